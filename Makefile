@@ -1,0 +1,44 @@
+# `make help` lists the targets. Everything runs in .venv, made on first use.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test check format bench pictures clean
+.DEFAULT_GOAL := help
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
+
+$(VENV)/run: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/tools: $(VENV)/run
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,check]'
+	@touch $@
+
+demo: $(VENV)/run ## Simulate a small night, reduce it, show truth beside result
+	$(BIN)/lightcurve demo
+
+test: $(VENV)/tools ## Run the tests
+	$(BIN)/python -m pytest -n 2 -q
+
+check: $(VENV)/tools ## Style, docstrings and the import contract
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/python -m numpydoc.hooks.validate_docstrings $$(git ls-files 'lightcurve/*.py')
+
+format: $(VENV)/tools ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/tools ## Measure speed and memory (minutes)
+	$(BIN)/python -m benchmarks
+
+pictures: $(VENV)/tools ## Make the pictures of the README anew
+	$(BIN)/python -m benchmarks.pictures
+
+clean: ## Remove the environment and caches
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

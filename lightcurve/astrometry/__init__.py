@@ -1,0 +1,1 @@
+"""Plate solvers, star-pattern registration, and the WCS they give."""

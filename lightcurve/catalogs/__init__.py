@@ -1,0 +1,1 @@
+"""Catalogues and services: one small file each, one cache, cross-match."""

@@ -1,0 +1,203 @@
+"""Settings: one model for each thing an observer owns, read from and written to TOML.
+
+Everything has a default; an unknown name is an error, so that a typing mistake never passes in
+silence. What stands here is what was *asked for*; what a header said is an `Exposure`.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from lightcurve.errors import InputError
+
+FORMAT_VERSION = 1
+MAX_SETTINGS_BYTES = 1_000_000
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", validate_default=True, frozen=True)
+
+
+class CameraSettings(_Model):
+    """The camera; each value given here overrides the header's."""
+
+    gain_e_per_adu: float | None = Field(None, gt=0, le=1000)
+    read_noise_e: float | None = Field(None, ge=0, le=10000)
+    dark_current_e_per_s: float = Field(0.0, ge=0)
+    saturation_adu: float | None = Field(None, gt=0)
+    linearity_adu: float | None = Field(None, gt=0)
+    border_px: int = Field(0, ge=0)
+
+
+class SiteSettings(_Model):
+    """The observatory; overrides the header's."""
+
+    latitude_deg: float | None = Field(None, ge=-90, le=90)
+    longitude_deg: float | None = Field(None, ge=-180, le=360, description="east positive")
+    height_m: float | None = Field(None, ge=-500, le=9000)
+    name: str = ""
+
+
+class TimeSettings(_Model):
+    """Which of the header's clocks is believed, and what must be added to it."""
+
+    keyword: str | None = None
+    stamp: Literal["start", "mid", "end"] = "start"
+    utc_offset_hours: float | None = Field(None, ge=-14, le=14)
+    clock_correction_s: float = 0.0
+
+
+class TargetSettings(_Model):
+    """The star whose light curve is wanted."""
+
+    name: str = ""
+    ra: str | None = None
+    dec: str | None = None
+    planet_file: Path | None = None
+
+
+class CalibrationSettings(_Model):
+    """How master frames are made and applied."""
+
+    clip_sigma: float = Field(5.0, gt=0)
+    memory_mb: int = Field(500, ge=16)
+    temperature_tolerance_c: float = Field(1.0, ge=0)
+    allow_mismatch: bool = False
+    hot_pixel_sigma: float = Field(8.0, gt=0)
+    cosmic_rays: bool = False
+
+
+class SolveSettings(_Model):
+    """Plate solving."""
+
+    solvers: tuple[Literal["header", "local", "solve-field", "nova"], ...] = (
+        "header",
+        "local",
+        "solve-field",
+        "nova",
+    )
+    index: tuple[Path, ...] = ()
+    server: str = "https://nova.astrometry.net"
+    scale_arcsec: float | None = Field(None, gt=0)
+    scale_tolerance: float = Field(0.2, gt=0, lt=1)
+    radius_deg: float = Field(5.0, gt=0, le=180)
+    blind: bool = False
+    timeout_s: float = Field(300.0, gt=0)
+
+
+class ApertureSettings(_Model):
+    """The measuring apertures, pixels; empty means chosen from the seeing."""
+
+    style: Literal["lightcurve", "aij"] = "lightcurve"
+    radii: tuple[float, ...] = ()
+    annulus: tuple[float, float] | None = None
+    max_centroid_shift_px: float = Field(3.0, gt=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ApertureSettings:
+        if any(r <= 0 for r in self.radii):
+            msg = f"aperture radii must be positive, got {self.radii}"
+            raise ValueError(msg)
+        if self.annulus and not 0 < self.annulus[0] < self.annulus[1]:
+            msg = f"the sky annulus must have 0 < inner < outer, got {self.annulus}"
+            raise ValueError(msg)
+        return self
+
+
+class StarSettings(_Model):
+    """Which stars are measured and compared with."""
+
+    max_stars: int = Field(150, ge=2)
+    max_comparisons: int = Field(30, ge=1)
+    comparisons: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    check: str | None = None
+    weights: Literal["scatter", "sum"] = "scatter"
+
+
+class Settings(_Model):
+    """All settings of a run."""
+
+    format_version: int = FORMAT_VERSION
+    target: TargetSettings = TargetSettings()
+    camera: CameraSettings = CameraSettings()
+    site: SiteSettings = SiteSettings()
+    time: TimeSettings = TimeSettings()
+    calibration: CalibrationSettings = CalibrationSettings()
+    solve: SolveSettings = SolveSettings()
+    apertures: ApertureSettings = ApertureSettings()
+    stars: StarSettings = StarSettings()
+    seed: int = 1
+    workers: int = Field(1, ge=1)
+
+    @model_validator(mode="after")
+    def _readable(self) -> Settings:
+        if self.format_version > FORMAT_VERSION:
+            msg = (
+                f"settings are of format {self.format_version}, this program reads up to "
+                f"{FORMAT_VERSION}: update lightcurve"
+            )
+            raise ValueError(msg)
+        return self
+
+
+def read_settings(path: str | Path) -> Settings:
+    """Read settings from a TOML file.
+
+    Parameters
+    ----------
+    path : path-like
+        At most 1 MB of TOML.
+
+    Returns
+    -------
+    Settings
+
+    Raises
+    ------
+    InputError
+        When the file is missing, too large, not TOML, or holds an unknown or impossible value.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > MAX_SETTINGS_BYTES:
+            msg = f"{path.name}: over {MAX_SETTINGS_BYTES} bytes, not a settings file"
+            raise InputError(msg)
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        msg = f"{path.name}: cannot be read as settings: {error}"
+        raise InputError(msg) from error
+    return make_settings(values, path.name)
+
+
+def make_settings(values: dict[str, Any], origin: str = "settings") -> Settings:
+    """Validate nested values into `Settings`.
+
+    Parameters
+    ----------
+    values : dict
+        As from TOML: section to name to value.
+    origin : str
+        Named in the error.
+
+    Returns
+    -------
+    Settings
+
+    Raises
+    ------
+    InputError
+        Naming the first value at fault.
+    """
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        msg = f"{origin}: {where + ': ' if where else ''}{message}"
+        raise InputError(msg) from error

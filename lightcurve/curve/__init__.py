@@ -1,0 +1,1 @@
+"""From the (frame, star, radius) cube to a relative light curve."""

@@ -1,0 +1,1 @@
+"""Read any FITS file, normalise its header, take stock of a folder."""

@@ -1,0 +1,1 @@
+"""Detection, centroid, aperture, noise, seeing: measurements on one image."""

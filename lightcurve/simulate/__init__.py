@@ -1,0 +1,1 @@
+"""A night at a synthetic observatory with known truth."""

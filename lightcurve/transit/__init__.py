@@ -1,0 +1,1 @@
+"""Ephemeris, limb darkening, transit model, priors, fit, sampling."""
