@@ -1,0 +1,63 @@
+"""What all tests share: where the real data are, and no way out to the network."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real frames and tables; the test is skipped where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no real data at {SHARED.name}: this test needs the shared data folder")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def hatp32(shared_data: Path) -> list[Path]:
+    """The 142 real frames, in order of their names."""
+    return sorted((shared_data / "hatp32").glob("*.FITS"))
+
+
+def _is_loopback(host: str) -> bool:
+    if host in {"localhost", ""}:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse every address but this machine's own; a test that leaves it is a defect."""
+    connect, resolve = socket.socket.connect, socket.getaddrinfo
+
+    def guarded_connect(self: socket.socket, address: object) -> None:
+        if isinstance(address, tuple) and not _is_loopback(str(address[0])):
+            raise OSError(f"tests may not reach {address[0]}")
+        connect(self, address)
+
+    def guarded_resolve(host: object, *args: object, **kwargs: object) -> object:
+        if host is not None and not _is_loopback(str(host)):
+            raise socket.gaierror(f"tests may not look up {host}")
+        return resolve(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded_connect)
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_resolve)
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the user's caches and keys out of the tests, and the tests out of them."""
+    monkeypatch.setenv("LIGHTCURVE_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
+    for name in list(os.environ):
+        if name.endswith("_API_KEY"):
+            monkeypatch.delenv(name)
