@@ -1,0 +1,39 @@
+"""Names become coordinates through the real client, against a server on loopback."""
+
+from __future__ import annotations
+
+import pytest
+
+from lightcurve.catalogs import resolve
+from lightcurve.catalogs.resolve import resolve_name
+from lightcurve.errors import CatalogError
+
+ANSWER = "# HAT-P-32\n%J 31.04276 +46.68785 = 02 04 10.26 +46 41 16.2\n%C.0 *\n"
+
+
+@pytest.fixture
+def sesame(httpserver, monkeypatch, tmp_path):
+    monkeypatch.setenv("LIGHTCURVE_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(resolve, "SERVER", httpserver.url_for("").rstrip("/"))
+    return httpserver
+
+
+def test_a_name_is_asked_once_and_remembered(sesame):
+    sesame.expect_oneshot_request("/A", query_string="HAT-P-32").respond_with_data(ANSWER)
+    ra, dec, source = resolve_name("HAT-P-32")
+    assert (ra, dec) == (31.04276, 46.68785)
+    assert source == "Sesame for HAT-P-32"
+    sesame.clear()
+    assert resolve_name("HAT-P-32") == (ra, dec, "Sesame, remembered for HAT-P-32")
+
+
+def test_an_unknown_name_says_what_to_do(sesame):
+    sesame.expect_request("/A").respond_with_data("# nothing\n#!SIMBAD: No known object\n")
+    with pytest.raises(CatalogError, match=r"does not know .*--ra and --dec"):
+        resolve_name("No Such Star")
+
+
+def test_a_service_that_is_down_says_what_to_do(sesame):
+    sesame.expect_request("/A").respond_with_data("oops", status=503)
+    with pytest.raises(CatalogError, match=r"HAT-P-32.*--ra and --dec"):
+        resolve_name("HAT-P-32")
