@@ -174,7 +174,9 @@ def read_settings(path: str | Path) -> Settings:
     return make_settings(values, path.name)
 
 
-def make_settings(values: dict[str, Any], origin: str = "settings") -> Settings:
+def make_settings(
+    values: dict[str, Any], origin: str = "settings", *, options: dict[str, str] | None = None
+) -> Settings:
     """Validate nested values into `Settings`.
 
     Parameters
@@ -183,6 +185,8 @@ def make_settings(values: dict[str, Any], origin: str = "settings") -> Settings:
         As from TOML: section to name to value.
     origin : str
         Named in the error.
+    options : dict, optional
+        Setting (``"section.name"``) to the command-line option that gave it, named instead.
 
     Returns
     -------
@@ -197,7 +201,8 @@ def make_settings(values: dict[str, Any], origin: str = "settings") -> Settings:
         return Settings.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = ".".join(part for part in first["loc"] if isinstance(part, str))
         message = first["msg"].removeprefix("Value error, ")
-        msg = f"{origin}: {where + ': ' if where else ''}{message}"
+        place = (options or {}).get(where) or f"{origin}: {where}".removesuffix(": ")
+        msg = f"{place}: {message}, got {first['input']!r}"[:500]
         raise InputError(msg) from error

@@ -1,0 +1,150 @@
+"""The options that stand for settings: declared once, the same in every command."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+
+@dataclass(frozen=True)
+class Option:
+    """One command-line option: its type, flag, help, and the panel of ``--help`` it stands in."""
+
+    kind: Any
+    flag: str
+    text: str
+    panel: str
+
+    def parameter(self, name: str) -> inspect.Parameter:
+        """Make the parameter that Typer reads; not given means None."""
+        option = typer.Option(self.flag, help=self.text, rich_help_panel=self.panel)
+        annotation = Annotated[self.kind | None, option]
+        return inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
+        )
+
+
+_STAR, _SKY, _CAMERA = "Target and stars", "Plate solving", "Camera, site and time"
+_APERTURE = "Measuring"
+
+# Setting -> option. A setting without an option is set in the file given with --config.
+OPTIONS: dict[str, Option] = {
+    "target.name": Option(str, "--target", "Name of the target.", _STAR),
+    "target.ra": Option(str, "--ra", "Its right ascension: 02:04:10.3 or degrees.", _STAR),
+    "target.dec": Option(str, "--dec", "Its declination: +46:41:16 or degrees.", _STAR),
+    "target.planet_file": Option(Path, "--planet", "Planet file (TOML).", _STAR),
+    "stars.comparisons": Option(
+        list[str], "--comp", "Comparison star, 'RA,DEC' or its id; repeat.", _STAR
+    ),
+    "stars.exclude": Option(
+        list[str], "--exclude", "Star not to compare with, 'RA,DEC' or id; repeat.", _STAR
+    ),
+    "stars.check": Option(str, "--check", "Check star, 'RA,DEC' or its id.", _STAR),
+    "stars.weights": Option(str, "--weights", "Ensemble weights: scatter or sum.", _STAR),
+    "solve.index": Option(
+        list[Path], "--index", "Astrometry.net index file, or a folder of them; repeat.", _SKY
+    ),
+    "solve.solvers": Option(
+        list[str], "--solver", "header, local, solve-field or nova; repeat, in order.", _SKY
+    ),
+    "solve.server": Option(str, "--server", "Address of an astrometry.net server.", _SKY),
+    "solve.scale_arcsec": Option(float, "--scale", "Arc seconds per pixel.", _SKY),
+    "camera.gain_e_per_adu": Option(float, "--gain", "Electrons per ADU.", _CAMERA),
+    "camera.read_noise_e": Option(float, "--read-noise", "Electrons.", _CAMERA),
+    "camera.saturation_adu": Option(float, "--saturation", "ADU at which it clips.", _CAMERA),
+    "camera.linearity_adu": Option(float, "--linearity", "ADU up to which it is linear.", _CAMERA),
+    "site.latitude_deg": Option(float, "--latitude", "Degrees, north positive.", _CAMERA),
+    "site.longitude_deg": Option(float, "--longitude", "Degrees, EAST positive.", _CAMERA),
+    "site.height_m": Option(float, "--height", "Metres above the sea.", _CAMERA),
+    "time.keyword": Option(str, "--time-keyword", "Header clock to believe.", _CAMERA),
+    "time.stamp": Option(str, "--time-stamp", "It marks start, mid or end.", _CAMERA),
+    "time.utc_offset_hours": Option(
+        float, "--utc-offset", "Hours that the header's clock is ahead of UTC.", _CAMERA
+    ),
+    "apertures.style": Option(str, "--style", "lightcurve, or aij (AstroImageJ).", _APERTURE),
+    "apertures.radii": Option(list[float], "--radius", "Aperture radius, px; repeat.", _APERTURE),
+    "apertures.annulus": Option(
+        tuple[float, float], "--annulus", "Inner and outer radius of the sky, px.", _APERTURE
+    ),
+    "calibration.allow_mismatch": Option(
+        bool, "--allow-mismatch", "Use calibration frames of another filter or gain.", _CAMERA
+    ),
+    "workers": Option(int, "--workers", "Processes that measure frames.", _APERTURE),
+    "seed": Option(int, "--seed", "Of everything random.", _APERTURE),
+}
+
+
+def takes_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command all options of `OPTIONS` and ``--config``, handed to it as ``settings``.
+
+    Parameters
+    ----------
+    command : callable
+        Takes a keyword ``settings`` of type `lightcurve.config.Settings`, among others.
+
+    Returns
+    -------
+    callable
+        For Typer: it has the options in its signature and not ``settings``.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    own = [
+        parameter.replace(annotation=hints[parameter.name])
+        for parameter in inspect.signature(command).parameters.values()
+        if parameter.name != "settings"
+    ]
+    config = Option(Path, "--config", "Settings file (TOML); options override it.", "Settings")
+    added = [config.parameter("config")] + [
+        option.parameter(name.replace(".", "__")) for name, option in OPTIONS.items()
+    ]
+
+    @wraps(command)
+    def wrapper(**values: Any) -> Any:
+        given = {name: values.pop(name.replace(".", "__")) for name in OPTIONS}
+        return command(settings=merged_settings(values.pop("config"), given), **values)
+
+    # Typer reads the signature; the wrapped function's own would hide the added options.
+    del wrapper.__wrapped__
+    wrapper.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {p.name: p.annotation for p in [*own, *added]}
+    return wrapper
+
+
+def merged_settings(config: Path | None, given: dict[str, Any]) -> Any:
+    """Join a settings file with the options given; an option wins.
+
+    Parameters
+    ----------
+    config : Path or None
+    given : dict
+        Setting (``"section.name"``) to value; None and empty lists were not given.
+
+    Returns
+    -------
+    lightcurve.config.Settings
+
+    Raises
+    ------
+    InputError
+        When the file or a value is wrong.
+    """
+    from lightcurve.config import make_settings, read_settings
+
+    values = read_settings(config).model_dump(exclude_unset=True) if config else {}
+    flags = {}
+    for name, value in given.items():
+        if value is None or value == []:
+            continue
+        *sections, last = name.split(".")
+        place = values
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[last] = value
+        flags[name] = OPTIONS[name].flag
+    return make_settings(values, "settings", options=flags)

@@ -1,0 +1,108 @@
+"""What every command shares with the terminal: messages, progress bars, JSON."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def show_messages(*, quiet: bool) -> None:
+    """Send the program's log to standard error, one plain line a message.
+
+    Parameters
+    ----------
+    quiet : bool
+        Warnings and errors only.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setLevel(logging.WARNING if quiet else logging.INFO)
+    log = logging.getLogger("lightcurve")
+    log.setLevel(logging.INFO)
+    log.addHandler(handler)
+
+
+def bar(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
+    """Pass items on while drawing a progress bar, on a terminal only.
+
+    Parameters
+    ----------
+    items : iterable
+    description : str
+    total : int or None
+
+    Yields
+    ------
+    object
+        Each of `items`.
+    """
+    if not sys.stderr.isatty():
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    yield from track(items, description, total, console=console, transient=True)
+
+
+def print_json(value: Any) -> None:
+    """Write a value to standard output as JSON; NaN and infinity become null.
+
+    Parameters
+    ----------
+    value : object
+        Numbers, texts, lists, mappings, arrays and paths.
+    """
+    sys.stdout.write(json.dumps(plain(value), indent=2, allow_nan=False) + "\n")
+
+
+def plain(value: Any) -> Any:
+    """Turn arrays, numpy scalars, paths and what is not finite into what JSON knows.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    object
+    """
+    if isinstance(value, dict):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [plain(entry) for entry in value]
+    if isinstance(value, float):
+        return value if abs(value) < float("inf") else None
+    return value if isinstance(value, (str, int, bool, type(None))) else str(value)
+
+
+def print_table(title: str, header: list[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Write a table to standard output.
+
+    Parameters
+    ----------
+    title : str
+    header : list of str
+    rows : iterable of iterables
+        Anything that has a text form; shown as it is, never as markup.
+    """
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for name in header:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(str(cell)) for cell in row))
+    # Piped to a file, a table keeps its columns whatever the width.
+    width = None if sys.stdout.isatty() else 160
+    Console(width=width).print(table)

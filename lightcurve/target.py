@@ -1,0 +1,110 @@
+"""Which star is wanted: from the options, a planet file, or its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lightcurve.config import TargetSettings
+from lightcurve.data import Planet
+from lightcurve.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The star whose light curve is wanted.
+
+    Attributes
+    ----------
+    name : str
+    ra_deg, dec_deg : float
+        ICRS.
+    source : str
+        Where the coordinates came from.
+    planet : Planet or None
+    """
+
+    name: str
+    ra_deg: float
+    dec_deg: float
+    source: str
+    planet: Planet | None = None
+
+
+def find_target(settings: TargetSettings) -> Target:
+    """Settle the target's coordinates: given, else of the planet file, else of its name.
+
+    Parameters
+    ----------
+    settings : TargetSettings
+
+    Returns
+    -------
+    Target
+
+    Raises
+    ------
+    InputError
+        When nothing says where it is, or what does makes no sense.
+    CatalogError
+        When only a name is given and it cannot be resolved.
+    """
+    planet = _planet(settings)
+    name = settings.name or (planet.name if planet else "")
+    if (settings.ra is None) != (settings.dec is None):
+        msg = "give both --ra and --dec, or neither"
+        raise InputError(msg)
+    if settings.ra is not None and settings.dec is not None:
+        ra, dec = parse_coordinates(settings.ra, settings.dec)
+        return Target(name or "target", ra, dec, "options --ra and --dec", planet)
+    if planet:
+        return Target(name, planet.ra_deg, planet.dec_deg, planet.source, planet)
+    if not name:
+        msg = "which star? give --target NAME, --ra and --dec, or --planet FILE"
+        raise InputError(msg)
+    from lightcurve.catalogs.resolve import resolve_name
+
+    return Target(name, *resolve_name(name))
+
+
+def _planet(settings: TargetSettings) -> Planet | None:
+    if settings.planet_file is None:
+        return None
+    from lightcurve.transit.ephemeris import read_planet
+
+    return read_planet(settings.planet_file)
+
+
+def parse_coordinates(ra: str, dec: str) -> tuple[float, float]:
+    """Read a right ascension and a declination.
+
+    Parameters
+    ----------
+    ra, dec : str
+        Sexagesimal (right ascension in hours) or decimal degrees.
+
+    Returns
+    -------
+    ra_deg, dec_deg : float
+
+    Raises
+    ------
+    InputError
+        When either cannot be read or is out of range.
+    """
+    from astropy import units as u
+    from astropy.coordinates import Angle, Latitude
+
+    try:
+        right = Angle(ra, unit=u.hourangle if _is_sexagesimal(ra) else u.deg)
+        declination = Latitude(dec, unit=u.deg)
+    except (ValueError, u.UnitsError) as error:
+        msg = f"cannot read the coordinates --ra {ra!r} --dec {dec!r}: {error}"
+        raise InputError(msg) from error
+    if not 0 <= right.deg < 360:
+        msg = f"--ra {ra!r} is not between 0 and 360 degrees (0 and 24 hours)"
+        raise InputError(msg)
+    return float(right.deg), float(declination.deg)
+
+
+def _is_sexagesimal(text: str) -> bool:
+    return any(mark in text.strip() for mark in ": hms")
