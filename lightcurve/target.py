@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lightcurve.config import TargetSettings
+from lightcurve.coordinates import parse_coordinates
 from lightcurve.data import Planet
 from lightcurve.errors import InputError
 
@@ -72,39 +73,3 @@ def _planet(settings: TargetSettings) -> Planet | None:
     from lightcurve.transit.ephemeris import read_planet
 
     return read_planet(settings.planet_file)
-
-
-def parse_coordinates(ra: str, dec: str) -> tuple[float, float]:
-    """Read a right ascension and a declination.
-
-    Parameters
-    ----------
-    ra, dec : str
-        Sexagesimal (right ascension in hours) or decimal degrees.
-
-    Returns
-    -------
-    ra_deg, dec_deg : float
-
-    Raises
-    ------
-    InputError
-        When either cannot be read or is out of range.
-    """
-    from astropy import units as u
-    from astropy.coordinates import Angle, Latitude
-
-    try:
-        right = Angle(ra, unit=u.hourangle if _is_sexagesimal(ra) else u.deg)
-        declination = Latitude(dec, unit=u.deg)
-    except (ValueError, u.UnitsError) as error:
-        msg = f"cannot read the coordinates --ra {ra!r} --dec {dec!r}: {error}"
-        raise InputError(msg) from error
-    if not 0 <= right.deg < 360:
-        msg = f"--ra {ra!r} is not between 0 and 360 degrees (0 and 24 hours)"
-        raise InputError(msg)
-    return float(right.deg), float(declination.deg)
-
-
-def _is_sexagesimal(text: str) -> bool:
-    return any(mark in text.strip() for mark in ": hms")
