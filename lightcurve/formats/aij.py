@@ -1,0 +1,237 @@
+"""AstroImageJ's measurement table, written: its names, order, units and pixel conventions.
+
+Its pixels: X(IJ), Y(IJ) are continuous and count from the top left corner, so the centre of the
+first pixel of the top row is (0.5, 0.5); X(FITS), Y(FITS) are 1-based from the bottom left.
+RA is in hours. Fluxes are ADU. The table is read by `lightcurve.formats.aij_table`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from lightcurve.curve.aperture import Aperture, Slice, interpolation_weights, take_aperture
+from lightcurve.data import LightCurve, Measurements
+from lightcurve.errors import InputError
+from lightcurve.flags import Flag
+from lightcurve.formats.text import cell, write_text
+
+PIXEL_COUNTS = ("N_Src_Pixels", "N_Sky_Pixels")
+
+
+def write_measurements(
+    path: str | Path,
+    measurements: Measurements,
+    light_curve: LightCurve,
+    *,
+    image_height: int,
+    saturation_adu: float | None = None,
+    delimiter: str | None = None,
+) -> Path:
+    """Write the measurements as a table that AstroImageJ opens, one row a measured frame.
+
+    Stars keep their numbers. T1 is the target. A comparison star of the ensemble that was measured
+    in every frame is a C star; all others up to the last number needed are T stars, as AstroImageJ
+    has them. ``rel_flux`` is its plain, unweighted sum over the C stars, each left out of its own.
+
+    Parameters
+    ----------
+    path : path-like
+        ``.csv`` makes commas, any other name tabs.
+    measurements : Measurements
+    light_curve : LightCurve
+        Its recipe gives the aperture, the ensemble and the check star.
+    image_height : int
+        NAXIS2 of the frames: AstroImageJ counts rows from the top.
+    saturation_adu : float, optional
+        Peaks at or above it fill the column Saturated.
+    delimiter : str, optional
+        Instead of the one the name implies.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        When the light curve's recipe has no aperture or comparison stars.
+    """
+    recipe = light_curve.recipe
+    if "aperture" not in recipe or "comparison_rows" not in recipe:
+        msg = f"{path}: the light curve does not say its aperture and comparison stars"
+        raise InputError(msg)
+    piece = take_aperture(measurements, Aperture(*recipe["aperture"]))
+    check = [recipe["check_row"]] if recipe.get("check_row") is not None else []
+    n_star = 1 + max([*recipe["comparison_rows"], *check, 0])
+    comparisons = _steady(piece, recipe["comparison_rows"])
+    names = [f"{'C' if k in comparisons else 'T'}{k + 1}" for k in range(n_star)]
+    columns = _frame_columns(measurements, piece, n_star, saturation_adu)
+    columns |= _relative_columns(piece, names, comparisons)
+    stars = _star_columns(measurements, piece, image_height)
+    for k, star in enumerate(names):
+        first = k == 0  # AstroImageJ puts the later stars' pixel counts at the end of the row
+        columns |= {
+            f"{c}_{star}": v[:, k] for c, v in stars.items() if first or c not in PIXEL_COUNTS
+        }
+    for k, star in enumerate(names[1:], start=1):
+        columns |= {f"{c}_{star}": stars[c][:, k] for c in PIXEL_COUNTS}
+    columns |= {"BJD_TDB": measurements.bjd_tdb, "AIRMASS": measurements.airmass}
+    if delimiter is None:
+        delimiter = "," if str(path).lower().endswith(".csv") else "\t"
+    return write_text(path, _layout(columns, delimiter))
+
+
+def _steady(piece: Slice, rows: tuple[int, ...]) -> list[int]:
+    """Comparison stars whose flux stands in every frame where the target's does.
+
+    A star that comes and goes would put a step into a plain sum. All, where none is steady.
+    """
+    present = np.isfinite(piece.flux) & (piece.flags & int(Flag.EDGE) == 0)
+    wanted = present[:, 0]
+    steady = [row for row in rows if present[wanted, row].all()]
+    return steady or list(rows)
+
+
+def _frame_columns(
+    measurements: Measurements, piece: Slice, n_star: int, saturation: float | None
+) -> dict[str, np.ndarray]:
+    n_frame = len(measurements.file)
+    peak = np.fmax.reduce(piece.peak[:, :n_star], axis=1)
+    over = np.zeros(n_frame) if saturation is None else np.where(peak >= saturation, peak, 0.0)
+    fwhm = measurements.fwhm[:, :n_star]
+    n_fwhm = np.isfinite(fwhm).sum(axis=1)
+    mean_fwhm = np.where(n_fwhm > 0, np.nansum(fwhm, axis=1) / np.maximum(n_fwhm, 1), np.nan)
+    return {
+        "Label": np.array([label.replace(",", ";") for label in measurements.file]),
+        "slice": np.arange(1, n_frame + 1),
+        "Saturated": over,
+        "J.D.-2400000": measurements.jd_utc - 2400000.0,
+        "JD_UTC": measurements.jd_utc,
+        "EXPTIME": measurements.exposure_s,
+        "FWHM_Mean": mean_fwhm,
+        "Source_Radius": piece.radius,
+        "Sky_Rad(min)": np.full(n_frame, measurements.annulus[0]),
+        "Sky_Rad(max)": np.full(n_frame, measurements.annulus[1]),
+    }
+
+
+def _relative_columns(
+    piece: Slice, names: list[str], comparisons: list[int]
+) -> dict[str, np.ndarray]:
+    """Form AstroImageJ's relative flux, error and signal to noise for each star."""
+    n_star = len(names)
+    flux, error = piece.flux[:, :n_star], piece.flux_err[:, :n_star]
+    total, total_err = leave_one_out(flux, error, np.isin(np.arange(n_star), comparisons))
+    relative, relative_err = ratio(flux, error, total, total_err)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        snr = relative / relative_err
+    columns = {f"rel_flux_{s}": relative[:, k] for k, s in enumerate(names)}
+    columns |= {f"rel_flux_err_{s}": relative_err[:, k] for k, s in enumerate(names)}
+    columns |= {f"rel_flux_SNR_{s}": snr[:, k] for k, s in enumerate(names)}
+    return columns | {"tot_C_cnts": total[:, 0], "tot_C_err": total_err[:, 0]}
+
+
+def leave_one_out(
+    flux: np.ndarray, error: np.ndarray, comparison: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sum the comparison stars for each star, itself left out.
+
+    Parameters
+    ----------
+    flux, error : (n_frame, n_star) float arrays
+    comparison : (n_star,) bool array
+
+    Returns
+    -------
+    total, total_err : (n_frame, n_star) float arrays
+        NaN where a comparison star of the sum is NaN.
+    """
+    others = comparison[:, None] & ~np.eye(len(comparison), dtype=bool)
+    # Only comparison stars enter the product: NaN times 0 is NaN.
+    total = flux[:, comparison] @ others[comparison].astype(float)
+    variance = error[:, comparison] ** 2 @ others[comparison].astype(float)
+    if np.isnan(total).any():
+        total, variance = _sum_without_spill(flux, error, others)
+    return total, np.sqrt(variance)
+
+
+def _sum_without_spill(
+    flux: np.ndarray, error: np.ndarray, others: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sum star by star, so that a NaN reaches only the sums it belongs to."""
+    total = np.stack([flux[:, use].sum(axis=1) for use in others.T], axis=1)
+    variance = np.stack([(error[:, use] ** 2).sum(axis=1) for use in others.T], axis=1)
+    return total, variance
+
+
+def ratio(
+    flux: np.ndarray, error: np.ndarray, total: np.ndarray, total_err: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divide fluxes by sums of comparison stars; 0 where the sum is 0, as AstroImageJ has it.
+
+    Parameters
+    ----------
+    flux, error, total, total_err : float arrays of one shape
+
+    Returns
+    -------
+    relative, relative_err : float arrays
+        The error is ``relative * sqrt((error/flux)^2 + (total_err/total)^2)``, AstroImageJ's
+        formula: it carries the sign of the ratio.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = flux / total
+        size = np.hypot(error / total, relative * total_err / total)
+        relative_err = np.copysign(size, relative)
+    empty = total == 0
+    return np.where(empty, 0.0, relative), np.where(empty, 0.0, relative_err)
+
+
+def _star_columns(measurements: Measurements, piece: Slice, height: int) -> dict[str, np.ndarray]:
+    """Columns of one aperture, each (n_frame, n_star), in AstroImageJ's order."""
+    m = measurements
+    weights = interpolation_weights(m.radii, piece.radius)
+    # The area is exact at every radius of the ladder; a cubic through them is exact for pi r^2.
+    area = np.einsum("fsr,fr->fs", np.nan_to_num(m.area), weights)
+    area = np.where(np.isfinite(piece.flux), area, np.nan)
+    shape = (len(m.file), 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        snr, mean = piece.flux / piece.flux_err, piece.flux / area
+    return {
+        "X(IJ)": m.x + 0.5,
+        "Y(IJ)": height - 0.5 - m.y,
+        "X(FITS)": m.x + 1.0,
+        "Y(FITS)": m.y + 1.0,
+        "RA": np.tile(m.plan.ra_deg / 15.0, shape),
+        "DEC": np.tile(m.plan.dec_deg, shape),
+        "Source-Sky": piece.flux,
+        "N_Src_Pixels": area,
+        "Source_Error": piece.flux_err,
+        "Source_SNR": snr,
+        "Peak": piece.peak,
+        "Mean": mean,
+        "Sky/Pixel": m.star_sky,
+        "N_Sky_Pixels": m.n_sky,
+        "FWHM": m.fwhm,
+        "Width": (m.x_width + m.y_width) / 2,
+        "X-Width": m.x_width,
+        "Y-Width": m.y_width,
+        "Angle": m.angle_deg,
+        "Roundness": m.roundness,
+    }
+
+
+def _layout(columns: dict[str, np.ndarray], delimiter: str) -> str:
+    lines = [delimiter.join(columns)]
+    lines += [delimiter.join(map(_number, row)) for row in zip(*columns.values(), strict=True)]
+    return "\n".join(lines) + "\n"
+
+
+def _number(value: object) -> str:
+    """Write a cell as AstroImageJ does: ``NaN`` in words, whole numbers without a point."""
+    if isinstance(value, str):
+        return cell(value)
+    text = cell(value)
+    return text.removesuffix(".0") if text else "NaN"

@@ -1,0 +1,151 @@
+"""Text files written whole or not at all, and numbers that read back to the last bit."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lightcurve.errors import InputError
+
+
+def write_text(path: str | Path, text: str) -> Path:
+    """Write a file in one step: a reader sees the old one or the new one, never half of it.
+
+    Parameters
+    ----------
+    path : path-like
+        Its folder exists.
+    text : str
+        Line ends are written as they stand.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    InputError
+        When it cannot be written.
+    """
+    path = Path(path)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        msg = f"{path}: cannot be written: {error.strerror}; choose another --out"
+        raise InputError(msg) from error
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        msg = f"{path}: cannot be written: {error.strerror}; is the disk full?"
+        raise InputError(msg) from error
+    return path
+
+
+def _umask() -> int:
+    """Read the process's mask; there is no other way than to set it and put it back."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def cell(value: Any) -> str:
+    """Turn a value into a table cell.
+
+    Parameters
+    ----------
+    value : object
+        Number, text, or None.
+
+    Returns
+    -------
+    str
+        The shortest text that reads back as the same number; empty for None and NaN; line breaks
+        and tabs in text become spaces.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    if isinstance(value, (int, np.integer)):
+        return str(int(value))
+    if isinstance(value, (float, np.floating)):
+        number = float(value)
+        return "" if number != number else repr(number)  # noqa: PLR0124  NaN is not itself
+    return " ".join(str(value).split())
+
+
+def csv_text(names: Sequence[str], rows: Iterable[Sequence[Any]], delimiter: str = ",") -> str:
+    """Lay out a table with one header line.
+
+    Parameters
+    ----------
+    names : sequence of str
+    rows : iterable of sequences
+        Values as `cell` takes them.
+    delimiter : str
+
+    Returns
+    -------
+    str
+        Lines end in ``"\\n"``; cells that hold the delimiter or quotes are quoted.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([cell(value) for value in row] for row in rows)
+    return buffer.getvalue()
+
+
+def read_text(path: str | Path, *, what: str = "a table", max_bytes: int = 300_000_000) -> str:
+    """Read a text file whatever its encoding and line ends.
+
+    Parameters
+    ----------
+    path : path-like
+    what : str
+        What it should be, for the error.
+    max_bytes : int
+        Larger files are refused.
+
+    Returns
+    -------
+    str
+        With ``"\\n"`` line ends and no byte-order mark.
+
+    Raises
+    ------
+    InputError
+        When it is missing, too large, or no text.
+    """
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        data = path.read_bytes() if size <= max_bytes else b""
+    except OSError as error:
+        msg = f"{path}: cannot be read as {what}: {error.strerror}"
+        raise InputError(msg) from error
+    if size > max_bytes:
+        msg = f"{path.name}: {size / 1e6:.0f} MB is too large for {what}"
+        raise InputError(msg)
+    encoding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")  # every byte has a meaning there; only labels can suffer
+    if "\x00" in text:
+        msg = f"{path.name}: holds binary data, not {what}"
+        raise InputError(msg)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
