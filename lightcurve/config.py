@@ -31,6 +31,7 @@ class CameraSettings(_Model):
     saturation_adu: float | None = Field(None, gt=0)
     linearity_adu: float | None = Field(None, gt=0)
     border_px: int = Field(0, ge=0)
+    telescope_diameter_m: float | None = Field(None, gt=0, le=100, description="for scintillation")
 
 
 class SiteSettings(_Model):

@@ -1,0 +1,299 @@
+"""Aperture and comparison stars, chosen together by how quiet the result is out of transit.
+
+The transit itself has no vote: the target counts only outside the predicted window, and without a
+prediction only by the differences of neighbouring points.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lightcurve.config import Settings
+from lightcurve.curve.aperture import Aperture, Slice, frame_radius, list_apertures, take_aperture
+from lightcurve.curve.candidates import Candidates, pick_candidates
+from lightcurve.curve.detrend import design_matrix, remove_trend
+from lightcurve.curve.ensemble import Ensemble, build_ensemble, relative_flux, take_members
+from lightcurve.curve.marks import mark_clouds, mark_outliers
+from lightcurve.curve.scatter import clipped_scatter, point_to_point, scintillation
+from lightcurve.data import LightCurve, Measurements
+from lightcurve.errors import FitError
+from lightcurve.flags import Flag
+
+LADDER = (1, 2, 3, 4, 6, 8, 11, 15, 20, 30, 50, 100)
+TREND = ("airmass", "time")
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One aperture with one number of comparison stars, and what it reached.
+
+    Attributes
+    ----------
+    aperture : Aperture
+    members : tuple of int
+        Rows of the plan.
+    target_scatter, check_scatter : float
+        Relative; NaN where there is no check star.
+    """
+
+    aperture: Aperture
+    members: tuple[int, ...]
+    target_scatter: float
+    check_scatter: float
+
+    @property
+    def merit(self) -> float:
+        """Both scatters together: the smaller the better."""
+        return float(np.hypot(self.target_scatter, np.nan_to_num(self.check_scatter)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Search:
+    """What every option is tried on."""
+
+    measurements: Measurements
+    settings: Settings
+    candidates: Candidates
+    outside: np.ndarray | None
+    design: np.ndarray
+
+
+def choose_curve(
+    measurements: Measurements, settings: Settings, *, in_transit: np.ndarray | None = None
+) -> LightCurve:
+    """Choose aperture, comparison stars and check star, and form the light curve.
+
+    Parameters
+    ----------
+    measurements : Measurements
+        Row 0 of its plan is the target; the rows with role ``"comparison"`` are candidates.
+    settings : Settings
+        ``stars`` says how many comparisons and how they are weighted; ``camera`` and ``site`` give
+        the scintillation when the telescope's diameter is known.
+    in_transit : (n_frame,) bool array, optional
+        True where a transit is predicted, with its uncertainty. Without it the target counts by
+        the differences of neighbouring points.
+
+    Returns
+    -------
+    LightCurve
+        ``recipe`` holds the aperture, rows, weights and scatter of the comparison stars, the check
+        star, ``roles`` for `lightcurve.curve.plan.revise_plan`, and all that was considered.
+
+    Raises
+    ------
+    FitError
+        When no comparison star, or no good measurement of the target, is left.
+    """
+    apertures = list_apertures(measurements, follow_seeing=settings.apertures.style != "aij")
+    candidates = pick_candidates(measurements, settings.stars)
+    outside = None if in_transit is None else ~np.asarray(in_transit, dtype=bool)
+    if outside is not None and outside.sum() < 10:
+        outside = None
+    design = design_matrix(_covariates(measurements), TREND)
+    search = _Search(measurements, settings, candidates, outside, design)
+    options = [option for aperture in apertures for option in _try_aperture(search, aperture)]
+    if not options:
+        target = take_aperture(measurements, apertures[0]).good[:, 0].sum()
+        msg = (
+            f"no light curve: the target has {target} good measurements of "
+            f"{len(measurements.jd_utc)}, with {len(candidates.rows)} comparison candidates; see "
+            "the flags in the measurements, or name comparison stars"
+        )
+        raise FitError(msg)
+    best = min(options, key=lambda option: option.merit)
+    return _form(search, best, options)
+
+
+def star_curves(measurements: Measurements, light_curve: LightCurve) -> tuple:
+    """Divide every star by the ensemble of a light curve.
+
+    Parameters
+    ----------
+    measurements : Measurements
+    light_curve : LightCurve
+        From `choose_curve` on these measurements.
+
+    Returns
+    -------
+    relative, relative_err : (n_frame, n_star) float arrays
+        Each with median 1; comparison stars against the others. NaN where flagged unusable.
+    """
+    recipe = light_curve.recipe
+    piece = take_aperture(measurements, Aperture(*recipe["aperture"]))
+    rows = np.asarray(recipe["comparison_rows"], dtype=int)
+    ensemble = _join(piece, rows, recipe["weighting"])
+    members = np.full(piece.flux.shape[1], -1)
+    members[rows] = np.arange(len(rows))
+    flux = np.where(piece.good, piece.flux, np.nan)
+    return relative_flux(ensemble, flux, piece.flux_err, members=members)
+
+
+def _try_aperture(search: _Search, aperture: Aperture) -> list[Option]:
+    """Every number of comparison stars at one aperture, quietest stars first."""
+    piece, candidates = take_aperture(search.measurements, aperture), search.candidates
+    rows = candidates.rows[piece.good[:, candidates.rows].any(axis=0)]
+    if not len(rows) or piece.good[:, 0].sum() < 5:
+        return []
+    stars = search.settings.stars
+    ensemble = _join(piece, rows, stars.weights)
+    order = np.argsort(-_worth(ensemble, piece, rows), kind="stable")
+    most = len(rows) if candidates.forced else min(len(rows), stars.max_comparisons)
+    sizes = [most] if candidates.forced else [n for n in LADDER if n < most] + [most]
+    options = []
+    for size in sizes:
+        members = np.sort(order[:size])
+        part = take_members(ensemble, members)
+        target = _scatter(search, part, piece, 0)
+        check = (
+            float("nan")
+            if candidates.check is None
+            else _scatter(search, part, piece, candidates.check)
+        )
+        if np.isfinite(target):
+            options.append(Option(aperture, tuple(rows[members].tolist()), target, check))
+    return options
+
+
+def _join(piece: Slice, rows: np.ndarray, weights: str) -> Ensemble:
+    return build_ensemble(
+        piece.flux[:, rows], piece.flux_err[:, rows], good=piece.good[:, rows], weights=weights
+    )
+
+
+def _worth(ensemble: Ensemble, piece: Slice, rows: np.ndarray) -> np.ndarray:
+    """Rank of comparison stars: quiet ones first, those often missing later."""
+    present = piece.good[:, rows].mean(axis=0)
+    return present / np.maximum(ensemble.scatter, 1e-9) ** 2
+
+
+def _ratio(ensemble: Ensemble, piece: Slice, row: int) -> np.ndarray:
+    ratio = np.where(piece.good[:, row], piece.flux[:, row], np.nan) / ensemble.transparency
+    return ratio / np.nanmedian(ratio) if np.isfinite(ratio).any() else ratio
+
+
+def _scatter(search: _Search, ensemble: Ensemble, piece: Slice, row: int) -> float:
+    """Scatter about a line in airmass and time, over the points that may be looked at.
+
+    Of the target these are the points outside the transit, of the check star all. Without a
+    predicted transit both count by the differences of neighbouring points.
+    """
+    ratio = _ratio(ensemble, piece, row)
+    if search.outside is None:
+        return point_to_point(ratio)
+    fit = search.outside if row == 0 else np.ones(len(ratio), dtype=bool)
+    flat, _ = remove_trend(ratio, search.design, fit=fit)
+    return clipped_scatter(flat[fit])
+
+
+def _covariates(measurements: Measurements) -> dict[str, np.ndarray]:
+    """List what a curve may depend on; a step where the field turns over at the meridian."""
+    time = measurements.bjd_tdb - np.nanmean(measurements.bjd_tdb)
+    if not np.isfinite(time).any():
+        time = measurements.jd_utc - np.mean(measurements.jd_utc)
+    covariates = {
+        "airmass": measurements.airmass,
+        "x": measurements.x[:, 0],
+        "y": measurements.y[:, 0],
+        "fwhm": measurements.fwhm_px,
+        "sky": measurements.star_sky[:, 0],
+        "time": time,
+    }
+    turned = np.cos(np.radians(measurements.rotation_deg - measurements.rotation_deg[0])) < 0
+    if turned.any():
+        covariates["meridian_flip"] = turned.astype(float)
+    return covariates
+
+
+def _form(search: _Search, best: Option, options: list[Option]) -> LightCurve:
+    """Build the light curve of the chosen option."""
+    measurements, outside = search.measurements, search.outside
+    piece = take_aperture(measurements, best.aperture)
+    ensemble = _join(piece, np.array(best.members), search.settings.stars.weights)
+    ratio = piece.flux[:, 0] / ensemble.transparency
+    level = np.nanmedian(ratio[outside] if outside is not None else ratio)
+    flux = ratio / level
+    air = _scintillation(measurements, search.settings, ensemble)
+    error = np.abs(flux) * np.sqrt(
+        (piece.flux_err[:, 0] / piece.flux[:, 0]) ** 2
+        + (ensemble.flux_err / ensemble.flux) ** 2
+        + air**2
+    )
+    flags = piece.flags[:, 0].astype(np.uint16)
+    flags = flags | np.where(
+        mark_clouds(ensemble.transparency, measurements.airmass), Flag.CLOUD, 0
+    )
+    flags = flags | np.where(mark_outliers(flux, error), Flag.OUTLIER, 0)
+    flags = flags | np.where(np.isfinite(flux), 0, Flag.NOT_MEASURED)
+    return LightCurve(
+        file=measurements.file,
+        jd_utc=measurements.jd_utc,
+        bjd_tdb=measurements.bjd_tdb,
+        flux=flux,
+        flux_err=error,
+        target_flux=piece.flux[:, 0],
+        comparison_flux=ensemble.flux,
+        flags=flags.astype(np.uint16),
+        covariates=_covariates(measurements) | {"comparison_flux": ensemble.transparency},
+        recipe=_recipe(search, best, options, ensemble) | {"scintillation": float(np.median(air))},
+    )
+
+
+def _scintillation(
+    measurements: Measurements, settings: Settings, ensemble: Ensemble
+) -> np.ndarray:
+    """Of target and ensemble together; 0 where the telescope's diameter is not known."""
+    diameter = settings.camera.telescope_diameter_m
+    if diameter is None:
+        return np.zeros(len(measurements.jd_utc))
+    one_star = scintillation(
+        np.where(np.isfinite(measurements.airmass), measurements.airmass, 1.0),
+        measurements.exposure_s,
+        diameter_m=diameter,
+        height_m=settings.site.height_m or 0.0,
+    )
+    return one_star * np.sqrt(1 + np.sum(ensemble.weights**2))
+
+
+def _recipe(search: _Search, best: Option, options: list[Option], ensemble: Ensemble) -> dict:
+    """Collect how the curve came about."""
+    measurements, candidates = search.measurements, search.candidates
+    plan, radius = measurements.plan, frame_radius(measurements, best.aperture)
+    roles = dict(candidates.roles)
+    for row, weight, scatter in zip(best.members, ensemble.weights, ensemble.scatter, strict=True):
+        text = f"comparison: weight {weight:.3f}, scatter {100 * scatter:.2f} % against the others"
+        roles[row] = ("comparison", text)
+    left_out = set(candidates.rows.tolist()) - set(best.members)
+    roles |= dict.fromkeys(left_out, ("field", "candidate, but the curve is quieter without it"))
+    return {
+        "aperture": (best.aperture.kind, best.aperture.value),
+        "aperture_text": str(best.aperture),
+        "radius_px": float(np.median(radius)),
+        "radius_per_frame_px": radius,
+        "annulus_px": measurements.annulus,
+        "weighting": search.settings.stars.weights,
+        "comparison_rows": best.members,
+        "comparisons": tuple(f"C{row + 1}" for row in best.members),
+        "weights": tuple(float(w) for w in ensemble.weights),
+        "star_scatter": tuple(float(s) for s in ensemble.scatter),
+        "check_row": candidates.check,
+        "check": None if candidates.check is None else str(plan.star_id[candidates.check]),
+        "criterion": "points outside the predicted transit"
+        if search.outside is not None
+        else "differences of neighbouring points, no transit predicted",
+        "target_scatter": best.target_scatter,
+        "check_scatter": best.check_scatter,
+        "saturation_adu": candidates.saturation_adu,
+        "roles": roles,
+        "considered": tuple(
+            {
+                "aperture": str(option.aperture),
+                "n_comparisons": len(option.members),
+                "target_scatter": option.target_scatter,
+                "check_scatter": option.check_scatter,
+            }
+            for option in options
+        ),
+    }

@@ -1,0 +1,258 @@
+"""Which stars are measured, and what each is for.
+
+The target stands where the sky coordinates put it. Every other detection is a comparison
+candidate, brightest first, unless something speaks against it; then it is measured as a field
+star and the reason is kept. A star's number never changes; the letter before it tells its role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lightcurve.config import StarSettings
+from lightcurve.curve.vetoes import find_vetoes, veto_variables
+from lightcurve.data import Detections, StarPlan
+from lightcurve.errors import InputError
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+
+LETTER = {"target": "T", "comparison": "C", "check": "K", "field": "S"}
+TARGET_TOLERANCE_PX = 2.0  # or one FWHM, whichever is larger: seeing and the WCS's own error
+
+
+def plan_stars(  # noqa: PLR0917 - what is needed, then what may be given
+    detections: Detections,
+    wcs: WCS,
+    target_ra_deg: float,
+    target_dec_deg: float,
+    shape: tuple[int, int],
+    settings: StarSettings,
+    *,
+    aperture_px: float,
+    annulus_px: tuple[float, float],
+    saturation_adu: float | None = None,
+    linearity_adu: float | None = None,
+    scale_arcsec: float | None = None,
+    variables: Sequence[tuple[float, float]] = (),
+) -> StarPlan:
+    """Pick the target, the comparison candidates and the other field stars.
+
+    Parameters
+    ----------
+    detections : Detections
+        Of the reference frame.
+    wcs : astropy.wcs.WCS
+        Of the reference frame.
+    target_ra_deg, target_dec_deg : float
+        At the epoch of the frames.
+    shape : tuple of int
+        (ny, nx) of the frame.
+    settings : StarSettings
+        Numbers of stars, and the user's own choice of comparison, check and excluded stars.
+    aperture_px : float
+        Radius meant for the target; stars overlapping in it are crowded.
+    annulus_px : tuple of float
+        Inner and outer radius of the sky annulus.
+    saturation_adu, linearity_adu : float, optional
+        Stars with a peak above 85 % of either are no candidates.
+    scale_arcsec : float, optional
+        Arc seconds per pixel, for the wording of reasons.
+    variables : sequence of (float, float)
+        RA, Dec of known variable stars, degrees; no candidates.
+
+    Returns
+    -------
+    StarPlan
+        T1 first, then the comparison candidates C2, C3 ..., then field stars S..., each group
+        brightest first, at most ``settings.max_stars`` in all.
+
+    Raises
+    ------
+    InputError
+        When the target lies outside the frame, or a star the user named is not there.
+    """
+    target_xy = _place_target(wcs, target_ra_deg, target_dec_deg, shape)
+    distance = np.hypot(detections.x - target_xy[0], detections.y - target_xy[1])
+    finite = detections.fwhm[np.isfinite(detections.fwhm)]
+    tolerance = max(TARGET_TOLERANCE_PX, float(np.median(finite)) if len(finite) else 0.0)
+    match = int(np.argmin(distance)) if len(detections) and distance.min() <= tolerance else None
+    ceiling = min((v for v in (saturation_adu, linearity_adu) if v), default=np.inf)
+    veto = find_vetoes(detections, shape, aperture_px, annulus_px, ceiling)
+    veto = veto_variables(veto, detections, wcs, variables, tolerance)
+    others = np.flatnonzero(np.arange(len(detections)) != (-1 if match is None else match))
+    others = others[np.argsort(-detections.flux[others], kind="stable")]
+    passed = np.array([veto[k] == "" for k in others], dtype=bool)
+    others = np.concatenate([others[passed], others[~passed]])[: settings.max_stars - 1]
+    reason = [_target_reason(match, distance, scale_arcsec)]
+    reason += [veto[k] or "candidate: bright enough, isolated, not saturated" for k in others]
+    role = ["target"] + ["field" if veto[k] else "comparison" for k in others]
+    x, y, flux, peak = _columns(detections, target_xy, match, others)
+    ra, dec = wcs.all_pix2world(x, y, 0)
+    plan = StarPlan(
+        star_id=_name(role),
+        role=np.array(role),
+        reason=np.array(reason, dtype=object).astype(str),
+        ra_deg=np.asarray(ra, dtype=float),
+        dec_deg=np.asarray(dec, dtype=float),
+        x_ref=x,
+        y_ref=y,
+        flux_ref=flux,
+        peak_ref=peak,
+    )
+    return _override(plan, settings, wcs, tolerance)
+
+
+def revise_plan(plan: StarPlan, roles: dict[int, tuple[str, str]]) -> StarPlan:
+    """Give stars new roles; numbers stay, letters follow.
+
+    Parameters
+    ----------
+    plan : StarPlan
+    roles : dict
+        Row of the plan to (role, reason).
+
+    Returns
+    -------
+    StarPlan
+    """
+    role, reason = list(plan.role), list(plan.reason)
+    for row, (new_role, new_reason) in roles.items():
+        role[row], reason[row] = new_role, new_reason
+    return replace(
+        plan, star_id=_name(role), role=np.array(role), reason=np.array(reason).astype(str)
+    )
+
+
+def find_star(plan: StarPlan, star: str, wcs: WCS | None = None, tolerance_px: float = 3.0) -> int:
+    """Find the row of a star that the user named.
+
+    Parameters
+    ----------
+    plan : StarPlan
+    star : str
+        An id (``"C5"``; the letter does not matter) or ``"RA,DEC"``, both in degrees or
+        sexagesimal hours and degrees.
+    wcs : astropy.wcs.WCS, optional
+        Needed for coordinates.
+    tolerance_px : float
+        How far the nearest star may lie.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    InputError
+        When there is no such star.
+    """
+    text = star.strip()
+    if "," not in text:
+        number = text[1:] if text[:1].upper() in LETTER.values() else text
+        if number.isdecimal() and 1 <= int(number) <= len(plan):
+            return int(number) - 1
+        msg = f'no star "{star}": ids run from 1 to {len(plan)} (T1, C2, ...), or give "RA,DEC"'
+        raise InputError(msg)
+    ra, dec = _parse_position(text)
+    if wcs is None:
+        msg = f'star "{star}" is given by coordinates, but there is no plate solution to place it'
+        raise InputError(msg)
+    x, y = (float(v) for v in wcs.all_world2pix(ra, dec, 0))
+    distance = np.hypot(plan.x_ref - x, plan.y_ref - y)
+    row = int(np.argmin(distance))
+    if not distance[row] <= tolerance_px:
+        msg = (
+            f'no star at "{star}" (pixel {x:.1f}, {y:.1f}): the nearest, {plan.star_id[row]}, is '
+            f"{distance[row]:.1f} px away, {tolerance_px:.1f} allowed; see stars.csv for positions"
+        )
+        raise InputError(msg)
+    return row
+
+
+def _parse_position(text: str) -> tuple[float, float]:
+    from astropy.coordinates import Angle
+
+    parts = [part.strip() for part in text.split(",")]
+    try:
+        ra_text, dec_text = parts
+        hours = ":" in ra_text or " " in ra_text
+        ra = Angle(ra_text, unit="hourangle" if hours else "deg").deg
+        dec = Angle(dec_text, unit="deg").deg
+    except ValueError as error:
+        msg = f'"{text}" is no position: write "RA,DEC" such as "31.0428,46.6878"'
+        raise InputError(msg) from error
+    return float(ra), float(dec)
+
+
+def _place_target(wcs: WCS, ra: float, dec: float, shape: tuple[int, int]) -> tuple[float, float]:
+    """Pixel position of the target; a frame has pixels -0.5 to n - 0.5."""
+    from astropy.wcs import NoConvergence
+
+    ny, nx = shape
+    try:
+        x, y = (float(v) for v in wcs.all_world2pix(ra, dec, 0))
+    except NoConvergence:
+        x = y = float("nan")
+    if not (-0.5 <= x < nx - 0.5 and -0.5 <= y < ny - 0.5):
+        msg = (
+            f"the target (RA {ra:.5f}, Dec {dec:+.5f} deg) is outside the frame: it falls at pixel "
+            f"({x:.0f}, {y:.0f}) of {nx} x {ny}; check --ra and --dec, or the folder"
+        )
+        raise InputError(msg)
+    return x, y
+
+
+def _target_reason(match: int | None, distance: np.ndarray, scale: float | None) -> str:
+    if match is None:
+        nearest = f"; the nearest is {distance.min():.1f} px away" if len(distance) else ""
+        return f"target, placed by its coordinates alone: no star detected there{nearest}"
+    offset = distance[match]
+    sky = f" ({offset * scale:.1f} arcsec)" if scale else ""
+    return f"target, detected {offset:.1f} px{sky} from its coordinates"
+
+
+def _columns(
+    detections: Detections, target_xy: tuple[float, float], match: int | None, others: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """x, y, flux and peak of the target and the others; a target not detected has NaN flux."""
+    names = ("x", "y", "flux", "peak")
+    if match is not None:
+        head = [getattr(detections, name)[match] for name in names]
+    else:
+        head = [*target_xy, np.nan, np.nan]
+    return tuple(
+        np.concatenate([[first], getattr(detections, name)[others]]).astype(float)
+        for first, name in zip(head, names, strict=True)
+    )
+
+
+def _name(role: Sequence[str]) -> np.ndarray:
+    return np.array([f"{LETTER[r]}{k}" for k, r in enumerate(role, start=1)])
+
+
+def _override(plan: StarPlan, settings: StarSettings, wcs: WCS, tolerance: float) -> StarPlan:
+    """Apply the user's own choice of comparison, check and excluded stars."""
+
+    def rows_of(stars: Sequence[str], use: str) -> list[int]:
+        rows = [find_star(plan, star, wcs, max(3.0, tolerance)) for star in stars]
+        if 0 in rows:
+            msg = f"the target cannot be {use}: {stars[rows.index(0)]}"
+            raise InputError(msg)
+        return rows
+
+    roles: dict[int, tuple[str, str]] = {}
+    chosen = rows_of(settings.comparisons, "its own comparison star")
+    if chosen:
+        for row in np.flatnonzero(plan.role == "comparison"):
+            roles[int(row)] = ("field", "the user named other comparison stars")
+        roles |= dict.fromkeys(chosen, ("comparison", "named by the user"))
+    for row in rows_of(settings.exclude, "excluded"):
+        roles[row] = ("field", "excluded by the user")
+    if settings.check:
+        roles |= dict.fromkeys(rows_of([settings.check], "check"), ("check", "named by the user"))
+    return revise_plan(plan, roles)

@@ -1,0 +1,147 @@
+"""How noisy a curve is, by estimators that a few wild points do not move."""
+
+from __future__ import annotations
+
+import numpy as np
+
+MAD_TO_SIGMA = 1.4826  # of a normal distribution
+
+
+def robust_scatter(values: np.ndarray) -> float:
+    """Work out the standard deviation by the median absolute deviation.
+
+    Parameters
+    ----------
+    values : array
+        NaN are left out.
+
+    Returns
+    -------
+    float
+        1.4826 MAD; NaN with fewer than 3 finite values.
+    """
+    values = np.asarray(values, dtype=float)
+    values = values[np.isfinite(values)]
+    if len(values) < 3:
+        return float("nan")
+    return float(MAD_TO_SIGMA * np.median(np.abs(values - np.median(values))))
+
+
+def column_scatter(values: np.ndarray) -> np.ndarray:
+    """Work out `robust_scatter` of every column at once.
+
+    Parameters
+    ----------
+    values : (n, m) float array
+        NaN are left out.
+
+    Returns
+    -------
+    (m,) float array
+        NaN where a column has no finite value.
+    """
+    # Columns without a value are set to one, and their answer to NaN: nanmedian would warn.
+    empty = ~np.isfinite(values).any(axis=0)
+    filled = np.where(empty[None, :], 0.0, values)
+    deviation = np.abs(filled - np.nanmedian(filled, axis=0))
+    return np.where(empty, np.nan, MAD_TO_SIGMA * np.nanmedian(deviation, axis=0))
+
+
+def point_to_point(values: np.ndarray) -> float:
+    """Scatter from differences of neighbours, blind to anything slow such as a transit.
+
+    Parameters
+    ----------
+    values : (n,) float array
+        In order of time; NaN are left out, so that their neighbours meet.
+
+    Returns
+    -------
+    float
+        `clipped_scatter` of the differences over sqrt(2), in the unit of `values`; NaN with
+        fewer than 4.
+    """
+    values = np.asarray(values, dtype=float)
+    values = values[np.isfinite(values)]
+    return clipped_scatter(np.diff(values)) / np.sqrt(2) if len(values) > 3 else float("nan")
+
+
+def running_median(values: np.ndarray, half_width: int = 4) -> np.ndarray:
+    """Median of each point's neighbours, the point itself left out.
+
+    Parameters
+    ----------
+    values : (n,) float array
+        In order of time; NaN are left out.
+    half_width : int
+        Neighbours on each side; near the ends there are fewer on one side.
+
+    Returns
+    -------
+    (n,) float array
+        NaN where no neighbour is finite.
+    """
+    padded = np.pad(np.asarray(values, dtype=float), half_width, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half_width + 1)
+    neighbours = np.delete(windows, half_width, axis=1)
+    empty = ~np.isfinite(neighbours).any(axis=1)
+    filled = np.where(empty[:, None], 0.0, neighbours)
+    return np.where(empty, np.nan, np.nanmedian(filled, axis=1))
+
+
+def scintillation(
+    airmass: np.ndarray, exposure_s: np.ndarray, *, diameter_m: float, height_m: float = 0.0
+) -> np.ndarray:
+    """Relative noise that the atmosphere gives each star, independent of its brightness.
+
+    Parameters
+    ----------
+    airmass : (n,) float array
+    exposure_s : (n,) float array or float
+    diameter_m : float
+        Of the telescope's aperture.
+    height_m : float
+        Of the observatory above the sea.
+
+    Returns
+    -------
+    (n,) float array
+        Relative standard deviation of one star's flux.
+
+    Notes
+    -----
+    Young's approximation with the median coefficient C = 1.5 of Osborn et al. (2015, MNRAS 452,
+    1707): sigma^2 = 1e-5 C^2 D^(-4/3) t^-1 X^3 exp(-2 h / 8000 m).
+    """
+    variance = (
+        1e-5
+        * 1.5**2
+        * diameter_m ** (-4 / 3)
+        / np.asarray(exposure_s, dtype=float)
+        * np.asarray(airmass, dtype=float) ** 3
+        * np.exp(-2 * height_m / 8000.0)
+    )
+    return np.sqrt(variance)
+
+
+def clipped_scatter(values: np.ndarray, clip: float = 4.0) -> float:
+    """Work out the standard deviation of what lies within a few robust ones of the median.
+
+    Parameters
+    ----------
+    values : (n,) float array
+        NaN are left out.
+    clip : float
+        In units of `robust_scatter`.
+
+    Returns
+    -------
+    float
+        NaN with fewer than 3 finite values. Half as noisy an estimate as `robust_scatter`.
+    """
+    values = np.asarray(values, dtype=float)
+    values = values[np.isfinite(values)]
+    sigma = robust_scatter(values)
+    if not sigma > 0:
+        return sigma
+    return float(np.std(values[np.abs(values - np.median(values)) <= clip * sigma]))

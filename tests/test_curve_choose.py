@@ -1,0 +1,155 @@
+"""Aperture and comparison choice on simulated cubes with known truth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lightcurve.config import make_settings
+from lightcurve.curve.aperture import Aperture, interpolation_weights, take_aperture
+from lightcurve.curve.candidates import clipping_level
+from lightcurve.curve.choose import choose_curve, star_curves
+from lightcurve.curve.detrend import design_matrix, remove_trend
+from lightcurve.data import Measurements
+from lightcurve.errors import FitError
+from lightcurve.flags import Flag
+from lightcurve.simulate.cube import CubeTruth, simulate_cube
+
+DEFAULT = make_settings({})
+
+
+def _cube(flux=None, seed=1, **truth) -> Measurements:
+    flux = np.ones(120) if flux is None else flux
+    return simulate_cube(flux, CubeTruth(**truth), np.random.default_rng(seed))
+
+
+def test_scatter_reaches_the_noise_put_in():
+    cube = _cube()
+    light_curve = choose_curve(cube, DEFAULT)
+    assert np.std(light_curve.flux) < 1.25 * np.median(light_curve.flux_err)
+    assert np.std(light_curve.flux) > 0.8 * np.median(light_curve.flux_err)
+    assert np.median(light_curve.flux) == pytest.approx(1, abs=1e-9)
+    assert light_curve.recipe["check_row"] not in light_curve.recipe["comparison_rows"]
+    assert 0 not in light_curve.recipe["comparison_rows"]
+    assert light_curve.recipe["check_row"] not in (None, 0)
+
+
+def test_a_transit_has_no_vote():
+    """The choice is the same whatever happens inside the predicted transit."""
+    inside = np.abs(np.arange(120) - 60) < 20
+    rng = np.random.default_rng(5)
+    wild = np.where(inside, 1 - 0.1 * rng.random(120), 1.0)
+    quiet = choose_curve(_cube(), DEFAULT, in_transit=inside)
+    noisy = choose_curve(_cube(wild), DEFAULT, in_transit=inside)
+    for name in ("aperture", "comparison_rows", "check_row"):
+        assert quiet.recipe[name] == noisy.recipe[name]
+
+
+def test_same_input_same_choice():
+    first, second = choose_curve(_cube(), DEFAULT), choose_curve(_cube(), DEFAULT)
+    assert np.array_equal(first.flux, second.flux)
+    assert first.recipe["considered"] == second.recipe["considered"]
+
+
+def test_drift_flip_and_cloud():
+    cube = _cube(np.ones(160), drift_px=250.0, flip=True, cloud=True, target_electrons=3e6)
+    light_curve = choose_curve(cube, DEFAULT)
+    cloudy = (light_curve.flags & Flag.CLOUD) > 0
+    worst = int(0.85 * 160)
+    assert cloudy[worst]
+    assert not cloudy[:100].any()
+    assert 3 <= cloudy.sum() <= 20
+    flip = light_curve.covariates["meridian_flip"]
+    assert set(flip) == {0.0, 1.0}
+    clear = light_curve.flux[~cloudy]
+    step = np.median(clear[80:110]) - np.median(clear[50:80])
+    assert step == pytest.approx(0.003, abs=0.0005)
+
+
+def test_variable_clipped_and_departing_stars_are_left_out():
+    cube = _cube()
+    flux, flags, peak = cube.flux.copy(), cube.flags.copy(), cube.peak.copy()
+    brightest = int(np.argmax(cube.plan.flux_ref))
+    variable, departing = [k for k in range(1, 40) if k != brightest][:2]
+    flux[:, variable] *= 1 + 0.1 * np.sin(np.arange(120) / 10)[:, None]
+    flux[30:, departing] = np.nan
+    flags[30:, departing] = Flag.NOT_MEASURED
+    ceiling = np.quantile(peak[:, brightest, -1], 0.6)
+    cube = replace(cube, flux=flux, flags=flags, peak=np.minimum(peak, ceiling))
+    recipe = choose_curve(cube, DEFAULT).recipe
+    assert not {variable, departing, brightest} & set(recipe["comparison_rows"])
+    assert "varies" in recipe["roles"][variable][1]
+    assert "30 of the target" in recipe["roles"][departing][1]
+    assert "saturated" in recipe["roles"][brightest][1]
+    assert recipe["saturation_adu"] == pytest.approx(ceiling)
+
+
+def test_an_outlier_is_flagged_not_removed():
+    flux = np.ones(120)
+    flux[50] = 1.1
+    light_curve = choose_curve(_cube(flux), DEFAULT)
+    assert np.flatnonzero(light_curve.flags & Flag.OUTLIER).tolist() == [50]
+    assert light_curve.flux[50] == pytest.approx(1.1, abs=0.02)
+
+
+def test_forced_comparisons_are_used_as_they_are():
+    settings = make_settings({"stars": {"comparisons": ["C3", "C5"], "weights": "sum"}})
+    cube = _cube()
+    role = np.where(np.isin(np.arange(40), [2, 4]), "comparison", "field")
+    role[0] = "target"
+    cube = replace(cube, plan=replace(cube.plan, role=role))
+    light_curve = choose_curve(cube, settings)
+    assert light_curve.recipe["comparison_rows"] == (2, 4)
+    piece = take_aperture(cube, Aperture(*light_curve.recipe["aperture"]))
+    assert light_curve.comparison_flux == pytest.approx(piece.flux[:, [2, 4]].sum(axis=1))
+
+
+def test_scintillation_enters_when_the_diameter_is_known():
+    small = make_settings({"camera": {"telescope_diameter_m": 0.2}})
+    with_air, without = choose_curve(_cube(), small), choose_curve(_cube(), DEFAULT)
+    assert (with_air.flux_err > without.flux_err).all()
+
+
+def test_no_comparison_is_an_error():
+    cube = _cube()
+    plan = replace(cube.plan, role=np.array(["target"] + ["field"] * 39))
+    with pytest.raises(FitError, match="0 comparison candidates"):
+        choose_curve(replace(cube, plan=plan), DEFAULT)
+
+
+def test_curves_of_all_stars_are_flat():
+    cube = _cube()
+    light_curve = choose_curve(cube, DEFAULT)
+    relative, error = star_curves(cube, light_curve)
+    pull = (relative - 1) / error
+    assert np.std(pull) == pytest.approx(1, abs=0.15)
+    assert relative[:, 0] == pytest.approx(light_curve.flux, rel=1e-9)
+
+
+def test_interpolated_aperture_lies_on_a_cubic():
+    radii = np.array([2.0, 3.0, 4.5, 6.0, 8.0])
+    wanted = np.array([2.0, 2.7, 5.1, 7.9, 8.0, 4.5])
+    weights = interpolation_weights(radii, wanted)
+    assert weights @ (radii**3 - radii) == pytest.approx(wanted**3 - wanted)
+    assert weights.sum(axis=1) == pytest.approx(1)
+
+
+def test_clipping_level_needs_a_pile_up():
+    rng = np.random.default_rng(0)
+    peak = rng.uniform(100, 4000, (50, 10, 3))
+    assert clipping_level(peak) is None
+    assert clipping_level(np.minimum(peak, 3000)) == 3000
+
+
+def test_trend_is_removed():
+    time = np.linspace(-1, 1, 100)
+    design = design_matrix({"time": time, "flat": np.ones(100)}, ["time", "flat"])
+    assert design[:, 1].std() == pytest.approx(1)
+    assert not design[:, 2].any()
+    spoiled = 2 + 0.1 * time
+    spoiled[3] = 9
+    flat, trend = remove_trend(spoiled, design)
+    assert trend == pytest.approx(2 + 0.1 * time, rel=1e-3)
+    assert flat[5] == pytest.approx(1, rel=1e-3)
