@@ -110,8 +110,8 @@ def test_order_of_stars_and_gain_do_not_matter(order, gain):
     flux, error, _ = _night([0.002, 0.003, 0.004, 0.005, 0.006], n=60)
     first = build_ensemble(flux, error)
     second = build_ensemble(gain * flux[:, order], gain * error[:, order])
-    assert second.transparency == pytest.approx(first.transparency, rel=1e-9)
-    assert second.weights == pytest.approx(first.weights[list(order)], rel=1e-6)
+    assert second.transparency == pytest.approx(first.transparency, rel=1e-6)
+    assert second.weights == pytest.approx(first.weights[list(order)], rel=1e-4)
 
 
 def test_scatters_of_known_noise():

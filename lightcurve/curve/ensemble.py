@@ -99,7 +99,7 @@ def build_ensemble(
         raise InputError(msg)
     flux, flux_err = np.where(used, flux, np.nan), np.where(used, flux_err, np.nan)
     if weights == "sum":
-        level = _fit_levels(flux, lambda level: np.broadcast_to(level, flux.shape))
+        level = _fit_levels(flux, np.asarray)
         share = np.where(used, level, 0.0)
         scatter = column_scatter(_leave_one_out(flux / level, share)[1])
         error = flux_err / level
@@ -154,7 +154,7 @@ def _fit_levels(flux: np.ndarray, share_of: Callable[[np.ndarray], np.ndarray]) 
     for _ in range(MAX_ITERATIONS):
         share = np.where(np.isfinite(flux), share_of(level), 0.0)
         transparency = _weighted_mean(flux / level, share)
-        new = np.nanmedian(flux / transparency[:, None], axis=0)
+        new = _column_median(flux / transparency[:, None])
         change = np.max(np.abs(new / level - 1))
         level = new
         if change < TOLERANCE:
@@ -164,7 +164,7 @@ def _fit_levels(flux: np.ndarray, share_of: Callable[[np.ndarray], np.ndarray]) 
 
 def _weigh(flux: np.ndarray, flux_err: np.ndarray) -> tuple:
     """Iterate levels, scatters and the list of wild measurements together."""
-    level = np.nanmedian(flux, axis=0)
+    level = _fit_levels(flux, np.ones_like)
     photon = flux_err / flux
     scatter = np.hypot(np.nanmedian(photon, axis=0), np.nanmedian(photon))
     used = np.isfinite(flux)
@@ -173,14 +173,14 @@ def _weigh(flux: np.ndarray, flux_err: np.ndarray) -> tuple:
         share = np.where(used, 1 / sigma**2, 0.0)
         normalised = flux / level
         _, ratio = _leave_one_out(normalised, share)
-        new_level = level * np.nanmedian(np.where(used, ratio, np.nan), axis=0)
+        middle = _column_median(ratio)
         new_scatter = _own_scatter(column_scatter(ratio), scatter, np.nanmedian(photon, axis=0))
         new_scatter = np.where(np.isfinite(new_scatter), new_scatter, scatter)
         # Levels and scatters move half way: two stars could otherwise swap weights for ever.
         change = np.max(np.abs(np.log(new_scatter / scatter)))
         scatter = np.sqrt(scatter * new_scatter)
-        level = np.sqrt(level * new_level)
-        wild = np.abs(ratio - 1) > CLIP_SIGMA * np.fmax(scatter, photon)
+        level = level * np.sqrt(middle)
+        wild = np.abs(ratio / middle - 1) > CLIP_SIGMA * np.fmax(new_scatter, sigma)
         new_used = np.isfinite(flux) & ~wild
         # A frame in which every star is wild is the frame's fault, not the stars'.
         new_used = np.where(new_used.any(axis=1, keepdims=True), new_used, np.isfinite(flux))
@@ -212,6 +212,12 @@ def _leave_one_out(normalised: np.ndarray, share: np.ndarray) -> tuple[np.ndarra
     with np.errstate(invalid="ignore", divide="ignore"):
         others = np.where(weight > 0, (filled.sum(axis=1, keepdims=True) - filled) / weight, np.nan)
         return others, normalised / others
+
+
+def _column_median(values: np.ndarray) -> np.ndarray:
+    """Median of each column; 1 for a star that no other was there to compare with."""
+    empty = ~np.isfinite(values).any(axis=0)
+    return np.nanmedian(np.where(empty[None, :], 1.0, values), axis=0)
 
 
 def _weighted_mean(normalised: np.ndarray, share: np.ndarray) -> np.ndarray:
