@@ -1,0 +1,69 @@
+"""`lightcurve run` and `lightcurve plan`: the main job, and what it would do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lightcurve.commands.options import takes_settings
+from lightcurve.commands.shell import bar, print_json, print_table
+
+Folder = Annotated[Path, typer.Argument(help="Folder of raw frames; never changed.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Run folder; made if need be.")]
+Manifest = Annotated[
+    Path | None,
+    typer.Option("--manifest", help="Table of files and kinds: an edited frames.csv."),
+]
+Json = Annotated[bool, typer.Option("--json", help="For machines: JSON on standard output.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("run")(run)
+    app.command("plan")(plan)
+
+
+@takes_settings
+def run(
+    folder: Folder,
+    *,
+    settings: Any,
+    out: Out = Path("lightcurve-run"),
+    manifest: Manifest = None,
+    wcs: Annotated[bool, typer.Option("--wcs", help="Write each frame's WCS.")] = False,
+    json: Json = False,
+) -> None:
+    """Turn a folder of raw frames into a light curve.
+
+    Example: lightcurve run NIGHT --target HAT-P-32 --planet hatp32b.toml --index INDEX.fits
+    """
+    from lightcurve.night import reduce_night
+
+    products = reduce_night(folder, settings, out, manifest=manifest, sidecars=wcs, progress=bar)
+    if json:
+        print_json({"summary": products.summary, "files": products.paths})
+        return
+    print_table("Result", ["", ""], products.summary.items())
+    typer.echo(f"Written to {products.folder}: {', '.join(sorted(products.paths))}")
+
+
+@takes_settings
+def plan(folder: Folder, *, settings: Any, manifest: Manifest = None, json: Json = False) -> None:
+    """Show what `run` would do, with every value and its source; nothing is written."""
+    from lightcurve.night import plan_night
+
+    scene = plan_night(folder, settings, manifest=manifest, progress=bar)
+    stars = scene.recipe.plan
+    columns = ("star_id", "role", "ra_deg", "dec_deg", "reason")
+    rows = list(zip(*(getattr(stars, name) for name in columns), strict=True))
+    if json:
+        values = [dict(zip(("name", "value", "source"), v, strict=True)) for v in scene.values]
+        named = [dict(zip(columns, row, strict=True)) for row in rows]
+        print_json(
+            {"lights": scene.lights, "unused": scene.unused, "values": values, "stars": named}
+        )
+        return
+    print_table("Values", ["value", "", "source"], scene.values)
+    print_table(f"{len(scene.lights)} light frames; stars", list(columns), rows)
