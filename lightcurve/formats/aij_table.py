@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from lightcurve.errors import InputError
-from lightcurve.formats.aij import ratio
+from lightcurve.formats.aij_flux import ratio
 from lightcurve.formats.text import read_text
 
 STAR_COLUMN = re.compile(r"^(?P<quantity>.+)_(?P<star>[TC]\d+)(?P<suffix>(_[a-z]+)*)$")

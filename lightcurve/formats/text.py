@@ -100,7 +100,7 @@ def csv_text(names: Sequence[str], rows: Iterable[Sequence[Any]], delimiter: str
     Returns
     -------
     str
-        Lines end in ``"\\n"``; cells that hold the delimiter or quotes are quoted.
+        Lines end in a line feed; cells that hold the delimiter or quotes are quoted.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\n")
@@ -123,7 +123,7 @@ def read_text(path: str | Path, *, what: str = "a table", max_bytes: int = 300_0
     Returns
     -------
     str
-        With ``"\\n"`` line ends and no byte-order mark.
+        With single line feeds and no byte-order mark.
 
     Raises
     ------

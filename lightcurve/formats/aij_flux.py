@@ -1,0 +1,61 @@
+"""AstroImageJ's differential photometry: plain sums, each star left out of its own."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def leave_one_out(
+    flux: np.ndarray, error: np.ndarray, comparison: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sum the comparison stars for each star, itself left out.
+
+    Parameters
+    ----------
+    flux, error : (n_frame, n_star) float arrays
+    comparison : (n_star,) bool array
+
+    Returns
+    -------
+    total, total_err : (n_frame, n_star) float arrays
+        NaN where a comparison star of the sum is NaN.
+    """
+    others = comparison[:, None] & ~np.eye(len(comparison), dtype=bool)
+    # Only comparison stars enter the product: NaN times 0 is NaN.
+    total = flux[:, comparison] @ others[comparison].astype(float)
+    variance = error[:, comparison] ** 2 @ others[comparison].astype(float)
+    if np.isnan(total).any():
+        total, variance = _sum_without_spill(flux, error, others)
+    return total, np.sqrt(variance)
+
+
+def _sum_without_spill(
+    flux: np.ndarray, error: np.ndarray, others: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sum star by star, so that a NaN reaches only the sums it belongs to."""
+    total = np.stack([flux[:, use].sum(axis=1) for use in others.T], axis=1)
+    variance = np.stack([(error[:, use] ** 2).sum(axis=1) for use in others.T], axis=1)
+    return total, variance
+
+
+def ratio(
+    flux: np.ndarray, error: np.ndarray, total: np.ndarray, total_err: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divide fluxes by sums of comparison stars; 0 where the sum is 0, as AstroImageJ has it.
+
+    Parameters
+    ----------
+    flux, error, total, total_err : float arrays of one shape
+
+    Returns
+    -------
+    relative, relative_err : float arrays
+        The error is ``relative * sqrt((error/flux)^2 + (total_err/total)^2)``, AstroImageJ's
+        formula: it carries the sign of the ratio.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = flux / total
+        size = np.hypot(error / total, relative * total_err / total)
+        relative_err = np.copysign(size, relative)
+    empty = total == 0
+    return np.where(empty, 0.0, relative), np.where(empty, 0.0, relative_err)

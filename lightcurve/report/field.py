@@ -1,0 +1,360 @@
+"""Pictures: the field with its apertures, and the master frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lightcurve.data import Solution, StarPlan
+from lightcurve.report.style import FIELD, ROLE_COLOUR, TARGET, styled_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MAX_SHOWN = 1400  # pixels along the longer side; more cannot be seen in the figure
+MAX_LABELS = 60
+MAX_SAMPLE = 200_000
+
+
+def stretch(pixels: np.ndarray) -> np.ndarray:
+    """Bring an image into 0 to 1 so that faint stars and bright ones show.
+
+    Parameters
+    ----------
+    pixels : (ny, nx) float array
+
+    Returns
+    -------
+    (ny, nx) float array
+        An inverse hyperbolic sine of the height above the sky, from 1.5 sigma below the median to
+        the 99.9 % point; NaN becomes 0.
+    """
+    sample = _sample(pixels)
+    if not sample.size:
+        return np.zeros(pixels.shape)
+    sky, low, high = np.percentile(sample, [50, 16, 99.9])
+    sigma = max(float(sky - low), 1e-6 * max(abs(float(sky)), 1.0))
+    scaled = np.arcsinh((pixels - sky + 1.5 * sigma) / (3 * sigma))
+    top = np.arcsinh((high - sky + 1.5 * sigma) / (3 * sigma))
+    return np.clip(np.nan_to_num(scaled / max(float(top), 1e-9)), 0, 1)
+
+
+def _thin(pixels: np.ndarray) -> tuple[np.ndarray, int]:
+    """Take the mean of blocks so that the longer side has at most `MAX_SHOWN` pixels."""
+    step = -(-max(pixels.shape) // MAX_SHOWN)
+    if step == 1:
+        return pixels, 1
+    ny, nx = (n // step * step for n in pixels.shape)
+    blocks = pixels[:ny, :nx].reshape(ny // step, step, nx // step, step)
+    return blocks.mean(axis=(1, 3)), step
+
+
+def draw_image(axes: Axes, pixels: np.ndarray):
+    """Draw an image, stretched, dark stars on white, first row at the bottom.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    pixels : (ny, nx) float array
+
+    Returns
+    -------
+    matplotlib.image.AxesImage
+        In the pixel coordinates of `pixels`, thinned out where it is large.
+    """
+    small, step = _thin(pixels)
+    ny, nx = small.shape
+    extent = (-0.5, nx * step - 0.5, -0.5, ny * step - 0.5)
+    image = axes.imshow(stretch(small), extent=extent, vmin=0, vmax=1, cmap="gray_r")
+    axes.grid(visible=False)
+    axes.set(xlabel="x (px)", ylabel="y (px)")
+    return image
+
+
+def draw_stars(
+    axes: Axes, x: np.ndarray, y: np.ndarray, *, plan: StarPlan, radius: float, outer: float
+) -> dict:
+    """Circle the stars by role and name those that matter.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    x, y : (n_star,) float arrays
+        Pixels of the image shown.
+    plan : StarPlan
+    radius, outer : float
+        Aperture and outer sky radius, pixels; the sky is drawn for target and comparisons.
+
+    Returns
+    -------
+    dict
+        ``circles``: role to collection; ``labels``: list of texts.
+    """
+    from matplotlib.collections import EllipseCollection
+
+    circles = {}
+    placed = np.isfinite(x) & np.isfinite(y)
+    for role, colour in ROLE_COLOUR.items():
+        chosen = placed & (plan.role == role)
+        if not chosen.any():
+            continue
+        rings = (radius,) if role == "field" else (radius, outer)
+        for ring in rings:
+            size = np.full(chosen.sum(), 2 * ring)
+            circles[role] = axes.add_collection(
+                EllipseCollection(
+                    size,
+                    size,
+                    np.zeros(chosen.sum()),
+                    units="xy",
+                    facecolors="none",
+                    offsets=np.column_stack([x[chosen], y[chosen]]),
+                    transOffset=axes.transData,
+                    edgecolors=colour,
+                    linewidths=1.2 if role != "field" else 0.7,
+                )
+            )
+    named = np.flatnonzero(placed & (plan.role != "field"))[:MAX_LABELS]
+    labels = [_label(axes, (x[k], y[k]), plan, k, outer) for k in named]
+    return {"circles": circles, "labels": labels}
+
+
+def _label(axes: Axes, xy: tuple[float, float], plan: StarPlan, k: int, outer: float):
+    """Name a star outside its circle, towards the middle of the image."""
+    x, y = xy
+    right, top = (max(limits) for limits in (axes.get_xlim(), axes.get_ylim()))
+    side = 1 if x + 3.5 * outer < right else -1
+    up = 1 if y + 2 * outer < top else -1
+    return axes.text(
+        x + side * outer * 0.8,
+        y + up * outer * 0.8,
+        str(plan.star_id[k]),
+        fontsize=7.5,
+        color=ROLE_COLOUR[str(plan.role[k])],
+        fontweight="bold",
+        ha="left" if side > 0 else "right",
+        va="bottom" if up > 0 else "top",
+        clip_on=True,
+    )
+
+
+def draw_compass(axes: Axes, solution: Solution, shape: tuple[int, int]) -> list:
+    """Draw arrows to north and east and a bar of a round number of arc minutes.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    solution : Solution
+    shape : tuple of int
+        (ny, nx) of the image.
+
+    Returns
+    -------
+    list
+        Arrows and texts.
+    """
+    ny, nx = shape
+    angle = np.radians(solution.rotation_deg)
+    # rotation is the position angle of +y: north lies that far clockwise of +y as the sky is seen
+    north = np.array([solution.parity * np.sin(angle), np.cos(angle)])
+    east = solution.parity * np.array([-north[1], north[0]])
+    size = 0.09 * min(nx, ny)
+    centre = np.array([nx - 2.2 * size, 2.2 * size])
+    drawn = []
+    for name, direction in (("N", north), ("E", east)):
+        tip = centre + size * direction
+        style = {"arrowstyle": "-|>", "color": "#222222", "lw": 1.3, "shrinkA": 0, "shrinkB": 0}
+        drawn.append(axes.annotate("", tip, centre, arrowprops=style))
+        where = centre + 1.35 * size * direction
+        drawn.append(axes.text(*where, name, ha="center", va="center", fontsize=8))
+    per_minute = 60 / solution.scale_arcsec
+    nice = [m for m in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60) if m * per_minute < 0.25 * nx]
+    minutes = nice[-1] if nice else 0.1
+    start, height = 0.05 * nx, 0.05 * ny
+    drawn += axes.plot(
+        [start, start + minutes * per_minute],
+        [height, height],
+        color="#222222",
+        lw=2.2,
+        solid_capstyle="butt",
+    )
+    box = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1}
+    label = f"{minutes:g} arcmin"
+    drawn.append(axes.text(start, height + 0.015 * ny, label, fontsize=8, va="bottom", bbox=box))
+    return drawn
+
+
+def save_field(
+    path: str | Path,
+    pixels: np.ndarray,
+    plan: StarPlan,
+    *,
+    radius: float,
+    outer: float,
+    solution: Solution | None = None,
+    title: str = "",
+) -> Path:
+    """Write the picture of the field with its apertures.
+
+    Parameters
+    ----------
+    path : path-like
+    pixels : (ny, nx) float array
+        The reference frame.
+    plan : StarPlan
+        Its ``x_ref, y_ref`` are in that frame.
+    radius, outer : float
+        Aperture and outer sky radius, pixels.
+    solution : Solution, optional
+        Adds north, east and a scale bar.
+    title : str
+
+    Returns
+    -------
+    Path
+    """
+    from matplotlib.lines import Line2D
+
+    ny, nx = pixels.shape
+    width = 8.0
+    height = float(np.clip((width - 0.9) * ny / nx + 0.9, 4.0, 10.5))
+    with styled_figure(path, (width, height)) as figure:
+        axes = figure.add_axes((0.09, 0.5 / height, 0.89, 1 - 0.9 / height))
+        draw_image(axes, pixels)
+        draw_stars(axes, plan.x_ref, plan.y_ref, plan=plan, radius=radius, outer=outer)
+        if solution is not None:
+            draw_compass(axes, solution, pixels.shape)
+        axes.set_xlim(-0.5, nx - 0.5)
+        axes.set_ylim(-0.5, ny - 0.5)
+        axes.set_title(title)
+        handles = [
+            Line2D(
+                [], [], marker="o", mfc="none", mec=colour, ls="", ms=7, label=_count(plan, role)
+            )
+            for role, colour in ROLE_COLOUR.items()
+            if (plan.role == role).any()
+        ]
+        axes.legend(
+            handles=handles,
+            loc="lower right",
+            bbox_to_anchor=(1.0, 1.0),
+            ncols=4,
+            borderaxespad=0.2,
+            columnspacing=1.0,
+            handletextpad=0.2,
+        )
+    return Path(path)
+
+
+def _count(plan: StarPlan, role: str) -> str:
+    return role if role in {"target", "check"} else f"{role} ({(plan.role == role).sum()})"
+
+
+def draw_master(axes: Axes, pixels: np.ndarray):
+    """Draw a master frame between its 1 and 99 % points.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    pixels : (ny, nx) float array
+
+    Returns
+    -------
+    matplotlib.image.AxesImage
+    """
+    small, step = _thin(pixels)
+    ny, nx = small.shape
+    sample = _sample(small)
+    low, high = np.percentile(sample, [1, 99]) if sample.size else (0.0, 1.0)
+    extent = (-0.5, nx * step - 0.5, -0.5, ny * step - 0.5)
+    image = axes.imshow(small, vmin=low, vmax=high, cmap="gray", extent=extent)
+    axes.grid(visible=False)
+    return image
+
+
+def _sample(pixels: np.ndarray) -> np.ndarray:
+    """Take about every n-th finite pixel: percentiles of millions need no more."""
+    flat = pixels.ravel()[:: max(pixels.size // MAX_SAMPLE, 1)]
+    return flat[np.isfinite(flat)]
+
+
+def draw_histogram(axes: Axes, pixels: np.ndarray, *, unit: str = "ADU"):
+    """Draw how often each value occurs, on a logarithmic scale.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    pixels : float array
+    unit : str
+
+    Returns
+    -------
+    matplotlib.patches.StepPatch
+    """
+    finite = _sample(pixels)
+    low, high = np.percentile(finite, [0.05, 99.95]) if finite.size else (0.0, 1.0)
+    pad = 0.3 * (high - low) or 0.5
+    counts, edges = np.histogram(finite, bins=80, range=(low - pad, high + pad))
+    share = counts / max(counts.sum(), 1)
+    least = 0.5 / max(counts.sum(), 1)
+    patch = axes.stairs(
+        np.maximum(share, least), edges, fill=True, baseline=least, color=TARGET, alpha=0.75
+    )
+    axes.set_yscale("log")
+    axes.set_ylim(least, None)
+    median = float(np.median(finite)) if finite.size else float("nan")
+    axes.axvline(median, color=FIELD, lw=1)
+    axes.set_xlabel(f"{unit}; median {median:.4g}, scatter {_spread(finite):.3g}")
+    axes.set_ylabel("Share of pixels")
+    return patch
+
+
+def _spread(values: np.ndarray) -> float:
+    """Half the distance of the 16 and 84 % points; NaN without values."""
+    if not values.size:
+        return float("nan")
+    low, high = np.percentile(values, [15.865, 84.135])
+    return float(high - low) / 2
+
+
+def save_masters(path: str | Path, masters: Mapping[str, np.ndarray]) -> Path:
+    """Write the master frames with their histograms.
+
+    Parameters
+    ----------
+    path : path-like
+    masters : mapping of str to (ny, nx) float array
+        Such as ``{"bias": ..., "dark": ..., "flat": ...}``; the flat's unit is relative response.
+
+    Returns
+    -------
+    Path
+    """
+    n = len(masters)
+    ny, nx = next(iter(masters.values())).shape
+    width = max(3.0 * n, 4.0)
+    picture = (width - 0.9) / (1.28 * n) * min(ny / nx, 1.5)
+    height = picture + 2.35
+    with styled_figure(path, (width, height)) as figure:
+        grid = figure.add_gridspec(
+            2,
+            n,
+            height_ratios=(picture, 1.1),
+            left=0.7 / width,
+            right=1 - 0.2 / width,
+            top=1 - 0.42 / height,
+            bottom=0.5 / height,
+            hspace=0.33 / (picture + 1.1) * 2,
+            wspace=0.28,
+        )
+        for k, (name, pixels) in enumerate(masters.items()):
+            upper, lower = figure.add_subplot(grid[0, k]), figure.add_subplot(grid[1, k])
+            draw_master(upper, pixels)
+            upper.set_title(f"Master {name}")
+            draw_histogram(lower, pixels, unit="response" if name == "flat" else "ADU")
+            if k:
+                lower.set_ylabel("")
+    return Path(path)

@@ -1,0 +1,237 @@
+"""The report: one HTML file that needs nothing else, reads well and prints well.
+
+What comes from headers and file names is hostile until proven otherwise: everything is escaped,
+and the page's own policy forbids scripts and outside addresses.
+"""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lightcurve.data import Parameter
+from lightcurve.errors import InputError
+from lightcurve.formats.text import write_text
+
+TEMPLATE = Path(__file__).with_name("template.html")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of the report.
+
+    Attributes
+    ----------
+    columns : tuple of str
+    rows : tuple of tuples
+        Any values; floats are shown with six digits.
+    title : str
+    folded : bool
+        Shown only when asked for (a long table).
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple, ...]
+    title: str = ""
+    folded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section of the report.
+
+    Attributes
+    ----------
+    title : str
+    text : tuple of str
+        Paragraphs.
+    figures : mapping of path to str
+        PNG file to caption.
+    tables : tuple of Table
+    """
+
+    title: str
+    text: tuple[str, ...] = ()
+    figures: Mapping[Path, str] = field(default_factory=dict)
+    tables: tuple[Table, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the report says.
+
+    Attributes
+    ----------
+    title, subtitle : str
+    facts : mapping of str to str
+        The few results that matter, shown first.
+    warnings : tuple of str
+    sections : tuple of Section
+    footer : str
+        Versions, seed.
+    """
+
+    title: str
+    subtitle: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    sections: tuple[Section, ...] = ()
+    footer: str = ""
+
+
+def table_of(rows: Iterable[Mapping[str, Any]], *, title: str = "", folded: bool = False) -> Table:
+    """Make a table from rows given by name.
+
+    Parameters
+    ----------
+    rows : iterable of mappings
+        Column to value; columns stand in the order in which they first appear.
+    title : str
+    folded : bool
+
+    Returns
+    -------
+    Table
+    """
+    rows = list(rows)
+    names = tuple(dict.fromkeys(name for row in rows for name in row))
+    body = tuple(tuple(row.get(name, "") for name in names) for row in rows)
+    return Table(names, body, title, folded)
+
+
+def parameter_table(parameters: Mapping[str, Parameter], *, title: str = "") -> Table:
+    """Make a table of fitted parameters.
+
+    Parameters
+    ----------
+    parameters : mapping of str to Parameter
+    title : str
+
+    Returns
+    -------
+    Table
+        Value with the distances to its 16 and 84 % points, rounded by `round_together`.
+    """
+    rows = tuple(
+        (name.replace("_", " "), *round_together(p), p.unit) for name, p in parameters.items()
+    )
+    return Table(("parameter", "value", "minus", "plus", "unit"), rows, title)
+
+
+def round_together(parameter: Parameter) -> tuple[str, str, str]:
+    """Round a value and its errors to two digits of the smaller error.
+
+    Parameters
+    ----------
+    parameter : Parameter
+
+    Returns
+    -------
+    value, minus, plus : str
+        Errors are empty where they are not known.
+    """
+    minus = parameter.value - parameter.lower
+    plus = parameter.upper - parameter.value
+    sizes = [s for s in (minus, plus) if np.isfinite(s) and s > 0]
+    if not sizes or not np.isfinite(parameter.value):
+        return f"{parameter.value:.8g}", "", ""
+    decimals = int(np.clip(1 - np.floor(np.log10(min(sizes))), 0, 12))
+    return tuple(f"{number:.{decimals}f}" for number in (parameter.value, minus, plus))
+
+
+def render_report(report: Report) -> str:
+    """Lay out the report.
+
+    Parameters
+    ----------
+    report : Report
+
+    Returns
+    -------
+    str
+        HTML without any outside resource.
+
+    Raises
+    ------
+    InputError
+        When a figure is missing or no PNG.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    sections = [
+        {
+            "title": section.title,
+            "text": section.text,
+            "figures": [_embed(path, caption) for path, caption in section.figures.items()],
+            "tables": [_display(table) for table in section.tables],
+        }
+        for section in report.sections
+    ]
+    return template.render(report=report, sections=sections)
+
+
+def write_report(path: str | Path, report: Report) -> Path:
+    """Write the report.
+
+    Parameters
+    ----------
+    path : path-like
+    report : Report
+
+    Returns
+    -------
+    Path
+    """
+    return write_text(path, render_report(report))
+
+
+def _embed(path: Path, caption: str) -> dict[str, Any]:
+    """Read a PNG for the page, with its size so that the page does not jump while loading."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        msg = f"{path}: the figure cannot be read: {error.strerror}"
+        raise InputError(msg) from error
+    if data[:8] != b"\x89PNG\r\n\x1a\n":
+        msg = f"{path}: not a PNG; the report embeds only those"
+        raise InputError(msg)
+    width, height = struct.unpack(">II", data[16:24])
+    source = f"data:image/png;base64,{base64.b64encode(data).decode()}"
+    return {"source": source, "caption": caption, "width": width, "height": height}
+
+
+def _display(table: Table) -> dict[str, Any]:
+    numeric = {k for k in range(len(table.columns)) if _is_numeric([row[k] for row in table.rows])}
+    return {
+        "title": table.title,
+        "folded": table.folded,
+        "columns": table.columns,
+        "numeric": numeric,
+        "rows": [[_show(value) for value in row] for row in table.rows],
+    }
+
+
+def _is_numeric(values: Sequence[Any]) -> bool:
+    known = [v for v in values if v not in {None, ""}]
+    return bool(known) and all(
+        isinstance(v, (int, float, np.number)) and not isinstance(v, bool) for v in known
+    )
+
+
+def _show(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, (float, np.floating)):
+        if not np.isfinite(value):
+            return "\N{EN DASH}"
+        # Julian dates keep their seconds.
+        return f"{value:.6f}" if abs(value) >= 1e6 else f"{value:.6g}"
+    return str(value)

@@ -1,0 +1,265 @@
+"""The light curve: relative flux, comparison stars, check star; with the fit when there is one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lightcurve.data import LightCurve, TransitFit
+from lightcurve.report.style import (
+    CHECK,
+    COMPARISON,
+    FIELD,
+    FLAGGED,
+    MODEL,
+    TARGET,
+    bin_points,
+    robust_limits,
+    show_beyond,
+    stack_axes,
+    styled_figure,
+    time_axis,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+BIN_DAYS = 10 / 1440  # ten minutes
+
+
+def draw_points(
+    axes: Axes,
+    time: np.ndarray,
+    flux: np.ndarray,
+    error: np.ndarray | None,
+    *,
+    good: np.ndarray | None = None,
+    colour: str = TARGET,
+) -> dict:
+    """Draw flux against time: good points full, flagged ones hollow, those beyond as triangles.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    time, flux : (n,) float arrays
+    error : (n,) float array or None
+    good : (n,) bool array, optional
+        By default all.
+    colour : str
+
+    Returns
+    -------
+    dict
+        ``points`` (line), ``errors`` (container or None), ``flagged`` and ``beyond`` (lists).
+    """
+    good = np.ones(len(flux), dtype=bool) if good is None else good
+    errors = None
+    if error is not None:
+        errors = axes.errorbar(
+            time[good],
+            flux[good],
+            error[good],
+            fmt="none",
+            ecolor=colour,
+            elinewidth=0.7,
+            alpha=0.35,
+            zorder=2,
+        )
+    (points,) = axes.plot(time[good], flux[good], "o", color=colour, ms=3.2, mew=0, zorder=3)
+    bad = ~good & np.isfinite(flux)
+    flagged = (
+        axes.plot(
+            time[bad], flux[bad], "o", ms=3.4, mfc="none", mec=FLAGGED, zorder=2, label="flagged"
+        )
+        if bad.any()
+        else []
+    )
+    axes.set_ylim(*robust_limits(flux[good]))
+    return {
+        "points": points,
+        "errors": errors,
+        "flagged": flagged,
+        "beyond": show_beyond(axes, time, flux),
+    }
+
+
+def draw_binned(axes: Axes, time: np.ndarray, flux: np.ndarray, width: float = BIN_DAYS) -> list:
+    """Draw means in bins of time with their errors.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    time, flux : (n,) float arrays
+    width : float
+        Days.
+
+    Returns
+    -------
+    list
+        The error bar container, or nothing without points.
+    """
+    x, y, error = bin_points(time, flux, width)
+    if not x.size:
+        return []
+    label = f"{width * 1440:.0f} min bins"
+    return [
+        axes.errorbar(
+            x,
+            y,
+            np.nan_to_num(error),
+            fmt="s",
+            ms=4.2,
+            color="#1a1a1a",
+            mfc="white",
+            mew=1.0,
+            elinewidth=1.0,
+            zorder=5,
+            label=label,
+        )
+    ]
+
+
+def draw_events(axes: Axes, events: dict[str, float], *, text: bool = True) -> list:
+    """Mark predicted ingress, middle and egress.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    events : dict of str to float
+        Name to time in the unit of the axis.
+    text : bool
+        Write the names along the lines.
+
+    Returns
+    -------
+    list of matplotlib.lines.Line2D
+    """
+    drawn = []
+    for name, when in events.items():
+        drawn.append(axes.axvline(when, color=FIELD, lw=0.9, ls=(0, (4, 3)), zorder=1))
+        if text:
+            axes.text(
+                when,
+                0.02,
+                f" {name}",
+                transform=axes.get_xaxis_transform(),
+                fontsize=7,
+                color="#555555",
+                rotation=90,
+                ha="right",
+                va="bottom",
+            )
+    return drawn
+
+
+def save_light_curve(
+    path: str | Path,
+    light_curve: LightCurve,
+    *,
+    title: str = "",
+    fit: TransitFit | None = None,
+    check: tuple[str, np.ndarray] | None = None,
+    predicted: dict[str, float] | None = None,
+) -> Path:
+    """Write the light curve figure.
+
+    Parameters
+    ----------
+    path : path-like
+    light_curve : LightCurve
+    title : str
+    fit : TransitFit, optional
+        Adds the model, the detrended curve with binned points, and the residuals.
+    check : tuple of str and (n,) float array, optional
+        Name and relative flux of the check star.
+    predicted : dict of str to float, optional
+        Such as ``{"ingress": bjd, "egress": bjd}``.
+
+    Returns
+    -------
+    Path
+    """
+    bjd = light_curve.bjd_tdb
+    scale, times = (
+        ("BJD (TDB)", bjd) if np.isfinite(bjd).any() else ("JD (UTC)", light_curve.jd_utc)
+    )
+    day, time = time_axis(times)
+    finite = np.isfinite(light_curve.flux) & np.isfinite(time)
+    good = finite & (fit.used if fit is not None else light_curve.flags == 0)
+    heights = (3.0, *((3.0, 1.3) if fit is not None else ()), 1.1, *((1.1,) if check else ()))
+    with styled_figure(path, (8.0, 0.9 + 1.05 * sum(heights))) as figure:
+        panels = stack_axes(figure, heights)
+        events = {name: when - day for name, when in (predicted or {}).items()}
+        rest = iter(panels)
+        _panel_flux(next(rest), time, light_curve, good, fit)
+        if fit is not None:
+            _panel_detrended(next(rest), time, light_curve, good, fit)
+            _panel_residuals(next(rest), time, good, fit)
+        _panel_comparison(next(rest), time, light_curve.comparison_flux)
+        if check:
+            _panel_check(next(rest), time, *check)
+        for k, axes in enumerate(panels):
+            draw_events(axes, events, text=k == 0)
+        panels[0].set_title(title)
+        panels[0].set_xlim(*robust_limits(time[np.isfinite(time)], margin=0.03, percent=0))
+        panels[-1].set_xlabel(f"{scale} \N{MINUS SIGN} {day} (days)")
+        figure.align_ylabels(panels)
+    return Path(path)
+
+
+def _panel_flux(
+    axes: Axes, time: np.ndarray, curve: LightCurve, good: np.ndarray, fit: TransitFit | None
+) -> None:
+    draw_points(axes, time, curve.flux, curve.flux_err, good=good)
+    if fit is not None:
+        order = np.argsort(time)
+        both = (fit.model * fit.trend)[order]
+        axes.plot(time[order], both, color=MODEL, zorder=4, label="transit and trend")
+    axes.set_ylabel("Relative flux")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="best")
+
+
+def _panel_detrended(
+    axes: Axes, time: np.ndarray, curve: LightCurve, good: np.ndarray, fit: TransitFit
+) -> None:
+    detrended = curve.flux / fit.trend
+    draw_points(axes, time, detrended, curve.flux_err / fit.trend, good=good)
+    draw_binned(axes, time[good], detrended[good])
+    order = np.argsort(time)
+    axes.plot(time[order], fit.model[order], color=MODEL, lw=1.8, zorder=4, label="transit")
+    axes.set_ylabel("Detrended flux")
+    axes.legend(loc="best", ncols=2)
+
+
+def _panel_residuals(axes: Axes, time: np.ndarray, good: np.ndarray, fit: TransitFit) -> None:
+    residuals = 100 * fit.residuals
+    draw_points(axes, time, residuals, None, good=good)
+    draw_binned(axes, time[good], residuals[good])
+    axes.axhline(0, color=MODEL, lw=1.0)
+    scatter = fit.statistics.get("residual_scatter_percent", float(np.nanstd(residuals[good])))
+    axes.text(
+        0.995,
+        0.95,
+        f"scatter {scatter:.2f} %",
+        transform=axes.transAxes,
+        ha="right",
+        va="top",
+        fontsize=8,
+    )
+    axes.set_ylabel("Residual (%)")
+
+
+def _panel_comparison(axes: Axes, time: np.ndarray, flux: np.ndarray) -> None:
+    level = np.nanmedian(flux) if np.isfinite(flux).any() else 1.0
+    axes.plot(time, flux / level, "o", ms=2.6, mew=0, color=COMPARISON)
+    axes.set_ylim(*robust_limits(flux / level))
+    axes.set_ylabel("Comparison\nstars")
+
+
+def _panel_check(axes: Axes, time: np.ndarray, name: str, flux: np.ndarray) -> None:
+    draw_points(axes, time, flux, None, colour=CHECK)
+    axes.axhline(1, color=FIELD, lw=0.8)
+    axes.set_ylabel(f"Check star\n{name}")

@@ -1,0 +1,221 @@
+"""How figures come about: one style file, one palette, no window and no global state.
+
+Drawing functions take an Axes and data and return what they drew; ``save_*`` functions compose a
+whole figure and write it. Only `matplotlib.figure.Figure` is used, never pyplot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lightcurve.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+STYLE = Path(__file__).with_name("lightcurve.mplstyle")
+TARGET = "#0072B2"
+COMPARISON = "#009E73"
+CHECK = "#E69F00"
+MODEL = "#D55E00"
+ACCENT = "#CC79A7"
+FIELD = "#8A8A8A"
+FLAGGED = "#B0B0B0"
+ROLE_COLOUR = {"target": TARGET, "comparison": COMPARISON, "check": CHECK, "field": FIELD}
+DPI = 110
+
+
+@contextmanager
+def styled_figure(path: str | Path, size: tuple[float, float] = (8.0, 4.5)) -> Iterator[Figure]:
+    """Give an empty figure in our style and write it when the block ends.
+
+    Parameters
+    ----------
+    path : path-like
+        ``.png``, ``.pdf`` or ``.svg``.
+    size : tuple of float
+        Width and height, inches.
+
+    Yields
+    ------
+    matplotlib.figure.Figure
+        On a canvas that needs no display.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be written.
+    """
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(fname=STYLE):
+        figure = Figure(figsize=size)
+        FigureCanvasAgg(figure)
+        yield figure
+        try:
+            figure.savefig(path, dpi=DPI)
+        except OSError as error:
+            msg = f"{path}: the figure cannot be written: {error.strerror}"
+            raise InputError(msg) from error
+
+
+def stack_axes(
+    figure: Figure,
+    heights: tuple[float, ...],
+    *,
+    sharex: bool = True,
+    left: float = 0.1,
+    right: float = 0.98,
+) -> list[Axes]:
+    """Set panels one below the other.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    heights : tuple of float
+        Relative heights, from the top.
+    sharex : bool
+        One time axis for all; only the lowest panel has tick labels.
+    left, right : float
+        Margins as fractions of the width.
+
+    Returns
+    -------
+    list of matplotlib.axes.Axes
+    """
+    tall = figure.get_figheight()
+    grid = figure.add_gridspec(
+        len(heights),
+        1,
+        height_ratios=heights,
+        left=left,
+        right=right,
+        top=1 - 0.36 / tall,
+        bottom=0.48 / tall,
+        hspace=0.09 if sharex else 0.4,
+    )
+    axes: list[Axes] = []
+    for k in range(len(heights)):
+        axes.append(figure.add_subplot(grid[k], sharex=axes[0] if axes and sharex else None))
+        if sharex and k < len(heights) - 1:
+            axes[k].tick_params(labelbottom=False)
+    return axes
+
+
+def time_axis(times: np.ndarray) -> tuple[int, np.ndarray]:
+    """Split days into a whole number and what is left, so that tick labels stay short.
+
+    Parameters
+    ----------
+    times : (n,) float array
+        Julian dates.
+
+    Returns
+    -------
+    day : int
+        Whole days of the first finite time; 0 when there is none.
+    rest : (n,) float array
+        ``times - day``.
+    """
+    finite = times[np.isfinite(times)]
+    day = int(np.floor(finite.min())) if finite.size else 0
+    return day, times - day
+
+
+def robust_limits(
+    values: np.ndarray, *, margin: float = 0.12, percent: float = 0.5
+) -> tuple[float, float]:
+    """Limits of an axis that a few wild values do not stretch.
+
+    Parameters
+    ----------
+    values : float array
+        NaN is ignored.
+    margin : float
+        Added on both sides, as a fraction of the range.
+    percent : float
+        This share at each end may fall outside.
+
+    Returns
+    -------
+    low, high : float
+        0 and 1 when no value is finite.
+    """
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return 0.0, 1.0
+    low, high = np.percentile(finite, [percent, 100 - percent])
+    pad = margin * (high - low) or abs(low) * 0.01 or 1.0
+    return float(low - pad), float(high + pad)
+
+
+def show_beyond(axes: Axes, x: np.ndarray, y: np.ndarray) -> list:
+    """Mark points beyond the vertical limits by small triangles at the edge.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Its limits are set.
+    x, y : (n,) float arrays
+
+    Returns
+    -------
+    list of matplotlib.lines.Line2D
+    """
+    low, high = axes.get_ylim()
+    drawn = []
+    for beyond, edge, marker in ((y > high, high, "^"), (y < low, low, "v")):
+        if beyond.any():
+            drawn += axes.plot(
+                x[beyond],
+                np.full(beyond.sum(), edge),
+                marker,
+                ms=4,
+                color=FLAGGED,
+                mec=FIELD,
+                mew=0.5,
+                clip_on=False,
+            )
+    return drawn
+
+
+def bin_points(
+    x: np.ndarray, y: np.ndarray, width: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Average points in bins of equal width.
+
+    Parameters
+    ----------
+    x, y : (n,) float arrays
+        Pairs with NaN are left out.
+    width : float
+        In the unit of `x`.
+
+    Returns
+    -------
+    x, y, error : (n_bin,) float arrays
+        Means, and the standard deviation of the mean; NaN error for a bin of one point.
+    """
+    finite = np.isfinite(x) & np.isfinite(y)
+    x, y = x[finite], y[finite]
+    if not x.size or width <= 0:
+        return np.empty(0), np.empty(0), np.empty(0)
+    index = ((x - x.min()) / width).astype(int)
+    count = np.bincount(index)
+    keep = count > 0
+    n = count[keep]
+    mean_x = np.bincount(index, x)[keep] / n
+    mean_y = np.bincount(index, y)[keep] / n
+    square = np.bincount(index, (y - (np.bincount(index, y) / np.maximum(count, 1))[index]) ** 2)[
+        keep
+    ]
+    error = np.where(n > 1, np.sqrt(square / np.maximum(n - 1, 1) / n), np.nan)
+    return mean_x, mean_y, error

@@ -1,0 +1,115 @@
+"""Our own tables: whole, repeatable, and read back to the last bit."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lightcurve.config import Settings
+from lightcurve.curve.choose import choose_curve
+from lightcurve.data import Exposure, FrameResult
+from lightcurve.errors import InputError
+from lightcurve.flags import Flag
+from lightcurve.formats.tables import (
+    LIGHTCURVE_COLUMNS,
+    read_lightcurve,
+    scatter_to_stars,
+    write_frames,
+    write_lightcurve,
+    write_stars,
+)
+from lightcurve.formats.text import write_text
+from lightcurve.simulate.cube import CubeTruth, simulate_cube
+
+
+@pytest.fixture(scope="module")
+def night():
+    cube = simulate_cube(np.ones(40), CubeTruth(n_stars=12), np.random.default_rng(3))
+    return cube, choose_curve(cube, Settings())
+
+
+def test_round_trip_is_exact(night, tmp_path):
+    cube, curve = night
+    flux = curve.flux.copy()
+    flux[3] = np.nan
+    curve = replace(curve, flux=flux)
+    path = write_lightcurve(tmp_path / "lightcurve.csv", curve, cube)
+    again = read_lightcurve(path)
+    for name in ("jd_utc", "bjd_tdb", "flux", "flux_err", "target_flux", "comparison_flux"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(curve, name), err_msg=name)
+    np.testing.assert_array_equal(again.file, curve.file)
+    np.testing.assert_array_equal(again.flags, curve.flags)
+    for name in ("airmass", "x", "y", "fwhm", "sky", "time"):
+        np.testing.assert_array_equal(again.covariates[name], curve.covariates[name], err_msg=name)
+
+
+def test_same_input_same_bytes_and_no_leftovers(night, tmp_path):
+    cube, curve = night
+    path = write_lightcurve(tmp_path / "lightcurve.csv", curve, cube)
+    first = path.read_bytes()
+    write_lightcurve(path, curve, cube)
+    assert path.read_bytes() == first
+    assert b"\r" not in first
+    assert [p.name for p in tmp_path.iterdir()] == ["lightcurve.csv"]
+
+
+def test_failed_frames_are_rows_in_order_of_time(night, tmp_path):
+    cube, curve = night
+    between = float(curve.jd_utc[4] + curve.jd_utc[5]) / 2
+    failed = [
+        FrameResult("unreadable.fits", "failed", "no FITS"),
+        FrameResult("clouded.fits", "failed", "12 stars", Exposure(mid_jd_utc=between), sky=900.0),
+    ]
+    path = write_lightcurve(tmp_path / "lightcurve.csv", curve, cube, failed=failed)
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    assert tuple(rows[0]) == LIGHTCURVE_COLUMNS
+    assert len(rows) == len(curve.file) + 2
+    assert rows[5]["file"] == "clouded.fits"
+    assert rows[5]["rel_flux"] == ""
+    assert float(rows[5]["sky"]) == 900.0
+    assert rows[-1]["file"] == "unreadable.fits"
+    again = read_lightcurve(path)
+    assert again.flags[5] == again.flags[-1] == Flag.NOT_MEASURED
+    assert np.isnan(again.flux[[5, -1]]).all()
+
+
+def test_stars_and_frames_keep_words_and_quotes(night, tmp_path):
+    cube, curve = night
+    rows, weights = curve.recipe["comparison_rows"], curve.recipe["weights"]
+    extra = {"weight": scatter_to_stars(cube.plan, rows, weights)}
+    path = write_stars(tmp_path / "stars.csv", cube.plan, extra)
+    table = list(csv.DictReader(path.read_text().splitlines()))
+    assert [row["star"] for row in table] == list(cube.plan.star_id)
+    assert float(table[rows[0]]["weight"]) == weights[0]
+    assert table[0]["weight"] == ""
+    frames = [{"file": 'a,"b"\n.fits', "kind": "light"}, {"file": "c.fits", "reason": "too few"}]
+    path = write_frames(tmp_path / "frames.csv", frames)
+    table = list(csv.DictReader(path.read_text().splitlines()))
+    assert table[0]["file"] == 'a,"b" .fits'
+    assert table[1] == {"file": "c.fits", "kind": "", "reason": "too few"}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("time,flux\n1,2\n", "lacks file"),
+        ("file\n", "no rows"),
+        (",".join(LIGHTCURVE_COLUMNS) + "\na,b\n", "row 2 has 2 cells"),
+        (",".join(LIGHTCURVE_COLUMNS) + "\n" + ",".join(["x"] * 15) + "\n", "column jd_utc"),
+        ("a\x00b", "binary"),
+    ],
+)
+def test_other_files_are_refused_by_name(content, words, tmp_path):
+    path = tmp_path / "odd.csv"
+    path.write_text(content)
+    with pytest.raises(InputError, match=words) as caught:
+        read_lightcurve(path)
+    assert "odd.csv" in str(caught.value)
+
+
+def test_a_folder_that_is_not_there_is_one_clear_error(tmp_path):
+    with pytest.raises(InputError, match="cannot be written"):
+        write_text(tmp_path / "nowhere" / "x.csv", "x")
