@@ -1,0 +1,291 @@
+"""What is known of a planet, and when its transits happen."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lightcurve.data import Planet
+from lightcurve.errors import InputError
+
+MAX_BYTES = 100_000
+REQUIRED = (
+    "name",
+    "ra",
+    "dec",
+    "period_days",
+    "t0_bjd_tdb",
+    "rp_over_rs",
+    "a_over_rs",
+    "inclination_deg",
+)
+LIMITS = {
+    "period_days": (0.01, 1e6),
+    "t0_bjd_tdb": (2.0e6, 3.0e6),
+    "rp_over_rs": (1e-4, 1.0),
+    "a_over_rs": (1.0, 1e5),
+    "inclination_deg": (0.0, 180.0),
+    "eccentricity": (0.0, 0.95),
+    "omega_deg": (-360.0, 720.0),
+    "teff_k": (1000.0, 60000.0),
+    "logg": (0.0, 9.0),
+    "feh": (-6.0, 2.0),
+}
+STELLAR = ("teff_k", "logg", "feh")
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The transit nearest to a moment.
+
+    Attributes
+    ----------
+    epoch : int
+        Periods since T0.
+    mid, mid_err : float
+        BJD_TDB and its one-sigma error from T0 and period; NaN where neither has an error.
+    ingress, egress : float
+        First and fourth contact.
+    duration : float
+        Between them, days.
+    """
+
+    epoch: int
+    mid: float
+    mid_err: float
+    ingress: float
+    egress: float
+    duration: float
+
+
+def read_planet(path: str | Path) -> Planet:
+    """Read a planet file.
+
+    Parameters
+    ----------
+    path : path-like
+        TOML with name, ra, dec (degrees, or sexagesimal hours and degrees as text), period_days,
+        t0_bjd_tdb, rp_over_rs, a_over_rs, inclination_deg; optional eccentricity, omega_deg and a
+        table ``[star]`` with teff_k, logg, feh. Any number may have its one-sigma error beside it
+        as NAME_err.
+
+    Returns
+    -------
+    Planet
+
+    Raises
+    ------
+    InputError
+        When the file is missing, too large, not TOML, or a value is missing, unknown or out of
+        its range.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            msg = f"{path.name}: over {MAX_BYTES} bytes, not a planet file"
+            raise InputError(msg)
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        msg = f"{path.name}: cannot be read as a planet file: {error}"
+        raise InputError(msg) from error
+    return make_planet(values, path.name)
+
+
+def make_planet(values: Mapping[str, Any], origin: str) -> Planet:
+    """Check a planet's values.
+
+    Parameters
+    ----------
+    values : mapping
+        As in a planet file; the stellar ones may stand in ``star`` or beside the others.
+    origin : str
+        Named in errors and kept as the source.
+
+    Returns
+    -------
+    Planet
+
+    Raises
+    ------
+    InputError
+        Naming the first value at fault.
+    """
+    flat = {k: v for k, v in values.items() if k != "star"}
+    star = values.get("star", {})
+    flat |= star if isinstance(star, Mapping) else {"star": star}
+    missing = [name for name in REQUIRED if name not in flat]
+    if missing:
+        msg = f"{origin}: {', '.join(missing)} missing; a planet file needs {', '.join(REQUIRED)}"
+        raise InputError(msg)
+    known = {*REQUIRED, *LIMITS, *(f"{name}_err" for name in LIMITS), "source"}
+    unknown = sorted(set(flat) - known)
+    if unknown:
+        msg = f"{origin}: {unknown[0]} is not known; known are {', '.join(sorted(known))}"
+        raise InputError(msg)
+    numbers = {name: _number(flat, name, origin) for name in LIMITS if name in flat}
+    errors = {
+        name: _number(flat, f"{name}_err", origin) for name in LIMITS if f"{name}_err" in flat
+    }
+    return Planet(
+        name=str(flat["name"]),
+        ra_deg=_angle(flat["ra"], "ra", origin),
+        dec_deg=_angle(flat["dec"], "dec", origin),
+        **numbers,
+        errors=errors,
+        source=str(flat.get("source", origin)),
+    )
+
+
+def predict_transit(planet: Planet, bjd_tdb: float) -> Prediction:
+    """Predict the transit nearest a time.
+
+    Parameters
+    ----------
+    planet : Planet
+    bjd_tdb : float
+
+    Returns
+    -------
+    Prediction
+        The error of the mid-time is sqrt(err(T0)^2 + (epoch err(P))^2).
+    """
+    epoch = round((bjd_tdb - planet.t0_bjd_tdb) / planet.period_days)
+    mid = planet.t0_bjd_tdb + epoch * planet.period_days
+    errors = planet.errors
+    error = float("nan")
+    if "t0_bjd_tdb" in errors or "period_days" in errors:
+        error = math.hypot(errors.get("t0_bjd_tdb", 0.0), epoch * errors.get("period_days", 0.0))
+    duration = transit_duration(planet)
+    return Prediction(epoch, mid, error, mid - duration / 2, mid + duration / 2, duration)
+
+
+def transit_duration(planet: Planet) -> float:
+    """Work out the time from first to fourth contact of a planet as it is known.
+
+    Parameters
+    ----------
+    planet : Planet
+
+    Returns
+    -------
+    float
+        Days; 0 when the known orbit does not transit.
+    """
+    b = impact_parameter(planet)
+    return contact_duration(planet, rp=planet.rp_over_rs, a=planet.a_over_rs, b=b)
+
+
+def impact_parameter(planet: Planet) -> float:
+    """Work out the impact parameter of a planet as it is known.
+
+    Parameters
+    ----------
+    planet : Planet
+
+    Returns
+    -------
+    float
+        Stellar radii, not negative.
+    """
+    cosine = abs(math.cos(math.radians(planet.inclination_deg)))
+    return planet.a_over_rs * cosine * _distance_factor(planet)
+
+
+def contact_duration(
+    planet: Planet,
+    *,
+    rp: float | np.ndarray,
+    a: float | np.ndarray,
+    b: float | np.ndarray,
+    inner: bool = False,
+) -> float | np.ndarray:
+    """Work out the duration of a transit.
+
+    Parameters
+    ----------
+    planet : Planet
+        For period, eccentricity and argument of periastron.
+    rp, a, b : float or (n,) float array
+        Planet radius, semi-major axis and impact parameter, stellar radii.
+    inner : bool
+        From second to third contact instead of first to fourth.
+
+    Returns
+    -------
+    float or (n,) float array
+        Days; 0 where there are no such contacts.
+
+    Notes
+    -----
+    Winn (2010, arXiv:1001.2010), equations 14 to 16.
+    """
+    reach = (1 - rp if inner else 1 + rp) ** 2 - b**2
+    cosine = b / (a * _distance_factor(planet))
+    exists = (reach > 0) & (np.abs(cosine) < 1)
+    sine = np.sqrt(np.where(exists, 1 - cosine**2, 1.0))
+    chord = np.sqrt(np.where(exists, reach, 0.0)) / (a * sine)
+    speed = math.sqrt(1 - planet.eccentricity**2) / (1 + _e_sin_omega(planet))
+    duration = planet.period_days / math.pi * np.arcsin(np.minimum(1.0, chord)) * speed
+    return float(duration) if np.ndim(duration) == 0 else duration
+
+
+def inclination(planet: Planet, a: float, b: float) -> float:
+    """Work out the inclination that gives an impact parameter.
+
+    Parameters
+    ----------
+    planet : Planet
+        For eccentricity and argument of periastron.
+    a, b : float
+        Stellar radii.
+
+    Returns
+    -------
+    float
+        Degrees; NaN where no inclination does.
+    """
+    cosine = b / (a * _distance_factor(planet))
+    return math.degrees(math.acos(cosine)) if abs(cosine) <= 1 else float("nan")
+
+
+def _e_sin_omega(planet: Planet) -> float:
+    return planet.eccentricity * math.sin(math.radians(planet.omega_deg))
+
+
+def _distance_factor(planet: Planet) -> float:
+    """Distance of planet and star at mid-transit over the semi-major axis."""
+    return (1 - planet.eccentricity**2) / (1 + _e_sin_omega(planet))
+
+
+def _number(values: Mapping[str, Any], name: str, origin: str) -> float:
+    value = values[name]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        msg = f"{origin}: {name} must be a number, got {value!r}"
+        raise InputError(msg)
+    low, high = (0.0, math.inf) if name.endswith("_err") else LIMITS[name]
+    if not low <= value <= high:
+        msg = f"{origin}: {name} = {value:g} is outside {low:g} to {high:g}"
+        raise InputError(msg)
+    return float(value)
+
+
+def _angle(value: Any, name: str, origin: str) -> float:
+    from astropy.coordinates import Angle
+
+    sexagesimal = isinstance(value, str) and (":" in value or " " in value.strip())
+    try:
+        degrees = Angle(value, unit="hourangle" if sexagesimal and name == "ra" else "deg").deg
+    except (ValueError, TypeError) as error:
+        msg = f'{origin}: {name} = {value!r} is no angle; write degrees or "hh:mm:ss"'
+        raise InputError(msg) from error
+    low, high = (0.0, 360.0) if name == "ra" else (-90.0, 90.0)
+    if not low <= degrees <= high:
+        msg = f"{origin}: {name} = {degrees:g} is outside {low:g} to {high:g} degrees"
+        raise InputError(msg)
+    return float(degrees)

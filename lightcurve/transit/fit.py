@@ -1,0 +1,293 @@
+"""The transit fit: trend and transit together, least squares first, then sampling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lightcurve.data import LightCurve, Planet, TransitFit
+from lightcurve.errors import FitError
+from lightcurve.flags import Flag
+from lightcurve.transit.derive import summarise
+from lightcurve.transit.ephemeris import predict_transit
+from lightcurve.transit.model import NAMES, TransitModel
+from lightcurve.transit.priors import make_priors
+from lightcurve.transit.problem import Problem, trend_columns
+from lightcurve.transit.quality import coverage, judge, red_noise_factor, residual_tests
+from lightcurve.transit.sample import MAX_STEPS, draw_normal, sample_posterior
+from lightcurve.transit.search import Solution, choose_trend, covariance, noise_scale
+
+LEFT_OUT = (
+    Flag.EDGE | Flag.SATURATED | Flag.NEGATIVE_FLUX | Flag.CLOUD | Flag.OUTLIER | Flag.NOT_MEASURED
+)
+MIN_POINTS = 12
+CLIP_SIGMA = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class FitOptions:
+    """How to fit.
+
+    Attributes
+    ----------
+    filter_name : str or None
+        For the limb darkening; the names of `Exposure.filter`.
+    covariates : tuple of str or None
+        The detrending set; None lets the data choose.
+    forbidden : tuple of str
+        Covariates the choice may not take.
+    bic_threshold : float
+        A covariate must lower the BIC by more than this: 6 is called strong evidence (Kass &
+        Raftery 1995).
+    sample : bool
+        Sample the posterior; without it errors are those of the least-squares covariance.
+    max_steps : int
+        Of each walker.
+    """
+
+    filter_name: str | None = None
+    covariates: tuple[str, ...] | None = None
+    forbidden: tuple[str, ...] = ()
+    bic_threshold: float = 6.0
+    sample: bool = True
+    max_steps: int = MAX_STEPS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Points:
+    """A light curve as plain arrays.
+
+    Attributes
+    ----------
+    time, flux, flux_err : (n,) float arrays
+        BJD_TDB at mid-exposure, and relative flux of any level. A point that is not finite in any
+        of them, or whose error is not positive, takes no part.
+    exposure_s : float
+    covariates : mapping of str to (n,) float array
+        What the trend may be made of; time is always offered.
+    """
+
+    time: np.ndarray
+    flux: np.ndarray
+    flux_err: np.ndarray
+    exposure_s: float
+    covariates: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+def fit_transit(
+    light_curve: LightCurve,
+    planet: Planet,
+    *,
+    exposure_s: float,
+    options: FitOptions | None = None,
+    rng: np.random.Generator | None = None,
+) -> TransitFit:
+    """Fit a transit and a linear trend to a light curve.
+
+    Parameters
+    ----------
+    light_curve : LightCurve
+        Points flagged as cloud, outlier, saturated, at the edge or not measured take no part.
+    planet : Planet
+    exposure_s : float
+        The model is averaged over it.
+    options : FitOptions, optional
+    rng : numpy.random.Generator, optional
+        For the sampling; seed 1 by default.
+
+    Returns
+    -------
+    TransitFit
+        As from `fit_points`.
+
+    Raises
+    ------
+    FitError
+        As `fit_points`.
+    """
+    good = (light_curve.flags & int(LEFT_OUT)) == 0
+    points = Points(
+        time=light_curve.bjd_tdb,
+        flux=light_curve.flux,
+        flux_err=np.where(good, light_curve.flux_err, np.nan),
+        exposure_s=exposure_s,
+        covariates=light_curve.covariates,
+    )
+    return fit_points(points, planet, options=options, rng=rng)
+
+
+def fit_points(
+    points: Points,
+    planet: Planet,
+    *,
+    options: FitOptions | None = None,
+    rng: np.random.Generator | None = None,
+) -> TransitFit:
+    """Fit a transit and a linear trend to plain arrays.
+
+    Parameters
+    ----------
+    points : Points
+    planet : Planet
+    options : FitOptions, optional
+    rng : numpy.random.Generator, optional
+        For the sampling; seed 1 by default.
+
+    Returns
+    -------
+    TransitFit
+        `model`, `trend` and `residuals` (flux over the product of both, minus 1) run over all
+        points; they are NaN where time or flux are.
+
+    Raises
+    ------
+    FitError
+        With fewer than 12 usable points, or a forced covariate that is not there.
+
+    Notes
+    -----
+    Errors are scaled so that the best fit has a reduced chi2 of 1. The posterior and
+    ``delta_bic_no_transit`` are at errors widened by the red-noise factor beta on top of that.
+    A point more than five robust standard deviations off the first fit is left out.
+    """
+    options = options or FitOptions()
+    rng = np.random.default_rng(1) if rng is None else rng
+    used = _usable(points)
+    for _ in range(3):
+        best, columns = _least_squares(points, planet, options, used, transit=True)
+        wild = _wild(best, used)
+        if not wild.any():
+            break
+        used = used & ~wild
+    flat, _ = _least_squares(points, planet, options, used, transit=False)
+    unit, residuals = _unit_residuals(best)
+    beta = red_noise_factor(best.problem.time, residuals)
+    noise = unit * beta
+    draw = sample_posterior if options.sample else draw_normal
+    posterior = draw(
+        best.problem,
+        best.theta,
+        covariance(best, noise),
+        noise=noise,
+        rng=rng,
+        max_steps=options.max_steps,
+    )
+    prediction = predict_transit(planet, float(np.mean(best.problem.time)))
+    parameters = summarise(posterior.samples, planet, prediction)
+    mid, duration = (parameters[k].value for k in ("mid_time_bjd_tdb", "duration_days"))
+    cover = coverage(best.problem.time, mid, duration)
+    depth = parameters["radius_ratio_squared_percent"]
+    delta_bic = flat.bic(noise) - best.bic(noise)
+    verdict = judge(delta_bic, 2 * depth.value / (depth.upper - depth.lower), cover, prediction)
+    model, trend = _predict(points, planet, best, columns)
+    statistics = {
+        "n_points": float(used.sum()),
+        "n_left_out": float(len(used) - used.sum()),
+        "residual_scatter_percent": 100 * float(np.std((points.flux / (model * trend))[used])),
+        "chi2": best.chi2,
+        "reduced_chi2": unit**2,
+        "bic": best.bic(),
+        "delta_bic_no_transit": delta_bic,
+        "beta": beta,
+        "error_scale": noise,
+        "epoch": float(prediction.epoch),
+        "predicted_mid_bjd_tdb": prediction.mid,
+        "prediction_error_minutes": prediction.mid_err * 1440,
+        "supersample": float(best.problem.model.supersample),
+        **residual_tests(residuals),
+        **cover,
+        **posterior.diagnostics(),
+    }
+    return TransitFit(
+        parameters=parameters,
+        model=model,
+        trend=trend,
+        residuals=points.flux / (model * trend) - 1,
+        used=used,
+        statistics=statistics,
+        covariates=best.names,
+        verdict=verdict,
+        samples=posterior.samples,
+        sample_names=NAMES,
+        notes=(*best.problem.priors.notes, *_trend_notes(best, options), posterior.note()),
+    )
+
+
+def _usable(points: Points) -> np.ndarray:
+    used = np.isfinite(points.time) & np.isfinite(points.flux) & np.isfinite(points.flux_err)
+    used &= np.nan_to_num(points.flux_err) > 0
+    if used.sum() < MIN_POINTS:
+        msg = (
+            f"{used.sum()} usable points of {len(used)}, a transit fit needs {MIN_POINTS}; look at "
+            "the flags and the times of the light curve"
+        )
+        raise FitError(msg)
+    return used
+
+
+def _least_squares(
+    points: Points, planet: Planet, options: FitOptions, used: np.ndarray, *, transit: bool
+) -> tuple[Solution, dict[str, np.ndarray]]:
+    """Solve with the trend that the data or the user ask for."""
+    time = points.time[used]
+    offered = {"time": points.time - time.mean(), **points.covariates}
+    columns = trend_columns(offered, used)
+    missing = [name for name in options.covariates or () if name not in columns]
+    if missing:
+        known = ", ".join(sorted(columns))
+        msg = f"no covariate {missing[0]} to detrend with; there are {known}"
+        raise FitError(msg)
+    problem = Problem(
+        time=time,
+        flux=points.flux[used],
+        flux_err=points.flux_err[used],
+        trend=np.ones((len(time), 1)),
+        model=TransitModel(time, planet, points.exposure_s / 86400),
+        priors=make_priors(planet, time, options.filter_name),
+    )
+    solution = choose_trend(
+        problem,
+        {n: values[used] for n, values in columns.items() if n not in options.forbidden},
+        transit=transit,
+        forced=options.covariates,
+        threshold=options.bic_threshold,
+    )
+    return solution, columns
+
+
+def _unit_residuals(solution: Solution) -> tuple[float, np.ndarray]:
+    """Scale of the errors, and the residuals in the scaled ones."""
+    unit = noise_scale(solution)
+    residuals = solution.problem.residuals(solution.theta)[: len(solution.problem.time)]
+    return unit, residuals / unit
+
+
+def _wild(solution: Solution, used: np.ndarray) -> np.ndarray:
+    """Points used that lie far off the fit."""
+    residuals = solution.problem.residuals(solution.theta)[: len(solution.problem.time)]
+    sigma = 1.4826 * np.median(np.abs(residuals - np.median(residuals)))
+    wild = np.zeros(len(used), dtype=bool)
+    wild[used] = np.abs(residuals) > CLIP_SIGMA * max(sigma, 1e-12)
+    return wild if used.sum() - wild.sum() >= MIN_POINTS else np.zeros_like(wild)
+
+
+def _predict(
+    points: Points, planet: Planet, solution: Solution, columns: Mapping[str, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Transit and trend at all points, used or not."""
+    finite = np.isfinite(points.time)
+    model = np.full(len(points.time), np.nan)
+    whole = TransitModel(points.time[finite], planet, points.exposure_s / 86400)
+    model[finite] = whole(solution.theta)
+    coefficients, _ = solution.problem.solve(solution.problem.model(solution.theta))
+    stack = [np.ones(len(points.time)), *(columns[name] for name in solution.names)]
+    return model, np.column_stack(stack) @ coefficients
+
+
+def _trend_notes(solution: Solution, options: FitOptions) -> tuple[str, ...]:
+    names = ", ".join(solution.names) or "none"
+    if options.covariates is not None:
+        return (f"detrended by {names}, as asked",)
+    return (f"detrended by {names}: each lowers the BIC by more than {options.bic_threshold:g}",)

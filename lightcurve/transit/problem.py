@@ -1,0 +1,123 @@
+"""Data, transit model and trend joined: flux = transit(theta) times a linear trend.
+
+For each transit the best trend is found exactly, so that only the transit's own parameters are
+searched or sampled. The trend multiplies the transit, as air and instrument do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from lightcurve.transit.model import TransitModel
+from lightcurve.transit.priors import Priors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """One light curve to be fitted.
+
+    Attributes
+    ----------
+    time, flux, flux_err : (n,) float arrays
+        The points used.
+    trend : (n, k) float array
+        Columns of the linear trend, the first one constant.
+    model : TransitModel
+        At `time`.
+    priors : Priors
+    """
+
+    time: np.ndarray
+    flux: np.ndarray
+    flux_err: np.ndarray
+    trend: np.ndarray
+    model: TransitModel
+    priors: Priors
+
+    def solve(self, transit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Find the trend that suits a transit best.
+
+        Parameters
+        ----------
+        transit : (n,) float array
+            Relative flux; ones for no transit.
+
+        Returns
+        -------
+        coefficients : (k,) float array
+        residuals : (n,) float array
+            In units of the errors.
+        """
+        weighted = self.trend * (transit / self.flux_err)[:, None]
+        data = self.flux / self.flux_err
+        coefficients = np.linalg.solve(weighted.T @ weighted, weighted.T @ data)
+        return coefficients, data - weighted @ coefficients
+
+    def residuals(self, theta: np.ndarray) -> np.ndarray:
+        """Stack data and prior residuals for least squares.
+
+        Parameters
+        ----------
+        theta : (6,) float array
+
+        Returns
+        -------
+        (n + 6,) float array
+            In standard deviations; very large where the parameters are impossible.
+        """
+        transit = self.model(theta) if self.priors.contain(theta) else None
+        if transit is None or not np.isfinite(transit[0]):
+            return np.full(len(self.time) + len(theta), 1e3)
+        return np.concatenate([self.solve(transit)[1], self.priors.pulls(theta)])
+
+    def log_probability(self, theta: np.ndarray, noise: float) -> float:
+        """Compute the log posterior.
+
+        Parameters
+        ----------
+        theta : (6,) float array
+        noise : float
+            The errors are multiplied by it.
+
+        Returns
+        -------
+        float
+            Up to a constant; minus infinity where the parameters are impossible.
+        """
+        if not self.priors.contain(theta):
+            return -np.inf
+        transit = self.model(theta)
+        if not np.isfinite(transit[0]):
+            return -np.inf
+        residuals = self.solve(transit)[1] / noise
+        pulls = self.priors.pulls(theta)
+        return -0.5 * float(residuals @ residuals + pulls @ pulls)
+
+
+def trend_columns(covariates: Mapping[str, np.ndarray], used: np.ndarray) -> dict:
+    """Standardise the covariates that say something.
+
+    Parameters
+    ----------
+    covariates : mapping of str to (n,) float array
+    used : (n,) bool array
+        Points that take part in the fit.
+
+    Returns
+    -------
+    dict of str to (n,) float array
+        Mean 0 and standard deviation 1 over the points used; a missing value counts as the mean.
+        Left out are covariates with fewer than nine finite values in ten, or without spread.
+    """
+    columns = {}
+    for name, given in covariates.items():
+        values = np.asarray(given, dtype=float)
+        finite = np.isfinite(values)
+        inside = values[finite & used]
+        if len(inside) < 0.9 * used.sum() or np.std(inside) <= 1e-9 * np.abs(inside).max():
+            continue
+        columns[name] = np.where(finite, (values - inside.mean()) / np.std(inside), 0.0)
+    return columns

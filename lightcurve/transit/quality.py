@@ -1,0 +1,174 @@
+"""How far a fit may be trusted: red noise, residuals, coverage, and the verdict."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lightcurve.transit.ephemeris import Prediction
+
+RED_NOISE_MINUTES = (8.0, 40.0)
+FOUND_DELTA_BIC = 12.0
+FOUND_SIGMA = 4.0
+HINT_DELTA_BIC = 2.0
+FULL_COVERAGE = 0.9
+
+
+def time_averaging(
+    time: np.ndarray, residuals: np.ndarray, *, max_bins: int = 40
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Scatter of binned residuals against the size of the bins.
+
+    Parameters
+    ----------
+    time : (n,) float array
+        Days.
+    residuals : (n,) float array
+    max_bins : int
+        Bins hold from 1 point up to a fifth of the curve; at most this many sizes.
+
+    Returns
+    -------
+    size : (k,) int array
+        Points a bin.
+    minutes : (k,) float array
+        The same in time, at the median cadence.
+    scatter, white : (k,) float arrays
+        Standard deviation of the bin means, and what white noise would give:
+        sigma_1 / sqrt(N) sqrt(M / (M - 1)) with M bins of N points (Pont et al. 2006, MNRAS 373,
+        231; Winn et al. 2008, ApJ 683, 1076). Every phase of the bins is averaged.
+    """
+    n = len(residuals)
+    cadence = float(np.median(np.diff(time))) * 1440 if n > 1 else float("nan")
+    largest = max(1, n // 5)
+    size = np.unique(np.linspace(1, largest, min(max_bins, largest)).astype(int))
+    total = np.concatenate([[0.0], np.cumsum(residuals - residuals.mean())])
+    scatter = np.array([np.sqrt(np.mean(((total[k:] - total[:-k]) / k) ** 2)) for k in size])
+    bins = n / size
+    white = scatter[0] / np.sqrt(size) * np.sqrt(np.maximum(1 - 1 / bins, 1e-9))
+    return size, size * cadence, scatter, white
+
+
+def red_noise_factor(time: np.ndarray, residuals: np.ndarray) -> float:
+    """Work out beta, by which red noise widens the errors of slow features.
+
+    Parameters
+    ----------
+    time : (n,) float array
+        Days.
+    residuals : (n,) float array
+
+    Returns
+    -------
+    float
+        Mean of scatter over white noise for bins of 8 to 40 min, not below 1.
+    """
+    if len(residuals) < 20:
+        return 1.0
+    _, minutes, scatter, white = time_averaging(time, residuals)
+    inside = (minutes >= RED_NOISE_MINUTES[0]) & (minutes <= RED_NOISE_MINUTES[1])
+    inside &= scatter > 0
+    if not inside.any():
+        return 1.0
+    return max(1.0, float(np.mean(scatter[inside] / white[inside])))
+
+
+def residual_tests(residuals: np.ndarray) -> dict[str, float]:
+    """Test residuals for memory and for shape.
+
+    Parameters
+    ----------
+    residuals : (n,) float array
+        In order of time, in units of their errors.
+
+    Returns
+    -------
+    dict
+        ``autocorrelation_lag1``; ``autocorrelation_p``, the chance of so large a sum of squared
+        autocorrelations up to lag 10 in white noise (Ljung & Box 1978); ``normality_p`` of
+        Shapiro & Wilk (1965). NaN with fewer than 12 points.
+    """
+    n = len(residuals)
+    if n < 12 or not np.std(residuals) > 0:
+        return dict.fromkeys(
+            ("autocorrelation_lag1", "autocorrelation_p", "normality_p"), float("nan")
+        )
+    from scipy.stats import chi2, shapiro
+
+    centred = residuals - residuals.mean()
+    lags = np.arange(1, min(10, n // 4) + 1)
+    correlation = np.array([centred[k:] @ centred[:-k] for k in lags]) / (centred @ centred)
+    statistic = n * (n + 2) * np.sum(correlation**2 / (n - lags))
+    return {
+        "autocorrelation_lag1": float(correlation[0]),
+        "autocorrelation_p": float(chi2.sf(statistic, len(lags))),
+        "normality_p": float(shapiro(centred).pvalue),
+    }
+
+
+def coverage(time: np.ndarray, mid: float, duration: float) -> dict[str, float]:
+    """Work out how much of a transit was observed.
+
+    Parameters
+    ----------
+    time : (n,) float array
+        BJD_TDB of the points used, ascending.
+    mid, duration : float
+        Of the transit; days.
+
+    Returns
+    -------
+    dict
+        ``coverage_transit``, ``coverage_ingress``, ``coverage_egress``: fractions of the transit,
+        and of a sixth of it about first and fourth contact, within 1.5 cadences of a point;
+        ``baseline_before_min`` and ``baseline_after_min``, minutes observed outside.
+    """
+    if len(time) < 2 or not duration > 0:
+        names = ("transit", "ingress", "egress")
+        return {f"coverage_{name}": 0.0 for name in names}
+    start, end, edge = mid - duration / 2, mid + duration / 2, duration / 12
+    reach = 1.5 * float(np.median(np.diff(time)))
+
+    def covered(first: float, last: float) -> float:
+        grid = np.linspace(first, last, 200)
+        place = np.searchsorted(time, grid).clip(1, len(time) - 1)
+        nearest = np.minimum(np.abs(grid - time[place - 1]), np.abs(grid - time[place]))
+        return float(np.mean(nearest <= reach))
+
+    return {
+        "coverage_transit": covered(start, end),
+        "coverage_ingress": covered(start - edge, start + edge),
+        "coverage_egress": covered(end - edge, end + edge),
+        "baseline_before_min": float(max(0.0, start - time[0]) * 1440),
+        "baseline_after_min": float(max(0.0, time[-1] - end) * 1440),
+    }
+
+
+def judge(
+    delta_bic: float, depth_sigma: float, cover: dict[str, float], prediction: Prediction
+) -> str:
+    """Say in words what the night shows.
+
+    Parameters
+    ----------
+    delta_bic : float
+        BIC without minus BIC with transit, at errors that carry scatter and red noise.
+    depth_sigma : float
+        Radius ratio squared over its error.
+    cover : dict
+        From `coverage` of the best transit.
+    prediction : Prediction
+
+    Returns
+    -------
+    str
+        Begins with ``"transit"``, ``"partial transit"``, ``"no transit"`` or ``"inconclusive"``.
+    """
+    if delta_bic > FOUND_DELTA_BIC and depth_sigma > FOUND_SIGMA:
+        if cover["coverage_transit"] >= FULL_COVERAGE:
+            return "transit: observed from before ingress to after egress"
+        missing = [n for n in ("ingress", "egress") if cover[f"coverage_{n}"] < FULL_COVERAGE]
+        what = " and ".join(missing) + " missing" if missing else "gaps in it"
+        return f"partial transit: {100 * cover['coverage_transit']:.0f} % observed, {what}"
+    if delta_bic > HINT_DELTA_BIC and depth_sigma > FOUND_SIGMA / 2:
+        return f"inconclusive: a dip of {depth_sigma:.1f} sigma, not enough to call it a transit"
+    return f"no transit: none found near the prediction {prediction.mid:.4f} (BJD_TDB)"

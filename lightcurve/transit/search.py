@@ -1,0 +1,233 @@
+"""Least squares: the best transit with a given trend, and the trend that the data ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lightcurve.transit.problem import Problem
+
+SCAN_STEPS = 40
+SCAN_RADII = (0.6, 0.85, 1.0, 1.2, 1.5)
+STEP = 1e-3  # of each parameter's scale, for derivatives
+TRANSIT_PARAMETERS = 2  # mid-time and radius ratio: the others lean on their priors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solution:
+    """A least-squares solution.
+
+    Attributes
+    ----------
+    problem : Problem
+        With the trend chosen.
+    names : tuple of str
+        Covariates of the trend.
+    theta : (6,) float array or None
+        None without a transit.
+    chi2 : float
+        Of the data.
+    penalty : float
+        Of the priors.
+    """
+
+    problem: Problem
+    names: tuple[str, ...]
+    theta: np.ndarray | None
+    chi2: float
+    penalty: float
+
+    @property
+    def n_parameters(self) -> int:
+        """Count the parameters that the data determine."""
+        return self.problem.trend.shape[1] + (0 if self.theta is None else TRANSIT_PARAMETERS)
+
+    def bic(self, noise: float = 1.0) -> float:
+        """Compute the Bayesian information criterion (Schwarz 1978).
+
+        Parameters
+        ----------
+        noise : float
+            Errors are multiplied by it.
+
+        Returns
+        -------
+        float
+            chi2 with priors, plus parameters times ln n.
+        """
+        size = len(self.problem.time)
+        return self.chi2 / noise**2 + self.penalty + self.n_parameters * float(np.log(size))
+
+
+def choose_trend(
+    problem: Problem,
+    columns: Mapping[str, np.ndarray],
+    *,
+    transit: bool,
+    forced: Sequence[str] | None = None,
+    threshold: float = 6.0,
+) -> Solution:
+    """Add covariates one by one, as long as they pay.
+
+    Parameters
+    ----------
+    problem : Problem
+        With a constant trend.
+    columns : mapping of str to (n,) float array
+        Standardised covariates at the problem's points.
+    transit : bool
+        Fit a transit with the trend.
+    forced : sequence of str, optional
+        Take exactly these.
+    threshold : float
+        By how much a covariate must lower the BIC.
+
+    Returns
+    -------
+    Solution
+        BIC are compared at errors that give the best solution so far a reduced chi2 of 1.
+    """
+
+    def solve(names: tuple[str, ...], start: np.ndarray | None) -> Solution:
+        trend = np.column_stack([np.ones(len(problem.time)), *(columns[n] for n in names)])
+        return solve_best(replace(problem, trend=trend), names, transit=transit, start=start)
+
+    best = solve(() if forced is None else tuple(forced), None)
+    while forced is None:
+        noise = noise_scale(best)
+        trials = [solve((*best.names, n), best.theta) for n in columns if n not in best.names]
+        trial = min(trials, key=lambda t: t.bic(noise), default=None)
+        if trial is None or best.bic(noise) - trial.bic(noise) <= threshold:
+            break
+        best = trial
+    return best
+
+
+def noise_scale(solution: Solution) -> float:
+    """Find the factor on the errors that makes the reduced chi2 of a solution 1.
+
+    Parameters
+    ----------
+    solution : Solution
+
+    Returns
+    -------
+    float
+    """
+    freedom = max(1, len(solution.problem.time) - solution.n_parameters)
+    return float(np.sqrt(max(solution.chi2, 1e-12) / freedom))
+
+
+def solve_best(
+    problem: Problem,
+    names: tuple[str, ...],
+    *,
+    transit: bool,
+    start: np.ndarray | None = None,
+) -> Solution:
+    """Solve for one trend.
+
+    Parameters
+    ----------
+    problem : Problem
+    names : tuple of str
+        Names of its trend's covariates.
+    transit : bool
+    start : (6,) float array, optional
+        A solution with another trend, to begin from where it beats the scan.
+
+    Returns
+    -------
+    Solution
+    """
+    if not transit:
+        residuals = problem.solve(np.ones(len(problem.time)))[1]
+        return Solution(problem, names, None, float(residuals @ residuals), 0.0)
+    from scipy.optimize import least_squares
+
+    origin, scale = problem.priors.centre, _scales(problem)
+    first = _scan(problem, start)
+    found = least_squares(
+        lambda u: problem.residuals(origin + scale * u),
+        (first - origin) / scale,
+        jac=lambda u: jacobian(problem, origin + scale * u) * scale,
+        bounds=(
+            (problem.priors.lower - origin) / scale - 1e-9,
+            (problem.priors.upper - origin) / scale + 1e-9,
+        ),
+        max_nfev=60,
+    )
+    theta = np.clip(origin + scale * found.x, problem.priors.lower, problem.priors.upper)
+    residuals = problem.residuals(theta)
+    size = len(problem.time)
+    chi2, penalty = (float(part @ part) for part in (residuals[:size], residuals[size:]))
+    return Solution(problem, names, theta, chi2, penalty)
+
+
+def jacobian(problem: Problem, theta: np.ndarray) -> np.ndarray:
+    """Differentiate the residuals numerically.
+
+    Parameters
+    ----------
+    problem : Problem
+    theta : (6,) float array
+
+    Returns
+    -------
+    (n + 6, 6) float array
+        Central differences, one-sided at a bound.
+    """
+    scale = _scales(problem)
+    columns = []
+    for k in range(len(theta)):
+        above, below = theta.copy(), theta.copy()
+        above[k] = min(theta[k] + STEP * scale[k], problem.priors.upper[k])
+        below[k] = max(theta[k] - STEP * scale[k], problem.priors.lower[k])
+        width = above[k] - below[k]
+        columns.append((problem.residuals(above) - problem.residuals(below)) / width)
+    return np.column_stack(columns)
+
+
+def covariance(solution: Solution, noise: float) -> np.ndarray:
+    """Work out the covariance of the transit's parameters.
+
+    Parameters
+    ----------
+    solution : Solution
+        With a transit.
+    noise : float
+        Errors are multiplied by it.
+
+    Returns
+    -------
+    (6, 6) float array
+        Inverse of J^T J, the trend being free; parameters that neither data nor priors hold are
+        given the width of their bounds.
+    """
+    matrix = jacobian(solution.problem, solution.theta)
+    matrix[: len(solution.problem.time)] /= noise
+    bounds = solution.problem.priors.upper - solution.problem.priors.lower
+    return np.linalg.inv(matrix.T @ matrix + np.diag((2.0 / bounds) ** 2))
+
+
+def _scales(problem: Problem) -> np.ndarray:
+    """Typical size of a change of each parameter."""
+    free = np.array([0.005, 0.01, 0.0, 0.0, 0.0, 0.0])
+    return np.where(np.isfinite(problem.priors.width), problem.priors.width, free)
+
+
+def _scan(problem: Problem, start: np.ndarray | None) -> np.ndarray:
+    """Best of a grid in mid-time and radius, and of a given start."""
+    priors = problem.priors
+    centre = np.clip(priors.centre, priors.lower, priors.upper)
+    span = np.linspace(priors.lower[0], priors.upper[0], SCAN_STEPS + 1)
+    candidates = [] if start is None else [start]
+    for mid in np.append(span, centre[0]):
+        for factor in SCAN_RADII:
+            theta = centre.copy()
+            theta[0], theta[1] = mid, min(factor * centre[1], 0.9 * priors.upper[1])
+            candidates.append(theta)
+    chi2 = [float(np.sum(problem.residuals(theta) ** 2)) for theta in candidates]
+    return candidates[int(np.argmin(chi2))]

@@ -1,0 +1,188 @@
+"""The fit recovers what was put in, says no when nothing was, and its errors are honest."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lightcurve.data import LightCurve, Planet
+from lightcurve.errors import FitError
+from lightcurve.flags import Flag
+from lightcurve.transit.fit import FitOptions, Points, fit_points, fit_transit
+from lightcurve.transit.model import transit_flux
+from lightcurve.transit.output import fit_to_json
+from lightcurve.transit.quality import (
+    coverage,
+    red_noise_factor,
+    residual_tests,
+    time_averaging,
+)
+
+PLANET = Planet(
+    name="Test b", ra_deg=0.0, dec_deg=0.0, period_days=3.0, t0_bjd_tdb=2459000.0,
+    rp_over_rs=0.12, a_over_rs=9.0, inclination_deg=88.0, teff_k=5800.0,
+    errors={"a_over_rs": 0.3, "inclination_deg": 0.5},
+)  # fmt: skip
+TRUTH = np.array([2459030.003, 0.12, 9.1, 0.33, 0.35, 0.36])
+QUICK = FitOptions(sample=False)
+
+
+def _points(seed=0, depth=1.0, window=(-0.12, 0.12), noise=0.002, n=150, **covariates):
+    rng = np.random.default_rng(seed)
+    time = TRUTH[0] + np.linspace(*window, n)
+    flux = 1 + depth * (transit_flux(time, TRUTH, PLANET) - 1)
+    flux = flux * (1 + noise * rng.normal(size=n))
+    return Points(time, flux, np.full(n, noise), 60.0, covariates)
+
+
+def _pull(fit, name, truth):
+    p = fit.parameters[name]
+    return (p.value - truth) / ((p.upper - p.lower) / 2)
+
+
+def test_recovery_with_sampling():
+    fit = fit_points(_points(1), PLANET)
+    for name, truth in zip(("mid_time_bjd_tdb", "rp_over_rs"), TRUTH, strict=False):
+        assert abs(_pull(fit, name, truth)) < 3
+    assert fit.verdict.startswith("transit")
+    assert fit.statistics["converged"] == 1
+    assert fit.statistics["delta_bic_no_transit"] > 100
+    assert fit.parameters["o_minus_c_minutes"].value == pytest.approx(0.003 * 1440, abs=2)
+    assert fit.parameters["depth_percent"].value == pytest.approx(
+        100 * (1 - transit_flux(TRUTH[:1], TRUTH, PLANET)[0]), rel=0.1
+    )
+    assert fit.residuals[fit.used].std() == pytest.approx(0.002, rel=0.15)
+    again = fit_points(_points(1), PLANET)
+    assert np.array_equal(fit.samples, again.samples)
+
+
+def test_sampling_and_least_squares_agree():
+    slow, fast = fit_points(_points(1), PLANET), fit_points(_points(1), PLANET, options=QUICK)
+    for name in ("mid_time_bjd_tdb", "rp_over_rs", "duration_days"):
+        p, q = slow.parameters[name], fast.parameters[name]
+        width = (p.upper - p.lower) / 2
+        assert p.value == pytest.approx(q.value, abs=0.5 * width)
+        assert (q.upper - q.lower) / 2 == pytest.approx(width, rel=0.3)
+
+
+def test_pulls_are_normal():
+    """A short version of benchmarks/bench_injection.py."""
+    fits = [fit_points(_points(seed), PLANET, options=QUICK) for seed in range(40)]
+    for name, truth in (("mid_time_bjd_tdb", TRUTH[0]), ("rp_over_rs", TRUTH[1])):
+        pulls = np.array([_pull(fit, name, truth) for fit in fits])
+        assert abs(pulls.mean()) < 0.5
+        assert 0.7 < pulls.std() < 1.3
+
+
+def test_a_night_without_transit_says_so():
+    verdicts = [fit_points(_points(s, depth=0.0), PLANET, options=QUICK).verdict for s in range(20)]
+    assert not any(v.startswith(("transit", "partial")) for v in verdicts)
+    assert sum(v.startswith("no transit") for v in verdicts) >= 17
+
+
+def test_trend_is_chosen_and_removed():
+    rng = np.random.default_rng(3)
+    airmass = np.linspace(1, 2, 150) ** 2
+    points = _points(airmass=airmass, junk=rng.normal(size=150), constant=np.ones(150))
+    points = replace(points, flux=1234 * points.flux * (1 - 0.01 * airmass))
+    points = replace(points, flux_err=points.flux_err * 1234)
+    fit = fit_points(points, PLANET, options=QUICK)
+    assert fit.covariates == ("airmass",)
+    assert abs(_pull(fit, "rp_over_rs", TRUTH[1])) < 3
+    assert fit.trend / (1234 * (1 - 0.01 * airmass)) == pytest.approx(1, abs=2e-3)
+    forced = fit_points(
+        points, PLANET, options=FitOptions(sample=False, covariates=("junk", "airmass"))
+    )
+    assert forced.covariates == ("junk", "airmass")
+    other = fit_points(points, PLANET, options=FitOptions(sample=False, forbidden=("airmass",)))
+    assert "airmass" not in other.covariates
+    assert "time" in other.covariates
+    with pytest.raises(FitError, match="no covariate constant"):
+        fit_points(points, PLANET, options=FitOptions(covariates=("constant",)))
+
+
+def test_partial_transit_stays_at_its_epoch():
+    fit = fit_points(_points(window=(-0.12, 0.01)), PLANET, options=QUICK)
+    assert fit.verdict.startswith("partial transit")
+    assert "egress" in fit.verdict
+    assert abs(_pull(fit, "mid_time_bjd_tdb", TRUTH[0])) < 3
+
+
+def test_flags_and_wild_points_take_no_part():
+    points = _points()
+    flux = points.flux.copy()
+    flux[20] = 1.5
+    flux[30] = np.nan
+    flags = np.zeros(150, dtype=np.uint16)
+    flags[40:50] = Flag.CLOUD
+    curve = LightCurve(
+        file=np.array(["x"] * 150), jd_utc=points.time, bjd_tdb=points.time, flux=flux,
+        flux_err=points.flux_err, target_flux=flux, comparison_flux=flux, flags=flags,
+        covariates={"airmass": np.linspace(1, 2, 150)}, recipe={},
+    )  # fmt: skip
+    fit = fit_transit(curve, PLANET, exposure_s=60.0, options=QUICK)
+    assert not fit.used[20]
+    assert not fit.used[30]
+    assert not fit.used[40:50].any()
+    assert fit.used.sum() == 138
+    assert np.isfinite(fit.model).all()
+    assert np.isnan(fit.residuals[30])
+
+
+def test_too_few_points():
+    points = _points()
+    with pytest.raises(FitError, match="8 usable points of 150"):
+        fit_points(replace(points, flux=np.where(np.arange(150) < 8, 1.0, np.nan)), PLANET)
+
+
+def test_json_holds_every_number():
+    fit = fit_points(_points(), PLANET, options=QUICK)
+    out = json.loads(json.dumps(fit_to_json(fit, PLANET, extra={"seed": 1}), allow_nan=False))
+    for name in (
+        "mid_time_bjd_tdb", "rp_over_rs", "a_over_rs", "impact_parameter", "duration_days",
+        "depth_percent", "o_minus_c_minutes",
+    ):  # fmt: skip
+        assert set(out[name]) == {"value", "lower", "upper", "unit"}
+        assert out[name]["lower"] <= out[name]["value"] <= out[name]["upper"]
+    for name in (
+        "residual_scatter_percent", "n_points", "chi2", "bic", "delta_bic_no_transit", "beta",
+        "verdict",
+    ):  # fmt: skip
+        assert name in out
+    assert out["n_points"] == 150
+    assert out["prediction_error_minutes"] is None
+
+
+def test_red_noise_factor_of_known_noise():
+    rng = np.random.default_rng(2)
+    time = np.arange(400) * 2 / 1440
+    white = [red_noise_factor(time, rng.normal(size=400)) for _ in range(50)]
+    assert np.mean(white) == pytest.approx(1, abs=0.08)
+    # White noise smoothed over 10 points: bins much longer than that have beta = sqrt(10).
+    smooth = np.convolve(rng.normal(size=20000), np.ones(10), "valid")
+    size, _, scatter, expected = time_averaging(np.arange(len(smooth)) * 1.0, smooth)
+    assert scatter[size > 200][0] / expected[size > 200][0] == pytest.approx(np.sqrt(10), rel=0.2)
+
+
+def test_residual_tests_know_white_from_red():
+    rng = np.random.default_rng(4)
+    white = rng.normal(size=300)
+    assert residual_tests(white)["autocorrelation_p"] > 0.01
+    assert residual_tests(white)["normality_p"] > 0.01
+    assert residual_tests(np.cumsum(white))["autocorrelation_p"] < 1e-6
+    assert residual_tests(white**3)["normality_p"] < 1e-6
+    assert np.isnan(residual_tests(white[:5])["normality_p"])
+
+
+def test_coverage_counts_what_was_seen():
+    time = np.arange(0.0, 1.0, 0.01)
+    cover = coverage(time, 0.5, 0.4)
+    assert cover["coverage_transit"] == 1
+    assert cover["baseline_before_min"] == pytest.approx(0.3 * 1440)
+    cover = coverage(time[:50], 0.5, 0.4)
+    assert cover["coverage_transit"] == pytest.approx(0.5, abs=0.05)
+    assert cover["coverage_ingress"] == 1
+    assert cover["coverage_egress"] == 0
