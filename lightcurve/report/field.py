@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.data import Solution, StarPlan
-from lightcurve.report.style import FIELD, ROLE_COLOUR, TARGET, styled_figure
+from lightcurve.report.style import (
+    FIELD,
+    ROLE_COLOUR,
+    TARGET,
+    half_width,
+    plain_log_ticks,
+    styled_figure,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -305,19 +312,12 @@ def draw_histogram(axes: Axes, pixels: np.ndarray, *, unit: str = "ADU"):
     )
     axes.set_yscale("log")
     axes.set_ylim(least, None)
+    plain_log_ticks(axes.yaxis, (1.0,))
     median = float(np.median(finite)) if finite.size else float("nan")
     axes.axvline(median, color=FIELD, lw=1)
-    axes.set_xlabel(f"{unit}; median {median:.4g}, scatter {_spread(finite):.3g}")
+    axes.set_xlabel(f"{unit}; median {median:.4g}, scatter {half_width(finite):.3g}")
     axes.set_ylabel("Share of pixels")
     return patch
-
-
-def _spread(values: np.ndarray) -> float:
-    """Half the distance of the 16 and 84 % points; NaN without values."""
-    if not values.size:
-        return float("nan")
-    low, high = np.percentile(values, [15.865, 84.135])
-    return float(high - low) / 2
 
 
 def save_masters(path: str | Path, masters: Mapping[str, np.ndarray]) -> Path:

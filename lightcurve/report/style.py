@@ -17,6 +17,7 @@ from lightcurve.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 STYLE = Path(__file__).with_name("lightcurve.mplstyle")
@@ -219,3 +220,39 @@ def bin_points(
     ]
     error = np.where(n > 1, np.sqrt(square / np.maximum(n - 1, 1) / n), np.nan)
     return mean_x, mean_y, error
+
+
+def plain_log_ticks(axis: Axis, steps: tuple[float, ...] = (1.0, 2.0, 5.0)) -> None:
+    """Label a logarithmic axis with plain numbers.
+
+    Parameters
+    ----------
+    axis : matplotlib.axis.Axis
+    steps : tuple of float
+        Where in each decade.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
+
+
+def half_width(values: np.ndarray) -> float:
+    """Half the distance between the 16 and 84 % points: a robust standard deviation.
+
+    Parameters
+    ----------
+    values : float array
+        NaN is ignored.
+
+    Returns
+    -------
+    float
+        NaN without values.
+    """
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return float("nan")
+    low, high = np.percentile(values, [15.865, 84.135])
+    return float(high - low) / 2

@@ -1,0 +1,205 @@
+"""Comparison stars one by one, and the scatter of the whole field against brightness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lightcurve.report.style import (
+    FIELD,
+    MODEL,
+    ROLE_COLOUR,
+    half_width,
+    plain_log_ticks,
+    robust_limits,
+    styled_figure,
+    time_axis,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MAX_CURVES = 24
+
+
+def draw_star_curves(
+    axes: Axes,
+    time: np.ndarray,
+    relative: np.ndarray,
+    *,
+    names: Sequence[str],
+    roles: Sequence[str],
+) -> dict:
+    """Draw relative curves of several stars one below the other, on one scale.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    time : (n,) float array
+    relative : (n, n_star) float array
+        Each with median 1.
+    names, roles : sequence of str
+        Of the stars.
+
+    Returns
+    -------
+    dict
+        ``curves`` (list of lines, shifted by ``offsets``), ``offsets`` (n_star,) in per cent, and
+        ``scatter`` (n_star,) in per cent.
+    """
+    percent = 100 * (relative - 1)
+    scatter = np.array([half_width(column) for column in percent.T])
+    known = scatter[np.isfinite(scatter)]
+    step = max(6.0 * float(np.median(known)) if known.size else 0.0, 0.2)
+    offsets = -step * np.arange(relative.shape[1])
+    curves = []
+    for k, (name, role) in enumerate(zip(names, roles, strict=True)):
+        colour = ROLE_COLOUR.get(role, FIELD)
+        axes.axhline(offsets[k], color="#d0d0d0", lw=0.7, zorder=1)
+        shown = np.clip(percent[:, k], -0.75 * step, 0.75 * step) + offsets[k]
+        curves += axes.plot(time, shown, "o", ms=2.2, mew=0, color=colour, zorder=2)
+        style = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 7.5}
+        axes.text(-0.01, offsets[k], name, color=colour, ha="right", fontweight="bold", **style)
+        axes.text(1.005, offsets[k], f"{scatter[k]:.2f} %", ha="left", color="#444444", **style)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.grid(visible=False, axis="y")
+    axes.set_ylim(offsets[-1] - 0.8 * step, 0.8 * step)
+    axes.set_xlim(*robust_limits(time[np.isfinite(time)], margin=0.02, percent=0))
+    return {"curves": curves, "offsets": offsets, "scatter": scatter}
+
+
+def save_star_curves(
+    path: str | Path,
+    times: np.ndarray,
+    relative: np.ndarray,
+    *,
+    names: Sequence[str],
+    roles: Sequence[str],
+    title: str = "Each star against the others",
+) -> Path:
+    """Write the figure of comparison-star curves.
+
+    Parameters
+    ----------
+    path : path-like
+    times : (n,) float array
+        Julian dates.
+    relative : (n, n_star) float array
+        Each with median 1; at most 24 are shown, the first ones.
+    names, roles : sequence of str
+    title : str
+
+    Returns
+    -------
+    Path
+    """
+    relative, names, roles = relative[:, :MAX_CURVES], names[:MAX_CURVES], roles[:MAX_CURVES]
+    day, time = time_axis(times)
+    height = 1.0 + 0.36 * max(len(names), 3)
+    with styled_figure(path, (8.0, height)) as figure:
+        axes = figure.add_axes((0.08, 0.5 / height, 0.84, 1 - 0.9 / height))
+        draw_star_curves(axes, time, relative, names=names, roles=roles)
+        axes.set_xlabel(f"BJD (TDB) \N{MINUS SIGN} {day} (days)")
+        axes.set_title(title)
+        axes.set_title("scatter", loc="right", fontsize=8, fontweight="normal")
+    return Path(path)
+
+
+def draw_noise(
+    axes: Axes,
+    magnitude: np.ndarray,
+    scatter: np.ndarray,
+    *,
+    roles: Sequence[str],
+    model: Mapping[str, np.ndarray] | None = None,
+) -> dict:
+    """Draw the scatter of each star's curve against its brightness, with the noise model.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    magnitude : (n_star,) float array
+    scatter : (n_star,) float array
+        Relative flux; not positive values are left out.
+    roles : sequence of str
+    model : mapping of str to (n_star,) float array, optional
+        Expected relative noise of each star by source (``"photons"``, ``"sky"``, ``"total"`` ...).
+
+    Returns
+    -------
+    dict
+        ``points``: role to line; ``model``: name to line.
+    """
+    roles, usable = np.asarray(roles), np.isfinite(magnitude) & (np.nan_to_num(scatter) > 0)
+    points = {}
+    for role in ("field", "comparison", "check", "target"):
+        chosen = usable & (roles == role)
+        if chosen.any():
+            (points[role],) = axes.plot(
+                magnitude[chosen],
+                100 * scatter[chosen],
+                "*" if role == "target" else "o",
+                ms=11 if role == "target" else 4,
+                mew=0,
+                color=ROLE_COLOUR[role],
+                label=role,
+                zorder=4 if role in {"target", "check"} else 3,
+            )
+    order = np.argsort(magnitude)
+    lines = {}
+    dashes = iter(((0, (4, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (2, 3)), (0, (8, 3))) * 2)
+    for name, noise in (model or {}).items():
+        total = name == "total"
+        (lines[name],) = axes.plot(
+            magnitude[order],
+            100 * noise[order],
+            color=MODEL if total else "#777777",
+            lw=1.8 if total else 1.0,
+            ls="-" if total else next(dashes),
+            zorder=2,
+            label="noise model" if total else name,
+        )
+    if usable.any():
+        axes.set_yscale("log")
+        axes.set_ylim(100 * scatter[usable].min() / 6, 100 * scatter[usable].max() * 1.6)
+        plain_log_ticks(axes.yaxis)
+    axes.set_xlabel("Instrumental magnitude")
+    axes.set_ylabel("Scatter (%)")
+    if points or lines:
+        axes.legend(loc="lower right", ncols=2)
+    return {"points": points, "model": lines}
+
+
+def save_noise(
+    path: str | Path,
+    magnitude: np.ndarray,
+    scatter: np.ndarray,
+    *,
+    roles: Sequence[str],
+    model: Mapping[str, np.ndarray] | None = None,
+    title: str = "Scatter against brightness",
+) -> Path:
+    """Write the figure of scatter against brightness.
+
+    Parameters
+    ----------
+    path : path-like
+    magnitude, scatter : (n_star,) float arrays
+        See `draw_noise`.
+    roles : sequence of str
+    model : mapping of str to (n_star,) float array, optional
+    title : str
+
+    Returns
+    -------
+    Path
+    """
+    with styled_figure(path, (7.0, 4.4)) as figure:
+        axes = figure.add_axes((0.1, 0.115, 0.82, 0.81))
+        draw_noise(axes, magnitude, scatter, roles=roles, model=model)
+        axes.set_title(title)
+    return Path(path)

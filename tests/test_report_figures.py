@@ -1,0 +1,250 @@
+"""Figures show the data they are given; no window, no global state, no pixel comparison."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from lightcurve.config import Settings
+from lightcurve.curve.choose import choose_curve, star_curves
+from lightcurve.data import Parameter, Solution, TransitFit
+from lightcurve.errors import InputError
+from lightcurve.report import field, light_curve, night, residuals, seeing, stars, style
+from lightcurve.simulate.cube import CubeTruth, simulate_cube
+
+PNG = b"\x89PNG"
+
+
+@pytest.fixture
+def axes():
+    figure = Figure()
+    FigureCanvasAgg(figure)
+    return figure.add_subplot()
+
+
+@pytest.fixture(scope="module")
+def cube():
+    return simulate_cube(np.ones(60), CubeTruth(n_stars=14, drift_px=60), np.random.default_rng(1))
+
+
+@pytest.fixture(scope="module")
+def curve(cube):
+    return choose_curve(cube, Settings())
+
+
+def test_points_are_the_data_and_flagged_ones_apart(axes):
+    time, flux = np.arange(20.0), np.ones(20)
+    flux[4], flux[7] = 9.0, np.nan
+    good = (np.arange(20) != 4) & np.isfinite(flux)
+    drawn = light_curve.draw_points(axes, time, flux, np.full(20, 0.01), good=good)
+    np.testing.assert_array_equal(drawn["points"].get_xdata(), time[good])
+    assert drawn["flagged"][0].get_xdata() == [4]
+    (beyond,) = drawn["beyond"]
+    assert beyond.get_xdata() == [4]
+    assert axes.get_ylim()[1] < 2, "a flagged point does not stretch the axis"
+
+
+def test_bins_are_means_with_errors():
+    x = np.array([0.0, 0.1, 0.2, 1.0, 1.1, 3.0, np.nan])
+    y = np.array([1.0, 2.0, 3.0, 5.0, 7.0, 9.0, 1.0])
+    mean_x, mean_y, error = style.bin_points(x, y, 1.0)
+    np.testing.assert_allclose(mean_x, [0.1, 1.05, 3.0])
+    np.testing.assert_allclose(mean_y, [2, 6, 9])
+    np.testing.assert_allclose(error[:2], [1 / np.sqrt(3), 1.0])
+    assert np.isnan(error[2])
+
+
+def test_profile_of_a_gaussian_is_that_gaussian(axes):
+    y, x = np.mgrid[:60, :60]
+    sigma, centre = 3.0, (30.3, 28.6)
+    distance = np.hypot(x - centre[0], y - centre[1])
+    pixels = 100 + 5000 * np.exp(-0.5 * (distance / sigma) ** 2)
+    profile = seeing.star_profile(pixels, centre, 100.0, 14.0, star_id="T1", fwhm=7.06)
+    expected = np.exp(-0.5 * (profile.radius / sigma) ** 2)
+    ratio = profile.value / expected
+    assert np.ptp(ratio) < 1e-8, "each pixel stands at its own distance"
+    assert profile.radius.max() <= 14
+    drawn = seeing.draw_profile(axes, [profile], 5.0, (8.0, 12.0))
+    assert drawn["aperture"].get_xdata()[0] == 5.0
+    assert drawn["curves"][0].get_xdata().size == profile.bin_radius.size
+
+
+@pytest.mark.parametrize("centre", [(np.nan, 3.0), (-500.0, 3.0), (3.0, 900.0)])
+def test_profile_of_a_star_elsewhere_is_empty(centre):
+    profile = seeing.star_profile(np.ones((20, 20)), centre, 0.0, 6.0)
+    assert profile.radius.size == profile.bin_value.size == 0
+
+
+def test_growth_is_relative_to_the_largest_aperture(axes):
+    flux = np.array([[1.0, 2, 4], [10, 30, 40]])
+    drawn = seeing.draw_growth(
+        axes, np.array([1.0, 2, 3]), flux, roles=["target", "comparison"], radius=2.0
+    )
+    np.testing.assert_array_equal(drawn["curves"][-1].get_ydata(), [0.25, 0.5, 1])
+    np.testing.assert_array_equal(drawn["curves"][0].get_ydata(), [0.25, 0.75, 1])
+
+
+def test_stretch_is_monotonic_and_survives_nan():
+    pixels = np.linspace(90, 60000, 1000).reshape(20, 50)
+    pixels[3, 3] = np.nan
+    shown = field.stretch(pixels)
+    assert shown.min() == 0
+    assert shown.max() == 1
+    assert (np.diff(np.delete(shown.ravel(), 153)) >= 0).all()
+    np.testing.assert_array_equal(field.stretch(np.full((4, 4), np.nan)), np.zeros((4, 4)))
+
+
+@pytest.mark.parametrize(
+    ("rotation", "parity", "north", "east"),
+    [(0, 1, (0, 1), (-1, 0)), (90, 1, (1, 0), (0, 1)), (180, 1, (0, -1), (1, 0)),
+     (0, -1, (0, 1), (1, 0))],
+)  # fmt: skip
+def test_compass_points_north_and_east(axes, rotation, parity, north, east):
+    solution = Solution(None, "local", 9, 0.1, 2.0, float(rotation), parity)
+    drawn = field.draw_compass(axes, solution, (100, 100))
+    arrows = [a for a in drawn if hasattr(a, "xyann") and not a.get_text()]
+    for arrow, expected in zip(arrows, (north, east), strict=True):
+        direction = np.subtract(arrow.xy, arrow.xyann)
+        np.testing.assert_allclose(direction / np.hypot(*direction), expected, atol=1e-12)
+
+
+def test_stars_are_circled_where_they_are(axes, cube):
+    plan = cube.plan
+    drawn = field.draw_stars(axes, plan.x_ref, plan.y_ref, plan=plan, radius=4.0, outer=12.0)
+    offsets = drawn["circles"]["target"].get_offsets()
+    np.testing.assert_allclose(offsets, [[plan.x_ref[0], plan.y_ref[0]]])
+    assert "T1" in [label.get_text() for label in drawn["labels"]]
+
+
+def test_star_curves_are_shifted_by_their_offsets(axes, cube, curve):
+    relative, _ = star_curves(cube, curve)
+    names, roles = list(cube.plan.star_id), list(cube.plan.role)
+    drawn = stars.draw_star_curves(axes, cube.bjd_tdb, relative, names=names, roles=roles)
+    first = drawn["curves"][1].get_ydata() - drawn["offsets"][1]
+    step = -drawn["offsets"][1]
+    expected = np.clip(100 * (relative[:, 1] - 1), -0.75 * step, 0.75 * step)
+    np.testing.assert_allclose(first, expected, atol=1e-9)
+
+
+def test_time_averaging_of_white_and_of_perfectly_red_noise():
+    rng = np.random.default_rng(8)
+    size, scatter, white = residuals.time_averaging(rng.normal(size=20000))
+    np.testing.assert_allclose(scatter[:30], 1 / np.sqrt(size[:30]), rtol=0.06)
+    np.testing.assert_allclose(white[:30], 1 / np.sqrt(size[:30]), rtol=0.02)
+    slow = np.repeat([1.0, -1.0], 500)
+    _, scatter, white = residuals.time_averaging(slow)
+    np.testing.assert_allclose(scatter[:10], 1, rtol=1e-2)
+    assert np.isnan(residuals.time_averaging(np.full(9, np.nan))[1]).all()
+
+
+def test_noise_figure_holds_every_star_once(axes):
+    magnitude = np.array([-12.0, -11, -10, -9])
+    scatter = np.array([0.002, 0.003, np.nan, 0.01])
+    roles = ["target", "comparison", "field", "field"]
+    drawn = stars.draw_noise(axes, magnitude, scatter, roles=roles, model={"total": scatter})
+    assert {k: v.get_xdata().size for k, v in drawn["points"].items()} == {
+        "target": 1, "comparison": 1, "field": 1,
+    }  # fmt: skip
+
+
+def _fit(curve):
+    n = len(curve.flux)
+    return TransitFit(
+        parameters={"rp_over_rs": Parameter(0.15, 0.14, 0.16)},
+        model=np.ones(n), trend=np.ones(n), residuals=curve.flux - 1,
+        used=np.isfinite(curve.flux), statistics={"beta": 1.1}, covariates=("airmass",),
+        verdict="no transit",
+    )  # fmt: skip
+
+
+def test_whole_figures_are_written(cube, curve, tmp_path):
+    check = ("K5", np.ones(len(curve.flux)))
+    times, fit = cube.bjd_tdb, _fit(curve)
+    predicted = {"ingress": float(times[20])}
+    pixels = np.random.default_rng(0).normal(100, 5, (120, 150))
+    profile = seeing.star_profile(pixels, (60.0, 60.0), 90.0, 12.0, star_id="T1")
+    flux, error = np.median(cube.flux, axis=0), np.median(cube.flux_err, axis=0)
+    solution = Solution(None, "local", 9, 0.1, 1.0, 10.0, 1)
+    names, roles = list(cube.plan.star_id), list(cube.plan.role)
+    samples = np.random.default_rng(0).normal([2459000, 1, 2], 1, (500, 3))
+    written = [
+        light_curve.save_light_curve(
+            tmp_path / "a.png", curve, fit=fit, check=check, predicted=predicted
+        ),
+        light_curve.save_light_curve(tmp_path / "a.pdf", curve, title=r"<b>$\frac x$ & $co"),
+        seeing.save_seeing_profile(
+            tmp_path / "b.png", [profile], radius=4.0, annulus=(6.0, 10.0), times=times,
+            fwhm=cube.fwhm_px, scale_arcsec=1.2,
+        ),
+        seeing.save_growth(tmp_path / "c.png", cube.radii, flux, error, roles=roles, radius=4.0),
+        field.save_field(
+            tmp_path / "d.png", pixels, cube.plan, radius=4.0, outer=12.0, solution=solution
+        ),
+        field.save_masters(tmp_path / "e.png", {"bias": pixels, "flat": pixels / 100}),
+        stars.save_star_curves(
+            tmp_path / "f.png", times, star_curves(cube, curve)[0], names=names, roles=roles
+        ),
+        stars.save_noise(
+            tmp_path / "g.png", np.arange(len(roles)), np.full(len(roles), 0.01), roles=roles
+        ),
+        residuals.save_time_averaging(tmp_path / "h.png", fit.residuals, beta=1.1),
+        residuals.save_covariates(
+            tmp_path / "i.png", curve.covariates, fit.residuals, chosen=fit.covariates
+        ),
+        residuals.save_corner(tmp_path / "j.png", samples, ["mid_time_bjd_tdb", "b", "c"]),
+        night.save_night(tmp_path / "k.png", cube),
+    ]  # fmt: skip
+    for path in written:
+        assert path.read_bytes()[:4] == (PNG if path.suffix == ".png" else b"%PDF"), path
+
+
+def test_a_night_without_one_good_point_still_has_its_figures(cube, curve, tmp_path):
+    nothing = np.full(len(curve.flux), np.nan)
+    empty = replace(curve, flux=nothing, flux_err=nothing, comparison_flux=nothing, bjd_tdb=nothing)
+    light_curve.save_light_curve(tmp_path / "a.png", empty)
+    residuals.save_covariates(tmp_path / "b.png", {"airmass": nothing}, nothing)
+    residuals.save_time_averaging(tmp_path / "c.png", nothing)
+    residuals.save_time_averaging(tmp_path / "c.png", np.zeros(50))
+    nobody = nothing[:3]
+    stars.save_noise(tmp_path / "c.png", nobody, nobody, roles=["field"] * 3)
+    stars.save_star_curves(
+        tmp_path / "c.png", nothing, np.full((60, 3), np.nan), names="abc", roles=["field"] * 3
+    )
+    pixels = np.full((30, 40), np.nan)
+    field.save_masters(tmp_path / "c.png", {"dark": pixels, "flat": np.ones((30, 40))})
+    field.save_field(tmp_path / "c.png", pixels, cube.plan, radius=2, outer=5)
+    seeing.save_growth(
+        tmp_path / "c.png",
+        np.arange(1.0, 4),
+        np.full((2, 3), np.nan),
+        np.full((2, 3), np.nan),
+        roles=["target", "comparison"],
+        radius=2.0,
+    )
+    profile = seeing.star_profile(pixels, (5.0, 5.0), 0.0, 4.0)
+    seeing.save_seeing_profile(
+        tmp_path / "c.png", [profile], radius=2.0, annulus=(3.0, 5.0), times=nothing, fwhm=nothing
+    )
+    night.save_night(tmp_path / "d.png", replace(cube, bjd_tdb=nothing, airmass=nothing))
+
+
+def test_a_folder_that_is_not_there_is_one_clear_error(curve, tmp_path):
+    with pytest.raises(InputError, match="cannot be written"):
+        light_curve.save_light_curve(tmp_path / "nowhere" / "a.png", curve)
+
+
+def test_no_figure_touches_pyplot():
+    code = (
+        "import sys, lightcurve.report.light_curve, lightcurve.report.residuals, numpy as np\n"
+        "assert 'matplotlib' not in sys.modules, 'imported too early'\n"
+        "lightcurve.report.residuals.save_time_averaging(sys.argv[1], np.arange(9.0))\n"
+        "assert 'matplotlib.pyplot' not in sys.modules\n"
+    )
+    target = str((__import__("pathlib").Path(__import__("tempfile").mkdtemp())) / "x.png")
+    subprocess.run([sys.executable, "-c", code, target], check=True, timeout=60)
