@@ -1,0 +1,79 @@
+"""The CCD equation: how uncertain a flux is, from what is known of camera and sky."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+QUANTISATION_VARIANCE = 0.289**2  # of rounding to whole ADU, ADU^2 (Merline & Howell 1995)
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseModel:
+    """What the camera adds.
+
+    Attributes
+    ----------
+    gain_e_per_adu : float
+    read_noise_e : float
+    dark_e : float
+        Dark electrons of a pixel in one exposure.
+    """
+
+    gain_e_per_adu: float = 1.0
+    read_noise_e: float = 0.0
+    dark_e: float = 0.0
+
+
+def flux_error(
+    flux: np.ndarray,
+    area: np.ndarray,
+    pixel_variance: np.ndarray,
+    n_sky: np.ndarray,
+    gain_e_per_adu: float,
+) -> np.ndarray:
+    """Error of an aperture flux (Merline & Howell 1995).
+
+    ``sqrt(F / g + n_pix (1 + n_pix / n_sky) v)``, with the variance v of one sky pixel: sky
+    photons, dark current, read noise and quantisation, either from `pixel_variance_model` or as
+    the annulus shows it.
+
+    Parameters
+    ----------
+    flux : array
+        ADU above the sky; a negative flux has no photon noise of its own.
+    area : array
+        Pixels in the aperture.
+    pixel_variance : array
+        ADU^2.
+    n_sky : array
+        Pixels that gave the sky.
+    gain_e_per_adu : float
+
+    Returns
+    -------
+    array
+        ADU; NaN where an input is NaN.
+    """
+    photons = np.maximum(flux, 0.0) / gain_e_per_adu
+    return np.sqrt(photons + area * (1 + area / np.maximum(n_sky, 1)) * pixel_variance)
+
+
+def pixel_variance_model(sky: np.ndarray, noise: NoiseModel) -> np.ndarray:
+    """Variance of a sky pixel from the camera's numbers.
+
+    Parameters
+    ----------
+    sky : array
+        ADU per pixel, without pedestal; negative counts as 0.
+    noise : NoiseModel
+
+    Returns
+    -------
+    array
+        ADU^2.
+    """
+    g = noise.gain_e_per_adu
+    electrons = g * np.maximum(sky, 0.0) + noise.dark_e + noise.read_noise_e**2
+    return electrons / g**2 + QUANTISATION_VARIANCE
