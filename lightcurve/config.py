@@ -69,6 +69,7 @@ class CalibrationSettings(_Model):
     temperature_tolerance_c: float = Field(1.0, ge=0)
     allow_mismatch: bool = False
     hot_pixel_sigma: float = Field(8.0, gt=0)
+    bad_pixel_map: Path | None = None
     cosmic_rays: bool = False
 
 

@@ -134,7 +134,8 @@ class Masters:
     dark : (ny, nx) float32 array or None
         ADU; without bias when `dark_includes_bias` is false.
     dark_exposure_s : float or None
-        Exposure of the dark; it is scaled to the light's only when the bias is out of it.
+        Exposure of the dark; it is scaled to the light's only when the bias is out of it. ``None``
+        with a dark: it is subtracted as it is from any exposure.
     dark_includes_bias : bool
     flat : (ny, nx) float32 array or None
         Relative response, mean 1 over good pixels.
@@ -144,6 +145,8 @@ class Masters:
         Measured from pairs of flats and of biases, where there were such.
     notes : tuple of str
         Where each came from, and each mismatch that was let through.
+    inputs : mapping of str to tuple of str
+        Names of the files combined into ``"bias"``, ``"dark"``, ``"flat"`` ...
     """
 
     bias: np.ndarray | None = None
@@ -155,6 +158,7 @@ class Masters:
     gain_e_per_adu: float | None = None
     read_noise_e: float | None = None
     notes: tuple[str, ...] = ()
+    inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,196 @@
+"""Pixels not to be trusted: hot ones from darks, dead ones from flats, columns, a user's list."""
+
+from __future__ import annotations
+
+import tomllib
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lightcurve.calib.clip import MAD_TO_SIGMA
+from lightcurve.errors import InputError
+from lightcurve.flags import PixelFlag
+
+TILE = 64
+_MAX_MAP_BYTES = 1_000_000
+_ENTRY_LENGTH = {"pixels": 2, "rectangles": 4}
+
+
+def tile_median(image: np.ndarray, tile: int = TILE) -> np.ndarray:
+    """Median of the square tile that each pixel lies in: glow and vignetting, without pixels.
+
+    Parameters
+    ----------
+    image : (ny, nx) array
+        NaN are left out.
+    tile : int
+        Pixels on a side; what is left over at the far edges joins the last whole tiles.
+
+    Returns
+    -------
+    (ny, nx) float32 array
+    """
+    ny, nx = image.shape
+    rows = _edges(ny, tile)
+    columns = _edges(nx, tile)
+    level = np.empty(image.shape, np.float32)
+    for top, bottom in pairwise(rows):
+        for left, right in pairwise(columns):
+            part = image[top:bottom, left:right]
+            good = part[np.isfinite(part)]
+            level[top:bottom, left:right] = np.median(good) if good.size else np.nan
+    return level
+
+
+def _edges(length: int, tile: int) -> list[int]:
+    return [*(tile * i for i in range(max(length // tile, 1))), length]
+
+
+def robust_scatter(values: np.ndarray) -> float:
+    """Scatter of values about 0: 1.4826 times the median of their sizes.
+
+    Parameters
+    ----------
+    values : array
+        NaN are left out.
+
+    Returns
+    -------
+    float
+        NaN when nothing is left.
+    """
+    good = values[np.isfinite(values)]
+    return float(MAD_TO_SIGMA * np.median(np.abs(good))) if good.size else float("nan")
+
+
+def hot_pixels(dark: np.ndarray, *, n_sigma: float = 8.0, floor: float = 0.5) -> np.ndarray:
+    """Find pixels whose dark signal stands out from their surroundings, up or down.
+
+    Parameters
+    ----------
+    dark : (ny, nx) array
+        Master dark, ADU, with or without bias.
+    n_sigma : float
+        In robust scatters of the whole frame about the local median.
+    floor : float
+        Smallest scatter believed, ADU.
+
+    Returns
+    -------
+    (ny, nx) bool array
+    """
+    deviation = dark - tile_median(dark)
+    limit = n_sigma * max(robust_scatter(deviation), floor)
+    return np.abs(deviation) > limit
+
+
+def dead_pixels(flat: np.ndarray, *, least: float = 0.5) -> np.ndarray:
+    """Find pixels that respond too little, or not at all.
+
+    Parameters
+    ----------
+    flat : (ny, nx) array
+        Master flat.
+    least : float
+        Fraction of the local median below which a pixel is dead.
+
+    Returns
+    -------
+    (ny, nx) bool array
+        Also true where the flat is not finite or not positive.
+    """
+    return ~(flat > np.maximum(least * tile_median(flat), 0))
+
+
+def bad_columns(
+    image: np.ndarray, *, n_sigma: float = 8.0, least: float = 0.0, window: int = 11, axis: int = 0
+) -> np.ndarray:
+    """Find columns that stand out from their neighbours as a whole.
+
+    Parameters
+    ----------
+    image : (ny, nx) array
+        Master bias, dark or flat.
+    n_sigma : float
+        In robust scatters of the column medians about their running median.
+    least : float
+        Smallest deviation that counts, in units of `image`.
+    window : int
+        Columns in the running median.
+    axis : int
+        0 for columns, 1 for rows.
+
+    Returns
+    -------
+    (nx,) or (ny,) bool array
+    """
+    from scipy.ndimage import median_filter
+
+    medians = np.nan_to_num(np.nanmedian(image, axis=axis))
+    deviation = np.abs(medians - median_filter(medians, size=window, mode="nearest"))
+    return deviation > max(n_sigma * robust_scatter(deviation), least)
+
+
+def read_user_map(path: Path, shape: tuple[int, int]) -> np.ndarray:
+    """Read a list of bad pixels.
+
+    A TOML file with any of ``columns = [x, ...]``, ``rows = [y, ...]``,
+    ``pixels = [[x, y], ...]`` and ``rectangles = [[x0, y0, x1, y1], ...]``. All are 0-based, the
+    first pixel is (0, 0), and rectangles include both corners.
+
+    Parameters
+    ----------
+    path : Path
+    shape : tuple of int
+        (ny, nx) of the frames it is for.
+
+    Returns
+    -------
+    (ny, nx) uint8 array
+        `PixelFlag.USER` where marked.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read, has other names in it, or an entry lies outside the frame.
+    """
+    try:
+        if path.stat().st_size > _MAX_MAP_BYTES:
+            msg = f"{path.name}: over {_MAX_MAP_BYTES} bytes, not a list of bad pixels"
+            raise InputError(msg)
+        lists = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        msg = f"{path.name}: cannot be read as a list of bad pixels: {error}"
+        raise InputError(msg) from error
+    marked = np.zeros(shape, np.uint8)
+    ny, nx = shape
+    for name, entries in lists.items():
+        for entry in entries if isinstance(entries, list) else [entries]:
+            x0, y0, x1, y1 = _rectangle(name, entry, shape, path)
+            if not (0 <= x0 <= x1 < nx and 0 <= y0 <= y1 < ny):
+                msg = f"{path.name}: {name} {entry} lies outside the frame of {nx} x {ny} px"
+                raise InputError(msg)
+            marked[y0 : y1 + 1, x0 : x1 + 1] = PixelFlag.USER
+    return marked
+
+
+def _rectangle(
+    name: str, entry: Any, shape: tuple[int, int], path: Path
+) -> tuple[int, int, int, int]:
+    """Corners of one entry, both included."""
+    numbers = entry if isinstance(entry, list) else [entry]
+    whole = all(isinstance(n, int) and not isinstance(n, bool) for n in numbers)
+    known = name in {"columns", "rows", *_ENTRY_LENGTH}
+    if not known or not whole or len(numbers) != _ENTRY_LENGTH.get(name, 1):
+        msg = (
+            f"{path.name}: {name} = {entry!r}: expected columns [x], rows [y], pixels [x, y] or "
+            "rectangles [x0, y0, x1, y1] of whole numbers"
+        )
+        raise InputError(msg)
+    if name == "columns":
+        return numbers[0], 0, numbers[0], shape[0] - 1
+    if name == "rows":
+        return 0, numbers[0], shape[1] - 1, numbers[0]
+    return (*numbers, *numbers) if name == "pixels" else tuple(numbers)

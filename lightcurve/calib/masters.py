@@ -1,0 +1,264 @@
+"""Master bias, dark and flat for the light frames of one setup."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lightcurve.calib.badpix import bad_columns, dead_pixels, hot_pixels, read_user_map
+from lightcurve.calib.blocks import open_rows, read_rows
+from lightcurve.calib.combine import Combined, combine
+from lightcurve.calib.match import Group, by_exposure, choose_frames, same_exposure
+from lightcurve.calib.noise import CameraNoise, measure_noise
+from lightcurve.config import CalibrationSettings
+from lightcurve.data import Exposure, Masters
+from lightcurve.errors import CalibrationError
+from lightcurve.flags import PixelFlag
+from lightcurve.progress import Progress
+
+NOISE_ROWS = 512
+MANY_BAD = 0.05
+_COLUMN_LEAST_FLAT = 0.05  # of the mean response
+
+
+def build_masters(
+    light: Exposure,
+    bias: Group,
+    dark: Group,
+    flat: Group,
+    dark_flat: Group,
+    *,
+    settings: CalibrationSettings,
+    progress: Progress | None = None,
+) -> Masters:
+    """Combine the calibration frames that suit a light frame.
+
+    Bias is the clipped mean. A dark has the bias taken off, so that it can be scaled by exposure;
+    without bias frames it serves its own exposure only. Flats have the dark flat of their exposure
+    taken off (or bias and scaled dark), are divided by their medians, combined, and normalised to
+    mean 1 over good pixels.
+
+    Parameters
+    ----------
+    light : Exposure
+        Of a light frame: size, binning, filter, camera, gain, temperature and exposure to match.
+    bias, dark, flat, dark_flat : sequence of (Path, Exposure)
+        Any may be empty.
+    settings : CalibrationSettings
+    progress : Progress, optional
+
+    Returns
+    -------
+    Masters
+
+    Raises
+    ------
+    CalibrationError
+        When frames do not fit the light frame or one another.
+    FrameError
+        When a file cannot be read.
+    """
+    given = {"bias": bias, "dark": dark, "flat": flat, "dark flat": dark_flat}
+    groups, notes = {}, []
+    for kind, group in given.items():
+        groups[kind], found = choose_frames(kind, group, light, settings)
+        notes += found
+    stacker = _Stacker(settings, progress, notes)
+    master_bias = stacker.mean("bias", groups["bias"])
+    has_bias = master_bias is not None
+    seconds, darks = _choose_dark(groups["dark"], light, settings, notes, has_bias=has_bias)
+    master_dark = stacker.mean("dark", darks, subtract=master_bias)
+    biased_dark = master_dark is not None and not has_bias
+    terms = _flat_terms(
+        groups, stacker, master_bias, None if biased_dark else master_dark, dark_seconds=seconds
+    )
+    master_flat = stacker.mean("flat", groups["flat"], subtract=terms, scale="median")
+    bad = _bad_pixels(master_dark, master_flat, light.shape, settings, notes)
+    noise = _noise(groups["flat"], groups["bias"], light, notes)
+    return Masters(
+        bias=master_bias,
+        dark=master_dark,
+        dark_exposure_s=seconds,
+        dark_includes_bias=biased_dark,
+        flat=None if master_flat is None else _normalised(master_flat, bad),
+        bad=bad,
+        gain_e_per_adu=noise.gain_e_per_adu if noise else None,
+        read_noise_e=noise.read_noise_e if noise else None,
+        notes=tuple(notes),
+        inputs=stacker.inputs,
+    )
+
+
+class _Stacker:
+    """Combines groups by one rule and keeps account of what went in."""
+
+    def __init__(
+        self, settings: CalibrationSettings, progress: Progress | None, notes: list[str]
+    ) -> None:
+        self._settings, self._progress, self._notes = settings, progress, notes
+        self.inputs: dict[str, tuple[str, ...]] = {}
+
+    def note(self, line: str) -> None:
+        """Keep a line for the user."""
+        self._notes.append(line)
+
+    def mean(
+        self,
+        kind: str,
+        group: Group,
+        *,
+        subtract: np.ndarray | list | None = None,
+        scale: str | None = None,
+    ) -> np.ndarray | None:
+        """Clipped mean of a group; None when it is empty."""
+        if not group:
+            return None
+        combined: Combined = combine(
+            [path for path, _ in group],
+            scale=scale,
+            subtract=subtract,
+            clip_sigma=self._settings.clip_sigma,
+            memory_mb=self._settings.memory_mb,
+            progress=self._progress,
+        )
+        self.inputs[kind] = (*self.inputs.get(kind, ()), *(path.name for path, _ in group))
+        times = sorted({e.exposure_s for _, e in group if e.exposure_s is not None})
+        span = f" of {' and '.join(f'{t:g}' for t in times[:3])} s" if any(times) else ""
+        self.note(
+            f"{kind}: mean of {len(group)} frames{span}, clipped at "
+            f"{self._settings.clip_sigma:g} sigma"
+        )
+        return combined.image
+
+
+def _choose_dark(
+    group: Group,
+    light: Exposure,
+    settings: CalibrationSettings,
+    notes: list[str],
+    *,
+    has_bias: bool,
+) -> tuple[float | None, Group]:
+    """Choose darks of one exposure: the light's own, or with a bias the longest."""
+    if not group:
+        return None, []
+    groups = by_exposure(group)
+    for seconds, members in groups.items():
+        if same_exposure(seconds, light.exposure_s):
+            return seconds, members
+    known = [seconds for seconds in groups if seconds]
+    seen = ", ".join(f"{s:g} s" for s in sorted(known)) or "of unknown exposure"
+    wanted = f"{light.exposure_s:g} s" if light.exposure_s is not None else "of unknown exposure"
+    if has_bias and known:
+        notes.append(f"dark: {max(known):g} s, scaled to the light frames ({wanted})")
+        return max(known), groups[max(known)]
+    problem = f"dark: frames are {seen}, the light frames {wanted}"
+    if not settings.allow_mismatch:
+        msg = (
+            f"{problem}, and without bias frames a dark cannot be scaled; add bias frames or "
+            "darks of that exposure, leave the darks out, or set calibration.allow_mismatch"
+        )
+        raise CalibrationError(msg)
+    nearest = min(known, key=lambda s: abs(s - (light.exposure_s or 0)), default=None)
+    notes.append(f"warning: {problem}; subtracted as they are")
+    return None, groups[nearest]
+
+
+def _flat_terms(
+    groups: dict[str, Group],
+    stacker: _Stacker,
+    bias: np.ndarray | None,
+    dark: np.ndarray | None,
+    *,
+    dark_seconds: float | None,
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """List what to take off each flat: the dark flat of its exposure, else bias and scaled dark."""
+    flats = groups["flat"]
+    if not flats:
+        return []
+    terms, rest = [], np.ones(len(flats))
+    seconds = [exposure.exposure_s for _, exposure in flats]
+    for own, members in by_exposure(groups["dark flat"]).items():
+        matched = np.array([same_exposure(own, t) for t in seconds], dtype=float)
+        if matched.any():
+            terms.append((stacker.mean("dark flat", members), matched))
+            rest[matched > 0] = 0
+        else:
+            stacker.note(f"dark flat: {len(members)} frames left out: no flat has their exposure")
+    if not rest.any():
+        return terms
+    if bias is None:
+        stacker.note("warning: flat: neither bias nor dark flats, the pedestal stays in the flat")
+        return terms
+    terms.append((bias, rest))
+    if dark is not None and dark_seconds and None not in seconds:
+        terms.append((dark, rest * np.array(seconds) / dark_seconds))
+    return terms
+
+
+def _bad_pixels(
+    dark: np.ndarray | None,
+    flat: np.ndarray | None,
+    shape: tuple[int, int],
+    settings: CalibrationSettings,
+    notes: list[str],
+) -> np.ndarray | None:
+    """Bad-pixel bits from whatever there is; None when there is nothing to tell from."""
+    if dark is None and flat is None and settings.bad_pixel_map is None:
+        return None
+    shape = next((image.shape for image in (dark, flat) if image is not None), shape)
+    bad = np.zeros(shape, np.uint8)
+    if dark is not None:
+        bad[hot_pixels(dark, n_sigma=settings.hot_pixel_sigma)] |= PixelFlag.HOT
+        bad[:, bad_columns(dark, n_sigma=settings.hot_pixel_sigma, least=1.0)] |= PixelFlag.HOT
+        bad[~np.isfinite(dark)] |= PixelFlag.HOT
+    if flat is not None:
+        bad[dead_pixels(flat)] |= PixelFlag.DEAD
+        level = _COLUMN_LEAST_FLAT * float(np.nanmedian(flat))
+        bad[:, bad_columns(flat, least=level)] |= PixelFlag.DEAD
+    if settings.bad_pixel_map is not None:
+        bad |= read_user_map(settings.bad_pixel_map, shape)
+    counts = {flag.name.lower(): int(np.count_nonzero(bad & flag)) for flag in PixelFlag}
+    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "none"
+    warning = "warning: " if np.count_nonzero(bad) > MANY_BAD * bad.size else ""
+    notes.append(f"{warning}bad pixels: {told}")
+    return bad
+
+
+def _normalised(flat: np.ndarray, bad: np.ndarray | None) -> np.ndarray:
+    """Flat with mean 1 over good pixels, NaN where it is not positive."""
+    good = (flat > 0) & ((bad == 0) if bad is not None else True)
+    if not good.any():
+        msg = "flat: no pixel is good; are these flat fields?"
+        raise CalibrationError(msg)
+    mean = np.mean(flat[good], dtype=float)
+    return np.where(flat > 0, flat / mean, np.nan).astype(np.float32)
+
+
+def _noise(flats: Group, biases: Group, light: Exposure, notes: list[str]) -> CameraNoise | None:
+    """Gain and read noise from the first two flats and biases; None when there are no pairs."""
+    if len(flats) < 2 or len(biases) < 2:
+        return None
+    try:
+        noise = measure_noise(
+            _central_rows(flats), _central_rows(biases), saturation_adu=light.saturation_adu
+        )
+    except CalibrationError as error:
+        notes.append(f"warning: {error}")
+        return None
+    notes.append(
+        f"gain {noise.gain_e_per_adu:.4g} +- {noise.gain_err:.2g} e/ADU and read noise "
+        f"{noise.read_noise_e:.4g} +- {noise.read_noise_err:.2g} e measured from pairs"
+    )
+    return noise
+
+
+def _central_rows(group: Sequence[tuple[Path, Exposure]]) -> tuple[np.ndarray, np.ndarray]:
+    """Rows about the middle of the first two frames."""
+    with tempfile.TemporaryDirectory(prefix="lightcurve-") as spill:
+        first, second = (open_rows(path, Path(spill)) for path, _ in group[:2])
+        rows = (first.shape[0] - NOISE_ROWS) // 2, (first.shape[0] + NOISE_ROWS) // 2
+        return read_rows(first, *rows), read_rows(second, *rows)

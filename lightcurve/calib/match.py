@@ -1,0 +1,158 @@
+"""Which calibration frames suit a light frame, and what to say of those that do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightcurve.config import CalibrationSettings
+from lightcurve.data import Exposure
+from lightcurve.errors import CalibrationError
+
+GAIN_TOLERANCE = 0.02
+EXPOSURE_TOLERANCE = 0.01
+
+Group = Sequence[tuple[Path, Exposure]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One property in which a calibration frame has to agree with the light.
+
+    Attributes
+    ----------
+    name : str
+        As shown to the user.
+    value : callable
+        Exposure to the value compared; None where not known, which agrees with anything.
+    strict : str
+        ``"always"``: no agreement is an error; ``"unless allowed"``: an error that
+        ``calibration.allow_mismatch`` turns into a warning; ``"warn"``: a warning.
+    kinds : tuple of str
+        Kinds of frames it applies to.
+    """
+
+    name: str
+    value: Callable[[Exposure], object]
+    strict: str
+    kinds: tuple[str, ...] = ("bias", "dark", "flat", "dark flat")
+
+
+RULES = (
+    Rule("size", lambda e: e.shape[::-1] if e.shape != (0, 0) else None, "always"),
+    Rule("binning", lambda e: e.binning, "always"),
+    Rule("camera", lambda e: e.camera, "unless allowed"),
+    Rule("filter", lambda e: e.filter, "unless allowed", ("flat",)),
+    Rule("gain", lambda e: e.gain_e_per_adu, "warn", ("bias", "dark", "dark flat")),
+    Rule("temperature", lambda e: e.temperature_c, "warn", ("bias", "dark", "dark flat")),
+)
+
+
+def choose_frames(
+    kind: str, group: Group, light: Exposure, settings: CalibrationSettings
+) -> tuple[Group, list[str]]:
+    """Take from a group the frames that agree with the light frame.
+
+    Parameters
+    ----------
+    kind : str
+        ``"bias"``, ``"dark"``, ``"flat"`` or ``"dark flat"``.
+    group : sequence of (Path, Exposure)
+    light : Exposure
+    settings : CalibrationSettings
+
+    Returns
+    -------
+    chosen : list of (Path, Exposure)
+        Empty only when `group` is.
+    notes : list of str
+        How many were left out and why; each disagreement let through, beginning ``"warning"``.
+
+    Raises
+    ------
+    CalibrationError
+        When no frame agrees in size or binning; in camera or (flats) filter, unless allowed.
+    """
+    chosen, notes = list(group), []
+    for rule in RULES:
+        if not chosen or kind not in rule.kinds:
+            continue
+        wanted = rule.value(light)
+        fits = [f for f in chosen if _agree(rule, rule.value(f[1]), wanted, settings)]
+        if fits:
+            if len(fits) < len(chosen):
+                notes.append(
+                    f"{kind}: {len(chosen) - len(fits)} of {len(chosen)} frames left out: "
+                    f"{rule.name} is not {_word(wanted)}"
+                )
+            chosen = fits
+            continue
+        seen = ", ".join(sorted({_word(rule.value(e)) for _, e in chosen}))
+        problem = f"{kind}: {rule.name} is {seen}, that of the light frames {_word(wanted)}"
+        if rule.strict == "always" or (
+            rule.strict == "unless allowed" and not settings.allow_mismatch
+        ):
+            raise CalibrationError(_with_advice(problem, rule, kind))
+        notes.append(f"warning: {problem}")
+    return chosen, notes
+
+
+def _agree(rule: Rule, value: object, wanted: object, settings: CalibrationSettings) -> bool:
+    if value is None or wanted is None:
+        return True
+    if rule.name == "temperature":
+        return abs(value - wanted) <= settings.temperature_tolerance_c
+    if rule.name == "gain":
+        return abs(value - wanted) <= GAIN_TOLERANCE * wanted
+    return value == wanted
+
+
+def _with_advice(problem: str, rule: Rule, kind: str) -> str:
+    if rule.strict == "always":
+        return f"{problem}; take {kind} frames of the same setup, or leave these out"
+    return f"{problem}; take {kind} frames that agree, or set calibration.allow_mismatch"
+
+
+def _word(value: object) -> str:
+    if isinstance(value, tuple):
+        return "x".join(str(part) for part in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def same_exposure(a: float | None, b: float | None) -> bool:
+    """Tell whether two exposure times are one to within a hundredth.
+
+    Parameters
+    ----------
+    a, b : float or None
+        Seconds.
+
+    Returns
+    -------
+    bool
+        False when either is not known.
+    """
+    if a is None or b is None:
+        return False
+    return abs(a - b) <= EXPOSURE_TOLERANCE * max(abs(a), abs(b))
+
+
+def by_exposure(group: Group) -> dict[float | None, list[tuple[Path, Exposure]]]:
+    """Sort frames by exposure time, those within a hundredth together.
+
+    Parameters
+    ----------
+    group : sequence of (Path, Exposure)
+
+    Returns
+    -------
+    dict of float or None to list of (Path, Exposure)
+        Seconds, of the first frame of each; None for those that do not say.
+    """
+    groups: dict[float | None, list[tuple[Path, Exposure]]] = {}
+    for path, exposure in group:
+        seconds = exposure.exposure_s
+        key = next((k for k in groups if same_exposure(k, seconds)), seconds)
+        groups.setdefault(key, []).append((path, exposure))
+    return groups

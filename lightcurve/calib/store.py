@@ -1,0 +1,258 @@
+"""Master frames as FITS files that say what they were made of, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lightcurve import __version__
+from lightcurve.data import Masters
+from lightcurve.errors import CalibrationError, FrameError, InputError
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+PRODUCT_CARD = "LCPRODCT"
+KINDS = ("bias", "dark", "flat", "badpix")
+_FIELD = {"bias": "bias", "dark": "dark", "flat": "flat", "badpix": "bad"}
+_IMAGE_TYPE = {
+    "bias": "master bias",
+    "dark": "master dark",
+    "flat": "master flat",
+    "badpix": "bad pixel map",
+}
+_NOTE, _INPUT = "note: ", "combined: "
+_CARD_TEXT = 72  # characters of a COMMENT or HISTORY card; longer text runs on in the next
+_UNIT = {"bias": "adu", "dark": "adu", "flat": "", "badpix": ""}
+
+
+def master_path(folder: Path, kind: str) -> Path:
+    """Name the file of a master frame.
+
+    Parameters
+    ----------
+    folder : Path
+    kind : str
+        One of `KINDS`.
+
+    Returns
+    -------
+    Path
+    """
+    return folder / f"master_{kind}.fits"
+
+
+def write_masters(folder: Path, masters: Masters) -> list[Path]:
+    """Write all that a `Masters` holds into a folder, one file for each image.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there; masters of an earlier run that these do not have are removed.
+    masters : Masters
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    InputError
+        When the folder cannot be written.
+    """
+    written = []
+    for kind in KINDS:
+        image, path = getattr(masters, _FIELD[kind]), master_path(folder, kind)
+        if image is not None:
+            values = _values(kind, masters)
+            inputs = masters.inputs.get(kind, ())
+            write_master(path, image, kind=kind, inputs=inputs, values=values, notes=masters.notes)
+            written.append(path)
+        else:
+            # Left behind, it would be read back as one of these.
+            path.unlink(missing_ok=True)
+    return written
+
+
+def _values(kind: str, masters: Masters) -> dict[str, tuple[object, str]]:
+    """Header cards that give a master back its numbers."""
+    values: dict[str, tuple[object, str]] = {}
+    if kind == "dark":
+        values["BIASINC"] = (masters.dark_includes_bias, "the bias is still in this dark")
+        if masters.dark_exposure_s is not None:
+            values["EXPTIME"] = (masters.dark_exposure_s, "[s] exposure of this dark")
+    if masters.gain_e_per_adu is not None:
+        values["LCGAIN"] = (masters.gain_e_per_adu, "[e/adu] measured from pairs")
+    if masters.read_noise_e is not None:
+        values["LCRDNOIS"] = (masters.read_noise_e, "[e] measured from pairs")
+    return values
+
+
+def write_master(
+    path: Path,
+    image: np.ndarray,
+    *,
+    kind: str,
+    inputs: Sequence[str] = (),
+    values: Mapping[str, tuple[object, str]] | None = None,
+    notes: Sequence[str] = (),
+) -> None:
+    """Write one master frame with its provenance.
+
+    Parameters
+    ----------
+    path : Path
+        Replaced at one stroke; a reader sees the old file or the new one.
+    image : (ny, nx) array
+    kind : str
+        One of `KINDS`.
+    inputs : sequence of str
+        Names of the files combined.
+    values : mapping of str to (value, comment), optional
+        Further header cards.
+    notes : sequence of str
+        What is to be known of it.
+
+    Raises
+    ------
+    InputError
+        When it cannot be written.
+    """
+    from astropy.io import fits
+
+    hdu = fits.PrimaryHDU(image)
+    header = hdu.header
+    header[PRODUCT_CARD] = (f"master {kind}", "made by lightcurve, not by a camera")
+    header["IMAGETYP"] = _IMAGE_TYPE[kind]
+    if _UNIT[kind]:
+        header["BUNIT"] = _UNIT[kind]
+    header["NCOMBINE"] = (len(inputs), "frames combined")
+    header["CREATOR"] = f"lightcurve {__version__}"
+    header["DATE"] = (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "UTC, when written")
+    for keyword, (value, comment) in (values or {}).items():
+        header[keyword] = (value, comment)
+    for note in notes:
+        header["COMMENT"] = _printable(_NOTE + note)
+    for name in inputs:
+        header["HISTORY"] = _printable(_INPUT + name)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(path, hdu)
+    except OSError as error:
+        msg = f"{path}: cannot be written: {error.strerror or error}"
+        raise InputError(msg) from error
+
+
+def _printable(text: str) -> str:
+    """FITS headers hold printable ASCII only; file names may hold more."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text)
+
+
+def _write_whole(path: Path, hdu: object) -> None:
+    """Write beside the final name, make sure it is on disk, then rename."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            hdu.writeto(file, checksum=True)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def load_masters(folder: Path) -> Masters:
+    """Read back what `write_masters` wrote.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    Masters
+
+    Raises
+    ------
+    CalibrationError
+        When there is no master frame in it.
+    FrameError
+        When one is damaged or is not a master frame of ours.
+    """
+    paths = [path for kind in KINDS if (path := master_path(folder, kind)).is_file()]
+    if not paths:
+        msg = f"{folder}: no master frames (master_bias.fits ...) in it"
+        raise CalibrationError(msg)
+    return read_masters(paths)
+
+
+def read_masters(paths: Sequence[Path]) -> Masters:
+    """Read master frames, whatever their file names.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Written by `write_master`; at most one of each kind.
+
+    Returns
+    -------
+    Masters
+
+    Raises
+    ------
+    CalibrationError
+        When two are of one kind.
+    FrameError
+        When one is damaged or is not a master frame of ours.
+    """
+    fields: dict[str, object] = {}
+    inputs: dict[str, tuple[str, ...]] = {}
+    for path in map(Path, paths):
+        image, header = _read(path)
+        kind = str(header.get(PRODUCT_CARD, "")).removeprefix("master ")
+        if kind not in KINDS:
+            raise FrameError(path, f"is not a master frame ({PRODUCT_CARD} is missing)")
+        if _FIELD[kind] in fields:
+            msg = f"{path.name}: a second master {kind}; give one of each kind"
+            raise CalibrationError(msg)
+        fields[_FIELD[kind]] = image
+        inputs[kind] = _lines(header, "HISTORY", _INPUT)
+        fields["gain_e_per_adu"] = header.get("LCGAIN", fields.get("gain_e_per_adu"))
+        fields["read_noise_e"] = header.get("LCRDNOIS", fields.get("read_noise_e"))
+        fields["notes"] = _lines(header, "COMMENT", _NOTE)
+        if kind == "dark":
+            fields["dark_includes_bias"] = bool(header.get("BIASINC", False))
+            fields["dark_exposure_s"] = header.get("EXPTIME")
+    return Masters(**fields, inputs={kind: names for kind, names in inputs.items() if names})
+
+
+def _lines(header: Header, keyword: str, mark: str) -> tuple[str, ...]:
+    """Texts that begin with a mark, put together again where cards cut them."""
+    text = "".join(f"{card:<{_CARD_TEXT}}" for card in map(str, header.get(keyword, ())))
+    return tuple(part.rstrip() for part in text.split(mark)[1:])
+
+
+def _read(path: Path) -> tuple[np.ndarray, Header]:
+    from astropy.io import fits
+    from astropy.utils.exceptions import AstropyUserWarning
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", AstropyUserWarning)  # a wrong checksum is a warning
+            with fits.open(path, memmap=False, checksum=True) as hdus:
+                image, header = hdus[0].data, hdus[0].header
+                if image is None or image.ndim != 2:
+                    raise FrameError(path, "is not a master frame: it holds no image")
+                return image.astype(np.uint8 if image.dtype.kind == "u" else np.float32), header
+    except (OSError, ValueError, TypeError, fits.VerifyError, AstropyUserWarning) as error:
+        msg = f"cannot be read as a master frame, make it again: {error}"
+        raise FrameError(path, msg) from error
