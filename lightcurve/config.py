@@ -76,12 +76,7 @@ class CalibrationSettings(_Model):
 class SolveSettings(_Model):
     """Plate solving."""
 
-    solvers: tuple[Literal["header", "local", "solve-field", "nova"], ...] = (
-        "header",
-        "local",
-        "solve-field",
-        "nova",
-    )
+    solvers: tuple[Literal["header", "local"], ...] = ("header", "local")
     index: tuple[Path, ...] = ()
     server: str = "https://nova.astrometry.net"
     scale_arcsec: float | None = Field(None, gt=0)

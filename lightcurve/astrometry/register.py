@@ -190,7 +190,7 @@ def _affine(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
 
 
 def _similarity(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
-    """The better of the plain and the mirrored similarity."""
+    """Fit the better of the plain and the mirrored similarity."""
     here, there = stars @ (1, 1j), points[:, :2] @ (1, 1j)
     fits = []
     for mirrored in (False, True):

@@ -50,10 +50,7 @@ OPTIONS: dict[str, Option] = {
     "solve.index": Option(
         list[Path], "--index", "Astrometry.net index file, or a folder of them; repeat.", _SKY
     ),
-    "solve.solvers": Option(
-        list[str], "--solver", "header, local, solve-field or nova; repeat, in order.", _SKY
-    ),
-    "solve.server": Option(str, "--server", "Address of an astrometry.net server.", _SKY),
+    "solve.solvers": Option(list[str], "--solver", "header or local; repeat, in order.", _SKY),
     "solve.scale_arcsec": Option(float, "--scale", "Arc seconds per pixel.", _SKY),
     "camera.gain_e_per_adu": Option(float, "--gain", "Electrons per ADU.", _CAMERA),
     "camera.read_noise_e": Option(float, "--read-noise", "Electrons.", _CAMERA),

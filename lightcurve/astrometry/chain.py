@@ -1,0 +1,46 @@
+"""The plate solvers, tried one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lightcurve.astrometry.header import solve_header
+from lightcurve.astrometry.local import solve_local
+from lightcurve.astrometry.request import SolveRequest
+from lightcurve.config import SolveSettings
+from lightcurve.data import Solution
+from lightcurve.errors import SolveError
+
+Solver = Callable[[SolveRequest, SolveSettings], Solution]
+
+SOLVERS: dict[str, Solver] = {"header": solve_header, "local": solve_local}
+
+__all__ = ["SOLVERS", "SolveRequest", "Solver", "solve"]
+
+
+def solve(request: SolveRequest, settings: SolveSettings) -> Solution:
+    """Place a frame on the sky with the first solver that can.
+
+    Parameters
+    ----------
+    request : SolveRequest
+    settings : SolveSettings
+        Says which solvers, in which order.
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    SolveError
+        When none can; it has each solver's reason.
+    """
+    reasons = []
+    for name in settings.solvers:
+        try:
+            return SOLVERS[name](request, settings)
+        except SolveError as error:
+            reasons.append(f"{name}: {error}")
+    msg = "not solved: " + "; ".join(reasons)
+    raise SolveError(msg, n_detected=len(request.stars))

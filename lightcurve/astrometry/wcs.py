@@ -1,0 +1,156 @@
+"""What a WCS says of a frame, how it follows from another frame's, and how it is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lightcurve.data import Registration, Solution
+from lightcurve.errors import FrameError
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+    from astropy.wcs import WCS
+
+
+def describe_wcs(wcs: WCS, shape: tuple[int, int]) -> tuple[float, float, int]:
+    """Tell scale, rotation and parity at the middle of a frame.
+
+    Parameters
+    ----------
+    wcs : astropy.wcs.WCS
+    shape : tuple of int
+        (ny, nx).
+
+    Returns
+    -------
+    scale_arcsec : float
+        Per pixel: the square root of a pixel's area.
+    rotation_deg : float
+        Position angle of the +y axis, from north through east.
+    parity : int
+        +1 as the sky is seen (east left when north is up), -1 mirrored.
+    """
+    ny, nx = shape
+    x, y = (nx - 1) / 2, (ny - 1) / 2
+    ra, dec = (np.asarray(v) for v in wcs.all_pix2world([x, x + 1, x], [y, y, y + 1], 0))
+    east = ((ra - ra[0] + 180) % 360 - 180) * np.cos(np.radians(dec[0]))
+    north = dec - dec[0]
+    determinant = east[1] * north[2] - east[2] * north[1]
+    scale = 3600 * float(np.sqrt(abs(determinant)))
+    rotation = float(np.degrees(np.arctan2(east[2], north[2])))
+    return scale, rotation, 1 if determinant < 0 else -1
+
+
+def wcs_from_registration(reference_wcs: WCS, registration: Registration) -> WCS:
+    """Give a registered frame its own WCS: the reference's, reached through the transform.
+
+    For a TAN projection this is exact: with p_ref = M^-1 (p - t) the reference pixel moves to
+    ``M crpix + t`` and the CD matrix becomes ``CD M^-1``.
+
+    Parameters
+    ----------
+    reference_wcs : astropy.wcs.WCS
+        TAN; distortion terms of it are left out.
+    registration : Registration
+
+    Returns
+    -------
+    astropy.wcs.WCS
+    """
+    from astropy.wcs import WCS
+
+    linear, shift = registration.matrix[:, :2], registration.matrix[:, 2]
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+    wcs.wcs.cunit = ["deg", "deg"]
+    wcs.wcs.radesys = "ICRS"
+    wcs.wcs.crval = reference_wcs.wcs.crval
+    # CRPIX counts from 1, the transform from 0.
+    wcs.wcs.crpix = linear @ (reference_wcs.wcs.crpix - 1) + shift + 1
+    wcs.wcs.cd = reference_wcs.pixel_scale_matrix @ np.linalg.inv(linear)
+    wcs.wcs.set()
+    return wcs
+
+
+def wcs_header(solution: Solution, shape: tuple[int, int]) -> Header:
+    """Write a solution as header cards.
+
+    Parameters
+    ----------
+    solution : Solution
+    shape : tuple of int
+        (ny, nx).
+
+    Returns
+    -------
+    astropy.io.fits.Header
+        Besides the WCS: IMAGEW, IMAGEH, and who solved it how well.
+    """
+    header = solution.wcs.to_header(relax=True)
+    # astropy leaves out PCi_j that are 0 or 1; other readers want all four, as CD.
+    for name in list(header):
+        if name.startswith("PC") or name in {"CDELT1", "CDELT2"}:
+            del header[name]
+    for (i, j), value in np.ndenumerate(solution.wcs.pixel_scale_matrix):
+        header[f"CD{i + 1}_{j + 1}"] = float(value)
+    header["IMAGEW"] = (shape[1], "image width, pixels")
+    header["IMAGEH"] = (shape[0], "image height, pixels")
+    header["WCSSOLV"] = (solution.solver, "who solved it")
+    header["WCSNSTAR"] = (solution.n_matched, "stars that agree with it")
+    header["WCSRMS"] = (round(solution.rms_arcsec, 4), "arcsec, rms of those stars")
+    return header
+
+
+def write_wcs_sidecar(path: Path, solution: Solution, shape: tuple[int, int]) -> Path:
+    """Write a solution as a FITS file that is only a header.
+
+    Parameters
+    ----------
+    path : Path
+        Usually the frame's name with ``.wcs``; replaced if it is there.
+    solution : Solution
+    shape : tuple of int
+        (ny, nx).
+
+    Returns
+    -------
+    Path
+    """
+    from astropy.io import fits
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    fits.PrimaryHDU(header=wcs_header(solution, shape)).writeto(temporary, overwrite=True)
+    temporary.replace(path)
+    return path
+
+
+def read_wcs_sidecar(path: Path) -> WCS:
+    """Read a header-only FITS file as a WCS.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    astropy.wcs.WCS
+
+    Raises
+    ------
+    FrameError
+        When it holds no celestial WCS.
+    """
+    from astropy.io import fits
+    from astropy.wcs import WCS
+
+    try:
+        wcs = WCS(fits.getheader(path))
+    except (OSError, ValueError) as error:
+        raise FrameError(path, f"cannot be read as a WCS: {error}") from error
+    if not wcs.has_celestial:
+        raise FrameError(path, "holds no celestial WCS")
+    return wcs
