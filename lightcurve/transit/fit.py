@@ -11,13 +11,14 @@ from lightcurve.data import LightCurve, Planet, TransitFit
 from lightcurve.errors import FitError
 from lightcurve.flags import Flag
 from lightcurve.transit.derive import summarise
-from lightcurve.transit.ephemeris import predict_transit
+from lightcurve.transit.ephemeris import predict_transit, transit_duration
 from lightcurve.transit.model import NAMES, TransitModel
+from lightcurve.transit.noise import RedNoise, find_red_noise
 from lightcurve.transit.priors import make_priors
 from lightcurve.transit.problem import Problem, trend_columns
 from lightcurve.transit.quality import coverage, judge, red_noise_factor, residual_tests
 from lightcurve.transit.sample import MAX_STEPS, draw_normal, sample_posterior
-from lightcurve.transit.search import Solution, choose_trend, covariance, noise_scale
+from lightcurve.transit.search import Solution, choose_trend, covariance, jacobian, noise_scale
 
 LEFT_OUT = (
     Flag.EDGE | Flag.SATURATED | Flag.NEGATIVE_FLUX | Flag.CLOUD | Flag.OUTLIER | Flag.NOT_MEASURED
@@ -148,23 +149,29 @@ def fit_points(
 
     Notes
     -----
-    Errors are scaled so that the best fit has a reduced chi2 of 1. The posterior and
-    ``delta_bic_no_transit`` are at errors widened by the red-noise factor beta on top of that.
+    Errors are scaled so that the best fit has a reduced chi2 of 1. Where the residuals wander,
+    the wander's covariance takes part in the fit; where that cannot be told from white noise, the
+    errors are widened by the time-averaging factor beta. ``delta_bic_no_transit`` and the
+    posterior are at those errors; ``chi2`` and ``bic`` are at the errors as given.
     A point more than five robust standard deviations off the first fit is left out.
     """
     options = options or FitOptions()
     rng = np.random.default_rng(1) if rng is None else rng
     used = _usable(points)
     for _ in range(3):
-        best, columns = _least_squares(points, planet, options, used, transit=True)
+        best, columns = _least_squares(points, planet, options, used)
         wild = _wild(best, used)
         if not wild.any():
             break
         used = used & ~wild
-    flat, _ = _least_squares(points, planet, options, used, transit=False)
-    unit, residuals = _unit_residuals(best)
+    red = _red_noise(best)
+    if red is not None:
+        best, columns = _least_squares(points, planet, options, used, red=red)
+    flat, _ = _least_squares(points, planet, options, used, red=red, transit=False)
+    residuals = best.problem.plain_residuals(best.theta)
     beta = red_noise_factor(best.problem.time, residuals)
-    noise = unit * beta
+    # Red noise that has been modelled is in the errors already.
+    noise = noise_scale(best) * (beta if red is None else 1.0)
     draw = sample_posterior if options.sample else draw_normal
     posterior = draw(
         best.problem,
@@ -186,17 +193,16 @@ def fit_points(
         "n_points": float(used.sum()),
         "n_left_out": float(len(used) - used.sum()),
         "residual_scatter_percent": 100 * float(np.std((points.flux / (model * trend))[used])),
-        "chi2": best.chi2,
-        "reduced_chi2": unit**2,
-        "bic": best.bic(),
+        **_goodness(best, residuals),
         "delta_bic_no_transit": delta_bic,
         "beta": beta,
-        "error_scale": noise,
+        "red_noise_over_white": 0.0 if red is None else red.amplitude,
+        "red_noise_minutes": float("nan") if red is None else red.time_days * 1440,
         "epoch": float(prediction.epoch),
         "predicted_mid_bjd_tdb": prediction.mid,
         "prediction_error_minutes": prediction.mid_err * 1440,
         "supersample": float(best.problem.model.supersample),
-        **residual_tests(residuals),
+        **residual_tests(residuals / best.problem.flux_err),
         **cover,
         **posterior.diagnostics(),
     }
@@ -211,7 +217,12 @@ def fit_points(
         verdict=verdict,
         samples=posterior.samples,
         sample_names=NAMES,
-        notes=(*best.problem.priors.notes, *_trend_notes(best, options), posterior.note()),
+        notes=(
+            *best.problem.priors.notes,
+            *_trend_notes(best, options),
+            _noise_note(red, beta),
+            posterior.note(),
+        ),
     )
 
 
@@ -228,7 +239,13 @@ def _usable(points: Points) -> np.ndarray:
 
 
 def _least_squares(
-    points: Points, planet: Planet, options: FitOptions, used: np.ndarray, *, transit: bool
+    points: Points,
+    planet: Planet,
+    options: FitOptions,
+    used: np.ndarray,
+    *,
+    red: RedNoise | None = None,
+    transit: bool = True,
 ) -> tuple[Solution, dict[str, np.ndarray]]:
     """Solve with the trend that the data or the user ask for."""
     time = points.time[used]
@@ -246,6 +263,7 @@ def _least_squares(
         trend=np.ones((len(time), 1)),
         model=TransitModel(time, planet, points.exposure_s / 86400),
         priors=make_priors(planet, time, options.filter_name),
+        whiten=None if red is None else red.whiten,
     )
     solution = choose_trend(
         problem,
@@ -257,16 +275,34 @@ def _least_squares(
     return solution, columns
 
 
-def _unit_residuals(solution: Solution) -> tuple[float, np.ndarray]:
-    """Scale of the errors, and the residuals in the scaled ones."""
-    unit = noise_scale(solution)
-    residuals = solution.problem.residuals(solution.theta)[: len(solution.problem.time)]
-    return unit, residuals / unit
+def _red_noise(solution: Solution) -> RedNoise | None:
+    """Measure the wander that is left, counting what trend and transit have absorbed."""
+    problem, theta = solution.problem, solution.theta
+    transit = problem.model(theta)
+    steep = jacobian(problem, theta)[: len(problem.time), :4] * problem.flux_err[:, None]
+    return find_red_noise(
+        problem.time,
+        problem.plain_residuals(theta),
+        problem.flux_err,
+        design=np.column_stack([problem.trend * transit[:, None], steep]),
+        longest_days=transit_duration(problem.model.planet) or 0.1,
+    )
+
+
+def _goodness(solution: Solution, residuals: np.ndarray) -> dict[str, float]:
+    """chi2 and BIC of the plain residuals at the errors as given."""
+    chi2 = float(np.sum((residuals / solution.problem.flux_err) ** 2))
+    size = len(residuals)
+    return {
+        "chi2": chi2,
+        "reduced_chi2": chi2 / max(1, size - solution.n_parameters),
+        "bic": chi2 + solution.penalty + solution.n_parameters * float(np.log(size)),
+    }
 
 
 def _wild(solution: Solution, used: np.ndarray) -> np.ndarray:
     """Points used that lie far off the fit."""
-    residuals = solution.problem.residuals(solution.theta)[: len(solution.problem.time)]
+    residuals = solution.problem.plain_residuals(solution.theta) / solution.problem.flux_err
     sigma = 1.4826 * np.median(np.abs(residuals - np.median(residuals)))
     wild = np.zeros(len(used), dtype=bool)
     wild[used] = np.abs(residuals) > CLIP_SIGMA * max(sigma, 1e-12)
@@ -291,3 +327,12 @@ def _trend_notes(solution: Solution, options: FitOptions) -> tuple[str, ...]:
     if options.covariates is not None:
         return (f"detrended by {names}, as asked",)
     return (f"detrended by {names}: each lowers the BIC by more than {options.bic_threshold:g}",)
+
+
+def _noise_note(red: RedNoise | None, beta: float) -> str:
+    if red is None:
+        return f"no red noise told from white: errors widened by beta = {beta:.2f}"
+    return (
+        f"red noise of {red.amplitude:.2f} times the white with a memory of "
+        f"{red.time_days * 1440:.0f} min takes part in the fit (ln likelihood gains {red.gain:.1f})"
+    )

@@ -14,6 +14,8 @@ import numpy as np
 from lightcurve.transit.model import TransitModel
 from lightcurve.transit.priors import Priors
 
+RIDGE = 1e-9
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Problem:
@@ -28,6 +30,8 @@ class Problem:
     model : TransitModel
         At `time`.
     priors : Priors
+    whiten : (n, n) float array or None
+        From `lightcurve.transit.noise`; None for white noise of the given errors.
     """
 
     time: np.ndarray
@@ -36,6 +40,7 @@ class Problem:
     trend: np.ndarray
     model: TransitModel
     priors: Priors
+    whiten: np.ndarray | None = None
 
     def solve(self, transit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Find the trend that suits a transit best.
@@ -49,11 +54,17 @@ class Problem:
         -------
         coefficients : (k,) float array
         residuals : (n,) float array
-            In units of the errors.
+            In units of the errors, whitened where the noise is red.
         """
-        weighted = self.trend * (transit / self.flux_err)[:, None]
-        data = self.flux / self.flux_err
-        coefficients = np.linalg.solve(weighted.T @ weighted, weighted.T @ data)
+        weighted, data = self.trend * transit[:, None], self.flux
+        if self.whiten is None:
+            weighted, data = weighted / self.flux_err[:, None], data / self.flux_err
+        else:
+            weighted, data = self.whiten @ weighted, self.whiten @ data
+        normal = weighted.T @ weighted
+        # A steady drift makes x, y and time the same covariate: the ridge keeps them apart.
+        normal[np.diag_indices_from(normal)] *= 1 + RIDGE
+        coefficients = np.linalg.solve(normal, weighted.T @ data)
         return coefficients, data - weighted @ coefficients
 
     def residuals(self, theta: np.ndarray) -> np.ndarray:
@@ -72,6 +83,22 @@ class Problem:
         if transit is None or not np.isfinite(transit[0]):
             return np.full(len(self.time) + len(theta), 1e3)
         return np.concatenate([self.solve(transit)[1], self.priors.pulls(theta)])
+
+    def plain_residuals(self, theta: np.ndarray) -> np.ndarray:
+        """Work out the residuals as they are plotted.
+
+        Parameters
+        ----------
+        theta : (6,) float array
+
+        Returns
+        -------
+        (n,) float array
+            In the units of the flux.
+        """
+        transit = self.model(theta)
+        coefficients, _ = self.solve(transit)
+        return self.flux - self.trend @ coefficients * transit
 
     def log_probability(self, theta: np.ndarray, noise: float) -> float:
         """Compute the log posterior.

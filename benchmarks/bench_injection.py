@@ -1,0 +1,161 @@
+"""Injection and recovery: are the quoted errors honest, the depth unbiased, the 'no' reliable?
+
+Each night is a simulated cube of fluxes (drift, meridian flip and clouds in turn) with a transit
+whose parameters are drawn from the priors of the fit; it goes through the choice of aperture and
+comparison stars and through the transit fit as a real night does. Run it by
+
+    python benchmarks/bench_injection.py [--nights 200] [--kind white|red|empty] [--no-sampling]
+
+A pull is (found - true) / quoted error. Wanted: white noise, mean under 0.15 and width 0.9 to
+1.15; red noise, width 0.8 to 1.3; depth biased by less than 2 %; a transit found in under 2 % of
+the nights without one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import numpy as np
+
+from lightcurve.config import make_settings
+from lightcurve.curve.choose import choose_curve
+from lightcurve.data import Planet, TransitFit
+from lightcurve.transit.ephemeris import predict_transit
+from lightcurve.transit.fit import FitOptions, fit_transit
+from lightcurve.transit.limb import limb_darkening_prior
+from lightcurve.transit.model import transit_flux
+from lightcurve.transit.priors import make_priors
+from lightcurve.simulate.cube import CubeTruth, cube_times, simulate_cube
+
+N_FRAMES = 160
+WEATHER = (
+    {},
+    {"drift_px": 250.0},
+    {"flip": True},
+    {"cloud": True},
+    {"drift_px": 150.0, "flip": True, "cloud": True},
+)
+RED = {"red_noise": 0.0015, "red_time_s": 1500.0}
+PLANET = Planet(
+    name="Bench b",
+    ra_deg=100.0,
+    dec_deg=0.0,
+    period_days=2.8,
+    t0_bjd_tdb=2460000.6,
+    rp_over_rs=0.12,
+    a_over_rs=8.0,
+    inclination_deg=88.0,
+    teff_k=5800.0,
+    errors={"a_over_rs": 0.4, "inclination_deg": 0.7},
+)
+
+
+def draw_truth(rng: np.random.Generator, moments: np.ndarray) -> np.ndarray:
+    """Draw a transit from the priors, its middle within half an hour of the night's."""
+    priors = make_priors(PLANET, moments, "V")
+    q, width, _ = limb_darkening_prior(PLANET.teff_k, "V")
+    while True:
+        theta = np.array(
+            [
+                moments.mean() + rng.uniform(-0.02, 0.02),
+                rng.uniform(0.08, 0.14),
+                rng.normal(PLANET.a_over_rs, 0.4),
+                rng.normal(priors.centre[3], priors.width[3]),
+                *(q + width * rng.normal(size=2)),
+            ]
+        )
+        if np.all(theta[2:] >= priors.lower[2:]) and np.all(theta[2:] <= priors.upper[2:]):
+            return theta
+
+
+def one_night(seed: int, kind: str, *, sample: bool) -> tuple[TransitFit, np.ndarray, float]:
+    """Simulate, choose and fit one night; the third value is the true duration, days."""
+    rng = np.random.default_rng(seed)
+    truth = CubeTruth(**WEATHER[seed % len(WEATHER)], **(RED if kind == "red" else {}))
+    moments = cube_times(N_FRAMES, truth)
+    planet = PLANET
+    shift = moments.mean() - PLANET.t0_bjd_tdb
+    planet = _moved(planet, shift)
+    theta = draw_truth(rng, moments)
+    flux = np.ones(N_FRAMES)
+    if kind != "empty":
+        flux = transit_flux(moments, theta, planet, exposure_days=truth.exposure_s / 86400)
+    cube = simulate_cube(flux, truth, rng)
+    prediction = predict_transit(planet, float(moments.mean()))
+    margin = 0.02
+    inside = (moments > prediction.ingress - margin) & (moments < prediction.egress + margin)
+    curve = choose_curve(cube, make_settings({}), in_transit=inside)
+    fit = fit_transit(
+        curve,
+        planet,
+        exposure_s=truth.exposure_s,
+        options=FitOptions(filter_name="V", sample=sample),
+        rng=rng,
+    )
+    return fit, theta, _duration(planet, theta)
+
+
+def _moved(planet: Planet, shift: float) -> Planet:
+    from dataclasses import replace
+
+    return replace(planet, t0_bjd_tdb=planet.t0_bjd_tdb + shift)
+
+
+def _duration(planet: Planet, theta: np.ndarray) -> float:
+    from lightcurve.transit.ephemeris import contact_duration
+
+    return contact_duration(planet, rp=theta[1], a=theta[2], b=theta[3])
+
+
+def summarise_pulls(nights: list[tuple[TransitFit, np.ndarray, float]]) -> None:
+    """Print pulls, bias of the depth and what else tells how the errors are."""
+    for name, truth_of in (
+        ("mid_time_bjd_tdb", lambda theta, _: theta[0]),
+        ("rp_over_rs", lambda theta, _: theta[1]),
+        ("duration_days", lambda _, duration: duration),
+    ):
+        pulls = []
+        for fit, theta, duration in nights:
+            p = fit.parameters[name]
+            pulls.append((p.value - truth_of(theta, duration)) / ((p.upper - p.lower) / 2))
+        pulls = np.array(pulls)
+        far = np.mean(np.abs(pulls) > 3)
+        print(
+            f"  {name:18s} pull mean {pulls.mean():+.3f}, width {pulls.std():.3f}, "
+            f"beyond 3 sigma {100 * far:.1f} %"
+        )
+    depth = [f.parameters["rp_over_rs"].value ** 2 / theta[1] ** 2 for f, theta, _ in nights]
+    beta = np.mean([f.statistics["beta"] for f, _, _ in nights])
+    found = np.mean([f.verdict.startswith("transit") for f, _, _ in nights])
+    trends = sum(bool(f.covariates) for f, _, _ in nights)
+    print(
+        f"  depth bias {100 * (np.mean(depth) - 1):+.2f} % (median "
+        f"{100 * (np.median(depth) - 1):+.2f} %), beta {beta:.2f}, found {100 * found:.0f} %, "
+        f"detrended {trends} of {len(nights)}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--nights", type=int, default=200)
+    parser.add_argument("--kind", choices=("white", "red", "empty"), action="append")
+    parser.add_argument("--no-sampling", action="store_true")
+    options = parser.parse_args()
+    for kind in options.kind or ("white", "red", "empty"):
+        start = time.perf_counter()
+        nights = [
+            one_night(seed, kind, sample=not options.no_sampling) for seed in range(options.nights)
+        ]
+        seconds = (time.perf_counter() - start) / len(nights)
+        print(f"{kind}: {len(nights)} nights, {seconds:.2f} s a night")
+        if kind != "empty":
+            summarise_pulls(nights)
+            continue
+        verdicts = [fit.verdict.split(":")[0] for fit, _, _ in nights]
+        for verdict in sorted(set(verdicts)):
+            print(f"  {verdict}: {100 * verdicts.count(verdict) / len(verdicts):.1f} %")
+
+
+if __name__ == "__main__":
+    main()
