@@ -158,7 +158,6 @@ def test_subtracts_and_scales_before_clipping(tmp_path):
     paths = write_stack(tmp_path, stack.astype(np.float32))
     flat = combine(paths, scale="median", subtract=[bias, (dark, seconds)])
     np.testing.assert_allclose(flat.image, pattern / np.median(pattern), rtol=2e-4)
-    assert flat.n_used.min() >= 4
     np.testing.assert_allclose(flat.levels, levels * np.median(pattern), rtol=1e-4)
 
 

@@ -97,37 +97,53 @@ def _least_scatter(deviation: np.ndarray, floor: float) -> np.ndarray:
 def _clip(
     values: np.ndarray, clip_sigma: float, floor: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Clip rows of sorted values until it settles.
+    """Clip rows of sorted values until each settles.
 
     Returns the deviations from the median (0 where left out), the median, the number kept.
     """
-    column = np.arange(values.shape[1])
     finite = np.isfinite(values)
     start = np.sum(values == -np.inf, axis=1)
     stop = start + finite.sum(axis=1)
-    while True:
-        inside = (column >= start[:, None]) & (column < stop[:, None])
-        center = _middle(values, start, stop)
-        deviation = values - center[:, None]
-        size = np.where(finite, np.abs(deviation), np.inf)
-        mad = _middle(np.sort(np.where(inside, size, np.inf)), np.zeros_like(start), stop - start)
-        # A hair above: the scatter's own rounding must not throw out values that equal the limit.
-        limit = clip_sigma * np.maximum(MAD_TO_SIGMA * mad, floor) * (1 + 1e-6)
-        within = finite & (size <= limit[:, None])
-        keep = inside & within
-        count = keep.sum(axis=1)
-        if np.array_equal(count, stop - start):
-            return np.where(within, deviation, 0), center, within.sum(axis=1)
-        start = np.where(count > 0, np.argmax(keep, axis=1), start)
-        stop = start + count
+    center, limit = np.empty(len(values), values.dtype), np.empty(len(values), values.dtype)
+    active = np.arange(len(values))
+    while active.size:
+        rows, old = values[active], stop[active] - start[active]
+        center[active], limit[active], first, count = _clip_once(
+            rows, start[active], stop[active], clip_sigma, floor
+        )
+        start[active] = first
+        stop[active] = first + count
+        active = active[count != old]
+    deviation = values - center[:, None]
+    within = finite & (np.abs(deviation) <= limit[:, None])
+    return np.where(within, deviation, 0), center, within.sum(axis=1)
+
+
+def _clip_once(
+    values: np.ndarray, start: np.ndarray, stop: np.ndarray, clip_sigma: float, floor: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Median and limit of rows of sorted values between `start` and `stop`, and who survives.
+
+    The survivors of a row are neighbours: their first column and their number are returned.
+    """
+    column = np.arange(values.shape[1])
+    center = _middle(values, start, stop)
+    size = np.abs(values - center[:, None])
+    size[(column < start[:, None]) | (column >= stop[:, None])] = np.inf
+    mad = _middle(np.sort(size, axis=1), np.zeros_like(start), stop - start)
+    # A hair above: the scatter's own rounding must not throw out values that equal the limit.
+    limit = clip_sigma * np.maximum(MAD_TO_SIGMA * mad, floor) * (1 + 1e-6)
+    keep = size <= np.minimum(limit, np.finfo(values.dtype).max)[:, None]
+    count = keep.sum(axis=1)
+    return center, limit, np.where(count > 0, np.argmax(keep, axis=1), start), count
 
 
 def _middle(values: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
     """Median of sorted rows between `start` and `stop`; NaN where that is empty."""
     last = values.shape[1] - 1
     rows = np.arange(len(values))
-    low = values[rows, np.clip((start + stop - 1) // 2, 0, last)]
-    high = values[rows, np.clip((start + stop) // 2, 0, last)]
+    low = values[rows, np.maximum((start + stop - 1) // 2, 0)]
+    high = values[rows, np.minimum((start + stop) // 2, last)]
     return np.where(stop > start, (low + high) / 2, np.nan).astype(values.dtype)
 
 

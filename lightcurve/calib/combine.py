@@ -18,6 +18,7 @@ from lightcurve.progress import Progress, silent
 
 _LEVEL_SAMPLES = 500_000
 _BYTES = 4  # of a float32
+_BLOCK_MB = 64  # a larger block is no faster, and its pages have to be found first
 
 Subtract = np.ndarray | tuple[np.ndarray, float | np.ndarray]
 
@@ -73,7 +74,7 @@ def combine(
     method : str
         ``"mean"`` or ``"median"``.
     memory_mb : float
-        Room for the stack in memory; the results need 10 bytes a pixel besides.
+        At most this much for the rows in memory; the result needs 10 bytes a pixel besides.
     progress : Progress, optional
 
     Returns
@@ -107,7 +108,8 @@ def combine(
         if factors.shape != (len(paths),) or not np.all(np.isfinite(factors)):
             msg = f"one finite scale for each of {len(paths)} exposures is needed, got {factors}"
             raise CalibrationError(msg)
-        rows = max(int(memory_mb * 1e6 / (_BYTES * len(paths) * shape[1])), 1)
+        room = min(memory_mb, _BLOCK_MB) * 1e6
+        rows = max(int(room / (_BYTES * len(paths) * shape[1])), 1)
         floor = 0.5 * max(s.step * abs(f) for s, f in zip(sources, factors, strict=True))
         rule = {"clip_sigma": clip_sigma, "floor": floor, "method": method}
         blocks = _blocks(sources, terms, factors, min(rows, shape[0]))

@@ -212,13 +212,15 @@ def _bad_pixels(
     shape = next((image.shape for image in (dark, flat) if image is not None), shape)
     bad = np.zeros(shape, np.uint8)
     if dark is not None:
-        bad[hot_pixels(dark, n_sigma=settings.hot_pixel_sigma)] |= PixelFlag.HOT
-        bad[:, bad_columns(dark, n_sigma=settings.hot_pixel_sigma, least=1.0)] |= PixelFlag.HOT
-        bad[~np.isfinite(dark)] |= PixelFlag.HOT
+        bad[hot_pixels(dark, n_sigma=settings.hot_pixel_sigma)] |= np.uint8(PixelFlag.HOT)
+        bad[:, bad_columns(dark, n_sigma=settings.hot_pixel_sigma, least=1.0)] |= np.uint8(
+            PixelFlag.HOT
+        )
+        bad[~np.isfinite(dark)] |= np.uint8(PixelFlag.HOT)
     if flat is not None:
-        bad[dead_pixels(flat)] |= PixelFlag.DEAD
+        bad[dead_pixels(flat)] |= np.uint8(PixelFlag.DEAD)
         level = _COLUMN_LEAST_FLAT * float(np.nanmedian(flat))
-        bad[:, bad_columns(flat, least=level)] |= PixelFlag.DEAD
+        bad[:, bad_columns(flat, least=level)] |= np.uint8(PixelFlag.DEAD)
     if settings.bad_pixel_map is not None:
         bad |= read_user_map(settings.bad_pixel_map, shape)
     counts = {flag.name.lower(): int(np.count_nonzero(bad & flag)) for flag in PixelFlag}

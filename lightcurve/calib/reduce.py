@@ -63,7 +63,7 @@ def reduce_frame(frame: Frame, masters: Masters | None) -> Frame:
                 out /= flat
                 if not lit.all():
                     out[~lit] = np.nan
-                    marks[~lit] |= PixelFlag.DEAD
+                    marks[~lit] |= np.uint8(PixelFlag.DEAD)
             if saturation is not None:
                 _mark(marks, raw >= saturation, PixelFlag.SATURATED)
             _mark(marks, ~np.isfinite(out), PixelFlag.NOT_FINITE)
@@ -73,7 +73,7 @@ def reduce_frame(frame: Frame, masters: Masters | None) -> Frame:
 
 def _mark(marks: np.ndarray, where: np.ndarray, flag: PixelFlag) -> None:
     if where.any():
-        marks[where] |= flag
+        marks[where] |= np.uint8(flag)
 
 
 def _check_sizes(frame: Frame, masters: Masters) -> None:

@@ -246,9 +246,9 @@ def _read(path: Path) -> tuple[np.ndarray, Header]:
     from astropy.utils.exceptions import AstropyUserWarning
 
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), path.open("rb") as file:
             warnings.simplefilter("error", AstropyUserWarning)  # a wrong checksum is a warning
-            with fits.open(path, memmap=False, checksum=True) as hdus:
+            with fits.open(file, memmap=False, checksum=True) as hdus:
                 image, header = hdus[0].data, hdus[0].header
                 if image is None or image.ndim != 2:
                     raise FrameError(path, "is not a master frame: it holds no image")
