@@ -1,0 +1,74 @@
+"""Gain, read noise and saturation: given, of the header, measured, or assumed aloud."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lightcurve.calib.levels import clip_level
+from lightcurve.config import Settings
+from lightcurve.data import Exposure, Frame, Masters
+from lightcurve.phot.noise import NoiseModel
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CameraValues:
+    """What the measuring assumes of the camera; each with its source."""
+
+    noise: NoiseModel
+    saturation_adu: float | None
+    sources: tuple[tuple[str, str, str], ...]
+
+
+def settle_camera(
+    frames: Sequence[Frame], masters: Masters | None, settings: Settings
+) -> CameraValues:
+    """Settle gain, read noise and saturation: settings, header, measured, else assumed aloud.
+
+    Parameters
+    ----------
+    frames : sequence of Frame
+        Raw.
+    masters : Masters or None
+    settings : Settings
+
+    Returns
+    -------
+    CameraValues
+    """
+    exposure = frames[0].exposure
+    gain, gain_source = _settled(exposure, masters, "gain_e_per_adu", 1.0)
+    read_noise, noise_source = _settled(exposure, masters, "read_noise_e", 0.0)
+    saturation, level_source = exposure.saturation_adu, exposure.sources.get("saturation_adu", "")
+    measured = clip_level([frame.pixels for frame in frames])
+    if saturation is None or (measured and measured < saturation and "header" in level_source):
+        saturation, level_source = measured, "measured: pixels pile up at it"
+    if saturation is None:
+        level_source = "not known: no header, no clipped stars"
+    dark = settings.camera.dark_current_e_per_s * (exposure.exposure_s or 0.0)
+    noise = NoiseModel(gain_e_per_adu=gain, read_noise_e=read_noise, dark_e=dark)
+    sources = (
+        ("gain", f"{gain:.4g} e-/ADU", gain_source),
+        ("read noise", f"{read_noise:.4g} e-", noise_source),
+        ("saturation", "none" if saturation is None else f"{saturation:.6g} ADU", level_source),
+    )
+    for name, value, source in sources:
+        if source.startswith("assumed"):
+            log.warning("%s: %s, %s", name, value, source)
+    return CameraValues(noise, saturation, sources)
+
+
+def _settled(
+    exposure: Exposure, masters: Masters | None, name: str, fallback: float
+) -> tuple[float, str]:
+    value = getattr(exposure, name)
+    if value is not None:
+        return value, exposure.sources[name]
+    measured = getattr(masters, name, None)
+    if measured is not None:
+        return measured, "measured from pairs of calibration frames"
+    option = "--gain" if name.startswith("gain") else "--read-noise"
+    return fallback, f"assumed: not in the header, not measured; {option} settles it"

@@ -1,0 +1,268 @@
+"""Draw a night: which figures there are, what goes into each, and the page that shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lightcurve import __version__
+from lightcurve.curve.choose import star_curves
+from lightcurve.progress import Progress, silent
+from lightcurve.report.field import save_field, save_masters
+from lightcurve.report.html import Report, Section, Table, parameter_table, table_of, write_report
+from lightcurve.report.light_curve import save_light_curve
+from lightcurve.report.night import save_night
+from lightcurve.report.residuals import save_corner, save_covariates, save_time_averaging
+from lightcurve.report.seeing import save_growth, save_seeing_profile, star_profile
+from lightcurve.report.stars import save_noise, save_star_curves
+from lightcurve.transit.ephemeris import predict_transit
+
+if TYPE_CHECKING:
+    from lightcurve.products import Night
+
+N_PROFILES = 6
+CAPTIONS = {
+    "light_curve": "Relative flux of the target.",
+    "seeing_profile": "Radial profiles with aperture and sky annulus; FWHM along the night.",
+    "cumulative_flux": "Flux inside a growing radius: flat where the aperture is wide enough.",
+    "field": "The reference frame with the apertures.",
+    "masters": "The master calibration frames.",
+    "star_curves": "Each comparison star against the others.",
+    "noise": "Scatter of every star against its brightness.",
+    "night": "The conditions along the night.",
+    "time_averaging": "Scatter of the residuals in bins, beside what white noise does.",
+    "covariates": "What the flux may depend on.",
+    "corner": "The posterior of the fit.",
+}
+
+
+def write_figures(folder: Path, night: Night, *, progress: Progress = silent) -> list[Path]:
+    """Draw all figures of a night.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if need be.
+    night : Night
+    progress : Progress
+
+    Returns
+    -------
+    list of Path
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted: dict[str, Callable[[Path, Night], Any]] = {
+        "light_curve": _light_curve,
+        "seeing_profile": _seeing_profile,
+        "cumulative_flux": _cumulative_flux,
+        "field": _field,
+        "star_curves": _star_curves,
+        "noise": _noise,
+        "night": _night,
+    }
+    if night.scene.masters is not None:
+        wanted["masters"] = _masters
+    if night.fit is not None:
+        wanted |= {"time_averaging": _time_averaging, "covariates": _covariates}
+        if night.fit.samples is not None:
+            wanted["corner"] = _corner
+    paths = []
+    for name, draw in progress(wanted.items(), "Drawing", len(wanted)):
+        paths.append(folder / f"{name}.png")
+        draw(paths[-1], night)
+    return paths
+
+
+def _title(night: Night) -> str:
+    exposure = night.scene.reference.exposure
+    words = [night.target.name, exposure.telescope, exposure.filter]
+    return ", ".join(word for word in words if word)
+
+
+def _light_curve(path: Path, night: Night) -> None:
+    relative, _ = star_curves(night.measurements, night.curve)
+    check = night.curve.recipe["check_row"]
+    predicted = None
+    if night.target.planet is not None:
+        transit = predict_transit(night.target.planet, float(np.nanmedian(night.curve.bjd_tdb)))
+        predicted = {"ingress": transit.ingress, "egress": transit.egress}
+    save_light_curve(
+        path,
+        night.curve,
+        title=_title(night),
+        fit=night.fit,
+        check=None if check is None else (night.curve.recipe["check"], relative[:, check]),
+        predicted=predicted,
+    )
+
+
+def _shown_stars(night: Night) -> list[int]:
+    """Rows of the target and of the comparison stars with most weight."""
+    recipe = night.curve.recipe
+    heaviest = np.argsort(-np.array(recipe["weights"]), kind="stable")[: N_PROFILES - 1]
+    return [0, *(recipe["comparison_rows"][k] for k in heaviest)]
+
+
+def _seeing_profile(path: Path, night: Night) -> None:
+    m, frame = night.measurements, night.scene.reference
+    shown = int(np.flatnonzero(m.file == frame.path.name)[0]) if frame.path.name in m.file else 0
+    profiles = [
+        star_profile(
+            frame.pixels,
+            (m.x[shown, row], m.y[shown, row]),
+            m.star_sky[shown, row],
+            m.annulus[1],
+            star_id=str(night.plan.star_id[row]),
+            role=str(night.plan.role[row]),
+            fwhm=m.fwhm[shown, row],
+        )
+        for row in _shown_stars(night)
+    ]
+    save_seeing_profile(
+        path,
+        profiles,
+        radius=float(night.curve.recipe["radius_per_frame_px"][shown]),
+        annulus=m.annulus,
+        times=m.bjd_tdb,
+        fwhm=m.fwhm_px,
+        title=f"Seeing profile, {frame.path.name}",
+        scale_arcsec=night.scene.solution.scale_arcsec,
+    )
+
+
+def _cumulative_flux(path: Path, night: Night) -> None:
+    m, rows = night.measurements, _shown_stars(night)
+    save_growth(
+        path,
+        m.radii,
+        np.nanmedian(m.flux[:, rows], axis=0),
+        np.nanmedian(m.flux_err[:, rows], axis=0),
+        roles=list(night.plan.role[rows]),
+        radius=night.curve.recipe["radius_px"],
+        title="Cumulative flux, median of the night",
+    )
+
+
+def _field(path: Path, night: Night) -> None:
+    save_field(
+        path,
+        night.scene.reference.pixels,
+        night.plan,
+        radius=night.curve.recipe["radius_px"],
+        outer=night.measurements.annulus[1],
+        solution=night.scene.solution,
+        title=f"{_title(night)}: {night.scene.reference.path.name}",
+    )
+
+
+def _masters(path: Path, night: Night) -> None:
+    masters = night.scene.masters
+    images = {name: getattr(masters, name) for name in ("bias", "dark", "flat")}
+    save_masters(path, {name: image for name, image in images.items() if image is not None})
+
+
+def _star_curves(path: Path, night: Night) -> None:
+    relative, _ = star_curves(night.measurements, night.curve)
+    rows = list(night.curve.recipe["comparison_rows"])
+    check = night.curve.recipe["check_row"]
+    rows = rows if check is None else [check, *rows]
+    save_star_curves(
+        path,
+        night.measurements.bjd_tdb,
+        relative[:, rows],
+        names=list(night.plan.star_id[rows]),
+        roles=list(night.plan.role[rows]),
+    )
+
+
+def _noise(path: Path, night: Night) -> None:
+    from lightcurve.curve.scatter import column_scatter
+
+    relative, error = star_curves(night.measurements, night.curve)
+    known = np.isfinite(relative).sum(axis=0) > 0.5 * len(relative)
+    relative, error, roles = relative[:, known], error[:, known], night.plan.role[known]
+    k = int(np.argmin(np.abs(night.measurements.radii - night.curve.recipe["radius_px"])))
+    flux = np.nanmedian(night.measurements.flux[:, known, k], axis=0)
+    scatter = column_scatter(np.diff(relative, axis=0)) / np.sqrt(2)
+    bright = flux > 0
+    save_noise(
+        path,
+        -2.5 * np.log10(flux[bright]),
+        scatter[bright],
+        roles=list(roles[bright]),
+        model={"expected": np.nanmedian(error[:, bright], axis=0)},
+    )
+
+
+def _night(path: Path, night: Night) -> None:
+    save_night(path, night.measurements, title=_title(night))
+
+
+def _time_averaging(path: Path, night: Night) -> None:
+    fit, times = night.fit, night.curve.bjd_tdb
+    save_time_averaging(
+        path,
+        fit.residuals[fit.used],
+        cadence_minutes=float(np.median(np.diff(times[fit.used])) * 1440),
+        beta=fit.statistics["beta"],
+    )
+
+
+def _covariates(path: Path, night: Night) -> None:
+    fit = night.fit
+    covariates = {name: values[fit.used] for name, values in night.curve.covariates.items()}
+    residual = (fit.residuals + fit.trend)[fit.used]
+    save_covariates(path, covariates, residual, chosen=fit.covariates)
+
+
+def _corner(path: Path, night: Night) -> None:
+    save_corner(path, night.fit.samples, night.fit.sample_names)
+
+
+def write_page(path: Path, night: Night, figures: list[Path], summary: Mapping[str, Any]) -> Path:
+    """Write report.html: the night on one page.
+
+    Parameters
+    ----------
+    path : Path
+    night : Night
+    figures : list of Path
+        PNG files of `write_figures`.
+    summary : mapping
+
+    Returns
+    -------
+    Path
+    """
+    from lightcurve.products import frame_rows
+
+    plan = night.plan
+    stars = [
+        {"star": star, "role": role, "ra": ra, "dec": dec, "reason": reason}
+        for star, role, ra, dec, reason in zip(
+            plan.star_id, plan.role, plan.ra_deg, plan.dec_deg, plan.reason, strict=True
+        )
+    ]
+    values = Table(("value", "", "source"), tuple(night.scene.values), "Values and their sources")
+    sections = [
+        Section("Figures", figures={file: CAPTIONS[file.stem] for file in figures}),
+        Section("What it rests on", tables=(values,)),
+        Section("Stars", tables=(table_of(stars, folded=True),)),
+        Section("Frames", tables=(table_of(frame_rows(night), folded=True),)),
+    ]
+    if night.fit is not None:
+        fit = Section(
+            "Transit fit", night.fit.notes, tables=(parameter_table(night.fit.parameters),)
+        )
+        sections.insert(1, fit)
+    report = Report(
+        title=_title(night),
+        facts={name: str(value) for name, value in summary.items()},
+        warnings=tuple(f"{r.file}: {r.reason}" for r in night.failed),
+        sections=tuple(sections),
+        footer=f"lightcurve {__version__}, seed {night.settings.seed}",
+    )
+    return write_report(path, report)

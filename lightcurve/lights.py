@@ -1,0 +1,70 @@
+"""Which of the light frames are measured together: those of one setup, in order of time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from lightcurve.errors import InputError
+from lightcurve.frames.inventory import Entry, Inventory
+
+MINORITY = (
+    0.1  # of the frames: so many of another setup are left out with a reason, more is an error
+)
+
+
+def choose_lights(inventory: Inventory) -> tuple[list[Entry], dict[Path, str]]:
+    """Pick the light frames of one setup, in order of time.
+
+    Parameters
+    ----------
+    inventory : Inventory
+
+    Returns
+    -------
+    lights : list of Entry
+    unused : dict
+        Light frames of another setup, with the reason.
+
+    Raises
+    ------
+    InputError
+        When there is none, or when more than a few belong to a second setup.
+    """
+    usable = [e for e in inventory.entries if e.kind == "light" and e.status == "ok"]
+    if not usable:
+        msg = (
+            f"{inventory.folder}: no light frame among {inventory.summary()}; "
+            "see `lightcurve inspect`, and correct kinds with --manifest"
+        )
+        raise InputError(msg)
+    sizes = Counter(_setup(entry) for entry in usable)
+    (main, count), *others = sizes.most_common()
+    if sum(n for _, n in others) > MINORITY * count:
+        found = ", ".join(f"{n} of {_describe(setup)}" for setup, n in sizes.most_common())
+        msg = (
+            f"{inventory.folder}: light frames of several setups: {found}; put them in folders "
+            "of their own, or set use = no in a manifest"
+        )
+        raise InputError(msg)
+    lights = [entry for entry in usable if _setup(entry) == main]
+    text = f"another setup than the {count} other frames of {_describe(main)}"
+    unused = {e.path: f"{_describe(_setup(e))}: {text}" for e in usable if _setup(e) != main}
+    return sorted(lights, key=_by_time), unused
+
+
+def _by_time(entry: Entry) -> tuple[float, str]:
+    return entry.exposure.mid_jd_utc or 0.0, entry.path.name
+
+
+def _setup(entry: Entry) -> tuple:
+    exposure = entry.exposure
+    return exposure.shape, exposure.filter, exposure.binning
+
+
+def _describe(setup: tuple) -> str:
+    (ny, nx), band, binning = setup
+    words = [f"{nx} x {ny} px"]
+    words += [f"filter {band}"] if band else []
+    words += [f"binning {binning[0]}x{binning[1]}"] if binning else []
+    return ", ".join(words)

@@ -1,0 +1,172 @@
+"""The main story: a folder of raw frames in, a light curve out."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from lightcurve.config import Settings
+from lightcurve.curve.choose import choose_curve
+from lightcurve.data import LightCurve, Measurements, Products, TransitFit
+from lightcurve.errors import FitError
+from lightcurve.frames.inventory import take_inventory
+from lightcurve.measure import measure_night, stack_results
+from lightcurve.prepare import Scene, prepare_night
+from lightcurve.products import Night, open_log, write_products
+from lightcurve.progress import Progress, silent
+from lightcurve.store import open_store
+from lightcurve.target import Target, find_target
+from lightcurve.transit.ephemeris import predict_transit
+from lightcurve.transit.fit import FitOptions, fit_transit
+
+log = logging.getLogger(__name__)
+
+
+def reduce_night(
+    folder: Path,
+    settings: Settings,
+    out: Path,
+    *,
+    manifest: Path | None = None,
+    sidecars: bool = False,
+    progress: Progress = silent,
+) -> Products:
+    """Turn a folder of raw frames into a light curve, the transit fit, and their files.
+
+    Parameters
+    ----------
+    folder : Path
+        Read, never changed.
+    settings : Settings
+    out : Path
+        The run folder; made if it is not there. Frames measured by an earlier run with the same
+        settings are not measured again.
+    manifest : Path, optional
+        Table of files and their kinds, as written to frames.csv and edited by the user.
+    sidecars : bool
+        Write each frame's WCS as a header file.
+    progress : Progress
+
+    Returns
+    -------
+    Products
+
+    Raises
+    ------
+    LightcurveError
+        Whatever stands in the way, in one line.
+    """
+    clock = Clock()
+    with open_log(out), open_store(out) as store:
+        with clock("inventory"):
+            target = find_target(settings.target)
+            inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+        with clock("prepare"):
+            scene = prepare_night(inventory, target, settings, out / "masters", progress=progress)
+        with clock("measure"):
+            results = measure_night(scene.lights, scene.recipe, store, progress=progress)
+            measurements = stack_results(results, scene.recipe)
+        with clock("compare"):
+            curve = choose_curve(measurements, settings, in_transit=expected(target, measurements))
+        with clock("fit"):
+            fit = fit_if_known(curve, target, scene, settings)
+        night = Night(inventory, target, settings, scene, results, measurements, curve, fit)
+        return write_products(out, night, clock.timings_s, sidecars=sidecars, progress=progress)
+
+
+def expected(target: Target, measurements: Measurements) -> np.ndarray | None:
+    """Mark the frames inside the transit that the ephemeris predicts.
+
+    Parameters
+    ----------
+    target : Target
+    measurements : Measurements
+
+    Returns
+    -------
+    (n_frame,) bool array or None
+        None when nothing is known of a planet.
+    """
+    if target.planet is None:
+        return None
+    times = measurements.bjd_tdb
+    window = predict_transit(target.planet, float(np.nanmedian(times)))
+    margin = np.nan_to_num(3 * window.mid_err)
+    return (times > window.ingress - margin) & (times < window.egress + margin)
+
+
+def fit_if_known(
+    curve: LightCurve, target: Target, scene: Scene, settings: Settings
+) -> TransitFit | None:
+    """Fit the transit where a planet is given; a fit that fails costs the fit alone.
+
+    Parameters
+    ----------
+    curve : LightCurve
+    target : Target
+    scene : Scene
+    settings : Settings
+
+    Returns
+    -------
+    TransitFit or None
+    """
+    if target.planet is None:
+        log.info("no transit fit: give --planet FILE for one")
+        return None
+    exposure = scene.reference.exposure
+    try:
+        return fit_transit(
+            curve,
+            target.planet,
+            exposure_s=exposure.exposure_s or 0.0,
+            options=FitOptions(filter_name=exposure.filter),
+            rng=np.random.default_rng(settings.seed),
+        )
+    except FitError as error:
+        log.warning("no transit fit: %s", error)
+        return None
+
+
+def plan_night(
+    folder: Path, settings: Settings, *, manifest: Path | None = None, progress: Progress = silent
+) -> Scene:
+    """Settle all that a run would, and write nothing that stays.
+
+    Parameters
+    ----------
+    folder : Path
+    settings : Settings
+    manifest : Path, optional
+    progress : Progress
+
+    Returns
+    -------
+    Scene
+    """
+    target = find_target(settings.target)
+    inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+    with TemporaryDirectory() as masters:
+        return prepare_night(inventory, target, settings, Path(masters), progress=progress)
+
+
+@dataclass
+class Clock:
+    """How long each stage took."""
+
+    timings_s: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Time the block as `stage`."""
+        start = time.perf_counter()
+        yield
+        self.timings_s[stage] = time.perf_counter() - start
+        log.info("%s: %.2f s", stage, self.timings_s[stage])

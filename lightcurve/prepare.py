@@ -1,0 +1,251 @@
+"""Everything that is settled once, before the first frame is measured."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lightcurve.astrometry.pattern import make_reference
+from lightcurve.calib.masters import build_masters
+from lightcurve.calib.store import write_masters
+from lightcurve.camera import CameraValues, settle_camera
+from lightcurve.config import Settings
+from lightcurve.curve.plan import plan_stars
+from lightcurve.data import Exposure, Frame, Masters, Site, Solution
+from lightcurve.frames.inventory import Entry, Inventory
+from lightcurve.lights import choose_lights
+from lightcurve.measure import Recipe, digest
+from lightcurve.phot.seeing import choose_radii
+from lightcurve.progress import Progress, silent
+from lightcurve.reference import Sample, find_stars, read_samples, solve_one
+from lightcurve.target import Target
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """What is settled before measuring.
+
+    Attributes
+    ----------
+    lights : tuple of Path
+        The frames to measure, in order of time.
+    unused : mapping of Path to str
+        Light frames left out, and why.
+    masters : Masters or None
+    reference : Frame
+        The calibrated frame that was solved.
+    solution : Solution
+    recipe : Recipe
+    values : tuple of (name, value, source)
+        Every value the measuring rests on, for the user to see.
+    """
+
+    lights: tuple[Path, ...]
+    unused: dict[Path, str]
+    masters: Masters | None
+    reference: Frame
+    solution: Solution
+    recipe: Recipe
+    values: tuple[tuple[str, str, str], ...]
+
+
+def prepare_night(
+    inventory: Inventory,
+    target: Target,
+    settings: Settings,
+    masters_folder: Path,
+    *,
+    progress: Progress = silent,
+) -> Scene:
+    """Choose the lights, make the masters, solve one frame, choose the stars.
+
+    Parameters
+    ----------
+    inventory : Inventory
+    target : Target
+    settings : Settings
+    masters_folder : Path
+        Where master frames are written, when there are calibration frames.
+    progress : Progress
+
+    Returns
+    -------
+    Scene
+
+    Raises
+    ------
+    LightcurveError
+        Whatever stands in the way, in one line.
+    """
+    lights, unused = choose_lights(inventory)
+    masters = make_masters(inventory, lights, settings, masters_folder, progress=progress)
+    frames = read_samples(lights, settings)
+    camera = settle_camera(frames, masters, settings)
+    samples = find_stars(frames, masters, camera)
+    reference, solution = solve_one(samples, target, settings)
+    recipe = write_recipe(
+        reference, solution, target, settings, camera, masters_folder if masters else None, masters
+    )
+    return Scene(
+        lights=tuple(entry.path for entry in lights),
+        unused=unused,
+        masters=masters,
+        reference=reference.frame,
+        solution=solution,
+        recipe=recipe,
+        values=list_values(target, reference.frame.exposure, camera, solution, recipe),
+    )
+
+
+def make_masters(
+    inventory: Inventory,
+    lights: Sequence[Entry],
+    settings: Settings,
+    folder: Path,
+    *,
+    progress: Progress = silent,
+) -> Masters | None:
+    """Combine and write the calibration frames, if there are any.
+
+    Parameters
+    ----------
+    inventory : Inventory
+    lights : sequence of Entry
+    settings : Settings
+    folder : Path
+        Written only when there is something to write.
+    progress : Progress
+
+    Returns
+    -------
+    Masters or None
+    """
+    groups = {
+        kind: [
+            (e.path, e.exposure) for e in inventory.entries if e.kind == kind and e.status == "ok"
+        ]
+        for kind in ("bias", "dark", "flat", "dark flat")
+    }
+    if not any(groups.values()):
+        log.info("no calibration frames: the raw frames are measured as they are")
+        return None
+    masters = build_masters(
+        lights[0].exposure,
+        groups["bias"],
+        groups["dark"],
+        groups["flat"],
+        groups["dark flat"],
+        settings=settings.calibration,
+        progress=progress,
+    )
+    write_masters(folder, masters)
+    for note in masters.notes:
+        log.info("calibration: %s", note)
+    return masters
+
+
+def write_recipe(
+    sample: Sample,
+    solution: Solution,
+    target: Target,
+    settings: Settings,
+    camera: CameraValues,
+    masters_folder: Path | None,
+    masters: Masters | None,
+) -> Recipe:
+    """Choose the stars and the apertures, and put all that measuring needs together.
+
+    Parameters
+    ----------
+    sample : Sample
+    solution : Solution
+    target : Target
+    settings : Settings
+    camera : CameraValues
+    masters_folder : Path or None
+    masters : Masters or None
+
+    Returns
+    -------
+    Recipe
+    """
+    stars, shape = sample.stars, sample.frame.pixels.shape
+    radii, annulus = choose_radii(float(np.nanmedian(stars.fwhm)))
+    if settings.apertures.radii:
+        radii = np.array(sorted(settings.apertures.radii))
+    annulus = settings.apertures.annulus or annulus
+    plan = plan_stars(
+        stars,
+        solution.wcs,
+        target.ra_deg,
+        target.dec_deg,
+        shape,
+        settings.stars,
+        aperture_px=float(np.median(radii)),
+        annulus_px=annulus,
+        saturation_adu=camera.saturation_adu,
+        linearity_adu=settings.camera.linearity_adu,
+        scale_arcsec=solution.scale_arcsec,
+    )
+    return Recipe(
+        settings=settings,
+        shape=shape,
+        masters_folder=masters_folder,
+        masters_digest=digest(masters),
+        reference=make_reference(stars.x, stars.y, stars.flux, shape),
+        plan=plan,
+        radii=radii,
+        annulus=annulus,
+        noise=camera.noise,
+        saturation_adu=camera.saturation_adu,
+    )
+
+
+def list_values(
+    target: Target,
+    exposure: Exposure,
+    camera: CameraValues,
+    solution: Solution,
+    recipe: Recipe,
+) -> tuple[tuple[str, str, str], ...]:
+    """Collect every value the measuring rests on, with its source.
+
+    Parameters
+    ----------
+    target : Target
+    exposure : Exposure
+        Of the reference frame.
+    camera : CameraValues
+    solution : Solution
+    recipe : Recipe
+
+    Returns
+    -------
+    tuple of (name, value, source)
+    """
+    source, site = exposure.sources, exposure.site
+    place = "not known" if site is None else _site_text(site)
+    radii = ", ".join(f"{radius:.1f}" for radius in recipe.radii)
+    chosen = "option --radius" if recipe.settings.apertures.radii else "seeing of the reference"
+    return (
+        ("target", f"{target.ra_deg:.6f} {target.dec_deg:+.6f} deg", target.source),
+        ("time", f"mid-exposure to {exposure.time_uncertainty_s:.3g} s", source["mid_jd_utc"]),
+        ("exposure", f"{exposure.exposure_s:g} s", source["exposure_s"]),
+        ("filter", exposure.filter or "not known", source.get("filter", "no keyword")),
+        ("site", place, source.get("site", "no keyword: --latitude, --longitude, --height")),
+        *camera.sources,
+        ("scale", f"{solution.scale_arcsec:.4f} arcsec/px", f"solved by {solution.solver}"),
+        ("radii", f"{radii} px", chosen),
+        ("sky annulus", "{:.1f} to {:.1f} px".format(*recipe.annulus), chosen),
+    )
+
+
+def _site_text(site: Site) -> str:
+    text = f"{site.latitude_deg:+.4f} {site.longitude_deg:+.4f} deg (east +), {site.height_m:.0f} m"
+    return f"{site.name}, {text}" if site.name else text

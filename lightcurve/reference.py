@@ -1,0 +1,143 @@
+"""One frame of the night is solved on the sky; all others are registered to it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lightcurve.astrometry.chain import SolveRequest, solve
+from lightcurve.calib.reduce import reduce_frame
+from lightcurve.camera import CameraValues
+from lightcurve.config import Settings
+from lightcurve.data import Detections, Frame, Masters, Solution
+from lightcurve.errors import InputError, LightcurveError, SolveError
+from lightcurve.frames.inventory import Entry
+from lightcurve.frames.read import read_frame
+from lightcurve.phot.detect import detect
+from lightcurve.target import Target
+
+log = logging.getLogger(__name__)
+
+N_CANDIDATES = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """A frame that may become the reference, calibrated, with its stars."""
+
+    frame: Frame
+    stars: Detections
+
+
+def read_samples(lights: Sequence[Entry], settings: Settings) -> list[Frame]:
+    """Read a few frames spread over the night, from which one becomes the reference.
+
+    Parameters
+    ----------
+    lights : sequence of Entry
+        In order of time.
+    settings : Settings
+
+    Returns
+    -------
+    list of Frame
+        The middle of the night first: it overlaps most with the rest when the field drifts.
+
+    Raises
+    ------
+    InputError
+        When none of them can be read.
+    """
+    n = len(lights)
+    places = np.unique(np.linspace(0, n - 1, 2 * N_CANDIDATES + 1).round().astype(int)[1::2])
+    frames, reasons = [], []
+    for place in sorted(places, key=lambda k: abs(k - n / 2)):
+        try:
+            frames.append(read_frame(lights[place].path, settings=settings))
+        except LightcurveError as error:
+            reasons.append(str(error))
+    if not frames:
+        msg = f"none of {len(reasons)} frames tried can be read: {reasons[0]}"
+        raise InputError(msg)
+    return frames
+
+
+def find_stars(
+    frames: Sequence[Frame], masters: Masters | None, camera: CameraValues
+) -> list[Sample]:
+    """Calibrate the sample frames and detect their stars.
+
+    Parameters
+    ----------
+    frames : sequence of Frame
+    masters : Masters or None
+    camera : CameraValues
+
+    Returns
+    -------
+    list of Sample
+        Those with most stars first.
+    """
+    samples = []
+    for frame in frames:
+        reduced = reduce_frame(frame, masters)
+        stars = detect(reduced.pixels, reduced.bad, saturation_adu=camera.saturation_adu)
+        samples.append(Sample(reduced, stars))
+    richest = max(len(sample.stars) for sample in samples)
+    # A frame nearly as rich as the richest and nearer the middle of the night serves better.
+    return sorted(samples, key=lambda sample: len(sample.stars) < 0.8 * richest)
+
+
+def solve_one(
+    samples: Sequence[Sample], target: Target, settings: Settings
+) -> tuple[Sample, Solution]:
+    """Solve the first sample frame that can be solved and has the target in it.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+    target : Target
+    settings : Settings
+
+    Returns
+    -------
+    sample : Sample
+    solution : Solution
+
+    Raises
+    ------
+    SolveError
+        When none can be solved.
+    """
+    failures = []
+    for sample in samples:
+        exposure = sample.frame.exposure
+        request = SolveRequest(
+            stars=sample.stars,
+            shape=sample.frame.pixels.shape,
+            header=sample.frame.header,
+            path=sample.frame.path,
+            ra_deg=target.ra_deg,
+            dec_deg=target.dec_deg,
+            scale_arcsec=settings.solve.scale_arcsec or exposure.scale_arcsec,
+        )
+        try:
+            solution = solve(request, settings.solve)
+        except SolveError as error:
+            failures.append(f"{sample.frame.path.name}: {error}")
+            log.info("not solved: %s", failures[-1])
+            continue
+        log.info(
+            "%s solved by %s: %d stars, rms %.2f arcsec, %.4f arcsec a pixel",
+            sample.frame.path.name,
+            solution.solver,
+            solution.n_matched,
+            solution.rms_arcsec,
+            solution.scale_arcsec,
+        )
+        return sample, solution
+    msg = f"none of {len(failures)} frames could be solved on the sky; {failures[0]}"
+    raise SolveError(msg, n_detected=max(len(sample.stars) for sample in samples))
