@@ -1,0 +1,398 @@
+"""Files for the AAVSO: the exoplanet report (v0.62) and the extended format (v1.2).
+
+https://www.aavso.org/aavso-exoplanet-report-file-format,
+https://www.aavso.org/aavso-extended-file-format
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from lightcurve.errors import InputError
+from lightcurve.formats.submission import (
+    SOFTWARE,
+    Submission,
+    check_rows,
+    start_time,
+    usable_points,
+    write_valid,
+)
+
+FILTER_CODES = {
+    "Rc": "R",
+    "Ic": "I",
+    "up": "SU",
+    "gp": "SG",
+    "rp": "SR",
+    "ip": "SI",
+    "zp": "SZ",
+    "zs": "ZS",
+    "Clear": "CV",
+    "C": "CV",
+    "L": "CV",
+    "Ha": "HA",
+    "Hac": "HAC",
+    "Y": "Y",
+}
+CODES = (
+    *("U", "B", "V", "R", "I", "J", "H", "K", "CV", "CBB", "CR", "SU", "SG", "SR", "SI", "SZ"),
+    *("TB", "TG", "TR", "STU", "STV", "STB", "STY", "MA", "MB", "MI", "ZS", "Y", "HA", "HAC", "O"),
+)
+DETREND_NAMES = {
+    "airmass": "AIRMASS",
+    "x": "X(FITS)_T1",
+    "y": "Y(FITS)_T1",
+    "fwhm": "FWHM_Mean",
+    "sky": "Sky/Pixel_T1",
+    "comparison_flux": "tot_C_cnts",
+    "time": "TIME",
+    "meridian_flip": "Meridian_Flip",
+}
+MAX_DETREND = 4
+LIMITS = {
+    "OBSCODE": 5,
+    "SOFTWARE": 255,
+    "STAR_NAME": 100,
+    "EXOPLANET_NAME": 100,
+    "DETREND_PARAMETERS": 100,
+    "SECONDARY_OBSCODES": 60,
+    "PRIORS": 250,
+    "RESULTS": 250,
+    "NOTES": 1000,
+}
+KEYS = (
+    *("TYPE", "OBSCODE", "SOFTWARE", "DELIM", "DATE_TYPE", "OBSTYPE", "STAR_NAME"),
+    *("EXOPLANET_NAME", "BINNING", "EXPOSURE_TIME", "FILTER", "DETREND_PARAMETERS"),
+    *("MEASUREMENT_TYPE", "SECONDARY_OBSCODES", "PRIORS", "RESULTS", "NOTES"),
+)
+JULIAN = (2_400_000.0, 2_500_000.0)
+MAX_EXPOSURE_S = 600.0
+EXTENDED_COLUMNS = {
+    "NAME": 30,
+    "DATE": 16,
+    "MAG": 8,
+    "MERR": 6,
+    "FILT": 5,
+    "TRANS": 3,
+    "MTYPE": 3,
+    "CNAME": 20,
+    "CMAG": 8,
+    "KNAME": 20,
+    "KMAG": 8,
+    "AMASS": 7,
+    "GROUP": 5,
+    "CHART": 20,
+    "NOTES": 100,
+}
+EXTENDED_KEYS = ("TYPE", "OBSCODE", "SOFTWARE", "DELIM", "DATE", "OBSTYPE")
+
+
+def filter_code(name: str) -> str:
+    """Translate a filter's name into the AAVSO's code.
+
+    Parameters
+    ----------
+    name : str
+        Normalised name; a code is passed on.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    InputError
+        When there is no code for it.
+    """
+    code = FILTER_CODES.get(name, name)
+    if code not in CODES:
+        msg = f'filter "{name}" has no AAVSO code; give one of {", ".join(CODES)}'
+        raise InputError(msg)
+    return code
+
+
+def exoplanet_text(submission: Submission) -> str:
+    """Lay out an AAVSO exoplanet report.
+
+    Parameters
+    ----------
+    submission : Submission
+
+    Returns
+    -------
+    str
+        Lines end in CR LF. Flux is relative, normalised and not detrended; airmass always stands
+        among the detrending columns, whose other names are those the fit used (four at most).
+    """
+    curve, good = submission.light_curve, usable_points(submission)
+    asked = submission.fit.covariates if submission.fit is not None else ()
+    names = ["airmass", *(n for n in asked if n != "airmass" and n in curve.covariates)]
+    names = names[: MAX_DETREND + 1]
+    detrend = [_detrend_column(curve.covariates[name], name)[good] for name in names]
+    header = _exoplanet_header(submission, ",".join(DETREND_NAMES.get(n, n) for n in names))
+    lines = [f"#{key}={header[key]}" for key in KEYS]
+    labels = ["BJD_TDB", "Rel-Norm-Flux", "Rel-Norm-Flux-Err"]
+    lines.append("#" + ",".join([*labels, *(DETREND_NAMES.get(n, n) for n in names)]))
+    columns = (curve.bjd_tdb[good], curve.flux[good], curve.flux_err[good], *detrend)
+    lines += [",".join(f"{value:.6f}" for value in row) for row in zip(*columns, strict=True)]
+    return "\r\n".join(lines) + "\r\n"
+
+
+def _detrend_column(values: np.ndarray, name: str) -> np.ndarray:
+    """AstroImageJ's convention for a meridian flip: -1 before, +1 after."""
+    return np.where(values > 0, 1.0, -1.0) if name == "meridian_flip" else values
+
+
+def _exoplanet_header(submission: Submission, detrend: str) -> dict[str, str]:
+    s = submission
+    return {
+        "TYPE": "EXOPLANET",
+        "OBSCODE": s.observer_code.upper(),
+        "SOFTWARE": SOFTWARE,
+        "DELIM": ",",
+        "DATE_TYPE": "BJD_TDB",
+        "OBSTYPE": "CCD" if s.camera.upper() == "CMOS" else s.camera.upper(),
+        "STAR_NAME": _plain(s.star_name),
+        "EXOPLANET_NAME": _plain(s.planet_name or s.star_name),
+        "BINNING": f"{s.binning[0]}x{s.binning[1]}",
+        "EXPOSURE_TIME": f"{s.exposure_s:g}",
+        "FILTER": filter_code(s.filter)[:3],
+        "DETREND_PARAMETERS": detrend,
+        "MEASUREMENT_TYPE": "Rnflux",
+        "SECONDARY_OBSCODES": ",".join(s.secondary_codes),
+        "PRIORS": _priors(s),
+        "RESULTS": _results(s),
+        "NOTES": _plain(s.notes),
+    }
+
+
+def _plain(text: str) -> str:
+    """One line of ASCII: what the AAVSO's reader takes."""
+    return " ".join(text.encode("ascii", "replace").decode().split())
+
+
+def _priors(submission: Submission) -> str:
+    planet = submission.planet
+    if planet is None:
+        return ""
+    values = {
+        "Period": (planet.period_days, "period_days"),
+        "T0": (planet.t0_bjd_tdb, "t0_bjd_tdb"),
+        "Rp/R*": (planet.rp_over_rs, "rp_over_rs"),
+        "a/R*": (planet.a_over_rs, "a_over_rs"),
+        "inc": (planet.inclination_deg, "inclination_deg"),
+        "ecc": (planet.eccentricity, "eccentricity"),
+    }
+    parts = []
+    for name, (value, key) in values.items():
+        error = planet.errors.get(key)
+        parts.append(f"{name}={value:.12g}" + (f" +/- {error:.2g}" if error else ""))
+    return ",".join(parts)
+
+
+def _results(submission: Submission) -> str:
+    if submission.fit is None:
+        return ""
+    names = {
+        "mid_time_bjd_tdb": "Tc",
+        "rp_over_rs": "Rp/R*",
+        "a_over_rs": "a/R*",
+        "impact_parameter": "b",
+        "duration_days": "Duration",
+    }
+    parts = []
+    for key, name in names.items():
+        p = submission.fit.parameters.get(key)
+        if p is not None and np.isfinite(p.value):
+            error = (p.upper - p.lower) / 2
+            decimals = int(np.clip(1 - np.floor(np.log10(error)), 0, 9)) if error > 0 else 6
+            parts.append(f"{name}={p.value:.{decimals}f} +/- {error:.{decimals}f}")
+    return ",".join(parts)
+
+
+def validate_exoplanet(text: str) -> list[str]:
+    """Check an AAVSO exoplanet report.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    list of str
+        Faults; empty when it will do.
+    """
+    faults = [] if text.isascii() else ["holds characters that are not ASCII"]
+    if re.search(r"(?<!\r)\n", text) or not text.endswith("\r\n"):
+        faults.append("lines must end in CR LF")
+    lines = text.splitlines()
+    header = dict(re.findall(r"^#([A-Z_]+)=(.*?)\r?$", text, flags=re.MULTILINE))
+    faults += [f"#{key}= is missing" for key in KEYS if key not in header]
+    faults += _check_exoplanet_header(header)
+    names = ("BJD_TDB", "Rel-Norm-Flux", "Rel-Norm-Flux-Err")
+    detrend = tuple(n for n in header.get("DETREND_PARAMETERS", "").split(",") if n)
+    comments = [line for line in lines if line.startswith("#") and "=" not in line]
+    if comments != ["#" + ",".join([*names, *detrend])]:
+        faults.append("the column line does not name time, flux, error and #DETREND_PARAMETERS")
+    rows = [line.split(",") for line in lines if line and not line.startswith("#")]
+    return faults + check_rows(rows, (*names, *detrend), time_range=JULIAN)
+
+
+def _check_exoplanet_header(header: dict[str, str]) -> list[str]:
+    choices = {
+        "TYPE": ("EXOPLANET",),
+        "DELIM": (",",),
+        "DATE_TYPE": ("BJD_TDB", "JD_UTC", "HJD_UTC"),
+        "OBSTYPE": ("CCD", "DSLR"),
+        "BINNING": ("1x1", "2x2", "3x3", "4x4"),
+        "FILTER": CODES,
+        "MEASUREMENT_TYPE": ("Rnflux",),
+    }
+    faults = [
+        f"{key} is {header[key]!r}, allowed: {', '.join(allowed)}"
+        for key, allowed in choices.items()
+        if key in header and header[key] not in allowed
+    ]
+    faults += [
+        f"{key} has {len(header[key])} characters, at most {limit} are allowed"
+        for key, limit in LIMITS.items()
+        if len(header.get(key, "")) > limit
+    ]
+    if not re.fullmatch(r"[A-Z0-9]{1,5}", header.get("OBSCODE", "")):
+        faults.append(
+            f"OBSCODE is {header.get('OBSCODE', '')!r}: "
+            "give your AAVSO observer code (1 to 5 letters)"
+        )
+    if not header.get("STAR_NAME"):
+        faults.append("STAR_NAME is empty")
+    exposure = header.get("EXPOSURE_TIME", "")
+    if not re.fullmatch(r"\d+(\.\d+)?", exposure) or float(exposure) > MAX_EXPOSURE_S:
+        faults.append(f"EXPOSURE_TIME is {exposure!r}, allowed: 0 to {MAX_EXPOSURE_S:g} s")
+    detrend = header.get("DETREND_PARAMETERS", "").split(",")
+    if "AIRMASS" not in detrend or len(detrend) > MAX_DETREND + 1:
+        faults.append("DETREND_PARAMETERS must hold AIRMASS and at most four others")
+    return faults
+
+
+def write_exoplanet(folder: Path, submission: Submission) -> list[Path]:
+    """Write an AAVSO exoplanet report.
+
+    Parameters
+    ----------
+    folder : Path
+    submission : Submission
+
+    Returns
+    -------
+    list of Path
+        The file; its name holds the start of the night, not the present time.
+    """
+    stamp = start_time(submission).strftime("%Y-%m-%d-%Hh%Mm%Ss")
+    code = re.sub(r"[^A-Z0-9]", "", submission.observer_code.upper()) or "NONE"
+    path = folder / f"AAVSO_Report_{code}_BJD_TDB_Rnflux_{stamp}.txt"
+    return [write_valid(path, exoplanet_text(submission), validate_exoplanet)]
+
+
+def extended_text(submission: Submission) -> str:
+    """Lay out a file of the AAVSO extended format, ensemble photometry.
+
+    Parameters
+    ----------
+    submission : Submission
+        With `target_magnitude`.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    InputError
+        When the magnitude is not known.
+    """
+    s, curve, good = submission, submission.light_curve, usable_points(submission)
+    if s.target_magnitude is None:
+        msg = (
+            f"{s.star_name}: the AAVSO extended format needs magnitudes; "
+            "give the star's magnitude in this filter"
+        )
+        raise InputError(msg)
+    magnitude = s.target_magnitude - 2.5 * np.log10(curve.flux[good])
+    error = 2.5 / np.log(10) * curve.flux_err[good] / curve.flux[good]
+    airmass = curve.covariates.get("airmass", np.full(len(good), np.nan))[good]
+    check = None if s.check_magnitude is None else s.check_magnitude[good]
+    header = {
+        "TYPE": "EXTENDED",
+        "OBSCODE": s.observer_code.upper(),
+        "SOFTWARE": SOFTWARE,
+        "DELIM": ",",
+        "DATE": "JD",
+        "OBSTYPE": "CCD" if s.camera.upper() == "CMOS" else s.camera.upper(),
+    }
+    lines = [f"#{key}={value}" for key, value in header.items()]
+    lines.append("#" + ",".join(EXTENDED_COLUMNS))
+    fixed = [filter_code(s.filter), "NO", "STD", "ENSEMBLE", "na"]
+    for k, jd in enumerate(curve.jd_utc[good]):
+        known = check is not None and np.isfinite(check[k])
+        checked = [_plain(s.check_name), f"{check[k]:.4f}"] if known else ["na", "na"]
+        air = f"{airmass[k]:.5f}" if np.isfinite(airmass[k]) else "na"
+        row = [_plain(s.star_name), f"{jd:.5f}", f"{magnitude[k]:.5f}", f"{error[k]:.4f}", *fixed]
+        lines.append(",".join([*row, *checked, air, "na", s.chart or "na", "na"]))
+    return "\n".join(lines) + "\n"
+
+
+def validate_extended(text: str) -> list[str]:
+    """Check a file of the AAVSO extended format.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    list of str
+        Faults; empty when it will do.
+    """
+    faults = [] if text.isascii() else ["holds characters that are not ASCII"]
+    lines = text.splitlines()
+    header = dict(re.findall(r"^#([A-Z]+)=(.*?)\r?$", text, flags=re.MULTILINE))
+    faults += [f"#{key}= is missing" for key in EXTENDED_KEYS if key not in header]
+    if not re.fullmatch(r"[A-Z0-9]{1,5}", header.get("OBSCODE", "")):
+        faults.append(f"OBSCODE is {header.get('OBSCODE', '')!r}: give your AAVSO observer code")
+    if any(not line.strip() for line in lines):
+        faults.append("blank lines are not allowed")
+    rows = [line.split(",") for line in lines if not line.startswith("#")]
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(EXTENDED_COLUMNS):
+            faults.append(f"data line {number}: {len(row)} fields instead of 15")
+            continue
+        for (name, limit), cell in zip(EXTENDED_COLUMNS.items(), row, strict=True):
+            if not cell or len(cell) > limit:
+                faults.append(
+                    f"data line {number}: {name} {cell!r} has not 1 to {limit} characters"
+                )
+        if row[4] not in CODES:
+            faults.append(f"data line {number}: {row[4]!r} is no filter code")
+    numbers = [[row[1], row[2], row[3]] for row in rows if len(row) == len(EXTENDED_COLUMNS)]
+    return faults + check_rows(numbers, ("DATE", "MAG", "MERR"), time_range=JULIAN)
+
+
+def write_extended(folder: Path, submission: Submission) -> list[Path]:
+    """Write a file of the AAVSO extended format.
+
+    Parameters
+    ----------
+    folder : Path
+    submission : Submission
+
+    Returns
+    -------
+    list of Path
+    """
+    stamp = start_time(submission).strftime("%Y-%m-%d")
+    star = re.sub(r"[^A-Za-z0-9+-]+", "-", submission.star_name)
+    path = folder / f"AID_AAVSO_{star}_{stamp}.txt"
+    return [write_valid(path, extended_text(submission), validate_extended)]

@@ -1,0 +1,152 @@
+"""The bundle for ExoFOP and TFOP: files named as the observing programme names them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from lightcurve.errors import InputError
+from lightcurve.formats.submission import (
+    Submission,
+    check_rows,
+    file_word,
+    start_time,
+    usable_points,
+    write_valid,
+)
+
+BUNDLE = (
+    "lightcurve.png",
+    "measurements.tbl",
+    "measurements.apertures",
+    "measurements.plotcfg",
+    "field.png",
+    "field-zoom.png",
+    "seeing-profile.png",
+    "fitpanel.png",
+    "fitpanel.txt",
+    "calibration.log",
+)
+BASE = re.compile(r"TIC\d{1,12}-\d{2}_\d{8}_[A-Za-z0-9.+-]+_[A-Za-z0-9.+-]+")
+SUBSET = ("BJD_TDB", "rel_flux_T1_n", "rel_flux_err_T1_n", "AIRMASS")
+JULIAN = (2_400_000.0, 2_500_000.0)
+
+
+def base_name(submission: Submission) -> str:
+    """Form ``TIC<id>-<planet>_<yyyymmdd>_<observatory>_<filter>``; the date is UTC of the start.
+
+    Parameters
+    ----------
+    submission : Submission
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    InputError
+        When the TIC number or the observatory is missing.
+    """
+    s = submission
+    digits = s.tic.upper().removeprefix("TIC").strip()
+    if not digits.isdecimal():
+        msg = f'ExoFOP needs the TIC number of {s.star_name} (digits), got "{s.tic}"'
+        raise InputError(msg)
+    if not s.observatory.strip():
+        msg = "ExoFOP needs the observatory's short name, such as LCO-SAAO-1m0"
+        raise InputError(msg)
+    date = start_time(s).strftime("%Y%m%d")
+    place, band = file_word(s.observatory), file_word(s.filter)
+    return f"TIC{digits}-{s.planet_number:02d}_{date}_{place}_{band}"
+
+
+def validate_base_name(name: str) -> list[str]:
+    """Check the common part of the bundle's file names.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    list of str
+        Faults; empty when it will do.
+    """
+    if BASE.fullmatch(name):
+        return []
+    return [f"{name!r} is not TIC<id>-<planet, two digits>_<yyyymmdd>_<observatory>_<filter>"]
+
+
+def subset_text(submission: Submission) -> str:
+    """Lay out the points of the fit, tab separated.
+
+    Parameters
+    ----------
+    submission : Submission
+
+    Returns
+    -------
+    str
+    """
+    curve, good = submission.light_curve, usable_points(submission)
+    airmass = curve.covariates["airmass"]
+    columns = [v[good] for v in (curve.bjd_tdb, curve.flux, curve.flux_err, airmass)]
+    lines = ["#" + "\t".join(SUBSET)]
+    lines += ["\t".join(f"{value:.8f}" for value in row) for row in zip(*columns, strict=True)]
+    return "\n".join(lines) + "\n"
+
+
+def validate_subset(text: str) -> list[str]:
+    """Check the points of the fit.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    list of str
+        Faults; empty when it will do.
+    """
+    lines = text.splitlines()
+    faults = (
+        [] if lines[:1] == ["#" + "\t".join(SUBSET)] else ["the first line must name the columns"]
+    )
+    return faults + check_rows([x.split("\t") for x in lines[1:]], SUBSET, time_range=JULIAN)
+
+
+def write_exofop(folder: Path, submission: Submission) -> list[Path]:
+    """Write the bundle: the points of the fit, and copies of the products under their names.
+
+    Parameters
+    ----------
+    folder : Path
+    submission : Submission
+        Of its `files` those named in `BUNDLE` are taken.
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    InputError
+        When a name cannot be formed, or a product is missing on disk.
+    """
+    base = base_name(submission)
+    faults = validate_base_name(base)
+    if faults:
+        raise InputError(faults[0])
+    subset = folder / f"{base}_datasubset.dat"
+    written = [write_valid(subset, subset_text(submission), validate_subset)]
+    for name in (n for n in BUNDLE if n in submission.files):
+        target = folder / f"{base}_{name}"
+        try:
+            shutil.copyfile(submission.files[name], target)
+        except OSError as error:
+            msg = f"{target.name}: {error.strerror}: {submission.files[name]}"
+            raise InputError(msg) from error
+        written.append(target)
+    return written

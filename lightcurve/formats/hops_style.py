@@ -1,0 +1,93 @@
+"""The text layout that ExoClock and ETD take: seven header lines, three columns, tabs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+from lightcurve.formats.submission import check_rows
+
+COLUMNS = "#Time\tFlux\tFlux uncertainty"
+KEYS = (
+    "Planet",
+    "Time format",
+    "Time stamp",
+    "Flux format",
+    "Filter",
+    "Exposure time in seconds",
+)
+JULIAN = (2_400_000.0, 2_500_000.0)
+
+
+def planet_word(name: str) -> str:
+    """Write a planet's name as these services do: ``"HAT-P-32b"``.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+    """
+    return re.sub(r"\s+([b-z])$", r"\1", " ".join(name.split()))
+
+
+def three_columns(
+    header: Mapping[str, str], time: np.ndarray, flux: np.ndarray, error: np.ndarray
+) -> str:
+    """Lay out the file.
+
+    Parameters
+    ----------
+    header : mapping of str to str
+        Values for `KEYS`.
+    time, flux, error : (n,) float arrays
+
+    Returns
+    -------
+    str
+        Numbers have ten decimals.
+    """
+    lines = [f"#{key}: {header[key]}" for key in KEYS]
+    lines.append(COLUMNS)
+    lines += ["\t".join(f"{v:.10f}" for v in row) for row in zip(time, flux, error, strict=True)]
+    return "\n".join(lines) + "\n"
+
+
+def validate_three_columns(text: str, expected: Mapping[str, str]) -> list[str]:
+    """Check the layout.
+
+    Parameters
+    ----------
+    text : str
+    expected : mapping of str to str
+        Header values that are fixed by the service.
+
+    Returns
+    -------
+    list of str
+        Faults; empty when it will do.
+    """
+    lines = text.splitlines()
+    header = [line for line in lines if line.startswith("#")]
+    faults = [] if lines[: len(header)] == header else ["the header must come first"]
+    if [line[1:].split(":")[0] for line in header[:-1]] != list(KEYS) or header[-1:] != [COLUMNS]:
+        faults.append(f"the header must have the lines {', '.join(KEYS)} and the column names")
+    values = dict(line[1:].split(": ", 1) for line in header[:-1] if ": " in line)
+    faults += [
+        f"{key} is {values.get(key)!r}, it must be {value!r}"
+        for key, value in expected.items()
+        if values.get(key) != value
+    ]
+    faults += [f"{key} is empty" for key in KEYS if not values.get(key, "").strip()]
+    try:
+        if not 0 < float(values.get("Exposure time in seconds", "nan")) < 86400:
+            faults.append("the exposure time must be positive")
+    except ValueError:
+        faults.append("the exposure time is no number")
+    rows = [line.split("\t") for line in lines if not line.startswith("#")]
+    names = ("Time", "Flux", "Flux uncertainty")
+    return faults + check_rows(rows, names, time_range=JULIAN)

@@ -1,0 +1,214 @@
+"""What every file to submit is made from, and the checks that all of them share."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from lightcurve import __version__
+from lightcurve.curve.aperture import UNUSABLE
+from lightcurve.data import LightCurve, Planet, TransitFit
+from lightcurve.errors import InputError
+from lightcurve.flags import Flag
+from lightcurve.formats.text import write_text
+
+SOFTWARE = f"lightcurve {__version__}"
+JD_UNIX = 2440587.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Submission:
+    """A night to hand in.
+
+    Attributes
+    ----------
+    light_curve : LightCurve
+    star_name, planet_name : str
+    filter : str
+        Normalised name, such as ``"V"``, ``"Rc"``, ``"ip"``, ``"CV"``.
+    exposure_s : float
+    binning : tuple of int
+    camera : str
+        ``"CCD"``, ``"CMOS"`` or ``"DSLR"``.
+    observer_code : str
+        AAVSO code of the observer.
+    secondary_codes : tuple of str
+    observatory : str
+        Short name without blanks, for file names.
+    notes : str
+    fit : TransitFit or None
+    planet : Planet or None
+        The priors.
+    target_magnitude : float or None
+        Out of transit, in `filter`; the extended format needs it.
+    check_name : str
+    check_magnitude : (n,) float array or None
+        Of the check star in each frame.
+    chart : str
+        AAVSO chart or sequence.
+    tic : str
+        Digits of the TESS Input Catalog number.
+    planet_number : int
+    files : mapping of str to Path
+        Products to be bundled, by the name they get: ``"lightcurve.png"``, ``"measurements.tbl"``,
+        ``"measurements.apertures"``, ``"field.png"``, ``"seeing-profile.png"`` ...
+    """
+
+    light_curve: LightCurve
+    star_name: str
+    filter: str
+    exposure_s: float
+    planet_name: str = ""
+    binning: tuple[int, int] = (1, 1)
+    camera: str = "CCD"
+    observer_code: str = ""
+    secondary_codes: tuple[str, ...] = ()
+    observatory: str = ""
+    notes: str = ""
+    fit: TransitFit | None = None
+    planet: Planet | None = None
+    target_magnitude: float | None = None
+    check_name: str = ""
+    check_magnitude: np.ndarray | None = None
+    chart: str = "na"
+    tic: str = ""
+    planet_number: int = 1
+    files: Mapping[str, Path] = field(default_factory=dict)
+
+
+def usable_points(submission: Submission) -> np.ndarray:
+    """Select the points that are handed in.
+
+    Parameters
+    ----------
+    submission : Submission
+
+    Returns
+    -------
+    (n,) bool array
+        Finite; used by the fit, or without a fit not flagged as unusable, clouded or outlying.
+
+    Raises
+    ------
+    InputError
+        When no point is left.
+    """
+    curve, fit = submission.light_curve, submission.fit
+    finite = np.isfinite(curve.flux) & np.isfinite(curve.flux_err) & np.isfinite(curve.jd_utc)
+    if fit is not None:
+        good = finite & fit.used
+    else:
+        good = finite & (curve.flags & int(UNUSABLE | Flag.CLOUD | Flag.OUTLIER) == 0)
+    if not good.any():
+        msg = f"{submission.star_name}: no usable point to hand in; see the flags in lightcurve.csv"
+        raise InputError(msg)
+    return good
+
+
+def start_time(submission: Submission) -> datetime.datetime:
+    """Start of the first exposure handed in, UTC.
+
+    Parameters
+    ----------
+    submission : Submission
+
+    Returns
+    -------
+    datetime.datetime
+        To the second.
+    """
+    mid = float(submission.light_curve.jd_utc[usable_points(submission)].min())
+    seconds = round((mid - JD_UNIX) * 86400 - submission.exposure_s / 2)
+    return datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC)
+
+
+def write_valid(path: Path, text: str, validate: Callable[[str], list[str]]) -> Path:
+    """Write a file only when its validator finds nothing wrong.
+
+    Parameters
+    ----------
+    path : Path
+    text : str
+    validate : callable
+        Returns a list of faults.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        Naming the first faults.
+    """
+    faults = validate(text)
+    if faults:
+        more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
+        msg = f"{path.name}: not written, it would be refused: {'; '.join(faults[:3])}{more}"
+        raise InputError(msg)
+    return write_text(path, text)
+
+
+def check_rows(
+    rows: list[list[str]], names: tuple[str, ...], *, time_range: tuple[float, float]
+) -> list[str]:
+    """Check data lines: so many finite numbers each, times in range and ascending.
+
+    Parameters
+    ----------
+    rows : list of list of str
+        Cells; the first is the time, the second a flux, the third its error.
+    names : tuple of str
+        Of the columns.
+    time_range : tuple of float
+
+    Returns
+    -------
+    list of str
+        Faults.
+    """
+    faults = [] if rows else ["no data"]
+    before = -math.inf
+    for number, row in enumerate(rows, start=1):
+        values = [_number(cell) for cell in row]
+        if len(row) != len(names):
+            faults.append(f"data line {number}: {len(row)} values for {len(names)} columns")
+        elif not all(map(math.isfinite, values)):
+            name = names[next(k for k, v in enumerate(values) if not math.isfinite(v))]
+            faults.append(f"data line {number}: {name} is no number")
+        elif not time_range[0] < values[0] < time_range[1]:
+            faults.append(f"data line {number}: {names[0]} {row[0]} is out of range")
+        elif values[0] < before:
+            faults.append(f"data line {number}: earlier than the line before")
+        elif values[2] <= 0:
+            faults.append(f"data line {number}: {names[2]} {row[2]} is not positive")
+        before = max(before, values[0]) if values and math.isfinite(values[0]) else before
+    return faults
+
+
+def _number(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        return math.nan
+
+
+def file_word(text: str) -> str:
+    """Make a word for a file name: letters, digits, ``+``, ``-`` and ``.`` only.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+        ``"unknown"`` where nothing is left.
+    """
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "+-.") else "-" for c in text.strip())
+    return kept.strip("-.") or "unknown"

@@ -1,0 +1,228 @@
+"""Files to submit: to the letter of their layouts; the validators catch what a service refuses."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from astropy.table import Table
+from astropy.timeseries import TimeSeries
+
+from lightcurve.config import Settings
+from lightcurve.curve.choose import choose_curve
+from lightcurve.data import Parameter, Planet, TransitFit
+from lightcurve.errors import InputError
+from lightcurve.flags import Flag
+from lightcurve.formats import aavso, ecsv, etd, exoclock, exofop
+from lightcurve.formats.export import EXPORTS, export
+from lightcurve.formats.submission import Submission, start_time, usable_points
+from lightcurve.simulate.cube import CubeTruth, simulate_cube
+
+PLANET = Planet(
+    "HAT-P-32 b", 31.0428, 46.6878, 2.1500082, 2455867.402743, 0.1508, 6.05, 88.9,
+    errors={"period_days": 2e-7},
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def submission():
+    cube = simulate_cube(np.ones(25), CubeTruth(n_stars=10), np.random.default_rng(5))
+    curve = choose_curve(cube, Settings())
+    flags = curve.flags.copy()
+    flags[3] |= Flag.OUTLIER
+    n = len(flags)
+    fit = TransitFit(
+        parameters={"rp_over_rs": Parameter(0.1508, 0.1498, 0.1518)},
+        model=np.ones(n), trend=np.full(n, 1.001), residuals=np.zeros(n), used=flags == 0,
+        statistics={}, covariates=("x", "airmass"), verdict="",
+    )  # fmt: skip
+    return Submission(
+        replace(curve, flags=flags),
+        star_name="HAT-P-32",
+        planet_name="HAT-P-32 b",
+        filter="Rc",
+        exposure_s=100.0,
+        camera="CMOS",
+        observer_code="abcd",
+        observatory="Whipple 0.15m",
+        tic="TIC 292152376",
+        planet=PLANET,
+        fit=fit,
+        target_magnitude=11.29,
+    )
+
+
+def test_aavso_exoplanet_to_the_letter(submission):
+    text = aavso.exoplanet_text(submission)
+    assert aavso.validate_exoplanet(text) == []
+    lines = text.split("\r\n")
+    assert lines[:3] == ["#TYPE=EXOPLANET", "#OBSCODE=ABCD", lines[2]]
+    assert lines[2].startswith("#SOFTWARE=lightcurve ")
+    assert lines[3:13] == [
+        "#DELIM=,", "#DATE_TYPE=BJD_TDB", "#OBSTYPE=CCD", "#STAR_NAME=HAT-P-32",
+        "#EXOPLANET_NAME=HAT-P-32 b", "#BINNING=1x1", "#EXPOSURE_TIME=100", "#FILTER=R",
+        "#DETREND_PARAMETERS=AIRMASS,X(FITS)_T1", "#MEASUREMENT_TYPE=Rnflux",
+    ]  # fmt: skip
+    assert lines[13] == "#SECONDARY_OBSCODES="
+    assert lines[14].startswith("#PRIORS=Period=2.1500082 +/- 2e-07,")
+    assert lines[15] == "#RESULTS=Rp/R*=0.1508 +/- 0.0010"
+    assert lines[17] == "#BJD_TDB,Rel-Norm-Flux,Rel-Norm-Flux-Err,AIRMASS,X(FITS)_T1"
+    curve, good = submission.light_curve, usable_points(submission)
+    row = f"{curve.bjd_tdb[0]:.6f},{curve.flux[0]:.6f},{curve.flux_err[0]:.6f},"
+    assert lines[18].startswith(row)
+    assert len(lines) == 18 + good.sum() + 1
+    assert not good[3]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("#TYPE=EXOPLANET", "#TYPE=EXTENDED", "TYPE"),
+        ("#OBSCODE=ABCD", "#OBSCODE=", "OBSCODE"),
+        ("#BINNING=1x1", "#BINNING=5x5", "BINNING"),
+        ("#EXPOSURE_TIME=100", "#EXPOSURE_TIME=900", "EXPOSURE_TIME"),
+        ("#FILTER=R", "#FILTER=Rc", "FILTER"),
+        ("#DETREND_PARAMETERS=AIRMASS,", "#DETREND_PARAMETERS=", "column line"),
+        ("\r\n", "\n", "CR LF"),
+        ("HAT", "HÄT", "ASCII"),
+        ("#NOTES=", "#NOTES=" + "x" * 1001, "NOTES has 1001"),
+        ("#STAR_NAME=HAT-P-32", "#STAR_NAME=", "STAR_NAME is empty"),
+        (",0.00", ",-0.00", "not positive"),
+        ("\r\n2460000", "\r\n24600000", "out of range"),
+        ("\r\n2460000", "\r\nnan", "no number"),
+    ],
+)
+def test_a_broken_aavso_report_is_refused(submission, old, new, fault):
+    text = aavso.exoplanet_text(submission)
+    assert old in text
+    faults = aavso.validate_exoplanet(text.replace(old, new))
+    assert any(fault in f for f in faults), faults
+
+
+def test_aavso_extended_to_the_letter(submission):
+    text = aavso.extended_text(submission)
+    assert aavso.validate_extended(text) == []
+    lines = text.splitlines()
+    assert lines[6] == (
+        "#NAME,DATE,MAG,MERR,FILT,TRANS,MTYPE,CNAME,CMAG,KNAME,KMAG,AMASS,GROUP,CHART,NOTES"
+    )
+    cells = lines[7].split(",")
+    assert cells[0] == "HAT-P-32"
+    assert cells[4:11] == ["R", "NO", "STD", "ENSEMBLE", "na", "na", "na"]
+    magnitude = 11.29 - 2.5 * np.log10(submission.light_curve.flux[0])
+    assert float(cells[2]) == pytest.approx(magnitude, abs=1e-5)
+    assert float(cells[1]) == pytest.approx(submission.light_curve.jd_utc[0], abs=1e-5)
+    for old, new, fault in [
+        (",STD,", ",", "14 fields"), ("#DATE=JD\n", "", "#DATE="), (",R,NO", ",Q,NO", "filter"),
+        ("HAT-P-32", "x" * 31, "NAME"), ("#OBSTYPE", "\n#OBSTYPE", "blank"),
+    ]:  # fmt: skip
+        assert any(fault in f for f in aavso.validate_extended(text.replace(old, new))), fault
+    with pytest.raises(InputError, match="magnitude"):
+        aavso.extended_text(replace(submission, target_magnitude=None))
+
+
+def test_check_star_stands_in_its_columns(submission):
+    check = np.full(25, 12.3456)
+    check[0] = np.nan
+    text = aavso.extended_text(replace(submission, check_name="000-BBP-713", check_magnitude=check))
+    assert aavso.validate_extended(text) == []
+    rows = [line.split(",") for line in text.splitlines() if not line.startswith("#")]
+    assert rows[0][9:11] == ["na", "na"]
+    assert rows[1][9:11] == ["000-BBP-713", "12.3456"]
+
+
+def test_exoclock_has_the_start_and_etd_the_middle(submission):
+    ours, theirs = exoclock.exoclock_text(submission), etd.etd_text(submission)
+    assert exoclock.validate_exoclock(ours) == []
+    assert etd.validate_etd(theirs) == []
+    assert ours.splitlines()[:7] == [
+        "#Planet: HAT-P-32b", "#Time format: JD_UTC", "#Time stamp: Exposure start",
+        "#Flux format: Flux", "#Filter: Rc", "#Exposure time in seconds: 100",
+        "#Time\tFlux\tFlux uncertainty",
+    ]  # fmt: skip
+    assert theirs.splitlines()[1:4] == [
+        "#Time format: JD_UTC (geocentric)", "#Time stamp: Mid-exposure",
+        "#Flux format: Flux (in flux)",
+    ]  # fmt: skip
+    start, middle = (np.loadtxt(io.StringIO(t)) for t in (ours, theirs))
+    good = usable_points(submission)
+    np.testing.assert_allclose(
+        (middle[:, 0] - start[:, 0]) * 86400, 50, atol=1e-4, err_msg="half the exposure"
+    )
+    np.testing.assert_allclose(middle[:, 0], submission.light_curve.jd_utc[good], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(start[:, 1], submission.light_curve.flux[good], atol=1e-10)
+    assert re.fullmatch(r"\d{7}\.\d{10}\t\d\.\d{10}\t\d\.\d{10}", ours.splitlines()[7])
+    assert etd.validate_etd(ours)
+    assert exoclock.validate_exoclock(theirs)
+    assert exoclock.validate_exoclock(ours.replace("#Filter: Rc\n", ""))
+    assert exoclock.validate_exoclock(ours.replace("HAT-P-32b", " "))
+    assert exoclock.validate_exoclock("")
+
+
+def test_ecsv_is_read_by_astropy_without_loss(submission, tmp_path):
+    (path,) = ecsv.write_ecsv(tmp_path, replace(submission, star_name="it's: {odd}"))
+    table = Table.read(path, format="ascii.ecsv")
+    good = usable_points(submission)
+    np.testing.assert_array_equal(table["time"], submission.light_curve.bjd_tdb[good])
+    np.testing.assert_array_equal(table["flux"], submission.light_curve.flux[good])
+    assert table["time"].unit == "d"
+    assert table.meta["star"] == "it's: {odd}"
+    assert table.meta["time_scale"] == "tdb"
+    series = TimeSeries.read(path, time_column="time", time_format="jd", time_scale="tdb")
+    assert len(series) == good.sum()
+    plain = pd.read_csv(path, comment="#")
+    np.testing.assert_allclose(plain["flux_err"], submission.light_curve.flux_err[good], rtol=1e-14)
+    assert ecsv.validate_ecsv(path.read_text().replace("flux,flux_err", "f,e"))
+
+
+def test_exofop_bundle_has_its_names(submission, tmp_path):
+    picture = tmp_path / "lightcurve.png"
+    picture.write_bytes(b"picture")
+    out = tmp_path / "bundle"
+    files = {"lightcurve.png": picture, "unknown.txt": picture}
+    written = export("exofop", out, replace(submission, files=files))
+    date = start_time(submission).strftime("%Y%m%d")
+    base = f"TIC292152376-01_{date}_Whipple-0.15m_Rc"
+    assert [p.name for p in written] == [f"{base}_datasubset.dat", f"{base}_lightcurve.png"]
+    assert written[1].read_bytes() == b"picture"
+    assert exofop.validate_subset(written[0].read_text()) == []
+    assert exofop.validate_base_name("TIC12-1_2020_x_y")
+    with pytest.raises(InputError, match="TIC number"):
+        export("exofop", out, replace(submission, tic=""))
+    with pytest.raises(InputError, match="observatory"):
+        export("exofop", out, replace(submission, observatory=" "))
+    with pytest.raises(InputError, match="No such file"):
+        export("exofop", out, replace(submission, files={"field.png": tmp_path / "gone.png"}))
+
+
+@pytest.mark.parametrize("kind", EXPORTS)
+def test_every_export_is_repeatable_and_needs_no_fit(submission, kind, tmp_path):
+    first = [p.read_bytes() for p in export(kind, tmp_path, replace(submission, fit=None))]
+    second = [p.read_bytes() for p in export(kind, tmp_path, replace(submission, fit=None))]
+    assert first == second
+    assert first
+
+
+def test_what_would_be_refused_is_not_written(submission, tmp_path):
+    with pytest.raises(InputError, match="OBSCODE"):
+        export("aavso-exoplanet", tmp_path, replace(submission, observer_code=""))
+    with pytest.raises(InputError, match="no AAVSO code"):
+        export("aavso-exoplanet", tmp_path, replace(submission, filter="Mystery"))
+    with pytest.raises(InputError, match="there are aavso-exoplanet"):
+        export("fax", tmp_path, submission)
+    nothing = replace(submission.light_curve, flux=np.full(25, np.nan))
+    with pytest.raises(InputError, match="no usable point"):
+        export("etd", tmp_path, replace(submission, light_curve=nothing))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_start_is_half_an_exposure_before_the_first_middle(submission):
+    # JD 2460000.6 is 2023-02-25 02:24:00 UTC (JD 2460000.5 is midnight)
+    shown = start_time(submission)
+    seconds = (submission.light_curve.jd_utc[0] - 2460000.5) * 86400 - 50
+    assert shown.strftime("%Y-%m-%d") == "2023-02-25"
+    assert shown.hour * 3600 + shown.minute * 60 + shown.second == round(seconds)
