@@ -1,0 +1,277 @@
+"""FITS headers as different programs write them: one function for each manner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta, timezone
+from typing import TYPE_CHECKING
+
+from lightcurve.simulate.conditions import sidereal_deg
+from lightcurve.simulate.shot import Shot, focal_mm, iso, rounded, sexagesimal, utc, zone_hours
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+Card = tuple[str, object, str]
+
+
+def standard(shot: Shot) -> list[Card]:
+    """Follow the FITS standard and its conventions, every value with its unit.
+
+    Parameters
+    ----------
+    shot : Shot
+
+    Returns
+    -------
+    list of (keyword, value, comment)
+    """
+    start, end = (utc(shot.start_jd_utc + s / 86400) for s in (0, shot.exposure_s))
+    site, camera = shot.night.site, shot.camera
+    return [
+        ("IMAGETYP", shot.kind, "type of exposure"),
+        ("OBJECT", shot.object_name, ""),
+        ("TIMESYS", "UTC", "time scale"),
+        ("DATE-OBS", iso(start), "start of exposure"),
+        ("DATE-END", iso(end), "end of exposure"),
+        ("MJD-OBS", round(shot.start_jd_utc - 2400000.5, 8), "[d] start of exposure"),
+        ("EXPTIME", shot.exposure_s, "[s] exposure"),
+        ("FILTER", shot.night.filter, ""),
+        ("RA", round(shot.ra_deg, 6), "[deg] pointing, ICRS"),
+        ("DEC", round(shot.dec_deg, 6), "[deg] pointing, ICRS"),
+        ("AIRMASS", rounded(shot.airmass), "at mid-exposure"),
+        ("INSTRUME", camera.name, "camera"),
+        ("TELESCOP", camera.telescope, ""),
+        ("GAIN", camera.gain_e_per_adu, "[electron/adu]"),
+        ("RDNOISE", camera.read_noise_e, "[electron]"),
+        ("SATURATE", camera.full_scale_adu, "[adu]"),
+        ("CCD-TEMP", camera.temperature_c, "[degC]"),
+        ("XBINNING", 1, ""),
+        ("YBINNING", 1, ""),
+        ("PIXSCALE", camera.scale_arcsec, "[arcsec/pix]"),
+        ("SITELAT", site.latitude_deg, "[deg] north positive"),
+        ("SITELONG", site.longitude_deg, "[deg] east positive"),
+        ("SITEELEV", site.height_m, "[m]"),
+    ]
+
+
+def maxim(shot: Shot) -> list[Card]:
+    """Write as MaxIm DL does: SBFITSEXT keywords, sexagesimal with blanks, optics in mm and um.
+
+    Parameters
+    ----------
+    shot : Shot
+
+    Returns
+    -------
+    list of (keyword, value, comment)
+    """
+    frame = {"light": "Light", "bias": "Bias", "dark": "Dark", "flat": "Flat"}[shot.kind]
+    site, camera = shot.night.site, shot.camera
+    cards = [
+        ("DATE-OBS", iso(utc(shot.start_jd_utc)), "[ISO 8601] UTC date/time of exposure start"),
+        ("EXPTIME", shot.exposure_s, "[sec] Duration of exposure"),
+        ("EXPOSURE", shot.exposure_s, "[sec] Duration of exposure"),
+        ("SET-TEMP", camera.temperature_c, "CCD temperature setpoint in C"),
+        ("CCD-TEMP", camera.temperature_c + 0.04, "CCD temperature at start of exposure in C"),
+        ("XPIXSZ", 9.0, "Pixel Width in microns (after binning)"),
+        ("YPIXSZ", 9.0, "Pixel Height in microns (after binning)"),
+        ("XBINNING", 1, "Binning level along the X-axis"),
+        ("YBINNING", 1, "Binning level along the Y-axis"),
+        ("EGAIN", camera.gain_e_per_adu, "Electronic gain in e-/ADU"),
+        ("FILTER", shot.night.filter, "Filter name"),
+        ("IMAGETYP", f"{frame} Frame", "Type of image"),
+        ("SITELAT", sexagesimal(site.latitude_deg, " "), "Latitude of the imaging location"),
+        ("SITELONG", sexagesimal(site.longitude_deg, " "), "Longitude of the imaging location"),
+        ("JD", shot.start_jd_utc, "Julian Date at start of exposure"),
+        ("FOCALLEN", focal_mm(camera.scale_arcsec, 9.0), "Focal length of telescope in mm"),
+        ("OBJECT", shot.object_name, "Target object name"),
+        ("TELESCOP", camera.telescope, "Telescope name"),
+        ("INSTRUME", camera.name, "Detector instrument name"),
+        ("SWCREATE", "MaxIm DL Version 5.24", "Name of software that created the image"),
+    ]
+    if shot.kind != "light":
+        return cards
+    return [
+        *cards,
+        ("OBJCTRA", sexagesimal(shot.ra_deg / 15, " ", signed=False), "Nominal RA of center"),
+        ("OBJCTDEC", sexagesimal(shot.dec_deg, " "), "Nominal Declination of center"),
+        ("AIRMASS", rounded(shot.airmass), "Relative optical path length"),
+    ]
+
+
+def nina(shot: Shot) -> list[Card]:
+    """Write as N.I.N.A. does: local and universal time, GAIN a setting and EGAIN the gain.
+
+    Parameters
+    ----------
+    shot : Shot
+
+    Returns
+    -------
+    list of (keyword, value, comment)
+    """
+    site, camera = shot.night.site, shot.camera
+    start = utc(shot.start_jd_utc)
+    local = start.astimezone(timezone(timedelta(hours=zone_hours(site.longitude_deg))))
+    cards = [
+        ("IMAGETYP", shot.kind.upper(), "Type of exposure"),
+        ("EXPOSURE", shot.exposure_s, "[s] Exposure duration"),
+        ("EXPTIME", shot.exposure_s, "[s] Exposure duration"),
+        ("DATE-LOC", iso(local), "Time of observation (local)"),
+        ("DATE-OBS", iso(start), "Time of observation (UTC)"),
+        ("XBINNING", 1, "X axis binning factor"),
+        ("YBINNING", 1, "Y axis binning factor"),
+        ("GAIN", 120, "Sensor gain"),
+        ("OFFSET", 30, "Sensor gain offset"),
+        ("EGAIN", camera.gain_e_per_adu, "[e-/ADU] Electrons per A/D unit"),
+        ("XPIXSZ", 3.76, "[um] Pixel X axis size"),
+        ("YPIXSZ", 3.76, "[um] Pixel Y axis size"),
+        ("INSTRUME", camera.name, "Imaging instrument name"),
+        ("SET-TEMP", camera.temperature_c, "[degC] CCD temperature setpoint"),
+        ("CCD-TEMP", camera.temperature_c, "[degC] CCD temperature"),
+        ("TELESCOP", camera.telescope, "Name of telescope"),
+        ("FOCALLEN", focal_mm(camera.scale_arcsec, 3.76), "[mm] Focal length"),
+        ("FILTER", shot.night.filter, "Active filter name"),
+        ("SITEELEV", site.height_m, "[m] Observation site elevation"),
+        ("SITELAT", site.latitude_deg, "[deg] Observation site latitude"),
+        ("SITELONG", site.longitude_deg, "[deg] Observation site longitude"),
+        ("ROWORDER", "TOP-DOWN", "FITS Image Orientation"),
+        ("EQUINOX", 2000.0, "Equinox of celestial coordinate system"),
+        ("SWCREATE", "N.I.N.A. 3.1.2.9001 (x64)", "Software that created this file"),
+    ]
+    if shot.kind != "light":
+        return cards
+    return [
+        *cards,
+        ("OBJECT", shot.object_name, "Name of the object of interest"),
+        ("OBJCTRA", sexagesimal(shot.ra_deg / 15, " ", signed=False), "[H M S] RA of object"),
+        ("OBJCTDEC", sexagesimal(shot.dec_deg, " "), "[D M S] Declination of object"),
+        ("RA", round(shot.ra_deg, 6), "[deg] RA of telescope"),
+        ("DEC", round(shot.dec_deg, 6), "[deg] Declination of telescope"),
+        ("AIRMASS", rounded(shot.airmass), "Airmass at frame center (Gueymard 1993)"),
+    ]
+
+
+def microobservatory(shot: Shot) -> list[Card]:
+    """Write as MicroObservatory does, with the clocks that contradict one another.
+
+    Parameters
+    ----------
+    shot : Shot
+
+    Returns
+    -------
+    list of (keyword, value, comment)
+
+    Notes
+    -----
+    As in its real frames: DATE-OBS is local with the zone as a suffix; UT-OBS is UTC; MJD-OBS is
+    rounded to 0.001 d; LST-OBS was computed from the local clock as if that were UT; HA agrees
+    with the true sidereal time; LONGITUD has no sign and counts to the west; the image scale is
+    1 % off; temperatures are in kelvin; there is no image type, only FILTER ``Opaque``.
+    """
+    site, camera = shot.night.site, shot.camera
+    zone = zone_hours(site.longitude_deg)
+    start, end = (utc(shot.start_jd_utc + s / 86400) for s in (0, shot.exposure_s))
+    local = [moment.astimezone(timezone(timedelta(hours=zone))) for moment in (start, end)]
+    wrong_lst = sidereal_deg(shot.start_jd_utc + zone / 24, site.longitude_deg) / 15
+    hour_angle = (sidereal_deg(shot.start_jd_utc, site.longitude_deg) - shot.ra_deg) % 360
+    shut = shot.kind in {"bias", "dark"}
+    return [
+        ("EQUINOX", 2000.0, "Epoch of celestial coordinate system used"),
+        ("FILENAME", shot.file, ""),
+        ("DATE-OBS", f"{iso(local[0])}{zone * 100:+05d}", "Start date & time of observation, LT"),
+        ("DATE-END", f"{iso(local[1])}{zone * 100:+05d}", "End date & time of observation, LT"),
+        ("LST-OBS", sexagesimal(wrong_lst, signed=False)[:8], "Local mean sidereal time at start"),
+        ("UT-OBS", f"{iso(start)}-0000", "Universal Time at start of obs."),
+        ("MJD-OBS", round(shot.start_jd_utc - 2400000.5, 3), "Modified Julian Date (MJD) at start"),
+        ("OBJECT", shot.object_name if shot.kind == "light" else shot.kind.title(), ""),
+        ("EXPTIME", shot.exposure_s, "Exposure time in Seconds"),
+        ("RA", round(shot.ra_deg, 6), "Right Ascension"),
+        ("HA", round(float(hour_angle), 6), "Hour Angle"),
+        ("DEC", round(shot.dec_deg, 6), "Declination"),
+        ("INSTRUME", "Main", "Camera selected"),
+        ("FILTER", "Opaque" if shut else "Clear", "Filter chosen"),
+        ("IM_SCALE", round(1.01 * camera.scale_arcsec, 3), "Image scale in arc-secs/pixel"),
+        ("CAMTEMP", camera.temperature_c + 273.0, "CCD Camera Temperature in Kelvin"),
+        ("TELESCOP", camera.telescope, "Telescope name"),
+        ("LATITUDE", site.latitude_deg, "Local latitude"),
+        ("LONGITUD", abs(site.longitude_deg), "Local longitude"),
+        ("OBSERVAT", site.name, "Observatory name"),
+        ("CREATOR", "MicroObservatory2014-05-23", "Version of current FITS document"),
+    ]
+
+
+def lco(shot: Shot) -> list[Card]:
+    """Write as Las Cumbres Observatory does: OBSTYPE, UTSTART, sexagesimal RA and DEC.
+
+    Parameters
+    ----------
+    shot : Shot
+
+    Returns
+    -------
+    list of (keyword, value, comment)
+    """
+    kind = {"light": "EXPOSE", "bias": "BIAS", "dark": "DARK", "flat": "SKYFLAT"}[shot.kind]
+    start, end = (utc(shot.start_jd_utc + s / 86400) for s in (0, shot.exposure_s))
+    site, camera = shot.night.site, shot.camera
+    return [
+        ("DATE-OBS", iso(start), "[UTC] Observation start date/time"),
+        ("DAY-OBS", f"{start - timedelta(hours=12):%Y%m%d}", "[UTC] Date at start of local night"),
+        ("UTSTART", f"{iso(start)[11:]}", "[UTC] Exposure start time"),
+        ("UTSTOP", f"{iso(end)[11:]}", "[UTC] Exposure stop time"),
+        ("MJD-OBS", round(shot.start_jd_utc - 2400000.5, 7), "[UTC days] Start of exposure"),
+        ("EXPTIME", shot.exposure_s, "[s] Exposure length"),
+        ("OBSTYPE", kind, "Observation type"),
+        ("OBJECT", shot.object_name, "Object name"),
+        ("FILTER", shot.night.filter, "Filter used"),
+        ("RA", sexagesimal(shot.ra_deg / 15, signed=False), "[HH:MM:SS.sss] RA where pointing"),
+        ("DEC", sexagesimal(shot.dec_deg), "[sDD:MM:SS.ss] Dec where pointing"),
+        ("RADESYS", "ICRS", "Fundamental coord. system of the object"),
+        ("AIRMASS", rounded(shot.airmass), "Effective mean airmass"),
+        ("INSTRUME", camera.name, "Instrument used"),
+        ("TELESCOP", camera.telescope, "Telescope"),
+        ("GAIN", camera.gain_e_per_adu, "[electrons/count] Pixel gain"),
+        ("RDNOISE", camera.read_noise_e, "[electrons/pixel] Read noise"),
+        ("SATURATE", camera.full_scale_adu, "[ADU] Saturation level used"),
+        ("CCDATEMP", camera.temperature_c, "[deg C] CCD actual temperature"),
+        ("CCDSUM", "1 1", "CCD binning factors"),
+        ("PIXSCALE", camera.scale_arcsec, "[arcsec/pixel] Nominal pixel scale on sky"),
+        ("LATITUDE", site.latitude_deg, "[deg] Site latitude"),
+        ("LONGITUD", site.longitude_deg, "[deg] Site longitude"),
+        ("HEIGHT", site.height_m, "[m] Site height"),
+        ("ORIGIN", "LCOGT", "Organization responsible for the data"),
+    ]
+
+
+DIALECTS: dict[str, Callable[[Shot], list[Card]]] = {
+    "standard": standard,
+    "maxim": maxim,
+    "nina": nina,
+    "microobservatory": microobservatory,
+    "lco": lco,
+}
+
+
+def make_header(shot: Shot, dialect: str) -> Header:
+    """Write the header of one frame.
+
+    Parameters
+    ----------
+    shot : Shot
+    dialect : str
+        One of `DIALECTS`.
+
+    Returns
+    -------
+    astropy.io.fits.Header
+    """
+    from astropy.io.fits import Header
+
+    return Header([(key, _plain(value), text) for key, value, text in DIALECTS[dialect](shot)])
+
+
+def _plain(value: object) -> object:
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,275 @@
+"""A night at the synthetic observatory: raw frames on disk, and the truth about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lightcurve.errors import InputError
+from lightcurve.progress import Progress, silent
+from lightcurve.simulate.conditions import Conditions, night_conditions
+from lightcurve.simulate.dialects import DIALECTS, Shot, make_header
+from lightcurve.simulate.observatory import Night, SimCamera
+from lightcurve.simulate.render import cosmic_rays, expose, render_stars, satellite_trail
+from lightcurve.simulate.sensor import Sensor, make_sensor
+from lightcurve.simulate.sky import SimTarget, StarField, frame_wcs, stars_with_target
+from lightcurve.simulate.truth import Truth, write_truth
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+
+TargetFlux = np.ndarray | Callable[[np.ndarray], np.ndarray]
+FLAT_LEVEL = 0.45  # of full scale
+
+
+def simulate_night(
+    folder: str | Path,
+    night: Night,
+    camera: SimCamera,
+    field: StarField,
+    target: SimTarget,
+    target_flux: TargetFlux,
+    *,
+    dialect: str = "standard",
+    n_bias: int = 0,
+    n_dark: int = 0,
+    n_flat: int = 0,
+    flat_exposure: float = 2.0,
+    header_wcs: bool = False,
+    rng: np.random.Generator | None = None,
+    progress: Progress | None = None,
+) -> Truth:
+    """Simulate a night and write its frames, ``truth.csv`` and ``truth.json``.
+
+    Parameters
+    ----------
+    folder : path-like
+        Made where it is not there; gets ``light_0001.fits``, ``bias_0001.fits`` ...
+    night : Night
+    camera : SimCamera
+    field : StarField
+        A star within 2 arcsec of the target is taken to be the target.
+    target : SimTarget
+    target_flux : (n_frames,) float array, or a function of the mid-times (JD UTC) giving one
+        Relative flux of the target.
+    dialect : str
+        Manner of the headers, one of `lightcurve.simulate.dialects.DIALECTS`.
+    n_bias, n_dark, n_flat : int
+        Calibration frames; darks last as long as the lights.
+    flat_exposure : float
+        Seconds.
+    header_wcs : bool
+        Write a WCS into the lights, wrong by `Night.wcs_error_px`.
+    rng : numpy.random.Generator or None
+        From `Night.seed` when None. The same seed writes the same bytes.
+    progress : Progress or None
+
+    Returns
+    -------
+    Truth
+
+    Raises
+    ------
+    InputError
+        When the dialect is not known, the flux has the wrong length, or the field is never up.
+    """
+    rng = np.random.default_rng(night.seed) if rng is None else rng
+    sky = night_conditions(night, camera, rng)
+    flux = _relative_flux(target_flux, sky)
+    _check(night, dialect, sky)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    stars = stars_with_target(target, field)
+    scene = _scene(night, camera, stars, sky)
+    pointing = np.array([night.ra_deg, night.dec_deg]) + _off(night.pointing_error_arcmin / 60, rng)
+    writer = _Writer(folder, dialect, night, camera, target.name, tuple(pointing))
+    jobs = [
+        ("bias", 0.0, n_bias),
+        ("dark", night.exposure_s, n_dark),
+        ("flat", flat_exposure, n_flat),
+    ]
+    show = progress or silent
+    calibrations = {
+        kind: tuple(_calibration_frames(writer, scene, kind, seconds, count, rng))
+        for kind, seconds, count in jobs
+    }
+    written = [
+        _moved(wcs, _off(night.wcs_error_px, rng)) if header_wcs else None for wcs in scene.wcs
+    ]
+    numbers = show(range(night.n_frames), "simulating the night", night.n_frames)
+    lights = tuple(_light(writer, scene, k, float(flux[k]), written[k], rng) for k in numbers)
+    truth = Truth(
+        lights=lights,
+        biases=calibrations["bias"],
+        darks=calibrations["dark"],
+        flats=calibrations["flat"],
+        night=night,
+        camera=camera,
+        target=target,
+        sensor=scene.sensor,
+        conditions=sky,
+        target_flux=flux,
+        stars=stars,
+        electrons=scene.electrons,
+        x=scene.x,
+        y=scene.y,
+    )
+    write_truth(folder, truth)
+    return truth
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scene:
+    """What falls on the sensor: everything but the noise."""
+
+    night: Night
+    camera: SimCamera
+    sensor: Sensor
+    sky: Conditions
+    wcs: list[WCS]
+    electrons: np.ndarray  # (m,) in one exposure above the atmosphere
+    x: np.ndarray  # (n, m)
+    y: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Where frames go and what is said of all of them."""
+
+    folder: Path
+    dialect: str
+    night: Night
+    camera: SimCamera
+    object_name: str
+    pointing: tuple[float, float]
+
+    def __call__(
+        self, kind: str, number: int, pixels: np.ndarray, start: float, exposure: float,
+        airmass: float = np.nan, wcs: WCS | None = None,
+    ) -> Path:  # fmt: skip
+        """Write one frame."""
+        from astropy.io import fits
+
+        name = f"{kind}_{number + 1:04d}.fits"
+        shot = Shot(
+            kind, name, start, exposure, self.object_name, *self.pointing, airmass,
+            self.night, self.camera,
+        )  # fmt: skip
+        header = make_header(shot, self.dialect)
+        if wcs is not None:
+            header.update(wcs.to_header())
+        # MicroObservatory writes signed numbers; the others the unsigned convention (BZERO).
+        signed = self.dialect == "microobservatory" and self.camera.full_scale_adu < 2**15
+        image = fits.PrimaryHDU(pixels.astype(np.int16) if signed else pixels, header)
+        image.writeto(self.folder / name, overwrite=True, output_verify="exception")
+        return self.folder / name
+
+
+def _scene(night: Night, camera: SimCamera, stars: StarField, sky: Conditions) -> _Scene:
+    ny, nx = camera.shape
+    wcs = [
+        frame_wcs(
+            (night.ra_deg, night.dec_deg),
+            ((nx - 1) / 2 + sky.shift_x[k], (ny - 1) / 2 + sky.shift_y[k]),
+            camera.scale_arcsec,
+            sky.rotation_deg[k],
+            mirrored=camera.mirrored,
+        )
+        for k in range(len(sky))
+    ]
+    xy = np.array([each.wcs_world2pix(stars.ra_deg, stars.dec_deg, 0) for each in wcs])
+    electrons = night.exposure_s * 10 ** (-0.4 * (stars.mag - camera.zero_point))
+    return _Scene(night, camera, make_sensor(camera), sky, wcs, electrons, xy[:, 0], xy[:, 1])
+
+
+def _light(
+    write: _Writer, scene: _Scene, k: int, flux: float, wcs: WCS | None, rng: np.random.Generator
+) -> Path:
+    night, camera, sky = scene.night, scene.camera, scene.sky
+    brightness = scene.electrons * sky.transparency[k]
+    brightness[0] *= flux
+    light = render_stars(
+        camera.shape, scene.x[k], scene.y[k], brightness, sky.fwhm_px[k], beta=night.moffat_beta
+    )
+    light += night.sky_e_s * night.exposure_s * sky.airmass[k]
+    if k in night.trail_frames:
+        light += satellite_trail(camera.shape, sky.fwhm_px[k], rng)
+    pixels = _read_out(scene, light, night.exposure_s, rng)
+    return write("light", k, pixels, sky.start_jd_utc[k], night.exposure_s, sky.airmass[k], wcs)
+
+
+def _calibration_frames(
+    write: _Writer, scene: _Scene, kind: str, seconds: float, count: int, rng: np.random.Generator
+) -> list[Path]:
+    """Take them before the night, one a minute: biases, then darks, then flats."""
+    camera = scene.camera
+    level = FLAT_LEVEL * camera.full_scale_adu * camera.gain_e_per_adu if kind == "flat" else 0.0
+    hour = {"bias": 4, "dark": 3, "flat": 1}[kind]
+    start = scene.night.start_jd_utc - hour / 24
+    step = (seconds + 5) / 86400
+    paths = []
+    for k in range(count):
+        # The lamp, or the twilight, does not burn evenly from one flat to the next.
+        light = level * rng.uniform(0.9, 1.1) * np.ones(camera.shape)
+        pixels = _read_out(scene, light, seconds, rng)
+        paths.append(write(kind, k, pixels, start + k * step, seconds))
+    return paths
+
+
+def _read_out(
+    scene: _Scene, light: np.ndarray, seconds: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Turn light into numbers: response, dark current, cosmic rays, noise, converter."""
+    camera, sensor = scene.camera, scene.sensor
+    n_rays = rng.poisson(scene.night.cosmic_rays_per_s * seconds)
+    charge = light * sensor.flat + sensor.dark * seconds + cosmic_rays(camera.shape, n_rays, rng)
+    return expose(
+        charge,
+        sensor.bias,
+        rng,
+        gain=camera.gain_e_per_adu,
+        read_noise=camera.read_noise_e,
+        full_scale=camera.full_scale_adu,
+    )
+
+
+def _relative_flux(target_flux: TargetFlux, sky: Conditions) -> np.ndarray:
+    flux = target_flux(sky.mid_jd_utc) if callable(target_flux) else target_flux
+    flux = np.asarray(flux, dtype=float)
+    if flux.shape != (len(sky),) or not np.all(flux >= 0):
+        msg = (
+            f"the target's relative flux must be {len(sky)} numbers, none negative; "
+            f"got shape {flux.shape}"
+        )
+        raise InputError(msg)
+    return flux
+
+
+def _check(night: Night, dialect: str, sky: Conditions) -> None:
+    if dialect not in DIALECTS:
+        msg = f"no header dialect {dialect!r}; there are {', '.join(DIALECTS)}"
+        raise InputError(msg)
+    down = np.count_nonzero(np.isnan(sky.airmass))
+    if down:
+        msg = (
+            f"the field (RA {night.ra_deg:.3f}, Dec {night.dec_deg:+.3f}) is below the horizon in "
+            f"{down} of {len(sky)} frames: change start, pointing or site"
+        )
+        raise InputError(msg)
+
+
+def _off(size: float, rng: np.random.Generator) -> np.ndarray:
+    """Draw a step of given length in any direction."""
+    angle = rng.uniform(0, 2 * np.pi)
+    return size * np.array([np.cos(angle), np.sin(angle)])
+
+
+def _moved(wcs: WCS, step: np.ndarray) -> WCS:
+    moved = wcs.deepcopy()
+    moved.wcs.crpix = wcs.wcs.crpix + step
+    moved.wcs.set()
+    return moved

@@ -1,0 +1,39 @@
+"""Nights ready to run."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lightcurve.simulate.observatory import Night, SimCamera
+from lightcurve.simulate.sky import SimTarget, StarField, make_field
+
+DEMO_CALIBRATIONS = {"n_bias": 5, "n_dark": 5, "n_flat": 5}
+
+
+def demo_night(seed: int) -> tuple[Night, SimCamera, StarField, SimTarget]:
+    """Set up a small night with some of everything that goes wrong.
+
+    Parameters
+    ----------
+    seed : int
+
+    Returns
+    -------
+    night : Night
+        72 frames in 3 hours: drift, changing seeing, a thin cloud, a meridian flip, one trail.
+    camera : SimCamera
+        500 x 400 pixels with hot pixels, dust and vignetting.
+    field : StarField
+        110 made-up stars in 10' x 8'.
+    target : SimTarget
+        V 11.2, about 200 000 electrons a frame (signal to noise about 400).
+    """
+    rng = np.random.default_rng([seed, 0xDE])
+    camera = SimCamera(seed=seed)
+    night = Night(n_frames=72, flip_at=0.55, cloud_depth=0.35, trail_frames=(20,), seed=seed)
+    ny, nx = camera.shape
+    fov = (nx * camera.scale_arcsec / 3600, ny * camera.scale_arcsec / 3600)
+    center = (night.ra_deg, night.dec_deg)
+    target = SimTarget("Demo-1", night.ra_deg + 0.012, night.dec_deg - 0.008, 11.2)
+    field = make_field(rng, center, fov, 110, mag_range=(9.6, 14.2))
+    return night, camera, field, target

@@ -1,0 +1,189 @@
+"""Stars and noise on pixels: the light that falls in each, exactly, and the numbers read out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lightcurve.errors import InputError
+
+CUT_FWHM = 7.0  # stamps reach so far; what a Moffat has beyond is put back inside
+STEP = 0.7  # of ln t in the Gaussian mixture: relative error below 1e-6
+
+
+def render_stars(
+    shape: tuple[int, int],
+    x: np.ndarray,
+    y: np.ndarray,
+    flux: np.ndarray,
+    fwhm: float,
+    *,
+    beta: float | None = None,
+) -> np.ndarray:
+    """Render stars, each pixel holding the integral of the profile over its area.
+
+    Parameters
+    ----------
+    shape : (ny, nx)
+    x, y : (n,) float arrays
+        Centres; the centre of the first pixel is (0, 0). Stars may lie outside the frame.
+    flux : (n,) float array
+        Of the whole star, wherever it falls.
+    fwhm : float
+        Pixels.
+    beta : float or None
+        Exponent of a Moffat profile (more than 1); Gaussian when None.
+
+    Returns
+    -------
+    (ny, nx) float64 array
+        In the unit of `flux`.
+
+    Notes
+    -----
+    A Moffat profile is a mixture of Gaussians, (1 + r^2/a^2)^-b = integral of
+    t^(b-1) exp(-t) exp(-t r^2/a^2) dt / Gamma(b), and a Gaussian's integral over a pixel is a
+    product of error functions. So a stamp is a matrix product and no pixel is subsampled.
+    Profiles are cut to a square of `CUT_FWHM` and normalised in it.
+    """
+    ny, nx = shape
+    half = int(np.ceil(CUT_FWHM * fwhm)) + 1
+    x, y, flux = (np.asarray(value, dtype=float) for value in (x, y, flux))
+    column, row = np.rint(x).astype(int), np.rint(y).astype(int)
+    near = (column >= -half) & (column < nx + half) & (row >= -half) & (row < ny + half)
+    x, y, flux, column, row = (value[near] for value in (x, y, flux, column, row))
+    sigma, weight = gaussian_mixture(fwhm, beta)
+    across = _pixel_integrals(x - column, half, sigma)
+    down = _pixel_integrals(y - row, half, sigma) * weight
+    inside = np.sum(across.sum(axis=1) * down.sum(axis=1), axis=1)
+    stamps = (down * (flux / inside)[:, None, None]) @ across.transpose(0, 2, 1)
+    padded = np.zeros((ny + 4 * half, nx + 4 * half))
+    for stamp, i, j in zip(stamps, row + half, column + half, strict=True):
+        padded[i : i + 2 * half + 1, j : j + 2 * half + 1] += stamp
+    return padded[2 * half : 2 * half + ny, 2 * half : 2 * half + nx]
+
+
+def gaussian_mixture(fwhm: float, beta: float | None) -> tuple[np.ndarray, np.ndarray]:
+    """Write a profile as a sum of round Gaussians.
+
+    Parameters
+    ----------
+    fwhm : float
+    beta : float or None
+        Moffat exponent; a single Gaussian when None.
+
+    Returns
+    -------
+    sigma : (g,) float array
+        In the unit of `fwhm`.
+    weight : (g,) float array
+        Share of the flux in each; the sum is 1.
+
+    Raises
+    ------
+    InputError
+        When `beta` is 1 or less: such a profile has no finite flux.
+    """
+    if beta is None:
+        return np.array([fwhm / np.sqrt(8 * np.log(2))]), np.ones(1)
+    if beta <= 1:
+        msg = f"a Moffat profile needs beta > 1, not {beta:g}"
+        raise InputError(msg)
+    core = fwhm / (2 * np.sqrt(2 ** (1 / beta) - 1))
+    t = np.exp(np.arange(-14 / (beta - 1), np.log(20 + 2 * beta), STEP))
+    weight = t ** (beta - 1) * np.exp(-t)
+    return core / np.sqrt(2 * t), weight / weight.sum()
+
+
+def _pixel_integrals(offset: np.ndarray, half: int, sigma: np.ndarray) -> np.ndarray:
+    """Share of each Gaussian in each pixel of a line: (n, 2 half + 1, g)."""
+    from scipy.special import erf
+
+    edges = np.arange(-half, half + 2) - 0.5
+    z = (edges[None, :, None] - offset[:, None, None]) / (np.sqrt(2) * sigma)
+    return np.diff(erf(z), axis=1) / 2
+
+
+def cosmic_rays(shape: tuple[int, int], n_rays: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw straight tracks of charge, most of them short.
+
+    Parameters
+    ----------
+    shape : (ny, nx)
+    n_rays : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    (ny, nx) float array
+        Electrons; a ray leaves 500 and more for each pixel of its way.
+    """
+    hit = np.zeros(shape)
+    for _ in range(n_rays):
+        length = 1 + rng.exponential(4.0)
+        along = np.arange(0, length, 0.25)
+        angle = rng.uniform(0, 2 * np.pi)
+        i = np.rint(rng.uniform(0, shape[0]) + along * np.sin(angle)).astype(int)
+        j = np.rint(rng.uniform(0, shape[1]) + along * np.cos(angle)).astype(int)
+        inside = (i >= 0) & (i < shape[0]) & (j >= 0) & (j < shape[1])
+        np.add.at(hit, (i[inside], j[inside]), 0.25 * (500 + rng.exponential(1500)))
+    return hit
+
+
+def satellite_trail(
+    shape: tuple[int, int], fwhm: float, rng: np.random.Generator, *, peak: float = 3000.0
+) -> np.ndarray:
+    """Draw a straight bright line through the frame.
+
+    Parameters
+    ----------
+    shape : (ny, nx)
+    fwhm : float
+        Across, in pixels.
+    rng : numpy.random.Generator
+    peak : float
+        Electrons.
+
+    Returns
+    -------
+    (ny, nx) float array
+        Electrons.
+    """
+    ny, nx = shape
+    angle = rng.uniform(0, np.pi)
+    x0, y0 = rng.uniform(0.25, 0.75, 2) * (nx, ny)
+    y, x = np.mgrid[:ny, :nx]
+    distance = (x - x0) * np.sin(angle) - (y - y0) * np.cos(angle)
+    return peak * np.exp(-4 * np.log(2) * (distance / fwhm) ** 2)
+
+
+def expose(
+    electrons: np.ndarray,
+    bias_adu: np.ndarray | float,
+    rng: np.random.Generator,
+    *,
+    gain: float,
+    read_noise: float,
+    full_scale: int = 65535,
+) -> np.ndarray:
+    """Read out one exposure: photon noise, read noise, gain, whole numbers, full scale.
+
+    Parameters
+    ----------
+    electrons : (ny, nx) float array
+        Expected number, of light and of dark current.
+    bias_adu : (ny, nx) float array or float
+    rng : numpy.random.Generator
+    gain : float
+        Electrons per ADU.
+    read_noise : float
+        Electrons.
+    full_scale : int
+        Numbers above are cut to it.
+
+    Returns
+    -------
+    (ny, nx) uint16 array
+        ADU. Variance in electrons: `electrons` + `read_noise`^2 + `gain`^2 / 12.
+    """
+    charge = rng.poisson(electrons) + read_noise * rng.standard_normal(np.shape(electrons))
+    return np.clip(np.rint(charge / gain + bias_adu), 0, full_scale).astype(np.uint16)
