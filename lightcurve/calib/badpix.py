@@ -13,7 +13,7 @@ from lightcurve.calib.clip import MAD_TO_SIGMA
 from lightcurve.errors import InputError
 from lightcurve.flags import PixelFlag
 
-TILE = 64
+TILE = 32
 _MAX_MAP_BYTES = 1_000_000
 _ENTRY_LENGTH = {"pixels": 2, "rectangles": 4}
 
@@ -26,7 +26,7 @@ def tile_median(image: np.ndarray, tile: int = TILE) -> np.ndarray:
     image : (ny, nx) array
         NaN are left out.
     tile : int
-        Pixels on a side; what is left over at the far edges joins the last whole tiles.
+        Pixels on a side, about: the image is cut into equal parts.
 
     Returns
     -------
@@ -45,7 +45,8 @@ def tile_median(image: np.ndarray, tile: int = TILE) -> np.ndarray:
 
 
 def _edges(length: int, tile: int) -> list[int]:
-    return [*(tile * i for i in range(max(length // tile, 1))), length]
+    parts = max(round(length / tile), 1)
+    return [length * i // parts for i in range(parts + 1)]
 
 
 def robust_scatter(values: np.ndarray) -> float:

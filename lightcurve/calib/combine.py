@@ -179,7 +179,9 @@ def _levels(
             _prepared(source, i, terms, (row, row + 1))[0, ::stride]
             for row in range(stride // 2, ny, stride)
         ]
-        levels[i] = np.nanmedian(np.concatenate(sample))
+        values = np.concatenate(sample)
+        values = values[np.isfinite(values)]
+        levels[i] = np.median(values) if values.size else np.nan
         if not levels[i] > 0:
             msg = (
                 f"{source.path.name}: its median is {levels[i]:.6g} ADU after subtraction and "
