@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightcurve.calib.masters import build_masters
-from lightcurve.calib.match import by_exposure
+from lightcurve.calib.match import by_exposure, choose_frames
 from lightcurve.calib.reduce import reduce_frame
 from lightcurve.calib.store import load_masters, read_masters, write_master, write_masters
 from lightcurve.config import CalibrationSettings
@@ -215,7 +215,7 @@ def test_a_dark_with_bias_serves_its_exposure_only(night):
 
 def test_a_dark_needs_the_exposure_of_the_frame():
     masters = Masters(dark=np.ones((2, 2), np.float32), dark_exposure_s=10.0)
-    with pytest.raises(FrameError, match="exposure time is not known"):
+    with pytest.raises(FrameError, match="exposure time is not known, so"):
         reduce_frame(frame_of(np.ones((2, 2)), light_exposure(exposure_s=None)), masters)
 
 
@@ -271,6 +271,23 @@ def test_mismatches_let_through_are_named(night):
     notes = "\n".join(masters.notes)
     assert "warning: bias: temperature is -10, that of the light frames 5" in notes
     assert "warning: flat: filter is B, that of the light frames V" in notes
+
+
+def test_darks_of_the_nearest_temperature_serve(tmp_path):
+    camera = Camera(tmp_path)
+    cold = camera.take("dark", 3, 0, 60.0, temperature_c=-20.0)
+    cool = camera.take("dark", 3, 0, 60.0, temperature_c=-5.0)
+    warm = camera.take("dark", 3, 0, 60.0, temperature_c=20.0)
+    chosen, notes = choose_frames(
+        "dark", warm + cold + cool, light_exposure(), CalibrationSettings()
+    )
+    assert chosen == cool
+    assert notes == [
+        "dark: 6 of 9 frames left out: temperature is not -5",
+        "warning: dark: temperature is -5, that of the light frames -10",
+    ]
+    nearer, _ = choose_frames("dark", cool + cold, light_exposure(), CalibrationSettings())
+    assert nearer == cool
 
 
 def test_frames_of_another_filter_are_left_out(night, masters):

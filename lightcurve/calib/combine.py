@@ -97,7 +97,8 @@ def combine(
         msg = f"combine by 'mean' or 'median' with clip_sigma > 0, got {method!r}, {clip_sigma!r}"
         raise CalibrationError(msg)
     with tempfile.TemporaryDirectory(prefix="lightcurve-") as spill:
-        sources = [open_rows(path, Path(spill)) for path in progress(paths, "Opening exposures")]
+        opening = progress(paths, "Opening exposures", len(paths))
+        sources = [open_rows(path, Path(spill)) for path in opening]
         shape = _common_shape(sources)
         terms = _terms(subtract, shape, len(paths))
         levels = np.array([])

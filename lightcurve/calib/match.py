@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,23 +80,46 @@ def choose_frames(
         if not chosen or kind not in rule.kinds:
             continue
         wanted = rule.value(light)
-        fits = [f for f in chosen if _agree(rule, rule.value(f[1]), wanted, settings)]
-        if fits:
-            if len(fits) < len(chosen):
-                notes.append(
-                    f"{kind}: {len(chosen) - len(fits)} of {len(chosen)} frames left out: "
-                    f"{rule.name} is not {_word(wanted)}"
-                )
-            chosen = fits
-            continue
-        seen = ", ".join(sorted({_word(rule.value(e)) for _, e in chosen}))
-        problem = f"{kind}: {rule.name} is {seen}, that of the light frames {_word(wanted)}"
-        if rule.strict == "always" or (
-            rule.strict == "unless allowed" and not settings.allow_mismatch
-        ):
-            raise CalibrationError(_with_advice(problem, rule, kind))
-        notes.append(f"warning: {problem}")
+        values = [rule.value(exposure) for _, exposure in chosen]
+        taken = wanted
+        if not any(_agree(rule, value, wanted, settings) for value in values):
+            _refuse(rule, kind, values, wanted, settings)
+            taken = _nearest(values, wanted)
+        fits = [f for f in chosen if _agree(rule, rule.value(f[1]), taken, settings)]
+        if len(fits) < len(chosen):
+            notes.append(
+                f"{kind}: {len(chosen) - len(fits)} of {len(chosen)} frames left out: "
+                f"{rule.name} is not {_word(taken)}"
+            )
+        if taken != wanted:
+            notes.append(f"warning: {_problem(rule, kind, [taken], wanted)}")
+        chosen = fits
     return chosen, notes
+
+
+def _refuse(
+    rule: Rule, kind: str, values: Sequence[object], wanted: object, settings: CalibrationSettings
+) -> None:
+    """Raise where no frame agrees and the rule does not let that through."""
+    if rule.strict == "warn" or (rule.strict == "unless allowed" and settings.allow_mismatch):
+        return
+    advice = f"take {kind} frames of the same setup, or leave these out"
+    if rule.strict == "unless allowed":
+        advice = f"take {kind} frames that agree, or set calibration.allow_mismatch"
+    msg = f"{_problem(rule, kind, values, wanted)}; {advice}"
+    raise CalibrationError(msg)
+
+
+def _problem(rule: Rule, kind: str, values: Sequence[object], wanted: object) -> str:
+    seen = ", ".join(sorted({_word(value) for value in values}))
+    return f"{kind}: {rule.name} is {seen}, that of the light frames {_word(wanted)}"
+
+
+def _nearest(values: Sequence[object], wanted: object) -> object:
+    """Value nearest to the wanted one; of values that are not numbers, the most common."""
+    if isinstance(wanted, (int, float)):
+        return min(values, key=lambda value: abs(value - wanted))
+    return Counter(values).most_common(1)[0][0]
 
 
 def _agree(rule: Rule, value: object, wanted: object, settings: CalibrationSettings) -> bool:
@@ -106,12 +130,6 @@ def _agree(rule: Rule, value: object, wanted: object, settings: CalibrationSetti
     if rule.name == "gain":
         return abs(value - wanted) <= GAIN_TOLERANCE * wanted
     return value == wanted
-
-
-def _with_advice(problem: str, rule: Rule, kind: str) -> str:
-    if rule.strict == "always":
-        return f"{problem}; take {kind} frames of the same setup, or leave these out"
-    return f"{problem}; take {kind} frames that agree, or set calibration.allow_mismatch"
 
 
 def _word(value: object) -> str:

@@ -92,20 +92,20 @@ def _check_sizes(frame: Frame, masters: Masters) -> None:
 def _dark_factor(frame: Frame, masters: Masters) -> float:
     """Factor that brings the master dark to this frame's exposure."""
     seconds, of_dark = frame.exposure.exposure_s, masters.dark_exposure_s
-    if masters.dark is None or of_dark is None:
+    if masters.dark is None or not of_dark:
         return 1.0
-    if seconds is None:
-        msg = "its exposure time is not known, so the dark cannot be scaled to it"
+    if seconds is None or not 0 <= seconds < np.inf:
+        msg = f"its exposure time is {seconds or 'not known'}, so no dark can be scaled to it"
         raise FrameError(frame.path, msg)
-    if same_exposure(seconds, of_dark):
-        return 1.0 if masters.dark_includes_bias else seconds / of_dark
-    if masters.dark_includes_bias:
+    if not masters.dark_includes_bias:
+        return seconds / of_dark
+    if not same_exposure(seconds, of_dark):
         msg = (
             f"was exposed {seconds:g} s, the dark {of_dark:g} s; a dark with the bias in it cannot "
             "be scaled: add bias frames, or darks of this exposure"
         )
         raise FrameError(frame.path, msg)
-    return seconds / of_dark
+    return 1.0
 
 
 def _history(masters: Masters, factor: float, *, biased: bool) -> tuple[str, ...]:
