@@ -10,9 +10,8 @@ import pytest
 from lightcurve.config import Settings
 from lightcurve.curve.choose import choose_curve
 from lightcurve.errors import InputError
-from lightcurve.formats.aij import write_measurements
+from lightcurve.formats.aij import read_aij_table, relative_flux, write_measurements
 from lightcurve.formats.aij_flux import leave_one_out
-from lightcurve.formats.aij_table import read_aij_table, relative_flux
 from lightcurve.simulate.cube import CubeTruth, simulate_cube
 
 HEADERLESS = "three_columns_no_header.txt"

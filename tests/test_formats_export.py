@@ -18,6 +18,7 @@ from lightcurve.data import Parameter, Planet, TransitFit
 from lightcurve.errors import InputError
 from lightcurve.flags import Flag
 from lightcurve.formats import aavso, ecsv, etd, exoclock, exofop
+from lightcurve.formats.aavso_extended import extended_text, validate_extended
 from lightcurve.formats.export import EXPORTS, export
 from lightcurve.formats.submission import Submission, start_time, usable_points
 from lightcurve.simulate.cube import CubeTruth, simulate_cube
@@ -104,8 +105,8 @@ def test_a_broken_aavso_report_is_refused(submission, old, new, fault):
 
 
 def test_aavso_extended_to_the_letter(submission):
-    text = aavso.extended_text(submission)
-    assert aavso.validate_extended(text) == []
+    text = extended_text(submission)
+    assert validate_extended(text) == []
     lines = text.splitlines()
     assert lines[6] == (
         "#NAME,DATE,MAG,MERR,FILT,TRANS,MTYPE,CNAME,CMAG,KNAME,KMAG,AMASS,GROUP,CHART,NOTES"
@@ -120,16 +121,16 @@ def test_aavso_extended_to_the_letter(submission):
         (",STD,", ",", "14 fields"), ("#DATE=JD\n", "", "#DATE="), (",R,NO", ",Q,NO", "filter"),
         ("HAT-P-32", "x" * 31, "NAME"), ("#OBSTYPE", "\n#OBSTYPE", "blank"),
     ]:  # fmt: skip
-        assert any(fault in f for f in aavso.validate_extended(text.replace(old, new))), fault
+        assert any(fault in f for f in validate_extended(text.replace(old, new))), fault
     with pytest.raises(InputError, match="magnitude"):
-        aavso.extended_text(replace(submission, target_magnitude=None))
+        extended_text(replace(submission, target_magnitude=None))
 
 
 def test_check_star_stands_in_its_columns(submission):
     check = np.full(25, 12.3456)
     check[0] = np.nan
-    text = aavso.extended_text(replace(submission, check_name="000-BBP-713", check_magnitude=check))
-    assert aavso.validate_extended(text) == []
+    text = extended_text(replace(submission, check_name="000-BBP-713", check_magnitude=check))
+    assert validate_extended(text) == []
     rows = [line.split(",") for line in text.splitlines() if not line.startswith("#")]
     assert rows[0][9:11] == ["na", "na"]
     assert rows[1][9:11] == ["000-BBP-713", "12.3456"]

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from lightcurve.errors import InputError
+from lightcurve.formats.aij import write_apertures
+from lightcurve.formats.aij_plot import read_plotcfg
 from lightcurve.formats.aij_settings import (
     read_apertures,
-    read_plotcfg,
     read_radec,
-    write_apertures,
 )
 from lightcurve.formats.ds9 import read_ds9, write_ds9
 from lightcurve.simulate.cube import CubeTruth, simulate_cube

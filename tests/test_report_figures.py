@@ -15,7 +15,18 @@ from lightcurve.config import Settings
 from lightcurve.curve.choose import choose_curve, star_curves
 from lightcurve.data import Parameter, Solution, TransitFit
 from lightcurve.errors import InputError
-from lightcurve.report import field, light_curve, night, residuals, seeing, stars, style
+from lightcurve.report import (
+    corner,
+    field,
+    growth,
+    light_curve,
+    masters,
+    night,
+    residuals,
+    seeing,
+    stars,
+    style,
+)
 from lightcurve.simulate.cube import CubeTruth, simulate_cube
 
 PNG = b"\x89PNG"
@@ -83,7 +94,7 @@ def test_profile_of_a_star_elsewhere_is_empty(centre):
 
 def test_growth_is_relative_to_the_largest_aperture(axes):
     flux = np.array([[1.0, 2, 4], [10, 30, 40]])
-    drawn = seeing.draw_growth(
+    drawn = growth.draw_growth(
         axes, np.array([1.0, 2, 3]), flux, roles=["target", "comparison"], radius=2.0
     )
     np.testing.assert_array_equal(drawn["curves"][-1].get_ydata(), [0.25, 0.5, 1])
@@ -182,11 +193,11 @@ def test_whole_figures_are_written(cube, curve, tmp_path):
             tmp_path / "b.png", [profile], radius=4.0, annulus=(6.0, 10.0), times=times,
             fwhm=cube.fwhm_px, scale_arcsec=1.2,
         ),
-        seeing.save_growth(tmp_path / "c.png", cube.radii, flux, error, roles=roles, radius=4.0),
+        growth.save_growth(tmp_path / "c.png", cube.radii, flux, error, roles=roles, radius=4.0),
         field.save_field(
             tmp_path / "d.png", pixels, cube.plan, radius=4.0, outer=12.0, solution=solution
         ),
-        field.save_masters(tmp_path / "e.png", {"bias": pixels, "flat": pixels / 100}),
+        masters.save_masters(tmp_path / "e.png", {"bias": pixels, "flat": pixels / 100}),
         stars.save_star_curves(
             tmp_path / "f.png", times, star_curves(cube, curve)[0], names=names, roles=roles
         ),
@@ -197,7 +208,7 @@ def test_whole_figures_are_written(cube, curve, tmp_path):
         residuals.save_covariates(
             tmp_path / "i.png", curve.covariates, fit.residuals, chosen=fit.covariates
         ),
-        residuals.save_corner(tmp_path / "j.png", samples, ["mid_time_bjd_tdb", "b", "c"]),
+        corner.save_corner(tmp_path / "j.png", samples, ["mid_time_bjd_tdb", "b", "c"]),
         night.save_night(tmp_path / "k.png", cube),
     ]  # fmt: skip
     for path in written:
@@ -217,9 +228,9 @@ def test_a_night_without_one_good_point_still_has_its_figures(cube, curve, tmp_p
         tmp_path / "c.png", nothing, np.full((60, 3), np.nan), names="abc", roles=["field"] * 3
     )
     pixels = np.full((30, 40), np.nan)
-    field.save_masters(tmp_path / "c.png", {"dark": pixels, "flat": np.ones((30, 40))})
+    masters.save_masters(tmp_path / "c.png", {"dark": pixels, "flat": np.ones((30, 40))})
     field.save_field(tmp_path / "c.png", pixels, cube.plan, radius=2, outer=5)
-    seeing.save_growth(
+    growth.save_growth(
         tmp_path / "c.png",
         np.arange(1.0, 4),
         np.full((2, 3), np.nan),

@@ -1,7 +1,6 @@
-"""Files for the AAVSO: the exoplanet report (v0.62) and the extended format (v1.2).
+"""The AAVSO exoplanet report (v0.62), and what all files for the AAVSO share.
 
-https://www.aavso.org/aavso-exoplanet-report-file-format,
-https://www.aavso.org/aavso-extended-file-format
+https://www.aavso.org/aavso-exoplanet-report-file-format
 """
 
 from __future__ import annotations
@@ -68,26 +67,7 @@ KEYS = (
     *("EXOPLANET_NAME", "BINNING", "EXPOSURE_TIME", "FILTER", "DETREND_PARAMETERS"),
     *("MEASUREMENT_TYPE", "SECONDARY_OBSCODES", "PRIORS", "RESULTS", "NOTES"),
 )
-JULIAN = (2_400_000.0, 2_500_000.0)
 MAX_EXPOSURE_S = 600.0
-EXTENDED_COLUMNS = {
-    "NAME": 30,
-    "DATE": 16,
-    "MAG": 8,
-    "MERR": 6,
-    "FILT": 5,
-    "TRANS": 3,
-    "MTYPE": 3,
-    "CNAME": 20,
-    "CMAG": 8,
-    "KNAME": 20,
-    "KMAG": 8,
-    "AMASS": 7,
-    "GROUP": 5,
-    "CHART": 20,
-    "NOTES": 100,
-}
-EXTENDED_KEYS = ("TYPE", "OBSCODE", "SOFTWARE", "DELIM", "DATE", "OBSTYPE")
 
 
 def filter_code(name: str) -> str:
@@ -154,9 +134,9 @@ def _exoplanet_header(submission: Submission, detrend: str) -> dict[str, str]:
         "SOFTWARE": SOFTWARE,
         "DELIM": ",",
         "DATE_TYPE": "BJD_TDB",
-        "OBSTYPE": "CCD" if s.camera.upper() == "CMOS" else s.camera.upper(),
-        "STAR_NAME": _plain(s.star_name),
-        "EXOPLANET_NAME": _plain(s.planet_name or s.star_name),
+        "OBSTYPE": obstype(s),
+        "STAR_NAME": plain(s.star_name),
+        "EXOPLANET_NAME": plain(s.planet_name or s.star_name),
         "BINNING": f"{s.binning[0]}x{s.binning[1]}",
         "EXPOSURE_TIME": f"{s.exposure_s:g}",
         "FILTER": filter_code(s.filter)[:3],
@@ -165,12 +145,37 @@ def _exoplanet_header(submission: Submission, detrend: str) -> dict[str, str]:
         "SECONDARY_OBSCODES": ",".join(s.secondary_codes),
         "PRIORS": _priors(s),
         "RESULTS": _results(s),
-        "NOTES": _plain(s.notes),
+        "NOTES": plain(s.notes),
     }
 
 
-def _plain(text: str) -> str:
-    """One line of ASCII: what the AAVSO's reader takes."""
+def obstype(submission: Submission) -> str:
+    """Name the kind of camera as the AAVSO does: a CMOS camera is a CCD.
+
+    Parameters
+    ----------
+    submission : Submission
+
+    Returns
+    -------
+    str
+    """
+    camera = submission.camera.upper()
+    return "CCD" if camera == "CMOS" else camera
+
+
+def plain(text: str) -> str:
+    """Make one line of ASCII, which is what the AAVSO's reader takes.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+        Other characters become question marks.
+    """
     return " ".join(text.encode("ascii", "replace").decode().split())
 
 
@@ -238,7 +243,7 @@ def validate_exoplanet(text: str) -> list[str]:
     if comments != ["#" + ",".join([*names, *detrend])]:
         faults.append("the column line does not name time, flux, error and #DETREND_PARAMETERS")
     rows = [line.split(",") for line in lines if line and not line.startswith("#")]
-    return faults + check_rows(rows, (*names, *detrend), time_range=JULIAN)
+    return faults + check_rows(rows, (*names, *detrend))
 
 
 def _check_exoplanet_header(header: dict[str, str]) -> list[str]:
@@ -294,105 +299,3 @@ def write_exoplanet(folder: Path, submission: Submission) -> list[Path]:
     code = re.sub(r"[^A-Z0-9]", "", submission.observer_code.upper()) or "NONE"
     path = folder / f"AAVSO_Report_{code}_BJD_TDB_Rnflux_{stamp}.txt"
     return [write_valid(path, exoplanet_text(submission), validate_exoplanet)]
-
-
-def extended_text(submission: Submission) -> str:
-    """Lay out a file of the AAVSO extended format, ensemble photometry.
-
-    Parameters
-    ----------
-    submission : Submission
-        With `target_magnitude`.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    InputError
-        When the magnitude is not known.
-    """
-    s, curve, good = submission, submission.light_curve, usable_points(submission)
-    if s.target_magnitude is None:
-        msg = (
-            f"{s.star_name}: the AAVSO extended format needs magnitudes; "
-            "give the star's magnitude in this filter"
-        )
-        raise InputError(msg)
-    magnitude = s.target_magnitude - 2.5 * np.log10(curve.flux[good])
-    error = 2.5 / np.log(10) * curve.flux_err[good] / curve.flux[good]
-    airmass = curve.covariates.get("airmass", np.full(len(good), np.nan))[good]
-    check = None if s.check_magnitude is None else s.check_magnitude[good]
-    header = {
-        "TYPE": "EXTENDED",
-        "OBSCODE": s.observer_code.upper(),
-        "SOFTWARE": SOFTWARE,
-        "DELIM": ",",
-        "DATE": "JD",
-        "OBSTYPE": "CCD" if s.camera.upper() == "CMOS" else s.camera.upper(),
-    }
-    lines = [f"#{key}={value}" for key, value in header.items()]
-    lines.append("#" + ",".join(EXTENDED_COLUMNS))
-    fixed = [filter_code(s.filter), "NO", "STD", "ENSEMBLE", "na"]
-    for k, jd in enumerate(curve.jd_utc[good]):
-        known = check is not None and np.isfinite(check[k])
-        checked = [_plain(s.check_name), f"{check[k]:.4f}"] if known else ["na", "na"]
-        air = f"{airmass[k]:.5f}" if np.isfinite(airmass[k]) else "na"
-        row = [_plain(s.star_name), f"{jd:.5f}", f"{magnitude[k]:.5f}", f"{error[k]:.4f}", *fixed]
-        lines.append(",".join([*row, *checked, air, "na", s.chart or "na", "na"]))
-    return "\n".join(lines) + "\n"
-
-
-def validate_extended(text: str) -> list[str]:
-    """Check a file of the AAVSO extended format.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    list of str
-        Faults; empty when it will do.
-    """
-    faults = [] if text.isascii() else ["holds characters that are not ASCII"]
-    lines = text.splitlines()
-    header = dict(re.findall(r"^#([A-Z]+)=(.*?)\r?$", text, flags=re.MULTILINE))
-    faults += [f"#{key}= is missing" for key in EXTENDED_KEYS if key not in header]
-    if not re.fullmatch(r"[A-Z0-9]{1,5}", header.get("OBSCODE", "")):
-        faults.append(f"OBSCODE is {header.get('OBSCODE', '')!r}: give your AAVSO observer code")
-    if any(not line.strip() for line in lines):
-        faults.append("blank lines are not allowed")
-    rows = [line.split(",") for line in lines if not line.startswith("#")]
-    for number, row in enumerate(rows, start=1):
-        if len(row) != len(EXTENDED_COLUMNS):
-            faults.append(f"data line {number}: {len(row)} fields instead of 15")
-            continue
-        for (name, limit), cell in zip(EXTENDED_COLUMNS.items(), row, strict=True):
-            if not cell or len(cell) > limit:
-                faults.append(
-                    f"data line {number}: {name} {cell!r} has not 1 to {limit} characters"
-                )
-        if row[4] not in CODES:
-            faults.append(f"data line {number}: {row[4]!r} is no filter code")
-    numbers = [[row[1], row[2], row[3]] for row in rows if len(row) == len(EXTENDED_COLUMNS)]
-    return faults + check_rows(numbers, ("DATE", "MAG", "MERR"), time_range=JULIAN)
-
-
-def write_extended(folder: Path, submission: Submission) -> list[Path]:
-    """Write a file of the AAVSO extended format.
-
-    Parameters
-    ----------
-    folder : Path
-    submission : Submission
-
-    Returns
-    -------
-    list of Path
-    """
-    stamp = start_time(submission).strftime("%Y-%m-%d")
-    star = re.sub(r"[^A-Za-z0-9+-]+", "-", submission.star_name)
-    path = folder / f"AID_AAVSO_{star}_{stamp}.txt"
-    return [write_valid(path, extended_text(submission), validate_extended)]

@@ -1,22 +1,32 @@
-"""AstroImageJ's measurement table, written: its names, order, units and pixel conventions.
+"""AstroImageJ's measurement table and aperture file: its names, order, units and conventions.
 
 Its pixels: X(IJ), Y(IJ) are continuous and count from the top left corner, so the centre of the
 first pixel of the top row is (0.5, 0.5); X(FITS), Y(FITS) are 1-based from the bottom left.
-RA is in hours. Fluxes are ADU. The table is read by `lightcurve.formats.aij_table`.
+RA is in hours. Fluxes are ADU.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from lightcurve.curve.aperture import Aperture, Slice, interpolation_weights, take_aperture
-from lightcurve.data import LightCurve, Measurements
+from lightcurve.data import LightCurve, Measurements, StarPlan
 from lightcurve.errors import InputError
 from lightcurve.flags import Flag
 from lightcurve.formats.aij_flux import leave_one_out, ratio
+from lightcurve.formats.aij_table import AijTable, read_aij_table, relative_flux
 from lightcurve.formats.text import cell, write_text
+
+__all__ = [
+    "AijTable",
+    "read_aij_table",
+    "relative_flux",
+    "write_apertures",
+    "write_measurements",
+]
 
 PIXEL_COUNTS = ("N_Src_Pixels", "N_Sky_Pixels")
 
@@ -180,3 +190,57 @@ def _number(value: object) -> str:
         return cell(value)
     text = cell(value)
     return text.removesuffix(".0") if text else "NaN"
+
+
+def write_apertures(
+    path: str | Path,
+    plan: StarPlan,
+    rows: Sequence[int],
+    *,
+    radius: float,
+    annulus: tuple[float, float],
+    image_height: int,
+) -> Path:
+    """Write stars and radii as an aperture file that AstroImageJ opens.
+
+    Parameters
+    ----------
+    path : path-like
+    plan : StarPlan
+    rows : sequence of int
+        Of the plan, the target first.
+    radius : float
+        Pixels.
+    annulus : tuple of float
+        Pixels.
+    image_height : int
+        NAXIS2 of the reference frame.
+
+    Returns
+    -------
+    Path
+    """
+    rows = np.asarray(rows, dtype=int)
+    comparison = [("true" if plan.role[k] == "comparison" else "false") for k in rows]
+    every = ",".join(["true"] * len(rows))
+
+    def joined(values: np.ndarray) -> str:
+        return ",".join(repr(float(v)) for v in values[rows])
+
+    lines = {
+        "aperture.radius": repr(float(radius)),
+        "aperture.rback1": repr(float(annulus[0])),
+        "aperture.rback2": repr(float(annulus[1])),
+        "aperture.removebackstars": "true",
+        "aperture.backplane": "false",
+        "multiaperture.usevarsizeap": "false",
+        "multiaperture.isrefstar": ",".join(comparison),
+        "multiaperture.centroidstar": every,
+        "multiaperture.isalignstar": every,
+        "multiaperture.xapertures": joined(plan.x_ref + 0.5),
+        "multiaperture.yapertures": joined(image_height - 0.5 - plan.y_ref),
+        "multiaperture.absmagapertures": ",".join(["99.999"] * len(rows)),
+        "multiaperture.raapertures": joined(plan.ra_deg),
+        "multiaperture.decapertures": joined(plan.dec_deg),
+    }
+    return write_text(path, "".join(f".{key}={value}\n" for key, value in lines.items()))

@@ -8,19 +8,16 @@ degrees.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from lightcurve.data import StarPlan
 from lightcurve.errors import InputError
-from lightcurve.formats.text import read_text, write_text
+from lightcurve.formats.text import read_text
 
 NO_MAGNITUDE = 99.0
-_DETREND = re.compile(r"detrendlabel\D*(\d+)(?:\D+(\d+))?$", re.IGNORECASE)
-_CURVE = re.compile(r"(?<![a-z])ylabel\D*(\d+)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,25 +77,6 @@ class ApertureSettings:
             0-based, from the bottom left.
         """
         return self.x_ij - 0.5, image_height - 0.5 - self.y_ij
-
-
-@dataclass(frozen=True, slots=True)
-class PlotSettings:
-    """What a plot configuration says of curves and detrending.
-
-    Attributes
-    ----------
-    curves : mapping of int to str
-        Number of the curve to the column it shows.
-    detrend : mapping of int to tuple of str
-        Number of the curve to the columns it is detrended by.
-    values : mapping of str to str
-        All that the file says.
-    """
-
-    curves: Mapping[int, str]
-    detrend: Mapping[int, tuple[str, ...]]
-    values: Mapping[str, str]
 
 
 def read_properties(path: str | Path) -> dict[str, str]:
@@ -290,84 +268,3 @@ def _sexagesimal(text: str) -> float:
     parts = [float(p) for p in re.split(r"[:\s]+", text.strip())]
     size = sum(abs(p) / 60**k for k, p in enumerate(parts))
     return -size if text.strip().startswith("-") else size
-
-
-def read_plotcfg(path: str | Path) -> PlotSettings:
-    """Read a ``.plotcfg`` file: which column each curve shows and what it is detrended by.
-
-    Parameters
-    ----------
-    path : path-like
-
-    Returns
-    -------
-    PlotSettings
-        Empty selections are left out.
-    """
-    values = read_properties(path)
-    curves = {
-        int(match[1]): value
-        for key, value in values.items()
-        if (match := _CURVE.search(key)) and value
-    }
-    found: dict[int, list[tuple[int, str]]] = {}
-    for key, value in values.items():
-        match = _DETREND.search(key)
-        if match and value:
-            found.setdefault(int(match[1]), []).append((int(match[2] or 0), value))
-    detrend = {curve: tuple(v for _, v in sorted(entries)) for curve, entries in found.items()}
-    return PlotSettings(curves, detrend, values)
-
-
-def write_apertures(
-    path: str | Path,
-    plan: StarPlan,
-    rows: Sequence[int],
-    *,
-    radius: float,
-    annulus: tuple[float, float],
-    image_height: int,
-) -> Path:
-    """Write stars and radii as an aperture file that AstroImageJ opens.
-
-    Parameters
-    ----------
-    path : path-like
-    plan : StarPlan
-    rows : sequence of int
-        Of the plan, the target first.
-    radius : float
-        Pixels.
-    annulus : tuple of float
-        Pixels.
-    image_height : int
-        NAXIS2 of the reference frame.
-
-    Returns
-    -------
-    Path
-    """
-    rows = np.asarray(rows, dtype=int)
-    comparison = [("true" if plan.role[k] == "comparison" else "false") for k in rows]
-    every = ",".join(["true"] * len(rows))
-
-    def joined(values: np.ndarray) -> str:
-        return ",".join(repr(float(v)) for v in values[rows])
-
-    lines = {
-        "aperture.radius": repr(float(radius)),
-        "aperture.rback1": repr(float(annulus[0])),
-        "aperture.rback2": repr(float(annulus[1])),
-        "aperture.removebackstars": "true",
-        "aperture.backplane": "false",
-        "multiaperture.usevarsizeap": "false",
-        "multiaperture.isrefstar": ",".join(comparison),
-        "multiaperture.centroidstar": every,
-        "multiaperture.isalignstar": every,
-        "multiaperture.xapertures": joined(plan.x_ref + 0.5),
-        "multiaperture.yapertures": joined(image_height - 0.5 - plan.y_ref),
-        "multiaperture.absmagapertures": ",".join(["99.999"] * len(rows)),
-        "multiaperture.raapertures": joined(plan.ra_deg),
-        "multiaperture.decapertures": joined(plan.dec_deg),
-    }
-    return write_text(path, "".join(f".{key}={value}\n" for key, value in lines.items()))

@@ -6,8 +6,6 @@ numbers, repeat its header where tables were joined, mix T and C stars, or have 
 
 from __future__ import annotations
 
-import csv
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,23 +13,22 @@ from pathlib import Path
 import numpy as np
 
 from lightcurve.errors import InputError
+from lightcurve.formats.aij_cells import (
+    STAR_COLUMN,
+    gather_columns,
+    parse_numbers,
+    split_cells,
+    take_header,
+)
 from lightcurve.formats.aij_flux import ratio
 from lightcurve.formats.text import read_text
 
-STAR_COLUMN = re.compile(r"^(?P<quantity>.+)_(?P<star>[TC]\d+)(?P<suffix>(_[a-z]+)*)$")
-ALIASES = {
-    "err_rel_flux": "rel_flux_err",
-    "rel_flux_error": "rel_flux_err",
-    "airmass": "AIRMASS",
-    "label": "Label",
-}
 TIMES = (
     *("BJD_TDB", "BJD_TDB_B", "BJD_TDB_MOBS", "BJD_MOBS", "BJD", "HJD_UTC", "HJD_UTC_MOBS"),
     *("HJD_MOBS", "HJD", "JD_UTC", "JD_MOBS", "JD", "JD_SOBS", "J.D.-2400000", "MJD"),
 )
 WANTED = ("Label", "JD_UTC", "BJD_TDB", "AIRMASS", "EXPTIME", "Source_Radius", "Sky_Rad(min)")
 WANTED_PER_STAR = ("Source-Sky", "Source_Error", "rel_flux", "rel_flux_err", "X(FITS)", "RA")
-MISSING = {"", "nan", "-nan", "null", "none", "n/a", "na", "inf", "-inf", "infinity", "-infinity"}
 COARSE_DAYS = 0.0005  # half of the last of three decimals
 
 
@@ -154,13 +151,13 @@ def read_aij_table(path: str | Path, *, columns: Sequence[str] | None = None) ->
     name = Path(path).name
     lines = [line for line in read_text(path).split("\n") if line.strip()]
     metadata = dict(_metadata(line) for line in lines if line.startswith("# AIJ_"))
-    rows = _split([line for line in lines if not line.startswith("# ")], name)
-    header, rows = _take_header(rows, columns, name)
+    rows = split_cells([line for line in lines if not line.startswith("# ")], name)
+    header, rows = take_header(rows, columns, name)
     notes: list[str] = []
-    cells = _columns(header, rows, notes)
+    cells = gather_columns(header, rows, notes)
     numbers, words = {}, {}
     for column, values in cells.items():
-        array = _numbers(values)
+        array = parse_numbers(values)
         if array is None or column == "Label":
             words[column] = np.array(values, dtype=str)
         else:
@@ -182,103 +179,6 @@ def read_aij_table(path: str | Path, *, columns: Sequence[str] | None = None) ->
 def _metadata(line: str) -> tuple[str, str]:
     key, _, value = line.removeprefix("# AIJ_").partition(" ")
     return key, value.strip()
-
-
-def _split(lines: list[str], name: str) -> list[list[str]]:
-    """Cut lines into cells by the separator of the first one."""
-    if not lines:
-        msg = f"{name}: empty, no table in it"
-        raise InputError(msg)
-    first = lines[0]
-    headerless = all(_is_number(c) for c in re.split(r"[\s,;]+", first.strip()))
-    if "\t" in first and not headerless:
-        return [[c.strip().strip('"') for c in line.split("\t")] for line in lines]
-    if "," in first or ";" in first:
-        delimiter = "," if first.count(",") >= first.count(";") else ";"
-        return [[c.strip() for c in row] for row in csv.reader(lines, delimiter=delimiter)]
-    return [line.split() for line in lines]
-
-
-def _take_header(
-    rows: list[list[str]], columns: Sequence[str] | None, name: str
-) -> tuple[list[str], list[list[str]]]:
-    """Separate the header from the rows; where tables were joined, drop its repetitions."""
-    first = rows[0]
-    if len(first) < 2:
-        msg = f"{name}: not a table, its first line has a single cell: {first[0][:40]!r}"
-        raise InputError(msg)
-    if all(_is_number(c) for c in first):
-        if columns is None:
-            msg = (
-                f"{name}: no header line, {len(first)} columns starting {', '.join(first[:3])}; "
-                "name them with --columns, such as BJD_TDB,rel_flux_T1,rel_flux_err_T1"
-            )
-            raise InputError(msg)
-        if len(columns) != len(first):
-            msg = f"{name}: {len(columns)} names in --columns for {len(first)} columns"
-            raise InputError(msg)
-        return [_canonical(c) for c in columns], rows
-    body = [row for row in rows[1:] if row != first]
-    if not body:
-        msg = f"{name}: a header but no rows"
-        raise InputError(msg)
-    if len(columns or first) != len(first):
-        msg = f"{name}: {len(columns)} names in --columns for {len(first)} columns"
-        raise InputError(msg)
-    return [_canonical(c) for c in columns or first], body
-
-
-def _canonical(name: str) -> str:
-    """Resolve other spellings of AstroImageJ's names."""
-    name = name.strip().strip('"')
-    match = STAR_COLUMN.match(name)
-    if match is None:
-        return ALIASES.get(name.lower(), name)
-    quantity = match["quantity"]
-    lowered = quantity.lower()
-    quantity = ALIASES.get(
-        lowered, lowered if lowered in {"rel_flux", "rel_flux_err"} else quantity
-    )
-    return f"{quantity}_{match['star']}{match['suffix']}"
-
-
-def _columns(header: list[str], rows: list[list[str]], notes: list[str]) -> dict[str, list[str]]:
-    """Turn rows into columns; of a repeated name the first counts, row numbers are left out."""
-    width = len(header)
-    ragged = [k for k, row in enumerate(rows, start=1) if len(row) != width]
-    if ragged:
-        notes.append(
-            f"{len(ragged)} rows (first: {ragged[0]}) do not have the header's {width} cells; "
-            "what is missing is NaN"
-        )
-        rows = [row[:width] + [""] * (width - len(row)) for row in rows]
-    table: dict[str, list[str]] = {}
-    for column, values in zip(header, zip(*rows, strict=True), strict=True):
-        if not column:
-            continue
-        if column in table:
-            same = "the same values" if table[column] == list(values) else "other values"
-            notes.append(f"column {column} stands twice, the second time with {same}")
-        else:
-            table[column] = list(values)
-    return table
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return text.strip().lower() in MISSING
-    return True
-
-
-def _numbers(cells: Sequence[str]) -> np.ndarray | None:
-    """Turn cells into numbers; None when one of them is a word."""
-    values = [c if c.strip().lower() not in MISSING else "nan" for c in cells]
-    try:
-        return np.array(values, dtype=float)
-    except ValueError:
-        return None
 
 
 def _stars(columns: Mapping[str, np.ndarray]) -> tuple[str, ...]:

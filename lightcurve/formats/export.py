@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lightcurve.errors import InputError
-from lightcurve.formats.aavso import write_exoplanet, write_extended
+from lightcurve.formats.aavso import write_exoplanet
+from lightcurve.formats.aavso_extended import write_extended
 from lightcurve.formats.ecsv import write_ecsv
 from lightcurve.formats.etd import write_etd
 from lightcurve.formats.exoclock import write_exoclock

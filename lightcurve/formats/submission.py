@@ -19,6 +19,7 @@ from lightcurve.formats.text import write_text
 
 SOFTWARE = f"lightcurve {__version__}"
 JD_UNIX = 2440587.5
+JULIAN = (2_400_000.0, 2_500_000.0)  # 1858 to 2132: anything else is another time system
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,9 +155,7 @@ def write_valid(path: Path, text: str, validate: Callable[[str], list[str]]) -> 
     return write_text(path, text)
 
 
-def check_rows(
-    rows: list[list[str]], names: tuple[str, ...], *, time_range: tuple[float, float]
-) -> list[str]:
+def check_rows(rows: list[list[str]], names: tuple[str, ...]) -> list[str]:
     """Check data lines: so many finite numbers each, times in range and ascending.
 
     Parameters
@@ -164,8 +163,7 @@ def check_rows(
     rows : list of list of str
         Cells; the first is the time, the second a flux, the third its error.
     names : tuple of str
-        Of the columns.
-    time_range : tuple of float
+        Of the columns; the first is a Julian date.
 
     Returns
     -------
@@ -181,7 +179,7 @@ def check_rows(
         elif not all(map(math.isfinite, values)):
             name = names[next(k for k, v in enumerate(values) if not math.isfinite(v))]
             faults.append(f"data line {number}: {name} is no number")
-        elif not time_range[0] < values[0] < time_range[1]:
+        elif not JULIAN[0] < values[0] < JULIAN[1]:
             faults.append(f"data line {number}: {names[0]} {row[0]} is out of range")
         elif values[0] < before:
             faults.append(f"data line {number}: earlier than the line before")

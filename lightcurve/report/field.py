@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +9,7 @@ import numpy as np
 
 from lightcurve.data import Solution, StarPlan
 from lightcurve.report.style import (
-    FIELD,
     ROLE_COLOUR,
-    TARGET,
-    half_width,
-    plain_log_ticks,
     styled_figure,
 )
 
@@ -39,18 +34,29 @@ def stretch(pixels: np.ndarray) -> np.ndarray:
         An inverse hyperbolic sine of the height above the sky, from 1.5 sigma below the median to
         the 99.9 % point; NaN becomes 0.
     """
-    sample = _sample(pixels)
-    if not sample.size:
+    values = sample(pixels)
+    if not values.size:
         return np.zeros(pixels.shape)
-    sky, low, high = np.percentile(sample, [50, 16, 99.9])
+    sky, low, high = np.percentile(values, [50, 16, 99.9])
     sigma = max(float(sky - low), 1e-6 * max(abs(float(sky)), 1.0))
     scaled = np.arcsinh((pixels - sky + 1.5 * sigma) / (3 * sigma))
     top = np.arcsinh((high - sky + 1.5 * sigma) / (3 * sigma))
     return np.clip(np.nan_to_num(scaled / max(float(top), 1e-9)), 0, 1)
 
 
-def _thin(pixels: np.ndarray) -> tuple[np.ndarray, int]:
-    """Take the mean of blocks so that the longer side has at most `MAX_SHOWN` pixels."""
+def thin(pixels: np.ndarray) -> tuple[np.ndarray, int]:
+    """Take the mean of blocks so that the longer side has at most `MAX_SHOWN` pixels.
+
+    Parameters
+    ----------
+    pixels : (ny, nx) float array
+
+    Returns
+    -------
+    pixels : float array
+    step : int
+        Side of a block.
+    """
     step = -(-max(pixels.shape) // MAX_SHOWN)
     if step == 1:
         return pixels, 1
@@ -72,7 +78,7 @@ def draw_image(axes: Axes, pixels: np.ndarray):
     matplotlib.image.AxesImage
         In the pixel coordinates of `pixels`, thinned out where it is large.
     """
-    small, step = _thin(pixels)
+    small, step = thin(pixels)
     ny, nx = small.shape
     extent = (-0.5, nx * step - 0.5, -0.5, ny * step - 0.5)
     image = axes.imshow(stretch(small), extent=extent, vmin=0, vmax=1, cmap="gray_r")
@@ -260,101 +266,17 @@ def _count(plan: StarPlan, role: str) -> str:
     return role if role in {"target", "check"} else f"{role} ({(plan.role == role).sum()})"
 
 
-def draw_master(axes: Axes, pixels: np.ndarray):
-    """Draw a master frame between its 1 and 99 % points.
+def sample(pixels: np.ndarray) -> np.ndarray:
+    """Take every n-th pixel: percentiles of millions need no more.
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
-    pixels : (ny, nx) float array
+    pixels : float array
 
     Returns
     -------
-    matplotlib.image.AxesImage
+    (n,) float array
+        Finite.
     """
-    small, step = _thin(pixels)
-    ny, nx = small.shape
-    sample = _sample(small)
-    low, high = np.percentile(sample, [1, 99]) if sample.size else (0.0, 1.0)
-    extent = (-0.5, nx * step - 0.5, -0.5, ny * step - 0.5)
-    image = axes.imshow(small, vmin=low, vmax=high, cmap="gray", extent=extent)
-    axes.grid(visible=False)
-    return image
-
-
-def _sample(pixels: np.ndarray) -> np.ndarray:
-    """Take about every n-th finite pixel: percentiles of millions need no more."""
     flat = pixels.ravel()[:: max(pixels.size // MAX_SAMPLE, 1)]
     return flat[np.isfinite(flat)]
-
-
-def draw_histogram(axes: Axes, pixels: np.ndarray, *, unit: str = "ADU"):
-    """Draw how often each value occurs, on a logarithmic scale.
-
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-    pixels : float array
-    unit : str
-
-    Returns
-    -------
-    matplotlib.patches.StepPatch
-    """
-    finite = _sample(pixels)
-    low, high = np.percentile(finite, [0.05, 99.95]) if finite.size else (0.0, 1.0)
-    pad = 0.3 * (high - low) or 0.5
-    counts, edges = np.histogram(finite, bins=80, range=(low - pad, high + pad))
-    share = counts / max(counts.sum(), 1)
-    least = 0.5 / max(counts.sum(), 1)
-    patch = axes.stairs(
-        np.maximum(share, least), edges, fill=True, baseline=least, color=TARGET, alpha=0.75
-    )
-    axes.set_yscale("log")
-    axes.set_ylim(least, None)
-    plain_log_ticks(axes.yaxis, (1.0,))
-    median = float(np.median(finite)) if finite.size else float("nan")
-    axes.axvline(median, color=FIELD, lw=1)
-    axes.set_xlabel(f"{unit}; median {median:.4g}, scatter {half_width(finite):.3g}")
-    axes.set_ylabel("Share of pixels")
-    return patch
-
-
-def save_masters(path: str | Path, masters: Mapping[str, np.ndarray]) -> Path:
-    """Write the master frames with their histograms.
-
-    Parameters
-    ----------
-    path : path-like
-    masters : mapping of str to (ny, nx) float array
-        Such as ``{"bias": ..., "dark": ..., "flat": ...}``; the flat's unit is relative response.
-
-    Returns
-    -------
-    Path
-    """
-    n = len(masters)
-    ny, nx = next(iter(masters.values())).shape
-    width = max(3.0 * n, 4.0)
-    picture = (width - 0.9) / (1.28 * n) * min(ny / nx, 1.5)
-    height = picture + 2.35
-    with styled_figure(path, (width, height)) as figure:
-        grid = figure.add_gridspec(
-            2,
-            n,
-            height_ratios=(picture, 1.1),
-            left=0.7 / width,
-            right=1 - 0.2 / width,
-            top=1 - 0.42 / height,
-            bottom=0.5 / height,
-            hspace=0.33 / (picture + 1.1) * 2,
-            wspace=0.28,
-        )
-        for k, (name, pixels) in enumerate(masters.items()):
-            upper, lower = figure.add_subplot(grid[0, k]), figure.add_subplot(grid[1, k])
-            draw_master(upper, pixels)
-            upper.set_title(f"Master {name}")
-            draw_histogram(lower, pixels, unit="response" if name == "flat" else "ADU")
-            if k:
-                lower.set_ylabel("")
-    return Path(path)

@@ -144,7 +144,7 @@ def draw_profile(
     axes.set(xlabel="Distance from the centre (px)", ylabel="Brightness (peak = 1)")
     axes.set_xlim(0, annulus[1] * 1.08)
     axes.set_ylim(-0.08, 1.22)
-    axes.legend(*_first_of_each(axes), loc="center right")
+    axes.legend(*first_of_each(axes), loc="center right")
     return {"pixels": dots, "curves": curves, "aperture": aperture, "sky": sky}
 
 
@@ -162,8 +162,17 @@ def _profile_curve(axes: Axes, profile: StarProfile):
     return line
 
 
-def _first_of_each(axes: Axes) -> tuple[list, list]:
-    """Legend entries, one for each label, the last drawn first."""
+def first_of_each(axes: Axes) -> tuple[list, list]:
+    """List legend entries, one for each label, the last drawn first.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+
+    Returns
+    -------
+    handles, labels : list
+    """
     handles, labels = axes.get_legend_handles_labels()
     entries = dict(zip(reversed(labels), reversed(handles), strict=True))
     return list(entries.values()), list(entries)
@@ -239,114 +248,4 @@ def save_seeing_profile(
         draw_fwhm(lower, time, fwhm, scale_arcsec=scale_arcsec)
         lower.set_xlabel(f"Time \N{MINUS SIGN} {day} (days)")
         upper.set_title(title)
-    return Path(path)
-
-
-def draw_growth(
-    axes: Axes, radii: np.ndarray, flux: np.ndarray, *, roles: Sequence[str], radius: float
-) -> dict:
-    """Draw the cumulative flux of stars with the radius of the aperture.
-
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-    radii : (n_radius,) float array
-        Pixels.
-    flux : (n_star, n_radius) float array
-        ADU above the sky; each star is shown relative to its largest radius.
-    roles : sequence of str
-        Of each star.
-    radius : float
-        Chosen aperture.
-
-    Returns
-    -------
-    dict
-        ``curves`` (list of lines) and ``aperture`` (line).
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        growth = flux / flux[:, -1:]
-    curves = []
-    for share, role in sorted(
-        zip(growth, roles, strict=True), key=lambda pair: pair[1] == "target"
-    ):
-        target = role == "target"
-        curves += axes.plot(
-            radii,
-            share,
-            "o-" if target else "-",
-            color=ROLE_COLOUR.get(role, FIELD),
-            ms=3,
-            lw=1.9 if target else 0.9,
-            alpha=1.0 if target else 0.6,
-            label="target" if target else f"{role} stars",
-            zorder=3 if target else 2,
-        )
-    aperture = axes.axvline(radius, color=MODEL, lw=1.4, label=f"aperture {radius:.2f} px")
-    axes.axhline(1, color=FIELD, lw=0.8)
-    axes.set(xlabel="Aperture radius (px)", ylabel="Flux inside (largest aperture = 1)")
-    axes.set_xlim(0, radii[-1] * 1.03)
-    axes.set_ylim(0, max(1.1, min(1.4, robust_limits(growth)[1])))
-    axes.legend(*_first_of_each(axes), loc="lower right")
-    return {"curves": curves, "aperture": aperture}
-
-
-def draw_snr(axes: Axes, radii: np.ndarray, snr: np.ndarray, radius: float) -> list:
-    """Draw the target's signal to noise with the radius of the aperture.
-
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-    radii, snr : (n_radius,) float arrays
-    radius : float
-        Chosen aperture.
-
-    Returns
-    -------
-    list of matplotlib.lines.Line2D
-    """
-    drawn = axes.plot(radii, snr, "o-", color=TARGET, ms=3)
-    axes.axvline(radius, color=MODEL, lw=1.4)
-    axes.set(xlabel="Aperture radius (px)", ylabel="Signal to noise of the target")
-    axes.set_xlim(0, radii[-1] * 1.03)
-    axes.set_ylim(0, None)
-    return drawn
-
-
-def save_growth(
-    path: str | Path,
-    radii: np.ndarray,
-    flux: np.ndarray,
-    flux_err: np.ndarray,
-    *,
-    roles: Sequence[str],
-    radius: float,
-    title: str = "",
-) -> Path:
-    """Write the cumulative flux figure.
-
-    Parameters
-    ----------
-    path : path-like
-    radii : (n_radius,) float array
-    flux, flux_err : (n_star, n_radius) float arrays
-        ADU, of one frame or the median over frames; the target in row 0.
-    roles : sequence of str
-    radius : float
-        Chosen aperture, pixels.
-    title : str
-
-    Returns
-    -------
-    Path
-    """
-    with styled_figure(path, (8.0, 3.6)) as figure:
-        grid = figure.add_gridspec(
-            1, 2, width_ratios=(1.5, 1), left=0.08, right=0.985, top=0.9, bottom=0.14, wspace=0.22
-        )
-        left, right = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
-        draw_growth(left, radii, flux, roles=roles, radius=radius)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            draw_snr(right, radii, flux[0] / flux_err[0], radius)
-        left.set_title(title)
     return Path(path)

@@ -1,0 +1,144 @@
+"""The AAVSO extended format (v1.2) for variable stars.
+
+https://www.aavso.org/aavso-extended-file-format
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from lightcurve.errors import InputError
+from lightcurve.formats.aavso import CODES, filter_code, obstype, plain
+from lightcurve.formats.submission import (
+    SOFTWARE,
+    Submission,
+    check_rows,
+    start_time,
+    usable_points,
+    write_valid,
+)
+
+EXTENDED_COLUMNS = {
+    "NAME": 30,
+    "DATE": 16,
+    "MAG": 8,
+    "MERR": 6,
+    "FILT": 5,
+    "TRANS": 3,
+    "MTYPE": 3,
+    "CNAME": 20,
+    "CMAG": 8,
+    "KNAME": 20,
+    "KMAG": 8,
+    "AMASS": 7,
+    "GROUP": 5,
+    "CHART": 20,
+    "NOTES": 100,
+}
+
+EXTENDED_KEYS = ("TYPE", "OBSCODE", "SOFTWARE", "DELIM", "DATE", "OBSTYPE")
+
+
+def extended_text(submission: Submission) -> str:
+    """Lay out a file of the AAVSO extended format, ensemble photometry.
+
+    Parameters
+    ----------
+    submission : Submission
+        With `target_magnitude`.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    InputError
+        When the magnitude is not known.
+    """
+    s, curve, good = submission, submission.light_curve, usable_points(submission)
+    if s.target_magnitude is None:
+        msg = (
+            f"{s.star_name}: the AAVSO extended format needs magnitudes; "
+            "give the star's magnitude in this filter"
+        )
+        raise InputError(msg)
+    magnitude = s.target_magnitude - 2.5 * np.log10(curve.flux[good])
+    error = 2.5 / np.log(10) * curve.flux_err[good] / curve.flux[good]
+    airmass = curve.covariates.get("airmass", np.full(len(good), np.nan))[good]
+    check = None if s.check_magnitude is None else s.check_magnitude[good]
+    header = {
+        "TYPE": "EXTENDED",
+        "OBSCODE": s.observer_code.upper(),
+        "SOFTWARE": SOFTWARE,
+        "DELIM": ",",
+        "DATE": "JD",
+        "OBSTYPE": obstype(s),
+    }
+    lines = [f"#{key}={value}" for key, value in header.items()]
+    lines.append("#" + ",".join(EXTENDED_COLUMNS))
+    fixed = [filter_code(s.filter), "NO", "STD", "ENSEMBLE", "na"]
+    for k, jd in enumerate(curve.jd_utc[good]):
+        known = check is not None and np.isfinite(check[k])
+        checked = [plain(s.check_name), f"{check[k]:.4f}"] if known else ["na", "na"]
+        air = f"{airmass[k]:.5f}" if np.isfinite(airmass[k]) else "na"
+        row = [plain(s.star_name), f"{jd:.5f}", f"{magnitude[k]:.5f}", f"{error[k]:.4f}", *fixed]
+        lines.append(",".join([*row, *checked, air, "na", s.chart or "na", "na"]))
+    return "\n".join(lines) + "\n"
+
+
+def validate_extended(text: str) -> list[str]:
+    """Check a file of the AAVSO extended format.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    list of str
+        Faults; empty when it will do.
+    """
+    faults = [] if text.isascii() else ["holds characters that are not ASCII"]
+    lines = text.splitlines()
+    header = dict(re.findall(r"^#([A-Z]+)=(.*?)\r?$", text, flags=re.MULTILINE))
+    faults += [f"#{key}= is missing" for key in EXTENDED_KEYS if key not in header]
+    if not re.fullmatch(r"[A-Z0-9]{1,5}", header.get("OBSCODE", "")):
+        faults.append(f"OBSCODE is {header.get('OBSCODE', '')!r}: give your AAVSO observer code")
+    if any(not line.strip() for line in lines):
+        faults.append("blank lines are not allowed")
+    rows = [line.split(",") for line in lines if not line.startswith("#")]
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(EXTENDED_COLUMNS):
+            faults.append(f"data line {number}: {len(row)} fields instead of 15")
+            continue
+        for (name, limit), cell in zip(EXTENDED_COLUMNS.items(), row, strict=True):
+            if not cell or len(cell) > limit:
+                faults.append(
+                    f"data line {number}: {name} {cell!r} has not 1 to {limit} characters"
+                )
+        if row[4] not in CODES:
+            faults.append(f"data line {number}: {row[4]!r} is no filter code")
+    numbers = [[row[1], row[2], row[3]] for row in rows if len(row) == len(EXTENDED_COLUMNS)]
+    return faults + check_rows(numbers, ("DATE", "MAG", "MERR"))
+
+
+def write_extended(folder: Path, submission: Submission) -> list[Path]:
+    """Write a file of the AAVSO extended format.
+
+    Parameters
+    ----------
+    folder : Path
+    submission : Submission
+
+    Returns
+    -------
+    list of Path
+    """
+    stamp = start_time(submission).strftime("%Y-%m-%d")
+    star = re.sub(r"[^A-Za-z0-9+-]+", "-", submission.star_name)
+    path = folder / f"AID_AAVSO_{star}_{stamp}.txt"
+    return [write_valid(path, extended_text(submission), validate_extended)]

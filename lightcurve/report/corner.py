@@ -1,0 +1,149 @@
+"""The corner figure of a posterior: each parameter alone and each pair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lightcurve.report.style import (
+    MODEL,
+    TARGET,
+    styled_figure,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MAX_PARAMETERS = 8
+
+
+def draw_density(axes: Axes, x: np.ndarray, y: np.ndarray):
+    """Draw how samples of two parameters are spread, with 39 and 86 % contours.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    x, y : (n,) float arrays
+
+    Returns
+    -------
+    matplotlib.image.AxesImage
+    """
+    ranges = [np.percentile(v, [0.2, 99.8]) for v in (x, y)]
+    ranges = [(a, b) if b > a else (a - 0.5, a + 0.5) for a, b in ranges]
+    counts, x_edges, y_edges = np.histogram2d(x, y, bins=32, range=ranges)
+    density = _smooth(counts)
+    extent = (x_edges[0], x_edges[-1], y_edges[0], y_edges[-1])
+    image = axes.imshow(density.T, extent=extent, aspect="auto", cmap="Blues")
+    ordered = np.sort(density.ravel())[::-1]
+    share = np.cumsum(ordered) / max(ordered.sum(), 1e-300)
+    # 1 and 2 sigma of a two-dimensional Gaussian
+    levels = [
+        ordered[np.searchsorted(share, part).clip(max=share.size - 1)] for part in (0.865, 0.393)
+    ]
+    if 0 < levels[0] < levels[1]:
+        centres = [(edges[1:] + edges[:-1]) / 2 for edges in (x_edges, y_edges)]
+        axes.contour(*centres, density.T, levels=levels, colors=TARGET, linewidths=0.8)
+    axes.grid(visible=False)
+    return image
+
+
+def _smooth(counts: np.ndarray) -> np.ndarray:
+    """Blur a histogram by a 1-2-1 kernel in both directions, three times over."""
+    kernel = np.array([0.25, 0.5, 0.25])
+    for _ in range(3):
+        for axis in (0, 1):
+            counts = np.apply_along_axis(np.convolve, axis, counts, kernel, mode="same")
+    return counts
+
+
+def draw_marginal(axes: Axes, values: np.ndarray):
+    """Draw the histogram of one parameter with its 16, 50 and 84 % points.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    values : (n,) float array
+
+    Returns
+    -------
+    matplotlib.patches.StepPatch
+    """
+    low, high = np.percentile(values, [0.2, 99.8])
+    span = (low, high) if high > low else (low - 0.5, low + 0.5)
+    counts, edges = np.histogram(values, bins=32, range=span)
+    patch = axes.stairs(counts, edges, fill=True, color=TARGET, alpha=0.7)
+    for point, style in zip(np.percentile(values, [16, 50, 84]), (":", "-", ":"), strict=True):
+        axes.axvline(point, color=MODEL, lw=1.0, ls=style)
+    axes.set_xlim(*span)
+    axes.set_yticks([])
+    axes.grid(visible=False)
+    return patch
+
+
+def save_corner(
+    path: str | Path, samples: np.ndarray, names: Sequence[str], *, title: str = "Posterior"
+) -> Path:
+    """Write the corner figure of a posterior.
+
+    Parameters
+    ----------
+    path : path-like
+    samples : (n_sample, n_parameter) float array
+        Finite; the first eight parameters are shown.
+    names : sequence of str
+        Of the parameters; Julian dates are shown as minutes from their median.
+    title : str
+
+    Returns
+    -------
+    Path
+    """
+    names = list(names)[:MAX_PARAMETERS]
+    columns = [_shown(samples[:, k], name) for k, name in enumerate(names)]
+    n = len(names)
+    side = 1.0 + 1.25 * n
+    with styled_figure(path, (side, side)) as figure:
+        grid = figure.add_gridspec(
+            n,
+            n,
+            left=0.75 / side,
+            right=1 - 0.15 / side,
+            bottom=0.75 / side,
+            top=1 - 0.4 / side,
+            wspace=0.07,
+            hspace=0.07,
+        )
+        for row in range(n):
+            for column in range(row + 1):
+                axes = figure.add_subplot(grid[row, column])
+                if row == column:
+                    draw_marginal(axes, columns[row][1])
+                else:
+                    draw_density(axes, columns[column][1], columns[row][1])
+                _label_corner(axes, row, column, n, [label for label, _ in columns])
+        figure.suptitle(title, x=0.02, y=0.99, ha="left", fontsize=10, fontweight="bold")
+        figure.align_labels()
+    return Path(path)
+
+
+def _shown(values: np.ndarray, name: str) -> tuple[str, np.ndarray]:
+    """Label and values of a parameter as the corner shows it."""
+    if np.abs(np.median(values)) > 1e5:
+        return "mid-time\n(min)", (values - np.median(values)) * 1440
+    return name.replace("_over_", "/").replace("_", "\n", 1).replace("_", " "), values
+
+
+def _label_corner(axes: Axes, row: int, column: int, n: int, labels: list[str]) -> None:
+    axes.locator_params(axis="x", nbins=3)
+    if row != column:
+        axes.locator_params(axis="y", nbins=3)
+    axes.tick_params(labelsize=7, labelbottom=row == n - 1, labelleft=column == 0 and row > 0)
+    if row == n - 1:
+        axes.tick_params(axis="x", labelrotation=45)
+        axes.set_xlabel(labels[column], fontsize=8)
+    if column == 0 and row > 0:
+        axes.set_ylabel(labels[row], fontsize=8)
