@@ -11,12 +11,15 @@ import numpy as np
 from lightcurve import __version__
 from lightcurve.curve.choose import star_curves
 from lightcurve.progress import Progress, silent
-from lightcurve.report.field import save_field, save_masters
+from lightcurve.report.corner import save_corner
+from lightcurve.report.field import save_field
+from lightcurve.report.growth import save_growth
 from lightcurve.report.html import Report, Section, Table, parameter_table, table_of, write_report
 from lightcurve.report.light_curve import save_light_curve
+from lightcurve.report.masters import save_masters
 from lightcurve.report.night import save_night
-from lightcurve.report.residuals import save_corner, save_covariates, save_time_averaging
-from lightcurve.report.seeing import save_growth, save_seeing_profile, star_profile
+from lightcurve.report.residuals import save_covariates, save_time_averaging
+from lightcurve.report.seeing import save_seeing_profile, star_profile
 from lightcurve.report.stars import save_noise, save_star_curves
 from lightcurve.transit.ephemeris import predict_transit
 
