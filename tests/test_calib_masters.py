@@ -16,7 +16,7 @@ from lightcurve.calib.reduce import reduce_frame
 from lightcurve.calib.store import load_masters, read_masters, write_master, write_masters
 from lightcurve.config import CalibrationSettings
 from lightcurve.data import Exposure, Frame, Masters
-from lightcurve.errors import CalibrationError, FrameError
+from lightcurve.errors import CalibrationError, FrameError, InputError
 from lightcurve.flags import PixelFlag
 
 SHAPE = (256, 320)
@@ -233,6 +233,40 @@ def test_flats_alone_say_that_their_pedestal_stays(night):
     masters = build_masters(light_exposure(), **alone, settings=CalibrationSettings())
     assert any("pedestal" in note for note in masters.notes)
     assert masters.gain_e_per_adu is None
+
+
+def test_overexposed_flats_are_named(night):
+    _, groups = night
+    masters = build_masters(
+        light_exposure(saturation_adu=33000.0), **groups, settings=CalibrationSettings()
+    )
+    (note,) = (n for n in masters.notes if "of saturation" in n)
+    assert note.startswith("warning: flat: 6 of 12 frames")
+
+
+def test_a_user_map_joins_the_bad_pixels(tmp_path):
+    path = tmp_path / "bad.toml"
+    path.write_text("columns = [3]", encoding="utf-8")
+    nothing = {"bias": [], "dark": [], "flat": [], "dark_flat": []}
+    settings = CalibrationSettings(bad_pixel_map=path)
+    masters = build_masters(light_exposure(), **nothing, settings=settings)
+    assert np.all(masters.bad[:, 3] == PixelFlag.USER)
+    assert np.count_nonzero(masters.bad) == SHAPE[0]
+
+
+def test_a_write_that_fails_leaves_the_old_master(tmp_path, monkeypatch):
+    path = tmp_path / "master_bias.fits"
+    write_master(path, np.ones((3, 3), np.float32), kind="bias")
+    before = path.read_bytes()
+
+    def full(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(fits.PrimaryHDU, "writeto", full)
+    with pytest.raises(InputError, match="No space left"):
+        write_master(path, np.zeros((3, 3), np.float32), kind="bias")
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["master_bias.fits"]
 
 
 def test_nothing_given_gives_empty_masters():

@@ -14,6 +14,7 @@ from lightcurve.errors import InputError
 from lightcurve.flags import PixelFlag
 
 TILE = 32
+_COLUMN_SAMPLES = 1000
 _MAX_MAP_BYTES = 1_000_000
 _ENTRY_LENGTH = {"pixels": 2, "rectangles": 4}
 
@@ -129,7 +130,10 @@ def bad_columns(
     """
     from scipy.ndimage import median_filter
 
-    medians = np.nan_to_num(np.nanmedian(image, axis=axis))
+    lines = image.T if axis == 0 else image
+    # Every so many pixels along a column give its median well enough, several times sooner.
+    lines = lines[:, :: max(lines.shape[1] // _COLUMN_SAMPLES, 1)]
+    medians = np.median(np.nan_to_num(lines), axis=1)
     deviation = np.abs(medians - median_filter(medians, size=window, mode="nearest"))
     return deviation > max(n_sigma * robust_scatter(deviation), least)
 

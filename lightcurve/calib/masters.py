@@ -21,6 +21,7 @@ from lightcurve.progress import Progress
 
 NOISE_ROWS = 512
 MANY_BAD = 0.05
+NEAR_SATURATION = 0.85
 _COLUMN_LEAST_FLAT = 0.05  # of the mean response
 
 
@@ -66,7 +67,7 @@ def build_masters(
     for kind, group in given.items():
         groups[kind], found = choose_frames(kind, group, light, settings)
         notes += found
-    stacker = _Stacker(settings, progress, notes)
+    stacker = _Stacker(settings, progress, notes, light.saturation_adu)
     master_bias = stacker.mean("bias", groups["bias"])
     has_bias = master_bias is not None
     seconds, darks = _choose_dark(groups["dark"], light, settings, notes, has_bias=has_bias)
@@ -96,9 +97,14 @@ class _Stacker:
     """Combines groups by one rule and keeps account of what went in."""
 
     def __init__(
-        self, settings: CalibrationSettings, progress: Progress | None, notes: list[str]
+        self,
+        settings: CalibrationSettings,
+        progress: Progress | None,
+        notes: list[str],
+        saturation: float | None,
     ) -> None:
         self._settings, self._progress, self._notes = settings, progress, notes
+        self._saturation = saturation
         self.inputs: dict[str, tuple[str, ...]] = {}
 
     def note(self, line: str) -> None:
@@ -124,6 +130,7 @@ class _Stacker:
             memory_mb=self._settings.memory_mb,
             progress=self._progress,
         )
+        self._warn_of_saturation(kind, combined)
         self.inputs[kind] = (*self.inputs.get(kind, ()), *(path.name for path, _ in group))
         times = sorted({e.exposure_s for _, e in group if e.exposure_s is not None})
         span = f" of {' and '.join(f'{t:g}' for t in times[:3])} s" if any(times) else ""
@@ -132,6 +139,17 @@ class _Stacker:
             f"{self._settings.clip_sigma:g} sigma"
         )
         return combined.image
+
+    def _warn_of_saturation(self, kind: str, combined: Combined) -> None:
+        if self._saturation is None or not combined.levels.size:
+            return
+        bright = combined.levels > NEAR_SATURATION * self._saturation
+        if bright.any():
+            names = ", ".join(p.name for p, b in zip(combined.paths, bright, strict=True) if b)
+            self.note(
+                f"warning: {kind}: {bright.sum()} of {bright.size} frames are exposed to over "
+                f"{NEAR_SATURATION:.0%} of saturation ({self._saturation:g} ADU): {names[:200]}"
+            )
 
 
 def _choose_dark(
@@ -178,6 +196,8 @@ def _flat_terms(
     """List what to take off each flat: the dark flat of its exposure, else bias and scaled dark."""
     flats = groups["flat"]
     if not flats:
+        if groups["dark flat"]:
+            stacker.note(f"dark flat: {len(groups['dark flat'])} frames left out: no flats")
         return []
     terms, rest = [], np.ones(len(flats))
     seconds = [exposure.exposure_s for _, exposure in flats]

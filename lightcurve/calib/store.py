@@ -77,9 +77,16 @@ def write_masters(folder: Path, masters: Masters) -> list[Path]:
             write_master(path, image, kind=kind, inputs=inputs, values=values, notes=masters.notes)
             written.append(path)
         else:
-            # Left behind, it would be read back as one of these.
-            path.unlink(missing_ok=True)
+            _remove(path)  # left behind, it would be read back as one of these
     return written
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        msg = f"{path}: is of an earlier run and cannot be removed: {error.strerror}"
+        raise InputError(msg) from error
 
 
 def _values(kind: str, masters: Masters) -> dict[str, tuple[object, str]]:
