@@ -1,0 +1,92 @@
+"""`lightcurve calib`: master frames, bad pixels, gain and read noise, one at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lightcurve.commands.shell import bar, print_json, print_table
+
+Frames = Annotated[list[Path], typer.Argument(help="FITS files of one kind and setup.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="FITS file to write.")]
+Bias = Annotated[Path | None, typer.Option("--bias", help="Master bias to take off.")]
+Dark = Annotated[Path | None, typer.Option("--dark", help="Master dark to take off, scaled.")]
+Clip = Annotated[float, typer.Option("--clip", help="Clipping, sigma.")]
+Json = Annotated[bool, typer.Option("--json", help="For machines: JSON on standard output.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    group = typer.Typer(no_args_is_help=True, help="Master frames, bad pixels, camera noise.")
+    for command in (bias, dark, flat, badpix, noise):
+        group.command(command.__name__)(command)
+    app.add_typer(group, name="calib")
+
+
+def _report(rows: dict[str, Any], *, json: bool) -> None:
+    if json:
+        print_json(rows)
+    else:
+        print_table("", ["", ""], rows.items())
+
+
+def bias(frames: Frames, *, out: Out, clip: Clip = 5.0, json: Json = False) -> None:
+    """Combine bias frames into a master."""
+    from lightcurve.stages.masters import make_master
+
+    _report(make_master("bias", frames, out, clip_sigma=clip, progress=bar), json=json)
+
+
+def dark(
+    frames: Frames, *, out: Out, bias: Bias = None, clip: Clip = 5.0, json: Json = False
+) -> None:
+    """Combine dark frames into a master; with a bias it can be scaled to other exposures."""
+    from lightcurve.stages.masters import make_master
+
+    rows = make_master("dark", frames, out, bias=bias, clip_sigma=clip, progress=bar)
+    _report(rows, json=json)
+
+
+def flat(
+    frames: Frames,
+    *,
+    out: Out,
+    bias: Bias = None,
+    dark: Dark = None,
+    clip: Clip = 5.0,
+    json: Json = False,
+) -> None:
+    """Combine flat frames into a master of mean 1."""
+    from lightcurve.stages.masters import make_master
+
+    rows = make_master("flat", frames, out, bias=bias, dark=dark, clip_sigma=clip, progress=bar)
+    _report(rows, json=json)
+
+
+def badpix(
+    *,
+    out: Out,
+    dark: Dark = None,
+    flat: Annotated[Path | None, typer.Option("--flat", help="Master flat.")] = None,
+    user: Annotated[Path | None, typer.Option("--map", help="Own map (TOML).")] = None,
+    sigma: Annotated[float, typer.Option("--sigma", help="Hot beyond this.")] = 8.0,
+    json: Json = False,
+) -> None:
+    """Map bad pixels from a master dark, a master flat and a map of your own."""
+    from lightcurve.stages.masters import make_badpix
+
+    _report(make_badpix(out, dark=dark, flat=flat, user=user, hot_sigma=sigma), json=json)
+
+
+def noise(
+    *,
+    bias: Annotated[tuple[Path, Path], typer.Option("--bias", help="Two bias frames.")],
+    flat: Annotated[tuple[Path, Path], typer.Option("--flat", help="Two flats of one light.")],
+    json: Json = False,
+) -> None:
+    """Measure gain and read noise from two biases and two flats."""
+    from lightcurve.stages.masters import camera_noise
+
+    _report(camera_noise(bias, flat), json=json)

@@ -1,0 +1,101 @@
+"""`lightcurve simulate` and `lightcurve demo`: nights with known truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lightcurve.commands.night import Json
+from lightcurve.commands.shell import bar, print_json, print_table
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("simulate")(simulate)
+    app.command("demo")(demo)
+
+
+def simulate(
+    out: Annotated[Path, typer.Argument(help="Folder for the frames and the truth.")],
+    *,
+    planet: Annotated[
+        Path | None, typer.Option("--planet", help="Planet file: whose transit is put in.")
+    ] = None,
+    stars: Annotated[
+        Path | None, typer.Option("--stars", help="Star list: CSV, ECSV or FITS with ra, dec, mag.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--start", help="First exposure, UTC: 2026-01-15T20:00:00.")
+    ] = None,
+    frames: Annotated[int, typer.Option("--frames", help="Light frames.", min=1)] = 72,
+    exposure: Annotated[float, typer.Option("--exposure", help="Seconds.", min=0.001)] = 60.0,
+    cadence: Annotated[float, typer.Option("--cadence", help="Start to start, s.")] = 150.0,
+    size: Annotated[tuple[int, int], typer.Option("--size", help="Width, height.")] = (
+        500,
+        400,
+    ),
+    scale: Annotated[float, typer.Option("--scale", help="Arc seconds per pixel.")] = 1.2,
+    magnitude: Annotated[float, typer.Option("--mag", help="Magnitude of the target.")] = 11.2,
+    flip: Annotated[bool, typer.Option("--flip", help="A meridian flip half way.")] = False,
+    cloud: Annotated[float, typer.Option("--cloud", help="Light lost in a cloud.")] = 0.0,
+    bias: Annotated[int, typer.Option("--bias", help="Bias frames.")] = 5,
+    dark: Annotated[int, typer.Option("--dark", help="Dark frames.")] = 5,
+    flat: Annotated[int, typer.Option("--flat", help="Flat frames.")] = 5,
+    dialect: Annotated[str, typer.Option("--dialect", help="Manner of the headers.")] = "standard",
+    wcs: Annotated[bool, typer.Option("--wcs", help="Write a WCS into the lights.")] = False,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed, the same bytes.")] = 1,
+    json: Json = False,
+) -> None:
+    """Simulate a night of raw frames, with the truth beside them."""
+    from lightcurve.simulate_night import Request, simulate_request
+
+    request = Request(
+        planet=planet,
+        stars=stars,
+        start=start,
+        n_frames=frames,
+        exposure_s=exposure,
+        cadence_s=cadence,
+        size=size,
+        scale_arcsec=scale,
+        magnitude=magnitude,
+        flip=flip,
+        cloud_depth=cloud,
+        calibrations=(bias, dark, flat),
+        dialect=dialect,
+        header_wcs=wcs,
+        seed=seed,
+    )
+    rows = simulate_request(out, request, progress=bar)
+    if json:
+        print_json(rows)
+    else:
+        print_table("Simulated", ["", ""], rows.items())
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for night and run.")] = Path(
+        "demo-night"
+    ),
+    *,
+    seed: Annotated[int, typer.Option("--seed", help="Of the night and of the fit.")] = 1,
+    json: Json = False,
+) -> None:
+    """Simulate a small night with a transit, reduce it, and show truth beside result."""
+    from lightcurve.demo import run_demo
+
+    products, comparisons = run_demo(out, seed=seed, progress=bar)
+    if json:
+        rows = [{name: getattr(c, name) for name in c.__slots__} for c in comparisons]
+        print_json({"summary": products.summary, "comparison": rows})
+        return
+    print_table("Result", ["", ""], products.summary.items())
+    rows = (
+        (c.name, f"{c.truth:.6f}", f"{c.result:.6f}", f"{c.error:.6f}",
+         f"{(c.result - c.truth) / c.error:+.1f}")
+        for c in comparisons
+    )  # fmt: skip
+    print_table("Truth beside result", ["", "truth", "result", "error", "in errors"], rows)
+    typer.echo(f"Raw frames in {out / 'night'}; open {products.folder / 'report.html'}")

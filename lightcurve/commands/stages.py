@@ -1,0 +1,120 @@
+"""The stages of the main job, each as a command of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lightcurve.commands.night import Folder, Json, Manifest
+from lightcurve.commands.options import takes_settings
+from lightcurve.commands.shell import bar, print_json, print_table
+
+Frames = Annotated[list[Path], typer.Argument(help="FITS files, or folders of them.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("inspect")(inspect)
+    app.command("calibrate")(calibrate)
+    app.command("solve")(solve)
+    app.command("measure")(measure)
+
+
+@takes_settings
+def inspect(
+    path: Annotated[Path, typer.Argument(help="A folder, or one FITS file.")],
+    *,
+    settings: Any,
+    manifest: Manifest = None,
+    json: Json = False,
+) -> None:
+    """Show what a folder holds, or what a file's header says and how it was read."""
+    from lightcurve.stages.inspect import inspect_file, inspect_folder
+
+    if path.is_file():
+        rows = inspect_file(path, settings)
+        title = path.name
+    else:
+        rows = inspect_folder(path, settings, manifest=manifest, progress=bar)
+        title = f"{path}: {len(rows)} files"
+    if json:
+        print_json(rows)
+        return
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    print_table(title, names, ([row.get(name, "") for name in names] for row in rows))
+
+
+@takes_settings
+def calibrate(
+    folder: Folder,
+    *,
+    settings: Any,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for masters and frames.")],
+    manifest: Manifest = None,
+    json: Json = False,
+) -> None:
+    """Make master frames and write every light frame calibrated."""
+    from lightcurve.stages.calibrate import calibrate_folder
+
+    rows = calibrate_folder(folder, settings, out, manifest=manifest, progress=bar)
+    if json:
+        print_json(rows)
+    failed = [row for row in rows if row["status"] != "calibrated"]
+    if not json:
+        print_table(
+            "Not calibrated", ["file", "reason"], ([r["file"], r["reason"]] for r in failed)
+        )
+        typer.echo(f"{len(rows) - len(failed)} of {len(rows)} frames calibrated into {out}")
+    if failed:
+        raise typer.Exit(1)
+
+
+@takes_settings
+def solve(
+    frames: Frames,
+    *,
+    settings: Any,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for NAME.wcs header files.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Solve frames on the sky, each on its own."""
+    from lightcurve.stages.solve import solve_frames
+
+    rows = solve_frames(frames, settings, out, progress=bar)
+    if json:
+        print_json(rows)
+    else:
+        names = [
+            "file", "status", "solver", "ra_deg", "dec_deg", "scale_arcsec", "rotation_deg",
+            "n_matched", "rms_arcsec", "reason",
+        ]  # fmt: skip
+        print_table("Plate solutions", names, ([_short(row[n]) for n in names] for row in rows))
+    if any(row["status"] != "solved" for row in rows):
+        raise typer.Exit(1)
+
+
+def _short(value: Any) -> Any:
+    return f"{value:.5g}" if isinstance(value, float) else "" if value is None else value
+
+
+@takes_settings
+def measure(
+    folder: Folder,
+    *,
+    settings: Any,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Run folder; made if need be.")],
+    manifest: Manifest = None,
+    json: Json = False,
+) -> None:
+    """Measure all stars at all radii in all frames, as one long table; choose nothing yet."""
+    from lightcurve.stages.measure import measure_folder
+
+    summary = measure_folder(folder, settings, out, manifest=manifest, progress=bar)
+    if json:
+        print_json(summary)
+        return
+    print_table("Measured", ["", ""], summary.items())

@@ -1,0 +1,213 @@
+"""A simulated night with a known planet, reduced as any other: truth beside result."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lightcurve import times
+from lightcurve.config import make_settings
+from lightcurve.data import Planet, Products
+from lightcurve.formats.text import write_text
+from lightcurve.night import reduce_night
+from lightcurve.progress import Progress, silent
+from lightcurve.simulate.night import simulate_night
+from lightcurve.simulate.observatory import Night
+from lightcurve.simulate.options import DEMO_CALIBRATIONS, demo_night
+from lightcurve.simulate.sky import SimTarget
+from lightcurve.transit.ephemeris import impact_parameter, predict_transit, transit_duration
+from lightcurve.transit.model import transit_flux
+
+WCS_ERROR_PX = 0.5  # a plate solution of the mount's own
+PERIOD_DAYS = 2.7
+PLANET_NUMBERS = (
+    "period_days",
+    "t0_bjd_tdb",
+    "rp_over_rs",
+    "a_over_rs",
+    "inclination_deg",
+    "eccentricity",
+    "omega_deg",
+)
+LIMB_DARKENING = (0.42, 0.31)  # Kipping's q1, q2: about those of the Sun in V
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One number as it was put in and as it came out.
+
+    Attributes
+    ----------
+    name : str
+    truth, result, error : float
+        The error is one sigma; NaN where the result has none.
+    """
+
+    name: str
+    truth: float
+    result: float
+    error: float
+
+
+def run_demo(
+    folder: Path, *, seed: int = 1, progress: Progress = silent
+) -> tuple[Products, list[Comparison]]:
+    """Simulate a night, reduce it with the main job, and set truth beside result.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets ``night/`` with raw and calibration frames, ``planet.toml`` and ``run/``.
+    seed : int
+    progress : Progress
+
+    Returns
+    -------
+    products : Products
+    comparisons : list of Comparison
+    """
+    night, camera, field, target = demo_night(seed)
+    night = replace(night, wcs_error_px=WCS_ERROR_PX)
+    planet = demo_planet(night, target)
+    write_planet(folder / "planet.toml", planet)
+    simulate_night(
+        folder / "night",
+        night,
+        camera,
+        field,
+        target,
+        lambda jd: transit_of(planet, night, jd),
+        **DEMO_CALIBRATIONS,
+        header_wcs=True,
+        progress=progress,
+    )
+    settings = make_settings({"target": {"planet_file": folder / "planet.toml"}, "seed": seed})
+    products = reduce_night(folder / "night", settings, folder / "run", progress=progress)
+    return products, compare_with_truth(planet, products)
+
+
+def demo_planet(night: Night, target: SimTarget) -> Planet:
+    """Put a hot Jupiter's transit in the middle of a night.
+
+    Parameters
+    ----------
+    night : Night
+    target : SimTarget
+
+    Returns
+    -------
+    Planet
+    """
+    middle = night.start_jd_utc + 0.5 * (night.n_frames * night.cadence_s) / 86400
+    mid = times.bjd_tdb(np.array([middle]), target.ra_deg, target.dec_deg, night.site)[0]
+    return Planet(
+        name=f"{target.name} b",
+        ra_deg=target.ra_deg,
+        dec_deg=target.dec_deg,
+        period_days=PERIOD_DAYS,
+        # As published some hundred orbits ago.
+        t0_bjd_tdb=float(np.round(mid, 4)) - 100 * PERIOD_DAYS,
+        rp_over_rs=0.14,
+        a_over_rs=9.5,
+        inclination_deg=88.5,
+        teff_k=5800,
+        logg=4.4,
+        feh=0.0,
+        source="simulated",
+    )
+
+
+def transit_of(planet: Planet, night: Night, jd_utc: np.ndarray) -> np.ndarray:
+    """Compute the planet's transit as the observatory sees it.
+
+    Parameters
+    ----------
+    planet : Planet
+    night : Night
+    jd_utc : (n,) float array
+        Mid-exposure.
+
+    Returns
+    -------
+    (n,) float array
+        Relative flux.
+    """
+    bjd = times.bjd_tdb(jd_utc, planet.ra_deg, planet.dec_deg, night.site)
+    mid = predict_transit(planet, float(np.median(bjd))).mid
+    shape = (planet.rp_over_rs, planet.a_over_rs, impact_parameter(planet))
+    theta = np.array([mid, *shape, *LIMB_DARKENING])
+    return transit_flux(bjd, theta, planet, exposure_days=night.exposure_s / 86400)
+
+
+def write_planet(path: Path, planet: Planet) -> Path:
+    """Write a planet file.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder is made if need be.
+    planet : Planet
+
+    Returns
+    -------
+    Path
+    """
+    import tomli_w
+
+    names = [
+        "period_days",
+        "t0_bjd_tdb",
+        "rp_over_rs",
+        "a_over_rs",
+        "inclination_deg",
+        "eccentricity",
+        "omega_deg",
+    ]
+    star = {name: getattr(planet, name) for name in ("teff_k", "logg", "feh")}
+    content = {
+        "name": planet.name,
+        "ra": planet.ra_deg,
+        "dec": planet.dec_deg,
+        **{name: getattr(planet, name) for name in PLANET_NUMBERS},
+        "star": {name: value for name, value in star.items() if value is not None},
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write_text(path, tomli_w.dumps(content))
+
+
+def compare_with_truth(planet: Planet, products: Products) -> list[Comparison]:
+    """Set the fitted parameters beside those put in.
+
+    Parameters
+    ----------
+    planet : Planet
+    products : Products
+
+    Returns
+    -------
+    list of Comparison
+        Empty when the run had no fit.
+    """
+    if "fit.json" not in products.paths:
+        return []
+    fitted = json.loads(products.paths["fit.json"].read_text())["parameters"]
+    mid = predict_transit(planet, fitted["mid_time_bjd_tdb"]["value"]).mid
+    truth = {
+        "mid_time_bjd_tdb": mid,
+        "rp_over_rs": planet.rp_over_rs,
+        "a_over_rs": planet.a_over_rs,
+        "impact_parameter": impact_parameter(planet),
+        "duration_days": transit_duration(planet),
+    }
+    return [
+        Comparison(name, value, *_value_and_error(fitted[name])) for name, value in truth.items()
+    ]
+
+
+def _value_and_error(parameter: Mapping[str, Any]) -> tuple[float, float]:
+    return parameter["value"], (parameter["upper"] - parameter["lower"]) / 2

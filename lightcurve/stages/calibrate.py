@@ -1,0 +1,69 @@
+"""Calibrate a folder and keep the frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lightcurve.calib.output import write_frame
+from lightcurve.calib.reduce import reduce_frame
+from lightcurve.config import Settings
+from lightcurve.errors import InputError, LightcurveError
+from lightcurve.frames.inventory import take_inventory
+from lightcurve.frames.read import read_frame
+from lightcurve.lights import choose_lights
+from lightcurve.prepare import make_masters
+from lightcurve.products import open_log
+from lightcurve.progress import Progress, silent
+
+
+def calibrate_folder(
+    folder: Path,
+    settings: Settings,
+    out: Path,
+    *,
+    manifest: Path | None = None,
+    progress: Progress = silent,
+) -> list[dict[str, Any]]:
+    """Write every light frame of a folder calibrated, and the masters.
+
+    Parameters
+    ----------
+    folder : Path
+    settings : Settings
+    out : Path
+        Gets ``masters/`` and one FITS file a frame, float32, with the bad-pixel map as extension.
+    manifest : Path, optional
+    progress : Progress
+
+    Returns
+    -------
+    list of dict
+        With file, status and reason.
+
+    Raises
+    ------
+    InputError
+        When there are no calibration frames.
+    """
+    with open_log(out):
+        inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+        lights, unused = choose_lights(inventory)
+        masters = make_masters(inventory, lights, settings, out / "masters", progress=progress)
+        if masters is None:
+            msg = f"{folder}: no bias, dark or flat frames to calibrate with"
+            raise InputError(msg)
+        rows = [{"file": p.name, "status": "unused", "reason": why} for p, why in unused.items()]
+        for entry in progress(lights, "Calibrating", len(lights)):
+            row = {"file": entry.path.name, "status": "calibrated", "reason": ""}
+            try:
+                frame = reduce_frame(read_frame(entry.path, settings=settings), masters)
+                write_frame(out / f"{_stem(entry.path)}_cal.fits", frame)
+            except LightcurveError as error:
+                row |= {"status": "failed", "reason": str(error)}
+            rows.append(row)
+    return rows
+
+
+def _stem(path: Path) -> str:
+    return path.name.split(".")[0]

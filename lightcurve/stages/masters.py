@@ -1,0 +1,176 @@
+"""Master frames, bad pixels and camera noise, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lightcurve.calib.badpix import dead_pixels, hot_pixels, read_user_map
+from lightcurve.calib.combine import combine
+from lightcurve.calib.noise import measure_noise
+from lightcurve.calib.store import read_masters, write_master
+from lightcurve.config import Settings
+from lightcurve.data import Masters
+from lightcurve.errors import InputError
+from lightcurve.flags import PixelFlag
+from lightcurve.frames.read import read_frame
+from lightcurve.progress import Progress, silent
+
+
+def make_master(
+    kind: str,
+    paths: Sequence[Path],
+    out: Path,
+    *,
+    bias: Path | None = None,
+    dark: Path | None = None,
+    clip_sigma: float = 5.0,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Combine frames of one kind and write the master.
+
+    Parameters
+    ----------
+    kind : str
+        ``"bias"``, ``"dark"`` or ``"flat"``.
+    paths : sequence of Path
+        Of one size; darks and flats of one exposure.
+    out : Path
+    bias, dark : Path, optional
+        Masters to take off; the dark is scaled to the flats' exposure.
+    clip_sigma : float
+    progress : Progress
+
+    Returns
+    -------
+    dict
+        What was made of what.
+
+    Raises
+    ------
+    InputError
+        When exposures differ or are not known where they must be.
+    """
+    masters = read_masters([path for path in (bias, dark) if path is not None])
+    seconds = None if kind == "bias" else _one_exposure(paths)
+    combined = combine(
+        list(paths),
+        subtract=_terms(masters, seconds),
+        scale="median" if kind == "flat" else None,
+        clip_sigma=clip_sigma,
+        progress=progress,
+    )
+    image = combined.image
+    if kind == "flat":
+        image = image / np.float32(np.nanmean(image))
+    values = {} if seconds is None else {"EXPTIME": (seconds, "[s]")}
+    if kind == "dark":
+        values["BIASINC"] = (masters.bias is None, "the bias is still in this dark")
+    notes = [f"clipped at {clip_sigma:g} sigma"]
+    names = [path.name for path in paths]
+    write_master(out, image, kind=kind, inputs=names, values=values, notes=notes)
+    return {
+        "master": str(out),
+        "kind": kind,
+        "frames": len(paths),
+        "median": float(np.nanmedian(image)),
+        "median scatter of a pixel": float(np.nanmedian(combined.std)),
+    }
+
+
+def _one_exposure(paths: Sequence[Path]) -> float:
+    times = {read_frame(path, settings=Settings()).exposure.exposure_s for path in paths}
+    if len(times) != 1 or None in times:
+        found = ", ".join(sorted(f"{t:g} s" if t is not None else "unknown" for t in times))
+        msg = f"frames of one exposure are needed, these have {found}"
+        raise InputError(msg)
+    return times.pop()
+
+
+def _terms(masters: Masters, seconds: float | None) -> list[tuple[np.ndarray, float]]:
+    """List what to take off each frame, with its factor."""
+    terms = [] if masters.bias is None or masters.dark_includes_bias else [(masters.bias, 1.0)]
+    if masters.dark is None:
+        return terms
+    if masters.dark_includes_bias:
+        return [(masters.dark, 1.0)]
+    if not masters.dark_exposure_s or seconds is None:
+        msg = "the master dark cannot be scaled: its exposure or the frames' is not known"
+        raise InputError(msg)
+    return [*terms, (masters.dark, seconds / masters.dark_exposure_s)]
+
+
+def make_badpix(
+    out: Path,
+    *,
+    dark: Path | None = None,
+    flat: Path | None = None,
+    user: Path | None = None,
+    hot_sigma: float = 8.0,
+) -> dict[str, Any]:
+    """Map bad pixels and write the map.
+
+    Parameters
+    ----------
+    out : Path
+    dark, flat : Path, optional
+        Masters.
+    user : Path, optional
+        The user's own map (TOML).
+    hot_sigma : float
+
+    Returns
+    -------
+    dict
+        How many pixels of each kind.
+
+    Raises
+    ------
+    InputError
+        When neither master is given.
+    """
+    given = [path for path in (dark, flat) if path is not None]
+    if not given:
+        msg = "give --dark or --flat: the map has their size"
+        raise InputError(msg)
+    masters = read_masters(given)
+    bad = np.zeros((masters.dark if dark else masters.flat).shape, np.uint8)
+    if masters.dark is not None:
+        bad[hot_pixels(masters.dark, n_sigma=hot_sigma)] |= np.uint8(PixelFlag.HOT)
+    if masters.flat is not None:
+        bad[dead_pixels(masters.flat)] |= np.uint8(PixelFlag.DEAD)
+    if user is not None:
+        bad |= read_user_map(user, bad.shape)
+    write_master(out, bad, kind="badpix", inputs=[path.name for path in given])
+    counts = {flag.name.lower(): int(np.count_nonzero(bad & flag)) for flag in PixelFlag}
+    return {"map": str(out), **{name: n for name, n in counts.items() if n}}
+
+
+def camera_noise(bias: tuple[Path, Path], flat: tuple[Path, Path]) -> dict[str, Any]:
+    """Measure gain and read noise.
+
+    Parameters
+    ----------
+    bias, flat : pair of Path
+        Raw frames.
+
+    Returns
+    -------
+    dict
+        Gain and read noise with their errors.
+    """
+    settings = Settings()
+    frames = [read_frame(path, settings=settings) for path in (*flat, *bias)]
+    images = [frame.pixels.astype(float) for frame in frames]
+    level = frames[0].exposure.saturation_adu
+    found = measure_noise(tuple(images[:2]), tuple(images[2:]), saturation_adu=level)
+    return {
+        "gain_e_per_adu": found.gain_e_per_adu,
+        "gain_err": found.gain_err,
+        "read_noise_e": found.read_noise_e,
+        "read_noise_err": found.read_noise_err,
+        "blocks": found.n_blocks,
+    }
