@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from lightcurve.errors import InputError
+from lightcurve.formats.text import csv_rows
 
 STAR_COLUMN = re.compile(r"^(?P<quantity>.+)_(?P<star>[TC]\d+)(?P<suffix>(_[a-z]+)*)$")
 
@@ -50,7 +50,7 @@ def split_cells(lines: list[str], name: str) -> list[list[str]]:
         return [[c.strip().strip('"') for c in line.split("\t")] for line in lines]
     if "," in first or ";" in first:
         delimiter = "," if first.count(",") >= first.count(";") else ";"
-        return [[c.strip() for c in row] for row in csv.reader(lines, delimiter=delimiter)]
+        return [[c.strip() for c in row] for row in csv_rows(lines, name, delimiter)]
     return [line.split() for line in lines]
 
 

@@ -5,7 +5,6 @@ A value that is not known is an empty cell. Rows are in order of time.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 from lightcurve.data import FrameResult, LightCurve, Measurements, StarPlan
 from lightcurve.errors import InputError
 from lightcurve.flags import Flag
-from lightcurve.formats.text import csv_text, read_text, write_text
+from lightcurve.formats.text import csv_rows, csv_text, read_text, write_text
 
 LIGHTCURVE_COLUMNS = (
     "file",
@@ -155,7 +154,7 @@ def _derived_covariates(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
 def _read_columns(path: str | Path) -> dict[str, list[str]]:
     """Read a CSV with a header into its columns, as text."""
     name = Path(path).name
-    rows = [row for row in csv.reader(read_text(path, what="a light curve").split("\n")) if row]
+    rows = csv_rows(read_text(path, what="a light curve").split("\n"), name)
     if len(rows) < 2:
         msg = f"{name}: no rows below a header"
         raise InputError(msg)

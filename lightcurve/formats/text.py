@@ -149,3 +149,30 @@ def read_text(path: str | Path, *, what: str = "a table", max_bytes: int = 300_0
         msg = f"{path.name}: holds binary data, not {what}"
         raise InputError(msg)
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def csv_rows(lines: Iterable[str], name: str, delimiter: str = ",") -> list[list[str]]:
+    """Cut lines into cells, minding quotes.
+
+    Parameters
+    ----------
+    lines : iterable of str
+    name : str
+        Of the file, for the error.
+    delimiter : str
+
+    Returns
+    -------
+    list of list of str
+        Without empty lines.
+
+    Raises
+    ------
+    InputError
+        When the quotes make no sense.
+    """
+    try:
+        return [row for row in csv.reader(lines, delimiter=delimiter) if row]
+    except csv.Error as error:
+        msg = f"{name}: cannot be cut into cells: {error}"
+        raise InputError(msg) from error

@@ -30,7 +30,7 @@ class Table:
     ----------
     columns : tuple of str
     rows : tuple of tuples
-        Any values; floats are shown with six digits.
+        Any values; floats are shown with seven digits.
     title : str
     folded : bool
         Shown only when asked for (a long table).
@@ -233,5 +233,5 @@ def _show(value: Any) -> str:
         if not np.isfinite(value):
             return "\N{EN DASH}"
         # Julian dates keep their seconds.
-        return f"{value:.6f}" if abs(value) >= 1e6 else f"{value:.6g}"
+        return f"{value:.6f}" if abs(value) >= 1e6 else f"{value:.7g}"
     return str(value)

@@ -153,7 +153,7 @@ def draw_noise(
     lines = {}
     dashes = iter(((0, (4, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (2, 3)), (0, (8, 3))) * 2)
     for name, noise in (model or {}).items():
-        total = name == "total"
+        total = name == "total" or len(model) == 1
         (lines[name],) = axes.plot(
             magnitude[order],
             100 * noise[order],
