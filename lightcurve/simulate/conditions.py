@@ -138,7 +138,7 @@ def airmass(jd_ut: np.ndarray, ra_deg: float, dec_deg: float, site: Site) -> np.
     ----------
     jd_ut : (n,) float array
     ra_deg, dec_deg : float
-        Taken as of date: precession since 2000 moves the airmass by less than 0.01 below 2.
+        J2000; precessed to date to first order.
     site : Site
 
     Returns
@@ -146,8 +146,13 @@ def airmass(jd_ut: np.ndarray, ra_deg: float, dec_deg: float, site: Site) -> np.
     (n,) float array
         NaN where the direction is below the horizon.
     """
-    hour_angle = np.radians(sidereal_deg(jd_ut, site.longitude_deg) - ra_deg)
-    lat, dec = np.radians(site.latitude_deg), np.radians(dec_deg)
+    years = (np.asarray(jd_ut) - 2451545.0) / 365.25
+    lat, ra, dec = np.radians([site.latitude_deg, ra_deg, dec_deg])
+    ra, dec = (
+        ra + np.radians((46.12 + 20.04 * np.sin(ra) * np.tan(dec)) / 3600) * years,
+        dec + np.radians(20.04 * np.cos(ra) / 3600) * years,
+    )
+    hour_angle = np.radians(sidereal_deg(jd_ut, site.longitude_deg)) - ra
     sin_alt = np.sin(lat) * np.sin(dec) + np.cos(lat) * np.cos(dec) * np.cos(hour_angle)
     up = np.where(sin_alt > 0, np.degrees(np.arcsin(sin_alt)), np.nan)
     return 1 / np.sin(np.radians(up + 244 / (165 + 47 * up**1.1)))

@@ -42,6 +42,8 @@ class SimCamera:
         Light lost in the deepest of them.
     response_rms : float
         Of pixel against pixel.
+    n_dead_columns : int
+        Columns that hardly answer to light (1 %).
     name, telescope : str
     temperature_c : float
     seed : int
@@ -64,6 +66,7 @@ class SimCamera:
     n_dust: int = 6
     dust_depth: float = 0.05
     response_rms: float = 0.005
+    n_dead_columns: int = 0
     name: str = "SimCam"
     telescope: str = "Synthetic 0.3 m"
     temperature_c: float = -10.0

@@ -22,15 +22,22 @@ def demo_night(seed: int) -> tuple[Night, SimCamera, StarField, SimTarget]:
     night : Night
         72 frames in 3 hours: drift, changing seeing, a thin cloud, a meridian flip, one trail.
     camera : SimCamera
-        500 x 400 pixels with hot pixels, dust and vignetting.
+        500 x 400 pixels with hot pixels, a dead column, dust and vignetting.
     field : StarField
         110 made-up stars in 10' x 8'.
     target : SimTarget
         V 11.2, about 200 000 electrons a frame (signal to noise about 400).
     """
     rng = np.random.default_rng([seed, 0xDE])
-    camera = SimCamera(seed=seed)
-    night = Night(n_frames=72, flip_at=0.55, cloud_depth=0.35, trail_frames=(20,), seed=seed)
+    camera = SimCamera(n_dead_columns=1, seed=seed)
+    night = Night(
+        start_jd_utc=2460586.765,  # the field crosses the meridian just before the flip
+        n_frames=72,
+        flip_at=0.55,
+        cloud_depth=0.35,
+        trail_frames=(20,),
+        seed=seed,
+    )
     ny, nx = camera.shape
     fov = (nx * camera.scale_arcsec / 3600, ny * camera.scale_arcsec / 3600)
     center = (night.ra_deg, night.dec_deg)

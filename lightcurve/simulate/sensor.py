@@ -20,7 +20,7 @@ class Sensor:
     dark : (ny, nx) float array
         Electrons per second.
     flat : (ny, nx) float array
-        Relative response to light, mean 1.
+        Relative response to light, mean 1 over columns that are not dead.
     hot : (ny, nx) bool array
     """
 
@@ -56,7 +56,7 @@ def _bias(camera: SimCamera, rng: np.random.Generator) -> np.ndarray:
 
 
 def _flat(camera: SimCamera, rng: np.random.Generator) -> np.ndarray:
-    """Vignetting, as the square of the distance from the axis, times dust, times the pixels."""
+    """Vignetting by the squared distance from the axis, dust, pixels, dead columns."""
     ny, nx = camera.shape
     y, x = np.mgrid[:ny, :nx]
     radius = np.hypot(x - (nx - 1) / 2, y - (ny - 1) / 2) / np.hypot(nx / 2, ny / 2)
@@ -64,7 +64,9 @@ def _flat(camera: SimCamera, rng: np.random.Generator) -> np.ndarray:
     for _ in range(camera.n_dust):
         flat *= 1 - camera.dust_depth * rng.uniform(0.4, 1) * _ring(x, y, rng)
     flat *= rng.normal(1, camera.response_rms, camera.shape)
-    return flat / flat.mean()
+    flat /= flat.mean()
+    flat[:, rng.choice(nx, camera.n_dead_columns, replace=False)] *= 0.01
+    return flat
 
 
 def _ring(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
