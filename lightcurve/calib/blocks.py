@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,15 +74,18 @@ def open_rows(path: Path, spill: Path) -> RowSource:
     source = _plain_source(path)
     if source is not None:
         return source
-    from lightcurve.frames.read import read_frame
+    from lightcurve.frames.read import read_frame  # astropy is slow to load
 
     pixels = np.ascontiguousarray(read_frame(path).pixels, dtype=np.float32)
     integer = bool(np.array_equal(pixels[:64], np.rint(pixels[:64])))
-    with tempfile.NamedTemporaryFile(dir=spill, suffix=".pixels", delete=False) as file:
-        pixels.tofile(file)
-    return RowSource(
-        path, Path(file.name), 0, pixels.dtype, pixels.shape, step=1.0 if integer else 0.0
-    )
+    try:
+        with tempfile.NamedTemporaryFile(dir=spill, suffix=".pixels", delete=False) as file:
+            pixels.tofile(file)
+    except OSError as error:
+        msg = f"its pixels cannot be unpacked into {spill}: {error.strerror or error}"
+        raise FrameError(path, msg) from error
+    step = 1.0 if integer else 0.0
+    return RowSource(path, Path(file.name), 0, pixels.dtype, pixels.shape, step=step)
 
 
 def _plain_source(path: Path) -> RowSource | None:
@@ -91,23 +95,24 @@ def _plain_source(path: Path) -> RowSource | None:
     if path.suffix.lower() in _COMPRESSED:
         return None
     try:
-        with path.open("rb") as file:
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd cards are told of where the header is read
             header = fits.Header.fromfile(file, endcard=True)
             offset = file.tell()
+            if header.get("NAXIS") != 2 or header.get("SIMPLE") is not True:
+                return None
+            dtype = np.dtype(_BITPIX[header["BITPIX"]])
+            shape = (int(header["NAXIS2"]), int(header["NAXIS1"]))
+            scale, zero = float(header.get("BSCALE", 1.0)), float(header.get("BZERO", 0.0))
+            blank = int(header["BLANK"]) if "BLANK" in header else None
         size = path.stat().st_size
-        if header.get("NAXIS") != 2 or header.get("SIMPLE") is not True:
-            return None
-        dtype = np.dtype(_BITPIX[header["BITPIX"]])
-        shape = (int(header["NAXIS2"]), int(header["NAXIS1"]))
-        scale, zero = float(header.get("BSCALE", 1.0)), float(header.get("BZERO", 0.0))
     except (OSError, KeyError, ValueError, TypeError, fits.VerifyError):
         return None  # the general reader knows more dialects, and words for what is wrong
     if min(shape) < 1 or size < offset + shape[0] * shape[1] * dtype.itemsize:
         return None
-    integer = dtype.kind in "iu"
-    blank = header.get("BLANK") if integer else None
-    step = abs(scale) if integer else 0.0
-    return RowSource(path, path, offset, dtype, shape, scale, zero, blank, step)
+    if dtype.kind == "f":
+        return RowSource(path, path, offset, dtype, shape, scale, zero)
+    return RowSource(path, path, offset, dtype, shape, scale, zero, blank, abs(scale))
 
 
 def read_rows(source: RowSource, row0: int, row1: int) -> np.ndarray:
