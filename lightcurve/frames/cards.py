@@ -1,0 +1,188 @@
+"""Header cards as a plain dictionary: quick, and at ease with what instruments write.
+
+Astropy's `Header` stays with the frame for coordinates and for writing; values for us are read
+here, because a card that breaks the standard (``DATE-OBS= 2017-12-20``, a comma for the decimal
+point, a number in quotes) must give its text to be judged rather than a warning or an error.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+CARD = 80
+MAX_TEXT = 200
+_QUOTED = re.compile(r"\s*'((?:[^']|'')*)'?\s*(?:/\s?(.*))?", re.DOTALL)
+_NUMBER = re.compile(r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eEdD][+-]?\d{1,3})?", re.ASCII)
+_BARE_DATE = re.compile(r"\s*\d{1,2}/\d{1,2}/\d{2,4}")
+_UNPRINTABLE = re.compile(r"[^ -~]")
+
+
+class Card(NamedTuple):
+    """One value of a header.
+
+    Attributes
+    ----------
+    text : str
+        The value as written, without quotes and outer blanks.
+    comment : str
+    quoted : bool
+    """
+
+    text: str
+    comment: str
+    quoted: bool
+
+
+Cards = dict[str, Card]
+
+
+def parse_cards(text: str) -> Cards:
+    """Read the cards of a header block.
+
+    Parameters
+    ----------
+    text : str
+        Records of 80 characters, up to the END card or the end.
+
+    Returns
+    -------
+    dict of str to Card
+        By keyword in capitals; of a keyword that stands twice the first counts. COMMENT, HISTORY
+        and blank cards are left out.
+    """
+    return collect(text[k : k + CARD] for k in range(0, len(text), CARD))
+
+
+def collect(records: Iterable[str]) -> Cards:
+    """Gather cards from their records.
+
+    Parameters
+    ----------
+    records : iterable of str
+        80 characters each.
+
+    Returns
+    -------
+    dict of str to Card
+    """
+    cards: Cards = {}
+    last = ""
+    for record in records:
+        keyword = record[:8].rstrip().upper()
+        if record[8:10] == "= ":
+            rest = record[10:]
+        elif keyword == "HIERARCH" and "=" in record:
+            keyword, rest = record[9:].split("=", 1)
+            keyword = keyword.strip().upper()
+        elif keyword == "CONTINUE" and last:
+            cards[last] = _joined(cards[last], record[8:])
+            continue
+        elif record[8:9] == "=" and keyword:
+            rest = record[9:]
+        elif keyword == "END":
+            break
+        else:
+            continue
+        last = "" if keyword in cards else keyword
+        if last:
+            cards[keyword] = _parse_value(rest)
+    return cards
+
+
+def cards_of(header: Header) -> Cards:
+    """Read an astropy header's cards.
+
+    Parameters
+    ----------
+    header : astropy.io.fits.Header
+
+    Returns
+    -------
+    dict of str to Card
+    """
+    from lightcurve.frames.quiet import quietly
+
+    text, _ = quietly(lambda: header.tostring(endcard=False, padding=False))
+    return parse_cards(text)
+
+
+def _parse_value(rest: str) -> Card:
+    if rest.lstrip()[:1] == "'":
+        match = _QUOTED.match(rest)
+        text, comment = match[1].replace("''", "'"), match[2] or ""
+        return Card(printable(text), printable(comment), quoted=True)
+    date = _BARE_DATE.match(rest)
+    start = date.end() if date else 0
+    value, _, comment = rest[start:].partition("/")
+    return Card(printable(rest[:start] + value), printable(comment), quoted=False)
+
+
+def _joined(card: Card, rest: str) -> Card:
+    more = _parse_value(rest)
+    text = f"{card.text.removesuffix('&')}{more.text}"[: 8 * MAX_TEXT]
+    return Card(text, f"{card.comment} {more.comment}".strip()[:MAX_TEXT], quoted=True)
+
+
+def printable(text: str) -> str:
+    """Strip blanks, and put a question mark for every control and foreign character.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+    """
+    text = text.strip()
+    return text if text.isascii() and text.isprintable() else _UNPRINTABLE.sub("?", text)
+
+
+def number(text: str) -> float | None:
+    """Read a finite number: decimal comma, FORTRAN's D and units behind it are let through.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    float or None
+        None where the text does not begin with a number that stands alone.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        match = _NUMBER.match(text.strip())
+        rest = text.strip()[match.end() :] if match else ""
+        if not match or (rest and rest[0] in "0123456789.,:-+/"):
+            return None
+        value = float(match[0].replace(",", ".").replace("D", "E").replace("d", "e"))
+    return value if math.isfinite(value) else None
+
+
+def decimals(text: str) -> int:
+    """Count the decimals that a number's text really has.
+
+    Parameters
+    ----------
+    text : str
+        ``58107.065`` and ``58107.065000000002`` both have 3: a double's noise is not counted.
+
+    Returns
+    -------
+    int
+    """
+    value = number(text)
+    if value is None:
+        return 0
+    shortest = repr(value)
+    if "e" in shortest:
+        return 15
+    return len(shortest.partition(".")[2].rstrip("0"))

@@ -1,0 +1,280 @@
+"""From any header to an `Exposure`: each value normalised, each with its source."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
+
+from lightcurve.config import CameraSettings, Settings
+from lightcurve.data import Exposure
+from lightcurve.errors import HeaderError
+from lightcurve.frames.aliases import find, find_all
+from lightcurve.frames.cards import Cards, cards_of, number
+from lightcurve.frames.clock import audit_clocks, read_clocks
+from lightcurve.frames.filters import normalise_filter
+from lightcurve.frames.kinds import is_stack, kind_by_keyword, kind_by_name
+from lightcurve.frames.location import Moment, read_site
+from lightcurve.frames.pointing import read_pointing, read_scale
+from lightcurve.times import parse_calendar
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+Value = tuple[Any, str]
+TIMELESS = frozenset({"bias", "dark", "flat", "dark flat"})
+LONGEST_S = 86400.0
+KELVIN = 273.15
+_PER_ADU = re.compile(
+    r"e(?:lectrons?)?\s*[-_]?\s*(?:/|per)\s*(?:an?\s)?(?:adu|dn|a/d|count|data)", re.I
+)
+_PER_E = re.compile(r"(?:adu|dn|counts?)\s*(?:/|per)\s*e", re.I)
+_IN_ADU = re.compile(r"\badu\b|\bdn\b", re.I)
+_KELVIN = re.compile(r"kelvin|\[k\]|\bdeg k\b|\(k\)", re.I)
+_PAIR = re.compile(r"\s*(\d{1,2})\s*[x*X,\s]\s*(\d{1,2})\s*")
+
+
+def exposure_from_header(
+    header: Header, *, path: str | Path, shape: tuple[int, int], settings: Settings | None = None
+) -> Exposure:
+    """Normalise a header; settings override what it says.
+
+    Parameters
+    ----------
+    header : astropy.io.fits.Header
+    path : path-like
+        Named in errors; its name may tell the kind of frame.
+    shape : tuple of int
+        (ny, nx) of the image.
+    settings : Settings, optional
+
+    Returns
+    -------
+    Exposure
+
+    Raises
+    ------
+    HeaderError
+        When the times of a frame that is no calibration frame are missing or contradictory.
+    """
+    exposure, error = normalise(cards_of(header), path=path, shape=shape, settings=settings)
+    if error is not None and exposure.kind not in TIMELESS:
+        raise error
+    return exposure
+
+
+def normalise(
+    cards: Cards,
+    *,
+    path: str | Path,
+    shape: tuple[int, int],
+    settings: Settings | None = None,
+) -> tuple[Exposure, HeaderError | None]:
+    """Normalise a header's cards; what is wrong with its times is handed back, not raised.
+
+    Parameters
+    ----------
+    cards : dict of str to Card
+    path : path-like
+    shape : tuple of int
+    settings : Settings, optional
+
+    Returns
+    -------
+    exposure : Exposure
+        Without times where the error says why.
+    error : HeaderError or None
+    """
+    settings = settings or Settings()
+    warnings: list[str] = []
+    values: dict[str, Value | None] = _instrument(cards, settings.camera)
+    values["exposure_s"] = _exposure_time(cards, warnings)
+    values["kind"] = _kind(cards, Path(path), values)
+    error = _set_time(values, cards, path, settings, warnings)
+    pointing, said = read_pointing(cards)
+    if pointing:
+        values["ra_deg"], values["dec_deg"] = (pointing[0], pointing[2]), pointing[1:]
+    scale, more = read_scale(cards)
+    values["scale_arcsec"] = scale
+    start = (values.get("start_jd_utc") or (None,))[0]
+    moment = Moment(start, *(pointing or (None, None))[:2], _local_offset(cards))
+    values["site"], about_site = read_site(cards, moment, settings.site)
+    warnings += [*said, *more, *about_site, *_treated(cards)]
+    held = {name: value[0] for name, value in values.items() if value}
+    sources = {name: value[1] for name, value in values.items() if value}
+    uncertainty = held.pop("time_uncertainty_s", 0.0)
+    exposure = Exposure(
+        **held,
+        time_uncertainty_s=uncertainty,
+        shape=shape,
+        sources=sources,
+        warnings=tuple(warnings),
+    )
+    return exposure, error
+
+
+def _instrument(cards: Cards, camera: CameraSettings) -> dict[str, Value | None]:
+    gain = _gain(cards)
+    if camera.gain_e_per_adu is not None:
+        gain = camera.gain_e_per_adu, "option --gain"
+    noise = _read_noise(cards, gain)
+    if camera.read_noise_e is not None:
+        noise = camera.read_noise_e, "option --read-noise"
+    saturation = _positive(cards, "saturation")
+    if camera.saturation_adu is not None:
+        saturation = camera.saturation_adu, "option --saturation"
+    values: dict[str, Value | None] = {
+        "gain_e_per_adu": gain,
+        "read_noise_e": noise,
+        "saturation_adu": saturation,
+        "filter": _filter(cards),
+        "binning": _binning(cards),
+        "temperature_c": _temperature(cards),
+    }
+    for name in ("camera", "telescope", "object_name"):
+        found = find(cards, name)
+        values[name] = (found.text[:80], found.source) if found else None
+    return values
+
+
+def _positive(cards: Cards, quantity: str) -> Value | None:
+    for found in find_all(cards, quantity):
+        value = number(found.text)
+        if value is not None and value > 0:
+            return value, found.source
+    return None
+
+
+def _exposure_time(cards: Cards, warnings: list[str]) -> Value | None:
+    for found in find_all(cards, "exposure"):
+        value = number(found.text)
+        if value is not None and 0 <= value <= LONGEST_S:
+            milli = re.search(r"\bms\b|\[ms\]|millisec", found.comment, re.I)
+            return (value / 1000 if milli else value), found.source
+        warnings.append(f"{found.keyword} = {found.text[:30]!r} is no exposure time; passed over")
+    return None
+
+
+def _kind(cards: Cards, path: PurePath, values: dict[str, Value | None]) -> Value | None:
+    found = kind_by_keyword(cards)
+    if found:
+        return found
+    object_name = values.get("object_name")
+    return kind_by_name(path, object_name[0] if object_name else None)
+
+
+def _set_time(
+    values: dict[str, Value | None],
+    cards: Cards,
+    path: str | Path,
+    settings: Settings,
+    warnings: list[str],
+) -> HeaderError | None:
+    exposure_s = (values.get("exposure_s") or (None,))[0]
+    try:
+        reading = audit_clocks(cards, exposure_s, path, settings.time)
+    except HeaderError as error:
+        warnings.append(f"no time: {error.reason}")
+        return error
+    middle = f"{reading.source}, middle of the exposure"
+    values["start_jd_utc"] = reading.start_jd_utc, reading.source
+    values["mid_jd_utc"] = reading.mid_jd_utc, middle
+    values["time_uncertainty_s"] = reading.uncertainty_s, reading.source
+    warnings += reading.warnings
+    return None
+
+
+def _local_offset(cards: Cards) -> float | None:
+    """Hours by which a clock with an offset of its own, or DATE-LOC, is ahead of UTC."""
+    for keyword in ("DATE-OBS", "DATE-END", "DATE-BEG", "DATE-LOC"):
+        read = parse_calendar(cards[keyword].text) if keyword in cards else None
+        if read and read.offset_hours:
+            return read.offset_hours
+    clocks = (
+        {clock.keyword: clock for clock in read_clocks(cards)[0]} if "DATE-LOC" in cards else {}
+    )
+    local, utc = clocks.get("DATE-LOC"), clocks.get("DATE-OBS")
+    if local is None or utc is None or utc.scale == "local":
+        return None
+    quarters = round((local.jd - utc.jd) * 96)
+    apart = abs(local.jd - utc.jd - quarters / 96) * 86400
+    return quarters / 4 if quarters and abs(quarters) <= 56 and apart < 5 else None
+
+
+def _gain(cards: Cards) -> Value | None:
+    """Electrons per ADU: GAIN is that, or a setting of the camera's amplifier."""
+    for found in find_all(cards, "gain"):
+        value = number(found.text)
+        if value is None or value <= 0:
+            continue
+        if _PER_E.search(found.comment) and not _PER_ADU.search(found.comment):
+            return 1 / value, f"{found.source} (inverted: ADU per electron by its comment)"
+        if found.keyword != "GAIN" or _PER_ADU.search(found.comment):
+            return value, found.source
+        # Amplifier settings are whole numbers or tenths of dB; a fraction below 20 is a gain.
+        if value < 20 and value != round(value, 1):
+            return value, f"{found.source} (no unit: electrons per ADU assumed)"
+    return None
+
+
+def _read_noise(cards: Cards, gain: Value | None) -> Value | None:
+    for found in find_all(cards, "read_noise"):
+        value = number(found.text)
+        if value is None or value < 0 or value > 10000:
+            continue
+        if not _IN_ADU.search(found.comment):
+            return value, found.source
+        if gain:
+            return value * gain[0], f"{found.source} (ADU by its comment) x gain"
+    return None
+
+
+def _filter(cards: Cards) -> Value | None:
+    found = [f for f in find_all(cards, "filter") if not re.fullmatch(r"[\d.,\s-]+", f.text)]
+    names = [(normalise_filter(f.text), f) for f in found]
+    # In two wheels the one that is not open counts.
+    best = next((entry for entry in names if entry[0] != "CV"), names[0] if names else None)
+    return (best[0], f"{best[1].source} = {best[1].text[:30]}") if best else None
+
+
+def _binning(cards: Cards) -> Value | None:
+    x, y = find(cards, "binning_x"), find(cards, "binning_y")
+    steps = [number(found.text) if found else None for found in (x, y)]
+    steps = [steps[0] or steps[1], steps[1] or steps[0]]
+    if steps[0] and all(1 <= step <= 64 and step == int(step) for step in steps):
+        names = ", ".join(found.keyword for found in (x, y) if found)
+        return (int(steps[0]), int(steps[1])), f"header {names}"
+    both = find(cards, "binning")
+    if both is None:
+        return None
+    pair = _PAIR.fullmatch(both.text[:20])
+    values = tuple(int(part) for part in pair.groups()) if pair else (number(both.text),) * 2
+    if not values[0] or not all(1 <= v <= 64 and v == int(v) for v in values):
+        return None
+    return (int(values[0]), int(values[1])), both.source
+
+
+def _temperature(cards: Cards) -> Value | None:
+    for found in find_all(cards, "temperature"):
+        value = number(found.text)
+        kelvin = bool(_KELVIN.search(found.comment)) or (value is not None and value > 150)
+        if value is None or (kelvin and value <= 0):
+            continue
+        celsius = value - KELVIN if kelvin else value
+        if -200 <= celsius <= 80:
+            note = " (Kelvin)" if kelvin else ""
+            note += " (the set point)" if found.keyword in {"SET-TEMP", "CCDSTEMP"} else ""
+            return round(celsius, 6), found.source + note
+    return None
+
+
+def _treated(cards: Cards) -> list[str]:
+    """Say when a frame is not raw."""
+    lines = []
+    done = find(cards, "calibration_done")
+    if done:
+        lines.append(f"CALSTAT = {done.text[:20]}: the frame has been calibrated before")
+    stack = is_stack(cards)
+    if stack:
+        lines.append(f"{stack}: a combined frame, its middle time is that of one exposure")
+    return lines

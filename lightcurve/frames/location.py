@@ -1,0 +1,241 @@
+"""Where the telescope stands. A longitude without a sign is settled by evidence or not at all.
+
+The same header often tells where it was: sidereal time or hour angle against UTC, the altitude of
+the field, the offset of its local clock from UTC. Each is computed for both signs; those that fit
+exactly one of them vote.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import NamedTuple
+
+from lightcurve.config import SiteSettings
+from lightcurve.data import Site
+from lightcurve.frames.aliases import Found, find, find_all
+from lightcurve.frames.angles import degrees, sexagesimal
+from lightcurve.frames.cards import Cards, number
+
+SIDEREAL_DEG = 2.0  # telescopes point on coordinates of date, and clocks are minutes off
+ALTITUDE_DEG = 2.0
+ZONE_DEG = 30.0  # time zones are wide, and summer time adds 15 degrees
+_EAST = re.compile(r"\+\s?E\b|\beast\b|deg \+E", re.IGNORECASE)
+_WEST = re.compile(r"\+\s?W\b|\bwest\b", re.IGNORECASE)
+_EAST_BY_STANDARD = {
+    "OBSGEO-L": "FITS standard: east positive",
+    "SITELONG": "ASCOM: east positive",
+    "ESO TEL GEOLON": "ESO: east positive",
+}
+# Not "altitude" of the field but of the observatory in some programs.
+_METRES = re.compile(r"\bmet|\[m\]|\(m\)|\belevation|\bsea\b", re.IGNORECASE)
+
+
+class Moment(NamedTuple):
+    """What the rest of the header says that bears on the longitude.
+
+    Attributes
+    ----------
+    jd_utc : float or None
+        Start of the exposure.
+    ra_deg, dec_deg : float or None
+    local_offset_hours : float or None
+        Of the header's local clock.
+    """
+
+    jd_utc: float | None
+    ra_deg: float | None
+    dec_deg: float | None
+    local_offset_hours: float | None
+
+
+def read_site(
+    cards: Cards, moment: Moment, settings: SiteSettings
+) -> tuple[tuple[Site, str] | None, list[str]]:
+    """Find the observatory: settings first, then the header.
+
+    Parameters
+    ----------
+    cards : dict of str to Card
+    moment : Moment
+    settings : SiteSettings
+
+    Returns
+    -------
+    site : (Site, source) or None
+    warnings : list of str
+    """
+    latitude, latitude_source = _latitude(cards, settings)
+    longitude, longitude_source, warnings = _longitude(cards, moment, latitude, settings)
+    if latitude is None or longitude is None:
+        if latitude is not None and not warnings:
+            warnings.append("no longitude in the header: give --longitude, degrees east")
+        return None, warnings
+    height, height_source = _height(cards, settings)
+    name = settings.name or getattr(find(cards, "site_name"), "text", "")
+    source = f"{latitude_source}; {longitude_source}; {height_source}"
+    return (Site(latitude, longitude, height, name[:80]), source), warnings
+
+
+def _latitude(cards: Cards, settings: SiteSettings) -> tuple[float | None, str]:
+    if settings.latitude_deg is not None:
+        return settings.latitude_deg, "option --latitude"
+    for found in find_all(cards, "latitude"):
+        value = degrees(found.text)
+        if value is not None and -90 <= value <= 90:
+            return value, found.source
+    return None, ""
+
+
+def _height(cards: Cards, settings: SiteSettings) -> tuple[float, str]:
+    if settings.height_m is not None:
+        return settings.height_m, "option --height"
+    for found in find_all(cards, "height"):
+        value = number(found.text)
+        if found.keyword == "ALTITUDE" and not _METRES.search(found.comment):
+            continue
+        if value is not None and -500 <= value <= 9000:
+            return value, found.source
+    return 0.0, "height 0 m assumed (1 km more moves a time by 3 us)"
+
+
+def _longitude(
+    cards: Cards, moment: Moment, latitude: float | None, settings: SiteSettings
+) -> tuple[float | None, str, list[str]]:
+    if settings.longitude_deg is not None:
+        return _wrap(settings.longitude_deg), "option --longitude", []
+    for found in find_all(cards, "longitude"):
+        value = degrees(found.text)
+        if value is None or not -180 <= value <= 360:
+            continue
+        if value == 0 and latitude == 0:
+            return None, "", [f"{found.keyword} and the latitude are both zero: taken as not set"]
+        return _signed(found, value, _evidence(cards, moment, latitude, _wrap(value)))
+    return None, "", []
+
+
+def _wrap(longitude: float) -> float:
+    return (longitude + 180) % 360 - 180
+
+
+def _signed(
+    found: Found, value: float, votes: list[tuple[int, str]]
+) -> tuple[float | None, str, list[str]]:
+    """Weigh what the card itself says and what the rest of the header shows."""
+    longitude = _wrap(value)
+    if longitude in {0.0, -180.0}:
+        return longitude, found.source, []
+    stated, why = _stated_sign(found, value)
+    signs = {sign for sign, _ in votes}
+    shown = ", ".join(text for _, text in votes)
+    if len(signs) == 2:
+        text = f"{found.keyword} = {value:g}: east or west? The header contradicts itself ({shown})"
+        return None, "", [f"{text}; give --longitude, degrees east"]
+    if not signs:
+        if stated:
+            return stated * longitude, f"{found.source} ({why})", []
+        text = f"{found.keyword} = {value:g} does not say east or west, nor does the rest of the"
+        return None, "", [f"{text} header; give --longitude, degrees east"]
+    sign = signs.pop()
+    source = f"{found.source} ({'east' if sign > 0 else 'west'} positive by {shown})"
+    warnings = []
+    if stated and stated != sign:
+        text = f"{found.keyword} = {value:g} reads as {why}, but {shown} say the opposite"
+        warnings.append(f"{text}: {sign * longitude:+.4f} taken; --longitude settles it")
+    return sign * longitude, source, warnings
+
+
+def _stated_sign(found: Found, value: float) -> tuple[int, str]:
+    if re.search(r"[EWew]\s*$", found.text):
+        return 1, "it names its side"
+    if _WEST.search(found.comment) and not _EAST.search(found.comment):
+        return -1, "west positive by its comment"
+    if _EAST.search(found.comment):
+        return 1, "east positive by its comment"
+    if found.keyword in _EAST_BY_STANDARD:
+        return 1, _EAST_BY_STANDARD[found.keyword]
+    if value < 0 or value > 180 or found.text.startswith("+"):
+        return 1, "signed: east positive"
+    return 0, ""
+
+
+def _evidence(
+    cards: Cards, moment: Moment, latitude: float | None, longitude: float
+) -> list[tuple[int, str]]:
+    """Signs (+1: as it stands, -1: turned round) that single facts of the header call for."""
+    votes = []
+    if moment.jd_utc is not None:
+        sidereal = 280.46061837 + 360.98564736629 * (moment.jd_utc - 2451545.0)  # GMST, degrees
+        clock = find(cards, "sidereal_time")
+        angle = _hours_to_degrees(clock) if clock else None
+        votes += _vote(angle, sidereal, longitude, clock.keyword if clock else "")
+        votes += _hour_angle_vote(cards, moment, sidereal, longitude)
+        votes += _altitude_vote(cards, moment, latitude, sidereal, longitude)
+    if moment.local_offset_hours is not None and abs(longitude) > ZONE_DEG:
+        near = [s for s in (1, -1) if _apart(15 * moment.local_offset_hours, s * longitude) < 30]
+        text = f"the local clock's offset {moment.local_offset_hours:+g} h"
+        votes += [(near[0], text)] if len(near) == 1 else []
+    return votes
+
+
+def _apart(a: float, b: float) -> float:
+    return abs((a - b + 180) % 360 - 180)
+
+
+def _hours_to_degrees(found: Found) -> float | None:
+    hours = sexagesimal(found.text)
+    hours = number(found.text) if hours is None else hours
+    return None if hours is None or abs(hours) > 24 else 15 * hours
+
+
+def _vote(
+    local_deg: float | None, sidereal: float, longitude: float, name: str
+) -> list[tuple[int, str]]:
+    """Local minus Greenwich sidereal time is the longitude east."""
+    if local_deg is None:
+        return []
+    fits = [s for s in (1, -1) if _apart(local_deg - sidereal, s * longitude) < SIDEREAL_DEG]
+    return [(fits[0], name)] if len(fits) == 1 else []
+
+
+def _hour_angle_vote(
+    cards: Cards, moment: Moment, sidereal: float, longitude: float
+) -> list[tuple[int, str]]:
+    found = find(cards, "hour_angle")
+    if found is None or moment.ra_deg is None:
+        return []
+    parts, value = sexagesimal(found.text), number(found.text)
+    angles = [15 * parts] if parts is not None else [value, 15 * value] if value else []
+    votes = [vote for a in angles for vote in _vote(a + moment.ra_deg, sidereal, longitude, "HA")]
+    return votes[:1] if len({sign for sign, _ in votes}) == 1 else []
+
+
+def _altitude_vote(
+    cards: Cards, moment: Moment, latitude: float | None, sidereal: float, longitude: float
+) -> list[tuple[int, str]]:
+    """The field's altitude, stated or by its airmass, fits one side of Greenwich only."""
+    measured, name = _stated_altitude(cards)
+    if measured is None or latitude is None or moment.ra_deg is None or moment.dec_deg is None:
+        return []
+    phi, dec = math.radians(latitude), math.radians(moment.dec_deg)
+    fits = []
+    for sign in (1, -1):
+        hour = math.radians(sidereal + sign * longitude - moment.ra_deg)
+        sine = math.sin(phi) * math.sin(dec) + math.cos(phi) * math.cos(dec) * math.cos(hour)
+        altitude = math.degrees(math.asin(max(-1.0, min(1.0, sine))))
+        fits.append(abs(altitude - measured))
+    best = 0 if fits[0] < fits[1] else 1
+    clear = fits[best] < ALTITUDE_DEG and fits[1 - best] > 3 * ALTITUDE_DEG
+    return [(1 - 2 * best, name)] if clear else []
+
+
+def _stated_altitude(cards: Cards) -> tuple[float | None, str]:
+    for found in find_all(cards, "altitude"):
+        value = degrees(found.text)
+        if value is not None and 5 < value <= 90:
+            return value, found.keyword
+    found = find(cards, "airmass")
+    value = number(found.text) if found else None
+    if value is None or not 1.05 < value < 3:  # near the zenith it says little
+        return None, ""
+    return math.degrees(math.asin(1 / value)), found.keyword

@@ -1,0 +1,291 @@
+"""The bytes of a FITS file: opened once, decompressed on the way, nothing believed unchecked.
+
+Sizes are compared with the file and with `MAX_PIXELS` before memory is asked for.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import math
+import os
+import stat
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from lightcurve.errors import FrameError
+from lightcurve.frames.cards import CARD, Card, Cards, parse_cards
+
+BLOCK = 2880
+MAX_HEADER_BLOCKS = 2000  # 72,000 cards
+MAX_PIXELS = 2**28  # 16384 x 16384: 1 GB as float32
+MAX_EXTENSIONS = 1000
+DEFLATE_RATIO = 1100  # no gzip file can grow by more
+_SIZES = {8: 1, 16: 2, 32: 4, 64: 8, -32: 4, -64: 8}
+_DECODING = (EOFError, zlib.error, OSError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An open FITS file.
+
+    Attributes
+    ----------
+    file : binary file
+        Decompressed as it is read.
+    path : Path
+    limit : int
+        Bytes that it can hold at most.
+    packed : bool
+        Compressed as a whole, so that `limit` is a bound only.
+    """
+
+    file: BinaryIO
+    path: Path
+    limit: int
+    packed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hdu:
+    """One header of a file and where its data stand.
+
+    Attributes
+    ----------
+    index : int
+        0 is the primary.
+    text : str
+        The header's records, without END.
+    cards : dict of str to Card
+    offset : int
+        First byte of the data.
+    axes : tuple of int
+        NAXIS1, NAXIS2, ... of the image (that inside, for a tile-compressed one).
+    bitpix : int
+        Of the bytes in the file.
+    tiled : bool
+        A table that holds a compressed image.
+    image : bool
+        It can be read as an image: two axes or more, none of them zero.
+    size : int
+        Bytes of the data.
+    """
+
+    index: int
+    text: str
+    cards: Cards
+    offset: int
+    axes: tuple[int, ...]
+    bitpix: int
+    tiled: bool
+    image: bool
+    size: int
+
+    @property
+    def name(self) -> str:
+        """Name an extension for messages."""
+        given = self.cards.get("EXTNAME", Card("", "", quoted=True)).text[:40]
+        return f"extension {self.index}" + (f" ({given})" if given else "")
+
+
+@contextmanager
+def open_source(path: Path) -> Iterator[Source]:
+    """Open a FITS file, whole or compressed by gzip or bzip2 (told by its first bytes).
+
+    Parameters
+    ----------
+    path : Path
+
+    Yields
+    ------
+    Source
+
+    Raises
+    ------
+    FrameError
+        When it cannot be opened, or breaks off while read.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise FrameError(path, "is not an ordinary file")
+        if status.st_size == 0:
+            raise FrameError(path, "is empty (0 bytes)")
+        with path.open("rb", buffering=0) as raw:
+            yield _unpacked(raw, path, status.st_size)
+    except _DECODING as error:
+        reason = os.strerror(error.errno) if getattr(error, "errno", None) else str(error)[:200]
+        msg = f"cannot be read: {reason}; copy the file again"
+        raise FrameError(path, msg) from error
+
+
+def _unpacked(raw: BinaryIO, path: Path, size: int) -> Source:
+    magic = raw.read(3)
+    raw.seek(0)
+    if magic[:2] == b"\x1f\x8b":
+        return Source(gzip.GzipFile(fileobj=raw), path, size * DEFLATE_RATIO, packed=True)
+    if magic == b"BZh":
+        return Source(bz2.BZ2File(raw), path, 8 * MAX_PIXELS + 10**8, packed=True)
+    return Source(raw, path, size, packed=False)
+
+
+def read_exactly(source: Source, count: int) -> bytes:
+    """Read so many bytes.
+
+    Parameters
+    ----------
+    source : Source
+    count : int
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    FrameError
+        When the file ends before.
+    """
+    parts, missing = [], count
+    while missing:
+        part = source.file.read(missing)
+        if not part:
+            msg = f"is cut short: {missing} of {count} bytes are missing; copy the file again"
+            raise FrameError(source.path, msg)
+        parts.append(part)
+        missing -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def find_image(source: Source) -> tuple[Hdu, Hdu]:
+    """Find the image: the primary where it has data, else the first extension that has.
+
+    Parameters
+    ----------
+    source : Source
+        At its start.
+
+    Returns
+    -------
+    primary, image : Hdu
+        Maybe the same.
+
+    Raises
+    ------
+    FrameError
+        When there is none, a header is broken, or the image is too large to be true.
+    """
+    primary = hdu = _read_hdu(source, 0, 0)
+    while True:
+        if hdu.image:
+            _check_size(source, hdu)
+            return primary, hdu
+        following = hdu.offset + math.ceil(hdu.size / BLOCK) * BLOCK
+        if following > source.limit - BLOCK or hdu.index >= MAX_EXTENSIONS:
+            break
+        source.file.seek(following)
+        start = source.file.read(9)
+        if start != b"XTENSION=":
+            break
+        source.file.seek(following)
+        hdu = _read_hdu(source, hdu.index + 1, following)
+    what = (
+        "a header without image data" if hdu.index == 0 else "no 2-D image, only tables or spectra"
+    )
+    raise FrameError(source.path, f"holds {what}")
+
+
+def _read_hdu(source: Source, index: int, position: int) -> Hdu:
+    text, length = _header_text(source, index)
+    cards = parse_cards(text)
+    tiled = cards.get("ZIMAGE", ("",))[0] == "T"
+    outer = _axes(source.path, cards, "")
+    bitpix = _integer(source.path, cards, "BITPIX", 8)
+    if bitpix not in _SIZES:
+        raise FrameError(source.path, f"BITPIX = {bitpix} is none of 8, 16, 32, 64, -32, -64")
+    count = math.prod(outer) if outer else 0
+    if outer and outer[0] == 0 and cards.get("GROUPS", ("",))[0] == "T":
+        count = math.prod(outer[1:])
+    parameters = _integer(source.path, cards, "PCOUNT", 0)
+    groups = _integer(source.path, cards, "GCOUNT", 1)
+    size = _SIZES[bitpix] * groups * (parameters + count)
+    if min(parameters, groups) < 0:
+        raise FrameError(source.path, "has a negative PCOUNT or GCOUNT")
+    axes = _axes(source.path, cards, "Z") if tiled else outer
+    kind = cards.get("XTENSION", Card("IMAGE", "", quoted=True)).text
+    image = (tiled or kind == "IMAGE") and len(axes) >= 2 and all(axes)
+    return Hdu(index, text, cards, position + length, axes, bitpix, tiled, image, size)
+
+
+def _header_text(source: Source, index: int) -> tuple[str, int]:
+    """Read blocks up to the END card: the text before it, and the bytes read."""
+    blocks: list[str] = []
+    while len(blocks) < MAX_HEADER_BLOCKS:
+        data = source.file.read(BLOCK)
+        if not blocks and index == 0 and data[:8] != b"SIMPLE  ":
+            raise FrameError(source.path, "is not a FITS file: it does not begin with SIMPLE")
+        if len(data) < BLOCK and not data.rstrip().endswith(b"END"):
+            msg = f"has no END card in its header{' of extension ' + str(index) if index else ''}"
+            raise FrameError(source.path, f"{msg}: no FITS image, or cut short")
+        text = data.decode("latin-1")
+        end = _end_of(text)
+        blocks.append(text if end is None else text[:end])
+        if end is not None:
+            joined = "".join(blocks)
+            whole = (len(blocks) - 1) * BLOCK + len(data)
+            return (joined if _clean(joined) else _cleaned(joined)), whole
+    msg = f"has over {MAX_HEADER_BLOCKS * BLOCK // CARD} header cards: refused"
+    raise FrameError(source.path, msg)
+
+
+def _end_of(text: str) -> int | None:
+    place = text.find("END")
+    while place >= 0:
+        if place % CARD == 0 and not text[place + 3 : place + 8].strip():
+            return place
+        place = text.find("END", place + 1)
+    return None
+
+
+def _clean(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
+def _cleaned(text: str) -> str:
+    return "".join(c if " " <= c <= "~" else "?" for c in text)
+
+
+def _integer(path: Path, cards: Cards, keyword: str, default: int) -> int:
+    if keyword not in cards:
+        return default
+    try:
+        return int(cards[keyword].text)
+    except ValueError:
+        msg = f"{keyword} = {cards[keyword].text[:30]!r} is not a whole number"
+        raise FrameError(path, msg) from None
+
+
+def _axes(path: Path, cards: Cards, prefix: str) -> tuple[int, ...]:
+    count = _integer(path, cards, f"{prefix}NAXIS", 0)
+    if not 0 <= count <= 999:
+        raise FrameError(path, f"{prefix}NAXIS = {count} is impossible")
+    axes = tuple(_integer(path, cards, f"{prefix}NAXIS{k}", -1) for k in range(1, count + 1))
+    if any(length < 0 for length in axes):
+        raise FrameError(path, f"the lengths of its {count} axes are missing or negative")
+    return axes
+
+
+def _check_size(source: Source, hdu: Hdu) -> None:
+    """Refuse an image that the file cannot hold or the memory should not."""
+    axes = " x ".join(str(length)[:20] for length in hdu.axes[:6])
+    if hdu.axes[0] * hdu.axes[1] > MAX_PIXELS:
+        raise FrameError(source.path, f"claims {axes} pixels, over the limit of {MAX_PIXELS}")
+    room = source.limit - hdu.offset
+    if hdu.size > room:
+        held = f"{room} of {hdu.size}" if not source.packed else f"at most {room} of {hdu.size}"
+        msg = f"is cut short: {axes} pixels, but {held} bytes of data; copy the file again"
+        raise FrameError(source.path, msg)
