@@ -159,15 +159,6 @@ def write_planet(path: Path, planet: Planet) -> Path:
     """
     import tomli_w
 
-    names = [
-        "period_days",
-        "t0_bjd_tdb",
-        "rp_over_rs",
-        "a_over_rs",
-        "inclination_deg",
-        "eccentricity",
-        "omega_deg",
-    ]
     star = {name: getattr(planet, name) for name in ("teff_k", "logg", "feh")}
     content = {
         "name": planet.name,
