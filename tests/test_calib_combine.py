@@ -221,3 +221,18 @@ def test_errors_say_what_is_wrong(tmp_path):
     a.unlink()
     with pytest.raises(FrameError, match="cannot be read again"):
         read_rows(source, 0, 4)
+
+
+@pytest.mark.parametrize("packing", ["gzip", "hcomp", "rice", "plio"])
+def test_real_packed_image_combines_as_the_plain_one(shared_data, packing):
+    folder = next((shared_data / "odd-fits").rglob("m13.fits")).parent
+    plain = combine([folder / "m13.fits"] * 3).image
+    packed = combine([folder / f"m13_{packing}.fits", folder / "m13.fits"], memory_mb=0.1).image
+    np.testing.assert_array_equal(packed, plain)
+
+
+def test_real_frames(hatp32):
+    paths = hatp32[:8]
+    stack = np.array([fits.getdata(path) for path in paths], dtype=np.float32)
+    median = combine(paths, method="median", clip_sigma=np.inf, memory_mb=1).image
+    np.testing.assert_allclose(median, np.median(stack, axis=0), rtol=1e-6)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lightcurve.errors import FrameError
+from lightcurve.frames.read import read_frame
 
 _COMPRESSED = (".gz", ".bz2", ".fz", ".z", ".xz", ".zip")
 _BITPIX = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
@@ -74,9 +75,7 @@ def open_rows(path: Path, spill: Path) -> RowSource:
     source = _plain_source(path)
     if source is not None:
         return source
-    from lightcurve.frames.read import read_frame  # astropy is slow to load
-
-    pixels = np.ascontiguousarray(read_frame(path).pixels, dtype=np.float32)
+    pixels = np.ascontiguousarray(read_frame(path, need_time=False).pixels, dtype=np.float32)
     integer = bool(np.array_equal(pixels[:64], np.rint(pixels[:64])))
     try:
         with tempfile.NamedTemporaryFile(dir=spill, suffix=".pixels", delete=False) as file:
