@@ -25,7 +25,7 @@ LETTER = {"target": "T", "comparison": "C", "check": "K", "field": "S"}
 TARGET_TOLERANCE_PX = 2.0  # or one FWHM, whichever is larger: seeing and the WCS's own error
 
 
-def plan_stars(  # noqa: PLR0917 - what is needed, then what may be given
+def plan_stars(
     detections: Detections,
     wcs: WCS,
     target_ra_deg: float,

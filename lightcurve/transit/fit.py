@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -159,14 +159,11 @@ def fit_points(
     rng = np.random.default_rng(1) if rng is None else rng
     used = _usable(points)
     for _ in range(3):
-        best, columns = _least_squares(points, planet, options, used)
+        best, columns, red = _solve(points, planet, options, used)
         wild = _wild(best, used)
         if not wild.any():
             break
         used = used & ~wild
-    red = _red_noise(best)
-    if red is not None:
-        best, columns = _least_squares(points, planet, options, used, red=red)
     flat, _ = _least_squares(points, planet, options, used, red=red, transit=False)
     residuals = best.problem.plain_residuals(best.theta)
     beta = red_noise_factor(best.problem.time, residuals)
@@ -236,6 +233,25 @@ def _usable(points: Points) -> np.ndarray:
         )
         raise FitError(msg)
     return used
+
+
+def _solve(
+    points: Points, planet: Planet, options: FitOptions, used: np.ndarray
+) -> tuple[Solution, dict[str, np.ndarray], RedNoise | None]:
+    """Find transit, trend and noise, in the order that keeps them apart.
+
+    The noise is measured before any covariate is chosen: a covariate chosen on white noise follows
+    the wander, and hides it. It is measured again with the trend that is left.
+    """
+    plain = replace(options, covariates=options.covariates or ())
+    best, columns = _least_squares(points, planet, plain, used)
+    red = _red_noise(best)
+    if options.covariates is None:
+        best, columns = _least_squares(points, planet, options, used, red=red)
+        red = _red_noise(best) if best.names else red
+    settled = replace(options, covariates=best.names)
+    best, columns = _least_squares(points, planet, settled, used, red=red)
+    return best, columns, red
 
 
 def _least_squares(

@@ -13,7 +13,7 @@ import numpy as np
 
 MAX_POINTS = 600  # the covariance matrix grows with the square
 MIN_POINTS = 40
-EVIDENCE = 2.0  # gain in ln likelihood for two more parameters
+EVIDENCE = 0.5  # gain in ln likelihood: low, for missing red noise costs more than assuming some
 AMPLITUDES = np.geomspace(0.1, 4.0, 20)  # of the white noise
 N_TIMES = 8
 
@@ -64,7 +64,7 @@ def find_red_noise(
     Returns
     -------
     RedNoise or None
-        None where white noise is enough (gain under 2 in ln likelihood), and for fewer than 40 or
+        None where white noise is enough (gain under 0.5 in ln likelihood), and for fewer than 40 or
         more than 600 points.
 
     Notes
