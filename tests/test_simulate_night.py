@@ -159,6 +159,49 @@ def test_same_seed_same_bytes(tmp_path: Path) -> None:
         assert a != c, name
 
 
+def test_calibrations_and_headers_leave_the_lights_alone(tmp_path: Path) -> None:
+    bare, _ = tiny_night(tmp_path / "a", n_frames=2)
+    full, _ = tiny_night(tmp_path / "b", n_frames=2, n_bias=2, n_flat=1, header_wcs=True)
+    for a, b in zip(bare, full, strict=True):
+        assert np.array_equal(fits.getdata(a), fits.getdata(b))
+
+
+def test_photometry_finds_the_dip_again(tmp_path: Path) -> None:
+    """Independent apertures on calibrated frames: within the noise, through cloud and flip."""
+    from photutils.aperture import ApertureStats, CircularAnnulus, CircularAperture
+
+    dip = np.repeat([1.0, 0.97, 1.0], 4)
+    _, truth = tiny_night(
+        tmp_path, n_frames=12, shape=(200, 240), n_stars=30, target_flux=dip, flip_at=0.5,
+        cloud_depth=0.5, cloud_at=0.3, cosmic_rays_per_s=0.0, hot_fraction=0.0, seed=11,
+        mag_range=(10.5, 12.0), moffat_beta=None,
+    )  # fmt: skip
+    inside = np.all((truth.x > 25) & (truth.x < 215) & (truth.y > 25) & (truth.y < 175), axis=0)
+    apart = np.hypot(truth.x[0] - truth.x[0][:, None], truth.y[0] - truth.y[0][:, None])
+    inside &= np.sort(apart, axis=0)[1] > 24
+    flux, variance = [], []
+    for k in range(12):
+        image = light(truth, k)
+        xy = np.column_stack([truth.x[k, inside], truth.y[k, inside]])
+        aperture = CircularAperture(xy, 2.0 * truth.conditions.fwhm_px[k])
+        sky = ApertureStats(image, CircularAnnulus(xy, 16, 24)).median
+        flux.append(aperture.do_photometry(image)[0] - sky * aperture.area)
+        pixel = 180 * truth.conditions.airmass[k] + 3 + truth.camera.read_noise_e**2
+        variance.append(flux[-1] + aperture.area * pixel)
+    flux, variance = np.array(flux), np.array(variance)
+    expected = truth.electrons[inside] * truth.conditions.transparency[:, None]
+    expected[:, 0] *= dip
+    error = np.sqrt(variance) / flux
+    # A common factor of each frame is left free: what the aperture cuts off the wings.
+    ratio = flux / expected
+    residual = ratio / np.average(ratio, axis=1, weights=error**-2, keepdims=True) - 1
+    assert inside[0]
+    assert np.count_nonzero(inside) > 5
+    assert np.median(np.abs(residual / error)) == pytest.approx(0.67, abs=0.15)
+    depth = 1 - np.mean(ratio[dip < 1, 0] * 0.97) / np.mean(ratio[dip == 1, 0])
+    assert depth == pytest.approx(0.03, abs=0.004)
+
+
 def test_clouds_and_extinction_dim_the_stars(tmp_path: Path) -> None:
     _, truth = tiny_night(
         tmp_path, n_frames=21, cloud_depth=0.6, cloud_at=0.5, transparency_wander=0.0,
@@ -251,6 +294,15 @@ def test_demo_is_worth_reducing(tmp_path: Path) -> None:
     inside = np.all((truth.x > 40) & (truth.x < nx - 40), axis=0)
     inside &= np.all((truth.y > 40) & (truth.y < ny - 40), axis=0)
     assert np.count_nonzero(inside & (truth.electrons > 0.25 * truth.electrons[0])) >= 25
+    assert fits.getdata(truth.lights[0]).max() == camera.full_scale_adu
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_demo_target_stands_alone(seed: int) -> None:
+    _, _, field, target = demo_night(seed)
+    away = np.hypot((field.ra_deg - target.ra_deg) * 0.866, field.dec_deg - target.dec_deg) * 3600
+    assert away.min() > 29
+    assert 100 < len(field) <= 115
 
 
 def test_stars_image_helper(rng: np.random.Generator) -> None:

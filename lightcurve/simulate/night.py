@@ -78,46 +78,31 @@ def simulate_night(
         When the dialect is not known, the flux has the wrong length, or the field is never up.
     """
     rng = np.random.default_rng(night.seed) if rng is None else rng
-    sky = night_conditions(night, camera, rng)
-    flux = _relative_flux(target_flux, sky)
-    _check(night, dialect, sky)
+    # Each part draws on its own: more biases, or a WCS in the headers, change no light frame.
+    for_sky, for_headers, *for_kinds, for_lights = rng.spawn(6)
+    scene = _scene(night, camera, stars_with_target(target, field), target_flux, for_sky)
+    _check(scene, dialect)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    stars = stars_with_target(target, field)
-    scene = _scene(night, camera, stars, sky)
-    pointing = np.array([night.ra_deg, night.dec_deg]) + _off(night.pointing_error_arcmin / 60, rng)
-    writer = _Writer(folder, dialect, night, camera, target.name, tuple(pointing))
-    jobs = [
-        ("bias", 0.0, n_bias),
-        ("dark", night.exposure_s, n_dark),
-        ("flat", flat_exposure, n_flat),
-    ]
-    show = progress or silent
-    calibrations = {
-        kind: tuple(_calibration_frames(writer, scene, kind, seconds, count, rng))
-        for kind, seconds, count in jobs
+    error = _off(night.pointing_error_arcmin / 60, for_headers)
+    pointing = (night.ra_deg + error[0], night.dec_deg + error[1])
+    write = _Writer(folder, dialect, night, camera, target.name, pointing)
+    jobs = {
+        "bias": (n_bias, 0.0),
+        "dark": (n_dark, night.exposure_s),
+        "flat": (n_flat, flat_exposure),
     }
-    written = [
-        _moved(wcs, _off(night.wcs_error_px, rng)) if header_wcs else None for wcs in scene.wcs
+    calibrations = [
+        tuple(_calibration_frames(write, scene, kind, *job, each))
+        for (kind, job), each in zip(jobs.items(), for_kinds, strict=True)
     ]
-    numbers = show(range(night.n_frames), "simulating the night", night.n_frames)
-    lights = tuple(_light(writer, scene, k, float(flux[k]), written[k], rng) for k in numbers)
-    truth = Truth(
-        lights=lights,
-        biases=calibrations["bias"],
-        darks=calibrations["dark"],
-        flats=calibrations["flat"],
-        night=night,
-        camera=camera,
-        target=target,
-        sensor=scene.sensor,
-        conditions=sky,
-        target_flux=flux,
-        stars=stars,
-        electrons=scene.electrons,
-        x=scene.x,
-        y=scene.y,
-    )
+    wcs = [
+        _moved(w, _off(night.wcs_error_px, for_headers)) if header_wcs else None for w in scene.wcs
+    ]
+    frames = enumerate(for_lights.spawn(night.n_frames))
+    shown = (progress or silent)(frames, "simulating the night", night.n_frames)
+    lights = tuple(_light(write, scene, k, wcs[k], each) for k, each in shown)
+    truth = _truth(target, scene, lights, calibrations)
     write_truth(folder, truth)
     return truth
 
@@ -130,6 +115,8 @@ class _Scene:
     camera: SimCamera
     sensor: Sensor
     sky: Conditions
+    stars: StarField
+    flux: np.ndarray  # (n,) of the target, relative
     wcs: list[WCS]
     electrons: np.ndarray  # (m,) in one exposure above the atmosphere
     x: np.ndarray  # (n, m)
@@ -169,8 +156,15 @@ class _Writer:
         return self.folder / name
 
 
-def _scene(night: Night, camera: SimCamera, stars: StarField, sky: Conditions) -> _Scene:
+def _scene(
+    night: Night,
+    camera: SimCamera,
+    stars: StarField,
+    target_flux: TargetFlux,
+    rng: np.random.Generator,
+) -> _Scene:
     ny, nx = camera.shape
+    sky = night_conditions(night, camera, rng)
     wcs = [
         frame_wcs(
             (night.ra_deg, night.dec_deg),
@@ -182,16 +176,48 @@ def _scene(night: Night, camera: SimCamera, stars: StarField, sky: Conditions) -
         for k in range(len(sky))
     ]
     xy = np.array([each.wcs_world2pix(stars.ra_deg, stars.dec_deg, 0) for each in wcs])
-    electrons = night.exposure_s * 10 ** (-0.4 * (stars.mag - camera.zero_point))
-    return _Scene(night, camera, make_sensor(camera), sky, wcs, electrons, xy[:, 0], xy[:, 1])
+    return _Scene(
+        night=night,
+        camera=camera,
+        sensor=make_sensor(camera),
+        sky=sky,
+        stars=stars,
+        flux=_relative_flux(target_flux, sky),
+        wcs=wcs,
+        electrons=night.exposure_s * 10 ** (-0.4 * (stars.mag - camera.zero_point)),
+        x=xy[:, 0],
+        y=xy[:, 1],
+    )
+
+
+def _truth(
+    target: SimTarget, scene: _Scene, lights: tuple[Path, ...], rest: list[tuple[Path, ...]]
+) -> Truth:
+    biases, darks, flats = rest
+    return Truth(
+        lights=lights,
+        biases=biases,
+        darks=darks,
+        flats=flats,
+        night=scene.night,
+        camera=scene.camera,
+        target=target,
+        sensor=scene.sensor,
+        conditions=scene.sky,
+        target_flux=scene.flux,
+        stars=scene.stars,
+        electrons=scene.electrons,
+        x=scene.x,
+        y=scene.y,
+    )
 
 
 def _light(
-    write: _Writer, scene: _Scene, k: int, flux: float, wcs: WCS | None, rng: np.random.Generator
+    write: _Writer, scene: _Scene, k: int, wcs: WCS | None, rng: np.random.Generator
 ) -> Path:
     night, camera, sky = scene.night, scene.camera, scene.sky
     brightness = scene.electrons * sky.transparency[k]
-    brightness[0] *= flux
+    brightness[0] *= scene.flux[k]
     light = render_stars(
         camera.shape, scene.x[k], scene.y[k], brightness, sky.fwhm_px[k], beta=night.moffat_beta
     )
@@ -203,20 +229,18 @@ def _light(
 
 
 def _calibration_frames(
-    write: _Writer, scene: _Scene, kind: str, seconds: float, count: int, rng: np.random.Generator
+    write: _Writer, scene: _Scene, kind: str, count: int, seconds: float, rng: np.random.Generator
 ) -> list[Path]:
-    """Take them before the night, one a minute: biases, then darks, then flats."""
+    """Take them before the night: biases, then darks, then flats."""
     camera = scene.camera
     level = FLAT_LEVEL * camera.full_scale_adu * camera.gain_e_per_adu if kind == "flat" else 0.0
-    hour = {"bias": 4, "dark": 3, "flat": 1}[kind]
-    start = scene.night.start_jd_utc - hour / 24
-    step = (seconds + 5) / 86400
+    first = scene.night.start_jd_utc - {"bias": 4, "dark": 3, "flat": 1}[kind] / 24
     paths = []
     for k in range(count):
         # The lamp, or the twilight, does not burn evenly from one flat to the next.
         light = level * rng.uniform(0.9, 1.1) * np.ones(camera.shape)
         pixels = _read_out(scene, light, seconds, rng)
-        paths.append(write(kind, k, pixels, start + k * step, seconds))
+        paths.append(write(kind, k, pixels, first + k * (seconds + 5) / 86400, seconds))
     return paths
 
 
@@ -249,15 +273,16 @@ def _relative_flux(target_flux: TargetFlux, sky: Conditions) -> np.ndarray:
     return flux
 
 
-def _check(night: Night, dialect: str, sky: Conditions) -> None:
+def _check(scene: _Scene, dialect: str) -> None:
     if dialect not in DIALECTS:
         msg = f"no header dialect {dialect!r}; there are {', '.join(DIALECTS)}"
         raise InputError(msg)
-    down = np.count_nonzero(np.isnan(sky.airmass))
+    down = np.count_nonzero(np.isnan(scene.sky.airmass))
     if down:
+        night = scene.night
         msg = (
             f"the field (RA {night.ra_deg:.3f}, Dec {night.dec_deg:+.3f}) is below the horizon in "
-            f"{down} of {len(sky)} frames: change start, pointing or site"
+            f"{down} of {night.n_frames} frames: change start, pointing or site"
         )
         raise InputError(msg)
 

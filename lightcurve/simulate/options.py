@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lightcurve.simulate.observatory import Night, SimCamera
-from lightcurve.simulate.sky import SimTarget, StarField, make_field
+from lightcurve.simulate.sky import SimTarget, StarField, make_field, stars_with_target
 
 DEMO_CALIBRATIONS = {"n_bias": 5, "n_dark": 5, "n_flat": 5}
 
@@ -24,7 +24,7 @@ def demo_night(seed: int) -> tuple[Night, SimCamera, StarField, SimTarget]:
     camera : SimCamera
         500 x 400 pixels with hot pixels, a dead column, dust and vignetting.
     field : StarField
-        110 made-up stars in 10' x 8'.
+        About 110 made-up stars in 10' x 8', the brightest too bright for the camera.
     target : SimTarget
         V 11.2, about 200 000 electrons a frame (signal to noise about 400).
     """
@@ -42,5 +42,8 @@ def demo_night(seed: int) -> tuple[Night, SimCamera, StarField, SimTarget]:
     fov = (nx * camera.scale_arcsec / 3600, ny * camera.scale_arcsec / 3600)
     center = (night.ra_deg, night.dec_deg)
     target = SimTarget("Demo-1", night.ra_deg + 0.012, night.dec_deg - 0.008, 11.2)
-    field = make_field(rng, center, fov, 110, mag_range=(9.6, 14.2))
+    made = make_field(rng, center, fov, 115, mag_range=(9.6, 14.2))
+    # No neighbour in the target's aperture or sky, whatever the seed; and one star saturates.
+    stars = stars_with_target(target, made, same_arcsec=30.0)
+    field = StarField(stars.ra_deg[1:], stars.dec_deg[1:], np.append(8.8, stars.mag[2:]))
     return night, camera, field, target
