@@ -165,7 +165,6 @@ def _measure(frame: Frame, recipe: Recipe) -> FrameResult:
         recipe.radii,
         recipe.annulus,
         recipe.noise,
-        style=recipe.settings.apertures.style,
         saturation_adu=recipe.saturation_adu,
         linearity_adu=recipe.settings.camera.linearity_adu,
         max_shift=recipe.settings.apertures.max_centroid_shift_px,

@@ -36,7 +36,7 @@ from lightcurve.formats.tables import (
     write_stars,
 )
 from lightcurve.formats.text import write_text
-from lightcurve.frames.inventory import Inventory, entries_as_rows
+from lightcurve.frames.inventory import Inventory
 from lightcurve.prepare import Scene
 from lightcurve.progress import Progress, silent
 from lightcurve.target import Target
@@ -198,7 +198,7 @@ def frame_rows(night: Night) -> list[dict[str, Any]]:
     """
     by_path = dict(zip(night.scene.lights, night.results, strict=True))
     rows = []
-    for entry, row in zip(night.inventory.entries, entries_as_rows(night.inventory), strict=True):
+    for entry, row in zip(night.inventory.entries, night.inventory.rows(), strict=True):
         result = by_path.get(entry.path)
         if entry.path in night.scene.unused:
             row |= {"status": "unused", "reason": night.scene.unused[entry.path]}

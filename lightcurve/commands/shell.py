@@ -25,6 +25,8 @@ def show_messages(*, quiet: bool) -> None:
     log = logging.getLogger("lightcurve")
     log.setLevel(logging.INFO)
     log.addHandler(handler)
+    # Libraries may set up the root logger for themselves: each message once is enough.
+    log.propagate = False
 
 
 def bar(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lightcurve.config import Settings
-from lightcurve.frames.inventory import entries_as_rows, take_inventory
+from lightcurve.frames.inventory import take_inventory
 from lightcurve.frames.read import read_frame
 from lightcurve.progress import Progress, silent
 
@@ -60,4 +60,4 @@ def inspect_folder(
     -------
     list of dict
     """
-    return entries_as_rows(take_inventory(folder, settings, manifest=manifest, progress=progress))
+    return take_inventory(folder, settings, manifest=manifest, progress=progress).rows()
