@@ -144,5 +144,5 @@ class Night:
     cosmic_rays_per_s: float = 0.05
     trail_frames: tuple[int, ...] = ()
     pointing_error_arcmin: float = 2.0
-    wcs_error_px: float = 1.0
+    wcs_error_px: float = 0.3
     seed: int = 1
