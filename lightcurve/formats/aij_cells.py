@@ -54,6 +54,27 @@ def split_cells(lines: list[str], name: str) -> list[list[str]]:
     return [line.split() for line in lines]
 
 
+def uncomment(lines: list[str]) -> list[str]:
+    """Leave comments out, but keep the one that names the columns of bare numbers below it.
+
+    Parameters
+    ----------
+    lines : list of str
+        Without empty lines.
+
+    Returns
+    -------
+    list of str
+    """
+    body = [line for line in lines if not line.startswith("#")]
+    comments = [line for line in lines if line.startswith("#") and not line.startswith("# AIJ_")]
+    if not body or not comments:
+        return body
+    first, last = (re.split(r"[\s,;]+", x.strip()) for x in (body[0], comments[-1].lstrip("# ")))
+    named = all(map(_is_number, first)) and len(last) >= len(first) > 1
+    return [comments[-1].lstrip("# "), *body] if named else body
+
+
 def take_header(
     rows: list[list[str]], columns: Sequence[str] | None, name: str
 ) -> tuple[list[str], list[list[str]]]:

@@ -19,6 +19,7 @@ from lightcurve.formats.aij_cells import (
     parse_numbers,
     split_cells,
     take_header,
+    uncomment,
 )
 from lightcurve.formats.aij_flux import ratio
 from lightcurve.formats.text import read_text
@@ -151,7 +152,7 @@ def read_aij_table(path: str | Path, *, columns: Sequence[str] | None = None) ->
     name = Path(path).name
     lines = [line for line in read_text(path).split("\n") if line.strip()]
     metadata = dict(_metadata(line) for line in lines if line.startswith("# AIJ_"))
-    rows = split_cells([line for line in lines if not line.startswith("# ")], name)
+    rows = split_cells(uncomment(lines), name)
     header, rows = take_header(rows, columns, name)
     notes: list[str] = []
     cells = gather_columns(header, rows, notes)

@@ -19,6 +19,12 @@ from lightcurve.data import Parameter
 from lightcurve.errors import InputError
 from lightcurve.formats.text import write_text
 
+PARAMETER_NAMES = {
+    "rp_over_rs": "Rp/R*",
+    "a_over_rs": "a/R*",
+    "mid_time_bjd_tdb": "mid-transit time",
+    "o_minus_c_minutes": "O \N{MINUS SIGN} C",
+}
 TEMPLATE = Path(__file__).with_name("template.html")
 
 
@@ -119,9 +125,18 @@ def parameter_table(parameters: Mapping[str, Parameter], *, title: str = "") -> 
         Value with the distances to its 16 and 84 % points, rounded by `round_together`.
     """
     rows = tuple(
-        (name.replace("_", " "), *round_together(p), p.unit) for name, p in parameters.items()
+        (_parameter_name(name), *round_together(p), p.unit) for name, p in parameters.items()
     )
     return Table(("parameter", "value", "minus", "plus", "unit"), rows, title)
+
+
+def _parameter_name(name: str) -> str:
+    """Say a parameter in words; its unit has a column of its own."""
+    if name in PARAMETER_NAMES:
+        return PARAMETER_NAMES[name]
+    for unit in ("_bjd_tdb", "_deg", "_days", "_percent", "_g_cm3", "_minutes"):
+        name = name.removesuffix(unit)
+    return name.replace("_", " ")
 
 
 def round_together(parameter: Parameter) -> tuple[str, str, str]:

@@ -98,7 +98,7 @@ def save_masters(path: str | Path, masters: Mapping[str, np.ndarray]) -> Path:
             2,
             n,
             height_ratios=(picture, 1.1),
-            left=0.7 / width,
+            left=0.8 / width,
             right=1 - 0.2 / width,
             top=1 - 0.42 / height,
             bottom=0.5 / height,

@@ -1,0 +1,254 @@
+"""A light curve from any table: ours, AstroImageJ's, or one with a time and a flux column.
+
+What the times are is read from the name of their column; a name that does not tell is an error,
+not a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lightcurve.data import LightCurve
+from lightcurve.errors import InputError
+from lightcurve.flags import Flag
+from lightcurve.formats.aij_table import AijTable, read_aij_table, relative_flux
+from lightcurve.formats.tables import LIGHTCURVE_COLUMNS, read_lightcurve
+from lightcurve.formats.text import read_text
+
+TIME_KINDS = ("bjd_tdb", "jd_utc", "mjd_utc", "iso_utc")
+BARYCENTRIC = ("BJD_TDB", "BJD_TDB_B", "BJD_TDB_MOBS")
+CIVIL = ("JD_UTC", "JD_MOBS")
+COVARIATES = {
+    "airmass": ("AIRMASS", "AIRMASS_1"),
+    "x": ("X(FITS)_{star}", "X(IJ)_{star}"),
+    "y": ("Y(FITS)_{star}", "Y(IJ)_{star}"),
+    "fwhm": ("FWHM_Mean", "FWHM_{star}", "FWHM"),
+    "sky": ("Sky/Pixel_{star}", "Sky"),
+}
+FLUXES = ("rel_flux_T1", "flux", "rel_flux", "relative_flux", "diff")
+ERRORS = ("rel_flux_err_T1", "flux_err", "rel_flux_err", "uncertainty", "err", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which columns are meant.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Names of the columns of a table without header.
+    time, flux, error : str
+        Names of columns; empty to find them.
+    comparison_flux : str
+        A column to divide `flux` by.
+    time_kind : str
+        One of `TIME_KINDS`; empty to tell by the name.
+    target : str
+        Star of an AstroImageJ table.
+    comparisons : tuple of str
+        Its comparison stars; empty for those of the table.
+    """
+
+    columns: tuple[str, ...] = ()
+    time: str = ""
+    flux: str = ""
+    error: str = ""
+    comparison_flux: str = ""
+    time_kind: str = ""
+    target: str = "T1"
+    comparisons: tuple[str, ...] = ()
+
+
+def read_curve(path: str | Path, choice: Choice | None = None) -> LightCurve:
+    """Read a light curve, whatever wrote it.
+
+    Parameters
+    ----------
+    path : path-like
+    choice : Choice, optional
+        Needed where the columns' names do not tell.
+
+    Returns
+    -------
+    LightCurve
+        Median 1; times that the table does not have are NaN; an error that it does not have is the
+        scatter between neighbours, and ``recipe["notes"]`` says so. ``recipe`` names the columns.
+
+    Raises
+    ------
+    InputError
+        When there is no such table, or time or flux cannot be told.
+    """
+    choice = choice or Choice()
+    first = read_text(path, what="a light curve").split("\n", 1)[0]
+    if first.strip().split(",") == list(LIGHTCURVE_COLUMNS) and choice == Choice():
+        return read_lightcurve(path)
+    return curve_of_table(read_aij_table(path, columns=choice.columns or None), choice)
+
+
+def curve_of_table(table: AijTable, choice: Choice) -> LightCurve:
+    """Make a light curve of a table.
+
+    Parameters
+    ----------
+    table : AijTable
+    choice : Choice
+
+    Returns
+    -------
+    LightCurve
+        See `read_curve`.
+
+    Raises
+    ------
+    InputError
+        When time or flux cannot be told.
+    """
+    notes: list[str] = list(table.unusable)
+    bjd, jd, time_name = _times(table, choice, notes)
+    flux, error, flux_name = _fluxes(table, choice, notes)
+    level = np.nanmedian(flux) if np.isfinite(flux).any() else np.nan
+    if not (np.isfinite(level) and level > 0):
+        msg = f"{table.name}: the median of {flux_name} is {level:g}: no relative flux"
+        raise InputError(msg)
+    nothing = np.full(len(table), np.nan)
+    time = bjd if np.isfinite(bjd).any() else jd
+    covariates = _covariates(table, choice.target) | {"time": time - np.nanmean(time)}
+    comparison = table.columns.get(choice.comparison_flux or "tot_C_cnts", nothing)
+    if np.isfinite(comparison).all():
+        covariates["comparison_flux"] = comparison / np.median(comparison)
+    finite = np.isfinite(flux) & np.isfinite(time)
+    return LightCurve(
+        file=table.labels,
+        jd_utc=jd,
+        bjd_tdb=bjd,
+        flux=flux / level,
+        flux_err=np.abs(error / level),
+        target_flux=table.star("Source-Sky", choice.target),
+        comparison_flux=comparison,
+        flags=np.where(finite, 0, int(Flag.NOT_MEASURED)).astype(np.uint16),
+        covariates=covariates,
+        recipe={
+            "source": table.name,
+            "time_column": time_name,
+            "flux_column": flux_name,
+            "notes": tuple(notes),
+        },
+    )
+
+
+def _times(table: AijTable, choice: Choice, notes: list[str]) -> tuple[np.ndarray, np.ndarray, str]:
+    """BJD_TDB and JD_UTC, NaN where the table lacks one of them, and the column used."""
+    nothing = np.full(len(table), np.nan)
+    if choice.time:
+        kind = choice.time_kind or _kind_of(choice.time, table.name)
+        if not choice.time_kind and kind.split("_")[1] not in choice.time.lower():
+            notes.append(
+                f"column {choice.time} does not name its time scale: taken as {kind.upper()}, "
+                "by convention; --time-kind says otherwise"
+            )
+        values = _as_julian(table, choice.time, kind)
+        pair = (values, nothing) if kind == "bjd_tdb" else (nothing, values)
+        return *pair, choice.time
+    times = table.times()
+    bjd = next((name for name in BARYCENTRIC if name in times), "")
+    jd = next((name for name in CIVIL if name in times), "")
+    if not (bjd or jd):
+        found = ", ".join([*table.columns, *table.words][:8])
+        msg = (
+            f"{table.name}: no column of times that says what it is (BJD_TDB, JD_UTC); name it "
+            f"with --time and --time-kind; the table has {found}"
+        )
+        raise InputError(msg)
+    return times.get(bjd, nothing), times.get(jd, nothing), bjd or jd
+
+
+def _kind_of(name: str, file: str) -> str:
+    upper = name.upper()
+    for start, kind in (("BJD", "bjd_tdb"), ("MJD", "mjd_utc"), ("JD", "jd_utc")):
+        other = {"UTC", "TDB", "TT", "TAI"} - {kind.split("_")[1].upper()}
+        if upper.startswith(start) and not other & set(upper.split("_")):
+            return kind
+    if upper.startswith(("DATE", "ISO", "UTC")):
+        return "iso_utc"
+    msg = f"{file}: column {name} does not say what its times are: give --time-kind, one of " + (
+        ", ".join(TIME_KINDS)
+    )
+    raise InputError(msg)
+
+
+def _as_julian(table: AijTable, name: str, kind: str) -> np.ndarray:
+    if kind not in TIME_KINDS:
+        msg = f"time kind {kind!r}: one of {', '.join(TIME_KINDS)}"
+        raise InputError(msg)
+    if kind == "iso_utc":
+        return _iso_to_julian(table, name)
+    values = _column(table, name)
+    return values + 2400000.5 if kind == "mjd_utc" else values
+
+
+def _iso_to_julian(table: AijTable, name: str) -> np.ndarray:
+    words = table.words.get(name)
+    try:
+        if words is None:
+            raise ValueError(name)
+        moments = np.array([w.removesuffix("Z").replace(" ", "T") for w in words], "datetime64[us]")
+    except ValueError as error:
+        msg = f"{table.name}: column {name} holds no ISO dates such as 2017-12-20T01:33:43"
+        raise InputError(msg) from error
+    return (moments - np.datetime64("2000-01-01T12:00:00")) / np.timedelta64(1, "D") + 2451545.0
+
+
+def _column(table: AijTable, name: str) -> np.ndarray:
+    if name not in table.columns:
+        found = ", ".join(list(table.columns)[:8])
+        msg = f"{table.name}: no column of numbers {name!r}; it has {found}"
+        raise InputError(msg)
+    return table.columns[name]
+
+
+def _fluxes(
+    table: AijTable, choice: Choice, notes: list[str]
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """Flux, error and the name of the flux; formed anew where the table has the parts."""
+    star = f"Source-Sky_{choice.target}"
+    if not choice.flux and star in table.columns and (choice.comparisons or table.comparisons):
+        flux, error = relative_flux(table, choice.target, choice.comparisons or None)
+        return flux, error, star
+    name = choice.flux or _first(table, (f"rel_flux_{choice.target}", *FLUXES))
+    if not name:
+        msg = f"{table.name}: no column of relative flux; name it with --flux"
+        raise InputError(msg)
+    flux = _column(table, name)
+    if choice.comparison_flux:
+        flux = flux / _column(table, choice.comparison_flux)
+        name = f"{name} / {choice.comparison_flux}"
+    error_name = choice.error or _first(table, (f"rel_flux_err_{choice.target}", *ERRORS))
+    if error_name:
+        scale = _column(table, choice.comparison_flux) if choice.comparison_flux else 1.0
+        return flux, _column(table, error_name) / scale, name
+    steps = np.diff(flux[np.isfinite(flux)])
+    noise = 1.4826 * np.median(np.abs(steps)) / np.sqrt(2) if steps.size else np.nan
+    notes.append(f"no errors in the table: {noise:.3g}, the scatter between neighbours, for all")
+    return flux, np.full(len(table), noise), name
+
+
+def _first(table: AijTable, names: Sequence[str]) -> str:
+    """Find the first of `names` in the table, upper or lower case; an empty string if none."""
+    known = {name.lower(): name for name in reversed(list(table.columns))}
+    return next((known[name.lower()] for name in names if name.lower() in known), "")
+
+
+def _covariates(table: AijTable, target: str) -> dict[str, np.ndarray]:
+    """Collect what a trend may be made of: columns finite throughout that are not constant."""
+    found = {}
+    for name, columns in COVARIATES.items():
+        column = _first(table, [c.format(star=target) for c in columns])
+        values = table.columns.get(column)
+        if values is not None and np.isfinite(values).all() and np.ptp(values) > 0:
+            found[name] = values
+    return found
