@@ -1,0 +1,111 @@
+"""Plane transforms from one frame's pixels to another's, as (2, 3) matrices, and their fits."""
+
+from __future__ import annotations
+
+import numpy as np
+
+AFFINE_FROM = 12  # matched stars; fewer fix a similarity only
+MIN_KEPT = 6
+
+
+def as_matrix(turn: complex, shift: complex, *, mirrored: bool) -> np.ndarray:
+    """Write ``z -> turn * z + shift`` (of the conjugate of z where mirrored) as a matrix.
+
+    Parameters
+    ----------
+    turn, shift : complex
+    mirrored : bool
+
+    Returns
+    -------
+    (2, 3) float array
+        ``[x, y] = matrix @ [x_ref, y_ref, 1]``.
+    """
+    c, s = turn.real, turn.imag
+    sign = -1.0 if mirrored else 1.0
+    return np.array([[c, -sign * s, shift.real], [s, sign * c, shift.imag]])
+
+
+def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Carry points by a transform.
+
+    Parameters
+    ----------
+    matrix : (2, 3) float array
+    points : (n, 2) float array
+
+    Returns
+    -------
+    (n, 2) float array
+    """
+    return points @ matrix[:, :2].T + matrix[:, 2]
+
+
+def fit_similarity(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
+    """Fit shift, turn and scale, plain or mirrored, whichever leaves less.
+
+    Parameters
+    ----------
+    points, stars : (n, 2) float arrays
+        Matched places, at least two.
+
+    Returns
+    -------
+    (2, 3) float array
+    """
+    here, there = stars @ (1, 1j), points @ (1, 1j)
+    mean = here.mean()
+    fits = []
+    for mirrored in (False, True):
+        b = there.conj() if mirrored else there
+        centred = b - b.mean()
+        turn = ((here - mean) * centred.conj()).sum() / (np.abs(centred) ** 2).sum()
+        shift = mean - turn * b.mean()
+        rest = float((np.abs(here - turn * b - shift) ** 2).sum())
+        fits.append((rest, mirrored, turn, shift))
+    _, mirrored, turn, shift = min(fits, key=lambda fit: fit[:2])
+    return as_matrix(turn, shift, mirrored=mirrored)
+
+
+def fit_affine(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
+    """Fit all six parameters by least squares.
+
+    Parameters
+    ----------
+    points, stars : (n, 2) float arrays
+        Matched places, at least three that are not in line.
+
+    Returns
+    -------
+    (2, 3) float array
+    """
+    mean_points, mean_stars = points.mean(axis=0), stars.mean(axis=0)
+    a, b = points - mean_points, stars - mean_stars
+    linear = np.linalg.lstsq(a.T @ a, a.T @ b, rcond=None)[0].T
+    return np.column_stack([linear, mean_stars - linear @ mean_points])
+
+
+def fit_transform(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
+    """Fit an affine transform, or a similarity to fewer than `AFFINE_FROM`, without outliers.
+
+    Matches farther off than three times the median distance are dropped, twice.
+
+    Parameters
+    ----------
+    points, stars : (n, 2) float arrays
+        Matched places.
+
+    Returns
+    -------
+    (2, 3) float array
+    """
+    fit = fit_affine if len(points) >= AFFINE_FROM else fit_similarity
+    matrix = fit(points, stars)
+    for _ in range(2):
+        rest = np.hypot(*(stars - apply(matrix, points)).T)
+        good = rest <= max(3 * float(np.median(rest)), 0.05)
+        if good.all() or good.sum() < MIN_KEPT:
+            break
+        fit = fit_affine if good.sum() >= AFFINE_FROM else fit_similarity
+        matrix = fit(points[good], stars[good])
+    return matrix
