@@ -13,12 +13,15 @@ from lightcurve.phot.noise import NoiseModel
 
 log = logging.getLogger(__name__)
 
+ASSUMED = "assumed"
+
 
 @dataclass(frozen=True, slots=True)
 class CameraValues:
     """What the measuring assumes of the camera; each with its source."""
 
     noise: NoiseModel
+    gain_known: bool
     saturation_adu: float | None
     sources: tuple[tuple[str, str, str], ...]
 
@@ -56,9 +59,14 @@ def settle_camera(
         ("saturation", "none" if saturation is None else f"{saturation:.6g} ADU", level_source),
     )
     for name, value, source in sources:
-        if source.startswith("assumed"):
-            log.warning("%s: %s, %s", name, value, source)
-    return CameraValues(noise, saturation, sources)
+        log.log(
+            logging.WARNING if ASSUMED in source else logging.INFO,
+            "%s: %s, %s",
+            name,
+            value,
+            source,
+        )
+    return CameraValues(noise, ASSUMED not in gain_source, saturation, sources)
 
 
 def _settled(
@@ -71,4 +79,4 @@ def _settled(
     if measured is not None:
         return measured, "measured from pairs of calibration frames"
     option = "--gain" if name.startswith("gain") else "--read-noise"
-    return fallback, f"assumed: not in the header, not measured; {option} settles it"
+    return fallback, f"{ASSUMED}: not in the header, no flats and biases; {option} settles it"

@@ -6,14 +6,16 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from lightcurve.camera import CameraValues
 from lightcurve.config import Settings
 from lightcurve.curve.choose import choose_curve
+from lightcurve.curve.noise import measure_field_noise, with_noise
 from lightcurve.data import LightCurve, Measurements, Products, TransitFit
 from lightcurve.errors import FitError
 from lightcurve.frames.inventory import take_inventory
@@ -74,9 +76,11 @@ def reduce_night(
             results = measure_night(scene.lights, scene.recipe, store, progress=progress)
             measurements = stack_results(results, scene.recipe)
         with clock("compare"):
+            measurements, noise = settle_noise(measurements, scene.camera)
             curve = choose_curve(measurements, settings, in_transit=expected(target, measurements))
         with clock("fit"):
             fit = fit_if_known(curve, target, scene, settings)
+        scene = replace(scene, values=scene.values + noise)
         night = Night(inventory, target, settings, scene, results, measurements, curve, fit)
         return write_products(out, night, clock.timings_s, sidecars=sidecars, progress=progress)
 
@@ -100,6 +104,38 @@ def expected(target: Target, measurements: Measurements) -> np.ndarray | None:
     window = predict_transit(target.planet, float(np.nanmedian(times)))
     margin = np.nan_to_num(3 * window.mid_err)
     return (times > window.ingress - margin) & (times < window.egress + margin)
+
+
+def settle_noise(
+    measurements: Measurements, camera: CameraValues
+) -> tuple[Measurements, tuple[tuple[str, str, str], ...]]:
+    """Let the field's stars tell the noise floor, and the gain where nothing else does.
+
+    Parameters
+    ----------
+    measurements : Measurements
+    camera : CameraValues
+
+    Returns
+    -------
+    measurements : Measurements
+        With errors by the noise that the field shows.
+    values : tuple of (name, value, source)
+        What was found, for the user to see.
+    """
+    gain = camera.noise.gain_e_per_adu
+    noise = measure_field_noise(measurements, gain_e_per_adu=gain if camera.gain_known else None)
+    if noise is None:
+        log.warning("the field's stars do not tell the noise: too few, or too faint")
+        return measurements, ()
+    source = f"measured from the scatter of {noise.n_stars} stars of the field"
+    values = (("noise floor", f"{100 * noise.floor:.2f} % of a star's flux", source),)
+    if not camera.gain_known:
+        text = f"{noise.gain_e_per_adu:.3g} +- {noise.gain_err:.2g} e-/ADU"
+        values += (("gain used for errors", text, source),)
+    for name, value, where in values:
+        log.info("%s: %s, %s", name, value, where)
+    return with_noise(measurements, noise, assumed_gain=gain), values
 
 
 def fit_if_known(

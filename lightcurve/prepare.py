@@ -42,6 +42,7 @@ class Scene:
         The calibrated frame that was solved.
     solution : Solution
     recipe : Recipe
+    camera : CameraValues
     values : tuple of (name, value, source)
         Every value the measuring rests on, for the user to see.
     """
@@ -52,6 +53,7 @@ class Scene:
     reference: Frame
     solution: Solution
     recipe: Recipe
+    camera: CameraValues
     values: tuple[tuple[str, str, str], ...]
 
 
@@ -99,6 +101,7 @@ def prepare_night(
         reference=reference.frame,
         solution=solution,
         recipe=recipe,
+        camera=camera,
         values=list_values(target, reference.frame.exposure, camera, solution, recipe),
     )
 

@@ -1,0 +1,147 @@
+"""What the field's own stars say of the noise: the gain, and a floor that no equation has.
+
+Every star's scatter along the night is measured against the whole field. Photon noise goes with
+the root of the flux and gives the gain; what is left on bright stars goes with the flux itself:
+scintillation, flat field, the camera's intra-pixel response.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lightcurve.curve.scatter import column_scatter
+from lightcurve.data import Measurements
+from lightcurve.flags import Flag
+
+MIN_STARS = 12
+MIN_FRAMES = 20
+UNUSABLE = Flag.EDGE | Flag.SATURATED | Flag.NON_LINEAR | Flag.NOT_MEASURED | Flag.FEW_SKY_PIXELS
+MAX_ITERATIONS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class FieldNoise:
+    """The noise that the field shows.
+
+    Attributes
+    ----------
+    gain_e_per_adu, gain_err : float
+        The error is 0 where the gain was given.
+    floor : float
+        Relative scatter of a star bright beyond all photon noise.
+    n_stars : int
+    """
+
+    gain_e_per_adu: float
+    gain_err: float
+    floor: float
+    n_stars: int
+
+
+def measure_field_noise(
+    measurements: Measurements, *, gain_e_per_adu: float | None = None
+) -> FieldNoise | None:
+    """Fit ``V = F / g + S + c^2 F^2`` to the variances V of the field's stars.
+
+    F is a star's flux and S the sky's part, known from the annuli; V comes from differences of
+    neighbouring frames, which no slow change enters. Stars are weighted by the error of a
+    variance, and those far off (variables, blends) lose their weight.
+
+    Parameters
+    ----------
+    measurements : Measurements
+    gain_e_per_adu : float, optional
+        Held fixed where it is known.
+
+    Returns
+    -------
+    FieldNoise or None
+        None with fewer than 12 stars measured in 20 frames, or where the photon noise does not
+        stand out enough to give a gain to 30 %.
+    """
+    k = len(measurements.radii) // 2
+    flux, variance, sky_variance = _star_variances(measurements, k)
+    if len(flux) < MIN_STARS:
+        return None
+    excess = (variance - sky_variance) / flux
+    design = np.column_stack([np.ones(len(flux)), flux])
+    if gain_e_per_adu is not None:
+        floor2 = _robust_fit(design[:, 1:], excess - 1 / gain_e_per_adu, variance / flux)[0][0]
+        return FieldNoise(gain_e_per_adu, 0.0, float(np.sqrt(max(floor2, 0))), len(flux))
+    (inverse, floor2), error = _robust_fit(design, excess, variance / flux)
+    if floor2 < 0:
+        (inverse,), error = _robust_fit(design[:, :1], excess, variance / flux)
+        floor2 = 0.0
+    if not inverse > 3.3 * error[0]:
+        return None
+    gain = 1 / inverse
+    return FieldNoise(
+        float(gain), float(gain * error[0] / inverse), float(np.sqrt(floor2)), len(flux)
+    )
+
+
+def _star_variances(
+    measurements: Measurements, k: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Flux, variance and the sky's share of it, ADU and ADU^2, of each usable star."""
+    m = measurements
+    good = (m.flags[:, :, k] & int(UNUSABLE) == 0) & (m.flux[:, :, k] > 0)
+    flux = np.where(good, m.flux[:, :, k], np.nan)
+    enough = good.sum(axis=0) >= max(MIN_FRAMES, 0.5 * len(flux))
+    flux = flux[:, enough]
+    if flux.shape[1] < MIN_STARS:
+        none = np.zeros(0)
+        return none, none, none
+    level = np.nanmedian(flux, axis=0)
+    relative = flux / level
+    bright = np.argsort(-level)[: max(MIN_STARS, len(level) // 3)]
+    relative /= np.nanmedian(relative[:, bright], axis=1)[:, None]
+    area = m.area[0, 0, k]
+    n_sky = np.nanmedian(m.n_sky[:, enough], axis=0)
+    sky = np.nanmedian(m.star_sky_std[:, enough], axis=0) ** 2 * area * (1 + area / n_sky)
+    scatter = column_scatter(np.diff(relative, axis=0)) / np.sqrt(2) * level
+    usable = np.isfinite(scatter) & (scatter > 0)
+    return level[usable], scatter[usable] ** 2, sky[usable]
+
+
+def _robust_fit(
+    design: np.ndarray, values: np.ndarray, sigma: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted least squares with Tukey's biweight; coefficients and their errors."""
+    weight = 1 / sigma**2
+    robust = np.ones(len(values))
+    for _ in range(MAX_ITERATIONS):
+        total = weight * robust
+        normal = design.T @ (total[:, None] * design)
+        coefficients = np.linalg.solve(normal, design.T @ (total * values))
+        rest = (values - design @ coefficients) / sigma
+        spread = max(1.4826 * float(np.median(np.abs(rest))), 1e-12)
+        updated = np.maximum(1 - (rest / (4.7 * spread)) ** 2, 0) ** 2
+        if np.allclose(updated, robust, atol=1e-6):
+            break
+        robust = updated
+    return coefficients, spread * np.sqrt(np.diag(np.linalg.inv(normal)))
+
+
+def with_noise(
+    measurements: Measurements, noise: FieldNoise, *, assumed_gain: float
+) -> Measurements:
+    """Give the fluxes errors by the noise that the field shows.
+
+    Parameters
+    ----------
+    measurements : Measurements
+    noise : FieldNoise
+    assumed_gain : float
+        With which the errors were computed.
+
+    Returns
+    -------
+    Measurements
+    """
+    flux = np.maximum(measurements.flux, 0)
+    photons = flux * (1 / noise.gain_e_per_adu - 1 / assumed_gain)
+    variance = measurements.flux_err**2 + photons + (noise.floor * flux) ** 2
+    return replace(measurements, flux_err=np.sqrt(np.maximum(variance, 0)))
