@@ -250,12 +250,13 @@ def save_field(
             for role, colour in ROLE_COLOUR.items()
             if (plan.role == role).any()
         ]
-        axes.legend(
+        # Below the picture: a long title has the line above to itself.
+        axes.set_xlabel("x (px)", loc="left")
+        figure.legend(
             handles=handles,
             loc="lower right",
-            bbox_to_anchor=(1.0, 1.0),
+            bbox_to_anchor=(0.985, 0.0),
             ncols=4,
-            borderaxespad=0.2,
             columnspacing=1.0,
             handletextpad=0.2,
         )

@@ -217,6 +217,8 @@ def _panel_flux(
         order = np.argsort(time)
         both = (fit.model * fit.trend)[order]
         axes.plot(time[order], both, color=MODEL, zorder=4, label="transit and trend")
+    else:
+        draw_binned(axes, time[good], curve.flux[good])
     axes.set_ylabel("Relative flux")
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="best")
