@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -428,7 +429,7 @@ def check_cadence(
     equal = np.flatnonzero(gap < 0.001)
     overlap = np.flatnonzero((gap >= 0.001) & (gap < needed - CLOCK_SLACK_S))
     by_name = sorted(range(len(names)), key=lambda k: natural_key(file_names[k]))
-    back = [k for a, k in zip(by_name, by_name[1:], strict=False) if jd[k] < jd[a] - 1e-8]
+    back = [k for a, k in pairwise(by_name) if jd[k] < jd[a] - 1e-8]
     lines = []
     if equal.size:
         a, b = names[equal[0]], names[equal[0] + 1]

@@ -7,6 +7,7 @@ quantity decides by unit, comment and format, and says how.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from lightcurve.frames.cards import Card, Cards
@@ -66,8 +67,19 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "SET-TEMP",
         "CCDSTEMP",
     ),
-    "kind": ("IMAGETYP", "IMAGETYPE", "IMGTYPE", "FRAMETYP", "FRAME", "OBSTYPE", "IMTYPE")
-    + ("OBS_TYPE", "EXPTYPE", "CALFRAME", "ESO DPR TYPE"),
+    "kind": (
+        "IMAGETYP",
+        "IMAGETYPE",
+        "IMGTYPE",
+        "FRAMETYP",
+        "FRAME",
+        "OBSTYPE",
+        "IMTYPE",
+        "OBS_TYPE",
+        "EXPTYPE",
+        "CALFRAME",
+        "ESO DPR TYPE",
+    ),
     "scale": (
         "PIXSCALE",
         "SCALE",
@@ -192,7 +204,7 @@ def find(cards: Cards, quantity: str) -> Found | None:
     return next(find_all(cards, quantity), None)
 
 
-def find_all(cards: Cards, quantity: str):
+def find_all(cards: Cards, quantity: str) -> Iterator[Found]:
     """Go through all filled cards of a quantity, best first.
 
     Parameters

@@ -263,10 +263,8 @@ def audit_clocks(
         When there is no clock, none of a certain scale, or two that contradict each other.
     """
     clocks, warnings = read_clocks(cards, settings.utc_offset_hours)
-    if settings.keyword:
-        best = _chosen(clocks, settings, path)
-    else:
-        best = _finest(clocks, path, warnings)
+    named = settings.keyword
+    best = _chosen(clocks, settings, path) if named else _finest(clocks, path, warnings)
     if "stamp" in settings.model_fields_set:
         best = replace(best, stamp=settings.stamp, note="")
     elif best.stamp == "any":
@@ -322,7 +320,7 @@ def _derived(numeric: Clock, date: Clock) -> bool:
 
 
 def _settle_any(best: Clock, clocks: list[Clock], exposure_s: float | None, path: object) -> Clock:
-    """A Julian date whose moment is not said: only a comment or the user can tell."""
+    """Settle a Julian date whose moment is not said: by another clock, or the user must."""
     coarse = next((c for c in clocks if c.stamp != "any" and c.scale != "local"), None)
     if coarse is not None or exposure_s == 0:
         return replace(best, stamp="start")

@@ -213,7 +213,7 @@ def _hour_angle_vote(
 def _altitude_vote(
     cards: Cards, moment: Moment, latitude: float | None, sidereal: float, longitude: float
 ) -> list[tuple[int, str]]:
-    """The field's altitude, stated or by its airmass, fits one side of Greenwich only."""
+    """Let the field's altitude, stated or by its airmass, choose the side of Greenwich."""
     measured, name = _stated_altitude(cards)
     if measured is None or latitude is None or moment.ra_deg is None or moment.dec_deg is None:
         return []

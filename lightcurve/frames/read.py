@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from struct import error as StructError
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,13 +27,22 @@ PACKED_SUFFIXES = (".gz", ".fz", ".bz2")
 _DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 _EXACT_IN_FLOAT32 = 2**23
 # What belongs to one header's own data and is not handed down from the primary.
-_OWN = frozenset(
-    ("SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "GROUPS", "INHERIT")
-    + ("BZERO", "BSCALE", "BLANK", "CHECKSUM", "DATASUM", "EXTNAME", "EXTVER", "NEXTEND", "DATE")
-)
+_OWN = {"SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "GROUPS", "INHERIT"}
+_OWN |= {"BZERO", "BSCALE", "BLANK", "CHECKSUM", "DATASUM", "EXTNAME", "EXTVER", "NEXTEND", "DATE"}
 # What decoders of damaged data raise; anything else is a defect of ours.
-_DECODER_ERRORS = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError)
-_DECODER_ERRORS += (EOFError, ArithmeticError, RuntimeError, MemoryError, zlib.error, StructError)
+_DECODER_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

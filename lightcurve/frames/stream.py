@@ -235,7 +235,8 @@ def _header_text(source: Source, index: int) -> tuple[str, int]:
         end = _end_of(text)
         blocks.append(text if end is None else text[:end])
         if end is not None:
-            joined = "".join(blocks)
+            joined = "".join(blocks).rstrip()  # blank cards say nothing and cost time
+            joined = joined.ljust(math.ceil(len(joined) / CARD) * CARD)
             whole = (len(blocks) - 1) * BLOCK + len(data)
             return (joined if _clean(joined) else _cleaned(joined)), whole
     msg = f"has over {MAX_HEADER_BLOCKS * BLOCK // CARD} header cards: refused"

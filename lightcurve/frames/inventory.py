@@ -1,0 +1,292 @@
+"""Take stock of a folder: every file, what it is, and why it is or is not used.
+
+Headers only are read; pixels are looked at where neither header nor name tells a frame's kind.
+Nothing is moved or changed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from lightcurve.config import Settings
+from lightcurve.data import Exposure
+from lightcurve.errors import FrameError, HeaderError, InputError
+from lightcurve.frames.aliases import find
+from lightcurve.frames.cards import Cards, number
+from lightcurve.frames.content import kind_by_content
+from lightcurve.frames.headers import TIMELESS, normalise
+from lightcurve.frames.manifest import Edit, apply_key, read_manifest
+from lightcurve.frames.read import is_fits_name, read_cards, read_frame
+from lightcurve.progress import Progress, silent
+from lightcurve.times import check_cadence, iso_from_jd, natural_key
+
+RUN_FILE = "run.toml"
+OWN_CARD = "LCPRODCT"  # every FITS file this program writes has it
+OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file of the folder.
+
+    Attributes
+    ----------
+    path : Path
+    name : str
+        Relative to the folder, with forward slashes.
+    kind : str
+        One of `lightcurve.data.KINDS`, or ``"other"`` for what is no FITS image.
+    kind_source : str
+        Keyword, file name, content or manifest.
+    exposure : Exposure or None
+        None when the file could not be read.
+    setup : tuple
+        Camera, (ny, nx), binning, filter (not of bias and dark frames) and gain setting.
+    status : str
+        ``"ok"`` or ``"unused"``.
+    reason : str
+        Why it is not used, or what was odd; empty when all is well.
+    """
+
+    path: Path
+    name: str
+    kind: str
+    kind_source: str = ""
+    exposure: Exposure | None = None
+    setup: tuple = ()
+    status: str = "ok"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Every file of a folder.
+
+    Attributes
+    ----------
+    folder : Path
+    entries : tuple of Entry
+        In the natural order of their names.
+    warnings : tuple of str
+        Times of the light frames that cannot all be right.
+    """
+
+    folder: Path
+    entries: tuple[Entry, ...]
+    warnings: tuple[str, ...] = ()
+
+    def used(self, kind: str) -> list[Entry]:
+        """List the usable frames of one kind.
+
+        Parameters
+        ----------
+        kind : str
+
+        Returns
+        -------
+        list of Entry
+        """
+        return [entry for entry in self.entries if entry.kind == kind and entry.status == "ok"]
+
+    def groups(self) -> dict[tuple[str, tuple], list[Entry]]:
+        """Group the usable frames by kind and setup.
+
+        Returns
+        -------
+        dict of (kind, setup) to list of Entry
+        """
+        groups: dict[tuple[str, tuple], list[Entry]] = {}
+        for entry in self.entries:
+            if entry.status == "ok":
+                groups.setdefault((entry.kind, entry.setup), []).append(entry)
+        return groups
+
+    def summary(self) -> str:
+        """Count the files in words: ``142 light, 3 unused``.
+
+        Returns
+        -------
+        str
+        """
+        counts = Counter(e.kind if e.status == "ok" else "unused" for e in self.entries)
+        order = sorted(counts, key=lambda kind: (kind == "unused", kind != "light", kind))
+        return ", ".join(f"{counts[kind]} {kind}" for kind in order)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Give the rows of frames.csv, which is also a manifest to edit.
+
+        Returns
+        -------
+        list of dict
+        """
+        return [_row(entry) for entry in self.entries]
+
+    frames_csv_rows = rows
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    exposure = entry.exposure or Exposure()
+    middle = exposure.mid_jd_utc
+    return {
+        "file": entry.name,
+        "kind": entry.kind,
+        "kind_source": entry.kind_source,
+        "filter": exposure.filter,
+        "exposure_s": exposure.exposure_s,
+        "mid_utc": None if middle is None else iso_from_jd(middle),
+        "binning": None if exposure.binning is None else "{}x{}".format(*exposure.binning),
+        "temperature_c": exposure.temperature_c,
+        "nx": exposure.shape[1] or None,
+        "ny": exposure.shape[0] or None,
+        "use": "yes" if entry.status == "ok" else "no",
+        "status": entry.status,
+        "reason": entry.reason,
+    }
+
+
+def take_inventory(
+    folder: str | Path,
+    settings: Settings | None = None,
+    *,
+    manifest: str | Path | None = None,
+    progress: Progress = silent,
+) -> Inventory:
+    """Find every file below a folder and tell what it is.
+
+    Hidden folders and earlier run folders (they hold a run.toml) are passed over.
+
+    Parameters
+    ----------
+    folder : path-like
+    settings : Settings, optional
+    manifest : path-like, optional
+        An edited frames.csv; its kinds and its ``use`` win.
+    progress : Progress
+
+    Returns
+    -------
+    Inventory
+
+    Raises
+    ------
+    InputError
+        When the folder is missing or holds no FITS file, or the manifest does not fit.
+    """
+    folder, settings = Path(folder), settings or Settings()
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.is_file() else "there is no such folder"
+        msg = f"{folder}: {what}; give the folder with the raw frames"
+        raise InputError(msg)
+    paths = sorted(
+        _files(folder), key=lambda path: natural_key(path.relative_to(folder).as_posix())
+    )
+    if not any(is_fits_name(path) for path in paths):
+        msg = f"{folder}: no FITS file (.fits .fit .fts, also packed) among {len(paths)} files"
+        raise InputError(msg)
+    edits = read_manifest(manifest) if manifest else {}
+    entries = []
+    for path in progress(paths, "taking stock", len(paths)):
+        name = path.relative_to(folder).as_posix()
+        entries.append(_entry(path, name, settings, edits.pop(apply_key(name), None)))
+    if edits:
+        msg = f"{Path(manifest).name}: {next(iter(edits))} is not in {folder} ({len(edits)} such)"
+        raise InputError(msg)
+    return Inventory(folder, tuple(entries), _look_at_times(entries))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder, onerror=_unreadable):
+        if Path(place) != folder and RUN_FILE in names:
+            folders.clear()
+            continue
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(place, name) for name in names if not name.startswith("."))
+
+
+def _unreadable(error: OSError) -> None:
+    msg = f"{error.filename}: cannot be listed: {error.strerror}"
+    raise InputError(msg) from error
+
+
+def _entry(path: Path, name: str, settings: Settings, edit: Edit | None) -> Entry:
+    if not is_fits_name(path):
+        return Entry(path, name, OTHER, "file name", status="unused", reason="not a FITS file")
+    try:
+        return _frame_entry(path, name, settings, edit)
+    except FrameError as error:
+        kind = edit.kind if edit and edit.kind else "unknown"
+        return Entry(path, name, kind, status="unused", reason=error.reason)
+
+
+def _frame_entry(path: Path, name: str, settings: Settings, edit: Edit | None) -> Entry:
+    cards, shape, notes = read_cards(path)
+    exposure, error = normalise(cards, path=path, shape=shape, settings=settings)
+    kind, source = exposure.kind, exposure.sources.get("kind", "")
+    if edit and edit.kind:
+        kind, source = edit.kind, "manifest"
+    elif kind == "unknown":
+        kind, source = _look_at_pixels(path, exposure, cards)
+    sources = {**exposure.sources, "kind": source}
+    warnings = tuple(w for w in exposure.warnings if kind not in TIMELESS or "no time:" not in w)
+    exposure = replace(exposure, kind=kind, sources=sources, warnings=(*warnings, *notes))
+    reason = _why_not(cards, kind, error, edit)
+    return Entry(
+        path=path,
+        name=name,
+        kind=kind,
+        kind_source=source,
+        exposure=exposure,
+        setup=_setup(exposure, cards),
+        status="unused" if reason else "ok",
+        reason=reason or "; ".join(exposure.warnings),
+    )
+
+
+def _look_at_pixels(path: Path, exposure: Exposure, cards: Cards) -> tuple[str, str]:
+    frame = read_frame(path, need_time=False)
+    bits = number(cards["BITPIX"].text) if "BITPIX" in cards else None
+    highest = exposure.saturation_adu or {8: 255.0, 16: 65535.0}.get(bits or 0, 65535.0)
+    return kind_by_content(frame.pixels, exposure.exposure_s, highest)
+
+
+def _why_not(cards: Cards, kind: str, error: HeaderError | None, edit: Edit | None) -> str:
+    """Say why a readable frame is left out; an empty string when it is not."""
+    if edit and edit.use is False:
+        return edit.reason or "left out by the manifest"
+    wanted = bool(edit and edit.use)
+    if find(cards, "own_product") and not wanted:
+        return f"made by lightcurve itself ({OWN_CARD} in its header)"
+    typed = find(cards, "kind")
+    if typed and "master" in typed.text.lower() and not wanted:
+        return f"a master frame of another program ({typed.keyword} = {typed.text[:30]})"
+    if error is not None and kind not in TIMELESS:
+        return error.reason
+    if kind == "unknown":
+        return "neither header, name nor pixels tell its kind: set it in a manifest (--manifest)"
+    return ""
+
+
+def _setup(exposure: Exposure, cards: Cards) -> tuple:
+    gain = find(cards, "gain_setting")
+    band = None if exposure.kind in {"bias", "dark"} else exposure.filter
+    return (exposure.camera, exposure.shape, exposure.binning, band, gain.text if gain else None)
+
+
+def _look_at_times(entries: Sequence[Entry]) -> tuple[str, ...]:
+    lights = [e for e in entries if e.kind == "light" and e.status == "ok" and e.exposure]
+    timed = [e for e in lights if e.exposure.mid_jd_utc is not None]
+    lines = check_cadence(
+        [e.exposure.mid_jd_utc for e in timed],
+        [float("nan") if e.exposure.exposure_s is None else e.exposure.exposure_s for e in timed],
+        [e.name for e in timed],
+    )
+    names = Counter(entry.path.name for entry in lights)
+    twice = [name for name, count in names.items() if count > 1]
+    if twice:
+        lines += (f"{len(twice)} file names stand in several folders, first {twice[0]}",)
+    return lines

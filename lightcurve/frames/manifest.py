@@ -1,0 +1,132 @@
+"""The table of files that a user can edit and feed back: file, kind, use, reason."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lightcurve.data import KINDS
+from lightcurve.errors import InputError
+
+if TYPE_CHECKING:
+    from lightcurve.frames.inventory import Inventory
+
+MAX_BYTES = 50_000_000
+COLUMNS = ("file", "kind", "filter", "exposure_s", "use", "reason")
+_YES = frozenset({"yes", "y", "true", "1", "x"})
+_NO = frozenset({"no", "n", "false", "0"})
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What a manifest says of one file; None leaves it as found."""
+
+    kind: str | None = None
+    use: bool | None = None
+    reason: str = ""
+
+
+def apply_key(name: str) -> str:
+    """Give the form in which names are compared.
+
+    Parameters
+    ----------
+    name : str
+        Relative to the folder.
+
+    Returns
+    -------
+    str
+        With forward slashes.
+    """
+    return name.strip().replace("\\", "/").removeprefix("./")
+
+
+def write_manifest(path: str | Path, inventory: Inventory) -> Path:
+    """Write the table of files.
+
+    Parameters
+    ----------
+    path : path-like
+    inventory : Inventory
+
+    Returns
+    -------
+    Path
+    """
+    path, text = Path(path), io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(inventory.rows())
+    path.write_text(text.getvalue(), encoding="utf-8")
+    return path
+
+
+def read_manifest(path: str | Path) -> dict[str, Edit]:
+    """Read an edited table of files.
+
+    Parameters
+    ----------
+    path : path-like
+        CSV with a column ``file`` and ``kind`` or ``use`` or both; others are ignored, so that
+        frames.csv itself serves.
+
+    Returns
+    -------
+    dict of str to Edit
+        By file.
+
+    Raises
+    ------
+    InputError
+        Naming the line at fault.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            msg = f"{path.name}: over {MAX_BYTES} bytes, not a manifest"
+            raise InputError(msg)
+        text = path.read_text(encoding="utf-8-sig")
+        table = csv.DictReader(io.StringIO(text, newline=""))
+        rows = list(table)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        msg = f"{path.name}: cannot be read as a manifest: {error}"
+        raise InputError(msg) from error
+    names = {name.strip().lower() for name in table.fieldnames or () if name}
+    if "file" not in names or not names & {"kind", "use"}:
+        msg = f"{path.name}: a manifest needs the columns file, and kind or use"
+        raise InputError(msg)
+    edits: dict[str, Edit] = {}
+    for line, row in enumerate(rows, start=2):
+        plain = {k.strip().lower(): (v or "").strip() for k, v in row.items() if isinstance(k, str)}
+        if not plain["file"]:
+            continue
+        key = apply_key(plain["file"])
+        if key in edits:
+            msg = f"{path.name}, line {line}: {key[:80]} stands twice"
+            raise InputError(msg)
+        edits[key] = _edit(plain, f"{path.name}, line {line}")
+    return edits
+
+
+def _edit(row: Mapping[str, str], place: str) -> Edit:
+    kind, use = row.get("kind", "").lower(), row.get("use", "").lower()
+    if kind not in {*KINDS, "other", ""}:
+        msg = f"{place}: kind {kind[:30]!r} is none of {_listed(KINDS)}"
+        raise InputError(msg)
+    if use and use not in _YES | _NO:
+        msg = f"{place}: use {use[:30]!r} is neither yes nor no"
+        raise InputError(msg)
+    return Edit(
+        kind=kind if kind in KINDS and kind != "unknown" else None,
+        use=use in _YES if use else None,
+        reason=row.get("reason", "") if use in _NO else "",
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names)
