@@ -159,6 +159,8 @@ def test_empty_magnitudes_are_left_out(tmp_path: Path) -> None:
         ("x,y\n1,2\n", "no column of right ascension; it has x, y"),
         ("ra,dec,mag\n1:2:3,2,5\n", "column ra .* not a number"),
         ("ra,dec,mag\n1,2,\n", "no row of 1"),
+        ("", "cannot be read as a star list"),
+        ("stars", "no column of right ascension|cannot be read as a star list"),
         (None, "cannot be read as a star list"),
     ],
 )
@@ -168,6 +170,12 @@ def test_star_list_errors(tmp_path: Path, text: str | None, message: str) -> Non
         path.write_text(text)
     with pytest.raises(InputError, match=message):
         read_star_list(path)
+
+
+def test_an_image_is_no_star_list(tmp_path: Path) -> None:
+    fits.PrimaryHDU(np.zeros((3, 4))).writeto(tmp_path / "image.fits")
+    with pytest.raises(InputError, match=r"image.fits: cannot be read as a star list"):
+        read_star_list(tmp_path / "image.fits")
 
 
 def test_real_star_lists(shared_data: Path) -> None:

@@ -16,9 +16,10 @@ from lightcurve.errors import InputError
 from lightcurve.simulate.conditions import airmass
 from lightcurve.simulate.dialects import DIALECTS
 from lightcurve.simulate.night import simulate_night
-from lightcurve.simulate.observatory import FLAGSTAFF, SimCamera
+from lightcurve.simulate.observatory import FLAGSTAFF, Night, SimCamera
 from lightcurve.simulate.options import DEMO_CALIBRATIONS, demo_night
 from lightcurve.simulate.sensor import make_sensor
+from lightcurve.simulate.sky import SimTarget, StarField
 from lightcurve.simulate.truth import Truth
 
 CLEAN = {
@@ -243,6 +244,21 @@ def test_truth_is_written(tmp_path: Path) -> None:
     assert document["night"]["seed"] == 5
 
 
+def test_stars_of_the_whole_sky(tmp_path: Path) -> None:
+    """A list reaching round the sky, and a field that straddles the zero of right ascension."""
+    around = np.arange(0.0, 360.0, 30.0)
+    everywhere = StarField(around, 80 * np.cos(around), np.full(12, 10.0))
+    target = SimTarget("Everywhere", 359.999, 70.0, 11.0)
+    night = Night(n_frames=2, ra_deg=0.001, dec_deg=70.0, moffat_beta=None, cosmic_rays_per_s=0)
+    camera = SimCamera(shape=(60, 80))
+    truth = simulate_night(tmp_path, night, camera, everywhere, target, np.ones(2))
+    assert 0 < truth.x[0, 0] < 80
+    assert light(truth, 0).sum() == pytest.approx(
+        truth.electrons[0] * truth.conditions.transparency[0], rel=0.05
+    )
+    assert 0 <= fits.getheader(truth.lights[0])["RA"] < 360
+
+
 def test_satellite_crosses_one_frame(tmp_path: Path) -> None:
     _, truth = tiny_night(tmp_path, n_stars=0, trail_frames=(2,), **CLEAN)
     level = [np.percentile(light(truth, k), 97) for k in range(4)]
@@ -271,6 +287,9 @@ def test_every_dialect_is_valid_fits(tmp_path: Path, dialect: str) -> None:
         ({"target_flux": np.ones(3)}, "must be 4 numbers"),
         ({"target_flux": np.array([1, 1, np.nan, 1])}, "none negative"),
         ({"dec_deg": -80.0}, "below the horizon in 4 of 4"),
+        ({"n_frames": 0}, "a frame or more"),
+        ({"exposure_s": 200.0}, r"200 s\) no longer than the cadence \(150 s"),
+        ({"drift_px_per_hour": (9e4, 0), "jitter_px": 9e3}, "target is in no frame"),
     ],
 )
 def test_nonsense_is_refused(tmp_path: Path, options: dict, message: str) -> None:

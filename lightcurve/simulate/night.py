@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,18 +10,17 @@ import numpy as np
 
 from lightcurve.errors import InputError
 from lightcurve.progress import Progress, silent
-from lightcurve.simulate.conditions import Conditions, night_conditions
-from lightcurve.simulate.dialects import DIALECTS, Shot, make_header
+from lightcurve.simulate.dialects import DIALECTS, make_header
 from lightcurve.simulate.observatory import Night, SimCamera
 from lightcurve.simulate.render import cosmic_rays, expose, render_stars, satellite_trail
-from lightcurve.simulate.sensor import Sensor, make_sensor
-from lightcurve.simulate.sky import SimTarget, StarField, frame_wcs, stars_with_target
+from lightcurve.simulate.scene import Scene, TargetFlux, make_scene
+from lightcurve.simulate.shot import Shot
+from lightcurve.simulate.sky import SimTarget, StarField, stars_with_target
 from lightcurve.simulate.truth import Truth, write_truth
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
 
-TargetFlux = np.ndarray | Callable[[np.ndarray], np.ndarray]
 FLAT_LEVEL = 0.45  # of full scale
 
 
@@ -75,26 +73,30 @@ def simulate_night(
     Raises
     ------
     InputError
-        When the dialect is not known, the flux has the wrong length, or the field is never up.
+        When the dialect is not known, the flux has the wrong length, the field sets during the
+        night, or the target is in no frame.
     """
+    if dialect not in DIALECTS:
+        msg = f"no header dialect {dialect!r}; there are {', '.join(DIALECTS)}"
+        raise InputError(msg)
     rng = np.random.default_rng(night.seed) if rng is None else rng
     # Each part draws on its own: more biases, or a WCS in the headers, change no light frame.
     for_sky, for_headers, *for_kinds, for_lights = rng.spawn(6)
-    scene = _scene(night, camera, stars_with_target(target, field), target_flux, for_sky)
-    _check(scene, dialect)
+    scene = make_scene(night, camera, stars_with_target(target, field), target_flux, for_sky)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     error = _off(night.pointing_error_arcmin / 60, for_headers)
-    pointing = (night.ra_deg + error[0], night.dec_deg + error[1])
+    turn = error[0] / np.cos(np.radians(night.dec_deg))
+    pointing = ((night.ra_deg + turn) % 360, night.dec_deg + error[1])
     write = _Writer(folder, dialect, night, camera, target.name, pointing)
-    jobs = {
-        "bias": (n_bias, 0.0),
-        "dark": (n_dark, night.exposure_s),
-        "flat": (n_flat, flat_exposure),
-    }
+    jobs = (
+        ("bias", n_bias, 0.0),
+        ("dark", n_dark, night.exposure_s),
+        ("flat", n_flat, flat_exposure),
+    )
     calibrations = [
-        tuple(_calibration_frames(write, scene, kind, *job, each))
-        for (kind, job), each in zip(jobs.items(), for_kinds, strict=True)
+        tuple(_calibration_frames(write, scene, *job, each))
+        for job, each in zip(jobs, for_kinds, strict=True)
     ]
     wcs = [
         _moved(w, _off(night.wcs_error_px, for_headers)) if header_wcs else None for w in scene.wcs
@@ -105,22 +107,6 @@ def simulate_night(
     truth = _truth(target, scene, lights, calibrations)
     write_truth(folder, truth)
     return truth
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Scene:
-    """What falls on the sensor: everything but the noise."""
-
-    night: Night
-    camera: SimCamera
-    sensor: Sensor
-    sky: Conditions
-    stars: StarField
-    flux: np.ndarray  # (n,) of the target, relative
-    wcs: list[WCS]
-    electrons: np.ndarray  # (m,) in one exposure above the atmosphere
-    x: np.ndarray  # (n, m)
-    y: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,42 +142,8 @@ class _Writer:
         return self.folder / name
 
 
-def _scene(
-    night: Night,
-    camera: SimCamera,
-    stars: StarField,
-    target_flux: TargetFlux,
-    rng: np.random.Generator,
-) -> _Scene:
-    ny, nx = camera.shape
-    sky = night_conditions(night, camera, rng)
-    wcs = [
-        frame_wcs(
-            (night.ra_deg, night.dec_deg),
-            ((nx - 1) / 2 + sky.shift_x[k], (ny - 1) / 2 + sky.shift_y[k]),
-            camera.scale_arcsec,
-            sky.rotation_deg[k],
-            mirrored=camera.mirrored,
-        )
-        for k in range(len(sky))
-    ]
-    xy = np.array([each.wcs_world2pix(stars.ra_deg, stars.dec_deg, 0) for each in wcs])
-    return _Scene(
-        night=night,
-        camera=camera,
-        sensor=make_sensor(camera),
-        sky=sky,
-        stars=stars,
-        flux=_relative_flux(target_flux, sky),
-        wcs=wcs,
-        electrons=night.exposure_s * 10 ** (-0.4 * (stars.mag - camera.zero_point)),
-        x=xy[:, 0],
-        y=xy[:, 1],
-    )
-
-
 def _truth(
-    target: SimTarget, scene: _Scene, lights: tuple[Path, ...], rest: list[tuple[Path, ...]]
+    target: SimTarget, scene: Scene, lights: tuple[Path, ...], rest: list[tuple[Path, ...]]
 ) -> Truth:
     biases, darks, flats = rest
     return Truth(
@@ -212,9 +164,7 @@ def _truth(
     )
 
 
-def _light(
-    write: _Writer, scene: _Scene, k: int, wcs: WCS | None, rng: np.random.Generator
-) -> Path:
+def _light(write: _Writer, scene: Scene, k: int, wcs: WCS | None, rng: np.random.Generator) -> Path:
     night, camera, sky = scene.night, scene.camera, scene.sky
     brightness = scene.electrons * sky.transparency[k]
     brightness[0] *= scene.flux[k]
@@ -229,7 +179,7 @@ def _light(
 
 
 def _calibration_frames(
-    write: _Writer, scene: _Scene, kind: str, count: int, seconds: float, rng: np.random.Generator
+    write: _Writer, scene: Scene, kind: str, count: int, seconds: float, rng: np.random.Generator
 ) -> list[Path]:
     """Take them before the night: biases, then darks, then flats."""
     camera = scene.camera
@@ -245,7 +195,7 @@ def _calibration_frames(
 
 
 def _read_out(
-    scene: _Scene, light: np.ndarray, seconds: float, rng: np.random.Generator
+    scene: Scene, light: np.ndarray, seconds: float, rng: np.random.Generator
 ) -> np.ndarray:
     """Turn light into numbers: response, dark current, cosmic rays, noise, converter."""
     camera, sensor = scene.camera, scene.sensor
@@ -259,32 +209,6 @@ def _read_out(
         read_noise=camera.read_noise_e,
         full_scale=camera.full_scale_adu,
     )
-
-
-def _relative_flux(target_flux: TargetFlux, sky: Conditions) -> np.ndarray:
-    flux = target_flux(sky.mid_jd_utc) if callable(target_flux) else target_flux
-    flux = np.asarray(flux, dtype=float)
-    if flux.shape != (len(sky),) or not np.all(flux >= 0):
-        msg = (
-            f"the target's relative flux must be {len(sky)} numbers, none negative; "
-            f"got shape {flux.shape}"
-        )
-        raise InputError(msg)
-    return flux
-
-
-def _check(scene: _Scene, dialect: str) -> None:
-    if dialect not in DIALECTS:
-        msg = f"no header dialect {dialect!r}; there are {', '.join(DIALECTS)}"
-        raise InputError(msg)
-    down = np.count_nonzero(np.isnan(scene.sky.airmass))
-    if down:
-        night = scene.night
-        msg = (
-            f"the field (RA {night.ra_deg:.3f}, Dec {night.dec_deg:+.3f}) is below the horizon in "
-            f"{down} of {night.n_frames} frames: change start, pointing or site"
-        )
-        raise InputError(msg)
 
 
 def _off(size: float, rng: np.random.Generator) -> np.ndarray:

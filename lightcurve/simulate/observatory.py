@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lightcurve.data import Site
+from lightcurve.errors import InputError
 
 FLAGSTAFF = Site(latitude_deg=35.0, longitude_deg=-111.5, height_m=2100.0, name="Synthetic")
 
@@ -91,7 +92,7 @@ class Night:
     fwhm_arcsec : float
         Mean seeing in the zenith.
     seeing_wander : float
-        Relative amplitude of its slow change.
+        Relative rms of its slow change.
     moffat_beta : float or None
         Wing exponent of the profile; Gaussian when None.
     drift_px_per_hour : (x, y)
@@ -118,6 +119,11 @@ class Night:
     wcs_error_px : float
         Error of the WCS, where one is written into headers.
     seed : int
+
+    Raises
+    ------
+    InputError
+        When there is no frame, or the exposure is not positive or longer than the cadence.
     """
 
     start_jd_utc: float = 2460586.62
@@ -146,3 +152,12 @@ class Night:
     pointing_error_arcmin: float = 2.0
     wcs_error_px: float = 0.3
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a night that cannot be."""
+        if self.n_frames < 1 or not 0 < self.exposure_s <= self.cadence_s:
+            msg = (
+                f"a night needs a frame or more ({self.n_frames}) and an exposure "
+                f"({self.exposure_s:g} s) no longer than the cadence ({self.cadence_s:g} s)"
+            )
+            raise InputError(msg)

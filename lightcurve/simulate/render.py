@@ -25,7 +25,8 @@ def render_stars(
     ----------
     shape : (ny, nx)
     x, y : (n,) float arrays
-        Centres; the centre of the first pixel is (0, 0). Stars may lie outside the frame.
+        Centres; the centre of the first pixel is (0, 0). Stars may lie outside the frame; those
+        at NaN (behind the plane of projection) give no light.
     flux : (n,) float array
         Of the whole star, wherever it falls.
     fwhm : float
@@ -48,6 +49,8 @@ def render_stars(
     ny, nx = shape
     half = int(np.ceil(CUT_FWHM * fwhm)) + 1
     x, y, flux = (np.asarray(value, dtype=float) for value in (x, y, flux))
+    on_sky = np.isfinite(x) & np.isfinite(y)
+    x, y, flux = x[on_sky], y[on_sky], flux[on_sky]
     column, row = np.rint(x).astype(int), np.rint(y).astype(int)
     near = (column >= -half) & (column < nx + half) & (row >= -half) & (row < ny + half)
     x, y, flux, column, row = (value[near] for value in (x, y, flux, column, row))

@@ -207,7 +207,7 @@ def _read_table(path: Path) -> Table:
             return Table.read(path, format="fits", hdu=1)
         text = path.read_text(encoding="utf-8")
         kind = "ascii.ecsv" if text.startswith("# %ECSV") else "ascii"
-        return Table.read(text, format=kind)
+        return Table.read(text.splitlines(), format=kind)
     except (OSError, ValueError, IndexError, UnicodeDecodeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         msg = f"{path.name}: cannot be read as a star list ({reason}); give FITS, ECSV or CSV"
