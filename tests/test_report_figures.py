@@ -102,7 +102,7 @@ def test_growth_is_relative_to_the_largest_aperture(axes):
 
 
 def test_stretch_is_monotonic_and_survives_nan():
-    pixels = np.linspace(90, 60000, 1000).reshape(20, 50)
+    pixels = 90 + 60000 * np.linspace(0, 1, 1000).reshape(20, 50) ** 40
     pixels[3, 3] = np.nan
     shown = field.stretch(pixels)
     assert shown.min() == 0
@@ -243,6 +243,11 @@ def test_a_night_without_one_good_point_still_has_its_figures(cube, curve, tmp_p
         tmp_path / "c.png", [profile], radius=2.0, annulus=(3.0, 5.0), times=nothing, fwhm=nothing
     )
     night.save_night(tmp_path / "d.png", replace(cube, bjd_tdb=nothing, airmass=nothing))
+
+
+def test_same_data_same_bytes(curve, tmp_path):
+    first = light_curve.save_light_curve(tmp_path / "a.png", curve).read_bytes()
+    assert light_curve.save_light_curve(tmp_path / "a.png", curve).read_bytes() == first
 
 
 def test_a_folder_that_is_not_there_is_one_clear_error(curve, tmp_path):

@@ -32,13 +32,14 @@ def stretch(pixels: np.ndarray) -> np.ndarray:
     -------
     (ny, nx) float array
         An inverse hyperbolic sine of the height above the sky, from 1.5 sigma below the median to
-        the 99.9 % point; NaN becomes 0.
+        the 99.9 % point, or 10 sigma where that is higher; NaN becomes 0.
     """
     values = sample(pixels)
     if not values.size:
         return np.zeros(pixels.shape)
     sky, low, high = np.percentile(values, [50, 16, 99.9])
     sigma = max(float(sky - low), 1e-6 * max(abs(float(sky)), 1.0))
+    high = max(high, sky + 10 * sigma)  # an empty field stays pale
     scaled = np.arcsinh((pixels - sky + 1.5 * sigma) / (3 * sigma))
     top = np.arcsinh((high - sky + 1.5 * sigma) / (3 * sigma))
     return np.clip(np.nan_to_num(scaled / max(float(top), 1e-9)), 0, 1)
