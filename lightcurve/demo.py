@@ -24,7 +24,7 @@ from lightcurve.transit.ephemeris import impact_parameter, predict_transit, tran
 from lightcurve.transit.model import transit_flux
 
 WCS_ERROR_PX = 0.5  # a plate solution of the mount's own
-PERIOD_DAYS = 2.7
+PERIOD_DAYS = 1.3
 PLANET_NUMBERS = (
     "period_days",
     "t0_bjd_tdb",
@@ -92,7 +92,7 @@ def run_demo(
 
 
 def demo_planet(night: Night, target: SimTarget) -> Planet:
-    """Put a hot Jupiter's transit in the middle of a night.
+    """Put a close hot Jupiter's transit in the middle of a night.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def demo_planet(night: Night, target: SimTarget) -> Planet:
         # As published some hundred orbits ago.
         t0_bjd_tdb=float(np.round(mid, 4)) - 100 * PERIOD_DAYS,
         rp_over_rs=0.14,
-        a_over_rs=9.5,
+        a_over_rs=8.0,
         inclination_deg=88.5,
         teff_k=5800,
         logg=4.4,
@@ -186,7 +186,7 @@ def compare_with_truth(planet: Planet, products: Products) -> list[Comparison]:
     """
     if "fit.json" not in products.paths:
         return []
-    fitted = json.loads(products.paths["fit.json"].read_text())["parameters"]
+    fitted = json.loads(products.paths["fit.json"].read_text())
     mid = predict_transit(planet, fitted["mid_time_bjd_tdb"]["value"]).mid
     truth = {
         "mid_time_bjd_tdb": mid,

@@ -39,6 +39,7 @@ from lightcurve.formats.text import write_text
 from lightcurve.frames.inventory import Inventory
 from lightcurve.prepare import Scene
 from lightcurve.progress import Progress, silent
+from lightcurve.reference import describe_solution
 from lightcurve.target import Target
 
 log = logging.getLogger(__name__)
@@ -263,7 +264,7 @@ def summarise(night: Night) -> dict[str, Any]:
     summary = {
         "target": night.target.name,
         "frames measured": f"{n - len(night.failed)} of {n}",
-        "solved by": f"{night.scene.solution.solver}, {night.scene.solution.n_matched} stars",
+        "on the sky": describe_solution(night.scene.solution),
         "aperture": recipe["aperture_text"],
         "comparison stars": len(recipe["comparison_rows"]),
         "check star": recipe["check"],

@@ -130,14 +130,27 @@ def solve_one(
             failures.append(f"{sample.frame.path.name}: {error}")
             log.info("not solved: %s", failures[-1])
             continue
-        log.info(
-            "%s solved by %s: %d stars, rms %.2f arcsec, %.4f arcsec a pixel",
-            sample.frame.path.name,
-            solution.solver,
-            solution.n_matched,
-            solution.rms_arcsec,
-            solution.scale_arcsec,
-        )
+        log.info("%s: %s", sample.frame.path.name, describe_solution(solution))
         return sample, solution
     msg = f"none of {len(failures)} frames could be solved on the sky; {failures[0]}"
     raise SolveError(msg, n_detected=max(len(sample.stars) for sample in samples))
+
+
+def describe_solution(solution: Solution) -> str:
+    """Say in words who solved a frame and how well.
+
+    Parameters
+    ----------
+    solution : Solution
+
+    Returns
+    -------
+    str
+    """
+    scale = f"{solution.scale_arcsec:.4f} arcsec a pixel"
+    if not solution.n_matched:
+        return f"WCS of the {solution.solver}, {solution.detail}, {scale}"
+    return (
+        f"solved by {solution.solver}: {solution.n_matched} stars, "
+        f"rms {solution.rms_arcsec:.2f} arcsec, {scale}"
+    )
