@@ -166,8 +166,8 @@ def save_covariates(
     covariates : mapping of str to (n,) float array
         Constant or empty ones are left out.
     residual : (n,) float array
-        Relative flux without the transit, about 0: ``flux / model - 1`` shows what detrending has
-        to remove, the fit's residuals what it left.
+        Relative flux without the transit: ``flux / model`` shows what detrending has to remove, the
+        fit's residuals what it left. Its median is taken away.
     chosen : sequence of str
         Names of those that the fit detrends by.
     title : str
@@ -181,6 +181,8 @@ def save_covariates(
         for name, values in covariates.items()
         if np.isfinite(values).any() and np.ptp(values[np.isfinite(values)]) > 0
     }
+    finite = residual[np.isfinite(residual)]
+    percent = 100 * (residual - np.median(finite)) if finite.size else residual
     columns = 4
     rows = max(-(-len(shown) // columns), 1)
     height = 0.6 + 2.0 * rows
@@ -198,7 +200,7 @@ def save_covariates(
         axes = None
         for k, (name, values) in enumerate(shown.items()):
             axes = figure.add_subplot(grid[k], sharey=axes)
-            draw_covariate(axes, values, 100 * residual, name=name, chosen=name in chosen)
+            draw_covariate(axes, values, percent, name=name, chosen=name in chosen)
             axes.tick_params(labelleft=k % columns == 0)
             axes.locator_params(axis="x", nbins=4)
             if k % columns == 0:
