@@ -1,4 +1,4 @@
-"""Injection and recovery: are the quoted errors honest, the depth unbiased, the 'no' reliable?
+"""Inject transits and recover them: honest errors, unbiased depth, a reliable no.
 
 Each night is a simulated cube of fluxes (drift, meridian flip and clouds in turn) with a transit
 whose parameters are drawn from the priors of the fit; it goes through the choice of aperture and
@@ -21,12 +21,12 @@ import numpy as np
 from lightcurve.config import make_settings
 from lightcurve.curve.choose import choose_curve
 from lightcurve.data import Planet, TransitFit
+from lightcurve.simulate.cube import CubeTruth, cube_times, simulate_cube
 from lightcurve.transit.ephemeris import predict_transit
 from lightcurve.transit.fit import FitOptions, fit_transit
 from lightcurve.transit.limb import limb_darkening_prior
 from lightcurve.transit.model import transit_flux
 from lightcurve.transit.priors import make_priors
-from lightcurve.simulate.cube import CubeTruth, cube_times, simulate_cube
 
 N_FRAMES = 160
 WEATHER = (

@@ -70,7 +70,7 @@ def test_sampling_and_least_squares_agree():
 
 def test_pulls_are_normal():
     """A short version of benchmarks/bench_injection.py."""
-    fits = [fit_points(_points(seed), PLANET, options=QUICK) for seed in range(40)]
+    fits = [fit_points(_points(seed), PLANET, options=QUICK) for seed in range(30)]
     for name, truth in (("mid_time_bjd_tdb", TRUTH[0]), ("rp_over_rs", TRUTH[1])):
         pulls = np.array([_pull(fit, name, truth) for fit in fits])
         assert abs(pulls.mean()) < 0.5
@@ -78,9 +78,9 @@ def test_pulls_are_normal():
 
 
 def test_a_night_without_transit_says_so():
-    verdicts = [fit_points(_points(s, depth=0.0), PLANET, options=QUICK).verdict for s in range(20)]
+    verdicts = [fit_points(_points(s, depth=0.0), PLANET, options=QUICK).verdict for s in range(12)]
     assert not any(v.startswith(("transit", "partial")) for v in verdicts)
-    assert sum(v.startswith("no transit") for v in verdicts) >= 17
+    assert sum(v.startswith("no transit") for v in verdicts) >= 10
 
 
 def test_trend_is_chosen_and_removed():

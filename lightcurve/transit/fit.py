@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,6 +25,9 @@ LEFT_OUT = (
 )
 MIN_POINTS = 12
 CLIP_SIGMA = 5.0
+# At a flip the stars move to other pixels: a step is expected there, whatever its size.
+EXPECTED = ("meridian_flip",)
+SLOW = ("airmass", "time")  # beside which red noise is first measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class FitOptions:
     covariates : tuple of str or None
         The detrending set; None lets the data choose.
     forbidden : tuple of str
-        Covariates the choice may not take.
+        Covariates the choice may not take; otherwise ``"meridian_flip"`` is always in it.
     bic_threshold : float
         A covariate must lower the BIC by more than this: 6 is called strong evidence (Kass &
         Raftery 1995).
@@ -164,7 +167,9 @@ def fit_points(
         if not wild.any():
             break
         used = used & ~wild
-    flat, _ = _least_squares(points, planet, options, used, red=red, transit=False)
+    flat, _ = _least_squares(
+        points, planet, options, used, red=red, transit=False, grow=options.bic_threshold
+    )
     residuals = best.problem.plain_residuals(best.theta)
     beta = red_noise_factor(best.problem.time, residuals)
     # Red noise that has been modelled is in the errors already.
@@ -240,17 +245,19 @@ def _solve(
 ) -> tuple[Solution, dict[str, np.ndarray], RedNoise | None]:
     """Find transit, trend and noise, in the order that keeps them apart.
 
-    The noise is measured before any covariate is chosen: a covariate chosen on white noise follows
-    the wander, and hides it. It is measured again with the trend that is left.
+    The noise is measured first, beside a slow trend: a covariate chosen on white noise follows the
+    wander and hides it, and a slope left in would pass for a wander. It is measured again with
+    the trend that was chosen.
     """
-    plain = replace(options, covariates=options.covariates or ())
-    best, columns = _least_squares(points, planet, plain, used)
+    best, columns = _least_squares(points, planet, options, used, start=(*EXPECTED, *SLOW))
     red = _red_noise(best)
     if options.covariates is None:
+        grow = options.bic_threshold
+        best, columns = _least_squares(points, planet, options, used, red=red, grow=grow)
+        red = _red_noise(best)
+        best, columns = _least_squares(points, planet, options, used, red=red, start=best.names)
+    else:
         best, columns = _least_squares(points, planet, options, used, red=red)
-        red = _red_noise(best) if best.names else red
-    settled = replace(options, covariates=best.names)
-    best, columns = _least_squares(points, planet, settled, used, red=red)
     return best, columns, red
 
 
@@ -262,8 +269,10 @@ def _least_squares(
     *,
     red: RedNoise | None = None,
     transit: bool = True,
+    start: tuple[str, ...] = EXPECTED,
+    grow: float = np.inf,
 ) -> tuple[Solution, dict[str, np.ndarray]]:
-    """Solve with the trend that the data or the user ask for."""
+    """Solve with the covariates of `start`, or the user's, and those that gain `grow` in BIC."""
     time = points.time[used]
     offered = {"time": points.time - time.mean(), **points.covariates}
     columns = trend_columns(offered, used)
@@ -281,12 +290,16 @@ def _least_squares(
         priors=make_priors(planet, time, options.filter_name),
         whiten=None if red is None else red.whiten,
     )
+    allowed = {n: values[used] for n, values in columns.items() if n not in options.forbidden}
+    if options.covariates is not None:
+        allowed = {n: columns[n][used] for n in options.covariates}
+        start, grow = options.covariates, np.inf
     solution = choose_trend(
         problem,
-        {n: values[used] for n, values in columns.items() if n not in options.forbidden},
+        allowed,
         transit=transit,
-        forced=options.covariates,
-        threshold=options.bic_threshold,
+        start=[n for n in start if n in allowed],
+        threshold=grow,
     )
     return solution, columns
 
@@ -342,7 +355,8 @@ def _trend_notes(solution: Solution, options: FitOptions) -> tuple[str, ...]:
     names = ", ".join(solution.names) or "none"
     if options.covariates is not None:
         return (f"detrended by {names}, as asked",)
-    return (f"detrended by {names}: each lowers the BIC by more than {options.bic_threshold:g}",)
+    rule = f"a covariate must lower the BIC by more than {options.bic_threshold:g}"
+    return (f"detrended by {names}; {rule}, a step at a meridian flip is always in",)
 
 
 def _noise_note(red: RedNoise | None, beta: float) -> str:

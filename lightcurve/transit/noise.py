@@ -77,22 +77,51 @@ def find_red_noise(
     if not MIN_POINTS <= n <= MAX_POINTS or shortest >= longest_days:
         return None
     scale = errors / np.median(errors)
-    system = np.column_stack([_orthonormal(design / scale[:, None]), residuals / scale])
-    apart = np.abs(time[:, None] - time)
-    white = _likelihood(system, np.ones(n))
-    best = (white, 0.0, shortest, None)
-    for tau in np.geomspace(shortest, longest_days, N_TIMES):
-        values, vectors = np.linalg.eigh(np.exp(-apart / tau) / np.outer(scale, scale))
-        turned = vectors.T @ system
-        for amplitude in AMPLITUDES:
-            variance = 1 + amplitude**2 * np.maximum(values, 0)
-            likelihood = _likelihood(turned, variance)
-            if likelihood > best[0]:
-                best = (likelihood, amplitude, tau, vectors.T / np.sqrt(variance)[:, None])
-    gain = best[0] - white
-    if best[3] is None or gain < EVIDENCE:
+    system = np.column_stack([_orthonormal(design / scale[:, None]) * scale[:, None], residuals])
+    tau, amplitude = np.meshgrid(np.geomspace(shortest, longest_days, N_TIMES), AMPLITUDES)
+    # The first of the grid has no red noise at all.
+    amplitude = np.append(0.0, amplitude.ravel())
+    tau = np.append(shortest, tau.ravel())
+    whitened, determinant = _innovations(time, system, scale, amplitude, tau)
+    likelihood = _likelihood(whitened, determinant)
+    best = int(np.argmax(likelihood))
+    gain = float(likelihood[best] - likelihood[0])
+    if not gain >= EVIDENCE:
         return None
-    return RedNoise(float(best[1]), float(best[2]), float(gain), best[3] / errors)
+    pick = slice(best, best + 1)
+    whiten, _ = _innovations(time, np.eye(n), scale, amplitude[pick], tau[pick])
+    return RedNoise(float(amplitude[best]), float(tau[best]), gain, whiten[0] / np.median(errors))
+
+
+def _innovations(
+    time: np.ndarray,
+    columns: np.ndarray,
+    scale: np.ndarray,
+    amplitude: np.ndarray,
+    tau: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Whiten columns by a Kalman filter, for every amplitude and time of a grid at once.
+
+    Returns (grid, n, column) innovations of unit variance and the ln determinant of each
+    covariance, (grid,). An exponential covariance is that of a first-order Markov process, so
+    the filter needs no matrix.
+    """
+    mean = np.zeros((len(tau), columns.shape[1]))
+    variance = amplitude**2
+    white = np.empty((len(tau), *columns.shape))
+    determinant = np.zeros(len(tau))
+    for k in range(len(time)):
+        if k:
+            memory = np.exp((time[k - 1] - time[k]) / tau)
+            mean = mean * memory[:, None]
+            variance = memory**2 * variance + amplitude**2 * (1 - memory**2)
+        total = variance + scale[k] ** 2
+        surprise = columns[k] - mean
+        white[:, k] = surprise / np.sqrt(total)[:, None]
+        determinant += np.log(total)
+        mean = mean + (variance / total)[:, None] * surprise
+        variance = variance * scale[k] ** 2 / total
+    return white, determinant
 
 
 def _orthonormal(design: np.ndarray) -> np.ndarray:
@@ -103,12 +132,13 @@ def _orthonormal(design: np.ndarray) -> np.ndarray:
     return left[:, values > 1e-6 * values[0]]
 
 
-def _likelihood(system: np.ndarray, variance: np.ndarray) -> float:
+def _likelihood(whitened: np.ndarray, determinant: np.ndarray) -> np.ndarray:
     """Restricted ln likelihood of the last column, given the others, up to a constant."""
-    whitened = system / np.sqrt(variance)[:, None]
-    basis, triangle = np.linalg.qr(whitened[:, :-1])
-    rest = whitened[:, -1] - basis @ (basis.T @ whitened[:, -1])
-    freedom = len(variance) - basis.shape[1]
-    absorbed = np.sum(np.log(np.abs(np.diag(triangle))))
-    spread = 0.5 * freedom * np.log(max(float(rest @ rest), 1e-300) / freedom)
-    return -float(0.5 * np.sum(np.log(variance)) + absorbed + spread)
+    size, design = whitened.shape[1], whitened[:, :, :-1]
+    values = whitened[:, :, -1]
+    basis, triangle = np.linalg.qr(design)
+    explained = np.einsum("gnp,gn->gp", basis, values)
+    rest = np.maximum(np.sum(values**2, axis=1) - np.sum(explained**2, axis=1), 1e-300)
+    freedom = size - design.shape[2]
+    absorbed = np.log(np.abs(np.diagonal(triangle, axis1=1, axis2=2))).sum(axis=1)
+    return -(0.5 * determinant + absorbed + 0.5 * freedom * np.log(rest / freedom))

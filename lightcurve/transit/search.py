@@ -66,7 +66,7 @@ def choose_trend(
     columns: Mapping[str, np.ndarray],
     *,
     transit: bool,
-    forced: Sequence[str] | None = None,
+    start: Sequence[str] = (),
     threshold: float = 6.0,
 ) -> Solution:
     """Add covariates one by one, as long as they pay.
@@ -79,10 +79,10 @@ def choose_trend(
         Standardised covariates at the problem's points.
     transit : bool
         Fit a transit with the trend.
-    forced : sequence of str, optional
-        Take exactly these.
+    start : sequence of str
+        Covariates that are in it whatever they do.
     threshold : float
-        By how much a covariate must lower the BIC.
+        By how much any other must lower the BIC; with infinity none is added.
 
     Returns
     -------
@@ -90,12 +90,12 @@ def choose_trend(
         BIC are compared at errors that give the best solution so far a reduced chi2 of 1.
     """
 
-    def solve(names: tuple[str, ...], start: np.ndarray | None) -> Solution:
+    def solve(names: tuple[str, ...], theta: np.ndarray | None) -> Solution:
         trend = np.column_stack([np.ones(len(problem.time)), *(columns[n] for n in names)])
-        return solve_best(replace(problem, trend=trend), names, transit=transit, start=start)
+        return solve_best(replace(problem, trend=trend), names, transit=transit, start=theta)
 
-    best = solve(() if forced is None else tuple(forced), None)
-    while forced is None:
+    best = solve(tuple(start), None)
+    while np.isfinite(threshold):
         noise = noise_scale(best)
         trials = [solve((*best.names, n), best.theta) for n in columns if n not in best.names]
         trial = min(trials, key=lambda t: t.bic(noise), default=None)
