@@ -13,7 +13,7 @@ import numpy as np
 from lightcurve import times
 from lightcurve.config import make_settings
 from lightcurve.data import Planet, Products
-from lightcurve.formats.text import write_text
+from lightcurve.files import write_text
 from lightcurve.night import reduce_night
 from lightcurve.progress import Progress, silent
 from lightcurve.simulate.night import simulate_night

@@ -28,6 +28,7 @@ from lightcurve.data import (
     TransitFit,
 )
 from lightcurve.errors import InputError
+from lightcurve.files import write_text
 from lightcurve.formats.aij import write_measurements
 from lightcurve.formats.tables import (
     scatter_to_stars,
@@ -35,7 +36,6 @@ from lightcurve.formats.tables import (
     write_lightcurve,
     write_stars,
 )
-from lightcurve.formats.text import write_text
 from lightcurve.frames.inventory import Inventory
 from lightcurve.prepare import Scene
 from lightcurve.progress import Progress, silent

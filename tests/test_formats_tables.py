@@ -12,6 +12,7 @@ from lightcurve.config import Settings
 from lightcurve.curve.choose import choose_curve
 from lightcurve.data import Exposure, FrameResult
 from lightcurve.errors import InputError
+from lightcurve.files import write_text
 from lightcurve.flags import Flag
 from lightcurve.formats.tables import (
     LIGHTCURVE_COLUMNS,
@@ -21,7 +22,6 @@ from lightcurve.formats.tables import (
     write_lightcurve,
     write_stars,
 )
-from lightcurve.formats.text import write_text
 from lightcurve.simulate.cube import CubeTruth, simulate_cube
 
 

@@ -15,10 +15,11 @@ import numpy as np
 from lightcurve.curve.aperture import Aperture, Slice, interpolation_weights, take_aperture
 from lightcurve.data import LightCurve, Measurements, StarPlan
 from lightcurve.errors import InputError
+from lightcurve.files import write_text
 from lightcurve.flags import Flag
 from lightcurve.formats.aij_flux import leave_one_out, ratio
 from lightcurve.formats.aij_table import AijTable, read_aij_table, relative_flux
-from lightcurve.formats.text import cell, write_text
+from lightcurve.formats.text import cell
 
 __all__ = [
     "AijTable",

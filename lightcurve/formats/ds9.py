@@ -9,7 +9,8 @@ from pathlib import Path
 
 from lightcurve.data import StarPlan
 from lightcurve.errors import InputError
-from lightcurve.formats.text import read_text, write_text
+from lightcurve.files import write_text
+from lightcurve.formats.text import read_text
 
 COLOURS = {"target": "blue", "comparison": "green", "check": "orange", "field": "white"}
 SYSTEMS = ("image", "physical", "fk5", "icrs", "j2000")

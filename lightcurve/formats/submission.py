@@ -14,8 +14,8 @@ from lightcurve import __version__
 from lightcurve.curve.aperture import UNUSABLE
 from lightcurve.data import LightCurve, Planet, TransitFit
 from lightcurve.errors import InputError
+from lightcurve.files import write_text
 from lightcurve.flags import Flag
-from lightcurve.formats.text import write_text
 
 SOFTWARE = f"lightcurve {__version__}"
 JD_UNIX = 2440587.5

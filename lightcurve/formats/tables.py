@@ -13,8 +13,9 @@ import numpy as np
 
 from lightcurve.data import FrameResult, LightCurve, Measurements, StarPlan
 from lightcurve.errors import InputError
+from lightcurve.files import write_text
 from lightcurve.flags import Flag
-from lightcurve.formats.text import csv_rows, csv_text, read_text, write_text
+from lightcurve.formats.text import csv_rows, csv_text, read_text
 
 LIGHTCURVE_COLUMNS = (
     "file",

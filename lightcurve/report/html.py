@@ -17,7 +17,7 @@ import numpy as np
 
 from lightcurve.data import Parameter
 from lightcurve.errors import InputError
-from lightcurve.formats.text import write_text
+from lightcurve.files import write_text
 
 PARAMETER_NAMES = {
     "rp_over_rs": "Rp/R*",
