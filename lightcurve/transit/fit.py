@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,73 +10,24 @@ from lightcurve.data import LightCurve, Planet, TransitFit
 from lightcurve.errors import FitError
 from lightcurve.flags import Flag
 from lightcurve.transit.derive import summarise
-from lightcurve.transit.ephemeris import predict_transit, transit_duration
+from lightcurve.transit.ephemeris import predict_transit
 from lightcurve.transit.model import NAMES, TransitModel
-from lightcurve.transit.noise import RedNoise, find_red_noise
-from lightcurve.transit.priors import make_priors
-from lightcurve.transit.problem import Problem, trend_columns
+from lightcurve.transit.noise import RedNoise
 from lightcurve.transit.quality import coverage, judge, red_noise_factor, residual_tests
-from lightcurve.transit.sample import MAX_STEPS, draw_normal, sample_posterior
-from lightcurve.transit.search import Solution, choose_trend, covariance, jacobian, noise_scale
+from lightcurve.transit.sample import draw_normal, sample_posterior
+from lightcurve.transit.search import Solution, covariance, noise_scale
+from lightcurve.transit.solve import (
+    FitOptions,
+    Points,
+    find_wild,
+    least_squares_fit,
+    solve_points,
+)
 
 LEFT_OUT = (
     Flag.EDGE | Flag.SATURATED | Flag.NEGATIVE_FLUX | Flag.CLOUD | Flag.OUTLIER | Flag.NOT_MEASURED
 )
 MIN_POINTS = 12
-CLIP_SIGMA = 5.0
-# At a flip the stars move to other pixels: a step is expected there, whatever its size.
-EXPECTED = ("meridian_flip",)
-SLOW = ("airmass", "time")  # beside which red noise is first measured
-
-
-@dataclass(frozen=True, slots=True)
-class FitOptions:
-    """How to fit.
-
-    Attributes
-    ----------
-    filter_name : str or None
-        For the limb darkening; the names of `Exposure.filter`.
-    covariates : tuple of str or None
-        The detrending set; None lets the data choose.
-    forbidden : tuple of str
-        Covariates the choice may not take; otherwise ``"meridian_flip"`` is always in it.
-    bic_threshold : float
-        A covariate must lower the BIC by more than this: 6 is called strong evidence (Kass &
-        Raftery 1995).
-    sample : bool
-        Sample the posterior; without it errors are those of the least-squares covariance.
-    max_steps : int
-        Of each walker.
-    """
-
-    filter_name: str | None = None
-    covariates: tuple[str, ...] | None = None
-    forbidden: tuple[str, ...] = ()
-    bic_threshold: float = 6.0
-    sample: bool = True
-    max_steps: int = MAX_STEPS
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Points:
-    """A light curve as plain arrays.
-
-    Attributes
-    ----------
-    time, flux, flux_err : (n,) float arrays
-        BJD_TDB at mid-exposure, and relative flux of any level. A point that is not finite in any
-        of them, or whose error is not positive, takes no part.
-    exposure_s : float
-    covariates : mapping of str to (n,) float array
-        What the trend may be made of; time is always offered.
-    """
-
-    time: np.ndarray
-    flux: np.ndarray
-    flux_err: np.ndarray
-    exposure_s: float
-    covariates: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def fit_transit(
@@ -162,12 +112,12 @@ def fit_points(
     rng = np.random.default_rng(1) if rng is None else rng
     used = _usable(points)
     for _ in range(3):
-        best, columns, red = _solve(points, planet, options, used)
-        wild = _wild(best, used)
+        best, columns, red = solve_points(points, planet, options, used)
+        wild = find_wild(best, used)
         if not wild.any():
             break
         used = used & ~wild
-    flat, _ = _least_squares(
+    flat, _ = least_squares_fit(
         points, planet, options, used, red=red, transit=False, grow=options.bic_threshold
     )
     residuals = best.problem.plain_residuals(best.theta)
@@ -240,84 +190,6 @@ def _usable(points: Points) -> np.ndarray:
     return used
 
 
-def _solve(
-    points: Points, planet: Planet, options: FitOptions, used: np.ndarray
-) -> tuple[Solution, dict[str, np.ndarray], RedNoise | None]:
-    """Find transit, trend and noise, in the order that keeps them apart.
-
-    The noise is measured first, beside a slow trend: a covariate chosen on white noise follows the
-    wander and hides it, and a slope left in would pass for a wander. It is measured again with
-    the trend that was chosen.
-    """
-    best, columns = _least_squares(points, planet, options, used, start=(*EXPECTED, *SLOW))
-    red = _red_noise(best)
-    if options.covariates is None:
-        grow = options.bic_threshold
-        best, columns = _least_squares(points, planet, options, used, red=red, grow=grow)
-        red = _red_noise(best)
-        best, columns = _least_squares(points, planet, options, used, red=red, start=best.names)
-    else:
-        best, columns = _least_squares(points, planet, options, used, red=red)
-    return best, columns, red
-
-
-def _least_squares(
-    points: Points,
-    planet: Planet,
-    options: FitOptions,
-    used: np.ndarray,
-    *,
-    red: RedNoise | None = None,
-    transit: bool = True,
-    start: tuple[str, ...] = EXPECTED,
-    grow: float = np.inf,
-) -> tuple[Solution, dict[str, np.ndarray]]:
-    """Solve with the covariates of `start`, or the user's, and those that gain `grow` in BIC."""
-    time = points.time[used]
-    offered = {"time": points.time - time.mean(), **points.covariates}
-    columns = trend_columns(offered, used)
-    missing = [name for name in options.covariates or () if name not in columns]
-    if missing:
-        known = ", ".join(sorted(columns))
-        msg = f"no covariate {missing[0]} to detrend with; there are {known}"
-        raise FitError(msg)
-    problem = Problem(
-        time=time,
-        flux=points.flux[used],
-        flux_err=points.flux_err[used],
-        trend=np.ones((len(time), 1)),
-        model=TransitModel(time, planet, points.exposure_s / 86400),
-        priors=make_priors(planet, time, options.filter_name),
-        whiten=None if red is None else red.whiten,
-    )
-    allowed = {n: values[used] for n, values in columns.items() if n not in options.forbidden}
-    if options.covariates is not None:
-        allowed = {n: columns[n][used] for n in options.covariates}
-        start, grow = options.covariates, np.inf
-    solution = choose_trend(
-        problem,
-        allowed,
-        transit=transit,
-        start=[n for n in start if n in allowed],
-        threshold=grow,
-    )
-    return solution, columns
-
-
-def _red_noise(solution: Solution) -> RedNoise | None:
-    """Measure the wander that is left, counting what trend and transit have absorbed."""
-    problem, theta = solution.problem, solution.theta
-    transit = problem.model(theta)
-    steep = jacobian(problem, theta)[: len(problem.time), :4] * problem.flux_err[:, None]
-    return find_red_noise(
-        problem.time,
-        problem.plain_residuals(theta),
-        problem.flux_err,
-        design=np.column_stack([problem.trend * transit[:, None], steep]),
-        longest_days=transit_duration(problem.model.planet) or 0.1,
-    )
-
-
 def _goodness(solution: Solution, residuals: np.ndarray) -> dict[str, float]:
     """chi2 and BIC of the plain residuals at the errors as given."""
     chi2 = float(np.sum((residuals / solution.problem.flux_err) ** 2))
@@ -327,15 +199,6 @@ def _goodness(solution: Solution, residuals: np.ndarray) -> dict[str, float]:
         "reduced_chi2": chi2 / max(1, size - solution.n_parameters),
         "bic": chi2 + solution.penalty + solution.n_parameters * float(np.log(size)),
     }
-
-
-def _wild(solution: Solution, used: np.ndarray) -> np.ndarray:
-    """Points used that lie far off the fit."""
-    residuals = solution.problem.plain_residuals(solution.theta) / solution.problem.flux_err
-    sigma = 1.4826 * np.median(np.abs(residuals - np.median(residuals)))
-    wild = np.zeros(len(used), dtype=bool)
-    wild[used] = np.abs(residuals) > CLIP_SIGMA * max(sigma, 1e-12)
-    return wild if used.sum() - wild.sum() >= MIN_POINTS else np.zeros_like(wild)
 
 
 def _predict(
