@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from lightcurve.config import CameraSettings, Settings
 from lightcurve.data import Exposure
+from lightcurve.dates import parse_calendar
 from lightcurve.errors import HeaderError
 from lightcurve.frames.aliases import find, find_all
 from lightcurve.frames.cards import Cards, cards_of, number
-from lightcurve.frames.clock import audit_clocks, read_clocks
+from lightcurve.frames.clock import audit_clocks
+from lightcurve.frames.clocks import read_clocks
 from lightcurve.frames.filters import normalise_filter
 from lightcurve.frames.kinds import is_stack, kind_by_keyword, kind_by_name
 from lightcurve.frames.location import Moment, read_site
 from lightcurve.frames.pointing import read_pointing, read_scale
-from lightcurve.times import parse_calendar
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header

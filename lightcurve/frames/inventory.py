@@ -15,15 +15,16 @@ from typing import Any
 
 from lightcurve.config import Settings
 from lightcurve.data import Exposure
+from lightcurve.dates import iso_from_jd
 from lightcurve.errors import FrameError, HeaderError, InputError
 from lightcurve.frames.aliases import find
+from lightcurve.frames.cadence import check_cadence, natural_key
 from lightcurve.frames.cards import Cards, number
 from lightcurve.frames.content import kind_by_content
 from lightcurve.frames.headers import TIMELESS, normalise
 from lightcurve.frames.manifest import Edit, apply_key, read_manifest
 from lightcurve.frames.read import is_fits_name, read_cards, read_frame
 from lightcurve.progress import Progress, silent
-from lightcurve.times import check_cadence, iso_from_jd, natural_key
 
 RUN_FILE = "run.toml"
 OWN_CARD = "LCPRODCT"  # every FITS file this program writes has it
@@ -51,6 +52,8 @@ class Entry:
         ``"ok"`` or ``"unused"``.
     reason : str
         Why it is not used, or what was odd; empty when all is well.
+    time_error : HeaderError or None
+        Where the clocks of its header are why it is not used.
     """
 
     path: Path
@@ -61,6 +64,7 @@ class Entry:
     setup: tuple = ()
     status: str = "ok"
     reason: str = ""
+    time_error: HeaderError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +111,18 @@ class Inventory:
         return groups
 
     def summary(self) -> str:
-        """Count the files in words: ``142 light, 3 unused``.
+        """Count the files in words: ``142 light, 3 unused, 2 not FITS``.
 
         Returns
         -------
         str
         """
-        counts = Counter(e.kind if e.status == "ok" else "unused" for e in self.entries)
-        order = sorted(counts, key=lambda kind: (kind == "unused", kind != "light", kind))
+        left_out = {True: "not FITS", False: "unused"}
+        counts = Counter(
+            e.kind if e.status == "ok" else left_out[e.kind == OTHER] for e in self.entries
+        )
+        last = {"unused": 1, "not FITS": 2}
+        order = sorted(counts, key=lambda kind: (last.get(kind, 0), kind != "light", kind))
         return ", ".join(f"{counts[kind]} {kind}" for kind in order)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -176,6 +184,8 @@ def take_inventory(
     ------
     InputError
         When the folder is missing or holds no FITS file, or the manifest does not fit.
+    HeaderError
+        When no light frame has a certain time: that of the first of them.
     """
     folder, settings = Path(folder), settings or Settings()
     if not folder.is_dir():
@@ -196,7 +206,15 @@ def take_inventory(
     if edits:
         msg = f"{Path(manifest).name}: {next(iter(edits))} is not in {folder} ({len(edits)} such)"
         raise InputError(msg)
+    _refuse_without_times(entries)
     return Inventory(folder, tuple(entries), _look_at_times(entries))
+
+
+def _refuse_without_times(entries: Sequence[Entry]) -> None:
+    lights = [entry for entry in entries if entry.kind == "light"]
+    errors = [entry.time_error for entry in lights if entry.time_error]
+    if errors and all(entry.status == "unused" for entry in lights):
+        raise errors[0]
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -244,6 +262,7 @@ def _frame_entry(path: Path, name: str, settings: Settings, edit: Edit | None) -
         setup=_setup(exposure, cards),
         status="unused" if reason else "ok",
         reason=reason or "; ".join(exposure.warnings),
+        time_error=error if error is not None and reason == error.reason else None,
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,20 +27,6 @@ _EXACT_IN_FLOAT32 = 2**23
 # What belongs to one header's own data and is not handed down from the primary.
 _OWN = {"SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "GROUPS", "INHERIT"}
 _OWN |= {"BZERO", "BSCALE", "BLANK", "CHECKSUM", "DATASUM", "EXTNAME", "EXTVER", "NEXTEND", "DATE"}
-# What decoders of damaged data raise; anything else is a defect of ours.
-_DECODER_ERRORS = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,19 +86,18 @@ def read_frame(
     FrameError
         When the file cannot be read or holds no image; `HeaderError` when its time is not certain.
     """
-    from astropy.io.fits import Header
-
     path = Path(path)
     raw = _read(path, with_pixels=True)
     exposure, error = normalise(raw.cards, path=path, shape=raw.shape, settings=settings)
     if error is not None and need_time and exposure.kind not in TIMELESS:
         raise error
+    header, odd = _as_header(raw.text)
     bad = mark_bad(raw.pixels, exposure.saturation_adu, finite=_is_integer(raw))
     return Frame(
         pixels=raw.pixels,
         bad=bad,
-        exposure=replace(exposure, warnings=exposure.warnings + raw.notes),
-        header=Header.fromstring(raw.text),
+        exposure=replace(exposure, warnings=exposure.warnings + raw.notes + odd),
+        header=header,
         path=path,
         history=(f"read from {path.name}", *raw.notes),
     )
@@ -136,9 +119,14 @@ def read_header(path: str | Path) -> Header:
     FrameError
         When the file cannot be read or holds no image.
     """
+    return _as_header(_read(Path(path), with_pixels=False).text)[0]
+
+
+def _as_header(text: str) -> tuple[Header, tuple[str, ...]]:
+    """Make astropy's header, and keep what it finds odd."""
     from astropy.io.fits import Header
 
-    return Header.fromstring(_read(Path(path), with_pixels=False).text)
+    return quietly(lambda: Header.fromstring(text))
 
 
 def read_cards(path: Path) -> tuple[Cards, tuple[int, int], tuple[str, ...]]:
@@ -280,7 +268,7 @@ def _read_tiled(source: Source, hdu: Hdu, *, with_pixels: bool) -> tuple[str, np
 
     try:
         (text, pixels), _ = quietly(decode)
-    except _DECODER_ERRORS as error:
+    except Exception as error:  # damaged tiles raise private errors of C code
         msg = f"cannot be decompressed ({hdu.name}): {type(error).__name__}: {str(error)[:120]}"
         raise FrameError(source.path, msg) from error
     if pixels is not None:

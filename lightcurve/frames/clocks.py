@@ -1,0 +1,212 @@
+"""The clocks of a header: each read with its precision, its scale and the moment it marks."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lightcurve import dates
+from lightcurve.frames.cards import Cards, decimals, number
+from lightcurve.times import MJD_ZERO, tt_minus_utc_s
+
+# Keyword -> moment it marks; "any" where programs differ. Order: best first among equals.
+DATES = {
+    "DATE-BEG": "start",
+    "DATE-OBS": "start",
+    "UT-OBS": "start",
+    "UTC-OBS": "start",
+    "DATE_OBS": "start",
+    "DATEOBS": "start",
+    "DATE-HP": "start",
+    "DATE-AVG": "mid",
+    "DATE-MID": "mid",
+    "DATE-END": "end",
+    "DATE-LOC": "start",
+}
+NUMBERS = {
+    "MJD-BEG": "start",
+    "MJD-OBS": "start",
+    "MJD_OBS": "start",
+    "EXPSTART": "start",
+    "MJD-AVG": "mid",
+    "MJD-MID": "mid",
+    "MJD-END": "end",
+    "EXPEND": "end",
+    "JD_UTC": "any",
+    "JD-OBS": "any",
+    "JD": "any",
+    "MJD": "any",
+}
+HOURS = ("UT-OBS", "UTC-OBS", "UTSTART", "UT-START", "TIME-OBS", "TIME_OBS", "UTC", "UT", "UTIME")
+NO_CLOCK_KEYS = ("DATE-OBS", "DATE_OBS", "DATEOBS", "UT-DATE", "UTDATE", "DATE-BEG")
+TAI_SCALES = {"TT": 0.0, "TDT": 0.0, "ET": 0.0, "TDB": 0.0, "TAI": 32.184, "GPS": 51.184}
+
+_LOCAL = re.compile(r"\bLT\b|\blocal\b", re.IGNORECASE)
+_UTC = re.compile(r"\bUTC?\b|\bGMT\b|\buniversal\b|\bzulu\b", re.IGNORECASE)
+_STAMPS = (
+    ("mid", re.compile(r"\bmid", re.IGNORECASE)),
+    ("start", re.compile(r"\bstart|\bbegin|\bopen", re.IGNORECASE)),
+    ("end", re.compile(r"\bend\b|\bended\b|\bgrabbed\b|\bstop", re.IGNORECASE)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """One clock of a header.
+
+    Attributes
+    ----------
+    keyword : str
+    jd : float
+        On UTC, unless it is local without an offset.
+    unit_s : float
+        Value of its last digit.
+    stamp : str
+        ``"start"``, ``"mid"``, ``"end"`` or ``"any"``.
+    scale : str
+        ``"utc"`` said so, ``"offset"`` carried it, ``"standard"`` says nothing, ``"local"``.
+    numeric : bool
+        A Julian date rather than a calendar date.
+    note : str
+        What had to be inferred.
+    """
+
+    keyword: str
+    jd: float
+    unit_s: float
+    stamp: str
+    scale: str
+    numeric: bool = False
+    note: str = ""
+
+    def start(self, exposure_s: float | None) -> float | None:
+        """Start of the exposure by this clock; None where that takes the missing exposure."""
+        part = {"start": 0.0, "mid": 0.5, "end": 1.0}.get(self.stamp, 0.0)
+        if part and exposure_s is None:
+            return None
+        return self.jd - part * (exposure_s or 0.0) / dates.DAY_S
+
+
+def read_clocks(cards: Cards, offset_hours: float | None = None) -> tuple[list[Clock], list[str]]:
+    """Read every clock of a header.
+
+    Parameters
+    ----------
+    cards : dict of str to Card
+    offset_hours : float, optional
+        What the user says local clocks, and clocks that say nothing, are ahead of UTC.
+
+    Returns
+    -------
+    clocks : list of Clock
+    warnings : list of str
+        Clocks that could not be read.
+    """
+    scale = cards["TIMESYS"].text.upper() if "TIMESYS" in cards else ""
+    clocks, warnings = [], []
+    for keyword, stamp in {**DATES, **NUMBERS}.items():
+        card = cards.get(keyword)
+        if card is None or not card.text:
+            continue
+        numeric = keyword in NUMBERS
+        clock = (_from_number if numeric else _from_date)(keyword, card.text)
+        if clock is None:
+            if keyword not in HOURS or dates.parse_time_of_day(card.text) is None:
+                warnings.append(f"{keyword} = {card.text[:40]!r} is no time and was passed over")
+            continue
+        if clock.unit_s < dates.DAY_S:
+            clocks.append(_placed(replace(clock, stamp=stamp), card.comment, scale, offset_hours))
+    clocks += _split_clocks(cards, clocks, scale, offset_hours)
+    usable = [clock for clock in clocks if dates.EARLIEST_JD < clock.jd < dates.LATEST_JD]
+    warnings += [
+        f"{clock.keyword} is not a date between 1950 and 2150 and was passed over"
+        for clock in clocks
+        if clock not in usable
+    ]
+    return usable, warnings
+
+
+def _from_date(keyword: str, text: str) -> Clock | None:
+    read = dates.parse_calendar(text)
+    if read is None:
+        return None
+    if read.offset_hours is None:
+        return Clock(keyword, read.jd, read.unit_s, "", "standard")
+    scale = "offset" if read.offset_hours else "utc"
+    return Clock(keyword, read.jd - read.offset_hours / 24, read.unit_s, "", scale)
+
+
+def _from_number(keyword: str, text: str) -> Clock | None:
+    value = number(text)
+    if value is None or not 0 < value < dates.LATEST_JD:
+        return None
+    # JD may hold an MJD and the other way round: their ranges cannot be mistaken.
+    jd = value + MJD_ZERO if value < 1e6 else value
+    unit = max(10.0 ** -decimals(text) * dates.DAY_S, 4e-5)
+    if float(np.float32(value)) == value:
+        # It went through a 32-bit float: one step is 338 s for an MJD.
+        unit = max(unit, float(np.spacing(np.float32(value))) * dates.DAY_S)
+    return Clock(keyword, jd, unit, "", "standard", numeric=True)
+
+
+def _placed(clock: Clock, comment: str, scale: str, offset_hours: float | None) -> Clock:
+    """Settle the scale and the stamp by keyword, comment, TIMESYS and the user's offset."""
+    if clock.stamp in {"start", "any"}:
+        said = next((stamp for stamp, words in _STAMPS if words.search(comment)), None)
+        if said and said != clock.stamp:
+            note = f"taken as the {said} of the exposure by its comment {comment[:40]!r}"
+            clock = replace(clock, stamp=said, note="" if clock.stamp == "any" else note)
+    if clock.scale in {"offset", "utc"}:
+        return clock
+    if clock.keyword == "DATE-LOC" or _LOCAL.search(comment):
+        return _shifted(replace(clock, scale="local"), offset_hours)
+    if clock.keyword.startswith("UT") or _UTC.search(comment) or scale == "UTC":
+        return replace(clock, scale="utc")
+    if scale in TAI_SCALES:
+        ahead = float(tt_minus_utc_s(clock.jd)) - TAI_SCALES[scale]
+        return replace(clock, jd=clock.jd - ahead / dates.DAY_S, scale="utc")
+    if scale == "LOCAL":
+        return _shifted(replace(clock, scale="local"), offset_hours)
+    return _shifted(clock, None if clock.numeric else offset_hours)
+
+
+def _shifted(clock: Clock, offset_hours: float | None) -> Clock:
+    if offset_hours is None:
+        return clock
+    return replace(clock, jd=clock.jd - offset_hours / 24, scale="offset")
+
+
+def _split_clocks(
+    cards: Cards, whole: list[Clock], scale: str, offset_hours: float | None
+) -> list[Clock]:
+    """Join times of day to their date: that of DATE-OBS, or the nearest of a full clock."""
+    date_key, midnight = next(
+        (
+            (key, read.jd - (0 if read.unit_s == dates.DAY_S else (read.jd - 0.5) % 1))
+            for key in NO_CLOCK_KEYS
+            if key in cards and (read := dates.parse_calendar(cards[key].text))
+        ),
+        ("", None),
+    )
+    near = next((c.jd for c in whole if c.stamp == "start" and c.scale != "local"), None)
+    clocks = []
+    for keyword in HOURS:
+        read = dates.parse_time_of_day(cards[keyword].text) if keyword in cards else None
+        if read is None or midnight is None:
+            continue
+        seconds, unit, ahead = read
+        clock = Clock(
+            f"{date_key} + {keyword}", midnight + seconds / dates.DAY_S, unit, "start", ""
+        )
+        comment = cards[keyword].comment
+        if ahead is not None:
+            clock = replace(clock, jd=clock.jd - ahead / 24, scale="offset" if ahead else "utc")
+        else:
+            named = replace(clock, keyword=keyword, scale="standard")
+            clock = replace(_placed(named, comment, scale, offset_hours), keyword=clock.keyword)
+        if near is not None:  # the date may be that of another scale: only the hour is compared
+            clock = replace(clock, jd=clock.jd - round(clock.jd - near))
+        clocks.append(clock)
+    return clocks
