@@ -225,7 +225,14 @@ def _corner(path: Path, night: Night) -> None:
     save_corner(path, night.fit.samples, night.fit.sample_names)
 
 
-def write_page(path: Path, night: Night, figures: list[Path], summary: Mapping[str, Any]) -> Path:
+def write_page(
+    path: Path,
+    night: Night,
+    figures: list[Path],
+    *,
+    summary: Mapping[str, Any],
+    frames: list[dict[str, Any]],
+) -> Path:
     """Write report.html: the night on one page.
 
     Parameters
@@ -235,13 +242,13 @@ def write_page(path: Path, night: Night, figures: list[Path], summary: Mapping[s
     figures : list of Path
         PNG files of `write_figures`.
     summary : mapping
+    frames : list of dict
+        What became of each file.
 
     Returns
     -------
     Path
     """
-    from lightcurve.products import frame_rows
-
     plan = night.plan
     stars = [
         {"star": star, "role": role, "ra": ra, "dec": dec, "reason": reason}
@@ -254,7 +261,7 @@ def write_page(path: Path, night: Night, figures: list[Path], summary: Mapping[s
         Section("Figures", figures={file: CAPTIONS[file.stem] for file in figures}),
         Section("What it rests on", tables=(values,)),
         Section("Stars", tables=(table_of(stars, folded=True),)),
-        Section("Frames", tables=(table_of(frame_rows(night), folded=True),)),
+        Section("Frames", tables=(table_of(frames, folded=True),)),
     ]
     if night.fit is not None:
         fit = Section(

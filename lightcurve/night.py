@@ -66,10 +66,10 @@ def reduce_night(
         Whatever stands in the way, in one line.
     """
     clock = Clock()
+    with clock("inventory"):
+        target = find_target(settings.target)
+        inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
     with open_log(out), open_store(out) as store:
-        with clock("inventory"):
-            target = find_target(settings.target)
-            inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
         with clock("prepare"):
             scene = prepare_night(inventory, target, settings, out / "masters", progress=progress)
         with clock("measure"):

@@ -141,7 +141,9 @@ def write_products(
     figures = write_figures(out / "figures", night, progress=progress)
     summary = summarise(night)
     paths |= {f"figures/{path.name}": path for path in figures}
-    paths["report.html"] = write_page(out / "report.html", night, figures, summary)
+    paths["report.html"] = write_page(
+        out / "report.html", night, figures, summary=summary, frames=frame_rows(night)
+    )
     paths["run.toml"] = write_run(out / "run.toml", night, summary)
     return Products(out, paths, dict(timings_s), summary)
 

@@ -46,8 +46,8 @@ def calibrate_folder(
     InputError
         When there are no calibration frames.
     """
+    inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
     with open_log(out):
-        inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
         lights, unused = choose_lights(inventory)
         masters = make_masters(inventory, lights, settings, out / "masters", progress=progress)
         if masters is None:

@@ -1,0 +1,91 @@
+"""The command line: quick to start, one line for each error, the same program everywhere."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from lightcurve.cli import app
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = ("run", "plan", "inspect", "calibrate", "solve", "measure", "simulate", "demo", "config")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "cli.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_help_is_quick_and_names_every_command():
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    answer = run("--help")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert answer.returncode == 0
+    assert all(f" {name} " in answer.stdout for name in COMMANDS)
+    assert cpu < 0.4
+
+
+def test_help_loads_no_heavy_library():
+    code = (
+        "import sys, lightcurve.cli\n"
+        "heavy = {'numpy', 'astropy', 'scipy', 'matplotlib', 'pandas', 'pydantic', 'photutils'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command):
+    result = CliRunner().invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert "Usage" in result.stdout
+
+
+def test_an_error_is_one_line_and_a_status():
+    answer = run("run", "no-such-folder", "--ra", "1", "--dec", "2", "--target", "X")
+    assert answer.returncode == 1
+    assert "Traceback" not in answer.stderr
+    assert answer.stderr.strip().splitlines()[-1].startswith("lightcurve: no-such-folder")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--gain", "-1"], "--gain"),
+        (["--solver", "magic"], "--solver"),
+        (["--annulus", "9", "5"], "annulus"),
+        (["--ra", "1"], "--dec"),
+        (["--ra", "27:00:00", "--dec", "1"], "27:00:00"),
+        (["--config", "absent.toml"], "absent.toml"),
+    ],
+)
+def test_wrong_options_are_named(arguments, words, tmp_path):
+    answer = run("run", str(tmp_path), *arguments, "--out", str(tmp_path / "run"))
+    assert answer.returncode != 0
+    assert words in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_config_prints_settings_that_it_reads_back(tmp_path):
+    first = run("config", "--gain", "1.5", "--radius", "4", "--radius", "6")
+    (tmp_path / "mine.toml").write_text(first.stdout)
+    second = run("config", "--config", str(tmp_path / "mine.toml"))
+    assert first.returncode == second.returncode == 0
+    assert first.stdout == second.stdout
+    assert "gain_e_per_adu = 1.5" in first.stdout
+
+
+def test_an_unknown_setting_is_an_error(tmp_path):
+    (tmp_path / "mine.toml").write_text("[camera]\ngian = 2\n")
+    answer = run("config", "--config", str(tmp_path / "mine.toml"))
+    assert answer.returncode == 1
+    assert "camera.gian" in answer.stderr
