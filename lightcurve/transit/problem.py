@@ -63,7 +63,7 @@ class Problem:
             weighted, data = self.whiten @ weighted, self.whiten @ data
         normal = weighted.T @ weighted
         # A steady drift makes x, y and time the same covariate: the ridge keeps them apart.
-        normal[np.diag_indices_from(normal)] *= 1 + RIDGE
+        normal.flat[:: len(normal) + 1] *= 1 + RIDGE
         coefficients = np.linalg.solve(normal, weighted.T @ data)
         return coefficients, data - weighted @ coefficients
 
