@@ -77,7 +77,9 @@ class Recipe:
         """
         # Only these settings reach the measuring; the number of workers, say, does not.
         settings = self.settings.model_dump_json(include={"camera", "site", "time", "apertures"})
-        return digest((__version__, settings, replace(self, settings=None, masters_folder=None)))
+        stars = (self.reference.x, self.reference.y, self.reference.shape)
+        rest = replace(self, settings=None, masters_folder=None, reference=None)
+        return digest((__version__, settings, stars, rest))
 
 
 def digest(value: object) -> str:
@@ -91,6 +93,11 @@ def digest(value: object) -> str:
     -------
     str
         SHA-256, hexadecimal; the same for the same content in any process.
+
+    Raises
+    ------
+    TypeError
+        For what is none of these.
     """
     total = hashlib.sha256()
 
@@ -106,8 +113,12 @@ def digest(value: object) -> str:
             total.update(f"{len(part)}".encode())
             for entry in part:
                 add(entry)
-        else:
+        elif isinstance(part, (str, int, float, bool, type(None), np.generic, dict)):
             total.update(repr(part).encode())
+        else:
+            # The text of an unknown object may hold its address, another in each process.
+            msg = f"cannot digest {type(part)}"
+            raise TypeError(msg)
 
     add(value)
     return total.hexdigest()
