@@ -47,7 +47,7 @@ class TimeSettings(_Model):
     """Which of the header's clocks is believed, and what must be added to it."""
 
     keyword: str | None = None
-    stamp: Literal["start", "mid", "end"] = "start"
+    stamp: Literal["start", "mid", "end"] | None = None
     utc_offset_hours: float | None = Field(None, ge=-14, le=14)
     clock_correction_s: float = 0.0
 

@@ -214,6 +214,8 @@ class Solution:
         +1 where the sky is seen as in the sky (north up has east left), -1 mirrored.
     detail : str
         Index file, log odds, submission number: whatever tells how.
+    residuals_arcsec : tuple of float, or None
+        Rms of the matched stars in right ascension (on the sky) and in declination.
     """
 
     wcs: WCS
@@ -224,6 +226,7 @@ class Solution:
     rotation_deg: float
     parity: int
     detail: str = ""
+    residuals_arcsec: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -207,8 +207,29 @@ def place(plan: StarPlan, registration: Registration) -> tuple[np.ndarray, np.nd
     x, y : (n,) float arrays
         Pixels of the frame.
     """
-    x, y = registration.matrix @ np.stack([plan.x_ref, plan.y_ref, np.ones(len(plan))])
-    return x, y
+    return move(registration.matrix, plan.x_ref, plan.y_ref)
+
+
+def move(matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Carry reference positions over to a frame.
+
+    Written out, because a matrix product may round differently with the matrix's order in memory,
+    and a result that was stored must give the same bits as one just computed.
+
+    Parameters
+    ----------
+    matrix : (2, 3) float array
+        Of a `Registration`.
+    x, y : float arrays
+        Pixels of the reference frame.
+
+    Returns
+    -------
+    x, y : float arrays
+        Pixels of the frame.
+    """
+    (a, b, c), (d, e, f) = matrix.tolist()
+    return a * x + b * y + c, d * x + e * y + f
 
 
 def _median_fwhm(fwhm: np.ndarray, flags: np.ndarray) -> float:
@@ -334,8 +355,8 @@ def stack_results(results: Iterable[FrameResult], recipe: Recipe) -> Measurement
     target = int(np.flatnonzero(plan.role == "target")[0])
     jd = np.array([r.exposure.mid_jd_utc for r in good])
     sky_place = (float(plan.ra_deg[target]), float(plan.dec_deg[target]), good[0].exposure.site)
-    reference = np.array([plan.x_ref[target], plan.y_ref[target], 1.0])
-    shift = np.array([r.registration.matrix @ reference - reference[:2] for r in good])
+    reference = np.array([plan.x_ref[target], plan.y_ref[target]])
+    shift = np.array([move(r.registration.matrix, *reference) for r in good]) - reference
     cube = {name: _stacked(good, name) for name in (*_PER_STAR, *_PER_RADIUS)}
     return Measurements(
         file=np.array([r.file for r in good]),

@@ -45,6 +45,8 @@ MID = "2020-03-01T02:03:34.500"
         {"DATE-OBS": "2020-03-01T02:04:13.684", "TIMESYS": "TT"},
         {"DATE-OBS": DATE, "MJD-OBS": 58909.085},
         {"DATE-END": "2020-03-01T02:04:04.500"},
+        {"DATE-OBS": ("2020-02-29T19:03:04.500", "local time"), "UT": DATE[11:]},
+        {"DATE-OBS": "2020-02-29", "UT-DATE": "2020-03-01", "UT": DATE[11:]},
         {"DATE-BEG": DATE, "DATE-OBS": "0001-01-01T00:00:00"},
     ],
 )
@@ -59,6 +61,10 @@ def test_middle_is_found(cards: dict) -> None:
         ({"DATE-OBS": "2020-03-01"}, "no time in the header"),
         ({"DATE-OBS": "yesterday"}, "no time in the header .*is no time"),
         ({"DATE-OBS": ("2020-03-01T02:03:04", "local time")}, "--utc-offset"),
+        # Is the date that of the local time or that of UT? They differ by a day.
+        ({"DATE-OBS": "2020-02-29", "TIME-OBS": ("19:03:04", "LT"), "UT": DATE[11:]}, "--utc-off"),
+        # Eleven hours behind UTC or thirteen ahead?
+        ({"DATE-OBS": ("2020-02-29T15:03:04", "LT"), "UT": DATE[11:]}, "--utc-offset"),
         ({"DATE-LOC": "2020-03-01T02:03:04"}, "--utc-offset"),
         ({"DATE-OBS": DATE, "UT-OBS": "2020-03-01T09:03:04"}, "disagree by .*25200 s"),
         ({"DATE-OBS": DATE, "MJD-OBS": 58909.0861}, "DATE-OBS .*MJD-OBS"),
@@ -112,6 +118,8 @@ def test_settings_settle_it() -> None:
     assert mid_text(audit(local, utc_offset_hours=2), "2020-03-01T00:03:34.5") == pytest.approx(
         0, abs=1e-3
     )
+    night = {"DATE-OBS": "2020-02-29", "TIME-OBS": ("19:03:04.5", "LT"), "UT": DATE[11:]}
+    assert mid_text(audit(night, utc_offset_hours=-7), MID) == pytest.approx(0, abs=1e-3)
     end = audit({"DATE-OBS": DATE}, stamp="end", clock_correction_s=1.5)
     assert mid_text(end, "2020-03-01T02:02:36") == pytest.approx(0, abs=1e-3)
     with pytest.raises(HeaderError, match="no such clock"):

@@ -233,7 +233,7 @@ def test_field_that_cannot_be_solved(hatp32, shared_data, tmp_path):
 
 
 def test_no_index_and_no_header_wcs(hatp32, shared_data, tmp_path, monkeypatch):
-    monkeypatch.setattr("lightcurve.astrometry.local.SYSTEM_PLACES", ())
+    monkeypatch.setattr("lightcurve.astrometry.index.SYSTEM_PLACES", ())
     folder = few_frames(hatp32, tmp_path / "night", 6)
     settings = settings_of(shared_data, solve={})
     with pytest.raises(SolveError, match="--index"):

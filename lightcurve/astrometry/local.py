@@ -2,67 +2,33 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from queue import Empty, SimpleQueue
+from threading import Thread
+from time import monotonic
+from typing import Any
 
 import numpy as np
 
-from lightcurve.astrometry.request import SolveRequest
-from lightcurve.astrometry.wcs import describe_wcs
+from lightcurve.astrometry.index import (
+    coverage,
+    find_index_files,
+    index_stars,
+    places,
+    wanted_sizes,
+)
+from lightcurve.astrometry.request import SolveRequest, settle
 from lightcurve.config import SolveSettings
 from lightcurve.data import Solution
 from lightcurve.errors import InputError, SolveError
 
-if TYPE_CHECKING:
-    from astropy.wcs import WCS
-
-N_STARS = 80
-MATCH_PX = 3.0
-MIN_MATCHED = 6
+N_STARS = 100
+MIN_STARS = 4  # a quad
 # A header's scale is off by a binning or a reducer now and then: then look wider.
 WIDENINGS = (1.0, 2.5)
-SYSTEM_PLACES = (Path("/usr/share/astrometry"), Path("/usr/local/astrometry/data"))
-VARIABLES = ("ASTROMETRY_NET_DATA_DIR", "ASTROMETRY_INDEX_DIR")
-
-
-def find_index_files(given: Sequence[Path]) -> tuple[Path, ...]:
-    """List the Astrometry.net index files there are.
-
-    Parameters
-    ----------
-    given : sequence of Path
-        Files or folders from the settings; without any, the places where systems keep them.
-
-    Returns
-    -------
-    tuple of Path
-
-    Raises
-    ------
-    InputError
-        When a given path does not exist or holds no index file.
-    """
-    if given:
-        return tuple(file for place in given for file in _index_files_of(place, needed=True))
-    from platformdirs import user_cache_path
-
-    named = [Path(os.environ[name]) for name in VARIABLES if os.environ.get(name)]
-    own = user_cache_path("lightcurve", appauthor=False) / "index"
-    places = [*named, own, *SYSTEM_PLACES]
-    return tuple(file for place in places for file in _index_files_of(place, needed=False))
-
-
-def _index_files_of(place: Path, *, needed: bool) -> list[Path]:
-    if place.is_file():
-        return [place]
-    files = sorted(place.glob("index-*.fits")) if place.is_dir() else []
-    if needed and not files:
-        what = "holds no index-*.fits" if place.is_dir() else "no such file or folder"
-        msg = f"--index {place}: {what}"
-        raise InputError(msg)
-    return files
+BLIND_SCALES = (0.1, 300.0)  # arc seconds per pixel
+CERTAIN_LOG_ODDS = 60.0  # e^21 is what the engine accepts; from here on no search for a better one
 
 
 def solve_local(request: SolveRequest, settings: SolveSettings) -> Solution:
@@ -72,52 +38,91 @@ def solve_local(request: SolveRequest, settings: SolveSettings) -> Solution:
     ----------
     request : SolveRequest
     settings : SolveSettings
+        Index files, tolerances, and the time limit.
 
     Returns
     -------
     Solution
-        A TAN WCS fitted to the index stars that the engine matched.
+        Fitted to the stars of the index files, or of the request's catalogue, that fall on stars
+        of the frame.
 
     Raises
     ------
     SolveError
-        When the engine is not installed, no index file is there, or nothing matches.
+        When the engine is not installed, no index file is there or covers the frame's scale, time
+        is up, or nothing matches.
     InputError
         When an index file given is not there or is none.
     """
     try:
-        import astrometry
+        import astrometry  # noqa: F401
     except ImportError as error:
         msg = "the package `astrometry` is not installed (no wheel for this platform?)"
         raise SolveError(msg) from error
-    files = find_index_files(settings.index)
     n = len(request.stars)
-    if not files:
-        msg = "no index files: give --index FILE or FOLDER, or put them where systems keep them"
+    if n < MIN_STARS:
+        msg = f"{n} stars, {MIN_STARS} are needed (clouds, or out of focus?)"
         raise SolveError(msg, n_detected=n)
-    try:
-        engine = astrometry.Solver(list(files))
-    except (RuntimeError, ValueError, OSError) as error:
-        msg = f"cannot read index file {', '.join(f.name for f in files)[:200]}: {error}"
-        raise InputError(msg) from error
+    files = _useful_files(request, settings)
+    engine = _engine(files)
     # The engine counts pixels from 1, as FITS does.
     stars = np.column_stack([request.stars.x, request.stars.y])[:N_STARS] + 1
-    with engine:
-        for size_hint, position_hint in _hints(request, settings):
-            found = engine.solve(
-                stars,
-                size_hint,
-                position_hint,
-                astrometry.SolutionParameters(sip_order=0, tune_up_logodds_threshold=None),
-            )
-            if found.has_match():
-                return _solution(found.best_match(), request)
+    end = monotonic() + settings.timeout_s
+    for hints in _hints(request, settings):
+        match = _attempt(engine, stars, hints, end)
+        if match is not None:
+            detail = f"{match.index_path.name}, log odds {match.logodds:.0f}"
+            return settle(match.astropy_wcs(), request, _stars_of(match, request), "local", detail)
     scale = f"{request.scale_arcsec:.3g}" if request.scale_arcsec else "unknown"
     msg = (
-        f"no match of {min(n, N_STARS)} stars (of {n}) in {len(files)} index file(s), "
-        f"scale {scale} arcsec/px: does the index cover the field and its scale? try --scale"
+        f"no match of {len(stars)} stars (of {n}) in {len(files)} index file(s), scale {scale} "
+        "arcsec/px: do the index files cover this part of the sky? are the stars real? try --scale"
     )
     raise SolveError(msg, n_detected=n)
+
+
+def _useful_files(request: SolveRequest, settings: SolveSettings) -> tuple[Path, ...]:
+    """Index files whose patterns can be seen in a frame of this size."""
+    files = find_index_files(settings=settings)
+    n = len(request.stars)
+    if not files:
+        looked = ", ".join(str(place) for place in places())
+        msg = (
+            f"no index files in {looked}: give --index FILE or FOLDER, or fetch some "
+            "(astrometry.net/doc/readme.html says which)"
+        )
+        raise SolveError(msg, n_detected=n)
+    low, high = BLIND_SCALES
+    if request.scale_arcsec:
+        widest = (1 + settings.scale_tolerance) ** WIDENINGS[-1]
+        low, high = request.scale_arcsec / widest, request.scale_arcsec * widest
+    smallest, largest = wanted_sizes(request.shape, low, high)
+    rows = coverage(files)
+    useful = tuple(row.path for row in rows if row.fits(smallest, largest))
+    if not useful:
+        there = ", ".join(
+            f"{r.path.name} {r.low_arcmin:.3g}-{r.high_arcmin:.3g}'" for r in rows[:6]
+        )
+        msg = (
+            f"no index file covers the frame's scale: patterns of {smallest:.3g}-{largest:.3g}' "
+            f"are needed at {request.scale_arcsec or low:.3g} arcsec/px, there are {there}; "
+            "give --scale if that is wrong, or another --index"
+        )
+        raise SolveError(msg, n_detected=n)
+    return useful
+
+
+@lru_cache(maxsize=1)
+def _engine(files: tuple[Path, ...]) -> Any:
+    """Load index files once for all frames: the large series take seconds."""
+    import astrometry
+
+    try:
+        return astrometry.Solver(list(files))
+    except (RuntimeError, ValueError, OSError) as error:
+        names = ", ".join(file.name for file in files)[:200]
+        msg = f"cannot read index file {names}: {error}"
+        raise InputError(msg) from error
 
 
 def _hints(request: SolveRequest, settings: SolveSettings) -> list[tuple]:
@@ -129,93 +134,57 @@ def _hints(request: SolveRequest, settings: SolveSettings) -> list[tuple]:
         position = astrometry.PositionHint(
             ra_deg=request.ra_deg % 360, dec_deg=request.dec_deg, radius_deg=settings.radius_deg
         )
-    if request.scale_arcsec is None:
-        return [(None, position)]
-    hints = []
-    for widening in WIDENINGS:
-        factor = (1 + settings.scale_tolerance) ** widening
-        low, high = request.scale_arcsec / factor, request.scale_arcsec * factor
-        hints.append((astrometry.SizeHint(low, high), position))
-    return [*hints, (None, position)]
+    anything = astrometry.SizeHint(*BLIND_SCALES)
+    sizes = []
+    if request.scale_arcsec is not None:
+        for widening in WIDENINGS:
+            factor = (1 + settings.scale_tolerance) ** widening
+            low, high = request.scale_arcsec / factor, request.scale_arcsec * factor
+            sizes.append(astrometry.SizeHint(low, high))
+    hints = [(size, position) for size in [*sizes, anything]]
+    if position is not None and settings.blind:
+        hints += [(size, None) for size in [*sizes, anything]]
+    return hints
 
 
-def _solution(match: object, request: SolveRequest) -> Solution:
-    """Fit a TAN WCS to the matched index stars and say how well it does."""
-    rough = match.astropy_wcs()
-    catalog = np.array([(star.ra_deg, star.dec_deg) for star in match.stars])
-    wcs, n_matched, rms_px = fit_to_stars(rough, request, catalog)
-    scale, rotation, parity = describe_wcs(wcs, request.shape)
-    if n_matched < MIN_MATCHED:
-        msg = f"the match found agrees with {n_matched} stars only"
-        raise SolveError(msg, n_detected=len(request.stars), n_catalog=len(catalog))
-    detail = f"{match.index_path.name}, log odds {match.logodds:.0f}"
-    return Solution(wcs, "local", n_matched, rms_px * scale, scale, rotation, parity, detail)
+def _attempt(engine: Any, stars: np.ndarray, hints: tuple, end: float) -> Any | None:
+    """Run the engine beside this thread, for it has no time limit of its own."""
+    import astrometry
+
+    def stop_when_certain(log_odds: list[float]) -> Any:
+        done = log_odds[0] > CERTAIN_LOG_ODDS or monotonic() > end
+        return astrometry.Action.STOP if done else astrometry.Action.CONTINUE
+
+    parameters = astrometry.SolutionParameters(
+        sip_order=0, tune_up_logodds_threshold=None, logodds_callback=stop_when_certain
+    )
+    answers: SimpleQueue = SimpleQueue()
+
+    def run() -> None:
+        try:
+            answers.put(engine.solve(stars, *hints, parameters))
+        except (RuntimeError, ValueError, AssertionError) as error:
+            answers.put(error)
+
+    Thread(target=run, daemon=True).start()
+    try:
+        answer = answers.get(timeout=max(end - monotonic(), 0.001))
+    except Empty:
+        msg = "time is up (timeout_s): give --scale or a position, or fewer index files"
+        raise SolveError(msg, n_detected=len(stars)) from None
+    if isinstance(answer, Exception):
+        msg = f"the engine failed: {answer}"
+        raise SolveError(msg, n_detected=len(stars)) from answer
+    return answer.best_match() if answer.has_match() else None
 
 
-def fit_to_stars(wcs: WCS, request: SolveRequest, catalog: np.ndarray) -> tuple[WCS, int, float]:
-    """Fit a TAN WCS anew to catalogue stars that fall on detected ones.
-
-    Parameters
-    ----------
-    wcs : astropy.wcs.WCS
-        Good to a few pixels.
-    request : SolveRequest
-    catalog : (n, 2) float array
-        RA and Dec, degrees.
-
-    Returns
-    -------
-    wcs : astropy.wcs.WCS
-        The one given where fewer than `MIN_MATCHED` stars agree.
-    n_matched : int
-    rms_px : float
-        Both axes together; NaN without a match.
-    """
-    from astropy import units as u
-    from astropy.coordinates import SkyCoord
-    from astropy.wcs.utils import fit_wcs_from_points
-
-    n_matched, rms = 0, float("nan")
-    for tolerance in (MATCH_PX, MATCH_PX / 2, MATCH_PX / 2):
-        here, there, distance = match_catalog(wcs, request, catalog, tolerance)
-        if len(here) < MIN_MATCHED:
-            break
-        xy = (request.stars.x[here], request.stars.y[here])
-        sky = SkyCoord(*catalog[there].T * u.deg)
-        wcs = fit_wcs_from_points(xy, sky, projection="TAN")
-    here, _, distance = match_catalog(wcs, request, catalog, MATCH_PX / 2)
-    if len(here):
-        n_matched, rms = len(here), float(np.sqrt(np.mean(distance**2)))
-    return wcs, n_matched, rms
-
-
-def match_catalog(
-    wcs: WCS, request: SolveRequest, catalog: np.ndarray, tolerance_px: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pair detected stars with catalogue stars, one to one, the closest first.
-
-    Parameters
-    ----------
-    wcs : astropy.wcs.WCS
-    request : SolveRequest
-    catalog : (n, 2) float array
-        RA and Dec, degrees.
-    tolerance_px : float
-
-    Returns
-    -------
-    here, there : (m,) int arrays
-        Rows of the detections and of the catalogue.
-    distance : (m,) float array
-        Pixels.
-    """
-    from scipy.spatial import cKDTree
-
-    x, y = wcs.wcs_world2pix(catalog[:, 0], catalog[:, 1], 0)
-    predicted = np.nan_to_num(np.column_stack([x, y]), nan=-1e9)
-    tree = cKDTree(np.column_stack([request.stars.x, request.stars.y]))
-    distance, nearest = tree.query(predicted, distance_upper_bound=tolerance_px)
-    there = np.flatnonzero(np.isfinite(distance))
-    there = there[np.argsort(distance[there], kind="stable")]
-    here, first = np.unique(nearest[there], return_index=True)
-    return here, there[first], distance[there[first]]
+def _stars_of(match: Any, request: SolveRequest) -> np.ndarray:
+    """Stars to refine with: the catalogue given, or those of the index that matched."""
+    if request.catalog is not None:
+        return request.catalog
+    radius = 0.55 * float(np.hypot(*request.shape)) * match.scale_arcsec_per_pixel / 3600
+    found = index_stars(
+        [match.index_path], match.center_ra_deg, match.center_dec_deg, min(radius, 30.0)
+    )
+    listed = np.array([(star.ra_deg, star.dec_deg) for star in match.stars])
+    return found if len(found) >= len(listed) else listed

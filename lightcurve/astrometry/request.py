@@ -1,4 +1,4 @@
-"""What every plate solver is given."""
+"""What every plate solver is given, and how its answer is checked against the stars."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lightcurve.data import Detections
+import numpy as np
+
+from lightcurve.astrometry.refine import refine_wcs
+from lightcurve.astrometry.wcs import describe_wcs
+from lightcurve.data import Detections, Solution
+from lightcurve.errors import SolveError
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
+    from astropy.wcs import WCS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +34,11 @@ class SolveRequest:
         A place known to be in or near the frame.
     scale_arcsec : float or None
         Arc seconds per pixel, roughly.
+    catalog : (n, 2) float array or None
+        RA and Dec of stars around, degrees, at the frame's epoch; the WCS is checked against them
+        and refined with them. Without them the stars of the index files serve.
+    state_file : Path or None
+        Where the number of a submission to a server is kept, so that an interrupted solve goes on.
     """
 
     stars: Detections
@@ -37,3 +48,53 @@ class SolveRequest:
     ra_deg: float | None = None
     dec_deg: float | None = None
     scale_arcsec: float | None = None
+    catalog: np.ndarray | None = None
+    state_file: Path | None = None
+
+
+def settle(wcs: WCS, request: SolveRequest, sky: np.ndarray, solver: str, detail: str) -> Solution:
+    """Check a solver's WCS against the frame's stars, refine it, and describe it.
+
+    Parameters
+    ----------
+    wcs : astropy.wcs.WCS
+    request : SolveRequest
+    sky : (n, 2) float array
+        Stars of known places. With fewer than six of them on the frame nothing can be checked:
+        the solution then says so, and has no matched stars.
+    solver, detail : str
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    SolveError
+        When the frame's stars are not where the WCS has them.
+    """
+    stars, shape = request.stars, request.shape
+    refined = refine_wcs(wcs, stars, shape, sky)
+    check = refined.check
+    scale, rotation, parity = describe_wcs(refined.wcs, shape)
+    if not check.possible:
+        detail = f"{detail}, not checked: {check.n_inside} known stars on the frame".lstrip(", ")
+        return Solution(wcs, solver, 0, float("nan"), scale, rotation, parity, detail)
+    if not check.passed:
+        msg = (
+            f"its WCS puts {check.n_matched} of {check.n_inside} known stars on one of the "
+            f"{check.n_detected} stars of the frame, which may be chance"
+        )
+        raise SolveError(
+            msg,
+            n_detected=check.n_detected,
+            n_catalog=check.n_inside,
+            best=float(check.n_matched),
+        )
+    if refined.order > 1:
+        detail = f"{detail}, SIP order {refined.order}".lstrip(", ")
+    rms = check.rms_px * scale
+    both = (refined.ra_rms_arcsec, refined.dec_rms_arcsec)
+    return Solution(
+        refined.wcs, solver, check.n_matched, rms, scale, rotation, parity, detail, both
+    )

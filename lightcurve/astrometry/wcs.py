@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lightcurve.astrometry.fit import fit_wcs, tangent_wcs
 from lightcurve.data import Registration, Solution
-from lightcurve.errors import FrameError
+from lightcurve.errors import FrameError, InputError
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -47,32 +49,38 @@ def describe_wcs(wcs: WCS, shape: tuple[int, int]) -> tuple[float, float, int]:
 def wcs_from_registration(reference_wcs: WCS, registration: Registration) -> WCS:
     """Give a registered frame its own WCS: the reference's, reached through the transform.
 
-    For a TAN projection this is exact: with p_ref = M^-1 (p - t) the reference pixel moves to
-    ``M crpix + t`` and the CD matrix becomes ``CD M^-1``.
+    With p_ref = M^-1 (p - t) the reference pixel moves to ``M crpix + t`` and the CD matrix becomes
+    ``CD M^-1``. A polynomial of some order in p_ref is one of the same order in p, so that SIP
+    terms carry over as well; they are found by a fit on a grid, which is exact but for rounding.
 
     Parameters
     ----------
     reference_wcs : astropy.wcs.WCS
-        TAN; distortion terms of it are left out.
+        TAN or TAN-SIP.
     registration : Registration
 
     Returns
     -------
     astropy.wcs.WCS
     """
-    from astropy.wcs import WCS
-
     linear, shift = registration.matrix[:, :2], registration.matrix[:, 2]
-    wcs = WCS(naxis=2)
-    wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
-    wcs.wcs.cunit = ["deg", "deg"]
-    wcs.wcs.radesys = "ICRS"
-    wcs.wcs.crval = reference_wcs.wcs.crval
     # CRPIX counts from 1, the transform from 0.
-    wcs.wcs.crpix = linear @ (reference_wcs.wcs.crpix - 1) + shift + 1
-    wcs.wcs.cd = reference_wcs.pixel_scale_matrix @ np.linalg.inv(linear)
-    wcs.wcs.set()
-    return wcs
+    crpix = linear @ (reference_wcs.wcs.crpix - 1) + shift
+    crval = np.array(reference_wcs.wcs.crval)
+    if reference_wcs.sip is None:
+        cd = reference_wcs.pixel_scale_matrix @ np.linalg.inv(linear)
+        return tangent_wcs(crval, crpix, cd)
+    grid = _grid_of(reference_wcs)
+    sky = np.column_stack(reference_wcs.all_pix2world(*grid.T, 0))
+    order = max(reference_wcs.sip.a_order, reference_wcs.sip.b_order)
+    return fit_wcs(grid @ linear.T + shift, sky, crval, crpix, order=order)
+
+
+def _grid_of(wcs: WCS) -> np.ndarray:
+    """Pixels all over a frame, or over twice the reference pixel where its size is not known."""
+    nx, ny = wcs.pixel_shape or 2 * (wcs.wcs.crpix - 1)
+    x, y = np.meshgrid(np.linspace(0, max(nx, 100), 15), np.linspace(0, max(ny, 100), 15))
+    return np.column_stack([x.ravel(), y.ravel()])
 
 
 def wcs_header(solution: Solution, shape: tuple[int, int]) -> Header:
@@ -100,7 +108,12 @@ def wcs_header(solution: Solution, shape: tuple[int, int]) -> Header:
     header["IMAGEH"] = (shape[0], "image height, pixels")
     header["WCSSOLV"] = (solution.solver, "who solved it")
     header["WCSNSTAR"] = (solution.n_matched, "stars that agree with it")
-    header["WCSRMS"] = (round(solution.rms_arcsec, 4), "arcsec, rms of those stars")
+    if np.isfinite(solution.rms_arcsec):
+        header["WCSRMS"] = (round(solution.rms_arcsec, 4), "arcsec, rms of those stars")
+    if solution.residuals_arcsec is not None:
+        ra, dec = solution.residuals_arcsec
+        header["RADISP"] = (round(ra, 4), "arcsec, rms in right ascension")
+        header["DEDISP"] = (round(dec, 4), "arcsec, rms in declination")
     return header
 
 
@@ -148,9 +161,70 @@ def read_wcs_sidecar(path: Path) -> WCS:
     from astropy.wcs import WCS
 
     try:
-        wcs = WCS(fits.getheader(path))
+        header = fits.getheader(path)
+        # Of the header-only file itself; astropy would take it for the image's and warn.
+        header.remove("NAXIS", ignore_missing=True)
+        wcs = WCS(header)
     except (OSError, ValueError) as error:
         raise FrameError(path, f"cannot be read as a WCS: {error}") from error
     if not wcs.has_celestial:
         raise FrameError(path, "holds no celestial WCS")
     return wcs
+
+
+def wcs_into_copy(frame_path: Path, out_path: Path, solution: Solution) -> Path:
+    """Copy a frame with its WCS in the header; the pixels are copied byte for byte.
+
+    Parameters
+    ----------
+    frame_path : Path
+        Never changed.
+    out_path : Path
+        Another file; replaced if it is there.
+    solution : Solution
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        When both paths are the same file.
+    FrameError
+        When the frame cannot be read or holds no image.
+    """
+    from astropy.io import fits
+
+    if out_path.exists() and out_path.samefile(frame_path):
+        msg = f"{out_path}: would replace the frame itself; name another file"
+        raise InputError(msg)
+    out_path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out_path.with_name(out_path.name + ".part")
+    try:
+        with fits.open(frame_path, do_not_scale_image_data=True, mode="readonly") as hdus:
+            image = next((hdu for hdu in hdus if hdu.is_image and len(hdu.shape) >= 2), None)
+            if image is None:
+                raise FrameError(frame_path, "holds no image to write a WCS for")
+            _replace_wcs(image.header, wcs_header(solution, image.shape[-2:]))
+            hdus.writeto(temporary, overwrite=True, output_verify="silentfix")
+    except (OSError, ValueError, fits.VerifyError) as error:
+        temporary.unlink(missing_ok=True)
+        raise FrameError(frame_path, f"cannot be copied with its WCS: {error}") from error
+    temporary.replace(out_path)
+    return out_path
+
+
+def _replace_wcs(header: Header, cards: Header) -> None:
+    """Take all traces of another WCS out of a header and put the new cards in."""
+    for name in list(header):
+        if _OLD_WCS.fullmatch(name):
+            del header[name]
+    skipped = {"WCSAXES", "MJDREF", "DATE-OBS", "MJD-OBS"}
+    header.extend((card for card in cards.cards if card.keyword not in skipped), update=True)
+
+
+_OLD_WCS = re.compile(
+    r"(CTYPE|CRVAL|CRPIX|CUNIT|CDELT|CROTA)[12][A-Z]?|(CD|PC)[12]_[12][A-Z]?|P[VC]\d_\d+|"
+    r"(A|B|AP|BP)_(ORDER|DMAX|\d_\d)|LONPOLE|LATPOLE|RADECSYS|RADESYS|EQUINOX|WCSAXES"
+)

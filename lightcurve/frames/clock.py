@@ -69,7 +69,7 @@ def audit_clocks(
     clocks, warnings = read_clocks(cards, settings.utc_offset_hours)
     named = settings.keyword
     best = _chosen(clocks, settings, path) if named else _finest(clocks, path, warnings)
-    if "stamp" in settings.model_fields_set:
+    if settings.stamp:
         best = replace(best, stamp=settings.stamp, note="")
     elif best.stamp == "any":
         best = _settle_any(best, clocks, exposure_s, path)

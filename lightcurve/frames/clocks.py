@@ -40,7 +40,7 @@ NUMBERS = {
     "MJD": "any",
 }
 HOURS = ("UT-OBS", "UTC-OBS", "UTSTART", "UT-START", "TIME-OBS", "TIME_OBS", "UTC", "UT", "UTIME")
-NO_CLOCK_KEYS = ("DATE-OBS", "DATE_OBS", "DATEOBS", "UT-DATE", "UTDATE", "DATE-BEG")
+DATE_KEYS = ("UT-DATE", "UTDATE", "DATE-OBS", "DATE_OBS", "DATEOBS", "DATE-BEG")
 TAI_SCALES = {"TT": 0.0, "TDT": 0.0, "ET": 0.0, "TDB": 0.0, "TAI": 32.184, "GPS": 51.184}
 
 _LOCAL = re.compile(r"\bLT\b|\blocal\b", re.IGNORECASE)
@@ -182,31 +182,54 @@ def _split_clocks(
     cards: Cards, whole: list[Clock], scale: str, offset_hours: float | None
 ) -> list[Clock]:
     """Join times of day to their date: that of DATE-OBS, or the nearest of a full clock."""
-    date_key, midnight = next(
-        (
-            (key, read.jd - (0 if read.unit_s == dates.DAY_S else (read.jd - 0.5) % 1))
-            for key in NO_CLOCK_KEYS
-            if key in cards and (read := dates.parse_calendar(cards[key].text))
-        ),
-        ("", None),
+    date_key = next(
+        (k for k in DATE_KEYS if k in cards and dates.parse_calendar(cards[k].text)), None
     )
-    near = next((c.jd for c in whole if c.stamp == "start" and c.scale != "local"), None)
-    clocks = []
+    if date_key is None:
+        return []
+    date = dates.parse_calendar(cards[date_key].text)
+    midnight = date.jd - (0 if date.unit_s == dates.DAY_S else (date.jd - 0.5) % 1)
+    split = []
     for keyword in HOURS:
         read = dates.parse_time_of_day(cards[keyword].text) if keyword in cards else None
-        if read is None or midnight is None:
+        if read is None:
             continue
         seconds, unit, ahead = read
-        clock = Clock(
-            f"{date_key} + {keyword}", midnight + seconds / dates.DAY_S, unit, "start", ""
-        )
-        comment = cards[keyword].comment
+        clock = Clock(keyword, midnight + seconds / dates.DAY_S, unit, "start", "standard")
         if ahead is not None:
             clock = replace(clock, jd=clock.jd - ahead / 24, scale="offset" if ahead else "utc")
+        clock = _placed(clock, cards[keyword].comment, scale, offset_hours)
+        split.append(replace(clock, keyword=f"{date_key} + {keyword}"))
+    near = next((c.jd for c in whole if c.stamp == "start" and c.scale != "local"), None)
+    if near is not None:  # the date may be that of another scale: only the hour is compared
+        return [_on_day_of(near, clock) for clock in split]
+    comments = [cards[k].comment for k in (date_key, *HOURS) if k in cards]
+    doubtful = scale == "LOCAL" or any(_LOCAL.search(comment) for comment in comments)
+    if not doubtful or date_key.startswith("UT") or _UTC.search(cards[date_key].comment):
+        return split
+    local = next((c.jd for c in whole if c.keyword == date_key and c.scale == "local"), None)
+    return _redated(split, local)
+
+
+def _on_day_of(near: float, clock: Clock) -> Clock:
+    return replace(clock, jd=clock.jd - round(clock.jd - near))
+
+
+def _redated(split: list[Clock], local: float | None) -> list[Clock]:
+    """Find the day of times of day that stand beside a local date; "local" where it stays open.
+
+    A local clock with a known offset tells it; so does a full local date and time, since no place
+    is more than 12 h behind or 14 h ahead of UTC.
+    """
+    shifted = next((clock.jd for clock in split if clock.scale == "offset"), None)
+    if shifted is not None:
+        return [_on_day_of(shifted, clock) for clock in split]
+    settled = []
+    for clock in split:
+        days = () if local is None else (clock.jd - 1, clock.jd, clock.jd + 1)
+        possible = [jd for jd in days if -12.1 < 24 * (local - jd) < 14.1]
+        if clock.scale != "local" and len(possible) == 1:
+            settled.append(replace(clock, jd=possible[0]))
         else:
-            named = replace(clock, keyword=keyword, scale="standard")
-            clock = replace(_placed(named, comment, scale, offset_hours), keyword=clock.keyword)
-        if near is not None:  # the date may be that of another scale: only the hour is compared
-            clock = replace(clock, jd=clock.jd - round(clock.jd - near))
-        clocks.append(clock)
-    return clocks
+            settled.append(replace(clock, scale="local"))
+    return settled

@@ -67,7 +67,7 @@ def choose_trend(
     *,
     transit: bool,
     start: Sequence[str] = (),
-    threshold: float = 6.0,
+    threshold: float = 2.0,
 ) -> Solution:
     """Add covariates one by one, as long as they pay.
 

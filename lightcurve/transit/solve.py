@@ -37,8 +37,9 @@ class FitOptions:
     forbidden : tuple of str
         Covariates the choice may not take; otherwise ``"meridian_flip"`` is always in it.
     bic_threshold : float
-        A covariate must lower the BIC by more than this: 6 is called strong evidence (Kass &
-        Raftery 1995).
+        A covariate must lower the BIC by more than this: 2 is called positive evidence (Kass &
+        Raftery 1995). The red noise found takes part in the BIC, so that none is chosen for
+        following a wander.
     sample : bool
         Sample the posterior; without it errors are those of the least-squares covariance.
     max_steps : int
@@ -48,7 +49,7 @@ class FitOptions:
     filter_name: str | None = None
     covariates: tuple[str, ...] | None = None
     forbidden: tuple[str, ...] = ()
-    bic_threshold: float = 6.0
+    bic_threshold: float = 2.0
     sample: bool = True
     max_steps: int = MAX_STEPS
 

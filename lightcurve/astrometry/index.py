@@ -1,0 +1,284 @@
+"""Astrometry.net index files: where they are, what they cover, the stars in them, getting more."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lightcurve.config import SolveSettings
+from lightcurve.errors import CatalogError, InputError
+
+SYSTEM_PLACES = (Path("/usr/share/astrometry"), Path("/usr/local/astrometry/data"))
+VARIABLES = ("ASTROMETRY_NET_DATA_DIR", "ASTROMETRY_INDEX_DIR")
+# Quads are looked for from a tenth of the frame's smaller side to its diagonal.
+SMALLEST_QUAD = 0.1
+SERVICE = "index files"
+SERIES = ("4100", "4200", "5000", "5200", "5200_heavy", "6000", "6100")
+
+
+@dataclass(frozen=True, slots=True)
+class IndexCoverage:
+    """What one index file is good for.
+
+    Attributes
+    ----------
+    path : Path
+    low_arcmin, high_arcmin : float
+        Sizes of its star patterns; a frame shows some when it is one to ten times as large.
+    n_stars : int
+    healpix, nside : int
+        The piece of sky; (-1, 0) is all of it, or whatever its maker chose.
+    """
+
+    path: Path
+    low_arcmin: float
+    high_arcmin: float
+    n_stars: int
+    healpix: int
+    nside: int
+
+    def fits(self, low_arcmin: float, high_arcmin: float) -> bool:
+        """Tell whether patterns of some sizes are in it.
+
+        Parameters
+        ----------
+        low_arcmin, high_arcmin : float
+
+        Returns
+        -------
+        bool
+        """
+        return self.low_arcmin <= high_arcmin and self.high_arcmin >= low_arcmin
+
+
+def own_index_folder() -> Path:
+    """Return the user's own folder for index files; it need not exist.
+
+    Returns
+    -------
+    Path
+        ``index`` in ``LIGHTCURVE_CACHE_DIR``, or in the cache folder that the system calls for.
+    """
+    from platformdirs import user_cache_path
+
+    named = os.environ.get("LIGHTCURVE_CACHE_DIR")
+    return (Path(named) if named else user_cache_path("lightcurve", appauthor=False)) / "index"
+
+
+def places() -> list[Path]:
+    """List the folders where index files are looked for, in order.
+
+    Returns
+    -------
+    list of Path
+        Those named in the environment (`VARIABLES`), the user's own, the system's.
+    """
+    named = [os.environ[name] for name in VARIABLES if os.environ.get(name)]
+    split = [Path(part) for value in named for part in value.split(os.pathsep) if part]
+    return [*split, own_index_folder(), *SYSTEM_PLACES]
+
+
+def find_index_files(
+    paths: Sequence[Path] = (), settings: SolveSettings | None = None
+) -> tuple[Path, ...]:
+    """List the Astrometry.net index files there are.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Files or folders; they go before those of the settings.
+    settings : SolveSettings, optional
+
+    Returns
+    -------
+    tuple of Path
+        Of the given ones where there are any, else of all `places`.
+
+    Raises
+    ------
+    InputError
+        When a given path does not exist or holds no index file.
+    """
+    given = [*paths, *(settings.index if settings else ())]
+    if given:
+        found = [file for place in given for file in _index_files_of(Path(place), needed=True)]
+    else:
+        found = [file for place in places() for file in _index_files_of(place, needed=False)]
+    return tuple(dict.fromkeys(found))
+
+
+def _index_files_of(place: Path, *, needed: bool) -> list[Path]:
+    if place.is_file():
+        return [place]
+    # The series keep each a folder of their own inside the user's.
+    files = sorted(place.rglob("index-*.fits")) if place.is_dir() else []
+    if needed and not files:
+        what = "holds no index-*.fits" if place.is_dir() else "no such file or folder"
+        msg = f"--index {place}: {what}"
+        raise InputError(msg)
+    return files
+
+
+def coverage(index_files: Sequence[Path]) -> list[IndexCoverage]:
+    """Read from each index file's header what it covers.
+
+    Parameters
+    ----------
+    index_files : sequence of Path
+
+    Returns
+    -------
+    list of IndexCoverage
+        The largest patterns first.
+
+    Raises
+    ------
+    InputError
+        When a file is no index.
+    """
+    from astropy.io import fits
+
+    rows = []
+    for path in index_files:
+        try:
+            header = fits.getheader(path)
+            low, high = (np.degrees(float(header[k])) * 60 for k in ("SCALE_L", "SCALE_U"))
+            piece = int(header.get("HEALPIX", -1)), int(header.get("HPNSIDE", 0))
+            rows.append(IndexCoverage(path, low, high, int(header.get("NSTARS", 0)), *piece))
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            msg = f"{path.name}: not an Astrometry.net index file: {error}"
+            raise InputError(msg) from error
+    return sorted(rows, key=lambda row: (-row.high_arcmin, row.path.name))
+
+
+def wanted_sizes(shape: tuple[int, int], low_scale: float, high_scale: float) -> tuple:
+    """Tell what sizes of patterns a frame can show.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (ny, nx).
+    low_scale, high_scale : float
+        Arc seconds per pixel.
+
+    Returns
+    -------
+    low_arcmin, high_arcmin : float
+    """
+    return SMALLEST_QUAD * min(shape) * low_scale / 60, float(np.hypot(*shape)) * high_scale / 60
+
+
+def index_stars(
+    index_files: Sequence[Path], ra_deg: float, dec_deg: float, radius_deg: float
+) -> np.ndarray:
+    """Read the stars that index files have in one place.
+
+    Parameters
+    ----------
+    index_files : sequence of Path
+    ra_deg, dec_deg : float
+    radius_deg : float
+
+    Returns
+    -------
+    (n, 2) float array
+        RA and Dec, degrees; none twice. Files whose star table is not understood give none.
+    """
+    ra, dec = np.radians(ra_deg), np.radians(dec_deg)
+    centre = np.array([np.cos(ra) * np.cos(dec), np.sin(ra) * np.cos(dec), np.sin(dec)])
+    least = np.cos(np.radians(radius_deg))
+    found = [np.empty((0, 3))]
+    for path in index_files:
+        found += [block[block @ centre > least] for block in _unit_vectors(path)]
+    # The series repeat stars from scale to scale: 1e-7 rad is 0.02 arcsec.
+    x, y, z = np.unique(np.concatenate(found).round(7), axis=0).T
+    return np.column_stack([np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arcsin(z))])
+
+
+def _unit_vectors(path: Path, block: int = 1_000_000) -> list[np.ndarray]:
+    """Directions of the stars in an index: integers between the bounds of its star tree."""
+    from astropy.io import fits
+
+    where = {}
+    with fits.open(path, memmap=True) as hdus:
+        for hdu in hdus[1:]:
+            name = str(hdu.header.get("TTYPE1", "")).strip()
+            size = hdu.header["NAXIS1"], hdu.header["NAXIS2"]
+            where[name] = (hdu.fileinfo()["datLoc"], *size)
+    if not {"kdtree_data_stars", "kdtree_range_stars"} <= set(where):
+        return []
+    offset, width, n = where["kdtree_data_stars"]
+    kind = {6: "<u2", 12: "<u4", 24: "<f8"}.get(width)
+    if kind is None or n == 0:
+        return []
+    data = np.memmap(path, dtype=kind, mode="r", offset=offset, shape=(n, 3))
+    if kind == "<f8":
+        return [data[k : k + block] for k in range(0, n, block)]
+    with path.open("rb") as file:
+        file.seek(where["kdtree_range_stars"][0])
+        low_x, low_y, low_z, *_, scale = struct.unpack("<7d", file.read(56))
+    low = np.array([low_x, low_y, low_z])
+    return [data[k : k + block] / scale + low for k in range(0, n, block)]
+
+
+def fetch_index(
+    series: str, scales: Sequence[int], folder: Path | None = None, *, base_url: str | None = None
+) -> list[Path]:
+    """Download index files of a published series; those that are there already stay.
+
+    Parameters
+    ----------
+    series : str
+        One of `SERIES`.
+    scales : sequence of int
+        0 to 19: patterns of 2 arcmin times sqrt(2) to the power of the scale.
+    folder : Path, optional
+        The user's own when not given; the files go into a folder in it named by the series.
+    base_url : str, optional
+        A mirror to be asked in place of the series' own address.
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    InputError
+        When there is no such series or scale.
+    CatalogError
+        When a file cannot be had; what came is kept, and the next attempt goes on from there.
+    """
+    from dataclasses import replace
+
+    import requests
+
+    try:
+        import astrometry
+    except ImportError as error:
+        msg = "the package `astrometry` is not installed: it knows where index files are"
+        raise InputError(msg) from error
+    known = getattr(astrometry, f"series_{series}", None) if series in SERIES else None
+    if known is None or not set(scales) <= set(known.scale_to_sizes):
+        there = "" if known is None else f": it has {sorted(known.scale_to_sizes)}"
+        msg = f"no index series {series!r} with scales {sorted(scales)}{there}; series: {SERIES}"
+        raise InputError(msg)
+    if base_url:
+        pattern = f"{base_url.rstrip('/')}/{known.url_pattern.rsplit('/', 1)[1]}"
+        known = replace(known, url_pattern=pattern)
+    folder = folder or own_index_folder()
+    try:
+        files = known.index_files(folder, scales=set(scales))
+    except (requests.RequestException, OSError) as error:
+        msg = f"cannot fetch {series} {sorted(scales)}: {' '.join(str(error).split())[:200]}"
+        raise CatalogError(SERVICE, msg) from error
+    missing = [file.name for file in files if not file.is_file()]
+    if missing:
+        # Several files are fetched in threads, whose errors the series does not pass on.
+        msg = f"could not be fetched: {', '.join(missing)[:200]}; try again, it goes on from there"
+        raise CatalogError(SERVICE, msg)
+    return files

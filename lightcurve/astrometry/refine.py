@@ -1,0 +1,170 @@
+"""Refine a WCS with the stars of a catalogue; the outcome is never worse than what came in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lightcurve.astrometry.fit import fit_wcs
+from lightcurve.astrometry.verify import MATCH_PX, MIN_MATCHED, Check, check_wcs
+from lightcurve.data import Detections
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+
+# Matched stars needed for each order: three or more for each of its coefficients on an axis.
+STARS_FOR_ORDER = {1: MIN_MATCHED, 2: 20, 3: 40, 4: 80}
+WORTH_IT = 0.95  # a higher order must lower the residual, per degree of freedom, to this
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Refined:
+    """A refined WCS and what it rests on.
+
+    Attributes
+    ----------
+    wcs : astropy.wcs.WCS
+    check : Check
+        Of that WCS.
+    order : int
+        1 is a plain TAN, more is SIP; 0 when the WCS is the one that came in.
+    ra_rms_arcsec, dec_rms_arcsec : float
+        Residuals of the matched stars in right ascension (on the sky) and in declination.
+    """
+
+    wcs: WCS
+    check: Check
+    order: int
+    ra_rms_arcsec: float
+    dec_rms_arcsec: float
+
+
+def at_epoch(
+    sky: np.ndarray, proper_motion_mas: np.ndarray, catalog_epoch: float, frame_epoch: float
+) -> np.ndarray:
+    """Move catalogue stars to where they were when the frame was taken.
+
+    Parameters
+    ----------
+    sky : (n, 2) float array
+        RA and Dec, degrees, at the catalogue's epoch.
+    proper_motion_mas : (n, 2) float array
+        Milliarcseconds a year in RA (times the cosine of Dec) and Dec; NaN is no motion.
+    catalog_epoch, frame_epoch : float
+        Julian years (2016.0 for Gaia DR3).
+
+    Returns
+    -------
+    (n, 2) float array
+        Straight motion along unit vectors, so that it holds at the poles; parallax is left out.
+    """
+    ra, dec = np.radians(sky).T
+    east = np.stack([-np.sin(ra), np.cos(ra), np.zeros_like(ra)], axis=1)
+    north = np.stack([-np.sin(dec) * np.cos(ra), -np.sin(dec) * np.sin(ra), np.cos(dec)], axis=1)
+    here = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=1)
+    step = np.nan_to_num(np.radians(proper_motion_mas / 3.6e6)) * (frame_epoch - catalog_epoch)
+    x, y, z = (here + step[:, :1] * east + step[:, 1:] * north).T
+    return np.column_stack(
+        [np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arctan2(z, np.hypot(x, y)))]
+    )
+
+
+def refine_wcs(
+    wcs: WCS,
+    stars: Detections,
+    shape: tuple[int, int],
+    sky: np.ndarray,
+    *,
+    max_order: int = 4,
+) -> Refined:
+    """Fit a WCS anew to the catalogue stars that fall on detected ones.
+
+    Parameters
+    ----------
+    wcs : astropy.wcs.WCS
+        Good to a few pixels.
+    stars : Detections
+    shape : tuple of int
+        (ny, nx).
+    sky : (n, 2) float array
+        RA and Dec, degrees, at the frame's epoch.
+    max_order : int
+        1 allows no SIP terms.
+
+    Returns
+    -------
+    Refined
+        The WCS given when fewer than `MIN_MATCHED` stars agree with it, or when it fits better.
+    """
+    best = _outcome(wcs, 0, stars, shape, sky)
+    current, tolerance = wcs, MATCH_PX
+    for order in range(1, max_order + 1):
+        for _ in range(2):
+            check = check_wcs(current, stars, shape, sky, tolerance_px=tolerance)
+            good = _without_outliers(check)
+            if good.sum() < STARS_FOR_ORDER[order]:
+                return best
+            current = _fit(check.here[good], check.there[good], stars, shape, sky, current, order)
+            tolerance = max(1.5, min(MATCH_PX, 4 * check.rms_px))
+        found = _outcome(current, order, stars, shape, sky)
+        if _better(found, best):
+            best = found
+        elif order > 1:
+            return best
+        current = best.wcs if best.order else current
+    return best
+
+
+def _fit(
+    here: np.ndarray,
+    there: np.ndarray,
+    stars: Detections,
+    shape: tuple[int, int],
+    sky: np.ndarray,
+    wcs: WCS,
+    order: int,
+) -> WCS:
+    ny, nx = shape
+    centre = np.array([(nx - 1) / 2, (ny - 1) / 2])
+    crval = np.array(wcs.all_pix2world(*centre, 0), dtype=float)
+    return fit_wcs(
+        np.column_stack([stars.x, stars.y])[here], sky[there], crval, centre, order=order
+    )
+
+
+def _without_outliers(check: Check) -> np.ndarray:
+    if not check.n_matched:
+        return np.zeros(0, dtype=bool)
+    return check.distance_px <= max(3 * float(np.median(check.distance_px)), 0.1)
+
+
+def _outcome(
+    wcs: WCS, order: int, stars: Detections, shape: tuple[int, int], sky: np.ndarray
+) -> Refined:
+    check = check_wcs(wcs, stars, shape, sky, tolerance_px=MATCH_PX / 2)
+    if not check.n_matched:
+        return Refined(wcs, check, order, float("nan"), float("nan"))
+    ra, dec = wcs.all_pix2world(stars.x[check.here], stars.y[check.here], 0)
+    d_dec = dec - sky[check.there, 1]
+    d_ra = ((ra - sky[check.there, 0] + 180) % 360 - 180) * np.cos(np.radians(dec))
+    rms = (3600 * float(np.sqrt(np.mean(d**2))) for d in (d_ra, d_dec))
+    return Refined(wcs, check, order, *rms)
+
+
+def _better(found: Refined, best: Refined) -> bool:
+    """Compare residuals per degree of freedom, and see that no star is lost for it."""
+    k = found.check.n_matched
+    if k < MIN_MATCHED or k < 0.9 * best.check.n_matched:
+        return False
+    if best.check.n_matched < MIN_MATCHED or k > 1.1 * best.check.n_matched:
+        return True
+    demand = WORTH_IT if found.order > 1 else 1.0
+    return _reduced(found) < demand * _reduced(best)
+
+
+def _reduced(outcome: Refined) -> float:
+    n, order = outcome.check.n_matched, outcome.order
+    used = (order + 1) * (order + 2) / 2 if order else 0
+    return outcome.check.rms_px * float(np.sqrt(n / max(n - used, 1)))

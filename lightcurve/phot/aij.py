@@ -1,0 +1,325 @@
+"""Aperture photometry by AstroImageJ's rules, for comparing number by number.
+
+Written from a description of what AstroImageJ 6 computes. Its errors are not copied: the first
+sigma of its parallel sky clipping, the mixed origins of its plane with star removal, and the
+`Variance` column where there is no centroid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lightcurve.errors import InputError
+from lightcurve.phot.aij_centroid import STEPS, aij_centroid
+from lightcurve.phot.aij_sky import SkyRule, photometer_sky
+from lightcurve.phot.noise import NoiseModel, flux_error, pixel_variance_model
+from lightcurve.phot.overlap import circle_overlap
+from lightcurve.phot.squares import Squares, squares_about
+
+MIN_PEAK_WEIGHT = 0.01
+PROFILE_GROWTH, PROFILE_TRIES, PROFILE_CUTOFF, PROFILE_MARGIN = 10, 10, 0.01, 5
+
+
+@dataclass(frozen=True, slots=True)
+class AijRecipe:
+    """AstroImageJ's aperture settings.
+
+    Attributes
+    ----------
+    radius : float
+        Of the aperture, pixels; the base radius where `fwhm_factor` is set.
+    annulus : (float, float) or None
+        Inner and outer radius of the sky.
+    remove_stars, plane : bool
+        How the sky is found, see `SkyRule`.
+    exact : bool
+        Weight pixels by their area in the aperture; otherwise a pixel counts whole when its
+        centre lies inside.
+    centroid : str
+        ``"howell"``, ``"moment"`` or ``"none"``.
+    fwhm_factor : float or None
+        Variable aperture: this times the larger of the mean X-Width and mean Y-Width of all stars.
+    noise : NoiseModel
+    """
+
+    radius: float
+    annulus: tuple[float, float] | None
+    remove_stars: bool = True
+    plane: bool = False
+    exact: bool = True
+    centroid: str = "howell"
+    fwhm_factor: float | None = None
+    noise: NoiseModel = field(default_factory=NoiseModel)
+
+    def __post_init__(self) -> None:
+        if not self.radius > 0:
+            msg = f"the aperture radius must be positive, got {self.radius}"
+            raise InputError(msg)
+        if self.annulus is not None and not 0 <= self.annulus[0] < self.annulus[1]:
+            msg = f"the sky annulus must have inner < outer, got {self.annulus}"
+            raise InputError(msg)
+        if self.centroid not in {*STEPS, "none"}:
+            msg = f"centroid must be one of {[*STEPS, 'none']}, got {self.centroid!r}"
+            raise InputError(msg)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AijPhotometry:
+    """AstroImageJ's numbers for the stars of one frame.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (ny, nx) of the frame.
+    radius : float
+        Used, pixels.
+    x, y : (n,) float arrays
+        Pixels, 0-based, bottom up.
+    found : (n,) bool array
+        Whether each was centred.
+    flux, flux_err, area, peak : (n,) float arrays
+        Source-Sky, Source_Error, N_Src_Pixels, Peak.
+    sky, n_sky, sky_std : (n,) float arrays
+        Sky/Pixel, N_Sky_Pixels, and the scatter of those pixels (no column of AstroImageJ).
+    fwhm : (n,) float array
+        From the radial profile.
+    x_width, y_width, angle_deg, roundness, variance : (n,) float arrays
+        Second moments; with a variable aperture those at the base radius, as in its table.
+    """
+
+    shape: tuple[int, int]
+    radius: float
+    x: np.ndarray
+    y: np.ndarray
+    found: np.ndarray
+    flux: np.ndarray
+    flux_err: np.ndarray
+    area: np.ndarray
+    peak: np.ndarray
+    sky: np.ndarray
+    n_sky: np.ndarray
+    sky_std: np.ndarray
+    fwhm: np.ndarray
+    x_width: np.ndarray
+    y_width: np.ndarray
+    angle_deg: np.ndarray
+    roundness: np.ndarray
+    variance: np.ndarray
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Name the numbers as AstroImageJ's tables do.
+
+        Returns
+        -------
+        dict of str to (n,) float array
+            One entry for each star, without the suffix ``_T1``; X(FITS) is 1-based, Y(IJ) runs
+            from the top.
+        """
+        with np.errstate(invalid="ignore", divide="ignore"):
+            snr, mean = self.flux / self.flux_err, self.flux / self.area
+        return {
+            "X(IJ)": self.x + 0.5,
+            "Y(IJ)": self.shape[0] - 0.5 - self.y,
+            "X(FITS)": self.x + 1,
+            "Y(FITS)": self.y + 1,
+            "Source-Sky": self.flux,
+            "N_Src_Pixels": self.area,
+            "Source_Error": self.flux_err,
+            "Source_SNR": snr,
+            "Peak": self.peak,
+            "Mean": mean,
+            "Sky/Pixel": self.sky,
+            "N_Sky_Pixels": self.n_sky,
+            "FWHM": self.fwhm,
+            "Width": (self.x_width + self.y_width) / 2,
+            "X-Width": self.x_width,
+            "Y-Width": self.y_width,
+            "Angle": self.angle_deg,
+            "Roundness": self.roundness,
+            "Variance": self.variance,
+        }
+
+    def fwhm_mean(self) -> float:
+        """Mean of the stars' FWHM, the column FWHM_Mean.
+
+        Returns
+        -------
+        float
+            Pixels; NaN where no star has one.
+        """
+        known = self.fwhm[np.isfinite(self.fwhm)]
+        return float(known.mean()) if known.size else float("nan")
+
+
+def measure_aij(
+    pixels: np.ndarray, x: np.ndarray, y: np.ndarray, recipe: AijRecipe
+) -> AijPhotometry:
+    """Measure the stars of one frame by AstroImageJ's rules.
+
+    Parameters
+    ----------
+    pixels : (ny, nx) array
+        ADU, bottom up; used as float32, as AstroImageJ does. NaN pixels and pixels outside the
+        frame do not count: an aperture over the edge loses area.
+    x, y : (n,) float arrays
+        Where the apertures start, pixels, 0-based.
+    recipe : AijRecipe
+
+    Returns
+    -------
+    AijPhotometry
+    """
+    image = np.asarray(pixels, dtype=np.float32)[::-1]
+    last = image.shape[0] - 1
+    start = np.stack([np.asarray(x, dtype=float), last - np.asarray(y, dtype=float)])
+    rule = SkyRule(recipe.annulus, recipe.remove_stars, recipe.plane)
+    radius = recipe.radius
+    shape = placed = aij_centroid(image, start, radius, rule, method=recipe.centroid)
+    if recipe.fwhm_factor is not None:
+        radius = recipe.fwhm_factor * max(shape.x_width.mean(), shape.y_width.mean())
+        placed = aij_centroid(image, shape.centre, radius, rule, method=recipe.centroid)
+    centre = tuple(placed.centre)
+    planes, n_sky, sky_std = photometer_sky(image, centre, rule)
+    square = squares_about(image, centre, radius)
+    weight = aperture_weights(square, radius, exact=recipe.exact)
+    sums = _sums(square, weight, planes, exact=recipe.exact)
+    n_for_error = np.where(n_sky > 0, n_sky, np.inf)
+    variance = pixel_variance_model(sums["sky"], recipe.noise)
+    gain = recipe.noise.gain_e_per_adu
+    return AijPhotometry(
+        shape=image.shape,
+        radius=float(radius),
+        x=centre[0],
+        y=last - centre[1],
+        found=placed.found,
+        flux_err=flux_error(sums["flux"], sums["area"], variance, n_for_error, gain),
+        n_sky=n_sky,
+        sky_std=sky_std,
+        fwhm=profile_fwhm_aij(image, placed.centre, radius, sums["sky"]),
+        x_width=shape.x_width,
+        y_width=shape.y_width,
+        angle_deg=shape.angle_deg,
+        roundness=shape.roundness,
+        variance=placed.variance,
+        **sums,
+    )
+
+
+def aperture_weights(square: Squares, radius: float, *, exact: bool) -> np.ndarray:
+    """Weigh the pixels of an aperture.
+
+    Parameters
+    ----------
+    square : Squares
+    radius : float
+        Pixels.
+    exact : bool
+        Area inside the circle; otherwise 1 where the pixel's centre is nearer than the radius.
+
+    Returns
+    -------
+    (n, m, m) float array
+        0 where there is no pixel.
+    """
+    if exact:
+        weight = circle_overlap(*square.edges(), radius)
+    else:
+        weight = (square.distance_squared() < radius**2).astype(float)
+    return np.where(np.isfinite(square.values), weight, 0.0)
+
+
+def _sums(
+    square: Squares, weight: np.ndarray, planes: np.ndarray, *, exact: bool
+) -> dict[str, np.ndarray]:
+    """Source-Sky, its area, peak and the mean sky under it."""
+    raw = np.nan_to_num(square.values)
+    area = weight.sum(axis=(1, 2))
+    sky_sum = (weight * square.plane(planes)).sum(axis=(1, 2))
+    flux = (weight * raw).sum(axis=(1, 2)) - sky_sum
+    touched = weight > (MIN_PEAK_WEIGHT if exact else 0)
+    peak = np.where(touched, raw, -np.inf).max(axis=(1, 2))
+    level = np.any(planes[:, 1:], axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        sky = np.where(level, sky_sum / area, planes[:, 0])
+    return {
+        "flux": np.where(area > 0, flux, np.nan),
+        "area": area,
+        "peak": np.where(np.isfinite(peak), peak, np.nan),
+        "sky": sky,
+    }
+
+
+def profile_fwhm_aij(
+    image: np.ndarray, centre: np.ndarray, radius: float, sky: np.ndarray
+) -> np.ndarray:
+    """Full width at half maximum from radial profiles in rings one pixel wide.
+
+    The profile must fall below 0.01 of its maximum farther out, at least 5 rings from its end;
+    it is extended by 10 px up to ten times until it does.
+
+    Parameters
+    ----------
+    image : (ny, nx) array
+        Upside down.
+    centre : (2, n) float array
+    radius : float
+        Where the first profile ends, pixels.
+    sky : (n,) float array
+        ADU per pixel.
+
+    Returns
+    -------
+    (n,) float array
+        Pixels; NaN where the profile never falls so far.
+    """
+    fwhm = np.full(centre.shape[1], np.nan)
+    for star in range(centre.shape[1]):
+        for k in range(PROFILE_TRIES):
+            reach = radius + k * PROFILE_GROWTH
+            mean_radius, light = _profile(image, centre[:, star], reach, sky[star])
+            width, falls = _half_maximum(mean_radius, light)
+            if falls:
+                fwhm[star] = width
+                break
+    return fwhm
+
+
+def _profile(
+    image: np.ndarray, centre: np.ndarray, reach: float, sky: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean radius and normalised light of each ring; NaN where it is empty."""
+    first, end = np.trunc(centre + 0.5 - reach), np.trunc(centre + 0.5 + reach)
+    first = np.maximum(first.astype(int), 0)
+    end = np.maximum(np.minimum(end.astype(int), image.shape[::-1]), first)
+    box = image[first[1] : end[1], first[0] : end[0]].astype(float)
+    u, v = np.arange(first[0], end[0]) - centre[0], np.arange(first[1], end[1]) - centre[1]
+    distance = np.hypot(u, v[:, None])
+    rings = int(reach)
+    use = (distance < rings) & np.isfinite(box)
+    ring = distance[use].astype(int)
+    count = np.bincount(ring, minlength=rings)
+    count = np.where(count > 0, count, np.nan)
+    light = np.bincount(ring, weights=box[use], minlength=rings) / count - sky
+    mean_radius = np.bincount(ring, weights=distance[use], minlength=rings) / count
+    top = np.max(light, where=np.isfinite(light), initial=-np.inf)
+    return mean_radius, light / top if top > 0 else np.full(rings, np.nan)
+
+
+def _half_maximum(radius: np.ndarray, light: np.ndarray) -> tuple[float, bool]:
+    """Width where the profile first passes one half, and whether it falls to nothing farther out.
+
+    A step down that the next two rings both undo does not count.
+    """
+    n = len(light)
+    padded = np.append(light, [np.nan, np.nan])
+    passes = (light[:-1] > 0.5) & (light[1:] <= 0.5)
+    undone = (padded[2 : n + 1] > light[1:]) & (padded[3 : n + 2] > light[1:])
+    at = np.flatnonzero(passes & ~undone)
+    if not at.size:
+        return float("nan"), False
+    k = at[0]
+    slope = (light[k + 1] - light[k]) / (radius[k + 1] - radius[k])
+    width = 2 * (radius[k] + (0.5 - light[k]) / slope)
+    return float(width), bool(np.any(light[k + 2 : n - PROFILE_MARGIN] < PROFILE_CUTOFF))
