@@ -260,7 +260,7 @@ def _scintillation(
 def _recipe(search: _Search, best: Option, options: list[Option], ensemble: Ensemble) -> dict:
     """Collect how the curve came about."""
     measurements, candidates = search.measurements, search.candidates
-    plan, radius = measurements.plan, frame_radius(measurements, best.aperture)
+    radius = frame_radius(measurements, best.aperture)
     roles = dict(candidates.roles)
     for row, weight, scatter in zip(best.members, ensemble.weights, ensemble.scatter, strict=True):
         text = f"comparison: weight {weight:.3f}, scatter {100 * scatter:.2f} % against the others"
@@ -279,7 +279,7 @@ def _recipe(search: _Search, best: Option, options: list[Option], ensemble: Ense
         "weights": tuple(float(w) for w in ensemble.weights),
         "star_scatter": tuple(float(s) for s in ensemble.scatter),
         "check_row": candidates.check,
-        "check": None if candidates.check is None else str(plan.star_id[candidates.check]),
+        "check": None if candidates.check is None else f"K{candidates.check + 1}",
         "criterion": "points outside the predicted transit"
         if search.outside is not None
         else "differences of neighbouring points, no transit predicted",
