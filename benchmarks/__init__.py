@@ -1,0 +1,1 @@
+"""Slow measurements of the program, and the pictures of its README."""
