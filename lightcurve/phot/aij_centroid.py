@@ -85,13 +85,19 @@ def aij_centroid(
         there = centre[:, stars] + step
         # A step without light is NaN, which is not near.
         near = np.all(np.abs(there - start[:, stars]) <= side, axis=0)
-        level[stars] = np.nanmean(light.values, axis=(1, 2))
+        level[stars] = _mean(light.values)
         centre[:, stars] = np.where(near, there, start[:, stars])
         corner[:, stars] = _truncated(centre[:, stars]) - side // 2
         found[stars] = near
         moving[stars] = near & ~np.all(np.abs(step) < STILL_PX, axis=0)
     light = _light(image, centre, corner, side, sky)
     return AijCentroid(centre=centre, found=found, **_widths(light, radius, level))
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Mean of each square; 0 where it lies outside the image."""
+    count = np.isfinite(values).sum(axis=(1, 2))
+    return np.nansum(values, axis=(1, 2)) / np.maximum(count, 1)
 
 
 def _truncated(position: np.ndarray) -> np.ndarray:
