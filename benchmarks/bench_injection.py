@@ -5,6 +5,7 @@ whose parameters are drawn from the priors of the fit; it goes through the choic
 comparison stars and through the transit fit as a real night does. Run it by
 
     python benchmarks/bench_injection.py [--nights 200] [--kind white|red|empty] [--no-sampling]
+        [--bic-threshold 2] [--out results.jsonl]
 
 A pull is (found - true) / quoted error. Wanted: white noise, mean under 0.15 and width 0.9 to
 1.15; red noise, width 0.8 to 1.3; depth biased by less than 2 %; a transit found in under 2 % of
@@ -14,7 +15,9 @@ the nights without one.
 from __future__ import annotations
 
 import argparse
+import json
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -69,7 +72,7 @@ def draw_truth(rng: np.random.Generator, moments: np.ndarray) -> np.ndarray:
             return theta
 
 
-def one_night(seed: int, kind: str, *, sample: bool) -> tuple[TransitFit, np.ndarray, float]:
+def one_night(seed: int, kind: str, options: FitOptions) -> tuple[TransitFit, np.ndarray, float]:
     """Simulate, choose and fit one night; the third value is the true duration, days."""
     rng = np.random.default_rng(seed)
     truth = CubeTruth(**WEATHER[seed % len(WEATHER)], **(RED if kind == "red" else {}))
@@ -90,7 +93,7 @@ def one_night(seed: int, kind: str, *, sample: bool) -> tuple[TransitFit, np.nda
         curve,
         planet,
         exposure_s=truth.exposure_s,
-        options=FitOptions(filter_name="V", sample=sample),
+        options=options,
         rng=rng,
     )
     return fit, theta, _duration(planet, theta)
@@ -136,19 +139,36 @@ def summarise_pulls(nights: list[tuple[TransitFit, np.ndarray, float]]) -> None:
     )
 
 
+def keep_night(
+    path: Path, seed: int, kind: str, night: tuple[TransitFit, np.ndarray, float]
+) -> None:
+    """Append one night's found and true values."""
+    fit, theta, duration = night
+    found = {name: [p.value, p.lower, p.upper] for name, p in fit.parameters.items()}
+    row = {"kind": kind, "seed": seed, "true": [*theta, duration], "found": found}
+    row |= {"covariates": fit.covariates, "verdict": fit.verdict, "statistics": fit.statistics}
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--nights", type=int, default=200)
     parser.add_argument("--kind", choices=("white", "red", "empty"), action="append")
     parser.add_argument("--no-sampling", action="store_true")
+    parser.add_argument("--bic-threshold", type=float, default=FitOptions.bic_threshold)
+    parser.add_argument("--out", type=Path, help="one line of JSON a night, as they come")
     options = parser.parse_args()
+    how = FitOptions("V", bic_threshold=options.bic_threshold, sample=not options.no_sampling)
     for kind in options.kind or ("white", "red", "empty"):
         start = time.perf_counter()
-        nights = [
-            one_night(seed, kind, sample=not options.no_sampling) for seed in range(options.nights)
-        ]
+        nights = []
+        for seed in range(options.nights):
+            nights.append(one_night(seed, kind, how))
+            if options.out:
+                keep_night(options.out, seed, kind, nights[-1])
         seconds = (time.perf_counter() - start) / len(nights)
-        print(f"{kind}: {len(nights)} nights, {seconds:.2f} s a night")
+        print(f"{kind}: {len(nights)} nights, {seconds:.2f} s a night", flush=True)
         if kind != "empty":
             summarise_pulls(nights)
             continue

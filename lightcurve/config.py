@@ -10,7 +10,14 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from lightcurve.errors import InputError
 
@@ -116,6 +123,35 @@ class StarSettings(_Model):
     weights: Literal["scatter", "sum"] = "scatter"
 
 
+Covariate = Literal["airmass", "x", "y", "fwhm", "sky", "comparison_flux", "time", "meridian_flip"]
+
+
+class FitSettings(_Model):
+    """The transit fit and its detrending."""
+
+    enabled: bool = True
+    covariates: tuple[Covariate, ...] | None = Field(
+        None, description="detrend by these; not given, the data choose"
+    )
+    forbidden: tuple[Covariate, ...] = ()
+    bic_threshold: float = Field(2.0, ge=0, description="a covariate must lower the BIC by more")
+    sample: bool = True
+    max_steps: int = Field(4000, ge=100, le=1_000_000)
+
+    @field_validator("covariates", mode="before")
+    @classmethod
+    def _none(cls, value: Any) -> Any:
+        return () if value is not None and list(value) == ["none"] else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> FitSettings:
+        both = sorted(set(self.covariates or ()) & set(self.forbidden))
+        if both:
+            msg = f"{both[0]} is both asked for and forbidden as a covariate"
+            raise ValueError(msg)
+        return self
+
+
 class Settings(_Model):
     """All settings of a run."""
 
@@ -128,6 +164,7 @@ class Settings(_Model):
     solve: SolveSettings = SolveSettings()
     apertures: ApertureSettings = ApertureSettings()
     stars: StarSettings = StarSettings()
+    fit: FitSettings = FitSettings()
     seed: int = 1
     workers: int = Field(1, ge=1)
 

@@ -26,7 +26,8 @@ from lightcurve.progress import Progress, silent
 from lightcurve.store import open_store
 from lightcurve.target import Target, find_target
 from lightcurve.transit.ephemeris import predict_transit
-from lightcurve.transit.fit import FitOptions, fit_transit
+from lightcurve.transit.fit import fit_transit
+from lightcurve.transit.solve import make_options
 
 log = logging.getLogger(__name__)
 
@@ -154,8 +155,9 @@ def fit_if_known(
     -------
     TransitFit or None
     """
-    if target.planet is None:
-        log.info("no transit fit: give --planet FILE for one")
+    if target.planet is None or not settings.fit.enabled:
+        why = "--no-fit" if target.planet is not None else "give --planet FILE for one"
+        log.info("no transit fit: %s", why)
         return None
     exposure = scene.reference.exposure
     try:
@@ -163,7 +165,7 @@ def fit_if_known(
             curve,
             target.planet,
             exposure_s=exposure.exposure_s or 0.0,
-            options=FitOptions(filter_name=exposure.filter),
+            options=make_options(settings.fit, exposure.filter),
             rng=np.random.default_rng(settings.seed),
         )
     except FitError as error:

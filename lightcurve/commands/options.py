@@ -31,7 +31,7 @@ class Option:
 
 
 _STAR, _SKY, _CAMERA = "Target and stars", "Plate solving", "Camera, site and time"
-_APERTURE = "Measuring"
+_APERTURE, _FIT = "Measuring", "Transit fit"
 
 # Setting -> option. A setting without an option is set in the file given with --config.
 OPTIONS: dict[str, Option] = {
@@ -72,6 +72,19 @@ OPTIONS: dict[str, Option] = {
     "calibration.allow_mismatch": Option(
         bool, "--allow-mismatch", "Use calibration frames of another filter or gain.", _CAMERA
     ),
+    "fit.enabled": Option(bool, "--fit/--no-fit", "Fit a transit where one is known.", _FIT),
+    "fit.covariates": Option(
+        list[str],
+        "--covariate",
+        "Detrend by this (airmass, x, y, fwhm, sky, comparison_flux, time, meridian_flip, or "
+        "none); repeat. Not given, the data choose.",
+        _FIT,
+    ),
+    "fit.forbidden": Option(list[str], "--no-covariate", "Never detrend by this; repeat.", _FIT),
+    "fit.bic_threshold": Option(
+        float, "--bic-threshold", "A covariate must lower the BIC by more than this.", _FIT
+    ),
+    "fit.sample": Option(bool, "--sample/--no-sample", "Sample the posterior (emcee).", _FIT),
     "workers": Option(int, "--workers", "Processes that measure frames.", _APERTURE),
     "seed": Option(int, "--seed", "Of everything random.", _APERTURE),
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from lightcurve.config import FitSettings
 from lightcurve.data import Planet
 from lightcurve.errors import FitError
 from lightcurve.transit.ephemeris import transit_duration
@@ -52,6 +53,28 @@ class FitOptions:
     bic_threshold: float = 2.0
     sample: bool = True
     max_steps: int = MAX_STEPS
+
+
+def make_options(settings: FitSettings, filter_name: str | None) -> FitOptions:
+    """Turn settings into options of the fit.
+
+    Parameters
+    ----------
+    settings : FitSettings
+    filter_name : str or None
+
+    Returns
+    -------
+    FitOptions
+    """
+    return FitOptions(
+        filter_name=filter_name,
+        covariates=settings.covariates,
+        forbidden=settings.forbidden,
+        bic_threshold=settings.bic_threshold,
+        sample=settings.sample,
+        max_steps=settings.max_steps,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
