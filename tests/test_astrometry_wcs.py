@@ -12,6 +12,7 @@ from astropy.wcs import WCS, Sip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lightcurve.astrometry.copy import wcs_into_copy
 from lightcurve.astrometry.fit import fit_wcs, tangent_wcs
 from lightcurve.astrometry.refine import at_epoch, refine_wcs
 from lightcurve.astrometry.transform import apply
@@ -20,7 +21,6 @@ from lightcurve.astrometry.wcs import (
     describe_wcs,
     read_wcs_sidecar,
     wcs_from_registration,
-    wcs_into_copy,
     write_wcs_sidecar,
 )
 from lightcurve.data import Detections, Registration, Solution

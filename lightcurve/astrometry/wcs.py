@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from lightcurve.astrometry.fit import fit_wcs, tangent_wcs
 from lightcurve.data import Registration, Solution
-from lightcurve.errors import FrameError, InputError
+from lightcurve.errors import FrameError
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -170,61 +169,3 @@ def read_wcs_sidecar(path: Path) -> WCS:
     if not wcs.has_celestial:
         raise FrameError(path, "holds no celestial WCS")
     return wcs
-
-
-def wcs_into_copy(frame_path: Path, out_path: Path, solution: Solution) -> Path:
-    """Copy a frame with its WCS in the header; the pixels are copied byte for byte.
-
-    Parameters
-    ----------
-    frame_path : Path
-        Never changed.
-    out_path : Path
-        Another file; replaced if it is there.
-    solution : Solution
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    InputError
-        When both paths are the same file.
-    FrameError
-        When the frame cannot be read or holds no image.
-    """
-    from astropy.io import fits
-
-    if out_path.exists() and out_path.samefile(frame_path):
-        msg = f"{out_path}: would replace the frame itself; name another file"
-        raise InputError(msg)
-    out_path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out_path.with_name(out_path.name + ".part")
-    try:
-        with fits.open(frame_path, do_not_scale_image_data=True, mode="readonly") as hdus:
-            image = next((hdu for hdu in hdus if hdu.is_image and len(hdu.shape) >= 2), None)
-            if image is None:
-                raise FrameError(frame_path, "holds no image to write a WCS for")
-            _replace_wcs(image.header, wcs_header(solution, image.shape[-2:]))
-            hdus.writeto(temporary, overwrite=True, output_verify="silentfix")
-    except (OSError, ValueError, fits.VerifyError) as error:
-        temporary.unlink(missing_ok=True)
-        raise FrameError(frame_path, f"cannot be copied with its WCS: {error}") from error
-    temporary.replace(out_path)
-    return out_path
-
-
-def _replace_wcs(header: Header, cards: Header) -> None:
-    """Take all traces of another WCS out of a header and put the new cards in."""
-    for name in list(header):
-        if _OLD_WCS.fullmatch(name):
-            del header[name]
-    skipped = {"WCSAXES", "MJDREF", "DATE-OBS", "MJD-OBS"}
-    header.extend((card for card in cards.cards if card.keyword not in skipped), update=True)
-
-
-_OLD_WCS = re.compile(
-    r"(CTYPE|CRVAL|CRPIX|CUNIT|CDELT|CROTA)[12][A-Z]?|(CD|PC)[12]_[12][A-Z]?|P[VC]\d_\d+|"
-    r"(A|B|AP|BP)_(ORDER|DMAX|\d_\d)|LONPOLE|LATPOLE|RADECSYS|RADESYS|EQUINOX|WCSAXES"
-)

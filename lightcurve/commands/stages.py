@@ -79,26 +79,66 @@ def solve(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for NAME.wcs header files.")
     ] = None,
+    write_copy: Annotated[
+        bool,
+        typer.Option("--write-copy", help="Also write NAME_wcs.fits: the frame with its WCS."),
+    ] = False,
+    catalog: Annotated[
+        Path | None,
+        typer.Option(help="Stars to refine with: a table with RA and Dec in degrees, pmRA, pmDE."),
+    ] = None,
+    catalog_epoch: Annotated[
+        float | None, typer.Option(help="Julian year of its places, where it does not say.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Solve frames on the sky, each on its own."""
-    from lightcurve.stages.solve import solve_frames
+    from lightcurve.progress import silent
+    from lightcurve.stages.solve import SolveOutput, solve_frames
 
-    rows = solve_frames(frames, settings, out, progress=bar)
+    rows = []
+    for row in solve_frames(
+        frames,
+        settings,
+        SolveOutput(out, write_copy),
+        catalog=catalog,
+        catalog_epoch=catalog_epoch,
+        progress=bar if json else silent,
+    ):
+        rows.append(row)
+        if not json:
+            typer.echo(_solution_line(row))
     if json:
         print_json(rows)
     else:
         names = [
             "file", "status", "solver", "ra_deg", "dec_deg", "scale_arcsec", "rotation_deg",
-            "n_matched", "rms_arcsec", "reason",
+            "parity", "n_matched", "rms_arcsec",
         ]  # fmt: skip
         print_table("Plate solutions", names, ([_short(row[n]) for n in names] for row in rows))
+        solved = sum(row["status"] == "solved" for row in rows)
+        typer.echo(f"{solved} of {len(rows)} frames solved")
     if any(row["status"] != "solved" for row in rows):
         raise typer.Exit(1)
 
 
+def _solution_line(row: dict[str, Any]) -> str:
+    if row["status"] != "solved":
+        return f"{row['file']}: failed: {' '.join(row['reason'].split())}"
+    stars = f"{row['n_matched']} stars, rms {row['rms_arcsec']:.2f} arcsec"
+    found = [
+        f"solved by {row['solver']}",
+        stars if row["n_matched"] else row["detail"],
+        f"scale {row['scale_arcsec']:.4f} arcsec/px",
+        f"centre {row['ra_deg']:.5f} {row['dec_deg']:+.5f} deg",
+        *([row["reason"]] if row["reason"] else []),
+    ]
+    return f"{row['file']}: {', '.join(found)}"
+
+
 def _short(value: Any) -> Any:
-    return f"{value:.5g}" if isinstance(value, float) else "" if value is None else value
+    # Seven digits: 0.04 arcsec of a right ascension.
+    return f"{value:.7g}" if isinstance(value, float) else "" if value is None else value
 
 
 @takes_settings

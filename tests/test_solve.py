@@ -1,0 +1,260 @@
+"""`lightcurve solve`: lines, JSON, sidecars, copies, a catalogue, and frames that do not solve."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+from astropy.wcs import WCS, FITSFixedWarning
+from typer.testing import CliRunner
+
+from lightcurve.astrometry.starlist import read_star_list
+from lightcurve.cli import app
+from lightcurve.errors import InputError
+
+pytest.importorskip("astrometry")
+TARGET = (31.042825, 46.687836)
+KEYS = [
+    "file", "status", "solver", "ra_deg", "dec_deg", "scale_arcsec", "rotation_deg", "parity",
+    "n_matched", "rms_arcsec", "reason",
+]  # fmt: skip
+
+
+@pytest.fixture
+def index(shared_data: Path) -> str:
+    return str(shared_data / "index-tycho2-hatp32.fits")
+
+
+def wcs_of(header: fits.Header) -> WCS:
+    # What astropy remarks on: the header-only file has no image, and these frames' dates disagree.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FITSFixedWarning)
+        return WCS(header)
+
+
+def solve(*arguments: object) -> Any:
+    return CliRunner().invoke(app, ["solve", *map(str, arguments)])
+
+
+def rows_of(*arguments: object) -> list[dict]:
+    return json.loads(solve(*arguments, "--json").stdout)
+
+
+def test_a_folder_is_solved_line_by_line(hatp32: list[Path], index: str, tmp_path: Path) -> None:
+    (tmp_path / "night").mkdir()
+    for path in hatp32[:2]:
+        shutil.copy(path, tmp_path / "night")
+    result = solve(tmp_path / "night", "--index", index, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    lines = result.stdout.splitlines()
+    for path, line in zip(hatp32[:2], lines, strict=False):
+        assert line.startswith(f"{path.name}: solved by local, ")
+        assert " stars, rms " in line
+        assert "scale 5.16" in line
+        wcs = wcs_of(fits.getheader(tmp_path / "out" / f"{path.stem}.wcs"))
+        assert np.hypot(*(np.array(wcs.world_to_pixel_values(*TARGET)) - (423, 286))) < 8
+    assert "2 of 2 frames solved" in lines
+
+
+def test_json_says_what_each_frame_gave(hatp32: list[Path], index: str, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.fits"
+    fits.PrimaryHDU(np.full((60, 80), 100, dtype=np.int16)).writeto(empty)
+    (tmp_path / "broken.fits").write_bytes(b"SIMPLE")
+    result = solve(hatp32[0], tmp_path, "--index", index, "--json")
+    assert result.exit_code == 1
+    good, broken, nothing = json.loads(result.stdout)
+    assert set(KEYS) <= set(good)
+    assert (good["file"], good["status"], good["solver"]) == (hatp32[0].name, "solved", "local")
+    assert (good["ra_deg"], good["dec_deg"]) == pytest.approx((31.2485, 46.7409), abs=1e-3)
+    assert good["scale_arcsec"] == pytest.approx(5.164, abs=0.003)
+    assert good["rotation_deg"] == pytest.approx(179.82, abs=0.05)
+    assert (good["parity"], good["reason"]) == (-1, "")
+    assert good["n_matched"] > 30
+    for row, name in ((broken, "broken.fits"), (nothing, "empty.fits")):
+        assert (row["file"], row["status"], row["solver"]) == (name, "failed", None)
+        assert row["reason"]
+    assert "stars, 4 are needed" in nothing["reason"]
+    assert "empty.fits: failed: " in solve(empty, "--index", index).stdout
+
+
+def test_a_frame_without_a_usable_time_is_solved(
+    hatp32: list[Path], index: str, tmp_path: Path
+) -> None:
+    pixels, header = fits.getdata(hatp32[3], header=True)
+    for name in ("DATE-OBS", "UT-OBS", "MJD-OBS", "DATE-END"):
+        header.remove(name, ignore_missing=True)
+    fits.writeto(tmp_path / "timeless.fits", pixels, header)
+    (row,) = rows_of(tmp_path / "timeless.fits", "--index", index)
+    assert row["status"] == "solved"
+
+
+def test_equal_names_do_not_overwrite_each_other(
+    hatp32: list[Path], index: str, tmp_path: Path
+) -> None:
+    for folder, path in (("east", hatp32[0]), ("west", hatp32[100])):
+        (tmp_path / folder).mkdir()
+        shutil.copy(path, tmp_path / folder / "light_1.fits")
+    shutil.copy(hatp32[50], tmp_path / "east" / "other.fit")
+    shutil.copy(hatp32[60], tmp_path / "west" / "light_1.FIT")
+    out = tmp_path / "out"
+    rows = rows_of(
+        tmp_path / "east", tmp_path / "west", tmp_path / "east", "--index", index, "--out", out
+    )
+    names = [row["file"] for row in rows]
+    assert names == ["east/light_1.fits", "other.fit", "west/light_1.FIT", "west/light_1.fits"]
+    written = {str(p.relative_to(out)) for p in out.rglob("*.wcs")}
+    expected = {"east/light_1", "other", "west/light_1.FIT", "west/light_1.fits"}
+    assert written == {f"{name}.wcs" for name in expected}
+    for row, name in zip(rows, sorted(expected), strict=True):
+        wcs = wcs_of(fits.getheader(out / f"{name}.wcs"))
+        centre = wcs.all_pix2world(324.5, 249.5, 0)
+        assert np.allclose(centre, (row["ra_deg"], row["dec_deg"]), rtol=0, atol=1e-7)
+
+
+def packed(path: Path, kind: str, folder: Path) -> Path:
+    """The frame as this kind of file."""
+    pixels, header = fits.getdata(path, header=True)
+    out = folder / {"fz": "a.fits.fz", "gz": "a.fits.gz", "mef": "a.fits", "plain": "a.fit"}[kind]
+    if kind == "fz":
+        image = fits.CompImageHDU(pixels, header, compression_type="RICE_1")
+        fits.HDUList([fits.PrimaryHDU(), image]).writeto(out)
+    elif kind == "gz":
+        out.write_bytes(gzip.compress(path.read_bytes()))
+    elif kind == "mef":
+        parts = [fits.PrimaryHDU(), fits.ImageHDU(pixels, header), fits.ImageHDU(pixels[::2])]
+        fits.HDUList([*parts, fits.BinTableHDU(Table({"a": [1, 2]}))]).writeto(out)
+    else:
+        shutil.copy(path, out)
+    return out
+
+
+@pytest.mark.parametrize("kind", ["plain", "fz", "gz", "mef"])
+def test_a_copy_has_the_wcs_and_nothing_else_changed(
+    hatp32: list[Path], index: str, tmp_path: Path, kind: str
+) -> None:
+    frame = packed(hatp32[0], kind, tmp_path)
+    before, pixels = frame.read_bytes(), fits.getdata(hatp32[0])
+    out = tmp_path / "out"
+    (row,) = rows_of(frame, "--index", index, "--out", out, "--write-copy")
+    assert row["status"] == "solved", row["reason"]
+    assert frame.read_bytes() == before
+    copy = out / ("a_wcs.fits.fz" if kind == "fz" else "a_wcs.fits")
+    with fits.open(copy) as hdus, fits.open(frame) as original:
+        image = next(hdu for hdu in hdus if hdu.data is not None)
+        assert np.array_equal(image.data, pixels)
+        wcs = wcs_of(image.header)
+        assert np.allclose(wcs.wcs.crval, wcs_of(fits.getheader(out / "a.wcs")).wcs.crval)
+        assert image.header["OBJECT"] == fits.getheader(hatp32[0])["OBJECT"]
+        assert image.header["WCSSOLV"] == "local"
+        assert [type(h) for h in hdus] == [type(h) for h in original]
+        assert [h.shape for h in hdus if h.is_image] == [h.shape for h in original if h.is_image]
+    if kind == "fz":
+        raw = {"disable_image_compression": True}
+        with fits.open(copy, **raw) as hdus, fits.open(frame, **raw) as original:
+            assert np.array_equal(hdus[1].data, original[1].data)
+    # The copy's header is now a solver of its own, checked against the index.
+    (again,) = rows_of(copy, "--index", index, "--solver", "header")
+    assert again["solver"] == "header"
+    assert np.allclose(
+        [again["ra_deg"], again["dec_deg"]], [row["ra_deg"], row["dec_deg"]], rtol=0, atol=1e-5
+    )
+
+
+def test_a_copy_never_replaces_a_frame(hatp32: list[Path], index: str, tmp_path: Path) -> None:
+    for name in ("a.fits", "a_wcs.fits"):
+        shutil.copy(hatp32[0], tmp_path / name)
+    result = solve(tmp_path, "--index", index, "--out", tmp_path, "--write-copy")
+    assert result.exit_code != 0
+    assert "would replace this frame" in str(result.exception)
+    assert (tmp_path / "a_wcs.fits").read_bytes() == hatp32[0].read_bytes()
+    result = solve(tmp_path, "--index", index, "--write-copy")
+    assert "--out" in str(result.exception)
+
+
+def catalog_at(
+    shared: Path, folder: Path, years: float, name: str, epoch: float | None = 2016.0
+) -> Path:
+    """Tycho stars where motions of 2 arcsec a year had them so many years before the frame."""
+    table = fits.getdata(shared / "tycho2-hatp32.fits")
+    ra, dec = (np.array(table[column], dtype=float) for column in ("RA", "DEC"))
+    rng = np.random.default_rng(1)
+    motion = rng.normal(0, 2000, (2, len(ra)))
+    rows = Table(
+        {
+            "ra": ra - motion[0] * years / 3.6e6 / np.cos(np.radians(dec)),
+            "dec": dec - motion[1] * years / 3.6e6,
+            "pmra": motion[0],
+            "pmdec": motion[1],
+        }
+    )
+    if epoch is not None:
+        rows["ref_epoch"] = np.full(len(ra), epoch)
+    rows.write(folder / name)
+    return folder / name
+
+
+@pytest.mark.parametrize("name", ["stars.ecsv", "stars.csv", "stars.fits"])
+def test_proper_motions_are_applied(
+    hatp32: list[Path], shared_data: Path, index: str, tmp_path: Path, name: str
+) -> None:
+    stars = catalog_at(shared_data, tmp_path, 2017.9690 - 2010.0, name, 2010.0)
+    (row,) = rows_of(hatp32[0], "--index", index, "--catalog", stars)
+    (plain,) = rows_of(hatp32[0], "--index", index)
+    assert row["n_matched"] >= plain["n_matched"] - 3
+    assert row["rms_arcsec"] < plain["rms_arcsec"] + 0.1
+    assert np.allclose(
+        [row["ra_deg"], row["dec_deg"]], [plain["ra_deg"], plain["dec_deg"]], rtol=0, atol=2e-4
+    )
+    # As of another year they are 16 arcsec off, and the solution does not survive its check.
+    (moved,) = rows_of(hatp32[0], "--index", index, "--catalog", stars, "--catalog-epoch", "2026")
+    assert moved["status"] == "failed"
+
+
+def test_without_a_time_the_catalogue_is_taken_as_it_is(
+    hatp32: list[Path], shared_data: Path, index: str, tmp_path: Path
+) -> None:
+    pixels, header = fits.getdata(hatp32[3], header=True)
+    for name in ("DATE-OBS", "UT-OBS", "MJD-OBS", "DATE-END"):
+        header.remove(name, ignore_missing=True)
+    fits.writeto(tmp_path / "timeless.fits", pixels, header)
+    stars = catalog_at(shared_data, tmp_path, 0.0, "stars.ecsv")
+    (row,) = rows_of(tmp_path / "timeless.fits", "--index", index, "--catalog", stars)
+    assert row["status"] == "solved"
+    assert row["reason"] == "its time is not known: stars.ecsv taken as of 2016.0"
+
+
+def test_a_catalogue_that_will_not_do_says_why(shared_data: Path, tmp_path: Path) -> None:
+    stars = catalog_at(shared_data, tmp_path, 1.0, "stars.ecsv", None)
+    with pytest.raises(InputError, match="proper motions and has no column ref_epoch"):
+        read_star_list(stars)
+    assert read_star_list(stars, epoch=2016.0).epoch == 2016.0
+    cases = {
+        "empty.csv": ("ra,dec\n", "is empty"),
+        "names.csv": ("x,y\n1,2\n", "no columns RA and Dec, only x, y"),
+        "text.csv": ("ra,dec\n01:02:03,+4:5:6\n", "are not numbers"),
+        "off.csv": ("ra,dec\n1,91\n", "none of its 1 rows"),
+        "odd.ecsv": ("nothing\n", "cannot be read as a catalogue"),
+        "stars.doc": ("", "not a catalogue"),
+    }
+    for name, (text, reason) in cases.items():
+        (tmp_path / name).write_text(text)
+        with pytest.raises(InputError, match=reason):
+            read_star_list(tmp_path / name)
+    with pytest.raises(InputError, match=r"gone\.csv: cannot be read"):
+        read_star_list(tmp_path / "gone.csv")
+
+
+def test_published_tables_are_read(shared_data: Path) -> None:
+    apass = read_star_list(shared_data / "ey-uma" / "all_apass_ey_uma.ecsv")
+    assert len(apass.sky) == 54
+    tycho = read_star_list(shared_data / "tycho2-hatp32.fits")
+    assert len(tycho.sky) == 858
+    assert tycho.motion_mas is None
