@@ -152,6 +152,25 @@ class FitSettings(_Model):
         return self
 
 
+class CatalogSettings(_Model):
+    """Catalogues and services, all of them optional."""
+
+    files: tuple[Path, ...] = Field((), description="catalogues given by hand")
+    offline: bool = False
+    cache_days: float = Field(30.0, ge=0)
+    timeout_s: float = Field(60.0, gt=0, le=3600)
+    max_rows: int = Field(20000, ge=1, le=1_000_000)
+    servers: dict[str, str] = Field({}, description="service to the address asked instead")
+
+    @model_validator(mode="after")
+    def _addresses(self) -> CatalogSettings:
+        for name, address in self.servers.items():
+            if not address.startswith(("https://", "http://")):
+                msg = f"the address of {name} must start with https:// or http://"
+                raise ValueError(msg)
+        return self
+
+
 class Settings(_Model):
     """All settings of a run."""
 
@@ -164,6 +183,7 @@ class Settings(_Model):
     solve: SolveSettings = SolveSettings()
     apertures: ApertureSettings = ApertureSettings()
     stars: StarSettings = StarSettings()
+    catalogs: CatalogSettings = CatalogSettings()
     fit: FitSettings = FitSettings()
     seed: int = 1
     workers: int = Field(1, ge=1)

@@ -1,0 +1,83 @@
+"""Answers of services, remembered on disk as they came, with their age."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightcurve.catalogs.cache import cache_dir
+
+SECONDS_PER_DAY = 86400.0
+MAX_BYTES = 200_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A remembered answer.
+
+    Attributes
+    ----------
+    body : bytes
+    age_days : float
+    """
+
+    body: bytes
+    age_days: float
+
+
+def _path(server: str, request: str) -> Path:
+    digest = hashlib.sha256(f"{server}\n{request}".encode()).hexdigest()[:32]
+    return cache_dir() / "answers" / f"{digest}.gz"
+
+
+def recall(server: str, request: str) -> Answer | None:
+    """Look for the answer to a question asked before.
+
+    Parameters
+    ----------
+    server, request : str
+        The same texts are the same question.
+
+    Returns
+    -------
+    Answer or None
+        None too where the file cannot be read: it is then asked anew.
+    """
+    path = _path(server, request)
+    try:
+        age = (time.time() - path.stat().st_mtime) / SECONDS_PER_DAY
+        with gzip.open(path) as file:
+            body = file.read(MAX_BYTES)
+    except (OSError, EOFError, ValueError):
+        return None
+    return Answer(body, max(age, 0.0))
+
+
+def remember(server: str, request: str, body: bytes) -> str:
+    """Keep an answer, whole or not at all.
+
+    Parameters
+    ----------
+    server, request : str
+    body : bytes
+
+    Returns
+    -------
+    str
+        Empty, or why it could not be kept: a full disk costs the memory, not the run.
+    """
+    path = _path(server, request)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".")
+        with os.fdopen(handle, "wb") as file:
+            file.write(gzip.compress(body, 1, mtime=0))
+        Path(name).replace(path)
+    except OSError as error:
+        return f"answer not remembered ({error.strerror})"
+    return ""

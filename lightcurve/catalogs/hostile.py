@@ -1,0 +1,182 @@
+"""Answers of servers and files of strangers become plain numbers and clean text, or an error."""
+
+from __future__ import annotations
+
+import re
+import threading
+import unicodedata
+import warnings
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lightcurve.errors import CatalogError
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+
+MAX_TEXT = 200
+MAX_ROWS = 1_000_000
+_PARSING = threading.Lock()
+# A VOTable may name a file or an address to read its numbers from, and XML may define entities.
+_REACHES_OUT = re.compile(rb"<(?:\w+:)?STREAM\b[^>]*\bhref\s*=|<!ENTITY", re.IGNORECASE)
+
+
+def clean(text: str) -> str:
+    """Strip control characters, direction marks and excess length from retrieved text.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+        One line of at most 200 characters.
+    """
+    kept = (c if unicodedata.category(c)[0] != "C" else " " for c in text[: 4 * MAX_TEXT])
+    return " ".join("".join(kept).split())[:MAX_TEXT]
+
+
+def read_votable(body: bytes, service: str) -> Table:
+    """Read the first table of a VOTable without following what it points to.
+
+    Parameters
+    ----------
+    body : bytes
+    service : str
+        Named in errors.
+
+    Returns
+    -------
+    astropy.table.Table
+        Masked where there is no value.
+
+    Raises
+    ------
+    CatalogError
+        When it is not a whole VOTable, holds no table, or is the server's report of an error.
+    """
+    from astropy.io import votable
+
+    if _REACHES_OUT.search(body):
+        raise CatalogError(service, "answer points to other files or defines entities: refused")
+    if not body.strip():
+        raise CatalogError(service, "answered with nothing at all")
+    try:
+        # The filters of warnings belong to the whole process, answers come in several threads.
+        with _PARSING, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            whole = votable.parse(BytesIO(body), verify="ignore", invalid="mask")
+            _complain(whole, service)
+            first = next(iter(whole.iter_tables()), None)
+            table = None if first is None else first.to_table(use_names_over_ids=True)
+    except CatalogError:
+        raise
+    except Exception as error:  # hostile XML makes the parser raise anything
+        msg = f"answer is not a whole VOTable ({len(body)} bytes, {type(error).__name__})"
+        raise CatalogError(service, msg) from error
+    if table is None:
+        raise CatalogError(service, "answer holds no table")
+    if len(table) > MAX_ROWS:
+        raise CatalogError(service, f"answer has {len(table)} rows: ask for a smaller field")
+    return table
+
+
+def _complain(whole: object, service: str) -> None:
+    """Raise what the server says went wrong, by the rules of TAP and in VizieR's manner."""
+    infos = [*whole.infos, *(info for part in whole.resources for info in part.infos)]
+    for info in infos:
+        name, value = (info.name or "").upper(), str(info.value or "").upper()
+        if name == "ERROR" or (name == "QUERY_STATUS" and value not in {"OK", "OVERFLOW"}):
+            text = clean(str(info.content or info.value))
+            raise CatalogError(service, f"reports an error: {text}")
+
+
+def overflowed(body: bytes) -> bool:
+    """Tell whether the server says that it left rows out.
+
+    Parameters
+    ----------
+    body : bytes
+        A VOTable.
+
+    Returns
+    -------
+    bool
+    """
+    return re.search(rb'value\s*=\s*"OVERFLOW"', body) is not None
+
+
+def numbers(table: Table, name: str) -> np.ndarray:
+    """Read a column as numbers.
+
+    Parameters
+    ----------
+    table : astropy.table.Table
+    name : str
+
+    Returns
+    -------
+    (n,) float array
+        NaN where masked, infinite or not a number.
+
+    Raises
+    ------
+    KeyError
+        When there is no such column.
+    ValueError
+        When it has more than one value in a row.
+    """
+    column = table[name]
+    values = np.ma.asarray(column)
+    if values.ndim != 1:
+        msg = f"column {name} has {values.ndim} dimensions"
+        raise ValueError(msg)
+    plain = values.filled("" if values.dtype.kind in "OUS" else values.fill_value)
+    if values.dtype.kind in "OUS":
+        found = np.array([_number(v) for v in plain.tolist()], dtype=float)
+    else:
+        found = plain.astype(float)
+    found[np.ma.getmaskarray(values) | ~np.isfinite(found)] = np.nan
+    return found
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bytes):
+        value = value.decode("ascii", "replace")
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def texts(table: Table, name: str) -> np.ndarray:
+    """Read a column as clean text.
+
+    Parameters
+    ----------
+    table : astropy.table.Table
+    name : str
+
+    Returns
+    -------
+    (n,) str array
+        Empty where masked.
+
+    Raises
+    ------
+    KeyError
+        When there is no such column.
+    """
+    values = np.ma.asarray(table[name])
+    missing = np.ma.getmaskarray(values).reshape(len(table), -1).all(axis=1)
+    rows = zip(values.data.tolist(), missing.tolist(), strict=True)
+    return np.array(["" if gone else _text(value) for value, gone in rows], dtype=str)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    return clean(str(value))

@@ -1,0 +1,224 @@
+"""From a service's table, with its names and units, to a catalogue with ours."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lightcurve.catalogs.hostile import clean, numbers, texts
+from lightcurve.catalogs.motion import JD_J2000, UNKNOWN_MOTION_MAS, moved
+from lightcurve.catalogs.service import Catalog, Column, Field
+from lightcurve.errors import CatalogError
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One column to take from a service.
+
+    Attributes
+    ----------
+    theirs, ours : str
+        Its name there and here.
+    unit : str
+        Here; an answer in another unit is converted.
+    description : str
+    text : bool
+    """
+
+    theirs: str
+    ours: str
+    unit: str = ""
+    description: str = ""
+    text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where a service's table keeps what every catalogue has.
+
+    Attributes
+    ----------
+    ids : str
+        Column of identifiers; empty when there is none and rows are numbered.
+    ra, dec : str
+        Columns in degrees, ICRS or FK5 J2000 (the same to 0.03").
+    errors : tuple of str
+        Columns of the errors of the position in each coordinate, one standard deviation.
+    error_unit : str
+        Taken where the answer names none.
+    error_arcsec : float
+        Taken where there is no error; also the least believed.
+    epoch : float or str
+        Julian year of the positions, or the column with it (Julian years, or MJD).
+    motion : tuple of str
+        Columns of the proper motions (mas/yr, that in right ascension times cos dec), or none.
+    columns : tuple of Wanted
+    """
+
+    ids: str
+    ra: str
+    dec: str
+    errors: tuple[str, ...] = ()
+    error_unit: str = "arcsec"
+    error_arcsec: float = 0.1
+    epoch: float | str = 2000.0
+    motion: tuple[str, ...] = ()
+    columns: tuple[Wanted, ...] = ()
+
+    def names(self) -> list[str]:
+        """Return every column of the service that is used, each once.
+
+        Returns
+        -------
+        list of str
+        """
+        fixed = [self.ids, self.ra, self.dec, *self.errors, *self.motion]
+        fixed += [self.epoch] if isinstance(self.epoch, str) else []
+        return list(dict.fromkeys(n for n in (*fixed, *(w.theirs for w in self.columns)) if n))
+
+
+def build(table: Table, layout: Layout, name: str, title: str, field: Field) -> Catalog:
+    """Make a catalogue of a service's table, at the epoch of the frame.
+
+    Parameters
+    ----------
+    table : astropy.table.Table
+    layout : Layout
+    name, title : str
+        Of the service.
+    field : Field
+
+    Returns
+    -------
+    Catalog
+        Without rows that have no position; with a note for each column that was missing.
+
+    Raises
+    ------
+    CatalogError
+        When there is no column of positions.
+    """
+    known = {_plain(n): n for n in table.colnames}
+    ra, dec = (_position(table, known, c, title) for c in (layout.ra, layout.dec))
+    notes: list[str] = []
+    columns = {w.ours: _column(table, known, w, notes) for w in layout.columns}
+    epoch = _epoch(table, known, layout, notes)
+    motion = [
+        _column(table, known, Wanted(m, m, "mas / yr"), notes).values for m in layout.motion
+    ] or [np.full(len(ra), np.nan)] * 2
+    years = field.epoch_jyear - epoch
+    ra, dec = moved(ra, dec, motion[0], motion[1], years)
+    error = _errors(table, known, layout, notes, len(ra))
+    still = ~np.isfinite(motion[0] + motion[1])
+    drift = np.where(still, UNKNOWN_MOTION_MAS / 1000 * np.abs(years), 0.0)
+    catalog = Catalog(
+        name,
+        title,
+        _ids(table, known, layout, notes),
+        ra,
+        dec,
+        np.hypot(error, drift),
+        field.epoch_jyear,
+        columns,
+        tuple(notes),
+    )
+    placed = np.isfinite(ra) & np.isfinite(dec) & (np.abs(dec) <= 90)
+    return catalog if placed.all() else catalog.rows(placed)
+
+
+def find(known: dict[str, str], name: str) -> str | None:
+    """Find a column by name, whatever its case and punctuation.
+
+    Parameters
+    ----------
+    known : dict
+        Plain spelling to spelling in the table.
+    name : str
+
+    Returns
+    -------
+    str or None
+    """
+    return known.get(_plain(name)) if name else None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _position(table: Table, known: dict[str, str], name: str, title: str) -> np.ndarray:
+    found = find(known, name)
+    if found is None:
+        there = ", ".join(clean(n) for n in table.colnames[:6])
+        msg = f"the answer has no column {name} (it has {there} ...): the service has changed"
+        raise CatalogError(title, msg)
+    return numbers(table, found)
+
+
+def _column(table: Table, known: dict[str, str], wanted: Wanted, notes: list[str]) -> Column:
+    found = find(known, wanted.theirs)
+    if found is None:
+        notes.append(f"no column {wanted.theirs}")
+        empty = np.full(len(table), "", "U1") if wanted.text else np.full(len(table), np.nan)
+        return Column(empty, wanted.unit, wanted.description)
+    if wanted.text:
+        return Column(texts(table, found), wanted.unit, wanted.description)
+    try:
+        values = numbers(table, found) * _factor(table[found].unit, wanted.unit)
+    except ValueError as error:
+        notes.append(f"column {wanted.theirs} not used: {error}")
+        values = np.full(len(table), np.nan)
+    return Column(values, wanted.unit, wanted.description)
+
+
+def _factor(theirs: object, ours: str) -> float:
+    """Return what turns their unit into ours; 1 where either is not named."""
+    from astropy import units
+
+    if theirs is None or not ours or not str(theirs):
+        return 1.0
+    try:
+        return units.Unit(str(theirs)).to(ours)
+    except (ValueError, units.UnitConversionError) as error:
+        msg = f"its unit is {clean(str(theirs))}, not {ours}"
+        raise ValueError(msg) from error
+
+
+def _ids(table: Table, known: dict[str, str], layout: Layout, notes: list[str]) -> np.ndarray:
+    found = find(known, layout.ids)
+    if found is not None:
+        return texts(table, found)
+    if layout.ids:
+        notes.append(f"no column {layout.ids}: rows are numbered")
+    return np.array([str(i + 1) for i in range(len(table))], dtype=str)
+
+
+def _epoch(
+    table: Table, known: dict[str, str], layout: Layout, notes: list[str]
+) -> np.ndarray | float:
+    if not isinstance(layout.epoch, str):
+        return layout.epoch
+    values = _column(table, known, Wanted(layout.epoch, "epoch"), notes).values
+    years = np.where(values > 10000, 2000 + (values + 2400000.5 - JD_J2000) / 365.25, values)
+    return np.where(np.isfinite(years), years, 2000.0)
+
+
+def _errors(
+    table: Table, known: dict[str, str], layout: Layout, notes: list[str], n: int
+) -> np.ndarray:
+    """Take the larger of the errors in the two coordinates, never less than the layout's."""
+    worst = np.full(n, layout.error_arcsec)
+    for name in layout.errors:
+        found = find(known, name)
+        unit = getattr(table[found], "unit", None) if found else None
+        values = _column(table, known, Wanted(name, name, "arcsec"), notes).values
+        if found and unit is None:
+            values = values * _factor(layout.error_unit, "arcsec")
+        worst = np.fmax(worst, values)
+    return worst

@@ -1,0 +1,61 @@
+"""Proper motion, on unit vectors: right at the poles and across 0h."""
+
+from __future__ import annotations
+
+import numpy as np
+
+JD_J2000 = 2451545.0
+# Typical of field stars of magnitude 12 to 18 (Gaia): allowed for where the motion is not known.
+UNKNOWN_MOTION_MAS = 10.0
+
+
+def unit_vectors(ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
+    """Turn directions into unit vectors.
+
+    Parameters
+    ----------
+    ra_deg, dec_deg : (n,) arrays
+
+    Returns
+    -------
+    (n, 3) array
+        NaN where either is.
+    """
+    ra, dec = np.radians(ra_deg), np.radians(dec_deg)
+    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
+
+
+def moved(
+    ra_deg: np.ndarray,
+    dec_deg: np.ndarray,
+    pm_ra: np.ndarray,
+    pm_dec: np.ndarray,
+    years: np.ndarray | float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Move stars by their proper motion, along great circles at constant speed in space.
+
+    ``p' = p + years (mu_a e + mu_d n)``, with `e` and `n` the unit vectors to the east and north
+    (ESA SP-1200, vol. 1, 1.5.5, without radial velocity and parallax).
+
+    Parameters
+    ----------
+    ra_deg, dec_deg : (n,) arrays
+    pm_ra, pm_dec : (n,) arrays
+        mas/yr; that in right ascension times cos dec. Where either is NaN the star stays.
+    years : (n,) array or float
+        Julian years to move, negative for the past.
+
+    Returns
+    -------
+    ra_deg, dec_deg : (n,) arrays
+        Right ascension in [0, 360).
+    """
+    ra, dec = np.radians(ra_deg), np.radians(dec_deg)
+    east = np.stack([-np.sin(ra), np.cos(ra), np.zeros_like(ra)], axis=-1)
+    north = np.stack([-np.sin(dec) * np.cos(ra), -np.sin(dec) * np.sin(ra), np.cos(dec)], axis=-1)
+    known = np.isfinite(pm_ra) & np.isfinite(pm_dec)
+    to_rad = np.radians(1 / 3.6e6) * np.asarray(years)
+    a = np.where(known, pm_ra, 0.0) * to_rad
+    d = np.where(known, pm_dec, 0.0) * to_rad
+    x, y, z = (unit_vectors(ra_deg, dec_deg) + a[:, None] * east + d[:, None] * north).T
+    return np.degrees(np.arctan2(y, x)) % 360.0, np.degrees(np.arctan2(z, np.hypot(x, y)))

@@ -1,0 +1,167 @@
+"""Ask services about a field: each failure costs its own columns and is told."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from importlib import import_module
+
+from lightcurve.catalogs.answers import recall, remember
+from lightcurve.catalogs.servers import SERVERS
+from lightcurve.catalogs.service import Catalog, Field, Link, Route, Service, ServiceReport, Skip
+from lightcurve.config import CatalogSettings
+from lightcurve.errors import CatalogError, InputError
+
+# Name of a service to its module; each has a SERVICE.
+MODULES = {
+    name: f"lightcurve.catalogs.{name}"
+    for name in (
+        "gaia",
+        "gaia_synthetic",
+        "panstarrs",
+        "skymapper",
+        "sdss",
+        "twomass",
+        "apass",
+        "simbad",
+        "skybot",
+        "vsx",
+        "milliquas",
+        "colibri",
+        "tenparsec",
+    )
+}
+WORKERS = 4
+GRID_DEG = 0.02
+
+
+def query(
+    names: Sequence[str], field: Field, settings: CatalogSettings
+) -> tuple[dict[str, Catalog], list[ServiceReport]]:
+    """Ask several services about one field, at most four at a time.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Keys of `MODULES`.
+    field : Field
+    settings : CatalogSettings
+
+    Returns
+    -------
+    catalogs : dict
+        Name to catalogue, of the services that answered; an empty field gives an empty one.
+    reports : list of ServiceReport
+        One for each name, in their order.
+
+    Raises
+    ------
+    InputError
+        When there is no service of a name.
+    """
+    services = [load(name) for name in names]
+    field = snapped(field)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        fetched = list(pool.map(lambda s: _fetch(s, field, settings), services))
+    catalogs = {f.report.name: f.catalog for f in fetched if f.catalog is not None}
+    return catalogs, [f.report for f in fetched]
+
+
+def load(name: str) -> Service:
+    """Find a service by its name.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    Service
+
+    Raises
+    ------
+    InputError
+        When there is none.
+    """
+    if name not in MODULES:
+        msg = f"no service {name!r}: there are {', '.join(sorted(MODULES))}"
+        raise InputError(msg)
+    return import_module(MODULES[name]).SERVICE
+
+
+def snapped(field: Field) -> Field:
+    """Widen a field to a grid, so that frames of one night ask one question.
+
+    Parameters
+    ----------
+    field : Field
+
+    Returns
+    -------
+    Field
+        Its cone holds the given one.
+    """
+    dec = max(-90.0, min(90.0, round(field.dec_deg / GRID_DEG) * GRID_DEG))
+    step = GRID_DEG / max(math.cos(math.radians(dec)), 0.01)
+    ra = round(field.ra_deg / step) * step % 360.0
+    # Half a step in each coordinate, and a little for the rounding.
+    radius = math.ceil((field.radius_deg + 0.75 * GRID_DEG) / GRID_DEG) * GRID_DEG
+    return replace(field, ra_deg=ra, dec_deg=dec, radius_deg=min(radius, 180.0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    report: ServiceReport
+    catalog: Catalog | None = None
+
+
+def _fetch(service: Service, field: Field, settings: CatalogSettings) -> _Fetched:
+    """Try the ways to a service in turn; every error becomes a row of the report."""
+    begin = time.monotonic()
+    failures: list[str] = []
+    skipped = True
+    for route in service.routes:
+        server = settings.servers.get(route.server, SERVERS[route.server])
+        try:
+            catalog, status, reason = _answer(route, server, field, settings)
+        except Skip as skip:
+            failures.append(skip.reason)
+            continue
+        except CatalogError as error:
+            skipped = False
+            failures.append(error.reason)
+            continue
+        reason = "; ".join([*catalog.notes, *([reason] if reason else []), *failures])
+        seconds = time.monotonic() - begin
+        row = (service.name, service.title, status, len(catalog), seconds, reason, server)
+        return _Fetched(ServiceReport(*row), catalog)
+    status = "skipped" if skipped else "failed"
+    reason = "; ".join(dict.fromkeys(failures))
+    row = (service.name, service.title, status, 0, time.monotonic() - begin, reason, server)
+    return _Fetched(ServiceReport(*row))
+
+
+def _answer(
+    route: Route, server: str, field: Field, settings: CatalogSettings
+) -> tuple[Catalog, str, str]:
+    """Answer from memory if young enough, else ask, else fall back on an old memory."""
+    request = route.request(field, settings.max_rows)
+    known = recall(server, request)
+    if known is not None and (settings.offline or known.age_days <= settings.cache_days):
+        return route.read(known.body, field), "cached", f"{known.age_days:.1f} days old"
+    if settings.offline:
+        raise Skip(server, "offline, and not asked before")
+    try:
+        body = route.send(Link(server, settings.timeout_s, settings.max_rows), request)
+        catalog = route.read(body, field)
+    except Skip:
+        raise
+    except CatalogError as error:
+        if known is None:
+            raise
+        reason = f"{error.reason}; answer of {known.age_days:.1f} days ago used"
+        return route.read(known.body, field), "cached", reason
+    return catalog, "ok" if len(catalog) else "empty", remember(server, request, body)

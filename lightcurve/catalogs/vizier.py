@@ -1,0 +1,124 @@
+"""Any catalogue that VizieR keeps, by its TAP server."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from lightcurve.catalogs.hostile import overflowed, read_votable
+from lightcurve.catalogs.layout import Layout, build
+from lightcurve.catalogs.service import Catalog, Field, Link, Route
+from lightcurve.catalogs.tap import ask, cone
+from lightcurve.errors import CatalogError
+
+
+def vizier(
+    name: str, title: str, table: str, layout: Layout, *, order: str = "", where: str = ""
+) -> Route:
+    """Describe a catalogue of VizieR.
+
+    Parameters
+    ----------
+    name, title : str
+        Of the service.
+    table : str
+        As ``"II/349/ps1"``.
+    layout : Layout
+    order : str
+        Column by which rows are kept where there are too many, smallest first.
+    where : str
+        Further condition, ADQL.
+
+    Returns
+    -------
+    Route
+    """
+
+    def request(field: Field, max_rows: int) -> str:
+        return adql(table, layout.names(), field, layout, max_rows, order=order, where=where)
+
+    def read(body: bytes, field: Field) -> Catalog:
+        return read_rows(body, layout, name, title, field)
+
+    return Route("vizier", request, ask_tolerantly, read)
+
+
+def adql(
+    table: str,
+    names: list[str],
+    field: Field,
+    layout: Layout,
+    max_rows: int,
+    *,
+    order: str = "",
+    where: str = "",
+) -> str:
+    """Write the question for one cone of one table.
+
+    Parameters
+    ----------
+    table : str
+    names : list of str
+        Columns.
+    field : Field
+    layout : Layout
+    max_rows : int
+    order, where : str
+        As `vizier`.
+
+    Returns
+    -------
+    str
+    """
+    chosen = ", ".join(f'"{n}"' for n in names)
+    condition = cone(field, f'"{layout.ra}"', f'"{layout.dec}"')
+    condition += f" AND {where}" if where else ""
+    order = f' ORDER BY "{order}"' if order else ""
+    top = f'SELECT TOP {max_rows} {chosen} FROM "{table}"'
+    return f"{top} WHERE {condition}{order}"
+
+
+def ask_tolerantly(link: Link, request: str) -> bytes:
+    """Ask for the columns; if the server no longer knows one of them, for all it has.
+
+    Parameters
+    ----------
+    link : Link
+    request : str
+        ``SELECT TOP n columns FROM ...``.
+
+    Returns
+    -------
+    bytes
+    """
+    body = ask(link, request)
+    try:
+        read_votable(body, link.server)
+    except CatalogError as error:
+        if not re.search(r"column|identifier|field", error.reason, re.IGNORECASE):
+            raise
+        everything = re.sub(r"^(SELECT TOP \d+) .*? (FROM )", r"\1 * \2", request, count=1)
+        return ask(link, everything)
+    return body
+
+
+def read_rows(body: bytes, layout: Layout, name: str, title: str, field: Field) -> Catalog:
+    """Make a catalogue of a VOTable.
+
+    Parameters
+    ----------
+    body : bytes
+    layout : Layout
+    name, title : str
+    field : Field
+
+    Returns
+    -------
+    Catalog
+        With a note where the server left rows out.
+    """
+    catalog = build(read_votable(body, title), layout, name, title, field)
+    if overflowed(body):
+        more = "the server left rows out: ask for a smaller field"
+        catalog = replace(catalog, notes=(*catalog.notes, more))
+    return catalog
