@@ -24,8 +24,9 @@ def choose_radii(fwhm: float) -> tuple[np.ndarray, tuple[float, float]]:
     annulus : (float, float)
         4 to 7 FWHM, at least 8 px from the star and 6 px wide: whole pixels.
     """
-    radii = np.round(np.maximum(np.array(LADDER_FWHM) * fwhm, MIN_RADIUS), 1)
-    radii += 0.1 * np.arange(len(radii)) * (np.diff(radii, prepend=0) <= 0)
+    wanted = np.round(np.array(LADDER_FWHM) * fwhm, 1)
+    # Where the seeing is finer than the pixels can show, the steps are a tenth of a pixel.
+    radii = np.maximum(wanted, MIN_RADIUS + 0.1 * np.arange(len(wanted)))
     inner = float(np.ceil(max(ANNULUS_FWHM[0] * fwhm, MIN_INNER, radii[-1] + 1)))
     outer = float(np.ceil(max(ANNULUS_FWHM[1] * fwhm, inner + MIN_WIDTH)))
     return np.round(radii, 1), (inner, outer)
@@ -46,26 +47,30 @@ def binned_profile(
     Returns
     -------
     radius, profile : (n, k) float arrays
-        Mean radius and mean light of ring 0 to 1 px, 1 to 2 px ...; NaN where a ring is empty.
+        Root mean square radius and mean light of ring 0 to 1 px, 1 to 2 px ...; NaN where a ring
+        is empty.
     """
     n, m, _ = boxes.shape
     offset = np.arange(m) - m // 2
     x = offset[None, None, :] - np.nan_to_num(dx)[:, None, None]
     y = offset[None, :, None] - np.nan_to_num(dy)[:, None, None]
-    distance = np.hypot(x, y)
+    squared = x**2 + y**2
     n_rings = m // 2
-    ring = distance.astype(int)
+    ring = np.sqrt(squared).astype(int)
     use = (ring < n_rings) & np.isfinite(boxes)
     index = (np.arange(n)[:, None, None] * n_rings + ring)[use]
     count = np.bincount(index, minlength=n * n_rings).reshape(n, n_rings)
     light = np.bincount(index, weights=boxes[use], minlength=n * n_rings).reshape(n, n_rings)
-    radius = np.bincount(index, weights=distance[use], minlength=n * n_rings).reshape(n, n_rings)
+    moment = np.bincount(index, weights=squared[use], minlength=n * n_rings).reshape(n, n_rings)
     divisor = np.where(count > 0, count, np.nan)
-    return radius / divisor, light / divisor
+    return np.sqrt(moment / divisor), light / divisor
 
 
 def profile_fwhm(radius: np.ndarray, profile: np.ndarray) -> np.ndarray:
-    """Full width at half of the innermost maximum of binned profiles.
+    """Full width at half maximum of binned profiles.
+
+    Between rings ``ln p`` is taken as linear in ``r^2``, which is right for a Gaussian; so is the
+    maximum, carried on to radius 0 from the two innermost rings.
 
     Parameters
     ----------
@@ -75,16 +80,20 @@ def profile_fwhm(radius: np.ndarray, profile: np.ndarray) -> np.ndarray:
     Returns
     -------
     (n,) float array
-        Pixels, interpolated between rings; NaN where the profile does not fall to one half.
+        Pixels; NaN where the profile does not fall to one half.
     """
     n, k = profile.shape
-    filled = np.where(np.isfinite(profile), profile, -np.inf)
-    half = 0.5 * filled.max(axis=1, initial=0.0)
-    below = (filled[:, 1:] <= half[:, None]) & (filled[:, :-1] > half[:, None])
-    crossing = below.argmax(axis=1)
-    rows = np.arange(n)
-    r0, r1 = radius[rows, crossing], radius[rows, np.minimum(crossing + 1, k - 1)]
-    p0, p1 = profile[rows, crossing], profile[rows, np.minimum(crossing + 1, k - 1)]
+    squared = radius**2
+    light = np.where(np.isfinite(profile) & (profile > 0), profile, np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
-        fwhm = 2 * (r0 + (p0 - half) / (p0 - p1) * (r1 - r0))
-    return np.where(below.any(axis=1) & (half > 0), fwhm, np.nan)
+        log = np.log(light)
+        slope = np.minimum((log[:, 1] - log[:, 0]) / (squared[:, 1] - squared[:, 0]), 0.0)
+        half = log[:, 0] - slope * squared[:, 0] - np.log(2)
+        below = (np.where(np.isfinite(log), log, -np.inf) <= half[:, None]).argmax(axis=1)
+        # The ring at or inside the crossing; the first two serve where even ring 0 is below.
+        inner = np.clip(below - 1, 0, k - 2)
+        rows = np.arange(n)
+        s0, s1 = squared[rows, inner], squared[rows, inner + 1]
+        l0, l1 = log[rows, inner], log[rows, inner + 1]
+        crossing = s0 + (l0 - half) / (l0 - l1) * (s1 - s0)
+        return np.where(np.isfinite(half) & (l0 > l1), 2 * np.sqrt(crossing), np.nan)

@@ -32,7 +32,7 @@ def clipped_sky(
     """
     finite = np.isfinite(values)
     light = np.where(finite, values, 0.0).astype(float)
-    ordered = np.sort(np.where(finite, values, np.inf), axis=1)
+    ordered = np.sort(np.where(finite, values, np.finfo(float).max), axis=1)
     count = finite.sum(axis=1)
     low, middle = (
         np.take_along_axis(ordered, (np.maximum(count - 1, 0) * q).astype(int)[:, None], axis=1)
