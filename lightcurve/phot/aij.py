@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lightcurve.errors import InputError
-from lightcurve.phot.aij_centroid import STEPS, aij_centroid
+from lightcurve.phot.aij_centroid import SETTLED, STAY, STEPS, aij_centroid
 from lightcurve.phot.aij_profile import profile_fwhm_aij
 from lightcurve.phot.aij_sky import SkyRule, photometer_sky
 from lightcurve.phot.noise import NoiseModel, flux_error, pixel_variance_model
@@ -38,7 +38,7 @@ class AijRecipe:
         Weight pixels by their area in the aperture; otherwise a pixel counts whole when its
         centre lies inside.
     centroid : str
-        ``"howell"``, ``"moment"`` or ``"none"``.
+        ``"howell"``, ``"moment"``, ``"none"`` or ``"settled"``, see `aij_centroid`.
     fwhm_factor : float or None
         Variable aperture: this times the larger of the mean X-Width and mean Y-Width of all stars.
     noise : NoiseModel
@@ -60,8 +60,9 @@ class AijRecipe:
         if self.annulus is not None and not 0 <= self.annulus[0] < self.annulus[1]:
             msg = f"the sky annulus must have inner < outer, got {self.annulus}"
             raise InputError(msg)
-        if self.centroid not in {*STEPS, "none"}:
-            msg = f"centroid must be one of {[*STEPS, 'none']}, got {self.centroid!r}"
+        known = [*STEPS, STAY, SETTLED]
+        if self.centroid not in known:
+            msg = f"centroid must be one of {known}, got {self.centroid!r}"
             raise InputError(msg)
 
 

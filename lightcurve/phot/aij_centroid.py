@@ -17,6 +17,7 @@ from lightcurve.phot.squares import Squares, cut_squares
 MAX_MOVES = 100
 STILL_PX = 0.01
 MIN_RADIUS = 3.0
+STAY, SETTLED = "none", "settled"
 WIDTH_FACTOR = 0.3602  # AstroImageJ's second moment over FWHM; a Gaussian's is 0.4247
 
 
@@ -37,7 +38,8 @@ class AijCentroid:
     roundness : (n,) float array
         Short over long axis; NaN where a moment is negative.
     variance : (n,) float array
-        Scatter of the light inside the radius about the mean of the box, ADU^2.
+        Scatter of the light inside the radius about the mean of the box, ADU^2. (AstroImageJ's own
+        is without meaning where it does not centre.)
     """
 
     centre: np.ndarray
@@ -64,7 +66,8 @@ def aij_centroid(
         Of the aperture; 3 px at least are used.
     sky : SkyRule
     method : str
-        A key of `STEPS`, or ``"none"`` to stay.
+        A key of `STEPS`; ``"none"`` to stay; ``"settled"`` to stay where a centroid ended: the box
+        is then cut as after a step, which AstroImageJ does otherwise than at the start.
 
     Returns
     -------
@@ -72,10 +75,11 @@ def aij_centroid(
     """
     radius = max(radius, MIN_RADIUS)
     side = int(2 * radius)
-    centre, corner = start.copy(), _truncated(start - radius)
-    moving = np.full(start.shape[1], method != "none")
+    centre = start.copy()
+    corner = _truncated(start) - side // 2 if method == SETTLED else _truncated(start - radius)
+    moving = np.full(start.shape[1], method in STEPS)
     found = moving.copy()
-    level = np.zeros(start.shape[1])
+    level = np.full(start.shape[1], np.nan)
     for _ in range(MAX_MOVES):
         stars = np.flatnonzero(moving)
         if not stars.size:
@@ -91,6 +95,8 @@ def aij_centroid(
         found[stars] = near
         moving[stars] = near & ~np.all(np.abs(step) < STILL_PX, axis=0)
     light = _light(image, centre, corner, side, sky)
+    # The scatter is about the mean of the box before the last step.
+    level = np.where(np.isnan(level), _mean(light.values), level)
     return AijCentroid(centre=centre, found=found, **_widths(light, radius, level))
 
 
