@@ -10,18 +10,17 @@ import numpy as np
 
 from lightcurve import __version__
 from lightcurve.curve.choose import star_curves
+from lightcurve.data import LightCurve, TransitFit
 from lightcurve.progress import Progress, silent
-from lightcurve.report.corner import save_corner
 from lightcurve.report.field import save_field
 from lightcurve.report.growth import save_growth
 from lightcurve.report.html import Report, Section, Table, parameter_table, table_of, write_report
 from lightcurve.report.light_curve import save_light_curve
 from lightcurve.report.masters import save_masters
 from lightcurve.report.night import save_night
-from lightcurve.report.residuals import save_covariates, save_time_averaging
 from lightcurve.report.seeing import save_seeing_profile, star_profile
 from lightcurve.report.stars import save_noise, save_star_curves
-from lightcurve.transit.ephemeris import predict_transit
+from lightcurve.transit_products import FIT_FIGURES, predicted_events
 
 if TYPE_CHECKING:
     from lightcurve.products import Night
@@ -69,14 +68,16 @@ def write_figures(folder: Path, night: Night, *, progress: Progress = silent) ->
     if night.scene.masters is not None:
         wanted["masters"] = _masters
     if night.fit is not None:
-        wanted |= {"time_averaging": _time_averaging, "covariates": _covariates}
-        if night.fit.samples is not None:
-            wanted["corner"] = _corner
+        wanted |= {name: _of_fit(draw) for name, draw in FIT_FIGURES.items()}
     paths = []
     for name, draw in progress(wanted.items(), "Drawing", len(wanted)):
         paths.append(folder / f"{name}.png")
         draw(paths[-1], night)
     return paths
+
+
+def _of_fit(draw: Callable[[Path, LightCurve, TransitFit], Any]) -> Callable[[Path, Night], Any]:
+    return lambda path, night: draw(path, night.curve, night.fit)
 
 
 def _title(night: Night) -> str:
@@ -90,8 +91,7 @@ def _light_curve(path: Path, night: Night) -> None:
     check = night.curve.recipe["check_row"]
     predicted = None
     if night.target.planet is not None:
-        transit = predict_transit(night.target.planet, float(np.nanmedian(night.curve.bjd_tdb)))
-        predicted = {"ingress": transit.ingress, "egress": transit.egress}
+        predicted = predicted_events(night.target.planet, night.curve)
     save_light_curve(
         path,
         night.curve,
@@ -202,27 +202,6 @@ def _noise(path: Path, night: Night) -> None:
 
 def _night(path: Path, night: Night) -> None:
     save_night(path, night.measurements, title=_title(night))
-
-
-def _time_averaging(path: Path, night: Night) -> None:
-    fit, times = night.fit, night.curve.bjd_tdb
-    save_time_averaging(
-        path,
-        fit.residuals[fit.used],
-        cadence_minutes=float(np.median(np.diff(times[fit.used])) * 1440),
-        beta=fit.statistics["beta"],
-    )
-
-
-def _covariates(path: Path, night: Night) -> None:
-    fit = night.fit
-    covariates = {name: values[fit.used] for name, values in night.curve.covariates.items()}
-    residual = (fit.residuals + fit.trend)[fit.used]
-    save_covariates(path, covariates, residual, chosen=fit.covariates)
-
-
-def _corner(path: Path, night: Night) -> None:
-    save_corner(path, night.fit.samples, night.fit.sample_names)
 
 
 def write_page(

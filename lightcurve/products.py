@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lightcurve import __version__
 from lightcurve.astrometry.wcs import describe_wcs, wcs_from_registration, write_wcs_sidecar
 from lightcurve.config import Settings
 from lightcurve.curve.plan import revise_plan
@@ -28,7 +24,6 @@ from lightcurve.data import (
     TransitFit,
 )
 from lightcurve.errors import InputError
-from lightcurve.files import write_text
 from lightcurve.formats.aij import write_measurements
 from lightcurve.formats.tables import (
     scatter_to_stars,
@@ -39,12 +34,11 @@ from lightcurve.formats.tables import (
 from lightcurve.frames.inventory import Inventory
 from lightcurve.prepare import Scene
 from lightcurve.progress import Progress, silent
+from lightcurve.record import write_run
 from lightcurve.reference import describe_solution
 from lightcurve.target import Target
 
 log = logging.getLogger(__name__)
-
-LIBRARIES = ("astropy", "numpy", "scipy", "photutils", "sep", "batman-package", "emcee")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,10 +175,9 @@ def write_tables(out: Path, night: Night) -> dict[str, Path]:
         "frames.csv": write_frames(out / "frames.csv", frame_rows(night)),
     }
     if night.fit is not None and night.target.planet is not None:
-        from lightcurve.transit.output import fit_to_json
+        from lightcurve.transit_products import write_fit
 
-        text = json.dumps(fit_to_json(night.fit, night.target.planet), indent=2, allow_nan=False)
-        paths["fit.json"] = write_text(out / "fit.json", text + "\n")
+        paths |= write_fit(out, curve, night.fit, night.target.planet)
     return paths
 
 
@@ -273,52 +266,8 @@ def summarise(night: Night) -> dict[str, Any]:
         "scatter out of transit": f"{100 * recipe['target_scatter']:.2f} %",
         "times": f"BJD_TDB {np.nanmin(curve.bjd_tdb):.5f} to {np.nanmax(curve.bjd_tdb):.5f}",
     }
-    return summary | (_fit_summary(night.fit) if night.fit is not None else {})
+    if night.fit is None:
+        return summary
+    from lightcurve.transit_products import summarise_fit
 
-
-def _fit_summary(fit: TransitFit) -> dict[str, Any]:
-    from lightcurve.report.html import round_together
-
-    named = {
-        "mid_time_bjd_tdb": "mid-transit",
-        "rp_over_rs": "Rp/R*",
-        "depth_percent": "depth",
-        "duration_days": "duration",
-    }
-    shown = {}
-    for name, label in named.items():
-        if name in fit.parameters:
-            value, minus, plus = round_together(fit.parameters[name])
-            shown[label] = f"{value} -{minus} +{plus} {fit.parameters[name].unit}".strip()
-    shown["residual scatter"] = f"{fit.statistics['residual_scatter_percent']:.3f} %"
-    return shown | {"detrended by": ", ".join(fit.covariates) or "nothing", "verdict": fit.verdict}
-
-
-def write_run(path: Path, night: Night, summary: Mapping[str, Any]) -> Path:
-    """Write run.toml: settings as used, values with their sources, versions, seed.
-
-    Parameters
-    ----------
-    path : Path
-    night : Night
-    summary : mapping
-
-    Returns
-    -------
-    Path
-    """
-    import tomli_w
-
-    content = {
-        "lightcurve": __version__,
-        "python": platform.python_version(),
-        "seed": night.settings.seed,
-        "settings": night.settings.model_dump(mode="json", exclude_none=True),
-        "versions": {name: version(name) for name in LIBRARIES},
-        "values": [
-            {"name": name, "value": value, "source": source}
-            for name, value, source in night.scene.values
-        ],
-        "result": {name: "" if value is None else value for name, value in summary.items()},
-    }
-    return write_text(path, tomli_w.dumps(content))
+    return summary | summarise_fit(night.fit)

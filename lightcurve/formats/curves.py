@@ -24,11 +24,12 @@ BARYCENTRIC = ("BJD_TDB", "BJD_TDB_B", "BJD_TDB_MOBS")
 CIVIL = ("JD_UTC", "JD_MOBS")
 COVARIATES = {
     "airmass": ("AIRMASS", "AIRMASS_1"),
-    "x": ("X(FITS)_{star}", "X(IJ)_{star}"),
-    "y": ("Y(FITS)_{star}", "Y(IJ)_{star}"),
-    "fwhm": ("FWHM_Mean", "FWHM_{star}", "FWHM"),
+    "x": ("X(FITS)_{star}", "X(IJ)_{star}", "x"),
+    "y": ("Y(FITS)_{star}", "Y(IJ)_{star}", "y"),
+    "fwhm": ("FWHM_Mean", "FWHM_{star}", "FWHM", "fwhm_px"),
     "sky": ("Sky/Pixel_{star}", "Sky"),
 }
+EXPOSURES = ("EXPTIME", "EXPOSURE", "exposure_s")
 FLUXES = ("rel_flux_T1", "flux", "rel_flux", "relative_flux", "diff")
 ERRORS = ("rel_flux_err_T1", "flux_err", "rel_flux_err", "uncertainty", "err", "error")
 
@@ -136,6 +137,7 @@ def curve_of_table(table: AijTable, choice: Choice) -> LightCurve:
             "source": table.name,
             "time_column": time_name,
             "flux_column": flux_name,
+            "exposure_s": _exposure(table),
             "notes": tuple(notes),
         },
     )
@@ -241,6 +243,14 @@ def _first(table: AijTable, names: Sequence[str]) -> str:
     """Find the first of `names` in the table, upper or lower case; an empty string if none."""
     known = {name.lower(): name for name in reversed(list(table.columns))}
     return next((known[name.lower()] for name in names if name.lower() in known), "")
+
+
+def _exposure(table: AijTable) -> float | None:
+    """Median exposure, seconds; None where the table does not tell."""
+    name = _first(table, EXPOSURES)
+    values = table.columns[name] if name else np.array([])
+    good = values[np.isfinite(values) & (values > 0)]
+    return float(np.median(good)) if good.size else None
 
 
 def _covariates(table: AijTable, target: str) -> dict[str, np.ndarray]:

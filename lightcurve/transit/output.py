@@ -6,7 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from lightcurve.data import Planet, TransitFit
+import numpy as np
+
+from lightcurve.data import Parameter, Planet, TransitFit
+from lightcurve.errors import InputError
+from lightcurve.transit.ephemeris import LIMITS
 
 WHOLE = ("n_points", "n_left_out", "epoch", "supersample", "sampling_steps")
 
@@ -65,3 +69,85 @@ def fit_to_json(
 
 def _plain(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
+
+
+def planet_values(planet: Planet) -> dict[str, Any]:
+    """Lay a planet out as a planet file has it: `make_planet` reads it back.
+
+    Parameters
+    ----------
+    planet : Planet
+
+    Returns
+    -------
+    dict
+        What is not known is left out.
+    """
+    values = {
+        "name": planet.name,
+        "ra": planet.ra_deg,
+        "dec": planet.dec_deg,
+        **{name: getattr(planet, name) for name in LIMITS},
+        **{f"{name}_err": error for name, error in planet.errors.items()},
+        "source": planet.source,
+    }
+    return {
+        name: value
+        for name, value in values.items()
+        if value is not None and not (isinstance(value, float) and math.isnan(value))
+    }
+
+
+def fit_from_json(content: Mapping[str, Any], columns: Mapping[str, np.ndarray]) -> TransitFit:
+    """Put a fit together again from its files.
+
+    Parameters
+    ----------
+    content : mapping
+        As `fit_to_json` lays it out.
+    columns : mapping of str to (n,) array
+        ``model``, ``trend``, ``residual`` and ``used``.
+
+    Returns
+    -------
+    TransitFit
+        Without samples.
+
+    Raises
+    ------
+    InputError
+        When a value is missing or of another kind.
+    """
+    try:
+        parameters = {
+            name: Parameter(
+                *(_number(entry[k]) for k in ("value", "lower", "upper")), entry["unit"]
+            )
+            for name, entry in content.items()
+            if isinstance(entry, Mapping) and "unit" in entry
+        }
+        statistics = {
+            name: float(value) for name, value in content.items() if isinstance(value, int | float)
+        }
+        covariates, notes = (tuple(map(str, content[key])) for key in ("covariates", "notes"))
+        verdict = str(content["verdict"])
+    except (KeyError, TypeError, ValueError) as error:
+        msg = f"fit.json: not a fit of ours ({type(error).__name__}: {error})"
+        raise InputError(msg) from error
+    return TransitFit(
+        parameters=parameters,
+        model=columns["model"],
+        trend=columns["trend"],
+        residuals=columns["residual"],
+        used=columns["used"],
+        statistics=statistics,
+        covariates=covariates,
+        verdict=verdict,
+        samples=None,
+        sample_names=(),
+        notes=notes,
+    )
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)

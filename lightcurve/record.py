@@ -1,0 +1,82 @@
+"""The record of a run: settings, values with their sources, versions, and what the night was."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lightcurve import __version__
+from lightcurve.files import write_text
+from lightcurve.transit.output import planet_values
+
+if TYPE_CHECKING:
+    from lightcurve.products import Night
+
+LIBRARIES = ("astropy", "numpy", "scipy", "photutils", "sep", "batman-package", "emcee")
+
+
+def write_run(path: Path, night: Night, summary: Mapping[str, Any]) -> Path:
+    """Write run.toml: settings as used, values with their sources, versions, seed.
+
+    Parameters
+    ----------
+    path : Path
+    night : Night
+    summary : mapping
+
+    Returns
+    -------
+    Path
+    """
+    import tomli_w
+
+    content = {
+        "lightcurve": __version__,
+        "python": platform.python_version(),
+        "seed": night.settings.seed,
+        "settings": night.settings.model_dump(mode="json", exclude_none=True),
+        "versions": {name: version(name) for name in LIBRARIES},
+        "night": describe_night(night),
+        "values": [
+            {"name": name, "value": value, "source": source}
+            for name, value, source in night.scene.values
+        ],
+        "result": {name: "" if value is None else value for name, value in summary.items()},
+    }
+    return write_text(path, tomli_w.dumps(content))
+
+
+def describe_night(night: Night) -> dict[str, Any]:
+    """Collect what later steps, such as a submission, need to know of a night.
+
+    Parameters
+    ----------
+    night : Night
+
+    Returns
+    -------
+    dict
+        Of plain values; what is not known is left out.
+    """
+    exposure, target, measured = night.scene.reference.exposure, night.target, night.measurements
+    known = {
+        "target": target.name,
+        "ra_deg": target.ra_deg,
+        "dec_deg": target.dec_deg,
+        "exposure_s": exposure.exposure_s,
+        "filter": exposure.filter,
+        "binning": exposure.binning and list(exposure.binning),
+        "camera": exposure.camera,
+        "telescope": exposure.telescope,
+        "site": exposure.site and asdict(exposure.site),
+        "radius_px": float(night.curve.recipe["radius_px"]),
+        "annulus_px": list(measured.annulus),
+        "scale_arcsec": night.scene.solution.scale_arcsec,
+        "check": night.curve.recipe["check"],
+        "planet": target.planet and planet_values(target.planet),
+    }
+    return {name: value for name, value in known.items() if value is not None}

@@ -1,0 +1,180 @@
+"""What a transit fit leaves behind: its numbers, its table and its figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lightcurve.data import LightCurve, Planet, TransitFit
+from lightcurve.files import write_text
+from lightcurve.formats.model_table import write_model
+from lightcurve.report.corner import save_corner
+from lightcurve.report.html import round_together
+from lightcurve.report.light_curve import save_light_curve
+from lightcurve.report.residuals import save_covariates, save_time_averaging
+from lightcurve.transit.ephemeris import predict_transit
+from lightcurve.transit.output import fit_to_json
+
+SHOWN = {
+    "mid_time_bjd_tdb": "mid-transit",
+    "o_minus_c_minutes": "O-C",
+    "rp_over_rs": "Rp/R*",
+    "depth_percent": "depth",
+    "duration_days": "duration",
+}
+
+
+def write_fit(
+    folder: Path,
+    curve: LightCurve,
+    fit: TransitFit,
+    planet: Planet,
+    *,
+    extra: Mapping[str, Any] | None = None,
+) -> dict[str, Path]:
+    """Write fit.json, and model.csv: the light curve with trend, model and residuals.
+
+    Parameters
+    ----------
+    folder : Path
+    curve : LightCurve
+    fit : TransitFit
+    planet : Planet
+    extra : mapping, optional
+        More entries for fit.json.
+
+    Returns
+    -------
+    dict of str to Path
+    """
+    text = json.dumps(fit_to_json(fit, planet, extra=extra), indent=2, allow_nan=False)
+    return {
+        "fit.json": write_text(folder / "fit.json", text + "\n"),
+        "model.csv": write_model(folder / "model.csv", curve, fit),
+    }
+
+
+def summarise_fit(fit: TransitFit) -> dict[str, str]:
+    """Collect the numbers of a fit that are worth printing.
+
+    Parameters
+    ----------
+    fit : TransitFit
+
+    Returns
+    -------
+    dict of str to str
+    """
+    shown = {}
+    for name, label in SHOWN.items():
+        if name in fit.parameters:
+            value, minus, plus = round_together(fit.parameters[name])
+            shown[label] = f"{value} -{minus} +{plus} {fit.parameters[name].unit}".strip()
+    shown["residual scatter"] = f"{fit.statistics['residual_scatter_percent']:.3f} %"
+    return shown | {"detrended by": ", ".join(fit.covariates) or "nothing", "verdict": fit.verdict}
+
+
+def save_fit_figures(
+    folder: Path, curve: LightCurve, fit: TransitFit, planet: Planet, *, title: str
+) -> dict[str, Path]:
+    """Draw every figure that needs no frames.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if need be.
+    curve : LightCurve
+    fit : TransitFit
+    planet : Planet
+    title : str
+
+    Returns
+    -------
+    dict of str to Path
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {name: folder / f"{name}.png" for name in FIT_FIGURES}
+    save_light_curve(
+        folder / "light_curve.png",
+        curve,
+        title=title,
+        fit=fit,
+        predicted=predicted_events(planet, curve),
+    )
+    for name, draw in FIT_FIGURES.items():
+        draw(paths[name], curve, fit)
+    paths = {"light_curve": folder / "light_curve.png", **paths}
+    return {f"figures/{path.name}": path for path in paths.values()}
+
+
+def predicted_events(planet: Planet, curve: LightCurve) -> dict[str, float]:
+    """Predict ingress and egress for a light curve.
+
+    Parameters
+    ----------
+    planet : Planet
+    curve : LightCurve
+
+    Returns
+    -------
+    dict of str to float
+        BJD_TDB.
+    """
+    transit = predict_transit(planet, float(np.nanmedian(curve.bjd_tdb)))
+    return {"ingress": transit.ingress, "egress": transit.egress}
+
+
+def draw_time_averaging(path: Path, curve: LightCurve, fit: TransitFit) -> None:
+    """Draw how the scatter falls when residuals are averaged.
+
+    Parameters
+    ----------
+    path : Path
+    curve : LightCurve
+    fit : TransitFit
+    """
+    save_time_averaging(
+        path,
+        fit.residuals[fit.used],
+        cadence_minutes=float(np.median(np.diff(curve.bjd_tdb[fit.used])) * 1440),
+        beta=fit.statistics["beta"],
+    )
+
+
+def draw_covariates(path: Path, curve: LightCurve, fit: TransitFit) -> None:
+    """Draw what is left of the flux without the transit against each covariate.
+
+    Parameters
+    ----------
+    path : Path
+    curve : LightCurve
+    fit : TransitFit
+    """
+    covariates = {name: values[fit.used] for name, values in curve.covariates.items()}
+    left = (curve.flux / fit.model)[fit.used]
+    save_covariates(path, covariates, left, chosen=fit.covariates)
+
+
+def draw_corner(path: Path, curve: LightCurve, fit: TransitFit) -> None:
+    """Draw the posterior.
+
+    Parameters
+    ----------
+    path : Path
+    curve : LightCurve
+        Not used; all figures of a fit are called alike.
+    fit : TransitFit
+    """
+    del curve
+    save_corner(path, fit.samples, fit.sample_names)
+
+
+FIT_FIGURES = {
+    "time_averaging": draw_time_averaging,
+    "covariates": draw_covariates,
+    "corner": draw_corner,
+}
