@@ -50,7 +50,13 @@ OPTIONS: dict[str, Option] = {
     "solve.index": Option(
         list[Path], "--index", "Astrometry.net index file, or a folder of them; repeat.", _SKY
     ),
-    "solve.solvers": Option(list[str], "--solver", "header or local; repeat, in order.", _SKY),
+    "solve.solvers": Option(
+        list[str], "--solver", "header, local, solve-field or nova; repeat, in order.", _SKY
+    ),
+    "solve.server": Option(str, "--server", "Server that solver nova asks.", _SKY),
+    "solve.upload": Option(
+        str, "--upload", "What it is sent: sources (places of stars) or image.", _SKY
+    ),
     "solve.scale_arcsec": Option(float, "--scale", "Arc seconds per pixel.", _SKY),
     "camera.gain_e_per_adu": Option(float, "--gain", "Electrons per ADU.", _CAMERA),
     "camera.read_noise_e": Option(float, "--read-noise", "Electrons.", _CAMERA),
@@ -90,19 +96,28 @@ OPTIONS: dict[str, Option] = {
 }
 
 
-def takes_settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command all options of `OPTIONS` and ``--config``, handed to it as ``settings``.
+def takes_settings(*given: Any) -> Callable[..., Any]:
+    """Give a command the options of `OPTIONS` and ``--config``, handed to it as ``settings``.
 
     Parameters
     ----------
-    command : callable
-        Takes a keyword ``settings`` of type `lightcurve.config.Settings`, among others.
+    *given : callable or str
+        As ``@takes_settings`` on a command, which has all options; as
+        ``@takes_settings("target", "fit.sample")`` it has those of these sections and settings
+        alone. The command takes a keyword ``settings`` of type `lightcurve.config.Settings`.
 
     Returns
     -------
     callable
         For Typer: it has the options in its signature and not ``settings``.
     """
+    if len(given) == 1 and callable(given[0]):
+        return _with_options(given[0], tuple(OPTIONS))
+    names = tuple(name for name in OPTIONS if {name, name.split(".")[0]} & {*given})
+    return lambda command: _with_options(command, names)
+
+
+def _with_options(command: Callable[..., Any], names: tuple[str, ...]) -> Callable[..., Any]:
     hints = get_type_hints(command, include_extras=True)
     own = [
         parameter.replace(annotation=hints[parameter.name])
@@ -111,12 +126,12 @@ def takes_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     ]
     config = Option(Path, "--config", "Settings file (TOML); options override it.", "Settings")
     added = [config.parameter("config")] + [
-        option.parameter(name.replace(".", "__")) for name, option in OPTIONS.items()
+        OPTIONS[name].parameter(name.replace(".", "__")) for name in names
     ]
 
     @wraps(command)
     def wrapper(**values: Any) -> Any:
-        given = {name: values.pop(name.replace(".", "__")) for name in OPTIONS}
+        given = {name: values.pop(name.replace(".", "__")) for name in names}
         return command(settings=merged_settings(values.pop("config"), given), **values)
 
     # Typer reads the signature; the wrapped function's own would hide the added options.

@@ -1,0 +1,254 @@
+"""A transit fitted to any light curve, without frames."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lightcurve.config import Settings
+from lightcurve.data import LightCurve, Planet, Products, Site
+from lightcurve.errors import FitError, InputError
+from lightcurve.formats.curves import Choice, read_curve
+from lightcurve.products import open_log
+from lightcurve.stages.run_folder import read_record
+from lightcurve.target import find_target
+from lightcurve.times import bjd_tdb
+from lightcurve.transit.fit import fit_transit
+from lightcurve.transit.solve import make_options
+from lightcurve.transit_products import save_fit_figures, summarise_fit, write_fit
+
+log = logging.getLogger(__name__)
+
+OURS = "lightcurve.csv"
+DAY_S = 86400.0
+CLOCK_TOLERANCE_S = 20.0  # geocentre for observer, and old tables' precession, cost less
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the user says of a table, where it does not tell itself.
+
+    Attributes
+    ----------
+    choice : Choice
+        Which columns are meant.
+    exposure_s : float or None
+    filter : str or None
+    """
+
+    choice: Choice | None = None
+    exposure_s: float | None = None
+    filter: str | None = None
+
+
+def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None = None) -> Products:
+    """Fit a transit to a light curve of any source.
+
+    Parameters
+    ----------
+    path : Path
+        Our lightcurve.csv, a table of AstroImageJ, or any table with times and fluxes.
+    settings : Settings
+        Its target, site, fit and seed are used.
+    out : Path
+        Folder for fit.json, model.csv and figures; made if need be.
+    known : Known, optional
+
+    Returns
+    -------
+    Products
+
+    Raises
+    ------
+    LightcurveError
+        When the table cannot be read, no planet is known, or the fit fails.
+    """
+    known = known or Known()
+    planet = need_planet(settings)
+    curve = in_order(read_curve(path, known.choice))
+    record = read_record(path.parent).get("night", {}) if path.name == OURS else {}
+    exposure_s, filter_name, values = settle(known, curve, record)
+    with open_log(out):
+        curve, time_note = with_barycentric_times(curve, planet, site_of(settings, record))
+        notes = (*curve.recipe.get("notes", ()), time_note)
+        for name, value, source in values:
+            log.info("%s: %s, %s", name, value, source)
+        for note in notes:
+            log.info("%s", note)
+        fit = fit_transit(
+            curve,
+            planet,
+            exposure_s=exposure_s,
+            options=make_options(settings.fit, filter_name),
+            rng=np.random.default_rng(settings.seed),
+        )
+        fit = replace(fit, notes=(*notes, *fit.notes))
+        title = f"{planet.name}, {path.name}"
+        extra = {
+            "table": path.name,
+            "seed": settings.seed,
+            "values": {name: f"{value}, {source}" for name, value, source in values},
+        }
+        paths = write_fit(out, curve, fit, planet, extra=extra)
+        paths |= save_fit_figures(out / "figures", curve, fit, planet, title=title)
+        log.info("%s", fit.verdict)
+    used = f"{fit.used.sum()} of {len(fit.used)}"
+    return Products(out, paths, {}, {"table": path.name, "points": used, **summarise_fit(fit)})
+
+
+def need_planet(settings: Settings) -> Planet:
+    """Find the planet whose transit is wanted.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    Planet
+
+    Raises
+    ------
+    InputError
+        When none is given.
+    """
+    if not settings.target.planet_file and not settings.target.name:
+        msg = "whose transit? give --planet FILE, or --target with the name of a known planet"
+        raise InputError(msg)
+    planet = find_target(settings.target).planet
+    if planet is None:
+        msg = (
+            f"{settings.target.name} is not known as a planet: give --planet FILE, "
+            "or a name as the NASA Exoplanet Archive has it, such as 'HAT-P-32 b'"
+        )
+        raise InputError(msg)
+    return planet
+
+
+def in_order(curve: LightCurve) -> LightCurve:
+    """Put the points in the order of time; those without a time come last.
+
+    Parameters
+    ----------
+    curve : LightCurve
+
+    Returns
+    -------
+    LightCurve
+    """
+    time = curve.bjd_tdb if np.isfinite(curve.bjd_tdb).any() else curve.jd_utc
+    order = np.argsort(time, kind="stable")
+    arrays = ("file", "jd_utc", "bjd_tdb", "flux", "flux_err", "target_flux", "comparison_flux")
+    return replace(
+        curve,
+        **{name: getattr(curve, name)[order] for name in (*arrays, "flags")},
+        covariates={name: values[order] for name, values in curve.covariates.items()},
+    )
+
+
+def settle(
+    known: Known, curve: LightCurve, record: Mapping[str, Any]
+) -> tuple[float, str | None, tuple[tuple[str, str, str], ...]]:
+    """Settle exposure and filter: options first, then the table, then the record of its run.
+
+    Parameters
+    ----------
+    known : Known
+    curve : LightCurve
+    record : mapping
+        The night's entries of run.toml.
+
+    Returns
+    -------
+    exposure_s : float
+        0 where nothing tells: then the model is not averaged over the exposure.
+    filter_name : str or None
+    values : tuple of (name, value, source)
+    """
+    table = curve.recipe.get("exposure_s")
+    exposures = (
+        (known.exposure_s, "option --exposure"),
+        (table, "median of the table"),
+        (record.get("exposure_s"), "run.toml"),
+        (0.0, "assumed, the table does not tell: --exposure settles it"),
+    )
+    exposure_s, where = next((value, source) for value, source in exposures if value is not None)
+    filters = (
+        (known.filter, "option --filter"),
+        (record.get("filter"), "run.toml"),
+        (None, "not known: --filter settles it"),
+    )
+    name, source = next((f for f in filters if f[0]), filters[-1])
+    values = (("exposure", f"{exposure_s:g} s", where), ("filter", name or "none", source))
+    return float(exposure_s), name, values
+
+
+def site_of(settings: Settings, record: Mapping[str, Any]) -> Site | None:
+    """Find where the light was collected.
+
+    Parameters
+    ----------
+    settings : Settings
+    record : mapping
+        The night's entries of run.toml.
+
+    Returns
+    -------
+    Site or None
+        None where neither tells.
+    """
+    site = settings.site
+    if site.latitude_deg is not None and site.longitude_deg is not None:
+        return Site(site.latitude_deg, site.longitude_deg, site.height_m or 0.0, site.name)
+    return Site(**record["site"]) if "site" in record else None
+
+
+def with_barycentric_times(
+    curve: LightCurve, planet: Planet, site: Site | None
+) -> tuple[LightCurve, str]:
+    """Work out BJD_TDB where a table has JD_UTC only, and check it where it has both.
+
+    Parameters
+    ----------
+    curve : LightCurve
+    planet : Planet
+        For its coordinates.
+    site : Site or None
+        None stands for the centre of the Earth: wrong by 21 ms at most.
+
+    Returns
+    -------
+    curve : LightCurve
+    note : str
+        Where the times come from.
+
+    Raises
+    ------
+    FitError
+        When no point has a time.
+    """
+    has_bjd, has_jd = (np.isfinite(t) for t in (curve.bjd_tdb, curve.jd_utc))
+    if not (has_bjd | has_jd).any():
+        msg = f"{curve.recipe['source']}: no point has a time"
+        raise FitError(msg)
+    if not has_jd.any():
+        return curve, "times: BJD_TDB as in the table, without JD_UTC to check it by"
+    worked_out = bjd_tdb(curve.jd_utc, planet.ra_deg, planet.dec_deg, site)
+    if not has_bjd.any():
+        place = "the observatory" if site else "the centre of the Earth (21 ms at most)"
+        note = f"times: BJD_TDB worked out from JD_UTC for {place} and {planet.name}"
+        return replace(curve, bjd_tdb=worked_out), note
+    off = float(np.nanmedian(curve.bjd_tdb - worked_out)) * DAY_S
+    if abs(off) > CLOCK_TOLERANCE_S:
+        log.warning(
+            "BJD_TDB of the table is %+.0f s off what its JD_UTC gives for %s: wrong coordinates, "
+            "or one marks the start of exposures and the other the middle; --time picks a column",
+            off,
+            planet.name,
+        )
+    return curve, f"times: BJD_TDB as in the table, {off:+.1f} s from what its JD_UTC gives"
