@@ -83,12 +83,21 @@ class CalibrationSettings(_Model):
 class SolveSettings(_Model):
     """Plate solving."""
 
-    solvers: tuple[Literal["header", "local"], ...] = ("header", "local")
+    solvers: tuple[Literal["header", "local", "solve-field", "nova"], ...] = (
+        "header",
+        "local",
+        "solve-field",
+        "nova",
+    )
     index: tuple[Path, ...] = ()
     server: str = "https://nova.astrometry.net"
+    upload: Literal["sources", "image"] = "sources"
+    public: bool = False  # whether the server may show it to everyone
+    plain_http: bool = False  # send the API key in the clear
     scale_arcsec: float | None = Field(None, gt=0)
     scale_tolerance: float = Field(0.2, gt=0, lt=1)
     radius_deg: float = Field(5.0, gt=0, le=180)
+    parity: Literal["either", "sky", "mirrored"] = "either"
     blind: bool = False
     timeout_s: float = Field(300.0, gt=0)
 

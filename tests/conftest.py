@@ -5,9 +5,14 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from nova_server import Nova
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -61,3 +66,14 @@ def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPat
     for name in list(os.environ):
         if name.endswith("_API_KEY"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def nova(shared_data: Path) -> Iterator[Nova]:
+    """A server on this machine that speaks as nova.astrometry.net does, and really solves."""
+    pytest.importorskip("astrometry")
+    from nova_server import Nova
+
+    server = Nova([shared_data / "index-tycho2-hatp32.fits"])
+    yield server
+    server.close()

@@ -6,14 +6,21 @@ from collections.abc import Callable
 
 from lightcurve.astrometry.header import solve_header
 from lightcurve.astrometry.local import solve_local
+from lightcurve.astrometry.nova import solve_nova
 from lightcurve.astrometry.request import SolveRequest
+from lightcurve.astrometry.solve_field import solve_with_program
 from lightcurve.config import SolveSettings
 from lightcurve.data import Solution
 from lightcurve.errors import SolveError
 
 Solver = Callable[[SolveRequest, SolveSettings], Solution]
 
-SOLVERS: dict[str, Solver] = {"header": solve_header, "local": solve_local}
+SOLVERS: dict[str, Solver] = {
+    "header": solve_header,
+    "local": solve_local,
+    "solve-field": solve_with_program,
+    "nova": solve_nova,
+}
 
 __all__ = ["SOLVERS", "SolveRequest", "Solver", "solve"]
 

@@ -1,0 +1,131 @@
+"""What a solver sends back, which is believed only as far as it makes sense."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from io import BytesIO
+
+import numpy as np
+from astropy.io import fits
+from astropy.wcs import WCS, FITSFixedWarning
+
+from lightcurve.astrometry.header import known_stars
+from lightcurve.astrometry.request import SolveRequest
+from lightcurve.astrometry.verify import MIN_MATCHED, stars_on_frame
+from lightcurve.astrometry.wcs import describe_wcs
+from lightcurve.config import SolveSettings
+from lightcurve.errors import SolveError
+
+TAN = ({"RA---TAN", "DEC--TAN"}, {"RA---TAN-SIP", "DEC--TAN-SIP"})
+MAX_SIP_ORDER = 9
+# Anything else in the header (tables to look up, other axes) is no part of such a WCS.
+_CARDS = re.compile(
+    r"(CTYPE|CRVAL|CRPIX|CUNIT)[12]|CD[12]_[12]|(A|B|AP|BP)_(ORDER|\d_\d)|"
+    r"LONPOLE|LATPOLE|EQUINOX|RADESYS"
+)
+_UNREADABLE = (OSError, ValueError, TypeError, KeyError, IndexError, MemoryError, fits.VerifyError)
+
+
+def read_result(body: bytes, request: SolveRequest) -> WCS:
+    """Read a WCS as Astrometry.net writes it, and see that it is one of this frame.
+
+    Parameters
+    ----------
+    body : bytes
+        A FITS header.
+    request : SolveRequest
+
+    Returns
+    -------
+    astropy.wcs.WCS
+        TAN or TAN-SIP.
+
+    Raises
+    ------
+    SolveError
+        When it is none, degenerate, of a frame of another size, or far from the scale known.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            warnings.simplefilter("ignore", FITSFixedWarning)
+            header = fits.Header.fromstring(body)
+            wcs = _tangent(header)
+        size = int(header.get("IMAGEW", 0)), int(header.get("IMAGEH", 0))
+    except (*_UNREADABLE, Warning) as error:
+        msg = f"its WCS cannot be read: {' '.join(str(error).split())[:150]}"
+        raise SolveError(msg) from error
+    ny, nx = request.shape
+    if size not in {(0, 0), (nx, ny)}:
+        msg = f"its WCS is of a frame of {size[0]} x {size[1]} pixels, this one has {nx} x {ny}"
+        raise SolveError(msg)
+    scale, _, _ = describe_wcs(wcs, request.shape)
+    known = request.scale_arcsec
+    if not np.isfinite(scale) or (known and not 1 / 2 < scale / known < 2):
+        msg = f"its WCS has {scale:.3g} arcsec/px, the frame {known or float('nan'):.3g}"
+        raise SolveError(msg)
+    return wcs
+
+
+def _tangent(header: fits.Header) -> WCS:
+    cards = [card for card in header.cards if _CARDS.fullmatch(card.keyword)]
+    kept = fits.Header(cards)
+    if {kept.get("CTYPE1"), kept.get("CTYPE2")} not in TAN:
+        msg = f"neither TAN nor TAN-SIP: {str(kept.get('CTYPE1'))[:20]!r}"
+        raise ValueError(msg)
+    if any(kept.get(f"{name}_ORDER", 0) > MAX_SIP_ORDER for name in ("A", "B", "AP", "BP")):
+        msg = f"SIP terms of an order over {MAX_SIP_ORDER}"
+        raise ValueError(msg)
+    wcs = WCS(kept)
+    if not abs(np.linalg.det(wcs.pixel_scale_matrix)) > 1e-15:
+        msg = "its matrix is degenerate"
+        raise ValueError(msg)
+    return wcs
+
+
+def stars_to_check(
+    wcs: WCS, matched: bytes | None, request: SolveRequest, settings: SolveSettings
+) -> tuple[np.ndarray, str]:
+    """Find stars of known places: from here, or else those that the solver says it matched.
+
+    Parameters
+    ----------
+    wcs : astropy.wcs.WCS
+    matched : bytes or None
+        The solver's list of matched stars.
+    request : SolveRequest
+    settings : SolveSettings
+
+    Returns
+    -------
+    sky : (n, 2) float array
+        RA and Dec, degrees.
+    remark : str
+        Says so where they are the solver's own, which makes a weaker check.
+
+    Raises
+    ------
+    SolveError
+        When the list is needed and cannot be read.
+    """
+    sky = known_stars(wcs, request, settings)
+    here, _ = stars_on_frame(wcs, request.shape, sky)
+    if len(here) >= MIN_MATCHED or matched is None:
+        return sky, ""
+    return _read_matches(matched), ", checked with the stars that it matched"
+
+
+def _read_matches(body: bytes) -> np.ndarray:
+    """Read RA and Dec of the catalogue stars in a table of correspondences."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with fits.open(BytesIO(body)) as hdus:
+                table = hdus[1].data
+                sky = np.column_stack([table["index_ra"], table["index_dec"]]).astype(float)
+    except (*_UNREADABLE, Warning) as error:
+        msg = f"its list of matched stars cannot be read: {' '.join(str(error).split())[:150]}"
+        raise SolveError(msg) from error
+    good = np.isfinite(sky).all(axis=1) & (np.abs(sky[:, 1]) <= 90)
+    return sky[good]

@@ -1,0 +1,259 @@
+"""Plate solving by nova.astrometry.net or a server like it: the stars' places are sent there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+from pydantic import SecretStr
+
+from lightcurve.astrometry.answer import read_result, stars_to_check
+from lightcurve.astrometry.hints import cone, scale_bounds, star_places
+from lightcurve.astrometry.nova_api import NovaServer, Submission
+from lightcurve.astrometry.request import SolveRequest, settle
+from lightcurve.config import SolveSettings
+from lightcurve.data import Solution
+from lightcurve.errors import SolveError
+from lightcurve.files import write_text
+
+log = logging.getLogger(__name__)
+
+KEY_VARIABLE = "ASTROMETRY_NET_API_KEY"
+SIP_ORDER = 2
+FIRST_WAIT_S, LONGEST_WAIT_S, WAIT_GROWTH = 0.5, 15.0, 1.5
+# det(CD) of the pixels sent: north up and east left makes it negative, which the server calls 1.
+PARITY = {"either": 2, "sky": 1, "mirrored": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What is sent: options, file name, file, and a digest of them all."""
+
+    options: dict[str, Any]
+    name: str
+    content: bytes
+    digest: str
+
+
+def solve_nova(request: SolveRequest, settings: SolveSettings) -> Solution:
+    """Have a frame solved by a server; wait for it, or go on with one that was sent before.
+
+    Parameters
+    ----------
+    request : SolveRequest
+        Its `state_file` keeps the number of the submission while the server is at work.
+    settings : SolveSettings
+        Server, what is sent, who may see it, hints and the time limit.
+
+    Returns
+    -------
+    Solution
+        Checked and refined with known stars: the catalogue, index files on this machine, or the
+        stars that the server says it matched.
+
+    Raises
+    ------
+    SolveError
+        When there is no key, the server cannot be asked, is too slow, finds nothing, or what it
+        finds is not where the frame's stars are. Each has its own message.
+    """
+    key = find_key()
+    if key is None:
+        msg = f"no API key in {KEY_VARIABLE} or astroquery's configuration"
+        raise SolveError(msg, n_detected=len(request.stars))
+    end = monotonic() + settings.timeout_s
+    parcel = pack(request, settings)
+    server = _server(settings.server, key, settings.plain_http)
+    number = _submit(server, parcel, request.state_file, end)
+    job = _wait(server, number, request, end)
+    body = server.result("wcs_file", job, end)
+    matched = None if request.catalog is not None else server.result("corr_file", job, end)
+    _forget(request.state_file)
+    if body is None:
+        msg = f"{server.host} has no WCS of job {job}, which it says is solved"
+        raise SolveError(msg, n_detected=len(request.stars))
+    wcs = read_result(body, request)
+    sky, source = stars_to_check(wcs, matched, request, settings)
+    return settle(wcs, request, sky, "nova", f"{server.host}, submission {number}{source}")
+
+
+def find_key() -> SecretStr | None:
+    """Look for an API key.
+
+    Returns
+    -------
+    SecretStr or None
+        From the environment (``ASTROMETRY_NET_API_KEY``), or from astroquery's configuration.
+    """
+    key = os.environ.get(KEY_VARIABLE, "").strip()
+    if not key:
+        loaded = sys.modules.get("astroquery.astrometry_net")
+        key = loaded.conf.api_key if loaded else _configured_key()
+    return SecretStr(key) if key else None
+
+
+def _configured_key() -> str:
+    """Read astroquery's configuration file without loading astroquery, which takes a second."""
+    from astropy.config import get_config
+
+    section = get_config("astroquery").get("astrometry_net", {})
+    return str(section.get("api_key", "")).strip() if isinstance(section, dict) else ""
+
+
+@lru_cache(maxsize=4)
+def _server(address: str, key: SecretStr, plain_http: bool) -> NovaServer:  # noqa: FBT001
+    """Keep one session for all frames."""
+    return NovaServer(address, key, plain_http=plain_http)
+
+
+def pack(request: SolveRequest, settings: SolveSettings) -> Parcel:
+    """Put together what a server is sent.
+
+    Parameters
+    ----------
+    request : SolveRequest
+    settings : SolveSettings
+
+    Returns
+    -------
+    Parcel
+
+    Raises
+    ------
+    SolveError
+        When there are too few stars to send, or the image cannot be read.
+    """
+    name, content, more = SENDERS[settings.upload](request)
+    options = _visibility(settings) | _hints(request, settings) | more
+    whole = json.dumps([settings.server, options, name], sort_keys=True).encode() + content
+    return Parcel(options, name, content, hashlib.sha256(whole).hexdigest())
+
+
+def _visibility(settings: SolveSettings) -> dict[str, Any]:
+    # "d" is what the account's owner has chosen there.
+    allowed = "d" if settings.public else "n"
+    return {
+        "publicly_visible": "y" if settings.public else "n",
+        "allow_commercial_use": allowed,
+        "allow_modifications": allowed,
+    }
+
+
+def _hints(request: SolveRequest, settings: SolveSettings) -> dict[str, Any]:
+    hints: dict[str, Any] = {
+        "crpix_center": True,
+        "tweak_order": SIP_ORDER,
+        "parity": PARITY[settings.parity],
+    }
+    if bounds := scale_bounds(request, settings):
+        hints |= {"scale_units": "arcsecperpix", "scale_type": "ul"}
+        hints |= dict(zip(("scale_lower", "scale_upper"), bounds, strict=True))
+    if place := cone(request, settings):
+        hints |= dict(zip(("center_ra", "center_dec", "radius"), place, strict=True))
+    return hints
+
+
+def _pack_sources(request: SolveRequest) -> tuple[str, bytes, dict[str, Any]]:
+    text = "".join(f"{x:.3f} {y:.3f}\n" for x, y in star_places(request))
+    ny, nx = request.shape
+    return "stars.txt", text.encode(), {"image_width": int(nx), "image_height": int(ny)}
+
+
+def _pack_image(request: SolveRequest) -> tuple[str, bytes, dict[str, Any]]:
+    """Take the file as it is, under a name that tells nothing."""
+    path = request.path
+    packed = path.suffix.lower() in {".gz", ".bz2", ".fz"}
+    name = "frame" + "".join(path.suffixes[-2:] if packed else path.suffixes[-1:])
+    try:
+        return name, path.read_bytes(), {}
+    except OSError as error:
+        msg = f"{path.name}: cannot be read to be sent: {error.strerror}"
+        raise SolveError(msg) from error
+
+
+SENDERS = {"sources": _pack_sources, "image": _pack_image}
+
+
+def _submit(server: NovaServer, parcel: Parcel, state_file: Path | None, end: float) -> int:
+    """Send the parcel, unless the server has it from an earlier attempt."""
+    number = _remembered(state_file, parcel.digest)
+    if number is not None and server.submission(number, end) is not None:
+        log.info("going on with submission %d at %s", number, server.host)
+        return number
+    number = server.upload(parcel.options, parcel.name, parcel.content, end)
+    log.info("submission %d at %s: %d bytes sent", number, server.host, len(parcel.content))
+    if state_file is not None:
+        state = {"server": server.host, "submission": number, "digest": parcel.digest}
+        state_file.parent.mkdir(parents=True, exist_ok=True)
+        write_text(state_file, json.dumps(state) + "\n")
+    return number
+
+
+def _remembered(state_file: Path | None, digest: str) -> int | None:
+    """Find the number of an earlier submission of the very same parcel."""
+    try:
+        state = json.loads(state_file.read_text(encoding="utf-8")) if state_file else {}
+        number = state["submission"] if state.get("digest") == digest else None
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        log.warning("%s: not a kept submission (%s); the frame is sent anew", state_file, error)
+        return None
+    return number if type(number) is int else None
+
+
+def _forget(state_file: Path | None) -> None:
+    if state_file is not None:
+        state_file.unlink(missing_ok=True)
+
+
+def _wait(server: NovaServer, number: int, request: SolveRequest, end: float) -> int:
+    """Wait, asking ever less often, until the server has solved a submission."""
+    wait, job, status = FIRST_WAIT_S, None, ""
+    while True:
+        if job is None:
+            job = _job_of(server, number, request, end)
+        if job is not None:
+            status = server.job_status(job, end)
+        if status == "success":
+            return job
+        if status == "failure":
+            _forget(request.state_file)
+            msg = (
+                f"{server.host} finds no match for submission {number}, job {job}: are the "
+                "stars real? try another --scale, or --upload image"
+            )
+            raise SolveError(msg, n_detected=len(request.stars))
+        if monotonic() + wait > end:
+            doing = "waits in the queue" if job is None else "is still being solved"
+            again = "; the same command goes on from here" if request.state_file else ""
+            msg = f"time is up (timeout_s): submission {number} at {server.host} {doing}{again}"
+            raise SolveError(msg, n_detected=len(request.stars))
+        sleep(wait)
+        wait = min(WAIT_GROWTH * wait, LONGEST_WAIT_S)
+
+
+def _job_of(server: NovaServer, number: int, request: SolveRequest, end: float) -> int | None:
+    state = server.submission(number, end)
+    if state is not None and not _is_dead(state):
+        return state.job
+    _forget(request.state_file)
+    if state is None:
+        msg = f"{server.host} has lost submission {number}; try again"
+    else:
+        why = f": {state.error}" if state.error else ""
+        msg = f"{server.host} can make nothing of submission {number}{why}"
+    raise SolveError(msg, n_detected=len(request.stars))
+
+
+def _is_dead(state: Submission) -> bool:
+    """Tell whether a server is through with a submission and will make no job of it."""
+    return state.job is None and (bool(state.error) or (state.finished and not state.n_images))

@@ -1,0 +1,152 @@
+"""Plate solving by Astrometry.net's own program, ``solve-field``, where it is on the PATH."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from lightcurve.astrometry.answer import read_result, stars_to_check
+from lightcurve.astrometry.hints import N_STARS, cone, scale_bounds, star_places
+from lightcurve.astrometry.index import find_index_files
+from lightcurve.astrometry.request import SolveRequest, settle
+from lightcurve.config import SolveSettings
+from lightcurve.data import Solution
+from lightcurve.errors import SolveError
+
+PROGRAM = "solve-field"
+# Its "pos" is a positive determinant of CD, which north up and east left does not have.
+PARITY = {"either": (), "sky": ("--parity", "neg"), "mirrored": ("--parity", "pos")}
+
+
+def solve_with_program(request: SolveRequest, settings: SolveSettings) -> Solution:
+    """Solve a frame by running ``solve-field`` on the list of its stars.
+
+    Parameters
+    ----------
+    request : SolveRequest
+    settings : SolveSettings
+        Index files (else those that the program is set up with), hints, and the time limit.
+
+    Returns
+    -------
+    Solution
+        Checked and refined with the catalogue, index files, or the stars the program matched.
+
+    Raises
+    ------
+    SolveError
+        When the program is not there, fails, runs out of time or finds nothing.
+    """
+    program, n = shutil.which(PROGRAM), len(request.stars)
+    if program is None:
+        msg = f"no {PROGRAM} on the PATH"
+        raise SolveError(msg, n_detected=n)
+    with tempfile.TemporaryDirectory(prefix="lightcurve-") as name:
+        folder = Path(name)
+        _write_stars(folder / "stars.xyls", request)
+        said = _run([program, *_arguments(request, settings, folder)], folder, settings.timeout_s)
+        wcs_file, corr_file = folder / "stars.wcs", folder / "stars.corr"
+        if not wcs_file.is_file():
+            msg = (
+                f"no match of {min(n, N_STARS)} stars: has it index files of the right scale "
+                f"(--index)? are the stars real? it says: {said}"
+            )
+            raise SolveError(msg, n_detected=n)
+        body = wcs_file.read_bytes()
+        matched = corr_file.read_bytes() if corr_file.is_file() else None
+    wcs = read_result(body, request)
+    sky, remark = stars_to_check(wcs, matched, request, settings)
+    return settle(wcs, request, sky, PROGRAM, f"run on {min(n, N_STARS)} stars{remark}")
+
+
+def _write_stars(path: Path, request: SolveRequest) -> None:
+    """Write the stars, brightest first; the program counts pixels from 1, as FITS does."""
+    from astropy.io import fits
+
+    x, y = star_places(request).T
+    flux = request.stars.flux[: len(x)]
+    columns = [
+        fits.Column(name=name, format="D", array=np.asarray(values, dtype=float))
+        for name, values in (("X", x), ("Y", y), ("FLUX", flux))
+    ]
+    fits.BinTableHDU.from_columns(columns).writeto(path)
+
+
+def _arguments(request: SolveRequest, settings: SolveSettings, folder: Path) -> list[str]:
+    ny, nx = request.shape
+    options: dict[str, object] = {
+        "--width": nx,
+        "--height": ny,
+        "--x-column": "X",
+        "--y-column": "Y",
+        "--sort-column": "FLUX",
+        "--dir": folder,
+        "--cpulimit": max(int(settings.timeout_s), 1),
+        "--tweak-order": 2,
+        "--wcs": folder / "stars.wcs",
+        "--corr": folder / "stars.corr",
+    }
+    for unwanted in ("--new-fits", "--index-xyls", "--match", "--rdls", "--solved"):
+        options[unwanted] = "none"
+    if bounds := scale_bounds(request, settings):
+        options |= dict(zip(("--scale-low", "--scale-high"), bounds, strict=True))
+        options["--scale-units"] = "arcsecperpix"
+    if place := cone(request, settings):
+        options |= dict(zip(("--ra", "--dec", "--radius"), place, strict=True))
+    # Joined by "=", for a negative declination would be taken for an option.
+    joined = [f"{name}={value}" for name, value in options.items()]
+    flags = ["--no-plots", "--overwrite", "--crpix-center"]
+    if settings.index:
+        # Short, for the long form has been renamed between its versions.
+        flags += ["-b", str(_write_config(folder, settings))]
+    return [*flags, *PARITY[settings.parity], *joined, str(folder / "stars.xyls")]
+
+
+def _write_config(folder: Path, settings: SolveSettings) -> Path:
+    """Tell the program of the index files given."""
+    files = [file.resolve() for file in find_index_files(settings=settings)]
+    folders = dict.fromkeys(file.parent for file in files)
+    lines = [f"add_path {place}" for place in folders] + [f"index {file.name}" for file in files]
+    path = folder / "engine.cfg"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def _run(command: list[str], folder: Path, timeout_s: float) -> str:
+    """Run the program and all it starts; return the last line it says."""
+    with (folder / "said.txt").open("w+b") as said:
+        try:
+            # A group of its own: what it starts must end with it.
+            process = subprocess.Popen(  # noqa: S603  (no shell; the program is the user's own)
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                start_new_session=True,
+            )
+        except OSError as error:
+            msg = f"{command[0]} cannot be run: {error.strerror}"
+            raise SolveError(msg) from error
+        try:
+            process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            msg = f"time is up ({timeout_s:g} s, timeout_s): give --scale or a position"
+            raise SolveError(msg) from None
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        said.seek(max(said.tell() - 4000, 0))
+        lines = said.read().decode("utf-8", "replace").split("\n")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
+    if process.returncode != 0:
+        msg = f"it failed with status {process.returncode}: {last[:200]}"
+        raise SolveError(msg)
+    return last[:200]
