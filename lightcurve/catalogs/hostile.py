@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 MAX_TEXT = 200
 MAX_ROWS = 1_000_000
-_PARSING = threading.Lock()
+# Held while an answer is read: filters of warnings and settings of astropy belong to the whole
+# process, and answers come in several threads.
+READING = threading.RLock()
 # A VOTable may name a file or an address to read its numbers from, and XML may define entities.
 _REACHES_OUT = re.compile(rb"<(?:\w+:)?STREAM\b[^>]*\bhref\s*=|<!ENTITY", re.IGNORECASE)
 
@@ -65,8 +67,7 @@ def read_votable(body: bytes, service: str) -> Table:
     if not body.strip():
         raise CatalogError(service, "answered with nothing at all")
     try:
-        # The filters of warnings belong to the whole process, answers come in several threads.
-        with _PARSING, warnings.catch_warnings():
+        with READING, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             whole = votable.parse(BytesIO(body), verify="ignore", invalid="mask")
             _complain(whole, service)

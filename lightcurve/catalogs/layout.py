@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.catalogs.hostile import clean, numbers, texts
-from lightcurve.catalogs.motion import JD_J2000, UNKNOWN_MOTION_MAS, moved
+from lightcurve.catalogs.motion import JD_J2000, UNKNOWN_MOTION_MAS, moved, unit_vectors
 from lightcurve.catalogs.service import Catalog, Column, Field
 from lightcurve.errors import CatalogError
 
@@ -47,7 +47,8 @@ class Layout:
     ids : str
         Column of identifiers; empty when there is none and rows are numbered.
     ra, dec : str
-        Columns in degrees, ICRS or FK5 J2000 (the same to 0.03").
+        Columns in degrees, ICRS or FK5 J2000 (the same to 0.03"). Other names that the server may
+        use are divided by ``|``.
     errors : tuple of str
         Columns of the errors of the position in each coordinate, one standard deviation.
     error_unit : str
@@ -59,6 +60,8 @@ class Layout:
     motion : tuple of str
         Columns of the proper motions (mas/yr, that in right ascension times cos dec), or none.
     columns : tuple of Wanted
+    still : bool
+        Galaxies do not move: an unknown proper motion adds nothing to the error.
     """
 
     ids: str
@@ -70,6 +73,7 @@ class Layout:
     epoch: float | str = 2000.0
     motion: tuple[str, ...] = ()
     columns: tuple[Wanted, ...] = ()
+    still: bool = False
 
     def names(self) -> list[str]:
         """Return every column of the service that is used, each once.
@@ -80,7 +84,8 @@ class Layout:
         """
         fixed = [self.ids, self.ra, self.dec, *self.errors, *self.motion]
         fixed += [self.epoch] if isinstance(self.epoch, str) else []
-        return list(dict.fromkeys(n for n in (*fixed, *(w.theirs for w in self.columns)) if n))
+        names = [n.partition("|")[0] for n in (*fixed, *(w.theirs for w in self.columns))]
+        return list(dict.fromkeys(n for n in names if n))
 
 
 def build(table: Table, layout: Layout, name: str, title: str, field: Field) -> Catalog:
@@ -115,8 +120,8 @@ def build(table: Table, layout: Layout, name: str, title: str, field: Field) -> 
     years = field.epoch_jyear - epoch
     ra, dec = moved(ra, dec, motion[0], motion[1], years)
     error = _errors(table, known, layout, notes, len(ra))
-    still = ~np.isfinite(motion[0] + motion[1])
-    drift = np.where(still, UNKNOWN_MOTION_MAS / 1000 * np.abs(years), 0.0)
+    unknown = ~np.isfinite(motion[0] + motion[1]) & (not layout.still)
+    drift = np.where(unknown, UNKNOWN_MOTION_MAS / 1000 * np.abs(years), 0.0)
     catalog = Catalog(
         name,
         title,
@@ -132,6 +137,24 @@ def build(table: Table, layout: Layout, name: str, title: str, field: Field) -> 
     return catalog if placed.all() else catalog.rows(placed)
 
 
+def within(catalog: Catalog, field: Field) -> Catalog:
+    """Leave out what is not in the field: motion carried it out, or the answer was of more.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    field : Field
+
+    Returns
+    -------
+    Catalog
+    """
+    centre = unit_vectors(np.array([field.ra_deg]), np.array([field.dec_deg]))[0]
+    chord = np.linalg.norm(unit_vectors(catalog.ra_deg, catalog.dec_deg) - centre, axis=1)
+    inside = chord <= 2 * np.sin(np.radians(min(field.radius_deg, 180.0)) / 2) + 1e-9
+    return catalog if inside.all() else catalog.rows(inside)
+
+
 def find(known: dict[str, str], name: str) -> str | None:
     """Find a column by name, whatever its case and punctuation.
 
@@ -140,12 +163,19 @@ def find(known: dict[str, str], name: str) -> str | None:
     known : dict
         Plain spelling to spelling in the table.
     name : str
+        Or several, divided by ``|``, the best first.
 
     Returns
     -------
     str or None
     """
-    return known.get(_plain(name)) if name else None
+    for spelling in filter(None, name.split("|")):
+        # Exact first: SDSS has upmag and uPmag, the one for points, the other for galaxies.
+        if spelling in known.values():
+            return spelling
+        if _plain(spelling) in known:
+            return known[_plain(spelling)]
+    return None
 
 
 def _plain(name: str) -> str:

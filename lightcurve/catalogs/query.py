@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 
 from lightcurve.catalogs.answers import recall, remember
+from lightcurve.catalogs.hostile import READING
 from lightcurve.catalogs.servers import SERVERS
 from lightcurve.catalogs.service import Catalog, Field, Link, Route, Service, ServiceReport, Skip
 from lightcurve.config import CatalogSettings
@@ -151,17 +152,22 @@ def _answer(
     request = route.request(field, settings.max_rows)
     known = recall(server, request)
     if known is not None and (settings.offline or known.age_days <= settings.cache_days):
-        return route.read(known.body, field), "cached", f"{known.age_days:.1f} days old"
+        return _read(route, known.body, field), "cached", f"{known.age_days:.1f} days old"
     if settings.offline:
         raise Skip(server, "offline, and not asked before")
     try:
         body = route.send(Link(server, settings.timeout_s, settings.max_rows), request)
-        catalog = route.read(body, field)
+        catalog = _read(route, body, field)
     except Skip:
         raise
     except CatalogError as error:
         if known is None:
             raise
         reason = f"{error.reason}; answer of {known.age_days:.1f} days ago used"
-        return route.read(known.body, field), "cached", reason
+        return _read(route, known.body, field), "cached", reason
     return catalog, "ok" if len(catalog) else "empty", remember(server, request, body)
+
+
+def _read(route: Route, body: bytes, field: Field) -> Catalog:
+    with READING:
+        return route.read(body, field)

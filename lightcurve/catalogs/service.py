@@ -79,7 +79,7 @@ class Catalog:
     epoch_jyear : float
         Of the positions.
     columns : mapping of str to Column
-        Everything else, under names that are the same in every catalogue (``"g_mag"`` ...).
+        Everything else; names differ by more than the case of their letters.
     notes : tuple of str
         What a reader must know: columns that were missing, rows left out.
     """

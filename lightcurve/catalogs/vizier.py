@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from lightcurve.catalogs.hostile import overflowed, read_votable
-from lightcurve.catalogs.layout import Layout, build
+from lightcurve.catalogs.layout import Layout, build, within
 from lightcurve.catalogs.service import Catalog, Field, Link, Route
 from lightcurve.catalogs.tap import ask, cone
 from lightcurve.errors import CatalogError
@@ -79,7 +79,7 @@ def adql(
 
 
 def ask_tolerantly(link: Link, request: str) -> bytes:
-    """Ask for the columns; if the server no longer knows one of them, for all it has.
+    """Ask for the columns; if the server refuses, as for one it does not know, for all it has.
 
     Parameters
     ----------
@@ -94,8 +94,8 @@ def ask_tolerantly(link: Link, request: str) -> bytes:
     body = ask(link, request)
     try:
         read_votable(body, link.server)
-    except CatalogError as error:
-        if not re.search(r"column|identifier|field", error.reason, re.IGNORECASE):
+    except CatalogError:
+        if b"QUERY_STATUS" not in body:
             raise
         everything = re.sub(r"^(SELECT TOP \d+) .*? (FROM )", r"\1 * \2", request, count=1)
         return ask(link, everything)
@@ -117,7 +117,7 @@ def read_rows(body: bytes, layout: Layout, name: str, title: str, field: Field) 
     Catalog
         With a note where the server left rows out.
     """
-    catalog = build(read_votable(body, title), layout, name, title, field)
+    catalog = within(build(read_votable(body, title), layout, name, title, field), field)
     if overflowed(body):
         more = "the server left rows out: ask for a smaller field"
         catalog = replace(catalog, notes=(*catalog.notes, more))

@@ -1,0 +1,110 @@
+"""Astro-COLIBRI: transients reported within two months of the frame."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from lightcurve.catalogs.hostile import clean
+from lightcurve.catalogs.servers import plainly, session, take
+from lightcurve.catalogs.service import Catalog, Column, Field, Link, Route, Service, Skip
+from lightcurve.errors import CatalogError
+
+NAME, TITLE = "colibri", "Astro-COLIBRI"
+KEY = "ASTROCOLIBRI_API"
+DAYS = 60
+MAX_EVENTS = 10_000
+UNIX_EPOCH_JD = 2440587.5
+TEXTS = (
+    ("classification", "classification", "Class, where one is known"),
+    ("type", "type", "Kind of event"),
+    ("observatory", "observatory", "Who reported it"),
+    ("time", "time", "When it was seen first, UTC"),
+)
+
+
+def _request(field: Field, _max_rows: int) -> str:
+    """Write the question without the key, which must not reach the memory on disk."""
+    if field.mid_jd_utc is None:
+        raise Skip(TITLE, "the time of the frame is not known")
+    if not os.environ.get(KEY):
+        raise Skip(TITLE, f"no key: put yours in the environment as {KEY}")
+    seconds = round((field.mid_jd_utc - UNIX_EPOCH_JD) * 86400)
+    middle = datetime.fromtimestamp(seconds, UTC).replace(hour=0, minute=0, second=0)
+    span = timedelta(days=DAYS)
+    times = {"min": (middle - span).isoformat(), "max": (middle + span).isoformat()}
+    cone = {
+        "type": "cone",
+        "position": {"ra": round(field.ra_deg, 6), "dec": round(field.dec_deg, 6)},
+        "radius": round(field.radius_deg, 6),
+    }
+    # Sent openly: without a filter the server applies those saved in the user's application.
+    everything = {"type": "TrueSpecification", "isActivated": True, "defaultState": False}
+    question = {"time_range": times, "properties": cone, "filter": everything}
+    return json.dumps({**question, "return_format": "json"}, sort_keys=True)
+
+
+def _send(link: Link, request: str) -> bytes:
+    question = {"uid": os.environ.get(KEY, ""), **json.loads(request)}
+    with session(link) as opened, plainly(TITLE, link) as deadline:
+        response = opened.post(link.server, json=question, stream=True)
+        if response.status_code in {401, 403}:
+            raise CatalogError(TITLE, f"does not accept the key in {KEY}")
+        response.raise_for_status()
+        return take(response.raw, TITLE, deadline)
+
+
+def _read(body: bytes, field: Field) -> Catalog:
+    try:
+        answer = json.loads(body)
+        events = answer["voevents"]
+        rows = [e for e in events[:MAX_EVENTS] if isinstance(e, dict)]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        msg = f"answer is not a list of events ({len(body)} bytes): the service has changed"
+        raise CatalogError(TITLE, msg) from error
+    ra, dec, error_deg = (_numbers(rows, key) for key in ("ra", "dec", "err"))
+    placed = np.isfinite(ra) & (np.abs(dec) <= 90)
+    columns = {
+        ours: Column(_texts(rows, theirs), "", description) for theirs, ours, description in TEXTS
+    }
+    columns["redshift"] = Column(_numbers(rows, "redshift"), "", "Redshift")
+    catalog = Catalog(
+        NAME,
+        TITLE,
+        _texts(rows, "source_name"),
+        ra % 360,
+        dec,
+        np.fmax(np.nan_to_num(error_deg) * 3600, 1.0),
+        field.epoch_jyear,
+        columns,
+    )
+    return catalog.rows(placed)
+
+
+def _numbers(rows: list[dict[str, Any]], key: str) -> np.ndarray:
+    def number(value: object) -> float:
+        try:
+            found = float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError):
+            return float("nan")
+        return found if np.isfinite(found) else float("nan")
+
+    return np.array([number(row.get(key)) for row in rows], dtype=float)
+
+
+def _texts(rows: list[dict[str, Any]], key: str) -> np.ndarray:
+    found = [clean(str(row.get(key) or "")) for row in rows]
+    # The service writes the word None where it has nothing.
+    return np.array(["" if text == "None" else text for text in found], dtype=str)
+
+
+SERVICE = Service(
+    NAME,
+    TITLE,
+    "Reichherzer et al. 2021, ApJS 256, 5",
+    (Route("colibri", _request, _send, _read),),
+)

@@ -1,0 +1,27 @@
+"""Milliquas: the Million Quasars catalogue, version 8."""
+
+from __future__ import annotations
+
+from lightcurve.catalogs.layout import Layout, Wanted
+from lightcurve.catalogs.service import Service
+from lightcurve.catalogs.vizier import vizier
+
+NAME, TITLE = "milliquas", "Milliquas v8"
+LAYOUT = Layout(
+    ids="Name",
+    ra="RAJ2000",
+    dec="DEJ2000",
+    error_arcsec=0.5,
+    epoch=2016.0,
+    still=True,
+    columns=(
+        Wanted("Type", "type", "", "Q quasar, A active galaxy, B BL Lac ...", text=True),
+        Wanted("z", "redshift", "", "Redshift"),
+        Wanted("Rmag", "red_mag", "mag", "Red magnitude"),
+        Wanted("Bmag", "blue_mag", "mag", "Blue magnitude"),
+        Wanted("Qpct", "quasar_percent", "%", "Chance that it is a quasar"),
+    ),
+)
+SERVICE = Service(
+    NAME, TITLE, "Flesch 2023, OJAp 6, 49", (vizier(NAME, TITLE, "VII/294/catalog", LAYOUT),)
+)

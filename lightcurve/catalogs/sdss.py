@@ -1,0 +1,29 @@
+"""SDSS DR16 photometry, ugriz, where the survey looked."""
+
+from __future__ import annotations
+
+from lightcurve.catalogs.layout import Layout, Wanted
+from lightcurve.catalogs.service import Service
+from lightcurve.catalogs.vizier import vizier
+
+NAME, TITLE = "sdss", "SDSS DR16"
+LAYOUT = Layout(
+    ids="objID",
+    ra="RA_ICRS",
+    dec="DE_ICRS",
+    errors=("e_RA_ICRS", "e_DE_ICRS"),
+    error_arcsec=0.03,
+    epoch="ObsDate",
+    columns=(
+        *(Wanted(f"{b}mag", f"{b}_mag", "mag", f"SDSS {b}, model, AB") for b in "ugriz"),
+        *(Wanted(f"e_{b}mag", f"{b}_mag_err", "mag", f"Error of SDSS {b}") for b in "ugriz"),
+        Wanted("class", "class", "", "6 for a star, 3 for a galaxy"),
+        Wanted("clean", "clean", "", "1 for clean photometry"),
+    ),
+)
+SERVICE = Service(
+    NAME,
+    TITLE,
+    "Ahumada et al. 2020, ApJS 249, 3",
+    (vizier(NAME, TITLE, "V/154/sdss16", LAYOUT, where='"mode" = 1 AND "rmag" < 21.5'),),
+)

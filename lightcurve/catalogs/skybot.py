@@ -1,0 +1,121 @@
+"""SkyBoT: asteroids, comets and planets at the middle of the exposure, from where it was made."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lightcurve.catalogs.hostile import read_votable, texts
+from lightcurve.catalogs.layout import Layout, Wanted, build
+from lightcurve.catalogs.parallax import topocentric
+from lightcurve.catalogs.servers import plainly, session, take
+from lightcurve.catalogs.service import (
+    GEOCENTRE,
+    Catalog,
+    Field,
+    Link,
+    Route,
+    Service,
+    Skip,
+)
+from lightcurve.errors import CatalogError
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+
+NAME, TITLE = "skybot", "SkyBoT"
+MAX_RADIUS_DEG = 10.0
+LAYOUT = Layout(
+    ids="Name",
+    ra="ra_deg",
+    dec="dec_deg",
+    errors=("ErrPos",),
+    error_arcsec=0.5,
+    still=True,
+    columns=(
+        Wanted("Num", "number", "", "Number, where it has one", text=True),
+        Wanted("Class", "type", "", "Kind of orbit", text=True),
+        Wanted("Mv", "v_mag", "mag", "V predicted"),
+        Wanted("dRAcosDEC|dracosdec", "rate_ra", "arcsec / h", "Motion in RA times cos dec"),
+        Wanted("dDEC|ddec", "rate_dec", "arcsec / h", "Motion in declination"),
+        Wanted("dgeo", "distance", "AU", "Distance from the Earth"),
+        Wanted("dhelio", "sun_distance", "AU", "Distance from the Sun"),
+    ),
+)
+
+
+def _request(field: Field, _max_rows: int) -> str:
+    """Let astroquery write the question."""
+    import astropy.units as u
+    from astropy.coordinates import SkyCoord
+    from astropy.time import Time
+    from astroquery.imcce import Skybot
+
+    if field.mid_jd_utc is None:
+        raise Skip(TITLE, "the time of the frame is not known")
+    if field.radius_deg > MAX_RADIUS_DEG:
+        raise Skip(TITLE, f"the field is larger than {MAX_RADIUS_DEG:g} degrees")
+    question = Skybot.cone_search_async(
+        SkyCoord(field.ra_deg, field.dec_deg, unit="deg"),
+        field.radius_deg * u.deg,
+        Time(round(field.mid_jd_utc, 6), format="jd", scale="utc"),
+        location=field.site_code or GEOCENTRE,
+        get_query_payload=True,
+    )
+    return json.dumps({k: str(v) for k, v in question.items()}, sort_keys=True)
+
+
+def _send(link: Link, request: str) -> bytes:
+    with session(link) as opened, plainly(TITLE, link) as deadline:
+        response = opened.get(link.server, params=json.loads(request), stream=True)
+        response.raise_for_status()
+        return take(response.raw, TITLE, deadline)
+
+
+def _read(body: bytes, field: Field) -> Catalog:
+    table = read_votable(body, TITLE)
+    _degrees(table)
+    # Positions are of the moment, not of an epoch: nothing is moved.
+    layout = replace(LAYOUT, epoch=field.epoch_jyear)
+    catalog = build(table, layout, NAME, TITLE, field)
+    if field.site_code or not len(catalog):
+        return catalog
+    if field.site is None:
+        note = "seen from the Earth's centre: give the site, a near object may be elsewhere"
+        return replace(catalog, notes=(*catalog.notes, note))
+    distance = catalog.number("distance")
+    ra, dec = topocentric(
+        catalog.ra_deg, catalog.dec_deg, distance, field.site, field.mid_jd_utc or float("nan")
+    )
+    note = f"moved from the Earth's centre to the site, by up to {_largest(catalog, ra, dec):.1f}\""
+    return replace(catalog, ra_deg=ra, dec_deg=dec, notes=(*catalog.notes, note))
+
+
+def _largest(catalog: Catalog, ra: np.ndarray, dec: np.ndarray) -> float:
+    along = (ra - catalog.ra_deg + 180) % 360 - 180
+    shift = np.hypot(along * np.cos(np.radians(dec)), dec - catalog.dec_deg)
+    return float(np.max(shift) * 3600)
+
+
+def _degrees(table: Table) -> None:
+    """Add the positions in degrees: the service writes hours and degrees, minutes, seconds."""
+    from astropy import units
+    from astropy.coordinates import Angle
+
+    if not {"RA", "DEC"} <= set(table.colnames):
+        raise CatalogError(TITLE, "the answer has no columns RA and DEC: the service has changed")
+    for name, unit, new in (("RA", "hourangle", "ra_deg"), ("DEC", "deg", "dec_deg")):
+        try:
+            table[new] = Angle([t.replace(" ", ":") for t in texts(table, name)], unit).deg
+            table[new].unit = units.deg
+        except ValueError as error:
+            msg = f"column {name} is not an angle: the service has changed"
+            raise CatalogError(TITLE, msg) from error
+
+
+SERVICE = Service(
+    NAME, TITLE, "Berthier et al. 2006, ASPC 351, 367", (Route("skybot", _request, _send, _read),)
+)

@@ -1,0 +1,29 @@
+"""The Two Micron All Sky Survey: J, H and Ks."""
+
+from __future__ import annotations
+
+from lightcurve.catalogs.layout import Layout, Wanted
+from lightcurve.catalogs.service import Service
+from lightcurve.catalogs.vizier import vizier
+
+NAME, TITLE = "twomass", "2MASS"
+LAYOUT = Layout(
+    ids="2MASS",
+    ra="RAJ2000",
+    dec="DEJ2000",
+    errors=("errMaj",),
+    error_arcsec=0.06,
+    # 1997 to 2001.
+    epoch=1999.5,
+    columns=(
+        *(Wanted(f"{b}mag", f"{b.lower()}_mag", "mag", f"2MASS {b}, Vega") for b in "JHK"),
+        *(Wanted(f"e_{b}mag", f"{b.lower()}_mag_err", "mag", f"Error of 2MASS {b}") for b in "JHK"),
+        Wanted("Qflg", "quality", "", "Quality of J, H and Ks: A is best", text=True),
+    ),
+)
+SERVICE = Service(
+    NAME,
+    TITLE,
+    "Skrutskie et al. 2006, AJ 131, 1163",
+    (vizier(NAME, TITLE, "II/246/out", LAYOUT, order="Jmag"),),
+)
