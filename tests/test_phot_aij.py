@@ -203,9 +203,7 @@ def test_every_number_of_astroimagej(shared_data: Path, name: str) -> None:
         }
         for column in worst:
             worst[column] = max(worst[column], relative(ours[column], theirs[column]))
-    # One roundness of a moment that is negative by rounding alone is NaN on one side.
-    allowed = {"Roundness": np.inf} if "nostar" in name else {}
-    assert {c: v for c, v in worst.items() if v > allowed.get(c, EXACT)} == {}
+    assert {c: v for c, v in worst.items() if v > EXACT} == {}
 
 
 @pytest.mark.parametrize("name", [n for n in RULES if "nocentroid" not in n])

@@ -20,6 +20,7 @@ from lightcurve.phot.overlap import circle_overlap
 from lightcurve.phot.squares import Squares, squares_about
 
 MIN_PEAK_WEIGHT = 0.01
+NOWHERE = -1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,7 @@ def measure_aij(
         ADU, bottom up; used as float32, as AstroImageJ does. NaN pixels and pixels outside the
         frame do not count: an aperture over the edge loses area.
     x, y : (n,) float arrays
-        Where the apertures start, pixels, 0-based.
+        Where the apertures start, pixels, 0-based; a star at NaN has no light.
     recipe : AijRecipe
 
     Returns
@@ -175,6 +176,7 @@ def measure_aij(
     image = np.asarray(pixels, dtype=np.float32)[::-1]
     last = image.shape[0] - 1
     start = np.stack([np.asarray(x, dtype=float), last - np.asarray(y, dtype=float)])
+    start = np.where(np.isfinite(start).all(axis=0), start, NOWHERE)
     rule = SkyRule(recipe.annulus, recipe.remove_stars, recipe.plane)
     radius = recipe.radius
     shape = placed = aij_centroid(image, start, radius, rule, method=recipe.centroid)

@@ -36,7 +36,7 @@ class AijCentroid:
     angle_deg : (n,) float array
         Of the long axis, 0 to 360, from +x towards the bottom of the image.
     roundness : (n,) float array
-        Short over long axis; NaN where a moment is negative.
+        Short over long axis, of the moments without their signs; NaN where they fit no ellipse.
     variance : (n,) float array
         Scatter of the light inside the radius about the mean of the box, ADU^2. (AstroImageJ's own
         is without meaning where it does not centre.)
@@ -178,12 +178,13 @@ def _widths(light: Squares, radius: float, level: np.ndarray) -> dict[str, np.nd
         m20 = np.einsum("nyx,nx->n", values, light.u**2) / total
         m02 = np.einsum("nyx,ny->n", values, light.v**2) / total
         m11 = np.einsum("nyx,nx,ny->n", values, light.u, light.v, optimize=True) / total
-        root = np.hypot(2 * m11, m20 - m02)
-        roundness = np.sqrt((m20 + m02 - root) / (m20 + m02 + root))
+        wide, high = np.abs(m20), np.abs(m02)
+        root = np.hypot(2 * m11, wide - high)
+        roundness = np.sqrt((wide + high - root) / (wide + high + root))
     scatter = np.where(use, (light.values - level[:, None, None]) ** 2, 0.0).sum(axis=(1, 2))
     return {
-        "x_width": np.sqrt(np.abs(m20)) / WIDTH_FACTOR,
-        "y_width": np.sqrt(np.abs(m02)) / WIDTH_FACTOR,
+        "x_width": np.sqrt(wide) / WIDTH_FACTOR,
+        "y_width": np.sqrt(high) / WIDTH_FACTOR,
         "angle_deg": np.degrees(0.5 * np.arctan2(2 * m11, m20 - m02)) % 360,
         "roundness": roundness,
         "variance": scatter / max(light.values.shape[1] ** 2 - 1, 1),

@@ -1,0 +1,243 @@
+"""Find by trial the rules that a table of AstroImageJ's was measured by: it does not name them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from lightcurve.config import Settings
+from lightcurve.errors import InputError
+from lightcurve.formats.aij_table import AijTable
+from lightcurve.phot.aij import AijRecipe, measure_aij
+from lightcurve.phot.aij_centroid import SETTLED, STAY, STEPS, STILL_PX
+from lightcurve.phot.aij_noise import noise_from_errors
+from lightcurve.phot.noise import NoiseModel
+
+SKIES = ((True, False), (False, False), (False, True), (True, True))  # remove stars, plane
+SAME_SKY = 1e-6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Start:
+    """One frame and where the table has its stars.
+
+    Attributes
+    ----------
+    row : int
+        Of the table.
+    pixels : (ny, nx) array
+    x, y : (n_star,) float arrays
+        0-based, bottom up.
+    """
+
+    row: int
+    pixels: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TableRules:
+    """How a table was measured.
+
+    Attributes
+    ----------
+    radius, base_radius : (n_row,) float arrays
+        Pixels; `base_radius` is NaN unless the aperture is variable.
+    annulus : (n_row, 2) float array
+    fwhm_factor : float or None
+    recipe : AijRecipe
+        All that is the same in every row.
+    values : tuple of (name, value, source)
+        What was found and how, for the user to see.
+    """
+
+    radius: np.ndarray
+    base_radius: np.ndarray
+    annulus: np.ndarray
+    fwhm_factor: float | None
+    recipe: AijRecipe
+    values: tuple[tuple[str, str, str], ...]
+
+    def of_row(self, row: int, **changes: Any) -> AijRecipe:
+        """Take the recipe of one row.
+
+        Parameters
+        ----------
+        row : int
+        **changes
+            Fields of `AijRecipe` that are to be different.
+
+        Returns
+        -------
+        AijRecipe
+        """
+        own = {"radius": float(self.radius[row]), "annulus": tuple(self.annulus[row].tolist())}
+        return replace(self.recipe, **(own | changes))
+
+    @property
+    def centred(self) -> bool:
+        """Whether the table's apertures were centred."""
+        return self.recipe.centroid == SETTLED
+
+
+def find_rules(table: AijTable, trials: list[Start], settings: Settings) -> tuple[TableRules, str]:
+    """Find radii, sky, centroid and camera of a table.
+
+    Parameters
+    ----------
+    table : AijTable
+    trials : list of Start
+        A few of its frames, to try the rules on.
+    settings : Settings
+        Its camera, apertures and annulus override what the table tells.
+
+    Returns
+    -------
+    rules : TableRules
+        Its centroid is ``"settled"`` or ``"none"``.
+    method : str
+        Of the centroid: ``"howell"``, ``"moment"`` or ``"none"``.
+    """
+    radius, annulus, values = _radii(table, settings)
+    area = table.block("N_Src_Pixels")
+    known = area[np.isfinite(area) & (area > 0)]
+    exact = not (known.size and np.all(known == np.rint(known)))
+    recipe = AijRecipe(1.0, None, exact=exact, centroid=STAY)
+    factor = _constant(table, "FWHM_Mult")
+    base = table.columns.get("Source_Rad(base)", np.full(len(table), np.nan))
+    rules = TableRules(radius, base, annulus, factor, recipe, ())
+    recipe, sky = _find_sky(table, trials, rules)
+    rules = replace(rules, recipe=recipe)
+    method, centre = _find_centroid(trials, rules)
+    recipe = replace(recipe, centroid=STAY if method == STAY else SETTLED)
+    noise, camera = _find_noise(table, trials, replace(rules, recipe=recipe), settings)
+    pixels = "by their area in the circle" if exact else "whole, by their centres"
+    values += (
+        ("pixels", pixels, "N_Src_Pixels" if known.size else "AstroImageJ's default: not told"),
+        *(sky, centre, *camera),
+    )
+    return replace(rules, recipe=replace(recipe, noise=noise), values=values), method
+
+
+def _radii(
+    table: AijTable, settings: Settings
+) -> tuple[np.ndarray, np.ndarray, tuple[tuple[str, str, str], ...]]:
+    """Radii of every row: given, else the table's."""
+    given, ring = settings.apertures.radii, settings.apertures.annulus
+    columns: Mapping[str, np.ndarray] = table.columns
+    n = len(table)
+    absent = [] if given else [c for c in ("Source_Radius",) if c not in columns]
+    absent += [] if ring else [c for c in ("Sky_Rad(min)", "Sky_Rad(max)") if c not in columns]
+    if absent:
+        msg = f"{table.name}: no column {' nor '.join(absent)}: give --radius and --annulus"
+        raise InputError(msg)
+    radius = np.full(n, given[0]) if given else columns["Source_Radius"]
+    annulus = (
+        np.tile(ring, (n, 1))
+        if ring
+        else np.stack([columns["Sky_Rad(min)"], columns["Sky_Rad(max)"]], axis=1)
+    )
+    inner, outer = annulus.T
+    return radius, annulus, (
+        ("radius", f"{_span(radius)} px", "option --radius" if given else "Source_Radius"),
+        ("sky", f"{_span(inner)} to {_span(outer)} px", "option --annulus" if ring else "Sky_Rad"),
+    )  # fmt: skip
+
+
+def _span(values: np.ndarray) -> str:
+    low, high = np.nanmin(values), np.nanmax(values)
+    return f"{low:g}" if low == high else f"{low:.3f}-{high:.3f}"
+
+
+def _constant(table: AijTable, column: str) -> float | None:
+    values = table.columns.get(column, np.empty(0))
+    known = values[np.isfinite(values)]
+    return float(known[0]) if known.size and np.all(known == known[0]) else None
+
+
+def _find_sky(
+    table: AijTable, trials: list[Start], rules: TableRules
+) -> tuple[AijRecipe, tuple[str, str, str]]:
+    """Choose the sky's rule whose pixel counts and levels come nearest to the table's."""
+    scores = []
+    for remove, plane in SKIES:
+        recipe = replace(rules.recipe, remove_stars=remove, plane=plane)
+        worst = np.zeros(2)
+        for start in trials:
+            own = replace(rules, recipe=recipe).of_row(start.row)
+            found = measure_aij(start.pixels, start.x, start.y, own)
+            pairs = ((found.n_sky, "N_Sky_Pixels"), (found.sky, "Sky/Pixel"))
+            for k, (ours, column) in enumerate(pairs):
+                theirs = table.block(column)[start.row]
+                off = np.abs(ours - theirs)[np.isfinite(theirs)] / np.maximum(np.abs(ours), 1)
+                worst[k] = max(worst[k], np.max(off, initial=0.0))
+        scores.append(worst)
+    # Pixel counts tell star removal apart, levels the plane; rounding is no reason to choose.
+    best = min(range(len(SKIES)), key=lambda k: (round(scores[k][0], 6), round(scores[k][1], 9), k))
+    remove, plane = SKIES[best]
+    text = f"{'plane' if plane else 'mean'}, stars {'removed' if remove else 'left in'}"
+    if not np.isfinite(table.block("Sky/Pixel")).any():
+        source = "AstroImageJ's default: the table has no Sky/Pixel"
+    elif scores[best][1] < SAME_SKY:
+        source = f"found by trial: Sky/Pixel to {scores[best][1]:.1g}"
+    else:
+        source = (
+            f"NO RULE GIVES ITS SKY: this one comes nearest, to {scores[best][1]:.2g}. Frames that "
+            "were changed, or a plane with stars removed, which AstroImageJ gets wrong"
+        )
+    return replace(rules.recipe, remove_stars=remove, plane=plane), ("sky level", text, source)
+
+
+def _find_centroid(trials: list[Start], rules: TableRules) -> tuple[str, tuple[str, str, str]]:
+    """Choose the centroid that leaves the table's positions where they are."""
+    moves = {}
+    for method in STEPS:
+        steps = []
+        for start in trials:
+            own = rules.of_row(start.row, centroid=method)
+            found = measure_aij(start.pixels, start.x, start.y, own)
+            shift = np.maximum(np.abs(found.x - start.x), np.abs(found.y - start.y))
+            steps.append(np.where(found.found, shift, np.inf)[np.isfinite(start.x)])
+        moves[method] = float(np.median(np.concatenate(steps)))
+    method = min(moves, key=moves.get)
+    if moves[method] < STILL_PX:
+        source = f"found by trial: it moves the apertures by {moves[method]:.1g} px (median)"
+        return method, ("centroid", method, source)
+    source = f"found by trial: the best centroid moves the apertures by {moves[method]:.2g} px"
+    return STAY, ("centroid", STAY, source)
+
+
+def _find_noise(
+    table: AijTable, trials: list[Start], rules: TableRules, settings: Settings
+) -> tuple[NoiseModel, tuple[tuple[str, str, str], ...]]:
+    """Take the camera as given, else as the table's errors have it."""
+    camera = settings.camera
+    if camera.gain_e_per_adu is not None:
+        exposure = _constant(table, "EXPTIME") or 0.0
+        dark = camera.dark_current_e_per_s * exposure
+        noise = NoiseModel(camera.gain_e_per_adu, camera.read_noise_e or 0.0, dark)
+        return noise, _camera_values(noise, "settings")
+    found = [
+        measure_aij(start.pixels, start.x, start.y, rules.of_row(start.row)) for start in trials
+    ]
+    error = np.concatenate([table.block("Source_Error")[start.row] for start in trials])
+    parts = (
+        np.concatenate([getattr(f, name) for f in found])
+        for name in ("flux", "sky", "area", "n_sky")
+    )
+    noise = noise_from_errors(error, *parts)
+    if noise is None:
+        return NoiseModel(), _camera_values(NoiseModel(), "AstroImageJ's default: not told")
+    return noise, _camera_values(noise, "solved from Source_Error; any dark current is in it")
+
+
+def _camera_values(noise: NoiseModel, source: str) -> tuple[tuple[str, str, str], ...]:
+    dark = f" and {noise.dark_e:g} e- of dark" if noise.dark_e else ""
+    return (
+        ("gain", f"{noise.gain_e_per_adu:.6g} e-/ADU", source),
+        ("read noise", f"{noise.read_noise_e:.6g} e-{dark}", source),
+    )

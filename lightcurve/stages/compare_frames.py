@@ -1,0 +1,236 @@
+"""Measure frames again with a table's own stars, positions, radii and rules, and compare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lightcurve.config import Settings
+from lightcurve.curve.compare import ColumnDifference, compare_column, frame_key
+from lightcurve.errors import InputError
+from lightcurve.formats.aij_flux import leave_one_out, ratio
+from lightcurve.formats.aij_table import AijTable, read_aij_table
+from lightcurve.frames.read import is_fits_name, read_frame
+from lightcurve.phot.aij import measure_aij
+from lightcurve.phot.aij_centroid import STILL_PX
+from lightcurve.progress import Progress, silent
+from lightcurve.stages.aij_rules import Start, TableRules, find_rules
+
+N_TRIALS = 3
+SHAPES = ("Width", "X-Width", "Y-Width", "Angle", "Roundness")
+# Variance is about a mean that hangs on the centroid's last step but one: no table tells it.
+UNTOLD = ("Variance",)
+MOVED = "moved by centring again, px"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Remeasured:
+    """A table and what we measure on its frames by its rules.
+
+    Attributes
+    ----------
+    table : AijTable
+    rows : (n,) int array
+        Rows of the table whose frames are there.
+    missing : tuple of str
+        Labels whose frames are not.
+    rules : TableRules
+    ours, theirs : mapping of str to (n, n_star) float array
+        By column, without the star's suffix; columns of the whole frame have one star.
+    """
+
+    table: AijTable
+    rows: np.ndarray
+    missing: tuple[str, ...]
+    rules: TableRules
+    ours: Mapping[str, np.ndarray]
+    theirs: Mapping[str, np.ndarray]
+
+    def differences(self, *, rtol: float, atol: float = 0.0) -> list[ColumnDifference]:
+        """Compare column by column, all stars together.
+
+        Parameters
+        ----------
+        rtol, atol : float
+            Allowed: ``atol + rtol |theirs|``; for the move by centring again 0.01 px.
+
+        Returns
+        -------
+        list of ColumnDifference
+            The row of the largest difference is named by frame and star.
+        """
+        labels = self.table.labels[self.rows]
+        found = []
+        for name, ours in self.ours.items():
+            stars = self.table.stars if ours.shape[1] > 1 else ("",)
+            places = [f"{label} {star}".strip() for label in labels for star in stars]
+            pair = (ours.ravel(), self.theirs[name].ravel())
+            allowed = {"rtol": rtol, "atol": STILL_PX if name == MOVED else atol}
+            found.append(compare_column(name, *pair, places, **allowed))
+        return found
+
+
+def remeasure_table(
+    folder: Path, path: Path, settings: Settings, *, progress: Progress = silent
+) -> Remeasured:
+    """Measure the frames of a table again, from the table's own positions.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the frames that the table's labels name, as they were measured: calibrated, if so.
+    path : Path
+        The table.
+    settings : Settings
+        Camera, radius and annulus given there override what the table tells.
+    progress : Progress
+
+    Returns
+    -------
+    Remeasured
+
+    Raises
+    ------
+    InputError
+        When the table has no labels, positions or radii, or none of its frames is there.
+    """
+    table = read_aij_table(path)
+    x, y = _positions(table)
+    files, missing = _find_frames(table, folder)
+    rows = np.array(sorted(files))
+    chosen = rows[np.unique(np.linspace(0, len(rows) - 1, N_TRIALS).astype(int))]
+    trials = [_start(files, int(row), x, y, settings) for row in chosen]
+    rules, method = find_rules(table, trials, settings)
+    measured = [
+        _measure_row(_start(files, int(row), x, y, settings), rules, method)
+        for row in progress(rows, "Measuring frames", len(rows))
+    ]
+    ours = {name: np.stack([m[name] for m in measured]) for name in measured[0]}
+    ours |= _relative(ours, table)
+    ours, theirs = _pairs(ours, table, rows)
+    return Remeasured(table, rows, missing, rules, ours, theirs)
+
+
+def _positions(table: AijTable) -> tuple[np.ndarray, np.ndarray]:
+    """0-based pixels from X(FITS), Y(FITS)."""
+    x, y = table.block("X(FITS)") - 1, table.block("Y(FITS)") - 1
+    lacking = [what for what, there in (
+        ("Label", bool(np.any(table.labels != ""))),
+        ("X(FITS) and Y(FITS)", bool(np.isfinite(x).any() and np.isfinite(y).any())),
+    ) if not there]  # fmt: skip
+    if lacking:
+        msg = f"{table.name}: no {' nor '.join(lacking)}: its stars cannot be found in the frames"
+        raise InputError(msg)
+    return x, y
+
+
+def _find_frames(table: AijTable, folder: Path) -> tuple[dict[int, Path], tuple[str, ...]]:
+    """Find the file of each row."""
+    if not folder.is_dir():
+        msg = f"{folder}: no such folder of frames"
+        raise InputError(msg)
+    places: dict[str, list[Path]] = {}
+    for path in sorted(folder.rglob("*")):
+        if is_fits_name(path) and path.is_file():
+            places.setdefault(frame_key(path.name), []).append(path)
+    files, missing = {}, []
+    for row, label in enumerate(table.labels):
+        found = places.get(frame_key(str(label)), [])
+        found = [path for path in found if path.name == label] or found
+        if len(found) > 1:
+            msg = f"{label}: {found[0]} or {found[1]}? Give the folder that was measured"
+            raise InputError(msg)
+        if found:
+            files[row] = found[0]
+        else:
+            missing.append(str(label))
+    if not files:
+        msg = f"{folder}: none of the {len(table)} frames of {table.name}, such as {missing[0]}"
+        raise InputError(msg)
+    return files, tuple(missing)
+
+
+def _start(
+    files: Mapping[int, Path], row: int, x: np.ndarray, y: np.ndarray, settings: Settings
+) -> Start:
+    frame = read_frame(files[row], settings=settings, need_time=False)
+    return Start(row, frame.pixels, x[row], y[row])
+
+
+def _measure_row(start: Start, rules: TableRules, method: str) -> dict[str, np.ndarray]:
+    """Measure a frame where the table has its stars, and see whether they would move.
+
+    With a variable aperture the widths are those at the base radius, after centring there.
+    """
+    here = (start.pixels, start.x, start.y)
+    found = measure_aij(*here, rules.of_row(start.row))
+    columns = found.columns() | {"FWHM_Mean": np.array([found.fwhm_mean()])}
+    if rules.centred:
+        again = measure_aij(*here, rules.of_row(start.row, centroid=method))
+        columns[MOVED] = np.maximum(np.abs(again.x - start.x), np.abs(again.y - start.y))
+    base = float(rules.base_radius[start.row])
+    if np.isfinite(base):
+        changes = {"radius": base, "centroid": method, "fwhm_factor": rules.fwhm_factor}
+        first = measure_aij(*here, rules.of_row(start.row, **changes))
+        columns |= {name: first.columns()[name] for name in SHAPES}
+        if rules.fwhm_factor is not None:
+            columns["Source_Radius"] = np.array([first.radius])
+    return {name: values for name, values in columns.items() if name not in UNTOLD}
+
+
+def _relative(ours: Mapping[str, np.ndarray], table: AijTable) -> dict[str, np.ndarray]:
+    """Relative fluxes of all stars, from our fluxes."""
+    comparison = np.array([star in table.comparisons for star in table.stars])
+    if not comparison.any():
+        return {}
+    flux, error = ours["Source-Sky"], ours["Source_Error"]
+    total, total_err = leave_one_out(flux, error, comparison)
+    relative, relative_err = ratio(flux, error, total, total_err)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        snr = relative / relative_err
+    first = int(np.flatnonzero(~comparison)[0]) if not comparison.all() else 0
+    columns = {"rel_flux": relative, "rel_flux_err": relative_err, "rel_flux_SNR": snr}
+    for name in ("rel_flux", "rel_flux_err"):
+        columns[f"{name}_{table.stars[first]}"] = columns[name][:, [first]]
+    return columns | {"tot_C_cnts": total[:, [first]], "tot_C_err": total_err[:, [first]]}
+
+
+def _pairs(
+    ours: Mapping[str, np.ndarray], table: AijTable, rows: np.ndarray
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Keep the columns that the table has, and take its own."""
+    kept, theirs = {}, {}
+    for name, values in ours.items():
+        if values.shape[1] == 1 and name in table.columns:
+            theirs[name] = table.columns[name][rows][:, None]
+        elif name == MOVED:
+            theirs[name] = np.zeros_like(values)
+        elif values.shape[1] == len(table.stars):
+            theirs[name] = table.block(name)[rows]
+        if name in theirs and np.isfinite(theirs[name]).any():
+            kept[name] = values
+    return kept, {name: theirs[name] for name in kept}
+
+
+def write_differences(path: Path, differences: Sequence[ColumnDifference]) -> Path:
+    """Write the comparison as a table, one row a column.
+
+    Parameters
+    ----------
+    path : Path
+    differences : sequence of ColumnDifference
+
+    Returns
+    -------
+    Path
+    """
+    from dataclasses import astuple, fields
+
+    from lightcurve.files import write_text
+    from lightcurve.formats.text import csv_text
+
+    names = [field.name for field in fields(ColumnDifference)]
+    return write_text(path, csv_text(names, map(astuple, differences)))
