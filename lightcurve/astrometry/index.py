@@ -1,24 +1,24 @@
-"""Astrometry.net index files: where they are, what they cover, the stars in them, getting more."""
+"""Astrometry.net index files: where they are, what they cover, and the stars in them."""
 
 from __future__ import annotations
 
 import os
 import struct
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from lightcurve.config import SolveSettings
-from lightcurve.errors import CatalogError, InputError
+from lightcurve.errors import InputError
 
 SYSTEM_PLACES = (Path("/usr/share/astrometry"), Path("/usr/local/astrometry/data"))
 VARIABLES = ("ASTROMETRY_NET_DATA_DIR", "ASTROMETRY_INDEX_DIR")
 # Quads are looked for from a tenth of the frame's smaller side to its diagonal.
 SMALLEST_QUAD = 0.1
-SERVICE = "index files"
-SERIES = ("4100", "4200", "5000", "5200", "5200_heavy", "6000", "6100")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,19 +141,53 @@ def coverage(index_files: Sequence[Path]) -> list[IndexCoverage]:
     InputError
         When a file is no index.
     """
+    rows = [check_index(path) for path in index_files]
+    return sorted(rows, key=lambda row: (-row.high_arcmin, row.path.name))
+
+
+def check_index(path: Path) -> IndexCoverage:
+    """Read from an index file's header what it covers, and see that it is whole.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    IndexCoverage
+
+    Raises
+    ------
+    InputError
+        When it is no index, or its end is missing.
+    """
+    try:
+        status = path.stat()
+        return _read_coverage(path, status.st_size, status.st_mtime_ns)
+    except (OSError, KeyError, TypeError, ValueError, IndexError) as error:
+        msg = f"{path.name}: not an Astrometry.net index file: {error}"
+        raise InputError(msg) from error
+
+
+@lru_cache(maxsize=1024)
+def _read_coverage(path: Path, size: int, changed_ns: int) -> IndexCoverage:
+    """Read a file once for all frames, unless it changes meanwhile."""
     from astropy.io import fits
 
-    rows = []
-    for path in index_files:
-        try:
-            header = fits.getheader(path)
-            low, high = (np.degrees(float(header[k])) * 60 for k in ("SCALE_L", "SCALE_U"))
-            piece = int(header.get("HEALPIX", -1)), int(header.get("HPNSIDE", 0))
-            rows.append(IndexCoverage(path, low, high, int(header.get("NSTARS", 0)), *piece))
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            msg = f"{path.name}: not an Astrometry.net index file: {error}"
-            raise InputError(msg) from error
-    return sorted(rows, key=lambda row: (-row.high_arcmin, row.path.name))
+    del changed_ns
+    with warnings.catch_warnings():
+        # Of a file cut off; that is an error below.
+        warnings.simplefilter("ignore")
+        with fits.open(path, memmap=True) as hdus:
+            header = hdus[0].header
+            last = hdus[-1].fileinfo()
+    low, high = (float(np.degrees(float(header[k]))) * 60 for k in ("SCALE_L", "SCALE_U"))
+    missing = last["datLoc"] + last["datSpan"] - size
+    if missing > 0:
+        msg = f"{path.name}: {missing} bytes of it are missing; fetch it again"
+        raise InputError(msg)
+    piece = int(header.get("HEALPIX", -1)), int(header.get("HPNSIDE", 0))
+    return IndexCoverage(path, low, high, int(header.get("NSTARS", 0)), *piece)
 
 
 def wanted_sizes(shape: tuple[int, int], low_scale: float, high_scale: float) -> tuple:
@@ -224,61 +258,3 @@ def _unit_vectors(path: Path, block: int = 1_000_000) -> list[np.ndarray]:
         low_x, low_y, low_z, *_, scale = struct.unpack("<7d", file.read(56))
     low = np.array([low_x, low_y, low_z])
     return [data[k : k + block] / scale + low for k in range(0, n, block)]
-
-
-def fetch_index(
-    series: str, scales: Sequence[int], folder: Path | None = None, *, base_url: str | None = None
-) -> list[Path]:
-    """Download index files of a published series; those that are there already stay.
-
-    Parameters
-    ----------
-    series : str
-        One of `SERIES`.
-    scales : sequence of int
-        0 to 19: patterns of 2 arcmin times sqrt(2) to the power of the scale.
-    folder : Path, optional
-        The user's own when not given; the files go into a folder in it named by the series.
-    base_url : str, optional
-        A mirror to be asked in place of the series' own address.
-
-    Returns
-    -------
-    list of Path
-
-    Raises
-    ------
-    InputError
-        When there is no such series or scale.
-    CatalogError
-        When a file cannot be had; what came is kept, and the next attempt goes on from there.
-    """
-    from dataclasses import replace
-
-    import requests
-
-    try:
-        import astrometry
-    except ImportError as error:
-        msg = "the package `astrometry` is not installed: it knows where index files are"
-        raise InputError(msg) from error
-    known = getattr(astrometry, f"series_{series}", None) if series in SERIES else None
-    if known is None or not set(scales) <= set(known.scale_to_sizes):
-        there = "" if known is None else f": it has {sorted(known.scale_to_sizes)}"
-        msg = f"no index series {series!r} with scales {sorted(scales)}{there}; series: {SERIES}"
-        raise InputError(msg)
-    if base_url:
-        pattern = f"{base_url.rstrip('/')}/{known.url_pattern.rsplit('/', 1)[1]}"
-        known = replace(known, url_pattern=pattern)
-    folder = folder or own_index_folder()
-    try:
-        files = known.index_files(folder, scales=set(scales))
-    except (requests.RequestException, OSError) as error:
-        msg = f"cannot fetch {series} {sorted(scales)}: {' '.join(str(error).split())[:200]}"
-        raise CatalogError(SERVICE, msg) from error
-    missing = [file.name for file in files if not file.is_file()]
-    if missing:
-        # Several files are fetched in threads, whose errors the series does not pass on.
-        msg = f"could not be fetched: {', '.join(missing)[:200]}; try again, it goes on from there"
-        raise CatalogError(SERVICE, msg)
-    return files

@@ -88,8 +88,8 @@ def _useful_files(request: SolveRequest, settings: SolveSettings) -> tuple[Path,
     if not files:
         looked = ", ".join(str(place) for place in places())
         msg = (
-            f"no index files in {looked}: give --index FILE or FOLDER, or fetch some "
-            "(astrometry.net/doc/readme.html says which)"
+            f"no index files in {looked}: give --index FILE or FOLDER, or get some: "
+            "lightcurve index fetch FRAME"
         )
         raise SolveError(msg, n_detected=n)
     low, high = BLIND_SCALES
@@ -106,7 +106,7 @@ def _useful_files(request: SolveRequest, settings: SolveSettings) -> tuple[Path,
         msg = (
             f"no index file covers the frame's scale: patterns of {smallest:.3g}-{largest:.3g}' "
             f"are needed at {request.scale_arcsec or low:.3g} arcsec/px, there are {there}; "
-            "give --scale if that is wrong, or another --index"
+            "give --scale if that is wrong, another --index, or: lightcurve index fetch FRAME"
         )
         raise SolveError(msg, n_detected=n)
     return useful

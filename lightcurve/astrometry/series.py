@@ -1,0 +1,272 @@
+"""The published series of Astrometry.net index files: their names, scales, and pieces of sky."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from lightcurve.errors import InputError
+
+# Patterns of half to a fifth of a frame are plenty in it, and few files hold them.
+BEST_SIZES = (0.2, 0.7)
+N_SCALES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A published series.
+
+    Attributes
+    ----------
+    url : str
+        The folder it is in.
+    tiles : mapping of int to int
+        Scale to the number of pieces that the sky comes in: 1, 12 or 48.
+    text : str
+        Of what it is made.
+    """
+
+    url: str
+    tiles: dict[int, int]
+    text: str
+
+
+def _tiles(**pieces: range) -> dict[int, int]:
+    return {scale: int(name[1:]) for name, scales in pieces.items() for scale in scales}
+
+
+SERIES = {
+    "4100": Series(
+        "http://data.astrometry.net/4100",
+        _tiles(n1=range(7, 20)),
+        "Tycho-2, frames wider than a degree",
+    ),
+    "4200": Series(
+        "http://data.astrometry.net/4200",
+        _tiles(n48=range(5), n12=range(5, 8), n1=range(8, 20)),
+        "2MASS, any frame",
+    ),
+    "5200": Series(
+        "https://portal.nersc.gov/project/cosmo/temp/dstn/index-5200/LITE",
+        _tiles(n48=range(7)),
+        "Tycho-2 and Gaia DR2, frames narrower than a degree",
+    ),
+}
+PREFERRED = ("5200", "4100")
+
+
+@dataclass(frozen=True, slots=True)
+class IndexFile:
+    """One file of a series, as it is to be fetched.
+
+    Attributes
+    ----------
+    series : str
+    scale : int
+    name : str
+    url : str
+    """
+
+    series: str
+    scale: int
+    name: str
+    url: str
+
+
+def scale_sizes(scale: int) -> tuple[float, float]:
+    """Tell the sizes of the patterns of a scale.
+
+    Parameters
+    ----------
+    scale : int
+        0 to 19; steps of the square root of two from 2 arcmin.
+
+    Returns
+    -------
+    low_arcmin, high_arcmin : float
+    """
+    return 2 * 2 ** (scale / 2), 2 * 2 ** ((scale + 1) / 2)
+
+
+def scales_for(low_arcmin: float, high_arcmin: float) -> list[int]:
+    """List the scales that have patterns of some sizes.
+
+    Parameters
+    ----------
+    low_arcmin, high_arcmin : float
+
+    Returns
+    -------
+    list of int
+        At least one: the nearest where the sizes are beyond the series.
+    """
+    found = [
+        scale
+        for scale in range(N_SCALES)
+        if scale_sizes(scale)[0] < high_arcmin and scale_sizes(scale)[1] > low_arcmin
+    ]
+    return found or [0 if high_arcmin < scale_sizes(0)[1] else N_SCALES - 1]
+
+
+def best_scales(shape: tuple[int, int], scale_arcsec: float) -> list[int]:
+    """List the scales that serve a frame best.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (ny, nx).
+    scale_arcsec : float
+        Arc seconds per pixel.
+
+    Returns
+    -------
+    list of int
+        Those with patterns of `BEST_SIZES` times the frame's smaller side.
+    """
+    side = min(shape) * scale_arcsec / 60
+    return scales_for(BEST_SIZES[0] * side, BEST_SIZES[1] * side)
+
+
+def files_of(
+    scales: Collection[int],
+    *,
+    series: str | None = None,
+    place: tuple[float, float, float] | None = None,
+    base_url: str | None = None,
+) -> list[IndexFile]:
+    """Name the files of some scales that cover a place.
+
+    Parameters
+    ----------
+    scales : collection of int
+    series : str, optional
+        One of `SERIES`; else of each scale the first of `PREFERRED` that has it.
+    place : tuple of float, optional
+        RA, Dec and radius, degrees; all the sky without it.
+    base_url : str, optional
+        A folder that holds the files, in place of the series' own; ``{series}`` in it becomes the
+        series' name.
+
+    Returns
+    -------
+    list of IndexFile
+
+    Raises
+    ------
+    InputError
+        When there is no such series or scale, or `base_url` is no address.
+    """
+    if base_url is not None:
+        _check_address(base_url)
+    found = []
+    for scale in sorted(set(scales)):
+        holders = [name for name in ([series] if series else PREFERRED) if _has(name, scale)]
+        if not holders:
+            there = "" if series not in SERIES else f": {series} has {_spread(series)}"
+            msg = (
+                f"no index files of series {series or 'any'} and scale {scale}{there}; "
+                f"the series are {', '.join(SERIES)}, the scales 0 to 19"
+            )
+            raise InputError(msg)
+        name = holders[0]
+        folder = (base_url or SERIES[name].url).replace("{series}", name).rstrip("/")
+        found += [
+            IndexFile(name, scale, file, f"{folder}/{file}") for file in _names(name, scale, place)
+        ]
+    return found
+
+
+def _check_address(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        usable = False
+    if not usable:
+        msg = f"--from {url}: not an address like {SERIES['4100'].url}"
+        raise InputError(msg)
+
+
+def _has(series: str, scale: int) -> bool:
+    return series in SERIES and scale in SERIES[series].tiles
+
+
+def _spread(series: str) -> str:
+    scales = SERIES[series].tiles
+    return f"{min(scales)} to {max(scales)}"
+
+
+def _names(series: str, scale: int, place: tuple[float, float, float] | None) -> list[str]:
+    number = int(series) + scale
+    pieces = SERIES[series].tiles[scale]
+    if pieces == 1:
+        return [f"index-{number}.fits"]
+    wanted = range(pieces) if place is None else tiles_at(*place, 1 if pieces == 12 else 2)
+    return [f"index-{number}-{tile:02d}.fits" for tile in wanted]
+
+
+def tiles_at(ra_deg: float, dec_deg: float, radius_deg: float, nside: int) -> list[int]:
+    """List the pieces of sky that a circle touches.
+
+    Parameters
+    ----------
+    ra_deg, dec_deg, radius_deg : float
+    nside : int
+
+    Returns
+    -------
+    list of int
+        Numbers as `healpix` gives them, ascending.
+    """
+    ra, dec = np.radians(ra_deg), np.radians(dec_deg)
+    centre = np.array([np.cos(ra) * np.cos(dec), np.sin(ra) * np.cos(dec), np.sin(dec)])
+    east = np.array([-np.sin(ra), np.cos(ra), 0.0])
+    north = np.cross(centre, east)
+    # Points all over the circle: pieces are far larger than their distances.
+    r = np.radians(np.linspace(0, radius_deg, 12))[:, None]
+    turn = np.linspace(0, 2 * np.pi, 72, endpoint=False)
+    around = np.cos(turn)[:, None] * east + np.sin(turn)[:, None] * north
+    points = np.cos(r)[..., None] * centre + np.sin(r)[..., None] * around
+    return sorted(set(healpix(points.reshape(-1, 3), nside).tolist()))
+
+
+def healpix(points: np.ndarray, nside: int) -> np.ndarray:
+    """Tell which HEALPix pieces directions fall in, numbered as Astrometry.net does.
+
+    Of the twelve base pieces (Gorski et al. 2005, ApJ 622, 759) each is a grid of nside by nside:
+    the number counts base pieces, then steps to the north-east, then to the north-west.
+
+    Parameters
+    ----------
+    points : (n, 3) float array
+        Unit vectors.
+    nside : int
+
+    Returns
+    -------
+    (n,) int array
+    """
+    x, y, z = points.T
+    turn = (np.arctan2(y, x) / (np.pi / 2)) % 4
+    quarter = np.minimum(turn.astype(int), 3)
+    within = turn - quarter
+    # Near the equator edges are straight in longitude and z; towards the poles they close in.
+    rising = np.floor(nside * (0.5 + turn - 0.75 * z)).astype(int)
+    falling = np.floor(nside * (0.5 + turn + 0.75 * z)).astype(int)
+    a, b = rising // nside, falling // nside
+    belt_base = np.where(a == b, 4 + a % 4, np.where(a < b, a % 4, 8 + b % 4))
+    belt_east, belt_west = falling % nside, nside - 1 - rising % nside
+    reach = nside * np.sqrt(3 * np.maximum(1 - np.abs(z), 0))
+    forth = np.minimum((within * reach).astype(int), nside - 1)
+    back = np.minimum(((1 - within) * reach).astype(int), nside - 1)
+    north = z > 0
+    cap_base = np.where(north, quarter, 8 + quarter)
+    cap_east = np.where(north, nside - 1 - back, forth)
+    cap_west = np.where(north, nside - 1 - forth, back)
+    belt = np.abs(z) <= 2 / 3
+    base = np.where(belt, belt_base, cap_base)
+    east, west = np.where(belt, belt_east, cap_east), np.where(belt, belt_west, cap_west)
+    return base * nside**2 + east * nside + west
