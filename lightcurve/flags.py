@@ -37,6 +37,7 @@ class Flag(IntFlag):
     OUTLIER = 512
     NOT_MEASURED = 1024
     TIME_UNCERTAIN = 2048
+    PLATE_SOLVED = 4096
 
 
 PIXEL_MEANING = {
@@ -63,6 +64,7 @@ MEANING = {
     Flag.OUTLIER: "far from its neighbours in time",
     Flag.NOT_MEASURED: "not measured in this frame",
     Flag.TIME_UNCERTAIN: "the header's clocks leave the time uncertain",
+    Flag.PLATE_SOLVED: "the frame did not match the reference: placed by solving it on the sky",
 }
 
 

@@ -15,7 +15,6 @@ import numpy as np
 
 from lightcurve import __version__, times
 from lightcurve.astrometry.pattern import ReferencePattern
-from lightcurve.astrometry.register import register
 from lightcurve.calib.reduce import reduce_frame
 from lightcurve.calib.store import load_masters
 from lightcurve.config import Settings
@@ -26,10 +25,16 @@ from lightcurve.frames.read import read_frame
 from lightcurve.phot.aperture import measure_stars
 from lightcurve.phot.detect import detect
 from lightcurve.phot.noise import NoiseModel
+from lightcurve.placing import place_frame
 from lightcurve.progress import Progress, silent
 from lightcurve.store import RunStore
 
 FRAMES_PER_TASK = 4
+MAX_PATTERN = 150  # so many of a frame's stars make its pattern
+# Only these settings reach the measuring; the number of workers, say, does not.
+_OF_A_FRAME = dict.fromkeys(("camera", "site", "time", "apertures"), True) | {
+    "solve": {"solvers", "index", "radius_deg", "parity", "timeout_s"}
+}
 _PER_STAR = ("x", "y", "n_sky", "fwhm", "x_width", "y_width", "angle_deg", "roundness")
 _PER_RADIUS = ("flux", "flux_err", "area", "peak", "flags")
 
@@ -49,6 +54,8 @@ class Recipe:
         Of their pixels.
     reference : ReferencePattern
         The stars every frame is registered to.
+    scale_arcsec : float
+        Of the reference frame, per pixel.
     plan : StarPlan
     radii : (n_radius,) float array
         Pixels.
@@ -62,6 +69,7 @@ class Recipe:
     masters_folder: Path | None
     masters_digest: str
     reference: ReferencePattern
+    scale_arcsec: float
     plan: StarPlan
     radii: np.ndarray
     annulus: tuple[float, float]
@@ -75,8 +83,7 @@ class Recipe:
         -------
         str
         """
-        # Only these settings reach the measuring; the number of workers, say, does not.
-        settings = self.settings.model_dump_json(include={"camera", "site", "time", "apertures"})
+        settings = self.settings.model_dump_json(include=_OF_A_FRAME)
         stars = (self.reference.x, self.reference.y, self.reference.shape)
         rest = replace(self, settings=None, masters_folder=None, reference=None)
         return digest((__version__, settings, stars, rest))
@@ -156,7 +163,9 @@ def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
 
 def _measure(frame: Frame, recipe: Recipe) -> FrameResult:
     """Register a calibrated frame and measure all stars of the plan where they now are."""
-    stars = detect(frame.pixels, frame.bad, saturation_adu=recipe.saturation_adu)
+    stars = detect(
+        frame.pixels, frame.bad, max_stars=MAX_PATTERN, saturation_adu=recipe.saturation_adu
+    )
     found = {
         "exposure": frame.exposure,
         "n_detected": len(stars),
@@ -164,7 +173,9 @@ def _measure(frame: Frame, recipe: Recipe) -> FrameResult:
         "sky_rms": stars.sky_rms,
     }
     try:
-        registration = register(stars.x, stars.y, stars.flux, recipe.reference)
+        registration, solution = place_frame(
+            frame, stars, recipe.reference, recipe.plan, recipe.scale_arcsec, recipe.settings.solve
+        )
     except LightcurveError as error:
         return FrameResult(frame.path.name, "failed", str(error), **found)
     x, y = place(recipe.plan, registration)
@@ -180,10 +191,15 @@ def _measure(frame: Frame, recipe: Recipe) -> FrameResult:
         linearity_adu=recipe.settings.camera.linearity_adu,
         max_shift=recipe.settings.apertures.max_centroid_shift_px,
     )
+    remarks = frame.exposure.warnings
+    if solution is not None:
+        photometry = replace(photometry, flags=photometry.flags | np.uint16(Flag.PLATE_SOLVED))
+        by = f"{solution.solver}, {solution.n_matched} stars"
+        remarks = (*remarks, f"does not match the reference: placed by plate solving ({by})")
     return FrameResult(
         frame.path.name,
         "measured",
-        "; ".join(frame.exposure.warnings),
+        "; ".join(remarks),
         registration=registration,
         fwhm_px=_median_fwhm(photometry.fwhm, photometry.flags[:, 0]),
         photometry=photometry,

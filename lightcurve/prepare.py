@@ -202,6 +202,7 @@ def write_recipe(
         masters_folder=masters_folder,
         masters_digest=digest(masters),
         reference=make_reference(stars.x, stars.y, stars.flux, shape),
+        scale_arcsec=solution.scale_arcsec,
         plan=plan,
         radii=radii,
         annulus=annulus,

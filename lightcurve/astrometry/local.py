@@ -141,6 +141,8 @@ def _hints(request: SolveRequest, settings: SolveSettings) -> list[tuple]:
             factor = (1 + settings.scale_tolerance) ** widening
             low, high = request.scale_arcsec / factor, request.scale_arcsec * factor
             sizes.append(astrometry.SizeHint(low, high))
+    if request.scale_is_known:
+        return [(size, position) for size in sizes[:1]]
     hints = [(size, position) for size in [*sizes, anything]]
     if position is not None and settings.blind:
         hints += [(size, None) for size in [*sizes, anything]]

@@ -34,6 +34,8 @@ class SolveRequest:
         A place known to be in or near the frame.
     scale_arcsec : float or None
         Arc seconds per pixel, roughly.
+    scale_is_known : bool
+        Scales beyond the tolerance need not be tried.
     catalog : (n, 2) float array or None
         RA and Dec of stars around, degrees, at the frame's epoch; the WCS is checked against them
         and refined with them. Without them the stars of the index files serve.
@@ -48,6 +50,7 @@ class SolveRequest:
     ra_deg: float | None = None
     dec_deg: float | None = None
     scale_arcsec: float | None = None
+    scale_is_known: bool = False
     catalog: np.ndarray | None = None
     state_file: Path | None = None
 
