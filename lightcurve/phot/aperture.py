@@ -6,10 +6,11 @@ import numpy as np
 
 from lightcurve.data import StarPhotometry
 from lightcurve.flags import Flag, PixelFlag
-from lightcurve.phot.centroid import gather, peak_width, windowed_centroid
+from lightcurve.phot.centroid import peak_width, windowed_centroid
+from lightcurve.phot.cutouts import annulus_offsets, gather, take_offsets
 from lightcurve.phot.noise import NoiseModel, flux_error
 from lightcurve.phot.seeing import binned_profile, profile_fwhm
-from lightcurve.phot.sky import annulus_offsets, clipped_sky, take_offsets
+from lightcurve.phot.sky import clipped_sky
 
 MIN_SKY_PIXELS = 20
 MIN_CENTROID_SNR = 8.0  # below it the registration places a star better than its own light
@@ -56,9 +57,7 @@ def measure_stars(
     on_frame = _on_frame(x, y, pixels.shape)
     safe_x, safe_y = np.where(on_frame, x, 0.0), np.where(on_frame, y, 0.0)
     column, row = np.rint(safe_x).astype(int), np.rint(safe_y).astype(int)
-    sky, sky_std, n_sky = clipped_sky(
-        take_offsets(pixels, column, row, annulus_offsets(*annulus)).astype(float)
-    )
+    sky, sky_std, n_sky = clipped_sky(take_offsets(pixels, column, row, annulus_offsets(*annulus)))
     half = int(np.ceil(max(max_shift + 4, radii[-1] + 1)))
     boxes = gather(pixels, column, row, half) - sky[:, None, None]
     dx, dy, centred = _centre(

@@ -8,31 +8,6 @@ MAX_ITERATIONS = 12
 TOLERANCE_PX = 1e-3
 
 
-def gather(image: np.ndarray, x: np.ndarray, y: np.ndarray, half: int) -> np.ndarray:
-    """Cut a square around each position.
-
-    Parameters
-    ----------
-    image : (ny, nx) array
-    x, y : (n,) int arrays
-        Centres, pixels.
-    half : int
-        Half width.
-
-    Returns
-    -------
-    (n, 2 half + 1, 2 half + 1) float array
-        NaN outside the image.
-    """
-    ny, nx = image.shape
-    offset = np.arange(-half, half + 1)
-    rows = np.asarray(y)[:, None] + offset
-    columns = np.asarray(x)[:, None] + offset
-    inside = ((rows >= 0) & (rows < ny))[:, :, None] & ((columns >= 0) & (columns < nx))[:, None, :]
-    boxes = image[np.clip(rows, 0, ny - 1)[:, :, None], np.clip(columns, 0, nx - 1)[:, None, :]]
-    return boxes if inside.all() else np.where(inside, boxes, np.nan)
-
-
 def windowed_centroid(boxes: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
     """Refine centres by a Gaussian window that follows them (SExtractor's XWIN, YWIN).
 
@@ -55,22 +30,30 @@ def windowed_centroid(boxes: np.ndarray, sigma: float) -> tuple[np.ndarray, np.n
     n, m, _ = boxes.shape
     offset = np.arange(m) - m // 2
     light = np.where(np.isfinite(boxes), boxes, 0.0).astype(float)
-    dx, dy = np.zeros(n), np.zeros(n)
+    found = np.zeros((2, n))
+    moving = np.arange(n)
     for _ in range(MAX_ITERATIONS):
-        wx = np.exp(-((offset - dx[:, None]) ** 2) / (2 * sigma**2))
-        wy = np.exp(-((offset - dy[:, None]) ** 2) / (2 * sigma**2))
-        along_x = np.einsum("nyx,ny->nx", light, wy) * wx
-        along_y = np.einsum("nyx,nx->ny", light, wx) * wy
-        total = along_x.sum(axis=1)
-        total = np.where(total > 0, total, np.nan)
-        step_x = 2 * ((along_x * offset).sum(axis=1) / total - dx)
-        step_y = 2 * ((along_y * offset).sum(axis=1) / total - dy)
-        dx, dy = dx + step_x, dy + step_y
-        lost = ~(np.hypot(dx, dy) <= m // 2)
-        dx, dy = np.where(lost, np.nan, dx), np.where(lost, np.nan, dy)
-        if not np.nanmax(np.hypot(step_x, step_y), initial=0.0) > TOLERANCE_PX:
+        place = found[:, moving]
+        window = np.exp(-((offset - place[:, :, None]) ** 2) / (2 * sigma**2))
+        # The light along each axis, weighted: [axis, star, pixel].
+        along = np.stack(
+            [
+                np.einsum("nyx,ny->nx", light, window[1]),
+                np.einsum("nyx,nx->ny", light, window[0]),
+            ]
+        )
+        along *= window
+        total = along[0].sum(axis=1)
+        total[~(total > 0)] = np.nan
+        place += 2 * ((along * offset).sum(axis=2) / total - place)
+        step = np.hypot(*(place - found[:, moving]))
+        place[:, ~(np.hypot(*place) <= m // 2)] = np.nan
+        found[:, moving] = place
+        still = step > TOLERANCE_PX
+        if not still.any():
             break
-    return dx, dy
+        moving, light = moving[still], light[still]
+    return found[0], found[1]
 
 
 def peak_width(boxes: np.ndarray) -> np.ndarray:

@@ -6,10 +6,19 @@ import numpy as np
 
 from lightcurve.data import Detections
 from lightcurve.errors import InputError
-from lightcurve.phot.background import background_map
-from lightcurve.phot.centroid import gather, peak_width, windowed_centroid
+from lightcurve.phot.background import subtract_background
+from lightcurve.phot.centroid import peak_width, windowed_centroid
+from lightcurve.phot.cutouts import gather
 
-KERNEL_SIGMA = 1.3  # of the matched filter, pixels: right for FWHM 3, and no loss from 2 to 5
+# The matched filter is a triangle [1 2 3 2 1] along each axis: two running sums of three pixels,
+# sigma 1.15 px; right for FWHM 3, with little loss from 2 to 5.
+HALF_KERNEL = 2
+KERNEL_SUM = 81.0
+KERNEL_ROOT_SQUARES = 19 / 81  # root of the sum of squares of the kernel, as a share of its sum
+# A rich field has thousands of peaks: where enough are this many times above the threshold, nobody
+# looks at the fainter ones.
+FIRST_LOOKS = (25, 5, 1)
+CHUNK_PIXELS = 65536  # two float32 blocks of it fit the cache of one core
 MIN_NEIGHBOUR = 0.15  # of the peak: light beside it; a star of FWHM 1.5 px has 0.29, a spike none
 HALF_BOX = 5
 
@@ -48,20 +57,20 @@ def detect(
     InputError
         When the image is too small for a star to be told from the sky.
     """
-    from scipy.ndimage import gaussian_filter
-
     if min(pixels.shape) < 4 * HALF_BOX:
         msg = f"an image of {pixels.shape[1]} x {pixels.shape[0]} px is too small to find stars in"
         raise InputError(msg)
-    sky_map, sky, rms = background_map(pixels, bad)
-    light = pixels - sky_map
+    light, sky, rms = subtract_background(pixels, bad)
     light[_unusable(pixels, bad)] = 0.0
-    smooth = gaussian_filter(light, KERNEL_SIGMA, truncate=3.0)
-    # Noise of the filtered frame: white noise times the kernel's root sum of squares.
-    filtered_rms = rms / (2.0 * np.sqrt(np.pi) * KERNEL_SIGMA)
-    y, x = _peaks(smooth, threshold_sigma * filtered_rms)
-    keep = ~_is_spike(light, y, x, None if saturation_adu is None else saturation_adu - sky)
-    y, x = y[keep], x[keep]
+    smooth = triangle_filter(light)
+    lowest = threshold_sigma * rms * KERNEL_ROOT_SQUARES * KERNEL_SUM
+    full = None if saturation_adu is None else saturation_adu - sky
+    for factor in FIRST_LOOKS:
+        y, x = _peaks(smooth, factor * lowest)
+        keep = ~_is_spike(light, y, x, full)
+        y, x = y[keep], x[keep]
+        if len(y) >= max_stars:
+            break
     brightest = np.argsort(-smooth[y, x], kind="stable")[:max_stars]
     y, x = y[brightest], x[brightest]
     return _describe(pixels, light, x, y, (sky, rms))
@@ -73,6 +82,47 @@ def _unusable(pixels: np.ndarray, bad: np.ndarray | None) -> np.ndarray:
     if bad is None:
         return ~np.isfinite(pixels)
     return (bad & ~np.uint8(PixelFlag.SATURATED)) != 0
+
+
+def triangle_filter(light: np.ndarray) -> np.ndarray:
+    """Convolve with ``[1 2 3 2 1]`` along both axes.
+
+    Parameters
+    ----------
+    light : (ny, nx) float32 array
+        At least five pixels each way.
+
+    Returns
+    -------
+    (ny, nx) float32 array
+        Times `KERNEL_SUM`; 0 within two pixels of the edge.
+    """
+    ny, nx = light.shape
+    smooth = np.empty_like(light)
+    smooth[:HALF_KERNEL] = smooth[-HALF_KERNEL:] = 0.0
+    smooth[:, :HALF_KERNEL] = smooth[:, -HALF_KERNEL:] = 0.0
+    rows = max(CHUNK_PIXELS // nx, HALF_KERNEL)
+    a, b = np.empty((2, rows + 2 * HALF_KERNEL, nx), np.float32)
+    for start in range(0, ny - 2 * HALF_KERNEL, rows):
+        block = light[start : start + rows + 2 * HALF_KERNEL]
+        n = len(block) - 2 * HALF_KERNEL
+        _sum_three(block, a[: n + 2], 0)
+        _sum_three(a[: n + 2], b[:n], 0)
+        _sum_three(b[:n], a[:n, : nx - 2], 1)
+        first = start + HALF_KERNEL
+        inside = smooth[first : first + n, HALF_KERNEL : nx - HALF_KERNEL]
+        _sum_three(a[:n, : nx - 2], inside, 1)
+    return smooth
+
+
+def _sum_three(values: np.ndarray, out: np.ndarray, axis: int) -> None:
+    """Add each three neighbours along an axis; `out` is two shorter."""
+    first, middle, last = (
+        values[k : values.shape[0] - 2 + k] if axis == 0 else values[:, k : values.shape[1] - 2 + k]
+        for k in range(3)
+    )
+    np.add(first, middle, out=out)
+    out += last
 
 
 def _peaks(smooth: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
