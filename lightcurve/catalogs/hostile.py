@@ -131,7 +131,7 @@ def numbers(table: Table, name: str) -> np.ndarray:
         When it has more than one value in a row.
     """
     column = table[name]
-    values = np.ma.asarray(column)
+    values = np.ma.array(np.asarray(column), mask=getattr(column, "mask", False))
     if values.ndim != 1:
         msg = f"column {name} has {values.ndim} dimensions"
         raise ValueError(msg)

@@ -109,7 +109,7 @@ def build(table: Table, layout: Layout, name: str, title: str, field: Field) -> 
     CatalogError
         When there is no column of positions.
     """
-    known = {_plain(n): n for n in table.colnames}
+    known = spellings(table)
     ra, dec = (_position(table, known, c, title) for c in (layout.ra, layout.dec))
     notes: list[str] = []
     columns = {w.ours: _column(table, known, w, notes) for w in layout.columns}
@@ -155,13 +155,29 @@ def within(catalog: Catalog, field: Field) -> Catalog:
     return catalog if inside.all() else catalog.rows(inside)
 
 
+def spellings(table: Table) -> dict[str, str]:
+    """List the names of a table's columns as they stand and without regard to case.
+
+    Parameters
+    ----------
+    table : astropy.table.Table
+
+    Returns
+    -------
+    dict
+        Spelling to name. A name as it stands wins: Gmag is not gmag, nor is upmag uPmag.
+    """
+    loose = {plain(n): n for n in reversed(table.colnames)}
+    return loose | {n: n for n in table.colnames}
+
+
 def find(known: dict[str, str], name: str) -> str | None:
     """Find a column by name, whatever its case and punctuation.
 
     Parameters
     ----------
     known : dict
-        Plain spelling to spelling in the table.
+        Of `spellings`.
     name : str
         Or several, divided by ``|``, the best first.
 
@@ -170,15 +186,23 @@ def find(known: dict[str, str], name: str) -> str | None:
     str or None
     """
     for spelling in filter(None, name.split("|")):
-        # Exact first: SDSS has upmag and uPmag, the one for points, the other for galaxies.
-        if spelling in known.values():
-            return spelling
-        if _plain(spelling) in known:
-            return known[_plain(spelling)]
+        for way in (spelling, plain(spelling)):
+            if way in known:
+                return known[way]
     return None
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """Spell a name without regard to case and punctuation.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+    """
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
