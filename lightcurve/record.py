@@ -71,6 +71,7 @@ def describe_night(night: Night) -> dict[str, Any]:
         "filter": exposure.filter,
         "binning": exposure.binning and list(exposure.binning),
         "camera": exposure.camera,
+        "shape": list(exposure.shape),
         "telescope": exposure.telescope,
         "site": exposure.site and asdict(exposure.site),
         "radius_px": float(night.curve.recipe["radius_px"]),

@@ -7,9 +7,15 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from lightcurve.data import StarPlan
 from lightcurve.errors import InputError
+from lightcurve.formats.text import csv_rows, read_text
 
 MAX_BYTES = 50_000_000
+WORDS = ("star", "role", "reason")
+NUMBERS = ("ra_deg", "dec_deg", "x_ref", "y_ref", "flux_ref", "peak_ref")
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -66,6 +72,38 @@ def read_fit_json(folder: Path) -> dict[str, Any] | None:
         msg = f"{path}: not a fit of ours"
         raise InputError(msg)
     return content
+
+
+def read_stars(folder: Path) -> StarPlan:
+    """Read stars.csv.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    StarPlan
+
+    Raises
+    ------
+    InputError
+        When it is missing or not ours.
+    """
+    path = folder / "stars.csv"
+    rows = csv_rows(read_text(path, what="a table of stars").split("\n"), path.name)
+    header, body = (rows[0], rows[1:]) if rows else ([], [])
+    if not {*WORDS, *NUMBERS} <= {*header} or any(len(row) != len(header) for row in body):
+        msg = f"{path.name}: not a table of stars of ours"
+        raise InputError(msg)
+    columns = {name: [row[k] for row in body] for k, name in enumerate(header)}
+    try:
+        numbers = {n: np.array([float(c or "nan") for c in columns[n]]) for n in NUMBERS}
+    except ValueError as error:
+        msg = f"{path.name}: {error}"
+        raise InputError(msg) from error
+    star_id, role, reason = (np.array(columns[name], dtype=str) for name in WORDS)
+    return StarPlan(star_id, role, reason, **numbers)
 
 
 def _text(path: Path) -> str | None:
