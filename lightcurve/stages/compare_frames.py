@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from lightcurve.phot.aij import measure_aij
 from lightcurve.phot.aij_centroid import STILL_PX
 from lightcurve.progress import Progress, silent
 from lightcurve.stages.aij_rules import Start, TableRules, find_rules
+from lightcurve.stages.compare import Comparison, is_wanted
 
 N_TRIALS = 3
 SHAPES = ("Width", "X-Width", "Y-Width", "Angle", "Roundness")
@@ -71,6 +73,77 @@ class Remeasured:
             allowed = {"rtol": rtol, "atol": STILL_PX if name == MOVED else atol}
             found.append(compare_column(name, *pair, places, **allowed))
         return found
+
+
+def compare_with_frames(
+    folder: Path,
+    path: Path,
+    settings: Settings,
+    *,
+    rtol: float,
+    atol: float = 0.0,
+    only: Sequence[str] = (),
+    progress: Progress = silent,
+) -> Comparison:
+    """Compare a table with what we measure on its frames by its rules.
+
+    Parameters
+    ----------
+    folder : Path
+    path : Path
+    settings : Settings
+    rtol, atol : float
+        Allowed: ``atol + rtol |theirs|``.
+    only : sequence of str
+        Columns to compare; by default all that the table has.
+    progress : Progress
+
+    Returns
+    -------
+    Comparison
+        A is ours. Its notes tell the rules and what was left out.
+
+    Raises
+    ------
+    InputError
+        See `remeasure_table`; or when none of `only` is among the columns.
+    """
+    again = remeasure_table(folder, path, settings, progress=progress)
+    found = again.differences(rtol=rtol, atol=atol)
+    kept = [d for d in found if not only or is_wanted(d.name, only)]
+    if not kept:
+        msg = f"nothing to compare: {again.table.name} has {', '.join(d.name for d in found)}"
+        raise InputError(msg)
+    notes = [f"{name}: {value} ({source})" for name, value, source in again.rules.values]
+    if again.missing:
+        notes.append(f"{len(again.missing)} frames are not there, such as {again.missing[0]}")
+    return Comparison(
+        names=("measured again", again.table.name),
+        matched_by="frame",
+        rows=(len(again.rows), len(again.table), len(again.rows)),
+        differences=tuple(kept),
+        agrees=all(d.n_beyond == 0 for d in kept),
+        notes=tuple(notes),
+        **_curves(again),
+    )
+
+
+def _curves(again: Remeasured) -> dict[str, Any]:
+    """Relative fluxes of the first target, each over its median, for the figure."""
+    name = next((n for n in again.ours if n.startswith("rel_flux_T")), "")
+    nothing = np.empty(0)
+    if not name:
+        return {"time_name": "", "time": nothing, "flux_a": nothing, "flux_b": nothing}
+    ours, theirs = again.ours[name][:, 0], again.theirs[name][:, 0]
+    times = again.table.times()
+    system = next(iter(times), "")
+    time = times[system][again.rows] if system else np.arange(len(ours), dtype=float)
+    return {
+        "time_name": system or "row",
+        "time": time,
+        "flux_a": ours / np.nanmedian(ours),
+        "flux_b": theirs / np.nanmedian(theirs),
+    }
 
 
 def remeasure_table(
@@ -213,24 +286,3 @@ def _pairs(
         if name in theirs and np.isfinite(theirs[name]).any():
             kept[name] = values
     return kept, {name: theirs[name] for name in kept}
-
-
-def write_differences(path: Path, differences: Sequence[ColumnDifference]) -> Path:
-    """Write the comparison as a table, one row a column.
-
-    Parameters
-    ----------
-    path : Path
-    differences : sequence of ColumnDifference
-
-    Returns
-    -------
-    Path
-    """
-    from dataclasses import astuple, fields
-
-    from lightcurve.files import write_text
-    from lightcurve.formats.text import csv_text
-
-    names = [field.name for field in fields(ColumnDifference)]
-    return write_text(path, csv_text(names, map(astuple, differences)))

@@ -1,0 +1,195 @@
+"""The two sides of a comparison: their tables, light curves and times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from lightcurve import times
+from lightcurve.config import Settings
+from lightcurve.data import LightCurve, Site
+from lightcurve.errors import InputError
+from lightcurve.formats.aij_table import AijTable, read_aij_table
+from lightcurve.formats.curves import Choice, read_curve
+from lightcurve.target import find_target
+
+SYSTEMS = {"bjd_tdb": "BJD_TDB", "jd_utc": "JD_UTC"}
+NO_COLUMNS = ("time_kind", "target")
+FIND = "-"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """One of the two: its table, and its light curve where it has one."""
+
+    table: AijTable
+    labels: np.ndarray
+    curve: LightCurve | None
+    note: str
+
+    def time(self, system: str) -> np.ndarray | None:
+        """Take the times of a system; None where there are none."""
+        values = getattr(self.curve, system) if self.curve is not None else None
+        return values if values is not None and np.isfinite(values).any() else None
+
+
+def spread_choices(
+    paths: tuple[Path, Path], columns: Sequence[str], given: Mapping[str, Sequence[str]]
+) -> tuple[Choice, Choice]:
+    """Share options out between A and B.
+
+    Parameters
+    ----------
+    paths : (Path, Path)
+    columns : sequence of str
+        Names of the columns of the files without header.
+    given : mapping of str to sequence of str
+        Field of `Choice` to its options. One holds for the files that have such a column (any
+        file, where it is no column's name); of two, the first is for A and the second for B, and
+        ``"-"`` leaves the field to be found.
+
+    Returns
+    -------
+    (Choice, Choice)
+
+    Raises
+    ------
+    InputError
+        When more than two are given, or neither file has the column.
+    """
+    tables, names = zip(*(_table(path, columns) for path in paths), strict=True)
+    fields: list[dict[str, object]] = [{"columns": own} for own in names]
+    for name, values in given.items():
+        shared = _share(name, values, tables)
+        for own, value in zip(fields, shared, strict=True):
+            if value != FIND:
+                own[name] = value
+    first, second = (Choice(**own) for own in fields)
+    return first, second
+
+
+def _share(name: str, values: Sequence[str], tables: Sequence[AijTable]) -> Sequence[str]:
+    """Give each table its value of an option; ``"-"`` for none."""
+    if len(values) > 2:
+        msg = f"{' '.join(values)}: {len(values)} columns for two files"
+        raise InputError(msg)
+    if len(values) == 2:
+        return values
+    if not values:
+        return FIND, FIND
+    value = values[0]
+    if name in NO_COLUMNS:
+        return value, value
+    has = [value in {*table.columns, *table.words} for table in tables]
+    if not any(has):
+        msg = f"neither {tables[0].name} nor {tables[1].name} has a column {value!r}"
+        raise InputError(msg)
+    return [value if own else FIND for own in has]
+
+
+def _table(path: Path, columns: Sequence[str]) -> tuple[AijTable, tuple[str, ...]]:
+    """Read a table; names of columns are for those that have no header of their own."""
+    try:
+        return read_aij_table(path), ()
+    except InputError:
+        if not columns:
+            raise
+    return read_aij_table(path, columns=columns), tuple(columns)
+
+
+def read_side(path: Path, choice: Choice) -> Side:
+    """Read a file as a table, and as a light curve where it is one.
+
+    Parameters
+    ----------
+    path : Path
+    choice : Choice
+
+    Returns
+    -------
+    Side
+
+    Raises
+    ------
+    InputError
+        When it is no table.
+    """
+    table = read_aij_table(path, columns=choice.columns or None)
+    curve, note = None, ""
+    try:
+        curve = read_curve(path, choice)
+    except InputError as error:
+        note = f"no light curve: {str(error).removeprefix(f'{table.name}: ')}"
+    labels = table.words.get("file", table.labels)
+    return Side(table, labels, curve, note)
+
+
+def in_one_time_system(a: Side, b: Side, settings: Settings, notes: list[str]) -> tuple[Side, Side]:
+    """Give both BJD_TDB, where one has only that and the other only JD_UTC, and a target is known.
+
+    Parameters
+    ----------
+    a, b : Side
+    settings : Settings
+        Its target and site.
+    notes : list of str
+        What was done, or could not be, is appended.
+
+    Returns
+    -------
+    a, b : Side
+
+    Raises
+    ------
+    InputError
+        When the target's coordinates are not complete.
+    """
+    if a.curve is None or b.curve is None:
+        return a, b
+    if any(a.time(s) is not None and b.time(s) is not None for s in SYSTEMS):
+        return a, b
+    target = settings.target
+    if target.ra is None and target.planet_file is None:
+        notes.append(
+            "one has BJD_TDB, the other JD_UTC only: --ra and --dec make their times comparable"
+        )
+        return a, b
+    star = find_target(target)
+
+    def with_bjd(side: Side) -> Side:
+        if side.time("bjd_tdb") is not None:
+            return side
+        bjd = times.bjd_tdb(side.curve.jd_utc, star.ra_deg, star.dec_deg, site_of(settings))
+        notes.append(f"{side.table.name}: BJD_TDB computed from its JD_UTC, {star.source}")
+        return replace(side, curve=replace(side.curve, bjd_tdb=bjd))
+
+    return with_bjd(a), with_bjd(b)
+
+
+def site_of(settings: Settings) -> Site | None:
+    """Take the observatory from the settings.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    Site or None
+        None when not given.
+
+    Raises
+    ------
+    InputError
+        When only one of latitude and longitude is given.
+    """
+    site = settings.site
+    if (site.latitude_deg is None) != (site.longitude_deg is None):
+        msg = "give both --latitude and --longitude, or neither"
+        raise InputError(msg)
+    if site.latitude_deg is None or site.longitude_deg is None:
+        return None
+    return Site(site.latitude_deg, site.longitude_deg, site.height_m or 0.0, site.name)
