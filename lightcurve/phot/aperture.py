@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from lightcurve.data import StarPhotometry
-from lightcurve.flags import Flag, PixelFlag
+from lightcurve.flags import Flag
 from lightcurve.phot.centroid import peak_width, windowed_centroid
 from lightcurve.phot.cutouts import annulus_offsets, gather, take_offsets
 from lightcurve.phot.noise import NoiseModel, flux_error
+from lightcurve.phot.quality import aperture_flags, on_frame, peaks_and_bits, star_flag
 from lightcurve.phot.seeing import binned_profile, profile_fwhm
 from lightcurve.phot.sky import clipped_sky
 
@@ -54,8 +55,8 @@ def measure_stars(
     StarPhotometry
         NaN fluxes where an aperture reaches over the edge or holds a non-finite pixel.
     """
-    on_frame = _on_frame(x, y, pixels.shape)
-    safe_x, safe_y = np.where(on_frame, x, 0.0), np.where(on_frame, y, 0.0)
+    there = on_frame(x, y, pixels.shape)
+    safe_x, safe_y = np.where(there, x, 0.0), np.where(there, y, 0.0)
     column, row = np.rint(safe_x).astype(int), np.rint(safe_y).astype(int)
     sky, sky_std, n_sky = clipped_sky(take_offsets(pixels, column, row, annulus_offsets(*annulus)))
     half = int(np.ceil(max(max_shift + 4, radii[-1] + 1)))
@@ -66,20 +67,21 @@ def measure_stars(
     cx, cy = column + dx, row + dy
     area = np.broadcast_to(np.pi * radii**2, (len(x), len(radii))).copy()
     flux = _sums(pixels, cx, cy, radii) - sky[:, None] * area
-    flux[~on_frame] = np.nan
-    peak, bits = _peaks_and_bits(pixels, bad, cx, cy, radii)
-    flags = _flags(cx, cy, radii, pixels.shape, peak, bits, saturation_adu, linearity_adu)
-    flags |= _column_flag(~centred, Flag.NO_CENTROID)
-    flags |= _column_flag(n_sky < MIN_SKY_PIXELS, Flag.FEW_SKY_PIXELS)
-    flags |= _column_flag(~on_frame, Flag.NOT_MEASURED)
+    flux[~there] = np.nan
+    peak, bits = peaks_and_bits(pixels, bad, cx, cy, radii)
+    limits = {"saturation_adu": saturation_adu, "linearity_adu": linearity_adu}
+    flags = aperture_flags((cx, cy), radii, pixels.shape, peak, bits, **limits)
+    flags |= star_flag(~centred, Flag.NO_CENTROID)
+    flags |= star_flag(n_sky < MIN_SKY_PIXELS, Flag.FEW_SKY_PIXELS)
+    flags |= star_flag(~there, Flag.NOT_MEASURED)
     flux = np.where(flags & (Flag.EDGE | Flag.FEW_SKY_PIXELS), np.nan, flux)
     flags |= np.where(flux <= 0, np.uint16(Flag.NEGATIVE_FLUX), np.uint16(0))
     variance = (sky_std**2)[:, None]
     error = flux_error(flux, area, variance, n_sky[:, None], noise.gain_e_per_adu)
     fwhm = profile_fwhm(*binned_profile(boxes, dx, dy))
     return StarPhotometry(
-        x=np.where(on_frame, cx, x),
-        y=np.where(on_frame, cy, y),
+        x=np.where(there, cx, x),
+        y=np.where(there, cy, y),
         flux=flux,
         flux_err=error,
         area=area,
@@ -87,19 +89,10 @@ def measure_stars(
         sky=sky,
         sky_std=sky_std,
         n_sky=n_sky.astype(float),
-        fwhm=np.where(on_frame, fwhm, np.nan),
+        fwhm=np.where(there, fwhm, np.nan),
         **second_moments(boxes, dx, dy, float(radii[len(radii) // 2])),
         flags=flags,
     )
-
-
-def _on_frame(x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    ny, nx = shape
-    return (x > -0.5) & (y > -0.5) & (x < nx - 0.5) & (y < ny - 0.5)
-
-
-def _column_flag(where: np.ndarray, flag: Flag) -> np.ndarray:
-    return np.where(where, np.uint16(flag), np.uint16(0))[:, None]
 
 
 def _centre(
@@ -129,48 +122,6 @@ def _sums(pixels: np.ndarray, x: np.ndarray, y: np.ndarray, radii: np.ndarray) -
     import sep
 
     return np.stack([sep.sum_circle(pixels, x, y, r, subpix=0)[0] for r in radii], axis=1)
-
-
-def _peaks_and_bits(
-    pixels: np.ndarray, bad: np.ndarray, x: np.ndarray, y: np.ndarray, radii: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Highest pixel, and all bad-pixel bits, within each radius (plus half a pixel) of the star.
-
-    Offsets are sorted by distance, so that one running maximum serves every radius.
-    """
-    dx, dy = annulus_offsets(0.0, radii[-1] + 0.5)
-    distance = np.hypot(dx, dy)
-    order = np.argsort(distance, kind="stable")
-    offsets = dx[order], dy[order]
-    last = np.searchsorted(distance[order], radii + 0.5, side="right") - 1
-    column, row = np.rint(x).astype(int), np.rint(y).astype(int)
-    values = np.nan_to_num(take_offsets(pixels, column, row, offsets), nan=-np.inf)
-    peak = np.maximum.accumulate(values, axis=1)[:, last]
-    bits = np.bitwise_or.accumulate(take_offsets(bad, column, row, offsets), axis=1)[:, last]
-    return np.where(np.isfinite(peak), peak, np.nan).astype(float), bits
-
-
-def _flags(
-    x: np.ndarray,
-    y: np.ndarray,
-    radii: np.ndarray,
-    shape: tuple[int, int],
-    peak: np.ndarray,
-    bits: np.ndarray,
-    saturation: float | None,
-    linearity: float | None,
-) -> np.ndarray:
-    ny, nx = shape
-    room = np.minimum.reduce([x + 0.5, y + 0.5, nx - 0.5 - x, ny - 0.5 - y])
-    flags = np.where(radii > room[:, None], np.uint16(Flag.EDGE), np.uint16(0))
-    saturated = (bits & PixelFlag.SATURATED) != 0
-    if saturation is not None:
-        saturated |= peak >= saturation
-    flags |= np.where(saturated, np.uint16(Flag.SATURATED), np.uint16(0))
-    if linearity is not None:
-        flags |= np.where(peak > linearity, np.uint16(Flag.NON_LINEAR), np.uint16(0))
-    spoilt = (bits & ~np.uint8(PixelFlag.SATURATED)) != 0
-    return flags | np.where(spoilt, np.uint16(Flag.BAD_PIXEL), np.uint16(0))
 
 
 def second_moments(
