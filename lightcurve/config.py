@@ -180,6 +180,37 @@ class CatalogSettings(_Model):
         return self
 
 
+class ImageSettings(_Model):
+    """How one frame becomes a catalogue."""
+
+    masters: Path | None = Field(None, description="folder of master frames")
+    threshold_sigma: float = Field(5.0, gt=0, le=1000)
+    finder: Literal["peaks", "dao"] = "peaks"
+    background_box_px: int | None = Field(None, ge=10)
+    apertures_fwhm: tuple[float, ...] = Field((0.8, 1.0, 1.3, 1.7, 2.2), min_length=1)
+    main_aperture_fwhm: float = Field(1.3, gt=0, description="of magnitudes and limits")
+    psf: Literal["iterative", "single", "none"] = "iterative"
+    cosmic_rays: Literal["auto", "yes", "no"] = "auto"
+    trails: bool = True
+    band: str | None = Field(None, description="of the zero point; the frame's filter if not given")
+    standards: str | None = Field(None, description="catalogue of the zero point, by name")
+    colour_term: bool = False
+    extinction_mag_per_airmass: float | None = Field(None, ge=0, le=5)
+    services: tuple[str, ...] | None = Field(None, description="asked; all that fit if not given")
+    transients: bool = True
+    injected: int = Field(600, ge=0, le=100_000, description="stars of the completeness curve")
+
+    @model_validator(mode="after")
+    def _main_is_one(self) -> ImageSettings:
+        if self.main_aperture_fwhm not in self.apertures_fwhm:
+            msg = (
+                f"the main aperture, {self.main_aperture_fwhm:g} FWHM, must be one of "
+                f"{', '.join(f'{value:g}' for value in self.apertures_fwhm)}"
+            )
+            raise ValueError(msg)
+        return self
+
+
 class Settings(_Model):
     """All settings of a run."""
 
@@ -193,9 +224,11 @@ class Settings(_Model):
     apertures: ApertureSettings = ApertureSettings()
     stars: StarSettings = StarSettings()
     catalogs: CatalogSettings = CatalogSettings()
+    image: ImageSettings = ImageSettings()
     fit: FitSettings = FitSettings()
     seed: int = 1
-    workers: int = Field(1, ge=1)
+    workers: int | None = Field(None, ge=1, description="as many as the frames are worth")
+    cluster: str | None = Field(None, description="address of a Dask scheduler")
 
     @model_validator(mode="after")
     def _readable(self) -> Settings:

@@ -11,6 +11,7 @@ import numpy as np
 from lightcurve import __version__
 from lightcurve.curve.choose import star_curves
 from lightcurve.data import LightCurve, TransitFit
+from lightcurve.lights import label_files
 from lightcurve.progress import Progress, silent
 from lightcurve.report.field import save_field
 from lightcurve.report.growth import save_growth
@@ -111,7 +112,8 @@ def _shown_stars(night: Night) -> list[int]:
 
 def _seeing_profile(path: Path, night: Night) -> None:
     m, frame = night.measurements, night.scene.reference
-    shown = int(np.flatnonzero(m.file == frame.path.name)[0]) if frame.path.name in m.file else 0
+    rows = np.flatnonzero(m.file == label_files(night.scene.lights)[frame.path])
+    shown = int(rows[0]) if rows.size else 0
     profiles = [
         star_profile(
             frame.pixels,
@@ -250,7 +252,7 @@ def write_page(
     report = Report(
         title=_title(night),
         facts={name: str(value) for name, value in summary.items()},
-        warnings=tuple(f"{r.file}: {r.reason}" for r in night.failed),
+        warnings=(*night.inventory.warnings, *(f"{r.file}: {r.reason}" for r in night.failed)),
         sections=tuple(sections),
         footer=f"lightcurve {__version__}, seed {night.settings.seed}",
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from lightcurve.errors import InputError
@@ -51,6 +53,24 @@ def choose_lights(inventory: Inventory) -> tuple[list[Entry], dict[Path, str]]:
     text = f"another setup than the {count} other frames of {_describe(main)}"
     unused = {e.path: f"{_describe(_setup(e))}: {text}" for e in usable if _setup(e) != main}
     return sorted(lights, key=_by_time), unused
+
+
+def label_files(paths: Sequence[Path]) -> dict[Path, str]:
+    """Name files for the tables: without folder, or from where their folders part.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+
+    Returns
+    -------
+    dict of Path to str
+        No two alike.
+    """
+    if not paths:
+        return {}
+    top = os.path.commonpath([path.parent for path in paths])
+    return {path: path.relative_to(top).as_posix() for path in paths}
 
 
 def _by_time(entry: Entry) -> tuple[float, str]:

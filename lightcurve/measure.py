@@ -1,138 +1,35 @@
-"""Measure a night: each frame on its own, by one recipe, in any order and any process."""
+"""Measure one frame by a recipe, on its own; join the frames of a night into one cube."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from lightcurve import __version__, times
-from lightcurve.astrometry.pattern import ReferencePattern
+from lightcurve import times
+from lightcurve.calib.cosmics import mark_cosmic_rays
 from lightcurve.calib.reduce import reduce_frame
 from lightcurve.calib.store import load_masters
-from lightcurve.config import Settings
 from lightcurve.data import Frame, FrameResult, Masters, Measurements, Registration, StarPlan
 from lightcurve.errors import FrameError, InputError, LightcurveError
 from lightcurve.flags import Flag
 from lightcurve.frames.read import read_frame
 from lightcurve.phot.aperture import measure_stars
 from lightcurve.phot.detect import detect
-from lightcurve.phot.noise import NoiseModel
 from lightcurve.placing import place_frame
-from lightcurve.progress import Progress, silent
-from lightcurve.store import RunStore
+from lightcurve.recipe import Recipe
 
-FRAMES_PER_TASK = 4
 MAX_PATTERN = 150  # so many of a frame's stars make its pattern
-# Only these settings reach the measuring; the number of workers, say, does not.
-_OF_A_FRAME = dict.fromkeys(("camera", "site", "time", "apertures"), True) | {
-    "solve": {"solvers", "index", "radius_deg", "parity", "timeout_s"}
-}
 _PER_STAR = ("x", "y", "n_sky", "fwhm", "x_width", "y_width", "angle_deg", "roundness")
 _PER_RADIUS = ("flux", "flux_err", "area", "peak", "flags")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Recipe:
-    """All that measuring a frame needs besides the frame.
-
-    Attributes
-    ----------
-    settings : Settings
-    shape : tuple of int
-        (ny, nx) of every frame.
-    masters_folder : Path or None
-        Where the master frames were written.
-    masters_digest : str
-        Of their pixels.
-    reference : ReferencePattern
-        The stars every frame is registered to.
-    scale_arcsec : float
-        Of the reference frame, per pixel.
-    plan : StarPlan
-    radii : (n_radius,) float array
-        Pixels.
-    annulus : tuple of float
-    noise : NoiseModel
-    saturation_adu : float or None
-    """
-
-    settings: Settings
-    shape: tuple[int, int]
-    masters_folder: Path | None
-    masters_digest: str
-    reference: ReferencePattern
-    scale_arcsec: float
-    plan: StarPlan
-    radii: np.ndarray
-    annulus: tuple[float, float]
-    noise: NoiseModel
-    saturation_adu: float | None
-
-    def fingerprint(self) -> str:
-        """Digest of everything that can change a result.
-
-        Returns
-        -------
-        str
-        """
-        settings = self.settings.model_dump_json(include=_OF_A_FRAME)
-        stars = (self.reference.x, self.reference.y, self.reference.shape)
-        rest = replace(self, settings=None, masters_folder=None, reference=None)
-        return digest((__version__, settings, stars, rest))
-
-
-def digest(value: object) -> str:
-    """Hash plain values, arrays, and dataclasses and tuples of them.
-
-    Parameters
-    ----------
-    value : object
-
-    Returns
-    -------
-    str
-        SHA-256, hexadecimal; the same for the same content in any process.
-
-    Raises
-    ------
-    TypeError
-        For what is none of these.
-    """
-    total = hashlib.sha256()
-
-    def add(part: object) -> None:
-        if isinstance(part, np.ndarray):
-            total.update(f"{part.dtype.str}{part.shape}".encode())
-            total.update(np.ascontiguousarray(part).data)
-        elif is_dataclass(part):
-            for entry in fields(part):
-                total.update(entry.name.encode())
-                add(getattr(part, entry.name))
-        elif isinstance(part, (tuple, list)):
-            total.update(f"{len(part)}".encode())
-            for entry in part:
-                add(entry)
-        elif isinstance(part, (str, int, float, bool, type(None), np.generic, dict)):
-            total.update(repr(part).encode())
-        else:
-            # The text of an unknown object may hold its address, another in each process.
-            msg = f"cannot digest {type(part)}"
-            raise TypeError(msg)
-
-    add(value)
-    return total.hexdigest()
-
-
 @lru_cache(maxsize=1)
-def _masters(folder: Path | None) -> Masters | None:
+def _masters(folder: Path | None, digest: str) -> Masters | None:  # noqa: ARG001
+    """Read the masters once for all frames; another digest means that they were made anew."""
     return load_masters(folder) if folder else None
 
 
@@ -156,9 +53,20 @@ def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
                 *frame.pixels.shape, *recipe.shape
             )
             raise FrameError(path, msg)
-        return _measure(reduce_frame(frame, _masters(recipe.masters_folder)), recipe)
+        return _measure(_reduce(frame, recipe), recipe)
     except LightcurveError as error:
         return FrameResult(path.name, "failed", str(error))
+
+
+def _reduce(frame: Frame, recipe: Recipe) -> Frame:
+    """Calibrate a frame, and mark cosmic rays where the settings ask for it."""
+    reduced = reduce_frame(frame, _masters(recipe.masters_folder, recipe.masters_digest))
+    if not recipe.settings.calibration.cosmic_rays:
+        return reduced
+    camera = recipe.noise
+    return mark_cosmic_rays(
+        reduced, gain_e_per_adu=camera.gain_e_per_adu, read_noise_e=camera.read_noise_e
+    )
 
 
 def _measure(frame: Frame, recipe: Recipe) -> FrameResult:
@@ -252,94 +160,6 @@ def _median_fwhm(fwhm: np.ndarray, flags: np.ndarray) -> float:
     """Median over the stars that are whole and unsaturated; NaN where there is none."""
     usable = fwhm[np.isfinite(fwhm) & (flags & (Flag.EDGE | Flag.SATURATED) == 0)]
     return float(np.median(usable)) if usable.size else float("nan")
-
-
-def measure_frames(paths: Sequence[Path], recipe: Recipe) -> list[FrameResult]:
-    """Measure a few frames: the unit of work sent to another process.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-    recipe : Recipe
-
-    Returns
-    -------
-    list of FrameResult
-        In the order of `paths`.
-    """
-    return [measure_frame(path, recipe) for path in paths]
-
-
-def measure_night(
-    paths: Sequence[Path],
-    recipe: Recipe,
-    store: RunStore,
-    *,
-    executor: Executor | None = None,
-    progress: Progress = silent,
-) -> list[FrameResult]:
-    """Measure all frames that the store does not have yet, and keep each as it comes.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-    recipe : Recipe
-    store : RunStore
-        Results with the same recipe and an unchanged file are taken from it.
-    executor : concurrent.futures.Executor, optional
-        Where to run; by default this process, or a local pool of `recipe.settings.workers`.
-    progress : Progress
-
-    Returns
-    -------
-    list of FrameResult
-        In the order of `paths`.
-    """
-    fingerprint = recipe.fingerprint()
-    keys = {path: f"{fingerprint} {_file_state(path)}" for path in paths}
-    results = {path: store.get(path, keys[path]) for path in paths}
-    missing = [path for path in paths if results[path] is None]
-    done = _compute(missing, recipe, executor)
-    for path, result in progress(done, "Measuring frames", len(missing)):
-        store.put(path, keys[path], result)
-        results[path] = result
-    return [results[path] for path in paths]
-
-
-def _file_state(path: Path) -> str:
-    try:
-        status = path.stat()
-    except OSError:
-        return "missing"
-    return f"{status.st_size} {status.st_mtime_ns}"
-
-
-def _compute(
-    paths: Sequence[Path], recipe: Recipe, executor: Executor | None
-) -> Iterator[tuple[Path, FrameResult]]:
-    """Yield each path with its result, in order, wherever the work is done."""
-    workers = min(recipe.settings.workers, len(paths))
-    if executor is None and workers <= 1:
-        for path in paths:
-            yield path, measure_frame(path, recipe)
-        return
-    chunks = [paths[i : i + FRAMES_PER_TASK] for i in range(0, len(paths), FRAMES_PER_TASK)]
-    with ExitStack() as stack:
-        pool = executor or stack.enter_context(ProcessPoolExecutor(workers))
-        for chunk, results in zip(
-            chunks, pool.map(measure_frames, chunks, [recipe] * len(chunks)), strict=True
-        ):
-            yield from zip(chunk, results, strict=True)
-
-
-def available_workers() -> int:
-    """Count the processors this process may use.
-
-    Returns
-    -------
-    int
-    """
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def stack_results(results: Iterable[FrameResult], recipe: Recipe) -> Measurements:

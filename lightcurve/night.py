@@ -19,7 +19,7 @@ from lightcurve.curve.noise import measure_field_noise, with_noise
 from lightcurve.data import LightCurve, Measurements, Products, TransitFit
 from lightcurve.errors import FitError
 from lightcurve.frames.inventory import take_inventory
-from lightcurve.measure import measure_night, stack_results
+from lightcurve.measure import stack_results
 from lightcurve.prepare import Scene, prepare_night
 from lightcurve.products import Night, open_log, write_products
 from lightcurve.progress import Progress, silent
@@ -28,6 +28,7 @@ from lightcurve.target import Target, find_target
 from lightcurve.transit.ephemeris import predict_transit
 from lightcurve.transit.fit import fit_transit
 from lightcurve.transit.solve import make_options
+from lightcurve.workers import measure_night
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,8 @@ def reduce_night(
         target = find_target(settings.target)
         inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
     with open_log(out), open_store(out) as store:
+        for warning in inventory.warnings:
+            log.warning("%s", warning)
         with clock("prepare"):
             scene = prepare_night(inventory, target, settings, out / "masters", progress=progress)
         with clock("measure"):

@@ -18,9 +18,9 @@ from lightcurve.curve.plan import plan_stars
 from lightcurve.data import Exposure, Frame, Masters, Site, Solution
 from lightcurve.frames.inventory import Entry, Inventory
 from lightcurve.lights import choose_lights
-from lightcurve.measure import Recipe, digest
 from lightcurve.phot.seeing import choose_radii
 from lightcurve.progress import Progress, silent
+from lightcurve.recipe import Recipe, digest
 from lightcurve.reference import Sample, find_stars, read_samples, solve_one
 from lightcurve.target import Target
 

@@ -229,7 +229,7 @@ def write_sidecars(folder: Path, night: Night) -> Path:
         The folder.
     """
     shape, reference = night.scene.recipe.shape, night.scene.solution
-    for path, result in zip(night.scene.lights, night.results, strict=True):
+    for result in night.results:
         registration = result.registration
         if registration is None:
             continue
@@ -239,7 +239,7 @@ def write_sidecars(folder: Path, night: Night) -> Path:
         solution = Solution(
             wcs, "registration", registration.n_matched, rms, scale, rotation, parity
         )
-        write_wcs_sidecar(folder / f"{path.name}.wcs", solution, shape)
+        write_wcs_sidecar(folder / f"{result.file}.wcs", solution, shape)
     return folder
 
 

@@ -126,11 +126,20 @@ class RunStore:
         Returns
         -------
         FrameResult or None
+
+        Raises
+        ------
+        InputError
+            When the record is damaged.
         """
-        row = self._connection.execute(
-            "SELECT result FROM frames WHERE path = ? AND key = ?", (str(path), key)
-        ).fetchone()
-        return decode_result(row[0]) if row else None
+        try:
+            row = self._connection.execute(
+                "SELECT result FROM frames WHERE path = ? AND key = ?", (str(path), key)
+            ).fetchone()
+            return decode_result(row[0]) if row else None
+        except (sqlite3.DatabaseError, ValueError, TypeError, KeyError) as error:
+            msg = f"{NAME} in the run folder is damaged ({error}); delete it and run again"
+            raise InputError(msg) from error
 
     def put(self, path: Path, key: str, result: FrameResult) -> None:
         """Keep a finished frame, at once and whole.
@@ -140,12 +149,21 @@ class RunStore:
         path : Path
         key : str
         result : FrameResult
+
+        Raises
+        ------
+        InputError
+            When it cannot be written: a full disk, for one.
         """
-        with self._connection:
-            self._connection.execute(
-                "INSERT OR REPLACE INTO frames VALUES (?, ?, ?)",
-                (str(path), key, encode_result(result)),
-            )
+        try:
+            with self._connection:
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO frames VALUES (?, ?, ?)",
+                    (str(path), key, encode_result(result)),
+                )
+        except sqlite3.DatabaseError as error:
+            msg = f"{NAME}: {error}; frames kept so far stay, the same command goes on from there"
+            raise InputError(msg) from error
 
 
 @contextmanager

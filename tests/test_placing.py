@@ -16,7 +16,8 @@ from lightcurve.errors import RegistrationError
 from lightcurve.flags import Flag
 from lightcurve.frames.inventory import take_inventory
 from lightcurve.frames.read import read_frame
-from lightcurve.measure import Recipe, measure_frame, move
+from lightcurve.measure import measure_frame, move
+from lightcurve.recipe import Recipe
 from lightcurve.phot.detect import detect
 from lightcurve.placing import place_frame
 from lightcurve.prepare import prepare_night

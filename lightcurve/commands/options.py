@@ -92,6 +92,7 @@ OPTIONS: dict[str, Option] = {
     ),
     "fit.sample": Option(bool, "--sample/--no-sample", "Sample the posterior (emcee).", _FIT),
     "workers": Option(int, "--workers", "Processes that measure frames.", _APERTURE),
+    "cluster": Option(str, "--cluster", "Dask scheduler: tcp://HOST:8786.", _APERTURE),
     "seed": Option(int, "--seed", "Of everything random.", _APERTURE),
 }
 

@@ -199,9 +199,13 @@ def _place_target(wcs: WCS, ra: float, dec: float, shape: tuple[int, int]) -> tu
     except NoConvergence:
         x = y = float("nan")
     if not (-0.5 <= x < nx - 0.5 and -0.5 <= y < ny - 0.5):
+        centre = wcs.all_pix2world((nx - 1) / 2, (ny - 1) / 2, 0)
+        near = f"it falls at pixel ({x:.0f}, {y:.0f}) of {nx} x {ny}"
+        far = "which is centred at RA {:.3f}, Dec {:+.3f} deg".format(*map(float, centre))
+        where = near if np.isfinite(x + y) else far
         msg = (
-            f"the target (RA {ra:.5f}, Dec {dec:+.5f} deg) is outside the frame: it falls at pixel "
-            f"({x:.0f}, {y:.0f}) of {nx} x {ny}; check --ra and --dec, or the folder"
+            f"the target (RA {ra:.5f}, Dec {dec:+.5f} deg) is outside the frame: {where}; "
+            "check --ra and --dec, or the folder"
         )
         raise InputError(msg)
     return x, y

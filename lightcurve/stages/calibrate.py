@@ -11,7 +11,7 @@ from lightcurve.config import Settings
 from lightcurve.errors import InputError, LightcurveError
 from lightcurve.frames.inventory import take_inventory
 from lightcurve.frames.read import read_frame
-from lightcurve.lights import choose_lights
+from lightcurve.lights import choose_lights, label_files
 from lightcurve.prepare import make_masters
 from lightcurve.products import open_log
 from lightcurve.progress import Progress, silent
@@ -54,11 +54,12 @@ def calibrate_folder(
             msg = f"{folder}: no bias, dark or flat frames to calibrate with"
             raise InputError(msg)
         rows = [{"file": p.name, "status": "unused", "reason": why} for p, why in unused.items()]
-        for entry in progress(lights, "Calibrating", len(lights)):
-            row = {"file": entry.path.name, "status": "calibrated", "reason": ""}
+        labels = label_files([entry.path for entry in lights])
+        for path, label in progress(labels.items(), "Calibrating", len(labels)):
+            row = {"file": label, "status": "calibrated", "reason": ""}
             try:
-                frame = reduce_frame(read_frame(entry.path, settings=settings), masters)
-                write_frame(out / f"{_stem(entry.path)}_cal.fits", frame)
+                frame = reduce_frame(read_frame(path, settings=settings), masters)
+                write_frame(out / Path(label).parent / f"{_stem(path)}_cal.fits", frame)
             except LightcurveError as error:
                 row |= {"status": "failed", "reason": str(error)}
             rows.append(row)

@@ -25,7 +25,7 @@ def inspect_file(path: Path, settings: Settings) -> list[dict[str, Any]]:
     list of dict
         With name, value and source.
     """
-    exposure = read_frame(path, settings=settings).exposure
+    exposure = read_frame(path, settings=settings, need_time=False).exposure
     rows = []
     for entry in fields(exposure):
         value = getattr(exposure, entry.name)

@@ -12,7 +12,6 @@ from lightcurve.calib.badpix import dead_pixels, hot_pixels, read_user_map
 from lightcurve.calib.combine import combine
 from lightcurve.calib.noise import measure_noise
 from lightcurve.calib.store import read_masters, write_master
-from lightcurve.config import Settings
 from lightcurve.data import Masters
 from lightcurve.errors import InputError
 from lightcurve.flags import PixelFlag
@@ -82,7 +81,7 @@ def make_master(
 
 
 def _one_exposure(paths: Sequence[Path]) -> float:
-    times = {read_frame(path, settings=Settings()).exposure.exposure_s for path in paths}
+    times = {read_frame(path, need_time=False).exposure.exposure_s for path in paths}
     if len(times) != 1 or None in times:
         found = ", ".join(sorted(f"{t:g} s" if t is not None else "unknown" for t in times))
         msg = f"frames of one exposure are needed, these have {found}"
@@ -162,8 +161,7 @@ def camera_noise(bias: tuple[Path, Path], flat: tuple[Path, Path]) -> dict[str, 
     dict
         Gain and read noise with their errors.
     """
-    settings = Settings()
-    frames = [read_frame(path, settings=settings) for path in (*flat, *bias)]
+    frames = [read_frame(path, need_time=False) for path in (*flat, *bias)]
     images = [frame.pixels.astype(float) for frame in frames]
     level = frames[0].exposure.saturation_adu
     found = measure_noise(tuple(images[:2]), tuple(images[2:]), saturation_adu=level)

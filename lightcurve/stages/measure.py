@@ -11,12 +11,13 @@ from lightcurve.config import Settings
 from lightcurve.data import Measurements
 from lightcurve.formats.tables import write_frames
 from lightcurve.frames.inventory import take_inventory
-from lightcurve.measure import measure_night, stack_results
+from lightcurve.measure import stack_results
 from lightcurve.prepare import prepare_night
 from lightcurve.products import open_log
 from lightcurve.progress import Progress, silent
 from lightcurve.store import open_store
 from lightcurve.target import find_target
+from lightcurve.workers import measure_night
 
 
 def measure_folder(

@@ -1,0 +1,231 @@
+"""Where the frames of a night are measured: here, by processes of this machine, or on a cluster.
+
+Frames do not depend on one another, so that the numbers are the same wherever they come from. Each
+result is kept as it comes.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from lightcurve.data import FrameResult
+from lightcurve.errors import InputError
+from lightcurve.lights import label_files
+from lightcurve.measure import measure_frame
+from lightcurve.progress import Progress, silent
+from lightcurve.recipe import Recipe
+from lightcurve.store import RunStore
+
+log = logging.getLogger(__name__)
+
+FRAMES_PER_TASK = 4
+# A process takes a second to start: it must have this much to do to be worth it.
+BYTES_PER_WORKER = 400_000_000
+CLUSTER_TIMEOUT_S = 15.0
+DIED = "the process that measured it died, twice (out of memory?); try --workers 1"
+
+Work = tuple[tuple[Path, ...], ...]  # tasks of a few frames
+Done = Iterator[tuple[Path, FrameResult]]
+Measure = Callable[[Sequence[Path], Recipe], list[FrameResult]]
+
+
+def measure_night(
+    paths: Sequence[Path],
+    recipe: Recipe,
+    store: RunStore,
+    *,
+    executor: Executor | None = None,
+    progress: Progress = silent,
+) -> list[FrameResult]:
+    """Measure all frames that the store does not have yet, and keep each as it comes.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+    recipe : Recipe
+    store : RunStore
+        Results with the same recipe and an unchanged file are taken from it.
+    executor : concurrent.futures.Executor, optional
+        Where to run; otherwise the settings say: a cluster, a number of processes, or as many
+        processes as the frames are worth.
+    progress : Progress
+
+    Returns
+    -------
+    list of FrameResult
+        In the order of `paths`, which differ; each named by `label_files`.
+
+    Raises
+    ------
+    InputError
+        When the folder of the frames is gone, the store cannot be written, or there is no cluster
+        at the address given. What was measured until then is kept.
+    """
+    fingerprint = recipe.fingerprint()
+    keys = {path: f"{fingerprint} {_file_state(path)}" for path in paths}
+    results = {path: store.get(path, keys[path]) for path in paths}
+    missing = [path for path in paths if results[path] is None]
+    with _open(executor, missing, recipe) as done:
+        for path, result in progress(done, "Measuring frames", len(missing)):
+            _refuse_lost_folder(path, result)
+            # What could not be read may be read next time: it is not kept.
+            if result.exposure is not None:
+                store.put(path, keys[path], result)
+            results[path] = result
+    return [replace(results[path], file=label) for path, label in label_files(paths).items()]
+
+
+def _file_state(path: Path) -> str:
+    try:
+        status = path.stat()
+    except OSError:
+        return "missing"
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def _refuse_lost_folder(path: Path, result: FrameResult) -> None:
+    if result.exposure is None and not path.parent.is_dir():
+        msg = (
+            f"{path.parent}: is not there any more (a share that went away?); frames measured are "
+            "kept, the same command goes on from here"
+        )
+        raise InputError(msg)
+
+
+def measure_frames(paths: Sequence[Path], recipe: Recipe) -> list[FrameResult]:
+    """Measure a few frames: the unit of work sent to another process.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+    recipe : Recipe
+
+    Returns
+    -------
+    list of FrameResult
+        In the order of `paths`.
+    """
+    return [measure_frame(path, recipe) for path in paths]
+
+
+@contextmanager
+def _open(executor: Executor | None, paths: Sequence[Path], recipe: Recipe) -> Iterator[Done]:
+    """Choose where to measure, and close it at the end."""
+    settings = recipe.settings
+    if executor is not None:
+        yield _run(_tasks(paths), recipe, executor, [])
+    elif settings.cluster is not None and paths:
+        with _cluster(settings.cluster) as client:
+            yield _on_cluster(paths, recipe, client)
+    elif (workers := settings.workers or worth(paths)) > 1 and len(paths) > 1:
+        log.info("%d processes measure", min(workers, len(paths)))
+        yield _in_pool(paths, recipe, min(workers, len(paths)))
+    else:
+        yield ((path, measure_frame(path, recipe)) for path in paths)
+
+
+def worth(paths: Sequence[Path]) -> int:
+    """Count the processes that are worth starting.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Frames to measure.
+
+    Returns
+    -------
+    int
+        One for each 400 MB of frames, and not more than this process may have processors.
+    """
+    size = sum(path.stat().st_size for path in paths if path.is_file())
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(usable or 1, size // BYTES_PER_WORKER))
+
+
+def _tasks(paths: Sequence[Path], size: int = FRAMES_PER_TASK) -> Work:
+    return tuple(tuple(paths[i : i + size]) for i in range(0, len(paths), size))
+
+
+def _run(
+    work: Work, recipe: Any, executor: Executor, lost: list[Path], measure: Measure = measure_frames
+) -> Done:
+    """Yield results in order; frames whose process died are added to `lost`."""
+    futures = [executor.submit(measure, task, recipe) for task in work]
+    for task, future in zip(work, futures, strict=True):
+        try:
+            results = future.result()
+        except BrokenExecutor:
+            lost.extend(task)
+            continue
+        yield from zip(task, results, strict=True)
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    # A fresh process: one that is forked may inherit a lock that some thread of this one holds.
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+
+
+def _in_pool(
+    paths: Sequence[Path], recipe: Recipe, workers: int, measure: Measure = measure_frames
+) -> Done:
+    """Measure in processes of this machine; one that dies costs at most the frame it died of."""
+    work = _tasks(paths)
+    while work:
+        lost: list[Path] = []
+        with _pool(workers) as pool:
+            yield from _run(work, recipe, pool, lost, measure)
+        # The first of the lost ones were at work: each is tried by itself, the rest together.
+        at_work = workers * FRAMES_PER_TASK
+        if lost:
+            log.warning("a measuring process died; going on with %d frames", len(lost))
+        for path in lost[:at_work]:
+            yield path, _alone(path, recipe, measure)
+        work = _tasks(lost[at_work:])
+
+
+def _alone(path: Path, recipe: Recipe, measure: Measure) -> FrameResult:
+    """Measure a frame in a process of its own, so that it can take nothing with it."""
+    with _pool(1) as pool:
+        try:
+            return pool.submit(measure, (path,), recipe).result()[0]
+        except BrokenExecutor:
+            return FrameResult(path.name, "failed", DIED)
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[Any]:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        msg = f"--cluster {address}: needs Dask: pip install 'lightcurve[cluster]'"
+        raise InputError(msg) from error
+    try:
+        client = Client(address, timeout=CLUSTER_TIMEOUT_S, set_as_default=False)
+    except (OSError, ValueError) as error:
+        msg = f"--cluster {address}: no scheduler answers there within {CLUSTER_TIMEOUT_S:g} s"
+        raise InputError(msg) from error
+    with client:
+        yield client
+
+
+def _on_cluster(paths: Sequence[Path], recipe: Recipe, client: Any) -> Done:
+    """Measure on a Dask cluster that sees the same files under the same names.
+
+    Dask itself gives the work of a worker that died to another one.
+    """
+    log.info("%d workers of the cluster measure", len(client.scheduler_info()["workers"]))
+    folder = recipe.masters_folder
+    whole = replace(recipe, masters_folder=folder.absolute() if folder else None)
+    shared = client.scatter(whole, broadcast=True)
+    work = _tasks([path.absolute() for path in paths])
+    names = dict(zip((path.absolute() for path in paths), paths, strict=True))
+    for path, result in _run(work, shared, client.get_executor(), []):
+        yield names[path], result
