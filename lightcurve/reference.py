@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from lightcurve.astrometry.chain import SolveRequest, solve
+from lightcurve.astrometry.index import own_index_folder
 from lightcurve.calib.reduce import reduce_frame
 from lightcurve.camera import CameraValues
 from lightcurve.config import Settings
@@ -123,6 +126,7 @@ def solve_one(
             ra_deg=target.ra_deg,
             dec_deg=target.dec_deg,
             scale_arcsec=settings.solve.scale_arcsec or exposure.scale_arcsec,
+            state_file=submission_file(sample.frame.path),
         )
         try:
             solution = solve(request, settings.solve)
@@ -134,6 +138,24 @@ def solve_one(
         return sample, solution
     msg = f"none of {len(failures)} frames could be solved on the sky; {failures[0]}"
     raise SolveError(msg, n_detected=max(len(sample.stars) for sample in samples))
+
+
+def submission_file(frame_path: Path) -> Path:
+    """Name the file that keeps the number of a frame's submission to a solving server.
+
+    It lies in the user's cache, where any command finds it again, however it was ended.
+
+    Parameters
+    ----------
+    frame_path : Path
+
+    Returns
+    -------
+    Path
+        It need not exist, nor its folder.
+    """
+    name = hashlib.sha256(str(frame_path.resolve()).encode()).hexdigest()[:32]
+    return own_index_folder().parent / "submissions" / f"{name}.json"
 
 
 def describe_solution(solution: Solution) -> str:

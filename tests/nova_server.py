@@ -15,9 +15,10 @@ import secrets
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -28,6 +29,8 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 STARTED, FINISHED = "2026-09-08 00:37:58.522033+00:00", "2026-09-08 00:37:59.946128+00:00"
+# One engine cannot solve twice at the same time: it crashes.
+ONE_AT_A_TIME = Lock()
 
 
 @dataclass
@@ -83,7 +86,7 @@ class Nova:
     error_message: str = ""
 
     def __post_init__(self) -> None:
-        self.engine = astrometry.Solver(self.index)
+        self.engine = engine_of(tuple(self.index))
         handler = type("BoundHandler", (Handler,), {"nova": self})
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
@@ -300,6 +303,12 @@ def read_stars(received: Received) -> tuple[np.ndarray, tuple[int, int]]:
     return np.column_stack([found["x"], found["y"]]) + 1, (pixels.shape[1], pixels.shape[0])
 
 
+@lru_cache
+def engine_of(index: tuple[Path, ...]) -> astrometry.Solver:
+    """Keep the engine: freed while it is at work for an ended test, it would crash."""
+    return astrometry.Solver(list(index))
+
+
 def run_engine(
     engine: astrometry.Solver, stars: np.ndarray, fields: dict, size: tuple[int, int]
 ) -> astrometry.Match | None:
@@ -323,7 +332,8 @@ def run_engine(
             astrometry.Action.STOP if found[0] > 60 else astrometry.Action.CONTINUE
         ),
     )
-    solution = engine.solve(stars[:100], scale, place, parameters)
+    with ONE_AT_A_TIME:
+        solution = engine.solve(stars[:100], scale, place, parameters)
     return solution.best_match() if solution.has_match() else None
 
 

@@ -24,6 +24,7 @@ _CARDS = re.compile(
     r"(CTYPE|CRVAL|CRPIX|CUNIT)[12]|CD[12]_[12]|(A|B|AP|BP)_(ORDER|\d_\d)|"
     r"LONPOLE|LATPOLE|EQUINOX|RADESYS"
 )
+_TEXT = ("CTYPE", "CUNIT", "RADESYS")
 _UNREADABLE = (OSError, ValueError, TypeError, KeyError, IndexError, MemoryError, fits.VerifyError)
 
 
@@ -77,11 +78,15 @@ def _tangent(header: fits.Header) -> WCS:
     if any(kept.get(f"{name}_ORDER", 0) > MAX_SIP_ORDER for name in ("A", "B", "AP", "BP")):
         msg = f"SIP terms of an order over {MAX_SIP_ORDER}"
         raise ValueError(msg)
-    wcs = WCS(kept)
-    if not abs(np.linalg.det(wcs.pixel_scale_matrix)) > 1e-15:
+    numbers = [kept[name] for name in kept if not name.startswith(_TEXT)]
+    if not np.isfinite(np.array(numbers, dtype=float)).all():
+        msg = "a number that is none"
+        raise ValueError(msg)
+    matrix = [[kept.get(f"CD{i}_{j}", 0.0) for j in (1, 2)] for i in (1, 2)]
+    if not abs(np.linalg.det(matrix)) > 1e-15:
         msg = "its matrix is degenerate"
         raise ValueError(msg)
-    return wcs
+    return WCS(kept)
 
 
 def stars_to_check(

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +22,7 @@ from lightcurve.astrometry.nova_api import NovaServer, Submission
 from lightcurve.astrometry.request import SolveRequest, settle
 from lightcurve.config import SolveSettings
 from lightcurve.data import Solution
-from lightcurve.errors import SolveError
+from lightcurve.errors import InputError, SolveError
 from lightcurve.files import write_text
 
 log = logging.getLogger(__name__)
@@ -29,8 +30,8 @@ log = logging.getLogger(__name__)
 KEY_VARIABLE = "ASTROMETRY_NET_API_KEY"
 SIP_ORDER = 2
 FIRST_WAIT_S, LONGEST_WAIT_S, WAIT_GROWTH = 0.5, 15.0, 1.5
-# det(CD) of the pixels sent: north up and east left makes it negative, which the server calls 1.
-PARITY = {"either": 2, "sky": 1, "mirrored": 0}
+# 0 is the sky as it is seen: north up, east left.
+PARITY = {"sky": 0, "mirrored": 1, "either": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +192,16 @@ def _submit(server: NovaServer, parcel: Parcel, state_file: Path | None, end: fl
     number = server.upload(parcel.options, parcel.name, parcel.content, end)
     log.info("submission %d at %s: %d bytes sent", number, server.host, len(parcel.content))
     if state_file is not None:
-        state = {"server": server.host, "submission": number, "digest": parcel.digest}
+        _keep(state_file, {"server": server.host, "submission": number, "digest": parcel.digest})
+    return number
+
+
+def _keep(state_file: Path, state: dict[str, Any]) -> None:
+    try:
         state_file.parent.mkdir(parents=True, exist_ok=True)
         write_text(state_file, json.dumps(state) + "\n")
-    return number
+    except (OSError, InputError) as error:
+        log.warning("the submission is not kept, so that it starts anew if stopped: %s", error)
 
 
 def _remembered(state_file: Path | None, digest: str) -> int | None:
@@ -211,8 +218,10 @@ def _remembered(state_file: Path | None, digest: str) -> int | None:
 
 
 def _forget(state_file: Path | None) -> None:
-    if state_file is not None:
-        state_file.unlink(missing_ok=True)
+    # A note that stays does no harm: its submission is looked up, and its result fetched again.
+    with suppress(OSError):
+        if state_file is not None:
+            state_file.unlink()
 
 
 def _wait(server: NovaServer, number: int, request: SolveRequest, end: float) -> int:

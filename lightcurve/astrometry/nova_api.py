@@ -132,8 +132,8 @@ class NovaServer:
             finished=_is_time(answer.get("processing_finished")),
             n_images=len(images),
             job=numbers[0] if numbers else None,
-            # A traceback as a rule, of which the end tells most.
-            error=self._quote(str(answer.get("error_message") or "")[-150:]),
+            # A traceback as a rule, of which the last line tells most.
+            error=self._quote(str(answer.get("error_message") or "").strip().split("\n")[-1]),
         )
 
     def job_status(self, job: int, end: float) -> str:
@@ -222,7 +222,7 @@ class NovaServer:
         return value
 
     def _malformed(self, reply: Reply) -> NoReturn:
-        start = self._quote(reply.body[:100].decode("utf-8", "replace"))
+        start = self._quote(reply.body.decode("utf-8", "replace"))[:100]
         msg = (
             f"{self.host} gives an answer that makes no sense (status {reply.status}, "
             f"{start!r}): is it an astrometry.net server?"

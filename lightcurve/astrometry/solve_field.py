@@ -20,8 +20,8 @@ from lightcurve.data import Solution
 from lightcurve.errors import SolveError
 
 PROGRAM = "solve-field"
-# Its "pos" is a positive determinant of CD, which north up and east left does not have.
-PARITY = {"either": (), "sky": ("--parity", "neg"), "mirrored": ("--parity", "pos")}
+# "pos" is the sky as it is seen, of which the determinant of CD is negative.
+PARITY = {"either": (), "sky": ("--parity", "pos"), "mirrored": ("--parity", "neg")}
 
 
 def solve_with_program(request: SolveRequest, settings: SolveSettings) -> Solution:
@@ -87,6 +87,8 @@ def _arguments(request: SolveRequest, settings: SolveSettings, folder: Path) -> 
         "--y-column": "Y",
         "--sort-column": "FLUX",
         "--dir": folder,
+        "--temp-dir": folder,
+        "--uniformize": 0,
         "--cpulimit": max(int(settings.timeout_s), 1),
         "--tweak-order": 2,
         "--wcs": folder / "stars.wcs",
@@ -101,7 +103,8 @@ def _arguments(request: SolveRequest, settings: SolveSettings, folder: Path) -> 
         options |= dict(zip(("--ra", "--dec", "--radius"), place, strict=True))
     # Joined by "=", for a negative declination would be taken for an option.
     joined = [f"{name}={value}" for name, value in options.items()]
-    flags = ["--no-plots", "--overwrite", "--crpix-center"]
+    # Removing lines and spreading stars evenly need Python modules that it may not find.
+    flags = ["--no-plots", "--overwrite", "--crpix-center", "--no-remove-lines"]
     if settings.index:
         # Short, for the long form has been renamed between its versions.
         flags += ["-b", str(_write_config(folder, settings))]

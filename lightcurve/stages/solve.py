@@ -19,6 +19,7 @@ from lightcurve.errors import InputError, LightcurveError
 from lightcurve.frames.read import PACKED_SUFFIXES, is_fits_name, read_frame
 from lightcurve.phot.detect import detect
 from lightcurve.progress import Progress, silent
+from lightcurve.reference import submission_file
 from lightcurve.target import find_target
 
 FIELDS = (
@@ -234,4 +235,5 @@ def _request(
         dec_deg=dec,
         scale_arcsec=settings.solve.scale_arcsec or exposure.scale_arcsec,
         catalog=None if stars is None else stars.at(epoch),
+        state_file=submission_file(frame.path),
     )
