@@ -310,6 +310,8 @@ class StarPhotometry:
         Second-moment widths in AstroImageJ's scale.
     flags : (n_star, n_radius) uint16 array
         `lightcurve.flags.Flag` bits.
+    radius_used : float or None
+        Of an aperture that follows the seeing, pixels; None where the radii are the recipe's.
     """
 
     x: np.ndarray
@@ -327,6 +329,7 @@ class StarPhotometry:
     angle_deg: np.ndarray
     roundness: np.ndarray
     flags: np.ndarray
+    radius_used: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -384,6 +387,11 @@ class Measurements:
     flags : (n_frame, n_star, n_radius) uint16 array
     x, y, star_sky, star_sky_std, n_sky, fwhm, x_width, y_width, angle_deg, roundness :
         (n_frame, n_star) arrays
+    radius_used : (n_frame,) float array or None
+        Where one aperture follows the seeing in AstroImageJ's way: its radius, pixels; `radii`
+        then holds the base radius alone.
+    fwhm_factor : float or None
+        Of that aperture, over the mean width of the stars.
     """
 
     file: np.ndarray
@@ -415,6 +423,8 @@ class Measurements:
     y_width: np.ndarray
     angle_deg: np.ndarray
     roundness: np.ndarray
+    radius_used: np.ndarray | None = None
+    fwhm_factor: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,14 +12,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lightcurve.errors import InputError
-from lightcurve.phot.aij_centroid import SETTLED, STAY, STEPS, aij_centroid
+from lightcurve.phot.aij_centroid import SETTLED, STAY, STEPS, AijCentroid, aij_centroid
 from lightcurve.phot.aij_profile import profile_fwhm_aij
 from lightcurve.phot.aij_sky import SkyRule, photometer_sky
-from lightcurve.phot.noise import NoiseModel, flux_error, pixel_variance_model
-from lightcurve.phot.overlap import circle_overlap
-from lightcurve.phot.squares import Squares, squares_about
+from lightcurve.phot.aij_sums import source_error, sum_aperture
+from lightcurve.phot.noise import NoiseModel
 
-MIN_PEAK_WEIGHT = 0.01
 NOWHERE = -1e6
 
 
@@ -156,7 +154,12 @@ class AijPhotometry:
 
 
 def measure_aij(
-    pixels: np.ndarray, x: np.ndarray, y: np.ndarray, recipe: AijRecipe
+    pixels: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    recipe: AijRecipe,
+    *,
+    sizing: np.ndarray | None = None,
 ) -> AijPhotometry:
     """Measure the stars of one frame by AstroImageJ's rules.
 
@@ -168,6 +171,8 @@ def measure_aij(
     x, y : (n,) float arrays
         Where the apertures start, pixels, 0-based; a star at NaN has no light.
     recipe : AijRecipe
+    sizing : (n,) bool array, optional
+        Stars whose widths size a variable aperture; by default all, as AstroImageJ has it.
 
     Returns
     -------
@@ -181,23 +186,18 @@ def measure_aij(
     radius = recipe.radius
     shape = placed = aij_centroid(image, start, radius, rule, method=recipe.centroid)
     if recipe.fwhm_factor is not None:
-        radius = recipe.fwhm_factor * max(shape.x_width.mean(), shape.y_width.mean())
+        radius = recipe.fwhm_factor * _mean_width(shape, sizing)
         placed = aij_centroid(image, start, radius, rule, method=recipe.centroid)
     centre = tuple(placed.centre)
     planes, n_sky, sky_std = photometer_sky(image, centre, rule)
-    square = squares_about(image, centre, radius)
-    weight = aperture_weights(square, radius, exact=recipe.exact)
-    sums = _sums(square, weight, planes, exact=recipe.exact)
-    n_for_error = np.where(n_sky > 0, n_sky, np.inf)
-    variance = pixel_variance_model(sums["sky"], recipe.noise)
-    gain = recipe.noise.gain_e_per_adu
+    sums = sum_aperture(image, centre, radius, planes, exact=recipe.exact)
     return AijPhotometry(
         shape=image.shape,
         radius=float(radius),
         x=centre[0],
         y=last - centre[1],
         found=placed.found,
-        flux_err=flux_error(sums["flux"], sums["area"], variance, n_for_error, gain),
+        flux_err=source_error(sums, n_sky, recipe.noise),
         n_sky=n_sky,
         sky_std=sky_std,
         fwhm=profile_fwhm_aij(image, placed.centre, radius, sums["sky"]),
@@ -210,45 +210,12 @@ def measure_aij(
     )
 
 
-def aperture_weights(square: Squares, radius: float, *, exact: bool) -> np.ndarray:
-    """Weigh the pixels of an aperture.
-
-    Parameters
-    ----------
-    square : Squares
-    radius : float
-        Pixels.
-    exact : bool
-        Area inside the circle; otherwise 1 where the pixel's centre is nearer than the radius.
-
-    Returns
-    -------
-    (n, m, m) float array
-        0 where there is no pixel.
-    """
-    if exact:
-        weight = circle_overlap(*square.edges(), radius)
-    else:
-        weight = (square.distance_squared() < radius**2).astype(float)
-    return np.where(np.isfinite(square.values), weight, 0.0)
-
-
-def _sums(
-    square: Squares, weight: np.ndarray, planes: np.ndarray, *, exact: bool
-) -> dict[str, np.ndarray]:
-    """Source-Sky, its area, peak and the mean sky under it."""
-    raw = np.nan_to_num(square.values)
-    area = weight.sum(axis=(1, 2))
-    sky_sum = (weight * square.plane(planes)).sum(axis=(1, 2))
-    flux = (weight * raw).sum(axis=(1, 2)) - sky_sum
-    touched = weight > (MIN_PEAK_WEIGHT if exact else 0)
-    peak = np.where(touched, raw, -np.inf).max(axis=(1, 2))
-    level = np.any(planes[:, 1:], axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        sky = np.where(level, sky_sum / area, planes[:, 0])
-    return {
-        "flux": np.where(area > 0, flux, np.nan),
-        "area": area,
-        "peak": np.where(np.isfinite(peak), peak, np.nan),
-        "sky": sky,
-    }
+def _mean_width(shape: AijCentroid, sizing: np.ndarray | None) -> float:
+    """Take the larger of mean X-Width and mean Y-Width, of the stars that have one."""
+    use = np.isfinite(shape.x_width) & np.isfinite(shape.y_width)
+    if sizing is not None:
+        use &= sizing
+    if not use.any():
+        msg = "no star has a width: the variable aperture has no size"
+        raise InputError(msg)
+    return float(max(shape.x_width[use].mean(), shape.y_width[use].mean()))
