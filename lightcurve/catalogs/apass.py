@@ -25,7 +25,7 @@ LAYOUT = Layout(
     columns=(
         *(Wanted(theirs, ours, "mag", text) for theirs, ours, text in BANDS),
         *(Wanted(f"e_{t}", f"{ours}_err", "mag", f"Error of {text}") for t, ours, text in BANDS),
-        Wanted("nobs", "n_nights", "", "Nights observed"),
+        Wanted("nobs", "n_detections", "", "Nights observed"),
         Wanted("mobs", "n_images", "", "Images, all bands"),
     ),
 )

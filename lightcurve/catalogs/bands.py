@@ -13,6 +13,7 @@ from lightcurve.catalogs.recipes import (
     GIVEN,
     LIKE,
     NORTH,
+    OWN,
     PREFERRED,
     REACH,
     RECIPES,
@@ -59,7 +60,8 @@ def sources_for(band: str, dec_deg: float) -> tuple[str, ...]:
     tuple of str
         Names of services.
     """
-    order = PREFERRED if band not in SLOAN else NORTH if dec_deg >= 0 else SOUTH
+    order = NORTH if dec_deg >= 0 else SOUTH
+    order = order if band in SLOAN else OWN.get(band, PREFERRED)
     return tuple(
         name
         for name in order

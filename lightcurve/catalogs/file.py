@@ -19,6 +19,7 @@ from lightcurve.errors import CatalogError, InputError
 if TYPE_CHECKING:
     from astropy.table import Table
 
+NAME = "file"
 MAX_BYTES = 500_000_000
 ERROR_ARCSEC = 0.1
 RA = "RA_ICRS|ra_deg|RA|RAJ2000|_RAJ2000|RAdeg|raMean|RAICRS|ALPHA_J2000|right_ascension|alpha|lon"
@@ -68,7 +69,7 @@ OTHERS = (
 )
 
 
-def read_file(path: str | Path, field: Field | None = None) -> Catalog:
+def read_file(path: str | Path, field: Field | None = None, *, name: str = NAME) -> Catalog:
     """Read a catalogue given by hand.
 
     Parameters
@@ -79,6 +80,8 @@ def read_file(path: str | Path, field: Field | None = None) -> Catalog:
         ``02:04:10.3``.
     field : Field, optional
         Only stars in it are kept, moved to its epoch; without it all, at the catalogue's epoch.
+    name : str
+        The catalogue's short name; not that of a service.
 
     Returns
     -------
@@ -95,7 +98,7 @@ def read_file(path: str | Path, field: Field | None = None) -> Catalog:
         with READING, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             table = _read_table(path)
-        return _catalog(table, path, field)
+        return replace(_catalog(table, path, field), name=name)
     except CatalogError as error:
         msg = f"{path.name}: {error.reason}"
         raise InputError(msg) from error
@@ -174,7 +177,7 @@ def _catalog(table: Table, path: Path, field: Field | None) -> Catalog:
         columns=_columns(table, known, taken),
     )
     here = field or Field(0.0, 0.0, 180.0, epoch if isinstance(epoch, float) else 2000.0)
-    catalog = build(table, layout, path.stem, path.name, here)
+    catalog = build(table, layout, NAME, clean(path.name), here)
     notes = (*catalog.notes, told, "taken: " + ", ".join(taken))
     catalog = replace(catalog, notes=notes)
     return catalog if field is None else within(catalog, field)

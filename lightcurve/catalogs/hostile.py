@@ -172,6 +172,8 @@ def texts(table: Table, name: str) -> np.ndarray:
         When there is no such column.
     """
     values = np.ma.asarray(table[name])
+    if not len(table):
+        return np.zeros(0, dtype="U1")
     missing = np.ma.getmaskarray(values).reshape(len(table), -1).all(axis=1)
     rows = zip(values.data.tolist(), missing.tolist(), strict=True)
     return np.array(["" if gone else _text(value) for value, gone in rows], dtype=str)

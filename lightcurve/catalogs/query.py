@@ -7,10 +7,14 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
+from pathlib import Path
 
 from lightcurve.catalogs.answers import recall, remember
+from lightcurve.catalogs.file import read_file
 from lightcurve.catalogs.hostile import READING
+from lightcurve.catalogs.layout import within
 from lightcurve.catalogs.servers import SERVERS
 from lightcurve.catalogs.service import Catalog, Field, Link, Route, Service, ServiceReport, Skip
 from lightcurve.config import CatalogSettings
@@ -42,7 +46,7 @@ GRID_DEG = 0.02
 def query(
     names: Sequence[str], field: Field, settings: CatalogSettings
 ) -> tuple[dict[str, Catalog], list[ServiceReport]]:
-    """Ask several services about one field, at most four at a time.
+    """Read the files given by hand, and ask services about a field, at most four at a time.
 
     Parameters
     ----------
@@ -54,19 +58,21 @@ def query(
     Returns
     -------
     catalogs : dict
-        Name to catalogue, of the services that answered; an empty field gives an empty one.
+        Name to catalogue: of the files (``"file"``, ``"file2"`` ...), then of the services that
+        answered; an empty field gives an empty one.
     reports : list of ServiceReport
-        One for each name, in their order.
+        One for each file and each name, in their order.
 
     Raises
     ------
     InputError
-        When there is no service of a name.
+        When there is no service of a name, or a file cannot be read.
     """
-    services = [load(name) for name in names]
+    services = [load(name) for name in dict.fromkeys(names)]
     field = snapped(field)
+    fetched = [_file(i, path, field) for i, path in enumerate(settings.files)]
     with ThreadPoolExecutor(WORKERS) as pool:
-        fetched = list(pool.map(lambda s: _fetch(s, field, settings), services))
+        fetched += pool.map(lambda s: _fetch(s, field, settings), services)
     catalogs = {f.report.name: f.catalog for f in fetched if f.catalog is not None}
     return catalogs, [f.report for f in fetched]
 
@@ -119,6 +125,15 @@ class _Fetched:
     catalog: Catalog | None = None
 
 
+def _file(number: int, path: Path, field: Field) -> _Fetched:
+    begin = time.monotonic()
+    catalog = read_file(path, field, name=f"file{number + 1}" if number else "file")
+    seconds, status = time.monotonic() - begin, "ok" if len(catalog) else "empty"
+    reason = "; ".join(catalog.notes)
+    report = ServiceReport(catalog.name, catalog.title, status, len(catalog), seconds, reason)
+    return _Fetched(report, catalog)
+
+
 def _fetch(service: Service, field: Field, settings: CatalogSettings) -> _Fetched:
     """Try the ways to a service in turn; every error becomes a row of the report."""
     begin = time.monotonic()
@@ -150,24 +165,30 @@ def _answer(
 ) -> tuple[Catalog, str, str]:
     """Answer from memory if young enough, else ask, else fall back on an old memory."""
     request = route.request(field, settings.max_rows)
+    read = partial(_read, route, field=field, max_rows=settings.max_rows)
     known = recall(server, request)
     if known is not None and (settings.offline or known.age_days <= settings.cache_days):
-        return _read(route, known.body, field), "cached", f"{known.age_days:.1f} days old"
+        return read(known.body), "cached", f"{known.age_days:.1f} days old"
     if settings.offline:
         raise Skip(server, "offline, and not asked before")
     try:
         body = route.send(Link(server, settings.timeout_s, settings.max_rows), request)
-        catalog = _read(route, body, field)
+        catalog = read(body)
     except Skip:
         raise
     except CatalogError as error:
         if known is None:
             raise
         reason = f"{error.reason}; answer of {known.age_days:.1f} days ago used"
-        return _read(route, known.body, field), "cached", reason
+        return read(known.body), "cached", reason
     return catalog, "ok" if len(catalog) else "empty", remember(server, request, body)
 
 
-def _read(route: Route, body: bytes, field: Field) -> Catalog:
+def _read(route: Route, body: bytes, field: Field, max_rows: int) -> Catalog:
     with READING:
-        return route.read(body, field)
+        catalog = route.read(body, field)
+    inside = within(catalog, field)
+    if len(catalog) < max_rows:
+        return inside
+    note = f"{len(catalog)} rows, as many as were asked for: there may be more"
+    return replace(inside, notes=(*inside.notes, note))

@@ -179,6 +179,7 @@ LIKE = {
     "Ks": "K",
 }
 PREFERRED = ("gaia_synthetic", "apass", "panstarrs", "skymapper", "sdss", "gaia", "twomass")
+OWN = {b: ("gaia", *(n for n in PREFERRED if n != "gaia")) for b in ("G", "BP", "RP")}
 NORTH = ("panstarrs", "sdss", "gaia_synthetic", "skymapper", "apass", "gaia")
 SOUTH = ("skymapper", "gaia_synthetic", "panstarrs", "sdss", "apass", "gaia")
 SLOAN = {"up", "gp", "rp", "ip", "zs", "Y"}

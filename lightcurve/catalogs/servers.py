@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lightcurve.catalogs.service import Link
@@ -36,7 +36,8 @@ def session(link: Link) -> Iterator[Session]:
     Yields
     ------
     requests.Session
-        Asks once more after a dropped connection or a busy server (502, 503, 504).
+        Tries once more to connect, and after a busy server's 502, 503 or 504. Answers still open
+        at the end, which the clients leave half read, are closed.
     """
     import requests
     from requests.adapters import HTTPAdapter
@@ -47,13 +48,15 @@ def session(link: Link) -> Iterator[Session]:
     class Bounded(requests.Session):
         def request(self, method: str, url: str, **options: Any) -> requests.Response:
             options.setdefault("timeout", (min(10.0, link.timeout_s), link.timeout_s))
-            return super().request(method, url, **options)
+            response = super().request(method, url, **options)
+            answers.callback(response.close)
+            return response
 
     # All questions here only read, so POST may be repeated. A server's Retry-After is not obeyed:
     # it could name a year.
     retry = Retry(
         total=1,
-        read=0,
+        read=False,
         backoff_factor=1.0,
         backoff_jitter=0.5,
         status_forcelist=(502, 503, 504),
@@ -61,7 +64,7 @@ def session(link: Link) -> Iterator[Session]:
         raise_on_status=False,
         respect_retry_after_header=False,
     )
-    with Bounded() as opened:
+    with Bounded() as opened, ExitStack() as answers:
         opened.max_redirects = 5
         opened.headers["User-Agent"] = f"lightcurve/{lightcurve.__version__}"
         for scheme in ("https://", "http://"):
@@ -146,6 +149,8 @@ def plainly(service: str, link: Link) -> Iterator[float]:
     except requests.RequestException as error:
         raise CatalogError(service, f"cannot be asked: {type(error).__name__}") from error
     except DALAccessError as error:
+        if getattr(error, "code", None):
+            raise CatalogError(service, f"answered HTTP {error.code}") from error
         raise CatalogError(service, f"refused the question: {_first_line(error)}") from error
 
 

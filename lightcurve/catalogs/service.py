@@ -67,7 +67,7 @@ class Catalog:
     Attributes
     ----------
     name : str
-        The service's short name, ``"gaia"``; of a file, its stem.
+        The service's short name, ``"gaia"``; ``"file"`` for one given by hand.
     title : str
         For people, ``"Gaia DR3"``.
     ids : (n,) str array

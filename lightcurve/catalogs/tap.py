@@ -9,6 +9,9 @@ from lightcurve.catalogs.servers import POLL_S, plainly, session, take
 from lightcurve.catalogs.service import Field, Link
 from lightcurve.errors import CatalogError
 
+# The whole of a small catalogue is never cut.
+MIN_ROWS = 2000
+
 
 def cone(field: Field, ra: str, dec: str) -> str:
     """Write the condition that a position lies in the field.
@@ -52,7 +55,7 @@ def ask(link: Link, adql: str) -> bytes:
 
     with session(link) as opened, plainly(link.server, link) as deadline:
         service = TAPService(link.server, session=opened)
-        query = service.create_query(adql, maxrec=link.max_rows)
+        query = service.create_query(adql, maxrec=max(link.max_rows, MIN_ROWS))
         stream = query.execute_stream()
         body = take(stream, link.server, deadline)
         # The report of a wrong question comes with status 400 and says more than the number.

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from lightcurve.catalogs.hostile import overflowed, read_votable
-from lightcurve.catalogs.layout import Layout, build, within
+from lightcurve.catalogs.layout import Layout, build
 from lightcurve.catalogs.service import Catalog, Field, Link, Route
 from lightcurve.catalogs.tap import ask, cone
 from lightcurve.errors import CatalogError
@@ -117,7 +117,7 @@ def read_rows(body: bytes, layout: Layout, name: str, title: str, field: Field) 
     Catalog
         With a note where the server left rows out.
     """
-    catalog = within(build(read_votable(body, title), layout, name, title, field), field)
+    catalog = build(read_votable(body, title), layout, name, title, field)
     if overflowed(body):
         more = "the server left rows out: ask for a smaller field"
         catalog = replace(catalog, notes=(*catalog.notes, more))

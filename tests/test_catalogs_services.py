@@ -1,0 +1,370 @@
+"""Services asked through the real clients, on loopback, well and misbehaved."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from services_server import CENTRE, ServicesServer
+
+from lightcurve.catalogs.query import MODULES, load, query
+from lightcurve.catalogs.service import Field
+from lightcurve.config import CatalogSettings
+from lightcurve.data import Site
+from lightcurve.errors import InputError
+
+JD = 2457021.7
+FIELD = Field(*CENTRE, 0.2, 2014.99, JD, "688")
+
+
+@pytest.fixture(scope="module")
+def running(shared_data):
+    server = ServicesServer(shared_data)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def services(running, monkeypatch, tmp_path):
+    monkeypatch.setenv("LIGHTCURVE_CACHE_DIR", str(tmp_path))
+    monkeypatch.delenv("ASTROCOLIBRI_API", raising=False)
+    running.trouble.clear()
+    running.asked.clear()
+    running.events.clear()
+    yield running
+    running.trouble.clear()
+
+
+def settings(server, **changes):
+    return CatalogSettings(servers=server.servers, timeout_s=5, **changes)
+
+
+def ask(server, *names, field=FIELD, **changes):
+    catalogs, reports = query(names, field, settings(server, **changes))
+    return catalogs, {r.name: r for r in reports}
+
+
+def test_every_service_has_a_file_of_its_own_and_says_what_to_cite():
+    for name in MODULES:
+        service = load(name)
+        assert service.name == name
+        assert service.reference
+        assert service.title
+    with pytest.raises(InputError, match="no service 'hubble'"):
+        load("hubble")
+
+
+def test_gaia_comes_with_magnitudes_and_positions_at_the_frames_epoch(services):
+    from astropy import units as u
+    from astropy.coordinates import SkyCoord
+    from astropy.time import Time
+
+    catalogs, reports = ask(services, "gaia")
+    gaia, truth = catalogs["gaia"], services.tables["I/355/gaiadr3"]
+    assert reports["gaia"].status == "ok"
+    assert reports["gaia"].server == services.servers["vizier"]
+    rows = {str(s): i for i, s in enumerate(truth["Source"])}
+    at = truth[[rows[i] for i in gaia.ids]]
+    assert len(at) > 100
+    np.testing.assert_allclose(gaia.number("g_mag"), at["Gmag"], rtol=1e-6)
+    # One star has a motion in declination alone: it stays where it is.
+    half = np.ma.getmaskarray(at["pmRA"]) | np.ma.getmaskarray(at["pmDE"])
+    pm = {c: np.where(half, 0.0, np.asarray(at[c], dtype=float)) for c in ("pmRA", "pmDE")}
+    moved = SkyCoord(
+        ra=np.array(at["RA_ICRS"]) * u.deg,
+        dec=np.array(at["DE_ICRS"]) * u.deg,
+        pm_ra_cosdec=pm["pmRA"] * u.mas / u.yr,
+        pm_dec=pm["pmDE"] * u.mas / u.yr,
+        distance=np.full(len(at), 1e3) * u.pc,
+        obstime=Time(2016.0, format="jyear"),
+    ).apply_space_motion(Time(2014.99, format="jyear"))
+    apart = moved.separation(SkyCoord(gaia.ra_deg, gaia.dec_deg, unit="deg")).mas
+    assert np.max(apart) < 0.05
+    still = ~np.isfinite(gaia.number("pm_ra"))
+    assert np.allclose(gaia.error_arcsec[~still], 5e-5)
+    assert gaia.columns["pm_ra"].unit == "mas / yr"
+    assert all(c.description for c in gaia.columns.values())
+
+
+def test_gaia_is_fetched_from_esa_when_vizier_is_down(services):
+    first = ask(services, "gaia")[0]["gaia"]
+    services.trouble["vizier"] = "recorded error"
+    catalogs, reports = ask(services, "gaia", cache_days=0)
+    assert reports["gaia"].status == "cached"  # the old answer is nearer than another server
+    other = Field(CENTRE[0] + 0.1, CENTRE[1], 0.2, 2014.99)
+    catalogs, reports = ask(services, "gaia", field=other)
+    assert reports["gaia"].status == "ok"
+    assert reports["gaia"].server == services.servers["gaia"]
+    assert "not currently reachable" in reports["gaia"].reason
+    both = set(first.ids) & set(catalogs["gaia"].ids)
+    assert len(both) > 50
+
+
+def test_synthetic_photometry_has_both_systems_under_names_that_differ(services):
+    catalog = ask(services, "gaia_synthetic")[0]["gaia_synthetic"]
+    assert np.nanmedian(catalog.number("jkc_u_mag") - catalog.number("g_mag")) > 0.5
+    assert len({c.lower() for c in catalog.columns}) == len(catalog.columns)
+    assert set(catalog.number("sdss_r_ok")) == {1.0}
+    assert np.all(catalog.number("jkc_v_mag_err") == 0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [
+        ("panstarrs", ("g_mag", "r_mag", "i_mag", "z_mag", "y_mag", "r_kron_mag")),
+        ("twomass", ("j_mag", "h_mag", "k_mag")),
+        ("apass", ("b_mag", "v_mag", "g_mag", "r_mag", "i_mag")),
+        ("vsx", ("period", "max_mag")),
+        ("simbad", ("v_mag", "b_mag")),
+        ("milliquas", ("redshift",)),
+    ],
+)
+def test_a_catalogue_comes_with_its_columns_and_units(services, name, columns):
+    catalogs, reports = ask(services, name)
+    assert reports[name].status == "ok", reports[name]
+    assert "no column" not in reports[name].reason
+    catalog = catalogs[name]
+    assert len(catalog) == reports[name].n > 0
+    for column in columns:
+        assert np.isfinite(catalog.number(column)).any(), column
+    assert all(c.unit == "mag" for n, c in catalog.columns.items() if n.endswith("_mag"))
+    assert np.all(catalog.error_arcsec > 0)
+
+
+def test_an_old_position_without_motion_is_less_certain(services):
+    catalogs, _ = ask(services, "twomass", "milliquas")
+    # 15.5 years at 10 mas a year, and 0.07" of its own.
+    np.testing.assert_allclose(catalogs["twomass"].error_arcsec, np.hypot(0.07, 0.1549), rtol=1e-3)
+    assert np.all(catalogs["milliquas"].error_arcsec == 0.5)
+
+
+def test_solar_system_objects_are_asked_for_at_mid_exposure_from_the_site(services):
+    field = Field(81.2833, 4.49278, 0.25, 2025.0, 2460677.5001157, "688")
+    catalogs, reports = ask(services, "skybot", field=field)
+    asked = services.asked[-1][1]
+    assert "-ep=2460677.500116" in asked
+    assert "-loc=688" in asked
+    assert "-refsys=EQJ2000" in asked
+    skybot = catalogs["skybot"]
+    assert list(skybot.ids) == ["G!kun||'homdima", "2014 UP224", "2019 RB21", "2007 TE366"]
+    # 05 25 12.7657 +04 29 25.081, by hand.
+    assert skybot.ra_deg[0] == pytest.approx(15 * (5 + 25 / 60 + 12.7657 / 3600), abs=1e-9)
+    assert skybot.dec_deg[0] == pytest.approx(4 + 29 / 60 + 25.081 / 3600, abs=1e-9)
+    assert skybot.text("type")[3] == "Mars-Crosser"
+    assert skybot.number("rate_ra")[2] == pytest.approx(-28.383)
+    assert reports["skybot"].status == "ok"
+
+
+def test_a_site_without_a_code_gets_its_own_parallax(services):
+    from astropy import units as u
+    from astropy.coordinates import EarthLocation, SkyCoord
+    from astropy.time import Time
+
+    where = Site(31.68, -110.88, 1268.0)
+    field = Field(81.2833, 4.49278, 0.25, 2025.0, 2460677.7, None, where)
+    geocentre = ask(services, "skybot", field=Field(81.2833, 4.49278, 0.25, 2025.0, 2460677.7))
+    assert "Earth's centre" in geocentre[1]["skybot"].reason
+    here = ask(services, "skybot", field=field)[0]["skybot"]
+    place = EarthLocation(
+        lon=where.longitude_deg * u.deg, lat=where.latitude_deg * u.deg, height=1268 * u.m
+    )
+    shift = place.get_gcrs_posvel(Time(2460677.7, format="jd"))[0].xyz
+    there = geocentre[0]["skybot"]
+    seen = SkyCoord(
+        there.ra_deg, there.dec_deg, there.number("distance") * u.au, unit=("deg", "deg")
+    )
+    x, y, z = seen.cartesian.xyz - shift[:, None]
+    truth = SkyCoord(x=x, y=y, z=z, representation_type="cartesian").spherical
+    moved = SkyCoord(here.ra_deg, here.dec_deg, unit="deg")
+    apart = moved.separation(SkyCoord(truth.lon, truth.lat)).arcsec
+    assert np.max(apart) < 0.002
+    assert np.max(SkyCoord(there.ra_deg, there.dec_deg, unit="deg").separation(moved).arcsec) > 1
+
+
+def test_solar_system_objects_are_not_asked_for_without_a_time(services):
+    catalogs, reports = ask(services, "skybot", field=Field(*CENTRE, 0.2, 2015.0))
+    assert catalogs == {}
+    assert (reports["skybot"].status, services.asked) == ("skipped", [])
+    assert "time of the frame" in reports["skybot"].reason
+
+
+def test_near_stars_are_found_where_they_are_now(services):
+    catalog = ask(services, "tenparsec", field=Field(*CENTRE, 0.05, 2026.0))[0]["tenparsec"]
+    assert list(catalog.ids) == ["Near A"]
+    moved = (catalog.ra_deg[0] - CENTRE[0]) * np.cos(np.radians(CENTRE[1])) * 3600
+    assert moved == pytest.approx(36.0, abs=0.01)
+    assert "WHERE" not in services.asked[-1][1]
+
+
+def test_alerts_need_a_key_which_is_never_written(services, monkeypatch, tmp_path):
+    reports = ask(services, "colibri")[1]
+    assert reports["colibri"].status == "skipped"
+    assert "ASTROCOLIBRI_API" in reports["colibri"].reason
+    monkeypatch.setenv("ASTROCOLIBRI_API", "sesame-open")
+    services.events[:] = [
+        {
+            "source_name": "AT 2014zz\x1b[31m",
+            "type": "ot",
+            "ra": CENTRE[0],
+            "dec": CENTRE[1],
+            "classification": "None",
+            "err": "None",
+        },
+        {"source_name": "nowhere", "ra": "None", "dec": None},
+        "not an event",
+    ]
+    catalogs, reports = ask(services, "colibri")
+    assert list(catalogs["colibri"].ids) == ["AT 2014zz [31m"]
+    assert catalogs["colibri"].text("classification")[0] == ""
+    assert '"uid": "sesame-open"' in services.asked[-1][1]
+    assert "sesame" not in str(reports)
+    kept = list(tmp_path.rglob("*"))
+    assert len(kept) > 1
+    import gzip
+
+    for path in kept:
+        assert "sesame" not in path.name
+        if path.is_file():
+            assert b"sesame" not in gzip.decompress(path.read_bytes())
+
+
+FAILURES = {
+    "500": "HTTP 500",
+    "503": "HTTP 503",
+    "cut": "broke off",
+    "truncated": "not a whole VOTable",
+    "nothing": "nothing at all",
+    "html": "no table|not a whole VOTable",
+    "recorded error": "not currently reachable",
+    "renamed": "no column ra .*the service has changed",
+    "refused": "reports an error: Parse error",
+    "entities": "refused",
+}
+
+
+@pytest.mark.parametrize("trouble", FAILURES)
+def test_a_failing_service_costs_its_own_columns_and_says_why(services, trouble):
+    services.trouble["simbad"] = trouble
+    catalogs, reports = ask(services, "simbad", "vsx", "skybot")
+    assert set(catalogs) == {"vsx", "skybot"}
+    row = reports["simbad"]
+    assert row.status == "failed"
+    import re
+
+    assert re.search(FAILURES[trouble], row.reason), row.reason
+    assert len(row.reason) < 300
+    assert row.reason.isprintable()
+
+
+def test_a_slow_or_endless_service_is_left(services):
+    for trouble in ("timeout", "trickle"):
+        services.trouble["simbad"] = trouble
+        _, reports = query(
+            ("simbad",), FIELD, CatalogSettings(servers=services.servers, timeout_s=0.5)
+        )
+        assert reports[0].status == "failed"
+        assert reports[0].seconds < 5
+        assert "time-out" in reports[0].reason or "within 0.5 s" in reports[0].reason
+
+
+def test_a_flood_is_cut_off(services, monkeypatch):
+    from lightcurve.catalogs import servers
+
+    monkeypatch.setattr(servers, "MAX_BYTES", 3_000_000)
+    services.trouble["simbad"] = "flood"
+    _, reports = ask(services, "simbad")
+    assert "more than 3 MB" in reports["simbad"].reason
+
+
+def test_an_answer_that_points_to_a_file_is_refused(services):
+    services.trouble["vizier"] = "points out"
+    _, reports = ask(services, "vsx")
+    assert reports["vsx"].status == "failed"
+    assert "points to other files" in reports["vsx"].reason
+
+
+def test_no_network_at_all_leaves_a_row_for_each(services):
+    down = dict.fromkeys(services.servers, "http://127.0.0.1:9")
+    catalogs, reports = query(
+        ("gaia", "simbad", "vsx", "skybot"), FIELD, CatalogSettings(servers=down, timeout_s=2)
+    )
+    assert catalogs == {}
+    assert [r.status for r in reports] == ["failed"] * 4
+    assert all("cannot be reached" in r.reason for r in reports)
+
+
+def test_a_job_that_fails_is_told(services):
+    services.trouble["gaia"] = "job fails"
+    _, reports = ask(services, "gaia_synthetic")
+    assert reports["gaia_synthetic"].status == "failed"
+    assert "ERROR" in reports["gaia_synthetic"].reason
+
+
+def test_an_empty_field_is_not_a_failure(services):
+    services.trouble["simbad"] = "empty"
+    catalogs, reports = ask(services, "simbad")
+    assert reports["simbad"].status == "empty"
+    assert len(catalogs["simbad"]) == 0
+    assert catalogs["simbad"].columns["v_mag"].unit == "mag"
+
+
+def test_a_column_that_went_away_costs_only_itself(services, monkeypatch):
+    apass = services.tables["II/336/apass9"].copy()
+    apass.remove_column("r'mag")
+    monkeypatch.setitem(services.tables, "II/336/apass9", apass)
+    catalogs, reports = ask(services, "apass")
+    assert reports["apass"].status == "ok"
+    assert "no column r'mag" in reports["apass"].reason
+    assert np.isnan(catalogs["apass"].number("r_mag")).all()
+    assert np.isfinite(catalogs["apass"].number("v_mag")).sum() > 30
+
+
+def test_an_answer_is_remembered_with_its_age_and_used_offline(services, tmp_path):
+    import os
+    import time
+
+    first, _ = ask(services, "vsx")
+    n = len(services.asked)
+    again, reports = ask(services, "vsx")
+    assert len(services.asked) == n
+    assert reports["vsx"].status == "cached"
+    assert list(again["vsx"].ids) == list(first["vsx"].ids)
+    # A frame of the same night, pointed a little elsewhere, asks nothing new.
+    ask(services, "vsx", field=Field(CENTRE[0] + 1e-4, CENTRE[1] - 1e-4, 0.2, 2014.991, JD + 0.1))
+    assert len(services.asked) == n
+    for path in (tmp_path / "answers").iterdir():
+        os.utime(path, (time.time() - 40 * 86400,) * 2)
+    _, reports = ask(services, "vsx", "simbad", offline=True)
+    assert (reports["vsx"].status, reports["simbad"].status) == ("cached", "skipped")
+    assert "40.0 days" in reports["vsx"].reason
+    assert len(services.asked) == n
+    services.trouble["vizier"] = "503"
+    _, reports = ask(services, "vsx")
+    assert reports["vsx"].status == "cached"
+    assert "HTTP 503; answer of 40.0 days ago used" in reports["vsx"].reason
+    services.trouble.clear()
+    assert ask(services, "vsx")[1]["vsx"].status == "ok"
+
+
+def test_a_bad_answer_is_not_remembered_and_a_damaged_memory_is_asked_anew(services, tmp_path):
+    services.trouble["vizier"] = "truncated"
+    assert ask(services, "vsx")[1]["vsx"].status == "failed"
+    assert not (tmp_path / "answers").exists()
+    services.trouble.clear()
+    ask(services, "vsx")
+    (kept,) = (tmp_path / "answers").iterdir()
+    kept.write_bytes(kept.read_bytes()[:50])
+    assert ask(services, "vsx")[1]["vsx"].status == "ok"
+
+
+def test_too_many_rows_are_told(services):
+    _, reports = ask(services, "gaia", max_rows=50)
+    assert reports["gaia"].n == 50
+    assert "as many as were asked for" in reports["gaia"].reason
+
+
+def test_a_file_given_by_hand_goes_first(services, shared_data):
+    path = shared_data / "ey-uma" / "all_refcat2_ey_uma.ecsv"
+    catalogs, reports = query((), FIELD, settings(services, files=(path, path)))
+    assert list(catalogs) == ["file", "file2"]
+    assert reports[0].title == path.name
+    assert "Gmag as G" in reports[0].reason
