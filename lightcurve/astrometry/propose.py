@@ -18,6 +18,9 @@ from lightcurve.astrometry.transform import as_matrix
 # First and last in brightness of the frame's stars, and level of the reference, in each stage. The
 # last leaves the brightest out: a satellite's trail can be brighter than any star.
 STAGES = ((0, 10, 0), (0, 18, 1), (0, 18, 2), (0, 30, 2), (30, 60, 2))
+# After all those, where most of the brightest crowd together as on a trail, stars that keep this
+# distance from brighter ones: few of the trail are left.
+SPARSE_PX, N_SPARSE, CROWDED = 30.0, 40, 0.6
 N_TRIED = 8  # proposals of each stage, most seconded first
 FIT_PX = 2.0  # how far the corners of like triangles may lie apart
 ALIKE_PX = 6.0  # proposals this near one another in the corners of the frame are one
@@ -42,6 +45,18 @@ def hypotheses(stars: np.ndarray, reference: ReferencePattern) -> Iterator[np.nd
         if stage not in done:
             done.add(stage)
             yield from _proposals(stars[first:last], reference.levels[level], reference)
+    brightest = stars[: STAGES[-1][1]]
+    if len(_sparse(brightest)) < CROWDED * len(brightest):
+        yield from _proposals(_sparse(stars)[:N_SPARSE], reference.levels[-1], reference)
+
+
+def _sparse(stars: np.ndarray) -> np.ndarray:
+    """Leave out stars that are close to a brighter one that stays."""
+    left, chosen = stars, []
+    while len(left):
+        chosen.append(left[0])
+        left = left[np.hypot(*(left - left[0]).T) > SPARSE_PX]
+    return np.array(chosen).reshape(-1, 2)
 
 
 def _proposals(
