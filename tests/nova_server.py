@@ -171,6 +171,7 @@ class Handler(BaseHTTPRequestHandler):
 
     nova: Nova
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # in two pieces an answer takes 40 ms more
 
     def do_POST(self) -> None:
         received = read_request(self)
