@@ -69,7 +69,7 @@ def reduce_night(
     """
     clock = Clock()
     with clock("inventory"):
-        target = find_target(settings.target)
+        target = find_target(settings.target, settings.catalogs)
         inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
     with open_log(out), open_store(out) as store:
         for warning in inventory.warnings:
@@ -80,7 +80,9 @@ def reduce_night(
             results = measure_night(scene.lights, scene.recipe, store, progress=progress)
             measurements = stack_results(results, scene.recipe)
         with clock("compare"):
-            measurements, noise = settle_noise(measurements, scene.camera)
+            noise = ()
+            if settings.apertures.style != "aij":  # whose errors are those of its formula
+                measurements, noise = settle_noise(measurements, scene.camera)
             curve = choose_curve(measurements, settings, in_transit=expected(target, measurements))
         with clock("fit"):
             fit = fit_if_known(curve, target, scene, settings)
@@ -192,7 +194,7 @@ def plan_night(
     -------
     Scene
     """
-    target = find_target(settings.target)
+    target = find_target(settings.target, settings.catalogs)
     inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
     with TemporaryDirectory() as masters:
         return prepare_night(inventory, target, settings, Path(masters), progress=progress)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
-from lightcurve.config import TargetSettings
+from lightcurve.config import CatalogSettings, TargetSettings
 from lightcurve.coordinates import parse_coordinates
 from lightcurve.data import Planet
-from lightcurve.errors import InputError
+from lightcurve.errors import CatalogError, InputError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,16 @@ class Target:
     planet: Planet | None = None
 
 
-def find_target(settings: TargetSettings) -> Target:
-    """Settle the target's coordinates: given, else of the planet file, else of its name.
+def find_target(settings: TargetSettings, catalogs: CatalogSettings | None = None) -> Target:
+    """Settle the target's coordinates: given, else of the planet, else of its name.
 
     Parameters
     ----------
     settings : TargetSettings
+        With a planet file, or with a name such as ``"HAT-P-32 b"``, by which the NASA Exoplanet
+        Archive is asked for the planet.
+    catalogs : CatalogSettings, optional
+        How the archive is asked.
 
     Returns
     -------
@@ -49,7 +56,7 @@ def find_target(settings: TargetSettings) -> Target:
     CatalogError
         When only a name is given and it cannot be resolved.
     """
-    planet = _planet(settings)
+    planet = _planet(settings, catalogs)
     name = settings.name or (planet.name if planet else "")
     if (settings.ra is None) != (settings.dec is None):
         msg = "give both --ra and --dec, or neither"
@@ -67,9 +74,16 @@ def find_target(settings: TargetSettings) -> Target:
     return Target(name, *resolve_name(name))
 
 
-def _planet(settings: TargetSettings) -> Planet | None:
-    if settings.planet_file is None:
-        return None
-    from lightcurve.transit.ephemeris import read_planet
+def _planet(settings: TargetSettings, catalogs: CatalogSettings | None) -> Planet | None:
+    from lightcurve.transit.ephemeris import make_planet, read_planet
 
-    return read_planet(settings.planet_file)
+    if settings.planet_file is not None:
+        return read_planet(settings.planet_file)
+    from lightcurve.catalogs.exoplanet_archive import TITLE, find_planet
+
+    try:
+        values = find_planet(settings.name, catalogs)
+        return None if values is None else make_planet(values, TITLE)
+    except (CatalogError, InputError) as error:
+        log.warning("no planet: %s", error)
+        return None

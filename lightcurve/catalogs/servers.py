@@ -19,6 +19,7 @@ SERVERS = {
     "simbad": "https://simbad.cds.unistra.fr/simbad/sim-tap",
     "skybot": "https://ssp.imcce.fr/webservices/skybot/api/conesearch.php",
     "colibri": "https://astro-colibri.science/cone_search",
+    "exoplanet-archive": "https://exoplanetarchive.ipac.caltech.edu/TAP",
 }
 MAX_BYTES = 100_000_000
 CHUNK = 65536

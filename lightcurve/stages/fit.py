@@ -120,7 +120,7 @@ def need_planet(settings: Settings) -> Planet:
     if not settings.target.planet_file and not settings.target.name:
         msg = "whose transit? give --planet FILE, or --target with the name of a known planet"
         raise InputError(msg)
-    planet = find_target(settings.target).planet
+    planet = find_target(settings.target, settings.catalogs).planet
     if planet is None:
         msg = (
             f"{settings.target.name} is not known as a planet: give --planet FILE, "

@@ -1,0 +1,240 @@
+"""Planets by name: the NASA Exoplanet Archive, asked through astroquery and remembered.
+
+https://exoplanetarchive.ipac.caltech.edu/docs/API_PS_columns.html
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lightcurve.catalogs.cache import cache_dir
+from lightcurve.catalogs.hostile import READING, clean
+from lightcurve.catalogs.servers import SERVERS, plainly, session
+from lightcurve.catalogs.service import Link
+from lightcurve.config import CatalogSettings
+from lightcurve.errors import CatalogError
+from lightcurve.files import write_text
+
+if TYPE_CHECKING:
+    from requests import Session
+
+TITLE = "NASA Exoplanet Archive"
+SERVER = "exoplanet-archive"
+TABLE = "pscomppars"  # one row a planet, each value from the publication thought best
+# Name in a planet file to the archive's column; errors are in COLUMNerr1 and COLUMNerr2.
+COLUMNS = {
+    "period_days": "pl_orbper",
+    "t0_bjd_tdb": "pl_tranmid",
+    "rp_over_rs": "pl_ratror",
+    "a_over_rs": "pl_ratdor",
+    "inclination_deg": "pl_orbincl",
+    "eccentricity": "pl_orbeccen",
+    "omega_deg": "pl_orblper",
+    "teff_k": "st_teff",
+    "logg": "st_logg",
+    "feh": "st_met",
+}
+OTHERS = ("pl_name", "ra", "dec", "pl_tranmid_systemref", "pl_orbsmax", "pl_radj", "st_rad")
+ADVICE = "give --planet FILE"
+AU_SOLAR_RADII, JUPITER_SOLAR_RADII = 215.032, 0.10276  # IAU 2015 nominal
+UTC_SCALE_DAYS = 70 / 86400  # an epoch that does not name TDB may be off by so much
+
+
+def find_planet(name: str, settings: CatalogSettings | None = None) -> dict[str, Any] | None:
+    """Look a planet up.
+
+    Parameters
+    ----------
+    name : str
+        As the archive has it, ``"HAT-P-32 b"``; case and blanks do not matter.
+    settings : CatalogSettings, optional
+        For time-out, age of what is remembered, server, and whether to ask at all.
+
+    Returns
+    -------
+    dict or None
+        As a planet file has it, with ``source``; None when there is no such planet, or the name
+        is not that of a planet (a star with a letter from b to i).
+
+    Raises
+    ------
+    CatalogError
+        When the archive cannot be reached and does not stand in the cache, or lacks a value
+        without which no transit can be fitted.
+    """
+    known = regular_name(name)
+    if known is None:
+        return None
+    settings = settings or CatalogSettings()
+    path = cache_dir() / "planets.json"
+    remembered = _read(path).get(known)
+    if remembered and (settings.offline or _age_days(remembered) <= settings.cache_days):
+        return planet_values(remembered["row"], f"{TITLE}, asked {remembered['asked']}")
+    if settings.offline:
+        raise CatalogError(TITLE, f"does not remember {known!r} and may not be asked: {ADVICE}")
+    try:
+        row = _ask(known, settings)
+    except CatalogError as error:
+        if remembered is None:
+            raise
+        source = f"{TITLE}, asked {remembered['asked']} ({error.reason})"
+        return planet_values(remembered["row"], source)
+    if row is None:
+        return None
+    entry = {"asked": f"{datetime.now(UTC):%Y-%m-%d}", "row": row}
+    write_text(path, json.dumps(_read(path) | {known: entry}, indent=1, sort_keys=True))
+    return planet_values(row, f"{TITLE}, asked {entry['asked']}")
+
+
+def regular_name(name: str) -> str | None:
+    """Write a planet's name as the archive does, in upper case.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str or None
+        ``"HAT-P-32 B"`` for ``"hat-p-32b"``; None for what is no planet's name.
+    """
+    found = re.fullmatch(r"(.*\S)\s+([b-i])|(.*\d)([b-i])", name.strip())
+    if found is None:
+        return None
+    star, letter = (found[1], found[2]) if found[1] else (found[3], found[4])
+    return f"{' '.join(star.split())} {letter}".upper()
+
+
+def planet_values(row: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Turn a row of the archive into the values of a planet file.
+
+    Parameters
+    ----------
+    row : mapping
+        Column to number or text; None where the archive has nothing.
+    source : str
+
+    Returns
+    -------
+    dict
+        ``source`` tells what was worked out from other columns.
+
+    Raises
+    ------
+    CatalogError
+        When a value is missing without which no transit can be fitted.
+    """
+    notes = [source]
+    values = {"name": row["pl_name"], "ra": row["ra"], "dec": row["dec"]}
+    for name, column in COLUMNS.items():
+        if row.get(column) is not None:
+            values[name] = row[column]
+            error = _error(row, column)
+            if error is not None:
+                values[f"{name}_err"] = error
+    star = row.get("st_rad")
+    derived = {
+        "a_over_rs": ("pl_orbsmax", AU_SOLAR_RADII, "orbit and star"),
+        "rp_over_rs": ("pl_radj", JUPITER_SOLAR_RADII, "radii of planet and star"),
+    }
+    for name, (column, unit, what) in derived.items():
+        if name not in values and row.get(column) and star:
+            values[name] = row[column] * unit / star
+            notes.append(f"{name} from {what}")
+    scale = str(row.get("pl_tranmid_systemref") or "")
+    if "t0_bjd_tdb" in values and not ("BJD" in scale.upper() and "TDB" in scale.upper()):
+        values["t0_bjd_tdb_err"] = math.hypot(values.get("t0_bjd_tdb_err", 0.0), UTC_SCALE_DAYS)
+        notes.append(f"epoch in {scale or 'unnamed'} time, taken as BJD_TDB to 70 s")
+    missing = [n for n in list(COLUMNS)[:5] if n not in values]
+    if missing:
+        msg = f"lacks {', '.join(missing)} of {row['pl_name']}: {ADVICE}"
+        raise CatalogError(TITLE, msg)
+    return values | {"source": "; ".join(notes)}
+
+
+def _error(row: Mapping[str, Any], column: str) -> float | None:
+    """Mean of the upper and lower error."""
+    sides = [row.get(f"{column}err{k}") for k in (1, 2)]
+    known = [abs(side) for side in sides if side]
+    return sum(known) / len(known) if known else None
+
+
+def _ask(name: str, settings: CatalogSettings) -> dict[str, Any] | None:
+    server = settings.servers.get(SERVER, SERVERS[SERVER])
+    link = Link(server, settings.timeout_s, 2)
+    errors = [f"{column}err{k}" for column in COLUMNS.values() for k in (1, 2)]
+    wanted = [*OTHERS, *COLUMNS.values(), *errors]
+    with session(link) as opened, plainly(TITLE, link), READING:
+        # Quotes are doubled: that is how SQL writes one inside a text.
+        where = "upper(pl_name)='{}'".format(name.replace("'", "''"))
+        table = _query(opened, server, ",".join(wanted), where)
+    rows = [{c: _plain(entry[c]) for c in wanted if c in table.colnames} for entry in table]
+    if rows and not {"pl_name", "ra", "dec"} <= {c for c in rows[0] if rows[0][c] is not None}:
+        raise CatalogError(TITLE, f"sent an answer without name and place of {name}: {ADVICE}")
+    return rows[0] if rows else None
+
+
+def _query(opened: Session, server: str, select: str, where: str) -> Any:
+    """Ask through astroquery, on a session whose waiting is bounded."""
+    import warnings
+
+    import requests
+    from astropy.table import Table
+    from astroquery.exceptions import InvalidQueryError
+    from astroquery.ipac.nexsci.nasa_exoplanet_archive import NasaExoplanetArchiveClass
+
+    class Archive(NasaExoplanetArchiveClass):
+        URL_TAP = server
+        TAP_TABLES = (TABLE,)  # else they are asked for first, without a time-out
+
+        def __init__(self) -> None:
+            super().__init__()
+            self._session = opened
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # units that astropy does not know
+            return Table(Archive().query_criteria(TABLE, select=select, where=where))
+    except InvalidQueryError as error:
+        # astroquery wraps whatever happened; the cause says whether the network is at fault.
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, requests.RequestException):
+            cause = cause.__cause__ or cause.__context__
+        if cause is not None:
+            raise cause from error
+        msg = f"refused the question: {clean(str(error))}"
+        raise CatalogError(TITLE, msg) from error
+
+
+def _plain(value: Any) -> float | str | None:
+    """Turn a cell into a number or clean text; None where it is masked or not finite."""
+    import numpy as np
+
+    if np.ma.is_masked(value):
+        return None
+    if isinstance(value, str):
+        return clean(value) or None
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def _age_days(entry: Mapping[str, Any]) -> float:
+    asked = datetime.fromisoformat(entry["asked"]).replace(tzinfo=UTC)
+    return (datetime.now(UTC) - asked).total_seconds() / 86400
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        msg = f"{path} cannot be read ({type(error).__name__}): delete it"
+        raise CatalogError(TITLE, msg) from error
+    return content if isinstance(content, dict) else {}
