@@ -13,6 +13,7 @@ import pytest
 
 if TYPE_CHECKING:
     from nova_server import Nova
+    from services_server import ServicesServer
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -77,3 +78,24 @@ def nova(shared_data: Path) -> Iterator[Nova]:
     server = Nova([shared_data / "index-tycho2-hatp32.fits"])
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def _services_running(shared_data: Path) -> Iterator[ServicesServer]:
+    from services_server import ServicesServer
+
+    server = ServicesServer(shared_data)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def services(
+    _services_running: ServicesServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[ServicesServer]:
+    """A server on loopback that answers as Gaia, VizieR, SIMBAD, SkyBoT and others do."""
+    monkeypatch.setenv("LIGHTCURVE_CACHE_DIR", str(tmp_path / "remembered"))
+    monkeypatch.delenv("ASTROCOLIBRI_API", raising=False)
+    _services_running.calm()
+    yield _services_running
+    _services_running.calm()

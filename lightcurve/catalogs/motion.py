@@ -25,6 +25,24 @@ def unit_vectors(ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
     return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
 
 
+def directions(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Turn vectors of any length into directions.
+
+    Parameters
+    ----------
+    vectors : (n, 3) array
+
+    Returns
+    -------
+    ra_deg, dec_deg : (n,) arrays
+        Right ascension in [0, 360).
+    """
+    x, y, z = vectors.T
+    ra = np.degrees(np.arctan2(y, x)) % 360.0
+    # A remainder just below zero rounds up to 360.
+    return np.where(ra == 360.0, 0.0, ra), np.degrees(np.arctan2(z, np.hypot(x, y)))
+
+
 def moved(
     ra_deg: np.ndarray,
     dec_deg: np.ndarray,
@@ -57,5 +75,4 @@ def moved(
     to_rad = np.radians(1 / 3.6e6) * np.asarray(years)
     a = np.where(known, pm_ra, 0.0) * to_rad
     d = np.where(known, pm_dec, 0.0) * to_rad
-    x, y, z = (unit_vectors(ra_deg, dec_deg) + a[:, None] * east + d[:, None] * north).T
-    return np.degrees(np.arctan2(y, x)) % 360.0, np.degrees(np.arctan2(z, np.hypot(x, y)))
+    return directions(unit_vectors(ra_deg, dec_deg) + a[:, None] * east + d[:, None] * north)

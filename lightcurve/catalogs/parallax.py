@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lightcurve.catalogs.motion import unit_vectors
+from lightcurve.catalogs.motion import directions, unit_vectors
 from lightcurve.data import Site
 from lightcurve.dates import DAY_S
 from lightcurve.times import AU_M, tt_minus_utc_s
@@ -40,8 +40,6 @@ def topocentric(
     # UT1 taken for UTC (0.9 s at most, 0.4 km) and no polar motion: 0.001" at 1 au.
     turn = erfa.c2t06a(day, part + tt_minus_utc_s(jd_utc) / DAY_S, day, part, 0.0, 0.0)
     here = turn.T @ place / AU_M
-    seen = unit_vectors(ra_deg, dec_deg) * distance_au[:, None] - here
-    x, y, z = seen.T
-    ra, dec = np.degrees(np.arctan2(y, x)) % 360.0, np.degrees(np.arctan2(z, np.hypot(x, y)))
+    ra, dec = directions(unit_vectors(ra_deg, dec_deg) * distance_au[:, None] - here)
     known = np.isfinite(distance_au) & (distance_au > 0)
     return np.where(known, ra, ra_deg), np.where(known, dec, dec_deg)
