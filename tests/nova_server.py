@@ -269,10 +269,6 @@ def solve(engine: astrometry.Solver, job: Job) -> None:
     if match is None:
         job.status = "failure"
         return
-    header = fits.Header([("SIMPLE", True), ("BITPIX", 8), ("NAXIS", 0), ("EXTEND", True)])
-    header.extend(fits.Card(key, *pair) for key, pair in match.wcs_fields.items())
-    header["IMAGEW"], header["IMAGEH"] = size
-    header.add_history("Created by the Astrometry.net suite.")
     job.corr = write_matches(match, stars)
     job.calibration = {
         "ra": match.center_ra_deg,
@@ -282,7 +278,7 @@ def solve(engine: astrometry.Solver, job: Job) -> None:
         "orientation": 0.0,
         "parity": 1.0,
     }
-    job.wcs = header.tostring(padding=True).encode("ascii")
+    job.wcs = write_header(match, size)
     job.status = "success"
 
 
@@ -336,6 +332,15 @@ def run_engine(
     with ONE_AT_A_TIME:
         solution = engine.solve(stars[:100], scale, place, parameters)
     return solution.best_match() if solution.has_match() else None
+
+
+def write_header(match: astrometry.Match, size: tuple[int, int]) -> bytes:
+    """Write the WCS as a FITS file that is only a header."""
+    header = fits.Header([("SIMPLE", True), ("BITPIX", 8), ("NAXIS", 0), ("EXTEND", True)])
+    header.extend(fits.Card(key, *pair) for key, pair in match.wcs_fields.items())
+    header["IMAGEW"], header["IMAGEH"] = size
+    header.add_history("Created by the Astrometry.net suite.")
+    return header.tostring(padding=True).encode("ascii")
 
 
 def write_matches(match: astrometry.Match, stars: np.ndarray) -> bytes:
