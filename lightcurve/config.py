@@ -109,9 +109,13 @@ class ApertureSettings(_Model):
     radii: tuple[float, ...] = ()
     annulus: tuple[float, float] | None = None
     max_centroid_shift_px: float = Field(3.0, gt=0)
+    fwhm_factor: float | None = Field(None, gt=0, description="style aij: radius over mean width")
 
     @model_validator(mode="after")
     def _ordered(self) -> ApertureSettings:
+        if self.fwhm_factor is not None and (self.style != "aij" or len(self.radii) > 1):
+            msg = "--fwhm-factor is of --style aij, with one --radius (of the base) or none"
+            raise ValueError(msg)
         if any(r <= 0 for r in self.radii):
             msg = f"aperture radii must be positive, got {self.radii}"
             raise ValueError(msg)
@@ -229,6 +233,11 @@ class Settings(_Model):
     seed: int = 1
     workers: int | None = Field(None, ge=1, description="as many as the frames are worth")
     cluster: str | None = Field(None, description="address of a Dask scheduler")
+
+    @property
+    def weights(self) -> str:
+        """Of the comparison stars: AstroImageJ adds their fluxes as they are."""
+        return "sum" if self.apertures.style == "aij" else self.stars.weights
 
     @model_validator(mode="after")
     def _readable(self) -> Settings:

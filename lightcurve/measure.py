@@ -13,10 +13,19 @@ from lightcurve import times
 from lightcurve.calib.cosmics import mark_cosmic_rays
 from lightcurve.calib.reduce import reduce_frame
 from lightcurve.calib.store import load_masters
-from lightcurve.data import Frame, FrameResult, Masters, Measurements, Registration, StarPlan
+from lightcurve.data import (
+    Frame,
+    FrameResult,
+    Masters,
+    Measurements,
+    Registration,
+    StarPhotometry,
+    StarPlan,
+)
 from lightcurve.errors import FrameError, InputError, LightcurveError
 from lightcurve.flags import Flag
 from lightcurve.frames.read import read_frame
+from lightcurve.phot.aij_stars import measure_stars_aij
 from lightcurve.phot.aperture import measure_stars
 from lightcurve.phot.detect import detect
 from lightcurve.placing import place_frame
@@ -87,18 +96,7 @@ def _measure(frame: Frame, recipe: Recipe) -> FrameResult:
     except LightcurveError as error:
         return FrameResult(frame.path.name, "failed", str(error), **found)
     x, y = place(recipe.plan, registration)
-    photometry = measure_stars(
-        frame.pixels,
-        frame.bad,
-        x,
-        y,
-        recipe.radii,
-        recipe.annulus,
-        recipe.noise,
-        saturation_adu=recipe.saturation_adu,
-        linearity_adu=recipe.settings.camera.linearity_adu,
-        max_shift=recipe.settings.apertures.max_centroid_shift_px,
-    )
+    photometry = _photometry(frame, x, y, recipe)
     remarks = frame.exposure.warnings
     if solution is not None:
         photometry = replace(photometry, flags=photometry.flags | np.uint16(Flag.PLATE_SOLVED))
@@ -113,6 +111,21 @@ def _measure(frame: Frame, recipe: Recipe) -> FrameResult:
         photometry=photometry,
         **found,
     )
+
+
+def _photometry(frame: Frame, x: np.ndarray, y: np.ndarray, recipe: Recipe) -> StarPhotometry:
+    """Measure stars where they were placed, in the style that the settings say."""
+    apertures = recipe.settings.apertures
+    limits = {
+        "saturation_adu": recipe.saturation_adu,
+        "linearity_adu": recipe.settings.camera.linearity_adu,
+    }
+    given = (recipe.radii, recipe.annulus, recipe.noise)
+    if apertures.style == "aij":
+        sized = {"fwhm_factor": apertures.fwhm_factor, "sizing": recipe.plan.role != "field"}
+        return measure_stars_aij(frame.pixels, frame.bad, (x, y), *given, **sized, **limits)
+    shift = apertures.max_centroid_shift_px
+    return measure_stars(frame.pixels, frame.bad, x, y, *given, **limits, max_shift=shift)
 
 
 def place(plan: StarPlan, registration: Registration) -> tuple[np.ndarray, np.ndarray]:
@@ -194,6 +207,7 @@ def stack_results(results: Iterable[FrameResult], recipe: Recipe) -> Measurement
     reference = np.array([plan.x_ref[target], plan.y_ref[target]])
     shift = np.array([move(r.registration.matrix, *reference) for r in good]) - reference
     cube = {name: _stacked(good, name) for name in (*_PER_STAR, *_PER_RADIUS)}
+    factor = recipe.settings.apertures.fwhm_factor
     return Measurements(
         file=np.array([r.file for r in good]),
         jd_utc=jd,
@@ -211,6 +225,8 @@ def stack_results(results: Iterable[FrameResult], recipe: Recipe) -> Measurement
         plan=plan,
         star_sky=_stacked(good, "sky"),
         star_sky_std=_stacked(good, "sky_std"),
+        radius_used=None if factor is None else _stacked(good, "radius_used"),
+        fwhm_factor=factor,
         **cube,
     )
 

@@ -182,6 +182,8 @@ def write_recipe(
     radii, annulus = choose_radii(float(np.nanmedian(stars.fwhm)))
     if settings.apertures.radii:
         radii = np.array(sorted(settings.apertures.radii))
+    if settings.apertures.fwhm_factor is not None:
+        radii = radii[[len(radii) // 2]]  # the base radius, where the widths are measured
     annulus = settings.apertures.annulus or annulus
     plan = plan_stars(
         stars,

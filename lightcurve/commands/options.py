@@ -72,6 +72,9 @@ OPTIONS: dict[str, Option] = {
     ),
     "apertures.style": Option(str, "--style", "lightcurve, or aij (AstroImageJ).", _APERTURE),
     "apertures.radii": Option(list[float], "--radius", "Aperture radius, px; repeat.", _APERTURE),
+    "apertures.fwhm_factor": Option(
+        float, "--fwhm-factor", "Style aij: radius over each frame's mean width; 1.4.", _APERTURE
+    ),
     "apertures.annulus": Option(
         tuple[float, float], "--annulus", "Inner and outer radius of the sky, px.", _APERTURE
     ),

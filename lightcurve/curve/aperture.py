@@ -28,9 +28,9 @@ class Aperture:
     Attributes
     ----------
     kind : str
-        ``"fixed"`` or ``"fwhm"``.
+        ``"fixed"``, ``"fwhm"``, or ``"width"`` for the one that was measured following the seeing.
     value : float
-        Pixels, or multiples of each frame's FWHM.
+        Pixels, or multiples of each frame's FWHM or mean width.
     """
 
     kind: str
@@ -38,7 +38,8 @@ class Aperture:
 
     def __str__(self) -> str:
         """Say the rule in words."""
-        return f"{self.value:g} px" if self.kind == "fixed" else f"{self.value:g} FWHM"
+        units = {"fixed": "px", "fwhm": "FWHM", "width": "x the stars' mean width"}
+        return f"{self.value:g} {units[self.kind]}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +79,8 @@ def list_apertures(measurements: Measurements, *, follow_seeing: bool = True) ->
     list of Aperture
     """
     radii, fwhm = measurements.radii, measurements.fwhm_px
+    if measurements.fwhm_factor is not None:
+        return [Aperture("width", measurements.fwhm_factor)]
     fixed = [Aperture("fixed", float(r)) for r in radii]
     if not follow_seeing or len(radii) < 4 or not np.isfinite(fwhm).any():
         return fixed
@@ -102,6 +105,8 @@ def frame_radius(measurements: Measurements, aperture: Aperture) -> np.ndarray:
     (n_frame,) float array
         Pixels, kept inside the ladder; a frame without FWHM takes the night's median.
     """
+    if aperture.kind == "width" and measurements.radius_used is not None:
+        return measurements.radius_used
     if aperture.kind == "fixed":
         return np.full(len(measurements.jd_utc), aperture.value)
     fwhm = measurements.fwhm_px

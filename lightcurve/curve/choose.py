@@ -138,7 +138,7 @@ def _try_aperture(search: _Search, aperture: Aperture) -> list[Option]:
     if not len(rows) or piece.good[:, 0].sum() < 5:
         return []
     stars = search.settings.stars
-    ensemble = _join(piece, rows, stars.weights)
+    ensemble = _join(piece, rows, search.settings.weights)
     order = np.argsort(-_worth(ensemble, piece, rows), kind="stable")
     most = len(rows) if candidates.forced else min(len(rows), stars.max_comparisons)
     sizes = [most] if candidates.forced else [n for n in LADDER if n < most] + [most]
@@ -211,7 +211,7 @@ def _form(search: _Search, best: Option, options: list[Option]) -> LightCurve:
     """Build the light curve of the chosen option."""
     measurements, outside = search.measurements, search.outside
     piece = take_aperture(measurements, best.aperture)
-    ensemble = _join(piece, np.array(best.members), search.settings.stars.weights)
+    ensemble = _join(piece, np.array(best.members), search.settings.weights)
     ratio = piece.flux[:, 0] / ensemble.transparency
     level = np.nanmedian(ratio[outside] if outside is not None else ratio)
     flux = ratio / level
@@ -273,7 +273,7 @@ def _recipe(search: _Search, best: Option, options: list[Option], ensemble: Ense
         "radius_px": float(np.median(radius)),
         "radius_per_frame_px": radius,
         "annulus_px": measurements.annulus,
-        "weighting": search.settings.stars.weights,
+        "weighting": search.settings.weights,
         "comparison_rows": best.members,
         "comparisons": tuple(f"C{row + 1}" for row in best.members),
         "weights": tuple(float(w) for w in ensemble.weights),

@@ -124,8 +124,20 @@ def _frame_columns(
         "EXPTIME": measurements.exposure_s,
         "FWHM_Mean": mean_fwhm,
         "Source_Radius": piece.radius,
+        **_variable(measurements),
         "Sky_Rad(min)": np.full(n_frame, measurements.annulus[0]),
         "Sky_Rad(max)": np.full(n_frame, measurements.annulus[1]),
+    }
+
+
+def _variable(measurements: Measurements) -> dict[str, np.ndarray]:
+    """Columns of an aperture that follows the seeing in AstroImageJ's way."""
+    if measurements.fwhm_factor is None:
+        return {}
+    n = len(measurements.file)
+    return {
+        "FWHM_Mult": np.full(n, measurements.fwhm_factor),
+        "Source_Rad(base)": np.full(n, measurements.radii[0]),
     }
 
 
@@ -174,7 +186,7 @@ def _star_columns(measurements: Measurements, piece: Slice, height: int) -> dict
         "Width": (m.x_width + m.y_width) / 2,
         "X-Width": m.x_width,
         "Y-Width": m.y_width,
-        "Angle": m.angle_deg,
+        "Angle": -m.angle_deg % 360,  # AstroImageJ's turns towards the bottom of the image
         "Roundness": m.roundness,
     }
 

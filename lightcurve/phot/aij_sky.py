@@ -211,6 +211,7 @@ def photometer_sky(
     weight = np.where(np.isfinite(square.values), outer - inner, 0.0)
     light = np.nan_to_num(square.values)
     area = weight.sum(axis=(1, 2))
-    mean = (weight * light).sum(axis=(1, 2)) / area
-    spread = (weight * (light - mean[:, None, None]) ** 2).sum(axis=(1, 2)) / area
+    with np.errstate(invalid="ignore"):  # no pixel, no mean
+        mean = (weight * light).sum(axis=(1, 2)) / area
+        spread = (weight * (light - mean[:, None, None]) ** 2).sum(axis=(1, 2)) / area
     return np.column_stack([mean, np.zeros((n, 2))]), area, np.sqrt(spread)

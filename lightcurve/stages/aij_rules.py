@@ -173,8 +173,8 @@ def _find_sky(
             pairs = ((found.n_sky, "N_Sky_Pixels"), (found.sky, "Sky/Pixel"))
             for k, (ours, column) in enumerate(pairs):
                 theirs = table.block(column)[start.row]
-                off = np.abs(ours - theirs)[np.isfinite(theirs)] / np.maximum(np.abs(ours), 1)
-                worst[k] = max(worst[k], np.max(off, initial=0.0))
+                off = np.abs(ours - theirs) / np.maximum(np.abs(ours), 1)
+                worst[k] = max(worst[k], np.max(off[np.isfinite(off)], initial=0.0))
         scores.append(worst)
     # Pixel counts tell star removal apart, levels the plane; rounding is no reason to choose.
     best = min(range(len(SKIES)), key=lambda k: (round(scores[k][0], 6), round(scores[k][1], 9), k))

@@ -188,8 +188,9 @@ def remeasure_table(
 
 
 def _positions(table: AijTable) -> tuple[np.ndarray, np.ndarray]:
-    """0-based pixels from X(FITS), Y(FITS)."""
+    """0-based pixels from X(FITS), Y(FITS); NaN where the table has no flux there."""
     x, y = table.block("X(FITS)") - 1, table.block("Y(FITS)") - 1
+    x, y = np.where(_measured(table), x, np.nan), np.where(_measured(table), y, np.nan)
     lacking = [what for what, there in (
         ("Label", bool(np.any(table.labels != ""))),
         ("X(FITS) and Y(FITS)", bool(np.isfinite(x).any() and np.isfinite(y).any())),
@@ -198,6 +199,12 @@ def _positions(table: AijTable) -> tuple[np.ndarray, np.ndarray]:
         msg = f"{table.name}: no {' nor '.join(lacking)}: its stars cannot be found in the frames"
         raise InputError(msg)
     return x, y
+
+
+def _measured(table: AijTable) -> np.ndarray:
+    """Tell which stars the table has a flux of; all, where it has no column of fluxes."""
+    flux = np.isfinite(table.block("Source-Sky"))
+    return flux | ~flux.any(axis=0)
 
 
 def _find_frames(table: AijTable, folder: Path) -> tuple[dict[int, Path], tuple[str, ...]]:
@@ -285,4 +292,8 @@ def _pairs(
             theirs[name] = table.block(name)[rows]
         if name in theirs and np.isfinite(theirs[name]).any():
             kept[name] = values
+            if values.shape[1] == len(table.stars) > 1:
+                there = _measured(table)[rows]
+                kept[name] = np.where(there, values, np.nan)
+                theirs[name] = np.where(there, theirs[name], np.nan)
     return kept, {name: theirs[name] for name in kept}
