@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from lightcurve.errors import InputError
@@ -30,26 +28,14 @@ def write_text(path: str | Path, text: str) -> Path:
         When it cannot be written.
     """
     path = Path(path)
+    # Always the same name beside it: what a killed run leaves is overwritten by the next.
+    temporary = path.with_name(f".{path.name}.part")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
-        msg = f"{path}: cannot be written: {error.strerror}; choose another --out"
-        raise InputError(msg) from error
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
             file.write(text)
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        msg = f"{path}: cannot be written: {error.strerror}; is the disk full?"
+        msg = f"{path}: cannot be written: {error.strerror}; is the disk full? try another --out"
         raise InputError(msg) from error
     return path
-
-
-def _umask() -> int:
-    """Read the process's mask; there is no other way than to set it and put it back."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
