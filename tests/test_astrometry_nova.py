@@ -10,7 +10,7 @@ import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
 import numpy as np
 import pytest
@@ -331,6 +331,14 @@ def test_a_wrong_key(
 def test_a_server_that_is_down(key: str, frame: SolveRequest, settings: SolveSettings) -> None:
     nowhere = settings.model_copy(update={"server": "http://127.0.0.1:9"})
     assert "127.0.0.1:9 cannot be reached (Connection refused)" in failure(frame, nowhere)
+
+
+def test_a_server_without_a_safe_connection(
+    nova: Nova, key: str, frame: SolveRequest, settings: SolveSettings
+) -> None:
+    https = settings.model_copy(update={"server": nova.url.replace("http:", "https:")})
+    assert "has no safe connection to offer" in failure(frame, https)
+    assert not nova.received
 
 
 def test_a_server_that_says_nothing(
@@ -688,29 +696,72 @@ def test_astroquery_solves_with_this_server(
     assert number in nova.jobs
 
 
+def start(nova: Nova, folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, str(ROOT / "cli.py"), *arguments]
+    command += ["--solver", "nova", "--server", nova.url, "--json"]
+    environment = {
+        **os.environ,
+        "ASTROMETRY_NET_API_KEY": nova.key,
+        "LIGHTCURVE_CACHE_DIR": str(folder / "cache"),
+    }
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+
+
+def assert_untold(key: str, folder: Path, *said: str) -> None:
+    """See that the key is neither in what a command said nor in any file it wrote."""
+    written = [path for path in folder.rglob("*") if path.is_file()]
+    assert written
+    told = [*said, *(path.read_text("latin-1") for path in written)]
+    assert not [text for text in told if key in text]
+
+
 def test_real_frames_are_solved_by_the_command_line_alone(
     nova: Nova, hatp32: list[Path], tmp_path: Path
 ) -> None:
     frames = [str(path) for path in hatp32[::70]]
     nova.pending = 0
-    command = [sys.executable, str(ROOT / "cli.py"), "solve", *frames, "--solver", "nova"]
-    command += ["--server", nova.url, "--out", str(tmp_path / "out"), "--json"]
-    environment = {
-        **os.environ,
-        "ASTROMETRY_NET_API_KEY": nova.key,
-        "LIGHTCURVE_CACHE_DIR": str(tmp_path / "cache"),
-    }
-    answer = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=120, env=environment
+    out, said = start(nova, tmp_path, "solve", *frames, "--out", str(tmp_path / "out")).communicate(
+        timeout=120
     )
-    assert answer.returncode == 0, answer.stderr
-    rows = json.loads(answer.stdout)
-    assert [row["status"] for row in rows] == ["solved"] * len(frames)
+    rows = json.loads(out)
+    assert [row["status"] for row in rows] == ["solved"] * len(frames), said
     assert {row["solver"] for row in rows} == {"nova"}
     assert all(row["scale_arcsec"] == pytest.approx(5.164, abs=0.005) for row in rows)
     assert all(row["n_matched"] > 20 and row["rms_arcsec"] < 2 for row in rows)
     assert len(nova.asked("login")) == 1
-    written = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(written) >= len(frames)
-    told = [answer.stdout, answer.stderr, *(path.read_text("latin-1") for path in written)]
-    assert not [text for text in told if nova.key in text]
+    assert len(list((tmp_path / "out").iterdir())) == len(frames)
+    assert_untold(nova.key, tmp_path, out, said)
+
+
+def test_a_killed_command_goes_on_where_it_was(
+    nova: Nova, hatp32: list[Path], tmp_path: Path
+) -> None:
+    nova.queued = 1_000_000
+    first = start(nova, tmp_path, "solve", str(hatp32[5]))
+    while not nova.asked("submissions"):
+        assert first.poll() is None, first.communicate()
+        sleep(0.05)
+    first.kill()
+    assert_untold(nova.key, tmp_path, *first.communicate())
+    nova.queued = nova.pending = nova.solving = 0
+    out, said = start(nova, tmp_path, "solve", str(hatp32[5])).communicate(timeout=60)
+    assert json.loads(out)[0]["status"] == "solved"
+    assert "going on with submission 16030035" in said
+    assert len(nova.asked("upload")) == 1
+    assert not list((tmp_path / "cache" / "submissions").iterdir())
+
+
+def test_a_run_uses_it_and_keeps_no_key(nova: Nova, hatp32: list[Path], tmp_path: Path) -> None:
+    night = tmp_path / "night"
+    night.mkdir()
+    for path in hatp32[::8]:
+        (night / path.name).symlink_to(path)
+    place = ["--ra", str(TARGET[0]), "--dec", str(TARGET[1]), "--target", "HAT-P-32"]
+    run = start(nova, tmp_path, "run", str(night), *place, "--out", str(tmp_path / "run"))
+    out, said = run.communicate(timeout=120)
+    assert run.returncode == 0, said
+    assert "solved by nova" in said
+    assert len(nova.asked("upload")) == 1
+    assert_untold(nova.key, tmp_path / "run", out, said)

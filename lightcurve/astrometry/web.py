@@ -161,11 +161,14 @@ class WebServer:
                 body = self._read(response, end, limit)
                 return Reply(response.status_code, response.headers, body)
         except requests.exceptions.SSLError as error:
-            return f"has no safe connection to offer ({_reason(error)})"
+            msg = f"{self.host} has no safe connection to offer ({_reason(error)})"
         except requests.Timeout:
             return "does not answer in time"
-        except requests.RequestException as error:
+        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
             return f"cannot be reached ({_reason(error)})"
+        except requests.RequestException as error:
+            msg = f"{self.host} cannot be asked ({_reason(error)})"
+        raise SolveError(msg)
 
     def _read(self, response: requests.Response, end: float, limit: int) -> bytes:
         body = bytearray()
