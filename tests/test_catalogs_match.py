@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightcurve.catalogs.crossmatch import SIGMAS, crossmatch
-from lightcurve.catalogs.layout import within
+from lightcurve.catalogs.layout import julian_years, within
 from lightcurve.catalogs.motion import moved, unit_vectors
 from lightcurve.catalogs.service import Catalog, Field
 
@@ -113,6 +113,12 @@ def test_motion_agrees_with_astropy_at_the_pole():
     mine = moved(*(np.array([x]) for x in (37.95, 89.9999, 5000.0, -3000.0)), -24.75)
     apart = apart_arcsec(mine, (np.array([truth.ra.deg]), np.array([truth.dec.deg])))[0, 0]
     assert apart < 0.001
+
+
+def test_epochs_are_years_or_dates():
+    values = np.array([2016.0, 1991.25, 57388.5, 2457389.0, np.nan, -5.0])
+    years = julian_years(values)
+    np.testing.assert_allclose(years, [2016.0, 1991.25, 2016.0, 2000.0, 2000.0, 2000.0], atol=0.002)
 
 
 def test_the_field_is_a_cone_at_the_pole_and_across_zero_hours():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.catalogs.hostile import READING, clean, numbers, read_votable, texts
-from lightcurve.catalogs.layout import Layout, Wanted, build, find, spellings, within
+from lightcurve.catalogs.layout import Layout, Wanted, build, find, julian_years, spellings, within
 from lightcurve.catalogs.service import Catalog, Field
 from lightcurve.errors import CatalogError, InputError
 
@@ -176,7 +176,8 @@ def _catalog(table: Table, path: Path, field: Field | None) -> Catalog:
         motion=motion if len(motion) == 2 else (),
         columns=_columns(table, known, taken),
     )
-    here = field or Field(0.0, 0.0, 180.0, epoch if isinstance(epoch, float) else 2000.0)
+    own = np.median(julian_years(numbers(table, epoch))) if isinstance(epoch, str) else epoch
+    here = field or Field(0.0, 0.0, 180.0, float(own))
     catalog = build(table, layout, NAME, clean(path.name), here)
     notes = (*catalog.notes, told, "taken: " + ", ".join(taken))
     catalog = replace(catalog, notes=notes)
@@ -247,7 +248,8 @@ def _in_degrees(table: Table, name: str, factor: float, source: str) -> None:
 def _epoch(table: Table, known: dict[str, str], ra: str) -> tuple[float | str, str]:
     """Find the epoch of the positions: a column, else what the file says, else 2000."""
     column = find(known, EPOCH)
-    if column is not None:
+    # The VSX has a column of this name for the times of maxima.
+    if column is not None and (julian_years(numbers(table, column)) != 2000.0).any():
         return column, f"epoch of the positions from column {clean(column)}"
     said = f"{getattr(table[ra], 'description', '')} {table.meta.get('EPOCH', '')}"
     found = re.search(r"(?:epoch|Ep)\W{0,3}J?((?:19|20)\d\d(?:\.\d+)?)", said, re.IGNORECASE)

@@ -111,6 +111,7 @@ def build(table: Table, layout: Layout, name: str, title: str, field: Field) -> 
     """
     known = spellings(table)
     ra, dec = (_position(table, known, c, title) for c in (layout.ra, layout.dec))
+    dec = np.where(np.abs(dec) <= 90, dec, np.nan)
     notes: list[str] = []
     columns = {w.ours: _column(table, known, w, notes) for w in layout.columns}
     epoch = _epoch(table, known, layout, notes)
@@ -133,7 +134,7 @@ def build(table: Table, layout: Layout, name: str, title: str, field: Field) -> 
         columns,
         tuple(notes),
     )
-    placed = np.isfinite(ra) & np.isfinite(dec) & (np.abs(dec) <= 90)
+    placed = np.isfinite(ra) & np.isfinite(dec)
     return catalog if placed.all() else catalog.rows(placed)
 
 
@@ -169,6 +170,24 @@ def spellings(table: Table) -> dict[str, str]:
     """
     loose = {plain(n): n for n in reversed(table.colnames)}
     return loose | {n: n for n in table.colnames}
+
+
+def julian_years(values: np.ndarray) -> np.ndarray:
+    """Read epochs of positions, written as Julian years or as modified Julian dates.
+
+    Parameters
+    ----------
+    values : (n,) array
+
+    Returns
+    -------
+    (n,) array
+        2000 where a value is neither (1800 to 2200, or MJD of 1900 to 2100).
+    """
+    years = np.where((values >= 1800) & (values <= 2200), values, np.nan)
+    dates = (values > 15000) & (values < 88000)
+    years = np.where(dates, 2000 + (values + 2400000.5 - JD_J2000) / 365.25, years)
+    return np.where(np.isfinite(years), years, 2000.0)
 
 
 def find(known: dict[str, str], name: str) -> str | None:
@@ -259,8 +278,7 @@ def _epoch(
     if not isinstance(layout.epoch, str):
         return layout.epoch
     values = _column(table, known, Wanted(layout.epoch, "epoch"), notes).values
-    years = np.where(values > 10000, 2000 + (values + 2400000.5 - JD_J2000) / 365.25, values)
-    return np.where(np.isfinite(years), years, 2000.0)
+    return julian_years(values)
 
 
 def _errors(
