@@ -97,14 +97,6 @@ def test_processes_are_started_where_they_are_worth_it(tmp_path: Path) -> None:
     assert workers.worth([large]) == min(5, len(os.sched_getaffinity(0)))
 
 
-def test_no_cluster_there(scene, tmp_path: Path, monkeypatch) -> None:
-    pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
-    monkeypatch.setattr(workers, "CLUSTER_TIMEOUT_S", 1.0)
-    nobody = with_settings(scene.recipe, cluster="tcp://127.0.0.1:9")
-    with pytest.raises(InputError, match="no scheduler answers"):
-        measured(scene, tmp_path / "run", recipe=nobody)
-
-
 def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
     one, other = tmp_path / "a" / "x.fits", tmp_path / "b" / "x.fits"
     assert label_files([one, other]) == {one: "a/x.fits", other: "b/x.fits"}

@@ -1,0 +1,77 @@
+"""A real Dask cluster of separate processes gives the numbers of this process, to the last bit."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from distributed import LocalCluster
+from sim import tiny_night
+
+from lightcurve import workers
+from lightcurve.config import make_settings
+from lightcurve.errors import InputError
+from lightcurve.frames.inventory import take_inventory
+from lightcurve.prepare import Scene, prepare_night
+from lightcurve.store import encode_result, open_store
+from lightcurve.target import find_target
+
+# What Dask's own processes and threads leave behind at their end is not ours to mend.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    folder = tmp_path_factory.mktemp("tiny")
+    tiny_night(folder, n_frames=24, shape=(160, 180), n_stars=40, header_wcs=True, n_bias=3)
+    settings = make_settings({"target": {"name": "Tiny-1", "ra": "20.0", "dec": "30.0"}})
+    target = find_target(settings.target)
+    return prepare_night(take_inventory(folder, settings), target, settings, folder / "masters")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LocalCluster]:
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+    ) as cluster:
+        yield cluster
+
+
+def measured(scene: Scene, folder: Path, address: str | None) -> list[bytes]:
+    folder.mkdir()
+    settings = scene.recipe.settings.model_copy(update={"cluster": address})
+    with open_store(folder) as store:
+        results = workers.measure_night(
+            scene.lights, replace(scene.recipe, settings=settings), store
+        )
+    return [encode_result(result) for result in results]
+
+
+def test_a_cluster_gives_the_same_bits(scene, cluster, tmp_path: Path) -> None:
+    here = measured(scene, tmp_path / "here", None)
+    assert measured(scene, tmp_path / "there", cluster.scheduler_address) == here
+
+
+def test_a_worker_killed_in_the_middle_changes_nothing(scene, cluster, tmp_path: Path) -> None:
+    here = measured(scene, tmp_path / "here", None)
+    victim = next(iter(cluster.workers.values())).pid
+    killer = threading.Timer(0.1, os.kill, (victim, signal.SIGKILL))
+    killer.start()
+    there = measured(scene, tmp_path / "there", cluster.scheduler_address)
+    killer.join()
+    assert there == here
+
+
+def test_nobody_at_the_address(scene, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(workers, "CLUSTER_TIMEOUT_S", 1.0)
+    with pytest.raises(InputError, match="no scheduler answers"):
+        measured(scene, tmp_path / "run", "tcp://127.0.0.1:9")
