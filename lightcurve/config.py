@@ -195,6 +195,7 @@ class ImageSettings(_Model):
     main_aperture_fwhm: float = Field(1.3, gt=0, description="of magnitudes and limits")
     psf: Literal["iterative", "single", "none"] = "iterative"
     cosmic_rays: Literal["auto", "yes", "no"] = "auto"
+    border_px: int = Field(0, ge=0, description="pixels at the edges left out")
     trails: bool = True
     band: str | None = Field(None, description="of the zero point; the frame's filter if not given")
     standards: str | None = Field(None, description="catalogue of the zero point, by name")

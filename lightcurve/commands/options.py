@@ -32,6 +32,9 @@ class Option:
 
 _STAR, _SKY, _CAMERA = "Target and stars", "Plate solving", "Camera, site and time"
 _APERTURE, _FIT = "Measuring", "Transit fit"
+_CATALOGS, _FINDING = "Catalogues", "Sources"
+# Sections whose options only the commands have that name them.
+_BY_NAME = {"image", "catalogs"}
 
 # Setting -> option. A setting without an option is set in the file given with --config.
 OPTIONS: dict[str, Option] = {
@@ -94,6 +97,34 @@ OPTIONS: dict[str, Option] = {
         float, "--bic-threshold", "A covariate must lower the BIC by more than this.", _FIT
     ),
     "fit.sample": Option(bool, "--sample/--no-sample", "Sample the posterior (emcee).", _FIT),
+    "catalogs.files": Option(
+        list[Path], "--catalog", "Catalogue file: FITS, VOTable, ECSV or CSV; repeat.", _CATALOGS
+    ),
+    "catalogs.offline": Option(
+        bool, "--offline", "Ask no service; what is remembered serves.", _CATALOGS
+    ),
+    "image.services": Option(
+        list[str], "--service", "Ask only this service (gaia, simbad, vsx ...); repeat.", _CATALOGS
+    ),
+    "image.standards": Option(
+        str, "--standards", "Service whose stars give the zero point.", _CATALOGS
+    ),
+    "image.band": Option(
+        str, "--band", "Band of the magnitudes, if not the header's filter.", _CATALOGS
+    ),
+    "image.colour_term": Option(bool, "--colour-term", "Fit one with the zero point.", _CATALOGS),
+    "image.extinction_mag_per_airmass": Option(
+        float, "--extinction", "Magnitudes per airmass: zero point above the air.", _CATALOGS
+    ),
+    "image.masters": Option(Path, "--masters", "Folder of master frames.", _CAMERA),
+    "image.cosmic_rays": Option(str, "--cosmic-rays", "auto, yes or no.", _CAMERA),
+    "image.border_px": Option(int, "--border", "Pixels at the edges to leave out.", _CAMERA),
+    "image.threshold_sigma": Option(float, "--threshold", "Of detection, sigma; 5.", _FINDING),
+    "image.finder": Option(str, "--finder", "peaks (fast), or dao (DAOStarFinder).", _FINDING),
+    "image.psf": Option(str, "--psf", "iterative, single or none.", _FINDING),
+    "image.injected": Option(
+        int, "--inject", "Stars put in to measure completeness; 0 for none.", _FINDING
+    ),
     "workers": Option(int, "--workers", "Processes that measure frames.", _APERTURE),
     "cluster": Option(str, "--cluster", "Dask scheduler: tcp://HOST:8786.", _APERTURE),
     "seed": Option(int, "--seed", "Of everything random.", _APERTURE),
@@ -106,7 +137,7 @@ def takes_settings(*given: Any) -> Callable[..., Any]:
     Parameters
     ----------
     *given : callable or str
-        As ``@takes_settings`` on a command, which has all options; as
+        As ``@takes_settings`` on a command, which has all but those of single images; as
         ``@takes_settings("target", "fit.sample")`` it has those of these sections and settings
         alone. The command takes a keyword ``settings`` of type `lightcurve.config.Settings`.
 
@@ -116,7 +147,8 @@ def takes_settings(*given: Any) -> Callable[..., Any]:
         For Typer: it has the options in its signature and not ``settings``.
     """
     if len(given) == 1 and callable(given[0]):
-        return _with_options(given[0], tuple(OPTIONS))
+        names = tuple(name for name in OPTIONS if name.split(".")[0] not in _BY_NAME)
+        return _with_options(given[0], names)
     names = tuple(name for name in OPTIONS if {name, name.split(".")[0]} & {*given})
     return lambda command: _with_options(command, names)
 

@@ -1,0 +1,138 @@
+"""The second story: one frame in, a calibrated, cross-matched catalogue out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lightcurve.calib.store import load_masters
+from lightcurve.clock import Clock
+from lightcurve.config import Settings
+from lightcurve.data import Masters, Products
+from lightcurve.errors import InputError, LightcurveError
+from lightcurve.frames.read import is_fits_name
+from lightcurve.image_products import write_products
+from lightcurve.image_stages.calibrate import calibrate_sources
+from lightcurve.image_stages.catalogs import ask
+from lightcurve.image_stages.place import field_of, place_sources, solve_frame
+from lightcurve.image_stages.prepare import prepare_frame
+from lightcurve.image_stages.reduced import Reduced
+from lightcurve.image_stages.sources import measure_sources
+from lightcurve.image_stages.standards import catalogs_for, choose_standards, wanted_band
+from lightcurve.image_stages.table import source_table
+from lightcurve.products import open_log
+from lightcurve.progress import Progress, silent
+
+log = logging.getLogger(__name__)
+
+
+def reduce_images(
+    paths: Sequence[Path], settings: Settings, out: Path, *, progress: Progress = silent
+) -> list[dict[str, Any]]:
+    """Reduce frames, each on its own; one that fails costs itself alone.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Files, or folders whose FITS files are taken.
+    settings : Settings
+    out : Path
+        Gets a folder for each frame.
+    progress : Progress
+
+    Returns
+    -------
+    list of dict
+        One a frame: file, status, reason, folder, and what `summarise` tells.
+
+    Raises
+    ------
+    InputError
+        When a path does not exist, holds no FITS file, or the masters cannot be read.
+    """
+    files = [file for path in paths for file in _fits_files(path)]
+    masters = settings.image.masters
+    loaded = load_masters(masters) if masters is not None else None
+    names = _free_names(files)
+    rows = []
+    for file, name in progress(list(zip(files, names, strict=True)), "Reducing", len(files)):
+        row: dict[str, Any] = {"file": file.name, "status": "reduced", "reason": ""}
+        try:
+            products = reduce_image(file, settings, out / name, masters=loaded)
+            row |= {**products.summary, "folder": str(products.folder)}
+        except LightcurveError as error:
+            row |= {"status": "failed", "reason": str(error)}
+            log.error("%s: %s", file.name, error)
+        rows.append(row)
+    return rows
+
+
+def _fits_files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    files = sorted(p for p in path.glob("*") if is_fits_name(p)) if path.is_dir() else []
+    if not files:
+        msg = f"{path}: no such file, or no FITS file in it"
+        raise InputError(msg)
+    return files
+
+
+def _free_names(files: Sequence[Path]) -> list[str]:
+    """Name each frame's folder after its file; a second file of that name gets a number."""
+    names: list[str] = []
+    for file in files:
+        stem, number = file.name.split(".")[0] or "frame", 1
+        while (stem if number == 1 else f"{stem}_{number}") in names:
+            number += 1
+        names.append(stem if number == 1 else f"{stem}_{number}")
+    return names
+
+
+def reduce_image(
+    path: Path, settings: Settings, out: Path, *, masters: Masters | None = None
+) -> Products:
+    """Turn one frame into a calibrated, cross-matched catalogue.
+
+    Parameters
+    ----------
+    path : Path
+        Raw or calibrated; never changed.
+    settings : Settings
+    out : Path
+        Folder for what it gives; made if it is not there.
+    masters : Masters, optional
+        Already read; else those of the settings' folder, if any.
+
+    Returns
+    -------
+    Products
+
+    Raises
+    ------
+    LightcurveError
+        Whatever stands in the way, in one line.
+    """
+    clock = Clock()
+    with open_log(out):
+        with clock("calibrate"):
+            prepared = prepare_frame(path, settings, masters=masters)
+        with clock("solve"):
+            solution = solve_frame(prepared, settings)
+            field, field_notes = field_of(prepared, solution)
+        with clock("catalogues"):
+            band, band_note = wanted_band(prepared.frame.exposure.filter, settings.image)
+            known = ask(field, band, settings)
+        with clock("measure"):
+            sources = measure_sources(prepared, settings)
+        with clock("zero point"):
+            placed = place_sources(sources, solution, known.catalogs, prepared.frame.pixels.shape)
+            order = (*known.by_hand, *catalogs_for(band, field.dec_deg, settings.image))
+            standards = choose_standards(known.catalogs, band, order)
+            calibrated = calibrate_sources(prepared, sources, placed, standards, settings)
+        with clock("cross-match"):
+            table = source_table(sources, placed, calibrated, known.catalogs)
+        notes = tuple(note for note in (*field_notes, band_note) if note)
+        reduced = Reduced(prepared, sources, placed, known, calibrated, table, settings, notes)
+        return write_products(out, reduced, clock)

@@ -1,0 +1,63 @@
+"""Write what one frame gave: catalogue, maps, figures, page, zip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from lightcurve.clock import Clock
+from lightcurve.data import Products
+from lightcurve.image_stages.reduced import Reduced, summarise
+from lightcurve.image_stages.table import match_table
+from lightcurve.image_stages.write import (
+    write_catalog,
+    write_header,
+    write_maps,
+    write_regions,
+    write_summary,
+    write_zip,
+)
+
+
+def write_products(out: Path, reduced: Reduced, clock: Clock) -> Products:
+    """Write every file of one frame.
+
+    Parameters
+    ----------
+    out : Path
+    reduced : Reduced
+    clock : Clock
+
+    Returns
+    -------
+    Products
+    """
+    summary = summarise(reduced)
+    with clock("write"):
+        meta = {k: str(v) for k, v in summary.items() if v is not None}
+        paths = write_catalog(out, reduced.table, meta)
+        paths["matches.csv"] = _matches(out / "matches.csv", reduced)
+        paths["header.txt"] = write_header(out / "header.txt", reduced.prepared.frame.header)
+        paths |= write_maps(out, reduced)
+        radius = float(reduced.sources.apertures.radii[reduced.sources.apertures.main])
+        paths["regions.reg"] = write_regions(
+            out / "regions.reg",
+            reduced.table,
+            radius * reduced.placed.solution.scale_arcsec,
+            np.zeros(len(reduced.table), dtype=bool),
+        )
+        paths["summary.json"] = write_summary(out / "summary.json", summary)
+    name = reduced.prepared.frame.path.name.split(".")[0]
+    paths["zip"] = write_zip(out / f"{name}.zip", out)
+    return Products(out, paths, dict(clock.timings_s), summary)
+
+
+def _matches(path: Path, reduced: Reduced) -> Path:
+    from io import StringIO
+
+    from lightcurve.files import write_text
+
+    text = StringIO()
+    match_table(reduced.placed, reduced.known.catalogs).write(text, format="ascii.csv")
+    return write_text(path, text.getvalue())

@@ -1,0 +1,1 @@
+"""The parts of the single-image story, each a module."""

@@ -1,0 +1,102 @@
+"""Ask the catalogues about a frame: those given by hand, and the services."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lightcurve.catalogs.query import MODULES, query
+from lightcurve.catalogs.service import Catalog, Field, ServiceReport
+from lightcurve.config import Settings
+from lightcurve.errors import InputError
+from lightcurve.image_stages.standards import catalogs_for
+
+log = logging.getLogger(__name__)
+
+# Asked besides the standards: who is there.
+IDENTIFY = ("gaia", "simbad", "vsx", "skybot", "milliquas", "colibri", "tenparsec")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """What is known of a field.
+
+    Attributes
+    ----------
+    catalogs : dict of str to Catalog
+        Those given by hand first.
+    reports : tuple of ServiceReport
+        What became of each question.
+    by_hand : tuple of str
+        Names of the catalogues given by hand.
+    """
+
+    catalogs: dict[str, Catalog]
+    reports: tuple[ServiceReport, ...]
+    by_hand: tuple[str, ...]
+
+    def notes(self) -> list[str]:
+        """Tell what failed, and what a catalogue's reader noted."""
+        said = [f"{r.title}: {r.reason}" for r in self.reports if r.status == "failed"]
+        return said + [f"{c.title}: {note}" for c in self.catalogs.values() for note in c.notes]
+
+
+def ask(field: Field, band: str, settings: Settings) -> Known:
+    """Read the catalogues given by hand and ask the services.
+
+    Parameters
+    ----------
+    field : Field
+    band : str
+        For which standards are wanted.
+    settings : Settings
+
+    Returns
+    -------
+    Known
+
+    Raises
+    ------
+    InputError
+        When a catalogue file cannot be read or a service is not known.
+    """
+    files = tuple(f"file{n or ''}" for n in (0, *range(2, len(settings.catalogs.files) + 1)))
+    by_hand = files if settings.catalogs.files else ()
+    names = services_for(band, field.dec_deg, settings, given=bool(by_hand))
+    catalogs, reports = query(names, field, settings.catalogs)
+    for report in reports:
+        log.info("%s: %s, %d rows%s", report.title, report.status, report.n,
+                 f" ({report.reason})" if report.reason else "")  # fmt: skip
+    return Known(catalogs, tuple(reports), tuple(name for name in by_hand if name in catalogs))
+
+
+def services_for(band: str, dec_deg: float, settings: Settings, *, given: bool) -> Sequence[str]:
+    """Choose the services to ask.
+
+    Parameters
+    ----------
+    band : str
+    dec_deg : float
+    settings : Settings
+    given : bool
+        A catalogue was given by hand: no other is asked for standards unless it is named.
+
+    Returns
+    -------
+    sequence of str
+
+    Raises
+    ------
+    InputError
+        When a service named in the settings is not known.
+    """
+    image = settings.image
+    if image.standards is not None and image.standards not in MODULES:
+        msg = f"--standards {image.standards!r}: there are {', '.join(sorted(MODULES))}"
+        raise InputError(msg)
+    if image.services is not None:
+        standards = () if image.standards is None else (image.standards,)
+        return tuple(dict.fromkeys((*image.services, *standards)))
+    wanted = () if given and image.standards is None else catalogs_for(band, dec_deg, image)[:2]
+    return tuple(dict.fromkeys((*wanted, *IDENTIFY)))

@@ -1,0 +1,321 @@
+"""Find the sources of a prepared frame and measure them, in apertures and with the PSF."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lightcurve.config import ImageSettings, Settings
+from lightcurve.data import StarPhotometry
+from lightcurve.flags import Flag, PixelFlag
+from lightcurve.image_stages.prepare import Prepared
+from lightcurve.phot.aperture import measure_stars
+from lightcurve.phot.epsf import build_psf
+from lightcurve.phot.finder import find_sources
+from lightcurve.phot.mesh import Background
+from lightcurve.phot.psf import Psf
+from lightcurve.phot.psf_fit import PsfPhotometry, fit_psf
+from lightcurve.phot.psf_stars import choose_psf_stars
+from lightcurve.phot.seeing import ANNULUS_FWHM, MIN_INNER, MIN_WIDTH
+from lightcurve.phot.widths import Widths, measure_widths
+
+log = logging.getLogger(__name__)
+
+GUESS_FWHM = 3.0  # px, where no star tells
+MIN_RADIUS_PX = 1.5
+ROUNDS = 3  # of searching what is left when the stars are taken off
+APART_FWHM = 0.6  # a source found nearer to another is the same
+MODEL_ERROR = 0.04  # of the light taken off a pixel: the PSF is not known better there
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Apertures:
+    """Where light and sky are summed.
+
+    Attributes
+    ----------
+    radii : (n_radius,) float array
+        Pixels, ascending.
+    multiples : (n_radius,) float array
+        The same in FWHM.
+    main : int
+        The radius of magnitudes and limits.
+    annulus : (float, float)
+        Pixels.
+    """
+
+    radii: np.ndarray
+    multiples: np.ndarray
+    main: int
+    annulus: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sources:
+    """Every source of a frame and what was measured of it.
+
+    Attributes
+    ----------
+    phot : StarPhotometry
+        In apertures, at the places of the PSF fit where there is one.
+    found_by : (n,) str array
+        ``"search"``, or ``"residual"`` when it showed only after its neighbours were taken off.
+    snr : (n,) float array
+        Flux over error in the main aperture.
+    apertures : Apertures
+    widths : Widths
+    psf : Psf or None
+    psf_stars : (k,) int array
+        Rows of the stars that the PSF was built from.
+    psf_phot : PsfPhotometry or None
+    notes : tuple of str
+    """
+
+    phot: StarPhotometry
+    found_by: np.ndarray
+    snr: np.ndarray
+    apertures: Apertures
+    widths: Widths
+    psf: Psf | None
+    psf_stars: np.ndarray
+    psf_phot: PsfPhotometry | None
+    notes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Count the sources."""
+        return len(self.phot.x)
+
+    @property
+    def flags(self) -> np.ndarray:
+        """Bits of the main aperture: (n,) uint16 array."""
+        return self.phot.flags[:, self.apertures.main]
+
+
+def measure_sources(prepared: Prepared, settings: Settings) -> Sources:
+    """Find and measure the sources of a frame.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    settings : Settings
+
+    Returns
+    -------
+    Sources
+        The brightest first.
+    """
+    wanted = settings.image
+    background = prepared.background
+    widths = _widths(prepared)
+    fwhm = widths.fwhm if np.isfinite(widths.fwhm) else GUESS_FWHM
+    apertures = choose_apertures(fwhm, settings)
+    x, y = find_sources(
+        prepared.frame.pixels, prepared.frame.bad, background, fwhm,
+        threshold_sigma=wanted.threshold_sigma, method=wanted.finder,
+    )  # fmt: skip
+    x, y = _without_bad_centres(prepared, x, y)
+    phot = _in_apertures(prepared, x, y, apertures, settings)
+    notes = () if np.isfinite(widths.fwhm) else (f"FWHM of {fwhm:g} px assumed: no star tells it",)
+    psf, psf_phot, stars = None, None, np.zeros(0, dtype=int)
+    n_found = len(x)
+    if wanted.psf != "none" and len(x):
+        choice = choose_psf_stars(phot, apertures.main, fwhm, prepared.frame.pixels.shape)
+        psf = _build(prepared, phot, choice.rows, fwhm, choice.note)
+        psf_phot = _fit(prepared, psf, phot.x, phot.y, wanted)
+        stars, notes = choice.rows, (*notes, *(f"PSF: {note}" for note in psf.notes))
+        held = _reached(psf_phot.x, psf_phot.y, phot, n_found)
+        phot = _in_apertures(prepared, *held, apertures, settings)
+    for note in notes:
+        log.info("%s", note)
+    found_by = np.where(np.arange(len(phot.x)) < n_found, "search", "residual")
+    sources = Sources(
+        _crowded_marked(phot, apertures), found_by, _snr(phot, apertures.main), apertures, widths,
+        psf, stars, psf_phot, notes,
+    )  # fmt: skip
+    return brightest_first(sources)
+
+
+def choose_apertures(fwhm: float, settings: Settings) -> Apertures:
+    """Choose radii and annulus: given in pixels, else multiples of the FWHM.
+
+    Parameters
+    ----------
+    fwhm : float
+        Pixels.
+    settings : Settings
+
+    Returns
+    -------
+    Apertures
+        No radius under 1.5 px; the annulus from 4 to 7 FWHM.
+    """
+    given = settings.apertures.radii
+    if given:
+        radii = np.array(sorted(given))
+        main = int(np.abs(radii - settings.image.main_aperture_fwhm * fwhm).argmin())
+    else:
+        multiples = np.array(sorted(settings.image.apertures_fwhm))
+        radii = np.maximum(multiples * fwhm, MIN_RADIUS_PX)
+        radii += 0.1 * np.arange(len(radii)) * (np.diff(radii, prepend=0) <= 0)
+        main = int(np.abs(multiples - settings.image.main_aperture_fwhm).argmin())
+    inner = float(np.ceil(max(ANNULUS_FWHM[0] * fwhm, MIN_INNER, radii[-1] + 1)))
+    outer = float(np.ceil(max(ANNULUS_FWHM[1] * fwhm, inner + MIN_WIDTH)))
+    return Apertures(radii, radii / fwhm, main, settings.apertures.annulus or (inner, outer))
+
+
+def brightest_first(sources: Sources) -> Sources:
+    """Order the sources by their light.
+
+    Parameters
+    ----------
+    sources : Sources
+
+    Returns
+    -------
+    Sources
+    """
+    light = sources.phot.flux[:, sources.apertures.main]
+    if sources.psf_phot is not None:
+        light = np.where(np.isfinite(light), light, sources.psf_phot.flux)
+    order = np.argsort(-np.nan_to_num(light, nan=-np.inf), kind="stable")
+    place = np.argsort(order, kind="stable")
+    psf_phot = sources.psf_phot
+    if psf_phot is not None:
+        names = [n for n in psf_phot.__slots__ if n != "residual"]
+        psf_phot = replace(psf_phot, **{n: getattr(psf_phot, n)[order] for n in names})
+    return replace(
+        sources,
+        phot=_rows(sources.phot, order),
+        found_by=sources.found_by[order],
+        snr=sources.snr[order],
+        psf_stars=np.sort(place[sources.psf_stars]),
+        psf_phot=psf_phot,
+    )
+
+
+def _rows(phot: StarPhotometry, rows: np.ndarray) -> StarPhotometry:
+    columns = {name: getattr(phot, name) for name in phot.__slots__}
+    return StarPhotometry(**{n: None if c is None else c[rows] for n, c in columns.items()})
+
+
+def _widths(prepared: Prepared) -> Widths:
+    """FWHM from stars that are bright, whole and alone."""
+    from scipy.spatial import cKDTree
+
+    stars = prepared.stars
+    light = np.where(prepared.good, prepared.frame.pixels - prepared.background.level, 0.0)
+    if len(stars) < 2:
+        return measure_widths(light, stars.x, stars.y, GUESS_FWHM)
+    guess = float(np.median(stars.fwhm))
+    xy = np.column_stack([stars.x, stars.y])
+    apart = cKDTree(xy).query(xy, k=2)[0][:, 1] > 6 * guess
+    whole = prepared.frame.bad[np.rint(stars.y).astype(int), np.rint(stars.x).astype(int)] == 0
+    level = prepared.camera.saturation_adu
+    if level is not None:
+        whole &= stars.peak < 0.9 * level
+    use = apart & whole
+    if use.sum() < 5:
+        use = whole
+    return measure_widths(light, stars.x[use], stars.y[use], max(guess, 1.2))
+
+
+def _without_bad_centres(
+    prepared: Prepared, x: np.ndarray, y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Leave out what stands on a border or a trail."""
+    bits = prepared.frame.bad[np.rint(y).astype(int), np.rint(x).astype(int)]
+    keep = (bits & np.uint8(PixelFlag.BORDER | PixelFlag.TRAIL)) == 0
+    return x[keep], y[keep]
+
+
+def _in_apertures(
+    prepared: Prepared, x: np.ndarray, y: np.ndarray, apertures: Apertures, settings: Settings
+) -> StarPhotometry:
+    frame, camera = prepared.frame, prepared.camera
+    return measure_stars(
+        frame.pixels, frame.bad, x, y, apertures.radii, apertures.annulus, camera.noise,
+        saturation_adu=camera.saturation_adu,
+        linearity_adu=settings.camera.linearity_adu,
+        max_shift=min(settings.apertures.max_centroid_shift_px, 0.5 * float(apertures.radii[0])),
+    )  # fmt: skip
+
+
+def _build(
+    prepared: Prepared, phot: StarPhotometry, rows: np.ndarray, fwhm: float, note: str
+) -> Psf:
+    background = prepared.background
+    return build_psf(
+        prepared.frame.pixels - background.level, background.rms**2, prepared.good,
+        (phot.x, phot.y), rows, fwhm,
+        gain_e_per_adu=prepared.camera.noise.gain_e_per_adu, note=note,
+    )  # fmt: skip
+
+
+def _fit(
+    prepared: Prepared, psf: Psf, x: np.ndarray, y: np.ndarray, wanted: ImageSettings
+) -> PsfPhotometry:
+    """Fit the PSF; look for what it leaves over, and fit again."""
+    background, gain = prepared.background, prepared.camera.noise.gain_e_per_adu
+    light = prepared.frame.pixels - background.level
+    rounds = ROUNDS if wanted.psf == "iterative" else 0
+    for _ in range(rounds + 1):
+        phot = fit_psf(light, background.rms**2, prepared.good, psf, x, y, gain_e_per_adu=gain)
+        new_x, new_y = _left_over(prepared, phot, psf, wanted) if rounds else ((), ())
+        if not len(new_x):
+            break
+        log.info("%d more sources where the stars were taken off", len(new_x))
+        x, y = np.append(phot.x, new_x), np.append(phot.y, new_y)
+        rounds -= 1
+    return phot
+
+
+def _left_over(
+    prepared: Prepared, phot: PsfPhotometry, psf: Psf, wanted: ImageSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find what in the residual stands out of its noise, of which the PSF's flaws are part."""
+    from scipy.spatial import cKDTree
+
+    frame, background = prepared.frame, prepared.background
+    taken = np.where(prepared.good, frame.pixels - background.level - phot.residual, 0.0)
+    gain = prepared.camera.noise.gain_e_per_adu
+    variance = background.rms**2 + np.maximum(taken, 0) / gain + (MODEL_ERROR * taken) ** 2
+    rest = Background(
+        np.zeros_like(background.level), np.sqrt(variance).astype(np.float32),
+        background.sources, background.box_px,
+    )  # fmt: skip
+    bad = np.where(prepared.good, np.uint8(0), np.uint8(PixelFlag.HOT))
+    x, y = find_sources(phot.residual, bad, rest, psf.fwhm, threshold_sigma=wanted.threshold_sigma)
+    if not len(x):
+        return x, y
+    near, _ = cKDTree(np.column_stack([phot.x, phot.y])).query(np.column_stack([x, y]))
+    apart = near > APART_FWHM * psf.fwhm
+    return x[apart], y[apart]
+
+
+def _reached(
+    x: np.ndarray, y: np.ndarray, phot: StarPhotometry, n_found: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Places for the apertures: centroids of what was found, the fit's of what came later."""
+    return np.append(phot.x[:n_found], x[n_found:]), np.append(phot.y[:n_found], y[n_found:])
+
+
+def _snr(phot: StarPhotometry, main: int) -> np.ndarray:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return phot.flux[:, main] / phot.flux_err[:, main]
+
+
+def _crowded_marked(phot: StarPhotometry, apertures: Apertures) -> StarPhotometry:
+    """Mark the apertures that another source's light reaches into."""
+    from scipy.spatial import cKDTree
+
+    if len(phot.x) < 2:
+        return phot
+    xy = np.column_stack([phot.x, phot.y])
+    apart = cKDTree(xy).query(xy, k=2)[0][:, 1]
+    # A neighbour whose centre is within the radius plus one FWHM puts half of its light in.
+    fwhm = float(apertures.radii[0] / apertures.multiples[0])
+    crowded = apart[:, None] < apertures.radii + 0.5 * fwhm
+    flags = phot.flags | np.where(crowded, np.uint16(Flag.CROWDED), np.uint16(0))
+    return replace(phot, flags=flags)

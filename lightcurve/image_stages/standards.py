@@ -1,0 +1,159 @@
+"""Standard stars for the zero point: which catalogue, which band, which of its stars."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from lightcurve.catalogs.bands import (
+    BANDS,
+    Recipe,
+    colour,
+    magnitudes,
+    recipe_for,
+    sources_for,
+    standard_filter,
+)
+from lightcurve.catalogs.file import MAGNITUDES
+from lightcurve.catalogs.quality import unfit
+from lightcurve.catalogs.service import Catalog
+from lightcurve.config import ImageSettings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Standards:
+    """Stars of known magnitudes.
+
+    Attributes
+    ----------
+    catalog : Catalog
+    band : str
+        For people: ``"V (Johnson, Vega)"``.
+    mag, mag_err, colour : (n,) float arrays
+    colour_name : str
+    reasons : (n,) str array
+        Why a star does not serve; empty where it does.
+    notes : tuple of str
+    """
+
+    catalog: Catalog
+    band: str
+    mag: np.ndarray
+    mag_err: np.ndarray
+    colour: np.ndarray
+    colour_name: str
+    reasons: np.ndarray
+    notes: tuple[str, ...]
+
+
+def wanted_band(filter_name: str | None, settings: ImageSettings) -> tuple[str, str]:
+    """Settle the band of the magnitudes.
+
+    Parameters
+    ----------
+    filter_name : str or None
+        Of the frame.
+    settings : ImageSettings
+
+    Returns
+    -------
+    band : str
+        Key of `lightcurve.catalogs.bands.RECIPES`.
+    note : str
+        What was assumed; empty for nothing.
+    """
+    band, note = standard_filter(settings.band or filter_name)
+    return band, note
+
+
+def catalogs_for(band: str, dec_deg: float, settings: ImageSettings) -> tuple[str, ...]:
+    """List the services that may give standards.
+
+    Parameters
+    ----------
+    band : str
+    dec_deg : float
+    settings : ImageSettings
+
+    Returns
+    -------
+    tuple of str
+        The best first.
+    """
+    if settings.standards is not None:
+        return (settings.standards,)
+    return sources_for(band, dec_deg)
+
+
+def choose_standards(
+    catalogs: Mapping[str, Catalog], band: str, order: tuple[str, ...]
+) -> Standards | None:
+    """Take the standards of the first catalogue that has the band.
+
+    Parameters
+    ----------
+    catalogs : mapping of str to Catalog
+        Those that answered; catalogues given by hand stand first.
+    band : str
+    order : tuple of str
+        Names, the best first; a name that is no service is a catalogue given by hand.
+
+    Returns
+    -------
+    Standards or None
+        None when no catalogue has any magnitude.
+    """
+    for name in order:
+        catalog = catalogs.get(name)
+        if catalog is None or not len(catalog):
+            continue
+        columns = band_columns(catalog)
+        recipe = recipe_for(band, columns)
+        if recipe is not None:
+            return _standards(catalog, recipe, columns, ())
+    for name in order:
+        catalog = catalogs.get(name)
+        columns = band_columns(catalog) if catalog is not None else {}
+        if columns:
+            first = next(iter(columns))
+            note = f"{catalog.title} has no {band}: magnitudes are tied to its {first}"
+            return _standards(
+                catalog, Recipe(f"{first} of {catalog.title}", first), columns, (note,)
+            )
+    return None
+
+
+def band_columns(catalog: Catalog) -> dict[str, str]:
+    """List the bands that a catalogue has.
+
+    Parameters
+    ----------
+    catalog : Catalog
+
+    Returns
+    -------
+    dict of str to str
+        Band to column.
+    """
+    known = BANDS.get(catalog.name) or {band: ours for band, ours, _, _ in MAGNITUDES}
+    return {band: column for band, column in known.items() if column in catalog.columns}
+
+
+def _standards(
+    catalog: Catalog, recipe: Recipe, columns: Mapping[str, str], notes: tuple[str, ...]
+) -> Standards:
+    mag, error = magnitudes(catalog, recipe, columns)
+    values, name = colour(catalog, columns)
+    reasons = unfit(catalog, mag, error, values)
+    for note in notes:
+        log.warning("%s", note)
+    log.info(
+        "standards: %s in %s, %d of %d stars fit to serve",
+        catalog.title, recipe.standard, np.count_nonzero(reasons == ""), len(catalog),
+    )  # fmt: skip
+    return Standards(catalog, recipe.standard, mag, error, values, name, reasons, notes)

@@ -1,0 +1,243 @@
+"""Write what one frame gave."""
+
+from __future__ import annotations
+
+import json
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lightcurve import __version__
+from lightcurve.astrometry.wcs import wcs_header, write_wcs_sidecar
+from lightcurve.errors import InputError
+from lightcurve.files import write_text
+from lightcurve.formats.ds9 import Region, ds9_text
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+    from astropy.table import Table
+
+    from lightcurve.image_stages.reduced import Reduced
+
+COLOURS = {"standard": "green", "search": "cyan", "residual": "magenta", "candidate": "red"}
+IN_ZIP = (".csv", ".ecsv", ".vot", ".log", ".txt", ".reg", ".html", ".png", ".wcs", ".json")
+STORED = {"bool": "uint8", "float64": "float32"}
+DECIMALS = {"deg": 8, "pix": 4, "arcsec": 4, "mag": 4, "adu": 5}
+
+
+def write_catalog(folder: Path, table: Table, meta: Mapping[str, str]) -> dict[str, Path]:
+    """Write the catalogue as CSV, ECSV and VOTable.
+
+    Parameters
+    ----------
+    folder : Path
+    table : astropy.table.Table
+    meta : mapping of str to str
+        Kept in the ECSV and the VOTable.
+
+    Returns
+    -------
+    dict of str to Path
+    """
+    from io import StringIO
+
+    rounded = table.copy()
+    rounded.meta.update(meta)
+    for name in rounded.colnames:
+        if rounded[name].dtype.kind == "f":
+            unit = str(rounded[name].unit or "")
+            rounded[name] = np.round(rounded[name], DECIMALS.get(unit, 4))
+    paths = {}
+    for kind, suffix in (("ascii.csv", "csv"), ("ascii.ecsv", "ecsv")):
+        text = StringIO()
+        rounded.write(text, format=kind)
+        paths[f"catalog.{suffix}"] = write_text(folder / f"catalog.{suffix}", text.getvalue())
+    path = folder / "catalog.vot"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # units that VOTable spells otherwise are still read
+        rounded.meta = {}
+        rounded.write(path, format="votable", overwrite=True)
+    paths["catalog.vot"] = path
+    return paths
+
+
+def write_fits(path: Path, images: Mapping[str, np.ndarray], header: Header | None = None) -> Path:
+    """Write images as extensions of one FITS file, the first in the primary.
+
+    Parameters
+    ----------
+    path : Path
+    images : mapping of str to array
+        Name to pixels.
+    header : astropy.io.fits.Header, optional
+        Of the primary.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        When it cannot be written.
+    """
+    from astropy.io import fits
+
+    hdus = fits.HDUList()
+    for k, (name, image) in enumerate(images.items()):
+        pixels = image.astype(STORED.get(image.dtype.name, image.dtype))
+        hdus.append(fits.PrimaryHDU(pixels, header) if k == 0 else fits.ImageHDU(pixels, name=name))
+    try:
+        hdus.writeto(path, overwrite=True, output_verify="fix+ignore")
+    except OSError as error:
+        msg = f"{path}: cannot be written: {error}"
+        raise InputError(msg) from error
+    return path
+
+
+def write_maps(folder: Path, reduced: Reduced) -> dict[str, Path]:
+    """Write background, PSF, residual and the frame with its WCS.
+
+    Parameters
+    ----------
+    folder : Path
+    reduced : Reduced
+
+    Returns
+    -------
+    dict of str to Path
+    """
+    from astropy.io import fits
+
+    prepared, sources = reduced.prepared, reduced.sources
+    background = prepared.background
+    shape = prepared.frame.pixels.shape
+    wcs = wcs_header(reduced.placed.solution, shape)
+    note = fits.Header()
+    note["CREATOR"] = f"lightcurve {__version__}"
+    note["MESHPX"] = (background.box_px, "side of the mesh")
+    paths = {
+        "background.fits": write_fits(
+            folder / "background.fits",
+            {"LEVEL": background.level, "RMS": background.rms, "SOURCES": background.sources},
+            note,
+        ),
+        "calibrated.fits": write_fits(
+            folder / "calibrated.fits",
+            {"PIXELS": prepared.frame.pixels, "BAD": prepared.frame.bad},
+            wcs,
+        ),
+        "wcs": write_wcs_sidecar(folder / "solution.wcs", reduced.placed.solution, shape),
+    }
+    psf = sources.psf
+    if psf is not None and sources.psf_phot is not None:
+        header = fits.Header()
+        header["PSFTYPE"] = (psf.kind, "epsf, or moffat: analytic")
+        header["FWHMPIX"] = (round(psf.fwhm, 4), "pixels, of the Moffat profile underneath")
+        header["BETA"] = (round(psf.beta, 3), "its exponent")
+        header["OVERSAMP"] = (psf.oversampling, "nodes per pixel")
+        header["NSTARS"] = (len(sources.psf_stars), "stars it was built from")
+        for line in psf.notes:
+            header["COMMENT"] = line
+        paths["psf.fits"] = write_fits(folder / "psf.fits", {"PSF": psf.grid}, header)
+        paths["residual.fits"] = write_fits(
+            folder / "residual.fits", {"RESIDUAL": sources.psf_phot.residual}, wcs
+        )
+    return paths
+
+
+def write_regions(path: Path, table: Table, radius_arcsec: float, candidates: np.ndarray) -> Path:
+    """Write the sources as a region file of DS9, on the sky.
+
+    Parameters
+    ----------
+    path : Path
+    table : astropy.table.Table
+    radius_arcsec : float
+        Of the circles.
+    candidates : (n,) bool array
+        Candidate transients.
+
+    Returns
+    -------
+    Path
+    """
+    regions = []
+    for row, candidate in zip(table, candidates, strict=True):
+        if not np.isfinite(row["ra"]):
+            continue
+        kind = "standard" if row["calib_star"] else str(row["found_by"])
+        colour = COLOURS["candidate" if candidate else kind]
+        place = ("icrs", float(row["ra"]), float(row["dec"]))
+        regions.append(
+            (Region("circle", *place, (round(radius_arcsec, 3),), str(row["id"])), colour)
+        )
+    return write_text(path, ds9_text(regions))
+
+
+def write_header(path: Path, header: Header) -> Path:
+    """Write the frame's header as text, one card a line.
+
+    Parameters
+    ----------
+    path : Path
+    header : astropy.io.fits.Header
+
+    Returns
+    -------
+    Path
+    """
+    text = header.tostring(sep="\n", endcard=False, padding=False)
+    lines = [line.rstrip() for line in text.splitlines()]
+    return write_text(path, "\n".join(lines) + "\n")
+
+
+def write_summary(path: Path, summary: Mapping[str, Any]) -> Path:
+    """Write numbers and words as JSON; what is not finite becomes null.
+
+    Parameters
+    ----------
+    path : Path
+    summary : mapping
+
+    Returns
+    -------
+    Path
+    """
+    return write_text(path, json.dumps(_plain(summary), indent=1, allow_nan=False) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+def write_zip(path: Path, folder: Path) -> Path:
+    """Pack everything but the FITS images.
+
+    Parameters
+    ----------
+    path : Path
+    folder : Path
+        What is in it and its sub-folders goes in.
+
+    Returns
+    -------
+    Path
+    """
+    files = sorted(f for f in folder.rglob("*") if f.suffix in IN_ZIP and f != path)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in files:
+            archive.write(file, file.relative_to(folder))
+    return path

@@ -1,0 +1,162 @@
+"""Find every source of one frame, down to the noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from lightcurve.flags import PixelFlag
+from lightcurve.phot.mesh import Background
+
+MIN_NEIGHBOUR = 0.15  # of the peak: light that a star has beside it and a hot pixel has not
+SPIKE_SIGMA = 3.0  # noise of that neighbour allowed for: faint stars are no spikes
+FWHM_TO_SIGMA = 1 / np.sqrt(8 * np.log(2))
+NARROWEST_SIGMA = 0.4  # px; a narrower kernel is a single pixel
+
+
+def find_sources(
+    pixels: np.ndarray,
+    bad: np.ndarray,
+    background: Background,
+    fwhm: float,
+    *,
+    threshold_sigma: float = 5.0,
+    method: str = "peaks",
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find sources as peaks of the frame after a filter as wide as its stars.
+
+    Parameters
+    ----------
+    pixels : (ny, nx) float array
+        ADU.
+    bad : (ny, nx) uint8 array
+        Saturated pixels are kept; other bad ones count as sky.
+    background : Background
+    fwhm : float
+        Of the stars, pixels.
+    threshold_sigma : float
+        Height in units of the filtered frame's noise.
+    method : str
+        One of `FINDERS`: ``"peaks"``, or ``"dao"`` for photutils' DAOStarFinder.
+
+    Returns
+    -------
+    x, y : (n,) float arrays
+        Pixels, the highest peak first.
+    """
+    unusable = (bad & ~np.uint8(PixelFlag.SATURATED)) != 0
+    light = np.where(unusable | ~np.isfinite(pixels), 0, pixels - background.level)
+    scaled = light / background.rms
+    return FINDERS[method](scaled.astype(np.float32), fwhm, threshold_sigma)
+
+
+def filtered_peaks(
+    scaled: np.ndarray, fwhm: float, threshold_sigma: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the pixels that no neighbour tops after a Gaussian filter; spikes left out.
+
+    Parameters
+    ----------
+    scaled : (ny, nx) float array
+        Light above the sky in units of a pixel's noise.
+    fwhm : float
+        Pixels.
+    threshold_sigma : float
+
+    Returns
+    -------
+    x, y : (n,) float arrays
+    """
+    from scipy.ndimage import gaussian_filter
+
+    sigma = max(fwhm * FWHM_TO_SIGMA, NARROWEST_SIGMA)
+    smooth = gaussian_filter(scaled, sigma, truncate=3.0)
+    threshold = threshold_sigma * _kernel_norm(sigma)
+    y, x = _local_maxima(smooth, threshold)
+    keep = ~_is_spike(scaled, y, x)
+    y, x = y[keep], x[keep]
+    order = np.argsort(-smooth[y, x], kind="stable")
+    y, x = y[order], x[order]
+    return x + _vertex(smooth, y, x, 0, 1), y + _vertex(smooth, y, x, 1, 0)
+
+
+def dao_sources(
+    scaled: np.ndarray, fwhm: float, threshold_sigma: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find sources by DAOFIND (Stetson 1987) as photutils has it.
+
+    Parameters
+    ----------
+    scaled : (ny, nx) float array
+        Light above the sky in units of a pixel's noise.
+    fwhm : float
+        Pixels.
+    threshold_sigma : float
+        In units of a pixel's noise.
+
+    Returns
+    -------
+    x, y : (n,) float arrays
+    """
+    import warnings
+
+    from photutils.detection import DAOStarFinder
+    from photutils.utils.exceptions import NoDetectionsWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NoDetectionsWarning)  # an empty field is an answer
+        table = DAOStarFinder(threshold=threshold_sigma, fwhm=fwhm)(scaled)
+    if table is None:
+        return np.zeros(0), np.zeros(0)
+    order = np.argsort(-np.asarray(table["flux"]), kind="stable")
+    names = [n for n in table.colnames if n.startswith(("x_cent", "y_cent", "xcent", "ycent"))]
+    return tuple(np.asarray(table[name], dtype=float)[order] for name in sorted(names))
+
+
+FINDERS: dict[str, Callable] = {"peaks": filtered_peaks, "dao": dao_sources}
+
+
+def _kernel_norm(sigma: float) -> float:
+    """Noise left of white noise of 1 by the sampled Gaussian filter."""
+    reach = int(3 * sigma + 0.5)
+    kernel = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))
+    kernel /= kernel.sum()
+    return float((kernel**2).sum())
+
+
+def _local_maxima(smooth: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns above the threshold that no neighbour tops; the rim is left out."""
+    ny, nx = smooth.shape
+    flat = smooth.ravel()
+    place = np.flatnonzero(flat > threshold)
+    column = place % nx
+    inside = (column > 0) & (column < nx - 1) & (place >= nx) & (place < (ny - 1) * nx)
+    place = place[inside]
+    for step in (-1, 1, -nx, nx, -nx - 1, -nx + 1, nx - 1, nx + 1):
+        value, neighbour = flat[place], flat[place + step]
+        # Of two equal neighbours the first in reading order is the peak.
+        place = place[value > neighbour if step < 0 else value >= neighbour]
+    return place // nx, place % nx
+
+
+def _vertex(smooth: np.ndarray, y: np.ndarray, x: np.ndarray, dy: int, dx: int) -> np.ndarray:
+    """Offset of a peak along one axis: the vertex of the parabola through three pixels."""
+    low, middle, high = smooth[y - dy, x - dx], smooth[y, x], smooth[y + dy, x + dx]
+    bend = np.maximum(2 * middle - low - high, 1e-12)
+    return np.clip((high - low) / (2 * bend), -0.5, 0.5).astype(float)
+
+
+def _is_spike(scaled: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Tell hot pixels and cosmic rays from stars: too little light on two sides of the peak."""
+    near = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+    ny, nx = scaled.shape
+    around = np.stack([scaled[y + dy, x + dx] for dy, dx in near])
+    top = around.argmax(axis=0)
+    py = np.clip(y + np.array([dy for dy, _ in near])[top], 1, ny - 2)
+    px = np.clip(x + np.array([dx for _, dx in near])[top], 1, nx - 2)
+    peak = scaled[py, px]
+    beside = np.sort([scaled[py, px - 1], scaled[py, px + 1], scaled[py - 1, px],
+                      scaled[py + 1, px]], axis=0)  # fmt: skip
+    # The second lowest: a bad column lights up two opposite neighbours, a star all four.
+    return beside[1] < MIN_NEIGHBOUR * peak - SPIKE_SIGMA

@@ -1,0 +1,318 @@
+"""Fit the PSF to all stars of a frame at once.
+
+One least-squares problem for every flux and place: neighbours share their pixels by what each has
+in them (Stetson's ALLSTAR 1987, PASP 99, 191; Schlafly et al. 2018, ApJS 234, 39), and stars that
+share none cost nothing, for the normal equations are sparse.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from lightcurve.phot.psf import Psf
+from lightcurve.phot.psf_boxes import psf_boxes
+
+FIT_FWHM = 1.3  # radius of the pixels that are fitted
+SLOPE_FWHM, MODEL_FWHM = 2.0, 3.0  # half side of what a star reaches: slopes, and light
+MAX_ITERATIONS = 12
+TOLERANCE_SIGMA = 0.1  # the step of the last iteration, in errors,
+SETTLED = 0.98  # of so many stars; the rest are blends that no data tell apart
+MAX_STEP_PX = 0.5
+MIN_SNR_TO_MOVE = 5.0  # a fainter star's place is not fitted: it would walk to a peak of the noise
+MIN_PIXELS = 5
+DAMPING = 1e-6
+COUPLING = 0.02  # correlation below which two stars are independent for their errors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PsfPhotometry:
+    """What the fit of the PSF gave, star by star.
+
+    Attributes
+    ----------
+    x, y, x_err, y_err : (n,) float arrays
+        Pixels; errors are 0 where the place was held.
+    flux, flux_err : (n,) float arrays
+        ADU; NaN where fewer than 5 good pixels were left.
+    chi2 : (n,) float array
+        Per pixel, of the pixels within the fitting radius.
+    n_pixels : (n,) float array
+        Good pixels within that radius.
+    residual : (ny, nx) float array
+        The frame without its stars, ADU.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    x_err: np.ndarray
+    y_err: np.ndarray
+    flux: np.ndarray
+    flux_err: np.ndarray
+    chi2: np.ndarray
+    n_pixels: np.ndarray
+    residual: np.ndarray
+
+
+def fit_psf(
+    light: np.ndarray,
+    sky_variance: np.ndarray,
+    good: np.ndarray,
+    psf: Psf,
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    gain_e_per_adu: float,
+    max_shift_px: float = 2.0,
+) -> PsfPhotometry:
+    """Fit flux and place of every star.
+
+    Pixels weigh by sky and camera noise plus the photon noise of the *model*: weights from the data
+    themselves would favour pixels that happen to be low.
+
+    Parameters
+    ----------
+    light : (ny, nx) float array
+        ADU above the sky.
+    sky_variance : (ny, nx) float array
+        ADU^2 of one pixel without stars.
+    good : (ny, nx) bool array
+        Pixels to use.
+    psf : Psf
+    x, y : (n,) float arrays
+        Where the stars are, to a pixel or so.
+    gain_e_per_adu : float
+    max_shift_px : float
+        A star that moves farther is put back and held.
+
+    Returns
+    -------
+    PsfPhotometry
+    """
+    work = _Work(np.where(good, light, 0.0), sky_variance, good, psf, gain_e_per_adu)
+    state = work.start(x, y)
+    held = np.zeros(len(x), dtype=bool)
+    for _ in range(MAX_ITERATIONS if len(x) else 0):
+        system = work.equations(state)
+        held |= state[:, 0] * np.sqrt(system.information[:, 0]) < MIN_SNR_TO_MOVE
+        step = solve_step(system, held)
+        state = state + step
+        far = np.hypot(state[:, 1] - x, state[:, 2] - y) > max_shift_px
+        state[far, 1:] = np.column_stack([x, y])[far]
+        held |= far
+        moved = (np.abs(step) * np.sqrt(system.information)).max(axis=1)
+        if np.quantile(moved, SETTLED) < TOLERANCE_SIGMA:
+            break
+    return work.finish(state, held)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class System:
+    """The normal equations at one state.
+
+    Attributes
+    ----------
+    normal : (3 n, 3 n) scipy.sparse.csr_array
+        Flux, x, y of star after star.
+    right : (n, 3) float array
+        Jacobian times weighted residual.
+    information : (n, 3) float array
+        The diagonal of `normal`: the inverse variance of each parameter, all others known.
+    """
+
+    normal: Any
+    right: np.ndarray
+    information: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Work:
+    """What stays the same while fitting."""
+
+    light: np.ndarray
+    sky_variance: np.ndarray
+    good: np.ndarray
+    psf: Psf
+    gain: float
+
+    def start(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Fluxes from the pixels next to each star, each weighted by what the PSF has there."""
+        place, dx, dy = self._boxes(x, y, 1)
+        good, light = (np.append(image.ravel(), 0)[place] for image in (self.good, self.light))
+        values = self._psf(dx, dy, 1)[0] * good
+        flux = (light * values).sum(axis=1) / np.maximum((values**2).sum(axis=1), 1e-12)
+        return np.column_stack([flux, x, y])
+
+    def _boxes(
+        self, x: np.ndarray, y: np.ndarray, half: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Flat places (n, p) of squares of pixels, and each star's offset from the middle one.
+
+        What is off the frame has the place one past the last pixel: a bin that nobody reads.
+        """
+        ny, nx = self.light.shape
+        dy, dx = (d.ravel() for d in np.mgrid[-half : half + 1, -half : half + 1])
+        middle_x, middle_y = np.rint(x).astype(int), np.rint(y).astype(int)
+        column, row = middle_x[:, None] + dx, middle_y[:, None] + dy
+        inside = (column >= 0) & (column < nx) & (row >= 0) & (row < ny)
+        return np.where(inside, row * nx + column, nx * ny), x - middle_x, y - middle_y
+
+    def _psf(
+        self, dx: np.ndarray, dy: np.ndarray, half: int, *, slopes: bool = False
+    ) -> np.ndarray:
+        boxes = psf_boxes(self.psf, dx, dy, half, slopes=slopes)
+        return boxes.reshape(*boxes.shape[:2], -1)
+
+    def _half(self, reach: float) -> int:
+        return int(min(np.ceil(reach * self.psf.fwhm), self.psf.half_px - 2))
+
+    def model(self, state: np.ndarray, half: int) -> np.ndarray:
+        """Image of all stars, flat."""
+        place, dx, dy = self._boxes(state[:, 1], state[:, 2], half)
+        values = self._psf(dx, dy, half)[0] * state[:, :1]
+        return np.bincount(place.ravel(), values.ravel(), minlength=self.light.size + 1)[:-1]
+
+    def equations(self, state: np.ndarray) -> System:
+        """Set up the normal equations at a state."""
+        from scipy.sparse import csr_array
+
+        n = len(state)
+        model = self.model(state, self._half(MODEL_FWHM))
+        used = self._used(state)
+        variance = self.sky_variance.ravel()[used] + np.maximum(model[used], 0.0) / self.gain
+        root = 1.0 / np.sqrt(variance)
+        number = np.full(self.light.size + 1, -1, dtype=np.int32)
+        number[used] = np.arange(used.size)
+        half = self._half(SLOPE_FWHM)
+        place, dx, dy = self._boxes(state[:, 1], state[:, 2], half)
+        slopes = self._psf(dx, dy, half, slopes=True)
+        slopes[1:] *= state[:, 0, None]
+        star, pixel = np.nonzero(number[place] >= 0)
+        rows = number[place[star, pixel]]
+        entries = slopes[:, star, pixel] * root[rows]
+        columns = 3 * star + np.arange(3)[:, None]
+        jacobian = csr_array(
+            (entries.ravel(), (columns.ravel(), np.tile(rows, 3))), shape=(3 * n, used.size)
+        )
+        normal = (jacobian @ jacobian.T).tocsr()
+        right = jacobian @ ((self.light.ravel()[used] - model[used]) * root)
+        return System(normal, right.reshape(n, 3), normal.diagonal().reshape(n, 3))
+
+    def _used(self, state: np.ndarray) -> np.ndarray:
+        """Flat places of the good pixels within the fitting radius of some star."""
+        place, inside = self._circles(state)
+        near = np.zeros(self.light.size, dtype=bool)
+        near[place[inside]] = True
+        return np.flatnonzero(near & self.good.ravel())
+
+    def _circles(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Places of squares about the stars, and which are within the fitting radius."""
+        radius = FIT_FWHM * self.psf.fwhm
+        half = int(np.ceil(radius))
+        place, dx, dy = self._boxes(state[:, 1], state[:, 2], half)
+        v, u = (d.ravel() for d in np.mgrid[-half : half + 1, -half : half + 1])
+        inside = (u - dx[:, None]) ** 2 + (v - dy[:, None]) ** 2 <= radius**2
+        return place, inside & (place < self.light.size)
+
+    def finish(self, state: np.ndarray, held: np.ndarray) -> PsfPhotometry:
+        """Errors, chi-square and the frame without its stars."""
+        system = self.equations(state)
+        errors = parameter_errors(system, held)
+        model = self.model(state, int(self.psf.half_px) - 2)
+        residual = self.light.ravel() - model
+        variance = self.sky_variance.ravel() + np.maximum(model, 0.0) / self.gain
+        place, inside = self._circles(state)
+        place = np.where(inside, place, 0)
+        use = inside & self.good.ravel()[place]
+        count = use.sum(axis=1)
+        chi2 = (use * (residual**2 / variance)[place]).sum(axis=1) / np.maximum(count, 1)
+        few = count < MIN_PIXELS
+        return PsfPhotometry(
+            x=state[:, 1],
+            y=state[:, 2],
+            x_err=errors[:, 1],
+            y_err=errors[:, 2],
+            flux=np.where(few, np.nan, state[:, 0]),
+            flux_err=np.where(few, np.nan, errors[:, 0]),
+            chi2=np.where(few, np.nan, chi2),
+            n_pixels=count.astype(float),
+            residual=residual.reshape(self.light.shape),
+        )
+
+
+def solve_step(system: System, held: np.ndarray) -> np.ndarray:
+    """Solve the normal equations; held stars keep their places.
+
+    Parameters
+    ----------
+    system : System
+    held : (n,) bool array
+
+    Returns
+    -------
+    (n, 3) float array
+        Change of flux, x, y; the last two at most half a pixel.
+    """
+    from scipy.sparse import diags_array
+    from scipy.sparse.linalg import splu
+
+    scale = _scale(system, held)
+    free = diags_array(scale.ravel())
+    normal = free @ system.normal @ free + diags_array(np.where(scale == 0, 1.0, DAMPING).ravel())
+    step = splu(normal.tocsc()).solve((scale * system.right).ravel()).reshape(-1, 3) * scale
+    step[:, 1:] = np.clip(step[:, 1:], -MAX_STEP_PX, MAX_STEP_PX)
+    return step
+
+
+def _scale(system: System, held: np.ndarray) -> np.ndarray:
+    """One over the root of each diagonal element; 0 for what is not fitted."""
+    scale = np.where(system.information > 0, system.information, np.inf) ** -0.5
+    scale[held, 1:] = 0.0
+    return scale
+
+
+def parameter_errors(system: System, held: np.ndarray) -> np.ndarray:
+    """Root of the diagonal of the inverse of the normal equations.
+
+    Parameters
+    ----------
+    system : System
+    held : (n,) bool array
+
+    Returns
+    -------
+    (n, 3) float array
+        Errors of flux, x, y; 0 for a place that was held, infinite where nothing was seen. Stars
+        whose parameters correlate by less than 2 % are taken to be independent.
+    """
+    from scipy.sparse import coo_array, diags_array
+    from scipy.sparse.csgraph import connected_components
+
+    scale = _scale(system, held)
+    free = diags_array(scale.ravel())
+    correlation = (free @ system.normal @ free).tocoo()
+    linked = np.abs(correlation.data) > COUPLING
+    n = len(scale)
+    links = coo_array(
+        (np.ones(linked.sum()), (correlation.row[linked] // 3, correlation.col[linked] // 3)),
+        shape=(n, n),
+    )
+    count, group = connected_components(links, directed=False)
+    order = np.argsort(group, kind="stable")
+    rows = (3 * order[:, None] + np.arange(3)).ravel()
+    ordered = correlation.tocsr()[rows][:, rows]
+    edges = np.searchsorted(group[order], np.arange(count + 1))
+    inverse = np.zeros(3 * n)
+    for first, last in pairwise(edges):
+        part = slice(3 * first, 3 * last)
+        block = ordered[part, part].toarray()
+        block[np.diag_indices_from(block)] += DAMPING + (block.diagonal() == 0)
+        inverse[part] = np.linalg.inv(block).diagonal()
+    errors = np.empty((n, 3))
+    errors[order] = np.sqrt(np.maximum(inverse, 0)).reshape(n, 3)
+    errors = errors * scale
+    errors[:, 0] = np.where(scale[:, 0] == 0, np.inf, errors[:, 0])
+    return errors

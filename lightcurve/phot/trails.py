@@ -1,0 +1,145 @@
+"""Trails of satellites and aeroplanes: long, thin, straight, and marked with a margin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lightcurve.flags import PixelFlag
+from lightcurve.phot.mesh import Background
+
+THRESHOLD_SIGMA = 3.0  # of the smoothed frame
+SMOOTH_SIGMA = 1.3
+MIN_LENGTH_PX = 60.0
+MIN_ELONGATION = 8.0  # length over width
+MAX_BEND_PX = 3.0  # rms from a straight line
+MARGIN_PX = 5
+STEP_PX = 20  # a trail is followed on in steps of this length
+CLEAR_SIGMA = 4.0  # light of such a step that still counts as trail
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A straight trail: centre, direction (degrees from +x towards +y), length, width, pixels."""
+
+    x: float
+    y: float
+    angle_deg: float
+    length_px: float
+    width_px: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trails:
+    """The trails of a frame.
+
+    Attributes
+    ----------
+    lines : tuple of Line
+    mask : (ny, nx) bool array
+        Their pixels, with a margin of 5.
+    """
+
+    lines: tuple[Line, ...]
+    mask: np.ndarray
+
+
+def find_trails(pixels: np.ndarray, bad: np.ndarray, background: Background) -> Trails:
+    """Find the trails across a frame.
+
+    Connected groups of bright pixels that are long, thin and straight; each is followed on to both
+    sides as far as light lies along it, so that what a star or the noise cut off is found too.
+
+    Parameters
+    ----------
+    pixels : (ny, nx) float array
+        ADU.
+    bad : (ny, nx) uint8 array
+        Columns and rows of bad pixels are no trails: bad pixels count as sky. Saturated ones stay.
+    background : Background
+
+    Returns
+    -------
+    Trails
+    """
+    from scipy.ndimage import find_objects, gaussian_filter, label
+
+    unusable = (bad & ~np.uint8(PixelFlag.SATURATED)) != 0
+    light = np.where(unusable | ~np.isfinite(pixels), 0, pixels - background.level).astype(
+        np.float32
+    )
+    smooth = gaussian_filter(light, SMOOTH_SIGMA, truncate=3.0)
+    noise = float(np.median(background.rms)) / (2 * np.sqrt(np.pi) * SMOOTH_SIGMA)
+    groups, _ = label(smooth > THRESHOLD_SIGMA * noise, structure=np.ones((3, 3)))
+    mask = np.zeros(pixels.shape, dtype=bool)
+    lines = []
+    for number, box in enumerate(find_objects(groups), start=1):
+        size = max(part.stop - part.start for part in box)
+        if size < MIN_LENGTH_PX / np.sqrt(2):
+            continue
+        row, column = np.nonzero(groups[box] == number)
+        line = _straight(column + box[1].start, row + box[0].start)
+        if line is None or mask[int(line.y), int(line.x)]:
+            continue
+        line = _followed(line, smooth, noise)
+        lines.append(line)
+        mask |= _band(line, pixels.shape)
+    return Trails(tuple(lines), mask)
+
+
+def _straight(x: np.ndarray, y: np.ndarray) -> Line | None:
+    """Describe a group of pixels as a line, if it is one."""
+    centre = np.array([x.mean(), y.mean()])
+    offset = np.column_stack([x, y]) - centre
+    values, vectors = np.linalg.eigh(offset.T @ offset / len(x))
+    along, across = offset @ vectors[:, 1], offset @ vectors[:, 0]
+    length, width = float(np.ptp(along)), float(np.sqrt(12 * max(values[0], 1 / 12)))
+    # A bent or forked group is wide about its own axis; stars on the trail are a few pixels of it.
+    straight = np.median(np.abs(across)) < max(MAX_BEND_PX, 0.5 * width)
+    filled = len(x) / max(length, 1) < 3 * width + 5
+    if length < max(MIN_LENGTH_PX, MIN_ELONGATION * width) or not straight or not filled:
+        return None
+    angle = float(np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1])))
+    middle = centre + vectors[:, 1] * (along.max() + along.min()) / 2
+    x0, y0 = (float(value) for value in middle)
+    return Line(max(x0, 0.0), max(y0, 0.0), angle, length, width)
+
+
+def _followed(line: Line, smooth: np.ndarray, noise: float) -> Line:
+    """Lengthen a line to both sides while the median along each next step is bright."""
+    direction = np.array([np.cos(np.radians(line.angle_deg)), np.sin(np.radians(line.angle_deg))])
+    ends = []
+    for sign in (-1, 1):
+        reach = line.length_px / 2
+        while _is_lit(line, sign * direction, reach, smooth, noise):
+            reach += STEP_PX
+        ends.append(sign * reach)
+    middle = np.array([line.x, line.y]) + direction * sum(ends) / 2
+    ny, nx = smooth.shape
+    x, y = np.clip(middle, 0, (nx - 1, ny - 1))
+    return Line(float(x), float(y), line.angle_deg, ends[1] - ends[0], line.width_px)
+
+
+def _is_lit(
+    line: Line, direction: np.ndarray, reach: float, smooth: np.ndarray, noise: float
+) -> bool:
+    ny, nx = smooth.shape
+    step = reach + np.arange(STEP_PX)
+    x = np.rint(line.x + direction[0] * step).astype(int)
+    y = np.rint(line.y + direction[1] * step).astype(int)
+    inside = (x >= 0) & (x < nx) & (y >= 0) & (y < ny)
+    if inside.sum() < STEP_PX // 2:
+        return False
+    # The median of 20 pixels, some 5 of them independent.
+    return bool(np.median(smooth[y[inside], x[inside]]) > CLEAR_SIGMA * noise / np.sqrt(5))
+
+
+def _band(line: Line, shape: tuple[int, int]) -> np.ndarray:
+    """Pixels within a line's width and the margin."""
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    cos, sin = np.cos(np.radians(line.angle_deg)), np.sin(np.radians(line.angle_deg))
+    across = np.abs((x - line.x) * sin - (y - line.y) * cos)
+    along = np.abs((x - line.x) * cos + (y - line.y) * sin)
+    near = across <= line.width_px / 2 + MARGIN_PX
+    return near & (along <= line.length_px / 2 + MARGIN_PX)
