@@ -19,7 +19,18 @@ app = typer.Typer(
 )
 
 # Modules of lightcurve.commands, in the order that --help shows their verbs.
-GROUPS = ("night", "image", "stages", "fit", "export", "compare", "calib", "index", "simulate", "config")
+GROUPS = (
+    "night",
+    "image",
+    "stages",
+    "fit",
+    "export",
+    "compare",
+    "calib",
+    "index",
+    "simulate",
+    "config",
+)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  (Typer calls it with the flag)

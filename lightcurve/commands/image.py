@@ -14,7 +14,8 @@ from lightcurve.commands.shell import bar, print_json, print_table
 SETTINGS = ("image", "catalogs", "target", "solve", "camera", "site", "time")
 SHOWN = {
     "file": "file", "sources": "sources", "astrometry_stars": "stars",
-    "astrometry_rms_px": "rms px", "fwhm_arcsec": 'FWHM "', "band": "band", "zero_point_mag": "zero point",
+    "astrometry_rms_px": "rms px", "fwhm_arcsec": 'FWHM "', "band": "band",
+    "zero_point_mag": "zero point",
     "zero_point_err_mag": "+-", "limit_5_sigma_mag": "5 sigma", "reason": "reason",
 }  # fmt: skip
 
