@@ -122,8 +122,7 @@ class ServicesServer:
         self.jobs: dict[str, str] = {}
         self.released = threading.Event()
         handler = type("Handler", (_Handler,), {"home": self})
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.server.daemon_threads = True
+        self.server = _Server(("127.0.0.1", 0), handler)
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
         self.thread.start()
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
@@ -144,6 +143,13 @@ class ServicesServer:
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of clients that hang up: those under test do."""
 
 
 class _Handler(BaseHTTPRequestHandler):

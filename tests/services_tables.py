@@ -135,6 +135,12 @@ def _simbad(vizier: Table) -> Table:
     n = len(bright)
     names = ["V* EY UMa", *(f"TYC 3424-{i}-1" for i in range(1, n))]
     table = Table({"main_id": names, "ra": bright["RA_ICRS"], "dec": bright["DE_ICRS"]})
+    # SIMBAD refers positions to 2000, those of Gaia are of 2016.
+    known = ~(np.ma.getmaskarray(bright["pmRA"]) | np.ma.getmaskarray(bright["pmDE"]))
+    degrees = np.where(known, -16 / 3.6e6, 0.0)
+    table["dec"] = np.asarray(table["dec"]) + degrees * np.asarray(bright["pmDE"])
+    east = degrees * np.asarray(bright["pmRA"]) / np.cos(np.radians(np.asarray(table["dec"])))
+    table["ra"] = np.asarray(table["ra"]) + east
     table["coo_err_maj"], table["coo_err_min"] = np.full(n, 0.02), np.full(n, 0.02)
     table["coo_err_maj"].unit = table["coo_err_min"].unit = "mas"
     table["pmra"], table["pmdec"] = bright["pmRA"], bright["pmDE"]

@@ -193,6 +193,9 @@ def test_galaxies_are_told_by_what_each_survey_has():
 def test_standards_come_from_the_best_catalogue_that_has_enough(refcat):
     n = 40
     gaia = make(g_mag=np.full(n, 15.0), bp_mag=np.full(n, 15.4), rp_mag=np.full(n, 14.4))
+    assert unfit(
+        make("panstarrs", r_mag=[13.0, 15.0]), np.array([13.0, 15.0]), np.zeros(2), np.zeros(2)
+    ).tolist() == ["saturated in the survey", ""]
     few = make("gaia_synthetic", jkc_v_mag=[15.0, 16.0], jkc_v_ok=[1.0, 0.0])
     found = find_standards({"gaia": gaia, "gaia_synthetic": few}, "V", 10.0)
     assert found.catalog is gaia

@@ -19,6 +19,7 @@ from lightcurve.catalogs.recipes import (
     RECIPES,
     SLOAN,
     SOUTH,
+    UNKNOWN_ERROR_MAG,
     Recipe,
 )
 from lightcurve.catalogs.service import Catalog
@@ -120,8 +121,8 @@ def magnitudes(
     -------
     mag, mag_err : (n,) arrays
         NaN where a band is missing or the colour is outside the recipe's limits. Errors: those of
-        the bands carried through the formula, and the scatter about it; where the catalogue has
-        none, the scatter alone.
+        the bands carried through the formula, and the scatter about it. Where the catalogue states
+        none for a band, 0.05 mag.
     """
     first, error = _band(catalog, columns[recipe.first])
     if not recipe.bands:
@@ -145,7 +146,8 @@ def magnitudes(
 
 
 def _band(catalog: Catalog, column: str) -> tuple[np.ndarray, np.ndarray]:
-    return catalog.number(column), np.nan_to_num(catalog.number(f"{column}_err"))
+    error = catalog.number(f"{column}_err")
+    return catalog.number(column), np.where(error > 0, error, UNKNOWN_ERROR_MAG)
 
 
 def colour(catalog: Catalog, columns: Mapping[str, str]) -> tuple[np.ndarray, str]:

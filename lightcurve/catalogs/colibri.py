@@ -51,7 +51,10 @@ def _request(field: Field, _max_rows: int) -> str:
 def _send(link: Link, request: str) -> bytes:
     question = {"uid": os.environ.get(KEY, ""), **json.loads(request)}
     with session(link) as opened, plainly(TITLE, link) as deadline:
-        response = opened.post(link.server, json=question, stream=True)
+        # A redirection would carry the key to another server.
+        response = opened.post(link.server, json=question, stream=True, allow_redirects=False)
+        if response.is_redirect:
+            raise CatalogError(TITLE, "has moved to another address: not followed, with your key")
         if response.status_code in {401, 403}:
             raise CatalogError(TITLE, f"does not accept the key in {KEY}")
         response.raise_for_status()

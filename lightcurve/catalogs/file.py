@@ -152,6 +152,8 @@ def _read_text(text: str, name: str) -> Table:
 
 
 def _catalog(table: Table, path: Path, field: Field | None) -> Catalog:
+    if not len(table):
+        raise CatalogError(path.name, "holds no rows")
     known = spellings(table)
     taken: list[str] = []
     ra, dec = find(known, RA), find(known, DEC)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightcurve.catalogs.motion import unit_vectors
+from lightcurve.catalogs.recipes import SATURATION_MAG
 from lightcurve.catalogs.service import Catalog
 
 
@@ -69,6 +70,7 @@ def unfit(
     number = catalog.number
     tests = (
         ("no magnitude", ~np.isfinite(mag)),
+        ("saturated in the survey", mag < SATURATION_MAG.get(catalog.name, -np.inf)),
         ("magnitude not sound", (number(flag) != 1) & np.isfinite(number(flag))),
         ("error too large", mag_err > cuts.max_mag_err),
         ("variable", catalog.text("variable") == "VARIABLE"),

@@ -19,6 +19,7 @@ from lightcurve.catalogs.servers import SERVERS
 from lightcurve.catalogs.service import Catalog, Field, Link, Route, Service, ServiceReport, Skip
 from lightcurve.config import CatalogSettings
 from lightcurve.errors import CatalogError, InputError
+from lightcurve.progress import Progress, silent
 
 # Name of a service to its module; each has a SERVICE.
 MODULES = {
@@ -44,7 +45,11 @@ GRID_DEG = 0.02
 
 
 def query(
-    names: Sequence[str], field: Field, settings: CatalogSettings
+    names: Sequence[str],
+    field: Field,
+    settings: CatalogSettings,
+    *,
+    progress: Progress = silent,
 ) -> tuple[dict[str, Catalog], list[ServiceReport]]:
     """Read the files given by hand, and ask services about a field, at most four at a time.
 
@@ -54,6 +59,8 @@ def query(
         Keys of `MODULES`.
     field : Field
     settings : CatalogSettings
+    progress : Progress
+        Counts the services that have answered.
 
     Returns
     -------
@@ -72,7 +79,8 @@ def query(
     field = snapped(field)
     fetched = [_file(i, path, field) for i, path in enumerate(settings.files)]
     with ThreadPoolExecutor(WORKERS) as pool:
-        fetched += pool.map(lambda s: _fetch(s, field, settings), services)
+        answers = pool.map(lambda s: _fetch(s, field, settings), services)
+        fetched += progress(answers, "asking catalogues", len(services))
     catalogs = {f.report.name: f.catalog for f in fetched if f.catalog is not None}
     return catalogs, [f.report for f in fetched]
 

@@ -35,6 +35,18 @@ FILE = {
 GIVEN = "magnitude of the file, band not named"
 # Declinations that a survey reached.
 REACH = {"panstarrs": (-30.0, 90.0), "skymapper": (-90.0, 16.0), "sdss": (-20.0, 90.0)}
+# Brighter stars are saturated in the survey's images.
+SATURATION_MAG = {
+    "gaia": 4.0,
+    "gaia_synthetic": 4.0,
+    "panstarrs": 14.0,
+    "skymapper": 9.0,
+    "sdss": 14.5,
+    "apass": 9.5,
+    "twomass": 5.0,
+}
+# Where a catalogue states no error, or 0 as APASS does for stars seen once.
+UNKNOWN_ERROR_MAG = 0.05
 # The colour that a catalogue offers for a colour term.
 COLOURS = (
     ("BP", "RP"),
