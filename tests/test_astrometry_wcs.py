@@ -4,17 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
-from astropy.time import Time
 from astropy.wcs import WCS, Sip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightcurve.astrometry.copy import wcs_into_copy
 from lightcurve.astrometry.fit import fit_wcs, tangent_wcs
-from lightcurve.astrometry.refine import at_epoch, refine_wcs
+from lightcurve.astrometry.refine import refine_wcs
 from lightcurve.astrometry.transform import apply
 from lightcurve.astrometry.verify import check_wcs
 from lightcurve.astrometry.wcs import (
@@ -147,22 +145,6 @@ def test_refinement_is_never_worse(seed: int) -> None:
         assert refined.check.rms_px <= before.rms_px * 1.02
     # And the truth is not left behind: what noise of 0.3 px can do to a fit, no more.
     assert separation_px(truth, refined.wcs, grid()) < 1.5
-
-
-def test_proper_motion_agrees_with_astropy() -> None:
-    sky = np.array([[10.0, 89.9], [31.0, 46.7], [359.9999, -60.0], [5.0, 5.0]])
-    motion = np.array([[3000.0, -2000.0], [10.0, 5.0], [900.0, 900.0], [np.nan, np.nan]])
-    moved = at_epoch(sky, motion, 2016.0, 2031.5)
-    star = SkyCoord(
-        *sky[:3].T * u.deg,
-        pm_ra_cosdec=motion[:3, 0] * u.mas / u.yr,
-        pm_dec=motion[:3, 1] * u.mas / u.yr,
-        distance=10 * u.pc,
-        obstime=Time(2016.0, format="jyear", scale="tcb"),
-    )
-    truth = star.apply_space_motion(Time(2031.5, format="jyear", scale="tcb"))
-    assert SkyCoord(*moved[:3].T, unit="deg").separation(truth).arcsec.max() < 1e-4
-    assert np.allclose(moved[3], sky[3], rtol=0, atol=1e-12)
 
 
 @pytest.fixture(params=[False, True], ids=["tan", "sip"])

@@ -16,9 +16,14 @@ from astropy.table import Table
 from astropy.wcs import WCS, FITSFixedWarning
 from typer.testing import CliRunner
 
-from lightcurve.astrometry.starlist import read_star_list
+from lightcurve.astrometry.local import solve_local
+from lightcurve.astrometry.request import SolveRequest
+from lightcurve.catalogs.service import Catalog, Column, Field, ServiceReport
 from lightcurve.cli import app
+from lightcurve.config import SolveSettings
 from lightcurve.errors import InputError
+from lightcurve.frames.read import read_frame
+from lightcurve.phot.detect import detect
 
 pytest.importorskip("astrometry")
 TARGET = (31.042825, 46.687836)
@@ -179,9 +184,7 @@ def test_a_copy_never_replaces_a_frame(hatp32: list[Path], index: str, tmp_path:
     assert "--out" in str(result.exception)
 
 
-def catalog_at(
-    shared: Path, folder: Path, years: float, name: str, epoch: float | None = 2016.0
-) -> Path:
+def catalog_at(shared: Path, folder: Path, years: float, name: str) -> Path:
     """Tycho stars where motions of 2 arcsec a year had them so many years before the frame."""
     table = fits.getdata(shared / "tycho2-hatp32.fits")
     ra, dec = (np.array(table[column], dtype=float) for column in ("RA", "DEC"))
@@ -193,19 +196,22 @@ def catalog_at(
             "dec": dec - motion[1] * years / 3.6e6,
             "pmra": motion[0],
             "pmdec": motion[1],
+            "VTmag": np.array(table["MAG_VT"], dtype=float),
+            "ref_epoch": np.full(len(ra), OBSERVED - years),
         }
     )
-    if epoch is not None:
-        rows["ref_epoch"] = np.full(len(ra), epoch)
     rows.write(folder / name)
     return folder / name
+
+
+OBSERVED = 2017.969  # Julian year of the night
 
 
 @pytest.mark.parametrize("name", ["stars.ecsv", "stars.csv", "stars.fits"])
 def test_proper_motions_are_applied(
     hatp32: list[Path], shared_data: Path, index: str, tmp_path: Path, name: str
 ) -> None:
-    stars = catalog_at(shared_data, tmp_path, 2017.9690 - 2010.0, name, 2010.0)
+    stars = catalog_at(shared_data, tmp_path, 8.0, name)
     (row,) = rows_of(hatp32[0], "--index", index, "--catalog", stars)
     (plain,) = rows_of(hatp32[0], "--index", index)
     assert row["n_matched"] >= plain["n_matched"] - 3
@@ -213,48 +219,95 @@ def test_proper_motions_are_applied(
     assert np.allclose(
         [row["ra_deg"], row["dec_deg"]], [plain["ra_deg"], plain["dec_deg"]], rtol=0, atol=2e-4
     )
-    # As of another year they are 16 arcsec off, and the solution does not survive its check.
-    (moved,) = rows_of(hatp32[0], "--index", index, "--catalog", stars, "--catalog-epoch", "2026")
-    assert moved["status"] == "failed"
 
 
-def test_without_a_time_the_catalogue_is_taken_as_it_is(
+def test_stars_that_are_not_there_refute_a_solution(
+    hatp32: list[Path], shared_data: Path, index: str, tmp_path: Path
+) -> None:
+    # Places of 2017 said to be of 1990: the motions carry them 50 arcsec away from where they are.
+    stars = catalog_at(shared_data, tmp_path, 0.0, "stars.ecsv")
+    text = stars.read_text().replace(str(OBSERVED), "1990.0")
+    stars.write_text(text)
+    (row,) = rows_of(hatp32[0], "--index", index, "--solver", "local", "--catalog", stars)
+    assert row["status"] == "failed"
+    assert "may be chance" in row["reason"]
+
+
+def test_without_a_time_the_motions_are_not_known(
     hatp32: list[Path], shared_data: Path, index: str, tmp_path: Path
 ) -> None:
     pixels, header = fits.getdata(hatp32[3], header=True)
     for name in ("DATE-OBS", "UT-OBS", "MJD-OBS", "DATE-END"):
         header.remove(name, ignore_missing=True)
     fits.writeto(tmp_path / "timeless.fits", pixels, header)
-    stars = catalog_at(shared_data, tmp_path, 0.0, "stars.ecsv")
+    stars = shared_data / "tycho2-hatp32.fits"
     (row,) = rows_of(tmp_path / "timeless.fits", "--index", index, "--catalog", stars)
     assert row["status"] == "solved"
-    assert row["reason"] == "its time is not known: stars.ecsv taken as of 2016.0"
+    assert row["reason"] == "its time is not known: tycho2-hatp32.fits taken as of 2000.0"
 
 
-def test_a_catalogue_that_will_not_do_says_why(shared_data: Path, tmp_path: Path) -> None:
-    stars = catalog_at(shared_data, tmp_path, 1.0, "stars.ecsv", None)
-    with pytest.raises(InputError, match="proper motions and has no column ref_epoch"):
-        read_star_list(stars)
-    assert read_star_list(stars, epoch=2016.0).epoch == 2016.0
-    cases = {
-        "empty.csv": ("ra,dec\n", "is empty"),
-        "names.csv": ("x,y\n1,2\n", "no columns RA and Dec, only x, y"),
-        "text.csv": ("ra,dec\n01:02:03,+4:5:6\n", "are not numbers"),
-        "off.csv": ("ra,dec\n1,91\n", "none of its 1 rows"),
-        "odd.ecsv": ("nothing\n", "cannot be read as a catalogue"),
-        "stars.doc": ("", "not a catalogue"),
-    }
-    for name, (text, reason) in cases.items():
-        (tmp_path / name).write_text(text)
-        with pytest.raises(InputError, match=reason):
-            read_star_list(tmp_path / name)
-    with pytest.raises(InputError, match=r"gone\.csv: cannot be read"):
-        read_star_list(tmp_path / "gone.csv")
+def test_a_catalogue_that_will_not_do_says_why(hatp32: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "names.csv").write_text("x,y\n1,2\n")
+    (tmp_path / "empty.csv").write_text("ra,dec\n")
+    for name, words in [
+        ("names.csv", "no columns of positions"),
+        ("empty.csv", "empty.csv: "),
+        ("gone.csv", "no such file, and no such service"),
+    ]:
+        result = solve(hatp32[0], "--catalog", tmp_path / name)
+        assert isinstance(result.exception, InputError)
+        assert words in str(result.exception)
 
 
-def test_published_tables_are_read(shared_data: Path) -> None:
-    apass = read_star_list(shared_data / "ey-uma" / "all_apass_ey_uma.ecsv")
-    assert len(apass.sky) == 54
-    tycho = read_star_list(shared_data / "tycho2-hatp32.fits")
-    assert len(tycho.sky) == 858
-    assert tycho.motion_mas is None
+def gaia_like(frame: Path, index: str, epochs: list[float]) -> object:
+    """A service that answers with the stars of a frame, and as many again too faint to be seen."""
+    image = read_frame(frame)
+    stars = detect(image.pixels, image.bad)
+    request = SolveRequest(stars, image.pixels.shape, image.header, frame, *TARGET, 5.16)
+    wcs = solve_local(request, SolveSettings(index=(Path(index),))).wcs
+    rng = np.random.default_rng(4)
+    faint = rng.uniform(0, [650, 500], (2 * len(stars), 2))
+    seen = np.column_stack([stars.x, stars.y])
+    ra, dec = wcs.all_pix2world(*np.vstack([faint, seen]).T, 0)
+    mag = np.append(rng.uniform(17, 20, len(faint)), 22 - 2.5 * np.log10(stars.flux))
+
+    def query(names: tuple[str, ...], field: Field, settings: object) -> tuple:
+        epochs.append(field.epoch_jyear)
+        columns = {"g_mag": Column(mag, "mag")}
+        none = np.full(len(ra), "")
+        found = Catalog("gaia", "Gaia", none, ra, dec, mag * 0, field.epoch_jyear, columns)
+        return {"gaia": found}, [ServiceReport("gaia", "Gaia", "ok", len(ra), 0.1)]
+
+    return query
+
+
+def test_a_service_refines_what_was_solved(
+    hatp32: list[Path], index: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+    monkeypatch.setattr("lightcurve.stages.known_stars.query", gaia_like(hatp32[1], index, asked))
+    rows = rows_of(*hatp32[:3], "--index", index, "--catalog", "gaia")
+    plain = rows_of(*hatp32[:3], "--index", index)
+    assert asked == [pytest.approx(OBSERVED, abs=0.01)]  # once for all three
+    for row, before in zip(rows, plain, strict=True):
+        assert (row["status"], row["reason"], row["solver"]) == ("solved", "", "local")
+        # Tycho's stars are 46, and good to an arcsecond by now.
+        assert row["n_matched"] > 3 * before["n_matched"]
+        assert row["rms_arcsec"] < 0.8 * before["rms_arcsec"]
+        assert row["ra_deg"] == pytest.approx(before["ra_deg"], abs=3e-4)
+
+
+def test_a_service_that_is_down_costs_the_refinement_only(
+    hatp32: list[Path], index: str, tmp_path: Path
+) -> None:
+    (tmp_path / "settings.toml").write_text(
+        "[catalogs]\ntimeout_s = 2\n[catalogs.servers]\n"
+        'vizier = "http://127.0.0.1:9"\ngaia = "http://127.0.0.1:9"\n'
+    )
+    rows = rows_of(
+        *hatp32[:2], "--index", index, "--catalog", "gaia", "--config", tmp_path / "settings.toml"
+    )
+    for row in rows:
+        assert row["status"] == "solved"
+        assert row["n_matched"] > 30
+        assert row["reason"].startswith("not refined: Gaia")

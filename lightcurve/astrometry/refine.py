@@ -41,36 +41,6 @@ class Refined:
     dec_rms_arcsec: float
 
 
-def at_epoch(
-    sky: np.ndarray, proper_motion_mas: np.ndarray, catalog_epoch: float, frame_epoch: float
-) -> np.ndarray:
-    """Move catalogue stars to where they were when the frame was taken.
-
-    Parameters
-    ----------
-    sky : (n, 2) float array
-        RA and Dec, degrees, at the catalogue's epoch.
-    proper_motion_mas : (n, 2) float array
-        Milliarcseconds a year in RA (times the cosine of Dec) and Dec; NaN is no motion.
-    catalog_epoch, frame_epoch : float
-        Julian years (2016.0 for Gaia DR3).
-
-    Returns
-    -------
-    (n, 2) float array
-        Straight motion along unit vectors, so that it holds at the poles; parallax is left out.
-    """
-    ra, dec = np.radians(sky).T
-    east = np.stack([-np.sin(ra), np.cos(ra), np.zeros_like(ra)], axis=1)
-    north = np.stack([-np.sin(dec) * np.cos(ra), -np.sin(dec) * np.sin(ra), np.cos(dec)], axis=1)
-    here = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=1)
-    step = np.nan_to_num(np.radians(proper_motion_mas / 3.6e6)) * (frame_epoch - catalog_epoch)
-    x, y, z = (here + step[:, :1] * east + step[:, 1:] * north).T
-    return np.column_stack(
-        [np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arctan2(z, np.hypot(x, y)))]
-    )
-
-
 def refine_wcs(
     wcs: WCS,
     stars: Detections,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.astrometry.refine import refine_wcs
+from lightcurve.astrometry.verify import stars_on_frame
 from lightcurve.astrometry.wcs import describe_wcs
 from lightcurve.data import Detections, Solution
 from lightcurve.errors import SolveError
@@ -16,6 +17,8 @@ from lightcurve.errors import SolveError
 if TYPE_CHECKING:
     from astropy.io.fits import Header
     from astropy.wcs import WCS
+
+DEPTH, MIN_KNOWN = 2, 60  # known stars for each of the frame's own, and at least
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,8 +40,9 @@ class SolveRequest:
     scale_is_known : bool
         Scales beyond the tolerance need not be tried.
     catalog : (n, 2) float array or None
-        RA and Dec of stars around, degrees, at the frame's epoch; the WCS is checked against them
-        and refined with them. Without them the stars of the index files serve.
+        RA and Dec of stars around, degrees, at the frame's epoch, the brightest first; the WCS is
+        checked against them and refined with them, as far down as the frame's own stars go.
+        Without them the stars of the index files serve.
     state_file : Path or None
         Where the number of a submission to a server is kept, so that an interrupted solve goes on.
     """
@@ -77,6 +81,10 @@ def settle(wcs: WCS, request: SolveRequest, sky: np.ndarray, solver: str, detail
         When the frame's stars are not where the WCS has them.
     """
     stars, shape = request.stars, request.shape
+    if request.catalog is not None:
+        # Of a deep catalogue some star would be near any place.
+        rows, _ = stars_on_frame(wcs, shape, sky)
+        sky = sky[rows[: max(DEPTH * len(stars), MIN_KNOWN)]]
     refined = refine_wcs(wcs, stars, shape, sky)
     check = refined.check
     scale, rotation, parity = describe_wcs(refined.wcs, shape)

@@ -84,11 +84,7 @@ def solve(
         typer.Option("--write-copy", help="Also write NAME_wcs.fits: the frame with its WCS."),
     ] = False,
     catalog: Annotated[
-        Path | None,
-        typer.Option(help="Stars to refine with: a table with RA and Dec in degrees, pmRA, pmDE."),
-    ] = None,
-    catalog_epoch: Annotated[
-        float | None, typer.Option(help="Julian year of its places, where it does not say.")
+        str | None, typer.Option(help="Stars to refine with: a file of them, or gaia.")
     ] = None,
     json: Json = False,
 ) -> None:
@@ -102,7 +98,6 @@ def solve(
         settings,
         SolveOutput(out, write_copy),
         catalog=catalog,
-        catalog_epoch=catalog_epoch,
         progress=bar if json else silent,
     ):
         rows.append(row)

@@ -5,21 +5,25 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lightcurve.astrometry.chain import SolveRequest, solve
 from lightcurve.astrometry.copy import wcs_into_copy
-from lightcurve.astrometry.starlist import StarList, read_star_list
+from lightcurve.astrometry.request import settle
 from lightcurve.astrometry.wcs import write_wcs_sidecar
+from lightcurve.catalogs.service import Field
 from lightcurve.config import Settings
 from lightcurve.data import Frame, Solution
-from lightcurve.errors import InputError, LightcurveError
+from lightcurve.errors import CatalogError, InputError, LightcurveError, SolveError
 from lightcurve.frames.read import PACKED_SUFFIXES, is_fits_name, read_frame
 from lightcurve.phot.detect import detect
 from lightcurve.progress import Progress, silent
 from lightcurve.reference import submission_file
+from lightcurve.stages.known_stars import StarSource, star_source
 from lightcurve.target import find_target
 
 FIELDS = (
@@ -65,8 +69,7 @@ def solve_frames(
     settings: Settings,
     output: SolveOutput | None = None,
     *,
-    catalog: Path | None = None,
-    catalog_epoch: float | None = None,
+    catalog: str | None = None,
     progress: Progress = silent,
 ) -> Iterator[dict[str, Any]]:
     """Solve frames on the sky, each on its own.
@@ -77,11 +80,9 @@ def solve_frames(
         Files, or folders whose FITS files are taken; what is named twice is solved once.
     settings : Settings
     output : SolveOutput, optional
-    catalog : Path, optional
-        Stars to check and refine each solution with, as `read_star_list` takes them, moved to the
-        epoch of each frame.
-    catalog_epoch : float, optional
-        Julian year of the catalogue's places.
+    catalog : str, optional
+        Stars to check and refine each solution with, at the epoch of each frame: a file or a
+        service, as `star_source` takes them.
     progress : Progress
 
     Returns
@@ -102,7 +103,7 @@ def solve_frames(
         msg = "--write-copy: name the folder for the copies with --out"
         raise InputError(msg)
     jobs = _name_jobs([file for path in paths for file in _fits_files(path)])
-    stars = None if catalog is None else read_star_list(catalog, epoch=catalog_epoch)
+    source = None if catalog is None else star_source(catalog, settings.catalogs)
     taken = {job.path.resolve() for job in jobs}
     for job in jobs if output.copies else ():
         if _copy_path(job, output.folder).resolve() in taken:
@@ -112,7 +113,7 @@ def solve_frames(
             raise InputError(msg)
     place = _place(settings)
     return (
-        _solve_row(job, settings, place, stars, output)
+        _solve_row(job, settings, place, source, output)
         for job in progress(jobs, "Solving", len(jobs))
     )
 
@@ -173,14 +174,14 @@ def _solve_row(
     job: _Job,
     settings: Settings,
     place: tuple[float, float] | None,
-    stars: StarList | None,
+    source: StarSource | None,
     output: SolveOutput,
 ) -> dict[str, Any]:
     row = {"file": job.name, "status": "failed", **dict.fromkeys(FIELDS)}
     row |= {"detail": "", "sip_order": None, "reason": ""}
     try:
         frame = read_frame(job.path, settings=settings, need_time=False)
-        solution = solve(_request(frame, settings, place, stars), settings.solve)
+        solution, remark = _solve(frame, _request(frame, settings, place), settings, source)
         row |= _describe(solution, frame.pixels.shape)
         if output.folder is not None:
             write_wcs_sidecar(output.folder / f"{job.stem}.wcs", solution, frame.pixels.shape)
@@ -188,7 +189,43 @@ def _solve_row(
             wcs_into_copy(job.path, _copy_path(job, output.folder), solution)
     except LightcurveError as error:
         return row | {"reason": str(error)}
-    return row | {"status": "solved", "reason": _remark(frame, stars)}
+    return row | {"status": "solved", "reason": remark}
+
+
+def _solve(
+    frame: Frame, request: SolveRequest, settings: Settings, source: StarSource | None
+) -> tuple[Solution, str]:
+    """Solve a frame, refine it with a catalogue where one is wanted; say what could not be done."""
+    if source is None:
+        return solve(request, settings.solve), ""
+    mid = frame.exposure.mid_jd_utc
+    remark = "" if mid is not None else f"its time is not known: {source.name} taken as of 2000.0"
+    field = Field(0.0, 0.0, 180.0, 2000.0 if mid is None else 2000.0 + (mid - J2000) / 365.25)
+    if not source.needs_place:
+        known = replace(request, catalog=source.stars(field))
+        return solve(known, settings.solve), remark
+    rough = solve(request, settings.solve)
+    try:
+        known = replace(request, catalog=source.stars(_around(rough, request.shape, field)))
+        if not rough.n_matched:
+            # Nothing has checked it so far: another solver may have to put it right.
+            return solve(known, settings.solve), remark
+        wcs, sky = rough.wcs, known.catalog
+        return settle(wcs, known, sky, rough.solver, rough.detail), remark
+    except CatalogError as error:
+        return rough, f"not refined: {error}"
+    except SolveError as error:
+        if not rough.n_matched:
+            raise
+        return rough, f"not refined: by {source.name} {error}"
+
+
+def _around(solution: Solution, shape: tuple[int, int], field: Field) -> Field:
+    """Put a cone around a frame."""
+    ny, nx = shape
+    ra, dec = solution.wcs.all_pix2world((nx - 1) / 2, (ny - 1) / 2, 0)
+    radius = 0.55 * float(np.hypot(nx, ny)) * solution.scale_arcsec / 3600
+    return replace(field, ra_deg=float(ra), dec_deg=float(dec), radius_deg=radius)
 
 
 def _describe(solution: Solution, shape: tuple[int, int]) -> dict[str, Any]:
@@ -209,22 +246,8 @@ def _describe(solution: Solution, shape: tuple[int, int]) -> dict[str, Any]:
     }
 
 
-def _remark(frame: Frame, stars: StarList | None) -> str:
-    """Say what could not be done for a frame that was solved."""
-    if stars is None or stars.motion_mas is None or frame.exposure.mid_jd_utc is not None:
-        return ""
-    return f"its time is not known: {stars.name} taken as of {stars.epoch:.1f}"
-
-
-def _request(
-    frame: Frame,
-    settings: Settings,
-    place: tuple[float, float] | None,
-    stars: StarList | None,
-) -> SolveRequest:
+def _request(frame: Frame, settings: Settings, place: tuple[float, float] | None) -> SolveRequest:
     exposure = frame.exposure
-    mid = exposure.mid_jd_utc
-    epoch = None if mid is None else 2000.0 + (mid - J2000) / 365.25
     ra, dec = place or (exposure.ra_deg, exposure.dec_deg)
     return SolveRequest(
         stars=detect(frame.pixels, frame.bad, saturation_adu=exposure.saturation_adu),
@@ -234,6 +257,5 @@ def _request(
         ra_deg=ra,
         dec_deg=dec,
         scale_arcsec=settings.solve.scale_arcsec or exposure.scale_arcsec,
-        catalog=None if stars is None else stars.at(epoch),
         state_file=submission_file(frame.path),
     )
