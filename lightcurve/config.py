@@ -35,8 +35,8 @@ class CameraSettings(_Model):
     gain_e_per_adu: float | None = Field(None, gt=0, le=1000)
     read_noise_e: float | None = Field(None, ge=0, le=10000)
     dark_current_e_per_s: float = Field(0.0, ge=0)
-    saturation_adu: float | None = Field(None, gt=0)
-    linearity_adu: float | None = Field(None, gt=0)
+    saturation_adu: float | None = Field(None, gt=0, le=1e10)
+    linearity_adu: float | None = Field(None, gt=0, le=1e10)
     border_px: int = Field(0, ge=0)
     telescope_diameter_m: float | None = Field(None, gt=0, le=100, description="for scintillation")
 
@@ -134,6 +134,9 @@ class StarSettings(_Model):
     exclude: tuple[str, ...] = ()
     check: str | None = None
     weights: Literal["scatter", "sum"] = "scatter"
+    neb_radius_arcmin: float = Field(
+        2.5, ge=0, le=60, description="stars checked as eclipsing binaries; 0 for none"
+    )
 
 
 Covariate = Literal["airmass", "x", "y", "fwhm", "sky", "comparison_flux", "time", "meridian_flip"]

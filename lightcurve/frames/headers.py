@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Value = tuple[Any, str]
 TIMELESS = frozenset({"bias", "dark", "flat", "dark flat"})
+LARGEST = 1e10  # no camera has a level, gain or scale beyond it
 LONGEST_S = 86400.0
 KELVIN = 273.15
 _PER_ADU = re.compile(
@@ -141,7 +142,7 @@ def _instrument(cards: Cards, camera: CameraSettings) -> dict[str, Value | None]
 def _positive(cards: Cards, quantity: str) -> Value | None:
     for found in find_all(cards, quantity):
         value = number(found.text)
-        if value is not None and value > 0:
+        if value is not None and 0 < value < LARGEST:
             return value, found.source
     return None
 

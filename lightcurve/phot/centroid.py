@@ -74,5 +74,5 @@ def peak_width(boxes: np.ndarray) -> np.ndarray:
     c = boxes.shape[1] // 2
     peak = boxes[:, c, c]
     beside = (boxes[:, c - 1, c] + boxes[:, c + 1, c] + boxes[:, c, c - 1] + boxes[:, c, c + 1]) / 4
-    ratio = np.clip(beside / np.maximum(peak, 1e-9), 0.05, 0.98)
+    ratio = np.clip(beside / np.where(peak <= 0, np.inf, peak), 0.05, 0.98)
     return np.sqrt(-0.5 / np.log(ratio))
