@@ -35,6 +35,7 @@ CAPTIONS = {
     "masters": "The master calibration frames.",
     "star_curves": "Each comparison star against the others.",
     "noise": "Scatter of every star against its brightness.",
+    "neighbours": "Neighbours that could feign the transit: scatter and what is needed.",
     "night": "The conditions along the night.",
     "time_averaging": "Scatter of the residuals in bins, beside what white noise does.",
     "covariates": "What the flux may depend on.",

@@ -32,6 +32,7 @@ from lightcurve.formats.tables import (
     write_stars,
 )
 from lightcurve.frames.inventory import Inventory
+from lightcurve.neighbours import write_neighbours
 from lightcurve.prepare import Scene
 from lightcurve.progress import Progress, silent
 from lightcurve.record import write_run
@@ -133,8 +134,10 @@ def write_products(
     if sidecars:
         paths["wcs"] = write_sidecars(out / "wcs", night)
     figures = write_figures(out / "figures", night, progress=progress)
+    neighbours = write_neighbours(out, night)
+    figures += [path for path in neighbours.values() if path.suffix == ".png"]
     summary = summarise(night)
-    paths |= {f"figures/{path.name}": path for path in figures}
+    paths |= neighbours | {f"figures/{path.name}": path for path in figures}
     paths["report.html"] = write_page(
         out / "report.html", night, figures, summary=summary, frames=frame_rows(night)
     )

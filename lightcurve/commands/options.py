@@ -50,6 +50,9 @@ OPTIONS: dict[str, Option] = {
     ),
     "stars.check": Option(str, "--check", "Check star, 'RA,DEC' or its id.", _STAR),
     "stars.weights": Option(str, "--weights", "Ensemble weights: scatter or sum.", _STAR),
+    "stars.neb_radius_arcmin": Option(
+        float, "--neb-radius", "Check stars so near for eclipses, arc minutes; 2.5 if not.", _STAR
+    ),
     "solve.index": Option(
         list[Path], "--index", "Astrometry.net index file, or a folder of them; repeat.", _SKY
     ),

@@ -69,7 +69,8 @@ def plan_stars(
     -------
     StarPlan
         T1 first, then the comparison candidates C2, C3 ..., then field stars S..., each group
-        brightest first, at most ``settings.max_stars`` in all.
+        brightest first, at most ``settings.max_stars`` in all; those near enough to feign a
+        transit of the target are never left out for brighter ones.
 
     Raises
     ------
@@ -87,7 +88,10 @@ def plan_stars(
     others = np.flatnonzero(np.arange(len(detections)) != (-1 if match is None else match))
     others = others[np.argsort(-detections.flux[others], kind="stable")]
     passed = np.array([veto[k] == "" for k in others], dtype=bool)
-    others = np.concatenate([others[passed], others[~passed]])[: settings.max_stars - 1]
+    others = np.concatenate([others[passed], others[~passed]])
+    near = distance[others] * (scale_arcsec or np.inf) <= 60 * settings.neb_radius_arcmin
+    wanted = np.sort(np.argsort(~near, kind="stable")[: settings.max_stars - 1])
+    others = others[wanted]
     reason = [_target_reason(match, distance, scale_arcsec)]
     reason += [veto[k] or "candidate: bright enough, isolated, not saturated" for k in others]
     role = ["target"] + ["field" if veto[k] else "comparison" for k in others]

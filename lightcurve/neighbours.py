@@ -1,0 +1,100 @@
+"""The nearby-eclipsing-binary check of a night: its table and its figure."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lightcurve.curve.neb import Neighbour, check_neighbours
+from lightcurve.formats.tables import write_frames
+from lightcurve.report.neb import save_neighbours
+from lightcurve.transit.ephemeris import predict_transit
+
+if TYPE_CHECKING:
+    from lightcurve.products import Night
+
+log = logging.getLogger(__name__)
+
+
+def write_neighbours(out: Path, night: Night) -> dict[str, Path]:
+    """Check every measured star near the target, and write nebs.csv and a figure.
+
+    Parameters
+    ----------
+    out : Path
+        The run folder.
+    night : Night
+
+    Returns
+    -------
+    dict of str to Path
+        Empty where no planet is known, no radius is wanted, or no star is that near.
+    """
+    radius = night.settings.stars.neb_radius_arcmin
+    if night.target.planet is None or not radius:
+        return {}
+    depth = known_depth_ppt(night)
+    found = check_neighbours(
+        night.measurements,
+        night.curve,
+        depth_ppt=depth,
+        radius_arcsec=60 * radius,
+        in_transit=_in_transit(night),
+    )
+    log.info("neighbours: %s", describe(found, radius))
+    if not found:
+        return {}
+    folder = out / "figures"
+    folder.mkdir(parents=True, exist_ok=True)
+    figure = save_neighbours(
+        folder / "neighbours.png", found, depth_ppt=depth, radius_arcmin=radius
+    )
+    rows = [{"star": (row := asdict(n)).pop("star_id"), **row} for n in found]
+    table = write_frames(out / "nebs.csv", rows)
+    return {"nebs.csv": table, "figures/neighbours.png": figure}
+
+
+def describe(found: list[Neighbour], radius_arcmin: float) -> str:
+    """Count the dispositions in words.
+
+    Parameters
+    ----------
+    found : list of Neighbour
+    radius_arcmin : float
+
+    Returns
+    -------
+    str
+    """
+    if not found:
+        return f"no other star measured within {radius_arcmin:g}'"
+    counts = Counter(n.disposition for n in found)
+    parts = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
+    return f"{len(found)} within {radius_arcmin:g}': {parts}"
+
+
+def known_depth_ppt(night: Night) -> float:
+    """Tell the depth of the target's transit: predicted, for this night may show none.
+
+    Parameters
+    ----------
+    night : Night
+        With a planet.
+
+    Returns
+    -------
+    float
+        Radius ratio squared, parts per thousand.
+    """
+    return 1000 * night.target.planet.rp_over_rs**2
+
+
+def _in_transit(night: Night) -> np.ndarray:
+    times = night.curve.bjd_tdb
+    window = predict_transit(night.target.planet, float(np.nanmedian(times)))
+    return (times > window.ingress) & (times < window.egress)
