@@ -166,6 +166,22 @@ def random_stars(n: int, seed: int = 3) -> Detections:
     return Detections(x, y, one, one, one, 0.0, 1.0)
 
 
+@pytest.mark.parametrize("seen_from_behind", [True, False])
+def test_only_the_parity_asked_for_is_found(
+    frame: SolveRequest, index: Path, seen_from_behind: bool
+) -> None:
+    # These frames have east and west exchanged; counted from the other side they have not.
+    if not seen_from_behind:
+        x = frame.shape[1] - 1 - frame.stars.x
+        frame = replace(frame, stars=replace(frame.stars, x=x))
+    right, wrong = ("mirrored", "sky") if seen_from_behind else ("sky", "mirrored")
+    for parity in ("either", right):
+        found = solve_local(frame, SolveSettings(index=(index,), parity=parity))
+        assert found.parity == (-1 if seen_from_behind else 1)
+    with pytest.raises(SolveError, match="no match"):
+        solve_local(frame, SolveSettings(index=(index,), parity=wrong))
+
+
 def test_stars_of_no_sky_do_not_solve(frame: SolveRequest, index: Path) -> None:
     with pytest.raises(SolveError, match="no match of 60 stars"):
         solve_local(replace(frame, stars=random_stars(60)), SolveSettings(index=(index,)))

@@ -28,6 +28,8 @@ MIN_STARS = 4  # a quad
 # A header's scale is off by a binning or a reducer now and then: then look wider.
 WIDENINGS = (1.0, 2.5)
 BLIND_SCALES = (0.1, 300.0)  # arc seconds per pixel
+# The engine calls normal what is seen in the sky, where det(CD) is negative.
+PARITY = {"either": "BOTH", "sky": "NORMAL", "mirrored": "FLIP"}
 CERTAIN_LOG_ODDS = 60.0  # e^21 is what the engine accepts; from here on no search for a better one
 
 
@@ -69,7 +71,7 @@ def solve_local(request: SolveRequest, settings: SolveSettings) -> Solution:
     stars = np.column_stack([request.stars.x, request.stars.y])[:N_STARS] + 1
     end = monotonic() + settings.timeout_s
     for hints in _hints(request, settings):
-        match = _attempt(engine, stars, hints, end)
+        match = _attempt(engine, stars, hints, settings.parity, end)
         if match is not None:
             detail = f"{match.index_path.name}, log odds {match.logodds:.0f}"
             return settle(match.astropy_wcs(), request, _stars_of(match, request), "local", detail)
@@ -149,7 +151,7 @@ def _hints(request: SolveRequest, settings: SolveSettings) -> list[tuple]:
     return hints
 
 
-def _attempt(engine: Any, stars: np.ndarray, hints: tuple, end: float) -> Any | None:
+def _attempt(engine: Any, stars: np.ndarray, hints: tuple, parity: str, end: float) -> Any | None:
     """Run the engine beside this thread, for it has no time limit of its own."""
     import astrometry
 
@@ -158,7 +160,10 @@ def _attempt(engine: Any, stars: np.ndarray, hints: tuple, end: float) -> Any | 
         return astrometry.Action.STOP if done else astrometry.Action.CONTINUE
 
     parameters = astrometry.SolutionParameters(
-        sip_order=0, tune_up_logodds_threshold=None, logodds_callback=stop_when_certain
+        sip_order=0,
+        tune_up_logodds_threshold=None,
+        parity=getattr(astrometry.Parity, PARITY[parity]),
+        logodds_callback=stop_when_certain,
     )
     answers: SimpleQueue = SimpleQueue()
 
