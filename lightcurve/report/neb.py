@@ -47,7 +47,7 @@ def draw_neighbours(axes: Axes, neighbours: Sequence[Neighbour], *, depth_ppt: f
             x, y = [n.delta_mag for n in group], [n.rms_ppt for n in group]
             label = {"Likely": "likely cleared", "Not": "not cleared"}.get(word, "cleared")
             (points[word],) = axes.plot(x, y, "o", color=colour, label=label, ms=5, mew=0)
-    for n in shown:
+    for n in (n for n in shown if not n.disposition.startswith("Cleared")):
         axes.annotate(
             n.star_id, (n.delta_mag, n.rms_ppt), (3, 3), textcoords="offset points", fontsize=7
         )
