@@ -108,7 +108,7 @@ class ServicesServer:
 
     Troubles: ``timeout``, ``trickle``, ``flood``, ``500``, ``503``, ``cut``, ``truncated``,
     ``nothing``, ``html``, ``recorded error``, ``empty``, ``renamed``, ``entities``, ``points out``,
-    ``job fails``, ``refused``.
+    ``job fails``, ``refused``, ``moved``.
     """
 
     def __init__(self, shared: Path) -> None:
@@ -207,7 +207,9 @@ class _Handler(BaseHTTPRequestHandler):
             "points out": body.replace(b"<STREAM ", b'<STREAM href="file:///etc/passwd" ', 1),
             "refused": error_votable("Parse error \x1b[31m&lt;script&gt;".replace("\x1b", "")),
         }
-        if trouble in {"500", "503"}:
+        if trouble == "moved":
+            self._send(307, b"", Location=f"{self.home.url}/simbad/elsewhere")
+        elif trouble in {"500", "503"}:
             self._send(int(trouble), b"oops", **{"Retry-After": "86400"})
         elif trouble == "timeout":
             self.home.released.wait(30)

@@ -51,11 +51,36 @@ def ey_uma_tables(shared: Path) -> dict[str, Table]:
         "II/246/out": mass,
         "II/336/apass9": apass,
         "B/vsx/vsx": stars,
+        "II/379/smssdr4": _southern(ref),
+        "V/154/sdss16": _sloan(ref),
         "VII/294/catalog": _quasars(),
         "J/A+A/650/A201/tablea1": _near_stars(),
         "gaiadr3.gaia_source": _esa(vizier),
         "basic": _simbad(vizier),
     }
+
+
+def _southern(ref: Table) -> Table:
+    """Write the stars as SkyMapper would, had it looked there."""
+    n = len(ref)
+    table = Table({"ObjectId": np.arange(n), "RAICRS": ref["RA_ICRS"], "DEICRS": ref["DE_ICRS"]})
+    for b, source in zip("uvgriz", "gggriz", strict=True):
+        table[f"{b}PSF"], table[f"e_{b}PSF"] = ref[f"{source}mag"], ref[f"e_{source}mag"]
+    table["e_RAICRS"], table["e_DEICRS"] = np.full(n, 0.08), np.full(n, 0.09)
+    table["EpMean"], table["Ngood"] = np.full(n, 57388.5), np.full(n, 20)
+    table["ClassStar"], table["flags"] = np.full(n, 0.98), np.zeros(n, dtype=int)
+    return table
+
+
+def _sloan(ref: Table) -> Table:
+    n = len(ref)
+    table = Table({"objID": np.arange(n), "RA_ICRS": ref["RA_ICRS"], "DE_ICRS": ref["DE_ICRS"]})
+    for b, source in zip("ugriz", "ggriz", strict=True):
+        table[f"{b}mag"], table[f"e_{b}mag"] = ref[f"{source}mag"], ref[f"e_{source}mag"]
+    table["e_RA_ICRS"], table["e_DE_ICRS"] = np.full(n, 0.01), np.full(n, 0.01)
+    table["ObsDate"], table["class"] = np.full(n, 2004.5), np.full(n, 6)
+    table["clean"] = np.ones(n, dtype=int)
+    return table
 
 
 def _quasars() -> Table:

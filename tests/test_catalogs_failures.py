@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import time
@@ -162,3 +163,20 @@ def test_a_file_given_by_hand_goes_first(services, shared_data):
     assert list(catalogs) == ["file", "file2"]
     assert reports[0].title == path.name
     assert "Gmag as G" in reports[0].reason
+
+
+def test_a_key_is_not_carried_to_another_server(services, monkeypatch):
+    monkeypatch.setenv("ASTROCOLIBRI_API", "sesame-open")
+    services.trouble["colibri"] = "moved"
+    _, reports = ask(services, "colibri")
+    assert reports["colibri"].status == "failed"
+    assert "moved to another address" in reports["colibri"].reason
+    assert [key for key, _ in services.asked] == ["colibri"]
+
+
+def test_a_remembered_answer_that_cannot_be_read_is_asked_for_anew(services, tmp_path):
+    ask(services, "vsx")
+    (kept,) = (tmp_path / "remembered" / "answers").iterdir()
+    kept.write_bytes(gzip.compress(b"<VOTABLE>"))
+    assert ask(services, "vsx", offline=True)[1]["vsx"].status == "failed"
+    assert ask(services, "vsx")[1]["vsx"].status == "ok"

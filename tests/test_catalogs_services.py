@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from services_tables import CENTRE
 
+from lightcurve.catalogs.crossmatch import crossmatch
 from lightcurve.catalogs.query import MODULES, load, query
 from lightcurve.catalogs.service import Field
 from lightcurve.config import CatalogSettings
@@ -33,6 +37,9 @@ def test_every_service_has_a_file_of_its_own_and_says_what_to_cite():
         assert service.title
     with pytest.raises(InputError, match="no service 'hubble'"):
         load("hubble")
+    astray = CatalogSettings(servers={"vizer": "https://example.org"})
+    with pytest.raises(InputError, match="no server 'vizer'"):
+        query((), FIELD, astray)
 
 
 def test_gaia_comes_with_magnitudes_and_positions_at_the_frames_epoch(services):
@@ -93,6 +100,8 @@ def test_synthetic_photometry_has_both_systems_under_names_that_differ(services)
     ("name", "columns"),
     [
         ("panstarrs", ("g_mag", "r_mag", "i_mag", "z_mag", "y_mag", "r_kron_mag")),
+        ("skymapper", ("u_mag", "v_mag", "g_mag", "r_mag", "i_mag", "z_mag", "star_likeness")),
+        ("sdss", ("u_mag", "g_mag", "r_mag", "i_mag", "z_mag", "class")),
         ("twomass", ("j_mag", "h_mag", "k_mag")),
         ("apass", ("b_mag", "v_mag", "g_mag", "r_mag", "i_mag")),
         ("vsx", ("period", "max_mag")),
@@ -207,3 +216,45 @@ def test_alerts_need_a_key_which_is_never_written(services, monkeypatch, tmp_pat
         assert "sesame" not in path.name
         if path.is_file():
             assert b"sesame" not in gzip.decompress(path.read_bytes())
+
+
+def objects(catalog):
+    return catalog.ra_deg, catalog.dec_deg, catalog.error_arcsec
+
+
+def test_real_sources_meet_their_own_stars_in_every_catalogue(services):
+    field = Field(*CENTRE, 0.2, 2014.99)
+    names = ("gaia", "panstarrs", "twomass", "vsx", "simbad")
+    catalogs, _ = query(names, field, settings(services))
+    rng = np.random.default_rng(2)
+    gaia = catalogs["gaia"]
+    seen = gaia.dec_deg + rng.normal(0, 0.1, len(gaia)) / 3600
+    for name in ("panstarrs", "twomass"):
+        found = crossmatch((gaia.ra_deg, seen, 0.1), objects(catalogs[name]))
+        # Made of the same rows: the k-th star is the k-th, up to what the cone cut.
+        assert found.mutual.sum() >= 0.97 * len(gaia)
+    found = crossmatch((gaia.ra_deg, seen, 0.1), objects(catalogs["simbad"]))
+    assert found.mutual.sum() == len(catalogs["simbad"])
+
+
+def test_progress_counts_the_services(services):
+    told = []
+
+    def count(items, description, total=None):
+        for item in items:
+            told.append((description, total))
+            yield item
+
+    query(("vsx", "simbad"), FIELD, settings(services), progress=count)
+    assert told == [("asking catalogues", 2)] * 2
+
+
+def test_nothing_heavy_and_no_server_at_import():
+    code = (
+        "import sys, lightcurve.catalogs.query as q, lightcurve.catalogs.standards\n"
+        "for name in q.MODULES: q.load(name)\n"
+        "heavy = {'astropy', 'astroquery', 'pyvo', 'requests', 'scipy', 'pandas', 'matplotlib'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

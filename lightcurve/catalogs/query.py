@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
@@ -73,9 +74,12 @@ def query(
     Raises
     ------
     InputError
-        When there is no service of a name, or a file cannot be read.
+        When there is no service or server of a name, or a file cannot be read.
     """
     services = [load(name) for name in dict.fromkeys(names)]
+    if unknown := set(settings.servers) - set(SERVERS):
+        msg = f"no server {min(unknown)!r} to give an address to: there are {', '.join(SERVERS)}"
+        raise InputError(msg)
     field = snapped(field)
     fetched = [_file(i, path, field) for i, path in enumerate(settings.files)]
     with ThreadPoolExecutor(WORKERS) as pool:
@@ -176,7 +180,9 @@ def _answer(
     read = partial(_read, route, field=field, max_rows=settings.max_rows)
     known = recall(server, request)
     if known is not None and (settings.offline or known.age_days <= settings.cache_days):
-        return read(known.body), "cached", f"{known.age_days:.1f} days old"
+        # An answer that this version cannot read is asked for anew.
+        with suppress(*(() if settings.offline else (CatalogError,))):
+            return read(known.body), "cached", f"{known.age_days:.1f} days old"
     if settings.offline:
         raise Skip(server, "offline, and not asked before")
     try:
