@@ -70,7 +70,9 @@ class Nova:
     """The server: its address, what it was sent, and how it is to behave.
 
     `queued` and `pending` are the numbers of times that a submission is asked for before it is
-    looked at, and before there is a job; `solving` the same of a job.
+    looked at, and before there is a job; `solving` the same of a job. `guarded` shows whoever does
+    not name the login page as its referer a web page in place of a result, as the real server has
+    done since 2025; astroquery does not know that yet.
     """
 
     index: list[Path]
@@ -83,6 +85,7 @@ class Nova:
     jobs: dict[int, Job] = field(default_factory=dict)
     troubles: list[Trouble] = field(default_factory=list)
     dead: bool = False
+    guarded: bool = False
     error_message: str = ""
 
     def __post_init__(self) -> None:
@@ -198,7 +201,9 @@ class Handler(BaseHTTPRequestHandler):
             status = {"status": self.nova.job_status(job)}
             self.answer(self.nova.info(job) if found[3] else status)
         elif kind in {"wcs_file", "corr_file"} and job is not None and job.wcs:
-            self.send(200, job.wcs if kind == "wcs_file" else job.corr)
+            body = job.wcs if kind == "wcs_file" else job.corr
+            robot = self.headers.get("Referer") != f"{self.nova.url}/api/login"
+            self.send(200, b"<html>Human?</html>" if self.nova.guarded and robot else body)
         else:
             self.send(404, b"<html>Page not found</html>")
 
@@ -264,7 +269,7 @@ def solve(engine: astrometry.Solver, job: Job) -> None:
     try:
         stars, size = read_stars(job.received)
         match = run_engine(engine, stars, fields, size)
-    except (ValueError, OSError, AssertionError, KeyError):
+    except (ValueError, OSError, AssertionError, KeyError, UserWarning):
         match = None
     if match is None:
         job.status = "failure"

@@ -158,7 +158,9 @@ def _hints(request: SolveRequest, settings: SolveSettings) -> dict[str, Any]:
         hints |= {"scale_units": "arcsecperpix", "scale_type": "ul"}
         hints |= dict(zip(("scale_lower", "scale_upper"), bounds, strict=True))
     if place := cone(request, settings):
-        hints |= dict(zip(("center_ra", "center_dec", "radius"), place, strict=True))
+        # The server takes a zero for nothing given.
+        values = (value or 1e-6 for value in place)
+        hints |= dict(zip(("center_ra", "center_dec", "radius"), values, strict=True))
     return hints
 
 

@@ -179,6 +179,9 @@ class NovaServer:
         reply = self._web.get(f"{kind}/{job}", end, limit=MAX_FILE_BYTES)
         if reply.status == 404:
             return None
+        if reply.body.lstrip()[:1] == b"<":
+            msg = f"{self.host} shows a web page in place of its {kind} (a check for robots?)"
+            raise SolveError(msg)
         return reply.body if reply.status == 200 else self._malformed(reply)
 
     def _log_in(self, end: float) -> None:

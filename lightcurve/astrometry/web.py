@@ -62,9 +62,14 @@ class WebServer:
         self._http = requests.Session()
         # A proxy has no way to this machine's own servers.
         self._http.trust_env = not _is_loopback(parts.hostname or "")
-        # What comes packed could unpack to any size.
         self._http.headers.update(
-            {"User-Agent": f"lightcurve/{__version__}", "Accept-Encoding": "identity"}
+            {
+                "User-Agent": f"lightcurve/{__version__}",
+                # What comes packed could unpack to any size.
+                "Accept-Encoding": "identity",
+                # By this nova.astrometry.net tells its clients from robots.
+                "Referer": f"{self._address}/api/login",
+            }
         )
 
     def get(self, path: str, end: float, *, limit: int = MAX_BYTES) -> Reply:
