@@ -23,6 +23,7 @@ from lightcurve.astrometry.wcs import (
 )
 from lightcurve.data import Detections, Registration, Solution
 from lightcurve.errors import FrameError, InputError
+from lightcurve.frames.read import is_fits_name, read_frame
 
 SHAPE = (500, 650)
 
@@ -198,3 +199,40 @@ def test_a_copy_has_the_wcs_and_the_same_pixels(tmp_path: Path, solution: Soluti
         wcs_into_copy(copy, copy, solution)
     with pytest.raises(FrameError, match="cannot be copied"):
         wcs_into_copy(tmp_path / "none.fits", tmp_path / "x.fits", solution)
+
+
+def test_any_frame_that_can_be_read_can_be_copied(
+    shared_data: Path, tmp_path: Path, solution: Solution
+) -> None:
+    copied = 0
+    for path in sorted((shared_data / "odd-fits").rglob("*")):
+        if not (path.is_file() and is_fits_name(path)):
+            continue
+        before = path.read_bytes()
+        out = tmp_path / f"{copied}.fits{'.fz' if path.suffix == '.fz' else ''}"
+        try:
+            frame = read_frame(path, need_time=False)
+        except FrameError:
+            with pytest.raises(FrameError):
+                wcs_into_copy(path, out, solution)
+            assert not out.exists()
+        else:
+            again = read_frame(wcs_into_copy(path, out, solution), need_time=False)
+            assert np.array_equal(frame.pixels, again.pixels, equal_nan=True)
+            assert again.header["CRVAL1"] == pytest.approx(solution.wcs.wcs.crval[0])
+            assert again.header["WCSSOLV"] == "local"
+            copied += 1
+        assert path.read_bytes() == before
+        assert not list(tmp_path.glob("*.part"))
+    assert copied > 20
+
+
+def test_a_cube_keeps_its_planes_and_colours_first_are_refused(
+    tmp_path: Path, solution: Solution
+) -> None:
+    fits.writeto(tmp_path / "cube.fits", np.zeros((3, *SHAPE), dtype=np.int16))
+    copy = wcs_into_copy(tmp_path / "cube.fits", tmp_path / "copy.fits", solution)
+    assert fits.getdata(copy).shape == (3, *SHAPE)
+    fits.writeto(tmp_path / "colours.fits", np.zeros((*SHAPE, 3), dtype=np.int16))
+    with pytest.raises(FrameError, match="colours on the first axis"):
+        wcs_into_copy(tmp_path / "colours.fits", tmp_path / "out.fits", solution)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lightcurve.astrometry.wcs import wcs_header
 from lightcurve.data import Solution
 from lightcurve.errors import FrameError, InputError
+from lightcurve.frames.quiet import quietly
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -47,26 +48,33 @@ def wcs_into_copy(frame_path: Path, out_path: Path, solution: Solution) -> Path:
     FrameError
         When the frame cannot be read, or holds no image a WCS can be written for.
     """
-    from astropy.io import fits
-
     if out_path.exists() and out_path.samefile(frame_path):
         msg = f"{out_path}: would replace the frame itself; name another file"
         raise InputError(msg)
     out_path.parent.mkdir(parents=True, exist_ok=True)
     # The name ends so that astropy does not pack it.
     temporary = out_path.with_name(out_path.name + ".part")
-    options = {"do_not_scale_image_data": True, "disable_image_compression": True}
     try:
-        with fits.open(frame_path, mode="readonly", **options) as hdus:
-            header, axes = _image_of(hdus, frame_path)
-            _replace_wcs(header, wcs_header(solution, axes[1::-1]))
-            hdus.writeto(temporary, overwrite=True, output_verify="silentfix")
-    except (OSError, ValueError, TypeError, fits.VerifyError) as error:
+        quietly(lambda: _write(frame_path, temporary, solution))
+    except (OSError, ValueError, TypeError) as error:
         temporary.unlink(missing_ok=True)
         what = " ".join(str(error).split())[:200]
         raise FrameError(frame_path, f"cannot be copied with its WCS: {what}") from error
     temporary.replace(out_path)
     return out_path
+
+
+def _write(frame_path: Path, out_path: Path, solution: Solution) -> None:
+    from astropy.io import fits
+
+    options = {"do_not_scale_image_data": True, "disable_image_compression": True}
+    with fits.open(frame_path, mode="readonly", **options) as hdus:
+        header, axes = _image_of(hdus, frame_path)
+        _replace_wcs(header, wcs_header(solution, axes[1::-1]))
+        try:
+            hdus.writeto(out_path, overwrite=True, output_verify="silentfix")
+        except fits.VerifyError as error:
+            raise ValueError(error) from error
 
 
 def _image_of(hdus: Any, path: Path) -> tuple[Header, tuple[int, ...]]:
