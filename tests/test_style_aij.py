@@ -189,3 +189,24 @@ def test_the_one_variable_aperture_is_the_only_choice() -> None:
     assert aperture == Aperture("width", 1.4)
     assert str(aperture) == "1.4 x the stars' mean width"
     assert_array_equal(frame_radius(cube, aperture), used)
+
+
+def test_stars_that_come_and_go_are_left_out_of_the_sum() -> None:
+    from dataclasses import replace
+
+    from lightcurve.curve.choose import choose_curve
+    from lightcurve.simulate.cube import CubeTruth, simulate_cube
+
+    cube = simulate_cube(np.ones(30), CubeTruth(n_stars=9), np.random.default_rng(2))
+    settings = make_settings({"apertures": {"style": "aij"}})
+    first = choose_curve(cube, settings).recipe["comparison_rows"]
+    flux = cube.flux.copy()
+    flux[12:, first[0]] = np.nan
+    curve = choose_curve(replace(cube, flux=flux), settings)
+    rows = list(curve.recipe["comparison_rows"])
+    assert rows
+    assert first[0] not in rows
+    assert curve.recipe["weighting"] == "sum"
+    radius = list(cube.radii).index(curve.recipe["aperture"][1])
+    ratio = flux[:, 0, radius] / flux[:, rows, radius].sum(axis=1)
+    assert_allclose(curve.flux, ratio / np.median(ratio), rtol=1e-9)

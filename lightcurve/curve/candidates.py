@@ -158,3 +158,26 @@ def _nearest_in_brightness(piece: Slice, rows: np.ndarray) -> int:
     flux = np.where(piece.good, piece.flux, np.nan)
     ratio = [np.nanmedian(flux[:, row] / flux[:, 0]) for row in rows]
     return int(rows[np.nanargmin(np.abs(np.log(ratio)))])
+
+
+def take_present(piece: Slice, rows: np.ndarray, *, steady: bool) -> np.ndarray:
+    """Keep the stars that were measured.
+
+    Parameters
+    ----------
+    piece : Slice
+        Its first star is the target.
+    rows : (n,) int array
+    steady : bool
+        Only those that are good wherever the target is, if there are any: in a plain sum of fluxes
+        a star that comes and goes makes a step.
+
+    Returns
+    -------
+    int array
+    """
+    good = piece.good[:, rows]
+    always = good[piece.good[:, 0]].all(axis=0)
+    if steady and always.any():
+        return rows[always]
+    return rows[good.any(axis=0)]

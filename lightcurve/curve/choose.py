@@ -12,7 +12,7 @@ import numpy as np
 
 from lightcurve.config import Settings
 from lightcurve.curve.aperture import Aperture, Slice, frame_radius, list_apertures, take_aperture
-from lightcurve.curve.candidates import Candidates, pick_candidates
+from lightcurve.curve.candidates import Candidates, pick_candidates, take_present
 from lightcurve.curve.detrend import design_matrix, remove_trend
 from lightcurve.curve.ensemble import Ensemble, build_ensemble, relative_flux, take_members
 from lightcurve.curve.marks import mark_clouds, mark_outliers
@@ -134,7 +134,8 @@ def star_curves(measurements: Measurements, light_curve: LightCurve) -> tuple:
 def _try_aperture(search: _Search, aperture: Aperture) -> list[Option]:
     """Every number of comparison stars at one aperture, quietest stars first."""
     piece, candidates = take_aperture(search.measurements, aperture), search.candidates
-    rows = candidates.rows[piece.good[:, candidates.rows].any(axis=0)]
+    steady = search.settings.apertures.style == "aij"
+    rows = take_present(piece, candidates.rows, steady=steady)
     if not len(rows) or piece.good[:, 0].sum() < 5:
         return []
     stars = search.settings.stars
