@@ -14,7 +14,6 @@ from lightcurve.image_stages.prepare import Prepared
 from lightcurve.phot.aperture import measure_stars
 from lightcurve.phot.epsf import build_psf
 from lightcurve.phot.finder import find_sources
-from lightcurve.phot.mesh import Background
 from lightcurve.phot.psf import Psf
 from lightcurve.phot.psf_fit import PsfPhotometry, fit_psf
 from lightcurve.phot.psf_stars import choose_psf_stars
@@ -27,7 +26,8 @@ GUESS_FWHM = 3.0  # px, where no star tells
 MIN_RADIUS_PX = 1.5
 ROUNDS = 3  # of searching what is left when the stars are taken off
 APART_FWHM = 0.6  # a source found nearer to another is the same
-MODEL_ERROR = 0.04  # of the light taken off a pixel: the PSF is not known better there
+MODEL_ERROR = 0.1  # of the light taken off a pixel: the PSF is not known better there
+PEAK_ERROR, PEAK_FWHM = 0.01, 3.0  # and of the highest light taken off so near
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -275,23 +275,44 @@ def _left_over(
     prepared: Prepared, phot: PsfPhotometry, psf: Psf, wanted: ImageSettings
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find what in the residual stands out of its noise, of which the PSF's flaws are part."""
+    from scipy.ndimage import maximum_filter
     from scipy.spatial import cKDTree
 
     frame, background = prepared.frame, prepared.background
-    taken = np.where(prepared.good, frame.pixels - background.level - phot.residual, 0.0)
+    light = np.where(prepared.good, frame.pixels - background.level, 0.0)
+    taken = light - phot.residual
     gain = prepared.camera.noise.gain_e_per_adu
-    variance = background.rms**2 + np.maximum(taken, 0) / gain + (MODEL_ERROR * taken) ** 2
-    rest = Background(
-        np.zeros_like(background.level), np.sqrt(variance).astype(np.float32),
-        background.sources, background.box_px,
-    )  # fmt: skip
+    peak = maximum_filter(taken, 2 * int(np.ceil(PEAK_FWHM * psf.fwhm)) + 1)
+    variance = background.rms**2 + np.maximum(taken, 0) / gain
+    variance += (MODEL_ERROR * taken) ** 2 + (PEAK_ERROR * peak) ** 2
+    rest = replace(background, level=np.zeros_like(light), rms=np.sqrt(variance).astype(np.float32))
     bad = np.where(prepared.good, np.uint8(0), np.uint8(PixelFlag.HOT))
     x, y = find_sources(phot.residual, bad, rest, psf.fwhm, threshold_sigma=wanted.threshold_sigma)
     if not len(x):
         return x, y
-    near, _ = cKDTree(np.column_stack([phot.x, phot.y])).query(np.column_stack([x, y]))
-    apart = near > APART_FWHM * psf.fwhm
+    tree = cKDTree(np.column_stack([phot.x, phot.y]))
+    apart = tree.query(np.column_stack([x, y]))[0] > APART_FWHM * psf.fwhm
+    apart &= ~_in_wings(prepared, phot, psf, x, y)
     return x[apart], y[apart]
+
+
+def _in_wings(
+    prepared: Prepared, phot: PsfPhotometry, psf: Psf, x: np.ndarray, y: np.ndarray
+) -> np.ndarray:
+    """Tell places where a bright star's wing, beyond the PSF's grid, is above the noise."""
+    rms = float(np.median(prepared.background.rms))
+    core = psf.fwhm / (2 * np.sqrt(2 ** (1 / psf.beta) - 1))
+    height = np.nan_to_num(np.maximum(phot.flux, 0)) * (psf.beta - 1) / (np.pi * core**2)
+    # A saturated star may have no fitted flux, but it has a height.
+    ny, nx = phot.residual.shape
+    row = np.clip(np.rint(phot.y).astype(int), 0, ny - 1)
+    column = np.clip(np.rint(phot.x).astype(int), 0, nx - 1)
+    shown = (prepared.frame.pixels - prepared.background.level)[row, column]
+    height = np.maximum(height, np.nan_to_num(shown))
+    reach = core * (height / rms) ** (1 / psf.beta)
+    bright = np.flatnonzero(reach > psf.half_px)
+    away = np.hypot(x[:, None] - phot.x[bright], y[:, None] - phot.y[bright])
+    return (away < reach[bright]).any(axis=1)
 
 
 def _reached(

@@ -21,6 +21,8 @@ NEIGHBOUR_FWHM = 7.0  # sources nearer than this are fitted along and taken off
 PASSES = 4
 CLIP_SIGMA = 3.0
 MAX_MOFFAT_STARS = 60
+MOFFAT_FWHM = 2.5  # radius of the pixels it is fitted to
+PROFILE_ERROR = 0.03
 FINE_PIXELS = 2.5  # FWHM; a narrower PSF has a finer grid, when there are stars for it
 STARS_FOR_FINE = 60
 
@@ -68,7 +70,8 @@ def build_psf(
     fine = fwhm < FINE_PIXELS and len(chosen) >= STARS_FOR_FINE
     step = 4 if fine else 2
     notes = (note,) if note else ()
-    shape = fit_moffat(light, good, x[chosen], y[chosen], fwhm)
+    variance = sky_variance + np.maximum(light, 0.0) / gain_e_per_adu
+    shape = fit_moffat(light, variance, good, x[chosen], y[chosen], fwhm)
     if len(chosen) < MIN_STARS:
         short = f"analytic (Moffat) PSF: {len(chosen)} stars, {MIN_STARS} make an effective PSF"
         return moffat_psf(shape, half, step, n_stars=len(chosen), notes=(*notes, short))
@@ -95,14 +98,21 @@ def _with_neighbours(
 
 
 def fit_moffat(
-    light: np.ndarray, good: np.ndarray, x: np.ndarray, y: np.ndarray, fwhm: float
+    light: np.ndarray,
+    variance: np.ndarray,
+    good: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    fwhm: float,
 ) -> tuple[float, float, float, float]:
-    """Fit one elliptical Moffat profile to several stars.
+    """Fit one elliptical Moffat profile to several stars, each with its own flux.
 
     Parameters
     ----------
     light : (ny, nx) float array
         Above the sky.
+    variance : (ny, nx) float array
+        Of a pixel, with the photon noise of the stars.
     good : (ny, nx) bool array
     x, y : (n,) float arrays
         Centroids, pixels; the first 60 are used.
@@ -120,22 +130,24 @@ def fit_moffat(
     x, y = x[:MAX_MOFFAT_STARS], y[:MAX_MOFFAT_STARS]
     if len(x) < 3:
         return fwhm, fwhm, 0.0, 3.0
-    half = int(np.ceil(2.5 * fwhm))
+    half = int(np.ceil(MOFFAT_FWHM * fwhm))
     column, row = np.rint(x).astype(int), np.rint(y).astype(int)
-    boxes = np.where(gather(good, column, row, half) == 1, gather(light, column, row, half), np.nan)
+    boxes, noise, whole = (
+        np.nan_to_num(gather(image, column, row, half)) for image in (light, variance, good * 1.0)
+    )
     offset = np.arange(-half, half + 1)
-    u = (offset - (x - column)[:, None])[:, None, :] + 0 * boxes
-    v = (offset - (y - row)[:, None])[:, :, None] + 0 * boxes
-    use = np.isfinite(boxes) & (np.hypot(u, v) < 2.5 * fwhm)
-    boxes = np.where(use, boxes, 0.0)
-    u, v = np.nan_to_num(u), np.nan_to_num(v)
+    u = (offset - (x - column)[:, None])[:, None, :] + np.zeros_like(boxes)
+    v = (offset - (y - row)[:, None])[:, :, None] + np.zeros_like(boxes)
+    use = (whole == 1) & (np.hypot(u, v) < MOFFAT_FWHM * fwhm) & (noise > 0)
+    # A star's own light, too, is known no better than the profile can be true.
+    sigma = np.sqrt(np.where(use, noise + (PROFILE_ERROR * boxes) ** 2, 1.0))
+    weight = use / sigma
 
     def misfit(p: np.ndarray) -> np.ndarray:
-        model = np.where(use, moffat(u, v, _shape(p)), 0.0)
+        model = weight * moffat(u, v, _shape(p))
         norm = np.maximum((model**2).sum(axis=(1, 2)), 1e-12)
-        flux = np.maximum((model * boxes).sum(axis=(1, 2)) / norm, 1e-9)
-        # Per root of the light: noise of photons and flaws of the profile, no star all alone.
-        return ((boxes / flux[:, None, None] - model)[use] / np.sqrt(model[use] + 1e-3)).ravel()
+        flux = (model * weight * boxes).sum(axis=(1, 2)) / norm
+        return (weight * boxes - flux[:, None, None] * model)[use]
 
     start = np.array([np.log(fwhm), 0.0, 0.0, np.log(3.0)])
     low, high = np.log(0.5), np.log(2.0)
@@ -143,7 +155,7 @@ def fit_moffat(
         [start[0] + low, -0.7, -0.7, np.log(BETA_RANGE[0])],
         [start[0] + high, 0.7, 0.7, np.log(BETA_RANGE[1])],
     )
-    return _shape(least_squares(misfit, start, bounds=bounds, loss="soft_l1", f_scale=0.1).x)
+    return _shape(least_squares(misfit, start, bounds=bounds, loss="soft_l1", f_scale=2.0).x)
 
 
 def _shape(p: np.ndarray) -> tuple[float, float, float, float]:

@@ -6,23 +6,7 @@ import numpy as np
 
 from lightcurve.phot.psf import Psf
 
-_CHUNK = 1500  # stars at a time, so that the weights stay small
-
-
-def coefficients(psf: Psf) -> np.ndarray:
-    """Coefficients of the cubic B-spline through a PSF's grid.
-
-    Parameters
-    ----------
-    psf : Psf
-
-    Returns
-    -------
-    (m, m) float array
-    """
-    from scipy.ndimage import spline_filter
-
-    return spline_filter(psf.grid, order=3, mode="mirror")
+_CHUNK = 200  # stars at a time, so that what is worked on stays in the cache
 
 
 def psf_boxes(
@@ -30,16 +14,16 @@ def psf_boxes(
 ) -> np.ndarray:
     """Evaluate the PSF on a square around each star.
 
-    All pixels of a square lie at the same fraction of a node's step, so that the spline is three
-    matrix products: weights of the rows, coefficients, weights of the columns.
+    All pixels of a square lie at the same fraction of a node's step, so that a star has four
+    weights along each axis: of a cubic B-spline through the grid.
 
     Parameters
     ----------
     psf : Psf
     dx, dy : (n,) float arrays
-        Offset of the star from the middle pixel of its square.
+        Offset of the star from the middle pixel of its square, up to a pixel.
     half : int
-        Half width of the square, at most that of the grid less 1.5 pixels.
+        Half width of the square, at most that of the grid less 2 pixels.
     slopes : bool
         Also the derivatives by the star's x and y.
 
@@ -48,53 +32,61 @@ def psf_boxes(
     (k, n, 2 half + 1, 2 half + 1) float array
         k is 1, or 3 with slopes.
     """
-    spline = coefficients(psf)
-    parts = [
-        _boxes(spline, psf, dx[first : first + _CHUNK], dy[first : first + _CHUNK], half, slopes)
-        for first in range(0, len(dx), _CHUNK)
-    ]
+    from scipy.ndimage import spline_filter
+
+    middle, reach = len(psf.grid) // 2, (half + 2) * psf.oversampling
+    part = slice(max(middle - reach, 0), middle + reach + 1)
+    # Filtered whole and cut then: the cut's edges are no edges of the grid.
+    spline = spline_filter(psf.grid, order=3, mode="mirror")[part, part]
     size = 2 * half + 1
-    return np.concatenate(parts, axis=1) if parts else np.zeros((1 + 2 * slopes, 0, size, size))
+    boxes = np.empty((3 if slopes else 1, len(dx), size, size))
+    for first in range(0, len(dx), _CHUNK):
+        stars = slice(first, first + _CHUNK)
+        _fill(boxes[:, stars], spline, psf.oversampling, (dx[stars], dy[stars]))
+    return boxes
 
 
-def _boxes(
-    spline: np.ndarray,
-    psf: Psf,
-    dx: np.ndarray,
-    dy: np.ndarray,
-    half: int,
-    slopes: bool,  # noqa: FBT001
-) -> np.ndarray:
-    across, across_slope = _weights(psf, dx, half)
-    down, down_slope = _weights(psf, dy, half)
-    rows = down @ spline
-    values = [rows @ across.transpose(0, 2, 1)]
-    if slopes:
-        values.append(rows @ across_slope.transpose(0, 2, 1))
-        values.append((down_slope @ spline) @ across.transpose(0, 2, 1))
-    return np.stack(values)
+def _fill(
+    boxes: np.ndarray, spline: np.ndarray, step: int, offsets: tuple[np.ndarray, np.ndarray]
+) -> None:
+    """Evaluate the spline for some stars, into `boxes`."""
+    n, size, m = len(offsets[0]), boxes.shape[-1], len(spline)
+    column, across, across_slope = _weights(offsets[0], size, m, step)
+    row, down, down_slope = _weights(offsets[1], size, m, step)
+    star, pixel = np.arange(n)[:, None], np.arange(size)
+
+    def matrix(weights: np.ndarray) -> np.ndarray:
+        spread = np.zeros((n, m, size))
+        for k in range(4):
+            spread[star, column + k, pixel] = weights[k][:, None]
+        return spread
+
+    def lines(weights: np.ndarray) -> np.ndarray:
+        total = weights[0][:, None, None] * spline[row]
+        for k in range(1, 4):
+            total += weights[k][:, None, None] * spline[row + k]
+        return total
+
+    rows, columns = lines(down), matrix(across)
+    np.matmul(rows, columns, out=boxes[0])
+    if len(boxes) > 1:
+        np.matmul(rows, matrix(across_slope), out=boxes[1])
+        np.matmul(lines(down_slope), columns, out=boxes[2])
 
 
-def _weights(psf: Psf, offset: np.ndarray, half: int) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (n, pixels, nodes) of the spline's coefficients, and their slopes by `offset`."""
-    m, step = len(psf.grid), psf.oversampling
+def _weights(
+    offset: np.ndarray, size: int, m: int, step: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """First of four nodes for each pixel (n, size), their weights and slopes by `offset` (4, n)."""
     place = -offset * step
     whole = np.floor(place).astype(int)
     t = place - whole
-    cubic = (
+    cubic = [
         (1 - t) ** 3 / 6,
         (3 * t**3 - 6 * t**2 + 4) / 6,
         (-3 * t**3 + 3 * t**2 + 3 * t + 1) / 6,
         t**3 / 6,
-    )
-    slope = (-((1 - t) ** 2) / 2, (3 * t**2 - 4 * t) / 2, (-3 * t**2 + 2 * t + 1) / 2, t**2 / 2)
-    pixel = np.arange(2 * half + 1)
-    node = (pixel - half) * step + (m - 1) // 2 + whole[:, None] - 1
-    star = np.arange(len(offset))[:, None]
-    values = np.zeros((len(offset), len(pixel), m))
-    slopes = np.zeros_like(values)
-    for k in range(4):
-        inside = np.clip(node + k, 0, m - 1)
-        values[star, pixel, inside] += cubic[k][:, None]
-        slopes[star, pixel, inside] -= step * slope[k][:, None]
-    return values, slopes
+    ]
+    slope = [-((1 - t) ** 2) / 2, (3 * t**2 - 4 * t) / 2, (-3 * t**2 + 2 * t + 1) / 2, t**2 / 2]
+    node = (np.arange(size) - size // 2) * step + m // 2 + whole[:, None] - 1
+    return np.clip(node, 0, m - 4), np.array(cubic), -step * np.array(slope)

@@ -18,7 +18,7 @@ from lightcurve.phot.psf_boxes import psf_boxes
 
 FIT_FWHM = 1.3  # radius of the pixels that are fitted
 SLOPE_FWHM, MODEL_FWHM = 2.0, 3.0  # half side of what a star reaches: slopes, and light
-MAX_ITERATIONS = 12
+MAX_ITERATIONS = 6
 TOLERANCE_SIGMA = 0.1  # the step of the last iteration, in errors,
 SETTLED = 0.98  # of so many stars; the rest are blends that no data tell apart
 MAX_STEP_PX = 0.5
@@ -172,8 +172,9 @@ class _Work:
     def model(self, state: np.ndarray, half: int) -> np.ndarray:
         """Image of all stars, flat."""
         place, dx, dy = self._boxes(state[:, 1], state[:, 2], half)
-        values = self._psf(dx, dy, half)[0] * state[:, :1]
-        return np.bincount(place.ravel(), values.ravel(), minlength=self.light.size + 1)[:-1]
+        values = self._psf(dx, dy, half)[0]
+        light = (values * state[:, :1]).ravel()
+        return np.bincount(place.ravel(), light, minlength=self.light.size + 1)[:-1]
 
     def equations(self, state: np.ndarray) -> System:
         """Set up the normal equations at a state."""
