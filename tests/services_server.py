@@ -89,6 +89,8 @@ class _RefusedError(Exception):
 def answer(tables: dict[str, Table], adql: str) -> Table:
     """Answer ``SELECT TOP n columns FROM table WHERE cone``."""
     asked = re.match(r"SELECT TOP (\d+) (.*?) FROM (\"[^\"]+\"|\S+)", adql)
+    if asked is None:
+        raise _RefusedError("Parse error")
     table = tables.get(asked[3].strip('"'))
     if table is None:
         raise _RefusedError(f"Unknown table {asked[3]}")
@@ -108,7 +110,7 @@ class ServicesServer:
 
     Troubles: ``timeout``, ``trickle``, ``flood``, ``500``, ``503``, ``cut``, ``truncated``,
     ``nothing``, ``html``, ``recorded error``, ``empty``, ``renamed``, ``entities``, ``points out``,
-    ``job fails``, ``refused``, ``moved``.
+    ``job fails``, ``job waits``, ``refused``, ``moved``, ``loop``, ``401``.
     """
 
     def __init__(self, shared: Path) -> None:
@@ -209,7 +211,9 @@ class _Handler(BaseHTTPRequestHandler):
         }
         if trouble == "moved":
             self._send(307, b"", Location=f"{self.home.url}/simbad/elsewhere")
-        elif trouble in {"500", "503"}:
+        elif trouble == "loop":
+            self._send(303, b"", Location=f"{self.home.url}{self.path}")
+        elif trouble in {"401", "500", "503"}:
             self._send(int(trouble), b"oops", **{"Retry-After": "86400"})
         elif trouble == "timeout":
             self.home.released.wait(30)
@@ -242,7 +246,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(303, b"", Location=here)
             return
         number = rest.split("/")[1]
-        phase = "ERROR" if self.home.trouble.get("gaia") == "job fails" else "COMPLETED"
+        phases = {"job fails": "ERROR", "job waits": "QUEUED"}
+        phase = phases.get(self.home.trouble.get("gaia", ""), "COMPLETED")
         text = (
             '<?xml version="1.0"?><uws:job version="1.1" '
             'xmlns:uws="http://www.ivoa.net/xml/UWS/v1.0" '
@@ -264,4 +269,4 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _adql(body: str) -> str:
-    return parse_qs(body)["QUERY"][0]
+    return parse_qs(body).get("QUERY", [""])[0]

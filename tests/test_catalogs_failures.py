@@ -39,6 +39,8 @@ FAILURES = {
     "recorded error": "not currently reachable",
     "renamed": "no column ra .*the service has changed",
     "refused": "reports an error: Parse error",
+    "401": "HTTP 401",
+    "loop": "cannot be asked: TooManyRedirects",
     "entities": "refused",
 }
 
@@ -95,6 +97,29 @@ def test_a_job_that_fails_is_told(services):
     _, reports = ask(services, "gaia_synthetic")
     assert reports["gaia_synthetic"].status == "failed"
     assert "ERROR" in reports["gaia_synthetic"].reason
+
+
+def test_a_job_that_waits_is_left(services):
+    services.trouble["gaia"] = "job waits"
+    impatient = CatalogSettings(servers=services.servers, timeout_s=0.5)
+    _, reports = query(("gaia_synthetic",), FIELD, impatient)
+    assert "job not done within 0.5 s" in reports[0].reason
+
+
+def test_a_key_that_is_not_accepted_is_told_but_not_shown(services, monkeypatch):
+    monkeypatch.setenv("ASTROCOLIBRI_API", "sesame-open")
+    services.trouble["colibri"] = "401"
+    _, reports = ask(services, "colibri")
+    assert reports["colibri"].reason == "does not accept the key in ASTROCOLIBRI_API"
+
+
+def test_a_memory_that_cannot_be_written_costs_only_the_memory(services, tmp_path):
+    (tmp_path / "remembered").mkdir()
+    (tmp_path / "remembered" / "answers").write_text("in the way", encoding="utf-8")
+    catalogs, reports = ask(services, "vsx")
+    assert reports["vsx"].status == "ok"
+    assert "answer not remembered (File exists)" in reports["vsx"].reason
+    assert len(catalogs["vsx"]) > 0
 
 
 def test_an_empty_field_is_not_a_failure(services):

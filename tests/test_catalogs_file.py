@@ -139,6 +139,21 @@ def test_a_missing_file_is_named(tmp_path):
         read_file(tmp_path / "none.csv")
 
 
+def test_a_column_in_hours_is_turned_into_degrees(tmp_path):
+    table = Table({"RA": [2.0] * u.hourangle, "DEC": [46.0] * u.deg, "V": [11.5] * u.mag})
+    table.write(tmp_path / "x.ecsv")
+    assert read_file(tmp_path / "x.ecsv").ra_deg[0] == pytest.approx(30.0)
+
+
+def test_a_file_too_large_is_not_read(tmp_path, monkeypatch):
+    from lightcurve.catalogs import file
+
+    monkeypatch.setattr(file, "MAX_BYTES", 10)
+    (tmp_path / "x.csv").write_text("ra,dec\n1,2\n", encoding="utf-8")
+    with pytest.raises(InputError, match="cut it to your field"):
+        read_file(tmp_path / "x.csv")
+
+
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
