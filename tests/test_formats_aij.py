@@ -93,6 +93,16 @@ def test_odd_layouts(tmp_path):
     assert any("do not have the header's" in note for note in table.unusable)
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_decimal_comma(separator, tmp_path):
+    path = tmp_path / "european.csv"
+    lines = [["Label", "JD_UTC", "rel_flux_T1"], ["a", "2459000,5", "0,25"], ["b", "2459000,6", ""]]
+    path.write_text("\n".join(separator.join(cells) for cells in lines) + "\n")
+    table = read_aij_table(path)
+    np.testing.assert_array_equal(table.columns["JD_UTC"], [2459000.5, 2459000.6])
+    np.testing.assert_array_equal(table.star("rel_flux"), [0.25, np.nan])
+
+
 @pytest.mark.parametrize("content", ["", "only words\n", "a,b\n", "key=value\n"])
 def test_what_is_no_table_is_refused(content, tmp_path):
     path = tmp_path / "odd.tbl"
@@ -170,3 +180,20 @@ def test_column_order_is_astroimagejs(night, shared_data, tmp_path):
         return [c for c in kept if "_" not in c or c.split("_")[-1][0] not in "TC" or "T1" in c]
 
     assert [c for c in shape(ours) if c not in {"BJD_TDB", "AIRMASS"}] == shape(theirs)
+
+
+def test_angles_and_variable_apertures_are_written_astroimagej_s_way(night, tmp_path):
+    cube, curve = night
+    angle = np.full_like(cube.x, 30.0)  # from +x towards the top; AstroImageJ's rows go down
+    used = np.linspace(4.0, 6.0, len(cube.file))
+    cube = replace(
+        cube, angle_deg=angle, radii=cube.radii[[2]], radius_used=used, fwhm_factor=1.4,
+        **{name: getattr(cube, name)[:, :, [2]]
+           for name in ("flux", "flux_err", "area", "peak", "flags")},
+    )  # fmt: skip
+    curve = replace(curve, recipe={**curve.recipe, "aperture": ("width", 1.4)})
+    table = read_aij_table(write_measurements(tmp_path / "m.tbl", cube, curve, image_height=1000))
+    assert (table.star("Angle") == 330).all()
+    np.testing.assert_array_equal(table.columns["Source_Radius"], used)
+    assert (table.columns["FWHM_Mult"] == 1.4).all()
+    assert (table.columns["Source_Rad(base)"] == cube.radii[0]).all()

@@ -192,9 +192,16 @@ def parse_numbers(cells: Sequence[str]) -> np.ndarray | None:
     Returns
     -------
     (n,) float array or None
-        NaN for empty cells; None when one of them is a word.
+        NaN for empty cells; None when one of them is a word. A decimal comma is understood.
     """
     values = [c if c.strip().lower() not in MISSING else "nan" for c in cells]
+    try:
+        return np.array(values, dtype=float)
+    except ValueError:
+        pass
+    # Spreadsheets of many countries write a comma for the point.
+    if all(v.count(",") + v.count(".") <= 1 for v in values):
+        values = [v.replace(",", ".") for v in values]
     try:
         return np.array(values, dtype=float)
     except ValueError:
