@@ -104,24 +104,43 @@ def test_a_frame_without_a_usable_time_is_solved(
 def test_equal_names_do_not_overwrite_each_other(
     hatp32: list[Path], index: str, tmp_path: Path
 ) -> None:
-    for folder, path in (("east", hatp32[0]), ("west", hatp32[100])):
-        (tmp_path / folder).mkdir()
-        shutil.copy(path, tmp_path / folder / "light_1.fits")
-    shutil.copy(hatp32[50], tmp_path / "east" / "other.fit")
-    shutil.copy(hatp32[60], tmp_path / "west" / "light_1.FIT")
-    out = tmp_path / "out"
-    rows = rows_of(
-        tmp_path / "east", tmp_path / "west", tmp_path / "east", "--index", index, "--out", out
-    )
-    names = [row["file"] for row in rows]
-    assert names == ["east/light_1.fits", "other.fit", "west/light_1.FIT", "west/light_1.fits"]
+    for name, k in [
+        ("east/light_1.fits", 0), ("west/light_1.fits", 100), ("west/light_1.FIT", 60),
+        ("east/other.fit", 50), ("east/dark.fits", 30), ("west/dark.fts", 90),
+        ("west/dark.fits.fits", 91),
+    ]:  # fmt: skip
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(hatp32[k], tmp_path / name)
+    out, east, west = tmp_path / "out", tmp_path / "east", tmp_path / "west"
+    rows = rows_of(east, west, east, "--index", index, "--out", out)
+    products = {
+        "dark.fits": "dark.fits",
+        "east/light_1.fits": "east/light_1",
+        "other.fit": "other",
+        "dark.fits.fits": "dark.fits.fits",
+        "dark.fts": "dark.fts",
+        "light_1.FIT": "light_1.FIT",
+        "west/light_1.fits": "west/light_1.fits",
+    }
+    assert [row["file"] for row in rows] == list(products)
     written = {str(p.relative_to(out)) for p in out.rglob("*.wcs")}
-    expected = {"east/light_1", "other", "west/light_1.FIT", "west/light_1.fits"}
-    assert written == {f"{name}.wcs" for name in expected}
-    for row, name in zip(rows, sorted(expected), strict=True):
-        wcs = wcs_of(fits.getheader(out / f"{name}.wcs"))
+    assert written == {f"{name}.wcs" for name in products.values()}
+    for row in rows:
+        wcs = wcs_of(fits.getheader(out / f"{products[row['file']]}.wcs"))
         centre = wcs.all_pix2world(324.5, 249.5, 0)
         assert np.allclose(centre, (row["ra_deg"], row["dec_deg"]), rtol=0, atol=1e-7)
+
+
+def test_a_header_that_nothing_checks_says_so(
+    hatp32: list[Path], index: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lightcurve.astrometry.index.SYSTEM_PLACES", ())
+    rows_of(hatp32[0], "--index", index, "--out", tmp_path, "--write-copy")
+    (copy,) = tmp_path.glob("*_wcs.fits")
+    (row,) = rows_of(copy, "--solver", "header")
+    assert (row["status"], row["n_matched"], row["rms_arcsec"]) == ("solved", 0, None)
+    assert row["reason"] == "not checked: 0 known stars on the frame"
+    assert "solved by header, scale" in solve(copy, "--solver", "header").stdout
 
 
 def packed(path: Path, kind: str, folder: Path) -> Path:

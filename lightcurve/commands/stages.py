@@ -123,7 +123,7 @@ def _solution_line(row: dict[str, Any]) -> str:
     stars = f"{row['n_matched']} stars, rms {row['rms_arcsec']:.2f} arcsec"
     found = [
         f"solved by {row['solver']}",
-        stars if row["n_matched"] else row["detail"],
+        *([stars] if row["n_matched"] else []),
         f"scale {row['scale_arcsec']:.4f} arcsec/px",
         f"centre {row['ra_deg']:.5f} {row['dec_deg']:+.5f} deg",
         *([row["reason"]] if row["reason"] else []),
@@ -133,7 +133,9 @@ def _solution_line(row: dict[str, Any]) -> str:
 
 def _short(value: Any) -> Any:
     # Seven digits: 0.04 arcsec of a right ascension.
-    return f"{value:.7g}" if isinstance(value, float) else "" if value is None else value
+    if isinstance(value, float):
+        return f"{value:.7g}" if value == value else ""  # noqa: PLR0124  (NaN)
+    return "" if value is None else value
 
 
 @takes_settings

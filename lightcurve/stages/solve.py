@@ -131,22 +131,28 @@ def _fits_files(path: Path) -> list[Path]:
 def _name_jobs(files: Sequence[Path]) -> list[_Job]:
     """Name frames by their file names; those alike by as much of the folders as tells them apart.
 
-    Products are named by the stem (``m1.fits.gz`` gives ``m1``), or by the whole file name where
-    two frames in one folder differ in the ending only.
+    Products are named by the stem (``m1.fits.gz`` gives ``m1``), by the whole file name where
+    stems are alike, and lie in folders like the frames' where the names are alike too.
     """
     files = list({file.resolve(): file for file in files}.values())
     full = [Path(os.path.abspath(file)) for file in files]  # noqa: PTH100  (links stay as named)
     root = Path(os.path.commonpath([file.parent for file in full]))
-    inside = [file.relative_to(root) for file in full]
-    alike = Counter(_stem(file).casefold() for file in full)
+    # Not every file system tells upper case from lower.
+    names = Counter(file.name.casefold() for file in full)
+    stems = Counter(_stem(file).casefold() for file in full)
     twins = Counter((file.parent, _stem(file).casefold()) for file in full)
     jobs = []
-    for path, whole, local in zip(files, full, inside, strict=True):
-        unique = alike[_stem(whole).casefold()] == 1
-        last = local.name if twins[whole.parent, _stem(whole).casefold()] > 1 else _stem(local)
-        folder = Path() if unique else local.parent
-        jobs.append(_Job(path, str(folder / local.name), str(folder / last)))
-    return jobs
+    for path, whole in zip(files, full, strict=True):
+        name, stem = whole.name, _stem(whole)
+        if names[name.casefold()] > 1:
+            folder = whole.parent.relative_to(root)
+            last = name if twins[whole.parent, stem.casefold()] > 1 else stem
+            jobs.append(_Job(path, str(folder / name), str(folder / last)))
+        else:
+            jobs.append(_Job(path, name, name if stems[stem.casefold()] > 1 else stem))
+    # A frame called a.fits.fits, say, has the stem that a.fits has for a name.
+    taken = Counter(job.stem.casefold() for job in jobs)
+    return [replace(job, stem=job.name) if taken[job.stem.casefold()] > 1 else job for job in jobs]
 
 
 def _stem(path: Path) -> str:
@@ -189,6 +195,8 @@ def _solve_row(
             wcs_into_copy(job.path, _copy_path(job, output.folder), solution)
     except LightcurveError as error:
         return row | {"reason": str(error)}
+    if not solution.n_matched:
+        remark = remark or solution.detail
     return row | {"status": "solved", "reason": remark}
 
 
