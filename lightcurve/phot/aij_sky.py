@@ -78,17 +78,18 @@ def clip_stars(values: np.ndarray, *, tolerance: float, max_clips: int) -> np.nd
     (n, m, m) bool array
         Pixels that give the last mean.
     """
-    keep = np.isfinite(values)
-    light = np.where(keep, values, 0.0)
+    finite = np.isfinite(values)
+    light, keep = np.where(finite, values, 0.0), finite.copy()
     mean, sigma = _mean_and_sigma(light, keep)
-    settled = np.zeros(len(values), dtype=bool)
+    stars = np.arange(len(values))
     for _ in range(max_clips):
-        nearer = np.isfinite(values) & _near(light, mean, sigma)
-        keep = np.where(settled[:, None, None], keep, nearer)
-        new_mean, sigma = _mean_and_sigma(light, keep)
-        settled |= np.abs(new_mean - mean) < tolerance
-        mean = new_mean
-        if settled.all():
+        nearer = finite[stars] & _near(light[stars], mean[stars], sigma[stars])
+        keep[stars] = nearer
+        new_mean, sigma[stars] = _mean_and_sigma(light[stars], nearer)
+        moved = np.abs(new_mean - mean[stars]) >= tolerance
+        mean[stars] = new_mean
+        stars = stars[moved]
+        if not stars.size:
             break
     return keep
 
