@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command("compare")(compare)
     app.command("recompute")(recompute)
+    app.command("table")(table)
 
 
 @takes_settings(*SETTINGS)
@@ -142,7 +143,7 @@ def _two_files(
         raise InputError(msg)
     rtol, atol, seconds = limits
     only, by, columns = what
-    names = [name.strip() for name in columns.split(",") if name.strip()]
+    names = _split(columns)
     tolerance = Tolerance(
         rtol or 0.0, atol or 0.0, seconds, given=rtol is not None or atol is not None
     )
@@ -259,3 +260,36 @@ def _show_recomputed(found: Any, files: dict[str, Path]) -> None:
         typer.echo(note)
     if files:
         typer.echo(f"Written: {', '.join(str(path) for path in files.values())}")
+
+
+def table(
+    path: Annotated[
+        Path, typer.Argument(help="Table, .aperture(s), .radec or .plotcfg of AstroImageJ.")
+    ],
+    *,
+    columns: Annotated[
+        str, typer.Option("--columns", help="Names, comma between, of a table without header.")
+    ] = "",
+    json: Json = False,
+) -> None:
+    """Show what an AstroImageJ table or settings file holds, and what it lacks."""
+    from lightcurve.stages.describe_table import describe_file
+
+    values, stars = describe_file(path, _split(columns))
+    if json:
+        print_json({"file": path.name, **values, "stars": stars})
+        return
+    print_table(path.name, ["", ""], values.items())
+    if stars:
+        shown = ([_short(value) for value in star.values()] for star in stars)
+        print_table("Curves" if "curve" in stars[0] else "Stars", list(stars[0]), shown)
+
+
+def _split(columns: str) -> list[str]:
+    return [name.strip() for name in columns.split(",") if name.strip()]
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return "" if value != value else f"{value:.8g}"  # noqa: PLR0124  NaN is not itself
+    return str(value)
