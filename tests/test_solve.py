@@ -131,6 +131,18 @@ def test_equal_names_do_not_overwrite_each_other(
         assert np.allclose(centre, (row["ra_deg"], row["dec_deg"]), rtol=0, atol=1e-7)
 
 
+def test_a_wrong_place_in_the_header_is_told_and_can_be_overruled(
+    hatp32: list[Path], index: str, tmp_path: Path
+) -> None:
+    (row,) = rows_of(hatp32[0], "--index", index, "--ra", "200", "--dec", "-40")
+    assert row["status"] == "failed"
+    assert "within 5 deg of 200.000 -40.000 at 5.21 arcsec/px" in row["reason"]
+    assert "--blind" in row["reason"]
+    (row,) = rows_of(hatp32[0], "--index", index, "--ra", "200", "--dec", "-40", "--blind")
+    assert row["status"] == "solved"
+    assert row["ra_deg"] == pytest.approx(31.2485, abs=1e-3)
+
+
 def test_a_header_that_nothing_checks_says_so(
     hatp32: list[Path], index: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -223,15 +223,34 @@ def index_stars(
     (n, 2) float array
         RA and Dec, degrees; none twice. Files whose star table is not understood give none.
     """
+    # Frames of one night ask for nearly the same place: what is near is read once for them all.
+    about = 1.2 ** np.ceil(np.log(max(radius_deg, 0.01)) / np.log(1.2))
+    step = about / 2
+    dec = round(dec_deg / step) * step
+    turn = step / max(np.cos(np.radians(min(abs(dec_deg), 89.0))), 0.02)
+    ra = round(ra_deg / turn) * turn
+    near = _stars_within(tuple(index_files), ra, float(np.clip(dec, -90, 90)), about + step)
+    inside = near @ _direction(ra_deg, dec_deg) > np.cos(np.radians(radius_deg))
+    x, y, z = near[inside].T
+    return np.column_stack([np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arcsin(z))])
+
+
+def _direction(ra_deg: float, dec_deg: float) -> np.ndarray:
     ra, dec = np.radians(ra_deg), np.radians(dec_deg)
-    centre = np.array([np.cos(ra) * np.cos(dec), np.sin(ra) * np.cos(dec), np.sin(dec)])
-    least = np.cos(np.radians(radius_deg))
+    return np.array([np.cos(ra) * np.cos(dec), np.sin(ra) * np.cos(dec), np.sin(dec)])
+
+
+@lru_cache(maxsize=4)
+def _stars_within(
+    index_files: tuple[Path, ...], ra_deg: float, dec_deg: float, radius_deg: float
+) -> np.ndarray:
+    """Directions of the stars in a circle, as (n, 3) array; none twice."""
+    centre, least = _direction(ra_deg, dec_deg), np.cos(np.radians(radius_deg))
     found = [np.empty((0, 3))]
     for path in index_files:
         found += [block[block @ centre > least] for block in _unit_vectors(path)]
     # The series repeat stars from scale to scale: 1e-7 rad is 0.02 arcsec.
-    x, y, z = np.unique(np.concatenate(found).round(7), axis=0).T
-    return np.column_stack([np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arcsin(z))])
+    return np.unique(np.concatenate(found).round(7), axis=0)
 
 
 def _unit_vectors(path: Path, block: int = 1_000_000) -> list[np.ndarray]:

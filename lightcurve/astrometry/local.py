@@ -75,12 +75,21 @@ def solve_local(request: SolveRequest, settings: SolveSettings) -> Solution:
         if match is not None:
             detail = f"{match.index_path.name}, log odds {match.logodds:.0f}"
             return settle(match.astropy_wcs(), request, _stars_of(match, request), "local", detail)
-    scale = f"{request.scale_arcsec:.3g}" if request.scale_arcsec else "unknown"
     msg = (
-        f"no match of {len(stars)} stars (of {n}) in {len(files)} index file(s), scale {scale} "
-        "arcsec/px: do the index files cover this part of the sky? are the stars real? try --scale"
+        f"no match of {len(stars)} stars (of {n}) in {len(files)} index file(s) "
+        f"{_searched(request, settings)}: do they cover this part of the sky (lightcurve index "
+        "list FRAME)? are the stars real? try --scale, --ra and --dec, or --blind"
     )
     raise SolveError(msg, n_detected=n)
+
+
+def _searched(request: SolveRequest, settings: SolveSettings) -> str:
+    """Say where and at which scale a frame was looked for."""
+    scale = f"{request.scale_arcsec:.3g}" if request.scale_arcsec else "any"
+    if request.ra_deg is None or request.dec_deg is None or settings.blind:
+        return f"anywhere at {scale} arcsec/px"
+    place = f"{request.ra_deg:.3f} {request.dec_deg:+.3f}"
+    return f"within {settings.radius_deg:g} deg of {place} at {scale} arcsec/px"
 
 
 def _useful_files(request: SolveRequest, settings: SolveSettings) -> tuple[Path, ...]:

@@ -64,6 +64,9 @@ OPTIONS: dict[str, Option] = {
         str, "--upload", "What it is sent: sources (places of stars) or image.", _SKY
     ),
     "solve.scale_arcsec": Option(float, "--scale", "Arc seconds per pixel.", _SKY),
+    "solve.blind": Option(
+        bool, "--blind", "Search all the sky: the place in the header may be wrong.", _SKY
+    ),
     "camera.gain_e_per_adu": Option(float, "--gain", "Electrons per ADU.", _CAMERA),
     "camera.read_noise_e": Option(float, "--read-noise", "Electrons.", _CAMERA),
     "camera.saturation_adu": Option(float, "--saturation", "ADU at which it clips.", _CAMERA),
