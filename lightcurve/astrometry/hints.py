@@ -37,7 +37,7 @@ def star_places(request: SolveRequest) -> np.ndarray:
 
 
 def scale_bounds(request: SolveRequest, settings: SolveSettings) -> tuple[float, float] | None:
-    """Bound the scale, as widely as the last but one attempt of the local solver does.
+    """Bound the scale: as widely as the local solver does, at last, for it is asked once only.
 
     Parameters
     ----------
@@ -51,7 +51,8 @@ def scale_bounds(request: SolveRequest, settings: SolveSettings) -> tuple[float,
     """
     if request.scale_arcsec is None:
         return None
-    factor = (1 + settings.scale_tolerance) ** WIDENINGS[-1]
+    widening = WIDENINGS[0] if request.scale_is_known else WIDENINGS[-1]
+    factor = (1 + settings.scale_tolerance) ** widening
     return round(request.scale_arcsec / factor, 6), round(request.scale_arcsec * factor, 6)
 
 
