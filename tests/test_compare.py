@@ -152,6 +152,21 @@ def test_an_exotic_curve_and_our_own_times(curve_csv, tmp_path) -> None:
     assert any("computed from its JD_UTC" in note for note in found.notes)
 
 
+def test_an_aavso_report_of_exotic_says_what_its_dates_are(curve_csv, tmp_path) -> None:
+    path, t, flux = curve_csv
+    report = tmp_path / "AAVSO_X_b.txt"
+    lines = ["#TYPE=EXOPLANET", "#DELIM=,", "#DATE_TYPE=BJD_TDB", '#COMP_STAR-XC={"ra": "1.0"}']
+    lines += ["#RESULTS=Tc=2458107.7 +/- 0.001", "#DATE,DIFF,ERR,DETREND_1,DETREND_2"]
+    lines += [f"{x:.8f},{3 * f:.7f},0.006,1.2,1.0" for x, f in zip(t, flux, strict=True)]
+    report.write_text("\n".join(lines) + "\n")
+    limits = Tolerance(1e-6, given=True)
+    found = compare_files((report, path), ANY, Settings(), tolerance=limits)
+    columns = {d.name: d for d in found.differences}
+    assert found.matched_by == "BJD_TDB"
+    assert columns["relative flux"].n_beyond == 0
+    assert columns["BJD_TDB, s"].n_beyond == 0
+
+
 def test_files_without_header_and_columns_for_each(curve_csv, tmp_path) -> None:
     path, t, flux = curve_csv
     bare = tmp_path / "bare.txt"
@@ -359,3 +374,25 @@ def test_every_public_table_is_compared_with_itself(shared_data: Path) -> None:
         assert found.rows[0] == found.rows[1] == found.rows[2], path.name
         assert found.differences[0].name == "relative flux", path.name
         assert found.differences[0].n == found.rows[0], path.name
+
+
+@pytest.mark.parametrize(
+    ("size", "unit"), [(0.01, "%"), (2e-6, "ppm"), (3e-9, "ppb"), (2e-15, "1e-15"), (0, "1e-15")]
+)
+def test_the_figure_takes_the_unit_that_suits(size: float, unit: str, tmp_path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    from lightcurve.report.compare import draw_difference, draw_histogram, draw_two_curves
+
+    time, flux = np.arange(50.0), 1 + 0.01 * np.sin(np.arange(50))
+    flux[3] = np.nan
+    difference = size * np.cos(np.arange(50))
+    difference[3] = np.nan
+    above, below, beside = Figure().subplots(3, 1)
+    theirs, ours = draw_two_curves(above, time, flux, flux + difference, ("ours", "theirs"))
+    assert_array_equal(theirs.get_ydata(), flux + difference)
+    assert_array_equal(ours.get_ydata(), flux)
+    factor, name = draw_difference(below, time, difference)
+    assert name == unit
+    bars = draw_histogram(beside, difference * factor)
+    assert sum(bar.get_width() for bar in bars) == 49

@@ -21,8 +21,9 @@ SETTINGS = (
 )
 
 
-def _option(flag: str, text: str) -> Any:
-    return typer.Option(flag, help=text, rich_help_panel=PANEL)
+def _option(*flags_and_text: str) -> Any:
+    *flags, text = flags_and_text
+    return typer.Option(*flags, help=text, rich_help_panel=PANEL)
 
 
 def register(app: typer.Typer) -> None:
@@ -64,7 +65,7 @@ def compare(
     ] = None,
     star: Annotated[list[str] | None, _option("--star", "Target in an AstroImageJ table.")] = None,
     out: Annotated[
-        Path | None, _option("--out", "Folder for comparison.csv and comparison.png.")
+        Path | None, _option("--out", "-o", "Folder for comparison.csv and comparison.png.")
     ] = None,
     json: Json = False,
 ) -> None:

@@ -154,6 +154,7 @@ def read_aij_table(path: str | Path, *, columns: Sequence[str] | None = None) ->
     metadata = dict(_metadata(line) for line in lines if line.startswith("# AIJ_"))
     rows = split_cells(uncomment(lines), name)
     header, rows = take_header(rows, columns, name)
+    header = _name_dates(header, lines)
     notes: list[str] = []
     cells = gather_columns(header, rows, notes)
     numbers, words = {}, {}
@@ -175,6 +176,12 @@ def read_aij_table(path: str | Path, *, columns: Sequence[str] | None = None) ->
         missing=_missing({*cells}, stars),
         unusable=(*notes, *_unusable(numbers, words)),
     )
+
+
+def _name_dates(header: list[str], lines: list[str]) -> list[str]:
+    """Call the column DATE of an AAVSO report by its ``#DATE_TYPE``."""
+    told = [line.split("=", 1)[1].strip() for line in lines if line.startswith("#DATE_TYPE=")]
+    return [told[0] if told and column == "DATE" else column for column in header]
 
 
 def _metadata(line: str) -> tuple[str, str]:

@@ -21,7 +21,8 @@ from lightcurve.report.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-UNITS = ((1e-2, 1e2, "%"), (1e-5, 1e6, "ppm"))
+UNITS = ((1e-3, 1e2, "%"), (1e-6, 1e6, "ppm"), (1e-9, 1e9, "ppb"))  # size from which it suits
+ROUNDING = (1e15, "1e-15")
 N_BINS = 30
 
 
@@ -112,7 +113,7 @@ def draw_difference(axes: Axes, time: np.ndarray, difference: np.ndarray) -> tup
     """
     finite = np.abs(difference[np.isfinite(difference)])
     size = float(np.max(finite, initial=0.0))
-    factor, unit = next(((f, u) for least, f, u in UNITS if size >= 0.1 * least), (1e9, "ppb"))
+    factor, unit = next(((f, u) for least, f, u in UNITS if size >= least), ROUNDING)
     values = difference * factor
     axes.axhline(0, color=FIELD, lw=0.9)
     axes.plot(time, values, "o", color=TARGET, ms=3, mew=0)
