@@ -151,6 +151,21 @@ def test_a_star_far_outside_has_no_flux() -> None:
     assert found.flux[1] > 0
 
 
+@settings(max_examples=20, deadline=None)
+@given(order=st.permutations(range(5)), pedestal=st.integers(0, 2000))
+def test_order_and_pedestal_leave_the_fluxes(order: list[int], pedestal: int) -> None:
+    rng = np.random.default_rng(4)
+    x, y = rng.uniform(15, 55, 5), rng.uniform(15, 45, 5)
+    image = sum(gaussian_star(*place) for place in zip(x, y, strict=True))
+    image = np.rint(image + rng.normal(0, 5, image.shape)).astype(np.float32)
+    recipe = AijRecipe(4.0, (7.0, 12.0))
+    plain = measure_aij(image, x, y, recipe)
+    other = measure_aij(image + pedestal, x[order], y[order], recipe)
+    assert_allclose(other.flux, plain.flux[order], rtol=1e-7)
+    assert_allclose(other.sky, plain.sky[order] + pedestal, rtol=1e-9)
+    assert_allclose(other.x, plain.x[order], rtol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("values", "word"),
     [

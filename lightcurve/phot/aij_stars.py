@@ -65,8 +65,7 @@ def measure_stars_aij(
     _, bits = peaks_and_bits(pixels, bad, *safe, used)
     limits = {"saturation_adu": saturation_adu, "linearity_adu": linearity_adu}
     flags = aperture_flags((x, y), used, pixels.shape, cube["peak"], bits, **limits)
-    flags |= star_flag(~found.found, Flag.NO_CENTROID) | star_flag(~there, Flag.NOT_MEASURED)
-    flags |= star_flag(found.n_sky == 0, Flag.FEW_SKY_PIXELS)
+    flags |= _flags_of(found, there)
     flags |= np.where(cube["flux"] <= 0, np.uint16(Flag.NEGATIVE_FLUX), np.uint16(0))
     return StarPhotometry(
         x=x,
@@ -82,6 +81,15 @@ def measure_stars_aij(
         roundness=found.roundness,
         flags=flags,
         radius_used=None if fwhm_factor is None else found.radius,
+    )
+
+
+def _flags_of(found: AijPhotometry, there: np.ndarray) -> np.ndarray:
+    """Flag stars without centroid, sky, or place on the frame."""
+    return (
+        star_flag(~found.found, Flag.NO_CENTROID)
+        | star_flag(found.n_sky == 0, Flag.FEW_SKY_PIXELS)
+        | star_flag(~there, Flag.NOT_MEASURED)
     )
 
 
