@@ -6,20 +6,32 @@ from collections.abc import Callable
 
 from lightcurve.astrometry.header import solve_header
 from lightcurve.astrometry.local import solve_local
-from lightcurve.astrometry.nova import solve_nova
 from lightcurve.astrometry.request import SolveRequest
-from lightcurve.astrometry.solve_field import solve_with_program
 from lightcurve.config import SolveSettings
 from lightcurve.data import Solution
 from lightcurve.errors import SolveError
 
 Solver = Callable[[SolveRequest, SolveSettings], Solution]
 
+
+def _solve_with_program(request: SolveRequest, settings: SolveSettings) -> Solution:
+    # These two load much that a frame with a good header, or an index file, has no need of.
+    from lightcurve.astrometry.solve_field import solve_with_program
+
+    return solve_with_program(request, settings)
+
+
+def _solve_nova(request: SolveRequest, settings: SolveSettings) -> Solution:
+    from lightcurve.astrometry.nova import solve_nova
+
+    return solve_nova(request, settings)
+
+
 SOLVERS: dict[str, Solver] = {
     "header": solve_header,
     "local": solve_local,
-    "solve-field": solve_with_program,
-    "nova": solve_nova,
+    "solve-field": _solve_with_program,
+    "nova": _solve_nova,
 }
 
 __all__ = ["SOLVERS", "SolveRequest", "Solver", "solve"]

@@ -144,8 +144,7 @@ def _run(command: list[str], folder: Path, timeout_s: float) -> str:
             raise SolveError(msg) from None
         finally:
             if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+                _end(process)
         said.seek(max(said.tell() - 4000, 0))
         lines = said.read().decode("utf-8", "replace").split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
@@ -153,3 +152,11 @@ def _run(command: list[str], folder: Path, timeout_s: float) -> str:
         msg = f"it failed with status {process.returncode}: {last[:200]}"
         raise SolveError(msg)
     return last[:200]
+
+
+def _end(process: subprocess.Popen) -> None:
+    if hasattr(os, "killpg"):
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.wait()
