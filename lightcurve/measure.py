@@ -14,6 +14,7 @@ from lightcurve.calib.cosmics import mark_cosmic_rays
 from lightcurve.calib.reduce import reduce_frame
 from lightcurve.calib.store import load_masters
 from lightcurve.data import (
+    Detections,
     Frame,
     FrameResult,
     Masters,
@@ -25,6 +26,7 @@ from lightcurve.data import (
 from lightcurve.errors import FrameError, InputError, LightcurveError
 from lightcurve.flags import Flag
 from lightcurve.frames.read import read_frame
+from lightcurve.parts import cut_patches, enlarge, shrink_frame, shrink_masters
 from lightcurve.phot.aij_stars import measure_stars_aij
 from lightcurve.phot.aperture import measure_stars
 from lightcurve.phot.detect import detect
@@ -40,6 +42,11 @@ _PER_RADIUS = ("flux", "flux_err", "area", "peak", "flags")
 def _masters(folder: Path | None, digest: str) -> Masters | None:  # noqa: ARG001
     """Read the masters once for all frames; another digest means that they were made anew."""
     return load_masters(folder) if folder else None
+
+
+@lru_cache(maxsize=1)
+def _small_masters(folder: Path | None, digest: str) -> Masters | None:
+    return shrink_masters(_masters(folder, digest))
 
 
 def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
@@ -62,27 +69,17 @@ def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
                 *frame.pixels.shape, *recipe.shape
             )
             raise FrameError(path, msg)
-        return _measure(_reduce(frame, recipe), recipe)
+        return _measure(frame, recipe)
     except LightcurveError as error:
         return FrameResult(path.name, "failed", str(error))
 
 
-def _reduce(frame: Frame, recipe: Recipe) -> Frame:
-    """Calibrate a frame, and mark cosmic rays where the settings ask for it."""
-    reduced = reduce_frame(frame, _masters(recipe.masters_folder, recipe.masters_digest))
-    if not recipe.settings.calibration.cosmic_rays:
-        return reduced
-    camera = recipe.noise
-    return mark_cosmic_rays(
-        reduced, gain_e_per_adu=camera.gain_e_per_adu, read_noise_e=camera.read_noise_e
-    )
-
-
 def _measure(frame: Frame, recipe: Recipe) -> FrameResult:
-    """Register a calibrated frame and measure all stars of the plan where they now are."""
-    stars = detect(
-        frame.pixels, frame.bad, max_stars=MAX_PATTERN, saturation_adu=recipe.saturation_adu
-    )
+    """Register a raw frame and measure all stars of the plan where they now are."""
+    masters = _masters(recipe.masters_folder, recipe.masters_digest)
+    if recipe.shrink == 1:
+        frame, masters = _reduce(frame, masters, recipe), None
+    stars = _find(frame, recipe)
     found = {
         "exposure": frame.exposure,
         "n_detected": len(stars),
@@ -95,8 +92,7 @@ def _measure(frame: Frame, recipe: Recipe) -> FrameResult:
         )
     except LightcurveError as error:
         return FrameResult(frame.path.name, "failed", str(error), **found)
-    x, y = place(recipe.plan, registration)
-    photometry = _photometry(frame, x, y, recipe)
+    photometry = _photometry(frame, masters, place(recipe.plan, registration), recipe)
     remarks = frame.exposure.warnings
     if solution is not None:
         photometry = replace(photometry, flags=photometry.flags | np.uint16(Flag.PLATE_SOLVED))
@@ -113,7 +109,30 @@ def _measure(frame: Frame, recipe: Recipe) -> FrameResult:
     )
 
 
-def _photometry(frame: Frame, x: np.ndarray, y: np.ndarray, recipe: Recipe) -> StarPhotometry:
+def _reduce(frame: Frame, masters: Masters | None, recipe: Recipe) -> Frame:
+    """Calibrate a whole frame, and mark cosmic rays where the settings ask for it."""
+    reduced = reduce_frame(frame, masters)
+    if not recipe.settings.calibration.cosmic_rays:
+        return reduced
+    camera = recipe.noise
+    return mark_cosmic_rays(
+        reduced, gain_e_per_adu=camera.gain_e_per_adu, read_noise_e=camera.read_noise_e
+    )
+
+
+def _find(frame: Frame, recipe: Recipe) -> Detections:
+    """Detect the stars of a frame's pattern; a large frame, still raw, is shrunk for it."""
+    limits = {"max_stars": MAX_PATTERN, "saturation_adu": recipe.saturation_adu}
+    if recipe.shrink == 1:
+        return detect(frame.pixels, frame.bad, **limits)
+    masters = _small_masters(recipe.masters_folder, recipe.masters_digest)
+    small = reduce_frame(shrink_frame(frame), masters)
+    return enlarge(detect(small.pixels, small.bad, **limits))
+
+
+def _photometry(
+    frame: Frame, masters: Masters | None, places: tuple[np.ndarray, np.ndarray], recipe: Recipe
+) -> StarPhotometry:
     """Measure stars where they were placed, in the style that the settings say."""
     apertures = recipe.settings.apertures
     limits = {
@@ -123,9 +142,14 @@ def _photometry(frame: Frame, x: np.ndarray, y: np.ndarray, recipe: Recipe) -> S
     given = (recipe.radii, recipe.annulus, recipe.noise)
     if apertures.style == "aij":
         sized = {"fwhm_factor": apertures.fwhm_factor, "sizing": recipe.plan.role != "field"}
-        return measure_stars_aij(frame.pixels, frame.bad, (x, y), *given, **sized, **limits)
-    shift = apertures.max_centroid_shift_px
-    return measure_stars(frame.pixels, frame.bad, x, y, *given, **limits, max_shift=shift)
+        return measure_stars_aij(frame.pixels, frame.bad, places, *given, **sized, **limits)
+    limits["max_shift"] = apertures.max_centroid_shift_px
+    if recipe.shrink > 1:
+        reach = max(recipe.annulus[1], recipe.radii[-1] + apertures.max_centroid_shift_px)
+        patches = cut_patches(frame, masters, *places, int(np.ceil(reach)) + 2)
+        frame = reduce_frame(patches.frame, patches.masters)
+        limits["part"] = patches.part
+    return measure_stars(frame.pixels, frame.bad, *places, *given, **limits)
 
 
 def place(plan: StarPlan, registration: Registration) -> tuple[np.ndarray, np.ndarray]:

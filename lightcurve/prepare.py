@@ -18,6 +18,7 @@ from lightcurve.curve.plan import plan_stars
 from lightcurve.data import Exposure, Frame, Masters, Site, Solution
 from lightcurve.frames.inventory import Entry, Inventory
 from lightcurve.lights import choose_lights
+from lightcurve.parts import choose_shrink
 from lightcurve.phot.seeing import choose_radii
 from lightcurve.progress import Progress, silent
 from lightcurve.recipe import Recipe, digest
@@ -210,7 +211,14 @@ def write_recipe(
         annulus=annulus,
         noise=camera.noise,
         saturation_adu=camera.saturation_adu,
+        shrink=_shrink(shape, float(np.nanmedian(stars.fwhm)), settings),
     )
+
+
+def _shrink(shape: tuple[int, int], fwhm: float, settings: Settings) -> int:
+    """Calibrate frames whole where AstroImageJ's rules or cosmic rays want all pixels."""
+    whole = settings.apertures.style == "aij" or settings.calibration.cosmic_rays
+    return 1 if whole else choose_shrink(shape, fwhm)
 
 
 def list_values(

@@ -44,6 +44,8 @@ class Recipe:
     annulus : tuple of float
     noise : NoiseModel
     saturation_adu : float or None
+    shrink : int
+        By how much frames are shrunk to find their stars; from 2 on only parts are calibrated.
     """
 
     settings: Settings
@@ -57,6 +59,7 @@ class Recipe:
     annulus: tuple[float, float]
     noise: NoiseModel
     saturation_adu: float | None
+    shrink: int = 1
 
     def fingerprint(self) -> str:
         """Digest of everything that can change a result.

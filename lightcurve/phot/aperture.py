@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from lightcurve.data import StarPhotometry
@@ -18,6 +20,23 @@ MIN_CENTROID_SNR = 8.0  # below it the registration places a star better than it
 MOMENT_TO_WIDTH = 1 / 0.3602  # AstroImageJ's factor from second moment to "width"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """How an image made of parts of a frame lies in the frame.
+
+    Attributes
+    ----------
+    offset_x, offset_y : (n_star,) int arrays, or int
+        What added to a star's place in the image gives its place in the frame.
+    shape : tuple of int
+        (ny, nx) of the frame.
+    """
+
+    offset_x: np.ndarray | int
+    offset_y: np.ndarray | int
+    shape: tuple[int, int]
+
+
 def measure_stars(
     pixels: np.ndarray,
     bad: np.ndarray,
@@ -30,6 +49,7 @@ def measure_stars(
     saturation_adu: float | None = None,
     linearity_adu: float | None = None,
     max_shift: float = 3.0,
+    part: Part | None = None,
 ) -> StarPhotometry:
     """Centroid the stars and sum their light in circles of several radii.
 
@@ -49,14 +69,18 @@ def measure_stars(
     saturation_adu, linearity_adu : float, optional
     max_shift : float
         A centroid farther than this from the given position is not believed, pixels.
+    part : Part, optional
+        Where `pixels` and `bad` are parts of a frame: `x` and `y` are still those of the frame.
 
     Returns
     -------
     StarPhotometry
         NaN fluxes where an aperture reaches over the edge or holds a non-finite pixel.
     """
-    there = on_frame(x, y, pixels.shape)
-    safe_x, safe_y = np.where(there, x, 0.0), np.where(there, y, 0.0)
+    part = part or Part(0, 0, pixels.shape)
+    there = on_frame(x, y, part.shape)
+    safe_x = np.where(there, x - part.offset_x, 0.0)
+    safe_y = np.where(there, y - part.offset_y, 0.0)
     column, row = np.rint(safe_x).astype(int), np.rint(safe_y).astype(int)
     sky, sky_std, n_sky = clipped_sky(take_offsets(pixels, column, row, annulus_offsets(*annulus)))
     half = int(np.ceil(max(max_shift + 4, radii[-1] + 1)))
@@ -64,13 +88,14 @@ def measure_stars(
     dx, dy, centred = _centre(
         boxes, safe_x - column, safe_y - row, sky_std * np.sqrt(np.pi) * radii[0], max_shift
     )
-    cx, cy = column + dx, row + dy
+    here = column + dx, row + dy
     area = np.broadcast_to(np.pi * radii**2, (len(x), len(radii))).copy()
-    flux = _sums(pixels, cx, cy, radii) - sky[:, None] * area
+    flux = _sums(pixels, *here, radii) - sky[:, None] * area
     flux[~there] = np.nan
-    peak, bits = peaks_and_bits(pixels, bad, cx, cy, radii)
+    peak, bits = peaks_and_bits(pixels, bad, *here, radii)
+    cx, cy = here[0] + part.offset_x, here[1] + part.offset_y
     limits = {"saturation_adu": saturation_adu, "linearity_adu": linearity_adu}
-    flags = aperture_flags((cx, cy), radii, pixels.shape, peak, bits, **limits)
+    flags = aperture_flags((cx, cy), radii, part.shape, peak, bits, **limits)
     flags |= star_flag(~centred, Flag.NO_CENTROID)
     flags |= star_flag(n_sky < MIN_SKY_PIXELS, Flag.FEW_SKY_PIXELS)
     flags |= star_flag(~there, Flag.NOT_MEASURED)
@@ -78,20 +103,18 @@ def measure_stars(
     flags |= np.where(flux <= 0, np.uint16(Flag.NEGATIVE_FLUX), np.uint16(0))
     variance = (sky_std**2)[:, None]
     error = flux_error(flux, area, variance, n_sky[:, None], noise.gain_e_per_adu)
-    fwhm = profile_fwhm(*binned_profile(boxes, dx, dy))
+    star = {"sky": sky, "sky_std": sky_std, "n_sky": n_sky.astype(float)}
+    star["fwhm"] = profile_fwhm(*binned_profile(boxes, dx, dy))
+    star |= second_moments(boxes, dx, dy, float(radii[len(radii) // 2]))
     return StarPhotometry(
         x=np.where(there, cx, x),
         y=np.where(there, cy, y),
         flux=flux,
         flux_err=error,
         area=area,
-        peak=peak,
-        sky=sky,
-        sky_std=sky_std,
-        n_sky=n_sky.astype(float),
-        fwhm=np.where(there, fwhm, np.nan),
-        **second_moments(boxes, dx, dy, float(radii[len(radii) // 2])),
+        peak=np.where(there[:, None], peak, np.nan),
         flags=flags,
+        **{name: np.where(there, values, np.nan) for name, values in star.items()},
     )
 
 

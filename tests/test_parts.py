@@ -1,0 +1,85 @@
+"""A large frame measured in parts gives what it gives when it is calibrated whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sim import tiny_night
+
+from lightcurve import parts
+from lightcurve.config import make_settings
+from lightcurve.flags import Flag
+from lightcurve.frames.inventory import take_inventory
+from lightcurve.measure import measure_frame
+from lightcurve.parts import choose_shrink, shrink
+from lightcurve.prepare import Scene, prepare_night
+from lightcurve.target import find_target
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    folder = tmp_path_factory.mktemp("large")
+    tiny_night(
+        folder, n_frames=3, shape=(401, 450), n_stars=60, header_wcs=True, n_bias=4, n_dark=3,
+        n_flat=4, drift_px_per_hour=(900.0, -600.0),
+    )  # fmt: skip
+    settings = make_settings({"target": {"name": "Tiny-1", "ra": "20.0", "dec": "30.0"}})
+    target = find_target(settings.target)
+    return prepare_night(take_inventory(folder, settings), target, settings, folder / "masters")
+
+
+def test_parts_give_what_the_whole_gives(scene: Scene) -> None:
+    assert scene.recipe.shrink == 1
+    for path in scene.lights:
+        whole = measure_frame(path, scene.recipe)
+        in_parts = measure_frame(path, replace(scene.recipe, shrink=2))
+        assert whole.status == in_parts.status == "measured"
+        moved = in_parts.registration.matrix - whole.registration.matrix
+        assert np.abs(moved[:, 2]).max() < 0.3
+        for name in ("x", "y"):
+            a, b = getattr(whole.photometry, name), getattr(in_parts.photometry, name)
+            uncentred = Flag.NO_CENTROID | Flag.NOT_MEASURED
+            centred = (whole.photometry.flags | in_parts.photometry.flags)[:, 0] & uncentred == 0
+            np.testing.assert_allclose(b[centred], a[centred], atol=0.02)
+        flux, again = whole.photometry.flux, in_parts.photometry.flux
+        clean = (whole.photometry.flags == 0) & (in_parts.photometry.flags == 0)
+        assert clean.sum() > 100
+        off = np.abs(again - flux)[clean] / whole.photometry.flux_err[clean]
+        # Centroids are sought from places a tenth of a pixel apart, and end as near as 1e-3 px.
+        assert np.quantile(off, 0.95) < 0.1
+        assert off.max() < 0.5
+        np.testing.assert_allclose(in_parts.sky, whole.sky, rtol=0.01)
+        np.testing.assert_allclose(in_parts.sky_rms, whole.sky_rms, rtol=0.15)
+
+
+def test_the_same_places_give_the_same_pixels(scene: Scene, monkeypatch) -> None:
+    """With one registration for both, sums differ by rounding alone."""
+    path, recipe = scene.lights[0], scene.recipe
+    whole = measure_frame(path, recipe)
+    monkeypatch.setattr("lightcurve.measure.place_frame", lambda *_: (whole.registration, None))
+    in_parts = measure_frame(path, replace(recipe, shrink=2)).photometry
+    for name in ("flux", "flux_err", "sky", "peak", "fwhm", "x", "y"):
+        np.testing.assert_allclose(
+            getattr(in_parts, name), getattr(whole.photometry, name), rtol=1e-9, err_msg=name
+        )
+    inside = np.isfinite(whole.photometry.flux)
+    np.testing.assert_array_equal(in_parts.flags[inside], whole.photometry.flags[inside])
+
+
+def test_shrinking_averages_and_joins_bits() -> None:
+    image = np.arange(35, dtype=np.float32).reshape(5, 7)
+    expected = image[:4, :6].reshape(2, 2, 3, 2).mean(axis=(1, 3))
+    np.testing.assert_array_equal(shrink(image), expected)
+    bits = np.zeros((4, 4), np.uint8)
+    bits[0, 1], bits[1, 0], bits[3, 3] = 1, 4, 2
+    np.testing.assert_array_equal(shrink(bits), [[5, 0], [0, 2]])
+
+
+def test_only_large_frames_of_wide_stars_are_shrunk(monkeypatch) -> None:
+    assert choose_shrink((500, 4000), 4.0) == 1
+    assert choose_shrink((2048, 2048), 2.0) == 1
+    assert choose_shrink((2048, 2048), 3.5) == 2
+    monkeypatch.setattr(parts, "LARGE_PX", 100)
+    assert choose_shrink((500, 4000), 4.0) == 2
