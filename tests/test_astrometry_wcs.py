@@ -148,6 +148,36 @@ def test_refinement_is_never_worse(seed: int) -> None:
     assert separation_px(truth, refined.wcs, grid()) < 1.5
 
 
+@pytest.mark.parametrize("n", [6, 9, 14, 25])
+def test_few_stars_do_not_undo_a_distortion_that_is_known(n: int) -> None:
+    # The distortion is 2 px in the corners, where there may be no star.
+    for seed in range(8):
+        rng = np.random.default_rng(100 * n + seed)
+        truth = make_wcs(sip=True, rotation=float(rng.uniform(-180, 180)))
+        xy = rng.uniform(0, [650, 500], (n, 2))
+        sky = np.column_stack(truth.all_pix2world(*xy.T, 0))
+        coarse = truth.deepcopy()
+        coarse.wcs.crpix = truth.wcs.crpix + rng.normal(0, 0.7, 2)
+        seen = stars_at(xy + rng.normal(0, 0.1, xy.shape))
+        refined = refine_wcs(coarse, seen, SHAPE, sky)
+        before = separation_px(truth, coarse, grid())
+        assert separation_px(truth, refined.wcs, grid()) < max(before, 1.0)
+        assert refined.check.rms_px <= check_wcs(coarse, seen, SHAPE, sky).rms_px
+
+
+def test_another_projection_is_refined_as_well() -> None:
+    rng = np.random.default_rng(3)
+    truth = make_wcs()
+    truth.wcs.ctype = ["RA---SIN", "DEC--SIN"]
+    truth.wcs.set()
+    xy = rng.uniform(0, [650, 500], (60, 2))
+    sky = np.column_stack(truth.all_pix2world(*xy.T, 0))
+    coarse = truth.deepcopy()
+    coarse.wcs.crpix = truth.wcs.crpix + np.array([0.8, -0.5])
+    refined = refine_wcs(coarse, stars_at(xy + rng.normal(0, 0.05, xy.shape)), SHAPE, sky)
+    assert separation_px(truth, refined.wcs, grid()) < 0.15
+
+
 @pytest.fixture(params=[False, True], ids=["tan", "sip"])
 def solution(request: pytest.FixtureRequest) -> Solution:
     wcs = make_wcs(sip=request.param)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.astrometry.fit import fit_wcs
+from lightcurve.astrometry.transform import fit_transform
 from lightcurve.astrometry.verify import MATCH_PX, MIN_MATCHED, Check, check_wcs
+from lightcurve.astrometry.wcs import move_wcs
 from lightcurve.data import Detections
 
 if TYPE_CHECKING:
@@ -29,7 +31,8 @@ class Refined:
     check : Check
         Of that WCS.
     order : int
-        1 is a plain TAN, more is SIP; 0 when the WCS is the one that came in.
+        More than 1 when SIP terms were fitted, 1 when the WCS that came in was moved; 0 when it is
+        the one that came in.
     ra_rms_arcsec, dec_rms_arcsec : float
         Residuals of the matched stars in right ascension (on the sky) and in declination.
     """
@@ -70,13 +73,14 @@ def refine_wcs(
     """
     best = _outcome(wcs, 0, stars, shape, sky)
     current, tolerance = wcs, MATCH_PX
-    for order in range(1, max_order + 1):
+    for order in _orders(wcs, max_order):
         for _ in range(2):
             check = check_wcs(current, stars, shape, sky, tolerance_px=tolerance)
             good = _without_outliers(check)
             if good.sum() < STARS_FOR_ORDER[order]:
                 return best
-            current = _fit(check.here[good], check.there[good], stars, shape, sky, current, order)
+            here = np.column_stack([stars.x, stars.y])[check.here[good]]
+            current = _fit(here, sky[check.there[good]], shape, current, order)
             tolerance = max(1.5, min(MATCH_PX, 4 * check.rms_px))
         found = _outcome(current, order, stars, shape, sky)
         if _better(found, best):
@@ -87,21 +91,28 @@ def refine_wcs(
     return best
 
 
-def _fit(
-    here: np.ndarray,
-    there: np.ndarray,
-    stars: Detections,
-    shape: tuple[int, int],
-    sky: np.ndarray,
-    wcs: WCS,
-    order: int,
-) -> WCS:
+def _orders(wcs: WCS, max_order: int) -> list[int]:
+    """List the orders to try: a distortion that is known is not exchanged for a simpler one."""
+    known = 1 if wcs.sip is None else max(wcs.sip.a_order, wcs.sip.b_order)
+    return [1, *range(max(known, 2), max_order + 1)]
+
+
+def _fit(here: np.ndarray, sky: np.ndarray, shape: tuple[int, int], wcs: WCS, order: int) -> WCS:
+    """Fit a WCS to stars; to the first order it is the given one moved, its distortion and all."""
+    if order == 1 and _is_tangent(wcs):
+        predicted = np.column_stack(wcs.all_world2pix(*sky.T, 0, quiet=True))
+        # Of few stars only shift, turn and scale: more would run away in the corners.
+        return move_wcs(wcs, fit_transform(predicted, here), shape)
     ny, nx = shape
     centre = np.array([(nx - 1) / 2, (ny - 1) / 2])
     crval = np.array(wcs.all_pix2world(*centre, 0), dtype=float)
-    return fit_wcs(
-        np.column_stack([stars.x, stars.y])[here], sky[there], crval, centre, order=order
-    )
+    return fit_wcs(here, sky, crval, centre, order=order)
+
+
+def _is_tangent(wcs: WCS) -> bool:
+    """Tell whether a WCS is TAN or TAN-SIP and nothing more."""
+    usual = list(wcs.wcs.ctype) in (["RA---TAN", "DEC--TAN"], ["RA---TAN-SIP", "DEC--TAN-SIP"])
+    return usual and not wcs.wcs.get_pv() and wcs.wcs.lonpole in {180.0, 999.0}
 
 
 def _without_outliers(check: Check) -> np.ndarray:

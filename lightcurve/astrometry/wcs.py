@@ -48,10 +48,6 @@ def describe_wcs(wcs: WCS, shape: tuple[int, int]) -> tuple[float, float, int]:
 def wcs_from_registration(reference_wcs: WCS, registration: Registration) -> WCS:
     """Give a registered frame its own WCS: the reference's, reached through the transform.
 
-    With p_ref = M^-1 (p - t) the reference pixel moves to ``M crpix + t`` and the CD matrix becomes
-    ``CD M^-1``. A polynomial of some order in p_ref is one of the same order in p, so that SIP
-    terms carry over as well; they are found by a fit on a grid, which is exact but for rounding.
-
     Parameters
     ----------
     reference_wcs : astropy.wcs.WCS
@@ -62,22 +58,44 @@ def wcs_from_registration(reference_wcs: WCS, registration: Registration) -> WCS
     -------
     astropy.wcs.WCS
     """
-    linear, shift = registration.matrix[:, :2], registration.matrix[:, 2]
+    return move_wcs(reference_wcs, registration.matrix)
+
+
+def move_wcs(wcs: WCS, matrix: np.ndarray, shape: tuple[int, int] | None = None) -> WCS:
+    """Carry a WCS over to pixels ``p = M p0 + t``.
+
+    With p0 = M^-1 (p - t) the reference pixel moves to ``M crpix + t`` and the CD matrix becomes
+    ``CD M^-1``. A polynomial of some order in p0 is one of the same order in p, so that SIP
+    terms carry over as well; they are found by a fit on a grid, which is exact but for rounding.
+
+    Parameters
+    ----------
+    wcs : astropy.wcs.WCS
+        TAN or TAN-SIP, of the pixels p0.
+    matrix : (2, 3) float array
+        M and t.
+    shape : tuple of int, optional
+        (ny, nx), where the WCS does not know.
+
+    Returns
+    -------
+    astropy.wcs.WCS
+    """
+    linear, shift = matrix[:, :2], matrix[:, 2]
     # CRPIX counts from 1, the transform from 0.
-    crpix = linear @ (reference_wcs.wcs.crpix - 1) + shift
-    crval = np.array(reference_wcs.wcs.crval)
-    if reference_wcs.sip is None:
-        cd = reference_wcs.pixel_scale_matrix @ np.linalg.inv(linear)
-        return tangent_wcs(crval, crpix, cd)
-    grid = _grid_of(reference_wcs)
-    sky = np.column_stack(reference_wcs.all_pix2world(*grid.T, 0))
-    order = max(reference_wcs.sip.a_order, reference_wcs.sip.b_order)
+    crpix = linear @ (wcs.wcs.crpix - 1) + shift
+    crval = np.array(wcs.wcs.crval)
+    if wcs.sip is None:
+        return tangent_wcs(crval, crpix, wcs.pixel_scale_matrix @ np.linalg.inv(linear))
+    grid = _grid_of(wcs, shape)
+    sky = np.column_stack(wcs.all_pix2world(*grid.T, 0))
+    order = max(wcs.sip.a_order, wcs.sip.b_order)
     return fit_wcs(grid @ linear.T + shift, sky, crval, crpix, order=order)
 
 
-def _grid_of(wcs: WCS) -> np.ndarray:
+def _grid_of(wcs: WCS, shape: tuple[int, int] | None) -> np.ndarray:
     """Pixels all over a frame, or over twice the reference pixel where its size is not known."""
-    nx, ny = wcs.pixel_shape or 2 * (wcs.wcs.crpix - 1)
+    nx, ny = shape[::-1] if shape else wcs.pixel_shape or 2 * (wcs.wcs.crpix - 1)
     x, y = np.meshgrid(np.linspace(0, max(nx, 100), 15), np.linspace(0, max(ny, 100), 15))
     return np.column_stack([x.ravel(), y.ravel()])
 
