@@ -232,6 +232,16 @@ def test_what_is_no_whole_index_is_not_kept(
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
+def test_a_damaged_file_is_fetched_anew(
+    httpserver: HTTPServer, tmp_path: Path, index: Path
+) -> None:
+    (tmp_path / "4100").mkdir()
+    (tmp_path / "4100" / "index-4112.fits").write_bytes(index.read_bytes()[:100_800])
+    serve(httpserver, "index-4112.fits", index.read_bytes())
+    assert [new for _, new in fetch(httpserver, tmp_path)] == [True]
+    assert [new for _, new in fetch(httpserver, tmp_path)] == [False]
+
+
 def test_a_busy_server_is_asked_again(httpserver: HTTPServer, tmp_path: Path, index: Path) -> None:
     for status in (503, 429):
         httpserver.expect_ordered_request("/index-4112.fits").respond_with_data(status=status)

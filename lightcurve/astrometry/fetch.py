@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ from lightcurve.progress import Progress, silent
 
 if TYPE_CHECKING:
     import requests
+
+log = logging.getLogger(__name__)
 
 SERVICE = "index files"
 CHUNK = 1 << 18
@@ -32,7 +35,7 @@ def fetch_files(
     pause_s: float = 1.0,
     progress: Progress = silent,
 ) -> Iterator[tuple[Path, bool]]:
-    """Download index files one after the other; those that are there already stay.
+    """Download index files one after the other; those that are there already, whole, stay.
 
     Parameters
     ----------
@@ -63,12 +66,21 @@ def fetch_files(
     with _session(pause_s) as session:
         for file in files:
             path = folder / file.series / file.name
-            if path.is_file():
-                check_index(path)
-                yield path, False
-                continue
-            left -= _fetch(session, file, path, left, progress)
-            yield path, True
+            fetched = not _is_there(path)
+            if fetched:
+                left -= _fetch(session, file, path, left, progress)
+            yield path, fetched
+
+
+def _is_there(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        check_index(path)
+    except InputError as error:
+        log.warning("%s: is fetched anew", error)
+        return False
+    return True
 
 
 def _session(pause_s: float) -> requests.Session:
