@@ -5,7 +5,7 @@ whose parameters are drawn from the priors of the fit; it goes through the choic
 comparison stars and through the transit fit as a real night does. Run it by
 
     python benchmarks/bench_injection.py [--nights 200] [--kind white|red|empty] [--no-sampling]
-        [--bic-threshold 2] [--out results.jsonl]
+        [--bic-threshold 6] [--out results.jsonl]
 
 A pull is (found - true) / quoted error. Wanted: white noise, mean under 0.15 and width 0.9 to
 1.15; red noise, width 0.8 to 1.3; depth biased by less than 2 %; a transit found in under 2 % of
@@ -26,9 +26,10 @@ from lightcurve.curve.choose import choose_curve
 from lightcurve.data import Planet, TransitFit
 from lightcurve.simulate.cube import CubeTruth, cube_times, simulate_cube
 from lightcurve.transit.ephemeris import predict_transit
-from lightcurve.transit.fit import FitOptions, fit_transit
+from lightcurve.transit.fit import fit_transit
 from lightcurve.transit.limb import limb_darkening_prior
 from lightcurve.transit.model import transit_flux
+from lightcurve.transit.options import FitOptions
 from lightcurve.transit.priors import make_priors
 
 N_FRAMES = 160
@@ -156,7 +157,7 @@ def main() -> None:
     parser.add_argument("--nights", type=int, default=200)
     parser.add_argument("--kind", choices=("white", "red", "empty"), action="append")
     parser.add_argument("--no-sampling", action="store_true")
-    parser.add_argument("--bic-threshold", type=float, default=FitOptions.bic_threshold)
+    parser.add_argument("--bic-threshold", type=float, default=FitOptions().bic_threshold)
     parser.add_argument("--out", type=Path, help="one line of JSON a night, as they come")
     options = parser.parse_args()
     how = FitOptions("V", bic_threshold=options.bic_threshold, sample=not options.no_sampling)

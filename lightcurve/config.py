@@ -150,7 +150,7 @@ class FitSettings(_Model):
         None, description="detrend by these; not given, the data choose"
     )
     forbidden: tuple[Covariate, ...] = ()
-    bic_threshold: float = Field(2.0, ge=0, description="a covariate must lower the BIC by more")
+    bic_threshold: float = Field(6.0, ge=0, description="a covariate must lower the BIC by more")
     sample: bool = True
     max_steps: int = Field(4000, ge=100, le=1_000_000)
 

@@ -27,7 +27,7 @@ from lightcurve.store import open_store
 from lightcurve.target import Target, find_target
 from lightcurve.transit.ephemeris import predict_transit
 from lightcurve.transit.fit import fit_transit
-from lightcurve.transit.solve import make_options
+from lightcurve.transit.options import make_options
 from lightcurve.workers import measure_night
 
 log = logging.getLogger(__name__)

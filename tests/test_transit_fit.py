@@ -11,8 +11,9 @@ import pytest
 from lightcurve.data import LightCurve, Planet
 from lightcurve.errors import FitError
 from lightcurve.flags import Flag
-from lightcurve.transit.fit import FitOptions, Points, fit_points, fit_transit
+from lightcurve.transit.fit import fit_points, fit_transit
 from lightcurve.transit.model import transit_flux
+from lightcurve.transit.options import FitOptions, Points
 from lightcurve.transit.output import fit_to_json
 from lightcurve.transit.quality import (
     coverage,

@@ -10,7 +10,8 @@ import pytest
 
 from lightcurve.curve.ensemble import build_ensemble, relative_flux
 from lightcurve.transit.ephemeris import make_planet, read_planet
-from lightcurve.transit.fit import FitOptions, Points, fit_points
+from lightcurve.transit.fit import fit_points
+from lightcurve.transit.options import FitOptions, Points
 
 COVARIATES = {
     "airmass": "AIRMASS",

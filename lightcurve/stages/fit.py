@@ -19,7 +19,7 @@ from lightcurve.stages.run_folder import read_record
 from lightcurve.target import find_target
 from lightcurve.times import bjd_tdb
 from lightcurve.transit.fit import fit_transit
-from lightcurve.transit.solve import make_options
+from lightcurve.transit.options import make_options
 from lightcurve.transit_products import save_fit_figures, summarise_fit, write_fit
 
 log = logging.getLogger(__name__)

@@ -13,16 +13,11 @@ from lightcurve.transit.derive import summarise
 from lightcurve.transit.ephemeris import predict_transit
 from lightcurve.transit.model import NAMES, TransitModel
 from lightcurve.transit.noise import RedNoise
+from lightcurve.transit.options import FitOptions, Points
 from lightcurve.transit.quality import coverage, judge, red_noise_factor, residual_tests
 from lightcurve.transit.sample import draw_normal, sample_posterior
 from lightcurve.transit.search import Solution, covariance, noise_scale
-from lightcurve.transit.solve import (
-    FitOptions,
-    Points,
-    find_wild,
-    least_squares_fit,
-    solve_points,
-)
+from lightcurve.transit.solve import find_wild, solve_flat, solve_points
 
 LEFT_OUT = (
     Flag.EDGE | Flag.SATURATED | Flag.NEGATIVE_FLUX | Flag.CLOUD | Flag.OUTLIER | Flag.NOT_MEASURED
@@ -117,9 +112,7 @@ def fit_points(
         if not wild.any():
             break
         used = used & ~wild
-    flat, _ = least_squares_fit(
-        points, planet, options, used, red=red, transit=False, grow=options.bic_threshold
-    )
+    flat = solve_flat(best, columns, options, used)
     residuals = best.problem.plain_residuals(best.theta)
     beta = red_noise_factor(best.problem.time, residuals)
     # Red noise that has been modelled is in the errors already.
@@ -148,6 +141,7 @@ def fit_points(
         **_goodness(best, residuals),
         "delta_bic_no_transit": delta_bic,
         "beta": beta,
+        "red_noise_probability": float("nan") if red is None else red.probability,
         "red_noise_over_white": 0.0 if red is None else red.amplitude,
         "red_noise_minutes": float("nan") if red is None else red.time_days * 1440,
         "epoch": float(prediction.epoch),
@@ -227,5 +221,6 @@ def _noise_note(red: RedNoise | None, beta: float) -> str:
         return f"no red noise told from white: errors widened by beta = {beta:.2f}"
     return (
         f"red noise of {red.amplitude:.2f} times the white with a memory of "
-        f"{red.time_days * 1440:.0f} min takes part in the fit (ln likelihood gains {red.gain:.1f})"
+        f"{red.time_days * 1440:.0f} min takes part in the fit (probability "
+        f"{100 * red.probability:.0f} %)"
     )

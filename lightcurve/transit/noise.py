@@ -2,7 +2,9 @@
 
 White noise is joined by a wander of amplitude A and correlation time tau, with covariance
 A^2 exp(-|dt| / tau). Time-averaging sees too little of it, because the fit has already followed
-the wander; restricted likelihood counts what the fit absorbed.
+the wander; restricted likelihood counts what the fit absorbed. One night tells A and tau only
+roughly, and the likeliest values are as often too small as too large, which costs more: all of
+them take part, each by its probability.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ import numpy as np
 
 MAX_POINTS = 600  # the covariance matrix grows with the square
 MIN_POINTS = 40
-EVIDENCE = 0.5  # gain in ln likelihood: low, for missing red noise costs more than assuming some
+# Probability of white noise before the night is seen; the rest is even over the grid. At 0.3 the
+# errors are right on simulated nights of white noise and of red (benchmarks/bench_injection.py).
+WHITE = 0.3
 AMPLITUDES = np.geomspace(0.1, 4.0, 20)  # of the white noise
 N_TIMES = 8
 
@@ -25,18 +29,18 @@ class RedNoise:
     Attributes
     ----------
     amplitude : float
-        Over the (median) white noise of a point.
+        Over the (median) white noise of a point: root mean square of what is probable.
     time_days : float
-        Correlation time.
-    gain : float
-        In ln likelihood against white noise alone.
+        Correlation time, the (geometric) mean of the same.
+    probability : float
+        That there is any.
     whiten : (n, n) float array
         Turns residuals, in the units of the flux, into independent ones of equal variance.
     """
 
     amplitude: float
     time_days: float
-    gain: float
+    probability: float
     whiten: np.ndarray
 
 
@@ -64,33 +68,92 @@ def find_red_noise(
     Returns
     -------
     RedNoise or None
-        None where white noise is enough (gain under 0.5 in ln likelihood), and for fewer than 40 or
-        more than 600 points.
+        None for fewer than 40 or more than 600 points, and without any scatter.
 
     Notes
     -----
-    Restricted maximum likelihood (Patterson & Thompson 1971, Biometrika 58, 545) on a grid of
-    amplitude and time, the scale of all noise being free.
+    Restricted likelihood (Patterson & Thompson 1971, Biometrika 58, 545) on a grid of amplitude
+    and time, even in their logarithms, the scale of all noise being free. The covariance is the
+    mean of the grid's covariances, weighted by their probabilities.
     """
     n = len(time)
     shortest = 2 * float(np.median(np.diff(time))) if n > 1 else np.inf
-    if not MIN_POINTS <= n <= MAX_POINTS or shortest >= longest_days:
+    if not MIN_POINTS <= n <= MAX_POINTS or shortest >= longest_days or not residuals.any():
         return None
     scale = errors / np.median(errors)
     system = np.column_stack([_orthonormal(design / scale[:, None]) * scale[:, None], residuals])
-    tau, amplitude = np.meshgrid(np.geomspace(shortest, longest_days, N_TIMES), AMPLITUDES)
-    # The first of the grid has no red noise at all.
-    amplitude = np.append(0.0, amplitude.ravel())
-    tau = np.append(shortest, tau.ravel())
+    amplitude, tau, prior = _grid(shortest, longest_days, white=WHITE)
     whitened, determinant = _innovations(time, system, scale, amplitude, tau)
-    likelihood = _likelihood(whitened, determinant)
-    best = int(np.argmax(likelihood))
-    gain = float(likelihood[best] - likelihood[0])
-    if not gain >= EVIDENCE:
-        return None
-    pick = slice(best, best + 1)
-    whiten, _ = _innovations(time, np.eye(n), scale, amplitude[pick], tau[pick])
-    return RedNoise(float(amplitude[best]), float(tau[best]), gain, whiten[0] / np.median(errors))
+    likelihood, level = _likelihood(whitened, determinant, restricted=True)
+    weight = prior * np.exp(likelihood - likelihood.max())
+    weight /= weight.sum()
+    power = weight * level
+    covariance = np.diag(power.sum() * scale**2)
+    gaps = np.abs(time[:, None] - time)
+    for moment in np.unique(tau):
+        wander = np.sum((power * amplitude**2)[tau == moment])
+        covariance += wander * np.exp(-gaps / moment)
+    covariance /= power.sum()
+    whiten = np.linalg.inv(np.linalg.cholesky(covariance)) / np.median(errors)
+    strength = power * amplitude**2
+    return RedNoise(
+        amplitude=float(np.sqrt(strength.sum() / power.sum())),
+        time_days=float(np.exp(np.sum(strength * np.log(tau)) / strength.sum())),
+        probability=float(1 - weight[0]),
+        whiten=whiten,
+    )
+
+
+def log_evidence(
+    time: np.ndarray,
+    values: np.ndarray,
+    errors: np.ndarray,
+    *,
+    design: np.ndarray,
+    longest_days: float,
+) -> float:
+    """Work out how well a linear model explains values, whatever the noise is.
+
+    Parameters
+    ----------
+    time : (n,) float array
+        Days.
+    values, errors : (n,) float arrays
+        In the same units; the errors give the white noise up to a factor.
+    design : (n, p) float array
+        Columns of the model.
+    longest_days : float
+        Longest correlation time of the noise.
+
+    Returns
+    -------
+    float
+        Largest ln likelihood, up to a constant, averaged over amplitudes and times of red noise.
+        White noise is given no more room than any of them: on most nights something wanders, and
+        where white noise is favoured a covariate is readily chosen for following the wander.
+    """
+    shortest = 2 * float(np.median(np.diff(time)))
+    scale = errors / np.median(errors)
+    basis = _orthonormal(design / scale[:, None]) * scale[:, None]
+    amplitude, tau, prior = _grid(shortest, max(longest_days, 2 * shortest), white=0.0)
+    system = np.column_stack([basis, values])
+    whitened, determinant = _innovations(time, system, scale, amplitude, tau)
+    likelihood, _ = _likelihood(whitened, determinant, restricted=False)
+    top = likelihood.max()
+    return float(top + np.log(np.sum(prior * np.exp(likelihood - top))))
+
+
+def _grid(
+    shortest: float, longest: float, *, white: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Amplitudes, times and their probabilities; the first of them is white noise."""
+    tau, amplitude = np.meshgrid(np.geomspace(shortest, longest, N_TIMES), AMPLITUDES)
+    size = amplitude.size
+    return (
+        np.append(0.0, amplitude.ravel()),
+        np.append(shortest, tau.ravel()),
+        np.append(white, np.full(size, (1 - white) / size)),
+    )
 
 
 def _innovations(
@@ -132,13 +195,21 @@ def _orthonormal(design: np.ndarray) -> np.ndarray:
     return left[:, values > 1e-6 * values[0]]
 
 
-def _likelihood(whitened: np.ndarray, determinant: np.ndarray) -> np.ndarray:
-    """Restricted ln likelihood of the last column, given the others, up to a constant."""
+def _likelihood(
+    whitened: np.ndarray, determinant: np.ndarray, *, restricted: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Largest ln likelihood of the last column, given the others, and its variance.
+
+    The restricted one counts what the others absorb: it compares noise, not models.
+    """
     size, design = whitened.shape[1], whitened[:, :, :-1]
     values = whitened[:, :, -1]
     basis, triangle = np.linalg.qr(design)
     explained = np.einsum("gnp,gn->gp", basis, values)
     rest = np.maximum(np.sum(values**2, axis=1) - np.sum(explained**2, axis=1), 1e-300)
-    freedom = size - design.shape[2]
+    freedom = size - design.shape[2] if restricted else size
     absorbed = np.log(np.abs(np.diagonal(triangle, axis1=1, axis2=2))).sum(axis=1)
-    return -(0.5 * determinant + absorbed + 0.5 * freedom * np.log(rest / freedom))
+    level = rest / freedom
+    if not restricted:
+        return -(0.5 * determinant + 0.5 * freedom * np.log(level)), level
+    return -(0.5 * determinant + absorbed + 0.5 * freedom * np.log(level)), level

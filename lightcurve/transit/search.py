@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lightcurve.transit.ephemeris import transit_duration
+from lightcurve.transit.noise import log_evidence
 from lightcurve.transit.problem import Problem
 
 SCAN_STEPS = 40
 SCAN_RADII = (0.6, 0.85, 1.0, 1.2, 1.5)
 STEP = 1e-3  # of each parameter's scale, for derivatives
+LONGEST_DAYS = 0.1  # of red noise, where the known orbit does not transit
 TRANSIT_PARAMETERS = 2  # mid-time and radius ratio: the others lean on their priors
 
 
@@ -64,45 +67,60 @@ class Solution:
 def choose_trend(
     problem: Problem,
     columns: Mapping[str, np.ndarray],
+    theta: np.ndarray | None,
     *,
-    transit: bool,
     start: Sequence[str] = (),
-    threshold: float = 2.0,
-) -> Solution:
+    threshold: float = 6.0,
+) -> tuple[str, ...]:
     """Add covariates one by one, as long as they pay.
 
     Parameters
     ----------
     problem : Problem
-        With a constant trend.
     columns : mapping of str to (n,) float array
         Standardised covariates at the problem's points.
-    transit : bool
-        Fit a transit with the trend.
+    theta : (6,) float array or None
+        A transit near the best one; mid-time and radius ratio are free about it. None for none.
     start : sequence of str
         Covariates that are in it whatever they do.
     threshold : float
-        By how much any other must lower the BIC; with infinity none is added.
+        By how much any other must lower the BIC.
 
     Returns
     -------
-    Solution
-        BIC are compared at errors that give the best solution so far a reduced chi2 of 1.
+    tuple of str
+
+    Notes
+    -----
+    The BIC is that of the likelihood averaged over what the noise may be, white or red
+    (`lightcurve.transit.noise.log_evidence`): a covariate is not chosen for following a wander,
+    and a wander is not assumed where a covariate explains it.
     """
+    transit, steep = np.ones(len(problem.time)), []
+    if theta is not None:
+        transit = problem.model(theta)
+        bare = replace(problem, trend=np.ones((len(problem.time), 1)), whiten=None)
+        free = jacobian(bare, theta)[: len(problem.time), :TRANSIT_PARAMETERS]
+        steep = [free * problem.flux_err[:, None]]
 
-    def solve(names: tuple[str, ...], theta: np.ndarray | None) -> Solution:
-        trend = np.column_stack([np.ones(len(problem.time)), *(columns[n] for n in names)])
-        return solve_best(replace(problem, trend=trend), names, transit=transit, start=theta)
+    def bic(names: tuple[str, ...]) -> float:
+        trend = np.column_stack([np.ones(len(transit)), *(columns[n] for n in names)])
+        evidence = log_evidence(
+            problem.time,
+            problem.flux,
+            problem.flux_err,
+            design=np.column_stack([trend * transit[:, None], *steep]),
+            longest_days=transit_duration(problem.model.planet) or LONGEST_DAYS,
+        )
+        return -2 * evidence + trend.shape[1] * float(np.log(len(transit)))
 
-    best = solve(tuple(start), None)
-    while np.isfinite(threshold):
-        noise = noise_scale(best)
-        trials = [solve((*best.names, n), best.theta) for n in columns if n not in best.names]
-        trial = min(trials, key=lambda t: t.bic(noise), default=None)
-        if trial is None or best.bic(noise) - trial.bic(noise) <= threshold:
-            break
-        best = trial
-    return best
+    chosen, best = tuple(start), bic(tuple(start))
+    while True:
+        trials = {n: bic((*chosen, n)) for n in columns if n not in chosen}
+        name = min(trials, key=trials.__getitem__, default="")
+        if not name or best - trials[name] <= threshold:
+            return chosen
+        chosen, best = (*chosen, name), trials[name]
 
 
 def noise_scale(solution: Solution) -> float:
