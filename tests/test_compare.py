@@ -175,9 +175,9 @@ def test_files_without_header_and_columns_for_each(curve_csv, tmp_path) -> None:
     )
     pair = (path, bare)
     choices = spread_choices(pair, ("when", "light"), {
-        "time": ["-", "when"], "flux": ["-", "light"], "time_kind": ["bjd_tdb"],
+        "time": ["when"], "flux": ["-", "light"], "time_kind": ["bjd_tdb"],
     })  # fmt: skip
-    choices = (replace(choices[0], time_kind=""), choices[1])
+    assert choices[0] == Choice()
     limits = Tolerance(1e-12, given=True)
     found = compare_files(pair, choices, Settings(), tolerance=limits, only=["relative flux"])
     assert found.agrees
@@ -187,6 +187,7 @@ def test_files_without_header_and_columns_for_each(curve_csv, tmp_path) -> None:
     ("given", "words"),
     [
         ({"flux": ["nonsense"]}, "nonsense"),
+        ({"target": ["T7"]}, "a star 'T7'"),
         ({"flux": ["a", "b", "c"]}, "two files"),
     ],
 )
@@ -396,3 +397,23 @@ def test_the_figure_takes_the_unit_that_suits(size: float, unit: str, tmp_path: 
     assert name == unit
     bars = draw_histogram(beside, difference * factor)
     assert sum(bar.get_width() for bar in bars) == 49
+
+
+def test_our_light_curve_and_a_plain_table(shared_data: Path, tmp_path: Path) -> None:
+    """Named columns are for the plain table alone; ours needs none."""
+    from lightcurve.curve.choose import choose_curve
+    from lightcurve.formats.tables import write_lightcurve
+    from lightcurve.simulate.cube import CubeTruth, simulate_cube
+
+    cube = simulate_cube(np.ones(25), CubeTruth(n_stars=6), np.random.default_rng(3))
+    curve = choose_curve(cube, Settings())
+    ours = write_lightcurve(tmp_path / "lightcurve.csv", curve, cube)
+    columns = (cube.jd_utc - 2400000.5, curve.target_flux, curve.comparison_flux)
+    plain = write_csv(tmp_path / "plain.csv", "t,star,others", *columns)
+    named = ("--time", "t", "--time-kind", "mjd_utc", "--flux", "star", "--divide-by", "others")
+    status, shown = run(
+        "compare", ours, plain, *named, "--only", "relative flux", "--rtol", "1e-9", "--json"
+    )
+    found = json.loads(shown)
+    assert (status, found["agrees"], found["matched_by"]) == (0, True, "JD_UTC")
+    assert found["columns"][0]["n"] == 25

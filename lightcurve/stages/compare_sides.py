@@ -17,7 +17,6 @@ from lightcurve.formats.curves import Choice, read_curve
 from lightcurve.target import find_target
 
 SYSTEMS = {"bjd_tdb": "BJD_TDB", "jd_utc": "JD_UTC"}
-NO_COLUMNS = ("time_kind", "target")
 FIND = "-"
 
 
@@ -47,9 +46,9 @@ def spread_choices(
     columns : sequence of str
         Names of the columns of the files without header.
     given : mapping of str to sequence of str
-        Field of `Choice` to its options. One holds for the files that have such a column (any
-        file, where it is no column's name); of two, the first is for A and the second for B, and
-        ``"-"`` leaves the field to be found.
+        Field of `Choice` to its options. One holds for the files that have such a column or star
+        (``time_kind`` for those whose ``time``, given before it, was named); of two, the first is
+        for A and the second for B, and ``"-"`` leaves the field to be found.
 
     Returns
     -------
@@ -63,7 +62,7 @@ def spread_choices(
     tables, names = zip(*(_table(path, columns) for path in paths), strict=True)
     fields: list[dict[str, object]] = [{"columns": own} for own in names]
     for name, values in given.items():
-        shared = _share(name, values, tables)
+        shared = _share(name, values, tables, fields)
         for own, value in zip(fields, shared, strict=True):
             if value != FIND:
                 own[name] = value
@@ -71,7 +70,12 @@ def spread_choices(
     return first, second
 
 
-def _share(name: str, values: Sequence[str], tables: Sequence[AijTable]) -> Sequence[str]:
+def _share(
+    name: str,
+    values: Sequence[str],
+    tables: Sequence[AijTable],
+    fields: Sequence[Mapping[str, object]],
+) -> Sequence[str]:
     """Give each table its value of an option; ``"-"`` for none."""
     if len(values) > 2:
         msg = f"{' '.join(values)}: {len(values)} columns for two files"
@@ -81,11 +85,15 @@ def _share(name: str, values: Sequence[str], tables: Sequence[AijTable]) -> Sequ
     if not values:
         return FIND, FIND
     value = values[0]
-    if name in NO_COLUMNS:
-        return value, value
-    has = [value in {*table.columns, *table.words} for table in tables]
+    if name == "time_kind":  # of the column of times that was named
+        return [value if "time" in own else FIND for own in fields]
+    known = [
+        table.stars if name == "target" else {*table.columns, *table.words} for table in tables
+    ]
+    has = [value in names for names in known]
     if not any(has):
-        msg = f"neither {tables[0].name} nor {tables[1].name} has a column {value!r}"
+        what = "star" if name == "target" else "column"
+        msg = f"neither {tables[0].name} nor {tables[1].name} has a {what} {value!r}"
         raise InputError(msg)
     return [value if own else FIND for own in has]
 
