@@ -14,11 +14,13 @@ import re
 import secrets
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock, Thread
+from time import sleep
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -245,6 +247,19 @@ def drop(handler: BaseHTTPRequestHandler) -> None:
     handler.wfile.write(b'{"status":')
     handler.wfile.flush()
     handler.connection.shutdown(socket.SHUT_RDWR)
+    handler.close_connection = True
+
+
+def trickle(handler: BaseHTTPRequestHandler) -> None:
+    """Answer byte by byte for ten seconds, never silent for long."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    with suppress(OSError):
+        for _ in range(200):
+            handler.wfile.write(b" ")
+            handler.wfile.flush()
+            sleep(0.05)
     handler.close_connection = True
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nova_cases import assert_right, failure, random_stars, request_of, wait_little
-from nova_server import Nova, drop
+from nova_server import Nova, drop, trickle
 from pydantic import SecretStr
 
 from lightcurve.astrometry import nova as nova_solver
@@ -86,6 +86,16 @@ def test_a_server_that_says_nothing(
     over.set()
     assert "does not answer in time" in reason
     assert monotonic() - started < 3
+
+
+def test_a_server_that_trickles(
+    nova: Nova, key: str, frame: SolveRequest, settings: SolveSettings
+) -> None:
+    nova.trouble("login", trickle)
+    started = monotonic()
+    reason = failure(frame, settings.model_copy(update={"timeout_s": 0.5}))
+    assert "does not answer in time" in reason
+    assert monotonic() - started < 6
 
 
 @pytest.mark.parametrize(

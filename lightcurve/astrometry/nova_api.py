@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from pydantic import SecretStr
 
-from lightcurve.astrometry.web import Reply, WebServer, shorten
+from lightcurve.astrometry.web import Reply, WebServer
 from lightcurve.errors import SolveError
 
 MAX_FILE_BYTES = 20_000_000
@@ -61,6 +61,7 @@ class NovaServer:
 
     def __init__(self, address: str, key: SecretStr, *, plain_http: bool = False) -> None:
         self._web = WebServer(address, plain_http=plain_http)
+        self._web.secrets.add(key.get_secret_value())
         self.host = self._web.host
         self._key = key
         self._session = SecretStr("")
@@ -95,7 +96,7 @@ class NovaServer:
                 return self._number(answer.get("subid"), reply)
             reason = answer.get("errormessage", "no reason given")
             if not re.search(r"session|authenticated", str(reason), re.IGNORECASE):
-                msg = f"{self.host} refuses what was sent: {self._quote(reason)}"
+                msg = f"{self.host} refuses what was sent: {self._web.quote(reason)}"
                 raise SolveError(msg)
             self._session = SecretStr("")
         msg = f"{self.host}: the session expires as soon as it is opened; try again later"
@@ -133,7 +134,7 @@ class NovaServer:
             n_images=len(images),
             job=numbers[0] if numbers else None,
             # A traceback as a rule, of which the last line tells most.
-            error=self._quote(str(answer.get("error_message") or "").strip().split("\n")[-1]),
+            error=self._web.quote(str(answer.get("error_message") or "").strip().split("\n")[-1]),
         )
 
     def job_status(self, job: int, end: float) -> str:
@@ -191,7 +192,7 @@ class NovaServer:
         answer = self._json(reply)
         if answer.get("status") != "success":
             reason = str(answer.get("errormessage", "no reason given"))
-            msg = f"{self.host} refuses the login: {self._quote(reason)}"
+            msg = f"{self.host} refuses the login: {self._web.quote(reason)}"
             if "apikey" in reason.lower():
                 msg = f"{self.host} does not know this API key: check ASTROMETRY_NET_API_KEY"
             raise SolveError(msg)
@@ -199,6 +200,7 @@ class NovaServer:
         if not isinstance(session, str) or not session:
             self._malformed(reply)
         self._session = SecretStr(session)
+        self._web.secrets.add(session)
 
     def _post(self, what: str, fields: dict, end: float, **content: Any) -> Reply:
         # The server looks for all options in this one field, which goes before the file.
@@ -225,15 +227,12 @@ class NovaServer:
         return value
 
     def _malformed(self, reply: Reply) -> NoReturn:
-        start = self._quote(reply.body.decode("utf-8", "replace"))[:100]
+        start = self._web.quote(reply.body.decode("utf-8", "replace"))[:100]
         msg = (
             f"{self.host} gives an answer that makes no sense (status {reply.status}, "
             f"{start!r}): is it an astrometry.net server?"
         )
         raise SolveError(msg)
-
-    def _quote(self, text: object) -> str:
-        return shorten(text, self._key.get_secret_value(), self._session.get_secret_value())
 
 
 def _is_time(value: object) -> bool:

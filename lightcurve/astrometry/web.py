@@ -17,7 +17,8 @@ from lightcurve.errors import SolveError
 
 MAX_BYTES = 1_000_000
 MAX_REDIRECTS = 3
-CONNECT_S, READ_S = 10.0, 60.0
+CONNECT_S, READ_S = 10.0, 30.0
+PIECE_BYTES = 16  # so small that an answer that trickles in is noticed
 TRIES = 4
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 15.0
 BUSY = {429, 500, 502, 503, 504}
@@ -42,6 +43,8 @@ class Reply:
 class WebServer:
     """One server; it is asked again after a pause when it is busy or does not answer.
 
+    What it says is quoted without its `secrets`: the set is the user's to fill.
+
     Parameters
     ----------
     address : str
@@ -59,6 +62,7 @@ class WebServer:
         parts = _checked(address, plain_http=plain_http)
         self.host = parts.netloc
         self._address = f"{parts.scheme}://{parts.netloc}{parts.path}"
+        self.secrets: set[str] = set()
         self._http = requests.Session()
         # A proxy has no way to this machine's own servers.
         self._http.trust_env = not _is_loopback(parts.hostname or "")
@@ -100,7 +104,7 @@ class WebServer:
             onward = urljoin(url, reply.headers.get("Location", ""))
             safe = {"https"} if url.startswith("https:") else {"http", "https"}
             if urlsplit(onward).scheme not in safe:
-                msg = f"{self.host} sends on to {shorten(onward)}, which is not safe"
+                msg = f"{self.host} sends on to {self.quote(onward)}, which is not safe"
                 raise SolveError(msg)
             url = onward
         msg = f"{self.host} sends on and on, over {MAX_REDIRECTS} times: is --server right?"
@@ -129,10 +133,27 @@ class WebServer:
         reply = self._ask("POST", f"{self._address}/{path}", end, MAX_BYTES, content)
         if 300 <= reply.status < 400:
             # Whatever secret is in it would go along.
-            onward = shorten(reply.headers.get("Location", "nowhere"))
+            onward = self.quote(reply.headers.get("Location", "nowhere"))
             msg = f"{self.host} sends on to {onward}: give that as --server if you trust it"
             raise SolveError(msg)
         return reply
+
+    def quote(self, text: object) -> str:
+        """Make one short line of something that the server sent.
+
+        Parameters
+        ----------
+        text : object
+
+        Returns
+        -------
+        str
+            At most 200 characters, all of them printable, none of them secret.
+        """
+        line = str(text)
+        for secret in self.secrets:
+            line = line.replace(secret, "***")
+        return "".join(c for c in " ".join(line.split()) if c.isprintable())[:200]
 
     def _ask(self, method: str, url: str, end: float, limit: int, content: dict) -> Reply:
         wait = FIRST_WAIT_S
@@ -177,7 +198,7 @@ class WebServer:
 
     def _read(self, response: requests.Response, end: float, limit: int) -> bytes:
         body = bytearray()
-        for chunk in response.iter_content(1 << 16):
+        for chunk in response.iter_content(PIECE_BYTES):
             body += chunk
             if len(body) > limit:
                 msg = f"{self.host} answers with over {limit} bytes: is --server right?"
@@ -185,25 +206,6 @@ class WebServer:
             if monotonic() > end + 1:
                 raise requests.Timeout
         return bytes(body)
-
-
-def shorten(text: object, *secrets: str) -> str:
-    """Make one short line, without secrets, of something a server sent.
-
-    Parameters
-    ----------
-    text : object
-    *secrets : str
-
-    Returns
-    -------
-    str
-        At most 200 characters, all of them printable.
-    """
-    line = str(text)
-    for secret in secrets:
-        line = line.replace(secret, "***") if secret else line
-    return "".join(c for c in " ".join(line.split()) if c.isprintable())[:200]
 
 
 def _checked(address: str, *, plain_http: bool) -> Any:
@@ -245,4 +247,4 @@ def _reason(error: Exception) -> str:
     found = re.findall(
         r"\[Errno -?\d+\] ([^'\")]+)|certificate verify failed: ([^('\"]+)", str(error)
     )
-    return shorten("".join(found[-1]) if found else type(error).__name__)
+    return "".join(found[-1])[:100] if found else type(error).__name__
