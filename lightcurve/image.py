@@ -22,6 +22,7 @@ from lightcurve.image_stages.reduced import Reduced
 from lightcurve.image_stages.sources import measure_sources
 from lightcurve.image_stages.standards import catalogs_for, choose_standards, wanted_band
 from lightcurve.image_stages.table import source_table
+from lightcurve.image_stages.transients import search_transients
 from lightcurve.products import open_log
 from lightcurve.progress import Progress, silent
 
@@ -133,6 +134,9 @@ def reduce_image(
             calibrated = calibrate_sources(prepared, sources, placed, standards, settings)
         with clock("cross-match"):
             table = source_table(sources, placed, calibrated, known.catalogs)
+            transients = search_transients(sources, placed, calibrated, known, settings)
         notes = tuple(note for note in (*field_notes, band_note) if note)
-        reduced = Reduced(prepared, sources, placed, known, calibrated, table, settings, notes)
+        reduced = Reduced(
+            prepared, sources, placed, known, calibrated, transients, table, settings, notes
+        )
         return write_products(out, reduced, clock)

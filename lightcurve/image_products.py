@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from lightcurve.clock import Clock
 from lightcurve.data import Products
+from lightcurve.image_stages.figures import source_kinds, write_figures
+from lightcurve.image_stages.page import write_image_page
 from lightcurve.image_stages.reduced import Reduced, summarise
 from lightcurve.image_stages.table import match_table
 from lightcurve.image_stages.write import (
+    write_candidates,
     write_catalog,
     write_header,
     write_maps,
@@ -45,9 +46,15 @@ def write_products(out: Path, reduced: Reduced, clock: Clock) -> Products:
             out / "regions.reg",
             reduced.table,
             radius * reduced.placed.solution.scale_arcsec,
-            np.zeros(len(reduced.table), dtype=bool),
+            source_kinds(reduced) == "candidate",
         )
+        paths["transients.csv"] = write_candidates(out / "transients.csv", reduced)
         paths["summary.json"] = write_summary(out / "summary.json", summary)
+    with clock("figures"):
+        captions = write_figures(out / "figures", reduced)
+        paths |= {f"figures/{path.name}": path for path in captions}
+        page = out / "report.html"
+        paths["report.html"] = write_image_page(page, reduced, captions, summary)
     name = reduced.prepared.frame.path.name.split(".")[0]
     paths["zip"] = write_zip(out / f"{name}.zip", out)
     return Products(out, paths, dict(clock.timings_s), summary)

@@ -15,7 +15,9 @@ from lightcurve.image_stages.place import Placed
 from lightcurve.image_stages.prepare import Prepared
 from lightcurve.image_stages.sources import Sources
 from lightcurve.image_stages.standards import Standards
+from lightcurve.phot.completeness import Completeness, Trial, measure_completeness
 from lightcurve.phot.limits import Limits, blank_fluxes, blank_places, measure_limits
+from lightcurve.phot.psf import moffat_psf
 from lightcurve.phot.zeropoint import ZeroPoint, apply_zero_point, fit_zero_point, instrumental
 
 log = logging.getLogger(__name__)
@@ -68,6 +70,8 @@ class Calibrated:
         Whether such a pair may calibrate.
     limits : Limits
         In magnitudes, or NaN without a zero point.
+    completeness : Completeness or None
+        None without a zero point, or when no stars were to be put in.
     airmass : float
         NaN when time or site is not known.
     extinction_mag : float
@@ -82,6 +86,7 @@ class Calibrated:
     stars: np.ndarray
     serves: np.ndarray
     limits: Limits
+    completeness: Completeness | None
     airmass: float
     extinction_mag: float
     notes: tuple[str, ...] = ()
@@ -138,9 +143,10 @@ def calibrate_sources(
     for note in notes:
         log.warning("%s", note)
     limits = _limits(prepared, sources, kinds[main].zero_point, settings)
+    completeness = _completeness(prepared, sources, kinds[main].zero_point, limits, settings)
     _report(kinds[main], limits)
     return Calibrated(
-        tuple(kinds), main, standards, rows, stars, serves, limits, airmass,
+        tuple(kinds), main, standards, rows, stars, serves, limits, completeness, airmass,
         float(np.nan_to_num((k or 0.0) * airmass)), notes,
     )  # fmt: skip
 
@@ -245,6 +251,32 @@ def _limits(
         zero_point=float("nan") if zero_point is None else zero_point.value,
         exposure_s=prepared.exposure_s,
     )
+
+
+def _completeness(
+    prepared: Prepared,
+    sources: Sources,
+    zero_point: ZeroPoint | None,
+    limits: Limits,
+    settings: Settings,
+) -> Completeness | None:
+    """Put stars in from well above the limit to well below it."""
+    wanted, apertures = settings.image, sources.apertures
+    five = next(one for one in limits.limits if one.snr == 5)
+    middle = five.measured if np.isfinite(five.measured) else five.analytic
+    if zero_point is None or not wanted.injected or not np.isfinite(middle):
+        return None
+    radius = float(apertures.radii[apertures.main])
+    fwhm = radius / float(apertures.multiples[apertures.main])
+    psf = sources.psf or moffat_psf((fwhm, fwhm, 0.0, 3.0), np.ceil(5 * fwhm) + 2, 2)
+    frame = prepared.frame
+    trial = Trial(
+        frame.pixels, frame.bad, prepared.background, psf, prepared.camera.noise,
+        zero_point.value - 2.5 * np.log10(psf.enclosed(radius)), prepared.exposure_s, fwhm,
+        wanted.threshold_sigma, wanted.finder, radius, apertures.annulus,
+    )  # fmt: skip
+    rng = np.random.default_rng([settings.seed, 0xC0])
+    return measure_completeness(trial, wanted.injected, (middle - 2.5, middle + 1.5), rng)
 
 
 def _report(kind: Magnitudes, limits: Limits) -> None:

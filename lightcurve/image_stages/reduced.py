@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lightcurve.config import Settings
 from lightcurve.image_stages.calibrate import Calibrated
 from lightcurve.image_stages.catalogs import Known
 from lightcurve.image_stages.place import Placed
 from lightcurve.image_stages.prepare import Prepared
 from lightcurve.image_stages.sources import Sources
+from lightcurve.image_stages.transients import Search
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -28,6 +31,7 @@ class Reduced:
     placed : Placed
     known : Known
     calibrated : Calibrated
+    transients : Search
     table : astropy.table.Table
         The catalogue.
     settings : Settings
@@ -40,6 +44,7 @@ class Reduced:
     placed: Placed
     known: Known
     calibrated: Calibrated
+    transients: Search
     table: Table
     settings: Settings
     assumed: tuple[str, ...] = ()
@@ -99,8 +104,15 @@ def summarise(reduced: Reduced) -> Mapping[str, Any]:
         "zero_point_no_air_mag": _above_air(calibrated),
         "airmass": calibrated.airmass,
         **limits,
+        "completeness_50_mag": _half_found(calibrated),
+        "candidates": len(reduced.transients.candidates),
         "psf": sources.psf.kind if sources.psf is not None else "none",
     }
+
+
+def _half_found(calibrated: Calibrated) -> float | None:
+    found = calibrated.completeness
+    return None if found is None else found.magnitude_at(0.5)
 
 
 def _above_air(calibrated: Calibrated) -> float | None:
@@ -110,7 +122,5 @@ def _above_air(calibrated: Calibrated) -> float | None:
     return zero.value + calibrated.extinction_mag
 
 
-def _median(pixels: Any) -> float:
-    import numpy as np
-
+def _median(pixels: np.ndarray) -> float:
     return float(np.median(pixels))

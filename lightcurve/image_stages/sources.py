@@ -26,7 +26,7 @@ GUESS_FWHM = 3.0  # px, where no star tells
 MIN_RADIUS_PX = 1.5
 ROUNDS = 3  # of searching what is left when the stars are taken off
 APART_FWHM = 0.6  # a source found nearer to another is the same
-MODEL_ERROR = 0.1  # of the light taken off a pixel: the PSF is not known better there
+MODEL_ERROR = 0.05  # of the light taken off a pixel: the PSF is not known better there
 PEAK_ERROR, PEAK_FWHM = 0.01, 3.0  # and of the highest light taken off so near
 
 

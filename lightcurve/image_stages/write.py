@@ -140,7 +140,7 @@ def write_maps(folder: Path, reduced: Reduced) -> dict[str, Path]:
         header["FWHMPIX"] = (round(psf.fwhm, 4), "pixels, of the Moffat profile underneath")
         header["BETA"] = (round(psf.beta, 3), "its exponent")
         header["OVERSAMP"] = (psf.oversampling, "nodes per pixel")
-        header["NSTARS"] = (len(sources.psf_stars), "stars it was built from")
+        header["NSTARS"] = (psf.n_stars, "stars it was built from")
         for line in psf.notes:
             header["COMMENT"] = line
         paths["psf.fits"] = write_fits(folder / "psf.fits", {"PSF": psf.grid}, header)
@@ -177,6 +177,31 @@ def write_regions(path: Path, table: Table, radius_arcsec: float, candidates: np
             (Region("circle", *place, (round(radius_arcsec, 3),), str(row["id"])), colour)
         )
     return write_text(path, ds9_text(regions))
+
+
+def write_candidates(path: Path, reduced: Reduced) -> Path:
+    """Write the candidate transients by rank, as CSV.
+
+    Parameters
+    ----------
+    path : Path
+    reduced : Reduced
+
+    Returns
+    -------
+    Path
+    """
+    table, aperture = reduced.table, reduced.calibrated.aperture
+    lines = ["rank,id,ra_deg,dec_deg,x,y,mag,mag_err,snr,score,reason"]
+    for rank, one in enumerate(reduced.transients.candidates, start=1):
+        k = one.row
+        numbers = (
+            f"{table['ra'][k]:.7f},{table['dec'][k]:.7f},{table['x'][k]:.3f},{table['y'][k]:.3f},"
+            f"{aperture.mag[k]:.4f},{aperture.err[k]:.4f},{table['snr'][k]:.1f},{one.score:.1f}"
+        )
+        reason = one.reason.replace('"', "'")
+        lines.append(f'{rank},{table["id"][k]},{numbers},"{reason}"')
+    return write_text(path, "\n".join(lines) + "\n")
 
 
 def write_header(path: Path, header: Header) -> Path:

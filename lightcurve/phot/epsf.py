@@ -23,6 +23,7 @@ CLIP_SIGMA = 3.0
 MAX_MOFFAT_STARS = 60
 MOFFAT_FWHM = 2.5  # radius of the pixels it is fitted to
 PROFILE_ERROR = 0.03
+MISFIT = 0.015  # root of the excess chi-square over S/N; an equal pair one FWHM apart has 0.05
 FINE_PIXELS = 2.5  # FWHM; a narrower PSF has a finer grid, when there are stars for it
 STARS_FOR_FINE = 60
 
@@ -79,7 +80,8 @@ def build_psf(
     x, y, chosen = _with_neighbours(x, y, chosen, NEIGHBOUR_FWHM * fwhm)
     for _ in range(PASSES):
         phot = fit_psf(light, sky_variance, good, psf, x, y, gain_e_per_adu=gain_e_per_adu)
-        psf = _corrected(psf, phot, chosen, good)
+        single = _single(phot, chosen)
+        psf = replace(_corrected(psf, phot, single, good), n_stars=len(single))
         x, y = phot.x, phot.y
     return psf
 
@@ -95,6 +97,13 @@ def _with_neighbours(
     )
     rows = np.flatnonzero(np.isfinite(near))
     return x[rows], y[rows], np.searchsorted(rows, chosen)
+
+
+def _single(phot: PsfPhotometry, chosen: np.ndarray) -> np.ndarray:
+    """Leave out stars that the PSF fits far worse than the others: doubles, galaxies, flaws."""
+    snr = phot.flux[chosen] / phot.flux_err[chosen]
+    misfit = np.sqrt(np.maximum(phot.chi2[chosen] - 1, 0)) / snr
+    return chosen[misfit <= MISFIT + 3 * np.nanmedian(misfit)]
 
 
 def fit_moffat(

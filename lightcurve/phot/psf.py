@@ -79,6 +79,8 @@ class Psf:
 
     def enclosed(self, radius: float) -> float:
         """Share of the light within a radius, pixels."""
+        if radius <= 0:
+            return 0.0
         from photutils.geometry import circular_overlap_grid
 
         m, step = len(self.grid), 1 / self.oversampling

@@ -1,0 +1,227 @@
+"""The figures of one frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from lightcurve.flags import Flag
+from lightcurve.image_stages.calibrate import Magnitudes
+from lightcurve.image_stages.reduced import Reduced
+from lightcurve.report.image_maps import save_background, save_cutouts, save_frame, save_psf
+from lightcurve.report.image_plots import (
+    ZeroPointPoints,
+    save_completeness,
+    save_kinds_compared,
+    save_magnitudes,
+    save_widths,
+    save_zero_point,
+)
+
+CUT_PX = 12  # half a cut-out
+SHOWN_PX = 100  # half the part of the frame shown before and after
+
+
+def write_figures(folder: Path, reduced: Reduced) -> dict[Path, str]:
+    """Draw every figure that there is something for.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there.
+    reduced : Reduced
+
+    Returns
+    -------
+    dict of Path to str
+        File to caption.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    captions = _maps(folder, reduced)
+    captions |= _psf(folder / "psf.png", reduced)
+    for kind in (reduced.calibrated.aperture, reduced.calibrated.psf):
+        if kind is not None and kind.zero_point is not None:
+            captions |= _zero_point(folder / f"zero_point_{kind.name}.png", reduced, kind)
+    captions |= _magnitudes(folder, reduced)
+    return captions | _candidates(folder / "candidates.png", reduced)
+
+
+def source_kinds(reduced: Reduced) -> np.ndarray:
+    """Sort the sources for pictures.
+
+    Parameters
+    ----------
+    reduced : Reduced
+
+    Returns
+    -------
+    (n,) str array
+        ``"candidate"``, ``"calibrating"``, ``"residual"`` or ``"source"``.
+    """
+    kinds = np.where(reduced.sources.found_by == "residual", "residual", "source").astype("U12")
+    kinds[np.asarray(reduced.table["calib_star"])] = "calibrating"
+    kinds[[candidate.row for candidate in reduced.transients.candidates]] = "candidate"
+    return kinds
+
+
+def _maps(folder: Path, reduced: Reduced) -> dict[Path, str]:
+    prepared, sources = reduced.prepared, reduced.sources
+    frame, background = prepared.frame, prepared.background
+    x, y = (np.asarray(reduced.table[name]) for name in ("x", "y"))
+    kinds = source_kinds(reduced)
+    names = {
+        "source": "source", "residual": "seen in the residual", "calibrating": "calibrating",
+        "candidate": "candidate",
+    }  # fmt: skip
+    groups = {text: (x[kinds == kind], y[kinds == kind]) for kind, text in names.items()}
+    widths, solution = sources.widths, reduced.placed.solution
+    image = save_frame(
+        folder / "image.png", frame.pixels, groups,
+        radius=float(sources.apertures.radii[sources.apertures.main]), solution=solution,
+        title=frame.path.name,
+    )  # fmt: skip
+    back = save_background(
+        folder / "background.png", frame.pixels, background.level, background.rms,
+        background.sources | ~prepared.good,
+    )  # fmt: skip
+    captions = {
+        image: "The frame with its sources, stretched so that faint and bright ones show.",
+        back: "The background and its noise, and whether blank pixels scatter as that noise says.",
+    }
+    if np.isfinite(widths.fwhm):
+        path = save_widths(
+            folder / "fwhm.png", widths.mean, widths.used, fwhm=widths.fwhm,
+            fwhm_err=widths.fwhm_err, scale_arcsec=solution.scale_arcsec,
+        )  # fmt: skip
+        captions[path] = "FWHM of single stars, from Gaussians fitted to sums of rows and columns."
+    return captions
+
+
+def _psf(path: Path, reduced: Reduced) -> dict[Path, str]:
+    psf, fit = reduced.sources.psf, reduced.sources.psf_phot
+    if psf is None or fit is None:
+        return {}
+    radius = np.linspace(0, psf.half_px - 1, 60)
+    middle = len(psf.grid) // 2
+    along = np.arange(-middle, middle + 1) / psf.oversampling
+    distance = np.hypot(*np.meshgrid(along, along))
+    place = np.clip(np.digitize(distance.ravel(), radius + radius[1] / 2), 0, len(radius) - 1)
+    count = np.maximum(np.bincount(place, minlength=len(radius)), 1)
+    light = np.bincount(place, psf.grid.ravel(), minlength=len(radius)) / count
+    profile = np.where(light > 0, light, np.nan)
+    curves = {
+        "profile": (radius, profile),
+        "growth": (radius, np.array([psf.enclosed(float(r)) for r in radius])),
+    }
+    frame, background = reduced.prepared.frame, reduced.prepared.background
+    part = _brightest_part(reduced)
+    before = (frame.pixels - background.level)[part]
+    kind = "Effective PSF" if psf.kind == "epsf" else "Analytic (Moffat) PSF"
+    title = f"{kind} from {psf.n_stars} stars, FWHM {psf.fwhm:.2f} px"
+    save_psf(path, psf.grid, psf.oversampling, curves, (before, fit.residual[part]), title)
+    return {path: f"{title}, and what is left when every star is taken off by it."}
+
+
+def _brightest_part(reduced: Reduced) -> tuple[slice, slice]:
+    """Cut the part around the brightest star of the PSF that is fitted as well as most."""
+    sources, chosen = reduced.sources, 0
+    if len(sources.psf_stars) and sources.psf_phot is not None:
+        chi2 = sources.psf_phot.chi2[sources.psf_stars]
+        chosen = sources.psf_stars[np.argmax(chi2 <= 1.5 * np.nanmedian(chi2))]
+    ny, nx = reduced.prepared.frame.pixels.shape
+    x, y = sources.phot.x[chosen], sources.phot.y[chosen]
+    left = int(np.clip(x - SHOWN_PX, 0, max(nx - 2 * SHOWN_PX, 0)))
+    low = int(np.clip(y - SHOWN_PX, 0, max(ny - 2 * SHOWN_PX, 0)))
+    return slice(low, low + 2 * SHOWN_PX), slice(left, left + 2 * SHOWN_PX)
+
+
+def _zero_point(path: Path, reduced: Reduced, kind: Magnitudes) -> dict[Path, str]:
+    calibrated, zero = reduced.calibrated, kind.zero_point
+    standards = calibrated.standards
+    if standards is None or zero is None:
+        return {}
+    rows, stars = calibrated.rows[calibrated.serves], calibrated.stars[calibrated.serves]
+    points = ZeroPointPoints(
+        catalog=standards.mag[stars],
+        found=kind.mag[rows],
+        sigma=zero.sigma,
+        colour=standards.colour[stars],
+        used=zero.used,
+        band=standards.band,
+        colour_name=standards.colour_name,
+        text=f"{kind.text}: zero point {zero.value:.3f} \N{PLUS-MINUS SIGN} {zero.err:.3f}",
+    )
+    save_zero_point(path, points)
+    term = ""
+    if zero.colour_term:
+        term = (
+            f" Colour term {zero.colour_term:+.3f} \N{PLUS-MINUS SIGN} {zero.colour_term_err:.3f} "
+            f"per magnitude of {standards.colour_name}."
+        )
+    return {
+        path: f"Zero point of the {kind.text}: {zero.n_used} stars, scatter "
+        f"{zero.scatter:.3f} mag, of which {zero.intrinsic:.3f} beyond the stated errors.{term}"
+    }
+
+
+def _magnitudes(folder: Path, reduced: Reduced) -> dict[Path, str]:
+    calibrated = reduced.calibrated
+    aperture, psf = calibrated.aperture, calibrated.psf
+    if aperture.zero_point is None:
+        return {}
+    band = calibrated.standards.band if calibrated.standards is not None else "instrumental"
+    limits = {one.snr: one.measured for one in calibrated.limits.limits}
+    kinds = {aperture.text: (aperture.mag, aperture.inst_err)}
+    if psf is not None:
+        kinds[psf.text] = (psf.mag, psf.inst_err)
+    captions = {
+        save_magnitudes(
+            folder / "magnitudes.png", kinds, band=band, limits=limits
+        ): "Magnitudes and their errors; diamonds: limits measured in blank apertures."
+    }
+    if psf is not None and psf.zero_point is not None:
+        error = np.hypot(aperture.inst_err, psf.inst_err)
+        error[(reduced.sources.flags & Flag.SATURATED) != 0] = np.nan
+        path = folder / "aperture_psf.png"
+        save_kinds_compared(path, psf.mag, aperture.mag - psf.mag, error, band=band)
+        captions[path] = "Aperture less PSF magnitude: what neighbours add to an aperture shows."
+    found = calibrated.completeness
+    if found is not None and len(found.mag):
+        path = folder / "completeness.png"
+        save_completeness(
+            path, found.curve(), half=found.magnitude_at(0.5), limits=limits, n=len(found.mag),
+            band=band,
+        )  # fmt: skip
+        captions[path] = "Share of the stars put into the frame that was found."
+    return captions
+
+
+def _candidates(path: Path, reduced: Reduced) -> dict[Path, str]:
+    candidates = reduced.transients.candidates
+    if not candidates:
+        return {}
+    frame = reduced.prepared.frame.pixels
+    fit = reduced.sources.psf_phot
+    rest = frame if fit is None else fit.residual
+    cuts = []
+    for one in candidates:
+        x, y = (int(np.rint(reduced.table[name][one.row])) for name in ("x", "y"))
+        number = reduced.table["id"][one.row]
+        name = f"{number}: {reduced.calibrated.aperture.mag[one.row]:.2f} mag"
+        cuts.append((name, _cut(frame, x, y), _cut(rest, x, y)))
+    save_cutouts(path, cuts)
+    return {path: "Candidates by rank: the frame, and what is left without its stars."}
+
+
+def _cut(image: np.ndarray, x: int, y: int) -> np.ndarray:
+    """Cut a square around a pixel, NaN beyond the edges."""
+    ny, nx = image.shape
+    cut = np.full((2 * CUT_PX + 1, 2 * CUT_PX + 1), np.nan)
+    low, left = y - CUT_PX, x - CUT_PX
+    rows = slice(max(low, 0), min(low + len(cut), ny))
+    columns = slice(max(left, 0), min(left + len(cut), nx))
+    cut[rows.start - low : rows.stop - low, columns.start - left : columns.stop - left] = image[
+        rows, columns
+    ]
+    return cut

@@ -1,0 +1,217 @@
+"""What share of the stars of each magnitude is found: stars put into the frame tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lightcurve.phot.aperture import measure_stars
+from lightcurve.phot.finder import find_sources
+from lightcurve.phot.mesh import Background
+from lightcurve.phot.noise import NoiseModel
+from lightcurve.phot.psf import Psf
+from lightcurve.phot.psf_boxes import psf_boxes
+
+APART_FWHM = 8.0  # of stars put in at one time
+FOUND_FWHM = 0.7
+MIN_FOUND_PX = 1.0
+BINS = 12
+MIN_IN_BIN = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Completeness:
+    """Stars put into a frame.
+
+    Attributes
+    ----------
+    mag : (n,) float array
+        True magnitudes.
+    found : (n,) bool array
+    snr : (n,) float array
+        Measured in the main aperture, found or not.
+    """
+
+    mag: np.ndarray
+    found: np.ndarray
+    snr: np.ndarray
+
+    def curve(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Share found against magnitude.
+
+        Returns
+        -------
+        mag, share, err : (k,) float arrays
+            Middle of each bin; the error is of a binomial share, Agresti and Coull's.
+        """
+        if not len(self.mag):
+            return np.zeros(0), np.zeros(0), np.zeros(0)
+        edges = np.linspace(self.mag.min(), self.mag.max() + 1e-9, BINS + 1)
+        place = np.clip(np.digitize(self.mag, edges) - 1, 0, BINS - 1)
+        n = np.bincount(place, minlength=BINS)
+        k = np.bincount(place, self.found, minlength=BINS)
+        use = n >= MIN_IN_BIN
+        p = (k + 2) / (n + 4)
+        error = np.sqrt(p * (1 - p) / (n + 4))
+        return (0.5 * (edges[1:] + edges[:-1]))[use], (k / np.maximum(n, 1))[use], error[use]
+
+    def magnitude_at(self, share: float) -> float:
+        """Magnitude beyond which less than a share is found; NaN where the curve does not cross."""
+        mag, found, _ = self.curve()
+        below = np.flatnonzero((found[1:] < share) & (found[:-1] >= share))
+        if not len(below):
+            return float("nan")
+        k = below[0]
+        return float(np.interp(share, [found[k + 1], found[k]], [mag[k + 1], mag[k]]))
+
+    def magnitude_of_snr(self, snr: float) -> float:
+        """Magnitude at which the median signal-to-noise ratio is `snr`.
+
+        Parameters
+        ----------
+        snr : float
+
+        Returns
+        -------
+        float
+            By a straight line through the logarithms of the stars within a magnitude of it; NaN
+            when there are too few.
+        """
+        known = np.isfinite(self.snr)
+        if known.sum() < 4 * MIN_IN_BIN:
+            return float("nan")
+        order = np.argsort(self.mag[known])
+        mag, ratio = self.mag[known][order], self.snr[known][order]
+        width = max(len(mag) // 25, MIN_IN_BIN)
+        groups = np.array_split(np.arange(len(mag)), len(mag) // width)
+        middle = np.array([np.median(mag[g]) for g in groups])
+        median = np.array([np.median(ratio[g]) for g in groups])
+        near = (median > snr / 2.5) & (median < snr * 2.5)
+        if near.sum() < 3:
+            return float("nan")
+        slope, zero = np.polyfit(np.log10(median[near]), middle[near], 1)
+        return float(zero + slope * np.log10(snr))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """The frame that stars are put into, and how they are looked for and measured.
+
+    Attributes
+    ----------
+    pixels : (ny, nx) float32 array
+        ADU.
+    bad : (ny, nx) uint8 array
+    background : Background
+    psf : Psf
+    noise : NoiseModel
+    zero_point : float
+        Magnitude of 1 ADU a second, all of a star's light counted.
+    exposure_s, fwhm, threshold_sigma : float
+    method : str
+        Of `lightcurve.phot.finder.FINDERS`.
+    radius : float
+    annulus : (float, float)
+    """
+
+    pixels: np.ndarray
+    bad: np.ndarray
+    background: Background
+    psf: Psf
+    noise: NoiseModel
+    zero_point: float
+    exposure_s: float
+    fwhm: float
+    threshold_sigma: float
+    method: str
+    radius: float
+    annulus: tuple[float, float]
+
+
+def measure_completeness(
+    trial: Trial, n: int, mags: tuple[float, float], rng: np.random.Generator
+) -> Completeness:
+    """Put stars of random magnitudes into a frame, find and measure them.
+
+    Parameters
+    ----------
+    trial : Trial
+    n : int
+        Stars in all; as many at a time as stay apart from one another.
+    mags : (float, float)
+        Brightest and faintest.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Completeness
+        A star that falls on a source counts: crowding is part of the answer.
+    """
+    parts = []
+    left = n
+    while left > 0:
+        x, y = _places(trial, rng)
+        x, y = x[:left], y[:left]
+        if not len(x):
+            break
+        left -= len(x)
+        mag = rng.uniform(*mags, len(x))
+        parts.append((mag, *_try(trial, x, y, mag, rng)))
+    if not parts:
+        none = np.zeros(0)
+        return Completeness(none, none.astype(bool), none)
+    return Completeness(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _places(trial: Trial, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Random places a good way apart: a grid, moved as a whole and each star in its cell."""
+    ny, nx = trial.pixels.shape
+    step = APART_FWHM * trial.fwhm
+    margin = trial.annulus[1] / 2
+    gx, gy = np.meshgrid(np.arange(margin, nx - margin, step), np.arange(margin, ny - margin, step))
+    x, y = (g.ravel() + rng.uniform(0, step / 2, g.size) for g in (gx, gy))
+    inside = (x < nx - 1 - margin) & (y < ny - 1 - margin)
+    x, y = x[inside], y[inside]
+    whole = trial.bad[np.rint(y).astype(int), np.rint(x).astype(int)] == 0
+    chosen = rng.permutation(np.flatnonzero(whole))
+    return x[chosen], y[chosen]
+
+
+def _try(
+    trial: Trial, x: np.ndarray, y: np.ndarray, mag: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Tell which stars are found, and their measured signal-to-noise ratios."""
+    from scipy.spatial import cKDTree
+
+    flux = trial.exposure_s * 10 ** (-0.4 * (mag - trial.zero_point))
+    light = _render(trial, x, y, flux)
+    gain = trial.noise.gain_e_per_adu
+    noise = rng.standard_normal(light.shape) * np.sqrt(np.maximum(light, 0) / gain)
+    pixels = (trial.pixels + light + noise).astype(np.float32)
+    seen = find_sources(
+        pixels, trial.bad, trial.background, trial.fwhm,
+        threshold_sigma=trial.threshold_sigma, method=trial.method,
+    )  # fmt: skip
+    found = np.zeros(len(x), dtype=bool)
+    if len(seen[0]):
+        near, _ = cKDTree(np.column_stack(seen)).query(np.column_stack([x, y]))
+        found = near <= max(FOUND_FWHM * trial.fwhm, MIN_FOUND_PX)
+    phot = measure_stars(
+        pixels, trial.bad, x, y, np.array([trial.radius]), trial.annulus, trial.noise,
+        max_shift=0.0,
+    )  # fmt: skip
+    return found, phot.flux[:, 0] / phot.flux_err[:, 0]
+
+
+def _render(trial: Trial, x: np.ndarray, y: np.ndarray, flux: np.ndarray) -> np.ndarray:
+    """Image of the stars put in."""
+    half = int(trial.psf.half_px) - 2
+    ny, nx = trial.pixels.shape
+    column, row = np.rint(x).astype(int), np.rint(y).astype(int)
+    boxes = psf_boxes(trial.psf, x - column, y - row, half)[0] * flux[:, None, None]
+    dy, dx = np.mgrid[-half : half + 1, -half : half + 1]
+    rows, columns = row[:, None, None] + dy, column[:, None, None] + dx
+    inside = (rows >= 0) & (rows < ny) & (columns >= 0) & (columns < nx)
+    place = (rows * nx + columns)[inside]
+    return np.bincount(place, boxes[inside], minlength=ny * nx).reshape(ny, nx)

@@ -1,0 +1,260 @@
+"""Pictures of one frame: its sources, background, PSF, and candidates cut out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lightcurve.data import Solution
+from lightcurve.report.field import draw_compass, draw_image, sample, stretch, thin
+from lightcurve.report.style import (
+    ACCENT,
+    COMPARISON,
+    FIELD,
+    MODEL,
+    TARGET,
+    plain_log_ticks,
+    styled_figure,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH = 8.0
+GROUP_COLOUR = {
+    "calibrating": COMPARISON,
+    "source": TARGET,
+    "seen in the residual": ACCENT,
+    "candidate": MODEL,
+}
+
+
+def save_frame(
+    path: str | Path,
+    pixels: np.ndarray,
+    groups: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    *,
+    radius: float,
+    solution: Solution,
+    title: str = "",
+) -> Path:
+    """Write the picture of the frame with its sources.
+
+    Parameters
+    ----------
+    path : path-like
+    pixels : (ny, nx) float array
+    groups : mapping of str to tuple of (n,) float arrays
+        Name, one of `GROUP_COLOUR`, to x and y of its sources.
+    radius : float
+        Of the circles, pixels.
+    solution : Solution
+    title : str
+
+    Returns
+    -------
+    Path
+    """
+    from matplotlib.collections import EllipseCollection
+    from matplotlib.lines import Line2D
+
+    ny, nx = pixels.shape
+    height = float(np.clip((WIDTH - 0.9) * ny / nx + 0.9, 4.0, 10.5))
+    # So small that it would not show, a circle is drawn larger.
+    size = 2 * max(radius, 0.006 * max(nx, ny))
+    with styled_figure(path, (WIDTH, height)) as figure:
+        axes = figure.add_axes((0.09, 0.5 / height, 0.89, 1 - 0.9 / height))
+        draw_image(axes, pixels)
+        handles = []
+        for name, (x, y) in groups.items():
+            if not len(x):
+                continue
+            colour = GROUP_COLOUR[name]
+            axes.add_collection(
+                EllipseCollection(
+                    np.full(len(x), size), np.full(len(x), size), np.zeros(len(x)),
+                    units="xy", facecolors="none", offsets=np.column_stack([x, y]),
+                    transOffset=axes.transData, edgecolors=colour,
+                    linewidths=0.6 if name == "source" else 1.0,
+                )
+            )  # fmt: skip
+            label = f"{name} ({len(x)})"
+            handles.append(
+                Line2D([], [], marker="o", mfc="none", mec=colour, ls="", ms=7, label=label)
+            )
+        draw_compass(axes, solution, pixels.shape)
+        axes.set(xlim=(-0.5, nx - 0.5), ylim=(-0.5, ny - 0.5), title=title)
+        axes.set_xlabel("x (px)", loc="left")
+        figure.legend(
+            handles=handles, loc="lower right", bbox_to_anchor=(0.985, 0.0), ncols=4,
+            columnspacing=1.0, handletextpad=0.2,
+        )  # fmt: skip
+    return Path(path)
+
+
+def save_background(
+    path: str | Path, pixels: np.ndarray, level: np.ndarray, rms: np.ndarray, sources: np.ndarray
+) -> Path:
+    """Write background and noise as maps, and the blank pixels against what the noise says.
+
+    Parameters
+    ----------
+    path : path-like
+    pixels, level, rms : (ny, nx) float arrays
+        ADU.
+    sources : (ny, nx) bool array
+        Pixels left out.
+
+    Returns
+    -------
+    Path
+    """
+    ny, nx = level.shape
+    height = float(np.clip(2.7 * ny / nx + 1.0, 2.6, 5.0))
+    with styled_figure(path, (9.6, height)) as figure:
+        grid = figure.add_gridspec(
+            1, 3, left=0.06, right=0.98, bottom=0.55 / height, top=1 - 0.4 / height, wspace=0.5
+        )
+        for k, (image, title) in enumerate(((level, "Background (ADU)"), (rms, "Noise (ADU)"))):
+            axes = figure.add_subplot(grid[k])
+            _draw_map(figure, axes, image, title)
+        axes = figure.add_subplot(grid[2])
+        blank = sample(np.where(sources, np.nan, (pixels - level) / rms))
+        edges = np.linspace(-5, 5, 81)
+        axes.hist(blank, edges, density=True, color=FIELD, alpha=0.55, label="blank pixels")
+        axes.plot(
+            edges,
+            np.exp(-(edges**2) / 2) / np.sqrt(2 * np.pi),
+            color=MODEL,
+            label="normal, sigma 1",
+        )
+        axes.set(xlabel="(pixel \N{MINUS SIGN} background) / noise", yticks=[], xlim=(-5, 5))
+        axes.set_title("Is it noise?")
+        axes.legend(loc="upper right", fontsize=7)
+    return Path(path)
+
+
+def _draw_map(figure: Figure, axes: Axes, image: np.ndarray, title: str) -> None:
+    small, step = thin(image)
+    low, high = np.nanpercentile(small, [0.5, 99.5])
+    ny, nx = small.shape
+    drawn = axes.imshow(
+        small, extent=(-0.5, nx * step - 0.5, -0.5, ny * step - 0.5), cmap="viridis", vmin=low,
+        vmax=max(high, low + 1e-6),
+    )  # fmt: skip
+    axes.grid(visible=False)
+    axes.set(xlabel="x (px)", title=title)
+    figure.colorbar(drawn, ax=axes, fraction=0.046, pad=0.03)
+
+
+def save_psf(
+    path: str | Path,
+    grid: np.ndarray,
+    oversampling: int,
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    residual: tuple[np.ndarray, np.ndarray],
+    title: str,
+) -> Path:
+    """Write the PSF, its profile, its growth, and a part of the frame before and after.
+
+    Parameters
+    ----------
+    path : path-like
+    grid : (m, m) float array
+    oversampling : int
+        Nodes per pixel.
+    curves : mapping of str to tuple of arrays
+        ``"profile"`` and ``"growth"``: radius (px) and value.
+    residual : tuple of (k, k) float arrays
+        A part of the frame above the background, and the same without its stars.
+    title : str
+
+    Returns
+    -------
+    Path
+    """
+    from matplotlib.colors import LogNorm
+
+    with styled_figure(path, (9.6, 5.4)) as figure:
+        cells = figure.add_gridspec(
+            2, 3, left=0.06, right=0.98, bottom=0.09, top=0.9, hspace=0.42, wspace=0.3,
+            height_ratios=(1, 1.25),
+        )  # fmt: skip
+        figure.suptitle(title, x=0.06, ha="left", fontsize=10, fontweight="bold")
+        half = (len(grid) - 1) / 2 / oversampling
+        axes = figure.add_subplot(cells[0, 0])
+        top = grid.max()
+        axes.imshow(
+            np.maximum(grid, top * 1e-4), norm=LogNorm(top * 1e-4, top), cmap="viridis",
+            extent=(-half, half, -half, half),
+        )  # fmt: skip
+        axes.grid(visible=False)
+        axes.set(xlabel="px", ylabel="px", title="PSF, logarithmic")
+        for k, (name, label) in enumerate(
+            (("profile", "share of the light per px"), ("growth", "share of the light within"))
+        ):
+            axes = figure.add_subplot(cells[0, k + 1])
+            radius, value = curves[name]
+            axes.plot(radius, value, color=TARGET)
+            axes.set(xlabel="radius (px)", ylabel=label, title=name.capitalize())
+            if name == "profile":
+                axes.set_yscale("log")
+                axes.set_ylim(top * 1e-4, top * 1.5)
+                plain_log_ticks(axes.yaxis, (1.0,))
+        before, after = residual
+        low, high = _limits(after)
+        for k, (image, name) in enumerate(((before, "A bright star"), (after, "Taken off"))):
+            axes = figure.add_subplot(cells[1, k])
+            axes.imshow(image, vmin=low, vmax=high, cmap="gray_r")
+            axes.grid(visible=False)
+            axes.set(title=name, xticks=[], yticks=[])
+        _draw_residual_histogram(figure.add_subplot(cells[1, 2]), after)
+    return Path(path)
+
+
+def _limits(image: np.ndarray) -> tuple[float, float]:
+    finite = image[np.isfinite(image)]
+    spread = float(np.percentile(finite, 84) - np.percentile(finite, 16)) if finite.size else 1.0
+    return -4 * spread, 6 * spread
+
+
+def _draw_residual_histogram(axes: Axes, after: np.ndarray) -> None:
+    low, high = _limits(after)
+    axes.hist(np.clip(after[np.isfinite(after)], low, high), 80, color=FIELD, alpha=0.7, log=True)
+    axes.set(xlabel="ADU left over", ylabel="pixels", title="What is left")
+    plain_log_ticks(axes.yaxis, (1.0,))
+
+
+def save_cutouts(
+    path: str | Path, cutouts: Sequence[tuple[str, np.ndarray, np.ndarray]], *, columns: int = 5
+) -> Path:
+    """Write small pictures of sources, each beside what is left without its stars.
+
+    Parameters
+    ----------
+    path : path-like
+    cutouts : sequence of (str, array, array)
+        Name, the frame and the residual around it.
+    columns : int
+
+    Returns
+    -------
+    Path
+    """
+    rows = max(-(-len(cutouts) // columns), 1)
+    with styled_figure(path, (9.6, 1.35 * rows + 0.2)) as figure:
+        for k, (name, image, left) in enumerate(cutouts):
+            row, column = divmod(k, columns)
+            bottom = 1 - (row + 1) * (1.35 / (1.35 * rows + 0.2)) + 0.02
+            height = 0.95 / (1.35 * rows + 0.2)
+            both = np.hstack([stretch(image), np.ones((len(image), 1)), stretch(left)])
+            axes = figure.add_axes((0.01 + column / columns, bottom, 0.96 / columns, height))
+            axes.imshow(both, vmin=0, vmax=1)
+            axes.grid(visible=False)
+            axes.set(xticks=[], yticks=[])
+            axes.set_title(name, fontsize=7)
+    return Path(path)
