@@ -253,6 +253,18 @@ class Settings(_Model):
             raise ValueError(msg)
         return self
 
+    @model_validator(mode="after")
+    def _ask_nobody(self) -> Settings:
+        """Leave the solver that asks a server out where no service is to be asked."""
+        if self.catalogs.offline and "nova" in self.solve.solvers:
+            own = tuple(name for name in self.solve.solvers if name != "nova")
+            if not own:
+                msg = "solver nova asks a server, which --offline forbids: name another --solver"
+                raise ValueError(msg)
+            # Frozen for all but its own making.
+            self.__dict__["solve"] = self.solve.model_copy(update={"solvers": own})
+        return self
+
 
 def read_settings(path: str | Path) -> Settings:
     """Read settings from a TOML file.

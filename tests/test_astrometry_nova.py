@@ -25,8 +25,8 @@ from lightcurve.astrometry.chain import solve
 from lightcurve.astrometry.nova import find_key, pack, solve_nova
 from lightcurve.astrometry.nova_api import NovaServer, Submission
 from lightcurve.astrometry.request import SolveRequest
-from lightcurve.config import SolveSettings
-from lightcurve.errors import SolveError
+from lightcurve.config import SolveSettings, make_settings
+from lightcurve.errors import InputError, SolveError
 
 
 @pytest.fixture(autouse=True)
@@ -348,6 +348,15 @@ def test_results_may_lie_elsewhere(
 
 
 # With others.
+
+
+def test_offline_it_is_not_asked() -> None:
+    settings = make_settings({"catalogs": {"offline": True}, "solve": {"scale_arcsec": 2.0}})
+    assert settings.solve.solvers == ("header", "local", "solve-field")
+    assert settings.solve.scale_arcsec == 2.0
+    assert "nova" in make_settings({}).solve.solvers
+    with pytest.raises(InputError, match="which --offline forbids"):
+        make_settings({"catalogs": {"offline": True}, "solve": {"solvers": ["nova"]}})
 
 
 def test_the_chain_comes_to_it_last(
