@@ -11,7 +11,8 @@ from astropy.wcs import WCS
 from lightcurve.astrometry import local
 from lightcurve.astrometry.chain import SOLVERS, solve
 from lightcurve.astrometry.header import solve_header
-from lightcurve.astrometry.index import coverage, find_index_files, index_stars, wanted_sizes
+from lightcurve.astrometry.index import coverage, find_index_files, wanted_sizes
+from lightcurve.astrometry.index_stars import index_stars
 from lightcurve.astrometry.local import solve_local
 from lightcurve.astrometry.pattern import make_reference
 from lightcurve.astrometry.register import register
@@ -157,6 +158,22 @@ def test_a_file_that_is_no_index_is_named(frame: SolveRequest, tmp_path: Path) -
     fits.PrimaryHDU().writeto(tmp_path / "index-plain.fits")
     with pytest.raises(InputError, match=r"index-plain\.fits"):
         solve_local(frame, SolveSettings(index=(tmp_path / "index-plain.fits",)))
+
+
+def test_a_broken_file_that_was_not_asked_for_is_left_out(
+    frame: SolveRequest,
+    index: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("ASTROMETRY_NET_DATA_DIR", str(tmp_path))
+    (tmp_path / "index-good.fits").symlink_to(index)
+    (tmp_path / "index-cut.fits").write_bytes(index.read_bytes()[:100_800])
+    (tmp_path / "index-bad.fits").write_bytes(b"nothing")
+    assert solve_local(frame, SolveSettings()).n_matched > 30
+    assert "index-cut.fits" in caplog.text
+    assert "index-bad.fits" in caplog.text
 
 
 def random_stars(n: int, seed: int = 3) -> Detections:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.astrometry.index import find_index_files, index_stars
+from lightcurve.astrometry.index import find_index_files
+from lightcurve.astrometry.index_stars import index_stars
 from lightcurve.astrometry.request import SolveRequest, settle
 from lightcurve.astrometry.wcs import describe_wcs
 from lightcurve.config import SolveSettings

@@ -1,9 +1,9 @@
-"""Astrometry.net index files: where they are, what they cover, and the stars in them."""
+"""Astrometry.net index files: where they are, and what they cover."""
 
 from __future__ import annotations
 
+import logging
 import os
-import struct
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,17 @@ import numpy as np
 from lightcurve.config import SolveSettings
 from lightcurve.errors import InputError
 
-SYSTEM_PLACES = (Path("/usr/share/astrometry"), Path("/usr/local/astrometry/data"))
+log = logging.getLogger(__name__)
+
+SYSTEM_PLACES = (
+    Path("/usr/share/astrometry"),
+    Path("/usr/local/share/astrometry"),
+    Path("/usr/local/astrometry/data"),
+    Path("/opt/homebrew/share/astrometry"),
+    # Where KStars keeps them, on Linux and on a Mac.
+    Path.home() / ".local/share/kstars/astrometry",
+    Path.home() / "Library/Application Support/Astrometry",
+)
 VARIABLES = ("ASTROMETRY_NET_DATA_DIR", "ASTROMETRY_INDEX_DIR")
 # Quads are looked for from a tenth of the frame's smaller side to its diagonal.
 SMALLEST_QUAD = 0.1
@@ -97,7 +107,7 @@ def find_index_files(
     Returns
     -------
     tuple of Path
-        Of the given ones where there are any, else of all `places`.
+        Of the given ones where there are any, else of all `places`, without the broken ones.
 
     Raises
     ------
@@ -108,8 +118,20 @@ def find_index_files(
     if given:
         found = [file for place in given for file in _index_files_of(Path(place), needed=True)]
     else:
-        found = [file for place in places() for file in _index_files_of(place, needed=False)]
+        there = (file for place in places() for file in _index_files_of(place, needed=False))
+        found = [p for p in there if p.is_file() and _is_whole(p, p.stat().st_mtime_ns)]
     return tuple(dict.fromkeys(found))
+
+
+@lru_cache(maxsize=1024)
+def _is_whole(path: Path, _changed_ns: int) -> bool:
+    # Kept, so that one warning a file is enough for all frames.
+    try:
+        check_index(path)
+    except InputError as error:
+        log.warning("%s (in %s): left out", error, path.parent)
+        return False
+    return True
 
 
 def _index_files_of(place: Path, *, needed: bool) -> list[Path]:
@@ -205,75 +227,3 @@ def wanted_sizes(shape: tuple[int, int], low_scale: float, high_scale: float) ->
     low_arcmin, high_arcmin : float
     """
     return SMALLEST_QUAD * min(shape) * low_scale / 60, float(np.hypot(*shape)) * high_scale / 60
-
-
-def index_stars(
-    index_files: Sequence[Path], ra_deg: float, dec_deg: float, radius_deg: float
-) -> np.ndarray:
-    """Read the stars that index files have in one place.
-
-    Parameters
-    ----------
-    index_files : sequence of Path
-    ra_deg, dec_deg : float
-    radius_deg : float
-
-    Returns
-    -------
-    (n, 2) float array
-        RA and Dec, degrees; none twice. Files whose star table is not understood give none.
-    """
-    # Frames of one night ask for nearly the same place: what is near is read once for them all.
-    about = 1.2 ** np.ceil(np.log(max(radius_deg, 0.01)) / np.log(1.2))
-    step = about / 2
-    dec = round(dec_deg / step) * step
-    turn = step / max(np.cos(np.radians(min(abs(dec_deg), 89.0))), 0.02)
-    ra = round(ra_deg / turn) * turn
-    near = _stars_within(tuple(index_files), ra, float(np.clip(dec, -90, 90)), about + step)
-    inside = near @ _direction(ra_deg, dec_deg) > np.cos(np.radians(radius_deg))
-    x, y, z = near[inside].T
-    return np.column_stack([np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arcsin(z))])
-
-
-def _direction(ra_deg: float, dec_deg: float) -> np.ndarray:
-    ra, dec = np.radians(ra_deg), np.radians(dec_deg)
-    return np.array([np.cos(ra) * np.cos(dec), np.sin(ra) * np.cos(dec), np.sin(dec)])
-
-
-@lru_cache(maxsize=4)
-def _stars_within(
-    index_files: tuple[Path, ...], ra_deg: float, dec_deg: float, radius_deg: float
-) -> np.ndarray:
-    """Directions of the stars in a circle, as (n, 3) array; none twice."""
-    centre, least = _direction(ra_deg, dec_deg), np.cos(np.radians(radius_deg))
-    found = [np.empty((0, 3))]
-    for path in index_files:
-        found += [block[block @ centre > least] for block in _unit_vectors(path)]
-    # The series repeat stars from scale to scale: 1e-7 rad is 0.02 arcsec.
-    return np.unique(np.concatenate(found).round(7), axis=0)
-
-
-def _unit_vectors(path: Path, block: int = 1_000_000) -> list[np.ndarray]:
-    """Directions of the stars in an index: integers between the bounds of its star tree."""
-    from astropy.io import fits
-
-    where = {}
-    with fits.open(path, memmap=True) as hdus:
-        for hdu in hdus[1:]:
-            name = str(hdu.header.get("TTYPE1", "")).strip()
-            size = hdu.header["NAXIS1"], hdu.header["NAXIS2"]
-            where[name] = (hdu.fileinfo()["datLoc"], *size)
-    if not {"kdtree_data_stars", "kdtree_range_stars"} <= set(where):
-        return []
-    offset, width, n = where["kdtree_data_stars"]
-    kind = {6: "<u2", 12: "<u4", 24: "<f8"}.get(width)
-    if kind is None or n == 0:
-        return []
-    data = np.memmap(path, dtype=kind, mode="r", offset=offset, shape=(n, 3))
-    if kind == "<f8":
-        return [data[k : k + block] for k in range(0, n, block)]
-    with path.open("rb") as file:
-        file.seek(where["kdtree_range_stars"][0])
-        low_x, low_y, low_z, *_, scale = struct.unpack("<7d", file.read(56))
-    low = np.array([low_x, low_y, low_z])
-    return [data[k : k + block] / scale + low for k in range(0, n, block)]

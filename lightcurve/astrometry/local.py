@@ -14,10 +14,10 @@ import numpy as np
 from lightcurve.astrometry.index import (
     coverage,
     find_index_files,
-    index_stars,
     places,
     wanted_sizes,
 )
+from lightcurve.astrometry.index_stars import index_stars
 from lightcurve.astrometry.request import SolveRequest, settle
 from lightcurve.config import SolveSettings
 from lightcurve.data import Solution

@@ -15,11 +15,11 @@ from lightcurve.astrometry.index import (
     check_index,
     coverage,
     find_index_files,
-    index_stars,
     own_index_folder,
     places,
     wanted_sizes,
 )
+from lightcurve.astrometry.index_stars import index_stars
 from lightcurve.astrometry.series import best_scales, files_of, scale_sizes, scales_for
 from lightcurve.config import Settings
 from lightcurve.errors import InputError
