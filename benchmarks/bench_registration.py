@@ -1,9 +1,10 @@
 """Register a real night, and hold each frame's registration against its own plate solution.
 
-    python benchmarks/bench_registration.py FRAMES --index INDEX.fits --ra DEG --dec DEG
+    python -m benchmarks.bench_registration [FRAMES --index INDEX.fits --ra DEG --dec DEG]
         [--scale 5.16] [--saturation 4095] [--check]
 
-FRAMES is a folder of raw frames of one field, of which the middle one is the reference. The plate
+FRAMES is a folder of raw frames of one field, of which the middle one is the reference; without
+it, the night of HAT-P-32 in the shared data folder that the tests use. The plate
 solution of the reference tells where the target is in it; registration carries that place to every
 frame, and the frame's own plate solution, made without a look at any other frame, tells where it
 ought to be. Wanted, with ``--check``: all frames registered and solved, a median residual of the
@@ -33,6 +34,7 @@ from lightcurve.errors import LightcurveError
 from lightcurve.frames.read import is_fits_name, read_frame
 from lightcurve.phot.detect import detect
 
+SHARED = Path(__file__).parents[2] / "shared" / "data"
 LIMITS = {
     "median residual, px": 0.15,
     "register, ms a frame": 10.0,
@@ -149,14 +151,17 @@ def compare(
 def main() -> None:
     """Parse, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("frames", type=Path)
-    parser.add_argument("--index", type=Path, required=True)
-    parser.add_argument("--ra", type=float, required=True)
-    parser.add_argument("--dec", type=float, required=True)
+    parser.add_argument("frames", type=Path, nargs="?", default=SHARED / "hatp32")
+    parser.add_argument("--index", type=Path, default=SHARED / "index-tycho2-hatp32.fits")
+    parser.add_argument("--ra", type=float, default=31.042825)
+    parser.add_argument("--dec", type=float, default=46.687836)
     parser.add_argument("--scale", type=float)
     parser.add_argument("--saturation", type=float)
     parser.add_argument("--check", action="store_true")
     given = parser.parse_args()
+    if not given.frames.is_dir():
+        print(f"no frames in {given.frames.name}: name a folder of them")
+        sys.exit(int(given.check))
     paths = sorted(path for path in given.frames.iterdir() if is_fits_name(path))
     settings = SolveSettings(index=(given.index,), scale_arcsec=given.scale)
     numbers = compare(paths, settings, (given.ra, given.dec), given.saturation)
