@@ -1,0 +1,208 @@
+"""`lightcurve export`: from a run folder to files a service takes; what is wanting is named."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import tomli_w
+from astropy.timeseries import TimeSeries
+from typer.testing import CliRunner
+
+from lightcurve.cli import app
+from lightcurve.config import Settings
+from lightcurve.curve.choose import choose_curve
+from lightcurve.curve.plan import revise_plan
+from lightcurve.data import Planet, Site
+from lightcurve.errors import InputError
+from lightcurve.formats.aavso import validate_exoplanet
+from lightcurve.formats.aavso_extended import validate_extended
+from lightcurve.formats.aij import write_measurements
+from lightcurve.formats.aij_settings import read_apertures
+from lightcurve.formats.aij_table import read_aij_table
+from lightcurve.formats.export import EXPORTS
+from lightcurve.formats.tables import read_lightcurve, write_lightcurve, write_stars
+from lightcurve.simulate.cube import CubeTruth, cube_times, simulate_cube
+from lightcurve.stages.export import REQUIRED, Observer, export_run, make_submission, merged
+from lightcurve.stages.run_folder import read_record, read_stars
+from lightcurve.transit.fit import fit_transit
+from lightcurve.transit.model import transit_flux
+from lightcurve.transit.options import FitOptions
+from lightcurve.transit.output import planet_values
+from lightcurve.transit_products import write_fit
+
+TRUTH = CubeTruth(n_stars=12, start_jd=2460000.55)
+PLANET = Planet(
+    "Test-1 b", 100.0, 0.0, 2.8, 2460000.66, 0.12, 8.0, 88.0, teff_k=5800.0,
+    errors={"a_over_rs": 0.4, "inclination_deg": 0.7},
+)  # fmt: skip
+OBSERVER = Observer(observer_code="abc", camera="cmos", tic="TIC 123", observatory="Back-Yard")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """What a run leaves of a night of 120 frames."""
+    folder = tmp_path_factory.mktemp("run")
+    moments = cube_times(120, TRUTH)
+    theta = np.array([moments.mean(), 0.12, 8.0, 0.28, 0.35, 0.36])
+    flux = transit_flux(moments, theta, PLANET)
+    cube = simulate_cube(flux, TRUTH, np.random.default_rng(2))
+    curve = choose_curve(cube, Settings())
+    planet = replace(PLANET, t0_bjd_tdb=float(moments.mean()))
+    fit = fit_transit(curve, planet, exposure_s=100.0, options=FitOptions("V", sample=False))
+    write_lightcurve(folder / "lightcurve.csv", curve, cube)
+    write_measurements(folder / "measurements.csv", cube, curve, image_height=800)
+    write_stars(folder / "stars.csv", revise_plan(cube.plan, dict(curve.recipe["roles"])))
+    write_fit(folder, curve, fit, planet)
+    (folder / "run.log").write_text("done\n")
+    (folder / "figures").mkdir()
+    (folder / "figures" / "light_curve.png").write_bytes(b"picture")
+    night = {
+        "target": "Test-1", "exposure_s": 100.0, "filter": "Rc", "binning": [2, 2],
+        "shape": [800, 1000], "radius_px": curve.recipe["radius_px"], "annulus_px": [14.0, 22.0],
+        "check": curve.recipe["check"], "planet": planet_values(planet),
+        "site": asdict(Site(1.0, 2.0)),
+    }  # fmt: skip
+    (folder / "run.toml").write_text(tomli_w.dumps({"night": night}))
+    return folder
+
+
+def _export(kind, run, out, **given):
+    return export_run(kind, run, out, replace(OBSERVER, **given))
+
+
+def test_the_run_is_read_back_whole(run):
+    night = read_record(run)["night"]
+    submission = make_submission(run, night, merged(night, OBSERVER))
+    assert submission.star_name == "Test-1"
+    assert submission.planet_name == "Test-1 b"
+    assert submission.binning == (2, 2)
+    assert submission.planet.errors == PLANET.errors
+    fit = submission.fit
+    assert fit.used.sum() == fit.statistics["n_points"]
+    curve = read_lightcurve(run / "lightcurve.csv")
+    np.testing.assert_allclose(fit.residuals, curve.flux / (fit.model * fit.trend) - 1)
+
+
+def test_aavso_exoplanet_report(run, tmp_path):
+    (path,) = _export("aavso-exoplanet", run, tmp_path)
+    text = path.read_bytes().decode("ascii")
+    assert validate_exoplanet(text) == []
+    assert "#OBSCODE=ABC\r\n" in text
+    assert "#OBSTYPE=CCD\r\n" in text
+    assert "#BINNING=2x2\r\n" in text
+    assert "#RESULTS=Tc=24600" in text
+    assert "#PRIORS=Period=2.8,T0=" in text
+    rows = [line.split(",") for line in text.splitlines() if not line.startswith("#")]
+    curve = read_lightcurve(run / "lightcurve.csv")
+    assert float(rows[0][0]) == pytest.approx(curve.bjd_tdb[0], abs=1e-6)
+    assert float(rows[0][1]) == pytest.approx(curve.flux[0], abs=1e-6)
+
+
+def test_aavso_extended_with_a_check_star(run, tmp_path):
+    (path,) = _export("aavso-extended", run, tmp_path, target_magnitude=11.3, check_magnitude=12.0)
+    text = path.read_text()
+    assert validate_extended(text) == []
+    rows = [line.split(",") for line in text.splitlines() if not line.startswith("#")]
+    magnitudes = np.array([float(row[10]) for row in rows])
+    assert np.median(magnitudes) == pytest.approx(12.0, abs=0.01)
+    assert np.std(magnitudes) < 0.05
+    assert rows[0][9] == read_record(run)["night"]["check"]
+
+
+def test_exoclock_etd_and_ecsv(run, tmp_path):
+    curve = read_lightcurve(run / "lightcurve.csv")
+    starts = [("exoclock", curve.jd_utc[0] - 50 / 86400), ("etd", curve.jd_utc[0])]
+    for kind, moment in starts:
+        (path,) = _export(kind, run, tmp_path)
+        first = next(x for x in path.read_text().splitlines() if not x.startswith("#"))
+        assert float(first.split("\t")[0]) == pytest.approx(moment, abs=1e-8)
+        assert "#Planet: Test-1b\n" in path.read_text()
+    (path,) = _export("ecsv", run, tmp_path)
+    series = TimeSeries.read(path, time_column="time", format="ascii.ecsv", time_format="jd")
+    assert {"flux", "flux_err", "model", "detrended_flux"} <= set(series.colnames)
+
+
+def test_exofop_bundle(run, tmp_path):
+    paths = _export("exofop", run, tmp_path)
+    base = re.compile(r"TIC123-01_\d{8}_Back-Yard_Rc_(.+)")
+    names = {base.fullmatch(path.name)[1] for path in paths}
+    assert names == {
+        "datasubset.dat", "lightcurve.png", "measurements.tbl", "measurements.apertures",
+        "calibration.log", "fitpanel.txt",
+    }  # fmt: skip
+    by_name = {base.fullmatch(path.name)[1]: path for path in paths}
+    table = read_aij_table(by_name["measurements.tbl"])
+    apertures = read_apertures(by_name["measurements.apertures"])
+    assert len(table) == 120
+    assert set(apertures.names) >= {s for s in table.stars if s.startswith("C")}
+    assert "mid_time_bjd_tdb" in by_name["fitpanel.txt"].read_text()
+
+
+@pytest.mark.parametrize("kind", sorted(k for k in EXPORTS if REQUIRED[k]))
+def test_all_that_is_missing_is_named_with_its_option(kind, run, tmp_path):
+    night = read_record(run)["night"]
+    bare = {k: v for k, v in night.items() if k not in {"filter", "exposure_s", "binning"}}
+    bare["planet"] = {}
+    poor = tmp_path / "poor"
+    poor.mkdir()
+    (poor / "run.toml").write_text(tomli_w.dumps({"night": bare}))
+    (poor / "lightcurve.csv").write_bytes((run / "lightcurve.csv").read_bytes())
+    with pytest.raises(InputError) as caught:
+        export_run(kind, poor, tmp_path / "out", Observer())
+    options = {
+        "observer_code": "--observer-code", "camera": "--camera", "binning": "--binning",
+        "filter": "--filter", "exposure_s": "--exposure", "target_magnitude": "--magnitude",
+        "planet_name": "--planet-name", "tic": "--tic", "observatory": "--observatory",
+    }  # fmt: skip
+    assert all(options[name] in str(caught.value) for name in REQUIRED[kind])
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"camera": "film"}, "film"), ({"observer_code": "too long a code"}, "OBSCODE"),
+        ({"exposure_s": 900.0}, "EXPOSURE_TIME"), ({"filter": "Zq"}, "Zq"),
+        ({"binning": (5, 5)}, "BINNING"),
+    ],
+    ids=["camera", "code", "exposure", "filter", "binning"],
+)  # fmt: skip
+def test_what_a_service_refuses_is_not_written(given, words, run, tmp_path):
+    with pytest.raises(InputError, match=words):
+        _export("aavso-exoplanet", run, tmp_path / "out", **given)
+    assert not list((tmp_path / "out").glob("*"))
+
+
+def test_a_run_without_fit_is_handed_in_without(run, tmp_path):
+    poor = tmp_path / "poor"
+    poor.mkdir()
+    for name in ("run.toml", "lightcurve.csv", "measurements.csv", "stars.csv"):
+        (poor / name).write_bytes((run / name).read_bytes())
+    (path,) = _export("aavso-exoplanet", poor, tmp_path / "out")
+    assert "#RESULTS=\r\n" in path.read_bytes().decode()
+    (path,) = _export("ecsv", poor, tmp_path / "out")
+    assert "model" not in path.read_text().split("\n# schema")[0]
+
+
+def test_the_command(run, tmp_path):
+    given = ["export", "exoclock", str(run), "--out", str(tmp_path), "--filter", "V"]
+    result = CliRunner().invoke(app, given)
+    assert result.exit_code == 0, result.output
+    assert "_V_100s_for_ExoClock.txt" in result.stdout.replace("\n", "")
+    for wrong, words in ((["bogus", str(run)], "there are"), (["ecsv", str(tmp_path)], "run.toml")):
+        result = CliRunner().invoke(app, ["export", *wrong])
+        assert isinstance(result.exception, InputError)
+        assert words in str(result.exception)
+
+
+def test_stars_read_back(run):
+    plan = read_stars(run)
+    assert plan.role[0] == "target"
+    assert plan.star_id[0] == "T1"
+    assert np.isfinite(plan.x_ref).all()
+    content = tomllib.loads((run / "run.toml").read_text())
+    assert any(star[1:] == content["night"]["check"][1:] for star in plan.star_id)
