@@ -7,6 +7,7 @@ import numpy as np
 from lightcurve.astrometry.chain import SolveRequest, solve
 from lightcurve.astrometry.pattern import ReferencePattern
 from lightcurve.astrometry.register import register
+from lightcurve.astrometry.request import settle
 from lightcurve.astrometry.transform import fit_affine
 from lightcurve.astrometry.verify import MAX_FALSE_PROBABILITY, stars_on_frame
 from lightcurve.config import SolveSettings
@@ -107,7 +108,11 @@ def _solve(
     )
     solution = solve(request, own)
     if not solution.n_matched:
-        msg = f"the WCS of its {solution.solver} cannot be checked: there are no known stars"
+        # No stars known on this machine: then those of the reference frame must do.
+        sky = np.column_stack([plan.ra_deg, plan.dec_deg])
+        solution = settle(solution.wcs, request, sky, solution.solver, "")
+    if not solution.n_matched:
+        msg = f"{solution.solver}: its WCS is {solution.detail}"
         raise SolveError(msg, n_detected=len(stars))
     return solution
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from lightcurve.astrometry.pattern import make_reference
 from lightcurve.config import Settings, make_settings
@@ -17,10 +18,11 @@ from lightcurve.flags import Flag
 from lightcurve.frames.inventory import take_inventory
 from lightcurve.frames.read import read_frame
 from lightcurve.measure import measure_frame, move
-from lightcurve.recipe import Recipe
 from lightcurve.phot.detect import detect
 from lightcurve.placing import place_frame
 from lightcurve.prepare import prepare_night
+from lightcurve.recipe import Recipe
+from lightcurve.stages.solve import SolveOutput, solve_frames
 from lightcurve.store import decode_result, encode_result
 from lightcurve.target import find_target
 
@@ -104,6 +106,25 @@ def test_a_frame_that_cannot_be_solved_either_has_both_reasons(
     assert "header: the header has no WCS" in result.reason
     assert "nova" not in result.reason
     assert result.n_detected > 10
+
+
+def test_a_wcs_in_the_header_serves_when_the_reference_confirms_it(
+    night: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, lights = night
+    monkeypatch.setattr("lightcurve.astrometry.index.SYSTEM_PLACES", ())
+    settings = settings_with(recipe, solvers=("header",), index=())
+    lost = replace(recipe, reference=strangers(), settings=settings)
+    (row,) = solve_frames(lights[:1], recipe.settings, SolveOutput(tmp_path, copies=True))
+    (copy,) = tmp_path.glob("*_wcs.fits")
+    result = measure_frame(copy, lost)
+    assert row["status"] == "solved"
+    assert "placed by plate solving (header, " in result.reason
+    with fits.open(copy, mode="update") as hdus:
+        hdus[0].header["CRVAL2"] += 0.05
+    result = measure_frame(copy, lost)
+    assert result.status == "failed"
+    assert "may be chance" in result.reason
 
 
 def test_a_frame_of_another_field_is_refused(night: tuple) -> None:
