@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from lightcurve.image_stages.calibrate import calibrate_sources
 from lightcurve.image_stages.catalogs import ask
 from lightcurve.image_stages.place import field_of, place_sources, solve_frame
 from lightcurve.image_stages.prepare import prepare_frame
-from lightcurve.image_stages.reduced import Reduced
+from lightcurve.image_stages.reduced import Reduced, summarise
+from lightcurve.image_stages.sequence import judge, quick_settings, write_sequence
 from lightcurve.image_stages.sources import measure_sources
 from lightcurve.image_stages.standards import catalogs_for, choose_standards, wanted_band
 from lightcurve.image_stages.table import source_table
@@ -27,6 +28,79 @@ from lightcurve.products import open_log
 from lightcurve.progress import Progress, silent
 
 log = logging.getLogger(__name__)
+
+
+def reduce_image(
+    path: Path, settings: Settings, out: Path, *, masters: Masters | None = None
+) -> Products:
+    """Turn one frame into a calibrated, cross-matched catalogue, and write it.
+
+    Parameters
+    ----------
+    path : Path
+        Raw or calibrated; never changed.
+    settings : Settings
+    out : Path
+        Folder for what it gives; made if it is not there.
+    masters : Masters, optional
+        Already read; else those of the settings' folder, if any.
+
+    Returns
+    -------
+    Products
+
+    Raises
+    ------
+    LightcurveError
+        Whatever stands in the way, in one line.
+    """
+    clock = Clock()
+    with open_log(out):
+        reduced = measure_image(path, settings, clock, masters=masters)
+        return write_products(out, reduced, clock)
+
+
+def measure_image(
+    path: Path, settings: Settings, clock: Clock, *, masters: Masters | None = None
+) -> Reduced:
+    """Turn one frame into a calibrated, cross-matched catalogue.
+
+    Parameters
+    ----------
+    path : Path
+    settings : Settings
+    clock : Clock
+    masters : Masters, optional
+
+    Returns
+    -------
+    Reduced
+
+    Raises
+    ------
+    LightcurveError
+        Whatever stands in the way, in one line.
+    """
+    with clock("calibrate"):
+        prepared = prepare_frame(path, settings, masters=masters)
+    with clock("solve"):
+        solution = solve_frame(prepared, settings)
+        field, field_notes = field_of(prepared, solution)
+    with clock("catalogues"):
+        band, band_note = wanted_band(prepared.frame.exposure.filter, settings.image)
+        known = ask(field, band, settings)
+    with clock("measure"):
+        sources = measure_sources(prepared, settings)
+    with clock("zero point"):
+        placed = place_sources(sources, solution, known.catalogs, prepared.frame.pixels.shape)
+        order = (*known.by_hand, *catalogs_for(band, field.dec_deg, settings.image))
+        standards = choose_standards(known.catalogs, band, order)
+        calibrated = calibrate_sources(prepared, sources, placed, standards, settings)
+    with clock("cross-match"):
+        table = source_table(sources, placed, calibrated, known.catalogs)
+        transients = search_transients(sources, placed, calibrated, known, settings)
+    notes = tuple(note for note in (*field_notes, band_note) if note)
+    return Reduced(prepared, sources, placed, known, calibrated, transients, table, settings, notes)
 
 
 def reduce_images(
@@ -53,19 +127,70 @@ def reduce_images(
     InputError
         When a path does not exist, holds no FITS file, or the masters cannot be read.
     """
+
+    def reduce(file: Path, name: str, masters: Masters | None) -> dict[str, Any]:
+        products = reduce_image(file, settings, out / name, masters=masters)
+        return {**products.summary, "folder": str(products.folder)}
+
+    return _each(paths, settings, reduce, progress)
+
+
+def measure_sequence(
+    paths: Sequence[Path], settings: Settings, out: Path, *, progress: Progress = silent
+) -> list[dict[str, Any]]:
+    """Measure zero point, FWHM, limit and quality of frames, and write them as one table.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Files, or folders whose FITS files are taken.
+    settings : Settings
+    out : Path
+        Gets sequence.csv and sequence.png.
+    progress : Progress
+
+    Returns
+    -------
+    list of dict
+        One a frame: file, status, reason, quality, and what `summarise` tells.
+
+    Raises
+    ------
+    InputError
+        When a path does not exist, holds no FITS file, or the masters cannot be read.
+    """
+    quick = quick_settings(settings)
+
+    def measure(file: Path, _: str, masters: Masters | None) -> dict[str, Any]:
+        return dict(summarise(measure_image(file, quick, Clock(), masters=masters)))
+
+    with open_log(out):
+        rows = _each(paths, settings, measure, progress)
+        for row, quality in zip(rows, judge(rows), strict=True):
+            row["quality"] = quality
+        write_sequence(out, rows)
+    return rows
+
+
+def _each(
+    paths: Sequence[Path],
+    settings: Settings,
+    work: Callable[[Path, str, Masters | None], dict[str, Any]],
+    progress: Progress,
+) -> list[dict[str, Any]]:
     files = [file for path in paths for file in _fits_files(path)]
-    masters = settings.image.masters
-    loaded = load_masters(masters) if masters is not None else None
-    names = _free_names(files)
+    folder = settings.image.masters
+    masters = load_masters(folder) if folder is not None else None
     rows = []
-    for file, name in progress(list(zip(files, names, strict=True)), "Reducing", len(files)):
+    pairs = list(zip(files, _free_names(files), strict=True))
+    for file, name in progress(pairs, "Reducing", len(files)):
         row: dict[str, Any] = {"file": file.name, "status": "reduced", "reason": ""}
         try:
-            products = reduce_image(file, settings, out / name, masters=loaded)
-            row |= {**products.summary, "folder": str(products.folder)}
+            row |= work(file, name, masters)
         except LightcurveError as error:
-            row |= {"status": "failed", "reason": str(error)}
-            log.error("%s: %s", file.name, error)
+            reason = str(error).removeprefix(f"{file.name}: ")
+            row |= {"status": "failed", "reason": reason}
+            log.error("%s: %s", file.name, reason)
         rows.append(row)
     return rows
 
@@ -89,54 +214,3 @@ def _free_names(files: Sequence[Path]) -> list[str]:
             number += 1
         names.append(stem if number == 1 else f"{stem}_{number}")
     return names
-
-
-def reduce_image(
-    path: Path, settings: Settings, out: Path, *, masters: Masters | None = None
-) -> Products:
-    """Turn one frame into a calibrated, cross-matched catalogue.
-
-    Parameters
-    ----------
-    path : Path
-        Raw or calibrated; never changed.
-    settings : Settings
-    out : Path
-        Folder for what it gives; made if it is not there.
-    masters : Masters, optional
-        Already read; else those of the settings' folder, if any.
-
-    Returns
-    -------
-    Products
-
-    Raises
-    ------
-    LightcurveError
-        Whatever stands in the way, in one line.
-    """
-    clock = Clock()
-    with open_log(out):
-        with clock("calibrate"):
-            prepared = prepare_frame(path, settings, masters=masters)
-        with clock("solve"):
-            solution = solve_frame(prepared, settings)
-            field, field_notes = field_of(prepared, solution)
-        with clock("catalogues"):
-            band, band_note = wanted_band(prepared.frame.exposure.filter, settings.image)
-            known = ask(field, band, settings)
-        with clock("measure"):
-            sources = measure_sources(prepared, settings)
-        with clock("zero point"):
-            placed = place_sources(sources, solution, known.catalogs, prepared.frame.pixels.shape)
-            order = (*known.by_hand, *catalogs_for(band, field.dec_deg, settings.image))
-            standards = choose_standards(known.catalogs, band, order)
-            calibrated = calibrate_sources(prepared, sources, placed, standards, settings)
-        with clock("cross-match"):
-            table = source_table(sources, placed, calibrated, known.catalogs)
-            transients = search_transients(sources, placed, calibrated, known, settings)
-        notes = tuple(note for note in (*field_notes, band_note) if note)
-        reduced = Reduced(
-            prepared, sources, placed, known, calibrated, transients, table, settings, notes
-        )
-        return write_products(out, reduced, clock)

@@ -33,20 +33,26 @@ def image(
     out: Annotated[Path, typer.Option("--out", "-o", help="Gets a folder for each frame.")] = Path(
         "lightcurve-image"
     ),
+    sequence: Annotated[
+        bool,
+        typer.Option("--sequence", help="Only a table: zero point, FWHM, limit, quality."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Turn single frames into calibrated catalogues, each frame on its own.
 
     Example: lightcurve image FRAME.fits --index INDEX.fits --catalog STARS.fits --offline
     """
-    from lightcurve.image import reduce_images
+    from lightcurve.image import measure_sequence, reduce_images
 
-    rows = reduce_images(frames, settings, out, progress=bar)
+    job = measure_sequence if sequence else reduce_images
+    rows = job(frames, settings, out, progress=bar)
     if json:
         print_json(rows)
     else:
-        body = ([_short(row.get(name)) for name in SHOWN] for row in rows)
-        print_table("Frames", list(SHOWN.values()), body)
+        shown = {**SHOWN, "quality": "quality"} if sequence else SHOWN
+        body = ([_short(row.get(name)) for name in shown] for row in rows)
+        print_table("Frames", list(shown.values()), body)
         typer.echo(f"Written to {out}")
     if any(row["status"] == "failed" for row in rows):
         raise typer.Exit(1)

@@ -37,9 +37,8 @@ class Known:
     by_hand: tuple[str, ...]
 
     def notes(self) -> list[str]:
-        """Tell what failed, and what a catalogue's reader noted."""
-        said = [f"{r.title}: {r.reason}" for r in self.reports if r.status == "failed"]
-        return said + [f"{c.title}: {note}" for c in self.catalogs.values() for note in c.notes]
+        """Tell what failed; the reports have the rest."""
+        return [f"{r.title}: {r.reason}" for r in self.reports if r.status == "failed"]
 
 
 def ask(field: Field, band: str, settings: Settings) -> Known:

@@ -19,7 +19,7 @@ from lightcurve.report.image_page import ImagePage, write_page
 MAX_SOURCES = 6000  # on the page; the catalogue has all
 MAX_CARD = 8  # columns of a match
 TAKES = {
-    "The frame": ("image", "background", "fwhm", "psf"),
+    "Background, widths, PSF": ("background", "fwhm", "psf"),
     "Zero point": ("zero_point",),
     "Magnitudes": ("magnitudes", "aperture_psf", "completeness"),
     "Candidate transients": ("candidates",),
@@ -49,7 +49,7 @@ def write_image_page(
     radius = max(float(sources.apertures.radii[sources.apertures.main]), 0.006 * max(nx, ny))
     page = ImagePage(
         title=prepared.frame.path.name,
-        subtitle=describe_solution(solution),
+        subtitle=solution.detail or describe_solution(solution),
         facts=_facts(summary),
         warnings=reduced.notes,
         sections=_sections(reduced, captions),

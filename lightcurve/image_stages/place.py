@@ -44,6 +44,7 @@ class Placed:
     error_arcsec : (n,) float array
         One standard deviation in one coordinate: of the centroid, and of the solution.
     notes : tuple of str
+        Why the solution could not be refined; empty when it was.
     """
 
     solution: Solution
@@ -147,8 +148,7 @@ def place_sources(
     )  # fmt: skip
     if catalog is not None:
         solution, note = _refined(sources, solution, catalog, shape)
-        notes = (note,)
-        log.info("%s", note)
+        notes = (note,) if note else ()
     x, y, error_px = positions(sources)
     ra, dec = (np.asarray(v, dtype=float) for v in solution.wcs.all_pix2world(x, y, 0))
     common = solution.rms_arcsec / np.sqrt(2) if np.isfinite(solution.rms_arcsec) else 0.0
@@ -219,10 +219,12 @@ def _refined(
     )  # fmt: skip
     order = f", SIP order {refined.order}" if refined.order > 1 else ""
     left = f", {far.sum()} left out as far off" if far.any() else ""
-    return solution, (
+    text = (
         f"WCS checked and refined with {catalog.title}{order}: {check.n_matched} stars, rms "
         f"{check.rms_px:.3f} px ({solution.rms_arcsec:.3f} arcsec){left}"
     )
+    log.info("%s", text)
+    return replace(solution, detail=text), ""
 
 
 def _detections(sources: Sources, rows: np.ndarray) -> Detections:

@@ -51,10 +51,12 @@ window.addEventListener("pointermove", e => {
   from = [e.clientX, e.clientY]; look();
 });
 document.getElementById("reset").addEventListener("click", () => { view.splice(0, 4, 0, 0, size[0], size[1]); look(); });
-document.getElementById("find").addEventListener("change", e => {
-  const k = data.sources.findIndex(s => String(s.id) === e.target.value.trim());
+function find(number) {
+  const k = data.sources.findIndex(s => String(s.id) === number);
   if (k >= 0) { const s = data.sources[k]; view.splice(0, 4, 0, 0, size[0], size[1]); zoom(0.15, [s.x, size[1] - s.y]); show(k); }
-});
+}
+document.getElementById("find").addEventListener("change", e => find(e.target.value.trim()));
+find(location.hash.slice(1));
 document.getElementById("show-aladin").addEventListener("click", e => {
   const box = document.getElementById("aladin"), script = document.createElement("script");
   e.target.disabled = true; box.style.display = "block"; box.textContent = "Asking the CDS ...";
