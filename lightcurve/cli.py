@@ -26,6 +26,7 @@ GROUPS = (
     "fit",
     "export",
     "compare",
+    "tables",
     "calib",
     "index",
     "simulate",

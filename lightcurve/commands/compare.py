@@ -1,4 +1,4 @@
-"""Compare light curves and tables, and compute a table's numbers again."""
+"""Compare light curves and tables."""
 
 from __future__ import annotations
 
@@ -29,8 +29,6 @@ def _option(*flags_and_text: str) -> Any:
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command("compare")(compare)
-    app.command("recompute")(recompute)
-    app.command("table")(table)
 
 
 @takes_settings(*SETTINGS)
@@ -137,14 +135,14 @@ def _two_files(
 ) -> Any:
     from lightcurve.errors import InputError
     from lightcurve.stages.compare import Tolerance, compare_files
-    from lightcurve.stages.compare_sides import spread_choices
+    from lightcurve.stages.compare_sides import split_names, spread_choices
 
     if b is None:
         msg = "compare what with what? give two files, or one table and --frames FOLDER"
         raise InputError(msg)
     rtol, atol, seconds = limits
     only, by, columns = what
-    names = _split(columns)
+    names = split_names(columns)
     tolerance = Tolerance(
         rtol or 0.0, atol or 0.0, seconds, given=rtol is not None or atol is not None
     )
@@ -200,97 +198,3 @@ def _show(result: Any, files: dict[str, Path]) -> None:
         beyond = [d.name for d in result.differences if d.n_beyond]
         verdict = "They agree." if result.agrees else f"THEY DIFFER in {', '.join(beyond[:8])}."
         typer.echo(verdict + (f" ({len(beyond)} columns)" if len(beyond) > 8 else ""))
-
-
-@takes_settings("target.ra", "target.dec", "target.planet_file", "site", "stars.comparisons")
-def recompute(
-    table: Annotated[Path, typer.Argument(help="AstroImageJ table, or our measurements.csv.")],
-    *,
-    settings: Any,
-    star: Annotated[str, typer.Option("--star", help="Target in the table.")] = "T1",
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="CSV file for times and relative flux.")
-    ] = None,
-    json: Json = False,
-) -> None:
-    """Form relative flux and BJD_TDB again from a table alone, and check the table's own.
-
-    Example: lightcurve recompute Measurements.tbl --comp C2 --comp C4 --out again.csv
-    """
-    from lightcurve.stages.recompute import recompute_table, write_recomputed
-
-    found = recompute_table(table, settings, target=star, comparisons=settings.stars.comparisons)
-    files = {} if out is None else {"table": write_recomputed(out, found)}
-    if json:
-        print_json(
-            {
-                "table": found.table.name,
-                "target": found.target,
-                "comparisons": found.comparisons,
-                "agrees": found.agrees,
-                "fluxes": [asdict(check) for check in found.checks],
-                "times": [asdict(check) for check in found.time_checks],
-                "notes": found.notes,
-                "rows": {
-                    "label": found.table.labels,
-                    "jd_utc": found.jd_utc,
-                    "bjd_tdb": found.bjd_tdb,
-                    "rel_flux": found.flux,
-                    "rel_flux_err": found.flux_err,
-                },
-                "files": files,
-            }
-        )
-    else:
-        _show_recomputed(found, files)
-    if found.agrees is False:
-        raise typer.Exit(1)
-
-
-def _show_recomputed(found: Any, files: dict[str, Path]) -> None:
-    typer.echo(f"{found.table.name}: {found.target} over {', '.join(found.comparisons)}")
-    for check in found.checks:
-        verdict = "agrees" if check.n_beyond == 0 else f"DIFFERS in {check.n_beyond} rows"
-        typer.echo(f"{check.name}: {verdict}, at most {check.largest_relative:.2g} of it")
-    for check in found.time_checks:
-        span = f"{check.median_s:+.2f} s (from {check.least_s:+.2f} to {check.most_s:+.2f})"
-        verdict = "agrees: off by" if check.agrees else "IS WRONG by"
-        why = f", {check.explanation}" if check.explanation else ""
-        typer.echo(f"{check.column}: {verdict} {span}{why}")
-    for note in found.notes:
-        typer.echo(note)
-    if files:
-        typer.echo(f"Written: {', '.join(str(path) for path in files.values())}")
-
-
-def table(
-    path: Annotated[
-        Path, typer.Argument(help="Table, .aperture(s), .radec or .plotcfg of AstroImageJ.")
-    ],
-    *,
-    columns: Annotated[
-        str, typer.Option("--columns", help="Names, comma between, of a table without header.")
-    ] = "",
-    json: Json = False,
-) -> None:
-    """Show what an AstroImageJ table or settings file holds, and what it lacks."""
-    from lightcurve.stages.describe_table import describe_file
-
-    values, stars = describe_file(path, _split(columns))
-    if json:
-        print_json({"file": path.name, **values, "stars": stars})
-        return
-    print_table(path.name, ["", ""], values.items())
-    if stars:
-        shown = ([_short(value) for value in star.values()] for star in stars)
-        print_table("Curves" if "curve" in stars[0] else "Stars", list(stars[0]), shown)
-
-
-def _split(columns: str) -> list[str]:
-    return [name.strip() for name in columns.split(",") if name.strip()]
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, float):
-        return "" if value != value else f"{value:.8g}"  # noqa: PLR0124  NaN is not itself
-    return str(value)

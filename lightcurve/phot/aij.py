@@ -212,7 +212,7 @@ def measure_aij(
 
 def _mean_width(shape: AijCentroid, sizing: np.ndarray | None) -> float:
     """Take the larger of mean X-Width and mean Y-Width, of the stars that have one."""
-    use = np.isfinite(shape.x_width) & np.isfinite(shape.y_width)
+    use = (shape.x_width > 0) & (shape.y_width > 0)
     if sizing is not None:
         use &= sizing
     if not use.any():

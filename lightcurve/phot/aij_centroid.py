@@ -32,7 +32,7 @@ class AijCentroid:
     found : (n,) bool array
         Whether a centroid was found; false for all when none was asked for.
     x_width, y_width : (n,) float arrays
-        Root of the second moments over 0.3602, pixels.
+        Root of the second moments over 0.3602, pixels; 0 where a centroid was sought in vain.
     angle_deg : (n,) float array
         Of the long axis, 0 to 360, from +x towards the bottom of the image.
     roundness : (n,) float array
@@ -97,7 +97,11 @@ def aij_centroid(
     light = _light(image, centre, corner, side, sky)
     # The scatter is about the mean of the box before the last step.
     level = np.where(np.isnan(level), _mean(light.values), level)
-    return AijCentroid(centre=centre, found=found, **_widths(light, radius, level))
+    widths = _widths(light, radius, level)
+    if method in STEPS:
+        for name in ("x_width", "y_width", "angle_deg", "variance"):
+            widths[name] = np.where(found, widths[name], 0.0)
+    return AijCentroid(centre=centre, found=found, **widths)
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

@@ -60,7 +60,9 @@ def annulus_squares(
     return Squares(np.where(inside, square.values, np.nan), square.u, square.v)
 
 
-def clip_stars(values: np.ndarray, *, tolerance: float, max_clips: int) -> np.ndarray:
+def clip_stars(
+    values: np.ndarray, *, tolerance: float, max_clips: int, before: float | None = None
+) -> np.ndarray:
     """Choose the pixels within 2 sigma of their mean, again and again from all of them.
 
     Pixels thrown out may come back as mean and sigma settle; both sides are clipped alike.
@@ -72,6 +74,8 @@ def clip_stars(values: np.ndarray, *, tolerance: float, max_clips: int) -> np.nd
     tolerance : float
         A star's sky is settled when its mean moves by less, ADU.
     max_clips : int
+    before : float, optional
+        A sky whose first mean, of all pixels, is this near is settled before it is clipped.
 
     Returns
     -------
@@ -82,7 +86,9 @@ def clip_stars(values: np.ndarray, *, tolerance: float, max_clips: int) -> np.nd
     light, keep = np.where(finite, values, 0.0), finite.copy()
     mean, sigma = _mean_and_sigma(light, keep)
     stars = np.arange(len(values))
-    for _ in range(max_clips):
+    if before is not None:
+        stars = stars[np.abs(mean - before) >= tolerance]
+    for _ in range(max_clips if stars.size else 0):
         nearer = finite[stars] & _near(light[stars], mean[stars], sigma[stars])
         keep[stars] = nearer
         new_mean, sigma[stars] = _mean_and_sigma(light[stars], nearer)
@@ -165,7 +171,8 @@ def centroid_sky(
     square = annulus_squares(image, centre, rule.annulus)
     keep = np.isfinite(square.values)
     if rule.remove_stars:
-        keep = clip_stars(square.values, tolerance=CENTROID_TOLERANCE, max_clips=CENTROID_CLIPS)
+        limits = {"tolerance": CENTROID_TOLERANCE, "max_clips": CENTROID_CLIPS, "before": 0.0}
+        keep = clip_stars(square.values, **limits)
         mean, sigma = _mean_and_sigma(np.where(keep, square.values, 0.0), keep)
         finite = np.isfinite(square.values)
         keep = finite & _near(np.where(finite, square.values, 0.0), mean, sigma)

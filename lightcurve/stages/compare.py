@@ -122,11 +122,7 @@ def compare_files(
     labels = _row_names(a, rows_a)
     differences, curves = _compare_curves(a, b, (rows_a, rows_b), labels, tolerance)
     differences += _compare_columns(a.table, b.table, (rows_a, rows_b), labels, tolerance)
-    kept = [d for d in differences if not only or is_wanted(d.name, only)]
-    if not kept:
-        shown = ", ".join(d.name for d in differences[:12]) or "no columns"
-        msg = f"nothing to compare: both files have {shown}"
-        raise InputError(msg)
+    kept = take_wanted(differences, only)
     return Comparison(
         names=(a.table.name, b.table.name),
         matched_by=matched_by,
@@ -265,17 +261,33 @@ def _compare_columns(
     ]
 
 
-def is_wanted(name: str, only: Sequence[str]) -> bool:
-    """Tell whether a column was asked for, by its name or its quantity.
+def take_wanted(
+    differences: Sequence[ColumnDifference], only: Sequence[str]
+) -> list[ColumnDifference]:
+    """Keep the columns that were asked for, by name or quantity; all, where none were.
 
     Parameters
     ----------
-    name : str
+    differences : sequence of ColumnDifference
     only : sequence of str
 
     Returns
     -------
-    bool
+    list of ColumnDifference
+
+    Raises
+    ------
+    InputError
+        When none is left.
     """
-    match = STAR_COLUMN.match(name)
-    return name in only or (match is not None and match["quantity"] in only)
+
+    def is_wanted(name: str) -> bool:
+        match = STAR_COLUMN.match(name)
+        return name in only or (match is not None and match["quantity"] in only)
+
+    kept = [d for d in differences if not only or is_wanted(d.name)]
+    if not kept:
+        shown = ", ".join(d.name for d in differences[:12]) or "no column"
+        msg = f"nothing to compare: to be had are {shown}"
+        raise InputError(msg)
+    return kept

@@ -19,7 +19,7 @@ from lightcurve.phot.aij import measure_aij
 from lightcurve.phot.aij_centroid import STILL_PX
 from lightcurve.progress import Progress, silent
 from lightcurve.stages.aij_rules import Start, TableRules, find_rules
-from lightcurve.stages.compare import Comparison, is_wanted
+from lightcurve.stages.compare import Comparison, take_wanted
 
 N_TRIALS = 3
 SHAPES = ("Width", "X-Width", "Y-Width", "Angle", "Roundness")
@@ -110,10 +110,7 @@ def compare_with_frames(
     """
     again = remeasure_table(folder, path, settings, progress=progress)
     found = again.differences(rtol=rtol, atol=atol)
-    kept = [d for d in found if not only or is_wanted(d.name, only)]
-    if not kept:
-        msg = f"nothing to compare: {again.table.name} has {', '.join(d.name for d in found)}"
-        raise InputError(msg)
+    kept = take_wanted(found, only)
     notes = [f"{name}: {value} ({source})" for name, value, source in again.rules.values]
     if again.missing:
         notes.append(f"{len(again.missing)} frames are not there, such as {again.missing[0]}")
@@ -251,6 +248,8 @@ def _measure_row(start: Start, rules: TableRules, method: str) -> dict[str, np.n
     if rules.centred:
         again = measure_aij(*here, rules.of_row(start.row, centroid=method))
         columns[MOVED] = np.maximum(np.abs(again.x - start.x), np.abs(again.y - start.y))
+        lost = again.columns()  # widths are 0 where there is no centroid
+        columns |= {name: np.where(again.found, columns[name], lost[name]) for name in SHAPES}
     base = float(rules.base_radius[start.row])
     if np.isfinite(base):
         changes = {"radius": base, "centroid": method, "fwhm_factor": rules.fwhm_factor}

@@ -35,6 +35,21 @@ class Side:
         return values if values is not None and np.isfinite(values).any() else None
 
 
+def split_names(columns: str) -> list[str]:
+    """Read names of columns as they are given to an option.
+
+    Parameters
+    ----------
+    columns : str
+        With commas between.
+
+    Returns
+    -------
+    list of str
+    """
+    return [name.strip() for name in columns.split(",") if name.strip()]
+
+
 def spread_choices(
     paths: tuple[Path, Path], columns: Sequence[str], given: Mapping[str, Sequence[str]]
 ) -> tuple[Choice, Choice]:

@@ -60,7 +60,12 @@ class Recomputed:
 
 
 def recompute_table(
-    path: Path, settings: Settings, *, target: str = "T1", comparisons: Sequence[str] = ()
+    path: Path,
+    settings: Settings,
+    *,
+    target: str = "T1",
+    comparisons: Sequence[str] = (),
+    columns: Sequence[str] = (),
 ) -> Recomputed:
     """Form relative flux with any comparison stars, and BJD_TDB, and check the table's own.
 
@@ -73,6 +78,8 @@ def recompute_table(
     target : str
     comparisons : sequence of str
         By default the table's C stars.
+    columns : sequence of str
+        Names of the columns of a table without header.
 
     Returns
     -------
@@ -83,7 +90,7 @@ def recompute_table(
     InputError
         When the table lacks the stars.
     """
-    table = read_aij_table(path)
+    table = read_aij_table(path, columns=list(columns) or None)
     flux, flux_err = relative_flux(table, target, list(comparisons) or None)
     chosen = tuple(s for s in (comparisons or table.comparisons) if s != target)
     checks = _check_fluxes(table, target, flux, flux_err) if _own(table, chosen, target) else ()

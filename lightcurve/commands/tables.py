@@ -1,0 +1,120 @@
+"""Show what tables hold, and compute their numbers again."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lightcurve.commands.night import Json
+from lightcurve.commands.options import takes_settings
+from lightcurve.commands.shell import print_json, print_table
+
+Names = Annotated[
+    str, typer.Option("--columns", help="Names, comma between, of a table without header.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("table")(table)
+    app.command("recompute")(recompute)
+
+
+@takes_settings("target.ra", "target.dec", "target.planet_file", "site", "stars.comparisons")
+def recompute(
+    table: Annotated[Path, typer.Argument(help="AstroImageJ table, or our measurements.csv.")],
+    *,
+    settings: Any,
+    star: Annotated[str, typer.Option("--star", help="Target in the table.")] = "T1",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="CSV file for times and relative flux.")
+    ] = None,
+    columns: Names = "",
+    json: Json = False,
+) -> None:
+    """Form relative flux and BJD_TDB again from a table alone, and check the table's own.
+
+    Example: lightcurve recompute Measurements.tbl --comp C2 --comp C4 --out again.csv
+    """
+    from lightcurve.stages.compare_sides import split_names
+    from lightcurve.stages.recompute import recompute_table, write_recomputed
+
+    found = recompute_table(
+        table,
+        settings,
+        target=star,
+        comparisons=settings.stars.comparisons,
+        columns=split_names(columns),
+    )
+    files = {} if out is None else {"table": write_recomputed(out, found)}
+    if json:
+        print_json(
+            {
+                "table": found.table.name,
+                "target": found.target,
+                "comparisons": found.comparisons,
+                "agrees": found.agrees,
+                "fluxes": [asdict(check) for check in found.checks],
+                "times": [asdict(check) for check in found.time_checks],
+                "notes": found.notes,
+                "rows": {
+                    "label": found.table.labels,
+                    "jd_utc": found.jd_utc,
+                    "bjd_tdb": found.bjd_tdb,
+                    "rel_flux": found.flux,
+                    "rel_flux_err": found.flux_err,
+                },
+                "files": files,
+            }
+        )
+    else:
+        _show_recomputed(found, files)
+    if found.agrees is False:
+        raise typer.Exit(1)
+
+
+def _show_recomputed(found: Any, files: dict[str, Path]) -> None:
+    typer.echo(f"{found.table.name}: {found.target} over {', '.join(found.comparisons)}")
+    for check in found.checks:
+        verdict = "agrees" if check.n_beyond == 0 else f"DIFFERS in {check.n_beyond} rows"
+        typer.echo(f"{check.name}: {verdict}, at most {check.largest_relative:.2g} of it")
+    for check in found.time_checks:
+        span = f"{check.median_s:+.2f} s (from {check.least_s:+.2f} to {check.most_s:+.2f})"
+        verdict = "agrees: off by" if check.agrees else "IS WRONG by"
+        why = f", {check.explanation}" if check.explanation else ""
+        typer.echo(f"{check.column}: {verdict} {span}{why}")
+    for note in found.notes:
+        typer.echo(note)
+    if files:
+        typer.echo(f"Written: {', '.join(str(path) for path in files.values())}")
+
+
+def table(
+    path: Annotated[
+        Path, typer.Argument(help="Table, .aperture(s), .radec or .plotcfg of AstroImageJ.")
+    ],
+    *,
+    columns: Names = "",
+    json: Json = False,
+) -> None:
+    """Show what an AstroImageJ table or settings file holds, and what it lacks."""
+    from lightcurve.stages.compare_sides import split_names
+    from lightcurve.stages.describe_table import describe_file
+
+    values, stars = describe_file(path, split_names(columns))
+    if json:
+        print_json({"file": path.name, **values, "stars": stars})
+        return
+    print_table(path.name, ["", ""], values.items())
+    if stars:
+        shown = ([_short(value) for value in star.values()] for star in stars)
+        print_table("Curves" if "curve" in stars[0] else "Stars", list(stars[0]), shown)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return "" if value != value else f"{value:.8g}"  # noqa: PLR0124  NaN is not itself
+    return str(value)
