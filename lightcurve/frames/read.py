@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 IMAGE_SUFFIXES = (".fits", ".fit", ".fts")
 PACKED_SUFFIXES = (".gz", ".fz", ".bz2")
 _DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
+_CHUNK_BYTES = 262144
 _EXACT_IN_FLOAT32 = 2**23
 # What belongs to one header's own data and is not handed down from the primary.
 _OWN = {"SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "GROUPS", "INHERIT"}
@@ -223,13 +224,19 @@ def _read_plain(source: Source, hdu: Hdu) -> np.ndarray:
     axes = hdu.axes if last else hdu.axes[:2]
     dtype = np.dtype(_DTYPES[hdu.bitpix])
     source.file.seek(hdu.offset)
-    data = read_exactly(source, int(np.prod(axes, dtype=object)) * dtype.itemsize)
-    stored = np.frombuffer(data, dtype).reshape(axes[::-1])
-    pixels = _scaled(stored[..., 0] if last else stored, hdu.cards)
+    row = int(np.prod(axes[:-1], dtype=object))
+    # A few rows at a time, so that what was read is still in the cache when it is converted.
+    step = max(1, _CHUNK_BYTES // (row * dtype.itemsize))
+    pixels = np.empty(axes[:0:-1] if last else axes[::-1], np.float32)
+    for start in range(0, axes[-1], step):
+        rows = pixels[start : start + step]
+        data = read_exactly(source, len(rows) * row * dtype.itemsize)
+        stored = np.frombuffer(data, dtype).reshape(-1, *axes[-2::-1])
+        _scale(stored[..., 0] if last else stored, hdu.cards, out=rows)
     return pixels[..., None] if last else pixels.reshape((1,) * (len(hdu.axes) - 2) + pixels.shape)
 
 
-def _scaled(stored: np.ndarray, cards: Cards) -> np.ndarray:
+def _scale(stored: np.ndarray, cards: Cards, *, out: np.ndarray) -> None:
     """Apply BZERO, BSCALE and BLANK; float32, with NaN for every value that is not finite."""
     zero = number(cards["BZERO"].text) if "BZERO" in cards else 0.0
     scale = number(cards["BSCALE"].text) if "BSCALE" in cards else 1.0
@@ -238,19 +245,16 @@ def _scaled(stored: np.ndarray, cards: Cards) -> np.ndarray:
     whole = stored.dtype.kind in "iu"
     exact = stored.itemsize <= 2 and zero == int(zero) and abs(zero) <= _EXACT_IN_FLOAT32
     with np.errstate(over="ignore", invalid="ignore"):
-        if whole and scale == 1 and exact:
-            pixels = stored.astype(np.float32)
+        if scale == 1 and (zero == 0 or (whole and exact)):
+            out[:] = stored
             if zero:
-                pixels += np.float32(zero)
-        elif scale == 1 and zero == 0:
-            pixels = stored.astype(np.float32)
+                out += np.float32(zero)
         else:
-            pixels = (stored.astype(np.float64) * scale + zero).astype(np.float32)
+            out[:] = stored.astype(np.float64) * scale + zero
     if whole and blank is not None:
-        pixels[stored == blank] = np.nan
+        out[stored == blank] = np.nan
     if not whole or scale != 1:
-        pixels[~np.isfinite(pixels)] = np.nan
-    return pixels
+        out[~np.isfinite(out)] = np.nan
 
 
 def _read_tiled(source: Source, hdu: Hdu, *, with_pixels: bool) -> tuple[str, np.ndarray | None]:

@@ -6,8 +6,9 @@ import numpy as np
 
 from lightcurve.phot.sky import clipped_sky
 
-MESH_PX = 64
-SAMPLE_STEP = 4  # every fourth pixel each way: 256 of a cell tell its level to 0.06 sigma
+MESH_PX, LARGE_MESH_PX = 64, 128
+LARGE_PX = 1500  # shortest side from which the larger mesh serves
+SAMPLES = 16  # pixels of a cell along each axis: 256 tell its level to 0.06 sigma
 
 
 def subtract_background(
@@ -43,9 +44,9 @@ def subtract_background(
 
 def _mesh(pixels: np.ndarray, bad: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Level and scatter of each cell; cells at the far edges reach back over their neighbours."""
-    size = min(MESH_PX, *pixels.shape)
+    size = _cell(pixels.shape)
     starts = [_starts(length, size) for length in pixels.shape]
-    within = np.arange(0, size, SAMPLE_STEP)
+    within = np.arange(0, size, max(1, size // SAMPLES))
     rows, columns = ((start[:, None] + within).ravel() for start in starts)
     # Rows first: whole rows are copied, not single pixels.
     sample = pixels[rows].take(columns, axis=1).astype(np.float32, copy=False)
@@ -55,6 +56,10 @@ def _mesh(pixels: np.ndarray, bad: np.ndarray | None) -> tuple[np.ndarray, np.nd
     cells = sample.reshape(my, k, mx, k).transpose(0, 2, 1, 3).reshape(my * mx, k * k)
     level, scatter, _ = clipped_sky(cells)
     return level.reshape(my, mx), scatter.reshape(my, mx)
+
+
+def _cell(shape: tuple[int, int]) -> int:
+    return min(LARGE_MESH_PX if min(shape) >= LARGE_PX else MESH_PX, *shape)
 
 
 def _starts(length: int, size: int) -> np.ndarray:
@@ -69,7 +74,7 @@ def _smoothed(mesh: np.ndarray) -> np.ndarray:
 
 def _less(pixels: np.ndarray, mesh: np.ndarray) -> np.ndarray:
     """Subtract a mesh with straight lines between the middles of its cells."""
-    size = min(MESH_PX, *pixels.shape)
+    size = _cell(pixels.shape)
     rows, columns = (_places(length, size) for length in pixels.shape)
     # Along y for the few columns of the mesh, then along x a strip between two middles at a time.
     lines = np.stack([np.interp(np.arange(len(pixels)), rows, column) for column in mesh.T])

@@ -1,0 +1,110 @@
+"""Frames of 4096 x 4096 px with calibration: beside reading them, and with two processes.
+
+    python -m benchmarks.bench_large [--frames 8] [--size 4096]
+
+Wanted: at most 2.5 times reading and decoding; two processes at least 1.8 times as fast as one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from astropy.io import fits
+
+from benchmarks.timing import in_turn, show
+from lightcurve.config import Settings, make_settings
+from lightcurve.frames.inventory import take_inventory
+from lightcurve.measure import measure_frame
+from lightcurve.prepare import Scene, prepare_night
+from lightcurve.simulate.night import simulate_night
+from lightcurve.simulate.observatory import Night, SimCamera
+from lightcurve.simulate.sky import SimTarget, make_field
+from lightcurve.store import open_store
+from lightcurve.target import find_target
+from lightcurve.workers import measure_night
+
+RA, DEC = 20.0, 30.0
+REPEATS = 6  # of each frame, so that starting a process does not count
+
+
+def make_night(folder: Path, n_frames: int, size: int) -> None:
+    """Simulate frames of a rich field, with bias, dark and flat frames."""
+    camera = SimCamera(shape=(size, size))
+    night = Night(n_frames=n_frames, ra_deg=RA, dec_deg=DEC)
+    side = size * camera.scale_arcsec / 3600
+    field = make_field(
+        np.random.default_rng(2), (RA, DEC), (side, side), 1500, mag_range=(9.0, 15.0)
+    )
+    target = SimTarget("Bench-1", RA, DEC, 11.0)
+    flux = np.ones(n_frames)
+    simulate_night(
+        folder, night, camera, field, target, flux, n_bias=3, n_dark=3, n_flat=3, header_wcs=True
+    )
+
+
+def prepared(folder: Path, settings: Settings) -> Scene:
+    """Settle what measuring needs."""
+    target = find_target(settings.target)
+    return prepare_night(take_inventory(folder, settings), target, settings, folder / "masters")
+
+
+def seconds_of(scene: Scene, folder: Path, workers: int) -> float:
+    """Time measuring all frames, each several times under other names."""
+    folder.mkdir()
+    paths = []
+    for path in scene.lights:
+        for k in range(REPEATS):
+            link = folder / f"{k}_{path.name}"
+            link.symlink_to(path)
+            paths.append(link)
+    settings = scene.recipe.settings.model_copy(update={"workers": workers})
+    recipe = replace(scene.recipe, settings=settings)
+    with open_store(folder) as store:
+        start = time.perf_counter()
+        measure_night(paths, recipe, store)
+        return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--frames", type=int, default=8)
+    parser.add_argument("--size", type=int, default=4096)
+    wanted = parser.parse_args()
+    settings = make_settings(
+        {"target": {"name": "Bench-1", "ra": str(RA), "dec": str(DEC)}, "stars": {"max_stars": 100}}
+    )
+    with TemporaryDirectory() as folder:
+        night = Path(folder) / "night"
+        make_night(night, wanted.frames, wanted.size)
+        scene = prepared(night, settings)
+        paths, recipe = scene.lights, scene.recipe
+        seconds = in_turn(
+            {
+                "astropy reads, to float32": lambda k: fits.getdata(paths[k]).astype(np.float32),
+                "lightcurve, calibrated, 100 stars, 8 radii": (
+                    lambda k: measure_frame(paths[k], recipe)
+                ),
+            },
+            len(paths),
+        )
+        one, two = (seconds_of(scene, Path(folder) / f"w{n}", n) for n in (1, 2))
+    reading = next(iter(seconds.values()))
+    show(
+        f"frames of {wanted.size} x {wanted.size} px, 16 bits",
+        ("", "ms a frame", "times reading"),
+        [(name, f"{1e3 * s:.0f}", f"{s / reading:.2f}") for name, s in seconds.items()],
+    )
+    show(
+        "processes",
+        ("", "frames/s", "times one"),
+        [(n, f"{len(paths) * REPEATS / s:.1f}", f"{one / s:.2f}") for n, s in ((1, one), (2, two))],
+    )
+
+
+if __name__ == "__main__":
+    main()
