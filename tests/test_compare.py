@@ -318,6 +318,18 @@ def test_other_rules_are_found_by_trial(name: str, tmp_path: Path) -> None:
     assert beyond <= (shapes if recipe.fwhm_factor else set())
 
 
+def test_a_radius_from_a_radial_profile(tmp_path: Path) -> None:
+    """Its widths were measured at a base radius with a sky that the table does not tell."""
+    path = simulated_table(tmp_path, AijRecipe(5.0, (9.0, 15.0)))
+    lines = path.read_text().splitlines()
+    more = ["\tRadial_Cutoff\tSource_Rad(base)", *["\t0.01\t7"] * (len(lines) - 1)]
+    path.write_text("\n".join(a + b for a, b in zip(lines, more, strict=True)) + "\n")
+    found = compare_with_frames(tmp_path, path, Settings(), rtol=1e-9)
+    assert found.agrees
+    assert "Width" not in {d.name for d in found.differences}
+    assert any(note.startswith("widths: not compared") for note in found.notes)
+
+
 def test_changed_frames_and_missing_ones_are_told(tmp_path: Path) -> None:
     path = simulated_table(tmp_path, AijRecipe(5.0, (9.0, 15.0)))
     with fits.open(tmp_path / "f2.fits", mode="update") as hdus:

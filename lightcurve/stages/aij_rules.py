@@ -107,7 +107,7 @@ def find_rules(table: AijTable, trials: list[Start], settings: Settings) -> tupl
     known = area[np.isfinite(area) & (area > 0)]
     exact = not (known.size and np.all(known == np.rint(known)))
     recipe = AijRecipe(1.0, None, exact=exact, centroid=STAY)
-    factor = _constant(table, "FWHM_Mult")
+    factor = _constant(table, "FWHM_Mult") or None
     base = table.columns.get("Source_Rad(base)", np.full(len(table), np.nan))
     rules = TableRules(radius, base, annulus, factor, recipe, ())
     recipe, sky = _find_sky(table, trials, rules)
@@ -120,6 +120,9 @@ def find_rules(table: AijTable, trials: list[Start], settings: Settings) -> tupl
         ("pixels", pixels, "N_Src_Pixels" if known.size else "AstroImageJ's default: not told"),
         *(sky, centre, *camera),
     )
+    if factor is None and np.isfinite(base).any():
+        why = "radius of a radial profile; they were measured with another sky, not told"
+        values += (("widths", "not compared", why),)
     return replace(rules, recipe=replace(recipe, noise=noise), values=values), method
 
 

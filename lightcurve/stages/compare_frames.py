@@ -251,12 +251,13 @@ def _measure_row(start: Start, rules: TableRules, method: str) -> dict[str, np.n
         lost = again.columns()  # widths are 0 where there is no centroid
         columns |= {name: np.where(again.found, columns[name], lost[name]) for name in SHAPES}
     base = float(rules.base_radius[start.row])
-    if np.isfinite(base):
+    if np.isfinite(base) and rules.fwhm_factor is None:
+        columns = {name: values for name, values in columns.items() if name not in SHAPES}
+    elif np.isfinite(base):
         changes = {"radius": base, "centroid": method, "fwhm_factor": rules.fwhm_factor}
         first = measure_aij(*here, rules.of_row(start.row, **changes))
         columns |= {name: first.columns()[name] for name in SHAPES}
-        if rules.fwhm_factor is not None:
-            columns["Source_Radius"] = np.array([first.radius])
+        columns["Source_Radius"] = np.array([first.radius])
     return {name: values for name, values in columns.items() if name not in UNTOLD}
 
 
