@@ -38,6 +38,7 @@ from lightcurve.progress import Progress, silent
 from lightcurve.record import write_run
 from lightcurve.reference import describe_solution
 from lightcurve.target import Target
+from lightcurve.times import bjd_tdb, hjd_utc
 
 log = logging.getLogger(__name__)
 
@@ -202,9 +203,23 @@ def frame_rows(night: Night) -> list[dict[str, Any]]:
         if entry.path in night.scene.unused:
             row |= {"status": "unused", "reason": night.scene.unused[entry.path]}
         if result is not None:
-            row |= {"status": result.status, "reason": result.reason, **_quality(result)}
+            row |= {"status": result.status, "reason": result.reason}
+            row |= {**_times(result, night.target), **_quality(result)}
         rows.append(row)
     return rows
+
+
+def _times(result: FrameResult, target: Target) -> dict[str, float]:
+    """Mid-exposure on the three scales in use."""
+    exposure = result.exposure
+    if exposure is None or exposure.mid_jd_utc is None:
+        return {}
+    place = (exposure.mid_jd_utc, target.ra_deg, target.dec_deg, exposure.site)
+    return {
+        "jd_utc": exposure.mid_jd_utc,
+        "hjd_utc": float(hjd_utc(*place)),
+        "bjd_tdb": float(bjd_tdb(*place)),
+    }
 
 
 def _quality(result: FrameResult) -> dict[str, Any]:

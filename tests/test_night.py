@@ -90,7 +90,12 @@ def test_real_products_are_whole(real_run):
     assert stars[0]["role"] == "target"
     assert all(star["reason"] for star in stars)
     assert {"comparison", "field", "check"} <= {star["role"] for star in stars}
-    assert len(rows_of(out / "frames.csv")) == 142
+    frames = rows_of(out / "frames.csv")
+    assert len(frames) == 142
+    # Mid-exposures: to the Sun and to the barycentre at most 500 s, and 69.184 s from UTC to TDB.
+    apart = 86400 * (float(frames[0]["bjd_tdb"]) - float(frames[0]["hjd_utc"]))
+    assert 69.184 - 5 < apart < 69.184 + 5
+    assert {row["disposition"] for row in rows_of(out / "nebs.csv")} == {"Cleared"}
     record = tomllib.loads((out / "run.toml").read_text())
     assert record["settings"]["target"]["ra"] == RA
     assert all(value["source"] for value in record["values"])
