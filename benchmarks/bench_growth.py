@@ -87,6 +87,7 @@ def exponent(numbers: list[float], values: list[float]) -> float:
 def draw(path: Path, frames: dict[int, dict], stars: dict[int, dict]) -> None:
     """Draw the growth, with its exponents."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullLocator
 
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     panels = figure.subplots(1, 3)
@@ -100,6 +101,8 @@ def draw(path: Path, frames: dict[int, dict], stars: dict[int, dict]) -> None:
         axes.loglog(numbers, values, "o-")
         axes.set(xlabel=name, ylabel=unit, title=f"power {exponent(numbers, values):.2f}")
         axes.set_ylim(min(values) / 2, max(values) * 2)
+        axes.set_xticks(numbers, [str(number) for number in numbers])
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.grid(visible=True, which="major", alpha=0.3)
     figure.savefig(path, dpi=110)
 

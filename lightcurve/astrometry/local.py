@@ -186,6 +186,8 @@ def _attempt(engine: Any, stars: np.ndarray, hints: tuple, parity: str, end: flo
     try:
         answer = answers.get(timeout=max(end - monotonic(), 0.001))
     except Empty:
+        # The thread still solves with this engine, which takes one caller at a time.
+        _engine.cache_clear()
         msg = "time is up (timeout_s): give --scale or a position, or fewer index files"
         raise SolveError(msg, n_detected=len(stars)) from None
     if isinstance(answer, Exception):
