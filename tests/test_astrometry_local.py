@@ -1,6 +1,7 @@
 """Solving on this machine: real frames, made-up skies, index files, and every way to fail."""
 
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -219,10 +220,19 @@ def test_time_is_limited(frame: SolveRequest, index: Path, monkeypatch: pytest.M
         def solve(self, *_args: object) -> None:
             forever.wait(5)
 
-    monkeypatch.setattr(local, "_engine", lambda _files: Slow())
-    with pytest.raises(SolveError, match="time is up"):
-        solve_local(frame, SolveSettings(index=(index,), timeout_s=0.2))
+    engines = []
+
+    @lru_cache(maxsize=1)
+    def slow(_files: object) -> Slow:
+        engines.append(Slow())
+        return engines[-1]
+
+    monkeypatch.setattr(local, "_engine", slow)
+    for _ in range(2):
+        with pytest.raises(SolveError, match="time is up"):
+            solve_local(frame, SolveSettings(index=(index,), timeout_s=0.2))
     forever.set()
+    assert len(engines) == 2  # one that still solves is not given a second frame
 
 
 def test_without_the_engine_the_chain_goes_on(
