@@ -69,8 +69,8 @@ def reduce_night(
     """
     clock = Clock()
     with clock("inventory"):
-        target = find_target(settings.target, settings.catalogs)
         inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+        target = find_target(settings.target, settings.catalogs)
     with open_log(out), open_store(out) as store:
         for warning in inventory.warnings:
             log.warning("%s", warning)
@@ -194,8 +194,8 @@ def plan_night(
     -------
     Scene
     """
-    target = find_target(settings.target, settings.catalogs)
     inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+    target = find_target(settings.target, settings.catalogs)
     with TemporaryDirectory() as masters:
         return prepare_night(inventory, target, settings, Path(masters), progress=progress)
 

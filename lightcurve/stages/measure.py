@@ -44,8 +44,8 @@ def measure_folder(
     dict
         Numbers of frames, stars and radii, and the table's path.
     """
-    target = find_target(settings.target)
     inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+    target = find_target(settings.target)
     with open_log(out), open_store(out) as store:
         scene = prepare_night(inventory, target, settings, out / "masters", progress=progress)
         results = measure_night(scene.lights, scene.recipe, store, progress=progress)
