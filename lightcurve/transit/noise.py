@@ -15,9 +15,6 @@ import numpy as np
 
 MAX_POINTS = 600  # the covariance matrix grows with the square
 MIN_POINTS = 40
-# Probability of white noise before the night is seen; the rest is even over the grid. At 0.3 the
-# errors are right on simulated nights of white noise and of red (benchmarks/bench_injection.py).
-WHITE = 0.3
 AMPLITUDES = np.geomspace(0.1, 4.0, 20)  # of the white noise
 N_TIMES = 8
 
@@ -33,7 +30,7 @@ class RedNoise:
     time_days : float
         Correlation time, the (geometric) mean of the same.
     probability : float
-        That there is any.
+        That there is any, at even odds beforehand.
     whiten : (n, n) float array
         Turns residuals, in the units of the flux, into independent ones of equal variance.
     """
@@ -74,7 +71,10 @@ def find_red_noise(
     -----
     Restricted likelihood (Patterson & Thompson 1971, Biometrika 58, 545) on a grid of amplitude
     and time, even in their logarithms, the scale of all noise being free. The covariance is the
-    mean of the grid's covariances, weighted by their probabilities.
+    mean of the grid's covariances, weighted by their probabilities. White noise is given no more
+    room beforehand than any amplitude: on most nights something wanders, and where white noise was
+    favoured the errors came out too small on nights that wander, and trends were chosen for
+    following the wander (benchmarks/bench_injection.py).
     """
     n = len(time)
     shortest = 2 * float(np.median(np.diff(time))) if n > 1 else np.inf
@@ -82,10 +82,11 @@ def find_red_noise(
         return None
     scale = errors / np.median(errors)
     system = np.column_stack([_orthonormal(design / scale[:, None]) * scale[:, None], residuals])
-    amplitude, tau, prior = _grid(shortest, longest_days, white=WHITE)
+    amplitude, tau = _grid(shortest, longest_days)
     whitened, determinant = _innovations(time, system, scale, amplitude, tau)
     likelihood, level = _likelihood(whitened, determinant, restricted=True)
-    weight = prior * np.exp(likelihood - likelihood.max())
+    weight = np.exp(likelihood - likelihood.max())
+    odds = weight[1:].mean() / max(weight[0], 1e-300)
     weight /= weight.sum()
     power = weight * level
     covariance = np.diag(power.sum() * scale**2)
@@ -99,7 +100,7 @@ def find_red_noise(
     return RedNoise(
         amplitude=float(np.sqrt(strength.sum() / power.sum())),
         time_days=float(np.exp(np.sum(strength * np.log(tau)) / strength.sum())),
-        probability=float(1 - weight[0]),
+        probability=float(odds / (1 + odds)),
         whiten=whiten,
     )
 
@@ -128,32 +129,24 @@ def log_evidence(
     Returns
     -------
     float
-        Largest ln likelihood, up to a constant, averaged over amplitudes and times of red noise.
-        White noise is given no more room than any of them: on most nights something wanders, and
-        where white noise is favoured a covariate is readily chosen for following the wander.
+        Largest ln likelihood, up to a constant, averaged over amplitudes and times of red noise,
+        as in `find_red_noise`.
     """
     shortest = 2 * float(np.median(np.diff(time)))
     scale = errors / np.median(errors)
     basis = _orthonormal(design / scale[:, None]) * scale[:, None]
-    amplitude, tau, prior = _grid(shortest, max(longest_days, 2 * shortest), white=0.0)
+    amplitude, tau = _grid(shortest, max(longest_days, 2 * shortest))
     system = np.column_stack([basis, values])
     whitened, determinant = _innovations(time, system, scale, amplitude, tau)
     likelihood, _ = _likelihood(whitened, determinant, restricted=False)
     top = likelihood.max()
-    return float(top + np.log(np.sum(prior * np.exp(likelihood - top))))
+    return float(top + np.log(np.mean(np.exp(likelihood - top))))
 
 
-def _grid(
-    shortest: float, longest: float, *, white: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Amplitudes, times and their probabilities; the first of them is white noise."""
+def _grid(shortest: float, longest: float) -> tuple[np.ndarray, np.ndarray]:
+    """Amplitudes and times of the grid; the first of them is white noise."""
     tau, amplitude = np.meshgrid(np.geomspace(shortest, longest, N_TIMES), AMPLITUDES)
-    size = amplitude.size
-    return (
-        np.append(0.0, amplitude.ravel()),
-        np.append(shortest, tau.ravel()),
-        np.append(white, np.full(size, (1 - white) / size)),
-    )
+    return np.append(0.0, amplitude.ravel()), np.append(shortest, tau.ravel())
 
 
 def _innovations(
