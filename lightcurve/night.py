@@ -18,7 +18,7 @@ from lightcurve.curve.choose import choose_curve
 from lightcurve.curve.noise import measure_field_noise, with_noise
 from lightcurve.data import LightCurve, Measurements, Products, TransitFit
 from lightcurve.errors import FitError
-from lightcurve.frames.inventory import take_inventory
+from lightcurve.frames.inventory import check_folder, take_inventory
 from lightcurve.measure import stack_results
 from lightcurve.prepare import Scene, prepare_night
 from lightcurve.products import Night, open_log, write_products
@@ -69,8 +69,9 @@ def reduce_night(
     """
     clock = Clock()
     with clock("inventory"):
-        inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+        check_folder(folder)
         target = find_target(settings.target, settings.catalogs)
+        inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
     with open_log(out), open_store(out) as store:
         for warning in inventory.warnings:
             log.warning("%s", warning)
@@ -194,8 +195,9 @@ def plan_night(
     -------
     Scene
     """
-    inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+    check_folder(folder)
     target = find_target(settings.target, settings.catalogs)
+    inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
     with TemporaryDirectory() as masters:
         return prepare_night(inventory, target, settings, Path(masters), progress=progress)
 

@@ -188,10 +188,7 @@ def take_inventory(
         When no light frame has a certain time: that of the first of them.
     """
     folder, settings = Path(folder), settings or Settings()
-    if not folder.is_dir():
-        what = "is a file, not a folder" if folder.is_file() else "there is no such folder"
-        msg = f"{folder}: {what}; give the folder with the raw frames"
-        raise InputError(msg)
+    check_folder(folder)
     paths = sorted(
         _files(folder), key=lambda path: natural_key(path.relative_to(folder).as_posix())
     )
@@ -208,6 +205,24 @@ def take_inventory(
         raise InputError(msg)
     _refuse_without_times(entries)
     return Inventory(folder, tuple(entries), _look_at_times(entries))
+
+
+def check_folder(folder: Path) -> None:
+    """Make sure that a folder is there, before anything else is looked at.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Raises
+    ------
+    InputError
+        When it is not.
+    """
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.is_file() else "there is no such folder"
+        msg = f"{folder}: {what}; give the folder with the raw frames"
+        raise InputError(msg)
 
 
 def _refuse_without_times(entries: Sequence[Entry]) -> None:

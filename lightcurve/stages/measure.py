@@ -10,7 +10,7 @@ import numpy as np
 from lightcurve.config import Settings
 from lightcurve.data import Measurements
 from lightcurve.formats.tables import write_frames
-from lightcurve.frames.inventory import take_inventory
+from lightcurve.frames.inventory import check_folder, take_inventory
 from lightcurve.measure import stack_results
 from lightcurve.prepare import prepare_night
 from lightcurve.products import open_log
@@ -44,8 +44,9 @@ def measure_folder(
     dict
         Numbers of frames, stars and radii, and the table's path.
     """
-    inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+    check_folder(folder)
     target = find_target(settings.target)
+    inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
     with open_log(out), open_store(out) as store:
         scene = prepare_night(inventory, target, settings, out / "masters", progress=progress)
         results = measure_night(scene.lights, scene.recipe, store, progress=progress)
