@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lightcurve.errors import InputError
-from lightcurve.frames.inventory import Entry, Inventory
+from lightcurve.frames.entries import Entry, Inventory
 
 MINORITY = (
     0.1  # of the frames: so many of another setup are left out with a reason, more is an error

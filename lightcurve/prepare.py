@@ -16,7 +16,7 @@ from lightcurve.camera import CameraValues, settle_camera
 from lightcurve.config import Settings
 from lightcurve.curve.plan import plan_stars
 from lightcurve.data import Exposure, Frame, Masters, Site, Solution
-from lightcurve.frames.inventory import Entry, Inventory
+from lightcurve.frames.entries import Entry, Inventory
 from lightcurve.lights import choose_lights
 from lightcurve.parts import choose_shrink
 from lightcurve.phot.seeing import choose_radii

@@ -31,7 +31,7 @@ from lightcurve.formats.tables import (
     write_lightcurve,
     write_stars,
 )
-from lightcurve.frames.inventory import Inventory
+from lightcurve.frames.entries import Inventory
 from lightcurve.neighbours import write_neighbours
 from lightcurve.prepare import Scene
 from lightcurve.progress import Progress, silent

@@ -10,16 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from lightcurve.astrometry.chain import SolveRequest, solve
+from lightcurve.astrometry.chain import SolveRequest
 from lightcurve.astrometry.index import own_index_folder
 from lightcurve.calib.reduce import reduce_frame
 from lightcurve.camera import CameraValues
 from lightcurve.config import Settings
 from lightcurve.data import Detections, Frame, Masters, Solution
 from lightcurve.errors import InputError, LightcurveError, SolveError
-from lightcurve.frames.inventory import Entry
+from lightcurve.frames.entries import Entry
 from lightcurve.frames.read import read_frame
 from lightcurve.phot.detect import detect
+from lightcurve.solving import solve_frame
 from lightcurve.target import Target
 
 log = logging.getLogger(__name__)
@@ -129,7 +130,7 @@ def solve_one(
             state_file=submission_file(sample.frame.path),
         )
         try:
-            solution = solve(request, settings.solve)
+            solution = solve_frame(sample.frame, request, settings.solve)
         except SolveError as error:
             failures.append(f"{sample.frame.path.name}: {error}")
             log.info("not solved: %s", failures[-1])

@@ -13,7 +13,8 @@ from astropy.io import fits
 from lightcurve.config import Settings
 from lightcurve.errors import HeaderError, InputError
 from lightcurve.frames.content import kind_by_content
-from lightcurve.frames.inventory import Inventory, take_inventory
+from lightcurve.frames.entries import Inventory
+from lightcurve.frames.inventory import take_inventory
 from lightcurve.frames.manifest import read_manifest, write_manifest
 
 RNG = np.random.default_rng(4)

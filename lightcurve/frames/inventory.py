@@ -9,18 +9,17 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from lightcurve.config import Settings
 from lightcurve.data import Exposure
-from lightcurve.dates import iso_from_jd
 from lightcurve.errors import FrameError, HeaderError, InputError
 from lightcurve.frames.aliases import find
 from lightcurve.frames.cadence import check_cadence, natural_key
 from lightcurve.frames.cards import Cards, number
 from lightcurve.frames.content import kind_by_content
+from lightcurve.frames.entries import OTHER, Entry, Inventory
 from lightcurve.frames.headers import TIMELESS, normalise
 from lightcurve.frames.manifest import Edit, apply_key, read_manifest
 from lightcurve.frames.read import is_fits_name, read_cards, read_frame
@@ -28,133 +27,6 @@ from lightcurve.progress import Progress, silent
 
 RUN_FILE = "run.toml"
 OWN_CARD = "LCPRODCT"  # every FITS file this program writes has it
-OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One file of the folder.
-
-    Attributes
-    ----------
-    path : Path
-    name : str
-        Relative to the folder, with forward slashes.
-    kind : str
-        One of `lightcurve.data.KINDS`, or ``"other"`` for what is no FITS image.
-    kind_source : str
-        Keyword, file name, content or manifest.
-    exposure : Exposure or None
-        None when the file could not be read.
-    setup : tuple
-        Camera, (ny, nx), binning, filter (not of bias and dark frames) and gain setting.
-    status : str
-        ``"ok"`` or ``"unused"``.
-    reason : str
-        Why it is not used, or what was odd; empty when all is well.
-    time_error : HeaderError or None
-        Where the clocks of its header are why it is not used.
-    """
-
-    path: Path
-    name: str
-    kind: str
-    kind_source: str = ""
-    exposure: Exposure | None = None
-    setup: tuple = ()
-    status: str = "ok"
-    reason: str = ""
-    time_error: HeaderError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Inventory:
-    """Every file of a folder.
-
-    Attributes
-    ----------
-    folder : Path
-    entries : tuple of Entry
-        In the natural order of their names.
-    warnings : tuple of str
-        Times of the light frames that cannot all be right.
-    """
-
-    folder: Path
-    entries: tuple[Entry, ...]
-    warnings: tuple[str, ...] = ()
-
-    def used(self, kind: str) -> list[Entry]:
-        """List the usable frames of one kind.
-
-        Parameters
-        ----------
-        kind : str
-
-        Returns
-        -------
-        list of Entry
-        """
-        return [entry for entry in self.entries if entry.kind == kind and entry.status == "ok"]
-
-    def groups(self) -> dict[tuple[str, tuple], list[Entry]]:
-        """Group the usable frames by kind and setup.
-
-        Returns
-        -------
-        dict of (kind, setup) to list of Entry
-        """
-        groups: dict[tuple[str, tuple], list[Entry]] = {}
-        for entry in self.entries:
-            if entry.status == "ok":
-                groups.setdefault((entry.kind, entry.setup), []).append(entry)
-        return groups
-
-    def summary(self) -> str:
-        """Count the files in words: ``142 light, 3 unused, 2 not FITS``.
-
-        Returns
-        -------
-        str
-        """
-        left_out = {True: "not FITS", False: "unused"}
-        counts = Counter(
-            e.kind if e.status == "ok" else left_out[e.kind == OTHER] for e in self.entries
-        )
-        last = {"unused": 1, "not FITS": 2}
-        order = sorted(counts, key=lambda kind: (last.get(kind, 0), kind != "light", kind))
-        return ", ".join(f"{counts[kind]} {kind}" for kind in order)
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Give the rows of frames.csv, which is also a manifest to edit.
-
-        Returns
-        -------
-        list of dict
-        """
-        return [_row(entry) for entry in self.entries]
-
-    frames_csv_rows = rows
-
-
-def _row(entry: Entry) -> dict[str, Any]:
-    exposure = entry.exposure or Exposure()
-    middle = exposure.mid_jd_utc
-    return {
-        "file": entry.name,
-        "kind": entry.kind,
-        "kind_source": entry.kind_source,
-        "filter": exposure.filter,
-        "exposure_s": exposure.exposure_s,
-        "mid_utc": None if middle is None else iso_from_jd(middle),
-        "binning": None if exposure.binning is None else "{}x{}".format(*exposure.binning),
-        "temperature_c": exposure.temperature_c,
-        "nx": exposure.shape[1] or None,
-        "ny": exposure.shape[0] or None,
-        "use": "yes" if entry.status == "ok" else "no",
-        "status": entry.status,
-        "reason": entry.reason,
-    }
 
 
 def take_inventory(

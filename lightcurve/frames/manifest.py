@@ -13,7 +13,7 @@ from lightcurve.data import KINDS
 from lightcurve.errors import InputError
 
 if TYPE_CHECKING:
-    from lightcurve.frames.inventory import Inventory
+    from lightcurve.frames.entries import Inventory
 
 MAX_BYTES = 50_000_000
 COLUMNS = ("file", "kind", "filter", "exposure_s", "use", "reason")
