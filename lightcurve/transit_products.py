@@ -68,10 +68,11 @@ def summarise_fit(fit: TransitFit) -> dict[str, str]:
     Returns
     -------
     dict of str to str
+        Without the numbers of a transit where there is none.
     """
     shown = {}
     for name, label in SHOWN.items():
-        if name in fit.parameters:
+        if name in fit.parameters and not fit.verdict.startswith("no transit"):
             value, minus, plus = round_together(fit.parameters[name])
             shown[label] = f"{value} -{minus} +{plus} {fit.parameters[name].unit}".strip()
     shown["residual scatter"] = f"{fit.statistics['residual_scatter_percent']:.3f} %"

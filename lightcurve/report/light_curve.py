@@ -188,7 +188,8 @@ def save_light_curve(
     day, time = time_axis(times)
     finite = np.isfinite(light_curve.flux) & np.isfinite(time)
     good = finite & (fit.used if fit is not None else light_curve.flags == 0)
-    heights = (3.0, *((3.0, 1.3) if fit is not None else ()), 1.1, *((1.1,) if check else ()))
+    ensemble = bool(np.isfinite(light_curve.comparison_flux).any())
+    heights = (3.0, *((3.0, 1.3) if fit is not None else ()), *((1.1,) * (ensemble + bool(check))))
     with styled_figure(path, (8.0, 0.9 + 1.05 * sum(heights))) as figure:
         panels = stack_axes(figure, heights)
         events = {name: when - day for name, when in (predicted or {}).items()}
@@ -197,7 +198,8 @@ def save_light_curve(
         if fit is not None:
             _panel_detrended(next(rest), time, light_curve, good, fit)
             _panel_residuals(next(rest), time, good, fit)
-        _panel_comparison(next(rest), time, light_curve.comparison_flux)
+        if ensemble:
+            _panel_comparison(next(rest), time, light_curve.comparison_flux)
         if check:
             _panel_check(next(rest), time, *check)
         for k, axes in enumerate(panels):
@@ -255,7 +257,7 @@ def _panel_residuals(axes: Axes, time: np.ndarray, good: np.ndarray, fit: Transi
 
 
 def _panel_comparison(axes: Axes, time: np.ndarray, flux: np.ndarray) -> None:
-    level = np.nanmedian(flux) if np.isfinite(flux).any() else 1.0
+    level = np.nanmedian(flux)
     axes.plot(time, flux / level, "o", ms=2.6, mew=0, color=COMPARISON)
     axes.set_ylim(*robust_limits(flux / level))
     axes.set_ylabel("Comparison\nstars")
