@@ -32,6 +32,7 @@ def write_frame(path: Path, frame: Frame) -> Path:
     header = frame.header.copy(strip=True)
     for keyword in RAW_ONLY:
         header.remove(keyword, ignore_missing=True)
+    header["BUNIT"] = "adu"
     header["LCPRODCT"] = ("calibrated frame", "made by lightcurve: not a raw frame")
     for line in (*frame.history, f"lightcurve {__version__}"):
         header.add_history(line.encode("ascii", "replace").decode())

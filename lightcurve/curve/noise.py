@@ -65,14 +65,15 @@ def measure_field_noise(
     flux, variance, sky_variance = _star_variances(measurements, k)
     if len(flux) < MIN_STARS:
         return None
-    excess = (variance - sky_variance) / flux
+    excess, sky = (variance - sky_variance) / flux, sky_variance / flux
     design = np.column_stack([np.ones(len(flux)), flux])
     if gain_e_per_adu is not None:
-        floor2 = _robust_fit(design[:, 1:], excess - 1 / gain_e_per_adu, variance / flux)[0][0]
+        known = 1 / gain_e_per_adu
+        (floor2,), _ = _robust_fit(design[:, 1:], excess - known, sky + known)
         return FieldNoise(gain_e_per_adu, 0.0, float(np.sqrt(max(floor2, 0))), len(flux))
-    (inverse, floor2), error = _robust_fit(design, excess, variance / flux)
+    (inverse, floor2), error = _robust_fit(design, excess, sky)
     if floor2 < 0:
-        (inverse,), error = _robust_fit(design[:, :1], excess, variance / flux)
+        (inverse,), error = _robust_fit(design[:, :1], excess, sky)
         floor2 = 0.0
     if not inverse > 3.3 * error[0]:
         return None
@@ -107,21 +108,27 @@ def _star_variances(
 
 
 def _robust_fit(
-    design: np.ndarray, values: np.ndarray, sigma: np.ndarray
+    design: np.ndarray, values: np.ndarray, rest_of_variance: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted least squares with Tukey's biweight; coefficients and their errors."""
-    weight = 1 / sigma**2
+    """Weighted least squares with Tukey's biweight; coefficients and their errors.
+
+    The error of a variance is a share of the variance: that of the model, not the one measured, or
+    stars that happen to scatter little would weigh more and the fit come out low.
+    """
     robust = np.ones(len(values))
+    sigma = np.maximum(values + rest_of_variance, 1e-12)
     for _ in range(MAX_ITERATIONS):
-        total = weight * robust
+        total = robust / sigma**2
         normal = design.T @ (total[:, None] * design)
         coefficients = np.linalg.solve(normal, design.T @ (total * values))
-        rest = (values - design @ coefficients) / sigma
-        spread = max(1.4826 * float(np.median(np.abs(rest))), 1e-12)
-        updated = np.maximum(1 - (rest / (4.7 * spread)) ** 2, 0) ** 2
-        if np.allclose(updated, robust, atol=1e-6):
+        model = design @ coefficients
+        off = (values - model) / sigma
+        spread = max(1.4826 * float(np.median(np.abs(off))), 1e-12)
+        updated = np.maximum(1 - (off / (4.7 * spread)) ** 2, 0) ** 2
+        better = np.maximum(model + rest_of_variance, 0.1 * sigma)
+        if np.allclose(updated, robust, atol=1e-6) and np.allclose(better, sigma, rtol=1e-6):
             break
-        robust = updated
+        robust, sigma = updated, better
     return coefficients, spread * np.sqrt(np.diag(np.linalg.inv(normal)))
 
 
