@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from lightcurve.astrometry.chain import SolveRequest, solve
 from lightcurve.astrometry.copy import wcs_into_copy
-from lightcurve.astrometry.request import settle
+from lightcurve.astrometry.request import SolveRequest, settle
 from lightcurve.astrometry.wcs import write_wcs_sidecar
 from lightcurve.catalogs.service import Field
 from lightcurve.config import Settings
@@ -23,6 +22,7 @@ from lightcurve.frames.read import PACKED_SUFFIXES, is_fits_name, read_frame
 from lightcurve.phot.detect import detect
 from lightcurve.progress import Progress, silent
 from lightcurve.reference import submission_file
+from lightcurve.solving import solve_frame
 from lightcurve.stages.known_stars import StarSource, star_source
 from lightcurve.target import find_target
 
@@ -205,19 +205,19 @@ def _solve(
 ) -> tuple[Solution, str]:
     """Solve a frame, refine it with a catalogue where one is wanted; say what could not be done."""
     if source is None:
-        return solve(request, settings.solve), ""
+        return solve_frame(frame, request, settings.solve), ""
     mid = frame.exposure.mid_jd_utc
     remark = "" if mid is not None else f"its time is not known: {source.name} taken as of 2000.0"
     field = Field(0.0, 0.0, 180.0, 2000.0 if mid is None else 2000.0 + (mid - J2000) / 365.25)
     if not source.needs_place:
         known = replace(request, catalog=source.stars(field))
-        return solve(known, settings.solve), remark
-    rough = solve(request, settings.solve)
+        return solve_frame(frame, known, settings.solve), remark
+    rough = solve_frame(frame, request, settings.solve)
     try:
         known = replace(request, catalog=source.stars(_around(rough, request.shape, field)))
         if not rough.n_matched:
             # Nothing has checked it so far: another solver may have to put it right.
-            return solve(known, settings.solve), remark
+            return solve_frame(frame, known, settings.solve), remark
         wcs, sky = rough.wcs, known.catalog
         return settle(wcs, known, sky, rough.solver, rough.detail), remark
     except CatalogError as error:

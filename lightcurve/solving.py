@@ -1,0 +1,104 @@
+"""Solve one frame on the sky, and look at it with softer eyes when its stars are no points."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import takewhile
+
+import numpy as np
+
+from lightcurve.astrometry.chain import SolveRequest, solve
+from lightcurve.config import SolveSettings
+from lightcurve.data import Frame, Solution
+from lightcurve.errors import SolveError
+from lightcurve.flags import PixelFlag
+from lightcurve.phot.detect import detect
+
+ON_THIS_MACHINE = ("header", "local", "solve-field")
+SMOOTHING_PX = (3.0, 5.0, 8.0)  # sigma: rings and trails of 10, 20 and 30 px become one star
+LONGEST_S = 60.0
+MIN_DETECTED = 10
+
+
+def solve_frame(frame: Frame, request: SolveRequest, settings: SolveSettings) -> Solution:
+    """Solve a frame; before a server is asked, try again with the stars of smoothed pixels.
+
+    Out of focus or trailed, a star is found as several. Smoothed, it is one again, if not in
+    quite the same place.
+
+    Parameters
+    ----------
+    frame : Frame
+    request : SolveRequest
+        Its stars are those of the frame as it is.
+    settings : SolveSettings
+
+    Returns
+    -------
+    Solution
+        Its detail says so when pixels were smoothed.
+
+    Raises
+    ------
+    SolveError
+        When no solver can; it has the reasons for the frame as it is.
+    """
+    own = tuple(takewhile(lambda name: name in ON_THIS_MACHINE, settings.solvers))
+    others = settings.solvers[len(own) :]
+    reasons = []
+    if own:
+        try:
+            return solve(request, settings.model_copy(update={"solvers": own}))
+        except SolveError as error:
+            reasons.append(str(error))
+        found = _solve_smoothed(frame, request, settings, own)
+        if found is not None:
+            return found
+    if others:
+        try:
+            return solve(request, settings.model_copy(update={"solvers": others}))
+        except SolveError as error:
+            reasons.append(str(error).removeprefix("not solved: ") if reasons else str(error))
+    raise SolveError("; ".join(reasons), n_detected=len(request.stars))
+
+
+def _solve_smoothed(
+    frame: Frame, request: SolveRequest, settings: SolveSettings, own: tuple[str, ...]
+) -> Solution | None:
+    brief = {"solvers": own, "timeout_s": min(settings.timeout_s, LONGEST_S)}
+    if len(request.stars) < MIN_DETECTED:
+        # Clouds: there is nothing to be put together.
+        return None
+    # Of the scale the first attempt has tried all there is.
+    known = request.scale_arcsec is not None
+    for sigma in SMOOTHING_PX:
+        softer = replace(request, stars=detect(smooth(frame, sigma)), scale_is_known=known)
+        try:
+            found = solve(softer, settings.model_copy(update=brief))
+        except SolveError:
+            continue
+        # A header that cannot be checked was refuted by the sharper stars, or is no better now.
+        if found.n_matched:
+            how = f"stars of pixels smoothed by {sigma:g} px"
+            return replace(found, detail=f"{found.detail}, {how}".lstrip(", "))
+    return None
+
+
+def smooth(frame: Frame, sigma_px: float) -> np.ndarray:
+    """Smooth a frame by a Gaussian, its bad pixels replaced by the sky.
+
+    Parameters
+    ----------
+    frame : Frame
+    sigma_px : float
+
+    Returns
+    -------
+    (ny, nx) float32 array
+    """
+    from scipy.ndimage import gaussian_filter
+
+    spoilt = (frame.bad & ~np.uint8(PixelFlag.SATURATED)) != 0
+    spoilt |= ~np.isfinite(frame.pixels)
+    sky = np.median(frame.pixels[~spoilt]) if not spoilt.all() else 0.0
+    return gaussian_filter(np.where(spoilt, sky, frame.pixels).astype(np.float32), sigma_px)

@@ -1,0 +1,134 @@
+"""Frames whose stars are no points: solved with smoothed pixels, before any server is asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.signal import fftconvolve
+
+from lightcurve import solving
+from lightcurve.astrometry import chain
+from lightcurve.astrometry.chain import SOLVERS, SolveRequest, solve
+from lightcurve.config import SolveSettings
+from lightcurve.data import Detections, Frame, Solution
+from lightcurve.errors import SolveError
+from lightcurve.flags import PixelFlag
+from lightcurve.frames.read import read_frame
+from lightcurve.phot.detect import detect
+from lightcurve.simulate.render import render_stars
+from lightcurve.solving import smooth, solve_frame
+
+pytest.importorskip("astrometry")
+TARGET = (31.042825, 46.687836)
+
+
+def defocused(path: Path, radius: int) -> Frame:
+    """A real frame, its stars drawn out to discs."""
+    frame = read_frame(path, need_time=False)
+    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+    kernel = (np.hypot(x, y) <= radius).astype(float)
+    noise = np.random.default_rng(0).normal(0, 3, frame.pixels.shape)
+    sky = np.median(frame.pixels)
+    pixels = fftconvolve(frame.pixels - sky, kernel / kernel.sum(), mode="same") + sky + noise
+    return replace(frame, pixels=pixels.astype(np.float32))
+
+
+def request_of(frame: Frame, stars: Detections | None = None) -> SolveRequest:
+    stars = detect(frame.pixels) if stars is None else stars
+    return SolveRequest(stars, frame.pixels.shape, frame.header, frame.path, *TARGET, 5.21)
+
+
+@pytest.fixture
+def settings(shared_data: Path) -> SolveSettings:
+    index = shared_data / "index-tycho2-hatp32.fits"
+    return SolveSettings(index=(index,), solvers=("header", "local", "nova"))
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[SolveRequest]:
+    """What a server was asked; it knows nothing."""
+    requests: list[SolveRequest] = []
+
+    def server(request: SolveRequest, _settings: SolveSettings) -> Solution:
+        requests.append(request)
+        raise SolveError("the server knows nothing")
+
+    monkeypatch.setitem(chain.SOLVERS, "nova", server)
+    return requests
+
+
+def test_a_defocused_frame_is_solved(
+    hatp32: list[Path], settings: SolveSettings, asked: list[SolveRequest]
+) -> None:
+    frame = defocused(hatp32[0], 12)
+    request = request_of(frame)
+    with pytest.raises(SolveError):
+        solve(request, settings.model_copy(update={"solvers": ("header", "local")}))
+    found = solve_frame(frame, request, settings)
+    assert "smoothed by" in found.detail
+    x, y = found.wcs.all_world2pix(*TARGET, 0)
+    assert np.hypot(x - 422.96, y - 286.1) < 2
+    assert found.scale_arcsec == pytest.approx(5.164, rel=0.005)
+    assert not asked
+
+
+def test_a_good_frame_is_solved_as_it_is(
+    hatp32: list[Path], settings: SolveSettings, asked: list[SolveRequest]
+) -> None:
+    frame = read_frame(hatp32[0])
+    assert "smoothed" not in solve_frame(frame, request_of(frame), settings).detail
+    assert not asked
+
+
+def test_a_server_is_asked_once_and_last(
+    hatp32: list[Path], settings: SolveSettings, asked: list[SolveRequest]
+) -> None:
+    frame = read_frame(hatp32[0])
+    # Stars of no sky.
+    rng = np.random.default_rng(1)
+    light = render_stars(frame.pixels.shape, *rng.uniform(20, 480, (2, 40)), np.full(40, 9e3), 3.0)
+    pixels = light + rng.normal(300, 9, frame.pixels.shape)
+    frame = replace(frame, pixels=pixels.astype(np.float32))
+    request = request_of(frame)
+    with pytest.raises(SolveError) as caught:
+        solve_frame(frame, request, settings)
+    assert asked == [request]
+    reason = str(caught.value)
+    assert reason.startswith("not solved: header: the header has no WCS; local: no match")
+    assert reason.endswith("; nova: the server knows nothing")
+    assert reason.count("not solved") == 1
+
+
+def test_named_first_a_server_is_asked_first(
+    hatp32: list[Path], settings: SolveSettings, asked: list[SolveRequest]
+) -> None:
+    frame = read_frame(hatp32[0])
+    first = settings.model_copy(update={"solvers": ("nova", "local")})
+    assert solve_frame(frame, request_of(frame), first).solver == "local"
+    assert len(asked) == 1
+
+
+def test_a_cloudy_frame_is_not_looked_at_again(
+    hatp32: list[Path], settings: SolveSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = read_frame(hatp32[0])
+    all_of_them = detect(frame.pixels)
+    names = ("x", "y", "flux", "peak", "fwhm")
+    few = Detections(*(getattr(all_of_them, name)[:3] for name in names), 0.0, 1.0)
+    monkeypatch.setattr(solving, "smooth", None)
+    own = settings.model_copy(update={"solvers": ("local",)})
+    with pytest.raises(SolveError, match="3 stars, 4 are needed"):
+        solve_frame(frame, request_of(frame, few), own)
+
+
+def test_bad_pixels_are_not_smeared() -> None:
+    pixels = np.full((60, 70), 100.0, dtype=np.float32)
+    pixels[20, 30], pixels[40, 40] = np.nan, 60000.0
+    bad = np.zeros(pixels.shape, dtype=np.uint8)
+    bad[20, 30], bad[40, 40] = PixelFlag.NOT_FINITE, PixelFlag.HOT
+    frame = Frame(pixels, bad, None, None, Path("x.fits"))
+    assert np.allclose(smooth(frame, 3.0), 100.0)
+    assert set(SOLVERS) == {"header", "local", "solve-field", "nova"}
