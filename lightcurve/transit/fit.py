@@ -175,10 +175,11 @@ def fit_points(
 def _usable(points: Points) -> np.ndarray:
     used = np.isfinite(points.time) & np.isfinite(points.flux) & np.isfinite(points.flux_err)
     used &= np.nan_to_num(points.flux_err) > 0
-    if used.sum() < MIN_POINTS:
+    moments = len(np.unique(points.time[used]))
+    if moments < MIN_POINTS:
         msg = (
-            f"{used.sum()} usable points of {len(used)}, a transit fit needs {MIN_POINTS}; look at "
-            "the flags and the times of the light curve"
+            f"{used.sum()} usable points of {len(used)}, at {moments} different times; a transit "
+            f"fit needs {MIN_POINTS}: look at the flags and the times of the light curve"
         )
         raise FitError(msg)
     return used

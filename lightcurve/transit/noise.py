@@ -77,7 +77,7 @@ def find_red_noise(
     following the wander (benchmarks/bench_injection.py).
     """
     n = len(time)
-    shortest = 2 * float(np.median(np.diff(time))) if n > 1 else np.inf
+    shortest = _shortest(time)
     if not MIN_POINTS <= n <= MAX_POINTS or shortest >= longest_days or not residuals.any():
         return None
     scale = errors / np.median(errors)
@@ -132,7 +132,7 @@ def log_evidence(
         Largest ln likelihood, up to a constant, averaged over amplitudes and times of red noise,
         as in `find_red_noise`.
     """
-    shortest = 2 * float(np.median(np.diff(time)))
+    shortest = _shortest(time)
     scale = errors / np.median(errors)
     basis = _orthonormal(design / scale[:, None]) * scale[:, None]
     amplitude, tau = _grid(shortest, max(longest_days, 2 * shortest))
@@ -141,6 +141,12 @@ def log_evidence(
     likelihood, _ = _likelihood(whitened, determinant, restricted=False)
     top = likelihood.max()
     return float(top + np.log(np.mean(np.exp(likelihood - top))))
+
+
+def _shortest(time: np.ndarray) -> float:
+    """Two cadences; infinite for a single moment."""
+    steps = np.diff(np.unique(time))
+    return 2 * float(np.median(steps)) if steps.size else np.inf
 
 
 def _grid(shortest: float, longest: float) -> tuple[np.ndarray, np.ndarray]:
