@@ -92,7 +92,8 @@ def open_log(folder: Path) -> Iterator[None]:
         raise InputError(msg) from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     root = logging.getLogger("lightcurve")
-    level, root.level = root.level, logging.INFO
+    level = root.level
+    root.setLevel(logging.INFO)
     root.addHandler(handler)
     try:
         yield
@@ -101,7 +102,7 @@ def open_log(folder: Path) -> Iterator[None]:
         raise
     finally:
         root.removeHandler(handler)
-        root.level = level
+        root.setLevel(level)
         handler.close()
 
 

@@ -93,9 +93,9 @@ def _sections(reduced: Reduced, captions: Mapping[Path, str]) -> tuple[Section, 
         text = (reduced.transients.note,) if title.startswith("Cand") else ()
         sections.append(Section(title, tuple(t for t in text if t), figures, tables))
     services = table_of(
-        {"service": r.title, "status": r.status, "rows": r.n, "seconds": round(r.seconds, 2),
-         "reason": r.reason} for r in reduced.known.reports
-    )  # fmt: skip
+        {"service": r.title, "status": r.status, "rows": r.n, "reason": r.reason}
+        for r in reduced.known.reports
+    )
     values = Table(("value", "", "source"), reduced.prepared.values)
     return (
         *sections,

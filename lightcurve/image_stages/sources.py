@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lightcurve.config import ImageSettings, Settings
+from lightcurve.config import Settings
 from lightcurve.data import StarPhotometry
 from lightcurve.flags import Flag, PixelFlag
+from lightcurve.image_stages.point_spread import fit_sources, frame_psf
 from lightcurve.image_stages.prepare import Prepared
 from lightcurve.phot.aperture import measure_stars
-from lightcurve.phot.epsf import build_psf
 from lightcurve.phot.finder import find_sources
 from lightcurve.phot.psf import Psf
-from lightcurve.phot.psf_fit import PsfPhotometry, fit_psf
+from lightcurve.phot.psf_fit import PsfPhotometry
 from lightcurve.phot.psf_stars import choose_psf_stars
 from lightcurve.phot.seeing import ANNULUS_FWHM, MIN_INNER, MIN_WIDTH
 from lightcurve.phot.widths import Widths, measure_widths
@@ -24,10 +24,6 @@ log = logging.getLogger(__name__)
 
 GUESS_FWHM = 3.0  # px, where no star tells
 MIN_RADIUS_PX = 1.5
-ROUNDS = 3  # of searching what is left when the stars are taken off
-APART_FWHM = 0.6  # a source found nearer to another is the same
-MODEL_ERROR = 0.05  # of the light taken off a pixel: the PSF is not known better there
-PEAK_ERROR, PEAK_FWHM = 0.01, 3.0  # and of the highest light taken off so near
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,8 +118,8 @@ def measure_sources(prepared: Prepared, settings: Settings) -> Sources:
     n_found = len(x)
     if wanted.psf != "none" and len(x):
         choice = choose_psf_stars(phot, apertures.main, fwhm, prepared.frame.pixels.shape)
-        psf = _build(prepared, phot, choice.rows, fwhm, choice.note)
-        psf_phot = _fit(prepared, psf, phot.x, phot.y, wanted)
+        psf = frame_psf(prepared, phot, choice.rows, fwhm, choice.note)
+        psf_phot = fit_sources(prepared, psf, phot.x, phot.y, wanted)
         stars, notes = choice.rows, (*notes, *(f"PSF: {note}" for note in psf.notes))
         held = _reached(psf_phot.x, psf_phot.y, phot, n_found)
         phot = _in_apertures(prepared, *held, apertures, settings)
@@ -240,79 +236,6 @@ def _in_apertures(
         linearity_adu=settings.camera.linearity_adu,
         max_shift=min(settings.apertures.max_centroid_shift_px, 0.5 * float(apertures.radii[0])),
     )  # fmt: skip
-
-
-def _build(
-    prepared: Prepared, phot: StarPhotometry, rows: np.ndarray, fwhm: float, note: str
-) -> Psf:
-    background = prepared.background
-    return build_psf(
-        prepared.frame.pixels - background.level, background.rms**2, prepared.good,
-        (phot.x, phot.y), rows, fwhm,
-        gain_e_per_adu=prepared.camera.noise.gain_e_per_adu, note=note,
-    )  # fmt: skip
-
-
-def _fit(
-    prepared: Prepared, psf: Psf, x: np.ndarray, y: np.ndarray, wanted: ImageSettings
-) -> PsfPhotometry:
-    """Fit the PSF; look for what it leaves over, and fit again."""
-    background, gain = prepared.background, prepared.camera.noise.gain_e_per_adu
-    light = prepared.frame.pixels - background.level
-    rounds = ROUNDS if wanted.psf == "iterative" else 0
-    for _ in range(rounds + 1):
-        phot = fit_psf(light, background.rms**2, prepared.good, psf, x, y, gain_e_per_adu=gain)
-        new_x, new_y = _left_over(prepared, phot, psf, wanted) if rounds else ((), ())
-        if not len(new_x):
-            break
-        log.info("%d more sources where the stars were taken off", len(new_x))
-        x, y = np.append(phot.x, new_x), np.append(phot.y, new_y)
-        rounds -= 1
-    return phot
-
-
-def _left_over(
-    prepared: Prepared, phot: PsfPhotometry, psf: Psf, wanted: ImageSettings
-) -> tuple[np.ndarray, np.ndarray]:
-    """Find what in the residual stands out of its noise, of which the PSF's flaws are part."""
-    from scipy.ndimage import maximum_filter
-    from scipy.spatial import cKDTree
-
-    frame, background = prepared.frame, prepared.background
-    light = np.where(prepared.good, frame.pixels - background.level, 0.0)
-    taken = light - phot.residual
-    gain = prepared.camera.noise.gain_e_per_adu
-    peak = maximum_filter(taken, 2 * int(np.ceil(PEAK_FWHM * psf.fwhm)) + 1)
-    variance = background.rms**2 + np.maximum(taken, 0) / gain
-    variance += (MODEL_ERROR * taken) ** 2 + (PEAK_ERROR * peak) ** 2
-    rest = replace(background, level=np.zeros_like(light), rms=np.sqrt(variance).astype(np.float32))
-    bad = np.where(prepared.good, np.uint8(0), np.uint8(PixelFlag.HOT))
-    x, y = find_sources(phot.residual, bad, rest, psf.fwhm, threshold_sigma=wanted.threshold_sigma)
-    if not len(x):
-        return x, y
-    tree = cKDTree(np.column_stack([phot.x, phot.y]))
-    apart = tree.query(np.column_stack([x, y]))[0] > APART_FWHM * psf.fwhm
-    apart &= ~_in_wings(prepared, phot, psf, x, y)
-    return x[apart], y[apart]
-
-
-def _in_wings(
-    prepared: Prepared, phot: PsfPhotometry, psf: Psf, x: np.ndarray, y: np.ndarray
-) -> np.ndarray:
-    """Tell places where a bright star's wing, beyond the PSF's grid, is above the noise."""
-    rms = float(np.median(prepared.background.rms))
-    core = psf.fwhm / (2 * np.sqrt(2 ** (1 / psf.beta) - 1))
-    height = np.nan_to_num(np.maximum(phot.flux, 0)) * (psf.beta - 1) / (np.pi * core**2)
-    # A saturated star may have no fitted flux, but it has a height.
-    ny, nx = phot.residual.shape
-    row = np.clip(np.rint(phot.y).astype(int), 0, ny - 1)
-    column = np.clip(np.rint(phot.x).astype(int), 0, nx - 1)
-    shown = (prepared.frame.pixels - prepared.background.level)[row, column]
-    height = np.maximum(height, np.nan_to_num(shown))
-    reach = core * (height / rms) ** (1 / psf.beta)
-    bright = np.flatnonzero(reach > psf.half_px)
-    away = np.hypot(x[:, None] - phot.x[bright], y[:, None] - phot.y[bright])
-    return (away < reach[bright]).any(axis=1)
 
 
 def _reached(

@@ -50,7 +50,8 @@ def write_catalog(folder: Path, table: Table, meta: Mapping[str, str]) -> dict[s
     for name in rounded.colnames:
         if rounded[name].dtype.kind == "f":
             unit = str(rounded[name].unit or "")
-            rounded[name] = np.round(rounded[name], DECIMALS.get(unit, 4))
+            # In place: a column put in anew would lose its unit and description.
+            rounded[name][:] = np.round(np.asarray(rounded[name]), DECIMALS.get(unit, 4))
     paths = {}
     for kind, suffix in (("ascii.csv", "csv"), ("ascii.ecsv", "ecsv")):
         text = StringIO()

@@ -13,7 +13,7 @@ from lightcurve.phot.noise import NoiseModel
 from lightcurve.phot.psf import Psf
 from lightcurve.phot.psf_boxes import psf_boxes
 
-APART_FWHM = 8.0  # of stars put in at one time
+APART_FWHM = 3.0  # of stars put in at one time, from the others' sky annuli
 FOUND_FWHM = 0.7
 MIN_FOUND_PX = 1.0
 BINS = 12
@@ -167,7 +167,8 @@ def measure_completeness(
 def _places(trial: Trial, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Random places a good way apart: a grid, moved as a whole and each star in its cell."""
     ny, nx = trial.pixels.shape
-    step = APART_FWHM * trial.fwhm
+    # Moved by up to half a step, two stars are still half a step apart.
+    step = 2 * (trial.annulus[1] + APART_FWHM * trial.fwhm)
     margin = trial.annulus[1] / 2
     gx, gy = np.meshgrid(np.arange(margin, nx - margin, step), np.arange(margin, ny - margin, step))
     x, y = (g.ravel() + rng.uniform(0, step / 2, g.size) for g in (gx, gy))

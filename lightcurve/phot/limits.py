@@ -10,9 +10,10 @@ from lightcurve.phot.aperture import measure_stars
 from lightcurve.phot.noise import NoiseModel
 
 SIGMAS = (3.0, 5.0, 10.0)
-N_BLANK = 1000
+N_BLANK = 2000
 MIN_BLANK = 30
 TRIES = 20
+CLIP_SIGMA = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,10 @@ def measure_limits(
     fluxes = fluxes[np.isfinite(fluxes)]
     measured = float("nan")
     if len(fluxes) >= MIN_BLANK:
-        measured = 1.4826 * float(np.median(np.abs(fluxes - np.median(fluxes))))
+        off = fluxes - np.median(fluxes)
+        # Of the bulk first: faint stars that nobody found lie in the high tail.
+        spread = 1.4826 * np.median(np.abs(off))
+        measured = float(np.std(off[np.abs(off) < CLIP_SIGMA * spread]))
 
     def magnitude(snr: float, noise: float) -> float:
         k2 = snr**2 / gain_e_per_adu

@@ -34,20 +34,21 @@ def save_sequence(path: str | Path, rows: Sequence[Mapping]) -> Path:
     ----------
     path : path-like
     rows : sequence of mappings
-        With ``mid_jd_utc``, ``quality`` and the names of `PANELS`; None is left out.
+        With ``status``, ``mid_jd_utc``, ``quality`` and the names of `PANELS`; None is left out.
 
     Returns
     -------
     Path
     """
+    shown = [row for row in rows if row.get("status") != "failed"]
     columns = {
-        name: np.array([_number(row.get(name)) for row in rows])
+        name: np.array([_number(row.get(name)) for row in shown])
         for name in ("mid_jd_utc", *(panel[0] for panel in PANELS))
     }
-    good = np.array([row.get("quality") == "good" for row in rows])
+    good = np.array([row.get("quality") == "good" for row in shown])
     times = columns["mid_jd_utc"]
-    timed = bool(np.isfinite(times).all())
-    day, x = time_axis(times) if timed else (0, np.arange(len(rows), dtype=float))
+    timed = bool(np.isfinite(times).all() and times.size)
+    day, x = time_axis(times) if timed else (0, np.arange(len(shown), dtype=float))
     with styled_figure(path, (8.0, 7.2)) as figure:
         axes = stack_axes(figure, (1.0,) * len(PANELS), left=0.11)
         for axis, (name, label, colour) in zip(axes, PANELS, strict=True):
