@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from lightcurve.astrometry.pattern import make_reference
-from lightcurve.calib.masters import build_masters
-from lightcurve.calib.store import write_masters
 from lightcurve.camera import CameraValues, settle_camera
 from lightcurve.config import Settings
 from lightcurve.curve.plan import plan_stars
 from lightcurve.data import Exposure, Frame, Masters, Site, Solution
-from lightcurve.frames.entries import Entry, Inventory
+from lightcurve.frames.entries import Inventory
 from lightcurve.lights import choose_lights
+from lightcurve.masters import make_masters
 from lightcurve.parts import choose_shrink
 from lightcurve.phot.seeing import choose_radii
 from lightcurve.progress import Progress, silent
-from lightcurve.recipe import Recipe, digest
+from lightcurve.recipe import Recipe
 from lightcurve.reference import Sample, find_stars, read_samples, solve_one
 from lightcurve.target import Target
 
@@ -87,13 +85,13 @@ def prepare_night(
         Whatever stands in the way, in one line.
     """
     lights, unused = choose_lights(inventory)
-    masters = make_masters(inventory, lights, settings, masters_folder, progress=progress)
+    masters, made_of = make_masters(inventory, lights, settings, masters_folder, progress=progress)
     frames = read_samples(lights, settings)
     camera = settle_camera(frames, masters, settings)
     samples = find_stars(frames, masters, camera)
     reference, solution = solve_one(samples, target, settings)
     recipe = write_recipe(
-        reference, solution, target, settings, camera, masters_folder if masters else None, masters
+        reference, solution, target, settings, camera, masters_folder if masters else None, made_of
     )
     return Scene(
         lights=tuple(entry.path for entry in lights),
@@ -107,53 +105,6 @@ def prepare_night(
     )
 
 
-def make_masters(
-    inventory: Inventory,
-    lights: Sequence[Entry],
-    settings: Settings,
-    folder: Path,
-    *,
-    progress: Progress = silent,
-) -> Masters | None:
-    """Combine and write the calibration frames, if there are any.
-
-    Parameters
-    ----------
-    inventory : Inventory
-    lights : sequence of Entry
-    settings : Settings
-    folder : Path
-        Written only when there is something to write.
-    progress : Progress
-
-    Returns
-    -------
-    Masters or None
-    """
-    groups = {
-        kind: [
-            (e.path, e.exposure) for e in inventory.entries if e.kind == kind and e.status == "ok"
-        ]
-        for kind in ("bias", "dark", "flat", "dark flat")
-    }
-    if not any(groups.values()):
-        log.info("no calibration frames: the raw frames are measured as they are")
-        return None
-    masters = build_masters(
-        lights[0].exposure,
-        groups["bias"],
-        groups["dark"],
-        groups["flat"],
-        groups["dark flat"],
-        settings=settings.calibration,
-        progress=progress,
-    )
-    write_masters(folder, masters)
-    for note in masters.notes:
-        log.info("calibration: %s", note)
-    return masters
-
-
 def write_recipe(
     sample: Sample,
     solution: Solution,
@@ -161,7 +112,7 @@ def write_recipe(
     settings: Settings,
     camera: CameraValues,
     masters_folder: Path | None,
-    masters: Masters | None,
+    masters_digest: str,
 ) -> Recipe:
     """Choose the stars and the apertures, and put all that measuring needs together.
 
@@ -173,7 +124,7 @@ def write_recipe(
     settings : Settings
     camera : CameraValues
     masters_folder : Path or None
-    masters : Masters or None
+    masters_digest : str
 
     Returns
     -------
@@ -203,7 +154,7 @@ def write_recipe(
         settings=settings,
         shape=shape,
         masters_folder=masters_folder,
-        masters_digest=digest(masters),
+        masters_digest=masters_digest,
         reference=make_reference(stars.x, stars.y, stars.flux, shape),
         scale_arcsec=solution.scale_arcsec,
         plan=plan,

@@ -1,9 +1,8 @@
-"""All that measuring a frame needs besides the frame, and a digest of it."""
+"""All that measuring a frame needs besides the frame."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from lightcurve import __version__
 from lightcurve.astrometry.pattern import ReferencePattern
 from lightcurve.config import Settings
 from lightcurve.data import StarPlan
+from lightcurve.digests import digest
 from lightcurve.phot.noise import NoiseModel
 
 # Only these settings reach the measuring; the number of workers, say, does not.
@@ -33,7 +33,7 @@ class Recipe:
     masters_folder : Path or None
         Where the master frames were written.
     masters_digest : str
-        Of their pixels.
+        Of the frames that they were made of, and how.
     reference : ReferencePattern
         The stars every frame is registered to.
     scale_arcsec : float
@@ -72,45 +72,3 @@ class Recipe:
         stars = (self.reference.x, self.reference.y, self.reference.shape)
         rest = replace(self, settings=None, masters_folder=None, reference=None)
         return digest((__version__, settings, stars, rest))
-
-
-def digest(value: object) -> str:
-    """Hash plain values, arrays, and dataclasses and tuples of them.
-
-    Parameters
-    ----------
-    value : object
-
-    Returns
-    -------
-    str
-        SHA-256, hexadecimal; the same for the same content in any process.
-
-    Raises
-    ------
-    TypeError
-        For what is none of these.
-    """
-    total = hashlib.sha256()
-
-    def add(part: object) -> None:
-        if isinstance(part, np.ndarray):
-            total.update(f"{part.dtype.str}{part.shape}".encode())
-            total.update(np.ascontiguousarray(part).data)
-        elif is_dataclass(part):
-            for entry in fields(part):
-                total.update(entry.name.encode())
-                add(getattr(part, entry.name))
-        elif isinstance(part, (tuple, list)):
-            total.update(f"{len(part)}".encode())
-            for entry in part:
-                add(entry)
-        elif isinstance(part, (str, int, float, bool, type(None), np.generic, dict)):
-            total.update(repr(part).encode())
-        else:
-            # The text of an unknown object may hold its address, another in each process.
-            msg = f"cannot digest {type(part)}"
-            raise TypeError(msg)
-
-    add(value)
-    return total.hexdigest()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lightcurve.data import FrameResult
+from lightcurve.digests import file_state
 from lightcurve.errors import InputError
 from lightcurve.lights import label_files
 from lightcurve.measure import measure_frame
@@ -70,7 +71,7 @@ def measure_night(
         at the address given. What was measured until then is kept.
     """
     fingerprint = recipe.fingerprint()
-    keys = {path: f"{fingerprint} {_file_state(path)}" for path in paths}
+    keys = {path: f"{fingerprint} {file_state(path)}" for path in paths}
     results = {path: store.get(path, keys[path]) for path in paths}
     missing = [path for path in paths if results[path] is None]
     with _open(executor, missing, recipe) as done:
@@ -81,14 +82,6 @@ def measure_night(
                 store.put(path, keys[path], result)
             results[path] = result
     return [replace(results[path], file=label) for path, label in label_files(paths).items()]
-
-
-def _file_state(path: Path) -> str:
-    try:
-        status = path.stat()
-    except OSError:
-        return "missing"
-    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def _refuse_lost_folder(path: Path, result: FrameResult) -> None:

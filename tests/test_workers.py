@@ -15,6 +15,7 @@ from sim import tiny_night
 from lightcurve import workers
 from lightcurve.config import make_settings
 from lightcurve.data import FrameResult
+from lightcurve.digests import file_state
 from lightcurve.errors import InputError
 from lightcurve.frames.inventory import take_inventory
 from lightcurve.lights import label_files
@@ -75,7 +76,7 @@ def test_a_folder_that_goes_away_stops_the_run_and_keeps_the_rest(scene, tmp_pat
     with open_store(tmp_path) as store:
         with pytest.raises(InputError, match="not there any more"):
             workers.measure_night(night, scene.recipe, store)
-        key = f"{scene.recipe.fingerprint()} {workers._file_state(night[0])}"
+        key = f"{scene.recipe.fingerprint()} {file_state(night[0])}"
         assert store.get(night[0], key).status == "measured"
 
 

@@ -82,15 +82,20 @@ def build_masters(
     return Masters(
         bias=master_bias,
         dark=master_dark,
-        dark_exposure_s=seconds,
+        dark_exposure_s=None if seconds is None else _as_written(seconds),
         dark_includes_bias=biased_dark,
         flat=None if master_flat is None else _normalised(master_flat, bad),
         bad=bad,
-        gain_e_per_adu=noise.gain_e_per_adu if noise else None,
-        read_noise_e=noise.read_noise_e if noise else None,
+        gain_e_per_adu=_as_written(noise.gain_e_per_adu) if noise else None,
+        read_noise_e=_as_written(noise.read_noise_e) if noise else None,
         notes=tuple(notes),
         inputs=stacker.inputs,
     )
+
+
+def _as_written(value: float) -> float:
+    """Round to what a header card holds, so that masters read back give the same numbers."""
+    return float(f"{value:.10g}")
 
 
 class _Stacker:

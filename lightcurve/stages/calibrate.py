@@ -12,7 +12,7 @@ from lightcurve.errors import InputError, LightcurveError
 from lightcurve.frames.inventory import take_inventory
 from lightcurve.frames.read import read_frame
 from lightcurve.lights import choose_lights, label_files
-from lightcurve.prepare import make_masters
+from lightcurve.masters import make_masters
 from lightcurve.products import open_log
 from lightcurve.progress import Progress, silent
 
@@ -49,7 +49,7 @@ def calibrate_folder(
     inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
     with open_log(out):
         lights, unused = choose_lights(inventory)
-        masters = make_masters(inventory, lights, settings, out / "masters", progress=progress)
+        masters, _ = make_masters(inventory, lights, settings, out / "masters", progress=progress)
         if masters is None:
             msg = f"{folder}: no bias, dark or flat frames to calibrate with"
             raise InputError(msg)
