@@ -21,10 +21,11 @@ MIN_DETECTED = 10
 
 
 def solve_frame(frame: Frame, request: SolveRequest, settings: SolveSettings) -> Solution:
-    """Solve a frame; before a server is asked, try again with the stars of smoothed pixels.
+    """Solve a frame, with all that the solvers named can do.
 
     Out of focus or trailed, a star is found as several. Smoothed, it is one again, if not in
-    quite the same place.
+    quite the same place: that is tried before a server is asked. A WCS of the header that no
+    known star confirms is taken only when no other solver has an answer.
 
     Parameters
     ----------
@@ -43,6 +44,18 @@ def solve_frame(frame: Frame, request: SolveRequest, settings: SolveSettings) ->
     SolveError
         When no solver can; it has the reasons for the frame as it is.
     """
+    found = _solve(frame, request, settings)
+    others = tuple(name for name in settings.solvers if name != "header")
+    if found.solver != "header" or found.n_matched or not others:
+        return found
+    try:
+        # Without known stars there are no index files for this place: smoothing would not help.
+        return solve(request, settings.model_copy(update={"solvers": others}))
+    except SolveError:
+        return found
+
+
+def _solve(frame: Frame, request: SolveRequest, settings: SolveSettings) -> Solution:
     own = tuple(takewhile(lambda name: name in ON_THIS_MACHINE, settings.solvers))
     others = settings.solvers[len(own) :]
     reasons = []

@@ -12,6 +12,7 @@ from scipy.signal import fftconvolve
 from lightcurve import solving
 from lightcurve.astrometry import chain
 from lightcurve.astrometry.chain import SOLVERS, SolveRequest, solve
+from lightcurve.astrometry.wcs import wcs_header
 from lightcurve.config import SolveSettings
 from lightcurve.data import Detections, Frame, Solution
 from lightcurve.errors import SolveError
@@ -100,6 +101,27 @@ def test_a_server_is_asked_once_and_last(
     assert reason.startswith("not solved: header: the header has no WCS; local: no match")
     assert reason.endswith("; nova: the server knows nothing")
     assert reason.count("not solved") == 1
+
+
+def test_a_header_that_nothing_confirms_is_the_last_resort(
+    hatp32: list[Path], settings: SolveSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = read_frame(hatp32[0])
+    request = request_of(frame)
+    right = solve_frame(frame, request, settings)
+    wrong = replace(right, wcs=right.wcs.deepcopy())
+    wrong.wcs.wcs.crval += 0.1
+    request = replace(request, header=wcs_header(wrong, request.shape))
+    monkeypatch.setattr("lightcurve.astrometry.index.SYSTEM_PLACES", ())
+    bare = settings.model_copy(update={"index": ()})
+    monkeypatch.setitem(chain.SOLVERS, "nova", lambda *_: replace(right, solver="nova"))
+    assert solve_frame(frame, request, bare).solver == "nova"
+    for solvers in (("header", "local"), ("header",)):
+        found = solve_frame(frame, request, bare.model_copy(update={"solvers": solvers}))
+        assert (found.solver, found.n_matched) == ("header", 0)
+        assert "not checked" in found.detail
+    # With known stars it is refuted at once.
+    assert solve_frame(frame, request, settings).solver == "local"
 
 
 def test_named_first_a_server_is_asked_first(
