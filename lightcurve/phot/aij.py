@@ -181,12 +181,17 @@ def measure_aij(
     image = np.asarray(pixels, dtype=np.float32)[::-1]
     last = image.shape[0] - 1
     start = np.stack([np.asarray(x, dtype=float), last - np.asarray(y, dtype=float)])
-    start = np.where(np.isfinite(start).all(axis=0), start, NOWHERE)
+    start = np.where((np.abs(start) < -NOWHERE).all(axis=0), start, NOWHERE)
     rule = SkyRule(recipe.annulus, recipe.remove_stars, recipe.plane)
     radius = recipe.radius
     shape = placed = aij_centroid(image, start, radius, rule, method=recipe.centroid)
     if recipe.fwhm_factor is not None:
         radius = recipe.fwhm_factor * _mean_width(shape, sizing)
+        if radius > min(image.shape) / 2:
+            msg = (
+                f"the variable aperture would have a radius of {radius:.4g} px: no stars to size it"
+            )
+            raise InputError(msg)
         placed = aij_centroid(image, start, radius, rule, method=recipe.centroid)
     centre = tuple(placed.centre)
     planes, n_sky, sky_std = photometer_sky(image, centre, rule)

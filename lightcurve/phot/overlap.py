@@ -22,7 +22,7 @@ def circle_overlap(
     x_edges, y_edges : (n, m + 1) float arrays
         Edges of the columns and rows of each grid, ascending, measured from its circle's centre.
     radius : float or (n,) float array
-        Positive, in the same unit.
+        0 or more, in the same unit.
 
     Returns
     -------
@@ -41,4 +41,5 @@ def circle_overlap(
 
 def _segment(u: np.ndarray, r: np.ndarray) -> np.ndarray:
     """Area under the circle's upper arc from 0 to u."""
-    return 0.5 * (u * np.sqrt(r**2 - u**2) + r**2 * np.arcsin(u / r))
+    turn = np.arcsin(u / np.where(r > 0, r, 1.0))
+    return 0.5 * (u * np.sqrt(r**2 - u**2) + r**2 * turn)

@@ -103,12 +103,13 @@ def find_rules(table: AijTable, trials: list[Start], settings: Settings) -> tupl
         Of the centroid: ``"howell"``, ``"moment"`` or ``"none"``.
     """
     radius, annulus, values = _radii(table, settings)
+    base = table.columns.get("Source_Rad(base)", np.full(len(table), np.nan))
+    _refuse_odd_radii(table, radius, annulus, base, trials)
     area = table.block("N_Src_Pixels")
     known = area[np.isfinite(area) & (area > 0)]
     exact = not (known.size and np.all(known == np.rint(known)))
     recipe = AijRecipe(1.0, None, exact=exact, centroid=STAY)
     factor = _constant(table, "FWHM_Mult") or None
-    base = table.columns.get("Source_Rad(base)", np.full(len(table), np.nan))
     rules = TableRules(radius, base, annulus, factor, recipe, ())
     recipe, sky = _find_sky(table, trials, rules)
     rules = replace(rules, recipe=recipe)
@@ -151,8 +152,36 @@ def _radii(
     )  # fmt: skip
 
 
+def _refuse_odd_radii(
+    table: AijTable,
+    radius: np.ndarray,
+    annulus: np.ndarray,
+    base: np.ndarray,
+    trials: list[Start],
+) -> None:
+    """Refuse radii that are none, or larger than the frames.
+
+    Raises
+    ------
+    InputError
+    """
+    limit = max(trials[0].pixels.shape)
+    inner, outer = annulus.T
+    sound = (radius > 0) & (radius <= limit) & (inner >= 0) & (inner < outer) & (outer <= limit)
+    if np.isfinite(base).any():
+        sound &= (base > 0) & (base <= limit)
+    if not sound.all():
+        row = int(np.flatnonzero(~sound)[0])
+        msg = (
+            f"{table.name}: row {row + 1} has a radius of {radius[row]:g} px (base radius "
+            f"{base[row]:g}) and a sky from {inner[row]:g} to {outer[row]:g} px: give --radius and "
+            "--annulus"
+        )
+        raise InputError(msg)
+
+
 def _span(values: np.ndarray) -> str:
-    low, high = np.nanmin(values), np.nanmax(values)
+    low, high = values.min(), values.max()
     return f"{low:g}" if low == high else f"{low:.3f}-{high:.3f}"
 
 

@@ -224,6 +224,8 @@ def _compare_curves(
     if not both.any():
         return [], nothing
     level_a, level_b = np.median(flux_a[both]), np.median(flux_b[both])
+    if not (level_a > 0 and level_b > 0):
+        return [], nothing
     flux_a, flux_b = flux_a / level_a, flux_b / level_b
     error_a, error_b = a.curve.flux_err[rows[0]] / level_a, b.curve.flux_err[rows[1]] / level_b
     found = [

@@ -128,18 +128,18 @@ def compare_with_frames(
 def _curves(again: Remeasured) -> dict[str, Any]:
     """Relative fluxes of the first target, each over its median, for the figure."""
     name = next((n for n in again.ours if n.startswith("rel_flux_T")), "")
-    nothing = np.empty(0)
-    if not name:
-        return {"time_name": "", "time": nothing, "flux_a": nothing, "flux_b": nothing}
-    ours, theirs = again.ours[name][:, 0], again.theirs[name][:, 0]
+    ours, theirs = (c[name][:, 0] if name else np.empty(0) for c in (again.ours, again.theirs))
+    levels = [np.median(c[np.isfinite(c)]) if np.isfinite(c).any() else 0.0 for c in (ours, theirs)]
+    if min(levels) <= 0:
+        return {"time_name": "", **dict.fromkeys(("time", "flux_a", "flux_b"), np.empty(0))}
     times = again.table.times()
     system = next(iter(times), "")
     time = times[system][again.rows] if system else np.arange(len(ours), dtype=float)
     return {
         "time_name": system or "row",
         "time": time,
-        "flux_a": ours / np.nanmedian(ours),
-        "flux_b": theirs / np.nanmedian(theirs),
+        "flux_a": ours / levels[0],
+        "flux_b": theirs / levels[1],
     }
 
 
@@ -250,11 +250,15 @@ def _measure_row(start: Start, rules: TableRules, method: str) -> dict[str, np.n
         columns[MOVED] = np.maximum(np.abs(again.x - start.x), np.abs(again.y - start.y))
         lost = again.columns()  # widths are 0 where there is no centroid
         columns |= {name: np.where(again.found, columns[name], lost[name]) for name in SHAPES}
-    base = float(rules.base_radius[start.row])
-    if np.isfinite(base) and rules.fwhm_factor is None:
+    variable = np.isfinite(rules.base_radius).any()
+    if variable and rules.fwhm_factor is None:
         columns = {name: values for name, values in columns.items() if name not in SHAPES}
-    elif np.isfinite(base):
-        changes = {"radius": base, "centroid": method, "fwhm_factor": rules.fwhm_factor}
+    elif variable:
+        changes = {
+            "radius": float(rules.base_radius[start.row]),
+            "centroid": method,
+            "fwhm_factor": rules.fwhm_factor,
+        }
         first = measure_aij(*here, rules.of_row(start.row, **changes))
         columns |= {name: first.columns()[name] for name in SHAPES}
         columns["Source_Radius"] = np.array([first.radius])

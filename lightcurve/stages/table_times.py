@@ -104,15 +104,16 @@ def _explain(
         "they mark the start of the exposure": times.bjd_tdb(jd - exposure / 2, ra, dec, site),
         "half the exposure was added twice": times.bjd_tdb(jd + exposure / 2, ra, dec, site),
     }
-    own = table.columns.get("RAOBJ2K"), table.columns.get("DECOBJ2K")
-    if own[0] is not None and own[1] is not None and np.isfinite(own[0]).any():
+    own = [table.columns.get(name, np.empty(0)) for name in ("RAOBJ2K", "DECOBJ2K")]
+    if all(np.isfinite(values).any() for values in own):
         there = 15 * float(np.nanmedian(own[0])), float(np.nanmedian(own[1]))
         text = f"as for the coordinates in RAOBJ2K, DECOBJ2K: {there[0]:.4f} {there[1]:+.4f} deg"
         wrong[text] = times.bjd_tdb(jd, *there, site)
-    off = {
-        why: abs(float(np.nanmedian((given - values) * times.DAY_S)))
-        for why, values in wrong.items()
-        if np.isfinite(values).any()
+    off = {why: (given - values) * times.DAY_S for why, values in wrong.items()}
+    medians = {
+        why: abs(float(np.median(v[np.isfinite(v)])))
+        for why, v in off.items()
+        if np.isfinite(v).any()
     }
-    best = min(off, key=off.get)
-    return best if off[best] <= tolerance else ""
+    best = min(medians, key=medians.get, default="")
+    return best if best and medians[best] <= tolerance else ""
