@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from lightcurve.config import Settings
 from lightcurve.errors import LightcurveError
 from lightcurve.formats.curves import Choice
-from lightcurve.stages.compare import Tolerance, compare_files, write_comparison
+from lightcurve.report.compare import save_comparison
+from lightcurve.stages.compare import Tolerance, compare_files
 from lightcurve.stages.compare_frames import compare_with_frames
 from lightcurve.stages.describe_table import describe_file
 from lightcurve.stages.recompute import recompute_table
@@ -72,10 +73,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def compare_with_itself(path: Path, folder: Path) -> None:
+def compare_with_itself(path: Path, _folder: Path) -> None:
     choices = (Choice(), Choice())
     found = compare_files((path, path), choices, Settings(), tolerance=Tolerance(given=True))
-    write_comparison(folder / "out", found)
     assert all(d.n_beyond == 0 for d in found.differences if "relative" not in d.name)
 
 
@@ -104,3 +104,17 @@ def test_a_result_or_one_line(
         message = str(error)
     assert "\n" not in message
     assert len(message) < 600
+
+
+@given(
+    numbers=st.lists(
+        st.tuples(*[st.sampled_from([0.0, 1.0, -1.0, 1.01, 1e-9, 1e9, np.nan])] * 2), max_size=6
+    )
+)
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_a_figure_of_anything(numbers: list[tuple[float, float]], tmp_path: Path) -> None:
+    a, b = np.array(numbers, dtype=float).reshape(-1, 2).T
+    path = save_comparison(tmp_path / "f.png", np.arange(float(len(a))), a, b, names=("a", "b"))
+    assert path.stat().st_size > 1000

@@ -254,11 +254,8 @@ def _measure_row(start: Start, rules: TableRules, method: str) -> dict[str, np.n
     if variable and rules.fwhm_factor is None:
         columns = {name: values for name, values in columns.items() if name not in SHAPES}
     elif variable:
-        changes = {
-            "radius": float(rules.base_radius[start.row]),
-            "centroid": method,
-            "fwhm_factor": rules.fwhm_factor,
-        }
+        base = float(rules.base_radius[start.row])
+        changes = {"radius": base, "centroid": method, "fwhm_factor": rules.fwhm_factor}
         first = measure_aij(*here, rules.of_row(start.row, **changes))
         columns |= {name: first.columns()[name] for name in SHAPES}
         columns["Source_Radius"] = np.array([first.radius])
