@@ -69,6 +69,22 @@ def test_a_folder_is_solved_line_by_line(hatp32: list[Path], index: str, tmp_pat
     assert "2 of 2 frames solved" in lines
 
 
+def test_calibration_frames_in_a_folder_are_skipped(
+    hatp32: list[Path], index: str, tmp_path: Path
+) -> None:
+    shutil.copy(hatp32[0], tmp_path / "light.fits")
+    dark = fits.PrimaryHDU(np.full((60, 80), 100, dtype=np.int16))
+    dark.header["IMAGETYP"] = "Dark Frame"
+    dark.writeto(tmp_path / "one.fits")
+    result = solve(tmp_path, "--index", index)
+    assert result.exit_code == 0
+    assert "one.fits: skipped: a dark frame" in result.stdout
+    assert "1 of 1 frames solved" in result.stdout
+    # Named by itself it is tried, as it may be labelled wrongly.
+    (row,) = rows_of(tmp_path / "one.fits", "--index", index)
+    assert row["status"] == "failed"
+
+
 def test_json_says_what_each_frame_gave(hatp32: list[Path], index: str, tmp_path: Path) -> None:
     empty = tmp_path / "empty.fits"
     fits.PrimaryHDU(np.full((60, 80), 100, dtype=np.int16)).writeto(empty)
@@ -106,21 +122,21 @@ def test_equal_names_do_not_overwrite_each_other(
 ) -> None:
     for name, k in [
         ("east/light_1.fits", 0), ("west/light_1.fits", 100), ("west/light_1.FIT", 60),
-        ("east/other.fit", 50), ("east/dark.fits", 30), ("west/dark.fts", 90),
-        ("west/dark.fits.fits", 91),
+        ("east/other.fit", 50), ("east/sky.fits", 30), ("west/sky.fts", 90),
+        ("west/sky.fits.fits", 91),
     ]:  # fmt: skip
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(hatp32[k], tmp_path / name)
     out, east, west = tmp_path / "out", tmp_path / "east", tmp_path / "west"
     rows = rows_of(east, west, east, "--index", index, "--out", out)
     products = {
-        "dark.fits": "dark.fits",
         "east/light_1.fits": "east/light_1",
         "other.fit": "other",
-        "dark.fits.fits": "dark.fits.fits",
-        "dark.fts": "dark.fts",
+        "sky.fits": "sky.fits",
         "light_1.FIT": "light_1.FIT",
         "west/light_1.fits": "west/light_1.fits",
+        "sky.fits.fits": "sky.fits.fits",
+        "sky.fts": "sky.fts",
     }
     assert [row["file"] for row in rows] == list(products)
     written = {str(p.relative_to(out)) for p in out.rglob("*.wcs")}

@@ -112,14 +112,15 @@ def solve(
         ]  # fmt: skip
         print_table("Plate solutions", names, ([_short(row[n]) for n in names] for row in rows))
         solved = sum(row["status"] == "solved" for row in rows)
-        typer.echo(f"{solved} of {len(rows)} frames solved")
-    if any(row["status"] != "solved" for row in rows):
+        tried = sum(row["status"] != "skipped" for row in rows)
+        typer.echo(f"{solved} of {tried} frames solved")
+    if any(row["status"] == "failed" for row in rows):
         raise typer.Exit(1)
 
 
 def _solution_line(row: dict[str, Any]) -> str:
     if row["status"] != "solved":
-        return f"{row['file']}: failed: {' '.join(row['reason'].split())}"
+        return f"{row['file']}: {row['status']}: {' '.join(row['reason'].split())}"
     stars = f"{row['n_matched']} stars, rms {row['rms_arcsec']:.2f} arcsec"
     found = [
         f"solved by {row['solver']}",

@@ -18,6 +18,7 @@ from lightcurve.catalogs.service import Field
 from lightcurve.config import Settings
 from lightcurve.data import Frame, Solution
 from lightcurve.errors import CatalogError, InputError, LightcurveError, SolveError
+from lightcurve.frames.headers import TIMELESS
 from lightcurve.frames.read import PACKED_SUFFIXES, is_fits_name, read_frame
 from lightcurve.phot.detect import detect
 from lightcurve.progress import Progress, silent
@@ -88,7 +89,8 @@ def solve_frames(
     Returns
     -------
     iterator of dict
-        One a frame, as it comes: file, status (solved or failed), solver, ra_deg and dec_deg of
+        One a frame, as it comes: file, status (solved, failed, or skipped for a calibration frame
+        in a folder), solver, ra_deg and dec_deg of
         the centre, scale_arcsec, rotation_deg, parity, n_matched, rms_arcsec, detail, sip_order,
         reason.
 
@@ -112,8 +114,9 @@ def solve_frames(
             )
             raise InputError(msg)
     place = _place(settings)
+    named = {path.resolve() for path in paths}
     return (
-        _solve_row(job, settings, place, source, output)
+        _solve_row(job, settings, place, source, output, named=job.path.resolve() in named)
         for job in progress(jobs, "Solving", len(jobs))
     )
 
@@ -182,11 +185,15 @@ def _solve_row(
     place: tuple[float, float] | None,
     source: StarSource | None,
     output: SolveOutput,
+    *,
+    named: bool,
 ) -> dict[str, Any]:
     row = {"file": job.name, "status": "failed", **dict.fromkeys(FIELDS)}
     row |= {"detail": "", "sip_order": None, "reason": ""}
     try:
         frame = read_frame(job.path, settings=settings, need_time=False)
+        if not named and frame.exposure.kind in TIMELESS:
+            return row | {"status": "skipped", "reason": f"a {frame.exposure.kind} frame"}
         solution, remark = _solve(frame, _request(frame, settings, place), settings, source)
         row |= _describe(solution, frame.pixels.shape)
         if output.folder is not None:
