@@ -61,7 +61,7 @@ def place_frame(
         return register(stars.x, stars.y, stars.flux, reference), None
     except RegistrationError as error:
         # Under these few there is nothing that a solver could be sure of.
-        if len(stars) < MIN_DETECTED:
+        if len(stars) < MIN_DETECTED or not set(OWN_SOLVERS) & set(settings.solvers):
             raise
         unmatched = error
     try:

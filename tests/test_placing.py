@@ -108,6 +108,14 @@ def test_a_frame_that_cannot_be_solved_either_has_both_reasons(
     assert result.n_detected > 10
 
 
+def test_without_a_solver_of_its_own_a_frame_is_only_registered(night: tuple) -> None:
+    recipe, lights = night
+    settings = settings_with(recipe, solvers=("nova",))
+    result = measure_frame(lights[0], replace(recipe, reference=strangers(), settings=settings))
+    assert result.status == "failed"
+    assert "not solved" not in result.reason
+
+
 def test_a_wcs_in_the_header_serves_when_the_reference_confirms_it(
     night: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
