@@ -16,6 +16,8 @@ $(VENV)/run: pyproject.toml
 
 $(VENV)/tools: $(VENV)/run
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,check]'
+	# Another reader of AstroImageJ tables; of what it depends on, that reader needs astropy alone.
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps stellarphot || true
 	@touch $@
 
 demo: $(VENV)/run ## Simulate a small night, reduce it, show truth beside result
