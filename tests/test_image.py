@@ -318,6 +318,33 @@ def test_without_any_catalogue_magnitudes_are_instrumental(small: tuple[Path, Pa
     assert any("no catalogue with magnitudes" in note for note in reduced.notes)
 
 
+def test_dead_services_cost_their_own_columns_alone(
+    small: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lightcurve.catalogs.servers import SERVERS
+
+    monkeypatch.setenv("ASTROCOLIBRI_API", "a-secret-key")
+    closed = "http://127.0.0.1:9"
+    settings = make_settings(
+        {
+            "catalogs": {
+                "files": [str(small[1])],
+                "timeout_s": 5.0,
+                "servers": dict.fromkeys(SERVERS, closed),
+            },
+            "image": {"psf": "none", "injected": 0},
+        }
+    )
+    reduced = measure_image(small[0], settings, Clock())
+    status = {report.name: report.status for report in reduced.known.reports}
+    assert status.pop("file") == "ok"
+    assert set(status.values()) <= {"failed", "skipped"}
+    assert "failed" in status.values()
+    assert reduced.calibrated.aperture.zero_point is not None
+    assert len(reduced.notes) > 3
+    assert not any("a-secret-key" in str(report) for report in reduced.known.reports)
+
+
 def test_a_real_frame_has_its_stars_matched(
     hatp32: list[Path], shared_data: Path, tmp_path: Path
 ) -> None:

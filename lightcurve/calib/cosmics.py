@@ -13,7 +13,12 @@ SATURATION_UNKNOWN = 1e9
 
 
 def mark_cosmic_rays(
-    frame: Frame, *, gain_e_per_adu: float, read_noise_e: float, clip_sigma: float = 4.5
+    frame: Frame,
+    *,
+    gain_e_per_adu: float,
+    read_noise_e: float,
+    clip_sigma: float = 4.5,
+    max_passes: int = 4,
 ) -> Frame:
     """Mark pixels hit by cosmic rays, by the method of van Dokkum (2001, L.A.Cosmic).
 
@@ -26,6 +31,8 @@ def mark_cosmic_rays(
     clip_sigma : float
         Contrast of a hit against that noise. On frames whose stars are narrower than two pixels
         cores of stars are marked too: raise it, or leave the search out.
+    max_passes : int
+        Passes over the frame; the first finds most, and each takes as long.
 
     Returns
     -------
@@ -46,6 +53,7 @@ def mark_cosmic_rays(
         readnoise=read_noise_e,
         satlevel=saturation * gain_e_per_adu,
         cleantype="medmask",
+        niter=max_passes,
     )
     marked = frame.bad | np.where(hits, np.uint8(PixelFlag.COSMIC_RAY), np.uint8(0))
     line = f"{np.count_nonzero(hits)} pixels marked as hit by cosmic rays (L.A.Cosmic)"

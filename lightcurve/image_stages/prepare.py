@@ -22,6 +22,7 @@ from lightcurve.phot.trails import find_trails
 
 log = logging.getLogger(__name__)
 
+COSMIC_PASSES = 2
 COSMIC_FWHM = 2.5  # px; narrower stars look like cosmic rays to the search
 
 
@@ -146,7 +147,10 @@ def _cosmic_rays(
             return frame, [f"cosmic rays not looked for: {reason} (--cosmic-rays yes does it)"]
     noise = camera.noise
     marked = mark_cosmic_rays(
-        frame, gain_e_per_adu=noise.gain_e_per_adu, read_noise_e=noise.read_noise_e
+        frame,
+        gain_e_per_adu=noise.gain_e_per_adu,
+        read_noise_e=noise.read_noise_e,
+        max_passes=COSMIC_PASSES,
     )
     return marked, [marked.history[-1]]
 
