@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from lightcurve.curve.ensemble import build_ensemble, relative_flux, take_members
 from lightcurve.curve.scatter import (
     clipped_scatter,
+    column_median,
     column_scatter,
     point_to_point,
     robust_scatter,
@@ -126,6 +127,16 @@ def test_scatters_of_known_noise():
     table = np.column_stack([values, np.full(5000, np.nan)])
     assert column_scatter(table)[0] == pytest.approx(robust_scatter(values))
     assert np.isnan(column_scatter(table)[1])
+
+
+def test_column_median_is_that_of_numpy():
+    rng = np.random.default_rng(4)
+    for n in (1, 2, 7, 40):
+        table = rng.normal(size=(n, 30))
+        table[rng.random(table.shape) < 0.3] = np.nan
+        table[0] = 1.0
+        np.testing.assert_array_equal(column_median(table), np.nanmedian(table, axis=0))
+    assert np.isnan(column_median(np.full((3, 1), np.nan)))[0]
 
 
 def test_running_median_leaves_the_point_out():

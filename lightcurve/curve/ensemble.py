@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lightcurve.curve.scatter import column_scatter
+from lightcurve.curve.scatter import column_median, column_scatter
 from lightcurve.errors import InputError
 
 CLIP_SIGMA = 5.0
@@ -216,8 +216,8 @@ def _leave_one_out(normalised: np.ndarray, share: np.ndarray) -> tuple[np.ndarra
 
 def _column_median(values: np.ndarray) -> np.ndarray:
     """Median of each column; 1 for a star that no other was there to compare with."""
-    empty = ~np.isfinite(values).any(axis=0)
-    return np.nanmedian(np.where(empty[None, :], 1.0, values), axis=0)
+    median = column_median(values)
+    return np.where(np.isnan(median), 1.0, median)
 
 
 def _weighted_mean(normalised: np.ndarray, share: np.ndarray) -> np.ndarray:
