@@ -132,6 +132,25 @@ def test_refinement_chooses_its_order_and_recovers_distortion(n: int, order: int
         assert refined.ra_rms_arcsec == pytest.approx(0.1 * 5.16, rel=0.2)
 
 
+@pytest.mark.parametrize(("n", "found"), [(25, False), (150, True)])
+def test_the_distortion_of_a_lens_is_recovered_from_stars_enough(n: int, found: bool) -> None:
+    # Along the radius and with its third power: 1.5 px in the corners, nothing of second order.
+    rng = np.random.default_rng(n)
+    truth = make_wcs(sip=True)
+    a, b, none = np.zeros((3, 4, 4))
+    a[3, 0] = a[1, 2] = b[0, 3] = b[2, 1] = 2.3e-8
+    truth.sip = Sip(a, b, none, none, truth.wcs.crpix)
+    xy = rng.uniform(0, [650, 500], (n, 2))
+    sky = np.column_stack(truth.all_pix2world(*xy.T, 0))
+    coarse = fit_wcs(xy, sky, sky[0], np.array([324.5, 249.5]))
+    refined = refine_wcs(coarse, stars_at(xy + rng.normal(0, 0.15, xy.shape)), SHAPE, sky)
+    assert (refined.order == 3) == found
+    if found:
+        assert separation_px(truth, refined.wcs, grid()) < 0.5
+    else:
+        assert separation_px(truth, refined.wcs, grid()) < 1.5
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_refinement_is_never_worse(seed: int) -> None:
     rng = np.random.default_rng(seed)

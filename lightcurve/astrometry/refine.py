@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 # Matched stars needed for each order: three or more for each of its coefficients on an axis.
 STARS_FOR_ORDER = {1: MIN_MATCHED, 2: 20, 3: 40, 4: 80}
-WORTH_IT = 0.95  # a higher order must lower the residual, per degree of freedom, to this
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,18 +82,16 @@ def refine_wcs(
             current = _fit(here, sky[check.there[good]], shape, current, order)
             tolerance = max(1.5, min(MATCH_PX, 4 * check.rms_px))
         found = _outcome(current, order, stars, shape, sky)
+        # An order that does not help is passed over: lenses distort in the third, not the second.
         if _better(found, best):
             best = found
-        elif order > 1:
-            return best
         current = best.wcs if best.order else current
     return best
 
 
 def _orders(wcs: WCS, max_order: int) -> list[int]:
     """List the orders to try: a distortion that is known is not exchanged for a simpler one."""
-    known = 1 if wcs.sip is None else max(wcs.sip.a_order, wcs.sip.b_order)
-    return [1, *range(max(known, 2), max_order + 1)]
+    return [1, *range(max(_order_of(wcs), 2), max_order + 1)]
 
 
 def _fit(here: np.ndarray, sky: np.ndarray, shape: tuple[int, int], wcs: WCS, order: int) -> WCS:
@@ -135,17 +132,34 @@ def _outcome(
 
 
 def _better(found: Refined, best: Refined) -> bool:
-    """Compare residuals per degree of freedom, and see that no star is lost for it."""
+    """Compare residuals, and see that no star is lost for it.
+
+    A higher order must lower the Bayesian information criterion of the 2 n coordinates,
+    ``4 n ln(rms) + 2 k ln(2 n)`` with k fitted terms an axis: by few stars much, by many little.
+    """
     k = found.check.n_matched
     if k < MIN_MATCHED or k < 0.9 * best.check.n_matched:
         return False
     if best.check.n_matched < MIN_MATCHED or k > 1.1 * best.check.n_matched:
         return True
-    demand = WORTH_IT if found.order > 1 else 1.0
-    return _reduced(found) < demand * _reduced(best)
+    if found.order > 1:
+        more = _terms(found.order) - _terms(max(best.order, 1))
+        demand = float(np.exp(-more * np.log(2 * k) / (2 * k)))
+        return found.check.rms_px < demand * best.check.rms_px
+    return _reduced(found) < _reduced(best)
+
+
+def _order_of(wcs: WCS) -> int:
+    return 1 if wcs.sip is None else max(wcs.sip.a_order, wcs.sip.b_order)
+
+
+def _terms(order: int) -> int:
+    """Count the coefficients of a polynomial in x and y."""
+    return (order + 1) * (order + 2) // 2
 
 
 def _reduced(outcome: Refined) -> float:
-    n, order = outcome.check.n_matched, outcome.order
-    used = (order + 1) * (order + 2) / 2 if order else 0
+    """Residual per degree of freedom; the WCS that came in was not fitted to these stars."""
+    n = outcome.check.n_matched
+    used = _terms(1) if outcome.order else 0
     return outcome.check.rms_px * float(np.sqrt(n / max(n - used, 1)))
