@@ -106,16 +106,20 @@ def solve(
     if json:
         print_json(rows)
     else:
-        names = [
-            "file", "status", "solver", "ra_deg", "dec_deg", "scale_arcsec", "rotation_deg",
-            "parity", "n_matched", "rms_arcsec",
-        ]  # fmt: skip
-        print_table("Plate solutions", names, ([_short(row[n]) for n in names] for row in rows))
-        solved = sum(row["status"] == "solved" for row in rows)
-        tried = sum(row["status"] != "skipped" for row in rows)
-        typer.echo(f"{solved} of {tried} frames solved")
+        _print_solutions(rows)
     if any(row["status"] == "failed" for row in rows):
         raise typer.Exit(1)
+
+
+def _print_solutions(rows: list[dict[str, Any]]) -> None:
+    names = [
+        "file", "status", "solver", "ra_deg", "dec_deg", "scale_arcsec", "rotation_deg",
+        "parity", "n_matched", "rms_arcsec",
+    ]  # fmt: skip
+    print_table("Plate solutions", names, ([_short(row[n]) for n in names] for row in rows))
+    solved = sum(row["status"] == "solved" for row in rows)
+    tried = sum(row["status"] != "skipped" for row in rows)
+    typer.echo(f"{solved} of {tried} frames solved")
 
 
 def _solution_line(row: dict[str, Any]) -> str:
