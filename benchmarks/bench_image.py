@@ -22,12 +22,18 @@ import numpy as np
 
 from benchmarks.timing import show
 from lightcurve.clock import Clock
-from lightcurve.config import Settings, make_settings
 from lightcurve.flags import Flag
 from lightcurve.image import measure_image
 from lightcurve.image_stages.place import positions
 from lightcurve.image_stages.reduced import Reduced
-from tests.sim_image import Observatory, Rendered, enclosed_share, ey_uma_frame, render_frame
+from tests.sim_image import (
+    Observatory,
+    Rendered,
+    enclosed_share,
+    ey_uma_frame,
+    offline,
+    render_frame,
+)
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "ey-uma" / "all_refcat2_ey_uma.ecsv"
 TIMED = Observatory(shape=(2048, 2048), zero_point=21.5, exposure=120.0)
@@ -44,10 +50,6 @@ def main() -> None:
         if not options.no_truth:
             check_truth(Path(folder), options.catalog, options.frames)
         compare_times(Path(folder))
-
-
-def offline(catalog: Path, **image: object) -> Settings:
-    return make_settings({"catalogs": {"files": [str(catalog)], "offline": True}, "image": image})
 
 
 def check_truth(folder: Path, catalog: Path, frames: int) -> None:

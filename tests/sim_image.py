@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lightcurve.config import Settings, make_settings
 from lightcurve.simulate.render import expose, render_stars
 from lightcurve.simulate.sky import frame_wcs
 
@@ -122,3 +123,10 @@ def enclosed_share(site: Observatory, radius: float) -> float:
         table = aperture_photometry(image, CircularAperture((40 + dx, 40 + dy), radius))
         shares.append(float(table["aperture_sum"][0]))
     return float(np.mean(shares))
+
+
+def offline(*catalogs: Path, **image: object) -> Settings:
+    """Settings that ask no service, with catalogues given by hand."""
+    return make_settings(
+        {"catalogs": {"files": [str(c) for c in catalogs], "offline": True}, "image": image}
+    )

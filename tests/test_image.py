@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sim_image import Observatory, Rendered, enclosed_share, ey_uma_frame, render_frame
-from typer.testing import CliRunner
+from sim_image import (
+    Observatory,
+    Rendered,
+    enclosed_share,
+    ey_uma_frame,
+    offline,
+    render_frame,
+)
 
-from lightcurve.cli import app
 from lightcurve.clock import Clock
-from lightcurve.config import Settings, make_settings
-from lightcurve.errors import InputError
+from lightcurve.config import make_settings
 from lightcurve.flags import Flag
-from lightcurve.image import measure_image, reduce_image, reduce_images
+from lightcurve.image import measure_image
 from lightcurve.image_stages.place import positions
 from lightcurve.image_stages.reduced import Reduced
 
@@ -34,12 +35,6 @@ class Case:
     source: np.ndarray
     isolated: np.ndarray
     snr: np.ndarray
-
-
-def offline(*catalogs: Path, **image: object) -> Settings:
-    return make_settings(
-        {"catalogs": {"files": [str(c) for c in catalogs], "offline": True}, "image": image}
-    )
 
 
 def matched(truth: Rendered, reduced: Reduced) -> Case:
@@ -79,31 +74,6 @@ def cases(catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Case]
 @pytest.fixture(scope="module")
 def case(cases: list[Case]) -> Case:
     return cases[0]
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A small frame and its catalogue, whose names are hostile."""
-    folder = tmp_path_factory.mktemp("small")
-    rng = np.random.default_rng(5)
-    dec = 20.0 + rng.uniform(-100, 100, 40) / 3600
-    ra = 100.0 + rng.uniform(-100, 100, 40) / 3600 / np.cos(np.radians(20.0))
-    mag = rng.uniform(13.5, 17, 40)
-    site = Observatory(shape=(240, 240))
-    truth = render_frame(folder / "ey.fits", ra, dec, mag, site, center=(100.0, 20.0))
-    evil = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
-    lines = [f"{r:.8f},{d:.8f},{m:.4f},{evil}" for r, d, m in zip(ra, dec, mag, strict=True)]
-    stars = folder / "stars.csv"
-    stars.write_text("\n".join(["ra,dec,rmag,Name", *lines]) + "\n")
-    return truth.path, stars
-
-
-@pytest.fixture(scope="module")
-def written(small: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of all that the small frame gave."""
-    out = tmp_path_factory.mktemp("written")
-    reduce_image(small[0], offline(small[1], injected=100), out)
-    return out
 
 
 def good(case: Case) -> np.ndarray:
@@ -232,117 +202,6 @@ def test_a_new_star_is_the_only_candidate(catalog: Path, tmp_path: Path) -> None
     )
     assert "no star there" in candidates[0].reason
     assert reduced.transients.vetoes["a catalogued star"] > 50
-
-
-def test_every_product_is_written_and_read_back(written: Path) -> None:
-    from astropy.io import fits
-    from astropy.table import Table
-
-    for name in ("catalog.csv", "catalog.ecsv", "catalog.vot", "matches.csv", "header.txt",
-                 "solution.wcs", "background.fits", "psf.fits", "regions.reg", "report.html",
-                 "run.log", "summary.json", "transients.csv", "ey.zip"):  # fmt: skip
-        assert (written / name).stat().st_size > 50, name
-    tables = [Table.read(written / f"catalog.{kind}") for kind in ("ecsv", "vot", "csv")]
-    assert len({len(table) for table in tables}) == 1
-    assert tables[0].colnames == tables[2].colnames
-    assert all(tables[0][name].description for name in tables[0].colnames)
-    assert str(tables[0]["ra"].unit) == "deg"
-    assert str(tables[0]["psf_mag"].unit) == "mag"
-    assert np.allclose(
-        np.ma.filled(tables[0]["psf_mag"], np.nan), np.ma.filled(tables[1]["psf_mag"], np.nan),
-        equal_nan=True,
-    )  # fmt: skip
-    with fits.open(written / "psf.fits") as hdus:
-        scale = hdus[0].header["OVERSAMP"] ** 2
-        assert hdus[0].data.sum() / scale == pytest.approx(1, abs=1e-3)
-    with fits.open(written / "background.fits") as hdus:
-        assert [hdu.name for hdu in hdus][1:] == ["RMS", "SOURCES"]
-    with zipfile.ZipFile(written / "ey.zip") as archive:
-        assert "report.html" in archive.namelist()
-        assert not any(name.endswith(".fits") for name in archive.namelist())
-    figures = {path.name for path in (written / "figures").iterdir()}
-    assert {"image.png", "background.png", "fwhm.png", "psf.png", "magnitudes.png",
-            "completeness.png", "zero_point_psf.png", "aperture_psf.png"} <= figures  # fmt: skip
-    assert json.loads((written / "summary.json").read_text())["zero_point_stars"] > 20
-
-
-def test_hostile_texts_do_not_leave_their_place(written: Path) -> None:
-    page = (written / "report.html").read_text()
-    assert "alert(1)" in page
-    assert "<script>alert" not in page
-    assert "<img src=x" not in page
-    assert page.count("<script") == 2
-
-
-def test_the_same_input_gives_the_same_catalogue(
-    small: tuple[Path, Path], written: Path, tmp_path: Path
-) -> None:
-    reduce_image(small[0], offline(small[1], injected=100), tmp_path)
-    for name in ("catalog.csv", "summary.json", "report.html"):
-        assert (tmp_path / name).read_bytes() == (written / name).read_bytes()
-
-
-def test_one_bad_file_costs_itself_alone(small: tuple[Path, Path], tmp_path: Path) -> None:
-    bad = tmp_path / "bad.fits"
-    bad.write_bytes(b"not a FITS file")
-    settings = offline(small[1], psf="none", injected=0)
-    rows = reduce_images([bad, small[0], small[0]], settings, tmp_path / "out")
-    assert [row["status"] for row in rows] == ["failed", "reduced", "reduced"]
-    assert "not a FITS file" in rows[0]["reason"]
-    assert (tmp_path / "out" / "ey_2" / "catalog.csv").exists()
-    with pytest.raises(InputError, match="no such file"):
-        reduce_images([tmp_path / "nowhere"], settings, tmp_path / "out")
-
-
-def test_the_command_tells_failures_by_its_status(small: tuple[Path, Path], tmp_path: Path) -> None:
-    bad = tmp_path / "bad.fits"
-    bad.write_bytes(b"not a FITS file")
-    arguments = ["--offline", "--catalog", str(small[1]), "--out", str(tmp_path), "--sequence"]
-    result = CliRunner().invoke(app, ["image", str(bad), str(small[0]), *arguments, "--json"])
-    assert result.exit_code == 1
-    rows = json.loads(result.stdout)
-    assert rows[0]["quality"] == "failed"
-    assert rows[1]["zero_point_stars"] > 20
-    assert CliRunner().invoke(app, ["image", str(small[0]), *arguments]).exit_code == 0
-    with (tmp_path / "sequence.csv").open() as file:
-        row = next(csv.DictReader(file))
-    assert row["quality"] == "good"
-    assert float(row["fwhm_arcsec"]) == pytest.approx(3.46, abs=0.1)
-
-
-def test_without_any_catalogue_magnitudes_are_instrumental(small: tuple[Path, Path]) -> None:
-    reduced = measure_image(small[0], offline(psf="none"), Clock())
-    assert reduced.calibrated.aperture.zero_point is None
-    assert np.isnan(reduced.calibrated.aperture.mag).all()
-    assert np.isfinite(reduced.calibrated.aperture.inst).any()
-    assert any("no catalogue with magnitudes" in note for note in reduced.notes)
-
-
-def test_dead_services_cost_their_own_columns_alone(
-    small: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from lightcurve.catalogs.servers import SERVERS
-
-    monkeypatch.setenv("ASTROCOLIBRI_API", "a-secret-key")
-    closed = "http://127.0.0.1:9"
-    settings = make_settings(
-        {
-            "catalogs": {
-                "files": [str(small[1])],
-                "timeout_s": 5.0,
-                "servers": dict.fromkeys(SERVERS, closed),
-            },
-            "image": {"psf": "none", "injected": 0},
-        }
-    )
-    reduced = measure_image(small[0], settings, Clock())
-    status = {report.name: report.status for report in reduced.known.reports}
-    assert status.pop("file") == "ok"
-    assert set(status.values()) <= {"failed", "skipped"}
-    assert "failed" in status.values()
-    assert reduced.calibrated.aperture.zero_point is not None
-    assert len(reduced.notes) > 3
-    assert not any("a-secret-key" in str(report) for report in reduced.known.reports)
 
 
 def test_a_real_frame_has_its_stars_matched(

@@ -69,12 +69,13 @@ def test_background_agrees_with_photutils_under_the_same_mask() -> None:
 
 def test_background_is_finite_where_everything_is_bad() -> None:
     pixels, _, _ = frame(np.random.default_rng(3))
-    pixels[:, :100] = np.nan
+    pixels[:, :200] = np.nan
     bad = unmarked(pixels)
-    bad[:, :100] = PixelFlag.NOT_FINITE
+    bad[:, :200] = PixelFlag.NOT_FINITE
     background = mapped(pixels, bad)
     assert np.isfinite(background.level).all()
     assert np.isfinite(background.rms).all()
+    assert background.sources[:, 120:].mean() < 0.5
 
 
 @pytest.mark.parametrize("method", sorted(FINDERS))

@@ -14,6 +14,7 @@ from lightcurve.calib.store import load_masters
 from lightcurve.camera import CameraValues, settle_camera
 from lightcurve.config import Settings
 from lightcurve.data import Detections, Frame, Masters
+from lightcurve.errors import FrameError
 from lightcurve.flags import PixelFlag
 from lightcurve.frames.read import read_frame
 from lightcurve.phot.detect import detect
@@ -80,6 +81,8 @@ def prepare_frame(path: Path, settings: Settings, *, masters: Masters | None = N
         When the frame cannot be read or does not fit its masters.
     """
     raw = read_frame(path, settings=settings, need_time=False)
+    if not np.isfinite(raw.pixels).any():
+        raise FrameError(path, "no pixel has a value")
     if masters is None and settings.image.masters is not None:
         masters = load_masters(settings.image.masters)
     camera = settle_camera([raw], masters, settings)

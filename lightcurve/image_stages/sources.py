@@ -105,7 +105,7 @@ def measure_sources(prepared: Prepared, settings: Settings) -> Sources:
     wanted = settings.image
     background = prepared.background
     widths = _widths(prepared)
-    fwhm = widths.fwhm if np.isfinite(widths.fwhm) else GUESS_FWHM
+    fwhm, note = _settled_width(prepared, widths)
     apertures = choose_apertures(fwhm, settings)
     x, y = find_sources(
         prepared.frame.pixels, prepared.frame.bad, background, fwhm,
@@ -113,7 +113,7 @@ def measure_sources(prepared: Prepared, settings: Settings) -> Sources:
     )  # fmt: skip
     x, y = _without_bad_centres(prepared, x, y)
     phot = _in_apertures(prepared, x, y, apertures, settings)
-    notes = () if np.isfinite(widths.fwhm) else (f"FWHM of {fwhm:g} px assumed: no star tells it",)
+    notes = (note,) if note else ()
     psf, psf_phot, stars = None, None, np.zeros(0, dtype=int)
     n_found = len(x)
     if wanted.psf != "none" and len(x):
@@ -215,6 +215,17 @@ def _widths(prepared: Prepared) -> Widths:
     if use.sum() < 5:
         use = whole
     return measure_widths(light, stars.x[use], stars.y[use], max(guess, 1.2))
+
+
+def _settled_width(prepared: Prepared, widths: Widths) -> tuple[float, str]:
+    """Take the FWHM that the fits gave, else a quick one of few stars, else a guess, aloud."""
+    if np.isfinite(widths.fwhm):
+        return widths.fwhm, ""
+    stars = prepared.stars
+    if len(stars):
+        fwhm = float(np.median(stars.fwhm))
+        return fwhm, f"FWHM of {fwhm:.2f} px from {len(stars)} stars only, roughly"
+    return GUESS_FWHM, f"FWHM of {GUESS_FWHM:g} px assumed: there is no star to tell it"
 
 
 def _without_bad_centres(

@@ -60,13 +60,13 @@ def measure_background(
     box = box_px or int(np.clip(min(pixels.shape) // 10, MIN_BOX, MAX_BOX))
     box = min(box, *pixels.shape)
     level, rms = _mesh(data, mask, box)
-    sources = find_source_pixels(np.where(mask, 0, data - level), rms)
+    sources = find_source_pixels(np.where(mask, 0, data - level), rms, mask)
     level, rms = _mesh(data, mask | sources, box)
     level += _mode_bias(data - level, rms, mask | sources)
     return Background(level, rms, sources, box)
 
 
-def find_source_pixels(light: np.ndarray, rms: np.ndarray) -> np.ndarray:
+def find_source_pixels(light: np.ndarray, rms: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Mark the pixels that hold light of sources, with a rim around them.
 
     Parameters
@@ -75,6 +75,8 @@ def find_source_pixels(light: np.ndarray, rms: np.ndarray) -> np.ndarray:
         Above the background; 0 where bad.
     rms : (ny, nx) float array
         Noise of one pixel.
+    mask : (ny, nx) bool array
+        Bad pixels, which say nothing of the noise.
 
     Returns
     -------
@@ -84,7 +86,8 @@ def find_source_pixels(light: np.ndarray, rms: np.ndarray) -> np.ndarray:
 
     smooth = gaussian_filter(light, SMOOTH_SIGMA, truncate=3.0) / rms
     # The lower half is free of sources: it tells middle and noise, also of correlated pixels.
-    low, middle = np.percentile(smooth[::2, ::2], [15.865, 50])
+    known = smooth[::2, ::2][~mask[::2, ::2]]
+    low, middle = np.percentile(known, [15.865, 50]) if known.size else (0.0, 0.0)
     return maximum_filter(smooth > middle + SOURCE_SIGMA * (middle - low), 2 * GROW_PX + 1)
 
 

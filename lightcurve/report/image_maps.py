@@ -125,7 +125,8 @@ def save_background(
         axes = figure.add_subplot(grid[2])
         blank = sample(np.where(sources, np.nan, (pixels - level) / rms))
         edges = np.linspace(-5, 5, 81)
-        axes.hist(blank, edges, density=True, color=FIELD, alpha=0.55, label="blank pixels")
+        if (np.abs(blank) < edges[-1]).any():
+            axes.hist(blank, edges, density=True, color=FIELD, alpha=0.55, label="blank pixels")
         axes.plot(
             edges,
             np.exp(-(edges**2) / 2) / np.sqrt(2 * np.pi),
