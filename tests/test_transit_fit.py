@@ -133,6 +133,18 @@ def test_flags_and_wild_points_take_no_part():
     assert np.isnan(fit.residuals[30])
 
 
+def test_wild_points_that_show_one_after_the_other_are_left_out():
+    points = _points(6)
+    flux = points.flux.copy()
+    # Each is hidden by the scatter that the next larger ones make.
+    flux[[5, 6, 7]] += [0.014, 0.05, 0.4]
+    flux[[20, 21, 22, 23]] -= [0.013, 0.016, 0.02, 0.03]
+    fit = fit_points(replace(points, flux=flux), PLANET, options=QUICK)
+    assert fit.statistics["n_points"] == fit.used.sum()
+    assert not fit.used[[6, 7]].any()
+    assert fit.used.sum() >= 140
+
+
 def test_too_few_points():
     points = _points()
     with pytest.raises(FitError, match="8 usable points of 150"):

@@ -10,12 +10,12 @@ from lightcurve.data import LightCurve, Planet, TransitFit
 from lightcurve.errors import FitError
 from lightcurve.flags import Flag
 from lightcurve.transit.derive import summarise
-from lightcurve.transit.ephemeris import predict_transit
+from lightcurve.transit.ephemeris import Prediction, predict_transit
 from lightcurve.transit.model import NAMES, TransitModel
 from lightcurve.transit.noise import RedNoise
 from lightcurve.transit.options import FitOptions, Points
 from lightcurve.transit.quality import coverage, judge, red_noise_factor, residual_tests
-from lightcurve.transit.sample import draw_normal, sample_posterior
+from lightcurve.transit.sample import Posterior, draw_normal, sample_posterior
 from lightcurve.transit.search import Solution, covariance, noise_scale
 from lightcurve.transit.solve import find_wild, solve_flat, solve_points
 
@@ -105,20 +105,70 @@ def fit_points(
     """
     options = options or FitOptions()
     rng = np.random.default_rng(1) if rng is None else rng
+    best, columns, red, used = _solve_without_wild(points, planet, options)
+    time, residuals = best.problem.time, best.problem.plain_residuals(best.theta)
+    beta = red_noise_factor(time, residuals)
+    # Red noise that has been modelled is in the errors already.
+    noise = noise_scale(best) * (beta if red is None else 1.0)
+    posterior = _posterior(best, noise, options, rng)
+    prediction = predict_transit(planet, float(np.mean(time)))
+    parameters = summarise(posterior.samples, planet, prediction)
+    mid, duration = (parameters[k].value for k in ("mid_time_bjd_tdb", "duration_days"))
+    cover = coverage(time, mid, duration)
+    depth = parameters["radius_ratio_squared_percent"]
+    delta_bic = solve_flat(best, columns, options, used).bic(noise) - best.bic(noise)
+    model, trend = _predict(points, planet, best, columns)
+    left = points.flux / (model * trend) - 1
+    statistics = {
+        "n_points": float(used.sum()),
+        "n_left_out": float(len(used) - used.sum()),
+        "residual_scatter_percent": 100 * float(np.std(left[used])),
+        **_goodness(best, residuals),
+        "delta_bic_no_transit": delta_bic,
+        "beta": beta,
+        **_red_noise_numbers(red),
+        **_prediction_numbers(prediction),
+        "supersample": float(best.problem.model.supersample),
+        **residual_tests(residuals / best.problem.flux_err),
+        **cover,
+        **posterior.diagnostics(),
+    }
+    trend_notes, noise_note = _trend_notes(best, options), _noise_note(red, beta)
+    return TransitFit(
+        parameters=parameters,
+        model=model,
+        trend=trend,
+        residuals=left,
+        used=used,
+        statistics=statistics,
+        covariates=best.names,
+        verdict=judge(delta_bic, 2 * depth.value / (depth.upper - depth.lower), cover, prediction),
+        samples=posterior.samples,
+        sample_names=NAMES,
+        notes=(*best.problem.priors.notes, *trend_notes, noise_note, posterior.note()),
+    )
+
+
+def _solve_without_wild(
+    points: Points, planet: Planet, options: FitOptions
+) -> tuple[Solution, dict[str, np.ndarray], RedNoise | None, np.ndarray]:
+    """Solve, leave wild points out and solve again, twice at most; the points used come last."""
     used = _usable(points)
-    for _ in range(3):
-        best, columns, red = solve_points(points, planet, options, used)
-        wild = find_wild(best, used)
+    solved = solve_points(points, planet, options, used)
+    for _ in range(2):
+        wild = find_wild(solved[0], used)
         if not wild.any():
             break
         used = used & ~wild
-    flat = solve_flat(best, columns, options, used)
-    residuals = best.problem.plain_residuals(best.theta)
-    beta = red_noise_factor(best.problem.time, residuals)
-    # Red noise that has been modelled is in the errors already.
-    noise = noise_scale(best) * (beta if red is None else 1.0)
+        solved = solve_points(points, planet, options, used)
+    return (*solved, used)
+
+
+def _posterior(
+    best: Solution, noise: float, options: FitOptions, rng: np.random.Generator
+) -> Posterior:
     draw = sample_posterior if options.sample else draw_normal
-    posterior = draw(
+    return draw(
         best.problem,
         best.theta,
         covariance(best, noise),
@@ -126,50 +176,22 @@ def fit_points(
         rng=rng,
         max_steps=options.max_steps,
     )
-    prediction = predict_transit(planet, float(np.mean(best.problem.time)))
-    parameters = summarise(posterior.samples, planet, prediction)
-    mid, duration = (parameters[k].value for k in ("mid_time_bjd_tdb", "duration_days"))
-    cover = coverage(best.problem.time, mid, duration)
-    depth = parameters["radius_ratio_squared_percent"]
-    delta_bic = flat.bic(noise) - best.bic(noise)
-    verdict = judge(delta_bic, 2 * depth.value / (depth.upper - depth.lower), cover, prediction)
-    model, trend = _predict(points, planet, best, columns)
-    statistics = {
-        "n_points": float(used.sum()),
-        "n_left_out": float(len(used) - used.sum()),
-        "residual_scatter_percent": 100 * float(np.std((points.flux / (model * trend))[used])),
-        **_goodness(best, residuals),
-        "delta_bic_no_transit": delta_bic,
-        "beta": beta,
+
+
+def _red_noise_numbers(red: RedNoise | None) -> dict[str, float]:
+    return {
         "red_noise_probability": float("nan") if red is None else red.probability,
         "red_noise_over_white": 0.0 if red is None else red.amplitude,
         "red_noise_minutes": float("nan") if red is None else red.time_days * 1440,
+    }
+
+
+def _prediction_numbers(prediction: Prediction) -> dict[str, float]:
+    return {
         "epoch": float(prediction.epoch),
         "predicted_mid_bjd_tdb": prediction.mid,
         "prediction_error_minutes": prediction.mid_err * 1440,
-        "supersample": float(best.problem.model.supersample),
-        **residual_tests(residuals / best.problem.flux_err),
-        **cover,
-        **posterior.diagnostics(),
     }
-    return TransitFit(
-        parameters=parameters,
-        model=model,
-        trend=trend,
-        residuals=points.flux / (model * trend) - 1,
-        used=used,
-        statistics=statistics,
-        covariates=best.names,
-        verdict=verdict,
-        samples=posterior.samples,
-        sample_names=NAMES,
-        notes=(
-            *best.problem.priors.notes,
-            *_trend_notes(best, options),
-            _noise_note(red, beta),
-            posterior.note(),
-        ),
-    )
 
 
 def _usable(points: Points) -> np.ndarray:
