@@ -11,8 +11,8 @@ from lightcurve.calib.store import load_masters
 from lightcurve.clock import Clock
 from lightcurve.config import Settings
 from lightcurve.data import Masters, Products
-from lightcurve.errors import InputError, LightcurveError
-from lightcurve.frames.read import is_fits_name
+from lightcurve.errors import LightcurveError
+from lightcurve.frames.read import fits_files
 from lightcurve.image_products import write_products
 from lightcurve.image_stages.calibrate import calibrate_sources
 from lightcurve.image_stages.catalogs import ask
@@ -178,7 +178,7 @@ def _each(
     work: Callable[[Path, str, Masters | None], dict[str, Any]],
     progress: Progress,
 ) -> list[dict[str, Any]]:
-    files = [file for path in paths for file in _fits_files(path)]
+    files = [file for path in paths for file in fits_files(path)]
     folder = settings.image.masters
     masters = load_masters(folder) if folder is not None else None
     rows = []
@@ -193,16 +193,6 @@ def _each(
             log.error("%s: %s", file.name, reason)
         rows.append(row)
     return rows
-
-
-def _fits_files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    files = sorted(p for p in path.glob("*") if is_fits_name(p)) if path.is_dir() else []
-    if not files:
-        msg = f"{path}: no such file, or no FITS file in it"
-        raise InputError(msg)
-    return files
 
 
 def _free_names(files: Sequence[Path]) -> list[str]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from lightcurve.camera import CameraValues
+from lightcurve.clock import Clock
 from lightcurve.config import Settings
 from lightcurve.curve.choose import choose_curve
 from lightcurve.curve.noise import measure_field_noise, with_noise
@@ -200,18 +198,3 @@ def plan_night(
     inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
     with TemporaryDirectory() as masters:
         return prepare_night(inventory, target, settings, Path(masters), progress=progress)
-
-
-@dataclass
-class Clock:
-    """How long each stage took."""
-
-    timings_s: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        """Time the block as `stage`."""
-        start = time.perf_counter()
-        yield
-        self.timings_s[stage] = time.perf_counter() - start
-        log.info("%s: %.2f s", stage, self.timings_s[stage])

@@ -10,7 +10,7 @@ import numpy as np
 
 from lightcurve.config import Settings
 from lightcurve.data import Frame
-from lightcurve.errors import FrameError
+from lightcurve.errors import FrameError, InputError
 from lightcurve.flags import PixelFlag
 from lightcurve.frames.cards import CARD, Cards, number, parse_cards
 from lightcurve.frames.headers import TIMELESS, normalise
@@ -57,6 +57,32 @@ def is_fits_name(path: str | Path) -> bool:
     for suffix in PACKED_SUFFIXES:
         name = name.removesuffix(suffix)
     return name.endswith(IMAGE_SUFFIXES)
+
+
+def fits_files(path: Path) -> list[Path]:
+    """List the FITS files that a path given by the user stands for.
+
+    Parameters
+    ----------
+    path : Path
+        A file, or a folder whose own FITS files are meant.
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    InputError
+        When there is no such file, or no FITS file in the folder.
+    """
+    if path.is_file():
+        return [path]
+    files = sorted(p for p in path.glob("*") if is_fits_name(p)) if path.is_dir() else []
+    if not files:
+        msg = f"{path}: no such file, or no FITS file in it"
+        raise InputError(msg)
+    return files
 
 
 def read_frame(

@@ -19,7 +19,7 @@ from lightcurve.config import Settings
 from lightcurve.data import Frame, Solution
 from lightcurve.errors import CatalogError, InputError, LightcurveError, SolveError
 from lightcurve.frames.headers import TIMELESS
-from lightcurve.frames.read import PACKED_SUFFIXES, is_fits_name, read_frame
+from lightcurve.frames.read import PACKED_SUFFIXES, fits_files, is_fits_name, read_frame
 from lightcurve.phot.detect import detect
 from lightcurve.progress import Progress, silent
 from lightcurve.reference import submission_file
@@ -104,7 +104,7 @@ def solve_frames(
     if output.copies and output.folder is None:
         msg = "--write-copy: name the folder for the copies with --out"
         raise InputError(msg)
-    jobs = _name_jobs([file for path in paths for file in _fits_files(path)])
+    jobs = _name_jobs([file for path in paths for file in fits_files(path)])
     source = None if catalog is None else star_source(catalog, settings.catalogs)
     taken = {job.path.resolve() for job in jobs}
     for job in jobs if output.copies else ():
@@ -119,16 +119,6 @@ def solve_frames(
         _solve_row(job, settings, place, source, output, named=job.path.resolve() in named)
         for job in progress(jobs, "Solving", len(jobs))
     )
-
-
-def _fits_files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    files = sorted(p for p in path.glob("*") if is_fits_name(p)) if path.is_dir() else []
-    if not files:
-        msg = f"{path}: no such file, or no FITS file in it"
-        raise InputError(msg)
-    return files
 
 
 def _name_jobs(files: Sequence[Path]) -> list[_Job]:
