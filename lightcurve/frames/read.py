@@ -10,21 +10,19 @@ import numpy as np
 
 from lightcurve.config import Settings
 from lightcurve.data import Frame
-from lightcurve.errors import FrameError, InputError
+from lightcurve.errors import InputError
 from lightcurve.flags import PixelFlag
 from lightcurve.frames.cards import CARD, Cards, number, parse_cards
+from lightcurve.frames.decode import choose_plane, read_plain, read_tiled
 from lightcurve.frames.headers import TIMELESS, normalise
 from lightcurve.frames.quiet import quietly
-from lightcurve.frames.stream import Hdu, Source, find_image, open_source, read_exactly
+from lightcurve.frames.stream import Hdu, find_image, open_source
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
 IMAGE_SUFFIXES = (".fits", ".fit", ".fts")
 PACKED_SUFFIXES = (".gz", ".fz", ".bz2")
-_DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
-_CHUNK_BYTES = 262144
-_EXACT_IN_FLOAT32 = 2**23
 # What belongs to one header's own data and is not handed down from the primary.
 _OWN = {"SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "GROUPS", "INHERIT"}
 _OWN |= {"BZERO", "BSCALE", "BLANK", "CHECKSUM", "DATASUM", "EXTNAME", "EXTVER", "NEXTEND", "DATE"}
@@ -216,12 +214,12 @@ def _read(path: Path, *, with_pixels: bool) -> _Raw:
     with open_source(path) as source:
         primary, hdu = find_image(source)
         notes = [] if hdu is primary else [f"image taken from {hdu.name}"]
-        plane, note = _plane(hdu.axes)
+        plane, note = choose_plane(hdu.axes)
         notes += note
         if hdu.tiled:
-            text, pixels = _read_tiled(source, hdu, with_pixels=with_pixels)
+            text, pixels = read_tiled(source, hdu, with_pixels=with_pixels)
         else:
-            text, pixels = hdu.text, _read_plain(source, hdu) if with_pixels else None
+            text, pixels = hdu.text, read_plain(source, hdu) if with_pixels else None
         if hdu is not primary:
             text = _inherit(text, primary)
         cards = hdu.cards if text is hdu.text else parse_cards(text)
@@ -229,83 +227,6 @@ def _read(path: Path, *, with_pixels: bool) -> _Raw:
             pixels = np.ascontiguousarray(pixels[plane])
         shape = (hdu.axes[1], hdu.axes[0]) if plane[-1:] != (0,) else (hdu.axes[2], hdu.axes[1])
         return _Raw(text, cards, shape, tuple(notes), pixels)
-
-
-def _plane(axes: tuple[int, ...]) -> tuple[tuple, list[str]]:
-    """Index of the plane to take from an array of these axes (fastest first), and a note."""
-    if len(axes) == 2:
-        return (Ellipsis,), []
-    if len(axes) == 3 and axes[0] in {3, 4} and min(axes[1:]) > 4:
-        return (Ellipsis, 0), [f"first of {axes[0]} colours taken (fastest axis)"]
-    planes = 1
-    for length in axes[2:]:
-        planes *= length
-    note = [] if planes == 1 else [f"plane 1 of {planes} taken"]
-    return (*(0 for _ in axes[2:]), Ellipsis), note
-
-
-def _read_plain(source: Source, hdu: Hdu) -> np.ndarray:
-    """Read what is needed of an array: (ny, nx) pixels, or all colours of a colour image."""
-    last = _plane(hdu.axes)[0][-1] == 0
-    axes = hdu.axes if last else hdu.axes[:2]
-    dtype = np.dtype(_DTYPES[hdu.bitpix])
-    source.file.seek(hdu.offset)
-    row = int(np.prod(axes[:-1], dtype=object))
-    # A few rows at a time, so that what was read is still in the cache when it is converted.
-    step = max(1, _CHUNK_BYTES // (row * dtype.itemsize))
-    pixels = np.empty(axes[:0:-1] if last else axes[::-1], np.float32)
-    for start in range(0, axes[-1], step):
-        rows = pixels[start : start + step]
-        data = read_exactly(source, len(rows) * row * dtype.itemsize)
-        stored = np.frombuffer(data, dtype).reshape(-1, *axes[-2::-1])
-        _scale(stored[..., 0] if last else stored, hdu.cards, out=rows)
-    return pixels[..., None] if last else pixels.reshape((1,) * (len(hdu.axes) - 2) + pixels.shape)
-
-
-def _scale(stored: np.ndarray, cards: Cards, *, out: np.ndarray) -> None:
-    """Apply BZERO, BSCALE and BLANK; float32, with NaN for every value that is not finite."""
-    zero = number(cards["BZERO"].text) if "BZERO" in cards else 0.0
-    scale = number(cards["BSCALE"].text) if "BSCALE" in cards else 1.0
-    zero, scale = 0.0 if zero is None else zero, 1.0 if scale is None else scale
-    blank = number(cards["BLANK"].text) if "BLANK" in cards else None
-    whole = stored.dtype.kind in "iu"
-    exact = stored.itemsize <= 2 and zero == int(zero) and abs(zero) <= _EXACT_IN_FLOAT32
-    with np.errstate(over="ignore", invalid="ignore"):
-        if scale == 1 and (zero == 0 or (whole and exact)):
-            out[:] = stored
-            if zero:
-                out += np.float32(zero)
-        else:
-            out[:] = stored.astype(np.float64) * scale + zero
-    if whole and blank is not None:
-        out[stored == blank] = np.nan
-    if not whole or scale != 1:
-        out[~np.isfinite(out)] = np.nan
-
-
-def _read_tiled(source: Source, hdu: Hdu, *, with_pixels: bool) -> tuple[str, np.ndarray | None]:
-    """Let astropy decompress the tiles of an image."""
-    from astropy.io import fits
-
-    def decode() -> tuple[str, np.ndarray | None]:
-        source.file.seek(0)
-        with fits.open(source.file, memmap=False, lazy_load_hdus=True) as hdus:
-            image = hdus[hdu.index]
-            text = image.header.tostring(endcard=False, padding=False)
-            with np.errstate(all="ignore"):
-                data = image.data.astype(np.float32) if with_pixels else None
-            return text, data
-
-    try:
-        (text, pixels), _ = quietly(decode)
-    except Exception as error:  # damaged tiles raise private errors of C code
-        msg = f"cannot be decompressed ({hdu.name}): {type(error).__name__}: {str(error)[:120]}"
-        raise FrameError(source.path, msg) from error
-    if pixels is not None:
-        if pixels.shape != hdu.axes[::-1]:
-            raise FrameError(source.path, f"decompresses to {pixels.shape}, not {hdu.axes[::-1]}")
-        pixels[~np.isfinite(pixels)] = np.nan
-    return text, pixels
 
 
 def _inherit(text: str, primary: Hdu) -> str:
