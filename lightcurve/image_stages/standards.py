@@ -24,6 +24,8 @@ from lightcurve.config import ImageSettings
 
 log = logging.getLogger(__name__)
 
+MIN_STANDARDS = 5  # in the whole field; with fewer the next catalogue is looked at
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Standards:
@@ -93,7 +95,7 @@ def catalogs_for(band: str, dec_deg: float, settings: ImageSettings) -> tuple[st
 def choose_standards(
     catalogs: Mapping[str, Catalog], band: str, order: tuple[str, ...]
 ) -> Standards | None:
-    """Take the standards of the first catalogue that has the band.
+    """Take the standards of the first catalogue that has the band, and stars fit to serve in it.
 
     Parameters
     ----------
@@ -108,14 +110,21 @@ def choose_standards(
     Standards or None
         None when no catalogue has any magnitude.
     """
+    too_few = []
     for name in order:
         catalog = catalogs.get(name)
         if catalog is None or not len(catalog):
             continue
         columns = band_columns(catalog)
         recipe = recipe_for(band, columns)
-        if recipe is not None:
-            return _standards(catalog, recipe, columns, ())
+        if recipe is None:
+            continue
+        found = _standards(catalog, recipe, columns, ())
+        if np.count_nonzero(found.reasons == "") >= MIN_STANDARDS:
+            return found
+        too_few.append(found)
+    if too_few:
+        return max(too_few, key=lambda found: np.count_nonzero(found.reasons == ""))
     for name in order:
         catalog = catalogs.get(name)
         columns = band_columns(catalog) if catalog is not None else {}
