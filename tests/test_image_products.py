@@ -158,7 +158,8 @@ def test_dead_services_cost_their_own_columns_alone(
 @pytest.mark.parametrize("n_stars", [0, 1, 2, 5])
 def test_a_frame_of_few_stars_is_reduced_all_the_same(n_stars: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(n_stars)
-    ra, dec = (v + rng.uniform(-50, 50, n_stars) / 3600 for v in (100.0, 20.0))
+    ra = 100.0 + np.array([-40, 45, -5, 60, -70])[:n_stars] / 3600
+    dec = 20.0 + np.array([-60, 30, 5, -50, 70])[:n_stars] / 3600
     site = Observatory(shape=(240, 240))
     mag = rng.uniform(14, 16, n_stars)
     truth = render_frame(tmp_path / "few.fits", ra, dec, mag, site, center=(100.0, 20.0))

@@ -16,7 +16,7 @@ from lightcurve.config import Settings
 from lightcurve.data import Detections, Solution
 from lightcurve.flags import Flag
 from lightcurve.image_stages.prepare import Prepared
-from lightcurve.image_stages.sources import Sources
+from lightcurve.image_stages.sources import Sources, disturbed
 from lightcurve.reference import describe_solution
 from lightcurve.target import find_target
 
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 J2000 = 2451545.0
 MARGIN = 1.05  # of the cone about the frame
 MIN_ERROR_PX = 0.02  # of a bright star's place, however many photons it has
+BLENDED_FWHM, BLENDED_SHARE = 2.0, 0.1  # a neighbour so near and so bright moves a centroid
 MIN_STARS = 6
 PRECISE_ARCSEC = 1.0  # a catalogue worse than this refines no WCS
 SURE_SNR = 10.0
@@ -165,8 +166,8 @@ def _is_precise(catalog: Catalog) -> bool:
 def positions(sources: Sources) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Take each source's best place.
 
-    That is the centroid of a star alone, which needs no model of it; among close stars, and where
-    there is no centroid, that of the PSF fit.
+    That is the centroid of a star alone, which needs no model of it; of a star with a neighbour
+    that moves it, and where there is no centroid, the place by the PSF fit.
 
     Parameters
     ----------
@@ -184,7 +185,8 @@ def positions(sources: Sources) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if fit is None:
         return phot.x, phot.y, error
     fitted = np.isfinite(fit.flux) & (fit.x_err > 0)
-    fitted &= (sources.flags & (Flag.CROWDED | Flag.NO_CENTROID)) != 0
+    blended = disturbed(phot, fit, sources.apertures, BLENDED_FWHM * fwhm, BLENDED_SHARE)
+    fitted &= blended | ((sources.flags & Flag.NO_CENTROID) != 0)
     of_fit = np.maximum(np.hypot(fit.x_err, fit.y_err) / np.sqrt(2), MIN_ERROR_PX)
     return (
         np.where(fitted, fit.x, phot.x),
@@ -198,6 +200,7 @@ def _refined(
 ) -> tuple[Solution, str]:
     sky = np.column_stack([catalog.ra_deg, catalog.dec_deg])
     sure = (sources.snr > SURE_SNR) & ((sources.flags & Flag.SATURATED) == 0)
+    sure &= sources.found_by == "search"
     refined = refine_wcs(solution.wcs, _detections(sources, sure), shape, sky)
     # Blends, bleeding stars and large proper motions: far out for what their light allows.
     off = refined.check.distance_px

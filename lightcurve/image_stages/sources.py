@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 GUESS_FWHM = 3.0  # px, where no star tells
 MIN_RADIUS_PX = 1.5
+CROWDED_SHARE = 0.01  # of a source's own light: what a neighbour must have to matter
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,7 +120,7 @@ def measure_sources(prepared: Prepared, settings: Settings) -> Sources:
     if wanted.psf != "none" and len(x):
         choice = choose_psf_stars(phot, apertures.main, fwhm, prepared.frame.pixels.shape)
         psf = frame_psf(prepared, phot, choice.rows, fwhm, choice.note)
-        psf_phot = fit_sources(prepared, psf, phot.x, phot.y, wanted)
+        psf_phot = fit_sources(prepared, psf, (phot.x, phot.y), choice.rows, wanted)
         stars, notes = choice.rows, (*notes, *(f"PSF: {note}" for note in psf.notes))
         held = _reached(psf_phot.x, psf_phot.y, phot, n_found)
         phot = _in_apertures(prepared, *held, apertures, settings)
@@ -127,8 +128,8 @@ def measure_sources(prepared: Prepared, settings: Settings) -> Sources:
         log.info("%s", note)
     found_by = np.where(np.arange(len(phot.x)) < n_found, "search", "residual")
     sources = Sources(
-        _crowded_marked(phot, apertures), found_by, _snr(phot, apertures.main), apertures, widths,
-        psf, stars, psf_phot, notes,
+        _crowded_marked(phot, psf_phot, apertures), found_by, _snr(phot, apertures.main),
+        apertures, widths, psf, stars, psf_phot, notes,
     )  # fmt: skip
     return brightest_first(sources)
 
@@ -261,16 +262,54 @@ def _snr(phot: StarPhotometry, main: int) -> np.ndarray:
         return phot.flux[:, main] / phot.flux_err[:, main]
 
 
-def _crowded_marked(phot: StarPhotometry, apertures: Apertures) -> StarPhotometry:
-    """Mark the apertures that another source's light reaches into."""
-    from scipy.spatial import cKDTree
-
-    if len(phot.x) < 2:
-        return phot
-    xy = np.column_stack([phot.x, phot.y])
-    apart = cKDTree(xy).query(xy, k=2)[0][:, 1]
-    # A neighbour whose centre is within the radius plus one FWHM puts half of its light in.
+def _crowded_marked(
+    phot: StarPhotometry, psf_phot: PsfPhotometry | None, apertures: Apertures
+) -> StarPhotometry:
+    """Mark the apertures that another source's light reaches into, if it matters to them."""
     fwhm = float(apertures.radii[0] / apertures.multiples[0])
-    crowded = apart[:, None] < apertures.radii + 0.5 * fwhm
+    # A neighbour half a FWHM outside the radius has a good part of its light in it.
+    crowded = np.stack(
+        [disturbed(phot, psf_phot, apertures, r + 0.5 * fwhm, CROWDED_SHARE)
+         for r in apertures.radii], axis=1,
+    )  # fmt: skip
     flags = phot.flags | np.where(crowded, np.uint16(Flag.CROWDED), np.uint16(0))
     return replace(phot, flags=flags)
+
+
+def disturbed(
+    phot: StarPhotometry,
+    psf_phot: PsfPhotometry | None,
+    apertures: Apertures,
+    reach: float,
+    share: float,
+) -> np.ndarray:
+    """Tell which sources have a neighbour of some brightness.
+
+    Parameters
+    ----------
+    phot : StarPhotometry
+    psf_phot : PsfPhotometry or None
+        Its fluxes are compared where there are such: apertures hold their neighbours' light.
+    apertures : Apertures
+    reach : float
+        Pixels.
+    share : float
+        Of a source's own light that a neighbour must have.
+
+    Returns
+    -------
+    (n,) bool array
+    """
+    from scipy.spatial import cKDTree
+
+    light = phot.flux[:, apertures.main]
+    if psf_phot is not None:
+        light = np.where(np.isfinite(psf_phot.flux), psf_phot.flux, light)
+    light = np.nan_to_num(light)
+    one, other = (
+        cKDTree(np.column_stack([phot.x, phot.y])).query_pairs(reach, output_type="ndarray").T
+    )
+    found = np.zeros(len(light), dtype=bool)
+    found[one[light[other] > share * light[one]]] = True
+    found[other[light[one] > share * light[other]]] = True
+    return found
