@@ -72,7 +72,7 @@ def summarise_fit(fit: TransitFit) -> dict[str, str]:
     """
     shown = {}
     for name, label in SHOWN.items():
-        if name in fit.parameters and not fit.verdict.startswith("no transit"):
+        if name in fit.parameters and not fit.verdict.startswith(("no transit", "not observed")):
             value, minus, plus = round_together(fit.parameters[name])
             shown[label] = f"{value} -{minus} +{plus} {fit.parameters[name].unit}".strip()
     shown["residual scatter"] = f"{fit.statistics['residual_scatter_percent']:.3f} %"

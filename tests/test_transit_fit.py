@@ -84,6 +84,28 @@ def test_a_night_without_transit_says_so():
     assert sum(v.startswith("no transit") for v in verdicts) >= 10
 
 
+@pytest.mark.parametrize(
+    ("window", "words"),
+    [
+        ((-0.30, -0.15), "not observed: the data end 1"),
+        ((0.15, 0.30), "not observed: the data begin 1"),
+        ((-0.15, -0.03), "inconclusive: none found, with"),
+    ],
+    ids=["before", "after", "half"],
+)
+def test_absence_is_not_told_of_what_was_not_observed(window, words):
+    fit = fit_points(_points(depth=0.0, window=window), PLANET, options=QUICK)
+    assert fit.verdict.startswith(words)
+
+
+def test_a_gap_over_the_transit_is_said():
+    points = _points(depth=0.0, window=(-0.3, 0.3), n=300)
+    seen = np.abs(points.time - TRUTH[0]) > 0.15
+    points = Points(points.time[seen], points.flux[seen], points.flux_err[seen], 60.0, {})
+    verdict = fit_points(points, PLANET, options=QUICK).verdict
+    assert verdict == "not observed: the data have a gap over the whole predicted transit"
+
+
 def test_trend_is_chosen_and_removed():
     rng = np.random.default_rng(3)
     airmass = np.linspace(1, 2, 150) ** 2

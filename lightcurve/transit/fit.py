@@ -116,6 +116,7 @@ def fit_points(
     mid, duration = (parameters[k].value for k in ("mid_time_bjd_tdb", "duration_days"))
     cover = coverage(time, mid, duration)
     depth = parameters["radius_ratio_squared_percent"]
+    depth_sigma = 2 * depth.value / (depth.upper - depth.lower)
     delta_bic = solve_flat(best, columns, options, used).bic(noise) - best.bic(noise)
     model, trend = _predict(points, planet, best, columns)
     left = points.flux / (model * trend) - 1
@@ -142,7 +143,7 @@ def fit_points(
         used=used,
         statistics=statistics,
         covariates=best.names,
-        verdict=judge(delta_bic, 2 * depth.value / (depth.upper - depth.lower), cover, prediction),
+        verdict=judge(delta_bic, depth_sigma, cover, prediction, time),
         samples=posterior.samples,
         sample_names=NAMES,
         notes=(*best.problem.priors.notes, *trend_notes, noise_note, posterior.note()),

@@ -144,7 +144,11 @@ def coverage(time: np.ndarray, mid: float, duration: float) -> dict[str, float]:
 
 
 def judge(
-    delta_bic: float, depth_sigma: float, cover: dict[str, float], prediction: Prediction
+    delta_bic: float,
+    depth_sigma: float,
+    cover: dict[str, float],
+    prediction: Prediction,
+    time: np.ndarray,
 ) -> str:
     """Say in words what the night shows.
 
@@ -157,11 +161,14 @@ def judge(
     cover : dict
         From `coverage` of the best transit.
     prediction : Prediction
+    time : (n,) float array
+        BJD_TDB of the points used, ascending.
 
     Returns
     -------
     str
-        Begins with ``"transit"``, ``"partial transit"``, ``"no transit"`` or ``"inconclusive"``.
+        Begins with ``"transit"``, ``"partial transit"``, ``"no transit"``, ``"inconclusive"`` or
+        ``"not observed"``. Absence is told only of a transit of which at least 90 % was observed.
     """
     if delta_bic > FOUND_DELTA_BIC and depth_sigma > FOUND_SIGMA:
         if cover["coverage_transit"] >= FULL_COVERAGE:
@@ -171,4 +178,21 @@ def judge(
         return f"partial transit: {100 * cover['coverage_transit']:.0f} % observed, {what}"
     if delta_bic > HINT_DELTA_BIC and depth_sigma > FOUND_SIGMA / 2:
         return f"inconclusive: a dip of {depth_sigma:.1f} sigma, not enough to call it a transit"
+    seen = coverage(time, prediction.mid, prediction.duration)["coverage_transit"]
+    if seen == 0:
+        return f"not observed: {_miss(prediction, time)}"
+    if seen < FULL_COVERAGE:
+        return (
+            f"inconclusive: none found, with {100 * seen:.0f} % of the predicted transit observed"
+        )
     return f"no transit: none found near the prediction {prediction.mid:.4f} (BJD_TDB)"
+
+
+def _miss(prediction: Prediction, time: np.ndarray) -> str:
+    """Say how the data miss the predicted transit."""
+    early, late = 1440 * (prediction.ingress - time[-1]), 1440 * (time[0] - prediction.egress)
+    if early > 0:
+        return f"the data end {early:.0f} min before the predicted ingress"
+    if late > 0:
+        return f"the data begin {late:.0f} min after the predicted egress"
+    return "the data have a gap over the whole predicted transit"
