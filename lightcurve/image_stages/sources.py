@@ -10,6 +10,7 @@ import numpy as np
 from lightcurve.config import Settings
 from lightcurve.data import StarPhotometry
 from lightcurve.flags import Flag, PixelFlag
+from lightcurve.image_stages.apertures import Apertures, choose_apertures
 from lightcurve.image_stages.point_spread import fit_sources, frame_psf
 from lightcurve.image_stages.prepare import Prepared
 from lightcurve.phot.aperture import measure_stars
@@ -17,36 +18,12 @@ from lightcurve.phot.finder import find_sources
 from lightcurve.phot.psf import Psf
 from lightcurve.phot.psf_fit import PsfPhotometry
 from lightcurve.phot.psf_stars import choose_psf_stars
-from lightcurve.phot.seeing import ANNULUS_FWHM, MIN_INNER, MIN_WIDTH
 from lightcurve.phot.widths import Widths, measure_widths
 
 log = logging.getLogger(__name__)
 
 GUESS_FWHM = 3.0  # px, where no star tells
-MIN_RADIUS_PX = 1.5
 CROWDED_SHARE = 0.01  # of a source's own light: what a neighbour must have to matter
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Apertures:
-    """Where light and sky are summed.
-
-    Attributes
-    ----------
-    radii : (n_radius,) float array
-        Pixels, ascending.
-    multiples : (n_radius,) float array
-        The same in FWHM.
-    main : int
-        The radius of magnitudes and limits.
-    annulus : (float, float)
-        Pixels.
-    """
-
-    radii: np.ndarray
-    multiples: np.ndarray
-    main: int
-    annulus: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,34 +109,6 @@ def measure_sources(prepared: Prepared, settings: Settings) -> Sources:
         apertures, widths, psf, stars, psf_phot, notes,
     )  # fmt: skip
     return brightest_first(sources)
-
-
-def choose_apertures(fwhm: float, settings: Settings) -> Apertures:
-    """Choose radii and annulus: given in pixels, else multiples of the FWHM.
-
-    Parameters
-    ----------
-    fwhm : float
-        Pixels.
-    settings : Settings
-
-    Returns
-    -------
-    Apertures
-        No radius under 1.5 px; the annulus from 4 to 7 FWHM.
-    """
-    given = settings.apertures.radii
-    if given:
-        radii = np.array(sorted(given))
-        main = int(np.abs(radii - settings.image.main_aperture_fwhm * fwhm).argmin())
-    else:
-        multiples = np.array(sorted(settings.image.apertures_fwhm))
-        radii = np.maximum(multiples * fwhm, MIN_RADIUS_PX)
-        radii += 0.1 * np.arange(len(radii)) * (np.diff(radii, prepend=0) <= 0)
-        main = int(np.abs(multiples - settings.image.main_aperture_fwhm).argmin())
-    inner = float(np.ceil(max(ANNULUS_FWHM[0] * fwhm, MIN_INNER, radii[-1] + 1)))
-    outer = float(np.ceil(max(ANNULUS_FWHM[1] * fwhm, inner + MIN_WIDTH)))
-    return Apertures(radii, radii / fwhm, main, settings.apertures.annulus or (inner, outer))
 
 
 def brightest_first(sources: Sources) -> Sources:
