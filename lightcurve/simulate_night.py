@@ -8,18 +8,38 @@ from typing import Any
 
 import numpy as np
 
-from lightcurve import times
 from lightcurve.data import Planet
+from lightcurve.dates import EARLIEST_JD, LATEST_JD, jd_from_iso
 from lightcurve.demo import transit_of
 from lightcurve.errors import InputError
+from lightcurve.frames.read import is_fits_name
 from lightcurve.progress import Progress, silent
 from lightcurve.simulate.night import simulate_night
 from lightcurve.simulate.observatory import Night, SimCamera
-from lightcurve.simulate.sky import SimTarget, StarField, make_field, read_star_list
+from lightcurve.simulate.sky import (
+    BRIGHTEST,
+    SimTarget,
+    StarField,
+    make_field,
+    read_star_list,
+)
 from lightcurve.transit.ephemeris import predict_transit, read_planet
 
 N_STARS = 110
 MAG_RANGE = (9.6, 14.2)
+LIMITS = {
+    "--frames": (1, 100_000),
+    "--exposure": (0.001, 86_400),
+    "--cadence": (0.001, 86_400),
+    "--size": (32, 20_000),
+    "--scale": (0.1, 60),
+    "--mag": (BRIGHTEST, 25),
+    "--cloud": (0, 1),
+    "--bias": (0, 10_000),
+    "--dark": (0, 10_000),
+    "--flat": (0, 10_000),
+    "--seed": (0, 2**63),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +80,10 @@ def simulate_request(out: Path, request: Request, *, progress: Progress = silent
     Raises
     ------
     InputError
-        When the order makes no sense.
+        When the order makes no sense, or the folder holds another night.
     """
+    _check_request(request)
+    _check_folder(out)
     planet = read_planet(request.planet) if request.planet else None
     camera = SimCamera(
         shape=request.size[::-1], scale_arcsec=request.scale_arcsec, seed=request.seed
@@ -95,18 +117,75 @@ def simulate_request(out: Path, request: Request, *, progress: Progress = silent
     }
 
 
+def _check_request(request: Request) -> None:
+    """Refuse numbers that no observatory has.
+
+    Parameters
+    ----------
+    request : Request
+
+    Raises
+    ------
+    InputError
+        Naming the option and its limits.
+    """
+    n_bias, n_dark, n_flat = request.calibrations
+    given = {
+        "--frames": (request.n_frames,),
+        "--exposure": (request.exposure_s,),
+        "--cadence": (request.cadence_s,),
+        "--size": request.size,
+        "--scale": (request.scale_arcsec,),
+        "--mag": (request.magnitude,),
+        "--cloud": (request.cloud_depth,),
+        "--bias": (n_bias,),
+        "--dark": (n_dark,),
+        "--flat": (n_flat,),
+        "--seed": (request.seed,),
+    }
+    for option, values in given.items():
+        low, high = LIMITS[option]
+        if not all(low <= value <= high for value in values):
+            words = " ".join(f"{value:g}" for value in values)
+            msg = f"{option} {words}: it must be from {low:g} to {high:g}"
+            raise InputError(msg)
+    if request.cadence_s < request.exposure_s:
+        msg = (
+            f"--cadence {request.cadence_s:g} s is shorter than --exposure {request.exposure_s:g} s"
+        )
+        raise InputError(msg)
+
+
+def _check_folder(out: Path) -> None:
+    """Refuse to mix two nights."""
+    names = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
+    held = [name for name in names if is_fits_name(name) or name in {"truth.csv", "truth.json"}]
+    if held:
+        msg = f"{out}: holds {held[0]} already, and two nights would mix: name an empty folder"
+        raise InputError(msg)
+
+
+def _start(text: str) -> float:
+    try:
+        start = jd_from_iso(text)
+    except ValueError as error:
+        msg = f"--start: {error}"
+        raise InputError(msg) from error
+    if not EARLIEST_JD <= start <= LATEST_JD:
+        msg = f"--start {text}: it must be from 1950 to 2150"
+        raise InputError(msg)
+    return start
+
+
 def _night(request: Request, planet: Planet | None) -> Night:
     usual = Night(seed=request.seed)
     start = usual.start_jd_utc
     if request.start:
-        start = times.jd_from_iso(request.start)
+        start = _start(request.start)
     elif planet:
         # The transit nearest to the usual night, in the middle of the frames.
         half = 0.5 * request.n_frames * request.cadence_s / 86400
         start = predict_transit(planet, start).mid - half
-    if request.cadence_s < request.exposure_s:
-        msg = f"--cadence {request.cadence_s:g} s is shorter than the exposure"
-        raise InputError(msg)
     return Night(
         start_jd_utc=start,
         n_frames=request.n_frames,

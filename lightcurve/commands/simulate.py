@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def simulate(
-    out: Annotated[Path, typer.Argument(help="Folder for the frames and the truth.")],
+    out: Annotated[Path, typer.Argument(help="Empty folder for the frames and the truth.")],
     *,
     planet: Annotated[
         Path | None, typer.Option("--planet", help="Planet file: whose transit is put in.")
@@ -29,8 +29,8 @@ def simulate(
     start: Annotated[
         str | None, typer.Option("--start", help="First exposure, UTC: 2026-01-15T20:00:00.")
     ] = None,
-    frames: Annotated[int, typer.Option("--frames", help="Light frames.", min=1)] = 72,
-    exposure: Annotated[float, typer.Option("--exposure", help="Seconds.", min=0.001)] = 60.0,
+    frames: Annotated[int, typer.Option("--frames", help="Light frames.")] = 72,
+    exposure: Annotated[float, typer.Option("--exposure", help="Seconds.")] = 60.0,
     cadence: Annotated[float, typer.Option("--cadence", help="Start to start, s.")] = 150.0,
     size: Annotated[tuple[int, int], typer.Option("--size", help="Width, height.")] = (
         500,
@@ -39,7 +39,7 @@ def simulate(
     scale: Annotated[float, typer.Option("--scale", help="Arc seconds per pixel.")] = 1.2,
     magnitude: Annotated[float, typer.Option("--mag", help="Magnitude of the target.")] = 11.2,
     flip: Annotated[bool, typer.Option("--flip", help="A meridian flip half way.")] = False,
-    cloud: Annotated[float, typer.Option("--cloud", help="Light lost in a cloud.")] = 0.0,
+    cloud: Annotated[float, typer.Option("--cloud", help="Light lost in a cloud, 0 to 1.")] = 0.0,
     bias: Annotated[int, typer.Option("--bias", help="Bias frames.")] = 5,
     dark: Annotated[int, typer.Option("--dark", help="Dark frames.")] = 5,
     flat: Annotated[int, typer.Option("--flat", help="Flat frames.")] = 5,
@@ -80,7 +80,7 @@ def demo(
         "demo-night"
     ),
     *,
-    seed: Annotated[int, typer.Option("--seed", help="Of the night and of the fit.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", help="Of the night and of the fit.", min=0)] = 1,
     json: Json = False,
 ) -> None:
     """Simulate a small night with a transit, reduce it, and show truth beside result."""

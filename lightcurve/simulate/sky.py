@@ -28,6 +28,7 @@ DEC_NAMES = (
 MAG_NAMES = (
     "mag", "vmag", "mag_vt", "vtmag", "gmag", "phot_g_mean_mag", "rmag", "rp1", "tmag", "magnitude",
 )  # fmt: skip
+BRIGHTEST = -2.0  # magnitude; a number below stands for none, in tables that have -99 and the like
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,7 +150,8 @@ def read_star_list(path: str | Path, max_rows: int | None = None) -> StarField:
     Returns
     -------
     StarField
-        Brightest first; rows without a finite position and magnitude are left out.
+        Brightest first; rows without a finite position and magnitude (`BRIGHTEST` or
+        fainter) are left out.
 
     Raises
     ------
@@ -163,7 +165,7 @@ def read_star_list(path: str | Path, max_rows: int | None = None) -> StarField:
         _column(table, DEC_NAMES, path, "declination"),
     )
     mag = _column(table, MAG_NAMES, path, "magnitude")
-    good = np.isfinite(ra) & np.isfinite(dec) & np.isfinite(mag)
+    good = np.isfinite(ra) & np.isfinite(dec) & np.isfinite(mag) & (mag >= BRIGHTEST)
     order = np.flatnonzero(good)[np.argsort(mag[good], kind="stable")][:max_rows]
     if not len(order):
         msg = f"{path.name}: no row of {len(mag)} has a position and a magnitude"
