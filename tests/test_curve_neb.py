@@ -10,6 +10,7 @@ import pytest
 from lightcurve.config import make_settings
 from lightcurve.curve.choose import choose_curve
 from lightcurve.curve.neb import check_neighbours, delta_magnitude, dispose
+from lightcurve.curve.plan import revise_plan
 from lightcurve.simulate.cube import CubeTruth, simulate_cube
 
 
@@ -48,8 +49,12 @@ def test_an_eclipsing_neighbour_is_not_cleared():
     ra[eclipsing], dec[eclipsing] = ra[0] + 60 / 3600, dec[0]
     cube = replace(cube, flux=flux, plan=replace(cube.plan, ra_deg=ra, dec_deg=dec))
     curve = choose_curve(cube, make_settings({}))
-    found = {n.star_id: n for n in check_neighbours(cube, curve, depth_ppt=40.0)}
-    near, far = (found[cube.plan.star_id[row]] for row in (quiet, eclipsing))
+    neighbours = check_neighbours(cube, curve, depth_ppt=40.0, radius_arcsec=1e4)
+    found = {n.star_id: n for n in neighbours}
+    names = revise_plan(cube.plan, curve.recipe["roles"]).star_id
+    assert set(names[1:]) == set(found)
+    assert set(cube.plan.star_id) - {"T1"} != set(found)
+    near, far = (found[names[row]] for row in (quiet, eclipsing))
     assert near.separation_arcsec == pytest.approx(30, abs=0.01)
     assert near.position_angle_deg == pytest.approx(0, abs=0.01)
     assert far.separation_arcsec == pytest.approx(60, abs=0.01)

@@ -13,6 +13,7 @@ import numpy as np
 
 from lightcurve.curve.aperture import Aperture, take_aperture
 from lightcurve.curve.choose import star_curves
+from lightcurve.curve.plan import revise_plan
 from lightcurve.data import LightCurve, Measurements
 
 BAND_MARGIN_MAG = 0.5  # a neighbour may be this much brighter in the survey's band
@@ -80,7 +81,8 @@ def check_neighbours(
     Returns
     -------
     list of Neighbour
-        Nearest first. An eclipse is needed of depth * 10^(0.4 (dmag - 0.5)).
+        Nearest first, named by their roles in the light curve. An eclipse is needed of
+        depth * 10^(0.4 (dmag - 0.5)).
     """
     relative, error = star_curves(measurements, light_curve)
     piece = take_aperture(measurements, Aperture(*light_curve.recipe["aperture"]))
@@ -90,6 +92,7 @@ def check_neighbours(
     outside = np.ones(len(relative), dtype=bool) if in_transit is None else ~in_transit
     if outside.sum() < 3:
         outside = np.ones(len(relative), dtype=bool)
+    plan = revise_plan(measurements.plan, dict(light_curve.recipe["roles"]))
     found = []
     for row in near[np.argsort(separation[near], kind="stable")]:
         flux = piece.flux[:, row]
@@ -98,7 +101,6 @@ def check_neighbours(
         needed = depth_ppt * 10 ** (0.4 * (delta - BAND_MARGIN_MAG))
         finite = np.isfinite(flux)
         counts = float(np.mean(flux[finite] / area[finite])) if finite.any() else float("nan")
-        plan = measurements.plan
         found.append(
             Neighbour(
                 star_id=str(plan.star_id[row]),
