@@ -121,6 +121,8 @@ def test_users_choice_wins(wcs):
         ({"comparisons": ("150.05,20.0",)}, "nearest"),
         ({"exclude": ("nonsense,20",)}, "no position"),
         ({"check": "1,2,3"}, "no position"),
+        ({"check": "T1"}, "target cannot be its own check star"),
+        ({"comparisons": ("C3", "S2"), "check": "C2"}, "--comp S2 and --check C2 name the same"),
     ],
 )
 def test_a_wrong_choice_is_named(wcs, stars, words):
@@ -139,3 +141,10 @@ def test_sexagesimal_and_revision(wcs):
 
 def test_at_most_max_stars(wcs):
     assert len(_plan(wcs, max_stars=4)) == 4
+
+
+def test_stars_near_the_target_are_kept_before_brighter_ones(wcs):
+    plan = _plan(wcs, max_stars=3, neb_radius_arcmin=3.0)
+    near = np.hypot(X - X[0], Y - Y[0]) <= 180
+    assert set(plan.x_ref) <= set(X[near])
+    assert plan.role.tolist() == ["target", "comparison", "field"]

@@ -79,19 +79,13 @@ def plan_stars(
     """
     target_xy = _place_target(wcs, target_ra_deg, target_dec_deg, shape)
     distance = np.hypot(detections.x - target_xy[0], detections.y - target_xy[1])
-    finite = detections.fwhm[np.isfinite(detections.fwhm)]
-    tolerance = max(TARGET_TOLERANCE_PX, float(np.median(finite)) if len(finite) else 0.0)
+    tolerance = _tolerance(detections)
     match = int(np.argmin(distance)) if len(detections) and distance.min() <= tolerance else None
     ceiling = min((v for v in (saturation_adu, linearity_adu) if v), default=np.inf)
     veto = find_vetoes(detections, shape, aperture_px, annulus_px, ceiling)
     veto = veto_variables(veto, detections, wcs, variables, tolerance)
-    others = np.flatnonzero(np.arange(len(detections)) != (-1 if match is None else match))
-    others = others[np.argsort(-detections.flux[others], kind="stable")]
-    passed = np.array([veto[k] == "" for k in others], dtype=bool)
-    others = np.concatenate([others[passed], others[~passed]])
-    near = distance[others] * (scale_arcsec or np.inf) <= 60 * settings.neb_radius_arcmin
-    wanted = np.sort(np.argsort(~near, kind="stable")[: settings.max_stars - 1])
-    others = others[wanted]
+    near = distance <= (60 * settings.neb_radius_arcmin / scale_arcsec if scale_arcsec else 0)
+    others = _rank_others(detections, match, veto, near, settings.max_stars - 1)
     reason = [_target_reason(match, distance, scale_arcsec)]
     reason += [veto[k] or "candidate: bright enough, isolated, not saturated" for k in others]
     role = ["target"] + ["field" if veto[k] else "comparison" for k in others]
@@ -215,6 +209,24 @@ def _place_target(wcs: WCS, ra: float, dec: float, shape: tuple[int, int]) -> tu
     return x, y
 
 
+def _tolerance(detections: Detections) -> float:
+    """How far a star may lie from where it is looked for, pixels."""
+    finite = detections.fwhm[np.isfinite(detections.fwhm)]
+    return max(TARGET_TOLERANCE_PX, float(np.median(finite)) if len(finite) else 0.0)
+
+
+def _rank_others(
+    detections: Detections, target: int | None, veto: Sequence[str], near: np.ndarray, most: int
+) -> np.ndarray:
+    """Rows of all but the target: candidates before others, each brightest first.
+
+    Where there are more than `most`, those not near the target are left out from the end.
+    """
+    order = np.lexsort((-detections.flux, np.array([why != "" for why in veto], dtype=bool)))
+    order = order[order != (-1 if target is None else target)]
+    return order[np.sort(np.argsort(~near[order], kind="stable")[:most])]
+
+
 def _target_reason(match: int | None, distance: np.ndarray, scale: float | None) -> str:
     if match is None:
         nearest = f"; the nearest is {distance.min():.1f} px away" if len(distance) else ""
@@ -262,5 +274,13 @@ def _override(plan: StarPlan, settings: StarSettings, wcs: WCS, tolerance: float
     for row in rows_of(settings.exclude, "excluded"):
         roles[row] = ("field", "excluded by the user")
     if settings.check:
-        roles |= dict.fromkeys(rows_of([settings.check], "check"), ("check", "named by the user"))
+        rows = rows_of([settings.check], "its own check star")
+        if rows[0] in chosen:
+            named = settings.comparisons[chosen.index(rows[0])]
+            msg = (
+                f"--comp {named} and --check {settings.check} name the same star: a check star "
+                "takes no part in the ensemble; leave one of the two options out"
+            )
+            raise InputError(msg)
+        roles |= dict.fromkeys(rows, ("check", "named by the user"))
     return revise_plan(plan, roles)
