@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from astropy.wcs import WCS
 
 LETTER = {"target": "T", "comparison": "C", "check": "K", "field": "S"}
+PASSED = "candidate: bright enough, isolated, not saturated"
 TARGET_TOLERANCE_PX = 2.0  # or one FWHM, whichever is larger: seeing and the WCS's own error
 
 
@@ -86,8 +87,7 @@ def plan_stars(
     veto = veto_variables(veto, detections, wcs, variables, tolerance)
     near = distance <= (60 * settings.neb_radius_arcmin / scale_arcsec if scale_arcsec else 0)
     others = _rank_others(detections, match, veto, near, settings.max_stars - 1)
-    reason = [_target_reason(match, distance, scale_arcsec)]
-    reason += [veto[k] or "candidate: bright enough, isolated, not saturated" for k in others]
+    reason = [_target_reason(match, distance, scale_arcsec), *(veto[k] or PASSED for k in others)]
     role = ["target"] + ["field" if veto[k] else "comparison" for k in others]
     x, y, flux, peak = _columns(detections, target_xy, match, others)
     ra, dec = wcs.all_pix2world(x, y, 0)
