@@ -81,12 +81,6 @@ def test_gain_and_read_noise_are_measured(night: Path) -> None:
     assert abs(found["read_noise_e"] - READ_NOISE) < 4 * found["read_noise_err"] < 2
 
 
-def test_darks_of_two_exposures_are_no_master(night: Path, tmp_path: Path) -> None:
-    two = files(night, "dark")[0], files(night, "flat")[0]
-    with pytest.raises(InputError, match="one exposure"):
-        run("calib", "dark", *two, "--out", tmp_path / "dark.fits")
-
-
 def test_calibrated_frames_are_flat(tmp_path: Path) -> None:
     """Of a sky without stars the corner is darker than the middle; calibrated it is not."""
     tiny_night(

@@ -29,7 +29,14 @@ def _report(rows: dict[str, Any], *, json: bool) -> None:
     if json:
         print_json(rows)
     else:
-        print_table("", ["", ""], rows.items())
+        print_table("", ["", ""], ([name, _shown(value)] for name, value in rows.items()))
+
+
+def _shown(value: Any) -> str:
+    """Write a number as it is read: four digits, or whole numbers where those are longer."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
 def bias(frames: Frames, *, out: Out, clip: Clip = 5.0, json: Json = False) -> None:

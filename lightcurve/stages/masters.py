@@ -13,10 +13,15 @@ from lightcurve.calib.combine import combine
 from lightcurve.calib.noise import measure_noise
 from lightcurve.calib.store import read_masters, write_master
 from lightcurve.data import Masters
-from lightcurve.errors import InputError
+from lightcurve.errors import FrameError, InputError
 from lightcurve.flags import PixelFlag
-from lightcurve.frames.read import read_frame
+from lightcurve.frames.headers import normalise
+from lightcurve.frames.kinds import kind_by_keyword
+from lightcurve.frames.read import read_cards, read_frame
 from lightcurve.progress import Progress, silent
+
+# What each master may be made of, where the header says it at all.
+SERVE_AS = {"bias": {"bias"}, "dark": {"dark", "dark flat"}, "flat": {"flat"}}
 
 
 def make_master(
@@ -52,7 +57,11 @@ def make_master(
     ------
     InputError
         When exposures differ or are not known where they must be.
+    FrameError
+        When a frame's header says that it is of another kind.
     """
+    for path in paths:
+        _check_kind(kind, path)
     masters = read_masters([path for path in (bias, dark) if path is not None])
     seconds = None if kind == "bias" else _one_exposure(paths)
     combined = combine(
@@ -80,13 +89,34 @@ def make_master(
     }
 
 
+def _check_kind(kind: str, path: Path) -> None:
+    """Refuse a frame whose header says that it was taken for something else."""
+    found = kind_by_keyword(read_cards(path)[0])
+    if found is not None and found[0] not in SERVE_AS[kind]:
+        msg = f"its header says {found[0]} ({found[1]}), and a {kind} frame is needed: leave it out"
+        raise FrameError(path, msg)
+
+
 def _one_exposure(paths: Sequence[Path]) -> float:
-    times = {read_frame(path, need_time=False).exposure.exposure_s for path in paths}
+    """Exposure time of all frames, seconds."""
+    times: dict[float | None, list[str]] = {}
+    for path in paths:
+        cards, shape, _ = read_cards(path)
+        seconds = normalise(cards, path=path, shape=shape)[0].exposure_s
+        times.setdefault(seconds, []).append(path.name)
     if len(times) != 1 or None in times:
-        found = ", ".join(sorted(f"{t:g} s" if t is not None else "unknown" for t in times))
+        found = "; ".join(
+            f"{f'{seconds:g} s' if seconds is not None else 'not known'} in {_named(names)}"
+            for seconds, names in times.items()
+        )
         msg = f"frames of one exposure are needed, these have {found}"
         raise InputError(msg)
-    return times.pop()
+    return times.popitem()[0]
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
 
 
 def _terms(masters: Masters, seconds: float | None) -> list[tuple[np.ndarray, float]]:
@@ -160,7 +190,15 @@ def camera_noise(bias: tuple[Path, Path], flat: tuple[Path, Path]) -> dict[str, 
     -------
     dict
         Gain and read noise with their errors.
+
+    Raises
+    ------
+    FrameError
+        When a frame's header says that it is of another kind.
     """
+    for kind, paths in (("bias", bias), ("flat", flat)):
+        for path in paths:
+            _check_kind(kind, path)
     frames = [read_frame(path, need_time=False) for path in (*flat, *bias)]
     images = [frame.pixels.astype(float) for frame in frames]
     level = frames[0].exposure.saturation_adu
