@@ -86,6 +86,23 @@ def test_variable_clipped_and_departing_stars_are_left_out():
     assert recipe["saturation_adu"] == pytest.approx(ceiling)
 
 
+def test_the_check_star_is_there_all_night():
+    """The star nearest in brightness leaves the field; the next nearest takes its place."""
+    cube = _cube()
+    first = choose_curve(cube, DEFAULT).recipe["check_row"]
+    flux, flags = cube.flux.copy(), cube.flags.copy()
+    flux[70:, first] = np.nan
+    flags[70:, first] = Flag.NOT_MEASURED
+    recipe = choose_curve(replace(cube, flux=flux, flags=flags), DEFAULT).recipe
+    assert recipe["check_row"] not in (None, first)
+    # Where every star comes and goes, one of them still serves.
+    flux, flags = cube.flux.copy(), cube.flags.copy()
+    for row in range(1, 40):
+        gone = np.arange(row, row + 30) % 120
+        flux[gone, row], flags[gone, row] = np.nan, Flag.NOT_MEASURED
+    assert choose_curve(replace(cube, flux=flux, flags=flags), DEFAULT).recipe["check_row"] == first
+
+
 def test_an_outlier_is_flagged_not_removed():
     flux = np.ones(120)
     flux[50] = 1.1

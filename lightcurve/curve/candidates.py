@@ -17,6 +17,7 @@ MIN_PRESENT = 0.5  # of the frames in which the target is good
 MAX_CLIPPED = 0.01  # of a star's measurements
 MAX_NOISE_RATIO = 3.0  # of its scatter to that of stars as bright
 TOO_BRIGHT = 0.95  # of the clipping level: an 8-bit step below it is already bent
+STEADY = 0.9  # of the frames in which the target is good: wanted of a check star
 REFERENCE_RADIUS_FWHM = 1.3
 
 
@@ -56,8 +57,9 @@ def pick_candidates(measurements: Measurements, settings: StarSettings) -> Candi
     Returns
     -------
     Candidates
-        The check star is the quiet candidate nearest the target in brightness; there is none
-        when fewer than three candidates are left, unless the user named one.
+        The check star is the quiet candidate nearest the target in brightness, of those good in
+        nine of ten frames where there are such; there is none when fewer than three candidates
+        are left, unless the user named one.
     """
     plan, piece = measurements.plan, _reference(measurements)
     named = np.flatnonzero(plan.role == "check")
@@ -154,7 +156,12 @@ def _usual_scatter(level: np.ndarray, scatter: np.ndarray, half_width: int = 4) 
 
 
 def _nearest_in_brightness(piece: Slice, rows: np.ndarray) -> int:
-    """Row of the star whose median flux is nearest the target's, in magnitudes."""
+    """Row of the star whose median flux is nearest the target's, in magnitudes.
+
+    Stars that are missing in more than a tenth of the night serve only where there is no other.
+    """
+    steady = piece.good[piece.good[:, 0]][:, rows].mean(axis=0) >= STEADY
+    rows = rows[steady] if steady.any() else rows
     flux = np.where(piece.good, piece.flux, np.nan)
     ratio = [np.nanmedian(flux[:, row] / flux[:, 0]) for row in rows]
     return int(rows[np.nanargmin(np.abs(np.log(ratio)))])
