@@ -6,58 +6,21 @@ prediction only by the differences of neighbouring points.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from lightcurve.config import Settings
-from lightcurve.curve.aperture import Aperture, Slice, frame_radius, list_apertures, take_aperture
-from lightcurve.curve.candidates import Candidates, pick_candidates, take_present
-from lightcurve.curve.detrend import design_matrix, remove_trend
-from lightcurve.curve.ensemble import Ensemble, build_ensemble, relative_flux, take_members
+from lightcurve.curve.aperture import Aperture, frame_radius, list_apertures, take_aperture
+from lightcurve.curve.candidates import pick_candidates
+from lightcurve.curve.detrend import design_matrix
+from lightcurve.curve.ensemble import Ensemble, relative_flux
 from lightcurve.curve.marks import mark_clouds, mark_outliers
-from lightcurve.curve.scatter import clipped_scatter, point_to_point, scintillation
+from lightcurve.curve.scatter import scintillation
+from lightcurve.curve.search import Option, Search, join_stars, try_aperture
 from lightcurve.data import LightCurve, Measurements
 from lightcurve.errors import FitError
 from lightcurve.flags import Flag
 
-LADDER = (1, 2, 3, 4, 6, 8, 11, 15, 20, 30, 50, 100)
 TREND = ("airmass", "time")
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One aperture with one number of comparison stars, and what it reached.
-
-    Attributes
-    ----------
-    aperture : Aperture
-    members : tuple of int
-        Rows of the plan.
-    target_scatter, check_scatter : float
-        Relative; NaN where there is no check star.
-    """
-
-    aperture: Aperture
-    members: tuple[int, ...]
-    target_scatter: float
-    check_scatter: float
-
-    @property
-    def merit(self) -> float:
-        """Both scatters together: the smaller the better."""
-        return float(np.hypot(self.target_scatter, np.nan_to_num(self.check_scatter)))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Search:
-    """What every option is tried on."""
-
-    measurements: Measurements
-    settings: Settings
-    candidates: Candidates
-    outside: np.ndarray | None
-    design: np.ndarray
 
 
 def choose_curve(
@@ -93,8 +56,8 @@ def choose_curve(
     if outside is not None and outside.sum() < 10:
         outside = None
     design = design_matrix(_covariates(measurements), TREND)
-    search = _Search(measurements, settings, candidates, outside, design)
-    options = [option for aperture in apertures for option in _try_aperture(search, aperture)]
+    search = Search(measurements, settings, candidates, outside, design)
+    options = [option for aperture in apertures for option in try_aperture(search, aperture)]
     if not options:
         target = take_aperture(measurements, apertures[0]).good[:, 0].sum()
         msg = (
@@ -124,69 +87,11 @@ def star_curves(measurements: Measurements, light_curve: LightCurve) -> tuple:
     recipe = light_curve.recipe
     piece = take_aperture(measurements, Aperture(*recipe["aperture"]))
     rows = np.asarray(recipe["comparison_rows"], dtype=int)
-    ensemble = _join(piece, rows, recipe["weighting"])
+    ensemble = join_stars(piece, rows, recipe["weighting"])
     members = np.full(piece.flux.shape[1], -1)
     members[rows] = np.arange(len(rows))
     flux = np.where(piece.good, piece.flux, np.nan)
     return relative_flux(ensemble, flux, piece.flux_err, members=members)
-
-
-def _try_aperture(search: _Search, aperture: Aperture) -> list[Option]:
-    """Every number of comparison stars at one aperture, quietest stars first."""
-    piece, candidates = take_aperture(search.measurements, aperture), search.candidates
-    steady = search.settings.apertures.style == "aij"
-    rows = take_present(piece, candidates.rows, steady=steady)
-    if not len(rows) or piece.good[:, 0].sum() < 5:
-        return []
-    stars = search.settings.stars
-    ensemble = _join(piece, rows, search.settings.weights)
-    order = np.argsort(-_worth(ensemble, piece, rows), kind="stable")
-    most = len(rows) if candidates.forced else min(len(rows), stars.max_comparisons)
-    sizes = [most] if candidates.forced else [n for n in LADDER if n < most] + [most]
-    options = []
-    for size in sizes:
-        members = np.sort(order[:size])
-        part = take_members(ensemble, members)
-        target = _scatter(search, part, piece, 0)
-        check = (
-            float("nan")
-            if candidates.check is None
-            else _scatter(search, part, piece, candidates.check)
-        )
-        if np.isfinite(target):
-            options.append(Option(aperture, tuple(rows[members].tolist()), target, check))
-    return options
-
-
-def _join(piece: Slice, rows: np.ndarray, weights: str) -> Ensemble:
-    return build_ensemble(
-        piece.flux[:, rows], piece.flux_err[:, rows], good=piece.good[:, rows], weights=weights
-    )
-
-
-def _worth(ensemble: Ensemble, piece: Slice, rows: np.ndarray) -> np.ndarray:
-    """Rank of comparison stars: quiet ones first, those often missing later."""
-    present = piece.good[:, rows].mean(axis=0)
-    return present / np.maximum(ensemble.scatter, 1e-9) ** 2
-
-
-def _ratio(ensemble: Ensemble, piece: Slice, row: int) -> np.ndarray:
-    ratio = np.where(piece.good[:, row], piece.flux[:, row], np.nan) / ensemble.transparency
-    return ratio / np.nanmedian(ratio) if np.isfinite(ratio).any() else ratio
-
-
-def _scatter(search: _Search, ensemble: Ensemble, piece: Slice, row: int) -> float:
-    """Scatter about a line in airmass and time, over the points that may be looked at.
-
-    Of the target these are the points outside the transit, of the check star all. Without a
-    predicted transit both count by the differences of neighbouring points.
-    """
-    ratio = _ratio(ensemble, piece, row)
-    if search.outside is None:
-        return point_to_point(ratio)
-    fit = search.outside if row == 0 else np.ones(len(ratio), dtype=bool)
-    flat, _ = remove_trend(ratio, search.design, fit=fit)
-    return clipped_scatter(flat[fit])
 
 
 def _covariates(measurements: Measurements) -> dict[str, np.ndarray]:
@@ -208,11 +113,11 @@ def _covariates(measurements: Measurements) -> dict[str, np.ndarray]:
     return covariates
 
 
-def _form(search: _Search, best: Option, options: list[Option]) -> LightCurve:
+def _form(search: Search, best: Option, options: list[Option]) -> LightCurve:
     """Build the light curve of the chosen option."""
     measurements, outside = search.measurements, search.outside
     piece = take_aperture(measurements, best.aperture)
-    ensemble = _join(piece, np.array(best.members), search.settings.weights)
+    ensemble = join_stars(piece, np.array(best.members), search.settings.weights)
     ratio = piece.flux[:, 0] / ensemble.transparency
     level = np.nanmedian(ratio[outside] if outside is not None else ratio)
     flux = ratio / level
@@ -258,7 +163,7 @@ def _scintillation(
     return one_star * np.sqrt(1 + np.sum(ensemble.weights**2))
 
 
-def _recipe(search: _Search, best: Option, options: list[Option], ensemble: Ensemble) -> dict:
+def _recipe(search: Search, best: Option, options: list[Option], ensemble: Ensemble) -> dict:
     """Collect how the curve came about."""
     measurements, candidates = search.measurements, search.candidates
     radius = frame_radius(measurements, best.aperture)

@@ -1,0 +1,146 @@
+"""Every aperture with every number of comparison stars, and the scatter that each reaches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lightcurve.config import Settings
+from lightcurve.curve.aperture import Aperture, Slice, take_aperture
+from lightcurve.curve.candidates import Candidates, take_present
+from lightcurve.curve.detrend import remove_trend
+from lightcurve.curve.ensemble import Ensemble, build_ensemble, take_members
+from lightcurve.curve.scatter import clipped_scatter, point_to_point
+from lightcurve.data import Measurements
+
+LADDER = (1, 2, 3, 4, 6, 8, 11, 15, 20, 30, 50, 100)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One aperture with one number of comparison stars, and what it reached.
+
+    Attributes
+    ----------
+    aperture : Aperture
+    members : tuple of int
+        Rows of the plan.
+    target_scatter, check_scatter : float
+        Relative; NaN where there is no check star.
+    """
+
+    aperture: Aperture
+    members: tuple[int, ...]
+    target_scatter: float
+    check_scatter: float
+
+    @property
+    def merit(self) -> float:
+        """Both scatters together: the smaller the better."""
+        return float(np.hypot(self.target_scatter, np.nan_to_num(self.check_scatter)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Search:
+    """What every option is tried on.
+
+    Attributes
+    ----------
+    measurements : Measurements
+    settings : Settings
+    candidates : Candidates
+    outside : (n_frame,) bool array or None
+        Frames outside the predicted transit; None where none is predicted.
+    design : (n_frame, n) float array
+        Of the trend that is taken out before scatter is measured.
+    """
+
+    measurements: Measurements
+    settings: Settings
+    candidates: Candidates
+    outside: np.ndarray | None
+    design: np.ndarray
+
+
+def try_aperture(search: Search, aperture: Aperture) -> list[Option]:
+    """Try every number of comparison stars at one aperture, quietest stars first.
+
+    Parameters
+    ----------
+    search : Search
+    aperture : Aperture
+
+    Returns
+    -------
+    list of Option
+        Empty where the target has fewer than 5 good measurements, or no comparison star any.
+    """
+    piece, candidates = take_aperture(search.measurements, aperture), search.candidates
+    steady = search.settings.apertures.style == "aij"
+    rows = take_present(piece, candidates.rows, steady=steady)
+    if not len(rows) or piece.good[:, 0].sum() < 5:
+        return []
+    stars = search.settings.stars
+    ensemble = join_stars(piece, rows, search.settings.weights)
+    order = np.argsort(-_worth(ensemble, piece, rows), kind="stable")
+    most = len(rows) if candidates.forced else min(len(rows), stars.max_comparisons)
+    sizes = [most] if candidates.forced else [n for n in LADDER if n < most] + [most]
+    options = []
+    for size in sizes:
+        members = np.sort(order[:size])
+        part = take_members(ensemble, members)
+        target = _scatter(search, part, piece, 0)
+        check = (
+            float("nan")
+            if candidates.check is None
+            else _scatter(search, part, piece, candidates.check)
+        )
+        if np.isfinite(target):
+            options.append(Option(aperture, tuple(rows[members].tolist()), target, check))
+    return options
+
+
+def join_stars(piece: Slice, rows: np.ndarray, weights: str) -> Ensemble:
+    """Join comparison stars into one.
+
+    Parameters
+    ----------
+    piece : Slice
+    rows : (n,) int array
+        Of the plan.
+    weights : str
+        As for `build_ensemble`.
+
+    Returns
+    -------
+    Ensemble
+    """
+    return build_ensemble(
+        piece.flux[:, rows], piece.flux_err[:, rows], good=piece.good[:, rows], weights=weights
+    )
+
+
+def _worth(ensemble: Ensemble, piece: Slice, rows: np.ndarray) -> np.ndarray:
+    """Rank of comparison stars: quiet ones first, those often missing later."""
+    present = piece.good[:, rows].mean(axis=0)
+    return present / np.maximum(ensemble.scatter, 1e-9) ** 2
+
+
+def _ratio(ensemble: Ensemble, piece: Slice, row: int) -> np.ndarray:
+    ratio = np.where(piece.good[:, row], piece.flux[:, row], np.nan) / ensemble.transparency
+    return ratio / np.nanmedian(ratio) if np.isfinite(ratio).any() else ratio
+
+
+def _scatter(search: Search, ensemble: Ensemble, piece: Slice, row: int) -> float:
+    """Scatter about a line in airmass and time, over the points that may be looked at.
+
+    Of the target these are the points outside the transit, of the check star all. Without a
+    predicted transit both count by the differences of neighbouring points.
+    """
+    ratio = _ratio(ensemble, piece, row)
+    if search.outside is None:
+        return point_to_point(ratio)
+    fit = search.outside if row == 0 else np.ones(len(ratio), dtype=bool)
+    flat, _ = remove_trend(ratio, search.design, fit=fit)
+    return clipped_scatter(flat[fit])
