@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightcurve.phot.aperture import measure_stars
+from lightcurve.phot.cutouts import gather
 from lightcurve.phot.finder import find_sources
 from lightcurve.phot.mesh import Background
 from lightcurve.phot.noise import NoiseModel
@@ -198,11 +199,21 @@ def _try(
     if len(seen[0]):
         near, _ = cKDTree(np.column_stack(seen)).query(np.column_stack([x, y]))
         found = near <= max(FOUND_FWHM * trial.fwhm, MIN_FOUND_PX)
+        found &= ~_hidden(trial, x, y, light)
     phot = measure_stars(
         pixels, trial.bad, x, y, np.array([trial.radius]), trial.annulus, trial.noise,
         max_shift=0.0,
     )  # fmt: skip
     return found, phot.flux[:, 0] / phot.flux_err[:, 0]
+
+
+def _hidden(trial: Trial, x: np.ndarray, y: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """Tell which stars fell on a brighter source: what is found there is not they."""
+    column, row = np.rint(x).astype(int), np.rint(y).astype(int)
+    there = gather(trial.pixels - trial.background.level, column, row, 1)
+    noise = trial.background.rms[row, column]
+    before = np.nanmax(there, axis=(1, 2))
+    return (before > np.nanmax(gather(light, column, row, 1), axis=(1, 2))) & (before > 4 * noise)
 
 
 def _render(trial: Trial, x: np.ndarray, y: np.ndarray, flux: np.ndarray) -> np.ndarray:
