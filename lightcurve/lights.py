@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from lightcurve.errors import InputError
+from lightcurve.errors import HeaderError, InputError
 from lightcurve.frames.entries import Entry, Inventory
 
-MINORITY = (
-    0.1  # of the frames: so many of another setup are left out with a reason, more is an error
-)
+# Of the frames: so many of another setup are left out with a reason, more is an error.
+MINORITY = 0.1
 
 
 def choose_lights(inventory: Inventory) -> tuple[list[Entry], dict[Path, str]]:
@@ -32,7 +31,10 @@ def choose_lights(inventory: Inventory) -> tuple[list[Entry], dict[Path, str]]:
     ------
     InputError
         When there is none, or when more than a few belong to a second setup.
+    HeaderError
+        When the time of more than a few is not certain: that of the first of them.
     """
+    _refuse_without_times(inventory)
     usable = [e for e in inventory.entries if e.kind == "light" and e.status == "ok"]
     if not usable:
         msg = (
@@ -53,6 +55,16 @@ def choose_lights(inventory: Inventory) -> tuple[list[Entry], dict[Path, str]]:
     text = f"another setup than the {count} other frames of {_describe(main)}"
     unused = {e.path: f"{_describe(_setup(e))}: {text}" for e in usable if _setup(e) != main}
     return sorted(lights, key=_by_time), unused
+
+
+def _refuse_without_times(inventory: Inventory) -> None:
+    """One frame with a broken clock is a row with a reason; many are a clock to be settled."""
+    lights = [entry for entry in inventory.entries if entry.kind == "light"]
+    errors = [entry.time_error for entry in lights if entry.time_error]
+    if len(errors) == len(lights) > 0 or len(errors) > max(1, MINORITY * len(lights)):
+        first, count = errors[0], f" (so with {len(errors)} of {len(lights)} light frames)"
+        reason = first.reason + (count if len(errors) > 1 else "")
+        raise HeaderError(first.path, first.keyword, reason)
 
 
 def label_files(paths: Sequence[Path]) -> dict[Path, str]:
@@ -78,13 +90,15 @@ def _by_time(entry: Entry) -> tuple[float, str]:
 
 
 def _setup(entry: Entry) -> tuple:
-    exposure = entry.exposure
-    return exposure.shape, exposure.filter, exposure.binning
+    """Camera, size, binning, filter and gain setting, as the inventory groups frames."""
+    return entry.setup
 
 
 def _describe(setup: tuple) -> str:
-    (ny, nx), band, binning = setup
+    camera, (ny, nx), binning, band, gain = setup
     words = [f"{nx} x {ny} px"]
     words += [f"filter {band}"] if band else []
     words += [f"binning {binning[0]}x{binning[1]}"] if binning else []
+    words += [f"camera {camera}"] if camera else []
+    words += [f"gain setting {gain}"] if gain else []
     return ", ".join(words)

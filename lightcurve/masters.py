@@ -70,7 +70,8 @@ def make_masters(
         write_masters(folder, masters)
         write_text(folder / MADE_OF, made_of)
     for note in masters.notes:
-        log.info("calibration: %s", note)
+        level = logging.WARNING if note.startswith("warning") else logging.INFO
+        log.log(level, "calibration: %s", note.removeprefix("warning: "))
     return masters, made_of
 
 

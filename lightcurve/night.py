@@ -16,6 +16,8 @@ from lightcurve.curve.choose import choose_curve
 from lightcurve.curve.noise import measure_field_noise, with_noise
 from lightcurve.data import LightCurve, Measurements, Products, TransitFit
 from lightcurve.errors import FitError
+from lightcurve.formats.tables import write_stars
+from lightcurve.frame_table import report_inventory, write_frames_table
 from lightcurve.frames.inventory import check_folder, take_inventory
 from lightcurve.measure import stack_results
 from lightcurve.prepare import Scene, prepare_night
@@ -65,19 +67,20 @@ def reduce_night(
     LightcurveError
         Whatever stands in the way, in one line.
     """
-    clock = Clock()
-    with clock("inventory"):
-        check_folder(folder)
-        target = find_target(settings.target, settings.catalogs)
-        inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+    check_folder(folder)
+    target, clock = find_target(settings.target, settings.catalogs), Clock()
     with open_log(out), open_store(out) as store:
-        for warning in inventory.warnings:
-            log.warning("%s", warning)
+        with clock("inventory"):
+            inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+            report_inventory(out, inventory, target)
         with clock("prepare"):
             scene = prepare_night(inventory, target, settings, out / "masters", progress=progress)
         with clock("measure"):
             results = measure_night(scene.lights, scene.recipe, store, progress=progress)
+            # Written now, so that the reasons are there whatever comes of the rest.
+            write_frames_table(out, inventory, target, scene, results)
             measurements = stack_results(results, scene.recipe)
+            write_stars(out / "stars.csv", measurements.plan)
         with clock("compare"):
             noise = ()
             if settings.apertures.style != "aij":  # whose errors are those of its formula

@@ -25,6 +25,8 @@ from lightcurve.target import Target
 
 log = logging.getLogger(__name__)
 
+DETECTED = "target, detected"  # as its reason in the star plan begins
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
@@ -93,6 +95,8 @@ def prepare_night(
     recipe = write_recipe(
         reference, solution, target, settings, camera, masters_folder if masters else None, made_of
     )
+    if not recipe.plan.reason[0].startswith(DETECTED):
+        log.warning("%s", recipe.plan.reason[0])
     return Scene(
         lights=tuple(entry.path for entry in lights),
         unused=unused,
@@ -205,10 +209,15 @@ def list_values(
         ("filter", exposure.filter or "not known", source.get("filter", "no keyword")),
         ("site", place, source.get("site", "no keyword: --latitude, --longitude, --height")),
         *camera.sources,
-        ("scale", f"{solution.scale_arcsec:.4f} arcsec/px", f"solved by {solution.solver}"),
+        ("scale", f"{solution.scale_arcsec:.4f} arcsec/px", _solved_by(solution)),
         ("radii", f"{radii} px", chosen),
         ("sky annulus", "{:.1f} to {:.1f} px".format(*recipe.annulus), chosen),
     )
+
+
+def _solved_by(solution: Solution) -> str:
+    checked = "solved by" if solution.n_matched else "not checked against stars:"
+    return f"{checked} {solution.solver}"
 
 
 def _site_text(site: Site) -> str:

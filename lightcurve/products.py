@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from lightcurve import __version__
 from lightcurve.astrometry.wcs import describe_wcs, wcs_from_registration, write_wcs_sidecar
 from lightcurve.config import Settings
 from lightcurve.curve.plan import revise_plan
@@ -27,18 +28,17 @@ from lightcurve.errors import InputError
 from lightcurve.formats.aij import write_measurements
 from lightcurve.formats.tables import (
     scatter_to_stars,
-    write_frames,
     write_lightcurve,
     write_stars,
 )
+from lightcurve.frame_table import frame_rows, write_frames_table
 from lightcurve.frames.entries import Inventory
 from lightcurve.neighbours import write_neighbours
 from lightcurve.prepare import Scene
 from lightcurve.progress import Progress, silent
-from lightcurve.record import write_run
+from lightcurve.record import write_run, written_by
 from lightcurve.reference import describe_solution
 from lightcurve.target import Target
-from lightcurve.times import bjd_tdb, hjd_utc
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +62,15 @@ class Night:
         return revise_plan(self.measurements.plan, dict(self.curve.recipe["roles"]))
 
     @property
+    def of_frames(self) -> tuple:
+        """What `lightcurve.frame_table` tells of the frames."""
+        return self.inventory, self.target, self.scene, self.results
+
+    @property
     def failed(self) -> list[FrameResult]:
-        """The frames that gave no measurement."""
-        return [result for result in self.results if result.status != "measured"]
+        """The frames that gave no measurement, those that could not even be tried included."""
+        lost = [FrameResult(e.name, "failed", e.reason, e.exposure) for e in self.inventory.lost]
+        return [result for result in self.results if result.status != "measured"] + lost
 
 
 @contextmanager
@@ -86,7 +92,7 @@ def open_log(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(folder / "run.log", mode="w", encoding="utf-8")
+        handler = logging.FileHandler(folder / "run.log", mode="a", encoding="utf-8")
     except OSError as error:
         msg = f"cannot write into {folder}: {error.strerror}; choose another --out"
         raise InputError(msg) from error
@@ -95,10 +101,12 @@ def open_log(folder: Path) -> Iterator[None]:
     level = root.level
     root.setLevel(logging.INFO)
     root.addHandler(handler)
+    root.info("lightcurve %s starts", __version__)
     try:
         yield
     except Exception as error:
-        root.error("%s", error)
+        # To the file alone: whoever started this shows the error itself.
+        handler.handle(root.makeRecord(root.name, logging.ERROR, "", 0, "%s", (error,), None))
         raise
     finally:
         root.removeHandler(handler)
@@ -141,10 +149,21 @@ def write_products(
     summary = summarise(night)
     paths |= neighbours | {f"figures/{path.name}": path for path in figures}
     paths["report.html"] = write_page(
-        out / "report.html", night, figures, summary=summary, frames=frame_rows(night)
+        out / "report.html", night, figures, summary=summary, frames=frame_rows(*night.of_frames)
     )
-    paths["run.toml"] = write_run(out / "run.toml", night, summary)
+    paths["run.log"] = out / "run.log"
+    _remove_of_earlier_run(out, set(paths))
+    paths["run.toml"] = write_run(out / "run.toml", night, summary, paths)
     return Products(out, paths, dict(timings_s), summary)
+
+
+def _remove_of_earlier_run(out: Path, kept: set[str]) -> None:
+    """Remove files that an earlier run into this folder says it wrote, and this one does not."""
+    for name in written_by(out / "run.toml") - kept:
+        path = out / name
+        if out.resolve() in path.resolve().parents:
+            path.unlink(missing_ok=True)
+            log.info("removed %s of an earlier run", name)
 
 
 def write_tables(out: Path, night: Night) -> dict[str, Path]:
@@ -177,61 +196,13 @@ def write_tables(out: Path, night: Night) -> dict[str, Path]:
             saturation_adu=night.scene.recipe.saturation_adu,
         ),
         "stars.csv": write_stars(out / "stars.csv", night.plan, columns),
-        "frames.csv": write_frames(out / "frames.csv", frame_rows(night)),
+        "frames.csv": write_frames_table(out, *night.of_frames),
     }
     if night.fit is not None and night.target.planet is not None:
         from lightcurve.transit_products import write_fit
 
         paths |= write_fit(out, curve, night.fit, night.target.planet)
     return paths
-
-
-def frame_rows(night: Night) -> list[dict[str, Any]]:
-    """Tell for every file found what became of it.
-
-    Parameters
-    ----------
-    night : Night
-
-    Returns
-    -------
-    list of dict
-    """
-    by_path = dict(zip(night.scene.lights, night.results, strict=True))
-    rows = []
-    for entry, row in zip(night.inventory.entries, night.inventory.rows(), strict=True):
-        result = by_path.get(entry.path)
-        if entry.path in night.scene.unused:
-            row |= {"status": "unused", "reason": night.scene.unused[entry.path]}
-        if result is not None:
-            row |= {"status": result.status, "reason": result.reason}
-            row |= {**_times(result, night.target), **_quality(result)}
-        rows.append(row)
-    return rows
-
-
-def _times(result: FrameResult, target: Target) -> dict[str, float]:
-    """Mid-exposure on the three scales in use."""
-    exposure = result.exposure
-    if exposure is None or exposure.mid_jd_utc is None:
-        return {}
-    place = (exposure.mid_jd_utc, target.ra_deg, target.dec_deg, exposure.site)
-    return {
-        "jd_utc": exposure.mid_jd_utc,
-        "hjd_utc": float(hjd_utc(*place)),
-        "bjd_tdb": float(bjd_tdb(*place)),
-    }
-
-
-def _quality(result: FrameResult) -> dict[str, Any]:
-    registration = result.registration
-    return {
-        "n_detected": result.n_detected,
-        "n_matched": registration.n_matched if registration else None,
-        "rms_px": registration.rms_px if registration else None,
-        "fwhm_px": result.fwhm_px,
-        "sky": result.sky,
-    }
 
 
 def write_sidecars(folder: Path, night: Night) -> Path:
@@ -274,10 +245,10 @@ def summarise(night: Night) -> dict[str, Any]:
     dict
     """
     curve, recipe = night.curve, night.curve.recipe
-    n = len(night.results)
+    measured = len(night.measurements.file)
     summary = {
         "target": night.target.name,
-        "frames measured": f"{n - len(night.failed)} of {n}",
+        "frames measured": f"{measured} of {measured + len(night.failed)}",
         "on the sky": describe_solution(night.scene.solution),
         "aperture": recipe["aperture_text"],
         "comparison stars": len(recipe["comparison_rows"]),

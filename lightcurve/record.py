@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
+import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
@@ -19,14 +21,18 @@ if TYPE_CHECKING:
 LIBRARIES = ("astropy", "numpy", "scipy", "photutils", "sep", "batman-package", "emcee")
 
 
-def write_run(path: Path, night: Night, summary: Mapping[str, Any]) -> Path:
-    """Write run.toml: settings as used, values with their sources, versions, seed.
+def write_run(
+    path: Path, night: Night, summary: Mapping[str, Any], written: Mapping[str, Path]
+) -> Path:
+    """Write run.toml: settings as used, values with their sources, versions, seed, checksums.
 
     Parameters
     ----------
     path : Path
     night : Night
     summary : mapping
+    written : mapping of str to Path
+        The files of the run, by their names in its folder.
 
     Returns
     -------
@@ -45,9 +51,34 @@ def write_run(path: Path, night: Night, summary: Mapping[str, Any]) -> Path:
             {"name": name, "value": value, "source": source}
             for name, value, source in night.scene.values
         ],
+        "files": {
+            name: hashlib.sha256(file.read_bytes()).hexdigest()
+            for name, file in written.items()
+            if file.is_file() and name != "run.log"
+        },
         "result": {name: "" if value is None else value for name, value in summary.items()},
     }
     return write_text(path, tomli_w.dumps(content))
+
+
+def written_by(path: Path) -> set[str]:
+    """List the files that a run says it wrote.
+
+    Parameters
+    ----------
+    path : Path
+        Its run.toml.
+
+    Returns
+    -------
+    set of str
+        Empty where there is none, or it cannot be read.
+    """
+    try:
+        files = tomllib.loads(path.read_text(encoding="utf-8")).get("files", {})
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return set()
+    return set(files) if isinstance(files, dict) else set()
 
 
 def describe_night(night: Night) -> dict[str, Any]:

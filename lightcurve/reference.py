@@ -26,6 +26,7 @@ from lightcurve.target import Target
 log = logging.getLogger(__name__)
 
 N_CANDIDATES = 5
+MIN_STARS = 3  # fewer fix no frame to another, and leave nothing to compare with
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,6 +117,13 @@ def solve_one(
     SolveError
         When none can be solved.
     """
+    most = max(len(sample.stars) for sample in samples)
+    if most < MIN_STARS:
+        msg = (
+            f"{most} stars at most in the {len(samples)} frames tried, first "
+            f"{samples[0].frame.path.name}; {MIN_STARS} are needed (clouds, cap on, out of focus?)"
+        )
+        raise SolveError(msg, n_detected=most)
     failures = []
     for sample in samples:
         exposure = sample.frame.exposure

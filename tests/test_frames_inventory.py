@@ -16,6 +16,7 @@ from lightcurve.frames.content import kind_by_content
 from lightcurve.frames.entries import Inventory
 from lightcurve.frames.inventory import take_inventory
 from lightcurve.frames.manifest import read_manifest, write_manifest
+from lightcurve.lights import choose_lights
 
 RNG = np.random.default_rng(4)
 NOISE = RNG.normal(300, 5, (64, 96)).astype(np.float32)
@@ -56,7 +57,7 @@ def night(tmp_path: Path) -> Path:
     put(tmp_path / "bias" / "b1.fts", IMAGETYP="zero", EXPTIME=0.0)
     put(tmp_path / "unnamed0.fits", EXPTIME=0.0)
     for kind, data in PIXELS.items():
-        put(tmp_path / f"q-{kind[0]}.fits", data, **at(10 + len(kind)))
+        put(tmp_path / f"q-{kind[0]}.fits", data, **at(20 - len(kind)))  # the dark after the lights
     (tmp_path / "broken.fits").write_bytes(b"SIMPLE  =")
     (tmp_path / "notes.txt").write_text("clear sky")
     put(tmp_path / "notime.fits", IMAGETYP="LIGHT")
@@ -167,17 +168,44 @@ def test_content(kind: str) -> None:
     assert kind_by_content(PIXELS[kind], 0.0, 65535.0)[0] == "bias"
 
 
-def test_lights_without_any_time_are_an_error(tmp_path: Path) -> None:
+def test_a_clock_to_be_settled_is_an_error(tmp_path: Path) -> None:
+    """One frame of many with a broken clock is a row with a reason; more ask for an option."""
     clocks = {"DATE_OBS": "2020-03-01T02:00:00", "UT_OBS": "2020-03-01T09:00:00", "EXPTIME": 30.0}
     for name in ("a1.fits", "a2.fits"):
         put(tmp_path / name, IMAGETYP="LIGHT", **clocks)
     put(tmp_path / "b.fits", IMAGETYP="BIAS")
-    with pytest.raises(HeaderError, match=r"a1.fits: the clocks disagree by 25200 s.*--time-key"):
-        take_inventory(tmp_path)
+    wanted = r"a1.fits: the clocks disagree by 25200 s.*--time-key.*\(so with 2 of 2 light"
+    with pytest.raises(HeaderError, match=wanted):
+        choose_lights(take_inventory(tmp_path))
     chosen = Settings(time={"keyword": "UT-OBS"})
     assert take_inventory(tmp_path, chosen).summary() == "2 light, 1 bias"
-    put(tmp_path / "good.fits", IMAGETYP="LIGHT", **at(1))
-    assert take_inventory(tmp_path).summary() == "1 light, 1 bias, 2 unused"
+    for k in range(9):
+        put(tmp_path / f"good{k}.fits", IMAGETYP="LIGHT", **at(k))
+    with pytest.raises(HeaderError, match="2 of 11 light frames"):
+        choose_lights(take_inventory(tmp_path))
+    (tmp_path / "a2.fits").unlink()
+    inventory = take_inventory(tmp_path)
+    assert len(choose_lights(inventory)[0]) == 9
+    assert [entry.name for entry in inventory.lost] == ["a1.fits"]
+    assert any("1 frame cannot be used" in line for line in inventory.warnings)
+
+
+def test_a_frame_without_stars_among_lights_is_no_dark(tmp_path: Path) -> None:
+    for minute in (1, 3):
+        put(tmp_path / f"{minute}.fits", PIXELS["light"], **at(minute))
+    put(tmp_path / "clouded.fits", PIXELS["dark"], **at(2))
+    put(tmp_path / "morning.fits", PIXELS["dark"], **at(50))
+    inventory = take_inventory(tmp_path)
+    assert kinds(inventory)["clouded.fits"] == ("light", "ok")
+    assert kinds(inventory)["morning.fits"] == ("dark", "ok")
+    assert any("1 frame taken for dark by their pixels" in line for line in inventory.warnings)
+
+
+def test_two_cameras_are_two_setups(tmp_path: Path) -> None:
+    for k in range(4):
+        put(tmp_path / f"{k}.fits", IMAGETYP="LIGHT", INSTRUME=f"Cam {k % 2}", **at(k))
+    with pytest.raises(InputError, match=r"several setups.*camera Cam 0.*camera Cam 1"):
+        choose_lights(take_inventory(tmp_path))
 
 
 def test_times_are_looked_at(tmp_path: Path) -> None:

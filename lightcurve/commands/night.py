@@ -67,7 +67,8 @@ def plan(folder: Folder, *, settings: Any, manifest: Manifest = None, json: Json
         )
         return
     print_table("Values", ["value", "", "source"], scene.values)
-    print_table(f"{len(scene.lights)} light frames; stars", list(columns), rows)
+    shown = [(name, role, f"{ra:.6f}", f"{dec:+.6f}", why) for name, role, ra, dec, why in rows]
+    print_table(f"{len(scene.lights)} light frames; stars", list(columns), shown)
 
 
 @takes_settings

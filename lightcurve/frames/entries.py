@@ -37,6 +37,9 @@ class Entry:
         Why it is not used, or what was odd; empty when all is well.
     time_error : HeaderError or None
         Where the clocks of its header are why it is not used.
+    lost : bool
+        A frame that nobody left out on purpose and that still cannot be used: broken, without a
+        certain time, of unknown kind.
     """
 
     path: Path
@@ -48,6 +51,7 @@ class Entry:
     status: str = "ok"
     reason: str = ""
     time_error: HeaderError | None = None
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,11 @@ class Inventory:
     folder: Path
     entries: tuple[Entry, ...]
     warnings: tuple[str, ...] = ()
+
+    @property
+    def lost(self) -> list[Entry]:
+        """Frames that cannot be used though nobody left them out; they may have been lights."""
+        return [e for e in self.entries if e.lost and e.kind in {"light", "unknown"}]
 
     def used(self, kind: str) -> list[Entry]:
         """List the usable frames of one kind.

@@ -25,7 +25,7 @@ from lightcurve.frames.manifest import Edit, apply_key, read_manifest
 from lightcurve.frames.read import is_fits_name, read_cards, read_frame
 from lightcurve.progress import Progress, silent
 
-RUN_FILE = "run.toml"
+RUN_FILES = {"run.toml", "state.sqlite"}  # one of them tells a run folder
 OWN_CARD = "LCPRODCT"  # every FITS file this program writes has it
 
 
@@ -38,7 +38,7 @@ def take_inventory(
 ) -> Inventory:
     """Find every file below a folder and tell what it is.
 
-    Hidden folders and earlier run folders (they hold a run.toml) are passed over.
+    Hidden folders and run folders (they hold a run.toml or a state.sqlite) are passed over.
 
     Parameters
     ----------
@@ -56,8 +56,6 @@ def take_inventory(
     ------
     InputError
         When the folder is missing or holds no FITS file, or the manifest does not fit.
-    HeaderError
-        When no light frame has a certain time: that of the first of them.
     """
     folder, settings = Path(folder), settings or Settings()
     check_folder(folder)
@@ -75,8 +73,9 @@ def take_inventory(
     if edits:
         msg = f"{Path(manifest).name}: {next(iter(edits))} is not in {folder} ({len(edits)} such)"
         raise InputError(msg)
-    _refuse_without_times(entries)
-    return Inventory(folder, tuple(entries), _look_at_times(entries))
+    entries = [_starless_light(entry, entries) for entry in entries]
+    warnings = (*_losses(entries), *_guesses(entries), *_look_at_times(entries))
+    return Inventory(folder, tuple(entries), warnings)
 
 
 def check_folder(folder: Path) -> None:
@@ -97,16 +96,59 @@ def check_folder(folder: Path) -> None:
         raise InputError(msg)
 
 
-def _refuse_without_times(entries: Sequence[Entry]) -> None:
-    lights = [entry for entry in entries if entry.kind == "light"]
-    errors = [entry.time_error for entry in lights if entry.time_error]
-    if errors and all(entry.status == "unused" for entry in lights):
-        raise errors[0]
+def _starless_light(entry: Entry, entries: Sequence[Entry]) -> Entry:
+    """Take a frame without stars for a clouded light, where it lies among lights like it."""
+    if entry.kind != "dark" or not entry.kind_source.startswith("content"):
+        return entry
+    like_it = [
+        other.exposure.mid_jd_utc
+        for other in entries
+        if other.kind == "light"
+        and other.status == "ok"
+        and other.exposure.shape == entry.exposure.shape
+        and other.exposure.exposure_s == entry.exposure.exposure_s
+    ]
+    middle = entry.exposure.mid_jd_utc
+    if middle is None or not like_it or not min(like_it) < middle < max(like_it):
+        return entry
+    source = f"{entry.kind_source}, but between light frames: clouds?"
+    exposure = replace(entry.exposure, kind="light")
+    return replace(entry, kind="light", kind_source=source, exposure=exposure)
+
+
+def _frames(some: Sequence[object]) -> str:
+    return "1 frame" if len(some) == 1 else f"{len(some)} frames"
+
+
+def _losses(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """Say how many frames cannot be used, and why the first of each sort cannot."""
+    lost = [entry for entry in entries if entry.lost]
+    if not lost:
+        return ()
+    first = lost[0]
+    return (f"{_frames(lost)} cannot be used, see frames.csv; {first.name}: {first.reason}",)
+
+
+def _guesses(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """Say which calibration frames were told by their pixels alone."""
+    lines = []
+    for kind in ("bias", "dark", "flat"):
+        guessed = [
+            e.name
+            for e in entries
+            if e.kind == kind and e.status == "ok" and e.kind_source.startswith("content")
+        ]
+        if guessed:
+            lines.append(
+                f"{_frames(guessed)} taken for {kind} by their pixels alone, first "
+                f"{guessed[0]}; if that is wrong, correct it in a manifest (--manifest)"
+            )
+    return tuple(lines)
 
 
 def _files(folder: Path) -> Iterator[Path]:
     for place, folders, names in os.walk(folder, onerror=_unreadable):
-        if Path(place) != folder and RUN_FILE in names:
+        if Path(place) != folder and RUN_FILES.intersection(names):
             folders.clear()
             continue
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -125,7 +167,7 @@ def _entry(path: Path, name: str, settings: Settings, edit: Edit | None) -> Entr
         return _frame_entry(path, name, settings, edit)
     except FrameError as error:
         kind = edit.kind if edit and edit.kind else "unknown"
-        return Entry(path, name, kind, status="unused", reason=error.reason)
+        return Entry(path, name, kind, status="unused", reason=error.reason, lost=True)
 
 
 def _frame_entry(path: Path, name: str, settings: Settings, edit: Edit | None) -> Entry:
@@ -139,7 +181,8 @@ def _frame_entry(path: Path, name: str, settings: Settings, edit: Edit | None) -
     sources = {**exposure.sources, "kind": source}
     warnings = tuple(w for w in exposure.warnings if kind not in TIMELESS or "no time:" not in w)
     exposure = replace(exposure, kind=kind, sources=sources, warnings=(*warnings, *notes))
-    reason = _why_not(cards, kind, error, edit)
+    reason = _left_out(cards, edit)
+    fault = "" if reason else _fault(kind, error)
     return Entry(
         path=path,
         name=name,
@@ -147,9 +190,10 @@ def _frame_entry(path: Path, name: str, settings: Settings, edit: Edit | None) -
         kind_source=source,
         exposure=exposure,
         setup=_setup(exposure, cards),
-        status="unused" if reason else "ok",
-        reason=reason or "; ".join(exposure.warnings),
-        time_error=error if error is not None and reason == error.reason else None,
+        status="unused" if reason or fault else "ok",
+        reason=reason or fault or "; ".join(exposure.warnings),
+        time_error=error if error is not None and fault == error.reason else None,
+        lost=bool(fault),
     )
 
 
@@ -160,8 +204,8 @@ def _look_at_pixels(path: Path, exposure: Exposure, cards: Cards) -> tuple[str, 
     return kind_by_content(frame.pixels, exposure.exposure_s, highest)
 
 
-def _why_not(cards: Cards, kind: str, error: HeaderError | None, edit: Edit | None) -> str:
-    """Say why a readable frame is left out; an empty string when it is not."""
+def _left_out(cards: Cards, edit: Edit | None) -> str:
+    """Say why a readable frame is left out on purpose; an empty string when it is not."""
     if edit and edit.use is False:
         return edit.reason or "left out by the manifest"
     wanted = bool(edit and edit.use)
@@ -170,6 +214,11 @@ def _why_not(cards: Cards, kind: str, error: HeaderError | None, edit: Edit | No
     typed = find(cards, "kind")
     if typed and "master" in typed.text.lower() and not wanted:
         return f"a master frame of another program ({typed.keyword} = {typed.text[:30]})"
+    return ""
+
+
+def _fault(kind: str, error: HeaderError | None) -> str:
+    """Say what is wrong with a frame that is wanted; an empty string for nothing."""
     if error is not None and kind not in TIMELESS:
         return error.reason
     if kind == "unknown":

@@ -9,7 +9,8 @@ import numpy as np
 
 from lightcurve.config import Settings
 from lightcurve.data import Measurements
-from lightcurve.formats.tables import write_frames
+from lightcurve.formats.tables import write_frames, write_stars
+from lightcurve.frame_table import report_inventory, write_frames_table
 from lightcurve.frames.inventory import check_folder, take_inventory
 from lightcurve.measure import stack_results
 from lightcurve.prepare import prepare_night
@@ -35,7 +36,7 @@ def measure_folder(
     folder : Path
     settings : Settings
     out : Path
-        Gets ``photometry.csv``: one row a frame, star and radius.
+        Gets ``photometry.csv``: one row a frame, star and radius; ``stars.csv`` and ``frames.csv``.
     manifest : Path, optional
     progress : Progress
 
@@ -45,15 +46,18 @@ def measure_folder(
         Numbers of frames, stars and radii, and the table's path.
     """
     check_folder(folder)
-    target = find_target(settings.target)
-    inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+    target = find_target(settings.target, settings.catalogs)
     with open_log(out), open_store(out) as store:
+        inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+        report_inventory(out, inventory, target)
         scene = prepare_night(inventory, target, settings, out / "masters", progress=progress)
         results = measure_night(scene.lights, scene.recipe, store, progress=progress)
+        write_frames_table(out, inventory, target, scene, results)
         measurements = stack_results(results, scene.recipe)
+        write_stars(out / "stars.csv", measurements.plan)
         path = write_frames(out / "photometry.csv", long_rows(measurements))
     return {
-        "frames measured": f"{len(measurements.file)} of {len(results)}",
+        "frames measured": f"{len(measurements.file)} of {len(results) + len(inventory.lost)}",
         "stars": len(measurements.plan),
         "radii": len(measurements.radii),
         "table": str(path),
