@@ -123,6 +123,52 @@ def test_forced_comparisons_are_used_as_they_are():
     assert light_curve.comparison_flux == pytest.approx(piece.flux[:, [2, 4]].sum(axis=1))
 
 
+@pytest.mark.parametrize("n", [5, 10, 19])
+def test_a_short_night_keeps_all_candidates(n, caplog):
+    """The scatter of a few points tells lucky stars from unlucky ones, not quiet from noisy."""
+    recipe = choose_curve(_cube(np.ones(n)), DEFAULT).recipe
+    dropped = [row for row, (role, _) in recipe["roles"].items() if role == "field"]
+    assert len(recipe["comparison_rows"]) == DEFAULT.stars.max_comparisons
+    assert len(dropped) == 39 - 1 - 30
+    plan = _cube(np.ones(n)).plan
+    faintest = plan.flux_ref[list(recipe["comparison_rows"])].min()
+    assert faintest > plan.flux_ref[dropped].max()
+    assert f"{n} good points are too few" in caplog.text
+    long = choose_curve(_cube(np.ones(20)), DEFAULT).recipe
+    assert {option["n_comparisons"] for option in long["considered"]} != {30}
+
+
+def test_few_points_outside_the_transit_still_set_the_level(caplog):
+    flux = np.where(np.arange(60) < 54, 0.97, 1.0)
+    light_curve = choose_curve(_cube(flux), DEFAULT, in_transit=flux < 1)
+    assert np.median(light_curve.flux[54:]) == pytest.approx(1, abs=1e-9)
+    assert np.median(light_curve.flux[:54]) == pytest.approx(0.97, abs=0.004)
+    assert "median of 6 points outside the predicted transit, which are few" in caplog.text
+    assert light_curve.recipe["criterion"] == "differences of neighbouring points"
+    inside = choose_curve(_cube(flux), DEFAULT, in_transit=np.ones(60, dtype=bool))
+    assert np.median(inside.flux) == pytest.approx(1, abs=1e-9)
+    assert "inside the predicted transit too" in caplog.text
+    assert "inside" in inside.recipe["normalised"]
+
+
+@pytest.mark.parametrize("n", [1, 3, 4])
+def test_too_few_frames_are_named_as_the_reason(n):
+    words = f"the target has {n} good measurements in {n} frames, and a curve needs 5"
+    with pytest.raises(FitError, match=words):
+        choose_curve(_cube(np.ones(n)), DEFAULT)
+
+
+def test_candidates_lost_in_the_night_are_named_as_the_reason():
+    cube = _cube(np.ones(30))
+    flux, flags = cube.flux.copy(), cube.flags.copy()
+    flux[10:, 1:], flags[10:, 1:] = np.nan, Flag.NOT_MEASURED
+    words = (
+        r"0 comparison candidates are left of 39, such as C2 \(good in only 10 of the target's 30"
+    )
+    with pytest.raises(FitError, match=words):
+        choose_curve(replace(cube, flux=flux, flags=flags), DEFAULT)
+
+
 def test_scintillation_enters_when_the_diameter_is_known():
     small = make_settings({"camera": {"telescope_diameter_m": 0.2}})
     with_air, without = choose_curve(_cube(), small), choose_curve(_cube(), DEFAULT)

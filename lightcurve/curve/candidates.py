@@ -37,6 +37,8 @@ class Candidates:
         Rows whose role has changed, with the reason.
     saturation_adu : float or None
         Clipping level seen in the peaks.
+    target_good : (n_frame,) bool array
+        Frames in which the target is good at 1.3 FWHM.
     """
 
     rows: np.ndarray
@@ -44,6 +46,7 @@ class Candidates:
     forced: bool
     roles: Mapping[int, tuple[str, str]]
     saturation_adu: float | None
+    target_good: np.ndarray
 
 
 def pick_candidates(measurements: Measurements, settings: StarSettings) -> Candidates:
@@ -67,7 +70,7 @@ def pick_candidates(measurements: Measurements, settings: StarSettings) -> Candi
     rows = np.flatnonzero(plan.role == "comparison")
     ceiling = clipping_level(measurements.peak)
     if settings.comparisons:
-        return Candidates(rows, check, True, {}, ceiling)  # noqa: FBT003
+        return Candidates(rows, check, True, {}, ceiling, piece.good[:, 0])  # noqa: FBT003
     roles: dict[int, tuple[str, str]] = {}
     for row in rows:
         reason = _night_veto(piece, int(row), ceiling)
@@ -81,7 +84,8 @@ def pick_candidates(measurements: Measurements, settings: StarSettings) -> Candi
         check = _nearest_in_brightness(piece, rows)
         text = "check star: takes no part in the ensemble, nearest the target in brightness"
         roles[check] = ("check", text)
-    return Candidates(rows[rows != check], check, False, roles, ceiling)  # noqa: FBT003
+    rows = rows[rows != check]
+    return Candidates(rows, check, False, roles, ceiling, piece.good[:, 0])  # noqa: FBT003
 
 
 def clipping_level(peak: np.ndarray) -> float | None:

@@ -1,10 +1,13 @@
 """Aperture and comparison stars, chosen together by how quiet the result is out of transit.
 
 The transit itself has no vote: the target counts only outside the predicted window, and without a
-prediction only by the differences of neighbouring points.
+prediction only by the differences of neighbouring points. With few points nothing is chosen: all
+candidates take part.
 """
 
 from __future__ import annotations
+
+import logging
 
 import numpy as np
 
@@ -15,12 +18,23 @@ from lightcurve.curve.detrend import design_matrix
 from lightcurve.curve.ensemble import Ensemble, relative_flux
 from lightcurve.curve.marks import mark_clouds, mark_outliers
 from lightcurve.curve.scatter import scintillation
-from lightcurve.curve.search import Option, Search, join_stars, try_aperture
+from lightcurve.curve.search import (
+    MIN_OUTSIDE,
+    MIN_POINTS,
+    MIN_TO_CHOOSE,
+    Option,
+    Search,
+    join_stars,
+    try_aperture,
+)
 from lightcurve.data import LightCurve, Measurements
 from lightcurve.errors import FitError
 from lightcurve.flags import Flag
 
 TREND = ("airmass", "time")
+MIN_LEVEL = 3  # points outside the transit whose median is taken for 1
+
+log = logging.getLogger(__name__)
 
 
 def choose_curve(
@@ -53,21 +67,40 @@ def choose_curve(
     apertures = list_apertures(measurements, follow_seeing=settings.apertures.style != "aij")
     candidates = pick_candidates(measurements, settings.stars)
     outside = None if in_transit is None else ~np.asarray(in_transit, dtype=bool)
-    if outside is not None and outside.sum() < 10:
-        outside = None
     design = design_matrix(_covariates(measurements), TREND)
     search = Search(measurements, settings, candidates, outside, design)
     options = [option for aperture in apertures for option in try_aperture(search, aperture)]
     if not options:
-        target = take_aperture(measurements, apertures[0]).good[:, 0].sum()
-        msg = (
-            f"no light curve: the target has {target} good measurements of "
-            f"{len(measurements.jd_utc)}, with {len(candidates.rows)} comparison candidates; see "
-            "the flags in the measurements, or name comparison stars"
-        )
+        msg = f"no light curve: {_why_none(search)}"
         raise FitError(msg)
     best = min(options, key=lambda option: option.merit)
+    if search.few and not candidates.forced:
+        text = "%d good points are too few to tell quiet comparison stars (%d): %d of %d are used"
+        number = int(candidates.target_good.sum())
+        log.warning(text, number, MIN_TO_CHOOSE, len(best.members), len(candidates.rows))
     return _form(search, best, options)
+
+
+def _why_none(search: Search) -> str:
+    """Say what keeps a light curve from being formed, and what to try."""
+    candidates, plan = search.candidates, search.measurements.plan
+    number, total = int(candidates.target_good.sum()), len(candidates.target_good)
+    if number < MIN_POINTS:
+        return (
+            f"the target has {number} good measurements in {total} frames, and a curve needs "
+            f"{MIN_POINTS}; `lightcurve measure` lists the fluxes and flags of every frame"
+        )
+    if len(candidates.rows):
+        return (
+            f"none of the {len(candidates.rows)} comparison candidates is good where the target "
+            "is; name other comparison stars with --comp"
+        )
+    dropped = [(row, why) for row, (role, why) in candidates.roles.items() if role == "field"]
+    example = f", such as {plan.star_id[dropped[0][0]]} ({dropped[0][1]})" if dropped else ""
+    return (
+        f"0 comparison candidates are left of {len(dropped)}{example}; see `lightcurve plan`, and "
+        "name comparison stars with --comp"
+    )
 
 
 def star_curves(measurements: Measurements, light_curve: LightCurve) -> tuple:
@@ -115,11 +148,11 @@ def _covariates(measurements: Measurements) -> dict[str, np.ndarray]:
 
 def _form(search: Search, best: Option, options: list[Option]) -> LightCurve:
     """Build the light curve of the chosen option."""
-    measurements, outside = search.measurements, search.outside
+    measurements = search.measurements
     piece = take_aperture(measurements, best.aperture)
     ensemble = join_stars(piece, np.array(best.members), search.settings.weights)
     ratio = piece.flux[:, 0] / ensemble.transparency
-    level = np.nanmedian(ratio[outside] if outside is not None else ratio)
+    level, normalised = _level(ratio, piece.good[:, 0], search.outside)
     flux = ratio / level
     air = _scintillation(measurements, search.settings, ensemble)
     error = np.abs(flux) * np.sqrt(
@@ -143,8 +176,28 @@ def _form(search: Search, best: Option, options: list[Option]) -> LightCurve:
         comparison_flux=ensemble.flux,
         flags=flags.astype(np.uint16),
         covariates=_covariates(measurements) | {"comparison_flux": ensemble.transparency},
-        recipe=_recipe(search, best, options, ensemble) | {"scintillation": float(np.median(air))},
+        recipe=_recipe(search, best, options, ensemble)
+        | {"normalised": normalised, "scintillation": float(np.median(air))},
     )
+
+
+def _level(ratio: np.ndarray, good: np.ndarray, outside: np.ndarray | None) -> tuple[float, str]:
+    """Level that becomes 1, outside the transit where there is one, and what it rests on."""
+    usable = good & np.isfinite(ratio)
+    if outside is None:
+        return float(np.median(ratio[usable])), "median of all points"
+    free = usable & outside
+    number = int(free.sum())
+    if number < MIN_LEVEL:
+        words = "median of all points, inside the predicted transit too"
+        log.warning(
+            "%d good points outside the predicted transit: normalised to the %s", number, words
+        )
+        return float(np.median(ratio[usable])), words
+    words = f"median of {number} points outside the predicted transit"
+    if number < MIN_OUTSIDE:
+        log.warning("the curve is normalised to the %s, which are few", words)
+    return float(np.median(ratio[free])), words
 
 
 def _scintillation(
@@ -172,7 +225,8 @@ def _recipe(search: Search, best: Option, options: list[Option], ensemble: Ensem
         text = f"comparison: weight {weight:.3f}, scatter {100 * scatter:.2f} % against the others"
         roles[row] = ("comparison", text)
     left_out = set(candidates.rows.tolist()) - set(best.members)
-    roles |= dict.fromkeys(left_out, ("field", "candidate, but the curve is quieter without it"))
+    why = "fainter than those used" if search.few else "the curve is quieter without it"
+    roles |= dict.fromkeys(left_out, ("field", f"candidate, but {why}"))
     return {
         "aperture": (best.aperture.kind, best.aperture.value),
         "aperture_text": str(best.aperture),
@@ -187,8 +241,8 @@ def _recipe(search: Search, best: Option, options: list[Option], ensemble: Ensem
         "check_row": candidates.check,
         "check": None if candidates.check is None else f"K{candidates.check + 1}",
         "criterion": "points outside the predicted transit"
-        if search.outside is not None
-        else "differences of neighbouring points, no transit predicted",
+        if search.scored is not None
+        else "differences of neighbouring points",
         "target_scatter": best.target_scatter,
         "check_scatter": best.check_scatter,
         "saturation_adu": candidates.saturation_adu,

@@ -15,6 +15,9 @@ from lightcurve.curve.scatter import clipped_scatter, point_to_point
 from lightcurve.data import Measurements
 
 LADDER = (1, 2, 3, 4, 6, 8, 11, 15, 20, 30, 50, 100)
+MIN_POINTS = 5  # good measurements of the target, for a light curve at all
+MIN_TO_CHOOSE = 20  # for a scatter known to 16 %: with fewer, the quietest star is a lucky one
+MIN_OUTSIDE = 10  # outside the predicted transit, for a scatter to be measured there
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,25 @@ class Search:
     outside: np.ndarray | None
     design: np.ndarray
 
+    @property
+    def scored(self) -> np.ndarray | None:
+        """Frames whose scatter counts; None where that of neighbouring points does."""
+        if self.outside is None:
+            return None
+        enough = (self.outside & self.candidates.target_good).sum() >= MIN_OUTSIDE
+        return self.outside if enough else None
+
+    @property
+    def few(self) -> bool:
+        """Whether there are too few points to tell quiet comparison stars from lucky ones."""
+        return bool(self.candidates.target_good.sum() < MIN_TO_CHOOSE)
+
 
 def try_aperture(search: Search, aperture: Aperture) -> list[Option]:
     """Try every number of comparison stars at one aperture, quietest stars first.
+
+    With too few points to tell which are quiet, all are tried at once: the brightest, where they
+    are more than the settings allow.
 
     Parameters
     ----------
@@ -74,20 +93,21 @@ def try_aperture(search: Search, aperture: Aperture) -> list[Option]:
     Returns
     -------
     list of Option
-        Empty where the target has fewer than 5 good measurements, or no comparison star any.
+        Empty where the target has too few good measurements, or no comparison star any.
     """
     piece, candidates = take_aperture(search.measurements, aperture), search.candidates
     steady = search.settings.apertures.style == "aij"
     rows = take_present(piece, candidates.rows, steady=steady)
-    if not len(rows) or piece.good[:, 0].sum() < 5:
+    if not len(rows) or piece.good[:, 0].sum() < MIN_POINTS:
         return []
     stars = search.settings.stars
     ensemble = join_stars(piece, rows, search.settings.weights)
-    order = np.argsort(-_worth(ensemble, piece, rows), kind="stable")
+    worth = ensemble.level if search.few else _worth(ensemble, piece, rows)
+    order = np.argsort(-worth, kind="stable")
     most = len(rows) if candidates.forced else min(len(rows), stars.max_comparisons)
-    sizes = [most] if candidates.forced else [n for n in LADDER if n < most] + [most]
+    smaller = [] if candidates.forced or search.few else [n for n in LADDER if n < most]
     options = []
-    for size in sizes:
+    for size in [*smaller, most]:
         members = np.sort(order[:size])
         part = take_members(ensemble, members)
         target = _scatter(search, part, piece, 0)
@@ -136,11 +156,12 @@ def _scatter(search: Search, ensemble: Ensemble, piece: Slice, row: int) -> floa
     """Scatter about a line in airmass and time, over the points that may be looked at.
 
     Of the target these are the points outside the transit, of the check star all. Without a
-    predicted transit both count by the differences of neighbouring points.
+    predicted transit, or with next to nothing outside it, both count by the differences of
+    neighbouring points.
     """
     ratio = _ratio(ensemble, piece, row)
-    if search.outside is None:
+    if search.scored is None:
         return point_to_point(ratio)
-    fit = search.outside if row == 0 else np.ones(len(ratio), dtype=bool)
+    fit = search.scored if row == 0 else np.ones(len(ratio), dtype=bool)
     flat, _ = remove_trend(ratio, search.design, fit=fit)
     return clipped_scatter(flat[fit])
