@@ -6,7 +6,6 @@ silence. What stands here is what was *asked for*; what a header said is an `Exp
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,9 +19,9 @@ from pydantic import (
 )
 
 from lightcurve.errors import InputError
+from lightcurve.files import read_toml
 
 FORMAT_VERSION = 1
-MAX_SETTINGS_BYTES = 1_000_000
 
 
 class _Model(BaseModel):
@@ -117,10 +116,12 @@ class ApertureSettings(_Model):
             msg = "--fwhm-factor is of --style aij, with one --radius (of the base) or none"
             raise ValueError(msg)
         if any(r <= 0 for r in self.radii):
-            msg = f"aperture radii must be positive, got {self.radii}"
+            radii = " ".join(f"{r:g}" for r in self.radii)
+            msg = f"aperture radii (--radius) must be positive, got {radii}"
             raise ValueError(msg)
         if self.annulus and not 0 < self.annulus[0] < self.annulus[1]:
-            msg = f"the sky annulus must have 0 < inner < outer, got {self.annulus}"
+            inner, outer = self.annulus
+            msg = f"the sky annulus (--annulus) needs 0 < inner < outer, got {inner:g} {outer:g}"
             raise ValueError(msg)
         return self
 
@@ -283,16 +284,7 @@ def read_settings(path: str | Path) -> Settings:
     InputError
         When the file is missing, too large, not TOML, or holds an unknown or impossible value.
     """
-    path = Path(path)
-    try:
-        if path.stat().st_size > MAX_SETTINGS_BYTES:
-            msg = f"{path.name}: over {MAX_SETTINGS_BYTES} bytes, not a settings file"
-            raise InputError(msg)
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        msg = f"{path.name}: cannot be read as settings: {error}"
-        raise InputError(msg) from error
-    return make_settings(values, path.name)
+    return make_settings(read_toml(path, "a settings file"), Path(path).name)
 
 
 def make_settings(
@@ -325,5 +317,7 @@ def make_settings(
         where = ".".join(part for part in first["loc"] if isinstance(part, str))
         message = first["msg"].removeprefix("Value error, ")
         place = (options or {}).get(where) or f"{origin}: {where}".removesuffix(": ")
-        msg = f"{place}: {message}, got {first['input']!r}"[:500]
+        # A check of a whole section says itself what it found.
+        got = "" if isinstance(first["input"], dict) else f", got {first['input']!r}"
+        msg = f"{place}: {message}{got}"[:500]
         raise InputError(msg) from error

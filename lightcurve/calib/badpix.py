@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,11 @@ import numpy as np
 
 from lightcurve.calib.clip import MAD_TO_SIGMA
 from lightcurve.errors import InputError
+from lightcurve.files import read_toml
 from lightcurve.flags import PixelFlag
 
 TILE = 32
 _COLUMN_SAMPLES = 1000
-_MAX_MAP_BYTES = 1_000_000
 _ENTRY_LENGTH = {"pixels": 2, "rectangles": 4}
 
 
@@ -161,14 +160,7 @@ def read_user_map(path: Path, shape: tuple[int, int]) -> np.ndarray:
     InputError
         When it cannot be read, has other names in it, or an entry lies outside the frame.
     """
-    try:
-        if path.stat().st_size > _MAX_MAP_BYTES:
-            msg = f"{path.name}: over {_MAX_MAP_BYTES} bytes, not a list of bad pixels"
-            raise InputError(msg)
-        lists = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        msg = f"{path.name}: cannot be read as a list of bad pixels: {error}"
-        raise InputError(msg) from error
+    lists = read_toml(path, "a list of bad pixels")
     marked = np.zeros(shape, np.uint8)
     ny, nx = shape
     for name, entries in lists.items():

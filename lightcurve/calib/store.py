@@ -261,5 +261,6 @@ def _read(path: Path) -> tuple[np.ndarray, Header]:
                     raise FrameError(path, "is not a master frame: it holds no image")
                 return image.astype(np.uint8 if image.dtype.kind == "u" else np.float32), header
     except (OSError, ValueError, TypeError, fits.VerifyError, AstropyUserWarning) as error:
-        msg = f"cannot be read as a master frame, make it again: {error}"
+        reason = getattr(error, "strerror", None) or error
+        msg = f"cannot be read as a master frame, make it again: {reason}"
         raise FrameError(path, msg) from error

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from lightcurve.data import KINDS
 from lightcurve.errors import InputError
+from lightcurve.files import read_text
 
 if TYPE_CHECKING:
     from lightcurve.frames.entries import Inventory
@@ -86,14 +87,11 @@ def read_manifest(path: str | Path) -> dict[str, Edit]:
         Naming the line at fault.
     """
     path = Path(path)
+    text = read_text(path, "a manifest", max_bytes=MAX_BYTES)
     try:
-        if path.stat().st_size > MAX_BYTES:
-            msg = f"{path.name}: over {MAX_BYTES} bytes, not a manifest"
-            raise InputError(msg)
-        text = path.read_text(encoding="utf-8-sig")
         table = csv.DictReader(io.StringIO(text, newline=""))
         rows = list(table)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except csv.Error as error:
         msg = f"{path.name}: cannot be read as a manifest: {error}"
         raise InputError(msg) from error
     names = {name.strip().lower() for name in table.fieldnames or () if name}

@@ -211,7 +211,8 @@ def _read_table(path: Path) -> Table:
         kind = "ascii.ecsv" if text.startswith("# %ECSV") else "ascii"
         return Table.read(text.splitlines(), format=kind)
     except (OSError, ValueError, IndexError, UnicodeDecodeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        said = (getattr(error, "strerror", None) or str(error)).strip()
+        reason = said.splitlines()[0] if said else type(error).__name__
         msg = f"{path.name}: cannot be read as a star list ({reason}); give FITS, ECSV or CSV"
         raise InputError(msg) from error
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from lightcurve.data import StarPlan
 from lightcurve.errors import InputError
+from lightcurve.files import read_text as read_file
 from lightcurve.formats.text import csv_rows, read_text
 
 MAX_BYTES = 50_000_000
@@ -107,13 +108,4 @@ def read_stars(folder: Path) -> StarPlan:
 
 
 def _text(path: Path) -> str | None:
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            msg = f"{path}: over {MAX_BYTES} bytes, not a file of a run"
-            raise InputError(msg)
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path}: cannot be read: {error}"
-        raise InputError(msg) from error
+    return read_file(path, "a file of a run", max_bytes=MAX_BYTES) if path.exists() else None

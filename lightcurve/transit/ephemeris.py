@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from lightcurve.data import Planet
 from lightcurve.errors import InputError
+from lightcurve.files import read_toml
 
 MAX_BYTES = 100_000
 REQUIRED = (
@@ -85,16 +85,7 @@ def read_planet(path: str | Path) -> Planet:
         When the file is missing, too large, not TOML, or a value is missing, unknown or out of
         its range.
     """
-    path = Path(path)
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            msg = f"{path.name}: over {MAX_BYTES} bytes, not a planet file"
-            raise InputError(msg)
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        msg = f"{path.name}: cannot be read as a planet file: {error}"
-        raise InputError(msg) from error
-    return make_planet(values, path.name)
+    return make_planet(read_toml(path, "a planet file", max_bytes=MAX_BYTES), Path(path).name)
 
 
 def make_planet(values: Mapping[str, Any], origin: str) -> Planet:
