@@ -1,0 +1,37 @@
+"""The documentation says what the program does: flags, columns, links."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from lightcurve.flags import MEANING, Flag
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+
+
+def test_every_flag_is_explained() -> None:
+    text = (ROOT / "docs" / "outputs.md").read_text()
+    for flag in Flag:
+        assert f"| {int(flag)} | `{flag.name}` | {MEANING[flag]} |" in text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_named_in_the_pages_exist(page: Path) -> None:
+    from typer.main import get_command
+
+    from lightcurve.cli import app
+
+    known = get_command(app).commands
+    for verb in re.findall(r"^    lightcurve ([a-z]+)", page.read_text(), flags=re.MULTILINE):
+        assert verb in known, verb
