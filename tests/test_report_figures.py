@@ -61,6 +61,25 @@ def test_points_are_the_data_and_flagged_ones_apart(axes):
     assert axes.get_ylim()[1] < 2, "a flagged point does not stretch the axis"
 
 
+def test_the_worst_seeing_is_marked_at_the_edge(axes):
+    fwhm = 4 + 0.1 * np.sin(np.arange(300.0))
+    fwhm[17], fwhm[40], fwhm[99] = 15.0, np.nan, 0.5
+    points, above, below = seeing.draw_fwhm(axes, np.arange(300.0), fwhm)
+    low, high = axes.get_ylim()
+    assert high < 15
+    assert (above.get_xdata(), above.get_ydata()) == ([17], [high])
+    assert (below.get_xdata(), below.get_ydata()) == ([99], [low])
+    assert points.get_xdata().size == 300
+
+
+def test_a_cloud_beyond_the_axis_is_marked_at_its_edge(axes):
+    flux = 5e4 + 100 * np.sin(np.arange(300.0))
+    flux[60] = 2e4
+    points, below = light_curve.draw_comparison(axes, np.arange(300.0), flux)
+    assert (below.get_xdata(), below.get_ydata()) == ([60], [axes.get_ylim()[0]])
+    assert points.get_ydata()[60] == pytest.approx(0.4, rel=0.01)
+
+
 def test_bins_are_means_with_errors():
     x = np.array([0.0, 0.1, 0.2, 1.0, 1.1, 3.0, np.nan])
     y = np.array([1.0, 2.0, 3.0, 5.0, 7.0, 9.0, 1.0])

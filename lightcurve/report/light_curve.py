@@ -154,6 +154,26 @@ def draw_events(axes: Axes, events: dict[str, float], *, text: bool = True) -> l
     return drawn
 
 
+def draw_comparison(axes: Axes, time: np.ndarray, flux: np.ndarray) -> list:
+    """Draw the joint flux of the comparison stars over its median, those beyond as triangles.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    time, flux : (n,) float arrays
+
+    Returns
+    -------
+    list of matplotlib.lines.Line2D
+        The points, then the triangles.
+    """
+    relative = flux / np.nanmedian(flux)
+    drawn = axes.plot(time, relative, "o", ms=2.6, mew=0, color=COMPARISON)
+    axes.set_ylim(*robust_limits(relative))
+    axes.set_ylabel("Comparison\nstars")
+    return drawn + show_beyond(axes, time, relative)
+
+
 def save_light_curve(
     path: str | Path,
     light_curve: LightCurve,
@@ -199,7 +219,7 @@ def save_light_curve(
             _panel_detrended(next(rest), time, light_curve, good, fit)
             _panel_residuals(next(rest), time, good, fit)
         if ensemble:
-            _panel_comparison(next(rest), time, light_curve.comparison_flux)
+            draw_comparison(next(rest), time, light_curve.comparison_flux)
         if check:
             _panel_check(next(rest), time, *check)
         for k, axes in enumerate(panels):
@@ -254,13 +274,6 @@ def _panel_residuals(axes: Axes, time: np.ndarray, good: np.ndarray, fit: Transi
         fontsize=8,
     )
     axes.set_ylabel("Residual (%)")
-
-
-def _panel_comparison(axes: Axes, time: np.ndarray, flux: np.ndarray) -> None:
-    level = np.nanmedian(flux)
-    axes.plot(time, flux / level, "o", ms=2.6, mew=0, color=COMPARISON)
-    axes.set_ylim(*robust_limits(flux / level))
-    axes.set_ylabel("Comparison\nstars")
 
 
 def _panel_check(axes: Axes, time: np.ndarray, name: str, flux: np.ndarray) -> None:

@@ -16,6 +16,7 @@ from lightcurve.report.style import (
     TARGET,
     bin_points,
     robust_limits,
+    show_beyond,
     styled_figure,
     time_axis,
 )
@@ -181,7 +182,7 @@ def first_of_each(axes: Axes) -> tuple[list, list]:
 def draw_fwhm(
     axes: Axes, time: np.ndarray, fwhm: np.ndarray, *, scale_arcsec: float | None = None
 ) -> list:
-    """Draw the FWHM along the night.
+    """Draw the FWHM along the night, values beyond the axis as triangles at its edge.
 
     Parameters
     ----------
@@ -194,9 +195,11 @@ def draw_fwhm(
     Returns
     -------
     list of matplotlib.lines.Line2D
+        The points, then the triangles.
     """
     drawn = axes.plot(time, fwhm, "o", ms=2.8, mew=0, color=TARGET)
     axes.set_ylim(*robust_limits(fwhm))
+    drawn += show_beyond(axes, time, fwhm)
     axes.set_ylabel("FWHM (px)")
     if scale_arcsec:
         right = axes.secondary_yaxis(
@@ -229,7 +232,7 @@ def save_seeing_profile(
         Chosen aperture in the frame shown, pixels.
     annulus : tuple of float
     times, fwhm : (n,) float arrays
-        BJD_TDB (or JD_UTC) and the frames' FWHM in pixels.
+        BJD_TDB and the frames' FWHM in pixels.
     title : str
     scale_arcsec : float, optional
         Arc seconds per pixel.
@@ -246,6 +249,6 @@ def save_seeing_profile(
         upper, lower = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
         draw_profile(upper, profiles, radius, annulus)
         draw_fwhm(lower, time, fwhm, scale_arcsec=scale_arcsec)
-        lower.set_xlabel(f"Time \N{MINUS SIGN} {day} (days)")
+        lower.set_xlabel(f"BJD (TDB) \N{MINUS SIGN} {day} (days)")
         upper.set_title(title)
     return Path(path)
