@@ -94,7 +94,7 @@ def print_table(title: str, header: list[str], rows: Iterable[Iterable[Any]]) ->
     title : str
     header : list of str
     rows : iterable of iterables
-        Anything that has a text form; shown as it is, never as markup.
+        Anything that has a text form; shown as it is, never as markup. None is an empty cell.
     """
     from rich.console import Console
     from rich.markup import escape
@@ -104,7 +104,7 @@ def print_table(title: str, header: list[str], rows: Iterable[Iterable[Any]]) ->
     for name in header:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*(escape(str(cell)) for cell in row))
+        table.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
     # Piped to a file, a table keeps its columns whatever the width.
     width = None if sys.stdout.isatty() else 160
     Console(width=width).print(table)

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from lightcurve.config import Settings
+from lightcurve.data import Site
+from lightcurve.dates import iso_from_jd
 from lightcurve.frames.inventory import take_inventory
 from lightcurve.frames.read import read_frame
 from lightcurve.progress import Progress, silent
@@ -32,12 +34,32 @@ def inspect_file(path: Path, settings: Settings) -> list[dict[str, Any]]:
         if entry.name in {"sources", "warnings"} or value is None:
             continue
         source = exposure.sources.get(entry.name, "")
-        rows.append({"name": entry.name, "value": _text(value), "source": source})
+        rows += [
+            {"name": name, "value": text, "source": source}
+            for name, text in _written(entry.name, value).items()
+        ]
     return rows + [{"name": "warning", "value": line, "source": ""} for line in exposure.warnings]
 
 
-def _text(value: Any) -> str:
-    return f"{value:.9g}" if isinstance(value, float) and abs(value) < 1e6 else str(value)
+def _written(name: str, value: Any) -> dict[str, str]:
+    """Write a value as people do; a Julian date also as a calendar date."""
+    if isinstance(value, Site):
+        return {name: _place(value)}
+    if name == "shape":
+        return {"width_x_height": f"{value[1]}x{value[0]}"}
+    if name == "binning":
+        return {name: f"{value[0]}x{value[1]}"}
+    if name.endswith("_jd_utc"):
+        return {name: f"{value:.6f}", name.replace("_jd_", "_"): iso_from_jd(value)}
+    return {name: f"{value:.9g}" if isinstance(value, float) else str(value)}
+
+
+def _place(site: Site) -> str:
+    latitude = f"{abs(site.latitude_deg):.6g} {'S' if site.latitude_deg < 0 else 'N'}"
+    # Some headers count from 0 to 360 to the east.
+    east = (site.longitude_deg + 180) % 360 - 180
+    longitude = f"{abs(east):.6g} {'W' if east < 0 else 'E'}"
+    return ", ".join(filter(None, (site.name, latitude, longitude, f"{site.height_m:.6g} m")))
 
 
 def inspect_folder(
