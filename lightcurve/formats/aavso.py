@@ -1,4 +1,4 @@
-"""The AAVSO exoplanet report (v0.62), and what all files for the AAVSO share.
+"""The AAVSO exoplanet report (v0.62).
 
 https://www.aavso.org/aavso-exoplanet-report-file-format
 """
@@ -6,40 +6,19 @@ https://www.aavso.org/aavso-exoplanet-report-file-format
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 
-from lightcurve.errors import InputError
+from lightcurve.formats.aavso_words import CODES, filter_code, obstype, plain
 from lightcurve.formats.submission import (
     SOFTWARE,
     Submission,
+    TextFormat,
     check_rows,
     start_time,
     usable_points,
-    write_valid,
 )
 
-FILTER_CODES = {
-    "Rc": "R",
-    "Ic": "I",
-    "up": "SU",
-    "gp": "SG",
-    "rp": "SR",
-    "ip": "SI",
-    "zp": "SZ",
-    "zs": "ZS",
-    "Clear": "CV",
-    "C": "CV",
-    "L": "CV",
-    "Ha": "HA",
-    "Hac": "HAC",
-    "Y": "Y",
-}
-CODES = (
-    *("U", "B", "V", "R", "I", "J", "H", "K", "CV", "CBB", "CR", "SU", "SG", "SR", "SI", "SZ"),
-    *("TB", "TG", "TR", "STU", "STV", "STB", "STY", "MA", "MB", "MI", "ZS", "Y", "HA", "HAC", "O"),
-)
 DETREND_NAMES = {
     "airmass": "AIRMASS",
     "x": "X(FITS)_T1",
@@ -68,30 +47,6 @@ KEYS = (
     *("MEASUREMENT_TYPE", "SECONDARY_OBSCODES", "PRIORS", "RESULTS", "NOTES"),
 )
 MAX_EXPOSURE_S = 600.0
-
-
-def filter_code(name: str) -> str:
-    """Translate a filter's name into the AAVSO's code.
-
-    Parameters
-    ----------
-    name : str
-        Normalised name; a code is passed on.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    InputError
-        When there is no code for it.
-    """
-    code = FILTER_CODES.get(name, name)
-    if code not in CODES:
-        msg = f'filter "{name}" has no AAVSO code; give one of {", ".join(CODES)}'
-        raise InputError(msg)
-    return code
 
 
 def exoplanet_text(submission: Submission) -> str:
@@ -147,36 +102,6 @@ def _exoplanet_header(submission: Submission, detrend: str) -> dict[str, str]:
         "RESULTS": _results(s),
         "NOTES": plain(s.notes),
     }
-
-
-def obstype(submission: Submission) -> str:
-    """Name the kind of camera as the AAVSO does: a CMOS camera is a CCD.
-
-    Parameters
-    ----------
-    submission : Submission
-
-    Returns
-    -------
-    str
-    """
-    camera = submission.camera.upper()
-    return "CCD" if camera == "CMOS" else camera
-
-
-def plain(text: str) -> str:
-    """Make one line of ASCII, which is what the AAVSO's reader takes.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    str
-        Other characters become question marks.
-    """
-    return " ".join(text.encode("ascii", "replace").decode().split())
 
 
 def _priors(submission: Submission) -> str:
@@ -282,20 +207,11 @@ def _check_exoplanet_header(header: dict[str, str]) -> list[str]:
     return faults
 
 
-def write_exoplanet(folder: Path, submission: Submission) -> list[Path]:
-    """Write an AAVSO exoplanet report.
-
-    Parameters
-    ----------
-    folder : Path
-    submission : Submission
-
-    Returns
-    -------
-    list of Path
-        The file; its name holds the start of the night, not the present time.
-    """
+def _name(submission: Submission) -> str:
+    """Name the file after the start of the night, not after the present time."""
     stamp = start_time(submission).strftime("%Y-%m-%d-%Hh%Mm%Ss")
     code = re.sub(r"[^A-Z0-9]", "", submission.observer_code.upper()) or "NONE"
-    path = folder / f"AAVSO_Report_{code}_BJD_TDB_Rnflux_{stamp}.txt"
-    return [write_valid(path, exoplanet_text(submission), validate_exoplanet)]
+    return f"AAVSO_Report_{code}_BJD_TDB_Rnflux_{stamp}.txt"
+
+
+write_exoplanet = TextFormat(_name, exoplanet_text, validate_exoplanet)

@@ -6,19 +6,18 @@ https://www.aavso.org/aavso-extended-file-format
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 
 from lightcurve.errors import InputError
-from lightcurve.formats.aavso import CODES, filter_code, obstype, plain
+from lightcurve.formats.aavso_words import CODES, filter_code, obstype, plain
 from lightcurve.formats.submission import (
     SOFTWARE,
     Submission,
+    TextFormat,
     check_rows,
-    start_time,
+    start_date,
     usable_points,
-    write_valid,
 )
 
 EXTENDED_COLUMNS = {
@@ -126,19 +125,9 @@ def validate_extended(text: str) -> list[str]:
     return faults + check_rows(numbers, ("DATE", "MAG", "MERR"))
 
 
-def write_extended(folder: Path, submission: Submission) -> list[Path]:
-    """Write a file of the AAVSO extended format.
-
-    Parameters
-    ----------
-    folder : Path
-    submission : Submission
-
-    Returns
-    -------
-    list of Path
-    """
-    stamp = start_time(submission).strftime("%Y-%m-%d")
+def _name(submission: Submission) -> str:
     star = re.sub(r"[^A-Za-z0-9+-]+", "-", submission.star_name)
-    path = folder / f"AID_AAVSO_{star}_{stamp}.txt"
-    return [write_valid(path, extended_text(submission), validate_extended)]
+    return f"AID_AAVSO_{star}_{start_date(submission)}.txt"
+
+
+write_extended = TextFormat(_name, extended_text, validate_extended)

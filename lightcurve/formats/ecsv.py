@@ -5,18 +5,16 @@ https://github.com/astropy/astropy-APEs/blob/main/APE6.rst
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from lightcurve.formats.submission import (
     SOFTWARE,
     Submission,
+    TextFormat,
     check_rows,
     file_word,
-    start_time,
+    start_date,
     usable_points,
-    write_valid,
 )
 
 UNITS = {"time": "d", "x": "pix", "y": "pix", "fwhm": "pix", "sky": "adu"}
@@ -92,19 +90,9 @@ def validate_ecsv(text: str) -> list[str]:
     return faults + check_rows(body[1:], names)
 
 
-def write_ecsv(folder: Path, submission: Submission) -> list[Path]:
-    """Write the light curve as ECSV.
+def _name(submission: Submission) -> str:
+    star = file_word(submission.planet_name or submission.star_name)
+    return f"{star}_{start_date(submission)}_lightcurve.ecsv"
 
-    Parameters
-    ----------
-    folder : Path
-    submission : Submission
 
-    Returns
-    -------
-    list of Path
-    """
-    stamp = start_time(submission).strftime("%Y-%m-%d")
-    name = file_word(submission.planet_name or submission.star_name)
-    path = folder / f"{name}_{stamp}_lightcurve.ecsv"
-    return [write_valid(path, ecsv_text(submission), validate_ecsv)]
+write_ecsv = TextFormat(_name, ecsv_text, validate_ecsv)

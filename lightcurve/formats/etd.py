@@ -1,17 +1,12 @@
-"""A light curve for ETD (VarAstro): geocentric JD (UTC) at mid-exposure, "in flux"."""
+"""A light curve for ETD (VarAstro): geocentric JD (UTC) at mid-exposure, "in flux".
+
+On its site choose geocentric JD and "in flux".
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from lightcurve.formats.hops_style import planet_word, three_columns, validate_three_columns
-from lightcurve.formats.submission import (
-    Submission,
-    file_word,
-    start_time,
-    usable_points,
-    write_valid,
-)
+from lightcurve.formats.hops_style import hops_name, hops_text, validate_three_columns
+from lightcurve.formats.submission import Submission, TextFormat
 
 FIXED = {
     "Time format": "JD_UTC (geocentric)",
@@ -31,14 +26,7 @@ def etd_text(submission: Submission) -> str:
     -------
     str
     """
-    curve, good = submission.light_curve, usable_points(submission)
-    header = {
-        **FIXED,
-        "Planet": planet_word(submission.planet_name),
-        "Filter": submission.filter,
-        "Exposure time in seconds": f"{submission.exposure_s:g}",
-    }
-    return three_columns(header, curve.jd_utc[good], curve.flux[good], curve.flux_err[good])
+    return hops_text(submission, FIXED, submission.light_curve.jd_utc)
 
 
 def validate_etd(text: str) -> list[str]:
@@ -56,19 +44,4 @@ def validate_etd(text: str) -> list[str]:
     return validate_three_columns(text, FIXED)
 
 
-def write_etd(folder: Path, submission: Submission) -> list[Path]:
-    """Write the file for ETD; on its site choose geocentric JD and "in flux".
-
-    Parameters
-    ----------
-    folder : Path
-    submission : Submission
-
-    Returns
-    -------
-    list of Path
-    """
-    s = submission
-    words = (start_time(s).strftime("%Y-%m-%d"), planet_word(s.planet_name), s.filter)
-    name = "_".join([*map(file_word, words), f"{s.exposure_s:g}s_for_ETD.txt"])
-    return [write_valid(folder / name, etd_text(s), validate_etd)]
+write_etd = TextFormat(lambda s: hops_name(s, "ETD"), etd_text, validate_etd)

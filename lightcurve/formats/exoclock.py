@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from lightcurve.formats.hops_style import planet_word, three_columns, validate_three_columns
-from lightcurve.formats.submission import (
-    Submission,
-    file_word,
-    start_time,
-    usable_points,
-    write_valid,
-)
+from lightcurve.formats.hops_style import hops_name, hops_text, validate_three_columns
+from lightcurve.formats.submission import Submission, TextFormat
 
 FIXED = {"Time format": "JD_UTC", "Time stamp": "Exposure start", "Flux format": "Flux"}
 
@@ -28,15 +20,8 @@ def exoclock_text(submission: Submission) -> str:
     str
         The flux is not detrended: ExoClock does that itself.
     """
-    curve, good = submission.light_curve, usable_points(submission)
-    header = {
-        **FIXED,
-        "Planet": planet_word(submission.planet_name),
-        "Filter": submission.filter,
-        "Exposure time in seconds": f"{submission.exposure_s:g}",
-    }
-    start = curve.jd_utc[good] - submission.exposure_s / 86400 / 2
-    return three_columns(header, start, curve.flux[good], curve.flux_err[good])
+    start = submission.light_curve.jd_utc - submission.exposure_s / 86400 / 2
+    return hops_text(submission, FIXED, start)
 
 
 def validate_exoclock(text: str) -> list[str]:
@@ -54,19 +39,4 @@ def validate_exoclock(text: str) -> list[str]:
     return validate_three_columns(text, FIXED)
 
 
-def write_exoclock(folder: Path, submission: Submission) -> list[Path]:
-    """Write the file for ExoClock.
-
-    Parameters
-    ----------
-    folder : Path
-    submission : Submission
-
-    Returns
-    -------
-    list of Path
-    """
-    s = submission
-    words = (start_time(s).strftime("%Y-%m-%d"), planet_word(s.planet_name), s.filter)
-    name = "_".join([*map(file_word, words), f"{s.exposure_s:g}s_for_ExoClock.txt"])
-    return [write_valid(folder / name, exoclock_text(s), validate_exoclock)]
+write_exoclock = TextFormat(lambda s: hops_name(s, "ExoClock"), exoclock_text, validate_exoclock)

@@ -7,7 +7,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from lightcurve.formats.submission import check_rows
+from lightcurve.formats.submission import (
+    Submission,
+    check_rows,
+    file_word,
+    start_date,
+    usable_points,
+)
 
 COLUMNS = "#Time\tFlux\tFlux uncertainty"
 KEYS = (
@@ -34,26 +40,51 @@ def planet_word(name: str) -> str:
     return re.sub(r"\s+([b-z])$", r"\1", " ".join(name.split()))
 
 
-def three_columns(
-    header: Mapping[str, str], time: np.ndarray, flux: np.ndarray, error: np.ndarray
-) -> str:
+def hops_text(submission: Submission, fixed: Mapping[str, str], time: np.ndarray) -> str:
     """Lay out the file.
 
     Parameters
     ----------
-    header : mapping of str to str
-        Values for `KEYS`.
-    time, flux, error : (n,) float arrays
+    submission : Submission
+    fixed : mapping of str to str
+        Header values that are fixed by the service.
+    time : (n,) float array
+        Of all points, as the service wants it.
 
     Returns
     -------
     str
         Numbers have ten decimals.
     """
+    curve, good = submission.light_curve, usable_points(submission)
+    header = {
+        **fixed,
+        "Planet": planet_word(submission.planet_name),
+        "Filter": submission.filter,
+        "Exposure time in seconds": f"{submission.exposure_s:g}",
+    }
     lines = [f"#{key}: {header[key]}" for key in KEYS]
     lines.append(COLUMNS)
-    lines += ["\t".join(f"{v:.10f}" for v in row) for row in zip(time, flux, error, strict=True)]
+    columns = (time[good], curve.flux[good], curve.flux_err[good])
+    lines += ["\t".join(f"{v:.10f}" for v in row) for row in zip(*columns, strict=True)]
     return "\n".join(lines) + "\n"
+
+
+def hops_name(submission: Submission, service: str) -> str:
+    """Name the file: date, planet, filter, exposure and service.
+
+    Parameters
+    ----------
+    submission : Submission
+    service : str
+
+    Returns
+    -------
+    str
+    """
+    s = submission
+    words = (start_date(s), planet_word(s.planet_name), s.filter)
+    return "_".join([*map(file_word, words), f"{s.exposure_s:g}s_for_{service}.txt"])
 
 
 def validate_three_columns(text: str, expected: Mapping[str, str]) -> list[str]:

@@ -128,6 +128,21 @@ def start_time(submission: Submission) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC)
 
 
+def start_date(submission: Submission) -> str:
+    """Date of the first exposure handed in, UTC, as file names have it.
+
+    Parameters
+    ----------
+    submission : Submission
+
+    Returns
+    -------
+    str
+        ``"2020-03-01"``.
+    """
+    return start_time(submission).strftime("%Y-%m-%d")
+
+
 def write_valid(path: Path, text: str, validate: Callable[[str], list[str]]) -> Path:
     """Write a file only when its validator finds nothing wrong.
 
@@ -153,6 +168,30 @@ def write_valid(path: Path, text: str, validate: Callable[[str], list[str]]) -> 
         msg = f"{path.name}: not written, it would be refused: {'; '.join(faults[:3])}{more}"
         raise InputError(msg)
     return write_text(path, text)
+
+
+@dataclass(frozen=True, slots=True)
+class TextFormat:
+    """A format of one text file; called with a folder and a submission it writes the file.
+
+    Attributes
+    ----------
+    name : callable
+        Submission to file name.
+    text : callable
+        Submission to content.
+    validate : callable
+        Content to a list of faults, empty when it will do.
+    """
+
+    name: Callable[[Submission], str]
+    text: Callable[[Submission], str]
+    validate: Callable[[str], list[str]]
+
+    def __call__(self, folder: Path, submission: Submission) -> list[Path]:
+        """Write the file into a folder that exists; its path, as a list of one."""
+        path = folder / self.name(submission)
+        return [write_valid(path, self.text(submission), self.validate)]
 
 
 def check_rows(rows: list[list[str]], names: tuple[str, ...]) -> list[str]:

@@ -1,0 +1,81 @@
+"""The words that all files for the AAVSO share."""
+
+from __future__ import annotations
+
+from lightcurve.errors import InputError
+from lightcurve.formats.submission import Submission
+
+FILTER_CODES = {
+    "Rc": "R",
+    "Ic": "I",
+    "up": "SU",
+    "gp": "SG",
+    "rp": "SR",
+    "ip": "SI",
+    "zp": "SZ",
+    "zs": "ZS",
+    "Clear": "CV",
+    "C": "CV",
+    "L": "CV",
+    "Ha": "HA",
+    "Hac": "HAC",
+    "Y": "Y",
+}
+CODES = (
+    *("U", "B", "V", "R", "I", "J", "H", "K", "CV", "CBB", "CR", "SU", "SG", "SR", "SI", "SZ"),
+    *("TB", "TG", "TR", "STU", "STV", "STB", "STY", "MA", "MB", "MI", "ZS", "Y", "HA", "HAC", "O"),
+)
+
+
+def filter_code(name: str) -> str:
+    """Translate a filter's name into the AAVSO's code.
+
+    Parameters
+    ----------
+    name : str
+        Normalised name; a code is passed on.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    InputError
+        When there is no code for it.
+    """
+    code = FILTER_CODES.get(name, name)
+    if code not in CODES:
+        msg = f'filter "{name}" has no AAVSO code; give one of {", ".join(CODES)}'
+        raise InputError(msg)
+    return code
+
+
+def obstype(submission: Submission) -> str:
+    """Name the kind of camera as the AAVSO does: a CMOS camera is a CCD.
+
+    Parameters
+    ----------
+    submission : Submission
+
+    Returns
+    -------
+    str
+    """
+    camera = submission.camera.upper()
+    return "CCD" if camera == "CMOS" else camera
+
+
+def plain(text: str) -> str:
+    """Make one line of ASCII, which is what the AAVSO's reader takes.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+        Other characters become question marks.
+    """
+    return " ".join(text.encode("ascii", "replace").decode().split())
