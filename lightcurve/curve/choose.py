@@ -75,9 +75,12 @@ def choose_curve(
         raise FitError(msg)
     best = min(options, key=lambda option: option.merit)
     if search.few and not candidates.forced:
-        text = "%d good points are too few to tell quiet comparison stars (%d): %d of %d are used"
-        number = int(candidates.target_good.sum())
-        log.warning(text, number, MIN_TO_CHOOSE, len(best.members), len(candidates.rows))
+        text = "%d good points are too few to tell quiet comparison stars (%d): %s %d are used"
+        number, used = int(candidates.target_good.sum()), len(best.members)
+        which = (
+            "all" if used == len(candidates.rows) else f"of {len(candidates.rows)} the brightest"
+        )
+        log.warning(text, number, MIN_TO_CHOOSE, which, used)
     return _form(search, best, options)
 
 
@@ -195,7 +198,7 @@ def _level(ratio: np.ndarray, good: np.ndarray, outside: np.ndarray | None) -> t
         )
         return float(np.median(ratio[usable])), words
     words = f"median of {number} points outside the predicted transit"
-    if number < MIN_OUTSIDE:
+    if number < min(MIN_OUTSIDE, usable.sum()):
         log.warning("the curve is normalised to the %s, which are few", words)
     return float(np.median(ratio[free])), words
 
