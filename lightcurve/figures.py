@@ -12,6 +12,7 @@ from lightcurve import __version__
 from lightcurve.curve.choose import star_curves
 from lightcurve.data import LightCurve, TransitFit
 from lightcurve.lights import label_files
+from lightcurve.phot.aperture import measure_stars
 from lightcurve.progress import Progress, silent
 from lightcurve.report.field import save_field
 from lightcurve.report.growth import save_growth
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from lightcurve.products import Night
 
 N_PROFILES = 6
+MIN_RADII = 4  # for a curve of growth; where fewer were measured, so many are on one frame:
+N_LADDER = 12
 CAPTIONS = {
     "light_curve": "Relative flux of the target.",
     "seeing_profile": "Radial profiles with aperture and sky annulus; FWHM along the night.",
@@ -140,16 +143,28 @@ def _seeing_profile(path: Path, night: Night) -> None:
 
 
 def _cumulative_flux(path: Path, night: Night) -> None:
-    m, rows = night.measurements, _shown_stars(night)
-    save_growth(
-        path,
-        m.radii,
-        np.nanmedian(m.flux[:, rows], axis=0),
-        np.nanmedian(m.flux_err[:, rows], axis=0),
-        roles=list(night.plan.role[rows]),
-        radius=night.curve.recipe["radius_px"],
-        title="Cumulative flux, median of the night",
-    )
+    m, rows, chosen = night.measurements, _shown_stars(night), night.curve.recipe["radius_px"]
+    if len(m.radii) >= MIN_RADII:
+        radii, what = m.radii, "median of the night"
+        flux, error = (np.nanmedian(cube[:, rows], axis=0) for cube in (m.flux, m.flux_err))
+    else:
+        radii, flux, error = _grow(night, rows, chosen)
+        what = night.scene.reference.path.name
+    roles = list(night.plan.role[rows])
+    title = f"Cumulative flux, {what}"
+    save_growth(path, radii, flux, error, roles=roles, radius=chosen, title=title)
+
+
+def _grow(
+    night: Night, rows: list[int], chosen: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Radii up to the sky annulus, with flux and error of stars in the reference frame."""
+    frame, plan, recipe = night.scene.reference, night.plan, night.scene.recipe
+    largest = max(recipe.annulus[0], 1.2 * chosen)
+    radii = np.union1d(np.linspace(largest / N_LADDER, largest, N_LADDER), [chosen])
+    places = plan.x_ref[rows], plan.y_ref[rows]
+    found = measure_stars(frame.pixels, frame.bad, *places, radii, recipe.annulus, recipe.noise)
+    return radii, found.flux, found.flux_err
 
 
 def _field(path: Path, night: Night) -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from lightcurve import figures
 from lightcurve.config import Settings
 from lightcurve.curve.choose import choose_curve, star_curves
 from lightcurve.data import Parameter, Solution, TransitFit
 from lightcurve.errors import InputError
+from lightcurve.phot.noise import NoiseModel
 from lightcurve.report import (
     corner,
     field,
@@ -118,6 +121,25 @@ def test_growth_is_relative_to_the_largest_aperture(axes):
     )
     np.testing.assert_array_equal(drawn["curves"][-1].get_ydata(), [0.25, 0.5, 1])
     np.testing.assert_array_equal(drawn["curves"][0].get_ydata(), [0.25, 0.75, 1])
+
+
+def test_growth_of_a_single_radius_comes_from_the_reference_frame():
+    """A Gaussian holds 1 - exp(-r^2 / 2 sigma^2) of its light within r."""
+    y, x = np.mgrid[:90, :120]
+    pixels = np.full(x.shape, 100, dtype=np.float32)
+    for x0, y0, peak in ((40.3, 41.6, 3e4), (81.0, 44.2, 1e4)):
+        pixels += peak * np.exp(-((x - x0) ** 2 + (y - y0) ** 2) / (2 * 2.0**2)).astype(np.float32)
+    plan = SimpleNamespace(x_ref=np.array([40.0, 81.0]), y_ref=np.array([42.0, 44.0]))
+    frame = SimpleNamespace(pixels=pixels, bad=np.zeros(pixels.shape, dtype=np.uint8))
+    recipe = SimpleNamespace(noise=NoiseModel(), annulus=(12.0, 20.0))
+    scene = SimpleNamespace(reference=frame, recipe=recipe)
+    found = figures._grow(SimpleNamespace(scene=scene, plan=plan), [0, 1], 6.5)
+    radii, flux, error = found
+    assert 6.5 in radii
+    assert (len(radii), radii[-1]) == (figures.N_LADDER + 1, 12.0)
+    share = 1 - np.exp(-(radii**2) / (2 * 2.0**2))
+    np.testing.assert_allclose(flux / flux[:, -1:], [share, share], atol=0.01)
+    assert np.isfinite(error).all()
 
 
 def test_stretch_is_monotonic_and_survives_nan():
