@@ -10,14 +10,13 @@ from lightcurve.errors import InputError
 from lightcurve.formats.aij import read_aij_table
 from lightcurve.formats.aij_plot import read_plotcfg
 from lightcurve.formats.aij_settings import read_apertures, read_radec
-from lightcurve.formats.ds9 import read_ds9
 from lightcurve.formats.tables import LIGHTCURVE_COLUMNS, read_lightcurve
 
-READERS = (read_aij_table, read_apertures, read_plotcfg, read_radec, read_ds9, read_lightcurve)
+READERS = (read_aij_table, read_apertures, read_plotcfg, read_radec, read_lightcurve)
 WORDS = st.sampled_from(
     [
         *("Label", "JD_UTC", "BJD_TDB", "J.D.-2400000", "Source-Sky_T1", "Source-Sky_C2", "T1"),
-        *("rel_flux_T1_n", "# AIJ_x y", "icrs", "image", "circle(1,2,3)", 'circle(1:2:3,-4,5")'),
+        *("rel_flux_T1_n", "# AIJ_x y", "icrs", "image", "circle(1,2,3)"),
         *(".aperture.radius=", ".multiaperture.xapertures=1,2", ".plot.detrendlabel0_1=A", "="),
         *("1", "2459000.5", "-3e5", "NaN", "", " ", '"', "'", "1e999", "0x1", "inf", "é", "\x0b"),
         ",".join(LIGHTCURVE_COLUMNS),

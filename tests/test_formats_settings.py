@@ -1,4 +1,4 @@
-"""Stars, radii and detrending from AstroImageJ's settings files; DS9 regions there and back."""
+"""Stars, radii and detrending from AstroImageJ's settings files; DS9 regions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lightcurve.formats.aij_settings import (
     read_apertures,
     read_radec,
 )
-from lightcurve.formats.ds9 import read_ds9, write_ds9
+from lightcurve.formats.ds9 import Region, ds9_text
 from lightcurve.simulate.cube import CubeTruth, simulate_cube
 
 
@@ -87,9 +87,6 @@ def test_plot_configuration_tells_detrending(tmp_path):
         (read_radec, "# nothing\n"),
         (read_radec, "2.1\n"),
         (read_radec, "two, three\n"),
-        (read_ds9, "icrs\ncircle(a,b,c)\n"),
-        (read_ds9, "image\ncircle(1)\n"),
-        (read_ds9, "galactic\ncircle(1,2,3)\n"),
     ],
 )
 def test_broken_files_are_named(reader, content, tmp_path):
@@ -99,29 +96,17 @@ def test_broken_files_are_named(reader, content, tmp_path):
         reader(path)
 
 
-@pytest.mark.parametrize("scale", [None, 1.25])
-def test_regions_there_and_back(plan, scale, tmp_path):
-    path = write_ds9(tmp_path / "x.reg", plan, radius=4.0, annulus=(8, 12), scale_arcsec=scale)
-    found = [r for r in read_ds9(path) if r.shape == "circle"]
-    assert [r.text for r in found] == list(plan.star_id)
-    x, y = (plan.x_ref, plan.y_ref) if scale is None else (plan.ra_deg, plan.dec_deg)
-    np.testing.assert_allclose([r.x for r in found], x, atol=1e-9)
-    np.testing.assert_allclose([r.y for r in found], y, atol=1e-9)
-    assert found[0].radii == pytest.approx((4.0 * (scale or 1),))
-    rings = [r for r in read_ds9(path) if r.shape == "annulus"]
-    assert len(rings) == (plan.role != "field").sum()
-
-
-def test_regions_of_others(tmp_path):
-    path = tmp_path / "x.reg"
-    path.write_text(
-        "# Region file format: DS9\nglobal color=green\n"
-        'fk5;circle(02:04:10.278,-00:30:00,6") # text="the star"\n'
-        "box(1,2,3,4,0)\nimage\n-circle 11 21 5 # text={C2}\npoint(3,4) # point=cross\n"
+def test_regions_follow_the_layout_of_ds9():
+    """Pixels count from 1 there; on the sky, lengths are in arc seconds; braces would nest."""
+    text = ds9_text(
+        [
+            (Region("circle", "image", 9.0, 19.5, (4.0,), "T{1}"), "blue"),
+            (Region("annulus", "icrs", 31.042825, -0.5, (8.0, 12.0)), "green"),
+        ]
     )
-    sky, circle, point = read_ds9(path)
-    assert (sky.system, sky.text, sky.radii) == ("icrs", "the star", (6.0,))
-    assert sky.x == pytest.approx(31.042825)
-    assert sky.y == pytest.approx(-0.5)
-    assert (circle.x, circle.y, circle.radii, circle.text) == (10, 20, (5.0,), "C2")
-    assert (point.x, point.y, point.radii) == (2, 3, ())
+    assert text.splitlines()[2:] == [
+        "image",
+        "circle(10.0,20.5,4.0) # color=blue text={T 1 }",
+        "icrs",
+        'annulus(31.042825,-0.5,8.0",12.0") # color=green',
+    ]

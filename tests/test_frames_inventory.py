@@ -12,10 +12,11 @@ from astropy.io import fits
 
 from lightcurve.config import Settings
 from lightcurve.errors import HeaderError, InputError
+from lightcurve.formats.tables import write_frames
 from lightcurve.frames.content import kind_by_content
 from lightcurve.frames.entries import Inventory
 from lightcurve.frames.inventory import take_inventory
-from lightcurve.frames.manifest import read_manifest, write_manifest
+from lightcurve.frames.manifest import read_manifest
 from lightcurve.lights import choose_lights
 
 RNG = np.random.default_rng(4)
@@ -99,7 +100,7 @@ def test_every_file_is_told(night: Path) -> None:
     assert sources["flats/img1.fit"] == "folder name"
     assert "content" in sources["q-d.fits"]
     assert inventory.summary() == "4 light, 2 bias, 1 dark, 2 flat, 3 unused, 1 not FITS"
-    assert len({setup for kind, setup in inventory.groups() if kind == "light"}) == 2
+    assert len({entry.setup for entry in inventory.used("light")}) == 2
     assert before == {p: p.stat().st_mtime_ns for p in night.rglob("*")}
 
 
@@ -108,7 +109,7 @@ def test_manifest_round_trip_and_edit(
 ) -> None:
     path = tmp_path_factory.mktemp("m") / "files.csv"
     inventory = take_inventory(night)
-    write_manifest(path, inventory)
+    write_frames(path, inventory.rows())
     again = take_inventory(night, manifest=path)
     assert kinds(again) == kinds(inventory)
     rows = list(csv.DictReader(path.read_text().splitlines()))
@@ -222,5 +223,5 @@ def test_real_night(shared_data: Path, hatp32: list[Path]) -> None:
     assert time.process_time() - start < 1.5  # 0.1 s on a free core
     assert inventory.summary() == f"{len(hatp32)} light"
     assert inventory.warnings == ()
-    assert len(inventory.groups()) == 1
+    assert len({entry.setup for entry in inventory.used("light")}) == 1
     assert inventory.rows()[0]["mid_utc"] == "2017-12-20T01:34:13.317"

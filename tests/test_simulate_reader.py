@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from astropy.io import fits
 from sim import tiny_night
 
 from lightcurve.data import Site
-from lightcurve.frames.headers import exposure_from_header
+from lightcurve.frames.read import read_frame
 from lightcurve.simulate.dialects import DIALECTS
 
 
@@ -23,7 +22,7 @@ def test_reader_finds_what_the_night_was(tmp_path: Path, dialect: str, longitude
         start_jd_utc=start,
     )  # fmt: skip
     for k, path in enumerate(truth.lights):
-        seen = exposure_from_header(fits.getheader(path), path=path, shape=truth.camera.shape)
+        seen = read_frame(path).exposure
         assert seen.kind == "light"
         assert seen.exposure_s == 60
         assert (seen.mid_jd_utc - truth.conditions.mid_jd_utc[k]) * 86400 == pytest.approx(
@@ -37,6 +36,5 @@ def test_reader_finds_what_the_night_was(tmp_path: Path, dialect: str, longitude
         assert seen.dec_deg == pytest.approx(truth.night.dec_deg, abs=0.05)
         assert seen.scale_arcsec == pytest.approx(1.2, rel=0.011)
     for kind, paths in [("bias", truth.biases), ("dark", truth.darks), ("flat", truth.flats)]:
-        header = fits.getheader(paths[0])
-        seen = exposure_from_header(header, path=paths[0], shape=truth.camera.shape)
+        seen = read_frame(paths[0]).exposure
         assert seen.kind == kind

@@ -71,11 +71,6 @@ class AijTable:
         return len(self.labels)
 
     @property
-    def targets(self) -> tuple[str, ...]:
-        """Stars that were T apertures."""
-        return tuple(star for star in self.stars if star[0] == "T")
-
-    @property
     def comparisons(self) -> tuple[str, ...]:
         """Stars that were C apertures."""
         return tuple(star for star in self.stars if star[0] == "C")

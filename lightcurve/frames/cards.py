@@ -10,10 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from astropy.io.fits import Header
+from typing import NamedTuple
 
 CARD = 80
 MAX_TEXT = 200
@@ -93,23 +90,6 @@ def collect(records: Iterable[str]) -> Cards:
         if last:
             cards[keyword] = _parse_value(rest)
     return cards
-
-
-def cards_of(header: Header) -> Cards:
-    """Read an astropy header's cards.
-
-    Parameters
-    ----------
-    header : astropy.io.fits.Header
-
-    Returns
-    -------
-    dict of str to Card
-    """
-    from lightcurve.frames.quiet import quietly
-
-    text, _ = quietly(lambda: header.tostring(endcard=False, padding=False))
-    return parse_cards(text)
 
 
 def _parse_value(rest: str) -> Card:

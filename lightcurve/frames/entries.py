@@ -89,19 +89,6 @@ class Inventory:
         """
         return [entry for entry in self.entries if entry.kind == kind and entry.status == "ok"]
 
-    def groups(self) -> dict[tuple[str, tuple], list[Entry]]:
-        """Group the usable frames by kind and setup.
-
-        Returns
-        -------
-        dict of (kind, setup) to list of Entry
-        """
-        groups: dict[tuple[str, tuple], list[Entry]] = {}
-        for entry in self.entries:
-            if entry.status == "ok":
-                groups.setdefault((entry.kind, entry.setup), []).append(entry)
-        return groups
-
     def summary(self) -> str:
         """Count the files in words: ``142 light, 3 unused, 2 not FITS``.
 
@@ -125,8 +112,6 @@ class Inventory:
         list of dict
         """
         return [_row(entry) for entry in self.entries]
-
-    frames_csv_rows = rows
 
 
 def _row(entry: Entry) -> dict[str, Any]:

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import re
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lightcurve.config import CameraSettings, Settings
 from lightcurve.data import Exposure
 from lightcurve.dates import parse_calendar
 from lightcurve.errors import HeaderError
 from lightcurve.frames.aliases import find, find_all
-from lightcurve.frames.cards import Cards, cards_of, number
+from lightcurve.frames.cards import Cards, number
 from lightcurve.frames.clock import audit_clocks
 from lightcurve.frames.clocks import read_clocks
 from lightcurve.frames.filters import normalise_filter
 from lightcurve.frames.kinds import is_stack, kind_by_keyword, kind_by_name
 from lightcurve.frames.location import Moment, read_site
 from lightcurve.frames.pointing import read_pointing, read_scale
-
-if TYPE_CHECKING:
-    from astropy.io.fits import Header
 
 Value = tuple[Any, str]
 TIMELESS = frozenset({"bias", "dark", "flat", "dark flat"})
@@ -34,35 +31,6 @@ _PER_E = re.compile(r"(?:adu|dn|counts?)\s*(?:/|per)\s*e", re.I)
 _IN_ADU = re.compile(r"\badu\b|\bdn\b", re.I)
 _KELVIN = re.compile(r"kelvin|\[k\]|\bdeg k\b|\(k\)", re.I)
 _PAIR = re.compile(r"\s*(\d{1,2})\s*[x*X,\s]\s*(\d{1,2})\s*")
-
-
-def exposure_from_header(
-    header: Header, *, path: str | Path, shape: tuple[int, int], settings: Settings | None = None
-) -> Exposure:
-    """Normalise a header; settings override what it says.
-
-    Parameters
-    ----------
-    header : astropy.io.fits.Header
-    path : path-like
-        Named in errors; its name may tell the kind of frame.
-    shape : tuple of int
-        (ny, nx) of the image.
-    settings : Settings, optional
-
-    Returns
-    -------
-    Exposure
-
-    Raises
-    ------
-    HeaderError
-        When the times of a frame that is no calibration frame are missing or contradictory.
-    """
-    exposure, error = normalise(cards_of(header), path=path, shape=shape, settings=settings)
-    if error is not None and exposure.kind not in TIMELESS:
-        raise error
-    return exposure
 
 
 def normalise(

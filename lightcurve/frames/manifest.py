@@ -7,17 +7,12 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lightcurve.data import KINDS
 from lightcurve.errors import InputError
 from lightcurve.files import read_text
 
-if TYPE_CHECKING:
-    from lightcurve.frames.entries import Inventory
-
 MAX_BYTES = 50_000_000
-COLUMNS = ("file", "kind", "filter", "exposure_s", "use", "reason")
 _YES = frozenset({"yes", "y", "true", "1", "x"})
 _NO = frozenset({"no", "n", "false", "0"})
 
@@ -45,26 +40,6 @@ def apply_key(name: str) -> str:
         With forward slashes.
     """
     return name.strip().replace("\\", "/").removeprefix("./")
-
-
-def write_manifest(path: str | Path, inventory: Inventory) -> Path:
-    """Write the table of files.
-
-    Parameters
-    ----------
-    path : path-like
-    inventory : Inventory
-
-    Returns
-    -------
-    Path
-    """
-    path, text = Path(path), io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(inventory.rows())
-    path.write_text(text.getvalue(), encoding="utf-8")
-    return path
 
 
 def read_manifest(path: str | Path) -> dict[str, Edit]:
