@@ -164,6 +164,22 @@ def test_exoclock_has_the_start_and_etd_the_middle(submission):
     assert exoclock.validate_exoclock("")
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("aavso-exoplanet", r"AAVSO_Report_ABCD_BJD_TDB_Rnflux_{day}-\d\dh\d\dm\d\ds\.txt"),
+        ("aavso-extended", r"AID_AAVSO_HAT-P-32_{day}\.txt"),
+        ("ecsv", r"HAT-P-32-b_{day}_lightcurve\.ecsv"),
+        ("etd", r"{day}_HAT-P-32b_Rc_100s_for_ETD\.txt"),
+        ("exoclock", r"{day}_HAT-P-32b_Rc_100s_for_ExoClock\.txt"),
+    ],
+)
+def test_the_file_is_named_after_the_night(submission, tmp_path, kind, name):
+    (path,) = export(kind, tmp_path, submission)
+    day = start_time(submission).strftime("%Y-%m-%d")
+    assert re.fullmatch(name.replace("{day}", day), path.name)
+
+
 def test_ecsv_is_read_by_astropy_without_loss(submission, tmp_path):
     (path,) = ecsv.write_ecsv(tmp_path, replace(submission, star_name="it's: {odd}"))
     table = Table.read(path, format="ascii.ecsv")
