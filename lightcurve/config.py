@@ -1,226 +1,55 @@
-"""Settings: one model for each thing an observer owns, read from and written to TOML.
+"""All settings of a run, read from TOML and checked.
 
-Everything has a default; an unknown name is an error, so that a typing mistake never passes in
-silence. What stands here is what was *asked for*; what a header said is an `Exposure`.
+What stands here is what was *asked for*; what a header said is an `Exposure`. The parts are in
+`lightcurve.settings_models` and can be imported from here.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, model_validator
 
 from lightcurve.errors import InputError
 from lightcurve.files import read_toml
+from lightcurve.settings_models import (
+    ApertureSettings,
+    CalibrationSettings,
+    CameraSettings,
+    CatalogSettings,
+    FitSettings,
+    ImageSettings,
+    Model,
+    SiteSettings,
+    SolveSettings,
+    StarSettings,
+    TargetSettings,
+    TimeSettings,
+)
+
+__all__ = [
+    "FORMAT_VERSION",
+    "ApertureSettings",
+    "CalibrationSettings",
+    "CameraSettings",
+    "CatalogSettings",
+    "FitSettings",
+    "ImageSettings",
+    "Settings",
+    "SiteSettings",
+    "SolveSettings",
+    "StarSettings",
+    "TargetSettings",
+    "TimeSettings",
+    "make_settings",
+    "read_settings",
+]
 
 FORMAT_VERSION = 1
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", validate_default=True, frozen=True)
-
-
-class CameraSettings(_Model):
-    """The camera; each value given here overrides the header's."""
-
-    gain_e_per_adu: float | None = Field(None, gt=0, le=1000)
-    read_noise_e: float | None = Field(None, ge=0, le=10000)
-    dark_current_e_per_s: float = Field(0.0, ge=0)
-    saturation_adu: float | None = Field(None, gt=0, le=1e10)
-    linearity_adu: float | None = Field(None, gt=0, le=1e10)
-    border_px: int = Field(0, ge=0)
-    telescope_diameter_m: float | None = Field(None, gt=0, le=100, description="for scintillation")
-
-
-class SiteSettings(_Model):
-    """The observatory; overrides the header's."""
-
-    latitude_deg: float | None = Field(None, ge=-90, le=90)
-    longitude_deg: float | None = Field(None, ge=-180, le=360, description="east positive")
-    height_m: float | None = Field(None, ge=-500, le=9000)
-    name: str = ""
-
-
-class TimeSettings(_Model):
-    """Which of the header's clocks is believed, and what must be added to it."""
-
-    keyword: str | None = None
-    stamp: Literal["start", "mid", "end"] | None = None
-    utc_offset_hours: float | None = Field(None, ge=-14, le=14)
-    clock_correction_s: float = 0.0
-
-
-class TargetSettings(_Model):
-    """The star whose light curve is wanted."""
-
-    name: str = ""
-    ra: str | None = None
-    dec: str | None = None
-    planet_file: Path | None = None
-
-
-class CalibrationSettings(_Model):
-    """How master frames are made and applied."""
-
-    clip_sigma: float = Field(5.0, gt=0)
-    memory_mb: int = Field(500, ge=16)
-    temperature_tolerance_c: float = Field(1.0, ge=0)
-    allow_mismatch: bool = False
-    hot_pixel_sigma: float = Field(8.0, gt=0)
-    bad_pixel_map: Path | None = None
-    cosmic_rays: bool = False
-
-
-class SolveSettings(_Model):
-    """Plate solving."""
-
-    solvers: tuple[Literal["header", "local", "solve-field", "nova"], ...] = (
-        "header",
-        "local",
-        "solve-field",
-        "nova",
-    )
-    index: tuple[Path, ...] = ()
-    server: str = "https://nova.astrometry.net"
-    upload: Literal["sources", "image"] = "sources"
-    public: bool = False  # whether the server may show it to everyone
-    plain_http: bool = False  # send the API key in the clear
-    scale_arcsec: float | None = Field(None, gt=0)
-    scale_tolerance: float = Field(0.2, gt=0, lt=1)
-    radius_deg: float = Field(5.0, gt=0, le=180)
-    parity: Literal["either", "sky", "mirrored"] = "either"
-    blind: bool = False
-    timeout_s: float = Field(300.0, gt=0)
-
-
-class ApertureSettings(_Model):
-    """The measuring apertures, pixels; empty means chosen from the seeing."""
-
-    style: Literal["lightcurve", "aij"] = "lightcurve"
-    radii: tuple[float, ...] = ()
-    annulus: tuple[float, float] | None = None
-    max_centroid_shift_px: float = Field(3.0, gt=0)
-    fwhm_factor: float | None = Field(None, gt=0, description="style aij: radius over mean width")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> ApertureSettings:
-        if self.fwhm_factor is not None and (self.style != "aij" or len(self.radii) > 1):
-            msg = "--fwhm-factor is of --style aij, with one --radius (of the base) or none"
-            raise ValueError(msg)
-        if any(r <= 0 for r in self.radii):
-            radii = " ".join(f"{r:g}" for r in self.radii)
-            msg = f"aperture radii (--radius) must be positive, got {radii}"
-            raise ValueError(msg)
-        if self.annulus and not 0 < self.annulus[0] < self.annulus[1]:
-            inner, outer = self.annulus
-            msg = f"the sky annulus (--annulus) needs 0 < inner < outer, got {inner:g} {outer:g}"
-            raise ValueError(msg)
-        return self
-
-
-class StarSettings(_Model):
-    """Which stars are measured and compared with."""
-
-    max_stars: int = Field(150, ge=2)
-    max_comparisons: int = Field(30, ge=1)
-    comparisons: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    check: str | None = None
-    weights: Literal["scatter", "sum"] = "scatter"
-    neb_radius_arcmin: float = Field(
-        2.5, ge=0, le=60, description="stars checked as eclipsing binaries; 0 for none"
-    )
-
-
-Covariate = Literal["airmass", "x", "y", "fwhm", "sky", "comparison_flux", "time", "meridian_flip"]
-
-
-class FitSettings(_Model):
-    """The transit fit and its detrending."""
-
-    enabled: bool = True
-    covariates: tuple[Covariate, ...] | None = Field(
-        None, description="detrend by these; not given, the data choose"
-    )
-    forbidden: tuple[Covariate, ...] = ()
-    bic_threshold: float = Field(6.0, ge=0, description="a covariate must lower the BIC by more")
-    sample: bool = True
-    max_steps: int = Field(4000, ge=100, le=1_000_000)
-
-    @field_validator("covariates", mode="before")
-    @classmethod
-    def _none(cls, value: Any) -> Any:
-        return () if value is not None and list(value) == ["none"] else value
-
-    @model_validator(mode="after")
-    def _consistent(self) -> FitSettings:
-        both = sorted(set(self.covariates or ()) & set(self.forbidden))
-        if both:
-            msg = f"{both[0]} is both asked for and forbidden as a covariate"
-            raise ValueError(msg)
-        return self
-
-
-class CatalogSettings(_Model):
-    """Catalogues and services, all of them optional."""
-
-    files: tuple[Path, ...] = Field((), description="catalogues given by hand")
-    offline: bool = False
-    cache_days: float = Field(30.0, ge=0)
-    timeout_s: float = Field(60.0, gt=0, le=3600)
-    max_rows: int = Field(20000, ge=1, le=1_000_000)
-    servers: dict[str, str] = Field({}, description="service to the address asked instead")
-
-    @model_validator(mode="after")
-    def _addresses(self) -> CatalogSettings:
-        for name, address in self.servers.items():
-            if not address.startswith(("https://", "http://")):
-                msg = f"the address of {name} must start with https:// or http://"
-                raise ValueError(msg)
-        return self
-
-
-class ImageSettings(_Model):
-    """How one frame becomes a catalogue."""
-
-    masters: Path | None = Field(None, description="folder of master frames")
-    threshold_sigma: float = Field(5.0, gt=0, le=1000)
-    finder: Literal["peaks", "dao"] = "peaks"
-    background_box_px: int | None = Field(None, ge=10)
-    apertures_fwhm: tuple[float, ...] = Field((0.8, 1.0, 1.3, 1.7, 2.2), min_length=1)
-    main_aperture_fwhm: float = Field(1.3, gt=0, description="of magnitudes and limits")
-    psf: Literal["iterative", "single", "none"] = "iterative"
-    cosmic_rays: Literal["auto", "yes", "no"] = "auto"
-    border_px: int = Field(0, ge=0, description="pixels at the edges left out")
-    trails: bool = True
-    band: str | None = Field(None, description="of the zero point; the frame's filter if not given")
-    standards: str | None = Field(None, description="catalogue of the zero point, by name")
-    colour_term: bool = False
-    extinction_mag_per_airmass: float | None = Field(None, ge=0, le=5)
-    services: tuple[str, ...] | None = Field(None, description="asked; all that fit if not given")
-    transients: bool = True
-    injected: int = Field(600, ge=0, le=100_000, description="stars of the completeness curve")
-
-    @model_validator(mode="after")
-    def _main_is_one(self) -> ImageSettings:
-        if self.main_aperture_fwhm not in self.apertures_fwhm:
-            msg = (
-                f"the main aperture, {self.main_aperture_fwhm:g} FWHM, must be one of "
-                f"{', '.join(f'{value:g}' for value in self.apertures_fwhm)}"
-            )
-            raise ValueError(msg)
-        return self
-
-
-class Settings(_Model):
+class Settings(Model):
     """All settings of a run."""
 
     format_version: int = FORMAT_VERSION
