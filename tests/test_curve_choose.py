@@ -153,7 +153,7 @@ def test_few_points_outside_the_transit_still_set_the_level(caplog):
 
 @pytest.mark.parametrize("n", [1, 3, 4])
 def test_too_few_frames_are_named_as_the_reason(n):
-    words = f"the target has {n} good measurements in {n} frames, and a curve needs 5"
+    words = f"the target is well measured in {n} of {n} frames, and a curve needs 5"
     with pytest.raises(FitError, match=words):
         choose_curve(_cube(np.ones(n)), DEFAULT)
 

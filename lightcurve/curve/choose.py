@@ -90,7 +90,7 @@ def _why_none(search: Search) -> str:
     number, total = int(candidates.target_good.sum()), len(candidates.target_good)
     if number < MIN_POINTS:
         return (
-            f"the target has {number} good measurements in {total} frames, and a curve needs "
+            f"the target is well measured in {number} of {total} frames, and a curve needs "
             f"{MIN_POINTS}; `lightcurve measure` lists the fluxes and flags of every frame"
         )
     if len(candidates.rows):
