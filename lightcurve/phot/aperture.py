@@ -83,7 +83,7 @@ def measure_stars(
     safe_y = np.where(there, y - part.offset_y, 0.0)
     column, row = np.rint(safe_x).astype(int), np.rint(safe_y).astype(int)
     sky, sky_std, n_sky = clipped_sky(take_offsets(pixels, column, row, annulus_offsets(*annulus)))
-    half = int(np.ceil(max(max_shift + 4, radii[-1] + 1)))
+    half = int(np.ceil(max(max_shift + 4, radii[len(radii) // 2] + 2)))
     boxes = gather(pixels, column, row, half) - sky[:, None, None]
     dx, dy, centred = _centre(
         boxes, safe_x - column, safe_y - row, sky_std * np.sqrt(np.pi) * radii[0], max_shift

@@ -33,21 +33,29 @@ def clipped_sky(
     n_kept : (n,) int array
     """
     ordered = np.sort(values, axis=1)  # NaN comes last
-    count = np.isfinite(ordered).sum(axis=1)
+    whole = np.isfinite(ordered[:, [0, -1]]).all()
+    count = np.full(len(ordered), ordered.shape[1])
+    if not whole:
+        count = np.isfinite(ordered).sum(axis=1)
     rows = np.arange(len(ordered))
     last = np.maximum(count - 1, 0)
-    low, middle = (ordered[rows, (last * q).astype(int)].astype(float) for q in (0.16, 0.5))
+    low, middle = (ordered[rows, (last * q).astype(int)] for q in (0.16, 0.5))
     # Offsets from the median, so that sums of squares lose no digits; what is not finite is 0.
-    offset = np.nan_to_num(ordered - middle[:, None], nan=0.0, posinf=0.0, neginf=0.0)
-    sums, squares = _running_sums(offset), _running_sums(offset**2)
-    offset[np.arange(offset.shape[1]) >= count[:, None]] = np.inf
+    offset = ordered - middle[:, None]
+    if not whole:
+        offset = np.nan_to_num(offset, nan=0.0, posinf=0.0, neginf=0.0)
+    sums, squares = _running_sums(offset), _running_sums(offset * offset)
+    if not whole:
+        offset[np.arange(offset.shape[1]) >= count[:, None]] = np.inf
+    low, middle = low.astype(float), middle.astype(float)
     # Stars lie above the sky: the lower half alone tells the scatter to start with.
     centre, spread = np.zeros(len(rows)), np.maximum(middle - low, 2 * MIN_SIGMA)
     first, end = rows, rows
     for _ in range(MAX_PASSES):
         previous = first, end
-        first = (offset < (centre - CLIP_SIGMA * spread)[:, None]).sum(axis=1)
-        end = (offset <= (centre + CLIP_SIGMA * spread)[:, None]).sum(axis=1)
+        reach = CLIP_SIGMA * spread
+        first = (offset < (centre - reach).astype(offset.dtype)[:, None]).sum(axis=1)
+        end = (offset <= (centre + reach).astype(offset.dtype)[:, None]).sum(axis=1)
         n = np.maximum(end - first, 1)
         centre = (sums[rows, end] - sums[rows, first]) / n
         variance = (squares[rows, end] - squares[rows, first]) / n - centre**2
