@@ -18,7 +18,6 @@ from lightcurve.catalogs.file import read_file
 from lightcurve.catalogs.quality import Cuts, unfit
 from lightcurve.catalogs.recipes import BANDS, RECIPES, Recipe
 from lightcurve.catalogs.service import Catalog, Column
-from lightcurve.catalogs.standards import find_standards, services_for
 from lightcurve.frames.filters import normalise_filter
 
 
@@ -131,14 +130,14 @@ def test_an_unknown_filter_is_told():
 
 
 def test_the_hemisphere_chooses_the_survey():
-    assert services_for("rp", 30.0)[0] == "panstarrs"
-    assert services_for("rp", -50.0)[0] == "skymapper"
-    assert "panstarrs" not in services_for("rp", -50.0)
-    assert "skymapper" not in services_for("rp", 50.0)
-    assert services_for("up", -50.0)[0] == "skymapper"
-    assert services_for("V", 10.0)[:2] == ("gaia_synthetic", "apass")
-    assert services_for("CV", -70.0)[0] == "gaia"
-    assert services_for("J", 0.0) == ("twomass",)
+    assert sources_for(standard_filter("rp")[0], 30.0)[0] == "panstarrs"
+    assert sources_for(standard_filter("rp")[0], -50.0)[0] == "skymapper"
+    assert "panstarrs" not in sources_for(standard_filter("rp")[0], -50.0)
+    assert "skymapper" not in sources_for(standard_filter("rp")[0], 50.0)
+    assert sources_for(standard_filter("up")[0], -50.0)[0] == "skymapper"
+    assert sources_for(standard_filter("V")[0], 10.0)[:2] == ("gaia_synthetic", "apass")
+    assert sources_for(standard_filter("CV")[0], -70.0)[0] == "gaia"
+    assert sources_for(standard_filter("J")[0], 0.0) == ("twomass",)
     for band in RECIPES:
         for dec in (-60.0, 60.0):
             for name in sources_for(band, dec):
@@ -190,23 +189,10 @@ def test_galaxies_are_told_by_what_each_survey_has():
         assert unfit(stars, mag, 0 * mag, 0 * mag).tolist() == ["", "galaxy"]
 
 
-def test_standards_come_from_the_best_catalogue_that_has_enough(refcat):
-    n = 40
-    gaia = make(g_mag=np.full(n, 15.0), bp_mag=np.full(n, 15.4), rp_mag=np.full(n, 14.4))
-    assert unfit(
-        make("panstarrs", r_mag=[13.0, 15.0]), np.array([13.0, 15.0]), np.zeros(2), np.zeros(2)
-    ).tolist() == ["saturated in the survey", ""]
-    few = make("gaia_synthetic", jkc_v_mag=[15.0, 16.0], jkc_v_ok=[1.0, 0.0])
-    found = find_standards({"gaia": gaia, "gaia_synthetic": few}, "V", 10.0)
-    assert found.catalog is gaia
-    assert found.colour_name == "BP-RP"
-    assert found.fit.sum() == n
-    assert "gaia_synthetic has 1 standards in V" in found.notes
-    given = find_standards({"gaia": gaia, "file": refcat}, "rp", 49.8)
-    assert given.catalog is refcat
-    assert given.recipe.standard == "r (Pan-STARRS1, AB)"
-    assert 100 < given.fit.sum() < len(refcat)
-    assert find_standards({"gaia": gaia}, "J", 10.0) is None
+def test_stars_saturated_in_a_survey_are_no_standards():
+    mag = np.array([13.0, 15.0])
+    reasons = unfit(make("panstarrs", r_mag=mag), mag, np.zeros(2), np.zeros(2))
+    assert reasons.tolist() == ["saturated in the survey", ""]
 
 
 def test_a_colour_is_found_where_there_are_two_bands(refcat):

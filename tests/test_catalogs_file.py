@@ -9,7 +9,7 @@ from astropy.table import Table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lightcurve.catalogs.bands import bands_of
+from lightcurve.catalogs.bands import bands_of, recipe_for, standard_filter
 from lightcurve.catalogs.file import read_file
 from lightcurve.catalogs.service import Field
 from lightcurve.errors import InputError
@@ -96,15 +96,13 @@ def test_capital_and_small_letters_are_different_bands(shared_data):
 
 
 def test_the_stars_of_tycho_serve_a_clear_frame(shared_data):
-    from lightcurve.catalogs.standards import find_standards
-
     path = shared_data / "tycho2-hatp32.fits"
     catalog = read_file(path, Field(31.04282, 46.68784, 0.6, 2017.97))
     assert 30 < len(catalog) < 858
     # 18 years of unknown motion.
     assert np.allclose(catalog.error_arcsec, np.hypot(0.1, 0.1797))
-    standards = find_standards({"file": catalog}, "CV", 46.7)
-    assert standards.recipe.standard == "VT (Tycho, Vega)"
+    recipe = recipe_for(standard_filter("CV")[0], bands_of(catalog))
+    assert recipe.standard == "VT (Tycho, Vega)"
 
 
 def test_flags_are_not_taken_for_magnitudes(shared_data):

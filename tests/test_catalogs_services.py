@@ -251,7 +251,7 @@ def test_progress_counts_the_services(services):
 
 def test_nothing_heavy_and_no_server_at_import():
     code = (
-        "import sys, lightcurve.catalogs.query as q, lightcurve.catalogs.standards\n"
+        "import sys, lightcurve.catalogs.query as q, lightcurve.catalogs.bands\n"
         "for name in q.MODULES: q.load(name)\n"
         "heavy = {'astropy', 'astroquery', 'pyvo', 'requests', 'scipy', 'pandas', 'matplotlib'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightcurve.catalogs.bands import (
-    BANDS,
     Recipe,
+    bands_of,
     colour,
     magnitudes,
     recipe_for,
     sources_for,
     standard_filter,
 )
-from lightcurve.catalogs.file import MAGNITUDES
 from lightcurve.catalogs.quality import unfit
 from lightcurve.catalogs.service import Catalog
 from lightcurve.config import ImageSettings
@@ -115,7 +114,7 @@ def choose_standards(
         catalog = catalogs.get(name)
         if catalog is None or not len(catalog):
             continue
-        columns = band_columns(catalog)
+        columns = bands_of(catalog)
         recipe = recipe_for(band, columns)
         if recipe is None:
             continue
@@ -127,7 +126,7 @@ def choose_standards(
         return max(too_few, key=lambda found: np.count_nonzero(found.reasons == ""))
     for name in order:
         catalog = catalogs.get(name)
-        columns = band_columns(catalog) if catalog is not None else {}
+        columns = bands_of(catalog) if catalog is not None else {}
         if columns:
             first = next(iter(columns))
             note = f"{catalog.title} has no {band}: magnitudes are tied to its {first}"
@@ -137,28 +136,13 @@ def choose_standards(
     return None
 
 
-def band_columns(catalog: Catalog) -> dict[str, str]:
-    """List the bands that a catalogue has.
-
-    Parameters
-    ----------
-    catalog : Catalog
-
-    Returns
-    -------
-    dict of str to str
-        Band to column.
-    """
-    known = BANDS.get(catalog.name) or {band: ours for band, ours, _, _ in MAGNITUDES}
-    return {band: column for band, column in known.items() if column in catalog.columns}
-
-
 def _standards(
     catalog: Catalog, recipe: Recipe, columns: Mapping[str, str], notes: tuple[str, ...]
 ) -> Standards:
     mag, error = magnitudes(catalog, recipe, columns)
     values, name = colour(catalog, columns)
-    reasons = unfit(catalog, mag, error, values)
+    sound = columns[recipe.first].replace("_mag", "_ok")
+    reasons = unfit(catalog, mag, error, values, flag=sound)
     for note in notes:
         log.warning("%s", note)
     log.info(

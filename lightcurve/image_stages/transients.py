@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lightcurve.catalogs.bands import bands_of
 from lightcurve.catalogs.service import Catalog
 from lightcurve.config import Settings
 from lightcurve.flags import Flag
@@ -16,7 +17,6 @@ from lightcurve.image_stages.calibrate import Calibrated
 from lightcurve.image_stages.catalogs import Known
 from lightcurve.image_stages.place import Placed
 from lightcurve.image_stages.sources import Sources
-from lightcurve.image_stages.standards import band_columns
 
 log = logging.getLogger(__name__)
 
@@ -159,7 +159,7 @@ def _references(known: Known) -> list[tuple[Catalog, np.ndarray]]:
         catalog = known.catalogs.get(name)
         if catalog is None or len(catalog) < MIN_REFERENCE:
             continue
-        columns = band_columns(catalog)
+        columns = bands_of(catalog)
         if not columns:
             continue
         # The brightest of its bands: a star is not taken for new because of its colour.

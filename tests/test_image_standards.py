@@ -1,0 +1,66 @@
+"""Which catalogue, and which of its stars, give a frame its zero point."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lightcurve.catalogs.bands import sources_for
+from lightcurve.catalogs.file import read_file
+from lightcurve.catalogs.service import Catalog, Column
+from lightcurve.image_stages.standards import MIN_STANDARDS, choose_standards
+
+N = 3 * MIN_STANDARDS
+
+
+def stars(name, **columns):
+    """Stars 1 arc minute apart."""
+    made = {k: Column(np.asarray(v, dtype=float)) for k, v in columns.items()}
+    ids, ones = np.arange(N).astype(str), np.ones(N)
+    return Catalog(name, name, ids, np.arange(N) / 60, np.zeros(N), ones, 2016.0, made)
+
+
+GAIA = stars("gaia", g_mag=[15.0] * N, bp_mag=[15.4] * N, rp_mag=[14.4] * N)
+
+
+def synthetic(n_sound):
+    return stars("gaia_synthetic", jkc_v_mag=np.full(N, 15.0), jkc_v_ok=np.arange(N) < n_sound)
+
+
+def choose(*catalogs, band="V"):
+    return choose_standards({c.name: c for c in catalogs}, band, sources_for(band, 0.0))
+
+
+def test_the_best_catalogue_with_enough_sound_stars_is_taken():
+    """V of Gaia's spectra goes before V made of G, BP and RP, while enough of it is sound."""
+    found = choose(GAIA, synthetic(MIN_STANDARDS))
+    assert found.catalog.name == "gaia_synthetic"
+    assert found.reasons.tolist() == [""] * MIN_STANDARDS + ["magnitude not sound"] * (
+        N - MIN_STANDARDS
+    )
+    found = choose(GAIA, synthetic(MIN_STANDARDS - 1))
+    assert found.catalog.name == "gaia"
+    assert (found.reasons == "").all()
+
+
+def test_with_too_few_everywhere_the_most_are_taken():
+    assert choose(synthetic(2)).catalog.name == "gaia_synthetic"
+    assert choose_standards({}, "V", ("gaia",)) is None
+
+
+def test_a_column_without_any_value_is_no_band():
+    empty = stars("gaia_synthetic", jkc_v_mag=[np.nan] * N)
+    assert choose(GAIA, empty).catalog.name == "gaia"
+    assert choose(empty) is None
+
+
+def test_a_catalogue_without_the_band_ties_to_its_own():
+    found = choose_standards({"gaia": GAIA}, "J", ("gaia",))
+    assert found.band == "G of gaia"
+    assert found.notes == ("gaia has no J: magnitudes are tied to its G",)
+
+
+def test_a_file_given_by_hand_serves(shared_data):
+    refcat = read_file(shared_data / "ey-uma" / "all_refcat2_ey_uma.ecsv")
+    found = choose_standards({"file": refcat, "gaia": GAIA}, "rp", ("file", "gaia"))
+    assert found.catalog is refcat
+    assert 100 < np.count_nonzero(found.reasons == "") < len(refcat)
