@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -49,6 +50,16 @@ def _small_masters(folder: Path | None, digest: str) -> Masters | None:
     return shrink_masters(_masters(folder, digest))
 
 
+_OWN = threading.local()
+
+
+def _memory(shape: tuple[int, int]) -> np.ndarray:
+    """Keep one array a thread to read frames into; nothing of a frame outlives its measuring."""
+    if getattr(_OWN, "pixels", np.empty(0)).shape != shape:
+        _OWN.pixels = np.empty(shape, np.float32)
+    return _OWN.pixels
+
+
 def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
     """Calibrate, register and measure one frame.
 
@@ -63,7 +74,7 @@ def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
         Status ``"failed"`` with the reason where the file, its time or its stars will not do.
     """
     try:
-        frame = read_frame(path, settings=recipe.settings)
+        frame = read_frame(path, settings=recipe.settings, out=_memory(recipe.shape))
         if frame.pixels.shape != recipe.shape:
             msg = "is {1} x {0} px, the others are {3} x {2}".format(
                 *frame.pixels.shape, *recipe.shape

@@ -40,13 +40,15 @@ def choose_plane(axes: tuple[int, ...]) -> tuple[tuple, list[str]]:
     return (*(0 for _ in axes[2:]), Ellipsis), note
 
 
-def read_plain(source: Source, hdu: Hdu) -> np.ndarray:
+def read_plain(source: Source, hdu: Hdu, out: np.ndarray | None = None) -> np.ndarray:
     """Read what is needed of an array: its first plane, or all colours of a colour image.
 
     Parameters
     ----------
     source : Source
     hdu : Hdu
+    out : float32 array, optional
+        Read into, where it has the shape of what is read.
 
     Returns
     -------
@@ -65,7 +67,8 @@ def read_plain(source: Source, hdu: Hdu) -> np.ndarray:
     row = int(np.prod(axes[:-1], dtype=object))
     # A few rows at a time, so that what was read is still in the cache when it is converted.
     step = max(1, _CHUNK_BYTES // (row * dtype.itemsize))
-    pixels = np.empty(axes[:0:-1] if last else axes[::-1], np.float32)
+    shape = axes[:0:-1] if last else axes[::-1]
+    pixels = out if out is not None and out.shape == shape else np.empty(shape, np.float32)
     for start in range(0, axes[-1], step):
         rows = pixels[start : start + step]
         data = read_exactly(source, len(rows) * row * dtype.itemsize)

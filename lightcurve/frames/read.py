@@ -84,7 +84,11 @@ def fits_files(path: Path) -> list[Path]:
 
 
 def read_frame(
-    path: str | Path, *, settings: Settings | None = None, need_time: bool = True
+    path: str | Path,
+    *,
+    settings: Settings | None = None,
+    need_time: bool = True,
+    out: np.ndarray | None = None,
 ) -> Frame:
     """Read one image, its header and what it says of the exposure.
 
@@ -99,6 +103,8 @@ def read_frame(
         Override what the header says.
     need_time : bool
         Refuse a frame without a certain time, unless it is a calibration frame.
+    out : (ny, nx) float32 array, optional
+        Where the pixels may be put: whoever reads many frames spares asking for memory each time.
 
     Returns
     -------
@@ -112,7 +118,7 @@ def read_frame(
         When the file cannot be read or holds no image; `HeaderError` when its time is not certain.
     """
     path = Path(path)
-    raw = _read(path, with_pixels=True)
+    raw = _read(path, with_pixels=True, out=out)
     exposure, error = normalise(raw.cards, path=path, shape=raw.shape, settings=settings)
     if error is not None and need_time and exposure.kind not in TIMELESS:
         raise error
@@ -210,7 +216,7 @@ def _is_integer(raw: _Raw) -> bool:
     return whole and "BLANK" not in raw.cards and "ZBLANK" not in raw.cards and number(scale) == 1
 
 
-def _read(path: Path, *, with_pixels: bool) -> _Raw:
+def _read(path: Path, *, with_pixels: bool, out: np.ndarray | None = None) -> _Raw:
     with open_source(path) as source:
         primary, hdu = find_image(source)
         notes = [] if hdu is primary else [f"image taken from {hdu.name}"]
@@ -219,7 +225,7 @@ def _read(path: Path, *, with_pixels: bool) -> _Raw:
         if hdu.tiled:
             text, pixels = read_tiled(source, hdu, with_pixels=with_pixels)
         else:
-            text, pixels = hdu.text, read_plain(source, hdu) if with_pixels else None
+            text, pixels = hdu.text, read_plain(source, hdu, out) if with_pixels else None
         if hdu is not primary:
             text = _inherit(text, primary)
         cards = hdu.cards if text is hdu.text else parse_cards(text)
