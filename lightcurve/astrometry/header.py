@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,20 @@ import numpy as np
 from lightcurve.astrometry.index import find_index_files
 from lightcurve.astrometry.index_stars import index_stars
 from lightcurve.astrometry.request import SolveRequest, settle
-from lightcurve.astrometry.wcs import describe_wcs
+from lightcurve.astrometry.wcs import describe_wcs, to_icrs
 from lightcurve.config import SolveSettings
 from lightcurve.data import Solution
 from lightcurve.errors import SolveError
 
 if TYPE_CHECKING:
+    from astropy.io.fits import Header
     from astropy.wcs import WCS
+
+SCALES = 0.01, 1000.0  # arcsec/px: from the largest telescope to an all-sky camera
+SCALE_FACTOR = 2.0  # what optics in the header may be off: a binning that was not counted
+MAX_DISTORTION = 0.25  # of the frame's diagonal
+_NEEDED = ("CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2")
+_NUMBERS = re.compile(r"(CRVAL|CRPIX|CDELT|CROTA)[12]|(CD|PC)[12]_[12]|(A|B)_\d_\d")
 
 
 def solve_header(request: SolveRequest, settings: SolveSettings) -> Solution:
@@ -31,22 +39,57 @@ def solve_header(request: SolveRequest, settings: SolveSettings) -> Solution:
     Returns
     -------
     Solution
-        Refined with the matched stars. With no matched stars where there was nothing to compare
-        with: its detail says so.
+        In ICRS, refined with the matched stars. With no matched stars where there was nothing to
+        compare with: its detail says so.
 
     Raises
     ------
     SolveError
-        When there is no celestial WCS, it is degenerate, it contradicts the known scale, or the
-        stars of the frame.
+        When there is no celestial WCS, it is degenerate or absurd, or it contradicts the scale
+        given or the stars of the frame; without such stars, also when it contradicts the scale or
+        the place that are known.
     """
-    wcs = _read(request)
+    wcs, detail = to_icrs(_read(request), request.shape)
     scale, _, _ = describe_wcs(wcs, request.shape)
+    if not SCALES[0] <= scale <= SCALES[1]:
+        msg = f"the header's WCS has {scale:.3g} arcsec/px, which no camera has"
+        raise SolveError(msg)
     known = settings.scale_arcsec
     if known and not 1 / 1.5 < scale / known < 1.5:
         msg = f"the header's WCS has {scale:.3g} arcsec/px, --scale says {known:.3g}"
         raise SolveError(msg)
-    return settle(wcs, request, known_stars(wcs, request, settings), "header", "")
+    found = settle(wcs, request, known_stars(wcs, request, settings), "header", detail)
+    if not found.n_matched:
+        # Stars outweigh what else the header says; where there are none, it must not contradict.
+        _compare(found, request, settings)
+    return found
+
+
+def _compare(found: Solution, request: SolveRequest, settings: SolveSettings) -> None:
+    """See that scale and place are those that are known otherwise."""
+    scale, known = found.scale_arcsec, request.scale_arcsec
+    if known and not 1 / SCALE_FACTOR < scale / known < SCALE_FACTOR:
+        msg = f"the header's WCS has {scale:.3g} arcsec/px, the rest of it says {known:.3g}"
+        raise SolveError(msg)
+    if request.ra_deg is None or request.dec_deg is None or settings.blind:
+        return
+    ny, nx = request.shape
+    ra, dec = (float(v) for v in found.wcs.all_pix2world((nx - 1) / 2, (ny - 1) / 2, 0))
+    apart = _separation(ra, dec, request.ra_deg, request.dec_deg)
+    if apart > settings.radius_deg + float(np.hypot(nx, ny)) / 2 * scale / 3600:
+        msg = (
+            f"the header's WCS puts the frame at {ra:.3f} {dec:+.3f}, {apart:.3g} deg from "
+            f"{request.ra_deg:.3f} {request.dec_deg:+.3f}, where it should be"
+        )
+        raise SolveError(msg)
+
+
+def _separation(ra: float, dec: float, other_ra: float, other_dec: float) -> float:
+    """Degrees between two places, by the haversine formula."""
+    phi, other_phi = np.radians([dec, other_dec])
+    half = np.sin((other_phi - phi) / 2) ** 2
+    half += np.cos(phi) * np.cos(other_phi) * np.sin(np.radians(other_ra - ra) / 2) ** 2
+    return float(np.degrees(2 * np.arcsin(min(np.sqrt(half), 1.0))))
 
 
 def known_stars(wcs: WCS, request: SolveRequest, settings: SolveSettings) -> np.ndarray:
@@ -91,4 +134,21 @@ def _read(request: SolveRequest) -> WCS:
     if not usable:
         msg = "the header's WCS is not celestial, or degenerate"
         raise SolveError(msg)
+    _check_numbers(request.header)
+    ny, nx = request.shape
+    corners = np.array([[0, 0], [nx, 0], [0, ny], [nx, ny]], dtype=float)
+    moved = float(np.abs(wcs.pix2foc(corners, 0) - corners).max())
+    if not moved <= MAX_DISTORTION * np.hypot(nx, ny):
+        msg = f"the header's WCS is distorted by {moved:.3g} px, on a frame of {nx} x {ny}"
+        raise SolveError(msg)
     return wcs
+
+
+def _check_numbers(header: Header) -> None:
+    """See that what should be a number is one: astropy would read a zero for it."""
+    for name in dict.fromkeys([*_NEEDED, *filter(_NUMBERS.fullmatch, header)]):
+        value = header.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+            what = "missing" if value is None else f"{str(value)[:20]!r}, no number"
+            msg = f"the header's WCS is broken: {name} is {what}"
+            raise SolveError(msg)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lightcurve.astrometry.fit import fit_wcs, tangent_wcs
 from lightcurve.data import Registration, Solution
-from lightcurve.errors import FrameError
+from lightcurve.errors import FrameError, SolveError
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -98,6 +98,65 @@ def _grid_of(wcs: WCS, shape: tuple[int, int] | None) -> np.ndarray:
     nx, ny = shape[::-1] if shape else wcs.pixel_shape or 2 * (wcs.wcs.crpix - 1)
     x, y = np.meshgrid(np.linspace(0, max(nx, 100), 15), np.linspace(0, max(ny, 100), 15))
     return np.column_stack([x.ravel(), y.ravel()])
+
+
+def to_icrs(wcs: WCS, shape: tuple[int, int]) -> tuple[WCS, str]:
+    """Turn a celestial WCS of another equinox or system into one of RA and Dec, ICRS.
+
+    A tangential projection is one in any system, turned: it is found by a fit on a grid.
+
+    Parameters
+    ----------
+    wcs : astropy.wcs.WCS
+    shape : tuple of int
+        (ny, nx).
+
+    Returns
+    -------
+    wcs : astropy.wcs.WCS
+        As it is where it is of ICRS already, or of FK5 of J2000, which is that to 0.03 arcsec.
+    remark : str
+        Says what it was converted from; empty where it was not.
+
+    Raises
+    ------
+    SolveError
+        When it would have to be converted and is no TAN or TAN-SIP, or of an unknown system.
+    """
+    of_2000 = bool(np.isnan(wcs.wcs.equinox)) or wcs.wcs.equinox == 2000.0
+    modern = wcs.wcs.radesys == "ICRS" or (wcs.wcs.radesys in {"", "FK5"} and of_2000)
+    if wcs.wcs.lngtyp == "RA" and wcs.wcs.lng == 0 and modern:
+        return wcs, ""
+    name = f"{wcs.wcs.ctype[0]} {wcs.wcs.radesys} {wcs.wcs.equinox:g}".replace(" nan", "").strip()
+    tangential = all(kind[5:8] == "TAN" for kind in wcs.wcs.ctype)
+    system = _system_of(wcs) if tangential else None
+    if system is None:
+        msg = f"the header's WCS is not converted to RA and Dec of 2000: {name}"
+        raise SolveError(msg)
+    from astropy.coordinates import SkyCoord
+
+    grid = _grid_of(wcs, shape)
+    sky = wcs.all_pix2world(grid, 0)
+    sky = SkyCoord(sky[:, wcs.wcs.lng], sky[:, wcs.wcs.lat], unit="deg", frame=system).icrs
+    order = 1 if wcs.sip is None else max(wcs.sip.a_order, wcs.sip.b_order)
+    places = np.column_stack([sky.ra.deg, sky.dec.deg])
+    middle = places[len(places) // 2]
+    fitted = fit_wcs(grid, places, middle, wcs.wcs.crpix - 1, order=order)
+    return fitted, f"converted from {name}"
+
+
+def _system_of(wcs: WCS) -> Any:
+    from astropy.coordinates import FK4, FK5, ICRS, Galactic
+    from astropy.wcs.utils import wcs_to_celestial_frame
+
+    if wcs.wcs.lngtyp == "GLON":
+        return Galactic()
+    try:
+        system = wcs_to_celestial_frame(wcs) if wcs.wcs.lngtyp == "RA" else None
+    except ValueError:
+        # A RADESYS that astropy does not know.
+        return None
+    return system if isinstance(system, FK4 | FK5 | ICRS) else None
 
 
 def wcs_header(solution: Solution, shape: tuple[int, int]) -> Header:
