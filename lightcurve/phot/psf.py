@@ -60,11 +60,6 @@ class Psf:
         """Geometric mean of the two axes, pixels."""
         return float(np.sqrt(self.fwhm_x * self.fwhm_y))
 
-    @property
-    def noise_pixels(self) -> float:
-        """Pixels whose sky noise an optimal fit sees: 1 / sum of squares (King 1983)."""
-        return 1.0 / float((self.grid**2).sum() / self.oversampling**2)
-
     def function(self) -> Callable[..., np.ndarray]:
         """Return ``f(u, v, du=0, dv=0)``: the PSF, or a derivative, at pixel offsets u, v."""
         from scipy.interpolate import RectBivariateSpline

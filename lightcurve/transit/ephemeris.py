@@ -37,7 +37,6 @@ LIMITS = {
     "logg": (0.0, 9.0),
     "feh": (-6.0, 2.0),
 }
-STELLAR = ("teff_k", "logg", "feh")
 
 
 @dataclass(frozen=True, slots=True)
