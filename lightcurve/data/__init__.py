@@ -1,0 +1,53 @@
+"""The values that flow through the program: frozen, plain, without I/O.
+
+Conventions, everywhere: pixel coordinates are 0-based and the centre of the first pixel is
+(0, 0); images are indexed ``[y, x]``; sky coordinates are ICRS degrees; counts are ADU; times are
+Julian dates; a value that is not known is ``None`` (scalars) or NaN (arrays). Arrays are never
+changed in place once they stand in one of these.
+"""
+
+from __future__ import annotations
+
+from lightcurve.data.curves import (
+    LightCurve,
+    Parameter,
+    Planet,
+    Products,
+    TransitFit,
+)
+from lightcurve.data.frames import (
+    KINDS,
+    Exposure,
+    Frame,
+    Masters,
+    Site,
+)
+from lightcurve.data.stars import (
+    Detections,
+    FrameResult,
+    Measurements,
+    Registration,
+    Solution,
+    StarPhotometry,
+    StarPlan,
+)
+
+__all__ = [
+    "KINDS",
+    "Detections",
+    "Exposure",
+    "Frame",
+    "FrameResult",
+    "LightCurve",
+    "Masters",
+    "Measurements",
+    "Parameter",
+    "Planet",
+    "Products",
+    "Registration",
+    "Site",
+    "Solution",
+    "StarPhotometry",
+    "StarPlan",
+    "TransitFit",
+]

@@ -1,0 +1,137 @@
+"""Light curves, planets and their transits, and what a run leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LightCurve:
+    """Relative flux of the target, one point a frame.
+
+    Attributes
+    ----------
+    file : (n,) str array
+    jd_utc, bjd_tdb : (n,) float arrays
+        Mid-exposure.
+    flux, flux_err : (n,) float arrays
+        Target over ensemble, median 1 out of transit; NaN where it could not be formed.
+    target_flux, comparison_flux : (n,) float arrays
+        ADU; the ensemble's is the weighted sum.
+    flags : (n,) uint16 array
+    covariates : mapping of str to (n,) float array
+        ``"airmass"``, ``"x"``, ``"y"``, ``"fwhm"``, ``"sky"``, ``"comparison_flux"``, ``"time"``.
+    recipe : mapping
+        Radius, comparison stars and weights, scatter reached, and what was considered.
+    """
+
+    file: np.ndarray
+    jd_utc: np.ndarray
+    bjd_tdb: np.ndarray
+    flux: np.ndarray
+    flux_err: np.ndarray
+    target_flux: np.ndarray
+    comparison_flux: np.ndarray
+    flags: np.ndarray
+    covariates: Mapping[str, np.ndarray]
+    recipe: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A fitted or derived number.
+
+    Attributes
+    ----------
+    value, lower, upper : float
+        Median and the 16 and 84 % points (or value minus and plus one sigma).
+    unit : str
+    """
+
+    value: float
+    lower: float
+    upper: float
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TransitFit:
+    """A transit model fitted to a light curve.
+
+    Attributes
+    ----------
+    parameters : mapping of str to Parameter
+        ``mid_time_bjd_tdb``, ``rp_over_rs``, ``a_over_rs``, ``impact_parameter``,
+        ``duration_days``, ``depth_percent`` ...
+    model, trend, residuals : (n,) float arrays
+        Transit alone, systematics alone, and what is left, on the light curve's points.
+    used : (n,) bool array
+        Points that took part.
+    statistics : mapping of str to float
+        ``chi2``, ``bic``, ``delta_bic_no_transit``, ``beta``, ``residual_scatter_percent`` ...
+    covariates : tuple of str
+        The detrending set chosen.
+    verdict : str
+    samples : (n_sample, n_parameter) float array or None
+    sample_names : tuple of str
+    notes : tuple of str
+    """
+
+    parameters: Mapping[str, Parameter]
+    model: np.ndarray
+    trend: np.ndarray
+    residuals: np.ndarray
+    used: np.ndarray
+    statistics: Mapping[str, float]
+    covariates: tuple[str, ...]
+    verdict: str
+    samples: np.ndarray | None = None
+    sample_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Planet:
+    """What is known of a transiting planet; errors are one sigma, ``None`` when not given."""
+
+    name: str
+    ra_deg: float
+    dec_deg: float
+    period_days: float
+    t0_bjd_tdb: float
+    rp_over_rs: float
+    a_over_rs: float
+    inclination_deg: float
+    eccentricity: float = 0.0
+    omega_deg: float = 90.0
+    teff_k: float | None = None
+    logg: float | None = None
+    feh: float | None = None
+    errors: Mapping[str, float] = field(default_factory=dict)
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Products:
+    """What a run left behind.
+
+    Attributes
+    ----------
+    folder : Path
+    paths : mapping of str to Path
+        By name of the product.
+    timings_s : mapping of str to float
+        By stage.
+    summary : mapping
+        The numbers worth printing.
+    """
+
+    folder: Path
+    paths: Mapping[str, Path]
+    timings_s: Mapping[str, float]
+    summary: Mapping[str, Any]
