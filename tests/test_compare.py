@@ -24,8 +24,9 @@ from lightcurve.formats.curves import Choice
 from lightcurve.phot.aij import AijRecipe, measure_aij
 from lightcurve.phot.aij_noise import noise_from_errors
 from lightcurve.phot.noise import NoiseModel, flux_error, pixel_variance_model
-from lightcurve.stages.compare import Tolerance, compare_files, write_comparison
+from lightcurve.stages.compare import compare_files
 from lightcurve.stages.compare_frames import MOVED, compare_with_frames, remeasure_table
+from lightcurve.stages.compare_result import Tolerance, write_comparison
 from lightcurve.stages.compare_sides import spread_choices
 
 ANY = (Choice(), Choice())
@@ -206,7 +207,7 @@ def test_rows_that_never_meet(curve_csv, tmp_path) -> None:
         compare_files((path, later), ANY, Settings(), tolerance=Tolerance(), by="frame")
     with pytest.raises(InputError, match="--by"):
         compare_files((path, later), ANY, Settings(), tolerance=Tolerance(), by="luck")
-    with pytest.raises(InputError, match="nothing to compare"):
+    with pytest.raises(InputError, match="--only zzz: no such column"):
         compare_files((path, path), ANY, Settings(), tolerance=Tolerance(), only=["zzz"])
 
 
@@ -239,7 +240,10 @@ def test_the_command_says_what_it_needs(curve_csv, tmp_path) -> None:
 def test_our_engine_gives_astroimagej_s_numbers(shared_data: Path, name: str) -> None:
     """Every row and star of every column, from the table's own positions."""
     found = compare_with_frames(
-        shared_data / "hatp32", shared_data / "hatp32-aij" / name, Settings(), rtol=1e-9
+        shared_data / "hatp32",
+        shared_data / "hatp32-aij" / name,
+        Settings(),
+        tolerance=Tolerance(1e-9, given=True),
     )
     columns = {d.name: d for d in found.differences}
     assert found.agrees, [d for d in found.differences if d.n_beyond]
@@ -324,7 +328,7 @@ def test_a_radius_from_a_radial_profile(tmp_path: Path) -> None:
     lines = path.read_text().splitlines()
     more = ["\tRadial_Cutoff\tSource_Rad(base)", *["\t0.01\t7"] * (len(lines) - 1)]
     path.write_text("\n".join(a + b for a, b in zip(lines, more, strict=True)) + "\n")
-    found = compare_with_frames(tmp_path, path, Settings(), rtol=1e-9)
+    found = compare_with_frames(tmp_path, path, Settings(), tolerance=Tolerance(1e-9, given=True))
     assert found.agrees
     assert "Width" not in {d.name for d in found.differences}
     assert any(note.startswith("widths: not compared") for note in found.notes)
@@ -429,3 +433,9 @@ def test_our_light_curve_and_a_plain_table(shared_data: Path, tmp_path: Path) ->
     found = json.loads(shown)
     assert (status, found["agrees"], found["matched_by"]) == (0, True, "JD_UTC")
     assert found["columns"][0]["n"] == 25
+
+
+def test_a_read_noise_needs_its_gain(tmp_path: Path) -> None:
+    path = simulated_table(tmp_path, AijRecipe(5.0, (9.0, 15.0)))
+    with pytest.raises(InputError, match="--read-noise without --gain"):
+        remeasure_table(tmp_path, path, make_settings({"camera": {"read_noise_e": 5.0}}))

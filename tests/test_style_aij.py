@@ -21,8 +21,9 @@ from lightcurve.formats.curves import Choice
 from lightcurve.night import reduce_night
 from lightcurve.phot.aij_stars import measure_stars_aij
 from lightcurve.phot.noise import NoiseModel
-from lightcurve.stages.compare import Tolerance, compare_files
+from lightcurve.stages.compare import compare_files
 from lightcurve.stages.compare_frames import compare_with_frames
+from lightcurve.stages.compare_result import Tolerance
 from lightcurve.stages.measure import measure_folder
 
 N_FRAMES = 8
@@ -125,7 +126,7 @@ def test_a_run_gives_the_target_astroimagej_s_numbers(shared_data: Path, aij_run
 
 def test_its_table_is_that_of_its_frames(frames: Path, aij_run: Path) -> None:
     table = aij_run / "measurements.csv"
-    found = compare_with_frames(frames, table, Settings(), rtol=1e-9)
+    found = compare_with_frames(frames, table, Settings(), tolerance=Tolerance(1e-9, given=True))
     assert found.agrees, [d for d in found.differences if d.n_beyond]
     assert any("gain: 10 e-/ADU" in note for note in found.notes)
 
@@ -162,8 +163,10 @@ def test_a_variable_aperture_reaches_the_table(
     assert_allclose(table.star("N_Src_Pixels"), np.pi * radius**2, rtol=1e-9)
     assert (table.columns["FWHM_Mult"] == 1.4).all()
     assert (table.columns["Source_Rad(base)"] == 6).all()
-    found = compare_with_frames(frames, tmp_path / "measurements.csv", Settings(), rtol=1e-9,
-                                only=["Source-Sky", "Sky/Pixel", "rel_flux_T1"])  # fmt: skip
+    limits = Tolerance(1e-9, given=True)
+    only = ["Source-Sky", "Sky/Pixel", "rel_flux_T1"]
+    path = tmp_path / "measurements.csv"
+    found = compare_with_frames(frames, path, Settings(), tolerance=limits, only=only)
     assert found.agrees
 
 

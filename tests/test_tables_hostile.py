@@ -15,8 +15,9 @@ from lightcurve.config import Settings
 from lightcurve.errors import LightcurveError
 from lightcurve.formats.curves import Choice
 from lightcurve.report.compare import save_comparison
-from lightcurve.stages.compare import Tolerance, compare_files
+from lightcurve.stages.compare import compare_files
 from lightcurve.stages.compare_frames import compare_with_frames
+from lightcurve.stages.compare_result import Tolerance
 from lightcurve.stages.describe_table import describe_file
 from lightcurve.stages.recompute import recompute_table
 
@@ -83,7 +84,9 @@ ACTIONS: dict[str, Callable[[Path, Path], object]] = {
     "describe": lambda path, folder: describe_file(path),  # noqa: ARG005
     "recompute": lambda path, folder: recompute_table(path, Settings()),  # noqa: ARG005
     "compare": compare_with_itself,
-    "frames": lambda path, folder: compare_with_frames(folder, path, Settings(), rtol=1e-9),
+    "frames": lambda path, folder: compare_with_frames(
+        folder, path, Settings(), tolerance=Tolerance(1e-9, given=True)
+    ),
 }
 
 

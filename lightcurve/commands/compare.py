@@ -26,6 +26,27 @@ def _option(*flags_and_text: str) -> Any:
     return typer.Option(*flags, help=text, rich_help_panel=PANEL)
 
 
+Frames = Annotated[
+    Path | None, _option("--frames", "Folder: measure A's frames again by A's rules.")
+]
+Rtol = Annotated[float | None, _option("--rtol", "Allowed: ATOL + RTOL |B|.")]
+Atol = Annotated[float | None, _option("--atol", "See --rtol.")]
+Seconds = Annotated[float, _option("--time-tolerance", "Allowed between times, seconds.")]
+Partial = Annotated[bool, _option("--partial", "Rows without partner are no difference.")]
+By = Annotated[str, _option("--by", "Match rows by frame or time; default: found.")]
+Names = Annotated[str, _option("--columns", "Names, comma between, of a file without header.")]
+Only = Annotated[list[str] | None, _option("--only", "Column to compare, as Source-Sky; repeat.")]
+Time = Annotated[list[str] | None, _option("--time", "Column of times.")]
+Kind = Annotated[
+    list[str] | None, _option("--time-kind", "Of --time: bjd_tdb, jd_utc, mjd_utc or iso_utc.")
+]
+Flux = Annotated[list[str] | None, _option("--flux", "Column of fluxes.")]
+Error = Annotated[list[str] | None, _option("--error", "Column of errors.")]
+Divide = Annotated[list[str] | None, _option("--divide-by", "Column to divide the flux by.")]
+Star = Annotated[list[str] | None, _option("--star", "Target in an AstroImageJ table.")]
+Out = Annotated[Path | None, _option("--out", "-o", "Folder for comparison.csv and .png.")]
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command("compare")(compare)
@@ -37,40 +58,28 @@ def compare(
     b: Annotated[Path | None, typer.Argument(metavar="B", help="Another.")] = None,
     *,
     settings: Any,
-    frames: Annotated[
-        Path | None, _option("--frames", "Folder: measure A's frames again by A's rules.")
-    ] = None,
-    rtol: Annotated[float | None, _option("--rtol", "Allowed: ATOL + RTOL |B|.")] = None,
-    atol: Annotated[float | None, _option("--atol", "See --rtol.")] = None,
-    time_tolerance: Annotated[
-        float, _option("--time-tolerance", "Allowed between times, seconds.")
-    ] = 1.0,
-    by: Annotated[str, _option("--by", "Match rows by frame or time; default: found.")] = "",
-    only: Annotated[
-        list[str] | None, _option("--only", "Column to compare, as Source-Sky; repeat.")
-    ] = None,
-    columns: Annotated[
-        str, _option("--columns", "Names, comma between, of a file without header.")
-    ] = "",
-    time: Annotated[list[str] | None, _option("--time", "Column of times.")] = None,
-    time_kind: Annotated[
-        list[str] | None, _option("--time-kind", "bjd_tdb, jd_utc, mjd_utc or iso_utc.")
-    ] = None,
-    flux: Annotated[list[str] | None, _option("--flux", "Column of fluxes.")] = None,
-    error: Annotated[list[str] | None, _option("--error", "Column of errors.")] = None,
-    divide_by: Annotated[
-        list[str] | None, _option("--divide-by", "Column to divide the flux by.")
-    ] = None,
-    star: Annotated[list[str] | None, _option("--star", "Target in an AstroImageJ table.")] = None,
-    out: Annotated[
-        Path | None, _option("--out", "-o", "Folder for comparison.csv and comparison.png.")
-    ] = None,
+    frames: Frames = None,
+    rtol: Rtol = None,
+    atol: Atol = None,
+    time_tolerance: Seconds = 1.0,
+    partial: Partial = False,
+    by: By = "",
+    only: Only = None,
+    columns: Names = "",
+    time: Time = None,
+    time_kind: Kind = None,
+    flux: Flux = None,
+    error: Error = None,
+    divide_by: Divide = None,
+    star: Star = None,
+    out: Out = None,
     json: Json = False,
 ) -> None:
     """Compare two light curves or tables, or a table with its own frames.
 
-    With --rtol or --atol there is a verdict, and the exit status is 1 where they differ. A table
-    and its --frames must agree to 1e-9 unless told otherwise. Options that name columns hold for
+    With --rtol or --atol there is a verdict, and the exit status is 1 where they differ or rows
+    have no partner. A table and its --frames must agree to 1e-9 unless told otherwise. A column
+    that one side alone has counts only where --only names it. Options that name columns hold for
     whichever file has such a column; given twice, the first is for A and the second for B ('-'
     where it need not be told).
 
@@ -78,21 +87,15 @@ def compare(
 
     lightcurve compare --frames NIGHT Measurements.tbl
     """
-    given = {
-        "time": time,
-        "time_kind": time_kind,
-        "flux": flux,
-        "error": error,
-        "comparison_flux": divide_by,
-        "target": star,
-    }
-    named = {name: values for name, values in given.items() if values}
+    named = {"time": time, "time_kind": time_kind, "flux": flux, "error": error}
+    named |= {"comparison_flux": divide_by, "target": star}
+    named = {name: values for name, values in named.items() if values}
     if frames is not None:
         _refuse_with_frames(b, by, columns, named)
-        result = _with_frames(frames, a, settings, (rtol, atol), only or [])
+        result = _with_frames(frames, a, settings, (rtol, atol, partial), only or [])
     else:
-        limits = (rtol, atol, time_tolerance)
-        result = _two_files(a, b, settings, limits, (only or [], by, columns), named)
+        limits = (rtol, atol, time_tolerance, partial)
+        result = _two_files((a, b), settings, limits, (only or [], by, columns), named)
     _finish(result, out, json=json)
 
 
@@ -108,45 +111,42 @@ def _with_frames(
     folder: Path,
     table: Path,
     settings: Any,
-    limits: tuple[float | None, float | None],
+    limits: tuple[float | None, float | None, bool],
     only: Sequence[str],
 ) -> Any:
     from lightcurve.stages.compare_frames import compare_with_frames
+    from lightcurve.stages.compare_result import Tolerance
 
-    rtol, atol = limits
+    rtol, atol, partial = limits
+    if rtol is None:
+        rtol = FRAMES_RTOL if atol is None else 0.0
+    tolerance = Tolerance(rtol, atol or 0.0, given=True, partial=partial)
     return compare_with_frames(
-        folder,
-        table,
-        settings,
-        rtol=rtol if rtol is not None else (0.0 if atol is not None else FRAMES_RTOL),
-        atol=atol or 0.0,
-        only=only,
-        progress=bar,
+        folder, table, settings, tolerance=tolerance, only=only, progress=bar
     )
 
 
 def _two_files(
-    a: Path,
-    b: Path | None,
+    pair: tuple[Path, Path | None],
     settings: Any,
-    limits: tuple[float | None, float | None, float],
+    limits: tuple[float | None, float | None, float, bool],
     what: tuple[Sequence[str], str, str],
     named: dict[str, Any],
 ) -> Any:
     from lightcurve.errors import InputError
-    from lightcurve.stages.compare import Tolerance, compare_files
+    from lightcurve.stages.compare import compare_files
+    from lightcurve.stages.compare_result import Tolerance
     from lightcurve.stages.compare_sides import split_names, spread_choices
 
+    a, b = pair
     if b is None:
         msg = "compare what with what? give two files, or one table and --frames FOLDER"
         raise InputError(msg)
-    rtol, atol, seconds = limits
+    rtol, atol, seconds, partial = limits
     only, by, columns = what
-    names = split_names(columns)
-    tolerance = Tolerance(
-        rtol or 0.0, atol or 0.0, seconds, given=rtol is not None or atol is not None
-    )
-    choices = spread_choices((a, b), names, named)
+    given = rtol is not None or atol is not None
+    tolerance = Tolerance(rtol or 0.0, atol or 0.0, seconds, given=given, partial=partial)
+    choices = spread_choices((a, b), split_names(columns), named)
     return compare_files((a, b), choices, settings, tolerance=tolerance, only=only, by=by)
 
 
@@ -154,7 +154,7 @@ def _finish(result: Any, out: Path | None, *, json: bool) -> None:
     """Show, write, and set the exit status."""
     files = {}
     if out is not None:
-        from lightcurve.stages.compare import write_comparison
+        from lightcurve.stages.compare_result import write_comparison
 
         files = write_comparison(out, result)
     if json:
@@ -165,6 +165,8 @@ def _finish(result: Any, out: Path | None, *, json: bool) -> None:
                 "matched_by": result.matched_by,
                 "rows": dict(zip(("a", "b", "matched"), result.rows, strict=True)),
                 "agrees": result.agrees,
+                "reasons": result.reasons,
+                "only_in": {"a": result.only_a, "b": result.only_b},
                 "columns": [asdict(difference) for difference in result.differences],
                 "notes": result.notes,
                 "files": files,
@@ -190,11 +192,26 @@ def _show(result: Any, files: dict[str, Path]) -> None:
     ]
     title = f"A {result.names[0]} minus B {result.names[1]}, {result.rows[2]} rows by "
     print_table(title + result.matched_by, header, rows)
-    for note in result.notes:
+    for note in (*_without_partner(result), *result.notes):
         typer.echo(note)
     if files:
         typer.echo(f"Written: {', '.join(str(path) for path in files.values())}")
     if result.agrees is not None:
-        beyond = [d.name for d in result.differences if d.n_beyond]
-        verdict = "They agree." if result.agrees else f"THEY DIFFER in {', '.join(beyond[:8])}."
-        typer.echo(verdict + (f" ({len(beyond)} columns)" if len(beyond) > 8 else ""))
+        typer.echo(
+            "They agree." if result.agrees else f"THEY DIFFER in {'; '.join(result.reasons)}."
+        )
+
+
+def _without_partner(result: Any) -> list[str]:
+    """Say which rows and columns were not compared."""
+    lines = []
+    for side, name, n, columns in zip(
+        "AB", result.names, result.unmatched, (result.only_a, result.only_b), strict=True
+    ):
+        if n:
+            lines.append(f"{side} {name}: {n} rows have no partner")
+        if columns:
+            more = f" and {len(columns) - 8} more" if len(columns) > 8 else ""
+            shown = ", ".join(columns[:8])
+            lines.append(f"{side} {name} alone has {len(columns)} columns: {shown}{more}")
+    return lines

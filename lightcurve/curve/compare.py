@@ -75,21 +75,23 @@ def compare_column(
     if not rows.size:
         nan = float("nan")
         return ColumnDifference(name, 0, one_sided, nan, nan, nan, nan, "", one_sided)
-    difference, size = a[rows] - b[rows], np.abs(b[rows])
-    distance = np.abs(difference)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # to infinity
+        difference, size = a[rows] - b[rows], np.abs(b[rows])
+        distance = np.abs(difference)
         relative = np.where(distance > 0, distance / size, 0.0)
+        rms = float(np.sqrt(np.mean(difference**2)))
+        allowed = atol + rtol * size
     worst = int(np.argmax(distance))
     return ColumnDifference(
         name=name,
         n=len(rows),
         n_one_sided=one_sided,
         median=float(np.median(difference)),
-        rms=float(np.sqrt(np.mean(difference**2))),
+        rms=rms,
         largest=float(difference[worst]),
         largest_relative=float(relative.max()),
         where=str(labels[rows[worst]]),
-        n_beyond=int(np.sum(distance > atol + rtol * size)) + one_sided,
+        n_beyond=int(np.sum(distance > allowed)) + one_sided,
     )
 
 

@@ -248,6 +248,9 @@ def _find_noise(
 ) -> tuple[NoiseModel, tuple[tuple[str, str, str], ...]]:
     """Take the camera as given, else as the table's errors have it."""
     camera = settings.camera
+    if camera.gain_e_per_adu is None and camera.read_noise_e is not None:
+        msg = "--read-noise without --gain: give both, or neither to take them from Source_Error"
+        raise InputError(msg)
     if camera.gain_e_per_adu is not None:
         exposure = _constant(table, "EXPTIME") or 0.0
         dark = camera.dark_current_e_per_s * exposure

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -12,69 +11,14 @@ from lightcurve import times
 from lightcurve.config import Settings
 from lightcurve.curve.compare import ColumnDifference, compare_column, match_labels, match_times
 from lightcurve.errors import InputError
-from lightcurve.files import write_text
-from lightcurve.formats.aij_cells import STAR_COLUMN
 from lightcurve.formats.aij_table import TIMES, AijTable
 from lightcurve.formats.curves import Choice
-from lightcurve.formats.text import csv_text
+from lightcurve.stages.compare_result import Comparison, Tolerance, take_wanted
 from lightcurve.stages.compare_sides import SYSTEMS, Side, in_one_time_system, read_side
 
 WAYS = ("", "frame", "time")
 FLUX, ERROR = "relative flux", "relative flux error"
 NOT_COMPARED = {*TIMES, "slice", *(name.lower() for name in TIMES)}
-
-
-@dataclass(frozen=True, slots=True)
-class Tolerance:
-    """What may differ without being called different.
-
-    Attributes
-    ----------
-    rtol, atol : float
-        ``|a - b| <= atol + rtol |b|``.
-    time_s : float
-        Seconds, for times.
-    given : bool
-        Whether a verdict was asked for.
-    """
-
-    rtol: float = 0.0
-    atol: float = 0.0
-    time_s: float = 1.0
-    given: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Comparison:
-    """How far apart two tables are.
-
-    Attributes
-    ----------
-    names : (str, str)
-        Of A and B.
-    matched_by : str
-        ``"frame"``, ``"BJD_TDB"`` ...
-    rows : (int, int, int)
-        Of A, of B, and matched.
-    differences : tuple of ColumnDifference
-    agrees : bool or None
-        None when no tolerance was given.
-    notes : tuple of str
-    time_name : str
-    time, flux_a, flux_b : (n,) float arrays
-        Matched points of the light curves, each flux over its median; empty without curves.
-    """
-
-    names: tuple[str, str]
-    matched_by: str
-    rows: tuple[int, int, int]
-    differences: tuple[ColumnDifference, ...]
-    agrees: bool | None
-    notes: tuple[str, ...]
-    time_name: str
-    time: np.ndarray
-    flux_a: np.ndarray
-    flux_b: np.ndarray
 
 
 def compare_files(
@@ -110,7 +54,8 @@ def compare_files(
     Raises
     ------
     InputError
-        When a file cannot be read, no rows match, or there is nothing to compare.
+        When a file cannot be read, no rows match, `only` names what neither has, or there is
+        nothing to compare.
     """
     if by not in WAYS:
         msg = f"--by {by!r}: frame or time"
@@ -121,48 +66,22 @@ def compare_files(
     rows_a, rows_b, matched_by = _match(a, b, by)
     labels = _row_names(a, rows_a)
     differences, curves = _compare_curves(a, b, (rows_a, rows_b), labels, tolerance)
+    differences += _compare_times(a, b, (rows_a, rows_b), labels, tolerance)
     differences += _compare_columns(a.table, b.table, (rows_a, rows_b), labels, tolerance)
-    kept = take_wanted(differences, only)
+    only_a, only_b = _apart(a.table, b.table), _apart(b.table, a.table)
+    kept, lacking = take_wanted(differences, only, (*only_a, *only_b))
     return Comparison(
         names=(a.table.name, b.table.name),
         matched_by=matched_by,
         rows=(len(a.table), len(b.table), len(rows_a)),
-        differences=tuple(kept),
-        agrees=all(d.n_beyond == 0 for d in kept) if tolerance.given else None,
+        differences=kept,
+        only_a=only_a,
+        only_b=only_b,
+        lacking=lacking,
+        tolerance=tolerance,
         notes=tuple(notes),
         **curves,
     )
-
-
-def write_comparison(out: Path, comparison: Comparison) -> dict[str, Path]:
-    """Write the differences as a table, and the figure where there are light curves.
-
-    Parameters
-    ----------
-    out : Path
-        Folder; made if need be.
-    comparison : Comparison
-
-    Returns
-    -------
-    dict of str to Path
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    names = [field.name for field in fields(ColumnDifference)]
-    text = csv_text(names, map(astuple, comparison.differences))
-    paths = {"table": write_text(out / "comparison.csv", text)}
-    if len(comparison.time):
-        from lightcurve.report.compare import save_comparison
-
-        paths["figure"] = save_comparison(
-            out / "comparison.png",
-            comparison.time,
-            comparison.flux_a,
-            comparison.flux_b,
-            names=comparison.names,
-            time_name=comparison.time_name,
-        )
-    return paths
 
 
 def _match(a: Side, b: Side, by: str) -> tuple[np.ndarray, np.ndarray, str]:
@@ -214,7 +133,7 @@ def _compare_curves(
     labels: list[str],
     tolerance: Tolerance,
 ) -> tuple[list[ColumnDifference], dict[str, object]]:
-    """Compare fluxes over their medians, and times in seconds."""
+    """Compare fluxes over their medians."""
     nothing = {"time_name": "", **{k: np.empty(0) for k in ("time", "flux_a", "flux_b")}}
     if a.curve is None or b.curve is None:
         return [], nothing
@@ -234,17 +153,36 @@ def _compare_curves(
     ]
     shown = nothing | {"flux_a": flux_a, "flux_b": flux_b}
     for system, name in SYSTEMS.items():
-        time_a, time_b = a.time(system), b.time(system)
-        if time_a is None or time_b is None:
-            continue
-        seconds = (time_a[rows[0]] - time_b[rows[1]]) * times.DAY_S
-        late = {"rtol": 0.0, "atol": tolerance.time_s}
-        found.append(compare_column(f"{name}, s", seconds, seconds * 0, labels, **late))
-        if not shown["time_name"]:
-            shown |= {"time_name": name, "time": time_a[rows[0]]}
-    if not shown["time_name"]:
-        shown |= {"time_name": "row", "time": np.arange(len(flux_a), dtype=float)}
-    return found, shown
+        time = a.time(system)
+        if time is not None and b.time(system) is not None:
+            return found, shown | {"time_name": name, "time": time[rows[0]]}
+    return found, shown | {"time_name": "row", "time": np.arange(len(flux_a), dtype=float)}
+
+
+def _compare_times(
+    a: Side,
+    b: Side,
+    rows: tuple[np.ndarray, np.ndarray],
+    labels: list[str],
+    tolerance: Tolerance,
+) -> list[ColumnDifference]:
+    """Compare the times that both have, in seconds; those of light curves first."""
+    times_a, times_b = _all_times(a), _all_times(b)
+    found = []
+    for name in (name for name in times_a if name in times_b):
+        one, other = times_a[name][rows[0]], times_b[name][rows[1]]
+        # Where one of them has no time, that is a difference too.
+        seconds, zero = (one - other) * times.DAY_S, np.where(np.isfinite(other), 0.0, np.nan)
+        seconds = np.where(np.isfinite(one) & np.isnan(other), 0.0, seconds)
+        found.append(compare_column(f"{name}, s", seconds, zero, labels, atol=tolerance.time_s))
+    return found
+
+
+def _all_times(side: Side) -> dict[str, np.ndarray]:
+    own = {name: side.time(system) for system, name in SYSTEMS.items()}
+    return {name: v for name, v in own.items() if v is not None} | {
+        name: v for name, v in side.table.times().items() if own.get(name) is None
+    }
 
 
 def _compare_columns(
@@ -263,33 +201,11 @@ def _compare_columns(
     ]
 
 
-def take_wanted(
-    differences: Sequence[ColumnDifference], only: Sequence[str]
-) -> list[ColumnDifference]:
-    """Keep the columns that were asked for, by name or quantity; all, where none were.
-
-    Parameters
-    ----------
-    differences : sequence of ColumnDifference
-    only : sequence of str
-
-    Returns
-    -------
-    list of ColumnDifference
-
-    Raises
-    ------
-    InputError
-        When none is left.
-    """
-
-    def is_wanted(name: str) -> bool:
-        match = STAR_COLUMN.match(name)
-        return name in only or (match is not None and match["quantity"] in only)
-
-    kept = [d for d in differences if not only or is_wanted(d.name)]
-    if not kept:
-        shown = ", ".join(d.name for d in differences[:12]) or "no column"
-        msg = f"nothing to compare: to be had are {shown}"
-        raise InputError(msg)
-    return kept
+def _apart(table: AijTable, other: AijTable) -> tuple[str, ...]:
+    """Columns of numbers that the other table does not have."""
+    times_there = other.times()
+    return tuple(
+        name
+        for name in table.columns
+        if name not in other.columns and name != "slice" and name.upper() not in times_there
+    )

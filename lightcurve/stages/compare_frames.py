@@ -12,6 +12,7 @@ import numpy as np
 from lightcurve.config import Settings
 from lightcurve.curve.compare import ColumnDifference, compare_column, frame_key
 from lightcurve.errors import InputError
+from lightcurve.formats.aij_cells import STAR_COLUMN
 from lightcurve.formats.aij_flux import leave_one_out, ratio
 from lightcurve.formats.aij_table import AijTable, read_aij_table
 from lightcurve.frames.read import is_fits_name, read_frame
@@ -19,7 +20,7 @@ from lightcurve.phot.aij import measure_aij
 from lightcurve.phot.aij_centroid import STILL_PX
 from lightcurve.progress import Progress, silent
 from lightcurve.stages.aij_rules import Start, TableRules, find_rules
-from lightcurve.stages.compare import Comparison, take_wanted
+from lightcurve.stages.compare_result import Comparison, Tolerance, take_wanted
 
 N_TRIALS = 3
 SHAPES = ("Width", "X-Width", "Y-Width", "Angle", "Roundness")
@@ -80,8 +81,7 @@ def compare_with_frames(
     path: Path,
     settings: Settings,
     *,
-    rtol: float,
-    atol: float = 0.0,
+    tolerance: Tolerance,
     only: Sequence[str] = (),
     progress: Progress = silent,
 ) -> Comparison:
@@ -92,8 +92,7 @@ def compare_with_frames(
     folder : Path
     path : Path
     settings : Settings
-    rtol, atol : float
-        Allowed: ``atol + rtol |theirs|``.
+    tolerance : Tolerance
     only : sequence of str
         Columns to compare; by default all that the table has.
     progress : Progress
@@ -109,8 +108,9 @@ def compare_with_frames(
         See `remeasure_table`; or when none of `only` is among the columns.
     """
     again = remeasure_table(folder, path, settings, progress=progress)
-    found = again.differences(rtol=rtol, atol=atol)
-    kept = take_wanted(found, only)
+    found = again.differences(rtol=tolerance.rtol, atol=tolerance.atol)
+    only_b = _not_measured(again)
+    kept, lacking = take_wanted(found, only, only_b)
     notes = [f"{name}: {value} ({source})" for name, value, source in again.rules.values]
     if again.missing:
         notes.append(f"{len(again.missing)} frames are not there, such as {again.missing[0]}")
@@ -118,11 +118,21 @@ def compare_with_frames(
         names=("measured again", again.table.name),
         matched_by="frame",
         rows=(len(again.rows), len(again.table), len(again.rows)),
-        differences=tuple(kept),
-        agrees=all(d.n_beyond == 0 for d in kept),
+        differences=kept,
+        only_a=(),
+        only_b=only_b,
+        lacking=lacking,
+        tolerance=tolerance,
         notes=tuple(notes),
         **_curves(again),
     )
+
+
+def _not_measured(again: Remeasured) -> tuple[str, ...]:
+    """Columns of numbers of the table that frames do not give us."""
+    matches = {name: STAR_COLUMN.match(name) for name in again.table.columns}
+    quantities = {name: m["quantity"] if m else name for name, m in matches.items()}
+    return tuple(n for n, q in quantities.items() if n not in again.ours and q not in again.ours)
 
 
 def _curves(again: Remeasured) -> dict[str, Any]:

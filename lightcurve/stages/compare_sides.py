@@ -13,7 +13,7 @@ from lightcurve.config import Settings
 from lightcurve.data import LightCurve, Site
 from lightcurve.errors import InputError
 from lightcurve.formats.aij_table import AijTable, read_aij_table
-from lightcurve.formats.curves import Choice, read_curve
+from lightcurve.formats.curves import TIME_KINDS, Choice, read_curve
 from lightcurve.target import find_target
 
 SYSTEMS = {"bjd_tdb": "BJD_TDB", "jd_utc": "JD_UTC"}
@@ -30,8 +30,11 @@ class Side:
     note: str
 
     def time(self, system: str) -> np.ndarray | None:
-        """Take the times of a system; None where there are none."""
-        values = getattr(self.curve, system) if self.curve is not None else None
+        """Take the times of a system, of its light curve or table; None where there are none."""
+        if self.curve is not None:
+            values = getattr(self.curve, system)
+        else:
+            values = self.table.times().get(SYSTEMS[system])
         return values if values is not None and np.isfinite(values).any() else None
 
 
@@ -72,9 +75,13 @@ def spread_choices(
     Raises
     ------
     InputError
-        When more than two are given, or neither file has the column.
+        When more than two are given, neither file has the column, or an option has no use.
     """
     tables, names = zip(*(_table(path, columns) for path in paths), strict=True)
+    if columns and not any(names):
+        msg = f"--columns: {tables[0].name} and {tables[1].name} both have a header line"
+        raise InputError(msg)
+    _check_kinds(given)
     fields: list[dict[str, object]] = [{"columns": own} for own in names]
     for name, values in given.items():
         shared = _share(name, values, tables, fields)
@@ -83,6 +90,17 @@ def spread_choices(
                 own[name] = value
     first, second = (Choice(**own) for own in fields)
     return first, second
+
+
+def _check_kinds(given: Mapping[str, Sequence[str]]) -> None:
+    kinds = given.get("time_kind", ())
+    strange = [kind for kind in kinds if kind not in (*TIME_KINDS, FIND)]
+    if strange:
+        msg = f"--time-kind {strange[0]!r}: one of {', '.join(TIME_KINDS)}"
+        raise InputError(msg)
+    if kinds and not given.get("time"):
+        msg = "--time-kind says what --time holds: name the column with --time"
+        raise InputError(msg)
 
 
 def _share(
