@@ -37,7 +37,8 @@ def solve_frame(frame: Frame, request: SolveRequest, settings: SolveSettings) ->
     Returns
     -------
     Solution
-        Its detail says so when pixels were smoothed.
+        Its detail says so when pixels were smoothed, and why the other solvers failed where an
+        unchecked WCS of the header is kept.
 
     Raises
     ------
@@ -51,8 +52,9 @@ def solve_frame(frame: Frame, request: SolveRequest, settings: SolveSettings) ->
     try:
         # Without known stars there are no index files for this place: smoothing would not help.
         return solve(request, settings.model_copy(update={"solvers": others}))
-    except SolveError:
-        return found
+    except SolveError as error:
+        others_said = str(error).removeprefix("not solved: ")
+        return replace(found, detail=f"{found.detail}; {others_said}".removeprefix("; "))
 
 
 def _solve(frame: Frame, request: SolveRequest, settings: SolveSettings) -> Solution:

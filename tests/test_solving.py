@@ -120,6 +120,8 @@ def test_a_header_that_nothing_confirms_is_the_last_resort(
         found = solve_frame(frame, request, bare.model_copy(update={"solvers": solvers}))
         assert (found.solver, found.n_matched) == ("header", 0)
         assert "not checked" in found.detail
+        # Why no other solver took its place is kept.
+        assert ("; local: " in found.detail) == ("local" in solvers)
     # With known stars it is refuted at once.
     assert solve_frame(frame, request, settings).solver == "local"
 
