@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -17,6 +19,9 @@ from lightcurve.config import SolveSettings
 from lightcurve.data import Detections, Solution
 from lightcurve.errors import SolveError
 from lightcurve.phot.detect import detect
+
+if TYPE_CHECKING:
+    from nova_server import Nova
 
 TARGET = (31.042825, 46.687836)
 
@@ -55,3 +60,27 @@ def failure(request: SolveRequest, settings: SolveSettings) -> str:
     with pytest.raises(SolveError) as caught:
         solve_nova(request, settings)
     return str(caught.value)
+
+
+# Fixtures, for the tests to import: each is known by its short name.
+
+
+@pytest.fixture(name="_quick", autouse=True)
+def quick_fixture(monkeypatch: pytest.MonkeyPatch) -> None:
+    wait_little(monkeypatch)
+
+
+@pytest.fixture(name="key")
+def key_fixture(nova: Nova, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("ASTROMETRY_NET_API_KEY", nova.key)
+    return nova.key
+
+
+@pytest.fixture(name="frame")
+def frame_fixture(hatp32: list[Path], tmp_path: Path) -> SolveRequest:
+    return replace(request_of(hatp32[0]), state_file=tmp_path / "kept" / "submission.json")
+
+
+@pytest.fixture(name="settings")
+def settings_fixture(nova: Nova) -> SolveSettings:
+    return SolveSettings(solvers=("nova",), server=nova.url, timeout_s=30)

@@ -16,7 +16,16 @@ from astropy.config import set_temp_config
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyDeprecationWarning
 from astropy.wcs import WCS
-from nova_cases import TARGET, assert_right, failure, request_of, wait_little
+from nova_cases import (  # noqa: F401  (fixtures by other names)
+    TARGET,
+    assert_right,
+    failure,
+    frame_fixture,
+    key_fixture,
+    quick_fixture,
+    request_of,
+    settings_fixture,
+)
 from nova_server import Nova, Received, drop
 from pydantic import SecretStr
 
@@ -27,28 +36,6 @@ from lightcurve.astrometry.nova_api import NovaServer, Submission
 from lightcurve.astrometry.request import SolveRequest
 from lightcurve.config import SolveSettings, make_settings
 from lightcurve.errors import InputError, SolveError
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    wait_little(monkeypatch)
-
-
-@pytest.fixture
-def key(nova: Nova, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("ASTROMETRY_NET_API_KEY", nova.key)
-    return nova.key
-
-
-@pytest.fixture
-def frame(hatp32: list[Path], tmp_path: Path) -> SolveRequest:
-    return replace(request_of(hatp32[0]), state_file=tmp_path / "kept" / "submission.json")
-
-
-@pytest.fixture
-def settings(nova: Nova) -> SolveSettings:
-    return SolveSettings(solvers=("nova",), server=nova.url, timeout_s=30)
-
 
 # What works.
 
@@ -152,6 +139,7 @@ def test_recorded_answers_are_understood(
     nova.trouble("login", (folder / "login_bad_key.json").read_bytes(), times=1)
     with pytest.raises(SolveError, match="does not know this API key"):
         server.upload({}, "x", b"", end)
+    server = NovaServer(nova.url, SecretStr("key"))
     nova.trouble("login", (folder / "login.json").read_bytes(), times=1)
     nova.trouble("upload", (folder / "upload.json").read_bytes(), times=1)
     assert server.upload({}, "x", b"", end) == 16030035

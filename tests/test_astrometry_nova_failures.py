@@ -11,7 +11,15 @@ from time import monotonic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nova_cases import assert_right, failure, random_stars, request_of, wait_little
+from nova_cases import (  # noqa: F401  (fixtures by other names)
+    assert_right,
+    failure,
+    frame_fixture,
+    key_fixture,
+    quick_fixture,
+    random_stars,
+    settings_fixture,
+)
 from nova_server import Nova, drop, trickle
 from pydantic import SecretStr
 
@@ -23,28 +31,6 @@ from lightcurve.astrometry.request import SolveRequest
 from lightcurve.config import SolveSettings
 from lightcurve.errors import SolveError
 
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    wait_little(monkeypatch)
-
-
-@pytest.fixture
-def key(nova: Nova, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("ASTROMETRY_NET_API_KEY", nova.key)
-    return nova.key
-
-
-@pytest.fixture
-def frame(hatp32: list[Path], tmp_path: Path) -> SolveRequest:
-    return replace(request_of(hatp32[0]), state_file=tmp_path / "kept" / "submission.json")
-
-
-@pytest.fixture
-def settings(nova: Nova) -> SolveSettings:
-    return SolveSettings(solvers=("nova",), server=nova.url, timeout_s=30)
-
-
 # Each failure, told apart.
 
 
@@ -54,7 +40,35 @@ def test_a_wrong_key(
     monkeypatch.setenv("ASTROMETRY_NET_API_KEY", "wrong-key")
     reason = failure(frame, settings)
     assert "does not know this API key: check ASTROMETRY_NET_API_KEY" in reason
+    # Nor is it asked again for the next frame.
+    assert f"{reason} (found before; for 10 min not asked again)" == failure(frame, settings)
     assert len(nova.asked("/api/")) == 1
+    # Another key is another matter.
+    monkeypatch.setenv("ASTROMETRY_NET_API_KEY", nova.key)
+    assert_right(solve_nova(frame, settings))
+
+
+@pytest.mark.parametrize(
+    "reply", [503, b"<html>Sign in to the wireless</html>", drop], ids=["busy", "page", "drop"]
+)
+def test_a_server_that_is_of_no_use_is_left_alone(
+    nova: Nova,
+    key: str,
+    frame: SolveRequest,
+    settings: SolveSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    reply: object,
+) -> None:
+    nova.trouble("", reply)
+    reason = failure(frame, settings)
+    asked = len(nova.received)
+    assert f"{reason} (found before; for 10 min not asked again)" == failure(frame, settings)
+    assert len(nova.received) == asked
+    # A night lasts longer than most troubles.
+    nova.troubles.clear()
+    monkeypatch.setattr(web, "monotonic", lambda: monotonic() + web.REST_S)
+    later = settings.model_copy(update={"timeout_s": 2 * web.REST_S})
+    assert_right(solve_nova(frame, later))
 
 
 def test_a_server_that_is_down(key: str, frame: SolveRequest, settings: SolveSettings) -> None:
@@ -280,9 +294,36 @@ def test_no_result_of_a_job_that_is_solved(
 ) -> None:
     nova.trouble("wcs_file", 404)
     assert "has no WCS of job 16830035, which it says is solved" in failure(frame, settings)
-    nova.troubles.clear()
-    nova.trouble("corr_file", b"SIMPLE  = nothing")
-    assert "matched stars cannot be read" in failure(frame, settings)
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (b"SIMPLE  = nothing", "its list of matched stars cannot be read"),
+        (b"<html>", "shows a web page in place of its corr_file"),
+        (503, "has trouble of its own"),
+    ],
+    ids=["garbage", "page", "busy"],
+)
+def test_a_broken_list_of_matches_costs_no_solution(
+    nova: Nova,
+    key: str,
+    frame: SolveRequest,
+    settings: SolveSettings,
+    shared_data: Path,
+    caplog: pytest.LogCaptureFixture,
+    reply: object,
+    words: str,
+) -> None:
+    nova.trouble("corr_file", reply)
+    found = solve_nova(frame, settings)
+    assert found.n_matched == 0
+    assert "not checked" in found.detail
+    assert words in found.detail + caplog.text
+    index = shared_data / "index-tycho2-hatp32.fits"
+    checked = solve_nova(frame, settings.model_copy(update={"index": (index,)}))
+    assert_right(checked)
+    assert words not in checked.detail
 
 
 JSON = st.recursive(

@@ -107,18 +107,17 @@ def stars_to_check(
     sky : (n, 2) float array
         RA and Dec, degrees.
     remark : str
-        Says so where they are the solver's own, which makes a weaker check.
-
-    Raises
-    ------
-    SolveError
-        When the list is needed and cannot be read.
+        Says so where they are the solver's own, which makes a weaker check, or where these would
+        be needed and cannot be read.
     """
     sky = known_stars(wcs, request, settings)
     here, _ = stars_on_frame(wcs, request.shape, sky)
     if len(here) >= MIN_MATCHED or matched is None:
         return sky, ""
-    return _read_matches(matched), ", checked with the stars that it matched"
+    try:
+        return _read_matches(matched), ", checked with the stars that it matched"
+    except SolveError as error:
+        return sky, f", {error}"
 
 
 def _read_matches(body: bytes) -> np.ndarray:

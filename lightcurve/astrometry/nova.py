@@ -76,7 +76,7 @@ def solve_nova(request: SolveRequest, settings: SolveSettings) -> Solution:
     number = _submit(server, parcel, request.state_file, end)
     job = _wait(server, number, request, end)
     body = server.result("wcs_file", job, end)
-    matched = None if request.catalog is not None else server.result("corr_file", job, end)
+    matched = None if request.catalog is not None else _matched(server, job, end)
     _forget(request.state_file)
     if body is None:
         msg = f"{server.host} has no WCS of job {job}, which it says is solved"
@@ -84,6 +84,15 @@ def solve_nova(request: SolveRequest, settings: SolveSettings) -> Solution:
     wcs = read_result(body, request)
     sky, source = stars_to_check(wcs, matched, request, settings)
     return settle(wcs, request, sky, "nova", f"{server.host}, submission {number}{source}")
+
+
+def _matched(server: NovaServer, job: int, end: float) -> bytes | None:
+    try:
+        return server.result("corr_file", job, end)
+    except SolveError as error:
+        # The WCS is there; without this list it is checked with what else is known.
+        log.warning("job %d: no list of matched stars: %s", job, error)
+        return None
 
 
 def find_key() -> SecretStr | None:

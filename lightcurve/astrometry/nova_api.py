@@ -189,6 +189,15 @@ class NovaServer:
         if self._session.get_secret_value():
             return
         reply = self._post("login", {"apikey": self._key.get_secret_value()}, end)
+        try:
+            self._session = self._session_in(reply)
+        except SolveError as error:
+            # Every frame would be told the same.
+            self._web.rest(str(error))
+            raise
+        self._web.secrets.add(self._session.get_secret_value())
+
+    def _session_in(self, reply: Reply) -> SecretStr:
         answer = self._json(reply)
         if answer.get("status") != "success":
             reason = str(answer.get("errormessage", "no reason given"))
@@ -199,8 +208,7 @@ class NovaServer:
         session = answer.get("session")
         if not isinstance(session, str) or not session:
             self._malformed(reply)
-        self._session = SecretStr(session)
-        self._web.secrets.add(session)
+        return SecretStr(session)
 
     def _post(self, what: str, fields: dict, end: float, **content: Any) -> Reply:
         # The server looks for all options in this one field, which goes before the file.

@@ -21,6 +21,7 @@ CONNECT_S, READ_S = 10.0, 30.0
 PIECE_BYTES = 16  # so small that an answer that trickles in is noticed
 TRIES = 4
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 15.0
+REST_S = 600.0  # so long a server that failed is not sent anything: a night may outlast that
 BUSY = {429, 500, 502, 503, 504}
 
 
@@ -43,7 +44,8 @@ class Reply:
 class WebServer:
     """One server; it is asked again after a pause when it is busy or does not answer.
 
-    What it says is quoted without its `secrets`: the set is the user's to fill.
+    Where nothing can be sent at all, that is remembered for `REST_S`: other frames do not wait for
+    the same. What it says is quoted without its `secrets`: the set is the user's to fill.
 
     Parameters
     ----------
@@ -63,6 +65,7 @@ class WebServer:
         self.host = parts.netloc
         self._address = f"{parts.scheme}://{parts.netloc}{parts.path}"
         self.secrets: set[str] = set()
+        self._trouble, self._rests_until = "", 0.0
         self._http = requests.Session()
         # A proxy has no way to this machine's own servers.
         self._http.trust_env = not _is_loopback(parts.hostname or "")
@@ -130,13 +133,30 @@ class WebServer:
         ------
         SolveError
         """
-        reply = self._ask("POST", f"{self._address}/{path}", end, MAX_BYTES, content)
+        if monotonic() < self._rests_until:
+            msg = f"{self._trouble} (found before; for {REST_S / 60:.0f} min not asked again)"
+            raise SolveError(msg)
+        try:
+            reply = self._ask("POST", f"{self._address}/{path}", end, MAX_BYTES, content)
+        except SolveError as error:
+            # With sending every frame begins, and with all its time.
+            self.rest(str(error))
+            raise
         if 300 <= reply.status < 400:
             # Whatever secret is in it would go along.
             onward = self.quote(reply.headers.get("Location", "nowhere"))
             msg = f"{self.host} sends on to {onward}: give that as --server if you trust it"
             raise SolveError(msg)
         return reply
+
+    def rest(self, trouble: str) -> None:
+        """Send nothing for `REST_S`: whoever wants to gets this answer at once.
+
+        Parameters
+        ----------
+        trouble : str
+        """
+        self._trouble, self._rests_until = trouble, monotonic() + REST_S
 
     def quote(self, text: object) -> str:
         """Make one short line of something that the server sent.
