@@ -268,6 +268,19 @@ def test_the_limit_holds_whatever_the_server_says(
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
+@pytest.mark.parametrize("limit", ["nan", "-1", "0"])
+def test_a_limit_that_is_none_is_refused(
+    httpserver: HTTPServer, tmp_path: Path, limit: str
+) -> None:
+    address = httpserver.url_for("/").rstrip("/")
+    result = run(
+        "fetch", "--number", "12", "--from", address, "--out", tmp_path, f"--max-mb={limit}"
+    )
+    assert isinstance(result.exception, InputError)
+    assert "above zero" in str(result.exception)
+    assert not httpserver.log
+
+
 def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
     files = files_of([12], base_url="http://someone:secret@127.0.0.1:9/x?key=hidden")
     with pytest.raises(CatalogError, match=r"127\.0\.0\.1:9/x.*cannot be reached") as caught:

@@ -60,8 +60,11 @@ def fetch_files(
     CatalogError
         When a file cannot be had or is no index; those before it are kept.
     InputError
-        When they are more than the limit, or cannot be written.
+        When they are more than the limit, that is none, or they cannot be written.
     """
+    if not limit_mb > 0:
+        msg = f"--max-mb {limit_mb:g}: the limit must be a number of megabytes above zero"
+        raise InputError(msg)
     left = limit_mb * 1e6
     with _session(pause_s) as session:
         for file in files:
