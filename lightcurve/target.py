@@ -74,6 +74,30 @@ def find_target(settings: TargetSettings, catalogs: CatalogSettings | None = Non
     return Target(name, *resolve_name(name))
 
 
+def known_place(settings: TargetSettings) -> tuple[float, float] | None:
+    """Tell where the target is, if the settings say so without a service.
+
+    Parameters
+    ----------
+    settings : TargetSettings
+
+    Returns
+    -------
+    tuple of float, or None
+        RA and Dec, ICRS degrees; None where at most a name is given.
+
+    Raises
+    ------
+    InputError
+        When what is given makes no sense.
+    """
+    if settings.ra is settings.dec is settings.planet_file is None:
+        return None
+    # By its name an archive would be asked.
+    target = find_target(settings.model_copy(update={"name": ""}))
+    return target.ra_deg, target.dec_deg
+
+
 def _planet(settings: TargetSettings, catalogs: CatalogSettings | None) -> Planet | None:
     from lightcurve.transit.ephemeris import make_planet, read_planet
 

@@ -25,7 +25,7 @@ from lightcurve.config import Settings
 from lightcurve.errors import InputError
 from lightcurve.frames.read import read_frame
 from lightcurve.progress import Progress, silent
-from lightcurve.target import find_target
+from lightcurve.target import known_place
 
 LIMIT_MB = 2000.0
 
@@ -111,11 +111,8 @@ def need_of(frame: Path, settings: Settings) -> Need:
 
 
 def _place(settings: Settings) -> tuple[float, float, float] | None:
-    given = settings.target
-    if given.ra is given.dec is given.planet_file is None:
-        return None
-    target = find_target(given)
-    return target.ra_deg, target.dec_deg, settings.solve.radius_deg
+    place = known_place(settings.target)
+    return None if place is None else (*place, settings.solve.radius_deg)
 
 
 def list_index(settings: Settings, frame: Path | None = None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lightcurve.astrometry.copy import wcs_into_copy
+from lightcurve.astrometry.index import coverage, find_index_files
 from lightcurve.astrometry.request import SolveRequest, settle
 from lightcurve.astrometry.wcs import write_wcs_sidecar
 from lightcurve.catalogs.service import Field
@@ -25,7 +26,7 @@ from lightcurve.progress import Progress, silent
 from lightcurve.reference import submission_file
 from lightcurve.solving import solve_frame
 from lightcurve.stages.known_stars import StarSource, star_source
-from lightcurve.target import find_target
+from lightcurve.target import known_place
 
 FIELDS = (
     "solver",
@@ -90,21 +91,23 @@ def solve_frames(
     -------
     iterator of dict
         One a frame, as it comes: file, status (solved, failed, or skipped for a calibration frame
-        in a folder), solver, ra_deg and dec_deg of
-        the centre, scale_arcsec, rotation_deg, parity, n_matched, rms_arcsec, detail, sip_order,
-        reason.
+        in a folder), solver, ra_deg and dec_deg of the centre, scale_arcsec, rotation_deg, parity,
+        n_matched, rms_arcsec, detail, sip_order, reason.
 
     Raises
     ------
     InputError
-        When a path does not exist or holds no FITS file, the catalogue cannot be read, or copies
-        are wanted and no folder to write them to. All this comes before the first frame.
+        When a path does not exist or holds no FITS file, an index given is none, the catalogue
+        cannot be read, or copies are wanted and no folder to write them to. All this comes before
+        the first frame.
     """
     output = output or SolveOutput()
     if output.copies and output.folder is None:
         msg = "--write-copy: name the folder for the copies with --out"
         raise InputError(msg)
     jobs = _name_jobs([file for path in paths for file in fits_files(path)])
+    if settings.solve.index:
+        coverage(find_index_files(settings=settings.solve))
     source = None if catalog is None else star_source(catalog, settings.catalogs)
     taken = {job.path.resolve() for job in jobs}
     for job in jobs if output.copies else ():
@@ -113,7 +116,7 @@ def solve_frames(
                 f"{_copy_path(job, output.folder)}: a copy would replace this frame; another --out"
             )
             raise InputError(msg)
-    place = _place(settings)
+    place = known_place(settings.target)
     named = {path.resolve() for path in paths}
     return (
         _solve_row(job, settings, place, source, output, named=job.path.resolve() in named)
@@ -158,15 +161,6 @@ def _stem(path: Path) -> str:
 def _copy_path(job: _Job, folder: Path) -> Path:
     packed = ".fz" if job.path.name.lower().endswith(".fz") else ""
     return folder / f"{job.stem}_wcs.fits{packed}"
-
-
-def _place(settings: Settings) -> tuple[float, float] | None:
-    """Where the target is, if the settings say so without asking a service."""
-    given = settings.target
-    if given.ra is given.dec is given.planet_file is None:
-        return None
-    target = find_target(given)
-    return target.ra_deg, target.dec_deg
 
 
 def _solve_row(
