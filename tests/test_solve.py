@@ -171,6 +171,42 @@ def test_a_header_that_nothing_checks_says_so(
     assert "solved by header, scale" in solve(copy, "--solver", "header").stdout
 
 
+def test_an_index_that_is_none_stops_before_the_first_frame(
+    hatp32: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "text.fits").write_text("no index")
+    for name, words in [("gone", "no such file or folder"), ("text.fits", "text.fits: not an")]:
+        result = solve(*hatp32[:2], "--index", tmp_path / name)
+        assert isinstance(result.exception, InputError)
+        assert words in str(result.exception)
+        assert not result.stdout
+
+
+def test_only_options_that_do_something_are_offered() -> None:
+    for command in (["solve", "x.fits"], ["index", "list"], ["index", "fetch"], ["inspect", "x"]):
+        for option in ("--workers", "--seed", "--radius", "--comp", "--target"):
+            result = CliRunner().invoke(app, [*command, option, "2"])
+            assert result.exit_code == 2
+            assert "No such option" in result.output
+
+
+def test_a_place_given_needs_no_service_for_the_name(
+    hatp32: list[Path], index: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def archive(name: str, _settings: object) -> None:
+        asked.append(name)
+
+    monkeypatch.setattr("lightcurve.catalogs.exoplanet_archive.find_planet", archive)
+    (tmp_path / "settings.toml").write_text(
+        '[target]\nname = "HAT-P-32 b"\nra = "31.042825"\ndec = "46.687836"\n'
+    )
+    result = solve(hatp32[0], "--index", index, "--config", tmp_path / "settings.toml")
+    assert result.exit_code == 0
+    assert not any(asked)
+
+
 def packed(path: Path, kind: str, folder: Path) -> Path:
     """The frame as this kind of file."""
     pixels, header = fits.getdata(path, header=True)

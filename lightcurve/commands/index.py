@@ -11,6 +11,7 @@ from lightcurve.commands.options import takes_settings
 from lightcurve.commands.shell import bar, print_json, print_table
 
 Frame = Annotated[Path | None, typer.Argument(help="A frame that is to be solved.")]
+PLACE = ("target.ra", "target.dec", "target.planet_file")
 Json = Annotated[bool, typer.Option("--json", help="For machines: JSON on standard output.")]
 
 
@@ -22,7 +23,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="index")
 
 
-@takes_settings
+@takes_settings(*PLACE, "solve.index", "solve.scale_arcsec")
 def list_files(frame: Frame = None, *, settings: Any, json: Json = False) -> None:
     """Show which scales the index files found cover, and which a frame needs."""
     from lightcurve.stages.index import list_index
@@ -61,7 +62,7 @@ def _text(value: Any) -> str:
     return "" if value is None else f"{value:.1f}" if isinstance(value, float) else str(value)
 
 
-@takes_settings
+@takes_settings(*PLACE, "solve.scale_arcsec")
 def fetch(
     frame: Frame = None,
     *,

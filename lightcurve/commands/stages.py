@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
     app.command("measure")(measure)
 
 
-@takes_settings
+@takes_settings("camera", "site", "time")
 def inspect(
     path: Annotated[Path, typer.Argument(help="A folder, or one FITS file.")],
     *,
@@ -71,7 +71,9 @@ def calibrate(
         raise typer.Exit(1)
 
 
-@takes_settings
+@takes_settings(
+    "target.ra", "target.dec", "target.planet_file", "solve", "camera.saturation_adu", "time"
+)
 def solve(
     frames: Frames,
     *,
