@@ -13,7 +13,14 @@ from functools import lru_cache
 import numpy as np
 
 from lightcurve.data import Site
-from lightcurve.dates import DAY_S, iso_from_jd, jd_from_iso, julian_day
+from lightcurve.dates import (
+    DAY_S,
+    EARLIEST_JD,
+    LATEST_JD,
+    iso_from_jd,
+    jd_from_iso,
+    julian_day,
+)
 
 __all__ = [
     "airmass",
@@ -22,6 +29,7 @@ __all__ = [
     "hjd_utc",
     "iso_from_jd",
     "jd_from_iso",
+    "only_julian_dates",
     "tdb_from_utc",
     "tt_minus_utc_s",
 ]
@@ -29,6 +37,21 @@ __all__ = [
 MJD_ZERO = 2400000.5
 SPEED_OF_LIGHT_AU_PER_DAY = 173.1446326846693
 AU_M = 149597870700.0
+
+
+def only_julian_dates(values: np.ndarray) -> np.ndarray:
+    """Keep what can be the Julian date of an observation.
+
+    Parameters
+    ----------
+    values : float array
+
+    Returns
+    -------
+    float array
+        NaN where a value is not within 1950 to 2150: it is another kind of date, or none.
+    """
+    return np.where((values > EARLIEST_JD) & (values < LATEST_JD), values, np.nan)
 
 
 @lru_cache(maxsize=1)

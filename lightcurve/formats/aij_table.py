@@ -6,7 +6,7 @@ numbers, repeat its header where tables were joined, mix T and C stars, or have 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from lightcurve.formats.aij_cells import (
 )
 from lightcurve.formats.aij_flux import ratio
 from lightcurve.formats.text import read_text
+from lightcurve.times import only_julian_dates
 
 TIMES = (
     *("BJD_TDB", "BJD_TDB_B", "BJD_TDB_MOBS", "BJD_MOBS", "BJD", "HJD_UTC", "HJD_UTC_MOBS"),
@@ -30,6 +31,8 @@ TIMES = (
 )
 WANTED = ("Label", "JD_UTC", "BJD_TDB", "AIRMASS", "EXPTIME", "Source_Radius", "Sky_Rad(min)")
 WANTED_PER_STAR = ("Source-Sky", "Source_Error", "rel_flux", "rel_flux_err", "X(FITS)", "RA")
+SHORT_DATES = {"J.D.-2400000": 2400000.0, "MJD": 2400000.5}
+LOWEST_MJD, HIGHEST_MJD = 10000, 100000
 COARSE_DAYS = 0.0005  # half of the last of three decimals
 
 
@@ -114,9 +117,12 @@ class AijTable:
         Returns
         -------
         dict of str to (n_row,) float array
-            Full Julian dates; ``JD_UTC`` from ``J.D.-2400000`` where that has more decimals.
+            Full Julian dates, NaN where the table has none; ``JD_UTC`` from ``J.D.-2400000`` where
+            that has more decimals.
         """
-        found = {n: self.columns[n] for n in TIMES if _usable_time(self.columns.get(n))}
+        known = _ignoring_case(self.columns)
+        found = {n: _julian(n, self.columns[known[n]]) for n in TIMES if n in known}
+        found = {n: values for n, values in found.items() if np.isfinite(values).any()}
         short = found.pop("J.D.-2400000", None)
         if short is not None:
             given = found.get("JD_UTC")
@@ -189,8 +195,16 @@ def _stars(columns: Mapping[str, np.ndarray]) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda star: (int(star[1:]), star[0])))
 
 
-def _usable_time(values: np.ndarray | None) -> bool:
-    return values is not None and bool(np.isfinite(values).any()) and bool(np.nanmax(values) > 0)
+def _ignoring_case(names: Iterable[str]) -> dict[str, str]:
+    """Name of each column by its capitals; the one that is written so counts first."""
+    names = list(names)
+    return {n.upper(): n for n in names} | {n: n for n in names}
+
+
+def _julian(name: str, values: np.ndarray) -> np.ndarray:
+    """Keep what can be the date of an observation; MJD and J.D.-2400000 are shorter."""
+    offset = SHORT_DATES.get(name, 0.0)
+    return only_julian_dates(values + offset) - offset
 
 
 def _is_coarse(values: np.ndarray) -> bool:
@@ -200,7 +214,8 @@ def _is_coarse(values: np.ndarray) -> bool:
 
 
 def _missing(columns: set[str], stars: tuple[str, ...]) -> tuple[str, ...]:
-    lacking = [name for name in WANTED if name not in columns]
+    known = _ignoring_case(columns)
+    lacking = [name for name in WANTED if name not in known]
     for quantity in WANTED_PER_STAR:
         without = [star for star in stars if f"{quantity}_{star}" not in columns]
         if without and len(without) == len(stars):
@@ -215,7 +230,13 @@ def _unusable(
 ) -> tuple[str, ...]:
     notes = []
     for name in (n for n in TIMES if n in columns):
-        if not _usable_time(columns[name]):
+        values = columns[name]
+        odd = values[np.isfinite(values) & np.isnan(_julian(name, values)) & (values != 0)]
+        if odd.size:
+            what = f"{name} {odd[0]:.10g} is no Julian date"
+            hint = ": MJD?" if LOWEST_MJD < odd[0] < HIGHEST_MJD else ""
+            notes.append(f"{what}{hint}" + (f" ({odd.size} rows)" if odd.size > 1 else ""))
+        elif not (np.nan_to_num(values) != 0).any():
             notes.append(f"{name} holds no times (all zero or empty)")
         elif _is_coarse(columns[name]):
             notes.append(f"{name} is cut to 3 decimals: good to {COARSE_DAYS * 86400:.0f} s only")

@@ -6,6 +6,7 @@ not a guess.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from lightcurve.flags import Flag
 from lightcurve.formats.aij_table import AijTable, read_aij_table, relative_flux
 from lightcurve.formats.tables import LIGHTCURVE_COLUMNS, read_lightcurve
 from lightcurve.formats.text import read_text
+from lightcurve.times import only_julian_dates
 
 TIME_KINDS = ("bjd_tdb", "jd_utc", "mjd_utc", "iso_utc")
 BARYCENTRIC = ("BJD_TDB", "BJD_TDB_B", "BJD_TDB_MOBS")
@@ -30,6 +32,7 @@ COVARIATES = {
     "sky": ("Sky/Pixel_{star}", "Sky"),
 }
 EXPOSURES = ("EXPTIME", "EXPOSURE", "exposure_s")
+ZONE = re.compile(r":\d\d(\.\d*)?\s*[+-]\d\d:?\d*$")
 FLUXES = ("rel_flux_T1", "flux", "rel_flux", "relative_flux", "diff")
 ERRORS = ("rel_flux_err_T1", "flux_err", "rel_flux_err", "uncertainty", "err", "error")
 
@@ -161,9 +164,10 @@ def _times(table: AijTable, choice: Choice, notes: list[str]) -> tuple[np.ndarra
     jd = next((name for name in CIVIL if name in times), "")
     if not (bjd or jd):
         found = ", ".join([*table.columns, *table.words][:8])
+        odd = [note for note in table.unusable if "Julian date" in note]
         msg = (
             f"{table.name}: no column of times that says what it is (BJD_TDB, JD_UTC); name it "
-            f"with --time and --time-kind; the table has {found}"
+            f"with --time and --time-kind; the table has {'; '.join([found, *odd])}"
         )
         raise InputError(msg)
     return times.get(bjd, nothing), times.get(jd, nothing), bjd or jd
@@ -190,7 +194,12 @@ def _as_julian(table: AijTable, name: str, kind: str) -> np.ndarray:
     if kind == "iso_utc":
         return _iso_to_julian(table, name)
     values = _column(table, name)
-    return values + 2400000.5 if kind == "mjd_utc" else values
+    full = only_julian_dates(values + 2400000.5 if kind == "mjd_utc" else values)
+    if np.isfinite(values).any() and not np.isfinite(full).any():
+        first = values[np.isfinite(values)][0]
+        msg = f"{table.name}: {name} {first:.10g} is no date as {kind.upper()}: give --time-kind"
+        raise InputError(msg)
+    return full
 
 
 def _iso_to_julian(table: AijTable, name: str) -> np.ndarray:
@@ -198,6 +207,9 @@ def _iso_to_julian(table: AijTable, name: str) -> np.ndarray:
     try:
         if words is None:
             raise ValueError(name)
+        if any(ZONE.search(w) for w in words):
+            msg = f"{table.name}: column {name} is not UTC but of a time zone: {words[0]}"
+            raise InputError(msg)
         moments = np.array([w.removesuffix("Z").replace(" ", "T") for w in words], "datetime64[us]")
     except ValueError as error:
         msg = f"{table.name}: column {name} holds no ISO dates such as 2017-12-20T01:33:43"

@@ -61,7 +61,8 @@ def compare_files(
         msg = f"--by {by!r}: frame or time"
         raise InputError(msg)
     a, b = (read_side(path, choice) for path, choice in zip(paths, choices, strict=True))
-    notes = [f"{side.table.name}: {side.note}" for side in (a, b) if side.note]
+    told = [(side.table.name, [*side.table.unusable, side.note]) for side in (a, b)]
+    notes = [f"{name}: {note}" for name, own in told for note in own if note]
     a, b = in_one_time_system(a, b, settings, notes)
     rows_a, rows_b, matched_by = _match(a, b, by)
     labels = _row_names(a, rows_a)
