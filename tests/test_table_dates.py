@@ -51,7 +51,7 @@ def test_one_wrong_date_leaves_the_others(tmp_path: Path) -> None:
     table = read_aij_table(write_csv(tmp_path / "t.csv", "JD_UTC", list(dates)))
     assert table.unusable == ("JD_UTC 58107 is no Julian date: MJD?",)
     assert np.flatnonzero(np.isnan(table.times()["JD_UTC"])).tolist() == [3]
-    mjd = write_csv(tmp_path / "m.csv", "MJD", list(58107.0 + DAYS))
+    mjd = write_csv(tmp_path / "m.csv", "MJD", list(58107.00012 + DAYS))
     assert read_aij_table(mjd).unusable == ()
 
 

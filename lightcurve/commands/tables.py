@@ -37,11 +37,15 @@ def recompute(
 ) -> None:
     """Form relative flux and BJD_TDB again from a table alone, and check the table's own.
 
+    The exit status is 1 where the table's fluxes or times are wrong.
+
     Example: lightcurve recompute Measurements.tbl --comp C2 --comp C4 --out again.csv
     """
     from lightcurve.stages.compare_sides import split_names
-    from lightcurve.stages.recompute import recompute_table, write_recomputed
+    from lightcurve.stages.recompute import recompute_table, refuse_own_input, write_recomputed
 
+    if out is not None:
+        refuse_own_input(out, table)
     found = recompute_table(
         table,
         settings,
@@ -51,29 +55,31 @@ def recompute(
     )
     files = {} if out is None else {"table": write_recomputed(out, found)}
     if json:
-        print_json(
-            {
-                "table": found.table.name,
-                "target": found.target,
-                "comparisons": found.comparisons,
-                "agrees": found.agrees,
-                "fluxes": [asdict(check) for check in found.checks],
-                "times": [asdict(check) for check in found.time_checks],
-                "notes": found.notes,
-                "rows": {
-                    "label": found.table.labels,
-                    "jd_utc": found.jd_utc,
-                    "bjd_tdb": found.bjd_tdb,
-                    "rel_flux": found.flux,
-                    "rel_flux_err": found.flux_err,
-                },
-                "files": files,
-            }
-        )
+        print_json(_as_json(found, files))
     else:
         _show_recomputed(found, files)
     if found.agrees is False:
         raise typer.Exit(1)
+
+
+def _as_json(found: Any, files: dict[str, Path]) -> dict[str, Any]:
+    return {
+        "table": found.table.name,
+        "target": found.target,
+        "comparisons": found.comparisons,
+        "agrees": found.agrees,
+        "fluxes": [asdict(check) for check in found.checks],
+        "times": [asdict(check) for check in found.time_checks],
+        "notes": found.notes,
+        "rows": {
+            "label": found.table.labels,
+            "jd_utc": found.jd_utc,
+            "bjd_tdb": found.bjd_tdb,
+            "rel_flux": found.flux,
+            "rel_flux_err": found.flux_err,
+        },
+        "files": files,
+    }
 
 
 def _show_recomputed(found: Any, files: dict[str, Path]) -> None:
@@ -84,6 +90,8 @@ def _show_recomputed(found: Any, files: dict[str, Path]) -> None:
     for check in found.time_checks:
         span = f"{check.median_s:+.2f} s (from {check.least_s:+.2f} to {check.most_s:+.2f})"
         verdict = "agrees: off by" if check.agrees else "IS WRONG by"
+        if 0 < check.n_beyond < check.n:
+            verdict = f"IS WRONG in {check.n_beyond} of {check.n} rows, median"
         why = f", {check.explanation}" if check.explanation else ""
         typer.echo(f"{check.column}: {verdict} {span}{why}")
     for note in found.notes:

@@ -12,12 +12,13 @@ from lightcurve import times
 from lightcurve.config import Settings
 from lightcurve.curve.compare import ColumnDifference, compare_column
 from lightcurve.data import Site
+from lightcurve.errors import InputError
 from lightcurve.files import write_text
 from lightcurve.formats.aij_table import AijTable, read_aij_table, relative_flux
 from lightcurve.formats.curves import CIVIL
 from lightcurve.formats.text import csv_text
 from lightcurve.stages.compare_sides import site_of
-from lightcurve.stages.table_times import TimeCheck, check_times
+from lightcurve.stages.table_times import SCALE_NOT_TOLD, TimeCheck, check_times
 from lightcurve.target import find_target
 
 FLUX_RTOL, ERROR_RTOL = 3e-5, 1e-2  # tables are cut to 6 decimals
@@ -38,7 +39,7 @@ class Recomputed:
     checks : tuple of ColumnDifference
         Against the table's own relative flux, where the comparison stars are its own.
     agrees : bool or None
-        Whether they pass; None where there is nothing to check against.
+        Whether they and `time_checks` pass; None where there is nothing to check against.
     jd_utc, bjd_tdb : (n_row,) float arrays
         NaN where the table, or what is known of target, does not give them.
     time_checks : tuple of TimeCheck
@@ -94,7 +95,11 @@ def recompute_table(
     flux, flux_err = relative_flux(table, target, list(comparisons) or None)
     chosen = tuple(s for s in (comparisons or table.comparisons) if s != target)
     checks = _check_fluxes(table, target, flux, flux_err) if _own(table, chosen, target) else ()
-    notes: list[str] = []
+    notes = [
+        f"{name} does not name its time scale: not checked"
+        for name in table.times()
+        if name in SCALE_NOT_TOLD
+    ]
     jd = _civil_times(table, notes)
     bjd, time_checks = np.full(len(table), np.nan), ()
     place = _direction(table, settings, target, notes)
@@ -109,7 +114,9 @@ def recompute_table(
         flux=flux,
         flux_err=flux_err,
         checks=checks,
-        agrees=all(check.n_beyond == 0 for check in checks) if checks else None,
+        agrees=all(c.n_beyond == 0 for c in checks) and all(c.agrees for c in time_checks)
+        if checks or time_checks
+        else None,
         jd_utc=jd,
         bjd_tdb=bjd,
         time_checks=time_checks,
@@ -154,6 +161,10 @@ def _direction(
     ra, dec = table.star("RA", target), table.star("DEC", target)
     if np.isfinite(ra).any() and np.isfinite(dec).any():
         place = 15 * float(np.nanmedian(ra)), float(np.nanmedian(dec))
+        if not (0 <= place[0] < 360 and abs(place[1]) <= 90):
+            text = f"RA_{target}, DEC_{target}: {place[0] / 15:g} h {place[1]:g} deg"
+            notes.append(f"{text} is no place in the sky: give --ra and --dec")
+            return None
         notes.append(
             f"coordinates {place[0]:.5f} {place[1]:+.5f} deg: median of RA_{target}, DEC_{target}"
         )
@@ -171,10 +182,32 @@ def _site(table: AijTable, settings: Settings, notes: list[str]) -> Site | None:
     for latitude, longitude in SITE_COLUMNS:
         pair = [table.columns.get(name, np.empty(0)) for name in (latitude, longitude)]
         if all(np.isfinite(values).any() for values in pair):
-            notes.append(f"site: columns {latitude} and {longitude}, taken as east positive")
-            return Site(*(float(np.nanmedian(values)) for values in pair))
+            place = Site(*(float(np.nanmedian(values)) for values in pair))
+            text = f"columns {latitude} and {longitude}"
+            if abs(place.latitude_deg) <= 90 and abs(place.longitude_deg) <= 360:
+                notes.append(f"site: {text}, taken as east positive")
+                return place
+            where = f"{place.latitude_deg:g} {place.longitude_deg:g}"
+            notes.append(f"{text}, {where}, are no place on Earth: not used")
     notes.append("site not known: BJD_TDB for the centre of the Earth, up to 21 ms off")
     return None
+
+
+def refuse_own_input(out: Path, table: Path) -> None:
+    """Keep a table from being overwritten by what is made of it.
+
+    Parameters
+    ----------
+    out, table : Path
+
+    Raises
+    ------
+    InputError
+        When both are the same file.
+    """
+    if out.exists() and table.exists() and out.samefile(table):
+        msg = f"--out {out} is the table itself: it would be overwritten"
+        raise InputError(msg)
 
 
 def write_recomputed(path: Path, found: Recomputed) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,26 +11,34 @@ from lightcurve.data import Site
 from lightcurve.formats.aij_table import COARSE_DAYS, AijTable
 from lightcurve.formats.curves import BARYCENTRIC, CIVIL
 
+HELIOCENTRIC = ("HJD_UTC", "HJD_UTC_MOBS")
+SCALE_NOT_TOLD = ("BJD", "BJD_MOBS", "HJD", "HJD_MOBS")
 BJD_TOLERANCE_S = 1.0  # AstroImageJ's own formula is good to 0.2 s
 
 
 @dataclass(frozen=True, slots=True)
 class TimeCheck:
-    """A table's barycentric times against those of its JD_UTC.
+    """A table's barycentric or heliocentric times against those of its JD_UTC.
 
     Attributes
     ----------
     column : str
         Of the table.
+    n, n_beyond : int
+        Rows compared, and those that are off by more than rounding and formulas explain.
     median_s, least_s, most_s : float
         Table minus computed, seconds.
     tolerance_s : float
+        Of the median.
     agrees : bool
+        Median and every row.
     explanation : str
         A mistake that would give just these times; empty when none is known.
     """
 
     column: str
+    n: int
+    n_beyond: int
     median_s: float
     least_s: float
     most_s: float
@@ -46,7 +54,7 @@ def check_times(
     place: tuple[float, float],
     site: Site | None,
 ) -> list[TimeCheck]:
-    """Compare each barycentric column of a table with the BJD_TDB of its JD_UTC.
+    """Compare each BJD_TDB and HJD_UTC of a table with those of its JD_UTC.
 
     Parameters
     ----------
@@ -62,23 +70,44 @@ def check_times(
     list of TimeCheck
     """
     found, checks = table.times(), []
-    coarse = any(name in note and "decimals" in note for note in table.unusable for name in CIVIL)
-    for name in (n for n in BARYCENTRIC if n in found):
-        off = (found[name] - bjd) * times.DAY_S
+    hjd = times.hjd_utc(jd, *place, site)
+    civil_cut = any(_is_cut(table, name) for name in CIVIL)
+    for name in (n for n in (*BARYCENTRIC, *HELIOCENTRIC) if n in found):
+        off = (found[name] - (hjd if name in HELIOCENTRIC else bjd)) * times.DAY_S
         off = off[np.isfinite(off)]
-        if not off.size:
-            continue
-        cut = coarse or any(note.startswith(f"{name} is cut") for note in table.unusable)
-        # Times cut to 3 decimals scatter by 43 s each; their median is far better than one.
-        rounding = 2 * COARSE_DAYS * times.DAY_S / off.size**0.5 if cut else 0.0
-        tolerance = BJD_TOLERANCE_S + 3 * rounding
-        median = float(np.median(off))
-        agrees = abs(median) <= tolerance
-        why = "" if agrees else _explain(table, found[name], jd, place, site, tolerance)
-        checks.append(
-            TimeCheck(name, median, float(off.min()), float(off.max()), tolerance, agrees, why)
-        )
+        if off.size:
+            check = _judge(name, off, cut=civil_cut or _is_cut(table, name))
+            if name in BARYCENTRIC and not check.agrees:
+                why = _explain(table, found[name], jd, place, site, check.tolerance_s)
+                check = replace(check, explanation=why)
+            checks.append(check)
     return checks
+
+
+def _is_cut(table: AijTable, name: str) -> bool:
+    return any(note.startswith(f"{name} is cut") for note in table.unusable)
+
+
+def _judge(name: str, off: np.ndarray, *, cut: bool) -> TimeCheck:
+    """Judge by the median and by every row.
+
+    Times cut to 3 decimals scatter by 43 s each; their median is far better than one.
+    """
+    rounding = 2 * COARSE_DAYS * times.DAY_S if cut else 0.0
+    tolerance = BJD_TOLERANCE_S + 3 * rounding / off.size**0.5
+    median = float(np.median(off))
+    n_beyond = int(np.sum(np.abs(off) > BJD_TOLERANCE_S + rounding))
+    return TimeCheck(
+        column=name,
+        n=off.size,
+        n_beyond=n_beyond,
+        median_s=median,
+        least_s=float(off.min()),
+        most_s=float(off.max()),
+        tolerance_s=tolerance,
+        agrees=abs(median) <= tolerance and n_beyond == 0,
+        explanation="",
+    )
 
 
 def _explain(
