@@ -92,6 +92,8 @@ def known_place(settings: TargetSettings) -> tuple[float, float] | None:
         When what is given makes no sense.
     """
     if settings.ra is settings.dec is settings.planet_file is None:
+        if settings.name:
+            log.warning("%s is not looked up here: --ra and --dec would help", settings.name)
         return None
     # By its name an archive would be asked.
     target = find_target(settings.model_copy(update={"name": ""}))

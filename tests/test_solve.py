@@ -184,7 +184,7 @@ def test_an_index_that_is_none_stops_before_the_first_frame(
 
 def test_only_options_that_do_something_are_offered() -> None:
     for command in (["solve", "x.fits"], ["index", "list"], ["index", "fetch"], ["inspect", "x"]):
-        for option in ("--workers", "--seed", "--radius", "--comp", "--target"):
+        for option in ("--workers", "--seed", "--radius", "--comp"):
             result = CliRunner().invoke(app, [*command, option, "2"])
             assert result.exit_code == 2
             assert "No such option" in result.output

@@ -11,7 +11,7 @@ from lightcurve.commands.options import takes_settings
 from lightcurve.commands.shell import bar, print_json, print_table
 
 Frame = Annotated[Path | None, typer.Argument(help="A frame that is to be solved.")]
-PLACE = ("target.ra", "target.dec", "target.planet_file")
+PLACE = ("target",)
 Json = Annotated[bool, typer.Option("--json", help="For machines: JSON on standard output.")]
 
 

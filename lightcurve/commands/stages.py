@@ -71,9 +71,7 @@ def calibrate(
         raise typer.Exit(1)
 
 
-@takes_settings(
-    "target.ra", "target.dec", "target.planet_file", "solve", "camera.saturation_adu", "time"
-)
+@takes_settings("target", "solve", "camera.saturation_adu", "time")
 def solve(
     frames: Frames,
     *,
