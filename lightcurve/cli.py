@@ -72,6 +72,7 @@ def main() -> None:
 
 
 def _stop(message: str, *, status: int = 1) -> None:
-    line = " ".join(message.split())
-    sys.stderr.write(f"lightcurve: {line}\n")
+    from lightcurve.commands.shell import one_line
+
+    sys.stderr.write(f"lightcurve: {one_line(message)}\n")
     sys.exit(status)

@@ -17,7 +17,7 @@ from lightcurve.frames.entries import Inventory
 from lightcurve.lights import choose_lights
 from lightcurve.masters import make_masters
 from lightcurve.parts import choose_shrink
-from lightcurve.phot.seeing import choose_radii
+from lightcurve.phot.seeing import choose_radii, refuse_large_radii
 from lightcurve.progress import Progress, silent
 from lightcurve.recipe import Recipe
 from lightcurve.reference import Sample, find_stars, read_samples, solve_one
@@ -133,6 +133,11 @@ def write_recipe(
     Returns
     -------
     Recipe
+
+    Raises
+    ------
+    InputError
+        When the apertures do not suit the frame.
     """
     stars, shape = sample.stars, sample.frame.pixels.shape
     radii, annulus = choose_radii(float(np.nanmedian(stars.fwhm)))
@@ -141,6 +146,8 @@ def write_recipe(
     if settings.apertures.fwhm_factor is not None:
         radii = radii[[len(radii) // 2]]  # the base radius, where the widths are measured
     annulus = settings.apertures.annulus or annulus
+    given = settings.apertures
+    refuse_large_radii(max(given.radii, default=0.0), given.annulus, shape)
     plan = plan_stars(
         stars,
         solution.wcs,

@@ -6,6 +6,7 @@ silence.
 
 from __future__ import annotations
 
+from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
@@ -105,11 +106,11 @@ class ApertureSettings(Model):
         if self.fwhm_factor is not None and (self.style != "aij" or len(self.radii) > 1):
             msg = "--fwhm-factor is of --style aij, with one --radius (of the base) or none"
             raise ValueError(msg)
-        if any(r <= 0 for r in self.radii):
+        if not all(0 < r < inf for r in self.radii):
             radii = " ".join(f"{r:g}" for r in self.radii)
             msg = f"aperture radii (--radius) must be positive, got {radii}"
             raise ValueError(msg)
-        if self.annulus and not 0 < self.annulus[0] < self.annulus[1]:
+        if self.annulus and not 0 < self.annulus[0] < self.annulus[1] < inf:
             inner, outer = self.annulus
             msg = f"the sky annulus (--annulus) needs 0 < inner < outer, got {inner:g} {outer:g}"
             raise ValueError(msg)

@@ -11,7 +11,7 @@ import typer
 
 from lightcurve.commands.night import Json
 from lightcurve.commands.options import takes_settings
-from lightcurve.commands.shell import bar, print_json, print_table
+from lightcurve.commands.shell import bar, one_line, print_json, print_table
 
 PANEL = "Comparing"
 FRAMES_RTOL = 1e-9
@@ -193,7 +193,7 @@ def _show(result: Any, files: dict[str, Path]) -> None:
     title = f"A {result.names[0]} minus B {result.names[1]}, {result.rows[2]} rows by "
     print_table(title + result.matched_by, header, rows)
     for note in (*_without_partner(result), *result.notes):
-        typer.echo(note)
+        typer.echo(one_line(note))
     if files:
         typer.echo(f"Written: {', '.join(str(path) for path in files.values())}")
     if result.agrees is not None:

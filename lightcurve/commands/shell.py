@@ -86,6 +86,21 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, (str, int, bool, type(None))) else str(value)
 
 
+def one_line(text: str) -> str:
+    """Make text from a file fit for a terminal: no line breaks, no control characters.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+        Blanks joined; every other character that does not print is a question mark.
+    """
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+
+
 def print_table(title: str, header: list[str], rows: Iterable[Iterable[Any]]) -> None:
     """Write a table to standard output.
 
@@ -100,11 +115,11 @@ def print_table(title: str, header: list[str], rows: Iterable[Iterable[Any]]) ->
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
+    table = Table(title=escape(one_line(title)), title_justify="left")
     for name in header:
-        table.add_column(name, overflow="fold")
+        table.add_column(escape(one_line(name)), overflow="fold")
     for row in rows:
-        table.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(escape("" if cell is None else one_line(str(cell))) for cell in row))
     # Piped to a file, a table keeps its columns whatever the width.
     width = None if sys.stdout.isatty() else 160
     Console(width=width).print(table)

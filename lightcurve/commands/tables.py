@@ -10,7 +10,7 @@ import typer
 
 from lightcurve.commands.night import Json
 from lightcurve.commands.options import takes_settings
-from lightcurve.commands.shell import print_json, print_table
+from lightcurve.commands.shell import one_line, print_json, print_table
 
 Names = Annotated[
     str, typer.Option("--columns", help="Names, comma between, of a table without header.")
@@ -95,7 +95,7 @@ def _show_recomputed(found: Any, files: dict[str, Path]) -> None:
         why = f", {check.explanation}" if check.explanation else ""
         typer.echo(f"{check.column}: {verdict} {span}{why}")
     for note in found.notes:
-        typer.echo(note)
+        typer.echo(one_line(note))
     if files:
         typer.echo(f"Written: {', '.join(str(path) for path in files.values())}")
 

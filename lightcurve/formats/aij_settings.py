@@ -255,9 +255,13 @@ def _radec_row(cells: list[str], *, first: bool) -> tuple[float, float, bool, bo
     comparison = cells[2] == "1" if len(cells) > 2 and cells[2] else not first
     centroid = cells[3] != "0" if len(cells) > 3 and cells[3] else True
     magnitude = float(cells[4]) if len(cells) > 4 and cells[4] else np.nan
+    ra_hours, dec_deg = _sexagesimal(cells[0]), _sexagesimal(cells[1])
+    if not (0 <= ra_hours < 24 and abs(dec_deg) <= 90):
+        msg = f"{ra_hours} h {dec_deg} deg is no place in the sky"
+        raise ValueError(msg)
     return (
-        15 * _sexagesimal(cells[0]),
-        _sexagesimal(cells[1]),
+        15 * ra_hours,
+        dec_deg,
         comparison,
         centroid,
         magnitude if magnitude < NO_MAGNITUDE else np.nan,

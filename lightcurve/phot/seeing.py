@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from lightcurve.errors import InputError
+
 LADDER_FWHM = (0.75, 1.0, 1.25, 1.5, 1.8, 2.2, 2.7, 3.3)  # aperture radii
 ANNULUS_FWHM = (4.0, 7.0)
 MIN_RADIUS, MIN_INNER, MIN_WIDTH = 1.5, 8.0, 6.0
@@ -97,3 +99,32 @@ def profile_fwhm(radius: np.ndarray, profile: np.ndarray) -> np.ndarray:
         l0, l1 = log[rows, inner], log[rows, inner + 1]
         crossing = s0 + (l0 - half) / (l0 - l1) * (s1 - s0)
         return np.where(np.isfinite(half) & (l0 > l1), 2 * np.sqrt(crossing), np.nan)
+
+
+def refuse_large_radii(
+    radius: float, annulus: tuple[float, float] | None, shape: tuple[int, int]
+) -> None:
+    """Refuse apertures that no star needs, and that no memory may hold.
+
+    Parameters
+    ----------
+    radius : float
+        Largest of the apertures, pixels.
+    annulus : tuple of float, or None
+    shape : (int, int)
+        Of the frame.
+
+    Raises
+    ------
+    InputError
+        When the aperture is wider, or the sky's radius larger, than half the frame's shorter side.
+    """
+    side = min(shape)
+    frame = f"the frame is {shape[1]} x {shape[0]} px"
+    if not radius <= side / 4:
+        msg = f"an aperture (--radius) of {radius:g} px is too large, at most {side / 4:g}: {frame}"
+        raise InputError(msg)
+    if annulus is not None and not annulus[1] <= side / 2:
+        outer = f"a sky (--annulus) out to {annulus[1]:g} px"
+        msg = f"{outer} is too large, at most {side / 2:g}: {frame}"
+        raise InputError(msg)

@@ -15,6 +15,7 @@ from lightcurve.phot.aij import AijRecipe, measure_aij
 from lightcurve.phot.aij_centroid import SETTLED, STAY, STEPS, STILL_PX
 from lightcurve.phot.aij_noise import noise_from_errors
 from lightcurve.phot.noise import NoiseModel
+from lightcurve.phot.seeing import refuse_large_radii
 
 SKIES = ((True, False), (False, False), (False, True), (True, True))  # remove stars, plane
 SAME_SKY = 1e-6
@@ -110,6 +111,9 @@ def find_rules(table: AijTable, trials: list[Start], settings: Settings) -> tupl
     exact = not (known.size and np.all(known == np.rint(known)))
     recipe = AijRecipe(1.0, None, exact=exact, centroid=STAY)
     factor = _constant(table, "FWHM_Mult") or None
+    if factor is not None and factor < 0:
+        msg = f"{table.name}: FWHM_Mult {factor:g}: an aperture cannot be that times the width"
+        raise InputError(msg)
     rules = TableRules(radius, base, annulus, factor, recipe, ())
     recipe, sky = _find_sky(table, trials, rules)
     rules = replace(rules, recipe=recipe)
@@ -178,6 +182,8 @@ def _refuse_odd_radii(
             "--annulus"
         )
         raise InputError(msg)
+    largest = max(radius.max(), np.nanmax(base, initial=0.0))
+    refuse_large_radii(float(largest), (0.0, float(outer.max())), trials[0].pixels.shape)
 
 
 def _span(values: np.ndarray) -> str:
@@ -233,7 +239,8 @@ def _find_centroid(trials: list[Start], rules: TableRules) -> tuple[str, tuple[s
             own = rules.of_row(start.row, centroid=method)
             found = measure_aij(start.pixels, start.x, start.y, own)
             shift = np.maximum(np.abs(found.x - start.x), np.abs(found.y - start.y))
-            steps.append(np.where(found.found, shift, np.inf)[np.isfinite(start.x)])
+            there = np.isfinite(start.x) & np.isfinite(start.y)
+            steps.append(np.where(found.found, shift, np.inf)[there])
         moves[method] = float(np.median(np.concatenate(steps)))
     method = min(moves, key=moves.get)
     if moves[method] < STILL_PX:

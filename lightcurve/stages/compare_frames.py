@@ -10,19 +10,23 @@ from typing import Any
 import numpy as np
 
 from lightcurve.config import Settings
-from lightcurve.curve.compare import ColumnDifference, compare_column, frame_key
-from lightcurve.errors import InputError
+from lightcurve.curve.compare import ColumnDifference, compare_column
 from lightcurve.formats.aij_cells import STAR_COLUMN
 from lightcurve.formats.aij_flux import leave_one_out, ratio
 from lightcurve.formats.aij_table import AijTable, read_aij_table
-from lightcurve.frames.read import is_fits_name, read_frame
+from lightcurve.frames.read import read_frame
 from lightcurve.phot.aij import measure_aij
 from lightcurve.phot.aij_centroid import STILL_PX
 from lightcurve.progress import Progress, silent
 from lightcurve.stages.aij_rules import Start, TableRules, find_rules
 from lightcurve.stages.compare_result import Comparison, Tolerance, take_wanted
+from lightcurve.stages.table_frames import (
+    find_frames,
+    measured_stars,
+    star_positions,
+    trial_rows,
+)
 
-N_TRIALS = 3
 SHAPES = ("Width", "X-Width", "Y-Width", "Angle", "Roundness")
 # Variance is about a mean that hangs on the centroid's last step but one: no table tells it.
 UNTOLD = ("Variance",)
@@ -178,10 +182,10 @@ def remeasure_table(
         When the table has no labels, positions or radii, or none of its frames is there.
     """
     table = read_aij_table(path)
-    x, y = _positions(table)
-    files, missing = _find_frames(table, folder)
+    x, y = star_positions(table)
+    files, missing = find_frames(table, folder)
     rows = np.array(sorted(files))
-    chosen = rows[np.unique(np.linspace(0, len(rows) - 1, N_TRIALS).astype(int))]
+    chosen = trial_rows(rows, np.isfinite(x) & np.isfinite(y), table.name)
     trials = [_start(files, int(row), x, y, settings) for row in chosen]
     rules, method = find_rules(table, trials, settings)
     measured = [
@@ -192,52 +196,6 @@ def remeasure_table(
     ours |= _relative(ours, table)
     ours, theirs = _pairs(ours, table, rows)
     return Remeasured(table, rows, missing, rules, ours, theirs)
-
-
-def _positions(table: AijTable) -> tuple[np.ndarray, np.ndarray]:
-    """0-based pixels from X(FITS), Y(FITS); NaN where the table has no flux there."""
-    x, y = table.block("X(FITS)") - 1, table.block("Y(FITS)") - 1
-    x, y = np.where(_measured(table), x, np.nan), np.where(_measured(table), y, np.nan)
-    lacking = [what for what, there in (
-        ("Label", bool(np.any(table.labels != ""))),
-        ("X(FITS) and Y(FITS)", bool(np.isfinite(x).any() and np.isfinite(y).any())),
-    ) if not there]  # fmt: skip
-    if lacking:
-        msg = f"{table.name}: no {' nor '.join(lacking)}: its stars cannot be found in the frames"
-        raise InputError(msg)
-    return x, y
-
-
-def _measured(table: AijTable) -> np.ndarray:
-    """Tell which stars the table has a flux of; all, where it has no column of fluxes."""
-    flux = np.isfinite(table.block("Source-Sky"))
-    return flux | ~flux.any(axis=0)
-
-
-def _find_frames(table: AijTable, folder: Path) -> tuple[dict[int, Path], tuple[str, ...]]:
-    """Find the file of each row."""
-    if not folder.is_dir():
-        msg = f"{folder}: no such folder of frames"
-        raise InputError(msg)
-    places: dict[str, list[Path]] = {}
-    for path in sorted(folder.rglob("*")):
-        if is_fits_name(path) and path.is_file():
-            places.setdefault(frame_key(path.name), []).append(path)
-    files, missing = {}, []
-    for row, label in enumerate(table.labels):
-        found = places.get(frame_key(str(label)), [])
-        found = [path for path in found if path.name == label] or found
-        if len(found) > 1:
-            msg = f"{label}: {found[0]} or {found[1]}? Give the folder that was measured"
-            raise InputError(msg)
-        if found:
-            files[row] = found[0]
-        else:
-            missing.append(str(label))
-    if not files:
-        msg = f"{folder}: none of the {len(table)} frames of {table.name}, such as {missing[0]}"
-        raise InputError(msg)
-    return files, tuple(missing)
 
 
 def _start(
@@ -304,7 +262,7 @@ def _pairs(
         if name in theirs and np.isfinite(theirs[name]).any():
             kept[name] = values
             if values.shape[1] == len(table.stars) > 1:
-                there = _measured(table)[rows]
+                there = measured_stars(table)[rows]
                 kept[name] = np.where(there, values, np.nan)
                 theirs[name] = np.where(there, theirs[name], np.nan)
     return kept, {name: theirs[name] for name in kept}
