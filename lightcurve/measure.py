@@ -152,7 +152,9 @@ def _photometry(
     }
     given = (recipe.radii, recipe.annulus, recipe.noise)
     if apertures.style == "aij":
-        sized = {"fwhm_factor": apertures.fwhm_factor, "sizing": recipe.plan.role != "field"}
+        # All rows that a table of these measurements has: who reads it finds the same radius.
+        sizing = np.arange(len(recipe.plan)) < recipe.plan.n_compared
+        sized = {"fwhm_factor": apertures.fwhm_factor, "sizing": sizing}
         return measure_stars_aij(frame.pixels, frame.bad, places, *given, **sized, **limits)
     limits["max_shift"] = apertures.max_centroid_shift_px
     if recipe.shrink > 1:

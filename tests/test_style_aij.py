@@ -115,7 +115,7 @@ def aij_run(shared_data: Path, frames: Path, tmp_path_factory: pytest.TempPathFa
 def test_a_run_gives_the_target_astroimagej_s_numbers(shared_data: Path, aij_run: Path) -> None:
     """Our solving and placing, its centroid: the same numbers."""
     pair = (aij_run / "measurements.csv", shared_data / "hatp32-aij" / "hatp32_aij.csv")
-    limits = Tolerance(rtol=1e-9, given=True)
+    limits = Tolerance(rtol=1e-9, given=True, partial=True)  # some of its frames
     only = [f"{name}_T1" for name in PER_STAR]
     choices = (Choice(), Choice())
     found = compare_files(pair, choices, Settings(), tolerance=limits, only=only)
@@ -164,10 +164,11 @@ def test_a_variable_aperture_reaches_the_table(
     assert (table.columns["FWHM_Mult"] == 1.4).all()
     assert (table.columns["Source_Rad(base)"] == 6).all()
     limits = Tolerance(1e-9, given=True)
-    only = ["Source-Sky", "Sky/Pixel", "rel_flux_T1"]
-    path = tmp_path / "measurements.csv"
-    found = compare_with_frames(frames, path, Settings(), tolerance=limits, only=only)
-    assert found.agrees
+    found = compare_with_frames(frames, tmp_path / "measurements.csv", Settings(), tolerance=limits)
+    assert found.agrees, found.reasons
+    columns = {d.name: d.n for d in found.differences}
+    assert columns["Source_Radius"] == N_FRAMES
+    assert columns["Width"] == N_FRAMES * len(table.stars) > 10 * N_FRAMES
 
 
 @pytest.mark.parametrize(

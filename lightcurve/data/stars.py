@@ -142,6 +142,11 @@ class StarPlan:
         """Count the stars."""
         return len(self.star_id)
 
+    @property
+    def n_compared(self) -> int:
+        """Count the rows from the target to the last star that is no field star."""
+        return 1 + int(np.max(np.flatnonzero(self.role != "field"), initial=0))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StarPhotometry:

@@ -17,7 +17,7 @@ from lightcurve.data import LightCurve, Measurements, StarPlan
 from lightcurve.errors import InputError
 from lightcurve.files import write_text
 from lightcurve.flags import Flag
-from lightcurve.formats.aij_flux import leave_one_out, ratio
+from lightcurve.formats.aij_flux import relative_fluxes
 from lightcurve.formats.aij_table import AijTable, read_aij_table, relative_flux
 from lightcurve.formats.text import cell
 
@@ -77,6 +77,8 @@ def write_measurements(
     piece = take_aperture(measurements, Aperture(*recipe["aperture"]))
     check = [recipe["check_row"]] if recipe.get("check_row") is not None else []
     n_star = 1 + max([*recipe["comparison_rows"], *check, 0])
+    if measurements.fwhm_factor is not None:  # its radius hangs on all these stars
+        n_star = max(n_star, measurements.plan.n_compared)
     comparisons = _steady(piece, recipe["comparison_rows"])
     names = [f"{'C' if k in comparisons else 'T'}{k + 1}" for k in range(n_star)]
     columns = _frame_columns(measurements, piece, n_star, saturation_adu)
@@ -146,15 +148,14 @@ def _relative_columns(
 ) -> dict[str, np.ndarray]:
     """Form AstroImageJ's relative flux, error and signal to noise for each star."""
     n_star = len(names)
-    flux, error = piece.flux[:, :n_star], piece.flux_err[:, :n_star]
-    total, total_err = leave_one_out(flux, error, np.isin(np.arange(n_star), comparisons))
-    relative, relative_err = ratio(flux, error, total, total_err)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        snr = relative / relative_err
-    columns = {f"rel_flux_{s}": relative[:, k] for k, s in enumerate(names)}
-    columns |= {f"rel_flux_err_{s}": relative_err[:, k] for k, s in enumerate(names)}
-    columns |= {f"rel_flux_SNR_{s}": snr[:, k] for k, s in enumerate(names)}
-    return columns | {"tot_C_cnts": total[:, 0], "tot_C_err": total_err[:, 0]}
+    of_comparisons = np.isin(np.arange(n_star), comparisons)
+    found = relative_fluxes(piece.flux[:, :n_star], piece.flux_err[:, :n_star], of_comparisons)
+    columns = {
+        f"{quantity}_{star}": found[quantity][:, k]
+        for quantity in ("rel_flux", "rel_flux_err", "rel_flux_SNR")
+        for k, star in enumerate(names)
+    }
+    return columns | {name: found[name][:, 0] for name in ("tot_C_cnts", "tot_C_err")}
 
 
 def _star_columns(measurements: Measurements, piece: Slice, height: int) -> dict[str, np.ndarray]:

@@ -59,3 +59,32 @@ def ratio(
         relative_err = np.copysign(size, relative)
     empty = total == 0
     return np.where(empty, 0.0, relative), np.where(empty, 0.0, relative_err)
+
+
+def relative_fluxes(
+    flux: np.ndarray, error: np.ndarray, comparison: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Form the relative flux of every star by AstroImageJ's rules.
+
+    Parameters
+    ----------
+    flux, error : (n_frame, n_star) float arrays
+    comparison : (n_star,) bool array
+
+    Returns
+    -------
+    dict of str to (n_frame, n_star) float array
+        rel_flux, rel_flux_err and rel_flux_SNR, and the sums tot_C_cnts and tot_C_err that each
+        star was divided by.
+    """
+    total, total_err = leave_one_out(flux, error, comparison)
+    relative, relative_err = ratio(flux, error, total, total_err)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        snr = relative / relative_err
+    return {
+        "rel_flux": relative,
+        "rel_flux_err": relative_err,
+        "rel_flux_SNR": snr,
+        "tot_C_cnts": total,
+        "tot_C_err": total_err,
+    }

@@ -108,7 +108,7 @@ def _match(a: Side, b: Side, by: str) -> tuple[np.ndarray, np.ndarray, str]:
         f"{a.table.name} and {b.table.name} have neither frames nor a kind of time in common; "
         "--time and --time-kind name a column of times"
     )
-    msg = "; ".join([msg, *(side.note for side in (a, b) if side.note)])
+    msg = "; ".join([msg, *dict.fromkeys(side.note for side in (a, b) if side.note)])
     raise InputError(msg)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from lightcurve.config import Settings
 from lightcurve.curve.compare import ColumnDifference, compare_column
 from lightcurve.formats.aij_cells import STAR_COLUMN
-from lightcurve.formats.aij_flux import leave_one_out, ratio
+from lightcurve.formats.aij_flux import relative_fluxes
 from lightcurve.formats.aij_table import AijTable, read_aij_table
 from lightcurve.frames.read import read_frame
 from lightcurve.phot.aij import measure_aij
@@ -235,16 +235,11 @@ def _relative(ours: Mapping[str, np.ndarray], table: AijTable) -> dict[str, np.n
     comparison = np.array([star in table.comparisons for star in table.stars])
     if not comparison.any():
         return {}
-    flux, error = ours["Source-Sky"], ours["Source_Error"]
-    total, total_err = leave_one_out(flux, error, comparison)
-    relative, relative_err = ratio(flux, error, total, total_err)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        snr = relative / relative_err
+    columns = relative_fluxes(ours["Source-Sky"], ours["Source_Error"], comparison)
     first = int(np.flatnonzero(~comparison)[0]) if not comparison.all() else 0
-    columns = {"rel_flux": relative, "rel_flux_err": relative_err, "rel_flux_SNR": snr}
     for name in ("rel_flux", "rel_flux_err"):
         columns[f"{name}_{table.stars[first]}"] = columns[name][:, [first]]
-    return columns | {"tot_C_cnts": total[:, [first]], "tot_C_err": total_err[:, [first]]}
+    return columns | {name: columns[name][:, [first]] for name in ("tot_C_cnts", "tot_C_err")}
 
 
 def _pairs(
