@@ -39,7 +39,7 @@ def submission():
     fit = TransitFit(
         parameters={"rp_over_rs": Parameter(0.1508, 0.1498, 0.1518)},
         model=np.ones(n), trend=np.full(n, 1.001), residuals=np.zeros(n), used=flags == 0,
-        statistics={}, covariates=("x", "airmass"), verdict="",
+        statistics={}, covariates=("x", "airmass"), verdict="transit: seen whole",
     )  # fmt: skip
     return Submission(
         replace(curve, flags=flags),
@@ -77,6 +77,22 @@ def test_aavso_exoplanet_to_the_letter(submission):
     assert lines[18].startswith(row)
     assert len(lines) == 18 + good.sum() + 1
     assert not good[3]
+
+
+@pytest.mark.parametrize("verdict", ["no transit: none", "not observed: late", "inconclusive: dip"])
+def test_aavso_has_no_results_where_there_is_no_transit(submission, verdict, caplog):
+    night = replace(submission, notes="clear", fit=replace(submission.fit, verdict=verdict))
+    text = aavso.exoplanet_text(night)
+    assert aavso.validate_exoplanet(text) == []
+    assert "\r\n#RESULTS=\r\n" in text
+    assert f"\r\n#NOTES=clear; {verdict}\r\n" in text
+    assert verdict in caplog.text
+
+
+def test_aavso_priors_have_every_digit(submission):
+    planet = replace(PLANET, t0_bjd_tdb=2455867.4027431234)
+    text = aavso.exoplanet_text(replace(submission, planet=planet))
+    assert f",T0={2455867.4027431234!r}," in text
 
 
 @pytest.mark.parametrize(

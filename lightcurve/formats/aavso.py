@@ -5,6 +5,7 @@ https://www.aavso.org/aavso-exoplanet-report-file-format
 
 from __future__ import annotations
 
+import logging
 import re
 
 import numpy as np
@@ -19,6 +20,9 @@ from lightcurve.formats.submission import (
     usable_points,
 )
 
+log = logging.getLogger(__name__)
+
+FOUND = ("transit", "partial transit")  # beginnings of a verdict that backs fitted values
 DETREND_NAMES = {
     "airmass": "AIRMASS",
     "x": "X(FITS)_T1",
@@ -61,6 +65,7 @@ def exoplanet_text(submission: Submission) -> str:
     str
         Lines end in CR LF. Flux is relative, normalised and not detrended; airmass always stands
         among the detrending columns, whose other names are those the fit used (four at most).
+        Without a transit in the data RESULTS is empty, and the verdict stands in NOTES.
     """
     curve, good = submission.light_curve, usable_points(submission)
     asked = submission.fit.covariates if submission.fit is not None else ()
@@ -100,7 +105,7 @@ def _exoplanet_header(submission: Submission, detrend: str) -> dict[str, str]:
         "SECONDARY_OBSCODES": ",".join(s.secondary_codes),
         "PRIORS": _priors(s),
         "RESULTS": _results(s),
-        "NOTES": plain(s.notes),
+        "NOTES": _notes(s),
     }
 
 
@@ -119,12 +124,26 @@ def _priors(submission: Submission) -> str:
     parts = []
     for name, (value, key) in values.items():
         error = planet.errors.get(key)
-        parts.append(f"{name}={value:.12g}" + (f" +/- {error:.2g}" if error else ""))
+        parts.append(f"{name}={float(value)!r}" + (f" +/- {error:.2g}" if error else ""))
     return ",".join(parts)
 
 
+def _found(submission: Submission) -> bool:
+    fit = submission.fit
+    return fit is not None and fit.verdict.startswith(FOUND)
+
+
+def _notes(submission: Submission) -> str:
+    """Remarks, and the verdict where it is all that the fit can tell."""
+    s = submission
+    if s.fit is None or _found(s):
+        return plain(s.notes)
+    log.warning("no fitted values in the report, RESULTS is empty: %s", s.fit.verdict)
+    return plain("; ".join(filter(None, (s.notes, s.fit.verdict))))
+
+
 def _results(submission: Submission) -> str:
-    if submission.fit is None:
+    if not _found(submission):
         return ""
     names = {
         "mid_time_bjd_tdb": "Tc",
