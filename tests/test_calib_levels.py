@@ -36,3 +36,29 @@ def test_real_frames_clip_at_12_bits(hatp32):
     from astropy.io import fits
 
     assert clip_level([fits.getdata(path) for path in hatp32[::40]]) == 4095
+
+
+def field(full: float, peak: float = 9000, n: int = 5) -> np.ndarray:
+    """One frame of five stars."""
+    return np.hstack(star_images(np.random.default_rng(4), peak, full, n))
+
+
+def test_one_frame_alone_gives_the_level_of_its_clipped_stars():
+    assert clip_level([field(4095)]) == 4095
+
+
+def test_one_frame_alone_without_clipping_gives_none():
+    assert clip_level([field(60000)]) is None
+    assert clip_level([field(4095, n=2)]) is None  # two stars may be twins
+    assert clip_level([np.full((20, 20), 7.0)]) is None
+
+
+def test_the_few_steps_of_a_faint_sky_are_no_clipping():
+    faint = np.random.default_rng(5).poisson(0.5, (300, 300)).astype(np.float32)
+    assert clip_level([faint]) is None
+
+
+def test_one_real_frame_clips_at_12_bits(hatp32):
+    from astropy.io import fits
+
+    assert clip_level([fits.getdata(hatp32[0])]) == 4095

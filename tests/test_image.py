@@ -220,3 +220,7 @@ def test_a_real_frame_has_its_stars_matched(
     assert solution.n_matched >= 30
     assert solution.rms_arcsec / solution.scale_arcsec < 0.2
     assert reduced.calibrated.aperture.zero_point is not None
+    clipped = (reduced.sources.flags & Flag.SATURATED) != 0
+    assert clipped.sum() >= 10
+    assert not clipped[reduced.calibrated.rows[reduced.calibrated.serves]].any()
+    assert len(reduced.calibrated.rows) >= 30  # clipped stars are matched too
