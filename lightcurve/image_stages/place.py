@@ -17,7 +17,7 @@ from lightcurve.data import Detections, Solution
 from lightcurve.flags import Flag
 from lightcurve.image_stages.prepare import Prepared
 from lightcurve.image_stages.sources import Sources, disturbed
-from lightcurve.reference import describe_solution
+from lightcurve.reference import describe_solution, submission_file
 from lightcurve.target import find_target
 
 log = logging.getLogger(__name__)
@@ -93,6 +93,7 @@ def solve_frame(prepared: Prepared, settings: Settings) -> Solution:
         ra_deg=ra,
         dec_deg=dec,
         scale_arcsec=settings.solve.scale_arcsec or exposure.scale_arcsec,
+        state_file=submission_file(frame.path),
     )
     solution = solve(request, settings.solve)
     log.info("%s", describe_solution(solution))
