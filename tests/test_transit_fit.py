@@ -11,12 +11,14 @@ import pytest
 from lightcurve.data import LightCurve, Planet
 from lightcurve.errors import FitError
 from lightcurve.flags import Flag
+from lightcurve.transit.ephemeris import predict_transit
 from lightcurve.transit.fit import fit_points, fit_transit
 from lightcurve.transit.model import transit_flux
 from lightcurve.transit.options import FitOptions, Points
 from lightcurve.transit.output import fit_to_json
 from lightcurve.transit.quality import (
     coverage,
+    judge,
     red_noise_factor,
     residual_tests,
     time_averaging,
@@ -132,6 +134,24 @@ def test_partial_transit_stays_at_its_epoch():
     assert fit.verdict.startswith("partial transit")
     assert "egress" in fit.verdict
     assert abs(_pull(fit, "mid_time_bjd_tdb", TRUTH[0])) < 3
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "verdict"),
+    [
+        (0.28, 0.90, "partial transit: 9"),
+        (0.10, 0.72, "partial transit: 9"),
+        (0.10, 0.90, "transit: observed from before ingress to after egress"),
+    ],
+    ids=["no-ingress", "no-egress", "whole"],
+)
+def test_a_transit_without_its_edge_is_partial(first, last, verdict):
+    time = np.arange(first, last, 0.002)
+    cover = coverage(time, 0.5, 0.47)
+    told = judge(500.0, 30.0, cover, predict_transit(PLANET, TRUTH[0]), time)
+    assert told.startswith(verdict)
+    assert ("ingress missing" in told) == (first > 0.2)
+    assert ("egress missing" in told) == (last < 0.8)
 
 
 def test_flags_and_wild_points_take_no_part():

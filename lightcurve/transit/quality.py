@@ -11,6 +11,7 @@ FOUND_DELTA_BIC = 12.0
 FOUND_SIGMA = 4.0
 HINT_DELTA_BIC = 2.0
 FULL_COVERAGE = 0.9
+CONTACTS = {"ingress": "before", "egress": "after"}  # and where the baseline beyond it lies
 
 
 def time_averaging(
@@ -124,7 +125,8 @@ def coverage(time: np.ndarray, mid: float, duration: float) -> dict[str, float]:
     """
     if len(time) < 2 or not duration > 0:
         names = ("transit", "ingress", "egress")
-        return {f"coverage_{name}": 0.0 for name in names}
+        sides = {f"baseline_{side}_min": 0.0 for side in CONTACTS.values()}
+        return {f"coverage_{name}": 0.0 for name in names} | sides
     start, end, edge = mid - duration / 2, mid + duration / 2, duration / 12
     reach = 1.5 * float(np.median(np.diff(time)))
 
@@ -171,11 +173,12 @@ def judge(
         ``"not observed"``. Absence is told only of a transit of which at least 90 % was observed.
     """
     if delta_bic > FOUND_DELTA_BIC and depth_sigma > FOUND_SIGMA:
-        if cover["coverage_transit"] >= FULL_COVERAGE:
+        missing = [name for name, side in CONTACTS.items() if not _whole(cover, name, side)]
+        if cover["coverage_transit"] >= FULL_COVERAGE and not missing:
             return "transit: observed from before ingress to after egress"
-        missing = [n for n in ("ingress", "egress") if cover[f"coverage_{n}"] < FULL_COVERAGE]
         what = " and ".join(missing) + " missing" if missing else "gaps in it"
-        return f"partial transit: {100 * cover['coverage_transit']:.0f} % observed, {what}"
+        percent = min(99.0, 100 * cover["coverage_transit"])
+        return f"partial transit: {percent:.0f} % observed, {what}"
     if delta_bic > HINT_DELTA_BIC and depth_sigma > FOUND_SIGMA / 2:
         return f"inconclusive: a dip of {depth_sigma:.1f} sigma, not enough to call it a transit"
     seen = coverage(time, prediction.mid, prediction.duration)["coverage_transit"]
@@ -186,6 +189,11 @@ def judge(
             f"inconclusive: none found, with {100 * seen:.0f} % of the predicted transit observed"
         )
     return f"no transit: none found near the prediction {prediction.mid:.4f} (BJD_TDB)"
+
+
+def _whole(cover: dict[str, float], name: str, side: str) -> bool:
+    """Say whether ingress or egress was observed whole, with points outside of it."""
+    return cover[f"coverage_{name}"] >= FULL_COVERAGE and cover[f"baseline_{side}_min"] > 0
 
 
 def _miss(prediction: Prediction, time: np.ndarray) -> str:
