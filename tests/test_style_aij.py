@@ -214,3 +214,16 @@ def test_stars_that_come_and_go_are_left_out_of_the_sum() -> None:
     radius = list(cube.radii).index(curve.recipe["aperture"][1])
     ratio = flux[:, 0, radius] / flux[:, rows, radius].sum(axis=1)
     assert_allclose(curve.flux, ratio / np.median(ratio), rtol=1e-9)
+
+
+def test_a_default_run_with_a_variable_aperture_agrees_with_its_frames(
+    shared_data: Path, frames: Path, tmp_path: Path
+) -> None:
+    """Over a hundred stars, of which the faintest rest in more than one place."""
+    own = settings_of(shared_data, fwhm_factor=1.4).model_copy(update={"stars": Settings().stars})
+    reduce_night(frames, own, tmp_path)
+    limits = Tolerance(1e-9, given=True)
+    table = tmp_path / "measurements.csv"
+    found = compare_with_frames(frames, table, Settings(), tolerance=limits)
+    assert found.agrees, found.reasons
+    assert next(d.n for d in found.differences if d.name == "Width") > 100 * N_FRAMES

@@ -30,6 +30,8 @@ from lightcurve.stages.table_frames import (
 SHAPES = ("Width", "X-Width", "Y-Width", "Angle", "Roundness")
 # Variance is about a mean that hangs on the centroid's last step but one: no table tells it.
 UNTOLD = ("Variance",)
+# Where a centroid may have begun, from where it ended, pixels.
+BEGINNINGS = ((0.0, 0.0), (0.5, 0.0), (-0.5, 0.0), (0.0, 0.5), (0.0, -0.5))
 MOVED = "moved by centring again, px"
 
 
@@ -189,7 +191,7 @@ def remeasure_table(
     trials = [_start(files, int(row), x, y, settings) for row in chosen]
     rules, method = find_rules(table, trials, settings)
     measured = [
-        _measure_row(_start(files, int(row), x, y, settings), rules, method)
+        _measure_row(_start(files, int(row), x, y, settings), rules, method, table)
         for row in progress(rows, "Measuring frames", len(rows))
     ]
     ours = {name: np.stack([m[name] for m in measured]) for name in measured[0]}
@@ -205,7 +207,9 @@ def _start(
     return Start(row, frame.pixels, x[row], y[row])
 
 
-def _measure_row(start: Start, rules: TableRules, method: str) -> dict[str, np.ndarray]:
+def _measure_row(
+    start: Start, rules: TableRules, method: str, table: AijTable
+) -> dict[str, np.ndarray]:
     """Measure a frame where the table has its stars, and see whether they would move.
 
     With a variable aperture the widths are those at the base radius, after centring there.
@@ -222,12 +226,29 @@ def _measure_row(start: Start, rules: TableRules, method: str) -> dict[str, np.n
     if variable and rules.fwhm_factor is None:
         columns = {name: values for name, values in columns.items() if name not in SHAPES}
     elif variable:
-        base = float(rules.base_radius[start.row])
-        changes = {"radius": base, "centroid": method, "fwhm_factor": rules.fwhm_factor}
-        first = measure_aij(*here, rules.of_row(start.row, **changes))
-        columns |= {name: first.columns()[name] for name in SHAPES}
-        columns["Source_Radius"] = np.array([first.radius])
+        columns |= _base_widths(start, rules, method, table)
     return {name: values for name, values in columns.items() if name not in UNTOLD}
+
+
+def _base_widths(
+    start: Start, rules: TableRules, method: str, table: AijTable
+) -> dict[str, np.ndarray]:
+    """Widths at the base radius, and the radius of the aperture that they make.
+
+    A table tells where a centroid ended at the last radius, not where it began at the base radius.
+    Of the places where it may have begun, that counts which comes nearest to the table's width.
+    """
+    own = rules.of_row(start.row, radius=float(rules.base_radius[start.row]), centroid=method)
+    runs = [measure_aij(start.pixels, start.x + dx, start.y + dy, own) for dx, dy in BEGINNINGS]
+    ends = [run.columns() for run in runs]
+    ours = np.stack([run.x_width for run in runs])
+    off = np.nan_to_num(np.abs(ours - table.block("X-Width")[start.row]))
+    best, stars = off.argmin(axis=0), np.arange(len(start.x))
+    columns = {name: np.stack([end[name] for end in ends])[best, stars] for name in SHAPES}
+    width = columns["X-Width"], columns["Y-Width"]
+    use = (width[0] > 0) & (width[1] > 0)
+    radius = rules.fwhm_factor * max(w[use].mean() for w in width) if use.any() else np.nan
+    return columns | {"Source_Radius": np.array([radius])}
 
 
 def _relative(ours: Mapping[str, np.ndarray], table: AijTable) -> dict[str, np.ndarray]:
