@@ -19,6 +19,7 @@ from lightcurve.flags import PixelFlag
 from lightcurve.frames.read import read_frame
 from lightcurve.phot.detect import detect
 from lightcurve.phot.mesh import Background, measure_background
+from lightcurve.phot.seeing import refuse_large_radii
 from lightcurve.phot.trails import find_trails
 
 log = logging.getLogger(__name__)
@@ -78,9 +79,12 @@ def prepare_frame(path: Path, settings: Settings, *, masters: Masters | None = N
     Raises
     ------
     LightcurveError
-        When the frame cannot be read or does not fit its masters.
+        When the frame cannot be read or does not fit its masters, or is too small for the
+        apertures given.
     """
     raw = read_frame(path, settings=settings, need_time=False)
+    given = settings.apertures
+    refuse_large_radii(max(given.radii, default=0.0), given.annulus, raw.pixels.shape)
     if not np.isfinite(raw.pixels).any():
         raise FrameError(path, "no pixel has a value")
     if masters is None and settings.image.masters is not None:
@@ -159,7 +163,9 @@ def _cosmic_rays(
 
 
 def _why_no_cosmics(camera: CameraValues, fwhm: float) -> str:
-    if not fwhm >= COSMIC_FWHM:
+    if np.isnan(fwhm):
+        return "no star tells how wide stars are"
+    if fwhm < COSMIC_FWHM:
         return f"stars {fwhm:.1f} px wide cannot be told from them"
     if not camera.gain_known or not camera.noise.read_noise_e:
         return "gain or read noise is not known"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 GUESS_FWHM = 3.0  # px, where no star tells
 CROWDED_SHARE = 0.01  # of a source's own light: what a neighbour must have to matter
+BLOCK_PIXELS = 20_000_000  # cut out at once; more stars are measured in blocks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,12 +193,27 @@ def _in_apertures(
     prepared: Prepared, x: np.ndarray, y: np.ndarray, apertures: Apertures, settings: Settings
 ) -> StarPhotometry:
     frame, camera = prepared.frame, prepared.camera
-    return measure_stars(
-        frame.pixels, frame.bad, x, y, apertures.radii, apertures.annulus, camera.noise,
-        saturation_adu=camera.saturation_adu,
-        linearity_adu=settings.camera.linearity_adu,
-        max_shift=min(settings.apertures.max_centroid_shift_px, 0.5 * float(apertures.radii[0])),
-    )  # fmt: skip
+    reach = int(max(apertures.annulus[1], apertures.radii[-1])) + 1
+    n_blocks = max(int(np.ceil(len(x) * (2 * reach + 1) ** 2 / BLOCK_PIXELS)), 1)
+    blocks = [
+        measure_stars(
+            frame.pixels, frame.bad, *places, apertures.radii, apertures.annulus, camera.noise,
+            saturation_adu=camera.saturation_adu,
+            linearity_adu=settings.camera.linearity_adu,
+            max_shift=min(
+                settings.apertures.max_centroid_shift_px, 0.5 * float(apertures.radii[0])
+            ),
+        )
+        for places in zip(np.array_split(x, n_blocks), np.array_split(y, n_blocks), strict=True)
+    ]  # fmt: skip
+    return _joined(blocks)
+
+
+def _joined(blocks: Sequence[StarPhotometry]) -> StarPhotometry:
+    if len(blocks) == 1:
+        return blocks[0]
+    names = [n for n in StarPhotometry.__slots__ if getattr(blocks[0], n) is not None]
+    return StarPhotometry(**{n: np.concatenate([getattr(b, n) for b in blocks]) for n in names})
 
 
 def _reached(
