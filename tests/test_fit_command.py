@@ -150,6 +150,21 @@ def test_civil_times_are_taken_to_the_barycentre(tmp_path, planet_file):
     assert any("worked out from JD_UTC" in note for note in fit["notes"])
 
 
+def test_rows_with_civil_times_only_take_part(tmp_path, planet_file):
+    civil = np.array([f"{t:.9f}" for t in _night()[0]])
+    flux = _night()[1]
+    truth = bjd_tdb(civil.astype(float), 100.0, 20.0, None)
+    given = [repr(float(t)) if k % 4 else "" for k, t in enumerate(truth)]
+    table = tmp_path / "t.csv"
+    rows = [f"{a},{b},{c!r},0.002" for a, b, c in zip(civil, given, map(float, flux), strict=True)]
+    table.write_text("\n".join(["JD_UTC,BJD_TDB,flux,flux_err", *rows]) + "\n")
+    _, fit = _fit(table, planet_file, tmp_path / "out")
+    assert fit["n_points"] == len(flux)
+    assert "of 35 rows without it worked out from JD_UTC" in " ".join(fit["notes"])
+    model = read_model(tmp_path / "out" / "model.csv")
+    assert np.abs(model["bjd_tdb"] - truth).max() * 86400 < 0.01
+
+
 def test_times_of_other_coordinates_are_told(tmp_path, planet_file, caplog):
     time, flux = _night()
     table = _write(

@@ -125,7 +125,7 @@ def curve_of_table(table: AijTable, choice: Choice) -> LightCurve:
     comparison = table.columns.get(choice.comparison_flux or "tot_C_cnts", nothing)
     if np.isfinite(comparison).all():
         covariates["comparison_flux"] = comparison / np.median(comparison)
-    finite = np.isfinite(flux) & np.isfinite(time)
+    finite = np.isfinite(flux) & (np.isfinite(bjd) | np.isfinite(jd))
     return LightCurve(
         file=table.labels,
         jd_utc=jd,

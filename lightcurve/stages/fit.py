@@ -70,11 +70,12 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
     """
     known = known or Known()
     planet = need_planet(settings)
-    curve = in_order(read_curve(path, known.choice))
+    curve = read_curve(path, known.choice)
     record = read_record(path.parent).get("night", {}) if path.name == OURS else {}
     exposure_s, filter_name, values = settle(known, curve, record)
     with open_log(out):
         curve, time_note = with_barycentric_times(curve, planet, site_of(settings, record))
+        curve = in_order(curve)
         notes = (*curve.recipe.get("notes", ()), time_note)
         for name, value, source in values:
             log.info("%s: %s, %s", name, value, source)
@@ -141,8 +142,7 @@ def in_order(curve: LightCurve) -> LightCurve:
     -------
     LightCurve
     """
-    time = curve.bjd_tdb if np.isfinite(curve.bjd_tdb).any() else curve.jd_utc
-    order = np.argsort(time, kind="stable")
+    order = np.argsort(curve.bjd_tdb, kind="stable")
     arrays = ("file", "jd_utc", "bjd_tdb", "flux", "flux_err", "target_flux", "comparison_flux")
     return replace(
         curve,
@@ -211,7 +211,7 @@ def site_of(settings: Settings, record: Mapping[str, Any]) -> Site | None:
 def with_barycentric_times(
     curve: LightCurve, planet: Planet, site: Site | None
 ) -> tuple[LightCurve, str]:
-    """Work out BJD_TDB where a table has JD_UTC only, and check it where it has both.
+    """Work out BJD_TDB where a row has JD_UTC only, and check it where rows have both.
 
     Parameters
     ----------
@@ -243,12 +243,27 @@ def with_barycentric_times(
         place = "the observatory" if site else "the centre of the Earth (21 ms at most)"
         note = f"times: BJD_TDB worked out from JD_UTC for {place} and {planet.name}"
         return replace(curve, bjd_tdb=worked_out), note
-    off = float(np.nanmedian(curve.bjd_tdb - worked_out)) * DAY_S
-    if abs(off) > CLOCK_TOLERANCE_S:
+    note = _check_times(curve, worked_out, planet.name)
+    empty = has_jd & ~has_bjd
+    if not empty.any():
+        return curve, note
+    time = np.where(empty, worked_out, curve.bjd_tdb)
+    covariates = {**curve.covariates, "time": time - np.nanmean(time)}
+    note += f"; of {empty.sum()} rows without it worked out from JD_UTC"
+    return replace(curve, bjd_tdb=time, covariates=covariates), note
+
+
+def _check_times(curve: LightCurve, worked_out: np.ndarray, name: str) -> str:
+    """Compare BJD_TDB of a table with that of its JD_UTC, where rows have both."""
+    off = (curve.bjd_tdb - worked_out)[np.isfinite(curve.bjd_tdb) & np.isfinite(worked_out)]
+    if not off.size:
+        return "times: BJD_TDB as in the table, in no row with a JD_UTC to check it by"
+    seconds = float(np.median(off)) * DAY_S
+    if abs(seconds) > CLOCK_TOLERANCE_S:
         log.warning(
             "BJD_TDB of the table is %+.0f s off what its JD_UTC gives for %s: wrong coordinates, "
             "or one marks the start of exposures and the other the middle; --time picks a column",
-            off,
-            planet.name,
+            seconds,
+            name,
         )
-    return curve, f"times: BJD_TDB as in the table, {off:+.1f} s from what its JD_UTC gives"
+    return f"times: BJD_TDB as in the table, {seconds:+.1f} s from what its JD_UTC gives"
