@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from lightcurve.calib.store import load_masters
+from lightcurve.catalogs.file import read_file
 from lightcurve.clock import Clock
 from lightcurve.config import Settings
 from lightcurve.data import Masters, Products
-from lightcurve.errors import LightcurveError
+from lightcurve.errors import InputError, LightcurveError
 from lightcurve.frames.read import fits_files
 from lightcurve.image_products import write_products
 from lightcurve.image_stages.calibrate import calibrate_sources
@@ -99,6 +100,8 @@ def measure_image(
     with clock("cross-match"):
         table = source_table(sources, placed, calibrated, known.catalogs)
         transients = search_transients(sources, placed, calibrated, known, settings)
+    if band_note and standards is not None:
+        band_note += f": magnitudes are tied to {standards.band} of {standards.catalog.title}"
     notes = tuple(note for note in (*field_notes, band_note) if note)
     return Reduced(prepared, sources, placed, known, calibrated, transients, table, settings, notes)
 
@@ -125,7 +128,7 @@ def reduce_images(
     Raises
     ------
     InputError
-        When a path does not exist, holds no FITS file, or the masters cannot be read.
+        When a catalogue given or the masters cannot be read, or there is no such band.
     """
 
     def reduce(file: Path, name: str, masters: Masters | None) -> dict[str, Any]:
@@ -157,7 +160,7 @@ def measure_sequence(
     Raises
     ------
     InputError
-        When a path does not exist, holds no FITS file, or the masters cannot be read.
+        When a catalogue given or the masters cannot be read, or there is no such band.
     """
     quick = quick_settings(settings)
 
@@ -178,21 +181,44 @@ def _each(
     work: Callable[[Path, str, Masters | None], dict[str, Any]],
     progress: Progress,
 ) -> list[dict[str, Any]]:
-    files = [file for path in paths for file in fits_files(path)]
+    _check_settings(settings)
     folder = settings.image.masters
     masters = load_masters(folder) if folder is not None else None
+    files, missing = _listed(paths)
     rows = []
     pairs = list(zip(files, _free_names(files), strict=True))
     for file, name in progress(pairs, "Reducing", len(files)):
         row: dict[str, Any] = {"file": file.name, "status": "reduced", "reason": ""}
         try:
+            if file in missing:
+                raise missing[file]
             row |= work(file, name, masters)
         except LightcurveError as error:
-            reason = str(error).removeprefix(f"{file.name}: ")
+            reason = str(error).removeprefix(f"{file.name}: ").removeprefix(f"{file}: ")
             row |= {"status": "failed", "reason": reason}
             log.error("%s: %s", file.name, reason)
         rows.append(row)
     return rows
+
+
+def _check_settings(settings: Settings) -> None:
+    """Refuse, before the first frame, what would fail every one of them."""
+    wanted_band(None, settings.image)
+    for file in settings.catalogs.files:
+        read_file(file)
+
+
+def _listed(paths: Sequence[Path]) -> tuple[list[Path], dict[Path, InputError]]:
+    """List the files of the paths, in order; a path that has none stands for itself."""
+    files: list[Path] = []
+    missing: dict[Path, InputError] = {}
+    for path in paths:
+        try:
+            files += fits_files(path)
+        except InputError as error:
+            files.append(path)
+            missing[path] = error
+    return files, missing
 
 
 def _free_names(files: Sequence[Path]) -> list[str]:

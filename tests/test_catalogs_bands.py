@@ -125,7 +125,7 @@ def test_every_usual_filter_is_tied_to_a_band(written, band):
 
 
 def test_an_unknown_filter_is_told():
-    assert standard_filter("XYZ") == ("G", "filter XYZ: tied to Gaia G, which is a guess")
+    assert standard_filter("XYZ") == ("G", "filter XYZ: taken to be like Gaia G, a guess")
     assert "not named" in standard_filter(None)[1]
 
 

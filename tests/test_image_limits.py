@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from lightcurve.cli import app
+from lightcurve.clock import Clock
 from lightcurve.config import Settings, make_settings
 from lightcurve.errors import InputError
+from lightcurve.image import measure_image, measure_sequence, reduce_images
 from lightcurve.image_stages import sources as sources_module
 from lightcurve.image_stages.prepare import prepare_frame
+from lightcurve.image_stages.reduced import summarise
 from lightcurve.image_stages.sources import measure_sources
+from lightcurve.image_stages.standards import wanted_band
 
 
 def real_settings(shared_data: Path, **image) -> Settings:
@@ -64,3 +71,64 @@ def test_a_frame_without_stars_says_so(tmp_path: Path) -> None:
     prepared = prepare_frame(empty_frame(tmp_path / "f.fits"), Settings())
     assert "no star tells" in " ".join(prepared.notes)
     assert "nan" not in " ".join(prepared.notes)
+
+
+@pytest.mark.parametrize("sequence", [False, True], ids=["frames", "sequence"])
+def test_a_missing_path_costs_its_own_row(
+    hatp32: list[Path], shared_data: Path, tmp_path: Path, *, sequence: bool
+) -> None:
+    job = measure_sequence if sequence else reduce_images
+    settings = real_settings(shared_data, psf="none")
+    rows = job([tmp_path / "none.fits", hatp32[0]], settings, tmp_path / "out")
+    assert [row["status"] for row in rows] == ["failed", "reduced"]
+    assert rows[0]["file"] == "none.fits"
+    assert rows[0]["reason"].startswith("no such file")
+
+
+def test_the_command_tells_a_missing_path_in_valid_json(tmp_path: Path) -> None:
+    run = CliRunner().invoke(
+        app, ["image", str(tmp_path / "none.fits"), "-o", str(tmp_path / "o"), "--json"]
+    )
+    assert run.exit_code == 1
+    assert json.loads(run.stdout)[0]["status"] == "failed"
+
+
+def test_nothing_is_said_to_be_written_where_the_folder_is_a_file(tmp_path: Path) -> None:
+    frame = empty_frame(tmp_path / "f.fits")
+    out = tmp_path / "afile"
+    out.write_text("")
+    run = CliRunner().invoke(app, ["image", str(frame), "-o", str(out), "--offline"])
+    assert run.exit_code == 1
+    assert "Written to" not in run.output
+
+
+@pytest.mark.parametrize(
+    ("catalogs", "image", "told"),
+    [({"files": ["STARS"]}, {}, "stars.csv"), ({}, {"band": "Q"}, "--band 'Q': there are U, B, V")],
+    ids=["catalog", "band"],
+)
+def test_what_would_fail_every_frame_is_refused_at_once(
+    catalogs: dict, image: dict, told: str, tmp_path: Path
+) -> None:
+    stars = tmp_path / "stars.csv"
+    stars.write_text("what,ever\n1,2\n")
+    files = [str(stars) for _ in catalogs.get("files", ())]
+    settings = make_settings({"catalogs": {"files": files, "offline": True}, "image": image})
+    with pytest.raises(InputError, match=told):
+        reduce_images([empty_frame(tmp_path / "f.fits")], settings, tmp_path / "out")
+
+
+def test_the_note_on_the_band_says_what_the_zero_point_is_tied_to(
+    hatp32: list[Path], shared_data: Path
+) -> None:
+    settings = real_settings(shared_data, psf="none")
+    reduced = measure_image(hatp32[0], settings, Clock())
+    (note,) = (note for note in reduced.notes if note.startswith("filter CV"))
+    assert "tied to VT (Tycho, Vega) of tycho2-hatp32.fits" in note
+    assert summarise(reduced)["standards"] == "tycho2-hatp32.fits"
+
+
+@pytest.mark.parametrize(("given", "band"), [("V", "V"), ("r'", "rp"), ("BP", "BP")], ids=str)
+def test_bands_are_known_by_their_usual_names(given: str, band: str) -> None:
+    settings = make_settings({"image": {"band": given}})
+    assert wanted_band("CV", settings.image) == (band, "")

@@ -43,8 +43,8 @@ def standard_filter(name: str | None) -> tuple[str, str]:
     if name in RECIPES:
         return name, ""
     if name in LIKE:
-        return LIKE[name], f"filter {name} tied to {LIKE[name]}, the band most like it"
-    return "G", f"filter {name or 'not named'}: tied to Gaia G, which is a guess"
+        return LIKE[name], f"filter {name}: {LIKE[name]} is the band most like it"
+    return "G", f"filter {name or 'not named'}: taken to be like Gaia G, a guess"
 
 
 def sources_for(band: str, dec_deg: float) -> tuple[str, ...]:

@@ -53,7 +53,8 @@ def image(
         shown = {**SHOWN, "quality": "quality"} if sequence else SHOWN
         body = ([_short(row.get(name)) for name in shown] for row in rows)
         print_table("Frames", list(shown.values()), body)
-        typer.echo(f"Written to {out}")
+        if sequence or any(row["status"] != "failed" for row in rows):
+            typer.echo(f"Written to {out}")
     if any(row["status"] == "failed" for row in rows):
         raise typer.Exit(1)
 

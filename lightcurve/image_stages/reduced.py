@@ -84,6 +84,7 @@ def summarise(reduced: Reduced) -> Mapping[str, Any]:
         "exposure_s": prepared.exposure_s,
         "filter": exposure.filter,
         "band": calibrated.standards.band if calibrated.standards is not None else None,
+        "standards": calibrated.standards.catalog.title if calibrated.standards else None,
         "ra_deg": ra,
         "dec_deg": dec,
         "scale_arcsec": scale,

@@ -18,8 +18,11 @@ from lightcurve.catalogs.bands import (
     standard_filter,
 )
 from lightcurve.catalogs.quality import unfit
+from lightcurve.catalogs.recipes import LIKE, RECIPES
 from lightcurve.catalogs.service import Catalog
 from lightcurve.config import ImageSettings
+from lightcurve.errors import InputError
+from lightcurve.frames.filters import normalise_filter
 
 log = logging.getLogger(__name__)
 
@@ -67,9 +70,19 @@ def wanted_band(filter_name: str | None, settings: ImageSettings) -> tuple[str, 
         Key of `lightcurve.catalogs.bands.RECIPES`.
     note : str
         What was assumed; empty for nothing.
+
+    Raises
+    ------
+    InputError
+        When the settings name a band that is none.
     """
-    band, note = standard_filter(settings.band or filter_name)
-    return band, note
+    if settings.band is None:
+        return standard_filter(filter_name)
+    name = settings.band if settings.band in RECIPES else normalise_filter(settings.band)
+    if name not in RECIPES and name not in LIKE:
+        msg = f"--band {settings.band!r}: there are {', '.join((*RECIPES, *LIKE))}"
+        raise InputError(msg)
+    return standard_filter(name)
 
 
 def catalogs_for(band: str, dec_deg: float, settings: ImageSettings) -> tuple[str, ...]:
