@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lightcurve.data import LightCurve, Planet
+from lightcurve.data import LightCurve, Parameter, Planet
 from lightcurve.errors import FitError
 from lightcurve.flags import Flag
 from lightcurve.transit.ephemeris import predict_transit
@@ -22,6 +22,7 @@ from lightcurve.transit.quality import (
     red_noise_factor,
     residual_tests,
     time_averaging,
+    timing_notes,
 )
 
 PLANET = Planet(
@@ -152,6 +153,34 @@ def test_a_transit_without_its_edge_is_partial(first, last, verdict):
     assert told.startswith(verdict)
     assert ("ingress missing" in told) == (first > 0.2)
     assert ("egress missing" in told) == (last < 0.8)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "errors", "words"),
+    [
+        (130.0, {}, "130.0 min late of the ephemeris (the ephemeris gives no error)"),
+        (25.0, {}, ""),
+        (-13.0, {"t0_bjd_tdb": 2 / 1440}, "13.0 min early of the ephemeris (5.8 sigma"),
+        (6.0, {"t0_bjd_tdb": 2 / 1440}, ""),
+    ],
+    ids=["no-error-late", "no-error-near", "early", "near"],
+)
+def test_a_transit_at_another_time_is_remarked_on(minutes, errors, words):
+    prediction = predict_transit(replace(PLANET, errors=errors), TRUTH[0])
+    off = Parameter(minutes, minutes - 1, minutes + 1, "min")
+    notes = timing_notes("transit: seen", off, prediction)
+    assert words in "".join(notes)
+    assert bool(notes) == bool(words)
+    assert timing_notes("no transit: none", off, prediction) == ()
+
+
+def test_the_fit_warns_of_a_transit_at_another_time(caplog):
+    points = _points()
+    planet = replace(PLANET, t0_bjd_tdb=PLANET.t0_bjd_tdb - 40 / 1440)
+    fit = fit_points(points, planet, options=QUICK)
+    assert fit.verdict.startswith("transit")
+    assert "late of the ephemeris" in fit.notes[0]
+    assert fit.notes[0] in caplog.text
 
 
 def test_flags_and_wild_points_take_no_part():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,10 +15,18 @@ from lightcurve.transit.ephemeris import Prediction, predict_transit
 from lightcurve.transit.model import NAMES, TransitModel
 from lightcurve.transit.noise import RedNoise
 from lightcurve.transit.options import FitOptions, Points
-from lightcurve.transit.quality import coverage, judge, red_noise_factor, residual_tests
+from lightcurve.transit.quality import (
+    coverage,
+    judge,
+    red_noise_factor,
+    residual_tests,
+    timing_notes,
+)
 from lightcurve.transit.sample import Posterior, draw_normal, sample_posterior
 from lightcurve.transit.search import Solution, covariance, noise_scale
 from lightcurve.transit.solve import find_wild, solve_flat, solve_points
+
+log = logging.getLogger(__name__)
 
 LEFT_OUT = (
     Flag.EDGE | Flag.SATURATED | Flag.NEGATIVE_FLUX | Flag.CLOUD | Flag.OUTLIER | Flag.NOT_MEASURED
@@ -134,6 +143,10 @@ def fit_points(
         **cover,
         **posterior.diagnostics(),
     }
+    verdict = judge(delta_bic, depth_sigma, cover, prediction, time)
+    timing = timing_notes(verdict, parameters["o_minus_c_minutes"], prediction)
+    for note in timing:
+        log.warning("%s", note)
     trend_notes, noise_note = _trend_notes(best, options), _noise_note(red, beta)
     return TransitFit(
         parameters=parameters,
@@ -143,10 +156,10 @@ def fit_points(
         used=used,
         statistics=statistics,
         covariates=best.names,
-        verdict=judge(delta_bic, depth_sigma, cover, prediction, time),
+        verdict=verdict,
         samples=posterior.samples,
         sample_names=NAMES,
-        notes=(*best.problem.priors.notes, *trend_notes, noise_note, posterior.note()),
+        notes=(*timing, *best.problem.priors.notes, *trend_notes, noise_note, posterior.note()),
     )
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from lightcurve.data import Parameter
 from lightcurve.transit.ephemeris import Prediction
 
 RED_NOISE_MINUTES = (8.0, 40.0)
@@ -11,6 +14,8 @@ FOUND_DELTA_BIC = 12.0
 FOUND_SIGMA = 4.0
 HINT_DELTA_BIC = 2.0
 FULL_COVERAGE = 0.9
+LATE_SIGMA = 3.0
+LATE_MINUTES = 30.0  # where the ephemeris has no error
 CONTACTS = {"ingress": "before", "egress": "after"}  # and where the baseline beyond it lies
 
 
@@ -189,6 +194,41 @@ def judge(
             f"inconclusive: none found, with {100 * seen:.0f} % of the predicted transit observed"
         )
     return f"no transit: none found near the prediction {prediction.mid:.4f} (BJD_TDB)"
+
+
+def timing_notes(verdict: str, off: Parameter, prediction: Prediction) -> tuple[str, ...]:
+    """Remark on a transit that comes at another time than predicted.
+
+    Parameters
+    ----------
+    verdict : str
+        From `judge`; only a transit found is remarked on.
+    off : Parameter
+        O-C, minutes, with the error of the observed time.
+    prediction : Prediction
+
+    Returns
+    -------
+    tuple of str
+        A note when O-C is more than three combined sigma, or more than 30 min where the
+        ephemeris has no error; else nothing.
+    """
+    if not verdict.startswith(("transit", "partial transit")):
+        return ()
+    error = math.hypot((off.upper - off.lower) / 2, prediction.mid_err * 1440)
+    if abs(off.value) <= (LATE_SIGMA * error if math.isfinite(error) else LATE_MINUTES):
+        return ()
+    when = "late" if off.value > 0 else "early"
+    known = (
+        f"{abs(off.value) / error:.1f} sigma of both times together"
+        if math.isfinite(error)
+        else "the ephemeris gives no error"
+    )
+    note = (
+        f"the transit is {abs(off.value):.1f} min {when} of the ephemeris ({known}): is it the "
+        "right planet, are ephemeris and clock right, or is it no transit but a trend?"
+    )
+    return (note,)
 
 
 def _whole(cover: dict[str, float], name: str, side: str) -> bool:
