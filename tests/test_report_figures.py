@@ -64,6 +64,41 @@ def test_points_are_the_data_and_flagged_ones_apart(axes):
     assert axes.get_ylim()[1] < 2, "a flagged point does not stretch the axis"
 
 
+def test_events_outside_the_axis_are_not_drawn(axes):
+    axes.set_xlim(0.2, 0.6)
+    (line,) = light_curve.draw_events(axes, {"ingress": 0.1, "egress": 0.5})
+    assert line.get_xdata()[0] == 0.5
+    assert [text.get_text().strip() for text in axes.texts] == ["egress"]
+
+
+@pytest.mark.parametrize("spread", [1e-2, 2e-4, 3e-5])
+def test_labels_of_the_light_curve_are_whole(curve, tmp_path, spread, monkeypatch):
+    made = []
+
+    class Kept(Figure):
+        def __init__(self, **options):
+            super().__init__(**options)
+            made.append(self)
+
+    monkeypatch.setattr("matplotlib.figure.Figure", Kept)
+    flat = replace(
+        curve,
+        flux=1 + spread * np.sin(np.arange(60)),
+        flux_err=np.full(60, spread),
+        comparison_flux=1e5 * (1 + spread * np.cos(np.arange(60))),
+    )
+    light_curve.save_light_curve(
+        tmp_path / "x.png", flat, predicted={"ingress": curve.bjd_tdb[0] - 1, "egress": 0.0}
+    )
+    (figure,) = made
+    for axes in figure.axes:
+        for label in (axes.yaxis.label, axes.xaxis.label, *axes.texts):
+            box = label.get_window_extent()
+            assert box.x0 >= 0
+            assert box.x1 <= figure.bbox.x1
+            assert box.y0 >= 0
+
+
 def test_the_worst_seeing_is_marked_at_the_edge(axes):
     fwhm = 4 + 0.1 * np.sin(np.arange(300.0))
     fwhm[17], fwhm[40], fwhm[99] = 15.0, np.nan, 0.5

@@ -122,13 +122,13 @@ def draw_binned(axes: Axes, time: np.ndarray, flux: np.ndarray, width: float = B
 
 
 def draw_events(axes: Axes, events: dict[str, float], *, text: bool = True) -> list:
-    """Mark predicted ingress, middle and egress.
+    """Mark predicted ingress, middle and egress; those outside the time axis are left out.
 
     Parameters
     ----------
     axes : matplotlib.axes.Axes
     events : dict of str to float
-        Name to time in the unit of the axis.
+        Name to time in the unit of the axis, whose limits are set.
     text : bool
         Write the names along the lines.
 
@@ -137,7 +137,8 @@ def draw_events(axes: Axes, events: dict[str, float], *, text: bool = True) -> l
     list of matplotlib.lines.Line2D
     """
     drawn = []
-    for name, when in events.items():
+    first, last = axes.get_xlim()
+    for name, when in ((n, t) for n, t in events.items() if first <= t <= last):
         drawn.append(axes.axvline(when, color=FIELD, lw=0.9, ls=(0, (4, 3)), zorder=1))
         if text:
             axes.text(
@@ -211,7 +212,7 @@ def save_light_curve(
     ensemble = bool(np.isfinite(light_curve.comparison_flux).any())
     heights = (3.0, *((3.0, 1.3) if fit is not None else ()), *((1.1,) * (ensemble + bool(check))))
     with styled_figure(path, (8.0, 0.9 + 1.05 * sum(heights))) as figure:
-        panels = stack_axes(figure, heights)
+        panels = stack_axes(figure, heights, left=0.13)  # room for two lines beside long numbers
         events = {name: when - day for name, when in (predicted or {}).items()}
         rest = iter(panels)
         _panel_flux(next(rest), time, light_curve, good, fit)
@@ -222,10 +223,10 @@ def save_light_curve(
             draw_comparison(next(rest), time, light_curve.comparison_flux)
         if check:
             _panel_check(next(rest), time, *check)
+        panels[0].set_xlim(*robust_limits(time[np.isfinite(time)], margin=0.03, percent=0))
         for k, axes in enumerate(panels):
             draw_events(axes, events, text=k == 0)
         panels[0].set_title(title)
-        panels[0].set_xlim(*robust_limits(time[np.isfinite(time)], margin=0.03, percent=0))
         panels[-1].set_xlabel(f"{scale} \N{MINUS SIGN} {day} (days)")
         figure.align_ylabels(panels)
     return Path(path)
