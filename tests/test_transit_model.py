@@ -72,6 +72,9 @@ def test_planet_file_is_read(shared_data):
         ({"rp_over_rs": "big"}, "must be a number"),
         ({"perod_days": 3}, "perod_days is not known"),
         ({"ra": "2 hours of sleep"}, "no angle"),
+        ({"ra": [1, 2]}, "no angle"),
+        ({"ra": True}, "no angle"),
+        ({"dec": float("nan")}, "outside"),
         ({"dec": 95.0}, "outside"),
         ({"logg_err": float("nan")}, "must be a number"),
         ({"star": 3}, "star is not known"),
@@ -164,7 +167,11 @@ def test_limb_prior_tells_what_it_assumed():
     _, narrow, _ = limb_darkening_prior(6000, "V")
     _, wide, note = limb_darkening_prior(None, None)
     assert narrow < wide
-    assert "unknown" in note
+    assert "star unknown" in note
+    assert "no filter is known: taken as light of 600 nm" in note
+    _, _, note = limb_darkening_prior(6000, "Zorro")
+    assert "filter 'Zorro' is unknown: taken as light of 600 nm" in note
+    assert "unknown" not in limb_darkening_prior(6000, "V")[2]
     blue, red = (grey_limb_darkening(6000, nm) for nm in (440, 900))
     assert sum(blue) > sum(red)
 

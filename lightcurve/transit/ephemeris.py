@@ -270,6 +270,8 @@ def _angle(value: Any, name: str, origin: str) -> float:
 
     sexagesimal = isinstance(value, str) and (":" in value or " " in value.strip())
     try:
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise TypeError(name)
         degrees = Angle(value, unit="hourangle" if sexagesimal and name == "ra" else "deg").deg
     except (ValueError, TypeError) as error:
         msg = f'{origin}: {name} = {value!r} is no angle; write degrees or "hh:mm:ss"'

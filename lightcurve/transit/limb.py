@@ -48,12 +48,20 @@ def limb_darkening_prior(
     u1, u2 = grey_limb_darkening(teff, wavelength)
     width = 0.2 if teff_k is None or teff < 4500 else 0.1
     star = f"{teff:.0f} K" if teff_k is not None else f"unknown, taken as {teff:.0f} K"
-    band = f"{filter_name}" if filter_name in WAVELENGTH_NM else f"{filter_name or 'no filter'}, as"
+    band = _band_words(filter_name)
     note = (
         f"limb darkening: quadratic, grey atmosphere at {wavelength:.0f} nm ({band}), star "
         f"{star}: u1 {u1:.2f}, u2 {u2:.2f}, prior width {width} in q1 and q2"
     )
     return to_kipping(u1, u2), width, note
+
+
+def _band_words(filter_name: str | None) -> str:
+    """Name the filter, or say that it is not known and what stands for it."""
+    if filter_name in WAVELENGTH_NM:
+        return str(filter_name)
+    unknown = f"filter {filter_name!r} is unknown" if filter_name else "no filter is known"
+    return f"{unknown}: taken as light of {DEFAULT_NM:.0f} nm, as without filter"
 
 
 def grey_limb_darkening(teff_k: float, wavelength_nm: float) -> tuple[float, float]:
