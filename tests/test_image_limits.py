@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -132,3 +134,18 @@ def test_the_note_on_the_band_says_what_the_zero_point_is_tied_to(
 def test_bands_are_known_by_their_usual_names(given: str, band: str) -> None:
     settings = make_settings({"image": {"band": given}})
     assert wanted_band("CV", settings.image) == (band, "")
+
+
+def test_messages_of_libraries_do_not_reach_the_terminal() -> None:
+    lines = (
+        "import logging",
+        "from lightcurve.commands.shell import show_messages",
+        "show_messages(quiet=False)",
+        "logging.getLogger('urllib3.connectionpool').warning('Retrying (Retry(total=2))')",
+        "logging.getLogger('lightcurve.image').warning('our own')",
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True
+    )
+    assert run.stderr == "our own\n"
+    assert not run.stdout

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def show_messages(*, quiet: bool) -> None:
-    """Send the program's log to standard error, one plain line a message.
+    """Send the program's log to standard error, one plain line a message; no library's.
 
     Parameters
     ----------
@@ -27,6 +27,10 @@ def show_messages(*, quiet: bool) -> None:
     log.addHandler(handler)
     # Libraries may set up the root logger for themselves: each message once is enough.
     log.propagate = False
+    # Without any handler at the root, Python prints the libraries' own warnings.
+    root = logging.getLogger()
+    if not root.handlers:
+        root.addHandler(logging.NullHandler())
 
 
 def bar(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
