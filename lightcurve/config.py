@@ -64,7 +64,7 @@ class Settings(Model):
     catalogs: CatalogSettings = CatalogSettings()
     image: ImageSettings = ImageSettings()
     fit: FitSettings = FitSettings()
-    seed: int = 1
+    seed: int = Field(1, ge=0)
     workers: int | None = Field(None, ge=1, description="as many as the frames are worth")
     cluster: str | None = Field(None, description="address of a Dask scheduler")
 

@@ -236,6 +236,19 @@ def test_no_planet_is_one_line(tmp_path, target, words):
         fit_table(table, make_settings({"target": target, **QUICK}), tmp_path / "out")
 
 
+@pytest.mark.parametrize("exposure_s", [np.inf, np.nan, -1.0, 1e6])
+def test_an_exposure_that_cannot_be_is_one_line(tmp_path, planet_file, exposure_s):
+    time, flux = _night()
+    table = _write(tmp_path / "t.csv", BJD_TDB=time, flux=flux)
+    with pytest.raises(InputError, match=r"a light curve of 20736 s holds no such exposures"):
+        _fit(table, planet_file, tmp_path / "out", Known(exposure_s=exposure_s))
+
+
+def test_a_negative_seed_is_refused():
+    with pytest.raises(InputError, match="seed"):
+        make_settings({"seed": -1})
+
+
 def test_too_few_points_are_one_line(tmp_path, planet_file):
     time, flux = _night(n=8)
     table = _write(tmp_path / "t.csv", BJD_TDB=time, flux=flux, err=0 * flux + 0.002)

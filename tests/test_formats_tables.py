@@ -92,6 +92,11 @@ def test_stars_and_frames_keep_words_and_quotes(night, tmp_path):
     assert table[1] == {"file": "c.fits", "kind": "", "reason": "too few"}
 
 
+def _table(**cells):
+    row = [cells.get(name, "1") for name in LIGHTCURVE_COLUMNS]
+    return ",".join(LIGHTCURVE_COLUMNS) + "\n" + ",".join(row) + "\n"
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -99,6 +104,12 @@ def test_stars_and_frames_keep_words_and_quotes(night, tmp_path):
         ("file\n", "no rows"),
         (",".join(LIGHTCURVE_COLUMNS) + "\na,b\n", "row 2 has 2 cells"),
         (",".join(LIGHTCURVE_COLUMNS) + "\n" + ",".join(["x"] * 15) + "\n", "column jd_utc"),
+        (_table(flags="99999999999"), "row 2: flags 99999999999 is no whole number"),
+        (_table(flags="-3"), "row 2: flags -3"),
+        (_table(flags="1.5"), "row 2: flags 1.5"),
+        (_table(flags="inf"), "row 2: flags inf"),
+        (_table(rel_flux="-1"), "median of rel_flux is -1"),
+        (_table(rel_flux="1e308"), r"median of rel_flux is 1e\+308"),
         ("a\x00b", "binary"),
     ],
 )

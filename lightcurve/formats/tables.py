@@ -34,6 +34,8 @@ LIGHTCURVE_COLUMNS = (
     "rotation",
     "flags",
 )
+MAX_FLAGS = 65535
+MAX_LEVEL = 1000.0  # relative flux has a median of 1, or the ratio to few faint stars
 _NUMBERS = LIGHTCURVE_COLUMNS[1:-1]
 _COVARIATES = {"airmass": "airmass", "x": "x", "y": "y", "fwhm": "fwhm_px", "sky": "sky"}
 
@@ -111,7 +113,8 @@ def read_lightcurve(path: str | Path) -> LightCurve:
     Raises
     ------
     InputError
-        When a column is missing or a cell is no number.
+        When a column is missing, a cell is no number, flags are no sum of 16 bits, or the median
+        of the relative flux is not positive or above a thousand.
     """
     name = Path(path).name
     columns = _read_columns(path)
@@ -120,7 +123,12 @@ def read_lightcurve(path: str | Path) -> LightCurve:
         msg = f"{name}: not a light curve of ours, it lacks {', '.join(missing)}"
         raise InputError(msg)
     values = {c: _numbers(columns[c], c, name) for c in _NUMBERS}
-    flags = _numbers(columns["flags"], "flags", name)
+    flags = _flags(_numbers(columns["flags"], "flags", name), name)
+    with np.errstate(over="ignore"):
+        level = np.nanmedian(values["rel_flux"]) if np.isfinite(values["rel_flux"]).any() else 1.0
+    if not 0 < level < MAX_LEVEL:
+        msg = f"{name}: the median of rel_flux is {level:g}: no relative flux, which is about 1"
+        raise InputError(msg)
     covariates = {key: values[column] for key, column in _COVARIATES.items()}
     covariates |= _derived_covariates(values)
     return LightCurve(
@@ -131,10 +139,24 @@ def read_lightcurve(path: str | Path) -> LightCurve:
         flux_err=values["rel_flux_err"],
         target_flux=values["target_flux"],
         comparison_flux=values["comparison_flux"],
-        flags=np.nan_to_num(flags).astype(np.uint16),
+        flags=flags,
         covariates=covariates,
         recipe={"source": name},
     )
+
+
+def _flags(values: np.ndarray, name: str) -> np.ndarray:
+    """Turn numbers into flags; an empty cell is none."""
+    values = np.where(np.isnan(values), 0.0, values)
+    wrong = ~((values >= 0) & (values <= MAX_FLAGS) & (values == np.floor(values)))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        msg = (
+            f"{name}: row {row + 2}: flags {values[row]:.12g} is no whole number "
+            f"from 0 to {MAX_FLAGS}"
+        )
+        raise InputError(msg)
+    return values.astype(np.uint16)
 
 
 def _derived_covariates(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

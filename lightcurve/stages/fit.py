@@ -76,6 +76,7 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
     with open_log(out):
         curve, time_note = with_barycentric_times(curve, planet, site_of(settings, record))
         curve = in_order(curve)
+        check_exposure(exposure_s, curve)
         notes = (*curve.recipe.get("notes", ()), time_note)
         for name, value, source in values:
             log.info("%s: %s, %s", name, value, source)
@@ -186,6 +187,28 @@ def settle(
     name, source = next((f for f in filters if f[0]), filters[-1])
     values = (("exposure", f"{exposure_s:g} s", where), ("filter", name or "none", source))
     return float(exposure_s), name, values
+
+
+def check_exposure(exposure_s: float, curve: LightCurve) -> None:
+    """Refuse an exposure that cannot be.
+
+    Parameters
+    ----------
+    exposure_s : float
+    curve : LightCurve
+
+    Raises
+    ------
+    InputError
+        When it is not a number, negative, or longer than the light curve.
+    """
+    night_s = float(np.nanmax(curve.bjd_tdb) - np.nanmin(curve.bjd_tdb)) * DAY_S
+    if not 0 <= exposure_s <= night_s:
+        msg = (
+            f"exposure {exposure_s:g} s: a light curve of {night_s:.0f} s holds no such exposures; "
+            "give --exposure in seconds"
+        )
+        raise InputError(msg)
 
 
 def site_of(settings: Settings, record: Mapping[str, Any]) -> Site | None:
