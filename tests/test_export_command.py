@@ -177,6 +177,30 @@ def test_what_a_service_refuses_is_not_written(given, words, run, tmp_path):
     assert not list((tmp_path / "out").glob("*"))
 
 
+@pytest.mark.parametrize(
+    ("kind", "given", "words"),
+    [
+        ("etd", {"exposure_s": np.inf}, "--exposure: inf is not within"),
+        ("etd", {"exposure_s": np.nan}, "--exposure: nan is not within"),
+        ("exoclock", {"exposure_s": 0.0}, "--exposure: 0 is not within"),
+        ("exofop", {"planet_number": 0, "tic": "1", "observatory": "x"}, "--planet-number: 0 is"),
+        ("aavso-extended", {"target_magnitude": np.nan}, "--magnitude: nan is not within"),
+        ("etd", {"filter": "R\u0107"}, "not ASCII"),
+        ("exoclock", {"filter": "R\u0107"}, "not ASCII"),
+    ],
+    ids=["inf", "nan", "zero", "planet", "magnitude", "etd-filter", "exoclock-filter"],
+)
+def test_numbers_that_cannot_be_are_one_line(kind, given, words, run, tmp_path):
+    with pytest.raises(InputError, match=words):
+        _export(kind, run, tmp_path / "out", **given)
+    assert not list((tmp_path / "out").glob("*"))
+
+
+def test_magnitude_zero_is_a_value(run, tmp_path):
+    (path,) = _export("aavso-extended", run, tmp_path / "out", target_magnitude=0.0)
+    assert path.exists()
+
+
 def test_a_run_without_fit_is_handed_in_without(run, tmp_path):
     poor = tmp_path / "poor"
     poor.mkdir()

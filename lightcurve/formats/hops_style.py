@@ -102,8 +102,9 @@ def validate_three_columns(text: str, expected: Mapping[str, str]) -> list[str]:
         Faults; empty when it will do.
     """
     lines = text.splitlines()
+    odd = [] if text.isascii() else ["holds characters that are not ASCII: see planet and filter"]
     header = [line for line in lines if line.startswith("#")]
-    faults = [] if lines[: len(header)] == header else ["the header must come first"]
+    faults = odd + ([] if lines[: len(header)] == header else ["the header must come first"])
     if [line[1:].split(":")[0] for line in header[:-1]] != list(KEYS) or header[-1:] != [COLUMNS]:
         faults.append(f"the header must have the lines {', '.join(KEYS)} and the column names")
     values = dict(line[1:].split(": ", 1) for line in header[:-1] if ": " in line)

@@ -43,6 +43,13 @@ ASK = {
     "tic": "the TIC number (--tic)",
     "observatory": "the observatory's short name (--observatory)",
 }
+# Option, least and most of what an observer can give.
+NUMBERS = {
+    "exposure_s": ("--exposure", 0.001, 86400.0),
+    "planet_number": ("--planet-number", 1, 99),
+    "target_magnitude": ("--magnitude", -30.0, 40.0),
+    "check_magnitude": ("--check-magnitude", -30.0, 40.0),
+}
 CAMERAS = ("CCD", "CMOS", "DSLR")
 
 
@@ -107,6 +114,7 @@ def export_run(kind: str, run: Path, out: Path, observer: Observer) -> list[Path
         raise InputError(msg)
     values = merged(record["night"], observer)
     need(kind, values)
+    check_numbers(values)
     with TemporaryDirectory() as scratch:
         submission = make_submission(run, record["night"], values)
         if kind == "exofop":
@@ -166,10 +174,30 @@ def need(kind: str, values: Mapping[str, Any]) -> None:
     InputError
         Naming each, with the option that gives it.
     """
-    missing = [ASK[name] for name in REQUIRED[kind] if not values.get(name)]
+    missing = [ASK[name] for name in REQUIRED[kind] if values.get(name) in (None, "", ())]
     if missing:
         msg = f"{kind} needs {'; '.join(missing)}"
         raise InputError(msg)
+
+
+def check_numbers(values: Mapping[str, Any]) -> None:
+    """Stop at a number that cannot be.
+
+    Parameters
+    ----------
+    values : mapping
+        From `merged`.
+
+    Raises
+    ------
+    InputError
+        Naming the option.
+    """
+    for name, (option, least, most) in NUMBERS.items():
+        value = values.get(name)
+        if value is not None and not least <= value <= most:
+            msg = f"{option}: {value:g} is not within {least:g} to {most:g}"
+            raise InputError(msg)
 
 
 def make_submission(run: Path, night: Mapping[str, Any], values: Mapping[str, Any]) -> Submission:
