@@ -149,3 +149,15 @@ def test_messages_of_libraries_do_not_reach_the_terminal() -> None:
     )
     assert run.stderr == "our own\n"
     assert not run.stdout
+
+
+def test_the_zero_point_of_an_aperture_does_not_depend_on_a_psf(
+    hatp32: list[Path], shared_data: Path
+) -> None:
+    found = [
+        measure_image(hatp32[0], real_settings(shared_data, psf=psf), Clock()).calibrated
+        for psf in ("none", "iterative")
+    ]
+    for without, with_psf in zip(found[0].kinds, found[1].kinds, strict=False):
+        assert with_psf.zero_point.n_used == without.zero_point.n_used
+        assert with_psf.zero_point.value == pytest.approx(without.zero_point.value, abs=1e-6)

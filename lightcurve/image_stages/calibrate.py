@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from lightcurve import times
 from lightcurve.config import Settings
 from lightcurve.errors import FitError
 from lightcurve.flags import Flag
-from lightcurve.image_stages.place import Placed
+from lightcurve.image_stages.place import Placed, on_sky
 from lightcurve.image_stages.prepare import Prepared
 from lightcurve.image_stages.sources import Sources
 from lightcurve.image_stages.standards import Standards
@@ -180,14 +180,19 @@ def _word(multiple: float) -> str:
 def _pairs(
     sources: Sources, placed: Placed, standards: Standards | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pair sources and standards that are each other's nearest, and which pairs may calibrate."""
+    """Pair sources and standards that are each other's nearest, and which pairs may calibrate.
+
+    Only what the search found, by centroids: an aperture's zero point is the same without a PSF.
+    """
     none = np.zeros(0, dtype=int)
     if standards is None:
         return none, none, none.astype(bool)
-    matches = placed.match(standards.catalog)
-    rows, stars = matches.source[matches.mutual], matches.row[matches.mutual]
+    found = np.flatnonzero(sources.found_by == "search")
+    centroids = on_sky(replace(sources, psf_phot=None), placed.solution)
+    matches = centroids.only(found).match(standards.catalog)
+    rows, stars = found[matches.source[matches.mutual]], matches.row[matches.mutual]
     serves = (standards.reasons[stars] == "") & (sources.snr[rows] >= MIN_SNR)
-    serves &= (sources.flags[rows] & (SPOILT | int(Flag.CROWDED))) == 0
+    serves &= sources.alone[rows] & ((sources.flags[rows] & SPOILT) == 0)
     return rows, stars, serves
 
 

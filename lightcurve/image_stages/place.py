@@ -54,6 +54,11 @@ class Placed:
     error_arcsec: np.ndarray
     notes: tuple[str, ...] = ()
 
+    def only(self, rows: np.ndarray) -> Placed:
+        """Keep some of the sources."""
+        columns = ("ra_deg", "dec_deg", "error_arcsec")
+        return replace(self, **{name: getattr(self, name)[rows] for name in columns})
+
     def match(self, catalog: Catalog) -> Matches:
         """Pair the sources with a catalogue's objects within the errors of both."""
         return crossmatch(
@@ -151,6 +156,22 @@ def place_sources(
     if catalog is not None:
         solution, note = _refined(sources, solution, catalog, shape)
         notes = (note,) if note else ()
+    return on_sky(sources, solution, notes)
+
+
+def on_sky(sources: Sources, solution: Solution, notes: tuple[str, ...] = ()) -> Placed:
+    """Place the sources with a solution.
+
+    Parameters
+    ----------
+    sources : Sources
+    solution : Solution
+    notes : tuple of str
+
+    Returns
+    -------
+    Placed
+    """
     x, y, error_px = positions(sources)
     ra, dec = (np.asarray(v, dtype=float) for v in solution.wcs.all_pix2world(x, y, 0))
     common = solution.rms_arcsec / np.sqrt(2) if np.isfinite(solution.rms_arcsec) else 0.0
@@ -232,7 +253,7 @@ def _refined(
 
 
 def _detections(sources: Sources, rows: np.ndarray) -> Detections:
-    x, y, _ = positions(sources)
+    # Centroids, which are the same with a PSF and without; blends fall out as far off.
     phot, main = sources.phot, sources.apertures.main
-    columns = (x, y, phot.flux[:, main], phot.peak[:, main], phot.fwhm)
+    columns = (phot.x, phot.y, phot.flux[:, main], phot.peak[:, main], phot.fwhm)
     return Detections(*(column[rows] for column in columns), 0.0, 0.0)

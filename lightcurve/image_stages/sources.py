@@ -40,6 +40,9 @@ class Sources:
         ``"search"``, or ``"residual"`` when it showed only after its neighbours were taken off.
     snr : (n,) float array
         Flux over error in the main aperture.
+    alone : (n,) bool array
+        Found by the search, and no other such source's light reaches into the main aperture.
+        Calibrators are, so that zero points of apertures do not depend on a PSF.
     apertures : Apertures
     widths : Widths
     psf : Psf or None
@@ -52,6 +55,7 @@ class Sources:
     phot: StarPhotometry
     found_by: np.ndarray
     snr: np.ndarray
+    alone: np.ndarray
     apertures: Apertures
     widths: Widths
     psf: Psf | None
@@ -96,19 +100,22 @@ def measure_sources(prepared: Prepared, settings: Settings) -> Sources:
     notes = (note,) if note else ()
     psf, psf_phot, stars = None, None, np.zeros(0, dtype=int)
     n_found = len(x)
+    crowded = _crowded_marked(phot, None, apertures).flags[:, apertures.main] & Flag.CROWDED
     if wanted.psf != "none" and len(x):
         choice = choose_psf_stars(phot, apertures.main, fwhm, prepared.frame.pixels.shape)
         psf = frame_psf(prepared, phot, choice.rows, fwhm, choice.note)
         psf_phot = fit_sources(prepared, psf, (phot.x, phot.y), choice.rows, wanted)
         stars, notes = choice.rows, (*notes, *(f"PSF: {note}" for note in psf.notes))
-        held = _reached(psf_phot.x, psf_phot.y, phot, n_found)
-        phot = _in_apertures(prepared, *held, apertures, settings)
+        if len(psf_phot.x) > n_found:
+            late = psf_phot.x[n_found:], psf_phot.y[n_found:]
+            phot = _joined([phot, _in_apertures(prepared, *late, apertures, settings)])
     for note in notes:
         log.info("%s", note)
     found_by = np.where(np.arange(len(phot.x)) < n_found, "search", "residual")
+    alone = np.append(crowded == 0, np.zeros(len(phot.x) - n_found, dtype=bool))
     sources = Sources(
         _crowded_marked(phot, psf_phot, apertures), found_by, _snr(phot, apertures.main),
-        apertures, widths, psf, stars, psf_phot, notes,
+        alone, apertures, widths, psf, stars, psf_phot, notes,
     )  # fmt: skip
     return brightest_first(sources)
 
@@ -138,6 +145,7 @@ def brightest_first(sources: Sources) -> Sources:
         phot=_rows(sources.phot, order),
         found_by=sources.found_by[order],
         snr=sources.snr[order],
+        alone=sources.alone[order],
         psf_stars=np.sort(place[sources.psf_stars]),
         psf_phot=psf_phot,
     )
@@ -214,13 +222,6 @@ def _joined(blocks: Sequence[StarPhotometry]) -> StarPhotometry:
         return blocks[0]
     names = [n for n in StarPhotometry.__slots__ if getattr(blocks[0], n) is not None]
     return StarPhotometry(**{n: np.concatenate([getattr(b, n) for b in blocks]) for n in names})
-
-
-def _reached(
-    x: np.ndarray, y: np.ndarray, phot: StarPhotometry, n_found: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Places for the apertures: centroids of what was found, the fit's of what came later."""
-    return np.append(phot.x[:n_found], x[n_found:]), np.append(phot.y[:n_found], y[n_found:])
 
 
 def _snr(phot: StarPhotometry, main: int) -> np.ndarray:
