@@ -131,7 +131,7 @@ def summarise_pulls(nights: list[tuple[TransitFit, np.ndarray, float]]) -> None:
         )
     depth = [f.parameters["rp_over_rs"].value ** 2 / theta[1] ** 2 for f, theta, _ in nights]
     beta = np.mean([f.statistics["beta"] for f, _, _ in nights])
-    found = np.mean([f.verdict.startswith("transit") for f, _, _ in nights])
+    found = np.mean([f.verdict.startswith(("transit", "partial transit")) for f, _, _ in nights])
     trends = sum(bool(f.covariates) for f, _, _ in nights)
     print(
         f"  depth bias {100 * (np.mean(depth) - 1):+.2f} % (median "
