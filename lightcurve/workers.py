@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,7 @@ def _open(executor: Executor | None, paths: Sequence[Path], recipe: Recipe) -> I
     """Choose where to measure, and close it at the end."""
     settings = recipe.settings
     if executor is not None:
-        yield _run(_tasks(paths), recipe, executor, [])
+        yield _run(_tasks(paths), lambda task: executor.submit(measure_frames, task, recipe), [])
     elif settings.cluster is not None and paths:
         with _cluster(settings.cluster) as client:
             yield _on_cluster(paths, recipe, client)
@@ -147,11 +148,9 @@ def _tasks(paths: Sequence[Path], size: int = FRAMES_PER_TASK) -> Work:
     return tuple(tuple(paths[i : i + size]) for i in range(0, len(paths), size))
 
 
-def _run(
-    work: Work, recipe: Any, executor: Executor, lost: list[Path], measure: Measure = measure_frames
-) -> Done:
+def _run(work: Work, submit: Callable[[Sequence[Path]], Future], lost: list[Path]) -> Done:
     """Yield results in order; frames whose process died are added to `lost`."""
-    futures = [executor.submit(measure, task, recipe) for task in work]
+    futures = [submit(task) for task in work]
     for task, future in zip(work, futures, strict=True):
         try:
             results = future.result()
@@ -161,9 +160,24 @@ def _run(
         yield from zip(task, results, strict=True)
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
+_OF_THIS_PROCESS: dict[str, Any] = {}
+
+
+def _begin(recipe: Recipe, measure: Measure) -> None:
+    """Prepare a process of a pool."""
+    _OF_THIS_PROCESS.update(recipe=recipe, measure=measure)
+
+
+def _work(paths: Sequence[Path]) -> list[FrameResult]:
+    return _OF_THIS_PROCESS["measure"](paths, _OF_THIS_PROCESS["recipe"])
+
+
+def _pool(workers: int, recipe: Recipe, measure: Measure) -> ProcessPoolExecutor:
     # A fresh process: one that is forked may inherit a lock that some thread of this one holds.
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    # It gets the recipe when it starts. Sent with every task it would fill the queue's pipe, and
+    # whoever writes into that waits for ever when the process dies that should read from it.
+    context = get_context("spawn")
+    return ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(recipe, measure))
 
 
 def _in_pool(
@@ -173,8 +187,8 @@ def _in_pool(
     work = _tasks(paths)
     while work:
         lost: list[Path] = []
-        with _pool(workers) as pool:
-            yield from _run(work, recipe, pool, lost, measure)
+        with _pool(workers, recipe, measure) as pool:
+            yield from _run(work, partial(pool.submit, _work), lost)
         # The first of the lost ones were at work: each is tried by itself, the rest together.
         at_work = workers * FRAMES_PER_TASK
         if lost:
@@ -186,9 +200,9 @@ def _in_pool(
 
 def _alone(path: Path, recipe: Recipe, measure: Measure) -> FrameResult:
     """Measure a frame in a process of its own, so that it can take nothing with it."""
-    with _pool(1) as pool:
+    with _pool(1, recipe, measure) as pool:
         try:
-            return pool.submit(measure, (path,), recipe).result()[0]
+            return pool.submit(_work, (path,)).result()[0]
         except BrokenExecutor:
             return FrameResult(path.name, "failed", DIED)
 
@@ -220,5 +234,7 @@ def _on_cluster(paths: Sequence[Path], recipe: Recipe, client: Any) -> Done:
     shared = client.scatter(whole, broadcast=True)
     work = _tasks([path.absolute() for path in paths])
     names = dict(zip((path.absolute() for path in paths), paths, strict=True))
-    for path, result in _run(work, shared, client.get_executor(), []):
+    executor = client.get_executor()
+    submit = partial(executor.submit, measure_frames)
+    for path, result in _run(work, lambda task: submit(task, shared), []):
         yield names[path], result
