@@ -8,13 +8,18 @@ from astropy.io.fits import Header
 from lightcurve.config import TimeSettings
 from lightcurve.dates import jd_from_iso
 from lightcurve.errors import HeaderError
-from lightcurve.frames.cards import cards_of
+from lightcurve.frames.cards import parse_cards
 from lightcurve.frames.clock import ClockReading, audit_clocks
 
 
 def audit(cards: dict, exposure_s: float | None = 60.0, **settings: object) -> ClockReading:
     header = Header([(k, *(v if isinstance(v, tuple) else (v,))) for k, v in cards.items()])
-    return audit_clocks(cards_of(header), exposure_s, "x.fits", TimeSettings(**settings))
+    return audit_clocks(
+        parse_cards(header.tostring(endcard=False, padding=False)),
+        exposure_s,
+        "x.fits",
+        TimeSettings(**settings),
+    )
 
 
 def mid_text(reading: ClockReading, text: str) -> float:

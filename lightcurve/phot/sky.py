@@ -44,7 +44,7 @@ def clipped_sky(
     offset = ordered - middle[:, None]
     if not whole:
         offset = np.nan_to_num(offset, nan=0.0, posinf=0.0, neginf=0.0)
-    sums, squares = _running_sums(offset), _running_sums(offset * offset)
+    sums, squares = _running_sums(offset), _running_sums(np.multiply(offset, offset, dtype=float))
     if not whole:
         offset[np.arange(offset.shape[1]) >= count[:, None]] = np.inf
     low, middle = low.astype(float), middle.astype(float)
