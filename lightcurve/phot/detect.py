@@ -66,7 +66,7 @@ def detect(
     lowest = threshold_sigma * rms * KERNEL_ROOT_SQUARES * KERNEL_SUM
     full = None if saturation_adu is None else saturation_adu - sky
     for factor in FIRST_LOOKS:
-        y, x = _peaks(smooth, factor * lowest)
+        y, x = local_maxima(smooth, factor * lowest)
         keep = ~_is_spike(light, y, x, full)
         y, x = y[keep], x[keep]
         if len(y) >= max_stars:
@@ -125,8 +125,19 @@ def _sum_three(values: np.ndarray, out: np.ndarray, axis: int) -> None:
     out += last
 
 
-def _peaks(smooth: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of pixels above the threshold that no neighbour tops."""
+def local_maxima(smooth: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """Find the pixels above a threshold that no neighbour tops.
+
+    Parameters
+    ----------
+    smooth : (ny, nx) float array
+    threshold : float
+
+    Returns
+    -------
+    y, x : (n,) int arrays
+        In reading order; the rim is left out, and of equal neighbours the first is taken.
+    """
     ny, nx = smooth.shape
     flat = smooth.ravel()
     place = np.flatnonzero(flat > threshold)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from lightcurve.flags import PixelFlag
+from lightcurve.phot.detect import local_maxima
 from lightcurve.phot.mesh import Background
 
 MIN_NEIGHBOUR = 0.15  # of the peak: light that a star has beside it and a hot pixel has not
@@ -73,7 +74,7 @@ def filtered_peaks(
     sigma = max(fwhm * FWHM_TO_SIGMA, NARROWEST_SIGMA)
     smooth = gaussian_filter(scaled, sigma, truncate=3.0)
     threshold = threshold_sigma * _kernel_norm(sigma)
-    y, x = _local_maxima(smooth, threshold)
+    y, x = local_maxima(smooth, threshold)
     keep = ~_is_spike(scaled, y, x)
     y, x = y[keep], x[keep]
     order = np.argsort(-smooth[y, x], kind="stable")
@@ -123,21 +124,6 @@ def _kernel_norm(sigma: float) -> float:
     kernel = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))
     kernel /= kernel.sum()
     return float((kernel**2).sum())
-
-
-def _local_maxima(smooth: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns above the threshold that no neighbour tops; the rim is left out."""
-    ny, nx = smooth.shape
-    flat = smooth.ravel()
-    place = np.flatnonzero(flat > threshold)
-    column = place % nx
-    inside = (column > 0) & (column < nx - 1) & (place >= nx) & (place < (ny - 1) * nx)
-    place = place[inside]
-    for step in (-1, 1, -nx, nx, -nx - 1, -nx + 1, nx - 1, nx + 1):
-        value, neighbour = flat[place], flat[place + step]
-        # Of two equal neighbours the first in reading order is the peak.
-        place = place[value > neighbour if step < 0 else value >= neighbour]
-    return place // nx, place % nx
 
 
 def _vertex(smooth: np.ndarray, y: np.ndarray, x: np.ndarray, dy: int, dx: int) -> np.ndarray:
