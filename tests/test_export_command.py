@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from dataclasses import asdict, replace
@@ -19,6 +20,7 @@ from lightcurve.curve.plan import revise_plan
 from lightcurve.data import Planet, Site
 from lightcurve.errors import InputError
 from lightcurve.formats.aavso import validate_exoplanet
+from lightcurve.formats.aavso_exotic import validate_exotic
 from lightcurve.formats.aavso_extended import validate_extended
 from lightcurve.formats.aij import write_measurements
 from lightcurve.formats.aij_settings import read_apertures
@@ -100,6 +102,23 @@ def test_aavso_exoplanet_report(run, tmp_path):
     curve = read_lightcurve(run / "lightcurve.csv")
     assert float(rows[0][0]) == pytest.approx(curve.bjd_tdb[0], abs=1e-6)
     assert float(rows[0][1]) == pytest.approx(curve.flux[0], abs=1e-6)
+
+
+def test_aavso_exotic_report(run, tmp_path):
+    (path,) = _export("aavso-exotic", run, tmp_path)
+    text = path.read_text(encoding="ascii")
+    assert validate_exotic(text) == []
+    assert path.name.startswith("AAVSO_Test-1b_")
+    header = dict(line[1:].split("=", 1) for line in text.splitlines() if "=" in line)
+    plan = read_stars(run)
+    places = json.loads(header["COMP_STAR-XC"])
+    assert len(places) == (plan.role == "comparison").sum()
+    row = np.flatnonzero(plan.role == "comparison")[0]
+    assert float(places[0]["ra"]) == pytest.approx(plan.ra_deg[row], abs=1e-6)
+    assert float(places[0]["y"]) == pytest.approx(plan.y_ref[row], abs=0.01)
+    fitted = json.loads((run / "fit.json").read_text())["mid_time_bjd_tdb"]["value"]
+    handed_in = float(json.loads(header["RESULTS-XC"])["Tc"]["value"])
+    assert handed_in == pytest.approx(fitted, abs=1e-4)
 
 
 def test_aavso_extended_with_a_check_star(run, tmp_path):

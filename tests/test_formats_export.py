@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from dataclasses import replace
 
@@ -17,11 +18,12 @@ from lightcurve.curve.choose import choose_curve
 from lightcurve.data import Parameter, Planet, TransitFit
 from lightcurve.errors import InputError
 from lightcurve.flags import Flag
-from lightcurve.formats import aavso, ecsv, etd, exoclock, exofop
+from lightcurve.formats import aavso, aavso_exotic, ecsv, etd, exoclock, exofop
 from lightcurve.formats.aavso_extended import extended_text, validate_extended
 from lightcurve.formats.export import EXPORTS, export
 from lightcurve.formats.submission import Submission, start_time, usable_points
 from lightcurve.simulate.cube import CubeTruth, simulate_cube
+from lightcurve.transit.limb import from_kipping, grey_limb_darkening, limb_darkening_prior
 
 PLANET = Planet(
     "HAT-P-32 b", 31.0428, 46.6878, 2.1500082, 2455867.402743, 0.1508, 6.05, 88.9,
@@ -120,6 +122,120 @@ def test_a_broken_aavso_report_is_refused(submission, old, new, fault):
     assert any(fault in f for f in faults), faults
 
 
+def test_aavso_exotic_to_the_letter(submission):
+    # flux = transit * 1.001 exp(0.02 airmass), to be found again as Am1 and Am2
+    curve = submission.light_curve
+    airmass = np.linspace(1.1, 1.9, len(curve.flux))
+    trend = 1.001 * np.exp(0.02 * airmass)
+    model = np.where(np.arange(len(airmass)) % 9 > 5, 0.98, 1.0)
+    curve = replace(curve, flux=model * trend, covariates={**curve.covariates, "airmass": airmass})
+    parameters = {
+        "mid_time_bjd_tdb": Parameter(2460000.71234567, 2460000.71200, 2460000.71270, "BJD_TDB"),
+        "rp_over_rs": Parameter(0.1508, 0.1498, 0.1518),
+        "inclination_deg": Parameter(88.9, 88.6, 89.2, "deg"),
+        "duration_days": Parameter(0.12983, 0.1293, 0.1303, "d"),
+    }
+    fit = replace(
+        submission.fit, parameters=parameters, model=model, trend=trend, covariates=("airmass",)
+    )
+    stars = ((31.123456, 46.654321, 100.5, 200.25), (31.2, 46.7, 300.0, 400.0))
+    night = replace(submission, light_curve=curve, fit=fit, comparisons=stars, notes="calm")
+    text = aavso_exotic.exotic_text(night)
+    assert aavso_exotic.validate_exotic(text) == []
+    lines = text.split("\n")
+    # Each line as EXOTIC has it, and in its order.
+    header = [line[1:].split("=", 1) for line in lines if re.match(r"#[A-Z]", line) and "=" in line]
+    assert [key for key, _ in header] == [
+        "TYPE", "OBSCODE", "SECONDARY_OBSCODES", "SOFTWARE", "DELIM", "DATE_TYPE", "OBSTYPE",
+        "STAR_NAME", "EXOPLANET_NAME", "BINNING", "EXPOSURE_TIME", "COMP_STAR-XC", "NOTES",
+        "DETREND_PARAMETERS", "MEASUREMENT_TYPE", "FILTER", "FILTER-XC", "PRIORS", "PRIORS-XC",
+        "RESULTS", "RESULTS-XC",
+    ]  # fmt: skip
+    said = dict(header)
+    plain = {"TYPE": "EXOPLANET", "DATE_TYPE": "BJD_TDB", "MEASUREMENT_TYPE": "Rnflux"}
+    plain |= {"FILTER": "R", "DETREND_PARAMETERS": "AIRMASS, AIRMASS CORRECTION FUNCTION"}
+    assert plain.items() <= said.items()
+    assert said["NOTES"] == "calm; DETREND_2 is a line in airmass"
+    first, second = json.loads(said["COMP_STAR-XC"])
+    assert first == {"ra": "31.123456", "dec": "46.654321", "x": "100.50", "y": "200.25"}
+    assert second["x"] == "300.00"
+    band = json.loads(said["FILTER-XC"])
+    assert band["fwhm"] == [{"value": "561.7", "units": "nm"}, {"value": "719.7", "units": "nm"}]
+    assert re.fullmatch(
+        r"Period=2\.15000820 \+/- 0\.00000020,Rp/R\*=0\.1508,a/R\*=6\.05,inc=88\.9,ecc=0\.0,"
+        r"u0=0\.0,u1=0\.\d\d \+/- 0\.\d\d,u2=0\.0,u3=-0\.\d\d \+/- 0\.\d\d",
+        said["PRIORS"],
+    )
+    assert json.loads(said["PRIORS-XC"])["Period"] == {
+        "value": "2.15000820", "uncertainty": "0.00000020", "units": "days",
+    }  # fmt: skip
+    results = re.fullmatch(
+        r"Tc=2460000\.71235 \+/- 0\.00035,Rp/R\*=0\.1508 \+/- 0\.0010,inc=88\.90 \+/- 0\.30,"
+        r"Am1=(\S+) \+/- (\S+),Am2=(\S+) \+/- (\S+)",
+        said["RESULTS"],
+    )
+    level, level_err, slope, slope_err = map(float, results.groups())
+    assert level == pytest.approx(1.001, abs=0.1 * level_err)
+    assert slope == pytest.approx(0.02, abs=0.1 * slope_err)
+    assert json.loads(said["RESULTS-XC"])["Duration"]["units"] == "days"
+    start = lines.index("#DATE,DIFF,ERR,DETREND_1,DETREND_2")
+    assert all(line.startswith("# ") for line in lines[start - 2 : start])
+    rows = np.array([line.split(",") for line in lines[start + 1 : -1]], dtype=float)
+    good = usable_points(night)
+    np.testing.assert_allclose(rows[:, 0], curve.bjd_tdb[good], rtol=0, atol=1e-8)
+    np.testing.assert_allclose(rows[:, 1] / rows[:, 4], model[good], atol=2e-7)
+    np.testing.assert_allclose(rows[:, 3], airmass[good], atol=1e-7)
+    assert re.fullmatch(r"\d{7}\.\d{8}(,\d\.\d{7}){4}", lines[start + 1])
+
+
+def test_the_limb_darkening_handed_in_is_the_quadratic_law():
+    values = aavso_exotic._limb_darkening(5800.0, "V")
+    c2, c4 = values["u1"][0], values["u3"][0]
+    mu = np.linspace(0.05, 1, 20)
+    nonlinear = 1 - c2 * (1 - mu) - c4 * (1 - mu**2)
+    u1, u2 = grey_limb_darkening(5800.0, 550)
+    np.testing.assert_allclose(nonlinear, 1 - u1 * (1 - mu) - u2 * (1 - mu) ** 2, atol=1e-3)
+    # The errors, against sampling q1 and q2.
+    (q1, q2), width, _ = limb_darkening_prior(5800.0, "V")
+    rng = np.random.default_rng(4)
+    sampled = [from_kipping(*pair) for pair in rng.normal((q1, q2), 0.01 * width, (4000, 2))]
+    first, second = np.array(sampled).T
+    assert np.std(first + 2 * second) == pytest.approx(0.01 * values["u1"][1], rel=0.05)
+    assert np.std(second) == pytest.approx(0.01 * values["u3"][1], rel=0.05)
+
+
+def test_aavso_exotic_without_transit_or_fit(submission):
+    fit = replace(submission.fit, verdict="no transit: none")
+    said = aavso_exotic.exotic_text(replace(submission, fit=fit))
+    assert "\n#RESULTS=\n#RESULTS-XC={}\n" in said
+    assert "no transit: none" in said
+    bare = aavso_exotic.exotic_text(replace(submission, fit=None, planet=None, filter="Y"))
+    assert aavso_exotic.validate_exotic(bare) == []
+    assert "\n#COMP_STAR-XC=null\n" in bare
+    assert '"fwhm": [{"value": null' in bare
+    assert bare.rstrip().endswith(",1.0000000")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("\n", "\r\n", "line feed"),
+        ("#COMP_STAR-XC=null", "#COMP_STAR-XC={ra}", "COMP_STAR-XC is not JSON"),
+        ("#COMP_STAR-XC=null", "#COMP_STAR-XC=NaN", "COMP_STAR-XC is not JSON"),
+        ("#PRIORS-XC", "#PRIORS-X", "#PRIORS-XC= is missing"),
+        ("AIRMASS CORRECTION FUNCTION", "X", "DETREND_PARAMETERS must be"),
+        ("#DATE,DIFF", "#DATE,FLUX", "column line"),
+        ("#TYPE=EXOPLANET\n#OBSCODE=ABCD\n", "#OBSCODE=ABCD\n#TYPE=EXOPLANET\n", "order"),
+        (",1.0010000\n", "\n", "4 values for 5 columns"),
+    ],
+)
+def test_a_broken_exotic_report_is_refused(submission, old, new, fault):
+    text = aavso_exotic.exotic_text(submission)
+    assert old in text
+    faults = aavso_exotic.validate_exotic(text.replace(old, new))
+    assert any(fault in f for f in faults), faults
+
+
 def test_aavso_extended_to_the_letter(submission):
     text = extended_text(submission)
     assert validate_extended(text) == []
@@ -184,6 +300,7 @@ def test_exoclock_has_the_start_and_etd_the_middle(submission):
     ("kind", "name"),
     [
         ("aavso-exoplanet", r"AAVSO_Report_ABCD_BJD_TDB_Rnflux_{day}-\d\dh\d\dm\d\ds\.txt"),
+        ("aavso-exotic", r"AAVSO_HAT-P-32b_{day}\.txt"),
         ("aavso-extended", r"AID_AAVSO_HAT-P-32_{day}\.txt"),
         ("ecsv", r"HAT-P-32-b_{day}_lightcurve\.ecsv"),
         ("etd", r"{day}_HAT-P-32b_Rc_100s_for_ETD\.txt"),

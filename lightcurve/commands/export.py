@@ -26,7 +26,7 @@ def export(
         str,
         typer.Argument(
             metavar="FORMAT",
-            help="aavso-exoplanet, aavso-extended, exoclock, etd, exofop or ecsv.",
+            help="aavso-exoplanet, aavso-exotic, aavso-extended, exoclock, etd, exofop or ecsv.",
         ),
     ],
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from lightcurve.errors import InputError
 from lightcurve.formats.submission import Submission
 
@@ -79,3 +81,22 @@ def plain(text: str) -> str:
         Other characters become question marks.
     """
     return " ".join(text.encode("ascii", "replace").decode().split())
+
+
+def value_and_error(value: float, error: float | None) -> tuple[str, str]:
+    """Round a value to where its error has two significant digits.
+
+    Parameters
+    ----------
+    value : float
+    error : float or None
+
+    Returns
+    -------
+    value, error : str
+        Where the error is not known or not positive, every digit of the value and an empty string.
+    """
+    if error is None or not (math.isfinite(error) and error > 0):
+        return repr(float(value)), ""
+    decimals = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:.{decimals}f}", f"{error:.{decimals}f}"

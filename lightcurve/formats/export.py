@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lightcurve.errors import InputError
 from lightcurve.formats.aavso import write_exoplanet
+from lightcurve.formats.aavso_exotic import write_exotic
 from lightcurve.formats.aavso_extended import write_extended
 from lightcurve.formats.ecsv import write_ecsv
 from lightcurve.formats.etd import write_etd
@@ -16,6 +17,7 @@ from lightcurve.formats.submission import Submission
 
 EXPORTS: dict[str, Callable[[Path, Submission], list[Path]]] = {
     "aavso-exoplanet": write_exoplanet,
+    "aavso-exotic": write_exotic,
     "aavso-extended": write_extended,
     "ecsv": write_ecsv,
     "etd": write_etd,

@@ -42,6 +42,8 @@ class Submission:
     observatory : str
         Short name without blanks, for file names.
     notes : str
+    comparisons : tuple of (float, float, float, float)
+        Right ascension and declination, degrees, x and y, pixels, of each comparison star.
     fit : TransitFit or None
     planet : Planet or None
         The priors.
@@ -71,6 +73,7 @@ class Submission:
     secondary_codes: tuple[str, ...] = ()
     observatory: str = ""
     notes: str = ""
+    comparisons: tuple[tuple[float, float, float, float], ...] = ()
     fit: TransitFit | None = None
     planet: Planet | None = None
     target_magnitude: float | None = None

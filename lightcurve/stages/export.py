@@ -19,13 +19,14 @@ from lightcurve.formats.model_table import read_model
 from lightcurve.formats.submission import Submission
 from lightcurve.formats.tables import read_lightcurve
 from lightcurve.stages.bundle import bundle_files
-from lightcurve.stages.run_folder import read_fit_json, read_record
+from lightcurve.stages.run_folder import comparison_places, read_fit_json, read_record
 from lightcurve.transit.ephemeris import make_planet
 from lightcurve.transit.output import fit_from_json
 
 # What a kind of file cannot do without, and what to give where the run does not know it.
 REQUIRED = {
     "aavso-exoplanet": ("observer_code", "camera", "binning", "filter", "exposure_s"),
+    "aavso-exotic": ("observer_code", "camera", "binning", "filter", "exposure_s"),
     "aavso-extended": ("observer_code", "camera", "filter", "target_magnitude"),
     "exoclock": ("planet_name", "filter", "exposure_s"),
     "etd": ("planet_name", "filter", "exposure_s"),
@@ -120,6 +121,8 @@ def export_run(kind: str, run: Path, out: Path, observer: Observer) -> list[Path
         if kind == "exofop":
             files = bundle_files(run, record["night"], Path(scratch))
             submission = replace(submission, files=files)
+        if kind == "aavso-exotic":
+            submission = replace(submission, comparisons=comparison_places(run))
         return export(kind, out, submission)
 
 

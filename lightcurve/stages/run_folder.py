@@ -107,5 +107,24 @@ def read_stars(folder: Path) -> StarPlan:
     return StarPlan(star_id, role, reason, **numbers)
 
 
+def comparison_places(run: Path) -> tuple[tuple[float, float, float, float], ...]:
+    """Tell where the comparison stars are.
+
+    Parameters
+    ----------
+    run : Path
+
+    Returns
+    -------
+    tuple of (float, float, float, float)
+        Right ascension and declination, degrees, x and y in the reference frame, pixels.
+    """
+    plan = read_stars(run)
+    columns = (plan.ra_deg, plan.dec_deg, plan.x_ref, plan.y_ref)
+    return tuple(
+        tuple(float(v[k]) for v in columns) for k in np.flatnonzero(plan.role == "comparison")
+    )
+
+
 def _text(path: Path) -> str | None:
     return read_file(path, "a file of a run", max_bytes=MAX_BYTES) if path.exists() else None
