@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from lightcurve.cli import app
 from lightcurve.config import Settings
 from lightcurve.curve.choose import choose_curve
+from lightcurve.curve.neb import Neighbour
 from lightcurve.curve.plan import revise_plan
 from lightcurve.data import Planet, Site
 from lightcurve.errors import InputError
@@ -26,7 +27,7 @@ from lightcurve.formats.aij import write_measurements
 from lightcurve.formats.aij_settings import read_apertures
 from lightcurve.formats.aij_table import read_aij_table
 from lightcurve.formats.export import EXPORTS
-from lightcurve.formats.tables import read_lightcurve, write_lightcurve, write_stars
+from lightcurve.formats.tables import read_lightcurve, write_frames, write_lightcurve, write_stars
 from lightcurve.simulate.cube import CubeTruth, cube_times, simulate_cube
 from lightcurve.stages.export import REQUIRED, Observer, export_run, make_submission, merged
 from lightcurve.stages.run_folder import read_record, read_stars
@@ -41,6 +42,11 @@ PLANET = Planet(
     "Test-1 b", 100.0, 0.0, 2.8, 2460000.66, 0.12, 8.0, 88.0, teff_k=5800.0,
     errors={"a_over_rs": 0.4, "inclination_deg": 0.7},
 )  # fmt: skip
+NAN = float("nan")
+NEIGHBOURS = (
+    Neighbour("S3", 100.01, 0.01, 31.4, 12.5, 2.5, 10.0, 90.86, 9.086, "Cleared"),
+    Neighbour("S9", 99.98, 0.01, 90.0, 300.0, 15.0, NAN, NAN, NAN, "Not cleared - flux too low"),
+)
 OBSERVER = Observer(observer_code="abc", camera="cmos", tic="TIC 123", observatory="Back-Yard")
 
 
@@ -61,10 +67,14 @@ def run(tmp_path_factory):
     write_fit(folder, curve, fit, planet)
     (folder / "run.log").write_text("done\n")
     (folder / "figures").mkdir()
-    (folder / "figures" / "light_curve.png").write_bytes(b"picture")
+    for name in ("light_curve", "neighbours"):
+        (folder / "figures" / f"{name}.png").write_bytes(b"picture")
+    rows = [{"star": (row := asdict(n)).pop("star_id"), **row} for n in NEIGHBOURS]
+    write_frames(folder / "nebs.csv", rows)
     night = {
         "target": "Test-1", "exposure_s": 100.0, "filter": "Rc", "binning": [2, 2],
         "shape": [800, 1000], "radius_px": curve.recipe["radius_px"], "annulus_px": [14.0, 22.0],
+        "ra_deg": 100.0, "dec_deg": 0.0, "scale_arcsec": 1.2,
         "check": curve.recipe["check"], "planet": planet_values(planet),
         "site": asdict(Site(1.0, 2.0)),
     }  # fmt: skip
@@ -151,7 +161,7 @@ def test_exofop_bundle(run, tmp_path):
     names = {base.fullmatch(path.name)[1] for path in paths}
     assert names == {
         "datasubset.dat", "lightcurve.png", "measurements.tbl", "measurements.apertures",
-        "calibration.log", "fitpanel.txt",
+        "calibration.log", "fitpanel.txt", "NEB-table.txt", "dmag_vs_RMS.png",
     }  # fmt: skip
     by_name = {base.fullmatch(path.name)[1]: path for path in paths}
     table = read_aij_table(by_name["measurements.tbl"])
@@ -159,6 +169,18 @@ def test_exofop_bundle(run, tmp_path):
     assert len(table) == 120
     assert set(apertures.names) >= {s for s in table.stars if s.startswith("C")}
     assert "mid_time_bjd_tdb" in by_name["fitpanel.txt"].read_text()
+    facts, rows = by_name["NEB-table.txt"].read_text().split("\n\n")
+    title, *facts = facts.split("\n")
+    assert title == f"TFOP NEB Search Table for:\t{by_name['datasubset.dat'].name[:-15]}"
+    known = dict(line.split(":\t") for line in facts)
+    assert known["Predicted depth"] == "14.400 ppt"
+    assert known["Images"] == "120"
+    assert known["Cadence"] == "120.0 s"
+    assert rows.splitlines() == [
+        "Star\tfrom target\tPA (deg.)\tdmag\tRMS(ppt)\tNEBdepth(ppt)\tNEBdepth/RMS\tDisposition",
+        'S3\t31.40"\t12.5\t2.50\t10.00\t90.86\t9.09\tCleared',
+        'S9\t90.00"\t300.0\t15.00\tnan\tnan\tnan\t***Not Cleared-flux too low***',
+    ]
 
 
 @pytest.mark.parametrize("kind", sorted(k for k in EXPORTS if REQUIRED[k]))

@@ -55,7 +55,7 @@ BANDS = {
     "SR": ("Sloan r", 553.1, 693.1),
     "SI": ("Sloan i", 697.5, 827.5),
     "SZ": ("Sloan z", 841.2, 978.2),
-    "CV": ("MObs CV", 350.0, 850.0),
+    "CV": ("Clear (unfiltered) reduced to V sequence", 350.0, 850.0),
     "CBB": ("Astrodon ExoPlanet-BB", 500.0, 1000.0),
 }
 RESULTS = {"Tc": "mid_time_bjd_tdb", "Rp/R*": "rp_over_rs", "inc": "inclination_deg"}

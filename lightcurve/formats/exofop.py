@@ -27,6 +27,8 @@ BUNDLE = (
     "fitpanel.png",
     "fitpanel.txt",
     "calibration.log",
+    "NEB-table.txt",
+    "dmag_vs_RMS.png",
 )
 BASE = re.compile(r"TIC\d{1,12}-\d{2}_\d{8}_[A-Za-z0-9.+-]+_[A-Za-z0-9.+-]+")
 SUBSET = ("BJD_TDB", "rel_flux_T1_n", "rel_flux_err_T1_n", "AIRMASS")

@@ -14,12 +14,17 @@ import numpy as np
 from lightcurve.data import LightCurve
 from lightcurve.errors import InputError
 from lightcurve.formats.aij_table import read_aij_table
+from lightcurve.formats.exofop import base_name
 from lightcurve.formats.export import EXPORTS, export
-from lightcurve.formats.model_table import read_model
 from lightcurve.formats.submission import Submission
 from lightcurve.formats.tables import read_lightcurve
 from lightcurve.stages.bundle import bundle_files
-from lightcurve.stages.run_folder import comparison_places, read_fit_json, read_record
+from lightcurve.stages.run_folder import (
+    aligned_model,
+    comparison_places,
+    read_fit_json,
+    read_record,
+)
 from lightcurve.transit.ephemeris import make_planet
 from lightcurve.transit.output import fit_from_json
 
@@ -119,7 +124,7 @@ def export_run(kind: str, run: Path, out: Path, observer: Observer) -> list[Path
     with TemporaryDirectory() as scratch:
         submission = make_submission(run, record["night"], values)
         if kind == "exofop":
-            files = bundle_files(run, record["night"], Path(scratch))
+            files = bundle_files(run, record, base_name(submission), Path(scratch))
             submission = replace(submission, files=files)
         if kind == "aavso-exotic":
             submission = replace(submission, comparisons=comparison_places(run))
@@ -236,31 +241,6 @@ def make_submission(run: Path, night: Mapping[str, Any], values: Mapping[str, An
     if content is not None:
         fields["fit"] = fit_from_json(content, aligned_model(run, curve))
     return Submission(curve, **{"exposure_s": 0.0, "filter": "", **fields})
-
-
-def aligned_model(run: Path, curve: LightCurve) -> dict[str, np.ndarray]:
-    """Read model.csv in the order of the light curve.
-
-    Parameters
-    ----------
-    run : Path
-    curve : LightCurve
-
-    Returns
-    -------
-    dict of str to (n,) array
-        NaN, and not used, for frames that the fit did not have.
-    """
-    model = read_model(run / "model.csv")
-    keys = zip(model["file"], model["jd_utc"], strict=True)
-    row = {(str(file), float(jd)): k for k, (file, jd) in enumerate(keys)}
-    frames = zip(curve.file, curve.jd_utc, strict=True)
-    place = np.array([row.get((str(file), float(jd)), -1) for file, jd in frames])
-    aligned = {
-        name: np.where(place >= 0, model[name][place], np.nan)
-        for name in ("trend", "model", "residual")
-    }
-    return aligned | {"used": (place >= 0) & model["used"][place]}
 
 
 def check_magnitudes(

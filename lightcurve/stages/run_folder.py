@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from lightcurve.data import StarPlan
+from lightcurve.data import LightCurve, StarPlan
 from lightcurve.errors import InputError
 from lightcurve.files import read_text as read_file
+from lightcurve.formats.model_table import read_model
 from lightcurve.formats.text import csv_rows, read_text
 
 MAX_BYTES = 50_000_000
@@ -124,6 +125,31 @@ def comparison_places(run: Path) -> tuple[tuple[float, float, float, float], ...
     return tuple(
         tuple(float(v[k]) for v in columns) for k in np.flatnonzero(plan.role == "comparison")
     )
+
+
+def aligned_model(run: Path, curve: LightCurve) -> dict[str, np.ndarray]:
+    """Read model.csv in the order of the light curve.
+
+    Parameters
+    ----------
+    run : Path
+    curve : LightCurve
+
+    Returns
+    -------
+    dict of str to (n,) array
+        NaN, and not used, for frames that the fit did not have.
+    """
+    model = read_model(run / "model.csv")
+    keys = zip(model["file"], model["jd_utc"], strict=True)
+    row = {(str(file), float(jd)): k for k, (file, jd) in enumerate(keys)}
+    frames = zip(curve.file, curve.jd_utc, strict=True)
+    place = np.array([row.get((str(file), float(jd)), -1) for file, jd in frames])
+    aligned = {
+        name: np.where(place >= 0, model[name][place], np.nan)
+        for name in ("trend", "model", "residual")
+    }
+    return aligned | {"used": (place >= 0) & model["used"][place]}
 
 
 def _text(path: Path) -> str | None:
