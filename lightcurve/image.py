@@ -16,13 +16,12 @@ from lightcurve.errors import InputError, LightcurveError
 from lightcurve.frames.read import fits_files
 from lightcurve.image_products import write_products
 from lightcurve.image_stages.calibrate import calibrate_sources
-from lightcurve.image_stages.catalogs import ask
-from lightcurve.image_stages.place import field_of, place_sources, solve_frame
 from lightcurve.image_stages.prepare import prepare_frame
 from lightcurve.image_stages.reduced import Reduced, summarise
 from lightcurve.image_stages.sequence import judge, quick_settings, write_sequence
+from lightcurve.image_stages.sky import look_up
 from lightcurve.image_stages.sources import measure_sources
-from lightcurve.image_stages.standards import catalogs_for, choose_standards, wanted_band
+from lightcurve.image_stages.standards import wanted_band
 from lightcurve.image_stages.table import source_table
 from lightcurve.image_stages.transients import search_transients
 from lightcurve.products import open_log
@@ -84,26 +83,17 @@ def measure_image(
     """
     with clock("calibrate"):
         prepared = prepare_frame(path, settings, masters=masters)
-    with clock("solve"):
-        solution = solve_frame(prepared, settings)
-        field, field_notes = field_of(prepared, solution)
-    with clock("catalogues"):
-        band, band_note = wanted_band(prepared.frame.exposure.filter, settings.image)
-        known = ask(field, band, settings)
     with clock("measure"):
         sources = measure_sources(prepared, settings)
+    sky = look_up(prepared, sources, settings, clock)
     with clock("zero point"):
-        placed = place_sources(sources, solution, known.catalogs, prepared.frame.pixels.shape)
-        order = (*known.by_hand, *catalogs_for(band, field.dec_deg, settings.image))
-        standards = choose_standards(known.catalogs, band, order)
-        calibrated = calibrate_sources(prepared, sources, placed, standards, settings)
+        calibrated = calibrate_sources(prepared, sources, sky.placed, sky.standards, settings)
     with clock("cross-match"):
-        table = source_table(sources, placed, calibrated, known.catalogs)
-        transients = search_transients(sources, placed, calibrated, known, settings)
-    if band_note and standards is not None:
-        band_note += f": magnitudes are tied to {standards.band} of {standards.catalog.title}"
-    notes = tuple(note for note in (*field_notes, band_note) if note)
-    return Reduced(prepared, sources, placed, known, calibrated, transients, table, settings, notes)
+        table = source_table(sources, sky.placed, calibrated, sky.known.catalogs)
+        transients = search_transients(sources, sky.placed, calibrated, sky.known, settings)
+    return Reduced(
+        prepared, sources, sky.placed, sky.known, calibrated, transients, table, settings, sky.notes
+    )
 
 
 def reduce_images(

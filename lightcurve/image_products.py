@@ -38,14 +38,15 @@ def write_products(out: Path, reduced: Reduced, clock: Clock) -> Products:
     with clock("write"):
         meta = {k: str(v) for k, v in summary.items() if v is not None}
         paths = write_catalog(out, reduced.table, meta)
-        paths["matches.csv"] = _matches(out / "matches.csv", reduced)
+        if reduced.placed.solution is not None:
+            paths["matches.csv"] = _matches(out / "matches.csv", reduced)
         paths["header.txt"] = write_header(out / "header.txt", reduced.prepared.frame.header)
         paths |= write_maps(out, reduced)
         radius = float(reduced.sources.apertures.radii[reduced.sources.apertures.main])
         paths["regions.reg"] = write_regions(
             out / "regions.reg",
             reduced.table,
-            radius * reduced.placed.solution.scale_arcsec,
+            (radius, reduced.placed.scale_arcsec),
             source_kinds(reduced) == "candidate",
         )
         paths["transients.csv"] = write_candidates(out / "transients.csv", reduced)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +14,8 @@ from lightcurve.commands.shell import bar, print_json, print_table
 
 SETTINGS = ("image", "catalogs", "target", "solve", "camera", "site", "time")
 SHOWN = {
-    "file": "file", "sources": "sources", "astrometry_stars": "stars",
-    "astrometry_rms_px": "rms px", "fwhm_arcsec": 'FWHM "', "band": "band",
+    "file": "file", "status": "status", "sources": "sources", "astrometry_stars": "stars",
+    "astrometry_rms_px": "rms px", "fwhm_px": "FWHM px", "fwhm_arcsec": 'FWHM "', "band": "band",
     "zero_point_mag": "zero point",
     "zero_point_err_mag": "+-", "limit_5_sigma_mag": "5 sigma", "reason": "reason",
 }  # fmt: skip
@@ -55,9 +56,11 @@ def image(
         print_table("Frames", list(shown.values()), body)
         if sequence or any(row["status"] != "failed" for row in rows):
             typer.echo(f"Written to {out}")
-    if any(row["status"] == "failed" for row in rows):
+    if any(row["status"] != "reduced" for row in rows):
         raise typer.Exit(1)
 
 
 def _short(value: Any) -> Any:
-    return f"{value:.5g}" if isinstance(value, float) else "" if value is None else value
+    if isinstance(value, float):
+        return f"{value:.5g}" if isfinite(value) else ""
+    return value

@@ -11,46 +11,20 @@ from lightcurve import times
 from lightcurve.config import Settings
 from lightcurve.errors import FitError
 from lightcurve.flags import Flag
+from lightcurve.image_stages.depth import frame_completeness, frame_limits
+from lightcurve.image_stages.magnitudes import Magnitudes, fluxes
 from lightcurve.image_stages.place import Placed, on_sky
 from lightcurve.image_stages.prepare import Prepared
 from lightcurve.image_stages.sources import Sources
 from lightcurve.image_stages.standards import Standards
-from lightcurve.phot.completeness import Completeness, Trial, measure_completeness
-from lightcurve.phot.limits import Limits, blank_fluxes, blank_places, measure_limits
-from lightcurve.phot.psf import moffat_psf
+from lightcurve.phot.completeness import Completeness
+from lightcurve.phot.limits import Limits
 from lightcurve.phot.zeropoint import ZeroPoint, apply_zero_point, fit_zero_point, instrumental
 
 log = logging.getLogger(__name__)
 
 MIN_SNR = 10.0  # of a standard: fainter ones are found when noise makes them brighter
 SPOILT = int(Flag.EDGE | Flag.SATURATED | Flag.NON_LINEAR | Flag.BAD_PIXEL | Flag.NO_CENTROID)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Magnitudes:
-    """One kind of flux as magnitudes.
-
-    Attributes
-    ----------
-    name : str
-        ``"aperture_1_3"`` (1.3 FWHM) ... or ``"psf"``.
-    text : str
-        The same for people.
-    inst, inst_err : (n,) float arrays
-        ``-2.5 log10(ADU / s)`` and its error.
-    zero_point : ZeroPoint or None
-        None when it could not be fitted.
-    mag, err : (n,) float arrays
-        Calibrated; NaN without a zero point. The error has that of the zero point in it.
-    """
-
-    name: str
-    text: str
-    inst: np.ndarray
-    inst_err: np.ndarray
-    zero_point: ZeroPoint | None
-    mag: np.ndarray
-    err: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,9 +43,9 @@ class Calibrated:
     serves : (m,) bool array
         Whether such a pair may calibrate.
     limits : Limits
-        In magnitudes, or NaN without a zero point.
+        In the magnitudes of `band`.
     completeness : Completeness or None
-        None without a zero point, or when no stars were to be put in.
+        In the same; None when no stars were to be put in.
     airmass : float
         NaN when time or site is not known.
     extinction_mag : float
@@ -101,6 +75,12 @@ class Calibrated:
         """Magnitudes by the PSF, if there was one."""
         return self.kinds[-1] if self.kinds[-1].name == "psf" else None
 
+    @property
+    def band(self) -> str:
+        """What magnitudes are in; ``"instrumental"`` without a zero point."""
+        calibrated = self.standards is not None and self.aperture.zero_point is not None
+        return self.standards.band if calibrated else "instrumental"
+
 
 def calibrate_sources(
     prepared: Prepared,
@@ -123,7 +103,37 @@ def calibrate_sources(
     -------
     Calibrated
     """
-    rows, stars, serves = _pairs(sources, placed, standards)
+    pairs = _pairs(sources, placed, standards)
+    kinds, notes = _magnitudes(prepared, sources, standards, pairs, settings)
+    main = sources.apertures.main
+    zero_point = kinds[main].zero_point
+    airmass = _airmass(prepared, placed)
+    k = settings.image.extinction_mag_per_airmass
+    if k is not None and not np.isfinite(airmass):
+        notes += ("no zero point above the atmosphere: airmass not known (time and site)",)
+    if standards is None:
+        why = "" if placed.unsolved else ", for there is no catalogue with magnitudes"
+        notes += (f"no zero point{why}: magnitudes and limits are instrumental",)
+    for note in notes:
+        log.warning("%s", note)
+    limits = frame_limits(prepared, sources, zero_point, settings)
+    completeness = frame_completeness(prepared, sources, zero_point, limits, settings)
+    _report(kinds[main], limits)
+    return Calibrated(
+        kinds, main, standards, *pairs, limits, completeness, airmass,
+        float(np.nan_to_num((k or 0.0) * airmass)), notes,
+    )  # fmt: skip
+
+
+def _magnitudes(
+    prepared: Prepared,
+    sources: Sources,
+    standards: Standards | None,
+    pairs: tuple[np.ndarray, np.ndarray, np.ndarray],
+    settings: Settings,
+) -> tuple[tuple[Magnitudes, ...], tuple[str, ...]]:
+    """Turn each kind of flux into magnitudes; say why where it has no zero point."""
+    rows, stars, serves = pairs
     colour = _colours(sources, standards, rows, stars, settings)
     notes = () if standards is None else standards.notes
     kinds = []
@@ -135,46 +145,7 @@ def calibrate_sources(
         if zero_point is not None:
             mag, err = apply_zero_point(zero_point, *inst, colour)
         kinds.append(Magnitudes(name, text, *inst, zero_point, mag, err))
-    main = sources.apertures.main
-    airmass = _airmass(prepared, placed)
-    k = settings.image.extinction_mag_per_airmass
-    if k is not None and not np.isfinite(airmass):
-        notes += ("no zero point above the atmosphere: airmass not known (time and site)",)
-    for note in notes:
-        log.warning("%s", note)
-    limits = _limits(prepared, sources, kinds[main].zero_point, settings)
-    completeness = _completeness(prepared, sources, kinds[main].zero_point, limits, settings)
-    _report(kinds[main], limits)
-    return Calibrated(
-        tuple(kinds), main, standards, rows, stars, serves, limits, completeness, airmass,
-        float(np.nan_to_num((k or 0.0) * airmass)), notes,
-    )  # fmt: skip
-
-
-def fluxes(sources: Sources) -> list[tuple[str, str, np.ndarray, np.ndarray]]:
-    """List every kind of flux.
-
-    Parameters
-    ----------
-    sources : Sources
-
-    Returns
-    -------
-    list of (name, text, flux, flux_err)
-        ADU.
-    """
-    apertures, phot = sources.apertures, sources.phot
-    kinds = [
-        (f"aperture_{_word(m)}", f"aperture of {m:.3g} FWHM", phot.flux[:, k], phot.flux_err[:, k])
-        for k, m in enumerate(apertures.multiples)
-    ]
-    if sources.psf_phot is not None:
-        kinds.append(("psf", "PSF", sources.psf_phot.flux, sources.psf_phot.flux_err))
-    return kinds
-
-
-def _word(multiple: float) -> str:
-    return f"{multiple:.2g}".replace(".", "_")
+    return tuple(kinds), notes
 
 
 def _pairs(
@@ -218,7 +189,7 @@ def _zero_point(
     colour: np.ndarray | None,
 ) -> tuple[ZeroPoint | None, str]:
     if standards is None:
-        return None, "no catalogue with magnitudes: instrumental magnitudes only"
+        return None, ""
     rows, stars = pairs
     try:
         return fit_zero_point(
@@ -230,69 +201,25 @@ def _zero_point(
 
 
 def _airmass(prepared: Prepared, placed: Placed) -> float:
+    """Airmass of the middle of the frame; unsolved, of where the header says it was pointed."""
     exposure = prepared.frame.exposure
-    if exposure.mid_jd_utc is None or not len(placed.ra_deg):
+    place = placed.centre_deg(prepared.frame.pixels.shape)
+    if placed.unsolved:
+        place = (exposure.ra_deg, exposure.dec_deg)
+    if exposure.mid_jd_utc is None or None in place:
         return float("nan")
-    ra, dec = (float(value) for value in placed.solution.wcs.wcs.crval)
-    return float(times.airmass(exposure.mid_jd_utc, ra, dec, exposure.site))
-
-
-def _limits(
-    prepared: Prepared, sources: Sources, zero_point: ZeroPoint | None, settings: Settings
-) -> Limits:
-    apertures, background = sources.apertures, prepared.background
-    radius = float(apertures.radii[apertures.main])
-    occupied = background.sources | ~prepared.good
-    places = blank_places(occupied, radius, np.random.default_rng([settings.seed, 0xB1A]))
-    frame = prepared.frame
-    empty = blank_fluxes(frame.pixels, frame.bad, places, radius, apertures.annulus)
-    inner, outer = apertures.annulus
-    return measure_limits(
-        empty,
-        radius_px=radius,
-        pixel_rms=float(np.median(background.rms)),
-        n_sky=np.pi * (outer**2 - inner**2),
-        gain_e_per_adu=prepared.camera.noise.gain_e_per_adu,
-        zero_point=float("nan") if zero_point is None else zero_point.value,
-        exposure_s=prepared.exposure_s,
-    )
-
-
-def _completeness(
-    prepared: Prepared,
-    sources: Sources,
-    zero_point: ZeroPoint | None,
-    limits: Limits,
-    settings: Settings,
-) -> Completeness | None:
-    """Put stars in from well above the limit to well below it."""
-    wanted, apertures = settings.image, sources.apertures
-    five = next(one for one in limits.limits if one.snr == 5)
-    middle = five.measured if np.isfinite(five.measured) else five.analytic
-    if zero_point is None or not wanted.injected or not np.isfinite(middle):
-        return None
-    radius = float(apertures.radii[apertures.main])
-    fwhm = radius / float(apertures.multiples[apertures.main])
-    psf = sources.psf or moffat_psf((fwhm, fwhm, 0.0, 3.0), np.ceil(5 * fwhm) + 2, 2)
-    frame = prepared.frame
-    trial = Trial(
-        frame.pixels, frame.bad, prepared.background, psf, prepared.camera.noise,
-        zero_point.value - 2.5 * np.log10(psf.enclosed(radius)), prepared.exposure_s, fwhm,
-        wanted.threshold_sigma, wanted.finder, radius, apertures.annulus,
-    )  # fmt: skip
-    rng = np.random.default_rng([settings.seed, 0xC0])
-    return measure_completeness(trial, wanted.injected, (middle - 2.5, middle + 1.5), rng)
+    return float(times.airmass(exposure.mid_jd_utc, *place, exposure.site))
 
 
 def _report(kind: Magnitudes, limits: Limits) -> None:
-    if kind.zero_point is None:
-        return
     zero = kind.zero_point
+    if zero is not None:
+        log.info(
+            "zero point (%s): %.3f +- %.3f mag, %d stars, scatter %.3f",
+            kind.text, zero.value, zero.err, zero.n_used, zero.scatter,
+        )  # fmt: skip
     log.info(
-        "zero point (%s): %.3f +- %.3f mag, %d stars, scatter %.3f",
-        kind.text, zero.value, zero.err, zero.n_used, zero.scatter,
-    )  # fmt: skip
-    log.info(
-        "limits: %s",
+        "limits%s: %s",
+        "" if zero is not None else " (instrumental)",
         ", ".join(f"{one.snr:g} sigma {one.measured:.2f} mag" for one in limits.limits),
     )

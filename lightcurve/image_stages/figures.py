@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from lightcurve.flags import Flag
-from lightcurve.image_stages.calibrate import Magnitudes
+from lightcurve.image_stages.magnitudes import Magnitudes
 from lightcurve.image_stages.reduced import Reduced
 from lightcurve.report.image_maps import save_background, save_cutouts, save_frame, save_psf
 from lightcurve.report.image_plots import (
@@ -20,6 +20,7 @@ from lightcurve.report.image_plots import (
 )
 
 CUT_PX = 12  # half a cut-out
+SURE_MAG = 0.1
 SHOWN_PX = 100  # half the part of the frame shown before and after
 
 
@@ -75,10 +76,11 @@ def _maps(folder: Path, reduced: Reduced) -> dict[Path, str]:
         "candidate": "candidate",
     }  # fmt: skip
     groups = {text: (x[kinds == kind], y[kinds == kind]) for kind, text in names.items()}
-    widths, solution = sources.widths, reduced.placed.solution
+    widths = sources.widths
     image = save_frame(
         folder / "image.png", frame.pixels, groups,
-        radius=float(sources.apertures.radii[sources.apertures.main]), solution=solution,
+        radius=float(sources.apertures.radii[sources.apertures.main]),
+        solution=reduced.placed.solution,
         title=frame.path.name,
     )  # fmt: skip
     back = save_background(
@@ -92,7 +94,7 @@ def _maps(folder: Path, reduced: Reduced) -> dict[Path, str]:
     if np.isfinite(widths.fwhm):
         path = save_widths(
             folder / "fwhm.png", widths.mean, widths.used, fwhm=widths.fwhm,
-            fwhm_err=widths.fwhm_err, scale_arcsec=solution.scale_arcsec,
+            fwhm_err=widths.fwhm_err, scale_arcsec=reduced.placed.scale_arcsec,
         )  # fmt: skip
         captions[path] = "FWHM of single stars, from Gaussians fitted to sums of rows and columns."
     return captions
@@ -167,34 +169,53 @@ def _zero_point(path: Path, reduced: Reduced, kind: Magnitudes) -> dict[Path, st
 
 def _magnitudes(folder: Path, reduced: Reduced) -> dict[Path, str]:
     calibrated = reduced.calibrated
-    aperture, psf = calibrated.aperture, calibrated.psf
-    if aperture.zero_point is None:
-        return {}
-    band = calibrated.standards.band if calibrated.standards is not None else "instrumental"
+    aperture, psf, band = calibrated.aperture, calibrated.psf, calibrated.band
     limits = {one.snr: one.measured for one in calibrated.limits.limits}
-    kinds = {aperture.text: (aperture.mag, aperture.inst_err)}
-    if psf is not None:
-        kinds[psf.text] = (psf.mag, psf.inst_err)
-    captions = {
-        save_magnitudes(
-            folder / "magnitudes.png", kinds, band=band, limits=limits
-        ): "Magnitudes and their errors; diamonds: limits measured in blank apertures."
-    }
-    if psf is not None and psf.zero_point is not None:
-        error = np.hypot(aperture.inst_err, psf.inst_err)
-        error[(reduced.sources.flags & Flag.SATURATED) != 0] = np.nan
-        path = folder / "aperture_psf.png"
-        save_kinds_compared(path, psf.mag, aperture.mag - psf.mag, error, band=band)
-        captions[path] = "Aperture less PSF magnitude: what neighbours add to an aperture shows."
+    kinds = [aperture]
+    if psf is not None and (psf.zero_point is None) == (aperture.zero_point is None):
+        kinds.append(psf)
+    if not any(np.isfinite(kind.shown).any() for kind in kinds):
+        return {}
+    path = save_magnitudes(
+        folder / "magnitudes.png",
+        {kind.text: (kind.shown, kind.inst_err) for kind in kinds}, band=band, limits=limits,
+    )  # fmt: skip
+    captions = {path: "Magnitudes and their errors; diamonds: limits measured in blank apertures."}
+    if len(kinds) > 1:
+        captions |= _kinds_compared(folder / "aperture_psf.png", reduced, *kinds)
+    return captions | _completeness(folder / "completeness.png", reduced)
+
+
+def _kinds_compared(
+    path: Path, reduced: Reduced, aperture: Magnitudes, psf: Magnitudes
+) -> dict[Path, str]:
+    difference = aperture.shown - psf.shown
+    error = np.hypot(aperture.inst_err, psf.inst_err)
+    error[(reduced.sources.flags & Flag.SATURATED) != 0] = np.nan
+    sure = error < SURE_MAG
+    if not np.isfinite(difference[sure]).any():
+        return {}
+    text = "Aperture less PSF magnitude: what neighbours add to an aperture shows."
+    if aperture.zero_point is None:
+        # Without zero points the aperture lacks the light beyond it.
+        lost = float(np.nanmedian(difference[sure]))
+        difference = difference - lost
+        text += f" The median, {lost:.3f} mag beyond the aperture, is taken off."
+    save_kinds_compared(path, psf.shown, difference, error, band=reduced.calibrated.band)
+    return {path: text}
+
+
+def _completeness(path: Path, reduced: Reduced) -> dict[Path, str]:
+    calibrated = reduced.calibrated
     found = calibrated.completeness
-    if found is not None and len(found.mag):
-        path = folder / "completeness.png"
-        save_completeness(
-            path, found.curve(), half=found.magnitude_at(0.5), limits=limits, n=len(found.mag),
-            band=band,
-        )  # fmt: skip
-        captions[path] = "Share of the stars put into the frame that was found."
-    return captions
+    if found is None or not len(found.mag):
+        return {}
+    save_completeness(
+        path, found.curve(), half=found.magnitude_at(0.5),
+        limits={one.snr: one.measured for one in calibrated.limits.limits},
+        n=len(found.mag), band=calibrated.band,
+    )  # fmt: skip
+    return {path: "Share of the stars put into the frame that was found."}
 
 
 def _candidates(path: Path, reduced: Reduced) -> dict[Path, str]:

@@ -10,7 +10,10 @@ import numpy as np
 
 from lightcurve import __version__
 from lightcurve.catalogs.service import Catalog
+from lightcurve.image_stages.calibrate import Calibrated
 from lightcurve.image_stages.figures import source_kinds
+from lightcurve.image_stages.magnitudes import Magnitudes
+from lightcurve.image_stages.place import Placed
 from lightcurve.image_stages.reduced import Reduced
 from lightcurve.reference import describe_solution
 from lightcurve.report.html import Section, Table, table_of
@@ -18,6 +21,7 @@ from lightcurve.report.image_page import ImagePage, write_page
 
 MAX_SOURCES = 6000  # on the page; the catalogue has all
 MAX_CARD = 8  # columns of a match
+PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 TAKES = {
     "Background, widths, PSF": ("background", "fwhm", "psf"),
     "Zero point": ("zero_point",),
@@ -43,55 +47,73 @@ def write_image_page(
     -------
     Path
     """
-    prepared, solution = reduced.prepared, reduced.placed.solution
-    sources = reduced.sources
+    prepared, placed, sources = reduced.prepared, reduced.placed, reduced.sources
     ny, nx = prepared.frame.pixels.shape
     radius = max(float(sources.apertures.radii[sources.apertures.main]), 0.006 * max(nx, ny))
+    centre = placed.centre_deg((ny, nx))
     page = ImagePage(
         title=prepared.frame.path.name,
-        subtitle=solution.detail or describe_solution(solution),
-        facts=_facts(summary),
+        subtitle=_subtitle(placed),
+        facts=_facts(summary, reduced.calibrated),
         warnings=reduced.notes,
         sections=_sections(reduced, captions),
         pixels=prepared.frame.pixels,
         sources=_sources(reduced),
         radius_px=radius,
-        centre=(float(summary["ra_deg"]), float(summary["dec_deg"])),
-        width_deg=nx * solution.scale_arcsec / 3600,
+        centre=None if placed.unsolved else centre,
+        width_deg=nx * placed.scale_arcsec / 3600,
         footer=f"lightcurve {__version__}, seed {reduced.settings.seed}",
     )
     return write_page(path, page)
 
 
-def _facts(summary: Mapping[str, Any]) -> dict[str, str]:
-    def number(name: str, form: str) -> str:
-        value = summary[name]
-        return "\N{EN DASH}" if value is None or not np.isfinite(value) else f"{value:{form}}"
+def _subtitle(placed: Placed) -> str:
+    solution = placed.solution
+    if solution is None:
+        return f"Not solved: {placed.unsolved}"
+    return solution.detail or describe_solution(solution)
 
-    error = number("zero_point_err_mag", ".3f")
-    zero = f"{number('zero_point_mag', '.3f')} \N{PLUS-MINUS SIGN} {error}"
-    return {
+
+def _facts(summary: Mapping[str, Any], calibrated: Calibrated) -> dict[str, str]:
+    """Collect the numbers at the head of the page; what is not known is left out."""
+    kind = "mag" if calibrated.aperture.zero_point is not None else "inst_mag"
+    both = f" {PLUS_MINUS} "
+    facts = {
         "Sources": f"{summary['sources']}",
-        "Stars that fix the WCS": f"{summary['astrometry_stars']}",
-        "Astrometric rms": f"{number('astrometry_rms_px', '.3f')} px",
-        "FWHM": f"{number('fwhm_px', '.2f')} px, {number('fwhm_arcsec', '.2f')} arcsec",
-        "Band": str(summary["band"] or "\N{EN DASH}"),
-        "Zero point": zero,
-        "Limit at 5 sigma": f"{number('limit_5_sigma_mag', '.2f')} mag",
-        "Airmass": number("airmass", ".3f"),
+        "FWHM": _numbers(summary, ("fwhm_px", ".2f", "px"), ("fwhm_arcsec", ".2f", "arcsec")),
+        "Stars that fix the WCS": f"{summary['astrometry_stars'] or 'none'}",
+        "Astrometric rms": _numbers(summary, ("astrometry_rms_px", ".3f", "px")),
+        "Magnitudes": calibrated.band,
+        "Zero point": _numbers(
+            summary, ("zero_point_mag", ".3f", ""), ("zero_point_err_mag", ".3f", ""), join=both
+        ),
+        "Limit at 5 sigma": _numbers(summary, (f"limit_5_sigma_{kind}", ".2f", "mag")),
+        "Airmass": _numbers(summary, ("airmass", ".3f", "")),
     }
+    return {name: value for name, value in facts.items() if value}
+
+
+def _numbers(summary: Mapping[str, Any], *wanted: tuple[str, str, str], join: str = ", ") -> str:
+    """Write the values that are known, with their units."""
+    known = [(summary[name], form, unit) for name, form, unit in wanted]
+    return join.join(
+        f"{value:{form}} {unit}".strip()
+        for value, form, unit in known
+        if value is not None and np.isfinite(value)
+    )
 
 
 def _sections(reduced: Reduced, captions: Mapping[Path, str]) -> tuple[Section, ...]:
-    sections = []
+    sections, search = [], reduced.transients
     for title, starts in TAKES.items():
         figures = {p: text for p, text in captions.items() if p.stem.startswith(starts)}
         tables = {
             "Zero point": (_zero_points(reduced), _limits(reduced)),
             "Candidate transients": _candidates(reduced),
         }.get(title, ())
-        text = (reduced.transients.note,) if title.startswith("Cand") else ()
-        sections.append(Section(title, tuple(t for t in text if t), figures, tables))
+        text = {"Zero point": _no_zero_point(reduced), "Candidate transients": search.note}
+        told = text.get(title, "")
+        sections.append(Section(title, (told,) if told else (), figures, tables))
     services = table_of(
         {"service": r.title, "status": r.status, "rows": r.n, "reason": r.reason}
         for r in reduced.known.reports
@@ -102,6 +124,12 @@ def _sections(reduced: Reduced, captions: Mapping[Path, str]) -> tuple[Section, 
         Section("Catalogues and services", tables=(services,)),
         Section("Values", tables=(values,)),
     )
+
+
+def _no_zero_point(reduced: Reduced) -> str:
+    if reduced.calibrated.aperture.zero_point is not None:
+        return ""
+    return "There is none: magnitudes are instrumental, \N{MINUS SIGN}2.5 log10(ADU / s)."
 
 
 def _zero_points(reduced: Reduced) -> Table:
@@ -119,12 +147,12 @@ def _zero_points(reduced: Reduced) -> Table:
 
 
 def _limits(reduced: Reduced) -> Table:
-    limits = reduced.calibrated.limits
+    limits, band = reduced.calibrated.limits, reduced.calibrated.band
     rows = [
         {"sigma": one.snr, "measured (mag)": round(one.measured, 3),
          "by the noise equation (mag)": round(one.analytic, 3)} for one in limits.limits
     ]  # fmt: skip
-    return table_of(rows, title=f"Limits, from {limits.n_blank} blank apertures")
+    return table_of(rows, title=f"Limits, {band}, from {limits.n_blank} blank apertures")
 
 
 def _candidates(reduced: Reduced) -> tuple[Table, ...]:
@@ -147,24 +175,31 @@ def _sources(reduced: Reduced) -> list[dict[str, Any]]:
     n = min(len(table), MAX_SOURCES)
     matches = _matches(reduced, n)
     psf, aperture = reduced.calibrated.psf, reduced.calibrated.aperture
+    solved = not reduced.placed.unsolved
     rows = []
     for k in range(n):
+        place = [("RA, Dec", f"{table['ra'][k]:.6f} {table['dec'][k]:+.6f}")] if solved else []
         facts = [
-            ("RA, Dec", f"{table['ra'][k]:.6f} {table['dec'][k]:+.6f}"),
+            *place,
             ("x, y", f"{table['x'][k]:.2f} {table['y'][k]:.2f}"),
             ("S/N", f"{table['snr'][k]:.1f}"),
-            (aperture.text, f"{aperture.mag[k]:.3f} \N{PLUS-MINUS SIGN} {aperture.err[k]:.3f}"),
+            *(_magnitude(kind, k) for kind in (aperture, psf) if kind is not None),
         ]
-        if psf is not None:
-            facts.append((psf.text, f"{psf.mag[k]:.3f} \N{PLUS-MINUS SIGN} {psf.err[k]:.3f}"))
         if table["flag_names"][k]:
             facts.append(("flags", str(table["flag_names"][k])))
-        rows.append(
-            {"id": k + 1, "x": round(float(table["x"][k]), 2), "y": round(float(table["y"][k]), 2),
-             "ra": round(float(table["ra"][k]), 7), "dec": round(float(table["dec"][k]), 7),
-             "kind": str(kinds[k]), "facts": facts, "matches": matches[k]}
-        )  # fmt: skip
+        row = {
+            "id": k + 1, "x": round(float(table["x"][k]), 2), "y": round(float(table["y"][k]), 2),
+            "kind": str(kinds[k]), "facts": facts, "matches": matches[k],
+        }  # fmt: skip
+        if solved:
+            row |= {name: round(float(table[name][k]), 7) for name in ("ra", "dec")}
+        rows.append(row)
     return rows
+
+
+def _magnitude(kind: Magnitudes, k: int) -> tuple[str, str]:
+    name = kind.text if kind.zero_point is not None else f"{kind.text}, instrumental"
+    return name, f"{kind.shown[k]:.3f} {PLUS_MINUS} {kind.shown_err[k]:.3f}"
 
 
 def _matches(reduced: Reduced, n: int) -> list[list[dict[str, Any]]]:

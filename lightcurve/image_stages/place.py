@@ -1,37 +1,19 @@
-"""Place a frame on the sky: solve it, ask what is there, refine with what was found."""
+"""Sources with places on the sky, and how good those are."""
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lightcurve.astrometry.chain import SolveRequest, solve
-from lightcurve.astrometry.refine import refine_wcs
-from lightcurve.astrometry.wcs import describe_wcs
 from lightcurve.catalogs.crossmatch import Matches, crossmatch
-from lightcurve.catalogs.service import Catalog, Field
-from lightcurve.config import Settings
-from lightcurve.data import Detections, Solution
+from lightcurve.catalogs.service import Catalog
+from lightcurve.data import Solution
 from lightcurve.flags import Flag
-from lightcurve.image_stages.prepare import Prepared
 from lightcurve.image_stages.sources import Sources, disturbed
-from lightcurve.reference import describe_solution, submission_file
-from lightcurve.target import find_target
 
-log = logging.getLogger(__name__)
-
-J2000 = 2451545.0
-MARGIN = 1.05  # of the cone about the frame
 MIN_ERROR_PX = 0.02  # of a bright star's place, however many photons it has
 BLENDED_FWHM, BLENDED_SHARE = 2.0, 0.1  # a neighbour so near and so bright moves a centroid
-MIN_STARS = 6
-PRECISE_ARCSEC = 1.0  # a catalogue worse than this refines no WCS
-SURE_SNR = 10.0
-OUTLIER = 4.0  # times the median distance of matched stars
-# The more precise first: what the WCS is refined with.
-ASTROMETRIC = ("gaia", "gaia_synthetic", "panstarrs", "skymapper", "sdss", "twomass", "apass")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,19 +22,36 @@ class Placed:
 
     Attributes
     ----------
-    solution : Solution
+    solution : Solution or None
+        None when the frame could not be solved: every place is NaN then, and nothing matches.
     ra_deg, dec_deg : (n,) float arrays
     error_arcsec : (n,) float array
         One standard deviation in one coordinate: of the centroid, and of the solution.
     notes : tuple of str
         Why the solution could not be refined; empty when it was.
+    unsolved : str
+        Why there is no solution; empty when there is one.
     """
 
-    solution: Solution
+    solution: Solution | None
     ra_deg: np.ndarray
     dec_deg: np.ndarray
     error_arcsec: np.ndarray
     notes: tuple[str, ...] = ()
+    unsolved: str = ""
+
+    @property
+    def scale_arcsec(self) -> float:
+        """Arc seconds per pixel; NaN without a solution."""
+        return float("nan") if self.solution is None else self.solution.scale_arcsec
+
+    def centre_deg(self, shape: tuple[int, int]) -> tuple[float, float]:
+        """RA and Dec of the middle of a frame of (ny, nx) pixels; NaN without a solution."""
+        return (
+            (float("nan"), float("nan"))
+            if self.solution is None
+            else middle_deg(self.solution, shape)
+        )
 
     def only(self, rows: np.ndarray) -> Placed:
         """Keep some of the sources."""
@@ -67,96 +66,22 @@ class Placed:
         )
 
 
-def solve_frame(prepared: Prepared, settings: Settings) -> Solution:
-    """Solve a frame with the solvers of the settings.
+def nowhere(n: int, reason: str) -> Placed:
+    """Stand for the places of sources whose frame could not be solved.
 
     Parameters
     ----------
-    prepared : Prepared
-    settings : Settings
-
-    Returns
-    -------
-    Solution
-
-    Raises
-    ------
-    SolveError
-        When no solver can.
-    """
-    frame, target = prepared.frame, settings.target
-    exposure = frame.exposure
-    ra, dec = exposure.ra_deg, exposure.dec_deg
-    if target.ra is not None or target.planet_file is not None or target.name:
-        found = find_target(target)
-        ra, dec = found.ra_deg, found.dec_deg
-    request = SolveRequest(
-        stars=prepared.stars,
-        shape=frame.pixels.shape,
-        header=frame.header,
-        path=frame.path,
-        ra_deg=ra,
-        dec_deg=dec,
-        scale_arcsec=settings.solve.scale_arcsec or exposure.scale_arcsec,
-        state_file=submission_file(frame.path),
-    )
-    solution = solve(request, settings.solve)
-    log.info("%s", describe_solution(solution))
-    return solution
-
-
-def field_of(prepared: Prepared, solution: Solution) -> tuple[Field, tuple[str, ...]]:
-    """Describe the piece of sky and the moment of a frame.
-
-    Parameters
-    ----------
-    prepared : Prepared
-    solution : Solution
-
-    Returns
-    -------
-    field : Field
-        A cone that holds the frame.
-    notes : tuple of str
-        What was assumed.
-    """
-    ny, nx = prepared.frame.pixels.shape
-    ra, dec = (float(v) for v in solution.wcs.all_pix2world((nx - 1) / 2, (ny - 1) / 2, 0))
-    radius = MARGIN * 0.5 * float(np.hypot(nx, ny)) * solution.scale_arcsec / 3600
-    exposure = prepared.frame.exposure
-    mid = exposure.mid_jd_utc
-    notes = () if mid else ("no time in the header: stars are taken where they were in 2000.0",)
-    epoch = 2000.0 + (mid - J2000) / 365.25 if mid else 2000.0
-    return Field(ra, dec, min(radius, 90.0), epoch, mid, site=exposure.site), notes
-
-
-def place_sources(
-    sources: Sources, solution: Solution, catalogs: dict[str, Catalog], shape: tuple[int, int]
-) -> Placed:
-    """Refine the solution with the best catalogue there is, and place the sources.
-
-    Parameters
-    ----------
-    sources : Sources
-    solution : Solution
-    catalogs : dict of str to Catalog
-    shape : tuple of int
-        (ny, nx).
+    n : int
+        Sources.
+    reason : str
+        Why not, in one line.
 
     Returns
     -------
     Placed
     """
-    notes: tuple[str, ...] = ()
-    by_hand = [name for name in catalogs if name not in ASTROMETRIC]
-    catalog = next(
-        (catalogs[n] for n in (*ASTROMETRIC[:1], *by_hand, *ASTROMETRIC[1:])
-         if n in catalogs and len(catalogs[n]) > MIN_STARS and _is_precise(catalogs[n])), None,
-    )  # fmt: skip
-    if catalog is not None:
-        solution, note = _refined(sources, solution, catalog, shape)
-        notes = (note,) if note else ()
-    return on_sky(sources, solution, notes)
+    unknown = np.full(n, np.nan)
+    return Placed(None, unknown, unknown, unknown, unsolved=reason)
 
 
 def on_sky(sources: Sources, solution: Solution, notes: tuple[str, ...] = ()) -> Placed:
@@ -181,8 +106,23 @@ def on_sky(sources: Sources, solution: Solution, notes: tuple[str, ...] = ()) ->
     return Placed(solution, ra, dec, error, notes)
 
 
-def _is_precise(catalog: Catalog) -> bool:
-    return bool(np.median(catalog.error_arcsec) < PRECISE_ARCSEC)
+def middle_deg(solution: Solution, shape: tuple[int, int]) -> tuple[float, float]:
+    """RA and Dec of the middle of a frame.
+
+    Parameters
+    ----------
+    solution : Solution
+    shape : tuple of int
+        (ny, nx).
+
+    Returns
+    -------
+    ra, dec : float
+        Degrees.
+    """
+    ny, nx = shape
+    ra, dec = solution.wcs.all_pix2world((nx - 1) / 2, (ny - 1) / 2, 0)
+    return float(ra), float(dec)
 
 
 def positions(sources: Sources) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -215,45 +155,3 @@ def positions(sources: Sources) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         np.where(fitted, fit.y, phot.y),
         np.where(fitted, of_fit, error),
     )
-
-
-def _refined(
-    sources: Sources, solution: Solution, catalog: Catalog, shape: tuple[int, int]
-) -> tuple[Solution, str]:
-    sky = np.column_stack([catalog.ra_deg, catalog.dec_deg])
-    sure = (sources.snr > SURE_SNR) & ((sources.flags & Flag.SATURATED) == 0)
-    sure &= sources.found_by == "search"
-    refined = refine_wcs(solution.wcs, _detections(sources, sure), shape, sky)
-    # Blends, bleeding stars and large proper motions: far out for what their light allows.
-    off = refined.check.distance_px
-    far = off > OUTLIER * np.median(off) if len(off) else np.zeros(0, dtype=bool)
-    if far.any():
-        sure[np.flatnonzero(sure)[refined.check.here[far]]] = False
-        refined = refine_wcs(refined.wcs, _detections(sources, sure), shape, sky)
-    check = refined.check
-    if not check.possible or not check.passed:
-        return solution, (
-            f"not refined: {check.n_matched} of {check.n_inside} stars of {catalog.title} "
-            f"agree with {sure.sum()} sources"
-        )
-    scale, rotation, parity = describe_wcs(refined.wcs, shape)
-    solution = replace(
-        solution, wcs=refined.wcs, n_matched=check.n_matched, rms_arcsec=check.rms_px * scale,
-        scale_arcsec=scale, rotation_deg=rotation, parity=parity,
-        residuals_arcsec=(refined.ra_rms_arcsec, refined.dec_rms_arcsec),
-    )  # fmt: skip
-    order = f", SIP order {refined.order}" if refined.order > 1 else ""
-    left = f", {far.sum()} left out as far off" if far.any() else ""
-    text = (
-        f"WCS checked and refined with {catalog.title}{order}: {check.n_matched} stars, rms "
-        f"{check.rms_px:.3f} px ({solution.rms_arcsec:.3f} arcsec){left}"
-    )
-    log.info("%s", text)
-    return replace(solution, detail=text), ""
-
-
-def _detections(sources: Sources, rows: np.ndarray) -> Detections:
-    # Centroids, which are the same with a PSF and without; blends fall out as far off.
-    phot, main = sources.phot, sources.apertures.main
-    columns = (phot.x, phot.y, phot.flux[:, main], phot.peak[:, main], phot.fwhm)
-    return Detections(*(column[rows] for column in columns), 0.0, 0.0)

@@ -36,7 +36,7 @@ class Reduced:
         The catalogue.
     settings : Settings
     assumed : tuple of str
-        What was assumed of time and filter.
+        What was assumed of time and filter, or why the frame is not solved.
     """
 
     prepared: Prepared
@@ -70,33 +70,54 @@ def summarise(reduced: Reduced) -> Mapping[str, Any]:
     -------
     dict
     """
-    prepared, sources, calibrated = reduced.prepared, reduced.sources, reduced.calibrated
-    solution, zero = reduced.placed.solution, calibrated.aperture.zero_point
-    exposure, scale = prepared.frame.exposure, solution.scale_arcsec
-    widths = sources.widths
-    limits = {f"limit_{one.snr:g}_sigma_mag": one.measured for one in calibrated.limits.limits}
-    ny, nx = prepared.frame.pixels.shape
-    ra, dec = (float(v) for v in solution.wcs.all_pix2world((nx - 1) / 2, (ny - 1) / 2, 0))
-    psf_zero = calibrated.psf.zero_point if calibrated.psf is not None else None
+    prepared, sources = reduced.prepared, reduced.sources
+    exposure, widths, placed = prepared.frame.exposure, sources.widths, reduced.placed
     return {
         "file": prepared.frame.path.name,
+        "status": "not solved" if placed.unsolved else "reduced",
+        "reason": placed.unsolved,
         "mid_jd_utc": exposure.mid_jd_utc,
         "exposure_s": prepared.exposure_s,
         "filter": exposure.filter,
-        "band": calibrated.standards.band if calibrated.standards is not None else None,
-        "standards": calibrated.standards.catalog.title if calibrated.standards else None,
-        "ra_deg": ra,
-        "dec_deg": dec,
-        "scale_arcsec": scale,
-        "astrometry_stars": solution.n_matched,
-        "astrometry_rms_px": solution.rms_arcsec / scale,
+        **_place(placed, prepared.frame.pixels.shape),
         "sources": len(sources),
-        "matched_standards": len(calibrated.rows),
         "fwhm_px": widths.fwhm,
-        "fwhm_arcsec": widths.fwhm * scale,
+        "fwhm_arcsec": widths.fwhm * placed.scale_arcsec,
         "fwhm_err_px": widths.fwhm_err,
         "sky_adu": _median(prepared.background.level),
         "sky_rms_adu": _median(prepared.background.rms),
+        **_brightness(reduced.calibrated),
+        "candidates": len(reduced.transients.candidates),
+        "psf": sources.psf.kind if sources.psf is not None else "none",
+    }
+
+
+def _place(placed: Placed, shape: tuple[int, int]) -> dict[str, Any]:
+    """Where the frame is and how well that is known; NaN and 0 stars where it is not."""
+    ra, dec = placed.centre_deg(shape)
+    solution = placed.solution
+    rms = float("nan") if solution is None else solution.rms_arcsec / solution.scale_arcsec
+    return {
+        "ra_deg": ra,
+        "dec_deg": dec,
+        "scale_arcsec": placed.scale_arcsec,
+        "astrometry_stars": 0 if solution is None else solution.n_matched,
+        "astrometry_rms_px": rms,
+    }
+
+
+def _brightness(calibrated: Calibrated) -> dict[str, Any]:
+    """Zero points and limits; instrumental limits are there without a zero point, too."""
+    standards, zero = calibrated.standards, calibrated.aperture.zero_point
+    psf_zero = calibrated.psf.zero_point if calibrated.psf is not None else None
+    found = calibrated.completeness
+    depths = {f"limit_{one.snr:g}_sigma": one.measured for one in calibrated.limits.limits}
+    depths["completeness_50"] = float("nan") if found is None else found.magnitude_at(0.5)
+    in_band = 0.0 if zero else float("nan")
+    return {
+        "band": standards.band if standards else None,
+        "standards": standards.catalog.title if standards else None,
+        "matched_standards": len(calibrated.rows),
         "zero_point_mag": zero.value if zero else None,
         "zero_point_err_mag": zero.err if zero else None,
         "zero_point_scatter_mag": zero.scatter if zero else None,
@@ -104,16 +125,9 @@ def summarise(reduced: Reduced) -> Mapping[str, Any]:
         "psf_zero_point_mag": psf_zero.value if psf_zero else None,
         "zero_point_no_air_mag": _above_air(calibrated),
         "airmass": calibrated.airmass,
-        **limits,
-        "completeness_50_mag": _half_found(calibrated),
-        "candidates": len(reduced.transients.candidates),
-        "psf": sources.psf.kind if sources.psf is not None else "none",
+        **{f"{name}_mag": mag + in_band for name, mag in depths.items()},
+        **{f"{name}_inst_mag": mag - (zero.value if zero else 0.0) for name, mag in depths.items()},
     }
-
-
-def _half_found(calibrated: Calibrated) -> float | None:
-    found = calibrated.completeness
-    return None if found is None else found.magnitude_at(0.5)
 
 
 def _above_air(calibrated: Calibrated) -> float | None:

@@ -16,7 +16,8 @@ COLUMNS = (
     "file", "status", "quality", "mid_jd_utc", "exposure_s", "filter", "band", "airmass",
     "zero_point_mag", "zero_point_err_mag", "zero_point_scatter_mag", "zero_point_stars",
     "fwhm_px", "fwhm_arcsec", "fwhm_err_px", "sky_adu", "sky_rms_adu", "sources",
-    "limit_3_sigma_mag", "limit_5_sigma_mag", "limit_10_sigma_mag", "ra_deg", "dec_deg",
+    "limit_3_sigma_mag", "limit_5_sigma_mag", "limit_10_sigma_mag", "limit_5_sigma_inst_mag",
+    "ra_deg", "dec_deg",
     "astrometry_stars", "astrometry_rms_px", "reason",
 )  # fmt: skip
 WIDER, DIMMER_MAG, BRIGHTER_SKY, FEWER = 1.4, 0.3, 1.5, 0.5
@@ -70,6 +71,7 @@ def judge(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             ),
             ("bright sky", _value(row, "sky_adu") > BRIGHTER_SKY * _median(alike, "sky_adu")),
             ("few sources", _value(row, "sources") < FEWER * _median(alike, "sources")),
+            ("not solved", row["status"] == "not solved"),
             ("no zero point", row.get("zero_point_mag") is None),
         )
         judged.append("; ".join(reason for reason, true in tests if true) or "good")

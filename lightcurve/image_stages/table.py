@@ -9,7 +9,8 @@ import numpy as np
 
 from lightcurve.catalogs.service import Catalog
 from lightcurve.flags import describe
-from lightcurve.image_stages.calibrate import Calibrated, fluxes
+from lightcurve.image_stages.calibrate import Calibrated
+from lightcurve.image_stages.magnitudes import fluxes
 from lightcurve.image_stages.place import Placed, positions
 from lightcurve.image_stages.sources import Sources
 
@@ -62,8 +63,20 @@ def _add_places(table: Table, sources: Sources, placed: Placed) -> None:
     _add(table, "x", x, "pix", "Column; the centre of the first pixel is 0")
     _add(table, "y", y, "pix", "Row; the centre of the first pixel is 0")
     _add(table, "xy_err", error, "pix", "Error of x and of y")
-    _add(table, "ra", placed.ra_deg, "deg", "Right ascension, ICRS, at the time of the frame")
-    _add(table, "dec", placed.dec_deg, "deg", "Declination, ICRS, at the time of the frame")
+    _add(
+        table,
+        "ra",
+        placed.ra_deg,
+        "deg",
+        "Right ascension, ICRS, of the time of the frame; NaN: not solved",
+    )
+    _add(
+        table,
+        "dec",
+        placed.dec_deg,
+        "deg",
+        "Declination, ICRS, of the time of the frame; NaN: not solved",
+    )
     _add(
         table, "pos_err", placed.error_arcsec, "arcsec",
         "Error of the position in one coordinate, with that of the plate solution",

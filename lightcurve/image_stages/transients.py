@@ -93,6 +93,8 @@ def search_transients(
     """
     if not settings.image.transients:
         return Search((), {}, "not searched for: the settings leave it out")
+    if placed.unsolved:
+        return Search((), {}, "not searched for: the frame is not solved")
     search = find_transients(sources, placed, calibrated, known)
     log.info("candidate transients: %d %s", len(search.candidates), search.note)
     return search

@@ -101,7 +101,7 @@ def write_fits(path: Path, images: Mapping[str, np.ndarray], header: Header | No
 
 
 def write_maps(folder: Path, reduced: Reduced) -> dict[str, Path]:
-    """Write background, PSF, residual and the frame with its WCS.
+    """Write background, PSF, residual and the frame, with its WCS if it was solved.
 
     Parameters
     ----------
@@ -117,7 +117,8 @@ def write_maps(folder: Path, reduced: Reduced) -> dict[str, Path]:
     prepared, sources = reduced.prepared, reduced.sources
     background = prepared.background
     shape = prepared.frame.pixels.shape
-    wcs = wcs_header(reduced.placed.solution, shape)
+    solution = reduced.placed.solution
+    wcs = None if solution is None else wcs_header(solution, shape)
     note = fits.Header()
     note["CREATOR"] = f"lightcurve {__version__}"
     note["MESHPX"] = (background.box_px, "side of the mesh")
@@ -132,8 +133,9 @@ def write_maps(folder: Path, reduced: Reduced) -> dict[str, Path]:
             {"PIXELS": prepared.frame.pixels, "BAD": prepared.frame.bad},
             wcs,
         ),
-        "wcs": write_wcs_sidecar(folder / "solution.wcs", reduced.placed.solution, shape),
     }
+    if solution is not None:
+        paths["wcs"] = write_wcs_sidecar(folder / "solution.wcs", solution, shape)
     psf = sources.psf
     if psf is not None and sources.psf_phot is not None:
         header = fits.Header()
@@ -151,15 +153,17 @@ def write_maps(folder: Path, reduced: Reduced) -> dict[str, Path]:
     return paths
 
 
-def write_regions(path: Path, table: Table, radius_arcsec: float, candidates: np.ndarray) -> Path:
-    """Write the sources as a region file of DS9, on the sky.
+def write_regions(
+    path: Path, table: Table, radius: tuple[float, float], candidates: np.ndarray
+) -> Path:
+    """Write the sources as a region file of DS9: on the sky, or in pixels where that is not known.
 
     Parameters
     ----------
     path : Path
     table : astropy.table.Table
-    radius_arcsec : float
-        Of the circles.
+    radius : (float, float)
+        Of the circles, pixels; and arc seconds per pixel, NaN when the frame is not solved.
     candidates : (n,) bool array
         Candidate transients.
 
@@ -167,16 +171,17 @@ def write_regions(path: Path, table: Table, radius_arcsec: float, candidates: np
     -------
     Path
     """
+    solved = bool(np.isfinite(radius[1]))
+    system, columns = ("icrs", ("ra", "dec")) if solved else ("image", ("x", "y"))
+    size = round(radius[0] * (radius[1] if solved else 1.0), 3)
     regions = []
     for row, candidate in zip(table, candidates, strict=True):
-        if not np.isfinite(row["ra"]):
+        place = tuple(float(row[name]) for name in columns)
+        if not np.isfinite(place).all():
             continue
         kind = "standard" if row["calib_star"] else str(row["found_by"])
         colour = COLOURS["candidate" if candidate else kind]
-        place = ("icrs", float(row["ra"]), float(row["dec"]))
-        regions.append(
-            (Region("circle", *place, (round(radius_arcsec, 3),), str(row["id"])), colour)
-        )
+        regions.append((Region("circle", system, *place, (size,), str(row["id"])), colour))
     return write_text(path, ds9_text(regions))
 
 

@@ -39,7 +39,7 @@ def save_frame(
     groups: Mapping[str, tuple[np.ndarray, np.ndarray]],
     *,
     radius: float,
-    solution: Solution,
+    solution: Solution | None,
     title: str = "",
 ) -> Path:
     """Write the picture of the frame with its sources.
@@ -52,7 +52,8 @@ def save_frame(
         Name, one of `GROUP_COLOUR`, to x and y of its sources.
     radius : float
         Of the circles, pixels.
-    solution : Solution
+    solution : Solution or None
+        For the arrows to north and east; None draws none.
     title : str
 
     Returns
@@ -86,7 +87,8 @@ def save_frame(
             handles.append(
                 Line2D([], [], marker="o", mfc="none", mec=colour, ls="", ms=7, label=label)
             )
-        draw_compass(axes, solution, pixels.shape)
+        if solution is not None:
+            draw_compass(axes, solution, pixels.shape)
         axes.set(xlim=(-0.5, nx - 0.5), ylim=(-0.5, ny - 0.5), title=title)
         axes.set_xlabel("x (px)", loc="left")
         figure.legend(

@@ -40,13 +40,13 @@ class ImagePage:
     pixels : (ny, nx) float array
         The frame.
     sources : sequence of dict
-        ``id``, ``x``, ``y``, ``ra``, ``dec``, ``kind`` (``"source"``, ``"calibrating"``,
-        ``"residual"`` or ``"candidate"``), ``facts`` (pairs of texts), and ``matches``, each with
-        ``title`` and ``facts``.
+        ``id``, ``x``, ``y``, ``ra`` and ``dec`` (where they are known), ``kind`` (``"source"``,
+        ``"calibrating"``, ``"residual"`` or ``"candidate"``), ``facts`` (pairs of texts), and
+        ``matches``, each with ``title`` and ``facts``.
     radius_px : float
         Of the circles.
-    centre : tuple of float
-        RA and Dec, degrees.
+    centre : tuple of float, or None
+        RA and Dec, degrees; without them the page has no links to the sky.
     width_deg : float
         Of the field.
     footer : str
@@ -60,7 +60,7 @@ class ImagePage:
     pixels: np.ndarray
     sources: Sequence[Mapping[str, Any]]
     radius_px: float
-    centre: tuple[float, float]
+    centre: tuple[float, float] | None
     width_deg: float
     footer: str = field(default="")
 
@@ -84,15 +84,14 @@ def render_page(page: ImagePage) -> str:
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     script = SCRIPT.read_text(encoding="utf-8")
     ny, nx = page.pixels.shape
-    ra, dec = page.centre
-    content = {
+    content: dict[str, Any] = {
         "sources": list(page.sources),
         "size": [nx, ny],
         "radius": round(page.radius_px, 2),
-        "ra": round(ra, 6),
-        "dec": round(dec, 6),
-        "fov": round(page.width_deg, 4),
     }
+    if page.centre is not None:
+        ra, dec = (round(value, 6) for value in page.centre)
+        content |= {"ra": ra, "dec": dec, "fov": round(page.width_deg, 4)}
     return template.render(
         title=page.title,
         subtitle=page.subtitle,
@@ -102,7 +101,7 @@ def render_page(page: ImagePage) -> str:
         picture=_png(stretch(thin(page.pixels)[0])),
         nx=nx,
         ny=ny,
-        centre=quote(f"{ra:.6f} {dec:+.6f}"),
+        centre=page.centre and quote("{:.6f} {:+.6f}".format(*page.centre)),
         fov=round(page.width_deg, 4),
         footer=page.footer,
         script=Markup(script),  # noqa: S704  (our own)

@@ -47,6 +47,7 @@ def save_widths(
     used : (n,) bool array
         Left after clipping.
     fwhm, fwhm_err, scale_arcsec : float
+        The scale is NaN where it is not known.
 
     Returns
     -------
@@ -64,7 +65,8 @@ def save_widths(
         axes.axvline(fwhm, color=MODEL, lw=1.2)
         axes.set(xlabel="FWHM (px)", ylabel="stars", xlim=(low, high))
         width = f"{fwhm:.2f} \N{PLUS-MINUS SIGN} {fwhm_err:.2f} px"
-        axes.set_title(f"FWHM {width}, {fwhm * scale_arcsec:.2f} arcsec")
+        on_sky = f", {fwhm * scale_arcsec:.2f} arcsec" if np.isfinite(scale_arcsec) else ""
+        axes.set_title(f"FWHM {width}{on_sky}")
         axes.legend()
     return Path(path)
 

@@ -14,13 +14,15 @@ function show(k) {
   chosen = circles.get(k); chosen.classList.add("chosen");
   card.replaceChildren();
   add(card, "h3", "Source " + s.id);
-  const at = encodeURIComponent(s.ra + " " + s.dec), links = add(card, "p");
-  link(links, "SIMBAD", "https://simbad.cds.unistra.fr/simbad/sim-coo?Coord=" + at + "&Radius=10&Radius.unit=arcsec");
-  link(links, "ESASky", "https://sky.esa.int/esasky/?target=" + at + "&fov=0.05&cooframe=J2000&sci=true");
-  link(links, "Aladin", "https://aladin.cds.unistra.fr/AladinLite/?target=" + at + "&fov=0.05");
+  if ("ra" in s) {
+    const at = encodeURIComponent(s.ra + " " + s.dec), links = add(card, "p");
+    link(links, "SIMBAD", "https://simbad.cds.unistra.fr/simbad/sim-coo?Coord=" + at + "&Radius=10&Radius.unit=arcsec");
+    link(links, "ESASky", "https://sky.esa.int/esasky/?target=" + at + "&fov=0.05&cooframe=J2000&sci=true");
+    link(links, "Aladin", "https://aladin.cds.unistra.fr/AladinLite/?target=" + at + "&fov=0.05");
+  }
   rows(card, s.facts);
   for (const match of s.matches) { add(card, "h4", match.title); rows(card, match.facts); }
-  if (!s.matches.length) add(card, "p", "No catalogue that was asked has anything there.");
+  if ("ra" in s && !s.matches.length) add(card, "p", "No catalogue that was asked has anything there.");
 }
 data.sources.forEach((s, k) => {
   const c = document.createElementNS(space, "circle");
@@ -57,7 +59,7 @@ function find(number) {
 }
 document.getElementById("find").addEventListener("change", e => find(e.target.value.trim()));
 find(location.hash.slice(1));
-document.getElementById("show-aladin").addEventListener("click", e => {
+if ("ra" in data) document.getElementById("show-aladin").addEventListener("click", e => {
   const box = document.getElementById("aladin"), script = document.createElement("script");
   e.target.disabled = true; box.style.display = "block"; box.textContent = "Asking the CDS ...";
   script.src = "https://aladin.cds.unistra.fr/AladinLite/api/v3/latest/aladin.js";

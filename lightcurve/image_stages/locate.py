@@ -1,0 +1,191 @@
+"""Place a frame on the sky: solve it, ask what is there, refine with what was found."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+
+from lightcurve.astrometry.chain import SolveRequest, solve
+from lightcurve.astrometry.refine import refine_wcs
+from lightcurve.astrometry.verify import MIN_FRACTION, Check
+from lightcurve.astrometry.wcs import describe_wcs
+from lightcurve.catalogs.service import Catalog, Field
+from lightcurve.config import Settings
+from lightcurve.data import Detections, Solution
+from lightcurve.errors import SolveError
+from lightcurve.flags import Flag
+from lightcurve.image_stages.place import Placed, middle_deg, on_sky
+from lightcurve.image_stages.prepare import Prepared
+from lightcurve.image_stages.sources import Sources
+from lightcurve.reference import describe_solution, submission_file
+from lightcurve.target import find_target
+
+log = logging.getLogger(__name__)
+
+J2000 = 2451545.0
+MARGIN = 1.05  # of the cone about the frame
+MIN_STARS = 6
+MIN_REFUTING = 20  # stars of a catalogue on the frame whose absence tells
+PRECISE_ARCSEC = 1.0  # a catalogue worse than this refines no WCS
+SURE_SNR = 10.0
+OUTLIER = 4.0  # times the median distance of matched stars
+# The more precise first: what the WCS is refined with.
+ASTROMETRIC = ("gaia", "gaia_synthetic", "panstarrs", "skymapper", "sdss", "twomass", "apass")
+
+
+def solve_frame(prepared: Prepared, settings: Settings) -> Solution:
+    """Solve a frame with the solvers of the settings.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    settings : Settings
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    SolveError
+        When no solver can.
+    """
+    frame, target = prepared.frame, settings.target
+    exposure = frame.exposure
+    ra, dec = exposure.ra_deg, exposure.dec_deg
+    if target.ra is not None or target.planet_file is not None or target.name:
+        found = find_target(target)
+        ra, dec = found.ra_deg, found.dec_deg
+    request = SolveRequest(
+        stars=prepared.stars,
+        shape=frame.pixels.shape,
+        header=frame.header,
+        path=frame.path,
+        ra_deg=ra,
+        dec_deg=dec,
+        scale_arcsec=settings.solve.scale_arcsec or exposure.scale_arcsec,
+        state_file=submission_file(frame.path),
+    )
+    solution = solve(request, settings.solve)
+    log.info("%s", describe_solution(solution))
+    return solution
+
+
+def field_of(prepared: Prepared, solution: Solution) -> tuple[Field, tuple[str, ...]]:
+    """Describe the piece of sky and the moment of a frame.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    solution : Solution
+
+    Returns
+    -------
+    field : Field
+        A cone that holds the frame.
+    notes : tuple of str
+        What was assumed.
+    """
+    ny, nx = prepared.frame.pixels.shape
+    ra, dec = middle_deg(solution, (ny, nx))
+    radius = MARGIN * 0.5 * float(np.hypot(nx, ny)) * solution.scale_arcsec / 3600
+    exposure = prepared.frame.exposure
+    mid = exposure.mid_jd_utc
+    notes = () if mid else ("no time in the header: stars are taken where they were in 2000.0",)
+    epoch = 2000.0 + (mid - J2000) / 365.25 if mid else 2000.0
+    return Field(ra, dec, min(radius, 90.0), epoch, mid, site=exposure.site), notes
+
+
+def place_sources(
+    sources: Sources, solution: Solution, catalogs: dict[str, Catalog], shape: tuple[int, int]
+) -> Placed:
+    """Refine the solution with the best catalogue there is, and place the sources.
+
+    Parameters
+    ----------
+    sources : Sources
+    solution : Solution
+    catalogs : dict of str to Catalog
+    shape : tuple of int
+        (ny, nx).
+
+    Returns
+    -------
+    Placed
+
+    Raises
+    ------
+    SolveError
+        When nothing had checked the solution, and the catalogue refutes it.
+    """
+    notes: tuple[str, ...] = ()
+    by_hand = [name for name in catalogs if name not in ASTROMETRIC]
+    catalog = next(
+        (catalogs[n] for n in (*ASTROMETRIC[:1], *by_hand, *ASTROMETRIC[1:])
+         if n in catalogs and len(catalogs[n]) > MIN_STARS and _is_precise(catalogs[n])), None,
+    )  # fmt: skip
+    if catalog is not None:
+        solution, note = _refined(sources, solution, catalog, shape)
+        notes = (note,) if note else ()
+    return on_sky(sources, solution, notes)
+
+
+def _is_precise(catalog: Catalog) -> bool:
+    return bool(np.median(catalog.error_arcsec) < PRECISE_ARCSEC)
+
+
+def _refined(
+    sources: Sources, solution: Solution, catalog: Catalog, shape: tuple[int, int]
+) -> tuple[Solution, str]:
+    sky = np.column_stack([catalog.ra_deg, catalog.dec_deg])
+    sure = (sources.snr > SURE_SNR) & ((sources.flags & Flag.SATURATED) == 0)
+    sure &= sources.found_by == "search"
+    refined = refine_wcs(solution.wcs, _detections(sources, sure), shape, sky)
+    # Blends, bleeding stars and large proper motions: far out for what their light allows.
+    off = refined.check.distance_px
+    far = off > OUTLIER * np.median(off) if len(off) else np.zeros(0, dtype=bool)
+    if far.any():
+        sure[np.flatnonzero(sure)[refined.check.here[far]]] = False
+        refined = refine_wcs(refined.wcs, _detections(sources, sure), shape, sky)
+    check = refined.check
+    if not solution.n_matched and _refutes(check, catalog, solution.scale_arcsec):
+        msg = (
+            f"{solution.solver}: its WCS puts {check.n_matched} of {check.n_inside} stars of "
+            f"{catalog.title} on one of {check.n_detected} sources, which may be chance"
+        )
+        raise SolveError(msg, n_detected=check.n_detected, n_catalog=check.n_inside)
+    if not check.possible or not check.passed:
+        return solution, (
+            f"not refined: {check.n_matched} of {check.n_inside} stars of {catalog.title} "
+            f"agree with {sure.sum()} sources"
+        )
+    scale, rotation, parity = describe_wcs(refined.wcs, shape)
+    solution = replace(
+        solution, wcs=refined.wcs, n_matched=check.n_matched, rms_arcsec=check.rms_px * scale,
+        scale_arcsec=scale, rotation_deg=rotation, parity=parity,
+        residuals_arcsec=(refined.ra_rms_arcsec, refined.dec_rms_arcsec),
+    )  # fmt: skip
+    order = f", SIP order {refined.order}" if refined.order > 1 else ""
+    left = f", {far.sum()} left out as far off" if far.any() else ""
+    text = (
+        f"WCS checked and refined with {catalog.title}{order}: {check.n_matched} stars, rms "
+        f"{check.rms_px:.3f} px ({solution.rms_arcsec:.3f} arcsec){left}"
+    )
+    log.info("%s", text)
+    return replace(solution, detail=text), ""
+
+
+def _refutes(check: Check, catalog: Catalog, scale_arcsec: float) -> bool:
+    """Tell whether so few stars of a good catalogue fall on sources that the WCS must be wrong."""
+    few = check.n_matched < MIN_FRACTION * min(check.n_inside, check.n_detected)
+    sharp = bool(np.median(catalog.error_arcsec) < scale_arcsec)
+    return check.possible and check.n_inside >= MIN_REFUTING and few and sharp
+
+
+def _detections(sources: Sources, rows: np.ndarray) -> Detections:
+    # Centroids, which are the same with a PSF and without; blends fall out as far off.
+    phot, main = sources.phot, sources.apertures.main
+    columns = (phot.x, phot.y, phot.flux[:, main], phot.peak[:, main], phot.fwhm)
+    return Detections(*(column[rows] for column in columns), 0.0, 0.0)
