@@ -8,9 +8,11 @@ from sim import simulated_stars_image
 
 from lightcurve.errors import InputError
 from lightcurve.flags import PixelFlag
+from lightcurve.phot.background import measure_sky, subtract_sky
 from lightcurve.phot.centroid import peak_width, windowed_centroid
 from lightcurve.phot.cutouts import gather
 from lightcurve.phot.detect import detect
+from lightcurve.phot.peaks import KERNEL_SUM, Light, Peaks, all_peaks, bright_peaks
 from lightcurve.phot.seeing import binned_profile, choose_radii, profile_fwhm
 from lightcurve.phot.sky import clipped_sky
 from lightcurve.simulate.render import render_stars
@@ -146,3 +148,47 @@ def test_radii_follow_the_seeing() -> None:
         assert inner > radii[-1]
         assert outer > inner
     np.testing.assert_allclose(choose_radii(4.0)[0][:4], [3.0, 4.0, 5.0, 6.0])
+
+
+@pytest.mark.parametrize("fwhm", [2.0, 3.0, 6.0])
+def test_bright_stars_found_quickly_are_those_of_the_whole_frame_filtered(fwhm: float) -> None:
+    """A steep sky, hot pixels and a saturated star; the plain way filters every pixel."""
+    rng = np.random.default_rng(12)
+    image = simulated_stars_image(rng, shape=(500, 420), fwhm=fwhm, flux_range=(5e3, 4e5))
+    pixels = image.pixels + np.linspace(0, 400, 420, dtype=np.float32)
+    pixels[rng.integers(5, 495, 200), rng.integers(5, 415, 200)] += 3000
+    pixels = np.minimum(pixels, 8000).astype(np.float32)
+    bad = np.zeros(pixels.shape, np.uint8)
+    bad[40:60, 30:50] = PixelFlag.DEAD
+    light = Light(pixels, bad, measure_sky(pixels, bad))
+    rms = light.sky.rms
+    plain = by_place(all_peaks(light, 0.5 * rms))
+    quick = by_place(bright_peaks(light, 0.5 * rms, 6 * rms, 10**6))
+    bright = [p for p in plain if plain[p] > 12 * KERNEL_SUM * rms]  # have a pixel over 6 sigma
+    assert len(bright) > 100
+    assert len(set(bright) - set(quick)) <= 0.01 * len(bright)
+    both = sorted(set(plain) & set(quick))
+    assert len(both) > 0.98 * len(quick)
+    heights = [[peaks[p] for p in both] for peaks in (plain, quick)]
+    np.testing.assert_allclose(*heights, rtol=0.02, atol=3 * KERNEL_SUM)
+
+
+def by_place(peaks: Peaks) -> dict[tuple[int, int], float]:
+    y, x, height = peaks
+    return dict(zip(zip(y.tolist(), x.tolist(), strict=True), height.tolist(), strict=True))
+
+
+def test_sky_at_pixels_is_the_sky_of_the_whole_frame() -> None:
+    rng = np.random.default_rng(13)
+    pixels = (np.linspace(100, 300, 333)[:, None] + rng.normal(0, 3, (333, 210))).astype(np.float32)
+    sky = measure_sky(pixels)
+    y, x = rng.integers(0, 333, 500), rng.integers(0, 210, 500)
+    np.testing.assert_allclose(sky.at(x, y), (pixels - subtract_sky(pixels, sky))[y, x], rtol=1e-5)
+    np.testing.assert_allclose(sky.at(x, y), 100 + y * 200 / 332, atol=25)
+    inner = (y > 40) & (y < 290)
+    np.testing.assert_allclose(sky.at(x, y)[inner], 100 + y[inner] * 200 / 332, atol=8)
+    for rows, above, below in sky.bands():
+        here = (y >= rows.start) & (y < rows.stop)
+        low, high = np.minimum(above, below)[x[here]], np.maximum(above, below)[x[here]]
+        assert (sky.at(x[here], y[here]) >= low - 1e-3).all()
+        assert (sky.at(x[here], y[here]) <= high + 1e-3).all()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
 import numpy as np
 
 from lightcurve.phot.sky import clipped_sky
@@ -11,10 +15,64 @@ LARGE_PX = 1500  # shortest side from which the larger mesh serves
 SAMPLES = 16  # pixels of a cell along each axis: 256 tell its level to 0.06 sigma
 
 
-def subtract_background(
-    pixels: np.ndarray, bad: np.ndarray | None = None
-) -> tuple[np.ndarray, float, float]:
-    """Take the smooth background off a frame.
+@dataclass(frozen=True, slots=True, eq=False)
+class SmoothSky:
+    """The background of a frame: straight lines between the middles of the cells of a mesh.
+
+    Attributes
+    ----------
+    lines : (my, nx) float32 array
+        The background along the rows `middles`, ADU.
+    middles : (my,) float array
+        Rows of the middles of the cells, pixels.
+    ny : int
+        Rows of the frame.
+    level, rms : float
+        Of the whole frame, ADU; 0 where no pixel is usable.
+    """
+
+    lines: np.ndarray
+    middles: np.ndarray
+    ny: int
+    level: float
+    rms: float
+
+    def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Background at some pixels.
+
+        Parameters
+        ----------
+        x, y : (n,) int arrays
+            Pixels.
+
+        Returns
+        -------
+        (n,) float32 array
+            ADU.
+        """
+        row = np.interp(y, self.middles, np.arange(len(self.middles)))
+        above = np.minimum(row.astype(int), len(self.middles) - 1)
+        below = np.minimum(above + 1, len(self.middles) - 1)
+        first, share = self.lines[above, x], (row - above).astype(np.float32)
+        return first + share * (self.lines[below, x] - first)
+
+    def bands(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+        """Bands of rows, each between two middles.
+
+        Yields
+        ------
+        rows : slice
+        above, below : (nx,) float32 arrays
+            Every background of the band lies between these.
+        """
+        ends = [0, *np.ceil(self.middles[1:-1]).astype(int), self.ny]
+        for k, (start, stop) in enumerate(pairwise(ends)):
+            below = min(k + 1, len(self.lines) - 1)
+            yield slice(int(start), int(stop)), self.lines[k], self.lines[below]
+
+
+def measure_sky(pixels: np.ndarray, bad: np.ndarray | None = None) -> SmoothSky:
+    """Measure the smooth background of a frame.
 
     The clipped mean of each cell of a mesh, a median over neighbouring cells, and straight lines
     between the cells' middles.
@@ -28,18 +86,42 @@ def subtract_background(
 
     Returns
     -------
-    light : (ny, nx) float32 array
-        NaN where `pixels` is.
-    level, rms : float
-        Of the whole frame, ADU; 0 where no pixel is usable.
+    SmoothSky
+        0 everywhere where no pixel is usable.
     """
+    ny, nx = pixels.shape
     level, scatter = _mesh(pixels, bad)
     known = np.isfinite(level)
-    if not known.any():
-        return np.zeros(pixels.shape, np.float32), 0.0, 0.0
-    middle = float(np.median(level[known]))
-    light = _less(pixels, _smoothed(np.where(known, level, middle)))
-    return light, middle, float(np.median(scatter[known]))
+    middle = float(np.median(level[known])) if known.any() else 0.0
+    rms = float(np.median(scatter[known])) if known.any() else 0.0
+    rows, columns = (_middles(length, _cell(pixels.shape)) for length in (ny, nx))
+    mesh = _smoothed(np.where(known, level, middle))
+    lines = np.stack([np.interp(np.arange(nx), columns, row) for row in mesh])
+    return SmoothSky(lines.astype(np.float32), rows, ny, middle, rms)
+
+
+def subtract_sky(pixels: np.ndarray, sky: SmoothSky) -> np.ndarray:
+    """Take the smooth background off a frame.
+
+    Parameters
+    ----------
+    pixels : (ny, nx) float array
+        ADU.
+    sky : SmoothSky
+
+    Returns
+    -------
+    (ny, nx) float32 array
+        NaN where `pixels` is.
+    """
+    light = np.empty(pixels.shape, np.float32)
+    row = np.interp(np.arange(sky.ny), sky.middles, np.arange(len(sky.middles)))
+    for k, (rows, above, below) in enumerate(sky.bands()):
+        share = (row[rows] - k).astype(np.float32)[:, None]
+        np.multiply(share, above - below, out=light[rows])
+        light[rows] -= above
+        light[rows] += pixels[rows]
+    return light
 
 
 def _mesh(pixels: np.ndarray, bad: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -50,8 +132,10 @@ def _mesh(pixels: np.ndarray, bad: np.ndarray | None) -> tuple[np.ndarray, np.nd
     rows, columns = ((start[:, None] + within).ravel() for start in starts)
     # Rows first: whole rows are copied, not single pixels.
     sample = pixels[rows].take(columns, axis=1).astype(np.float32, copy=False)
-    if bad is not None and bad.any():
-        sample[bad[rows].take(columns, axis=1) != 0] = np.nan
+    if bad is not None:
+        marks = bad[rows].take(columns, axis=1)
+        if marks.any():
+            sample[marks != 0] = np.nan
     (my, mx), k = map(len, starts), len(within)
     cells = sample.reshape(my, k, mx, k).transpose(0, 2, 1, 3).reshape(my * mx, k * k)
     level, scatter, _ = clipped_sky(cells)
@@ -72,27 +156,6 @@ def _smoothed(mesh: np.ndarray) -> np.ndarray:
     return np.median(np.lib.stride_tricks.sliding_window_view(padded, (3, 3)), axis=(2, 3))
 
 
-def _less(pixels: np.ndarray, mesh: np.ndarray) -> np.ndarray:
-    """Subtract a mesh with straight lines between the middles of its cells."""
-    size = _cell(pixels.shape)
-    rows, columns = (_places(length, size) for length in pixels.shape)
-    # Along y for the few columns of the mesh, then along x a strip between two middles at a time.
-    lines = np.stack([np.interp(np.arange(len(pixels)), rows, column) for column in mesh.T])
-    lines = lines.astype(np.float32)[:, :, None]
-    light = np.empty(pixels.shape, np.float32)
-    ends = [0, *np.ceil(columns[1:-1]).astype(int), pixels.shape[1]]
-    for k, strip in enumerate(map(slice, ends[:-1], ends[1:])):
-        left, right = lines[k], lines[min(k + 1, len(lines) - 1)]
-        share = np.interp(
-            np.arange(strip.start, strip.stop), columns[k : k + 2], (0, 1)[: len(columns)]
-        )
-        part = light[:, strip]
-        np.multiply(left - right, share.astype(np.float32), out=part)
-        part -= left
-        part += pixels[:, strip]
-    return light
-
-
-def _places(length: int, size: int) -> np.ndarray:
+def _middles(length: int, size: int) -> np.ndarray:
     """Middles of the cells along one axis."""
     return _starts(length, size) + (size - 1) / 2

@@ -8,7 +8,9 @@ MAX_ITERATIONS = 12
 TOLERANCE_PX = 1e-3
 
 
-def windowed_centroid(boxes: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
+def windowed_centroid(
+    boxes: np.ndarray, sigma: float, *, iterations: int = MAX_ITERATIONS
+) -> tuple[np.ndarray, np.ndarray]:
     """Refine centres by a Gaussian window that follows them (SExtractor's XWIN, YWIN).
 
     Each step moves by twice the weighted mean offset, which for a Gaussian star as wide as the
@@ -20,6 +22,8 @@ def windowed_centroid(boxes: np.ndarray, sigma: float) -> tuple[np.ndarray, np.n
         Sky-subtracted; non-finite pixels do not count.
     sigma : float
         Of the window, pixels.
+    iterations : int
+        At most so many; a star alone needs three, one on a neighbour's wing a dozen.
 
     Returns
     -------
@@ -32,7 +36,7 @@ def windowed_centroid(boxes: np.ndarray, sigma: float) -> tuple[np.ndarray, np.n
     light = np.where(np.isfinite(boxes), boxes, 0.0).astype(float)
     found = np.zeros((2, n))
     moving = np.arange(n)
-    for _ in range(MAX_ITERATIONS):
+    for _ in range(iterations):
         place = found[:, moving]
         window = np.exp(-((offset - place[:, :, None]) ** 2) / (2 * sigma**2))
         # The light along each axis, weighted: [axis, star, pixel].

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from lightcurve.flags import PixelFlag
-from lightcurve.phot.detect import local_maxima
 from lightcurve.phot.mesh import Background
+from lightcurve.phot.peaks import local_maxima
 
 MIN_NEIGHBOUR = 0.15  # of the peak: light that a star has beside it and a hot pixel has not
 SPIKE_SIGMA = 3.0  # noise of that neighbour allowed for: faint stars are no spikes
