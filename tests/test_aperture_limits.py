@@ -15,6 +15,7 @@ from lightcurve.formats.aij_settings import read_radec
 from lightcurve.phot.aij import AijRecipe
 from lightcurve.phot.seeing import refuse_large_radii
 from lightcurve.stages.compare_frames import remeasure_table
+from lightcurve.stages.compare_result import Tolerance
 from lightcurve.stages.table_frames import trial_rows
 
 FIXED = AijRecipe(5.0, (9.0, 15.0))
@@ -73,7 +74,7 @@ def test_rules_are_found_where_the_first_and_last_rows_are_empty(tmp_path: Path)
         ]
     path.write_text("\n".join("\t".join(line) for line in lines) + "\n")
     again = remeasure_table(tmp_path, path, Settings())
-    assert not [d for d in again.differences(rtol=1e-9) if d.n_beyond]
+    assert not [d for d in again.differences(Tolerance(1e-9)) if d.n_beyond]
 
 
 @pytest.mark.parametrize("row", ["25.0,10.0", "10:00:00,95:00:00", "nan,10"])

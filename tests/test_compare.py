@@ -316,7 +316,7 @@ def test_other_rules_are_found_by_trial(name: str, tmp_path: Path) -> None:
     assert (rules.plane, rules.exact) == (recipe.plane, recipe.exact)
     assert (rules.centroid == "none") == (recipe.centroid == "none")
     assert rules.noise.gain_e_per_adu == pytest.approx(1.5, rel=1e-9)
-    assert not [d for d in again.differences(rtol=1e-9) if d.n_beyond]
+    assert not [d for d in again.differences(Tolerance(1e-9)) if d.n_beyond]
 
 
 def test_a_radius_from_a_radial_profile(tmp_path: Path) -> None:
@@ -329,6 +329,31 @@ def test_a_radius_from_a_radial_profile(tmp_path: Path) -> None:
     assert found.agrees
     assert "Width" not in {d.name for d in found.differences}
     assert any(note.startswith("widths: not compared") for note in found.notes)
+
+
+def test_the_table_s_times_are_held_against_the_headers(tmp_path: Path) -> None:
+    path = simulated_table(tmp_path, AijRecipe(5.0, (9.0, 15.0)))
+    assert any("times: not compared" in note for note in frames_result(tmp_path, path)["notes"])
+    for k in range(4):
+        fits.setval(tmp_path / f"f{k}.fits", "DATE-OBS", value=f"2017-12-20T01:0{k}:00.000")
+        fits.setval(tmp_path / f"f{k}.fits", "EXPTIME", value=60.0)
+    # 2017-12-20 01:00:30 UTC and each minute after; the third row 5 s early
+    jd = 2458107.5 + (3600 + 30 + 60 * np.arange(4)) / 86400
+    jd[2] -= 5 / 86400
+    lines = path.read_text().splitlines()
+    more = ["\tJD_UTC", *(f"\t{value:.9f}" for value in jd)]
+    path.write_text("\n".join(a + b for a, b in zip(lines, more, strict=True)) + "\n")
+    found = frames_result(tmp_path, path)
+    times = next(c for c in found["columns"] if c["name"] == "JD_UTC, s")
+    assert (found["agrees"], found["reasons"]) == (False, ["JD_UTC, s"])
+    assert (times["n"], times["n_beyond"], times["where"]) == (4, 1, "f2.fits")
+    assert times["largest"] == pytest.approx(5, abs=1e-3)
+    assert "JD_UTC" not in found["only_in"]["b"]
+    assert frames_result(tmp_path, path, "--time-tolerance", 6)["agrees"]
+
+
+def frames_result(folder: Path, table: Path, *options: object) -> dict:
+    return json.loads(run("compare", "--frames", folder, table, "--json", *options)[1])
 
 
 def test_changed_frames_and_missing_ones_are_told(tmp_path: Path) -> None:
@@ -363,7 +388,7 @@ def test_a_table_that_cannot_be_measured_again(tmp_path: Path, curve_csv) -> Non
         {"apertures": {"radii": [5.0]}, "camera": {"gain_e_per_adu": 1.5, "read_noise_e": 7.0}}
     )
     again = remeasure_table(tmp_path, path, own)
-    assert not [d for d in again.differences(rtol=1e-9) if d.n_beyond]
+    assert not [d for d in again.differences(Tolerance(1e-9)) if d.n_beyond]
 
 
 def test_what_was_written_is_what_was_compared(shared_data: Path, tmp_path: Path) -> None:

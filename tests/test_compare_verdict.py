@@ -51,7 +51,7 @@ def test_a_tolerance_that_is_none_is_refused(option: str, value: str, table: Pat
         run("compare", table, table, option, value)
 
 
-@pytest.mark.parametrize("option", ["--rtol", "--atol"])
+@pytest.mark.parametrize("option", ["--rtol", "--atol", "--time-tolerance"])
 def test_nor_is_it_taken_with_frames(option: str, table: Path) -> None:
     with pytest.raises(InputError, match=option):
         run("compare", "--frames", table.parent, table, option, "nan")

@@ -93,7 +93,8 @@ def test_stars_and_frames_keep_words_and_quotes(night, tmp_path):
 
 
 def _table(**cells):
-    row = [cells.get(name, "1") for name in LIGHTCURVE_COLUMNS]
+    dates = {"jd_utc": "2458107.5", "bjd_tdb": "2458107.5"}
+    row = [(dates | cells).get(name, "1") for name in LIGHTCURVE_COLUMNS]
     return ",".join(LIGHTCURVE_COLUMNS) + "\n" + ",".join(row) + "\n"
 
 
@@ -105,6 +106,7 @@ def _table(**cells):
         (",".join(LIGHTCURVE_COLUMNS) + "\na,b\n", "row 2 has 2 cells"),
         (",".join(LIGHTCURVE_COLUMNS) + "\n" + ",".join(["x"] * 15) + "\n", "column jd_utc"),
         (_table(flags="99999999999"), "row 2: flags 99999999999 is no whole number"),
+        (_table(jd_utc="58107.5"), "row 2: jd_utc 58107.5 is no Julian date"),
         (_table(flags="-3"), "row 2: flags -3"),
         (_table(flags="1.5"), "row 2: flags 1.5"),
         (_table(flags="inf"), "row 2: flags inf"),

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from lightcurve.cli import app
 from lightcurve.errors import InputError
 from lightcurve.formats.aij_table import read_aij_table
 from lightcurve.formats.curves import Choice, read_curve
+from lightcurve.formats.tables import LIGHTCURVE_COLUMNS
 from lightcurve.times import only_julian_dates
 
 DAYS = 0.6 + np.arange(9) * 0.01
@@ -65,3 +68,33 @@ def test_dates_of_a_time_zone_are_refused(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "t.csv", "DATE-OBS", ["2017-12-20T02:00:00-07:00"] * 9)
     with pytest.raises(InputError, match="not UTC but of a time zone: 2017-12-20T02:00:00-07:00"):
         read_curve(path, Choice(time="DATE-OBS"))
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("jd_utc", 58107.6), ("bjd_tdb", 1e300), ("bjd_tdb", "inf"), ("jd_utc", 0.0)],
+    ids=["mjd", "huge", "inf", "zero"],
+)
+def test_a_wrong_date_of_our_own_light_curve_is_named(
+    column: str, value: object, tmp_path: Path
+) -> None:
+    rows = [
+        {**dict.fromkeys(LIGHTCURVE_COLUMNS, 1.0), "file": f"f{k}.fits", "flags": 0}
+        | {"jd_utc": 2458107.6 + 0.01 * k, "bjd_tdb": 2458107.6 + 0.01 * k}
+        for k in range(9)
+    ]
+
+    def write(name: str) -> Path:
+        lines = [",".join(str(row[c]) for c in LIGHTCURVE_COLUMNS) for row in rows]
+        path = tmp_path / name
+        path.write_text("\n".join([",".join(LIGHTCURVE_COLUMNS), *lines]) + "\n")
+        return path
+
+    good = write("good.csv")
+    rows[3][column] = value
+    bad = write("bad.csv")
+    for pair in ([good, bad], [bad, good]):
+        result = CliRunner().invoke(app, ["compare", *map(str, pair)])
+        assert isinstance(result.exception, InputError)
+        assert f"bad.csv: row 5: {column} {float(value):.12g} is no Julian" in str(result.exception)
+    assert CliRunner().invoke(app, ["compare", str(good), str(good), "--rtol", "0"]).exit_code == 0

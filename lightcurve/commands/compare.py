@@ -78,8 +78,9 @@ def compare(
     """Compare two light curves or tables, or a table with its own frames.
 
     With --rtol or --atol there is a verdict, and the exit status is 1 where they differ or rows
-    have no partner. A table and its --frames must agree to 1e-9 unless told otherwise. A column
-    that one side alone has counts only where --only names it. Options that name columns hold for
+    have no partner. A table and its --frames must agree to 1e-9 unless told otherwise, and their
+    times to a second. A column that one side alone has counts only where --only names it. Options
+    that name columns hold for
     whichever file has such a column; given twice, the first is for A and the second for B ('-'
     where it need not be told).
 
@@ -90,11 +91,11 @@ def compare(
     named = {"time": time, "time_kind": time_kind, "flux": flux, "error": error}
     named |= {"comparison_flux": divide_by, "target": star}
     named = {name: values for name, values in named.items() if values}
+    limits = (rtol, atol, time_tolerance, partial)
     if frames is not None:
         _refuse_with_frames(b, by, columns, named)
-        result = _with_frames(frames, a, settings, (rtol, atol, partial), only or [])
+        result = _with_frames(frames, a, settings, limits, only or [])
     else:
-        limits = (rtol, atol, time_tolerance, partial)
         result = _two_files((a, b), settings, limits, (only or [], by, columns), named)
     _finish(result, out, json=json)
 
@@ -111,16 +112,16 @@ def _with_frames(
     folder: Path,
     table: Path,
     settings: Any,
-    limits: tuple[float | None, float | None, bool],
+    limits: tuple[float | None, float | None, float, bool],
     only: Sequence[str],
 ) -> Any:
     from lightcurve.stages.compare_frames import compare_with_frames
     from lightcurve.stages.compare_result import Tolerance
 
-    rtol, atol, partial = limits
+    rtol, atol, seconds, partial = limits
     if rtol is None:
         rtol = FRAMES_RTOL if atol is None else 0.0
-    tolerance = Tolerance(rtol, atol or 0.0, given=True, partial=partial)
+    tolerance = Tolerance(rtol, atol or 0.0, seconds, given=True, partial=partial)
     return compare_with_frames(
         folder, table, settings, tolerance=tolerance, only=only, progress=bar
     )

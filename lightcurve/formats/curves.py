@@ -88,10 +88,30 @@ def read_curve(path: str | Path, choice: Choice | None = None) -> LightCurve:
         When there is no such table, or time or flux cannot be told.
     """
     choice = choice or Choice()
-    first = read_text(path, what="a light curve").split("\n", 1)[0]
-    if first.strip().split(",") == list(LIGHTCURVE_COLUMNS) and choice == Choice():
+    if is_ours(path, choice):
         return read_lightcurve(path)
     return curve_of_table(read_aij_table(path, columns=choice.columns or None), choice)
+
+
+def is_ours(path: str | Path, choice: Choice) -> bool:
+    """Tell whether a file is a lightcurve.csv, whose columns need no choice.
+
+    Parameters
+    ----------
+    path : path-like
+    choice : Choice
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    InputError
+        When it cannot be read.
+    """
+    first = read_text(path, what="a light curve").split("\n", 1)[0]
+    return first.strip().split(",") == list(LIGHTCURVE_COLUMNS) and choice == Choice()
 
 
 def curve_of_table(table: AijTable, choice: Choice) -> LightCurve:

@@ -16,6 +16,7 @@ from lightcurve.errors import InputError
 from lightcurve.files import write_text
 from lightcurve.flags import Flag
 from lightcurve.formats.text import csv_rows, csv_text, read_text
+from lightcurve.times import only_julian_dates
 
 LIGHTCURVE_COLUMNS = (
     "file",
@@ -113,8 +114,8 @@ def read_lightcurve(path: str | Path) -> LightCurve:
     Raises
     ------
     InputError
-        When a column is missing, a cell is no number, flags are no sum of 16 bits, or the median
-        of the relative flux is not positive or above a thousand.
+        When a column is missing, a cell is no number, a time is no Julian date, flags are no sum
+        of 16 bits, or the median of the relative flux is not positive or above a thousand.
     """
     name = Path(path).name
     columns = _read_columns(path)
@@ -123,6 +124,8 @@ def read_lightcurve(path: str | Path) -> LightCurve:
         msg = f"{name}: not a light curve of ours, it lacks {', '.join(missing)}"
         raise InputError(msg)
     values = {c: _numbers(columns[c], c, name) for c in _NUMBERS}
+    for column in ("jd_utc", "bjd_tdb"):
+        _check_dates(values[column], column, name)
     flags = _flags(_numbers(columns["flags"], "flags", name), name)
     with np.errstate(over="ignore"):
         level = np.nanmedian(values["rel_flux"]) if np.isfinite(values["rel_flux"]).any() else 1.0
@@ -143,6 +146,14 @@ def read_lightcurve(path: str | Path) -> LightCurve:
         covariates=covariates,
         recipe={"source": name},
     )
+
+
+def _check_dates(values: np.ndarray, column: str, name: str) -> None:
+    wrong = np.isfinite(values) & np.isnan(only_julian_dates(values)) | np.isinf(values)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        msg = f"{name}: row {row + 2}: {column} {values[row]:.12g} is no Julian date"
+        raise InputError(msg)
 
 
 def _flags(values: np.ndarray, name: str) -> np.ndarray:

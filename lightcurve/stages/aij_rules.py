@@ -32,12 +32,15 @@ class Start:
     pixels : (ny, nx) array
     x, y : (n_star,) float arrays
         0-based, bottom up.
+    late_s : float
+        Mid-exposure by the header minus the table's JD_UTC, seconds; NaN where one does not tell.
     """
 
     row: int
     pixels: np.ndarray
     x: np.ndarray
     y: np.ndarray
+    late_s: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)

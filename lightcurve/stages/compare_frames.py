@@ -13,7 +13,7 @@ from lightcurve.config import Settings
 from lightcurve.curve.compare import ColumnDifference, compare_column
 from lightcurve.formats.aij_cells import STAR_COLUMN
 from lightcurve.formats.aij_flux import relative_fluxes
-from lightcurve.formats.aij_table import AijTable, read_aij_table
+from lightcurve.formats.aij_table import COARSE_DAYS, AijTable, read_aij_table
 from lightcurve.frames.read import read_frame
 from lightcurve.phot.aij import measure_aij
 from lightcurve.phot.aij_centroid import STILL_PX
@@ -26,6 +26,8 @@ from lightcurve.stages.table_frames import (
     star_positions,
     trial_rows,
 )
+from lightcurve.stages.table_times import is_cut
+from lightcurve.times import DAY_S
 
 SHAPES = ("Width", "X-Width", "Y-Width", "Angle", "Roundness")
 # Variance is about a mean that hangs on the centroid's last step but one: no table tells it.
@@ -33,6 +35,7 @@ UNTOLD = ("Variance",)
 # Where a centroid may have begun, from where it ended, pixels.
 BEGINNINGS = ((0.0, 0.0), (0.5, 0.0), (-0.5, 0.0), (0.0, 0.5), (0.0, -0.5))
 MOVED = "moved by centring again, px"
+TIME = "JD_UTC, s"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,13 +61,14 @@ class Remeasured:
     ours: Mapping[str, np.ndarray]
     theirs: Mapping[str, np.ndarray]
 
-    def differences(self, *, rtol: float, atol: float = 0.0) -> list[ColumnDifference]:
+    def differences(self, tolerance: Tolerance) -> list[ColumnDifference]:
         """Compare column by column, all stars together.
 
         Parameters
         ----------
-        rtol, atol : float
-            Allowed: ``atol + rtol |theirs|``; for the move by centring again 0.01 px.
+        tolerance : Tolerance
+            Allowed for the move by centring again is 0.01 px, and for times, besides, what cutting
+            them to three decimals explains.
 
         Returns
         -------
@@ -72,13 +76,15 @@ class Remeasured:
             The row of the largest difference is named by frame and star.
         """
         labels = self.table.labels[self.rows]
+        cut_s = 2 * COARSE_DAYS * DAY_S if is_cut(self.table, "JD_UTC") else 0.0
+        own = {MOVED: {"atol": STILL_PX}, TIME: {"atol": tolerance.time_s + cut_s}}
+        usual = {"rtol": tolerance.rtol, "atol": tolerance.atol}
         found = []
         for name, ours in self.ours.items():
             stars = self.table.stars if ours.shape[1] > 1 else ("",)
             places = [f"{label} {star}".strip() for label in labels for star in stars]
             pair = (ours.ravel(), self.theirs[name].ravel())
-            allowed = {"rtol": rtol, "atol": STILL_PX if name == MOVED else atol}
-            found.append(compare_column(name, *pair, places, **allowed))
+            found.append(compare_column(name, *pair, places, **own.get(name, usual)))
         return found
 
 
@@ -114,10 +120,12 @@ def compare_with_frames(
         See `remeasure_table`; or when none of `only` is among the columns.
     """
     again = remeasure_table(folder, path, settings, progress=progress)
-    found = again.differences(rtol=tolerance.rtol, atol=tolerance.atol)
+    found = again.differences(tolerance)
     only_b = _not_measured(again)
     kept, lacking = take_wanted(found, only, only_b)
     notes = [f"{name}: {value} ({source})" for name, value, source in again.rules.values]
+    if TIME not in again.ours:
+        notes.append("times: not compared, the table has no JD_UTC or the frames do not tell it")
     if again.missing:
         notes.append(f"{len(again.missing)} frames are not there, such as {again.missing[0]}")
     return Comparison(
@@ -137,8 +145,10 @@ def compare_with_frames(
 def _not_measured(again: Remeasured) -> tuple[str, ...]:
     """Columns of numbers of the table that frames do not give us."""
     matches = {name: STAR_COLUMN.match(name) for name in again.table.columns}
-    quantities = {name: m["quantity"] if m else name for name, m in matches.items()}
-    return tuple(n for n, q in quantities.items() if n not in again.ours and q not in again.ours)
+    names = {
+        name: {name, f"{name}, s", m["quantity"] if m else name} for name, m in matches.items()
+    }
+    return tuple(name for name, known in names.items() if known.isdisjoint(again.ours))
 
 
 def _curves(again: Remeasured) -> dict[str, Any]:
@@ -188,23 +198,24 @@ def remeasure_table(
     files, missing = find_frames(table, folder)
     rows = np.array(sorted(files))
     chosen = trial_rows(rows, np.isfinite(x) & np.isfinite(y), table.name)
-    trials = [_start(files, int(row), x, y, settings) for row in chosen]
+    jd = table.times().get("JD_UTC", np.full(len(table), np.nan))
+
+    def start(row: int) -> Start:
+        frame = read_frame(files[row], settings=settings, need_time=False)
+        mid = frame.exposure.mid_jd_utc
+        late = np.nan if mid is None else (mid - jd[row]) * DAY_S
+        return Start(row, frame.pixels, x[row], y[row], float(late))
+
+    trials = [start(int(row)) for row in chosen]
     rules, method = find_rules(table, trials, settings)
     measured = [
-        _measure_row(_start(files, int(row), x, y, settings), rules, method, table)
+        _measure_row(start(int(row)), rules, method, table)
         for row in progress(rows, "Measuring frames", len(rows))
     ]
     ours = {name: np.stack([m[name] for m in measured]) for name in measured[0]}
     ours |= _relative(ours, table)
     ours, theirs = _pairs(ours, table, rows)
     return Remeasured(table, rows, missing, rules, ours, theirs)
-
-
-def _start(
-    files: Mapping[int, Path], row: int, x: np.ndarray, y: np.ndarray, settings: Settings
-) -> Start:
-    frame = read_frame(files[row], settings=settings, need_time=False)
-    return Start(row, frame.pixels, x[row], y[row])
 
 
 def _measure_row(
@@ -217,6 +228,7 @@ def _measure_row(
     here = (start.pixels, start.x, start.y)
     found = measure_aij(*here, rules.of_row(start.row))
     columns = found.columns() | {"FWHM_Mean": np.array([found.fwhm_mean()])}
+    columns[TIME] = np.array([start.late_s])
     if rules.centred:
         again = measure_aij(*here, rules.of_row(start.row, centroid=method))
         columns[MOVED] = np.maximum(np.abs(again.x - start.x), np.abs(again.y - start.y))
@@ -271,8 +283,9 @@ def _pairs(
     for name, values in ours.items():
         if values.shape[1] == 1 and name in table.columns:
             theirs[name] = table.columns[name][rows][:, None]
-        elif name == MOVED:
-            theirs[name] = np.zeros_like(values)
+        elif name in {MOVED, TIME}:
+            # What frame or table does not tell is not compared.
+            theirs[name] = np.where(np.isnan(values) & (name == TIME), np.nan, 0.0)
         elif values.shape[1] == len(table.stars):
             theirs[name] = table.block(name)[rows]
         if name in theirs and np.isfinite(theirs[name]).any():

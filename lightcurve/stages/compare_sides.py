@@ -13,7 +13,7 @@ from lightcurve.config import Settings
 from lightcurve.data import LightCurve, Site
 from lightcurve.errors import InputError
 from lightcurve.formats.aij_table import AijTable, read_aij_table
-from lightcurve.formats.curves import TIME_KINDS, Choice, read_curve
+from lightcurve.formats.curves import TIME_KINDS, Choice, is_ours, read_curve
 from lightcurve.target import find_target
 
 SYSTEMS = {"bjd_tdb": "BJD_TDB", "jd_utc": "JD_UTC"}
@@ -156,13 +156,15 @@ def read_side(path: Path, choice: Choice) -> Side:
     Raises
     ------
     InputError
-        When it is no table.
+        When it is no table, or a lightcurve.csv with a fault.
     """
     table = read_aij_table(path, columns=choice.columns or None)
     curve, note = None, ""
     try:
         curve = read_curve(path, choice)
     except InputError as error:
+        if is_ours(path, choice):
+            raise
         note = f"no light curve: {str(error).removeprefix(f'{table.name}: ')}"
     labels = table.words.get("file", table.labels)
     return Side(table, labels, curve, note)

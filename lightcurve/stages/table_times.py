@@ -71,12 +71,12 @@ def check_times(
     """
     found, checks = table.times(), []
     hjd = times.hjd_utc(jd, *place, site)
-    civil_cut = any(_is_cut(table, name) for name in CIVIL)
+    civil_cut = any(is_cut(table, name) for name in CIVIL)
     for name in (n for n in (*BARYCENTRIC, *HELIOCENTRIC) if n in found):
         off = (found[name] - (hjd if name in HELIOCENTRIC else bjd)) * times.DAY_S
         off = off[np.isfinite(off)]
         if off.size:
-            check = _judge(name, off, cut=civil_cut or _is_cut(table, name))
+            check = _judge(name, off, cut=civil_cut or is_cut(table, name))
             if name in BARYCENTRIC and not check.agrees:
                 why = _explain(table, found[name], jd, place, site, check.tolerance_s)
                 check = replace(check, explanation=why)
@@ -84,7 +84,19 @@ def check_times(
     return checks
 
 
-def _is_cut(table: AijTable, name: str) -> bool:
+def is_cut(table: AijTable, name: str) -> bool:
+    """Tell whether a table's times were cut to three decimals.
+
+    Parameters
+    ----------
+    table : AijTable
+    name : str
+        Of the column.
+
+    Returns
+    -------
+    bool
+    """
     return any(note.startswith(f"{name} is cut") for note in table.unusable)
 
 
