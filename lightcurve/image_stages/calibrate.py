@@ -218,8 +218,10 @@ def _report(kind: Magnitudes, limits: Limits) -> None:
             "zero point (%s): %.3f +- %.3f mag, %d stars, scatter %.3f",
             kind.text, zero.value, zero.err, zero.n_used, zero.scatter,
         )  # fmt: skip
+    kept = [one for one in limits.limits if np.isfinite(one.measured)]
     log.info(
         "limits%s: %s",
         "" if zero is not None else " (instrumental)",
-        ", ".join(f"{one.snr:g} sigma {one.measured:.2f} mag" for one in limits.limits),
+        ", ".join(f"{one.snr:g} sigma {one.measured:.2f} mag" for one in kept)
+        or f"not measured, {limits.n_blank} blank apertures are too few",
     )

@@ -64,10 +64,21 @@ def ask(field: Field, band: str, settings: Settings) -> Known:
     by_hand = files if settings.catalogs.files else ()
     names = services_for(band, field.dec_deg, settings, given=bool(by_hand))
     catalogs, reports = query(names, field, settings.catalogs)
+    _tell(reports)
+    return Known(catalogs, tuple(reports), tuple(name for name in by_hand if name in catalogs))
+
+
+def _tell(reports: Sequence[ServiceReport]) -> None:
+    """Log what each service gave; those skipped for the same reason in one line."""
+    skipped: dict[str, list[str]] = {}
     for report in reports:
+        if report.status == "skipped":
+            skipped.setdefault(report.reason, []).append(report.title)
+            continue
         log.info("%s: %s, %d rows%s", report.title, report.status, report.n,
                  f" ({report.reason})" if report.reason else "")  # fmt: skip
-    return Known(catalogs, tuple(reports), tuple(name for name in by_hand if name in catalogs))
+    for reason, titles in skipped.items():
+        log.info("not asked (%s): %s", reason, ", ".join(titles))
 
 
 def services_for(band: str, dec_deg: float, settings: Settings, *, given: bool) -> Sequence[str]:

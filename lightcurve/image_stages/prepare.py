@@ -25,6 +25,10 @@ from lightcurve.phot.trails import find_trails
 log = logging.getLogger(__name__)
 
 COSMIC_PASSES = 2
+MAX_COSMIC = 0.01  # of the pixels: with more, it is not cosmic rays that are marked
+FRACTIONS = 1e-3, 1.0  # the highest pixel of a frame that was divided by its full scale
+FULL_SCALE = 65535.0
+COUNTS = ("", "adu", "count", "counts", "dn")
 COSMIC_FWHM = 2.5  # px; narrower stars look like cosmic rays to the search
 
 
@@ -82,36 +86,81 @@ def prepare_frame(path: Path, settings: Settings, *, masters: Masters | None = N
         When the frame cannot be read or does not fit its masters, or is too small for the
         apertures given.
     """
-    raw = read_frame(path, settings=settings, need_time=False)
-    given = settings.apertures
-    refuse_large_radii(max(given.radii, default=0.0), given.annulus, raw.pixels.shape)
-    if not np.isfinite(raw.pixels).any():
-        raise FrameError(path, "no pixel has a value")
-    if masters is None and settings.image.masters is not None:
-        masters = load_masters(settings.image.masters)
+    raw, scaled = _read(path, settings), ()
+    masters = _masters(masters, settings)
+    if masters is None:
+        raw, scaled = _in_adu(raw)
     camera = settle_camera([raw], masters, settings)
     frame = _with_border(
         reduce_frame(raw, masters), max(settings.camera.border_px, settings.image.border_px)
     )
     frame = _saturation_marked(frame, raw, camera.saturation_adu)
+    _refuse_nothing_to_see(frame)
     stars = detect(frame.pixels, frame.bad, saturation_adu=camera.saturation_adu)
     frame, cosmic = _cosmic_rays(frame, camera, stars, settings)
     background = measure_background(
         frame.pixels, frame.bad, box_px=settings.image.background_box_px
     )
     frame, trail = _trails(frame, background, wanted=settings.image.trails)
-    exposure = frame.exposure
-    notes = [*exposure.warnings, *cosmic, *trail]
-    if masters is None:
-        notes.append("not calibrated: no master frames were given")
-    seconds, source = exposure.exposure_s, exposure.sources.get("exposure_s", "")
-    if not seconds:
-        seconds, source = 1.0, "assumed: not in the header; magnitudes are of the whole exposure"
-        notes.append(f"exposure of 1 s {source}")
+    seconds, source, assumed = _exposure(frame)
+    none = () if masters is not None else ("not calibrated: no master frames were given",)
+    notes = (*frame.exposure.warnings, *scaled, *cosmic, *trail, *none, *assumed)
     for note in notes:
         log.info("%s", note)
     values = (("exposure", f"{seconds:g} s", source), *_values(frame), *camera.sources)
-    return Prepared(frame, camera, background, stars, seconds, tuple(notes), values)
+    return Prepared(frame, camera, background, stars, seconds, notes, values)
+
+
+def _read(path: Path, settings: Settings) -> Frame:
+    raw = read_frame(path, settings=settings, need_time=False)
+    given = settings.apertures
+    refuse_large_radii(max(given.radii, default=0.0), given.annulus, raw.pixels.shape)
+    if not np.isfinite(raw.pixels).any():
+        raise FrameError(path, "no pixel has a value")
+    return raw
+
+
+def _masters(masters: Masters | None, settings: Settings) -> Masters | None:
+    folder = settings.image.masters
+    return load_masters(folder) if masters is None and folder is not None else masters
+
+
+def _in_adu(frame: Frame) -> tuple[Frame, tuple[str, ...]]:
+    """Bring pixels that are fractions of full scale, as some programs save them, back to ADU."""
+    values = frame.pixels[np.isfinite(frame.pixels)]
+    if values.max() > FRACTIONS[1] or (values == np.rint(values)).all():
+        return frame, ()
+    unit = str(frame.header.get("BUNIT", "")).strip()
+    if values.max() < FRACTIONS[0] or unit.lower() not in COUNTS:
+        msg = (
+            f"its highest pixel is {values.max():.3g} {unit or '(no BUNIT)'}, which is no count: "
+            f"bring the frame to ADU first"
+        )
+        raise FrameError(frame.path, msg)
+    note = f"pixels are fractions, {values.max():.3g} at most: taken times {FULL_SCALE:.0f} ADU"
+    pixels = frame.pixels * np.float32(FULL_SCALE)
+    return replace(frame, pixels=pixels, history=(*frame.history, note)), (note,)
+
+
+def _refuse_nothing_to_see(frame: Frame) -> None:
+    """Refuse a frame of which no pixel is good, or all are alike."""
+    good = frame.pixels[frame.bad == 0]
+    if not good.size:
+        bits = {flag.name: np.count_nonzero(frame.bad & flag) for flag in PixelFlag}
+        words = ", ".join(f"{n} {name.lower()}" for name, n in bits.items() if name and n)
+        raise FrameError(frame.path, f"no pixel is fit to be measured: {words}")
+    if good.min() == good.max():
+        msg = f"every pixel has the value {good[0]:g}: there is nothing to measure"
+        raise FrameError(frame.path, msg)
+
+
+def _exposure(frame: Frame) -> tuple[float, str, tuple[str, ...]]:
+    """Exposure in seconds, where it is from, and what was assumed."""
+    exposure = frame.exposure
+    if exposure.exposure_s:
+        return exposure.exposure_s, exposure.sources.get("exposure_s", ""), ()
+    source = "assumed: not in the header; magnitudes are of the whole exposure"
+    return 1.0, source, (f"exposure of 1 s {source}",)
 
 
 def _values(frame: Frame) -> tuple[tuple[str, str, str], ...]:
@@ -152,14 +201,32 @@ def _cosmic_rays(
         reason = _why_no_cosmics(camera, fwhm)
         if reason:
             return frame, [f"cosmic rays not looked for: {reason} (--cosmic-rays yes does it)"]
-    noise = camera.noise
+    settled = replace(frame.exposure, saturation_adu=camera.saturation_adu)
     marked = mark_cosmic_rays(
-        frame,
-        gain_e_per_adu=noise.gain_e_per_adu,
-        read_noise_e=noise.read_noise_e,
+        replace(frame, exposure=settled),
+        gain_e_per_adu=camera.noise.gain_e_per_adu,
+        read_noise_e=_dark_noise(frame, camera),
         max_passes=COSMIC_PASSES,
     )
-    return marked, [marked.history[-1]]
+    share = np.count_nonzero(marked.bad & PixelFlag.COSMIC_RAY) / marked.bad.size
+    if wanted == "auto" and share > MAX_COSMIC:
+        note = (
+            f"cosmic rays not marked: they would be {share:.1%} of the pixels, so gain or read "
+            f"noise is not that of the frame (--cosmic-rays yes marks them)"
+        )
+        return frame, [note]
+    return replace(frame, bad=marked.bad, history=marked.history), [marked.history[-1]]
+
+
+def _dark_noise(frame: Frame, camera: CameraValues) -> float:
+    """Noise of a pixel without light, electrons: the camera's, or what the frame shows.
+
+    A sky that was taken off has left its noise.
+    """
+    gain = camera.noise.gain_e_per_adu
+    low, sky = np.percentile(frame.pixels[frame.bad == 0], [15.865, 50])
+    rest = ((sky - low) * gain) ** 2 - max(sky, 0.0) * gain
+    return float(np.sqrt(max(camera.noise.read_noise_e**2, rest)))
 
 
 def _why_no_cosmics(camera: CameraValues, fwhm: float) -> str:
