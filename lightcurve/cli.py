@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -17,6 +17,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+# What Typer raises for every option or argument that is wrong; it has no public name.
+USAGE_ERROR: Any = typer.BadParameter.__base__
+INTERRUPTED = 130  # as shells count it, and Typer
 
 # Modules of lightcurve.commands, in the order that --help shows their verbs.
 GROUPS = (
@@ -61,17 +65,31 @@ for _group in GROUPS:
 def main() -> None:
     """Run the program; an error that a user can cause is one line and a status that is not 0."""
     try:
-        app()
+        status = app(prog_name="lightcurve", standalone_mode=False)
+    except USAGE_ERROR as error:
+        _misused(error)
     except LightcurveError as error:
         _stop(str(error))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _stop(f"{where}{error.strerror or error}")
-    except KeyboardInterrupt:
-        _stop("stopped; the same command goes on from here", status=130)
+    except (KeyboardInterrupt, typer.Abort):
+        status = INTERRUPTED
+    if status == INTERRUPTED:
+        _stop("stopped; the same command goes on from here", status=INTERRUPTED)
+    sys.exit(status)
 
 
-def _stop(message: str, *, status: int = 1) -> None:
+def _misused(error: Any) -> NoReturn:
+    """Say what is wrong with the options; without any, Typer has shown the help."""
+    message = error.format_message().rstrip(".")
+    if not message:
+        sys.exit(error.exit_code)
+    command = error.ctx.command_path if error.ctx else "lightcurve COMMAND"
+    _stop(f"{message}; see {command} --help", status=error.exit_code)
+
+
+def _stop(message: str, *, status: int = 1) -> NoReturn:
     from lightcurve.commands.shell import one_line
 
     sys.stderr.write(f"lightcurve: {one_line(message)}\n")

@@ -78,6 +78,52 @@ def test_wrong_options_are_named(arguments, words, tmp_path):
     assert "Traceback" not in answer.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["runn"], "No such command 'runn'. Did you mean 'run'?; see lightcurve --help"),
+        (["run", ".", "--gian", "2"], "No such option: --gian (Possible options: --"),
+        (["calib", "bia"], "Did you mean 'bias'?; see lightcurve calib --help"),
+        (["run"], "Missing argument 'folder'; see lightcurve run --help"),
+        (["run", ".", "--gain", "two"], "Invalid value for '--gain': "),
+        (["run", ".", "--annulus", "3"], "Option '--annulus' requires 2 arguments"),
+        (["run", ".", "away"], "unexpected extra argument"),
+        (["--quite", "run"], "--quiet"),
+    ],
+)
+def test_a_typing_mistake_is_one_line_and_status_2(arguments, words):
+    answer = run(*arguments)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    (line,) = answer.stderr.splitlines()
+    assert line.startswith("lightcurve: ")
+    assert words in line
+
+
+@pytest.mark.parametrize("group", [[], ["calib"]])
+def test_without_a_command_there_is_help(group):
+    answer = run(*group)
+    assert answer.returncode == 2
+    assert "Commands" in answer.stdout + answer.stderr
+    assert not answer.stderr.startswith("lightcurve:")
+
+
+@pytest.mark.parametrize(
+    ("command", "without"),
+    [
+        ("calibrate", ["--target", "--radius", "--fit", "--solver", "--gain", "--latitude"]),
+        ("measure", ["--fit", "--covariate", "--weights", "--seed", "--sample"]),
+        ("inspect", ["--target", "--radius"]),
+        ("solve", ["--radius", "--gain", "--fit"]),
+        ("recompute", ["--gain", "--fit"]),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(command, without, tmp_path):
+    for flag in without:
+        answer = CliRunner().invoke(app, [command, str(tmp_path), flag, "1", "--out", "x"])
+        assert answer.exit_code == 2, flag
+        assert f"No such option: {flag}" in answer.output
+
+
 def test_config_prints_settings_that_it_reads_back(tmp_path):
     first = run("config", "--gain", "1.5", "--radius", "4", "--radius", "6")
     (tmp_path / "mine.toml").write_text(first.stdout)

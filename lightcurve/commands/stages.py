@@ -13,6 +13,12 @@ from lightcurve.commands.shell import bar, print_json, print_table
 
 Frames = Annotated[list[Path], typer.Argument(help="FITS files, or folders of them.")]
 
+MEASURING = (
+    *("target", "solve", "camera", "site", "time", "apertures", "calibration"),
+    *("stars.comparisons", "stars.exclude", "stars.check", "stars.neb_radius_arcmin"),
+    *("workers", "cluster"),
+)
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
@@ -46,7 +52,7 @@ def inspect(
     print_table(title, names, ([row.get(name, "") for name in names] for row in rows))
 
 
-@takes_settings
+@takes_settings("camera.saturation_adu", "time", "calibration")
 def calibrate(
     folder: Folder,
     *,
@@ -143,7 +149,7 @@ def _short(value: Any) -> Any:
     return "" if value is None else value
 
 
-@takes_settings
+@takes_settings(*MEASURING)
 def measure(
     folder: Folder,
     *,
