@@ -53,11 +53,12 @@ def _small_masters(folder: Path | None, digest: str) -> Masters | None:
 _OWN = threading.local()
 
 
-def _memory(shape: tuple[int, int]) -> np.ndarray:
+def _memory(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Keep one array a thread to read frames into; nothing of a frame outlives its measuring."""
-    if getattr(_OWN, "pixels", np.empty(0)).shape != shape:
-        _OWN.pixels = np.empty(shape, np.float32)
-    return _OWN.pixels
+    kept = getattr(_OWN, "pixels", None)
+    if kept is None or kept.shape != shape or kept.dtype != dtype:
+        _OWN.pixels = kept = np.empty(shape, dtype)
+    return kept
 
 
 def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
@@ -74,7 +75,9 @@ def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
         Status ``"failed"`` with the reason where the file, its time or its stars will not do.
     """
     try:
-        frame = read_frame(path, settings=recipe.settings, out=_memory(recipe.shape))
+        # Of a large frame only parts are ever turned into floats.
+        kept = {"integers": recipe.shrink > 1, "allocate": _memory}
+        frame = read_frame(path, settings=recipe.settings, **kept)
         if frame.pixels.shape != recipe.shape:
             msg = "is {1} x {0} px, the others are {3} x {2}".format(
                 *frame.pixels.shape, *recipe.shape

@@ -7,17 +7,17 @@ before the one is calibrated with the other: the numbers are those of calibratin
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lightcurve.data import Detections, Frame, Masters
 from lightcurve.phot.aperture import Part
-from lightcurve.phot.cutouts import gather
 
 LARGE_PX = 2000  # shortest side from which a frame is worth shrinking
 MIN_FWHM_PX = 3.0  # finer stars would look like hot pixels when shrunk
-CHUNK_PIXELS = 262144
+CHUNK_PIXELS = 131072  # as float32 they fit the cache of one core
 IMAGES = ("bias", "dark", "flat")
 
 
@@ -45,25 +45,47 @@ def shrink(image: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     image : (ny, nx) array
-        Floats are averaged, NaN if one of the four is; of integers (bits) the union is taken.
+        Floats or 16-bit integers.
 
     Returns
     -------
-    (ny // 2, nx // 2) array
-        Of the same type.
+    (ny // 2, nx // 2) float32 array
+        NaN if one of the four is.
     """
-    ny, nx = (length // 2 * 2 for length in image.shape)
-    join, bits = (np.bitwise_or, True) if image.dtype.kind in "ui" else (np.add, False)
-    small = np.empty((ny // 2, nx // 2), image.dtype)
-    rows = max(2, CHUNK_PIXELS // nx // 2 * 2)
-    for start in range(0, ny, rows):
-        block = image[start : min(start + rows, ny), :nx]
-        lines = join(block[::2], block[1::2])
-        out = small[start // 2 : start // 2 + len(lines)]
-        join(lines[:, ::2], lines[:, 1::2], out=out)
-        if not bits:
-            out *= np.float32(0.25)
+    small = np.empty([length // 2 for length in image.shape], np.float32)
+    for out, block in _pairs_of_rows(image, small):
+        lines = block.astype(np.float32, copy=False)
+        lines = (lines[::2] + lines[1::2]) * np.float32(0.25)
+        np.add(lines[:, ::2], lines[:, 1::2], out=out)
     return small
+
+
+def shrink_bits(bits: np.ndarray) -> np.ndarray:
+    """Join the bits of squares of two by two pixels, as `shrink` averages them.
+
+    Parameters
+    ----------
+    bits : (ny, nx) uint8 array
+
+    Returns
+    -------
+    (ny // 2, nx // 2) uint8 array
+    """
+    small = np.zeros([length // 2 for length in bits.shape], np.uint8)
+    for out, block in _pairs_of_rows(bits, small):
+        if block.any():
+            lines = block[::2] | block[1::2]
+            np.bitwise_or(lines[:, ::2], lines[:, 1::2], out=out)
+    return small
+
+
+def _pairs_of_rows(image: np.ndarray, small: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Give a few rows of the small image at a time, and those of the large one they are made of."""
+    ny, nx = small.shape
+    step = max(1, CHUNK_PIXELS // (4 * nx))
+    for start in range(0, ny, step):
+        stop = min(start + step, ny)
+        yield small[start:stop], image[2 * start : 2 * stop, : 2 * nx]
 
 
 def shrink_frame(frame: Frame) -> Frame:
@@ -77,10 +99,7 @@ def shrink_frame(frame: Frame) -> Frame:
     -------
     Frame
     """
-    ny, nx = frame.bad.shape
-    small = np.zeros((ny // 2, nx // 2), np.uint8)
-    bad = shrink(frame.bad) if frame.bad.any() else small
-    return replace(frame, pixels=shrink(frame.pixels), bad=bad)
+    return replace(frame, pixels=shrink(frame.pixels), bad=shrink_bits(frame.bad))
 
 
 def shrink_masters(masters: Masters | None) -> Masters | None:
@@ -96,9 +115,10 @@ def shrink_masters(masters: Masters | None) -> Masters | None:
     """
     if masters is None:
         return None
-    images = {name: getattr(masters, name) for name in (*IMAGES, "bad")}
+    images = {name: getattr(masters, name) for name in IMAGES}
     small = {name: None if image is None else shrink(image) for name, image in images.items()}
-    return replace(masters, **small)
+    bad = None if masters.bad is None else shrink_bits(masters.bad)
+    return replace(masters, **small, bad=bad)
 
 
 def enlarge(stars: Detections) -> Detections:
@@ -181,12 +201,13 @@ def _squares(image: np.ndarray, column: np.ndarray, row: np.ndarray, half: int) 
     """Copy squares one by one: so large, that is quicker than gathering pixel by pixel."""
     ny, nx = image.shape
     size = 2 * half + 1
-    squares = np.empty((len(column), size, size), image.dtype)
-    whole = (column >= half) & (column < nx - half) & (row >= half) & (row < ny - half)
-    for k in np.flatnonzero(whole):
-        first, top = column[k] - half, row[k] - half
-        squares[k] = image[top : top + size, first : first + size]
-    cut = ~whole
-    if cut.any():
-        squares[cut] = gather(image, column[cut], row[cut], half)
+    bits = image.dtype == np.uint8
+    squares = np.empty((len(column), size, size), np.uint8 if bits else np.float32)
+    left, top = column - half, row - half
+    whole = (left >= 0) & (left + size <= nx) & (top >= 0) & (top + size <= ny)
+    squares[~whole] = 0 if bits else np.nan
+    for square, x, y in zip(squares, left.tolist(), top.tolist(), strict=True):
+        part = image[max(y, 0) : max(y + size, 0), max(x, 0) : max(x + size, 0)]
+        rows, columns = part.shape
+        square[max(-y, 0) : max(-y, 0) + rows, max(-x, 0) : max(-x, 0) + columns] = part
     return squares

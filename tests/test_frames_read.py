@@ -86,6 +86,31 @@ def test_scaling_blank_and_saturation(tmp_path: Path) -> None:
     assert np.array_equal(found, expected >= 50)
 
 
+@pytest.mark.parametrize("dtype", ["u1", "i2", "u2", "i4", "u4", "f4"])
+def test_integers_of_16_bits_may_be_left_as_they_are(tmp_path: Path, dtype: str) -> None:
+    """The same numbers and the same flags as those of floats, whatever the sign and the level."""
+    data = SKY.astype(dtype)
+    if dtype in {"i2", "u2"}:
+        data.flat[:2] = np.iinfo(dtype).min, np.iinfo(dtype).max
+    path = write(tmp_path / "a.fits", fits.PrimaryHDU(data))
+    for level in (None, 200, 1234.5, 7e4):
+        settings = Settings(camera={"saturation_adu": level})
+        whole = read_frame(path, settings=settings, integers=True)
+        floats = read_frame(path, settings=settings)
+        assert whole.pixels.dtype == (dtype if dtype in {"i2", "u2"} else "f4")
+        np.testing.assert_array_equal(whole.pixels, floats.pixels)
+        np.testing.assert_array_equal(whole.bad, floats.bad)
+
+
+@pytest.mark.parametrize("cards", [{"BSCALE": "0.5"}, {"BZERO": "10.0"}, {"BLANK": "-7"}])
+def test_scaled_integers_become_floats(tmp_path: Path, cards: dict[str, str]) -> None:
+    path = write(tmp_path / "a.fits", fits.PrimaryHDU(SKY.copy()))
+    text = path.read_bytes()
+    added = b"".join(f"{k:<8}= {v:>20}".ljust(80).encode() for k, v in cards.items())
+    path.write_bytes(text.replace(b"END" + b" " * (77 + len(added)), added + b"END" + b" " * 77, 1))
+    assert read_frame(path, integers=True).pixels.dtype == np.float32
+
+
 def test_infinite_is_flagged(tmp_path: Path) -> None:
     data = SKY.astype(np.float64)
     data[1, 2], data[3, 4], data[5, 6] = np.nan, np.inf, 1e300

@@ -13,7 +13,8 @@ from lightcurve.config import make_settings
 from lightcurve.flags import Flag
 from lightcurve.frames.inventory import take_inventory
 from lightcurve.measure import measure_frame
-from lightcurve.parts import choose_shrink, shrink
+from lightcurve.parts import _squares, choose_shrink, shrink, shrink_bits
+from lightcurve.phot.cutouts import gather
 from lightcurve.prepare import Scene, prepare_night
 from lightcurve.target import find_target
 
@@ -74,7 +75,17 @@ def test_shrinking_averages_and_joins_bits() -> None:
     np.testing.assert_array_equal(shrink(image), expected)
     bits = np.zeros((4, 4), np.uint8)
     bits[0, 1], bits[1, 0], bits[3, 3] = 1, 4, 2
-    np.testing.assert_array_equal(shrink(bits), [[5, 0], [0, 2]])
+    np.testing.assert_array_equal(shrink_bits(bits), [[5, 0], [0, 2]])
+
+
+def test_squares_reach_over_the_edge_with_nan() -> None:
+    image = np.arange(30, dtype=np.uint16).reshape(5, 6)
+    x, y = np.array([0, 3, 5, -9]), np.array([4, 2, 0, 2])
+    np.testing.assert_array_equal(
+        _squares(image, x, y, 1), gather(image.astype(np.float32), x, y, 1)
+    )
+    bits = _squares(np.ones((5, 6), np.uint8), x, y, 1)
+    np.testing.assert_array_equal(bits.sum(axis=(1, 2)), [4, 9, 4, 0])
 
 
 def test_only_large_frames_of_wide_stars_are_shrunk(monkeypatch) -> None:

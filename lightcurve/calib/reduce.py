@@ -59,21 +59,17 @@ def reduce_frame(frame: Frame, masters: Masters | None) -> Frame:
                 out -= masters.dark[rows] if factor == 1 else masters.dark[rows] * factor
             if masters.flat is not None:
                 flat = masters.flat[rows]
-                lit = flat > 0
                 out /= flat
-                if not lit.all():
-                    out[~lit] = np.nan
-                    marks[~lit] |= np.uint8(PixelFlag.DEAD)
-            if saturation is not None:
-                _mark(marks, raw >= saturation, PixelFlag.SATURATED)
-            _mark(marks, ~np.isfinite(out), PixelFlag.NOT_FINITE)
+                if not flat.min() > 0:
+                    out[~(flat > 0)] = np.nan
+                    marks[~(flat > 0)] |= np.uint8(PixelFlag.DEAD)
+            # Pixels are looked at one by one only where some are known to be bad.
+            if saturation is not None and not raw.max() < saturation:
+                marks[raw >= saturation] |= np.uint8(PixelFlag.SATURATED)
+            if not np.isfinite(out.sum()):
+                marks[~np.isfinite(out)] |= np.uint8(PixelFlag.NOT_FINITE)
     history = (*frame.history, *_history(masters, factor, biased=bias is not None))
     return replace(frame, pixels=pixels, bad=bad, history=history)
-
-
-def _mark(marks: np.ndarray, where: np.ndarray, flag: PixelFlag) -> None:
-    if where.any():
-        marks[where] |= np.uint8(flag)
 
 
 def _check_sizes(frame: Frame, masters: Masters) -> None:

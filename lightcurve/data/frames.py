@@ -98,7 +98,7 @@ class Frame:
     Attributes
     ----------
     pixels : (ny, nx) float32 array
-        ADU.
+        ADU; raw ones may be 16-bit integers, where they were asked for.
     bad : (ny, nx) uint8 array
         Sum of `lightcurve.flags.PixelFlag` bits; 0 is good.
     exposure : Exposure

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from lightcurve.errors import FrameError
@@ -12,6 +14,9 @@ from lightcurve.frames.stream import Hdu, Source, read_exactly
 _DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 _CHUNK_BYTES = 262144
 _EXACT_IN_FLOAT32 = 2**23
+_SIGN = 2**15  # the sign bit of 16, and the BZERO of unsigned numbers
+
+Allocate = Callable[[tuple[int, ...], np.dtype], np.ndarray]
 
 
 def choose_plane(axes: tuple[int, ...]) -> tuple[tuple, list[str]]:
@@ -40,19 +45,23 @@ def choose_plane(axes: tuple[int, ...]) -> tuple[tuple, list[str]]:
     return (*(0 for _ in axes[2:]), Ellipsis), note
 
 
-def read_plain(source: Source, hdu: Hdu, out: np.ndarray | None = None) -> np.ndarray:
+def read_plain(
+    source: Source, hdu: Hdu, *, allocate: Allocate = np.empty, integers: bool = False
+) -> np.ndarray:
     """Read what is needed of an array: its first plane, or all colours of a colour image.
 
     Parameters
     ----------
     source : Source
     hdu : Hdu
-    out : float32 array, optional
-        Read into, where it has the shape of what is read.
+    allocate : callable
+        Asked for memory as ``numpy.empty`` is.
+    integers : bool
+        Leave whole numbers of 16 bits as they are.
 
     Returns
     -------
-    float32 array
+    float32 array, or int16 or uint16
         With as many axes as the file has, for `choose_plane` to index.
 
     Raises
@@ -68,7 +77,7 @@ def read_plain(source: Source, hdu: Hdu, out: np.ndarray | None = None) -> np.nd
     # A few rows at a time, so that what was read is still in the cache when it is converted.
     step = max(1, _CHUNK_BYTES // (row * dtype.itemsize))
     shape = axes[:0:-1] if last else axes[::-1]
-    pixels = out if out is not None and out.shape == shape else np.empty(shape, np.float32)
+    pixels = allocate(shape, (integers and _whole_type(hdu)) or np.dtype(np.float32))
     for start in range(0, axes[-1], step):
         rows = pixels[start : start + step]
         data = read_exactly(source, len(rows) * row * dtype.itemsize)
@@ -77,8 +86,25 @@ def read_plain(source: Source, hdu: Hdu, out: np.ndarray | None = None) -> np.nd
     return pixels[..., None] if last else pixels.reshape((1,) * (len(hdu.axes) - 2) + pixels.shape)
 
 
+def _whole_type(hdu: Hdu) -> np.dtype | None:
+    """Name the 16-bit type that holds every pixel as it is, if there is one."""
+    scale, zero, blank = (hdu.cards.get(key) for key in ("BSCALE", "BZERO", "BLANK"))
+    if hdu.bitpix != 16 or blank is not None or (scale is not None and number(scale.text) != 1):
+        return None
+    types = {0.0: np.dtype(np.int16), float(_SIGN): np.dtype(np.uint16)}
+    return types.get(0.0 if zero is None else number(zero.text))
+
+
 def _scale(stored: np.ndarray, cards: Cards, *, out: np.ndarray) -> None:
-    """Apply BZERO, BSCALE and BLANK; float32, with NaN for every value that is not finite."""
+    """Apply BZERO, BSCALE and BLANK; float32, with NaN for every value that is not finite.
+
+    Where `out` holds integers, the bits are all there is to move.
+    """
+    if out.dtype.kind in "iu":
+        out[:] = stored.view(f">{out.dtype.kind}2")
+        if out.dtype.kind == "u":
+            out ^= np.uint16(_SIGN)  # adds 32768 to what was signed
+        return
     zero = number(cards["BZERO"].text) if "BZERO" in cards else 0.0
     scale = number(cards["BSCALE"].text) if "BSCALE" in cards else 1.0
     zero, scale = 0.0 if zero is None else zero, 1.0 if scale is None else scale

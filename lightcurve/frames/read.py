@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +16,7 @@ from lightcurve.data import Frame
 from lightcurve.errors import InputError
 from lightcurve.flags import PixelFlag
 from lightcurve.frames.cards import CARD, Cards, number, parse_cards
-from lightcurve.frames.decode import choose_plane, read_plain, read_tiled
+from lightcurve.frames.decode import Allocate, choose_plane, read_plain, read_tiled
 from lightcurve.frames.headers import TIMELESS, normalise
 from lightcurve.frames.quiet import quietly
 from lightcurve.frames.stream import Hdu, find_image, open_source
@@ -88,7 +91,8 @@ def read_frame(
     *,
     settings: Settings | None = None,
     need_time: bool = True,
-    out: np.ndarray | None = None,
+    integers: bool = False,
+    allocate: Allocate = np.empty,
 ) -> Frame:
     """Read one image, its header and what it says of the exposure.
 
@@ -103,8 +107,11 @@ def read_frame(
         Override what the header says.
     need_time : bool
         Refuse a frame without a certain time, unless it is a calibration frame.
-    out : (ny, nx) float32 array, optional
-        Where the pixels may be put: whoever reads many frames spares asking for memory each time.
+    integers : bool
+        Leave whole numbers of 16 bits as they are, instead of turning them into float32.
+    allocate : callable
+        Asked for the pixels' memory as ``numpy.empty`` is: whoever reads many frames may give the
+        same each time.
 
     Returns
     -------
@@ -118,7 +125,7 @@ def read_frame(
         When the file cannot be read or holds no image; `HeaderError` when its time is not certain.
     """
     path = Path(path)
-    raw = _read(path, with_pixels=True, out=out)
+    raw = _read(path, pixels_by=partial(read_plain, integers=integers, allocate=allocate))
     exposure, error = normalise(raw.cards, path=path, shape=raw.shape, settings=settings)
     if error is not None and need_time and exposure.kind not in TIMELESS:
         raise error
@@ -150,7 +157,7 @@ def read_header(path: str | Path) -> Header:
     FrameError
         When the file cannot be read or holds no image.
     """
-    return _as_header(_read(Path(path), with_pixels=False).text)[0]
+    return _as_header(_read(Path(path)).text)[0]
 
 
 def _as_header(text: str) -> tuple[Header, tuple[str, ...]]:
@@ -180,7 +187,7 @@ def read_cards(path: Path) -> tuple[Cards, tuple[int, int], tuple[str, ...]]:
     FrameError
         When the file cannot be read or holds no image.
     """
-    raw = _read(path, with_pixels=False)
+    raw = _read(path)
     return raw.cards, raw.shape, raw.notes
 
 
@@ -191,8 +198,8 @@ def mark_bad(
 
     Parameters
     ----------
-    pixels : (ny, nx) float32 array
-        ADU.
+    pixels : (ny, nx) array
+        ADU; float32 or 16-bit integers.
     saturation_adu : float or None
     finite : bool
         Known to have no NaN: they are not looked for.
@@ -205,8 +212,13 @@ def mark_bad(
     bad = np.zeros(pixels.shape, dtype=np.uint8)
     if not finite:
         bad[~np.isfinite(pixels)] = PixelFlag.NOT_FINITE
-    if saturation_adu is not None:
-        bad[pixels >= saturation_adu] |= np.uint8(PixelFlag.SATURATED)
+    if saturation_adu is None:
+        return bad
+    whole = pixels.dtype.kind in "iu"
+    level = math.ceil(saturation_adu) if whole else np.float32(saturation_adu)
+    # Rows without such a pixel are not written to: what is never touched costs no memory.
+    for row in np.flatnonzero(~(pixels.max(axis=1) < level)):
+        bad[row, pixels[row] >= level] |= np.uint8(PixelFlag.SATURATED)
     return bad
 
 
@@ -216,16 +228,17 @@ def _is_integer(raw: _Raw) -> bool:
     return whole and "BLANK" not in raw.cards and "ZBLANK" not in raw.cards and number(scale) == 1
 
 
-def _read(path: Path, *, with_pixels: bool, out: np.ndarray | None = None) -> _Raw:
+def _read(path: Path, *, pixels_by: Callable[..., np.ndarray] | None = None) -> _Raw:
+    """Read the image of a file; without its pixels where nothing is given to read them by."""
     with open_source(path) as source:
         primary, hdu = find_image(source)
         notes = [] if hdu is primary else [f"image taken from {hdu.name}"]
         plane, note = choose_plane(hdu.axes)
         notes += note
         if hdu.tiled:
-            text, pixels = read_tiled(source, hdu, with_pixels=with_pixels)
+            text, pixels = read_tiled(source, hdu, with_pixels=pixels_by is not None)
         else:
-            text, pixels = hdu.text, read_plain(source, hdu, out) if with_pixels else None
+            text, pixels = hdu.text, pixels_by(source, hdu) if pixels_by else None
         if hdu is not primary:
             text = _inherit(text, primary)
         cards = hdu.cards if text is hdu.text else parse_cards(text)

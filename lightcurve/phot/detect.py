@@ -21,6 +21,7 @@ HALF_BOX = 5
 QUICK = 5  # steps to a centroid: those that need more are blends, and no help to registration
 
 
+@np.errstate(over="ignore", invalid="ignore")  # sums of absurd pixels are infinite, and no peak
 def detect(
     pixels: np.ndarray,
     bad: np.ndarray | None = None,
@@ -70,6 +71,8 @@ def detect(
 
 def _stars(light: Light, lowest: float, wanted: int, full: float | None) -> Peaks:
     """Find the peaks that are stars; only the bright ones where there are as many as wanted."""
+    if light.sky.rms == 0:  # no pixel is usable
+        return np.zeros(0, int), np.zeros(0, int), np.zeros(0)
     for sigma in BRIGHT_SIGMAS:
         threshold = max(sigma * light.sky.rms, lowest)
         stars = _without_spikes(light, bright_peaks(light, lowest, threshold, SPARE * wanted), full)
