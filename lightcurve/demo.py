@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,8 @@ import numpy as np
 from lightcurve import times
 from lightcurve.config import make_settings
 from lightcurve.data import Planet, Products
-from lightcurve.files import write_text
+from lightcurve.errors import InputError
+from lightcurve.files import read_toml, write_text
 from lightcurve.night import reduce_night
 from lightcurve.progress import Progress, silent
 from lightcurve.simulate.night import simulate_night
@@ -23,6 +25,11 @@ from lightcurve.simulate.sky import SimTarget
 from lightcurve.transit.ephemeris import impact_parameter, predict_transit, transit_duration
 from lightcurve.transit.model import transit_flux
 
+PLANET_FILE = "planet.toml"
+OWN_FILES = {
+    "": r"night|run|planet\.toml",
+    "night": r"(light|bias|dark|flat)_\d{4}\.fits|truth\..*",
+}
 WCS_ERROR_PX = 0.5  # a plate solution of the mount's own
 PERIOD_DAYS = 1.3
 PLANET_NUMBERS = (
@@ -70,11 +77,17 @@ def run_demo(
     -------
     products : Products
     comparisons : list of Comparison
+
+    Raises
+    ------
+    InputError
+        When the folder holds what is not of a demo.
     """
     night, camera, field, target = demo_night(seed)
     night = replace(night, wcs_error_px=WCS_ERROR_PX)
     planet = demo_planet(night, target)
-    write_planet(folder / "planet.toml", planet)
+    check_folder(folder, planet)
+    write_planet(folder / PLANET_FILE, planet)
     simulate_night(
         folder / "night",
         night,
@@ -86,9 +99,42 @@ def run_demo(
         header_wcs=True,
         progress=progress,
     )
-    settings = make_settings({"target": {"planet_file": folder / "planet.toml"}, "seed": seed})
+    settings = make_settings({"target": {"planet_file": folder / PLANET_FILE}, "seed": seed})
     products = reduce_night(folder / "night", settings, folder / "run", progress=progress)
     return products, compare_with_truth(planet, products)
+
+
+def check_folder(folder: Path, planet: Planet) -> None:
+    """Refuse a folder that holds anything but a demo.
+
+    Parameters
+    ----------
+    folder : Path
+    planet : Planet
+        The demo's.
+
+    Raises
+    ------
+    InputError
+        Naming the first file or folder that is not of a demo.
+    """
+    if not folder.exists():
+        return
+    strange = [
+        path.relative_to(folder)
+        for name, own in OWN_FILES.items()
+        for path in sorted((folder / name).glob("*"))
+        if not (re.fullmatch(own, path.name) or path.name.startswith("."))
+    ]
+    begun = [path.name for path in folder.glob("*") if path.name in {"night", "run"}]
+    known = folder / PLANET_FILE
+    if not known.exists():
+        strange += begun
+    elif read_toml(known, "a planet file").get("name") != planet.name:
+        strange.append(Path(PLANET_FILE))
+    if strange:
+        msg = f"{folder}: holds {strange[0]}, which no demo made: name an empty folder with --out"
+        raise InputError(msg)
 
 
 def demo_planet(night: Night, target: SimTarget) -> Planet:

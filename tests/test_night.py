@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,10 @@ from typer.testing import CliRunner
 
 from lightcurve.cli import app
 from lightcurve.config import make_settings
-from lightcurve.demo import run_demo
+from lightcurve.demo import check_folder, demo_planet, run_demo, write_planet
 from lightcurve.errors import InputError, LightcurveError, SolveError
 from lightcurve.night import reduce_night
+from lightcurve.simulate.options import demo_night
 
 RA, DEC = "02:04:10.278", "+46:41:16.21"
 EXPECTED_MID = 2458107.7113  # published ephemeris, BJD_TDB
@@ -243,3 +245,32 @@ def test_no_index_and_no_header_wcs(hatp32, shared_data, tmp_path, monkeypatch):
     settings = settings_of(shared_data, solve={})
     with pytest.raises(SolveError, match="--index"):
         reduce_night(folder, settings, tmp_path / "run")
+
+
+@pytest.fixture
+def demo_s_planet():
+    night, _, _, target = demo_night(1)
+    return demo_planet(night, target)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "run/lightcurve.csv", "night/M31.fits"])
+def test_demo_leaves_a_folder_of_others_alone(name, demo_s_planet, tmp_path):
+    folder = tmp_path / "mine"
+    check_folder(folder, demo_s_planet)  # not there yet
+    path = folder / name
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    with pytest.raises(InputError, match=f"holds {name.removesuffix('/lightcurve.csv')}, which no"):
+        run_demo(folder)
+    assert [p for p in folder.rglob("*") if p.is_file()] == [path]
+
+
+def test_demo_leaves_another_planet_alone_and_goes_on_with_its_own(demo_s_planet, tmp_path):
+    write_planet(tmp_path / "planet.toml", replace(demo_s_planet, name="HAT-P-32 b"))
+    with pytest.raises(InputError, match=r"holds planet\.toml, which no demo made"):
+        check_folder(tmp_path, demo_s_planet)
+    write_planet(tmp_path / "planet.toml", demo_s_planet)
+    (tmp_path / "night").mkdir()
+    (tmp_path / "night" / "light_0001.fits").write_bytes(b"half")
+    (tmp_path / ".DS_Store").write_bytes(b"")
+    check_folder(tmp_path, demo_s_planet)
