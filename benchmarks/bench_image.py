@@ -31,6 +31,7 @@ from tests.sim_image import (
     Rendered,
     enclosed_share,
     ey_uma_frame,
+    magnitude_of_snr,
     offline,
     render_frame,
 )
@@ -105,7 +106,7 @@ def one_frame(
         rms,
         calibrated.aperture.zero_point.value - zero - 2.5 * np.log10(share),
         calibrated.psf.zero_point.value - zero,
-        limit - calibrated.completeness.magnitude_of_snr(5.0),
+        limit - magnitude_of_snr(calibrated.completeness, 5.0),
         calibrated.completeness.magnitude_at(0.5),
     )
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
+from astropy.io import fits
+from astropy.wcs import WCS
 
 from lightcurve.simulate.night import simulate_night
 from lightcurve.simulate.observatory import Night, SimCamera
@@ -78,3 +80,10 @@ def _taken(options: dict[str, object], kind: type) -> dict[str, object]:
     """Take out the options that are fields of `kind`; `seed` is the night's and the camera's."""
     names = [f.name for f in fields(kind) if f.name in options]
     return {name: options[name] if name == "seed" else options.pop(name) for name in names}
+
+
+def sidecar_wcs(path: Path) -> WCS:
+    """Read a header-only FITS file as a WCS."""
+    header = fits.getheader(path)
+    header.remove("NAXIS")  # of the file itself; astropy would take it for the image's
+    return WCS(header)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lightcurve.config import Settings, make_settings
+from lightcurve.phot.completeness import Completeness
 from lightcurve.simulate.render import expose, render_stars
 from lightcurve.simulate.sky import frame_wcs
 
@@ -130,3 +131,19 @@ def offline(*catalogs: Path, **image: object) -> Settings:
     return make_settings(
         {"catalogs": {"files": [str(c) for c in catalogs], "offline": True}, "image": image}
     )
+
+
+def magnitude_of_snr(completeness: Completeness, snr: float) -> float:
+    """Magnitude at which stars put in have this median ratio of signal to noise.
+
+    By a straight line through the logarithms of the stars within a magnitude of it.
+    """
+    known = np.isfinite(completeness.snr)
+    order = np.argsort(completeness.mag[known])
+    mag, ratio = completeness.mag[known][order], completeness.snr[known][order]
+    groups = np.array_split(np.arange(len(mag)), len(mag) // max(len(mag) // 25, 5))
+    middle = np.array([np.median(mag[g]) for g in groups])
+    median = np.array([np.median(ratio[g]) for g in groups])
+    near = (median > snr / 2.5) & (median < snr * 2.5)
+    slope, zero = np.polyfit(np.log10(median[near]), middle[near], 1)
+    return float(zero + slope * np.log10(snr))

@@ -21,7 +21,7 @@ from lightcurve.frames.filters import normalise_filter
 from lightcurve.frames.headers import TIMELESS, normalise
 from lightcurve.frames.kinds import kind_by_keyword, kind_by_name
 from lightcurve.frames.quiet import quietly
-from lightcurve.frames.read import read_frame, read_header
+from lightcurve.frames.read import read_frame
 
 TIME = {"DATE-OBS": "2017-12-20T01:33:43.317", "EXPTIME": 60.0}
 
@@ -100,8 +100,8 @@ def test_program_sites(shared_data: Path, name: str, east: float) -> None:
 
 def test_real_night(hatp32: list[Path]) -> None:
     for path in hatp32:
-        found = read_frame(path).exposure
-        utc = read_header(path)["UT-OBS"]
+        frame = read_frame(path)
+        found, utc = frame.exposure, frame.header["UT-OBS"]
         assert (found.mid_jd_utc - jd_from_iso(utc)) * 86400 == pytest.approx(30, abs=1e-3)
         assert found.site.longitude_deg == pytest.approx(-110.88)
         assert found.warnings == ()

@@ -12,6 +12,7 @@ from sim_image import (
     Rendered,
     enclosed_share,
     ey_uma_frame,
+    magnitude_of_snr,
     offline,
     render_frame,
 )
@@ -137,7 +138,7 @@ def test_the_measured_limit_is_where_stars_put_in_have_that_ratio(case: Case) ->
     limits = {one.snr: one.measured for one in calibrated.limits.limits}
     found = calibrated.completeness
     assert found is not None
-    assert found.magnitude_of_snr(5.0) == pytest.approx(limits[5.0], abs=0.1)
+    assert magnitude_of_snr(found, 5.0) == pytest.approx(limits[5.0], abs=0.1)
     mag, share, _ = found.curve()
     assert share[mag < limits[10.0]].min() > 0.9
     assert share[-1] < 0.2

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sim import sidecar_wcs
 from typer.testing import CliRunner
 
 from lightcurve.cli import app
@@ -107,12 +108,10 @@ def test_real_products_are_whole(real_run):
 
 
 def test_real_sidecars_place_the_target(real_run):
-    from lightcurve.astrometry.wcs import read_wcs_sidecar
-
     out, _ = real_run
     distances = []
     for row in rows_of(out / "lightcurve.csv")[::20]:
-        wcs = read_wcs_sidecar(out / "wcs" / f"{row['file']}.wcs")
+        wcs = sidecar_wcs(out / "wcs" / f"{row['file']}.wcs")
         x, y = wcs.wcs_world2pix(31.0428250, 46.6878361, 0)
         distances.append(np.hypot(x - float(row["x"]), y - float(row["y"])))
     assert np.median(distances) < 0.3

@@ -9,7 +9,7 @@ import numpy as np
 
 from lightcurve.astrometry.fit import fit_wcs, tangent_wcs
 from lightcurve.data import Registration, Solution
-from lightcurve.errors import FrameError, SolveError
+from lightcurve.errors import SolveError
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -215,34 +215,3 @@ def write_wcs_sidecar(path: Path, solution: Solution, shape: tuple[int, int]) ->
     fits.PrimaryHDU(header=wcs_header(solution, shape)).writeto(temporary, overwrite=True)
     temporary.replace(path)
     return path
-
-
-def read_wcs_sidecar(path: Path) -> WCS:
-    """Read a header-only FITS file as a WCS.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    astropy.wcs.WCS
-
-    Raises
-    ------
-    FrameError
-        When it holds no celestial WCS.
-    """
-    from astropy.io import fits
-    from astropy.wcs import WCS
-
-    try:
-        header = fits.getheader(path)
-        # Of the header-only file itself; astropy would take it for the image's and warn.
-        header.remove("NAXIS", ignore_missing=True)
-        wcs = WCS(header)
-    except (OSError, ValueError) as error:
-        raise FrameError(path, f"cannot be read as a WCS: {error}") from error
-    if not wcs.has_celestial:
-        raise FrameError(path, "holds no celestial WCS")
-    return wcs

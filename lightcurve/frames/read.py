@@ -141,25 +141,6 @@ def read_frame(
     )
 
 
-def read_header(path: str | Path) -> Header:
-    """Read the header of the image of a file, with the primary's cards where it has none itself.
-
-    Parameters
-    ----------
-    path : path-like
-
-    Returns
-    -------
-    astropy.io.fits.Header
-
-    Raises
-    ------
-    FrameError
-        When the file cannot be read or holds no image.
-    """
-    return _as_header(_read(Path(path)).text)[0]
-
-
 def _as_header(text: str) -> tuple[Header, tuple[str, ...]]:
     """Make astropy's header, and keep what it finds odd."""
     from astropy.io.fits import Header

@@ -66,34 +66,6 @@ class Completeness:
         k = below[0]
         return float(np.interp(share, [found[k + 1], found[k]], [mag[k + 1], mag[k]]))
 
-    def magnitude_of_snr(self, snr: float) -> float:
-        """Magnitude at which the median signal-to-noise ratio is `snr`.
-
-        Parameters
-        ----------
-        snr : float
-
-        Returns
-        -------
-        float
-            By a straight line through the logarithms of the stars within a magnitude of it; NaN
-            when there are too few.
-        """
-        known = np.isfinite(self.snr)
-        if known.sum() < 4 * MIN_IN_BIN:
-            return float("nan")
-        order = np.argsort(self.mag[known])
-        mag, ratio = self.mag[known][order], self.snr[known][order]
-        width = max(len(mag) // 25, MIN_IN_BIN)
-        groups = np.array_split(np.arange(len(mag)), len(mag) // width)
-        middle = np.array([np.median(mag[g]) for g in groups])
-        median = np.array([np.median(ratio[g]) for g in groups])
-        near = (median > snr / 2.5) & (median < snr * 2.5)
-        if near.sum() < 3:
-            return float("nan")
-        slope, zero = np.polyfit(np.log10(median[near]), middle[near], 1)
-        return float(zero + slope * np.log10(snr))
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
