@@ -20,9 +20,9 @@ from lightcurve.curve.neb import Neighbour
 from lightcurve.curve.plan import revise_plan
 from lightcurve.data import Planet, Site
 from lightcurve.errors import InputError
-from lightcurve.formats.aavso import validate_exoplanet
-from lightcurve.formats.aavso_exotic import validate_exotic
-from lightcurve.formats.aavso_extended import validate_extended
+from lightcurve.formats.aavso import write_exoplanet
+from lightcurve.formats.aavso_exotic import write_exotic
+from lightcurve.formats.aavso_extended import write_extended
 from lightcurve.formats.aij import write_measurements
 from lightcurve.formats.aij_settings import read_apertures
 from lightcurve.formats.aij_table import read_aij_table
@@ -102,7 +102,7 @@ def test_the_run_is_read_back_whole(run):
 def test_aavso_exoplanet_report(run, tmp_path):
     (path,) = _export("aavso-exoplanet", run, tmp_path)
     text = path.read_bytes().decode("ascii")
-    assert validate_exoplanet(text) == []
+    assert write_exoplanet.validate(text) == []
     assert "#OBSCODE=ABC\r\n" in text
     assert "#OBSTYPE=CCD\r\n" in text
     assert "#BINNING=2x2\r\n" in text
@@ -117,7 +117,7 @@ def test_aavso_exoplanet_report(run, tmp_path):
 def test_aavso_exotic_report(run, tmp_path):
     (path,) = _export("aavso-exotic", run, tmp_path)
     text = path.read_text(encoding="ascii")
-    assert validate_exotic(text) == []
+    assert write_exotic.validate(text) == []
     assert path.name.startswith("AAVSO_Test-1b_")
     header = dict(line[1:].split("=", 1) for line in text.splitlines() if "=" in line)
     plan = read_stars(run)
@@ -134,7 +134,7 @@ def test_aavso_exotic_report(run, tmp_path):
 def test_aavso_extended_with_a_check_star(run, tmp_path):
     (path,) = _export("aavso-extended", run, tmp_path, target_magnitude=11.3, check_magnitude=12.0)
     text = path.read_text()
-    assert validate_extended(text) == []
+    assert write_extended.validate(text) == []
     rows = [line.split(",") for line in text.splitlines() if not line.startswith("#")]
     magnitudes = np.array([float(row[10]) for row in rows])
     assert np.median(magnitudes) == pytest.approx(12.0, abs=0.01)

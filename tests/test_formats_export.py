@@ -18,9 +18,10 @@ from lightcurve.curve.choose import choose_curve
 from lightcurve.data import Parameter, Planet, TransitFit
 from lightcurve.errors import InputError
 from lightcurve.flags import Flag
-from lightcurve.formats import aavso, aavso_exotic, ecsv, etd, exoclock, exofop
-from lightcurve.formats.aavso_extended import extended_text, validate_extended
+from lightcurve.formats import aavso, aavso_exotic, ecsv, exofop
+from lightcurve.formats.aavso_extended import extended_text, write_extended
 from lightcurve.formats.export import EXPORTS, export
+from lightcurve.formats.hops_style import write_etd, write_exoclock
 from lightcurve.formats.submission import Submission, start_time, usable_points
 from lightcurve.simulate.cube import CubeTruth, simulate_cube
 from lightcurve.transit.limb import from_kipping, grey_limb_darkening, limb_darkening_prior
@@ -61,7 +62,7 @@ def submission():
 
 def test_aavso_exoplanet_to_the_letter(submission):
     text = aavso.exoplanet_text(submission)
-    assert aavso.validate_exoplanet(text) == []
+    assert aavso.write_exoplanet.validate(text) == []
     lines = text.split("\r\n")
     assert lines[:3] == ["#TYPE=EXOPLANET", "#OBSCODE=ABCD", lines[2]]
     assert lines[2].startswith("#SOFTWARE=lightcurve ")
@@ -85,7 +86,7 @@ def test_aavso_exoplanet_to_the_letter(submission):
 def test_aavso_has_no_results_where_there_is_no_transit(submission, verdict, caplog):
     night = replace(submission, notes="clear", fit=replace(submission.fit, verdict=verdict))
     text = aavso.exoplanet_text(night)
-    assert aavso.validate_exoplanet(text) == []
+    assert aavso.write_exoplanet.validate(text) == []
     assert "\r\n#RESULTS=\r\n" in text
     assert f"\r\n#NOTES=clear; {verdict}\r\n" in text
     assert verdict in caplog.text
@@ -118,7 +119,7 @@ def test_aavso_priors_have_every_digit(submission):
 def test_a_broken_aavso_report_is_refused(submission, old, new, fault):
     text = aavso.exoplanet_text(submission)
     assert old in text
-    faults = aavso.validate_exoplanet(text.replace(old, new))
+    faults = aavso.write_exoplanet.validate(text.replace(old, new))
     assert any(fault in f for f in faults), faults
 
 
@@ -141,7 +142,7 @@ def test_aavso_exotic_to_the_letter(submission):
     stars = ((31.123456, 46.654321, 100.5, 200.25), (31.2, 46.7, 300.0, 400.0))
     night = replace(submission, light_curve=curve, fit=fit, comparisons=stars, notes="calm")
     text = aavso_exotic.exotic_text(night)
-    assert aavso_exotic.validate_exotic(text) == []
+    assert aavso_exotic.write_exotic.validate(text) == []
     lines = text.split("\n")
     # Each line as EXOTIC has it, and in its order.
     header = [line[1:].split("=", 1) for line in lines if re.match(r"#[A-Z]", line) and "=" in line]
@@ -210,7 +211,7 @@ def test_aavso_exotic_without_transit_or_fit(submission):
     assert "\n#RESULTS=\n#RESULTS-XC={}\n" in said
     assert "no transit: none" in said
     bare = aavso_exotic.exotic_text(replace(submission, fit=None, planet=None, filter="Y"))
-    assert aavso_exotic.validate_exotic(bare) == []
+    assert aavso_exotic.write_exotic.validate(bare) == []
     assert "\n#COMP_STAR-XC=null\n" in bare
     assert '"fwhm": [{"value": null' in bare
     assert bare.rstrip().endswith(",1.0000000")
@@ -232,13 +233,13 @@ def test_aavso_exotic_without_transit_or_fit(submission):
 def test_a_broken_exotic_report_is_refused(submission, old, new, fault):
     text = aavso_exotic.exotic_text(submission)
     assert old in text
-    faults = aavso_exotic.validate_exotic(text.replace(old, new))
+    faults = aavso_exotic.write_exotic.validate(text.replace(old, new))
     assert any(fault in f for f in faults), faults
 
 
 def test_aavso_extended_to_the_letter(submission):
     text = extended_text(submission)
-    assert validate_extended(text) == []
+    assert write_extended.validate(text) == []
     lines = text.splitlines()
     assert lines[6] == (
         "#NAME,DATE,MAG,MERR,FILT,TRANS,MTYPE,CNAME,CMAG,KNAME,KMAG,AMASS,GROUP,CHART,NOTES"
@@ -253,7 +254,7 @@ def test_aavso_extended_to_the_letter(submission):
         (",STD,", ",", "14 fields"), ("#DATE=JD\n", "", "#DATE="), (",R,NO", ",Q,NO", "filter"),
         ("HAT-P-32", "x" * 31, "NAME"), ("#OBSTYPE", "\n#OBSTYPE", "blank"),
     ]:  # fmt: skip
-        assert any(fault in f for f in validate_extended(text.replace(old, new))), fault
+        assert any(fault in f for f in write_extended.validate(text.replace(old, new))), fault
     with pytest.raises(InputError, match="magnitude"):
         extended_text(replace(submission, target_magnitude=None))
 
@@ -262,16 +263,16 @@ def test_check_star_stands_in_its_columns(submission):
     check = np.full(25, 12.3456)
     check[0] = np.nan
     text = extended_text(replace(submission, check_name="000-BBP-713", check_magnitude=check))
-    assert validate_extended(text) == []
+    assert write_extended.validate(text) == []
     rows = [line.split(",") for line in text.splitlines() if not line.startswith("#")]
     assert rows[0][9:11] == ["na", "na"]
     assert rows[1][9:11] == ["000-BBP-713", "12.3456"]
 
 
 def test_exoclock_has_the_start_and_etd_the_middle(submission):
-    ours, theirs = exoclock.exoclock_text(submission), etd.etd_text(submission)
-    assert exoclock.validate_exoclock(ours) == []
-    assert etd.validate_etd(theirs) == []
+    ours, theirs = write_exoclock.text(submission), write_etd.text(submission)
+    assert write_exoclock.validate(ours) == []
+    assert write_etd.validate(theirs) == []
     assert ours.splitlines()[:7] == [
         "#Planet: HAT-P-32b", "#Time format: JD_UTC", "#Time stamp: Exposure start",
         "#Flux format: Flux", "#Filter: Rc", "#Exposure time in seconds: 100",
@@ -289,11 +290,11 @@ def test_exoclock_has_the_start_and_etd_the_middle(submission):
     np.testing.assert_allclose(middle[:, 0], submission.light_curve.jd_utc[good], rtol=0, atol=1e-9)
     np.testing.assert_allclose(start[:, 1], submission.light_curve.flux[good], atol=1e-10)
     assert re.fullmatch(r"\d{7}\.\d{10}\t\d\.\d{10}\t\d\.\d{10}", ours.splitlines()[7])
-    assert etd.validate_etd(ours)
-    assert exoclock.validate_exoclock(theirs)
-    assert exoclock.validate_exoclock(ours.replace("#Filter: Rc\n", ""))
-    assert exoclock.validate_exoclock(ours.replace("HAT-P-32b", " "))
-    assert exoclock.validate_exoclock("")
+    assert write_etd.validate(ours)
+    assert write_exoclock.validate(theirs)
+    assert write_exoclock.validate(ours.replace("#Filter: Rc\n", ""))
+    assert write_exoclock.validate(ours.replace("HAT-P-32b", " "))
+    assert write_exoclock.validate("")
 
 
 @pytest.mark.parametrize(
@@ -326,7 +327,7 @@ def test_ecsv_is_read_by_astropy_without_loss(submission, tmp_path):
     assert len(series) == good.sum()
     plain = pd.read_csv(path, comment="#")
     np.testing.assert_allclose(plain["flux_err"], submission.light_curve.flux_err[good], rtol=1e-14)
-    assert ecsv.validate_ecsv(path.read_text().replace("flux,flux_err", "f,e"))
+    assert ecsv.write_ecsv.validate(path.read_text().replace("flux,flux_err", "f,e"))
 
 
 def test_exofop_bundle_has_its_names(submission, tmp_path):
@@ -339,10 +340,10 @@ def test_exofop_bundle_has_its_names(submission, tmp_path):
     base = f"TIC292152376-01_{date}_Whipple-0.15m_Rc"
     assert [p.name for p in written] == [f"{base}_datasubset.dat", f"{base}_lightcurve.png"]
     assert written[1].read_bytes() == b"picture"
-    assert exofop.validate_subset(written[0].read_text()) == []
-    assert exofop.validate_base_name("TIC12-1_2020_x_y")
-    with pytest.raises(InputError, match="TIC number"):
-        export("exofop", out, replace(submission, tic=""))
+    assert exofop.write_subset.validate(written[0].read_text()) == []
+    for tic in ("", "TOI 1", "1" * 13, "٣"):
+        with pytest.raises(InputError, match="TIC number"):
+            export("exofop", out, replace(submission, tic=tic))
     with pytest.raises(InputError, match="observatory"):
         export("exofop", out, replace(submission, observatory=" "))
     with pytest.raises(InputError, match="No such file"):

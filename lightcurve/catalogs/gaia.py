@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lightcurve.catalogs.layout import Layout, Wanted
 from lightcurve.catalogs.service import Catalog, Field, Route, Service
 from lightcurve.catalogs.tap import ask_later, cone
@@ -43,14 +45,12 @@ VIZIER = Layout(
     motion=("pmRA", "pmDE"),
     columns=_wanted(1),
 )
-ESA = Layout(
+ESA = replace(
+    VIZIER,
     ids="source_id",
     ra="ra",
     dec="dec",
     errors=("ra_error", "dec_error"),
-    error_unit="mas",
-    error_arcsec=0.001,
-    epoch=2016.0,
     motion=("pmra", "pmdec"),
     columns=_wanted(2),
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lightcurve.catalogs.layout import Layout, Wanted
+from lightcurve.catalogs.gaia import ESA
+from lightcurve.catalogs.layout import Wanted
 from lightcurve.catalogs.service import Catalog, Field, Route, Service
 from lightcurve.catalogs.tap import ask_later, cone
 from lightcurve.catalogs.vizier import read_rows
@@ -37,17 +38,7 @@ def _synthetic() -> tuple[Wanted, ...]:
     return tuple(columns)
 
 
-LAYOUT = Layout(
-    ids="source_id",
-    ra="ra",
-    dec="dec",
-    errors=("ra_error", "dec_error"),
-    error_unit="mas",
-    error_arcsec=0.001,
-    epoch=2016.0,
-    motion=("pmra", "pmdec"),
-    columns=STAR,
-)
+LAYOUT = replace(ESA, columns=(*STAR, *_synthetic()))
 
 
 def _request(field: Field, max_rows: int) -> str:
@@ -56,7 +47,7 @@ def _request(field: Field, max_rows: int) -> str:
         f"{s}_{b}_mag_err": f"1.0857362 * s.{b}_{s}_flux_error / s.{b}_{s}_flux AS {s}_{b}_mag_err"
         for s, b, _ in BANDS
     }
-    star = [f"g.{n}" for n in LAYOUT.names()]
+    star = [f"g.{n}" for n in replace(ESA, columns=STAR).names()]
     synthetic = [errors.get(w.theirs, f"s.{w.theirs}") for w in _synthetic()]
     return (
         f"SELECT TOP {max_rows} {', '.join(star + synthetic)} "  # noqa: S608 -- no user text
@@ -67,8 +58,7 @@ def _request(field: Field, max_rows: int) -> str:
 
 
 def _read(body: bytes, field: Field) -> Catalog:
-    layout = replace(LAYOUT, columns=(*STAR, *_synthetic()))
-    return read_rows(body, layout, NAME, TITLE, field)
+    return read_rows(body, LAYOUT, NAME, TITLE, field)
 
 
 SERVICE = Service(

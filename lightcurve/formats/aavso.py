@@ -106,18 +106,7 @@ def _priors(submission: Submission) -> str:
     return ",".join(parts)
 
 
-def validate_exoplanet(text: str) -> list[str]:
-    """Check an AAVSO exoplanet report.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    list of str
-        Faults; empty when it will do.
-    """
+def _validate(text: str) -> list[str]:
     faults = [] if text.isascii() else ["holds characters that are not ASCII"]
     if re.search(r"(?<!\r)\n", text) or not text.endswith("\r\n"):
         faults.append("lines must end in CR LF")
@@ -139,4 +128,4 @@ def _name(submission: Submission) -> str:
     return f"AAVSO_Report_{code}_BJD_TDB_Rnflux_{stamp}.txt"
 
 
-write_exoplanet = TextFormat(_name, exoplanet_text, validate_exoplanet)
+write_exoplanet = TextFormat(_name, exoplanet_text, _validate)

@@ -184,18 +184,7 @@ def _in_parts(values: Values) -> dict[str, dict[str, str | None]]:
     return parts
 
 
-def validate_exotic(text: str) -> list[str]:
-    """Check an AAVSO exoplanet report in EXOTIC's layout.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    list of str
-        Faults; empty when it will do.
-    """
+def _validate(text: str) -> list[str]:
     faults = [] if text.isascii() else ["holds characters that are not ASCII"]
     if "\r" in text or not text.endswith("\n"):
         faults.append("lines must end in a line feed")
@@ -227,4 +216,4 @@ def _name(submission: Submission) -> str:
     return f"AAVSO_{planet}_{start_date(submission)}.txt"
 
 
-write_exotic = TextFormat(_name, exotic_text, validate_exotic)
+write_exotic = TextFormat(_name, exotic_text, _validate)

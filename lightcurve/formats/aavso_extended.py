@@ -89,18 +89,7 @@ def extended_text(submission: Submission) -> str:
     return "\n".join(lines) + "\n"
 
 
-def validate_extended(text: str) -> list[str]:
-    """Check a file of the AAVSO extended format.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    list of str
-        Faults; empty when it will do.
-    """
+def _validate(text: str) -> list[str]:
     faults = [] if text.isascii() else ["holds characters that are not ASCII"]
     lines = text.splitlines()
     header = dict(re.findall(r"^#([A-Z]+)=(.*?)\r?$", text, flags=re.MULTILINE))
@@ -130,4 +119,4 @@ def _name(submission: Submission) -> str:
     return f"AID_AAVSO_{star}_{start_date(submission)}.txt"
 
 
-write_extended = TextFormat(_name, extended_text, validate_extended)
+write_extended = TextFormat(_name, extended_text, _validate)

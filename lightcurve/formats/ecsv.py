@@ -69,18 +69,7 @@ def _quoted(text: str) -> str:
     return "'" + " ".join(str(text).split()).replace("'", "''") + "'"
 
 
-def validate_ecsv(text: str) -> list[str]:
-    """Check a light curve in ECSV.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    list of str
-        Faults; empty when it will do.
-    """
+def _validate(text: str) -> list[str]:
     lines = text.splitlines()
     faults = [] if lines[:2] == ["# %ECSV 1.0", "# ---"] else ["the first line must be # %ECSV 1.0"]
     body = [line.split(",") for line in lines if not line.startswith("#")]
@@ -95,4 +84,4 @@ def _name(submission: Submission) -> str:
     return f"{star}_{start_date(submission)}_lightcurve.ecsv"
 
 
-write_ecsv = TextFormat(_name, ecsv_text, validate_ecsv)
+write_ecsv = TextFormat(_name, ecsv_text, _validate)

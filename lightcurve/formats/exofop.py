@@ -9,11 +9,11 @@ from pathlib import Path
 from lightcurve.errors import InputError
 from lightcurve.formats.submission import (
     Submission,
+    TextFormat,
     check_rows,
     file_word,
     start_time,
     usable_points,
-    write_valid,
 )
 
 BUNDLE = (
@@ -30,7 +30,6 @@ BUNDLE = (
     "NEB-table.txt",
     "dmag_vs_RMS.png",
 )
-BASE = re.compile(r"TIC\d{1,12}-\d{2}_\d{8}_[A-Za-z0-9.+-]+_[A-Za-z0-9.+-]+")
 SUBSET = ("BJD_TDB", "rel_flux_T1_n", "rel_flux_err_T1_n", "AIRMASS")
 
 
@@ -52,7 +51,7 @@ def base_name(submission: Submission) -> str:
     """
     s = submission
     digits = s.tic.upper().removeprefix("TIC").strip()
-    if not digits.isdecimal():
+    if not re.fullmatch(r"[0-9]{1,12}", digits):
         msg = f'ExoFOP needs the TIC number of {s.star_name} (digits), got "{s.tic}"'
         raise InputError(msg)
     if not s.observatory.strip():
@@ -63,34 +62,8 @@ def base_name(submission: Submission) -> str:
     return f"TIC{digits}-{s.planet_number:02d}_{date}_{place}_{band}"
 
 
-def validate_base_name(name: str) -> list[str]:
-    """Check the common part of the bundle's file names.
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    list of str
-        Faults; empty when it will do.
-    """
-    if BASE.fullmatch(name):
-        return []
-    return [f"{name!r} is not TIC<id>-<planet, two digits>_<yyyymmdd>_<observatory>_<filter>"]
-
-
-def subset_text(submission: Submission) -> str:
-    """Lay out the points of the fit, tab separated.
-
-    Parameters
-    ----------
-    submission : Submission
-
-    Returns
-    -------
-    str
-    """
+def _subset_text(submission: Submission) -> str:
+    """Lay out the points of the fit, tab separated."""
     curve, good = submission.light_curve, usable_points(submission)
     airmass = curve.covariates["airmass"]
     columns = [v[good] for v in (curve.bjd_tdb, curve.flux, curve.flux_err, airmass)]
@@ -99,23 +72,17 @@ def subset_text(submission: Submission) -> str:
     return "\n".join(lines) + "\n"
 
 
-def validate_subset(text: str) -> list[str]:
-    """Check the points of the fit.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    list of str
-        Faults; empty when it will do.
-    """
+def _validate_subset(text: str) -> list[str]:
     lines = text.splitlines()
     faults = (
         [] if lines[:1] == ["#" + "\t".join(SUBSET)] else ["the first line must name the columns"]
     )
     return faults + check_rows([x.split("\t") for x in lines[1:]], SUBSET)
+
+
+write_subset = TextFormat(
+    lambda s: f"{base_name(s)}_datasubset.dat", _subset_text, _validate_subset
+)
 
 
 def write_exofop(folder: Path, submission: Submission) -> list[Path]:
@@ -137,11 +104,7 @@ def write_exofop(folder: Path, submission: Submission) -> list[Path]:
         When a name cannot be formed, or a product is missing on disk.
     """
     base = base_name(submission)
-    faults = validate_base_name(base)
-    if faults:
-        raise InputError(faults[0])
-    subset = folder / f"{base}_datasubset.dat"
-    written = [write_valid(subset, subset_text(submission), validate_subset)]
+    written = write_subset(folder, submission)
     for name in (n for n in BUNDLE if n in submission.files):
         target = folder / f"{base}_{name}"
         try:

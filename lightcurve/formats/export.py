@@ -10,9 +10,8 @@ from lightcurve.formats.aavso import write_exoplanet
 from lightcurve.formats.aavso_exotic import write_exotic
 from lightcurve.formats.aavso_extended import write_extended
 from lightcurve.formats.ecsv import write_ecsv
-from lightcurve.formats.etd import write_etd
-from lightcurve.formats.exoclock import write_exoclock
 from lightcurve.formats.exofop import write_exofop
+from lightcurve.formats.hops_style import write_etd, write_exoclock
 from lightcurve.formats.submission import Submission
 
 EXPORTS: dict[str, Callable[[Path, Submission], list[Path]]] = {

@@ -1,4 +1,7 @@
-"""The text layout that ExoClock and ETD take: seven header lines, three columns, tabs."""
+"""The files for ExoClock and ETD (VarAstro): seven header lines, three columns, tabs.
+
+Flux is not detrended: both services do that themselves.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,13 @@ import numpy as np
 
 from lightcurve.formats.submission import (
     Submission,
+    TextFormat,
     check_rows,
     file_word,
     start_date,
     usable_points,
 )
+from lightcurve.times import DAY_S
 
 COLUMNS = "#Time\tFlux\tFlux uncertainty"
 KEYS = (
@@ -26,40 +31,17 @@ KEYS = (
 )
 
 
-def planet_word(name: str) -> str:
-    """Write a planet's name as these services do: ``"HAT-P-32b"``.
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    str
-    """
+def _planet_word(name: str) -> str:
+    """Write a planet's name as these services do: ``"HAT-P-32b"``."""
     return re.sub(r"\s+([b-z])$", r"\1", " ".join(name.split()))
 
 
-def hops_text(submission: Submission, fixed: Mapping[str, str], time: np.ndarray) -> str:
-    """Lay out the file.
-
-    Parameters
-    ----------
-    submission : Submission
-    fixed : mapping of str to str
-        Header values that are fixed by the service.
-    time : (n,) float array
-        Of all points, as the service wants it.
-
-    Returns
-    -------
-    str
-        Numbers have ten decimals.
-    """
+def _text(submission: Submission, fixed: Mapping[str, str], time: np.ndarray) -> str:
+    """Lay out the file; `time` of all points, days."""
     curve, good = submission.light_curve, usable_points(submission)
     header = {
         **fixed,
-        "Planet": planet_word(submission.planet_name),
+        "Planet": _planet_word(submission.planet_name),
         "Filter": submission.filter,
         "Exposure time in seconds": f"{submission.exposure_s:g}",
     }
@@ -70,37 +52,14 @@ def hops_text(submission: Submission, fixed: Mapping[str, str], time: np.ndarray
     return "\n".join(lines) + "\n"
 
 
-def hops_name(submission: Submission, service: str) -> str:
-    """Name the file: date, planet, filter, exposure and service.
-
-    Parameters
-    ----------
-    submission : Submission
-    service : str
-
-    Returns
-    -------
-    str
-    """
+def _name(submission: Submission, service: str) -> str:
+    """Name the file: date, planet, filter, exposure and service."""
     s = submission
-    words = (start_date(s), planet_word(s.planet_name), s.filter)
+    words = (start_date(s), _planet_word(s.planet_name), s.filter)
     return "_".join([*map(file_word, words), f"{s.exposure_s:g}s_for_{service}.txt"])
 
 
-def validate_three_columns(text: str, expected: Mapping[str, str]) -> list[str]:
-    """Check the layout.
-
-    Parameters
-    ----------
-    text : str
-    expected : mapping of str to str
-        Header values that are fixed by the service.
-
-    Returns
-    -------
-    list of str
-        Faults; empty when it will do.
-    """
+def _validate(text: str, expected: Mapping[str, str]) -> list[str]:
     lines = text.splitlines()
     odd = [] if text.isascii() else ["holds characters that are not ASCII: see planet and filter"]
     header = [line for line in lines if line.startswith("#")]
@@ -122,3 +81,28 @@ def validate_three_columns(text: str, expected: Mapping[str, str]) -> list[str]:
     rows = [line.split("\t") for line in lines if not line.startswith("#")]
     names = ("Time", "Flux", "Flux uncertainty")
     return faults + check_rows(rows, names)
+
+
+def _service(name: str, fixed: Mapping[str, str], *, back: float = 0.0) -> TextFormat:
+    """Make a format; its times are mid-exposure less this many exposures."""
+    return TextFormat(
+        lambda s: _name(s, name),
+        lambda s: _text(s, fixed, s.light_curve.jd_utc - back * s.exposure_s / DAY_S),
+        lambda text: _validate(text, fixed),
+    )
+
+
+write_exoclock = _service(
+    "ExoClock",
+    {"Time format": "JD_UTC", "Time stamp": "Exposure start", "Flux format": "Flux"},
+    back=0.5,
+)
+# On its site choose geocentric JD and "in flux".
+write_etd = _service(
+    "ETD",
+    {
+        "Time format": "JD_UTC (geocentric)",
+        "Time stamp": "Mid-exposure",
+        "Flux format": "Flux (in flux)",
+    },
+)

@@ -12,20 +12,11 @@ from lightcurve.simulate.shot import Shot, focal_mm, iso, rounded, sexagesimal, 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
-Card = tuple[str, object, str]
+Card = tuple[str, object, str]  # keyword, value, comment
 
 
-def standard(shot: Shot) -> list[Card]:
-    """Follow the FITS standard and its conventions, every value with its unit.
-
-    Parameters
-    ----------
-    shot : Shot
-
-    Returns
-    -------
-    list of (keyword, value, comment)
-    """
+def _standard(shot: Shot) -> list[Card]:
+    """Follow the FITS standard and its conventions, every value with its unit."""
     start, end = (utc(shot.start_jd_utc + s / 86400) for s in (0, shot.exposure_s))
     site, camera = shot.night.site, shot.camera
     return [
@@ -55,17 +46,8 @@ def standard(shot: Shot) -> list[Card]:
     ]
 
 
-def maxim(shot: Shot) -> list[Card]:
-    """Write as MaxIm DL does: SBFITSEXT keywords, sexagesimal with blanks, optics in mm and um.
-
-    Parameters
-    ----------
-    shot : Shot
-
-    Returns
-    -------
-    list of (keyword, value, comment)
-    """
+def _maxim(shot: Shot) -> list[Card]:
+    """Write as MaxIm DL does: SBFITSEXT keywords, sexagesimal with blanks, optics in mm and um."""
     frame = {"light": "Light", "bias": "Bias", "dark": "Dark", "flat": "Flat"}[shot.kind]
     site, camera = shot.night.site, shot.camera
     cards = [
@@ -100,17 +82,8 @@ def maxim(shot: Shot) -> list[Card]:
     ]
 
 
-def nina(shot: Shot) -> list[Card]:
-    """Write as N.I.N.A. does: local and universal time, GAIN a setting and EGAIN the gain.
-
-    Parameters
-    ----------
-    shot : Shot
-
-    Returns
-    -------
-    list of (keyword, value, comment)
-    """
+def _nina(shot: Shot) -> list[Card]:
+    """Write as N.I.N.A. does: local and universal time, GAIN a setting and EGAIN the gain."""
     site, camera = shot.night.site, shot.camera
     start = utc(shot.start_jd_utc)
     local = start.astimezone(timezone(timedelta(hours=zone_hours(site.longitude_deg))))
@@ -153,19 +126,9 @@ def nina(shot: Shot) -> list[Card]:
     ]
 
 
-def microobservatory(shot: Shot) -> list[Card]:
+def _microobservatory(shot: Shot) -> list[Card]:
     """Write as MicroObservatory does, with the clocks that contradict one another.
 
-    Parameters
-    ----------
-    shot : Shot
-
-    Returns
-    -------
-    list of (keyword, value, comment)
-
-    Notes
-    -----
     As in its real frames: DATE-OBS is local with the zone as a suffix; UT-OBS is UTC; MJD-OBS is
     rounded to 0.001 d; LST-OBS was computed from the local clock as if that were UT; HA agrees
     with the true sidereal time; LONGITUD has no sign and counts to the west; the image scale is
@@ -203,17 +166,8 @@ def microobservatory(shot: Shot) -> list[Card]:
     ]
 
 
-def lco(shot: Shot) -> list[Card]:
-    """Write as Las Cumbres Observatory does: OBSTYPE, UTSTART, sexagesimal RA and DEC.
-
-    Parameters
-    ----------
-    shot : Shot
-
-    Returns
-    -------
-    list of (keyword, value, comment)
-    """
+def _lco(shot: Shot) -> list[Card]:
+    """Write as Las Cumbres Observatory does: OBSTYPE, UTSTART, sexagesimal RA and DEC."""
     kind = {"light": "EXPOSE", "bias": "BIAS", "dark": "DARK", "flat": "SKYFLAT"}[shot.kind]
     start, end = (utc(shot.start_jd_utc + s / 86400) for s in (0, shot.exposure_s))
     site, camera = shot.night.site, shot.camera
@@ -247,11 +201,11 @@ def lco(shot: Shot) -> list[Card]:
 
 
 DIALECTS: dict[str, Callable[[Shot], list[Card]]] = {
-    "standard": standard,
-    "maxim": maxim,
-    "nina": nina,
-    "microobservatory": microobservatory,
-    "lco": lco,
+    "standard": _standard,
+    "maxim": _maxim,
+    "nina": _nina,
+    "microobservatory": _microobservatory,
+    "lco": _lco,
 }
 
 
