@@ -29,8 +29,10 @@ from lightcurve.store import RunStore
 log = logging.getLogger(__name__)
 
 FRAMES_PER_TASK = 4
-# A process takes a second to start: it must have this much to do to be worth it.
-BYTES_PER_WORKER = 400_000_000
+# A process takes a second to start: it must have three to do to be worth it. A small frame costs
+# its stars, a large one its bytes; both were measured on one core of a middling machine.
+SECONDS_PER_WORKER = 3.0
+SECONDS_PER_FRAME, SECONDS_PER_BYTE = 0.012, 1.2e-9
 CLUSTER_TIMEOUT_S = 15.0
 DIED = "the process that measured it died, twice (out of memory?); try --workers 1"
 
@@ -137,11 +139,12 @@ def worth(paths: Sequence[Path]) -> int:
     Returns
     -------
     int
-        One for each 400 MB of frames, and not more than this process may have processors.
+        One for each three seconds of work, and not more than this process may have processors.
     """
     size = sum(path.stat().st_size for path in paths if path.is_file())
+    seconds = SECONDS_PER_FRAME * len(paths) + SECONDS_PER_BYTE * size
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(usable or 1, size // BYTES_PER_WORKER))
+    return max(1, min(usable or 1, int(seconds / SECONDS_PER_WORKER)))
 
 
 def _tasks(paths: Sequence[Path], size: int = FRAMES_PER_TASK) -> Work:

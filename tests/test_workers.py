@@ -93,9 +93,12 @@ def test_processes_are_started_where_they_are_worth_it(tmp_path: Path) -> None:
     small, large = tmp_path / "small", tmp_path / "large"
     small.write_bytes(b"1")
     with large.open("wb") as file:
-        file.truncate(5 * workers.BYTES_PER_WORKER)  # a hole: no byte is written
-    assert workers.worth([small]) == 1
-    assert workers.worth([large]) == min(5, len(os.sched_getaffinity(0)))
+        file.truncate(33_000_000)  # a hole: no byte is written
+    usable = len(os.sched_getaffinity(0))
+    assert workers.worth([small] * 142) == 1  # a night of small frames takes two seconds
+    assert workers.worth([small] * 1000) == min(4, usable)
+    assert workers.worth([large] * 20) == 1
+    assert workers.worth([large] * 300) == min(5, usable)
 
 
 def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
