@@ -11,6 +11,7 @@ from astropy.io import fits
 from typer.testing import CliRunner
 
 from lightcurve.cli import app
+from lightcurve.errors import InputError
 
 HEADER = {
     "IMAGETYP": "Light Frame", "DATE-OBS": "2020-03-01T02:00:00", "EXPTIME": 30.0,
@@ -52,3 +53,19 @@ def test_unknown_is_null_for_machines(folder: Path) -> None:
     rows = {row["file"]: row for row in json.loads(run("inspect", folder, "--json"))}
     assert rows["notes.txt"]["exposure_s"] is None
     assert rows["a.fits"]["exposure_s"] == 30
+
+
+def test_a_folder_is_a_line_a_file_with_what_matters(folder: Path) -> None:
+    shown = run("inspect", folder).splitlines()
+    (frame,) = [line for line in shown if "a.fits" in line]
+    cells = [cell.strip() for cell in frame.split("│")[1:-1]]
+    assert cells[1] == "light"
+    assert "40x30" in cells
+    assert "2020-03-01T02:00:15.000" in cells
+    (other,) = [line for line in shown if "notes.txt" in line]
+    assert other.split("│")[-2].strip() == "not a FITS file"
+
+
+def test_a_path_that_is_not_there_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file or folder"):
+        run("inspect", tmp_path / "nothing.fits")

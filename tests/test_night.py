@@ -142,6 +142,9 @@ def demo(tmp_path_factory):
 def test_demo_recovers_the_truth(demo):
     _, products, comparisons = demo
     assert products.summary["frames measured"] == "72 of 72"
+    settings = tomllib.loads(products.paths["run.toml"].read_text())["settings"]
+    assert settings["solve"]["solvers"] == ["header"]  # made-up stars are sent to no server
+    assert settings["catalogs"]["offline"]
     assert {c.name for c in comparisons} >= {"mid_time_bjd_tdb", "rp_over_rs"}
     for c in comparisons:
         assert abs(c.result - c.truth) < 4 * c.error, c.name

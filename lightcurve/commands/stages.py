@@ -37,8 +37,12 @@ def inspect(
     json: Json = False,
 ) -> None:
     """Show what a folder holds, or what a file's header says and how it was read."""
+    from lightcurve.errors import InputError
     from lightcurve.stages.inspect import inspect_file, inspect_folder
 
+    if not path.exists():
+        msg = f"{path}: there is no such file or folder"
+        raise InputError(msg)
     if path.is_file():
         rows = inspect_file(path, settings)
         title = path.name
@@ -48,8 +52,21 @@ def inspect(
     if json:
         print_json(rows)
         return
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    print_table(title, names, ([row.get(name, "") for name in names] for row in rows))
+    shown = rows if path.is_file() else list(map(_file_line, rows))
+    names = list(shown[0]) if shown else []
+    print_table(title, names, (row.values() for row in shown))
+
+
+def _file_line(row: dict[str, Any]) -> dict[str, Any]:
+    """Put what is known of a file into few columns; --json has them all."""
+    guessed = row["kind_source"] and not row["kind_source"].startswith("header")
+    told = [f"{row['kind']} by {row['kind_source']}"] if guessed and row["use"] == "yes" else []
+    return {
+        **{name: row[name] for name in ("file", "kind", "filter", "exposure_s", "mid_utc")},
+        "size": f"{row['nx']}x{row['ny']}" if row["nx"] else "",
+        **{name: row[name] for name in ("binning", "temperature_c", "use")},
+        "why": "; ".join([*told, *([row["reason"]] if row["reason"] else [])]),
+    }
 
 
 @takes_settings("camera.saturation_adu", "time", "calibration")
