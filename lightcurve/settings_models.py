@@ -197,6 +197,9 @@ class ImageSettings(Model):
     colour_term: bool = False
     extinction_mag_per_airmass: float | None = Field(None, ge=0, le=5)
     services: tuple[str, ...] | None = Field(None, description="asked; all that fit if not given")
+    mpc_code: str | None = Field(
+        None, pattern="^[0-9A-Za-z]{3}$", description="observatory of the Minor Planet Center"
+    )
     transients: bool = True
     injected: int = Field(600, ge=0, le=100_000, description="stars of the completeness curve")
 

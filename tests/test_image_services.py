@@ -12,6 +12,7 @@ from sim_image import Observatory, Rendered, enclosed_share, ey_uma_frame
 
 from lightcurve.clock import Clock
 from lightcurve.config import Settings, make_settings
+from lightcurve.errors import InputError
 from lightcurve.image import measure_image
 from lightcurve.image_stages.reduced import Reduced
 
@@ -102,3 +103,23 @@ def test_a_service_in_trouble_costs_its_own_columns(
         assert standards.catalog.name == "gaia"
         # By a transformation from G, BP and RP to SDSS r, good to a few hundredths.
         assert abs(offset(reduced)) < 0.1
+
+
+def test_asteroids_are_seen_from_the_observatory_named(
+    server: ServicesServer, truth: Rendered, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIGHTCURVE_CACHE_DIR", str(tmp_path))
+    server.calm()
+    server.asked.clear()
+    told = []
+    for code in (None, "g96"):
+        settings = settings_for(server)
+        image = settings.image.model_copy(update={"mpc_code": code, "services": ("skybot",)})
+        reduced = measure_image(truth.path, settings.model_copy(update={"image": image}), Clock())
+        told += [r.reason for r in reduced.known.reports if r.name == "skybot"]
+    questions = [question for key, question in server.asked if key == "skybot"]
+    assert ["-loc=500" in questions[0], "-loc=G96" in questions[1]] == [True, True]
+    assert "from the Earth's centre to the site" in told[0]
+    assert "seen from observatory G96" in told[1]
+    with pytest.raises(InputError, match="mpc_code"):
+        make_settings({"image": {"mpc_code": "Kitt Peak"}})

@@ -62,7 +62,7 @@ def _request(field: Field, _max_rows: int) -> str:
         SkyCoord(field.ra_deg, field.dec_deg, unit="deg"),
         field.radius_deg * u.deg,
         Time(round(field.mid_jd_utc, 6), format="jd", scale="utc"),
-        location=field.site_code or GEOCENTRE,
+        location=(field.site_code or GEOCENTRE).upper(),
         get_query_payload=True,
     )
     return json.dumps({k: str(v) for k, v in question.items()}, sort_keys=True)
@@ -81,8 +81,11 @@ def _read(body: bytes, field: Field) -> Catalog:
     # Positions are of the moment, not of an epoch: nothing is moved.
     layout = replace(LAYOUT, epoch=field.epoch_jyear)
     catalog = build(table, layout, NAME, TITLE, field)
-    if field.site_code or not len(catalog):
+    if not len(catalog):
         return catalog
+    if field.site_code:
+        note = f"seen from observatory {field.site_code.upper()}"
+        return replace(catalog, notes=(*catalog.notes, note))
     if field.site is None:
         note = "seen from the Earth's centre: give the site, a near object may be elsewhere"
         return replace(catalog, notes=(*catalog.notes, note))

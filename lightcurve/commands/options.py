@@ -122,6 +122,9 @@ OPTIONS: dict[str, Option] = {
     "image.extinction_mag_per_airmass": Option(
         float, "--extinction", "Magnitudes per airmass: zero point above the air.", _CATALOGS
     ),
+    "image.mpc_code": Option(
+        str, "--mpc-code", "Observatory code (MPC) from which asteroids are seen.", _CAMERA
+    ),
     "image.masters": Option(Path, "--masters", "Folder of master frames.", _CAMERA),
     "image.cosmic_rays": Option(str, "--cosmic-rays", "auto, yes or no.", _CAMERA),
     "image.border_px": Option(int, "--border", "Pixels at the edges to leave out.", _CAMERA),

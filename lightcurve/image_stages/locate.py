@@ -73,13 +73,17 @@ def solve_frame(prepared: Prepared, settings: Settings) -> Solution:
     return solution
 
 
-def field_of(prepared: Prepared, solution: Solution) -> tuple[Field, tuple[str, ...]]:
+def field_of(
+    prepared: Prepared, solution: Solution, mpc_code: str | None
+) -> tuple[Field, tuple[str, ...]]:
     """Describe the piece of sky and the moment of a frame.
 
     Parameters
     ----------
     prepared : Prepared
     solution : Solution
+    mpc_code : str or None
+        Of the observatory.
 
     Returns
     -------
@@ -95,7 +99,10 @@ def field_of(prepared: Prepared, solution: Solution) -> tuple[Field, tuple[str, 
     mid = exposure.mid_jd_utc
     notes = () if mid else ("no time in the header: stars are taken where they were in 2000.0",)
     epoch = 2000.0 + (mid - J2000) / 365.25 if mid else 2000.0
-    return Field(ra, dec, min(radius, 90.0), epoch, mid, site=exposure.site), notes
+    field = Field(
+        ra, dec, min(radius, 90.0), epoch, mid, site_code=mpc_code, site=exposure.site
+    )  # fmt: skip
+    return field, notes
 
 
 def place_sources(

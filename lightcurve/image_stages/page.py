@@ -70,7 +70,7 @@ def write_image_page(
 def _subtitle(placed: Placed) -> str:
     solution = placed.solution
     if solution is None:
-        return f"Not solved: {placed.unsolved}"
+        return "Not solved: measured as far as that needs no place on the sky"
     return solution.detail or describe_solution(solution)
 
 

@@ -25,6 +25,8 @@ from lightcurve.phot.trails import find_trails
 log = logging.getLogger(__name__)
 
 COSMIC_PASSES = 2
+SHARP, STAR_FWHM = 0.7, 2.0  # of the stars' FWHM: narrower is no star; so far a star reaches
+BRIGHT_E = 1e4  # electrons in the highest pixel: 100 times their noise
 MAX_COSMIC = 0.01  # of the pixels: with more, it is not cosmic rays that are marked
 FRACTIONS = 1e-3, 1.0  # the highest pixel of a frame that was divided by its full scale
 FULL_SCALE = 65535.0
@@ -208,14 +210,36 @@ def _cosmic_rays(
         read_noise_e=_dark_noise(frame, camera),
         max_passes=COSMIC_PASSES,
     )
-    share = np.count_nonzero(marked.bad & PixelFlag.COSMIC_RAY) / marked.bad.size
+    hits = (marked.bad & ~frame.bad & PixelFlag.COSMIC_RAY) != 0
+    hits &= ~_on_stars(hits, stars, fwhm, camera.noise.gain_e_per_adu)
+    share = np.count_nonzero(hits) / hits.size
     if wanted == "auto" and share > MAX_COSMIC:
         note = (
             f"cosmic rays not marked: they would be {share:.1%} of the pixels, so gain or read "
             f"noise is not that of the frame (--cosmic-rays yes marks them)"
         )
         return frame, [note]
-    return replace(frame, bad=marked.bad, history=marked.history), [marked.history[-1]]
+    note = f"{np.count_nonzero(hits)} pixels marked as hit by cosmic rays (L.A.Cosmic)"
+    bad = frame.bad | np.where(hits, np.uint8(PixelFlag.COSMIC_RAY), np.uint8(0))
+    return replace(frame, bad=bad, history=(*frame.history, note)), [note]
+
+
+def _on_stars(hits: np.ndarray, stars: Detections, fwhm: float, gain: float) -> np.ndarray:
+    """Tell which marked pixels are of the brightest stars, whose own shape stands out of noise.
+
+    Only about stars as wide as the others: what is sharper is a hit.
+    """
+    from scipy.spatial import cKDTree
+
+    bright = (stars.peak * gain > BRIGHT_E) & (stars.fwhm > SHARP * fwhm)
+    found = np.zeros(hits.shape, dtype=bool)
+    if not bright.any():
+        return found
+    y, x = np.nonzero(hits)
+    tree = cKDTree(np.column_stack([stars.x[bright], stars.y[bright]]))
+    away, _ = tree.query(np.column_stack([x, y]))
+    found[y, x] = away < STAR_FWHM * fwhm
+    return found
 
 
 def _dark_noise(frame: Frame, camera: CameraValues) -> float:

@@ -78,7 +78,7 @@ def _reason(error: SolveError) -> str:
 def _solved(prepared: Prepared, sources: Sources, settings: Settings, clock: Clock) -> OnSky:
     with clock("solve"):
         solution = solve_frame(prepared, settings)
-        field, notes = field_of(prepared, solution)
+        field, notes = field_of(prepared, solution, settings.image.mpc_code)
     with clock("catalogues"):
         band, assumed = wanted_band(prepared.frame.exposure.filter, settings.image)
         known = ask(field, band, settings)

@@ -126,18 +126,20 @@ def save_background(
             _draw_map(figure, axes, image, title)
         axes = figure.add_subplot(grid[2])
         blank = sample(np.where(sources, np.nan, (pixels - level) / rms))
-        edges = np.linspace(-5, 5, 81)
-        if (np.abs(blank) < edges[-1]).any():
+        # No finer than whole ADU, which would show as a comb.
+        width = np.clip(1 / np.median(rms), 0.125, 1.0)
+        edges = np.arange(-5 - width / 2, 5 + width, width)
+        if (np.abs(blank) < 5).any():
             axes.hist(blank, edges, density=True, color=FIELD, alpha=0.55, label="blank pixels")
-        axes.plot(
-            edges,
-            np.exp(-(edges**2) / 2) / np.sqrt(2 * np.pi),
-            color=MODEL,
-            label="normal, sigma 1",
-        )
+        x = np.linspace(-5, 5, 101)
+        normal = np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)
+        axes.plot(x, normal, color=MODEL, label="normal, sigma 1")
         axes.set(xlabel="(pixel \N{MINUS SIGN} background) / noise", yticks=[], xlim=(-5, 5))
         axes.set_title("Is it noise?")
-        axes.legend(loc="upper right", fontsize=7)
+        # As high as the maps beside it, with room for the legend above the curve.
+        axes.set_box_aspect(ny / nx if ny < 2 * nx else 2)
+        axes.set_ylim(0, 1.3 * axes.get_ylim()[1])
+        axes.legend(loc="upper left", fontsize=7, ncols=2)
     return Path(path)
 
 
@@ -145,9 +147,12 @@ def _draw_map(figure: Figure, axes: Axes, image: np.ndarray, title: str) -> None
     small, step = thin(image)
     low, high = np.nanpercentile(small, [0.5, 99.5])
     ny, nx = small.shape
+    # A map without structure is one colour, not its last digits.
+    half = max(high - low, 1e-3 * abs(low), 1e-6) / 2
+    middle = (low + high) / 2
     drawn = axes.imshow(
-        small, extent=(-0.5, nx * step - 0.5, -0.5, ny * step - 0.5), cmap="viridis", vmin=low,
-        vmax=max(high, low + 1e-6),
+        small, extent=(-0.5, nx * step - 0.5, -0.5, ny * step - 0.5), cmap="viridis",
+        vmin=middle - half, vmax=middle + half,
     )  # fmt: skip
     axes.grid(visible=False)
     axes.set(xlabel="x (px)", title=title)

@@ -97,7 +97,7 @@ def render_page(page: ImagePage) -> str:
         subtitle=page.subtitle,
         facts=page.facts,
         warnings=page.warnings,
-        sections=[_section(section) for section in page.sections],
+        sections=[section for section in map(_section, page.sections) if _has_content(section)],
         picture=_png(stretch(thin(page.pixels)[0])),
         nx=nx,
         ny=ny,
@@ -166,8 +166,12 @@ def _section(section: Section) -> dict[str, Any]:
         "title": section.title,
         "text": section.text,
         "figures": figures,
-        "tables": [_table(table) for table in section.tables],
+        "tables": [_table(table) for table in section.tables if table.rows],
     }
+
+
+def _has_content(section: Mapping[str, Any]) -> bool:
+    return any(section[name] for name in ("text", "figures", "tables"))
 
 
 def _table(table: Table) -> dict[str, Any]:

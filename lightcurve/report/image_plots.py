@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 KIND_COLOUR = (TARGET, MODEL)
+MAX_SHOWN = 1.2  # mag; an error beyond it is that of no star
 
 
 def save_widths(
@@ -64,7 +65,8 @@ def save_widths(
             axes.hist(widths[rest], edges, color=FLAGGED, label=f"left out ({rest.sum()})")
         axes.axvline(fwhm, color=MODEL, lw=1.2)
         axes.set(xlabel="FWHM (px)", ylabel="stars", xlim=(low, high))
-        width = f"{fwhm:.2f} \N{PLUS-MINUS SIGN} {fwhm_err:.2f} px"
+        digits = int(np.clip(np.ceil(-np.log10(max(fwhm_err, 1e-4))), 2, 3))
+        width = f"{fwhm:.{digits}f} \N{PLUS-MINUS SIGN} {fwhm_err:.{digits}f} px"
         on_sky = f", {fwhm * scale_arcsec:.2f} arcsec" if np.isfinite(scale_arcsec) else ""
         axes.set_title(f"FWHM {width}{on_sky}")
         axes.legend()
@@ -187,7 +189,7 @@ def save_magnitudes(
     with styled_figure(path, (9.6, 3.8)) as figure:
         cells = figure.add_gridspec(1, 2, left=0.07, right=0.98, bottom=0.13, top=0.9, wspace=0.2)
         left, right = (figure.add_subplot(cell) for cell in cells)
-        together = np.concatenate([mag[np.isfinite(mag)] for mag, _ in kinds.values()])
+        together = np.concatenate([mag[error < MAX_SHOWN] for mag, error in kinds.values()])
         low, high = robust_limits(together, percent=0.0, margin=0.03)
         edges = np.linspace(low, high, 41)
         for (name, (mag, error)), colour in zip(kinds.items(), KIND_COLOUR, strict=False):
@@ -201,13 +203,13 @@ def save_magnitudes(
             if np.isfinite(limit):
                 left.axvline(limit, color=FIELD, lw=0.8, ls=":")
                 left.text(
-                    limit, 0.98, f" {snr:g}\N{GREEK SMALL LETTER SIGMA}", fontsize=7, va="top",
+                    limit, 1.01, f"{snr:g}\N{GREEK SMALL LETTER SIGMA}", fontsize=7, ha="center",
                     transform=left.get_xaxis_transform(), color=FIELD,
                 )  # fmt: skip
                 right.plot(limit, 1.0857 / snr, "d", ms=5, mfc="none", color=FIELD)
         left.set(xlabel=f"{band} (mag)", ylabel="sources", title="How many", xlim=(low, high))
         right.set(xlabel=f"{band} (mag)", ylabel="error (mag)", title="How well", yscale="log")
-        right.set_ylim(top=min(right.get_ylim()[1], 2.0))
+        right.set(xlim=(low, high), ylim=(None, min(right.get_ylim()[1], MAX_SHOWN)))
         plain_log_ticks(right.yaxis, (1.0, 3.0))
         left.legend(loc="upper left")
         right.legend(loc="upper left")

@@ -27,7 +27,7 @@ function show(k) {
 data.sources.forEach((s, k) => {
   const c = document.createElementNS(space, "circle");
   c.setAttribute("cx", s.x + 0.5); c.setAttribute("cy", size[1] - s.y - 0.5); c.setAttribute("r", data.radius);
-  c.setAttribute("class", s.kind + (s.matches.length ? "" : " known"));
+  c.setAttribute("class", s.kind + ("ra" in s && !s.matches.length ? " unmatched" : ""));
   c.addEventListener("click", () => { if (!moved) show(k); });
   circles.set(k, c); group.append(c);
 });
