@@ -236,6 +236,21 @@ def test_the_command_says_what_it_needs(curve_csv, tmp_path) -> None:
         run("compare", curve_csv[0], curve_csv[0], "--frames", tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--gain", 2], "--gain does nothing without --frames"),
+        (["--annulus", 9, 15], "--annulus does nothing without --frames"),
+        (["--frames", ".", "--ra", 2], "--ra does nothing with --frames"),
+        (["--frames", ".", "--height", 2], "--height does nothing with --frames"),
+    ],
+    ids=["gain", "annulus", "ra", "height"],
+)
+def test_options_that_would_do_nothing_are_refused(curve_csv, options, words) -> None:
+    with pytest.raises(InputError, match=words):
+        run("compare", curve_csv[0], *options)
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_our_engine_gives_astroimagej_s_numbers(shared_data: Path, name: str) -> None:
     """Every row and star of every column, from the table's own positions."""

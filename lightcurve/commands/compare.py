@@ -10,13 +10,14 @@ from typing import Annotated, Any
 import typer
 
 from lightcurve.commands.night import Json
-from lightcurve.commands.options import takes_settings
+from lightcurve.commands.options import OPTIONS, takes_settings
 from lightcurve.commands.shell import bar, one_line, print_json, print_table
 
 PANEL = "Comparing"
 FRAMES_RTOL = 1e-9
-SETTINGS = (
-    *("target.ra", "target.dec", "target.planet_file", "site"),
+# What brings the times of two files together, and what frames are measured by.
+OF_TIMES = ("target.ra", "target.dec", "target.planet_file", "site")
+OF_FRAMES = (
     *("camera.gain_e_per_adu", "camera.read_noise_e", "apertures.radii", "apertures.annulus"),
 )
 
@@ -52,8 +53,9 @@ def register(app: typer.Typer) -> None:
     app.command("compare")(compare)
 
 
-@takes_settings(*SETTINGS)
+@takes_settings(*OF_TIMES, *OF_FRAMES)
 def compare(
+    context: typer.Context,
     a: Annotated[Path, typer.Argument(metavar="A", help="Light curve or table.")],
     b: Annotated[Path | None, typer.Argument(metavar="B", help="Another.")] = None,
     *,
@@ -93,11 +95,24 @@ def compare(
     named = {name: values for name, values in named.items() if values}
     limits = (rtol, atol, time_tolerance, partial)
     if frames is not None:
+        _refuse_idle(context, OF_TIMES, "with --frames")
         _refuse_with_frames(b, by, columns, named)
         result = _with_frames(frames, a, settings, limits, only or [])
     else:
+        _refuse_idle(context, OF_FRAMES, "without --frames")
         result = _two_files((a, b), settings, limits, (only or [], by, columns), named)
     _finish(result, out, json=json)
+
+
+def _refuse_idle(context: typer.Context, settings: Sequence[str], when: str) -> None:
+    """Refuse an option of these settings or sections: here it would do nothing."""
+    from lightcurve.errors import InputError
+
+    for name, option in OPTIONS.items():
+        given = context.params.get(name.replace(".", "__"))
+        if {name, name.split(".")[0]} & {*settings} and given not in (None, [], ()):
+            msg = f"{option.flag} does nothing {when}: leave it out"
+            raise InputError(msg)
 
 
 def _refuse_with_frames(b: Path | None, by: str, columns: str, named: dict[str, Any]) -> None:

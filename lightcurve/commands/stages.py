@@ -82,13 +82,14 @@ def calibrate(
     from lightcurve.stages.calibrate import calibrate_folder
 
     rows = calibrate_folder(folder, settings, out, manifest=manifest, progress=bar)
+    failed = [row for row in rows if row["status"] != "calibrated"]
     if json:
         print_json(rows)
-    failed = [row for row in rows if row["status"] != "calibrated"]
-    if not json:
-        print_table(
-            "Not calibrated", ["file", "reason"], ([r["file"], r["reason"]] for r in failed)
-        )
+    else:
+        if failed:
+            print_table(
+                "Not calibrated", ["file", "reason"], ([r["file"], r["reason"]] for r in failed)
+            )
         typer.echo(f"{len(rows) - len(failed)} of {len(rows)} frames calibrated into {out}")
     if failed:
         raise typer.Exit(1)
