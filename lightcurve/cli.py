@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -60,6 +61,18 @@ def _root(
 
 for _group in GROUPS:
     importlib.import_module(f"lightcurve.commands.{_group}").register(app)
+
+
+def _unwrap_help(commands: typer.Typer) -> None:
+    """Join the lines of each paragraph: Typer breaks help where the source does."""
+    for command in commands.registered_commands:
+        paragraphs = inspect.cleandoc(command.callback.__doc__ or "").split("\n\n")
+        command.help = "\n\n".join(" ".join(text.split()) for text in paragraphs)
+    for group in commands.registered_groups:
+        _unwrap_help(group.typer_instance)
+
+
+_unwrap_help(app)
 
 
 def main() -> None:

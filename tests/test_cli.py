@@ -53,6 +53,12 @@ def test_every_command_has_help(command):
     assert "Usage" in result.stdout
 
 
+def test_help_breaks_lines_where_the_terminal_ends_and_not_where_the_source_does():
+    shown = run("compare", "--help").stdout
+    assert "differ or rows have no partner" in shown
+    assert "Examples: lightcurve compare" in shown
+
+
 def test_an_error_is_one_line_and_a_status():
     answer = run("run", "no-such-folder", "--ra", "1", "--dec", "2", "--target", "X")
     assert answer.returncode == 1
