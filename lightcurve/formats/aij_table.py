@@ -274,8 +274,9 @@ def relative_flux(
     chosen = [s for s in (comparisons or table.comparisons) if s != target]
     absent = [s for s in (target, *chosen) if f"Source-Sky_{s}" not in table.columns]
     if absent or not chosen:
-        what = f"no Source-Sky of {', '.join(absent)}" if absent else "no comparison star"
-        msg = f"{table.name}: {what}; it has {', '.join(table.stars) or 'no stars'}"
+        what = f"no Source-Sky_{', Source-Sky_'.join(absent)}" if absent else "no comparison star"
+        stars = ", ".join(table.stars) or "none"
+        msg = f"{table.name}: {what}, so no relative flux can be formed; its stars are: {stars}"
         raise InputError(msg)
     total = table.block("Source-Sky", chosen).sum(axis=1)
     total_err = np.sqrt((table.block("Source_Error", chosen) ** 2).sum(axis=1))

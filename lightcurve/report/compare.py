@@ -58,7 +58,7 @@ def save_comparison(
     with styled_figure(path, (8.6, 5.4)) as figure:
         grid = figure.add_gridspec(
             2, 2, width_ratios=(4.2, 1), height_ratios=(2, 1),
-            left=0.1, right=0.985, top=0.93, bottom=0.1, hspace=0.08, wspace=0.04,
+            left=0.1, right=0.985, top=0.93, bottom=0.1, hspace=0.08, wspace=0.08,
         )  # fmt: skip
         curves = figure.add_subplot(grid[0, 0])
         below = figure.add_subplot(grid[1, 0], sharex=curves)
