@@ -37,5 +37,24 @@ def parse_coordinates(ra: str, dec: str) -> tuple[float, float]:
     return float(right.deg), float(declination.deg)
 
 
+def format_coordinates(ra_deg: float, dec_deg: float) -> str:
+    """Write a place on the sky as hours and degrees, minutes, seconds: ``02:04:10.28 +46:41:16.2``.
+
+    Parameters
+    ----------
+    ra_deg, dec_deg : float
+
+    Returns
+    -------
+    str
+    """
+    from astropy import units as u
+    from astropy.coordinates import Angle
+
+    ra = Angle(ra_deg, u.deg).to_string(u.hourangle, sep=":", precision=2, pad=True)
+    dec = Angle(dec_deg, u.deg).to_string(sep=":", precision=1, pad=True, alwayssign=True)
+    return f"{ra} {dec}"
+
+
 def _is_sexagesimal(text: str) -> bool:
     return any(mark in text.strip() for mark in ": hms")

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from lightcurve.cli import app
 from lightcurve.clock import Clock
 from lightcurve.config import Settings, make_settings
+from lightcurve.coordinates import format_coordinates
 from lightcurve.errors import InputError
 from lightcurve.image import measure_image, measure_sequence, reduce_images
 from lightcurve.image_stages import sources as sources_module
@@ -161,3 +162,15 @@ def test_the_zero_point_of_an_aperture_does_not_depend_on_a_psf(
     for without, with_psf in zip(found[0].kinds, found[1].kinds, strict=False):
         assert with_psf.zero_point.n_used == without.zero_point.n_used
         assert with_psf.zero_point.value == pytest.approx(without.zero_point.value, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        ((31.042825, 46.6878361), "02:04:10.28 +46:41:16.2"),
+        ((359.9999999, -0.5), "24:00:00.00 -00:30:00.0"),
+    ],
+    ids=["usual", "edge"],
+)
+def test_places_are_written_as_people_do(place: tuple[float, float], text: str) -> None:
+    assert format_coordinates(*place) in {text, text.replace("24:", "00:")}

@@ -201,15 +201,14 @@ def test_the_command_fails_with_one_line_and_its_products(
     assert "Written to" in table.stdout
 
 
-def test_airmass_is_that_of_the_pointing_in_the_header(
-    frames: dict[str, Path], tmp_path: Path
-) -> None:
+def test_airmass_and_scale_are_those_of_the_header(frames: dict[str, Path], tmp_path: Path) -> None:
     from astropy.io import fits
 
     path = tmp_path / "pointed.fits"
     with fits.open(frames["nowhere"]) as hdus:
         header = hdus[0].header
         header["RA"], header["DEC"] = 270.0, 20.0
+        header["PIXSCALE"] = 1.02
         hdus.writeto(path)
     settings = offline(psf="none", injected=0)
     settings = settings.model_copy(
@@ -223,3 +222,6 @@ def test_airmass_is_that_of_the_pointing_in_the_header(
     latitude, dec = np.radians([35.0, 20.0])
     height = np.sin(latitude) * np.sin(dec) + np.cos(latitude) * np.cos(dec) * np.cos(hour)
     assert reduced.calibrated.airmass == pytest.approx(1 / height, rel=0.01)
+    summary = summarise(reduced)
+    assert summary["scale_arcsec"] == 1.02
+    assert summary["fwhm_arcsec"] == pytest.approx(1.02 * summary["fwhm_px"])

@@ -94,7 +94,7 @@ def _maps(folder: Path, reduced: Reduced) -> dict[Path, str]:
     if np.isfinite(widths.fwhm):
         path = save_widths(
             folder / "fwhm.png", widths.mean, widths.used, fwhm=widths.fwhm,
-            fwhm_err=widths.fwhm_err, scale_arcsec=reduced.placed.scale_arcsec,
+            fwhm_err=widths.fwhm_err, scale_arcsec=reduced.scale_arcsec,
         )  # fmt: skip
         captions[path] = "FWHM of single stars, from Gaussians fitted to sums of rows and columns."
     return captions

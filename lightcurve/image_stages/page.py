@@ -10,6 +10,7 @@ import numpy as np
 
 from lightcurve import __version__
 from lightcurve.catalogs.service import Catalog
+from lightcurve.coordinates import format_coordinates
 from lightcurve.image_stages.calibrate import Calibrated
 from lightcurve.image_stages.figures import source_kinds
 from lightcurve.image_stages.magnitudes import Magnitudes
@@ -78,7 +79,9 @@ def _facts(summary: Mapping[str, Any], calibrated: Calibrated) -> dict[str, str]
     """Collect the numbers at the head of the page; what is not known is left out."""
     kind = "mag" if calibrated.aperture.zero_point is not None else "inst_mag"
     both = f" {PLUS_MINUS} "
+    centre = summary["ra_deg"], summary["dec_deg"]
     facts = {
+        "Centre": format_coordinates(*centre) if np.isfinite(centre).all() else "",
         "Sources": f"{summary['sources']}",
         "FWHM": _numbers(summary, ("fwhm_px", ".2f", "px"), ("fwhm_arcsec", ".2f", "arcsec")),
         "Stars that fix the WCS": f"{summary['astrometry_stars'] or 'none'}",

@@ -109,8 +109,10 @@ def prepare_frame(path: Path, settings: Settings, *, masters: Masters | None = N
     notes = (*frame.exposure.warnings, *scaled, *cosmic, *trail, *none, *assumed)
     for note in notes:
         log.info("%s", note)
-    values = (("exposure", f"{seconds:g} s", source), *_values(frame), *camera.sources)
-    return Prepared(frame, camera, background, stars, seconds, notes, values)
+    values = (("exposure", f"{seconds:g} s", source), *_values(frame))
+    for value in values:
+        log.info("%s: %s, %s", *value)
+    return Prepared(frame, camera, background, stars, seconds, notes, (*values, *camera.sources))
 
 
 def _read(path: Path, settings: Settings) -> Frame:
@@ -171,6 +173,22 @@ def _values(frame: Frame) -> tuple[tuple[str, str, str], ...]:
     return (
         ("filter", exposure.filter or "not known", exposure.sources.get("filter", "no keyword")),
         ("mid-exposure", f"JD {mid:.6f} UTC" if mid else "not known", source),
+        (
+            "scale",
+            f"{exposure.scale_arcsec:.4g} arcsec/px" if exposure.scale_arcsec else "not known",
+            exposure.sources.get("scale_arcsec", "not in the header"),
+        ),
+        ("pixels", _statistics(frame), "the frame, calibrated"),
+    )
+
+
+def _statistics(frame: Frame) -> str:
+    good = frame.pixels[frame.bad == 0]
+    ny, nx = frame.pixels.shape
+    return (
+        f"{nx} x {ny}, {frame.bad.size - good.size} of them bad; the others from {good.min():.5g} "
+        f"to {good.max():.5g} ADU, mean {good.mean(dtype=float):.5g}, median "
+        f"{np.median(good):.5g}, standard deviation {good.std(dtype=float):.4g}"
     )
 
 

@@ -58,6 +58,12 @@ class Reduced:
         )  # fmt: skip
         return tuple(dict.fromkeys(parts))
 
+    @property
+    def scale_arcsec(self) -> float:
+        """Arc seconds per pixel: of the solution, else of the header; NaN where neither has it."""
+        of_header = self.prepared.frame.exposure.scale_arcsec
+        return self.placed.scale_arcsec if self.placed.solution else of_header or float("nan")
+
 
 def summarise(reduced: Reduced) -> Mapping[str, Any]:
     """Collect the numbers worth printing, and a row of the table of many frames.
@@ -80,9 +86,10 @@ def summarise(reduced: Reduced) -> Mapping[str, Any]:
         "exposure_s": prepared.exposure_s,
         "filter": exposure.filter,
         **_place(placed, prepared.frame.pixels.shape),
+        "scale_arcsec": reduced.scale_arcsec,
         "sources": len(sources),
         "fwhm_px": widths.fwhm,
-        "fwhm_arcsec": widths.fwhm * placed.scale_arcsec,
+        "fwhm_arcsec": widths.fwhm * reduced.scale_arcsec,
         "fwhm_err_px": widths.fwhm_err,
         "sky_adu": _median(prepared.background.level),
         "sky_rms_adu": _median(prepared.background.rms),
@@ -100,7 +107,6 @@ def _place(placed: Placed, shape: tuple[int, int]) -> dict[str, Any]:
     return {
         "ra_deg": ra,
         "dec_deg": dec,
-        "scale_arcsec": placed.scale_arcsec,
         "astrometry_stars": 0 if solution is None else solution.n_matched,
         "astrometry_rms_px": rms,
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lightcurve.clock import Clock
 from lightcurve.config import Settings
+from lightcurve.coordinates import format_coordinates
 from lightcurve.errors import SolveError
 from lightcurve.image_stages.catalogs import Known, ask
 from lightcurve.image_stages.locate import field_of, place_sources, solve_frame
@@ -63,12 +64,15 @@ def look_up(prepared: Prepared, sources: Sources, settings: Settings, clock: Clo
         When a catalogue file cannot be read, or a service or band is not known.
     """
     try:
-        return _solved(prepared, sources, settings, clock)
+        found = _solved(prepared, sources, settings, clock)
     except SolveError as error:
         reason = _reason(error)
         log.error("%s: not solved: %s", prepared.frame.path.name, reason)
         unsolved = nowhere(len(sources), reason)
         return OnSky(unsolved, Known({}, (), ()), None, (f"not solved: {reason}",))
+    centre = found.placed.centre_deg(prepared.frame.pixels.shape)
+    log.info("centre: %.6f %+.6f deg, %s", *centre, format_coordinates(*centre))
+    return found
 
 
 def _reason(error: SolveError) -> str:
