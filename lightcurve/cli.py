@@ -21,6 +21,7 @@ app = typer.Typer(
 
 # What Typer raises for every option or argument that is wrong; it has no public name.
 USAGE_ERROR: Any = typer.BadParameter.__base__
+BEFORE_COMMAND = ("--quiet", "-q", "--version")
 INTERRUPTED = 130  # as shells count it, and Typer
 
 # Modules of lightcurve.commands, in the order that --help shows their verbs.
@@ -98,6 +99,8 @@ def _misused(error: Any) -> NoReturn:
     message = error.format_message().rstrip(".")
     if not message:
         sys.exit(error.exit_code)
+    if getattr(error, "option_name", "") in BEFORE_COMMAND:
+        _stop(f"{error.option_name} goes before the command", status=error.exit_code)
     command = error.ctx.command_path if error.ctx else "lightcurve COMMAND"
     _stop(f"{message}; see {command} --help", status=error.exit_code)
 

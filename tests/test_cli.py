@@ -95,6 +95,8 @@ def test_wrong_options_are_named(arguments, words, tmp_path):
         (["run", ".", "--annulus", "3"], "Option '--annulus' requires 2 arguments"),
         (["run", ".", "away"], "unexpected extra argument"),
         (["--quite", "run"], "--quiet"),
+        (["run", ".", "--quiet"], "--quiet goes before the command"),
+        (["run", "-q", "."], "-q goes before the command"),
     ],
 )
 def test_a_typing_mistake_is_one_line_and_status_2(arguments, words):
