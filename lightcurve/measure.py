@@ -46,8 +46,8 @@ def _masters(folder: Path | None, digest: str) -> Masters | None:  # noqa: ARG00
 
 
 @lru_cache(maxsize=1)
-def _small_masters(folder: Path | None, digest: str) -> Masters | None:
-    return shrink_masters(_masters(folder, digest))
+def _small_masters(folder: Path | None, digest: str, factor: int) -> Masters | None:
+    return shrink_masters(_masters(folder, digest), factor)
 
 
 _OWN = threading.local()
@@ -139,9 +139,9 @@ def _find(frame: Frame, recipe: Recipe) -> Detections:
     limits = {"max_stars": MAX_PATTERN, "saturation_adu": recipe.saturation_adu}
     if recipe.shrink == 1:
         return detect(frame.pixels, frame.bad, **limits)
-    masters = _small_masters(recipe.masters_folder, recipe.masters_digest)
-    small = reduce_frame(shrink_frame(frame), masters)
-    return enlarge(detect(small.pixels, small.bad, **limits))
+    masters = _small_masters(recipe.masters_folder, recipe.masters_digest, recipe.shrink)
+    small = shrink_frame(frame, masters, recipe.shrink)
+    return enlarge(detect(small.pixels, small.bad, **limits), recipe.shrink)
 
 
 def _photometry(

@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lightcurve.calib.reduce import plan_reduction
 from lightcurve.data import Detections, Frame, Masters
 from lightcurve.phot.aperture import Part
 
-LARGE_PX = 2000  # shortest side from which a frame is worth shrinking
-MIN_FWHM_PX = 3.0  # finer stars would look like hot pixels when shrunk
+MIN_SIDE_PX = 1000  # a frame is not shrunk to less
+MIN_FWHM_PX = 1.4  # stars finer than this look like hot pixels
+MAX_SHRINK = 4
 CHUNK_PIXELS = 131072  # as float32 they fit the cache of one core
 IMAGES = ("bias", "dark", "flat")
 
@@ -34,80 +36,112 @@ def choose_shrink(shape: tuple[int, int], fwhm: float) -> int:
     Returns
     -------
     int
-        1, or 2 for large frames of well sampled stars.
+        1 for small frames, or finely sampled stars.
     """
-    return 2 if min(shape) >= LARGE_PX and fwhm >= MIN_FWHM_PX else 1
+    return max(1, min(int(fwhm / MIN_FWHM_PX), min(shape) // MIN_SIDE_PX, MAX_SHRINK))
 
 
-def shrink(image: np.ndarray) -> np.ndarray:
-    """Average squares of two by two pixels; the last row or column of an odd number is left out.
+def shrink(image: np.ndarray, factor: int) -> np.ndarray:
+    """Average squares of pixels; rows and columns left over are left out.
 
     Parameters
     ----------
     image : (ny, nx) array
         Floats or 16-bit integers.
+    factor : int
+        Side of the squares, pixels.
 
     Returns
     -------
-    (ny // 2, nx // 2) float32 array
-        NaN if one of the four is.
+    (ny // factor, nx // factor) float32 array
+        NaN if one of a square is.
     """
-    small = np.empty([length // 2 for length in image.shape], np.float32)
-    for out, block in _pairs_of_rows(image, small):
-        lines = block.astype(np.float32, copy=False)
-        lines = (lines[::2] + lines[1::2]) * np.float32(0.25)
-        np.add(lines[:, ::2], lines[:, 1::2], out=out)
+    small = np.empty([length // factor for length in image.shape], np.float32)
+    for rows, block in _blocks(image, factor):
+        _average(block, factor, out=small[rows])
     return small
 
 
-def shrink_bits(bits: np.ndarray) -> np.ndarray:
-    """Join the bits of squares of two by two pixels, as `shrink` averages them.
+def shrink_bits(bits: np.ndarray, factor: int) -> np.ndarray:
+    """Join the bits of squares of pixels, as `shrink` averages them.
 
     Parameters
     ----------
     bits : (ny, nx) uint8 array
+    factor : int
+        Side of the squares, pixels.
 
     Returns
     -------
-    (ny // 2, nx // 2) uint8 array
+    (ny // factor, nx // factor) uint8 array
     """
-    small = np.zeros([length // 2 for length in bits.shape], np.uint8)
-    for out, block in _pairs_of_rows(bits, small):
+    small = np.zeros([length // factor for length in bits.shape], np.uint8)
+    for rows, block in _blocks(bits, factor):
         if block.any():
-            lines = block[::2] | block[1::2]
-            np.bitwise_or(lines[:, ::2], lines[:, 1::2], out=out)
+            lines = np.bitwise_or.reduce([block[k::factor] for k in range(factor)])
+            small[rows] = np.bitwise_or.reduce([lines[:, k::factor] for k in range(factor)])
     return small
 
 
-def _pairs_of_rows(image: np.ndarray, small: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Give a few rows of the small image at a time, and those of the large one they are made of."""
-    ny, nx = small.shape
-    step = max(1, CHUNK_PIXELS // (4 * nx))
+def _blocks(image: np.ndarray, factor: int) -> Iterator[tuple[slice, np.ndarray]]:
+    """Give a few rows of the small image at a time, and the pixels that they are made of."""
+    ny, nx = (length // factor for length in image.shape)
+    step = max(1, CHUNK_PIXELS // (factor**2 * nx))
     for start in range(0, ny, step):
         stop = min(start + step, ny)
-        yield small[start:stop], image[2 * start : 2 * stop, : 2 * nx]
+        yield slice(start, stop), image[factor * start : factor * stop, : factor * nx]
 
 
-def shrink_frame(frame: Frame) -> Frame:
-    """Shrink a frame two by two.
+def _average(block: np.ndarray, factor: int, *, out: np.ndarray) -> None:
+    block = block.astype(np.float32, copy=False)
+    lines = block[0::factor] + block[1::factor]
+    for k in range(2, factor):
+        lines += block[k::factor]
+    lines *= np.float32(1 / factor**2)
+    np.add(lines[:, 0::factor], lines[:, 1::factor], out=out)
+    for k in range(2, factor):
+        np.add(out, lines[:, k::factor], out=out)
+
+
+def shrink_frame(frame: Frame, masters: Masters | None, factor: int) -> Frame:
+    """Shrink a raw frame and calibrate what comes of it, a few rows at a time.
 
     Parameters
     ----------
     frame : Frame
+        Raw.
+    masters : Masters or None
+        Shrunk as well.
+    factor : int
+        Side of the squares that become one pixel.
 
     Returns
     -------
     Frame
+        What `reduce_frame` would make of the shrunk frame.
     """
-    return replace(frame, pixels=shrink(frame.pixels), bad=shrink_bits(frame.bad))
+    shape = tuple(length // factor for length in frame.pixels.shape)
+    bad = shrink_bits(frame.bad, factor)
+    if masters is None:
+        return replace(frame, pixels=shrink(frame.pixels, factor), bad=bad)
+    if masters.bad is not None:
+        bad |= masters.bad
+    reduction, pixels = plan_reduction(frame, masters, shape), np.empty(shape, np.float32)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        for rows, block in _blocks(frame.pixels, factor):
+            _average(block, factor, out=pixels[rows])
+            reduction.apply(pixels[rows], rows, pixels[rows], bad[rows])
+    return replace(frame, pixels=pixels, bad=bad)
 
 
-def shrink_masters(masters: Masters | None) -> Masters | None:
-    """Shrink master frames two by two.
+def shrink_masters(masters: Masters | None, factor: int) -> Masters | None:
+    """Shrink master frames.
 
     Parameters
     ----------
     masters : Masters or None
+    factor : int
+        Side of the squares that become one pixel.
 
     Returns
     -------
@@ -116,17 +150,19 @@ def shrink_masters(masters: Masters | None) -> Masters | None:
     if masters is None:
         return None
     images = {name: getattr(masters, name) for name in IMAGES}
-    small = {name: None if image is None else shrink(image) for name, image in images.items()}
-    bad = None if masters.bad is None else shrink_bits(masters.bad)
+    small = {n: None if image is None else shrink(image, factor) for n, image in images.items()}
+    bad = None if masters.bad is None else shrink_bits(masters.bad, factor)
     return replace(masters, **small, bad=bad)
 
 
-def enlarge(stars: Detections) -> Detections:
+def enlarge(stars: Detections, factor: int) -> Detections:
     """Give the stars of a shrunk frame the pixels of the frame.
 
     Parameters
     ----------
     stars : Detections
+    factor : int
+        Side of the squares that became one pixel.
 
     Returns
     -------
@@ -134,11 +170,11 @@ def enlarge(stars: Detections) -> Detections:
     """
     return replace(
         stars,
-        x=2 * stars.x + 0.5,
-        y=2 * stars.y + 0.5,
-        flux=4 * stars.flux,
-        fwhm=2 * stars.fwhm,
-        sky_rms=2 * stars.sky_rms,
+        x=factor * stars.x + (factor - 1) / 2,
+        y=factor * stars.y + (factor - 1) / 2,
+        flux=factor**2 * stars.flux,
+        fwhm=factor * stars.fwhm,
+        sky_rms=factor * stars.sky_rms,
     )
 
 

@@ -8,14 +8,26 @@ import numpy as np
 import pytest
 from sim import tiny_night
 
-from lightcurve import parts
+from lightcurve.calib.reduce import reduce_frame
+from lightcurve.calib.store import load_masters
 from lightcurve.config import make_settings
-from lightcurve.flags import Flag
+from lightcurve.flags import Flag, PixelFlag
 from lightcurve.frames.inventory import take_inventory
+from lightcurve.frames.read import read_frame
 from lightcurve.measure import measure_frame
-from lightcurve.parts import _squares, choose_shrink, shrink, shrink_bits
+from lightcurve.parts import (
+    _squares,
+    choose_shrink,
+    enlarge,
+    shrink,
+    shrink_bits,
+    shrink_frame,
+    shrink_masters,
+)
 from lightcurve.phot.cutouts import gather
+from lightcurve.phot.detect import detect
 from lightcurve.prepare import Scene, prepare_night
+from lightcurve.simulate.render import render_stars
 from lightcurve.target import find_target
 
 
@@ -69,13 +81,44 @@ def test_the_same_places_give_the_same_pixels(scene: Scene, monkeypatch) -> None
     np.testing.assert_array_equal(in_parts.flags[inside], whole.photometry.flags[inside])
 
 
-def test_shrinking_averages_and_joins_bits() -> None:
-    image = np.arange(35, dtype=np.float32).reshape(5, 7)
-    expected = image[:4, :6].reshape(2, 2, 3, 2).mean(axis=(1, 3))
-    np.testing.assert_array_equal(shrink(image), expected)
-    bits = np.zeros((4, 4), np.uint8)
-    bits[0, 1], bits[1, 0], bits[3, 3] = 1, 4, 2
-    np.testing.assert_array_equal(shrink_bits(bits), [[5, 0], [0, 2]])
+@pytest.mark.parametrize("factor", [2, 3, 4])
+@pytest.mark.parametrize("dtype", [np.float32, np.uint16])
+def test_shrinking_averages_and_joins_bits(factor: int, dtype: type) -> None:
+    rng = np.random.default_rng(3)
+    image = rng.integers(0, 65536, (50, 41)).astype(dtype)
+    ny, nx = 50 // factor, 41 // factor
+    squares = image[: factor * ny, : factor * nx].reshape(ny, factor, nx, factor)
+    expected = squares.mean(axis=(1, 3), dtype=float)
+    np.testing.assert_allclose(shrink(image, factor), expected, rtol=1e-6)
+    bits = (rng.random((50, 41)) < 0.05) * rng.integers(1, 8, (50, 41)).astype(np.uint8)
+    squares = bits[: factor * ny, : factor * nx].reshape(ny, factor, nx, factor)
+    joined = np.bitwise_or.reduce(np.bitwise_or.reduce(squares, axis=3), axis=1)
+    np.testing.assert_array_equal(shrink_bits(bits, factor), joined)
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_shrinking_calibrates_as_reducing_does(scene: Scene, factor: int) -> None:
+    frame, masters = read_frame(scene.lights[0]), load_masters(scene.recipe.masters_folder)
+    flat = masters.flat.copy()
+    flat[30:40, 20:30] = 0
+    small = shrink_masters(replace(masters, flat=flat), factor)
+    found = shrink_frame(frame, small, factor)
+    plain = replace(frame, pixels=shrink(frame.pixels, factor), bad=shrink_bits(frame.bad, factor))
+    expected = reduce_frame(plain, small)
+    np.testing.assert_array_equal(found.pixels, expected.pixels)
+    np.testing.assert_array_equal(found.bad, expected.bad)
+    assert (found.bad & PixelFlag.DEAD).any()
+
+
+def test_stars_of_a_shrunk_frame_lie_where_they_do_in_the_frame() -> None:
+    pixels = render_stars((300, 360), [100.3, 250.8], [120.6, 77.1], [1e6, 5e5], 6.0) + 300
+    pixels += np.random.default_rng(1).normal(0, 3, pixels.shape)
+    for factor in (2, 3, 4):
+        found = enlarge(detect(shrink(pixels.astype(np.float32), factor)), factor)
+        np.testing.assert_allclose(found.x, [100.3, 250.8], atol=0.1)
+        np.testing.assert_allclose(found.y, [120.6, 77.1], atol=0.1)
+        np.testing.assert_allclose(found.fwhm, 6.0, rtol=0.2)
+        np.testing.assert_allclose(found.sky_rms, 3.0, rtol=0.1)
 
 
 def test_squares_reach_over_the_edge_with_nan() -> None:
@@ -88,9 +131,10 @@ def test_squares_reach_over_the_edge_with_nan() -> None:
     np.testing.assert_array_equal(bits.sum(axis=(1, 2)), [4, 9, 4, 0])
 
 
-def test_only_large_frames_of_wide_stars_are_shrunk(monkeypatch) -> None:
-    assert choose_shrink((500, 4000), 4.0) == 1
+def test_only_large_frames_of_wide_stars_are_shrunk() -> None:
+    assert choose_shrink((500, 4000), 8.0) == 1
     assert choose_shrink((2048, 2048), 2.0) == 1
     assert choose_shrink((2048, 2048), 3.5) == 2
-    monkeypatch.setattr(parts, "LARGE_PX", 100)
-    assert choose_shrink((500, 4000), 4.0) == 2
+    assert choose_shrink((2048, 2048), 9.0) == 2
+    assert choose_shrink((4096, 4096), 5.0) == 3
+    assert choose_shrink((9600, 6422), 20.0) == 4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,59 @@ from lightcurve.errors import FrameError
 from lightcurve.flags import PixelFlag
 
 _CHUNK_PIXELS = 65536  # three float32 images of it fit the cache of one core
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reduction:
+    """What is done to the pixels of one frame.
+
+    Attributes
+    ----------
+    bias, dark, flat : (ny, nx) float32 arrays or None
+        What is to be subtracted, subtracted times `dark_factor`, and divided by.
+    dark_factor : float
+    saturation_adu : float or None
+    """
+
+    bias: np.ndarray | None
+    dark: np.ndarray | None
+    flat: np.ndarray | None
+    dark_factor: float
+    saturation_adu: float | None
+
+    def apply(self, raw: np.ndarray, rows: slice, out: np.ndarray, marks: np.ndarray) -> None:
+        """Reduce some rows.
+
+        Parameters
+        ----------
+        raw : (n, nx) float32 array
+            ADU.
+        rows : slice
+            Where these rows are in the masters.
+        out : (n, nx) float32 array
+            Filled; may be `raw`.
+        marks : (n, nx) uint8 array
+            Added to.
+        """
+        saturation = self.saturation_adu
+        # Pixels are looked at one by one only where some are known to be bad.
+        if saturation is not None and not raw.max() < saturation:
+            marks[raw >= saturation] |= np.uint8(PixelFlag.SATURATED)
+        if self.bias is not None:
+            np.subtract(raw, self.bias[rows], out=out)
+        elif out is not raw:
+            out[:] = raw
+        if self.dark is not None:
+            dark = self.dark[rows]
+            out -= dark if self.dark_factor == 1 else dark * self.dark_factor
+        if self.flat is not None:
+            flat = self.flat[rows]
+            out /= flat
+            if not flat.min() > 0:
+                out[~(flat > 0)] = np.nan
+                marks[~(flat > 0)] |= np.uint8(PixelFlag.DEAD)
+        if not np.isfinite(out.sum()):
+            marks[~np.isfinite(out)] |= np.uint8(PixelFlag.NOT_FINITE)
 
 
 def reduce_frame(frame: Frame, masters: Masters | None) -> Frame:
@@ -39,50 +92,55 @@ def reduce_frame(frame: Frame, masters: Masters | None) -> Frame:
     """
     if masters is None:
         return frame
-    _check_sizes(frame, masters)
-    factor = _dark_factor(frame, masters)
     shape = frame.pixels.shape
+    reduction = plan_reduction(frame, masters, shape)
     pixels = np.empty(shape, np.float32)
     bad = frame.bad.copy() if masters.bad is None else frame.bad | masters.bad
-    bias = None if masters.dark is not None and masters.dark_includes_bias else masters.bias
-    saturation = frame.exposure.saturation_adu
     step = max(_CHUNK_PIXELS // shape[1], 1)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for start in range(0, shape[0], step):
             rows = slice(start, start + step)
-            raw, out, marks = frame.pixels[rows], pixels[rows], bad[rows]
-            if bias is None:
-                out[:] = raw
-            else:
-                np.subtract(raw, bias[rows], out=out)
-            if masters.dark is not None:
-                out -= masters.dark[rows] if factor == 1 else masters.dark[rows] * factor
-            if masters.flat is not None:
-                flat = masters.flat[rows]
-                out /= flat
-                if not flat.min() > 0:
-                    out[~(flat > 0)] = np.nan
-                    marks[~(flat > 0)] |= np.uint8(PixelFlag.DEAD)
-            # Pixels are looked at one by one only where some are known to be bad.
-            if saturation is not None and not raw.max() < saturation:
-                marks[raw >= saturation] |= np.uint8(PixelFlag.SATURATED)
-            if not np.isfinite(out.sum()):
-                marks[~np.isfinite(out)] |= np.uint8(PixelFlag.NOT_FINITE)
-    history = (*frame.history, *_history(masters, factor, biased=bias is not None))
+            reduction.apply(frame.pixels[rows], rows, pixels[rows], bad[rows])
+    history = (*frame.history, *_history(reduction, masters))
     return replace(frame, pixels=pixels, bad=bad, history=history)
 
 
-def _check_sizes(frame: Frame, masters: Masters) -> None:
+def plan_reduction(frame: Frame, masters: Masters, shape: tuple[int, int]) -> Reduction:
+    """Settle what is to be done to a frame.
+
+    Parameters
+    ----------
+    frame : Frame
+        Raw.
+    masters : Masters
+    shape : tuple of int
+        (ny, nx) of the pixels that will be reduced.
+
+    Returns
+    -------
+    Reduction
+
+    Raises
+    ------
+    FrameError
+        When a master is of another size, or the dark cannot be scaled to this exposure.
+    """
     for name in ("bias", "dark", "flat", "bad"):
         image = getattr(masters, name)
-        if image is not None and image.shape != frame.pixels.shape:
+        if image is not None and image.shape != shape:
             raise FrameError(
                 frame.path,
                 "is {1} x {0} px, the master {4} {3} x {2}: "
-                "calibrate it with frames of its own setup".format(
-                    *frame.pixels.shape, *image.shape, name
-                ),
+                "calibrate it with frames of its own setup".format(*shape, *image.shape, name),
             )
+    in_dark = masters.dark is not None and masters.dark_includes_bias
+    return Reduction(
+        bias=None if in_dark else masters.bias,
+        dark=masters.dark,
+        flat=masters.flat,
+        dark_factor=_dark_factor(frame, masters),
+        saturation_adu=frame.exposure.saturation_adu,
+    )
 
 
 def _dark_factor(frame: Frame, masters: Masters) -> float:
@@ -104,12 +162,13 @@ def _dark_factor(frame: Frame, masters: Masters) -> float:
     return 1.0
 
 
-def _history(masters: Masters, factor: float, *, biased: bool) -> tuple[str, ...]:
+def _history(reduction: Reduction, masters: Masters) -> tuple[str, ...]:
     lines = []
-    if biased:
+    if reduction.bias is not None:
         lines.append("master bias subtracted")
     if masters.dark is not None:
-        kind = "with bias in it" if masters.dark_includes_bias else f"times {factor:.6g}"
+        factor = f"times {reduction.dark_factor:.6g}"
+        kind = "with bias in it" if masters.dark_includes_bias else factor
         lines.append(f"master dark ({kind}) subtracted")
     if masters.flat is not None:
         lines.append("divided by master flat")
