@@ -229,6 +229,17 @@ def test_the_command_writes_shows_and_sets_its_status(curve_csv, tmp_path) -> No
     assert (status, json.loads(shown)["agrees"]) == (0, None)
 
 
+def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path) -> None:
+    t = 2460000.7 + 0.002 * np.arange(40)
+    paths = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        path = tmp_path / name / "a.csv"
+        paths.append(write_csv(path, "BJD_TDB,flux,flux_err", t, 1 + 0 * t, 0.001 + 0 * t))
+    found = json.loads(run("compare", *paths, "--json")[1])
+    assert [found["a"], found["b"]] == [str(path) for path in paths]
+
+
 def test_the_command_says_what_it_needs(curve_csv, tmp_path) -> None:
     with pytest.raises(InputError, match="--frames"):
         run("compare", curve_csv[0])

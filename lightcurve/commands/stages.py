@@ -148,7 +148,8 @@ def _print_solutions(rows: list[dict[str, Any]]) -> None:
 
 def _solution_line(row: dict[str, Any]) -> str:
     if row["status"] != "solved":
-        return f"{row['file']}: {row['status']}: {' '.join(row['reason'].split())}"
+        reason = " ".join(row["reason"].split()).removeprefix(f"{row['file']}: ")
+        return f"{row['file']}: {row['status']}: {reason}"
     stars = f"{row['n_matched']} stars, rms {row['rms_arcsec']:.2f} arcsec"
     found = [
         f"solved by {row['solver']}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,8 @@ def compare_files(
         msg = f"--by {by!r}: frame or time"
         raise InputError(msg)
     a, b = (read_side(path, choice) for path, choice in zip(paths, choices, strict=True))
+    if a.table.name == b.table.name:  # runs have files of the same names
+        a, b = (_named(side, str(path)) for side, path in zip((a, b), paths, strict=True))
     told = [(side.table.name, [*side.table.unusable, side.note]) for side in (a, b)]
     notes = [f"{name}: {note}" for name, own in told for note in own if note]
     a, b = in_one_time_system(a, b, settings, notes)
@@ -83,6 +86,10 @@ def compare_files(
         notes=tuple(notes),
         **curves,
     )
+
+
+def _named(side: Side, name: str) -> Side:
+    return replace(side, table=replace(side.table, name=name))
 
 
 def _match(a: Side, b: Side, by: str) -> tuple[np.ndarray, np.ndarray, str]:
