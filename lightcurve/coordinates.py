@@ -51,7 +51,9 @@ def format_coordinates(ra_deg: float, dec_deg: float) -> str:
     from astropy import units as u
     from astropy.coordinates import Angle
 
-    ra = Angle(ra_deg, u.deg).to_string(u.hourangle, sep=":", precision=2, pad=True)
+    # Rounded before it is written: 24:00:00 is no right ascension.
+    hours = round(ra_deg * 240, 2) % 86400 / 3600
+    ra = Angle(hours, u.hourangle).to_string(sep=":", precision=2, pad=True)
     dec = Angle(dec_deg, u.deg).to_string(sep=":", precision=1, pad=True, alwayssign=True)
     return f"{ra} {dec}"
 

@@ -76,6 +76,12 @@ def test_every_product_is_written_and_read_back(written: Path) -> None:
     assert json.loads((written / "summary.json").read_text())["zero_point_stars"] > 20
 
 
+def test_every_product_is_explained(written: Path) -> None:
+    text = (Path(__file__).parents[1] / "docs" / "image.md").read_text()
+    for path in written.iterdir():
+        assert f"`{path.name.replace('ey.zip', 'NAME.zip')}" in text, path.name
+
+
 def test_hostile_texts_do_not_leave_their_place(written: Path) -> None:
     page = (written / "report.html").read_text()
     assert "alert(1)" in page
