@@ -126,9 +126,7 @@ def bjd_tdb(
     """
     jd_utc = np.asarray(jd_utc, dtype=float)
     _, barycentric = _earth(jd_utc)
-    place = barycentric + _observer_au(jd_utc, site)
-    delay = place @ _direction(ra_deg, dec_deg) / SPEED_OF_LIGHT_AU_PER_DAY
-    return tdb_from_utc(jd_utc) + delay
+    return tdb_from_utc(jd_utc) + _delay(barycentric, jd_utc, (ra_deg, dec_deg), site)
 
 
 def hjd_utc(
@@ -151,8 +149,14 @@ def hjd_utc(
     """
     jd_utc = np.asarray(jd_utc, dtype=float)
     heliocentric, _ = _earth(jd_utc)
-    place = heliocentric + _observer_au(jd_utc, site)
-    return jd_utc + place @ _direction(ra_deg, dec_deg) / SPEED_OF_LIGHT_AU_PER_DAY
+    return jd_utc + _delay(heliocentric, jd_utc, (ra_deg, dec_deg), site)
+
+
+def _delay(
+    earth: np.ndarray, jd_utc: np.ndarray, star: tuple[float, float], site: Site | None
+) -> np.ndarray:
+    """Days by which light comes earlier to the observer than to where `earth` is counted from."""
+    return (earth + _observer_au(jd_utc, site)) @ _direction(*star) / SPEED_OF_LIGHT_AU_PER_DAY
 
 
 def _direction(ra_deg: float, dec_deg: float) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,11 @@ import numpy as np
 from lightcurve.data import LightCurve, StarPlan
 from lightcurve.errors import InputError
 from lightcurve.files import read_text as read_file
+from lightcurve.files import read_toml
 from lightcurve.formats.model_table import read_model
 from lightcurve.formats.text import csv_rows, read_text
 
-MAX_BYTES = 50_000_000
+WHAT, MAX_BYTES = "a file of a run", 50_000_000
 WORDS = ("star", "role", "reason")
 NUMBERS = ("ra_deg", "dec_deg", "x_ref", "y_ref", "flux_ref", "peak_ref")
 
@@ -38,12 +38,7 @@ def read_record(folder: Path) -> dict[str, Any]:
         When there is one that cannot be read.
     """
     path = folder / "run.toml"
-    text = _text(path)
-    try:
-        return {} if text is None else tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        msg = f"{path}: not TOML: {error}"
-        raise InputError(msg) from error
+    return read_toml(path, WHAT, max_bytes=MAX_BYTES) if path.exists() else {}
 
 
 def read_fit_json(folder: Path) -> dict[str, Any] | None:
@@ -64,13 +59,14 @@ def read_fit_json(folder: Path) -> dict[str, Any] | None:
         When there is one that cannot be read.
     """
     path = folder / "fit.json"
-    text = _text(path)
+    if not path.exists():
+        return None
     try:
-        content = None if text is None else json.loads(text)
+        content = json.loads(read_file(path, WHAT, max_bytes=MAX_BYTES))
     except ValueError as error:
         msg = f"{path}: not JSON: {error}"
         raise InputError(msg) from error
-    if content is not None and not isinstance(content, dict):
+    if not isinstance(content, dict):
         msg = f"{path}: not a fit of ours"
         raise InputError(msg)
     return content
@@ -150,7 +146,3 @@ def aligned_model(run: Path, curve: LightCurve) -> dict[str, np.ndarray]:
         for name in ("trend", "model", "residual")
     }
     return aligned | {"used": (place >= 0) & model["used"][place]}
-
-
-def _text(path: Path) -> str | None:
-    return read_file(path, "a file of a run", max_bytes=MAX_BYTES) if path.exists() else None
