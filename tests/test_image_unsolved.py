@@ -24,7 +24,7 @@ CENTER = (100.0, 20.0)
 
 @pytest.fixture(scope="module")
 def frames(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The same pixels with a WCS, without one, and with a wrong one; and the stars."""
+    """The same pixels with a WCS, without one, one that is off, a wrong one; and the stars."""
     from astropy.io import fits
 
     folder = tmp_path_factory.mktemp("frames")
@@ -35,11 +35,15 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     lines = [f"{r:.8f},{d:.8f},{m:.4f}" for r, d, m in zip(ra, dec, mag, strict=True)]
     stars = folder / "stars.csv"
     stars.write_text("\n".join(["ra,dec,rmag", *lines]) + "\n")
-    paths = {name: folder / f"{name}.fits" for name in ("solved", "nowhere", "wrong")}
+    paths = {name: folder / f"{name}.fits" for name in ("solved", "nowhere", "off", "wrong")}
     for name, path in paths.items():
         render_frame(path, ra, dec, mag, SITE, center=CENTER, header_wcs=name != "nowhere")
+    with fits.open(paths["off"], mode="update") as hdus:
+        hdus[0].header["CRPIX1"] += 48
+        hdus[0].header["CRPIX2"] -= 36
     with fits.open(paths["wrong"], mode="update") as hdus:
-        hdus[0].header["CRPIX1"] += 60
+        hdus[0].header["CDELT1"] *= 1.15
+        hdus[0].header["CDELT2"] *= 1.15
     return {**paths, "stars": stars}
 
 
@@ -125,6 +129,24 @@ def test_every_product_without_a_sky_is_written(frames: dict[str, Path], tmp_pat
     assert "Not solved" in page
     assert "simbad" not in page.split('<script type="application/json"')[0].lower()
     json.loads((tmp_path / "summary.json").read_text(), parse_constant=pytest.fail)
+
+
+def test_a_wcs_that_is_off_is_put_right_by_the_catalogue(frames: dict[str, Path]) -> None:
+    settings = alone(frames["stars"], psf="none", injected=0)
+    reduced, right = (measure_image(frames[n], settings, Clock()) for n in ("off", "solved"))
+    (note,) = (note for note in reduced.notes if "px off" in note)
+    told = float(note.split(" was ")[1].split(" px")[0])
+    # The header's own error, which is random, is a part of it.
+    assert told == pytest.approx(60, abs=SITE.wcs_error_px + 0.2)
+    assert summarise(reduced)["status"] == "reduced"
+    apart = np.hypot(
+        (reduced.placed.ra_deg - right.placed.ra_deg) * np.cos(np.radians(CENTER[1])),
+        reduced.placed.dec_deg - right.placed.dec_deg,
+    )
+    assert apart.max() * 3600 < 0.05
+    assert reduced.calibrated.aperture.zero_point.value == pytest.approx(
+        right.calibrated.aperture.zero_point.value, abs=1e-3
+    )
 
 
 def test_a_wcs_that_the_catalogue_refutes_places_nothing(frames: dict[str, Path]) -> None:

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lightcurve.astrometry.chain import SolveRequest, solve
-from lightcurve.astrometry.refine import refine_wcs
+from lightcurve.astrometry.refine import Refined, refine_wcs
 from lightcurve.astrometry.verify import MIN_FRACTION, Check
 from lightcurve.astrometry.wcs import describe_wcs
 from lightcurve.catalogs.service import Catalog, Field
 from lightcurve.config import Settings
 from lightcurve.data import Detections, Solution
-from lightcurve.errors import SolveError
+from lightcurve.errors import RegistrationError, SolveError
 from lightcurve.flags import Flag
+from lightcurve.image_stages.offset import shifted_wcs
 from lightcurve.image_stages.place import Placed, middle_deg, on_sky
 from lightcurve.image_stages.prepare import Prepared
 from lightcurve.image_stages.sources import Sources
 from lightcurve.reference import describe_solution, submission_file
 from lightcurve.target import find_target
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +130,8 @@ def place_sources(
     Raises
     ------
     SolveError
-        When nothing had checked the solution, and the catalogue refutes it.
+        When nothing had checked the solution, the catalogue refutes it, and its stars do not show
+        how far it is off.
     """
     notes: tuple[str, ...] = ()
     by_hand = [name for name in catalogs if name not in ASTROMETRIC]
@@ -146,27 +152,17 @@ def _is_precise(catalog: Catalog) -> bool:
 def _refined(
     sources: Sources, solution: Solution, catalog: Catalog, shape: tuple[int, int]
 ) -> tuple[Solution, str]:
-    sky = np.column_stack([catalog.ra_deg, catalog.dec_deg])
-    sure = (sources.snr > SURE_SNR) & ((sources.flags & Flag.SATURATED) == 0)
-    sure &= sources.found_by == "search"
-    refined = refine_wcs(solution.wcs, _detections(sources, sure), shape, sky)
-    # Blends, bleeding stars and large proper motions: far out for what their light allows.
-    off = refined.check.distance_px
-    far = off > OUTLIER * np.median(off) if len(off) else np.zeros(0, dtype=bool)
-    if far.any():
-        sure[np.flatnonzero(sure)[refined.check.here[far]]] = False
-        refined = refine_wcs(refined.wcs, _detections(sources, sure), shape, sky)
+    refined, far, n_sources = _refit(solution.wcs, sources, catalog, shape)
+    moved = ""
+    if not solution.n_matched and _refutes(refined.check, catalog, solution.scale_arcsec):
+        wcs, off = _moved(solution, refined.check, sources, catalog, shape)
+        refined, far, n_sources = _refit(wcs, sources, catalog, shape)
+        moved = f"the {solution.solver}'s WCS was {off:.1f} px off: put right by {catalog.title}"
     check = refined.check
-    if not solution.n_matched and _refutes(check, catalog, solution.scale_arcsec):
-        msg = (
-            f"{solution.solver}: its WCS puts {check.n_matched} of {check.n_inside} stars of "
-            f"{catalog.title} on one of {check.n_detected} sources, which may be chance"
-        )
-        raise SolveError(msg, n_detected=check.n_detected, n_catalog=check.n_inside)
     if not check.possible or not check.passed:
         return solution, (
             f"not refined: {check.n_matched} of {check.n_inside} stars of {catalog.title} "
-            f"agree with {sure.sum()} sources"
+            f"agree with {n_sources} sources"
         )
     scale, rotation, parity = describe_wcs(refined.wcs, shape)
     solution = replace(
@@ -175,13 +171,47 @@ def _refined(
         residuals_arcsec=(refined.ra_rms_arcsec, refined.dec_rms_arcsec),
     )  # fmt: skip
     order = f", SIP order {refined.order}" if refined.order > 1 else ""
-    left = f", {far.sum()} left out as far off" if far.any() else ""
+    left = f", {far} left out as far off" if far else ""
     text = (
         f"WCS checked and refined with {catalog.title}{order}: {check.n_matched} stars, rms "
         f"{check.rms_px:.3f} px ({solution.rms_arcsec:.3f} arcsec){left}"
     )
     log.info("%s", text)
-    return replace(solution, detail=text), ""
+    return replace(solution, detail=text), moved
+
+
+def _refit(
+    wcs: WCS, sources: Sources, catalog: Catalog, shape: tuple[int, int]
+) -> tuple[Refined, int, int]:
+    """Refine a WCS; tell how many matches were left out as far off, and of how many sources."""
+    sky = np.column_stack([catalog.ra_deg, catalog.dec_deg])
+    sure = _sure(sources) & ((sources.flags & Flag.SATURATED) == 0)
+    refined = refine_wcs(wcs, _detections(sources, sure), shape, sky)
+    # Blends, bleeding stars and large proper motions: far out for what their light allows.
+    off = refined.check.distance_px
+    far = off > OUTLIER * np.median(off) if len(off) else np.zeros(0, dtype=bool)
+    if far.any():
+        sure[np.flatnonzero(sure)[refined.check.here[far]]] = False
+        refined = refine_wcs(refined.wcs, _detections(sources, sure), shape, sky)
+    return refined, int(far.sum()), int(sure.sum())
+
+
+def _sure(sources: Sources) -> np.ndarray:
+    return (sources.snr > SURE_SNR) & (sources.found_by == "search")
+
+
+def _moved(
+    solution: Solution, check: Check, sources: Sources, catalog: Catalog, shape: tuple[int, int]
+) -> tuple[WCS, float]:
+    """Move a WCS that the catalogue refutes to where its stars are, and tell how far."""
+    try:
+        return shifted_wcs(solution.wcs, _detections(sources, _sure(sources)), catalog, shape)
+    except RegistrationError as error:
+        msg = (
+            f"{solution.solver}: its WCS puts {check.n_matched} of {check.n_inside} stars of "
+            f"{catalog.title} on one of {check.n_detected} sources, which may be chance"
+        )
+        raise SolveError(msg, n_detected=check.n_detected, n_catalog=check.n_inside) from error
 
 
 def _refutes(check: Check, catalog: Catalog, scale_arcsec: float) -> bool:

@@ -28,7 +28,7 @@ class Placed:
     error_arcsec : (n,) float array
         One standard deviation in one coordinate: of the centroid, and of the solution.
     notes : tuple of str
-        Why the solution could not be refined; empty when it was.
+        Why the solution could not be refined, or how far it had been off.
     unsolved : str
         Why there is no solution; empty when there is one.
     """

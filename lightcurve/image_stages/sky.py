@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+import numpy as np
+
+from lightcurve.catalogs.service import Field
 from lightcurve.clock import Clock
 from lightcurve.config import Settings
 from lightcurve.coordinates import format_coordinates
@@ -22,6 +25,8 @@ from lightcurve.image_stages.standards import (
 )
 
 log = logging.getLogger(__name__)
+
+FIELD_MOVED = 0.04  # of its radius; the cone has so much to spare
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,11 +96,26 @@ def _solved(prepared: Prepared, sources: Sources, settings: Settings, clock: Clo
     except SolveError as error:
         # Nothing had checked that WCS before: the solvers after it may put it right.
         return _by_others(prepared, sources, _after(solution.solver, settings, error), clock, error)
+    shape = prepared.frame.pixels.shape
+    if _middle_moved(field, placed, shape) > FIELD_MOVED:
+        # So far off was the header's WCS that part of the frame has not been asked about.
+        notes += placed.notes
+        with clock("catalogues"):
+            field, _ = field_of(prepared, placed.solution, settings.image.mpc_code)
+            known = ask(field, band, settings)
+        placed = place_sources(sources, placed.solution, known.catalogs, shape)
     order = (*known.by_hand, *catalogs_for(band, field.dec_deg, settings.image))
     standards = choose_standards(known.catalogs, band, order)
     if assumed and standards is not None:
         assumed += f": magnitudes are tied to {standards.band} of {standards.catalog.title}"
     return OnSky(placed, known, standards, (*notes, *((assumed,) if assumed else ())))
+
+
+def _middle_moved(field: Field, placed: Placed, shape: tuple[int, int]) -> float:
+    """Distance of the middle of the frame from that of the field, in radii of the field."""
+    ra, dec = placed.centre_deg(shape)
+    along = ((ra - field.ra_deg + 180) % 360 - 180) * np.cos(np.radians(dec))
+    return float(np.hypot(along, dec - field.dec_deg) / field.radius_deg)
 
 
 def _after(solver: str, settings: Settings, error: SolveError) -> Settings:
