@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from lightcurve.calib.cosmics import mark_cosmic_rays
 from lightcurve.calib.reduce import reduce_frame
 from lightcurve.calib.store import load_masters
 from lightcurve.camera import CameraValues, settle_camera
@@ -17,21 +16,21 @@ from lightcurve.data import Detections, Frame, Masters
 from lightcurve.errors import FrameError
 from lightcurve.flags import PixelFlag
 from lightcurve.frames.read import read_frame
+from lightcurve.image_stages.masks import (
+    border_marked,
+    cosmic_rays_marked,
+    saturation_marked,
+    trails_marked,
+)
 from lightcurve.phot.detect import detect
 from lightcurve.phot.mesh import Background, measure_background
 from lightcurve.phot.seeing import refuse_large_radii
-from lightcurve.phot.trails import find_trails
 
 log = logging.getLogger(__name__)
 
-COSMIC_PASSES = 2
-SHARP, STAR_FWHM = 0.7, 2.0  # of the stars' FWHM: narrower is no star; so far a star reaches
-BRIGHT_E = 1e4  # electrons in the highest pixel: 100 times their noise
-MAX_COSMIC = 0.01  # of the pixels: with more, it is not cosmic rays that are marked
 FRACTIONS = 1e-3, 1.0  # the highest pixel of a frame that was divided by its full scale
 FULL_SCALE = 65535.0
 COUNTS = ("", "adu", "count", "counts", "dn")
-COSMIC_FWHM = 2.5  # px; narrower stars look like cosmic rays to the search
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,17 +92,17 @@ def prepare_frame(path: Path, settings: Settings, *, masters: Masters | None = N
     if masters is None:
         raw, scaled = _in_adu(raw)
     camera = settle_camera([raw], masters, settings)
-    frame = _with_border(
+    frame = border_marked(
         reduce_frame(raw, masters), max(settings.camera.border_px, settings.image.border_px)
     )
-    frame = _saturation_marked(frame, raw, camera.saturation_adu)
+    frame = saturation_marked(frame, raw, camera.saturation_adu)
     _refuse_nothing_to_see(frame)
     stars = detect(frame.pixels, frame.bad, saturation_adu=camera.saturation_adu)
-    frame, cosmic = _cosmic_rays(frame, camera, stars, settings)
+    frame, cosmic = cosmic_rays_marked(frame, camera, stars, settings)
     background = measure_background(
         frame.pixels, frame.bad, box_px=settings.image.background_box_px
     )
-    frame, trail = _trails(frame, background, wanted=settings.image.trails)
+    frame, trail = trails_marked(frame, background, wanted=settings.image.trails)
     seconds, source, assumed = _exposure(frame)
     none = () if masters is not None else ("not calibrated: no master frames were given",)
     notes = (*frame.exposure.warnings, *scaled, *cosmic, *trail, *none, *assumed)
@@ -190,103 +189,3 @@ def _statistics(frame: Frame) -> str:
         f"to {good.max():.5g} ADU, mean {good.mean(dtype=float):.5g}, median "
         f"{np.median(good):.5g}, standard deviation {good.std(dtype=float):.4g}"
     )
-
-
-def _with_border(frame: Frame, border: int) -> Frame:
-    """Mark a border of so many pixels."""
-    if not border:
-        return frame
-    bad = frame.bad | np.uint8(PixelFlag.BORDER)
-    bad[border:-border, border:-border] = frame.bad[border:-border, border:-border]
-    return replace(frame, bad=bad, history=(*frame.history, f"border of {border} px marked"))
-
-
-def _saturation_marked(frame: Frame, raw: Frame, level: float | None) -> Frame:
-    """Mark pixels at a level that was measured, where the header gave none or a wrong one."""
-    if level is None or level == raw.exposure.saturation_adu:
-        return frame
-    full = raw.pixels >= level
-    bad = frame.bad | np.where(full, np.uint8(PixelFlag.SATURATED), np.uint8(0))
-    return replace(frame, bad=bad)
-
-
-def _cosmic_rays(
-    frame: Frame, camera: CameraValues, stars: Detections, settings: Settings
-) -> tuple[Frame, list[str]]:
-    wanted = settings.image.cosmic_rays
-    fwhm = float(np.median(stars.fwhm)) if len(stars) else float("nan")
-    if wanted == "no":
-        return frame, []
-    if wanted == "auto":
-        reason = _why_no_cosmics(camera, fwhm)
-        if reason:
-            return frame, [f"cosmic rays not looked for: {reason} (--cosmic-rays yes does it)"]
-    settled = replace(frame.exposure, saturation_adu=camera.saturation_adu)
-    marked = mark_cosmic_rays(
-        replace(frame, exposure=settled),
-        gain_e_per_adu=camera.noise.gain_e_per_adu,
-        read_noise_e=_dark_noise(frame, camera),
-        max_passes=COSMIC_PASSES,
-    )
-    hits = (marked.bad & ~frame.bad & PixelFlag.COSMIC_RAY) != 0
-    hits &= ~_on_stars(hits, stars, fwhm, camera.noise.gain_e_per_adu)
-    share = np.count_nonzero(hits) / hits.size
-    if wanted == "auto" and share > MAX_COSMIC:
-        note = (
-            f"cosmic rays not marked: they would be {share:.1%} of the pixels, so gain or read "
-            f"noise is not that of the frame (--cosmic-rays yes marks them)"
-        )
-        return frame, [note]
-    note = f"{np.count_nonzero(hits)} pixels marked as hit by cosmic rays (L.A.Cosmic)"
-    bad = frame.bad | np.where(hits, np.uint8(PixelFlag.COSMIC_RAY), np.uint8(0))
-    return replace(frame, bad=bad, history=(*frame.history, note)), [note]
-
-
-def _on_stars(hits: np.ndarray, stars: Detections, fwhm: float, gain: float) -> np.ndarray:
-    """Tell which marked pixels are of the brightest stars, whose own shape stands out of noise.
-
-    Only about stars as wide as the others: what is sharper is a hit.
-    """
-    from scipy.spatial import cKDTree
-
-    bright = (stars.peak * gain > BRIGHT_E) & (stars.fwhm > SHARP * fwhm)
-    found = np.zeros(hits.shape, dtype=bool)
-    if not bright.any():
-        return found
-    y, x = np.nonzero(hits)
-    tree = cKDTree(np.column_stack([stars.x[bright], stars.y[bright]]))
-    away, _ = tree.query(np.column_stack([x, y]))
-    found[y, x] = away < STAR_FWHM * fwhm
-    return found
-
-
-def _dark_noise(frame: Frame, camera: CameraValues) -> float:
-    """Noise of a pixel without light, electrons: the camera's, or what the frame shows.
-
-    A sky that was taken off has left its noise.
-    """
-    gain = camera.noise.gain_e_per_adu
-    low, sky = np.percentile(frame.pixels[frame.bad == 0], [15.865, 50])
-    rest = ((sky - low) * gain) ** 2 - max(sky, 0.0) * gain
-    return float(np.sqrt(max(camera.noise.read_noise_e**2, rest)))
-
-
-def _why_no_cosmics(camera: CameraValues, fwhm: float) -> str:
-    if np.isnan(fwhm):
-        return "no star tells how wide stars are"
-    if fwhm < COSMIC_FWHM:
-        return f"stars {fwhm:.1f} px wide cannot be told from them"
-    if not camera.gain_known or not camera.noise.read_noise_e:
-        return "gain or read noise is not known"
-    return ""
-
-
-def _trails(frame: Frame, background: Background, *, wanted: bool) -> tuple[Frame, list[str]]:
-    if not wanted:
-        return frame, []
-    trails = find_trails(frame.pixels, frame.bad, background)
-    if not trails.lines:
-        return frame, []
-    bad = frame.bad | np.where(trails.mask, np.uint8(PixelFlag.TRAIL), np.uint8(0))
-    line = f"{len(trails.lines)} trail(s) marked, {np.count_nonzero(trails.mask)} pixels"
-    return replace(frame, bad=bad, history=(*frame.history, line)), [line]
