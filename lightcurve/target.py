@@ -43,7 +43,7 @@ def find_target(settings: TargetSettings, catalogs: CatalogSettings | None = Non
         With a planet file, or with a name such as ``"HAT-P-32 b"``, by which the NASA Exoplanet
         Archive is asked for the planet.
     catalogs : CatalogSettings, optional
-        How the archive is asked.
+        How the archive is asked, and whether any service may be.
 
     Returns
     -------
@@ -71,7 +71,8 @@ def find_target(settings: TargetSettings, catalogs: CatalogSettings | None = Non
         raise InputError(msg)
     from lightcurve.catalogs.resolve import resolve_name
 
-    return Target(name, *resolve_name(name))
+    offline = catalogs is not None and catalogs.offline
+    return Target(name, *resolve_name(name, offline=offline))
 
 
 def known_place(settings: TargetSettings) -> tuple[float, float] | None:

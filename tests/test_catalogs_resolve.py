@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from typer.testing import CliRunner
 
 from lightcurve.catalogs import resolve
 from lightcurve.catalogs.resolve import resolve_name
+from lightcurve.cli import app
 from lightcurve.errors import CatalogError
 
 ANSWER = "# HAT-P-32\n%J 31.04276 +46.68785 = 02 04 10.26 +46 41 16.2\n%C.0 *\n"
@@ -37,3 +39,17 @@ def test_a_service_that_is_down_says_what_to_do(sesame):
     sesame.expect_request("/A").respond_with_data("oops", status=503)
     with pytest.raises(CatalogError, match=r"HAT-P-32.*--ra and --dec"):
         resolve_name("HAT-P-32")
+
+
+@pytest.mark.parametrize("command", ["run", "plan", "measure", "fit"])
+def test_offline_asks_nobody_for_a_name(command, sesame, tmp_path):
+    (tmp_path / "curve.csv").write_text("BJD_TDB,flux\n2460000.5,1\n2460000.6,1\n")
+    where = tmp_path / "curve.csv" if command == "fit" else tmp_path
+    out = [] if command == "plan" else ["--out", str(tmp_path / "out")]
+    given = [command, str(where), "--target", "HAT-P-32 b", "--offline", *out]
+    result = CliRunner().invoke(app, given)
+    assert isinstance(result.exception, CatalogError)
+    assert "Sesame: does not remember 'HAT-P-32 b' and may not be asked: give" in str(
+        result.exception
+    )
+    assert sesame.log == []

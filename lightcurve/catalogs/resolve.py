@@ -14,15 +14,18 @@ from lightcurve.errors import CatalogError
 SERVICE = "Sesame"
 SERVER = "https://cds.unistra.fr/cgi-bin/nph-sesame"
 TIMEOUT_S = 20.0
+ADVICE = "give --ra and --dec, or --planet"
 
 
-def resolve_name(name: str) -> tuple[float, float, str]:
+def resolve_name(name: str, *, offline: bool = False) -> tuple[float, float, str]:
     """Find where a named object is.
 
     Parameters
     ----------
     name : str
         As SIMBAD, NED or VizieR know it.
+    offline : bool
+        Only what is remembered may serve.
 
     Returns
     -------
@@ -34,13 +37,16 @@ def resolve_name(name: str) -> tuple[float, float, str]:
     Raises
     ------
     CatalogError
-        When the name is unknown or the service cannot be reached.
+        When the name is unknown, or the service cannot or may not be asked.
     """
     remembered = cache_dir() / "names.json"
     known = _read(remembered)
     if name in known:
         ra, dec = known[name]
         return float(ra), float(dec), f"{SERVICE}, remembered for {name}"
+    if offline:
+        msg = f"does not remember {name!r} and may not be asked: {ADVICE}"
+        raise CatalogError(SERVICE, msg)
     ra, dec = _ask(name)
     _write(remembered, {**known, name: [ra, dec]})
     return ra, dec, f"{SERVICE} for {name}"
@@ -50,16 +56,15 @@ def _ask(name: str) -> tuple[float, float]:
     # Not through astropy: it reports an unknown name and a dead service as the same error.
     import requests
 
-    advice = "give --ra and --dec, or --planet"
     try:
         answer = requests.get(f"{SERVER}/A", params=quote(name), timeout=TIMEOUT_S)
         answer.raise_for_status()
     except requests.RequestException as error:
-        msg = f"cannot be asked for {name!r} ({type(error).__name__}): {advice}"
+        msg = f"cannot be asked for {name!r} ({type(error).__name__}): {ADVICE}"
         raise CatalogError(SERVICE, msg) from error
     found = re.search(r"^%J\s+([\d.]+)\s+([+-][\d.]+)", answer.text, re.MULTILINE)
     if found is None:
-        msg = f"does not know {name!r}: check the spelling, or {advice}"
+        msg = f"does not know {name!r}: check the spelling, or {ADVICE}"
         raise CatalogError(SERVICE, msg)
     return float(found[1]), float(found[2])
 

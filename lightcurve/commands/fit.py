@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
     app.command("fit")(fit)
 
 
-@takes_settings("target", *FIT, "site", "seed")
+@takes_settings("target", *FIT, "site", "seed", "catalogs.offline")
 def fit(
     table: Annotated[
         Path, typer.Argument(help="Our lightcurve.csv, an AstroImageJ table, or any CSV.")

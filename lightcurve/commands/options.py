@@ -146,7 +146,8 @@ def takes_settings(*given: Any) -> Callable[..., Any]:
     Parameters
     ----------
     *given : callable or str
-        As ``@takes_settings`` on a command, which has all but those of single images; as
+        As ``@takes_settings`` on a command, which has all but those of single images (of the
+        catalogues ``--offline`` alone); as
         ``@takes_settings("target", "fit.sample")`` it has those of these sections and settings
         alone. The command takes a keyword ``settings`` of type `lightcurve.config.Settings`.
 
@@ -156,7 +157,9 @@ def takes_settings(*given: Any) -> Callable[..., Any]:
         For Typer: it has the options in its signature and not ``settings``.
     """
     if len(given) == 1 and callable(given[0]):
-        names = tuple(name for name in OPTIONS if name.split(".")[0] not in _BY_NAME)
+        names = tuple(
+            n for n in OPTIONS if n.split(".")[0] not in _BY_NAME or n == "catalogs.offline"
+        )
         return _with_options(given[0], names)
     names = tuple(name for name in OPTIONS if {name, name.split(".")[0]} & {*given})
     return lambda command: _with_options(command, names)

@@ -16,7 +16,7 @@ Frames = Annotated[list[Path], typer.Argument(help="FITS files, or folders of th
 MEASURING = (
     *("target", "solve", "camera", "site", "time", "apertures", "calibration"),
     *("stars.comparisons", "stars.exclude", "stars.check", "stars.neb_radius_arcmin"),
-    *("workers", "cluster"),
+    *("workers", "cluster", "catalogs.offline"),
 )
 
 
@@ -95,7 +95,7 @@ def calibrate(
         raise typer.Exit(1)
 
 
-@takes_settings("target", "solve", "camera.saturation_adu", "time")
+@takes_settings("target", "solve", "camera.saturation_adu", "time", "catalogs.offline")
 def solve(
     frames: Frames,
     *,
