@@ -9,6 +9,7 @@ from typing import Any
 
 from lightcurve.calib.store import load_masters
 from lightcurve.catalogs.file import read_file
+from lightcurve.catalogs.query import load
 from lightcurve.clock import Clock
 from lightcurve.config import Settings
 from lightcurve.data import Masters, Products
@@ -16,6 +17,8 @@ from lightcurve.errors import InputError, LightcurveError
 from lightcurve.frames.read import fits_files
 from lightcurve.image_products import write_products
 from lightcurve.image_stages.calibrate import calibrate_sources
+from lightcurve.image_stages.catalogs import services_for
+from lightcurve.image_stages.locate import wanted_target
 from lightcurve.image_stages.prepare import prepare_frame
 from lightcurve.image_stages.reduced import Reduced, summarise
 from lightcurve.image_stages.sequence import judge, quick_settings, write_sequence
@@ -118,7 +121,10 @@ def reduce_images(
     Raises
     ------
     InputError
-        When a catalogue given or the masters cannot be read, or there is no such band.
+        When a catalogue given or the masters cannot be read, or there is no such band, service or
+        place.
+    CatalogError
+        When the target is given by a name that cannot be resolved.
     """
 
     def reduce(file: Path, name: str, masters: Masters | None) -> dict[str, Any]:
@@ -150,7 +156,10 @@ def measure_sequence(
     Raises
     ------
     InputError
-        When a catalogue given or the masters cannot be read, or there is no such band.
+        When a catalogue given or the masters cannot be read, or there is no such band, service or
+        place.
+    CatalogError
+        When the target is given by a name that cannot be resolved.
     """
     quick = quick_settings(settings)
 
@@ -193,9 +202,12 @@ def _each(
 
 def _check_settings(settings: Settings) -> None:
     """Refuse, before the first frame, what would fail every one of them."""
+    wanted_target(settings)
     wanted_band(None, settings.image)
     for file in settings.catalogs.files:
         read_file(file)
+    for name in services_for("G", 0.0, settings, given=False):
+        load(name)
 
 
 def _listed(paths: Sequence[Path]) -> tuple[list[Path], dict[Path, InputError]]:

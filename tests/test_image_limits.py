@@ -15,7 +15,7 @@ from lightcurve.cli import app
 from lightcurve.clock import Clock
 from lightcurve.config import Settings, make_settings
 from lightcurve.coordinates import format_coordinates
-from lightcurve.errors import InputError
+from lightcurve.errors import InputError, LightcurveError
 from lightcurve.image import measure_image, measure_sequence, reduce_images
 from lightcurve.image_stages import sources as sources_module
 from lightcurve.image_stages.prepare import prepare_frame
@@ -107,8 +107,13 @@ def test_nothing_is_said_to_be_written_where_the_folder_is_a_file(tmp_path: Path
 
 @pytest.mark.parametrize(
     ("catalogs", "image", "told"),
-    [({"files": ["STARS"]}, {}, "stars.csv"), ({}, {"band": "Q"}, "--band 'Q': there are U, B, V")],
-    ids=["catalog", "band"],
+    [
+        ({"files": ["STARS"]}, {}, "stars.csv"),
+        ({}, {"band": "Q"}, "--band 'Q': there are U, B, V"),
+        ({}, {"services": ["hubble"]}, "no service 'hubble'"),
+        ({}, {"standards": "hubble"}, "--standards 'hubble'"),
+    ],
+    ids=["catalog", "band", "service", "standards"],
 )
 def test_what_would_fail_every_frame_is_refused_at_once(
     catalogs: dict, image: dict, told: str, tmp_path: Path
@@ -174,3 +179,18 @@ def test_the_zero_point_of_an_aperture_does_not_depend_on_a_psf(
 )
 def test_places_are_written_as_people_do(place: tuple[float, float], text: str) -> None:
     assert format_coordinates(*place) == text
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [({"ra": "10:00:00"}, "both --ra and --dec"), ({"name": "No Such Star"}, "may not be asked")],
+    ids=["half a place", "unknown name"],
+)
+def test_a_target_that_is_nowhere_is_refused_at_once_and_nobody_asked(
+    target: dict, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIGHTCURVE_CACHE_DIR", str(tmp_path / "cache"))
+    settings = make_settings({"catalogs": {"offline": True}, "target": target})
+    with pytest.raises(LightcurveError, match=told):
+        reduce_images([empty_frame(tmp_path / "f.fits")], settings, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -22,7 +22,7 @@ from lightcurve.image_stages.place import Placed, middle_deg, on_sky
 from lightcurve.image_stages.prepare import Prepared
 from lightcurve.image_stages.sources import Sources
 from lightcurve.reference import describe_solution, submission_file
-from lightcurve.target import find_target
+from lightcurve.target import Target, find_target
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -38,6 +38,30 @@ SURE_SNR = 10.0
 OUTLIER = 4.0  # times the median distance of matched stars
 # The more precise first: what the WCS is refined with.
 ASTROMETRIC = ("gaia", "gaia_synthetic", "panstarrs", "skymapper", "sdss", "twomass", "apass")
+
+
+def wanted_target(settings: Settings) -> Target | None:
+    """Find the target of the settings, if they name one: it is somewhere on the frame.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    Target or None
+
+    Raises
+    ------
+    InputError
+        When what is given makes no sense.
+    CatalogError
+        When only a name is given and it cannot be resolved.
+    """
+    given = settings.target
+    if not given.name and given.ra is given.dec is given.planet_file is None:
+        return None
+    return find_target(given, settings.catalogs)
 
 
 def solve_frame(prepared: Prepared, settings: Settings) -> Solution:
@@ -57,12 +81,12 @@ def solve_frame(prepared: Prepared, settings: Settings) -> Solution:
     SolveError
         When no solver can.
     """
-    frame, target = prepared.frame, settings.target
+    frame = prepared.frame
     exposure = frame.exposure
+    target = wanted_target(settings)
     ra, dec = exposure.ra_deg, exposure.dec_deg
-    if target.ra is not None or target.planet_file is not None or target.name:
-        found = find_target(target)
-        ra, dec = found.ra_deg, found.dec_deg
+    if target is not None:
+        ra, dec = target.ra_deg, target.dec_deg
     request = SolveRequest(
         stars=prepared.stars,
         shape=frame.pixels.shape,
