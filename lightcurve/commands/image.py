@@ -13,6 +13,7 @@ from lightcurve.commands.options import takes_settings
 from lightcurve.commands.shell import bar, print_json, print_table
 
 SETTINGS = ("image", "catalogs", "target", "solve", "camera", "site", "time")
+MAX_CELL = 40
 SHOWN = {
     "file": "file", "status": "status", "sources": "sources", "astrometry_stars": "stars",
     "astrometry_rms_px": "rms px", "fwhm_px": "FWHM px", "fwhm_arcsec": 'FWHM "', "band": "band",
@@ -61,6 +62,9 @@ def image(
 
 
 def _short(value: Any) -> Any:
+    """Fit a value into its cell; reasons are told in full on standard error."""
+    if isinstance(value, str) and len(value) > MAX_CELL:
+        return f"{value[:MAX_CELL]}\N{HORIZONTAL ELLIPSIS}"
     if isinstance(value, float):
         return f"{value:.5g}" if isfinite(value) else ""
     return value

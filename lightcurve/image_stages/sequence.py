@@ -72,7 +72,10 @@ def judge(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             ("bright sky", _value(row, "sky_adu") > BRIGHTER_SKY * _median(alike, "sky_adu")),
             ("few sources", _value(row, "sources") < FEWER * _median(alike, "sources")),
             ("not solved", row["status"] == "not solved"),
-            ("no zero point", row.get("zero_point_mag") is None),
+            (
+                "no zero point",
+                row["status"] == "reduced" and row.get("zero_point_mag") is None,
+            ),
         )
         judged.append("; ".join(reason for reason, true in tests if true) or "good")
     return judged

@@ -19,6 +19,7 @@ from lightcurve.report.style import (
     time_axis,
 )
 
+MAX_DAYS = 1.5
 PANELS = (
     ("zero_point_mag", "zero point (mag)", TARGET),
     ("fwhm_arcsec", "FWHM (arcsec)", COMPARISON),
@@ -28,7 +29,9 @@ PANELS = (
 
 
 def save_sequence(path: str | Path, rows: Sequence[Mapping]) -> Path:
-    """Write four panels over time; frames that are not good are grey crosses.
+    """Write four panels over time, or frame by frame where there are several nights.
+
+    Frames that are not good are grey crosses.
 
     Parameters
     ----------
@@ -47,8 +50,9 @@ def save_sequence(path: str | Path, rows: Sequence[Mapping]) -> Path:
     }
     good = np.array([row.get("quality") == "good" for row in shown])
     times = columns["mid_jd_utc"]
-    timed = bool(np.isfinite(times).all() and times.size)
-    day, x = time_axis(times) if timed else (0, np.arange(len(shown), dtype=float))
+    # Over several nights the gaps would leave the frames no room.
+    timed = bool(np.isfinite(times).all() and times.size and np.ptp(times) < MAX_DAYS)
+    day, x = time_axis(times) if timed else (0, 1 + np.arange(len(shown), dtype=float))
     with styled_figure(path, (8.0, 7.2)) as figure:
         axes = stack_axes(figure, (1.0,) * len(PANELS), left=0.11)
         for axis, (name, label, colour) in zip(axes, PANELS, strict=True):
@@ -63,7 +67,9 @@ def save_sequence(path: str | Path, rows: Sequence[Mapping]) -> Path:
             show_beyond(axis, x, y)
             axis.set_ylabel(label)
         axes[0].set_title(f"{len(rows)} frames, {int(good.sum())} of them good")
-        axes[-1].set_xlabel(f"JD UTC \N{MINUS SIGN} {day}" if timed else "frame")
+        if not timed:
+            axes[-1].xaxis.get_major_locator().set_params(integer=True)
+        axes[-1].set_xlabel(f"JD UTC \N{MINUS SIGN} {day}" if timed else "number of the frame")
     return Path(path)
 
 
