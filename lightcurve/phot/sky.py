@@ -44,7 +44,7 @@ def clipped_sky(
     offset = ordered - middle[:, None]
     if not whole:
         offset = np.nan_to_num(offset, nan=0.0, posinf=0.0, neginf=0.0)
-    sums, squares = _running_sums(offset), _running_sums(np.multiply(offset, offset, dtype=float))
+    sums = _running_sums(offset)
     if not whole:
         offset[np.arange(offset.shape[1]) >= count[:, None]] = np.inf
     low, middle = low.astype(float), middle.astype(float)
@@ -54,11 +54,11 @@ def clipped_sky(
     for _ in range(MAX_PASSES):
         previous = first, end
         reach = CLIP_SIGMA * spread
-        first = (offset < (centre - reach).astype(offset.dtype)[:, None]).sum(axis=1)
-        end = (offset <= (centre + reach).astype(offset.dtype)[:, None]).sum(axis=1)
+        low, high = ((centre + r).astype(offset.dtype)[:, None] for r in (-reach, reach))
+        first, end = _first_true(offset >= low), _first_true(offset > high)
         n = np.maximum(end - first, 1)
-        centre = (sums[rows, end] - sums[rows, first]) / n
-        variance = (squares[rows, end] - squares[rows, first]) / n - centre**2
+        mean = (sums[rows, end] - sums[rows, first]) / n
+        centre, variance = mean.real, mean.imag - mean.real**2
         spread = np.maximum(np.sqrt(np.maximum(variance, 0)), MIN_SIGMA)
         if np.array_equal(previous, (first, end)):
             break
@@ -68,8 +68,17 @@ def clipped_sky(
     return np.where(nothing, np.nan, sky), np.where(nothing, np.nan, scatter), kept
 
 
+def _first_true(rising: np.ndarray) -> np.ndarray:
+    """Find where each row, false at first, becomes true; its length where it does not."""
+    return np.where(rising[:, -1], rising.argmax(axis=1), rising.shape[1])
+
+
 def _running_sums(values: np.ndarray) -> np.ndarray:
-    """Add up the first 0, 1, 2 ... values of each row."""
-    sums = np.zeros((len(values), values.shape[1] + 1))
-    np.cumsum(values, axis=1, out=sums[:, 1:], dtype=float)
-    return sums
+    """Add up the first 0, 1, 2 ... values of each row, and as imaginary part their squares.
+
+    One pass for both: each addition waits for the one before it, and two wait no longer than one.
+    """
+    sums = np.zeros((len(values), values.shape[1] + 1), complex)
+    sums.real[:, 1:] = values
+    np.multiply(values, values, out=sums.imag[:, 1:], dtype=float)
+    return np.add.accumulate(sums, axis=1, out=sums)
