@@ -80,8 +80,10 @@ def _search(stars: np.ndarray, reference: ReferencePattern) -> tuple[Registratio
     points = np.column_stack([reference.x, reference.y])
     tree, most = cKDTree(stars), 0
     # Standing still comes first: a grid of hot pixels also fits itself turned or moved by a row.
-    for guess in chain([STILL], hypotheses(stars, reference)):
-        matrix, here, there = _refine(guess, stars, tree, points)
+    still = [(STILL, MATCH_PX)]
+    proposed = ((matrix, 3 * MATCH_PX) for matrix in hypotheses(stars, reference))
+    for guess, reach in chain(still, proposed):
+        matrix, here, there = _refine(guess, reach, stars, tree, points)
         most = max(most, len(here))
         found = _judge(matrix, stars[here], points[there], points, tree, reference.shape)
         if found is not None:
@@ -93,10 +95,10 @@ def _search(stars: np.ndarray, reference: ReferencePattern) -> tuple[Registratio
 
 
 def _refine(
-    matrix: np.ndarray, stars: np.ndarray, tree: object, points: np.ndarray
+    matrix: np.ndarray, reach: float, stars: np.ndarray, tree: object, points: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fit a proposed transform to the stars that it brings together."""
-    for tolerance in (3 * MATCH_PX, MATCH_PX, MATCH_PX):
+    """Fit a proposed transform to the stars that it brings together, at first within `reach`."""
+    for tolerance in (reach, MATCH_PX, MATCH_PX):
         here, there = _match(apply(matrix, points), tree, tolerance)
         if len(here) < MIN_MATCHED:
             return matrix, here, there
