@@ -146,7 +146,9 @@ def test_cadence() -> None:
     jd = 2458107.5 + np.arange(4) * 100 / 86400
     names = ["a1", "a2", "a9", "a10"]
     assert check_cadence(jd, [60.0] * 4, names) == ()
-    assert check_cadence(jd[::-1], [60.0] * 4, names)[0].startswith("3 frames are earlier")
+    assert check_cadence(jd[::-1], [60.0] * 4, names)[0].startswith(
+        "frames earlier than the one before them by name: 3"
+    )
     assert "overlap" in check_cadence(jd, [150.0] * 4, names)[0]
     assert "same time" in check_cadence(jd[[0, 1, 1, 3]], [60.0] * 4, names)[0]
     assert check_cadence([], [], []) == ()

@@ -52,13 +52,13 @@ def check_cadence(
     lines = []
     if equal.size:
         a, b = names[equal[0]], names[equal[0] + 1]
-        lines.append(f"{equal.size} pairs of frames have the same time, first {a} and {b}")
+        lines.append(f"pairs of frames of the same time: {equal.size}, first {a} and {b}")
     if overlap.size:
         k = overlap[0]
         text = f"{names[k]} and {names[k + 1]}: {gap[k]:.1f} s apart, {needed[k]:.1f} s long"
-        lines.append(f"{overlap.size} pairs of exposures overlap in time, first {text}")
+        lines.append(f"pairs of exposures that overlap in time: {overlap.size}, first {text}")
     if back:
-        text = f"{len(back)} frames are earlier than the one before them by name"
+        text = f"frames earlier than the one before them by name: {len(back)}"
         lines.append(f"{text}, first {file_names[back[0]]}")
     return tuple(lines)
 
