@@ -38,7 +38,7 @@ class PsfPhotometry:
         Per pixel, of the pixels within the fitting radius.
     n_pixels : (n,) float array
         Good pixels within that radius.
-    residual : (ny, nx) float array
+    residual : (ny, nx) float32 array
         The frame without its stars, ADU.
     """
 
@@ -203,13 +203,15 @@ class _Work:
         system = self.equations(state)
         errors = parameter_errors(system, held)
         model = self.model(state, int(self.psf.half_px) - 2)
-        residual = self.light.ravel() - model
-        variance = self.sky_variance.ravel() + np.maximum(model, 0.0) / self.gain
         place, inside = self._circles(state)
         place = np.where(inside, place, 0)
         use = inside & self.good.ravel()[place]
+        # Only about the stars: a whole frame's variance would take longer than the fit.
+        there = model[place]
+        variance = self.sky_variance.ravel()[place] + np.maximum(there, 0.0) / self.gain
+        squares = (self.light.ravel()[place] - there) ** 2 / variance
         count = use.sum(axis=1)
-        chi2 = (use * (residual**2 / variance)[place]).sum(axis=1) / np.maximum(count, 1)
+        chi2 = (use * squares).sum(axis=1) / np.maximum(count, 1)
         few = count < MIN_PIXELS
         return PsfPhotometry(
             x=state[:, 1],
@@ -220,5 +222,5 @@ class _Work:
             flux_err=np.where(few, np.nan, errors[:, 0]),
             chi2=np.where(few, np.nan, chi2),
             n_pixels=count.astype(float),
-            residual=residual.reshape(self.light.shape),
+            residual=(self.light - model.reshape(self.light.shape)).astype(np.float32),
         )
