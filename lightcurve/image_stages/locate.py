@@ -177,10 +177,12 @@ def _refined(
     sources: Sources, solution: Solution, catalog: Catalog, shape: tuple[int, int]
 ) -> tuple[Solution, str]:
     refined, far, n_sources = _refit(solution.wcs, sources, catalog, shape)
-    moved = ""
-    if not solution.n_matched and _refutes(refined.check, catalog, solution.scale_arcsec):
-        wcs, off = _moved(solution, refined.check, sources, catalog, shape)
+    moved, first = "", refined.check
+    if not solution.n_matched and _refutes(first, catalog, solution.scale_arcsec):
+        wcs, off = _moved(solution, first, sources, catalog, shape)
         refined, far, n_sources = _refit(wcs, sources, catalog, shape)
+        if not refined.check.passed:
+            raise _refuted(solution, first, catalog)
         moved = f"the {solution.solver}'s WCS was {off:.1f} px off: put right by {catalog.title}"
     check = refined.check
     if not check.possible or not check.passed:
@@ -231,11 +233,15 @@ def _moved(
     try:
         return shifted_wcs(solution.wcs, _detections(sources, _sure(sources)), catalog, shape)
     except RegistrationError as error:
-        msg = (
-            f"{solution.solver}: its WCS puts {check.n_matched} of {check.n_inside} stars of "
-            f"{catalog.title} on one of {check.n_detected} sources, which may be chance"
-        )
-        raise SolveError(msg, n_detected=check.n_detected, n_catalog=check.n_inside) from error
+        raise _refuted(solution, check, catalog) from error
+
+
+def _refuted(solution: Solution, check: Check, catalog: Catalog) -> SolveError:
+    msg = (
+        f"{solution.solver}: its WCS puts {check.n_matched} of {check.n_inside} stars of "
+        f"{catalog.title} on one of {check.n_detected} sources, which may be chance"
+    )
+    return SolveError(msg, n_detected=check.n_detected, n_catalog=check.n_inside)
 
 
 def _refutes(check: Check, catalog: Catalog, scale_arcsec: float) -> bool:
