@@ -225,3 +225,16 @@ def test_the_real_night(hatp32: list[Path]) -> None:
         shifts = [apply(r.matrix, np.array([[325.0, 250.0]]))[0] for r in night]
         assert max(np.hypot(*(b - a)) for a, b in pairwise(shifts)) < 14
         assert not any(r.mirrored for r in night)
+
+
+def test_a_reference_sent_to_another_process_is_the_same() -> None:
+    rng = np.random.default_rng(6)
+    x, y, flux = rng.uniform(0, 500, (3, 80))
+    sent = make_reference(x, y, flux, (500, 500))
+    packed = pickle.dumps(sent)
+    assert len(packed) < 4000  # beyond 64 kB a process is not started before the last one reads
+    came = pickle.loads(packed)  # noqa: S301 - our own
+    np.testing.assert_array_equal([came.x, came.y], [sent.x, sent.y])
+    for ours, theirs in zip(sent.levels, came.levels, strict=True):
+        np.testing.assert_array_equal(ours.corners, theirs.corners)
+        np.testing.assert_array_equal(ours.tree.data, theirs.tree.data)
