@@ -29,7 +29,7 @@ from lightcurve.target import find_target
 from lightcurve.workers import measure_night
 
 RA, DEC = 20.0, 30.0
-REPEATS = 20  # of each frame, so that starting a process does not count
+REPEATS = 100  # of each frame: 800 make a night beside which starting processes is little
 
 
 def make_night(folder: Path, n_frames: int, size: int) -> None:
