@@ -21,9 +21,10 @@ from lightcurve.simulate.cube import CubeTruth, simulate_cube
 @pytest.fixture(scope="module")
 def stellarphot():
     """Its module for AstroImageJ files, without the rest of the package."""
+    # Not `importorskip`: that would import the package, which wants more than we need.
     package = importlib.util.find_spec("stellarphot")
     if package is None:
-        pytest.skip("stellarphot is not installed: nothing to compare our files with")
+        pytest.skip("stellarphot is not installed (pip install --no-deps): no other reader to ask")
     path = Path(package.submodule_search_locations[0]) / "io" / "aij.py"
     spec = importlib.util.spec_from_file_location("stellarphot_io_aij", path)
     module = importlib.util.module_from_spec(spec)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from novas import compat as novas
-from novas.compat import eph_manager
 
 from lightcurve.data import Site
 from lightcurve.times import bjd_tdb, tt_minus_utc_s
+
+MISSING = "not installed (pip install '.[oracle]' needs a C compiler): no second code for the times"
+novas = pytest.importorskip("novas.compat", reason=f"novas is {MISSING}")
+eph_manager = pytest.importorskip("novas.compat.eph_manager", reason=f"novas is {MISSING}")
+pytest.importorskip("novas_de405", reason=f"novas-de405 is {MISSING}")
 
 AU_LIGHT_S = 499.004783836
 DAY_S = 86400.0
