@@ -14,6 +14,7 @@ from lightcurve.clock import Clock
 from lightcurve.config import Settings
 from lightcurve.data import Masters, Products
 from lightcurve.errors import InputError, LightcurveError
+from lightcurve.frames.names import fits_stem
 from lightcurve.frames.read import fits_files
 from lightcurve.image_products import write_products
 from lightcurve.image_stages.calibrate import calibrate_sources
@@ -226,9 +227,14 @@ def _listed(paths: Sequence[Path]) -> tuple[list[Path], dict[Path, InputError]]:
 def _free_names(files: Sequence[Path]) -> list[str]:
     """Name each frame's folder after its file; a second file of that name gets a number."""
     names: list[str] = []
+    taken: set[str] = set()
     for file in files:
-        stem, number = file.name.split(".")[0] or "frame", 1
-        while (stem if number == 1 else f"{stem}_{number}") in names:
+        stem = name = fits_stem(file) or "frame"
+        number = 1
+        # Not every file system tells upper case from lower.
+        while name.casefold() in taken:
             number += 1
-        names.append(stem if number == 1 else f"{stem}_{number}")
+            name = f"{stem}_{number}"
+        names.append(name)
+        taken.add(name.casefold())
     return names

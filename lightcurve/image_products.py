@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lightcurve.clock import Clock
 from lightcurve.data import Products
+from lightcurve.frames.names import fits_stem
 from lightcurve.image_stages.figures import source_kinds, write_figures
 from lightcurve.image_stages.page import write_image_page
 from lightcurve.image_stages.reduced import Reduced, summarise
@@ -56,8 +57,7 @@ def write_products(out: Path, reduced: Reduced, clock: Clock) -> Products:
         paths |= {f"figures/{path.name}": path for path in captions}
         page = out / "report.html"
         paths["report.html"] = write_image_page(page, reduced, captions, summary)
-    name = reduced.prepared.frame.path.name.split(".")[0]
-    paths["zip"] = write_zip(out / f"{name}.zip", out)
+    paths["zip"] = write_zip(out / f"{fits_stem(reduced.prepared.frame.path)}.zip", out)
     return Products(out, paths, dict(clock.timings_s), summary)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,34 @@ def test_calibrated_frames_are_flat(tmp_path: Path) -> None:
         assert hdus[0].header["BUNIT"].lower() == "adu"
         assert "master flat" in str(hdus[0].header["HISTORY"])
         assert hdus[1].data.dtype == np.uint8
+
+
+def test_frames_with_dots_in_their_names_stay_apart(night: Path, tmp_path: Path) -> None:
+    """A camera numbers its frames NAME.DATE.NUMBER.fits: each becomes a file of its own."""
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for path in (*files(night, "bias"), *files(night, "dark"), *files(night, "flat")):
+        (raw / path.name).symlink_to(path)
+    lights = files(night, "light")[:3]
+    for k, path in enumerate(lights):
+        (raw / f"kp.20210101.{k:03d}.fits").symlink_to(path)
+    said = run("calibrate", raw, "--out", tmp_path / "out")
+    assert "3 of 3" in said
+    made = sorted((tmp_path / "out").glob("*_cal.fits"))
+    assert [p.name for p in made] == [f"kp.20210101.{k:03d}_cal.fits" for k in range(3)]
+    times = [fits.getheader(path)["DATE-OBS"] for path in made]
+    assert times == [fits.getheader(path)["DATE-OBS"] for path in lights]
+
+
+def test_a_calibrated_frame_replaces_no_raw_one(night: Path, tmp_path: Path) -> None:
+    for path in (*files(night, "bias"), *files(night, "light")[:2]):
+        shutil.copy(path, tmp_path / path.name)
+    other = tmp_path / "light_0001_cal.fits"
+    (tmp_path / "light_0002.fits").rename(other)
+    before = other.read_bytes()
+    with pytest.raises(InputError, match=r"light_0001_cal\.fits: .* another --out"):
+        run("calibrate", tmp_path, "--out", tmp_path)
+    assert other.read_bytes() == before
 
 
 def test_nothing_to_calibrate_with(night: Path, tmp_path: Path) -> None:

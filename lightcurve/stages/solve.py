@@ -20,7 +20,8 @@ from lightcurve.config import Settings
 from lightcurve.data import Frame, Solution
 from lightcurve.errors import CatalogError, InputError, LightcurveError, SolveError
 from lightcurve.frames.headers import TIMELESS
-from lightcurve.frames.read import PACKED_SUFFIXES, fits_files, is_fits_name, read_frame
+from lightcurve.frames.names import product_stems
+from lightcurve.frames.read import fits_files, read_frame
 from lightcurve.phot.detect import detect
 from lightcurve.progress import Progress, silent
 from lightcurve.reference import submission_file
@@ -135,27 +136,11 @@ def _name_jobs(files: Sequence[Path]) -> list[_Job]:
     root = Path(os.path.commonpath([file.parent for file in full]))
     # Not every file system tells upper case from lower.
     names = Counter(file.name.casefold() for file in full)
-    stems = Counter(_stem(file).casefold() for file in full)
-    twins = Counter((file.parent, _stem(file).casefold()) for file in full)
-    jobs = []
-    for path, whole in zip(files, full, strict=True):
-        name, stem = whole.name, _stem(whole)
-        if names[name.casefold()] > 1:
-            folder = whole.parent.relative_to(root)
-            last = name if twins[whole.parent, stem.casefold()] > 1 else stem
-            jobs.append(_Job(path, str(folder / name), str(folder / last)))
-        else:
-            jobs.append(_Job(path, name, name if stems[stem.casefold()] > 1 else stem))
-    # A frame called a.fits.fits, say, has the stem that a.fits has for a name.
-    taken = Counter(job.stem.casefold() for job in jobs)
-    return [replace(job, stem=job.name) if taken[job.stem.casefold()] > 1 else job for job in jobs]
-
-
-def _stem(path: Path) -> str:
-    name = path.name
-    for suffix in PACKED_SUFFIXES:
-        name = name[: -len(suffix)] if name.lower().endswith(suffix) else name
-    return Path(name).stem if is_fits_name(name) else name
+    labels = [
+        str(file.relative_to(root)) if names[file.name.casefold()] > 1 else file.name
+        for file in full
+    ]
+    return [_Job(*job) for job in zip(files, labels, product_stems(labels), strict=True)]
 
 
 def _copy_path(job: _Job, folder: Path) -> Path:
