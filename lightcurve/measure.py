@@ -252,7 +252,7 @@ def stack_results(results: Iterable[FrameResult], recipe: Recipe) -> Measurement
         file=np.array([r.file for r in good]),
         jd_utc=jd,
         bjd_tdb=times.bjd_tdb(jd, *sky_place),
-        exposure_s=np.array([r.exposure.exposure_s or np.nan for r in good]),
+        exposure_s=np.array([r.exposure.exposure_s for r in good], dtype=float),
         airmass=times.airmass(jd, *sky_place) if sky_place[2] else np.full(len(good), np.nan),
         fwhm_px=np.array([r.fwhm_px for r in good]),
         sky=np.array([r.sky for r in good]),

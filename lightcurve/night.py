@@ -171,7 +171,7 @@ def fit_if_known(
         return fit_transit(
             curve,
             target.planet,
-            exposure_s=exposure.exposure_s or 0.0,
+            exposure_s=exposure.exposure_s,
             options=make_options(settings.fit, exposure.filter),
             rng=np.random.default_rng(settings.seed),
         )

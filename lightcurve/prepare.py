@@ -208,18 +208,29 @@ def list_values(
     source, site = exposure.sources, exposure.site
     place = "not known" if site is None else _site_text(site)
     radii = ", ".join(f"{radius:.1f}" for radius in recipe.radii)
-    chosen = "option --radius" if recipe.settings.apertures.radii else "seeing of the reference"
+    given, seeing = recipe.settings.apertures, "seeing of the reference"
+    base = ", its middle radius alone" if given.fwhm_factor is not None and not given.radii else ""
     return (
         ("target", f"{target.ra_deg:.6f} {target.dec_deg:+.6f} deg", target.source),
         ("time", f"mid-exposure to {exposure.time_uncertainty_s:.3g} s", source["mid_jd_utc"]),
-        ("exposure", f"{exposure.exposure_s:g} s", source["exposure_s"]),
+        ("exposure", *_exposure_text(exposure)),
         ("filter", exposure.filter or "not known", source.get("filter", "no keyword")),
         ("site", place, source.get("site", "no keyword: --latitude, --longitude, --height")),
         *camera.sources,
         ("scale", f"{solution.scale_arcsec:.4f} arcsec/px", _solved_by(solution)),
-        ("radii", f"{radii} px", chosen),
-        ("sky annulus", "{:.1f} to {:.1f} px".format(*recipe.annulus), chosen),
+        ("radii", f"{radii} px", "setting apertures.radii" if given.radii else seeing + base),
+        (
+            "sky annulus",
+            "{:.1f} to {:.1f} px".format(*recipe.annulus),
+            "setting apertures.annulus" if given.annulus else seeing,
+        ),
     )
+
+
+def _exposure_text(exposure: Exposure) -> tuple[str, str]:
+    if exposure.exposure_s is None:
+        return "not known", "no keyword: a transit is fitted without averaging over the exposure"
+    return f"{exposure.exposure_s:g} s", exposure.sources["exposure_s"]
 
 
 def _solved_by(solution: Solution) -> str:

@@ -206,7 +206,7 @@ def test_values(cards: dict, field: str, value: object) -> None:
 def test_settings_override() -> None:
     found = exposure({"EGAIN": 2.0}, camera={"gain_e_per_adu": 3.0, "saturation_adu": 100.0})
     assert (found.gain_e_per_adu, found.saturation_adu) == (3.0, 100.0)
-    assert found.sources["gain_e_per_adu"] == "option --gain"
+    assert found.sources["gain_e_per_adu"] == "setting camera.gain_e_per_adu"
 
 
 def test_two_scales_are_reported() -> None:

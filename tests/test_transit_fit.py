@@ -270,3 +270,17 @@ def test_coverage_counts_what_was_seen():
     assert cover["coverage_transit"] == pytest.approx(0.5, abs=0.05)
     assert cover["coverage_ingress"] == 1
     assert cover["coverage_egress"] == 0
+
+
+def test_an_unknown_exposure_is_not_averaged_over_and_said():
+    points = _points(3)
+    n = len(points.time)
+    curve = LightCurve(
+        file=np.arange(n).astype(str), jd_utc=points.time, bjd_tdb=points.time,
+        flux=points.flux, flux_err=points.flux_err, target_flux=points.flux,
+        comparison_flux=np.ones(n), flags=np.zeros(n, np.uint16), covariates={}, recipe={},
+    )  # fmt: skip
+    unknown = fit_transit(curve, PLANET, exposure_s=None, options=QUICK)
+    known = fit_transit(curve, PLANET, exposure_s=60.0, options=QUICK)
+    assert any("exposure not known" in note for note in unknown.notes)
+    assert not any("exposure not known" in note for note in known.notes)

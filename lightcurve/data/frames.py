@@ -63,7 +63,7 @@ class Exposure:
         (ny, nx) of the image.
     sources : mapping of str to str
         For each field above that is set, where it came from: ``"header EXPTIME"``,
-        ``"option --gain"``, ``"file name"``, ``"assumed"`` ...
+        ``"setting camera.gain_e_per_adu"``, ``"file name"``, ``"assumed"`` ...
     warnings : tuple of str
         What was odd but could be settled, one line each.
     """

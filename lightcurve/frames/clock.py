@@ -29,14 +29,16 @@ class ClockReading:
 
     Attributes
     ----------
-    start_jd_utc, mid_jd_utc : float
+    start_jd_utc : float or None
+        Not known of a middle without an exposure time.
+    mid_jd_utc : float
     uncertainty_s : float
         Half the value of the last digit of the clock believed.
     source : str
     warnings : tuple of str
     """
 
-    start_jd_utc: float
+    start_jd_utc: float | None
     mid_jd_utc: float
     uncertainty_s: float
     source: str
@@ -182,17 +184,23 @@ def _reading(
     if exposure_s is None and best.stamp != "mid":
         msg = f"no exposure time (EXPTIME): the middle cannot be told from {best.keyword}"
         raise HeaderError(path, "EXPTIME", msg)
-    exposure = (exposure_s or 0.0) / dates.DAY_S
     moment = best.jd + settings.clock_correction_s / dates.DAY_S
+    if exposure_s is None:
+        start, middle = None, moment
+        text = "no exposure time (EXPTIME): the middle is known, the length and the start are not"
+        warnings = [*warnings, text]
+    else:
+        exposure = exposure_s / dates.DAY_S
+        start, middle = moment - part * exposure, moment + (0.5 - part) * exposure
     how = {"utc": "UTC", "offset": "offset from UTC applied", "standard": "UTC by the FITS rule"}
     source = f"header {best.keyword} ({best.stamp}; {how[best.scale]})"
     if settings.keyword:
-        source += ", option --time-keyword"
+        source += ", setting time.keyword"
     if settings.clock_correction_s:
         source += f", corrected by {settings.clock_correction_s:g} s"
     return ClockReading(
-        start_jd_utc=moment - part * exposure,
-        mid_jd_utc=moment + (0.5 - part) * exposure,
+        start_jd_utc=start,
+        mid_jd_utc=middle,
         uncertainty_s=best.unit_s / 2,
         source=source,
         warnings=tuple(warnings),

@@ -66,8 +66,8 @@ def normalise(
         values["ra_deg"], values["dec_deg"] = (pointing[0], pointing[2]), pointing[1:]
     scale, more = read_scale(cards)
     values["scale_arcsec"] = scale
-    start = (values.get("start_jd_utc") or (None,))[0]
-    moment = Moment(start, *(pointing or (None, None))[:2], _local_offset(cards))
+    known = values.get("start_jd_utc") or values.get("mid_jd_utc")
+    moment = Moment(known and known[0], *(pointing or (None, None))[:2], _local_offset(cards))
     values["site"], about_site = read_site(cards, moment, settings.site)
     warnings += [*said, *more, *about_site, *_treated(cards)]
     held = {name: value[0] for name, value in values.items() if value}
@@ -86,13 +86,13 @@ def normalise(
 def _instrument(cards: Cards, camera: CameraSettings) -> dict[str, Value | None]:
     gain = _gain(cards)
     if camera.gain_e_per_adu is not None:
-        gain = camera.gain_e_per_adu, "option --gain"
+        gain = camera.gain_e_per_adu, "setting camera.gain_e_per_adu"
     noise = _read_noise(cards, gain)
     if camera.read_noise_e is not None:
-        noise = camera.read_noise_e, "option --read-noise"
+        noise = camera.read_noise_e, "setting camera.read_noise_e"
     saturation = _positive(cards, "saturation")
     if camera.saturation_adu is not None:
-        saturation = camera.saturation_adu, "option --saturation"
+        saturation = camera.saturation_adu, "setting camera.saturation_adu"
     values: dict[str, Value | None] = {
         "gain_e_per_adu": gain,
         "read_noise_e": noise,
@@ -147,7 +147,8 @@ def _set_time(
         warnings.append(f"no time: {error.reason}")
         return error
     middle = f"{reading.source}, middle of the exposure"
-    values["start_jd_utc"] = reading.start_jd_utc, reading.source
+    if reading.start_jd_utc is not None:
+        values["start_jd_utc"] = reading.start_jd_utc, reading.source
     values["mid_jd_utc"] = reading.mid_jd_utc, middle
     values["time_uncertainty_s"] = reading.uncertainty_s, reading.source
     warnings += reading.warnings

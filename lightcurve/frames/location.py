@@ -37,7 +37,7 @@ class Moment(NamedTuple):
     Attributes
     ----------
     jd_utc : float or None
-        Start of the exposure.
+        Start of the exposure, or its middle where the start is not known.
     ra_deg, dec_deg : float or None
     local_offset_hours : float or None
         Of the header's local clock.
@@ -79,7 +79,7 @@ def read_site(
 
 def _latitude(cards: Cards, settings: SiteSettings) -> tuple[float | None, str]:
     if settings.latitude_deg is not None:
-        return settings.latitude_deg, "option --latitude"
+        return settings.latitude_deg, "setting site.latitude_deg"
     for found in find_all(cards, "latitude"):
         value = degrees(found.text)
         if value is not None and -90 <= value <= 90:
@@ -89,7 +89,7 @@ def _latitude(cards: Cards, settings: SiteSettings) -> tuple[float | None, str]:
 
 def _height(cards: Cards, settings: SiteSettings) -> tuple[float, str]:
     if settings.height_m is not None:
-        return settings.height_m, "option --height"
+        return settings.height_m, "setting site.height_m"
     for found in find_all(cards, "height"):
         value = number(found.text)
         if found.keyword == "ALTITUDE" and not _METRES.search(found.comment):
@@ -103,7 +103,7 @@ def _longitude(
     cards: Cards, moment: Moment, latitude: float | None, settings: SiteSettings
 ) -> tuple[float | None, str, list[str]]:
     if settings.longitude_deg is not None:
-        return _wrap(settings.longitude_deg), "option --longitude", []
+        return _wrap(settings.longitude_deg), "setting site.longitude_deg", []
     for found in find_all(cards, "longitude"):
         value = degrees(found.text)
         if value is None or not -180 <= value <= 360:

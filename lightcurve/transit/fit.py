@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -32,13 +33,14 @@ LEFT_OUT = (
     Flag.EDGE | Flag.SATURATED | Flag.NEGATIVE_FLUX | Flag.CLOUD | Flag.OUTLIER | Flag.NOT_MEASURED
 )
 MIN_POINTS = 12
+NO_EXPOSURE = "exposure not known: the model is not averaged over it"
 
 
 def fit_transit(
     light_curve: LightCurve,
     planet: Planet,
     *,
-    exposure_s: float,
+    exposure_s: float | None,
     options: FitOptions | None = None,
     rng: np.random.Generator | None = None,
 ) -> TransitFit:
@@ -49,8 +51,8 @@ def fit_transit(
     light_curve : LightCurve
         Points flagged as cloud, outlier, saturated, at the edge or not measured take no part.
     planet : Planet
-    exposure_s : float
-        The model is averaged over it.
+    exposure_s : float or None
+        The model is averaged over it; where it is not known it is not, and a note says so.
     options : FitOptions, optional
     rng : numpy.random.Generator, optional
         For the sampling; seed 1 by default.
@@ -70,10 +72,14 @@ def fit_transit(
         time=light_curve.bjd_tdb,
         flux=light_curve.flux,
         flux_err=np.where(good, light_curve.flux_err, np.nan),
-        exposure_s=exposure_s,
+        exposure_s=exposure_s or 0.0,
         covariates=light_curve.covariates,
     )
-    return fit_points(points, planet, options=options, rng=rng)
+    fit = fit_points(points, planet, options=options, rng=rng)
+    if exposure_s is not None:
+        return fit
+    log.warning("%s", NO_EXPOSURE)
+    return replace(fit, notes=(*fit.notes, NO_EXPOSURE))
 
 
 def fit_points(

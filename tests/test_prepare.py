@@ -1,0 +1,77 @@
+"""Every value that the measuring rests on is shown, with where it came from."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from lightcurve.config import make_settings
+from lightcurve.data import Exposure, Solution
+from lightcurve.frames.cards import parse_cards
+from lightcurve.frames.headers import normalise
+from lightcurve.prepare import list_values
+
+SEEING = "seeing of the reference"
+
+
+def exposure_of(*cards: str, **settings: object) -> Exposure:
+    text = "".join(card.ljust(80) for card in cards)
+    made = make_settings(settings)
+    return normalise(parse_cards(text), path="x.fits", shape=(100, 100), settings=made)[0]
+
+
+def values_of(exposure: Exposure, **settings: object) -> dict[str, tuple[str, str]]:
+    target = SimpleNamespace(ra_deg=31.0, dec_deg=46.0, source="option")
+    solution = Solution(
+        wcs=None, solver="local", n_matched=9, rms_arcsec=0.2, scale_arcsec=1.0,
+        rotation_deg=0.0, parity=1,
+    )  # fmt: skip
+    made = make_settings(settings)
+    recipe = SimpleNamespace(
+        settings=made,
+        radii=np.array(made.apertures.radii or (3.0, 4.0)),
+        annulus=made.apertures.annulus or (8.0, 12.0),
+    )
+    camera = SimpleNamespace(sources=())
+    listed = list_values(target, exposure, camera, solution, recipe)
+    return {name: (value, source) for name, value, source in listed}
+
+
+TIMED = ("DATE-OBS= '2026-01-01T00:00:00'", "EXPTIME = 60.0")
+
+
+def test_an_exposure_that_is_not_known_is_said_so():
+    exposure = exposure_of("DATE-AVG= '2026-01-01T00:00:30.0'")
+    assert exposure.mid_jd_utc is not None
+    assert exposure.start_jd_utc is None  # it is not the middle
+    assert "no exposure time" in exposure.warnings[0]
+    assert values_of(exposure)["exposure"][0] == "not known"
+    assert values_of(exposure_of(*TIMED))["exposure"] == ("60 s", "header EXPTIME")
+
+
+@pytest.mark.parametrize(
+    ("apertures", "radii", "annulus"),
+    [
+        ({}, SEEING, SEEING),
+        ({"radii": [4.0]}, "setting apertures.radii", SEEING),
+        ({"annulus": [9.0, 14.0]}, SEEING, "setting apertures.annulus"),
+    ],
+    ids=["seeing", "radius", "annulus"],
+)
+def test_radii_and_annulus_have_each_its_own_source(apertures, radii, annulus):
+    values = values_of(exposure_of(*TIMED), apertures=apertures)
+    assert values["radii"][1] == radii
+    assert values["sky annulus"][1] == annulus
+
+
+def test_what_the_settings_give_is_called_a_setting():
+    given = {
+        "camera": {"gain_e_per_adu": 1.5, "read_noise_e": 9.0, "saturation_adu": 6e4},
+        "site": {"latitude_deg": 40.0, "longitude_deg": -3.0, "height_m": 600.0},
+    }
+    sources = exposure_of(*TIMED, **given).sources
+    for name in given["camera"]:
+        assert sources[name] == f"setting camera.{name}"
+    assert sources["site"].split("; ") == [f"setting site.{name}" for name in given["site"]]
