@@ -133,8 +133,8 @@ def test_equal_names_do_not_overwrite_each_other(
         "east/light_1.fits": "east/light_1",
         "other.fit": "other",
         "sky.fits": "sky.fits",
-        "light_1.FIT": "light_1.FIT",
-        "west/light_1.fits": "west/light_1.fits",
+        "light_1.FIT": "light_1",
+        "west/light_1.fits": "west/light_1",
         "sky.fits.fits": "sky.fits.fits",
         "sky.fts": "sky.fts",
     }

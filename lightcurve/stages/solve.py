@@ -128,8 +128,8 @@ def solve_frames(
 def _name_jobs(files: Sequence[Path]) -> list[_Job]:
     """Name frames by their file names; those alike by as much of the folders as tells them apart.
 
-    Products are named by the stem (``m1.fits.gz`` gives ``m1``), by the whole file name where
-    stems are alike, and lie in folders like the frames' where the names are alike too.
+    Products are named as `product_stems` does: ``m1.fits.gz`` gives ``m1``, and what lies in
+    folders of the frames lies in folders here.
     """
     files = list({file.resolve(): file for file in files}.values())
     full = [Path(os.path.abspath(file)) for file in files]  # noqa: PTH100  (links stay as named)
