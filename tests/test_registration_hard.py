@@ -131,10 +131,11 @@ def test_patchy_cloud_over_half_the_frame_registers() -> None:
     assert error_px(found, matrix, sky) < 0.7
 
 
-@pytest.mark.parametrize("length", [4.0, 8.0, 15.0, 30.0])
-def test_trailed_frames_register_or_are_reported(length: float) -> None:
+@pytest.mark.parametrize(("length", "at_least"), [(4.0, 3), (8.0, 3), (15.0, 2), (30.0, 0)])
+def test_trailed_frames_register_or_are_reported(length: float, at_least: int) -> None:
     sky = make_sky(6)
     reference = sky.reference()
+    registered = 0
     for angle in (0.0, 35.0, 90.0):
         along = np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))])
         steps = np.linspace(-0.5, 0.5, int(2 * length) + 1)
@@ -146,10 +147,11 @@ def test_trailed_frames_register_or_are_reported(length: float) -> None:
             found = register_image(noisy(light, 6), reference)
         except RegistrationError as error:
             assert "trail" in str(error)  # noqa: PT017
-            assert length > 8
         else:
+            registered += 1
             # A trail's own place is known to some of its length; no star is taken for another.
             assert error_px(found, transform(0.0, (20.0, -14.0)), sky) < max(0.6 * length, 1.0)
+    assert registered >= at_least
 
 
 @pytest.mark.parametrize("peak", [30.0, 300.0, 5000.0])
@@ -179,13 +181,8 @@ def test_a_grid_of_hot_pixels_does_not_mislead(period: int, in_reference: bool) 
         [(0.0, (9.0, 4.0)), (0.1, (float(period), 0.0)), (180.0, (3.0, 8.0)), (41.0, (60.0, 5.0))]
     ):
         matrix = transform(angle, shift)
-        pixels = noisy(sky.light(matrix) + hot, k)
-        try:
-            found = register_image(pixels, reference)
-        except RegistrationError as error:
-            assert "may be chance" in str(error)  # noqa: PT017
-        else:
-            assert error_px(found, matrix, sky) < 0.7
+        found = register_image(noisy(sky.light(matrix) + hot, k), reference)
+        assert error_px(found, matrix, sky) < 0.7
 
 
 def test_hot_pixels_alone_are_no_field() -> None:
