@@ -12,7 +12,7 @@ from lightcurve.phot.background import measure_sky, subtract_sky
 from lightcurve.phot.centroid import peak_width, windowed_centroid
 from lightcurve.phot.cutouts import gather
 from lightcurve.phot.detect import detect
-from lightcurve.phot.peaks import KERNEL_SUM, Light, Peaks, all_peaks, bright_peaks
+from lightcurve.phot.peaks import KERNEL_SUM, Light, Peaks, all_peaks, bright_maxima, follow
 from lightcurve.phot.seeing import binned_profile, choose_radii, profile_fwhm
 from lightcurve.phot.sky import clipped_sky
 from lightcurve.simulate.render import render_stars
@@ -163,7 +163,7 @@ def test_bright_stars_found_quickly_are_those_of_the_whole_frame_filtered(fwhm: 
     light = Light(pixels, bad, measure_sky(pixels, bad))
     rms = light.sky.rms
     plain = by_place(all_peaks(light, 0.5 * rms))
-    quick = by_place(bright_peaks(light, 0.5 * rms, 6 * rms, 10**6))
+    quick = by_place(follow(light, bright_maxima(light, 6 * rms), 0.5 * rms, 10**6))
     bright = [p for p in plain if plain[p] > 12 * KERNEL_SUM * rms]  # have a pixel over 6 sigma
     assert len(bright) > 100
     assert len(set(bright) - set(quick)) <= 0.01 * len(bright)
@@ -171,6 +171,48 @@ def test_bright_stars_found_quickly_are_those_of_the_whole_frame_filtered(fwhm: 
     assert len(both) > 0.98 * len(quick)
     heights = [[peaks[p] for p in both] for peaks in (plain, quick)]
     np.testing.assert_allclose(*heights, rtol=0.02, atol=3 * KERNEL_SUM)
+
+
+@pytest.mark.parametrize("trouble", ["gradient", "hot pixels", "dead columns", "ridge"])
+def test_the_brightest_stars_are_found_whatever_the_sky(trouble: str) -> None:
+    """A rich field: only its brightest are asked for, and they must be the brightest."""
+    rng = np.random.default_rng(21)
+    image = simulated_stars_image(
+        rng, shape=(1000, 1100), n_stars=1500, fwhm=3.0, flux_range=(5e3, 4e5)
+    )
+    pixels, bad = image.pixels.copy(), np.zeros(image.pixels.shape, np.uint8)
+    x = np.arange(1100, dtype=np.float32)
+    if trouble == "gradient":
+        pixels += 9 * x
+    elif trouble == "ridge":
+        pixels += 5000 * np.exp(-(((x - 500) / 150) ** 2))
+    elif trouble == "hot pixels":
+        pixels[rng.integers(5, 995, 5000), rng.integers(5, 1095, 5000)] += 20_000
+    else:
+        pixels[:, rng.choice(1100, 40, replace=False)] = np.nan
+        bad[np.isnan(pixels)] = PixelFlag.NOT_FINITE
+    found = detect(pixels, bad, max_stars=150)
+    gap = np.hypot(image.x[:, None] - found.x, image.y[:, None] - found.y)
+    near_nan = np.zeros(len(image.x), bool)
+    if trouble == "dead columns":
+        lost = np.flatnonzero(bad[0])
+        near_nan = (np.abs(image.x[:, None] - lost) < 2).any(axis=1)
+    whole = ~near_nan & (np.minimum(image.x, image.y) > 8)
+    whole &= (image.x < 1092) & (image.y < 992)
+    brightest = np.argsort(-np.where(whole, image.flux, 0))[:60]
+    assert (gap[brightest].min(axis=1) < 1.5).sum() >= 57  # some are blended with brighter ones
+    assert (gap.min(axis=0) < 2).mean() > 0.97  # no star where none is
+
+
+def test_sky_is_not_fooled_by_numbers_that_mean_nothing() -> None:
+    """Sentinels of other programs: one of them must not change scatter and mean of the rest."""
+    values = np.random.default_rng(4).normal(100, 11, (20, 500)).astype(np.float32)
+    without = clipped_sky(values[:, 1:])
+    for sentinel in (-(2.0**31), -1e10, -1e30, -3.4e38, 3.4e38, np.nan):
+        values[:, 0] = sentinel
+        for ours, theirs in zip(clipped_sky(values), without, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1)
+        np.testing.assert_allclose(clipped_sky(values)[1], without[1], rtol=0.02)
 
 
 def by_place(peaks: Peaks) -> dict[tuple[int, int], float]:

@@ -11,7 +11,7 @@ import numpy as np
 from lightcurve.phot.sky import clipped_sky
 
 MESH_PX, LARGE_MESH_PX = 64, 128
-LARGE_PX = 1000  # shortest side from which the larger mesh serves
+LARGE_PX = 1500  # shortest side from which the larger mesh serves
 SAMPLES = 16  # pixels of a cell along each axis: 256 tell its level to 0.06 sigma
 
 

@@ -10,7 +10,14 @@ from lightcurve.flags import PixelFlag
 from lightcurve.phot.background import measure_sky
 from lightcurve.phot.centroid import peak_width, windowed_centroid
 from lightcurve.phot.cutouts import gather
-from lightcurve.phot.peaks import KERNEL_ROOT_SQUARES, Light, Peaks, all_peaks, bright_peaks
+from lightcurve.phot.peaks import (
+    KERNEL_ROOT_SQUARES,
+    Light,
+    Peaks,
+    all_peaks,
+    bright_maxima,
+    follow,
+)
 
 # Of one pixel's noise, which alone does not reach it. In a rich field the brightest stars are
 # enough, and nobody looks at the fainter ones.
@@ -74,8 +81,11 @@ def _stars(light: Light, lowest: float, wanted: int, full: float | None) -> Peak
     if light.sky.rms == 0:  # no pixel is usable
         return np.zeros(0, int), np.zeros(0, int), np.zeros(0)
     for sigma in BRIGHT_SIGMAS:
-        threshold = max(sigma * light.sky.rms, lowest)
-        stars = _without_spikes(light, bright_peaks(light, lowest, threshold, SPARE * wanted), full)
+        maxima = bright_maxima(light, max(sigma * light.sky.rms, lowest))
+        if len(maxima[0]) < wanted:
+            continue
+        maxima = _without_spikes(light, maxima, full)
+        stars = _without_spikes(light, follow(light, maxima, lowest, SPARE * wanted), full)
         if len(stars[0]) >= wanted:
             return stars
     return _without_spikes(light, all_peaks(light, lowest), full)

@@ -92,31 +92,59 @@ def all_peaks(light: Light, lowest: float) -> Peaks:
     return y, x, smooth[y, x]
 
 
-def bright_peaks(light: Light, lowest: float, threshold: float, limit: int) -> Peaks:
-    """Find those peaks of the filtered frame that bright pixels lead to, without filtering it all.
+def bright_maxima(light: Light, threshold: float) -> Peaks:
+    """Find the good pixels so far above the sky that no neighbour tops, without any filter.
 
-    A mean of pixels is over a threshold only where one of them is.
+    A mean of pixels is over a threshold only where one of them is: these lead to the peaks of the
+    filtered frame, wherever noise alone does not reach the threshold.
 
     Parameters
     ----------
     light : Light
-    lowest : float
-        Height in the filtered frame, ADU.
     threshold : float
-        Of the bright pixels, ADU above the sky; higher than noise alone reaches.
-    limit : int
-        Only so many of the brightest pixels are followed.
+        ADU above the sky.
 
     Returns
     -------
     y, x : (n,) int arrays
-        In reading order.
+        In reading order, the rim left out.
+    height : (n,) float array
+        ADU above the sky.
+    """
+    pixels, sky, nx = light.pixels, light.sky, light.pixels.shape[1]
+    found = []
+    for rows, above, below in sky.bands():
+        band = np.flatnonzero(pixels[rows] > np.minimum(above, below) + np.float32(threshold))
+        found.append(band + rows.start * nx)
+    y, x = np.divmod(_topped(pixels, np.concatenate(found)), nx)
+    height = pixels[y, x] - sky.at(x, y)
+    high = (height > threshold) & ~unusable(light.bad[y, x])
+    return y[high], x[high], height[high]
+
+
+def follow(light: Light, maxima: Peaks, lowest: float, limit: int) -> Peaks:
+    """Go from bright pixels to the nearest peaks of the filtered frame.
+
+    Parameters
+    ----------
+    light : Light
+    maxima : Peaks
+        As `bright_maxima` gives them.
+    lowest : float
+        Height in the filtered frame, ADU.
+    limit : int
+        Only so many of the highest are followed.
+
+    Returns
+    -------
+    y, x : (n,) int arrays
+        Each peak once, in reading order.
     height : (n,) float array
         Times `KERNEL_SUM`.
     """
-    y, x = _bright_maxima(light, threshold)
-    brightest = np.argsort(-light.pixels[y, x], kind="stable")[:limit]
-    y, x, height = _climb(light, y[brightest], x[brightest])
+    y, x, bright = maxima
+    highest = np.argsort(-bright, kind="stable")[:limit]
+    y, x, height = _climb(light, y[highest], x[highest])
     high = height > lowest * KERNEL_SUM
     return y[high], x[high], height[high]
 
@@ -187,22 +215,9 @@ def _topped(image: np.ndarray, place: np.ndarray) -> np.ndarray:
     place = place[inside]
     for step in (-1, 1, -nx, nx, -nx - 1, -nx + 1, nx - 1, nx + 1):
         value, neighbour = flat[place], flat[place + step]
-        # Of two equal neighbours the first in reading order is the peak.
-        place = place[value > neighbour if step < 0 else value >= neighbour]
+        # Of two equal neighbours the first in reading order is the peak; NaN tops nothing.
+        place = place[~(neighbour >= value if step < 0 else neighbour > value)]
     return place
-
-
-def _bright_maxima(light: Light, threshold: float) -> tuple[np.ndarray, np.ndarray]:
-    """Find the pixels so far above the sky that no neighbour tops."""
-    pixels, sky = light.pixels, light.sky
-    nx = pixels.shape[1]
-    found = []
-    for rows, above, below in sky.bands():
-        band = np.flatnonzero(pixels[rows] > np.minimum(above, below) + np.float32(threshold))
-        found.append(band + rows.start * nx)
-    y, x = np.divmod(_topped(pixels, np.concatenate(found)), nx)
-    high = pixels[y, x] - sky.at(x, y) > threshold
-    return y[high], x[high]
 
 
 def _climb(light: Light, y: np.ndarray, x: np.ndarray) -> Peaks:

@@ -6,6 +6,7 @@ import numpy as np
 
 CLIP_SIGMA = 2.5
 MAX_PASSES = 6
+FAR_SIGMA = 1e4  # of the scatter at first: farther than any pass reaches
 MIN_SIGMA = 0.3  # whole ADU cannot show less than their rounding
 # What repeated clipping at 2.5 sigma leaves of a Gaussian's sigma: s of
 # s^2 = 1 - 2 a phi(a) / (2 Phi(a) - 1), a = 2.5 s.
@@ -33,23 +34,25 @@ def clipped_sky(
     n_kept : (n,) int array
     """
     ordered = np.sort(values, axis=1)  # NaN comes last
-    whole = np.isfinite(ordered[:, [0, -1]]).all()
-    count = np.full(len(ordered), ordered.shape[1])
-    if not whole:
-        count = np.isfinite(ordered).sum(axis=1)
-    rows = np.arange(len(ordered))
+    rows, count = np.arange(len(ordered)), np.isfinite(ordered).sum(axis=1)
     last = np.maximum(count - 1, 0)
     low, middle = (ordered[rows, (last * q).astype(int)] for q in (0.16, 0.5))
-    # Offsets from the median, so that sums of squares lose no digits; what is not finite is 0.
-    offset = ordered - middle[:, None]
-    if not whole:
-        offset = np.nan_to_num(offset, nan=0.0, posinf=0.0, neginf=0.0)
-    sums = _running_sums(offset)
-    if not whole:
-        offset[np.arange(offset.shape[1]) >= count[:, None]] = np.inf
-    low, middle = low.astype(float), middle.astype(float)
     # Stars lie above the sky: the lower half alone tells the scatter to start with.
-    centre, spread = np.zeros(len(rows)), np.maximum(middle - low, 2 * MIN_SIGMA)
+    spread = np.maximum((middle - low).astype(float), 2 * MIN_SIGMA)
+    # Offsets from the median, so that sums of squares lose no digits. What is far out is never
+    # kept, and its square would drown the others.
+    far = (FAR_SIGMA * spread).astype(ordered.dtype)[:, None]
+    offset = np.clip(ordered - middle[:, None], -far, far)
+    np.copyto(offset, far, where=np.isnan(ordered))
+    centre, scatter, kept = _clip(offset, spread)
+    sky = np.where(kept == 0, np.nan, middle + centre)
+    return sky, np.where(kept == 0, np.nan, scatter), kept
+
+
+def _clip(offset: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Clip sorted rows about their mean: the mean, the scatter before clipping, the number kept."""
+    sums, squares = _running_sums(offset)
+    rows, centre = np.arange(len(offset)), np.zeros(len(offset))
     first, end = rows, rows
     for _ in range(MAX_PASSES):
         previous = first, end
@@ -57,15 +60,12 @@ def clipped_sky(
         low, high = ((centre + r).astype(offset.dtype)[:, None] for r in (-reach, reach))
         first, end = _first_true(offset >= low), _first_true(offset > high)
         n = np.maximum(end - first, 1)
-        mean = (sums[rows, end] - sums[rows, first]) / n
-        centre, variance = mean.real, mean.imag - mean.real**2
+        centre = (sums[rows, end] - sums[rows, first]) / n
+        variance = (squares[rows, end] - squares[rows, first]) / n - centre**2
         spread = np.maximum(np.sqrt(np.maximum(variance, 0)), MIN_SIGMA)
         if np.array_equal(previous, (first, end)):
             break
-    kept = np.where(count > 0, end - first, 0)
-    nothing = kept == 0
-    sky, scatter = middle + centre, np.maximum(spread / CLIP_KEEPS, MIN_SIGMA)
-    return np.where(nothing, np.nan, sky), np.where(nothing, np.nan, scatter), kept
+    return centre, np.maximum(spread / CLIP_KEEPS, MIN_SIGMA), end - first
 
 
 def _first_true(rising: np.ndarray) -> np.ndarray:
@@ -73,12 +73,13 @@ def _first_true(rising: np.ndarray) -> np.ndarray:
     return np.where(rising[:, -1], rising.argmax(axis=1), rising.shape[1])
 
 
-def _running_sums(values: np.ndarray) -> np.ndarray:
-    """Add up the first 0, 1, 2 ... values of each row, and as imaginary part their squares.
+def _running_sums(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Add up the first 0, 1, 2 ... values of each row, and their squares.
 
-    One pass for both: each addition waits for the one before it, and two wait no longer than one.
+    As one complex sum: each addition waits for the one before it, and two wait no longer than one.
     """
-    sums = np.zeros((len(values), values.shape[1] + 1), complex)
-    sums.real[:, 1:] = values
-    np.multiply(values, values, out=sums.imag[:, 1:], dtype=float)
-    return np.add.accumulate(sums, axis=1, out=sums)
+    both = np.zeros((len(values), values.shape[1] + 1), complex)
+    both.real[:, 1:] = values
+    np.multiply(values, values, out=both.imag[:, 1:], dtype=float)
+    np.add.accumulate(both, axis=1, out=both)
+    return both.real, both.imag
