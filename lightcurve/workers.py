@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -46,7 +46,6 @@ def measure_night(
     recipe: Recipe,
     store: RunStore,
     *,
-    executor: Executor | None = None,
     progress: Progress = silent,
 ) -> list[FrameResult]:
     """Measure all frames that the store does not have yet, and keep each as it comes.
@@ -55,11 +54,10 @@ def measure_night(
     ----------
     paths : sequence of Path
     recipe : Recipe
+        Its settings say where to run: on a cluster, in a number of processes, or in as many
+        processes as the frames are worth.
     store : RunStore
         Results with the same recipe and an unchanged file are taken from it.
-    executor : concurrent.futures.Executor, optional
-        Where to run; otherwise the settings say: a cluster, a number of processes, or as many
-        processes as the frames are worth.
     progress : Progress
 
     Returns
@@ -70,14 +68,14 @@ def measure_night(
     Raises
     ------
     InputError
-        When the folder of the frames is gone, the store cannot be written, or there is no cluster
-        at the address given. What was measured until then is kept.
+        When the folder of the frames is gone, the store cannot be written, there is no cluster at
+        the address given, or it went away. What was measured until then is kept.
     """
     fingerprint = recipe.fingerprint()
     keys = {path: f"{fingerprint} {file_state(path)}" for path in paths}
     results = {path: store.get(path, keys[path]) for path in paths}
     missing = [path for path in paths if results[path] is None]
-    with _open(executor, missing, recipe) as done:
+    with _open(missing, recipe) as done:
         for path, result in progress(done, "Measuring frames", len(missing)):
             _refuse_lost_folder(path, result)
             # What could not be read may be read next time: it is not kept.
@@ -113,12 +111,10 @@ def measure_frames(paths: Sequence[Path], recipe: Recipe) -> list[FrameResult]:
 
 
 @contextmanager
-def _open(executor: Executor | None, paths: Sequence[Path], recipe: Recipe) -> Iterator[Done]:
+def _open(paths: Sequence[Path], recipe: Recipe) -> Iterator[Done]:
     """Choose where to measure, and close it at the end."""
     settings = recipe.settings
-    if executor is not None:
-        yield _run(_tasks(paths), lambda task: executor.submit(measure_frames, task, recipe), [])
-    elif settings.cluster is not None and paths:
+    if settings.cluster is not None and paths:
         with _cluster(settings.cluster) as client:
             yield _on_cluster(paths, recipe, client)
     elif (workers := settings.workers or worth(paths)) > 1 and len(paths) > 1:
@@ -151,13 +147,18 @@ def _tasks(paths: Sequence[Path], size: int = FRAMES_PER_TASK) -> Work:
     return tuple(tuple(paths[i : i + size]) for i in range(0, len(paths), size))
 
 
-def _run(work: Work, submit: Callable[[Sequence[Path]], Future], lost: list[Path]) -> Done:
+def _run(
+    work: Work,
+    submit: Callable[[Sequence[Path]], Future],
+    lost: list[Path],
+    died: type[Exception] = BrokenExecutor,
+) -> Done:
     """Yield results in order; frames whose process died are added to `lost`."""
     futures = [submit(task) for task in work]
     for task, future in zip(work, futures, strict=True):
         try:
             results = future.result()
-        except BrokenExecutor:
+        except died:
             lost.extend(task)
             continue
         yield from zip(task, results, strict=True)
@@ -226,18 +227,38 @@ def _cluster(address: str) -> Iterator[Any]:
         yield client
 
 
-def _on_cluster(paths: Sequence[Path], recipe: Recipe, client: Any) -> Done:
+def _on_cluster(
+    paths: Sequence[Path], recipe: Recipe, client: Any, measure: Measure = measure_frames
+) -> Done:
     """Measure on a Dask cluster that sees the same files under the same names.
 
-    Dask itself gives the work of a worker that died to another one.
+    Dask itself gives the work of a worker that died to another one, and gives up work that some
+    workers died of: of such frames each is tried by itself.
     """
+    from distributed import KilledWorker
+
     log.info("%d workers of the cluster measure", len(client.scheduler_info()["workers"]))
     folder = recipe.masters_folder
     whole = replace(recipe, masters_folder=folder.absolute() if folder else None)
-    shared = client.scatter(whole, broadcast=True)
-    work = _tasks([path.absolute() for path in paths])
-    names = dict(zip((path.absolute() for path in paths), paths, strict=True))
-    executor = client.get_executor()
-    submit = partial(executor.submit, measure_frames)
-    for path, result in _run(work, lambda task: submit(task, shared), []):
-        yield names[path], result
+    names = {path.absolute(): path for path in paths}
+    lost: list[Path] = []
+    deadly: list[Path] = []
+    try:
+        shared = client.scatter(whole, broadcast=True)
+        executor = client.get_executor()
+
+        def submit(task: Sequence[Path]) -> Future:
+            return executor.submit(measure, task, shared)
+
+        for path, result in _run(_tasks(list(names)), submit, lost, KilledWorker):
+            yield names[path], result
+        for path, result in _run(_tasks(lost, 1), submit, deadly, KilledWorker):
+            yield names[path], result
+    except (CancelledError, OSError) as error:
+        msg = (
+            f"--cluster: it went away ({type(error).__name__}); frames measured are kept, the same "
+            "command goes on from here"
+        )
+        raise InputError(msg) from error
+    for path in deadly:
+        yield names[path], FrameResult(path.name, "failed", DIED)
