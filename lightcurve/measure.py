@@ -267,6 +267,8 @@ def stack_results(results: Iterable[FrameResult], recipe: Recipe) -> Measurement
         star_sky_std=_stacked(good, "sky_std"),
         radius_used=None if factor is None else _stacked(good, "radius_used"),
         fwhm_factor=factor,
+        site=good[0].exposure.site,
+        telescope_diameter_m=good[0].exposure.telescope_diameter_m,
         **cube,
     )
 

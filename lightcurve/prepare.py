@@ -216,6 +216,7 @@ def list_values(
         ("exposure", *_exposure_text(exposure)),
         ("filter", exposure.filter or "not known", source.get("filter", "no keyword")),
         ("site", place, source.get("site", "no keyword: --latitude, --longitude, --height")),
+        ("telescope", *_telescope_text(exposure, recipe.settings)),
         *camera.sources,
         ("scale", f"{solution.scale_arcsec:.4f} arcsec/px", _solved_by(solution)),
         ("radii", f"{radii} px", "setting apertures.radii" if given.radii else seeing + base),
@@ -231,6 +232,16 @@ def _exposure_text(exposure: Exposure) -> tuple[str, str]:
     if exposure.exposure_s is None:
         return "not known", "no keyword: a transit is fitted without averaging over the exposure"
     return f"{exposure.exposure_s:g} s", exposure.sources["exposure_s"]
+
+
+def _telescope_text(exposure: Exposure, settings: Settings) -> tuple[str, str]:
+    """Diameter, and what becomes of it."""
+    diameter, source = exposure.telescope_diameter_m, exposure.sources.get("telescope_diameter_m")
+    if diameter is None:
+        told = "no keyword: errors carry no scintillation; --telescope-diameter"
+        return "diameter not known", told
+    none = "; AstroImageJ's errors carry none" if settings.apertures.style == "aij" else ""
+    return f"{diameter:.4g} m across, for scintillation{none}", source
 
 
 def _solved_by(solution: Solution) -> str:

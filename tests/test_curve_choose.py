@@ -12,7 +12,7 @@ from lightcurve.curve.aperture import Aperture, interpolation_weights, take_aper
 from lightcurve.curve.candidates import clipping_level
 from lightcurve.curve.choose import choose_curve, star_curves
 from lightcurve.curve.detrend import design_matrix, remove_trend
-from lightcurve.data import Measurements
+from lightcurve.data import Measurements, Site
 from lightcurve.errors import FitError
 from lightcurve.flags import Flag
 from lightcurve.simulate.cube import CubeTruth, simulate_cube
@@ -173,6 +173,31 @@ def test_scintillation_enters_when_the_diameter_is_known():
     small = make_settings({"camera": {"telescope_diameter_m": 0.2}})
     with_air, without = choose_curve(_cube(), small), choose_curve(_cube(), DEFAULT)
     assert (with_air.flux_err > without.flux_err).all()
+
+
+def test_scintillation_is_that_of_the_headers_telescope_and_site():
+    def variance(place, diameter=0.2, **settings):
+        cube = replace(_cube(), site=place, telescope_diameter_m=diameter)
+        curve = choose_curve(cube, make_settings(settings))
+        return curve.recipe["scintillation"] ** 2
+
+    low, high = Site(40.0, 0.0, 0.0), Site(40.0, 0.0, 4000.0)
+    assert variance(low) > 0
+    # Osborn et al. (2015): exp(-2 h / 8000 m), and D^(-4/3).
+    assert variance(high) / variance(low) == pytest.approx(np.exp(-1))
+    assert variance(low, 0.4) / variance(low) == pytest.approx(2 ** (-4 / 3))
+    assert variance(high, site={"height_m": 0.0}) == pytest.approx(variance(low))
+    assert variance(low, camera={"telescope_diameter_m": 0.4}) == pytest.approx(variance(low, 0.4))
+    assert variance(low, apertures={"style": "aij"}) == 0  # whose errors have none
+
+
+def test_errors_stay_finite_where_the_exposure_is_not_known(caplog):
+    cube = replace(_cube(), telescope_diameter_m=0.2)
+    seconds = cube.exposure_s.astype(float)
+    seconds[:3] = np.nan, 0.0, np.nan
+    curve = choose_curve(replace(cube, exposure_s=seconds), DEFAULT)
+    assert np.isfinite(curve.flux_err).all()
+    assert "3 frames carry no scintillation" in caplog.text
 
 
 def test_no_comparison_is_an_error():

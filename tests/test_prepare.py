@@ -75,3 +75,34 @@ def test_what_the_settings_give_is_called_a_setting():
     for name in given["camera"]:
         assert sources[name] == f"setting camera.{name}"
     assert sources["site"].split("; ") == [f"setting site.{name}" for name in given["site"]]
+
+
+@pytest.mark.parametrize(
+    ("card", "metres", "source"),
+    [
+        ("APTDIA  = 152.4 /Aperture diameter of telescope in mm", 0.1524, "mm by its comment"),
+        ("APTDIA  = 203.2", 0.2032, "mm by the SBIG convention"),
+        ("APTDIA  = 0.6 / [m] clear aperture", 0.6, "m by its comment"),
+        ("APTDIA  = 40.0 / cm", 0.4, "cm by its comment"),
+        ("APTDIA  = 8.0 / inches", 0.2032, "inch by its comment"),
+        ("APTDIA  = 0.0 /Aperture diameter of telescope in mm", None, ""),
+        ("APTDIA  = 0.6", None, ""),
+    ],
+    ids=["mm", "no unit", "m", "cm", "inch", "not set", "no mm"],
+)
+def test_the_telescope_s_diameter_is_read_with_its_unit(card, metres, source):
+    exposure = exposure_of(*TIMED, card)
+    assert exposure.telescope_diameter_m == (metres and pytest.approx(metres))
+    assert source in exposure.sources.get("telescope_diameter_m", "")
+    # A number that cannot be millimetres is neither believed nor turned into metres.
+    assert any("--telescope-diameter" in w for w in exposure.warnings) == card.endswith("0.6")
+    shown = values_of(exposure)["telescope"]
+    assert shown[0].startswith(f"{metres:.4g} m across" if metres else "diameter not known")
+
+
+def test_a_diameter_given_overrides_the_header():
+    given = {"telescope_diameter_m": 0.3}
+    exposure = exposure_of(*TIMED, "APTDIA  = 203.2", camera=given)
+    assert values_of(exposure)["telescope"] == (
+        "0.3 m across, for scintillation", "setting camera.telescope_diameter_m"
+    )  # fmt: skip

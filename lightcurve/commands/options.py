@@ -71,6 +71,9 @@ OPTIONS: dict[str, Option] = {
     "camera.read_noise_e": Option(float, "--read-noise", "Electrons.", _CAMERA),
     "camera.saturation_adu": Option(float, "--saturation", "ADU at which it clips.", _CAMERA),
     "camera.linearity_adu": Option(float, "--linearity", "ADU up to which it is linear.", _CAMERA),
+    "camera.telescope_diameter_m": Option(
+        float, "--telescope-diameter", "Its aperture, metres: errors carry scintillation.", _CAMERA
+    ),
     "site.latitude_deg": Option(float, "--latitude", "Degrees, north positive.", _CAMERA),
     "site.longitude_deg": Option(float, "--longitude", "Degrees, EAST positive.", _CAMERA),
     "site.height_m": Option(float, "--height", "Metres above the sea.", _CAMERA),

@@ -47,8 +47,8 @@ def choose_curve(
     measurements : Measurements
         Row 0 of its plan is the target; the rows with role ``"comparison"`` are candidates.
     settings : Settings
-        ``stars`` says how many comparisons and how they are weighted; ``camera`` and ``site`` give
-        the scintillation when the telescope's diameter is known.
+        ``stars`` says how many comparisons and how they are weighted. The telescope's diameter and
+        the height of its site, for the scintillation, are these or else the header's.
     in_transit : (n_frame,) bool array, optional
         True where a transit is predicted, with its uncertainty. Without it the target counts by
         the differences of neighbouring points.
@@ -206,17 +206,31 @@ def _level(ratio: np.ndarray, good: np.ndarray, outside: np.ndarray | None) -> t
 def _scintillation(
     measurements: Measurements, settings: Settings, ensemble: Ensemble
 ) -> np.ndarray:
-    """Of target and ensemble together; 0 where the telescope's diameter is not known."""
-    diameter = settings.camera.telescope_diameter_m
-    if diameter is None:
+    """Of target and ensemble together; 0 where diameter or exposure are not known.
+
+    AstroImageJ's errors have none.
+    """
+    diameter = settings.camera.telescope_diameter_m or measurements.telescope_diameter_m
+    if diameter is None or settings.apertures.style == "aij":
         return np.zeros(len(measurements.jd_utc))
+    exposed = measurements.exposure_s > 0
+    if not exposed.all():
+        text = "errors of %d frames carry no scintillation: their exposure is not known"
+        log.warning(text, np.count_nonzero(~exposed))
     one_star = scintillation(
         np.where(np.isfinite(measurements.airmass), measurements.airmass, 1.0),
-        measurements.exposure_s,
+        np.where(exposed, measurements.exposure_s, np.inf),
         diameter_m=diameter,
-        height_m=settings.site.height_m or 0.0,
+        height_m=_height(measurements, settings),
     )
     return one_star * np.sqrt(1 + np.sum(ensemble.weights**2))
+
+
+def _height(measurements: Measurements, settings: Settings) -> float:
+    """Metres; at sea level, where scintillation is largest, if nothing tells."""
+    if settings.site.height_m is not None:
+        return settings.site.height_m
+    return measurements.site.height_m if measurements.site else 0.0
 
 
 def _recipe(search: Search, best: Option, options: list[Option], ensemble: Ensemble) -> dict:

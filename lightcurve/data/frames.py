@@ -49,6 +49,8 @@ class Exposure:
     exposure_s : float or None
     filter, camera, telescope, object_name : str or None
         `filter` in its normalised name (``"V"``, ``"Rc"``, ``"ip"``, ``"CV"`` ...).
+    telescope_diameter_m : float or None
+        Of the aperture.
     gain_e_per_adu, read_noise_e, saturation_adu : float or None
     site : Site or None
     ra_deg, dec_deg : float or None
@@ -89,6 +91,7 @@ class Exposure:
     shape: tuple[int, int] = (0, 0)
     sources: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    telescope_diameter_m: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

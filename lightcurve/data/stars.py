@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.data.frames import Exposure
+from lightcurve.data.frames import Exposure, Site
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -249,6 +249,8 @@ class Measurements:
         then holds the base radius alone.
     fwhm_factor : float or None
         Of that aperture, over the mean width of the stars.
+    site : Site or None
+    telescope_diameter_m : float or None
     """
 
     file: np.ndarray
@@ -282,3 +284,5 @@ class Measurements:
     roundness: np.ndarray
     radius_used: np.ndarray | None = None
     fwhm_factor: float | None = None
+    site: Site | None = None
+    telescope_diameter_m: float | None = None

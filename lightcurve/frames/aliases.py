@@ -40,6 +40,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     ),
     "camera": ("INSTRUME", "CAMERA", "DETECTOR", "DETNAM"),
     "telescope": ("TELESCOP", "TELNAME"),
+    "telescope_diameter": ("APTDIA",),
     "object_name": ("OBJECT", "OBJNAME", "TARGNAME", "TARGET"),
     "gain": ("EGAIN", "GAIN", "GAINX", "CCDGAIN", "EPERDN", "GAIN1", "ESO DET OUT1 CONAD"),
     "read_noise": (

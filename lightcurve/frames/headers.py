@@ -24,12 +24,16 @@ TIMELESS = frozenset({"bias", "dark", "flat", "dark flat"})
 LARGEST = 1e10  # no camera has a level, gain or scale beyond it
 LONGEST_S = 86400.0
 KELVIN = 273.15
+SMALLEST_M, LARGEST_M = 0.02, 40.0  # of telescopes, from a finder to the largest being built
 _PER_ADU = re.compile(
     r"e(?:lectrons?)?\s*[-_]?\s*(?:/|per)\s*(?:an?\s)?(?:adu|dn|a/d|count|data)", re.I
 )
 _PER_E = re.compile(r"(?:adu|dn|counts?)\s*(?:/|per)\s*e", re.I)
 _IN_ADU = re.compile(r"\badu\b|\bdn\b", re.I)
 _KELVIN = re.compile(r"kelvin|\[k\]|\bdeg k\b|\(k\)", re.I)
+_LENGTH = re.compile(r"\b(?:mm|cm|m)\b|\bmillimet|\bcentimet|\bmet(?:er|re)|\binch", re.I)
+_METRES_PER = {"mm": 1e-3, "millimet": 1e-3, "cm": 0.01, "centimet": 0.01, "m": 1.0}
+_METRES_PER |= {"meter": 1.0, "metre": 1.0, "inch": 0.0254}
 _PAIR = re.compile(r"\s*(\d{1,2})\s*[x*X,\s]\s*(\d{1,2})\s*")
 
 
@@ -59,6 +63,7 @@ def normalise(
     warnings: list[str] = []
     values: dict[str, Value | None] = _instrument(cards, settings.camera)
     values["exposure_s"] = _exposure_time(cards, warnings)
+    values["telescope_diameter_m"] = _diameter(cards, settings.camera, warnings)
     values["kind"] = _kind(cards, Path(path), values)
     error = _set_time(values, cards, path, settings, warnings)
     pointing, said = read_pointing(cards)
@@ -122,6 +127,24 @@ def _exposure_time(cards: Cards, warnings: list[str]) -> Value | None:
             milli = re.search(r"\bms\b|\[ms\]|millisec", found.comment, re.I)
             return (value / 1000 if milli else value), found.source
         warnings.append(f"{found.keyword} = {found.text[:30]!r} is no exposure time; passed over")
+    return None
+
+
+def _diameter(cards: Cards, camera: CameraSettings, warnings: list[str]) -> Value | None:
+    """Metres. APTDIA is in mm by the SBIG and MaxIm DL convention, unless its comment says else."""
+    if camera.telescope_diameter_m is not None:
+        return camera.telescope_diameter_m, "setting camera.telescope_diameter_m"
+    for found in find_all(cards, "telescope_diameter"):
+        value = number(found.text)
+        if not value:
+            continue  # programs write 0 where nobody told them
+        unit = _LENGTH.search(found.comment)
+        name, how = (unit[0], "by its comment") if unit else ("mm", "by the SBIG convention")
+        metres = value * _METRES_PER[name.lower()]
+        if SMALLEST_M <= metres <= LARGEST_M:
+            return metres, f"{found.source} = {value:g} ({name} {how})"
+        text = f"{found.keyword} = {value:g} is no diameter of a telescope in {name}"
+        warnings.append(f"{text}; passed over, give --telescope-diameter")
     return None
 
 
