@@ -1,16 +1,84 @@
-"""Text files: written whole or not at all, read only where they are of a likely size."""
+"""Files written whole or not at all; text files, read only where they are of a likely size."""
 
 from __future__ import annotations
 
+import os
+import secrets
 import tomllib
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from lightcurve.errors import InputError
 
 
-def write_text(path: str | Path, text: str) -> Path:
+def write_whole(
+    path: str | Path,
+    write: Callable[[BinaryIO], object],
+    *,
+    parents: bool = False,
+    shared: bool = False,
+    advice: str = "is the disk full? try another --out",
+) -> Path:
     """Write a file in one step: a reader sees the old one or the new one, never half of it.
+
+    It is written beside its place, brought to the disk, and put in place. Nothing is left
+    behind where that fails.
+
+    Parameters
+    ----------
+    path : path-like
+    write : callable
+        Is given the open file; what it raises, other than an OSError, is passed on.
+    parents : bool
+        Make its folder if need be; else that must exist.
+    shared : bool
+        Another process may be writing the same file: each then writes under a name of its own,
+        and the last one stays. Else the name is always the same, so that what a killed run
+        leaves is overwritten by the next.
+    advice : str
+        Ends the error.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    InputError
+        When it cannot be written.
+    """
+    path = Path(path)
+    mark = f".{secrets.token_hex(8)}" if shared else ""
+    temporary = path.with_name(f".{path.name}{mark}.part")
+    try:
+        if parents:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            _discard(temporary)
+            raise
+    except OSError as error:
+        msg = f"{path}: cannot be written: {error.strerror or error}; {advice}"
+        raise InputError(msg) from error
+    return path
+
+
+def _discard(path: Path) -> None:
+    # That it cannot be removed either must not hide why it could not be written.
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> Path:
+    """Write a text file in one step, as `write_whole` does.
 
     Parameters
     ----------
@@ -29,18 +97,7 @@ def write_text(path: str | Path, text: str) -> Path:
     InputError
         When it cannot be written.
     """
-    path = Path(path)
-    # Always the same name beside it: what a killed run leaves is overwritten by the next.
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        msg = f"{path}: cannot be written: {error.strerror}; is the disk full? try another --out"
-        raise InputError(msg) from error
-    return path
+    return write_whole(path, lambda file: file.write(text.encode()))
 
 
 def read_text(path: str | Path, what: str, *, max_bytes: int = 1_000_000) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import resource
 import shutil
 from pathlib import Path
 
@@ -14,7 +16,9 @@ from sim import tiny_night
 from typer.testing import CliRunner
 
 from lightcurve.cli import app
+from lightcurve.config import Settings
 from lightcurve.errors import InputError
+from lightcurve.stages.calibrate import calibrate_folder
 
 GAIN, READ_NOISE, BIAS, DARK_E_S = 1.5, 8.0, 1000.0, 0.05  # of the simulated camera
 WHERE = ["--target", "Tiny-1", "--ra", "20.0", "--dec", "30.0"]
@@ -130,6 +134,26 @@ def test_a_calibrated_frame_replaces_no_raw_one(night: Path, tmp_path: Path) -> 
     with pytest.raises(InputError, match=r"light_0001_cal\.fits: .* another --out"):
         run("calibrate", tmp_path, "--out", tmp_path)
     assert other.read_bytes() == before
+
+
+def test_a_full_disk_fails_the_frame_and_not_the_rest(night: Path, tmp_path: Path) -> None:
+    """A limit on the size of files stands in for the disk: masters fit, calibrated frames not."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    for path in (*files(night, "bias"), *files(night, "light")[:2]):
+        (folder / path.name).symlink_to(path)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (220_000, hard))
+    try:
+        rows = calibrate_folder(folder, Settings(), tmp_path / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert [row["status"] for row in rows] == ["failed", "failed"]
+    for row in rows:
+        assert re.search(r"_cal\.fits: cannot be written: .*is the disk full", row["reason"])
+    assert (tmp_path / "out" / "masters" / "master_bias.fits").exists()
+    assert not list((tmp_path / "out").rglob("*_cal.fits"))
+    assert not list((tmp_path / "out").rglob("*.part"))
 
 
 def test_nothing_to_calibrate_with(night: Path, tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightcurve.astrometry.wcs import wcs_header
 from lightcurve.data import Solution
 from lightcurve.errors import FrameError, InputError
+from lightcurve.files import write_whole
 from lightcurve.frames.quiet import quietly
 
 if TYPE_CHECKING:
@@ -44,37 +46,35 @@ def wcs_into_copy(frame_path: Path, out_path: Path, solution: Solution) -> Path:
     Raises
     ------
     InputError
-        When both paths are the same file.
+        When both paths are the same file, or the copy cannot be written.
     FrameError
         When the frame cannot be read, or holds no image a WCS can be written for.
     """
     if out_path.exists() and out_path.samefile(frame_path):
         msg = f"{out_path}: would replace the frame itself; name another file"
         raise InputError(msg)
-    out_path.parent.mkdir(parents=True, exist_ok=True)
-    # The name ends so that astropy does not pack it.
-    temporary = out_path.with_name(out_path.name + ".part")
     try:
-        quietly(lambda: _write(frame_path, temporary, solution))
+        content, _ = quietly(lambda: _with_wcs(frame_path, solution))
     except (OSError, ValueError, TypeError) as error:
-        temporary.unlink(missing_ok=True)
         what = " ".join(str(error).split())[:200]
         raise FrameError(frame_path, f"cannot be copied with its WCS: {what}") from error
-    temporary.replace(out_path)
-    return out_path
+    return write_whole(out_path, lambda file: file.write(content), parents=True)
 
 
-def _write(frame_path: Path, out_path: Path, solution: Solution) -> None:
+def _with_wcs(frame_path: Path, solution: Solution) -> memoryview:
+    """Make the copy in memory: what fails here is the frame's fault, not the disk's."""
     from astropy.io import fits
 
+    copy = BytesIO()
     options = {"do_not_scale_image_data": True, "disable_image_compression": True}
     with fits.open(frame_path, mode="readonly", **options) as hdus:
         header, axes = _image_of(hdus, frame_path)
         _replace_wcs(header, wcs_header(solution, axes[1::-1]))
         try:
-            hdus.writeto(out_path, overwrite=True, output_verify="silentfix")
+            hdus.writeto(copy, output_verify="silentfix")
         except fits.VerifyError as error:
             raise ValueError(error) from error
+    return copy.getbuffer()
 
 
 def _image_of(hdus: Any, path: Path) -> tuple[Header, tuple[int, ...]]:

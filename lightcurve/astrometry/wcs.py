@@ -10,6 +10,7 @@ import numpy as np
 from lightcurve.astrometry.fit import fit_wcs, tangent_wcs
 from lightcurve.data import Registration, Solution
 from lightcurve.errors import SolveError
+from lightcurve.files import write_whole
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -207,11 +208,13 @@ def write_wcs_sidecar(path: Path, solution: Solution, shape: tuple[int, int]) ->
     Returns
     -------
     Path
+
+    Raises
+    ------
+    InputError
+        When it cannot be written.
     """
     from astropy.io import fits
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    fits.PrimaryHDU(header=wcs_header(solution, shape)).writeto(temporary, overwrite=True)
-    temporary.replace(path)
-    return path
+    hdu = fits.PrimaryHDU(header=wcs_header(solution, shape))
+    return write_whole(path, hdu.writeto, parents=True)

@@ -8,6 +8,7 @@ import numpy as np
 
 from lightcurve import __version__
 from lightcurve.data import Frame
+from lightcurve.files import write_whole
 
 # They describe the raw file's integers, or would tell a reader to calibrate again.
 RAW_ONLY = ("BZERO", "BSCALE", "BLANK", "PEDESTAL", "DATAMIN", "DATAMAX", "CHECKSUM", "DATASUM")
@@ -26,6 +27,11 @@ def write_frame(path: Path, frame: Frame) -> Path:
     -------
     Path
         The bad-pixel bits stand in an extension BADPIX, what was done in HISTORY.
+
+    Raises
+    ------
+    InputError
+        When it cannot be written.
     """
     from astropy.io import fits
 
@@ -36,12 +42,11 @@ def write_frame(path: Path, frame: Frame) -> Path:
     header["LCPRODCT"] = ("calibrated frame", "made by lightcurve: not a raw frame")
     for line in (*frame.history, f"lightcurve {__version__}"):
         header.add_history(line.encode("ascii", "replace").decode())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
     hdus = [
         fits.PrimaryHDU(np.asarray(frame.pixels, dtype=np.float32), header),
         fits.ImageHDU(frame.bad, name="BADPIX"),
     ]
-    fits.HDUList(hdus).writeto(temporary, overwrite=True, output_verify="silentfix")
-    temporary.replace(path)
-    return path
+    content = fits.HDUList(hdus)
+    return write_whole(
+        path, lambda file: content.writeto(file, output_verify="silentfix"), parents=True
+    )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,6 +13,7 @@ import numpy as np
 from lightcurve import __version__
 from lightcurve.data import Masters
 from lightcurve.errors import CalibrationError, FrameError, InputError
+from lightcurve.files import write_whole
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -150,31 +149,12 @@ def write_master(
         header["COMMENT"] = _printable(_NOTE + note)
     for name in inputs:
         header["HISTORY"] = _printable(_INPUT + name)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(path, hdu)
-    except OSError as error:
-        msg = f"{path}: cannot be written: {error.strerror or error}"
-        raise InputError(msg) from error
+    write_whole(path, lambda file: hdu.writeto(file, checksum=True), parents=True, shared=True)
 
 
 def _printable(text: str) -> str:
     """FITS headers hold printable ASCII only; file names may hold more."""
     return "".join(c if " " <= c <= "~" else "?" for c in text)
-
-
-def _write_whole(path: Path, hdu: object) -> None:
-    """Write beside the final name, make sure it is on disk, then rename."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            hdu.writeto(file, checksum=True)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def load_masters(folder: Path) -> Masters:

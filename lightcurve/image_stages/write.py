@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from lightcurve import __version__
 from lightcurve.astrometry.wcs import wcs_header, write_wcs_sidecar
-from lightcurve.errors import InputError
-from lightcurve.files import write_text
+from lightcurve.files import write_text, write_whole
 from lightcurve.formats.ds9 import Region, ds9_text
+from lightcurve.frames.quiet import quietly
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -57,12 +56,13 @@ def write_catalog(folder: Path, table: Table, meta: Mapping[str, str]) -> dict[s
         text = StringIO()
         rounded.write(text, format=kind)
         paths[f"catalog.{suffix}"] = write_text(folder / f"catalog.{suffix}", text.getvalue())
-    path = folder / "catalog.vot"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # units that VOTable spells otherwise are still read
-        rounded.meta = {}
-        rounded.write(path, format="votable", overwrite=True)
-    paths["catalog.vot"] = path
+    rounded.meta = {}
+    # Its warnings are of units that VOTable spells otherwise, which are still read.
+    paths["catalog.vot"], _ = quietly(
+        lambda: write_whole(
+            folder / "catalog.vot", lambda file: rounded.write(file, format="votable")
+        )
+    )
     return paths
 
 
@@ -92,12 +92,7 @@ def write_fits(path: Path, images: Mapping[str, np.ndarray], header: Header | No
     for k, (name, image) in enumerate(images.items()):
         pixels = image.astype(STORED.get(image.dtype.name, image.dtype))
         hdus.append(fits.PrimaryHDU(pixels, header) if k == 0 else fits.ImageHDU(pixels, name=name))
-    try:
-        hdus.writeto(path, overwrite=True, output_verify="fix+ignore")
-    except OSError as error:
-        msg = f"{path}: cannot be written: {error}"
-        raise InputError(msg) from error
-    return path
+    return write_whole(path, lambda file: hdus.writeto(file, output_verify="fix+ignore"))
 
 
 def write_maps(folder: Path, reduced: Reduced) -> dict[str, Path]:
@@ -268,7 +263,10 @@ def write_zip(path: Path, folder: Path) -> Path:
     Path
     """
     files = sorted(f for f in folder.rglob("*") if f.suffix in IN_ZIP and f != path)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in files:
-            archive.write(file, file.relative_to(folder))
-    return path
+
+    def pack(into: BinaryIO) -> None:
+        with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in files:
+                archive.write(file, file.relative_to(folder))
+
+    return write_whole(path, pack)
