@@ -294,31 +294,34 @@ def test_whole_figures_are_written(cube, curve, tmp_path):
 def test_a_night_without_one_good_point_still_has_its_figures(cube, curve, tmp_path):
     nothing = np.full(len(curve.flux), np.nan)
     empty = replace(curve, flux=nothing, flux_err=nothing, comparison_flux=nothing, bjd_tdb=nothing)
-    light_curve.save_light_curve(tmp_path / "a.png", empty)
-    residuals.save_covariates(tmp_path / "b.png", {"airmass": nothing}, nothing)
-    residuals.save_time_averaging(tmp_path / "c.png", nothing)
-    residuals.save_time_averaging(tmp_path / "c.png", np.zeros(50))
-    nobody = nothing[:3]
-    stars.save_noise(tmp_path / "c.png", nobody, nobody, roles=["field"] * 3)
-    stars.save_star_curves(
-        tmp_path / "c.png", nothing, np.full((60, 3), np.nan), names="abc", roles=["field"] * 3
-    )
+    nobody, nobodies = nothing[:3], np.full((2, 3), np.nan)
     pixels = np.full((30, 40), np.nan)
-    masters.save_masters(tmp_path / "c.png", {"dark": pixels, "flat": np.ones((30, 40))})
-    field.save_field(tmp_path / "c.png", pixels, cube.plan, radius=2, outer=5)
-    growth.save_growth(
-        tmp_path / "c.png",
-        np.arange(1.0, 4),
-        np.full((2, 3), np.nan),
-        np.full((2, 3), np.nan),
-        roles=["target", "comparison"],
-        radius=2.0,
-    )
     profile = seeing.star_profile(pixels, (5.0, 5.0), 0.0, 4.0)
-    seeing.save_seeing_profile(
-        tmp_path / "c.png", [profile], radius=2.0, annulus=(3.0, 5.0), times=nothing, fwhm=nothing
-    )
-    night.save_night(tmp_path / "d.png", replace(cube, bjd_tdb=nothing, airmass=nothing))
+    written = [
+        light_curve.save_light_curve(tmp_path / "a.png", empty),
+        residuals.save_covariates(tmp_path / "b.png", {"airmass": nothing}, nothing),
+        residuals.save_time_averaging(tmp_path / "c.png", nothing),
+        residuals.save_time_averaging(tmp_path / "d.png", np.zeros(50)),
+        stars.save_noise(tmp_path / "e.png", nobody, nobody, roles=["field"] * 3),
+        stars.save_star_curves(
+            tmp_path / "f.png", nothing, np.full((60, 3), np.nan), names="abc", roles=["field"] * 3
+        ),
+        masters.save_masters(tmp_path / "g.png", {"dark": pixels, "flat": np.ones((30, 40))}),
+        field.save_field(tmp_path / "h.png", pixels, cube.plan, radius=2, outer=5),
+        growth.save_growth(
+            tmp_path / "i.png", np.arange(1.0, 4), nobodies, nobodies,
+            roles=["target", "comparison"], radius=2.0,
+        ),
+        seeing.save_seeing_profile(
+            tmp_path / "j.png", [profile], radius=2.0, annulus=(3.0, 5.0), times=nothing,
+            fwhm=nothing,
+        ),
+        night.save_night(tmp_path / "k.png", replace(cube, bjd_tdb=nothing, airmass=nothing)),
+    ]  # fmt: skip
+    assert sorted(written) == sorted(tmp_path.iterdir())
+    for path in written:
+        assert path.read_bytes()[:4] == PNG, path
+        assert b"IEND" in path.read_bytes()[-12:], path
 
 
 def test_same_data_same_bytes(curve, tmp_path):
@@ -331,12 +334,12 @@ def test_a_folder_that_is_not_there_is_one_clear_error(curve, tmp_path):
         light_curve.save_light_curve(tmp_path / "nowhere" / "a.png", curve)
 
 
-def test_no_figure_touches_pyplot():
+def test_no_figure_touches_pyplot(tmp_path):
     code = (
         "import sys, lightcurve.report.light_curve, lightcurve.report.residuals, numpy as np\n"
         "assert 'matplotlib' not in sys.modules, 'imported too early'\n"
         "lightcurve.report.residuals.save_time_averaging(sys.argv[1], np.arange(9.0))\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
-    target = str((__import__("pathlib").Path(__import__("tempfile").mkdtemp())) / "x.png")
-    subprocess.run([sys.executable, "-c", code, target], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "x.png")], check=True, timeout=60)
+    assert (tmp_path / "x.png").read_bytes()[:4] == PNG
