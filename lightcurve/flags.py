@@ -63,7 +63,7 @@ MEANING = {
     Flag.CLOUD: "the comparison stars together are far fainter than usual",
     Flag.OUTLIER: "far from its neighbours in time",
     Flag.NOT_MEASURED: "not measured in this frame",
-    Flag.TIME_UNCERTAIN: "the header's clocks leave the time uncertain",
+    Flag.TIME_UNCERTAIN: "the header's clock leaves the time open by more than 1 s either way",
     Flag.PLATE_SOLVED: "the frame did not match the reference: placed by solving it on the sky",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -11,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from lightcurve import times
+from lightcurve.astrometry.register import register
 from lightcurve.calib.cosmics import mark_cosmic_rays
-from lightcurve.calib.reduce import reduce_frame
+from lightcurve.calib.reduce import check_size, reduce_frame
 from lightcurve.calib.store import load_masters
 from lightcurve.data import (
     Detections,
@@ -24,17 +26,21 @@ from lightcurve.data import (
     StarPhotometry,
     StarPlan,
 )
-from lightcurve.errors import FrameError, InputError, LightcurveError
+from lightcurve.errors import FrameError, InputError, LightcurveError, RegistrationError
 from lightcurve.flags import Flag
 from lightcurve.frames.read import read_frame
-from lightcurve.parts import cut_patches, enlarge, shrink_frame, shrink_masters
+from lightcurve.parts import cut_patches
 from lightcurve.phot.aij_stars import measure_stars_aij
 from lightcurve.phot.aperture import measure_stars
 from lightcurve.phot.detect import detect
 from lightcurve.placing import place_frame
 from lightcurve.recipe import Recipe
+from lightcurve.shrinking import SmallMasters, enlarge, shrink_frame, shrink_masters
+
+log = logging.getLogger(__name__)
 
 MAX_PATTERN = 150  # so many of a frame's stars make its pattern
+UNCERTAIN_S = 1.0  # a clock of whole seconds, the coarsest in common use, leaves half of one open
 _PER_STAR = ("x", "y", "n_sky", "fwhm", "x_width", "y_width", "angle_deg", "roundness")
 _PER_RADIUS = ("flux", "flux_err", "area", "peak", "flags")
 
@@ -46,7 +52,7 @@ def _masters(folder: Path | None, digest: str) -> Masters | None:  # noqa: ARG00
 
 
 @lru_cache(maxsize=1)
-def _small_masters(folder: Path | None, digest: str, factor: int) -> Masters | None:
+def _small_masters(folder: Path | None, digest: str, factor: int) -> SmallMasters | None:
     return shrink_masters(_masters(folder, digest), factor)
 
 
@@ -91,9 +97,11 @@ def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
 def _measure(frame: Frame, recipe: Recipe) -> FrameResult:
     """Register a raw frame and measure all stars of the plan where they now are."""
     masters = _masters(recipe.masters_folder, recipe.masters_digest)
+    if masters is not None:
+        check_size(frame, masters, frame.pixels.shape)
     if recipe.shrink == 1:
         frame, masters = _reduce(frame, masters, recipe), None
-    stars = _find(frame, recipe)
+    stars, registration = _find(frame, masters, recipe)
     found = {
         "exposure": frame.exposure,
         "n_detected": len(stars),
@@ -101,17 +109,31 @@ def _measure(frame: Frame, recipe: Recipe) -> FrameResult:
         "sky_rms": stars.sky_rms,
     }
     try:
-        registration, solution = place_frame(
-            frame, stars, recipe.reference, recipe.plan, recipe.scale_arcsec, recipe.settings.solve
+        registration, solution = (
+            (registration, None)
+            if registration
+            else place_frame(
+                frame,
+                stars,
+                recipe.reference,
+                recipe.plan,
+                recipe.scale_arcsec,
+                recipe.settings.solve,
+            )
         )
     except LightcurveError as error:
         return FrameResult(frame.path.name, "failed", str(error), **found)
     photometry = _photometry(frame, masters, place(recipe.plan, registration), recipe)
-    remarks = frame.exposure.warnings
+    remarks, flags = frame.exposure.warnings, Flag(0)
+    open_s = frame.exposure.time_uncertainty_s
+    if open_s > UNCERTAIN_S:
+        flags |= Flag.TIME_UNCERTAIN
+        remarks = (*remarks, f"its clock leaves the time open by {open_s:.3g} s either way")
     if solution is not None:
-        photometry = replace(photometry, flags=photometry.flags | np.uint16(Flag.PLATE_SOLVED))
+        flags |= Flag.PLATE_SOLVED
         by = f"{solution.solver}, {solution.n_matched} stars"
         remarks = (*remarks, f"does not match the reference: placed by plate solving ({by})")
+    photometry = replace(photometry, flags=photometry.flags | np.uint16(flags))
     return FrameResult(
         frame.path.name,
         "measured",
@@ -134,14 +156,25 @@ def _reduce(frame: Frame, masters: Masters | None, recipe: Recipe) -> Frame:
     )
 
 
-def _find(frame: Frame, recipe: Recipe) -> Detections:
-    """Detect the stars of a frame's pattern; a large frame, still raw, is shrunk for it."""
+def _find(
+    frame: Frame, masters: Masters | None, recipe: Recipe
+) -> tuple[Detections, Registration | None]:
+    """Detect the stars of a frame's pattern; a large frame, still raw, is shrunk for it.
+
+    A shrunk frame is registered at once: where that fails it is calibrated whole, for stars much
+    sharper than the reference's look like hot pixels when shrunk.
+    """
     limits = {"max_stars": MAX_PATTERN, "saturation_adu": recipe.saturation_adu}
-    if recipe.shrink == 1:
-        return detect(frame.pixels, frame.bad, **limits)
-    masters = _small_masters(recipe.masters_folder, recipe.masters_digest, recipe.shrink)
-    small = shrink_frame(frame, masters, recipe.shrink)
-    return enlarge(detect(small.pixels, small.bad, **limits), recipe.shrink)
+    if recipe.shrink > 1:
+        small = _small_masters(recipe.masters_folder, recipe.masters_digest, recipe.shrink)
+        shrunk = shrink_frame(frame, small, recipe.shrink)
+        stars = enlarge(detect(shrunk.pixels, shrunk.bad, **limits), recipe.shrink)
+        try:
+            return stars, register(stars.x, stars.y, stars.flux, recipe.reference)
+        except RegistrationError as error:
+            log.info("%s: shrunk, %s; looked at whole", frame.path.name, error)
+            frame = reduce_frame(frame, masters)
+    return detect(frame.pixels, frame.bad, **limits), None
 
 
 def _photometry(
@@ -163,8 +196,7 @@ def _photometry(
     if recipe.shrink > 1:
         reach = max(recipe.annulus[1], recipe.radii[-1] + apertures.max_centroid_shift_px)
         patches = cut_patches(frame, masters, *places, int(np.ceil(reach)) + 2)
-        frame = reduce_frame(patches.frame, patches.masters)
-        limits["part"] = patches.part
+        frame, limits["part"] = patches.reduced(), patches.part
     return measure_stars(frame.pixels, frame.bad, *places, *given, **limits)
 
 

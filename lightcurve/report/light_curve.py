@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.data import LightCurve, TransitFit
+from lightcurve.flags import Flag
 from lightcurve.report.style import (
     CHECK,
     COMPARISON,
@@ -208,7 +209,9 @@ def save_light_curve(
     )
     day, time = time_axis(times)
     finite = np.isfinite(light_curve.flux) & np.isfinite(time)
-    good = finite & (fit.used if fit is not None else light_curve.flags == 0)
+    # A rough clock moves a point aside, which says nothing against its flux.
+    clear = (light_curve.flags & ~np.uint16(Flag.TIME_UNCERTAIN)) == 0
+    good = finite & (fit.used if fit is not None else clear)
     ensemble = bool(np.isfinite(light_curve.comparison_flux).any())
     heights = (3.0, *((3.0, 1.3) if fit is not None else ()), *((1.1,) * (ensemble + bool(check))))
     with styled_figure(path, (8.0, 0.9 + 1.05 * sum(heights))) as figure:
