@@ -156,3 +156,11 @@ def test_a_target_goes_on_without_the_archive(archive, caplog):
         target = find_target(given, archive.settings)
     assert target.planet is None
     assert "NASA Exoplanet Archive" in caplog.text
+
+
+def test_a_cache_of_no_use_costs_only_the_memory(archive, monkeypatch, tmp_path, caplog):
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    monkeypatch.setenv("LIGHTCURVE_CACHE_DIR", str(tmp_path / "file"))
+    values = find_planet("HAT-P-32 b", archive.settings)
+    assert make_planet(values, "archive").period_days == 2.150008
+    assert "HAT-P-32 B not remembered" in caplog.text

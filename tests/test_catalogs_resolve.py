@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lightcurve.catalogs import resolve
+from lightcurve.catalogs.answers import recall, remember
 from lightcurve.catalogs.resolve import resolve_name
 from lightcurve.cli import app
 from lightcurve.errors import CatalogError
@@ -53,3 +54,22 @@ def test_offline_asks_nobody_for_a_name(command, sesame, tmp_path):
         result.exception
     )
     assert sesame.log == []
+
+
+def test_a_cache_that_is_no_folder_costs_only_the_memory(sesame, monkeypatch, tmp_path, caplog):
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    monkeypatch.setenv("LIGHTCURVE_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    sesame.expect_request("/A").respond_with_data(ANSWER)
+    assert resolve_name("HAT-P-32") == (31.04276, 46.68785, "Sesame for HAT-P-32")
+    assert "HAT-P-32 not remembered: " in caplog.text
+    assert "Not a directory; set LIGHTCURVE_CACHE_DIR" in caplog.text
+    assert recall("server", "request") is None
+    assert remember("server", "request", b"body") == "answer not remembered (Not a directory)"
+
+
+@pytest.mark.parametrize("content", ['{"HAT-P-32": [31.04', "[1, 2]", '{"HAT-P-32": "there"}'])
+def test_a_damaged_memory_is_asked_anew_and_mended(sesame, tmp_path, content):
+    (tmp_path / "names.json").write_text(content, encoding="utf-8")
+    sesame.expect_oneshot_request("/A", query_string="HAT-P-32").respond_with_data(ANSWER)
+    assert resolve_name("HAT-P-32")[:2] == (31.04276, 46.68785)
+    assert resolve_name("HAT-P-32")[2] == "Sesame, remembered for HAT-P-32"

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightcurve.catalogs.cache import cache_dir
+from lightcurve.catalogs.cache import cache_dir, keep
 
 SECONDS_PER_DAY = 86400.0
 MAX_BYTES = 200_000_000
@@ -71,13 +69,5 @@ def remember(server: str, request: str, body: bytes) -> str:
     str
         Empty, or why it could not be kept: a full disk costs the memory, not the run.
     """
-    path = _path(server, request)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".")
-        with os.fdopen(handle, "wb") as file:
-            file.write(gzip.compress(body, 1, mtime=0))
-        Path(name).replace(path)
-    except OSError as error:
-        return f"answer not remembered ({error.strerror})"
-    return ""
+    trouble = keep(_path(server, request), gzip.compress(body, 1, mtime=0))
+    return f"answer not remembered ({trouble})" if trouble else ""

@@ -5,27 +5,25 @@ https://exoplanetarchive.ipac.caltech.edu/docs/API_PS_columns.html
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lightcurve.catalogs.cache import cache_dir
+from lightcurve.catalogs.cache import recall_entry, remember_entry
 from lightcurve.catalogs.hostile import READING, clean
 from lightcurve.catalogs.servers import SERVERS, plainly, session
 from lightcurve.catalogs.service import Link
 from lightcurve.config import CatalogSettings
 from lightcurve.errors import CatalogError
-from lightcurve.files import write_text
 
 if TYPE_CHECKING:
     from requests import Session
 
 TITLE = "NASA Exoplanet Archive"
 SERVER = "exoplanet-archive"
+MEMORY = "planets.json"
 TABLE = "pscomppars"  # one row a planet, each value from the publication thought best
 # Name in a planet file to the archive's column; errors are in COLUMNerr1 and COLUMNerr2.
 COLUMNS = {
@@ -72,8 +70,9 @@ def find_planet(name: str, settings: CatalogSettings | None = None) -> dict[str,
     if known is None:
         return None
     settings = settings or CatalogSettings()
-    path = cache_dir() / "planets.json"
-    remembered = _read(path).get(known)
+    remembered = recall_entry(MEMORY, known)
+    if not (isinstance(remembered, dict) and {"asked", "row"} <= set(remembered)):
+        remembered = None
     if remembered and (settings.offline or _age_days(remembered) <= settings.cache_days):
         return planet_values(remembered["row"], f"{TITLE}, asked {remembered['asked']}")
     if settings.offline:
@@ -88,7 +87,7 @@ def find_planet(name: str, settings: CatalogSettings | None = None) -> dict[str,
     if row is None:
         return None
     entry = {"asked": f"{datetime.now(UTC):%Y-%m-%d}", "row": row}
-    write_text(path, json.dumps(_read(path) | {known: entry}, indent=1, sort_keys=True))
+    remember_entry(MEMORY, known, entry)
     return planet_values(row, f"{TITLE}, asked {entry['asked']}")
 
 
@@ -227,14 +226,3 @@ def _plain(value: Any) -> float | str | None:
 def _age_days(entry: Mapping[str, Any]) -> float:
     asked = datetime.fromisoformat(entry["asked"]).replace(tzinfo=UTC)
     return (datetime.now(UTC) - asked).total_seconds() / 86400
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        msg = f"{path} cannot be read ({type(error).__name__}): delete it"
-        raise CatalogError(TITLE, msg) from error
-    return content if isinstance(content, dict) else {}

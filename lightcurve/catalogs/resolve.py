@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-from lightcurve.catalogs.cache import cache_dir
+from lightcurve.catalogs.cache import recall_entry, remember_entry
 from lightcurve.errors import CatalogError
 
 SERVICE = "Sesame"
 SERVER = "https://cds.unistra.fr/cgi-bin/nph-sesame"
+MEMORY = "names.json"
 TIMEOUT_S = 20.0
 ADVICE = "give --ra and --dec, or --planet"
 
@@ -39,16 +37,14 @@ def resolve_name(name: str, *, offline: bool = False) -> tuple[float, float, str
     CatalogError
         When the name is unknown, or the service cannot or may not be asked.
     """
-    remembered = cache_dir() / "names.json"
-    known = _read(remembered)
-    if name in known:
-        ra, dec = known[name]
-        return float(ra), float(dec), f"{SERVICE}, remembered for {name}"
+    match recall_entry(MEMORY, name):
+        case [float(ra), float(dec)]:
+            return ra, dec, f"{SERVICE}, remembered for {name}"
     if offline:
         msg = f"does not remember {name!r} and may not be asked: {ADVICE}"
         raise CatalogError(SERVICE, msg)
     ra, dec = _ask(name)
-    _write(remembered, {**known, name: [ra, dec]})
+    remember_entry(MEMORY, name, [ra, dec])
     return ra, dec, f"{SERVICE} for {name}"
 
 
@@ -67,19 +63,3 @@ def _ask(name: str) -> tuple[float, float]:
         msg = f"does not know {name!r}: check the spelling, or {ADVICE}"
         raise CatalogError(SERVICE, msg)
     return float(found[1]), float(found[2])
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        msg = f"{path} cannot be read ({type(error).__name__}): delete it"
-        raise CatalogError(SERVICE, msg) from error
-
-
-def _write(path: Path, known: dict[str, Any]) -> None:
-    temporary = path.with_suffix(".part")
-    temporary.write_text(json.dumps(known, indent=1, sort_keys=True), encoding="utf-8")
-    temporary.replace(path)
