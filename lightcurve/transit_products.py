@@ -18,6 +18,7 @@ from lightcurve.report.light_curve import save_light_curve
 from lightcurve.report.residuals import save_covariates, save_time_averaging
 from lightcurve.transit.ephemeris import predict_transit
 from lightcurve.transit.output import fit_to_json
+from lightcurve.transit.quality import time_averaging
 
 SHOWN = {
     "mid_time_bjd_tdb": "mid-transit",
@@ -138,12 +139,8 @@ def draw_time_averaging(path: Path, curve: LightCurve, fit: TransitFit) -> None:
     curve : LightCurve
     fit : TransitFit
     """
-    save_time_averaging(
-        path,
-        fit.residuals[fit.used],
-        cadence_minutes=float(np.median(np.diff(curve.bjd_tdb[fit.used])) * 1440),
-        beta=fit.statistics["beta"],
-    )
+    _, *bins = time_averaging(curve.bjd_tdb[fit.used], fit.residuals[fit.used])
+    save_time_averaging(path, *bins, beta=fit.statistics["beta"])
 
 
 def draw_covariates(path: Path, curve: LightCurve, fit: TransitFit) -> None:

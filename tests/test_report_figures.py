@@ -219,15 +219,11 @@ def test_star_curves_are_shifted_by_their_offsets(axes, cube, curve):
     np.testing.assert_allclose(first, expected, atol=1e-9)
 
 
-def test_time_averaging_of_white_and_of_perfectly_red_noise():
-    rng = np.random.default_rng(8)
-    size, scatter, white = residuals.time_averaging(rng.normal(size=20000))
-    np.testing.assert_allclose(scatter[:30], 1 / np.sqrt(size[:30]), rtol=0.06)
-    np.testing.assert_allclose(white[:30], 1 / np.sqrt(size[:30]), rtol=0.02)
-    slow = np.repeat([1.0, -1.0], 500)
-    _, scatter, white = residuals.time_averaging(slow)
-    np.testing.assert_allclose(scatter[:10], 1, rtol=1e-2)
-    assert np.isnan(residuals.time_averaging(np.full(9, np.nan))[1]).all()
+def test_time_averaging_is_drawn_as_it_was_worked_out(axes):
+    minutes, scatter, white = np.array([[2.0, 4.0, 8.0], [0.02, 0.016, 0.012], [0.02, 0.014, 0.01]])
+    drawn = residuals.draw_time_averaging(axes, minutes, scatter, white)
+    for line, values in ((drawn["measured"], scatter), (drawn["white"], white)):
+        np.testing.assert_allclose(line.get_xydata(), np.column_stack([minutes, 100 * values]))
 
 
 def test_noise_figure_holds_every_star_once(axes):
@@ -280,7 +276,9 @@ def test_whole_figures_are_written(cube, curve, tmp_path):
         stars.save_noise(
             tmp_path / "g.png", np.arange(len(roles)), np.full(len(roles), 0.01), roles=roles
         ),
-        residuals.save_time_averaging(tmp_path / "h.png", fit.residuals, beta=1.1),
+        residuals.save_time_averaging(
+            tmp_path / "h.png", *np.geomspace([9, 0.1, 0.1], 1, 5).T, beta=1.1
+        ),
         residuals.save_covariates(
             tmp_path / "i.png", curve.covariates, fit.residuals, chosen=fit.covariates
         ),
@@ -300,8 +298,8 @@ def test_a_night_without_one_good_point_still_has_its_figures(cube, curve, tmp_p
     written = [
         light_curve.save_light_curve(tmp_path / "a.png", empty),
         residuals.save_covariates(tmp_path / "b.png", {"airmass": nothing}, nothing),
-        residuals.save_time_averaging(tmp_path / "c.png", nothing),
-        residuals.save_time_averaging(tmp_path / "d.png", np.zeros(50)),
+        residuals.save_time_averaging(tmp_path / "c.png", nothing, nothing, nothing),
+        residuals.save_time_averaging(tmp_path / "d.png", *np.zeros((3, 50))),
         stars.save_noise(tmp_path / "e.png", nobody, nobody, roles=["field"] * 3),
         stars.save_star_curves(
             tmp_path / "f.png", nothing, np.full((60, 3), np.nan), names="abc", roles=["field"] * 3
@@ -338,7 +336,7 @@ def test_no_figure_touches_pyplot(tmp_path):
     code = (
         "import sys, lightcurve.report.light_curve, lightcurve.report.residuals, numpy as np\n"
         "assert 'matplotlib' not in sys.modules, 'imported too early'\n"
-        "lightcurve.report.residuals.save_time_averaging(sys.argv[1], np.arange(9.0))\n"
+        "lightcurve.report.residuals.save_time_averaging(sys.argv[1], *np.ones((3, 9)))\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "x.png")], check=True, timeout=60)

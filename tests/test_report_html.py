@@ -40,7 +40,7 @@ class _Tags(HTMLParser):
 
 @pytest.fixture
 def figure(tmp_path):
-    return save_time_averaging(tmp_path / "figure.png", np.arange(30.0))
+    return save_time_averaging(tmp_path / "figure.png", np.arange(1, 9.0), np.ones(8), np.ones(8))
 
 
 def _report(figure):

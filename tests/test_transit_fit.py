@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from lightcurve import transit_products
 from lightcurve.data import LightCurve, Parameter, Planet
 from lightcurve.errors import FitError
 from lightcurve.flags import Flag
@@ -249,6 +251,24 @@ def test_red_noise_factor_of_known_noise():
     smooth = np.convolve(rng.normal(size=20000), np.ones(10), "valid")
     size, _, scatter, expected = time_averaging(np.arange(len(smooth)) * 1.0, smooth)
     assert scatter[size > 200][0] / expected[size > 200][0] == pytest.approx(np.sqrt(10), rel=0.2)
+
+
+def test_the_figure_shows_the_curve_that_beta_was_worked_out_from(tmp_path, monkeypatch):
+    points = _points(6)
+    wander = 0.002 * np.sin((points.time - points.time[0]) * 2 * np.pi / 0.05)
+    points = replace(points, flux=points.flux * (1 + wander))
+    fit = fit_points(points, PLANET, options=QUICK)
+    drawn = {}
+    monkeypatch.setattr(
+        transit_products,
+        "save_time_averaging",
+        lambda _, *bins, beta: drawn.update(b=bins, beta=beta),
+    )
+    transit_products.draw_time_averaging(tmp_path, SimpleNamespace(bjd_tdb=points.time), fit)
+    minutes, scatter, white = drawn["b"]
+    inside = (minutes >= 8) & (minutes <= 40)
+    assert drawn["beta"] > 1.2
+    assert np.mean((scatter / white)[inside]) == pytest.approx(drawn["beta"], rel=0.01)
 
 
 def test_residual_tests_know_white_from_red():

@@ -22,61 +22,30 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def time_averaging(residuals: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Scatter of residuals averaged over 1, 2, 3 ... neighbours, and what white noise would give.
-
-    Parameters
-    ----------
-    residuals : (n,) float array
-        In order of time; NaN is left out.
-
-    Returns
-    -------
-    size : (k,) int array
-        Points in a bin, up to a fifth of all.
-    scatter, white : (k,) float arrays
-        The latter is ``s1 / sqrt(N) * sqrt(M / (M - 1))`` for M bins of N points (Winn et al.
-        2008, AJ 683, 1076).
-    """
-    values = residuals[np.isfinite(residuals)]
-    size = np.arange(1, max(len(values) // 5, 1) + 1)
-    scatter, white = np.full(len(size), np.nan), np.full(len(size), np.nan)
-    if len(values) < 5:
-        return size, scatter, white
-    total = np.concatenate([[0.0], np.cumsum(values - values.mean())])
-    single = float(np.std(values))
-    for k, n in enumerate(size):
-        m = len(values) // n
-        means = np.diff(total[: m * n + 1 : n]) / n
-        scatter[k] = np.sqrt(np.mean(means**2))
-        white[k] = single / np.sqrt(n) * np.sqrt(m / (m - 1))
-    return size, scatter, white
-
-
 def draw_time_averaging(
-    axes: Axes, residuals: np.ndarray, *, cadence_minutes: float | None = None
+    axes: Axes, minutes: np.ndarray, scatter: np.ndarray, white: np.ndarray
 ) -> dict:
     """Draw the scatter of averaged residuals against the length of the average.
 
     Parameters
     ----------
     axes : matplotlib.axes.Axes
-    residuals : (n,) float array
-        Relative flux, in order of time.
-    cadence_minutes : float, optional
-        Makes the axis minutes instead of points.
+    minutes : (k,) float array
+        Length of the bins.
+    scatter, white : (k,) float arrays
+        Of the means in such bins, relative flux, and what white noise would give.
 
     Returns
     -------
     dict
         ``measured`` and ``white`` (lines).
     """
-    size, scatter, white = time_averaging(residuals)
-    x = size * (cadence_minutes or 1.0)
-    (measured,) = axes.plot(x, 100 * scatter, "o-", color=TARGET, label="residuals", lw=1.0, ms=3)
-    (expected,) = axes.plot(x, 100 * white, color=MODEL, label="white noise")
+    (measured,) = axes.plot(
+        minutes, 100 * scatter, "o-", color=TARGET, label="residuals", lw=1.0, ms=3
+    )
+    (expected,) = axes.plot(minutes, 100 * white, color=MODEL, label="white noise")
     axes.set_ylabel("Scatter (%)")
-    axes.set_xlabel("Bin size (minutes)" if cadence_minutes else "Points in a bin")
+    axes.set_xlabel("Bin size (minutes)")
     if (np.nan_to_num(scatter) > 0).any():
         axes.set(xscale="log", yscale="log")
         plain_log_ticks(axes.xaxis)
@@ -87,9 +56,10 @@ def draw_time_averaging(
 
 def save_time_averaging(
     path: str | Path,
-    residuals: np.ndarray,
+    minutes: np.ndarray,
+    scatter: np.ndarray,
+    white: np.ndarray,
     *,
-    cadence_minutes: float | None = None,
     beta: float | None = None,
 ) -> Path:
     """Write the time-averaging figure.
@@ -97,11 +67,10 @@ def save_time_averaging(
     Parameters
     ----------
     path : path-like
-    residuals : (n,) float array
-        Relative flux, in order of time.
-    cadence_minutes : float, optional
+    minutes, scatter, white : (k,) float arrays
+        As for `draw_time_averaging`.
     beta : float, optional
-        Red-noise factor, written into the figure.
+        Red-noise factor of these, written into the figure.
 
     Returns
     -------
@@ -109,7 +78,7 @@ def save_time_averaging(
     """
     with styled_figure(path, (6.0, 4.0)) as figure:
         axes = figure.add_axes((0.12, 0.125, 0.85, 0.79))
-        draw_time_averaging(axes, residuals, cadence_minutes=cadence_minutes)
+        draw_time_averaging(axes, minutes, scatter, white)
         axes.set_title("Does averaging help as it should?")
         if beta is not None and np.isfinite(beta):
             text = f"red-noise factor \N{GREEK SMALL LETTER BETA} = {beta:.2f}"
