@@ -16,11 +16,11 @@ from lightcurve.data import Exposure, Frame, Masters, Site, Solution
 from lightcurve.frames.entries import Inventory
 from lightcurve.lights import choose_lights
 from lightcurve.masters import make_masters
-from lightcurve.parts import choose_shrink
 from lightcurve.phot.seeing import choose_radii, refuse_large_radii
 from lightcurve.progress import Progress, silent
 from lightcurve.recipe import Recipe
 from lightcurve.reference import Sample, find_stars, read_samples, solve_one
+from lightcurve.shrinking import choose_shrink
 from lightcurve.target import Target
 
 log = logging.getLogger(__name__)

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from sim import tiny_night
 
 from lightcurve.calib.reduce import reduce_frame
 from lightcurve.calib.store import load_masters
 from lightcurve.config import make_settings
+from lightcurve.data import Exposure, Frame, Masters
 from lightcurve.flags import Flag, PixelFlag
 from lightcurve.frames.inventory import take_inventory
 from lightcurve.frames.read import read_frame
 from lightcurve.measure import measure_frame
-from lightcurve.parts import (
-    _squares,
+from lightcurve.parts import _squares
+from lightcurve.phot.cutouts import gather
+from lightcurve.phot.detect import detect
+from lightcurve.prepare import Scene, prepare_night
+from lightcurve.shrinking import (
     choose_shrink,
     enlarge,
     shrink,
@@ -24,9 +30,6 @@ from lightcurve.parts import (
     shrink_frame,
     shrink_masters,
 )
-from lightcurve.phot.cutouts import gather
-from lightcurve.phot.detect import detect
-from lightcurve.prepare import Scene, prepare_night
 from lightcurve.simulate.render import render_stars
 from lightcurve.target import find_target
 
@@ -71,14 +74,13 @@ def test_the_same_places_give_the_same_pixels(scene: Scene, monkeypatch) -> None
     """With one registration for both, sums differ by rounding alone."""
     path, recipe = scene.lights[0], scene.recipe
     whole = measure_frame(path, recipe)
-    monkeypatch.setattr("lightcurve.measure.place_frame", lambda *_: (whole.registration, None))
+    monkeypatch.setattr("lightcurve.measure.register", lambda *_: whole.registration)
     in_parts = measure_frame(path, replace(recipe, shrink=2)).photometry
     for name in ("flux", "flux_err", "sky", "peak", "fwhm", "x", "y"):
         np.testing.assert_allclose(
             getattr(in_parts, name), getattr(whole.photometry, name), rtol=1e-9, err_msg=name
         )
-    inside = np.isfinite(whole.photometry.flux)
-    np.testing.assert_array_equal(in_parts.flags[inside], whole.photometry.flags[inside])
+    np.testing.assert_array_equal(in_parts.flags, whole.photometry.flags)
 
 
 @pytest.mark.parametrize("factor", [2, 3, 4])
@@ -96,18 +98,80 @@ def test_shrinking_averages_and_joins_bits(factor: int, dtype: type) -> None:
     np.testing.assert_array_equal(shrink_bits(bits, factor), joined)
 
 
-@pytest.mark.parametrize("factor", [2, 3])
-def test_shrinking_calibrates_as_reducing_does(scene: Scene, factor: int) -> None:
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_shrinking_averages_the_good_pixels_of_the_calibrated_frame(
+    scene: Scene, factor: int
+) -> None:
+    """The plain way: calibrate every pixel, then average those of a square that are good."""
+    rng = np.random.default_rng(8)
     frame, masters = read_frame(scene.lights[0]), load_masters(scene.recipe.masters_folder)
-    flat = masters.flat.copy()
-    flat[30:40, 20:30] = 0
-    small = shrink_masters(replace(masters, flat=flat), factor)
-    found = shrink_frame(frame, small, factor)
-    plain = replace(frame, pixels=shrink(frame.pixels, factor), bad=shrink_bits(frame.bad, factor))
-    expected = reduce_frame(plain, small)
-    np.testing.assert_array_equal(found.pixels, expected.pixels)
-    np.testing.assert_array_equal(found.bad, expected.bad)
-    assert (found.bad & PixelFlag.DEAD).any()
+    flat, hot = masters.flat.copy(), rng.random(masters.flat.shape) < 0.05
+    flat[30:40, 20:30], flat[60, 70] = 0, np.nan
+    bad = np.where(hot, PixelFlag.HOT, 0).astype(np.uint8)
+    dark = np.where(hot, 9e4, masters.dark).astype(np.float32)
+    frame = replace(frame, pixels=frame.pixels + np.where(hot, 9e4, 0).astype(np.float32))
+    frame.pixels[100:103, 50:60] = np.nan
+    frame.bad[100:103, 50:60] = PixelFlag.NOT_FINITE
+    masters = replace(masters, flat=flat, dark=dark, bad=bad)
+    found = shrink_frame(frame, shrink_masters(masters, factor), factor)
+    whole = reduce_frame(frame, masters)
+    ny, nx = found.pixels.shape
+
+    def squares(image: np.ndarray) -> np.ndarray:
+        cut = image[: factor * ny, : factor * nx].reshape(ny, factor, nx, factor)
+        return cut.transpose(0, 2, 1, 3).reshape(ny, nx, factor**2)
+
+    good = squares(whole.bad) & ~np.uint8(PixelFlag.SATURATED) == 0
+    count = good.sum(axis=2)
+    total = np.where(good, squares(whole.pixels), 0).sum(axis=2, dtype=float)
+    known = 2 * count >= factor**2
+    np.testing.assert_array_equal(found.bad == 0, known)
+    expected = (total / np.maximum(count, 1))[known]
+    # The mean of quotients is not the quotient of means: flats differ by a percent in a square.
+    off = np.abs(found.pixels[known] / expected - 1)
+    assert np.quantile(off, 0.999) < 0.005
+    assert off.max() < 0.03
+    assert not known.all()
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_bad_pixels_move_no_star_of_a_shrunk_frame(factor: int) -> None:
+    rng = np.random.default_rng(14)
+    x, y = (
+        part.ravel() for part in np.meshgrid(np.arange(30, 570, 60.3), np.arange(30, 570, 60.7))
+    )
+    pixels = render_stars((600, 600), x, y, np.full(len(x), 1e5), 5.0) + 200
+    pixels = (pixels + rng.normal(0, 5, pixels.shape)).astype(np.float32)
+    hot = rng.random(pixels.shape) < 0.02
+    pixels[hot] = 60_000
+    bad = np.where(hot, PixelFlag.HOT, 0).astype(np.uint8)
+    masters = Masters(bias=np.zeros((600, 600), np.float32), bad=bad)
+    exposure = Exposure(kind="light", shape=pixels.shape)
+    frame = Frame(pixels, np.zeros_like(bad), exposure, fits.Header(), Path("large.fits"))
+    small = shrink_frame(frame, shrink_masters(masters, factor), factor)
+    found = enlarge(detect(small.pixels, small.bad), factor)
+    gap = np.hypot(x[:, None] - found.x, y[:, None] - found.y).min(axis=1)
+    assert (gap < 1).mean() > 0.97
+    assert np.sqrt(np.mean(gap[gap < 1] ** 2)) < 0.15
+
+
+def test_frames_sharper_than_the_reference_are_looked_at_whole(scene: Scene) -> None:
+    """Shrunk by ten, no star is more than a pixel; the frame must not be lost for it."""
+    path = scene.lights[0]
+    found = measure_frame(path, replace(scene.recipe, shrink=10))
+    whole = measure_frame(path, scene.recipe)
+    assert found.status == "measured"
+    np.testing.assert_array_equal(found.registration.matrix, whole.registration.matrix)
+
+
+def test_masters_of_another_size_are_refused(scene: Scene, monkeypatch) -> None:
+    masters = load_masters(scene.recipe.masters_folder)
+    larger = replace(masters, bias=np.pad(masters.bias, ((0, 1), (0, 0))))
+    monkeypatch.setattr("lightcurve.measure._masters", lambda *_: larger)
+    for shrink_by in (1, 2):
+        failed = measure_frame(scene.lights[0], replace(scene.recipe, shrink=shrink_by))
+        assert failed.status == "failed"
+        assert "is 450 x 401 px, the master bias 450 x 402" in failed.reason
 
 
 def test_stars_of_a_shrunk_frame_lie_where_they_do_in_the_frame() -> None:
@@ -133,8 +197,8 @@ def test_squares_reach_over_the_edge_with_nan() -> None:
 
 def test_only_large_frames_of_wide_stars_are_shrunk() -> None:
     assert choose_shrink((500, 4000), 8.0) == 1
-    assert choose_shrink((2048, 2048), 2.0) == 1
-    assert choose_shrink((2048, 2048), 3.5) == 2
+    assert choose_shrink((2048, 2048), 3.9) == 1
+    assert choose_shrink((2048, 2048), 4.5) == 2
     assert choose_shrink((2048, 2048), 9.0) == 2
-    assert choose_shrink((4096, 4096), 5.0) == 3
+    assert choose_shrink((4096, 4096), 6.5) == 3
     assert choose_shrink((9600, 6422), 20.0) == 4

@@ -32,8 +32,25 @@ class Reduction:
     dark_factor: float
     saturation_adu: float | None
 
+    def at(self, places: tuple[np.ndarray, np.ndarray]) -> Reduction:
+        """Say what is done to some pixels, as one row.
+
+        Parameters
+        ----------
+        places : tuple of (n,) int arrays
+            Rows and columns.
+
+        Returns
+        -------
+        Reduction
+            For a (1, n) array.
+        """
+        images = (self.bias, self.dark, self.flat)
+        there = (None if image is None else image[places][None] for image in images)
+        return Reduction(*there, self.dark_factor, self.saturation_adu)
+
     def apply(self, raw: np.ndarray, rows: slice, out: np.ndarray, marks: np.ndarray) -> None:
-        """Reduce some rows.
+        """Reduce some rows into `out`, and add to their `marks`.
 
         Parameters
         ----------
@@ -42,9 +59,9 @@ class Reduction:
         rows : slice
             Where these rows are in the masters.
         out : (n, nx) float32 array
-            Filled; may be `raw`.
+            May be `raw` itself.
         marks : (n, nx) uint8 array
-            Added to.
+            `PixelFlag` bits.
         """
         saturation = self.saturation_adu
         # Pixels are looked at one by one only where some are known to be bad.
@@ -125,14 +142,7 @@ def plan_reduction(frame: Frame, masters: Masters, shape: tuple[int, int]) -> Re
     FrameError
         When a master is of another size, or the dark cannot be scaled to this exposure.
     """
-    for name in ("bias", "dark", "flat", "bad"):
-        image = getattr(masters, name)
-        if image is not None and image.shape != shape:
-            raise FrameError(
-                frame.path,
-                "is {1} x {0} px, the master {4} {3} x {2}: "
-                "calibrate it with frames of its own setup".format(*shape, *image.shape, name),
-            )
+    check_size(frame, masters, shape)
     in_dark = masters.dark is not None and masters.dark_includes_bias
     return Reduction(
         bias=None if in_dark else masters.bias,
@@ -141,6 +151,31 @@ def plan_reduction(frame: Frame, masters: Masters, shape: tuple[int, int]) -> Re
         dark_factor=_dark_factor(frame, masters),
         saturation_adu=frame.exposure.saturation_adu,
     )
+
+
+def check_size(frame: Frame, masters: Masters, shape: tuple[int, int]) -> None:
+    """Refuse masters of another size.
+
+    Parameters
+    ----------
+    frame : Frame
+    masters : Masters
+    shape : tuple of int
+        (ny, nx) that they should have.
+
+    Raises
+    ------
+    FrameError
+        When one has not.
+    """
+    for name in ("bias", "dark", "flat", "bad"):
+        image = getattr(masters, name)
+        if image is not None and image.shape != shape:
+            raise FrameError(
+                frame.path,
+                "is {1} x {0} px, the master {4} {3} x {2}: "
+                "calibrate it with frames of its own setup".format(*shape, *image.shape, name),
+            )
 
 
 def _dark_factor(frame: Frame, masters: Masters) -> float:

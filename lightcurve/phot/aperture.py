@@ -79,8 +79,8 @@ def measure_stars(
     """
     part = part or Part(0, 0, pixels.shape)
     there = on_frame(x, y, part.shape)
-    safe_x = np.where(there, x - part.offset_x, 0.0)
-    safe_y = np.where(there, y - part.offset_y, 0.0)
+    safe_x = np.where(there, x, 0.0) - part.offset_x
+    safe_y = np.where(there, y, 0.0) - part.offset_y
     column, row = np.rint(safe_x).astype(int), np.rint(safe_y).astype(int)
     sky, sky_std, n_sky = clipped_sky(take_offsets(pixels, column, row, annulus_offsets(*annulus)))
     half = int(np.ceil(max(max_shift + 4, radii[len(radii) // 2] + 2)))
