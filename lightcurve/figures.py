@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from lightcurve.data import LightCurve, TransitFit
 from lightcurve.lights import label_files
 from lightcurve.phot.aperture import measure_stars
 from lightcurve.progress import Progress, silent
+from lightcurve.reduced_night import Night
 from lightcurve.report.field import save_field
 from lightcurve.report.growth import save_growth
 from lightcurve.report.html import Report, Section, Table, parameter_table, table_of, write_report
@@ -23,9 +24,6 @@ from lightcurve.report.night import save_night
 from lightcurve.report.seeing import save_seeing_profile, star_profile
 from lightcurve.report.stars import save_noise, save_star_curves
 from lightcurve.transit_products import FIT_FIGURES, predicted_events
-
-if TYPE_CHECKING:
-    from lightcurve.products import Night
 
 N_PROFILES = 6
 MIN_RADII = 4  # for a curve of growth; where fewer were measured, so many are on one frame:

@@ -28,8 +28,8 @@ from lightcurve.image_stages.sources import measure_sources
 from lightcurve.image_stages.standards import wanted_band
 from lightcurve.image_stages.table import source_table
 from lightcurve.image_stages.transients import search_transients
-from lightcurve.products import open_log
 from lightcurve.progress import Progress, silent
+from lightcurve.runlog import open_log
 
 log = logging.getLogger(__name__)
 

@@ -6,17 +6,14 @@ import logging
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lightcurve.curve.neb import Neighbour, check_neighbours
 from lightcurve.formats.tables import write_frames
+from lightcurve.reduced_night import Night
 from lightcurve.report.neb import save_neighbours
 from lightcurve.transit.ephemeris import predict_transit
-
-if TYPE_CHECKING:
-    from lightcurve.products import Night
 
 log = logging.getLogger(__name__)
 

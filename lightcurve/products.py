@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lightcurve import __version__
 from lightcurve.astrometry.wcs import describe_wcs, wcs_from_registration, write_wcs_sidecar
-from lightcurve.config import Settings
-from lightcurve.curve.plan import revise_plan
-from lightcurve.data import (
-    FrameResult,
-    LightCurve,
-    Measurements,
-    Products,
-    Solution,
-    StarPlan,
-    TransitFit,
-)
-from lightcurve.errors import InputError
+from lightcurve.data import Products, Solution
 from lightcurve.formats.aij import write_measurements
 from lightcurve.formats.tables import (
     scatter_to_stars,
@@ -32,86 +18,13 @@ from lightcurve.formats.tables import (
     write_stars,
 )
 from lightcurve.frame_table import frame_rows, write_frames_table
-from lightcurve.frames.entries import Inventory
 from lightcurve.neighbours import write_neighbours
-from lightcurve.prepare import Scene
 from lightcurve.progress import Progress, silent
 from lightcurve.record import write_run, written_by
+from lightcurve.reduced_night import Night
 from lightcurve.reference import describe_solution
-from lightcurve.target import Target
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Night:
-    """All that a night's reduction made."""
-
-    inventory: Inventory
-    target: Target
-    settings: Settings
-    scene: Scene
-    results: Sequence[FrameResult]
-    measurements: Measurements
-    curve: LightCurve
-    fit: TransitFit | None
-
-    @property
-    def plan(self) -> StarPlan:
-        """The stars with the roles they had in the end."""
-        return revise_plan(self.measurements.plan, dict(self.curve.recipe["roles"]))
-
-    @property
-    def of_frames(self) -> tuple:
-        """What `lightcurve.frame_table` tells of the frames."""
-        return self.inventory, self.target, self.scene, self.results
-
-    @property
-    def failed(self) -> list[FrameResult]:
-        """The frames that gave no measurement, those that could not even be tried included."""
-        lost = [FrameResult(e.name, "failed", e.reason, e.exposure) for e in self.inventory.lost]
-        return [result for result in self.results if result.status != "measured"] + lost
-
-
-@contextmanager
-def open_log(folder: Path) -> Iterator[None]:
-    """Make the run folder and keep the program's messages in its run.log.
-
-    Parameters
-    ----------
-    folder : Path
-
-    Yields
-    ------
-    None
-
-    Raises
-    ------
-    InputError
-        When the folder cannot be made or written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(folder / "run.log", mode="a", encoding="utf-8")
-    except OSError as error:
-        msg = f"cannot write into {folder}: {error.strerror}; choose another --out"
-        raise InputError(msg) from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    root = logging.getLogger("lightcurve")
-    level = root.level
-    root.setLevel(logging.INFO)
-    root.addHandler(handler)
-    root.info("lightcurve %s starts", __version__)
-    try:
-        yield
-    except Exception as error:
-        # To the file alone: whoever started this shows the error itself.
-        handler.handle(root.makeRecord(root.name, logging.ERROR, "", 0, "%s", (error,), None))
-        raise
-    finally:
-        root.removeHandler(handler)
-        root.setLevel(level)
-        handler.close()
 
 
 def write_products(

@@ -9,14 +9,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lightcurve import __version__
 from lightcurve.files import write_text
+from lightcurve.reduced_night import Night
 from lightcurve.transit.output import planet_values
-
-if TYPE_CHECKING:
-    from lightcurve.products import Night
 
 LIBRARIES = ("astropy", "numpy", "scipy", "photutils", "sep", "batman-package", "emcee")
 

@@ -16,8 +16,8 @@ from lightcurve.frames.names import product_stems
 from lightcurve.frames.read import read_frame
 from lightcurve.lights import choose_lights, label_files
 from lightcurve.masters import make_masters
-from lightcurve.products import open_log
 from lightcurve.progress import Progress, silent
+from lightcurve.runlog import open_log
 
 
 def calibrate_folder(

@@ -14,7 +14,7 @@ from lightcurve.config import Settings
 from lightcurve.data import LightCurve, Planet, Products, Site
 from lightcurve.errors import FitError, InputError
 from lightcurve.formats.curves import Choice, read_curve
-from lightcurve.products import open_log
+from lightcurve.runlog import open_log
 from lightcurve.stages.run_folder import read_record
 from lightcurve.target import find_target
 from lightcurve.times import bjd_tdb
