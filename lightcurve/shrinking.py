@@ -13,8 +13,8 @@ from lightcurve.flags import PixelFlag
 from lightcurve.phot.peaks import unusable
 
 MIN_SIDE_PX = 1000  # a frame is not shrunk to less
-# Stars finer than 1.5 px look like hot pixels; the reference is not always the sharpest frame.
-MIN_FWHM_PX = 2.0
+# Stars finer than 1.5 px look like hot pixels; some frames are a little sharper than the reference.
+MIN_FWHM_PX = 1.8
 MAX_SHRINK = 4
 CHUNK_PIXELS = 262144  # as float32 they fit the cache of one core
 IMAGES = ("bias", "dark", "flat")

@@ -197,8 +197,8 @@ def test_squares_reach_over_the_edge_with_nan() -> None:
 
 def test_only_large_frames_of_wide_stars_are_shrunk() -> None:
     assert choose_shrink((500, 4000), 8.0) == 1
-    assert choose_shrink((2048, 2048), 3.9) == 1
-    assert choose_shrink((2048, 2048), 4.5) == 2
+    assert choose_shrink((2048, 2048), 3.5) == 1
+    assert choose_shrink((2048, 2048), 4.0) == 2
     assert choose_shrink((2048, 2048), 9.0) == 2
-    assert choose_shrink((4096, 4096), 6.5) == 3
+    assert choose_shrink((4096, 4096), 5.5) == 3
     assert choose_shrink((9600, 6422), 20.0) == 4
