@@ -25,8 +25,6 @@ from lightcurve.target import Target
 
 log = logging.getLogger(__name__)
 
-DETECTED = "target, detected"  # as its reason in the star plan begins
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
@@ -95,7 +93,7 @@ def prepare_night(
     recipe = write_recipe(
         reference, solution, target, settings, camera, masters_folder if masters else None, made_of
     )
-    if not recipe.plan.reason[0].startswith(DETECTED):
+    if not recipe.plan.target_detected:
         log.warning("%s", recipe.plan.reason[0])
     return Scene(
         lights=tuple(entry.path for entry in lights),

@@ -81,6 +81,9 @@ def test_target_without_a_detection_is_placed_by_coordinates(wcs):
     assert (plan.x_ref[0], plan.y_ref[0]) == pytest.approx((300.0, 200.0), abs=1e-3)
     assert "coordinates alone" in plan.reason[0]
     assert np.isnan(plan.flux_ref[0])
+    assert not plan.target_detected
+    assert not revise_plan(plan, {0: ("target", "another reason")}).target_detected
+    assert _plan(wcs).target_detected
 
 
 def test_target_outside_is_an_error_with_numbers(wcs):

@@ -101,6 +101,7 @@ def plan_stars(
         y_ref=y,
         flux_ref=flux,
         peak_ref=peak,
+        target_detected=match is not None,
     )
     return _override(plan, settings, wcs, tolerance)
 

@@ -126,6 +126,8 @@ class StarPlan:
         Pixels in the reference frame.
     flux_ref, peak_ref : (n,) float arrays
         ADU in the reference frame.
+    target_detected : bool
+        Otherwise it stands where its coordinates put it.
     """
 
     star_id: np.ndarray
@@ -137,6 +139,7 @@ class StarPlan:
     y_ref: np.ndarray
     flux_ref: np.ndarray
     peak_ref: np.ndarray
+    target_detected: bool = True
 
     def __len__(self) -> int:
         """Count the stars."""
