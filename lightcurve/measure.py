@@ -52,8 +52,10 @@ def _masters(folder: Path | None, digest: str) -> Masters | None:  # noqa: ARG00
 
 
 @lru_cache(maxsize=1)
-def _small_masters(folder: Path | None, digest: str, factor: int) -> SmallMasters | None:
-    return shrink_masters(_masters(folder, digest), factor)
+def _small_masters(
+    folder: Path | None, digest: str, shape: tuple[int, int], factor: int
+) -> SmallMasters:
+    return shrink_masters(_masters(folder, digest) or Masters(), shape, factor)
 
 
 _OWN = threading.local()
@@ -166,7 +168,8 @@ def _find(
     """
     limits = {"max_stars": MAX_PATTERN, "saturation_adu": recipe.saturation_adu}
     if recipe.shrink > 1:
-        small = _small_masters(recipe.masters_folder, recipe.masters_digest, recipe.shrink)
+        given = (recipe.masters_folder, recipe.masters_digest, recipe.shape)
+        small = _small_masters(*given, recipe.shrink)
         shrunk = shrink_frame(frame, small, recipe.shrink)
         stars = enlarge(detect(shrunk.pixels, shrunk.bad, **limits), recipe.shrink)
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lightcurve.calib.reduce import Reduction, plan_reduction
+from lightcurve.calib.reduce import plan_reduction
 from lightcurve.data import Detections, Frame, Masters
 from lightcurve.flags import PixelFlag
 from lightcurve.phot.peaks import unusable
@@ -18,8 +18,6 @@ MIN_FWHM_PX = 1.8
 MAX_SHRINK = 4
 CHUNK_PIXELS = 262144  # as float32 they fit the cache of one core
 IMAGES = ("bias", "dark", "flat")
-
-Places = tuple[np.ndarray, np.ndarray]  # rows and columns in the small image
 
 
 def choose_shrink(shape: tuple[int, int], fwhm: float) -> int:
@@ -100,18 +98,69 @@ def _average(block: np.ndarray, factor: int, *, out: np.ndarray) -> None:
     np.matmul(lines.reshape(*out.shape, factor), weights, out=out)
 
 
-def _squares_at(image: np.ndarray, places: Places, factor: int) -> np.ndarray:
-    """Take the squares that become some pixels of the small image: (n, factor, factor)."""
-    y, x = (factor * place[:, None, None] for place in places)
+@dataclass(frozen=True, slots=True, eq=False)
+class Holes:
+    """Squares of pixels of which some are bad.
+
+    Attributes
+    ----------
+    places : tuple of (n,) int arrays
+        Rows and columns in the small image.
+    pixels : (n, factor, factor) int array
+        Their pixels, numbered in reading order.
+    good : (n, factor, factor) bool array
+    masters : Masters
+        Shrunk, at these places: (1, n) arrays.
+    """
+
+    places: tuple[np.ndarray, np.ndarray]
+    pixels: np.ndarray
+    good: np.ndarray
+    masters: Masters
+
+    def average(self, image: np.ndarray) -> np.ndarray:
+        """Average the good pixels of each square.
+
+        Parameters
+        ----------
+        image : (ny, nx) array
+            In full resolution.
+
+        Returns
+        -------
+        (1, n) float32 array
+            NaN where no pixel of a square is good.
+        """
+        count = self.good.sum(axis=(1, 2))
+        values = np.where(self.good, image.ravel().take(self.pixels), 0)
+        total = values.sum(axis=(1, 2), dtype=np.float64)
+        mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+        return mean.astype(np.float32)[None]
+
+    def remaining(self, bits: np.ndarray) -> np.ndarray:
+        """Tell what stays bad: squares with fewer good pixels than bad ones; saturated stars.
+
+        Parameters
+        ----------
+        bits : (n,) uint8 array
+            `PixelFlag` bits of all pixels of each square.
+
+        Returns
+        -------
+        (n,) uint8 array
+        """
+        mostly = 2 * self.good.sum(axis=(1, 2)) >= self.good[0].size if len(bits) else False
+        return np.where(mostly, bits & np.uint8(PixelFlag.SATURATED), bits)
+
+
+def _find_holes(bits: np.ndarray, small_bits: np.ndarray, masters: Masters, factor: int) -> Holes:
+    y, x = places = np.nonzero(unusable(small_bits))
     within = np.arange(factor)
-    return image[y + within[:, None], x + within]
-
-
-def _average_good(values: np.ndarray, good: np.ndarray) -> np.ndarray:
-    """Average the good pixels of squares; NaN where there is none."""
-    count = good.sum(axis=(1, 2))
-    total = np.where(good, values, 0).sum(axis=(1, 2), dtype=np.float64)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+    rows = (factor * y)[:, None, None] + within[:, None]
+    pixels = rows * bits.shape[1] + (factor * x)[:, None, None] + within
+    images = {n: image[places][None] for n in IMAGES if (image := getattr(masters, n)) is not None}
+    good = ~unusable(bits.ravel().take(pixels))
+    return Holes(places, pixels, good, replace(masters, **images, bad=None))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,54 +175,53 @@ class SmallMasters:
         Bad pixels of the masters in full resolution; 0 is good.
     small_bits : (ny // factor, nx // factor) uint8 array
         Those of each square, joined.
-    holes : tuple of (n,) int arrays
-        Rows and columns of the squares that have some.
+    holes : Holes
+        The squares that have some.
     """
 
     masters: Masters
     bits: np.ndarray
     small_bits: np.ndarray
-    holes: Places
+    holes: Holes
 
 
-def shrink_masters(masters: Masters | None, factor: int) -> SmallMasters | None:
+def shrink_masters(masters: Masters, shape: tuple[int, int], factor: int) -> SmallMasters:
     """Shrink master frames, leaving out their bad pixels.
 
     Parameters
     ----------
-    masters : Masters or None
+    masters : Masters
+        Maybe without any image.
+    shape : tuple of int
+        (ny, nx) of the frames.
     factor : int
         Side of the squares that become one pixel.
 
     Returns
     -------
-    SmallMasters or None
+    SmallMasters
     """
-    if masters is None:
-        return None
     images = {n: image for n in IMAGES if (image := getattr(masters, n)) is not None}
-    bits = np.zeros(next(iter(images.values())).shape, np.uint8) if images else masters.bad.copy()
+    bits = np.zeros(shape, np.uint8) if masters.bad is None else masters.bad.copy()
     for name, image in images.items():
         bits[~np.isfinite(image) | ((image <= 0) & (name == "flat"))] |= np.uint8(PixelFlag.DEAD)
-    if images and masters.bad is not None:
-        bits |= masters.bad
     small_bits = shrink_bits(bits, factor)
-    holes = np.nonzero(small_bits)
-    good = _squares_at(bits, holes, factor) == 0
     small = {name: shrink(image, factor) for name, image in images.items()}
+    holes = _find_holes(bits, small_bits, Masters(), factor)
     for name, image in images.items():
-        small[name][holes] = _average_good(_squares_at(image, holes, factor), good)
-    return SmallMasters(replace(masters, **small, bad=None), bits, small_bits, holes)
+        small[name][holes.places] = holes.average(image)[0]
+    shrunk = replace(masters, **small, bad=None)
+    return SmallMasters(shrunk, bits, small_bits, _find_holes(bits, small_bits, shrunk, factor))
 
 
-def shrink_frame(frame: Frame, small: SmallMasters | None, factor: int) -> Frame:
+def shrink_frame(frame: Frame, small: SmallMasters, factor: int) -> Frame:
     """Shrink a raw frame and calibrate what comes of it, a few rows at a time.
 
     Parameters
     ----------
     frame : Frame
         Raw.
-    small : SmallMasters or None
+    small : SmallMasters
     factor : int
         Side of the squares that become one pixel.
 
@@ -182,40 +230,22 @@ def shrink_frame(frame: Frame, small: SmallMasters | None, factor: int) -> Frame
     Frame
         Bad pixels are left out of the averages; bad is what has fewer good pixels than bad ones.
     """
-    shape = tuple(length // factor for length in frame.pixels.shape)
-    bad, pixels = shrink_bits(frame.bad, factor), np.empty(shape, np.float32)
-    reduction = plan_reduction(frame, Masters() if small is None else small.masters, shape)
-    marks = np.zeros(shape, np.uint8)  # of averages; the pixels' own bits say more
+    bad, holes = shrink_bits(frame.bad, factor) | small.small_bits, small.holes
+    if unusable(np.bitwise_or.reduce(frame.bad, axis=None)):
+        holes = _find_holes(frame.bad | small.bits, bad, small.masters, factor)
+    pixels = np.empty(bad.shape, np.float32)
+    reduction = plan_reduction(frame, small.masters, bad.shape)
+    of_holes = plan_reduction(frame, holes.masters, (1, len(holes.good)))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for rows, block in _blocks(frame.pixels, factor):
             out = pixels[rows]
             _average(block, factor, out=out)
-            reduction.apply(out, rows, out, marks[rows])
-        places = _with_bad_pixels(bad, small)
-        pixels[places], bad[places] = _mended(frame, small, factor, reduction, places)
+            reduction.apply(out, rows, out)
+        mean = holes.average(frame.pixels)
+        of_holes.apply(mean, slice(None), mean)
+    pixels[holes.places] = mean[0]
+    bad[holes.places] = holes.remaining(bad[holes.places])
     return replace(frame, pixels=pixels, bad=bad)
-
-
-def _with_bad_pixels(bad: np.ndarray, small: SmallMasters | None) -> Places:
-    spoilt = unusable(bad)
-    if spoilt.any():
-        return np.nonzero(spoilt if small is None else spoilt | (small.small_bits != 0))
-    return (np.zeros(0, int), np.zeros(0, int)) if small is None else small.holes
-
-
-def _mended(
-    frame: Frame, small: SmallMasters | None, factor: int, reduction: Reduction, places: Places
-) -> tuple[np.ndarray, np.ndarray]:
-    """Average the good pixels of squares; of squares with more bad ones keep the bits."""
-    bits = _squares_at(frame.bad, places, factor)
-    if small is not None:
-        bits = bits | _squares_at(small.bits, places, factor)
-    good = ~unusable(bits)
-    mean = _average_good(_squares_at(frame.pixels, places, factor), good)[None]
-    reduction.at(places).apply(mean, slice(None), mean, np.zeros(mean.shape, np.uint8))
-    joined = np.bitwise_or.reduce(bits.reshape(len(bits), factor**2), axis=1)
-    most = 2 * good.sum(axis=(1, 2)) >= factor**2
-    return mean[0], np.where(most, joined & np.uint8(PixelFlag.SATURATED), joined)
 
 
 def enlarge(stars: Detections, factor: int) -> Detections:

@@ -113,7 +113,7 @@ def test_shrinking_averages_the_good_pixels_of_the_calibrated_frame(
     frame.pixels[100:103, 50:60] = np.nan
     frame.bad[100:103, 50:60] = PixelFlag.NOT_FINITE
     masters = replace(masters, flat=flat, dark=dark, bad=bad)
-    found = shrink_frame(frame, shrink_masters(masters, factor), factor)
+    found = shrink_frame(frame, shrink_masters(masters, frame.pixels.shape, factor), factor)
     whole = reduce_frame(frame, masters)
     ny, nx = found.pixels.shape
 
@@ -148,7 +148,7 @@ def test_bad_pixels_move_no_star_of_a_shrunk_frame(factor: int) -> None:
     masters = Masters(bias=np.zeros((600, 600), np.float32), bad=bad)
     exposure = Exposure(kind="light", shape=pixels.shape)
     frame = Frame(pixels, np.zeros_like(bad), exposure, fits.Header(), Path("large.fits"))
-    small = shrink_frame(frame, shrink_masters(masters, factor), factor)
+    small = shrink_frame(frame, shrink_masters(masters, frame.pixels.shape, factor), factor)
     found = enlarge(detect(small.pixels, small.bad), factor)
     gap = np.hypot(x[:, None] - found.x, y[:, None] - found.y).min(axis=1)
     assert (gap < 1).mean() > 0.97

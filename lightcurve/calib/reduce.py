@@ -32,25 +32,8 @@ class Reduction:
     dark_factor: float
     saturation_adu: float | None
 
-    def at(self, places: tuple[np.ndarray, np.ndarray]) -> Reduction:
-        """Say what is done to some pixels, as one row.
-
-        Parameters
-        ----------
-        places : tuple of (n,) int arrays
-            Rows and columns.
-
-        Returns
-        -------
-        Reduction
-            For a (1, n) array.
-        """
-        images = (self.bias, self.dark, self.flat)
-        there = (None if image is None else image[places][None] for image in images)
-        return Reduction(*there, self.dark_factor, self.saturation_adu)
-
-    def apply(self, raw: np.ndarray, rows: slice, out: np.ndarray, marks: np.ndarray) -> None:
-        """Reduce some rows into `out`, and add to their `marks`.
+    def apply(self, raw: np.ndarray, rows: slice, out: np.ndarray) -> None:
+        """Reduce some rows.
 
         Parameters
         ----------
@@ -59,14 +42,8 @@ class Reduction:
         rows : slice
             Where these rows are in the masters.
         out : (n, nx) float32 array
-            May be `raw` itself.
-        marks : (n, nx) uint8 array
-            `PixelFlag` bits.
+            Filled; may be `raw` itself.
         """
-        saturation = self.saturation_adu
-        # Pixels are looked at one by one only where some are known to be bad.
-        if saturation is not None and not raw.max() < saturation:
-            marks[raw >= saturation] |= np.uint8(PixelFlag.SATURATED)
         if self.bias is not None:
             np.subtract(raw, self.bias[rows], out=out)
         elif out is not raw:
@@ -75,11 +52,31 @@ class Reduction:
             dark = self.dark[rows]
             out -= dark if self.dark_factor == 1 else dark * self.dark_factor
         if self.flat is not None:
-            flat = self.flat[rows]
-            out /= flat
-            if not flat.min() > 0:
-                out[~(flat > 0)] = np.nan
-                marks[~(flat > 0)] |= np.uint8(PixelFlag.DEAD)
+            out /= self.flat[rows]
+
+    def mark(self, raw: np.ndarray, rows: slice, out: np.ndarray, marks: np.ndarray) -> None:
+        """Mark what is bad in reduced rows, and make it NaN where the flat is not positive.
+
+        Pixels are looked at one by one only where some are known to be bad.
+
+        Parameters
+        ----------
+        raw : (n, nx) float32 array
+            ADU.
+        rows : slice
+            Where these rows are in the masters.
+        out : (n, nx) float32 array
+            As `apply` left it.
+        marks : (n, nx) uint8 array
+            `PixelFlag` bits; added to.
+        """
+        saturation = self.saturation_adu
+        if saturation is not None and not raw.max() < saturation:
+            marks[raw >= saturation] |= np.uint8(PixelFlag.SATURATED)
+        if self.flat is not None and not self.flat[rows].min() > 0:
+            dark = ~(self.flat[rows] > 0)
+            out[dark] = np.nan
+            marks[dark] |= np.uint8(PixelFlag.DEAD)
         if not np.isfinite(out.sum()):
             marks[~np.isfinite(out)] |= np.uint8(PixelFlag.NOT_FINITE)
 
@@ -117,7 +114,9 @@ def reduce_frame(frame: Frame, masters: Masters | None) -> Frame:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for start in range(0, shape[0], step):
             rows = slice(start, start + step)
-            reduction.apply(frame.pixels[rows], rows, pixels[rows], bad[rows])
+            raw, out = frame.pixels[rows], pixels[rows]
+            reduction.apply(raw, rows, out)
+            reduction.mark(raw, rows, out, bad[rows])
     history = (*frame.history, *_history(reduction, masters))
     return replace(frame, pixels=pixels, bad=bad, history=history)
 
