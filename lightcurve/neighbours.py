@@ -7,13 +7,11 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-
 from lightcurve.curve.neb import Neighbour, check_neighbours
 from lightcurve.formats.tables import write_frames
 from lightcurve.reduced_night import Night
 from lightcurve.report.neb import save_neighbours
-from lightcurve.transit.ephemeris import predict_transit
+from lightcurve.transit.window import mark_transit
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +39,7 @@ def write_neighbours(out: Path, night: Night) -> dict[str, Path]:
         night.curve,
         depth_ppt=depth,
         radius_arcsec=60 * radius,
-        in_transit=_in_transit(night),
+        in_transit=mark_transit(night.target.planet, night.curve.bjd_tdb),
     )
     log.info("neighbours: %s", describe(found, radius))
     if not found:
@@ -89,9 +87,3 @@ def known_depth_ppt(night: Night) -> float:
         Radius ratio squared, parts per thousand.
     """
     return 1000 * night.target.planet.rp_over_rs**2
-
-
-def _in_transit(night: Night) -> np.ndarray:
-    times = night.curve.bjd_tdb
-    window = predict_transit(night.target.planet, float(np.nanmedian(times)))
-    return (times > window.ingress) & (times < window.egress)

@@ -27,9 +27,9 @@ from lightcurve.reduced_night import Night
 from lightcurve.runlog import open_log
 from lightcurve.store import open_store
 from lightcurve.target import Target, find_target
-from lightcurve.transit.ephemeris import predict_transit
 from lightcurve.transit.fit import fit_transit
 from lightcurve.transit.options import make_options
+from lightcurve.transit.window import mark_transit
 from lightcurve.workers import measure_night
 
 log = logging.getLogger(__name__)
@@ -110,10 +110,7 @@ def expected(target: Target, measurements: Measurements) -> np.ndarray | None:
     """
     if target.planet is None:
         return None
-    times = measurements.bjd_tdb
-    window = predict_transit(target.planet, float(np.nanmedian(times)))
-    margin = np.nan_to_num(3 * window.mid_err)
-    return (times > window.ingress - margin) & (times < window.egress + margin)
+    return mark_transit(target.planet, measurements.bjd_tdb)
 
 
 def settle_noise(

@@ -9,11 +9,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from lightcurve import neighbours
 from lightcurve.config import make_settings
 from lightcurve.curve.choose import choose_curve
 from lightcurve.data import Exposure, Planet
 from lightcurve.neighbours import write_neighbours
-from lightcurve.night import fit_if_known
+from lightcurve.night import expected, fit_if_known
 from lightcurve.simulate.cube import CubeTruth, cube_times, simulate_cube
 from lightcurve.target import Target
 from lightcurve.transit.model import transit_flux
@@ -57,9 +58,9 @@ def test_a_fit_that_fails_costs_the_fit_alone(cube, caplog):
     assert "no covariate meridian_flip" in caplog.text
 
 
-def _night(cube, radius):
+def _night(cube, radius, planet=None):
     settings = make_settings({"stars": {"neb_radius_arcmin": radius}})
-    target = Target("Test-1", 100.0, 0.0, "test", _planet())
+    target = Target("Test-1", 100.0, 0.0, "test", planet or _planet())
     curve = choose_curve(cube, settings)
     return SimpleNamespace(measurements=cube, curve=curve, settings=settings, target=target)
 
@@ -87,3 +88,23 @@ def test_neighbours_are_judged_by_their_own_curves(cube, tmp_path):
     assert len(only.read_text().splitlines()) == 2
     assert write_neighbours(tmp_path, _night(near, 0)) == {}
     assert write_neighbours(tmp_path, _night(near, 0.5)) == {}
+
+
+def test_curve_and_neighbours_take_the_same_points_as_in_transit(cube, tmp_path, monkeypatch):
+    """Three sigma of the ephemeris, 10 min here, are added on both sides for both."""
+    sure, vague = _planet(), replace(_planet(), errors={"t0_bjd_tdb": 10 / 3 / 1440})
+    of_curve, of_neighbours = [], []
+
+    def check(*_, in_transit, **__):
+        of_neighbours.append(in_transit)
+        return []
+
+    monkeypatch.setattr(neighbours, "check_neighbours", check)
+    for planet in (sure, vague):
+        write_neighbours(tmp_path, _night(cube, 2.5, planet))
+        of_curve.append(expected(Target("Test-1", 100.0, 0.0, "test", planet), cube))
+    cadence_min = np.diff(cube.bjd_tdb)[0] * 1440
+    for both in (of_curve, of_neighbours):
+        added = both[1].sum() - both[0].sum()
+        assert added == pytest.approx(20 / cadence_min, abs=2)
+    assert np.array_equal(of_curve, of_neighbours)

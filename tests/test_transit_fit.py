@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from lightcurve import transit_products
-from lightcurve.data import LightCurve, Parameter, Planet
+from lightcurve.data import LightCurve, Parameter, Planet, TransitFit
+from lightcurve.data.curves import VERDICTS
 from lightcurve.errors import FitError
 from lightcurve.flags import Flag
 from lightcurve.transit.ephemeris import predict_transit
@@ -304,3 +305,14 @@ def test_an_unknown_exposure_is_not_averaged_over_and_said():
     known = fit_transit(curve, PLANET, exposure_s=60.0, options=QUICK)
     assert any("exposure not known" in note for note in unknown.notes)
     assert not any("exposure not known" in note for note in known.notes)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "found"),
+    [(v, v in {"transit", "partial transit"}) for v in VERDICTS],
+    ids=VERDICTS,
+)
+def test_a_fit_says_whether_it_found_a_transit(verdict, found):
+    nothing = np.zeros(0)
+    fit = TransitFit({}, nothing, nothing, nothing, nothing, {}, (), f"{verdict}: and why")
+    assert fit.found == found

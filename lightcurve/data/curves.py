@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+FOUND = ("transit", "partial transit")
+VERDICTS = (*FOUND, "no transit", "inconclusive", "not observed")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LightCurve:
@@ -77,6 +80,7 @@ class TransitFit:
     covariates : tuple of str
         The detrending set chosen.
     verdict : str
+        Begins with one of `VERDICTS`.
     samples : (n_sample, n_parameter) float array or None
     sample_names : tuple of str
     notes : tuple of str
@@ -93,6 +97,11 @@ class TransitFit:
     samples: np.ndarray | None = None
     sample_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def found(self) -> bool:
+        """Tell whether there is a transit, whole or in part."""
+        return self.verdict.startswith(FOUND)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ Values = Mapping[str, tuple[float, float | None]]
 
 log = logging.getLogger(__name__)
 
-FOUND = ("transit", "partial transit")  # beginnings of a verdict that backs fitted values
 MAX_DETREND = 4
 MAX_EXPOSURE_S = 600.0
 LIMITS = {
@@ -87,7 +86,7 @@ def transit_found(submission: Submission) -> bool:
         The fit's verdict is that there is a transit, or a part of one.
     """
     fit = submission.fit
-    return fit is not None and fit.verdict.startswith(FOUND)
+    return fit is not None and fit.found
 
 
 def fitted_values(submission: Submission, names: Mapping[str, str]) -> Values:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from lightcurve.data import Parameter
+from lightcurve.data.curves import FOUND
 from lightcurve.transit.ephemeris import Prediction
 
 RED_NOISE_MINUTES = (8.0, 40.0)
@@ -213,7 +214,7 @@ def timing_notes(verdict: str, off: Parameter, prediction: Prediction) -> tuple[
         A note when O-C is more than three combined sigma, or more than 30 min where the
         ephemeris has no error; else nothing.
     """
-    if not verdict.startswith(("transit", "partial transit")):
+    if not verdict.startswith(FOUND):
         return ()
     error = math.hypot((off.upper - off.lower) / 2, prediction.mid_err * 1440)
     if abs(off.value) <= (LATE_SIGMA * error if math.isfinite(error) else LATE_MINUTES):
