@@ -10,6 +10,7 @@ from lightcurve.astrometry.register import register
 from lightcurve.astrometry.request import settle
 from lightcurve.astrometry.transform import fit_affine
 from lightcurve.astrometry.verify import MAX_FALSE_PROBABILITY, stars_on_frame
+from lightcurve.astrometry.wcs import middle_deg
 from lightcurve.config import SolveSettings
 from lightcurve.data import Detections, Frame, Registration, Solution, StarPlan
 from lightcurve.errors import RegistrationError, SolveError
@@ -124,7 +125,7 @@ def _as_registration(solution: Solution, plan: StarPlan, shape: tuple[int, int])
     rows, here = stars_on_frame(solution.wcs, shape, sky)
     target = _target(plan)
     if target not in rows:
-        ra, dec = solution.wcs.all_pix2world((shape[1] - 1) / 2, (shape[0] - 1) / 2, 0)
+        ra, dec = middle_deg(solution.wcs, shape)
         msg = (
             f"solved by {solution.solver}, its centre is {ra:.4f} {dec:+.4f}: the target is off it"
         )

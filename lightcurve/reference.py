@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from lightcurve.astrometry.chain import SolveRequest
-from lightcurve.astrometry.index import own_index_folder
 from lightcurve.calib.reduce import reduce_frame
 from lightcurve.camera import CameraValues
 from lightcurve.config import Settings
@@ -20,7 +16,7 @@ from lightcurve.errors import InputError, LightcurveError, SolveError
 from lightcurve.frames.entries import Entry
 from lightcurve.frames.read import read_frame
 from lightcurve.phot.detect import detect
-from lightcurve.solving import solve_frame
+from lightcurve.solving import request_for, solve_frame
 from lightcurve.target import Target
 
 log = logging.getLogger(__name__)
@@ -126,17 +122,8 @@ def solve_one(
         raise SolveError(msg, n_detected=most)
     failures = []
     for sample in samples:
-        exposure = sample.frame.exposure
-        request = SolveRequest(
-            stars=sample.stars,
-            shape=sample.frame.pixels.shape,
-            header=sample.frame.header,
-            path=sample.frame.path,
-            ra_deg=target.ra_deg,
-            dec_deg=target.dec_deg,
-            scale_arcsec=settings.solve.scale_arcsec or exposure.scale_arcsec,
-            state_file=submission_file(sample.frame.path),
-        )
+        place = (target.ra_deg, target.dec_deg)
+        request = request_for(sample.frame, sample.stars, settings.solve, place)
         try:
             solution = solve_frame(sample.frame, request, settings.solve)
         except SolveError as error:
@@ -147,24 +134,6 @@ def solve_one(
         return sample, solution
     msg = f"none of {len(failures)} frames could be solved on the sky; {failures[0]}"
     raise SolveError(msg, n_detected=max(len(sample.stars) for sample in samples))
-
-
-def submission_file(frame_path: Path) -> Path:
-    """Name the file that keeps the number of a frame's submission to a solving server.
-
-    It lies in the user's cache, where any command finds it again, however it was ended.
-
-    Parameters
-    ----------
-    frame_path : Path
-
-    Returns
-    -------
-    Path
-        It need not exist, nor its folder.
-    """
-    name = hashlib.sha256(str(frame_path.resolve()).encode()).hexdigest()[:32]
-    return own_index_folder().parent / "submissions" / f"{name}.json"
 
 
 def describe_solution(solution: Solution) -> str:

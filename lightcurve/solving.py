@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from itertools import takewhile
+from pathlib import Path
 
 import numpy as np
 
 from lightcurve.astrometry.chain import SolveRequest, solve
+from lightcurve.astrometry.index import own_index_folder
 from lightcurve.config import SolveSettings
-from lightcurve.data import Frame, Solution
+from lightcurve.data import Detections, Frame, Solution
 from lightcurve.errors import SolveError
 from lightcurve.flags import PixelFlag
 from lightcurve.phot.detect import detect
@@ -18,6 +21,57 @@ ON_THIS_MACHINE = ("header", "local", "solve-field")
 SMOOTHING_PX = (3.0, 5.0, 8.0)  # sigma: rings and trails of 10, 20 and 30 px become one star
 LONGEST_S = 60.0
 MIN_DETECTED = 10
+
+
+def request_for(
+    frame: Frame, stars: Detections, settings: SolveSettings, place: tuple[float, float] | None
+) -> SolveRequest:
+    """Put together what every solver is given of a frame.
+
+    Parameters
+    ----------
+    frame : Frame
+    stars : Detections
+        Of the frame.
+    settings : SolveSettings
+    place : tuple of float, or None
+        RA and Dec known to be in or near the frame, degrees; None for what its header says.
+
+    Returns
+    -------
+    SolveRequest
+        Of the scale that is given, else of the header's.
+    """
+    exposure = frame.exposure
+    ra, dec = place or (exposure.ra_deg, exposure.dec_deg)
+    return SolveRequest(
+        stars=stars,
+        shape=frame.pixels.shape,
+        header=frame.header,
+        path=frame.path,
+        ra_deg=ra,
+        dec_deg=dec,
+        scale_arcsec=settings.scale_arcsec or exposure.scale_arcsec,
+        state_file=submission_file(frame.path),
+    )
+
+
+def submission_file(frame_path: Path) -> Path:
+    """Name the file that keeps the number of a frame's submission to a solving server.
+
+    It lies in the user's cache, where any command finds it again, however it was ended.
+
+    Parameters
+    ----------
+    frame_path : Path
+
+    Returns
+    -------
+    Path
+        It need not exist, nor its folder.
+    """
+    name = hashlib.sha256(str(frame_path.resolve()).encode()).hexdigest()[:32]
+    return own_index_folder().parent / "submissions" / f"{name}.json"
 
 
 def solve_frame(frame: Frame, request: SolveRequest, settings: SolveSettings) -> Solution:

@@ -18,6 +18,7 @@ from lightcurve.astrometry.transform import apply
 from lightcurve.astrometry.verify import check_wcs
 from lightcurve.astrometry.wcs import (
     describe_wcs,
+    middle_deg,
     wcs_from_registration,
     write_wcs_sidecar,
 )
@@ -53,6 +54,13 @@ def separation_px(wcs: WCS, other: WCS, xy: np.ndarray, where: np.ndarray | None
     one = SkyCoord(*wcs.all_pix2world(*xy.T, 0), unit="deg")
     two = SkyCoord(*other.all_pix2world(*(xy if where is None else where).T, 0), unit="deg")
     return float(one.separation(two).arcsec.max() / 5.16)
+
+
+def test_the_middle_is_that_of_the_pixels_and_not_of_the_axes_swapped() -> None:
+    ny, nx = SHAPE
+    middle = np.array([(nx - 1) / 2, (ny - 1) / 2])
+    wcs = tangent_wcs(np.array([31.04, 46.69]), middle, np.diag([-1e-3, 1e-3]))
+    assert np.allclose(middle_deg(wcs, SHAPE), (31.04, 46.69), rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("rotation", [0.0, 30.0, -120.0, 179.0])

@@ -20,7 +20,7 @@ from lightcurve.flags import PixelFlag
 from lightcurve.frames.read import read_frame
 from lightcurve.phot.detect import detect
 from lightcurve.simulate.render import render_stars
-from lightcurve.solving import smooth, solve_frame
+from lightcurve.solving import request_for, smooth, solve_frame, submission_file
 
 pytest.importorskip("astrometry")
 TARGET = (31.042825, 46.687836)
@@ -156,3 +156,17 @@ def test_bad_pixels_are_not_smeared() -> None:
     frame = Frame(pixels, bad, None, None, Path("x.fits"))
     assert np.allclose(smooth(frame, 3.0), 100.0)
     assert set(SOLVERS) == {"header", "local", "solve-field", "nova"}
+
+
+def test_what_the_solvers_are_given(hatp32: list[Path]) -> None:
+    """What is given goes before the header; where a submission is kept hangs on the file alone."""
+    frame = read_frame(hatp32[0], need_time=False)
+    exposure = replace(frame.exposure, ra_deg=31.0, dec_deg=46.0, scale_arcsec=5.0)
+    frame, stars = replace(frame, exposure=exposure), detect(frame.pixels)
+    plain = request_for(frame, stars, SolveSettings(), None)
+    assert (plain.ra_deg, plain.dec_deg, plain.scale_arcsec) == (31.0, 46.0, 5.0)
+    assert plain.shape == frame.pixels.shape
+    assert plain.stars is stars
+    assert plain.state_file == submission_file(frame.path) != submission_file(hatp32[1])
+    given = request_for(frame, stars, SolveSettings(scale_arcsec=6.0), TARGET)
+    assert (given.ra_deg, given.dec_deg, given.scale_arcsec) == (*TARGET, 6.0)

@@ -11,7 +11,7 @@ import numpy as np
 from lightcurve.astrometry.index import find_index_files
 from lightcurve.astrometry.index_stars import index_stars
 from lightcurve.astrometry.request import SolveRequest, settle
-from lightcurve.astrometry.wcs import describe_wcs, to_icrs
+from lightcurve.astrometry.wcs import describe_wcs, middle_deg, to_icrs
 from lightcurve.config import SolveSettings
 from lightcurve.data import Solution
 from lightcurve.errors import SolveError
@@ -73,10 +73,9 @@ def _compare(found: Solution, request: SolveRequest, settings: SolveSettings) ->
         raise SolveError(msg)
     if request.ra_deg is None or request.dec_deg is None or settings.blind:
         return
-    ny, nx = request.shape
-    ra, dec = (float(v) for v in found.wcs.all_pix2world((nx - 1) / 2, (ny - 1) / 2, 0))
+    ra, dec = middle_deg(found.wcs, request.shape)
     apart = _separation(ra, dec, request.ra_deg, request.dec_deg)
-    if apart > settings.radius_deg + float(np.hypot(nx, ny)) / 2 * scale / 3600:
+    if apart > settings.radius_deg + float(np.hypot(*request.shape)) / 2 * scale / 3600:
         msg = (
             f"the header's WCS puts the frame at {ra:.3f} {dec:+.3f}, {apart:.3g} deg from "
             f"{request.ra_deg:.3f} {request.dec_deg:+.3f}, where it should be"
@@ -109,10 +108,9 @@ def known_stars(wcs: WCS, request: SolveRequest, settings: SolveSettings) -> np.
     """
     if request.catalog is not None:
         return request.catalog
-    ny, nx = request.shape
-    ra, dec = (float(v) for v in wcs.all_pix2world((nx - 1) / 2, (ny - 1) / 2, 0))
+    ra, dec = middle_deg(wcs, request.shape)
     scale, _, _ = describe_wcs(wcs, request.shape)
-    radius = min(0.55 * float(np.hypot(nx, ny)) * scale / 3600, 30.0)
+    radius = min(0.55 * float(np.hypot(*request.shape)) * scale / 3600, 30.0)
     return index_stars(find_index_files(settings=settings), ra, dec, radius)
 
 
@@ -138,7 +136,7 @@ def _read(request: SolveRequest) -> WCS:
     ny, nx = request.shape
     corners = np.array([[0, 0], [nx, 0], [0, ny], [nx, ny]], dtype=float)
     moved = float(np.abs(wcs.pix2foc(corners, 0) - corners).max())
-    if not moved <= MAX_DISTORTION * np.hypot(nx, ny):
+    if not moved <= MAX_DISTORTION * np.hypot(*request.shape):
         msg = f"the header's WCS is distorted by {moved:.3g} px, on a frame of {nx} x {ny}"
         raise SolveError(msg)
     return wcs

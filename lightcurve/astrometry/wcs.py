@@ -46,6 +46,25 @@ def describe_wcs(wcs: WCS, shape: tuple[int, int]) -> tuple[float, float, int]:
     return scale, rotation, 1 if determinant < 0 else -1
 
 
+def middle_deg(wcs: WCS, shape: tuple[int, int]) -> tuple[float, float]:
+    """Tell where on the sky the middle of a frame is.
+
+    Parameters
+    ----------
+    wcs : astropy.wcs.WCS
+    shape : tuple of int
+        (ny, nx).
+
+    Returns
+    -------
+    ra, dec : float
+        Degrees.
+    """
+    ny, nx = shape
+    ra, dec = wcs.all_pix2world((nx - 1) / 2, (ny - 1) / 2, 0)
+    return float(ra), float(dec)
+
+
 def wcs_from_registration(reference_wcs: WCS, registration: Registration) -> WCS:
     """Give a registered frame its own WCS: the reference's, reached through the transform.
 

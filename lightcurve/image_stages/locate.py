@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.astrometry.chain import SolveRequest, solve
+from lightcurve.astrometry.chain import solve
 from lightcurve.astrometry.refine import Refined, refine_wcs
 from lightcurve.astrometry.verify import MIN_FRACTION, Check
-from lightcurve.astrometry.wcs import describe_wcs
+from lightcurve.astrometry.wcs import describe_wcs, middle_deg
 from lightcurve.catalogs.service import Catalog, Field
 from lightcurve.config import Settings
 from lightcurve.data import Detections, Solution
 from lightcurve.errors import RegistrationError, SolveError
 from lightcurve.flags import Flag
 from lightcurve.image_stages.offset import shifted_wcs
-from lightcurve.image_stages.place import Placed, middle_deg, on_sky
+from lightcurve.image_stages.place import Placed, on_sky
 from lightcurve.image_stages.prepare import Prepared
 from lightcurve.image_stages.sources import Sources
-from lightcurve.reference import describe_solution, submission_file
+from lightcurve.reference import describe_solution
+from lightcurve.solving import request_for
 from lightcurve.target import Target, find_target
 
 if TYPE_CHECKING:
@@ -81,22 +82,9 @@ def solve_frame(prepared: Prepared, settings: Settings) -> Solution:
     SolveError
         When no solver can.
     """
-    frame = prepared.frame
-    exposure = frame.exposure
     target = wanted_target(settings)
-    ra, dec = exposure.ra_deg, exposure.dec_deg
-    if target is not None:
-        ra, dec = target.ra_deg, target.dec_deg
-    request = SolveRequest(
-        stars=prepared.stars,
-        shape=frame.pixels.shape,
-        header=frame.header,
-        path=frame.path,
-        ra_deg=ra,
-        dec_deg=dec,
-        scale_arcsec=settings.solve.scale_arcsec or exposure.scale_arcsec,
-        state_file=submission_file(frame.path),
-    )
+    place = None if target is None else (target.ra_deg, target.dec_deg)
+    request = request_for(prepared.frame, prepared.stars, settings.solve, place)
     solution = solve(request, settings.solve)
     log.info("%s", describe_solution(solution))
     return solution
@@ -122,7 +110,7 @@ def field_of(
         What was assumed.
     """
     ny, nx = prepared.frame.pixels.shape
-    ra, dec = middle_deg(solution, (ny, nx))
+    ra, dec = middle_deg(solution.wcs, (ny, nx))
     radius = MARGIN * 0.5 * float(np.hypot(nx, ny)) * solution.scale_arcsec / 3600
     exposure = prepared.frame.exposure
     mid = exposure.mid_jd_utc

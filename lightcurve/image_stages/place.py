@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lightcurve.astrometry.wcs import middle_deg
 from lightcurve.catalogs.crossmatch import Matches, crossmatch
 from lightcurve.catalogs.service import Catalog
 from lightcurve.data import Solution
@@ -50,7 +51,7 @@ class Placed:
         return (
             (float("nan"), float("nan"))
             if self.solution is None
-            else middle_deg(self.solution, shape)
+            else middle_deg(self.solution.wcs, shape)
         )
 
     def only(self, rows: np.ndarray) -> Placed:
@@ -104,25 +105,6 @@ def on_sky(sources: Sources, solution: Solution, notes: tuple[str, ...] = ()) ->
     common = common if solution.n_matched else solution.scale_arcsec
     error = np.hypot(error_px * solution.scale_arcsec, common)
     return Placed(solution, ra, dec, error, notes)
-
-
-def middle_deg(solution: Solution, shape: tuple[int, int]) -> tuple[float, float]:
-    """RA and Dec of the middle of a frame.
-
-    Parameters
-    ----------
-    solution : Solution
-    shape : tuple of int
-        (ny, nx).
-
-    Returns
-    -------
-    ra, dec : float
-        Degrees.
-    """
-    ny, nx = shape
-    ra, dec = solution.wcs.all_pix2world((nx - 1) / 2, (ny - 1) / 2, 0)
-    return float(ra), float(dec)
 
 
 def positions(sources: Sources) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

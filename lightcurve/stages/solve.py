@@ -14,7 +14,7 @@ import numpy as np
 from lightcurve.astrometry.copy import wcs_into_copy
 from lightcurve.astrometry.index import coverage, find_index_files
 from lightcurve.astrometry.request import SolveRequest, settle
-from lightcurve.astrometry.wcs import write_wcs_sidecar
+from lightcurve.astrometry.wcs import middle_deg, write_wcs_sidecar
 from lightcurve.catalogs.service import Field
 from lightcurve.config import Settings
 from lightcurve.data import Frame, Solution
@@ -24,8 +24,7 @@ from lightcurve.frames.names import product_stems
 from lightcurve.frames.read import fits_files, read_frame
 from lightcurve.phot.detect import detect
 from lightcurve.progress import Progress, silent
-from lightcurve.reference import submission_file
-from lightcurve.solving import solve_frame
+from lightcurve.solving import request_for, solve_frame
 from lightcurve.stages.known_stars import StarSource, star_source
 from lightcurve.target import known_place
 
@@ -163,7 +162,9 @@ def _solve_row(
         frame = read_frame(job.path, settings=settings, need_time=False)
         if not named and frame.exposure.kind in TIMELESS:
             return row | {"status": "skipped", "reason": f"a {frame.exposure.kind} frame"}
-        solution, remark = _solve(frame, _request(frame, settings, place), settings, source)
+        stars = detect(frame.pixels, frame.bad, saturation_adu=frame.exposure.saturation_adu)
+        request = request_for(frame, stars, settings.solve, place)
+        solution, remark = _solve(frame, request, settings, source)
         row |= _describe(solution, frame.pixels.shape)
         if output.folder is not None:
             write_wcs_sidecar(output.folder / f"{job.stem}.wcs", solution, frame.pixels.shape)
@@ -206,20 +207,18 @@ def _solve(
 
 def _around(solution: Solution, shape: tuple[int, int], field: Field) -> Field:
     """Put a cone around a frame."""
-    ny, nx = shape
-    ra, dec = solution.wcs.all_pix2world((nx - 1) / 2, (ny - 1) / 2, 0)
-    radius = 0.55 * float(np.hypot(nx, ny)) * solution.scale_arcsec / 3600
-    return replace(field, ra_deg=float(ra), dec_deg=float(dec), radius_deg=radius)
+    ra, dec = middle_deg(solution.wcs, shape)
+    radius = 0.55 * float(np.hypot(*shape)) * solution.scale_arcsec / 3600
+    return replace(field, ra_deg=ra, dec_deg=dec, radius_deg=radius)
 
 
 def _describe(solution: Solution, shape: tuple[int, int]) -> dict[str, Any]:
-    ny, nx = shape
-    ra, dec = solution.wcs.all_pix2world((nx - 1) / 2, (ny - 1) / 2, 0)
+    ra, dec = middle_deg(solution.wcs, shape)
     sip = solution.wcs.sip
     return {
         "solver": solution.solver,
-        "ra_deg": float(ra),
-        "dec_deg": float(dec),
+        "ra_deg": ra,
+        "dec_deg": dec,
         "scale_arcsec": solution.scale_arcsec,
         "rotation_deg": solution.rotation_deg,
         "parity": solution.parity,
@@ -228,18 +227,3 @@ def _describe(solution: Solution, shape: tuple[int, int]) -> dict[str, Any]:
         "detail": solution.detail,
         "sip_order": 1 if sip is None else max(sip.a_order, sip.b_order),
     }
-
-
-def _request(frame: Frame, settings: Settings, place: tuple[float, float] | None) -> SolveRequest:
-    exposure = frame.exposure
-    ra, dec = place or (exposure.ra_deg, exposure.dec_deg)
-    return SolveRequest(
-        stars=detect(frame.pixels, frame.bad, saturation_adu=exposure.saturation_adu),
-        shape=frame.pixels.shape,
-        header=frame.header,
-        path=frame.path,
-        ra_deg=ra,
-        dec_deg=dec,
-        scale_arcsec=settings.solve.scale_arcsec or exposure.scale_arcsec,
-        state_file=submission_file(frame.path),
-    )
