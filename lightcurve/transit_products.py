@@ -130,8 +130,8 @@ def predicted_events(planet: Planet, curve: LightCurve) -> dict[str, float]:
     return {"ingress": transit.ingress, "egress": transit.egress}
 
 
-def draw_time_averaging(path: Path, curve: LightCurve, fit: TransitFit) -> None:
-    """Draw how the scatter falls when residuals are averaged.
+def save_fit_time_averaging(path: Path, curve: LightCurve, fit: TransitFit) -> None:
+    """Save the figure of how the scatter falls when residuals are averaged.
 
     Parameters
     ----------
@@ -143,8 +143,8 @@ def draw_time_averaging(path: Path, curve: LightCurve, fit: TransitFit) -> None:
     save_time_averaging(path, *bins, beta=fit.statistics["beta"])
 
 
-def draw_covariates(path: Path, curve: LightCurve, fit: TransitFit) -> None:
-    """Draw what is left of the flux without the transit against each covariate.
+def save_fit_covariates(path: Path, curve: LightCurve, fit: TransitFit) -> None:
+    """Save the figure of the flux without the transit against each covariate.
 
     Parameters
     ----------
@@ -157,8 +157,8 @@ def draw_covariates(path: Path, curve: LightCurve, fit: TransitFit) -> None:
     save_covariates(path, covariates, left, chosen=fit.covariates)
 
 
-def draw_corner(path: Path, curve: LightCurve, fit: TransitFit) -> None:
-    """Draw the posterior.
+def save_fit_corner(path: Path, curve: LightCurve, fit: TransitFit) -> None:
+    """Save the figure of the posterior.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def draw_corner(path: Path, curve: LightCurve, fit: TransitFit) -> None:
 
 
 FIT_FIGURES = {
-    "time_averaging": draw_time_averaging,
-    "covariates": draw_covariates,
-    "corner": draw_corner,
+    "time_averaging": save_fit_time_averaging,
+    "covariates": save_fit_covariates,
+    "corner": save_fit_corner,
 }

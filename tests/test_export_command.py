@@ -27,7 +27,7 @@ from lightcurve.formats.aij import write_measurements
 from lightcurve.formats.aij_settings import read_apertures
 from lightcurve.formats.aij_table import read_aij_table
 from lightcurve.formats.export import EXPORTS
-from lightcurve.formats.tables import read_lightcurve, write_frames, write_lightcurve, write_stars
+from lightcurve.formats.tables import read_lightcurve, write_lightcurve, write_rows, write_stars
 from lightcurve.simulate.cube import CubeTruth, cube_times, simulate_cube
 from lightcurve.stages.export import REQUIRED, Observer, export_run, make_submission, merged
 from lightcurve.stages.run_folder import read_record, read_stars
@@ -70,7 +70,7 @@ def run(tmp_path_factory):
     for name in ("light_curve", "neighbours"):
         (folder / "figures" / f"{name}.png").write_bytes(b"picture")
     rows = [{"star": (row := asdict(n)).pop("star_id"), **row} for n in NEIGHBOURS]
-    write_frames(folder / "nebs.csv", rows)
+    write_rows(folder / "nebs.csv", rows)
     night = {
         "target": "Test-1", "exposure_s": 100.0, "filter": "Rc", "binning": [2, 2],
         "shape": [800, 1000], "radius_px": curve.recipe["radius_px"], "annulus_px": [14.0, 22.0],

@@ -18,8 +18,8 @@ from lightcurve.formats.tables import (
     LIGHTCURVE_COLUMNS,
     read_lightcurve,
     scatter_to_stars,
-    write_frames,
     write_lightcurve,
+    write_rows,
     write_stars,
 )
 from lightcurve.simulate.cube import CubeTruth, simulate_cube
@@ -86,7 +86,7 @@ def test_stars_and_frames_keep_words_and_quotes(night, tmp_path):
     assert float(table[rows[0]]["weight"]) == weights[0]
     assert table[0]["weight"] == ""
     frames = [{"file": 'a,"b"\n.fits', "kind": "light"}, {"file": "c.fits", "reason": "too few"}]
-    path = write_frames(tmp_path / "frames.csv", frames)
+    path = write_rows(tmp_path / "frames.csv", frames)
     table = list(csv.DictReader(path.read_text().splitlines()))
     assert table[0]["file"] == 'a,"b" .fits'
     assert table[1] == {"file": "c.fits", "kind": "", "reason": "too few"}

@@ -265,7 +265,7 @@ def test_the_figure_shows_the_curve_that_beta_was_worked_out_from(tmp_path, monk
         "save_time_averaging",
         lambda _, *bins, beta: drawn.update(b=bins, beta=beta),
     )
-    transit_products.draw_time_averaging(tmp_path, SimpleNamespace(bjd_tdb=points.time), fit)
+    transit_products.save_fit_time_averaging(tmp_path, SimpleNamespace(bjd_tdb=points.time), fit)
     minutes, scatter, white = drawn["b"]
     inside = (minutes >= 8) & (minutes <= 40)
     assert drawn["beta"] > 1.2

@@ -260,8 +260,8 @@ def scatter_to_stars(plan: StarPlan, rows: Sequence[int], values: Sequence[float
     return column
 
 
-def write_frames(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> Path:
-    """Write frames.csv, or any table given row by row.
+def write_rows(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+    """Write a table given row by row, such as frames.csv.
 
     Parameters
     ----------

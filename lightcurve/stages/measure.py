@@ -9,7 +9,7 @@ import numpy as np
 
 from lightcurve.config import Settings
 from lightcurve.data import Measurements
-from lightcurve.formats.tables import write_frames, write_stars
+from lightcurve.formats.tables import write_rows, write_stars
 from lightcurve.frame_table import report_inventory, write_frames_table
 from lightcurve.frames.inventory import check_folder, take_inventory
 from lightcurve.measure import stack_results
@@ -55,7 +55,7 @@ def measure_folder(
         write_frames_table(out, inventory, target, scene, results)
         measurements = stack_results(results, scene.recipe)
         write_stars(out / "stars.csv", measurements.plan)
-        path = write_frames(out / "photometry.csv", long_rows(measurements))
+        path = write_rows(out / "photometry.csv", long_rows(measurements))
     return {
         "frames measured": f"{len(measurements.file)} of {len(results) + len(inventory.lost)}",
         "stars": len(measurements.plan),
