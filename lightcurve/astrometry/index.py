@@ -195,11 +195,12 @@ def check_index(path: Path) -> IndexCoverage:
 def _read_coverage(path: Path, size: int, changed_ns: int) -> IndexCoverage:
     """Read a file once for all frames, unless it changes meanwhile."""
     from astropy.io import fits
+    from astropy.utils.exceptions import AstropyUserWarning
 
     del changed_ns
     with warnings.catch_warnings():
         # Of a file cut off; that is an error below.
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore", AstropyUserWarning)
         with fits.open(path, memmap=True) as hdus:
             header = hdus[0].header
             last = hdus[-1].fileinfo()

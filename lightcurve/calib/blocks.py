@@ -90,12 +90,14 @@ def open_rows(path: Path, spill: Path) -> RowSource:
 def _plain_source(path: Path) -> RowSource | None:
     """Describe an uncompressed two-dimensional primary image; None for any other file."""
     from astropy.io import fits
+    from astropy.utils.exceptions import AstropyUserWarning
 
     if path.suffix.lower() in _COMPRESSED:
         return None
     try:
         with path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # odd cards are told of where the header is read
+            # Odd cards are told of where the header is read.
+            warnings.simplefilter("ignore", AstropyUserWarning)
             header = fits.Header.fromfile(file, endcard=True)
             offset = file.tell()
             if header.get("NAXIS") != 2 or header.get("SIMPLE") is not True:

@@ -185,6 +185,7 @@ def _query(opened: Session, server: str, select: str, where: str) -> Any:
 
     import requests
     from astropy.table import Table
+    from astropy.utils.exceptions import AstropyWarning
     from astroquery.exceptions import InvalidQueryError
     from astroquery.ipac.nexsci.nasa_exoplanet_archive import NasaExoplanetArchiveClass
 
@@ -198,7 +199,8 @@ def _query(opened: Session, server: str, select: str, where: str) -> Any:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # units that astropy does not know
+            # Of units that it does not know, and of an empty answer, which is one.
+            warnings.simplefilter("ignore", AstropyWarning)
             return Table(Archive().query_criteria(TABLE, select=select, where=where))
     except InvalidQueryError as error:
         # astroquery wraps whatever happened; the cause says whether the network is at fault.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import re
-import warnings
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -15,9 +15,12 @@ from lightcurve.catalogs.hostile import READING, clean, numbers, read_votable, t
 from lightcurve.catalogs.layout import Layout, Wanted, build, find, julian_years, spellings, within
 from lightcurve.catalogs.service import Catalog, Field
 from lightcurve.errors import CatalogError, InputError
+from lightcurve.frames.quiet import quietly
 
 if TYPE_CHECKING:
     from astropy.table import Table
+
+log = logging.getLogger(__name__)
 
 NAME = "file"
 MAX_BYTES = 500_000_000
@@ -95,9 +98,10 @@ def read_file(path: str | Path, field: Field | None = None, *, name: str = NAME)
     """
     path = Path(path)
     try:
-        with READING, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            table = _read_table(path)
+        with READING:
+            table, odd = quietly(lambda: _read_table(path))
+        for warning in odd:
+            log.info("%s: %s", path.name, warning)
         return replace(_catalog(table, path, field), name=name)
     except CatalogError as error:
         msg = f"{path.name}: {error.reason}"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-import warnings
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lightcurve.errors import CatalogError
+from lightcurve.frames.quiet import quietly
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -60,19 +60,14 @@ def read_votable(body: bytes, service: str) -> Table:
     CatalogError
         When it is not a whole VOTable, holds no table, or is the server's report of an error.
     """
-    from astropy.io import votable
-
     if _REACHES_OUT.search(body):
         raise CatalogError(service, "answer points to other files or defines entities: refused")
     if not body.strip():
         raise CatalogError(service, "answered with nothing at all")
     try:
-        with READING, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            whole = votable.parse(BytesIO(body), verify="ignore", invalid="mask")
-            _complain(whole, service)
-            first = next(iter(whole.iter_tables()), None)
-            table = None if first is None else first.to_table(use_names_over_ids=True)
+        with READING:
+            # Servers break VOTable's rules in a hundred ways: what can be read is taken.
+            table, _ = quietly(lambda: _first_table(body, service))
     except CatalogError:
         raise
     except Exception as error:  # hostile XML makes the parser raise anything
@@ -83,6 +78,15 @@ def read_votable(body: bytes, service: str) -> Table:
     if len(table) > MAX_ROWS:
         raise CatalogError(service, f"answer has {len(table)} rows: ask for a smaller field")
     return table
+
+
+def _first_table(body: bytes, service: str) -> Table | None:
+    from astropy.io import votable
+
+    whole = votable.parse(BytesIO(body), verify="ignore", invalid="mask")
+    _complain(whole, service)
+    first = next(iter(whole.iter_tables()), None)
+    return None if first is None else first.to_table(use_names_over_ids=True)
 
 
 def _complain(whole: object, service: str) -> None:
