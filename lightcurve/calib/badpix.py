@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from lightcurve.calib.clip import MAD_TO_SIGMA
 from lightcurve.errors import InputError
 from lightcurve.files import read_toml
 from lightcurve.flags import PixelFlag
+from lightcurve.robust import robust_scatter
 
 TILE = 32
 _COLUMN_SAMPLES = 1000
@@ -49,23 +49,6 @@ def _edges(length: int, tile: int) -> list[int]:
     return [length * i // parts for i in range(parts + 1)]
 
 
-def robust_scatter(values: np.ndarray) -> float:
-    """Scatter of values about 0: 1.4826 times the median of their sizes.
-
-    Parameters
-    ----------
-    values : array
-        NaN are left out.
-
-    Returns
-    -------
-    float
-        NaN when nothing is left.
-    """
-    good = values[np.isfinite(values)]
-    return float(MAD_TO_SIGMA * np.median(np.abs(good))) if good.size else float("nan")
-
-
 def hot_pixels(dark: np.ndarray, *, n_sigma: float = 8.0, floor: float = 0.5) -> np.ndarray:
     """Find pixels whose dark signal stands out from their surroundings, up or down.
 
@@ -83,7 +66,7 @@ def hot_pixels(dark: np.ndarray, *, n_sigma: float = 8.0, floor: float = 0.5) ->
     (ny, nx) bool array
     """
     deviation = dark - tile_median(dark)
-    limit = n_sigma * max(robust_scatter(deviation), floor)
+    limit = n_sigma * max(robust_scatter(deviation, about=0.0), floor)
     return np.abs(deviation) > limit
 
 
@@ -134,7 +117,7 @@ def bad_columns(
     lines = lines[:, :: max(lines.shape[1] // _COLUMN_SAMPLES, 1)]
     medians = np.median(np.nan_to_num(lines), axis=1)
     deviation = np.abs(medians - median_filter(medians, size=window, mode="nearest"))
-    return deviation > max(n_sigma * robust_scatter(deviation), least)
+    return deviation > max(n_sigma * robust_scatter(deviation, about=0.0), least)
 
 
 def read_user_map(path: Path, shape: tuple[int, int]) -> np.ndarray:

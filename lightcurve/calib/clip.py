@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import numpy as np
 
-MAD_TO_SIGMA = 1.482602218505602  # of a normal distribution
+from lightcurve.robust import MAD_TO_SIGMA
+
 _CHUNK_VALUES = 200_000  # 800 kB: fits the cache of one core
 
 

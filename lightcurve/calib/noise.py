@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lightcurve.calib.clip import MAD_TO_SIGMA
 from lightcurve.errors import CalibrationError
+from lightcurve.robust import MAD_TO_SIGMA, robust_scatter
 
 BLOCK = 32
 MIN_BLOCKS = 4
@@ -117,5 +117,4 @@ def _variance(values: np.ndarray) -> np.ndarray:
 def _median_and_error(values: np.ndarray) -> tuple[float, float]:
     """Median, and its standard error: 1.2533 (the square root of pi / 2) sigma / sqrt(n)."""
     center = float(np.median(values))
-    scatter = MAD_TO_SIGMA * float(np.median(np.abs(values - center)))
-    return center, 1.2533 * scatter / np.sqrt(values.size)
+    return center, 1.2533 * robust_scatter(values) / np.sqrt(values.size)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from lightcurve.robust import robust_scatter
+
 
 def design_matrix(covariates: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
     """Stack a constant and standardised covariates.
@@ -63,6 +65,6 @@ def remove_trend(
         coefficients = np.linalg.lstsq(design[use], flux[use], rcond=None)[0]
         trend = design @ coefficients
         residual = flux - trend
-        sigma = 1.4826 * np.median(np.abs(residual[use]))
+        sigma = robust_scatter(residual[use], about=0.0)
         use = use & (np.abs(residual) <= clip * sigma) if sigma > 0 else use
     return flux / trend, trend

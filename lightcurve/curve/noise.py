@@ -14,6 +14,7 @@ import numpy as np
 from lightcurve.curve.scatter import column_scatter
 from lightcurve.data import Measurements
 from lightcurve.flags import Flag
+from lightcurve.robust import robust_scatter
 
 MIN_STARS = 12
 MIN_FRAMES = 20
@@ -123,7 +124,7 @@ def _robust_fit(
         coefficients = np.linalg.solve(normal, design.T @ (total * values))
         model = design @ coefficients
         off = (values - model) / sigma
-        spread = max(1.4826 * float(np.median(np.abs(off))), 1e-12)
+        spread = max(robust_scatter(off, about=0.0), 1e-12)
         updated = np.maximum(1 - (off / (4.7 * spread)) ** 2, 0) ** 2
         better = np.maximum(model + rest_of_variance, 0.1 * sigma)
         if np.allclose(updated, robust, atol=1e-6) and np.allclose(better, sigma, rtol=1e-6):

@@ -4,27 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-MAD_TO_SIGMA = 1.4826  # of a normal distribution
-
-
-def robust_scatter(values: np.ndarray) -> float:
-    """Work out the standard deviation by the median absolute deviation.
-
-    Parameters
-    ----------
-    values : array
-        NaN are left out.
-
-    Returns
-    -------
-    float
-        1.4826 MAD; NaN with fewer than 3 finite values.
-    """
-    values = np.asarray(values, dtype=float)
-    values = values[np.isfinite(values)]
-    if len(values) < 3:
-        return float("nan")
-    return float(MAD_TO_SIGMA * np.median(np.abs(values - np.median(values))))
+from lightcurve.robust import MAD_TO_SIGMA, robust_scatter
 
 
 def column_median(values: np.ndarray) -> np.ndarray:
@@ -48,7 +28,7 @@ def column_median(values: np.ndarray) -> np.ndarray:
 
 
 def column_scatter(values: np.ndarray) -> np.ndarray:
-    """Work out `robust_scatter` of every column at once.
+    """Work out `lightcurve.robust.robust_scatter` of every column at once.
 
     Parameters
     ----------
@@ -157,7 +137,7 @@ def clipped_scatter(values: np.ndarray, clip: float = 4.0) -> float:
     """
     values = np.asarray(values, dtype=float)
     values = values[np.isfinite(values)]
-    sigma = robust_scatter(values)
+    sigma = robust_scatter(values) if len(values) > 2 else float("nan")
     if not sigma > 0:
         return sigma
     return float(np.std(values[np.abs(values - np.median(values)) <= clip * sigma]))

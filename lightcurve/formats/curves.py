@@ -19,6 +19,7 @@ from lightcurve.flags import Flag
 from lightcurve.formats.aij_table import AijTable, read_aij_table, relative_flux
 from lightcurve.formats.tables import LIGHTCURVE_COLUMNS, read_lightcurve
 from lightcurve.formats.text import read_text
+from lightcurve.robust import robust_scatter
 from lightcurve.times import only_julian_dates
 
 TIME_KINDS = ("bjd_tdb", "jd_utc", "mjd_utc", "iso_utc")
@@ -266,7 +267,7 @@ def _fluxes(
         scale = _column(table, choice.comparison_flux) if choice.comparison_flux else 1.0
         return flux, _column(table, error_name) / scale, name
     steps = np.diff(flux[np.isfinite(flux)])
-    noise = 1.4826 * np.median(np.abs(steps)) / np.sqrt(2) if steps.size else np.nan
+    noise = robust_scatter(steps, about=0.0) / np.sqrt(2)
     notes.append(f"no errors in the table: {noise:.3g}, the scatter between neighbours, for all")
     return flux, np.full(len(table), noise), name
 

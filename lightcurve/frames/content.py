@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from lightcurve.robust import robust_scatter
+
 SHORTEST_S = 1e-3  # no shutter and no lamp gives an image in less
 STARS = 5
 STAR_SIGMA = 8.0
@@ -52,7 +54,7 @@ def _look(pixels: np.ndarray) -> tuple[float, float, int]:
     the second highest of its 2 x 2 square, which no lone pixel survives.
     """
     level = float(np.nanmedian(pixels))
-    noise = float(1.4826 * np.nanmedian(np.abs(pixels - level)))
+    noise = robust_scatter(pixels, about=level)
     image = np.nan_to_num(pixels, nan=level)
     corners = np.stack([image[:-1, :-1], image[1:, :-1], image[:-1, 1:], image[1:, 1:]])
     second = np.partition(corners, 2, axis=0)[2]

@@ -14,6 +14,7 @@ from lightcurve.phot.cutouts import gather
 from lightcurve.phot.psf import BETA_RANGE, Psf, grid_offsets, moffat, moffat_psf, normalised
 from lightcurve.phot.psf_fit import PsfPhotometry, fit_psf
 from lightcurve.phot.psf_stars import MIN_STARS
+from lightcurve.robust import robust_scatter
 
 HALF_FWHM = 5.0  # half width of the grid
 TABLE_FWHM = (2.0, 3.0)  # the table fades out between these radii
@@ -212,8 +213,8 @@ def _mean_on_grid(
         mean = np.bincount(cell[keep], (w * value)[keep], minlength=m * m) / np.maximum(total, 1e-9)
         # In units of each star's own noise, so that faint stars are not clipped for being faint.
         off = (value - mean[cell]) * w
-        spread = 1.4826 * np.median(np.abs(off[keep]))
-        keep = np.abs(off) <= CLIP_SIGMA * max(float(spread), 1e-12) * 1.5
+        spread = robust_scatter(off[keep], about=0.0)
+        keep = np.abs(off) <= CLIP_SIGMA * max(spread, 1e-12) * 1.5
     return mean.reshape(m, m)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from lightcurve.phot.aperture import measure_stars
 from lightcurve.phot.noise import NoiseModel
+from lightcurve.robust import robust_scatter
 
 SIGMAS = (3.0, 5.0, 10.0)
 N_BLANK = 2000
@@ -158,7 +159,7 @@ def measure_limits(
     if len(fluxes) >= MIN_BLANK:
         off = fluxes - np.median(fluxes)
         # Of the bulk first: faint stars that nobody found lie in the high tail.
-        spread = 1.4826 * np.median(np.abs(off))
+        spread = robust_scatter(off, about=0.0)
         measured = float(np.std(off[np.abs(off) < CLIP_SIGMA * spread]))
 
     def magnitude(snr: float, noise: float) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightcurve.phot.cutouts import gather
+from lightcurve.robust import robust_scatter
 
 MAX_STARS = 300
 ITERATIONS = 12
@@ -68,7 +69,7 @@ def measure_widths(light: np.ndarray, x: np.ndarray, y: np.ndarray, guess: float
     n = int(used.sum())
     if n < MIN_STARS:
         return Widths(float("nan"), float("nan"), widths_x, widths_y, used)
-    spread = 1.4826 * float(np.median(np.abs(mean[used] - np.median(mean[used]))))
+    spread = robust_scatter(mean[used])
     return Widths(float(np.median(mean[used])), 1.25 * spread / n**0.5, widths_x, widths_y, used)
 
 
@@ -116,6 +117,6 @@ def _clipped(values: np.ndarray) -> np.ndarray:
         if not keep.any():
             break
         middle = np.median(values[keep])
-        spread = max(1.4826 * float(np.median(np.abs(values[keep] - middle))), 0.01 * middle)
+        spread = max(robust_scatter(values[keep]), 0.01 * middle)
         keep = np.isfinite(values) & (np.abs(values - middle) <= 3 * spread)
     return keep

@@ -9,6 +9,7 @@ import numpy as np
 
 from lightcurve.data import Planet
 from lightcurve.errors import FitError
+from lightcurve.robust import robust_scatter
 from lightcurve.transit.ephemeris import transit_duration
 from lightcurve.transit.model import TransitModel
 from lightcurve.transit.noise import RedNoise, find_red_noise
@@ -236,7 +237,7 @@ def find_wild(solution: Solution, used: np.ndarray) -> np.ndarray:
         Points used beyond five robust standard deviations; none when too few would be left.
     """
     residuals = solution.problem.plain_residuals(solution.theta) / solution.problem.flux_err
-    sigma = 1.4826 * np.median(np.abs(residuals - np.median(residuals)))
+    sigma = robust_scatter(residuals)
     wild = np.zeros(len(used), dtype=bool)
     wild[used] = np.abs(residuals) > CLIP_SIGMA * max(sigma, 1e-12)
     return wild if used.sum() - wild.sum() >= MIN_LEFT else np.zeros_like(wild)
