@@ -19,10 +19,17 @@ from lightcurve.frames.read import fits_files
 from lightcurve.image_products import write_products
 from lightcurve.image_stages.calibrate import calibrate_sources
 from lightcurve.image_stages.catalogs import services_for
+from lightcurve.image_stages.folder import as_before, claimed, is_free, reason_of, state_of
 from lightcurve.image_stages.locate import wanted_target
 from lightcurve.image_stages.prepare import prepare_frame
 from lightcurve.image_stages.reduced import Reduced, summarise
-from lightcurve.image_stages.sequence import judge, quick_settings, write_sequence
+from lightcurve.image_stages.sequence import (
+    judge,
+    keep_row,
+    quick_settings,
+    recall_rows,
+    write_sequence,
+)
 from lightcurve.image_stages.sky import look_up
 from lightcurve.image_stages.sources import measure_sources
 from lightcurve.image_stages.standards import wanted_band
@@ -45,7 +52,8 @@ def reduce_image(
         Raw or calibrated; never changed.
     settings : Settings
     out : Path
-        Folder for what it gives; made if it is not there.
+        Folder for what it gives; made if it is not there. What this frame gave before is removed
+        from it, also when it fails now.
     masters : Masters, optional
         Already read; else those of the settings' folder, if any.
 
@@ -59,9 +67,11 @@ def reduce_image(
         Whatever stands in the way, in one line.
     """
     clock = Clock()
-    with open_log(out):
+    # Before anything is measured: a frame that changes meanwhile is one that has changed.
+    state = state_of(path, settings)
+    with open_log(out), claimed(out, path):
         reduced = measure_image(path, settings, clock, masters=masters)
-        return write_products(out, reduced, clock)
+        return write_products(out, reduced, clock, state)
 
 
 def measure_image(
@@ -105,6 +115,9 @@ def reduce_images(
 ) -> list[dict[str, Any]]:
     """Reduce frames, each on its own; one that fails costs itself alone.
 
+    A frame that was reduced into this folder before, with these settings and answers from every
+    service, is not reduced again.
+
     Parameters
     ----------
     paths : sequence of Path
@@ -129,10 +142,15 @@ def reduce_images(
     """
 
     def reduce(file: Path, name: str, masters: Masters | None) -> dict[str, Any]:
-        products = reduce_image(file, settings, out / name, masters=masters)
-        return {**products.summary, "folder": str(products.folder)}
+        folder = out / name
+        summary = as_before(folder, state_of(file, settings))
+        if summary is None:
+            summary = reduce_image(file, settings, folder, masters=masters).summary
+        else:
+            log.info("%s: taken from %s: frame and settings are the same", file.name, folder)
+        return {**summary, "folder": str(folder)}
 
-    return _each(paths, settings, reduce, progress)
+    return _each(paths, settings, reduce, progress, out)
 
 
 def measure_sequence(
@@ -140,13 +158,16 @@ def measure_sequence(
 ) -> list[dict[str, Any]]:
     """Measure zero point, FWHM, limit and quality of frames, and write them as one table.
 
+    Each row is kept as it comes: a frame that was measured before, with these settings and answers
+    from every service, is not measured again.
+
     Parameters
     ----------
     paths : sequence of Path
         Files, or folders whose FITS files are taken.
     settings : Settings
     out : Path
-        Gets sequence.csv and sequence.png.
+        Gets sequence.csv, sequence.png, and sequence.jsonl, the rows kept.
     progress : Progress
 
     Returns
@@ -162,12 +183,19 @@ def measure_sequence(
     CatalogError
         When the target is given by a name that cannot be resolved.
     """
-    quick = quick_settings(settings)
+    quick, keep = quick_settings(settings), out / "sequence.jsonl"
 
     def measure(file: Path, _: str, masters: Masters | None) -> dict[str, Any]:
-        return dict(summarise(measure_image(file, quick, Clock(), masters=masters)))
+        state = state_of(file, quick)
+        if state in kept:
+            log.info("%s: taken from %s: frame and settings are the same", file.name, keep)
+            return kept[state]
+        row = dict(summarise(measure_image(file, quick, Clock(), masters=masters)))
+        keep_row(keep, state, row)
+        return row
 
     with open_log(out):
+        kept = recall_rows(keep)
         rows = _each(paths, settings, measure, progress)
         for row, quality in zip(rows, judge(rows), strict=True):
             row["quality"] = quality
@@ -180,21 +208,23 @@ def _each(
     settings: Settings,
     work: Callable[[Path, str, Masters | None], dict[str, Any]],
     progress: Progress,
+    out: Path | None = None,
 ) -> list[dict[str, Any]]:
+    """Do the work on each frame; names are those of folders in `out` that are free for it."""
     _check_settings(settings)
     folder = settings.image.masters
     masters = load_masters(folder) if folder is not None else None
     files, missing = _listed(paths)
     rows = []
-    pairs = list(zip(files, _free_names(files), strict=True))
+    pairs = list(zip(files, _free_names(files, out), strict=True))
     for file, name in progress(pairs, "Reducing", len(files)):
         row: dict[str, Any] = {"file": file.name, "status": "reduced", "reason": ""}
         try:
             if file in missing:
                 raise missing[file]
             row |= work(file, name, masters)
-        except LightcurveError as error:
-            reason = str(error).removeprefix(f"{file.name}: ").removeprefix(f"{file}: ")
+        except (LightcurveError, OSError) as error:
+            reason = reason_of(error, file)
             row |= {"status": "failed", "reason": reason}
             log.error("%s: %s", file.name, reason)
         rows.append(row)
@@ -224,15 +254,15 @@ def _listed(paths: Sequence[Path]) -> tuple[list[Path], dict[Path, InputError]]:
     return files, missing
 
 
-def _free_names(files: Sequence[Path]) -> list[str]:
-    """Name each frame's folder after its file; a second file of that name gets a number."""
+def _free_names(files: Sequence[Path], out: Path | None) -> list[str]:
+    """Name each frame's folder after its file; where that is another's, it gets a number."""
     names: list[str] = []
     taken: set[str] = set()
     for file in files:
         stem = name = fits_stem(file) or "frame"
         number = 1
         # Not every file system tells upper case from lower.
-        while name.casefold() in taken:
+        while name.casefold() in taken or (out is not None and not is_free(out / name, file)):
             number += 1
             name = f"{stem}_{number}"
         names.append(name)

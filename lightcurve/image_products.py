@@ -8,6 +8,7 @@ from lightcurve.clock import Clock
 from lightcurve.data import Products
 from lightcurve.frames.names import fits_stem
 from lightcurve.image_stages.figures import source_kinds, write_figures
+from lightcurve.image_stages.folder import SUMMARY
 from lightcurve.image_stages.page import write_image_page
 from lightcurve.image_stages.reduced import Reduced, summarise
 from lightcurve.image_stages.table import match_table
@@ -22,7 +23,7 @@ from lightcurve.image_stages.write import (
 )
 
 
-def write_products(out: Path, reduced: Reduced, clock: Clock) -> Products:
+def write_products(out: Path, reduced: Reduced, clock: Clock, state: str = "") -> Products:
     """Write every file of one frame.
 
     Parameters
@@ -30,6 +31,8 @@ def write_products(out: Path, reduced: Reduced, clock: Clock) -> Products:
     out : Path
     reduced : Reduced
     clock : Clock
+    state : str
+        Of the frame and the settings, kept in the summary.
 
     Returns
     -------
@@ -51,13 +54,20 @@ def write_products(out: Path, reduced: Reduced, clock: Clock) -> Products:
             source_kinds(reduced) == "candidate",
         )
         paths["transients.csv"] = write_candidates(out / "transients.csv", reduced)
-        paths["summary.json"] = write_summary(out / "summary.json", summary)
     with clock("figures"):
         captions = write_figures(out / "figures", reduced)
         paths |= {f"figures/{path.name}": path for path in captions}
         page = out / "report.html"
         paths["report.html"] = write_image_page(page, reduced, captions, summary)
-    paths["zip"] = write_zip(out / f"{fits_stem(reduced.prepared.frame.path)}.zip", out)
+    frame = reduced.prepared.frame.path
+    paths["summary.json"], paths["zip"] = out / SUMMARY, out / f"{fits_stem(frame)}.zip"
+    # Last, and the products by name: a folder that a summary calls reduced is whole.
+    whole = {
+        **summary, "path": str(frame.resolve()), "state": state,
+        "products": sorted(path.relative_to(out).as_posix() for path in paths.values()),
+    }  # fmt: skip
+    write_summary(out / SUMMARY, whole)
+    write_zip(paths["zip"], out, [*paths.values(), out / "run.log"])
     return Products(out, paths, dict(clock.timings_s), summary)
 
 

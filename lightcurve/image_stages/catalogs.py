@@ -14,6 +14,7 @@ from lightcurve.image_stages.standards import catalogs_for
 
 log = logging.getLogger(__name__)
 
+STANDARDS = "standards"  # among the services to ask: those that have the band
 # Asked besides the standards: who is there.
 IDENTIFY = ("gaia", "simbad", "vsx", "skybot", "milliquas", "colibri", "tenparsec")
 
@@ -105,8 +106,9 @@ def services_for(band: str, dec_deg: float, settings: Settings, *, given: bool) 
     if image.standards is not None and image.standards not in MODULES:
         msg = f"--standards {image.standards!r}: there are {', '.join(sorted(MODULES))}"
         raise InputError(msg)
-    if image.services is not None:
-        standards = () if image.standards is None else (image.standards,)
-        return tuple(dict.fromkeys((*image.services, *standards)))
     wanted = () if given and image.standards is None else catalogs_for(band, dec_deg, image)[:2]
-    return tuple(dict.fromkeys((*wanted, *IDENTIFY)))
+    if image.services is None:
+        return tuple(dict.fromkeys((*wanted, *IDENTIFY)))
+    named = () if image.standards is None else (image.standards,)
+    asked = ((name,) if name != STANDARDS else wanted for name in image.services)
+    return tuple(dict.fromkeys((*(name for names in asked for name in names), *named)))

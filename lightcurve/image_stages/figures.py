@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lightcurve.errors import InputError
 from lightcurve.flags import Flag
 from lightcurve.image_stages.magnitudes import Magnitudes
 from lightcurve.image_stages.reduced import Reduced
@@ -37,8 +38,17 @@ def write_figures(folder: Path, reduced: Reduced) -> dict[Path, str]:
     -------
     dict of Path to str
         File to caption.
+
+    Raises
+    ------
+    InputError
+        When one cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"{folder}: cannot be made: {error.strerror}; choose another --out"
+        raise InputError(msg) from error
     captions = _maps(folder, reduced)
     captions |= _psf(folder / "psf.png", reduced)
     for kind in (reduced.calibrated.aperture, reduced.calibrated.psf):

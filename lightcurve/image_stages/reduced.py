@@ -96,6 +96,7 @@ def summarise(reduced: Reduced) -> Mapping[str, Any]:
         **_brightness(reduced.calibrated),
         "candidates": len(reduced.transients.candidates),
         "psf": sources.psf.kind if sources.psf is not None else "none",
+        "failed_services": [r.name for r in reduced.known.reports if r.status == "failed"],
     }
 
 

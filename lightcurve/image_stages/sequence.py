@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from os import SEEK_END
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lightcurve.config import Settings
-from lightcurve.files import write_text
+from lightcurve.errors import InputError
+from lightcurve.files import read_text, write_text
+from lightcurve.image_stages.catalogs import STANDARDS
+from lightcurve.image_stages.write import json_line
 from lightcurve.report.image_sequence import save_sequence
 
 COLUMNS = (
-    "file", "status", "quality", "mid_jd_utc", "exposure_s", "filter", "band", "airmass",
+    "file", "status", "quality", "mid_jd_utc", "exposure_s", "filter", "band", "standards",
+    "airmass",
     "zero_point_mag", "zero_point_err_mag", "zero_point_scatter_mag", "zero_point_stars",
     "fwhm_px", "fwhm_arcsec", "fwhm_err_px", "sky_adu", "sky_rms_adu", "sources",
     "limit_3_sigma_mag", "limit_5_sigma_mag", "limit_10_sigma_mag", "limit_5_sigma_inst_mag",
     "ra_deg", "dec_deg",
     "astrometry_stars", "astrometry_rms_px", "reason",
 )  # fmt: skip
+MAX_KEPT = 200_000_000  # bytes
 WIDER, DIMMER_MAG, BRIGHTER_SKY, FEWER = 1.4, 0.3, 1.5, 0.5
 
 
 def quick_settings(settings: Settings) -> Settings:
     """Leave out what a sequence's table does not show: PSF, completeness, transients, names.
+
+    The standards are those of the frame alone, and Gaia is asked for the places.
 
     Parameters
     ----------
@@ -34,14 +44,63 @@ def quick_settings(settings: Settings) -> Settings:
     -------
     Settings
     """
-    standards = settings.image.standards
     image = settings.image.model_copy(
         update={
             "psf": "none", "injected": 0, "transients": False,
-            "services": settings.image.services or ((standards,) if standards else ("gaia",)),
+            "services": settings.image.services or (STANDARDS, "gaia"),
         }
     )  # fmt: skip
     return settings.model_copy(update={"image": image})
+
+
+def recall_rows(path: Path) -> dict[str, dict[str, Any]]:
+    """Read the rows that a sequence, whole or stopped, has kept.
+
+    Parameters
+    ----------
+    path : Path
+        By `keep_row`; need not be there.
+
+    Returns
+    -------
+    dict of str to dict
+        State of frame and settings to row; a line that was cut off is left out.
+    """
+    rows = {}
+    if path.exists():
+        for line in read_text(path, "rows kept", max_bytes=MAX_KEPT).splitlines():
+            with suppress(ValueError, KeyError, TypeError):
+                kept = json.loads(line)
+                rows[kept["state"]] = dict(kept["row"])
+    return rows
+
+
+def keep_row(path: Path, state: str, row: Mapping[str, Any]) -> None:
+    """Add a row to those kept, at once, unless a service had failed that may yet answer.
+
+    Parameters
+    ----------
+    path : Path
+    state : str
+        By `lightcurve.image_stages.folder.state_of`.
+    row : mapping
+
+    Raises
+    ------
+    InputError
+        When it cannot be written.
+    """
+    if row["status"] != "reduced" or row["failed_services"]:
+        return
+    try:
+        with path.open("a+b") as file:
+            file.seek(max(file.seek(0, SEEK_END) - 1, 0))
+            # A line that was cut off must not take this one with it.
+            begin = "\n" if file.read(1) not in {b"", b"\n"} else ""
+            file.write((begin + json_line({"state": state, "row": row})).encode())
+    except OSError as error:
+        msg = f"{path}: cannot be written: {error.strerror}; is the disk full? try another --out"
+        raise InputError(msg) from error
 
 
 def judge(rows: Sequence[Mapping[str, Any]]) -> list[str]:

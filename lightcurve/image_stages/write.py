@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -237,6 +237,21 @@ def write_summary(path: Path, summary: Mapping[str, Any]) -> Path:
     return write_text(path, json.dumps(_plain(summary), indent=1, allow_nan=False) + "\n")
 
 
+def json_line(content: Mapping[str, Any]) -> str:
+    """Put numbers and words as JSON on one line; what is not finite becomes null.
+
+    Parameters
+    ----------
+    content : mapping
+
+    Returns
+    -------
+    str
+        With its line break.
+    """
+    return json.dumps(_plain(content), allow_nan=False) + "\n"
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _plain(entry) for key, entry in value.items()}
@@ -249,24 +264,31 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
 
 
-def write_zip(path: Path, folder: Path) -> Path:
+def write_zip(path: Path, folder: Path, files: Iterable[Path]) -> Path:
     """Pack everything but the FITS images.
 
     Parameters
     ----------
     path : Path
     folder : Path
-        What is in it and its sub-folders goes in.
+        Names in the archive are as seen from it.
+    files : iterable of Path
+        Of them go in what is no FITS image and is there.
 
     Returns
     -------
     Path
+
+    Raises
+    ------
+    InputError
+        When it cannot be written.
     """
-    files = sorted(f for f in folder.rglob("*") if f.suffix in IN_ZIP and f != path)
+    packed = sorted({file for file in files if file.suffix in IN_ZIP and file.is_file()})
 
     def pack(into: BinaryIO) -> None:
         with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED) as archive:
-            for file in files:
+            for file in packed:
                 archive.write(file, file.relative_to(folder))
 
     return write_whole(path, pack)
