@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from lightcurve.errors import InputError
 from lightcurve.files import read_toml
@@ -58,10 +58,10 @@ class Settings(Model):
     site: SiteSettings = SiteSettings()
     time: TimeSettings = TimeSettings()
     calibration: CalibrationSettings = CalibrationSettings()
+    catalogs: CatalogSettings = CatalogSettings()  # before `solve`, which depends on it
     solve: SolveSettings = SolveSettings()
     apertures: ApertureSettings = ApertureSettings()
     stars: StarSettings = StarSettings()
-    catalogs: CatalogSettings = CatalogSettings()
     image: ImageSettings = ImageSettings()
     fit: FitSettings = FitSettings()
     seed: int = Field(1, ge=0)
@@ -83,17 +83,18 @@ class Settings(Model):
             raise ValueError(msg)
         return self
 
-    @model_validator(mode="after")
-    def _ask_nobody(self) -> Settings:
+    @field_validator("solve")
+    @classmethod
+    def _ask_nobody(cls, solve: SolveSettings, info: ValidationInfo) -> SolveSettings:
         """Leave the solver that asks a server out where no service is to be asked."""
-        if self.catalogs.offline and "nova" in self.solve.solvers:
-            own = tuple(name for name in self.solve.solvers if name != "nova")
-            if not own:
-                msg = "solver nova asks a server, which --offline forbids: name another --solver"
-                raise ValueError(msg)
-            # Frozen for all but its own making.
-            self.__dict__["solve"] = self.solve.model_copy(update={"solvers": own})
-        return self
+        catalogs = info.data.get("catalogs")  # not there when it is itself at fault
+        if catalogs is None or not catalogs.offline or "nova" not in solve.solvers:
+            return solve
+        own = tuple(name for name in solve.solvers if name != "nova")
+        if not own:
+            msg = "solver nova asks a server, which --offline forbids: name another --solver"
+            raise ValueError(msg)
+        return solve.model_copy(update={"solvers": own})
 
 
 def read_settings(path: str | Path) -> Settings:
@@ -117,7 +118,7 @@ def read_settings(path: str | Path) -> Settings:
 
 
 def make_settings(
-    values: dict[str, Any], origin: str = "settings", *, options: dict[str, str] | None = None
+    values: dict[str, Any], origin: str = "", *, options: dict[str, str] | None = None
 ) -> Settings:
     """Validate nested values into `Settings`.
 
@@ -126,7 +127,7 @@ def make_settings(
     values : dict
         As from TOML: section to name to value.
     origin : str
-        Named in the error.
+        Name of the file they are from; named in the error.
     options : dict, optional
         Setting (``"section.name"``) to the command-line option that gave it, named instead.
 
@@ -145,8 +146,10 @@ def make_settings(
         first = error.errors()[0]
         where = ".".join(part for part in first["loc"] if isinstance(part, str))
         message = first["msg"].removeprefix("Value error, ")
-        place = (options or {}).get(where) or f"{origin}: {where}".removesuffix(": ")
-        # A check of a whole section says itself what it found.
-        got = "" if isinstance(first["input"], dict) else f", got {first['input']!r}"
-        msg = f"{place}: {message}{got}"[:500]
+        # A check of a whole section says itself which options it is about, and what it found.
+        whole = first["type"] == "value_error" and isinstance(first["input"], dict | Model)
+        named = "" if whole else where
+        place = (options or {}).get(named) or ": ".join(filter(None, (origin, named)))
+        got = "" if isinstance(first["input"], dict | Model) else f", got {first['input']!r}"
+        msg = f"{place}: {message}{got}".removeprefix(": ")[:500]
         raise InputError(msg) from error

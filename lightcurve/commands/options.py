@@ -223,4 +223,4 @@ def merged_settings(config: Path | None, given: dict[str, Any]) -> Any:
             place = place.setdefault(section, {})
         place[last] = value
         flags[name] = OPTIONS[name].flag
-    return make_settings(values, "settings", options=flags)
+    return make_settings(values, options=flags)
