@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from lightcurve.astrometry.index import find_index_files, places
 from lightcurve.calib.reduce import reduce_frame
 from lightcurve.camera import CameraValues
 from lightcurve.config import Settings
@@ -120,20 +121,37 @@ def solve_one(
             f"{samples[0].frame.path.name}; {MIN_STARS} are needed (clouds, cap on, out of focus?)"
         )
         raise SolveError(msg, n_detected=most)
-    failures = []
+    failures: dict[str, list[str]] = {}  # reason to names
     for sample in samples:
         place = (target.ra_deg, target.dec_deg)
         request = request_for(sample.frame, sample.stars, settings.solve, place)
         try:
             solution = solve_frame(sample.frame, request, settings.solve)
         except SolveError as error:
-            failures.append(f"{sample.frame.path.name}: {error}")
-            log.info("not solved: %s", failures[-1])
+            names = failures.setdefault(str(error), [])
+            names.append(sample.frame.path.name)
+            if len(names) == 1:
+                log.info("%s: %s", names[0], error)
             continue
+        _say_more(failures, settings, checked=solution.n_matched > 0)
         log.info("%s: %s", sample.frame.path.name, describe_solution(solution))
         return sample, solution
-    msg = f"none of {len(failures)} frames could be solved on the sky; {failures[0]}"
+    _say_more(failures, settings, checked=False)
+    reason, names = next(iter(failures.items()))
+    first = "each" if len(failures) == 1 else names[0]
+    reason = reason.removeprefix("not solved: ")
+    msg = f"none of {len(samples)} frames could be solved on the sky; {first}: {reason}"
     raise SolveError(msg, n_detected=max(len(sample.stars) for sample in samples))
+
+
+def _say_more(failures: Mapping[str, Sequence[str]], settings: Settings, *, checked: bool) -> None:
+    """Log which frames failed for a reason already told, and where no index files were found."""
+    for names in failures.values():
+        if len(names) > 1:
+            log.info("%s: the same as %s", ", ".join(names[1:]), names[0])
+    asked = "local" in settings.solve.solvers and not checked
+    if asked and not find_index_files(settings=settings.solve):
+        log.info("no index files in %s", ", ".join(str(place) for place in places()))
 
 
 def describe_solution(solution: Solution) -> str:

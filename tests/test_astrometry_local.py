@@ -137,11 +137,11 @@ def test_index_files_are_found_where_they_may_be(
         )
 
 
-def test_no_index_at_all_says_where_was_looked(
+def test_no_index_at_all_says_what_to_do(
     frame: SolveRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lightcurve.astrometry.index.SYSTEM_PLACES", (Path("/nowhere"),))
-    with pytest.raises(SolveError, match=r"no index files in .*/nowhere: give --index"):
+    with pytest.raises(SolveError, match="no index files: give --index"):
         solve_local(frame, SolveSettings())
 
 

@@ -242,11 +242,21 @@ def test_field_that_cannot_be_solved(hatp32, shared_data, tmp_path):
 
 
 def test_no_index_and_no_header_wcs(hatp32, shared_data, tmp_path, monkeypatch):
-    monkeypatch.setattr("lightcurve.astrometry.index.SYSTEM_PLACES", ())
+    """The reason stands once in the error, short, and once in the log, with the folders."""
+    monkeypatch.setattr("lightcurve.astrometry.index.SYSTEM_PLACES", (Path("/nowhere"),))
     folder = few_frames(hatp32, tmp_path / "night", 6)
-    settings = settings_of(shared_data, solve={})
-    with pytest.raises(SolveError, match="--index"):
+    settings = settings_of(shared_data, solve={"solvers": ["header", "local"]})
+    with pytest.raises(
+        SolveError, match="frames could be solved on the sky; each: header: "
+    ) as told:
         reduce_night(folder, settings, tmp_path / "run")
+    assert "no index files: give --index" in str(told.value)
+    assert "/nowhere" not in str(told.value)
+    assert len(str(told.value)) < 250
+    log = (tmp_path / "run" / "run.log").read_text().splitlines()
+    assert sum("INFO" in line and "give --index" in line for line in log) == 1
+    assert sum("/nowhere" in line for line in log) == 1
+    assert sum("the same as" in line for line in log) == 1
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ import numpy as np
 from lightcurve.astrometry.index import (
     coverage,
     find_index_files,
-    places,
     wanted_sizes,
 )
 from lightcurve.astrometry.index_stars import index_stars
@@ -97,10 +96,8 @@ def _useful_files(request: SolveRequest, settings: SolveSettings) -> tuple[Path,
     files = find_index_files(settings=settings)
     n = len(request.stars)
     if not files:
-        looked = ", ".join(str(place) for place in places())
         msg = (
-            f"no index files in {looked}: give --index FILE or FOLDER, or get some: "
-            "lightcurve index fetch FRAME"
+            "no index files: give --index FILE or FOLDER, or get some: lightcurve index fetch FRAME"
         )
         raise SolveError(msg, n_detected=n)
     low, high = BLIND_SCALES
