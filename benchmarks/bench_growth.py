@@ -31,7 +31,7 @@ from lightcurve.frames.inventory import take_inventory
 from lightcurve.prepare import prepare_night
 from lightcurve.store import open_store
 from lightcurve.target import find_target
-from lightcurve.measure import stack_results
+from lightcurve.stacking import stack_results
 from lightcurve.workers import measure_night
 folder, out, stars = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 settings = make_settings({"target": {"name": "Bench-1", "ra": "20.0", "dec": "30.0"},

@@ -19,12 +19,12 @@ from lightcurve.errors import FitError
 from lightcurve.formats.tables import write_stars
 from lightcurve.frame_table import report_inventory, write_frames_table
 from lightcurve.frames.inventory import check_folder, take_inventory
-from lightcurve.measure import stack_results
 from lightcurve.prepare import Scene, prepare_night
 from lightcurve.products import write_products
 from lightcurve.progress import Progress, silent
 from lightcurve.reduced_night import Night
 from lightcurve.runlog import open_log
+from lightcurve.stacking import stack_results
 from lightcurve.store import open_store
 from lightcurve.target import Target, find_target
 from lightcurve.transit.fit import fit_transit

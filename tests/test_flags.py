@@ -14,8 +14,9 @@ import lightcurve
 from lightcurve.config import make_settings
 from lightcurve.flags import MEANING, Flag
 from lightcurve.frames.inventory import take_inventory
-from lightcurve.measure import measure_frame, stack_results
+from lightcurve.measure import measure_frame
 from lightcurve.prepare import prepare_night
+from lightcurve.stacking import stack_results
 from lightcurve.target import find_target
 
 

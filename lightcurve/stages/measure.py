@@ -12,10 +12,10 @@ from lightcurve.data import Measurements
 from lightcurve.formats.tables import write_rows, write_stars
 from lightcurve.frame_table import report_inventory, write_frames_table
 from lightcurve.frames.inventory import check_folder, take_inventory
-from lightcurve.measure import stack_results
 from lightcurve.prepare import prepare_night
 from lightcurve.progress import Progress, silent
 from lightcurve.runlog import open_log
+from lightcurve.stacking import stack_results
 from lightcurve.store import open_store
 from lightcurve.target import find_target
 from lightcurve.workers import measure_night
