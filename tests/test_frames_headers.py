@@ -261,6 +261,7 @@ def test_kind_by_keyword(text: str, kind: str) -> None:
         ("DarkFlat-3.fts", "dark flat"),
         ("night/bias12.fits", "bias"),
         ("M31_flatiron.fits", None),
+        ("kp.flat.001.fits.gz", "flat"),
         ("x/zero.fits", None),
     ],
 )

@@ -82,8 +82,7 @@ def kind_by_name(path: PurePath, object_name: str | None = None) -> tuple[str, s
     kind, source : str
         None where the name says nothing.
     """
-    stem = path.name.split(".")[0]
-    kind = _kind_of(stem, _PLAIN_IN_NAMES)
+    kind = _kind_of(path.name, _PLAIN_IN_NAMES)
     if kind:
         return kind, "file name"
     if object_name and len(object_name) > 2 and _squeeze(object_name) in _squeeze(path.name):
