@@ -238,8 +238,12 @@ def _telescope_text(exposure: Exposure, settings: Settings) -> tuple[str, str]:
     if diameter is None:
         told = "no keyword: errors carry no scintillation; --telescope-diameter"
         return "diameter not known", told
-    none = "; AstroImageJ's errors carry none" if settings.apertures.style == "aij" else ""
-    return f"{diameter:.4g} m across, for scintillation{none}", source
+    use = "for scintillation"
+    if settings.apertures.style == "aij":
+        use = "not used: AstroImageJ's errors have no scintillation"
+    elif exposure.exposure_s is None:
+        use = "not used: no scintillation without an exposure"
+    return f"{diameter:.4g} m across, {use}", source
 
 
 def _solved_by(solution: Solution) -> str:

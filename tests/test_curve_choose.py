@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from lightcurve.config import make_settings
+from lightcurve.curve.air import star_scintillation
 from lightcurve.curve.aperture import Aperture, interpolation_weights, take_aperture
 from lightcurve.curve.candidates import clipping_level
 from lightcurve.curve.choose import choose_curve, star_curves
 from lightcurve.curve.detrend import design_matrix, remove_trend
+from lightcurve.curve.noise import FieldNoise, with_noise
 from lightcurve.data import Measurements, Site
 from lightcurve.errors import FitError
 from lightcurve.flags import Flag
@@ -191,13 +193,30 @@ def test_scintillation_is_that_of_the_headers_telescope_and_site():
     assert variance(low, apertures={"style": "aij"}) == 0  # whose errors have none
 
 
+def test_a_measured_floor_is_not_added_to_the_scintillation_in_it():
+    def error(floor, diameter):
+        cube = replace(_cube(), telescope_diameter_m=diameter)
+        noise = FieldNoise(1.0, 0.0, floor, 40)
+        return np.median(choose_curve(with_noise(cube, noise, assumed_gain=1.0), DEFAULT).flux_err)
+
+    floor = 0.01
+    air = star_scintillation(replace(_cube(), telescope_diameter_m=0.3))
+    assert 0.1 * floor < np.median(air) < floor
+    # Known or not, the scintillation is a part of the scatter seen.
+    assert error(floor, 0.3) == pytest.approx(error(floor, None), rel=0.02)
+    # A floor below it leaves the scintillation alone.
+    assert error(0.5 * air.min(), 0.3) == pytest.approx(error(0.0, 0.3), rel=1e-6)
+
+
 def test_errors_stay_finite_where_the_exposure_is_not_known(caplog):
     cube = replace(_cube(), telescope_diameter_m=0.2)
     seconds = cube.exposure_s.astype(float)
-    seconds[:3] = np.nan, 0.0, np.nan
-    curve = choose_curve(replace(cube, exposure_s=seconds), DEFAULT)
-    assert np.isfinite(curve.flux_err).all()
-    assert "3 frames carry no scintillation" in caplog.text
+    for count in (3, len(seconds)):
+        seconds[:count] = np.nan
+        seconds[1] = 0.0
+        curve = choose_curve(replace(cube, exposure_s=seconds), DEFAULT)
+        assert np.isfinite(curve.flux_err).all()
+        assert f"{count} frames carry no scintillation" in caplog.text
 
 
 def test_no_comparison_is_an_error():

@@ -106,3 +106,6 @@ def test_a_diameter_given_overrides_the_header():
     assert values_of(exposure)["telescope"] == (
         "0.3 m across, for scintillation", "setting camera.telescope_diameter_m"
     )  # fmt: skip
+    assert "not used: Astro" in values_of(exposure, apertures={"style": "aij"})["telescope"][0]
+    timeless = exposure_of("DATE-AVG= '2026-01-01T00:00:30.0'", "APTDIA  = 203.2")
+    assert "not used: no scint" in values_of(timeless)["telescope"][0]

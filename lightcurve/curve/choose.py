@@ -12,12 +12,12 @@ import logging
 import numpy as np
 
 from lightcurve.config import Settings
+from lightcurve.curve.air import star_scintillation, usable_diameter
 from lightcurve.curve.aperture import Aperture, frame_radius, list_apertures, take_aperture
 from lightcurve.curve.candidates import pick_candidates
 from lightcurve.curve.detrend import design_matrix
 from lightcurve.curve.ensemble import Ensemble, relative_flux
 from lightcurve.curve.marks import mark_clouds, mark_outliers
-from lightcurve.curve.scatter import scintillation
 from lightcurve.curve.search import (
     MIN_OUTSIDE,
     MIN_POINTS,
@@ -206,31 +206,13 @@ def _level(ratio: np.ndarray, good: np.ndarray, outside: np.ndarray | None) -> t
 def _scintillation(
     measurements: Measurements, settings: Settings, ensemble: Ensemble
 ) -> np.ndarray:
-    """Of target and ensemble together; 0 where diameter or exposure are not known.
-
-    AstroImageJ's errors have none.
-    """
-    diameter = settings.camera.telescope_diameter_m or measurements.telescope_diameter_m
-    if diameter is None or settings.apertures.style == "aij":
-        return np.zeros(len(measurements.jd_utc))
-    exposed = measurements.exposure_s > 0
-    if not exposed.all():
+    """Of target and ensemble together."""
+    one_star = star_scintillation(measurements, settings)
+    still = np.count_nonzero(one_star == 0)
+    if still and usable_diameter(measurements, settings):
         text = "errors of %d frames carry no scintillation: their exposure is not known"
-        log.warning(text, np.count_nonzero(~exposed))
-    one_star = scintillation(
-        np.where(np.isfinite(measurements.airmass), measurements.airmass, 1.0),
-        np.where(exposed, measurements.exposure_s, np.inf),
-        diameter_m=diameter,
-        height_m=_height(measurements, settings),
-    )
+        log.warning(text, still)
     return one_star * np.sqrt(1 + np.sum(ensemble.weights**2))
-
-
-def _height(measurements: Measurements, settings: Settings) -> float:
-    """Metres; at sea level, where scintillation is largest, if nothing tells."""
-    if settings.site.height_m is not None:
-        return settings.site.height_m
-    return measurements.site.height_m if measurements.site else 0.0
 
 
 def _recipe(search: Search, best: Option, options: list[Option], ensemble: Ensemble) -> dict:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lightcurve.curve.air import star_scintillation
 from lightcurve.curve.scatter import column_scatter
 from lightcurve.data import Measurements
 from lightcurve.flags import Flag
@@ -138,6 +139,9 @@ def with_noise(
 ) -> Measurements:
     """Give the fluxes errors by the noise that the field shows.
 
+    The floor holds the air's scintillation, which a light curve's errors take in by themselves
+    where the telescope is known: here goes what is left of it.
+
     Parameters
     ----------
     measurements : Measurements
@@ -151,5 +155,6 @@ def with_noise(
     """
     flux = np.maximum(measurements.flux, 0)
     photons = flux * (1 / noise.gain_e_per_adu - 1 / assumed_gain)
-    variance = measurements.flux_err**2 + photons + (noise.floor * flux) ** 2
+    left = np.maximum(noise.floor**2 - star_scintillation(measurements) ** 2, 0)
+    variance = measurements.flux_err**2 + photons + left[:, None, None] * flux**2
     return replace(measurements, flux_err=np.sqrt(np.maximum(variance, 0)))
