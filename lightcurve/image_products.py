@@ -9,6 +9,7 @@ from lightcurve.data import Products
 from lightcurve.frames.names import fits_stem
 from lightcurve.image_stages.figures import source_kinds, write_figures
 from lightcurve.image_stages.folder import SUMMARY
+from lightcurve.image_stages.maps import write_maps
 from lightcurve.image_stages.page import write_image_page
 from lightcurve.image_stages.reduced import Reduced, summarise
 from lightcurve.image_stages.table import match_table
@@ -16,7 +17,6 @@ from lightcurve.image_stages.write import (
     write_candidates,
     write_catalog,
     write_header,
-    write_maps,
     write_regions,
     write_summary,
     write_zip,

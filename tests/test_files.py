@@ -22,7 +22,8 @@ from lightcurve.data import Solution
 from lightcurve.errors import InputError, LightcurveError
 from lightcurve.files import read_text, read_toml, write_whole
 from lightcurve.frames.manifest import read_manifest
-from lightcurve.image_stages.write import write_fits, write_zip
+from lightcurve.image_stages.maps import write_fits
+from lightcurve.image_stages.write import write_zip
 from lightcurve.simulate.sky import read_star_list
 from lightcurve.transit.ephemeris import read_planet
 
@@ -144,7 +145,7 @@ WRITERS = {
     "sidecar": lambda path: write_wcs_sidecar(path, _solution(), (4, 5)),
     "copy with WCS": _copy,
     "map": lambda path: write_fits(path, {"A": np.ones((4, 5))}),
-    "zip": lambda path: write_zip(path, path.parent),
+    "zip": lambda path: write_zip(path, path.parent, []),
 }
 
 

@@ -115,6 +115,7 @@ def known_stars(wcs: WCS, request: SolveRequest, settings: SolveSettings) -> np.
 
 
 def _read(request: SolveRequest) -> WCS:
+    from astropy.io.fits.verify import VerifyWarning
     from astropy.wcs import WCS, FITSFixedWarning
 
     if not str(request.header.get("CTYPE1", "")).strip():
@@ -122,8 +123,10 @@ def _read(request: SolveRequest) -> WCS:
         raise SolveError(msg)
     try:
         with warnings.catch_warnings():
-            # What astropy repairs here (old date cards, say) does not touch the celestial part.
+            # What astropy repairs here (old date cards, say) does not touch the celestial part,
+            # nor do cards that are no FITS; numbers that are none are looked for below.
             warnings.simplefilter("ignore", FITSFixedWarning)
+            warnings.simplefilter("ignore", VerifyWarning)
             wcs = WCS(request.header, naxis=2)
         usable = wcs.has_celestial and abs(np.linalg.det(wcs.pixel_scale_matrix)) > 1e-15
     except (ValueError, TypeError, MemoryError, np.linalg.LinAlgError) as error:

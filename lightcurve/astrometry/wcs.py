@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from astropy.io.fits import Header
     from astropy.wcs import WCS
 
+# Two axes, as the WCS has, or its readers warn; of no pixels, for there are none in the file.
+_NO_PIXELS = (
+    ("SIMPLE", True, "conforms to FITS standard"),
+    ("BITPIX", 8, "no pixels: see IMAGEW, IMAGEH"),
+    ("NAXIS", 2, "axes of the WCS"),
+    ("NAXIS1", 0),
+    ("NAXIS2", 0),
+)
+
 
 def describe_wcs(wcs: WCS, shape: tuple[int, int]) -> tuple[float, float, int]:
     """Tell scale, rotation and parity at the middle of a frame.
@@ -233,7 +242,9 @@ def write_wcs_sidecar(path: Path, solution: Solution, shape: tuple[int, int]) ->
     InputError
         When it cannot be written.
     """
-    from astropy.io import fits
+    from astropy.io.fits import Header
 
-    hdu = fits.PrimaryHDU(header=wcs_header(solution, shape))
-    return write_whole(path, hdu.writeto, parents=True)
+    header = Header(_NO_PIXELS)
+    header.extend(wcs_header(solution, shape))
+    content = header.tostring().encode("ascii")
+    return write_whole(path, lambda file: file.write(content), parents=True)

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from lightcurve import __version__
-from lightcurve.astrometry.wcs import wcs_header, write_wcs_sidecar
 from lightcurve.files import write_text, write_whole
 from lightcurve.formats.ds9 import Region, ds9_text
 from lightcurve.frames.quiet import quietly
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
 
 COLOURS = {"standard": "green", "search": "cyan", "residual": "magenta", "candidate": "red"}
 IN_ZIP = (".csv", ".ecsv", ".vot", ".log", ".txt", ".reg", ".html", ".png", ".wcs", ".json")
-STORED = {"bool": "uint8", "float64": "float32"}
 DECIMALS = {"deg": 8, "pix": 4, "arcsec": 4, "mag": 4, "adu": 5}
 
 
@@ -63,88 +60,6 @@ def write_catalog(folder: Path, table: Table, meta: Mapping[str, str]) -> dict[s
             folder / "catalog.vot", lambda file: rounded.write(file, format="votable")
         )
     )
-    return paths
-
-
-def write_fits(path: Path, images: Mapping[str, np.ndarray], header: Header | None = None) -> Path:
-    """Write images as extensions of one FITS file, the first in the primary.
-
-    Parameters
-    ----------
-    path : Path
-    images : mapping of str to array
-        Name to pixels.
-    header : astropy.io.fits.Header, optional
-        Of the primary.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    InputError
-        When it cannot be written.
-    """
-    from astropy.io import fits
-
-    hdus = fits.HDUList()
-    for k, (name, image) in enumerate(images.items()):
-        pixels = image.astype(STORED.get(image.dtype.name, image.dtype))
-        hdus.append(fits.PrimaryHDU(pixels, header) if k == 0 else fits.ImageHDU(pixels, name=name))
-    return write_whole(path, lambda file: hdus.writeto(file, output_verify="fix+ignore"))
-
-
-def write_maps(folder: Path, reduced: Reduced) -> dict[str, Path]:
-    """Write background, PSF, residual and the frame, with its WCS if it was solved.
-
-    Parameters
-    ----------
-    folder : Path
-    reduced : Reduced
-
-    Returns
-    -------
-    dict of str to Path
-    """
-    from astropy.io import fits
-
-    prepared, sources = reduced.prepared, reduced.sources
-    background = prepared.background
-    shape = prepared.frame.pixels.shape
-    solution = reduced.placed.solution
-    wcs = None if solution is None else wcs_header(solution, shape)
-    note = fits.Header()
-    note["CREATOR"] = f"lightcurve {__version__}"
-    note["MESHPX"] = (background.box_px, "side of the mesh")
-    paths = {
-        "background.fits": write_fits(
-            folder / "background.fits",
-            {"LEVEL": background.level, "RMS": background.rms, "SOURCES": background.sources},
-            note,
-        ),
-        "calibrated.fits": write_fits(
-            folder / "calibrated.fits",
-            {"PIXELS": prepared.frame.pixels, "BAD": prepared.frame.bad},
-            wcs,
-        ),
-    }
-    if solution is not None:
-        paths["wcs"] = write_wcs_sidecar(folder / "solution.wcs", solution, shape)
-    psf = sources.psf
-    if psf is not None and sources.psf_phot is not None:
-        header = fits.Header()
-        header["PSFTYPE"] = (psf.kind, "epsf, or moffat: analytic")
-        header["FWHMPIX"] = (round(psf.fwhm, 4), "pixels, of the Moffat profile underneath")
-        header["BETA"] = (round(psf.beta, 3), "its exponent")
-        header["OVERSAMP"] = (psf.oversampling, "nodes per pixel")
-        header["NSTARS"] = (psf.n_stars, "stars it was built from")
-        for line in psf.notes:
-            header["COMMENT"] = line
-        paths["psf.fits"] = write_fits(folder / "psf.fits", {"PSF": psf.grid}, header)
-        paths["residual.fits"] = write_fits(
-            folder / "residual.fits", {"RESIDUAL": sources.psf_phot.residual}, wcs
-        )
     return paths
 
 
