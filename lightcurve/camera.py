@@ -51,12 +51,13 @@ def settle_camera(
         saturation, level_source = measured, "measured: pixels pile up at it"
     if saturation is None:
         level_source = "not known: no header, no clipped stars"
-    dark = settings.camera.dark_current_e_per_s * (exposure.exposure_s or 0.0)
+    dark, dark_values = _dark(exposure, settings.camera.dark_current_e_per_s)
     noise = NoiseModel(gain_e_per_adu=gain, read_noise_e=read_noise, dark_e=dark)
     sources = (
         ("gain", f"{gain:.4g} e-/ADU", gain_source),
         ("read noise", f"{read_noise:.4g} e-", noise_source),
         ("saturation", "none" if saturation is None else f"{saturation:.6g} ADU", level_source),
+        *dark_values,
     )
     for name, value, source in sources:
         log.log(
@@ -67,6 +68,18 @@ def settle_camera(
             source,
         )
     return CameraValues(noise, ASSUMED not in gain_source, saturation, sources)
+
+
+def _dark(exposure: Exposure, current: float) -> tuple[float, tuple[tuple[str, str, str], ...]]:
+    """Electrons a pixel by the dark current, and what is shown of it where one was given."""
+    source = "setting camera.dark_current_e_per_s"
+    if not current:
+        return 0.0, ()
+    if exposure.exposure_s is None:
+        why = f"{source}, but 0 e- {ASSUMED}: the exposure is not known"
+        return 0.0, (("dark", f"{current:.4g} e-/s", why),)
+    dark = current * exposure.exposure_s
+    return dark, (("dark", f"{dark:.4g} e- in {exposure.exposure_s:g} s", source),)
 
 
 def _settled(

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from lightcurve.camera import settle_camera
 from lightcurve.config import make_settings
 from lightcurve.data import Exposure, Solution
 from lightcurve.frames.cards import parse_cards
@@ -109,3 +110,17 @@ def test_a_diameter_given_overrides_the_header():
     assert "not used: Astro" in values_of(exposure, apertures={"style": "aij"})["telescope"][0]
     timeless = exposure_of("DATE-AVG= '2026-01-01T00:00:30.0'", "APTDIA  = 203.2")
     assert "not used: no scint" in values_of(timeless)["telescope"][0]
+
+
+def test_dark_current_without_an_exposure_is_not_left_out_in_silence(caplog):
+    made = make_settings({"camera": {"dark_current_e_per_s": 0.5}})
+    for cards, electrons, told in (
+        (TIMED, 30.0, "30 e- in 60 s"),
+        (("DATE-AVG= '2026-01-01T00:00:30.0'",), 0.0, "0.5 e-/s"),
+    ):
+        frame = SimpleNamespace(exposure=exposure_of(*cards), pixels=np.zeros((9, 9), np.float32))
+        camera = settle_camera([frame], None, made)
+        assert camera.noise.dark_e == electrons
+        assert {name: value for name, value, _ in camera.sources}["dark"] == told
+    assert "dark: 0.5 e-/s" in caplog.text  # a warning
+    assert "dark: 30 e-" not in caplog.text
