@@ -40,8 +40,7 @@ def write_products(out: Path, reduced: Reduced, clock: Clock, state: str = "") -
     """
     summary = summarise(reduced)
     with clock("write"):
-        meta = {k: str(v) for k, v in summary.items() if v is not None}
-        paths = write_catalog(out, reduced.table, meta)
+        paths = write_catalog(out, reduced.table, summary)
         if reduced.placed.solution is not None:
             paths["matches.csv"] = _matches(out / "matches.csv", reduced)
         paths["header.txt"] = write_header(out / "header.txt", reduced.prepared.frame.header)

@@ -10,6 +10,7 @@ from lightcurve.errors import InputError
 from lightcurve.flags import Flag
 from lightcurve.image_stages.magnitudes import Magnitudes
 from lightcurve.image_stages.reduced import Reduced
+from lightcurve.image_stages.votable import printable
 from lightcurve.report.image_maps import save_background, save_cutouts, save_frame, save_psf
 from lightcurve.report.image_plots import (
     ZeroPointPoints,
@@ -91,7 +92,8 @@ def _maps(folder: Path, reduced: Reduced) -> dict[Path, str]:
         folder / "image.png", frame.pixels, groups,
         radius=float(sources.apertures.radii[sources.apertures.main]),
         solution=reduced.placed.solution,
-        title=frame.path.name,
+        # Between dollars a figure would see a formula.
+        title=printable(frame.path.name).replace("$", r"\$"),
     )  # fmt: skip
     back = save_background(
         folder / "background.png", frame.pixels, background.level, background.rms,

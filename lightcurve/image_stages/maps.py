@@ -152,7 +152,8 @@ def frame_header(reduced: Reduced, product: str, *steps: str) -> Header:
     header["CREATOR"] = CREATOR
     header["LCPRODCT"] = (product, "made by lightcurve: not a raw frame")
     for line in (*frame.history, *steps, CREATOR):
-        header.add_history(line.encode("ascii", "replace").decode())
+        # Names of files may hold what no header may.
+        header.add_history("".join(c if " " <= c <= "~" else "?" for c in line))
     return header
 
 

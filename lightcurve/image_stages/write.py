@@ -12,7 +12,7 @@ import numpy as np
 
 from lightcurve.files import write_text, write_whole
 from lightcurve.formats.ds9 import Region, ds9_text
-from lightcurve.frames.quiet import quietly
+from lightcurve.image_stages.votable import write_votable
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -25,24 +25,30 @@ IN_ZIP = (".csv", ".ecsv", ".vot", ".log", ".txt", ".reg", ".html", ".png", ".wc
 DECIMALS = {"deg": 8, "pix": 4, "arcsec": 4, "mag": 4, "adu": 5}
 
 
-def write_catalog(folder: Path, table: Table, meta: Mapping[str, str]) -> dict[str, Path]:
+def write_catalog(folder: Path, table: Table, summary: Mapping[str, Any]) -> dict[str, Path]:
     """Write the catalogue as CSV, ECSV and VOTable.
 
     Parameters
     ----------
     folder : Path
     table : astropy.table.Table
-    meta : mapping of str to str
-        Kept in the ECSV and the VOTable.
+    summary : mapping
+        Numbers and words of the frame: all that are known stand in the ECSV, the main ones in the
+        VOTable.
 
     Returns
     -------
     dict of str to Path
+
+    Raises
+    ------
+    InputError
+        When one cannot be written.
     """
     from io import StringIO
 
     rounded = table.copy()
-    rounded.meta.update(meta)
+    rounded.meta = {k: v for k, v in _plain(summary).items() if v is not None}
     for name in rounded.colnames:
         if rounded[name].dtype.kind == "f":
             unit = str(rounded[name].unit or "")
@@ -53,12 +59,8 @@ def write_catalog(folder: Path, table: Table, meta: Mapping[str, str]) -> dict[s
         text = StringIO()
         rounded.write(text, format=kind)
         paths[f"catalog.{suffix}"] = write_text(folder / f"catalog.{suffix}", text.getvalue())
-    rounded.meta = {}
-    # Its warnings are of units that VOTable spells otherwise, which are still read.
-    paths["catalog.vot"], _ = quietly(
-        lambda: write_whole(
-            folder / "catalog.vot", lambda file: rounded.write(file, format="votable")
-        )
+    paths["catalog.vot"] = write_whole(
+        folder / "catalog.vot", lambda file: write_votable(file, rounded, summary)
     )
     return paths
 
