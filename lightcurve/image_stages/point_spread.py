@@ -23,7 +23,13 @@ ROUNDS = 3  # of searching what is left when the stars are taken off
 APART_FWHM = 0.6  # a source found nearer to another is the same
 MODEL_ERROR = 0.05  # of the light taken off a pixel: the PSF is not known better there
 PEAK_ERROR, PEAK_FWHM = 0.01, 3.0  # at least, and of the highest light taken off so near
-STAY_FWHM, MIN_SNR = 0.4, 3.0  # what an added source must keep to after the fit
+STAY_FWHM, MIN_SNR = 0.9, 5.0  # what an added source must keep to after the fit
+SURE_SNR = 10.0  # of an added source that stands on its own
+BESIDE_FWHM = 4.0  # so near, a brighter star's misfit may look like a source
+RING_FWHM, FLUX_ERROR = (0.8, 3.0), 0.005  # where a PSF's flaws look like sources; at least
+TRAIL_SHARE = 0.3  # of the height of the star that leaves it, at most
+TRAIL_FWHM = 0.7, 8.0  # half width and length of the trail that a star's charge may leave
+TRAIL_ODDS = 5.0  # standard deviations by which finds beside stars prefer one direction
 N_TRUST = 30  # stars of the PSF that tell how good it is
 BEYOND = 1.0  # times the brightest of the PSF's stars
 
@@ -64,7 +70,7 @@ class _Trust:
     Attributes
     ----------
     error : float
-        Of the PSF, as a share of a star's peak.
+        Of the PSF, as a share of a star's flux: of the sources that its flaws look like.
     brightest : float
         Flux, ADU, beyond which no star was tried: what is left of those is no source.
     """
@@ -100,16 +106,26 @@ def fit_sources(
     n = len(places[0])
     phot = _fit(prepared, psf, *places)
     trust = _trust(prepared, psf, phot, stars)
+    trails: tuple[tuple[int, int], ...] = ()
     for _ in range(ROUNDS if wanted.psf == "iterative" else 0):
         new_x, new_y = _left_over(prepared, phot, psf, trust, wanted)
-        if not len(new_x):
+        trails = _trails(phot, psf, (new_x, new_y)) if not trails else trails
+        off = ~_in_trails(phot, psf, (new_x, new_y), trails)
+        if not off.any():
             break
         before = len(phot.x)
-        phot = _fit(prepared, psf, np.append(phot.x, new_x), np.append(phot.y, new_y))
-        keep = _believable(phot, psf, n)
-        if not keep.all():
-            phot = _fit(prepared, psf, phot.x[keep], phot.y[keep])
+        phot = _fit(prepared, psf, np.append(phot.x, new_x[off]), np.append(phot.y, new_y[off]))
+        phot = _weeded(prepared, psf, phot, n, trust)
         log.info("%d more sources where the stars were taken off", len(phot.x) - before)
+    return phot
+
+
+def _weeded(
+    prepared: Prepared, psf: Psf, phot: PsfPhotometry, n: int, trust: _Trust
+) -> PsfPhotometry:
+    """Leave out added sources that are not believable, and fit again until all that stay are."""
+    while not (keep := _believable(phot, psf, n, trust)).all():
+        phot = _fit(prepared, psf, phot.x[keep], phot.y[keep])
     return phot
 
 
@@ -121,30 +137,131 @@ def _fit(prepared: Prepared, psf: Psf, x: np.ndarray, y: np.ndarray) -> PsfPhoto
     )  # fmt: skip
 
 
-def _believable(phot: PsfPhotometry, psf: Psf, n: int) -> np.ndarray:
-    """Leave out what was added and came to nothing, or to the place of another."""
+def _believable(phot: PsfPhotometry, psf: Psf, n: int, trust: _Trust) -> np.ndarray:
+    """Leave out what was added and came to nothing, or to the place of another.
+
+    To leave one out lets its neighbours change: of two added that are too near each other the
+    fainter goes.
+    """
     from scipy.spatial import cKDTree
 
     xy = np.column_stack([phot.x, phot.y])
-    apart = cKDTree(xy).query(xy, k=2)[0][:, 1] > STAY_FWHM * psf.fwhm
-    return (np.arange(len(xy)) < n) | (apart & (phot.flux > MIN_SNR * phot.flux_err))
+    light = np.where(np.arange(len(xy)) < n, np.inf, np.nan_to_num(phot.flux))
+    pairs = cKDTree(xy).query_pairs(STAY_FWHM * psf.fwhm, output_type="ndarray")
+    fainter = np.where(light[pairs[:, 0]] < light[pairs[:, 1]], pairs[:, 0], pairs[:, 1])
+    keep = _sureness(phot, psf, trust) > MIN_SNR
+    keep[fainter] = False
+    return keep | (np.arange(len(xy)) < n)
+
+
+def _sureness(phot: PsfPhotometry, psf: Psf, trust: _Trust) -> np.ndarray:
+    """Flux over its error, of which the misfit and the flaws of a brighter neighbour are part.
+
+    Its square, without the neighbour, is by how much the source lowers chi-square, in units of
+    the chi-square per pixel that is left.
+    """
+    from scipy.spatial import cKDTree
+
+    xy = np.column_stack([phot.x, phot.y])
+    flux = np.nan_to_num(phot.flux)
+    one, other = cKDTree(xy).query_pairs(BESIDE_FWHM * psf.fwhm, output_type="ndarray").T
+    beside = np.zeros(len(flux))
+    np.maximum.at(beside, one, flux[other])
+    np.maximum.at(beside, other, flux[one])
+    error = np.hypot(phot.flux_err * np.sqrt(np.maximum(phot.chi2, 1)), trust.error * beside)
+    return np.nan_to_num(flux / error, nan=0.0)
+
+
+def _along(
+    phot: PsfPhotometry, psf: Psf, places: tuple[np.ndarray, np.ndarray], direction: tuple[int, int]
+) -> np.ndarray:
+    """Tell places that lie in one direction (column, row) of a source, in line with it."""
+    from scipy.spatial import cKDTree
+
+    x, y = places
+    half, length = (k * psf.fwhm for k in TRAIL_FWHM)
+    near = cKDTree(np.column_stack([phot.x, phot.y])).query_ball_point(
+        np.column_stack([x, y]), length
+    )
+    place = np.repeat(np.arange(len(x)), [len(group) for group in near])
+    source = np.concatenate([np.asarray(g, dtype=int) for g in near]) if len(near) else place
+    du, dv = x[place] - phot.x[source], y[place] - phot.y[source]
+    column, row = direction
+    along, across = du * column + dv * row, np.abs(du * row - dv * column)
+    low = _height(phot, x, y)[place] < TRAIL_SHARE * phot.flux[source] * psf.grid.max()
+    found = np.zeros(len(x), dtype=bool)
+    found[place[low & (along > half) & (across < half)]] = True
+    return found
+
+
+def _height(phot: PsfPhotometry, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return phot.residual[np.rint(y).astype(int), np.rint(x).astype(int)]
+
+
+def _trails(
+    phot: PsfPhotometry, psf: Psf, places: tuple[np.ndarray, np.ndarray]
+) -> tuple[tuple[int, int], ...]:
+    """Find the directions in which charge trails behind the stars: far more is left over there.
+
+    Real neighbours lie on all sides alike.
+    """
+    sides = ((1, 0), (-1, 0), (0, 1), (0, -1))
+    count = np.array([_along(phot, psf, places, side).sum() for side in sides])
+    usual = float(np.sort(count)[:2].mean())
+    odd = count > usual + TRAIL_ODDS * np.sqrt(usual + 1)
+    return tuple(side for side, is_odd in zip(sides, odd, strict=True) if is_odd)
+
+
+def _in_trails(
+    phot: PsfPhotometry,
+    psf: Psf,
+    places: tuple[np.ndarray, np.ndarray],
+    trails: tuple[tuple[int, int], ...],
+) -> np.ndarray:
+    inside = np.zeros(len(places[0]), dtype=bool)
+    for side in trails:
+        inside |= _along(phot, psf, places, side)
+    return inside
 
 
 def _trust(prepared: Prepared, psf: Psf, phot: PsfPhotometry, stars: np.ndarray) -> _Trust:
     """Learn from the PSF's own stars how well it fits."""
     if not len(stars):
-        return _Trust(PEAK_ERROR, 0.0)
+        return _Trust(FLUX_ERROR, 0.0)
     flux = np.nan_to_num(phot.flux[stars])
     chosen = stars[np.argsort(-flux, kind="stable")][:N_TRUST]
-    half = max(int(np.rint(psf.fwhm / 2)), 1)
     column, row = np.rint(phot.x[chosen]).astype(int), np.rint(phot.y[chosen]).astype(int)
+    left, light, noise = (
+        gather(image, column, row, int(np.ceil(RING_FWHM[1] * psf.fwhm)))
+        for image in _as_fluxes(prepared, phot, psf)
+    )
+    half = left.shape[1] // 2
+    away = np.hypot(*np.mgrid[-half : half + 1, -half : half + 1]) / psf.fwhm
+    ring = (away >= RING_FWHM[0]) & (away <= RING_FWHM[1])
+    excess = np.nanmean((left**2 - noise)[:, ring], axis=1)
+    share = np.sqrt(np.maximum(excess, 0)) / np.maximum(light[:, half, half], 1e-9)
+    return _Trust(max(FLUX_ERROR, float(np.median(share))), BEYOND * float(flux.max()))
+
+
+def _as_fluxes(
+    prepared: Prepared, phot: PsfPhotometry, psf: Psf
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Tell for each pixel the flux of a star there: in the residual, the frame, and its variance.
+
+    By a Gaussian of the PSF's width as a matched filter: the flux is ``sum(g d) / sum(g^2)``.
+    """
+    from scipy.ndimage import gaussian_filter
+
     background, gain = prepared.background, prepared.camera.noise.gain_e_per_adu
-    left = gather(phot.residual, column, row, half)
-    light = gather(prepared.frame.pixels - background.level, column, row, half)
-    noise = gather(background.rms, column, row, half) ** 2 + np.maximum(light, 0) / gain
-    excess = np.nanmean(left**2 - noise, axis=(1, 2))
-    share = np.sqrt(np.maximum(excess, 0)) / np.maximum(np.nanmax(light, axis=(1, 2)), 1e-9)
-    return _Trust(max(PEAK_ERROR, 2 * float(np.median(share))), BEYOND * float(flux.max()))
+    light = np.where(prepared.good, prepared.frame.pixels - background.level, 0.0)
+    sigma = psf.fwhm / 2.355
+    noise = background.rms**2 + np.maximum(light - phot.residual, 0) / gain
+    area = 4 * np.pi * sigma**2
+    return (
+        area * gaussian_filter(phot.residual, sigma),
+        area * gaussian_filter(light, sigma),
+        area * gaussian_filter(noise, sigma),
+    )
 
 
 def _left_over(
@@ -160,7 +277,7 @@ def _left_over(
     gain = prepared.camera.noise.gain_e_per_adu
     peak = maximum_filter(taken, 2 * int(np.ceil(PEAK_FWHM * psf.fwhm)) + 1)
     variance = background.rms**2 + np.maximum(taken, 0) / gain
-    variance += (MODEL_ERROR * taken) ** 2 + (trust.error * peak) ** 2
+    variance += (MODEL_ERROR * taken) ** 2 + (PEAK_ERROR * peak) ** 2
     rest = replace(background, level=np.zeros_like(light), rms=np.sqrt(variance).astype(np.float32))
     bad = np.where(prepared.good, np.uint8(0), np.uint8(PixelFlag.HOT))
     x, y = find_sources(phot.residual, bad, rest, psf.fwhm, threshold_sigma=wanted.threshold_sigma)
@@ -184,6 +301,8 @@ def _in_wings(
     That is beyond the PSF's grid, as far as a Moffat wing is above the noise; and for a star that
     is saturated, or brighter than any that the PSF was tried on, all about it.
     """
+    from scipy.ndimage import maximum_filter
+
     x, y = places
     core = psf.fwhm / (2 * np.sqrt(2 ** (1 / psf.beta) - 1))
     height = np.nan_to_num(np.maximum(phot.flux, 0)) * (psf.beta - 1) / (np.pi * core**2)
@@ -193,10 +312,13 @@ def _in_wings(
     # A saturated star may have no fitted flux, but it has a height.
     shown = (prepared.frame.pixels - prepared.background.level)[row, column]
     height = np.maximum(height, np.nan_to_num(shown))
-    unsure = (prepared.frame.bad[row, column] & PixelFlag.SATURATED) != 0
+    size = 2 * int(np.ceil(psf.fwhm)) + 1  # the light's middle may lie beside the clipped pixels
+    clipped = maximum_filter((prepared.frame.bad & PixelFlag.SATURATED) != 0, size)
+    unsure = clipped[row, column]
     unsure |= ~(phot.flux < trust.brightest)
     reach = core * (height / float(np.median(prepared.background.rms))) ** (1 / psf.beta)
-    bright = np.flatnonzero(reach > psf.half_px)
+    reach = np.where(unsure, np.maximum(reach, psf.half_px), reach)
+    bright = np.flatnonzero(unsure | (reach > psf.half_px))
     away = np.hypot(x[:, None] - phot.x[bright], y[:, None] - phot.y[bright])
     unmodelled = (away > psf.half_px - 2) | unsure[bright]
     return ((away < reach[bright]) & unmodelled).any(axis=1)
