@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from lightcurve.catalogs.bands import sources_for
 from lightcurve.catalogs.file import read_file
 from lightcurve.catalogs.service import Catalog, Column
-from lightcurve.image_stages.standards import MIN_STANDARDS, choose_standards
+from lightcurve.config import ImageSettings, make_settings
+from lightcurve.errors import InputError
+from lightcurve.image_stages.catalogs import services_for
+from lightcurve.image_stages.standards import (
+    MIN_STANDARDS,
+    choose_standards,
+    named_in_vain,
+    order_of,
+)
 
 N = 3 * MIN_STANDARDS
 
@@ -57,6 +66,27 @@ def test_a_catalogue_without_the_band_ties_to_its_own():
     found = choose_standards({"gaia": GAIA}, "J", ("gaia",))
     assert found.band == "G of gaia"
     assert found.notes == ("gaia has no J: magnitudes are tied to its G",)
+
+
+@pytest.mark.parametrize("name", ["simbad", "gaiaa"])
+def test_only_catalogues_with_magnitudes_can_be_named(name):
+    with pytest.raises(InputError) as raised:
+        services_for("V", 20.0, make_settings({"image": {"standards": name}}), given=False)
+    message = str(raised.value)
+    assert repr(name) in message
+    assert "gaia, " in message
+    assert not any(other in message.split(": ")[1] for other in ("simbad", "skybot", "vsx"))
+
+
+def test_the_catalogue_named_goes_before_a_file_and_the_others():
+    named, free = ImageSettings(standards="apass"), ImageSettings()
+    assert order_of(("file",), "V", 20.0, named)[:2] == ("apass", "file")
+    assert order_of(("file",), "V", 20.0, free) == ("file", *sources_for("V", 20.0))
+    found = choose_standards({"gaia": GAIA}, "V", order_of((), "V", 20.0, named))
+    assert "gaia is taken" in named_in_vain(named, found)
+    assert "no other does" in named_in_vain(named, None)
+    assert not named_in_vain(ImageSettings(standards="gaia"), found)
+    assert not named_in_vain(free, found)
 
 
 def test_a_file_given_by_hand_serves(shared_data):

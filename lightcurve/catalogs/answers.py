@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import time
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,9 +52,23 @@ def recall(server: str, request: str) -> Answer | None:
         age = (time.time() - path.stat().st_mtime) / SECONDS_PER_DAY
         with gzip.open(path) as file:
             body = file.read(MAX_BYTES)
-    except (OSError, EOFError, ValueError):
+    except (OSError, EOFError, ValueError, zlib.error):
         return None
     return Answer(body, max(age, 0.0))
+
+
+def is_kept(server: str, request: str) -> bool:
+    """Tell whether an answer was kept, though it may be damaged.
+
+    Parameters
+    ----------
+    server, request : str
+
+    Returns
+    -------
+    bool
+    """
+    return _path(server, request).exists()
 
 
 def remember(server: str, request: str, body: bytes) -> str:

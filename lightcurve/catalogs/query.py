@@ -12,7 +12,7 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
-from lightcurve.catalogs.answers import recall, remember
+from lightcurve.catalogs.answers import is_kept, recall, remember
 from lightcurve.catalogs.file import read_file
 from lightcurve.catalogs.hostile import READING
 from lightcurve.catalogs.layout import within
@@ -181,9 +181,11 @@ def _answer(
     known = recall(server, request)
     if known is not None and (settings.offline or known.age_days <= settings.cache_days):
         # An answer that this version cannot read is asked for anew.
-        with suppress(*(() if settings.offline else (CatalogError,))):
+        with suppress(CatalogError):
             return read(known.body), "cached", f"{known.age_days:.1f} days old"
     if settings.offline:
+        if is_kept(server, request):
+            raise CatalogError(server, "offline, and the answer kept is damaged: ask once online")
         raise Skip(server, "offline, and not asked before")
     try:
         body = route.send(Link(server, settings.timeout_s, settings.max_rows), request)

@@ -6,7 +6,8 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lightcurve.catalogs.query import MODULES, query
+from lightcurve.catalogs.query import query
+from lightcurve.catalogs.recipes import BANDS
 from lightcurve.catalogs.service import Catalog, Field, ServiceReport
 from lightcurve.config import Settings
 from lightcurve.errors import InputError
@@ -100,11 +101,11 @@ def services_for(band: str, dec_deg: float, settings: Settings, *, given: bool) 
     Raises
     ------
     InputError
-        When a service named in the settings is not known.
+        When the catalogue of standards named in the settings is none that has magnitudes.
     """
     image = settings.image
-    if image.standards is not None and image.standards not in MODULES:
-        msg = f"--standards {image.standards!r}: there are {', '.join(sorted(MODULES))}"
+    if image.standards is not None and image.standards not in BANDS:
+        msg = f"--standards {image.standards!r}: with magnitudes there are {', '.join(BANDS)}"
         raise InputError(msg)
     wanted = () if given and image.standards is None else catalogs_for(band, dec_deg, image)[:2]
     if image.services is None:

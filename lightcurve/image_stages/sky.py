@@ -19,8 +19,9 @@ from lightcurve.image_stages.prepare import Prepared
 from lightcurve.image_stages.sources import Sources
 from lightcurve.image_stages.standards import (
     Standards,
-    catalogs_for,
     choose_standards,
+    named_in_vain,
+    order_of,
     wanted_band,
 )
 
@@ -104,11 +105,13 @@ def _solved(prepared: Prepared, sources: Sources, settings: Settings, clock: Clo
             field, _ = field_of(prepared, placed.solution, settings.image.mpc_code)
             known = ask(field, band, settings)
         placed = place_sources(sources, placed.solution, known.catalogs, shape)
-    order = (*known.by_hand, *catalogs_for(band, field.dec_deg, settings.image))
+    order = order_of(known.by_hand, band, field.dec_deg, settings.image)
     standards = choose_standards(known.catalogs, band, order)
+    vain = named_in_vain(settings.image, standards)
     if assumed and standards is not None:
         assumed += f": magnitudes are tied to {standards.band} of {standards.catalog.title}"
-    return OnSky(placed, known, standards, (*notes, *((assumed,) if assumed else ())))
+    told = tuple(note for note in (assumed, vain) if note)
+    return OnSky(placed, known, standards, (*notes, *told))
 
 
 def _middle_moved(field: Field, placed: Placed, shape: tuple[int, int]) -> float:

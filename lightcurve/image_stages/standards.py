@@ -104,6 +104,48 @@ def catalogs_for(band: str, dec_deg: float, settings: ImageSettings) -> tuple[st
     return sources_for(band, dec_deg)
 
 
+def order_of(
+    by_hand: tuple[str, ...], band: str, dec_deg: float, settings: ImageSettings
+) -> tuple[str, ...]:
+    """Put the catalogues in the order in which they are looked at for standards.
+
+    Parameters
+    ----------
+    by_hand : tuple of str
+        Names of catalogues given by hand.
+    band : str
+    dec_deg : float
+    settings : ImageSettings
+
+    Returns
+    -------
+    tuple of str
+        The one named, those given by hand, those that fit.
+    """
+    named = () if settings.standards is None else (settings.standards,)
+    return tuple(dict.fromkeys((*named, *by_hand, *sources_for(band, dec_deg))))
+
+
+def named_in_vain(settings: ImageSettings, standards: Standards | None) -> str:
+    """Tell that the catalogue named for standards is not the one that gave them.
+
+    Parameters
+    ----------
+    settings : ImageSettings
+    standards : Standards or None
+
+    Returns
+    -------
+    str
+        Empty where it is.
+    """
+    name = settings.standards
+    if name is None or (standards is not None and standards.catalog.name == name):
+        return ""
+    other = "no other does" if standards is None else f"{standards.catalog.title} is taken"
+    return f"--standards {name}: it gave none, or too few, for this band here; {other}"
+
+
 def choose_standards(
     catalogs: Mapping[str, Catalog], band: str, order: tuple[str, ...]
 ) -> Standards | None:

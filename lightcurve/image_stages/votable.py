@@ -14,7 +14,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from astropy.io.votable.tree import TableElement, VOTableFile
-    from astropy.table import Table
+    from astropy.table import Column, Table
 
 JD_J2000, DAYS_PER_YEAR = 2451545.0, 365.25
 SYSTEM = "icrs"
@@ -65,6 +65,8 @@ def write_votable(file: BinaryIO, table: Table, summary: Mapping[str, Any]) -> N
 
     bare = table.copy()
     bare.meta = {}
+    for column in bare.itercols():
+        _tell_odd_unit(column)
     content = from_table(bare)
     element = content.get_first_table()
     element.name, element.description = "catalog", f"Sources of {printable(summary['file'])}"
@@ -106,6 +108,17 @@ def printable(text: str) -> str:
     str
     """
     return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def _tell_odd_unit(column: Column) -> None:
+    """Move a unit that VOTable has no word for, such as per cent, into the description."""
+    if column.unit is None:
+        return
+    try:
+        column.unit.to_string("vounit")
+    except ValueError:
+        column.description = f"{column.description} (in {column.unit})"
+        column.unit = None
 
 
 def _add_params(content: VOTableFile, element: TableElement, summary: Mapping[str, Any]) -> None:
