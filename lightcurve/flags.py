@@ -38,6 +38,7 @@ class Flag(IntFlag):
     NOT_MEASURED = 1024
     TIME_UNCERTAIN = 2048
     PLATE_SOLVED = 4096
+    UNSURE = 8192
 
 
 PIXEL_MEANING = {
@@ -65,6 +66,7 @@ MEANING = {
     Flag.NOT_MEASURED: "not measured in this frame",
     Flag.TIME_UNCERTAIN: "the header's clock leaves the time open by more than 1 s either way",
     Flag.PLATE_SOLVED: "the frame did not match the reference: placed by solving it on the sky",
+    Flag.UNSURE: "seen only where its neighbours were taken off, and may be what the PSF missed",
 }
 
 

@@ -73,6 +73,22 @@ def cases(catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Case]
 
 
 @pytest.fixture(scope="module")
+def real(hatp32: list[Path], shared_data: Path) -> list[Reduced]:
+    """The first frame, a sharp one and the one after it: one field, by a real camera."""
+    settings = make_settings(
+        {
+            "catalogs": {"files": [str(shared_data / "tycho2-hatp32.fits")], "offline": True},
+            "solve": {"index": [str(shared_data / "index-tycho2-hatp32.fits")]},
+            "target": {"ra": "02:04:10.278", "dec": "+46:41:16.21"},
+            "image": {"injected": 0},
+        }
+    )
+    names = ("220013343", "220050912", "220051212")
+    paths = [next(p for p in hatp32 if name in p.name) for name in names]
+    return [measure_image(path, settings, Clock()) for path in paths]
+
+
+@pytest.fixture(scope="module")
 def case(cases: list[Case]) -> Case:
     return cases[0]
 
@@ -177,6 +193,62 @@ def test_pairs_are_told_apart_better_by_the_psf(catalog: Path, tmp_path: Path) -
     medians = [float(np.nanmedian(values)) for values in off.values()]
     assert medians[1] < 0.02
     assert medians[1] < 0.2 * medians[0]
+
+
+def seen_again(one: Reduced, other: Reduced) -> tuple[np.ndarray, np.ndarray]:
+    """Which of one frame's sources the other has within a pixel, and which lie on that frame.
+
+    Registered by a quadratic in x and y through the stars that the search found on both.
+    """
+    from scipy.spatial import cKDTree
+
+    there = np.column_stack([other.sources.psf_phot.x, other.sources.psf_phot.y])
+    sky = one.placed.solution.wcs.all_pix2world(
+        one.sources.psf_phot.x, one.sources.psf_phot.y, 0
+    )  # fmt: skip
+    x, y = other.placed.solution.wcs.all_world2pix(*sky, 0)
+    tree, place = cKDTree(there), np.column_stack([x, y])
+    terms = np.column_stack([np.ones(len(x)), x, y, x * x, x * y, y * y])
+    for _ in range(3):
+        away, row = tree.query(place)
+        use = (one.sources.found_by == "search") & (one.sources.snr > 10) & (away < 1.5)
+        place = terms @ np.linalg.lstsq(terms[use], there[row[use]], rcond=None)[0]
+    ny, nx = other.prepared.frame.pixels.shape
+    inside = (place > 5).all(axis=1) & (place < [nx - 6, ny - 6]).all(axis=1)
+    return tree.query(place)[0] < 1, inside
+
+
+def test_what_only_the_residual_shows_is_seen_on_another_frame(real: list[Reduced]) -> None:
+    first, sharp, following = real
+    for one, other, least in ((first, sharp, 15), (sharp, following, 60)):
+        again, inside = seen_again(one, other)
+        found = (one.sources.found_by == "residual") & (one.sources.snr > 10) & inside
+        assert found.sum() >= least
+        assert again[found].mean() > 0.8
+
+
+def test_no_single_star_is_split_and_none_unsure_is_good(real: list[Reduced]) -> None:
+    from scipy.spatial import cKDTree
+
+    for reduced in real:
+        sources, fit = reduced.sources, reduced.sources.psf_phot
+        late = sources.found_by == "residual"
+        xy = np.column_stack([fit.x, fit.y])
+        apart = cKDTree(xy).query(xy, k=2)[0][:, 1]
+        assert apart[late].min() > 0.9 * sources.psf.fwhm
+        unsure = (sources.flags & Flag.UNSURE) != 0
+        assert unsure.any()
+        assert not unsure[~late].any()
+        assert (np.asarray(reduced.table["quality"])[unsure] != "good").all()
+
+
+def test_both_kinds_of_magnitude_agree_on_a_real_frame(real: list[Reduced]) -> None:
+    for reduced in real:
+        aperture, psf = reduced.calibrated.aperture, reduced.calibrated.psf
+        chosen = (reduced.sources.flags == 0) & (reduced.sources.snr > 30)
+        difference = (psf.mag - aperture.mag)[chosen]
+        assert chosen.sum() > 100
+        assert abs(float(np.nanmedian(difference))) < 0.005
 
 
 def test_a_new_star_is_the_only_candidate(catalog: Path, tmp_path: Path) -> None:

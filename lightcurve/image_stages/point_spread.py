@@ -11,6 +11,7 @@ from lightcurve.config import ImageSettings
 from lightcurve.data import StarPhotometry
 from lightcurve.flags import PixelFlag
 from lightcurve.image_stages.prepare import Prepared
+from lightcurve.phot.charge_trails import in_trails, trail_sides
 from lightcurve.phot.cutouts import gather
 from lightcurve.phot.epsf import build_psf
 from lightcurve.phot.finder import find_sources
@@ -24,12 +25,9 @@ APART_FWHM = 0.6  # a source found nearer to another is the same
 MODEL_ERROR = 0.05  # of the light taken off a pixel: the PSF is not known better there
 PEAK_ERROR, PEAK_FWHM = 0.01, 3.0  # at least, and of the highest light taken off so near
 STAY_FWHM, MIN_SNR = 0.9, 5.0  # what an added source must keep to after the fit
-SURE_SNR = 10.0  # of an added source that stands on its own
+SURE_SNR, SURE_FWHM = 8.0, 1.0  # what makes it sure
 BESIDE_FWHM = 4.0  # so near, a brighter star's misfit may look like a source
-RING_FWHM, FLUX_ERROR = (0.8, 3.0), 0.005  # where a PSF's flaws look like sources; at least
-TRAIL_SHARE = 0.3  # of the height of the star that leaves it, at most
-TRAIL_FWHM = 0.7, 8.0  # half width and length of the trail that a star's charge may leave
-TRAIL_ODDS = 5.0  # standard deviations by which finds beside stars prefer one direction
+RING_FWHM, FLUX_ERROR = (0.8, 3.0), 0.01  # where a PSF's flaws look like sources; at least
 N_TRUST = 30  # stars of the PSF that tell how good it is
 BEYOND = 1.0  # times the brightest of the PSF's stars
 
@@ -85,7 +83,7 @@ def fit_sources(
     places: tuple[np.ndarray, np.ndarray],
     stars: np.ndarray,
     wanted: ImageSettings,
-) -> PsfPhotometry:
+) -> tuple[PsfPhotometry, np.ndarray]:
     """Fit the PSF to all sources; look for what it leaves over, and fit again.
 
     Parameters
@@ -100,8 +98,10 @@ def fit_sources(
 
     Returns
     -------
-    PsfPhotometry
+    phot : PsfPhotometry
         Of the sources given, in their order, and after them of those found in the residual.
+    unsure : (m,) bool array
+        Those of the latter that the PSF's flaws may have made.
     """
     n = len(places[0])
     phot = _fit(prepared, psf, *places)
@@ -109,15 +109,15 @@ def fit_sources(
     trails: tuple[tuple[int, int], ...] = ()
     for _ in range(ROUNDS if wanted.psf == "iterative" else 0):
         new_x, new_y = _left_over(prepared, phot, psf, trust, wanted)
-        trails = _trails(phot, psf, (new_x, new_y)) if not trails else trails
-        off = ~_in_trails(phot, psf, (new_x, new_y), trails)
+        trails = trails or trail_sides(phot, psf, (new_x, new_y))
+        off = ~in_trails(phot, psf, (new_x, new_y), trails)
         if not off.any():
             break
         before = len(phot.x)
         phot = _fit(prepared, psf, np.append(phot.x, new_x[off]), np.append(phot.y, new_y[off]))
         phot = _weeded(prepared, psf, phot, n, trust)
         log.info("%d more sources where the stars were taken off", len(phot.x) - before)
-    return phot
+    return phot, _unsure(phot, psf, n, trust)
 
 
 def _weeded(
@@ -154,6 +154,18 @@ def _believable(phot: PsfPhotometry, psf: Psf, n: int, trust: _Trust) -> np.ndar
     return keep | (np.arange(len(xy)) < n)
 
 
+def _unsure(phot: PsfPhotometry, psf: Psf, n: int, trust: _Trust) -> np.ndarray:
+    """Tell which added sources are near a limit of what is believed."""
+    from scipy.spatial import cKDTree
+
+    added = np.arange(len(phot.x)) >= n
+    if not added.any():
+        return added
+    xy = np.column_stack([phot.x, phot.y])
+    near = cKDTree(xy).query(xy, k=2)[0][:, 1] < SURE_FWHM * psf.fwhm
+    return added & (near | (_sureness(phot, psf, trust) < SURE_SNR))
+
+
 def _sureness(phot: PsfPhotometry, psf: Psf, trust: _Trust) -> np.ndarray:
     """Flux over its error, of which the misfit and the flaws of a brighter neighbour are part.
 
@@ -170,58 +182,6 @@ def _sureness(phot: PsfPhotometry, psf: Psf, trust: _Trust) -> np.ndarray:
     np.maximum.at(beside, other, flux[one])
     error = np.hypot(phot.flux_err * np.sqrt(np.maximum(phot.chi2, 1)), trust.error * beside)
     return np.nan_to_num(flux / error, nan=0.0)
-
-
-def _along(
-    phot: PsfPhotometry, psf: Psf, places: tuple[np.ndarray, np.ndarray], direction: tuple[int, int]
-) -> np.ndarray:
-    """Tell places that lie in one direction (column, row) of a source, in line with it."""
-    from scipy.spatial import cKDTree
-
-    x, y = places
-    half, length = (k * psf.fwhm for k in TRAIL_FWHM)
-    near = cKDTree(np.column_stack([phot.x, phot.y])).query_ball_point(
-        np.column_stack([x, y]), length
-    )
-    place = np.repeat(np.arange(len(x)), [len(group) for group in near])
-    source = np.concatenate([np.asarray(g, dtype=int) for g in near]) if len(near) else place
-    du, dv = x[place] - phot.x[source], y[place] - phot.y[source]
-    column, row = direction
-    along, across = du * column + dv * row, np.abs(du * row - dv * column)
-    low = _height(phot, x, y)[place] < TRAIL_SHARE * phot.flux[source] * psf.grid.max()
-    found = np.zeros(len(x), dtype=bool)
-    found[place[low & (along > half) & (across < half)]] = True
-    return found
-
-
-def _height(phot: PsfPhotometry, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return phot.residual[np.rint(y).astype(int), np.rint(x).astype(int)]
-
-
-def _trails(
-    phot: PsfPhotometry, psf: Psf, places: tuple[np.ndarray, np.ndarray]
-) -> tuple[tuple[int, int], ...]:
-    """Find the directions in which charge trails behind the stars: far more is left over there.
-
-    Real neighbours lie on all sides alike.
-    """
-    sides = ((1, 0), (-1, 0), (0, 1), (0, -1))
-    count = np.array([_along(phot, psf, places, side).sum() for side in sides])
-    usual = float(np.sort(count)[:2].mean())
-    odd = count > usual + TRAIL_ODDS * np.sqrt(usual + 1)
-    return tuple(side for side, is_odd in zip(sides, odd, strict=True) if is_odd)
-
-
-def _in_trails(
-    phot: PsfPhotometry,
-    psf: Psf,
-    places: tuple[np.ndarray, np.ndarray],
-    trails: tuple[tuple[int, int], ...],
-) -> np.ndarray:
-    inside = np.zeros(len(places[0]), dtype=bool)
-    for side in trails:
-        inside |= _along(phot, psf, places, side)
-    return inside
 
 
 def _trust(prepared: Prepared, psf: Psf, phot: PsfPhotometry, stars: np.ndarray) -> _Trust:

@@ -104,11 +104,13 @@ def measure_sources(prepared: Prepared, settings: Settings) -> Sources:
     if wanted.psf != "none" and len(x):
         choice = choose_psf_stars(phot, apertures.main, fwhm, prepared.frame.pixels.shape)
         psf = frame_psf(prepared, phot, choice.rows, fwhm, choice.note)
-        psf_phot = fit_sources(prepared, psf, (phot.x, phot.y), choice.rows, wanted)
+        psf_phot, unsure = fit_sources(prepared, psf, (phot.x, phot.y), choice.rows, wanted)
         stars, notes = choice.rows, (*notes, *(f"PSF: {note}" for note in psf.notes))
         if len(psf_phot.x) > n_found:
             late = psf_phot.x[n_found:], psf_phot.y[n_found:]
             phot = _joined([phot, _in_apertures(prepared, *late, apertures, settings)])
+        bit = np.where(unsure, np.uint16(Flag.UNSURE), np.uint16(0))
+        phot = replace(phot, flags=phot.flags | bit[:, None])
     for note in notes:
         log.info("%s", note)
     found_by = np.where(np.arange(len(phot.x)) < n_found, "search", "residual")

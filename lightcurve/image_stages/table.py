@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.catalogs.service import Catalog
-from lightcurve.flags import describe
+from lightcurve.flags import Flag, describe
 from lightcurve.image_stages.calibrate import Calibrated
 from lightcurve.image_stages.magnitudes import fluxes
 from lightcurve.image_stages.place import Placed, positions
@@ -89,9 +89,16 @@ def _add_light(table: Table, sources: Sources) -> None:
         [snr >= GOOD_SNR, snr >= MARGINAL_SNR, np.isfinite(snr)], ["good", "marginal", "poor"],
         "unknown",
     )  # fmt: skip
+    quality[(quality == "good") & ((sources.flags & Flag.UNSURE) != 0)] = "marginal"
     words = np.array([describe(int(bits)) for bits in sources.flags], dtype=str)
     _add(table, "snr", snr, None, "Flux over its error in the main aperture")
-    _add(table, "quality", quality, None, "good from S/N 5, marginal from 3, else poor")
+    _add(
+        table,
+        "quality",
+        quality,
+        None,
+        "good from S/N 5 (never where UNSURE), marginal from 3, else poor",
+    )
     _add(table, "flags", sources.flags.astype(np.int32), None, "Sum of flag bits, main aperture")
     _add(table, "flag_names", words, None, "The same in words")
     _add(table, "sky", sources.phot.sky, "adu", "Sky of one pixel in the annulus")
