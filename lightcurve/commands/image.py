@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from collections.abc import Mapping
+from math import floor, isfinite, log10
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,16 +11,18 @@ import typer
 
 from lightcurve.commands.night import Json
 from lightcurve.commands.options import takes_settings
-from lightcurve.commands.shell import bar, print_json, print_table
+from lightcurve.commands.shell import bar, one_line, print_json, print_table
 
 SETTINGS = ("image", "catalogs", "target", "solve", "camera", "site", "time")
-MAX_CELL = 40
+PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
+# Column to name; of numbers, the digits after the point where there is no error.
 SHOWN = {
     "file": "file", "status": "status", "sources": "sources", "astrometry_stars": "stars",
     "astrometry_rms_px": "rms px", "fwhm_px": "FWHM px", "fwhm_arcsec": 'FWHM "', "band": "band",
-    "zero_point_mag": "zero point",
-    "zero_point_err_mag": "+-", "limit_5_sigma_mag": "5 sigma", "reason": "reason",
+    "zero_point_mag": "zero point", "limit_5_sigma_mag": "5 sigma",
 }  # fmt: skip
+DIGITS = {"astrometry_rms_px": 3, "fwhm_px": 2, "fwhm_arcsec": 2, "limit_5_sigma_mag": 2}
+ERRORS = {"zero_point_mag": "zero_point_err_mag", "fwhm_px": "fwhm_err_px"}
 
 
 def register(app: typer.Typer) -> None:
@@ -53,18 +56,43 @@ def image(
         print_json(rows)
     else:
         shown = {**SHOWN, "quality": "quality"} if sequence else SHOWN
-        body = ([_short(row.get(name)) for name in shown] for row in rows)
-        print_table("Frames", list(shown.values()), body)
+        body = ([_cell(row, name) for name in shown] for row in rows)
+        print_table("Frames", list(shown.values()), body, whole=("file", "zero point"))
+        for row in rows:
+            if row.get("reason"):
+                typer.echo(one_line(f"{row['file']}: {row['status']}: {row['reason']}"))
         if sequence or any(row["status"] != "failed" for row in rows):
             typer.echo(f"Written to {out}")
     if any(row["status"] != "reduced" for row in rows):
         raise typer.Exit(1)
 
 
-def _short(value: Any) -> Any:
-    """Fit a value into its cell; reasons are told in full on standard error."""
-    if isinstance(value, str) and len(value) > MAX_CELL:
-        return f"{value[:MAX_CELL]}\N{HORIZONTAL ELLIPSIS}"
-    if isinstance(value, float):
-        return f"{value:.5g}" if isfinite(value) else ""
-    return value
+def _cell(row: Mapping[str, Any], name: str) -> Any:
+    """Write a value into its cell, a number with its error."""
+    value = row.get(name)
+    if not isinstance(value, float):
+        return value
+    return by_error(value, row.get(ERRORS.get(name, "")), DIGITS.get(name, 3))
+
+
+def by_error(value: float, error: float | None, digits: int) -> str:
+    """Write a number with as many digits as its error leaves sense, which has two.
+
+    Parameters
+    ----------
+    value : float
+        Empty cell where it is not finite.
+    error : float or None
+    digits : int
+        After the point, where there is no error.
+
+    Returns
+    -------
+    str
+    """
+    if not isfinite(value):
+        return ""
+    if error is None or not isfinite(error) or error <= 0:
+        return f"{value:.{digits}f}"
+    after = max(1 - floor(log10(error)), 0)
+    return f"{value:.{after}f} {PLUS_MINUS} {error:.{after}f}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -105,7 +105,9 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
-def print_table(title: str, header: list[str], rows: Iterable[Iterable[Any]]) -> None:
+def print_table(
+    title: str, header: list[str], rows: Iterable[Iterable[Any]], *, whole: Collection[str] = ()
+) -> None:
     """Write a table to standard output.
 
     Parameters
@@ -114,6 +116,8 @@ def print_table(title: str, header: list[str], rows: Iterable[Iterable[Any]]) ->
     header : list of str
     rows : iterable of iterables
         Anything that has a text form; shown as it is, never as markup. None is an empty cell.
+    whole : collection of str
+        Names of columns whose cells stay on one line, however narrow the terminal is.
     """
     from rich.console import Console
     from rich.markup import escape
@@ -121,7 +125,7 @@ def print_table(title: str, header: list[str], rows: Iterable[Iterable[Any]]) ->
 
     table = Table(title=escape(one_line(title)), title_justify="left")
     for name in header:
-        table.add_column(escape(one_line(name)), overflow="fold")
+        table.add_column(escape(one_line(name)), overflow="fold", no_wrap=name in whole)
     for row in rows:
         table.add_row(*(escape("" if cell is None else one_line(str(cell))) for cell in row))
     # Piped to a file, a table keeps its columns whatever the width.
