@@ -13,6 +13,7 @@ from lightcurve.camera import CameraValues, settle_camera
 from lightcurve.config import Settings
 from lightcurve.curve.plan import plan_stars
 from lightcurve.data import Exposure, Frame, Masters, Site, Solution
+from lightcurve.errors import InputError
 from lightcurve.frames.entries import Inventory
 from lightcurve.lights import choose_lights
 from lightcurve.masters import make_masters
@@ -144,8 +145,11 @@ def write_recipe(
     if settings.apertures.fwhm_factor is not None:
         radii = radii[[len(radii) // 2]]  # the base radius, where the widths are measured
     annulus = settings.apertures.annulus or annulus
+    if not settings.apertures.radii and radii[0] <= annulus[0]:
+        radii = radii[radii <= annulus[0]]  # of the seeing's, those that leave the sky alone
     given = settings.apertures
     refuse_large_radii(max(given.radii, default=0.0), given.annulus, shape)
+    refuse_overlap(radii, annulus, settings)
     plan = plan_stars(
         stars,
         solution.wcs,
@@ -173,6 +177,35 @@ def write_recipe(
         saturation_adu=camera.saturation_adu,
         shrink=_shrink(shape, float(np.nanmedian(stars.fwhm)), settings),
     )
+
+
+def refuse_overlap(radii: np.ndarray, annulus: tuple[float, float], settings: Settings) -> None:
+    """Refuse an aperture that reaches into its own sky, where one of both follows the seeing.
+
+    Parameters
+    ----------
+    radii : (n,) float array
+        Of the apertures, pixels.
+    annulus : (float, float)
+        Of the sky, pixels.
+    settings : Settings
+
+    Raises
+    ------
+    InputError
+        Naming the option that would settle it.
+    """
+    largest = float(np.max(radii))
+    if largest <= annulus[0]:
+        return
+    given = settings.apertures
+    whose = "--annulus" if given.annulus else "chosen from the seeing"
+    missing = "--radius" if given.annulus else "--annulus"
+    msg = (
+        f"an aperture of {largest:g} px reaches into the sky annulus ({whose}), which begins at "
+        f"{annulus[0]:g} px: give {missing} too"
+    )
+    raise InputError(msg)
 
 
 def _shrink(shape: tuple[int, int], fwhm: float, settings: Settings) -> int:

@@ -114,6 +114,12 @@ class ApertureSettings(Model):
             inner, outer = self.annulus
             msg = f"the sky annulus (--annulus) needs 0 < inner < outer, got {inner:g} {outer:g}"
             raise ValueError(msg)
+        if self.annulus and max(self.radii, default=0) > self.annulus[0]:
+            msg = (
+                f"an aperture (--radius) of {max(self.radii):g} px reaches into the sky annulus "
+                f"(--annulus), which begins at {self.annulus[0]:g} px"
+            )
+            raise ValueError(msg)
         return self
 
 

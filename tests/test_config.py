@@ -12,6 +12,10 @@ from lightcurve.config import Settings, make_settings, read_settings
 from lightcurve.errors import InputError
 
 OFFLINE = {"catalogs": {"offline": True}}
+OVERLAP = (
+    "an aperture (--radius) of 12 px reaches into the sky annulus (--annulus), "
+    "which begins at 10 px"
+)
 
 
 @pytest.mark.parametrize(
@@ -20,6 +24,10 @@ OFFLINE = {"catalogs": {"offline": True}}
         (
             {"apertures": {"annulus": [14, 9]}},
             "the sky annulus (--annulus) needs 0 < inner < outer, got 14 9",
+        ),
+        (
+            {"apertures": {"radii": [4, 12], "annulus": [10, 16]}},
+            OVERLAP,
         ),
         (
             OFFLINE | {"solve": {"solvers": ["nova"]}},
@@ -31,7 +39,7 @@ OFFLINE = {"catalogs": {"offline": True}}
         ),
         ({"camera": {"gian": 1.0}}, "camera.gian: Extra inputs are not permitted, got 1.0"),
     ],
-    ids=["annulus", "offline", "value", "name"],
+    ids=["annulus", "overlap", "offline", "value", "name"],
 )
 def test_a_wrong_value_is_named_once(values, message, tmp_path: Path):
     with pytest.raises(InputError) as caught:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 from lightcurve.camera import settle_camera
 from lightcurve.config import make_settings
 from lightcurve.data import Exposure, Solution
+from lightcurve.errors import InputError
 from lightcurve.frames.cards import parse_cards
 from lightcurve.frames.headers import normalise
-from lightcurve.prepare import list_values
+from lightcurve.prepare import list_values, refuse_overlap
 
 SEEING = "seeing of the reference"
 
@@ -113,6 +115,7 @@ def test_a_diameter_given_overrides_the_header():
 
 
 def test_dark_current_without_an_exposure_is_not_left_out_in_silence(caplog):
+    caplog.set_level(logging.WARNING, logger="lightcurve")
     made = make_settings({"camera": {"dark_current_e_per_s": 0.5}})
     for cards, electrons, told in (
         (TIMED, 30.0, "30 e- in 60 s"),
@@ -124,3 +127,19 @@ def test_dark_current_without_an_exposure_is_not_left_out_in_silence(caplog):
         assert {name: value for name, value, _ in camera.sources}["dark"] == told
     assert "dark: 0.5 e-/s" in caplog.text  # a warning
     assert "dark: 30 e-" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("apertures", "message"),
+    [
+        ({"radii": [15.0]}, r"15 px .*chosen from the seeing.* begins at 10 px: give --annulus"),
+        ({"annulus": [6.0, 12.0]}, r"9 px .*\(--annulus\).* begins at 6 px: give --radius"),
+    ],
+    ids=["radius", "annulus"],
+)
+def test_no_aperture_reaches_into_the_sky_that_the_seeing_gives(apertures, message):
+    settings = make_settings({"apertures": apertures})
+    radii = np.array(apertures.get("radii", [3.0, 9.0]))
+    with pytest.raises(InputError, match=message):
+        refuse_overlap(radii, apertures.get("annulus", (10.0, 16.0)), settings)
+    refuse_overlap(np.array([10.0]), (10.0, 16.0), settings)
