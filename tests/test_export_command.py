@@ -18,7 +18,7 @@ from lightcurve.config import Settings
 from lightcurve.curve.choose import choose_curve
 from lightcurve.curve.neb import Neighbour
 from lightcurve.curve.plan import revise_plan
-from lightcurve.data import Planet, Site
+from lightcurve.data import Parameter, Planet, Site, StarPlan, TransitFit
 from lightcurve.errors import InputError
 from lightcurve.formats.aavso import write_exoplanet
 from lightcurve.formats.aavso_exotic import write_exotic
@@ -29,6 +29,7 @@ from lightcurve.formats.aij_table import read_aij_table
 from lightcurve.formats.export import EXPORTS
 from lightcurve.formats.tables import read_lightcurve, write_lightcurve, write_rows, write_stars
 from lightcurve.simulate.cube import CubeTruth, cube_times, simulate_cube
+from lightcurve.stages.bundle import as_in_table, fit_text
 from lightcurve.stages.export import REQUIRED, Observer, export_run, make_submission, merged
 from lightcurve.stages.run_folder import read_record, read_stars
 from lightcurve.transit.fit import fit_transit
@@ -181,6 +182,37 @@ def test_exofop_bundle(run, tmp_path):
         'S3\t31.40"\t12.5\t2.50\t10.00\t90.86\t9.09\tCleared',
         'S9\t90.00"\t300.0\t15.00\tnan\tnan\tnan\t***Not Cleared-flux too low***',
     ]
+
+
+def test_fit_text_rounds_to_the_errors_and_keeps_times():
+    mid = Parameter(2458107.7112907493, 2458107.7104118387, 2458107.712174483, "BJD_TDB")
+    held = Parameter(2458107.7112907493, 2458107.7112907493, 2458107.7112907493, "BJD_TDB")
+    depth = Parameter(0.15338683695, 0.14947165822, 0.15745226951, "")
+    none = np.empty(0)
+    fit = TransitFit(
+        {"mid_time_bjd_tdb": mid, "held_bjd_tdb": held, "rp_over_rs": depth}, none, none, none, none,
+        {"predicted_mid_bjd_tdb": 2458107.7112874, "chi2": 141.3908229}, (), "transit",
+    )  # fmt: skip
+    assert fit_text(fit).splitlines()[2:7] == [
+        "mid_time_bjd_tdb\t2458107.71129\t-0.00088\t+0.00088\tBJD_TDB",
+        "held_bjd_tdb\t2458107.71129\t-0\t+0\tBJD_TDB",
+        "rp_over_rs\t0.1534\t-0.0039\t+0.0041\t",
+        "predicted_mid_bjd_tdb\t2458107.71129",
+        "chi2\t141.391",
+    ]
+
+
+def test_apertures_name_the_comparison_stars_of_the_table():
+    role = np.array(["target", "comparison", "comparison", "check"])
+    numbers = {n: np.zeros(4) for n in ("ra_deg", "dec_deg", "x_ref", "y_ref")}
+    numbers |= {n: np.ones(4) for n in ("flux_ref", "peak_ref")}
+    star_id, reason = np.array(["S1", "S2", "S3", "S4"]), np.array([""] * 4)
+    plan = StarPlan(star_id, role, reason, **numbers)
+    found, remark = as_in_table(plan, {"T1", "C2", "T3", "T4"})
+    assert list(found.role) == ["target", "comparison", "field", "check"]
+    assert "of the 1 C stars" in remark[0]
+    assert "use T3 as well (2 stars)" in remark[0]
+    assert as_in_table(plan, {"T1", "C2", "C3", "T4"})[1] == ()
 
 
 @pytest.mark.parametrize("kind", sorted(k for k in EXPORTS if REQUIRED[k]))
