@@ -11,6 +11,9 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+MESSAGES = "messages"  # name of the handler that shows them
+
+
 def show_messages(*, quiet: bool) -> None:
     """Send the program's log to standard error, one plain line a message; no library's.
 
@@ -20,10 +23,14 @@ def show_messages(*, quiet: bool) -> None:
         Warnings and errors only.
     """
     handler = logging.StreamHandler(sys.stderr)
+    handler.set_name(MESSAGES)
     handler.setFormatter(logging.Formatter("%(message)s"))
     handler.setLevel(logging.WARNING if quiet else logging.INFO)
     log = logging.getLogger("lightcurve")
     log.setLevel(logging.INFO)
+    # Called again in one process: the stream of the last time may be closed by now.
+    for last in [old for old in log.handlers if old.get_name() == MESSAGES]:
+        log.removeHandler(last)
     log.addHandler(handler)
     # Libraries may set up the root logger for themselves: each message once is enough.
     log.propagate = False
