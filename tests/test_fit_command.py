@@ -119,6 +119,24 @@ def test_a_plain_csv_gives_the_transit_back(tmp_path, planet_file):
     np.testing.assert_allclose(model["detrended_flux"], model["rel_flux"] / model["trend"])
 
 
+def test_another_star_s_planet_is_refused(tmp_path, planet_file):
+    time, flux = _night(n=40)
+    place = {"RA_T1": 0 * time + 7.0, "DEC_T1": 0 * time + 20.0}  # hours: 5 deg of RA away
+    table = _write(tmp_path / "t.csv", BJD_TDB=time, rel_flux_T1=flux, **place)
+    with pytest.raises(InputError, match=r"T1 is at 105\.0000 \+20\.0000 deg, Test b .* 4\.7 deg"):
+        fit_table(table, _settings(planet_file), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_difference_of_clocks_has_no_sign_of_its_own(tmp_path, planet_file):
+    time, flux = _night(n=40)
+    planet = make_planet(tomllib.loads(PLANET), "test")
+    bjd = bjd_tdb(time, planet.ra_deg, planet.dec_deg, None) - 1e-9
+    table = _write(tmp_path / "t.csv", JD_UTC=time, BJD_TDB=bjd, flux=flux)
+    _, fit = _fit(table, planet_file, tmp_path / "out")
+    assert any("+0.0 s from what its JD_UTC" in note for note in fit["notes"])
+
+
 def test_a_night_without_a_transit_says_so(tmp_path, planet_file):
     time, flux = _night(depth=0.0)
     table = _write(tmp_path / "t.csv", BJD_TDB=time, flux=flux, err=0 * flux + 0.002)

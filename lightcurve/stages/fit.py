@@ -16,6 +16,7 @@ from lightcurve.errors import FitError, InputError
 from lightcurve.formats.curves import Choice, read_curve
 from lightcurve.runlog import open_log
 from lightcurve.stages.run_folder import read_record
+from lightcurve.stages.same_star import check_place
 from lightcurve.target import find_target
 from lightcurve.times import bjd_tdb
 from lightcurve.transit.fit import fit_transit
@@ -71,6 +72,7 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
     known = known or Known()
     planet = need_planet(settings)
     curve = read_curve(path, known.choice)
+    check_place(path, known.choice or Choice(), planet)
     record = read_record(path.parent).get("night", {}) if path.name == OURS else {}
     exposure_s, filter_name, values = settle(known, curve, record)
     with open_log(out):
@@ -289,4 +291,5 @@ def _check_times(curve: LightCurve, worked_out: np.ndarray, name: str) -> str:
             seconds,
             name,
         )
+    seconds = round(seconds, 1) + 0.0  # no -0.0
     return f"times: BJD_TDB as in the table, {seconds:+.1f} s from what its JD_UTC gives"

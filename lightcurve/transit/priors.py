@@ -97,7 +97,7 @@ def make_priors(planet: Planet, time: np.ndarray, filter_name: str | None = None
     b_err = max(a * sine * math.radians(angle), 0.01) if angle else B_ERROR
     q, q_width, limb_note = limb_darkening_prior(planet.teff_k, filter_name)
     notes = (
-        f"mid-time within {window * 1440:.0f} min of the prediction for epoch {prediction.epoch}",
+        f"mid-time searched within {window * 1440:.0f} min of that of epoch {prediction.epoch}",
         f"a/R* {a:.3f} +- {a_err:.3f}"
         + ("" if planet.errors.get("a_over_rs") else " (5 % taken: the planet file has no error)"),
         f"impact parameter {b:.3f} +- {b_err:.3f}"
