@@ -15,14 +15,17 @@ from lightcurve.image_stages.depth import frame_completeness, frame_limits
 from lightcurve.image_stages.magnitudes import Magnitudes, fluxes
 from lightcurve.image_stages.place import Placed, on_sky
 from lightcurve.image_stages.prepare import Prepared
-from lightcurve.image_stages.sources import Sources
+from lightcurve.image_stages.sources import Sources, disturbed
 from lightcurve.image_stages.standards import Standards
 from lightcurve.phot.completeness import Completeness
 from lightcurve.phot.limits import Limits
 from lightcurve.phot.zeropoint import ZeroPoint, apply_zero_point, fit_zero_point, instrumental
+from lightcurve.robust import robust_scatter
 
 log = logging.getLogger(__name__)
 
+TIED_SNR, MIN_TIED = 30.0, 20  # stars that tie the PSF's magnitudes to the aperture's
+TIED_FWHM, TIED_SHARE = 2.0, 0.01  # no neighbour of theirs so near has such a share of light
 MIN_SNR = 10.0  # of a standard: fainter ones are found when noise makes them brighter
 SPOILT = int(Flag.EDGE | Flag.SATURATED | Flag.NON_LINEAR | Flag.BAD_PIXEL | Flag.NO_CENTROID)
 
@@ -145,7 +148,47 @@ def _magnitudes(
         if zero_point is not None:
             mag, err = apply_zero_point(zero_point, *inst, colour)
         kinds.append(Magnitudes(name, text, *inst, zero_point, mag, err))
+    if sources.psf_phot is not None:
+        kinds[-1] = _tied(sources, kinds[-1], kinds[sources.apertures.main], rows[serves], colour)
     return tuple(kinds), notes
+
+
+def _tied(
+    sources: Sources,
+    psf: Magnitudes,
+    aperture: Magnitudes,
+    rows: np.ndarray,
+    colour: np.ndarray | None,
+) -> Magnitudes:
+    """Put the PSF's magnitudes on the scale of the aperture's, by all bright stars that are alone.
+
+    Standards are few, and bright ones among them are what a PSF fits worst: by them alone the two
+    kinds would differ by more than they can.
+    """
+    whole, fwhm = aperture.zero_point, float(sources.apertures.radii[0])
+    fwhm /= float(sources.apertures.multiples[0])
+    near = disturbed(
+        sources.phot, sources.psf_phot, sources.apertures, TIED_FWHM * fwhm, TIED_SHARE
+    )
+    good = sources.alone & ~near & (sources.snr > TIED_SNR) & (sources.flags == 0)
+    good &= np.isfinite(psf.inst) & np.isfinite(aperture.inst)
+    if whole is None or psf.zero_point is None or good.sum() < MIN_TIED:
+        return psf
+    difference = (aperture.inst - psf.inst)[good]
+    offset = float(np.median(difference))
+    # Of a median; the scatter by the median too, for variables and blends are among them.
+    err = 1.2533 * robust_scatter(difference) / np.sqrt(good.sum())
+    residual = whole.residual + (aperture.inst - psf.inst)[rows] - offset
+    zero_point = replace(
+        whole, value=whole.value + offset, err=float(np.hypot(whole.err, err)), residual=residual,
+        scatter=float(np.nanstd(residual[whole.used])),
+    )  # fmt: skip
+    mag, mag_err = apply_zero_point(zero_point, psf.inst, psf.inst_err, colour)
+    log.info(
+        "PSF magnitudes tied to those in the %s by %d stars: %+.4f +- %.4f mag",
+        aperture.text, good.sum(), offset, err,
+    )  # fmt: skip
+    return replace(psf, zero_point=zero_point, mag=mag, err=mag_err)
 
 
 def _pairs(
