@@ -18,7 +18,7 @@ from sim_image import (
 )
 
 from lightcurve.clock import Clock
-from lightcurve.config import make_settings
+from lightcurve.config import Settings, make_settings
 from lightcurve.flags import Flag
 from lightcurve.image import measure_image
 from lightcurve.image_stages.place import positions
@@ -68,21 +68,27 @@ def cases(catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Case]
     found = []
     for seed in (1, 2, 3):
         truth = ey_uma_frame(folder / f"ey{seed}.fits", catalog, SITE, seed=seed)
-        found.append(matched(truth, measure_image(truth.path, offline(catalog), Clock())))
+        found.append(
+            matched(truth, measure_image(truth.path, offline(catalog, injected=1200), Clock()))
+        )
     return found
+
+
+def of_hatp32(shared_data: Path, **image: object) -> Settings:
+    return make_settings(
+        {
+            "catalogs": {"files": [str(shared_data / "tycho2-hatp32.fits")], "offline": True},
+            "solve": {"index": [str(shared_data / "index-tycho2-hatp32.fits")]},
+            "target": {"ra": "02:04:10.278", "dec": "+46:41:16.21"},
+            "image": {"injected": 0, **image},
+        }
+    )
 
 
 @pytest.fixture(scope="module")
 def real(hatp32: list[Path], shared_data: Path) -> list[Reduced]:
     """The first frame, a sharp one and the one after it: one field, by a real camera."""
-    settings = make_settings(
-        {
-            "catalogs": {"files": [str(shared_data / "tycho2-hatp32.fits")], "offline": True},
-            "solve": {"index": [str(shared_data / "index-tycho2-hatp32.fits")]},
-            "target": {"ra": "02:04:10.278", "dec": "+46:41:16.21"},
-            "image": {"injected": 0},
-        }
-    )
+    settings = of_hatp32(shared_data)
     names = ("220013343", "220050912", "220051212")
     paths = [next(p for p in hatp32 if name in p.name) for name in names]
     return [measure_image(path, settings, Clock()) for path in paths]
@@ -154,6 +160,7 @@ def test_the_measured_limit_is_where_stars_put_in_have_that_ratio(case: Case) ->
     limits = {one.snr: one.measured for one in calibrated.limits.limits}
     found = calibrated.completeness
     assert found is not None
+    assert len(found.mag) >= 1000
     assert magnitude_of_snr(found, 5.0) == pytest.approx(limits[5.0], abs=0.1)
     mag, share, _ = found.curve()
     assert share[mag < limits[10.0]].min() > 0.9
@@ -277,23 +284,22 @@ def test_a_new_star_is_the_only_candidate(catalog: Path, tmp_path: Path) -> None
     assert reduced.transients.vetoes["a catalogued star"] > 50
 
 
+@pytest.mark.parametrize("name", ["220013343", "220032112"], ids=["first", "sharpest"])
 def test_a_real_frame_has_its_stars_matched(
-    hatp32: list[Path], shared_data: Path, tmp_path: Path
+    hatp32: list[Path], shared_data: Path, name: str
 ) -> None:
-    settings = make_settings(
-        {
-            "catalogs": {"files": [str(shared_data / "tycho2-hatp32.fits")], "offline": True},
-            "solve": {"index": [str(shared_data / "index-tycho2-hatp32.fits")]},
-            "target": {"ra": "02:04:10.278", "dec": "+46:41:16.21"},
-            "image": {"psf": "single", "injected": 0},
-        }
-    )
-    reduced = measure_image(hatp32[0], settings, Clock())
+    path = next(p for p in hatp32 if name in p.name)
+    reduced = measure_image(path, of_hatp32(shared_data, psf="single"), Clock())
     solution = reduced.placed.solution
-    assert solution.n_matched >= 30
     assert solution.rms_arcsec / solution.scale_arcsec < 0.2
     assert reduced.calibrated.aperture.zero_point is not None
     clipped = (reduced.sources.flags & Flag.SATURATED) != 0
     assert clipped.sum() >= 10
-    assert not clipped[reduced.calibrated.rows[reduced.calibrated.serves]].any()
-    assert len(reduced.calibrated.rows) >= 30  # clipped stars are matched too
+    rows = reduced.calibrated.rows
+    assert not clipped[rows[reduced.calibrated.serves]].any()
+    assert len(rows) >= 30  # clipped stars are matched too
+    assert clipped[rows].sum() >= 8
+    _, _, error = positions(reduced.sources)
+    assert error[clipped].min() > 1.0
+    matched = int(solution.detail.rsplit("; ", 1)[1].split()[0])
+    assert matched >= max(30, solution.n_matched)

@@ -36,7 +36,8 @@ MIN_STARS = 6
 MIN_REFUTING = 20  # stars of a catalogue on the frame whose absence tells
 PRECISE_ARCSEC = 1.0  # a catalogue worse than this refines no WCS
 SURE_SNR = 10.0
-OUTLIER = 4.0  # times the median distance of matched stars
+OUTLIER = 4.0  # times the distance that a star's light and the floor allow
+FLOOR_PX = 0.02  # of a centroid, however bright the star
 # The more precise first: what the WCS is refined with.
 ASTROMETRIC = ("gaia", "gaia_synthetic", "panstarrs", "skymapper", "sdss", "twomass", "apass")
 
@@ -154,7 +155,20 @@ def place_sources(
     if catalog is not None:
         solution, note = _refined(sources, solution, catalog, shape)
         notes = (note,) if note else ()
-    return on_sky(sources, solution, notes)
+    placed = on_sky(sources, solution, notes)
+    return placed if catalog is None else _counted(placed, catalog)
+
+
+def _counted(placed: Placed, catalog: Catalog) -> Placed:
+    """Tell how many stars match within their errors, beside those that fix the WCS.
+
+    Clipped and blended ones do, for their places are known well enough for that alone.
+    """
+    n = int(placed.match(catalog).mutual.sum())
+    text = f"{n} sources match {catalog.title} within their errors"
+    log.info("%s", text)
+    detail = "; ".join(part for part in (placed.solution.detail, text) if part)
+    return replace(placed, solution=replace(placed.solution, detail=detail))
 
 
 def _is_precise(catalog: Catalog) -> bool:
@@ -202,12 +216,18 @@ def _refit(
     sure = _sure(sources) & ((sources.flags & Flag.SATURATED) == 0)
     refined = refine_wcs(wcs, _detections(sources, sure), shape, sky)
     # Blends, bleeding stars and large proper motions: far out for what their light allows.
-    off = refined.check.distance_px
+    off = refined.check.distance_px / _allowed_px(sources)[sure][refined.check.here]
     far = off > OUTLIER * np.median(off) if len(off) else np.zeros(0, dtype=bool)
     if far.any():
         sure[np.flatnonzero(sure)[refined.check.here[far]]] = False
         refined = refine_wcs(refined.wcs, _detections(sources, sure), shape, sky)
     return refined, int(far.sum()), int(sure.sum())
+
+
+def _allowed_px(sources: Sources) -> np.ndarray:
+    """Error that a source's light allows its centroid, over a floor: sigma over S/N, pixels."""
+    fwhm = float(sources.apertures.radii[0] / sources.apertures.multiples[0])
+    return np.hypot(FLOOR_PX, fwhm / 2.355 / np.maximum(np.nan_to_num(sources.snr), 1.0))
 
 
 def _sure(sources: Sources) -> np.ndarray:
