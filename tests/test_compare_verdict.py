@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from lightcurve.cli import app
 from lightcurve.curve.compare import compare_column
 from lightcurve.errors import InputError
+from lightcurve.stages.compare import period_of
 
 ROWS = 12
 
@@ -127,3 +128,29 @@ def test_huge_numbers_overflow_in_silence() -> None:
 def test_options_without_use_are_refused(options: tuple[str, ...], words: str, table: Path) -> None:
     with pytest.raises(InputError, match=words):
         run("compare", table, table, *options)
+
+
+def test_angles_differ_by_the_shorter_way_round() -> None:
+    a, b = np.array([359.9, 1.0, 10.0]), np.array([0.1, 179.0, 190.0])
+    found = compare_column("Angle_T1", a, b, ["r", "s", "t"], atol=0.5, period=180.0)
+    assert (found.largest, found.where, found.n_beyond) == (pytest.approx(2.0), "s", 1)
+    assert found.rms == pytest.approx(np.sqrt((0.2**2 + 2.0**2) / 3))
+    assert np.isnan(found.largest_relative)
+    assert period_of("Angle_C12") == 180
+    assert period_of("rotation") == 360
+    assert period_of("Width_T1") is None
+
+
+def test_columns_compared_under_other_names_are_not_called_alone(tmp_path: Path) -> None:
+    flux = 1.0 + 0.01 * np.arange(ROWS)
+    table = write_table(tmp_path / "b.csv", rel_flux_T1=flux, rel_flux_err_T1=0.01 * flux)
+    other = tmp_path / "other.csv"
+    lines = [f"{2458107.6 + k * 0.003},{f}" for k, f in enumerate(flux)]
+    other.write_text("\n".join(["JD_UTC,flux", *lines]) + "\n")
+    status, shown = run("compare", table, other, "--json")
+    found = json.loads(shown)
+    assert (status, found["only_in"]["b"]) == (0, [])
+    assert "rel_flux_T1" not in found["only_in"]["a"]
+    of_time = next(c for c in found["columns"] if c["name"] == "JD_UTC, s")
+    assert of_time["largest_relative"] is None
+    assert " inf " not in run("compare", table, other)[1]

@@ -188,9 +188,9 @@ def test_fit_text_rounds_to_the_errors_and_keeps_times():
     mid = Parameter(2458107.7112907493, 2458107.7104118387, 2458107.712174483, "BJD_TDB")
     held = Parameter(2458107.7112907493, 2458107.7112907493, 2458107.7112907493, "BJD_TDB")
     depth = Parameter(0.15338683695, 0.14947165822, 0.15745226951, "")
-    none = np.empty(0)
+    parameters = {"mid_time_bjd_tdb": mid, "held_bjd_tdb": held, "rp_over_rs": depth}
     fit = TransitFit(
-        {"mid_time_bjd_tdb": mid, "held_bjd_tdb": held, "rp_over_rs": depth}, none, none, none, none,
+        parameters, *[np.empty(0)] * 4,
         {"predicted_mid_bjd_tdb": 2458107.7112874, "chi2": 141.3908229}, (), "transit",
     )  # fmt: skip
     assert fit_text(fit).splitlines()[2:7] == [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from math import isnan
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -200,7 +201,8 @@ def _show(result: Any, files: dict[str, Path]) -> None:
         [
             d.name,
             f"{d.n}" + (f" (+{d.n_one_sided} in one only)" if d.n_one_sided else ""),
-            *(f"{v:.3g}" for v in (d.median, d.rms, d.largest, d.largest_relative)),
+            *(f"{v:.3g}" for v in (d.median, d.rms, d.largest)),
+            "" if d.n and isnan(d.largest_relative) else f"{d.largest_relative:.3g}",
             d.where,
             d.n_beyond if result.agrees is not None else "",
         ]

@@ -9,6 +9,8 @@ import numpy as np
 
 from lightcurve.errors import InputError
 
+# Columns of angles and what takes them round, degrees: half a turn does it for an ellipse.
+PERIODS = {"Angle": 180.0, "rotation": 360.0}
 SUFFIXES = (".gz", ".fz", ".bz2", ".fits", ".fit", ".fts")
 
 
@@ -28,7 +30,7 @@ class ColumnDifference:
     largest : float
         The difference farthest from 0, with its sign.
     largest_relative : float
-        Largest ``|a - b| / |b|``; infinite where b is 0 and a is not.
+        Largest ``|a - b| / |b|``; infinite where b is 0 and a is not, NaN for angles and times.
     where : str
         Label of the row of `largest`.
     n_beyond : int
@@ -54,6 +56,7 @@ def compare_column(
     *,
     rtol: float = 0.0,
     atol: float = 0.0,
+    period: float | None = None,
 ) -> ColumnDifference:
     """Compare two columns.
 
@@ -64,7 +67,9 @@ def compare_column(
         Rows that belong together; a row that is NaN in both is left out.
     labels : (n,) sequence of str
     rtol, atol : float
-        Allowed: ``atol + rtol |b|``.
+        Allowed: ``atol + rtol |b|``; `rtol` of the period, where there is one.
+    period : float, optional
+        Of an angle: differences are the shorter way round.
 
     Returns
     -------
@@ -77,6 +82,9 @@ def compare_column(
         return ColumnDifference(name, 0, one_sided, nan, nan, nan, nan, "", one_sided)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # to infinity
         difference, size = a[rows] - b[rows], np.abs(b[rows])
+        if period is not None:
+            difference = difference - period * np.round(difference / period)
+            size = np.full(len(rows), period)
         distance = np.abs(difference)
         relative = np.where(distance > 0, distance / size, 0.0)
         rms = float(np.sqrt(np.mean(difference**2)))
@@ -89,7 +97,7 @@ def compare_column(
         median=float(np.median(difference)),
         rms=rms,
         largest=float(difference[worst]),
-        largest_relative=float(relative.max()),
+        largest_relative=float(relative.max()) if period is None else float("nan"),
         where=str(labels[rows[worst]]),
         n_beyond=int(np.sum(distance > allowed)) + one_sided,
     )

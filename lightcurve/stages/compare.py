@@ -10,8 +10,15 @@ import numpy as np
 
 from lightcurve import times
 from lightcurve.config import Settings
-from lightcurve.curve.compare import ColumnDifference, compare_column, match_labels, match_times
+from lightcurve.curve.compare import (
+    PERIODS,
+    ColumnDifference,
+    compare_column,
+    match_labels,
+    match_times,
+)
 from lightcurve.errors import InputError
+from lightcurve.formats.aij_cells import STAR_COLUMN
 from lightcurve.formats.aij_table import TIMES, AijTable
 from lightcurve.formats.curves import Choice
 from lightcurve.stages.compare_result import Comparison, Tolerance, take_wanted
@@ -74,6 +81,11 @@ def compare_files(
     differences += _compare_columns(a.table, b.table, (rows_a, rows_b), labels, tolerance)
     only_a, only_b = _apart(a.table, b.table), _apart(b.table, a.table)
     kept, lacking = take_wanted(differences, only, (*only_a, *only_b))
+    if len(curves["time"]):  # compared above, under other names
+        only_a, only_b = (
+            tuple(name for name in own if name not in _of_curve(side, choice))
+            for own, side, choice in zip((only_a, only_b), (a, b), choices, strict=True)
+        )
     return Comparison(
         names=(a.table.name, b.table.name),
         matched_by=matched_by,
@@ -182,7 +194,8 @@ def _compare_times(
         # Where one of them has no time, that is a difference too.
         seconds, zero = (one - other) * times.DAY_S, np.where(np.isfinite(other), 0.0, np.nan)
         seconds = np.where(np.isfinite(one) & np.isnan(other), 0.0, seconds)
-        found.append(compare_column(f"{name}, s", seconds, zero, labels, atol=tolerance.time_s))
+        column = compare_column(f"{name}, s", seconds, zero, labels, atol=tolerance.time_s)
+        found.append(replace(column, largest_relative=float("nan")))
     return found
 
 
@@ -203,10 +216,42 @@ def _compare_columns(
     """Compare the columns that both tables have under one name."""
     limits = {"rtol": tolerance.rtol, "atol": tolerance.atol}
     return [
-        compare_column(name, values[rows[0]], b.columns[name][rows[1]], labels, **limits)
+        compare_column(
+            name,
+            values[rows[0]],
+            b.columns[name][rows[1]],
+            labels,
+            **limits,
+            period=period_of(name),
+        )
         for name, values in a.columns.items()
         if name in b.columns and name not in NOT_COMPARED
     ]
+
+
+def period_of(column: str) -> float | None:
+    """Tell after what an angle is the same again.
+
+    Parameters
+    ----------
+    column : str
+
+    Returns
+    -------
+    float or None
+        In the unit of the column; None for what is no angle.
+    """
+    match = STAR_COLUMN.match(column)
+    return PERIODS.get(match["quantity"] if match else column)
+
+
+def _of_curve(side: Side, choice: Choice) -> set[str]:
+    """Columns that a light curve was made of."""
+    star, recipe = choice.target, side.curve.recipe
+    named = {choice.flux, choice.error, choice.comparison_flux}
+    named |= {recipe.get("time_column", ""), recipe.get("flux_column", "")}
+    own = ("rel_flux", "rel_flux_err", "bjd_tdb", "jd_utc")
+    return {*own, f"rel_flux_{star}", f"rel_flux_err_{star}", *named}
 
 
 def _apart(table: AijTable, other: AijTable) -> tuple[str, ...]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lightcurve.config import Settings
-from lightcurve.curve.compare import ColumnDifference, compare_column
+from lightcurve.curve.compare import PERIODS, ColumnDifference, compare_column
 from lightcurve.formats.aij_cells import STAR_COLUMN
 from lightcurve.formats.aij_flux import relative_fluxes
 from lightcurve.formats.aij_table import COARSE_DAYS, AijTable, read_aij_table
@@ -84,7 +84,10 @@ class Remeasured:
             stars = self.table.stars if ours.shape[1] > 1 else ("",)
             places = [f"{label} {star}".strip() for label in labels for star in stars]
             pair = (ours.ravel(), self.theirs[name].ravel())
-            found.append(compare_column(name, *pair, places, **own.get(name, usual)))
+            limits = own.get(name, usual) | {"period": PERIODS.get(name)}
+            column = compare_column(name, *pair, places, **limits)
+            # Where 0 is expected, no difference is large or small beside it.
+            found.append(replace(column, largest_relative=np.nan) if name in own else column)
         return found
 
 
