@@ -103,11 +103,16 @@ def measure_image(
     with clock("zero point"):
         calibrated = calibrate_sources(prepared, sources, sky.placed, sky.standards, settings)
     with clock("cross-match"):
-        table = source_table(sources, sky.placed, calibrated, sky.known.catalogs)
-        transients = search_transients(sources, sky.placed, calibrated, sky.known, settings)
+        known = sky.known
+        pairs = {name: sky.placed.match(catalog) for name, catalog in known.catalogs.items()}
+        table = source_table(sources, sky.placed, calibrated, known.catalogs, pairs)
+        transients = search_transients(
+            sources, sky.placed, calibrated, known, pairs, wanted=settings.image.transients
+        )
     return Reduced(
-        prepared, sources, sky.placed, sky.known, calibrated, transients, table, settings, sky.notes
-    )
+        prepared, sources, sky.placed, known, pairs, calibrated, transients, table, settings,
+        sky.notes,
+    )  # fmt: skip
 
 
 def reduce_images(

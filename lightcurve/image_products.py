@@ -76,5 +76,5 @@ def _matches(path: Path, reduced: Reduced) -> Path:
     from lightcurve.files import write_text
 
     text = StringIO()
-    match_table(reduced.placed, reduced.known.catalogs).write(text, format="ascii.csv")
+    match_table(reduced.known.catalogs, reduced.pairs).write(text, format="ascii.csv")
     return write_text(path, text.getvalue())

@@ -207,8 +207,8 @@ def _magnitude(kind: Magnitudes, k: int) -> tuple[str, str]:
 
 def _matches(reduced: Reduced, n: int) -> list[list[dict[str, Any]]]:
     found: list[list[dict[str, Any]]] = [[] for _ in range(n)]
-    for catalog in reduced.known.catalogs.values():
-        pairs = reduced.placed.match(catalog)
+    for name, catalog in reduced.known.catalogs.items():
+        pairs = reduced.pairs[name]
         for source, row, separation, nearest in zip(
             pairs.source, pairs.row, pairs.separation_arcsec, pairs.nearest, strict=True
         ):

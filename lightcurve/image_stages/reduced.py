@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lightcurve.catalogs.crossmatch import Matches
 from lightcurve.config import Settings
 from lightcurve.image_stages.calibrate import Calibrated
 from lightcurve.image_stages.catalogs import Known
@@ -30,6 +31,8 @@ class Reduced:
     sources : Sources
     placed : Placed
     known : Known
+    pairs : dict of str to Matches
+        Of the sources with each known catalogue.
     calibrated : Calibrated
     transients : Search
     table : astropy.table.Table
@@ -43,6 +46,7 @@ class Reduced:
     sources: Sources
     placed: Placed
     known: Known
+    pairs: dict[str, Matches]
     calibrated: Calibrated
     transients: Search
     table: Table

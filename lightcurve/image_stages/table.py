@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lightcurve.catalogs.crossmatch import Matches
 from lightcurve.catalogs.service import Catalog
 from lightcurve.flags import Flag, describe
 from lightcurve.image_stages.calibrate import Calibrated
@@ -22,7 +23,11 @@ MAX_SERVICE_COLUMNS = 14
 
 
 def source_table(
-    sources: Sources, placed: Placed, calibrated: Calibrated, catalogs: Mapping[str, Catalog]
+    sources: Sources,
+    placed: Placed,
+    calibrated: Calibrated,
+    catalogs: Mapping[str, Catalog],
+    pairs: Mapping[str, Matches],
 ) -> Table:
     """Make the catalogue.
 
@@ -32,6 +37,8 @@ def source_table(
     placed : Placed
     calibrated : Calibrated
     catalogs : mapping of str to Catalog
+    pairs : mapping of str to Matches
+        Of the sources with each of them.
 
     Returns
     -------
@@ -46,7 +53,7 @@ def source_table(
     _add_magnitudes(table, calibrated)
     _add_shapes(table, sources)
     for name, catalog in catalogs.items():
-        add_matches(table, placed, name, catalog)
+        add_matches(table, name, catalog, pairs[name])
     return table
 
 
@@ -144,20 +151,20 @@ def _add_shapes(table: Table, sources: Sources) -> None:
     _add(table, "psf_chi2", fit.chi2, None, "Chi-square per pixel of the PSF fit")
 
 
-def add_matches(table: Table, placed: Placed, name: str, catalog: Catalog) -> None:
+def add_matches(table: Table, name: str, catalog: Catalog, matches: Matches) -> None:
     """Add the nearest object of a catalogue to each source.
 
     Parameters
     ----------
     table : astropy.table.Table
         Changed in place.
-    placed : Placed
     name : str
         Of the catalogue; its columns begin with it.
     catalog : Catalog
+    matches : Matches
+        Of the rows of the table with it.
     """
     n = len(table)
-    matches = placed.match(catalog)
     nearest = matches.nearest
     source, row = matches.source[nearest], matches.row[nearest]
     count = np.bincount(matches.source, minlength=n)
@@ -179,13 +186,14 @@ def add_matches(table: Table, placed: Placed, name: str, catalog: Catalog) -> No
         )  # fmt: skip
 
 
-def match_table(placed: Placed, catalogs: Mapping[str, Catalog]) -> Table:
+def match_table(catalogs: Mapping[str, Catalog], pairs: Mapping[str, Matches]) -> Table:
     """List every pair of a source and a catalogued object.
 
     Parameters
     ----------
-    placed : Placed
     catalogs : mapping of str to Catalog
+    pairs : mapping of str to Matches
+        Of the sources with each of them.
 
     Returns
     -------
@@ -196,7 +204,7 @@ def match_table(placed: Placed, catalogs: Mapping[str, Catalog]) -> Table:
 
     parts: dict[str, list] = {k: [] for k in ("id", "catalog", "object", "sep", "sigmas", "near")}
     for name, catalog in catalogs.items():
-        found = placed.match(catalog)
+        found = pairs[name]
         parts["id"].append(found.source + 1)
         parts["catalog"].append(np.full(len(found), name))
         parts["object"].append(catalog.ids[found.row].astype(str))

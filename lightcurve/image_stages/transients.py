@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightcurve.catalogs.bands import bands_of
-from lightcurve.catalogs.service import Catalog
-from lightcurve.config import Settings
+from lightcurve.catalogs.crossmatch import Matches
 from lightcurve.flags import Flag
 from lightcurve.image_stages.calibrate import Calibrated
 from lightcurve.image_stages.catalogs import Known
@@ -75,9 +74,15 @@ class Search:
 
 
 def search_transients(
-    sources: Sources, placed: Placed, calibrated: Calibrated, known: Known, settings: Settings
+    sources: Sources,
+    placed: Placed,
+    calibrated: Calibrated,
+    known: Known,
+    pairs: Mapping[str, Matches],
+    *,
+    wanted: bool,
 ) -> Search:
-    """Search for transients, if the settings want it.
+    """Search for transients, if they are wanted.
 
     Parameters
     ----------
@@ -85,23 +90,25 @@ def search_transients(
     placed : Placed
     calibrated : Calibrated
     known : Known
-    settings : Settings
+    pairs : mapping of str to Matches
+        Of the sources with each catalogue.
+    wanted : bool
 
     Returns
     -------
     Search
     """
-    if not settings.image.transients:
+    if not wanted:
         return Search((), {}, "not searched for: the settings leave it out")
     if placed.unsolved:
         return Search((), {}, "not searched for: the frame is not solved")
-    search = find_transients(sources, placed, calibrated, known)
+    search = find_transients(sources, calibrated, known, pairs)
     log.info("candidate transients: %d %s", len(search.candidates), search.note)
     return search
 
 
 def find_transients(
-    sources: Sources, placed: Placed, calibrated: Calibrated, known: Known
+    sources: Sources, calibrated: Calibrated, known: Known, pairs: Mapping[str, Matches]
 ) -> Search:
     """Find candidate transients.
 
@@ -112,9 +119,10 @@ def find_transients(
     Parameters
     ----------
     sources : Sources
-    placed : Placed
     calibrated : Calibrated
     known : Known
+    pairs : mapping of str to Matches
+        Of the sources with each catalogue.
 
     Returns
     -------
@@ -131,16 +139,16 @@ def find_transients(
     explained = np.full(n, "", dtype="U60")
     for name in EXPLAINED:
         if name in known.catalogs:
-            found = np.unique(placed.match(known.catalogs[name]).source)
+            found = np.unique(pairs[name].source)
             explained[found] = f"known to {known.catalogs[name].title}"
     veto = np.where(veto == "", explained, veto)
-    star, brightening, deep = _stars_there(placed, references, magnitudes)
+    star, brightening, deep = _stars_there(pairs, references, magnitudes)
     veto = np.where((veto == "") & star, "a catalogued star", veto)
     veto = np.where((veto == "") & ~deep, "fainter than the catalogues reach", veto)
     rows = np.flatnonzero(veto == "")
     score = sources.snr * _likeness(sources)
     best = rows[np.argsort(-score[rows], kind="stable")][:MAX_CANDIDATES]
-    names = ", ".join(catalog.title for catalog, _ in references)
+    names = ", ".join(known.catalogs[name].title for name, _ in references)
     candidates = tuple(
         Candidate(int(k), float(score[k]), _reason(brightening[k], names)) for k in best
     )
@@ -154,8 +162,8 @@ def _reason(brightening: float, names: str) -> str:
     return f"no star there in {names}"
 
 
-def _references(known: Known) -> list[tuple[Catalog, np.ndarray]]:
-    """Catalogues of stars, and a magnitude of each of their stars."""
+def _references(known: Known) -> list[tuple[str, np.ndarray]]:
+    """Names of catalogues of stars, and a magnitude of each of their stars."""
     found = []
     for name in (*known.by_hand, *STARS):
         catalog = known.catalogs.get(name)
@@ -166,7 +174,7 @@ def _references(known: Known) -> list[tuple[Catalog, np.ndarray]]:
             continue
         # The brightest of its bands: a star is not taken for new because of its colour.
         values = np.stack([catalog.number(column) for column in columns.values()])
-        found.append((catalog, np.fmin.reduce(values, axis=0)))
+        found.append((name, np.fmin.reduce(values, axis=0)))
     return found
 
 
@@ -205,7 +213,9 @@ def _beside_bright(sources: Sources, calibrated: Calibrated, fwhm: float) -> np.
 
 
 def _stars_there(
-    placed: Placed, references: list[tuple[Catalog, np.ndarray]], magnitudes: np.ndarray
+    pairs: Mapping[str, Matches],
+    references: list[tuple[str, np.ndarray]],
+    magnitudes: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Whether a star is there, how much brighter the source is than it, and whether one would be.
 
@@ -214,10 +224,10 @@ def _stars_there(
     n = len(magnitudes)
     star, deep = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
     brightening = np.full(n, np.nan)
-    for catalog, mag in references:
+    for name, mag in references:
         depth = np.nanpercentile(mag, DEPTH_PERCENTILE) - DEPTH_MARGIN
         deep |= magnitudes < depth
-        matches = placed.match(catalog)
+        matches = pairs[name]
         gain = mag[matches.row] - magnitudes[matches.source]
         same = ~(gain > BRIGHTER_MAG)  # of unknown brightness: the same
         star[matches.source[same]] = True
