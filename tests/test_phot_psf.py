@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lightcurve.phot.charge_trails import in_trails, trail_sides
 from lightcurve.phot.epsf import build_psf, fit_moffat
 from lightcurve.phot.psf import Psf, moffat, moffat_psf
 from lightcurve.phot.psf_boxes import psf_boxes
-from lightcurve.phot.psf_fit import fit_psf
+from lightcurve.phot.psf_fit import PsfPhotometry, fit_psf
 from lightcurve.simulate.render import expose, render_stars
 
 GAIN, READ_NOISE, SKY = 1.5, 8.0, 300.0
@@ -167,3 +168,36 @@ def test_an_empty_frame_gives_an_empty_answer() -> None:
     fit = fit_psf(light, light + 1, light == 0, true_psf(), none, none, gain_e_per_adu=1.0)
     assert len(fit.flux) == 0
     assert fit.residual.shape == (60, 60)
+
+
+def test_the_grid_is_nowhere_negative_where_the_sky_was_taken_too_high() -> None:
+    rng = np.random.default_rng(9)
+    x, y = grid_of_stars(rng)
+    light, variance = starfield(rng, x, y, np.exp(rng.uniform(8, 11, len(x))))
+    rows = np.arange(len(x))
+    psf = build_psf(light - 8, variance, light > -1e9, (x, y), rows, 3.3, gain_e_per_adu=GAIN)
+    assert psf.kind == "epsf"
+    assert psf.grid.min() > 0
+    growth = [psf.enclosed(r) for r in np.linspace(0, psf.half_px, 40)]
+    assert np.all(np.diff(growth) > 0)
+    assert growth[-1] <= 1
+    lost = len(rows) - psf.n_stars
+    assert not lost or f"{lost} of the {len(rows)} stars chosen" in psf.notes[-1]
+
+
+def test_charge_trails_are_told_from_neighbours_on_all_sides() -> None:
+    rng = np.random.default_rng(10)
+    x, y = grid_of_stars(rng, 25.0)
+    flux = np.full(len(x), 5e4)
+    none = np.zeros(len(x))
+    residual = np.zeros((300, 300), dtype=np.float32)
+    fit = PsfPhotometry(x, y, none, none, flux, none + 100, none + 1, none + 40, residual)
+    trail = (x + 7.0, y + rng.uniform(-0.5, 0.5, len(y)))
+    assert trail_sides(fit, true_psf(), trail) == ((1, 0),)
+    assert in_trails(fit, true_psf(), trail, ((1, 0),)).all()
+    angle = rng.uniform(0, 2 * np.pi, len(x))
+    around = (x + 7.0 * np.cos(angle), y + 7.0 * np.sin(angle))
+    assert trail_sides(fit, true_psf(), around) == ()
+    assert not in_trails(fit, true_psf(), around, ()).any()
+    residual[:] = flux[0]  # as bright as a star: no trail is
+    assert not in_trails(fit, true_psf(), trail, ((1, 0),)).any()

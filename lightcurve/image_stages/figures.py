@@ -23,7 +23,7 @@ from lightcurve.report.image_plots import (
 
 CUT_PX = 12  # half a cut-out
 SURE_MAG = 0.1
-SHOWN_PX = 100  # half the part of the frame shown before and after
+SHOWN_FWHM = 8.0  # half the part of the frame shown before and after
 
 
 def write_figures(folder: Path, reduced: Reduced) -> dict[Path, str]:
@@ -132,8 +132,11 @@ def _psf(path: Path, reduced: Reduced) -> dict[Path, str]:
     part = _brightest_part(reduced)
     before = (frame.pixels - background.level)[part]
     kind = "Effective PSF" if psf.kind == "epsf" else "Analytic (Moffat) PSF"
-    title = f"{kind} from {psf.n_stars} stars, FWHM {psf.fwhm:.2f} px"
-    save_psf(path, psf.grid, psf.oversampling, curves, (before, fit.residual[part]), title)
+    title = (
+        f"{kind} from {psf.n_stars} of {len(reduced.sources.psf_stars)} stars chosen, "
+        f"FWHM {psf.fwhm:.2f} px before the pixel spreads it"
+    )
+    save_psf(path, (psf.grid, psf.oversampling), curves, (before, fit.residual[part]), title=title)
     return {path: f"{title}, and what is left when every star is taken off by it."}
 
 
@@ -145,9 +148,10 @@ def _brightest_part(reduced: Reduced) -> tuple[slice, slice]:
         chosen = sources.psf_stars[np.argmax(chi2 <= 1.5 * np.nanmedian(chi2))]
     ny, nx = reduced.prepared.frame.pixels.shape
     x, y = sources.phot.x[chosen], sources.phot.y[chosen]
-    left = int(np.clip(x - SHOWN_PX, 0, max(nx - 2 * SHOWN_PX, 0)))
-    low = int(np.clip(y - SHOWN_PX, 0, max(ny - 2 * SHOWN_PX, 0)))
-    return slice(low, low + 2 * SHOWN_PX), slice(left, left + 2 * SHOWN_PX)
+    half = 10 if sources.psf is None else int(np.ceil(SHOWN_FWHM * sources.psf.fwhm))
+    left = int(np.clip(x - half, 0, max(nx - 2 * half, 0)))
+    low = int(np.clip(y - half, 0, max(ny - 2 * half, 0)))
+    return slice(low, low + 2 * half + 1), slice(left, left + 2 * half + 1)
 
 
 def _zero_point(path: Path, reduced: Reduced, kind: Magnitudes) -> dict[Path, str]:

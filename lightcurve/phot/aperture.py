@@ -178,9 +178,10 @@ def second_moments(
         m11 = np.einsum("nyx,nx,ny->n", light, u, v, optimize=True) / total
         root = np.sqrt(4 * m11**2 + (m20 - m02) ** 2)
         ratio = np.sqrt((m20 + m02 - root) / (m20 + m02 + root))
+        angle = np.degrees(0.5 * np.arctan2(2 * m11, m20 - m02)) % 360
     return {
         "x_width": np.sqrt(np.abs(m20)) * MOMENT_TO_WIDTH,
         "y_width": np.sqrt(np.abs(m02)) * MOMENT_TO_WIDTH,
-        "angle_deg": np.degrees(0.5 * np.arctan2(2 * m11, m20 - m02)) % 360,
+        "angle_deg": angle,
         "roundness": ratio,
     }

@@ -84,7 +84,11 @@ def build_psf(
         single = _single(phot, chosen)
         psf = replace(_corrected(psf, phot, single, good), n_stars=len(single))
         x, y = phot.x, phot.y
-    return psf
+    lost = len(chosen) - psf.n_stars
+    said = (
+        (f"{lost} of the {len(chosen)} stars chosen were left out as not single",) if lost else ()
+    )
+    return replace(psf, notes=(*psf.notes, *said))
 
 
 def _with_neighbours(
@@ -193,7 +197,11 @@ def _corrected(psf: Psf, phot: PsfPhotometry, chosen: np.ndarray, good: np.ndarr
     radius = np.hypot(*grid_offsets(psf.half_px, psf.oversampling)) / psf.fwhm
     inner, outer = TABLE_FWHM
     fade = np.clip((outer - radius) / (outer - inner), 0, 1)
-    grid = normalised(_centred(psf.grid + table * fade, psf), psf.oversampling)
+    grid = _centred(psf.grid + table * fade, psf)
+    # Noise and the sky's error take the far wings below 0: there the profile is all that is known.
+    shape = (psf.fwhm_x, psf.fwhm_y, psf.angle_deg, psf.beta)
+    wing = moffat(*grid_offsets(psf.half_px, psf.oversampling), shape)
+    grid = normalised(np.where(grid > 0, grid, wing), psf.oversampling)
     return replace(psf, grid=grid, kind="epsf")
 
 

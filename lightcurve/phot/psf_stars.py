@@ -119,7 +119,7 @@ def choose_psf_stars(
     if len(best) and min(span) < 0.35:
         notes.append(f"they cover only {100 * min(span):.0f} % of the frame's width or height")
     if MIN_STARS <= len(best) < GOOD_NUMBER:
-        notes.append(f"{len(best)} stars; {GOOD_NUMBER} would be better")
+        notes.append(f"{len(best)} stars chosen; {GOOD_NUMBER} would be better")
     return Choice(best[:MAX_STARS], "; ".join(notes))
 
 

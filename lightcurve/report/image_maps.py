@@ -23,6 +23,7 @@ from lightcurve.report.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 WIDTH = 8.0
 GROUP_COLOUR = {
@@ -60,9 +61,6 @@ def save_frame(
     -------
     Path
     """
-    from matplotlib.collections import EllipseCollection
-    from matplotlib.lines import Line2D
-
     ny, nx = pixels.shape
     height = float(np.clip((WIDTH - 0.9) * ny / nx + 0.9, 4.0, 10.5))
     # So small that it would not show, a circle is drawn larger.
@@ -70,23 +68,10 @@ def save_frame(
     with styled_figure(path, (WIDTH, height)) as figure:
         axes = figure.add_axes((0.09, 0.5 / height, 0.89, 1 - 0.9 / height))
         draw_image(axes, pixels)
-        handles = []
-        for name, (x, y) in groups.items():
-            if not len(x):
-                continue
-            colour = GROUP_COLOUR[name]
-            axes.add_collection(
-                EllipseCollection(
-                    np.full(len(x), size), np.full(len(x), size), np.zeros(len(x)),
-                    units="xy", facecolors="none", offsets=np.column_stack([x, y]),
-                    transOffset=axes.transData, edgecolors=colour,
-                    linewidths=0.6 if name == "source" else 1.0,
-                )
-            )  # fmt: skip
-            label = f"{name} ({len(x)})"
-            handles.append(
-                Line2D([], [], marker="o", mfc="none", mec=colour, ls="", ms=7, label=label)
-            )
+        handles = [
+            _draw_group(axes, name, places, size)
+            for name, places in groups.items() if len(places[0])
+        ]  # fmt: skip
         if solution is not None:
             draw_compass(axes, solution, pixels.shape)
         axes.set(xlim=(-0.5, nx - 0.5), ylim=(-0.5, ny - 0.5), title=title)
@@ -96,6 +81,24 @@ def save_frame(
             columnspacing=1.0, handletextpad=0.2,
         )  # fmt: skip
     return Path(path)
+
+
+def _draw_group(
+    axes: Axes, name: str, places: tuple[np.ndarray, np.ndarray], size: float
+) -> Line2D:
+    """Draw circles of one group; return what the legend shows of it."""
+    from matplotlib.collections import EllipseCollection
+    from matplotlib.lines import Line2D
+
+    n, colour = len(places[0]), GROUP_COLOUR[name]
+    axes.add_collection(
+        EllipseCollection(
+            np.full(n, size), np.full(n, size), np.zeros(n), units="xy", facecolors="none",
+            offsets=np.column_stack(places), transOffset=axes.transData, edgecolors=colour,
+            linewidths=0.6 if name == "source" else 1.0,
+        )
+    )  # fmt: skip
+    return Line2D([], [], marker="o", mfc="none", mec=colour, ls="", ms=7, label=f"{name} ({n})")
 
 
 def save_background(
@@ -161,10 +164,10 @@ def _draw_map(figure: Figure, axes: Axes, image: np.ndarray, title: str) -> None
 
 def save_psf(
     path: str | Path,
-    grid: np.ndarray,
-    oversampling: int,
+    psf: tuple[np.ndarray, int],
     curves: Mapping[str, tuple[np.ndarray, np.ndarray]],
     residual: tuple[np.ndarray, np.ndarray],
+    *,
     title: str,
 ) -> Path:
     """Write the PSF, its profile, its growth, and a part of the frame before and after.
@@ -172,9 +175,8 @@ def save_psf(
     Parameters
     ----------
     path : path-like
-    grid : (m, m) float array
-    oversampling : int
-        Nodes per pixel.
+    psf : tuple of (m, m) float array and int
+        The grid, and its nodes per pixel.
     curves : mapping of str to tuple of arrays
         ``"profile"`` and ``"growth"``: radius (px) and value.
     residual : tuple of (k, k) float arrays
@@ -185,43 +187,49 @@ def save_psf(
     -------
     Path
     """
-    from matplotlib.colors import LogNorm
-
     with styled_figure(path, (9.6, 5.4)) as figure:
         cells = figure.add_gridspec(
             2, 3, left=0.06, right=0.98, bottom=0.09, top=0.9, hspace=0.42, wspace=0.3,
             height_ratios=(1, 1.25),
         )  # fmt: skip
         figure.suptitle(title, x=0.06, ha="left", fontsize=10, fontweight="bold")
-        half = (len(grid) - 1) / 2 / oversampling
-        axes = figure.add_subplot(cells[0, 0])
-        top = grid.max()
-        axes.imshow(
-            np.maximum(grid, top * 1e-4), norm=LogNorm(top * 1e-4, top), cmap="viridis",
-            extent=(-half, half, -half, half),
-        )  # fmt: skip
-        axes.grid(visible=False)
-        axes.set(xlabel="px", ylabel="px", title="PSF, logarithmic")
-        for k, (name, label) in enumerate(
-            (("profile", "share of the light per px"), ("growth", "share of the light within"))
-        ):
-            axes = figure.add_subplot(cells[0, k + 1])
-            radius, value = curves[name]
-            axes.plot(radius, value, color=TARGET)
-            axes.set(xlabel="radius (px)", ylabel=label, title=name.capitalize())
-            if name == "profile":
-                axes.set_yscale("log")
-                axes.set_ylim(top * 1e-4, top * 1.5)
-                plain_log_ticks(axes.yaxis, (1.0,))
-        before, after = residual
-        low, high = _limits(after)
-        for k, (image, name) in enumerate(((before, "A bright star"), (after, "Taken off"))):
-            axes = figure.add_subplot(cells[1, k])
-            axes.imshow(image, vmin=low, vmax=high, cmap="gray_r")
-            axes.grid(visible=False)
-            axes.set(title=name, xticks=[], yticks=[])
-        _draw_residual_histogram(figure.add_subplot(cells[1, 2]), after)
+        _draw_grid(figure.add_subplot(cells[0, 0]), *psf)
+        top = float(psf[0].max())
+        _draw_profile(figure.add_subplot(cells[0, 1]), curves["profile"], top)
+        growth = figure.add_subplot(cells[0, 2])
+        growth.plot(*curves["growth"], color=TARGET)
+        growth.set(xlabel="radius (px)", ylabel="share of the light within", title="Growth")
+        _draw_taken_off([figure.add_subplot(cells[1, k]) for k in range(3)], residual)
     return Path(path)
+
+
+def _draw_grid(axes: Axes, grid: np.ndarray, oversampling: int) -> None:
+    from matplotlib.colors import LogNorm
+
+    half, top = (len(grid) - 1) / 2 / oversampling, grid.max()
+    axes.imshow(
+        np.maximum(grid, top * 1e-4), norm=LogNorm(top * 1e-4, top), cmap="viridis",
+        extent=(-half, half, -half, half),
+    )  # fmt: skip
+    axes.grid(visible=False)
+    axes.set(xlabel="px", ylabel="px", title="PSF, logarithmic")
+
+
+def _draw_profile(axes: Axes, curve: tuple[np.ndarray, np.ndarray], top: float) -> None:
+    axes.plot(*curve, color=TARGET)
+    axes.set(xlabel="radius (px)", ylabel="share of the light per px", title="Profile")
+    axes.set_yscale("log")
+    axes.set_ylim(top * 1e-4, top * 1.5)
+    plain_log_ticks(axes.yaxis, (1.0,))
+
+
+def _draw_taken_off(cells: Sequence[Axes], residual: tuple[np.ndarray, np.ndarray]) -> None:
+    low, high = _limits(residual[1])
+    for axes, image, name in zip(cells, residual, ("A bright star", "Taken off"), strict=False):
+        axes.imshow(image, vmin=low, vmax=high, cmap="gray_r")
+        axes.grid(visible=False)
+        axes.set(title=name, xticks=[], yticks=[])
+    _draw_residual_histogram(cells[2], residual[1])
 
 
 def _limits(image: np.ndarray) -> tuple[float, float]:
