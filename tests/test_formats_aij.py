@@ -6,9 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from astropy.coordinates import AltAz, EarthLocation, SkyCoord
+from astropy.time import Time
 
 from lightcurve.config import Settings
 from lightcurve.curve.choose import choose_curve
+from lightcurve.data import Site
 from lightcurve.errors import InputError
 from lightcurve.formats.aij import read_aij_table, relative_flux, write_measurements
 from lightcurve.formats.aij_flux import leave_one_out
@@ -173,13 +176,32 @@ def test_column_order_is_astroimagejs(night, shared_data, tmp_path):
     cube, curve = night
     path = write_measurements(tmp_path / "m.csv", cube, curve, image_height=1000)
     ours = path.read_text().splitlines()[0].split(",")
-    theirs = (shared_data / "hatp32-aij" / "hatp32_aij.csv").read_text().splitlines()[0].split(",")
+    theirs = (shared_data / "hatp32-aij" / "hatp32_aij_with_times.csv").read_text()
+    theirs = theirs.splitlines()[0].split(",")
 
     def shape(columns):
         kept = [c for c in columns if not c.startswith("Variance")]
         return [c for c in kept if "_" not in c or c.split("_")[-1][0] not in "TC" or "T1" in c]
 
-    assert [c for c in shape(ours) if c not in {"BJD_TDB", "AIRMASS"}] == shape(theirs)
+    assert shape(ours) == shape(theirs)
+
+
+def test_heliocentric_time_and_altitude_are_those_of_astropy(night, tmp_path):
+    cube, curve = night
+    cube = replace(cube, site=Site(31.68, -110.88, 2345.0))
+    path = write_measurements(tmp_path / "m.csv", cube, curve, image_height=1000)
+    columns = read_aij_table(path).columns
+    place = EarthLocation.from_geodetic(-110.88, 31.68, 2345.0)
+    star = SkyCoord(cube.plan.ra_deg[0], cube.plan.dec_deg[0], unit="deg")
+    moment = Time(cube.jd_utc, format="jd", scale="utc", location=place)
+    helio = moment + moment.light_travel_time(star, "heliocentric")
+    assert np.abs(columns["HJD_UTC"] - helio.utc.jd).max() * 86400 < 0.01
+    altitude = star.transform_to(AltAz(obstime=moment, location=place)).alt.deg
+    np.testing.assert_allclose(columns["ALT_OBJ"], altitude, rtol=0, atol=0.01)
+    without = write_measurements(
+        tmp_path / "n.csv", replace(cube, site=None), curve, image_height=1000
+    )
+    assert np.isnan(read_aij_table(without).columns["ALT_OBJ"]).all()
 
 
 def test_angles_and_variable_apertures_are_written_astroimagej_s_way(night, tmp_path):

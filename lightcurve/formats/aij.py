@@ -20,6 +20,7 @@ from lightcurve.flags import Flag
 from lightcurve.formats.aij_flux import relative_fluxes
 from lightcurve.formats.aij_table import AijTable, read_aij_table, relative_flux
 from lightcurve.formats.text import cell
+from lightcurve.times import altitude_deg, hjd_utc
 
 __all__ = [
     "AijTable",
@@ -91,7 +92,7 @@ def write_measurements(
         }
     for k, star in enumerate(names[1:], start=1):
         columns |= {f"{c}_{star}": stars[c][:, k] for c in PIXEL_COUNTS}
-    columns |= {"BJD_TDB": measurements.bjd_tdb, "AIRMASS": measurements.airmass}
+    columns |= _sky_columns(measurements)
     if delimiter is None:
         delimiter = "," if str(path).lower().endswith(".csv") else "\t"
     return write_text(path, _layout(columns, delimiter))
@@ -140,6 +141,18 @@ def _variable(measurements: Measurements) -> dict[str, np.ndarray]:
     return {
         "FWHM_Mult": np.full(n, measurements.fwhm_factor),
         "Source_Rad(base)": np.full(n, measurements.radii[0]),
+    }
+
+
+def _sky_columns(measurements: Measurements) -> dict[str, np.ndarray]:
+    """Heliocentric and barycentric times, airmass and altitude of the target (first star)."""
+    m, site = measurements, measurements.site
+    place = (m.jd_utc, float(m.plan.ra_deg[0]), float(m.plan.dec_deg[0]))
+    return {
+        "HJD_UTC": hjd_utc(*place, site),
+        "BJD_TDB": m.bjd_tdb,
+        "AIRMASS": m.airmass,
+        "ALT_OBJ": np.full(len(m.file), np.nan) if site is None else altitude_deg(*place, site),
     }
 
 
