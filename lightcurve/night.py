@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +17,7 @@ from lightcurve.clock import Clock
 from lightcurve.config import Settings
 from lightcurve.curve.choose import choose_curve
 from lightcurve.curve.noise import measure_field_noise, with_noise
-from lightcurve.data import LightCurve, Measurements, Products, TransitFit
+from lightcurve.data import FrameResult, LightCurve, Measurements, Products, TransitFit
 from lightcurve.errors import FitError
 from lightcurve.formats.tables import write_stars
 from lightcurve.frame_table import report_inventory, write_frames_table
@@ -82,6 +85,7 @@ def reduce_night(
             # Written now, so that the reasons are there whatever comes of the rest.
             write_frames_table(out, inventory, target, scene, results)
             measurements = stack_results(results, scene.recipe)
+            warn_of_lost(results)
             write_stars(out / "stars.csv", measurements.plan)
         with clock("compare"):
             noise = ()
@@ -93,6 +97,27 @@ def reduce_night(
         scene = replace(scene, values=scene.values + noise)
         night = Night(inventory, target, settings, scene, results, measurements, curve, fit)
         return write_products(out, night, clock.timings_s, sidecars=sidecars, progress=progress)
+
+
+def warn_of_lost(results: Sequence[FrameResult]) -> None:
+    """Warn of frames that were not measured, with the most frequent of the reasons.
+
+    Parameters
+    ----------
+    results : sequence of FrameResult
+    """
+    reasons = [r.reason.split("; ")[0] for r in results if r.status != "measured"]
+    if not reasons:
+        return
+    kinds = [re.sub(r"\d+", "", reason) for reason in reasons]  # one, if only numbers differ
+    kind, count = Counter(kinds).most_common(1)[0]
+    log.warning(
+        "%d of %d frames not measured: %s (%d), see frames.csv",
+        len(reasons),
+        len(results),
+        reasons[kinds.index(kind)],
+        count,
+    )
 
 
 def expected(target: Target, measurements: Measurements) -> np.ndarray | None:

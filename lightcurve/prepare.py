@@ -18,6 +18,7 @@ from lightcurve.frames.entries import Inventory
 from lightcurve.lights import choose_lights
 from lightcurve.masters import make_masters
 from lightcurve.phot.seeing import choose_radii, refuse_large_radii
+from lightcurve.pointing import warn_of_fields, warn_of_target
 from lightcurve.progress import Progress, silent
 from lightcurve.recipe import Recipe
 from lightcurve.reference import Sample, find_stars, read_samples, solve_one
@@ -90,7 +91,10 @@ def prepare_night(
     frames = read_samples(lights, settings)
     camera = settle_camera(frames, masters, settings)
     samples = find_stars(frames, masters, camera)
-    reference, solution = solve_one(samples, target, settings)
+    exposures = [entry.exposure for entry in lights]
+    warn_of_fields(exposures)
+    elsewhere = warn_of_target(exposures, target, settings.solve.radius_deg)
+    reference, solution = solve_one(samples, target, settings, elsewhere=elsewhere)
     recipe = write_recipe(
         reference, solution, target, settings, camera, masters_folder if masters else None, made_of
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -94,7 +95,7 @@ def find_stars(
 
 
 def solve_one(
-    samples: Sequence[Sample], target: Target, settings: Settings
+    samples: Sequence[Sample], target: Target, settings: Settings, *, elsewhere: str = ""
 ) -> tuple[Sample, Solution]:
     """Solve the first sample frame that can be solved and has the target in it.
 
@@ -103,6 +104,8 @@ def solve_one(
     samples : sequence of Sample
     target : Target
     settings : Settings
+    elsewhere : str
+        What the headers have against the target's place: the likely cause where none is solved.
 
     Returns
     -------
@@ -121,14 +124,16 @@ def solve_one(
             f"{samples[0].frame.path.name}; {MIN_STARS} are needed (clouds, cap on, out of focus?)"
         )
         raise SolveError(msg, n_detected=most)
-    failures: dict[str, list[str]] = {}  # reason to names
+    failures: dict[str, list[str]] = {}  # reason, but for its numbers, to names
+    reason = ""
     for sample in samples:
         place = (target.ra_deg, target.dec_deg)
         request = request_for(sample.frame, sample.stars, settings.solve, place)
         try:
             solution = solve_frame(sample.frame, request, settings.solve)
         except SolveError as error:
-            names = failures.setdefault(str(error), [])
+            names = failures.setdefault(re.sub(r"\d+", "", str(error)), [])
+            reason = reason or str(error)
             names.append(sample.frame.path.name)
             if len(names) == 1:
                 log.info("%s: %s", names[0], error)
@@ -137,10 +142,12 @@ def solve_one(
         log.info("%s: %s", sample.frame.path.name, describe_solution(solution))
         return sample, solution
     _say_more(failures, settings, checked=False)
-    reason, names = next(iter(failures.items()))
-    first = "each" if len(failures) == 1 else names[0]
+    names = next(iter(failures.values()))
+    first = "each" if len(failures) == 1 or elsewhere else names[0]
     reason = reason.removeprefix("not solved: ")
-    msg = f"none of {len(samples)} frames could be solved on the sky; {first}: {reason}"
+    msg = (
+        f"none of {len(samples)} frames could be solved on the sky; {first}: {elsewhere or reason}"
+    )
     raise SolveError(msg, n_detected=max(len(sample.stars) for sample in samples))
 
 
