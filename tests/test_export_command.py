@@ -27,6 +27,7 @@ from lightcurve.formats.aij import write_measurements
 from lightcurve.formats.aij_settings import read_apertures
 from lightcurve.formats.aij_table import read_aij_table
 from lightcurve.formats.export import EXPORTS
+from lightcurve.formats.submission import points_told
 from lightcurve.formats.tables import read_lightcurve, write_lightcurve, write_rows, write_stars
 from lightcurve.simulate.cube import CubeTruth, cube_times, simulate_cube
 from lightcurve.stages.bundle import as_in_table, fit_text
@@ -200,6 +201,24 @@ def test_fit_text_rounds_to_the_errors_and_keeps_times():
         "predicted_mid_bjd_tdb\t2458107.71129",
         "chi2\t141.391",
     ]
+
+
+def test_points_left_out_and_points_with_flags_are_told(run):
+    night = read_record(run)["night"]
+    submission = make_submission(run, night, merged(night, OBSERVER))
+    flags = np.zeros(120, dtype=np.uint16)
+    flags[:3], flags[50], flags[51], flags[60:62] = 256, 512, 512 + 16, 16
+    used, flux = flags & (256 | 512) == 0, submission.light_curve.flux.copy()
+    used[100], flux[:] = False, 1.0
+    curve = replace(submission.light_curve, flags=flags, flux=flux)
+    one = replace(submission, light_curve=curve, fit=replace(submission.fit, used=used))
+    assert points_told(one) == (
+        "114 of 120 points; 6 left out (3 cloud, 2 outlier, 1 not fitted); "
+        "2 handed in with a flag (2 no-centroid)"
+    )
+    assert points_told(replace(one, fit=None)).startswith("115 of 120 points; 5 left out (3 cloud")
+    clean = replace(curve, flags=0 * flags)
+    assert points_told(replace(one, light_curve=clean, fit=None)) == "120 of 120 points"
 
 
 def test_apertures_name_the_comparison_stars_of_the_table():

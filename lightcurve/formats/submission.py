@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from lightcurve.curve.aperture import UNUSABLE
 from lightcurve.data import LightCurve, Planet, TransitFit
 from lightcurve.errors import InputError
 from lightcurve.files import write_text
-from lightcurve.flags import Flag
+from lightcurve.flags import Flag, describe
 
 SOFTWARE = f"lightcurve {__version__}"
 JD_UNIX = 2440587.5
@@ -112,6 +113,42 @@ def usable_points(submission: Submission) -> np.ndarray:
         msg = f"{submission.star_name}: no usable point to hand in; see the flags in lightcurve.csv"
         raise InputError(msg)
     return good
+
+
+def points_told(submission: Submission) -> str:
+    """Tell how many points are handed in, why the others are not, and which of them have flags.
+
+    Parameters
+    ----------
+    submission : Submission
+
+    Returns
+    -------
+    str
+        Such as ``56 of 60 points; 4 left out (3 cloud, 1 outlier)``. A point with several flags
+        counts under the one that bars it.
+
+    Raises
+    ------
+    InputError
+        When no point is left.
+    """
+    good, flags = usable_points(submission), submission.light_curve.flags.astype(int)
+    barred = flags & int(UNUSABLE | Flag.CLOUD | Flag.OUTLIER)
+    told = f"{good.sum()} of {len(good)} points"
+    if not good.all():
+        reasons = _counted(np.where(barred, barred, flags)[~good], "not fitted")
+        told += f"; {np.sum(~good)} left out ({reasons})"
+    flagged = good & (flags != 0)
+    if flagged.any():
+        told += f"; {flagged.sum()} handed in with a flag ({_counted(flags[flagged], '')})"
+    return told
+
+
+def _counted(flags: np.ndarray, unflagged: str) -> str:
+    """Count each combination of flags, the most frequent first."""
+    words = Counter(describe(bits).lower().replace("_", "-") or unflagged for bits in flags)
+    return ", ".join(f"{n} {name}" for name, n in words.most_common())
 
 
 def start_time(submission: Submission) -> datetime.datetime:

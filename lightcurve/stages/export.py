@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -16,7 +17,7 @@ from lightcurve.errors import InputError
 from lightcurve.formats.aij_table import read_aij_table
 from lightcurve.formats.exofop import base_name
 from lightcurve.formats.export import EXPORTS, export
-from lightcurve.formats.submission import Submission
+from lightcurve.formats.submission import Submission, points_told
 from lightcurve.formats.tables import read_lightcurve
 from lightcurve.stages.bundle import bundle_files
 from lightcurve.stages.run_folder import (
@@ -27,6 +28,8 @@ from lightcurve.stages.run_folder import (
 )
 from lightcurve.transit.ephemeris import make_planet
 from lightcurve.transit.output import fit_from_json
+
+log = logging.getLogger(__name__)
 
 # What a kind of file cannot do without, and what to give where the run does not know it.
 REQUIRED = {
@@ -128,7 +131,9 @@ def export_run(kind: str, run: Path, out: Path, observer: Observer) -> list[Path
             submission = replace(submission, files=files)
         if kind == "aavso-exotic":
             submission = replace(submission, comparisons=comparison_places(run))
-        return export(kind, out, submission)
+        paths = export(kind, out, submission)
+    log.info(points_told(submission))
+    return paths
 
 
 def merged(night: Mapping[str, Any], observer: Observer) -> dict[str, Any]:
