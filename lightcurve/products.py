@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from lightcurve.astrometry.wcs import describe_wcs, wcs_from_registration, write_wcs_sidecar
-from lightcurve.data import Products, Solution
+from lightcurve.data import LightCurve, Products, Solution
+from lightcurve.flags import Flag
 from lightcurve.formats.aij import write_measurements
 from lightcurve.formats.tables import (
     scatter_to_stars,
@@ -25,6 +26,8 @@ from lightcurve.reduced_night import Night
 from lightcurve.reference import describe_solution
 
 log = logging.getLogger(__name__)
+
+FEW_POINTS = 10  # fewer tell no scatter to two digits
 
 
 def write_products(
@@ -146,6 +149,26 @@ def write_sidecars(folder: Path, night: Night) -> Path:
     return folder
 
 
+def describe_scatter(curve: LightCurve) -> dict[str, str]:
+    """Say how much the target scatters, and where that was measured.
+
+    Parameters
+    ----------
+    curve : LightCurve
+
+    Returns
+    -------
+    dict of str to str
+        One entry: out of the predicted transit where there are points enough, else from point to
+        point; with the number of points where they are few.
+    """
+    outside = curve.recipe["criterion"].startswith("points outside")
+    number = int((np.isfinite(curve.flux) & ((curve.flags & int(Flag.NOT_MEASURED)) == 0)).sum())
+    few = f", from {number} points" if number < FEW_POINTS else ""
+    name = "scatter out of transit" if outside else "scatter, point to point"
+    return {name: f"{100 * curve.recipe['target_scatter']:.2f} %{few}"}
+
+
 def summarise(night: Night) -> dict[str, Any]:
     """Collect the numbers worth printing.
 
@@ -162,11 +185,11 @@ def summarise(night: Night) -> dict[str, Any]:
     summary = {
         "target": night.target.name,
         "frames measured": f"{measured} of {measured + len(night.failed)}",
-        "on the sky": describe_solution(night.scene.solution),
+        "on the sky": describe_solution(night.scene.solution, brief=True),
         "aperture": recipe["aperture_text"],
         "comparison stars": len(recipe["comparison_rows"]),
         "check star": recipe["check"],
-        "scatter out of transit": f"{100 * recipe['target_scatter']:.2f} %",
+        **describe_scatter(curve),
         "times": f"BJD_TDB {np.nanmin(curve.bjd_tdb):.5f} to {np.nanmax(curve.bjd_tdb):.5f}",
     }
     if night.fit is None:

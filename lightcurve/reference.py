@@ -161,18 +161,22 @@ def _say_more(failures: Mapping[str, Sequence[str]], settings: Settings, *, chec
         log.info("no index files in %s", ", ".join(str(place) for place in places()))
 
 
-def describe_solution(solution: Solution) -> str:
+def describe_solution(solution: Solution, *, brief: bool = False) -> str:
     """Say in words who solved a frame and how well.
 
     Parameters
     ----------
     solution : Solution
+    brief : bool
+        Without the solvers' own words on a WCS that nothing confirms.
 
     Returns
     -------
     str
     """
     scale = f"{solution.scale_arcsec:.4f} arcsec a pixel"
+    if not solution.n_matched and brief:
+        return f"WCS of the {solution.solver}, not checked; {scale}"
     if not solution.n_matched:
         return f"WCS of the {solution.solver}, {solution.detail}, {scale}"
     return (

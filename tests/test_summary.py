@@ -1,0 +1,40 @@
+"""What the result says of scatter and place: no more than is known."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from lightcurve.data import Solution
+from lightcurve.products import describe_scatter
+from lightcurve.reference import describe_solution
+
+OUTSIDE, STEPS = "points outside the predicted transit", "differences of neighbouring points"
+
+
+@pytest.mark.parametrize(
+    ("criterion", "n", "said"),
+    [
+        (OUTSIDE, 40, {"scatter out of transit": "0.25 %"}),
+        (STEPS, 40, {"scatter, point to point": "0.25 %"}),
+        (STEPS, 6, {"scatter, point to point": "0.25 %, from 6 points"}),
+    ],
+    ids=["outside", "no planet", "few"],
+)
+def test_scatter_is_named_after_the_points_it_is_of(criterion, n, said) -> None:
+    flux = np.append(np.ones(n), np.nan)
+    recipe = {"criterion": criterion, "target_scatter": 0.0025}
+    curve = SimpleNamespace(flux=flux, flags=np.zeros(n + 1, np.uint16), recipe=recipe)
+    assert describe_scatter(curve) == said
+
+
+def test_a_wcs_that_nothing_confirms_is_told_in_brief() -> None:
+    solution = Solution(
+        wcs=None, solver="header", n_matched=0, rms_arcsec=np.nan, scale_arcsec=1.2,
+        rotation_deg=0.0, parity=1, detail="not checked: 0 known stars; local: no index files",
+    )  # fmt: skip
+    brief = "WCS of the header, not checked; 1.2000 arcsec a pixel"
+    assert describe_solution(solution, brief=True) == brief
+    assert "no index files" in describe_solution(solution)
