@@ -22,6 +22,7 @@ app = typer.Typer(
 # What Typer raises for every option or argument that is wrong; it has no public name.
 USAGE_ERROR: Any = typer.BadParameter.__base__
 BEFORE_COMMAND = ("--quiet", "-q", "--version")
+PAIRS = {"--annulus": "10 16", "--size": "1024 1024"}  # options of two numbers, an example of each
 INTERRUPTED = 130  # as shells count it, and Typer
 
 # Modules of lightcurve.commands, in the order that --help shows their verbs.
@@ -99,10 +100,15 @@ def _misused(error: Any) -> NoReturn:
     message = error.format_message().rstrip(".")
     if not message:
         sys.exit(error.exit_code)
-    if getattr(error, "option_name", "") in BEFORE_COMMAND:
-        _stop(f"{error.option_name} goes before the command", status=error.exit_code)
+    parameter = getattr(error, "param", None)
+    option = getattr(error, "option_name", None) or (parameter.opts[0] if parameter else "")
+    if option in BEFORE_COMMAND:
+        _stop(f"{option} goes before the command", status=error.exit_code)
+    if option in PAIRS:
+        message = f"{option} takes two numbers: {option} {PAIRS[option]}"
     command = error.ctx.command_path if error.ctx else "lightcurve COMMAND"
-    _stop(f"{message}; see {command} --help", status=error.exit_code)
+    see = " See" if message.endswith("?") else "; see"
+    _stop(f"{message}{see} {command} --help", status=error.exit_code)
 
 
 def _stop(message: str, *, status: int = 1) -> NoReturn:

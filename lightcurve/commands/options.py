@@ -14,16 +14,19 @@ import typer
 
 @dataclass(frozen=True)
 class Option:
-    """One command-line option: its type, flag, help, and the panel of ``--help`` it stands in."""
+    """One command-line option: type, flag, help, panel of ``--help``, and what it takes."""
 
     kind: Any
     flag: str
     text: str
     panel: str
+    metavar: str | None = None
 
     def parameter(self, name: str) -> inspect.Parameter:
         """Make the parameter that Typer reads; not given means None."""
-        option = typer.Option(self.flag, help=self.text, rich_help_panel=self.panel)
+        option = typer.Option(
+            self.flag, help=self.text, rich_help_panel=self.panel, metavar=self.metavar
+        )
         annotation = Annotated[self.kind | None, option]
         return inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
@@ -88,7 +91,11 @@ OPTIONS: dict[str, Option] = {
         float, "--fwhm-factor", "Style aij: radius over each frame's mean width; 1.4.", _APERTURE
     ),
     "apertures.annulus": Option(
-        tuple[float, float], "--annulus", "Inner and outer radius of the sky, px.", _APERTURE
+        tuple[float, float],
+        "--annulus",
+        "Inner and outer radius of the sky, px.",
+        _APERTURE,
+        metavar="INNER OUTER",
     ),
     "calibration.allow_mismatch": Option(
         bool, "--allow-mismatch", "Use calibration frames of another filter or gain.", _CAMERA
