@@ -35,7 +35,7 @@ CAPTIONS = {
     "field": "The reference frame with the apertures.",
     "masters": "The master calibration frames.",
     "star_curves": "Each comparison star against the others.",
-    "noise": "Scatter of every star against its brightness.",
+    "noise": "Scatter of every star from point to point, against its brightness.",
     "neighbours": "Neighbours that could feign the transit: scatter and what is needed.",
     "night": "The conditions along the night.",
     "time_averaging": "Scatter of the residuals in bins, beside what white noise does.",

@@ -24,6 +24,7 @@ from lightcurve.report import (
     growth,
     light_curve,
     masters,
+    names,
     night,
     residuals,
     seeing,
@@ -145,6 +146,7 @@ def test_profile_of_a_gaussian_is_that_gaussian(axes):
 
 @pytest.mark.parametrize("centre", [(np.nan, 3.0), (-500.0, 3.0), (3.0, 900.0)])
 def test_profile_of_a_star_elsewhere_is_empty(centre):
+    assert profile.value.max() <= 1
     profile = seeing.star_profile(np.ones((20, 20)), centre, 0.0, 6.0)
     assert profile.radius.size == profile.bin_value.size == 0
 
@@ -234,6 +236,34 @@ def test_noise_figure_holds_every_star_once(axes):
     assert {k: v.get_xdata().size for k, v in drawn["points"].items()} == {
         "target": 1, "comparison": 1, "field": 1,
     }  # fmt: skip
+
+
+def test_the_noise_model_is_a_curve_without_spikes(axes):
+    magnitude = np.random.default_rng(3).permutation(np.linspace(-12.0, -7.0, 120))
+    noise = 0.001 * 10 ** (0.2 * (magnitude + 12))
+    spiked = noise * np.where(np.arange(120) % 30 == 7, 3.0, 1.0)
+    along, smooth = stars.noise_curve(magnitude, spiked)
+    assert (np.diff(along) > 0).all()
+    np.testing.assert_allclose(smooth, 0.001 * 10 ** (0.2 * (along + 12)), rtol=0.05)
+    stars.draw_noise(axes, magnitude, noise, roles=["field"] * 120, model={"total": spiked})
+    assert "oint-to-point" in axes.get_ylabel()
+    assert axes.get_ylim()[0] == pytest.approx(100 * noise.min() / 2)
+
+
+def test_names_keep_off_the_circles_of_neighbours(axes):
+    axes.set(xlim=(0, 650), ylim=(0, 500))
+    places = np.array([[167.0, 270.0], [188.0, 275.0], [218.0, 275.0], [640.0, 490.0]])
+    labels = names.name_stars(axes, places, ["K18", "C11", "C8", "C7"], ["k"] * 4, 17.0)
+    for k, (label, own) in enumerate(zip(labels, places, strict=True)):
+        box = label.get_window_extent().transformed(axes.transData.inverted())
+        assert 0 <= box.x0 < box.x1 <= 650
+        assert 0 <= box.y0 < box.y1 <= 500
+        for j, other in enumerate(labels[:k]):
+            assert not box.overlaps(
+                other.get_window_extent().transformed(axes.transData.inverted())
+            ), (j, k)
+        assert np.hypot(*(label.get_position() - own)) == pytest.approx(0.8 * 17 * np.sqrt(2))
+    assert labels[0].get_ha() == "right"  # C11's circle is on the other side
 
 
 def _fit(curve):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.data import Solution, StarPlan
+from lightcurve.report.names import name_stars
 from lightcurve.report.style import (
     ROLE_COLOUR,
     styled_figure,
@@ -132,27 +133,10 @@ def draw_stars(
                 )
             )
     named = np.flatnonzero(placed & (plan.role != "field"))[:MAX_LABELS]
-    labels = [_label(axes, (x[k], y[k]), plan, k, outer) for k in named]
+    colours = [ROLE_COLOUR[str(role)] for role in plan.role[named]]
+    places = np.column_stack([x, y])[named]
+    labels = name_stars(axes, places, list(plan.star_id[named]), colours, outer)
     return {"circles": circles, "labels": labels}
-
-
-def _label(axes: Axes, xy: tuple[float, float], plan: StarPlan, k: int, outer: float):
-    """Name a star outside its circle, towards the middle of the image."""
-    x, y = xy
-    right, top = (max(limits) for limits in (axes.get_xlim(), axes.get_ylim()))
-    side = 1 if x + 3.5 * outer < right else -1
-    up = 1 if y + 2 * outer < top else -1
-    return axes.text(
-        x + side * outer * 0.8,
-        y + up * outer * 0.8,
-        str(plan.star_id[k]),
-        fontsize=7.5,
-        color=ROLE_COLOUR[str(plan.role[k])],
-        fontweight="bold",
-        ha="left" if side > 0 else "right",
-        va="bottom" if up > 0 else "top",
-        clip_on=True,
-    )
 
 
 def draw_compass(axes: Axes, solution: Solution, shape: tuple[int, int]) -> list:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SKY_FILL = "#F0E442"
+CORE_PX = 1.5  # where a star's highest pixel lies
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +36,8 @@ class StarProfile:
     ----------
     star_id, role : str
     radius, value : (n,) float arrays
-        Distance of each pixel's centre, pixels; its value above the sky over the highest bin.
+        Distance of each pixel's centre, pixels; its value above the sky over the peak, the
+        highest pixel within `CORE_PX` or, where it is higher, the highest ring.
     bin_radius, bin_value : (n_bin,) float arrays
         Means in rings half a pixel wide.
     fwhm : float
@@ -98,7 +100,7 @@ def star_profile(
     bin_radius, bin_value, _ = bin_points(radius, value, 0.5)
     if not bin_value.size or bin_value.max() <= 0:
         return nothing
-    peak = bin_value.max()
+    peak = max(bin_value.max(), value[radius <= CORE_PX].max(initial=0.0))
     return StarProfile(star_id, role, radius, value / peak, bin_radius, bin_value / peak, fwhm)
 
 

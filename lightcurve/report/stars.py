@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MAX_CURVES = 24
+SMOOTHED = 11  # stars, for the noise expected of them
 
 
 def draw_star_curves(
@@ -109,6 +110,28 @@ def save_star_curves(
     return Path(path)
 
 
+def noise_curve(magnitude: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Turn the noise expected of each star into a curve along the magnitudes.
+
+    Parameters
+    ----------
+    magnitude, noise : (n_star,) float arrays
+        Stars without both are left out.
+
+    Returns
+    -------
+    magnitude, noise : (n,) float arrays
+        In order of magnitude; the noise is the median of `SMOOTHED` neighbours, fewer near the
+        ends: a star on a high sky is no step in the curve.
+    """
+    known = np.flatnonzero(np.isfinite(magnitude) & np.isfinite(noise))
+    order = known[np.argsort(magnitude[known], kind="stable")]
+    values, last = noise[order], len(order) - 1
+    reach = [min(SMOOTHED // 2, k, last - k) for k in range(len(order))]
+    smooth = [np.median(values[k - r : k + r + 1]) for k, r in enumerate(reach)]
+    return magnitude[order], np.array(smooth, dtype=float)
+
+
 def draw_noise(
     axes: Axes,
     magnitude: np.ndarray,
@@ -124,10 +147,11 @@ def draw_noise(
     axes : matplotlib.axes.Axes
     magnitude : (n_star,) float array
     scatter : (n_star,) float array
-        Relative flux; not positive values are left out.
+        Of relative flux, from point to point; not positive values are left out.
     roles : sequence of str
     model : mapping of str to (n_star,) float array, optional
-        Expected relative noise of each star by source (``"photons"``, ``"sky"``, ``"total"`` ...).
+        Expected relative noise of each star by source (``"photons"``, ``"sky"``, ``"total"`` ...);
+        drawn as `noise_curve`.
 
     Returns
     -------
@@ -149,14 +173,14 @@ def draw_noise(
                 label=role,
                 zorder=4 if role in {"target", "check"} else 3,
             )
-    order = np.argsort(magnitude)
     lines = {}
     dashes = iter(((0, (4, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (2, 3)), (0, (8, 3))) * 2)
     for name, noise in (model or {}).items():
         total = name == "total" or len(model) == 1
+        along, smooth = noise_curve(magnitude, noise)
         (lines[name],) = axes.plot(
-            magnitude[order],
-            100 * noise[order],
+            along,
+            100 * smooth,
             color=MODEL if total else "#777777",
             lw=1.8 if total else 1.0,
             ls="-" if total else next(dashes),
@@ -165,10 +189,10 @@ def draw_noise(
         )
     if usable.any():
         axes.set_yscale("log")
-        axes.set_ylim(100 * scatter[usable].min() / 6, 100 * scatter[usable].max() * 1.6)
+        axes.set_ylim(100 * scatter[usable].min() / 2, 100 * scatter[usable].max() * 1.6)
         plain_log_ticks(axes.yaxis)
     axes.set_xlabel("Instrumental magnitude")
-    axes.set_ylabel("Scatter (%)")
+    axes.set_ylabel("Point-to-point scatter (%)")
     if points or lines:
         axes.legend(loc="lower right", ncols=2)
     return {"points": points, "model": lines}
