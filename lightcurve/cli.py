@@ -23,6 +23,7 @@ app = typer.Typer(
 USAGE_ERROR: Any = typer.BadParameter.__base__
 BEFORE_COMMAND = ("--quiet", "-q", "--version")
 PAIRS = {"--annulus": "10 16", "--size": "1024 1024"}  # options of two numbers, an example of each
+FAILED = {"compare": 2}  # status by command where it is not 1, which says there that they differ
 INTERRUPTED = 130  # as shells count it, and Typer
 
 # Modules of lightcurve.commands, in the order that --help shows their verbs.
@@ -111,8 +112,14 @@ def _misused(error: Any) -> NoReturn:
     _stop(f"{message}{see} {command} --help", status=error.exit_code)
 
 
-def _stop(message: str, *, status: int = 1) -> NoReturn:
-    from lightcurve.commands.shell import one_line
+def _stop(message: str, *, status: int | None = None) -> NoReturn:
+    """Say on standard error, and with ``--json`` on standard output too, why it ends here."""
+    from lightcurve.commands.shell import one_line, print_json
 
+    given = sys.argv[1:]
+    if status is None:
+        status = FAILED.get(next((word for word in given if not word.startswith("-")), ""), 1)
+    if "--json" in given:
+        print_json({"error": one_line(message)})
     sys.stderr.write(f"lightcurve: {one_line(message)}\n")
     sys.exit(status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import subprocess
 import sys
@@ -109,6 +110,21 @@ def test_a_typing_mistake_is_one_line_and_status_2(arguments, words):
     (line,) = answer.stderr.splitlines()
     assert line.startswith("lightcurve: ")
     assert words in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["inspect", "no-such-folder", "--json"], 1),
+        (["compare", "no-such.csv", "neither.csv", "--json"], 2),
+        (["run", "--jsn", "--json"], 2),
+    ],
+)
+def test_a_failure_is_json_too_where_that_was_asked_for(arguments, status):
+    answer = run(*arguments)
+    assert answer.returncode == status
+    error = json.loads(answer.stdout)["error"]
+    assert answer.stderr.splitlines()[-1] == f"lightcurve: {error}"
 
 
 @pytest.mark.parametrize("group", [[], ["calib"]])

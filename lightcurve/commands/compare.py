@@ -81,11 +81,11 @@ def compare(
     """Compare two light curves or tables, or a table with its own frames.
 
     With --rtol or --atol there is a verdict, and the exit status is 1 where they differ or rows
-    have no partner. A table and its --frames must agree to 1e-9 unless told otherwise, and their
-    times to a second. A column that one side alone has counts only where --only names it. Options
-    that name columns hold for
-    whichever file has such a column; given twice, the first is for A and the second for B ('-'
-    where it need not be told).
+    have no partner; it is 2 where they could not be compared, as when a file cannot be read.
+    A table and its --frames must agree to 1e-9 unless told otherwise, and their times to a second.
+    A column that one side alone has counts only where --only names it. Options that name columns
+    hold for whichever file has such a column; given twice, the first is for A and the second for
+    B ('-' where it need not be told).
 
     Examples: lightcurve compare run/measurements.csv aij.tbl --only rel_flux_T1 --rtol 1e-3
 

@@ -16,7 +16,8 @@ Manifest = Annotated[
     Path | None,
     typer.Option("--manifest", help="Table of files and kinds: an edited frames.csv."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="For machines: JSON on standard output.")]
+JSON_HELP = 'For machines: JSON on standard output; {"error": ...} where it fails.'
+Json = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
 
 
 def register(app: typer.Typer) -> None:
