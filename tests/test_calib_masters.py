@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from lightcurve.calib.masters import build_masters
 from lightcurve.calib.match import by_exposure, choose_frames
+from lightcurve.calib.output import write_frame
 from lightcurve.calib.reduce import reduce_frame
 from lightcurve.calib.store import load_masters, read_masters, write_master, write_masters
 from lightcurve.config import CalibrationSettings
@@ -391,3 +393,11 @@ def test_damaged_or_foreign_masters_are_refused(tmp_path):
         write_master(tmp_path / f"{name}.fits", np.ones((3, 3), np.float32), kind="flat")
     with pytest.raises(CalibrationError, match="second master flat"):
         read_masters([tmp_path / "a.fits", tmp_path / "b.fits"])
+
+
+def test_a_hostile_file_name_ends_in_no_header(tmp_path):
+    frame = replace(
+        frame_of(np.ones(SHAPE), light_exposure()), history=("read from a\n\tb\u00e9.fits",)
+    )
+    written = write_frame(tmp_path / "x_cal.fits", frame)
+    assert "read from a??b?.fits" in list(fits.getheader(written)["HISTORY"])

@@ -9,6 +9,7 @@ import numpy as np
 from lightcurve import __version__
 from lightcurve.data import Frame
 from lightcurve.files import write_whole
+from lightcurve.frames.cards import printable
 
 # They describe the raw file's integers, or would tell a reader to calibrate again.
 RAW_ONLY = ("BZERO", "BSCALE", "BLANK", "PEDESTAL", "DATAMIN", "DATAMAX", "CHECKSUM", "DATASUM")
@@ -41,7 +42,7 @@ def write_frame(path: Path, frame: Frame) -> Path:
     header["BUNIT"] = "adu"
     header["LCPRODCT"] = ("calibrated frame", "made by lightcurve: not a raw frame")
     for line in (*frame.history, f"lightcurve {__version__}"):
-        header.add_history(line.encode("ascii", "replace").decode())
+        header.add_history(printable(line))
     hdus = [
         fits.PrimaryHDU(np.asarray(frame.pixels, dtype=np.float32), header),
         fits.ImageHDU(frame.bad, name="BADPIX"),

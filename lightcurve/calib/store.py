@@ -14,6 +14,7 @@ from lightcurve import __version__
 from lightcurve.data import Masters
 from lightcurve.errors import CalibrationError, FrameError, InputError
 from lightcurve.files import write_whole
+from lightcurve.frames.cards import printable
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -146,15 +147,10 @@ def write_master(
     for keyword, (value, comment) in (values or {}).items():
         header[keyword] = (value, comment)
     for note in notes:
-        header["COMMENT"] = _printable(_NOTE + note)
+        header["COMMENT"] = printable(_NOTE + note)
     for name in inputs:
-        header["HISTORY"] = _printable(_INPUT + name)
+        header["HISTORY"] = printable(_INPUT + name)
     write_whole(path, lambda file: hdu.writeto(file, checksum=True), parents=True, shared=True)
-
-
-def _printable(text: str) -> str:
-    """FITS headers hold printable ASCII only; file names may hold more."""
-    return "".join(c if " " <= c <= "~" else "?" for c in text)
 
 
 def load_masters(folder: Path) -> Masters:

@@ -14,6 +14,7 @@ from lightcurve.astrometry.wcs import wcs_header, write_wcs_sidecar
 from lightcurve.calib.output import RAW_ONLY
 from lightcurve.files import write_whole
 from lightcurve.flags import PIXEL_MEANING
+from lightcurve.frames.cards import printable
 from lightcurve.frames.quiet import quietly
 
 if TYPE_CHECKING:
@@ -152,8 +153,7 @@ def frame_header(reduced: Reduced, product: str, *steps: str) -> Header:
     header["CREATOR"] = CREATOR
     header["LCPRODCT"] = (product, "made by lightcurve: not a raw frame")
     for line in (*frame.history, *steps, CREATOR):
-        # Names of files may hold what no header may.
-        header.add_history("".join(c if " " <= c <= "~" else "?" for c in line))
+        header.add_history(printable(line))
     return header
 
 
