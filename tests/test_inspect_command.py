@@ -66,6 +66,22 @@ def test_a_folder_is_a_line_a_file_with_what_matters(folder: Path) -> None:
     assert other.split("│")[-2].strip() == "not a FITS file"
 
 
+def test_a_folder_is_summed_up_first_and_has_no_empty_columns(folder: Path) -> None:
+    later = {**HEADER, "DATE-OBS": "2020-03-01T03:00:00"}
+    fits.writeto(folder / "b.fits", np.ones((30, 40), np.int16), fits.Header(later))
+    shown = run("inspect", folder).splitlines()
+    table = next(k for k, line in enumerate(shown) if line.startswith("┏"))
+    said = shown[:table]
+    assert "2 x light, 30 s" in said
+    assert (
+        "lights from 2020-03-01T02:00:15.000 to 2020-03-01T03:00:15.000 UTC, mid-exposure" in said
+    )
+    assert "no bias, no dark, no flat" in said
+    assert "2 of 2 lights without filter" in said
+    assert "exposure_s" in shown[table + 1]
+    assert "temperature_c" not in shown[table + 1]
+
+
 def test_a_path_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file or folder"):
         run("inspect", tmp_path / "nothing.fits")

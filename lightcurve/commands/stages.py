@@ -9,7 +9,7 @@ import typer
 
 from lightcurve.commands.night import Folder, Json, Manifest
 from lightcurve.commands.options import takes_settings
-from lightcurve.commands.shell import bar, print_json, print_table
+from lightcurve.commands.shell import bar, one_line, print_json, print_table
 
 Frames = Annotated[list[Path], typer.Argument(help="FITS files, or folders of them.")]
 
@@ -38,7 +38,7 @@ def inspect(
 ) -> None:
     """Show what a folder holds, or what a file's header says and how it was read."""
     from lightcurve.errors import InputError
-    from lightcurve.stages.inspect import inspect_file, inspect_folder
+    from lightcurve.stages.inspect import inspect_file, inspect_folder, summarise
 
     if not path.exists():
         msg = f"{path}: there is no such file or folder"
@@ -52,9 +52,12 @@ def inspect(
     if json:
         print_json(rows)
         return
+    if path.is_dir():
+        for line in summarise(rows):
+            typer.echo(one_line(line))
     shown = rows if path.is_file() else list(map(_file_line, rows))
-    names = list(shown[0]) if shown else []
-    print_table(title, names, (row.values() for row in shown))
+    names = [n for n in (shown[0] if shown else {}) if any(r[n] not in (None, "") for r in shown)]
+    print_table(title, names, ([row[name] for name in names] for row in shown))
 
 
 def _file_line(row: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -83,3 +85,37 @@ def inspect_folder(
     list of dict
     """
     return take_inventory(folder, settings, manifest=manifest, progress=progress).rows()
+
+
+def summarise(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Sum up what a folder holds.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Of `inspect_folder`.
+
+    Returns
+    -------
+    list of str
+        Files of each kind, filter and exposure; the first and the last time of the lights; what
+        is missing of them and of the calibration frames.
+    """
+    groups = Counter((row["kind"], row["filter"], row["exposure_s"]) for row in rows)
+    lines = []
+    for (kind, band, exposure), n in sorted(groups.items(), key=str):
+        what = (kind, band, None if exposure is None else f"{exposure:g} s")
+        lines.append(f"{n} x {', '.join(str(word) for word in what if word)}")
+    lights = [row for row in rows if row["kind"] == "light"]
+    moments = sorted(row["mid_utc"] for row in lights if row["mid_utc"])
+    if moments:
+        lines.append(f"lights from {moments[0]} to {moments[-1]} UTC, mid-exposure")
+    kinds = {row["kind"] for row in rows}
+    missing = [kind for kind in ("light", "bias", "dark", "flat") if kind not in kinds]
+    if missing:
+        lines.append(f"no {', no '.join(missing)}")
+    for name, words in (("mid_utc", "time"), ("exposure_s", "exposure"), ("filter", "filter")):
+        without = sum(row[name] in (None, "") for row in lights)
+        if without:
+            lines.append(f"{without} of {len(lights)} lights without {words}")
+    return lines
