@@ -166,18 +166,3 @@ def decimals(text: str) -> int:
     if "e" in shortest:
         return 15
     return len(shortest.partition(".")[2].rstrip("0"))
-
-
-def printable(text: str) -> str:
-    """Make text that a FITS header can hold: printable ASCII; file names may hold more.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    str
-        With a question mark for every other character.
-    """
-    return "".join(c if " " <= c <= "~" else "?" for c in text)
