@@ -16,6 +16,7 @@ from lightcurve.report.corner import save_corner
 from lightcurve.report.html import round_together
 from lightcurve.report.light_curve import save_light_curve
 from lightcurve.report.residuals import save_covariates, save_time_averaging
+from lightcurve.transit.dip import DIPS
 from lightcurve.transit.ephemeris import predict_transit
 from lightcurve.transit.output import fit_to_json
 from lightcurve.transit.quality import time_averaging
@@ -77,7 +78,9 @@ def summarise_fit(fit: TransitFit) -> dict[str, str]:
             value, minus, plus = round_together(fit.parameters[name])
             shown[label] = f"{value} -{minus} +{plus} {fit.parameters[name].unit}".strip()
     shown["residual scatter"] = f"{fit.statistics['residual_scatter_percent']:.3f} %"
-    return shown | {"detrended by": ", ".join(fit.covariates) or "nothing", "verdict": fit.verdict}
+    shown |= {"detrended by": ", ".join(fit.covariates) or "nothing", "verdict": fit.verdict}
+    dips = [note for note in fit.notes if note.startswith(DIPS)]
+    return shown | ({"dip": dips[0]} if dips else {})
 
 
 def save_fit_figures(

@@ -12,6 +12,7 @@ from lightcurve.data import LightCurve, Planet, TransitFit
 from lightcurve.errors import FitError
 from lightcurve.flags import Flag
 from lightcurve.transit.derive import summarise
+from lightcurve.transit.dip import dip_notes
 from lightcurve.transit.ephemeris import Prediction, predict_transit
 from lightcurve.transit.model import NAMES, TransitModel
 from lightcurve.transit.noise import RedNoise
@@ -151,6 +152,7 @@ def fit_points(
     }
     verdict = judge(delta_bic, depth_sigma, cover, prediction, time)
     timing = timing_notes(verdict, parameters["o_minus_c_minutes"], prediction)
+    timing += dip_notes(verdict, time, left[used], prediction.duration)
     for note in timing:
         log.warning("%s", note)
     trend_notes, noise_note = _trend_notes(best, options), _noise_note(red, beta)
