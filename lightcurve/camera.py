@@ -44,6 +44,8 @@ def settle_camera(
     """
     exposure = frames[0].exposure
     gain, gain_source = _settled(exposure, masters, "gain_e_per_adu", 1.0)
+    if ASSUMED in gain_source and len(frames) > 1 and settings.apertures.style != "aij":
+        gain_source = gain_source.replace(ASSUMED, f"{ASSUMED} until the field's stars tell it", 1)
     read_noise, noise_source = _settled(exposure, masters, "read_noise_e", 0.0)
     saturation, level_source = exposure.saturation_adu, exposure.sources.get("saturation_adu", "")
     measured = clip_level([frame.pixels for frame in frames])

@@ -94,7 +94,7 @@ def reduce_night(
             curve = choose_curve(measurements, settings, in_transit=expected(target, measurements))
         with clock("fit"):
             fit = fit_if_known(curve, target, scene, settings)
-        scene = replace(scene, values=scene.values + noise)
+        scene = replace(scene, values=merge_values(scene.values, noise))
         night = Night(inventory, target, settings, scene, results, measurements, curve, fit)
         return write_products(out, night, clock.timings_s, sidecars=sidecars, progress=progress)
 
@@ -164,10 +164,27 @@ def settle_noise(
     values = (("noise floor", f"{100 * noise.floor:.2f} % of a star's flux", source),)
     if not camera.gain_known:
         text = f"{noise.gain_e_per_adu:.3g} +- {noise.gain_err:.2g} e-/ADU"
-        values += (("gain used for errors", text, source),)
+        values += (("gain", text, source),)
     for name, value, where in values:
         log.info("%s: %s, %s", name, value, where)
     return with_noise(measurements, noise, assumed_gain=gain), values
+
+
+def merge_values(
+    settled: tuple[tuple[str, str, str], ...], found: tuple[tuple[str, str, str], ...]
+) -> tuple[tuple[str, str, str], ...]:
+    """Put what the field told in the place of what was assumed until then.
+
+    Parameters
+    ----------
+    settled, found : tuple of (name, value, source)
+
+    Returns
+    -------
+    tuple of (name, value, source)
+        Each name once.
+    """
+    return tuple({row[0]: row for row in (*settled, *found)}.values())
 
 
 def fit_if_known(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lightcurve.data import Solution
+from lightcurve.night import merge_values
 from lightcurve.products import describe_scatter
 from lightcurve.reference import describe_solution
 
@@ -38,3 +39,9 @@ def test_a_wcs_that_nothing_confirms_is_told_in_brief() -> None:
     brief = "WCS of the header, not checked; 1.2000 arcsec a pixel"
     assert describe_solution(solution, brief=True) == brief
     assert "no index files" in describe_solution(solution)
+
+
+def test_a_gain_that_was_measured_takes_the_place_of_the_assumed_one() -> None:
+    settled = (("gain", "1 e-/ADU", "assumed"), ("scale", "1", "local"))
+    found = (("noise floor", "0.2 %", "stars"), ("gain", "20 +- 2 e-/ADU", "stars"))
+    assert merge_values(settled, found) == (found[1], settled[1], found[0])
