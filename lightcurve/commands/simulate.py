@@ -44,7 +44,10 @@ def simulate(
     dark: Annotated[int, typer.Option("--dark", help="Dark frames.")] = 5,
     flat: Annotated[int, typer.Option("--flat", help="Flat frames.")] = 5,
     dialect: Annotated[str, typer.Option("--dialect", help="Manner of the headers.")] = "standard",
-    wcs: Annotated[bool, typer.Option("--wcs", help="Write a WCS into the lights.")] = False,
+    wcs: Annotated[
+        bool | None,
+        typer.Option("--wcs/--no-wcs", help="Write a WCS into the lights; unless --stars."),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="The same seed, the same bytes.")] = 1,
     json: Json = False,
 ) -> None:
@@ -65,7 +68,8 @@ def simulate(
         cloud_depth=cloud,
         calibrations=(bias, dark, flat),
         dialect=dialect,
-        header_wcs=wcs,
+        # Stars of no catalogue cannot be solved: without a WCS no run could reduce them.
+        header_wcs=stars is None if wcs is None else wcs,
         seed=seed,
     )
     rows = simulate_request(out, request, progress=bar)
