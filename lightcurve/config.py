@@ -6,6 +6,7 @@ What stands here is what was *asked for*; what a header said is an `Exposure`. T
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,8 @@ def make_settings(
         first = error.errors()[0]
         where = ".".join(part for part in first["loc"] if isinstance(part, str))
         message = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            raise InputError(_unknown(first["loc"], origin)) from error
         # A check of a whole section says itself which options it is about, and what it found.
         whole = first["type"] == "value_error" and isinstance(first["input"], dict | Model)
         named = "" if whole else where
@@ -153,3 +156,16 @@ def make_settings(
         got = "" if isinstance(first["input"], dict | Model) else f", got {first['input']!r}"
         msg = f"{place}: {message}{got}".removeprefix(": ")[:500]
         raise InputError(msg) from error
+
+
+def _unknown(loc: tuple[int | str, ...], origin: str) -> str:
+    """Say that there is no such setting, and which one may be meant."""
+    *sections, name = map(str, loc)
+    model: Any = Settings
+    for section in sections:
+        model = getattr(model.model_fields.get(section), "annotation", None)
+        if not hasattr(model, "model_fields"):
+            return f"{origin}: no setting {'.'.join(map(str, loc))}".removeprefix(": ")
+    near = get_close_matches(name, model.model_fields, n=1)
+    meant = f"; did you mean {near[0]}?" if near else ""
+    return f"{origin}: no setting {'.'.join((*sections, name))}{meant}".removeprefix(": ")[:500]

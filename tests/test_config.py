@@ -37,9 +37,11 @@ OVERLAP = (
             {"camera": {"gain_e_per_adu": -1.0}},
             "camera.gain_e_per_adu: Input should be greater than 0, got -1.0",
         ),
-        ({"camera": {"gian": 1.0}}, "camera.gian: Extra inputs are not permitted, got 1.0"),
+        ({"target": {"namee": "x"}}, "no setting target.namee; did you mean name?"),
+        ({"targt": {"name": "x"}}, "no setting targt; did you mean target?"),
+        ({"camera": {"gian": 1.0}}, "no setting camera.gian"),
     ],
-    ids=["annulus", "overlap", "offline", "value", "name"],
+    ids=["annulus", "overlap", "offline", "value", "near", "section", "name"],
 )
 def test_a_wrong_value_is_named_once(values, message, tmp_path: Path):
     with pytest.raises(InputError) as caught:
