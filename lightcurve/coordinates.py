@@ -23,16 +23,19 @@ def parse_coordinates(ra: str, dec: str) -> tuple[float, float]:
         When either cannot be read or is out of range.
     """
     from astropy import units as u
-    from astropy.coordinates import Angle, Latitude
+    from astropy.coordinates import Angle
 
     try:
         right = Angle(ra, unit=u.hourangle if _is_sexagesimal(ra) else u.deg)
-        declination = Latitude(dec, unit=u.deg)
+        declination = Angle(dec, unit=u.deg)
     except (ValueError, u.UnitsError) as error:
         msg = f"cannot read the coordinates {ra!r} {dec!r}: {error}"
         raise InputError(msg) from error
     if not 0 <= right.deg < 360:
         msg = f"right ascension {ra!r} is not between 0 and 360 degrees (0 and 24 hours)"
+        raise InputError(msg)
+    if not -90 <= declination.deg <= 90:
+        msg = f"declination {dec!r} (--dec) is not between -90 and +90 degrees"
         raise InputError(msg)
     return float(right.deg), float(declination.deg)
 

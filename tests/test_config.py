@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from lightcurve.commands.options import merged_settings
 from lightcurve.config import Settings, make_settings, read_settings
+from lightcurve.coordinates import parse_coordinates
 from lightcurve.errors import InputError
 
 OFFLINE = {"catalogs": {"offline": True}}
@@ -71,3 +72,9 @@ def test_offline_leaves_the_server_out_and_settings_stay_frozen(tmp_path: Path):
     path = tmp_path / "s.toml"
     path.write_text('[solve]\nsolvers = ["nova", "local"]\n[catalogs]\noffline = true\n')
     assert read_settings(path).solve.solvers == ("local",)
+
+
+@pytest.mark.parametrize("dec", ["146", "+91:00:00"])
+def test_a_declination_beyond_the_pole_is_named(dec):
+    with pytest.raises(InputError, match=r"\(--dec\) is not between -90 and \+90 degrees"):
+        parse_coordinates("31.04", dec)
