@@ -197,11 +197,8 @@ def _corrected(psf: Psf, phot: PsfPhotometry, chosen: np.ndarray, good: np.ndarr
     radius = np.hypot(*grid_offsets(psf.half_px, psf.oversampling)) / psf.fwhm
     inner, outer = TABLE_FWHM
     fade = np.clip((outer - radius) / (outer - inner), 0, 1)
-    grid = _centred(psf.grid + table * fade, psf)
-    # Noise and the sky's error take the far wings below 0: there the profile is all that is known.
-    shape = (psf.fwhm_x, psf.fwhm_y, psf.angle_deg, psf.beta)
-    wing = moffat(*grid_offsets(psf.half_px, psf.oversampling), shape)
-    grid = normalised(np.where(grid > 0, grid, wing), psf.oversampling)
+    # Noise takes the far wings below 0 here and there: cut off, the rest would be too bright.
+    grid = normalised(_centred(psf.grid + table * fade, psf), psf.oversampling)
     return replace(psf, grid=grid, kind="epsf")
 
 
