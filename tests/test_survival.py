@@ -7,6 +7,7 @@ import multiprocessing
 import random
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -50,31 +51,25 @@ def test_fifty_kills_change_nothing(night, undisturbed, tmp_path: Path) -> None:
     """SIGKILL at random moments, each run going on where the last was killed or ended."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["lightcurve.night", "lightcurve.figures", "matplotlib.figure"])
-    whole = _seconds_alone(context, night, tmp_path / "timed")
     dice = random.Random(4)  # noqa: S311
-    survived = 0
-    for k in range(N_KILLS):
+    # How long a run is left alone: on any machine, as long as about every third comes to its end.
+    patience_s = 1.0
+    killed = started = 0
+    while killed < N_KILLS:
         # Five nights in turn, so that every stage is hit many times.
-        out = tmp_path / f"run{k % 5}"
-        run = context.Process(target=reduce_night, args=(*night, out))
+        run = context.Process(target=reduce_night, args=(*night, tmp_path / f"run{started % 5}"))
+        started += 1
         run.start()
-        run.join(dice.uniform(0.02, 1.0) * whole)
-        survived += run.exitcode == 0
+        run.join(dice.uniform(0.02, 1.0) * patience_s)
         run.kill()
         run.join()
-    assert survived < N_KILLS / 2
+        assert run.exitcode in {0, -signal.SIGKILL}
+        killed += run.exitcode != 0
+        patience_s *= 1.1 if run.exitcode else 0.8
     for k in range(5):
         reduce_night(*night, tmp_path / f"run{k}")
         assert digests(tmp_path / f"run{k}") == undisturbed
         assert not list((tmp_path / f"run{k}").glob(".*.part"))
-
-
-def _seconds_alone(context: object, night: tuple[Path, Settings], out: Path) -> float:
-    start = time.perf_counter()
-    run = context.Process(target=reduce_night, args=(*night, out))
-    run.start()
-    run.join()
-    return time.perf_counter() - start
 
 
 def command(night: tuple[Path, Settings], out: Path) -> list[str]:
@@ -97,8 +92,6 @@ def test_a_full_disk_costs_nothing_that_was_done(night, undisturbed, tmp_path: P
     """A limit on the size of files stands in for the disk."""
 
     def limited() -> None:
-        import signal
-
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 
