@@ -9,7 +9,6 @@ times what astropy needs to read the frame and turn it into float32 (aim: 8).
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +26,8 @@ N_STARS, PLAIN_STARS = 100, 7
 
 def main() -> None:
     if not DATA.is_dir():
-        sys.exit("needs the real night beside the checkout")
+        print("needs the real night beside the checkout: left out")
+        return
     settings = make_settings(
         {
             "target": {"planet_file": DATA / "planets" / "hatp32b.toml"},
