@@ -1,21 +1,77 @@
-"""What all tests share: where the real data are, and no way out to the network."""
+"""What all tests share: where the real data are, and nothing else of the machine's own.
+
+Before anything is imported, the environment is made anew: no folder of the user, no key, no proxy,
+no program on the PATH, no terminal and a time zone far from UTC. What tests start inherits it.
+"""
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import socket
+import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from nova_server import Nova
     from services_server import ServicesServer
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
+CHILDREN = Path(__file__).parent / "children"
+# All that is kept of the environment; what begins so, by the names of the tools.
+KEPT = {"PYTHONHASHSEED", "PYTHONPATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV"}
+KEPT_GROUPS = ("COVERAGE_", "HYPOTHESIS_", "LD_LIBRARY_", "PYTEST_", "TEST_")
+# The user's PATH, for the one test that tries the real solve-field.
+PATH_OF_USER = "TEST_PATH_OF_USER"
+
+# A busy machine is slow, and no test may fail for that.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
+
+
+# Last: where to write, and in what colours, pytest itself learns from the user's environment.
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the environment anew, for this process and all that it starts."""
+    home = tempfile.TemporaryDirectory(prefix="lightcurve-tests-")
+    config.add_cleanup(home.cleanup)
+    empty, astropy = Path(home.name, "bin"), Path(home.name, "config", "astropy")
+    empty.mkdir()
+    astropy.mkdir(parents=True)
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in KEPT or name.startswith(KEPT_GROUPS)
+    }
+    kept.setdefault(PATH_OF_USER, os.environ.get("PATH", ""))
+    path = [str(CHILDREN), *filter(None, kept.get("PYTHONPATH", "").split(os.pathsep))]
+    os.environ.clear()
+    os.environ.update(
+        kept,
+        PATH=str(empty),
+        PYTHONPATH=os.pathsep.join(dict.fromkeys(path)),
+        HOME=home.name,
+        USERPROFILE=home.name,
+        XDG_CONFIG_HOME=str(astropy.parent),
+        LIGHTCURVE_CACHE_DIR=str(Path(home.name, "cache")),
+        # Its list of the machine's fonts takes seconds to make, so it is kept; its settings are not
+        # read there.
+        MPLCONFIGDIR=str(Path(config.rootpath, ".pytest_cache", "matplotlib")),
+        MPLBACKEND="agg",
+        LC_ALL="C.UTF-8",
+        TZ="XXX-05:45",
+    )
+    if hasattr(time, "tzset"):
+        time.tzset()
+    sys.path.insert(0, str(CHILDREN))
+    import alone  # noqa: F401
 
 
 @pytest.fixture(scope="session")
@@ -32,45 +88,10 @@ def hatp32(shared_data: Path) -> list[Path]:
     return sorted((shared_data / "hatp32").glob("*.FITS"))
 
 
-def _is_loopback(host: str) -> bool:
-    if host in {"localhost", ""}:
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 @pytest.fixture(autouse=True)
-def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refuse every address but this machine's own; a test that leaves it is a defect."""
-    connect, resolve = socket.socket.connect, socket.getaddrinfo
-
-    def guarded_connect(self: socket.socket, address: object) -> None:
-        if isinstance(address, tuple) and not _is_loopback(str(address[0])):
-            raise OSError(f"tests may not reach {address[0]}")
-        connect(self, address)
-
-    def guarded_resolve(host: object, *args: object, **kwargs: object) -> object:
-        if host is not None and not _is_loopback(str(host)):
-            raise socket.gaierror(f"tests may not look up {host}")
-        return resolve(host, *args, **kwargs)
-
-    monkeypatch.setattr(socket.socket, "connect", guarded_connect)
-    monkeypatch.setattr(socket, "getaddrinfo", guarded_resolve)
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep the user's caches and keys out of the tests, and the tests out of them."""
-    monkeypatch.setenv("LIGHTCURVE_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
-    for name in list(os.environ):
-        if name.endswith("_API_KEY"):
-            monkeypatch.delenv(name)
-    # astroquery's configuration may hold a key as well.
-    config = tmp_path_factory.getbasetemp() / "config"
-    (config / "astropy").mkdir(parents=True, exist_ok=True)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(config))
+def _no_system_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo what a test has set there, whatever it was."""
+    monkeypatch.setattr("lightcurve.astrometry.index.SYSTEM_PLACES", ())
 
 
 @pytest.fixture
@@ -99,7 +120,6 @@ def services(
 ) -> Iterator[ServicesServer]:
     """A server on loopback that answers as Gaia, VizieR, SIMBAD, SkyBoT and others do."""
     monkeypatch.setenv("LIGHTCURVE_CACHE_DIR", str(tmp_path / "remembered"))
-    monkeypatch.delenv("ASTROCOLIBRI_API", raising=False)
     _services_running.calm()
     yield _services_running
     _services_running.calm()

@@ -47,9 +47,9 @@ def main() -> None:
     does = os.environ.get("SOLVE_FIELD_DOES", "")
     if does == "hang":
         # The real one starts the engine as a process of its own.
-        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         Path(os.environ["SOLVE_FIELD_CHILD"]).write_text(str(child.pid))
-        time.sleep(60)
+        time.sleep(600)
     if does == "fail":
         print("reading the stars\nsegmentation fault, core dumped")
         sys.exit(3)

@@ -218,7 +218,7 @@ def test_time_is_limited(frame: SolveRequest, index: Path, monkeypatch: pytest.M
 
     class Slow:
         def solve(self, *_args: object) -> None:
-            forever.wait(5)
+            forever.wait()
 
     engines = []
 

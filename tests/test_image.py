@@ -200,6 +200,10 @@ def test_pairs_are_told_apart_better_by_the_psf(catalog: Path, tmp_path: Path) -
     medians = [float(np.nanmedian(values)) for values in off.values()]
     assert medians[1] < 0.02
     assert medians[1] < 0.2 * medians[0]
+    crowded = (reduced.sources.flags & Flag.CROWDED) != 0
+    alone = case.source[np.flatnonzero(~paired)]
+    assert crowded[rows].mean() > 0.95
+    assert crowded[alone[alone >= 0]].mean() < 0.05
 
 
 def seen_again(one: Reduced, other: Reduced) -> tuple[np.ndarray, np.ndarray]:

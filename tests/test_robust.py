@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import numpy as np
 import pytest
 from astropy.stats import mad_std
 
-import lightcurve
 from lightcurve.robust import MAD_TO_SIGMA, robust_scatter
 
 
@@ -24,13 +20,3 @@ def test_robust_scatter_is_that_of_astropy_and_blind_to_wild_values():
     )
     assert np.isnan(robust_scatter(np.full(3, np.nan)))
     assert np.isnan(robust_scatter(np.zeros(0)))
-
-
-def test_the_constant_is_typed_once():
-    package = Path(lightcurve.__file__).parent
-    typed = [
-        path.name
-        for path in package.rglob("*.py")
-        if re.search(r"=.*\b1\.4826|\b1\.4826\d* \*", path.read_text())
-    ]
-    assert typed == ["robust.py"]
