@@ -22,8 +22,8 @@ from lightcurve.simulate.night import simulate_night
 from lightcurve.simulate.observatory import Night
 from lightcurve.simulate.options import DEMO_CALIBRATIONS, demo_night
 from lightcurve.simulate.sky import SimTarget
+from lightcurve.simulate_night import transit_of
 from lightcurve.transit.ephemeris import impact_parameter, predict_transit, transit_duration
-from lightcurve.transit.model import transit_flux
 
 PLANET_FILE = "planet.toml"
 OWN_FILES = {
@@ -41,7 +41,6 @@ PLANET_NUMBERS = (
     "eccentricity",
     "omega_deg",
 )
-LIMB_DARKENING = (0.42, 0.31)  # Kipping's q1, q2: about those of the Sun in V
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,28 +173,6 @@ def demo_planet(night: Night, target: SimTarget) -> Planet:
         feh=0.0,
         source="simulated",
     )
-
-
-def transit_of(planet: Planet, night: Night, jd_utc: np.ndarray) -> np.ndarray:
-    """Compute the planet's transit as the observatory sees it.
-
-    Parameters
-    ----------
-    planet : Planet
-    night : Night
-    jd_utc : (n,) float array
-        Mid-exposure.
-
-    Returns
-    -------
-    (n,) float array
-        Relative flux.
-    """
-    bjd = times.bjd_tdb(jd_utc, planet.ra_deg, planet.dec_deg, night.site)
-    mid = predict_transit(planet, float(np.median(bjd))).mid
-    shape = (planet.rp_over_rs, planet.a_over_rs, impact_parameter(planet))
-    theta = np.array([mid, *shape, *LIMB_DARKENING])
-    return transit_flux(bjd, theta, planet, exposure_days=night.exposure_s / 86400)
 
 
 def write_planet(path: Path, planet: Planet) -> Path:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from lightcurve import times
 from lightcurve.data import Planet
 from lightcurve.dates import EARLIEST_JD, LATEST_JD, jd_from_iso
-from lightcurve.demo import transit_of
 from lightcurve.errors import InputError
 from lightcurve.frames.read import is_fits_name
 from lightcurve.progress import Progress, silent
@@ -23,8 +23,10 @@ from lightcurve.simulate.sky import (
     make_field,
     read_star_list,
 )
-from lightcurve.transit.ephemeris import predict_transit, read_planet
+from lightcurve.transit.ephemeris import impact_parameter, predict_transit, read_planet
+from lightcurve.transit.model import transit_flux
 
+LIMB_DARKENING = (0.42, 0.31)  # Kipping's q1, q2: about those of the Sun in V
 N_STARS = 110
 MAG_RANGE = (9.6, 14.2)
 LIMITS = {
@@ -206,3 +208,25 @@ def _field(request: Request, night: Night, camera: SimCamera) -> StarField:
     fov = (nx * camera.scale_arcsec / 3600, ny * camera.scale_arcsec / 3600)
     rng = np.random.default_rng([request.seed, 0x51])
     return make_field(rng, (night.ra_deg, night.dec_deg), fov, N_STARS, mag_range=MAG_RANGE)
+
+
+def transit_of(planet: Planet, night: Night, jd_utc: np.ndarray) -> np.ndarray:
+    """Compute the planet's transit as the observatory sees it.
+
+    Parameters
+    ----------
+    planet : Planet
+    night : Night
+    jd_utc : (n,) float array
+        Mid-exposure.
+
+    Returns
+    -------
+    (n,) float array
+        Relative flux.
+    """
+    bjd = times.bjd_tdb(jd_utc, planet.ra_deg, planet.dec_deg, night.site)
+    mid = predict_transit(planet, float(np.median(bjd))).mid
+    shape = (planet.rp_over_rs, planet.a_over_rs, impact_parameter(planet))
+    theta = np.array([mid, *shape, *LIMB_DARKENING])
+    return transit_flux(bjd, theta, planet, exposure_days=night.exposure_s / 86400)
