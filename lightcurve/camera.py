@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lightcurve.calib.levels import clip_level
 from lightcurve.config import Settings
-from lightcurve.data import Exposure, Frame, Masters
+from lightcurve.data import Assumed, Exposure, Frame, Masters
 from lightcurve.phot.noise import NoiseModel
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ class CameraValues:
     noise: NoiseModel
     gain_known: bool
     saturation_adu: float | None
-    sources: tuple[tuple[str, str, str], ...]
+    values: tuple[Assumed, ...]
 
 
 def settle_camera(
@@ -55,33 +55,33 @@ def settle_camera(
         level_source = "not known: no header, no clipped stars"
     dark, dark_values = _dark(exposure, settings.camera.dark_current_e_per_s)
     noise = NoiseModel(gain_e_per_adu=gain, read_noise_e=read_noise, dark_e=dark)
-    sources = (
-        ("gain", f"{gain:.4g} e-/ADU", gain_source),
-        ("read noise", f"{read_noise:.4g} e-", noise_source),
-        ("saturation", "none" if saturation is None else f"{saturation:.6g} ADU", level_source),
+    level = "none" if saturation is None else f"{saturation:.6g} ADU"
+    values = (
+        _value("gain", gain, "e-/ADU", gain_source, f"{gain:.4g} e-/ADU"),
+        _value("read noise", read_noise, "e-", noise_source, f"{read_noise:.4g} e-"),
+        _value("saturation", saturation, "ADU", level_source, level),
         *dark_values,
     )
-    for name, value, source in sources:
-        log.log(
-            logging.WARNING if ASSUMED in source else logging.INFO,
-            "%s: %s, %s",
-            name,
-            value,
-            source,
-        )
-    return CameraValues(noise, ASSUMED not in gain_source, saturation, sources)
+    for value in values:
+        log.log(logging.WARNING if value.guessed else logging.INFO, "%s", value)
+    return CameraValues(noise, not values[0].guessed, saturation, values)
 
 
-def _dark(exposure: Exposure, current: float) -> tuple[float, tuple[tuple[str, str, str], ...]]:
+def _value(name: str, value: float | None, unit: str, source: str, text: str) -> Assumed:
+    return Assumed(name, value, unit, source, text, guessed=ASSUMED in source)
+
+
+def _dark(exposure: Exposure, current: float) -> tuple[float, tuple[Assumed, ...]]:
     """Electrons a pixel by the dark current, and what is shown of it where one was given."""
     source = "setting camera.dark_current_e_per_s"
     if not current:
         return 0.0, ()
     if exposure.exposure_s is None:
         why = f"{source}, but 0 e- {ASSUMED}: the exposure is not known"
-        return 0.0, (("dark", f"{current:.4g} e-/s", why),)
+        return 0.0, (_value("dark", current, "e-/s", why, f"{current:.4g} e-/s"),)
     dark = current * exposure.exposure_s
-    return dark, (("dark", f"{dark:.4g} e- in {exposure.exposure_s:g} s", source),)
+    text = f"{dark:.4g} e- in {exposure.exposure_s:g} s"
+    return dark, (_value("dark", dark, "e-", source, text),)
 
 
 def _settled(

@@ -251,7 +251,8 @@ def write_page(
             plan.star_id, plan.role, plan.ra_deg, plan.dec_deg, plan.reason, strict=True
         )
     ]
-    values = Table(("value", "", "source"), tuple(night.scene.values), "Values and their sources")
+    rows = tuple(value.row for value in night.scene.values)
+    values = Table(("value", "", "source"), rows, "Values and their sources")
     sections = [
         Section("Figures", figures={file: CAPTIONS[file.stem] for file in figures}),
         Section("What it rests on", tables=(values,)),

@@ -17,7 +17,7 @@ from lightcurve.clock import Clock
 from lightcurve.config import Settings
 from lightcurve.curve.choose import choose_curve
 from lightcurve.curve.noise import measure_field_noise, with_noise
-from lightcurve.data import FrameResult, LightCurve, Measurements, Products, TransitFit
+from lightcurve.data import Assumed, FrameResult, LightCurve, Measurements, Products, TransitFit
 from lightcurve.errors import FitError
 from lightcurve.formats.tables import write_stars
 from lightcurve.frame_table import report_inventory, write_frames_table
@@ -140,7 +140,7 @@ def expected(target: Target, measurements: Measurements) -> np.ndarray | None:
 
 def settle_noise(
     measurements: Measurements, camera: CameraValues
-) -> tuple[Measurements, tuple[tuple[str, str, str], ...]]:
+) -> tuple[Measurements, tuple[Assumed, ...]]:
     """Let the field's stars tell the noise floor, and the gain where nothing else does.
 
     Parameters
@@ -152,7 +152,7 @@ def settle_noise(
     -------
     measurements : Measurements
         With errors by the noise that the field shows.
-    values : tuple of (name, value, source)
+    values : tuple of Assumed
         What was found, for the user to see.
     """
     gain = camera.noise.gain_e_per_adu
@@ -161,30 +161,31 @@ def settle_noise(
         log.warning("the field's stars do not tell the noise: too few, or too faint")
         return measurements, ()
     source = f"measured from the scatter of {noise.n_stars} stars of the field"
-    values = (("noise floor", f"{100 * noise.floor:.2f} % of a star's flux", source),)
+    percent = 100 * noise.floor
+    text = f"{percent:.2f} % of a star's flux"
+    values: tuple[Assumed, ...] = (Assumed("noise floor", percent, "%", source, text),)
     if not camera.gain_known:
         text = f"{noise.gain_e_per_adu:.3g} +- {noise.gain_err:.2g} e-/ADU"
-        values += (("gain", text, source),)
-    for name, value, where in values:
-        log.info("%s: %s, %s", name, value, where)
+        found = noise.gain_e_per_adu
+        values += (Assumed("gain", found, "e-/ADU", source, text, err=noise.gain_err),)
+    for value in values:
+        log.info("%s", value)
     return with_noise(measurements, noise, assumed_gain=gain), values
 
 
-def merge_values(
-    settled: tuple[tuple[str, str, str], ...], found: tuple[tuple[str, str, str], ...]
-) -> tuple[tuple[str, str, str], ...]:
+def merge_values(settled: tuple[Assumed, ...], found: tuple[Assumed, ...]) -> tuple[Assumed, ...]:
     """Put what the field told in the place of what was assumed until then.
 
     Parameters
     ----------
-    settled, found : tuple of (name, value, source)
+    settled, found : tuple of Assumed
 
     Returns
     -------
-    tuple of (name, value, source)
+    tuple of Assumed
         Each name once.
     """
-    return tuple({row[0]: row for row in (*settled, *found)}.values())
+    return tuple({value.name: value for value in (*settled, *found)}.values())
 
 
 def fit_if_known(

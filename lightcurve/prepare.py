@@ -12,7 +12,7 @@ from lightcurve.astrometry.pattern import make_reference
 from lightcurve.camera import CameraValues, settle_camera
 from lightcurve.config import Settings
 from lightcurve.curve.plan import plan_stars
-from lightcurve.data import Exposure, Frame, Masters, Site, Solution
+from lightcurve.data import Assumed, Exposure, Frame, Masters, Site, Solution
 from lightcurve.errors import InputError
 from lightcurve.frames.entries import Inventory
 from lightcurve.lights import choose_lights
@@ -44,7 +44,7 @@ class Scene:
     solution : Solution
     recipe : Recipe
     camera : CameraValues
-    values : tuple of (name, value, source)
+    values : tuple of Assumed
         Every value the measuring rests on, for the user to see.
     """
 
@@ -55,7 +55,7 @@ class Scene:
     solution: Solution
     recipe: Recipe
     camera: CameraValues
-    values: tuple[tuple[str, str, str], ...]
+    values: tuple[Assumed, ...]
 
 
 def prepare_night(
@@ -224,7 +224,7 @@ def list_values(
     camera: CameraValues,
     solution: Solution,
     recipe: Recipe,
-) -> tuple[tuple[str, str, str], ...]:
+) -> tuple[Assumed, ...]:
     """Collect every value the measuring rests on, with its source.
 
     Parameters
@@ -238,49 +238,91 @@ def list_values(
 
     Returns
     -------
-    tuple of (name, value, source)
+    tuple of Assumed
     """
-    source, site = exposure.sources, exposure.site
-    place = "not known" if site is None else _site_text(site)
-    radii = ", ".join(f"{radius:.1f}" for radius in recipe.radii)
-    given, seeing = recipe.settings.apertures, "seeing of the reference"
-    base = ", its middle radius alone" if given.fwhm_factor is not None and not given.radii else ""
     return (
-        ("target", f"{target.ra_deg:.6f} {target.dec_deg:+.6f} deg", target.source),
-        ("time", f"mid-exposure to {exposure.time_uncertainty_s:.3g} s", source["mid_jd_utc"]),
-        ("exposure", *_exposure_text(exposure)),
-        ("filter", exposure.filter or "not known", source.get("filter", "no keyword")),
-        ("site", place, source.get("site", "no keyword: --latitude, --longitude, --height")),
-        ("telescope", *_telescope_text(exposure, recipe.settings)),
-        *camera.sources,
-        ("scale", f"{solution.scale_arcsec:.4f} arcsec/px", _solved_by(solution)),
-        ("radii", f"{radii} px", "setting apertures.radii" if given.radii else seeing + base),
-        (
-            "sky annulus",
-            "{:.1f} to {:.1f} px".format(*recipe.annulus),
-            "setting apertures.annulus" if given.annulus else seeing,
+        Assumed(
+            "target",
+            (target.ra_deg, target.dec_deg),
+            "deg",
+            target.source,
+            f"{target.ra_deg:.6f} {target.dec_deg:+.6f} deg",
         ),
+        *_exposure_values(exposure),
+        _site(exposure),
+        _telescope(exposure, recipe.settings),
+        *camera.values,
+        Assumed(
+            "scale",
+            solution.scale_arcsec,
+            "arcsec/px",
+            _solved_by(solution),
+            f"{solution.scale_arcsec:.4f} arcsec/px",
+        ),
+        *_aperture_values(recipe),
     )
 
 
-def _exposure_text(exposure: Exposure) -> tuple[str, str]:
-    if exposure.exposure_s is None:
-        return "not known", "no keyword: a transit is fitted without averaging over the exposure"
-    return f"{exposure.exposure_s:g} s", exposure.sources["exposure_s"]
+def _exposure_values(exposure: Exposure) -> tuple[Assumed, ...]:
+    """When, how long and through what the frame was exposed."""
+    source, seconds, open_s = exposure.sources, exposure.exposure_s, exposure.time_uncertainty_s
+    length = "not known"
+    where = "no keyword: a transit is fitted without averaging over the exposure"
+    if seconds is not None:
+        length, where = f"{seconds:g} s", source["exposure_s"]
+    band = exposure.filter
+    return (
+        Assumed("time", open_s, "s", source["mid_jd_utc"], f"mid-exposure to {open_s:.3g} s"),
+        Assumed("exposure", seconds, "s", where, length),
+        Assumed("filter", band, "", source.get("filter", "no keyword"), band or "not known"),
+    )
 
 
-def _telescope_text(exposure: Exposure, settings: Settings) -> tuple[str, str]:
+def _site(exposure: Exposure) -> Assumed:
+    site = exposure.site
+    source = exposure.sources.get("site", "no keyword: --latitude, --longitude, --height")
+    place = site and (site.latitude_deg, site.longitude_deg, site.height_m)
+    text = "not known" if site is None else _site_text(site)
+    return Assumed("site", place, "deg, deg, m", source, text)
+
+
+def _telescope(exposure: Exposure, settings: Settings) -> Assumed:
     """Diameter, and what becomes of it."""
-    diameter, source = exposure.telescope_diameter_m, exposure.sources.get("telescope_diameter_m")
+    diameter = exposure.telescope_diameter_m
     if diameter is None:
         told = "no keyword: errors carry no scintillation; --telescope-diameter"
-        return "diameter not known", told
+        return Assumed("telescope", None, "m", told, "diameter not known")
     use = "for scintillation"
     if settings.apertures.style == "aij":
         use = "not used: AstroImageJ's errors have no scintillation"
     elif exposure.exposure_s is None:
         use = "not used: no scintillation without an exposure"
-    return f"{diameter:.4g} m across, {use}", source
+    source = exposure.sources["telescope_diameter_m"]
+    return Assumed("telescope", diameter, "m", source, f"{diameter:.4g} m across, {use}")
+
+
+def _aperture_values(recipe: Recipe) -> tuple[Assumed, ...]:
+    """Radii of the apertures and of the ring of sky."""
+    given, seeing = recipe.settings.apertures, "seeing of the reference"
+    base = ", its middle radius alone" if given.fwhm_factor is not None and not given.radii else ""
+    radii = ", ".join(f"{radius:.1f}" for radius in recipe.radii)
+    inner, outer = recipe.annulus
+    return (
+        Assumed(
+            "radii",
+            tuple(recipe.radii.tolist()),
+            "px",
+            "setting apertures.radii" if given.radii else seeing + base,
+            f"{radii} px",
+        ),
+        Assumed(
+            "sky annulus",
+            (inner, outer),
+            "px",
+            "setting apertures.annulus" if given.annulus else seeing,
+            f"{inner:.1f} to {outer:.1f} px",
+        ),
+    )
 
 
 def _solved_by(solution: Solution) -> str:

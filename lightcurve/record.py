@@ -46,8 +46,8 @@ def write_run(
         "versions": {name: version(name) for name in LIBRARIES},
         "night": describe_night(night),
         "values": [
-            {"name": name, "value": value, "source": source}
-            for name, value, source in night.scene.values
+            {key: value for key, value in one.record.items() if value is not None}
+            for one in night.scene.values
         ],
         "files": {
             name: hashlib.sha256(file.read_bytes()).hexdigest()

@@ -37,9 +37,9 @@ def values_of(exposure: Exposure, **settings: object) -> dict[str, tuple[str, st
         radii=np.array(made.apertures.radii or (3.0, 4.0)),
         annulus=made.apertures.annulus or (8.0, 12.0),
     )
-    camera = SimpleNamespace(sources=())
+    camera = SimpleNamespace(values=())
     listed = list_values(target, exposure, camera, solution, recipe)
-    return {name: (value, source) for name, value, source in listed}
+    return {value.name: (value.text, value.source) for value in listed}
 
 
 TIMED = ("DATE-OBS= '2026-01-01T00:00:00'", "EXPTIME = 60.0")
@@ -124,7 +124,7 @@ def test_dark_current_without_an_exposure_is_not_left_out_in_silence(caplog):
         frame = SimpleNamespace(exposure=exposure_of(*cards), pixels=np.zeros((9, 9), np.float32))
         camera = settle_camera([frame], None, made)
         assert camera.noise.dark_e == electrons
-        assert {name: value for name, value, _ in camera.sources}["dark"] == told
+        assert {value.name: value.text for value in camera.values}["dark"] == told
     assert "dark: 0.5 e-/s" in caplog.text  # a warning
     assert "dark: 30 e-" not in caplog.text
 

@@ -212,6 +212,10 @@ def test_plan_writes_nothing(night: Path, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     said = json.loads(run("plan", night, *WHERE, "--json"))
     assert len(said["lights"]) == 6
-    assert {row["name"] for row in said["values"]} > {"target", "time", "gain", "scale"}
+    values = {row["name"]: row for row in said["values"]}
+    assert set(values) > {"target", "time", "gain", "scale"}
+    assert values["scale"]["unit"] == "arcsec/px"
+    assert isinstance(values["scale"]["value"], float)
+    assert len(values["target"]["value"]) == 2
     assert said["stars"][0]["role"] == "target"
     assert not list(tmp_path.iterdir())

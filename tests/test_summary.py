@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lightcurve.data import Solution
+from lightcurve.data import Assumed, Solution
 from lightcurve.night import merge_values
 from lightcurve.products import describe_scatter
 from lightcurve.reference import describe_solution
@@ -42,6 +42,14 @@ def test_a_wcs_that_nothing_confirms_is_told_in_brief() -> None:
 
 
 def test_a_gain_that_was_measured_takes_the_place_of_the_assumed_one() -> None:
-    settled = (("gain", "1 e-/ADU", "assumed"), ("scale", "1", "local"))
-    found = (("noise floor", "0.2 %", "stars"), ("gain", "20 +- 2 e-/ADU", "stars"))
+    settled = (
+        Assumed("gain", 1.0, "e-/ADU", "assumed", "1 e-/ADU", guessed=True),
+        Assumed("scale", 1.0, "arcsec/px", "local", "1 arcsec/px"),
+    )
+    found = (
+        Assumed("noise floor", 0.2, "%", "stars", "0.2 %"),
+        Assumed("gain", 20.0, "e-/ADU", "stars", "20 +- 2 e-/ADU", err=2.0),
+    )
+    assert "err" not in settled[0].record
+    assert found[1].record["err"] == 2.0
     assert merge_values(settled, found) == (found[1], settled[1], found[0])

@@ -61,13 +61,13 @@ def plan(folder: Folder, *, settings: Any, manifest: Manifest = None, json: Json
     columns = ("star_id", "role", "ra_deg", "dec_deg", "reason")
     rows = list(zip(*(getattr(stars, name) for name in columns), strict=True))
     if json:
-        values = [dict(zip(("name", "value", "source"), v, strict=True)) for v in scene.values]
+        values = [value.record for value in scene.values]
         named = [dict(zip(columns, row, strict=True)) for row in rows]
         print_json(
             {"lights": scene.lights, "unused": scene.unused, "values": values, "stars": named}
         )
         return
-    print_table("Values", ["value", "", "source"], scene.values)
+    print_table("Values", ["value", "", "source"], (value.row for value in scene.values))
     shown = [(name, role, f"{ra:.6f}", f"{dec:+.6f}", why) for name, role, ra, dec, why in rows]
     print_table(f"{len(scene.lights)} light frames; stars", list(columns), shown)
 

@@ -8,6 +8,7 @@ changed in place once they stand in one of these.
 
 from __future__ import annotations
 
+from lightcurve.data.assumed import Assumed
 from lightcurve.data.curves import (
     LightCurve,
     Parameter,
@@ -34,6 +35,7 @@ from lightcurve.data.stars import (
 
 __all__ = [
     "KINDS",
+    "Assumed",
     "Detections",
     "Exposure",
     "Frame",

@@ -121,7 +121,7 @@ def _sections(reduced: Reduced, captions: Mapping[Path, str]) -> tuple[Section, 
         {"service": r.title, "status": r.status, "rows": r.n, "reason": r.reason}
         for r in reduced.known.reports
     )
-    values = Table(("value", "", "source"), reduced.prepared.values)
+    values = Table(("value", "", "source"), tuple(v.row for v in reduced.prepared.values))
     return (
         *sections,
         Section("Catalogues and services", tables=(services,)),

@@ -12,7 +12,7 @@ from lightcurve.calib.reduce import reduce_frame
 from lightcurve.calib.store import load_masters
 from lightcurve.camera import CameraValues, settle_camera
 from lightcurve.config import Settings
-from lightcurve.data import Detections, Frame, Masters
+from lightcurve.data import Assumed, Detections, Frame, Masters
 from lightcurve.errors import FrameError
 from lightcurve.flags import PixelFlag
 from lightcurve.frames.read import read_frame
@@ -49,7 +49,7 @@ class Prepared:
         What magnitudes are reckoned by.
     notes : tuple of str
         What was repaired, left out or assumed.
-    values : tuple of (name, value, source)
+    values : tuple of Assumed
         Every value the measuring rests on.
     """
 
@@ -59,7 +59,7 @@ class Prepared:
     stars: Detections
     exposure_s: float
     notes: tuple[str, ...]
-    values: tuple[tuple[str, str, str], ...]
+    values: tuple[Assumed, ...]
 
     @property
     def good(self) -> np.ndarray:
@@ -108,10 +108,10 @@ def prepare_frame(path: Path, settings: Settings, *, masters: Masters | None = N
     notes = (*frame.exposure.warnings, *scaled, *cosmic, *trail, *none, *assumed)
     for note in notes:
         log.info("%s", note)
-    values = (("exposure", f"{seconds:g} s", source), *_values(frame))
+    values = (Assumed("exposure", seconds, "s", source, f"{seconds:g} s"), *_values(frame))
     for value in values:
-        log.info("%s: %s, %s", *value)
-    return Prepared(frame, camera, background, stars, seconds, notes, (*values, *camera.sources))
+        log.info("%s", value)
+    return Prepared(frame, camera, background, stars, seconds, notes, (*values, *camera.values))
 
 
 def _read(path: Path, settings: Settings) -> Frame:
@@ -166,18 +166,20 @@ def _exposure(frame: Frame) -> tuple[float, str, tuple[str, ...]]:
     return 1.0, source, (f"exposure of 1 s {source}",)
 
 
-def _values(frame: Frame) -> tuple[tuple[str, str, str], ...]:
+def _values(frame: Frame) -> tuple[Assumed, ...]:
     exposure = frame.exposure
-    mid, source = exposure.mid_jd_utc, exposure.sources.get("mid_jd_utc", "no clock in the header")
+    band, mid, scale = exposure.filter, exposure.mid_jd_utc, exposure.scale_arcsec
+    of_mid = exposure.sources.get("mid_jd_utc", "no clock in the header")
+    when = f"JD {mid:.6f} UTC" if mid else "not known"
+    of_scale = exposure.sources.get("scale_arcsec", "not in the header")
+    scale_text = f"{scale:.4g} arcsec/px" if scale else "not known"
+    pixels = _statistics(frame)
+    of_band = exposure.sources.get("filter", "no keyword")
     return (
-        ("filter", exposure.filter or "not known", exposure.sources.get("filter", "no keyword")),
-        ("mid-exposure", f"JD {mid:.6f} UTC" if mid else "not known", source),
-        (
-            "scale",
-            f"{exposure.scale_arcsec:.4g} arcsec/px" if exposure.scale_arcsec else "not known",
-            exposure.sources.get("scale_arcsec", "not in the header"),
-        ),
-        ("pixels", _statistics(frame), "the frame, calibrated"),
+        Assumed("filter", band, "", of_band, band or "not known"),
+        Assumed("mid-exposure", mid, "JD UTC", of_mid, when),
+        Assumed("scale", scale, "arcsec/px", of_scale, scale_text),
+        Assumed("pixels", pixels, "", "the frame, calibrated", pixels),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lightcurve.config import Settings
+from lightcurve.data import Assumed
 from lightcurve.errors import InputError
 from lightcurve.formats.aij_table import AijTable
 from lightcurve.phot.aij import AijRecipe, measure_aij
@@ -55,7 +56,7 @@ class TableRules:
     fwhm_factor : float or None
     recipe : AijRecipe
         All that is the same in every row.
-    values : tuple of (name, value, source)
+    values : tuple of Assumed
         What was found and how, for the user to see.
     """
 
@@ -64,7 +65,7 @@ class TableRules:
     annulus: np.ndarray
     fwhm_factor: float | None
     recipe: AijRecipe
-    values: tuple[tuple[str, str, str], ...]
+    values: tuple[Assumed, ...]
 
     def of_row(self, row: int, **changes: Any) -> AijRecipe:
         """Take the recipe of one row.
@@ -125,18 +126,20 @@ def find_rules(table: AijTable, trials: list[Start], settings: Settings) -> tupl
     noise, camera = _find_noise(table, trials, replace(rules, recipe=recipe), settings)
     pixels = "by their area in the circle" if exact else "whole, by their centres"
     values += (
-        ("pixels", pixels, "N_Src_Pixels" if known.size else "AstroImageJ's default: not told"),
+        _rule(
+            "pixels", pixels, "N_Src_Pixels" if known.size else "AstroImageJ's default: not told"
+        ),
         *(sky, centre, *camera),
     )
     if factor is None and np.isfinite(base).any():
         why = "radius of a radial profile; they were measured with another sky, not told"
-        values += (("widths", "not compared", why),)
+        values += (_rule("widths", "not compared", why),)
     return replace(rules, recipe=replace(recipe, noise=noise), values=values), method
 
 
 def _radii(
     table: AijTable, settings: Settings
-) -> tuple[np.ndarray, np.ndarray, tuple[tuple[str, str, str], ...]]:
+) -> tuple[np.ndarray, np.ndarray, tuple[Assumed, ...]]:
     """Radii of every row: given, else the table's."""
     given, ring = settings.apertures.radii, settings.apertures.annulus
     columns: Mapping[str, np.ndarray] = table.columns
@@ -153,10 +156,22 @@ def _radii(
         else np.stack([columns["Sky_Rad(min)"], columns["Sky_Rad(max)"]], axis=1)
     )
     inner, outer = annulus.T
-    return radius, annulus, (
-        ("radius", f"{_span(radius)} px", "option --radius" if given else "Source_Radius"),
-        ("sky", f"{_span(inner)} to {_span(outer)} px", "option --annulus" if ring else "Sky_Rad"),
-    )  # fmt: skip
+    of_radius = "option --radius" if given else "Source_Radius"
+    of_sky = "option --annulus" if ring else "Sky_Rad"
+    return (
+        radius,
+        annulus,
+        (
+            Assumed("radius", _ends(radius), "px", of_radius, f"{_span(radius)} px"),
+            Assumed(
+                "sky",
+                _ends(inner) + _ends(outer),
+                "px",
+                of_sky,
+                f"{_span(inner)} to {_span(outer)} px",
+            ),
+        ),
+    )
 
 
 def _refuse_odd_radii(
@@ -189,6 +204,15 @@ def _refuse_odd_radii(
     refuse_large_radii(float(largest), (0.0, float(outer.max())), trials[0].pixels.shape)
 
 
+def _rule(name: str, words: str, source: str) -> Assumed:
+    return Assumed(name, words, "", source, words)
+
+
+def _ends(values: np.ndarray) -> tuple[float, ...]:
+    """Give the lowest and the highest."""
+    return float(values.min()), float(values.max())
+
+
 def _span(values: np.ndarray) -> str:
     low, high = values.min(), values.max()
     return f"{low:g}" if low == high else f"{low:.3f}-{high:.3f}"
@@ -200,9 +224,7 @@ def _constant(table: AijTable, column: str) -> float | None:
     return float(known[0]) if known.size and np.all(known == known[0]) else None
 
 
-def _find_sky(
-    table: AijTable, trials: list[Start], rules: TableRules
-) -> tuple[AijRecipe, tuple[str, str, str]]:
+def _find_sky(table: AijTable, trials: list[Start], rules: TableRules) -> tuple[AijRecipe, Assumed]:
     """Choose the sky's rule whose pixel counts and levels come nearest to the table's."""
     scores = []
     for remove, plane in SKIES:
@@ -230,10 +252,10 @@ def _find_sky(
             f"NO RULE GIVES ITS SKY: this one comes nearest, to {scores[best][1]:.2g}. Frames that "
             "were changed, or a plane with stars removed, which AstroImageJ gets wrong"
         )
-    return replace(rules.recipe, remove_stars=remove, plane=plane), ("sky level", text, source)
+    return replace(rules.recipe, remove_stars=remove, plane=plane), _rule("sky level", text, source)
 
 
-def _find_centroid(trials: list[Start], rules: TableRules) -> tuple[str, tuple[str, str, str]]:
+def _find_centroid(trials: list[Start], rules: TableRules) -> tuple[str, Assumed]:
     """Choose the centroid that leaves the table's positions where they are."""
     moves = {}
     for method in STEPS:
@@ -248,14 +270,14 @@ def _find_centroid(trials: list[Start], rules: TableRules) -> tuple[str, tuple[s
     method = min(moves, key=moves.get)
     if moves[method] < STILL_PX:
         source = f"found by trial: it moves the apertures by {moves[method]:.1g} px (median)"
-        return method, ("centroid", method, source)
+        return method, _rule("centroid", method, source)
     source = f"found by trial: the best centroid moves the apertures by {moves[method]:.2g} px"
-    return STAY, ("centroid", STAY, source)
+    return STAY, _rule("centroid", STAY, source)
 
 
 def _find_noise(
     table: AijTable, trials: list[Start], rules: TableRules, settings: Settings
-) -> tuple[NoiseModel, tuple[tuple[str, str, str], ...]]:
+) -> tuple[NoiseModel, tuple[Assumed, ...]]:
     """Take the camera as given, else as the table's errors have it."""
     camera = settings.camera
     if camera.gain_e_per_adu is None and camera.read_noise_e is not None:
@@ -280,9 +302,13 @@ def _find_noise(
     return noise, _camera_values(noise, "solved from Source_Error; any dark current is in it")
 
 
-def _camera_values(noise: NoiseModel, source: str) -> tuple[tuple[str, str, str], ...]:
+def _camera_values(noise: NoiseModel, source: str) -> tuple[Assumed, ...]:
     dark = f" and {noise.dark_e:g} e- of dark" if noise.dark_e else ""
     return (
-        ("gain", f"{noise.gain_e_per_adu:.6g} e-/ADU", source),
-        ("read noise", f"{noise.read_noise_e:.6g} e-{dark}", source),
+        Assumed(
+            "gain", noise.gain_e_per_adu, "e-/ADU", source, f"{noise.gain_e_per_adu:.6g} e-/ADU"
+        ),
+        Assumed(
+            "read noise", noise.read_noise_e, "e-", source, f"{noise.read_noise_e:.6g} e-{dark}"
+        ),
     )

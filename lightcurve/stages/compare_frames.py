@@ -126,7 +126,7 @@ def compare_with_frames(
     found = again.differences(tolerance)
     only_b = _not_measured(again)
     kept, lacking = take_wanted(found, only, only_b)
-    notes = [f"{name}: {value} ({source})" for name, value, source in again.rules.values]
+    notes = [f"{one.name}: {one.text} ({one.source})" for one in again.rules.values]
     if TIME not in again.ours:
         notes.append("times: not compared, the table has no JD_UTC or the frames do not tell it")
     if again.missing:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lightcurve.config import Settings
-from lightcurve.data import LightCurve, Planet, Products, Site
+from lightcurve.data import Assumed, LightCurve, Planet, Products, Site
 from lightcurve.errors import FitError, InputError
 from lightcurve.formats.curves import Choice, read_curve
 from lightcurve.runlog import open_log
@@ -80,8 +80,8 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
         curve = in_order(curve)
         check_exposure(exposure_s, curve)
         notes = (*curve.recipe.get("notes", ()), time_note)
-        for name, value, source in values:
-            log.info("%s: %s, %s", name, value, source)
+        for value in values:
+            log.info("%s", value)
         for note in notes:
             log.info("%s", note)
         fit = fit_transit(
@@ -96,7 +96,7 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
         extra = {
             "table": path.name,
             "seed": settings.seed,
-            "values": {name: f"{value}, {source}" for name, value, source in values},
+            "values": [value.record for value in values],
         }
         paths = write_fit(out, curve, fit, planet, extra=extra)
         paths |= save_fit_figures(out / "figures", curve, fit, planet, title=title)
@@ -156,7 +156,7 @@ def in_order(curve: LightCurve) -> LightCurve:
 
 def settle(
     known: Known, curve: LightCurve, record: Mapping[str, Any]
-) -> tuple[float, str | None, tuple[tuple[str, str, str], ...]]:
+) -> tuple[float, str | None, tuple[Assumed, ...]]:
     """Settle exposure and filter: options first, then the table, then the record of its run.
 
     Parameters
@@ -171,7 +171,7 @@ def settle(
     exposure_s : float
         0 where nothing tells: then the model is not averaged over the exposure.
     filter_name : str or None
-    values : tuple of (name, value, source)
+    values : tuple of Assumed
     """
     table = curve.recipe.get("exposure_s")
     exposures = (
@@ -187,7 +187,10 @@ def settle(
         (None, "not known: --filter settles it"),
     )
     name, source = next((f for f in filters if f[0]), filters[-1])
-    values = (("exposure", f"{exposure_s:g} s", where), ("filter", name or "none", source))
+    values = (
+        Assumed("exposure", exposure_s, "s", where, f"{exposure_s:g} s"),
+        Assumed("filter", name, "", source, name or "none"),
+    )
     return float(exposure_s), name, values
 
 
