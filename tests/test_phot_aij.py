@@ -57,15 +57,6 @@ def test_the_cells_of_a_circle_add_up_to_its_area(x: float, y: float, radius: fl
     assert area.max() < 1 + 1e-12
 
 
-def test_overlap_agrees_with_photutils() -> None:
-    from photutils.geometry import circular_overlap_grid
-
-    edges = np.linspace(-8.0, 8.0, 17)
-    ours = circle_overlap((edges - 0.3)[None], (edges + 0.1)[None], 5.7)[0]
-    theirs = circular_overlap_grid(-8.3, 7.7, -7.9, 8.1, 16, 16, 5.7, 1, 1)
-    assert_allclose(ours, theirs, atol=1e-12)
-
-
 def clipped_by_loop(values: list[float]) -> tuple[float, int]:
     """AstroImageJ's 2-sigma rule, pixel by pixel."""
     kept = values

@@ -52,6 +52,24 @@ def test_background_and_noise_are_those_put_in() -> None:
     assert np.median(background.rms / noise) == pytest.approx(1, abs=0.03)
 
 
+@pytest.mark.parametrize(("shape", "transposed"), [((400, 420), False), ((530, 707), True)])
+def test_a_sloping_sky_is_known_up_to_the_border(shape: tuple[int, int], transposed: bool) -> None:
+    pixels, sky, _ = frame(np.random.default_rng(11), shape=shape, slope=0.1)
+    if transposed:
+        pixels, sky = np.ascontiguousarray(pixels.T), sky.T
+    error = mapped(pixels, unmarked(pixels)).level - sky
+    sides = [error[:, :4], error[:, -4:], error[:4], error[-4:]]
+    # A map that is constant beyond the middles of its outermost cells is 3 ADU off.
+    assert max(abs(float(side.mean())) for side in sides) < 0.7
+
+
+def test_background_is_right_where_the_noise_is_about_one_adu() -> None:
+    rng = np.random.default_rng(12)
+    pixels = np.round(rng.normal(100.3, 1.0, (400, 420))).astype(np.float32)
+    background = mapped(pixels, unmarked(pixels))
+    assert np.median(background.level) == pytest.approx(100.3, abs=0.02)
+
+
 def test_background_agrees_with_photutils_under_the_same_mask() -> None:
     from astropy.stats import SigmaClip
     from photutils.background import Background2D, SExtractorBackground

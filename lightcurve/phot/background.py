@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from lightcurve.phot.sky import clipped_sky
+from lightcurve.phot.sky import AMONG_STARS, Clip, clipped_sky
 
 MESH_PX, LARGE_MESH_PX = 64, 128
 LARGE_PX = 1500  # shortest side from which the larger mesh serves
@@ -90,14 +90,15 @@ def measure_sky(pixels: np.ndarray, bad: np.ndarray | None = None) -> SmoothSky:
         0 everywhere where no pixel is usable.
     """
     ny, nx = pixels.shape
-    level, scatter = _mesh(pixels, bad)
-    known = np.isfinite(level)
-    middle = float(np.median(level[known])) if known.any() else 0.0
-    rms = float(np.median(scatter[known])) if known.any() else 0.0
-    rows, columns = (_middles(length, _cell(pixels.shape)) for length in (ny, nx))
-    mesh = _smoothed(np.where(known, level, middle))
-    lines = np.stack([np.interp(np.arange(nx), columns, row) for row in mesh])
-    return SmoothSky(lines.astype(np.float32), rows, ny, middle, rms)
+    size = _cell_px(pixels.shape)
+    # The last cell of a row or column reaches back over the one before it.
+    starts = [np.minimum(np.arange(0, length, size), length - size) for length in (ny, nx)]
+    mesh = measure_mesh(pixels, None if bad is None else bad != 0, starts, size)
+    middle = float(np.median(mesh.level[mesh.known])) if mesh.known.any() else 0.0
+    rms = float(np.median(mesh.rms[mesh.known])) if mesh.known.any() else 0.0
+    level = smoothed(np.where(mesh.known, mesh.level, middle))
+    lines = np.stack([np.interp(np.arange(nx), mesh.columns, row) for row in level])
+    return SmoothSky(lines.astype(np.float32), mesh.rows, ny, middle, rms)
 
 
 def subtract_sky(pixels: np.ndarray, sky: SmoothSky) -> np.ndarray:
@@ -124,38 +125,51 @@ def subtract_sky(pixels: np.ndarray, sky: SmoothSky) -> np.ndarray:
     return light
 
 
-def _mesh(pixels: np.ndarray, bad: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Level and scatter of each cell; cells at the far edges reach back over their neighbours."""
-    size = _cell(pixels.shape)
-    starts = [_starts(length, size) for length in pixels.shape]
-    within = np.arange(0, size, max(1, size // SAMPLES))
+@dataclass(frozen=True, slots=True, eq=False)
+class Mesh:
+    """The sky in the cells of a mesh: level, rms, known (my, mx); middles rows (my,), columns."""
+
+    level: np.ndarray
+    rms: np.ndarray
+    known: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+
+
+def measure_mesh(
+    pixels: np.ndarray,
+    mask: np.ndarray | None,
+    starts: Sequence[np.ndarray],
+    size: int,
+    *,
+    samples: int = SAMPLES,
+    clip: Clip = AMONG_STARS,
+    min_pixels: int = 1,
+) -> Mesh:
+    """Clipped level and scatter of square cells that begin at the rows and columns `starts`.
+
+    At most `samples` pixels along each axis of a cell are looked at; `mask` (ny, nx) marks those
+    that do not count, and a cell with fewer than `min_pixels` of the others is not known.
+    """
+    within = np.arange(0, size, max(1, size // samples))
     rows, columns = ((start[:, None] + within).ravel() for start in starts)
     # Rows first: whole rows are copied, not single pixels.
     sample = pixels[rows].take(columns, axis=1).astype(np.float32, copy=False)
-    if bad is not None:
-        marks = bad[rows].take(columns, axis=1)
-        if marks.any():
-            sample[marks != 0] = np.nan
+    if mask is not None:
+        sample[mask[rows].take(columns, axis=1)] = np.nan
     (my, mx), k = map(len, starts), len(within)
     cells = sample.reshape(my, k, mx, k).transpose(0, 2, 1, 3).reshape(my * mx, k * k)
-    level, scatter, _ = clipped_sky(cells)
-    return level.reshape(my, mx), scatter.reshape(my, mx)
+    level, rms, n_kept = (one.reshape(my, mx) for one in clipped_sky(cells, clip))
+    rows, columns = (start + (size - 1) / 2 for start in starts)
+    return Mesh(level, rms, n_kept >= min_pixels, rows, columns)
 
 
-def _cell(shape: tuple[int, int]) -> int:
+def _cell_px(shape: tuple[int, int]) -> int:
+    """Side of a cell of a quick mesh."""
     return min(LARGE_MESH_PX if min(shape) >= LARGE_PX else MESH_PX, *shape)
 
 
-def _starts(length: int, size: int) -> np.ndarray:
-    return np.minimum(np.arange(0, length, size), length - size)
-
-
-def _smoothed(mesh: np.ndarray) -> np.ndarray:
+def smoothed(mesh: np.ndarray) -> np.ndarray:
     """Median over 3 x 3 cells: a cell on a bright star or a nebula's edge does not stand out."""
     padded = np.pad(mesh, 1, mode="edge")
     return np.median(np.lib.stride_tricks.sliding_window_view(padded, (3, 3)), axis=(2, 3))
-
-
-def _middles(length: int, size: int) -> np.ndarray:
-    """Middles of the cells along one axis."""
-    return _starts(length, size) + (size - 1) / 2

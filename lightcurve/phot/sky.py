@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-CLIP_SIGMA = 2.5
 MAX_PASSES = 6
 FAR_SIGMA = 1e4  # of the scatter at first: farther than any pass reaches
 MIN_SIGMA = 0.3  # whole ADU cannot show less than their rounding
-# What repeated clipping at 2.5 sigma leaves of a Gaussian's sigma: s of
-# s^2 = 1 - 2 a phi(a) / (2 Phi(a) - 1), a = 2.5 s.
-CLIP_KEEPS = 0.9376
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """At how many sigma to clip, and what doing so again and again leaves of a Gaussian's sigma.
+
+    The latter is the s of ``s^2 = 1 - 2 a phi(a) / (2 Phi(a) - 1)``, ``a = sigma s``.
+    """
+
+    sigma: float
+    keeps: float
+
+
+AMONG_STARS, BLANK = Clip(2.5, 0.9376), Clip(3.5, 0.9968)
 
 
 def clipped_sky(
-    values: np.ndarray,
+    values: np.ndarray, clip: Clip = AMONG_STARS
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean sky after clipping about the median, star by star.
 
@@ -25,7 +37,8 @@ def clipped_sky(
     Parameters
     ----------
     values : (n, m) float array
-        Annulus pixels of each star, ADU; NaN does not count.
+        Pixels of each annulus or cell, ADU; NaN does not count.
+    clip : Clip
 
     Returns
     -------
@@ -44,19 +57,21 @@ def clipped_sky(
     far = (FAR_SIGMA * spread).astype(ordered.dtype)[:, None]
     offset = np.clip(ordered - middle[:, None], -far, far)
     np.copyto(offset, far, where=np.isnan(ordered))
-    centre, scatter, kept = _clip(offset, spread)
+    centre, scatter, kept = _clip(offset, spread, clip)
     sky = np.where(kept == 0, np.nan, middle + centre)
     return sky, np.where(kept == 0, np.nan, scatter), kept
 
 
-def _clip(offset: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _clip(
+    offset: np.ndarray, spread: np.ndarray, clip: Clip
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Clip sorted rows about their mean: the mean, the scatter before clipping, the number kept."""
     sums, squares = _running_sums(offset)
     rows, centre = np.arange(len(offset)), np.zeros(len(offset))
     first, end = rows, rows
     for _ in range(MAX_PASSES):
         previous = first, end
-        reach = CLIP_SIGMA * spread
+        reach = clip.sigma * spread
         low, high = ((centre + r).astype(offset.dtype)[:, None] for r in (-reach, reach))
         first, end = _first_true(offset >= low), _first_true(offset > high)
         n = np.maximum(end - first, 1)
@@ -65,7 +80,7 @@ def _clip(offset: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarra
         spread = np.maximum(np.sqrt(np.maximum(variance, 0)), MIN_SIGMA)
         if np.array_equal(previous, (first, end)):
             break
-    return centre, np.maximum(spread / CLIP_KEEPS, MIN_SIGMA), end - first
+    return centre, np.maximum(spread / clip.keeps, MIN_SIGMA), end - first
 
 
 def _first_true(rising: np.ndarray) -> np.ndarray:
