@@ -91,7 +91,7 @@ def _title(night: Night) -> str:
 
 def _light_curve(path: Path, night: Night) -> None:
     relative, _ = star_curves(night.measurements, night.curve)
-    check = night.curve.recipe["check_row"]
+    check = night.recipe.check_row
     predicted = None
     if night.target.planet is not None:
         predicted = predicted_events(night.target.planet, night.curve)
@@ -100,16 +100,16 @@ def _light_curve(path: Path, night: Night) -> None:
         night.curve,
         title=_title(night),
         fit=night.fit,
-        check=None if check is None else (night.curve.recipe["check"], relative[:, check]),
+        check=None if check is None else (night.recipe.check, relative[:, check]),
         predicted=predicted,
     )
 
 
 def _shown_stars(night: Night) -> list[int]:
     """Rows of the target and of the comparison stars with most weight."""
-    recipe = night.curve.recipe
-    heaviest = np.argsort(-np.array(recipe["weights"]), kind="stable")[: N_PROFILES - 1]
-    return [0, *(recipe["comparison_rows"][k] for k in heaviest)]
+    recipe = night.recipe
+    heaviest = np.argsort(-np.array(recipe.weights), kind="stable")[: N_PROFILES - 1]
+    return [0, *(recipe.comparison_rows[k] for k in heaviest)]
 
 
 def _seeing_profile(path: Path, night: Night) -> None:
@@ -131,7 +131,7 @@ def _seeing_profile(path: Path, night: Night) -> None:
     save_seeing_profile(
         path,
         profiles,
-        radius=float(night.curve.recipe["radius_per_frame_px"][shown]),
+        radius=float(night.recipe.radius_per_frame_px[shown]),
         annulus=m.annulus,
         times=m.bjd_tdb,
         fwhm=m.fwhm_px,
@@ -141,7 +141,7 @@ def _seeing_profile(path: Path, night: Night) -> None:
 
 
 def _cumulative_flux(path: Path, night: Night) -> None:
-    m, rows, chosen = night.measurements, _shown_stars(night), night.curve.recipe["radius_px"]
+    m, rows, chosen = night.measurements, _shown_stars(night), night.recipe.radius_px
     if len(m.radii) >= MIN_RADII:
         radii, what = m.radii, "median of the night"
         flux, error = (np.nanmedian(cube[:, rows], axis=0) for cube in (m.flux, m.flux_err))
@@ -170,7 +170,7 @@ def _field(path: Path, night: Night) -> None:
         path,
         night.scene.reference.pixels,
         night.plan,
-        radius=night.curve.recipe["radius_px"],
+        radius=night.recipe.radius_px,
         outer=night.measurements.annulus[1],
         solution=night.scene.solution,
         title=f"{_title(night)}: {night.scene.reference.path.name}",
@@ -185,8 +185,8 @@ def _masters(path: Path, night: Night) -> None:
 
 def _star_curves(path: Path, night: Night) -> None:
     relative, _ = star_curves(night.measurements, night.curve)
-    rows = list(night.curve.recipe["comparison_rows"])
-    check = night.curve.recipe["check_row"]
+    rows = list(night.recipe.comparison_rows)
+    check = night.recipe.check_row
     rows = rows if check is None else [check, *rows]
     save_star_curves(
         path,
@@ -203,7 +203,7 @@ def _noise(path: Path, night: Night) -> None:
     relative, error = star_curves(night.measurements, night.curve)
     known = np.isfinite(relative).sum(axis=0) > 0.5 * len(relative)
     relative, error, roles = relative[:, known], error[:, known], night.plan.role[known]
-    k = int(np.argmin(np.abs(night.measurements.radii - night.curve.recipe["radius_px"])))
+    k = int(np.argmin(np.abs(night.measurements.radii - night.recipe.radius_px)))
     flux = np.nanmedian(night.measurements.flux[:, known, k], axis=0)
     scatter = column_scatter(np.diff(relative, axis=0)) / np.sqrt(2)
     bright = flux > 0

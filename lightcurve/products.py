@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lightcurve.astrometry.wcs import describe_wcs, wcs_from_registration, write_wcs_sidecar
-from lightcurve.data import LightCurve, Products, Solution
+from lightcurve.data import Criterion, LightCurve, Products, Solution
 from lightcurve.flags import Flag
 from lightcurve.formats.aij import write_measurements
 from lightcurve.formats.tables import (
@@ -94,11 +94,10 @@ def write_tables(out: Path, night: Night) -> dict[str, Path]:
     -------
     dict of str to Path
     """
-    curve, measurements, recipe = night.curve, night.measurements, night.curve.recipe
-    rows = recipe["comparison_rows"]
+    curve, measurements, recipe = night.curve, night.measurements, night.recipe
     columns = {
-        name: scatter_to_stars(measurements.plan, rows, recipe[key])
-        for name, key in (("weight", "weights"), ("scatter", "star_scatter"))
+        name: scatter_to_stars(measurements.plan, recipe.comparison_rows, values)
+        for name, values in (("weight", recipe.weights), ("scatter", recipe.star_scatter))
     }
     paths = {
         "lightcurve.csv": write_lightcurve(
@@ -162,11 +161,12 @@ def describe_scatter(curve: LightCurve) -> dict[str, str]:
         One entry: out of the predicted transit where there are points enough, else from point to
         point; with the number of points where they are few.
     """
-    outside = curve.recipe["criterion"].startswith("points outside")
+    recipe = curve.need_recipe()
+    outside = recipe.criterion is Criterion.OUTSIDE
     number = int((np.isfinite(curve.flux) & ((curve.flags & int(Flag.NOT_MEASURED)) == 0)).sum())
     few = f", from {number} points" if number < FEW_POINTS else ""
     name = "scatter out of transit" if outside else "scatter, point to point"
-    return {name: f"{100 * curve.recipe['target_scatter']:.2f} %{few}"}
+    return {name: f"{100 * recipe.target_scatter:.2f} %{few}"}
 
 
 def summarise(night: Night) -> dict[str, Any]:
@@ -180,15 +180,15 @@ def summarise(night: Night) -> dict[str, Any]:
     -------
     dict
     """
-    curve, recipe = night.curve, night.curve.recipe
+    curve, recipe = night.curve, night.recipe
     measured = len(night.measurements.file)
     summary = {
         "target": night.target.name,
         "frames measured": f"{measured} of {measured + len(night.failed)}",
         "on the sky": describe_solution(night.scene.solution, brief=True),
-        "aperture": recipe["aperture_text"],
-        "comparison stars": len(recipe["comparison_rows"]),
-        "check star": recipe["check"],
+        "aperture": str(recipe.aperture),
+        "comparison stars": len(recipe.comparison_rows),
+        "check star": recipe.check,
         **describe_scatter(curve),
         "times": f"BJD_TDB {np.nanmin(curve.bjd_tdb):.5f} to {np.nanmax(curve.bjd_tdb):.5f}",
     }

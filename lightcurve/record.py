@@ -103,10 +103,10 @@ def describe_night(night: Night) -> dict[str, Any]:
         "shape": list(exposure.shape),
         "telescope": exposure.telescope,
         "site": exposure.site and asdict(exposure.site),
-        "radius_px": float(night.curve.recipe["radius_px"]),
+        "radius_px": night.recipe.radius_px,
         "annulus_px": list(measured.annulus),
         "scale_arcsec": night.scene.solution.scale_arcsec,
-        "check": night.curve.recipe["check"],
+        "check": night.recipe.check,
         "planet": target.planet and planet_values(target.planet),
     }
     return {name: value for name, value in known.items() if value is not None}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lightcurve.config import Settings
 from lightcurve.curve.plan import revise_plan
-from lightcurve.data import FrameResult, LightCurve, Measurements, StarPlan, TransitFit
+from lightcurve.data import CurveRecipe, FrameResult, LightCurve, Measurements, StarPlan, TransitFit
 from lightcurve.frames.entries import Inventory
 from lightcurve.prepare import Scene
 from lightcurve.target import Target
@@ -27,9 +27,14 @@ class Night:
     fit: TransitFit | None
 
     @property
+    def recipe(self) -> CurveRecipe:
+        """How the light curve was made."""
+        return self.curve.need_recipe()
+
+    @property
     def plan(self) -> StarPlan:
         """The stars with the roles they had in the end."""
-        return revise_plan(self.measurements.plan, dict(self.curve.recipe["roles"]))
+        return revise_plan(self.measurements.plan, self.recipe.roles)
 
     @property
     def of_frames(self) -> tuple:

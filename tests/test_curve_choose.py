@@ -9,12 +9,12 @@ import pytest
 
 from lightcurve.config import make_settings
 from lightcurve.curve.air import star_scintillation
-from lightcurve.curve.aperture import Aperture, interpolation_weights, take_aperture
+from lightcurve.curve.aperture import interpolation_weights, take_aperture
 from lightcurve.curve.candidates import clipping_level
 from lightcurve.curve.choose import choose_curve, star_curves
 from lightcurve.curve.detrend import design_matrix, remove_trend
 from lightcurve.curve.noise import FieldNoise, with_noise
-from lightcurve.data import Measurements, Site
+from lightcurve.data import Criterion, Measurements, Site
 from lightcurve.errors import FitError
 from lightcurve.flags import Flag
 from lightcurve.simulate.cube import CubeTruth, simulate_cube
@@ -33,9 +33,9 @@ def test_scatter_reaches_the_noise_put_in():
     assert np.std(light_curve.flux) < 1.25 * np.median(light_curve.flux_err)
     assert np.std(light_curve.flux) > 0.8 * np.median(light_curve.flux_err)
     assert np.median(light_curve.flux) == pytest.approx(1, abs=1e-9)
-    assert light_curve.recipe["check_row"] not in light_curve.recipe["comparison_rows"]
-    assert 0 not in light_curve.recipe["comparison_rows"]
-    assert light_curve.recipe["check_row"] not in (None, 0)
+    assert light_curve.recipe.check_row not in light_curve.recipe.comparison_rows
+    assert 0 not in light_curve.recipe.comparison_rows
+    assert light_curve.recipe.check_row not in (None, 0)
 
 
 def test_a_transit_has_no_vote():
@@ -46,13 +46,14 @@ def test_a_transit_has_no_vote():
     quiet = choose_curve(_cube(), DEFAULT, in_transit=inside)
     noisy = choose_curve(_cube(wild), DEFAULT, in_transit=inside)
     for name in ("aperture", "comparison_rows", "check_row"):
-        assert quiet.recipe[name] == noisy.recipe[name]
+        assert getattr(quiet.recipe, name) == getattr(noisy.recipe, name)
 
 
 def test_same_input_same_choice():
     first, second = choose_curve(_cube(), DEFAULT), choose_curve(_cube(), DEFAULT)
     assert np.array_equal(first.flux, second.flux)
-    assert first.recipe["considered"] == second.recipe["considered"]
+    assert first.recipe.aperture == second.recipe.aperture
+    assert first.recipe.weights == second.recipe.weights
 
 
 def test_drift_flip_and_cloud():
@@ -81,28 +82,28 @@ def test_variable_clipped_and_departing_stars_are_left_out():
     ceiling = np.quantile(peak[:, brightest, -1], 0.6)
     cube = replace(cube, flux=flux, flags=flags, peak=np.minimum(peak, ceiling))
     recipe = choose_curve(cube, DEFAULT).recipe
-    assert not {variable, departing, brightest} & set(recipe["comparison_rows"])
-    assert "varies" in recipe["roles"][variable][1]
-    assert "30 of the target" in recipe["roles"][departing][1]
-    assert "saturated" in recipe["roles"][brightest][1]
-    assert recipe["saturation_adu"] == pytest.approx(ceiling)
+    assert not {variable, departing, brightest} & set(recipe.comparison_rows)
+    assert "varies" in recipe.roles[variable][1]
+    assert "30 of the target" in recipe.roles[departing][1]
+    assert "saturated" in recipe.roles[brightest][1]
+    assert recipe.saturation_adu == pytest.approx(ceiling)
 
 
 def test_the_check_star_is_there_all_night():
     """The star nearest in brightness leaves the field; the next nearest takes its place."""
     cube = _cube()
-    first = choose_curve(cube, DEFAULT).recipe["check_row"]
+    first = choose_curve(cube, DEFAULT).recipe.check_row
     flux, flags = cube.flux.copy(), cube.flags.copy()
     flux[70:, first] = np.nan
     flags[70:, first] = Flag.NOT_MEASURED
     recipe = choose_curve(replace(cube, flux=flux, flags=flags), DEFAULT).recipe
-    assert recipe["check_row"] not in (None, first)
+    assert recipe.check_row not in (None, first)
     # Where every star comes and goes, one of them still serves.
     flux, flags = cube.flux.copy(), cube.flags.copy()
     for row in range(1, 40):
         gone = np.arange(row, row + 30) % 120
         flux[gone, row], flags[gone, row] = np.nan, Flag.NOT_MEASURED
-    assert choose_curve(replace(cube, flux=flux, flags=flags), DEFAULT).recipe["check_row"] == first
+    assert choose_curve(replace(cube, flux=flux, flags=flags), DEFAULT).recipe.check_row == first
 
 
 def test_an_outlier_is_flagged_not_removed():
@@ -120,8 +121,8 @@ def test_forced_comparisons_are_used_as_they_are():
     role[0] = "target"
     cube = replace(cube, plan=replace(cube.plan, role=role))
     light_curve = choose_curve(cube, settings)
-    assert light_curve.recipe["comparison_rows"] == (2, 4)
-    piece = take_aperture(cube, Aperture(*light_curve.recipe["aperture"]))
+    assert light_curve.recipe.comparison_rows == (2, 4)
+    piece = take_aperture(cube, light_curve.recipe.aperture)
     assert light_curve.comparison_flux == pytest.approx(piece.flux[:, [2, 4]].sum(axis=1))
 
 
@@ -129,15 +130,15 @@ def test_forced_comparisons_are_used_as_they_are():
 def test_a_short_night_keeps_all_candidates(n, caplog):
     """The scatter of a few points tells lucky stars from unlucky ones, not quiet from noisy."""
     recipe = choose_curve(_cube(np.ones(n)), DEFAULT).recipe
-    dropped = [row for row, (role, _) in recipe["roles"].items() if role == "field"]
-    assert len(recipe["comparison_rows"]) == DEFAULT.stars.max_comparisons
+    dropped = [row for row, (role, _) in recipe.roles.items() if role == "field"]
+    assert len(recipe.comparison_rows) == DEFAULT.stars.max_comparisons
     assert len(dropped) == 39 - 1 - 30
     plan = _cube(np.ones(n)).plan
-    faintest = plan.flux_ref[list(recipe["comparison_rows"])].min()
+    faintest = plan.flux_ref[list(recipe.comparison_rows)].min()
     assert faintest > plan.flux_ref[dropped].max()
     assert f"{n} good points are too few" in caplog.text
     long = choose_curve(_cube(np.ones(20)), DEFAULT).recipe
-    assert {option["n_comparisons"] for option in long["considered"]} != {30}
+    assert len(long.comparison_rows) < 30
 
 
 def test_few_points_outside_the_transit_still_set_the_level(caplog):
@@ -146,11 +147,11 @@ def test_few_points_outside_the_transit_still_set_the_level(caplog):
     assert np.median(light_curve.flux[54:]) == pytest.approx(1, abs=1e-9)
     assert np.median(light_curve.flux[:54]) == pytest.approx(0.97, abs=0.004)
     assert "median of 6 points outside the predicted transit, which are few" in caplog.text
-    assert light_curve.recipe["criterion"] == "differences of neighbouring points"
+    assert light_curve.recipe.criterion is Criterion.NEIGHBOURS
     inside = choose_curve(_cube(flux), DEFAULT, in_transit=np.ones(60, dtype=bool))
     assert np.median(inside.flux) == pytest.approx(1, abs=1e-9)
     assert "inside the predicted transit too" in caplog.text
-    assert "inside" in inside.recipe["normalised"]
+    assert "inside" in inside.recipe.normalised
 
 
 @pytest.mark.parametrize("n", [1, 3, 4])
@@ -181,7 +182,7 @@ def test_scintillation_is_that_of_the_headers_telescope_and_site():
     def variance(place, diameter=0.2, **settings):
         cube = replace(_cube(), site=place, telescope_diameter_m=diameter)
         curve = choose_curve(cube, make_settings(settings))
-        return curve.recipe["scintillation"] ** 2
+        return curve.recipe.scintillation**2
 
     low, high = Site(40.0, 0.0, 0.0), Site(40.0, 0.0, 4000.0)
     assert variance(low) > 0

@@ -51,7 +51,7 @@ def test_an_eclipsing_neighbour_is_not_cleared():
     curve = choose_curve(cube, make_settings({}))
     neighbours = check_neighbours(cube, curve, depth_ppt=40.0, radius_arcsec=1e4)
     found = {n.star_id: n for n in neighbours}
-    names = revise_plan(cube.plan, curve.recipe["roles"]).star_id
+    names = revise_plan(cube.plan, curve.recipe.roles).star_id
     assert set(names[1:]) == set(found)
     assert set(cube.plan.star_id) - {"T1"} != set(found)
     near, far = (found[names[row]] for row in (quiet, eclipsing))

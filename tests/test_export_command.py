@@ -65,7 +65,7 @@ def run(tmp_path_factory):
     fit = fit_transit(curve, planet, exposure_s=100.0, options=FitOptions("V", sample=False))
     write_lightcurve(folder / "lightcurve.csv", curve, cube)
     write_measurements(folder / "measurements.csv", cube, curve, image_height=800)
-    write_stars(folder / "stars.csv", revise_plan(cube.plan, dict(curve.recipe["roles"])))
+    write_stars(folder / "stars.csv", revise_plan(cube.plan, curve.recipe.roles))
     write_fit(folder, curve, fit, planet)
     (folder / "run.log").write_text("done\n")
     (folder / "figures").mkdir()
@@ -75,9 +75,9 @@ def run(tmp_path_factory):
     write_rows(folder / "nebs.csv", rows)
     night = {
         "target": "Test-1", "exposure_s": 100.0, "filter": "Rc", "binning": [2, 2],
-        "shape": [800, 1000], "radius_px": curve.recipe["radius_px"], "annulus_px": [14.0, 22.0],
+        "shape": [800, 1000], "radius_px": curve.recipe.radius_px, "annulus_px": [14.0, 22.0],
         "ra_deg": 100.0, "dec_deg": 0.0, "scale_arcsec": 1.2,
-        "check": curve.recipe["check"], "planet": planet_values(planet),
+        "check": curve.recipe.check, "planet": planet_values(planet),
         "site": asdict(Site(1.0, 2.0)),
     }  # fmt: skip
     (folder / "run.toml").write_text(tomli_w.dumps({"night": night}))

@@ -11,7 +11,7 @@ from astropy.time import Time
 
 from lightcurve.config import Settings
 from lightcurve.curve.choose import choose_curve
-from lightcurve.data import Site
+from lightcurve.data import Aperture, Site
 from lightcurve.errors import InputError
 from lightcurve.formats.aij import read_aij_table, relative_flux, write_measurements
 from lightcurve.formats.aij_flux import leave_one_out
@@ -141,7 +141,7 @@ def test_what_we_write_is_read_back_without_loss(night, name, tmp_path):
     assert list(table.labels) == list(cube.file)
     assert table.stars[0] == "T1"
     assert [int(star[1:]) for star in table.stars] == list(range(1, len(table.stars) + 1))
-    k = curve.recipe["comparison_rows"][0]
+    k = curve.recipe.comparison_rows[0]
     star = table.stars[k]
     assert star == f"C{k + 1}"
     np.testing.assert_array_equal(table.star("Source-Sky"), curve.target_flux)
@@ -163,7 +163,7 @@ def test_what_we_write_is_read_back_without_loss(night, name, tmp_path):
 
 def test_a_star_that_leaves_the_frame_is_no_comparison_of_the_plain_sum(night, tmp_path):
     cube, curve = night
-    k = curve.recipe["comparison_rows"][-1]
+    k = curve.recipe.comparison_rows[-1]
     flux = cube.flux.copy()
     flux[10:, k] = np.nan
     cube = replace(cube, flux=flux)
@@ -213,7 +213,7 @@ def test_angles_and_variable_apertures_are_written_astroimagej_s_way(night, tmp_
         **{name: getattr(cube, name)[:, :, [2]]
            for name in ("flux", "flux_err", "area", "peak", "flags")},
     )  # fmt: skip
-    curve = replace(curve, recipe={**curve.recipe, "aperture": ("width", 1.4)})
+    curve = replace(curve, recipe=replace(curve.recipe, aperture=Aperture("width", 1.4)))
     table = read_aij_table(write_measurements(tmp_path / "m.tbl", cube, curve, image_height=1000))
     assert (table.star("Angle") == 330).all()
     np.testing.assert_array_equal(table.columns["Source_Radius"], used)

@@ -31,7 +31,7 @@ def test_every_real_table_is_a_light_curve(shared_data):
         assert np.nanmedian(curve.flux) == pytest.approx(1), path.name
         assert (curve.flux_err[np.isfinite(curve.flux_err)] > 0).all(), path.name
         assert np.isfinite(curve.bjd_tdb).all() or np.isfinite(curve.jd_utc).all(), path.name
-        assert curve.recipe["time_column"].startswith(("BJD_TDB", "JD_UTC")), path.name
+        assert curve.source.time_column.startswith(("BJD_TDB", "JD_UTC")), path.name
 
 
 def test_table_of_known_content(shared_data):
@@ -84,8 +84,8 @@ def test_target_over_comparison_without_errors(tmp_path):
     path.write_text("JD,target,comp\n2459000.1,10,20\n2459000.2,12,20\n2459000.3,11,22\n")
     curve = read_curve(path, Choice(time="JD", flux="target", comparison_flux="comp"))
     np.testing.assert_allclose(curve.flux, [1, 1.2, 1])
-    assert any("no errors in the table" in note for note in curve.recipe["notes"])
-    assert any("does not name its time scale" in note for note in curve.recipe["notes"])
+    assert any("no errors in the table" in note for note in curve.source.notes)
+    assert any("does not name its time scale" in note for note in curve.source.notes)
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_failed_frames_are_rows_in_order_of_time(night, tmp_path):
 
 def test_stars_and_frames_keep_words_and_quotes(night, tmp_path):
     cube, curve = night
-    rows, weights = curve.recipe["comparison_rows"], curve.recipe["weights"]
+    rows, weights = curve.recipe.comparison_rows, curve.recipe.weights
     extra = {"weight": scatter_to_stars(cube.plan, rows, weights)}
     path = write_stars(tmp_path / "stars.csv", cube.plan, extra)
     table = list(csv.DictReader(path.read_text().splitlines()))

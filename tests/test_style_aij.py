@@ -13,7 +13,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from photutils.aperture import CircularAperture, aperture_photometry
 
 from lightcurve.config import Settings, make_settings
-from lightcurve.curve.aperture import Aperture, frame_radius, list_apertures
+from lightcurve.curve.aperture import frame_radius, list_apertures
+from lightcurve.data import Aperture
 from lightcurve.errors import InputError
 from lightcurve.flags import Flag
 from lightcurve.formats.aij import read_aij_table, relative_flux
@@ -203,15 +204,15 @@ def test_stars_that_come_and_go_are_left_out_of_the_sum() -> None:
 
     cube = simulate_cube(np.ones(30), CubeTruth(n_stars=9), np.random.default_rng(2))
     settings = make_settings({"apertures": {"style": "aij"}})
-    first = choose_curve(cube, settings).recipe["comparison_rows"]
+    first = choose_curve(cube, settings).recipe.comparison_rows
     flux = cube.flux.copy()
     flux[12:, first[0]] = np.nan
     curve = choose_curve(replace(cube, flux=flux), settings)
-    rows = list(curve.recipe["comparison_rows"])
+    rows = list(curve.recipe.comparison_rows)
     assert rows
     assert first[0] not in rows
-    assert curve.recipe["weighting"] == "sum"
-    radius = list(cube.radii).index(curve.recipe["aperture"][1])
+    assert curve.recipe.weighting == "sum"
+    radius = list(cube.radii).index(curve.recipe.aperture.value)
     ratio = flux[:, 0, radius] / flux[:, rows, radius].sum(axis=1)
     assert_allclose(curve.flux, ratio / np.median(ratio), rtol=1e-9)
 

@@ -7,27 +7,26 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lightcurve.data import Assumed, Solution
+from lightcurve.data import Assumed, Criterion, Solution
 from lightcurve.night import merge_values
 from lightcurve.products import describe_scatter
 from lightcurve.reference import describe_solution
-
-OUTSIDE, STEPS = "points outside the predicted transit", "differences of neighbouring points"
 
 
 @pytest.mark.parametrize(
     ("criterion", "n", "said"),
     [
-        (OUTSIDE, 40, {"scatter out of transit": "0.25 %"}),
-        (STEPS, 40, {"scatter, point to point": "0.25 %"}),
-        (STEPS, 6, {"scatter, point to point": "0.25 %, from 6 points"}),
+        (Criterion.OUTSIDE, 40, {"scatter out of transit": "0.25 %"}),
+        (Criterion.NEIGHBOURS, 40, {"scatter, point to point": "0.25 %"}),
+        (Criterion.NEIGHBOURS, 6, {"scatter, point to point": "0.25 %, from 6 points"}),
     ],
     ids=["outside", "no planet", "few"],
 )
 def test_scatter_is_named_after_the_points_it_is_of(criterion, n, said) -> None:
     flux = np.append(np.ones(n), np.nan)
-    recipe = {"criterion": criterion, "target_scatter": 0.0025}
-    curve = SimpleNamespace(flux=flux, flags=np.zeros(n + 1, np.uint16), recipe=recipe)
+    recipe = SimpleNamespace(criterion=criterion, target_scatter=0.0025)
+    flags = np.zeros(n + 1, np.uint16)
+    curve = SimpleNamespace(flux=flux, flags=flags, need_recipe=lambda: recipe)
     assert describe_scatter(curve) == said
 
 

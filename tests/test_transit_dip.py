@@ -57,7 +57,7 @@ def test_a_wrong_ephemeris_is_told_beside_the_verdict() -> None:
     curve = LightCurve(
         file=np.arange(len(time)).astype(str), jd_utc=time, bjd_tdb=time, flux=flux,
         flux_err=np.full(len(time), 0.002), target_flux=nothing, comparison_flux=nothing,
-        flags=np.zeros(len(time), np.uint16), covariates={}, recipe={},
+        flags=np.zeros(len(time), np.uint16), covariates={},
     )  # fmt: skip
     late = replace(PLANET, t0_bjd_tdb=PLANET.t0_bjd_tdb + 0.5)
     for planet, told in ((late, True), (PLANET, False)):

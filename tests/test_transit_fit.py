@@ -196,7 +196,7 @@ def test_flags_and_wild_points_take_no_part():
     curve = LightCurve(
         file=np.array(["x"] * 150), jd_utc=points.time, bjd_tdb=points.time, flux=flux,
         flux_err=points.flux_err, target_flux=flux, comparison_flux=flux, flags=flags,
-        covariates={"airmass": np.linspace(1, 2, 150)}, recipe={},
+        covariates={"airmass": np.linspace(1, 2, 150)},
     )  # fmt: skip
     fit = fit_transit(curve, PLANET, exposure_s=60.0, options=QUICK)
     assert not fit.used[20]
@@ -299,7 +299,7 @@ def test_an_unknown_exposure_is_not_averaged_over_and_said():
     curve = LightCurve(
         file=np.arange(n).astype(str), jd_utc=points.time, bjd_tdb=points.time,
         flux=points.flux, flux_err=points.flux_err, target_flux=points.flux,
-        comparison_flux=np.ones(n), flags=np.zeros(n, np.uint16), covariates={}, recipe={},
+        comparison_flux=np.ones(n), flags=np.zeros(n, np.uint16), covariates={},
     )  # fmt: skip
     unknown = fit_transit(curve, PLANET, exposure_s=None, options=QUICK)
     known = fit_transit(curve, PLANET, exposure_s=60.0, options=QUICK)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lightcurve.data import Measurements
+from lightcurve.data import Aperture, Measurements
 from lightcurve.flags import Flag
 
 FWHM_FACTORS = (0.8, 0.9, 1.0, 1.15, 1.3, 1.5, 1.75, 2.0, 2.5)
@@ -19,27 +19,6 @@ UNUSABLE = (
     | Flag.NEGATIVE_FLUX
     | Flag.NOT_MEASURED
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Aperture:
-    """A rule for the radius.
-
-    Attributes
-    ----------
-    kind : str
-        ``"fixed"``, ``"fwhm"``, or ``"width"`` for the one that was measured following the seeing.
-    value : float
-        Pixels, or multiples of each frame's FWHM or mean width.
-    """
-
-    kind: str
-    value: float
-
-    def __str__(self) -> str:
-        """Say the rule in words."""
-        units = {"fixed": "px", "fwhm": "FWHM", "width": "x the stars' mean width"}
-        return f"{self.value:g} {units[self.kind]}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightcurve.config import StarSettings
-from lightcurve.curve.aperture import Aperture, Slice, take_aperture
+from lightcurve.curve.aperture import Slice, take_aperture
 from lightcurve.curve.ensemble import build_ensemble
-from lightcurve.data import Measurements
+from lightcurve.data import Aperture, Measurements
 from lightcurve.flags import Flag
 
 MIN_PRESENT = 0.5  # of the frames in which the target is good

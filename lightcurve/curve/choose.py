@@ -13,7 +13,7 @@ import numpy as np
 
 from lightcurve.config import Settings
 from lightcurve.curve.air import star_scintillation, usable_diameter
-from lightcurve.curve.aperture import Aperture, frame_radius, list_apertures, take_aperture
+from lightcurve.curve.aperture import frame_radius, list_apertures, take_aperture
 from lightcurve.curve.candidates import pick_candidates
 from lightcurve.curve.detrend import design_matrix
 from lightcurve.curve.ensemble import Ensemble, relative_flux
@@ -27,7 +27,7 @@ from lightcurve.curve.search import (
     join_stars,
     try_aperture,
 )
-from lightcurve.data import LightCurve, Measurements
+from lightcurve.data import Criterion, CurveRecipe, LightCurve, Measurements
 from lightcurve.errors import FitError
 from lightcurve.flags import Flag
 
@@ -56,8 +56,7 @@ def choose_curve(
     Returns
     -------
     LightCurve
-        ``recipe`` holds the aperture, rows, weights and scatter of the comparison stars, the check
-        star, ``roles`` for `lightcurve.curve.plan.revise_plan`, and all that was considered.
+        With its recipe.
 
     Raises
     ------
@@ -81,7 +80,7 @@ def choose_curve(
             "all" if used == len(candidates.rows) else f"of {len(candidates.rows)} the brightest"
         )
         log.warning(text, number, MIN_TO_CHOOSE, which, used)
-    return _form(search, best, options)
+    return _form(search, best)
 
 
 def _why_none(search: Search) -> str:
@@ -120,10 +119,10 @@ def star_curves(measurements: Measurements, light_curve: LightCurve) -> tuple:
     relative, relative_err : (n_frame, n_star) float arrays
         Each with median 1; comparison stars against the others. NaN where flagged unusable.
     """
-    recipe = light_curve.recipe
-    piece = take_aperture(measurements, Aperture(*recipe["aperture"]))
-    rows = np.asarray(recipe["comparison_rows"], dtype=int)
-    ensemble = join_stars(piece, rows, recipe["weighting"])
+    recipe = light_curve.need_recipe()
+    piece = take_aperture(measurements, recipe.aperture)
+    rows = np.asarray(recipe.comparison_rows, dtype=int)
+    ensemble = join_stars(piece, rows, recipe.weighting)
     members = np.full(piece.flux.shape[1], -1)
     members[rows] = np.arange(len(rows))
     flux = np.where(piece.good, piece.flux, np.nan)
@@ -149,7 +148,7 @@ def _covariates(measurements: Measurements) -> dict[str, np.ndarray]:
     return covariates
 
 
-def _form(search: Search, best: Option, options: list[Option]) -> LightCurve:
+def _form(search: Search, best: Option) -> LightCurve:
     """Build the light curve of the chosen option."""
     measurements = search.measurements
     piece = take_aperture(measurements, best.aperture)
@@ -179,8 +178,7 @@ def _form(search: Search, best: Option, options: list[Option]) -> LightCurve:
         comparison_flux=ensemble.flux,
         flags=flags.astype(np.uint16),
         covariates=_covariates(measurements) | {"comparison_flux": ensemble.transparency},
-        recipe=_recipe(search, best, options, ensemble)
-        | {"normalised": normalised, "scintillation": float(np.median(air))},
+        recipe=_recipe(search, best, ensemble, normalised, float(np.median(air))),
     )
 
 
@@ -215,10 +213,11 @@ def _scintillation(
     return one_star * np.sqrt(1 + np.sum(ensemble.weights**2))
 
 
-def _recipe(search: Search, best: Option, options: list[Option], ensemble: Ensemble) -> dict:
+def _recipe(
+    search: Search, best: Option, ensemble: Ensemble, normalised: str, scintillation: float
+) -> CurveRecipe:
     """Collect how the curve came about."""
-    measurements, candidates = search.measurements, search.candidates
-    radius = frame_radius(measurements, best.aperture)
+    candidates = search.candidates
     roles = dict(candidates.roles)
     for row, weight, scatter in zip(best.members, ensemble.weights, ensemble.scatter, strict=True):
         text = f"comparison: weight {weight:.3f}, scatter {100 * scatter:.2f} % against the others"
@@ -226,33 +225,19 @@ def _recipe(search: Search, best: Option, options: list[Option], ensemble: Ensem
     left_out = set(candidates.rows.tolist()) - set(best.members)
     why = "fainter than those used" if search.few else "the curve is quieter without it"
     roles |= dict.fromkeys(left_out, ("field", f"candidate, but {why}"))
-    return {
-        "aperture": (best.aperture.kind, best.aperture.value),
-        "aperture_text": str(best.aperture),
-        "radius_px": float(np.median(radius)),
-        "radius_per_frame_px": radius,
-        "annulus_px": measurements.annulus,
-        "weighting": search.settings.weights,
-        "comparison_rows": best.members,
-        "comparisons": tuple(f"C{row + 1}" for row in best.members),
-        "weights": tuple(float(w) for w in ensemble.weights),
-        "star_scatter": tuple(float(s) for s in ensemble.scatter),
-        "check_row": candidates.check,
-        "check": None if candidates.check is None else f"K{candidates.check + 1}",
-        "criterion": "points outside the predicted transit"
-        if search.scored is not None
-        else "differences of neighbouring points",
-        "target_scatter": best.target_scatter,
-        "check_scatter": best.check_scatter,
-        "saturation_adu": candidates.saturation_adu,
-        "roles": roles,
-        "considered": tuple(
-            {
-                "aperture": str(option.aperture),
-                "n_comparisons": len(option.members),
-                "target_scatter": option.target_scatter,
-                "check_scatter": option.check_scatter,
-            }
-            for option in options
-        ),
-    }
+    return CurveRecipe(
+        aperture=best.aperture,
+        radius_per_frame_px=frame_radius(search.measurements, best.aperture),
+        weighting=search.settings.weights,
+        comparison_rows=best.members,
+        weights=tuple(float(w) for w in ensemble.weights),
+        star_scatter=tuple(float(s) for s in ensemble.scatter),
+        check_row=candidates.check,
+        roles=roles,
+        criterion=Criterion.NEIGHBOURS if search.scored is None else Criterion.OUTSIDE,
+        target_scatter=best.target_scatter,
+        check_scatter=best.check_scatter,
+        normalised=normalised,
+        scintillation=scintillation,
+        saturation_adu=candidates.saturation_adu,
+    )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lightcurve.curve.aperture import Aperture, take_aperture
+from lightcurve.curve.aperture import take_aperture
 from lightcurve.curve.choose import star_curves
 from lightcurve.curve.plan import revise_plan
 from lightcurve.data import LightCurve, Measurements
@@ -84,15 +84,16 @@ def check_neighbours(
         Nearest first, named by their roles in the light curve. An eclipse is needed of
         depth * 10^(0.4 (dmag - 0.5)).
     """
+    recipe = light_curve.need_recipe()
     relative, error = star_curves(measurements, light_curve)
-    piece = take_aperture(measurements, Aperture(*light_curve.recipe["aperture"]))
+    piece = take_aperture(measurements, recipe.aperture)
     separation, angle = _offsets(measurements)
     near = np.flatnonzero((separation <= radius_arcsec) & (np.arange(len(separation)) > 0))
     area = np.pi * piece.radius**2
     outside = np.ones(len(relative), dtype=bool) if in_transit is None else ~in_transit
     if outside.sum() < 3:
         outside = np.ones(len(relative), dtype=bool)
-    plan = revise_plan(measurements.plan, dict(light_curve.recipe["roles"]))
+    plan = revise_plan(measurements.plan, recipe.roles)
     found = []
     for row in near[np.argsort(separation[near], kind="stable")]:
         flux = piece.flux[:, row]

@@ -7,7 +7,7 @@ star and the reason is kept. A star's number never changes; the letter before it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -106,13 +106,13 @@ def plan_stars(
     return _override(plan, settings, wcs, tolerance)
 
 
-def revise_plan(plan: StarPlan, roles: dict[int, tuple[str, str]]) -> StarPlan:
+def revise_plan(plan: StarPlan, roles: Mapping[int, tuple[str, str]]) -> StarPlan:
     """Give stars new roles; numbers stay, letters follow.
 
     Parameters
     ----------
     plan : StarPlan
-    roles : dict
+    roles : mapping
         Row of the plan to (role, reason).
 
     Returns

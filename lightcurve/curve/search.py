@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightcurve.config import Settings
-from lightcurve.curve.aperture import Aperture, Slice, take_aperture
+from lightcurve.curve.aperture import Slice, take_aperture
 from lightcurve.curve.candidates import Candidates, take_present
 from lightcurve.curve.detrend import remove_trend
 from lightcurve.curve.ensemble import Ensemble, build_ensemble, take_members
 from lightcurve.curve.scatter import clipped_scatter, point_to_point
-from lightcurve.data import Measurements
+from lightcurve.data import Aperture, Measurements
 
 LADDER = (1, 2, 3, 4, 6, 8, 11, 15, 20, 30, 50, 100)
 MIN_POINTS = 5  # good measurements of the target, for a light curve at all

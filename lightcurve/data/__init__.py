@@ -10,6 +10,10 @@ from __future__ import annotations
 
 from lightcurve.data.assumed import Assumed
 from lightcurve.data.curves import (
+    Aperture,
+    Criterion,
+    CurveRecipe,
+    CurveSource,
     LightCurve,
     Parameter,
     Planet,
@@ -35,7 +39,11 @@ from lightcurve.data.stars import (
 
 __all__ = [
     "KINDS",
+    "Aperture",
     "Assumed",
+    "Criterion",
+    "CurveRecipe",
+    "CurveSource",
     "Detections",
     "Exposure",
     "Frame",

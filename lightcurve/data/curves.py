@@ -4,13 +4,120 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lightcurve.errors import InputError
+
 FOUND = ("transit", "partial transit")
 VERDICTS = (*FOUND, "no transit", "inconclusive", "not observed")
+
+
+@dataclass(frozen=True, slots=True)
+class Aperture:
+    """A rule for the radius.
+
+    Attributes
+    ----------
+    kind : str
+        ``"fixed"``, ``"fwhm"``, or ``"width"`` for the one that was measured following the seeing.
+    value : float
+        Pixels, or multiples of each frame's FWHM or mean width.
+    """
+
+    kind: str
+    value: float
+
+    def __str__(self) -> str:
+        """Say the rule in words."""
+        units = {"fixed": "px", "fwhm": "FWHM", "width": "x the stars' mean width"}
+        return f"{self.value:g} {units[self.kind]}"
+
+
+class Criterion(Enum):
+    """What the target's scatter was measured by when a curve was chosen."""
+
+    OUTSIDE = "points outside the predicted transit"
+    NEIGHBOURS = "differences of neighbouring points"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CurveRecipe:
+    """How a light curve was made of measurements; stars are rows of their plan.
+
+    Attributes
+    ----------
+    aperture : Aperture
+    radius_per_frame_px : (n_frame,) float array
+    weighting : str
+        Of the comparison stars.
+    comparison_rows : tuple of int
+    weights, star_scatter : tuple of float
+        Of each comparison star: its share, and its relative scatter against the others.
+    check_row : int or None
+    roles : mapping of int to (str, str)
+        Row to the role and its reason, for `lightcurve.curve.plan.revise_plan`.
+    criterion : Criterion
+    target_scatter, check_scatter : float
+        Relative, by the criterion; NaN where there is no check star.
+    normalised : str
+        What became 1.
+    scintillation : float
+        Median over the frames, relative, of target and ensemble together.
+    saturation_adu : float or None
+        Level at which peaks were found to be clipped.
+    """
+
+    aperture: Aperture
+    radius_per_frame_px: np.ndarray
+    weighting: str
+    comparison_rows: tuple[int, ...]
+    weights: tuple[float, ...]
+    star_scatter: tuple[float, ...]
+    check_row: int | None
+    roles: Mapping[int, tuple[str, str]]
+    criterion: Criterion
+    target_scatter: float
+    check_scatter: float
+    normalised: str
+    scintillation: float
+    saturation_adu: float | None
+
+    @property
+    def radius_px(self) -> float:
+        """Median radius of the night."""
+        return float(np.median(self.radius_per_frame_px))
+
+    @property
+    def check(self) -> str | None:
+        """Name of the check star."""
+        return None if self.check_row is None else f"K{self.check_row + 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class CurveSource:
+    """The table that a light curve was read from.
+
+    Attributes
+    ----------
+    table : str
+        Name of the file.
+    time_column, flux_column : str
+        What was read; empty in our own tables.
+    exposure_s : float or None
+        Median, where the table tells.
+    notes : tuple of str
+        What was assumed of it.
+    """
+
+    table: str
+    time_column: str = ""
+    flux_column: str = ""
+    exposure_s: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,8 +136,10 @@ class LightCurve:
     flags : (n,) uint16 array
     covariates : mapping of str to (n,) float array
         ``"airmass"``, ``"x"``, ``"y"``, ``"fwhm"``, ``"sky"``, ``"comparison_flux"``, ``"time"``.
-    recipe : mapping
-        Radius, comparison stars and weights, scatter reached, and what was considered.
+    recipe : CurveRecipe or None
+        How it was made, when it was made here.
+    source : CurveSource or None
+        Where it was read, when it was.
     """
 
     file: np.ndarray
@@ -42,7 +151,15 @@ class LightCurve:
     comparison_flux: np.ndarray
     flags: np.ndarray
     covariates: Mapping[str, np.ndarray]
-    recipe: Mapping[str, Any]
+    recipe: CurveRecipe | None = None
+    source: CurveSource | None = None
+
+    def need_recipe(self) -> CurveRecipe:
+        """Tell how it was made; an `InputError` where it was read from a table."""
+        if self.recipe is None:
+            msg = "the light curve does not say its aperture and comparison stars"
+            raise InputError(msg)
+        return self.recipe
 
 
 @dataclass(frozen=True, slots=True)

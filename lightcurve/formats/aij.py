@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lightcurve.curve.aperture import Aperture, Slice, interpolation_weights, take_aperture
+from lightcurve.curve.aperture import Slice, interpolation_weights, take_aperture
 from lightcurve.data import LightCurve, Measurements, StarPlan
 from lightcurve.errors import InputError
 from lightcurve.files import write_text
@@ -69,18 +69,18 @@ def write_measurements(
     Raises
     ------
     InputError
-        When the light curve's recipe has no aperture or comparison stars.
+        When the light curve has no recipe.
     """
     recipe = light_curve.recipe
-    if "aperture" not in recipe or "comparison_rows" not in recipe:
+    if recipe is None:
         msg = f"{path}: the light curve does not say its aperture and comparison stars"
         raise InputError(msg)
-    piece = take_aperture(measurements, Aperture(*recipe["aperture"]))
-    check = [recipe["check_row"]] if recipe.get("check_row") is not None else []
-    n_star = 1 + max([*recipe["comparison_rows"], *check, 0])
+    piece = take_aperture(measurements, recipe.aperture)
+    check = [] if recipe.check_row is None else [recipe.check_row]
+    n_star = 1 + max([*recipe.comparison_rows, *check, 0])
     if measurements.fwhm_factor is not None:  # its radius hangs on all these stars
         n_star = max(n_star, measurements.plan.n_compared)
-    comparisons = _steady(piece, recipe["comparison_rows"])
+    comparisons = _steady(piece, recipe.comparison_rows)
     names = [f"{'C' if k in comparisons else 'T'}{k + 1}" for k in range(n_star)]
     columns = _frame_columns(measurements, piece, n_star, saturation_adu)
     columns |= _relative_columns(piece, names, comparisons)

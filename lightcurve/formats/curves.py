@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lightcurve.data import LightCurve
+from lightcurve.data import CurveSource, LightCurve
 from lightcurve.errors import InputError
 from lightcurve.flags import Flag
 from lightcurve.formats.aij_table import AijTable, read_aij_table, relative_flux
@@ -81,7 +81,7 @@ def read_curve(path: str | Path, choice: Choice | None = None) -> LightCurve:
     -------
     LightCurve
         Median 1; times that the table does not have are NaN; an error that it does not have is the
-        scatter between neighbours, and ``recipe["notes"]`` says so. ``recipe`` names the columns.
+        scatter between neighbours, and the notes of its source say so.
 
     Raises
     ------
@@ -157,13 +157,7 @@ def curve_of_table(table: AijTable, choice: Choice) -> LightCurve:
         comparison_flux=comparison,
         flags=np.where(finite, 0, int(Flag.NOT_MEASURED)).astype(np.uint16),
         covariates=covariates,
-        recipe={
-            "source": table.name,
-            "time_column": time_name,
-            "flux_column": flux_name,
-            "exposure_s": _exposure(table),
-            "notes": tuple(notes),
-        },
+        source=CurveSource(table.name, time_name, flux_name, _exposure(table), tuple(notes)),
     )
 
 

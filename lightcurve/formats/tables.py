@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lightcurve.data import FrameResult, LightCurve, Measurements, StarPlan
+from lightcurve.data import CurveSource, FrameResult, LightCurve, Measurements, StarPlan
 from lightcurve.errors import InputError
 from lightcurve.files import write_text
 from lightcurve.flags import Flag
@@ -108,8 +108,7 @@ def read_lightcurve(path: str | Path) -> LightCurve:
     Returns
     -------
     LightCurve
-        Every row of the file; frames that were not measured have NaN flux. The recipe holds only
-        ``"source"``, the name of the file.
+        Every row of the file; frames that were not measured have NaN flux.
 
     Raises
     ------
@@ -144,7 +143,7 @@ def read_lightcurve(path: str | Path) -> LightCurve:
         comparison_flux=values["comparison_flux"],
         flags=flags,
         covariates=covariates,
-        recipe={"source": name},
+        source=CurveSource(name),
     )
 
 

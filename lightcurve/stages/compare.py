@@ -247,9 +247,9 @@ def period_of(column: str) -> float | None:
 
 def _of_curve(side: Side, choice: Choice) -> set[str]:
     """Columns that a light curve was made of."""
-    star, recipe = choice.target, side.curve.recipe
-    named = {choice.flux, choice.error, choice.comparison_flux}
-    named |= {recipe.get("time_column", ""), recipe.get("flux_column", "")}
+    star, named = choice.target, {choice.flux, choice.error, choice.comparison_flux}
+    if side.curve is not None and side.curve.source is not None:
+        named |= {side.curve.source.time_column, side.curve.source.flux_column}
     own = ("rel_flux", "rel_flux_err", "bjd_tdb", "jd_utc")
     return {*own, f"rel_flux_{star}", f"rel_flux_err_{star}", *named}
 

@@ -79,7 +79,7 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
         curve, time_note = with_barycentric_times(curve, planet, site_of(settings, record))
         curve = in_order(curve)
         check_exposure(exposure_s, curve)
-        notes = (*curve.recipe.get("notes", ()), time_note)
+        notes = (*(curve.source.notes if curve.source else ()), time_note)
         for value in values:
             log.info("%s", value)
         for note in notes:
@@ -173,7 +173,7 @@ def settle(
     filter_name : str or None
     values : tuple of Assumed
     """
-    table = curve.recipe.get("exposure_s")
+    table = curve.source.exposure_s if curve.source else None
     exposures = (
         (known.exposure_s, "option --exposure"),
         (table, "median of the table"),
@@ -262,7 +262,7 @@ def with_barycentric_times(
     """
     has_bjd, has_jd = (np.isfinite(t) for t in (curve.bjd_tdb, curve.jd_utc))
     if not (has_bjd | has_jd).any():
-        msg = f"{curve.recipe['source']}: no point has a time"
+        msg = f"{curve.source.table if curve.source else planet.name}: no point has a time"
         raise FitError(msg)
     if not has_jd.any():
         return curve, "times: BJD_TDB as in the table, without JD_UTC to check it by"
