@@ -125,5 +125,9 @@ class CatalogError(LightcurveError):
         return type(self), (self.service, self.reason)
 
 
+class WebError(LightcurveError):
+    """A server cannot be asked, or its answer cannot be had: the message goes on after its name."""
+
+
 class FitError(LightcurveError):
     """A model could not be fitted to the data."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lightcurve.astrometry.chain import SolveRequest, solve
-from lightcurve.astrometry.index import own_index_folder
+from lightcurve.cache import cache_dir
 from lightcurve.config import SolveSettings
 from lightcurve.data import Detections, Frame, Solution
 from lightcurve.errors import SolveError
@@ -71,7 +71,7 @@ def submission_file(frame_path: Path) -> Path:
         It need not exist, nor its folder.
     """
     name = hashlib.sha256(str(frame_path.resolve()).encode()).hexdigest()[:32]
-    return own_index_folder().parent / "submissions" / f"{name}.json"
+    return cache_dir() / "submissions" / f"{name}.json"
 
 
 def solve_frame(frame: Frame, request: SolveRequest, settings: SolveSettings) -> Solution:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from lightcurve import http
 from lightcurve.astrometry import nova as nova_solver
-from lightcurve.astrometry import web
 from lightcurve.astrometry.nova import solve_nova
 from lightcurve.astrometry.request import SolveRequest
 from lightcurve.config import SolveSettings
@@ -30,7 +30,7 @@ def wait_little(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask a server on this machine more often than a real one, in a session of its own."""
     monkeypatch.setattr(nova_solver, "FIRST_WAIT_S", 0.02)
     monkeypatch.setattr(nova_solver, "LONGEST_WAIT_S", 0.1)
-    monkeypatch.setattr(web, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(http, "FIRST_WAIT_S", 0.01)
     nova_solver._server.cache_clear()
 
 

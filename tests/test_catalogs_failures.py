@@ -40,7 +40,7 @@ FAILURES = {
     "renamed": "no column ra .*the service has changed",
     "refused": "reports an error: Parse error",
     "401": "HTTP 401",
-    "loop": "cannot be asked: TooManyRedirects",
+    "loop": "sends on and on",
     "entities": "refused",
 }
 
@@ -65,7 +65,7 @@ def test_a_slow_or_endless_service_is_left(services):
         )
         assert reports[0].status == "failed"
         assert reports[0].seconds < 5
-        assert "time-out" in reports[0].reason or "within 0.5 s" in reports[0].reason
+        assert "in time" in reports[0].reason
 
 
 def test_a_flood_is_cut_off(services, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
+from lightcurve import http
 from lightcurve.catalogs import resolve
 from lightcurve.catalogs.answers import recall, remember
 from lightcurve.catalogs.resolve import resolve_name
@@ -18,6 +19,7 @@ ANSWER = "# HAT-P-32\n%J 31.04276 +46.68785 = 02 04 10.26 +46 41 16.2\n%C.0 *\n"
 def sesame(httpserver, monkeypatch, tmp_path):
     monkeypatch.setenv("LIGHTCURVE_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(resolve, "SERVER", httpserver.url_for("").rstrip("/"))
+    monkeypatch.setattr(http, "FIRST_WAIT_S", 0.01)
     return httpserver
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator, Sequence
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from lightcurve import __version__
 from lightcurve.astrometry.index import check_index
 from lightcurve.astrometry.series import IndexFile
-from lightcurve.errors import CatalogError, InputError
+from lightcurve.errors import CatalogError, InputError, WebError
+from lightcurve.http import Session, without_secrets
 from lightcurve.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -22,9 +22,7 @@ log = logging.getLogger(__name__)
 
 SERVICE = "index files"
 CHUNK = 1 << 18
-CONNECT_S, READ_S = 10.0, 60.0
 TRIES = 3
-BUSY = (429, 500, 502, 503, 504)
 
 
 def fetch_files(
@@ -66,12 +64,15 @@ def fetch_files(
         msg = f"--max-mb {limit_mb:g}: the limit must be a number of megabytes above zero"
         raise InputError(msg)
     left = limit_mb * 1e6
-    with _session(pause_s) as session:
+    # Of a folder of files the time is not bounded, but each silence is; the size is seen to below.
+    with Session(limit=inf, tries=TRIES, wait_s=pause_s) as http:
+        # Packed by the server it would have another length than it says.
+        http.headers["Accept-Encoding"] = "identity"
         for file in files:
             path = folder / file.series / file.name
             fetched = not _is_there(path)
             if fetched:
-                left -= _fetch(session, file, path, left, progress)
+                left -= _fetch(http, file, path, left, progress)
             yield path, fetched
 
 
@@ -86,49 +87,23 @@ def _is_there(path: Path) -> bool:
     return True
 
 
-def _session(pause_s: float) -> requests.Session:
-    import requests
-    from requests.adapters import HTTPAdapter
-    from urllib3.util import Retry
-
-    session = requests.Session()
-    session.headers.update(
-        # Packed by the server it would have another length than it says.
-        {"User-Agent": f"lightcurve/{__version__}", "Accept-Encoding": "identity"}
-    )
-    # The last answer is handed on, whatever it is; each waiting is at most two minutes.
-    tries = Retry(TRIES - 1, status_forcelist=BUSY, backoff_factor=pause_s, raise_on_status=False)
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(max_retries=tries))
-    return session
-
-
-def _fetch(
-    session: requests.Session, file: IndexFile, path: Path, left: float, progress: Progress
-) -> int:
+def _fetch(http: Session, file: IndexFile, path: Path, left: float, progress: Progress) -> int:
     """Download one file beside its place, check it, and put it there; tell its size."""
-    import requests
-
     part = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with session.get(file.url, stream=True, timeout=(CONNECT_S, READ_S)) as answer:
-            if answer.status_code != requests.codes.ok:
+        with http.get(file.url, stream=True) as answer:
+            if not answer.ok:
                 why = f"{answer.status_code} {answer.reason}"
                 raise CatalogError(
-                    SERVICE, f"{_shown(file.url)}: {why}; another --from or --series?"
+                    SERVICE, f"{without_secrets(file.url)}: {why}; another --from or --series?"
                 )
             size = _write(answer, part, file, left, progress)
-        check_index(part)
+        _see_that_it_is_one(part, file)
         part.replace(path)
-    except requests.RequestException as error:
-        msg = f"{_shown(file.url)} {_why(error)}; try again, or another --from"
+    except WebError as error:
+        msg = f"{without_secrets(file.url)} {error}; try again, or another --from"
         raise CatalogError(SERVICE, msg) from error
-    except InputError as error:
-        if str(error).startswith(part.name):
-            why = str(error).replace(part.name, file.name)
-            raise CatalogError(SERVICE, f"{_shown(file.url)} is of no use: {why}") from error
-        raise
     except OSError as error:
         msg = f"{path}: cannot be written: {error.strerror or error}; is the disk full?"
         raise InputError(msg) from error
@@ -138,18 +113,12 @@ def _fetch(
     return size
 
 
-def _why(error: requests.RequestException) -> str:
-    import requests
-
-    words = {
-        requests.Timeout: "does not answer in time",
-        requests.exceptions.SSLError: "has no safe connection to offer",
-        requests.exceptions.RetryError: "is busy",
-        requests.exceptions.ChunkedEncodingError: "broke off",
-        requests.ConnectionError: "cannot be reached, or broke off",
-    }
-    named = (text for kind, text in words.items() if isinstance(error, kind))
-    return next(named, f"failed ({type(error).__name__})")
+def _see_that_it_is_one(part: Path, file: IndexFile) -> None:
+    try:
+        check_index(part)
+    except InputError as error:
+        why = str(error).replace(part.name, file.name)
+        raise CatalogError(SERVICE, f"{without_secrets(file.url)} is of no use: {why}") from error
 
 
 def _write(
@@ -168,7 +137,7 @@ def _write(
                 raise InputError(_too_much(file, "larger", left))
             out.write(chunk)
     if length is not None and size != length:
-        msg = f"{_shown(file.url)}: {size} of {length} bytes came; try again"
+        msg = f"{without_secrets(file.url)}: {size} of {length} bytes came; try again"
         raise CatalogError(SERVICE, msg)
     return size
 
@@ -178,9 +147,3 @@ def _too_much(file: IndexFile, size: str, left: float) -> str:
         f"{file.name} is {size}, of the limit {left / 1e6:.3g} MB are left: give --max-mb, "
         "fewer --number, or --ra and --dec for the pieces of sky that are needed"
     )
-
-
-def _shown(url: str) -> str:
-    """Leave out what may be secret in an address: a password, or what follows a question mark."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lightcurve.cache import cache_dir
 from lightcurve.config import SolveSettings
 from lightcurve.errors import InputError
 
@@ -67,17 +68,8 @@ class IndexCoverage:
 
 
 def own_index_folder() -> Path:
-    """Return the user's own folder for index files; it need not exist.
-
-    Returns
-    -------
-    Path
-        ``index`` in ``LIGHTCURVE_CACHE_DIR``, or in the cache folder that the system calls for.
-    """
-    from platformdirs import user_cache_path
-
-    named = os.environ.get("LIGHTCURVE_CACHE_DIR")
-    return (Path(named) if named else user_cache_path("lightcurve", appauthor=False)) / "index"
+    """Return the user's own folder for index files; it need not exist."""
+    return cache_dir() / "index"
 
 
 def places() -> list[Path]:

@@ -12,18 +12,20 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
 from lightcurve.astrometry.answer import read_result, stars_to_check
 from lightcurve.astrometry.hints import cone, scale_bounds, star_places
-from lightcurve.astrometry.nova_api import NovaServer, Submission
 from lightcurve.astrometry.request import SolveRequest, settle
 from lightcurve.config import SolveSettings
 from lightcurve.data import Solution
 from lightcurve.errors import InputError, SolveError
 from lightcurve.files import write_text
+
+if TYPE_CHECKING:
+    from lightcurve.astrometry.nova_api import NovaServer, Submission
 
 log = logging.getLogger(__name__)
 
@@ -121,6 +123,9 @@ def _configured_key() -> str:
 @lru_cache(maxsize=4)
 def _server(address: str, key: SecretStr, plain_http: bool) -> NovaServer:  # noqa: FBT001
     """Keep one session for all frames."""
+    # Not loaded where no server is asked.
+    from lightcurve.astrometry.nova_api import NovaServer
+
     return NovaServer(address, key, plain_http=plain_http)
 
 

@@ -10,8 +10,9 @@ from typing import Any, NoReturn
 
 from pydantic import SecretStr
 
-from lightcurve.astrometry.web import Reply, WebServer
+from lightcurve.astrometry.web import WebServer
 from lightcurve.errors import SolveError
+from lightcurve.http import Reply
 
 MAX_FILE_BYTES = 20_000_000
 
@@ -22,8 +23,8 @@ class Submission:
 
     Attributes
     ----------
-    started, finished : bool
-        Whether it has begun, and ended, to look at what was sent; solving comes after that.
+    finished : bool
+        Whether it has ended to look at what was sent; solving comes after that.
     n_images : int
         Images or star lists that it found in it.
     job : int or None
@@ -32,7 +33,6 @@ class Submission:
         What went wrong, in the server's words; empty when nothing did.
     """
 
-    started: bool
     finished: bool
     n_images: int
     job: int | None
@@ -129,7 +129,6 @@ class NovaServer:
         # Until there is a job a null stands in its place.
         numbers = [self._number(job, reply) for job in jobs if job is not None]
         return Submission(
-            started=_is_time(answer.get("processing_started")),
             finished=_is_time(answer.get("processing_finished")),
             n_images=len(images),
             job=numbers[0] if numbers else None,
@@ -210,11 +209,10 @@ class NovaServer:
             self._malformed(reply)
         return SecretStr(session)
 
-    def _post(self, what: str, fields: dict, end: float, **content: Any) -> Reply:
+    def _post(self, what: str, options: Mapping[str, Any], end: float, files: Any = None) -> Reply:
         # The server looks for all options in this one field, which goes before the file.
-        return self._web.post(
-            f"api/{what}", end, data={"request-json": json.dumps(fields)}, **content
-        )
+        fields = {"request-json": json.dumps(options)}
+        return self._web.post(f"api/{what}", fields, end, files=files)
 
     def _json(self, reply: Reply) -> dict:
         if reply.status in {401, 403}:

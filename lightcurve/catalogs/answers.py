@@ -9,7 +9,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightcurve.catalogs.cache import cache_dir, keep
+from lightcurve.cache import cache_dir, keep
 
 SECONDS_PER_DAY = 86400.0
 MAX_BYTES = 200_000_000

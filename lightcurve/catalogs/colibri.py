@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lightcurve.catalogs.hostile import clean
-from lightcurve.catalogs.servers import plainly, session, take
+from lightcurve.catalogs.servers import connected
 from lightcurve.catalogs.service import Catalog, Column, Field, Link, Route, Service, Skip
 from lightcurve.errors import CatalogError
 
@@ -50,15 +50,16 @@ def _request(field: Field, _max_rows: int) -> str:
 
 def _send(link: Link, request: str) -> bytes:
     question = {"uid": os.environ.get(KEY, ""), **json.loads(request)}
-    with session(link) as opened, plainly(TITLE, link) as deadline:
+    with connected(TITLE, link) as http:
         # A redirection would carry the key to another server.
-        response = opened.post(link.server, json=question, stream=True, allow_redirects=False)
-        if response.is_redirect:
-            raise CatalogError(TITLE, "has moved to another address: not followed, with your key")
-        if response.status_code in {401, 403}:
-            raise CatalogError(TITLE, f"does not accept the key in {KEY}")
-        response.raise_for_status()
-        return take(response.raw, TITLE, deadline)
+        reply = http.ask("POST", link.server, json=question, allow_redirects=False)
+    if 300 <= reply.status < 400:
+        raise CatalogError(TITLE, "has moved to another address: not followed, with your key")
+    if reply.status in {401, 403}:
+        raise CatalogError(TITLE, f"does not accept the key in {KEY}")
+    if reply.status >= 400:
+        raise CatalogError(TITLE, f"answered HTTP {reply.status}")
+    return reply.body
 
 
 def _read(body: bytes, field: Field) -> Catalog:

@@ -11,15 +11,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from lightcurve.catalogs.cache import recall_entry, remember_entry
+from lightcurve.cache import recall_entry, remember_entry
 from lightcurve.catalogs.hostile import READING, clean
-from lightcurve.catalogs.servers import SERVERS, plainly, session
+from lightcurve.catalogs.servers import SERVERS, connected
 from lightcurve.catalogs.service import Link
 from lightcurve.config import CatalogSettings
-from lightcurve.errors import CatalogError
+from lightcurve.errors import CatalogError, WebError
 
 if TYPE_CHECKING:
-    from requests import Session
+    from lightcurve.http import Session
 
 TITLE = "NASA Exoplanet Archive"
 SERVER = "exoplanet-archive"
@@ -169,7 +169,7 @@ def _ask(name: str, settings: CatalogSettings) -> dict[str, Any] | None:
     link = Link(server, settings.timeout_s, 2)
     errors = [f"{column}err{k}" for column in COLUMNS.values() for k in (1, 2)]
     wanted = [*OTHERS, *COLUMNS.values(), *errors]
-    with session(link) as opened, plainly(TITLE, link), READING:
+    with connected(TITLE, link) as opened, READING:
         # Quotes are doubled: that is how SQL writes one inside a text.
         where = "upper(pl_name)='{}'".format(name.replace("'", "''"))
         table = _query(opened, server, ",".join(wanted), where)
@@ -183,7 +183,6 @@ def _query(opened: Session, server: str, select: str, where: str) -> Any:
     """Ask through astroquery, on a session whose waiting is bounded."""
     import warnings
 
-    import requests
     from astropy.table import Table
     from astropy.utils.exceptions import AstropyWarning
     from astroquery.exceptions import InvalidQueryError
@@ -205,7 +204,7 @@ def _query(opened: Session, server: str, select: str, where: str) -> Any:
     except InvalidQueryError as error:
         # astroquery wraps whatever happened; the cause says whether the network is at fault.
         cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, requests.RequestException):
+        while cause is not None and not isinstance(cause, WebError):
             cause = cause.__cause__ or cause.__context__
         if cause is not None:
             raise cause from error

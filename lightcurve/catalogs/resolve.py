@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-from lightcurve.catalogs.cache import recall_entry, remember_entry
+from lightcurve.cache import recall_entry, remember_entry
+from lightcurve.catalogs.servers import body_of
+from lightcurve.catalogs.service import Link
 from lightcurve.errors import CatalogError
 
 SERVICE = "Sesame"
@@ -50,15 +52,12 @@ def resolve_name(name: str, *, offline: bool = False) -> tuple[float, float, str
 
 def _ask(name: str) -> tuple[float, float]:
     # Not through astropy: it reports an unknown name and a dead service as the same error.
-    import requests
-
     try:
-        answer = requests.get(f"{SERVER}/A", params=quote(name), timeout=TIMEOUT_S)
-        answer.raise_for_status()
-    except requests.RequestException as error:
-        msg = f"cannot be asked for {name!r} ({type(error).__name__}): {ADVICE}"
+        answer = body_of(SERVICE, Link(f"{SERVER}/A", TIMEOUT_S, 1), params=quote(name))
+    except CatalogError as error:
+        msg = f"{error.reason}, asked for {name!r}: {ADVICE}"
         raise CatalogError(SERVICE, msg) from error
-    found = re.search(r"^%J\s+([\d.]+)\s+([+-][\d.]+)", answer.text, re.MULTILINE)
+    found = re.search(rb"^%J\s+([\d.]+)\s+([+-][\d.]+)", answer, re.MULTILINE)
     if found is None:
         msg = f"does not know {name!r}: check the spelling, or {ADVICE}"
         raise CatalogError(SERVICE, msg)

@@ -11,7 +11,7 @@ import numpy as np
 from lightcurve.catalogs.hostile import read_votable, texts
 from lightcurve.catalogs.layout import Layout, Wanted, build
 from lightcurve.catalogs.parallax import topocentric
-from lightcurve.catalogs.servers import plainly, session, take
+from lightcurve.catalogs.servers import body_of
 from lightcurve.catalogs.service import (
     GEOCENTRE,
     Catalog,
@@ -69,10 +69,7 @@ def _request(field: Field, _max_rows: int) -> str:
 
 
 def _send(link: Link, request: str) -> bytes:
-    with session(link) as opened, plainly(TITLE, link) as deadline:
-        response = opened.get(link.server, params=json.loads(request), stream=True)
-        response.raise_for_status()
-        return take(response.raw, TITLE, deadline)
+    return body_of(TITLE, link, params=json.loads(request))
 
 
 def _read(body: bytes, field: Field) -> Catalog:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 
-from lightcurve.catalogs.servers import POLL_S, plainly, session, take
+from lightcurve.catalogs.servers import POLL_S, connected
 from lightcurve.catalogs.service import Field, Link
-from lightcurve.errors import CatalogError
+from lightcurve.errors import CatalogError, WebError
 
 # The whole of a small catalogue is never cut.
 MIN_ROWS = 2000
@@ -53,11 +53,11 @@ def ask(link: Link, adql: str) -> bytes:
     """
     from pyvo.dal import TAPService
 
-    with session(link) as opened, plainly(link.server, link) as deadline:
-        service = TAPService(link.server, session=opened)
+    with connected(link.server, link) as http:
+        service = TAPService(link.server, session=http)
         query = service.create_query(adql, maxrec=max(link.max_rows, MIN_ROWS))
-        stream = query.execute_stream()
-        body = take(stream, link.server, deadline)
+        with closing(query.execute_stream()) as stream:
+            body = stream.read()
         # The report of a wrong question comes with status 400 and says more than the number.
         if b"QUERY_STATUS" not in body:
             query.raise_if_error()
@@ -84,23 +84,22 @@ def ask_later(link: Link, adql: str) -> bytes:
     """
     from pyvo.dal import TAPService
     from pyvo.dal.exceptions import DALAccessError
-    from requests import RequestException
 
-    with session(link) as opened, plainly(link.server, link) as deadline:
-        job = TAPService(link.server, session=opened).submit_job(adql, maxrec=link.max_rows)
+    with connected(link.server, link) as http:
+        job = TAPService(link.server, session=http).submit_job(adql, maxrec=link.max_rows)
         try:
             job.run()
             while job.phase in {"PENDING", "QUEUED", "EXECUTING", "UNKNOWN"}:
-                if time.monotonic() > deadline:
+                if time.monotonic() > http.end:
                     msg = f"job not done within {link.timeout_s:g} s"
                     raise CatalogError(link.server, msg)
                 time.sleep(min(POLL_S, link.timeout_s / 20))
             if job.phase != "COMPLETED":
                 raise CatalogError(link.server, f"job ended as {job.phase}")
-            response = opened.get(job.result_uri, stream=True)
+            response = http.get(job.result_uri)
             response.raise_for_status()
-            return take(response.raw, link.server, deadline)
+            return response.content
         finally:
             # The answer is here, or an error is on its way; the server deletes old jobs itself.
-            with suppress(DALAccessError, RequestException):
+            with suppress(DALAccessError, WebError):
                 job.delete()

@@ -1,4 +1,4 @@
-"""One folder for everything fetched from outside; that it is of no use costs the memory alone."""
+"""One folder for all that is fetched from outside; that it is of no use costs the memory alone."""
 
 from __future__ import annotations
 
