@@ -162,7 +162,7 @@ class _Retry(Retry):
         error: Exception | None = None,
         _pool: Any = None,
         _stacktrace: Any = None,
-    ) -> Retry:
+    ) -> _Retry:
         left = super().increment(method, url, response, error, _pool, _stacktrace)
         asked = left.get_retry_after(response) if response is not None else None
         wait = asked or left.get_backoff_time()

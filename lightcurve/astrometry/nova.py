@@ -248,7 +248,7 @@ def _wait(server: NovaServer, number: int, request: SolveRequest, end: float) ->
             job = _job_of(server, number, request, end)
         if job is not None:
             status = server.job_status(job, end)
-        if status == "success":
+        if job is not None and status == "success":
             return job
         if status == "failure":
             _forget(request.state_file)

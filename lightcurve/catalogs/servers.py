@@ -54,7 +54,8 @@ def connected(service: str, link: Link) -> Iterator[Session]:
     except WebError as error:
         raise CatalogError(service, str(error)) from error
     except requests.HTTPError as error:
-        raise CatalogError(service, f"answered HTTP {error.response.status_code}") from error
+        status = error.response.status_code if error.response is not None else "error"
+        raise CatalogError(service, f"answered HTTP {status}") from error
     except DALAccessError as error:
         if getattr(error, "code", None):
             raise CatalogError(service, f"answered HTTP {error.code}") from error
