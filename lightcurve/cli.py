@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
+from types import ModuleType
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -26,20 +27,13 @@ PAIRS = {"--annulus": "10 16", "--size": "1024 1024"}  # options of two numbers,
 FAILED = {"compare": 2}  # status by command where it is not 1, which says there that they differ
 INTERRUPTED = 130  # as shells count it, and Typer
 
-# Modules of lightcurve.commands, in the order that --help shows their verbs.
-GROUPS = (
-    "night",
-    "image",
-    "stages",
-    "fit",
-    "export",
-    "compare",
-    "tables",
-    "calib",
-    "index",
-    "simulate",
-    "config",
+# Modules of lightcurve.commands, in the order of --help: a verb's has a function of its name, a
+# group's has a `group` of verbs.
+VERBS = (
+    *("run", "plan", "watch", "image", "inspect", "calibrate", "solve", "measure", "fit", "export"),
+    *("compare", "table", "recompute", "simulate", "demo", "config"),
 )
+GROUPS = ("calib", "index")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  (Typer calls it with the flag)
@@ -62,20 +56,28 @@ def _root(
     show_messages(quiet=quiet)
 
 
-for _group in GROUPS:
-    importlib.import_module(f"lightcurve.commands.{_group}").register(app)
-
-
 def _unwrap_help(commands: typer.Typer) -> None:
     """Join the lines of each paragraph: Typer breaks help where the source does."""
     for command in commands.registered_commands:
         paragraphs = inspect.cleandoc(command.callback.__doc__ or "").split("\n\n")
         command.help = "\n\n".join(" ".join(text.split()) for text in paragraphs)
-    for group in commands.registered_groups:
-        _unwrap_help(group.typer_instance)
 
 
-_unwrap_help(app)
+def _add_commands() -> None:
+    for name in VERBS:
+        app.command(name)(getattr(_module(name), name))
+    for name in GROUPS:
+        group = _module(name).group
+        _unwrap_help(group)
+        app.add_typer(group, name=name)
+    _unwrap_help(app)
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"lightcurve.commands.{name}")
+
+
+_add_commands()
 
 
 def main() -> None:

@@ -65,9 +65,9 @@ class Settings(Model):
     stars: StarSettings = StarSettings()
     image: ImageSettings = ImageSettings()
     fit: FitSettings = FitSettings()
-    seed: int = Field(1, ge=0)
-    workers: int | None = Field(None, ge=1, description="as many as the frames are worth")
-    cluster: str | None = Field(None, description="address of a Dask scheduler")
+    seed: int = Field(default=1, ge=0)
+    workers: int | None = Field(default=None, ge=1, description="as many as the frames are worth")
+    cluster: str | None = Field(default=None, description="address of a Dask scheduler")
 
     @property
     def weights(self) -> str:

@@ -85,6 +85,6 @@ def describe(bits: int, family: type[IntFlag] = Flag) -> str:
     str
         Names in order of their bit, separated by spaces. Unknown bits are shown as numbers.
     """
-    names = [flag.name for flag in family if bits & flag]
+    names = [flag.name or "" for flag in family if bits & flag]
     unknown = int(bits) & ~sum(int(flag) for flag in family)
     return " ".join([*names, *([str(unknown)] if unknown else [])])

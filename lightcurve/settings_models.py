@@ -22,21 +22,23 @@ class Model(BaseModel):
 class CameraSettings(Model):
     """The camera; each value given here overrides the header's."""
 
-    gain_e_per_adu: float | None = Field(None, gt=0, le=1000)
-    read_noise_e: float | None = Field(None, ge=0, le=10000)
-    dark_current_e_per_s: float = Field(0.0, ge=0)
-    saturation_adu: float | None = Field(None, gt=0, le=1e10)
-    linearity_adu: float | None = Field(None, gt=0, le=1e10)
-    border_px: int = Field(0, ge=0)
-    telescope_diameter_m: float | None = Field(None, gt=0, le=100, description="for scintillation")
+    gain_e_per_adu: float | None = Field(default=None, gt=0, le=1000)
+    read_noise_e: float | None = Field(default=None, ge=0, le=10000)
+    dark_current_e_per_s: float = Field(default=0.0, ge=0)
+    saturation_adu: float | None = Field(default=None, gt=0, le=1e10)
+    linearity_adu: float | None = Field(default=None, gt=0, le=1e10)
+    border_px: int = Field(default=0, ge=0)
+    telescope_diameter_m: float | None = Field(
+        default=None, gt=0, le=100, description="for scintillation"
+    )
 
 
 class SiteSettings(Model):
     """The observatory; overrides the header's."""
 
-    latitude_deg: float | None = Field(None, ge=-90, le=90)
-    longitude_deg: float | None = Field(None, ge=-180, le=360, description="east positive")
-    height_m: float | None = Field(None, ge=-500, le=9000)
+    latitude_deg: float | None = Field(default=None, ge=-90, le=90)
+    longitude_deg: float | None = Field(default=None, ge=-180, le=360, description="east positive")
+    height_m: float | None = Field(default=None, ge=-500, le=9000)
     name: str = ""
 
 
@@ -45,7 +47,7 @@ class TimeSettings(Model):
 
     keyword: str | None = None
     stamp: Literal["start", "mid", "end"] | None = None
-    utc_offset_hours: float | None = Field(None, ge=-14, le=14)
+    utc_offset_hours: float | None = Field(default=None, ge=-14, le=14)
     clock_correction_s: float = 0.0
 
 
@@ -61,11 +63,11 @@ class TargetSettings(Model):
 class CalibrationSettings(Model):
     """How master frames are made and applied."""
 
-    clip_sigma: float = Field(5.0, gt=0)
-    memory_mb: int = Field(500, ge=16)
-    temperature_tolerance_c: float = Field(1.0, ge=0)
+    clip_sigma: float = Field(default=5.0, gt=0)
+    memory_mb: int = Field(default=500, ge=16)
+    temperature_tolerance_c: float = Field(default=1.0, ge=0)
     allow_mismatch: bool = False
-    hot_pixel_sigma: float = Field(8.0, gt=0)
+    hot_pixel_sigma: float = Field(default=8.0, gt=0)
     bad_pixel_map: Path | None = None
     cosmic_rays: bool = False
 
@@ -84,12 +86,12 @@ class SolveSettings(Model):
     upload: Literal["sources", "image"] = "sources"
     public: bool = False  # whether the server may show it to everyone
     plain_http: bool = False  # send the API key in the clear
-    scale_arcsec: float | None = Field(None, gt=0)
-    scale_tolerance: float = Field(0.2, gt=0, lt=1)
-    radius_deg: float = Field(5.0, gt=0, le=180)
+    scale_arcsec: float | None = Field(default=None, gt=0)
+    scale_tolerance: float = Field(default=0.2, gt=0, lt=1)
+    radius_deg: float = Field(default=5.0, gt=0, le=180)
     parity: Literal["either", "sky", "mirrored"] = "either"
     blind: bool = False
-    timeout_s: float = Field(300.0, gt=0)
+    timeout_s: float = Field(default=300.0, gt=0)
 
 
 class ApertureSettings(Model):
@@ -98,8 +100,10 @@ class ApertureSettings(Model):
     style: Literal["lightcurve", "aij"] = "lightcurve"
     radii: tuple[float, ...] = ()
     annulus: tuple[float, float] | None = None
-    max_centroid_shift_px: float = Field(3.0, gt=0)
-    fwhm_factor: float | None = Field(None, gt=0, description="style aij: radius over mean width")
+    max_centroid_shift_px: float = Field(default=3.0, gt=0)
+    fwhm_factor: float | None = Field(
+        default=None, gt=0, description="style aij: radius over mean width"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> ApertureSettings:
@@ -126,14 +130,14 @@ class ApertureSettings(Model):
 class StarSettings(Model):
     """Which stars are measured and compared with."""
 
-    max_stars: int = Field(150, ge=2)
-    max_comparisons: int = Field(30, ge=1)
+    max_stars: int = Field(default=150, ge=2)
+    max_comparisons: int = Field(default=30, ge=1)
     comparisons: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     check: str | None = None
     weights: Literal["scatter", "sum"] = "scatter"
     neb_radius_arcmin: float = Field(
-        2.5, ge=0, le=60, description="stars checked as eclipsing binaries; 0 for none"
+        default=2.5, ge=0, le=60, description="stars checked as eclipsing binaries; 0 for none"
     )
 
 
@@ -145,12 +149,14 @@ class FitSettings(Model):
 
     enabled: bool = True
     covariates: tuple[Covariate, ...] | None = Field(
-        None, description="detrend by these; not given, the data choose"
+        default=None, description="detrend by these; not given, the data choose"
     )
     forbidden: tuple[Covariate, ...] = ()
-    bic_threshold: float = Field(6.0, ge=0, description="a covariate must lower the BIC by more")
+    bic_threshold: float = Field(
+        default=6.0, ge=0, description="a covariate must lower the BIC by more"
+    )
     sample: bool = True
-    max_steps: int = Field(4000, ge=100, le=1_000_000)
+    max_steps: int = Field(default=4000, ge=100, le=1_000_000)
 
     @field_validator("covariates", mode="before")
     @classmethod
@@ -169,12 +175,12 @@ class FitSettings(Model):
 class CatalogSettings(Model):
     """Catalogues and services, all of them optional."""
 
-    files: tuple[Path, ...] = Field((), description="catalogues given by hand")
+    files: tuple[Path, ...] = Field(default=(), description="catalogues given by hand")
     offline: bool = False
-    cache_days: float = Field(30.0, ge=0)
-    timeout_s: float = Field(60.0, gt=0, le=3600)
-    max_rows: int = Field(20000, ge=1, le=1_000_000)
-    servers: dict[str, str] = Field({}, description="service to the address asked instead")
+    cache_days: float = Field(default=30.0, ge=0)
+    timeout_s: float = Field(default=60.0, gt=0, le=3600)
+    max_rows: int = Field(default=20000, ge=1, le=1_000_000)
+    servers: dict[str, str] = Field(default={}, description="service to the address asked instead")
 
     @model_validator(mode="after")
     def _addresses(self) -> CatalogSettings:
@@ -188,26 +194,34 @@ class CatalogSettings(Model):
 class ImageSettings(Model):
     """How one frame becomes a catalogue."""
 
-    masters: Path | None = Field(None, description="folder of master frames")
-    threshold_sigma: float = Field(5.0, gt=0, le=1000)
+    masters: Path | None = Field(default=None, description="folder of master frames")
+    threshold_sigma: float = Field(default=5.0, gt=0, le=1000)
     finder: Literal["peaks", "dao"] = "peaks"
-    background_box_px: int | None = Field(None, ge=10)
-    apertures_fwhm: tuple[float, ...] = Field((0.8, 1.0, 1.3, 1.7, 2.2), min_length=1)
-    main_aperture_fwhm: float = Field(1.3, gt=0, description="of magnitudes and limits")
+    background_box_px: int | None = Field(default=None, ge=10)
+    apertures_fwhm: tuple[float, ...] = Field(default=(0.8, 1.0, 1.3, 1.7, 2.2), min_length=1)
+    main_aperture_fwhm: float = Field(default=1.3, gt=0, description="of magnitudes and limits")
     psf: Literal["iterative", "single", "none"] = "iterative"
     cosmic_rays: Literal["auto", "yes", "no"] = "auto"
-    border_px: int = Field(0, ge=0, description="pixels at the edges left out")
+    border_px: int = Field(default=0, ge=0, description="pixels at the edges left out")
     trails: bool = True
-    band: str | None = Field(None, description="of the zero point; the frame's filter if not given")
-    standards: str | None = Field(None, description="catalogue of the zero point, by name")
+    band: str | None = Field(
+        default=None, description="of the zero point; the frame's filter if not given"
+    )
+    standards: str | None = Field(default=None, description="catalogue of the zero point, by name")
     colour_term: bool = False
-    extinction_mag_per_airmass: float | None = Field(None, ge=0, le=5)
-    services: tuple[str, ...] | None = Field(None, description="asked; all that fit if not given")
+    extinction_mag_per_airmass: float | None = Field(default=None, ge=0, le=5)
+    services: tuple[str, ...] | None = Field(
+        default=None, description="asked; all that fit if not given"
+    )
     mpc_code: str | None = Field(
-        None, pattern="^[0-9A-Za-z]{3}$", description="observatory of the Minor Planet Center"
+        default=None,
+        pattern="^[0-9A-Za-z]{3}$",
+        description="observatory of the Minor Planet Center",
     )
     transients: bool = True
-    injected: int = Field(600, ge=0, le=100_000, description="stars of the completeness curve")
+    injected: int = Field(
+        default=600, ge=0, le=100_000, description="stars of the completeness curve"
+    )
 
     @model_validator(mode="after")
     def _main_is_one(self) -> ImageSettings:

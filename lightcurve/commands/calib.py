@@ -17,12 +17,7 @@ Clip = Annotated[float, typer.Option("--clip", help="Clipping, sigma.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines: JSON on standard output.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    group = typer.Typer(no_args_is_help=True, help="Master frames, bad pixels, camera noise.")
-    for command in (bias, dark, flat, badpix, noise):
-        group.command(command.__name__)(command)
-    app.add_typer(group, name="calib")
+group = typer.Typer(no_args_is_help=True, help="Master frames, bad pixels, camera noise.")
 
 
 def _report(rows: dict[str, Any], *, json: bool) -> None:
@@ -39,6 +34,7 @@ def _shown(value: Any) -> str:
     return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
+@group.command()
 def bias(frames: Frames, *, out: Out, clip: Clip = 5.0, json: Json = False) -> None:
     """Combine bias frames into a master."""
     from lightcurve.stages.masters import make_master
@@ -46,6 +42,7 @@ def bias(frames: Frames, *, out: Out, clip: Clip = 5.0, json: Json = False) -> N
     _report(make_master("bias", frames, out, clip_sigma=clip, progress=bar), json=json)
 
 
+@group.command()
 def dark(
     frames: Frames, *, out: Out, bias: Bias = None, clip: Clip = 5.0, json: Json = False
 ) -> None:
@@ -56,6 +53,7 @@ def dark(
     _report(rows, json=json)
 
 
+@group.command()
 def flat(
     frames: Frames,
     *,
@@ -72,6 +70,7 @@ def flat(
     _report(rows, json=json)
 
 
+@group.command()
 def badpix(
     *,
     out: Out,
@@ -87,6 +86,7 @@ def badpix(
     _report(make_badpix(out, dark=dark, flat=flat, user=user, hot_sigma=sigma), json=json)
 
 
+@group.command()
 def noise(
     *,
     bias: Annotated[tuple[Path, Path], typer.Option("--bias", help="Two bias frames.")],

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from math import isnan
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lightcurve.commands.night import Json
-from lightcurve.commands.options import OPTIONS, takes_settings
+from lightcurve.commands.options import OPTIONS, Json, takes_settings
 from lightcurve.commands.shell import bar, one_line, print_json, print_table
+
+if TYPE_CHECKING:
+    from lightcurve.config import Settings
+    from lightcurve.stages.compare_result import Comparison
 
 PANEL = "Comparing"
 FRAMES_RTOL = 1e-9
@@ -49,18 +52,13 @@ Star = Annotated[list[str] | None, _option("--star", "Target in an AstroImageJ t
 Out = Annotated[Path | None, _option("--out", "-o", "Folder for comparison.csv and .png.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command("compare")(compare)
-
-
 @takes_settings(*OF_TIMES, *OF_FRAMES)
 def compare(
     context: typer.Context,
     a: Annotated[Path, typer.Argument(metavar="A", help="Light curve or table.")],
     b: Annotated[Path | None, typer.Argument(metavar="B", help="Another.")] = None,
     *,
-    settings: Any,
+    settings: Settings,
     frames: Frames = None,
     rtol: Rtol = None,
     atol: Atol = None,
@@ -91,18 +89,41 @@ def compare(
 
     lightcurve compare --frames NIGHT Measurements.tbl
     """
-    named = {"time": time, "time_kind": time_kind, "flux": flux, "error": error}
-    named |= {"comparison_flux": divide_by, "target": star}
-    named = {name: values for name, values in named.items() if values}
-    limits = (rtol, atol, time_tolerance, partial)
+    from lightcurve.stages.compare_result import Tolerance
+
+    asked = {"time": time, "time_kind": time_kind, "flux": flux, "error": error}
+    asked |= {"comparison_flux": divide_by, "target": star}
+    named = {name: values for name, values in asked.items() if values}
+    given = frames is not None or rtol is not None or atol is not None
+    if frames is not None and rtol is None and atol is None:
+        rtol = FRAMES_RTOL
+    tolerance = Tolerance(rtol or 0.0, atol or 0.0, time_tolerance, given=given, partial=partial)
     if frames is not None:
+        from lightcurve.stages.compare_frames import compare_with_frames
+
         _refuse_idle(context, OF_TIMES, "with --frames")
         _refuse_with_frames(b, by, columns, named)
-        result = _with_frames(frames, a, settings, limits, only or [])
+        result = compare_with_frames(
+            frames, a, settings, tolerance=tolerance, only=only or [], progress=bar
+        )
     else:
+        from lightcurve.stages.compare import compare_files
+        from lightcurve.stages.compare_sides import split_names, spread_choices
+
         _refuse_idle(context, OF_FRAMES, "without --frames")
-        result = _two_files((a, b), settings, limits, (only or [], by, columns), named)
+        pair = _both(a, b)
+        choices = spread_choices(pair, split_names(columns), named)
+        result = compare_files(pair, choices, settings, tolerance=tolerance, only=only or [], by=by)
     _finish(result, out, json=json)
+
+
+def _both(a: Path, b: Path | None) -> tuple[Path, Path]:
+    from lightcurve.errors import InputError
+
+    if b is None:
+        msg = "compare what with what? give two files, or one table and --frames FOLDER"
+        raise InputError(msg)
+    return a, b
 
 
 def _refuse_idle(context: typer.Context, settings: Sequence[str], when: str) -> None:
@@ -124,50 +145,7 @@ def _refuse_with_frames(b: Path | None, by: str, columns: str, named: dict[str, 
         raise InputError(msg)
 
 
-def _with_frames(
-    folder: Path,
-    table: Path,
-    settings: Any,
-    limits: tuple[float | None, float | None, float, bool],
-    only: Sequence[str],
-) -> Any:
-    from lightcurve.stages.compare_frames import compare_with_frames
-    from lightcurve.stages.compare_result import Tolerance
-
-    rtol, atol, seconds, partial = limits
-    if rtol is None:
-        rtol = FRAMES_RTOL if atol is None else 0.0
-    tolerance = Tolerance(rtol, atol or 0.0, seconds, given=True, partial=partial)
-    return compare_with_frames(
-        folder, table, settings, tolerance=tolerance, only=only, progress=bar
-    )
-
-
-def _two_files(
-    pair: tuple[Path, Path | None],
-    settings: Any,
-    limits: tuple[float | None, float | None, float, bool],
-    what: tuple[Sequence[str], str, str],
-    named: dict[str, Any],
-) -> Any:
-    from lightcurve.errors import InputError
-    from lightcurve.stages.compare import compare_files
-    from lightcurve.stages.compare_result import Tolerance
-    from lightcurve.stages.compare_sides import split_names, spread_choices
-
-    a, b = pair
-    if b is None:
-        msg = "compare what with what? give two files, or one table and --frames FOLDER"
-        raise InputError(msg)
-    rtol, atol, seconds, partial = limits
-    only, by, columns = what
-    given = rtol is not None or atol is not None
-    tolerance = Tolerance(rtol or 0.0, atol or 0.0, seconds, given=given, partial=partial)
-    choices = spread_choices((a, b), split_names(columns), named)
-    return compare_files((a, b), choices, settings, tolerance=tolerance, only=only, by=by)
-
-
-def _finish(result: Any, out: Path | None, *, json: bool) -> None:
+def _finish(result: Comparison, out: Path | None, *, json: bool) -> None:
     """Show, write, and set the exit status."""
     files = {}
     if out is not None:
@@ -195,7 +173,7 @@ def _finish(result: Any, out: Path | None, *, json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _show(result: Any, files: dict[str, Path]) -> None:
+def _show(result: Comparison, files: dict[str, Path]) -> None:
     header = ["column", "n", "median", "rms", "largest", "relative", "at", "beyond"]
     rows = [
         [
@@ -220,7 +198,7 @@ def _show(result: Any, files: dict[str, Path]) -> None:
         )
 
 
-def _without_partner(result: Any) -> list[str]:
+def _without_partner(result: Comparison) -> list[str]:
     """Say which rows and columns were not compared."""
     lines = []
     for side, name, n, columns in zip(

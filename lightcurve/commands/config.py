@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from lightcurve.commands.options import takes_settings
 
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command("config")(config)
+if TYPE_CHECKING:
+    from lightcurve.config import Settings
 
 
-@takes_settings
-def config(*, settings: Any) -> None:
+@takes_settings()
+def config(*, settings: Settings) -> None:
     """Print all settings as TOML: redirect to a file, edit, and give it back with --config."""
     import tomli_w
 

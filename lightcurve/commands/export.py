@@ -8,17 +8,43 @@ from typing import Annotated, Any
 
 import typer
 
-from lightcurve.commands.night import Json
+from lightcurve.commands.options import Json
 from lightcurve.commands.shell import print_json
 
 
-def _option(kind: Any, flag: str, text: str, panel: str = "For all") -> Any:
-    return Annotated[kind | None, typer.Option(flag, help=text, rich_help_panel=panel)]
+def _option(flag: str, text: str, panel: str = "For all") -> Any:
+    return typer.Option(flag, help=text, rich_help_panel=panel)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command("export")(export)
+Star = Annotated[str | None, _option("--star", "Name of the star.")]
+Planet = Annotated[str | None, _option("--planet-name", "Name of the planet.")]
+FilterName = Annotated[
+    str | None, _option("--filter", "Filter, where the header was wrong or silent.")
+]
+Exposure = Annotated[float | None, _option("--exposure", "Seconds, where the header was silent.")]
+Binning = Annotated[str | None, _option("--binning", "Such as 1x1, where the header was silent.")]
+Notes = Annotated[str | None, _option("--notes", "A remark.")]
+ObserverCode = Annotated[
+    str | None, _option("--observer-code", "AAVSO code of the observer.", "AAVSO")
+]
+SecondaryCode = Annotated[
+    list[str] | None, _option("--secondary-code", "Code of another observer; repeat.", "AAVSO")
+]
+Camera = Annotated[str | None, _option("--camera", "CCD, CMOS or DSLR.", "AAVSO")]
+Magnitude = Annotated[
+    float | None, _option("--magnitude", "Of the star, out of transit, in this filter.", "AAVSO")
+]
+CheckMagnitude = Annotated[
+    float | None, _option("--check-magnitude", "Of the check star in this filter.", "AAVSO")
+]
+Chart = Annotated[str | None, _option("--chart", "Chart or sequence.", "AAVSO")]
+Tic = Annotated[str | None, _option("--tic", "TESS Input Catalog number.", "ExoFOP")]
+PlanetNumber = Annotated[
+    int | None, _option("--planet-number", "1 for the .01 candidate.", "ExoFOP")
+]
+Observatory = Annotated[
+    str | None, _option("--observatory", "Short name, for file names.", "ExoFOP")
+]
 
 
 def export(
@@ -34,27 +60,21 @@ def export(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for the files; RUN/export if not.")
     ] = None,
-    star: _option(str, "--star", "Name of the star.") = None,
-    planet: _option(str, "--planet-name", "Name of the planet.") = None,
-    filter_name: _option(str, "--filter", "Filter, where the header was wrong or silent.") = None,
-    exposure: _option(float, "--exposure", "Seconds, where the header was silent.") = None,
-    binning: _option(str, "--binning", "Such as 1x1, where the header was silent.") = None,
-    notes: _option(str, "--notes", "A remark.") = None,
-    observer_code: _option(str, "--observer-code", "AAVSO code of the observer.", "AAVSO") = None,
-    secondary_code: _option(
-        list[str], "--secondary-code", "Code of another observer; repeat.", "AAVSO"
-    ) = None,
-    camera: _option(str, "--camera", "CCD, CMOS or DSLR.", "AAVSO") = None,
-    magnitude: _option(
-        float, "--magnitude", "Of the star, out of transit, in this filter.", "AAVSO"
-    ) = None,
-    check_magnitude: _option(
-        float, "--check-magnitude", "Of the check star in this filter.", "AAVSO"
-    ) = None,
-    chart: _option(str, "--chart", "Chart or sequence.", "AAVSO") = None,
-    tic: _option(str, "--tic", "TESS Input Catalog number.", "ExoFOP") = None,
-    planet_number: _option(int, "--planet-number", "1 for the .01 candidate.", "ExoFOP") = None,
-    observatory: _option(str, "--observatory", "Short name, for file names.", "ExoFOP") = None,
+    star: Star = None,
+    planet: Planet = None,
+    filter_name: FilterName = None,
+    exposure: Exposure = None,
+    binning: Binning = None,
+    notes: Notes = None,
+    observer_code: ObserverCode = None,
+    secondary_code: SecondaryCode = None,
+    camera: Camera = None,
+    magnitude: Magnitude = None,
+    check_magnitude: CheckMagnitude = None,
+    chart: Chart = None,
+    tic: Tic = None,
+    planet_number: PlanetNumber = None,
+    observatory: Observatory = None,
     json: Json = False,
 ) -> None:
     """Write files to submit; each is checked against its format before it is written.

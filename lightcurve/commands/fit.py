@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lightcurve.commands.night import Json
-from lightcurve.commands.options import takes_settings
-from lightcurve.commands.shell import print_json, print_table
+from lightcurve.commands.options import Json, takes_settings
+from lightcurve.commands.shell import print_products
+
+if TYPE_CHECKING:
+    from lightcurve.config import Settings
 
 _TABLE = "The table"
 FIT = ("fit.covariates", "fit.forbidden", "fit.bic_threshold", "fit.sample")
 
 
 def _column(flag: str, text: str) -> Any:
-    return Annotated[str, typer.Option(flag, help=text, rich_help_panel=_TABLE)]
+    return typer.Option(flag, help=text, rich_help_panel=_TABLE)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command("fit")(fit)
+Time = Annotated[str, _column("--time", "Column of times, where its name does not tell.")]
+TimeKind = Annotated[str, _column("--time-kind", "bjd_tdb, jd_utc, mjd_utc or iso_utc.")]
+Flux = Annotated[str, _column("--flux", "Column of fluxes.")]
+Error = Annotated[str, _column("--error", "Column of their errors.")]
+DivideBy = Annotated[str, _column("--divide-by", "Column to divide the flux by.")]
+Columns = Annotated[
+    str, _column("--columns", "Names of the columns, a,b,c, of a table without header.")
+]
+Star = Annotated[str, _column("--star", "Target in an AstroImageJ table.")]
 
 
 @takes_settings("target", *FIT, "site", "seed", "catalogs.offline")
@@ -30,17 +38,17 @@ def fit(
         Path, typer.Argument(help="Our lightcurve.csv, an AstroImageJ table, or any CSV.")
     ],
     *,
-    settings: Any,
+    settings: Settings,
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for fit.json, model.csv and figures.")
     ] = Path("lightcurve-fit"),
-    time: _column("--time", "Column of times, where its name does not tell.") = "",
-    time_kind: _column("--time-kind", "bjd_tdb, jd_utc, mjd_utc or iso_utc.") = "",
-    flux: _column("--flux", "Column of fluxes.") = "",
-    error: _column("--error", "Column of their errors.") = "",
-    divide_by: _column("--divide-by", "Column to divide the flux by.") = "",
-    columns: _column("--columns", "Names of the columns, a,b,c, of a table without header.") = "",
-    star: _column("--star", "Target in an AstroImageJ table.") = "T1",
+    time: Time = "",
+    time_kind: TimeKind = "",
+    flux: Flux = "",
+    error: Error = "",
+    divide_by: DivideBy = "",
+    columns: Columns = "",
+    star: Star = "T1",
     exposure: Annotated[
         float | None,
         typer.Option("--exposure", min=0, help="Seconds; also from the table or its run."),
@@ -61,8 +69,4 @@ def fit(
     choice = Choice(names, time, flux, error, divide_by, time_kind, star)
     known = Known(choice, exposure, filter_name)
     products = fit_table(table, settings, out, known=known)
-    if json:
-        print_json({"summary": products.summary, "files": products.paths})
-        return
-    print_table("Fit", ["", ""], products.summary.items())
-    typer.echo(f"Written to {products.folder}: {', '.join(sorted(products.paths))}")
+    print_products("Fit", products, json=json)

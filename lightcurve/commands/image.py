@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import floor, isfinite, log10
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lightcurve.commands.night import Json
-from lightcurve.commands.options import takes_settings
+from lightcurve.commands.options import Json, takes_settings
 from lightcurve.commands.shell import bar, one_line, print_json, print_table
+
+if TYPE_CHECKING:
+    from lightcurve.config import Settings
 
 SETTINGS = ("image", "catalogs", "target", "solve", "camera", "site", "time")
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
@@ -25,16 +27,11 @@ DIGITS = {"astrometry_rms_px": 3, "fwhm_px": 2, "fwhm_arcsec": 2, "limit_5_sigma
 ERRORS = {"zero_point_mag": "zero_point_err_mag", "fwhm_px": "fwhm_err_px"}
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command of this module."""
-    app.command("image")(image)
-
-
 @takes_settings(*SETTINGS, "apertures.radii", "apertures.annulus", "seed")
 def image(
     frames: Annotated[list[Path], typer.Argument(help="FITS files, or folders of them.")],
     *,
-    settings: Any,
+    settings: Settings,
     out: Annotated[Path, typer.Option("--out", "-o", help="Gets a folder for each frame.")] = Path(
         "lightcurve-image"
     ),

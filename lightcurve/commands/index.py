@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lightcurve.commands.options import takes_settings
 from lightcurve.commands.shell import bar, print_json, print_table
 
+if TYPE_CHECKING:
+    from lightcurve.config import Settings
+
 Frame = Annotated[Path | None, typer.Argument(help="A frame that is to be solved.")]
-PLACE = ("target",)
 Json = Annotated[bool, typer.Option("--json", help="For machines: JSON on standard output.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    group = typer.Typer(no_args_is_help=True, help="Index files for plate solving.")
-    group.command("list")(list_files)
-    group.command("fetch")(fetch)
-    app.add_typer(group, name="index")
+group = typer.Typer(no_args_is_help=True, help="Index files for plate solving.")
 
 
-@takes_settings(*PLACE, "solve.index", "solve.scale_arcsec")
-def list_files(frame: Frame = None, *, settings: Any, json: Json = False) -> None:
+@group.command("list")
+@takes_settings("target", "solve.index", "solve.scale_arcsec")
+def list_files(frame: Frame = None, *, settings: Settings, json: Json = False) -> None:
     """Show which scales the index files found cover, and which a frame needs."""
     from lightcurve.stages.index import list_index
 
@@ -62,11 +60,12 @@ def _text(value: Any) -> str:
     return "" if value is None else f"{value:.1f}" if isinstance(value, float) else str(value)
 
 
-@takes_settings(*PLACE, "solve.scale_arcsec")
+@group.command("fetch")
+@takes_settings("target", "solve.scale_arcsec")
 def fetch(
     frame: Frame = None,
     *,
-    settings: Any,
+    settings: Settings,
     number: Annotated[
         list[int] | None,
         typer.Option(help="Scale, 0 (2 arcmin) to 19 (24 deg); repeat. Else what serves FRAME."),

@@ -1,4 +1,4 @@
-"""The options that stand for settings: declared once, the same in every command."""
+"""What several commands take: arguments, and the options that stand for settings."""
 
 from __future__ import annotations
 
@@ -7,12 +7,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+if TYPE_CHECKING:
+    from lightcurve.config import Settings
 
-@dataclass(frozen=True)
+
+Folder = Annotated[Path, typer.Argument(help="Folder of raw frames; never changed.")]
+Frames = Annotated[list[Path], typer.Argument(help="FITS files, or folders of them.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Run folder; made if need be.")]
+Manifest = Annotated[
+    Path | None,
+    typer.Option("--manifest", help="Table of files and kinds: an edited frames.csv."),
+]
+Columns = Annotated[
+    str, typer.Option("--columns", help="Names, comma between, of a table without header.")
+]
+JSON_HELP = 'For machines: JSON on standard output; {"error": ...} where it fails.'
+Json = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
+
+
+@dataclass(frozen=True, slots=True)
 class Option:
     """One command-line option: type, flag, help, panel of ``--help``, and what it takes."""
 
@@ -25,12 +42,10 @@ class Option:
     def parameter(self, name: str) -> inspect.Parameter:
         """Make the parameter that Typer reads; not given means None."""
         option = typer.Option(
-            self.flag, help=self.text, rich_help_panel=self.panel, metavar=self.metavar
+            None, self.flag, help=self.text, rich_help_panel=self.panel, metavar=self.metavar
         )
-        annotation = Annotated[self.kind | None, option]
-        return inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
-        )
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        return inspect.Parameter(name, keyword, default=option, annotation=self.kind | None)
 
 
 _STAR, _SKY, _CAMERA = "Target and stars", "Plate solving", "Camera, site and time"
@@ -150,33 +165,33 @@ OPTIONS: dict[str, Option] = {
 }
 
 
-def takes_settings(*given: Any) -> Callable[..., Any]:
+Command = Callable[..., None]
+
+
+def takes_settings(*wanted: str) -> Callable[[Command], Command]:
     """Give a command the options of `OPTIONS` and ``--config``, handed to it as ``settings``.
 
     Parameters
     ----------
-    *given : callable or str
-        As ``@takes_settings`` on a command, which has all but those of single images (of the
-        catalogues ``--offline`` alone); as
-        ``@takes_settings("target", "fit.sample")`` it has those of these sections and settings
-        alone. The command takes a keyword ``settings`` of type `lightcurve.config.Settings`.
+    *wanted : str
+        Sections and settings, such as ``"target", "fit.sample"``. None given stand for all but
+        those of single images; of the catalogues ``--offline`` alone.
 
     Returns
     -------
     callable
-        For Typer: it has the options in its signature and not ``settings``.
+        A decorator: what it gives has the options in its signature and not ``settings``.
     """
-    if len(given) == 1 and callable(given[0]):
-        names = tuple(
-            n for n in OPTIONS if n.split(".")[0] not in _BY_NAME or n == "catalogs.offline"
-        )
-        return _with_options(given[0], names)
-    names = tuple(name for name in OPTIONS if {name, name.split(".")[0]} & {*given})
+    if wanted:
+        names = [name for name in OPTIONS if {name, name.split(".")[0]} & {*wanted}]
+    else:
+        names = [n for n in OPTIONS if n.split(".")[0] not in _BY_NAME or n == "catalogs.offline"]
     return lambda command: _with_options(command, names)
 
 
-def _with_options(command: Callable[..., Any], names: tuple[str, ...]) -> Callable[..., Any]:
-    hints = get_type_hints(command, include_extras=True)
+def _with_options(command: Command, names: list[str]) -> Command:
+    # Only a checker of types knows what settings are: pydantic would be loaded for every --help.
+    hints = get_type_hints(command, localns={"Settings": Any}, include_extras=True)
     own = [
         parameter.replace(annotation=hints[parameter.name])
         for parameter in inspect.signature(command).parameters.values()
@@ -188,34 +203,21 @@ def _with_options(command: Callable[..., Any], names: tuple[str, ...]) -> Callab
     ]
 
     @wraps(command)
-    def wrapper(**values: Any) -> Any:
+    def wrapper(**values: Any) -> None:
         given = {name: values.pop(name.replace(".", "__")) for name in names}
-        return command(settings=merged_settings(values.pop("config"), given), **values)
+        command(settings=merged_settings(values.pop("config"), given), **values)
 
     # Typer reads the signature; the wrapped function's own would hide the added options.
     del wrapper.__wrapped__
-    wrapper.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]
+    vars(wrapper)["__signature__"] = inspect.Signature([*own, *added])
     wrapper.__annotations__ = {p.name: p.annotation for p in [*own, *added]}
     return wrapper
 
 
-def merged_settings(config: Path | None, given: dict[str, Any]) -> Any:
-    """Join a settings file with the options given; an option wins.
+def merged_settings(config: Path | None, given: dict[str, Any]) -> Settings:
+    """Join a settings file with the options given, by ``"section.name"``; an option wins.
 
-    Parameters
-    ----------
-    config : Path or None
-    given : dict
-        Setting (``"section.name"``) to value; None and empty lists were not given.
-
-    Returns
-    -------
-    lightcurve.config.Settings
-
-    Raises
-    ------
-    InputError
-        When the file or a value is wrong.
+    None and empty lists were not given. `InputError` when the file or a value is wrong.
     """
     from lightcurve.config import make_settings, read_settings
 

@@ -6,30 +6,28 @@ import json
 import logging
 import sys
 from collections.abc import Collection, Iterable, Iterator
-from typing import Any, TypeVar
+from math import isnan
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from lightcurve.data import Products
 
 T = TypeVar("T")
 
 
-MESSAGES = "messages"  # name of the handler that shows them
+_MESSAGES = "messages"  # name of the handler that shows them
 
 
 def show_messages(*, quiet: bool) -> None:
-    """Send the program's log to standard error, one plain line a message; no library's.
-
-    Parameters
-    ----------
-    quiet : bool
-        Warnings and errors only.
-    """
+    """Send the program's log to standard error, one plain line a message; no library's."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.set_name(MESSAGES)
+    handler.set_name(_MESSAGES)
     handler.setFormatter(logging.Formatter("%(message)s"))
     handler.setLevel(logging.WARNING if quiet else logging.INFO)
     log = logging.getLogger("lightcurve")
     log.setLevel(logging.INFO)
     # Called again in one process: the stream of the last time may be closed by now.
-    for last in [old for old in log.handlers if old.get_name() == MESSAGES]:
+    for last in [old for old in log.handlers if old.get_name() == _MESSAGES]:
         log.removeHandler(last)
     log.addHandler(handler)
     # Libraries may set up the root logger for themselves: each message once is enough.
@@ -41,19 +39,7 @@ def show_messages(*, quiet: bool) -> None:
 
 
 def bar(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
-    """Pass items on while drawing a progress bar, on a terminal only.
-
-    Parameters
-    ----------
-    items : iterable
-    description : str
-    total : int or None
-
-    Yields
-    ------
-    object
-        Each of `items`.
-    """
+    """Pass items on while drawing a progress bar, on a terminal only."""
     if not sys.stderr.isatty():
         yield from items
         return
@@ -65,33 +51,21 @@ def bar(items: Iterable[T], description: str, total: int | None = None) -> Itera
 
 
 def print_json(value: Any) -> None:
-    """Write a value to standard output as JSON; NaN and infinity become null.
+    """Write numbers, texts, lists, mappings, arrays and paths to standard output as JSON.
 
-    Parameters
-    ----------
-    value : object
-        Numbers, texts, lists, mappings, arrays and paths.
+    NaN and infinity become null.
     """
-    sys.stdout.write(json.dumps(plain(value), indent=2, allow_nan=False) + "\n")
+    sys.stdout.write(json.dumps(_plain(value), indent=2, allow_nan=False) + "\n")
 
 
-def plain(value: Any) -> Any:
-    """Turn arrays, numpy scalars, paths and what is not finite into what JSON knows.
-
-    Parameters
-    ----------
-    value : object
-
-    Returns
-    -------
-    object
-    """
+def _plain(value: Any) -> Any:
+    """Turn arrays, numpy scalars, paths and what is not finite into what JSON knows."""
     if isinstance(value, dict):
-        return {str(key): plain(entry) for key, entry in value.items()}
+        return {str(key): _plain(entry) for key, entry in value.items()}
     if hasattr(value, "tolist"):
-        return plain(value.tolist())
+        return _plain(value.tolist())
     if isinstance(value, (list, tuple)):
-        return [plain(entry) for entry in value]
+        return [_plain(entry) for entry in value]
     if isinstance(value, float):
         return value if abs(value) < float("inf") else None
     return value if isinstance(value, (str, int, bool, type(None))) else str(value)
@@ -100,16 +74,25 @@ def plain(value: Any) -> Any:
 def one_line(text: str) -> str:
     """Make text from a file fit for a terminal: no line breaks, no control characters.
 
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    str
-        Blanks joined; every other character that does not print is a question mark.
+    Blanks are joined; every other character that does not print is a question mark.
     """
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+
+
+def in_digits(value: Any, digits: int) -> Any:
+    """Write a number with so many significant digits, NaN as an empty cell; leave all else."""
+    if not isinstance(value, float):
+        return value
+    return "" if isnan(value) else f"{value:.{digits}g}"
+
+
+def print_products(title: str, products: Products, *, json: bool) -> None:
+    """Say what came out and where it is written."""
+    if json:
+        print_json({"summary": products.summary, "files": products.paths})
+        return
+    print_table(title, ["", ""], products.summary.items())
+    sys.stdout.write(f"Written to {products.folder}: {', '.join(sorted(products.paths))}\n")
 
 
 def print_table(
@@ -117,14 +100,8 @@ def print_table(
 ) -> None:
     """Write a table to standard output.
 
-    Parameters
-    ----------
-    title : str
-    header : list of str
-    rows : iterable of iterables
-        Anything that has a text form; shown as it is, never as markup. None is an empty cell.
-    whole : collection of str
-        Names of columns whose cells stay on one line, however narrow the terminal is.
+    Cells are shown as they are, never as markup; None is an empty one. The cells of the columns
+    named in `whole` stay on one line, however narrow the terminal is.
     """
     from rich.console import Console
     from rich.markup import escape

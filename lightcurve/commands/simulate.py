@@ -1,4 +1,4 @@
-"""`lightcurve simulate` and `lightcurve demo`: nights with known truth."""
+"""`lightcurve simulate`: a night of raw frames with known truth."""
 
 from __future__ import annotations
 
@@ -7,14 +7,8 @@ from typing import Annotated
 
 import typer
 
-from lightcurve.commands.night import Json
+from lightcurve.commands.options import Json
 from lightcurve.commands.shell import bar, print_json, print_table
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command("simulate")(simulate)
-    app.command("demo")(demo)
 
 
 def simulate(
@@ -77,29 +71,3 @@ def simulate(
         print_json(rows)
     else:
         print_table("Simulated", ["", ""], rows.items())
-
-
-def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for night and run.")] = Path(
-        "demo-night"
-    ),
-    *,
-    seed: Annotated[int, typer.Option("--seed", help="Of the night and of the fit.", min=0)] = 1,
-    json: Json = False,
-) -> None:
-    """Simulate a small night with a transit, reduce it, and show truth beside result."""
-    from lightcurve.demo import run_demo
-
-    products, comparisons = run_demo(out, seed=seed, progress=bar)
-    if json:
-        rows = [{name: getattr(c, name) for name in c.__slots__} for c in comparisons]
-        print_json({"summary": products.summary, "comparison": rows})
-        return
-    print_table("Result", ["", ""], products.summary.items())
-    rows = (
-        (c.name, f"{c.truth:.6f}", f"{c.result:.6f}", f"{c.error:.6f}",
-         f"{(c.result - c.truth) / c.error:+.1f}")
-        for c in comparisons
-    )  # fmt: skip
-    print_table("Truth beside result", ["", "truth", "result", "error", "in errors"], rows)
-    typer.echo(f"Raw frames in {out / 'night'}; open {products.folder / 'report.html'}")

@@ -1,38 +1,31 @@
-"""Show what tables hold, and compute their numbers again."""
+"""`lightcurve recompute`: the numbers of a table computed again."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lightcurve.commands.night import Json
-from lightcurve.commands.options import takes_settings
-from lightcurve.commands.shell import one_line, print_json, print_table
+from lightcurve.commands.options import Columns, Json, takes_settings
+from lightcurve.commands.shell import one_line, print_json
 
-Names = Annotated[
-    str, typer.Option("--columns", help="Names, comma between, of a table without header.")
-]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command("table")(table)
-    app.command("recompute")(recompute)
+if TYPE_CHECKING:
+    from lightcurve.config import Settings
+    from lightcurve.stages.recompute import Recomputed
 
 
 @takes_settings("target.ra", "target.dec", "target.planet_file", "site", "stars.comparisons")
 def recompute(
     table: Annotated[Path, typer.Argument(help="AstroImageJ table, or our measurements.csv.")],
     *,
-    settings: Any,
+    settings: Settings,
     star: Annotated[str, typer.Option("--star", help="Target in the table.")] = "T1",
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="CSV file for times and relative flux.")
     ] = None,
-    columns: Names = "",
+    columns: Columns = "",
     json: Json = False,
 ) -> None:
     """Form relative flux and BJD_TDB again from a table alone, and check the table's own.
@@ -62,7 +55,7 @@ def recompute(
         raise typer.Exit(1)
 
 
-def _as_json(found: Any, files: dict[str, Path]) -> dict[str, Any]:
+def _as_json(found: Recomputed, files: dict[str, Path]) -> dict[str, Any]:
     return {
         "table": found.table.name,
         "target": found.target,
@@ -82,47 +75,19 @@ def _as_json(found: Any, files: dict[str, Path]) -> dict[str, Any]:
     }
 
 
-def _show_recomputed(found: Any, files: dict[str, Path]) -> None:
+def _show_recomputed(found: Recomputed, files: dict[str, Path]) -> None:
     typer.echo(f"{found.table.name}: {found.target} over {', '.join(found.comparisons)}")
     for check in found.checks:
         verdict = "agrees" if check.n_beyond == 0 else f"DIFFERS in {check.n_beyond} rows"
         typer.echo(f"{check.name}: {verdict}, at most {check.largest_relative:.2g} of it")
-    for check in found.time_checks:
-        span = f"{check.median_s:+.2f} s (from {check.least_s:+.2f} to {check.most_s:+.2f})"
-        verdict = "agrees: off by" if check.agrees else "IS WRONG by"
-        if 0 < check.n_beyond < check.n:
-            verdict = f"IS WRONG in {check.n_beyond} of {check.n} rows, median"
-        why = f", {check.explanation}" if check.explanation else ""
-        typer.echo(f"{check.column}: {verdict} {span}{why}")
+    for clock in found.time_checks:
+        span = f"{clock.median_s:+.2f} s (from {clock.least_s:+.2f} to {clock.most_s:+.2f})"
+        verdict = "agrees: off by" if clock.agrees else "IS WRONG by"
+        if 0 < clock.n_beyond < clock.n:
+            verdict = f"IS WRONG in {clock.n_beyond} of {clock.n} rows, median"
+        why = f", {clock.explanation}" if clock.explanation else ""
+        typer.echo(f"{clock.column}: {verdict} {span}{why}")
     for note in found.notes:
         typer.echo(one_line(note))
     if files:
         typer.echo(f"Written: {', '.join(str(path) for path in files.values())}")
-
-
-def table(
-    path: Annotated[
-        Path, typer.Argument(help="Table, .aperture(s), .radec or .plotcfg of AstroImageJ.")
-    ],
-    *,
-    columns: Names = "",
-    json: Json = False,
-) -> None:
-    """Show what an AstroImageJ table or settings file holds, and what it lacks."""
-    from lightcurve.stages.compare_sides import split_names
-    from lightcurve.stages.describe_table import describe_file
-
-    values, stars = describe_file(path, split_names(columns))
-    if json:
-        print_json({"file": path.name, **values, "stars": stars})
-        return
-    print_table(path.name, ["", ""], values.items())
-    if stars:
-        shown = ([_short(value) for value in star.values()] for star in stars)
-        print_table("Curves" if "curve" in stars[0] else "Stars", list(stars[0]), shown)
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, float):
-        return "" if value != value else f"{value:.8g}"  # noqa: PLR0124  NaN is not itself
-    return str(value)

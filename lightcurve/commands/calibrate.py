@@ -1,0 +1,40 @@
+"""`lightcurve calibrate`: master frames, and every light frame calibrated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lightcurve.commands.options import Folder, Json, Manifest, takes_settings
+from lightcurve.commands.shell import bar, print_json, print_table
+
+if TYPE_CHECKING:
+    from lightcurve.config import Settings
+
+
+@takes_settings("camera.saturation_adu", "time", "calibration")
+def calibrate(
+    folder: Folder,
+    *,
+    settings: Settings,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for masters and frames.")],
+    manifest: Manifest = None,
+    json: Json = False,
+) -> None:
+    """Make master frames and write every light frame calibrated."""
+    from lightcurve.stages.calibrate import calibrate_folder
+
+    rows = calibrate_folder(folder, settings, out, manifest=manifest, progress=bar)
+    failed = [row for row in rows if row["status"] != "calibrated"]
+    if json:
+        print_json(rows)
+    else:
+        if failed:
+            print_table(
+                "Not calibrated", ["file", "reason"], ([r["file"], r["reason"]] for r in failed)
+            )
+        typer.echo(f"{len(rows) - len(failed)} of {len(rows)} frames calibrated into {out}")
+    if failed:
+        raise typer.Exit(1)

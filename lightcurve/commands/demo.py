@@ -1,0 +1,37 @@
+"""`lightcurve demo`: a simulated night, reduced."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lightcurve.commands.options import Json
+from lightcurve.commands.shell import bar, print_json, print_table
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for night and run.")] = Path(
+        "demo-night"
+    ),
+    *,
+    seed: Annotated[int, typer.Option("--seed", help="Of the night and of the fit.", min=0)] = 1,
+    json: Json = False,
+) -> None:
+    """Simulate a small night with a transit, reduce it, and show truth beside result."""
+    from lightcurve.demo import run_demo
+
+    products, comparisons = run_demo(out, seed=seed, progress=bar)
+    if json:
+        print_json({"summary": products.summary, "comparison": [asdict(c) for c in comparisons]})
+        return
+    print_table("Result", ["", ""], products.summary.items())
+    rows = (
+        (c.name, f"{c.truth:.6f}", f"{c.result:.6f}", f"{c.error:.6f}",
+         f"{(c.result - c.truth) / c.error:+.1f}")
+        for c in comparisons
+    )  # fmt: skip
+    print_table("Truth beside result", ["", "truth", "result", "error", "in errors"], rows)
+    typer.echo(f"Raw frames in {out / 'night'}; open {products.folder / 'report.html'}")

@@ -1,0 +1,33 @@
+"""`lightcurve table`: what a table or settings file of AstroImageJ holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lightcurve.commands.options import Columns, Json
+from lightcurve.commands.shell import in_digits, print_json, print_table
+
+
+def table(
+    path: Annotated[
+        Path, typer.Argument(help="Table, .aperture(s), .radec or .plotcfg of AstroImageJ.")
+    ],
+    *,
+    columns: Columns = "",
+    json: Json = False,
+) -> None:
+    """Show what an AstroImageJ table or settings file holds, and what it lacks."""
+    from lightcurve.stages.compare_sides import split_names
+    from lightcurve.stages.describe_table import describe_file
+
+    values, stars = describe_file(path, split_names(columns))
+    if json:
+        print_json({"file": path.name, **values, "stars": stars})
+        return
+    print_table(path.name, ["", ""], values.items())
+    if stars:
+        shown = ([in_digits(value, 8) for value in star.values()] for star in stars)
+        print_table("Curves" if "curve" in stars[0] else "Stars", list(stars[0]), shown)

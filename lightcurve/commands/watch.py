@@ -1,0 +1,43 @@
+"""`lightcurve watch`: a night reduced while it is observed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lightcurve.commands.options import Folder, Json, Out, takes_settings
+from lightcurve.commands.shell import print_json
+
+if TYPE_CHECKING:
+    from lightcurve.config import Settings
+
+
+@takes_settings()
+def watch(
+    folder: Folder,
+    *,
+    settings: Settings,
+    out: Out = Path("lightcurve-run"),
+    every: Annotated[float, typer.Option("--every", help="Seconds between looks.", min=0.1)] = 10.0,
+    idle: Annotated[
+        float, typer.Option("--idle", help="Minutes without a new frame that end it.", min=0)
+    ] = 60.0,
+    json: Json = False,
+) -> None:
+    """Reduce a folder while frames come in; Ctrl-C or an hour without a frame ends it."""
+    from lightcurve.frames.inventory import check_folder
+    from lightcurve.night import reduce_night
+    from lightcurve.watch import watch_folder
+
+    check_folder(folder)
+    passes = watch_folder(
+        folder, lambda: reduce_night(folder, settings, out), poll_s=every, idle_s=60 * idle
+    )
+    for products in passes:
+        if json:
+            print_json({"summary": products.summary, "files": products.paths})
+            continue
+        line = ", ".join(f"{name} {value}" for name, value in products.summary.items())
+        typer.echo(f"{line}: {products.folder / 'report.html'}")
