@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lightcurve.data import FrameResult
-from lightcurve.formats.tables import write_rows
+from lightcurve.formats.columns import FRAMES, write_table
 from lightcurve.frames.entries import Inventory
 from lightcurve.prepare import Scene
 from lightcurve.target import Target
@@ -39,7 +39,7 @@ def write_frames_table(
     -------
     Path
     """
-    return write_rows(out / "frames.csv", frame_rows(inventory, target, scene, results))
+    return write_table(out / FRAMES.name, FRAMES, frame_rows(inventory, target, scene, results))
 
 
 def report_inventory(out: Path, inventory: Inventory, target: Target) -> None:

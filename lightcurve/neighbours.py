@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from lightcurve.curve.neb import Neighbour, check_neighbours
-from lightcurve.formats.tables import write_rows
+from lightcurve.formats.columns import NEIGHBOURS, write_table
 from lightcurve.reduced_night import Night
 from lightcurve.report.neb import save_neighbours
 from lightcurve.transit.window import mark_transit
@@ -50,7 +50,7 @@ def write_neighbours(out: Path, night: Night) -> dict[str, Path]:
         folder / "neighbours.png", found, depth_ppt=depth, radius_arcmin=radius
     )
     rows = [{"star": (row := asdict(n)).pop("star_id"), **row} for n in found]
-    table = write_rows(out / "nebs.csv", rows)
+    table = write_table(out / NEIGHBOURS.name, NEIGHBOURS, rows)
     return {"nebs.csv": table, "figures/neighbours.png": figure}
 
 

@@ -13,6 +13,7 @@ from lightcurve.astrometry.wcs import describe_wcs, wcs_from_registration, write
 from lightcurve.data import Criterion, LightCurve, Products, Solution
 from lightcurve.flags import Flag
 from lightcurve.formats.aij import write_measurements
+from lightcurve.formats.columns import DESCRIPTION
 from lightcurve.formats.tables import (
     scatter_to_stars,
     write_lightcurve,
@@ -67,7 +68,7 @@ def write_products(
     paths["report.html"] = write_page(
         out / "report.html", night, figures, summary=summary, frames=frame_rows(*night.of_frames)
     )
-    paths["run.log"] = out / "run.log"
+    paths |= {name: out / name for name in (DESCRIPTION, "run.log")}
     _remove_of_earlier_run(out, set(paths))
     paths["run.toml"] = write_run(out / "run.toml", night, summary, paths)
     return Products(out, paths, dict(timings_s), summary)

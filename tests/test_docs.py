@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lightcurve.flags import MEANING, Flag
+from lightcurve.formats.columns import TABLES, TableFormat, columns_in_markdown
 from lightcurve.formats.export import EXPORTS
 from lightcurve.stages.export import ASK, REQUIRED
 
@@ -19,6 +20,11 @@ def test_every_flag_is_explained() -> None:
     text = (ROOT / "docs" / "outputs.md").read_text()
     for flag in Flag:
         assert f"| {int(flag)} | `{flag.name}` | {MEANING[flag]} |" in text
+
+
+@pytest.mark.parametrize("table", [*TABLES], ids=lambda table: table.name)
+def test_every_column_is_explained(table: TableFormat) -> None:
+    assert columns_in_markdown(table.columns) in (ROOT / "docs" / "outputs.md").read_text()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -26,9 +26,10 @@ from lightcurve.formats.aavso_extended import write_extended
 from lightcurve.formats.aij import write_measurements
 from lightcurve.formats.aij_settings import read_apertures
 from lightcurve.formats.aij_table import read_aij_table
+from lightcurve.formats.columns import TABLES, write_table
 from lightcurve.formats.export import EXPORTS
 from lightcurve.formats.submission import points_told
-from lightcurve.formats.tables import read_lightcurve, write_lightcurve, write_rows, write_stars
+from lightcurve.formats.tables import read_lightcurve, write_lightcurve, write_stars
 from lightcurve.simulate.cube import CubeTruth, cube_times, simulate_cube
 from lightcurve.stages.bundle import as_in_table, fit_text
 from lightcurve.stages.export import REQUIRED, Observer, export_run, make_submission, merged
@@ -72,7 +73,7 @@ def run(tmp_path_factory):
     for name in ("light_curve", "neighbours"):
         (folder / "figures" / f"{name}.png").write_bytes(b"picture")
     rows = [{"star": (row := asdict(n)).pop("star_id"), **row} for n in NEIGHBOURS]
-    write_rows(folder / "nebs.csv", rows)
+    write_table(folder / "nebs.csv", TABLES.get("nebs.csv"), rows)
     night = {
         "target": "Test-1", "exposure_s": 100.0, "filter": "Rc", "binning": [2, 2],
         "shape": [800, 1000], "radius_px": curve.recipe.radius_px, "annulus_px": [14.0, 22.0],

@@ -10,7 +10,8 @@ from lightcurve.errors import InputError
 from lightcurve.formats.aij import read_aij_table
 from lightcurve.formats.aij_plot import read_plotcfg
 from lightcurve.formats.aij_settings import read_apertures, read_radec
-from lightcurve.formats.tables import LIGHTCURVE_COLUMNS, read_lightcurve
+from lightcurve.formats.quantities import QUANTITIES
+from lightcurve.formats.tables import read_lightcurve
 
 READERS = (read_aij_table, read_apertures, read_plotcfg, read_radec, read_lightcurve)
 WORDS = st.sampled_from(
@@ -19,7 +20,7 @@ WORDS = st.sampled_from(
         *("rel_flux_T1_n", "# AIJ_x y", "icrs", "image", "circle(1,2,3)"),
         *(".aperture.radius=", ".multiaperture.xapertures=1,2", ".plot.detrendlabel0_1=A", "="),
         *("1", "2459000.5", "-3e5", "NaN", "", " ", '"', "'", "1e999", "0x1", "inf", "é", "\x0b"),
-        ",".join(LIGHTCURVE_COLUMNS),
+        ",".join(QUANTITIES.names()),
     ]
 )
 SEPARATORS = st.sampled_from(["\t", ",", " ", "\n", "\r\n", ";", "#", "=", ":"])

@@ -14,15 +14,17 @@ from lightcurve.data import Exposure, FrameResult
 from lightcurve.errors import InputError
 from lightcurve.files import write_text
 from lightcurve.flags import Flag
+from lightcurve.formats.columns import DESCRIPTION, FRAMES, write_table
+from lightcurve.formats.quantities import QUANTITIES
 from lightcurve.formats.tables import (
-    LIGHTCURVE_COLUMNS,
     read_lightcurve,
     scatter_to_stars,
     write_lightcurve,
-    write_rows,
     write_stars,
 )
 from lightcurve.simulate.cube import CubeTruth, simulate_cube
+
+LIGHTCURVE_COLUMNS = QUANTITIES.names()
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,7 @@ def test_same_input_same_bytes_and_no_leftovers(night, tmp_path):
     write_lightcurve(path, curve, cube)
     assert path.read_bytes() == first
     assert b"\r" not in first
-    assert [p.name for p in tmp_path.iterdir()] == ["lightcurve.csv"]
+    assert {p.name for p in tmp_path.iterdir()} == {"lightcurve.csv", DESCRIPTION}
 
 
 def test_failed_frames_are_rows_in_order_of_time(night, tmp_path):
@@ -86,7 +88,7 @@ def test_stars_and_frames_keep_words_and_quotes(night, tmp_path):
     assert float(table[rows[0]]["weight"]) == weights[0]
     assert table[0]["weight"] == ""
     frames = [{"file": 'a,"b"\n.fits', "kind": "light"}, {"file": "c.fits", "reason": "too few"}]
-    path = write_rows(tmp_path / "frames.csv", frames)
+    path = write_table(tmp_path / "frames.csv", FRAMES, frames)
     table = list(csv.DictReader(path.read_text().splitlines()))
     assert table[0]["file"] == 'a,"b" .fits'
     assert table[1] == {"file": "c.fits", "kind": "", "reason": "too few"}
@@ -101,8 +103,8 @@ def _table(**cells):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("time,flux\n1,2\n", "lacks file"),
-        ("file\n", "no rows"),
+        ("time,flux\n1,2\n", "lacks rel_flux"),
+        ("rel_flux,rel_flux_err,flags\n", "no rows"),
         (",".join(LIGHTCURVE_COLUMNS) + "\na,b\n", "row 2 has 2 cells"),
         (",".join(LIGHTCURVE_COLUMNS) + "\n" + ",".join(["x"] * 15) + "\n", "column jd_utc"),
         (_table(flags="99999999999"), "row 2: flags 99999999999 is no whole number"),

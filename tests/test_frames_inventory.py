@@ -12,7 +12,7 @@ from astropy.io import fits
 
 from lightcurve.config import Settings
 from lightcurve.errors import HeaderError, InputError
-from lightcurve.formats.tables import write_rows
+from lightcurve.formats.columns import FRAMES, write_table
 from lightcurve.frames.content import kind_by_content
 from lightcurve.frames.entries import Inventory
 from lightcurve.frames.inventory import take_inventory
@@ -109,7 +109,7 @@ def test_manifest_round_trip_and_edit(
 ) -> None:
     path = tmp_path_factory.mktemp("m") / "files.csv"
     inventory = take_inventory(night)
-    write_rows(path, inventory.rows())
+    write_table(path, FRAMES, inventory.rows())
     again = take_inventory(night, manifest=path)
     assert kinds(again) == kinds(inventory)
     rows = list(csv.DictReader(path.read_text().splitlines()))

@@ -12,7 +12,7 @@ from lightcurve.cli import app
 from lightcurve.errors import InputError
 from lightcurve.formats.aij_table import read_aij_table
 from lightcurve.formats.curves import Choice, read_curve
-from lightcurve.formats.tables import LIGHTCURVE_COLUMNS
+from lightcurve.formats.quantities import QUANTITIES
 from lightcurve.times import only_julian_dates
 
 DAYS = 0.6 + np.arange(9) * 0.01
@@ -79,15 +79,15 @@ def test_a_wrong_date_of_our_own_light_curve_is_named(
     column: str, value: object, tmp_path: Path
 ) -> None:
     rows = [
-        {**dict.fromkeys(LIGHTCURVE_COLUMNS, 1.0), "file": f"f{k}.fits", "flags": 0}
+        {**dict.fromkeys(QUANTITIES.names(), 1.0), "file": f"f{k}.fits", "flags": 0}
         | {"jd_utc": 2458107.6 + 0.01 * k, "bjd_tdb": 2458107.6 + 0.01 * k}
         for k in range(9)
     ]
 
     def write(name: str) -> Path:
-        lines = [",".join(str(row[c]) for c in LIGHTCURVE_COLUMNS) for row in rows]
+        lines = [",".join(str(row[c]) for c in QUANTITIES.names()) for row in rows]
         path = tmp_path / name
-        path.write_text("\n".join([",".join(LIGHTCURVE_COLUMNS), *lines]) + "\n")
+        path.write_text("\n".join([",".join(QUANTITIES.names()), *lines]) + "\n")
         return path
 
     good = write("good.csv")

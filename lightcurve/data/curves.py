@@ -140,6 +140,8 @@ class LightCurve:
         How it was made, when it was made here.
     source : CurveSource or None
         Where it was read, when it was.
+    columns : mapping of str to (n,) array
+        What else its table has of each frame, by column.
     """
 
     file: np.ndarray
@@ -153,6 +155,7 @@ class LightCurve:
     covariates: Mapping[str, np.ndarray]
     recipe: CurveRecipe | None = None
     source: CurveSource | None = None
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def need_recipe(self) -> CurveRecipe:
         """Tell how it was made; an `InputError` where it was read from a table."""

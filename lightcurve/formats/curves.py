@@ -17,8 +17,7 @@ from lightcurve.data import CurveSource, LightCurve
 from lightcurve.errors import InputError
 from lightcurve.flags import Flag
 from lightcurve.formats.aij_table import AijTable, read_aij_table, relative_flux
-from lightcurve.formats.tables import LIGHTCURVE_COLUMNS, read_lightcurve
-from lightcurve.formats.text import read_text
+from lightcurve.formats.tables import is_lightcurve, read_lightcurve
 from lightcurve.robust import robust_scatter
 from lightcurve.times import only_julian_dates
 
@@ -95,24 +94,8 @@ def read_curve(path: str | Path, choice: Choice | None = None) -> LightCurve:
 
 
 def is_ours(path: str | Path, choice: Choice) -> bool:
-    """Tell whether a file is a lightcurve.csv, whose columns need no choice.
-
-    Parameters
-    ----------
-    path : path-like
-    choice : Choice
-
-    Returns
-    -------
-    bool
-
-    Raises
-    ------
-    InputError
-        When it cannot be read.
-    """
-    first = read_text(path, what="a light curve").split("\n", 1)[0]
-    return first.strip().split(",") == list(LIGHTCURVE_COLUMNS) and choice == Choice()
+    """Tell whether a file is a lightcurve.csv, and no other columns of it are asked for."""
+    return choice == Choice() and is_lightcurve(path)
 
 
 def curve_of_table(table: AijTable, choice: Choice) -> LightCurve:

@@ -7,22 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from lightcurve.data import LightCurve, TransitFit
-from lightcurve.errors import InputError
-from lightcurve.files import write_text
-from lightcurve.formats.text import csv_rows, csv_text, read_text
-
-MODEL_COLUMNS = (
-    "file",
-    "jd_utc",
-    "bjd_tdb",
-    "rel_flux",
-    "rel_flux_err",
-    "trend",
-    "model",
-    "detrended_flux",
-    "residual",
-    "used",
-)
+from lightcurve.formats.columns import MODEL, TEXT, read_table, write_table
 
 
 def write_model(path: Path, curve: LightCurve, fit: TransitFit) -> Path:
@@ -39,6 +24,7 @@ def write_model(path: Path, curve: LightCurve, fit: TransitFit) -> Path:
     -------
     Path
     """
+    names = [column.name for column in MODEL.columns]
     columns = (
         curve.file,
         curve.jd_utc,
@@ -51,7 +37,8 @@ def write_model(path: Path, curve: LightCurve, fit: TransitFit) -> Path:
         fit.residuals,
         fit.used.astype(int),
     )
-    return write_text(path, csv_text(MODEL_COLUMNS, zip(*columns, strict=True)))
+    rows = (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
+    return write_table(path, MODEL, rows)
 
 
 def read_model(path: Path) -> dict[str, np.ndarray]:
@@ -69,23 +56,8 @@ def read_model(path: Path) -> dict[str, np.ndarray]:
     Raises
     ------
     InputError
-        When it is missing or not as `write_model` writes it.
+        When it is missing, no such table, or of a newer layout.
     """
-    rows = csv_rows(read_text(path, what="a table of a fit").split("\n"), path.name)
-    if not rows or tuple(rows[0]) != MODEL_COLUMNS or {len(r) for r in rows} != {len(rows[0])}:
-        msg = f"{path.name}: not a table of a fit, whose columns are {', '.join(MODEL_COLUMNS)}"
-        raise InputError(msg)
-    cells = dict(zip(MODEL_COLUMNS, zip(*rows[1:], strict=True), strict=len(rows) > 1))
-    try:
-        columns = {
-            name: np.array([float(cell) if cell else np.nan for cell in cells.get(name, ())])
-            for name in MODEL_COLUMNS[1:]
-        }
-    except ValueError as error:
-        msg = f"{path.name}: {error}"
-        raise InputError(msg) from error
-    return {
-        **columns,
-        "file": np.array(cells.get("file", ()), dtype=str),
-        "used": columns["used"] == 1,
-    }
+    table = read_table(path, MODEL)
+    columns = {c.name: table.numbers(c.name) for c in MODEL.columns if c.kind != TEXT}
+    return columns | {"file": table.words("file"), "used": columns["used"] == 1}

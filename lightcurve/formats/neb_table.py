@@ -7,8 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from lightcurve.curve.neb import Neighbour
-from lightcurve.errors import InputError
-from lightcurve.formats.text import csv_rows, read_text
+from lightcurve.formats.columns import NEIGHBOURS, read_table
 
 TITLE = "TFOP NEB Search Table for:"
 COLUMNS = (
@@ -39,22 +38,12 @@ def read_neighbours(path: Path) -> list[Neighbour]:
     InputError
         When it is missing or not ours.
     """
-    rows = csv_rows(read_text(path, what="a table of neighbours").split("\n"), path.name)
-    words = {"star_id", "disposition"}
-    names = [field.name for field in fields(Neighbour)]
-    if not rows or rows[0] != ["star", *names[1:]] or any(len(r) != len(names) for r in rows):
-        msg = f"{path.name}: not a table of neighbours of ours"
-        raise InputError(msg)
-    try:
-        return [
-            Neighbour(
-                *(c if n in words else float(c or "nan") for n, c in zip(names, row, strict=True))
-            )
-            for row in rows[1:]
-        ]
-    except ValueError as error:
-        msg = f"{path.name}: {error}"
-        raise InputError(msg) from error
+    table = read_table(path, NEIGHBOURS)
+    columns = [
+        table.words(n) if n in {"star", "disposition"} else map(float, table.numbers(n))
+        for n in ["star", *(field.name for field in fields(Neighbour)[1:])]
+    ]
+    return [Neighbour(*row) for row in zip(*columns, strict=True)]
 
 
 def neb_text(base: str, facts: Mapping[str, str], neighbours: Sequence[Neighbour]) -> str:

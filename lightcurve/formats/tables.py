@@ -1,4 +1,4 @@
-"""Our own tables: plain CSV, one header line, numbers that read back to the last bit.
+"""Our light curves and stars: plain CSV, one header line, numbers that read back to the last bit.
 
 A value that is not known is an empty cell. Rows are in order of time.
 """
@@ -7,38 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from lightcurve.data import CurveSource, FrameResult, LightCurve, Measurements, StarPlan
 from lightcurve.errors import InputError
-from lightcurve.files import write_text
-from lightcurve.flags import Flag
-from lightcurve.formats.text import csv_rows, csv_text, read_text
+from lightcurve.formats.columns import (
+    STARS,
+    TEXT,
+    cut_table,
+    described_as,
+    read_table,
+    write_table,
+)
+from lightcurve.formats.quantities import LIGHTCURVE, QUANTITIES
 from lightcurve.times import only_julian_dates
 
-LIGHTCURVE_COLUMNS = (
-    "file",
-    "jd_utc",
-    "bjd_tdb",
-    "airmass",
-    "rel_flux",
-    "rel_flux_err",
-    "comparison_flux",
-    "target_flux",
-    "fwhm_px",
-    "sky",
-    "x",
-    "y",
-    "shift",
-    "rotation",
-    "flags",
-)
+TIMES = ("jd_utc", "bjd_tdb")
 MAX_FLAGS = 65535
 MAX_LEVEL = 1000.0  # relative flux has a median of 1, or the ratio to few faint stars
-_NUMBERS = LIGHTCURVE_COLUMNS[1:-1]
-_COVARIATES = {"airmass": "airmass", "x": "x", "y": "y", "fwhm": "fwhm_px", "sky": "sky"}
 
 
 def write_lightcurve(
@@ -54,6 +41,7 @@ def write_lightcurve(
     ----------
     path : path-like
     light_curve : LightCurve
+        Its `columns` that are no quantities of ours are written as well.
     measurements : Measurements
         Those it was made from; the target is row 0 of the plan.
     failed : sequence of FrameResult
@@ -63,43 +51,46 @@ def write_lightcurve(
     -------
     Path
     """
-    shift = np.hypot(measurements.shift_x, measurements.shift_y)
-    columns = (
-        light_curve.file,
-        light_curve.jd_utc,
-        light_curve.bjd_tdb,
-        measurements.airmass,
-        light_curve.flux,
-        light_curve.flux_err,
-        light_curve.comparison_flux,
-        light_curve.target_flux,
-        measurements.fwhm_px,
-        measurements.star_sky[:, 0],
-        measurements.x[:, 0],
-        measurements.y[:, 0],
-        shift,
-        measurements.rotation_deg,
-        light_curve.flags,
-    )
-    rows = [list(row) for row in zip(*columns, strict=True)]
-    rows += [_failed_row(result) for result in failed]
-    rows.sort(key=lambda row: (np.inf if row[1] is None else row[1], row[0]))
-    return write_text(path, csv_text(LIGHTCURVE_COLUMNS, rows))
+    columns = {q.name: q.value(light_curve, measurements) for q in QUANTITIES}
+    columns |= {n: v for n, v in light_curve.columns.items() if n not in columns}
+    rows = [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
+    rows += [{q.name: q.failed(result) for q in QUANTITIES} for result in failed]
+    rows.sort(key=lambda row: (np.inf if row["jd_utc"] is None else row["jd_utc"], row["file"]))
+    return write_table(path, LIGHTCURVE, rows)
 
 
-def _failed_row(result: FrameResult) -> list[Any]:
-    known = {
-        "file": result.file,
-        "jd_utc": result.exposure.mid_jd_utc if result.exposure else None,
-        "fwhm_px": result.fwhm_px,
-        "sky": result.sky,
-        "flags": int(Flag.NOT_MEASURED),
-    }
-    return [known.get(name) for name in LIGHTCURVE_COLUMNS]
+def is_lightcurve(path: str | Path) -> bool:
+    """Tell whether a file is a lightcurve.csv, of whatever version, whole or not.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    bool
+        What is described as one; has relative flux, flags and a time; or most of the columns.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read.
+    """
+    header, _ = cut_table(Path(path), what="a light curve")
+    told = described_as(Path(path))
+    if told is not None:
+        return told[0] == LIGHTCURVE.name
+    names = {*header}
+    if "rel_flux" not in names:
+        return False
+    known = names & {*QUANTITIES.names()}
+    return ("flags" in names and bool(names & {*TIMES})) or 2 * len(known) > len(QUANTITIES.names())
 
 
 def read_lightcurve(path: str | Path) -> LightCurve:
-    """Read lightcurve.csv.
+    """Read lightcurve.csv, by the names of its columns.
 
     Parameters
     ----------
@@ -108,41 +99,42 @@ def read_lightcurve(path: str | Path) -> LightCurve:
     Returns
     -------
     LightCurve
-        Every row of the file; frames that were not measured have NaN flux.
+        Every row of the file; frames that were not measured have NaN flux, and a column that is
+        missing is NaN. `columns` holds those that are neither covariates nor flux, the unknown
+        ones too.
 
     Raises
     ------
     InputError
-        When a column is missing, a cell is no number, a time is no Julian date, flags are no sum
-        of 16 bits, or the median of the relative flux is not positive or above a thousand.
+        When it is of a newer layout, flux, flags or times are missing, a cell is no number, a time
+        is no Julian date, flags are no sum of 16 bits, or the median of the relative flux is not
+        positive or above a thousand.
     """
-    name = Path(path).name
-    columns = _read_columns(path)
-    missing = [c for c in LIGHTCURVE_COLUMNS if c not in columns]
-    if missing:
-        msg = f"{name}: not a light curve of ours, it lacks {', '.join(missing)}"
+    table = read_table(path, LIGHTCURVE)
+    name = table.name
+    if not table.n_rows:
+        msg = f"{name}: no rows below a header"
         raise InputError(msg)
-    values = {c: _numbers(columns[c], c, name) for c in _NUMBERS}
-    for column in ("jd_utc", "bjd_tdb"):
+    if not {*TIMES} & {*table.cells}:
+        msg = f"{name}: not a {LIGHTCURVE.name} of ours, it lacks {' and '.join(TIMES)}"
+        raise InputError(msg)
+    values = {
+        q.name: table.words(q.name) if q.kind == TEXT else table.numbers(q.name) for q in QUANTITIES
+    }
+    for column in TIMES:
         _check_dates(values[column], column, name)
-    flags = _flags(_numbers(columns["flags"], "flags", name), name)
+    values["flags"] = _flags(values["flags"], name)
     with np.errstate(over="ignore"):
         level = np.nanmedian(values["rel_flux"]) if np.isfinite(values["rel_flux"]).any() else 1.0
     if not 0 < level < MAX_LEVEL:
         msg = f"{name}: the median of rel_flux is {level:g}: no relative flux, which is about 1"
         raise InputError(msg)
-    covariates = {key: values[column] for key, column in _COVARIATES.items()}
-    covariates |= _derived_covariates(values)
+    covariates = {q.covariate: values[q.name] for q in QUANTITIES if q.covariate}
     return LightCurve(
-        file=np.array(columns["file"], dtype=str),
-        jd_utc=values["jd_utc"],
-        bjd_tdb=values["bjd_tdb"],
-        flux=values["rel_flux"],
-        flux_err=values["rel_flux_err"],
-        target_flux=values["target_flux"],
-        comparison_flux=values["comparison_flux"],
-        flags=flags,
-        covariates=covariates,
+        **{q.attribute: values[q.name] for q in QUANTITIES if q.attribute},
+        covariates=covariates | _derived_covariates(values),
+        columns={q.name: values[q.name] for q in QUANTITIES if not (q.attribute or q.covariate)}
+        | {c: table.values(c) for c in table.cells if c not in QUANTITIES.entries},
         source=CurveSource(name),
     )
 
@@ -184,29 +176,6 @@ def _derived_covariates(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
     return derived
 
 
-def _read_columns(path: str | Path) -> dict[str, list[str]]:
-    """Read a CSV with a header into its columns, as text."""
-    name = Path(path).name
-    rows = csv_rows(read_text(path, what="a light curve").split("\n"), name)
-    if len(rows) < 2:
-        msg = f"{name}: no rows below a header"
-        raise InputError(msg)
-    header = [entry.strip() for entry in rows[0]]
-    for number, row in enumerate(rows[1:], start=2):
-        if len(row) != len(header):
-            msg = f"{name}: row {number} has {len(row)} cells, the header {len(header)}"
-            raise InputError(msg)
-    return dict(zip(header, map(list, zip(*rows[1:], strict=True)), strict=False))
-
-
-def _numbers(cells: Sequence[str], column: str, name: str) -> np.ndarray:
-    try:
-        return np.array([float(c) if c.strip() else np.nan for c in cells])
-    except ValueError as error:
-        msg = f"{name}: column {column}: {error}"
-        raise InputError(msg) from error
-
-
 def write_stars(
     path: str | Path, plan: StarPlan, columns: Mapping[str, np.ndarray] | None = None
 ) -> Path:
@@ -235,7 +204,8 @@ def write_stars(
         **(columns or {}),
         "reason": plan.reason,
     }
-    return write_text(path, csv_text(tuple(table), zip(*table.values(), strict=True)))
+    rows = zip(*table.values(), strict=True)
+    return write_table(path, STARS, [dict(zip(table, row, strict=True)) for row in rows])
 
 
 def scatter_to_stars(plan: StarPlan, rows: Sequence[int], values: Sequence[float]) -> np.ndarray:
@@ -257,20 +227,3 @@ def scatter_to_stars(plan: StarPlan, rows: Sequence[int], values: Sequence[float
     column = np.full(len(plan), np.nan)
     column[np.asarray(rows, dtype=int)] = values
     return column
-
-
-def write_rows(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> Path:
-    """Write a table given row by row, such as frames.csv.
-
-    Parameters
-    ----------
-    path : path-like
-    rows : sequence of mappings
-        Column to value; columns stand in the order in which they first appear.
-
-    Returns
-    -------
-    Path
-    """
-    names = tuple(dict.fromkeys(name for row in rows for name in row))
-    return write_text(path, csv_text(names, ([row.get(n) for n in names] for row in rows)))

@@ -9,7 +9,8 @@ import numpy as np
 
 from lightcurve.config import Settings
 from lightcurve.data import Measurements
-from lightcurve.formats.tables import write_rows, write_stars
+from lightcurve.formats.columns import PHOTOMETRY, write_table
+from lightcurve.formats.tables import write_stars
 from lightcurve.frame_table import report_inventory, write_frames_table
 from lightcurve.frames.inventory import check_folder, take_inventory
 from lightcurve.prepare import prepare_night
@@ -55,7 +56,7 @@ def measure_folder(
         write_frames_table(out, inventory, target, scene, results)
         measurements = stack_results(results, scene.recipe)
         write_stars(out / "stars.csv", measurements.plan)
-        path = write_rows(out / "photometry.csv", long_rows(measurements))
+        path = write_table(out / PHOTOMETRY.name, PHOTOMETRY, long_rows(measurements))
     return {
         "frames measured": f"{len(measurements.file)} of {len(results) + len(inventory.lost)}",
         "stars": len(measurements.plan),

@@ -12,8 +12,8 @@ from lightcurve.data import LightCurve, StarPlan
 from lightcurve.errors import InputError
 from lightcurve.files import read_text as read_file
 from lightcurve.files import read_toml
+from lightcurve.formats.columns import STARS, read_table
 from lightcurve.formats.model_table import read_model
-from lightcurve.formats.text import csv_rows, read_text
 
 WHAT, MAX_BYTES = "a file of a run", 50_000_000
 WORDS = ("star", "role", "reason")
@@ -88,20 +88,9 @@ def read_stars(folder: Path) -> StarPlan:
     InputError
         When it is missing or not ours.
     """
-    path = folder / "stars.csv"
-    rows = csv_rows(read_text(path, what="a table of stars").split("\n"), path.name)
-    header, body = (rows[0], rows[1:]) if rows else ([], [])
-    if not {*WORDS, *NUMBERS} <= {*header} or any(len(row) != len(header) for row in body):
-        msg = f"{path.name}: not a table of stars of ours"
-        raise InputError(msg)
-    columns = {name: [row[k] for row in body] for k, name in enumerate(header)}
-    try:
-        numbers = {n: np.array([float(c or "nan") for c in columns[n]]) for n in NUMBERS}
-    except ValueError as error:
-        msg = f"{path.name}: {error}"
-        raise InputError(msg) from error
-    star_id, role, reason = (np.array(columns[name], dtype=str) for name in WORDS)
-    return StarPlan(star_id, role, reason, **numbers)
+    table = read_table(folder / STARS.name, STARS)
+    words = (table.words(name) for name in WORDS)
+    return StarPlan(*words, **{name: table.numbers(name) for name in NUMBERS})
 
 
 def comparison_places(run: Path) -> tuple[tuple[float, float, float, float], ...]:

@@ -1,0 +1,373 @@
+"""What our tables are: their columns with units, and the version of their layout.
+
+The tables are plain CSV, so that every program opens them by name alone. What a CSV cannot say
+stands beside them in ``csv-metadata.json``, laid out as the W3C's "Metadata Vocabulary for Tabular
+Data" has it. Tables are read by the names of their columns. A column never changes its meaning: one
+that means something else gets another name, so that a table that was parted from its description,
+older or newer than its reader, gives the same numbers or none.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lightcurve.errors import InputError
+from lightcurve.files import write_text
+from lightcurve.formats.aij_cells import parse_numbers, split_cells
+from lightcurve.formats.text import csv_text, read_text
+from lightcurve.registry import Registry
+
+DESCRIPTION = "csv-metadata.json"
+NUMBER, WHOLE, TEXT = "double", "integer", "string"
+CONFORMS = re.compile(r"(\S+) (\d+)\.(\d+)")
+MAX_BYTES = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column; its unit as astropy writes it, empty for none."""
+
+    name: str
+    description: str
+    unit: str = ""
+    kind: str = NUMBER
+
+
+@dataclass(frozen=True, slots=True)
+class TableFormat:
+    """One of our tables.
+
+    Attributes
+    ----------
+    name : str
+        Of the file.
+    title : str
+    columns : iterable of Column
+        In the order of the file; those for which no value is given are left out.
+    essential : tuple of str
+        Columns without which it is not this table.
+    version : (int, int)
+        The first number rises when older programs would read a table wrongly, the second when
+        columns are added.
+    """
+
+    name: str
+    title: str
+    columns: Iterable[Column]
+    essential: tuple[str, ...]
+    version: tuple[int, int] = (1, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class TableCells:
+    """A table read: text by column."""
+
+    name: str
+    cells: Mapping[str, Sequence[str]]
+    n_rows: int
+
+    def words(self, column: str) -> np.ndarray:
+        """Take a column as text; empty where the table does not have it."""
+        return np.array(self.cells.get(column, [""] * self.n_rows), dtype=str)
+
+    def numbers(self, column: str) -> np.ndarray:
+        """Take a column as numbers; NaN where a cell is empty or the table does not have it."""
+        cells = self.cells.get(column, [""] * self.n_rows)
+        try:
+            return np.array([float(c) if c.strip() else np.nan for c in cells], dtype=float)
+        except ValueError as error:
+            values = parse_numbers(cells)
+            if values is None:
+                msg = f"{self.name}: column {column}: {error}"
+                raise InputError(msg) from error
+            return values
+
+    def values(self, column: str) -> np.ndarray:
+        """Take a column as numbers, or as text where it holds words."""
+        values = parse_numbers(self.cells[column])
+        return self.words(column) if values is None else values
+
+
+TABLES: Registry[TableFormat] = Registry("table")
+
+
+def write_table(path: str | Path, table: TableFormat, rows: Iterable[Mapping[str, Any]]) -> Path:
+    """Write a table of ours, and what its columns are beside it.
+
+    Parameters
+    ----------
+    path : path-like
+    table : TableFormat
+    rows : iterable of mappings
+        Column to value; a column that the format does not know stands at the end.
+
+    Returns
+    -------
+    Path
+    """
+    rows = list(rows)
+    found = dict.fromkeys(name for row in rows for name in row)
+    names = [c.name for c in table.columns if c.name in found or not rows]
+    names += [name for name in found if name not in names]
+    path = write_text(path, csv_text(names, ([row.get(n) for n in names] for row in rows)))
+    _describe(path, table, names)
+    return path
+
+
+def _describe(path: Path, table: TableFormat, names: Sequence[str]) -> None:
+    """Enter a table into the description of its folder."""
+    known = {column.name: column for column in table.columns}
+    columns = [_column_entry(known.get(name, Column(name, ""))) for name in names]
+    entry = {
+        "url": path.name,
+        "dc:title": table.title,
+        "dc:conformsTo": f"{table.name} {table.version[0]}.{table.version[1]}",
+        "tableSchema": {"columns": columns},
+    }
+    try:
+        others = [e for e in _described(path.parent) if e["url"] != path.name]
+    except InputError:  # broken: better a new one of this table alone
+        others = []
+    content = {
+        "@context": "http://www.w3.org/ns/csvw",
+        "tables": sorted([*others, entry], key=lambda e: str(e["url"])),
+    }
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    write_text(path.parent / DESCRIPTION, text + "\n")
+
+
+def _column_entry(column: Column) -> dict[str, Any]:
+    entry = {
+        "name": column.name,
+        "titles": column.name,
+        "datatype": column.kind,
+        "dc:description": column.description,
+        "schema:unitText": column.unit,
+    }
+    return {key: value for key, value in entry.items() if value}
+
+
+def _described(folder: Path) -> list[dict[str, Any]]:
+    """Read the description of a folder's tables; empty where there is none."""
+    path = folder / DESCRIPTION
+    if not path.exists():
+        return []
+    try:
+        content = json.loads(read_text(path, what="a description", max_bytes=MAX_BYTES))
+    except (ValueError, RecursionError) as error:
+        msg = f"{path}: not JSON; without that file its tables are read by their columns alone"
+        raise InputError(msg) from error
+    tables = content.get("tables") if isinstance(content, dict) else None
+    entries = tables if isinstance(tables, list) else []
+    return [e for e in entries if isinstance(e, dict) and isinstance(e.get("url"), str)]
+
+
+def described_as(path: Path) -> tuple[str, tuple[int, int]] | None:
+    """Tell which of our tables a file is, and of which version; None where nothing says so.
+
+    Raises
+    ------
+    InputError
+        When the description in its folder cannot be read.
+    """
+    for entry in _described(path.parent):
+        if entry["url"] == path.name:
+            found = CONFORMS.fullmatch(str(entry.get("dc:conformsTo", "")))
+            return (found[1], (int(found[2]), int(found[3]))) if found else None
+    return None
+
+
+def read_table(path: str | Path, table: TableFormat) -> TableCells:
+    """Read a table of ours by the names of its columns.
+
+    Parameters
+    ----------
+    path : path-like
+        Also one that a spreadsheet saved with another separator.
+    table : TableFormat
+
+    Returns
+    -------
+    TableCells
+        With the columns that the format does not know.
+
+    Raises
+    ------
+    InputError
+        When it is missing, of a newer layout, ragged, or lacks an essential column.
+    """
+    path = Path(path)
+    _check_version(path, table)
+    header, rows = cut_table(path, what=f"a table ({table.title.lower()})")
+    if not rows and not header:
+        msg = f"{path.name}: empty"
+        raise InputError(msg)
+    lacking = [name for name in table.essential if name not in header]
+    if lacking:
+        msg = f"{path.name}: not a {table.name} of ours, it lacks {', '.join(lacking)}"
+        raise InputError(msg)
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            msg = f"{path.name}: row {number} has {len(row)} cells, the header {len(header)}"
+            raise InputError(msg)
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(header)
+    return TableCells(path.name, dict(zip(header, columns, strict=True)), len(rows))
+
+
+def cut_table(path: Path, *, what: str) -> tuple[list[str], list[list[str]]]:
+    """Cut a table into its header and rows of cells; remarks may stand above the header."""
+    lines = [line for line in read_text(path, what=what).split("\n") if line.strip()]
+    start = next((k for k, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    if start == len(lines):
+        return [], []
+    header, *rows = split_cells(lines[start:], path.name)
+    return [name.strip().strip('"') for name in header], rows
+
+
+def _check_version(path: Path, table: TableFormat) -> None:
+    told = described_as(path)
+    if told is None:
+        return
+    kind, version = told
+    if kind != table.name:
+        msg = f"{path.name}: {DESCRIPTION} beside it says that it is a {kind}, not a {table.name}"
+        raise InputError(msg)
+    if version[0] > table.version[0]:
+        msg = (
+            f"{path.name}: of layout {version[0]}.{version[1]}, and this lightcurve reads up to "
+            f"{table.version[0]}.x: a newer lightcurve reads it"
+        )
+        raise InputError(msg)
+
+
+def columns_in_markdown(columns: Iterable[Column]) -> str:
+    """Lay columns out as the table in the documentation."""
+    lines = ["| column | unit | what it is |", "|---|---|---|"]
+    lines += [f"| `{c.name}` | {c.unit} | {c.description} |" for c in columns]
+    return "\n".join(lines) + "\n"
+
+
+_PLACE = (Column("ra_deg", "right ascension, ICRS", "deg"), Column("dec_deg", "declination", "deg"))
+JD_UTC = Column("jd_utc", "mid-exposure: Julian date, UTC", "d")
+BJD_TDB = Column("bjd_tdb", "mid-exposure: barycentric Julian date, TDB, at the site", "d")
+FILE = Column("file", "the frame; with its folder where frames lie in several", kind=TEXT)
+
+STARS = TABLES.register(
+    TableFormat(
+        "stars.csv",
+        "Every star considered",
+        (
+            Column("star", "its name: T1 the target, S2, S3 ... the others", kind=TEXT),
+            Column("role", "`target`, `comparison`, `check` or `field`", kind=TEXT),
+            *_PLACE,
+            Column("x_ref", "on the reference frame", "pix"),
+            Column("y_ref", "on the reference frame", "pix"),
+            Column("flux_ref", "on the reference frame", "adu"),
+            Column("peak_ref", "brightest pixel on the reference frame", "adu"),
+            Column("weight", "in the ensemble"),
+            Column("scatter", "against the others of the ensemble"),
+            Column("reason", "why it has this role", kind=TEXT),
+        ),
+        essential=("star", "role"),
+    )
+)
+FRAMES = TABLES.register(
+    TableFormat(
+        "frames.csv",
+        "Every file found",
+        (
+            FILE,
+            Column("kind", "such as `light`, `bias`, `dark`, `flat`", kind=TEXT),
+            Column("kind_source", "what told the kind", kind=TEXT),
+            Column("filter", "normalised name", kind=TEXT),
+            Column("exposure_s", "exposure", "s"),
+            Column("mid_utc", "mid-exposure: date, UTC", kind=TEXT),
+            Column("binning", "such as 2x2", kind=TEXT),
+            Column("temperature_c", "of the camera", "deg_C"),
+            Column("nx", "width", "pix", kind=WHOLE),
+            Column("ny", "height", "pix", kind=WHOLE),
+            Column("use", "yes or no", kind=TEXT),
+            Column(
+                "status",
+                "`measured`, `failed`, `unused`; `ok` for calibration frames",
+                kind=TEXT,
+            ),
+            Column("reason", "of the status", kind=TEXT),
+            JD_UTC,
+            Column("hjd_utc", "mid-exposure: heliocentric Julian date, UTC", "d"),
+            BJD_TDB,
+            Column("n_detected", "stars detected", kind=WHOLE),
+            Column("n_matched", "stars matched with the reference frame", kind=WHOLE),
+            Column("rms_px", "of the registration", "pix"),
+            Column("fwhm_px", "median over the frame's stars", "pix"),
+            Column("sky", "level of the frame", "adu"),
+        ),
+        essential=("file",),
+    )
+)
+PHOTOMETRY = TABLES.register(
+    TableFormat(
+        "photometry.csv",
+        "Every star at every radius in every frame",
+        (
+            FILE,
+            JD_UTC,
+            BJD_TDB,
+            Column("star", "its name in stars.csv", kind=TEXT),
+            Column("x", "of the star", "pix"),
+            Column("y", "of the star", "pix"),
+            Column("sky", "level around the star", "adu"),
+            Column("fwhm_px", "of the star", "pix"),
+            Column("radius", "of the aperture", "pix"),
+            Column("flux", "above the sky", "adu"),
+            Column("flux_err", "one sigma", "adu"),
+            Column("peak", "brightest pixel", "adu"),
+            Column("flags", "sum of the flags; 0 when nothing is wrong", kind=WHOLE),
+        ),
+        essential=("file", "star", "radius", "flux", "flux_err", "flags"),
+    )
+)
+NEIGHBOURS = TABLES.register(
+    TableFormat(
+        "nebs.csv",
+        "Every star near the target, as an eclipsing binary that could feign the transit",
+        (
+            Column("star", "its name in stars.csv", kind=TEXT),
+            *_PLACE,
+            Column("separation_arcsec", "from the target", "arcsec"),
+            Column("position_angle_deg", "from the target, north through east", "deg"),
+            Column("delta_mag", "fainter than the target by this", "mag"),
+            Column("rms_ppt", "of its curve, parts per thousand"),
+            Column("depth_ppt", "of the eclipse that would feign the transit, parts per thousand"),
+            Column("ratio", "depth over rms"),
+            Column("disposition", "`Cleared`, `Likely cleared`, `Not cleared` ...", kind=TEXT),
+        ),
+        essential=("star", "disposition"),
+    )
+)
+MODEL = TABLES.register(
+    TableFormat(
+        "model.csv",
+        "The light curve with its fit",
+        (
+            FILE,
+            JD_UTC,
+            BJD_TDB,
+            Column("rel_flux", "as in lightcurve.csv"),
+            Column("rel_flux_err", "as in lightcurve.csv"),
+            Column("trend", "systematics alone"),
+            Column("model", "transit alone"),
+            Column("detrended_flux", "`rel_flux` over `trend`"),
+            Column("residual", "what is left"),
+            Column("used", "1 for points of the fit, 0 for those left out", kind=WHOLE),
+        ),
+        essential=("file", "jd_utc", "trend", "model", "residual", "used"),
+    )
+)
