@@ -30,6 +30,7 @@ from lightcurve.parts import cut_patches
 from lightcurve.phot.aij_stars import measure_stars_aij
 from lightcurve.phot.aperture import measure_stars
 from lightcurve.phot.detect import detect
+from lightcurve.phot.methods import CENTROIDS, HOWELL, WINDOWED
 from lightcurve.placing import place_frame
 from lightcurve.recipe import Recipe
 from lightcurve.shrinking import SmallMasters, enlarge, shrink_frame, shrink_masters
@@ -188,8 +189,13 @@ def _photometry(
     if apertures.style == "aij":
         # All rows that a table of these measurements has: who reads it finds the same radius.
         sizing = np.arange(len(recipe.plan)) < recipe.plan.n_compared
-        sized = {"fwhm_factor": apertures.fwhm_factor, "sizing": sizing}
+        sized = {
+            "centroid": apertures.centroid or HOWELL.name,
+            "fwhm_factor": apertures.fwhm_factor,
+            "sizing": sizing,
+        }
         return measure_stars_aij(frame.pixels, frame.bad, places, *given, **sized, **limits)
+    limits["centroid"] = CENTROIDS.get(apertures.centroid or WINDOWED.name)
     limits["max_shift"] = apertures.max_centroid_shift_px
     if recipe.shrink > 1:
         reach = max(recipe.annulus[1], recipe.radii[-1] + apertures.max_centroid_shift_px)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from math import inf
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from lightcurve.registry import one_of
 
 
 class Model(BaseModel):
@@ -100,6 +102,9 @@ class ApertureSettings(Model):
     style: Literal["lightcurve", "aij"] = "lightcurve"
     radii: tuple[float, ...] = ()
     annulus: tuple[float, float] | None = None
+    centroid: Annotated[str, AfterValidator(one_of("centroid"))] | None = Field(
+        default=None, description="not given, that of the style"
+    )
     max_centroid_shift_px: float = Field(default=3.0, gt=0)
     fwhm_factor: float | None = Field(
         default=None, gt=0, description="style aij: radius over mean width"
@@ -196,7 +201,7 @@ class ImageSettings(Model):
 
     masters: Path | None = Field(default=None, description="folder of master frames")
     threshold_sigma: float = Field(default=5.0, gt=0, le=1000)
-    finder: Literal["peaks", "dao"] = "peaks"
+    finder: Annotated[str, AfterValidator(one_of("finder"))] = "peaks"
     background_box_px: int | None = Field(default=None, ge=10)
     apertures_fwhm: tuple[float, ...] = Field(default=(0.8, 1.0, 1.3, 1.7, 2.2), min_length=1)
     main_aperture_fwhm: float = Field(default=1.3, gt=0, description="of magnitudes and limits")

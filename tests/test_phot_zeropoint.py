@@ -7,9 +7,10 @@ import pytest
 
 from lightcurve.errors import FitError
 from lightcurve.flags import PixelFlag
-from lightcurve.phot.finder import FINDERS, find_sources
+from lightcurve.phot.finder import find_sources
 from lightcurve.phot.limits import blank_fluxes, blank_places, measure_limits
 from lightcurve.phot.mesh import Background, measure_background
+from lightcurve.phot.methods import FINDERS
 from lightcurve.phot.trails import find_trails
 from lightcurve.phot.widths import fit_gaussians, measure_widths
 from lightcurve.phot.zeropoint import apply_zero_point, fit_zero_point, instrumental
@@ -96,7 +97,7 @@ def test_background_is_finite_where_everything_is_bad() -> None:
     assert background.sources[:, 120:].mean() < 0.5
 
 
-@pytest.mark.parametrize("method", sorted(FINDERS))
+@pytest.mark.parametrize("method", FINDERS.names())
 def test_bright_isolated_stars_are_found_where_they_are(method: str) -> None:
     rng = np.random.default_rng(4)
     gx, gy = np.meshgrid(np.arange(30, 390, 40), np.arange(30, 370, 40))

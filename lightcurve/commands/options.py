@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from lightcurve.phot.methods import CENTROIDS, FINDERS
+from lightcurve.registry import Registry
+
 if TYPE_CHECKING:
     from lightcurve.config import Settings
 
@@ -35,17 +38,27 @@ class Option:
 
     kind: Any
     flag: str
-    text: str
+    text: str | Callable[[], str]  # called when the help is made
     panel: str
     metavar: str | None = None
+
+    def help_text(self) -> str:
+        """Say what it is for, and what can be chosen."""
+        return self.text if isinstance(self.text, str) else self.text()
 
     def parameter(self, name: str) -> inspect.Parameter:
         """Make the parameter that Typer reads; not given means None."""
         option = typer.Option(
-            None, self.flag, help=self.text, rich_help_panel=self.panel, metavar=self.metavar
+            None, self.flag, help=self.help_text(), rich_help_panel=self.panel, metavar=self.metavar
         )
         keyword = inspect.Parameter.KEYWORD_ONLY
         return inspect.Parameter(name, keyword, default=option, annotation=self.kind | None)
+
+
+def _choices(registry: Registry[Any]) -> str:
+    """List what can be chosen, for ``--help``."""
+    *first, last = (f"{one.name} ({one.help})" for one in registry)
+    return f"{', '.join(first)} or {last}."
 
 
 _STAR, _SKY, _CAMERA = "Target and stars", "Plate solving", "Camera, site and time"
@@ -102,6 +115,9 @@ OPTIONS: dict[str, Option] = {
     ),
     "apertures.style": Option(str, "--style", "lightcurve, or aij (AstroImageJ).", _APERTURE),
     "apertures.radii": Option(list[float], "--radius", "Aperture radius, px; repeat.", _APERTURE),
+    "apertures.centroid": Option(
+        str, "--centroid", lambda: f"Where a star is: {_choices(CENTROIDS)}", _APERTURE
+    ),
     "apertures.fwhm_factor": Option(
         float, "--fwhm-factor", "Style aij: radius over each frame's mean width; 1.4.", _APERTURE
     ),
@@ -154,7 +170,7 @@ OPTIONS: dict[str, Option] = {
     "image.cosmic_rays": Option(str, "--cosmic-rays", "auto, yes or no.", _CAMERA),
     "image.border_px": Option(int, "--border", "Pixels at the edges to leave out.", _CAMERA),
     "image.threshold_sigma": Option(float, "--threshold", "Of detection, sigma; 5.", _FINDING),
-    "image.finder": Option(str, "--finder", "peaks (fast), or dao (DAOStarFinder).", _FINDING),
+    "image.finder": Option(str, "--finder", lambda: _choices(FINDERS), _FINDING),
     "image.psf": Option(str, "--psf", "iterative, single or none.", _FINDING),
     "image.injected": Option(
         int, "--inject", "Stars put in to measure completeness; 0 for none.", _FINDING

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lightcurve.errors import InputError
-from lightcurve.phot.aij_centroid import SETTLED, STAY, STEPS, AijCentroid, aij_centroid
+from lightcurve.phot.aij_centroid import SETTLED, AijCentroid, aij_centroid
 from lightcurve.phot.aij_profile import profile_fwhm_aij
 from lightcurve.phot.aij_sky import SkyRule, photometer_sky
 from lightcurve.phot.aij_sums import source_error, sum_aperture
+from lightcurve.phot.methods import CENTROIDS, HOWELL, STAY
 from lightcurve.phot.noise import NoiseModel
 
 NOWHERE = -1e6
@@ -37,7 +38,7 @@ class AijRecipe:
         Weight pixels by their area in the aperture; otherwise a pixel counts whole when its
         centre lies inside.
     centroid : str
-        ``"howell"``, ``"moment"``, ``"none"`` or ``"settled"``, see `aij_centroid`.
+        See `aij_centroid`.
     fwhm_factor : float or None
         Variable aperture: this times the larger of the mean X-Width and mean Y-Width of all stars.
     noise : NoiseModel
@@ -48,7 +49,7 @@ class AijRecipe:
     remove_stars: bool = True
     plane: bool = False
     exact: bool = True
-    centroid: str = "howell"
+    centroid: str = HOWELL.name
     fwhm_factor: float | None = None
     noise: NoiseModel = field(default_factory=NoiseModel)
 
@@ -59,9 +60,9 @@ class AijRecipe:
         if self.annulus is not None and not 0 <= self.annulus[0] < self.annulus[1]:
             msg = f"the sky annulus must have inner < outer, got {self.annulus}"
             raise InputError(msg)
-        known = [*STEPS, STAY, SETTLED]
-        if self.centroid not in known:
-            msg = f"centroid must be one of {known}, got {self.centroid!r}"
+        stays = self.centroid in (SETTLED, STAY.name)
+        if not stays and CENTROIDS.get(self.centroid).step is None:
+            msg = f"centroid {self.centroid} does not go by AstroImageJ's rules"
             raise InputError(msg)
 
 

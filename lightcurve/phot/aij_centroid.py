@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightcurve.phot.aij_sky import SkyRule, centroid_sky
+from lightcurve.phot.centroid import MAX_STEPS, STILL_PX
+from lightcurve.phot.methods import CENTROIDS, HOWELL
 from lightcurve.phot.squares import Squares, cut_squares
+from lightcurve.phot.widths import axis_ratio, ellipse, moments
 
-MAX_MOVES = 100
-STILL_PX = 0.01
 MIN_RADIUS = 3.0
-STAY, SETTLED = "none", "settled"
-WIDTH_FACTOR = 0.3602  # AstroImageJ's second moment over FWHM; a Gaussian's is 0.4247
+SETTLED = "settled"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +52,7 @@ class AijCentroid:
 
 
 def aij_centroid(
-    image: np.ndarray, start: np.ndarray, radius: float, sky: SkyRule, *, method: str = "howell"
+    image: np.ndarray, start: np.ndarray, radius: float, sky: SkyRule, *, method: str = HOWELL.name
 ) -> AijCentroid:
     """Centre apertures as AstroImageJ does, and measure the stars' widths there.
 
@@ -66,26 +66,28 @@ def aij_centroid(
         Of the aperture; 3 px at least are used.
     sky : SkyRule
     method : str
-        A key of `STEPS`; ``"none"`` to stay; ``"settled"`` to stay where a centroid ended: the box
-        is then cut as after a step, which AstroImageJ does otherwise than at the start.
+        A name of `CENTROIDS`; those without steps stay. ``"settled"`` to stay where one
+        ended: the box is then cut as after a step, which AstroImageJ does otherwise than at the
+        start.
 
     Returns
     -------
     AijCentroid
     """
+    step_of = None if method == SETTLED else CENTROIDS.get(method).step
     radius = max(radius, MIN_RADIUS)
     side = int(2 * radius)
     centre = start.copy()
     corner = _truncated(start) - side // 2 if method == SETTLED else _truncated(start - radius)
-    moving = np.full(start.shape[1], method in STEPS)
+    moving = np.full(start.shape[1], step_of is not None)
     found = moving.copy()
     level = np.full(start.shape[1], np.nan)
-    for _ in range(MAX_MOVES):
+    for _ in range(MAX_STEPS):
         stars = np.flatnonzero(moving)
-        if not stars.size:
+        if step_of is None or not stars.size:
             break
         light = _light(image, centre[:, stars], corner[:, stars], side, sky)
-        step = STEPS[method](light, radius)
+        step = step_of(light, radius)
         there = centre[:, stars] + step
         # A step without light is NaN, which is not near.
         near = np.all(np.abs(there - start[:, stars]) <= side, axis=0)
@@ -98,7 +100,7 @@ def aij_centroid(
     # The scatter is about the mean of the box before the last step.
     level = np.where(np.isnan(level), _mean(light.values), level)
     widths = _widths(light, radius, level)
-    if method in STEPS:
+    if step_of is not None:
         for name in ("x_width", "y_width", "angle_deg", "variance"):
             widths[name] = np.where(found, widths[name], 0.0)
     return AijCentroid(centre=centre, found=found, **widths)
@@ -124,72 +126,13 @@ def _light(
     return square.less_plane(planes)
 
 
-def howell_step(light: Squares, _radius: float) -> np.ndarray:
-    """Move to the mean of the columns and rows brighter than their average.
-
-    Howell, Handbook of CCD Astronomy, 2nd ed., p. 105.
-
-    Parameters
-    ----------
-    light : Squares
-        Without sky.
-
-    Returns
-    -------
-    (2, n) float array
-        Step in x and y, pixels; NaN where no light stands out.
-    """
-    values = np.nan_to_num(light.values)
-    steps = []
-    for sums, offset in ((values.sum(axis=1), light.u), (values.sum(axis=2), light.v)):
-        above = np.maximum(sums - sums.mean(axis=1, keepdims=True), 0.0)
-        total = above.sum(axis=1)
-        steps.append((above * offset).sum(axis=1) / np.where(total > 0, total, np.nan))
-    return np.stack(steps)
-
-
-def moment_step(light: Squares, radius: float) -> np.ndarray:
-    """Move to the mean position of the light inside the radius.
-
-    Parameters
-    ----------
-    light : Squares
-        Without sky.
-    radius : float
-        Pixels.
-
-    Returns
-    -------
-    (2, n) float array
-        Step in x and y, pixels; NaN where the light adds up to 0.
-    """
-    inside = np.where(light.distance_squared() <= radius**2, np.nan_to_num(light.values), 0.0)
-    total = inside.sum(axis=(1, 2))
-    total = np.where(total != 0, total, np.nan)
-    along_x, along_y = inside.sum(axis=1), inside.sum(axis=2)
-    return np.stack([(along_x * light.u).sum(axis=1), (along_y * light.v).sum(axis=1)]) / total
-
-
-STEPS = {"howell": howell_step, "moment": moment_step}
-
-
 def _widths(light: Squares, radius: float, level: np.ndarray) -> dict[str, np.ndarray]:
     """Second moments and scatter of the light inside the radius."""
     use = np.isfinite(light.values) & (light.distance_squared() <= radius**2)
     values = np.where(use, light.values, 0.0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        total = values.sum(axis=(1, 2))
-        m20 = np.einsum("nyx,nx->n", values, light.u**2) / total
-        m02 = np.einsum("nyx,ny->n", values, light.v**2) / total
-        m11 = np.einsum("nyx,nx,ny->n", values, light.u, light.v, optimize=True) / total
-        wide, high = np.abs(m20), np.abs(m02)
-        root = np.hypot(2 * m11, wide - high)
-        roundness = np.sqrt((wide + high - root) / (wide + high + root))
+    m20, m02, m11 = moments(values, light.u, light.v)
     scatter = np.where(use, (light.values - level[:, None, None]) ** 2, 0.0).sum(axis=(1, 2))
-    return {
-        "x_width": np.sqrt(wide) / WIDTH_FACTOR,
-        "y_width": np.sqrt(high) / WIDTH_FACTOR,
-        "angle_deg": np.degrees(0.5 * np.arctan2(2 * m11, m20 - m02)) % 360,
-        "roundness": roundness,
+    return ellipse(m20, m02, m11) | {
+        "roundness": axis_ratio(np.abs(m20), np.abs(m02), m11),
         "variance": scatter / max(light.values.shape[1] ** 2 - 1, 1),
     }

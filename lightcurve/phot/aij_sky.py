@@ -171,8 +171,9 @@ def centroid_sky(
     square = annulus_squares(image, centre, rule.annulus)
     keep = np.isfinite(square.values)
     if rule.remove_stars:
-        limits = {"tolerance": CENTROID_TOLERANCE, "max_clips": CENTROID_CLIPS, "before": 0.0}
-        keep = clip_stars(square.values, **limits)
+        keep = clip_stars(
+            square.values, tolerance=CENTROID_TOLERANCE, max_clips=CENTROID_CLIPS, before=0.0
+        )
         mean, sigma = _mean_and_sigma(np.where(keep, square.values, 0.0), keep)
         finite = np.isfinite(square.values)
         keep = finite & _near(np.where(finite, square.values, 0.0), mean, sigma)

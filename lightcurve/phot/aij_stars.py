@@ -8,6 +8,7 @@ from lightcurve.data import StarPhotometry
 from lightcurve.flags import Flag
 from lightcurve.phot.aij import AijPhotometry, AijRecipe, measure_aij
 from lightcurve.phot.aij_sums import source_error, sum_aperture
+from lightcurve.phot.methods import HOWELL
 from lightcurve.phot.noise import NoiseModel
 from lightcurve.phot.quality import aperture_flags, on_frame, peaks_and_bits, star_flag
 
@@ -20,6 +21,7 @@ def measure_stars_aij(
     annulus: tuple[float, float],
     noise: NoiseModel,
     *,
+    centroid: str = HOWELL.name,
     fwhm_factor: float | None = None,
     sizing: np.ndarray | None = None,
     saturation_adu: float | None = None,
@@ -43,6 +45,8 @@ def measure_stars_aij(
         Ascending, pixels.
     annulus : (float, float)
     noise : NoiseModel
+    centroid : str
+        A name of `CENTROIDS`.
     fwhm_factor : float, optional
         Radius over the mean width of the stars of `sizing`.
     sizing : (n_star,) bool array, optional
@@ -54,7 +58,7 @@ def measure_stars_aij(
         Fluxes over an edge lack what is outside, and are flagged.
     """
     base = float(radii[len(radii) // 2])
-    recipe = AijRecipe(base, annulus, fwhm_factor=fwhm_factor, noise=noise)
+    recipe = AijRecipe(base, annulus, centroid=centroid, fwhm_factor=fwhm_factor, noise=noise)
     there = on_frame(*place, pixels.shape)
     start = tuple(np.where(there, p, np.nan) for p in place)
     found = measure_aij(pixels, *start, recipe, sizing=sizing)
@@ -63,8 +67,10 @@ def measure_stars_aij(
     x, y = np.where(there, found.x, place[0]), np.where(there, found.y, place[1])
     safe = tuple(np.where(there, p, 0.0) for p in (x, y))
     _, bits = peaks_and_bits(pixels, bad, *safe, used)
-    limits = {"saturation_adu": saturation_adu, "linearity_adu": linearity_adu}
-    flags = aperture_flags((x, y), used, pixels.shape, cube["peak"], bits, **limits)
+    flags = aperture_flags(
+        (x, y), used, pixels.shape, cube["peak"], bits,
+        saturation_adu=saturation_adu, linearity_adu=linearity_adu,
+    )  # fmt: skip
     flags |= _flags_of(found, there)
     flags |= np.where(cube["flux"] <= 0, np.uint16(Flag.NEGATIVE_FLUX), np.uint16(0))
     return StarPhotometry(

@@ -8,16 +8,17 @@ import numpy as np
 
 from lightcurve.data import StarPhotometry
 from lightcurve.flags import Flag
-from lightcurve.phot.centroid import peak_width, windowed_centroid
+from lightcurve.phot.centroid import peak_width
 from lightcurve.phot.cutouts import annulus_offsets, gather, take_offsets
+from lightcurve.phot.methods import WINDOWED, CentroidMethod, Window
 from lightcurve.phot.noise import NoiseModel, flux_error
 from lightcurve.phot.quality import aperture_flags, on_frame, peaks_and_bits, star_flag
 from lightcurve.phot.seeing import binned_profile, profile_fwhm
 from lightcurve.phot.sky import clipped_sky
+from lightcurve.phot.widths import axis_ratio, ellipse, moments
 
 MIN_SKY_PIXELS = 20
 MIN_CENTROID_SNR = 8.0  # below it the registration places a star better than its own light
-MOMENT_TO_WIDTH = 1 / 0.3602  # AstroImageJ's factor from second moment to "width"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +50,7 @@ def measure_stars(
     saturation_adu: float | None = None,
     linearity_adu: float | None = None,
     max_shift: float = 3.0,
+    centroid: CentroidMethod = WINDOWED,
     part: Part | None = None,
 ) -> StarPhotometry:
     """Centroid the stars and sum their light in circles of several radii.
@@ -69,6 +71,7 @@ def measure_stars(
     saturation_adu, linearity_adu : float, optional
     max_shift : float
         A centroid farther than this from the given position is not believed, pixels.
+    centroid : CentroidMethod
     part : Part, optional
         Where `pixels` and `bad` are parts of a frame: `x` and `y` are still those of the frame.
 
@@ -85,8 +88,10 @@ def measure_stars(
     sky, sky_std, n_sky = clipped_sky(take_offsets(pixels, column, row, annulus_offsets(*annulus)))
     half = int(np.ceil(max(max_shift + 4, radii[len(radii) // 2] + 2)))
     boxes = gather(pixels, column, row, half) - sky[:, None, None]
-    dx, dy, centred = _centre(
-        boxes, safe_x - column, safe_y - row, sky_std * np.sqrt(np.pi) * radii[0], max_shift
+    main = float(radii[len(radii) // 2])
+    given = np.stack([safe_x - column, safe_y - row])
+    (dx, dy), centred = _centre(
+        boxes, given, sky_std * np.sqrt(np.pi) * radii[0], main, max_shift, centroid
     )
     here = column + dx, row + dy
     area = np.broadcast_to(np.pi * radii**2, (len(x), len(radii))).copy()
@@ -94,8 +99,10 @@ def measure_stars(
     flux[~there] = np.nan
     peak, bits = peaks_and_bits(pixels, bad, *here, radii)
     cx, cy = here[0] + part.offset_x, here[1] + part.offset_y
-    limits = {"saturation_adu": saturation_adu, "linearity_adu": linearity_adu}
-    flags = aperture_flags((cx, cy), radii, part.shape, peak, bits, **limits)
+    flags = aperture_flags(
+        (cx, cy), radii, part.shape, peak, bits,
+        saturation_adu=saturation_adu, linearity_adu=linearity_adu,
+    )  # fmt: skip
     flags |= star_flag(~centred, Flag.NO_CENTROID)
     flags |= star_flag(n_sky < MIN_SKY_PIXELS, Flag.FEW_SKY_PIXELS)
     flags |= star_flag(~there, Flag.NOT_MEASURED)
@@ -105,7 +112,7 @@ def measure_stars(
     error = flux_error(flux, area, variance, n_sky[:, None], noise.gain_e_per_adu)
     star = {"sky": sky, "sky_std": sky_std, "n_sky": n_sky.astype(float)}
     star["fwhm"] = profile_fwhm(*binned_profile(boxes, dx, dy))
-    star |= second_moments(boxes, dx, dy, float(radii[len(radii) // 2]))
+    star |= second_moments(boxes, dx, dy, main)
     return StarPhotometry(
         x=np.where(there, cx, x),
         y=np.where(there, cy, y),
@@ -120,12 +127,16 @@ def measure_stars(
 
 def _centre(
     boxes: np.ndarray,
-    given_x: np.ndarray,
-    given_y: np.ndarray,
+    given: np.ndarray,
     aperture_noise: np.ndarray,
+    radius: float,
     max_shift: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Centroid near the given offsets, or the given offsets where there is none to be had."""
+    centroid: CentroidMethod,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Centroid near the given offsets (2, n); these where there is none to be had, which it tells.
+
+    Offsets from the middle pixel of each box.
+    """
     half = boxes.shape[1] // 2
     core = slice(half - 2, half + 3)
     light = np.nansum(boxes[:, core, core], axis=(1, 2))
@@ -134,10 +145,9 @@ def _centre(
     widths = peak_width(boxes[bright])
     widths = widths[np.isfinite(widths)]
     sigma = float(np.clip(np.median(widths), 0.8, 3.0)) if widths.size else 1.3
-    dx, dy = windowed_centroid(boxes, sigma)
-    near = np.hypot(dx - given_x, dy - given_y) <= max_shift
-    centred = near & bright
-    return np.where(centred, dx, given_x), np.where(centred, dy, given_y), centred
+    found = centroid.find(boxes, given, Window(sigma, radius))
+    centred = bright & (np.hypot(*(found - given)) <= max_shift)
+    return np.where(centred, found, given), centred
 
 
 def _sums(pixels: np.ndarray, x: np.ndarray, y: np.ndarray, radii: np.ndarray) -> np.ndarray:
@@ -152,36 +162,11 @@ def second_moments(
 ) -> dict[str, np.ndarray]:
     """Widths, direction and axis ratio from the light's second moments within a radius.
 
-    Parameters
-    ----------
-    boxes : (n, m, m) float array
-        Sky-subtracted.
-    dx, dy : (n,) float arrays
-        Centre of each star from the middle of its box, pixels.
-    radius : float
-        Pixels.
-
-    Returns
-    -------
-    dict of str to (n,) float array
-        ``x_width``, ``y_width`` (root of the moment over 0.3602, AstroImageJ's scale),
-        ``angle_deg`` of the long axis from +x towards +y, ``roundness`` (short over long axis).
+    boxes : (n, m, m), sky-subtracted; dx, dy : (n,) centre of each star from the middle of its box,
+    pixels. See `ellipse`; ``roundness`` is the short over the long axis.
     """
     offset = np.arange(boxes.shape[1]) - boxes.shape[1] // 2
     u, v = offset - dx[:, None], offset - dy[:, None]
     inside = u[:, None, :] ** 2 + v[:, :, None] ** 2 <= radius**2
-    light = np.where(inside, boxes, 0.0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        total = light.sum(axis=(1, 2))
-        m20 = np.einsum("nyx,nx->n", light, u**2) / total
-        m02 = np.einsum("nyx,ny->n", light, v**2) / total
-        m11 = np.einsum("nyx,nx,ny->n", light, u, v, optimize=True) / total
-        root = np.sqrt(4 * m11**2 + (m20 - m02) ** 2)
-        ratio = np.sqrt((m20 + m02 - root) / (m20 + m02 + root))
-        angle = np.degrees(0.5 * np.arctan2(2 * m11, m20 - m02)) % 360
-    return {
-        "x_width": np.sqrt(np.abs(m20)) * MOMENT_TO_WIDTH,
-        "y_width": np.sqrt(np.abs(m02)) * MOMENT_TO_WIDTH,
-        "angle_deg": angle,
-        "roundness": ratio,
-    }
+    found = moments(np.where(inside, boxes, 0.0), u, v)
+    return ellipse(*found) | {"roundness": axis_ratio(*found)}

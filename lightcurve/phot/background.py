@@ -160,8 +160,8 @@ def measure_mesh(
     (my, mx), k = map(len, starts), len(within)
     cells = sample.reshape(my, k, mx, k).transpose(0, 2, 1, 3).reshape(my * mx, k * k)
     level, rms, n_kept = (one.reshape(my, mx) for one in clipped_sky(cells, clip))
-    rows, columns = (start + (size - 1) / 2 for start in starts)
-    return Mesh(level, rms, n_kept >= min_pixels, rows, columns)
+    middles = [start + (size - 1) / 2 for start in starts]
+    return Mesh(level, rms, n_kept >= min_pixels, *middles)
 
 
 def _cell_px(shape: tuple[int, int]) -> int:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+
+from lightcurve.phot.squares import Squares
 
 MAX_ITERATIONS = 12
 TOLERANCE_PX = 1e-3
+MAX_STEPS, STILL_PX = 100, 0.01  # of a centroid that goes step by step, as AstroImageJ's do
 
 
 def windowed_centroid(
     boxes: np.ndarray, sigma: float, *, iterations: int = MAX_ITERATIONS
-) -> tuple[np.ndarray, np.ndarray]:
+) -> np.ndarray:
     """Refine centres by a Gaussian window that follows them (SExtractor's XWIN, YWIN).
 
     Each step moves by twice the weighted mean offset, which for a Gaussian star as wide as the
@@ -27,8 +32,8 @@ def windowed_centroid(
 
     Returns
     -------
-    dx, dy : (n,) float arrays
-        Offset from each box's centre pixel; NaN where the window holds no light or the star runs
+    (2, n) float array
+        x and y from each box's centre pixel; NaN where the window holds no light or the star runs
         away from its box.
     """
     n, m, _ = boxes.shape
@@ -57,7 +62,7 @@ def windowed_centroid(
         if not still.any():
             break
         moving, light = moving[still], light[still]
-    return found[0], found[1]
+    return found
 
 
 def peak_width(boxes: np.ndarray) -> np.ndarray:
@@ -80,3 +85,58 @@ def peak_width(boxes: np.ndarray) -> np.ndarray:
     beside = (boxes[:, c - 1, c] + boxes[:, c + 1, c] + boxes[:, c, c - 1] + boxes[:, c, c + 1]) / 4
     ratio = np.clip(beside / np.where(peak <= 0, np.inf, peak), 0.05, 0.98)
     return np.sqrt(-0.5 / np.log(ratio))
+
+
+def howell_step(light: Squares, _radius: float) -> np.ndarray:
+    """Move to the mean of the columns and rows brighter than their average.
+
+    Howell, Handbook of CCD Astronomy, 2nd ed., p. 105.
+
+    light : without sky. Returns steps in x and y (2, n), pixels; NaN where no light stands out.
+    """
+    values = np.nan_to_num(light.values)
+    steps = []
+    for sums, offset in ((values.sum(axis=1), light.u), (values.sum(axis=2), light.v)):
+        above = np.maximum(sums - sums.mean(axis=1, keepdims=True), 0.0)
+        total = above.sum(axis=1)
+        steps.append((above * offset).sum(axis=1) / np.where(total > 0, total, np.nan))
+    return np.stack(steps)
+
+
+def moment_step(light: Squares, radius: float) -> np.ndarray:
+    """Move to the mean position of the light inside the radius.
+
+    light : without sky. Returns steps in x and y (2, n), pixels; NaN where no light stands out.
+    """
+    inside = np.where(light.distance_squared() <= radius**2, np.nan_to_num(light.values), 0.0)
+    total = inside.sum(axis=(1, 2))
+    total = np.where(total != 0, total, np.nan)
+    along_x, along_y = inside.sum(axis=1), inside.sum(axis=2)
+    return np.stack([(along_x * light.u).sum(axis=1), (along_y * light.v).sum(axis=1)]) / total
+
+
+def go_by_steps(
+    boxes: np.ndarray,
+    given: np.ndarray,
+    radius: float,
+    step: Callable[[Squares, float], np.ndarray],
+) -> np.ndarray:
+    """Go on from the given places until each star's steps are small.
+
+    boxes : (n, m, m); given : (2, n) x and y from their middle pixels. Returns (2, n), NaN for a
+    star without light or that runs away from its box.
+    """
+    half = boxes.shape[1] // 2
+    offset = np.arange(boxes.shape[1]) - half
+    found = given.astype(float)
+    moving = np.arange(len(boxes))
+    for _ in range(MAX_STEPS):
+        u, v = (offset - axis[:, None] for axis in found[:, moving])
+        move = step(Squares(boxes[moving], u, v), radius)
+        there = found[:, moving] + move
+        inside = (np.abs(there) <= half).all(axis=0)
+        found[:, moving] = np.where(inside, there, np.nan)
+        moving = moving[inside & ~(np.abs(move) < STILL_PX).all(axis=0)]
+        if not moving.size:
+            break
+    return found

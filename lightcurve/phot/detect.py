@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lightcurve.constants import FWHM_PER_SIGMA
 from lightcurve.data import Detections
 from lightcurve.errors import InputError
 from lightcurve.flags import PixelFlag
@@ -17,13 +18,13 @@ from lightcurve.phot.peaks import (
     all_peaks,
     bright_maxima,
     follow,
+    spikes,
 )
 
 # Of one pixel's noise, which alone does not reach it. In a rich field the brightest stars are
 # enough, and nobody looks at the fainter ones.
 BRIGHT_SIGMAS = (30.0, 6.0)
 SPARE = 3  # so many bright pixels are followed for each star wanted: some lead to the same star
-MIN_NEIGHBOUR = 0.15  # of the peak: light beside it; a star of FWHM 1.5 px has 0.29, a spike none
 HALF_BOX = 5
 QUICK = 5  # steps to a centroid: those that need more are blends, and no help to registration
 
@@ -98,20 +99,12 @@ def _without_spikes(light: Light, peaks: Peaks, full: float | None) -> Peaks:
 
 
 def _is_spike(box: np.ndarray, full: float | None) -> np.ndarray:
-    """Tell single bright pixels (hot, cosmic rays) from stars by the light beside the peak.
+    """Tell spikes from stars.
 
     Boxes are five pixels wide; those that reach over the frame's edge are no stars either.
     """
-    n = len(box)
-    highest = box[:, 1:4, 1:4].reshape(n, 9).argmax(axis=1)
-    py, px = 1 + highest // 3, 1 + highest % 3
-    rows = np.arange(n)
-    peak = box[rows, py, px]
-    beside = np.sort(
-        [box[rows, py + dy, px + dx] for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1))], axis=0
-    )
-    # The second highest of four: a bad column lights up two opposite neighbours, a star three.
-    spike = (peak <= 0) | (beside[1] < MIN_NEIGHBOUR * peak)
+    spike, peak = spikes(box)
+    spike |= peak <= 0
     if full is not None:
         spike &= peak < 0.95 * full
     return spike | np.isnan(box).any(axis=(1, 2))
@@ -133,5 +126,12 @@ def _describe(light: Light, y: np.ndarray, x: np.ndarray) -> Detections:
     peak = np.nanmax(gather(light.pixels, x, y, 1), axis=(1, 2))
     order = np.argsort(-flux, kind="stable")
     order = order[flux[order] > 0]
-    columns = (x + dx, y + dy, flux, peak.astype(float), 2.3548 * width)
-    return Detections(*(column[order] for column in columns), sky.level, sky.rms)
+    return Detections(
+        (x + dx)[order],
+        (y + dy)[order],
+        flux[order],
+        peak.astype(float)[order],
+        (FWHM_PER_SIGMA * width)[order],
+        sky.level,
+        sky.rms,
+    )

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from lightcurve.constants import FWHM_PER_SIGMA
 from lightcurve.phot.cutouts import gather
 from lightcurve.phot.psf import BETA_RANGE, Psf, grid_offsets, moffat, moffat_psf, normalised
 from lightcurve.phot.psf_fit import PsfPhotometry, fit_psf
@@ -238,7 +239,7 @@ def _centred(grid: np.ndarray, psf: Psf) -> np.ndarray:
     from scipy.ndimage import shift
 
     u, v = grid_offsets(psf.half_px, psf.oversampling)
-    window = np.exp(-(u**2 + v**2) / (2 * (psf.fwhm / 2.355) ** 2))
+    window = np.exp(-(u**2 + v**2) / (2 * (psf.fwhm / FWHM_PER_SIGMA) ** 2))
     light = grid * window
     # A Gaussian window about the old centre shows half of the offset.
     dx, dy = (2 * float((light * c).sum() / light.sum()) for c in (u, v))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
+from lightcurve.constants import FWHM_PER_SIGMA
 from lightcurve.flags import PixelFlag
+from lightcurve.phot.cutouts import gather
 from lightcurve.phot.mesh import Background
-from lightcurve.phot.peaks import local_maxima
+from lightcurve.phot.methods import FINDERS, PEAKS
+from lightcurve.phot.peaks import local_maxima, spikes
 
-MIN_NEIGHBOUR = 0.15  # of the peak: light that a star has beside it and a hot pixel has not
-SPIKE_SIGMA = 3.0  # noise of that neighbour allowed for: faint stars are no spikes
-FWHM_TO_SIGMA = 1 / np.sqrt(8 * np.log(2))
+SPIKE_SIGMA = 3.0  # noise beside a peak that is allowed for: faint stars are no spikes
 NARROWEST_SIGMA = 0.4  # px; a narrower kernel is a single pixel
 
 
@@ -23,7 +22,7 @@ def find_sources(
     fwhm: float,
     *,
     threshold_sigma: float = 5.0,
-    method: str = "peaks",
+    method: str = PEAKS.name,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find sources as peaks of the frame after a filter as wide as its stars.
 
@@ -39,7 +38,7 @@ def find_sources(
     threshold_sigma : float
         Height in units of the filtered frame's noise.
     method : str
-        One of `FINDERS`: ``"peaks"``, or ``"dao"`` for photutils' DAOStarFinder.
+        A name of `FINDERS`.
 
     Returns
     -------
@@ -49,33 +48,20 @@ def find_sources(
     unusable = (bad & ~np.uint8(PixelFlag.SATURATED)) != 0
     light = np.where(unusable | ~np.isfinite(pixels), 0, pixels - background.level)
     scaled = light / background.rms
-    return FINDERS[method](scaled.astype(np.float32), fwhm, threshold_sigma)
+    return FINDERS.get(method).find(scaled.astype(np.float32), fwhm, threshold_sigma)
 
 
 def filtered_peaks(
     scaled: np.ndarray, fwhm: float, threshold_sigma: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find the pixels that no neighbour tops after a Gaussian filter; spikes left out.
-
-    Parameters
-    ----------
-    scaled : (ny, nx) float array
-        Light above the sky in units of a pixel's noise.
-    fwhm : float
-        Pixels.
-    threshold_sigma : float
-
-    Returns
-    -------
-    x, y : (n,) float arrays
-    """
+    """Find the pixels that no neighbour tops after a Gaussian filter; spikes left out."""
     from scipy.ndimage import gaussian_filter
 
-    sigma = max(fwhm * FWHM_TO_SIGMA, NARROWEST_SIGMA)
+    sigma = max(fwhm / FWHM_PER_SIGMA, NARROWEST_SIGMA)
     smooth = gaussian_filter(scaled, sigma, truncate=3.0)
     threshold = threshold_sigma * _kernel_norm(sigma)
     y, x = local_maxima(smooth, threshold)
-    keep = ~_is_spike(scaled, y, x)
+    keep = ~spikes(gather(scaled, x, y, 2), SPIKE_SIGMA)[0]
     y, x = y[keep], x[keep]
     order = np.argsort(-smooth[y, x], kind="stable")
     y, x = y[order], x[order]
@@ -85,21 +71,7 @@ def filtered_peaks(
 def dao_sources(
     scaled: np.ndarray, fwhm: float, threshold_sigma: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find sources by DAOFIND (Stetson 1987) as photutils has it.
-
-    Parameters
-    ----------
-    scaled : (ny, nx) float array
-        Light above the sky in units of a pixel's noise.
-    fwhm : float
-        Pixels.
-    threshold_sigma : float
-        In units of a pixel's noise.
-
-    Returns
-    -------
-    x, y : (n,) float arrays
-    """
+    """Find sources by DAOFIND (Stetson 1987) as photutils has it; the threshold is of one pixel."""
     import warnings
 
     from photutils.detection import DAOStarFinder
@@ -112,10 +84,8 @@ def dao_sources(
         return np.zeros(0), np.zeros(0)
     order = np.argsort(-np.asarray(table["flux"]), kind="stable")
     names = [n for n in table.colnames if n.startswith(("x_cent", "y_cent", "xcent", "ycent"))]
-    return tuple(np.asarray(table[name], dtype=float)[order] for name in sorted(names))
-
-
-FINDERS: dict[str, Callable] = {"peaks": filtered_peaks, "dao": dao_sources}
+    x, y = (np.asarray(table[name], dtype=float)[order] for name in sorted(names))
+    return x, y
 
 
 def _kernel_norm(sigma: float) -> float:
@@ -131,18 +101,3 @@ def _vertex(smooth: np.ndarray, y: np.ndarray, x: np.ndarray, dy: int, dx: int) 
     low, middle, high = smooth[y - dy, x - dx], smooth[y, x], smooth[y + dy, x + dx]
     bend = np.maximum(2 * middle - low - high, 1e-12)
     return np.clip((high - low) / (2 * bend), -0.5, 0.5).astype(float)
-
-
-def _is_spike(scaled: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Tell hot pixels and cosmic rays from stars: too little light on two sides of the peak."""
-    near = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
-    ny, nx = scaled.shape
-    around = np.stack([scaled[y + dy, x + dx] for dy, dx in near])
-    top = around.argmax(axis=0)
-    py = np.clip(y + np.array([dy for dy, _ in near])[top], 1, ny - 2)
-    px = np.clip(x + np.array([dx for _, dx in near])[top], 1, nx - 2)
-    peak = scaled[py, px]
-    beside = np.sort([scaled[py, px - 1], scaled[py, px + 1], scaled[py - 1, px],
-                      scaled[py + 1, px]], axis=0)  # fmt: skip
-    # The second lowest: a bad column lights up two opposite neighbours, a star all four.
-    return beside[1] < MIN_NEIGHBOUR * peak - SPIKE_SIGMA

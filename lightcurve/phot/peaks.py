@@ -17,6 +17,7 @@ from lightcurve.phot.cutouts import gather
 HALF_KERNEL = 2
 KERNEL_SUM = 81.0
 KERNEL_ROOT_SQUARES = 19 / 81  # root of the sum of squares of the kernel, as a share of its sum
+MIN_NEIGHBOUR = 0.15  # of the peak: light beside it; a star of FWHM 1.5 px has 0.29, a spike none
 CHUNK_PIXELS = 65536  # two float32 blocks of it fit the cache of one core
 MAX_STEPS = 3  # of two pixels each, from the highest pixel of a star to its filtered peak
 
@@ -264,3 +265,20 @@ def unusable(bad: np.ndarray) -> np.ndarray:
     bool array
     """
     return (bad & ~np.uint8(PixelFlag.SATURATED)) != 0
+
+
+def spikes(box: np.ndarray, noise: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Tell single bright pixels (hot, cosmic rays) from stars by the light beside the peak.
+
+    box : (n, 5, 5), the peak within the middle 3 x 3; `noise` of a pixel beside it is allowed for.
+    Returns whether each is a spike, and its highest pixel: (n,) arrays.
+    """
+    rows = np.arange(len(box))
+    highest = box[:, 1:4, 1:4].reshape(-1, 9).argmax(axis=1)
+    py, px = 1 + highest // 3, 1 + highest % 3
+    peak = box[rows, py, px]
+    beside = np.sort(
+        [box[rows, py + dy, px + dx] for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1))], axis=0
+    )
+    # The second lowest of four: a bad column lights up two opposite neighbours, a star three.
+    return beside[1] < MIN_NEIGHBOUR * peak - noise, peak

@@ -39,7 +39,8 @@ class Squares:
         -------
         x_edges, y_edges : (n, m + 1) float arrays
         """
-        return tuple(np.column_stack([c - 0.5, c[:, -1] + 0.5]) for c in (self.u, self.v))
+        x, y = (np.column_stack([c - 0.5, c[:, -1] + 0.5]) for c in (self.u, self.v))
+        return x, y
 
     def plane(self, planes: np.ndarray) -> np.ndarray:
         """Evaluate a plane about each star at the pixel centres.

@@ -13,8 +13,10 @@ from lightcurve.data import Assumed
 from lightcurve.errors import InputError
 from lightcurve.formats.aij_table import AijTable
 from lightcurve.phot.aij import AijRecipe, measure_aij
-from lightcurve.phot.aij_centroid import SETTLED, STAY, STEPS, STILL_PX
+from lightcurve.phot.aij_centroid import SETTLED
 from lightcurve.phot.aij_noise import noise_from_errors
+from lightcurve.phot.centroid import STILL_PX
+from lightcurve.phot.methods import CENTROIDS, STAY
 from lightcurve.phot.noise import NoiseModel
 from lightcurve.phot.seeing import refuse_large_radii
 
@@ -105,7 +107,7 @@ def find_rules(table: AijTable, trials: list[Start], settings: Settings) -> tupl
     rules : TableRules
         Its centroid is ``"settled"`` or ``"none"``.
     method : str
-        Of the centroid: ``"howell"``, ``"moment"`` or ``"none"``.
+        Of the centroid, a name of `CENTROIDS`.
     """
     radius, annulus, values = _radii(table, settings)
     base = table.columns.get("Source_Rad(base)", np.full(len(table), np.nan))
@@ -113,7 +115,7 @@ def find_rules(table: AijTable, trials: list[Start], settings: Settings) -> tupl
     area = table.block("N_Src_Pixels")
     known = area[np.isfinite(area) & (area > 0)]
     exact = not (known.size and np.all(known == np.rint(known)))
-    recipe = AijRecipe(1.0, None, exact=exact, centroid=STAY)
+    recipe = AijRecipe(1.0, None, exact=exact, centroid=STAY.name)
     factor = _constant(table, "FWHM_Mult") or None
     if factor is not None and factor < 0:
         msg = f"{table.name}: FWHM_Mult {factor:g}: an aperture cannot be that times the width"
@@ -122,7 +124,7 @@ def find_rules(table: AijTable, trials: list[Start], settings: Settings) -> tupl
     recipe, sky = _find_sky(table, trials, rules)
     rules = replace(rules, recipe=recipe)
     method, centre = _find_centroid(trials, rules)
-    recipe = replace(recipe, centroid=STAY if method == STAY else SETTLED)
+    recipe = replace(recipe, centroid=STAY.name if method == STAY.name else SETTLED)
     noise, camera = _find_noise(table, trials, replace(rules, recipe=recipe), settings)
     pixels = "by their area in the circle" if exact else "whole, by their centres"
     values += (
@@ -258,7 +260,7 @@ def _find_sky(table: AijTable, trials: list[Start], rules: TableRules) -> tuple[
 def _find_centroid(trials: list[Start], rules: TableRules) -> tuple[str, Assumed]:
     """Choose the centroid that leaves the table's positions where they are."""
     moves = {}
-    for method in STEPS:
+    for method in (one.name for one in CENTROIDS if one.step is not None):
         steps = []
         for start in trials:
             own = rules.of_row(start.row, centroid=method)
@@ -272,7 +274,7 @@ def _find_centroid(trials: list[Start], rules: TableRules) -> tuple[str, Assumed
         source = f"found by trial: it moves the apertures by {moves[method]:.1g} px (median)"
         return method, _rule("centroid", method, source)
     source = f"found by trial: the best centroid moves the apertures by {moves[method]:.2g} px"
-    return STAY, _rule("centroid", STAY, source)
+    return STAY.name, _rule("centroid", STAY.name, source)
 
 
 def _find_noise(

@@ -16,7 +16,7 @@ from lightcurve.formats.aij_flux import relative_fluxes
 from lightcurve.formats.aij_table import COARSE_DAYS, AijTable, read_aij_table
 from lightcurve.frames.read import read_frame
 from lightcurve.phot.aij import measure_aij
-from lightcurve.phot.aij_centroid import STILL_PX
+from lightcurve.phot.centroid import STILL_PX
 from lightcurve.progress import Progress, silent
 from lightcurve.stages.aij_rules import Start, TableRules, find_rules
 from lightcurve.stages.compare_result import Comparison, Tolerance, take_wanted
