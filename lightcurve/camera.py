@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lightcurve.calib.levels import clip_level
 from lightcurve.config import Settings
-from lightcurve.data import Assumed, Exposure, Frame, Masters
+from lightcurve.data import Assumed, Exposure, Masters, RawFrame
 from lightcurve.phot.noise import NoiseModel
 
 log = logging.getLogger(__name__)
@@ -27,14 +27,13 @@ class CameraValues:
 
 
 def settle_camera(
-    frames: Sequence[Frame], masters: Masters | None, settings: Settings
+    frames: Sequence[RawFrame], masters: Masters | None, settings: Settings
 ) -> CameraValues:
     """Settle gain, read noise and saturation: settings, header, measured, else assumed aloud.
 
     Parameters
     ----------
-    frames : sequence of Frame
-        Raw.
+    frames : sequence of RawFrame
     masters : Masters or None
     settings : Settings
 
@@ -43,10 +42,10 @@ def settle_camera(
     CameraValues
     """
     exposure = frames[0].exposure
-    gain, gain_source = _settled(exposure, masters, "gain_e_per_adu", 1.0)
-    if ASSUMED in gain_source and len(frames) > 1 and settings.apertures.style != "aij":
+    gain, gain_source, gain_guessed = _settled(exposure, masters, "gain_e_per_adu", 1.0)
+    if gain_guessed and len(frames) > 1 and settings.apertures.style != "aij":
         gain_source = gain_source.replace(ASSUMED, f"{ASSUMED} until the field's stars tell it", 1)
-    read_noise, noise_source = _settled(exposure, masters, "read_noise_e", 0.0)
+    read_noise, noise_source, noise_guessed = _settled(exposure, masters, "read_noise_e", 0.0)
     saturation, level_source = exposure.saturation_adu, exposure.sources.get("saturation_adu", "")
     measured = clip_level([frame.pixels for frame in frames])
     if saturation is None or (measured and measured < saturation and "header" in level_source):
@@ -57,18 +56,21 @@ def settle_camera(
     noise = NoiseModel(gain_e_per_adu=gain, read_noise_e=read_noise, dark_e=dark)
     level = "none" if saturation is None else f"{saturation:.6g} ADU"
     values = (
-        _value("gain", gain, "e-/ADU", gain_source, f"{gain:.4g} e-/ADU"),
-        _value("read noise", read_noise, "e-", noise_source, f"{read_noise:.4g} e-"),
-        _value("saturation", saturation, "ADU", level_source, level),
+        Assumed("gain", gain, "e-/ADU", gain_source, f"{gain:.4g} e-/ADU", guessed=gain_guessed),
+        Assumed(
+            "read noise",
+            read_noise,
+            "e-",
+            noise_source,
+            f"{read_noise:.4g} e-",
+            guessed=noise_guessed,
+        ),
+        Assumed("saturation", saturation, "ADU", level_source, level),
         *dark_values,
     )
     for value in values:
         log.log(logging.WARNING if value.guessed else logging.INFO, "%s", value)
-    return CameraValues(noise, not values[0].guessed, saturation, values)
-
-
-def _value(name: str, value: float | None, unit: str, source: str, text: str) -> Assumed:
-    return Assumed(name, value, unit, source, text, guessed=ASSUMED in source)
+    return CameraValues(noise, not gain_guessed, saturation, values)
 
 
 def _dark(exposure: Exposure, current: float) -> tuple[float, tuple[Assumed, ...]]:
@@ -78,20 +80,22 @@ def _dark(exposure: Exposure, current: float) -> tuple[float, tuple[Assumed, ...
         return 0.0, ()
     if exposure.exposure_s is None:
         why = f"{source}, but 0 e- {ASSUMED}: the exposure is not known"
-        return 0.0, (_value("dark", current, "e-/s", why, f"{current:.4g} e-/s"),)
+        return 0.0, (Assumed("dark", current, "e-/s", why, f"{current:.4g} e-/s", guessed=True),)
     dark = current * exposure.exposure_s
     text = f"{dark:.4g} e- in {exposure.exposure_s:g} s"
-    return dark, (_value("dark", dark, "e-", source, text),)
+    return dark, (Assumed("dark", dark, "e-", source, text),)
 
 
 def _settled(
     exposure: Exposure, masters: Masters | None, name: str, fallback: float
-) -> tuple[float, str]:
+) -> tuple[float, str, bool]:
+    """Value, source, and whether nothing really tells it."""
     value = getattr(exposure, name)
     if value is not None:
-        return value, exposure.sources[name]
+        return value, exposure.sources[name], name in exposure.guessed
     measured = getattr(masters, name, None)
     if measured is not None:
-        return measured, "measured from pairs of calibration frames"
+        return measured, "measured from pairs of calibration frames", False
     option = "--gain" if name.startswith("gain") else "--read-noise"
-    return fallback, f"{ASSUMED}: not in the header, no flats and biases; {option} settles it"
+    why = f"{ASSUMED}: not in the header, no flats and biases; {option} settles it"
+    return fallback, why, True

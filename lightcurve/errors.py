@@ -67,7 +67,7 @@ class SolveError(LightcurveError):
 
     Parameters
     ----------
-    message : str
+    reason : str
         What was tried and what to try next.
     n_detected : int
         Stars found in the frame.
@@ -77,18 +77,21 @@ class SolveError(LightcurveError):
         Best figure of merit reached (log odds, or number of matches); NaN when none.
     """
 
+    opening = ""
+
     def __init__(
-        self, message: str, *, n_detected: int = 0, n_catalog: int = 0, best: float = float("nan")
+        self, reason: str, *, n_detected: int = 0, n_catalog: int = 0, best: float = float("nan")
     ) -> None:
+        self.reason = reason
         self.n_detected = n_detected
         self.n_catalog = n_catalog
         self.best = best
-        super().__init__(message)
+        super().__init__(f"{self.opening}{reason}")
 
     def __reduce__(self) -> tuple:
         return _rebuild_solve_error, (
             type(self),
-            str(self),
+            self.reason,
             self.n_detected,
             self.n_catalog,
             self.best,
@@ -96,9 +99,15 @@ class SolveError(LightcurveError):
 
 
 def _rebuild_solve_error(
-    kind: type[SolveError], message: str, n_detected: int, n_catalog: int, best: float
+    kind: type[SolveError], reason: str, n_detected: int, n_catalog: int, best: float
 ) -> SolveError:
-    return kind(message, n_detected=n_detected, n_catalog=n_catalog, best=best)
+    return kind(reason, n_detected=n_detected, n_catalog=n_catalog, best=best)
+
+
+class UnsolvedError(SolveError):
+    """None of the solvers asked found a plate solution; the reason has each solver's."""
+
+    opening = "not solved: "
 
 
 class RegistrationError(SolveError):

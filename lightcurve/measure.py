@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,19 +16,22 @@ from lightcurve.calib.reduce import check_size, reduce_frame
 from lightcurve.calib.store import load_masters
 from lightcurve.data import (
     Detections,
+    Exposure,
     Frame,
     FrameResult,
     Masters,
+    RawFrame,
     Registration,
+    Solution,
     StarPhotometry,
     StarPlan,
 )
 from lightcurve.errors import FrameError, LightcurveError, RegistrationError
 from lightcurve.flags import Flag
 from lightcurve.frames.read import read_frame
-from lightcurve.parts import cut_patches
+from lightcurve.parts import reduce_parts
 from lightcurve.phot.aij_stars import measure_stars_aij
-from lightcurve.phot.aperture import measure_stars
+from lightcurve.phot.aperture import Part, measure_stars
 from lightcurve.phot.detect import detect
 from lightcurve.phot.methods import CENTROIDS, HOWELL, WINDOWED
 from lightcurve.placing import place_frame
@@ -65,6 +68,15 @@ def _memory(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     return kept
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """What a frame's own stars told before any was measured."""
+
+    exposure: Exposure
+    stars: Detections
+    registration: Registration | None = None
+
+
 def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
     """Calibrate, register and measure one frame.
 
@@ -78,52 +90,148 @@ def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
     FrameResult
         Status ``"failed"`` with the reason where the file, its time or its stars will not do.
     """
+    seen = solution = None
     try:
-        # Of a large frame only parts are ever turned into floats.
-        kept = {"integers": recipe.shrink > 1, "allocate": _memory}
-        frame = read_frame(path, settings=recipe.settings, **kept)
-        if frame.pixels.shape != recipe.shape:
-            msg = "is {1} x {0} px, the others are {3} x {2}".format(
-                *frame.pixels.shape, *recipe.shape
-            )
-            raise FrameError(path, msg)
-        return _measure(frame, recipe)
+        raw = _read(path, recipe)
+        masters = _masters_for(raw, recipe)
+        # Of a large frame only the parts around stars are calibrated at full resolution.
+        whole = _calibrate(raw, masters, recipe) if recipe.shrink == 1 else None
+        seen = _find_small(raw, masters, recipe) if whole is None else _find(whole, recipe)
+        if seen.registration is None:
+            seen, solution = _place(raw, seen, recipe)
+        x, y = place(recipe.plan, seen.registration)
+        if whole is None:
+            frame, part = reduce_parts(raw, masters, x, y, _reach(recipe))
+        else:
+            frame, part = whole, None
+        photometry = _photometry(frame, part, x, y, recipe)
     except LightcurveError as error:
-        return FrameResult(path.name, "failed", str(error))
+        return _failed(path, error, seen)
+    return _measured(path, seen, photometry, solution)
 
 
-def _measure(frame: Frame, recipe: Recipe) -> FrameResult:
-    """Register a raw frame and measure all stars of the plan where they now are."""
+def _read(path: Path, recipe: Recipe) -> RawFrame:
+    raw = read_frame(path, settings=recipe.settings, integers=recipe.shrink > 1, allocate=_memory)
+    if raw.pixels.shape != recipe.shape:
+        msg = "is {1} x {0} px, the others are {3} x {2}".format(*raw.pixels.shape, *recipe.shape)
+        raise FrameError(path, msg)
+    return raw
+
+
+def _masters_for(raw: RawFrame, recipe: Recipe) -> Masters | None:
     masters = _masters(recipe.masters_folder, recipe.masters_digest)
     if masters is not None:
-        check_size(frame, masters, frame.pixels.shape)
-    if recipe.shrink == 1:
-        frame, masters = _reduce(frame, masters, recipe), None
-    stars, registration = _find(frame, masters, recipe)
-    found = {
-        "exposure": frame.exposure,
-        "n_detected": len(stars),
-        "sky": stars.sky,
-        "sky_rms": stars.sky_rms,
-    }
+        check_size(raw, masters, raw.pixels.shape)
+    return masters
+
+
+def _calibrate(raw: RawFrame, masters: Masters | None, recipe: Recipe) -> Frame:
+    """Calibrate a whole frame, and mark cosmic rays where the settings ask for it."""
+    frame = reduce_frame(raw, masters)
+    if not recipe.settings.calibration.cosmic_rays:
+        return frame
+    camera = recipe.noise
+    return mark_cosmic_rays(
+        frame, gain_e_per_adu=camera.gain_e_per_adu, read_noise_e=camera.read_noise_e
+    )
+
+
+def _find(frame: Frame, recipe: Recipe) -> _Seen:
+    """Detect the stars that make a frame's pattern."""
+    stars = detect(
+        frame.pixels, frame.bad, max_stars=MAX_PATTERN, saturation_adu=recipe.saturation_adu
+    )
+    return _Seen(frame.exposure, stars)
+
+
+def _find_small(raw: RawFrame, masters: Masters | None, recipe: Recipe) -> _Seen:
+    """Detect the stars of a large frame after shrinking it, and register it at once.
+
+    Where that fails it is calibrated whole, for stars much sharper than the reference's look like
+    hot pixels when shrunk.
+    """
+    small = _small_masters(
+        recipe.masters_folder, recipe.masters_digest, recipe.shape, recipe.shrink
+    )
+    stars = enlarge(_find(shrink_frame(raw, small, recipe.shrink), recipe).stars, recipe.shrink)
     try:
-        registration, solution = (
-            (registration, None)
-            if registration
-            else place_frame(
-                frame,
-                stars,
-                recipe.reference,
-                recipe.plan,
-                recipe.scale_arcsec,
-                recipe.settings.solve,
-            )
+        registration = register(stars.x, stars.y, stars.flux, recipe.reference)
+    except RegistrationError as error:
+        log.info("%s: shrunk, %s; looked at whole", raw.path.name, error)
+        return _find(reduce_frame(raw, masters), recipe)
+    return _Seen(raw.exposure, stars, registration)
+
+
+def _place(raw: RawFrame, seen: _Seen, recipe: Recipe) -> tuple[_Seen, Solution | None]:
+    """Register a frame by its stars, or else solve it on the sky."""
+    registration, solution = place_frame(
+        raw, seen.stars, recipe.reference, recipe.plan, recipe.scale_arcsec, recipe.settings.solve
+    )
+    return replace(seen, registration=registration), solution
+
+
+def _reach(recipe: Recipe) -> int:
+    """Half the side of a part that holds a star's apertures and sky, pixels."""
+    shift = recipe.settings.apertures.max_centroid_shift_px
+    return int(np.ceil(max(recipe.annulus[1], recipe.radii[-1] + shift))) + 2
+
+
+def _photometry(
+    frame: Frame, part: Part | None, x: np.ndarray, y: np.ndarray, recipe: Recipe
+) -> StarPhotometry:
+    """Measure stars where they were placed, in the style that the settings say."""
+    apertures, linearity_adu = recipe.settings.apertures, recipe.settings.camera.linearity_adu
+    if apertures.style == "aij":
+        return measure_stars_aij(
+            frame.pixels,
+            frame.bad,
+            (x, y),
+            recipe.radii,
+            recipe.annulus,
+            recipe.noise,
+            centroid=apertures.centroid or HOWELL.name,
+            fwhm_factor=apertures.fwhm_factor,
+            # All rows that a table of these measurements has: who reads it finds the same radius.
+            sizing=np.arange(len(recipe.plan)) < recipe.plan.n_compared,
+            saturation_adu=recipe.saturation_adu,
+            linearity_adu=linearity_adu,
         )
-    except LightcurveError as error:
-        return FrameResult(frame.path.name, "failed", str(error), **found)
-    photometry = _photometry(frame, masters, place(recipe.plan, registration), recipe)
-    remarks, flags = frame.exposure.warnings, Flag(0)
-    open_s = frame.exposure.time_uncertainty_s
+    return measure_stars(
+        frame.pixels,
+        frame.bad,
+        x,
+        y,
+        recipe.radii,
+        recipe.annulus,
+        recipe.noise,
+        centroid=CENTROIDS.get(apertures.centroid or WINDOWED.name),
+        saturation_adu=recipe.saturation_adu,
+        linearity_adu=linearity_adu,
+        max_shift=apertures.max_centroid_shift_px,
+        part=part,
+    )
+
+
+def _failed(path: Path, error: LightcurveError, seen: _Seen | None) -> FrameResult:
+    if seen is None:
+        return FrameResult(path.name, "failed", str(error))
+    return FrameResult(
+        path.name,
+        "failed",
+        str(error),
+        exposure=seen.exposure,
+        n_detected=len(seen.stars),
+        sky=seen.stars.sky,
+        sky_rms=seen.stars.sky_rms,
+    )
+
+
+def _measured(
+    path: Path, seen: _Seen, photometry: StarPhotometry, solution: Solution | None
+) -> FrameResult:
+    """Put the result together, with a remark and a flag for each thing that was odd."""
+    remarks, flags = seen.exposure.warnings, Flag(0)
+    open_s = seen.exposure.time_uncertainty_s
     if open_s > UNCERTAIN_S:
         flags |= Flag.TIME_UNCERTAIN
         remarks = (*remarks, f"its clock leaves the time open by {open_s:.3g} s either way")
@@ -133,75 +241,17 @@ def _measure(frame: Frame, recipe: Recipe) -> FrameResult:
         remarks = (*remarks, f"does not match the reference: placed by plate solving ({by})")
     photometry = replace(photometry, flags=photometry.flags | np.uint16(flags))
     return FrameResult(
-        frame.path.name,
+        path.name,
         "measured",
         "; ".join(remarks),
-        registration=registration,
+        exposure=seen.exposure,
+        registration=seen.registration,
+        n_detected=len(seen.stars),
+        sky=seen.stars.sky,
+        sky_rms=seen.stars.sky_rms,
         fwhm_px=_median_fwhm(photometry.fwhm, photometry.flags[:, 0]),
         photometry=photometry,
-        **found,
     )
-
-
-def _reduce(frame: Frame, masters: Masters | None, recipe: Recipe) -> Frame:
-    """Calibrate a whole frame, and mark cosmic rays where the settings ask for it."""
-    reduced = reduce_frame(frame, masters)
-    if not recipe.settings.calibration.cosmic_rays:
-        return reduced
-    camera = recipe.noise
-    return mark_cosmic_rays(
-        reduced, gain_e_per_adu=camera.gain_e_per_adu, read_noise_e=camera.read_noise_e
-    )
-
-
-def _find(
-    frame: Frame, masters: Masters | None, recipe: Recipe
-) -> tuple[Detections, Registration | None]:
-    """Detect the stars of a frame's pattern; a large frame, still raw, is shrunk for it.
-
-    A shrunk frame is registered at once: where that fails it is calibrated whole, for stars much
-    sharper than the reference's look like hot pixels when shrunk.
-    """
-    limits = {"max_stars": MAX_PATTERN, "saturation_adu": recipe.saturation_adu}
-    if recipe.shrink > 1:
-        given = (recipe.masters_folder, recipe.masters_digest, recipe.shape)
-        small = _small_masters(*given, recipe.shrink)
-        shrunk = shrink_frame(frame, small, recipe.shrink)
-        stars = enlarge(detect(shrunk.pixels, shrunk.bad, **limits), recipe.shrink)
-        try:
-            return stars, register(stars.x, stars.y, stars.flux, recipe.reference)
-        except RegistrationError as error:
-            log.info("%s: shrunk, %s; looked at whole", frame.path.name, error)
-            frame = reduce_frame(frame, masters)
-    return detect(frame.pixels, frame.bad, **limits), None
-
-
-def _photometry(
-    frame: Frame, masters: Masters | None, places: tuple[np.ndarray, np.ndarray], recipe: Recipe
-) -> StarPhotometry:
-    """Measure stars where they were placed, in the style that the settings say."""
-    apertures = recipe.settings.apertures
-    limits = {
-        "saturation_adu": recipe.saturation_adu,
-        "linearity_adu": recipe.settings.camera.linearity_adu,
-    }
-    given = (recipe.radii, recipe.annulus, recipe.noise)
-    if apertures.style == "aij":
-        # All rows that a table of these measurements has: who reads it finds the same radius.
-        sizing = np.arange(len(recipe.plan)) < recipe.plan.n_compared
-        sized = {
-            "centroid": apertures.centroid or HOWELL.name,
-            "fwhm_factor": apertures.fwhm_factor,
-            "sizing": sizing,
-        }
-        return measure_stars_aij(frame.pixels, frame.bad, places, *given, **sized, **limits)
-    limits["centroid"] = CENTROIDS.get(apertures.centroid or WINDOWED.name)
-    limits["max_shift"] = apertures.max_centroid_shift_px
-    if recipe.shrink > 1:
-        reach = max(recipe.annulus[1], recipe.radii[-1] + apertures.max_centroid_shift_px)
-        patches = cut_patches(frame, masters, *places, int(np.ceil(reach)) + 2)
-        frame, limits["part"] = patches.reduced(), patches.part
-    return measure_stars(frame.pixels, frame.bad, *places, *given, **limits)
 
 
 def place(plan: StarPlan, registration: Registration) -> tuple[np.ndarray, np.ndarray]:

@@ -7,57 +7,26 @@ the numbers are those of calibrating all of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from lightcurve.calib.reduce import reduce_frame
-from lightcurve.data import Frame, Masters
+from lightcurve.data import Frame, Masters, RawFrame
 from lightcurve.phot.aperture import Part
 from lightcurve.phot.quality import on_frame
 
 IMAGES = ("bias", "dark", "flat", "bad")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Patchwork:
-    """Squares of a frame around stars, one below the other, as one small frame.
-
-    Attributes
-    ----------
-    frame : Frame
-    masters : Masters or None
-        The same squares of the masters.
-    part : Part
-        How they lie in the frame.
-    """
-
-    frame: Frame
-    masters: Masters | None
-    part: Part
-
-    def reduced(self) -> Frame:
-        """Calibrate the squares.
-
-        Returns
-        -------
-        Frame
-            What lies outside of the large frame is NaN, and not marked as bad.
-        """
-        outside = np.isnan(self.frame.pixels) & (self.frame.bad == 0)
-        reduced = reduce_frame(self.frame, self.masters)
-        return replace(reduced, bad=np.where(outside, np.uint8(0), reduced.bad))
-
-
-def cut_patches(
-    frame: Frame, masters: Masters | None, x: np.ndarray, y: np.ndarray, half: int
-) -> Patchwork:
-    """Cut squares around stars out of a frame and its masters.
+def reduce_parts(
+    raw: RawFrame, masters: Masters | None, x: np.ndarray, y: np.ndarray, half: int
+) -> tuple[Frame, Part]:
+    """Cut squares around stars out of a frame and its masters, and calibrate them.
 
     Parameters
     ----------
-    frame : Frame
-        Raw.
+    raw : RawFrame
     masters : Masters or None
     x, y : (n,) float arrays
         Pixels; stars off the frame get a square of its corner.
@@ -66,22 +35,29 @@ def cut_patches(
 
     Returns
     -------
-    Patchwork
-        Pixels outside the frame are NaN.
+    frame : Frame
+        The squares, one below the other. What lies outside of the large frame is NaN, and not
+        marked as bad.
+    part : Part
+        How they lie in the large frame.
     """
-    ny, nx = frame.pixels.shape
+    ny, nx = raw.pixels.shape
     there = on_frame(x, y, (ny, nx))
     column, row = (np.rint(np.where(there, place, 0)).astype(int) for place in (x, y))
     size = 2 * half + 1
 
-    def pile(image: np.ndarray | None) -> np.ndarray | None:
-        return None if image is None else _squares(image, column, row, half).reshape(-1, size)
+    def pile(image: np.ndarray) -> np.ndarray:
+        return _squares(image, column, row, half).reshape(-1, size)
 
-    cut = replace(frame, pixels=pile(frame.pixels), bad=pile(frame.bad))
+    cut = replace(raw, pixels=pile(raw.pixels), bad=pile(raw.bad))
     if masters is not None:
-        masters = replace(masters, **{name: pile(getattr(masters, name)) for name in IMAGES})
+        images = {n: image for n in IMAGES if (image := getattr(masters, n)) is not None}
+        masters = replace(masters, **{name: pile(image) for name, image in images.items()})
+    outside = np.isnan(cut.pixels) & (cut.bad == 0)
+    reduced = reduce_frame(cut, masters)
     first = size * np.arange(len(x))
-    return Patchwork(cut, masters, Part(column - half, row - half - first, (ny, nx)))
+    part = Part(column - half, row - half - first, (ny, nx))
+    return replace(reduced, bad=np.where(outside, np.uint8(0), reduced.bad)), part
 
 
 def _squares(image: np.ndarray, column: np.ndarray, row: np.ndarray, half: int) -> np.ndarray:

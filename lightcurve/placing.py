@@ -12,7 +12,7 @@ from lightcurve.astrometry.transform import fit_affine
 from lightcurve.astrometry.verify import MAX_FALSE_PROBABILITY, stars_on_frame
 from lightcurve.astrometry.wcs import middle_deg
 from lightcurve.config import SolveSettings
-from lightcurve.data import Detections, Frame, Registration, Solution, StarPlan
+from lightcurve.data import Detections, RawFrame, Registration, Solution, StarPlan
 from lightcurve.errors import RegistrationError, SolveError
 
 # A night may have many frames without stars: none of them is sent to a server, or waited for long.
@@ -24,7 +24,7 @@ ENOUGH_TO_FIT = 6
 
 
 def place_frame(
-    frame: Frame,
+    frame: RawFrame,
     stars: Detections,
     reference: ReferencePattern,
     plan: StarPlan,
@@ -35,7 +35,8 @@ def place_frame(
 
     Parameters
     ----------
-    frame : Frame
+    frame : RawFrame
+        Its header and size count.
     stars : Detections
         Of the frame.
     reference : ReferencePattern
@@ -80,7 +81,7 @@ def _target(plan: StarPlan) -> int:
 
 
 def _solve(
-    frame: Frame,
+    frame: RawFrame,
     stars: Detections,
     plan: StarPlan,
     scale_arcsec: float,

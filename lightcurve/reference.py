@@ -13,7 +13,7 @@ from lightcurve.astrometry.index import find_index_files, places
 from lightcurve.calib.reduce import reduce_frame
 from lightcurve.camera import CameraValues
 from lightcurve.config import Settings
-from lightcurve.data import Detections, Frame, Masters, Solution
+from lightcurve.data import Detections, Frame, Masters, RawFrame, Solution
 from lightcurve.errors import InputError, LightcurveError, SolveError
 from lightcurve.frames.entries import Entry
 from lightcurve.frames.read import read_frame
@@ -35,7 +35,7 @@ class Sample:
     stars: Detections
 
 
-def read_samples(lights: Sequence[Entry], settings: Settings) -> list[Frame]:
+def read_samples(lights: Sequence[Entry], settings: Settings) -> list[RawFrame]:
     """Read a few frames spread over the night, from which one becomes the reference.
 
     Parameters
@@ -46,7 +46,7 @@ def read_samples(lights: Sequence[Entry], settings: Settings) -> list[Frame]:
 
     Returns
     -------
-    list of Frame
+    list of RawFrame
         The middle of the night first: it overlaps most with the rest when the field drifts.
 
     Raises
@@ -69,13 +69,13 @@ def read_samples(lights: Sequence[Entry], settings: Settings) -> list[Frame]:
 
 
 def find_stars(
-    frames: Sequence[Frame], masters: Masters | None, camera: CameraValues
+    frames: Sequence[RawFrame], masters: Masters | None, camera: CameraValues
 ) -> list[Sample]:
     """Calibrate the sample frames and detect their stars.
 
     Parameters
     ----------
-    frames : sequence of Frame
+    frames : sequence of RawFrame
     masters : Masters or None
     camera : CameraValues
 
@@ -133,7 +133,7 @@ def solve_one(
             solution = solve_frame(sample.frame, request, settings.solve)
         except SolveError as error:
             names = failures.setdefault(re.sub(r"\d+", "", str(error)), [])
-            reason = reason or str(error)
+            reason = reason or error.reason
             names.append(sample.frame.path.name)
             if len(names) == 1:
                 log.info("%s: %s", names[0], error)
@@ -144,7 +144,6 @@ def solve_one(
     _say_more(failures, settings, checked=False)
     names = next(iter(failures.values()))
     first = "each" if len(failures) == 1 or elsewhere else names[0]
-    reason = reason.removeprefix("not solved: ")
     msg = (
         f"none of {len(samples)} frames could be solved on the sky; {first}: {elsewhere or reason}"
     )

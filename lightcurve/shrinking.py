@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lightcurve.calib.reduce import plan_reduction
-from lightcurve.data import Detections, Frame, Masters
+from lightcurve.calib.reduce import as_reduced, plan_reduction
+from lightcurve.data import Detections, Frame, Masters, RawFrame
 from lightcurve.flags import PixelFlag
 from lightcurve.phot.peaks import unusable
 
@@ -214,13 +214,12 @@ def shrink_masters(masters: Masters, shape: tuple[int, int], factor: int) -> Sma
     return SmallMasters(shrunk, bits, small_bits, _find_holes(bits, small_bits, shrunk, factor))
 
 
-def shrink_frame(frame: Frame, small: SmallMasters, factor: int) -> Frame:
+def shrink_frame(raw: RawFrame, small: SmallMasters, factor: int) -> Frame:
     """Shrink a raw frame and calibrate what comes of it, a few rows at a time.
 
     Parameters
     ----------
-    frame : Frame
-        Raw.
+    raw : RawFrame
     small : SmallMasters
     factor : int
         Side of the squares that become one pixel.
@@ -230,22 +229,22 @@ def shrink_frame(frame: Frame, small: SmallMasters, factor: int) -> Frame:
     Frame
         Bad pixels are left out of the averages; bad is what has fewer good pixels than bad ones.
     """
-    bad, holes = shrink_bits(frame.bad, factor) | small.small_bits, small.holes
-    if unusable(np.bitwise_or.reduce(frame.bad, axis=None)):
-        holes = _find_holes(frame.bad | small.bits, bad, small.masters, factor)
+    bad, holes = shrink_bits(raw.bad, factor) | small.small_bits, small.holes
+    if unusable(np.bitwise_or.reduce(raw.bad, axis=None)):
+        holes = _find_holes(raw.bad | small.bits, bad, small.masters, factor)
     pixels = np.empty(bad.shape, np.float32)
-    reduction = plan_reduction(frame, small.masters, bad.shape)
-    of_holes = plan_reduction(frame, holes.masters, (1, len(holes.good)))
+    reduction = plan_reduction(raw, small.masters, bad.shape)
+    of_holes = plan_reduction(raw, holes.masters, (1, len(holes.good)))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        for rows, block in _blocks(frame.pixels, factor):
+        for rows, block in _blocks(raw.pixels, factor):
             out = pixels[rows]
             _average(block, factor, out=out)
             reduction.apply(out, rows, out)
-        mean = holes.average(frame.pixels)
+        mean = holes.average(raw.pixels)
         of_holes.apply(mean, slice(None), mean)
     pixels[holes.places] = mean[0]
     bad[holes.places] = holes.remaining(bad[holes.places])
-    return replace(frame, pixels=pixels, bad=bad)
+    return as_reduced(raw, pixels, bad)
 
 
 def enlarge(stars: Detections, factor: int) -> Detections:

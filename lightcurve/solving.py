@@ -13,7 +13,7 @@ from lightcurve.astrometry.chain import SolveRequest, solve
 from lightcurve.cache import cache_dir
 from lightcurve.config import SolveSettings
 from lightcurve.data import Detections, Frame, Solution
-from lightcurve.errors import SolveError
+from lightcurve.errors import SolveError, UnsolvedError
 from lightcurve.flags import PixelFlag
 from lightcurve.phot.detect import detect
 
@@ -96,7 +96,7 @@ def solve_frame(frame: Frame, request: SolveRequest, settings: SolveSettings) ->
 
     Raises
     ------
-    SolveError
+    UnsolvedError
         When no solver can; it has the reasons for the frame as it is.
     """
     found = _solve(frame, request, settings)
@@ -107,8 +107,7 @@ def solve_frame(frame: Frame, request: SolveRequest, settings: SolveSettings) ->
         # Without known stars there are no index files for this place: smoothing would not help.
         return solve(request, settings.model_copy(update={"solvers": others}))
     except SolveError as error:
-        others_said = str(error).removeprefix("not solved: ")
-        return replace(found, detail=f"{found.detail}; {others_said}".removeprefix("; "))
+        return replace(found, detail="; ".join(filter(None, (found.detail, error.reason))))
 
 
 def _solve(frame: Frame, request: SolveRequest, settings: SolveSettings) -> Solution:
@@ -119,7 +118,7 @@ def _solve(frame: Frame, request: SolveRequest, settings: SolveSettings) -> Solu
         try:
             return solve(request, settings.model_copy(update={"solvers": own}))
         except SolveError as error:
-            reasons.append(str(error))
+            reasons.append(error.reason)
         found = _solve_smoothed(frame, request, settings, own)
         if found is not None:
             return found
@@ -127,8 +126,8 @@ def _solve(frame: Frame, request: SolveRequest, settings: SolveSettings) -> Solu
         try:
             return solve(request, settings.model_copy(update={"solvers": others}))
         except SolveError as error:
-            reasons.append(str(error).removeprefix("not solved: ") if reasons else str(error))
-    raise SolveError("; ".join(reasons), n_detected=len(request.stars))
+            reasons.append(error.reason)
+    raise UnsolvedError("; ".join(reasons), n_detected=len(request.stars))
 
 
 def _solve_smoothed(

@@ -20,7 +20,7 @@ from lightcurve.frames.read import read_cards, read_frame
 from lightcurve.measure import measure_frame
 from lightcurve.phot.detect import detect
 from lightcurve.prepare import Scene, prepare_night
-from lightcurve.stages.inspect import inspect_file, inspect_folder
+from lightcurve.stages.inspect import inspect_file
 from lightcurve.target import find_target
 
 N_FILES = 5000
@@ -188,9 +188,9 @@ def test_hostile_headers_stay_text(tmp_path: Path) -> None:
     header["OBJECT"], header["FILTER"] = "<img src=x onerror=alert(1)>", "../../../V"
     fits.writeto(tmp_path / "evil.fits", pixels, header)
     values = {
-        row["name"]: row["value"] for row in inspect_file(tmp_path / "evil.fits", make_settings({}))
+        one.name: one.value for one in inspect_file(tmp_path / "evil.fits", make_settings({}))
     }
     assert "V" in values["filter"]
-    rows = inspect_folder(tmp_path, make_settings({}))
+    rows = take_inventory(tmp_path, make_settings({})).rows()
     assert [row["file"] for row in rows] == ["evil.fits"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["evil.fits"]

@@ -13,7 +13,7 @@ from sim import tiny_night
 from lightcurve.calib.reduce import reduce_frame
 from lightcurve.calib.store import load_masters
 from lightcurve.config import make_settings
-from lightcurve.data import Exposure, Frame, Masters
+from lightcurve.data import Exposure, Masters, RawFrame
 from lightcurve.flags import Flag, PixelFlag
 from lightcurve.frames.inventory import take_inventory
 from lightcurve.frames.read import read_frame
@@ -147,7 +147,7 @@ def test_bad_pixels_move_no_star_of_a_shrunk_frame(factor: int) -> None:
     bad = np.where(hot, PixelFlag.HOT, 0).astype(np.uint8)
     masters = Masters(bias=np.zeros((600, 600), np.float32), bad=bad)
     exposure = Exposure(kind="light", shape=pixels.shape)
-    frame = Frame(pixels, np.zeros_like(bad), exposure, fits.Header(), Path("large.fits"))
+    frame = RawFrame(pixels, np.zeros_like(bad), exposure, fits.Header(), Path("large.fits"))
     small = shrink_frame(frame, shrink_masters(masters, frame.pixels.shape, factor), factor)
     found = enlarge(detect(small.pixels, small.bad), factor)
     gap = np.hypot(x[:, None] - found.x, y[:, None] - found.y).min(axis=1)

@@ -9,7 +9,7 @@ from lightcurve.astrometry.local import solve_local
 from lightcurve.astrometry.request import SolveRequest
 from lightcurve.config import SolveSettings
 from lightcurve.data import Solution
-from lightcurve.errors import SolveError
+from lightcurve.errors import SolveError, UnsolvedError
 
 Solver = Callable[[SolveRequest, SolveSettings], Solution]
 
@@ -52,7 +52,7 @@ def solve(request: SolveRequest, settings: SolveSettings) -> Solution:
 
     Raises
     ------
-    SolveError
+    UnsolvedError
         When none can; it has each solver's reason.
     """
     reasons = []
@@ -61,5 +61,4 @@ def solve(request: SolveRequest, settings: SolveSettings) -> Solution:
             return SOLVERS[name](request, settings)
         except SolveError as error:
             reasons.append(f"{name}: {error}")
-    msg = "not solved: " + "; ".join(reasons)
-    raise SolveError(msg, n_detected=len(request.stars))
+    raise UnsolvedError("; ".join(reasons), n_detected=len(request.stars))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from lightcurve.calib.match import same_exposure
-from lightcurve.data import Frame, Masters
+from lightcurve.data import Frame, Masters, RawFrame
 from lightcurve.errors import FrameError
 from lightcurve.flags import PixelFlag
 
@@ -81,17 +81,16 @@ class Reduction:
             marks[~np.isfinite(out)] |= np.uint8(PixelFlag.NOT_FINITE)
 
 
-def reduce_frame(frame: Frame, masters: Masters | None) -> Frame:
+def reduce_frame(raw: RawFrame, masters: Masters | None) -> Frame:
     """Take bias and dark off a frame and divide it by the flat.
 
     pixels = (raw - bias - dark * t / t_dark) / flat
 
     Parameters
     ----------
-    frame : Frame
-        Raw.
+    raw : RawFrame
     masters : Masters or None
-        What is None in it is left out; with None the frame comes back as it is.
+        What is None in it is left out; with None the pixels are taken as they are.
 
     Returns
     -------
@@ -105,29 +104,32 @@ def reduce_frame(frame: Frame, masters: Masters | None) -> Frame:
         When a master is of another size, or the dark cannot be scaled to this exposure.
     """
     if masters is None:
-        return frame
-    shape = frame.pixels.shape
-    reduction = plan_reduction(frame, masters, shape)
+        return as_reduced(raw, raw.pixels.astype(np.float32, copy=False), raw.bad)
+    shape = raw.pixels.shape
+    reduction = plan_reduction(raw, masters, shape)
     pixels = np.empty(shape, np.float32)
-    bad = frame.bad.copy() if masters.bad is None else frame.bad | masters.bad
+    bad = raw.bad.copy() if masters.bad is None else raw.bad | masters.bad
     step = max(_CHUNK_PIXELS // shape[1], 1)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for start in range(0, shape[0], step):
             rows = slice(start, start + step)
-            raw, out = frame.pixels[rows], pixels[rows]
-            reduction.apply(raw, rows, out)
-            reduction.mark(raw, rows, out, bad[rows])
-    history = (*frame.history, *_history(reduction, masters))
-    return replace(frame, pixels=pixels, bad=bad, history=history)
+            given, out = raw.pixels[rows], pixels[rows]
+            reduction.apply(given, rows, out)
+            reduction.mark(given, rows, out, bad[rows])
+    return as_reduced(raw, pixels, bad, *_history(reduction, masters))
 
 
-def plan_reduction(frame: Frame, masters: Masters, shape: tuple[int, int]) -> Reduction:
+def as_reduced(raw: RawFrame, pixels: np.ndarray, bad: np.ndarray, *done: str) -> Frame:
+    """Make the calibrated frame of a raw one's new pixels and bits; `done` goes to its history."""
+    return Frame(pixels, bad, raw.exposure, raw.header, raw.path, (*raw.history, *done))
+
+
+def plan_reduction(raw: RawFrame, masters: Masters, shape: tuple[int, int]) -> Reduction:
     """Settle what is to be done to a frame.
 
     Parameters
     ----------
-    frame : Frame
-        Raw.
+    raw : RawFrame
     masters : Masters
     shape : tuple of int
         (ny, nx) of the pixels that will be reduced.
@@ -141,23 +143,23 @@ def plan_reduction(frame: Frame, masters: Masters, shape: tuple[int, int]) -> Re
     FrameError
         When a master is of another size, or the dark cannot be scaled to this exposure.
     """
-    check_size(frame, masters, shape)
+    check_size(raw, masters, shape)
     in_dark = masters.dark is not None and masters.dark_includes_bias
     return Reduction(
         bias=None if in_dark else masters.bias,
         dark=masters.dark,
         flat=masters.flat,
-        dark_factor=_dark_factor(frame, masters),
-        saturation_adu=frame.exposure.saturation_adu,
+        dark_factor=_dark_factor(raw, masters),
+        saturation_adu=raw.exposure.saturation_adu,
     )
 
 
-def check_size(frame: Frame, masters: Masters, shape: tuple[int, int]) -> None:
+def check_size(raw: RawFrame, masters: Masters, shape: tuple[int, int]) -> None:
     """Refuse masters of another size.
 
     Parameters
     ----------
-    frame : Frame
+    raw : RawFrame
     masters : Masters
     shape : tuple of int
         (ny, nx) that they should have.
@@ -171,20 +173,20 @@ def check_size(frame: Frame, masters: Masters, shape: tuple[int, int]) -> None:
         image = getattr(masters, name)
         if image is not None and image.shape != shape:
             raise FrameError(
-                frame.path,
+                raw.path,
                 "is {1} x {0} px, the master {4} {3} x {2}: "
                 "calibrate it with frames of its own setup".format(*shape, *image.shape, name),
             )
 
 
-def _dark_factor(frame: Frame, masters: Masters) -> float:
+def _dark_factor(raw: RawFrame, masters: Masters) -> float:
     """Factor that brings the master dark to this frame's exposure."""
-    seconds, of_dark = frame.exposure.exposure_s, masters.dark_exposure_s
+    seconds, of_dark = raw.exposure.exposure_s, masters.dark_exposure_s
     if masters.dark is None or not of_dark:
         return 1.0
     if seconds is None or not 0 <= seconds < np.inf:
         msg = f"its exposure time is {seconds or 'not known'}, so no dark can be scaled to it"
-        raise FrameError(frame.path, msg)
+        raise FrameError(raw.path, msg)
     if not masters.dark_includes_bias:
         return seconds / of_dark
     if not same_exposure(seconds, of_dark):
@@ -192,7 +194,7 @@ def _dark_factor(frame: Frame, masters: Masters) -> float:
             f"was exposed {seconds:g} s, the dark {of_dark:g} s; a dark with the bias in it cannot "
             "be scaled: add bias frames, or darks of this exposure"
         )
-        raise FrameError(frame.path, msg)
+        raise FrameError(raw.path, msg)
     return 1.0
 
 

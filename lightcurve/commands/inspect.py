@@ -12,6 +12,7 @@ from lightcurve.commands.shell import bar, one_line, print_json, print_table
 
 if TYPE_CHECKING:
     from lightcurve.config import Settings
+    from lightcurve.frames.entries import Entry
 
 
 @takes_settings("camera", "site", "time")
@@ -24,32 +25,36 @@ def inspect(
 ) -> None:
     """Show what a folder holds, or what a file's header says and how it was read."""
     from lightcurve.errors import InputError
-    from lightcurve.stages.inspect import inspect_file, inspect_folder, summarise
+    from lightcurve.frames.inventory import take_inventory
+    from lightcurve.stages.inspect import inspect_file, summarise
 
     if not path.exists():
         msg = f"{path}: there is no such file or folder"
         raise InputError(msg)
     if path.is_file():
-        rows = inspect_file(path, settings)
-        title = path.name
-    else:
-        rows = inspect_folder(path, settings, manifest=manifest, progress=bar)
-        title = f"{path}: {len(rows)} files"
+        values = inspect_file(path, settings)
+        if json:
+            print_json([value.record for value in values])
+        else:
+            print_table(path.name, ["name", "value", "source"], (value.row for value in values))
+        return
+    inventory = take_inventory(path, settings, manifest=manifest, progress=bar)
+    rows = inventory.rows()
     if json:
         print_json(rows)
         return
-    if path.is_dir():
-        for line in summarise(rows):
-            typer.echo(one_line(line))
-    shown = rows if path.is_file() else list(map(_file_line, rows))
-    names = [n for n in (shown[0] if shown else {}) if any(r[n] not in (None, "") for r in shown)]
-    print_table(title, names, ([row[name] for name in names] for row in shown))
+    for line in summarise(rows):
+        typer.echo(one_line(line))
+    lines = [_file_line(entry) for entry in inventory.entries]
+    names = [name for name in lines[0] if any(line[name] not in (None, "") for line in lines)]
+    title = f"{path}: {len(rows)} files"
+    print_table(title, names, ([line[name] for name in names] for line in lines))
 
 
-def _file_line(row: dict[str, Any]) -> dict[str, Any]:
+def _file_line(entry: Entry) -> dict[str, Any]:
     """Put what is known of a file into few columns; --json has them all."""
-    guessed = row["kind_source"] and not row["kind_source"].startswith("header")
-    told = [f"{row['kind']} by {row['kind_source']}"] if guessed and row["use"] == "yes" else []
+    row = entry.row()
+    told = [f"{entry.kind} by {entry.kind_source}"] if entry.guessed and row["use"] == "yes" else []
     return {
         **{name: row[name] for name in ("file", "kind", "filter", "exposure_s", "mid_utc")},
         "size": f"{row['nx']}x{row['ny']}" if row["nx"] else "",

@@ -25,6 +25,7 @@ from lightcurve.data.frames import (
     Exposure,
     Frame,
     Masters,
+    RawFrame,
     Site,
 )
 from lightcurve.data.stars import (
@@ -54,6 +55,7 @@ __all__ = [
     "Parameter",
     "Planet",
     "Products",
+    "RawFrame",
     "Registration",
     "Site",
     "Solution",

@@ -68,6 +68,8 @@ class Exposure:
         ``"setting camera.gain_e_per_adu"``, ``"file name"``, ``"assumed"`` ...
     warnings : tuple of str
         What was odd but could be settled, one line each.
+    guessed : tuple of str
+        Fields above of which the header leaves the unit open.
     """
 
     kind: str = "unknown"
@@ -92,16 +94,41 @@ class Exposure:
     sources: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     telescope_diameter_m: float | None = None
+    guessed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Frame:
-    """One image in memory.
+class RawFrame:
+    """One image as it was read; `lightcurve.calib.reduce` makes a `Frame` of it.
 
     Attributes
     ----------
     pixels : (ny, nx) float32 array
-        ADU; raw ones may be 16-bit integers, where they were asked for.
+        ADU; 16-bit integers, where they were asked for.
+    bad : (ny, nx) uint8 array
+        `lightcurve.flags.PixelFlag` bits of what has no value or is saturated.
+    exposure : Exposure
+    header : astropy.io.fits.Header
+    path : Path
+    history : tuple of str
+    """
+
+    pixels: np.ndarray
+    bad: np.ndarray
+    exposure: Exposure
+    header: Header
+    path: Path
+    history: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One calibrated image: what stars are found on and measured on.
+
+    Attributes
+    ----------
+    pixels : (ny, nx) float32 array
+        ADU; NaN where there is no value.
     bad : (ny, nx) uint8 array
         Sum of `lightcurve.flags.PixelFlag` bits; 0 is good.
     exposure : Exposure

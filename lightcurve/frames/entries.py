@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,16 @@ from lightcurve.dates import iso_from_jd
 from lightcurve.errors import HeaderError
 
 OTHER = "other"
+
+
+class ToldBy(Enum):
+    """What tells the kind of a frame."""
+
+    NOTHING = auto()
+    KEYWORD = auto()
+    NAME = auto()
+    CONTENT = auto()
+    MANIFEST = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +37,7 @@ class Entry:
     kind : str
         One of `lightcurve.data.KINDS`, or ``"other"`` for what is no FITS image.
     kind_source : str
-        Keyword, file name, content or manifest.
+        Keyword, file name, content or manifest, in words.
     exposure : Exposure or None
         None when the file could not be read.
     setup : tuple
@@ -37,6 +48,8 @@ class Entry:
         Why it is not used, or what was odd; empty when all is well.
     time_error : HeaderError or None
         Where the clocks of its header are why it is not used.
+    told_by : ToldBy
+        What told its kind.
     lost : bool
         A frame that nobody left out on purpose and that still cannot be used: broken, without a
         certain time, of unknown kind.
@@ -51,7 +64,38 @@ class Entry:
     status: str = "ok"
     reason: str = ""
     time_error: HeaderError | None = None
+    told_by: ToldBy = ToldBy.NOTHING
     lost: bool = False
+
+    @property
+    def guessed(self) -> bool:
+        """Whether something else than a keyword told its kind."""
+        return self.told_by not in {ToldBy.NOTHING, ToldBy.KEYWORD}
+
+    def row(self) -> dict[str, Any]:
+        """Give its row of frames.csv.
+
+        Returns
+        -------
+        dict
+        """
+        exposure = self.exposure or Exposure()
+        middle = exposure.mid_jd_utc
+        return {
+            "file": self.name,
+            "kind": self.kind,
+            "kind_source": self.kind_source,
+            "filter": exposure.filter,
+            "exposure_s": exposure.exposure_s,
+            "mid_utc": None if middle is None else iso_from_jd(middle),
+            "binning": None if exposure.binning is None else "{}x{}".format(*exposure.binning),
+            "temperature_c": exposure.temperature_c,
+            "nx": exposure.shape[1] or None,
+            "ny": exposure.shape[0] or None,
+            "use": "yes" if self.status == "ok" else "no",
+            "status": self.status,
+            "reason": self.reason,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,24 +155,4 @@ class Inventory:
         -------
         list of dict
         """
-        return [_row(entry) for entry in self.entries]
-
-
-def _row(entry: Entry) -> dict[str, Any]:
-    exposure = entry.exposure or Exposure()
-    middle = exposure.mid_jd_utc
-    return {
-        "file": entry.name,
-        "kind": entry.kind,
-        "kind_source": entry.kind_source,
-        "filter": exposure.filter,
-        "exposure_s": exposure.exposure_s,
-        "mid_utc": None if middle is None else iso_from_jd(middle),
-        "binning": None if exposure.binning is None else "{}x{}".format(*exposure.binning),
-        "temperature_c": exposure.temperature_c,
-        "nx": exposure.shape[1] or None,
-        "ny": exposure.shape[0] or None,
-        "use": "yes" if entry.status == "ok" else "no",
-        "status": entry.status,
-        "reason": entry.reason,
-    }
+        return [entry.row() for entry in self.entries]

@@ -61,7 +61,7 @@ def normalise(
     """
     settings = settings or Settings()
     warnings: list[str] = []
-    values: dict[str, Value | None] = _instrument(cards, settings.camera)
+    values, guessed = _instrument(cards, settings.camera)
     values["exposure_s"] = _exposure_time(cards, warnings)
     values["telescope_diameter_m"] = _diameter(cards, settings.camera, warnings)
     values["kind"] = _kind(cards, Path(path), values)
@@ -84,14 +84,18 @@ def normalise(
         shape=shape,
         sources=sources,
         warnings=tuple(warnings),
+        guessed=guessed,
     )
     return exposure, error
 
 
-def _instrument(cards: Cards, camera: CameraSettings) -> dict[str, Value | None]:
-    gain = _gain(cards)
+def _instrument(
+    cards: Cards, camera: CameraSettings
+) -> tuple[dict[str, Value | None], tuple[str, ...]]:
+    """Values of camera and telescope, and the names of those whose unit is a guess."""
+    gain, guessed = _gain(cards)
     if camera.gain_e_per_adu is not None:
-        gain = camera.gain_e_per_adu, "setting camera.gain_e_per_adu"
+        gain, guessed = (camera.gain_e_per_adu, "setting camera.gain_e_per_adu"), False
     noise = _read_noise(cards, gain)
     if camera.read_noise_e is not None:
         noise = camera.read_noise_e, "setting camera.read_noise_e"
@@ -109,7 +113,7 @@ def _instrument(cards: Cards, camera: CameraSettings) -> dict[str, Value | None]
     for name in ("camera", "telescope", "object_name"):
         found = find(cards, name)
         values[name] = (found.text[:80], found.source) if found else None
-    return values
+    return values, ("gain_e_per_adu",) if guessed else ()
 
 
 def _positive(cards: Cards, quantity: str) -> Value | None:
@@ -195,20 +199,21 @@ def _local_offset(cards: Cards) -> float | None:
     return quarters / 4 if quarters and abs(quarters) <= 56 and apart < 5 else None
 
 
-def _gain(cards: Cards) -> Value | None:
-    """Electrons per ADU: GAIN is that, or a setting of the camera's amplifier."""
+def _gain(cards: Cards) -> tuple[Value | None, bool]:
+    """Electrons per ADU, and whether its unit is a guess: GAIN may be an amplifier's setting."""
     for found in find_all(cards, "gain"):
         value = number(found.text)
         if value is None or value <= 0:
             continue
         if _PER_E.search(found.comment) and not _PER_ADU.search(found.comment):
-            return 1 / value, f"{found.source} (inverted: ADU per electron by its comment)"
+            source = f"{found.source} (inverted: ADU per electron by its comment)"
+            return (1 / value, source), False
         if found.keyword != "GAIN" or _PER_ADU.search(found.comment):
-            return value, found.source
+            return (value, found.source), False
         # Amplifier settings are whole numbers or tenths of dB; a fraction below 20 is a gain.
         if value < 20 and value != round(value, 1):
-            return value, f"{found.source} (no unit: electrons per ADU assumed)"
-    return None
+            return (value, f"{found.source} (no unit: electrons per ADU assumed)"), True
+    return None, False
 
 
 def _read_noise(cards: Cards, gain: Value | None) -> Value | None:

@@ -19,8 +19,9 @@ from lightcurve.frames.aliases import find
 from lightcurve.frames.cadence import check_cadence, natural_key
 from lightcurve.frames.cards import Cards, number
 from lightcurve.frames.content import kind_by_content
-from lightcurve.frames.entries import OTHER, Entry, Inventory
+from lightcurve.frames.entries import OTHER, Entry, Inventory, ToldBy
 from lightcurve.frames.headers import TIMELESS, normalise
+from lightcurve.frames.kinds import kind_by_keyword
 from lightcurve.frames.manifest import Edit, apply_key, read_manifest
 from lightcurve.frames.read import is_fits_name, read_cards, read_frame
 from lightcurve.progress import Progress, silent
@@ -98,7 +99,7 @@ def check_folder(folder: Path) -> None:
 
 def _starless_light(entry: Entry, entries: Sequence[Entry]) -> Entry:
     """Take a frame without stars for a clouded light, where it lies among lights like it."""
-    if entry.kind != "dark" or not entry.kind_source.startswith("content"):
+    if entry.kind != "dark" or entry.told_by is not ToldBy.CONTENT:
         return entry
     like_it = [
         other.exposure.mid_jd_utc
@@ -136,7 +137,7 @@ def _guesses(entries: Sequence[Entry]) -> tuple[str, ...]:
         guessed = [
             e.name
             for e in entries
-            if e.kind == kind and e.status == "ok" and e.kind_source.startswith("content")
+            if e.kind == kind and e.status == "ok" and e.told_by is ToldBy.CONTENT
         ]
         if guessed:
             lines.append(
@@ -174,10 +175,12 @@ def _frame_entry(path: Path, name: str, settings: Settings, edit: Edit | None) -
     cards, shape, notes = read_cards(path)
     exposure, error = normalise(cards, path=path, shape=shape, settings=settings)
     kind, source = exposure.kind, exposure.sources.get("kind", "")
+    told_by = ToldBy.KEYWORD if kind_by_keyword(cards) else ToldBy.NAME
     if edit and edit.kind:
-        kind, source = edit.kind, "manifest"
+        kind, source, told_by = edit.kind, "manifest", ToldBy.MANIFEST
     elif kind == "unknown":
         kind, source = _look_at_pixels(path, exposure, cards)
+        told_by = ToldBy.CONTENT
     sources = {**exposure.sources, "kind": source}
     warnings = tuple(w for w in exposure.warnings if kind not in TIMELESS or "no time:" not in w)
     exposure = replace(exposure, kind=kind, sources=sources, warnings=(*warnings, *notes))
@@ -193,6 +196,7 @@ def _frame_entry(path: Path, name: str, settings: Settings, edit: Edit | None) -
         status="unused" if reason or fault else "ok",
         reason=reason or fault or "; ".join(exposure.warnings),
         time_error=error if error is not None and fault == error.reason else None,
+        told_by=told_by,
         lost=bool(fault),
     )
 

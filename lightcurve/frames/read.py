@@ -1,4 +1,4 @@
-"""Read one image from any FITS file into a `Frame`."""
+"""Read one image from any FITS file into a `RawFrame`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.config import Settings
-from lightcurve.data import Frame
+from lightcurve.data import RawFrame
 from lightcurve.errors import InputError
 from lightcurve.flags import PixelFlag
 from lightcurve.frames.cards import CARD, Cards, number, parse_cards
@@ -93,7 +93,7 @@ def read_frame(
     need_time: bool = True,
     integers: bool = False,
     allocate: Allocate = np.empty,
-) -> Frame:
+) -> RawFrame:
     """Read one image, its header and what it says of the exposure.
 
     The primary is taken where it has an image, else the first extension that has one. Of a cube
@@ -115,7 +115,7 @@ def read_frame(
 
     Returns
     -------
-    Frame
+    RawFrame
         Pixels that are blank or infinite are NaN and flagged NOT_FINITE; those at the saturation
         level, where it is known, are flagged SATURATED.
 
@@ -131,7 +131,7 @@ def read_frame(
         raise error
     header, odd = _as_header(raw.text)
     bad = mark_bad(raw.pixels, exposure.saturation_adu, finite=_is_integer(raw))
-    return Frame(
+    return RawFrame(
         pixels=raw.pixels,
         bad=bad,
         exposure=replace(exposure, warnings=exposure.warnings + raw.notes + odd),

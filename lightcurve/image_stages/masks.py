@@ -9,7 +9,7 @@ import numpy as np
 from lightcurve.calib.cosmics import mark_cosmic_rays
 from lightcurve.camera import CameraValues
 from lightcurve.config import Settings
-from lightcurve.data import Detections, Frame
+from lightcurve.data import Detections, Frame, RawFrame
 from lightcurve.flags import PixelFlag
 from lightcurve.phot.mesh import Background
 from lightcurve.phot.trails import find_trails
@@ -41,15 +41,14 @@ def border_marked(frame: Frame, border: int) -> Frame:
     return replace(frame, bad=bad, history=(*frame.history, f"border of {border} px marked"))
 
 
-def saturation_marked(frame: Frame, raw: Frame, level: float | None) -> Frame:
+def saturation_marked(frame: Frame, raw: RawFrame, level: float | None) -> Frame:
     """Mark pixels at a level that was measured, where the header gave none or a wrong one.
 
     Parameters
     ----------
     frame : Frame
         Calibrated.
-    raw : Frame
-        As it was read.
+    raw : RawFrame
     level : float or None
         ADU of the raw frame.
 

@@ -12,7 +12,7 @@ from lightcurve.calib.reduce import reduce_frame
 from lightcurve.calib.store import load_masters
 from lightcurve.camera import CameraValues, settle_camera
 from lightcurve.config import Settings
-from lightcurve.data import Assumed, Detections, Frame, Masters
+from lightcurve.data import Assumed, Detections, Frame, Masters, RawFrame
 from lightcurve.errors import FrameError
 from lightcurve.flags import PixelFlag
 from lightcurve.frames.read import read_frame
@@ -87,7 +87,8 @@ def prepare_frame(path: Path, settings: Settings, *, masters: Masters | None = N
         When the frame cannot be read or does not fit its masters, or is too small for the
         apertures given.
     """
-    raw, scaled = _read(path, settings), ()
+    raw = _read(path, settings)
+    scaled: tuple[str, ...] = ()
     masters = _masters(masters, settings)
     if masters is None:
         raw, scaled = _in_adu(raw)
@@ -114,7 +115,7 @@ def prepare_frame(path: Path, settings: Settings, *, masters: Masters | None = N
     return Prepared(frame, camera, background, stars, seconds, notes, (*values, *camera.values))
 
 
-def _read(path: Path, settings: Settings) -> Frame:
+def _read(path: Path, settings: Settings) -> RawFrame:
     raw = read_frame(path, settings=settings, need_time=False)
     given = settings.apertures
     refuse_large_radii(max(given.radii, default=0.0), given.annulus, raw.pixels.shape)
@@ -128,7 +129,7 @@ def _masters(masters: Masters | None, settings: Settings) -> Masters | None:
     return load_masters(folder) if masters is None and folder is not None else masters
 
 
-def _in_adu(frame: Frame) -> tuple[Frame, tuple[str, ...]]:
+def _in_adu(frame: RawFrame) -> tuple[RawFrame, tuple[str, ...]]:
     """Bring pixels that are fractions of full scale, as some programs save them, back to ADU."""
     values = frame.pixels[np.isfinite(frame.pixels)]
     if values.max() > FRACTIONS[1] or (values == np.rint(values)).all():

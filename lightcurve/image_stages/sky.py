@@ -72,17 +72,13 @@ def look_up(prepared: Prepared, sources: Sources, settings: Settings, clock: Clo
     try:
         found = _solved(prepared, sources, settings, clock)
     except SolveError as error:
-        reason = _reason(error)
+        reason = error.reason
         log.error("%s: not solved: %s", prepared.frame.path.name, reason)
         unsolved = nowhere(len(sources), reason)
         return OnSky(unsolved, Known({}, (), ()), None, (f"not solved: {reason}",))
     centre = found.placed.centre_deg(prepared.frame.pixels.shape)
     log.info("centre: %.6f %+.6f deg, %s", *centre, format_coordinates(*centre))
     return found
-
-
-def _reason(error: SolveError) -> str:
-    return str(error).removeprefix("not solved: ")
 
 
 def _solved(prepared: Prepared, sources: Sources, settings: Settings, clock: Clock) -> OnSky:
@@ -138,5 +134,5 @@ def _by_others(
     try:
         return _solved(prepared, sources, settings, clock)
     except SolveError as error:
-        msg = f"{first}; {_reason(error)}"
+        msg = f"{first}; {error.reason}"
         raise SolveError(msg, n_detected=first.n_detected, n_catalog=first.n_catalog) from error

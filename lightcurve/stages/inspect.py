@@ -9,14 +9,28 @@ from pathlib import Path
 from typing import Any
 
 from lightcurve.config import Settings
-from lightcurve.data import Site
+from lightcurve.data import Assumed, Site
 from lightcurve.dates import iso_from_jd
-from lightcurve.frames.inventory import take_inventory
 from lightcurve.frames.read import read_frame
-from lightcurve.progress import Progress, silent
+
+NO_VALUES = {"sources", "warnings", "guessed"}
+UNITS = {
+    "start_jd_utc": "JD UTC",
+    "mid_jd_utc": "JD UTC",
+    "time_uncertainty_s": "s",
+    "exposure_s": "s",
+    "telescope_diameter_m": "m",
+    "gain_e_per_adu": "e-/ADU",
+    "read_noise_e": "e-",
+    "saturation_adu": "ADU",
+    "ra_deg": "deg",
+    "dec_deg": "deg",
+    "scale_arcsec": "arcsec/px",
+    "temperature_c": "deg C",
+}
 
 
-def inspect_file(path: Path, settings: Settings) -> list[dict[str, Any]]:
+def inspect_file(path: Path, settings: Settings) -> list[Assumed]:
     """List what a file's header says, normalised, and where each value stands.
 
     Parameters
@@ -26,34 +40,33 @@ def inspect_file(path: Path, settings: Settings) -> list[dict[str, Any]]:
 
     Returns
     -------
-    list of dict
-        With name, value and source.
+    list of Assumed
+        Warnings are texts of the name ``"warning"``.
     """
     exposure = read_frame(path, settings=settings, need_time=False).exposure
     rows = []
     for entry in fields(exposure):
         value = getattr(exposure, entry.name)
-        if entry.name in {"sources", "warnings"} or value is None:
-            continue
-        source = exposure.sources.get(entry.name, "")
-        rows += [
-            {"name": name, "value": text, "source": source}
-            for name, text in _written(entry.name, value).items()
-        ]
-    return rows + [{"name": "warning", "value": line, "source": ""} for line in exposure.warnings]
+        if entry.name not in NO_VALUES and value is not None:
+            rows += _written(entry.name, value, exposure.sources.get(entry.name, ""))
+    return rows + [Assumed("warning", line, "", "", line) for line in exposure.warnings]
 
 
-def _written(name: str, value: Any) -> dict[str, str]:
-    """Write a value as people do; a Julian date also as a calendar date."""
+def _written(name: str, value: Any, source: str) -> list[Assumed]:
+    """Write a value for programs and people; a Julian date also as a calendar date."""
     if isinstance(value, Site):
-        return {name: _place(value)}
+        place = (value.latitude_deg, value.longitude_deg, value.height_m)
+        return [Assumed(name, place, "deg, deg, m", source, _place(value))]
     if name == "shape":
-        return {"width_x_height": f"{value[1]}x{value[0]}"}
+        return [Assumed("width_x_height", value[::-1], "px", source, f"{value[1]}x{value[0]}")]
     if name == "binning":
-        return {name: f"{value[0]}x{value[1]}"}
+        return [Assumed(name, value, "px", source, f"{value[0]}x{value[1]}")]
     if name.endswith("_jd_utc"):
-        return {name: f"{value:.6f}", name.replace("_jd_", "_"): iso_from_jd(value)}
-    return {name: f"{value:.9g}" if isinstance(value, float) else str(value)}
+        moment = iso_from_jd(value)
+        date = Assumed(name.replace("_jd_", "_"), moment, "", source, moment)
+        return [Assumed(name, value, UNITS[name], source, f"{value:.6f}"), date]
+    text = f"{value:.9g}" if isinstance(value, float) else str(value)
+    return [Assumed(name, value, UNITS.get(name, ""), source, text)]
 
 
 def _place(site: Site) -> str:
@@ -64,36 +77,13 @@ def _place(site: Site) -> str:
     return ", ".join(filter(None, (site.name, latitude, longitude, f"{site.height_m:.6g} m")))
 
 
-def inspect_folder(
-    folder: Path,
-    settings: Settings,
-    *,
-    manifest: Path | None = None,
-    progress: Progress = silent,
-) -> list[dict[str, Any]]:
-    """List the files of a folder: kind, setup, use, reason.
-
-    Parameters
-    ----------
-    folder : Path
-    settings : Settings
-    manifest : Path, optional
-    progress : Progress
-
-    Returns
-    -------
-    list of dict
-    """
-    return take_inventory(folder, settings, manifest=manifest, progress=progress).rows()
-
-
 def summarise(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Sum up what a folder holds.
 
     Parameters
     ----------
     rows : sequence of mapping
-        Of `inspect_folder`.
+        Of an `Inventory`.
 
     Returns
     -------

@@ -15,6 +15,7 @@ from lightcurve.astrometry.copy import wcs_into_copy
 from lightcurve.astrometry.index import coverage, find_index_files
 from lightcurve.astrometry.request import SolveRequest, settle
 from lightcurve.astrometry.wcs import middle_deg, write_wcs_sidecar
+from lightcurve.calib.reduce import reduce_frame
 from lightcurve.catalogs.service import Field
 from lightcurve.config import Settings
 from lightcurve.data import Frame, Solution
@@ -159,7 +160,7 @@ def _solve_row(
     row = {"file": job.name, "status": "failed", **dict.fromkeys(FIELDS)}
     row |= {"detail": "", "sip_order": None, "reason": ""}
     try:
-        frame = read_frame(job.path, settings=settings, need_time=False)
+        frame = reduce_frame(read_frame(job.path, settings=settings, need_time=False), None)
         if not named and frame.exposure.kind in TIMELESS:
             return row | {"status": "skipped", "reason": f"a {frame.exposure.kind} frame"}
         stars = detect(frame.pixels, frame.bad, saturation_adu=frame.exposure.saturation_adu)
