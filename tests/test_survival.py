@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import multiprocessing
-import random
+import os
 import resource
 import shutil
 import signal
@@ -18,9 +19,9 @@ from sim import tiny_night
 
 from lightcurve.config import Settings, make_settings
 from lightcurve.night import reduce_night
-from lightcurve.store import NAME
+from lightcurve.store import NAME, RunStore
 
-N_KILLS = 50
+LEAST_STEPS = 30
 RA, DEC = 20.0, 30.0
 
 
@@ -47,29 +48,53 @@ def digests(out: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in tables}
 
 
-def test_fifty_kills_change_nothing(night, undisturbed, tmp_path: Path) -> None:
-    """SIGKILL at random moments, each run going on where the last was killed or ended."""
+def reduce_until(step: int, night: tuple[Path, Settings], out: Path) -> None:
+    """Reduce a night; be killed at the step-th time that something is brought to the disk.
+
+    A file counts when its content is written, when it is on the disk and when it is in its place,
+    a frame's result before it is kept and after.
+    """
+    left = iter(range(step - 1, -1, -1))
+
+    def count() -> None:
+        if not next(left):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def counted(owner: object, name: str) -> None:
+        real = getattr(owner, name)
+
+        def act(*arguments: object) -> object:
+            count()
+            done = real(*arguments)
+            count()
+            return done
+
+        setattr(owner, name, act)
+
+    counted(os, "fsync")
+    counted(Path, "replace")
+    counted(RunStore, "put")
+    reduce_night(*night, out)
+
+
+def test_kills_at_every_step_change_nothing(night, undisturbed, tmp_path: Path) -> None:
+    """SIGKILL ever later, each run going on where the last was killed, until one comes to its end.
+
+    The frames are kept after few of the runs: the others are killed at each step of the products.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["lightcurve.night", "lightcurve.figures", "matplotlib.figure"])
-    dice = random.Random(4)  # noqa: S311
-    # How long a run is left alone: on any machine, as long as about every third comes to its end.
-    patience_s = 1.0
-    killed = started = 0
-    while killed < N_KILLS:
-        # Five nights in turn, so that every stage is hit many times.
-        run = context.Process(target=reduce_night, args=(*night, tmp_path / f"run{started % 5}"))
-        started += 1
+    out = tmp_path / "run"
+    for step in itertools.count(1):
+        run = context.Process(target=reduce_until, args=(step, night, out))
         run.start()
-        run.join(dice.uniform(0.02, 1.0) * patience_s)
-        run.kill()
         run.join()
-        assert run.exitcode in {0, -signal.SIGKILL}
-        killed += run.exitcode != 0
-        patience_s *= 1.1 if run.exitcode else 0.8
-    for k in range(5):
-        reduce_night(*night, tmp_path / f"run{k}")
-        assert digests(tmp_path / f"run{k}") == undisturbed
-        assert not list((tmp_path / f"run{k}").glob(".*.part"))
+        if run.exitcode == 0:
+            break
+        assert run.exitcode == -signal.SIGKILL
+    assert step > LEAST_STEPS
+    assert digests(out) == undisturbed
+    assert not list(out.glob(".*.part"))
 
 
 def command(night: tuple[Path, Settings], out: Path) -> list[str]:
