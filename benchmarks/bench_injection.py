@@ -131,7 +131,7 @@ def summarise_pulls(nights: list[tuple[TransitFit, np.ndarray, float]]) -> None:
         )
     depth = [f.parameters["rp_over_rs"].value ** 2 / theta[1] ** 2 for f, theta, _ in nights]
     beta = np.mean([f.statistics["beta"] for f, _, _ in nights])
-    found = np.mean([f.verdict.startswith(("transit", "partial transit")) for f, _, _ in nights])
+    found = np.mean([f.found for f, _, _ in nights])
     trends = sum(bool(f.covariates) for f, _, _ in nights)
     print(
         f"  depth bias {100 * (np.mean(depth) - 1):+.2f} % (median "
@@ -147,7 +147,7 @@ def keep_night(
     fit, theta, duration = night
     found = {name: [p.value, p.lower, p.upper] for name, p in fit.parameters.items()}
     row = {"kind": kind, "seed": seed, "true": [*theta, duration], "found": found}
-    row |= {"covariates": fit.covariates, "verdict": fit.verdict, "statistics": fit.statistics}
+    row |= {"covariates": fit.covariates, "verdict": str(fit.verdict), "statistics": fit.statistics}
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
 
@@ -173,7 +173,7 @@ def main() -> None:
         if kind != "empty":
             summarise_pulls(nights)
             continue
-        verdicts = [fit.verdict.split(":")[0] for fit, _, _ in nights]
+        verdicts = [fit.verdict.finding.value for fit, _, _ in nights]
         for verdict in sorted(set(verdicts)):
             print(f"  {verdict}: {100 * verdicts.count(verdict) / len(verdicts):.1f} %")
 

@@ -261,7 +261,9 @@ def write_page(
     ]
     if night.fit is not None:
         fit = Section(
-            "Transit fit", night.fit.notes, tables=(parameter_table(night.fit.parameters),)
+            "Transit fit",
+            tuple(map(str, night.fit.notes)),
+            tables=(parameter_table(night.fit.parameters),),
         )
         sections.insert(1, fit)
     report = Report(

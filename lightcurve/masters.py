@@ -70,8 +70,7 @@ def make_masters(
         write_masters(folder, masters)
         write_text(folder / MADE_OF, made_of)
     for note in masters.notes:
-        level = logging.WARNING if note.startswith("warning") else logging.INFO
-        log.log(level, "calibration: %s", note.removeprefix("warning: "))
+        log.log(note.severity.value, "calibration: %s", note)
     return masters, made_of
 
 

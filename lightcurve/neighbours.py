@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 
 from lightcurve.curve.neb import Neighbour, check_neighbours
-from lightcurve.formats.columns import NEIGHBOURS, write_table
+from lightcurve.formats.columns import NEIGHBOURS
+from lightcurve.formats.neb_table import write_nebs
 from lightcurve.reduced_night import Night
 from lightcurve.report.neb import save_neighbours
 from lightcurve.transit.window import mark_transit
@@ -49,8 +49,7 @@ def write_neighbours(out: Path, night: Night) -> dict[str, Path]:
     figure = save_neighbours(
         folder / "neighbours.png", found, depth_ppt=depth, radius_arcmin=radius
     )
-    rows = [{"star": (row := asdict(n)).pop("star_id"), **row} for n in found]
-    table = write_table(out / NEIGHBOURS.name, NEIGHBOURS, rows)
+    table = write_nebs(out / NEIGHBOURS.name, found)
     return {"nebs.csv": table, "figures/neighbours.png": figure}
 
 
@@ -68,7 +67,7 @@ def describe(found: list[Neighbour], radius_arcmin: float) -> str:
     """
     if not found:
         return f"no other star measured within {radius_arcmin:g}'"
-    counts = Counter(n.disposition for n in found)
+    counts = Counter(n.disposition.value for n in found)
     parts = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
     return f"{len(found)} within {radius_arcmin:g}': {parts}"
 

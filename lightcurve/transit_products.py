@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from lightcurve.data import LightCurve, Planet, TransitFit
+from lightcurve.data import About, LightCurve, Planet, TransitFit
 from lightcurve.files import write_text
 from lightcurve.formats.model_table import write_model
 from lightcurve.report.corner import save_corner
 from lightcurve.report.html import round_together
 from lightcurve.report.light_curve import save_light_curve
 from lightcurve.report.residuals import save_covariates, save_time_averaging
-from lightcurve.transit.dip import DIPS
 from lightcurve.transit.ephemeris import predict_transit
 from lightcurve.transit.output import fit_to_json
 from lightcurve.transit.quality import time_averaging
@@ -74,12 +73,12 @@ def summarise_fit(fit: TransitFit) -> dict[str, str]:
     """
     shown = {}
     for name, label in SHOWN.items():
-        if name in fit.parameters and not fit.verdict.startswith(("no transit", "not observed")):
+        if name in fit.parameters and not fit.verdict.absent:
             value, minus, plus = round_together(fit.parameters[name])
             shown[label] = f"{value} -{minus} +{plus} {fit.parameters[name].unit}".strip()
     shown["residual scatter"] = f"{fit.statistics['residual_scatter_percent']:.3f} %"
-    shown |= {"detrended by": ", ".join(fit.covariates) or "nothing", "verdict": fit.verdict}
-    dips = [note for note in fit.notes if note.startswith(DIPS)]
+    shown |= {"detrended by": ", ".join(fit.covariates) or "nothing", "verdict": str(fit.verdict)}
+    dips = [note.text for note in fit.notes if note.about is About.DIP]
     return shown | ({"dip": dips[0]} if dips else {})
 
 

@@ -17,7 +17,7 @@ from lightcurve.calib.output import write_frame
 from lightcurve.calib.reduce import reduce_frame
 from lightcurve.calib.store import load_masters, read_masters, write_master, write_masters
 from lightcurve.config import CalibrationSettings
-from lightcurve.data import Exposure, Masters, RawFrame
+from lightcurve.data import Exposure, Masters, Note, RawFrame, Severity
 from lightcurve.errors import CalibrationError, FrameError, InputError
 from lightcurve.flags import PixelFlag
 
@@ -128,7 +128,7 @@ def test_bad_pixels_are_found_and_few_others(night, masters):
 def test_gain_and_read_noise_are_recovered(masters):
     assert masters.gain_e_per_adu == pytest.approx(GAIN, rel=0.02)
     assert masters.read_noise_e == pytest.approx(READ_NOISE, rel=0.03)
-    assert any("measured from pairs" in note for note in masters.notes)
+    assert any("measured from pairs" in note.text for note in masters.notes)
 
 
 def test_calibrating_a_simulated_frame_gives_back_the_scene(night, masters):
@@ -210,7 +210,7 @@ def test_a_dark_with_bias_serves_its_exposure_only(night):
     lenient = build_masters(
         light_exposure(), **only_darks, settings=CalibrationSettings(allow_mismatch=True)
     )
-    assert any(note.startswith("warning: dark") for note in lenient.notes)
+    assert any(n.severity is Severity.WARNING and n.subject == "dark" for n in lenient.notes)
     reduced = reduce_frame(frame_of(lenient.dark, light_exposure()), lenient)
     assert np.abs(reduced.pixels).max() == 0
 
@@ -233,7 +233,7 @@ def test_flats_alone_say_that_their_pedestal_stays(night):
     _, groups = night
     alone = {"bias": [], "dark": [], "flat": groups["flat"], "dark_flat": []}
     masters = build_masters(light_exposure(), **alone, settings=CalibrationSettings())
-    assert any("pedestal" in note for note in masters.notes)
+    assert any("pedestal" in note.text for note in masters.notes)
     assert masters.gain_e_per_adu is None
 
 
@@ -242,8 +242,9 @@ def test_overexposed_flats_are_named(night):
     masters = build_masters(
         light_exposure(saturation_adu=33000.0), **groups, settings=CalibrationSettings()
     )
-    (note,) = (n for n in masters.notes if "of saturation" in n)
-    assert note.startswith("warning: flat: 6 of 12 frames")
+    (note,) = (n for n in masters.notes if "of saturation" in n.text)
+    assert note.severity is Severity.WARNING
+    assert note.text.startswith("flat: 6 of 12 frames")
 
 
 def test_a_user_map_joins_the_bad_pixels(tmp_path):
@@ -304,9 +305,9 @@ def test_mismatches_let_through_are_named(night):
         **{**groups, "flat": groups["flat"][-2:]},
         settings=CalibrationSettings(allow_mismatch=True),
     )
-    notes = "\n".join(masters.notes)
-    assert "warning: bias: temperature is -10, that of the light frames 5" in notes
-    assert "warning: flat: filter is B, that of the light frames V" in notes
+    notes = {n.text for n in masters.notes if n.severity is Severity.WARNING}
+    assert "bias: temperature is -10, that of the light frames 5" in notes
+    assert "flat: filter is B, that of the light frames V" in notes
 
 
 def test_darks_of_the_nearest_temperature_serve(tmp_path):
@@ -319,15 +320,19 @@ def test_darks_of_the_nearest_temperature_serve(tmp_path):
     )
     assert chosen == cool
     assert notes == [
-        "dark: 6 of 9 frames left out: temperature is not -5",
-        "warning: dark: temperature is -5, that of the light frames -10",
+        Note("dark: 6 of 9 frames left out: temperature is not -5", subject="dark"),
+        Note(
+            "dark: temperature is -5, that of the light frames -10",
+            Severity.WARNING,
+            subject="dark",
+        ),
     ]
     nearer, _ = choose_frames("dark", cool + cold, light_exposure(), CalibrationSettings())
     assert nearer == cool
 
 
 def test_frames_of_another_filter_are_left_out(night, masters):
-    assert any("2 of 14 frames left out: filter is not V" in note for note in masters.notes)
+    assert any("2 of 14 frames left out: filter is not V" in note.text for note in masters.notes)
 
 
 def test_a_frame_of_another_size_is_named(masters):

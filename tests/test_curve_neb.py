@@ -9,7 +9,7 @@ import pytest
 
 from lightcurve.config import make_settings
 from lightcurve.curve.choose import choose_curve
-from lightcurve.curve.neb import check_neighbours, delta_magnitude, dispose
+from lightcurve.curve.neb import Disposition, check_neighbours, delta_magnitude, dispose
 from lightcurve.curve.plan import revise_plan
 from lightcurve.simulate.cube import CubeTruth, simulate_cube
 
@@ -17,13 +17,13 @@ from lightcurve.simulate.cube import CubeTruth, simulate_cube
 @pytest.mark.parametrize(
     ("counts", "depth", "rms", "expected"),
     [
-        (1.9, 50, 1, "Not cleared - flux too low"),
-        (float("nan"), 50, 1, "Not cleared - flux too low"),
-        (100, 1000, 500, "Cleared-too faint"),
-        (100, 50, 10, "Cleared"),
-        (100, 49, 10, "Likely cleared"),
-        (100, 29, 10, "Not cleared"),
-        (100, 29, float("nan"), "Not cleared"),
+        (1.9, 50, 1, Disposition.LOW_FLUX),
+        (float("nan"), 50, 1, Disposition.LOW_FLUX),
+        (100, 1000, 500, Disposition.TOO_FAINT),
+        (100, 50, 10, Disposition.CLEARED),
+        (100, 49, 10, Disposition.LIKELY),
+        (100, 29, 10, Disposition.NOT_CLEARED),
+        (100, 29, float("nan"), Disposition.NOT_CLEARED),
     ],
 )
 def test_dispositions(counts, depth, rms, expected):
@@ -62,6 +62,6 @@ def test_an_eclipsing_neighbour_is_not_cleared():
     expected = -2.5 * np.log10(cube.plan.flux_ref[quiet] / cube.plan.flux_ref[0])
     assert near.delta_mag == pytest.approx(expected, abs=0.01)
     assert near.depth_ppt == pytest.approx(40 * 10 ** (0.4 * (near.delta_mag - 0.5)))
-    assert near.disposition == "Cleared"
-    assert far.disposition == "Not cleared"
+    assert near.disposition == Disposition.CLEARED
+    assert far.disposition == Disposition.NOT_CLEARED
     assert cube.plan.star_id[0] not in found

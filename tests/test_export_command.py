@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from lightcurve.cli import app
 from lightcurve.config import Settings
 from lightcurve.curve.choose import choose_curve
-from lightcurve.curve.neb import Neighbour
+from lightcurve.curve.neb import Disposition, Neighbour
 from lightcurve.curve.plan import revise_plan
 from lightcurve.data import Parameter, Planet, Site, StarPlan, TransitFit
 from lightcurve.errors import InputError
@@ -26,8 +26,8 @@ from lightcurve.formats.aavso_extended import write_extended
 from lightcurve.formats.aij import write_measurements
 from lightcurve.formats.aij_settings import read_apertures
 from lightcurve.formats.aij_table import read_aij_table
-from lightcurve.formats.columns import TABLES, write_table
 from lightcurve.formats.export import EXPORTS
+from lightcurve.formats.neb_table import write_nebs
 from lightcurve.formats.submission import points_told
 from lightcurve.formats.tables import read_lightcurve, write_lightcurve, write_stars
 from lightcurve.simulate.cube import CubeTruth, cube_times, simulate_cube
@@ -47,8 +47,8 @@ PLANET = Planet(
 )  # fmt: skip
 NAN = float("nan")
 NEIGHBOURS = (
-    Neighbour("S3", 100.01, 0.01, 31.4, 12.5, 2.5, 10.0, 90.86, 9.086, "Cleared"),
-    Neighbour("S9", 99.98, 0.01, 90.0, 300.0, 15.0, NAN, NAN, NAN, "Not cleared - flux too low"),
+    Neighbour("S3", 100.01, 0.01, 31.4, 12.5, 2.5, 10.0, 90.86, 9.086, Disposition.CLEARED),
+    Neighbour("S9", 99.98, 0.01, 90.0, 300.0, 15.0, NAN, NAN, NAN, Disposition.LOW_FLUX),
 )
 OBSERVER = Observer(observer_code="abc", camera="cmos", tic="TIC 123", observatory="Back-Yard")
 
@@ -72,8 +72,7 @@ def run(tmp_path_factory):
     (folder / "figures").mkdir()
     for name in ("light_curve", "neighbours"):
         (folder / "figures" / f"{name}.png").write_bytes(b"picture")
-    rows = [{"star": (row := asdict(n)).pop("star_id"), **row} for n in NEIGHBOURS]
-    write_table(folder / "nebs.csv", TABLES.get("nebs.csv"), rows)
+    write_nebs(folder / "nebs.csv", NEIGHBOURS)
     night = {
         "target": "Test-1", "exposure_s": 100.0, "filter": "Rc", "binning": [2, 2],
         "shape": [800, 1000], "radius_px": curve.recipe.radius_px, "annulus_px": [14.0, 22.0],

@@ -84,8 +84,8 @@ def test_target_over_comparison_without_errors(tmp_path):
     path.write_text("JD,target,comp\n2459000.1,10,20\n2459000.2,12,20\n2459000.3,11,22\n")
     curve = read_curve(path, Choice(time="JD", flux="target", comparison_flux="comp"))
     np.testing.assert_allclose(curve.flux, [1, 1.2, 1])
-    assert any("no errors in the table" in note for note in curve.source.notes)
-    assert any("does not name its time scale" in note for note in curve.source.notes)
+    assert any("no errors in the table" in note.text for note in curve.source.notes)
+    assert any("does not name its time scale" in note.text for note in curve.source.notes)
 
 
 @pytest.mark.parametrize(

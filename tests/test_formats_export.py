@@ -15,7 +15,7 @@ from astropy.timeseries import TimeSeries
 
 from lightcurve.config import Settings
 from lightcurve.curve.choose import choose_curve
-from lightcurve.data import Parameter, Planet, TransitFit
+from lightcurve.data import Finding, Parameter, Planet, TransitFit, Verdict
 from lightcurve.errors import InputError
 from lightcurve.flags import Flag
 from lightcurve.formats import aavso, aavso_exotic, ecsv, exofop
@@ -42,7 +42,7 @@ def submission():
     fit = TransitFit(
         parameters={"rp_over_rs": Parameter(0.1508, 0.1498, 0.1518)},
         model=np.ones(n), trend=np.full(n, 1.001), residuals=np.zeros(n), used=flags == 0,
-        statistics={}, covariates=("x", "airmass"), verdict="transit: seen whole",
+        statistics={}, covariates=("x", "airmass"), verdict=Verdict(Finding.TRANSIT, "seen whole"),
     )  # fmt: skip
     return Submission(
         replace(curve, flags=flags),
@@ -82,14 +82,15 @@ def test_aavso_exoplanet_to_the_letter(submission):
     assert not good[3]
 
 
-@pytest.mark.parametrize("verdict", ["no transit: none", "not observed: late", "inconclusive: dip"])
-def test_aavso_has_no_results_where_there_is_no_transit(submission, verdict, caplog):
+@pytest.mark.parametrize("finding", [Finding.NONE, Finding.NOT_OBSERVED, Finding.INCONCLUSIVE])
+def test_aavso_has_no_results_where_there_is_no_transit(submission, finding, caplog):
+    verdict = Verdict(finding, "why")
     night = replace(submission, notes="clear", fit=replace(submission.fit, verdict=verdict))
     text = aavso.exoplanet_text(night)
     assert aavso.write_exoplanet.validate(text) == []
     assert "\r\n#RESULTS=\r\n" in text
     assert f"\r\n#NOTES=clear; {verdict}\r\n" in text
-    assert verdict in caplog.text
+    assert str(verdict) in caplog.text
 
 
 def test_aavso_priors_have_every_digit(submission):
@@ -206,7 +207,7 @@ def test_the_limb_darkening_handed_in_is_the_quadratic_law():
 
 
 def test_aavso_exotic_without_transit_or_fit(submission):
-    fit = replace(submission.fit, verdict="no transit: none")
+    fit = replace(submission.fit, verdict=Verdict(Finding.NONE, "none"))
     said = aavso_exotic.exotic_text(replace(submission, fit=fit))
     assert "\n#RESULTS=\n#RESULTS-XC={}\n" in said
     assert "no transit: none" in said

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from lightcurve import figures
 from lightcurve.config import Settings
 from lightcurve.curve.choose import choose_curve, star_curves
-from lightcurve.data import Parameter, Solution, TransitFit
+from lightcurve.data import Finding, Parameter, Solution, TransitFit, Verdict
 from lightcurve.errors import InputError
 from lightcurve.phot.noise import NoiseModel
 from lightcurve.report import (
@@ -272,7 +272,7 @@ def _fit(curve):
         parameters={"rp_over_rs": Parameter(0.15, 0.14, 0.16)},
         model=np.ones(n), trend=np.ones(n), residuals=curve.flux - 1,
         used=np.isfinite(curve.flux), statistics={"beta": 1.1}, covariates=("airmass",),
-        verdict="no transit",
+        verdict=Verdict(Finding.NONE),
     )  # fmt: skip
 
 

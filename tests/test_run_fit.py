@@ -12,7 +12,7 @@ import pytest
 from lightcurve import neighbours
 from lightcurve.config import make_settings
 from lightcurve.curve.choose import choose_curve
-from lightcurve.data import Exposure, Planet
+from lightcurve.data import Exposure, Finding, Planet
 from lightcurve.neighbours import write_neighbours
 from lightcurve.night import expected, fit_if_known
 from lightcurve.simulate.cube import CubeTruth, cube_times, simulate_cube
@@ -44,7 +44,7 @@ def _fit(cube, **fit):
 
 
 def test_settings_reach_the_fit(cube, caplog):
-    assert _fit(cube).verdict.startswith("transit")
+    assert _fit(cube).verdict.finding is Finding.TRANSIT
     assert _fit(cube, covariates=["airmass", "fwhm"]).covariates == ("airmass", "fwhm")
     assert _fit(cube, covariates=["none"]).covariates == ()
     with caplog.at_level("INFO", logger="lightcurve"):

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lightcurve.cli import app
+from lightcurve.data import About
 from lightcurve.errors import InputError
 from lightcurve.formats.aij_table import read_aij_table
 from lightcurve.formats.curves import Choice, read_curve
@@ -52,7 +53,7 @@ def test_one_wrong_date_leaves_the_others(tmp_path: Path) -> None:
     dates = 2458107 + DAYS
     dates[3] = 58107.0
     table = read_aij_table(write_csv(tmp_path / "t.csv", "JD_UTC", list(dates)))
-    assert table.unusable == ("JD_UTC 58107 is no Julian date: MJD?",)
+    assert [(n.about, n.subject) for n in table.unusable] == [(About.NOT_JULIAN, "JD_UTC")]
     assert np.flatnonzero(np.isnan(table.times()["JD_UTC"])).tolist() == [3]
     mjd = write_csv(tmp_path / "m.csv", "MJD", list(58107.00012 + DAYS))
     assert read_aij_table(mjd).unusable == ()

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lightcurve.data import LightCurve, Planet
+from lightcurve.data import About, Finding, LightCurve, Planet, Severity, Verdict
 from lightcurve.transit.dip import dip_notes, find_dip
 from lightcurve.transit.fit import fit_transit
 from lightcurve.transit.model import transit_flux
@@ -20,7 +20,7 @@ PLANET = Planet(
     errors={"a_over_rs": 0.3, "inclination_deg": 0.5, "t0_bjd_tdb": 0.001},
 )  # fmt: skip
 TRUTH = np.array([2459030.003, 0.12, 9.1, 0.33, 0.35, 0.36])
-OFF = "not observed: the data end 60 min before the predicted ingress"
+OFF = Verdict(Finding.NOT_OBSERVED, "the data end 60 min before the predicted ingress")
 
 
 def night(seed: int, depth: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -36,9 +36,10 @@ def test_a_transit_is_found_where_it_is() -> None:
     assert depth == pytest.approx(0.0144, rel=0.25)
     assert depth > 10 * error
     (note,) = dip_notes(OFF, time, flux - 1, 0.11)
-    assert note.startswith("the curve dips by 1.")
-    assert note.endswith(" % at 2459030.00 (BJD_TDB): is the ephemeris right?")
-    assert dip_notes("transit: observed", time, flux - 1, 0.11) == ()
+    assert note.about is About.DIP
+    assert note.severity is Severity.WARNING
+    assert note.text.startswith("the curve dips by 1.")
+    assert dip_notes(Verdict(Finding.TRANSIT, depth_sigma=9.0), time, flux - 1, 0.11) == ()
 
 
 def test_quiet_and_drifting_nights_show_no_dip() -> None:
@@ -62,5 +63,5 @@ def test_a_wrong_ephemeris_is_told_beside_the_verdict() -> None:
     late = replace(PLANET, t0_bjd_tdb=PLANET.t0_bjd_tdb + 0.5)
     for planet, told in ((late, True), (PLANET, False)):
         fit = fit_transit(curve, planet, exposure_s=60.0, options=FitOptions(sample=False))
-        assert fit.verdict.startswith("not observed") == told
+        assert (fit.verdict.finding is Finding.NOT_OBSERVED) == told
         assert ("dip" in summarise_fit(fit)) == told

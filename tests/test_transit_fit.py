@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from lightcurve import transit_products
-from lightcurve.data import LightCurve, Parameter, Planet, TransitFit
-from lightcurve.data.curves import VERDICTS
+from lightcurve.data import About, Finding, LightCurve, Parameter, Planet, TransitFit, Verdict
 from lightcurve.errors import FitError
 from lightcurve.flags import Flag
 from lightcurve.transit.ephemeris import predict_transit
@@ -54,7 +53,7 @@ def test_recovery_with_sampling():
     fit = fit_points(_points(1), PLANET)
     for name, truth in zip(("mid_time_bjd_tdb", "rp_over_rs"), TRUTH, strict=False):
         assert abs(_pull(fit, name, truth)) < 3
-    assert fit.verdict.startswith("transit")
+    assert fit.verdict.finding is Finding.TRANSIT
     assert fit.statistics["converged"] == 1
     assert fit.statistics["delta_bic_no_transit"] > 100
     assert fit.parameters["o_minus_c_minutes"].value == pytest.approx(0.003 * 1440, abs=2)
@@ -86,22 +85,24 @@ def test_pulls_are_normal():
 
 def test_a_night_without_transit_says_so():
     verdicts = [fit_points(_points(s, depth=0.0), PLANET, options=QUICK).verdict for s in range(12)]
-    assert not any(v.startswith(("transit", "partial")) for v in verdicts)
-    assert sum(v.startswith("no transit") for v in verdicts) >= 10
+    assert not any(v.found for v in verdicts)
+    assert sum(v.finding is Finding.NONE for v in verdicts) >= 10
 
 
 @pytest.mark.parametrize(
-    ("window", "words"),
+    ("window", "finding", "words"),
     [
-        ((-0.30, -0.15), "not observed: the data end 1"),
-        ((0.15, 0.30), "not observed: the data begin 1"),
-        ((-0.15, -0.03), "inconclusive: none found, with"),
+        ((-0.30, -0.15), Finding.NOT_OBSERVED, "the data end 1"),
+        ((0.15, 0.30), Finding.NOT_OBSERVED, "the data begin 1"),
+        ((-0.15, -0.03), Finding.INCONCLUSIVE, "none found, with"),
     ],
     ids=["before", "after", "half"],
 )
-def test_absence_is_not_told_of_what_was_not_observed(window, words):
+def test_absence_is_not_told_of_what_was_not_observed(window, finding, words):
     fit = fit_points(_points(depth=0.0, window=window), PLANET, options=QUICK)
-    assert fit.verdict.startswith(words)
+    assert fit.verdict.finding is finding
+    assert fit.verdict.reason.startswith(words)
+    assert fit.verdict.depth_sigma is None
 
 
 def test_a_gap_over_the_transit_is_said():
@@ -109,7 +110,8 @@ def test_a_gap_over_the_transit_is_said():
     seen = np.abs(points.time - TRUTH[0]) > 0.15
     points = Points(points.time[seen], points.flux[seen], points.flux_err[seen], 60.0, {})
     verdict = fit_points(points, PLANET, options=QUICK).verdict
-    assert verdict == "not observed: the data have a gap over the whole predicted transit"
+    assert verdict.finding is Finding.NOT_OBSERVED
+    assert verdict.reason == "the data have a gap over the whole predicted transit"
 
 
 def test_trend_is_chosen_and_removed():
@@ -135,8 +137,8 @@ def test_trend_is_chosen_and_removed():
 
 def test_partial_transit_stays_at_its_epoch():
     fit = fit_points(_points(window=(-0.12, 0.01)), PLANET, options=QUICK)
-    assert fit.verdict.startswith("partial transit")
-    assert "egress" in fit.verdict
+    assert fit.verdict.finding is Finding.PARTIAL
+    assert "egress" in fit.verdict.reason
     assert abs(_pull(fit, "mid_time_bjd_tdb", TRUTH[0])) < 3
 
 
@@ -152,7 +154,7 @@ def test_partial_transit_stays_at_its_epoch():
 def test_a_transit_without_its_edge_is_partial(first, last, verdict):
     time = np.arange(first, last, 0.002)
     cover = coverage(time, 0.5, 0.47)
-    told = judge(500.0, 30.0, cover, predict_transit(PLANET, TRUTH[0]), time)
+    told = str(judge(500.0, 30.0, cover, predict_transit(PLANET, TRUTH[0]), time))
     assert told.startswith(verdict)
     assert ("ingress missing" in told) == (first > 0.2)
     assert ("egress missing" in told) == (last < 0.8)
@@ -171,19 +173,20 @@ def test_a_transit_without_its_edge_is_partial(first, last, verdict):
 def test_a_transit_at_another_time_is_remarked_on(minutes, errors, words):
     prediction = predict_transit(replace(PLANET, errors=errors), TRUTH[0])
     off = Parameter(minutes, minutes - 1, minutes + 1, "min")
-    notes = timing_notes("transit: seen", off, prediction)
-    assert words in "".join(notes)
+    notes = timing_notes(Verdict(Finding.TRANSIT), off, prediction)
+    assert words in "".join(map(str, notes))
     assert bool(notes) == bool(words)
-    assert timing_notes("no transit: none", off, prediction) == ()
+    assert timing_notes(Verdict(Finding.NONE), off, prediction) == ()
 
 
 def test_the_fit_warns_of_a_transit_at_another_time(caplog):
     points = _points()
     planet = replace(PLANET, t0_bjd_tdb=PLANET.t0_bjd_tdb - 40 / 1440)
     fit = fit_points(points, planet, options=QUICK)
-    assert fit.verdict.startswith("transit")
-    assert "late of the ephemeris" in fit.notes[0]
-    assert fit.notes[0] in caplog.text
+    assert fit.verdict.finding is Finding.TRANSIT
+    assert "late of the ephemeris" in fit.notes[0].text
+    assert fit.notes[0].about is About.TIMING
+    assert fit.notes[0].text in caplog.text
 
 
 def test_flags_and_wild_points_take_no_part():
@@ -303,16 +306,18 @@ def test_an_unknown_exposure_is_not_averaged_over_and_said():
     )  # fmt: skip
     unknown = fit_transit(curve, PLANET, exposure_s=None, options=QUICK)
     known = fit_transit(curve, PLANET, exposure_s=60.0, options=QUICK)
-    assert any("exposure not known" in note for note in unknown.notes)
-    assert not any("exposure not known" in note for note in known.notes)
+    assert any("exposure not known" in note.text for note in unknown.notes)
+    assert not any("exposure not known" in note.text for note in known.notes)
 
 
 @pytest.mark.parametrize(
-    ("verdict", "found"),
-    [(v, v in {"transit", "partial transit"}) for v in VERDICTS],
-    ids=VERDICTS,
+    ("finding", "found"),
+    [(f, f in {Finding.TRANSIT, Finding.PARTIAL}) for f in Finding],
+    ids=[f.value for f in Finding],
 )
-def test_a_fit_says_whether_it_found_a_transit(verdict, found):
+def test_a_fit_says_whether_it_found_a_transit(finding, found):
     nothing = np.zeros(0)
-    fit = TransitFit({}, nothing, nothing, nothing, nothing, {}, (), f"{verdict}: and why")
+    verdict = Verdict(finding, "and why")
+    fit = TransitFit({}, nothing, nothing, nothing, nothing, {}, (), verdict)
     assert fit.found == found
+    assert Verdict.read(str(verdict)) == verdict

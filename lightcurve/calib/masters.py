@@ -14,7 +14,7 @@ from lightcurve.calib.combine import Combined, combine
 from lightcurve.calib.match import Group, by_exposure, choose_frames, same_exposure
 from lightcurve.calib.noise import CameraNoise, measure_noise
 from lightcurve.config import CalibrationSettings
-from lightcurve.data import Exposure, Masters
+from lightcurve.data import Exposure, Masters, Note, Severity
 from lightcurve.errors import CalibrationError
 from lightcurve.flags import PixelFlag
 from lightcurve.progress import Progress
@@ -63,7 +63,8 @@ def build_masters(
         When a file cannot be read.
     """
     given = {"bias": bias, "dark": dark, "flat": flat, "dark flat": dark_flat}
-    groups, notes = {}, []
+    groups: dict[str, Group] = {}
+    notes: list[Note] = []
     for kind, group in given.items():
         groups[kind], found = choose_frames(kind, group, light, settings)
         notes += found
@@ -105,16 +106,16 @@ class _Stacker:
         self,
         settings: CalibrationSettings,
         progress: Progress | None,
-        notes: list[str],
+        notes: list[Note],
         saturation: float | None,
     ) -> None:
         self._settings, self._progress, self._notes = settings, progress, notes
         self._saturation = saturation
         self.inputs: dict[str, tuple[str, ...]] = {}
 
-    def note(self, line: str) -> None:
-        """Keep a line for the user."""
-        self._notes.append(line)
+    def note(self, text: str, kind: str, severity: Severity = Severity.INFO) -> None:
+        """Keep a remark on a kind of frame for the user."""
+        self._notes.append(Note(f"{kind}: {text}", severity, subject=kind))
 
     def mean(
         self,
@@ -139,10 +140,8 @@ class _Stacker:
         self.inputs[kind] = (*self.inputs.get(kind, ()), *(path.name for path, _ in group))
         times = sorted({e.exposure_s for _, e in group if e.exposure_s is not None})
         span = f" of {' and '.join(f'{t:g}' for t in times[:3])} s" if any(times) else ""
-        self.note(
-            f"{kind}: mean of {len(group)} frames{span}, clipped at "
-            f"{self._settings.clip_sigma:g} sigma"
-        )
+        clipped = f"clipped at {self._settings.clip_sigma:g} sigma"
+        self.note(f"mean of {len(group)} frames{span}, {clipped}", kind)
         return combined.image
 
     def _warn_of_saturation(self, kind: str, combined: Combined) -> None:
@@ -151,17 +150,18 @@ class _Stacker:
         bright = combined.levels > NEAR_SATURATION * self._saturation
         if bright.any():
             names = ", ".join(p.name for p, b in zip(combined.paths, bright, strict=True) if b)
-            self.note(
-                f"warning: {kind}: {bright.sum()} of {bright.size} frames are exposed to over "
+            text = (
+                f"{bright.sum()} of {bright.size} frames are exposed to over "
                 f"{NEAR_SATURATION:.0%} of saturation ({self._saturation:g} ADU): {names[:200]}"
             )
+            self.note(text, kind, Severity.WARNING)
 
 
 def _choose_dark(
     group: Group,
     light: Exposure,
     settings: CalibrationSettings,
-    notes: list[str],
+    notes: list[Note],
     *,
     has_bias: bool,
 ) -> tuple[float | None, Group]:
@@ -176,7 +176,8 @@ def _choose_dark(
     seen = ", ".join(f"{s:g} s" for s in sorted(known)) or "of unknown exposure"
     wanted = f"{light.exposure_s:g} s" if light.exposure_s is not None else "of unknown exposure"
     if has_bias and known:
-        notes.append(f"dark: {max(known):g} s, scaled to the light frames ({wanted})")
+        text = f"dark: {max(known):g} s, scaled to the light frames ({wanted})"
+        notes.append(Note(text, subject="dark"))
         return max(known), groups[max(known)]
     problem = f"dark: frames are {seen}, the light frames {wanted}"
     if not settings.allow_mismatch:
@@ -186,7 +187,7 @@ def _choose_dark(
         )
         raise CalibrationError(msg)
     nearest = min(known, key=lambda s: abs(s - (light.exposure_s or 0)), default=None)
-    notes.append(f"warning: {problem}; subtracted as they are")
+    notes.append(Note(f"{problem}; subtracted as they are", Severity.WARNING, subject="dark"))
     return None, groups[nearest]
 
 
@@ -202,7 +203,7 @@ def _flat_terms(
     flats = groups["flat"]
     if not flats:
         if groups["dark flat"]:
-            stacker.note(f"dark flat: {len(groups['dark flat'])} frames left out: no flats")
+            stacker.note(f"{len(groups['dark flat'])} frames left out: no flats", "dark flat")
         return []
     terms, rest = [], np.ones(len(flats))
     seconds = [exposure.exposure_s for _, exposure in flats]
@@ -212,11 +213,13 @@ def _flat_terms(
             terms.append((stacker.mean("dark flat", members), matched))
             rest[matched > 0] = 0
         else:
-            stacker.note(f"dark flat: {len(members)} frames left out: no flat has their exposure")
+            text = f"{len(members)} frames left out: no flat has their exposure"
+            stacker.note(text, "dark flat")
     if not rest.any():
         return terms
     if bias is None:
-        stacker.note("warning: flat: neither bias nor dark flats, the pedestal stays in the flat")
+        text = "neither bias nor dark flats, the pedestal stays in the flat"
+        stacker.note(text, "flat", Severity.WARNING)
         return terms
     terms.append((bias, rest))
     if dark is not None and dark_seconds and None not in seconds:
@@ -229,7 +232,7 @@ def _bad_pixels(
     flat: np.ndarray | None,
     shape: tuple[int, int],
     settings: CalibrationSettings,
-    notes: list[str],
+    notes: list[Note],
 ) -> np.ndarray | None:
     """Bad-pixel bits from whatever there is; None when there is nothing to tell from."""
     if dark is None and flat is None and settings.bad_pixel_map is None:
@@ -250,8 +253,9 @@ def _bad_pixels(
         bad |= read_user_map(settings.bad_pixel_map, shape)
     counts = {flag.name.lower(): int(np.count_nonzero(bad & flag)) for flag in PixelFlag}
     told = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "none"
-    warning = "warning: " if np.count_nonzero(bad) > MANY_BAD * bad.size else ""
-    notes.append(f"{warning}bad pixels: {told}")
+    many = np.count_nonzero(bad) > MANY_BAD * bad.size
+    severity = Severity.WARNING if many else Severity.INFO
+    notes.append(Note(f"bad pixels: {told}", severity))
     return bad
 
 
@@ -265,7 +269,7 @@ def _normalised(flat: np.ndarray, bad: np.ndarray | None) -> np.ndarray:
     return np.where(flat > 0, flat / mean, np.nan).astype(np.float32)
 
 
-def _noise(flats: Group, biases: Group, light: Exposure, notes: list[str]) -> CameraNoise | None:
+def _noise(flats: Group, biases: Group, light: Exposure, notes: list[Note]) -> CameraNoise | None:
     """Gain and read noise from the first two flats and biases; None when there are no pairs."""
     if len(flats) < 2 or len(biases) < 2:
         return None
@@ -274,12 +278,13 @@ def _noise(flats: Group, biases: Group, light: Exposure, notes: list[str]) -> Ca
             _central_rows(flats), _central_rows(biases), saturation_adu=light.saturation_adu
         )
     except CalibrationError as error:
-        notes.append(f"warning: {error}")
+        notes.append(Note(str(error), Severity.WARNING))
         return None
-    notes.append(
+    text = (
         f"gain {noise.gain_e_per_adu:.4g} +- {noise.gain_err:.2g} e/ADU and read noise "
         f"{noise.read_noise_e:.4g} +- {noise.read_noise_err:.2g} e measured from pairs"
     )
+    notes.append(Note(text))
     return noise
 
 

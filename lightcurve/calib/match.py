@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightcurve.config import CalibrationSettings
-from lightcurve.data import Exposure
+from lightcurve.data import Exposure, Note, Severity
 from lightcurve.errors import CalibrationError
 
 GAIN_TOLERANCE = 0.02
@@ -52,7 +52,7 @@ RULES = (
 
 def choose_frames(
     kind: str, group: Group, light: Exposure, settings: CalibrationSettings
-) -> tuple[Group, list[str]]:
+) -> tuple[Group, list[Note]]:
     """Take from a group the frames that agree with the light frame.
 
     Parameters
@@ -67,8 +67,8 @@ def choose_frames(
     -------
     chosen : list of (Path, Exposure)
         Empty only when `group` is.
-    notes : list of str
-        How many were left out and why; each disagreement let through, beginning ``"warning"``.
+    notes : list of Note
+        How many were left out and why; each disagreement let through, a warning.
 
     Raises
     ------
@@ -87,12 +87,14 @@ def choose_frames(
             taken = _nearest(values, wanted)
         fits = [f for f in chosen if _agree(rule, rule.value(f[1]), taken, settings)]
         if len(fits) < len(chosen):
-            notes.append(
+            text = (
                 f"{kind}: {len(chosen) - len(fits)} of {len(chosen)} frames left out: "
                 f"{rule.name} is not {_word(taken)}"
             )
+            notes.append(Note(text, subject=kind))
         if taken != wanted:
-            notes.append(f"warning: {_problem(rule, kind, [taken], wanted)}")
+            text = _problem(rule, kind, [taken], wanted)
+            notes.append(Note(text, Severity.WARNING, subject=kind))
         chosen = fits
     return chosen, notes
 

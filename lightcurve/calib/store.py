@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve import __version__
-from lightcurve.data import Masters
+from lightcurve.data import KINDS as FRAME_KINDS
+from lightcurve.data import Masters, Note, Severity
 from lightcurve.errors import CalibrationError, FrameError, InputError
 from lightcurve.files import write_whole
 from lightcurve.frames.cards import printable
@@ -28,7 +29,7 @@ _IMAGE_TYPE = {
     "flat": "master flat",
     "badpix": "bad pixel map",
 }
-_NOTE, _INPUT = "note: ", "combined: "
+_NOTE, _WARNING, _INPUT = "note: ", "warning: ", "combined: "
 _CARD_TEXT = 72  # characters of a COMMENT or HISTORY card; longer text runs on in the next
 _UNIT = {"bias": "adu", "dark": "adu", "flat": "", "badpix": ""}
 
@@ -110,7 +111,7 @@ def write_master(
     kind: str,
     inputs: Sequence[str] = (),
     values: Mapping[str, tuple[object, str]] | None = None,
-    notes: Sequence[str] = (),
+    notes: Sequence[Note] = (),
 ) -> None:
     """Write one master frame with its provenance.
 
@@ -125,7 +126,7 @@ def write_master(
         Names of the files combined.
     values : mapping of str to (value, comment), optional
         Further header cards.
-    notes : sequence of str
+    notes : sequence of Note
         What is to be known of it.
 
     Raises
@@ -147,7 +148,8 @@ def write_master(
     for keyword, (value, comment) in (values or {}).items():
         header[keyword] = (value, comment)
     for note in notes:
-        header["COMMENT"] = printable(_NOTE + note)
+        mark = _WARNING if note.severity is Severity.WARNING else ""
+        header["COMMENT"] = printable(_NOTE + mark + note.text)
     for name in inputs:
         header["HISTORY"] = printable(_INPUT + name)
     write_whole(path, lambda file: hdu.writeto(file, checksum=True), parents=True, shared=True)
@@ -211,7 +213,7 @@ def read_masters(paths: Sequence[Path]) -> Masters:
         inputs[kind] = _lines(header, "HISTORY", _INPUT)
         fields["gain_e_per_adu"] = header.get("LCGAIN", fields.get("gain_e_per_adu"))
         fields["read_noise_e"] = header.get("LCRDNOIS", fields.get("read_noise_e"))
-        fields["notes"] = _lines(header, "COMMENT", _NOTE)
+        fields["notes"] = tuple(map(_read_note, _lines(header, "COMMENT", _NOTE)))
         if kind == "dark":
             fields["dark_includes_bias"] = bool(header.get("BIASINC", False))
             fields["dark_exposure_s"] = header.get("EXPTIME")
@@ -222,6 +224,17 @@ def _lines(header: Header, keyword: str, mark: str) -> tuple[str, ...]:
     """Texts that begin with a mark, put together again where cards cut them."""
     text = "".join(f"{card:<{_CARD_TEXT}}" for card in map(str, header.get(keyword, ())))
     return tuple(part.rstrip() for part in text.split(mark)[1:])
+
+
+def _read_note(text: str) -> Note:
+    """Read a note as it stands in a header: ``[warning: ][kind: ]text``."""
+    plain = text.removeprefix(_WARNING)
+    kind = plain.partition(": ")[0]
+    return Note(
+        plain,
+        Severity.INFO if plain == text else Severity.WARNING,
+        subject=kind if kind in FRAME_KINDS else "",
+    )
 
 
 def _read(path: Path) -> tuple[np.ndarray, Header]:

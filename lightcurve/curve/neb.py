@@ -8,6 +8,7 @@ dispositions are those of AstroImageJ's NEB macro.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 
@@ -20,6 +21,21 @@ BAND_MARGIN_MAG = 0.5  # a neighbour may be this much brighter in the survey's b
 CLEARED, LIKELY = 5.0, 3.0
 MIN_COUNTS_PER_PIXEL = 2.0
 TOO_FAINT_PPT = 1000.0
+
+
+class Disposition(Enum):
+    """What the check says of a star, in the words of AstroImageJ's macro."""
+
+    CLEARED = "Cleared"
+    TOO_FAINT = "Cleared-too faint"
+    LIKELY = "Likely cleared"
+    NOT_CLEARED = "Not cleared"
+    LOW_FLUX = "Not cleared - flux too low"
+
+    @property
+    def cleared(self) -> bool:
+        """Whether the star can be no cause, beyond doubt."""
+        return self in {Disposition.CLEARED, Disposition.TOO_FAINT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +56,7 @@ class Neighbour:
         Eclipse that would feign the target's transit.
     ratio : float
         Depth over rms.
-    disposition : str
-        ``"Cleared"``, ``"Cleared-too faint"``, ``"Likely cleared"``, ``"Not cleared"`` or
-        ``"Not cleared - flux too low"``.
+    disposition : Disposition
     """
 
     star_id: str
@@ -54,7 +68,7 @@ class Neighbour:
     rms_ppt: float
     depth_ppt: float
     ratio: float
-    disposition: str
+    disposition: Disposition
 
 
 def check_neighbours(
@@ -119,7 +133,7 @@ def check_neighbours(
     return found
 
 
-def dispose(counts_per_pixel: float, depth_ppt: float, rms_ppt: float) -> str:
+def dispose(counts_per_pixel: float, depth_ppt: float, rms_ppt: float) -> Disposition:
     """Judge one star as AstroImageJ does.
 
     Parameters
@@ -131,16 +145,18 @@ def dispose(counts_per_pixel: float, depth_ppt: float, rms_ppt: float) -> str:
 
     Returns
     -------
-    str
+    Disposition
     """
     if not counts_per_pixel >= MIN_COUNTS_PER_PIXEL:
-        return "Not cleared - flux too low"
+        return Disposition.LOW_FLUX
     if depth_ppt >= TOO_FAINT_PPT:
-        return "Cleared-too faint"
+        return Disposition.TOO_FAINT
     if not rms_ppt > 0:
-        return "Not cleared"
+        return Disposition.NOT_CLEARED
     ratio = depth_ppt / rms_ppt
-    return "Cleared" if ratio >= CLEARED else "Likely cleared" if ratio >= LIKELY else "Not cleared"
+    if ratio >= CLEARED:
+        return Disposition.CLEARED
+    return Disposition.LIKELY if ratio >= LIKELY else Disposition.NOT_CLEARED
 
 
 def delta_magnitude(flux: np.ndarray, target: np.ndarray) -> float:

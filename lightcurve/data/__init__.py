@@ -37,9 +37,11 @@ from lightcurve.data.stars import (
     StarPhotometry,
     StarPlan,
 )
+from lightcurve.data.verdicts import About, Finding, Note, Severity, Verdict
 
 __all__ = [
     "KINDS",
+    "About",
     "Aperture",
     "Assumed",
     "Criterion",
@@ -47,19 +49,23 @@ __all__ = [
     "CurveSource",
     "Detections",
     "Exposure",
+    "Finding",
     "Frame",
     "FrameResult",
     "LightCurve",
     "Masters",
     "Measurements",
+    "Note",
     "Parameter",
     "Planet",
     "Products",
     "RawFrame",
     "Registration",
+    "Severity",
     "Site",
     "Solution",
     "StarPhotometry",
     "StarPlan",
     "TransitFit",
+    "Verdict",
 ]

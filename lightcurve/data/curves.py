@@ -10,10 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from lightcurve.data.verdicts import Note, Verdict
 from lightcurve.errors import InputError
-
-FOUND = ("transit", "partial transit")
-VERDICTS = (*FOUND, "no transit", "inconclusive", "not observed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +107,7 @@ class CurveSource:
         What was read; empty in our own tables.
     exposure_s : float or None
         Median, where the table tells.
-    notes : tuple of str
+    notes : tuple of Note
         What was assumed of it.
     """
 
@@ -117,7 +115,7 @@ class CurveSource:
     time_column: str = ""
     flux_column: str = ""
     exposure_s: float | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -199,11 +197,10 @@ class TransitFit:
         ``chi2``, ``bic``, ``delta_bic_no_transit``, ``beta``, ``residual_scatter_percent`` ...
     covariates : tuple of str
         The detrending set chosen.
-    verdict : str
-        Begins with one of `VERDICTS`.
+    verdict : Verdict
     samples : (n_sample, n_parameter) float array or None
     sample_names : tuple of str
-    notes : tuple of str
+    notes : tuple of Note
     """
 
     parameters: Mapping[str, Parameter]
@@ -213,15 +210,15 @@ class TransitFit:
     used: np.ndarray
     statistics: Mapping[str, float]
     covariates: tuple[str, ...]
-    verdict: str
+    verdict: Verdict
     samples: np.ndarray | None = None
     sample_names: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def found(self) -> bool:
-        """Tell whether there is a transit, whole or in part."""
-        return self.verdict.startswith(FOUND)
+        """Whether there is a transit, whole or in part."""
+        return self.verdict.found
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lightcurve.data.verdicts import Note
+
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
@@ -166,7 +168,7 @@ class Masters:
         `PixelFlag` bits.
     gain_e_per_adu, read_noise_e : float or None
         Measured from pairs of flats and of biases, where there were such.
-    notes : tuple of str
+    notes : tuple of Note
         Where each came from, and each mismatch that was let through.
     inputs : mapping of str to tuple of str
         Names of the files combined into ``"bias"``, ``"dark"``, ``"flat"`` ...
@@ -180,5 +182,5 @@ class Masters:
     bad: np.ndarray | None = None
     gain_e_per_adu: float | None = None
     read_noise_e: float | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

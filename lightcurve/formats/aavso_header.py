@@ -54,7 +54,7 @@ def common_header(submission: Submission) -> dict[str, str]:
     notes = [s.notes]
     if s.fit is not None and not transit_found(s):
         log.warning("no fitted values in the report, RESULTS is empty: %s", s.fit.verdict)
-        notes.append(s.fit.verdict)
+        notes.append(str(s.fit.verdict))
     return {
         "TYPE": "EXOPLANET",
         "OBSCODE": s.observer_code.upper(),

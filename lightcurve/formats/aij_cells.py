@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lightcurve.data import Note
 from lightcurve.errors import InputError
 from lightcurve.formats.text import csv_rows
 
@@ -139,7 +140,7 @@ def _canonical(name: str) -> str:
 
 
 def gather_columns(
-    header: list[str], rows: list[list[str]], notes: list[str]
+    header: list[str], rows: list[list[str]], notes: list[Note]
 ) -> dict[str, list[str]]:
     """Turn rows into columns; of a repeated name the first counts, row numbers are left out.
 
@@ -147,7 +148,7 @@ def gather_columns(
     ----------
     header : list of str
     rows : list of list of str
-    notes : list of str
+    notes : list of Note
         What was odd is appended.
 
     Returns
@@ -157,10 +158,11 @@ def gather_columns(
     width = len(header)
     ragged = [k for k, row in enumerate(rows, start=1) if len(row) != width]
     if ragged:
-        notes.append(
+        text = (
             f"{len(ragged)} rows (first: {ragged[0]}) do not have the header's {width} cells; "
             "what is missing is NaN"
         )
+        notes.append(Note(text))
         rows = [row[:width] + [""] * (width - len(row)) for row in rows]
     table: dict[str, list[str]] = {}
     for column, values in zip(header, zip(*rows, strict=True), strict=True):
@@ -168,7 +170,8 @@ def gather_columns(
             continue
         if column in table:
             same = "the same values" if table[column] == list(values) else "other values"
-            notes.append(f"column {column} stands twice, the second time with {same}")
+            text = f"column {column} stands twice, the second time with {same}"
+            notes.append(Note(text, subject=column))
         else:
             table[column] = list(values)
     return table

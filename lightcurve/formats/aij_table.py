@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lightcurve.data import About, Note
 from lightcurve.errors import InputError
 from lightcurve.formats.aij_cells import (
     STAR_COLUMN,
@@ -56,7 +57,7 @@ class AijTable:
         From ``# AIJ_<key> <value>`` lines.
     missing : tuple of str
         What the table lacks of the usual columns.
-    unusable : tuple of str
+    unusable : tuple of Note
         What it has but cannot be used, and why.
     """
 
@@ -67,7 +68,7 @@ class AijTable:
     words: Mapping[str, np.ndarray]
     metadata: Mapping[str, str]
     missing: tuple[str, ...]
-    unusable: tuple[str, ...]
+    unusable: tuple[Note, ...]
 
     def __len__(self) -> int:
         """Count the rows."""
@@ -156,7 +157,7 @@ def read_aij_table(path: str | Path, *, columns: Sequence[str] | None = None) ->
     rows = split_cells(uncomment(lines), name)
     header, rows = take_header(rows, columns, name)
     header = _name_dates(header, lines)
-    notes: list[str] = []
+    notes: list[Note] = []
     cells = gather_columns(header, rows, notes)
     numbers, words = {}, {}
     for column, values in cells.items():
@@ -227,7 +228,7 @@ def _missing(columns: set[str], stars: tuple[str, ...]) -> tuple[str, ...]:
 
 def _unusable(
     columns: Mapping[str, np.ndarray], words: Mapping[str, np.ndarray]
-) -> tuple[str, ...]:
+) -> tuple[Note, ...]:
     notes = []
     for name in (n for n in TIMES if n in columns):
         values = columns[name]
@@ -235,16 +236,22 @@ def _unusable(
         if odd.size:
             what = f"{name} {odd[0]:.10g} is no Julian date"
             hint = ": MJD?" if LOWEST_MJD < odd[0] < HIGHEST_MJD else ""
-            notes.append(f"{what}{hint}" + (f" ({odd.size} rows)" if odd.size > 1 else ""))
+            text = f"{what}{hint}" + (f" ({odd.size} rows)" if odd.size > 1 else "")
+            notes.append(Note(text, about=About.NOT_JULIAN, subject=name))
         elif not (np.nan_to_num(values) != 0).any():
-            notes.append(f"{name} holds no times (all zero or empty)")
+            notes.append(Note(f"{name} holds no times (all zero or empty)", subject=name))
         elif _is_coarse(columns[name]):
-            notes.append(f"{name} is cut to 3 decimals: good to {COARSE_DAYS * 86400:.0f} s only")
-    notes += [f"column {name} holds words where numbers are due" for name in TIMES if name in words]
+            text = f"{name} is cut to 3 decimals: good to {COARSE_DAYS * 86400:.0f} s only"
+            notes.append(Note(text, about=About.COARSE_TIMES, subject=name))
+    notes += [
+        Note(f"column {name} holds words where numbers are due", subject=name)
+        for name in TIMES
+        if name in words
+    ]
     empty = [n for n, values in columns.items() if n not in TIMES and np.isnan(values).all()]
     if empty:
         shown = ", ".join(empty[:6]) + (f" and {len(empty) - 6} more" if len(empty) > 6 else "")
-        notes.append(f"columns without a single number: {shown}")
+        notes.append(Note(f"columns without a single number: {shown}"))
     return tuple(notes)
 
 

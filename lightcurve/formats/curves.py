@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lightcurve.data import CurveSource, LightCurve
+from lightcurve.data import About, CurveSource, LightCurve, Note
 from lightcurve.errors import InputError
 from lightcurve.flags import Flag
 from lightcurve.formats.aij_table import AijTable, read_aij_table, relative_flux
@@ -116,7 +116,7 @@ def curve_of_table(table: AijTable, choice: Choice) -> LightCurve:
     InputError
         When time or flux cannot be told.
     """
-    notes: list[str] = list(table.unusable)
+    notes = list(table.unusable)
     bjd, jd, time_name = _times(table, choice, notes)
     flux, error, flux_name = _fluxes(table, choice, notes)
     level = np.nanmedian(flux) if np.isfinite(flux).any() else np.nan
@@ -144,16 +144,19 @@ def curve_of_table(table: AijTable, choice: Choice) -> LightCurve:
     )
 
 
-def _times(table: AijTable, choice: Choice, notes: list[str]) -> tuple[np.ndarray, np.ndarray, str]:
+def _times(
+    table: AijTable, choice: Choice, notes: list[Note]
+) -> tuple[np.ndarray, np.ndarray, str]:
     """BJD_TDB and JD_UTC, NaN where the table lacks one of them, and the column used."""
     nothing = np.full(len(table), np.nan)
     if choice.time:
         kind = choice.time_kind or _kind_of(choice.time, table.name)
         if not choice.time_kind and kind.split("_")[1] not in choice.time.lower():
-            notes.append(
+            text = (
                 f"column {choice.time} does not name its time scale: taken as {kind.upper()}, "
                 "by convention; --time-kind says otherwise"
             )
+            notes.append(Note(text, subject=choice.time))
         values = _as_julian(table, choice.time, kind)
         pair = (values, nothing) if kind == "bjd_tdb" else (nothing, values)
         return *pair, choice.time
@@ -162,7 +165,7 @@ def _times(table: AijTable, choice: Choice, notes: list[str]) -> tuple[np.ndarra
     jd = next((name for name in CIVIL if name in times), "")
     if not (bjd or jd):
         found = ", ".join([*table.columns, *table.words][:8])
-        odd = [note for note in table.unusable if "Julian date" in note]
+        odd = [note.text for note in table.unusable if note.about is About.NOT_JULIAN]
         msg = (
             f"{table.name}: no column of times that says what it is (BJD_TDB, JD_UTC); name it "
             f"with --time and --time-kind; the table has {'; '.join([found, *odd])}"
@@ -224,7 +227,7 @@ def _column(table: AijTable, name: str) -> np.ndarray:
 
 
 def _fluxes(
-    table: AijTable, choice: Choice, notes: list[str]
+    table: AijTable, choice: Choice, notes: list[Note]
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """Flux, error and the name of the flux; formed anew where the table has the parts."""
     star = f"Source-Sky_{choice.target}"
@@ -245,7 +248,8 @@ def _fluxes(
         return flux, _column(table, error_name) / scale, name
     steps = np.diff(flux[np.isfinite(flux)])
     noise = robust_scatter(steps, about=0.0) / np.sqrt(2)
-    notes.append(f"no errors in the table: {noise:.3g}, the scatter between neighbours, for all")
+    text = f"no errors in the table: {noise:.3g}, the scatter between neighbours, for all"
+    notes.append(Note(text))
     return flux, np.full(len(table), noise), name
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
-from lightcurve.curve.neb import Neighbour
-from lightcurve.formats.columns import NEIGHBOURS, read_table
+from lightcurve.curve.neb import Disposition, Neighbour
+from lightcurve.errors import InputError
+from lightcurve.formats.columns import NEIGHBOURS, read_table, write_table
 
 TITLE = "TFOP NEB Search Table for:"
 COLUMNS = (
@@ -16,9 +17,18 @@ COLUMNS = (
 )
 # Our words -> those of AstroImageJ's macro, which marks what is left to do.
 DISPOSITIONS = {
-    "Not cleared": "***Not Cleared***",
-    "Not cleared - flux too low": "***Not Cleared-flux too low***",
+    Disposition.NOT_CLEARED: "***Not Cleared***",
+    Disposition.LOW_FLUX: "***Not Cleared-flux too low***",
 }
+
+
+def write_nebs(path: Path, neighbours: Sequence[Neighbour]) -> Path:
+    """Write nebs.csv: one row a neighbour."""
+    rows = [
+        {"star": (row := asdict(n)).pop("star_id"), **row, "disposition": n.disposition.value}
+        for n in neighbours
+    ]
+    return write_table(path, NEIGHBOURS, rows)
 
 
 def read_neighbours(path: Path) -> list[Neighbour]:
@@ -39,11 +49,16 @@ def read_neighbours(path: Path) -> list[Neighbour]:
         When it is missing or not ours.
     """
     table = read_table(path, NEIGHBOURS)
-    columns = [
-        table.words(n) if n in {"star", "disposition"} else map(float, table.numbers(n))
-        for n in ["star", *(field.name for field in fields(Neighbour)[1:])]
+    names = [field.name for field in fields(Neighbour)[1:-1]]
+    try:
+        dispositions = [Disposition(words) for words in table.words("disposition")]
+    except ValueError as error:
+        msg = f"{path.name}: {error}"
+        raise InputError(msg) from error
+    numbers = (map(float, table.numbers(name)) for name in names)
+    return [
+        Neighbour(*row) for row in zip(table.words("star"), *numbers, dispositions, strict=True)
     ]
-    return [Neighbour(*row) for row in zip(*columns, strict=True)]
 
 
 def neb_text(base: str, facts: Mapping[str, str], neighbours: Sequence[Neighbour]) -> str:
@@ -69,6 +84,6 @@ def neb_text(base: str, facts: Mapping[str, str], neighbours: Sequence[Neighbour
             f'{n.separation_arcsec:.2f}"', f"{n.position_angle_deg:.1f}", f"{n.delta_mag:.2f}",
             f"{n.rms_ppt:.2f}", f"{n.depth_ppt:.2f}", f"{n.ratio:.2f}",
         )  # fmt: skip
-        disposition = DISPOSITIONS.get(n.disposition, n.disposition)
+        disposition = DISPOSITIONS.get(n.disposition, n.disposition.value)
         lines.append("\t".join((n.star_id, *numbers, disposition)))
     return "\n".join(lines) + "\n"

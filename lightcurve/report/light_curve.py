@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 BIN_DAYS = 10 / 1440  # ten minutes
-NO_TRANSIT = ("no transit", "not observed")  # verdicts without a model to be drawn
 
 
 def draw_points(
@@ -242,7 +241,7 @@ def _panel_flux(
     draw_points(axes, time, curve.flux, curve.flux_err, good=good)
     if fit is not None:
         order = np.argsort(time)
-        none = fit.verdict.startswith(NO_TRANSIT)
+        none = fit.verdict.absent
         both = (fit.trend if none else fit.model * fit.trend)[order]
         label = "trend" if none else "transit and trend"
         axes.plot(time[order], both, color=MODEL, zorder=4, label=label)
@@ -259,7 +258,7 @@ def _panel_detrended(
     detrended = curve.flux / fit.trend
     draw_points(axes, time, detrended, curve.flux_err / fit.trend, good=good)
     draw_binned(axes, time[good], detrended[good])
-    if not fit.verdict.startswith(NO_TRANSIT):
+    if not fit.verdict.absent:
         order = np.argsort(time)
         axes.plot(time[order], fit.model[order], color=MODEL, lw=1.8, zorder=4, label="transit")
     axes.set_ylabel("Detrended flux")

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.curve.neb import BAND_MARGIN_MAG, CLEARED, LIKELY, Neighbour
+from lightcurve.curve.neb import BAND_MARGIN_MAG, CLEARED, LIKELY, Disposition, Neighbour
 from lightcurve.report.style import CHECK, COMPARISON, FIELD, MODEL, plain_log_ticks, styled_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLOURS = {"Cleared": COMPARISON, "Likely": CHECK, "Not": MODEL}
+GROUPS = {
+    "cleared": ({Disposition.CLEARED, Disposition.TOO_FAINT}, COMPARISON),
+    "likely cleared": ({Disposition.LIKELY}, CHECK),
+    "not cleared": ({Disposition.NOT_CLEARED, Disposition.LOW_FLUX}, MODEL),
+}
 
 
 def draw_neighbours(axes: Axes, neighbours: Sequence[Neighbour], *, depth_ppt: float) -> dict:
@@ -30,7 +34,7 @@ def draw_neighbours(axes: Axes, neighbours: Sequence[Neighbour], *, depth_ppt: f
     Returns
     -------
     dict
-        ``points``: first word of the disposition to line; ``bounds``: list of lines.
+        ``points``: label to line; ``bounds``: list of lines.
     """
     shown = [n for n in neighbours if np.isfinite(n.delta_mag) and n.rms_ppt > 0]
     magnitudes = [n.delta_mag for n in shown] or [0.0]
@@ -41,13 +45,12 @@ def draw_neighbours(axes: Axes, neighbours: Sequence[Neighbour], *, depth_ppt: f
         label = f"{word} below: eclipse {ratio:g} times the scatter"
         bounds += axes.plot(grid, needed / ratio, color=FIELD, ls=style, label=label)
     points = {}
-    for word, colour in COLOURS.items():
-        group = [n for n in shown if n.disposition.replace("-", " ").split()[0] == word]
+    for label, (dispositions, colour) in GROUPS.items():
+        group = [n for n in shown if n.disposition in dispositions]
         if group:
             x, y = [n.delta_mag for n in group], [n.rms_ppt for n in group]
-            label = {"Likely": "likely cleared", "Not": "not cleared"}.get(word, "cleared")
-            (points[word],) = axes.plot(x, y, "o", color=colour, label=label, ms=5, mew=0)
-    for n in (n for n in shown if not n.disposition.startswith("Cleared")):
+            (points[label],) = axes.plot(x, y, "o", color=colour, label=label, ms=5, mew=0)
+    for n in (n for n in shown if not n.disposition.cleared):
         axes.annotate(
             n.star_id, (n.delta_mag, n.rms_ppt), (3, 3), textcoords="offset points", fontsize=7
         )

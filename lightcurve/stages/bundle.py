@@ -166,13 +166,13 @@ def fit_text(fit: TransitFit, remark: Sequence[str] = ()) -> str:
     str
         Times have at least five decimals of a day.
     """
-    lines = [fit.verdict, ""]
+    lines = [str(fit.verdict), ""]
     lines += [_parameter_line(name, p) for name, p in fit.parameters.items()]
     lines += [
         f"{name}\t{value:.{TIME_DECIMALS}f}" if "bjd" in name else f"{name}\t{value:.6g}"
         for name, value in fit.statistics.items()
     ]
-    return "\n".join([*lines, "", *fit.notes, *remark]) + "\n"
+    return "\n".join([*lines, "", *map(str, fit.notes), *remark]) + "\n"
 
 
 def _parameter_line(name: str, p: Parameter) -> str:

@@ -71,7 +71,7 @@ def compare_files(
     a, b = (read_side(path, choice) for path, choice in zip(paths, choices, strict=True))
     if a.table.name == b.table.name:  # runs have files of the same names
         a, b = (_named(side, str(path)) for side, path in zip((a, b), paths, strict=True))
-    told = [(side.table.name, [*side.table.unusable, side.note]) for side in (a, b)]
+    told = [(side.table.name, [*map(str, side.table.unusable), side.note]) for side in (a, b)]
     notes = [f"{name}: {note}" for name, own in told for note in own if note]
     a, b = in_one_time_system(a, b, settings, notes)
     rows_a, rows_b, matched_by = _match(a, b, by)

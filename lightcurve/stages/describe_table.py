@@ -89,7 +89,7 @@ def _table(table: AijTable) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         values["metadata"] = ", ".join(f"{k} {v}" for k, v in table.metadata.items())
     values["columns"] = len(table.columns) + len(table.words)
     values["missing"] = "; ".join(table.missing) or "nothing"
-    values["not usable"] = "; ".join(table.unusable) or "nothing"
+    values["not usable"] = "; ".join(map(str, table.unusable)) or "nothing"
     return values, [_star(table, star) for star in table.stars]
 
 

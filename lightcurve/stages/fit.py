@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lightcurve.config import Settings
-from lightcurve.data import Assumed, LightCurve, Planet, Products, Site
+from lightcurve.data import Assumed, LightCurve, Note, Planet, Products, Site
 from lightcurve.errors import FitError, InputError
 from lightcurve.formats.curves import Choice, read_curve
 from lightcurve.runlog import open_log
@@ -79,7 +79,7 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
         curve, time_note = with_barycentric_times(curve, planet, site_of(settings, record))
         curve = in_order(curve)
         check_exposure(exposure_s, curve)
-        notes = (*(curve.source.notes if curve.source else ()), time_note)
+        notes = (*(curve.source.notes if curve.source else ()), Note(time_note))
         for value in values:
             log.info("%s", value)
         for note in notes:

@@ -12,7 +12,7 @@ from lightcurve.calib.badpix import dead_pixels, hot_pixels, read_user_map
 from lightcurve.calib.combine import combine
 from lightcurve.calib.noise import measure_noise
 from lightcurve.calib.store import read_masters, write_master
-from lightcurve.data import Masters
+from lightcurve.data import Masters, Note
 from lightcurve.errors import FrameError, InputError
 from lightcurve.flags import PixelFlag
 from lightcurve.frames.headers import normalise
@@ -77,7 +77,7 @@ def make_master(
     values = {} if seconds is None else {"EXPTIME": (seconds, "[s]")}
     if kind == "dark":
         values["BIASINC"] = (masters.bias is None, "the bias is still in this dark")
-    notes = [f"clipped at {clip_sigma:g} sigma"]
+    notes = [Note(f"clipped at {clip_sigma:g} sigma")]
     names = [path.name for path in paths]
     write_master(out, image, kind=kind, inputs=names, values=values, notes=notes)
     return {

@@ -120,7 +120,7 @@ def recompute_table(
         jd_utc=jd,
         bjd_tdb=bjd,
         time_checks=time_checks,
-        notes=(*table.unusable, *notes),
+        notes=(*map(str, table.unusable), *notes),
     )
 
 

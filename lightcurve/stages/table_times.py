@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lightcurve import times
-from lightcurve.data import Site
+from lightcurve.data import About, Site
 from lightcurve.formats.aij_table import COARSE_DAYS, AijTable
 from lightcurve.formats.curves import BARYCENTRIC, CIVIL
 
@@ -97,7 +97,7 @@ def is_cut(table: AijTable, name: str) -> bool:
     -------
     bool
     """
-    return any(note.startswith(f"{name} is cut") for note in table.unusable)
+    return any(note.about is About.COARSE_TIMES and note.subject == name for note in table.unusable)
 
 
 def _judge(name: str, off: np.ndarray, *, cut: bool) -> TimeCheck:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from lightcurve.data import About, Note, Severity, Verdict
 from lightcurve.transit.quality import red_noise_factor
 
-DIPS = "the curve dips"
-NONE_FOUND = ("not observed", "no transit", "inconclusive: none found")
 SIGMA = 5.0
 WIDTHS = (0.5, 0.75, 1.0, 1.25)  # of the transit's duration
 STEPS = 120  # middles tried
@@ -16,13 +15,13 @@ MIN_OUTSIDE = 10
 
 
 def dip_notes(
-    verdict: str, time: np.ndarray, residuals: np.ndarray, duration: float
-) -> tuple[str, ...]:
+    verdict: Verdict, time: np.ndarray, residuals: np.ndarray, duration: float
+) -> tuple[Note, ...]:
     """Remark on a dip elsewhere in a curve without the transit that was looked for.
 
     Parameters
     ----------
-    verdict : str
+    verdict : Verdict
         From `lightcurve.transit.quality.judge`.
     time : (n,) float array
         BJD_TDB, ascending.
@@ -33,15 +32,16 @@ def dip_notes(
 
     Returns
     -------
-    tuple of str
+    tuple of Note
         One note where no transit was found and a dip is deeper than five sigma; else none.
     """
-    if not verdict.startswith(NONE_FOUND):
+    if verdict.depth_sigma is not None:
         return ()
     mid, depth, error = find_dip(time, residuals, duration)
     if not depth > SIGMA * error:
         return ()
-    return (f"{DIPS} by {100 * depth:.2f} % at {mid:.2f} (BJD_TDB): is the ephemeris right?",)
+    text = f"the curve dips by {100 * depth:.2f} % at {mid:.2f} (BJD_TDB): is the ephemeris right?"
+    return (Note(text, Severity.WARNING, About.DIP),)
 
 
 def find_dip(time: np.ndarray, flux: np.ndarray, duration: float) -> tuple[float, float, float]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lightcurve.data import LightCurve, Planet, TransitFit
+from lightcurve.data import LightCurve, Note, Planet, Severity, TransitFit
 from lightcurve.errors import FitError
 from lightcurve.flags import Flag
 from lightcurve.transit.derive import summarise
@@ -80,7 +80,7 @@ def fit_transit(
     if exposure_s is not None:
         return fit
     log.warning("%s", NO_EXPOSURE)
-    return replace(fit, notes=(*fit.notes, NO_EXPOSURE))
+    return replace(fit, notes=(*fit.notes, Note(NO_EXPOSURE, Severity.WARNING)))
 
 
 def fit_points(
@@ -155,7 +155,7 @@ def fit_points(
     timing += dip_notes(verdict, time, left[used], prediction.duration)
     for note in timing:
         log.warning("%s", note)
-    trend_notes, noise_note = _trend_notes(best, options), _noise_note(red, beta)
+    told = (*best.problem.priors.notes, _trend_note(best, options), _noise_note(red, beta))
     return TransitFit(
         parameters=parameters,
         model=model,
@@ -167,7 +167,7 @@ def fit_points(
         verdict=verdict,
         samples=posterior.samples,
         sample_names=NAMES,
-        notes=(*timing, *best.problem.priors.notes, *trend_notes, noise_note, posterior.note()),
+        notes=(*timing, *map(Note, (*told, posterior.note()))),
     )
 
 
@@ -253,12 +253,12 @@ def _predict(
     return model, np.column_stack(stack) @ coefficients
 
 
-def _trend_notes(solution: Solution, options: FitOptions) -> tuple[str, ...]:
+def _trend_note(solution: Solution, options: FitOptions) -> str:
     names = ", ".join(solution.names) or "none"
     if options.covariates is not None:
-        return (f"detrended by {names}, as asked",)
+        return f"detrended by {names}, as asked"
     rule = f"a covariate must lower the BIC by more than {options.bic_threshold:g}"
-    return (f"detrended by {names}; {rule}, a step at a meridian flip is always in",)
+    return f"detrended by {names}; {rule}, a step at a meridian flip is always in"
 
 
 def _noise_note(red: RedNoise | None, beta: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lightcurve.data import Parameter, Planet, TransitFit
+from lightcurve.data import Note, Parameter, Planet, TransitFit, Verdict
 from lightcurve.errors import InputError
 from lightcurve.transit.ephemeris import LIMITS
 
@@ -59,9 +59,9 @@ def fit_to_json(
     return {
         **parameters,
         **statistics,
-        "verdict": fit.verdict,
+        "verdict": str(fit.verdict),
         "covariates": list(fit.covariates),
-        "notes": list(fit.notes),
+        "notes": [str(note) for note in fit.notes],
         "planet": known,
         **(extra or {}),
     }
@@ -129,8 +129,9 @@ def fit_from_json(content: Mapping[str, Any], columns: Mapping[str, np.ndarray])
         statistics = {
             name: float(value) for name, value in content.items() if isinstance(value, int | float)
         }
-        covariates, notes = (tuple(map(str, content[key])) for key in ("covariates", "notes"))
-        verdict = str(content["verdict"])
+        covariates = tuple(map(str, content["covariates"]))
+        notes = tuple(Note(str(text)) for text in content["notes"])
+        verdict = Verdict.read(str(content["verdict"]))
     except (KeyError, TypeError, ValueError) as error:
         msg = f"fit.json: not a fit of ours ({type(error).__name__}: {error})"
         raise InputError(msg) from error

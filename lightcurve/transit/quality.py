@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 
-from lightcurve.data import Parameter
-from lightcurve.data.curves import FOUND
+from lightcurve.data import About, Finding, Note, Parameter, Severity, Verdict
 from lightcurve.transit.ephemeris import Prediction
 
 RED_NOISE_MINUTES = (8.0, 40.0)
@@ -157,8 +156,8 @@ def judge(
     cover: dict[str, float],
     prediction: Prediction,
     time: np.ndarray,
-) -> str:
-    """Say in words what the night shows.
+) -> Verdict:
+    """Judge what the night shows.
 
     Parameters
     ----------
@@ -174,35 +173,36 @@ def judge(
 
     Returns
     -------
-    str
-        Begins with ``"transit"``, ``"partial transit"``, ``"no transit"``, ``"inconclusive"`` or
-        ``"not observed"``. Absence is told only of a transit of which at least 90 % was observed.
+    Verdict
+        Absence is told only of a transit of which at least 90 % was observed.
     """
     if delta_bic > FOUND_DELTA_BIC and depth_sigma > FOUND_SIGMA:
         missing = [name for name, side in CONTACTS.items() if not _whole(cover, name, side)]
         if cover["coverage_transit"] >= FULL_COVERAGE and not missing:
-            return "transit: observed from before ingress to after egress"
+            whole = "observed from before ingress to after egress"
+            return Verdict(Finding.TRANSIT, whole, depth_sigma)
         what = " and ".join(missing) + " missing" if missing else "gaps in it"
         percent = min(99.0, 100 * cover["coverage_transit"])
-        return f"partial transit: {percent:.0f} % observed, {what}"
+        return Verdict(Finding.PARTIAL, f"{percent:.0f} % observed, {what}", depth_sigma)
     if delta_bic > HINT_DELTA_BIC and depth_sigma > FOUND_SIGMA / 2:
-        return f"inconclusive: a dip of {depth_sigma:.1f} sigma, not enough to call it a transit"
+        dip = f"a dip of {depth_sigma:.1f} sigma, not enough to call it a transit"
+        return Verdict(Finding.INCONCLUSIVE, dip, depth_sigma)
     seen = coverage(time, prediction.mid, prediction.duration)["coverage_transit"]
     if seen == 0:
-        return f"not observed: {_miss(prediction, time)}"
+        return Verdict(Finding.NOT_OBSERVED, _miss(prediction, time))
     if seen < FULL_COVERAGE:
-        return (
-            f"inconclusive: none found, with {100 * seen:.0f} % of the predicted transit observed"
-        )
-    return f"no transit: none found near the prediction {prediction.mid:.4f} (BJD_TDB)"
+        part = f"none found, with {100 * seen:.0f} % of the predicted transit observed"
+        return Verdict(Finding.INCONCLUSIVE, part)
+    where = f"none found near the prediction {prediction.mid:.4f} (BJD_TDB)"
+    return Verdict(Finding.NONE, where)
 
 
-def timing_notes(verdict: str, off: Parameter, prediction: Prediction) -> tuple[str, ...]:
+def timing_notes(verdict: Verdict, off: Parameter, prediction: Prediction) -> tuple[Note, ...]:
     """Remark on a transit that comes at another time than predicted.
 
     Parameters
     ----------
-    verdict : str
+    verdict : Verdict
         From `judge`; only a transit found is remarked on.
     off : Parameter
         O-C, minutes, with the error of the observed time.
@@ -210,11 +210,11 @@ def timing_notes(verdict: str, off: Parameter, prediction: Prediction) -> tuple[
 
     Returns
     -------
-    tuple of str
-        A note when O-C is more than three combined sigma, or more than 30 min where the
+    tuple of Note
+        One when O-C is more than three combined sigma, or more than 30 min where the
         ephemeris has no error; else nothing.
     """
-    if not verdict.startswith(FOUND):
+    if not verdict.found:
         return ()
     error = math.hypot((off.upper - off.lower) / 2, prediction.mid_err * 1440)
     if abs(off.value) <= (LATE_SIGMA * error if math.isfinite(error) else LATE_MINUTES):
@@ -225,11 +225,11 @@ def timing_notes(verdict: str, off: Parameter, prediction: Prediction) -> tuple[
         if math.isfinite(error)
         else "the ephemeris gives no error"
     )
-    note = (
+    text = (
         f"the transit is {abs(off.value):.1f} min {when} of the ephemeris ({known}): is it the "
         "right planet, are ephemeris and clock right, or is it no transit but a trend?"
     )
-    return (note,)
+    return (Note(text, Severity.WARNING, About.TIMING),)
 
 
 def _whole(cover: dict[str, float], name: str, side: str) -> bool:
