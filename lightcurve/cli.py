@@ -65,7 +65,8 @@ def _unwrap_help(commands: typer.Typer) -> None:
 
 def _add_commands() -> None:
     for name in VERBS:
-        app.command(name)(getattr(_module(name), name))
+        module = _module(name)
+        app.command(name, cls=getattr(module, "COMMAND", None))(getattr(module, name))
     for name in GROUPS:
         group = _module(name).group
         _unwrap_help(group)

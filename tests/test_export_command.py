@@ -20,19 +20,27 @@ from lightcurve.curve.neb import Disposition, Neighbour
 from lightcurve.curve.plan import revise_plan
 from lightcurve.data import Parameter, Planet, Site, StarPlan, TransitFit
 from lightcurve.errors import InputError
+from lightcurve.files import write_text
 from lightcurve.formats.aavso import write_exoplanet
 from lightcurve.formats.aavso_exotic import write_exotic
 from lightcurve.formats.aavso_extended import write_extended
 from lightcurve.formats.aij import write_measurements
 from lightcurve.formats.aij_settings import read_apertures
 from lightcurve.formats.aij_table import read_aij_table
-from lightcurve.formats.export import EXPORTS
+from lightcurve.formats.export import EXPORTS, exports_in_markdown
 from lightcurve.formats.neb_table import write_nebs
-from lightcurve.formats.submission import points_told
+from lightcurve.formats.submission import (
+    BINNING,
+    PLANET_NAME,
+    STAR_NAME,
+    Detail,
+    Export,
+    points_told,
+)
 from lightcurve.formats.tables import read_lightcurve, write_lightcurve, write_stars
 from lightcurve.simulate.cube import CubeTruth, cube_times, simulate_cube
 from lightcurve.stages.bundle import as_in_table, fit_text
-from lightcurve.stages.export import REQUIRED, Observer, export_run, make_submission, merged
+from lightcurve.stages.export import export_run, make_submission, settle_details
 from lightcurve.stages.run_folder import read_record, read_stars
 from lightcurve.transit.fit import fit_transit
 from lightcurve.transit.model import transit_flux
@@ -50,7 +58,9 @@ NEIGHBOURS = (
     Neighbour("S3", 100.01, 0.01, 31.4, 12.5, 2.5, 10.0, 90.86, 9.086, Disposition.CLEARED),
     Neighbour("S9", 99.98, 0.01, 90.0, 300.0, 15.0, NAN, NAN, NAN, Disposition.LOW_FLUX),
 )
-OBSERVER = Observer(observer_code="abc", camera="cmos", tic="TIC 123", observatory="Back-Yard")
+OBSERVER = {
+    "observer_code": "abc", "camera": "cmos", "tic": "TIC 123", "observatory": "Back-Yard",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -85,15 +95,15 @@ def run(tmp_path_factory):
 
 
 def _export(kind, run, out, **given):
-    return export_run(kind, run, out, replace(OBSERVER, **given))
+    return export_run(kind, run, out, {**OBSERVER, **given})
 
 
 def test_the_run_is_read_back_whole(run):
     night = read_record(run)["night"]
-    submission = make_submission(run, night, merged(night, OBSERVER))
-    assert submission.star_name == "Test-1"
-    assert submission.planet_name == "Test-1 b"
-    assert submission.binning == (2, 2)
+    submission = make_submission(run, night, settle_details(night, OBSERVER))
+    assert STAR_NAME.of(submission) == "Test-1"
+    assert PLANET_NAME.of(submission) == "Test-1 b"
+    assert BINNING.of(submission) == (2, 2)
     assert submission.planet.errors == PLANET.errors
     fit = submission.fit
     assert fit.used.sum() == fit.statistics["n_points"]
@@ -205,7 +215,7 @@ def test_fit_text_rounds_to_the_errors_and_keeps_times():
 
 def test_points_left_out_and_points_with_flags_are_told(run):
     night = read_record(run)["night"]
-    submission = make_submission(run, night, merged(night, OBSERVER))
+    submission = make_submission(run, night, settle_details(night, OBSERVER))
     flags = np.zeros(120, dtype=np.uint16)
     flags[:3], flags[50], flags[51], flags[60:62] = 256, 512, 512 + 16, 16
     used, flux = flags & (256 | 512) == 0, submission.light_curve.flux.copy()
@@ -234,7 +244,7 @@ def test_apertures_name_the_comparison_stars_of_the_table():
     assert as_in_table(plan, {"T1", "C2", "C3", "T4"})[1] == ()
 
 
-@pytest.mark.parametrize("kind", sorted(k for k in EXPORTS if REQUIRED[k]))
+@pytest.mark.parametrize("kind", sorted(e.name for e in EXPORTS if e.needs))
 def test_all_that_is_missing_is_named_with_its_option(kind, run, tmp_path):
     night = read_record(run)["night"]
     bare = {k: v for k, v in night.items() if k not in {"filter", "exposure_s", "binning"}}
@@ -244,13 +254,8 @@ def test_all_that_is_missing_is_named_with_its_option(kind, run, tmp_path):
     (poor / "run.toml").write_text(tomli_w.dumps({"night": bare}))
     (poor / "lightcurve.csv").write_bytes((run / "lightcurve.csv").read_bytes())
     with pytest.raises(InputError) as caught:
-        export_run(kind, poor, tmp_path / "out", Observer())
-    options = {
-        "observer_code": "--observer-code", "camera": "--camera", "binning": "--binning",
-        "filter": "--filter", "exposure_s": "--exposure", "target_magnitude": "--magnitude",
-        "planet_name": "--planet-name", "tic": "--tic", "observatory": "--observatory",
-    }  # fmt: skip
-    assert all(options[name] in str(caught.value) for name in REQUIRED[kind])
+        export_run(kind, poor, tmp_path / "out", {})
+    assert all(detail.flag in str(caught.value) for detail in EXPORTS.get(kind).needs)
     assert not (tmp_path / "out").exists()
 
 
@@ -309,7 +314,10 @@ def test_the_command(run, tmp_path):
     result = CliRunner().invoke(app, given)
     assert result.exit_code == 0, result.output
     assert "_V_100s_for_ExoClock.txt" in result.stdout.replace("\n", "")
-    for wrong, words in ((["bogus", str(run)], "there are"), (["ecsv", str(tmp_path)], "run.toml")):
+    for wrong, words in (
+        (["bogus", str(run)], "must be one of"),
+        (["ecsv", str(tmp_path)], "run.toml"),
+    ):
         result = CliRunner().invoke(app, ["export", *wrong])
         assert isinstance(result.exception, InputError)
         assert words in str(result.exception)
@@ -322,3 +330,24 @@ def test_stars_read_back(run):
     assert np.isfinite(plan.x_ref).all()
     content = tomllib.loads((run / "run.toml").read_text())
     assert any(star[1:] == content["night"]["check"][1:] for star in plan.star_id)
+
+
+def test_an_export_registered_at_run_time_is_in_help_docs_and_output(run, tmp_path):
+    shoe = Detail("shoe", "--shoe-size", "Of the observer.", 0, panel="BAA", ask="it", kind=int)
+
+    def write(folder, submission):
+        return [write_text(folder / "baa.txt", f"{shoe.of(submission)}\n")]
+
+    EXPORTS.register(Export("baa", "for the BAA", "baa.txt", write, (shoe,), (shoe,)))
+    try:
+        runner = CliRunner(env={"COLUMNS": "200"})
+        text = runner.invoke(app, ["export", "--help"]).stdout
+        assert all(words in text for words in ("baa (for the BAA)", "--shoe-size", "BAA"))
+        assert "| `baa` | for the BAA | `baa.txt` | `--shoe-size` |" in exports_in_markdown()
+        with pytest.raises(InputError, match=r"baa needs it \(--shoe-size\)"):
+            export_run("baa", run, tmp_path, {})
+        given = ["export", "baa", str(run), "--out", str(tmp_path), "--shoe-size", "43"]
+        assert runner.invoke(app, given).exit_code == 0
+        assert (tmp_path / "baa.txt").read_text() == "43\n"
+    finally:
+        del EXPORTS.entries["baa"]

@@ -59,7 +59,7 @@ def put(path: Path, rows: list[list[str]], delimiter: str = ",") -> None:
 
 
 def n_used(curve: LightCurve) -> int:
-    return int(usable_points(Submission(curve, "x", "V", 60.0)).sum())
+    return int(usable_points(Submission(curve)).sum())
 
 
 def one_more(path: Path) -> None:

@@ -114,8 +114,8 @@ def test_our_own_files_come_back(tmp_path):
     path = write_lightcurve(tmp_path / "lightcurve.csv", curve, cube)
     np.testing.assert_array_equal(read_curve(path).flux, curve.flux)
     night = Submission(
-        replace(curve, flags=np.zeros(30, np.uint16)), star_name="x", filter="V", exposure_s=60,
-        observer_code="ABC",
+        replace(curve, flags=np.zeros(30, np.uint16)),
+        {"star_name": "x", "filter": "V", "exposure_s": 60, "observer_code": "ABC"},
     )  # fmt: skip
     path = tmp_path / "report.txt"
     path.write_bytes(exoplanet_text(night).encode())

@@ -55,7 +55,7 @@ class Option:
         return inspect.Parameter(name, keyword, default=option, annotation=self.kind | None)
 
 
-def _choices(registry: Registry[Any]) -> str:
+def choices(registry: Registry[Any]) -> str:
     """List what can be chosen, for ``--help``."""
     *first, last = (f"{one.name} ({one.help})" for one in registry)
     return f"{', '.join(first)} or {last}."
@@ -116,7 +116,7 @@ OPTIONS: dict[str, Option] = {
     "apertures.style": Option(str, "--style", "lightcurve, or aij (AstroImageJ).", _APERTURE),
     "apertures.radii": Option(list[float], "--radius", "Aperture radius, px; repeat.", _APERTURE),
     "apertures.centroid": Option(
-        str, "--centroid", lambda: f"Where a star is: {_choices(CENTROIDS)}", _APERTURE
+        str, "--centroid", lambda: f"Where a star is: {choices(CENTROIDS)}", _APERTURE
     ),
     "apertures.fwhm_factor": Option(
         float, "--fwhm-factor", "Style aij: radius over each frame's mean width; 1.4.", _APERTURE
@@ -170,7 +170,7 @@ OPTIONS: dict[str, Option] = {
     "image.cosmic_rays": Option(str, "--cosmic-rays", "auto, yes or no.", _CAMERA),
     "image.border_px": Option(int, "--border", "Pixels at the edges to leave out.", _CAMERA),
     "image.threshold_sigma": Option(float, "--threshold", "Of detection, sigma; 5.", _FINDING),
-    "image.finder": Option(str, "--finder", lambda: _choices(FINDERS), _FINDING),
+    "image.finder": Option(str, "--finder", lambda: choices(FINDERS), _FINDING),
     "image.psf": Option(str, "--psf", "iterative, single or none.", _FINDING),
     "image.injected": Option(
         int, "--inject", "Stars put in to measure completeness; 0 for none.", _FINDING

@@ -17,7 +17,12 @@ from lightcurve.formats.aavso_header import (
     in_words,
     read_header,
 )
+from lightcurve.formats.aavso_words import CAMERA, OBSERVER_CODE, SECONDARY_CODES
 from lightcurve.formats.submission import (
+    BINNING,
+    EXPOSURE,
+    FILTER,
+    Export,
     Submission,
     TextFormat,
     check_rows,
@@ -124,8 +129,16 @@ def _validate(text: str) -> list[str]:
 def _name(submission: Submission) -> str:
     """Name the file after the start of the night, not after the present time."""
     stamp = start_time(submission).strftime("%Y-%m-%d-%Hh%Mm%Ss")
-    code = re.sub(r"[^A-Z0-9]", "", submission.observer_code.upper()) or "NONE"
+    code = re.sub(r"[^A-Z0-9]", "", OBSERVER_CODE.of(submission).upper()) or "NONE"
     return f"AAVSO_Report_{code}_BJD_TDB_Rnflux_{stamp}.txt"
 
 
 write_exoplanet = TextFormat(_name, exoplanet_text, _validate)
+EXOPLANET = Export(
+    "aavso-exoplanet",
+    "AAVSO exoplanet report (v0.62)",
+    "AAVSO_Report_CODE_BJD_TDB_Rnflux_DATE.txt",
+    write_exoplanet,
+    details=(OBSERVER_CODE, SECONDARY_CODES, CAMERA),
+    needs=(OBSERVER_CODE, CAMERA, BINNING, FILTER, EXPOSURE),
+)

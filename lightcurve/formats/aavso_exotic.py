@@ -19,9 +19,22 @@ from lightcurve.formats.aavso_header import (
     in_words,
     read_header,
 )
-from lightcurve.formats.aavso_words import plain, value_and_error
+from lightcurve.formats.aavso_words import (
+    CAMERA,
+    OBSERVER_CODE,
+    SECONDARY_CODES,
+    plain,
+    value_and_error,
+)
 from lightcurve.formats.submission import (
+    BINNING,
+    EXPOSURE,
+    FILTER,
+    PLANET_NAME,
     SOFTWARE,
+    STAR_NAME,
+    Export,
+    Extra,
     Submission,
     TextFormat,
     check_rows,
@@ -137,7 +150,7 @@ def _priors(submission: Submission) -> Values:
         "ecc": "eccentricity",
     }
     values = {n: (getattr(planet, key), planet.errors.get(key)) for n, key in names.items()}
-    return values | _limb_darkening(planet.teff_k, submission.filter)
+    return values | _limb_darkening(planet.teff_k, FILTER.of(submission))
 
 
 def _limb_darkening(teff_k: float | None, band: str) -> Values:
@@ -212,8 +225,17 @@ def _refuse(word: str) -> None:
 
 
 def _name(submission: Submission) -> str:
-    planet = file_word(re.sub(r"\s+", "", submission.planet_name or submission.star_name))
+    planet = file_word(re.sub(r"\s+", "", PLANET_NAME.of(submission) or STAR_NAME.of(submission)))
     return f"AAVSO_{planet}_{start_date(submission)}.txt"
 
 
 write_exotic = TextFormat(_name, exotic_text, _validate)
+EXOTIC = Export(
+    "aavso-exotic",
+    "the same in EXOTIC's layout, for Exoplanet Watch",
+    "AAVSO_PLANET_DATE.txt",
+    write_exotic,
+    details=(OBSERVER_CODE, SECONDARY_CODES, CAMERA),
+    needs=(OBSERVER_CODE, CAMERA, BINNING, FILTER, EXPOSURE),
+    takes=(Extra.COMPARISONS,),
+)

@@ -10,12 +10,25 @@ import re
 import numpy as np
 
 from lightcurve.errors import InputError
-from lightcurve.formats.aavso_words import CODES, filter_code, obstype, plain
+from lightcurve.formats.aavso_words import (
+    CAMERA,
+    CODES,
+    OBSERVER_CODE,
+    filter_code,
+    obstype,
+    plain,
+)
 from lightcurve.formats.submission import (
+    CHECK_MAGNITUDE,
+    FILTER,
     SOFTWARE,
+    STAR_NAME,
+    Detail,
+    Export,
     Submission,
     TextFormat,
     check_rows,
+    number_within,
     start_date,
     usable_points,
 )
@@ -38,6 +51,17 @@ EXTENDED_COLUMNS = {
     "NOTES": 100,
 }
 
+MAGNITUDE: Detail[float | None] = Detail(
+    "target_magnitude",
+    "--magnitude",
+    "Of the star, out of transit, in this filter.",
+    None,
+    panel="AAVSO",
+    ask="the star's magnitude in this filter",
+    kind=float,
+    read=number_within("--magnitude", -30.0, 40.0),
+)
+CHART = Detail("chart", "--chart", "Chart or sequence.", "na", panel="AAVSO")
 EXTENDED_KEYS = ("TYPE", "OBSCODE", "SOFTWARE", "DELIM", "DATE", "OBSTYPE")
 
 
@@ -59,19 +83,20 @@ def extended_text(submission: Submission) -> str:
         When the magnitude is not known.
     """
     s, curve, good = submission, submission.light_curve, usable_points(submission)
-    if s.target_magnitude is None:
+    target = MAGNITUDE.of(s)
+    if target is None:
         msg = (
-            f"{s.star_name}: the AAVSO extended format needs magnitudes; "
+            f"{STAR_NAME.of(s)}: the AAVSO extended format needs magnitudes; "
             "give the star's magnitude in this filter"
         )
         raise InputError(msg)
-    magnitude = s.target_magnitude - 2.5 * np.log10(curve.flux[good])
+    magnitude = target - 2.5 * np.log10(curve.flux[good])
     error = 2.5 / np.log(10) * curve.flux_err[good] / curve.flux[good]
     airmass = curve.covariates.get("airmass", np.full(len(good), np.nan))[good]
     check = None if s.check_magnitude is None else s.check_magnitude[good]
     header = {
         "TYPE": "EXTENDED",
-        "OBSCODE": s.observer_code.upper(),
+        "OBSCODE": OBSERVER_CODE.of(s).upper(),
         "SOFTWARE": SOFTWARE,
         "DELIM": ",",
         "DATE": "JD",
@@ -79,13 +104,19 @@ def extended_text(submission: Submission) -> str:
     }
     lines = [f"#{key}={value}" for key, value in header.items()]
     lines.append("#" + ",".join(EXTENDED_COLUMNS))
-    fixed = [filter_code(s.filter), "NO", "STD", "ENSEMBLE", "na"]
+    fixed = [filter_code(FILTER.of(s)), "NO", "STD", "ENSEMBLE", "na"]
     for k, jd in enumerate(curve.jd_utc[good]):
         known = check is not None and np.isfinite(check[k])
         checked = [plain(s.check_name), f"{check[k]:.4f}"] if known else ["na", "na"]
         air = f"{airmass[k]:.5f}" if np.isfinite(airmass[k]) else "na"
-        row = [plain(s.star_name), f"{jd:.5f}", f"{magnitude[k]:.5f}", f"{error[k]:.4f}", *fixed]
-        lines.append(",".join([*row, *checked, air, "na", s.chart or "na", "na"]))
+        row = [
+            plain(STAR_NAME.of(s)),
+            f"{jd:.5f}",
+            f"{magnitude[k]:.5f}",
+            f"{error[k]:.4f}",
+            *fixed,
+        ]
+        lines.append(",".join([*row, *checked, air, "na", CHART.of(s) or "na", "na"]))
     return "\n".join(lines) + "\n"
 
 
@@ -115,8 +146,16 @@ def _validate(text: str) -> list[str]:
 
 
 def _name(submission: Submission) -> str:
-    star = re.sub(r"[^A-Za-z0-9+-]+", "-", submission.star_name)
+    star = re.sub(r"[^A-Za-z0-9+-]+", "-", STAR_NAME.of(submission))
     return f"AID_AAVSO_{star}_{start_date(submission)}.txt"
 
 
 write_extended = TextFormat(_name, extended_text, _validate)
+EXTENDED = Export(
+    "aavso-extended",
+    "AAVSO extended format for variable stars, in magnitudes",
+    "AID_AAVSO_STAR_DATE.txt",
+    write_extended,
+    details=(OBSERVER_CODE, CAMERA, MAGNITUDE, CHECK_MAGNITUDE, CHART),
+    needs=(OBSERVER_CODE, CAMERA, FILTER, MAGNITUDE),
+)

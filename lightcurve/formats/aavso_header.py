@@ -7,8 +7,25 @@ import math
 import re
 from collections.abc import Mapping
 
-from lightcurve.formats.aavso_words import CODES, filter_code, obstype, plain, value_and_error
-from lightcurve.formats.submission import SOFTWARE, Submission
+from lightcurve.formats.aavso_words import (
+    CODES,
+    OBSERVER_CODE,
+    SECONDARY_CODES,
+    filter_code,
+    obstype,
+    plain,
+    value_and_error,
+)
+from lightcurve.formats.submission import (
+    BINNING,
+    EXPOSURE,
+    FILTER,
+    NOTES,
+    PLANET_NAME,
+    SOFTWARE,
+    STAR_NAME,
+    Submission,
+)
 
 Values = Mapping[str, tuple[float, float | None]]
 
@@ -51,24 +68,24 @@ def common_header(submission: Submission) -> dict[str, str]:
         NOTES hold the verdict where it is all that the fit can tell.
     """
     s = submission
-    notes = [s.notes]
+    notes = [NOTES.of(s)]
     if s.fit is not None and not transit_found(s):
         log.warning("no fitted values in the report, RESULTS is empty: %s", s.fit.verdict)
         notes.append(str(s.fit.verdict))
     return {
         "TYPE": "EXOPLANET",
-        "OBSCODE": s.observer_code.upper(),
+        "OBSCODE": OBSERVER_CODE.of(s).upper(),
         "SOFTWARE": SOFTWARE,
         "DELIM": ",",
         "DATE_TYPE": "BJD_TDB",
         "OBSTYPE": obstype(s),
-        "STAR_NAME": plain(s.star_name),
-        "EXOPLANET_NAME": plain(s.planet_name or s.star_name),
-        "BINNING": f"{s.binning[0]}x{s.binning[1]}",
-        "EXPOSURE_TIME": f"{s.exposure_s:g}",
-        "FILTER": filter_code(s.filter)[:3],
+        "STAR_NAME": plain(STAR_NAME.of(s)),
+        "EXOPLANET_NAME": plain(PLANET_NAME.of(s) or STAR_NAME.of(s)),
+        "BINNING": "{}x{}".format(*BINNING.of(s)),
+        "EXPOSURE_TIME": f"{EXPOSURE.of(s):g}",
+        "FILTER": filter_code(FILTER.of(s))[:3],
         "MEASUREMENT_TYPE": "Rnflux",
-        "SECONDARY_OBSCODES": ",".join(s.secondary_codes),
+        "SECONDARY_OBSCODES": ",".join(SECONDARY_CODES.of(s)),
         "NOTES": plain("; ".join(filter(None, notes))),
     }
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from lightcurve.errors import InputError
-from lightcurve.formats.submission import Submission
+from lightcurve.formats.submission import Detail, Submission
 
 FILTER_CODES = {
     "Rc": "R",
@@ -26,6 +27,45 @@ FILTER_CODES = {
 CODES = (
     *("U", "B", "V", "R", "I", "J", "H", "K", "CV", "CBB", "CR", "SU", "SG", "SR", "SI", "SZ"),
     *("TB", "TG", "TR", "STU", "STV", "STB", "STY", "MA", "MB", "MI", "ZS", "Y", "HA", "HAC", "O"),
+)
+
+
+CAMERAS = ("CCD", "CMOS", "DSLR")
+
+
+def _camera(value: Any) -> str:
+    camera = str(value).upper()
+    if camera not in CAMERAS:
+        msg = f"--camera: {value!r} is none of {', '.join(CAMERAS)}"
+        raise InputError(msg)
+    return camera
+
+
+OBSERVER_CODE = Detail(
+    "observer_code",
+    "--observer-code",
+    "AAVSO code of the observer.",
+    "",
+    panel="AAVSO",
+    ask="your AAVSO observer code",
+)
+SECONDARY_CODES: Detail[tuple[str, ...]] = Detail(
+    "secondary_codes",
+    "--secondary-code",
+    "Code of another observer; repeat.",
+    (),
+    panel="AAVSO",
+    kind=list[str],
+    read=tuple,
+)
+CAMERA = Detail(
+    "camera",
+    "--camera",
+    "CCD, CMOS or DSLR.",
+    "CCD",
+    panel="AAVSO",
+    ask="the kind of camera, CCD, CMOS or DSLR",
+    read=_camera,
 )
 
 
@@ -64,7 +104,7 @@ def obstype(submission: Submission) -> str:
     -------
     str
     """
-    camera = submission.camera.upper()
+    camera = CAMERA.of(submission)
     return "CCD" if camera == "CMOS" else camera
 
 

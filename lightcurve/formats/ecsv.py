@@ -5,10 +5,17 @@ https://github.com/astropy/astropy-APEs/blob/main/APE6.rst
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
+from astropy.table import Table
 
 from lightcurve.formats.submission import (
+    FILTER,
+    PLANET_NAME,
     SOFTWARE,
+    STAR_NAME,
+    Export,
     Submission,
     TextFormat,
     check_rows,
@@ -43,30 +50,26 @@ def ecsv_text(submission: Submission) -> str:
         for name, values in curve.covariates.items()
         if name != "time" and np.isfinite(values[good]).all()
     }
-    lines = ["# %ECSV 1.0", "# ---", "# delimiter: ','", "# datatype:"]
-    for name in columns:
-        unit = f"unit: {UNITS[name]}, " if name in UNITS else ""
-        lines.append(f"# - {{name: {name}, {unit}datatype: float64}}")
-    meta = {
-        "star": submission.star_name,
-        "planet": submission.planet_name,
-        "filter": submission.filter,
-        "time_format": "jd",
-        "time_scale": "tdb",
-        "software": SOFTWARE,
-    }
-    lines.append("# meta:")
-    lines += [f"#   {key}: {_quoted(value)}" for key, value in meta.items()]
-    lines.append("# schema: astropy-2.0")
-    lines.append(",".join(columns))
-    rows = zip(*(values[good] for values in columns.values()), strict=True)
-    lines += [",".join(repr(float(value)) for value in row) for row in rows]
-    return "\n".join(lines) + "\n"
+    table = Table(
+        {name: values[good] for name, values in columns.items()},
+        units={name: unit for name, unit in UNITS.items() if name in columns},
+        meta={
+            "star": _plain(STAR_NAME.of(submission)),
+            "planet": _plain(PLANET_NAME.of(submission)),
+            "filter": _plain(FILTER.of(submission)),
+            "time_format": "jd",
+            "time_scale": "tdb",
+            "software": SOFTWARE,
+        },
+    )
+    text = io.StringIO()
+    table.write(text, format="ascii.ecsv", delimiter=",")
+    return text.getvalue()
 
 
-def _quoted(text: str) -> str:
-    """Quote a word for YAML: whatever it holds, it stays a word on one line."""
-    return "'" + " ".join(str(text).split()).replace("'", "''") + "'"
+def _plain(text: str) -> str:
+    """One line, whatever it holds."""
+    return " ".join(text.split())
 
 
 def _validate(text: str) -> list[str]:
@@ -80,8 +83,11 @@ def _validate(text: str) -> list[str]:
 
 
 def _name(submission: Submission) -> str:
-    star = file_word(submission.planet_name or submission.star_name)
+    star = file_word(PLANET_NAME.of(submission) or STAR_NAME.of(submission))
     return f"{star}_{start_date(submission)}_lightcurve.ecsv"
 
 
 write_ecsv = TextFormat(_name, ecsv_text, _validate)
+ECSV = Export(
+    "ecsv", "for lightkurve, juliet, allesfitter", "PLANET_DATE_lightcurve.ecsv", write_ecsv
+)

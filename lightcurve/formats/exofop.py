@@ -8,10 +8,17 @@ from pathlib import Path
 
 from lightcurve.errors import InputError
 from lightcurve.formats.submission import (
+    EXPOSURE,
+    FILTER,
+    STAR_NAME,
+    Detail,
+    Export,
+    Extra,
     Submission,
     TextFormat,
     check_rows,
     file_word,
+    number_within,
     start_time,
     usable_points,
 )
@@ -33,6 +40,26 @@ BUNDLE = (
 SUBSET = ("BJD_TDB", "rel_flux_T1_n", "rel_flux_err_T1_n", "AIRMASS")
 
 
+TIC = Detail("tic", "--tic", "TESS Input Catalog number.", "", panel="ExoFOP", ask="the TIC number")
+PLANET_NUMBER = Detail(
+    "planet_number",
+    "--planet-number",
+    "1 for the .01 candidate.",
+    1,
+    panel="ExoFOP",
+    kind=int,
+    read=number_within("--planet-number", 1, 99),
+)
+OBSERVATORY = Detail(
+    "observatory",
+    "--observatory",
+    "Short name, for file names.",
+    "",
+    panel="ExoFOP",
+    ask="the observatory's short name",
+)
+
+
 def base_name(submission: Submission) -> str:
     """Form ``TIC<id>-<planet>_<yyyymmdd>_<observatory>_<filter>``; the date is UTC of the start.
 
@@ -50,16 +77,16 @@ def base_name(submission: Submission) -> str:
         When the TIC number or the observatory is missing.
     """
     s = submission
-    digits = s.tic.upper().removeprefix("TIC").strip()
+    digits = TIC.of(s).upper().removeprefix("TIC").strip()
     if not re.fullmatch(r"[0-9]{1,12}", digits):
-        msg = f'ExoFOP needs the TIC number of {s.star_name} (digits), got "{s.tic}"'
+        msg = f'ExoFOP needs the TIC number of {STAR_NAME.of(s)} (digits), got "{TIC.of(s)}"'
         raise InputError(msg)
-    if not s.observatory.strip():
+    if not OBSERVATORY.of(s).strip():
         msg = "ExoFOP needs the observatory's short name, such as LCO-SAAO-1m0"
         raise InputError(msg)
     date = start_time(s).strftime("%Y%m%d")
-    place, band = file_word(s.observatory), file_word(s.filter)
-    return f"TIC{digits}-{s.planet_number:02d}_{date}_{place}_{band}"
+    place, band = file_word(OBSERVATORY.of(s)), file_word(FILTER.of(s))
+    return f"TIC{digits}-{PLANET_NUMBER.of(s):02d}_{date}_{place}_{band}"
 
 
 def _subset_text(submission: Submission) -> str:
@@ -114,3 +141,14 @@ def write_exofop(folder: Path, submission: Submission) -> list[Path]:
             raise InputError(msg) from error
         written.append(target)
     return written
+
+
+EXOFOP = Export(
+    "exofop",
+    "the TFOP bundle with its file names, and the neighbours' check",
+    "TIC…-01_DATE_OBSERVATORY_FILTER_… (points of the fit, tables, figures)",
+    write_exofop,
+    details=(TIC, PLANET_NUMBER, OBSERVATORY),
+    needs=(TIC, OBSERVATORY, FILTER, EXPOSURE),
+    takes=(Extra.BUNDLE,),
+)

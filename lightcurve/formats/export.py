@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from lightcurve.errors import InputError
-from lightcurve.formats.aavso import write_exoplanet
-from lightcurve.formats.aavso_exotic import write_exotic
-from lightcurve.formats.aavso_extended import write_extended
-from lightcurve.formats.ecsv import write_ecsv
-from lightcurve.formats.exofop import write_exofop
-from lightcurve.formats.hops_style import write_etd, write_exoclock
-from lightcurve.formats.submission import Submission
+from lightcurve.formats.aavso import EXOPLANET
+from lightcurve.formats.aavso_exotic import EXOTIC
+from lightcurve.formats.aavso_extended import EXTENDED
+from lightcurve.formats.ecsv import ECSV
+from lightcurve.formats.exofop import EXOFOP
+from lightcurve.formats.hops_style import ETD, EXOCLOCK
+from lightcurve.formats.submission import COMMON, Detail, Export, Submission
+from lightcurve.registry import Registry
 
-EXPORTS: dict[str, Callable[[Path, Submission], list[Path]]] = {
-    "aavso-exoplanet": write_exoplanet,
-    "aavso-exotic": write_exotic,
-    "aavso-extended": write_extended,
-    "ecsv": write_ecsv,
-    "etd": write_etd,
-    "exoclock": write_exoclock,
-    "exofop": write_exofop,
-}
+EXPORTS: Registry[Export] = Registry(
+    "export", EXOPLANET, EXOTIC, EXTENDED, ECSV, ETD, EXOCLOCK, EXOFOP
+)
+
+
+def all_details() -> tuple[Detail[Any], ...]:
+    """List what the exports together can be told, the common first."""
+    return tuple(dict.fromkeys([*COMMON, *(d for export in EXPORTS for d in export.details)]))
+
+
+def exports_in_markdown() -> str:
+    """Lay the exports out as the table in the documentation."""
+    lines = ["| format | what it is | files | needs, where the run does not know |"]
+    lines.append("|---|---|---|---|")
+    for e in EXPORTS:
+        needs = ", ".join(f"`{detail.flag}`" for detail in e.needs)
+        lines.append(f"| `{e.name}` | {e.help} | `{e.files}` | {needs} |")
+    return "\n".join(lines) + "\n"
 
 
 def export(kind: str, folder: Path, submission: Submission) -> list[Path]:
@@ -31,7 +41,7 @@ def export(kind: str, folder: Path, submission: Submission) -> list[Path]:
     Parameters
     ----------
     kind : str
-        A key of `EXPORTS`.
+        A name of `EXPORTS`.
     folder : Path
         Made where it does not exist.
     submission : Submission
@@ -45,12 +55,10 @@ def export(kind: str, folder: Path, submission: Submission) -> list[Path]:
     InputError
         When the kind is unknown, the folder cannot be made, or a validator finds a fault.
     """
-    if kind not in EXPORTS:
-        msg = f'no export "{kind}"; there are {", ".join(EXPORTS)}'
-        raise InputError(msg)
+    write = EXPORTS.get(kind).write
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         msg = f"{folder}: cannot be made: {error.strerror}"
         raise InputError(msg) from error
-    return EXPORTS[kind](folder, submission)
+    return write(folder, submission)

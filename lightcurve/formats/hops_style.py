@@ -11,6 +11,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from lightcurve.formats.submission import (
+    EXPOSURE,
+    FILTER,
+    PLANET_NAME,
+    Export,
     Submission,
     TextFormat,
     check_rows,
@@ -41,9 +45,9 @@ def _text(submission: Submission, fixed: Mapping[str, str], time: np.ndarray) ->
     curve, good = submission.light_curve, usable_points(submission)
     header = {
         **fixed,
-        "Planet": _planet_word(submission.planet_name),
-        "Filter": submission.filter,
-        "Exposure time in seconds": f"{submission.exposure_s:g}",
+        "Planet": _planet_word(PLANET_NAME.of(submission)),
+        "Filter": FILTER.of(submission),
+        "Exposure time in seconds": f"{EXPOSURE.of(submission):g}",
     }
     lines = [f"#{key}: {header[key]}" for key in KEYS]
     lines.append(COLUMNS)
@@ -55,8 +59,8 @@ def _text(submission: Submission, fixed: Mapping[str, str], time: np.ndarray) ->
 def _name(submission: Submission, service: str) -> str:
     """Name the file: date, planet, filter, exposure and service."""
     s = submission
-    words = (start_date(s), _planet_word(s.planet_name), s.filter)
-    return "_".join([*map(file_word, words), f"{s.exposure_s:g}s_for_{service}.txt"])
+    words = (start_date(s), _planet_word(PLANET_NAME.of(s)), FILTER.of(s))
+    return "_".join([*map(file_word, words), f"{EXPOSURE.of(s):g}s_for_{service}.txt"])
 
 
 def _validate(text: str, expected: Mapping[str, str]) -> list[str]:
@@ -87,7 +91,7 @@ def _service(name: str, fixed: Mapping[str, str], *, back: float = 0.0) -> TextF
     """Make a format; its times are mid-exposure less this many exposures."""
     return TextFormat(
         lambda s: _name(s, name),
-        lambda s: _text(s, fixed, s.light_curve.jd_utc - back * s.exposure_s / DAY_S),
+        lambda s: _text(s, fixed, s.light_curve.jd_utc - back * EXPOSURE.of(s) / DAY_S),
         lambda text: _validate(text, fixed),
     )
 
@@ -105,4 +109,18 @@ write_etd = _service(
         "Time stamp": "Mid-exposure",
         "Flux format": "Flux (in flux)",
     },
+)
+EXOCLOCK = Export(
+    "exoclock",
+    "JD (UTC) of the start of each exposure",
+    "DATE_PLANET_FILTER_EXPOSURE_for_ExoClock.txt",
+    write_exoclock,
+    needs=(PLANET_NAME, FILTER, EXPOSURE),
+)
+ETD = Export(
+    "etd",
+    "ETD, VarAstro: geocentric JD (UTC) at mid-exposure",
+    "DATE_PLANET_FILTER_EXPOSURE_for_ETD.txt",
+    write_etd,
+    needs=(PLANET_NAME, FILTER, EXPOSURE),
 )

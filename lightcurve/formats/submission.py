@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import datetime
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -23,6 +26,165 @@ JD_UNIX = 2440587.5
 JULIAN = (2_400_000.0, 2_500_000.0)  # 1858 to 2132: anything else is another time system
 
 
+T = TypeVar("T")
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Detail(Generic[T]):
+    """Something that an observer may have to say of a night: an option of ``lightcurve export``.
+
+    Attributes
+    ----------
+    name, flag, help, panel : str
+        Of the option.
+    default : object
+        Where nobody says it.
+    ask : str
+        What to give where it is missing and cannot be.
+    kind : type
+        As it is typed.
+    read : callable
+        Makes the value of what was typed, or of what the run says; raises InputError.
+    of_run : callable
+        What ``night`` of run.toml says; None or empty for nothing.
+    """
+
+    name: str
+    flag: str
+    help: str
+    default: T
+    panel: str = "For all"
+    ask: str = ""
+    kind: Any = str
+    read: Callable[[Any], T] = _as_it_is
+    of_run: Callable[[Mapping[str, Any]], Any] = lambda _: None
+
+    def of(self, submission: Submission) -> T:
+        """Take its value."""
+        value: T = submission.details.get(self.name, self.default)
+        return value
+
+
+class Extra(Enum):
+    """What else of a run's products an export can take."""
+
+    COMPARISONS = "the places of the comparison stars"
+    BUNDLE = "figures and tables, made or found"
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A format to hand a night in.
+
+    Attributes
+    ----------
+    name, help : str
+    files : str
+        Names of the files it writes, as the documentation shows them.
+    write : callable
+        Writes them into a folder that exists, each after its validator found no fault.
+    details : tuple of Detail
+        Those it takes beyond `COMMON`.
+    needs : tuple of Detail
+        Those it cannot do without.
+    takes : tuple of Extra
+    """
+
+    name: str
+    help: str
+    files: str
+    write: Callable[[Path, Submission], list[Path]]
+    details: tuple[Detail[Any], ...] = ()
+    needs: tuple[Detail[Any], ...] = ()
+    takes: tuple[Extra, ...] = ()
+
+
+def number_within(flag: str, least: float, most: float) -> Callable[[Any], Any]:
+    """Make the check of a number."""
+
+    def read(value: Any) -> Any:
+        if not least <= value <= most:
+            msg = f"{flag}: {value:g} is not within {least:g} to {most:g}"
+            raise InputError(msg)
+        return value
+
+    return read
+
+
+def _binning(value: Any) -> tuple[int, int]:
+    """Read ``1x1``, or two numbers."""
+    if not isinstance(value, str):
+        return int(value[0]), int(value[1])
+    found = re.fullmatch(r"(\d+)[xX](\d+)", value)
+    if not found:
+        msg = f"--binning: {value!r} is not like 1x1"
+        raise InputError(msg)
+    return int(found[1]), int(found[2])
+
+
+def _star_of(night: Mapping[str, Any]) -> str:
+    """Take the star's name; a planet is named after its star, with a letter."""
+    star = re.sub(r"\s+[b-i]$", "", str(night.get("target", "")))
+    return star or _planet_of(night)
+
+
+def _planet_of(night: Mapping[str, Any]) -> str:
+    return str(night.get("planet", {}).get("name", ""))
+
+
+STAR_NAME = Detail("star_name", "--star", "Name of the star.", "", of_run=_star_of)
+PLANET_NAME = Detail(
+    "planet_name",
+    "--planet-name",
+    "Name of the planet.",
+    "",
+    ask="the planet's name",
+    of_run=_planet_of,
+)
+FILTER = Detail(
+    "filter",
+    "--filter",
+    "Filter, where the header was wrong or silent.",
+    "",
+    ask="the filter",
+    of_run=lambda night: night.get("filter"),
+)
+EXPOSURE = Detail(
+    "exposure_s",
+    "--exposure",
+    "Seconds, where the header was silent.",
+    0.0,
+    ask="the exposure in seconds",
+    kind=float,
+    read=number_within("--exposure", 0.001, 86400.0),
+    of_run=lambda night: night.get("exposure_s"),
+)
+BINNING = Detail(
+    "binning",
+    "--binning",
+    "Such as 1x1, where the header was silent.",
+    (1, 1),
+    ask="the binning, such as 1x1",
+    read=_binning,
+    of_run=lambda night: night.get("binning"),
+)
+NOTES = Detail("notes", "--notes", "A remark.", "")
+CHECK_MAGNITUDE: Detail[float | None] = Detail(
+    "check_magnitude",
+    "--check-magnitude",
+    "Of the check star in this filter.",
+    None,
+    panel="AAVSO",
+    kind=float,
+    read=number_within("--check-magnitude", -30.0, 40.0),
+)
+COMMON: tuple[Detail[Any], ...] = (STAR_NAME, PLANET_NAME, FILTER, EXPOSURE, BINNING, NOTES)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Submission:
     """A night to hand in.
@@ -30,59 +192,28 @@ class Submission:
     Attributes
     ----------
     light_curve : LightCurve
-    star_name, planet_name : str
-    filter : str
-        Normalised name, such as ``"V"``, ``"Rc"``, ``"ip"``, ``"CV"``.
-    exposure_s : float
-    binning : tuple of int
-    camera : str
-        ``"CCD"``, ``"CMOS"`` or ``"DSLR"``.
-    observer_code : str
-        AAVSO code of the observer.
-    secondary_codes : tuple of str
-    observatory : str
-        Short name without blanks, for file names.
-    notes : str
+    details : mapping of str to object
+        By name of a `Detail`, which takes its value out of it.
     comparisons : tuple of (float, float, float, float)
         Right ascension and declination, degrees, x and y, pixels, of each comparison star.
     fit : TransitFit or None
     planet : Planet or None
         The priors.
-    target_magnitude : float or None
-        Out of transit, in `filter`; the extended format needs it.
     check_name : str
     check_magnitude : (n,) float array or None
         Of the check star in each frame.
-    chart : str
-        AAVSO chart or sequence.
-    tic : str
-        Digits of the TESS Input Catalog number.
-    planet_number : int
     files : mapping of str to Path
         Products to be bundled, by the name they get: ``"lightcurve.png"``, ``"measurements.tbl"``,
         ``"measurements.apertures"``, ``"field.png"``, ``"seeing-profile.png"`` ...
     """
 
     light_curve: LightCurve
-    star_name: str
-    filter: str
-    exposure_s: float
-    planet_name: str = ""
-    binning: tuple[int, int] = (1, 1)
-    camera: str = "CCD"
-    observer_code: str = ""
-    secondary_codes: tuple[str, ...] = ()
-    observatory: str = ""
-    notes: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
     comparisons: tuple[tuple[float, float, float, float], ...] = ()
     fit: TransitFit | None = None
     planet: Planet | None = None
-    target_magnitude: float | None = None
     check_name: str = ""
     check_magnitude: np.ndarray | None = None
-    chart: str = "na"
-    tic: str = ""
-    planet_number: int = 1
     files: Mapping[str, Path] = field(default_factory=dict)
 
 
@@ -110,7 +241,8 @@ def usable_points(submission: Submission) -> np.ndarray:
     else:
         good = finite & (curve.flags & int(UNUSABLE | Flag.CLOUD | Flag.OUTLIER) == 0)
     if not good.any():
-        msg = f"{submission.star_name}: no usable point to hand in; see the flags in lightcurve.csv"
+        star = STAR_NAME.of(submission)
+        msg = f"{star}: no usable point to hand in; see the flags in lightcurve.csv"
         raise InputError(msg)
     return good
 
@@ -164,7 +296,7 @@ def start_time(submission: Submission) -> datetime.datetime:
         To the second.
     """
     mid = float(submission.light_curve.jd_utc[usable_points(submission)].min())
-    seconds = round((mid - JD_UNIX) * 86400 - submission.exposure_s / 2)
+    seconds = round((mid - JD_UNIX) * 86400 - EXPOSURE.of(submission) / 2)
     return datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC)
 
 

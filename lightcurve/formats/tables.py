@@ -24,6 +24,7 @@ from lightcurve.formats.quantities import LIGHTCURVE, QUANTITIES
 from lightcurve.times import only_julian_dates
 
 TIMES = ("jd_utc", "bjd_tdb")
+COVARIATE_ORDER = ("airmass", "x", "y", "fwhm", "sky")  # as in a curve that was not read
 MAX_FLAGS = 65535
 MAX_LEVEL = 1000.0  # relative flux has a median of 1, or the ratio to few faint stars
 
@@ -129,7 +130,8 @@ def read_lightcurve(path: str | Path) -> LightCurve:
     if not 0 < level < MAX_LEVEL:
         msg = f"{name}: the median of rel_flux is {level:g}: no relative flux, which is about 1"
         raise InputError(msg)
-    covariates = {q.covariate: values[q.name] for q in QUANTITIES if q.covariate}
+    offered = {q.covariate: values[q.name] for q in QUANTITIES if q.covariate}
+    covariates = {n: offered[n] for n in (*COVARIATE_ORDER, *offered) if n in offered}
     return LightCurve(
         **{q.attribute: values[q.name] for q in QUANTITIES if q.attribute},
         covariates=covariates | _derived_covariates(values),
