@@ -136,7 +136,7 @@ def check_folder(folder: Path, planet: Planet) -> None:
     begun = [path.name for path in folder.glob("*") if path.name in {"night", "run"}]
     known = folder / PLANET_FILE
     if not known.exists():
-        strange += begun
+        strange += [Path(name) for name in begun]
     elif read_toml(known, "a planet file").get("name") != planet.name:
         strange.append(Path(PLANET_FILE))
     if strange:

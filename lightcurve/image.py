@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from lightcurve.calib.store import load_masters
-from lightcurve.catalogs.file import read_file
-from lightcurve.catalogs.query import load
 from lightcurve.clock import Clock
 from lightcurve.config import Settings
 from lightcurve.data import Masters, Products
-from lightcurve.errors import InputError, LightcurveError
-from lightcurve.frames.names import fits_stem
-from lightcurve.frames.read import fits_files
+from lightcurve.errors import SolveError
 from lightcurve.image_products import write_products
+from lightcurve.image_stages.apertures import choose_apertures
 from lightcurve.image_stages.calibrate import calibrate_sources
-from lightcurve.image_stages.catalogs import services_for
-from lightcurve.image_stages.folder import as_before, claimed, is_free, reason_of, state_of
-from lightcurve.image_stages.locate import wanted_target
-from lightcurve.image_stages.prepare import prepare_frame
-from lightcurve.image_stages.reduced import Reduced, summarise
-from lightcurve.image_stages.sequence import (
-    judge,
-    keep_row,
-    quick_settings,
-    recall_rows,
-    write_sequence,
+from lightcurve.image_stages.folder import claimed, state_of
+from lightcurve.image_stages.locate import place_sources, solve_frame
+from lightcurve.image_stages.prepare import Prepared, calibrate_frame, map_background
+from lightcurve.image_stages.reduced import Reduced
+from lightcurve.image_stages.sky import (
+    OnSky,
+    besides,
+    find_standards,
+    has_moved,
+    later_solvers,
+    look_up,
+    not_solved,
 )
-from lightcurve.image_stages.sky import look_up
-from lightcurve.image_stages.sources import measure_sources
-from lightcurve.image_stages.standards import wanted_band
+from lightcurve.image_stages.sources import (
+    Sources,
+    detect_sources,
+    fit_point_spread,
+    gather_sources,
+    measure_apertures,
+    measure_seeing,
+)
 from lightcurve.image_stages.table import source_table
 from lightcurve.image_stages.transients import search_transients
-from lightcurve.progress import Progress, silent
 from lightcurve.runlog import open_log
-
-log = logging.getLogger(__name__)
 
 
 def reduce_image(
@@ -77,199 +73,60 @@ def reduce_image(
 def measure_image(
     path: Path, settings: Settings, clock: Clock, *, masters: Masters | None = None
 ) -> Reduced:
-    """Turn one frame into a calibrated, cross-matched catalogue.
-
-    Parameters
-    ----------
-    path : Path
-    settings : Settings
-    clock : Clock
-    masters : Masters, optional
-
-    Returns
-    -------
-    Reduced
-
-    Raises
-    ------
-    LightcurveError
-        Whatever stands in the way, in one line.
-    """
+    """Turn one frame into a calibrated, cross-matched catalogue, as `reduce_image` writes it."""
     with clock("calibrate"):
-        prepared = prepare_frame(path, settings, masters=masters)
+        reading = calibrate_frame(path, settings, masters)
+        prepared = map_background(reading, settings)
     with clock("measure"):
-        sources = measure_sources(prepared, settings)
-    sky = look_up(prepared, sources, settings, clock)
+        seeing = measure_seeing(prepared)
+        apertures = choose_apertures(seeing.fwhm, settings)
+        places = detect_sources(prepared, seeing, settings.image)
+        phot = measure_apertures(prepared, *places, apertures, settings)
+        spread = fit_point_spread(prepared, phot, apertures, seeing, settings.image)
+        sources = gather_sources(prepared, phot, spread, apertures, seeing, settings)
+    try:
+        sky = _locate(prepared, sources, settings, clock)
+    except SolveError as error:
+        sky = not_solved(prepared, sources, error)
     with clock("zero point"):
-        calibrated = calibrate_sources(prepared, sources, sky.placed, sky.standards, settings)
+        standards, notes = find_standards(prepared, sky, settings)
+        calibrated = calibrate_sources(prepared, sources, sky.placed, standards, settings)
     with clock("cross-match"):
-        known = sky.known
-        pairs = {name: sky.placed.match(catalog) for name, catalog in known.catalogs.items()}
-        table = source_table(sources, sky.placed, calibrated, known.catalogs, pairs)
+        pairs = {name: sky.placed.match(one) for name, one in sky.known.catalogs.items()}
+        table = source_table(sources, sky.placed, calibrated, sky.known.catalogs, pairs)
         transients = search_transients(
-            sources, sky.placed, calibrated, known, pairs, wanted=settings.image.transients
+            sources, sky.placed, calibrated, sky.known, pairs, wanted=settings.image.transients
         )
     return Reduced(
-        prepared, sources, sky.placed, known, pairs, calibrated, transients, table, settings,
-        sky.notes,
-    )  # fmt: skip
+        prepared=prepared,
+        sources=sources,
+        placed=sky.placed,
+        known=sky.known,
+        pairs=pairs,
+        calibrated=calibrated,
+        transients=transients,
+        table=table,
+        settings=settings,
+        assumed=(*sky.notes, *notes),
+    )
 
 
-def reduce_images(
-    paths: Sequence[Path], settings: Settings, out: Path, *, progress: Progress = silent
-) -> list[dict[str, Any]]:
-    """Reduce frames, each on its own; one that fails costs itself alone.
-
-    A frame that was reduced into this folder before, with these settings and answers from every
-    service, is not reduced again.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-        Files, or folders whose FITS files are taken.
-    settings : Settings
-    out : Path
-        Gets a folder for each frame.
-    progress : Progress
-
-    Returns
-    -------
-    list of dict
-        One a frame: file, status, reason, folder, and what `summarise` tells.
-
-    Raises
-    ------
-    InputError
-        When a catalogue given or the masters cannot be read, or there is no such band, service or
-        place.
-    CatalogError
-        When the target is given by a name that cannot be resolved.
-    """
-
-    def reduce(file: Path, name: str, masters: Masters | None) -> dict[str, Any]:
-        folder = out / name
-        summary = as_before(folder, state_of(file, settings))
-        if summary is None:
-            summary = reduce_image(file, settings, folder, masters=masters).summary
-        else:
-            log.info("%s: taken from %s: frame and settings are the same", file.name, folder)
-        return {**summary, "folder": str(folder)}
-
-    return _each(paths, settings, reduce, progress, out)
-
-
-def measure_sequence(
-    paths: Sequence[Path], settings: Settings, out: Path, *, progress: Progress = silent
-) -> list[dict[str, Any]]:
-    """Measure zero point, FWHM, limit and quality of frames, and write them as one table.
-
-    Each row is kept as it comes: a frame that was measured before, with these settings and answers
-    from every service, is not measured again.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-        Files, or folders whose FITS files are taken.
-    settings : Settings
-    out : Path
-        Gets sequence.csv, sequence.png, and sequence.jsonl, the rows kept.
-    progress : Progress
-
-    Returns
-    -------
-    list of dict
-        One a frame: file, status, reason, quality, and what `summarise` tells.
-
-    Raises
-    ------
-    InputError
-        When a catalogue given or the masters cannot be read, or there is no such band, service or
-        place.
-    CatalogError
-        When the target is given by a name that cannot be resolved.
-    """
-    quick, keep = quick_settings(settings), out / "sequence.jsonl"
-
-    def measure(file: Path, _: str, masters: Masters | None) -> dict[str, Any]:
-        state = state_of(file, quick)
-        if state in kept:
-            log.info("%s: taken from %s: frame and settings are the same", file.name, keep)
-            return kept[state]
-        row = dict(summarise(measure_image(file, quick, Clock(), masters=masters)))
-        keep_row(keep, state, row)
-        return row
-
-    with open_log(out):
-        kept = recall_rows(keep)
-        rows = _each(paths, settings, measure, progress)
-        for row, quality in zip(rows, judge(rows), strict=True):
-            row["quality"] = quality
-        write_sequence(out, rows)
-    return rows
-
-
-def _each(
-    paths: Sequence[Path],
-    settings: Settings,
-    work: Callable[[Path, str, Masters | None], dict[str, Any]],
-    progress: Progress,
-    out: Path | None = None,
-) -> list[dict[str, Any]]:
-    """Do the work on each frame; names are those of folders in `out` that are free for it."""
-    _check_settings(settings)
-    folder = settings.image.masters
-    masters = load_masters(folder) if folder is not None else None
-    files, missing = _listed(paths)
-    rows = []
-    pairs = list(zip(files, _free_names(files, out), strict=True))
-    for file, name in progress(pairs, "Reducing", len(files)):
-        row: dict[str, Any] = {"file": file.name, "status": "reduced", "reason": ""}
-        try:
-            if file in missing:
-                raise missing[file]
-            row |= work(file, name, masters)
-        except (LightcurveError, OSError) as error:
-            reason = reason_of(error, file)
-            row |= {"status": "failed", "reason": reason}
-            log.error("%s: %s", file.name, reason)
-        rows.append(row)
-    return rows
-
-
-def _check_settings(settings: Settings) -> None:
-    """Refuse, before the first frame, what would fail every one of them."""
-    wanted_target(settings)
-    wanted_band(None, settings.image)
-    for file in settings.catalogs.files:
-        read_file(file)
-    for name in services_for("G", 0.0, settings, given=False):
-        load(name)
-
-
-def _listed(paths: Sequence[Path]) -> tuple[list[Path], dict[Path, InputError]]:
-    """List the files of the paths, in order; a path that has none stands for itself."""
-    files: list[Path] = []
-    missing: dict[Path, InputError] = {}
-    for path in paths:
-        try:
-            files += fits_files(path)
-        except InputError as error:
-            files.append(path)
-            missing[path] = error
-    return files, missing
-
-
-def _free_names(files: Sequence[Path], out: Path | None) -> list[str]:
-    """Name each frame's folder after its file; where that is another's, it gets a number."""
-    names: list[str] = []
-    taken: set[str] = set()
-    for file in files:
-        stem = name = fits_stem(file) or "frame"
-        number = 1
-        # Not every file system tells upper case from lower.
-        while name.casefold() in taken or (out is not None and not is_free(out / name, file)):
-            number += 1
-            name = f"{stem}_{number}"
-        names.append(name)
-        taken.add(name.casefold())
-    return names
+def _locate(prepared: Prepared, sources: Sources, settings: Settings, clock: Clock) -> OnSky:
+    """Solve a frame, ask the catalogues what is there, and refine the solution with the answers."""
+    with clock("solve"):
+        solution = solve_frame(prepared, settings)
+    with clock("catalogues"):
+        field, known, notes = look_up(prepared, solution, settings)
+    try:
+        placed = place_sources(sources, solution, known.catalogs, prepared.shape)
+    except SolveError as refuted:
+        # Nothing had checked that WCS before: the solvers after it may put it right.
+        with besides(refuted):
+            return _locate(prepared, sources, later_solvers(settings, solution, refuted), clock)
+    if has_moved(field, placed, prepared.shape):
+        # So far off was the header's WCS that part of the frame has not been asked about.
+        notes += placed.notes
+        with clock("catalogues"):
+            field, known, _ = look_up(prepared, placed.solution, settings)
+        placed = place_sources(sources, placed.solution, known.catalogs, prepared.shape)
+    return OnSky(placed, known, field, notes)

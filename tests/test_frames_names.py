@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightcurve.frames.names import fits_stem, product_stems
-from lightcurve.image import _free_names
+from lightcurve.image_batch import _free_names
 
 
 @pytest.mark.parametrize(

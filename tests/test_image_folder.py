@@ -16,7 +16,8 @@ from sim_image import Observatory, offline, render_frame
 from lightcurve import image
 from lightcurve.config import Settings
 from lightcurve.errors import InputError
-from lightcurve.image import measure_sequence, reduce_image, reduce_images
+from lightcurve.image import reduce_image
+from lightcurve.image_batch import measure_sequence, reduce_images
 
 SITE = Observatory(shape=(160, 160))
 

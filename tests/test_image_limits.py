@@ -16,11 +16,13 @@ from lightcurve.clock import Clock
 from lightcurve.config import Settings, make_settings
 from lightcurve.coordinates import format_coordinates
 from lightcurve.errors import InputError, LightcurveError
-from lightcurve.image import measure_image, measure_sequence, reduce_images
+from lightcurve.image import measure_image
+from lightcurve.image_batch import measure_sequence, reduce_images
 from lightcurve.image_stages import sources as sources_module
-from lightcurve.image_stages.prepare import prepare_frame
+from lightcurve.image_stages.apertures import choose_apertures
+from lightcurve.image_stages.prepare import calibrate_frame, map_background
 from lightcurve.image_stages.reduced import summarise
-from lightcurve.image_stages.sources import measure_sources
+from lightcurve.image_stages.sources import detect_sources, measure_apertures, measure_seeing
 from lightcurve.image_stages.standards import wanted_band
 
 
@@ -52,26 +54,30 @@ def test_apertures_larger_than_the_frame_are_refused(
 ) -> None:
     path = empty_frame(tmp_path / "f.fits")
     with pytest.raises(InputError, match=f"{option}.* 500 px .* the frame is 300 x 200 px"):
-        prepare_frame(path, make_settings({"apertures": apertures}))
+        calibrate_frame(path, make_settings({"apertures": apertures}), None)
 
 
 def test_stars_measured_in_blocks_are_the_same(
     hatp32: list[Path], shared_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = real_settings(shared_data, psf="none")
-    prepared = prepare_frame(hatp32[0], settings)
-    whole = measure_sources(prepared, settings)
+    prepared = map_background(calibrate_frame(hatp32[0], settings, None), settings)
+    seeing = measure_seeing(prepared)
+    places = detect_sources(prepared, seeing, settings.image)
+    apertures = choose_apertures(seeing.fwhm, settings)
+    whole = measure_apertures(prepared, *places, apertures, settings)
     monkeypatch.setattr(sources_module, "BLOCK_PIXELS", 800_000)
-    parts = measure_sources(prepared, settings)
+    parts = measure_apertures(prepared, *places, apertures, settings)
     assert len(parts) == len(whole)
     bright = whole.snr > 50
-    np.testing.assert_allclose(parts.phot.sky[:50], whole.phot.sky[:50], rtol=1e-6)
+    np.testing.assert_allclose(parts.sky[:50], whole.sky[:50], rtol=1e-6)
     # The centroid window is of each block's own stars: blends move by a little.
-    np.testing.assert_allclose(parts.phot.flux[bright], whole.phot.flux[bright], rtol=0.01)
+    np.testing.assert_allclose(parts.flux[bright], whole.flux[bright], rtol=0.01)
 
 
 def test_a_frame_without_stars_says_so(tmp_path: Path) -> None:
-    prepared = prepare_frame(empty_frame(tmp_path / "f.fits"), Settings())
+    reading = calibrate_frame(empty_frame(tmp_path / "f.fits"), Settings(), None)
+    prepared = map_background(reading, Settings())
     assert "no star tells" in " ".join(prepared.notes)
     assert "nan" not in " ".join(prepared.notes)
 

@@ -16,7 +16,8 @@ from lightcurve.cli import app
 from lightcurve.clock import Clock
 from lightcurve.config import make_settings
 from lightcurve.errors import FrameError
-from lightcurve.image import measure_image, reduce_image, reduce_images
+from lightcurve.image import measure_image, reduce_image
+from lightcurve.image_batch import reduce_images
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,8 @@ from sim_image import Observatory, Rendered, enclosed_share, ey_uma_frame
 from lightcurve.clock import Clock
 from lightcurve.config import Settings, make_settings
 from lightcurve.errors import InputError
-from lightcurve.image import measure_image, measure_sequence
+from lightcurve.image import measure_image
+from lightcurve.image_batch import measure_sequence
 from lightcurve.image_products import write_products
 from lightcurve.image_stages.reduced import Reduced, summarise
 from lightcurve.image_stages.sequence import COLUMNS

@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 from lightcurve.cli import app
 from lightcurve.clock import Clock
 from lightcurve.config import Settings, make_settings
-from lightcurve.image import measure_image, measure_sequence, reduce_image, reduce_images
+from lightcurve.image import measure_image, reduce_image
+from lightcurve.image_batch import measure_sequence, reduce_images
 from lightcurve.image_stages.reduced import Reduced, summarise
 
 SITE = Observatory(shape=(300, 300))

@@ -45,7 +45,7 @@ def image(
 
     Example: lightcurve image FRAME.fits --index INDEX.fits --catalog STARS.fits --offline
     """
-    from lightcurve.image import measure_sequence, reduce_images
+    from lightcurve.image_batch import measure_sequence, reduce_images
 
     job = measure_sequence if sequence else reduce_images
     rows = job(frames, settings, out, progress=bar)

@@ -220,7 +220,7 @@ def _matches(reduced: Reduced, n: int) -> list[list[dict[str, Any]]]:
 
 
 def _known(catalog: Catalog, row: int) -> list[tuple[str, str]]:
-    facts = []
+    facts: list[tuple[str, str]] = []
     for name, column in catalog.columns.items():
         value = column.values[row]
         if name.endswith("_err") or len(facts) == MAX_CARD:

@@ -66,32 +66,32 @@ class Prepared:
         """Pixels without any mark: (ny, nx) bool."""
         return self.frame.bad == 0
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        ny, nx = self.frame.pixels.shape
+        return ny, nx
 
-def prepare_frame(path: Path, settings: Settings, *, masters: Masters | None = None) -> Prepared:
-    """Read, calibrate and mask a frame.
 
-    Parameters
-    ----------
-    path : Path
-    settings : Settings
-    masters : Masters, optional
-        Already read; else those of the settings' folder, if any.
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """A frame read and calibrated: its camera, its brightest stars, and what was done to it."""
 
-    Returns
-    -------
-    Prepared
+    frame: Frame
+    camera: CameraValues
+    stars: Detections
+    notes: tuple[str, ...]
 
-    Raises
-    ------
-    LightcurveError
-        When the frame cannot be read or does not fit its masters, or is too small for the
-        apertures given.
+
+def calibrate_frame(path: Path, settings: Settings, masters: Masters | None) -> Reading:
+    """Read and calibrate a frame, and mark its border, clipped pixels and cosmic rays.
+
+    Without masters those of the settings' folder are taken, if any. `LightcurveError` when the
+    frame cannot be read or does not fit its masters, or is too small for the apertures given.
     """
     raw = _read(path, settings)
-    scaled: tuple[str, ...] = ()
     masters = _masters(masters, settings)
-    if masters is None:
-        raw, scaled = _in_adu(raw)
+    raw, scaled = (raw, ()) if masters is not None else _in_adu(raw)
     camera = settle_camera([raw], masters, settings)
     frame = border_marked(
         reduce_frame(raw, masters), max(settings.camera.border_px, settings.image.border_px)
@@ -100,19 +100,32 @@ def prepare_frame(path: Path, settings: Settings, *, masters: Masters | None = N
     _refuse_nothing_to_see(frame)
     stars = detect(frame.pixels, frame.bad, saturation_adu=camera.saturation_adu)
     frame, cosmic = cosmic_rays_marked(frame, camera, stars, settings)
-    background = measure_background(
-        frame.pixels, frame.bad, box_px=settings.image.background_box_px
-    )
-    frame, trail = trails_marked(frame, background, wanted=settings.image.trails)
-    seconds, source, assumed = _exposure(frame)
     none = () if masters is not None else ("not calibrated: no master frames were given",)
-    notes = (*frame.exposure.warnings, *scaled, *cosmic, *trail, *none, *assumed)
+    return Reading(frame, camera, stars, (*frame.exposure.warnings, *scaled, *cosmic, *none))
+
+
+def map_background(reading: Reading, settings: Settings) -> Prepared:
+    """Measure the background and mark trails; tell every value the measuring rests on."""
+    background = measure_background(
+        reading.frame.pixels, reading.frame.bad, box_px=settings.image.background_box_px
+    )
+    frame, trail = trails_marked(reading.frame, background, wanted=settings.image.trails)
+    seconds, source, assumed = _exposure(frame)
+    notes = (*reading.notes, *trail, *assumed)
     for note in notes:
         log.info("%s", note)
     values = (Assumed("exposure", seconds, "s", source, f"{seconds:g} s"), *_values(frame))
     for value in values:
         log.info("%s", value)
-    return Prepared(frame, camera, background, stars, seconds, notes, (*values, *camera.values))
+    return Prepared(
+        frame=frame,
+        camera=reading.camera,
+        background=background,
+        stars=reading.stars,
+        exposure_s=seconds,
+        notes=notes,
+        values=(*values, *reading.camera.values),
+    )
 
 
 def _read(path: Path, settings: Settings) -> RawFrame:

@@ -1,19 +1,21 @@
-"""The sky half of the single-image story: where the frame is, and what is known to be there."""
+"""Steps of the single-image story on the sky: what is known to be there, and what calibrates."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
 from lightcurve.catalogs.service import Field
-from lightcurve.clock import Clock
 from lightcurve.config import Settings
 from lightcurve.coordinates import format_coordinates
+from lightcurve.data import Solution
 from lightcurve.errors import SolveError
 from lightcurve.image_stages.catalogs import Known, ask
-from lightcurve.image_stages.locate import field_of, place_sources, solve_frame
+from lightcurve.image_stages.locate import field_of
 from lightcurve.image_stages.place import Placed, nowhere
 from lightcurve.image_stages.prepare import Prepared
 from lightcurve.image_stages.sources import Sources
@@ -39,100 +41,76 @@ class OnSky:
     placed : Placed
         Nowhere when the frame could not be solved; nothing else is known then.
     known : Known
-    standards : Standards or None
+    field : Field or None
+        What the catalogues were asked about.
     notes : tuple of str
-        What was assumed of time and filter, or why the frame is not solved.
+        What was assumed, or why the frame is not solved.
     """
 
     placed: Placed
     known: Known
-    standards: Standards | None
+    field: Field | None
     notes: tuple[str, ...]
 
 
-def look_up(prepared: Prepared, sources: Sources, settings: Settings, clock: Clock) -> OnSky:
-    """Place a frame on the sky and ask what is there; a frame that cannot be solved is nowhere.
+def look_up(
+    prepared: Prepared, solution: Solution, settings: Settings
+) -> tuple[Field, Known, tuple[str, ...]]:
+    """Ask catalogues and services what is on a frame; tell what was assumed for that."""
+    field, notes = field_of(prepared, solution, settings.image.mpc_code)
+    band, _ = wanted_band(prepared.frame.exposure.filter, settings.image)
+    return field, ask(field, band, settings), notes
 
-    Parameters
-    ----------
-    prepared : Prepared
-    sources : Sources
-    settings : Settings
-    clock : Clock
 
-    Returns
-    -------
-    OnSky
-
-    Raises
-    ------
-    InputError
-        When a catalogue file cannot be read, or a service or band is not known.
-    """
-    try:
-        found = _solved(prepared, sources, settings, clock)
-    except SolveError as error:
-        reason = error.reason
-        log.error("%s: not solved: %s", prepared.frame.path.name, reason)
-        unsolved = nowhere(len(sources), reason)
-        return OnSky(unsolved, Known({}, (), ()), None, (f"not solved: {reason}",))
-    centre = found.placed.centre_deg(prepared.frame.pixels.shape)
+def find_standards(
+    prepared: Prepared, sky: OnSky, settings: Settings
+) -> tuple[Standards | None, tuple[str, ...]]:
+    """Choose the stars of the zero point; tell what was assumed, and what asked for in vain."""
+    if sky.field is None:
+        return None, ()
+    centre = sky.placed.centre_deg(prepared.shape)
     log.info("centre: %.6f %+.6f deg, %s", *centre, format_coordinates(*centre))
-    return found
-
-
-def _solved(prepared: Prepared, sources: Sources, settings: Settings, clock: Clock) -> OnSky:
-    with clock("solve"):
-        solution = solve_frame(prepared, settings)
-        field, notes = field_of(prepared, solution, settings.image.mpc_code)
-    with clock("catalogues"):
-        band, assumed = wanted_band(prepared.frame.exposure.filter, settings.image)
-        known = ask(field, band, settings)
-    try:
-        placed = place_sources(sources, solution, known.catalogs, prepared.frame.pixels.shape)
-    except SolveError as error:
-        # Nothing had checked that WCS before: the solvers after it may put it right.
-        return _by_others(prepared, sources, _after(solution.solver, settings, error), clock, error)
-    shape = prepared.frame.pixels.shape
-    if _middle_moved(field, placed, shape) > FIELD_MOVED:
-        # So far off was the header's WCS that part of the frame has not been asked about.
-        notes += placed.notes
-        with clock("catalogues"):
-            field, _ = field_of(prepared, placed.solution, settings.image.mpc_code)
-            known = ask(field, band, settings)
-        placed = place_sources(sources, placed.solution, known.catalogs, shape)
-    order = order_of(known.by_hand, band, field.dec_deg, settings.image)
-    standards = choose_standards(known.catalogs, band, order)
+    band, assumed = wanted_band(prepared.frame.exposure.filter, settings.image)
+    order = order_of(sky.known.by_hand, band, sky.field.dec_deg, settings.image)
+    standards = choose_standards(sky.known.catalogs, band, order)
     vain = named_in_vain(settings.image, standards)
     if assumed and standards is not None:
         assumed += f": magnitudes are tied to {standards.band} of {standards.catalog.title}"
-    told = tuple(note for note in (assumed, vain) if note)
-    return OnSky(placed, known, standards, (*notes, *told))
+    return standards, tuple(note for note in (assumed, vain) if note)
 
 
-def _middle_moved(field: Field, placed: Placed, shape: tuple[int, int]) -> float:
-    """Distance of the middle of the frame from that of the field, in radii of the field."""
+def has_moved(field: Field, placed: Placed, shape: tuple[int, int]) -> bool:
+    """Tell whether the middle of the frame is too far from that of the field."""
     ra, dec = placed.centre_deg(shape)
     along = ((ra - field.ra_deg + 180) % 360 - 180) * np.cos(np.radians(dec))
-    return float(np.hypot(along, dec - field.dec_deg) / field.radius_deg)
+    return float(np.hypot(along, dec - field.dec_deg) / field.radius_deg) > FIELD_MOVED
 
 
-def _after(solver: str, settings: Settings, error: SolveError) -> Settings:
-    """Leave out the solver that was refuted and those before it."""
+def later_solvers(settings: Settings, solution: Solution, refuted: SolveError) -> Settings:
+    """Leave out the solver that was refuted and those before it; the error where none is left."""
     names = settings.solve.solvers
-    later = names[names.index(solver) + 1 :]
+    later = names[names.index(solution.solver) + 1 :]
     if not later:
-        raise error
+        raise refuted
     return settings.model_copy(
         update={"solve": settings.solve.model_copy(update={"solvers": later})}
     )
 
 
-def _by_others(
-    prepared: Prepared, sources: Sources, settings: Settings, clock: Clock, first: SolveError
-) -> OnSky:
+@contextmanager
+def besides(first: SolveError) -> Iterator[None]:
+    """Name an earlier failure beside a later one."""
     try:
-        return _solved(prepared, sources, settings, clock)
+        yield
     except SolveError as error:
+        if error is first:
+            raise
         msg = f"{first}; {error.reason}"
         raise SolveError(msg, n_detected=first.n_detected, n_catalog=first.n_catalog) from error
+
+
+def not_solved(prepared: Prepared, sources: Sources, error: SolveError) -> OnSky:
+    """Go on without a place on the sky, saying why."""
+    reason = error.reason
+    log.error("%s: not solved: %s", prepared.frame.path.name, reason)
+    return OnSky(nowhere(len(sources), reason), Known({}, (), ()), None, (f"not solved: {reason}",))

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lightcurve.config import Settings
+from lightcurve.config import ImageSettings, Settings
 from lightcurve.data import StarPhotometry
 from lightcurve.flags import Flag, PixelFlag
-from lightcurve.image_stages.apertures import Apertures, choose_apertures
+from lightcurve.image_stages.apertures import Apertures
 from lightcurve.image_stages.point_spread import fit_sources, frame_psf
 from lightcurve.image_stages.prepare import Prepared
 from lightcurve.phot.aperture import measure_stars
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 GUESS_FWHM = 3.0  # px, where no star tells
 CROWDED_SHARE = 0.01  # of a source's own light: what a neighbour must have to matter
+PER_STAR = tuple(name for name in StarPhotometry.__slots__ if name != "radius_used")
 BLOCK_PIXELS = 20_000_000  # cut out at once; more stars are measured in blocks
 
 
@@ -73,66 +74,109 @@ class Sources:
         return self.phot.flags[:, self.apertures.main]
 
 
-def measure_sources(prepared: Prepared, settings: Settings) -> Sources:
-    """Find and measure the sources of a frame.
+@dataclass(frozen=True, slots=True, eq=False)
+class Seeing:
+    """Widths of the stars, the FWHM reckoned with (pixels), and a note where it is rough."""
 
-    Parameters
-    ----------
-    prepared : Prepared
-    settings : Settings
+    widths: Widths
+    fwhm: float
+    note: str
 
-    Returns
-    -------
-    Sources
-        The brightest first.
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spread:
+    """The PSF of a frame and its fit to all sources, after which those stand that it left over.
+
+    stars : (k,) rows of the stars it was built from; unsure : (m,) added ones that may be flaws.
     """
-    wanted = settings.image
-    background = prepared.background
-    widths = _widths(prepared)
-    fwhm, note = _settled_width(prepared, widths)
-    apertures = choose_apertures(fwhm, settings)
+
+    psf: Psf
+    phot: PsfPhotometry
+    stars: np.ndarray
+    unsure: np.ndarray
+
+
+def measure_seeing(prepared: Prepared) -> Seeing:
+    """Take the FWHM that the fits give, else a quick one of few stars, else a guess, aloud."""
+    widths, stars = _widths(prepared), prepared.stars
+    if np.isfinite(widths.fwhm):
+        return Seeing(widths, widths.fwhm, "")
+    if len(stars):
+        fwhm = float(np.median(stars.fwhm))
+        return Seeing(widths, fwhm, f"FWHM of {fwhm:.2f} px from {len(stars)} stars only, roughly")
+    note = f"FWHM of {GUESS_FWHM:g} px assumed: there is no star to tell it"
+    return Seeing(widths, GUESS_FWHM, note)
+
+
+def detect_sources(
+    prepared: Prepared, seeing: Seeing, wanted: ImageSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the sources of a frame, but for those on a border or a trail: x, y, pixels."""
+    frame = prepared.frame
     x, y = find_sources(
-        prepared.frame.pixels, prepared.frame.bad, background, fwhm,
+        frame.pixels, frame.bad, prepared.background, seeing.fwhm,
         threshold_sigma=wanted.threshold_sigma, method=wanted.finder,
     )  # fmt: skip
-    x, y = _without_bad_centres(prepared, x, y)
-    phot = _in_apertures(prepared, x, y, apertures, settings)
-    notes = (note,) if note else ()
-    psf, psf_phot, stars = None, None, np.zeros(0, dtype=int)
-    n_found = len(x)
+    bits = frame.bad[np.rint(y).astype(int), np.rint(x).astype(int)]
+    keep = (bits & np.uint8(PixelFlag.BORDER | PixelFlag.TRAIL)) == 0
+    return x[keep], y[keep]
+
+
+def fit_point_spread(
+    prepared: Prepared,
+    phot: StarPhotometry,
+    apertures: Apertures,
+    seeing: Seeing,
+    wanted: ImageSettings,
+) -> Spread | None:
+    """Build the PSF and fit it to all sources, if there are any and it is wanted."""
+    if wanted.psf == "none" or not len(phot.x):
+        return None
+    choice = choose_psf_stars(phot, apertures.main, seeing.fwhm, prepared.shape)
+    psf = frame_psf(prepared, phot, choice.rows, seeing.fwhm, choice.note)
+    fitted, unsure = fit_sources(prepared, psf, (phot.x, phot.y), choice.rows, wanted)
+    return Spread(psf, fitted, choice.rows, unsure)
+
+
+def gather_sources(
+    prepared: Prepared,
+    phot: StarPhotometry,
+    spread: Spread | None,
+    apertures: Apertures,
+    seeing: Seeing,
+    settings: Settings,
+) -> Sources:
+    """Join what was found at first and what the PSF left over, and flag it: brightest first."""
+    n_found = len(phot.x)
     crowded = _crowded_marked(phot, None, apertures).flags[:, apertures.main] & Flag.CROWDED
-    if wanted.psf != "none" and len(x):
-        choice = choose_psf_stars(phot, apertures.main, fwhm, prepared.frame.pixels.shape)
-        psf = frame_psf(prepared, phot, choice.rows, fwhm, choice.note)
-        psf_phot, unsure = fit_sources(prepared, psf, (phot.x, phot.y), choice.rows, wanted)
-        stars, notes = choice.rows, (*notes, *(f"PSF: {note}" for note in psf.notes))
-        if len(psf_phot.x) > n_found:
-            late = psf_phot.x[n_found:], psf_phot.y[n_found:]
-            phot = _joined([phot, _in_apertures(prepared, *late, apertures, settings)])
-        bit = np.where(unsure, np.uint16(Flag.UNSURE), np.uint16(0))
+    notes = (seeing.note,) if seeing.note else ()
+    if spread is not None:
+        notes = (*notes, *(f"PSF: {note}" for note in spread.psf.notes))
+        if len(spread.phot.x) > n_found:
+            late = spread.phot.x[n_found:], spread.phot.y[n_found:]
+            phot = _joined([phot, measure_apertures(prepared, *late, apertures, settings)])
+        bit = np.where(spread.unsure, np.uint16(Flag.UNSURE), np.uint16(0))
         phot = replace(phot, flags=phot.flags | bit[:, None])
     for note in notes:
         log.info("%s", note)
-    found_by = np.where(np.arange(len(phot.x)) < n_found, "search", "residual")
-    alone = np.append(crowded == 0, np.zeros(len(phot.x) - n_found, dtype=bool))
+    psf_phot = None if spread is None else spread.phot
     sources = Sources(
-        _crowded_marked(phot, psf_phot, apertures), found_by, _snr(phot, apertures.main),
-        alone, apertures, widths, psf, stars, psf_phot, notes,
-    )  # fmt: skip
-    return brightest_first(sources)
+        phot=_crowded_marked(phot, psf_phot, apertures),
+        found_by=np.where(np.arange(len(phot.x)) < n_found, "search", "residual"),
+        snr=_snr(phot, apertures.main),
+        alone=np.append(crowded == 0, np.zeros(len(phot.x) - n_found, dtype=bool)),
+        apertures=apertures,
+        widths=seeing.widths,
+        psf=None if spread is None else spread.psf,
+        psf_stars=np.zeros(0, dtype=int) if spread is None else spread.stars,
+        psf_phot=psf_phot,
+        notes=notes,
+    )
+    return _brightest_first(sources)
 
 
-def brightest_first(sources: Sources) -> Sources:
-    """Order the sources by their light.
-
-    Parameters
-    ----------
-    sources : Sources
-
-    Returns
-    -------
-    Sources
-    """
+def _brightest_first(sources: Sources) -> Sources:
+    """Order the sources by their light."""
     light = sources.phot.flux[:, sources.apertures.main]
     if sources.psf_phot is not None:
         light = np.where(np.isfinite(light), light, sources.psf_phot.flux)
@@ -154,8 +198,7 @@ def brightest_first(sources: Sources) -> Sources:
 
 
 def _rows(phot: StarPhotometry, rows: np.ndarray) -> StarPhotometry:
-    columns = {name: getattr(phot, name) for name in phot.__slots__}
-    return StarPhotometry(**{n: None if c is None else c[rows] for n, c in columns.items()})
+    return replace(phot, **{name: getattr(phot, name)[rows] for name in PER_STAR})
 
 
 def _widths(prepared: Prepared) -> Widths:
@@ -179,29 +222,10 @@ def _widths(prepared: Prepared) -> Widths:
     return measure_widths(light, stars.x[use], stars.y[use], max(guess, 1.2))
 
 
-def _settled_width(prepared: Prepared, widths: Widths) -> tuple[float, str]:
-    """Take the FWHM that the fits gave, else a quick one of few stars, else a guess, aloud."""
-    if np.isfinite(widths.fwhm):
-        return widths.fwhm, ""
-    stars = prepared.stars
-    if len(stars):
-        fwhm = float(np.median(stars.fwhm))
-        return fwhm, f"FWHM of {fwhm:.2f} px from {len(stars)} stars only, roughly"
-    return GUESS_FWHM, f"FWHM of {GUESS_FWHM:g} px assumed: there is no star to tell it"
-
-
-def _without_bad_centres(
-    prepared: Prepared, x: np.ndarray, y: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Leave out what stands on a border or a trail."""
-    bits = prepared.frame.bad[np.rint(y).astype(int), np.rint(x).astype(int)]
-    keep = (bits & np.uint8(PixelFlag.BORDER | PixelFlag.TRAIL)) == 0
-    return x[keep], y[keep]
-
-
-def _in_apertures(
+def measure_apertures(
     prepared: Prepared, x: np.ndarray, y: np.ndarray, apertures: Apertures, settings: Settings
 ) -> StarPhotometry:
+    """Measure sources in all apertures, in blocks so that memory suffices."""
     frame, camera = prepared.frame, prepared.camera
     reach = int(max(apertures.annulus[1], apertures.radii[-1])) + 1
     n_blocks = max(int(np.ceil(len(x) * (2 * reach + 1) ** 2 / BLOCK_PIXELS)), 1)
@@ -222,8 +246,8 @@ def _in_apertures(
 def _joined(blocks: Sequence[StarPhotometry]) -> StarPhotometry:
     if len(blocks) == 1:
         return blocks[0]
-    names = [n for n in StarPhotometry.__slots__ if getattr(blocks[0], n) is not None]
-    return StarPhotometry(**{n: np.concatenate([getattr(b, n) for b in blocks]) for n in names})
+    columns = {name: np.concatenate([getattr(b, name) for b in blocks]) for name in PER_STAR}
+    return replace(blocks[0], **columns)
 
 
 def _snr(phot: StarPhotometry, main: int) -> np.ndarray:

@@ -88,12 +88,12 @@ def write_regions(
     size = round(radius[0] * (radius[1] if solved else 1.0), 3)
     regions = []
     for row, candidate in zip(table, candidates, strict=True):
-        place = tuple(float(row[name]) for name in columns)
-        if not np.isfinite(place).all():
+        x, y = (float(row[name]) for name in columns)
+        if not np.isfinite([x, y]).all():
             continue
         kind = "standard" if row["calib_star"] else str(row["found_by"])
         colour = COLOURS["candidate" if candidate else kind]
-        regions.append((Region("circle", system, *place, (size,), str(row["id"])), colour))
+        regions.append((Region("circle", system, x, y, (size,), str(row["id"])), colour))
     return write_text(path, ds9_text(regions))
 
 

@@ -60,13 +60,13 @@ def measure_stars_aij(
     base = float(radii[len(radii) // 2])
     recipe = AijRecipe(base, annulus, centroid=centroid, fwhm_factor=fwhm_factor, noise=noise)
     there = on_frame(*place, pixels.shape)
-    start = tuple(np.where(there, p, np.nan) for p in place)
-    found = measure_aij(pixels, *start, recipe, sizing=sizing)
+    start_x, start_y = (np.where(there, p, np.nan) for p in place)
+    found = measure_aij(pixels, start_x, start_y, recipe, sizing=sizing)
     used = radii if fwhm_factor is None else np.array([found.radius])
     cube = _at_radii(pixels, found, used, noise)
     x, y = np.where(there, found.x, place[0]), np.where(there, found.y, place[1])
-    safe = tuple(np.where(there, p, 0.0) for p in (x, y))
-    _, bits = peaks_and_bits(pixels, bad, *safe, used)
+    safe_x, safe_y = (np.where(there, p, 0.0) for p in (x, y))
+    _, bits = peaks_and_bits(pixels, bad, safe_x, safe_y, used)
     flags = aperture_flags(
         (x, y), used, pixels.shape, cube["peak"], bits,
         saturation_adu=saturation_adu, linearity_adu=linearity_adu,

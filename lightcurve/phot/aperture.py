@@ -110,9 +110,8 @@ def measure_stars(
     flags |= np.where(flux <= 0, np.uint16(Flag.NEGATIVE_FLUX), np.uint16(0))
     variance = (sky_std**2)[:, None]
     error = flux_error(flux, area, variance, n_sky[:, None], noise.gain_e_per_adu)
-    star = {"sky": sky, "sky_std": sky_std, "n_sky": n_sky.astype(float)}
-    star["fwhm"] = profile_fwhm(*binned_profile(boxes, dx, dy))
-    star |= second_moments(boxes, dx, dy, main)
+    fwhm = profile_fwhm(*binned_profile(boxes, dx, dy))
+    shape = second_moments(boxes, dx, dy, main)
     return StarPhotometry(
         x=np.where(there, cx, x),
         y=np.where(there, cy, y),
@@ -120,8 +119,15 @@ def measure_stars(
         flux_err=error,
         area=area,
         peak=np.where(there[:, None], peak, np.nan),
+        sky=np.where(there, sky, np.nan),
+        sky_std=np.where(there, sky_std, np.nan),
+        n_sky=np.where(there, n_sky, np.nan),
+        fwhm=np.where(there, fwhm, np.nan),
+        x_width=np.where(there, shape["x_width"], np.nan),
+        y_width=np.where(there, shape["y_width"], np.nan),
+        angle_deg=np.where(there, shape["angle_deg"], np.nan),
+        roundness=np.where(there, shape["roundness"], np.nan),
         flags=flags,
-        **{name: np.where(there, values, np.nan) for name, values in star.items()},
     )
 
 

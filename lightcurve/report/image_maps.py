@@ -131,7 +131,7 @@ def save_background(
         blank = sample(np.where(sources, np.nan, (pixels - level) / rms))
         # No finer than whole ADU, which would show as a comb.
         width = np.clip(1 / np.median(rms), 0.125, 1.0)
-        edges = np.arange(-5 - width / 2, 5 + width, width)
+        edges = np.arange(-5 - width / 2, 5 + width, width).tolist()
         if (np.abs(blank) < 5).any():
             axes.hist(blank, edges, density=True, color=FIELD, alpha=0.55, label="blank pixels")
         x = np.linspace(-5, 5, 101)

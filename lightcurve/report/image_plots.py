@@ -58,7 +58,7 @@ def save_widths(
         axes = figure.add_axes((0.1, 0.15, 0.87, 0.74))
         known = widths[np.isfinite(widths)]
         low, high = robust_limits(widths[used], margin=1.5, percent=1)
-        edges = np.linspace(low, high, int(np.clip(len(known) / 4, 12, 40)))
+        edges = np.linspace(low, high, int(np.clip(len(known) / 4, 12, 40))).tolist()
         axes.hist(widths[used], edges, color=TARGET, alpha=0.75, label=f"used ({used.sum()})")
         rest = np.isfinite(widths) & ~used
         if rest.any():
@@ -188,10 +188,10 @@ def save_magnitudes(
     """
     with styled_figure(path, (9.6, 3.8)) as figure:
         cells = figure.add_gridspec(1, 2, left=0.07, right=0.98, bottom=0.13, top=0.9, wspace=0.2)
-        left, right = (figure.add_subplot(cell) for cell in cells)
+        left, right = (figure.add_subplot(cells[k]) for k in range(2))
         together = np.concatenate([mag[error < MAX_SHOWN] for mag, error in kinds.values()])
         low, high = robust_limits(together, percent=0.0, margin=0.03)
-        edges = np.linspace(low, high, 41)
+        edges = np.linspace(low, high, 41).tolist()
         for (name, (mag, error)), colour in zip(kinds.items(), KIND_COLOUR, strict=False):
             known = np.isfinite(mag) & np.isfinite(error) & (error > 0)
             left.hist(

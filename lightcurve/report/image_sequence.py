@@ -68,7 +68,10 @@ def save_sequence(path: str | Path, rows: Sequence[Mapping]) -> Path:
             axis.set_ylabel(label)
         axes[0].set_title(f"{len(rows)} frames, {int(good.sum())} of them good")
         if not timed:
-            axes[-1].xaxis.get_major_locator().set_params(integer=True)
+            from matplotlib.ticker import MaxNLocator
+
+            whole = MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10])
+            axes[-1].xaxis.set_major_locator(whole)
         axes[-1].set_xlabel(f"JD UTC \N{MINUS SIGN} {day}" if timed else "number of the frame")
     return Path(path)
 
