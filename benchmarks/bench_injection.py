@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -24,13 +25,15 @@ import numpy as np
 from lightcurve.config import make_settings
 from lightcurve.curve.choose import choose_curve
 from lightcurve.data import Planet, TransitFit
-from lightcurve.simulate.cube import CubeTruth, cube_times, simulate_cube
 from lightcurve.transit.ephemeris import predict_transit
 from lightcurve.transit.fit import fit_transit
 from lightcurve.transit.limb import limb_darkening_prior
 from lightcurve.transit.model import transit_flux
 from lightcurve.transit.options import FitOptions
 from lightcurve.transit.priors import make_priors
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from sim_cube import CubeTruth, cube_times, simulate_cube
 
 N_FRAMES = 160
 WEATHER = (

@@ -94,7 +94,9 @@ def run_demo(
         field,
         target,
         lambda jd: transit_of(planet, night, jd),
-        **DEMO_CALIBRATIONS,
+        n_bias=DEMO_CALIBRATIONS,
+        n_dark=DEMO_CALIBRATIONS,
+        n_flat=DEMO_CALIBRATIONS,
         header_wcs=True,
         progress=progress,
     )

@@ -123,7 +123,7 @@ def _locate(prepared: Prepared, sources: Sources, settings: Settings, clock: Clo
         # Nothing had checked that WCS before: the solvers after it may put it right.
         with besides(refuted):
             return _locate(prepared, sources, later_solvers(settings, solution, refuted), clock)
-    if has_moved(field, placed, prepared.shape):
+    if placed.solution is not None and has_moved(field, placed, prepared.shape):
         # So far off was the header's WCS that part of the frame has not been asked about.
         notes += placed.notes
         with clock("catalogues"):

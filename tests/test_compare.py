@@ -465,9 +465,10 @@ def test_the_figure_takes_the_unit_that_suits(size: float, unit: str, tmp_path: 
 
 def test_our_light_curve_and_a_plain_table(shared_data: Path, tmp_path: Path) -> None:
     """Named columns are for the plain table alone; ours needs none."""
+    from sim_cube import CubeTruth, simulate_cube
+
     from lightcurve.curve.choose import choose_curve
     from lightcurve.formats.tables import write_lightcurve
-    from lightcurve.simulate.cube import CubeTruth, simulate_cube
 
     cube = simulate_cube(np.ones(25), CubeTruth(n_stars=6), np.random.default_rng(3))
     curve = choose_curve(cube, Settings())

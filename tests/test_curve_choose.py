@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sim_cube import CubeTruth, simulate_cube
 
 from lightcurve.config import make_settings
 from lightcurve.curve.air import star_scintillation
@@ -17,7 +18,6 @@ from lightcurve.curve.noise import FieldNoise, with_noise
 from lightcurve.data import Criterion, Measurements, Site
 from lightcurve.errors import FitError
 from lightcurve.flags import Flag
-from lightcurve.simulate.cube import CubeTruth, simulate_cube
 
 DEFAULT = make_settings({})
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sim_cube import CubeTruth, simulate_cube
 
 from lightcurve.config import make_settings
 from lightcurve.curve.choose import choose_curve
 from lightcurve.curve.neb import Disposition, check_neighbours, delta_magnitude, dispose
 from lightcurve.curve.plan import revise_plan
-from lightcurve.simulate.cube import CubeTruth, simulate_cube
 
 
 @pytest.mark.parametrize(

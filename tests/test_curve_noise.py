@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sim_cube import CubeTruth, cube_times, simulate_cube
 
 from lightcurve.curve.noise import FieldNoise, measure_field_noise, with_noise
-from lightcurve.simulate.cube import CubeTruth, cube_times, simulate_cube
 
 
 def night(gain: float, floor: float, seed: int, *, n_stars: int = 120, n_frames: int = 150):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tomli_w
 from astropy.timeseries import TimeSeries
+from sim_cube import CubeTruth, cube_times, simulate_cube
 from typer.testing import CliRunner
 
 from lightcurve.cli import app
@@ -38,7 +39,6 @@ from lightcurve.formats.submission import (
     points_told,
 )
 from lightcurve.formats.tables import read_lightcurve, write_lightcurve, write_stars
-from lightcurve.simulate.cube import CubeTruth, cube_times, simulate_cube
 from lightcurve.stages.bundle import as_in_table, fit_text
 from lightcurve.stages.export import export_run, make_submission, settle_details
 from lightcurve.stages.run_folder import read_record, read_stars

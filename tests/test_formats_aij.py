@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from astropy.coordinates import AltAz, EarthLocation, SkyCoord
 from astropy.time import Time
+from sim_cube import CubeTruth, simulate_cube
 
 from lightcurve.config import Settings
 from lightcurve.curve.choose import choose_curve
@@ -15,7 +16,6 @@ from lightcurve.data import About, Aperture, Site
 from lightcurve.errors import InputError
 from lightcurve.formats.aij import read_aij_table, relative_flux, write_measurements
 from lightcurve.formats.aij_flux import leave_one_out
-from lightcurve.simulate.cube import CubeTruth, simulate_cube
 
 HEADERLESS = "three_columns_no_header.txt"
 REDUCED = "TIC_8348911.01_26012021_TRAPPIST-North_I+z_measurements.txt"

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from astropy import units
 from astropy.table import Table
+from sim_cube import CubeTruth, simulate_cube
 
 from lightcurve.config import Settings
 from lightcurve.curve.choose import choose_curve
@@ -26,7 +27,6 @@ from lightcurve.formats.curves import Choice, read_curve
 from lightcurve.formats.quantities import LIGHTCURVE, QUANTITIES, Quantity
 from lightcurve.formats.submission import Submission, usable_points
 from lightcurve.formats.tables import read_lightcurve, write_lightcurve
-from lightcurve.simulate.cube import CubeTruth, simulate_cube
 
 N = 72
 SAME = ("file", "jd_utc", "bjd_tdb", "flux", "flux_err", "flags")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from astropy.time import Time
+from sim_cube import CubeTruth, simulate_cube
 
 from lightcurve.config import Settings
 from lightcurve.curve.choose import choose_curve
@@ -17,7 +18,6 @@ from lightcurve.formats.curves import Choice, read_curve
 from lightcurve.formats.ecsv import ecsv_text
 from lightcurve.formats.submission import Submission
 from lightcurve.formats.tables import write_lightcurve
-from lightcurve.simulate.cube import CubeTruth, simulate_cube
 
 
 def test_every_real_table_is_a_light_curve(shared_data):

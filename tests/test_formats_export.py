@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from astropy.table import Table
 from astropy.timeseries import TimeSeries
+from sim_cube import CubeTruth, simulate_cube
 
 from lightcurve.config import Settings
 from lightcurve.curve.choose import choose_curve
@@ -23,7 +24,6 @@ from lightcurve.formats.aavso_extended import extended_text, write_extended
 from lightcurve.formats.export import EXPORTS, export
 from lightcurve.formats.hops_style import write_etd, write_exoclock
 from lightcurve.formats.submission import Submission, start_time, usable_points
-from lightcurve.simulate.cube import CubeTruth, simulate_cube
 from lightcurve.transit.limb import from_kipping, grey_limb_darkening, limb_darkening_prior
 
 PLANET = Planet(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sim_cube import CubeTruth, simulate_cube
 
 from lightcurve.errors import InputError
 from lightcurve.formats.aij import write_apertures
@@ -13,7 +14,6 @@ from lightcurve.formats.aij_settings import (
     read_radec,
 )
 from lightcurve.formats.ds9 import Region, ds9_text
-from lightcurve.simulate.cube import CubeTruth, simulate_cube
 
 
 @pytest.fixture(scope="module")

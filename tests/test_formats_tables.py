@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sim_cube import CubeTruth, simulate_cube
 
 from lightcurve.config import Settings
 from lightcurve.curve.choose import choose_curve
@@ -22,7 +23,6 @@ from lightcurve.formats.tables import (
     write_lightcurve,
     write_stars,
 )
-from lightcurve.simulate.cube import CubeTruth, simulate_cube
 
 LIGHTCURVE_COLUMNS = QUANTITIES.names()
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sim_cube import CubeTruth, simulate_cube
 
 from lightcurve.config import Settings
 from lightcurve.curve.choose import choose_curve
 from lightcurve.formats.aij import write_apertures, write_measurements
-from lightcurve.simulate.cube import CubeTruth, simulate_cube
 
 
 @pytest.fixture(scope="module")

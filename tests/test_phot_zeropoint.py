@@ -219,10 +219,12 @@ def test_measured_limits_are_the_analytic_ones_on_white_noise() -> None:
         fluxes, radius_px=4.0, pixel_rms=float(np.median(background.rms)),
         n_sky=np.pi * (20**2 - 12**2), gain_e_per_adu=2.0, zero_point=20.0, exposure_s=60.0,
     )  # fmt: skip
+    area, n_sky = np.pi * 4.0**2, np.pi * (20**2 - 12**2)
+    empty = np.sqrt(area * (1 + area / n_sky)) * float(np.median(background.rms))
     for limit in limits.limits:
         assert limit.measured == pytest.approx(limit.analytic, abs=0.1)
         flux = 60 * 10 ** (-0.4 * (limit.analytic - 20))
-        assert flux / np.sqrt(limits.noise_analytic**2 + flux / 2) == pytest.approx(limit.snr)
+        assert flux / np.sqrt(empty**2 + flux / 2) == pytest.approx(limit.snr)
 
 
 def test_a_frame_without_blank_sky_has_no_measured_limit() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from sim_cube import CubeTruth, simulate_cube
 
 from lightcurve import figures
 from lightcurve.config import Settings
@@ -31,7 +32,6 @@ from lightcurve.report import (
     stars,
     style,
 )
-from lightcurve.simulate.cube import CubeTruth, simulate_cube
 
 PNG = b"\x89PNG"
 

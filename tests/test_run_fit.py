@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sim_cube import CubeTruth, cube_times, simulate_cube
 
 from lightcurve import neighbours
 from lightcurve.config import make_settings
@@ -15,7 +16,6 @@ from lightcurve.curve.choose import choose_curve
 from lightcurve.data import Exposure, Finding, Planet
 from lightcurve.neighbours import write_neighbours
 from lightcurve.night import expected, fit_if_known
-from lightcurve.simulate.cube import CubeTruth, cube_times, simulate_cube
 from lightcurve.target import Target
 from lightcurve.transit.model import transit_flux
 

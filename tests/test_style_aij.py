@@ -185,7 +185,7 @@ def test_a_variable_aperture_needs_the_style_and_one_base(apertures: dict) -> No
 def test_the_one_variable_aperture_is_the_only_choice() -> None:
     from dataclasses import replace
 
-    from lightcurve.simulate.cube import CubeTruth, simulate_cube
+    from sim_cube import CubeTruth, simulate_cube
 
     cube = simulate_cube(np.ones(12), CubeTruth(n_stars=5), np.random.default_rng(4))
     used = np.linspace(4, 6, 12)
@@ -199,8 +199,9 @@ def test_the_one_variable_aperture_is_the_only_choice() -> None:
 def test_stars_that_come_and_go_are_left_out_of_the_sum() -> None:
     from dataclasses import replace
 
+    from sim_cube import CubeTruth, simulate_cube
+
     from lightcurve.curve.choose import choose_curve
-    from lightcurve.simulate.cube import CubeTruth, simulate_cube
 
     cube = simulate_cube(np.ones(30), CubeTruth(n_stars=9), np.random.default_rng(2))
     settings = make_settings({"apertures": {"style": "aij"}})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -246,7 +247,9 @@ def measure_apertures(
 def _joined(blocks: Sequence[StarPhotometry]) -> StarPhotometry:
     if len(blocks) == 1:
         return blocks[0]
-    columns = {name: np.concatenate([getattr(b, name) for b in blocks]) for name in PER_STAR}
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(b, name) for b in blocks]) for name in PER_STAR
+    }
     return replace(blocks[0], **columns)
 
 

@@ -41,16 +41,12 @@ class Limits:
     ----------
     limits : tuple of Limit
     radius_px : float
-    noise_measured, noise_analytic : float
-        Standard deviation of an empty aperture's flux, ADU.
     n_blank : int
         Blank apertures measured.
     """
 
     limits: tuple[Limit, ...]
     radius_px: float
-    noise_measured: float
-    noise_analytic: float
     n_blank: int
 
 
@@ -168,4 +164,4 @@ def measure_limits(
         return float(zero_point - 2.5 * np.log10(flux / exposure_s))
 
     limits = tuple(Limit(s, magnitude(s, measured), magnitude(s, analytic)) for s in SIGMAS)
-    return Limits(limits, radius_px, measured, analytic, len(fluxes))
+    return Limits(limits, radius_px, len(fluxes))

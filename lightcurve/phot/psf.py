@@ -7,7 +7,6 @@ that nothing is ever integrated again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,18 +58,6 @@ class Psf:
     def fwhm(self) -> float:
         """Geometric mean of the two axes, pixels."""
         return float(np.sqrt(self.fwhm_x * self.fwhm_y))
-
-    def function(self) -> Callable[..., np.ndarray]:
-        """Return ``f(u, v, du=0, dv=0)``: the PSF, or a derivative, at pixel offsets u, v."""
-        from scipy.interpolate import RectBivariateSpline
-
-        nodes = np.linspace(-self.half_px, self.half_px, len(self.grid))
-        spline = RectBivariateSpline(nodes, nodes, self.grid, kx=3, ky=3)
-
-        def evaluate(u: np.ndarray, v: np.ndarray, du: int = 0, dv: int = 0) -> np.ndarray:
-            return spline.ev(v, u, dx=dv, dy=du)
-
-        return evaluate
 
     def enclosed(self, radius: float) -> float:
         """Share of the light within a radius, pixels."""

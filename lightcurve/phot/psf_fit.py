@@ -36,8 +36,6 @@ class PsfPhotometry:
         ADU; NaN where fewer than 5 good pixels were left.
     chi2 : (n,) float array
         Per pixel, of the pixels within the fitting radius.
-    n_pixels : (n,) float array
-        Good pixels within that radius.
     residual : (ny, nx) float32 array
         The frame without its stars, ADU.
     """
@@ -49,7 +47,6 @@ class PsfPhotometry:
     flux: np.ndarray
     flux_err: np.ndarray
     chi2: np.ndarray
-    n_pixels: np.ndarray
     residual: np.ndarray
 
 
@@ -89,8 +86,8 @@ def fit_psf(
     PsfPhotometry
     """
     if not len(x):
-        none = np.zeros(0)
-        return PsfPhotometry(*(none,) * 8, residual=np.where(good, light, 0.0))
+        residual = np.where(good, light, 0.0)
+        return PsfPhotometry(*(np.zeros(0) for _ in range(7)), residual)
     work = _Work(np.where(good, light, 0.0), sky_variance, good, psf, gain_e_per_adu)
     state = work.start(x, y)
     held = np.zeros(len(x), dtype=bool)
@@ -221,6 +218,5 @@ class _Work:
             flux=np.where(few, np.nan, state[:, 0]),
             flux_err=np.where(few, np.nan, errors[:, 0]),
             chi2=np.where(few, np.nan, chi2),
-            n_pixels=count.astype(float),
             residual=(self.light - model.reshape(self.light.shape)).astype(np.float32),
         )

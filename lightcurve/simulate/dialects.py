@@ -146,7 +146,11 @@ def _microobservatory(shot: Shot) -> list[Card]:
         ("FILENAME", shot.file, ""),
         ("DATE-OBS", f"{iso(local[0])}{zone * 100:+05d}", "Start date & time of observation, LT"),
         ("DATE-END", f"{iso(local[1])}{zone * 100:+05d}", "End date & time of observation, LT"),
-        ("LST-OBS", sexagesimal(wrong_lst, signed=False)[:8], "Local mean sidereal time at start"),
+        (
+            "LST-OBS",
+            sexagesimal(float(wrong_lst), signed=False)[:8],
+            "Local mean sidereal time at start",
+        ),
         ("UT-OBS", f"{iso(start)}-0000", "Universal Time at start of obs."),
         ("MJD-OBS", round(shot.start_jd_utc - 2400000.5, 3), "Modified Julian Date (MJD) at start"),
         ("OBJECT", shot.object_name if shot.kind == "light" else shot.kind.title(), ""),

@@ -7,7 +7,7 @@ import numpy as np
 from lightcurve.simulate.observatory import Night, SimCamera
 from lightcurve.simulate.sky import SimTarget, StarField, make_field, stars_with_target
 
-DEMO_CALIBRATIONS = {"n_bias": 5, "n_dark": 5, "n_flat": 5}
+DEMO_CALIBRATIONS = 5  # frames of each kind
 
 
 def demo_night(seed: int) -> tuple[Night, SimCamera, StarField, SimTarget]:
