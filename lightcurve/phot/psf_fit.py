@@ -86,8 +86,8 @@ def fit_psf(
     PsfPhotometry
     """
     if not len(x):
-        residual = np.where(good, light, 0.0)
-        return PsfPhotometry(*(np.zeros(0) for _ in range(7)), residual)
+        none, residual = np.zeros(0), np.where(good, light, 0.0)
+        return PsfPhotometry(none, none, none, none, none, none, none, residual)
     work = _Work(np.where(good, light, 0.0), sky_variance, good, psf, gain_e_per_adu)
     state = work.start(x, y)
     held = np.zeros(len(x), dtype=bool)
