@@ -13,6 +13,7 @@ from astropy.io import fits
 
 from lightcurve import http
 from lightcurve.astrometry import nova as nova_solver
+from lightcurve.astrometry import web
 from lightcurve.astrometry.nova import solve_nova
 from lightcurve.astrometry.request import SolveRequest
 from lightcurve.config import SolveSettings
@@ -68,6 +69,24 @@ def failure(request: SolveRequest, settings: SolveSettings) -> str:
 @pytest.fixture(name="_quick", autouse=True)
 def quick_fixture(monkeypatch: pytest.MonkeyPatch) -> None:
     wait_little(monkeypatch)
+
+
+@pytest.fixture(name="counted_time")
+def counted_time_fixture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let time pass by waiting alone: limits are then of so many questions, on any machine."""
+    waited = [0.0]
+
+    def now() -> float:
+        return waited[0]
+
+    def wait(seconds: float) -> None:
+        waited[0] += seconds
+
+    for module in (nova_solver, web, http):
+        monkeypatch.setattr(module, "monotonic", now)
+    for module in (nova_solver, http):
+        monkeypatch.setattr(module, "sleep", wait)
+    monkeypatch.setattr(http, "LEAST_S", 30.0)
 
 
 @pytest.fixture(name="key")

@@ -19,6 +19,7 @@ from astropy.wcs import WCS
 from nova_cases import (  # noqa: F401  (fixtures by other names)
     TARGET,
     assert_right,
+    counted_time_fixture,
     failure,
     frame_fixture,
     key_fixture,
@@ -248,6 +249,7 @@ def test_without_a_key_nothing_is_asked(
     assert not nova.received
 
 
+@pytest.mark.usefixtures("counted_time")
 def test_the_key_is_never_told(
     nova: Nova,
     key: str,

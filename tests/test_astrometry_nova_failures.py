@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nova_cases import (  # noqa: F401  (fixtures by other names)
     assert_right,
+    counted_time_fixture,
     failure,
     frame_fixture,
     key_fixture,
@@ -158,6 +159,7 @@ def test_a_connection_that_breaks_is_made_again(
     assert "broke off" in failure(frame, settings)
 
 
+@pytest.mark.usefixtures("counted_time")
 def test_a_queue_that_is_too_long(
     nova: Nova, key: str, frame: SolveRequest, settings: SolveSettings
 ) -> None:
@@ -171,6 +173,7 @@ def test_a_queue_that_is_too_long(
     assert "waits in the queue" in failure(frame, short)
 
 
+@pytest.mark.usefixtures("counted_time")
 def test_a_solve_that_takes_too_long(
     nova: Nova, key: str, frame: SolveRequest, settings: SolveSettings
 ) -> None:
@@ -349,6 +352,7 @@ def test_no_answer_does_more_than_fail(answer: dict, status: int) -> None:
 # Going on after an interruption.
 
 
+@pytest.mark.usefixtures("counted_time")
 def test_an_interrupted_solve_goes_on(
     nova: Nova, key: str, frame: SolveRequest, settings: SolveSettings
 ) -> None:
@@ -374,6 +378,7 @@ def test_a_submission_is_kept_when_the_program_is_killed(
     assert frame.state_file.exists()
 
 
+@pytest.mark.usefixtures("counted_time")
 def test_what_was_kept_serves_for_the_very_same_only(
     nova: Nova, key: str, frame: SolveRequest, settings: SolveSettings
 ) -> None:
@@ -396,6 +401,7 @@ def test_a_broken_note_of_a_submission_is_no_hindrance(
     assert_right(solve_nova(frame, settings))
 
 
+@pytest.mark.usefixtures("counted_time")
 def test_a_submission_that_the_server_has_forgotten_is_sent_anew(
     nova: Nova, key: str, frame: SolveRequest, settings: SolveSettings
 ) -> None:

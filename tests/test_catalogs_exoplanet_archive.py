@@ -44,7 +44,7 @@ def archive(httpserver, monkeypatch, tmp_path):
 
     httpserver.expect_request("/TAP/sync").respond_with_handler(answer)
     address = httpserver.url_for("/TAP")
-    httpserver.settings = CatalogSettings(servers={"exoplanet-archive": address}, timeout_s=5)
+    httpserver.settings = CatalogSettings(servers={"exoplanet-archive": address}, timeout_s=60)
     return httpserver
 
 

@@ -21,7 +21,7 @@ FIELD = Field(*CENTRE, 0.2, 2014.99, JD, "688")
 
 
 def settings(server, **changes):
-    return CatalogSettings(servers=server.servers, timeout_s=5, **changes)
+    return CatalogSettings(servers=server.servers, timeout_s=60, **changes)
 
 
 def ask(server, *names, field=FIELD, **changes):

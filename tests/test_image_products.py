@@ -146,7 +146,7 @@ def test_dead_services_cost_their_own_columns_alone(
         {
             "catalogs": {
                 "files": [str(small[1])],
-                "timeout_s": 5.0,
+                "timeout_s": 60.0,
                 "servers": dict.fromkeys(SERVERS, closed),
             },
             "image": {"psf": "none", "injected": 0},

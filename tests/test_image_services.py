@@ -44,7 +44,7 @@ def truth(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Render
 def settings_for(server: ServicesServer, **catalogs: object) -> Settings:
     return make_settings(
         {
-            "catalogs": {"servers": server.servers, "timeout_s": 10.0, **catalogs},
+            "catalogs": {"servers": server.servers, "timeout_s": 60.0, **catalogs},
             "image": {"psf": "none", "injected": 0, "cosmic_rays": "no"},
         }
     )
@@ -98,7 +98,7 @@ OF_VIZIER = ("panstarrs", "sdss", "vsx", "milliquas", "tenparsec")
 OTHERS = {"gaia": "ok", "simbad": "ok", "skybot": "empty", "colibri": "skipped"}
 REASONS = {
     "500": "HTTP 500", "truncated": "not a whole VOTable", "html": "not a whole VOTable",
-    "renamed": "no column", "timeout": "no answer within 1 s",
+    "renamed": "no column", "timeout": "in time",
 }  # fmt: skip
 
 
@@ -121,7 +121,9 @@ def test_a_service_in_trouble_costs_its_own_columns(
     monkeypatch.setenv("LIGHTCURVE_CACHE_DIR", str(tmp_path / "cache"))
     server.calm()
     server.trouble["vizier"] = trouble
-    reduced = reduced_into(tmp_path, truth, settings_for(server, timeout_s=1.0))
+    # Only the service in trouble may need longer than it has, however busy the machine is.
+    settings = settings_for(server, timeout_s=3.0 if trouble == "timeout" else 60.0)
+    reduced = reduced_into(tmp_path, truth, settings)
     assert statuses(reduced) == {**dict.fromkeys(OF_VIZIER, "failed"), **OTHERS}
     assert any(note.startswith("Pan-STARRS1: ") for note in reduced.notes)
     # By a transformation from G, BP and RP to SDSS r, good to a few hundredths.

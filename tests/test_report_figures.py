@@ -369,5 +369,5 @@ def test_no_figure_touches_pyplot(tmp_path):
         "lightcurve.report.residuals.save_time_averaging(sys.argv[1], *np.ones((3, 9)))\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "x.png")], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "x.png")], check=True, timeout=600)
     assert (tmp_path / "x.png").read_bytes()[:4] == PNG
