@@ -146,7 +146,7 @@ class StarSettings(Model):
     )
 
 
-Covariate = Literal["airmass", "x", "y", "fwhm", "sky", "comparison_flux", "time", "meridian_flip"]
+Covariate = Annotated[str, AfterValidator(one_of("covariate"))]
 
 
 class FitSettings(Model):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from lightcurve.covariates import COVARIATES
 from lightcurve.phot.methods import CENTROIDS, FINDERS
 from lightcurve.registry import Registry
 
@@ -135,8 +136,10 @@ OPTIONS: dict[str, Option] = {
     "fit.covariates": Option(
         list[str],
         "--covariate",
-        "Detrend by this (airmass, x, y, fwhm, sky, comparison_flux, time, meridian_flip, or "
-        "none); repeat. Not given, the data choose.",
+        lambda: (
+            f"Detrend by this ({', '.join(COVARIATES.names())}, or none); repeat. Not given, the "
+            "data choose."
+        ),
         _FIT,
     ),
     "fit.forbidden": Option(list[str], "--no-covariate", "Never detrend by this; repeat.", _FIT),

@@ -12,6 +12,7 @@ import logging
 import numpy as np
 
 from lightcurve.config import Settings
+from lightcurve.covariates import columns_of, covariates_of
 from lightcurve.curve.air import star_scintillation, usable_diameter
 from lightcurve.curve.aperture import frame_radius, list_apertures, take_aperture
 from lightcurve.curve.candidates import pick_candidates
@@ -66,7 +67,7 @@ def choose_curve(
     apertures = list_apertures(measurements, follow_seeing=settings.apertures.style != "aij")
     candidates = pick_candidates(measurements, settings.stars)
     outside = None if in_transit is None else ~np.asarray(in_transit, dtype=bool)
-    design = design_matrix(_covariates(measurements), TREND)
+    design = design_matrix(covariates_of(columns_of(measurements)), TREND)
     search = Search(measurements, settings, candidates, outside, design)
     options = [option for aperture in apertures for option in try_aperture(search, aperture)]
     if not options:
@@ -129,25 +130,6 @@ def star_curves(measurements: Measurements, light_curve: LightCurve) -> tuple:
     return relative_flux(ensemble, flux, piece.flux_err, members=members)
 
 
-def _covariates(measurements: Measurements) -> dict[str, np.ndarray]:
-    """List what a curve may depend on; a step where the field turns over at the meridian."""
-    time = measurements.bjd_tdb - np.nanmean(measurements.bjd_tdb)
-    if not np.isfinite(time).any():
-        time = measurements.jd_utc - np.mean(measurements.jd_utc)
-    covariates = {
-        "airmass": measurements.airmass,
-        "x": measurements.x[:, 0],
-        "y": measurements.y[:, 0],
-        "fwhm": measurements.fwhm_px,
-        "sky": measurements.star_sky[:, 0],
-        "time": time,
-    }
-    turned = np.cos(np.radians(measurements.rotation_deg - measurements.rotation_deg[0])) < 0
-    if turned.any():
-        covariates["meridian_flip"] = turned.astype(float)
-    return covariates
-
-
 def _form(search: Search, best: Option) -> LightCurve:
     """Build the light curve of the chosen option."""
     measurements = search.measurements
@@ -168,6 +150,8 @@ def _form(search: Search, best: Option) -> LightCurve:
     )
     flags = flags | np.where(mark_outliers(flux, error), Flag.OUTLIER, 0)
     flags = flags | np.where(np.isfinite(flux), 0, Flag.NOT_MEASURED)
+    columns = columns_of(measurements)
+    columns |= {"comparison_flux": ensemble.flux, "transparency": ensemble.transparency}
     return LightCurve(
         file=measurements.file,
         jd_utc=measurements.jd_utc,
@@ -177,7 +161,7 @@ def _form(search: Search, best: Option) -> LightCurve:
         target_flux=piece.flux[:, 0],
         comparison_flux=ensemble.flux,
         flags=flags.astype(np.uint16),
-        covariates=_covariates(measurements) | {"comparison_flux": ensemble.transparency},
+        covariates=covariates_of(columns),
         recipe=_recipe(search, best, ensemble, normalised, float(np.median(air))),
     )
 

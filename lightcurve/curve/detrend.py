@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from lightcurve.covariates import standardise
 from lightcurve.robust import robust_scatter
 
 
@@ -25,15 +26,7 @@ def design_matrix(covariates: Mapping[str, np.ndarray], names: Sequence[str]) ->
         value that is not finite, and a column without spread, becomes 0.
     """
     size = len(next(iter(covariates.values())))
-    columns = [np.ones(size)]
-    for name in names:
-        values = np.asarray(covariates[name], dtype=float)
-        finite = np.isfinite(values)
-        spread = values[finite].std() if finite.any() else 0.0
-        middle = values[finite].mean() if finite.any() else 0.0
-        scaled = (values - middle) / spread if spread > 0 else np.zeros(size)
-        columns.append(np.where(finite, scaled, 0.0))
-    return np.column_stack(columns)
+    return np.column_stack([np.ones(size), *(standardise(covariates[name]) for name in names)])
 
 
 def remove_trend(

@@ -9,6 +9,7 @@ import re
 
 import numpy as np
 
+from lightcurve.covariates import covariate_named
 from lightcurve.formats.aavso_header import (
     MAX_DETREND,
     common_header,
@@ -30,16 +31,6 @@ from lightcurve.formats.submission import (
     usable_points,
 )
 
-DETREND_NAMES = {
-    "airmass": "AIRMASS",
-    "x": "X(FITS)_T1",
-    "y": "Y(FITS)_T1",
-    "fwhm": "FWHM_Mean",
-    "sky": "Sky/Pixel_T1",
-    "comparison_flux": "tot_C_cnts",
-    "time": "TIME",
-    "meridian_flip": "Meridian_Flip",
-}
 RESULTS = {
     "Tc": "mid_time_bjd_tdb",
     "Rp/R*": "rp_over_rs",
@@ -74,7 +65,7 @@ def exoplanet_text(submission: Submission) -> str:
     names = ["airmass", *(n for n in asked if n != "airmass" and n in curve.covariates)]
     names = names[: MAX_DETREND + 1]
     detrend = [_detrend_column(curve.covariates[name], name)[good] for name in names]
-    labels = [DETREND_NAMES.get(name, name) for name in names]
+    labels = [covariate_named(name).submission or name for name in names]
     header = common_header(submission) | {
         "DETREND_PARAMETERS": ",".join(labels),
         "PRIORS": _priors(submission),
@@ -88,8 +79,8 @@ def exoplanet_text(submission: Submission) -> str:
 
 
 def _detrend_column(values: np.ndarray, name: str) -> np.ndarray:
-    """AstroImageJ's convention for a meridian flip: -1 before, +1 after."""
-    return np.where(values > 0, 1.0, -1.0) if name == "meridian_flip" else values
+    """AstroImageJ's convention for a step: -1 before, +1 after."""
+    return np.where(values > 0, 1.0, -1.0) if covariate_named(name).step else values
 
 
 def _priors(submission: Submission) -> str:

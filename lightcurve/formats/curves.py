@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lightcurve.covariates import COVARIATES, covariates_of
 from lightcurve.data import About, CurveSource, LightCurve, Note
 from lightcurve.errors import InputError
 from lightcurve.flags import Flag
@@ -24,13 +25,6 @@ from lightcurve.times import only_julian_dates
 TIME_KINDS = ("bjd_tdb", "jd_utc", "mjd_utc", "iso_utc")
 BARYCENTRIC = ("BJD_TDB", "BJD_TDB_B", "BJD_TDB_MOBS")
 CIVIL = ("JD_UTC", "JD_MOBS")
-COVARIATES = {
-    "airmass": ("AIRMASS", "AIRMASS_1"),
-    "x": ("X(FITS)_{star}", "X(IJ)_{star}", "x"),
-    "y": ("Y(FITS)_{star}", "Y(IJ)_{star}", "y"),
-    "fwhm": ("FWHM_Mean", "FWHM_{star}", "FWHM", "fwhm_px"),
-    "sky": ("Sky/Pixel_{star}", "Sky"),
-}
 EXPOSURES = ("EXPTIME", "EXPOSURE", "exposure_s")
 ZONE = re.compile(r":\d\d(\.\d*)?\s*[+-]\d\d:?\d*$")
 FLUXES = ("rel_flux_T1", "flux", "rel_flux", "relative_flux", "diff")
@@ -124,11 +118,10 @@ def curve_of_table(table: AijTable, choice: Choice) -> LightCurve:
         msg = f"{table.name}: the median of {flux_name} is {level:g}: no relative flux"
         raise InputError(msg)
     nothing = np.full(len(table), np.nan)
-    time = bjd if np.isfinite(bjd).any() else jd
-    covariates = _covariates(table, choice.target) | {"time": time - np.nanmean(time)}
+    columns = _columns(table, choice.target) | {"bjd_tdb": bjd, "jd_utc": jd}
     comparison = table.columns.get(choice.comparison_flux or "tot_C_cnts", nothing)
     if np.isfinite(comparison).all():
-        covariates["comparison_flux"] = comparison / np.median(comparison)
+        columns["comparison_flux"] = comparison
     finite = np.isfinite(flux) & (np.isfinite(bjd) | np.isfinite(jd))
     return LightCurve(
         file=table.labels,
@@ -139,7 +132,7 @@ def curve_of_table(table: AijTable, choice: Choice) -> LightCurve:
         target_flux=table.star("Source-Sky", choice.target),
         comparison_flux=comparison,
         flags=np.where(finite, 0, int(Flag.NOT_MEASURED)).astype(np.uint16),
-        covariates=covariates,
+        covariates=covariates_of(columns),
         source=CurveSource(table.name, time_name, flux_name, _exposure(table), tuple(notes)),
     )
 
@@ -267,12 +260,12 @@ def _exposure(table: AijTable) -> float | None:
     return float(np.median(good)) if good.size else None
 
 
-def _covariates(table: AijTable, target: str) -> dict[str, np.ndarray]:
-    """Collect what a trend may be made of: columns finite throughout that are not constant."""
+def _columns(table: AijTable, target: str) -> dict[str, np.ndarray]:
+    """Collect what covariates are made of: columns finite throughout that are not constant."""
     found = {}
-    for name, columns in COVARIATES.items():
-        column = _first(table, [c.format(star=target) for c in columns])
+    for covariate in COVARIATES:
+        column = _first(table, [c.format(star=target) for c in covariate.aliases])
         values = table.columns.get(column)
         if values is not None and np.isfinite(values).all() and np.ptp(values) > 0:
-            found[name] = values
+            found[covariate.needs[0]] = values
     return found

@@ -35,16 +35,13 @@ class Quantity(Column):
         What is known of a frame that was not measured; None for nothing.
     attribute : str
         Of `LightCurve`, where the reader puts it.
-    covariate : str
-        Its name among the covariates, where the reader puts it.
 
-    What is neither an attribute nor a covariate is read back into `LightCurve.columns`.
+    What is no attribute is read back into `LightCurve.columns`.
     """
 
     value: Callable[[LightCurve, Measurements], np.ndarray] = field(kw_only=True)
     failed: Callable[[FrameResult], Any] = field(default=lambda _: None, kw_only=True)
     attribute: str = field(default="", kw_only=True)
-    covariate: str = field(default="", kw_only=True)
 
 
 QUANTITIES: Registry[Quantity] = Registry(
@@ -72,7 +69,7 @@ QUANTITIES: Registry[Quantity] = Registry(
         value=lambda curve, _: curve.bjd_tdb,
         attribute="bjd_tdb",
     ),
-    Quantity("airmass", "at mid-exposure", value=lambda _, m: m.airmass, covariate="airmass"),
+    Quantity("airmass", "at mid-exposure", value=lambda _, m: m.airmass),
     Quantity(
         "rel_flux",
         "target over comparison stars, 1 out of transit",
@@ -102,7 +99,6 @@ QUANTITIES: Registry[Quantity] = Registry(
         "pix",
         value=lambda _, m: m.fwhm_px,
         failed=lambda result: result.fwhm_px,
-        covariate="fwhm",
     ),
     Quantity(
         "sky",
@@ -110,10 +106,9 @@ QUANTITIES: Registry[Quantity] = Registry(
         "adu",
         value=lambda _, m: m.star_sky[:, 0],
         failed=lambda result: result.sky,
-        covariate="sky",
     ),
-    Quantity("x", "of the target", "pix", value=lambda _, m: m.x[:, 0], covariate="x"),
-    Quantity("y", "of the target", "pix", value=lambda _, m: m.y[:, 0], covariate="y"),
+    Quantity("x", "of the target", "pix", value=lambda _, m: m.x[:, 0]),
+    Quantity("y", "of the target", "pix", value=lambda _, m: m.y[:, 0]),
     Quantity(
         "shift",
         "of the target against the reference frame",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lightcurve.covariates import covariates_of
 from lightcurve.data import CurveSource, FrameResult, LightCurve, Measurements, StarPlan
 from lightcurve.errors import InputError
 from lightcurve.formats.columns import (
@@ -24,7 +25,6 @@ from lightcurve.formats.quantities import LIGHTCURVE, QUANTITIES
 from lightcurve.times import only_julian_dates
 
 TIMES = ("jd_utc", "bjd_tdb")
-COVARIATE_ORDER = ("airmass", "x", "y", "fwhm", "sky")  # as in a curve that was not read
 MAX_FLAGS = 65535
 MAX_LEVEL = 1000.0  # relative flux has a median of 1, or the ratio to few faint stars
 
@@ -101,8 +101,8 @@ def read_lightcurve(path: str | Path) -> LightCurve:
     -------
     LightCurve
         Every row of the file; frames that were not measured have NaN flux, and a column that is
-        missing is NaN. `columns` holds those that are neither covariates nor flux, the unknown
-        ones too.
+        missing is NaN. `columns` holds what is not of the curve itself, those that are unknown
+        too.
 
     Raises
     ------
@@ -130,13 +130,12 @@ def read_lightcurve(path: str | Path) -> LightCurve:
     if not 0 < level < MAX_LEVEL:
         msg = f"{name}: the median of rel_flux is {level:g}: no relative flux, which is about 1"
         raise InputError(msg)
-    offered = {q.covariate: values[q.name] for q in QUANTITIES if q.covariate}
-    covariates = {n: offered[n] for n in (*COVARIATE_ORDER, *offered) if n in offered}
+    columns = {q.name: values[q.name] for q in QUANTITIES if not q.attribute}
+    columns |= {c: table.values(c) for c in table.cells if c not in QUANTITIES.entries}
     return LightCurve(
         **{q.attribute: values[q.name] for q in QUANTITIES if q.attribute},
-        covariates=covariates | _derived_covariates(values),
-        columns={q.name: values[q.name] for q in QUANTITIES if not (q.attribute or q.covariate)}
-        | {c: table.values(c) for c in table.cells if c not in QUANTITIES.entries},
+        covariates=covariates_of(values | columns),
+        columns=columns,
         source=CurveSource(name),
     )
 
@@ -161,21 +160,6 @@ def _flags(values: np.ndarray, name: str) -> np.ndarray:
         )
         raise InputError(msg)
     return values.astype(np.uint16)
-
-
-def _derived_covariates(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Time about its mean, comparison flux about its median, and a step at a meridian flip."""
-    time = values["bjd_tdb"] if np.isfinite(values["bjd_tdb"]).any() else values["jd_utc"]
-    comparison, rotation = values["comparison_flux"], values["rotation"]
-    derived = {"time": time, "comparison_flux": comparison}
-    if np.isfinite(time).any():
-        derived["time"] = time - np.nanmean(time)
-    if np.isfinite(comparison).any():
-        derived["comparison_flux"] = comparison / np.nanmedian(comparison)
-    finite = rotation[np.isfinite(rotation)]
-    if finite.size and (np.cos(np.radians(finite - finite[0])) < 0).any():
-        derived["meridian_flip"] = (np.cos(np.radians(rotation - finite[0])) < 0).astype(float)
-    return derived
 
 
 def write_stars(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lightcurve.covariates import covariate_named
 from lightcurve.report.style import (
     FIELD,
     MODEL,
@@ -113,7 +114,7 @@ def draw_covariate(
     )
     axes.axhline(0, color=FIELD, lw=0.8)
     axes.set_ylim(*robust_limits(residual))
-    axes.set_xlabel(name.replace("_", " ") + (" (in the fit)" if chosen else ""))
+    axes.set_xlabel(covariate_named(name).label + (" (in the fit)" if chosen else ""))
     if chosen:
         axes.xaxis.label.set(color=MODEL, fontweight="bold")
     return {"points": points, "means": means}

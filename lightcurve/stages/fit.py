@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lightcurve.config import Settings
+from lightcurve.covariates import elapsed
 from lightcurve.data import Assumed, LightCurve, Note, Planet, Products, Site
 from lightcurve.errors import FitError, InputError
 from lightcurve.formats.curves import Choice, read_curve
@@ -151,6 +152,7 @@ def in_order(curve: LightCurve) -> LightCurve:
         curve,
         **{name: getattr(curve, name)[order] for name in (*arrays, "flags")},
         covariates={name: values[order] for name, values in curve.covariates.items()},
+        columns={name: values[order] for name, values in curve.columns.items()},
     )
 
 
@@ -276,7 +278,8 @@ def with_barycentric_times(
     if not empty.any():
         return curve, note
     time = np.where(empty, worked_out, curve.bjd_tdb)
-    covariates = {**curve.covariates, "time": time - np.nanmean(time)}
+    elapsed_days = elapsed({"bjd_tdb": time, "jd_utc": curve.jd_utc})
+    covariates = {**curve.covariates, "time": elapsed_days}
     note += f"; of {empty.sum()} rows without it worked out from JD_UTC"
     return replace(curve, bjd_tdb=time, covariates=covariates), note
 

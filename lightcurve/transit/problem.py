@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lightcurve.covariates import standardise
 from lightcurve.transit.model import TransitModel
 from lightcurve.transit.priors import Priors
 
@@ -124,7 +125,7 @@ class Problem:
         return -0.5 * float(residuals @ residuals + pulls @ pulls)
 
 
-def trend_columns(covariates: Mapping[str, np.ndarray], used: np.ndarray) -> dict:
+def trend_columns(covariates: Mapping[str, np.ndarray], used: np.ndarray) -> dict[str, np.ndarray]:
     """Standardise the covariates that say something.
 
     Parameters
@@ -142,9 +143,8 @@ def trend_columns(covariates: Mapping[str, np.ndarray], used: np.ndarray) -> dic
     columns = {}
     for name, given in covariates.items():
         values = np.asarray(given, dtype=float)
-        finite = np.isfinite(values)
-        inside = values[finite & used]
+        inside = values[np.isfinite(values) & used]
         if len(inside) < 0.9 * used.sum() or np.std(inside) <= 1e-9 * np.abs(inside).max():
             continue
-        columns[name] = np.where(finite, (values - inside.mean()) / np.std(inside), 0.0)
+        columns[name] = standardise(values, used)
     return columns

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from lightcurve.covariates import COVARIATES
 from lightcurve.data import Planet
 from lightcurve.errors import FitError
 from lightcurve.robust import robust_scatter
@@ -20,8 +21,6 @@ from lightcurve.transit.search import Solution, choose_trend, jacobian, solve_be
 
 MIN_LEFT = 12
 CLIP_SIGMA = 5.0
-# At a flip the stars move to other pixels: a step is expected there, whatever its size.
-EXPECTED = ("meridian_flip",)
 SLOW = ("airmass", "time")  # beside which red noise is first measured
 
 
@@ -60,7 +59,7 @@ def solve_points(
     problem = make_problem(points, planet, options, used)
     names = options.covariates
     if names is None:
-        first = _solve(problem, columns, used, present((*EXPECTED, *SLOW), columns))
+        first = _solve(problem, columns, used, present((*_steps(), *SLOW), columns))
         first = _solve(problem, columns, used, first.names, red=_red_noise(first))
         names = trend_names(problem, columns, first.theta, options, used)
     best = _solve(problem, columns, used, names)
@@ -174,9 +173,14 @@ def trend_names(
         problem,
         {name: values[used] for name, values in columns.items()},
         theta,
-        start=present(EXPECTED, columns),
+        start=present(_steps(), columns),
         threshold=options.bic_threshold,
     )
+
+
+def _steps() -> tuple[str, ...]:
+    """Covariates that are expected in every trend."""
+    return tuple(covariate.name for covariate in COVARIATES if covariate.step)
 
 
 def present(names: tuple[str, ...], columns: Mapping[str, np.ndarray]) -> tuple[str, ...]:
