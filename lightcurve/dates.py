@@ -70,7 +70,7 @@ def parse_calendar(text: str) -> CalendarTime | None:
     day_s = _seconds(match[4], match[5], match[6], match[7])
     if day_s is None:
         return None
-    return CalendarTime(midnight + day_s[0] / DAY_S, day_s[1], parse_offset(match[8]))
+    return CalendarTime(midnight + day_s[0] / DAY_S, day_s[1], _parse_offset(match[8]))
 
 
 def parse_time_of_day(text: str) -> tuple[float, float, float | None] | None:
@@ -88,21 +88,13 @@ def parse_time_of_day(text: str) -> tuple[float, float, float | None] | None:
     """
     match = _TIME_OF_DAY.fullmatch(text[:64])
     day_s = _seconds(match[1], match[2], match[3], match[4]) if match else None
-    return None if day_s is None else (*day_s, parse_offset(match[5]))
+    if match is None or day_s is None:
+        return None
+    return *day_s, _parse_offset(match[5])
 
 
-def parse_offset(text: str | None) -> float | None:
-    """Read ``-0700``, ``+05:30`` or ``Z``.
-
-    Parameters
-    ----------
-    text : str or None
-
-    Returns
-    -------
-    float or None
-        Hours ahead of UTC; None for None.
-    """
+def _parse_offset(text: str | None) -> float | None:
+    """Read ``-0700``, ``+05:30`` or ``Z``: hours that the clock is ahead of UTC."""
     if not text:
         return None
     if text[0] not in "+-":
@@ -124,24 +116,13 @@ def _seconds(
 
 
 def julian_day(year: int, month: int, day: int) -> float | None:
-    """Julian date of a Gregorian midnight (Fliegel & Van Flandern 1968).
+    """Julian date of a Gregorian midnight; None for a day that does not exist."""
+    from datetime import date
 
-    Parameters
-    ----------
-    year, month, day : int
-
-    Returns
-    -------
-    float or None
-        None for a day that does not exist.
-    """
-    lengths = (31, 29 if year % 4 == 0 and (year % 100 or year % 400 == 0) else 28, 31, 30, 31, 30)
-    lengths += (31, 31, 30, 31, 30, 31)
-    if not (1 <= month <= 12 and 1 <= day <= lengths[month - 1]):
+    try:
+        return date(year, month, day).toordinal() + 1721424.5
+    except ValueError:
         return None
-    past = (month - 14) // 12 + (1 if (month - 14) % 12 else 0)  # -1 in January and February
-    number = 1461 * (year + 4800 + past) // 4 + 367 * (month - 2 - 12 * past) // 12
-    return number - 3 * ((year + 4900 + past) // 100) // 4 + day - 32075 - 0.5
 
 
 def jd_from_iso(text: str) -> float:
