@@ -140,7 +140,7 @@ class StarSettings(Model):
     comparisons: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     check: str | None = None
-    weights: Literal["scatter", "sum"] = "scatter"
+    weights: Annotated[str, AfterValidator(one_of("comparison weighting"))] = "scatter"
     neb_radius_arcmin: float = Field(
         default=2.5, ge=0, le=60, description="stars checked as eclipsing binaries; 0 for none"
     )

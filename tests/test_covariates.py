@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sim_cube import CubeTruth, simulate_cube
 
+from lightcurve.commands.options import OPTIONS
 from lightcurve.config import make_settings
 from lightcurve.covariates import COVARIATES, Covariate, columns_of, covariates_of, standardise
 from lightcurve.curve.choose import choose_curve
 from lightcurve.errors import InputError
 from lightcurve.formats.tables import read_lightcurve, write_lightcurve
-from lightcurve.simulate.cube import CubeTruth, simulate_cube
 
 
 @pytest.fixture
@@ -54,6 +55,7 @@ def test_one_more_covariate_needs_one_entry(cube, tmp_path, monkeypatch):
         Covariate("blur", "seeing squared", ("fwhm_px",), lambda c: c["fwhm_px"] ** 2)
     )
     settings = make_settings({"fit": {"covariates": ["blur"]}})
+    assert "blur" in OPTIONS["fit.covariates"].help_text()
     curve = choose_curve(cube, settings)
     np.testing.assert_array_equal(curve.covariates["blur"], cube.fwhm_px**2)
     back = read_lightcurve(write_lightcurve(tmp_path / "lightcurve.csv", curve, cube))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lightcurve.commands.options import OPTIONS
+from lightcurve.config import make_settings
 from lightcurve.curve.ensemble import build_ensemble, relative_flux, take_members
 from lightcurve.curve.scatter import (
     clipped_scatter,
@@ -16,6 +20,7 @@ from lightcurve.curve.scatter import (
     running_median,
     scintillation,
 )
+from lightcurve.curve.weightings import WEIGHTINGS, Weighting
 from lightcurve.errors import InputError
 from lightcurve.robust import robust_scatter
 
@@ -95,6 +100,25 @@ def test_one_star_is_its_own_ensemble(weights):
     flux, error, _ = _night([0.003])
     result = build_ensemble(flux, error, weights=weights)
     assert result.flux == pytest.approx(flux[:, 0], rel=1e-9)
+
+
+def test_one_more_weighting_needs_one_entry(monkeypatch):
+    """It is used by name, let through by the settings, and stands in the help."""
+    monkeypatch.setattr(WEIGHTINGS, "entries", dict(WEIGHTINGS.entries))
+    with pytest.raises(InputError, match="must be one of scatter, sum"):
+        make_settings({"stars": {"weights": "brightest"}})
+
+    def brightest(flux, flux_err):
+        plain = WEIGHTINGS.get("sum").weigh(flux, flux_err)
+        best = np.arange(flux.shape[1]) == np.argmax(plain.level)
+        return replace(plain, share=plain.share * best)
+
+    WEIGHTINGS.register(Weighting("brightest", "the brightest star alone", brightest))
+    assert make_settings({"stars": {"weights": "brightest"}}).weights == "brightest"
+    assert "brightest (the brightest star alone)" in OPTIONS["stars.weights"].help_text()
+    flux, error, _ = _night([0.003] * 3)
+    flux = flux * [1.0, 5.0, 1.0]
+    assert build_ensemble(flux, error, weights="brightest").weights.tolist() == [0, 1, 0]
 
 
 def test_bad_input():

@@ -231,7 +231,6 @@ def test_every_quantity_is_read_back_somewhere(path: Path) -> None:
     for quantity in QUANTITIES:
         places = (
             getattr(curve, quantity.attribute) if quantity.attribute else None,
-            curve.covariates.get(quantity.covariate),
             curve.columns.get(quantity.name),
         )
         assert sum(place is not None for place in places) == 1, quantity.name

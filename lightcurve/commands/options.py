@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from lightcurve.covariates import COVARIATES
+from lightcurve.curve.weightings import WEIGHTINGS
 from lightcurve.phot.methods import CENTROIDS, FINDERS
 from lightcurve.registry import Registry
 
@@ -81,7 +82,9 @@ OPTIONS: dict[str, Option] = {
         list[str], "--exclude", "Star not to compare with, 'RA,DEC' or id; repeat.", _STAR
     ),
     "stars.check": Option(str, "--check", "Check star, 'RA,DEC' or its id.", _STAR),
-    "stars.weights": Option(str, "--weights", "Ensemble weights: scatter or sum.", _STAR),
+    "stars.weights": Option(
+        str, "--weights", lambda: f"Of comparison stars: {choices(WEIGHTINGS)}", _STAR
+    ),
     "stars.neb_radius_arcmin": Option(
         float, "--neb-radius", "Check stars so near for eclipses, arc minutes; 2.5 if not.", _STAR
     ),

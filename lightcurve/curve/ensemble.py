@@ -7,17 +7,12 @@ out with its flux, so that no step appears.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from lightcurve.curve.scatter import column_median, column_scatter
+from lightcurve.curve.weightings import WEIGHTINGS, Weighed, weighted_mean
 from lightcurve.errors import InputError
-
-CLIP_SIGMA = 5.0
-MAX_ITERATIONS = 60
-TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,9 +68,7 @@ def build_ensemble(
     good : (n_frame, n_star) bool array, optional
         False leaves a measurement out; by default all that are finite and positive take part.
     weights : str
-        ``"scatter"``: inverse variance, from each star's scatter against the others (Broeg et
-        al. 2005, AN 326, 134), single wild measurements left out. ``"sum"``: fluxes added as
-        they are, as AstroImageJ does.
+        Name of one of `lightcurve.curve.weightings.WEIGHTINGS`.
 
     Returns
     -------
@@ -86,9 +79,7 @@ def build_ensemble(
     InputError
         With no star, an unknown weighting, or a star without a single good measurement.
     """
-    if weights not in ("scatter", "sum"):
-        msg = f'comparison weights must be "scatter" or "sum", got "{weights}"'
-        raise InputError(msg)
+    weighting = WEIGHTINGS.get(weights)
     usable = np.isfinite(flux) & np.isfinite(flux_err) & (np.nan_to_num(flux) > 0)
     used = usable if good is None else usable & good
     if flux.shape[1] == 0 or not used.any(axis=0).all():
@@ -98,14 +89,7 @@ def build_ensemble(
         )
         raise InputError(msg)
     flux, flux_err = np.where(used, flux, np.nan), np.where(used, flux_err, np.nan)
-    if weights == "sum":
-        level = _fit_levels(flux, np.asarray)
-        share = np.where(used, level, 0.0)
-        scatter = column_scatter(_leave_one_out(flux / level, share)[1])
-        error = flux_err / level
-    else:
-        level, share, scatter, used, error = _weigh(flux, flux_err)
-    return _finish(flux, level, share=share, scatter=scatter, used=used, error=error)
+    return _finish(flux, weighting.weigh(flux, flux_err))
 
 
 def relative_flux(
@@ -148,96 +132,10 @@ def relative_flux(
     return relative, error
 
 
-def _fit_levels(flux: np.ndarray, share_of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Alternate between levels and transparency until the levels stand still."""
-    level = np.nanmedian(flux, axis=0)
-    for _ in range(MAX_ITERATIONS):
-        share = np.where(np.isfinite(flux), share_of(level), 0.0)
-        transparency = _weighted_mean(flux / level, share)
-        new = _column_median(flux / transparency[:, None])
-        change = np.max(np.abs(new / level - 1))
-        level = new
-        if change < TOLERANCE:
-            break
-    return level
-
-
-def _weigh(flux: np.ndarray, flux_err: np.ndarray) -> tuple:
-    """Iterate levels, scatters and the list of wild measurements together."""
-    level = _fit_levels(flux, np.ones_like)
-    photon = flux_err / flux
-    scatter = np.hypot(np.nanmedian(photon, axis=0), np.nanmedian(photon))
-    used = np.isfinite(flux)
-    for _ in range(MAX_ITERATIONS):
-        sigma = np.fmax(scatter, photon)
-        share = np.where(used, 1 / sigma**2, 0.0)
-        normalised = flux / level
-        _, ratio = _leave_one_out(normalised, share)
-        middle = _column_median(ratio)
-        new_scatter = _own_scatter(column_scatter(ratio), scatter, np.nanmedian(photon, axis=0))
-        new_scatter = np.where(np.isfinite(new_scatter), new_scatter, scatter)
-        # Levels and scatters move half way: two stars could otherwise swap weights for ever.
-        change = np.max(np.abs(np.log(new_scatter / scatter)))
-        scatter = np.sqrt(scatter * new_scatter)
-        level = level * np.sqrt(middle)
-        wild = np.abs(ratio / middle - 1) > CLIP_SIGMA * np.fmax(new_scatter, sigma)
-        new_used = np.isfinite(flux) & ~wild
-        # A frame in which every star is wild is the frame's fault, not the stars'.
-        new_used = np.where(new_used.any(axis=1, keepdims=True), new_used, np.isfinite(flux))
-        settled = change < TOLERANCE and np.array_equal(used, new_used)
-        used = new_used
-        if settled:
-            break
-    sigma = np.fmax(scatter, photon)
-    share = np.where(used, 1 / sigma**2, 0.0)
-    error = sigma * np.where(np.isfinite(flux), flux / level, np.nan)
-    return level, share, scatter, used, error
-
-
-def _own_scatter(measured: np.ndarray, scatter: np.ndarray, photon: np.ndarray) -> np.ndarray:
-    """Scatter of the star alone: what is measured holds that of the other stars' mean too."""
-    inverse = 1 / scatter**2
-    others = inverse.sum() - inverse
-    mean = 1 / np.where(others > 0, others, np.inf)
-    # With few stars the difference is uncertain: at least a third of what was measured is kept.
-    return np.sqrt(np.fmax(np.fmax(measured**2 - mean, measured**2 / 3), photon**2))
-
-
-def _leave_one_out(normalised: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Transparency by the other stars, and each star's flux over it, (n_frame, n_star)."""
-    if normalised.shape[1] == 1:
-        return np.ones_like(normalised), np.where(np.isfinite(normalised), 1.0, np.nan)
-    filled = np.nan_to_num(normalised) * share
-    weight = share.sum(axis=1, keepdims=True) - share
-    with np.errstate(invalid="ignore", divide="ignore"):
-        others = np.where(weight > 0, (filled.sum(axis=1, keepdims=True) - filled) / weight, np.nan)
-        return others, normalised / others
-
-
-def _column_median(values: np.ndarray) -> np.ndarray:
-    """Median of each column; 1 for a star that no other was there to compare with."""
-    median = column_median(values)
-    return np.where(np.isnan(median), 1.0, median)
-
-
-def _weighted_mean(normalised: np.ndarray, share: np.ndarray) -> np.ndarray:
-    total = share.sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = (np.nan_to_num(normalised) * share).sum(axis=1) / total
-    return np.where(total > 0, mean, np.nan)
-
-
-def _finish(
-    flux: np.ndarray,
-    level: np.ndarray,
-    *,
-    share: np.ndarray,
-    scatter: np.ndarray,
-    used: np.ndarray,
-    error: np.ndarray,
-) -> Ensemble:
+def _finish(flux: np.ndarray, weighed: Weighed) -> Ensemble:
     """Form the joint flux and its error: sqrt(sum (share error)^2) / sum share."""
-    transparency = _weighted_mean(flux / level, share)
+    level, share, error = weighed.level, weighed.share, weighed.error
+    transparency = weighted_mean(flux / level, share)
     middle = np.nanmedian(transparency)
     transparency, level = transparency / middle, level * middle
     total = share.sum(axis=1)
@@ -251,8 +149,8 @@ def _finish(
         transparency=transparency,
         weights=weights / weights.sum(),
         level=level,
-        scatter=scatter,
-        used=used,
+        scatter=weighed.scatter,
+        used=weighed.used,
         share=share,
         normalised=flux / level,
         error=error / middle,
@@ -273,11 +171,11 @@ def take_members(ensemble: Ensemble, members: np.ndarray) -> Ensemble:
     Ensemble
         Levels and scatters are those found with all stars.
     """
-    return _finish(
-        ensemble.normalised[:, members] * ensemble.level[members],
-        ensemble.level[members],
+    weighed = Weighed(
+        level=ensemble.level[members],
         share=ensemble.share[:, members],
         scatter=ensemble.scatter[members],
         used=ensemble.used[:, members],
         error=ensemble.error[:, members],
     )
+    return _finish(ensemble.normalised[:, members] * weighed.level, weighed)

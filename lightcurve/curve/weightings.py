@@ -1,0 +1,159 @@
+"""How comparison stars are weighed: one entry for each way.
+
+A star has a level, a frame a transparency (see `lightcurve.curve.ensemble`). A weighting settles
+the levels, each star's share in each frame, and which measurements take part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from lightcurve.curve.scatter import column_median, column_scatter
+from lightcurve.registry import Registry
+
+CLIP_SIGMA = 5.0
+MAX_ITERATIONS = 60
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weighed:
+    """What a weighting settles.
+
+    Attributes
+    ----------
+    level : (n_star,) float array
+        Of each star, ADU, up to a common factor.
+    share : (n_frame, n_star) float array
+        Weight of each star in each frame, not normalised; 0 where it takes no part.
+    scatter : (n_star,) float array
+        Relative, of each star against the others.
+    used : (n_frame, n_star) bool array
+        What takes part.
+    error : (n_frame, n_star) float array
+        Of each flux over its level.
+    """
+
+    level: np.ndarray
+    share: np.ndarray
+    scatter: np.ndarray
+    used: np.ndarray
+    error: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Weighting:
+    """A way to weigh comparison stars.
+
+    Attributes
+    ----------
+    name, help : str
+        As typed, and explained to who asks.
+    weigh : callable
+        ``weigh(flux, flux_err)`` of (n_frame, n_star) ADU, NaN where a star takes no part; every
+        star has a measurement.
+    """
+
+    name: str
+    help: str
+    weigh: Callable[[np.ndarray, np.ndarray], Weighed]
+
+
+def _fit_levels(flux: np.ndarray, share_of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Alternate between levels and transparency until the levels stand still."""
+    level = np.nanmedian(flux, axis=0)
+    for _ in range(MAX_ITERATIONS):
+        share = np.where(np.isfinite(flux), share_of(level), 0.0)
+        transparency = weighted_mean(flux / level, share)
+        new = _column_median(flux / transparency[:, None])
+        change = np.max(np.abs(new / level - 1))
+        level = new
+        if change < TOLERANCE:
+            break
+    return level
+
+
+def _by_scatter(flux: np.ndarray, flux_err: np.ndarray) -> Weighed:
+    """Iterate levels, scatters and the list of wild measurements together."""
+    level = _fit_levels(flux, np.ones_like)
+    photon = flux_err / flux
+    scatter = np.hypot(np.nanmedian(photon, axis=0), np.nanmedian(photon))
+    used = np.isfinite(flux)
+    for _ in range(MAX_ITERATIONS):
+        sigma = np.fmax(scatter, photon)
+        share = np.where(used, 1 / sigma**2, 0.0)
+        normalised = flux / level
+        _, ratio = _leave_one_out(normalised, share)
+        middle = _column_median(ratio)
+        new_scatter = _own_scatter(column_scatter(ratio), scatter, np.nanmedian(photon, axis=0))
+        new_scatter = np.where(np.isfinite(new_scatter), new_scatter, scatter)
+        # Levels and scatters move half way: two stars could otherwise swap weights for ever.
+        change = np.max(np.abs(np.log(new_scatter / scatter)))
+        scatter = np.sqrt(scatter * new_scatter)
+        level = level * np.sqrt(middle)
+        wild = np.abs(ratio / middle - 1) > CLIP_SIGMA * np.fmax(new_scatter, sigma)
+        new_used = np.isfinite(flux) & ~wild
+        # A frame in which every star is wild is the frame's fault, not the stars'.
+        new_used = np.where(new_used.any(axis=1, keepdims=True), new_used, np.isfinite(flux))
+        settled = change < TOLERANCE and np.array_equal(used, new_used)
+        used = new_used
+        if settled:
+            break
+    sigma = np.fmax(scatter, photon)
+    share = np.where(used, 1 / sigma**2, 0.0)
+    error = sigma * np.where(np.isfinite(flux), flux / level, np.nan)
+    return Weighed(level, share, scatter, used, error)
+
+
+def _own_scatter(measured: np.ndarray, scatter: np.ndarray, photon: np.ndarray) -> np.ndarray:
+    """Scatter of the star alone: what is measured holds that of the other stars' mean too."""
+    inverse = 1 / scatter**2
+    others = inverse.sum() - inverse
+    mean = 1 / np.where(others > 0, others, np.inf)
+    # With few stars the difference is uncertain: at least a third of what was measured is kept.
+    return np.sqrt(np.fmax(np.fmax(measured**2 - mean, measured**2 / 3), photon**2))
+
+
+def _leave_one_out(normalised: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Transparency by the other stars, and each star's flux over it, (n_frame, n_star)."""
+    if normalised.shape[1] == 1:
+        return np.ones_like(normalised), np.where(np.isfinite(normalised), 1.0, np.nan)
+    filled = np.nan_to_num(normalised) * share
+    weight = share.sum(axis=1, keepdims=True) - share
+    with np.errstate(invalid="ignore", divide="ignore"):
+        others = np.where(weight > 0, (filled.sum(axis=1, keepdims=True) - filled) / weight, np.nan)
+        return others, normalised / others
+
+
+def _column_median(values: np.ndarray) -> np.ndarray:
+    """Median of each column; 1 for a star that no other was there to compare with."""
+    median = column_median(values)
+    return np.where(np.isnan(median), 1.0, median)
+
+
+def weighted_mean(normalised: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Mean of each frame, (n_frame,); NaN where no star has a share."""
+    total = share.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = (np.nan_to_num(normalised) * share).sum(axis=1) / total
+    return np.where(total > 0, mean, np.nan)
+
+
+def _by_flux(flux: np.ndarray, flux_err: np.ndarray) -> Weighed:
+    """Add fluxes as they are: a star's share is its level."""
+    used = np.isfinite(flux)
+    level = _fit_levels(flux, np.asarray)
+    share = np.where(used, level, 0.0)
+    scatter = column_scatter(_leave_one_out(flux / level, share)[1])
+    return Weighed(level, share, scatter, used, flux_err / level)
+
+
+WEIGHTINGS: Registry[Weighting] = Registry(
+    "comparison weighting",
+    # Broeg et al. 2005, AN 326, 134.
+    Weighting("scatter", "quiet stars count more, wild points not at all", _by_scatter),
+    Weighting("sum", "plain sum of fluxes, as AstroImageJ", _by_flux),
+)
