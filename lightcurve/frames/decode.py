@@ -1,18 +1,22 @@
-"""Turn the bytes of an image in a FITS file into 32-bit floats."""
+"""The pixels of an image in a FITS file: read by astropy, made 32-bit floats here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lightcurve.errors import FrameError
 from lightcurve.frames.cards import Cards, number
 from lightcurve.frames.quiet import quietly
-from lightcurve.frames.stream import Hdu, Source, read_exactly
+from lightcurve.frames.stream import Hdu, Source
 
-_DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
-_CHUNK_BYTES = 262144
+if TYPE_CHECKING:
+    from astropy.io.fits import CompImageHDU, ImageHDU, PrimaryHDU
+
+_CHUNK_BYTES = 524288
 _EXACT_IN_FLOAT32 = 2**23
 _SIGN = 2**15  # the sign bit of 16, and the BZERO of unsigned numbers
 
@@ -46,14 +50,20 @@ def choose_plane(axes: tuple[int, ...]) -> tuple[tuple, list[str]]:
 
 
 def read_plain(
-    source: Source, hdu: Hdu, *, allocate: Allocate = np.empty, integers: bool = False
+    source: Source,
+    hdu: Hdu,
+    *,
+    rows: slice = slice(None),
+    allocate: Allocate = np.empty,
+    integers: bool = False,
 ) -> np.ndarray:
-    """Read what is needed of an array: its first plane, or all colours of a colour image.
+    """Read the image of an array that is not compressed by tiles, or some of its rows.
 
     Parameters
     ----------
     source : Source
     hdu : Hdu
+    rows : slice
     allocate : callable
         Asked for memory as ``numpy.empty`` is.
     integers : bool
@@ -61,29 +71,61 @@ def read_plain(
 
     Returns
     -------
-    float32 array, or int16 or uint16
-        With as many axes as the file has, for `choose_plane` to index.
+    (n_row, nx) float32 array, or int16 or uint16
+        NaN for every value that is blank or not finite.
 
     Raises
     ------
     FrameError
         When the file ends before.
     """
-    last = choose_plane(hdu.axes)[0][-1] == 0
-    axes = hdu.axes if last else hdu.axes[:2]
-    dtype = np.dtype(_DTYPES[hdu.bitpix])
-    source.file.seek(hdu.offset)
-    row = int(np.prod(axes[:-1], dtype=object))
+    plane = choose_plane(hdu.axes)[0]
+    colours = plane[-1] == 0
+    ny, nx = hdu.axes[:0:-1] if colours else hdu.axes[1::-1]
+    first, stop, _ = rows.indices(ny)
+    dtype = (integers and _whole_type(hdu)) or np.dtype(np.float32)
+    pixels = allocate((stop - first, nx), dtype)
     # A few rows at a time, so that what was read is still in the cache when it is converted.
-    step = max(1, _CHUNK_BYTES // (row * dtype.itemsize))
-    shape = axes[:0:-1] if last else axes[::-1]
-    pixels = allocate(shape, (integers and _whole_type(hdu)) or np.dtype(np.float32))
-    for start in range(0, axes[-1], step):
-        rows = pixels[start : start + step]
-        data = read_exactly(source, len(rows) * row * dtype.itemsize)
-        stored = np.frombuffer(data, dtype).reshape(-1, *axes[-2::-1])
-        _scale(stored[..., 0] if last else stored, hdu.cards, out=rows)
-    return pixels[..., None] if last else pixels.reshape((1,) * (len(hdu.axes) - 2) + pixels.shape)
+    step = max(1, _CHUNK_BYTES // (hdu.size // ny))
+    with _by_astropy(source, hdu) as image:
+        section = image.section
+        for row in range(first, stop, step):
+            some = slice(row, min(row + step, stop))
+            stored = section[some][..., 0] if colours else section[(*plane[:-1], some)]
+            _scale(stored, hdu.cards, out=pixels[row - first : some.stop - first])
+    return pixels
+
+
+@contextmanager
+def _by_astropy(
+    source: Source, hdu: Hdu, *, scaled: bool = False
+) -> Iterator[PrimaryHDU | ImageHDU | CompImageHDU]:
+    """Let astropy read an image; whatever it cannot do with a damaged one is a `FrameError`."""
+    from astropy.io import fits
+
+    def find() -> PrimaryHDU | ImageHDU | CompImageHDU:
+        source.file.seek(0)
+        hdus = fits.open(
+            source.file,
+            memmap=False,
+            lazy_load_hdus=True,
+            do_not_scale_image_data=not scaled,
+        )
+        return hdus[hdu.index]
+
+    try:
+        image, _ = quietly(find)
+        if image.shape != hdu.axes[::-1]:
+            msg = f"an array of {image.shape}, not {hdu.axes[::-1]}"
+            raise ValueError(msg)
+        yield image
+    except FrameError:
+        raise
+    except Exception as error:  # of damaged headers and tiles: private errors, also of C code
+        what = "decompressed" if hdu.tiled else "read"
+        reason = f"{type(error).__name__}: {str(error)[:120]}"
+        msg = f"cannot be {what} ({hdu.name}): {reason}; copy the file again"
+        raise FrameError(source.path, msg) from error
 
 
 def _whole_type(hdu: Hdu) -> np.dtype | None:
@@ -92,7 +134,8 @@ def _whole_type(hdu: Hdu) -> np.dtype | None:
     if hdu.bitpix != 16 or blank is not None or (scale is not None and number(scale.text) != 1):
         return None
     types = {0.0: np.dtype(np.int16), float(_SIGN): np.dtype(np.uint16)}
-    return types.get(0.0 if zero is None else number(zero.text))
+    offset = 0.0 if zero is None else number(zero.text)
+    return None if offset is None else types.get(offset)
 
 
 def _scale(stored: np.ndarray, cards: Cards, *, out: np.ndarray) -> None:
@@ -124,7 +167,7 @@ def _scale(stored: np.ndarray, cards: Cards, *, out: np.ndarray) -> None:
         out[~np.isfinite(out)] = np.nan
 
 
-def read_tiled(source: Source, hdu: Hdu, *, with_pixels: bool) -> tuple[str, np.ndarray | None]:
+def read_tiled(source: Source, hdu: Hdu, *, with_pixels: bool) -> tuple[str, np.ndarray]:
     """Let astropy decompress the tiles of an image.
 
     Parameters
@@ -137,31 +180,23 @@ def read_tiled(source: Source, hdu: Hdu, *, with_pixels: bool) -> tuple[str, np.
     -------
     text : str
         The header of the image.
-    pixels : float32 array or None
+    pixels : (ny, nx) float32 array
+        Empty without `with_pixels`.
 
     Raises
     ------
     FrameError
         When a tile is damaged.
     """
-    from astropy.io import fits
+    with _by_astropy(source, hdu, scaled=True) as image, np.errstate(all="ignore"):
 
-    def decode() -> tuple[str, np.ndarray | None]:
-        source.file.seek(0)
-        with fits.open(source.file, memmap=False, lazy_load_hdus=True) as hdus:
-            image = hdus[hdu.index]
+        def decode() -> tuple[str, np.ndarray]:
             text = image.header.tostring(endcard=False, padding=False)
-            with np.errstate(all="ignore"):
-                data = image.data.astype(np.float32) if with_pixels else None
-            return text, data
+            if not with_pixels:
+                return text, np.empty((0, 0), np.float32)
+            # In the order of rows also where the plane is the fastest axis.
+            return text, image.data[choose_plane(hdu.axes)[0]].astype(np.float32, order="C")
 
-    try:
         (text, pixels), _ = quietly(decode)
-    except Exception as error:  # damaged tiles raise private errors of C code
-        msg = f"cannot be decompressed ({hdu.name}): {type(error).__name__}: {str(error)[:120]}"
-        raise FrameError(source.path, msg) from error
-    if pixels is not None:
-        if pixels.shape != hdu.axes[::-1]:
-            raise FrameError(source.path, f"decompresses to {pixels.shape}, not {hdu.axes[::-1]}")
-        pixels[~np.isfinite(pixels)] = np.nan
+    pixels[~np.isfinite(pixels)] = np.nan
     return text, pixels

@@ -19,7 +19,7 @@ from lightcurve.frames.cards import CARD, Cards, number, parse_cards
 from lightcurve.frames.decode import Allocate, choose_plane, read_plain, read_tiled
 from lightcurve.frames.headers import TIMELESS, normalise
 from lightcurve.frames.quiet import quietly
-from lightcurve.frames.stream import Hdu, find_image, open_source
+from lightcurve.frames.stream import Hdu, Source, find_image, open_source
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -33,13 +33,13 @@ _OWN |= {"BZERO", "BSCALE", "BLANK", "CHECKSUM", "DATASUM", "EXTNAME", "EXTVER",
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Raw:
-    """An image's header text, its shape (ny, nx), notes, and the pixels where they were read."""
+    """An image's header text, its shape (ny, nx), notes, and its pixels: empty if not wanted."""
 
     text: str
     cards: Cards
     shape: tuple[int, int]
     notes: tuple[str, ...]
-    pixels: np.ndarray | None = None
+    pixels: np.ndarray
 
 
 def is_fits_name(path: str | Path) -> bool:
@@ -125,7 +125,7 @@ def read_frame(
         When the file cannot be read or holds no image; `HeaderError` when its time is not certain.
     """
     path = Path(path)
-    raw = _read(path, pixels_by=partial(read_plain, integers=integers, allocate=allocate))
+    raw = _read(path, partial(read_plain, integers=integers, allocate=allocate))
     exposure, error = normalise(raw.cards, path=path, shape=raw.shape, settings=settings)
     if error is not None and need_time and exposure.kind not in TIMELESS:
         raise error
@@ -168,7 +168,7 @@ def read_cards(path: Path) -> tuple[Cards, tuple[int, int], tuple[str, ...]]:
     FrameError
         When the file cannot be read or holds no image.
     """
-    raw = _read(path)
+    raw = _read(path, _no_pixels)
     return raw.cards, raw.shape, raw.notes
 
 
@@ -209,22 +209,24 @@ def _is_integer(raw: _Raw) -> bool:
     return whole and "BLANK" not in raw.cards and "ZBLANK" not in raw.cards and number(scale) == 1
 
 
-def _read(path: Path, *, pixels_by: Callable[..., np.ndarray] | None = None) -> _Raw:
-    """Read the image of a file; without its pixels where nothing is given to read them by."""
+def _no_pixels(source: Source, hdu: Hdu) -> np.ndarray:  # noqa: ARG001
+    return np.empty((0, 0), np.float32)
+
+
+def _read(path: Path, pixels_by: Callable[[Source, Hdu], np.ndarray]) -> _Raw:
+    """Read the image of a file; its pixels as is said, or by astropy where it has tiles."""
     with open_source(path) as source:
         primary, hdu = find_image(source)
         notes = [] if hdu is primary else [f"image taken from {hdu.name}"]
         plane, note = choose_plane(hdu.axes)
         notes += note
         if hdu.tiled:
-            text, pixels = read_tiled(source, hdu, with_pixels=pixels_by is not None)
+            text, pixels = read_tiled(source, hdu, with_pixels=pixels_by is not _no_pixels)
         else:
-            text, pixels = hdu.text, pixels_by(source, hdu) if pixels_by else None
+            text, pixels = hdu.text, pixels_by(source, hdu)
         if hdu is not primary:
             text = _inherit(text, primary)
         cards = hdu.cards if text is hdu.text else parse_cards(text)
-        if pixels is not None:
-            pixels = np.ascontiguousarray(pixels[plane])
         shape = (hdu.axes[1], hdu.axes[0]) if plane[-1:] != (0,) else (hdu.axes[2], hdu.axes[1])
         return _Raw(text, cards, shape, tuple(notes), pixels)
 

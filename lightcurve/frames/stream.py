@@ -25,7 +25,7 @@ MAX_HEADER_BLOCKS = 2000  # 72,000 cards
 MAX_PIXELS = 2**28  # 16384 x 16384: 1 GB as float32
 MAX_EXTENSIONS = 1000
 DEFLATE_RATIO = 1100  # no gzip file can grow by more
-_SIZES = {8: 1, 16: 2, 32: 4, 64: 8, -32: 4, -64: 8}
+_BITPIX = {8, 16, 32, 64, -32, -64}
 _DECODING = (EOFError, zlib.error, OSError, ValueError)
 
 
@@ -133,34 +133,6 @@ def _unpacked(raw: BinaryIO, path: Path, size: int) -> Source:
     return Source(raw, path, size, packed=False)
 
 
-def read_exactly(source: Source, count: int) -> bytes:
-    """Read so many bytes.
-
-    Parameters
-    ----------
-    source : Source
-    count : int
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    FrameError
-        When the file ends before.
-    """
-    parts, missing = [], count
-    while missing:
-        part = source.file.read(missing)
-        if not part:
-            msg = f"is cut short: {missing} of {count} bytes are missing; copy the file again"
-            raise FrameError(source.path, msg)
-        parts.append(part)
-        missing -= len(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
 def find_image(source: Source) -> tuple[Hdu, Hdu]:
     """Find the image: the primary where it has data, else the first extension that has.
 
@@ -205,14 +177,14 @@ def _read_hdu(source: Source, index: int, position: int) -> Hdu:
     tiled = cards.get("ZIMAGE", ("",))[0] == "T"
     outer = _axes(source.path, cards, "")
     bitpix = _integer(source.path, cards, "BITPIX", 8)
-    if bitpix not in _SIZES:
+    if bitpix not in _BITPIX:
         raise FrameError(source.path, f"BITPIX = {bitpix} is none of 8, 16, 32, 64, -32, -64")
     count = math.prod(outer) if outer else 0
     if outer and outer[0] == 0 and cards.get("GROUPS", ("",))[0] == "T":
         count = math.prod(outer[1:])
     parameters = _integer(source.path, cards, "PCOUNT", 0)
     groups = _integer(source.path, cards, "GCOUNT", 1)
-    size = _SIZES[bitpix] * groups * (parameters + count)
+    size = abs(bitpix) // 8 * groups * (parameters + count)
     if min(parameters, groups) < 0:
         raise FrameError(source.path, "has a negative PCOUNT or GCOUNT")
     axes = _axes(source.path, cards, "Z") if tiled else outer
