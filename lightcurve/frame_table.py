@@ -75,7 +75,8 @@ def frame_rows(
     -------
     list of dict
     """
-    by_path = dict(zip(scene.lights, results, strict=True)) if results else {}
+    lights = scene.lights if scene else ()
+    by_path = dict(zip(lights, results, strict=True)) if results else {}
     unused = scene.unused if scene else {}
     rows = []
     for entry, row in zip(inventory.entries, inventory.rows(), strict=True):

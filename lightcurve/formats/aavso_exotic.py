@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from lightcurve.data import LightCurve
 from lightcurve.formats.aavso_header import (
     Values,
     common_header,
@@ -92,7 +93,8 @@ def exotic_text(submission: Submission) -> str:
     """
     s, good = submission, usable_points(submission)
     priors, results = _priors(s), fitted_values(s, RESULTS)
-    results |= _airmass_law(s, good) if results else {}
+    if s.fit is not None and results:
+        results |= _airmass_law(s.light_curve, s.fit.model, good)
     common = common_header(s)
     header = common | {
         "COMP_STAR-XC": json.dumps(_comparisons(s)),
@@ -169,13 +171,13 @@ def _limb_darkening(teff_k: float | None, band: str) -> Values:
     return {"u0": zero, "u1": (u1 + 2 * u2, second), "u2": zero, "u3": (-u2, fourth)}
 
 
-def _airmass_law(submission: Submission, good: np.ndarray) -> Values:
+def _airmass_law(curve: LightCurve, model: np.ndarray, good: np.ndarray) -> Values:
     """Fit Am1 exp(Am2 airmass) to what the transit leaves of the flux.
 
     By weighted least squares in the logarithm; nothing where the airmass does not change.
     """
-    curve, airmass = submission.light_curve, submission.light_curve.covariates["airmass"]
-    left = curve.flux / submission.fit.model
+    airmass = curve.covariates["airmass"]
+    left = curve.flux / model
     use = good & np.isfinite(airmass) & (np.nan_to_num(left) > 0)
     if use.sum() < 3 or np.ptp(airmass[use]) <= 0:
         return {}

@@ -92,8 +92,9 @@ def extended_text(submission: Submission) -> str:
         raise InputError(msg)
     magnitude = target - 2.5 * np.log10(curve.flux[good])
     error = 2.5 / np.log(10) * curve.flux_err[good] / curve.flux[good]
-    airmass = curve.covariates.get("airmass", np.full(len(good), np.nan))[good]
-    check = None if s.check_magnitude is None else s.check_magnitude[good]
+    nothing = np.full(len(good), np.nan)
+    airmass = curve.covariates.get("airmass", nothing)[good]
+    check = (nothing if s.check_magnitude is None else s.check_magnitude)[good]
     header = {
         "TYPE": "EXTENDED",
         "OBSCODE": OBSERVER_CODE.of(s).upper(),
@@ -106,7 +107,7 @@ def extended_text(submission: Submission) -> str:
     lines.append("#" + ",".join(EXTENDED_COLUMNS))
     fixed = [filter_code(FILTER.of(s)), "NO", "STD", "ENSEMBLE", "na"]
     for k, jd in enumerate(curve.jd_utc[good]):
-        known = check is not None and np.isfinite(check[k])
+        known = np.isfinite(check[k])
         checked = [plain(s.check_name), f"{check[k]:.4f}"] if known else ["na", "na"]
         air = f"{airmass[k]:.5f}" if np.isfinite(airmass[k]) else "na"
         row = [

@@ -27,7 +27,7 @@ from lightcurve.formats.submission import (
     Submission,
 )
 
-Values = Mapping[str, tuple[float, float | None]]
+Values = dict[str, tuple[float, float | None]]
 
 log = logging.getLogger(__name__)
 
@@ -120,9 +120,10 @@ def fitted_values(submission: Submission, names: Mapping[str, str]) -> Values:
     dict of str to (float, float)
         Value and error, half of what lies between the 16 and 84 % points; empty without a transit.
     """
-    if not transit_found(submission):
+    fit = submission.fit
+    if fit is None or not fit.found:
         return {}
-    found = {name: submission.fit.parameters.get(key) for name, key in names.items()}
+    found = {name: fit.parameters.get(key) for name, key in names.items()}
     return {
         name: (p.value, (p.upper - p.lower) / 2)
         for name, p in found.items()

@@ -247,12 +247,12 @@ def write_apertures(
     -------
     Path
     """
-    rows = np.asarray(rows, dtype=int)
+    chosen = np.asarray(rows, dtype=int)
     comparison = [("true" if plan.role[k] == "comparison" else "false") for k in rows]
     every = ",".join(["true"] * len(rows))
 
     def joined(values: np.ndarray) -> str:
-        return ",".join(repr(float(v)) for v in values[rows])
+        return ",".join(repr(float(v)) for v in values[chosen])
 
     lines = {
         "aperture.radius": repr(float(radius)),

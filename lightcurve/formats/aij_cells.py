@@ -111,18 +111,21 @@ def take_header(
                 "name them with --columns, such as BJD_TDB,rel_flux_T1,rel_flux_err_T1"
             )
             raise InputError(msg)
-        if len(columns) != len(first):
-            msg = f"{name}: {len(columns)} names in --columns for {len(first)} columns"
-            raise InputError(msg)
+        _check_number(columns, first, name)
         return [_canonical(c) for c in columns], rows
     body = [row for row in rows[1:] if row != first]
     if not body:
         msg = f"{name}: a header but no rows"
         raise InputError(msg)
-    if len(columns or first) != len(first):
-        msg = f"{name}: {len(columns)} names in --columns for {len(first)} columns"
+    names = columns or first
+    _check_number(names, first, name)
+    return [_canonical(c) for c in names], body
+
+
+def _check_number(names: Sequence[str], first: Sequence[str], name: str) -> None:
+    if len(names) != len(first):
+        msg = f"{name}: {len(names)} names in --columns for {len(first)} columns"
         raise InputError(msg)
-    return [_canonical(c) for c in columns or first], body
 
 
 def _canonical(name: str) -> str:

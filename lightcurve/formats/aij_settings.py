@@ -224,7 +224,8 @@ def read_radec(path: str | Path) -> ApertureSettings:
     InputError
         When it holds no stars, or a line that cannot be read.
     """
-    name, rows = Path(path).name, []
+    name = Path(path).name
+    rows: list[tuple[float, float, bool, bool, float]] = []
     for number, line in enumerate(read_text(path, what="a list of stars").split("\n"), start=1):
         cells = [c.strip() for c in line.split("#")[0].split(",")]
         if not any(cells):

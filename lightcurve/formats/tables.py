@@ -132,8 +132,16 @@ def read_lightcurve(path: str | Path) -> LightCurve:
         raise InputError(msg)
     columns = {q.name: values[q.name] for q in QUANTITIES if not q.attribute}
     columns |= {c: table.values(c) for c in table.cells if c not in QUANTITIES.entries}
+    own = {q.attribute: values[q.name] for q in QUANTITIES if q.attribute}
     return LightCurve(
-        **{q.attribute: values[q.name] for q in QUANTITIES if q.attribute},
+        file=own["file"],
+        jd_utc=own["jd_utc"],
+        bjd_tdb=own["bjd_tdb"],
+        flux=own["flux"],
+        flux_err=own["flux_err"],
+        target_flux=own["target_flux"],
+        comparison_flux=own["comparison_flux"],
+        flags=own["flags"],
         covariates=covariates_of(values | columns),
         columns=columns,
         source=CurveSource(name),

@@ -88,8 +88,8 @@ def draw_two_curves(
     -------
     list of matplotlib.lines.Line2D
     """
-    look = {"mfc": "none", "mec": COMPARISON, "ms": 5.5, "mew": 0.9}
-    drawn = axes.plot(time, flux_b, "o", label=f"B: {names[1]}", **look)
+    label = f"B: {names[1]}"
+    drawn = axes.plot(time, flux_b, "o", label=label, mfc="none", mec=COMPARISON, ms=5.5, mew=0.9)
     drawn += axes.plot(time, flux_a, "o", color=TARGET, ms=2.6, mew=0, label=f"A: {names[0]}")
     axes.set_ylim(*robust_limits(np.concatenate([flux_a, flux_b])))
     axes.set_ylabel("flux / median")
@@ -143,10 +143,10 @@ def draw_histogram(axes: Axes, difference: np.ndarray) -> list:
         return []
     low, high = axes.get_ylim()
     shown = np.clip(finite, low, high)
-    bins = np.linspace(low, high, N_BINS + 1)
-    _, _, bars = axes.hist(shown, bins=bins, orientation="horizontal", color=TARGET, alpha=0.7)
+    bins = np.linspace(low, high, N_BINS + 1).tolist()
+    axes.hist(shown, bins=bins, orientation="horizontal", color=TARGET, alpha=0.7)
     axes.axhline(0, color=FIELD, lw=0.9)
     rms = np.sqrt(np.mean(finite**2))
     text = f"median {np.median(finite):.3g}\nrms {rms:.3g}\nhalf width {half_width(finite):.3g}"
     axes.set_title(text, fontsize=7.5, fontweight="normal", loc="left")
-    return list(bars)
+    return list(axes.patches)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -69,21 +68,10 @@ class TableRules:
     recipe: AijRecipe
     values: tuple[Assumed, ...]
 
-    def of_row(self, row: int, **changes: Any) -> AijRecipe:
-        """Take the recipe of one row.
-
-        Parameters
-        ----------
-        row : int
-        **changes
-            Fields of `AijRecipe` that are to be different.
-
-        Returns
-        -------
-        AijRecipe
-        """
-        own = {"radius": float(self.radius[row]), "annulus": tuple(self.annulus[row].tolist())}
-        return replace(self.recipe, **(own | changes))
+    def of_row(self, row: int) -> AijRecipe:
+        """Take the recipe of one row."""
+        inner, outer = self.annulus[row].tolist()
+        return replace(self.recipe, radius=float(self.radius[row]), annulus=(inner, outer))
 
     @property
     def centred(self) -> bool:
@@ -263,13 +251,13 @@ def _find_centroid(trials: list[Start], rules: TableRules) -> tuple[str, Assumed
     for method in (one.name for one in CENTROIDS if one.step is not None):
         steps = []
         for start in trials:
-            own = rules.of_row(start.row, centroid=method)
+            own = replace(rules.of_row(start.row), centroid=method)
             found = measure_aij(start.pixels, start.x, start.y, own)
             shift = np.maximum(np.abs(found.x - start.x), np.abs(found.y - start.y))
             there = np.isfinite(start.x) & np.isfinite(start.y)
             steps.append(np.where(found.found, shift, np.inf)[there])
         moves[method] = float(np.median(np.concatenate(steps)))
-    method = min(moves, key=moves.get)
+    method = min(moves, key=moves.__getitem__)
     if moves[method] < STILL_PX:
         source = f"found by trial: it moves the apertures by {moves[method]:.1g} px (median)"
         return method, _rule("centroid", method, source)
@@ -298,10 +286,10 @@ def _find_noise(
         np.concatenate([getattr(f, name) for f in found])
         for name in ("flux", "sky", "area", "n_sky")
     )
-    noise = noise_from_errors(error, *parts)
-    if noise is None:
+    solved = noise_from_errors(error, *parts)
+    if solved is None:
         return NoiseModel(), _camera_values(NoiseModel(), "AstroImageJ's default: not told")
-    return noise, _camera_values(noise, "solved from Source_Error; any dark current is in it")
+    return solved, _camera_values(solved, "solved from Source_Error; any dark current is in it")
 
 
 def _camera_values(noise: NoiseModel, source: str) -> tuple[Assumed, ...]:

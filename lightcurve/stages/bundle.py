@@ -183,5 +183,5 @@ def _parameter_line(name: str, p: Parameter) -> str:
         text = f"{p.value:.{TIME_DECIMALS}f}" if "bjd" in name else f"{p.value:.10g}"
         return f"{name}\t{text}\t-{low:.3g}\t+{high:.3g}\t{p.unit}"
     decimals = max(1 - math.floor(math.log10(min(errors))), TIME_DECIMALS if "bjd" in name else 0)
-    value, low, high = (f"{number:.{decimals}f}" for number in (p.value, low, high))
-    return f"{name}\t{value}\t-{low}\t+{high}\t{p.unit}"
+    value, below, above = (f"{number:.{decimals}f}" for number in (p.value, low, high))
+    return f"{name}\t{value}\t-{below}\t+{above}\t{p.unit}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +81,7 @@ def compare_files(
     differences += _compare_columns(a.table, b.table, (rows_a, rows_b), labels, tolerance)
     only_a, only_b = _apart(a.table, b.table), _apart(b.table, a.table)
     kept, lacking = take_wanted(differences, only, (*only_a, *only_b))
-    if len(curves["time"]):  # compared above, under other names
+    if len(curves.time):  # compared above, under other names
         only_a, only_b = (
             tuple(name for name in own if name not in _of_curve(side, choice))
             for own, side, choice in zip((only_a, only_b), (a, b), choices, strict=True)
@@ -96,8 +96,21 @@ def compare_files(
         lacking=lacking,
         tolerance=tolerance,
         notes=tuple(notes),
-        **curves,
+        time_name=curves.time_name,
+        time=curves.time,
+        flux_a=curves.flux_a,
+        flux_b=curves.flux_b,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Curves:
+    """Matched points of both light curves, each flux over its median; empty without curves."""
+
+    time_name: str = ""
+    time: np.ndarray = field(default_factory=lambda: np.empty(0))
+    flux_a: np.ndarray = field(default_factory=lambda: np.empty(0))
+    flux_b: np.ndarray = field(default_factory=lambda: np.empty(0))
 
 
 def _named(side: Side, name: str) -> Side:
@@ -152,31 +165,29 @@ def _compare_curves(
     rows: tuple[np.ndarray, np.ndarray],
     labels: list[str],
     tolerance: Tolerance,
-) -> tuple[list[ColumnDifference], dict[str, object]]:
+) -> tuple[list[ColumnDifference], _Curves]:
     """Compare fluxes over their medians."""
-    nothing = {"time_name": "", **{k: np.empty(0) for k in ("time", "flux_a", "flux_b")}}
     if a.curve is None or b.curve is None:
-        return [], nothing
-    limits = {"rtol": tolerance.rtol, "atol": tolerance.atol}
+        return [], _Curves()
+    rtol, atol = tolerance.rtol, tolerance.atol
     flux_a, flux_b = a.curve.flux[rows[0]], b.curve.flux[rows[1]]
     both = np.isfinite(flux_a) & np.isfinite(flux_b)
     if not both.any():
-        return [], nothing
+        return [], _Curves()
     level_a, level_b = np.median(flux_a[both]), np.median(flux_b[both])
     if not (level_a > 0 and level_b > 0):
-        return [], nothing
+        return [], _Curves()
     flux_a, flux_b = flux_a / level_a, flux_b / level_b
     error_a, error_b = a.curve.flux_err[rows[0]] / level_a, b.curve.flux_err[rows[1]] / level_b
     found = [
-        compare_column(FLUX, flux_a, flux_b, labels, **limits),
-        compare_column(ERROR, error_a, error_b, labels, **limits),
+        compare_column(FLUX, flux_a, flux_b, labels, rtol=rtol, atol=atol),
+        compare_column(ERROR, error_a, error_b, labels, rtol=rtol, atol=atol),
     ]
-    shown = nothing | {"flux_a": flux_a, "flux_b": flux_b}
     for system, name in SYSTEMS.items():
         time = a.time(system)
         if time is not None and b.time(system) is not None:
-            return found, shown | {"time_name": name, "time": time[rows[0]]}
-    return found, shown | {"time_name": "row", "time": np.arange(len(flux_a), dtype=float)}
+            return found, _Curves(name, time[rows[0]], flux_a, flux_b)
+    return found, _Curves("row", np.arange(len(flux_a), dtype=float), flux_a, flux_b)
 
 
 def _compare_times(
@@ -214,14 +225,14 @@ def _compare_columns(
     tolerance: Tolerance,
 ) -> list[ColumnDifference]:
     """Compare the columns that both tables have under one name."""
-    limits = {"rtol": tolerance.rtol, "atol": tolerance.atol}
     return [
         compare_column(
             name,
             values[rows[0]],
             b.columns[name][rows[1]],
             labels,
-            **limits,
+            rtol=tolerance.rtol,
+            atol=tolerance.atol,
             period=period_of(name),
         )
         for name, values in a.columns.items()

@@ -77,15 +77,20 @@ class Remeasured:
         """
         labels = self.table.labels[self.rows]
         cut_s = 2 * COARSE_DAYS * DAY_S if is_cut(self.table, "JD_UTC") else 0.0
-        own = {MOVED: {"atol": STILL_PX}, TIME: {"atol": tolerance.time_s + cut_s}}
-        usual = {"rtol": tolerance.rtol, "atol": tolerance.atol}
+        own = {MOVED: STILL_PX, TIME: tolerance.time_s + cut_s}
         found = []
         for name, ours in self.ours.items():
             stars = self.table.stars if ours.shape[1] > 1 else ("",)
             places = [f"{label} {star}".strip() for label in labels for star in stars]
             pair = (ours.ravel(), self.theirs[name].ravel())
-            limits = own.get(name, usual) | {"period": PERIODS.get(name)}
-            column = compare_column(name, *pair, places, **limits)
+            column = compare_column(
+                name,
+                *pair,
+                places,
+                rtol=0.0 if name in own else tolerance.rtol,
+                atol=own.get(name, tolerance.atol),
+                period=PERIODS.get(name),
+            )
             # Where 0 is expected, no difference is large or small beside it.
             found.append(replace(column, largest_relative=np.nan) if name in own else column)
         return found
@@ -233,7 +238,7 @@ def _measure_row(
     columns = found.columns() | {"FWHM_Mean": np.array([found.fwhm_mean()])}
     columns[TIME] = np.array([start.late_s])
     if rules.centred:
-        again = measure_aij(*here, rules.of_row(start.row, centroid=method))
+        again = measure_aij(*here, replace(rules.of_row(start.row), centroid=method))
         columns[MOVED] = np.maximum(np.abs(again.x - start.x), np.abs(again.y - start.y))
         lost = again.columns()  # widths are 0 where there is no centroid
         columns |= {name: np.where(again.found, columns[name], lost[name]) for name in SHAPES}
@@ -253,7 +258,8 @@ def _base_widths(
     A table tells where a centroid ended at the last radius, not where it began at the base radius.
     Of the places where it may have begun, that counts which comes nearest to the table's width.
     """
-    own = rules.of_row(start.row, radius=float(rules.base_radius[start.row]), centroid=method)
+    base = float(rules.base_radius[start.row])
+    own = replace(rules.of_row(start.row), radius=base, centroid=method)
     runs = [measure_aij(start.pixels, start.x + dx, start.y + dy, own) for dx, dy in BEGINNINGS]
     ends = [run.columns() for run in runs]
     ours = np.stack([run.x_width for run in runs])

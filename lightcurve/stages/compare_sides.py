@@ -82,13 +82,24 @@ def spread_choices(
         msg = f"--columns: {tables[0].name} and {tables[1].name} both have a header line"
         raise InputError(msg)
     _check_kinds(given)
-    fields: list[dict[str, object]] = [{"columns": own} for own in names]
+    fields: list[dict[str, str]] = [{}, {}]
     for name, values in given.items():
         shared = _share(name, values, tables, fields)
         for own, value in zip(fields, shared, strict=True):
             if value != FIND:
                 own[name] = value
-    first, second = (Choice(**own) for own in fields)
+    first, second = (
+        Choice(
+            columns=own,
+            time=chosen.get("time", ""),
+            flux=chosen.get("flux", ""),
+            error=chosen.get("error", ""),
+            comparison_flux=chosen.get("comparison_flux", ""),
+            time_kind=chosen.get("time_kind", ""),
+            target=chosen.get("target", Choice().target),
+        )
+        for own, chosen in zip(names, fields, strict=True)
+    )
     return first, second
 
 
@@ -107,7 +118,7 @@ def _share(
     name: str,
     values: Sequence[str],
     tables: Sequence[AijTable],
-    fields: Sequence[Mapping[str, object]],
+    fields: Sequence[Mapping[str, str]],
 ) -> Sequence[str]:
     """Give each table its value of an option; ``"-"`` for none."""
     if len(values) > 2:
@@ -203,7 +214,7 @@ def in_one_time_system(a: Side, b: Side, settings: Settings, notes: list[str]) -
     star = find_target(target)
 
     def with_bjd(side: Side) -> Side:
-        if side.time("bjd_tdb") is not None:
+        if side.curve is None or side.time("bjd_tdb") is not None:
             return side
         bjd = times.bjd_tdb(side.curve.jd_utc, star.ra_deg, star.dec_deg, site_of(settings))
         notes.append(f"{side.table.name}: BJD_TDB computed from its JD_UTC, {star.source}")

@@ -101,7 +101,8 @@ def recompute_table(
         if name in SCALE_NOT_TOLD
     ]
     jd = _civil_times(table, notes)
-    bjd, time_checks = np.full(len(table), np.nan), ()
+    bjd = np.full(len(table), np.nan)
+    time_checks: tuple[TimeCheck, ...] = ()
     place = _direction(table, settings, target, notes)
     if place is not None and np.isfinite(jd).any():
         site = _site(table, settings, notes)
@@ -182,7 +183,7 @@ def _site(table: AijTable, settings: Settings, notes: list[str]) -> Site | None:
     for latitude, longitude in SITE_COLUMNS:
         pair = [table.columns.get(name, np.empty(0)) for name in (latitude, longitude)]
         if all(np.isfinite(values).any() for values in pair):
-            place = Site(*(float(np.nanmedian(values)) for values in pair))
+            place = Site(float(np.nanmedian(pair[0])), float(np.nanmedian(pair[1])))
             text = f"columns {latitude} and {longitude}"
             if abs(place.latitude_deg) <= 90 and abs(place.longitude_deg) <= 360:
                 notes.append(f"site: {text}, taken as east positive")

@@ -16,8 +16,6 @@ from lightcurve.formats.columns import STARS, read_table
 from lightcurve.formats.model_table import read_model
 
 WHAT, MAX_BYTES = "a file of a run", 50_000_000
-WORDS = ("star", "role", "reason")
-NUMBERS = ("ra_deg", "dec_deg", "x_ref", "y_ref", "flux_ref", "peak_ref")
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -89,8 +87,17 @@ def read_stars(folder: Path) -> StarPlan:
         When it is missing or not ours.
     """
     table = read_table(folder / STARS.name, STARS)
-    words = (table.words(name) for name in WORDS)
-    return StarPlan(*words, **{name: table.numbers(name) for name in NUMBERS})
+    return StarPlan(
+        star_id=table.words("star"),
+        role=table.words("role"),
+        reason=table.words("reason"),
+        ra_deg=table.numbers("ra_deg"),
+        dec_deg=table.numbers("dec_deg"),
+        x_ref=table.numbers("x_ref"),
+        y_ref=table.numbers("y_ref"),
+        flux_ref=table.numbers("flux_ref"),
+        peak_ref=table.numbers("peak_ref"),
+    )
 
 
 def comparison_places(run: Path) -> tuple[tuple[float, float, float, float], ...]:
@@ -106,10 +113,9 @@ def comparison_places(run: Path) -> tuple[tuple[float, float, float, float], ...
         Right ascension and declination, degrees, x and y in the reference frame, pixels.
     """
     plan = read_stars(run)
+    used = plan.role == "comparison"
     columns = (plan.ra_deg, plan.dec_deg, plan.x_ref, plan.y_ref)
-    return tuple(
-        tuple(float(v[k]) for v in columns) for k in np.flatnonzero(plan.role == "comparison")
-    )
+    return tuple(zip(*(values[used].tolist() for values in columns), strict=True))
 
 
 def aligned_model(run: Path, curve: LightCurve) -> dict[str, np.ndarray]:

@@ -156,5 +156,5 @@ def _explain(
         for why, v in off.items()
         if np.isfinite(v).any()
     }
-    best = min(medians, key=medians.get, default="")
+    best = min(medians, key=medians.__getitem__, default="")
     return best if best and medians[best] <= tolerance else ""
