@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 
 from lightcurve.errors import InputError
 from lightcurve.files import read_toml
+from lightcurve.registry import registry_of
 from lightcurve.settings_models import (
     ApertureSettings,
     CalibrationSettings,
@@ -60,7 +61,7 @@ class Settings(Model):
     time: TimeSettings = TimeSettings()
     calibration: CalibrationSettings = CalibrationSettings()
     catalogs: CatalogSettings = CatalogSettings()  # before `solve`, which depends on it
-    solve: SolveSettings = SolveSettings()
+    solve: SolveSettings = Field(default_factory=SolveSettings)  # its solvers are yet to load
     apertures: ApertureSettings = ApertureSettings()
     stars: StarSettings = StarSettings()
     image: ImageSettings = ImageSettings()
@@ -87,13 +88,17 @@ class Settings(Model):
     @field_validator("solve")
     @classmethod
     def _ask_nobody(cls, solve: SolveSettings, info: ValidationInfo) -> SolveSettings:
-        """Leave the solver that asks a server out where no service is to be asked."""
+        """Leave the solvers that ask a server out where no service is to be asked."""
         catalogs = info.data.get("catalogs")  # not there when it is itself at fault
-        if catalogs is None or not catalogs.offline or "nova" not in solve.solvers:
+        if catalogs is None or not catalogs.offline:
             return solve
-        own = tuple(name for name in solve.solvers if name != "nova")
-        if not own:
-            msg = "solver nova asks a server, which --offline forbids: name another --solver"
+        solvers = registry_of("solver")
+        own = tuple(name for name in solve.solvers if not solvers.get(name).asks_a_server)
+        if solve.solvers and not own:
+            msg = (
+                f"solver {solve.solvers[0]} asks a server, which --offline forbids: name another "
+                "--solver"
+            )
             raise ValueError(msg)
         return solve.model_copy(update={"solvers": own})
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from lightcurve.astrometry.chain import SolveRequest, solve
+from lightcurve.astrometry.chain import SOLVERS, solve
 from lightcurve.astrometry.pattern import ReferencePattern
 from lightcurve.astrometry.register import register
-from lightcurve.astrometry.request import settle
+from lightcurve.astrometry.request import SolveRequest, settle
 from lightcurve.astrometry.transform import fit_affine
 from lightcurve.astrometry.verify import MAX_FALSE_PROBABILITY, stars_on_frame
 from lightcurve.astrometry.wcs import middle_deg
@@ -15,9 +15,7 @@ from lightcurve.config import SolveSettings
 from lightcurve.data import Detections, RawFrame, Registration, Solution, StarPlan
 from lightcurve.errors import RegistrationError, SolveError
 
-# A night may have many frames without stars: none of them is sent to a server, or waited for long.
-OWN_SOLVERS = ("header", "local", "solve-field")
-LONGEST_S = 30.0
+LONGEST_S = 30.0  # a night may have many frames without stars
 SCALE_TOLERANCE = 0.05
 MIN_DETECTED = 10
 ENOUGH_TO_FIT = 6
@@ -63,7 +61,7 @@ def place_frame(
         return register(stars.x, stars.y, stars.flux, reference), None
     except RegistrationError as error:
         # Under these few there is nothing that a solver could be sure of.
-        if len(stars) < MIN_DETECTED or not set(OWN_SOLVERS) & set(settings.solvers):
+        if len(stars) < MIN_DETECTED or not _own_solvers(settings):
             raise
         unmatched = error
     try:
@@ -74,6 +72,11 @@ def place_frame(
         raise RegistrationError(
             msg, n_detected=len(stars), n_catalog=unmatched.n_catalog, best=unmatched.best
         ) from error
+
+
+def _own_solvers(settings: SolveSettings) -> tuple[str, ...]:
+    """Name those that no server is asked by: it would be for every frame without stars."""
+    return tuple(name for name in settings.solvers if not SOLVERS.get(name).asks_a_server)
 
 
 def _target(plan: StarPlan) -> int:
@@ -91,7 +94,7 @@ def _solve(
     target = _target(plan)
     own = settings.model_copy(
         update={
-            "solvers": tuple(name for name in settings.solvers if name in OWN_SOLVERS),
+            "solvers": _own_solvers(settings),
             "scale_arcsec": scale_arcsec,
             "scale_tolerance": SCALE_TOLERANCE,
             "blind": False,

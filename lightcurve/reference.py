@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lightcurve.astrometry.chain import SOLVERS
 from lightcurve.astrometry.index import find_index_files, places
 from lightcurve.calib.reduce import reduce_frame
 from lightcurve.camera import CameraValues
@@ -155,8 +156,8 @@ def _say_more(failures: Mapping[str, Sequence[str]], settings: Settings, *, chec
     for names in failures.values():
         if len(names) > 1:
             log.info("%s: the same as %s", ", ".join(names[1:]), names[0])
-    asked = "local" in settings.solve.solvers and not checked
-    if asked and not find_index_files(settings=settings.solve):
+    asked = any(SOLVERS.get(name).uses_index for name in settings.solve.solvers)
+    if asked and not checked and not find_index_files(settings=settings.solve):
         log.info("no index files in %s", ", ".join(str(place) for place in places()))
 
 

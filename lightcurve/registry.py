@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
+from importlib import import_module
 from typing import Any, Generic, Protocol, TypeVar
 
 from lightcurve.errors import InputError
@@ -23,6 +24,9 @@ class Named(Protocol):
 
 Entry = TypeVar("Entry", bound=Named)
 _KINDS: dict[str, Registry[Any]] = {}
+# Settings lie beneath the sciences that fill the registries: these are loaded when the first
+# setting is made that hangs on them.
+_HOMES = {"solver": "lightcurve.astrometry.chain"}
 
 
 class Registry(Generic[Entry]):
@@ -77,11 +81,18 @@ class Registry(Generic[Entry]):
         return f"must be one of {', '.join(self.entries)}{meant}"
 
 
+def registry_of(kind: str) -> Registry[Any]:
+    """Find the registry of a kind, for settings, which may not import it."""
+    if kind not in _KINDS:
+        import_module(_HOMES[kind])
+    return _KINDS[kind]
+
+
 def one_of(kind: str) -> Callable[[str], str]:
     """Make the check of a setting that names an entry.
 
-    Settings lie beneath the sciences that fill the registries, so the registry is looked up when
-    the setting is made. Where its science is not loaded yet, `Registry.get` refuses the name later.
+    The registry is looked up when the setting is made. Where it has no home among `_HOMES` and is
+    not loaded yet, `Registry.get` refuses the name later.
 
     Parameters
     ----------
@@ -95,7 +106,7 @@ def one_of(kind: str) -> Callable[[str], str]:
     """
 
     def check(name: str) -> str:
-        registry = _KINDS.get(kind)
+        registry = registry_of(kind) if kind in _HOMES else _KINDS.get(kind)
         if registry is not None and name not in registry.entries:
             raise ValueError(registry._choices(name))  # noqa: SLF001 -- of this module
         return name

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from lightcurve.registry import one_of
+from lightcurve.registry import one_of, registry_of
 
 
 class Model(BaseModel):
@@ -77,11 +77,8 @@ class CalibrationSettings(Model):
 class SolveSettings(Model):
     """Plate solving."""
 
-    solvers: tuple[Literal["header", "local", "solve-field", "nova"], ...] = (
-        "header",
-        "local",
-        "solve-field",
-        "nova",
+    solvers: tuple[Annotated[str, AfterValidator(one_of("solver"))], ...] = Field(
+        default_factory=lambda: registry_of("solver").names()
     )
     index: tuple[Path, ...] = ()
     server: str = "https://nova.astrometry.net"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lightcurve.astrometry.chain import SolveRequest, solve
+from lightcurve.astrometry.chain import SOLVERS, solve
+from lightcurve.astrometry.request import SolveRequest
 from lightcurve.cache import cache_dir
 from lightcurve.config import SolveSettings
 from lightcurve.data import Detections, Frame, Solution
@@ -17,7 +18,6 @@ from lightcurve.errors import SolveError, UnsolvedError
 from lightcurve.flags import PixelFlag
 from lightcurve.phot.detect import detect
 
-ON_THIS_MACHINE = ("header", "local", "solve-field")
 SMOOTHING_PX = (3.0, 5.0, 8.0)  # sigma: rings and trails of 10, 20 and 30 px become one star
 LONGEST_S = 60.0
 MIN_DETECTED = 10
@@ -100,8 +100,8 @@ def solve_frame(frame: Frame, request: SolveRequest, settings: SolveSettings) ->
         When no solver can; it has the reasons for the frame as it is.
     """
     found = _solve(frame, request, settings)
-    others = tuple(name for name in settings.solvers if name != "header")
-    if found.solver != "header" or found.n_matched or not others:
+    others = tuple(name for name in settings.solvers if not SOLVERS.get(name).only_claims)
+    if not SOLVERS.get(found.solver).only_claims or found.n_matched or not others:
         return found
     try:
         # Without known stars there are no index files for this place: smoothing would not help.
@@ -111,7 +111,7 @@ def solve_frame(frame: Frame, request: SolveRequest, settings: SolveSettings) ->
 
 
 def _solve(frame: Frame, request: SolveRequest, settings: SolveSettings) -> Solution:
-    own = tuple(takewhile(lambda name: name in ON_THIS_MACHINE, settings.solvers))
+    own = tuple(takewhile(lambda name: not SOLVERS.get(name).asks_a_server, settings.solvers))
     others = settings.solvers[len(own) :]
     reasons = []
     if own:

@@ -164,15 +164,16 @@ def test_a_refuted_wcs_lets_the_solvers_after_it_try(
     from dataclasses import replace
 
     from lightcurve.astrometry.chain import SOLVERS
+    from lightcurve.astrometry.header import solve_header
     from lightcurve.simulate.sky import frame_wcs
 
     def right(request, settings):
         ny, nx = request.shape
         wcs = frame_wcs(CENTER, ((nx - 1) / 2 + 1, (ny - 1) / 2), SITE.scale, SITE.rotation)
-        found = SOLVERS["header"](replace(request, header=wcs.to_header()), settings)
+        found = solve_header(replace(request, header=wcs.to_header()), settings)
         return replace(found, solver="local")
 
-    monkeypatch.setitem(SOLVERS, "local", right)
+    monkeypatch.setitem(SOLVERS.entries, "local", replace(SOLVERS.get("local"), solve=right))
     settings = make_settings(
         {
             "catalogs": {"files": [str(frames["stars"])], "offline": True},

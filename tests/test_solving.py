@@ -10,8 +10,8 @@ import pytest
 from scipy.signal import fftconvolve
 
 from lightcurve import solving
-from lightcurve.astrometry import chain
-from lightcurve.astrometry.chain import SOLVERS, SolveRequest, solve
+from lightcurve.astrometry.chain import SOLVERS, solve
+from lightcurve.astrometry.request import SolveRequest
 from lightcurve.astrometry.wcs import wcs_header
 from lightcurve.config import SolveSettings
 from lightcurve.data import Detections, Frame, Solution
@@ -57,7 +57,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[SolveRequest]:
         requests.append(request)
         raise SolveError("the server knows nothing")
 
-    monkeypatch.setitem(chain.SOLVERS, "nova", server)
+    monkeypatch.setitem(SOLVERS.entries, "nova", replace(SOLVERS.get("nova"), solve=server))
     return requests
 
 
@@ -114,7 +114,8 @@ def test_a_header_that_nothing_confirms_is_the_last_resort(
     request = replace(request, header=wcs_header(wrong, request.shape))
     monkeypatch.setattr("lightcurve.astrometry.index.SYSTEM_PLACES", ())
     bare = settings.model_copy(update={"index": ()})
-    monkeypatch.setitem(chain.SOLVERS, "nova", lambda *_: replace(right, solver="nova"))
+    nova = replace(SOLVERS.get("nova"), solve=lambda *_: replace(right, solver="nova"))
+    monkeypatch.setitem(SOLVERS.entries, "nova", nova)
     assert solve_frame(frame, request, bare).solver == "nova"
     for solvers in (("header", "local"), ("header",)):
         found = solve_frame(frame, request, bare.model_copy(update={"solvers": solvers}))
@@ -155,7 +156,7 @@ def test_bad_pixels_are_not_smeared() -> None:
     bad[20, 30], bad[40, 40] = PixelFlag.NOT_FINITE, PixelFlag.HOT
     frame = Frame(pixels, bad, None, None, Path("x.fits"))
     assert np.allclose(smooth(frame, 3.0), 100.0)
-    assert set(SOLVERS) == {"header", "local", "solve-field", "nova"}
+    assert SOLVERS.names() == ("header", "local", "solve-field", "nova")
 
 
 def test_what_the_solvers_are_given(hatp32: list[Path]) -> None:

@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from lightcurve.astrometry.header import solve_header
-from lightcurve.astrometry.local import solve_local
-from lightcurve.astrometry.request import SolveRequest
+from lightcurve.astrometry.header import HEADER
+from lightcurve.astrometry.local import LOCAL
+from lightcurve.astrometry.nova import NOVA
+from lightcurve.astrometry.request import Solver, SolveRequest
+from lightcurve.astrometry.solve_field import SOLVE_FIELD
 from lightcurve.config import SolveSettings
 from lightcurve.data import Solution
 from lightcurve.errors import SolveError, UnsolvedError
+from lightcurve.registry import Registry
 
-Solver = Callable[[SolveRequest, SolveSettings], Solution]
-
-
-def _solve_with_program(request: SolveRequest, settings: SolveSettings) -> Solution:
-    # These two load much that a frame with a good header, or an index file, has no need of.
-    from lightcurve.astrometry.solve_field import solve_with_program
-
-    return solve_with_program(request, settings)
-
-
-def _solve_nova(request: SolveRequest, settings: SolveSettings) -> Solution:
-    from lightcurve.astrometry.nova import solve_nova
-
-    return solve_nova(request, settings)
-
-
-SOLVERS: dict[str, Solver] = {
-    "header": solve_header,
-    "local": solve_local,
-    "solve-field": _solve_with_program,
-    "nova": _solve_nova,
-}
-
-__all__ = ["SOLVERS", "SolveRequest", "Solver", "solve"]
+# In the order in which they are tried if nothing else is said.
+SOLVERS: Registry[Solver] = Registry("solver", HEADER, LOCAL, SOLVE_FIELD, NOVA)
 
 
 def solve(request: SolveRequest, settings: SolveSettings) -> Solution:
@@ -58,7 +37,7 @@ def solve(request: SolveRequest, settings: SolveSettings) -> Solution:
     reasons = []
     for name in settings.solvers:
         try:
-            return SOLVERS[name](request, settings)
+            return SOLVERS.get(name).solve(request, settings)
         except SolveError as error:
             reasons.append(f"{name}: {error}")
     raise UnsolvedError("; ".join(reasons), n_detected=len(request.stars))

@@ -17,7 +17,7 @@ from lightcurve.astrometry.index import (
     wanted_sizes,
 )
 from lightcurve.astrometry.index_stars import index_stars
-from lightcurve.astrometry.request import SolveRequest, settle
+from lightcurve.astrometry.request import Solver, SolveRequest, settle
 from lightcurve.config import SolveSettings
 from lightcurve.data import Solution
 from lightcurve.errors import InputError, SolveError
@@ -203,3 +203,12 @@ def _stars_of(match: Any, request: SolveRequest) -> np.ndarray:
     )
     listed = np.array([(star.ra_deg, star.dec_deg) for star in match.stars])
     return found if len(found) >= len(listed) else listed
+
+
+LOCAL = Solver(
+    "local",
+    "Astrometry.net's engine in this process, with index files",
+    "",
+    solve_local,
+    uses_index=True,
+)

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from lightcurve.astrometry.answer import read_result, stars_to_check
 from lightcurve.astrometry.hints import cone, scale_bounds, star_places
-from lightcurve.astrometry.request import SolveRequest, settle
+from lightcurve.astrometry.request import Solver, SolveRequest, settle
 from lightcurve.config import SolveSettings
 from lightcurve.data import Solution
 from lightcurve.errors import InputError, SolveError
@@ -282,3 +282,12 @@ def _job_of(server: NovaServer, number: int, request: SolveRequest, end: float) 
 def _is_dead(state: Submission) -> bool:
     """Tell whether a server is through with a submission and will make no job of it."""
     return state.job is None and (bool(state.error) or (state.finished and not state.n_images))
+
+
+NOVA = Solver(
+    "nova",
+    "nova.astrometry.net or a server like it: star places are sent, not pixels, and privately",
+    "One that refuses the key or does not answer is left alone for ten minutes.",
+    solve_nova,
+    asks_a_server=True,
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import numpy as np
 from lightcurve.astrometry.refine import refine_wcs
 from lightcurve.astrometry.verify import stars_on_frame
 from lightcurve.astrometry.wcs import describe_wcs
+from lightcurve.config import SolveSettings
 from lightcurve.data import Detections, Solution
 from lightcurve.errors import SolveError
 
@@ -57,6 +59,34 @@ class SolveRequest:
     scale_is_known: bool = False
     catalog: np.ndarray | None = None
     state_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Solver:
+    """A plate solver, with all that is to be known of it.
+
+    Attributes
+    ----------
+    name, help, more : str
+        As typed; what it is, in a line; and what there is to be said besides, in the manual.
+    solve : callable
+        ``solve(request, settings) -> Solution``; raises `SolveError` with its reason.
+    asks_a_server : bool
+        It is left out offline, for the many frames of a night, and until all else has failed.
+    uses_index : bool
+        It can do nothing without index files on this machine.
+    only_claims : bool
+        It tells what the file says. Where no known star confirms that, any other solver's answer
+        goes before it.
+    """
+
+    name: str
+    help: str
+    more: str
+    solve: Callable[[SolveRequest, SolveSettings], Solution]
+    asks_a_server: bool = False
+    uses_index: bool = False
+    only_claims: bool = False
 
 
 def settle(wcs: WCS, request: SolveRequest, sky: np.ndarray, solver: str, detail: str) -> Solution:

@@ -14,7 +14,7 @@ import numpy as np
 from lightcurve.astrometry.answer import read_result, stars_to_check
 from lightcurve.astrometry.hints import N_STARS, cone, scale_bounds, star_places
 from lightcurve.astrometry.index import find_index_files
-from lightcurve.astrometry.request import SolveRequest, settle
+from lightcurve.astrometry.request import Solver, SolveRequest, settle
 from lightcurve.config import SolveSettings
 from lightcurve.data import Solution
 from lightcurve.errors import SolveError
@@ -160,3 +160,6 @@ def _end(process: subprocess.Popen) -> None:
     else:
         process.kill()
     process.wait()
+
+
+SOLVE_FIELD = Solver(PROGRAM, "the program, where it is on the PATH", "", solve_with_program)
