@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from lightcurve import __version__
+from lightcurve.commands.options import Verb
 from lightcurve.errors import LightcurveError
 
 app = typer.Typer(
@@ -66,7 +67,7 @@ def _unwrap_help(commands: typer.Typer) -> None:
 def _add_commands() -> None:
     for name in VERBS:
         module = _module(name)
-        app.command(name, cls=getattr(module, "COMMAND", None))(getattr(module, name))
+        app.command(name, cls=getattr(module, "COMMAND", Verb))(getattr(module, name))
     for name in GROUPS:
         group = _module(name).group
         _unwrap_help(group)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lightcurve.astrometry.chain import SOLVERS
 from lightcurve.flags import MEANING, Flag
 from lightcurve.formats.columns import TABLES, TableFormat, columns_in_markdown
 from lightcurve.formats.export import EXPORTS, exports_in_markdown
@@ -25,6 +26,11 @@ def test_every_flag_is_explained() -> None:
 @pytest.mark.parametrize("table", [*TABLES], ids=lambda table: table.name)
 def test_every_column_is_explained(table: TableFormat) -> None:
     assert columns_in_markdown(table.columns) in (ROOT / "docs" / "outputs.md").read_text()
+
+
+def test_every_solver_is_explained() -> None:
+    rows = "\n".join(solver.in_markdown for solver in SOLVERS)
+    assert f"|---|---|\n{rows}\n\n" in (ROOT / "docs" / "solving.md").read_text()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

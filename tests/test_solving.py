@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.signal import fftconvolve
+from typer.testing import CliRunner
 
 from lightcurve import solving
 from lightcurve.astrometry.chain import SOLVERS, solve
-from lightcurve.astrometry.request import SolveRequest
+from lightcurve.astrometry.request import Solver, SolveRequest
 from lightcurve.astrometry.wcs import wcs_header
-from lightcurve.config import SolveSettings
+from lightcurve.cli import app
+from lightcurve.config import Settings, SolveSettings, make_settings
 from lightcurve.data import Detections, Frame, Solution
-from lightcurve.errors import SolveError
+from lightcurve.errors import InputError, SolveError
 from lightcurve.flags import PixelFlag
 from lightcurve.frames.read import read_frame
 from lightcurve.phot.detect import detect
@@ -171,3 +173,30 @@ def test_what_the_solvers_are_given(hatp32: list[Path]) -> None:
     assert plain.state_file == submission_file(frame.path) != submission_file(hatp32[1])
     given = request_for(frame, stars, SolveSettings(scale_arcsec=6.0), TARGET)
     assert (given.ra_deg, given.dec_deg, given.scale_arcsec) == (*TARGET, 6.0)
+
+
+def test_a_solver_is_registered_once_and_known_everywhere(
+    hatp32: list[Path], settings: SolveSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = read_frame(hatp32[0])
+    right = solve_frame(frame, request_of(frame), settings)
+    answer = replace(right, solver="dummy")
+    dummy = Solver("dummy", "knows the answer", "By heart.", lambda *_: answer)
+    monkeypatch.setattr(SOLVERS, "entries", dict(SOLVERS.entries))
+    SOLVERS.register(dummy)
+    assert Settings().solve.solvers[-1] == "dummy"
+    named = make_settings({"solve": {"solvers": ["dummy"]}, "catalogs": {"offline": True}})
+    assert solve_frame(frame, request_of(frame), named.solve).solver == "dummy"
+    assert dummy.in_markdown == "| `dummy` | knows the answer. By heart. |"
+    shown = CliRunner().invoke(app, ["solve", "--help"], env={"COLUMNS": "200"}).stdout
+    assert "or dummy (knows the answer)" in shown
+    # One that asks a server is left out where none may be asked.
+    monkeypatch.setitem(SOLVERS.entries, "dummy", replace(dummy, asks_a_server=True))
+    assert "dummy" not in make_settings({"catalogs": {"offline": True}}).solve.solvers
+    with pytest.raises(InputError, match="--offline forbids"):
+        make_settings({"solve": {"solvers": ["dummy"]}, "catalogs": {"offline": True}})
+
+
+def test_a_solver_that_there_is_not_is_refused_by_name() -> None:
+    with pytest.raises(InputError, match=r"one of header, .*; did you mean nova.*, got 'nvoa'"):
+        make_settings({"solve": {"solvers": ["nvoa"]}})

@@ -88,6 +88,12 @@ class Solver:
     uses_index: bool = False
     only_claims: bool = False
 
+    @property
+    def in_markdown(self) -> str:
+        """Its row of the manual's table."""
+        told = ". ".join(filter(None, (self.help, self.more)))
+        return f"| `{self.name}` | {told} |"
+
 
 def settle(wcs: WCS, request: SolveRequest, sky: np.ndarray, solver: str, detail: str) -> Solution:
     """Check a solver's WCS against the frame's stars, refine it, and describe it.

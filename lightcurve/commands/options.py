@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
+from typer.core import TyperCommand, TyperOption
 
 from lightcurve.covariates import COVARIATES
 from lightcurve.curve.weightings import WEIGHTINGS
@@ -50,11 +51,30 @@ class Option:
 
     def parameter(self, name: str) -> inspect.Parameter:
         """Make the parameter that Typer reads; not given means None."""
+        known = self.text if isinstance(self.text, str) else ""  # else `Verb` completes it
         option = typer.Option(
-            None, self.flag, help=self.help_text(), rich_help_panel=self.panel, metavar=self.metavar
+            None, self.flag, help=known, rich_help_panel=self.panel, metavar=self.metavar
         )
         keyword = inspect.Parameter.KEYWORD_ONLY
         return inspect.Parameter(name, keyword, default=option, annotation=self.kind | None)
+
+
+class Verb(TyperCommand):
+    """A verb whose help is completed when it is shown: some is made of what loads much."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help."""
+        made = {one.flag: one.help_text for one in OPTIONS.values() if callable(one.text)}
+        for parameter in self.params:
+            if isinstance(parameter, TyperOption) and parameter.opts[0] in made:
+                parameter.help = made[parameter.opts[0]]()
+        super().format_help(ctx, formatter)
+
+
+def _solvers() -> Registry[Any]:
+    from lightcurve.astrometry.chain import SOLVERS
+
+    return SOLVERS
 
 
 def choices(registry: Registry[Any]) -> str:
@@ -92,7 +112,7 @@ OPTIONS: dict[str, Option] = {
         list[Path], "--index", "Astrometry.net index file, or a folder of them; repeat.", _SKY
     ),
     "solve.solvers": Option(
-        list[str], "--solver", "header, local, solve-field or nova; repeat, in order.", _SKY
+        list[str], "--solver", lambda: f"Repeat, in order: {choices(_solvers())}", _SKY
     ),
     "solve.server": Option(str, "--server", "Server that solver nova asks.", _SKY),
     "solve.upload": Option(
