@@ -24,9 +24,15 @@ class Named(Protocol):
 
 Entry = TypeVar("Entry", bound=Named)
 _KINDS: dict[str, Registry[Any]] = {}
-# Settings lie beneath the sciences that fill the registries: these are loaded when the first
-# setting is made that hangs on them.
-_HOMES = {"solver": "lightcurve.astrometry.chain"}
+# Settings and options lie beneath what fills the registries, or load nothing heavy: theirs are
+# loaded when they are first looked into.
+_HOMES = {
+    "centroid": "lightcurve.phot.methods",
+    "comparison weighting": "lightcurve.curve.weightings",
+    "covariate": "lightcurve.covariates",
+    "finder": "lightcurve.phot.methods",
+    "solver": "lightcurve.astrometry.chain",
+}
 
 
 class Registry(Generic[Entry]):
@@ -82,7 +88,7 @@ class Registry(Generic[Entry]):
 
 
 def registry_of(kind: str) -> Registry[Any]:
-    """Find the registry of a kind, for settings, which may not import it."""
+    """Find the registry of a kind, for settings and options, which may not import it."""
     if kind not in _KINDS:
         import_module(_HOMES[kind])
     return _KINDS[kind]
@@ -90,9 +96,6 @@ def registry_of(kind: str) -> Registry[Any]:
 
 def one_of(kind: str) -> Callable[[str], str]:
     """Make the check of a setting that names an entry.
-
-    The registry is looked up when the setting is made. Where it has no home among `_HOMES` and is
-    not loaded yet, `Registry.get` refuses the name later.
 
     Parameters
     ----------
@@ -106,8 +109,8 @@ def one_of(kind: str) -> Callable[[str], str]:
     """
 
     def check(name: str) -> str:
-        registry = registry_of(kind) if kind in _HOMES else _KINDS.get(kind)
-        if registry is not None and name not in registry.entries:
+        registry = registry_of(kind)
+        if name not in registry.entries:
             raise ValueError(registry._choices(name))  # noqa: SLF001 -- of this module
         return name
 

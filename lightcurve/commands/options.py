@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 from typer.core import TyperCommand, TyperOption
 
-from lightcurve.covariates import COVARIATES
-from lightcurve.curve.weightings import WEIGHTINGS
-from lightcurve.phot.methods import CENTROIDS, FINDERS
-from lightcurve.registry import Registry
+from lightcurve.registry import Registry, registry_of
 
 if TYPE_CHECKING:
     from lightcurve.config import Settings
@@ -71,12 +68,6 @@ class Verb(TyperCommand):
         super().format_help(ctx, formatter)
 
 
-def _solvers() -> Registry[Any]:
-    from lightcurve.astrometry.chain import SOLVERS
-
-    return SOLVERS
-
-
 def choices(registry: Registry[Any]) -> str:
     """List what can be chosen, for ``--help``."""
     *first, last = (f"{one.name} ({one.help})" for one in registry)
@@ -103,7 +94,10 @@ OPTIONS: dict[str, Option] = {
     ),
     "stars.check": Option(str, "--check", "Check star, 'RA,DEC' or its id.", _STAR),
     "stars.weights": Option(
-        str, "--weights", lambda: f"Of comparison stars: {choices(WEIGHTINGS)}", _STAR
+        str,
+        "--weights",
+        lambda: f"Of comparison stars: {choices(registry_of('comparison weighting'))}",
+        _STAR,
     ),
     "stars.neb_radius_arcmin": Option(
         float, "--neb-radius", "Check stars so near for eclipses, arc minutes; 2.5 if not.", _STAR
@@ -112,7 +106,7 @@ OPTIONS: dict[str, Option] = {
         list[Path], "--index", "Astrometry.net index file, or a folder of them; repeat.", _SKY
     ),
     "solve.solvers": Option(
-        list[str], "--solver", lambda: f"Repeat, in order: {choices(_solvers())}", _SKY
+        list[str], "--solver", lambda: f"Repeat, in order: {choices(registry_of('solver'))}", _SKY
     ),
     "solve.server": Option(str, "--server", "Server that solver nova asks.", _SKY),
     "solve.upload": Option(
@@ -140,7 +134,7 @@ OPTIONS: dict[str, Option] = {
     "apertures.style": Option(str, "--style", "lightcurve, or aij (AstroImageJ).", _APERTURE),
     "apertures.radii": Option(list[float], "--radius", "Aperture radius, px; repeat.", _APERTURE),
     "apertures.centroid": Option(
-        str, "--centroid", lambda: f"Where a star is: {choices(CENTROIDS)}", _APERTURE
+        str, "--centroid", lambda: f"Where a star is: {choices(registry_of('centroid'))}", _APERTURE
     ),
     "apertures.fwhm_factor": Option(
         float, "--fwhm-factor", "Style aij: radius over each frame's mean width; 1.4.", _APERTURE
@@ -160,7 +154,7 @@ OPTIONS: dict[str, Option] = {
         list[str],
         "--covariate",
         lambda: (
-            f"Detrend by this ({', '.join(COVARIATES.names())}, or none); repeat. Not given, the "
+            f"Detrend by this ({', '.join(registry_of('covariate').names())}, or none); repeat. Not given, the "
             "data choose."
         ),
         _FIT,
@@ -196,7 +190,7 @@ OPTIONS: dict[str, Option] = {
     "image.cosmic_rays": Option(str, "--cosmic-rays", "auto, yes or no.", _CAMERA),
     "image.border_px": Option(int, "--border", "Pixels at the edges to leave out.", _CAMERA),
     "image.threshold_sigma": Option(float, "--threshold", "Of detection, sigma; 5.", _FINDING),
-    "image.finder": Option(str, "--finder", lambda: choices(FINDERS), _FINDING),
+    "image.finder": Option(str, "--finder", lambda: choices(registry_of("finder")), _FINDING),
     "image.psf": Option(str, "--psf", "iterative, single or none.", _FINDING),
     "image.injected": Option(
         int, "--inject", "Stars put in to measure completeness; 0 for none.", _FINDING
