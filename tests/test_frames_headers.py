@@ -13,10 +13,9 @@ from lightcurve.config import Settings, SiteSettings
 from lightcurve.data import Exposure
 from lightcurve.dates import jd_from_iso
 from lightcurve.errors import HeaderError
-from lightcurve.frames.aliases import ALIASES
 from lightcurve.frames.angles import degrees, sexagesimal
 from lightcurve.frames.cards import decimals, number, parse_cards
-from lightcurve.frames.clocks import DATES, NUMBERS
+from lightcurve.frames.dialects import ALIASES, DATES, KIND_WORDS, NUMBERS
 from lightcurve.frames.filters import normalise_filter
 from lightcurve.frames.headers import TIMELESS, normalise
 from lightcurve.frames.kinds import kind_by_keyword, kind_by_name
@@ -279,6 +278,27 @@ def test_numbers_and_angles() -> None:
     assert degrees("149 03 52 W") == pytest.approx(-149.064444)
     assert degrees("12.5S") == -12.5
     assert sexagesimal("12:61:00") is None
+
+
+def test_a_dialect_is_taught_in_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    cards = {
+        "T-BEGIN": "2020-03-01T02:00:00", "T-EXP": 30.0, "T-FILT": "V", "T-KIND": "Licht",
+        "T-LAT": 40.0, "T-LON": (8.5, "east positive"), "T-SCALE": 1.5, "T-XBIN": 2,
+    }  # fmt: skip
+    monkeypatch.setitem(DATES, "T-BEGIN", "start")
+    monkeypatch.setitem(KIND_WORDS, "licht", "light")
+    for quantity, keyword in (
+        ("exposure", "T-EXP"), ("filter", "T-FILT"), ("kind", "T-KIND"), ("latitude", "T-LAT"),
+        ("longitude", "T-LON"), ("scale", "T-SCALE"), ("binning_x", "T-XBIN"),
+    ):  # fmt: skip
+        monkeypatch.setitem(ALIASES, quantity, (*ALIASES[quantity], keyword))
+    text = header_of(cards).tostring(endcard=False, padding=False)
+    seen, error = normalise(parse_cards(text), path="x.fits", shape=(10, 20))
+    assert error is None
+    assert (seen.exposure_s, seen.filter, seen.kind) == (30.0, "V", "light")
+    assert seen.mid_jd_utc == pytest.approx(jd_from_iso("2020-03-01T02:00:15"), abs=1e-8)
+    assert (seen.site.latitude_deg, seen.site.longitude_deg) == (40.0, 8.5)
+    assert (seen.scale_arcsec, seen.binning) == (1.5, (2, 2))
 
 
 KEYWORDS = sorted({k for names in ALIASES.values() for k in names if " " not in k})

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
+
+from lightcurve.frames.dialects import ALIASES
 
 CARD = 80
 MAX_TEXT = 200
@@ -18,6 +20,7 @@ _QUOTED = re.compile(r"\s*'((?:[^']|'')*)'?\s*(?:/\s?(.*))?", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eEdD][+-]?\d{1,3})?", re.ASCII)
 _BARE_DATE = re.compile(r"\s*\d{1,2}/\d{1,2}/\d{2,4}")
 _UNPRINTABLE = re.compile(r"[^ -~]")
+_EMPTY = frozenset({"", "none", "n/a", "na", "null", "unknown", "undefined", "undef", "nan", "-"})
 
 
 class Card(NamedTuple):
@@ -28,12 +31,10 @@ class Card(NamedTuple):
     text : str
         The value as written, without quotes and outer blanks.
     comment : str
-    quoted : bool
     """
 
     text: str
     comment: str
-    quoted: bool
 
 
 Cards = dict[str, Card]
@@ -93,20 +94,20 @@ def collect(records: Iterable[str]) -> Cards:
 
 
 def _parse_value(rest: str) -> Card:
-    if rest.lstrip()[:1] == "'":
-        match = _QUOTED.match(rest)
+    match = _QUOTED.match(rest)
+    if match:
         text, comment = match[1].replace("''", "'"), match[2] or ""
-        return Card(printable(text), printable(comment), quoted=True)
+        return Card(printable(text), printable(comment))
     date = _BARE_DATE.match(rest)
     start = date.end() if date else 0
     value, _, comment = rest[start:].partition("/")
-    return Card(printable(rest[:start] + value), printable(comment), quoted=False)
+    return Card(printable(rest[:start] + value), printable(comment))
 
 
 def _joined(card: Card, rest: str) -> Card:
     more = _parse_value(rest)
     text = f"{card.text.removesuffix('&')}{more.text}"[: 8 * MAX_TEXT]
-    return Card(text, f"{card.comment} {more.comment}".strip()[:MAX_TEXT], quoted=True)
+    return Card(text, f"{card.comment} {more.comment}".strip()[:MAX_TEXT])
 
 
 def printable(text: str) -> str:
@@ -166,3 +167,50 @@ def decimals(text: str) -> int:
     if "e" in shortest:
         return 15
     return len(shortest.partition(".")[2].rstrip("0"))
+
+
+class Found(NamedTuple):
+    """A card with the keyword under which it stood."""
+
+    keyword: str
+    text: str
+    comment: str
+
+    @property
+    def source(self) -> str:
+        """Say where the value came from."""
+        return f"header {self.keyword}"
+
+
+def find(cards: Cards, quantity: str) -> Found | None:
+    """Find the best filled card of a quantity.
+
+    Parameters
+    ----------
+    cards : dict of str to Card
+    quantity : str
+        A name of `lightcurve.frames.dialects.ALIASES`.
+
+    Returns
+    -------
+    Found or None
+    """
+    return next(find_all(cards, quantity), None)
+
+
+def find_all(cards: Cards, quantity: str) -> Iterator[Found]:
+    """Go through all filled cards of a quantity, best first.
+
+    Parameters
+    ----------
+    cards : dict of str to Card
+    quantity : str
+
+    Yields
+    ------
+    Found
+    """
+    for keyword in ALIASES[quantity]:
+        card = cards.get(keyword)
+        if card is not None and card.text.lower() not in _EMPTY:
+            yield Found(keyword, card.text, card.comment)

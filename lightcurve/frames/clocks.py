@@ -9,39 +9,8 @@ import numpy as np
 
 from lightcurve import dates
 from lightcurve.frames.cards import Cards, decimals, number
+from lightcurve.frames.dialects import DATE_KEYS, DATES, HOURS, LOCAL_CLOCKS, NUMBERS, TAI_SCALES
 from lightcurve.times import MJD_ZERO, tt_minus_utc_s
-
-# Keyword -> moment it marks; "any" where programs differ. Order: best first among equals.
-DATES = {
-    "DATE-BEG": "start",
-    "DATE-OBS": "start",
-    "UT-OBS": "start",
-    "UTC-OBS": "start",
-    "DATE_OBS": "start",
-    "DATEOBS": "start",
-    "DATE-HP": "start",
-    "DATE-AVG": "mid",
-    "DATE-MID": "mid",
-    "DATE-END": "end",
-    "DATE-LOC": "start",
-}
-NUMBERS = {
-    "MJD-BEG": "start",
-    "MJD-OBS": "start",
-    "MJD_OBS": "start",
-    "EXPSTART": "start",
-    "MJD-AVG": "mid",
-    "MJD-MID": "mid",
-    "MJD-END": "end",
-    "EXPEND": "end",
-    "JD_UTC": "any",
-    "JD-OBS": "any",
-    "JD": "any",
-    "MJD": "any",
-}
-HOURS = ("UT-OBS", "UTC-OBS", "UTSTART", "UT-START", "TIME-OBS", "TIME_OBS", "UTC", "UT", "UTIME")
-DATE_KEYS = ("UT-DATE", "UTDATE", "DATE-OBS", "DATE_OBS", "DATEOBS", "DATE-BEG")
-TAI_SCALES = {"TT": 0.0, "TDT": 0.0, "ET": 0.0, "TDB": 0.0, "TAI": 32.184, "GPS": 51.184}
 
 _LOCAL = re.compile(r"\bLT\b|\blocal\b", re.IGNORECASE)
 _UTC = re.compile(r"\bUTC?\b|\bGMT\b|\buniversal\b|\bzulu\b", re.IGNORECASE)
@@ -160,7 +129,7 @@ def _placed(clock: Clock, comment: str, scale: str, offset_hours: float | None) 
             clock = replace(clock, stamp=said, note="" if clock.stamp == "any" else note)
     if clock.scale in {"offset", "utc"}:
         return clock
-    if clock.keyword == "DATE-LOC" or _LOCAL.search(comment):
+    if clock.keyword in LOCAL_CLOCKS or _LOCAL.search(comment):
         return _shifted(replace(clock, scale="local"), offset_hours)
     if clock.keyword.startswith("UT") or _UTC.search(comment) or scale == "UTC":
         return replace(clock, scale="utc")

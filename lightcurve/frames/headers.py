@@ -10,10 +10,10 @@ from lightcurve.config import CameraSettings, Settings
 from lightcurve.data import Exposure
 from lightcurve.dates import parse_calendar
 from lightcurve.errors import HeaderError
-from lightcurve.frames.aliases import find, find_all
-from lightcurve.frames.cards import Cards, number
+from lightcurve.frames.cards import Cards, find, find_all, number
 from lightcurve.frames.clock import audit_clocks
 from lightcurve.frames.clocks import read_clocks
+from lightcurve.frames.dialects import LOCAL_CLOCKS, OFFSET_CLOCKS, SET_POINTS
 from lightcurve.frames.filters import normalise_filter
 from lightcurve.frames.kinds import is_stack, kind_by_keyword, kind_by_name
 from lightcurve.frames.location import Moment, read_site
@@ -183,15 +183,16 @@ def _set_time(
 
 
 def _local_offset(cards: Cards) -> float | None:
-    """Hours by which a clock with an offset of its own, or DATE-LOC, is ahead of UTC."""
-    for keyword in ("DATE-OBS", "DATE-END", "DATE-BEG", "DATE-LOC"):
+    """Hours by which a clock with an offset of its own, or a local one, is ahead of UTC."""
+    for keyword in OFFSET_CLOCKS:
         read = parse_calendar(cards[keyword].text) if keyword in cards else None
         if read and read.offset_hours:
             return read.offset_hours
-    clocks = (
-        {clock.keyword: clock for clock in read_clocks(cards)[0]} if "DATE-LOC" in cards else {}
-    )
-    local, utc = clocks.get("DATE-LOC"), clocks.get("DATE-OBS")
+    named = next((keyword for keyword in LOCAL_CLOCKS if keyword in cards), None)
+    if named is None:
+        return None
+    clocks = {clock.keyword: clock for clock in read_clocks(cards)[0]}
+    local, utc = clocks.get(named), clocks.get("DATE-OBS")
     if local is None or utc is None or utc.scale == "local":
         return None
     quarters = round((local.jd - utc.jd) * 96)
@@ -262,7 +263,7 @@ def _temperature(cards: Cards) -> Value | None:
         celsius = value - KELVIN if kelvin else value
         if -200 <= celsius <= 80:
             note = " (Kelvin)" if kelvin else ""
-            note += " (the set point)" if found.keyword in {"SET-TEMP", "CCDSTEMP"} else ""
+            note += " (the set point)" if found.keyword in SET_POINTS else ""
             return round(celsius, 6), found.source + note
     return None
 

@@ -15,9 +15,8 @@ from pathlib import Path
 from lightcurve.config import Settings
 from lightcurve.data import Exposure
 from lightcurve.errors import FrameError, HeaderError, InputError
-from lightcurve.frames.aliases import find
 from lightcurve.frames.cadence import check_cadence, natural_key
-from lightcurve.frames.cards import Cards, number
+from lightcurve.frames.cards import Cards, find, number
 from lightcurve.frames.content import kind_by_content
 from lightcurve.frames.entries import OTHER, Entry, Inventory, ToldBy
 from lightcurve.frames.headers import TIMELESS, normalise

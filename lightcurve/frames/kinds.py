@@ -3,45 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import PurePath
 
-from lightcurve.frames.aliases import find, find_all
-from lightcurve.frames.cards import Cards
+from lightcurve.frames.cards import Cards, find, find_all
+from lightcurve.frames.dialects import KIND_WORDS
 
-_WORDS = {
-    "bias": "bias",
-    "biases": "bias",
-    "zero": "bias",
-    "zeros": "bias",
-    "offset": "bias",
-    "offsets": "bias",
-    "dark": "dark",
-    "darks": "dark",
-    "flat": "flat",
-    "flats": "flat",
-    "skyflat": "flat",
-    "skyflats": "flat",
-    "domeflat": "flat",
-    "domeflats": "flat",
-    "twilight": "flat",
-    "flatfield": "flat",
-    "darkflat": "dark flat",
-    "darkflats": "dark flat",
-    "flatdark": "dark flat",
-    "flatdarks": "dark flat",
-    "light": "light",
-    "lights": "light",
-    "science": "light",
-    "sci": "light",
-    "object": "light",
-    "objects": "light",
-    "expose": "light",
-    "exposure": "light",
-    "target": "light",
-    "lrp": "light",
-}
-_PLAIN_IN_NAMES = _WORDS.keys() - {"zero", "zeros", "offset", "twilight", "target", "exposure"}
+_PLAIN_IN_NAMES = KIND_WORDS.keys() - {"zero", "zeros", "offset", "twilight", "target", "exposure"}
 _SPLIT = re.compile(r"[^a-z]+")
 
 
@@ -58,7 +26,7 @@ def kind_by_keyword(cards: Cards) -> tuple[str, str] | None:
         None where no keyword says it. ``OBJECT = 'Dark'`` counts where there is no image type.
     """
     for found in find_all(cards, "kind"):
-        kind = _kind_of(found.text, _WORDS.keys())
+        kind = _kind_of(found.text, KIND_WORDS.keys())
         if kind:
             return kind, f"{found.source} = {found.text[:30]}"
     named = find(cards, "object_name")
@@ -95,10 +63,10 @@ def _squeeze(text: str) -> str:
     return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
-def _kind_of(text: str, known: Sequence[str] | set[str]) -> str | None:
+def _kind_of(text: str, known: AbstractSet[str]) -> str | None:
     spaced = re.sub(r"([a-z])([A-Z])", r"\1 \2", text).lower()
     words = [word for word in _SPLIT.split(spaced) if word in known]
-    kinds = {_WORDS[word] for word in words}
+    kinds = {KIND_WORDS[word] for word in words}
     if kinds == {"dark", "flat"}:
         return "dark flat"
     # `OBJECT,FLAT` of ESO, `Flat_Light`: the calibration word is the one that tells.

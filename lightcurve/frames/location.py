@@ -13,20 +13,15 @@ from typing import NamedTuple
 
 from lightcurve.config import SiteSettings
 from lightcurve.data import Site
-from lightcurve.frames.aliases import Found, find, find_all
 from lightcurve.frames.angles import degrees, sexagesimal
-from lightcurve.frames.cards import Cards, number
+from lightcurve.frames.cards import Cards, Found, find, find_all, number
+from lightcurve.frames.dialects import EAST_POSITIVE
 
 SIDEREAL_DEG = 2.0  # telescopes point on coordinates of date, and clocks are minutes off
 ALTITUDE_DEG = 2.0
 ZONE_DEG = 30.0  # time zones are wide, and summer time adds 15 degrees
 _EAST = re.compile(r"\+\s?E\b|\beast\b|deg \+E", re.IGNORECASE)
 _WEST = re.compile(r"\+\s?W\b|\bwest\b", re.IGNORECASE)
-_EAST_BY_STANDARD = {
-    "OBSGEO-L": "FITS standard: east positive",
-    "SITELONG": "ASCOM: east positive",
-    "ESO TEL GEOLON": "ESO: east positive",
-}
 # Not "altitude" of the field but of the observatory in some programs.
 _METRES = re.compile(r"\bmet|\[m\]|\(m\)|\belevation|\bsea\b", re.IGNORECASE)
 
@@ -152,8 +147,8 @@ def _stated_sign(found: Found, value: float) -> tuple[int, str]:
         return -1, "west positive by its comment"
     if _EAST.search(found.comment):
         return 1, "east positive by its comment"
-    if found.keyword in _EAST_BY_STANDARD:
-        return 1, _EAST_BY_STANDARD[found.keyword]
+    if found.keyword in EAST_POSITIVE:
+        return 1, EAST_POSITIVE[found.keyword]
     if value < 0 or value > 180 or found.text.startswith("+"):
         return 1, "signed: east positive"
     return 0, ""

@@ -6,9 +6,9 @@ import math
 import re
 from itertools import pairwise
 
-from lightcurve.frames.aliases import POINTINGS, Found, find, find_all
 from lightcurve.frames.angles import degrees, sexagesimal
-from lightcurve.frames.cards import Cards, number
+from lightcurve.frames.cards import Cards, Found, find, find_all, number
+from lightcurve.frames.dialects import DEGREES_OF_RA, HOURS_OF_RA, POINTINGS
 
 ARCSEC_PER_RADIAN_MM_UM = 206.264806  # arc seconds a pixel of 1 um has at 1 mm of focal length
 SMALLEST_SCALE, LARGEST_SCALE = 0.01, 200.0  # arcsec per pixel
@@ -65,7 +65,7 @@ def _right_ascension(found: Found) -> tuple[float | None, str]:
 
 
 def _decimal_ra(found: Found, value: float | None) -> tuple[float | None, str]:
-    if value is None or value >= 24 or found.keyword in {"CRVAL1", "RA-D"}:
+    if value is None or value >= 24 or found.keyword in DEGREES_OF_RA:
         return value, ""
     if _DEGREES.search(found.comment):
         return value, ""
@@ -75,7 +75,7 @@ def _decimal_ra(found: Found, value: float | None) -> tuple[float | None, str]:
         return value * 15, " (hours by its comment)"
     if hours is not None and abs(hours * 15 - value) < 0.3:
         return value, " (degrees by its comment)"
-    if found.keyword.startswith("OBJCT"):
+    if found.keyword in HOURS_OF_RA:
         return value * 15, " (hours by its keyword)"
     return value, " (a decimal number: degrees assumed)"
 

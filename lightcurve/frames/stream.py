@@ -88,7 +88,7 @@ class Hdu:
     @property
     def name(self) -> str:
         """Name an extension for messages."""
-        given = self.cards.get("EXTNAME", Card("", "", quoted=True)).text[:40]
+        given = self.cards.get("EXTNAME", Card("", "")).text[:40]
         return f"extension {self.index}" + (f" ({given})" if given else "")
 
 
@@ -188,7 +188,7 @@ def _read_hdu(source: Source, index: int, position: int) -> Hdu:
     if min(parameters, groups) < 0:
         raise FrameError(source.path, "has a negative PCOUNT or GCOUNT")
     axes = _axes(source.path, cards, "Z") if tiled else outer
-    kind = cards.get("XTENSION", Card("IMAGE", "", quoted=True)).text
+    kind = cards.get("XTENSION", Card("IMAGE", "")).text
     image = (tiled or kind == "IMAGE") and len(axes) >= 2 and all(axes)
     return Hdu(index, text, cards, position + length, axes, bitpix, tiled, image, size)
 
