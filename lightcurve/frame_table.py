@@ -28,29 +28,14 @@ def write_frames_table(
 
     Parameters
     ----------
-    out : Path
-    inventory : Inventory
-    target : Target
-    scene : Scene, optional
     results : sequence of FrameResult
         Of the lights of the scene, in their order.
-
-    Returns
-    -------
-    Path
     """
     return write_table(out / FRAMES.name, FRAMES, frame_rows(inventory, target, scene, results))
 
 
 def report_inventory(out: Path, inventory: Inventory, target: Target) -> None:
-    """Say what is odd in a folder, and write frames.csv as far as it is known.
-
-    Parameters
-    ----------
-    out : Path
-    inventory : Inventory
-    target : Target
-    """
+    """Say what is odd in a folder, and write frames.csv as far as it is known."""
     for warning in inventory.warnings:
         log.warning("%s", warning)
     write_frames_table(out, inventory, target)
@@ -62,19 +47,7 @@ def frame_rows(
     scene: Scene | None = None,
     results: Sequence[FrameResult] = (),
 ) -> list[dict[str, Any]]:
-    """Tell for every file found what became of it.
-
-    Parameters
-    ----------
-    inventory : Inventory
-    target : Target
-    scene : Scene, optional
-    results : sequence of FrameResult
-
-    Returns
-    -------
-    list of dict
-    """
+    """Tell for every file found what became of it."""
     lights = scene.lights if scene else ()
     by_path = dict(zip(lights, results, strict=True)) if results else {}
     unused = scene.unused if scene else {}

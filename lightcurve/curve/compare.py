@@ -20,7 +20,6 @@ class ColumnDifference:
 
     Attributes
     ----------
-    name : str
     n : int
         Pairs compared.
     n_one_sided : int
@@ -62,7 +61,6 @@ def compare_column(
 
     Parameters
     ----------
-    name : str
     a, b : (n,) float arrays
         Rows that belong together; a row that is NaN in both is left out.
     labels : (n,) sequence of str
@@ -70,10 +68,6 @@ def compare_column(
         Allowed: ``atol + rtol |b|``; `rtol` of the period, where there is one.
     period : float, optional
         Of an angle: differences are the shorter way round.
-
-    Returns
-    -------
-    ColumnDifference
     """
     one_sided = int(np.sum(np.isfinite(a) != np.isfinite(b)))
     rows = np.flatnonzero(np.isfinite(a) & np.isfinite(b))
@@ -124,10 +118,6 @@ def frame_key(label: str) -> str:
 
 def match_labels(a: Sequence[str], b: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Pair rows by the frame they name; of a name that stands twice, the first with the first.
-
-    Parameters
-    ----------
-    a, b : sequence of str
 
     Returns
     -------

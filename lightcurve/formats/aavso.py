@@ -49,10 +49,6 @@ COLUMNS = ("BJD_TDB", "Rel-Norm-Flux", "Rel-Norm-Flux-Err")
 def exoplanet_text(submission: Submission) -> str:
     """Lay out an AAVSO exoplanet report.
 
-    Parameters
-    ----------
-    submission : Submission
-
     Returns
     -------
     str

@@ -80,10 +80,6 @@ UNITS = {"Period": "days", "inc": "degrees", "Tc": "BJD_TDB", "Duration": "days"
 def exotic_text(submission: Submission) -> str:
     """Lay out an AAVSO exoplanet report as EXOTIC does.
 
-    Parameters
-    ----------
-    submission : Submission
-
     Returns
     -------
     str

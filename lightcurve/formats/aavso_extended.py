@@ -73,10 +73,6 @@ def extended_text(submission: Submission) -> str:
     submission : Submission
         With `target_magnitude`.
 
-    Returns
-    -------
-    str
-
     Raises
     ------
     InputError

@@ -58,10 +58,6 @@ CHOICES = {
 def common_header(submission: Submission) -> dict[str, str]:
     """Fill in what the layouts have in common.
 
-    Parameters
-    ----------
-    submission : Submission
-
     Returns
     -------
     dict of str to str
@@ -93,10 +89,6 @@ def common_header(submission: Submission) -> dict[str, str]:
 def transit_found(submission: Submission) -> bool:
     """Tell whether fitted values may be handed in.
 
-    Parameters
-    ----------
-    submission : Submission
-
     Returns
     -------
     bool
@@ -111,7 +103,6 @@ def fitted_values(submission: Submission, names: Mapping[str, str]) -> Values:
 
     Parameters
     ----------
-    submission : Submission
     names : mapping of str to str
         What the report calls a parameter to its name in the fit.
 

@@ -77,10 +77,6 @@ def filter_code(name: str) -> str:
     name : str
         Normalised name; a code is passed on.
 
-    Returns
-    -------
-    str
-
     Raises
     ------
     InputError
@@ -94,26 +90,13 @@ def filter_code(name: str) -> str:
 
 
 def obstype(submission: Submission) -> str:
-    """Name the kind of camera as the AAVSO does: a CMOS camera is a CCD.
-
-    Parameters
-    ----------
-    submission : Submission
-
-    Returns
-    -------
-    str
-    """
+    """Name the kind of camera as the AAVSO does: a CMOS camera is a CCD."""
     camera = CAMERA.of(submission)
     return "CCD" if camera == "CMOS" else camera
 
 
 def plain(text: str) -> str:
     """Make one line of ASCII, which is what the AAVSO's reader takes.
-
-    Parameters
-    ----------
-    text : str
 
     Returns
     -------
@@ -125,11 +108,6 @@ def plain(text: str) -> str:
 
 def value_and_error(value: float, error: float | None) -> tuple[str, str]:
     """Round a value to where its error has two significant digits.
-
-    Parameters
-    ----------
-    value : float
-    error : float or None
 
     Returns
     -------

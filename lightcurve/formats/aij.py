@@ -52,7 +52,6 @@ def write_measurements(
     ----------
     path : path-like
         ``.csv`` makes commas, any other name tabs.
-    measurements : Measurements
     light_curve : LightCurve
         Its recipe gives the aperture, the ensemble and the check star.
     image_height : int
@@ -61,10 +60,6 @@ def write_measurements(
         Peaks at or above it fill the column Saturated.
     delimiter : str, optional
         Instead of the one the name implies.
-
-    Returns
-    -------
-    Path
 
     Raises
     ------
@@ -232,8 +227,6 @@ def write_apertures(
 
     Parameters
     ----------
-    path : path-like
-    plan : StarPlan
     rows : sequence of int
         Of the plan, the target first.
     radius : float
@@ -242,10 +235,6 @@ def write_apertures(
         Pixels.
     image_height : int
         NAXIS2 of the reference frame.
-
-    Returns
-    -------
-    Path
     """
     chosen = np.asarray(rows, dtype=int)
     comparison = [("true" if plan.role[k] == "comparison" else "false") for k in rows]

@@ -33,10 +33,6 @@ def split_cells(lines: list[str], name: str) -> list[list[str]]:
     name : str
         Of the file.
 
-    Returns
-    -------
-    list of list of str
-
     Raises
     ------
     InputError
@@ -62,10 +58,6 @@ def uncomment(lines: list[str]) -> list[str]:
     ----------
     lines : list of str
         Without empty lines.
-
-    Returns
-    -------
-    list of str
     """
     body = [line for line in lines if not line.startswith("#")]
     comments = [line for line in lines if line.startswith("#") and not line.startswith("# AIJ_")]
@@ -83,7 +75,6 @@ def take_header(
 
     Parameters
     ----------
-    rows : list of list of str
     columns : sequence of str or None
         Names given by the user.
     name : str
@@ -93,7 +84,6 @@ def take_header(
     -------
     header : list of str
         Other spellings resolved.
-    rows : list of list of str
 
     Raises
     ------
@@ -149,14 +139,8 @@ def gather_columns(
 
     Parameters
     ----------
-    header : list of str
-    rows : list of list of str
     notes : list of Note
         What was odd is appended.
-
-    Returns
-    -------
-    dict of str to list of str
     """
     width = len(header)
     ragged = [k for k, row in enumerate(rows, start=1) if len(row) != width]
@@ -190,10 +174,6 @@ def _is_number(text: str) -> bool:
 
 def parse_numbers(cells: Sequence[str]) -> np.ndarray | None:
     """Turn cells into numbers.
-
-    Parameters
-    ----------
-    cells : sequence of str
 
     Returns
     -------

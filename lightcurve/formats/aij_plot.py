@@ -36,10 +36,6 @@ class PlotSettings:
 def read_plotcfg(path: str | Path) -> PlotSettings:
     """Read a ``.plotcfg`` file: which column each curve shows and what it is detrended by.
 
-    Parameters
-    ----------
-    path : path-like
-
     Returns
     -------
     PlotSettings

@@ -82,10 +82,6 @@ class ApertureSettings:
 def read_properties(path: str | Path) -> dict[str, str]:
     """Read a file of ``key=value`` lines.
 
-    Parameters
-    ----------
-    path : path-like
-
     Returns
     -------
     dict of str to str
@@ -109,14 +105,6 @@ def read_properties(path: str | Path) -> dict[str, str]:
 
 def read_apertures(path: str | Path) -> ApertureSettings:
     """Read an ``.aperture`` or ``.apertures`` file.
-
-    Parameters
-    ----------
-    path : path-like
-
-    Returns
-    -------
-    ApertureSettings
 
     Raises
     ------
@@ -209,10 +197,6 @@ def _annulus(values: Mapping[str, str]) -> tuple[float, float] | None:
 
 def read_radec(path: str | Path) -> ApertureSettings:
     """Read a ``.radec`` file: RA in hours, Dec, comparison, centroid, magnitude.
-
-    Parameters
-    ----------
-    path : path-like
 
     Returns
     -------

@@ -86,7 +86,6 @@ class AijTable:
         ----------
         quantity : str
             Such as ``"Source-Sky"``.
-        star : str
 
         Returns
         -------
@@ -100,7 +99,6 @@ class AijTable:
 
         Parameters
         ----------
-        quantity : str
         stars : sequence of str, optional
             By default all.
 
@@ -141,10 +139,6 @@ def read_aij_table(path: str | Path, *, columns: Sequence[str] | None = None) ->
         Text separated by tabs, commas or spaces, whatever its extension.
     columns : sequence of str, optional
         Names of the columns of a table without header.
-
-    Returns
-    -------
-    AijTable
 
     Raises
     ------
@@ -262,7 +256,6 @@ def relative_flux(
 
     Parameters
     ----------
-    table : AijTable
     target : str
         ``"T1"``, or any star.
     comparisons : sequence of str, optional

@@ -48,7 +48,6 @@ class TableFormat:
     ----------
     name : str
         Of the file.
-    title : str
     columns : iterable of Column
         In the order of the file; those for which no value is given are left out.
     essential : tuple of str
@@ -103,14 +102,8 @@ def write_table(path: str | Path, table: TableFormat, rows: Iterable[Mapping[str
 
     Parameters
     ----------
-    path : path-like
-    table : TableFormat
     rows : iterable of mappings
         Column to value; a column that the format does not know stands at the end.
-
-    Returns
-    -------
-    Path
     """
     rows = list(rows)
     found = dict.fromkeys(name for row in rows for name in row)
@@ -191,7 +184,6 @@ def read_table(path: str | Path, table: TableFormat) -> TableCells:
     ----------
     path : path-like
         Also one that a spreadsheet saved with another separator.
-    table : TableFormat
 
     Returns
     -------

@@ -66,7 +66,6 @@ def read_curve(path: str | Path, choice: Choice | None = None) -> LightCurve:
 
     Parameters
     ----------
-    path : path-like
     choice : Choice, optional
         Needed where the columns' names do not tell.
 
@@ -94,11 +93,6 @@ def is_ours(path: str | Path, choice: Choice) -> bool:
 
 def curve_of_table(table: AijTable, choice: Choice) -> LightCurve:
     """Make a light curve of a table.
-
-    Parameters
-    ----------
-    table : AijTable
-    choice : Choice
 
     Returns
     -------

@@ -40,10 +40,6 @@ def ds9_text(regions: Sequence[tuple[Region, str]]) -> str:
     ----------
     regions : sequence of (Region, str)
         With colours.
-
-    Returns
-    -------
-    str
     """
     lines = ["# Region file format: DS9 version 4.1", "global width=1 font='helvetica 10 normal'"]
     system = ""

@@ -31,10 +31,6 @@ FIRST = ("time", "flux", "flux_err")
 def ecsv_text(submission: Submission) -> str:
     """Lay out the light curve as ECSV.
 
-    Parameters
-    ----------
-    submission : Submission
-
     Returns
     -------
     str

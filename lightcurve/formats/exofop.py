@@ -63,14 +63,6 @@ OBSERVATORY = Detail(
 def base_name(submission: Submission) -> str:
     """Form ``TIC<id>-<planet>_<yyyymmdd>_<observatory>_<filter>``; the date is UTC of the start.
 
-    Parameters
-    ----------
-    submission : Submission
-
-    Returns
-    -------
-    str
-
     Raises
     ------
     InputError
@@ -117,13 +109,8 @@ def write_exofop(folder: Path, submission: Submission) -> list[Path]:
 
     Parameters
     ----------
-    folder : Path
     submission : Submission
         Of its `files` those named in `BUNDLE` are taken.
-
-    Returns
-    -------
-    list of Path
 
     Raises
     ------

@@ -44,11 +44,6 @@ def export(kind: str, folder: Path, submission: Submission) -> list[Path]:
         A name of `EXPORTS`.
     folder : Path
         Made where it does not exist.
-    submission : Submission
-
-    Returns
-    -------
-    list of Path
 
     Raises
     ------

@@ -15,14 +15,8 @@ def write_model(path: Path, curve: LightCurve, fit: TransitFit) -> Path:
 
     Parameters
     ----------
-    path : Path
-    curve : LightCurve
     fit : TransitFit
         Of that curve.
-
-    Returns
-    -------
-    Path
     """
     names = [column.name for column in MODEL.columns]
     columns = (
@@ -43,10 +37,6 @@ def write_model(path: Path, curve: LightCurve, fit: TransitFit) -> Path:
 
 def read_model(path: Path) -> dict[str, np.ndarray]:
     """Read model.csv.
-
-    Parameters
-    ----------
-    path : Path
 
     Returns
     -------

@@ -34,10 +34,6 @@ def write_nebs(path: Path, neighbours: Sequence[Neighbour]) -> Path:
 def read_neighbours(path: Path) -> list[Neighbour]:
     """Read nebs.csv.
 
-    Parameters
-    ----------
-    path : Path
-
     Returns
     -------
     list of Neighbour
@@ -70,7 +66,6 @@ def neb_text(base: str, facts: Mapping[str, str], neighbours: Sequence[Neighbour
         Name that the bundle's files begin with.
     facts : mapping of str to str
         Such as aperture, depth, ingress and egress.
-    neighbours : sequence of Neighbour
 
     Returns
     -------

@@ -82,7 +82,6 @@ class Export:
 
     Attributes
     ----------
-    name, help : str
     files : str
         Names of the files it writes, as the documentation shows them.
     write : callable
@@ -91,7 +90,6 @@ class Export:
         Those it takes beyond `COMMON`.
     needs : tuple of Detail
         Those it cannot do without.
-    takes : tuple of Extra
     """
 
     name: str
@@ -191,15 +189,12 @@ class Submission:
 
     Attributes
     ----------
-    light_curve : LightCurve
     details : mapping of str to object
         By name of a `Detail`, which takes its value out of it.
     comparisons : tuple of (float, float, float, float)
         Right ascension and declination, degrees, x and y, pixels, of each comparison star.
-    fit : TransitFit or None
     planet : Planet or None
         The priors.
-    check_name : str
     check_magnitude : (n,) float array or None
         Of the check star in each frame.
     files : mapping of str to Path
@@ -219,10 +214,6 @@ class Submission:
 
 def usable_points(submission: Submission) -> np.ndarray:
     """Select the points that are handed in.
-
-    Parameters
-    ----------
-    submission : Submission
 
     Returns
     -------
@@ -249,10 +240,6 @@ def usable_points(submission: Submission) -> np.ndarray:
 
 def points_told(submission: Submission) -> str:
     """Tell how many points are handed in, why the others are not, and which of them have flags.
-
-    Parameters
-    ----------
-    submission : Submission
 
     Returns
     -------
@@ -286,10 +273,6 @@ def _counted(flags: np.ndarray, unflagged: str) -> str:
 def start_time(submission: Submission) -> datetime.datetime:
     """Start of the first exposure handed in, UTC.
 
-    Parameters
-    ----------
-    submission : Submission
-
     Returns
     -------
     datetime.datetime
@@ -302,10 +285,6 @@ def start_time(submission: Submission) -> datetime.datetime:
 
 def start_date(submission: Submission) -> str:
     """Date of the first exposure handed in, UTC, as file names have it.
-
-    Parameters
-    ----------
-    submission : Submission
 
     Returns
     -------
@@ -320,14 +299,8 @@ def write_valid(path: Path, text: str, validate: Callable[[str], list[str]]) -> 
 
     Parameters
     ----------
-    path : Path
-    text : str
     validate : callable
         Returns a list of faults.
-
-    Returns
-    -------
-    Path
 
     Raises
     ------
@@ -409,10 +382,6 @@ def _number(cell: str) -> float:
 
 def file_word(text: str) -> str:
     """Make a word for a file name: letters, digits, ``+``, ``-`` and ``.`` only.
-
-    Parameters
-    ----------
-    text : str
 
     Returns
     -------

@@ -40,17 +40,12 @@ def write_lightcurve(
 
     Parameters
     ----------
-    path : path-like
     light_curve : LightCurve
         Its `columns` that are no quantities of ours are written as well.
     measurements : Measurements
         Those it was made from; the target is row 0 of the plan.
     failed : sequence of FrameResult
         Frames without a measurement: a row with what is known and the flag NOT_MEASURED.
-
-    Returns
-    -------
-    Path
     """
     columns = {q.name: q.value(light_curve, measurements) for q in QUANTITIES}
     columns |= {n: v for n, v in light_curve.columns.items() if n not in columns}
@@ -64,10 +59,6 @@ def write_lightcurve(
 
 def is_lightcurve(path: str | Path) -> bool:
     """Tell whether a file is a lightcurve.csv, of whatever version, whole or not.
-
-    Parameters
-    ----------
-    path : path-like
 
     Returns
     -------
@@ -92,10 +83,6 @@ def is_lightcurve(path: str | Path) -> bool:
 
 def read_lightcurve(path: str | Path) -> LightCurve:
     """Read lightcurve.csv, by the names of its columns.
-
-    Parameters
-    ----------
-    path : path-like
 
     Returns
     -------
@@ -177,14 +164,8 @@ def write_stars(
 
     Parameters
     ----------
-    path : path-like
-    plan : StarPlan
     columns : mapping of str to (n_star,) array, optional
         More columns, such as ``"weight"``, ``"scatter"`` or magnitudes, put before the reason.
-
-    Returns
-    -------
-    Path
     """
     table = {
         "star": plan.star_id,
@@ -207,7 +188,6 @@ def scatter_to_stars(plan: StarPlan, rows: Sequence[int], values: Sequence[float
 
     Parameters
     ----------
-    plan : StarPlan
     rows : sequence of int
         Rows of the plan.
     values : sequence of float

@@ -44,10 +44,8 @@ def csv_text(names: Sequence[str], rows: Iterable[Sequence[Any]], delimiter: str
 
     Parameters
     ----------
-    names : sequence of str
     rows : iterable of sequences
         Values as `cell` takes them.
-    delimiter : str
 
     Returns
     -------
@@ -66,7 +64,6 @@ def read_text(path: str | Path, *, what: str = "a table", max_bytes: int = 300_0
 
     Parameters
     ----------
-    path : path-like
     what : str
         What it should be, for the error.
     max_bytes : int
@@ -108,10 +105,8 @@ def csv_rows(lines: Iterable[str], name: str, delimiter: str = ",") -> list[list
 
     Parameters
     ----------
-    lines : iterable of str
     name : str
         Of the file, for the error.
-    delimiter : str
 
     Returns
     -------

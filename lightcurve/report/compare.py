@@ -39,7 +39,6 @@ def save_comparison(
 
     Parameters
     ----------
-    path : path-like
     time : (n,) float array
         Days.
     flux_a, flux_b : (n,) float arrays
@@ -48,10 +47,6 @@ def save_comparison(
         Of A and B.
     time_name : str
         Of the time's system.
-
-    Returns
-    -------
-    Path
     """
     day, rest = time_axis(time)
     difference = flux_a - flux_b
@@ -80,13 +75,8 @@ def draw_two_curves(
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
     time, flux_a, flux_b : (n,) float arrays
     names : (str, str)
-
-    Returns
-    -------
-    list of matplotlib.lines.Line2D
     """
     label = f"B: {names[1]}"
     drawn = axes.plot(time, flux_b, "o", label=label, mfc="none", mec=COMPARISON, ms=5.5, mew=0.9)
@@ -102,14 +92,12 @@ def draw_difference(axes: Axes, time: np.ndarray, difference: np.ndarray) -> tup
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
     time, difference : (n,) float arrays
 
     Returns
     -------
     factor : float
         From the difference to the unit.
-    unit : str
     """
     finite = np.abs(difference[np.isfinite(difference)])
     size = float(np.max(finite, initial=0.0))
@@ -131,10 +119,6 @@ def draw_histogram(axes: Axes, difference: np.ndarray) -> list:
     axes : matplotlib.axes.Axes
         Shares its vertical axis with the difference.
     difference : (n,) float array
-
-    Returns
-    -------
-    list of matplotlib.patches.Patch
     """
     finite = difference[np.isfinite(difference)]
     axes.tick_params(labelleft=False)

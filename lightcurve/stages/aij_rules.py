@@ -54,7 +54,6 @@ class TableRules:
     radius, base_radius : (n_row,) float arrays
         Pixels; `base_radius` is NaN unless the aperture is variable.
     annulus : (n_row, 2) float array
-    fwhm_factor : float or None
     recipe : AijRecipe
         All that is the same in every row.
     values : tuple of Assumed
@@ -84,7 +83,6 @@ def find_rules(table: AijTable, trials: list[Start], settings: Settings) -> tupl
 
     Parameters
     ----------
-    table : AijTable
     trials : list of Start
         A few of its frames, to try the rules on.
     settings : Settings

@@ -39,7 +39,6 @@ def bundle_files(run: Path, record: Mapping[str, Any], base: str, scratch: Path)
 
     Parameters
     ----------
-    run : Path
     record : mapping
         From run.toml.
     base : str
@@ -91,7 +90,6 @@ def as_in_table(plan: StarPlan, stars: set[str]) -> tuple[StarPlan, tuple[str, .
 
     Parameters
     ----------
-    plan : StarPlan
     stars : set of str
         Names in the table, such as ``"T1"`` and ``"C2"``.
 
@@ -122,13 +120,8 @@ def check_facts(run: Path, record: Mapping[str, Any]) -> dict[str, str]:
 
     Parameters
     ----------
-    run : Path
     record : mapping
         From run.toml.
-
-    Returns
-    -------
-    dict of str to str
     """
     night, curve = record["night"], read_lightcurve(run / "lightcurve.csv")
     planet = make_planet(night["planet"], "run.toml")
@@ -157,7 +150,6 @@ def fit_text(fit: TransitFit, remark: Sequence[str] = ()) -> str:
 
     Parameters
     ----------
-    fit : TransitFit
     remark : sequence of str
         Lines put after its notes.
 

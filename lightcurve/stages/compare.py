@@ -48,16 +48,11 @@ def compare_files(
         Which columns are meant, see `spread_choices`.
     settings : Settings
         Target and site, where one has BJD_TDB and the other JD_UTC only.
-    tolerance : Tolerance
     only : sequence of str
         Columns to compare; ``Source-Sky`` stands for those of all stars. By default all that both
         have.
     by : str
         ``"frame"`` or ``"time"``; by default frame names, where half of them are in both.
-
-    Returns
-    -------
-    Comparison
 
     Raises
     ------
@@ -242,10 +237,6 @@ def _compare_columns(
 
 def period_of(column: str) -> float | None:
     """Tell after what an angle is the same again.
-
-    Parameters
-    ----------
-    column : str
 
     Returns
     -------

@@ -44,12 +44,10 @@ class Remeasured:
 
     Attributes
     ----------
-    table : AijTable
     rows : (n,) int array
         Rows of the table whose frames are there.
     missing : tuple of str
         Labels whose frames are not.
-    rules : TableRules
     ours, theirs : mapping of str to (n, n_star) float array
         By column, without the star's suffix; columns of the whole frame have one star.
     """
@@ -109,13 +107,8 @@ def compare_with_frames(
 
     Parameters
     ----------
-    folder : Path
-    path : Path
-    settings : Settings
-    tolerance : Tolerance
     only : sequence of str
         Columns to compare; by default all that the table has.
-    progress : Progress
 
     Returns
     -------
@@ -190,11 +183,6 @@ def remeasure_table(
         The table.
     settings : Settings
         Camera, radius and annulus given there override what the table tells.
-    progress : Progress
-
-    Returns
-    -------
-    Remeasured
 
     Raises
     ------

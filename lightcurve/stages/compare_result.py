@@ -62,14 +62,10 @@ class Comparison:
         ``"frame"``, ``"BJD_TDB"`` ...
     rows : (int, int, int)
         Of A, of B, and matched.
-    differences : tuple of ColumnDifference
     only_a, only_b : tuple of str
         Columns that one of them alone has.
     lacking : tuple of str
         Those of them that were asked for.
-    tolerance : Tolerance
-    notes : tuple of str
-    time_name : str
     time, flux_a, flux_b : (n,) float arrays
         Matched points of the light curves, each flux over its median; empty without curves.
     """
@@ -119,14 +115,11 @@ def take_wanted(
 
     Parameters
     ----------
-    differences : sequence of ColumnDifference
-    only : sequence of str
     one_sided : sequence of str
         Columns that one table alone has.
 
     Returns
     -------
-    kept : tuple of ColumnDifference
     lacking : tuple of str
         Of `one_sided`, those that were asked for.
 
@@ -160,11 +153,6 @@ def write_comparison(out: Path, comparison: Comparison) -> dict[str, Path]:
     ----------
     out : Path
         Folder; made if need be.
-    comparison : Comparison
-
-    Returns
-    -------
-    dict of str to Path
     """
     out.mkdir(parents=True, exist_ok=True)
     names = [field.name for field in fields(ColumnDifference)]

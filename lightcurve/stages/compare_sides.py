@@ -45,10 +45,6 @@ def split_names(columns: str) -> list[str]:
     ----------
     columns : str
         With commas between.
-
-    Returns
-    -------
-    list of str
     """
     return [name.strip() for name in columns.split(",") if name.strip()]
 
@@ -155,15 +151,6 @@ def _table(path: Path, columns: Sequence[str]) -> tuple[AijTable, tuple[str, ...
 def read_side(path: Path, choice: Choice) -> Side:
     """Read a file as a table, and as a light curve where it is one.
 
-    Parameters
-    ----------
-    path : Path
-    choice : Choice
-
-    Returns
-    -------
-    Side
-
     Raises
     ------
     InputError
@@ -186,15 +173,10 @@ def in_one_time_system(a: Side, b: Side, settings: Settings, notes: list[str]) -
 
     Parameters
     ----------
-    a, b : Side
     settings : Settings
         Its target and site.
     notes : list of str
         What was done, or could not be, is appended.
-
-    Returns
-    -------
-    a, b : Side
 
     Raises
     ------
@@ -225,10 +207,6 @@ def in_one_time_system(a: Side, b: Side, settings: Settings, notes: list[str]) -
 
 def site_of(settings: Settings) -> Site | None:
     """Take the observatory from the settings.
-
-    Parameters
-    ----------
-    settings : Settings
 
     Returns
     -------

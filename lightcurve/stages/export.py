@@ -54,10 +54,6 @@ def export_run(kind: str, run: Path, out: Path, given: Mapping[str, Any]) -> lis
         What the observer says, by name of a `lightcurve.formats.submission.Detail`; it overrides
         the run.
 
-    Returns
-    -------
-    list of Path
-
     Raises
     ------
     InputError
@@ -119,15 +115,10 @@ def make_submission(run: Path, night: Mapping[str, Any], details: Mapping[str, A
 
     Parameters
     ----------
-    run : Path
     night : mapping
         From run.toml.
     details : mapping
         From `settle_details`.
-
-    Returns
-    -------
-    Submission
 
     Raises
     ------
@@ -158,10 +149,8 @@ def check_magnitudes(
 
     Parameters
     ----------
-    run : Path
     night : mapping
         From run.toml.
-    curve : LightCurve
     magnitude : float
         Of the check star, which its median gets.
 

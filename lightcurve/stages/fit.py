@@ -39,8 +39,6 @@ class Known:
     ----------
     choice : Choice
         Which columns are meant.
-    exposure_s : float or None
-    filter : str or None
     """
 
     choice: Choice | None = None
@@ -59,11 +57,6 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
         Its target, site, fit and seed are used.
     out : Path
         Folder for fit.json, model.csv and figures; made if need be.
-    known : Known, optional
-
-    Returns
-    -------
-    Products
 
     Raises
     ------
@@ -109,14 +102,6 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
 def need_planet(settings: Settings) -> Planet:
     """Find the planet whose transit is wanted.
 
-    Parameters
-    ----------
-    settings : Settings
-
-    Returns
-    -------
-    Planet
-
     Raises
     ------
     InputError
@@ -136,16 +121,7 @@ def need_planet(settings: Settings) -> Planet:
 
 
 def in_order(curve: LightCurve) -> LightCurve:
-    """Put the points in the order of time; those without a time come last.
-
-    Parameters
-    ----------
-    curve : LightCurve
-
-    Returns
-    -------
-    LightCurve
-    """
+    """Put the points in the order of time; those without a time come last."""
     order = np.argsort(curve.bjd_tdb, kind="stable")
     arrays = ("file", "jd_utc", "bjd_tdb", "flux", "flux_err", "target_flux", "comparison_flux")
     return replace(
@@ -163,8 +139,6 @@ def settle(
 
     Parameters
     ----------
-    known : Known
-    curve : LightCurve
     record : mapping
         The night's entries of run.toml.
 
@@ -172,8 +146,6 @@ def settle(
     -------
     exposure_s : float
         0 where nothing tells: then the model is not averaged over the exposure.
-    filter_name : str or None
-    values : tuple of Assumed
     """
     table = curve.source.exposure_s if curve.source else None
     exposures = (
@@ -199,11 +171,6 @@ def settle(
 def check_exposure(exposure_s: float, curve: LightCurve) -> None:
     """Refuse an exposure that cannot be.
 
-    Parameters
-    ----------
-    exposure_s : float
-    curve : LightCurve
-
     Raises
     ------
     InputError
@@ -223,7 +190,6 @@ def site_of(settings: Settings, record: Mapping[str, Any]) -> Site | None:
 
     Parameters
     ----------
-    settings : Settings
     record : mapping
         The night's entries of run.toml.
 
@@ -245,7 +211,6 @@ def with_barycentric_times(
 
     Parameters
     ----------
-    curve : LightCurve
     planet : Planet
         For its coordinates.
     site : Site or None
@@ -253,7 +218,6 @@ def with_barycentric_times(
 
     Returns
     -------
-    curve : LightCurve
     note : str
         Where the times come from.
 

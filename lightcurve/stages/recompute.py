@@ -31,9 +31,6 @@ class Recomputed:
 
     Attributes
     ----------
-    table : AijTable
-    target : str
-    comparisons : tuple of str
     flux, flux_err : (n_row,) float arrays
         Relative flux as AstroImageJ forms it, not normalised.
     checks : tuple of ColumnDifference
@@ -42,7 +39,6 @@ class Recomputed:
         Whether they and `time_checks` pass; None where there is nothing to check against.
     jd_utc, bjd_tdb : (n_row,) float arrays
         NaN where the table, or what is known of target, does not give them.
-    time_checks : tuple of TimeCheck
     notes : tuple of str
         Where coordinates and site came from, and what could not be done.
     """
@@ -76,15 +72,10 @@ def recompute_table(
         Measurement table with Source-Sky of its stars.
     settings : Settings
         Target coordinates and site, where given; else those of the table.
-    target : str
     comparisons : sequence of str
         By default the table's C stars.
     columns : sequence of str
         Names of the columns of a table without header.
-
-    Returns
-    -------
-    Recomputed
 
     Raises
     ------
@@ -197,10 +188,6 @@ def _site(table: AijTable, settings: Settings, notes: list[str]) -> Site | None:
 def refuse_own_input(out: Path, table: Path) -> None:
     """Keep a table from being overwritten by what is made of it.
 
-    Parameters
-    ----------
-    out, table : Path
-
     Raises
     ------
     InputError
@@ -212,17 +199,7 @@ def refuse_own_input(out: Path, table: Path) -> None:
 
 
 def write_recomputed(path: Path, found: Recomputed) -> Path:
-    """Write times and relative flux, one row a row of the table.
-
-    Parameters
-    ----------
-    path : Path
-    found : Recomputed
-
-    Returns
-    -------
-    Path
-    """
+    """Write times and relative flux, one row a row of the table."""
     names = ("Label", "JD_UTC", "BJD_TDB", "rel_flux", "rel_flux_err")
     columns = (found.table.labels, found.jd_utc, found.bjd_tdb, found.flux, found.flux_err)
     return write_text(path, csv_text(names, zip(*columns, strict=True)))

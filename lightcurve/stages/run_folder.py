@@ -21,10 +21,6 @@ WHAT, MAX_BYTES = "a file of a run", 50_000_000
 def read_record(folder: Path) -> dict[str, Any]:
     """Read run.toml.
 
-    Parameters
-    ----------
-    folder : Path
-
     Returns
     -------
     dict
@@ -41,10 +37,6 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 def read_fit_json(folder: Path) -> dict[str, Any] | None:
     """Read fit.json.
-
-    Parameters
-    ----------
-    folder : Path
 
     Returns
     -------
@@ -73,14 +65,6 @@ def read_fit_json(folder: Path) -> dict[str, Any] | None:
 def read_stars(folder: Path) -> StarPlan:
     """Read stars.csv.
 
-    Parameters
-    ----------
-    folder : Path
-
-    Returns
-    -------
-    StarPlan
-
     Raises
     ------
     InputError
@@ -103,10 +87,6 @@ def read_stars(folder: Path) -> StarPlan:
 def comparison_places(run: Path) -> tuple[tuple[float, float, float, float], ...]:
     """Tell where the comparison stars are.
 
-    Parameters
-    ----------
-    run : Path
-
     Returns
     -------
     tuple of (float, float, float, float)
@@ -120,11 +100,6 @@ def comparison_places(run: Path) -> tuple[tuple[float, float, float, float], ...
 
 def aligned_model(run: Path, curve: LightCurve) -> dict[str, np.ndarray]:
     """Read model.csv in the order of the light curve.
-
-    Parameters
-    ----------
-    run : Path
-    curve : LightCurve
 
     Returns
     -------

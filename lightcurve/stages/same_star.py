@@ -22,8 +22,6 @@ def check_place(path: Path, choice: Choice, planet: Planet) -> None:
     ----------
     path : Path
         Of the table; only those of AstroImageJ say where their stars are.
-    choice : Choice
-    planet : Planet
 
     Raises
     ------

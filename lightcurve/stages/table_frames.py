@@ -44,10 +44,6 @@ def trial_rows(rows: np.ndarray, placed: np.ndarray, name: str) -> np.ndarray:
 def star_positions(table: AijTable) -> tuple[np.ndarray, np.ndarray]:
     """Take 0-based pixels from X(FITS), Y(FITS).
 
-    Parameters
-    ----------
-    table : AijTable
-
     Returns
     -------
     x, y : (n_row, n_star) float arrays
@@ -73,10 +69,6 @@ def star_positions(table: AijTable) -> tuple[np.ndarray, np.ndarray]:
 def measured_stars(table: AijTable) -> np.ndarray:
     """Tell which stars the table has a flux of; all, where it has no column of fluxes.
 
-    Parameters
-    ----------
-    table : AijTable
-
     Returns
     -------
     (n_row, n_star) bool array
@@ -87,11 +79,6 @@ def measured_stars(table: AijTable) -> np.ndarray:
 
 def find_frames(table: AijTable, folder: Path) -> tuple[dict[int, Path], tuple[str, ...]]:
     """Find the file of each row.
-
-    Parameters
-    ----------
-    table : AijTable
-    folder : Path
 
     Returns
     -------

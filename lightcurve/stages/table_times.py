@@ -58,16 +58,10 @@ def check_times(
 
     Parameters
     ----------
-    table : AijTable
     jd, bjd : (n_row,) float arrays
         JD_UTC, and BJD_TDB computed from it.
     place : (float, float)
         RA and Dec, degrees.
-    site : Site or None
-
-    Returns
-    -------
-    list of TimeCheck
     """
     found, checks = table.times(), []
     hjd = times.hjd_utc(jd, *place, site)
@@ -89,13 +83,8 @@ def is_cut(table: AijTable, name: str) -> bool:
 
     Parameters
     ----------
-    table : AijTable
     name : str
         Of the column.
-
-    Returns
-    -------
-    bool
     """
     return any(note.about is About.COARSE_TIMES and note.subject == name for note in table.unusable)
 
