@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lightcurve.constants import DAY_S
 from lightcurve.errors import InputError
 
 
@@ -55,7 +56,7 @@ def format_coordinates(ra_deg: float, dec_deg: float) -> str:
     from astropy.coordinates import Angle
 
     # Rounded before it is written: 24:00:00 is no right ascension.
-    hours = round(ra_deg * 240, 2) % 86400 / 3600
+    hours = round(ra_deg * 240, 2) % DAY_S / 3600
     ra = Angle(hours, u.hourangle).to_string(sep=":", precision=2, pad=True)
     dec = Angle(dec_deg, u.deg).to_string(sep=":", precision=1, pad=True, alwayssign=True)
     return f"{ra} {dec}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-DAY_S = 86400.0
+from lightcurve.constants import DAY_S, J2000_JD
+
 EARLIEST_JD, LATEST_JD = 2433282.5, 2506331.5  # 1950 to 2150: what a digital clock can mean
 
 _ISO = re.compile(
@@ -167,6 +168,6 @@ def iso_from_jd(jd: float) -> str:
     if not EARLIEST_JD <= jd <= LATEST_JD:
         return f"JD {jd:.5f}"
     moment = datetime(2000, 1, 1, 12, tzinfo=UTC) + timedelta(
-        milliseconds=round((jd - 2451545.0) * DAY_S * 1000)
+        milliseconds=round((jd - J2000_JD) * DAY_S * 1000)
     )
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}"

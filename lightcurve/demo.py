@@ -13,6 +13,7 @@ import numpy as np
 
 from lightcurve import times
 from lightcurve.config import make_settings
+from lightcurve.constants import DAY_S
 from lightcurve.data import Planet, Products
 from lightcurve.errors import InputError
 from lightcurve.files import read_toml, write_text
@@ -158,7 +159,7 @@ def demo_planet(night: Night, target: SimTarget) -> Planet:
     -------
     Planet
     """
-    middle = night.start_jd_utc + 0.5 * (night.n_frames * night.cadence_s) / 86400
+    middle = night.start_jd_utc + 0.5 * (night.n_frames * night.cadence_s) / DAY_S
     mid = times.bjd_tdb(np.array([middle]), target.ra_deg, target.dec_deg, night.site)[0]
     return Planet(
         name=f"{target.name} b",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lightcurve import times
+from lightcurve.constants import DAY_S
 from lightcurve.data import Planet
 from lightcurve.dates import EARLIEST_JD, LATEST_JD, jd_from_iso
 from lightcurve.errors import InputError
@@ -186,7 +187,7 @@ def _night(request: Request, planet: Planet | None) -> Night:
         start = _start(request.start)
     elif planet:
         # The transit nearest to the usual night, in the middle of the frames.
-        half = 0.5 * request.n_frames * request.cadence_s / 86400
+        half = 0.5 * request.n_frames * request.cadence_s / DAY_S
         start = predict_transit(planet, start).mid - half
     return Night(
         start_jd_utc=start,
@@ -229,4 +230,4 @@ def transit_of(planet: Planet, night: Night, jd_utc: np.ndarray) -> np.ndarray:
     mid = predict_transit(planet, float(np.median(bjd))).mid
     shape = (planet.rp_over_rs, planet.a_over_rs, impact_parameter(planet))
     theta = np.array([mid, *shape, *LIMB_DARKENING])
-    return transit_flux(bjd, theta, planet, exposure_days=night.exposure_s / 86400)
+    return transit_flux(bjd, theta, planet, exposure_days=night.exposure_s / DAY_S)

@@ -12,15 +12,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from lightcurve.constants import DAY_S, J2000_JD
 from lightcurve.data import Site
-from lightcurve.dates import (
-    DAY_S,
-    EARLIEST_JD,
-    LATEST_JD,
-    iso_from_jd,
-    jd_from_iso,
-    julian_day,
-)
+from lightcurve.dates import EARLIEST_JD, LATEST_JD, iso_from_jd, jd_from_iso, julian_day
 
 __all__ = [
     "airmass",
@@ -34,7 +28,6 @@ __all__ = [
     "tt_minus_utc_s",
 ]
 
-MJD_ZERO = 2400000.5
 SPEED_OF_LIGHT_AU_PER_DAY = 173.1446326846693
 AU_M = 149597870700.0
 
@@ -169,8 +162,8 @@ def _earth(jd_utc: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     import erfa
 
     # Outside 1900-2100 ERFA warns and its answer is not defined: NaN, as for any bad time.
-    known = np.abs(jd_utc - 2451545.0) < 36524.0
-    day = np.where(known, jd_utc, 2451545.0)
+    known = np.abs(jd_utc - J2000_JD) < 36524.0
+    day = np.where(known, jd_utc, J2000_JD)
     helio, bary = erfa.epv00(np.floor(day), day % 1 + tt_minus_utc_s(day) / DAY_S)
     lost = ~known[..., None]
     return np.where(lost, np.nan, helio["p"]), np.where(lost, np.nan, bary["p"])

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightcurve.cache import cache_dir, keep
+from lightcurve.constants import DAY_S
 
-SECONDS_PER_DAY = 86400.0
 MAX_BYTES = 200_000_000
 
 
@@ -49,7 +49,7 @@ def recall(server: str, request: str) -> Answer | None:
     """
     path = _path(server, request)
     try:
-        age = (time.time() - path.stat().st_mtime) / SECONDS_PER_DAY
+        age = (time.time() - path.stat().st_mtime) / DAY_S
         with gzip.open(path) as file:
             body = file.read(MAX_BYTES)
     except (OSError, EOFError, ValueError, zlib.error):

@@ -12,13 +12,13 @@ import numpy as np
 from lightcurve.catalogs.hostile import clean
 from lightcurve.catalogs.servers import connected
 from lightcurve.catalogs.service import Catalog, Column, Field, Link, Route, Service, Skip
+from lightcurve.constants import DAY_S, UNIX_ZERO_JD
 from lightcurve.errors import CatalogError
 
 NAME, TITLE = "colibri", "Astro-COLIBRI"
 KEY = "ASTROCOLIBRI_API"
 DAYS = 60
 MAX_EVENTS = 10_000
-UNIX_EPOCH_JD = 2440587.5
 TEXTS = (
     ("classification", "classification", "Class, where one is known"),
     ("type", "type", "Kind of event"),
@@ -33,7 +33,7 @@ def _request(field: Field, _max_rows: int) -> str:
         raise Skip(TITLE, "the time of the frame is not known")
     if not os.environ.get(KEY):
         raise Skip(TITLE, f"no key: put yours in the environment as {KEY}")
-    seconds = round((field.mid_jd_utc - UNIX_EPOCH_JD) * 86400)
+    seconds = round((field.mid_jd_utc - UNIX_ZERO_JD) * DAY_S)
     middle = datetime.fromtimestamp(seconds, UTC).replace(hour=0, minute=0, second=0)
     span = timedelta(days=DAYS)
     times = {"min": (middle - span).isoformat(), "max": (middle + span).isoformat()}

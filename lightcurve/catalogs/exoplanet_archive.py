@@ -16,6 +16,7 @@ from lightcurve.catalogs.hostile import READING, clean
 from lightcurve.catalogs.servers import SERVERS, connected
 from lightcurve.catalogs.service import Link
 from lightcurve.config import CatalogSettings
+from lightcurve.constants import DAY_S
 from lightcurve.errors import CatalogError, WebError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ COLUMNS = {
 OTHERS = ("pl_name", "ra", "dec", "pl_tranmid_systemref", "pl_orbsmax", "pl_radj", "st_rad")
 ADVICE = "give --planet FILE"
 AU_SOLAR_RADII, JUPITER_SOLAR_RADII = 215.032, 0.10276  # IAU 2015 nominal
-UTC_SCALE_DAYS = 70 / 86400  # an epoch that does not name TDB may be off by so much
+UTC_SCALE_DAYS = 70 / DAY_S  # an epoch that does not name TDB may be off by so much
 
 
 def find_planet(name: str, settings: CatalogSettings | None = None) -> dict[str, Any] | None:
@@ -226,4 +227,4 @@ def _plain(value: Any) -> float | str | None:
 
 def _age_days(entry: Mapping[str, Any]) -> float:
     asked = datetime.fromisoformat(entry["asked"]).replace(tzinfo=UTC)
-    return (datetime.now(UTC) - asked).total_seconds() / 86400
+    return (datetime.now(UTC) - asked).total_seconds() / DAY_S

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.catalogs.hostile import clean, numbers, texts
-from lightcurve.catalogs.motion import JD_J2000, UNKNOWN_MOTION_MAS, moved, unit_vectors
+from lightcurve.catalogs.motion import UNKNOWN_MOTION_MAS, moved, unit_vectors
 from lightcurve.catalogs.service import Catalog, Column, Field
+from lightcurve.constants import J2000_JD, MJD_ZERO, YEAR_DAYS
 from lightcurve.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def julian_years(values: np.ndarray) -> np.ndarray:
     """
     years = np.where((values >= 1800) & (values <= 2200), values, np.nan)
     dates = (values > 15000) & (values < 88000)
-    years = np.where(dates, 2000 + (values + 2400000.5 - JD_J2000) / 365.25, years)
+    years = np.where(dates, 2000 + (values + MJD_ZERO - J2000_JD) / YEAR_DAYS, years)
     return np.where(np.isfinite(years), years, 2000.0)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-JD_J2000 = 2451545.0
 # Typical of field stars of magnitude 12 to 18 (Gaia): allowed for where the motion is not known.
 UNKNOWN_MOTION_MAS = 10.0
 

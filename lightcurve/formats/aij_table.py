@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lightcurve.constants import DAY_S, MJD_ZERO
 from lightcurve.data import About, Note
 from lightcurve.errors import InputError
 from lightcurve.formats.aij_cells import (
@@ -32,7 +33,7 @@ TIMES = (
 )
 WANTED = ("Label", "JD_UTC", "BJD_TDB", "AIRMASS", "EXPTIME", "Source_Radius", "Sky_Rad(min)")
 WANTED_PER_STAR = ("Source-Sky", "Source_Error", "rel_flux", "rel_flux_err", "X(FITS)", "RA")
-SHORT_DATES = {"J.D.-2400000": 2400000.0, "MJD": 2400000.5}
+SHORT_DATES = {"J.D.-2400000": 2400000.0, "MJD": MJD_ZERO}
 LOWEST_MJD, HIGHEST_MJD = 10000, 100000
 COARSE_DAYS = 0.0005  # half of the last of three decimals
 
@@ -235,7 +236,7 @@ def _unusable(
         elif not (np.nan_to_num(values) != 0).any():
             notes.append(Note(f"{name} holds no times (all zero or empty)", subject=name))
         elif _is_coarse(columns[name]):
-            text = f"{name} is cut to 3 decimals: good to {COARSE_DAYS * 86400:.0f} s only"
+            text = f"{name} is cut to 3 decimals: good to {COARSE_DAYS * DAY_S:.0f} s only"
             notes.append(Note(text, about=About.COARSE_TIMES, subject=name))
     notes += [
         Note(f"column {name} holds words where numbers are due", subject=name)

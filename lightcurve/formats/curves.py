@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lightcurve.constants import J2000_JD, MJD_ZERO
 from lightcurve.covariates import COVARIATES, covariates_of
 from lightcurve.data import About, CurveSource, LightCurve, Note
 from lightcurve.errors import InputError
@@ -182,7 +183,7 @@ def _as_julian(table: AijTable, name: str, kind: str) -> np.ndarray:
     if kind == "iso_utc":
         return _iso_to_julian(table, name)
     values = _column(table, name)
-    full = only_julian_dates(values + 2400000.5 if kind == "mjd_utc" else values)
+    full = only_julian_dates(values + MJD_ZERO if kind == "mjd_utc" else values)
     if np.isfinite(values).any() and not np.isfinite(full).any():
         first = values[np.isfinite(values)][0]
         msg = f"{table.name}: {name} {first:.10g} is no date as {kind.upper()}: give --time-kind"
@@ -202,7 +203,7 @@ def _iso_to_julian(table: AijTable, name: str) -> np.ndarray:
     except ValueError as error:
         msg = f"{table.name}: column {name} holds no ISO dates such as 2017-12-20T01:33:43"
         raise InputError(msg) from error
-    return (moments - np.datetime64("2000-01-01T12:00:00")) / np.timedelta64(1, "D") + 2451545.0
+    return (moments - np.datetime64("2000-01-01T12:00:00")) / np.timedelta64(1, "D") + J2000_JD
 
 
 def _column(table: AijTable, name: str) -> np.ndarray:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from lightcurve.constants import DAY_S
 from lightcurve.formats.submission import (
     EXPOSURE,
     FILTER,
@@ -22,7 +23,6 @@ from lightcurve.formats.submission import (
     start_date,
     usable_points,
 )
-from lightcurve.times import DAY_S
 
 COLUMNS = "#Time\tFlux\tFlux uncertainty"
 KEYS = (
@@ -78,7 +78,7 @@ def _validate(text: str, expected: Mapping[str, str]) -> list[str]:
     ]
     faults += [f"{key} is empty" for key in KEYS if not values.get(key, "").strip()]
     try:
-        if not 0 < float(values.get("Exposure time in seconds", "nan")) < 86400:
+        if not 0 < float(values.get("Exposure time in seconds", "nan")) < DAY_S:
             faults.append("the exposure time must be positive")
     except ValueError:
         faults.append("the exposure time is no number")

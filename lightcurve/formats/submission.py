@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from lightcurve import __version__
+from lightcurve.constants import DAY_S, UNIX_ZERO_JD
 from lightcurve.curve.aperture import UNUSABLE
 from lightcurve.data import LightCurve, Planet, TransitFit
 from lightcurve.errors import InputError
@@ -22,7 +23,6 @@ from lightcurve.files import write_text
 from lightcurve.flags import Flag, describe
 
 SOFTWARE = f"lightcurve {__version__}"
-JD_UNIX = 2440587.5
 JULIAN = (2_400_000.0, 2_500_000.0)  # 1858 to 2132: anything else is another time system
 
 
@@ -158,7 +158,7 @@ EXPOSURE = Detail(
     0.0,
     ask="the exposure in seconds",
     kind=float,
-    read=number_within("--exposure", 0.001, 86400.0),
+    read=number_within("--exposure", 0.001, DAY_S),
     of_run=lambda night: night.get("exposure_s"),
 )
 BINNING = Detail(
@@ -279,7 +279,7 @@ def start_time(submission: Submission) -> datetime.datetime:
         To the second.
     """
     mid = float(submission.light_curve.jd_utc[usable_points(submission)].min())
-    seconds = round((mid - JD_UNIX) * 86400 - EXPOSURE.of(submission) / 2)
+    seconds = round((mid - UNIX_ZERO_JD) * DAY_S - EXPOSURE.of(submission) / 2)
     return datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC)
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from lightcurve.dates import DAY_S
+from lightcurve.constants import DAY_S
 
 CLOCK_SLACK_S = 1.0  # many programs cut the second rather than round it
 

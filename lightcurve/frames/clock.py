@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from lightcurve import dates
 from lightcurve.config import TimeSettings
+from lightcurve.constants import DAY_S
 from lightcurve.errors import HeaderError
 from lightcurve.frames.cards import Cards
 from lightcurve.frames.clocks import Clock, read_clocks
@@ -123,7 +124,7 @@ def _finest(clocks: list[Clock], path: object, warnings: list[str]) -> Clock:
 
 
 def _derived(numeric: Clock, date: Clock) -> bool:
-    return abs(numeric.jd - date.jd) * dates.DAY_S < SAME_S and date.unit_s > numeric.unit_s
+    return abs(numeric.jd - date.jd) * DAY_S < SAME_S and date.unit_s > numeric.unit_s
 
 
 def _settle_any(best: Clock, clocks: list[Clock], exposure_s: float | None, path: object) -> Clock:
@@ -162,12 +163,12 @@ def _gap(clock: Clock, best: Clock, start: float, exposure_s: float | None) -> f
     length = exposure_s or 0.0
     late = READOUT_S + READOUT_PART * length
     if clock.stamp == "any":
-        gap = (clock.jd - start) * dates.DAY_S
+        gap = (clock.jd - start) * DAY_S
         return 0.0 if -slack <= gap <= length + late + slack else gap
     own = clock.start(exposure_s)
     if own is None:
         return None
-    gap = (own - start) * dates.DAY_S
+    gap = (own - start) * DAY_S
     before = slack + (late if best.stamp == "end" else 0.0)
     after = slack + (late if clock.stamp == "end" else 0.0)
     return 0.0 if -before <= gap <= after else gap
@@ -184,13 +185,13 @@ def _reading(
     if exposure_s is None and best.stamp != "mid":
         msg = f"no exposure time (EXPTIME): the middle cannot be told from {best.keyword}"
         raise HeaderError(path, "EXPTIME", msg)
-    moment = best.jd + settings.clock_correction_s / dates.DAY_S
+    moment = best.jd + settings.clock_correction_s / DAY_S
     if exposure_s is None:
         start, middle = None, moment
         text = "no exposure time (EXPTIME): the middle is known, the length and the start are not"
         warnings = [*warnings, text]
     else:
-        exposure = exposure_s / dates.DAY_S
+        exposure = exposure_s / DAY_S
         start, middle = moment - part * exposure, moment + (0.5 - part) * exposure
     how = {"utc": "UTC", "offset": "offset from UTC applied", "standard": "UTC by the FITS rule"}
     source = f"header {best.keyword} ({best.stamp}; {how[best.scale]})"

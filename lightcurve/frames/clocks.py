@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lightcurve import dates
+from lightcurve.constants import DAY_S, MJD_ZERO
 from lightcurve.frames.cards import Cards, decimals, number
 from lightcurve.frames.dialects import DATE_KEYS, DATES, HOURS, LOCAL_CLOCKS, NUMBERS, TAI_SCALES
-from lightcurve.times import MJD_ZERO, tt_minus_utc_s
+from lightcurve.times import tt_minus_utc_s
 
 _LOCAL = re.compile(r"\bLT\b|\blocal\b", re.IGNORECASE)
 _UTC = re.compile(r"\bUTC?\b|\bGMT\b|\buniversal\b|\bzulu\b", re.IGNORECASE)
@@ -55,7 +56,7 @@ class Clock:
         part = {"start": 0.0, "mid": 0.5, "end": 1.0}.get(self.stamp, 0.0)
         if part and exposure_s is None:
             return None
-        return self.jd - part * (exposure_s or 0.0) / dates.DAY_S
+        return self.jd - part * (exposure_s or 0.0) / DAY_S
 
 
 def read_clocks(cards: Cards, offset_hours: float | None = None) -> tuple[list[Clock], list[str]]:
@@ -85,7 +86,7 @@ def read_clocks(cards: Cards, offset_hours: float | None = None) -> tuple[list[C
             if keyword not in HOURS or dates.parse_time_of_day(card.text) is None:
                 warnings.append(f"{keyword} = {card.text[:40]!r} is no time and was passed over")
             continue
-        if clock.unit_s < dates.DAY_S:
+        if clock.unit_s < DAY_S:
             clocks.append(_placed(replace(clock, stamp=stamp), card.comment, scale, offset_hours))
     clocks += _split_clocks(cards, clocks, scale, offset_hours)
     usable = [clock for clock in clocks if dates.EARLIEST_JD < clock.jd < dates.LATEST_JD]
@@ -113,10 +114,10 @@ def _from_number(keyword: str, text: str) -> Clock | None:
         return None
     # JD may hold an MJD and the other way round: their ranges cannot be mistaken.
     jd = value + MJD_ZERO if value < 1e6 else value
-    unit = max(10.0 ** -decimals(text) * dates.DAY_S, 4e-5)
+    unit = max(10.0 ** -decimals(text) * DAY_S, 4e-5)
     if float(np.float32(value)) == value:
         # It went through a 32-bit float: one step is 338 s for an MJD.
-        unit = max(unit, float(np.spacing(np.float32(value))) * dates.DAY_S)
+        unit = max(unit, float(np.spacing(np.float32(value))) * DAY_S)
     return Clock(keyword, jd, unit, "", "standard", numeric=True)
 
 
@@ -135,7 +136,7 @@ def _placed(clock: Clock, comment: str, scale: str, offset_hours: float | None) 
         return replace(clock, scale="utc")
     if scale in TAI_SCALES:
         ahead = float(tt_minus_utc_s(clock.jd)) - TAI_SCALES[scale]
-        return replace(clock, jd=clock.jd - ahead / dates.DAY_S, scale="utc")
+        return replace(clock, jd=clock.jd - ahead / DAY_S, scale="utc")
     if scale == "LOCAL":
         return _shifted(replace(clock, scale="local"), offset_hours)
     return _shifted(clock, None if clock.numeric else offset_hours)
@@ -157,14 +158,14 @@ def _split_clocks(
     if date_key is None:
         return []
     date = dates.parse_calendar(cards[date_key].text)
-    midnight = date.jd - (0 if date.unit_s == dates.DAY_S else (date.jd - 0.5) % 1)
+    midnight = date.jd - (0 if date.unit_s == DAY_S else (date.jd - 0.5) % 1)
     split = []
     for keyword in HOURS:
         read = dates.parse_time_of_day(cards[keyword].text) if keyword in cards else None
         if read is None:
             continue
         seconds, unit, ahead = read
-        clock = Clock(keyword, midnight + seconds / dates.DAY_S, unit, "start", "standard")
+        clock = Clock(keyword, midnight + seconds / DAY_S, unit, "start", "standard")
         if ahead is not None:
             clock = replace(clock, jd=clock.jd - ahead / 24, scale="offset" if ahead else "utc")
         clock = _placed(clock, cards[keyword].comment, scale, offset_hours)

@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from lightcurve.config import CameraSettings, Settings
+from lightcurve.constants import DAY_S
 from lightcurve.data import Exposure
 from lightcurve.dates import parse_calendar
 from lightcurve.errors import HeaderError
@@ -22,7 +23,7 @@ from lightcurve.frames.pointing import read_pointing, read_scale
 Value = tuple[Any, str]
 TIMELESS = frozenset({"bias", "dark", "flat", "dark flat"})
 LARGEST = 1e10  # no camera has a level, gain or scale beyond it
-LONGEST_S = 86400.0
+LONGEST_S = DAY_S
 KELVIN = 273.15
 SMALLEST_M, LARGEST_M = 0.02, 40.0  # of telescopes, from a finder to the largest being built
 _PER_ADU = re.compile(
@@ -196,7 +197,7 @@ def _local_offset(cards: Cards) -> float | None:
     if local is None or utc is None or utc.scale == "local":
         return None
     quarters = round((local.jd - utc.jd) * 96)
-    apart = abs(local.jd - utc.jd - quarters / 96) * 86400
+    apart = abs(local.jd - utc.jd - quarters / 96) * DAY_S
     return quarters / 4 if quarters and abs(quarters) <= 56 and apart < 5 else None
 
 

@@ -12,6 +12,7 @@ import re
 from typing import NamedTuple
 
 from lightcurve.config import SiteSettings
+from lightcurve.constants import J2000_JD
 from lightcurve.data import Site
 from lightcurve.frames.angles import degrees, sexagesimal
 from lightcurve.frames.cards import Cards, Found, find, find_all, number
@@ -160,7 +161,7 @@ def _evidence(
     """Signs (+1: as it stands, -1: turned round) that single facts of the header call for."""
     votes = []
     if moment.jd_utc is not None:
-        sidereal = 280.46061837 + 360.98564736629 * (moment.jd_utc - 2451545.0)  # GMST, degrees
+        sidereal = 280.46061837 + 360.98564736629 * (moment.jd_utc - J2000_JD)  # GMST, degrees
         clock = find(cards, "sidereal_time")
         angle = _hours_to_degrees(clock) if clock else None
         votes += _vote(angle, sidereal, longitude, clock.keyword if clock else "")

@@ -14,6 +14,7 @@ from lightcurve.astrometry.verify import MIN_FRACTION, Check
 from lightcurve.astrometry.wcs import describe_wcs, middle_deg
 from lightcurve.catalogs.service import Catalog, Field
 from lightcurve.config import Settings
+from lightcurve.constants import J2000_JD, YEAR_DAYS
 from lightcurve.data import Detections, Solution
 from lightcurve.errors import RegistrationError, SolveError
 from lightcurve.flags import Flag
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-J2000 = 2451545.0
 MARGIN = 1.05  # of the cone about the frame
 MIN_STARS = 6
 MIN_REFUTING = 20  # stars of a catalogue on the frame whose absence tells
@@ -116,7 +116,7 @@ def field_of(
     exposure = prepared.frame.exposure
     mid = exposure.mid_jd_utc
     notes = () if mid else ("no time in the header: stars are taken where they were in 2000.0",)
-    epoch = 2000.0 + (mid - J2000) / 365.25 if mid else 2000.0
+    epoch = 2000.0 + (mid - J2000_JD) / YEAR_DAYS if mid else 2000.0
     field = Field(
         ra, dec, min(radius, 90.0), epoch, mid, site_code=mpc_code, site=exposure.site
     )  # fmt: skip

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from lightcurve.constants import J2000_JD, YEAR_DAYS
+
 if TYPE_CHECKING:
     from astropy.io.votable.tree import TableElement, VOTableFile
     from astropy.table import Column, Table
 
-JD_J2000, DAYS_PER_YEAR = 2451545.0, 365.25
 SYSTEM = "icrs"
 COLUMN_UCDS = {
     "id": "meta.id;meta.main", "x": "pos.cartesian.x;instr.det", "y": "pos.cartesian.y;instr.det",
@@ -140,7 +141,7 @@ def _add_system(content: VOTableFile, element: TableElement, mid_jd: float | Non
     """Say that positions are ICRS, of the time of the frame where that is known."""
     from astropy.io.votable.tree import CooSys
 
-    epoch = None if mid_jd is None else f"J{2000 + (mid_jd - JD_J2000) / DAYS_PER_YEAR:.5f}"
+    epoch = None if mid_jd is None else f"J{2000 + (mid_jd - J2000_JD) / YEAR_DAYS:.5f}"
     content.resources[0].coordinate_systems.append(CooSys(SYSTEM, system="ICRS", epoch=epoch))
     for column in element.fields:
         if column.name in {"ra", "dec", "pos_err"}:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lightcurve.constants import DAY_S, J2000_JD, YEAR_DAYS
 from lightcurve.data import Site
 from lightcurve.simulate.observatory import Night, SimCamera
 
@@ -61,8 +62,8 @@ def night_conditions(night: Night, camera: SimCamera, rng: np.random.Generator) 
     Seeing grows with airmass^0.6 (Kolmogorov turbulence).
     """
     n = night.n_frames
-    start = night.start_jd_utc + np.arange(n) * night.cadence_s / 86400
-    mid = start + night.exposure_s / 2 / 86400
+    start = night.start_jd_utc + np.arange(n) * night.cadence_s / DAY_S
+    mid = start + night.exposure_s / 2 / DAY_S
     share = np.arange(n) / max(n - 1, 1)
     hours = (start - start[0]) * 24
     air = airmass(mid, night.ra_deg, night.dec_deg, night.site)
@@ -126,7 +127,7 @@ def sidereal_deg(jd_ut: np.ndarray | float, longitude_deg: float = 0.0) -> np.nd
     array
         Degrees, 0 to 360. Earth rotation angle and linear precession (IAU 2006).
     """
-    days = np.asarray(jd_ut, dtype=float) - 2451545.0
+    days = np.asarray(jd_ut, dtype=float) - J2000_JD
     angle = 360 * (0.7790572732640 + 1.00273781191135448 * days)
     return (angle + 4612.156534 / 3600 * days / 36525 + longitude_deg) % 360
 
@@ -146,7 +147,7 @@ def airmass(jd_ut: np.ndarray, ra_deg: float, dec_deg: float, site: Site) -> np.
     (n,) float array
         NaN where the direction is below the horizon.
     """
-    years = (np.asarray(jd_ut) - 2451545.0) / 365.25
+    years = (np.asarray(jd_ut) - J2000_JD) / YEAR_DAYS
     lat, ra, dec = np.radians([site.latitude_deg, ra_deg, dec_deg])
     ra, dec = (
         ra + np.radians((46.12 + 20.04 * np.sin(ra) * np.tan(dec)) / 3600) * years,

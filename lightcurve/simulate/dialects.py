@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta, timezone
 from typing import TYPE_CHECKING
 
+from lightcurve.constants import DAY_S, MJD_ZERO
 from lightcurve.simulate.conditions import sidereal_deg
 from lightcurve.simulate.shot import Shot, focal_mm, iso, rounded, sexagesimal, utc, zone_hours
 
@@ -17,7 +18,7 @@ Card = tuple[str, object, str]  # keyword, value, comment
 
 def _standard(shot: Shot) -> list[Card]:
     """Follow the FITS standard and its conventions, every value with its unit."""
-    start, end = (utc(shot.start_jd_utc + s / 86400) for s in (0, shot.exposure_s))
+    start, end = (utc(shot.start_jd_utc + s / DAY_S) for s in (0, shot.exposure_s))
     site, camera = shot.night.site, shot.camera
     return [
         ("IMAGETYP", shot.kind, "type of exposure"),
@@ -25,7 +26,7 @@ def _standard(shot: Shot) -> list[Card]:
         ("TIMESYS", "UTC", "time scale"),
         ("DATE-OBS", iso(start), "start of exposure"),
         ("DATE-END", iso(end), "end of exposure"),
-        ("MJD-OBS", round(shot.start_jd_utc - 2400000.5, 8), "[d] start of exposure"),
+        ("MJD-OBS", round(shot.start_jd_utc - MJD_ZERO, 8), "[d] start of exposure"),
         ("EXPTIME", shot.exposure_s, "[s] exposure"),
         ("FILTER", shot.night.filter, ""),
         ("RA", round(shot.ra_deg, 6), "[deg] pointing, ICRS"),
@@ -136,7 +137,7 @@ def _microobservatory(shot: Shot) -> list[Card]:
     """
     site, camera = shot.night.site, shot.camera
     zone = zone_hours(site.longitude_deg)
-    start, end = (utc(shot.start_jd_utc + s / 86400) for s in (0, shot.exposure_s))
+    start, end = (utc(shot.start_jd_utc + s / DAY_S) for s in (0, shot.exposure_s))
     local = [moment.astimezone(timezone(timedelta(hours=zone))) for moment in (start, end)]
     wrong_lst = sidereal_deg(shot.start_jd_utc + zone / 24, site.longitude_deg) / 15
     hour_angle = (sidereal_deg(shot.start_jd_utc, site.longitude_deg) - shot.ra_deg) % 360
@@ -152,7 +153,7 @@ def _microobservatory(shot: Shot) -> list[Card]:
             "Local mean sidereal time at start",
         ),
         ("UT-OBS", f"{iso(start)}-0000", "Universal Time at start of obs."),
-        ("MJD-OBS", round(shot.start_jd_utc - 2400000.5, 3), "Modified Julian Date (MJD) at start"),
+        ("MJD-OBS", round(shot.start_jd_utc - MJD_ZERO, 3), "Modified Julian Date (MJD) at start"),
         ("OBJECT", shot.object_name if shot.kind == "light" else shot.kind.title(), ""),
         ("EXPTIME", shot.exposure_s, "Exposure time in Seconds"),
         ("RA", round(shot.ra_deg, 6), "Right Ascension"),
@@ -173,14 +174,14 @@ def _microobservatory(shot: Shot) -> list[Card]:
 def _lco(shot: Shot) -> list[Card]:
     """Write as Las Cumbres Observatory does: OBSTYPE, UTSTART, sexagesimal RA and DEC."""
     kind = {"light": "EXPOSE", "bias": "BIAS", "dark": "DARK", "flat": "SKYFLAT"}[shot.kind]
-    start, end = (utc(shot.start_jd_utc + s / 86400) for s in (0, shot.exposure_s))
+    start, end = (utc(shot.start_jd_utc + s / DAY_S) for s in (0, shot.exposure_s))
     site, camera = shot.night.site, shot.camera
     return [
         ("DATE-OBS", iso(start), "[UTC] Observation start date/time"),
         ("DAY-OBS", f"{start - timedelta(hours=12):%Y%m%d}", "[UTC] Date at start of local night"),
         ("UTSTART", f"{iso(start)[11:]}", "[UTC] Exposure start time"),
         ("UTSTOP", f"{iso(end)[11:]}", "[UTC] Exposure stop time"),
-        ("MJD-OBS", round(shot.start_jd_utc - 2400000.5, 7), "[UTC days] Start of exposure"),
+        ("MJD-OBS", round(shot.start_jd_utc - MJD_ZERO, 7), "[UTC days] Start of exposure"),
         ("EXPTIME", shot.exposure_s, "[s] Exposure length"),
         ("OBSTYPE", kind, "Observation type"),
         ("OBJECT", shot.object_name, "Object name"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lightcurve.constants import DAY_S
 from lightcurve.errors import InputError
 from lightcurve.progress import Progress, silent
 from lightcurve.simulate.dialects import DIALECTS, make_header
@@ -190,7 +191,7 @@ def _calibration_frames(
         # The lamp, or the twilight, does not burn evenly from one flat to the next.
         light = level * rng.uniform(0.9, 1.1) * np.ones(camera.shape)
         pixels = _read_out(scene, light, seconds, rng)
-        paths.append(write(kind, k, pixels, first + k * (seconds + 5) / 86400, seconds))
+        paths.append(write(kind, k, pixels, first + k * (seconds + 5) / DAY_S, seconds))
     return paths
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from lightcurve.constants import DAY_S, J2000_JD
 from lightcurve.simulate.observatory import Night, SimCamera
 
 
@@ -54,7 +55,7 @@ def utc(jd: float) -> datetime:
         With its time zone. Rounded to the millisecond that headers hold.
     """
     epoch = datetime(2000, 1, 1, 12, tzinfo=UTC)
-    return epoch + timedelta(milliseconds=round((jd - 2451545.0) * 86_400_000))
+    return epoch + timedelta(milliseconds=round((jd - J2000_JD) * (DAY_S * 1000)))
 
 
 def sexagesimal(value: float, mark: str = ":", *, signed: bool = True) -> str:

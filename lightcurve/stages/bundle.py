@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lightcurve.config import StarSettings
+from lightcurve.constants import DAY_S
 from lightcurve.curve.neb import BAND_MARGIN_MAG
 from lightcurve.data import Parameter, StarPlan, TransitFit
 from lightcurve.files import write_text
@@ -139,7 +140,7 @@ def check_facts(run: Path, record: Mapping[str, Any]) -> dict[str, str]:
         "Aperture radius": f"{night['radius_px']:g} px",
         "Duration": f"{np.ptp(times) * 1440:.1f} min",
         "Images": f"{len(curve.file)}",
-        "Cadence": f"{np.median(np.diff(times)) * 86400:.1f} s",
+        "Cadence": f"{np.median(np.diff(times)) * DAY_S:.1f} s",
         "Binning": "none",
         "dmag buffer": f"{-BAND_MARGIN_MAG:g}",
     }

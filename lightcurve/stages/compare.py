@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lightcurve import times
 from lightcurve.config import Settings
+from lightcurve.constants import DAY_S
 from lightcurve.curve.compare import (
     PERIODS,
     ColumnDifference,
@@ -198,7 +198,7 @@ def _compare_times(
     for name in (name for name in times_a if name in times_b):
         one, other = times_a[name][rows[0]], times_b[name][rows[1]]
         # Where one of them has no time, that is a difference too.
-        seconds, zero = (one - other) * times.DAY_S, np.where(np.isfinite(other), 0.0, np.nan)
+        seconds, zero = (one - other) * DAY_S, np.where(np.isfinite(other), 0.0, np.nan)
         seconds = np.where(np.isfinite(one) & np.isnan(other), 0.0, seconds)
         column = compare_column(f"{name}, s", seconds, zero, labels, atol=tolerance.time_s)
         found.append(replace(column, largest_relative=float("nan")))

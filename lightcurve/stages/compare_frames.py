@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lightcurve.config import Settings
+from lightcurve.constants import DAY_S
 from lightcurve.curve.compare import PERIODS, ColumnDifference, compare_column
 from lightcurve.formats.aij_cells import STAR_COLUMN
 from lightcurve.formats.aij_flux import relative_fluxes
@@ -27,7 +28,6 @@ from lightcurve.stages.table_frames import (
     trial_rows,
 )
 from lightcurve.stages.table_times import is_cut
-from lightcurve.times import DAY_S
 
 SHAPES = ("Width", "X-Width", "Y-Width", "Angle", "Roundness")
 # Variance is about a mean that hangs on the centroid's last step but one: no table tells it.

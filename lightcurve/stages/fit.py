@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lightcurve.config import Settings
+from lightcurve.constants import DAY_S
 from lightcurve.covariates import elapsed
 from lightcurve.data import Assumed, LightCurve, Note, Planet, Products, Site
 from lightcurve.errors import FitError, InputError
@@ -27,7 +28,6 @@ from lightcurve.transit_products import save_fit_figures, summarise_fit, write_f
 log = logging.getLogger(__name__)
 
 OURS = "lightcurve.csv"
-DAY_S = 86400.0
 CLOCK_TOLERANCE_S = 20.0  # geocentre for observer, and old tables' precession, cost less
 
 

@@ -18,6 +18,7 @@ from lightcurve.astrometry.wcs import middle_deg, write_wcs_sidecar
 from lightcurve.calib.reduce import reduce_frame
 from lightcurve.catalogs.service import Field
 from lightcurve.config import Settings
+from lightcurve.constants import J2000_JD, YEAR_DAYS
 from lightcurve.data import Frame, Solution
 from lightcurve.errors import CatalogError, InputError, LightcurveError, SolveError
 from lightcurve.frames.headers import TIMELESS
@@ -39,7 +40,6 @@ FIELDS = (
     "n_matched",
     "rms_arcsec",
 )
-J2000 = 2451545.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ def _solve(
         return solve_frame(frame, request, settings.solve), ""
     mid = frame.exposure.mid_jd_utc
     remark = "" if mid is not None else f"its time is not known: {source.name} taken as of 2000.0"
-    field = Field(0.0, 0.0, 180.0, 2000.0 if mid is None else 2000.0 + (mid - J2000) / 365.25)
+    field = Field(0.0, 0.0, 180.0, 2000.0 if mid is None else 2000.0 + (mid - J2000_JD) / YEAR_DAYS)
     if not source.needs_place:
         known = replace(request, catalog=source.stars(field))
         return solve_frame(frame, known, settings.solve), remark

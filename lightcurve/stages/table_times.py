@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lightcurve import times
+from lightcurve.constants import DAY_S
 from lightcurve.data import About, Site
 from lightcurve.formats.aij_table import COARSE_DAYS, AijTable
 from lightcurve.formats.curves import BARYCENTRIC, CIVIL
@@ -67,7 +68,7 @@ def check_times(
     hjd = times.hjd_utc(jd, *place, site)
     civil_cut = any(is_cut(table, name) for name in CIVIL)
     for name in (n for n in (*BARYCENTRIC, *HELIOCENTRIC) if n in found):
-        off = (found[name] - (hjd if name in HELIOCENTRIC else bjd)) * times.DAY_S
+        off = (found[name] - (hjd if name in HELIOCENTRIC else bjd)) * DAY_S
         off = off[np.isfinite(off)]
         if off.size:
             check = _judge(name, off, cut=civil_cut or is_cut(table, name))
@@ -94,7 +95,7 @@ def _judge(name: str, off: np.ndarray, *, cut: bool) -> TimeCheck:
 
     Times cut to 3 decimals scatter by 43 s each; their median is far better than one.
     """
-    rounding = 2 * COARSE_DAYS * times.DAY_S if cut else 0.0
+    rounding = 2 * COARSE_DAYS * DAY_S if cut else 0.0
     tolerance = BJD_TOLERANCE_S + 3 * rounding / off.size**0.5
     median = float(np.median(off))
     n_beyond = int(np.sum(np.abs(off) > BJD_TOLERANCE_S + rounding))
@@ -121,7 +122,7 @@ def _explain(
 ) -> str:
     """Find the mistake whose times come nearest to these, if any is within the tolerance."""
     ra, dec = place
-    exposure = table.columns.get("EXPTIME", np.full(len(jd), np.nan)) / times.DAY_S
+    exposure = table.columns.get("EXPTIME", np.full(len(jd), np.nan)) / DAY_S
     wrong = {
         "as if the star were at RA = Dec = 0": times.bjd_tdb(jd, 0.0, 0.0, site),
         "as if RA in hours were degrees": times.bjd_tdb(jd, ra / 15, dec, site),
@@ -139,7 +140,7 @@ def _explain(
         there = 15 * float(np.nanmedian(own[0])), float(np.nanmedian(own[1]))
         text = f"as for the coordinates in RAOBJ2K, DECOBJ2K: {there[0]:.4f} {there[1]:+.4f} deg"
         wrong[text] = times.bjd_tdb(jd, *there, site)
-    off = {why: (given - values) * times.DAY_S for why, values in wrong.items()}
+    off = {why: (given - values) * DAY_S for why, values in wrong.items()}
     medians = {
         why: abs(float(np.median(v[np.isfinite(v)])))
         for why, v in off.items()

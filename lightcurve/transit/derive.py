@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lightcurve.constants import DAY_S
 from lightcurve.data import Parameter, Planet
 from lightcurve.transit.ephemeris import Prediction, contact_duration
 from lightcurve.transit.model import NAMES, TransitModel
@@ -61,7 +62,7 @@ def summarise(samples: np.ndarray, planet: Planet, prediction: Prediction) -> di
         "ingress_duration_days": (duration - contact_duration(planet, **shape, inner=True)) / 2,
         "depth_percent": 100 * mid_transit_loss(samples, planet),
         "radius_ratio_squared_percent": 100 * rp**2,
-        "stellar_density_g_cm3": 3 * np.pi / GRAVITATION / (planet.period_days * 86400) ** 2 * a**3,
+        "stellar_density_g_cm3": 3 * np.pi / GRAVITATION / (planet.period_days * DAY_S) ** 2 * a**3,
         "o_minus_c_minutes": (columns["mid_time_bjd_tdb"] - prediction.mid) * 1440,
     }
     return {name: _parameter(values, UNITS[name]) for name, values in columns.items()}

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from lightcurve.constants import DAY_S
 from lightcurve.data import LightCurve, Note, Planet, Severity, TransitFit
 from lightcurve.errors import FitError
 from lightcurve.flags import Flag
@@ -246,7 +247,7 @@ def _predict(
     """Transit and trend at all points, used or not."""
     finite = np.isfinite(points.time)
     model = np.full(len(points.time), np.nan)
-    whole = TransitModel(points.time[finite], planet, points.exposure_s / 86400)
+    whole = TransitModel(points.time[finite], planet, points.exposure_s / DAY_S)
     model[finite] = whole(solution.theta)
     coefficients, _ = solution.problem.solve(solution.problem.model(solution.theta))
     stack = [np.ones(len(points.time)), *(columns[name] for name in solution.names)]

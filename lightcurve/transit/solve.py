@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from lightcurve.constants import DAY_S
 from lightcurve.covariates import COVARIATES
 from lightcurve.data import Planet
 from lightcurve.errors import FitError
@@ -142,7 +143,7 @@ def make_problem(points: Points, planet: Planet, options: FitOptions, used: np.n
         flux=points.flux[used],
         flux_err=points.flux_err[used],
         trend=np.ones((len(time), 1)),
-        model=TransitModel(time, planet, points.exposure_s / 86400),
+        model=TransitModel(time, planet, points.exposure_s / DAY_S),
         priors=make_priors(planet, time, options.filter_name),
     )
 
