@@ -11,6 +11,7 @@ import numpy as np
 from lightcurve import __version__
 from lightcurve.curve.choose import star_curves
 from lightcurve.data import LightCurve, TransitFit
+from lightcurve.formats.quantities import night_panels
 from lightcurve.lights import label_files
 from lightcurve.phot.aperture import measure_stars
 from lightcurve.progress import Progress, silent
@@ -217,7 +218,12 @@ def _noise(path: Path, night: Night) -> None:
 
 
 def _night(path: Path, night: Night) -> None:
-    save_night(path, night.measurements, title=_title(night))
+    save_night(
+        path,
+        night.measurements,
+        title=_title(night),
+        more=night_panels(night.curve, night.measurements),
+    )
 
 
 def write_page(

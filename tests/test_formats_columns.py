@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from astropy import units
 from astropy.table import Table
+from matplotlib.image import imread
 from sim_cube import CubeTruth, simulate_cube
 
 from lightcurve.config import Settings
@@ -22,11 +23,20 @@ from lightcurve.curve.choose import choose_curve
 from lightcurve.data import LightCurve, Measurements
 from lightcurve.errors import InputError
 from lightcurve.flags import Flag
-from lightcurve.formats.columns import DESCRIPTION, MODEL, STARS, TABLES, read_table, write_table
+from lightcurve.formats.columns import (
+    DESCRIPTION,
+    MODEL,
+    STARS,
+    TABLES,
+    columns_in_markdown,
+    read_table,
+    write_table,
+)
 from lightcurve.formats.curves import Choice, read_curve
-from lightcurve.formats.quantities import LIGHTCURVE, QUANTITIES, Quantity
+from lightcurve.formats.quantities import LIGHTCURVE, QUANTITIES, Quantity, night_panels
 from lightcurve.formats.submission import Submission, usable_points
 from lightcurve.formats.tables import read_lightcurve, write_lightcurve
+from lightcurve.report.night import save_night
 
 N = 72
 SAME = ("file", "jd_utc", "bjd_tdb", "flux", "flux_err", "flags")
@@ -210,15 +220,24 @@ def test_a_description_of_others_says_nothing_and_a_broken_one_is_an_error(path:
 def test_a_quantity_added_at_run_time_is_written_described_and_read(
     night: tuple[Measurements, LightCurve], tmp_path: Path
 ) -> None:
-    entry = Quantity("dummy", "twice the airmass", "mag", value=lambda _, m: 2 * m.airmass)
+    entry = Quantity(
+        "dummy", "twice the airmass", "mag", value=lambda _, m: 2 * m.airmass, panel="Dummy (mag)"
+    )
     QUANTITIES.register(entry)
     try:
         path = write_lightcurve(tmp_path / "lightcurve.csv", night[1], night[0])
         curve = read_lightcurve(path)
+        assert "| `dummy` | mag | twice the airmass |" in columns_in_markdown(LIGHTCURVE.columns)
+        (panel,) = night_panels(night[1], night[0])
         (told,) = json.loads((tmp_path / DESCRIPTION).read_text())["tables"]
     finally:
         del QUANTITIES.entries["dummy"]
     np.testing.assert_array_equal(curve.columns["dummy"], 2 * night[0].airmass)
+    plain, taller = (
+        imread(save_night(tmp_path / "night.png", night[0], more=more)) for more in ((), [panel])
+    )
+    assert panel[0] == "Dummy (mag)"
+    assert taller.shape[0] > plain.shape[0]
     column = told["tableSchema"]["columns"][-1]
     assert (column["name"], column["schema:unitText"]) == ("dummy", "mag")
     np.testing.assert_array_equal(  # unknown to a program without it, and kept

@@ -35,6 +35,9 @@ class Quantity(Column):
         What is known of a frame that was not measured; None for nothing.
     attribute : str
         Of `LightCurve`, where the reader puts it.
+    panel : str
+        Label of its panel in the figure of the night; empty for none, or for those that stand there
+        anyhow.
 
     What is no attribute is read back into `LightCurve.columns`.
     """
@@ -42,6 +45,7 @@ class Quantity(Column):
     value: Callable[[LightCurve, Measurements], np.ndarray] = field(kw_only=True)
     failed: Callable[[FrameResult], Any] = field(default=lambda _: None, kw_only=True)
     attribute: str = field(default="", kw_only=True)
+    panel: str = field(default="", kw_only=True)
 
 
 QUANTITIES: Registry[Quantity] = Registry(
@@ -139,3 +143,8 @@ LIGHTCURVE = TABLES.register(
         essential=("rel_flux", "rel_flux_err", "flags"),
     )
 )
+
+
+def night_panels(curve: LightCurve, measurements: Measurements) -> list[tuple[str, np.ndarray]]:
+    """Label and values, (n_frame,), of the quantities that ask for a panel of the night."""
+    return [(q.panel, q.value(curve, measurements)) for q in QUANTITIES if q.panel]

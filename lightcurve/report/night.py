@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,13 @@ def draw_series(
     return drawn
 
 
-def save_night(path: str | Path, measurements: Measurements, *, title: str = "The night") -> Path:
+def save_night(
+    path: str | Path,
+    measurements: Measurements,
+    *,
+    title: str = "The night",
+    more: Sequence[tuple[str, np.ndarray]] = (),
+) -> Path:
     """Write the figure of drift, rotation, sky, FWHM and airmass.
 
     Parameters
@@ -55,10 +62,8 @@ def save_night(path: str | Path, measurements: Measurements, *, title: str = "Th
     path : path-like
     measurements : Measurements
     title : str
-
-    Returns
-    -------
-    Path
+    more : sequence of (str, (n,) float array)
+        Further panels: label and values.
     """
     m = measurements
     times, scale = (
@@ -70,6 +75,7 @@ def save_night(path: str | Path, measurements: Measurements, *, title: str = "Th
         ("Rotation (deg)", m.rotation_deg, FIELD),
         ("Sky (ADU)", m.sky, CHECK),
         ("FWHM (px)", m.fwhm_px, COMPARISON),
+        *((label, values, TARGET) for label, values in more),
         ("Airmass", m.airmass, FIELD),
     ]
     rows = [row for row in rows if np.isfinite(row[1]).any()]
