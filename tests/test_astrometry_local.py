@@ -201,14 +201,16 @@ def test_only_the_parity_asked_for_is_found(
 
 
 def test_stars_of_no_sky_do_not_solve(frame: SolveRequest, index: Path) -> None:
-    with pytest.raises(SolveError, match="no match of 60 stars"):
+    with pytest.raises(SolveError) as caught:
         solve_local(replace(frame, stars=random_stars(60)), SolveSettings(index=(index,)))
+    assert caught.value.n_detected == 60
 
 
 def test_hardly_any_stars_do_not_solve(frame: SolveRequest, index: Path) -> None:
     for n in (0, 3):
-        with pytest.raises(SolveError, match=f"{n} stars, 4 are needed"):
+        with pytest.raises(SolveError) as caught:
             solve_local(replace(frame, stars=random_stars(n)), SolveSettings(index=(index,)))
+        assert caught.value.n_detected == n
 
 
 def test_time_is_limited(frame: SolveRequest, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:

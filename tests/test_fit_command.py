@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from lightcurve.cli import app
 from lightcurve.config import make_settings
+from lightcurve.data import Finding, Verdict
 from lightcurve.errors import FitError, InputError
 from lightcurve.formats.curves import Choice
 from lightcurve.formats.model_table import read_model
@@ -103,7 +104,7 @@ def test_a_plain_csv_gives_the_transit_back(tmp_path, planet_file):
         "verdict",
     }  # fmt: skip
     assert wanted <= set(fit)
-    assert fit["verdict"].startswith("transit")
+    assert Verdict.read(fit["verdict"]).finding is Finding.TRANSIT
     assert fit["n_points"] == len(time)
     assert products.summary["points"] == f"{len(time)} of {len(time)}"
     assert {p.name for p in products.paths.values()} == {
@@ -141,7 +142,7 @@ def test_a_night_without_a_transit_says_so(tmp_path, planet_file):
     time, flux = _night(depth=0.0)
     table = _write(tmp_path / "t.csv", BJD_TDB=time, flux=flux, err=0 * flux + 0.002)
     _, fit = _fit(table, planet_file, tmp_path / "out")
-    assert fit["verdict"].startswith("no transit")
+    assert Verdict.read(fit["verdict"]).finding is Finding.NONE
     assert fit["delta_bic_no_transit"] < 2
 
 
@@ -225,7 +226,7 @@ def test_columns_are_named_by_option(tmp_path, planet_file):
     table = _write(tmp_path / "t.csv", when=time, light=flux, other=2 + 0 * flux)
     choice = Choice(time="when", time_kind="bjd_tdb", flux="light", comparison_flux="other")
     _, fit = _fit(table, planet_file, tmp_path / "out", Known(choice=choice))
-    assert fit["verdict"].startswith("transit")
+    assert Verdict.read(fit["verdict"]).finding is Finding.TRANSIT
     assert any("scatter between neighbours" in note for note in fit["notes"])
 
 
@@ -236,7 +237,7 @@ def test_the_command_speaks_to_people_and_machines(tmp_path, planet_file):
     result = CliRunner().invoke(app, ["--quiet", *given, "--no-sample", "--json"])
     assert result.exit_code == 0, result.output
     answer = json.loads(result.stdout)
-    assert answer["summary"]["verdict"].startswith("transit")
+    assert Verdict.read(answer["summary"]["verdict"]).finding is Finding.TRANSIT
     assert "fit.json" in answer["files"]
     result = CliRunner().invoke(app, [*given, "--no-sample"])
     assert "mid-transit" in result.stdout
@@ -304,7 +305,7 @@ def test_toi_2266_from_tables_alone(shared_data, tmp_path):
         own = (p["upper"] - p["lower"]) / 2
         assert abs(p["value"]) < 3 * np.hypot(own, fit["prediction_error_minutes"])
         assert fit["rp_over_rs"]["value"] == pytest.approx(0.0585, abs=0.012)
-        assert fit["verdict"].startswith("transit")
+        assert Verdict.read(fit["verdict"]).finding is Finding.TRANSIT
         found.append((p["value"], own))
     mid, own = np.array(found).T
     mean = np.average(mid, weights=own**-2)

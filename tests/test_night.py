@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from lightcurve.cli import app
 from lightcurve.config import make_settings
+from lightcurve.data import Finding, Verdict
 from lightcurve.demo import check_folder, demo_planet, run_demo, write_planet
 from lightcurve.errors import InputError, LightcurveError, SolveError
 from lightcurve.night import reduce_night
@@ -69,7 +70,7 @@ def test_real_transit_is_where_the_ephemeris_has_it(real_run):
     assert fit["mid_time_bjd_tdb"]["value"] == pytest.approx(EXPECTED_MID, abs=3 / 1440)
     assert fit["rp_over_rs"]["value"] == pytest.approx(0.150, abs=0.012)
     assert fit["residual_scatter_percent"] <= 0.52
-    assert fit["verdict"].startswith("transit")
+    assert Verdict.read(fit["verdict"]).finding is Finding.TRANSIT
 
 
 def test_real_scatter_beats_astroimagej(real_run):

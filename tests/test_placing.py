@@ -69,8 +69,6 @@ def test_a_frame_that_does_not_match_is_placed_by_its_sky(night: tuple) -> None:
         )
         assert np.hypot(*(one - two)[:, target]) < 0.6
         assert np.median(np.hypot(*(one - two))) < 0.4
-        assert "placed by plate solving (local, " in other.reason
-        assert "plate solving" not in right.reason
         assert (other.photometry.flags & Flag.PLATE_SOLVED).all()
         assert not (right.photometry.flags & Flag.PLATE_SOLVED).any()
         # The centroids make up for the rougher places: the same flux but for the noise of that.
@@ -127,7 +125,7 @@ def test_a_wcs_in_the_header_serves_when_the_reference_confirms_it(
     (copy,) = tmp_path.glob("*_wcs.fits")
     result = measure_frame(copy, lost)
     assert row["status"] == "solved"
-    assert "placed by plate solving (header, " in result.reason
+    assert (result.photometry.flags & Flag.PLATE_SOLVED).all()
     with fits.open(copy, mode="update") as hdus:
         hdus[0].header["CRVAL2"] += 0.05
     result = measure_frame(copy, lost)

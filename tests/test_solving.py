@@ -17,7 +17,7 @@ from lightcurve.astrometry.wcs import wcs_header
 from lightcurve.cli import app
 from lightcurve.config import Settings, SolveSettings, make_settings
 from lightcurve.data import Detections, Frame, Solution
-from lightcurve.errors import InputError, SolveError
+from lightcurve.errors import InputError, SolveError, UnsolvedError
 from lightcurve.flags import PixelFlag
 from lightcurve.frames.read import read_frame
 from lightcurve.phot.detect import detect
@@ -96,13 +96,12 @@ def test_a_server_is_asked_once_and_last(
     pixels = light + rng.normal(300, 9, frame.pixels.shape)
     frame = replace(frame, pixels=pixels.astype(np.float32))
     request = request_of(frame)
-    with pytest.raises(SolveError) as caught:
+    with pytest.raises(UnsolvedError) as caught:
         solve_frame(frame, request, settings)
     assert asked == [request]
-    reason = str(caught.value)
-    assert reason.startswith("not solved: header: the header has no WCS; local: no match")
-    assert reason.endswith("; nova: the server knows nothing")
-    assert reason.count("not solved") == 1
+    assert [part.split(":")[0] for part in caught.value.reason.split("; ")] == [
+        "header", "local", "nova",
+    ]  # fmt: skip
 
 
 def test_a_header_that_nothing_confirms_is_the_last_resort(
@@ -147,8 +146,9 @@ def test_a_cloudy_frame_is_not_looked_at_again(
     few = Detections(*(getattr(all_of_them, name)[:3] for name in names), 0.0, 1.0)
     monkeypatch.setattr(solving, "smooth", None)
     own = settings.model_copy(update={"solvers": ("local",)})
-    with pytest.raises(SolveError, match="3 stars, 4 are needed"):
+    with pytest.raises(UnsolvedError) as caught:
         solve_frame(frame, request_of(frame, few), own)
+    assert caught.value.n_detected == 3
 
 
 def test_bad_pixels_are_not_smeared() -> None:
