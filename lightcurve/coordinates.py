@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from lightcurve.constants import DAY_S
 from lightcurve.errors import InputError
+
+_SEXAGESIMAL = re.compile(
+    r"\s*([+-]?)\s*(\d{1,3})\s*[:hd°\s]\s*(\d{1,2})(?:[.,](\d*))?"
+    r"(?:\s*[:m'\s]\s*(\d{1,2}(?:[.,]\d*)?)\s*[s\"]?)?\s*([NSEWnsew]?)\s*",
+)
 
 
 def parse_coordinates(ra: str, dec: str) -> tuple[float, float]:
@@ -23,22 +30,70 @@ def parse_coordinates(ra: str, dec: str) -> tuple[float, float]:
     InputError
         When either cannot be read or is out of range.
     """
-    from astropy import units as u
-    from astropy.coordinates import Angle
-
     try:
-        right = Angle(ra, unit=u.hourangle if _is_sexagesimal(ra) else u.deg)
-        declination = Angle(dec, unit=u.deg)
-    except (ValueError, u.UnitsError) as error:
+        right, declination = read_angle(ra, hours=True), read_angle(dec)
+    except ValueError as error:
         msg = f"cannot read the coordinates {ra!r} {dec!r}: {error}"
         raise InputError(msg) from error
-    if not 0 <= right.deg < 360:
+    if not 0 <= right < 360:
         msg = f"right ascension {ra!r} is not between 0 and 360 degrees (0 and 24 hours)"
         raise InputError(msg)
-    if not -90 <= declination.deg <= 90:
+    if not -90 <= declination <= 90:
         msg = f"declination {dec!r} (--dec) is not between -90 and +90 degrees"
         raise InputError(msg)
-    return float(right.deg), float(declination.deg)
+    return right, declination
+
+
+def read_angle(angle: str | float, *, hours: bool = False) -> float:
+    """Read an angle as people give it.
+
+    Parameters
+    ----------
+    angle : str or float
+        Sexagesimal text, or decimal degrees.
+    hours : bool
+        A right ascension: sexagesimal, it is in hours.
+
+    Returns
+    -------
+    float
+        Degrees.
+
+    Raises
+    ------
+    ValueError
+        When it is no angle.
+    """
+    from astropy.coordinates import Angle
+
+    sexagesimal = isinstance(angle, str) and any(mark in angle.strip() for mark in ": hms")
+    return float(Angle(angle, unit="hourangle" if hours and sexagesimal else "deg").deg)
+
+
+def sexagesimal(text: str) -> float | None:
+    """Read ``18 20 48.12``, ``-16:10:58.8``, ``02:05.25`` or ``149 03 52 W``.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    float or None
+        In the unit of its first number, S and W negative; None for anything else.
+    """
+    match = _SEXAGESIMAL.fullmatch(text[:64])
+    if not match:
+        return None
+    sign, whole, minutes, fraction, seconds, side = match.groups()
+    if seconds is not None and fraction is not None:
+        return None
+    minute = float(f"{minutes}.{fraction or 0}")
+    second = float((seconds or "0").replace(",", "."))
+    if minute >= 60 or second > 60:
+        return None
+    value = int(whole) + minute / 60 + second / 3600
+    return -value if (sign == "-") != (side.upper() in {"S", "W"} and bool(side)) else value
 
 
 def format_coordinates(ra_deg: float, dec_deg: float) -> str:
@@ -60,7 +115,3 @@ def format_coordinates(ra_deg: float, dec_deg: float) -> str:
     ra = Angle(hours, u.hourangle).to_string(sep=":", precision=2, pad=True)
     dec = Angle(dec_deg, u.deg).to_string(sep=":", precision=1, pad=True, alwayssign=True)
     return f"{ra} {dec}"
-
-
-def _is_sexagesimal(text: str) -> bool:
-    return any(mark in text.strip() for mark in ": hms")

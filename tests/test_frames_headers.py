@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightcurve.config import Settings, SiteSettings
+from lightcurve.coordinates import sexagesimal
 from lightcurve.data import Exposure
 from lightcurve.dates import jd_from_iso
 from lightcurve.errors import HeaderError
-from lightcurve.frames.angles import degrees, sexagesimal
+from lightcurve.frames.angles import degrees
 from lightcurve.frames.cards import decimals, number, parse_cards
 from lightcurve.frames.dialects import ALIASES, DATES, KIND_WORDS, NUMBERS
 from lightcurve.frames.filters import normalise_filter

@@ -14,6 +14,7 @@ import numpy as np
 from lightcurve.catalogs.hostile import READING, clean, numbers, read_votable, texts
 from lightcurve.catalogs.layout import Layout, Wanted, build, find, julian_years, spellings, within
 from lightcurve.catalogs.service import Catalog, Field
+from lightcurve.coordinates import sexagesimal
 from lightcurve.errors import CatalogError, InputError
 from lightcurve.frames.quiet import quietly
 
@@ -238,14 +239,9 @@ def _in_degrees(table: Table, name: str, factor: float, source: str) -> None:
         return
     values = numbers(table, name)
     for i in np.flatnonzero(~np.isfinite(values)):
-        parts = re.fullmatch(
-            r"([+-]?)(\d{1,3})[: hd]+(\d{1,2})[: m']+(\d{1,2}(?:\.\d*)?)[s\"]?",
-            texts(table[i : i + 1], name)[0],
-        )
-        if parts is None:
-            continue
-        size = int(parts[2]) + int(parts[3]) / 60 + float(parts[4]) / 3600
-        values[i] = factor * size * (-1 if parts[1] == "-" else 1)
+        angle = sexagesimal(texts(table[i : i + 1], name)[0])
+        if angle is not None:
+            values[i] = factor * angle
     if not np.isfinite(values).any():
         raise CatalogError(source, f"column {name} holds no angles: give degrees")
     table[name] = values

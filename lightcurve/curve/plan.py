@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.config import StarSettings
+from lightcurve.coordinates import read_angle
 from lightcurve.curve.vetoes import find_vetoes, veto_variables
 from lightcurve.data import Detections, StarPlan
 from lightcurve.errors import InputError
@@ -174,18 +175,13 @@ def find_star(plan: StarPlan, star: str, wcs: WCS | None = None, tolerance_px: f
 
 
 def _parse_position(text: str) -> tuple[float, float]:
-    from astropy.coordinates import Angle
-
     parts = [part.strip() for part in text.split(",")]
     try:
         ra_text, dec_text = parts
-        hours = ":" in ra_text or " " in ra_text
-        ra = Angle(ra_text, unit="hourangle" if hours else "deg").deg
-        dec = Angle(dec_text, unit="deg").deg
+        return read_angle(ra_text, hours=True), read_angle(dec_text)
     except ValueError as error:
         msg = f'"{text}" is no position: write "RA,DEC" such as "31.0428,46.6878"'
         raise InputError(msg) from error
-    return float(ra), float(dec)
 
 
 def _place_target(wcs: WCS, ra: float, dec: float, shape: tuple[int, int]) -> tuple[float, float]:

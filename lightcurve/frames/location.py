@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from lightcurve.config import SiteSettings
 from lightcurve.constants import J2000_JD
+from lightcurve.coordinates import sexagesimal
 from lightcurve.data import Site
-from lightcurve.frames.angles import degrees, sexagesimal
+from lightcurve.frames.angles import degrees
 from lightcurve.frames.cards import Cards, Found, find, find_all, number
 from lightcurve.frames.dialects import EAST_POSITIVE
 

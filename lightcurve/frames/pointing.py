@@ -6,7 +6,8 @@ import math
 import re
 from itertools import pairwise
 
-from lightcurve.frames.angles import degrees, sexagesimal
+from lightcurve.coordinates import sexagesimal
+from lightcurve.frames.angles import degrees
 from lightcurve.frames.cards import Cards, Found, find, find_all, number
 from lightcurve.frames.dialects import DEGREES_OF_RA, HOURS_OF_RA, POINTINGS
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from lightcurve.coordinates import read_angle
 from lightcurve.data import Planet
 from lightcurve.errors import InputError
 from lightcurve.files import read_toml
@@ -266,13 +267,10 @@ def _number(values: Mapping[str, Any], name: str, origin: str) -> float:
 
 
 def _angle(value: Any, name: str, origin: str) -> float:
-    from astropy.coordinates import Angle
-
-    sexagesimal = isinstance(value, str) and (":" in value or " " in value.strip())
     try:
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise TypeError(name)
-        degrees = Angle(value, unit="hourangle" if sexagesimal and name == "ra" else "deg").deg
+        degrees = read_angle(value, hours=name == "ra")
     except (ValueError, TypeError) as error:
         msg = f'{origin}: {name} = {value!r} is no angle; write degrees or "hh:mm:ss"'
         raise InputError(msg) from error
@@ -280,4 +278,4 @@ def _angle(value: Any, name: str, origin: str) -> float:
     if not low <= degrees <= high:
         msg = f"{origin}: {name} = {degrees:g} is outside {low:g} to {high:g} degrees"
         raise InputError(msg)
-    return float(degrees)
+    return degrees
