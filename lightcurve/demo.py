@@ -50,7 +50,6 @@ class Comparison:
 
     Attributes
     ----------
-    name : str
     truth, result, error : float
         The error is one sigma; NaN where the result has none.
     """
@@ -70,13 +69,6 @@ def run_demo(
     ----------
     folder : Path
         Gets ``night/`` with raw and calibration frames, ``planet.toml`` and ``run/``.
-    seed : int
-    progress : Progress
-
-    Returns
-    -------
-    products : Products
-    comparisons : list of Comparison
 
     Raises
     ------
@@ -119,7 +111,6 @@ def check_folder(folder: Path, planet: Planet) -> None:
 
     Parameters
     ----------
-    folder : Path
     planet : Planet
         The demo's.
 
@@ -148,17 +139,7 @@ def check_folder(folder: Path, planet: Planet) -> None:
 
 
 def demo_planet(night: Night, target: SimTarget) -> Planet:
-    """Put a close hot Jupiter's transit in the middle of a night.
-
-    Parameters
-    ----------
-    night : Night
-    target : SimTarget
-
-    Returns
-    -------
-    Planet
-    """
+    """Put a close hot Jupiter's transit in the middle of a night."""
     middle = night.start_jd_utc + 0.5 * (night.n_frames * night.cadence_s) / DAY_S
     mid = times.bjd_tdb(np.array([middle]), target.ra_deg, target.dec_deg, night.site)[0]
     return Planet(
@@ -185,11 +166,6 @@ def write_planet(path: Path, planet: Planet) -> Path:
     ----------
     path : Path
         Its folder is made if need be.
-    planet : Planet
-
-    Returns
-    -------
-    Path
     """
     import tomli_w
 
@@ -207,11 +183,6 @@ def write_planet(path: Path, planet: Planet) -> Path:
 
 def compare_with_truth(planet: Planet, products: Products) -> list[Comparison]:
     """Set the fitted parameters beside those put in.
-
-    Parameters
-    ----------
-    planet : Planet
-    products : Products
 
     Returns
     -------

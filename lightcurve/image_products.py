@@ -28,15 +28,8 @@ def write_products(out: Path, reduced: Reduced, clock: Clock, state: str = "") -
 
     Parameters
     ----------
-    out : Path
-    reduced : Reduced
-    clock : Clock
     state : str
         Of the frame and the settings, kept in the summary.
-
-    Returns
-    -------
-    Products
     """
     summary = summarise(reduced)
     with clock("write"):

@@ -69,12 +69,6 @@ class Request:
 def simulate_request(out: Path, request: Request, *, progress: Progress = silent) -> dict[str, Any]:
     """Simulate the night and write its frames and truth.
 
-    Parameters
-    ----------
-    out : Path
-    request : Request
-    progress : Progress
-
     Returns
     -------
     dict
@@ -122,10 +116,6 @@ def simulate_request(out: Path, request: Request, *, progress: Progress = silent
 
 def _check_request(request: Request) -> None:
     """Refuse numbers that no observatory has.
-
-    Parameters
-    ----------
-    request : Request
 
     Raises
     ------
@@ -216,8 +206,6 @@ def transit_of(planet: Planet, night: Night, jd_utc: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    planet : Planet
-    night : Night
     jd_utc : (n,) float array
         Mid-exposure.
 

@@ -41,7 +41,6 @@ def choose_apertures(fwhm: float, settings: Settings) -> Apertures:
     ----------
     fwhm : float
         Pixels.
-    settings : Settings
 
     Returns
     -------

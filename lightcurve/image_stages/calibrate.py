@@ -40,7 +40,6 @@ class Calibrated:
         The apertures, ascending, then the PSF.
     main : int
         The aperture that speaks for the frame.
-    standards : Standards or None
     rows, stars : (m,) int arrays
         Sources that are matched to standards, and which.
     serves : (m,) bool array
@@ -53,7 +52,6 @@ class Calibrated:
         NaN when time or site is not known.
     extinction_mag : float
         Of the zero point, to be added for one above the atmosphere; 0 when not asked for.
-    notes : tuple of str
     """
 
     kinds: tuple[Magnitudes, ...]
@@ -81,8 +79,9 @@ class Calibrated:
     @property
     def band(self) -> str:
         """What magnitudes are in; ``"instrumental"`` without a zero point."""
-        calibrated = self.standards is not None and self.aperture.zero_point is not None
-        return self.standards.band if calibrated else "instrumental"
+        if self.standards is None or self.aperture.zero_point is None:
+            return "instrumental"
+        return self.standards.band
 
 
 def calibrate_sources(
@@ -92,20 +91,7 @@ def calibrate_sources(
     standards: Standards | None,
     settings: Settings,
 ) -> Calibrated:
-    """Fit zero points and limits.
-
-    Parameters
-    ----------
-    prepared : Prepared
-    sources : Sources
-    placed : Placed
-    standards : Standards or None
-    settings : Settings
-
-    Returns
-    -------
-    Calibrated
-    """
+    """Fit zero points and limits."""
     pairs = _pairs(sources, placed, standards)
     kinds, notes = _magnitudes(prepared, sources, standards, pairs, settings)
     main = sources.apertures.main
@@ -199,7 +185,7 @@ def _pairs(
     Only what the search found, by centroids: an aperture's zero point is the same without a PSF.
     """
     none = np.zeros(0, dtype=int)
-    if standards is None:
+    if standards is None or placed.solution is None:
         return none, none, none.astype(bool)
     found = np.flatnonzero(sources.found_by == "search")
     centroids = on_sky(replace(sources, psf_phot=None), placed.solution)
@@ -246,12 +232,14 @@ def _zero_point(
 def _airmass(prepared: Prepared, placed: Placed) -> float:
     """Airmass of the middle of the frame; unsolved, of where the header says it was pointed."""
     exposure = prepared.frame.exposure
-    place = placed.centre_deg(prepared.frame.pixels.shape)
+    ra: float | None
+    dec: float | None
+    ra, dec = placed.centre_deg(prepared.shape)
     if placed.unsolved:
-        place = (exposure.ra_deg, exposure.dec_deg)
-    if exposure.mid_jd_utc is None or None in place:
+        ra, dec = exposure.ra_deg, exposure.dec_deg
+    if exposure.mid_jd_utc is None or ra is None or dec is None:
         return float("nan")
-    return float(times.airmass(exposure.mid_jd_utc, *place, exposure.site))
+    return float(times.airmass(exposure.mid_jd_utc, ra, dec, exposure.site))
 
 
 def _report(kind: Magnitudes, limits: Limits) -> None:

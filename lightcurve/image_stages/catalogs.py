@@ -48,14 +48,8 @@ def ask(field: Field, band: str, settings: Settings) -> Known:
 
     Parameters
     ----------
-    field : Field
     band : str
         For which standards are wanted.
-    settings : Settings
-
-    Returns
-    -------
-    Known
 
     Raises
     ------
@@ -88,15 +82,8 @@ def services_for(band: str, dec_deg: float, settings: Settings, *, given: bool) 
 
     Parameters
     ----------
-    band : str
-    dec_deg : float
-    settings : Settings
     given : bool
         A catalogue was given by hand: no other is asked for standards unless it is named.
-
-    Returns
-    -------
-    sequence of str
 
     Raises
     ------

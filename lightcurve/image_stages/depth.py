@@ -20,15 +20,8 @@ def frame_limits(
 
     Parameters
     ----------
-    prepared : Prepared
-    sources : Sources
     zero_point : ZeroPoint or None
         Without one the limits are in instrumental magnitudes.
-    settings : Settings
-
-    Returns
-    -------
-    Limits
     """
     apertures, background = sources.apertures, prepared.background
     radius = float(apertures.radii[apertures.main])
@@ -59,12 +52,8 @@ def frame_completeness(
 
     Parameters
     ----------
-    prepared : Prepared
-    sources : Sources
     zero_point : ZeroPoint or None
         Without one magnitudes are instrumental.
-    limits : Limits
-    settings : Settings
 
     Returns
     -------

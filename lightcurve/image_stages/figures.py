@@ -33,7 +33,6 @@ def write_figures(folder: Path, reduced: Reduced) -> dict[Path, str]:
     ----------
     folder : Path
         Made if it is not there.
-    reduced : Reduced
 
     Returns
     -------
@@ -61,10 +60,6 @@ def write_figures(folder: Path, reduced: Reduced) -> dict[Path, str]:
 
 def source_kinds(reduced: Reduced) -> np.ndarray:
     """Sort the sources for pictures.
-
-    Parameters
-    ----------
-    reduced : Reduced
 
     Returns
     -------

@@ -31,10 +31,6 @@ FIGURES = (
 def told(folder: Path) -> Mapping[str, Any]:
     """Read what a folder's summary tells.
 
-    Parameters
-    ----------
-    folder : Path
-
     Returns
     -------
     mapping
@@ -55,11 +51,6 @@ def is_free(folder: Path, frame: Path) -> bool:
     ----------
     folder : Path
         Need not be there.
-    frame : Path
-
-    Returns
-    -------
-    bool
     """
     summary = told(folder)
     if "path" in summary:
@@ -77,11 +68,6 @@ def claimed(folder: Path, frame: Path) -> Iterator[None]:
     ----------
     folder : Path
         It exists.
-    frame : Path
-
-    Yields
-    ------
-    None
 
     Raises
     ------
@@ -107,10 +93,6 @@ def claimed(folder: Path, frame: Path) -> Iterator[None]:
 def clear(folder: Path, frame: Path) -> None:
     """Remove a frame's products, where a summary says that they are; nothing else.
 
-    Parameters
-    ----------
-    folder, frame : Path
-
     Raises
     ------
     InputError
@@ -129,17 +111,7 @@ def clear(folder: Path, frame: Path) -> None:
 
 
 def reason_of(error: Exception, frame: Path) -> str:
-    """Say in one line why a frame failed, without its name.
-
-    Parameters
-    ----------
-    error : Exception
-    frame : Path
-
-    Returns
-    -------
-    str
-    """
+    """Say in one line why a frame failed, without its name."""
     text = " ".join(str(error).split())
     return text.removeprefix(f"{frame.name}: ").removeprefix(f"{frame}: ")
 
@@ -151,11 +123,6 @@ def _fail(folder: Path, frame: Path, reason: str) -> None:
 
 def state_of(frame: Path, settings: Settings) -> str:
     """Digest all that a frame's numbers rest on, but for the answers of services.
-
-    Parameters
-    ----------
-    frame : Path
-    settings : Settings
 
     Returns
     -------
@@ -187,7 +154,6 @@ def as_before(folder: Path, state: str) -> dict[str, Any] | None:
 
     Parameters
     ----------
-    folder : Path
     state : str
         By `state_of`.
 

@@ -14,7 +14,7 @@ from lightcurve.astrometry.verify import MIN_FRACTION, Check
 from lightcurve.astrometry.wcs import describe_wcs, middle_deg
 from lightcurve.catalogs.service import Catalog, Field
 from lightcurve.config import Settings
-from lightcurve.constants import J2000_JD, YEAR_DAYS
+from lightcurve.constants import FWHM_PER_SIGMA, J2000_JD, YEAR_DAYS
 from lightcurve.data import Detections, Solution
 from lightcurve.errors import RegistrationError, SolveError
 from lightcurve.flags import Flag
@@ -45,14 +45,6 @@ ASTROMETRIC = ("gaia", "gaia_synthetic", "panstarrs", "skymapper", "sdss", "twom
 def wanted_target(settings: Settings) -> Target | None:
     """Find the target of the settings, if they name one: it is somewhere on the frame.
 
-    Parameters
-    ----------
-    settings : Settings
-
-    Returns
-    -------
-    Target or None
-
     Raises
     ------
     InputError
@@ -68,15 +60,6 @@ def wanted_target(settings: Settings) -> Target | None:
 
 def solve_frame(prepared: Prepared, settings: Settings) -> Solution:
     """Solve a frame with the solvers of the settings.
-
-    Parameters
-    ----------
-    prepared : Prepared
-    settings : Settings
-
-    Returns
-    -------
-    Solution
 
     Raises
     ------
@@ -98,8 +81,6 @@ def field_of(
 
     Parameters
     ----------
-    prepared : Prepared
-    solution : Solution
     mpc_code : str or None
         Of the observatory.
 
@@ -130,15 +111,8 @@ def place_sources(
 
     Parameters
     ----------
-    sources : Sources
-    solution : Solution
-    catalogs : dict of str to Catalog
     shape : tuple of int
         (ny, nx).
-
-    Returns
-    -------
-    Placed
 
     Raises
     ------
@@ -156,10 +130,10 @@ def place_sources(
         solution, note = _refined(sources, solution, catalog, shape)
         notes = (note,) if note else ()
     placed = on_sky(sources, solution, notes)
-    return placed if catalog is None else _counted(placed, catalog)
+    return placed if catalog is None else _counted(placed, solution, catalog)
 
 
-def _counted(placed: Placed, catalog: Catalog) -> Placed:
+def _counted(placed: Placed, solution: Solution, catalog: Catalog) -> Placed:
     """Tell how many stars match within their errors, beside those that fix the WCS.
 
     Clipped and blended ones do, for their places are known well enough for that alone.
@@ -167,8 +141,8 @@ def _counted(placed: Placed, catalog: Catalog) -> Placed:
     n = int(placed.match(catalog).mutual.sum())
     text = f"{n} sources match {catalog.title} within their errors"
     log.info("%s", text)
-    detail = "; ".join(part for part in (placed.solution.detail, text) if part)
-    return replace(placed, solution=replace(placed.solution, detail=detail))
+    detail = "; ".join(part for part in (solution.detail, text) if part)
+    return replace(placed, solution=replace(solution, detail=detail))
 
 
 def _is_precise(catalog: Catalog) -> bool:
@@ -227,7 +201,7 @@ def _refit(
 def _allowed_px(sources: Sources) -> np.ndarray:
     """Error that a source's light allows its centroid, over a floor: sigma over S/N, pixels."""
     fwhm = float(sources.apertures.radii[0] / sources.apertures.multiples[0])
-    return np.hypot(FLOOR_PX, fwhm / 2.355 / np.maximum(np.nan_to_num(sources.snr), 1.0))
+    return np.hypot(FLOOR_PX, fwhm / FWHM_PER_SIGMA / np.maximum(np.nan_to_num(sources.snr), 1.0))
 
 
 def _sure(sources: Sources) -> np.ndarray:
@@ -262,5 +236,7 @@ def _refutes(check: Check, catalog: Catalog, scale_arcsec: float) -> bool:
 def _detections(sources: Sources, rows: np.ndarray) -> Detections:
     # Centroids, which are the same with a PSF and without; blends fall out as far off.
     phot, main = sources.phot, sources.apertures.main
-    columns = (phot.x, phot.y, phot.flux[:, main], phot.peak[:, main], phot.fwhm)
-    return Detections(*(column[rows] for column in columns), 0.0, 0.0)
+    return Detections(
+        phot.x[rows], phot.y[rows], phot.flux[rows, main], phot.peak[rows, main], phot.fwhm[rows],
+        sky=0.0, sky_rms=0.0,
+    )  # fmt: skip

@@ -50,10 +50,6 @@ class Magnitudes:
 def fluxes(sources: Sources) -> list[tuple[str, str, np.ndarray, np.ndarray]]:
     """List every kind of flux.
 
-    Parameters
-    ----------
-    sources : Sources
-
     Returns
     -------
     list of (name, text, flux, flux_err)

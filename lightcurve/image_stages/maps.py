@@ -47,17 +47,12 @@ def write_fits(
 
     Parameters
     ----------
-    path : Path
     images : mapping of str to array
         Name to pixels.
     header : astropy.io.fits.Header, optional
         Of the primary.
     extras : mapping of str to astropy.io.fits.Header, optional
         Of extensions, by name.
-
-    Returns
-    -------
-    Path
 
     Raises
     ------
@@ -81,15 +76,6 @@ def write_fits(
 
 def write_maps(folder: Path, reduced: Reduced) -> dict[str, Path]:
     """Write background, PSF, residual and the frame, with its WCS if it was solved.
-
-    Parameters
-    ----------
-    folder : Path
-    reduced : Reduced
-
-    Returns
-    -------
-    dict of str to Path
 
     Raises
     ------
@@ -130,7 +116,6 @@ def frame_header(reduced: Reduced, product: str, *steps: str) -> Header:
 
     Parameters
     ----------
-    reduced : Reduced
     product : str
         What it is now.
     *steps : str

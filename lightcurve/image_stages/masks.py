@@ -26,13 +26,8 @@ def border_marked(frame: Frame, border: int) -> Frame:
 
     Parameters
     ----------
-    frame : Frame
     border : int
         Pixels on each side.
-
-    Returns
-    -------
-    Frame
     """
     if not border:
         return frame
@@ -48,13 +43,8 @@ def saturation_marked(frame: Frame, raw: RawFrame, level: float | None) -> Frame
     ----------
     frame : Frame
         Calibrated.
-    raw : RawFrame
     level : float or None
         ADU of the raw frame.
-
-    Returns
-    -------
-    Frame
     """
     if level is None or level == raw.exposure.saturation_adu:
         return frame
@@ -70,15 +60,11 @@ def cosmic_rays_marked(
 
     Parameters
     ----------
-    frame : Frame
-    camera : CameraValues
     stars : Detections
         The brightest of the frame.
-    settings : Settings
 
     Returns
     -------
-    frame : Frame
     notes : list of str
         How many pixels, or why none were looked for.
     """
@@ -151,19 +137,7 @@ def _why_no_cosmics(camera: CameraValues, fwhm: float) -> str:
 
 
 def trails_marked(frame: Frame, background: Background, *, wanted: bool) -> tuple[Frame, list[str]]:
-    """Mark trails of satellites and aeroplanes.
-
-    Parameters
-    ----------
-    frame : Frame
-    background : Background
-    wanted : bool
-
-    Returns
-    -------
-    frame : Frame
-    notes : list of str
-    """
+    """Mark trails of satellites and aeroplanes."""
     if not wanted:
         return frame, []
     trails = find_trails(frame.pixels, frame.bad, background)

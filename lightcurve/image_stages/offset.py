@@ -41,7 +41,6 @@ def shifted_wcs(
 
     Returns
     -------
-    wcs : astropy.wcs.WCS
     off_px : float
         How far the middle of the frame was off.
 

@@ -38,15 +38,8 @@ def write_image_page(
 
     Parameters
     ----------
-    path : Path
-    reduced : Reduced
     captions : mapping of Path to str
         Figures.
-    summary : mapping
-
-    Returns
-    -------
-    Path
     """
     prepared, placed, sources = reduced.prepared, reduced.placed, reduced.sources
     ny, nx = prepared.frame.pixels.shape

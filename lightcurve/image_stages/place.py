@@ -9,6 +9,7 @@ import numpy as np
 from lightcurve.astrometry.wcs import middle_deg
 from lightcurve.catalogs.crossmatch import Matches, crossmatch
 from lightcurve.catalogs.service import Catalog
+from lightcurve.constants import FWHM_PER_SIGMA
 from lightcurve.data import Solution
 from lightcurve.flags import Flag
 from lightcurve.image_stages.sources import Sources, disturbed
@@ -78,28 +79,13 @@ def nowhere(n: int, reason: str) -> Placed:
         Sources.
     reason : str
         Why not, in one line.
-
-    Returns
-    -------
-    Placed
     """
     unknown = np.full(n, np.nan)
     return Placed(None, unknown, unknown, unknown, unsolved=reason)
 
 
 def on_sky(sources: Sources, solution: Solution, notes: tuple[str, ...] = ()) -> Placed:
-    """Place the sources with a solution.
-
-    Parameters
-    ----------
-    sources : Sources
-    solution : Solution
-    notes : tuple of str
-
-    Returns
-    -------
-    Placed
-    """
+    """Place the sources with a solution."""
     x, y, error_px = positions(sources)
     ra, dec = (np.asarray(v, dtype=float) for v in solution.wcs.all_pix2world(x, y, 0))
     common = solution.rms_arcsec / np.sqrt(2) if np.isfinite(solution.rms_arcsec) else 0.0
@@ -115,10 +101,6 @@ def positions(sources: Sources) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     That is the centroid of a star alone, which needs no model of it; of a star with a neighbour
     that moves it, and where there is no centroid, the place by the PSF fit.
 
-    Parameters
-    ----------
-    sources : Sources
-
     Returns
     -------
     x, y, error : (n,) float arrays
@@ -127,7 +109,9 @@ def positions(sources: Sources) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     phot, fit = sources.phot, sources.psf_phot
     fwhm = float(sources.apertures.radii[0] / sources.apertures.multiples[0])
     # A centroid is good to the star's sigma over its signal-to-noise ratio.
-    error = np.maximum(fwhm / 2.355 / np.maximum(np.nan_to_num(sources.snr), 1.0), MIN_ERROR_PX)
+    error = np.maximum(
+        fwhm / FWHM_PER_SIGMA / np.maximum(np.nan_to_num(sources.snr), 1.0), MIN_ERROR_PX
+    )
     error = np.hypot(error, _flagged_error(sources, fwhm))
     if fit is None:
         return phot.x, phot.y, error

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lightcurve.config import ImageSettings
+from lightcurve.constants import FWHM_PER_SIGMA
 from lightcurve.data import StarPhotometry
 from lightcurve.flags import PixelFlag
 from lightcurve.image_stages.prepare import Prepared
@@ -39,7 +40,6 @@ def frame_psf(
 
     Parameters
     ----------
-    prepared : Prepared
     phot : StarPhotometry
         Of all sources.
     rows : (k,) int array
@@ -48,10 +48,6 @@ def frame_psf(
         Pixels.
     note : str
         How they were chosen.
-
-    Returns
-    -------
-    Psf
     """
     background = prepared.background
     return build_psf(
@@ -88,13 +84,10 @@ def fit_sources(
 
     Parameters
     ----------
-    prepared : Prepared
-    psf : Psf
     places : tuple of (n,) float arrays
         x and y, pixels.
     stars : (k,) int array
         Rows of those that the PSF was built from.
-    wanted : ImageSettings
 
     Returns
     -------
@@ -214,7 +207,7 @@ def _as_fluxes(
 
     background, gain = prepared.background, prepared.camera.noise.gain_e_per_adu
     light = np.where(prepared.good, prepared.frame.pixels - background.level, 0.0)
-    sigma = psf.fwhm / 2.355
+    sigma = psf.fwhm / FWHM_PER_SIGMA
     noise = background.rms**2 + np.maximum(light - phot.residual, 0) / gain
     area = 4 * np.pi * sigma**2
     return (

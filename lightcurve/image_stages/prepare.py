@@ -41,8 +41,6 @@ class Prepared:
     ----------
     frame : Frame
         Calibrated, with everything bad marked.
-    camera : CameraValues
-    background : Background
     stars : Detections
         The brightest stars, found quickly, for the plate solver.
     exposure_s : float

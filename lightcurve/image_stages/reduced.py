@@ -27,17 +27,10 @@ class Reduced:
 
     Attributes
     ----------
-    prepared : Prepared
-    sources : Sources
-    placed : Placed
-    known : Known
     pairs : dict of str to Matches
         Of the sources with each known catalogue.
-    calibrated : Calibrated
-    transients : Search
     table : astropy.table.Table
         The catalogue.
-    settings : Settings
     assumed : tuple of str
         What was assumed of time and filter, or why the frame is not solved.
     """
@@ -70,16 +63,7 @@ class Reduced:
 
 
 def summarise(reduced: Reduced) -> Mapping[str, Any]:
-    """Collect the numbers worth printing, and a row of the table of many frames.
-
-    Parameters
-    ----------
-    reduced : Reduced
-
-    Returns
-    -------
-    dict
-    """
+    """Collect the numbers worth printing, and a row of the table of many frames."""
     prepared, sources = reduced.prepared, reduced.sources
     exposure, widths, placed = prepared.frame.exposure, sources.widths, reduced.placed
     return {

@@ -35,14 +35,6 @@ def quick_settings(settings: Settings) -> Settings:
     """Leave out what a sequence's table does not show: PSF, completeness, transients, names.
 
     The standards are those of the frame alone, and Gaia is asked for the places.
-
-    Parameters
-    ----------
-    settings : Settings
-
-    Returns
-    -------
-    Settings
     """
     image = settings.image.model_copy(
         update={
@@ -80,10 +72,8 @@ def keep_row(path: Path, state: str, row: Mapping[str, Any]) -> None:
 
     Parameters
     ----------
-    path : Path
     state : str
         By `lightcurve.image_stages.folder.state_of`.
-    row : mapping
 
     Raises
     ------
@@ -152,17 +142,7 @@ def _median(rows: Sequence[Mapping[str, Any]], name: str) -> float:
 
 
 def write_sequence(folder: Path, rows: Sequence[Mapping[str, Any]]) -> dict[str, Path]:
-    """Write the table and its figure.
-
-    Parameters
-    ----------
-    folder : Path
-    rows : sequence of mappings
-
-    Returns
-    -------
-    dict of str to Path
-    """
+    """Write the table and its figure."""
     lines = [",".join(COLUMNS)]
     lines += [",".join(_cell(row.get(name)) for name in COLUMNS) for row in rows]
     table = write_text(folder / "sequence.csv", "\n".join(lines) + "\n")

@@ -40,7 +40,6 @@ class OnSky:
     ----------
     placed : Placed
         Nowhere when the frame could not be solved; nothing else is known then.
-    known : Known
     field : Field or None
         What the catalogues were asked about.
     notes : tuple of str

@@ -45,13 +45,8 @@ class Sources:
     alone : (n,) bool array
         Found by the search, and no other such source's light reaches into the main aperture.
         Calibrators are, so that zero points of apertures do not depend on a PSF.
-    apertures : Apertures
-    widths : Widths
-    psf : Psf or None
     psf_stars : (k,) int array
         Rows of the stars that the PSF was built from.
-    psf_phot : PsfPhotometry or None
-    notes : tuple of str
     """
 
     phot: StarPhotometry
@@ -283,10 +278,8 @@ def disturbed(
 
     Parameters
     ----------
-    phot : StarPhotometry
     psf_phot : PsfPhotometry or None
         Its fluxes are compared where there are such: apertures hold their neighbours' light.
-    apertures : Apertures
     reach : float
         Pixels.
     share : float

@@ -35,14 +35,11 @@ class Standards:
 
     Attributes
     ----------
-    catalog : Catalog
     band : str
         For people: ``"V (Johnson, Vega)"``.
     mag, mag_err, colour : (n,) float arrays
-    colour_name : str
     reasons : (n,) str array
         Why a star does not serve; empty where it does.
-    notes : tuple of str
     """
 
     catalog: Catalog
@@ -62,7 +59,6 @@ def wanted_band(filter_name: str | None, settings: ImageSettings) -> tuple[str, 
     ----------
     filter_name : str or None
         Of the frame.
-    settings : ImageSettings
 
     Returns
     -------
@@ -88,12 +84,6 @@ def wanted_band(filter_name: str | None, settings: ImageSettings) -> tuple[str, 
 def catalogs_for(band: str, dec_deg: float, settings: ImageSettings) -> tuple[str, ...]:
     """List the services that may give standards.
 
-    Parameters
-    ----------
-    band : str
-    dec_deg : float
-    settings : ImageSettings
-
     Returns
     -------
     tuple of str
@@ -113,9 +103,6 @@ def order_of(
     ----------
     by_hand : tuple of str
         Names of catalogues given by hand.
-    band : str
-    dec_deg : float
-    settings : ImageSettings
 
     Returns
     -------
@@ -128,11 +115,6 @@ def order_of(
 
 def named_in_vain(settings: ImageSettings, standards: Standards | None) -> str:
     """Tell that the catalogue named for standards is not the one that gave them.
-
-    Parameters
-    ----------
-    settings : ImageSettings
-    standards : Standards or None
 
     Returns
     -------
@@ -155,7 +137,6 @@ def choose_standards(
     ----------
     catalogs : mapping of str to Catalog
         Those that answered; catalogues given by hand stand first.
-    band : str
     order : tuple of str
         Names, the best first; a name that is no service is a catalogue given by hand.
 
@@ -182,7 +163,7 @@ def choose_standards(
     for name in order:
         catalog = catalogs.get(name)
         columns = bands_of(catalog) if catalog is not None else {}
-        if columns:
+        if catalog is not None and columns:
             first = next(iter(columns))
             note = f"{catalog.title} has no {band}: magnitudes are tied to its {first}"
             return _standards(

@@ -33,10 +33,6 @@ def source_table(
 
     Parameters
     ----------
-    sources : Sources
-    placed : Placed
-    calibrated : Calibrated
-    catalogs : mapping of str to Catalog
     pairs : mapping of str to Matches
         Of the sources with each of them.
 
@@ -160,7 +156,6 @@ def add_matches(table: Table, name: str, catalog: Catalog, matches: Matches) -> 
         Changed in place.
     name : str
         Of the catalogue; its columns begin with it.
-    catalog : Catalog
     matches : Matches
         Of the rows of the table with it.
     """
@@ -191,7 +186,6 @@ def match_table(catalogs: Mapping[str, Catalog], pairs: Mapping[str, Matches]) -
 
     Parameters
     ----------
-    catalogs : mapping of str to Catalog
     pairs : mapping of str to Matches
         Of the sources with each of them.
 

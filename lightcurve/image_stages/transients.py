@@ -86,17 +86,8 @@ def search_transients(
 
     Parameters
     ----------
-    sources : Sources
-    placed : Placed
-    calibrated : Calibrated
-    known : Known
     pairs : mapping of str to Matches
         Of the sources with each catalogue.
-    wanted : bool
-
-    Returns
-    -------
-    Search
     """
     if not wanted:
         return Search((), {}, "not searched for: the settings leave it out")
@@ -118,15 +109,8 @@ def find_transients(
 
     Parameters
     ----------
-    sources : Sources
-    calibrated : Calibrated
-    known : Known
     pairs : mapping of str to Matches
         Of the sources with each catalogue.
-
-    Returns
-    -------
-    Search
     """
     references = _references(known)
     magnitudes = calibrated.aperture.mag

@@ -58,7 +58,6 @@ def write_votable(file: BinaryIO, table: Table, summary: Mapping[str, Any]) -> N
     ----------
     file : binary file
         Open for writing.
-    table : astropy.table.Table
     summary : mapping
         By `lightcurve.image_stages.reduced.summarise`; what is not known is left out.
     """
@@ -82,10 +81,6 @@ def write_votable(file: BinaryIO, table: Table, summary: Mapping[str, Any]) -> N
 def ucd_of(name: str) -> str | None:
     """Find the UCD of a column.
 
-    Parameters
-    ----------
-    name : str
-
     Returns
     -------
     str or None
@@ -98,16 +93,7 @@ def ucd_of(name: str) -> str | None:
 
 
 def printable(text: str) -> str:
-    """Put a question mark for what XML does not allow, as a file's name may have it.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    str
-    """
+    """Put a question mark for what XML does not allow, as a file's name may have it."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 

@@ -30,15 +30,9 @@ def write_catalog(folder: Path, table: Table, summary: Mapping[str, Any]) -> dic
 
     Parameters
     ----------
-    folder : Path
-    table : astropy.table.Table
     summary : mapping
         Numbers and words of the frame: all that are known stand in the ECSV, the main ones in the
         VOTable.
-
-    Returns
-    -------
-    dict of str to Path
 
     Raises
     ------
@@ -72,16 +66,10 @@ def write_regions(
 
     Parameters
     ----------
-    path : Path
-    table : astropy.table.Table
     radius : (float, float)
         Of the circles, pixels; and arc seconds per pixel, NaN when the frame is not solved.
     candidates : (n,) bool array
         Candidate transients.
-
-    Returns
-    -------
-    Path
     """
     solved = bool(np.isfinite(radius[1]))
     system, columns = ("icrs", ("ra", "dec")) if solved else ("image", ("x", "y"))
@@ -98,17 +86,7 @@ def write_regions(
 
 
 def write_candidates(path: Path, reduced: Reduced) -> Path:
-    """Write the candidate transients by rank, as CSV.
-
-    Parameters
-    ----------
-    path : Path
-    reduced : Reduced
-
-    Returns
-    -------
-    Path
-    """
+    """Write the candidate transients by rank, as CSV."""
     table, aperture = reduced.table, reduced.calibrated.aperture
     lines = ["rank,id,ra_deg,dec_deg,x,y,mag,mag_err,snr,score,reason"]
     for rank, one in enumerate(reduced.transients.candidates, start=1):
@@ -123,43 +101,19 @@ def write_candidates(path: Path, reduced: Reduced) -> Path:
 
 
 def write_header(path: Path, header: Header) -> Path:
-    """Write the frame's header as text, one card a line.
-
-    Parameters
-    ----------
-    path : Path
-    header : astropy.io.fits.Header
-
-    Returns
-    -------
-    Path
-    """
+    """Write the frame's header as text, one card a line."""
     text = header.tostring(sep="\n", endcard=False, padding=False)
     lines = [line.rstrip() for line in text.splitlines()]
     return write_text(path, "\n".join(lines) + "\n")
 
 
 def write_summary(path: Path, summary: Mapping[str, Any]) -> Path:
-    """Write numbers and words as JSON; what is not finite becomes null.
-
-    Parameters
-    ----------
-    path : Path
-    summary : mapping
-
-    Returns
-    -------
-    Path
-    """
+    """Write numbers and words as JSON; what is not finite becomes null."""
     return write_text(path, json.dumps(_plain(summary), indent=1, allow_nan=False) + "\n")
 
 
 def json_line(content: Mapping[str, Any]) -> str:
     """Put numbers and words as JSON on one line; what is not finite becomes null.
-
-    Parameters
-    ----------
-    content : mapping
 
     Returns
     -------
@@ -186,15 +140,10 @@ def write_zip(path: Path, folder: Path, files: Iterable[Path]) -> Path:
 
     Parameters
     ----------
-    path : Path
     folder : Path
         Names in the archive are as seen from it.
     files : iterable of Path
         Of them go in what is no FITS image and is there.
-
-    Returns
-    -------
-    Path
 
     Raises
     ------

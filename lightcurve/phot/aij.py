@@ -41,7 +41,6 @@ class AijRecipe:
         See `aij_centroid`.
     fwhm_factor : float or None
         Variable aperture: this times the larger of the mean X-Width and mean Y-Width of all stars.
-    noise : NoiseModel
     """
 
     radius: float
@@ -171,13 +170,8 @@ def measure_aij(
         frame do not count: an aperture over the edge loses area.
     x, y : (n,) float arrays
         Where the apertures start, pixels, 0-based; a star at NaN has no light.
-    recipe : AijRecipe
     sizing : (n,) bool array, optional
         Stars whose widths size a variable aperture; by default all, as AstroImageJ has it.
-
-    Returns
-    -------
-    AijPhotometry
     """
     image = np.asarray(pixels, dtype=np.float32)[::-1]
     last = image.shape[0] - 1

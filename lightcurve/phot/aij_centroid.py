@@ -64,15 +64,10 @@ def aij_centroid(
         x and y, pixels.
     radius : float
         Of the aperture; 3 px at least are used.
-    sky : SkyRule
     method : str
         A name of `CENTROIDS`; those without steps stay. ``"settled"`` to stay where one
         ended: the box is then cut as after a step, which AstroImageJ does otherwise than at the
         start.
-
-    Returns
-    -------
-    AijCentroid
     """
     step_of = None if method == SETTLED else CENTROIDS.get(method).step
     radius = max(radius, MIN_RADIUS)

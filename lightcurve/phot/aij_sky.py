@@ -73,7 +73,6 @@ def clip_stars(
         ADU; NaN does not count.
     tolerance : float
         A star's sky is settled when its mean moves by less, ADU.
-    max_clips : int
     before : float, optional
         A sky whose first mean, of all pixels, is this near is settled before it is clipped.
 
@@ -118,7 +117,6 @@ def sky_planes(square: Squares, keep: np.ndarray, *, tilted: bool) -> np.ndarray
 
     Parameters
     ----------
-    square : Squares
     keep : (n, m, m) bool array
         Pixels that count.
     tilted : bool
@@ -159,7 +157,6 @@ def centroid_sky(
     image : (ny, nx) array
     centre : tuple of (n,) float arrays
         x, y, pixels.
-    rule : SkyRule
 
     Returns
     -------

@@ -44,13 +44,11 @@ def measure_stars_aij(
     radii : (n_radius,) float array
         Ascending, pixels.
     annulus : (float, float)
-    noise : NoiseModel
     centroid : str
         A name of `CENTROIDS`.
     fwhm_factor : float, optional
         Radius over the mean width of the stars of `sizing`.
     sizing : (n_star,) bool array, optional
-    saturation_adu, linearity_adu : float, optional
 
     Returns
     -------

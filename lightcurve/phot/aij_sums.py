@@ -28,7 +28,6 @@ def sum_aperture(
     image : (ny, nx) array
     centre : tuple of (n,) float arrays
         x, y, pixels.
-    radius : float
     planes : (n, 3) float array
         See `lightcurve.phot.aij_sky.sky_planes`.
     exact : bool
@@ -55,7 +54,6 @@ def source_error(
         Of `sum_aperture`.
     n_sky : (n,) float array
         Pixels that gave the sky; 0 where there was none, whose error is then left out.
-    noise : NoiseModel
 
     Returns
     -------
@@ -72,7 +70,6 @@ def aperture_weights(square: Squares, radius: float, *, exact: bool) -> np.ndarr
 
     Parameters
     ----------
-    square : Squares
     radius : float
         Pixels.
     exact : bool

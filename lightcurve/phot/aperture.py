@@ -67,11 +67,8 @@ def measure_stars(
         Ascending, pixels.
     annulus : (float, float)
         Inner and outer radius of the sky, pixels.
-    noise : NoiseModel
-    saturation_adu, linearity_adu : float, optional
     max_shift : float
         A centroid farther than this from the given position is not believed, pixels.
-    centroid : CentroidMethod
     part : Part, optional
         Where `pixels` and `bad` are parts of a frame: `x` and `y` are still those of the frame.
 

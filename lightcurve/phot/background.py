@@ -61,7 +61,6 @@ class SmoothSky:
 
         Yields
         ------
-        rows : slice
         above, below : (nx,) float32 arrays
             Every background of the band lies between these.
         """
@@ -108,7 +107,6 @@ def subtract_sky(pixels: np.ndarray, sky: SmoothSky) -> np.ndarray:
     ----------
     pixels : (ny, nx) float array
         ADU.
-    sky : SmoothSky
 
     Returns
     -------

@@ -20,8 +20,6 @@ def trail_sides(phot: PsfPhotometry, psf: Psf, places: Places) -> tuple[tuple[in
 
     Parameters
     ----------
-    phot : PsfPhotometry
-    psf : Psf
     places : tuple of (m,) float arrays
         x and y of what was found where the stars were taken off.
 
@@ -47,8 +45,6 @@ def in_trails(
 
     Parameters
     ----------
-    phot : PsfPhotometry
-    psf : Psf
     places : tuple of (m,) float arrays
     trails : tuple of (column, row)
         From `trail_sides`.

@@ -76,15 +76,10 @@ class Trial:
     pixels : (ny, nx) float32 array
         ADU.
     bad : (ny, nx) uint8 array
-    background : Background
-    psf : Psf
-    noise : NoiseModel
     zero_point : float
         Magnitude of 1 ADU a second, all of a star's light counted.
-    exposure_s, fwhm, threshold_sigma : float
     method : str
         Of `lightcurve.phot.finder.FINDERS`.
-    radius : float
     annulus : (float, float)
     """
 
@@ -109,12 +104,10 @@ def measure_completeness(
 
     Parameters
     ----------
-    trial : Trial
     n : int
         Stars in all; as many at a time as stay apart from one another.
     mags : (float, float)
         Brightest and faintest.
-    rng : numpy.random.Generator
 
     Returns
     -------

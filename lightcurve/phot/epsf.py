@@ -58,7 +58,6 @@ def build_psf(
         Rows of the stars it is built from.
     fwhm : float
         Rough, pixels.
-    gain_e_per_adu : float
     note : str
         How the stars were chosen.
 

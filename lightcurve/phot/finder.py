@@ -32,7 +32,6 @@ def find_sources(
         ADU.
     bad : (ny, nx) uint8 array
         Saturated pixels are kept; other bad ones count as sky.
-    background : Background
     fwhm : float
         Of the stars, pixels.
     threshold_sigma : float

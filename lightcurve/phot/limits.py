@@ -23,7 +23,6 @@ class Limit:
 
     Attributes
     ----------
-    snr : float
     measured, analytic : float
         Magnitudes; NaN where blank sky was too rare to measure.
     """
@@ -39,8 +38,6 @@ class Limits:
 
     Attributes
     ----------
-    limits : tuple of Limit
-    radius_px : float
     n_blank : int
         Blank apertures measured.
     """
@@ -61,7 +58,6 @@ def blank_places(
         Sources and bad pixels; places keep `margin` from any.
     margin : float
         Pixels.
-    rng : numpy.random.Generator
     n : int
         At most so many.
 
@@ -134,19 +130,12 @@ def measure_limits(
     ----------
     fluxes : (n,) float array
         Of empty apertures, ADU.
-    radius_px : float
     pixel_rms : float
         Noise of a sky pixel, ADU.
     n_sky : float
         Pixels of the sky annulus.
-    gain_e_per_adu : float
     zero_point : float
         Of fluxes in this aperture.
-    exposure_s : float
-
-    Returns
-    -------
-    Limits
     """
     area = np.pi * radius_px**2
     analytic = float(np.sqrt(area * (1 + area / n_sky)) * pixel_rms)

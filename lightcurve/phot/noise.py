@@ -15,8 +15,6 @@ class NoiseModel:
 
     Attributes
     ----------
-    gain_e_per_adu : float
-    read_noise_e : float
     dark_e : float
         Dark electrons of a pixel in one exposure.
     """
@@ -49,7 +47,6 @@ def flux_error(
         ADU^2.
     n_sky : array
         Pixels that gave the sky.
-    gain_e_per_adu : float
 
     Returns
     -------
@@ -67,7 +64,6 @@ def pixel_variance_model(sky: np.ndarray, noise: NoiseModel) -> np.ndarray:
     ----------
     sky : array
         ADU per pixel, without pedestal; negative counts as 0.
-    noise : NoiseModel
 
     Returns
     -------

@@ -34,7 +34,6 @@ class Light:
         ADU.
     bad : (ny, nx) uint8 array
         `PixelFlag` bits.
-    sky : SmoothSky
     """
 
     pixels: np.ndarray
@@ -77,7 +76,6 @@ def all_peaks(light: Light, lowest: float) -> Peaks:
 
     Parameters
     ----------
-    light : Light
     lowest : float
         Height in the filtered frame, ADU.
 
@@ -101,7 +99,6 @@ def bright_maxima(light: Light, threshold: float) -> Peaks:
 
     Parameters
     ----------
-    light : Light
     threshold : float
         ADU above the sky.
 
@@ -128,7 +125,6 @@ def follow(light: Light, maxima: Peaks, lowest: float, limit: int) -> Peaks:
 
     Parameters
     ----------
-    light : Light
     maxima : Peaks
         As `bright_maxima` gives them.
     lowest : float
@@ -197,7 +193,6 @@ def local_maxima(smooth: np.ndarray, threshold: float) -> tuple[np.ndarray, np.n
     Parameters
     ----------
     smooth : (ny, nx) float array
-    threshold : float
 
     Returns
     -------

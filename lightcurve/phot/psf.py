@@ -75,11 +75,6 @@ class Psf:
 def grid_offsets(half_px: float, oversampling: int) -> tuple[np.ndarray, np.ndarray]:
     """List the offsets of a grid's nodes.
 
-    Parameters
-    ----------
-    half_px : float
-    oversampling : int
-
     Returns
     -------
     u, v : (m, m) float arrays
@@ -136,10 +131,8 @@ def moffat_psf(
         FWHM along the two axes (pixels), angle of the first (degrees), beta.
     half_px : float
         Half width of the grid.
-    oversampling : int
     n_stars : int
         That the shape rests on.
-    notes : tuple of str
 
     Returns
     -------
@@ -157,7 +150,6 @@ def normalised(grid: np.ndarray, oversampling: int) -> np.ndarray:
     Parameters
     ----------
     grid : (m, m) float array
-    oversampling : int
 
     Returns
     -------

@@ -19,7 +19,6 @@ def psf_boxes(
 
     Parameters
     ----------
-    psf : Psf
     dx, dy : (n,) float arrays
         Offset of the star from the middle pixel of its square, up to a pixel.
     half : int

@@ -74,16 +74,10 @@ def fit_psf(
         ADU^2 of one pixel without stars.
     good : (ny, nx) bool array
         Pixels to use.
-    psf : Psf
     x, y : (n,) float arrays
         Where the stars are, to a pixel or so.
-    gain_e_per_adu : float
     max_shift_px : float
         A star that moves farther is put back and held.
-
-    Returns
-    -------
-    PsfPhotometry
     """
     if not len(x):
         none, residual = np.zeros(0), np.where(good, light, 0.0)

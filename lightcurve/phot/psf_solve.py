@@ -37,7 +37,6 @@ def solve_step(system: System, held: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    system : System
     held : (n,) bool array
 
     Returns
@@ -68,7 +67,6 @@ def parameter_errors(system: System, held: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    system : System
     held : (n,) bool array
 
     Returns

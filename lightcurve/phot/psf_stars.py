@@ -20,7 +20,6 @@ class Rules:
 
     Attributes
     ----------
-    min_snr : float
     brightest, faintest : float
         Percentiles of the candidates' fluxes between which a star lies.
     fwhm : (float, float)

@@ -32,7 +32,6 @@ def star_flag(where: np.ndarray, flag: Flag) -> np.ndarray:
     Parameters
     ----------
     where : (n,) bool array
-    flag : Flag
 
     Returns
     -------
@@ -99,7 +98,6 @@ def aperture_flags(
         (ny, nx).
     peak, bits : (n, n_radius) arrays
         See `peaks_and_bits`.
-    saturation_adu, linearity_adu : float, optional
 
     Returns
     -------

@@ -110,7 +110,6 @@ def refuse_large_radii(
     ----------
     radius : float
         Largest of the apertures, pixels.
-    annulus : tuple of float, or None
     shape : (int, int)
         Of the frame.
 

@@ -38,7 +38,6 @@ def clipped_sky(
     ----------
     values : (n, m) float array
         Pixels of each annulus or cell, ADU; NaN does not count.
-    clip : Clip
 
     Returns
     -------

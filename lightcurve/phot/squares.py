@@ -64,10 +64,6 @@ class Squares:
         ----------
         planes : (n, 3) float array
             a, b, c of ``a + b u + c v``.
-
-        Returns
-        -------
-        Squares
         """
         return Squares(self.values - self.plane(planes), self.u, self.v)
 
@@ -119,10 +115,6 @@ def squares_about(
         x, y, pixels.
     radius : float
         Pixels.
-
-    Returns
-    -------
-    Squares
     """
     half = int(np.ceil(radius + 0.5))
     column, row = (np.rint(c).astype(int) - half for c in centre)

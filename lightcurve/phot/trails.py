@@ -36,7 +36,6 @@ class Trails:
 
     Attributes
     ----------
-    lines : tuple of Line
     mask : (ny, nx) bool array
         Their pixels, with a margin of 5.
     """
@@ -57,11 +56,6 @@ def find_trails(pixels: np.ndarray, bad: np.ndarray, background: Background) -> 
         ADU.
     bad : (ny, nx) uint8 array
         Columns and rows of bad pixels are no trails: bad pixels count as sky. Saturated ones stay.
-    background : Background
-
-    Returns
-    -------
-    Trails
     """
     from scipy.ndimage import find_objects, gaussian_filter, label
 

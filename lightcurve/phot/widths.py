@@ -54,10 +54,6 @@ def measure_widths(light: np.ndarray, x: np.ndarray, y: np.ndarray, guess: float
         Isolated, unsaturated stars with a good signal, pixels; the first 300 are taken.
     guess : float
         FWHM, pixels.
-
-    Returns
-    -------
-    Widths
     """
     x, y = x[:MAX_STARS], y[:MAX_STARS]
     half = max(int(np.ceil(2.0 * guess)), 3)

@@ -79,10 +79,6 @@ def fit_zero_point(
     colour : (n,) float array, optional
         Fits a colour term as well.
 
-    Returns
-    -------
-    ZeroPoint
-
     Raises
     ------
     FitError
@@ -134,7 +130,6 @@ def apply_zero_point(
 
     Parameters
     ----------
-    zero_point : ZeroPoint
     inst_mag, inst_err : (n,) float arrays
     colour : (n,) float array, optional
         A star without (NaN) is given the mean colour of the calibrating stars.
@@ -159,7 +154,6 @@ def instrumental(
     ----------
     flux, flux_err : float arrays
         ADU.
-    exposure_s : float
 
     Returns
     -------

@@ -47,7 +47,6 @@ def save_frame(
 
     Parameters
     ----------
-    path : path-like
     pixels : (ny, nx) float array
     groups : mapping of str to tuple of (n,) float arrays
         Name, one of `GROUP_COLOUR`, to x and y of its sources.
@@ -55,11 +54,6 @@ def save_frame(
         Of the circles, pixels.
     solution : Solution or None
         For the arrows to north and east; None draws none.
-    title : str
-
-    Returns
-    -------
-    Path
     """
     ny, nx = pixels.shape
     height = float(np.clip((WIDTH - 0.9) * ny / nx + 0.9, 4.0, 10.5))
@@ -108,15 +102,10 @@ def save_background(
 
     Parameters
     ----------
-    path : path-like
     pixels, level, rms : (ny, nx) float arrays
         ADU.
     sources : (ny, nx) bool array
         Pixels left out.
-
-    Returns
-    -------
-    Path
     """
     ny, nx = level.shape
     height = float(np.clip(2.7 * ny / nx + 1.0, 2.6, 5.0))
@@ -174,18 +163,12 @@ def save_psf(
 
     Parameters
     ----------
-    path : path-like
     psf : tuple of (m, m) float array and int
         The grid, and its nodes per pixel.
     curves : mapping of str to tuple of arrays
         ``"profile"`` and ``"growth"``: radius (px) and value.
     residual : tuple of (k, k) float arrays
         A part of the frame above the background, and the same without its stars.
-    title : str
-
-    Returns
-    -------
-    Path
     """
     with styled_figure(path, (9.6, 5.4)) as figure:
         cells = figure.add_gridspec(
@@ -252,14 +235,8 @@ def save_cutouts(
 
     Parameters
     ----------
-    path : path-like
     cutouts : sequence of (str, array, array)
         Name, the frame and the residual around it.
-    columns : int
-
-    Returns
-    -------
-    Path
     """
     rows = max(-(-len(cutouts) // columns), 1)
     with styled_figure(path, (9.6, 1.35 * rows + 0.2)) as figure:

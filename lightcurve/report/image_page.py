@@ -33,10 +33,6 @@ class ImagePage:
 
     Attributes
     ----------
-    title, subtitle : str
-    facts : mapping of str to str
-    warnings : tuple of str
-    sections : tuple of Section
     pixels : (ny, nx) float array
         The frame.
     sources : sequence of dict
@@ -49,7 +45,6 @@ class ImagePage:
         RA and Dec, degrees; without them the page has no links to the sky.
     width_deg : float
         Of the field.
-    footer : str
     """
 
     title: str
@@ -67,10 +62,6 @@ class ImagePage:
 
 def render_page(page: ImagePage) -> str:
     """Lay out the page.
-
-    Parameters
-    ----------
-    page : ImagePage
 
     Returns
     -------
@@ -113,10 +104,6 @@ def render_page(page: ImagePage) -> str:
 def as_data(content: Any) -> str:
     """Write values as JSON that can stand in a page whatever texts they hold.
 
-    Parameters
-    ----------
-    content : object
-
     Returns
     -------
     str
@@ -129,17 +116,7 @@ def as_data(content: Any) -> str:
 
 
 def write_page(path: str | Path, page: ImagePage) -> Path:
-    """Write the page.
-
-    Parameters
-    ----------
-    path : path-like
-    page : ImagePage
-
-    Returns
-    -------
-    Path
-    """
+    """Write the page."""
     return write_text(path, render_page(page))
 
 

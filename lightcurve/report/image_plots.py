@@ -42,17 +42,12 @@ def save_widths(
 
     Parameters
     ----------
-    path : path-like
     widths : (n,) float array
         Pixels.
     used : (n,) bool array
         Left after clipping.
     fwhm, fwhm_err, scale_arcsec : float
         The scale is NaN where it is not known.
-
-    Returns
-    -------
-    Path
     """
     with styled_figure(path, (6.4, 3.4)) as figure:
         axes = figure.add_axes((0.1, 0.15, 0.87, 0.74))
@@ -82,7 +77,6 @@ class ZeroPointPoints:
     catalog, found, sigma, colour : (n,) float arrays
         Magnitudes of the catalogue and ours, their joint error, and the colour (NaN: not known).
     used : (n,) bool array
-    band, colour_name, text : str
     """
 
     catalog: np.ndarray
@@ -96,17 +90,7 @@ class ZeroPointPoints:
 
 
 def save_zero_point(path: str | Path, points: ZeroPointPoints) -> Path:
-    """Write the calibrated magnitudes against the catalogue's, and what is left.
-
-    Parameters
-    ----------
-    path : path-like
-    points : ZeroPointPoints
-
-    Returns
-    -------
-    Path
-    """
+    """Write the calibrated magnitudes against the catalogue's, and what is left."""
     with_colour = bool(np.isfinite(points.colour).any())
     with styled_figure(path, (9.6, 4.3)) as figure:
         cells = figure.add_gridspec(
@@ -175,16 +159,10 @@ def save_magnitudes(
 
     Parameters
     ----------
-    path : path-like
     kinds : mapping of str to tuple of (n,) float arrays
         Name to magnitudes and errors.
-    band : str
     limits : mapping of float to float
         Signal-to-noise ratio to magnitude.
-
-    Returns
-    -------
-    Path
     """
     with styled_figure(path, (9.6, 3.8)) as figure:
         cells = figure.add_gridspec(1, 2, left=0.07, right=0.98, bottom=0.13, top=0.9, wspace=0.2)
@@ -223,14 +201,8 @@ def save_kinds_compared(
 
     Parameters
     ----------
-    path : path-like
     mag, difference, error : (n,) float arrays
         PSF magnitude, aperture less PSF, and its error.
-    band : str
-
-    Returns
-    -------
-    Path
     """
     with styled_figure(path, (6.4, 3.4)) as figure:
         axes = figure.add_axes((0.12, 0.15, 0.85, 0.74))
@@ -262,7 +234,6 @@ def save_completeness(
 
     Parameters
     ----------
-    path : path-like
     curve : tuple of (k,) float arrays
         Magnitude, share, its error.
     half : float
@@ -271,11 +242,6 @@ def save_completeness(
         Signal-to-noise ratio to magnitude.
     n : int
         Stars put in.
-    band : str
-
-    Returns
-    -------
-    Path
     """
     mag, share, error = curve
     with styled_figure(path, (6.4, 3.4)) as figure:

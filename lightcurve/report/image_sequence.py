@@ -35,13 +35,8 @@ def save_sequence(path: str | Path, rows: Sequence[Mapping]) -> Path:
 
     Parameters
     ----------
-    path : path-like
     rows : sequence of mappings
         With ``status``, ``mid_jd_utc``, ``quality`` and the names of `PANELS`; None is left out.
-
-    Returns
-    -------
-    Path
     """
     shown = [row for row in rows if row.get("status") != "failed"]
     columns = {

@@ -47,16 +47,6 @@ class Conditions:
 def night_conditions(night: Night, camera: SimCamera, rng: np.random.Generator) -> Conditions:
     """Draw the course of a night.
 
-    Parameters
-    ----------
-    night : Night
-    camera : SimCamera
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    Conditions
-
     Notes
     -----
     Seeing grows with airmass^0.6 (Kolmogorov turbulence).
@@ -98,7 +88,6 @@ def wander(share: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     ----------
     share : (n,) float array
         Time, 0 to 1 over the night.
-    rng : numpy.random.Generator
 
     Returns
     -------
@@ -140,7 +129,6 @@ def airmass(jd_ut: np.ndarray, ra_deg: float, dec_deg: float, site: Site) -> np.
     jd_ut : (n,) float array
     ra_deg, dec_deg : float
         J2000; precessed to date to first order.
-    site : Site
 
     Returns
     -------

@@ -219,13 +219,8 @@ def make_header(shot: Shot, dialect: str) -> Header:
 
     Parameters
     ----------
-    shot : Shot
     dialect : str
         One of `DIALECTS`.
-
-    Returns
-    -------
-    astropy.io.fits.Header
     """
     from astropy.io.fits import Header
 

@@ -48,11 +48,8 @@ def simulate_night(
     ----------
     folder : path-like
         Made where it is not there; gets ``light_0001.fits``, ``bias_0001.fits`` ...
-    night : Night
-    camera : SimCamera
     field : StarField
         A star within 2 arcsec of the target is taken to be the target.
-    target : SimTarget
     target_flux : (n_frames,) float array, or a function of the mid-times (JD UTC) giving one
         Relative flux of the target.
     dialect : str
@@ -65,11 +62,6 @@ def simulate_night(
         Write a WCS into the lights, wrong by `Night.wcs_error_px`.
     rng : numpy.random.Generator or None
         From `Night.seed` when None. The same seed writes the same bytes.
-    progress : Progress or None
-
-    Returns
-    -------
-    Truth
 
     Raises
     ------

@@ -26,7 +26,6 @@ class SimCamera:
         False: seen as on the sky.
     zero_point : float
         Magnitude of a star that gives 1 electron a second outside the atmosphere.
-    gain_e_per_adu, read_noise_e : float
     full_scale_adu : int
         Highest number the converter gives; 65535 for 16 bits, 4095 for 12.
     bias_adu, bias_structure_adu : float
@@ -45,9 +44,6 @@ class SimCamera:
         Of pixel against pixel.
     n_dead_columns : int
         Columns that hardly answer to light (1 %).
-    name, telescope : str
-    temperature_c : float
-    seed : int
     """
 
     shape: tuple[int, int] = (400, 500)
@@ -82,13 +78,10 @@ class Night:
     ----------
     start_jd_utc : float
         Shutter opening of the first frame.
-    n_frames : int
     exposure_s, cadence_s : float
         `cadence_s` is from start to start.
     ra_deg, dec_deg : float
         Pointing: what stands in the middle of the first frame.
-    site : Site
-    filter : str
     fwhm_arcsec : float
         Mean seeing in the zenith.
     seeing_wander : float
@@ -99,7 +92,6 @@ class Night:
         Steady drift of the field over the sensor; it turns over with the flip.
     jitter_px : float
         Rms of each frame's own shift, on each axis.
-    field_rotation_deg_per_hour : float
     flip_at : float or None
         Share of the frames taken before the meridian flip; none when None.
     extinction : float
@@ -118,7 +110,6 @@ class Night:
         Error of the pointing that the mount writes into headers.
     wcs_error_px : float
         Error of the WCS, where one is written into headers.
-    seed : int
 
     Raises
     ------

@@ -13,10 +13,6 @@ DEMO_CALIBRATIONS = 5  # frames of each kind
 def demo_night(seed: int) -> tuple[Night, SimCamera, StarField, SimTarget]:
     """Set up a small night with some of everything that goes wrong.
 
-    Parameters
-    ----------
-    seed : int
-
     Returns
     -------
     night : Night

@@ -70,7 +70,6 @@ def gaussian_mixture(fwhm: float, beta: float | None) -> tuple[np.ndarray, np.nd
 
     Parameters
     ----------
-    fwhm : float
     beta : float or None
         Moffat exponent; a single Gaussian when None.
 
@@ -112,8 +111,6 @@ def cosmic_rays(shape: tuple[int, int], n_rays: int, rng: np.random.Generator) -
     Parameters
     ----------
     shape : (ny, nx)
-    n_rays : int
-    rng : numpy.random.Generator
 
     Returns
     -------
@@ -142,7 +139,6 @@ def satellite_trail(
     shape : (ny, nx)
     fwhm : float
         Across, in pixels.
-    rng : numpy.random.Generator
     peak : float
         Electrons.
 
@@ -175,7 +171,6 @@ def expose(
     electrons : (ny, nx) float array
         Expected number, of light and of dark current.
     bias_adu : (ny, nx) float array or float
-    rng : numpy.random.Generator
     gain : float
         Electrons per ADU.
     read_noise : float

@@ -26,9 +26,6 @@ class Scene:
 
     Attributes
     ----------
-    night : Night
-    camera : SimCamera
-    sensor : Sensor
     sky : Conditions
         Of n frames.
     stars : StarField
@@ -66,16 +63,9 @@ def make_scene(
 
     Parameters
     ----------
-    night : Night
-    camera : SimCamera
     stars : StarField
         The target first.
     target_flux : (n,) float array, or a function of the mid-times (JD UTC) giving one
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    Scene
 
     Raises
     ------

@@ -31,16 +31,7 @@ class Sensor:
 
 
 def make_sensor(camera: SimCamera) -> Sensor:
-    """Make the pattern of a camera; the same camera has the same one every time.
-
-    Parameters
-    ----------
-    camera : SimCamera
-
-    Returns
-    -------
-    Sensor
-    """
+    """Make the pattern of a camera; the same camera has the same one every time."""
     rng = np.random.default_rng([camera.seed, 0x5E])
     hot = rng.random(camera.shape) < camera.hot_fraction
     dark = camera.dark_e_s * np.clip(rng.normal(1, 0.1, camera.shape), 0, None)

@@ -19,15 +19,8 @@ class Shot:
     ----------
     kind : str
         ``"light"``, ``"bias"``, ``"dark"`` or ``"flat"``.
-    file : str
-    start_jd_utc : float
-    exposure_s : float
-    object_name : str
     ra_deg, dec_deg : float
         Where the mount believes it points.
-    airmass : float
-    night : Night
-    camera : SimCamera
     """
 
     kind: str
@@ -45,10 +38,6 @@ class Shot:
 def utc(jd: float) -> datetime:
     """Turn a Julian date into UTC, to the microsecond.
 
-    Parameters
-    ----------
-    jd : float
-
     Returns
     -------
     datetime.datetime
@@ -63,15 +52,10 @@ def sexagesimal(value: float, mark: str = ":", *, signed: bool = True) -> str:
 
     Parameters
     ----------
-    value : float
     mark : str
         Between the numbers.
     signed : bool
         Put a ``+`` before positive ones.
-
-    Returns
-    -------
-    str
     """
     tenths = round(abs(value) * 36000)
     whole, rest = divmod(tenths, 36000)
@@ -96,25 +80,12 @@ def zone_hours(longitude_deg: float) -> int:
 
 
 def iso(moment: datetime) -> str:
-    """Write a moment as FITS does, to the millisecond, without its zone.
-
-    Parameters
-    ----------
-    moment : datetime.datetime
-
-    Returns
-    -------
-    str
-    """
+    """Write a moment as FITS does, to the millisecond, without its zone."""
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds")
 
 
 def rounded(value: float) -> float | None:
     """Round for a header.
-
-    Parameters
-    ----------
-    value : float
 
     Returns
     -------
@@ -126,10 +97,6 @@ def rounded(value: float) -> float | None:
 
 def focal_mm(scale_arcsec: float, pixel_um: float) -> float:
     """Tell the focal length that gives a scale with a pixel.
-
-    Parameters
-    ----------
-    scale_arcsec, pixel_um : float
 
     Returns
     -------

@@ -83,10 +83,6 @@ def frame_wcs(
         Position angle of the +y axis, from north through east.
     mirrored : bool
         False: north up has east left, as on the sky.
-
-    Returns
-    -------
-    astropy.wcs.WCS
     """
     from astropy.wcs import WCS
 
@@ -115,12 +111,10 @@ def make_field(
 
     Parameters
     ----------
-    rng : numpy.random.Generator
     center : (ra, dec)
         Degrees.
     fov : (width, height)
         Degrees, along right ascension and declination.
-    n_stars : int
     mag_range : (bright, faint)
     slope : float
         Star counts follow N(<m) ~ 10^(slope m); 0.6 for evenly filled space, less in fact.
@@ -143,7 +137,6 @@ def read_star_list(path: str | Path, max_rows: int | None = None) -> StarField:
 
     Parameters
     ----------
-    path : path-like
     max_rows : int or None
         Keep so many of the brightest.
 
@@ -180,8 +173,6 @@ def stars_with_target(
 
     Parameters
     ----------
-    target : SimTarget
-    field : StarField
     same_arcsec : float
         Field stars nearer than this to the target are taken to be the target.
 

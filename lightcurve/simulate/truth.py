@@ -23,10 +23,6 @@ class Truth:
     ----------
     lights, biases, darks, flats : tuple of Path
         Files written, in order of time.
-    night : Night
-    camera : SimCamera
-    target : SimTarget
-    sensor : Sensor
     conditions : Conditions
         Of the n light frames.
     target_flux : (n,) float array
@@ -56,17 +52,7 @@ class Truth:
 
 
 def write_truth(folder: str | Path, truth: Truth) -> tuple[Path, Path]:
-    """Write ``truth.csv``, a row for each frame, and ``truth.json`` with settings and stars.
-
-    Parameters
-    ----------
-    folder : path-like
-    truth : Truth
-
-    Returns
-    -------
-    csv_path, json_path : Path
-    """
+    """Write ``truth.csv``, a row for each frame, and ``truth.json`` with settings and stars."""
     folder = Path(folder)
     table, document = folder / "truth.csv", folder / "truth.json"
     columns = truth_columns(truth)
@@ -80,10 +66,6 @@ def write_truth(folder: str | Path, truth: Truth) -> tuple[Path, Path]:
 
 def truth_columns(truth: Truth) -> dict[str, list]:
     """Lay the night out with a value for each frame.
-
-    Parameters
-    ----------
-    truth : Truth
 
     Returns
     -------
