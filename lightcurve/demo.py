@@ -103,7 +103,7 @@ def run_demo(
         }
     )
     products = reduce_night(folder / "night", settings, folder / "run", progress=progress)
-    return products, compare_with_truth(planet, products)
+    return products, _compare_with_truth(planet, products)
 
 
 def check_folder(folder: Path, planet: Planet) -> None:
@@ -181,7 +181,7 @@ def write_planet(path: Path, planet: Planet) -> Path:
     return write_text(path, tomli_w.dumps(content))
 
 
-def compare_with_truth(planet: Planet, products: Products) -> list[Comparison]:
+def _compare_with_truth(planet: Planet, products: Products) -> list[Comparison]:
     """Set the fitted parameters beside those put in.
 
     Returns

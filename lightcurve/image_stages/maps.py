@@ -94,7 +94,7 @@ def write_maps(folder: Path, reduced: Reduced) -> dict[str, Path]:
         "calibrated.fits": write_fits(
             folder / "calibrated.fits",
             {"PIXELS": frame.pixels, "BAD": frame.bad},
-            frame_header(reduced, "calibrated frame"),
+            _frame_header(reduced, "calibrated frame"),
             {"BAD": _bits()},
         ),
     }
@@ -106,12 +106,12 @@ def write_maps(folder: Path, reduced: Reduced) -> dict[str, Path]:
         paths["residual.fits"] = write_fits(
             folder / "residual.fits",
             {"RESIDUAL": fit.residual},
-            frame_header(reduced, "residual", "every star taken off by the PSF fit"),
+            _frame_header(reduced, "residual", "every star taken off by the PSF fit"),
         )
     return paths
 
 
-def frame_header(reduced: Reduced, product: str, *steps: str) -> Header:
+def _frame_header(reduced: Reduced, product: str, *steps: str) -> Header:
     """Bring the frame's own header up to what became of it.
 
     Parameters

@@ -49,7 +49,7 @@ def source_table(
     _add_magnitudes(table, calibrated)
     _add_shapes(table, sources)
     for name, catalog in catalogs.items():
-        add_matches(table, name, catalog, pairs[name])
+        _add_matches(table, name, catalog, pairs[name])
     return table
 
 
@@ -147,7 +147,7 @@ def _add_shapes(table: Table, sources: Sources) -> None:
     _add(table, "psf_chi2", fit.chi2, None, "Chi-square per pixel of the PSF fit")
 
 
-def add_matches(table: Table, name: str, catalog: Catalog, matches: Matches) -> None:
+def _add_matches(table: Table, name: str, catalog: Catalog, matches: Matches) -> None:
     """Add the nearest object of a catalogue to each source.
 
     Parameters

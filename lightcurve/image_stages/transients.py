@@ -93,12 +93,12 @@ def search_transients(
         return Search((), {}, "not searched for: the settings leave it out")
     if placed.unsolved:
         return Search((), {}, "not searched for: the frame is not solved")
-    search = find_transients(sources, calibrated, known, pairs)
+    search = _find_transients(sources, calibrated, known, pairs)
     log.info("candidate transients: %d %s", len(search.candidates), search.note)
     return search
 
 
-def find_transients(
+def _find_transients(
     sources: Sources, calibrated: Calibrated, known: Known, pairs: Mapping[str, Matches]
 ) -> Search:
     """Find candidate transients.

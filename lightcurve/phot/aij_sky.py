@@ -36,7 +36,7 @@ class SkyRule:
     plane: bool = False
 
 
-def annulus_squares(
+def _annulus_squares(
     image: np.ndarray, centre: tuple[np.ndarray, np.ndarray], annulus: tuple[float, float]
 ) -> Squares:
     """Cut squares in which only the pixels with their centres in the annulus are left.
@@ -60,7 +60,7 @@ def annulus_squares(
     return Squares(np.where(inside, square.values, np.nan), square.u, square.v)
 
 
-def clip_stars(
+def _clip_stars(
     values: np.ndarray, *, tolerance: float, max_clips: int, before: float | None = None
 ) -> np.ndarray:
     """Choose the pixels within 2 sigma of their mean, again and again from all of them.
@@ -165,10 +165,10 @@ def centroid_sky(
     """
     if rule.annulus is None:
         return np.zeros((len(centre[0]), 3))
-    square = annulus_squares(image, centre, rule.annulus)
+    square = _annulus_squares(image, centre, rule.annulus)
     keep = np.isfinite(square.values)
     if rule.remove_stars:
-        keep = clip_stars(
+        keep = _clip_stars(
             square.values, tolerance=CENTROID_TOLERANCE, max_clips=CENTROID_CLIPS, before=0.0
         )
         mean, sigma = _mean_and_sigma(np.where(keep, square.values, 0.0), keep)
@@ -203,10 +203,10 @@ def photometer_sky(
     if rule.annulus is None:
         return np.zeros((n, 3)), np.zeros(n), np.full(n, np.nan)
     if rule.remove_stars or rule.plane:
-        square = annulus_squares(image, centre, rule.annulus)
+        square = _annulus_squares(image, centre, rule.annulus)
         keep = np.isfinite(square.values)
         if rule.remove_stars:
-            keep = clip_stars(
+            keep = _clip_stars(
                 square.values, tolerance=PHOTOMETER_TOLERANCE, max_clips=PHOTOMETER_CLIPS
             )
         _, scatter = _mean_and_sigma(np.where(keep, square.values, 0.0), keep)

@@ -39,7 +39,7 @@ def sum_aperture(
         ``flux``, ``area``, ``peak`` and the mean ``sky`` under the circle.
     """
     square = squares_about(image, centre, radius)
-    weight = aperture_weights(square, radius, exact=exact)
+    weight = _aperture_weights(square, radius, exact=exact)
     return _sums(square, weight, planes, exact=exact)
 
 
@@ -65,7 +65,7 @@ def source_error(
     return flux_error(sums["flux"], sums["area"], variance, known, noise.gain_e_per_adu)
 
 
-def aperture_weights(square: Squares, radius: float, *, exact: bool) -> np.ndarray:
+def _aperture_weights(square: Squares, radius: float, *, exact: bool) -> np.ndarray:
     """Weigh the pixels of an aperture.
 
     Parameters

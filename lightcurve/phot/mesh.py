@@ -67,12 +67,12 @@ def measure_background(
     box = box_px or int(np.clip(min(pixels.shape) // 10, MIN_BOX, MAX_BOX))
     box = min(box, *pixels.shape)
     level, rms = _map(data, mask, box, AMONG_STARS)
-    sources = find_source_pixels(np.where(mask, 0, data - level), rms, mask)
+    sources = _find_source_pixels(np.where(mask, 0, data - level), rms, mask)
     level, rms = _map(data, mask | sources, box, BLANK)
     return Background(level, rms, sources, box)
 
 
-def find_source_pixels(light: np.ndarray, rms: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def _find_source_pixels(light: np.ndarray, rms: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Mark the pixels that hold light of sources, with a rim around them.
 
     Parameters

@@ -86,7 +86,7 @@ def all_peaks(light: Light, lowest: float) -> Peaks:
     height : (n,) float array
         Times `KERNEL_SUM`.
     """
-    smooth = triangle_filter(light.whole())
+    smooth = _triangle_filter(light.whole())
     y, x = local_maxima(smooth, lowest * KERNEL_SUM)
     return y, x, smooth[y, x]
 
@@ -146,7 +146,7 @@ def follow(light: Light, maxima: Peaks, lowest: float, limit: int) -> Peaks:
     return y[high], x[high], height[high]
 
 
-def triangle_filter(light: np.ndarray) -> np.ndarray:
+def _triangle_filter(light: np.ndarray) -> np.ndarray:
     """Convolve with ``[1 2 3 2 1]`` along both axes.
 
     Parameters

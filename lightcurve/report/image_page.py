@@ -60,7 +60,7 @@ class ImagePage:
     footer: str = field(default="")
 
 
-def render_page(page: ImagePage) -> str:
+def _render_page(page: ImagePage) -> str:
     """Lay out the page.
 
     Returns
@@ -97,11 +97,11 @@ def render_page(page: ImagePage) -> str:
         footer=page.footer,
         script=Markup(script),  # noqa: S704  (our own)
         script_hash=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
-        data=Markup(as_data(content)),  # noqa: S704  (no mark that could end the block is in it)
+        data=Markup(_as_data(content)),  # noqa: S704  (no mark that could end the block is in it)
     )
 
 
-def as_data(content: Any) -> str:
+def _as_data(content: Any) -> str:
     """Write values as JSON that can stand in a page whatever texts they hold.
 
     Returns
@@ -117,7 +117,7 @@ def as_data(content: Any) -> str:
 
 def write_page(path: str | Path, page: ImagePage) -> Path:
     """Write the page."""
-    return write_text(path, render_page(page))
+    return write_text(path, _render_page(page))
 
 
 def _png(values: np.ndarray) -> str:

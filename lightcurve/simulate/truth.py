@@ -55,7 +55,7 @@ def write_truth(folder: str | Path, truth: Truth) -> tuple[Path, Path]:
     """Write ``truth.csv``, a row for each frame, and ``truth.json`` with settings and stars."""
     folder = Path(folder)
     table, document = folder / "truth.csv", folder / "truth.json"
-    columns = truth_columns(truth)
+    columns = _truth_columns(truth)
     with table.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(columns)
@@ -64,7 +64,7 @@ def write_truth(folder: str | Path, truth: Truth) -> tuple[Path, Path]:
     return table, document
 
 
-def truth_columns(truth: Truth) -> dict[str, list]:
+def _truth_columns(truth: Truth) -> dict[str, list]:
     """Lay the night out with a value for each frame.
 
     Returns
@@ -103,5 +103,5 @@ def _document(truth: Truth) -> dict[str, object]:
         "night": asdict(truth.night),
         "camera": asdict(truth.camera),
         "stars": stars,
-        "frames": truth_columns(truth),
+        "frames": _truth_columns(truth),
     }
