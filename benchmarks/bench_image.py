@@ -24,8 +24,8 @@ from benchmarks.timing import show
 from lightcurve.clock import Clock
 from lightcurve.flags import Flag
 from lightcurve.image import measure_image
+from lightcurve.image_stages.data import Reduced
 from lightcurve.image_stages.place import positions
-from lightcurve.image_stages.reduced import Reduced
 from tests.sim_image import (
     Observatory,
     Rendered,

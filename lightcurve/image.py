@@ -11,12 +11,11 @@ from lightcurve.errors import SolveError
 from lightcurve.image_products import write_products
 from lightcurve.image_stages.apertures import choose_apertures
 from lightcurve.image_stages.calibrate import calibrate_sources
+from lightcurve.image_stages.data import OnSky, Prepared, Reduced, Sources
 from lightcurve.image_stages.folder import claimed, state_of
 from lightcurve.image_stages.locate import place_sources, solve_frame
-from lightcurve.image_stages.prepare import Prepared, calibrate_frame, map_background
-from lightcurve.image_stages.reduced import Reduced
+from lightcurve.image_stages.prepare import calibrate_frame, map_background
 from lightcurve.image_stages.sky import (
-    OnSky,
     besides,
     find_standards,
     has_moved,
@@ -25,7 +24,6 @@ from lightcurve.image_stages.sky import (
     not_solved,
 )
 from lightcurve.image_stages.sources import (
-    Sources,
     detect_sources,
     fit_point_spread,
     gather_sources,

@@ -7,11 +7,12 @@ from pathlib import Path
 from lightcurve.clock import Clock
 from lightcurve.data import Products
 from lightcurve.frames.names import fits_stem
+from lightcurve.image_stages.data import Reduced
 from lightcurve.image_stages.figures import source_kinds, write_figures
 from lightcurve.image_stages.folder import SUMMARY
 from lightcurve.image_stages.maps import write_maps
 from lightcurve.image_stages.page import write_image_page
-from lightcurve.image_stages.reduced import Reduced, summarise
+from lightcurve.image_stages.reduced import summarise
 from lightcurve.image_stages.table import match_table
 from lightcurve.image_stages.write import (
     write_candidates,

@@ -21,8 +21,8 @@ from lightcurve.clock import Clock
 from lightcurve.config import Settings, make_settings
 from lightcurve.flags import Flag
 from lightcurve.image import measure_image
+from lightcurve.image_stages.data import Reduced
 from lightcurve.image_stages.place import positions
-from lightcurve.image_stages.reduced import Reduced
 
 SITE = Observatory(shape=(830, 830), scale=1.5)
 

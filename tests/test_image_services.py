@@ -20,7 +20,8 @@ from lightcurve.errors import InputError
 from lightcurve.image import measure_image
 from lightcurve.image_batch import measure_sequence
 from lightcurve.image_products import write_products
-from lightcurve.image_stages.reduced import Reduced, summarise
+from lightcurve.image_stages.data import Reduced
+from lightcurve.image_stages.reduced import summarise
 from lightcurve.image_stages.sequence import COLUMNS
 
 SITE = Observatory(shape=(830, 830), scale=1.5)

@@ -17,7 +17,8 @@ from lightcurve.clock import Clock
 from lightcurve.config import Settings, make_settings
 from lightcurve.image import measure_image, reduce_image
 from lightcurve.image_batch import measure_sequence, reduce_images
-from lightcurve.image_stages.reduced import Reduced, summarise
+from lightcurve.image_stages.data import Reduced
+from lightcurve.image_stages.reduced import summarise
 
 SITE = Observatory(shape=(300, 300))
 CENTER = (100.0, 20.0)

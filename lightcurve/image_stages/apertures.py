@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from lightcurve.config import Settings
+from lightcurve.data import StarPhotometry
+from lightcurve.image_stages.data import Apertures
+from lightcurve.phot.psf_fit import PsfPhotometry
 from lightcurve.phot.seeing import ANNULUS_FWHM, MIN_INNER, MIN_WIDTH
 
 MIN_RADIUS_PX = 1.5
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Apertures:
-    """Where light and sky are summed.
-
-    Attributes
-    ----------
-    radii : (n_radius,) float array
-        Pixels, ascending.
-    multiples : (n_radius,) float array
-        The same in FWHM.
-    main : int
-        The radius of magnitudes and limits.
-    annulus : (float, float)
-        Pixels.
-    """
-
-    radii: np.ndarray
-    multiples: np.ndarray
-    main: int
-    annulus: tuple[float, float]
 
 
 def choose_apertures(fwhm: float, settings: Settings) -> Apertures:
@@ -59,3 +38,40 @@ def choose_apertures(fwhm: float, settings: Settings) -> Apertures:
     inner = float(np.ceil(max(ANNULUS_FWHM[0] * fwhm, MIN_INNER, radii[-1] + 1)))
     outer = float(np.ceil(max(ANNULUS_FWHM[1] * fwhm, inner + MIN_WIDTH)))
     return Apertures(radii, radii / fwhm, main, settings.apertures.annulus or (inner, outer))
+
+
+def disturbed(
+    phot: StarPhotometry,
+    psf_phot: PsfPhotometry | None,
+    apertures: Apertures,
+    reach: float,
+    share: float,
+) -> np.ndarray:
+    """Tell which sources have a neighbour of some brightness.
+
+    Parameters
+    ----------
+    psf_phot : PsfPhotometry or None
+        Its fluxes are compared where there are such: apertures hold their neighbours' light.
+    reach : float
+        Pixels.
+    share : float
+        Of a source's own light that a neighbour must have.
+
+    Returns
+    -------
+    (n,) bool array
+    """
+    from scipy.spatial import cKDTree
+
+    light = phot.flux[:, apertures.main]
+    if psf_phot is not None:
+        light = np.where(np.isfinite(psf_phot.flux), psf_phot.flux, light)
+    light = np.nan_to_num(light)
+    one, other = (
+        cKDTree(np.column_stack([phot.x, phot.y])).query_pairs(reach, output_type="ndarray").T
+    )
+    found = np.zeros(len(light), dtype=bool)
+    found[one[light[other] > share * light[one]]] = True
+    found[other[light[one] > share * light[other]]] = True
+    return found

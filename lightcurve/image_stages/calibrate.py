@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,13 +11,18 @@ from lightcurve import times
 from lightcurve.config import Settings
 from lightcurve.errors import FitError
 from lightcurve.flags import Flag
+from lightcurve.image_stages.apertures import disturbed
+from lightcurve.image_stages.data import (
+    Calibrated,
+    Magnitudes,
+    Placed,
+    Prepared,
+    Sources,
+    Standards,
+)
 from lightcurve.image_stages.depth import frame_completeness, frame_limits
-from lightcurve.image_stages.magnitudes import Magnitudes, fluxes
-from lightcurve.image_stages.place import Placed, on_sky
-from lightcurve.image_stages.prepare import Prepared
-from lightcurve.image_stages.sources import Sources, disturbed
-from lightcurve.image_stages.standards import Standards
-from lightcurve.phot.completeness import Completeness
+from lightcurve.image_stages.magnitudes import fluxes
+from lightcurve.image_stages.place import on_sky
 from lightcurve.phot.limits import Limits
 from lightcurve.phot.zeropoint import ZeroPoint, apply_zero_point, fit_zero_point, instrumental
 from lightcurve.robust import robust_scatter
@@ -28,60 +33,6 @@ TIED_SNR, MIN_TIED = 30.0, 20  # stars that tie the PSF's magnitudes to the aper
 TIED_FWHM, TIED_SHARE = 2.0, 0.01  # no neighbour of theirs so near has such a share of light
 MIN_SNR = 10.0  # of a standard: fainter ones are found when noise makes them brighter
 SPOILT = int(Flag.EDGE | Flag.SATURATED | Flag.NON_LINEAR | Flag.BAD_PIXEL | Flag.NO_CENTROID)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Calibrated:
-    """A frame's magnitudes and how faint it reaches.
-
-    Attributes
-    ----------
-    kinds : tuple of Magnitudes
-        The apertures, ascending, then the PSF.
-    main : int
-        The aperture that speaks for the frame.
-    rows, stars : (m,) int arrays
-        Sources that are matched to standards, and which.
-    serves : (m,) bool array
-        Whether such a pair may calibrate.
-    limits : Limits
-        In the magnitudes of `band`.
-    completeness : Completeness or None
-        In the same; None when no stars were to be put in.
-    airmass : float
-        NaN when time or site is not known.
-    extinction_mag : float
-        Of the zero point, to be added for one above the atmosphere; 0 when not asked for.
-    """
-
-    kinds: tuple[Magnitudes, ...]
-    main: int
-    standards: Standards | None
-    rows: np.ndarray
-    stars: np.ndarray
-    serves: np.ndarray
-    limits: Limits
-    completeness: Completeness | None
-    airmass: float
-    extinction_mag: float
-    notes: tuple[str, ...] = ()
-
-    @property
-    def aperture(self) -> Magnitudes:
-        """Magnitudes in the main aperture."""
-        return self.kinds[self.main]
-
-    @property
-    def psf(self) -> Magnitudes | None:
-        """Magnitudes by the PSF, if there was one."""
-        return self.kinds[-1] if self.kinds[-1].name == "psf" else None
-
-    @property
-    def band(self) -> str:
-        """What magnitudes are in; ``"instrumental"`` without a zero point."""
-        if self.standards is None or self.aperture.zero_point is None:
-            return "instrumental"
-        return self.standards.band
 
 
 def calibrate_sources(

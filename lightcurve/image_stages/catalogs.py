@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from lightcurve.catalogs.query import query
 from lightcurve.catalogs.recipes import BANDS
-from lightcurve.catalogs.service import Catalog, Field, ServiceReport
+from lightcurve.catalogs.service import Field, ServiceReport
 from lightcurve.config import Settings
 from lightcurve.errors import InputError
+from lightcurve.image_stages.data import Known
 from lightcurve.image_stages.standards import catalogs_for
 
 log = logging.getLogger(__name__)
@@ -18,29 +18,6 @@ log = logging.getLogger(__name__)
 STANDARDS = "standards"  # among the services to ask: those that have the band
 # Asked besides the standards: who is there.
 IDENTIFY = ("gaia", "simbad", "vsx", "skybot", "milliquas", "colibri", "tenparsec")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Known:
-    """What is known of a field.
-
-    Attributes
-    ----------
-    catalogs : dict of str to Catalog
-        Those given by hand first.
-    reports : tuple of ServiceReport
-        What became of each question.
-    by_hand : tuple of str
-        Names of the catalogues given by hand.
-    """
-
-    catalogs: dict[str, Catalog]
-    reports: tuple[ServiceReport, ...]
-    by_hand: tuple[str, ...]
-
-    def notes(self) -> list[str]:
-        """Tell what failed; the reports have the rest."""
-        return [f"{r.title}: {r.reason}" for r in self.reports if r.status == "failed"]
 
 
 def ask(field: Field, band: str, settings: Settings) -> Known:

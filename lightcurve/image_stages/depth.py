@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lightcurve.config import Settings
-from lightcurve.image_stages.prepare import Prepared
-from lightcurve.image_stages.sources import Sources
+from lightcurve.image_stages.data import Prepared, Sources
 from lightcurve.phot.completeness import Completeness, Trial, measure_completeness
 from lightcurve.phot.limits import Limits, blank_fluxes, blank_places, measure_limits
 from lightcurve.phot.psf import moffat_psf

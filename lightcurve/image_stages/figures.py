@@ -8,8 +8,7 @@ import numpy as np
 
 from lightcurve.errors import InputError
 from lightcurve.flags import Flag
-from lightcurve.image_stages.magnitudes import Magnitudes
-from lightcurve.image_stages.reduced import Reduced
+from lightcurve.image_stages.data import Magnitudes, Reduced
 from lightcurve.image_stages.votable import printable
 from lightcurve.report.image_maps import save_background, save_cutouts, save_frame, save_psf
 from lightcurve.report.image_plots import (

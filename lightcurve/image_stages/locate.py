@@ -18,10 +18,9 @@ from lightcurve.constants import FWHM_PER_SIGMA, J2000_JD, YEAR_DAYS
 from lightcurve.data import Detections, Solution
 from lightcurve.errors import RegistrationError, SolveError
 from lightcurve.flags import Flag
+from lightcurve.image_stages.data import Placed, Prepared, Sources
 from lightcurve.image_stages.offset import shifted_wcs
-from lightcurve.image_stages.place import Placed, on_sky
-from lightcurve.image_stages.prepare import Prepared
-from lightcurve.image_stages.sources import Sources
+from lightcurve.image_stages.place import on_sky
 from lightcurve.reference import describe_solution
 from lightcurve.solving import request_for
 from lightcurve.target import Target, find_target

@@ -20,7 +20,7 @@ from lightcurve.frames.quiet import quietly
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
-    from lightcurve.image_stages.reduced import Reduced
+    from lightcurve.image_stages.data import Reduced
     from lightcurve.phot.psf import Psf
 
 STORED = {"bool": "uint8", "float64": "float32"}

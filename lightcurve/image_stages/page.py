@@ -11,11 +11,8 @@ import numpy as np
 from lightcurve import __version__
 from lightcurve.catalogs.service import Catalog
 from lightcurve.coordinates import format_coordinates
-from lightcurve.image_stages.calibrate import Calibrated
+from lightcurve.image_stages.data import Calibrated, Magnitudes, Placed, Reduced
 from lightcurve.image_stages.figures import source_kinds
-from lightcurve.image_stages.magnitudes import Magnitudes
-from lightcurve.image_stages.place import Placed
-from lightcurve.image_stages.reduced import Reduced
 from lightcurve.reference import describe_solution
 from lightcurve.report.html import Section, Table, table_of
 from lightcurve.report.image_page import ImagePage, write_page

@@ -2,72 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 
-from lightcurve.astrometry.wcs import middle_deg
-from lightcurve.catalogs.crossmatch import Matches, crossmatch
-from lightcurve.catalogs.service import Catalog
 from lightcurve.constants import FWHM_PER_SIGMA
 from lightcurve.data import Solution
 from lightcurve.flags import Flag
-from lightcurve.image_stages.sources import Sources, disturbed
+from lightcurve.image_stages.apertures import disturbed
+from lightcurve.image_stages.data import Placed, Sources
 
 MIN_ERROR_PX = 0.02  # of a bright star's place, however many photons it has
 LOST_CENTRE_FWHM = 0.5  # error of a place that no centroid tells
 BLEND_SHIFT_FWHM = 0.1  # by which a neighbour in the aperture may move a centroid
 BLENDED_FWHM, BLENDED_SHARE = 2.0, 0.1  # a neighbour so near and so bright moves a centroid
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Placed:
-    """Sources with places on the sky.
-
-    Attributes
-    ----------
-    solution : Solution or None
-        None when the frame could not be solved: every place is NaN then, and nothing matches.
-    ra_deg, dec_deg : (n,) float arrays
-    error_arcsec : (n,) float array
-        One standard deviation in one coordinate: of the centroid, and of the solution.
-    notes : tuple of str
-        Why the solution could not be refined, or how far it had been off.
-    unsolved : str
-        Why there is no solution; empty when there is one.
-    """
-
-    solution: Solution | None
-    ra_deg: np.ndarray
-    dec_deg: np.ndarray
-    error_arcsec: np.ndarray
-    notes: tuple[str, ...] = ()
-    unsolved: str = ""
-
-    @property
-    def scale_arcsec(self) -> float:
-        """Arc seconds per pixel; NaN without a solution."""
-        return float("nan") if self.solution is None else self.solution.scale_arcsec
-
-    def centre_deg(self, shape: tuple[int, int]) -> tuple[float, float]:
-        """RA and Dec of the middle of a frame of (ny, nx) pixels; NaN without a solution."""
-        return (
-            (float("nan"), float("nan"))
-            if self.solution is None
-            else middle_deg(self.solution.wcs, shape)
-        )
-
-    def only(self, rows: np.ndarray) -> Placed:
-        """Keep some of the sources."""
-        columns = ("ra_deg", "dec_deg", "error_arcsec")
-        return replace(self, **{name: getattr(self, name)[rows] for name in columns})
-
-    def match(self, catalog: Catalog) -> Matches:
-        """Pair the sources with a catalogue's objects within the errors of both."""
-        return crossmatch(
-            (self.ra_deg, self.dec_deg, self.error_arcsec),
-            (catalog.ra_deg, catalog.dec_deg, catalog.error_arcsec),
-        )
 
 
 def nowhere(n: int, reason: str) -> Placed:

@@ -11,7 +11,7 @@ from lightcurve.config import ImageSettings
 from lightcurve.constants import FWHM_PER_SIGMA
 from lightcurve.data import StarPhotometry
 from lightcurve.flags import PixelFlag
-from lightcurve.image_stages.prepare import Prepared
+from lightcurve.image_stages.data import Prepared
 from lightcurve.phot.charge_trails import in_trails, trail_sides
 from lightcurve.phot.cutouts import gather
 from lightcurve.phot.epsf import build_psf

@@ -16,6 +16,7 @@ from lightcurve.data import Assumed, Detections, Frame, Masters, RawFrame
 from lightcurve.errors import FrameError
 from lightcurve.flags import PixelFlag
 from lightcurve.frames.read import read_frame
+from lightcurve.image_stages.data import Prepared
 from lightcurve.image_stages.masks import (
     border_marked,
     cosmic_rays_marked,
@@ -23,7 +24,7 @@ from lightcurve.image_stages.masks import (
     trails_marked,
 )
 from lightcurve.phot.detect import detect
-from lightcurve.phot.mesh import Background, measure_background
+from lightcurve.phot.mesh import measure_background
 from lightcurve.phot.seeing import refuse_large_radii
 
 log = logging.getLogger(__name__)
@@ -31,44 +32,6 @@ log = logging.getLogger(__name__)
 FRACTIONS = 1e-3, 1.0  # the highest pixel of a frame that was divided by its full scale
 FULL_SCALE = 65535.0
 COUNTS = ("", "adu", "count", "counts", "dn")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
-    """A frame ready to be measured.
-
-    Attributes
-    ----------
-    frame : Frame
-        Calibrated, with everything bad marked.
-    stars : Detections
-        The brightest stars, found quickly, for the plate solver.
-    exposure_s : float
-        What magnitudes are reckoned by.
-    notes : tuple of str
-        What was repaired, left out or assumed.
-    values : tuple of Assumed
-        Every value the measuring rests on.
-    """
-
-    frame: Frame
-    camera: CameraValues
-    background: Background
-    stars: Detections
-    exposure_s: float
-    notes: tuple[str, ...]
-    values: tuple[Assumed, ...]
-
-    @property
-    def good(self) -> np.ndarray:
-        """Pixels without any mark: (ny, nx) bool."""
-        return self.frame.bad == 0
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
-        ny, nx = self.frame.pixels.shape
-        return ny, nx
 
 
 @dataclass(frozen=True, slots=True, eq=False)

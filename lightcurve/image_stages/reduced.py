@@ -3,63 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lightcurve.catalogs.crossmatch import Matches
-from lightcurve.config import Settings
-from lightcurve.image_stages.calibrate import Calibrated
-from lightcurve.image_stages.catalogs import Known
-from lightcurve.image_stages.place import Placed
-from lightcurve.image_stages.prepare import Prepared
-from lightcurve.image_stages.sources import Sources
-from lightcurve.image_stages.transients import Search
+from lightcurve.image_stages.data import (
+    Calibrated,
+    Placed,
+    Reduced,
+)
 
 if TYPE_CHECKING:
-    from astropy.table import Table
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Reduced:
-    """One frame, reduced.
-
-    Attributes
-    ----------
-    pairs : dict of str to Matches
-        Of the sources with each known catalogue.
-    table : astropy.table.Table
-        The catalogue.
-    assumed : tuple of str
-        What was assumed of time and filter, or why the frame is not solved.
-    """
-
-    prepared: Prepared
-    sources: Sources
-    placed: Placed
-    known: Known
-    pairs: dict[str, Matches]
-    calibrated: Calibrated
-    transients: Search
-    table: Table
-    settings: Settings
-    assumed: tuple[str, ...] = ()
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Everything worth a warning, once."""
-        parts = (
-            *self.assumed, *self.prepared.notes, *self.sources.notes, *self.placed.notes,
-            *self.known.notes(), *self.calibrated.notes,
-        )  # fmt: skip
-        return tuple(dict.fromkeys(parts))
-
-    @property
-    def scale_arcsec(self) -> float:
-        """Arc seconds per pixel: of the solution, else of the header; NaN where neither has it."""
-        of_header = self.prepared.frame.exposure.scale_arcsec
-        return self.placed.scale_arcsec if self.placed.solution else of_header or float("nan")
+    pass
 
 
 def summarise(reduced: Reduced) -> Mapping[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,42 +13,15 @@ from lightcurve.config import Settings
 from lightcurve.coordinates import format_coordinates
 from lightcurve.data import Solution
 from lightcurve.errors import SolveError
-from lightcurve.image_stages.catalogs import Known, ask
+from lightcurve.image_stages.catalogs import ask
+from lightcurve.image_stages.data import Known, OnSky, Placed, Prepared, Sources, Standards
 from lightcurve.image_stages.locate import field_of
-from lightcurve.image_stages.place import Placed, nowhere
-from lightcurve.image_stages.prepare import Prepared
-from lightcurve.image_stages.sources import Sources
-from lightcurve.image_stages.standards import (
-    Standards,
-    choose_standards,
-    named_in_vain,
-    order_of,
-    wanted_band,
-)
+from lightcurve.image_stages.place import nowhere
+from lightcurve.image_stages.standards import choose_standards, named_in_vain, order_of, wanted_band
 
 log = logging.getLogger(__name__)
 
 FIELD_MOVED = 0.04  # of its radius; the cone has so much to spare
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class OnSky:
-    """What the sky tells of a frame.
-
-    Attributes
-    ----------
-    placed : Placed
-        Nowhere when the frame could not be solved; nothing else is known then.
-    field : Field or None
-        What the catalogues were asked about.
-    notes : tuple of str
-        What was assumed, or why the frame is not solved.
-    """
-
-    placed: Placed
-    known: Known
-    field: Field | None
-    notes: tuple[str, ...]
 
 
 def look_up(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,11 @@ import numpy as np
 from lightcurve.config import ImageSettings, Settings
 from lightcurve.data import StarPhotometry
 from lightcurve.flags import Flag, PixelFlag
-from lightcurve.image_stages.apertures import Apertures
+from lightcurve.image_stages.apertures import disturbed
+from lightcurve.image_stages.data import Apertures, Prepared, Seeing, Sources, Spread
 from lightcurve.image_stages.point_spread import fit_sources, frame_psf
-from lightcurve.image_stages.prepare import Prepared
 from lightcurve.phot.aperture import measure_stars
 from lightcurve.phot.finder import find_sources
-from lightcurve.phot.psf import Psf
 from lightcurve.phot.psf_fit import PsfPhotometry
 from lightcurve.phot.psf_stars import choose_psf_stars
 from lightcurve.phot.widths import Widths, measure_widths
@@ -28,68 +27,6 @@ GUESS_FWHM = 3.0  # px, where no star tells
 CROWDED_SHARE = 0.01  # of a source's own light: what a neighbour must have to matter
 PER_STAR = tuple(name for name in StarPhotometry.__slots__ if name != "radius_used")
 BLOCK_PIXELS = 20_000_000  # cut out at once; more stars are measured in blocks
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sources:
-    """Every source of a frame and what was measured of it.
-
-    Attributes
-    ----------
-    phot : StarPhotometry
-        In apertures, at the places of the PSF fit where there is one.
-    found_by : (n,) str array
-        ``"search"``, or ``"residual"`` when it showed only after its neighbours were taken off.
-    snr : (n,) float array
-        Flux over error in the main aperture.
-    alone : (n,) bool array
-        Found by the search, and no other such source's light reaches into the main aperture.
-        Calibrators are, so that zero points of apertures do not depend on a PSF.
-    psf_stars : (k,) int array
-        Rows of the stars that the PSF was built from.
-    """
-
-    phot: StarPhotometry
-    found_by: np.ndarray
-    snr: np.ndarray
-    alone: np.ndarray
-    apertures: Apertures
-    widths: Widths
-    psf: Psf | None
-    psf_stars: np.ndarray
-    psf_phot: PsfPhotometry | None
-    notes: tuple[str, ...]
-
-    def __len__(self) -> int:
-        """Count the sources."""
-        return len(self.phot.x)
-
-    @property
-    def flags(self) -> np.ndarray:
-        """Bits of the main aperture: (n,) uint16 array."""
-        return self.phot.flags[:, self.apertures.main]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Seeing:
-    """Widths of the stars, the FWHM reckoned with (pixels), and a note where it is rough."""
-
-    widths: Widths
-    fwhm: float
-    note: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Spread:
-    """The PSF of a frame and its fit to all sources, after which those stand that it left over.
-
-    stars : (k,) rows of the stars it was built from; unsure : (m,) added ones that may be flaws.
-    """
-
-    psf: Psf
-    phot: PsfPhotometry
-    stars: np.ndarray
-    unsure: np.ndarray
 
 
 def measure_seeing(prepared: Prepared) -> Seeing:
@@ -265,40 +202,3 @@ def _crowded_marked(
     )  # fmt: skip
     flags = phot.flags | np.where(crowded, np.uint16(Flag.CROWDED), np.uint16(0))
     return replace(phot, flags=flags)
-
-
-def disturbed(
-    phot: StarPhotometry,
-    psf_phot: PsfPhotometry | None,
-    apertures: Apertures,
-    reach: float,
-    share: float,
-) -> np.ndarray:
-    """Tell which sources have a neighbour of some brightness.
-
-    Parameters
-    ----------
-    psf_phot : PsfPhotometry or None
-        Its fluxes are compared where there are such: apertures hold their neighbours' light.
-    reach : float
-        Pixels.
-    share : float
-        Of a source's own light that a neighbour must have.
-
-    Returns
-    -------
-    (n,) bool array
-    """
-    from scipy.spatial import cKDTree
-
-    light = phot.flux[:, apertures.main]
-    if psf_phot is not None:
-        light = np.where(np.isfinite(psf_phot.flux), psf_phot.flux, light)
-    light = np.nan_to_num(light)
-    one, other = (
-        cKDTree(np.column_stack([phot.x, phot.y])).query_pairs(reach, output_type="ndarray").T
-    )
-    found = np.zeros(len(light), dtype=bool)
-    found[one[light[other] > share * light[one]]] = True
-    found[other[light[one] > share * light[other]]] = True
-    return found

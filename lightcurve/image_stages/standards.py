@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,33 +22,11 @@ from lightcurve.catalogs.service import Catalog
 from lightcurve.config import ImageSettings
 from lightcurve.errors import InputError
 from lightcurve.frames.filters import normalise_filter
+from lightcurve.image_stages.data import Standards
 
 log = logging.getLogger(__name__)
 
 MIN_STANDARDS = 5  # in the whole field; with fewer the next catalogue is looked at
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Standards:
-    """Stars of known magnitudes.
-
-    Attributes
-    ----------
-    band : str
-        For people: ``"V (Johnson, Vega)"``.
-    mag, mag_err, colour : (n,) float arrays
-    reasons : (n,) str array
-        Why a star does not serve; empty where it does.
-    """
-
-    catalog: Catalog
-    band: str
-    mag: np.ndarray
-    mag_err: np.ndarray
-    colour: np.ndarray
-    colour_name: str
-    reasons: np.ndarray
-    notes: tuple[str, ...]
 
 
 def wanted_band(filter_name: str | None, settings: ImageSettings) -> tuple[str, str]:

@@ -10,10 +10,9 @@ import numpy as np
 from lightcurve.catalogs.crossmatch import Matches
 from lightcurve.catalogs.service import Catalog
 from lightcurve.flags import Flag, describe
-from lightcurve.image_stages.calibrate import Calibrated
+from lightcurve.image_stages.data import Calibrated, Placed, Sources
 from lightcurve.image_stages.magnitudes import fluxes
-from lightcurve.image_stages.place import Placed, positions
-from lightcurve.image_stages.sources import Sources
+from lightcurve.image_stages.place import positions
 
 if TYPE_CHECKING:
     from astropy.table import Table

@@ -5,17 +5,13 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from lightcurve.catalogs.bands import bands_of
 from lightcurve.catalogs.crossmatch import Matches
 from lightcurve.flags import Flag
-from lightcurve.image_stages.calibrate import Calibrated
-from lightcurve.image_stages.catalogs import Known
-from lightcurve.image_stages.place import Placed
-from lightcurve.image_stages.sources import Sources
+from lightcurve.image_stages.data import Calibrated, Candidate, Known, Placed, Search, Sources
 
 log = logging.getLogger(__name__)
 
@@ -33,44 +29,6 @@ EXPLAINED = ("skybot", "vsx", "milliquas", "tenparsec", "simbad")
 SPOILT = int(
     Flag.EDGE | Flag.SATURATED | Flag.NON_LINEAR | Flag.BAD_PIXEL | Flag.NO_CENTROID | Flag.CROWDED
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A source that no catalogue explains.
-
-    Attributes
-    ----------
-    row : int
-        Of the source.
-    score : float
-        Signal-to-noise ratio, times the likeness to a star; candidates are ranked by it.
-    reason : str
-        Why it is one.
-    """
-
-    row: int
-    score: float
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """What a search for transients gave.
-
-    Attributes
-    ----------
-    candidates : tuple of Candidate
-        The best first, at most 20.
-    vetoes : mapping of str to int
-        Why how many sources are none.
-    note : str
-        Why there was no search; empty when there was.
-    """
-
-    candidates: tuple[Candidate, ...]
-    vetoes: Mapping[str, int]
-    note: str = ""
 
 
 def search_transients(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from astropy.io.fits import Header
     from astropy.table import Table
 
-    from lightcurve.image_stages.reduced import Reduced
+    from lightcurve.image_stages.data import Reduced
 
 COLOURS = {"standard": "green", "search": "cyan", "residual": "magenta", "candidate": "red"}
 IN_ZIP = (".csv", ".ecsv", ".vot", ".log", ".txt", ".reg", ".html", ".png", ".wcs", ".json")
