@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
-from lightcurve import image
+from lightcurve import image_batch
 from lightcurve.cli import app
 from lightcurve.commands.image import by_error
 
@@ -23,7 +23,7 @@ def shown(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> li
         "zero_point_err_mag": 0.01234, "limit_5_sigma_mag": 19.98765,
     }  # fmt: skip
     bad = {"file": "b.fits", "status": "not solved", "reason": REASON, "fwhm_px": float("nan")}
-    monkeypatch.setattr(image, "reduce_images", lambda *_, **__: [row, bad])
+    monkeypatch.setattr(image_batch, "reduce_images", lambda *_, **__: [row, bad])
     if request.param:
         monkeypatch.setenv("TERM", "dumb")
         monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from sim_image import Observatory, offline, render_frame
 
-from lightcurve import image
+from lightcurve import image, image_batch
 from lightcurve.config import Settings
 from lightcurve.errors import InputError
 from lightcurve.image import reduce_image
@@ -159,7 +159,8 @@ def test_the_same_command_goes_on_where_it_was_stopped(
         kept = [{k: v for k, v in row.items() if k != "folder"} for row in rows]
         return json.dumps(kept, sort_keys=True).replace("NaN", "null")
 
-    monkeypatch.setattr(image, "measure_image", watched)
+    for module in (image, image_batch):
+        monkeypatch.setattr(module, "measure_image", watched)
     stopping = {"ey2.fits"}
     with pytest.raises(KeyboardInterrupt):
         job(sky[:2], quick(sky[2]), tmp_path / "out")
