@@ -22,14 +22,13 @@ from pathlib import Path
 
 import numpy as np
 
-from lightcurve.config import make_settings
+from lightcurve.config import FitSettings, make_settings
 from lightcurve.curve.choose import choose_curve
 from lightcurve.data import Planet, TransitFit
 from lightcurve.transit.ephemeris import predict_transit
 from lightcurve.transit.fit import fit_transit
 from lightcurve.transit.limb import limb_darkening_prior
 from lightcurve.transit.model import transit_flux
-from lightcurve.transit.options import FitOptions
 from lightcurve.transit.priors import make_priors
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -76,7 +75,7 @@ def draw_truth(rng: np.random.Generator, moments: np.ndarray) -> np.ndarray:
             return theta
 
 
-def one_night(seed: int, kind: str, options: FitOptions) -> tuple[TransitFit, np.ndarray, float]:
+def one_night(seed: int, kind: str, settings: FitSettings) -> tuple[TransitFit, np.ndarray, float]:
     """Simulate, choose and fit one night; the third value is the true duration, days."""
     rng = np.random.default_rng(seed)
     truth = CubeTruth(**WEATHER[seed % len(WEATHER)], **(RED if kind == "red" else {}))
@@ -97,7 +96,8 @@ def one_night(seed: int, kind: str, options: FitOptions) -> tuple[TransitFit, np
         curve,
         planet,
         exposure_s=truth.exposure_s,
-        options=options,
+        filter_name="V",
+        settings=settings,
         rng=rng,
     )
     return fit, theta, _duration(planet, theta)
@@ -160,10 +160,10 @@ def main() -> None:
     parser.add_argument("--nights", type=int, default=200)
     parser.add_argument("--kind", choices=("white", "red", "empty"), action="append")
     parser.add_argument("--no-sampling", action="store_true")
-    parser.add_argument("--bic-threshold", type=float, default=FitOptions().bic_threshold)
+    parser.add_argument("--bic-threshold", type=float, default=FitSettings().bic_threshold)
     parser.add_argument("--out", type=Path, help="one line of JSON a night, as they come")
     options = parser.parse_args()
-    how = FitOptions("V", bic_threshold=options.bic_threshold, sample=not options.no_sampling)
+    how = FitSettings(bic_threshold=options.bic_threshold, sample=not options.no_sampling)
     for kind in options.kind or ("white", "red", "empty"):
         start = time.perf_counter()
         nights = []

@@ -72,7 +72,7 @@ def write_figures(folder: Path, night: Night, *, progress: Progress = silent) ->
     if night.scene.masters is not None:
         wanted["masters"] = _masters
     if night.fit is not None:
-        wanted |= {name: _of_fit(draw) for name, draw in FIT_FIGURES.items()}
+        wanted |= {name: _of_fit(draw, night.fit) for name, draw in FIT_FIGURES.items()}
     paths = []
     for name, draw in progress(wanted.items(), "Drawing", len(wanted)):
         paths.append(folder / f"{name}.png")
@@ -80,8 +80,10 @@ def write_figures(folder: Path, night: Night, *, progress: Progress = silent) ->
     return paths
 
 
-def _of_fit(draw: Callable[[Path, LightCurve, TransitFit], Any]) -> Callable[[Path, Night], Any]:
-    return lambda path, night: draw(path, night.curve, night.fit)
+def _of_fit(
+    draw: Callable[[Path, LightCurve, TransitFit], Any], fit: TransitFit
+) -> Callable[[Path, Night], Any]:
+    return lambda path, night: draw(path, night.curve, fit)
 
 
 def _title(night: Night) -> str:
@@ -92,8 +94,9 @@ def _title(night: Night) -> str:
 
 def _light_curve(path: Path, night: Night) -> None:
     relative, _ = star_curves(night.measurements, night.curve)
-    check = night.recipe.check_row
-    predicted = None
+    recipe, check, predicted = night.recipe, None, None
+    if recipe.check_row is not None:
+        check = (f"{recipe.check}", relative[:, recipe.check_row])
     if night.target.planet is not None:
         predicted = predicted_events(night.target.planet, night.curve)
     save_light_curve(
@@ -101,7 +104,7 @@ def _light_curve(path: Path, night: Night) -> None:
         night.curve,
         title=_title(night),
         fit=night.fit,
-        check=None if check is None else (night.recipe.check, relative[:, check]),
+        check=check,
         predicted=predicted,
     )
 

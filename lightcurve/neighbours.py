@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from lightcurve.curve.neb import Neighbour, check_neighbours
+from lightcurve.data import Planet
 from lightcurve.formats.columns import NEIGHBOURS
 from lightcurve.formats.neb_table import write_nebs
 from lightcurve.reduced_night import Night
@@ -33,7 +34,7 @@ def write_neighbours(out: Path, night: Night) -> dict[str, Path]:
     radius = night.settings.stars.neb_radius_arcmin
     if night.target.planet is None or not radius:
         return {}
-    depth = known_depth_ppt(night)
+    depth = known_depth_ppt(night.target.planet)
     found = check_neighbours(
         night.measurements,
         night.curve,
@@ -72,17 +73,6 @@ def describe(found: list[Neighbour], radius_arcmin: float) -> str:
     return f"{len(found)} within {radius_arcmin:g}': {parts}"
 
 
-def known_depth_ppt(night: Night) -> float:
-    """Tell the depth of the target's transit: predicted, for this night may show none.
-
-    Parameters
-    ----------
-    night : Night
-        With a planet.
-
-    Returns
-    -------
-    float
-        Radius ratio squared, parts per thousand.
-    """
-    return 1000 * night.target.planet.rp_over_rs**2
+def known_depth_ppt(planet: Planet) -> float:
+    """Depth of its transit, parts per thousand: predicted, for this night may show none."""
+    return 1000 * planet.rp_over_rs**2

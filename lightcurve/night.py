@@ -31,7 +31,6 @@ from lightcurve.stacking import stack_results
 from lightcurve.store import open_store
 from lightcurve.target import Target, find_target
 from lightcurve.transit.fit import fit_transit
-from lightcurve.transit.options import make_options
 from lightcurve.transit.window import mark_transit
 from lightcurve.workers import measure_night
 
@@ -88,7 +87,7 @@ def reduce_night(
             warn_of_lost(results)
             write_stars(out / "stars.csv", measurements.plan)
         with clock("compare"):
-            noise = ()
+            noise: tuple[Assumed, ...] = ()
             if settings.apertures.style != "aij":  # whose errors are those of its formula
                 measurements, noise = settle_noise(measurements, scene.camera)
             curve = choose_curve(measurements, settings, in_transit=expected(target, measurements))
@@ -214,7 +213,8 @@ def fit_if_known(
             curve,
             target.planet,
             exposure_s=exposure.exposure_s,
-            options=make_options(settings.fit, exposure.filter),
+            filter_name=exposure.filter,
+            settings=settings.fit,
             rng=np.random.default_rng(settings.seed),
         )
     except FitError as error:

@@ -170,7 +170,8 @@ def save_fit_corner(path: Path, curve: LightCurve, fit: TransitFit) -> None:
     fit : TransitFit
     """
     del curve
-    save_corner(path, fit.samples, fit.sample_names)
+    if fit.samples is not None:
+        save_corner(path, fit.samples, fit.sample_names)
 
 
 FIT_FIGURES = {

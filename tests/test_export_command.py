@@ -15,7 +15,7 @@ from sim_cube import CubeTruth, cube_times, simulate_cube
 from typer.testing import CliRunner
 
 from lightcurve.cli import app
-from lightcurve.config import Settings
+from lightcurve.config import FitSettings, Settings
 from lightcurve.curve.choose import choose_curve
 from lightcurve.curve.neb import Disposition, Neighbour
 from lightcurve.curve.plan import revise_plan
@@ -44,7 +44,6 @@ from lightcurve.stages.export import export_run, make_submission, settle_details
 from lightcurve.stages.run_folder import read_record, read_stars
 from lightcurve.transit.fit import fit_transit
 from lightcurve.transit.model import transit_flux
-from lightcurve.transit.options import FitOptions
 from lightcurve.transit.output import planet_values
 from lightcurve.transit_products import write_fit
 
@@ -73,7 +72,9 @@ def run(tmp_path_factory):
     cube = simulate_cube(flux, TRUTH, np.random.default_rng(2))
     curve = choose_curve(cube, Settings())
     planet = replace(PLANET, t0_bjd_tdb=float(moments.mean()))
-    fit = fit_transit(curve, planet, exposure_s=100.0, options=FitOptions("V", sample=False))
+    fit = fit_transit(
+        curve, planet, exposure_s=100.0, filter_name="V", settings=FitSettings(sample=False)
+    )
     write_lightcurve(folder / "lightcurve.csv", curve, cube)
     write_measurements(folder / "measurements.csv", cube, curve, image_height=800)
     write_stars(folder / "stars.csv", revise_plan(cube.plan, curve.recipe.roles))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lightcurve.transit.options import FitOptions
+from lightcurve.config import FitSettings
 
 ROOT = Path(__file__).parents[1]
 
@@ -25,7 +25,7 @@ def bench():
 
 @pytest.mark.parametrize("kind", ["white", "red"])
 def test_transits_are_recovered_in_any_weather(bench, kind, tmp_path):
-    how = FitOptions("V", sample=False)
+    how = FitSettings(sample=False)
     pulls = []
     for seed in range(len(bench.WEATHER)):
         fit, theta, duration = night = bench.one_night(seed, kind, how)
@@ -45,7 +45,7 @@ def test_transits_are_recovered_in_any_weather(bench, kind, tmp_path):
 
 
 def test_nights_without_a_transit_show_none(bench):
-    how = FitOptions("V", sample=False)
+    how = FitSettings(sample=False)
     for seed in range(len(bench.WEATHER)):
         fit, _, _ = bench.one_night(seed, "empty", how)
         assert not fit.found

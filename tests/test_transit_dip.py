@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lightcurve.config import FitSettings
 from lightcurve.data import About, Finding, LightCurve, Planet, Severity, Verdict
 from lightcurve.transit.dip import dip_notes, find_dip
 from lightcurve.transit.fit import fit_transit
 from lightcurve.transit.model import transit_flux
-from lightcurve.transit.options import FitOptions
 from lightcurve.transit_products import summarise_fit
 
 PLANET = Planet(
@@ -62,6 +62,6 @@ def test_a_wrong_ephemeris_is_told_beside_the_verdict() -> None:
     )  # fmt: skip
     late = replace(PLANET, t0_bjd_tdb=PLANET.t0_bjd_tdb + 0.5)
     for planet, told in ((late, True), (PLANET, False)):
-        fit = fit_transit(curve, planet, exposure_s=60.0, options=FitOptions(sample=False))
+        fit = fit_transit(curve, planet, exposure_s=60.0, settings=FitSettings(sample=False))
         assert (fit.verdict.finding is Finding.NOT_OBSERVED) == told
         assert ("dip" in summarise_fit(fit)) == told

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from lightcurve import transit_products
+from lightcurve.config import FitSettings
 from lightcurve.data import About, Finding, LightCurve, Parameter, Planet, TransitFit, Verdict
 from lightcurve.errors import FitError
 from lightcurve.flags import Flag
 from lightcurve.transit.ephemeris import predict_transit
 from lightcurve.transit.fit import fit_points, fit_transit
 from lightcurve.transit.model import transit_flux
-from lightcurve.transit.options import FitOptions, Points
+from lightcurve.transit.options import Points
 from lightcurve.transit.output import fit_to_json
 from lightcurve.transit.quality import (
     coverage,
@@ -33,7 +34,7 @@ PLANET = Planet(
     errors={"a_over_rs": 0.3, "inclination_deg": 0.5},
 )  # fmt: skip
 TRUTH = np.array([2459030.003, 0.12, 9.1, 0.33, 0.35, 0.36])
-QUICK = FitOptions(sample=False)
+QUICK = FitSettings(sample=False)
 
 
 def _points(seed=0, depth=1.0, window=(-0.12, 0.12), noise=0.002, n=150, **covariates):
@@ -66,7 +67,7 @@ def test_recovery_with_sampling():
 
 
 def test_sampling_and_least_squares_agree():
-    slow, fast = fit_points(_points(1), PLANET), fit_points(_points(1), PLANET, options=QUICK)
+    slow, fast = fit_points(_points(1), PLANET), fit_points(_points(1), PLANET, settings=QUICK)
     for name in ("mid_time_bjd_tdb", "rp_over_rs", "duration_days"):
         p, q = slow.parameters[name], fast.parameters[name]
         width = (p.upper - p.lower) / 2
@@ -76,7 +77,7 @@ def test_sampling_and_least_squares_agree():
 
 def test_pulls_are_normal():
     """A short version of benchmarks/bench_injection.py."""
-    fits = [fit_points(_points(seed), PLANET, options=QUICK) for seed in range(30)]
+    fits = [fit_points(_points(seed), PLANET, settings=QUICK) for seed in range(30)]
     for name, truth in (("mid_time_bjd_tdb", TRUTH[0]), ("rp_over_rs", TRUTH[1])):
         pulls = np.array([_pull(fit, name, truth) for fit in fits])
         assert abs(pulls.mean()) < 0.5
@@ -84,7 +85,9 @@ def test_pulls_are_normal():
 
 
 def test_a_night_without_transit_says_so():
-    verdicts = [fit_points(_points(s, depth=0.0), PLANET, options=QUICK).verdict for s in range(12)]
+    verdicts = [
+        fit_points(_points(s, depth=0.0), PLANET, settings=QUICK).verdict for s in range(12)
+    ]
     assert not any(v.found for v in verdicts)
     assert sum(v.finding is Finding.NONE for v in verdicts) >= 10
 
@@ -99,7 +102,7 @@ def test_a_night_without_transit_says_so():
     ids=["before", "after", "half"],
 )
 def test_absence_is_not_told_of_what_was_not_observed(window, finding, words):
-    fit = fit_points(_points(depth=0.0, window=window), PLANET, options=QUICK)
+    fit = fit_points(_points(depth=0.0, window=window), PLANET, settings=QUICK)
     assert fit.verdict.finding is finding
     assert fit.verdict.reason.startswith(words)
     assert fit.verdict.depth_sigma is None
@@ -109,7 +112,7 @@ def test_a_gap_over_the_transit_is_said():
     points = _points(depth=0.0, window=(-0.3, 0.3), n=300)
     seen = np.abs(points.time - TRUTH[0]) > 0.15
     points = Points(points.time[seen], points.flux[seen], points.flux_err[seen], 60.0, {})
-    verdict = fit_points(points, PLANET, options=QUICK).verdict
+    verdict = fit_points(points, PLANET, settings=QUICK).verdict
     assert verdict.finding is Finding.NOT_OBSERVED
     assert verdict.reason == "the data have a gap over the whole predicted transit"
 
@@ -117,26 +120,26 @@ def test_a_gap_over_the_transit_is_said():
 def test_trend_is_chosen_and_removed():
     rng = np.random.default_rng(3)
     airmass = np.linspace(1, 2, 150) ** 2
-    points = _points(airmass=airmass, junk=rng.normal(size=150), constant=np.ones(150))
+    points = _points(airmass=airmass, sky=rng.normal(size=150), x=np.ones(150))
     points = replace(points, flux=1234 * points.flux * (1 - 0.01 * airmass))
     points = replace(points, flux_err=points.flux_err * 1234)
-    fit = fit_points(points, PLANET, options=QUICK)
+    fit = fit_points(points, PLANET, settings=QUICK)
     assert fit.covariates == ("airmass",)
     assert abs(_pull(fit, "rp_over_rs", TRUTH[1])) < 3
     assert fit.trend / (1234 * (1 - 0.01 * airmass)) == pytest.approx(1, abs=2e-3)
     forced = fit_points(
-        points, PLANET, options=FitOptions(sample=False, covariates=("junk", "airmass"))
+        points, PLANET, settings=FitSettings(sample=False, covariates=("sky", "airmass"))
     )
-    assert forced.covariates == ("junk", "airmass")
-    other = fit_points(points, PLANET, options=FitOptions(sample=False, forbidden=("airmass",)))
+    assert forced.covariates == ("sky", "airmass")
+    other = fit_points(points, PLANET, settings=FitSettings(sample=False, forbidden=("airmass",)))
     assert "airmass" not in other.covariates
     assert "time" in other.covariates
-    with pytest.raises(FitError, match="no covariate constant"):
-        fit_points(points, PLANET, options=FitOptions(covariates=("constant",)))
+    with pytest.raises(FitError, match="no covariate x"):
+        fit_points(points, PLANET, settings=FitSettings(covariates=("x",)))
 
 
 def test_partial_transit_stays_at_its_epoch():
-    fit = fit_points(_points(window=(-0.12, 0.01)), PLANET, options=QUICK)
+    fit = fit_points(_points(window=(-0.12, 0.01)), PLANET, settings=QUICK)
     assert fit.verdict.finding is Finding.PARTIAL
     assert "egress" in fit.verdict.reason
     assert abs(_pull(fit, "mid_time_bjd_tdb", TRUTH[0])) < 3
@@ -182,7 +185,7 @@ def test_a_transit_at_another_time_is_remarked_on(minutes, errors, words):
 def test_the_fit_warns_of_a_transit_at_another_time(caplog):
     points = _points()
     planet = replace(PLANET, t0_bjd_tdb=PLANET.t0_bjd_tdb - 40 / 1440)
-    fit = fit_points(points, planet, options=QUICK)
+    fit = fit_points(points, planet, settings=QUICK)
     assert fit.verdict.finding is Finding.TRANSIT
     assert "late of the ephemeris" in fit.notes[0].text
     assert fit.notes[0].about is About.TIMING
@@ -201,7 +204,7 @@ def test_flags_and_wild_points_take_no_part():
         flux_err=points.flux_err, target_flux=flux, comparison_flux=flux, flags=flags,
         covariates={"airmass": np.linspace(1, 2, 150)},
     )  # fmt: skip
-    fit = fit_transit(curve, PLANET, exposure_s=60.0, options=QUICK)
+    fit = fit_transit(curve, PLANET, exposure_s=60.0, settings=QUICK)
     assert not fit.used[20]
     assert not fit.used[30]
     assert not fit.used[40:50].any()
@@ -216,7 +219,7 @@ def test_wild_points_that_show_one_after_the_other_are_left_out():
     # Each is hidden by the scatter that the next larger ones make.
     flux[[5, 6, 7]] += [0.014, 0.05, 0.4]
     flux[[20, 21, 22, 23]] -= [0.013, 0.016, 0.02, 0.03]
-    fit = fit_points(replace(points, flux=flux), PLANET, options=QUICK)
+    fit = fit_points(replace(points, flux=flux), PLANET, settings=QUICK)
     assert fit.statistics["n_points"] == fit.used.sum()
     assert not fit.used[[6, 7]].any()
     assert fit.used.sum() >= 140
@@ -229,7 +232,7 @@ def test_too_few_points():
 
 
 def test_json_holds_every_number():
-    fit = fit_points(_points(), PLANET, options=QUICK)
+    fit = fit_points(_points(), PLANET, settings=QUICK)
     out = json.loads(json.dumps(fit_to_json(fit, PLANET, extra={"seed": 1}), allow_nan=False))
     for name in (
         "mid_time_bjd_tdb", "rp_over_rs", "a_over_rs", "impact_parameter", "duration_days",
@@ -261,7 +264,7 @@ def test_the_figure_shows_the_curve_that_beta_was_worked_out_from(tmp_path, monk
     points = _points(6)
     wander = 0.002 * np.sin((points.time - points.time[0]) * 2 * np.pi / 0.05)
     points = replace(points, flux=points.flux * (1 + wander))
-    fit = fit_points(points, PLANET, options=QUICK)
+    fit = fit_points(points, PLANET, settings=QUICK)
     drawn = {}
     monkeypatch.setattr(
         transit_products,
@@ -304,8 +307,8 @@ def test_an_unknown_exposure_is_not_averaged_over_and_said():
         flux=points.flux, flux_err=points.flux_err, target_flux=points.flux,
         comparison_flux=np.ones(n), flags=np.zeros(n, np.uint16), covariates={},
     )  # fmt: skip
-    unknown = fit_transit(curve, PLANET, exposure_s=None, options=QUICK)
-    known = fit_transit(curve, PLANET, exposure_s=60.0, options=QUICK)
+    unknown = fit_transit(curve, PLANET, exposure_s=None, settings=QUICK)
+    known = fit_transit(curve, PLANET, exposure_s=60.0, settings=QUICK)
     assert any("exposure not known" in note.text for note in unknown.notes)
     assert not any("exposure not known" in note.text for note in known.notes)
 

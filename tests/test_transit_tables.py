@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from lightcurve.config import FitSettings
 from lightcurve.curve.ensemble import build_ensemble, relative_flux
 from lightcurve.data import Finding
 from lightcurve.transit.ephemeris import make_planet, read_planet
 from lightcurve.transit.fit import fit_points
-from lightcurve.transit.options import FitOptions, Points
+from lightcurve.transit.options import Points
 
 COVARIATES = {
     "airmass": "AIRMASS",
@@ -61,9 +63,9 @@ def _points(path: Path, separator: str = "\t") -> Points:
 def test_public_tables(shared_data, file, values):
     planet = make_planet(values, "test")
     fit = fit_points(
-        _points(shared_data / "aij-tables" / file),
+        replace(_points(shared_data / "aij-tables" / file), filter_name="ip"),
         planet,
-        options=FitOptions(filter_name="ip", sample=False),
+        settings=FitSettings(sample=False),
     )
     o_minus_c = fit.parameters["o_minus_c_minutes"]
     own = (o_minus_c.upper - o_minus_c.lower) / 2
@@ -98,7 +100,8 @@ def test_hatp32_from_astroimagejs_fluxes(shared_data):
         60.0,
         {"airmass": table["AIRMASS"].to_numpy(float)},
     )
-    fit = fit_points(points, planet, options=FitOptions(filter_name="CV", sample=False))
+    points = replace(points, filter_name="CV")
+    fit = fit_points(points, planet, settings=FitSettings(sample=False))
     assert fit.parameters["o_minus_c_minutes"].value == pytest.approx(0, abs=5)
     assert fit.parameters["rp_over_rs"].value == pytest.approx(0.150, abs=0.012)
     assert fit.statistics["residual_scatter_percent"] < 0.60

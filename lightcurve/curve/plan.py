@@ -242,10 +242,11 @@ def _columns(
         head = [getattr(detections, name)[match] for name in names]
     else:
         head = [*target_xy, np.nan, np.nan]
-    return tuple(
+    x, y, flux, peak = (
         np.concatenate([[first], getattr(detections, name)[others]]).astype(float)
         for first, name in zip(head, names, strict=True)
     )
+    return x, y, flux, peak
 
 
 def _name(role: Sequence[str]) -> np.ndarray:
@@ -265,8 +266,8 @@ def _override(plan: StarPlan, settings: StarSettings, wcs: WCS, tolerance: float
     roles: dict[int, tuple[str, str]] = {}
     chosen = rows_of(settings.comparisons, "its own comparison star")
     if chosen:
-        for row in np.flatnonzero(plan.role == "comparison"):
-            roles[int(row)] = ("field", "the user named other comparison stars")
+        others = np.flatnonzero(plan.role == "comparison").tolist()
+        roles |= dict.fromkeys(others, ("field", "the user named other comparison stars"))
         roles |= dict.fromkeys(chosen, ("comparison", "named by the user"))
     for row in rows_of(settings.exclude, "excluded"):
         roles[row] = ("field", "excluded by the user")

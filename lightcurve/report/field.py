@@ -15,6 +15,7 @@ from lightcurve.report.style import (
 )
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
 MAX_SHOWN = 1400  # pixels along the longer side; more cannot be seen in the figure
@@ -161,13 +162,14 @@ def draw_compass(axes: Axes, solution: Solution, shape: tuple[int, int]) -> list
     east = solution.parity * np.array([-north[1], north[0]])
     size = 0.09 * min(nx, ny)
     centre = np.array([nx - 2.2 * size, 2.2 * size])
-    drawn = []
+    drawn: list[Artist] = []
     for name, direction in (("N", north), ("E", east)):
-        tip = centre + size * direction
+        start_x, start_y = centre.tolist()
+        tip_x, tip_y = (centre + size * direction).tolist()
         style = {"arrowstyle": "-|>", "color": "#222222", "lw": 1.3, "shrinkA": 0, "shrinkB": 0}
-        drawn.append(axes.annotate("", tip, centre, arrowprops=style))
-        where = centre + 1.35 * size * direction
-        drawn.append(axes.text(*where, name, ha="center", va="center", fontsize=8))
+        drawn.append(axes.annotate("", (tip_x, tip_y), (start_x, start_y), arrowprops=style))
+        x, y = (centre + 1.35 * size * direction).tolist()
+        drawn.append(axes.text(x, y, name, ha="center", va="center", fontsize=8))
     per_minute = 60 / solution.scale_arcsec
     nice = [m for m in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60) if m * per_minute < 0.25 * nx]
     minutes = nice[-1] if nice else 0.1

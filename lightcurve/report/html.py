@@ -157,7 +157,8 @@ def round_together(parameter: Parameter) -> tuple[str, str, str]:
     if not sizes or not np.isfinite(parameter.value):
         return f"{parameter.value:.8g}", "", ""
     decimals = int(np.clip(1 - np.floor(np.log10(min(sizes))), 0, 12))
-    return tuple(f"{number:.{decimals}f}" for number in (parameter.value, minus, plus))
+    value, below, above = (f"{n:.{decimals}f}" for n in (parameter.value, minus, plus))
+    return value, below, above
 
 
 def render_report(report: Report) -> str:
@@ -244,9 +245,9 @@ def _is_numeric(values: Sequence[Any]) -> bool:
 def _show(value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, (float, np.floating)):
+    if isinstance(value, float | np.floating):
         if not np.isfinite(value):
             return "\N{EN DASH}"
         # Julian dates keep their seconds.
-        return f"{value:.6f}" if abs(value) >= 1e6 else f"{value:.7g}"
+        return f"{value:.6f}" if abs(float(value)) >= 1e6 else f"{value:.7g}"
     return str(value)

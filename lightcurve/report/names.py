@@ -44,7 +44,8 @@ def name_stars(
         right, up = CORNERS[best]
         labels.append(
             axes.text(
-                *(place + 0.8 * outer * np.array(CORNERS[best])),
+                place[0] + 0.8 * outer * right,
+                place[1] + 0.8 * outer * up,
                 str(name),
                 fontsize=7.5,
                 color=colour,

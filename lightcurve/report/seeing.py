@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -141,9 +141,9 @@ def draw_profile(
             fontsize=8,
             bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},
         )
-    kwargs = {"transform": axes.get_xaxis_transform(), "fontsize": 8, "va": "top"}
-    axes.text(radius, 0.99, f" aperture {radius:.2f} px", color=MODEL, **kwargs)
-    axes.text(np.mean(annulus), 0.9, "sky", color="#7a7000", ha="center", **kwargs)
+    style: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "fontsize": 8, "va": "top"}
+    axes.text(radius, 0.99, f" aperture {radius:.2f} px", color=MODEL, **style)
+    axes.text(float(np.mean(annulus)), 0.9, "sky", color="#7a7000", ha="center", **style)
     axes.set(xlabel="Distance from the centre (px)", ylabel="Brightness (peak = 1)")
     axes.set_xlim(0, annulus[1] * 1.08)
     axes.set_ylim(-0.08, 1.22)
@@ -205,7 +205,11 @@ def draw_fwhm(
     axes.set_ylabel("FWHM (px)")
     if scale_arcsec:
         right = axes.secondary_yaxis(
-            "right", functions=(lambda p: p * scale_arcsec, lambda s: s / scale_arcsec)
+            "right",
+            functions=(
+                lambda pixels: np.multiply(pixels, scale_arcsec),
+                lambda arcsec: np.divide(arcsec, scale_arcsec),
+            ),
         )
         right.set_ylabel("FWHM (arcsec)")
         right.spines["right"].set_visible(True)

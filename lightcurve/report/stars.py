@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -62,7 +62,11 @@ def draw_star_curves(
         axes.axhline(offsets[k], color="#d0d0d0", lw=0.7, zorder=1)
         shown = np.clip(percent[:, k], -0.75 * step, 0.75 * step) + offsets[k]
         curves += axes.plot(time, shown, "o", ms=2.2, mew=0, color=colour, zorder=2)
-        style = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 7.5}
+        style: dict[str, Any] = {
+            "transform": axes.get_yaxis_transform(),
+            "va": "center",
+            "fontsize": 7.5,
+        }
         axes.text(-0.01, offsets[k], name, color=colour, ha="right", fontweight="bold", **style)
         axes.text(1.005, offsets[k], f"{scatter[k]:.2f} %", ha="left", color="#444444", **style)
     axes.set_yticks([])
@@ -158,10 +162,11 @@ def draw_noise(
     dict
         ``points``: role to line; ``model``: name to line.
     """
-    roles, usable = np.asarray(roles), np.isfinite(magnitude) & (np.nan_to_num(scatter) > 0)
+    role_of = np.asarray(roles)
+    usable = np.isfinite(magnitude) & (np.nan_to_num(scatter) > 0)
     points = {}
     for role in ("field", "comparison", "check", "target"):
-        chosen = usable & (roles == role)
+        chosen = usable & (role_of == role)
         if chosen.any():
             (points[role],) = axes.plot(
                 magnitude[chosen],
@@ -175,7 +180,8 @@ def draw_noise(
             )
     lines = {}
     dashes = iter(((0, (4, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (2, 3)), (0, (8, 3))) * 2)
-    for name, noise in (model or {}).items():
+    model = model or {}
+    for name, noise in model.items():
         total = name == "total" or len(model) == 1
         along, smooth = noise_curve(magnitude, noise)
         (lines[name],) = axes.plot(

@@ -22,7 +22,6 @@ from lightcurve.stages.same_star import check_place
 from lightcurve.target import find_target
 from lightcurve.times import bjd_tdb
 from lightcurve.transit.fit import fit_transit
-from lightcurve.transit.options import make_options
 from lightcurve.transit_products import save_fit_figures, summarise_fit, write_fit
 
 log = logging.getLogger(__name__)
@@ -82,7 +81,8 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
             curve,
             planet,
             exposure_s=exposure_s,
-            options=make_options(settings.fit, filter_name),
+            filter_name=filter_name,
+            settings=settings.fit,
             rng=np.random.default_rng(settings.seed),
         )
         fit = replace(fit, notes=(*notes, *fit.notes))

@@ -169,7 +169,7 @@ def transit_duration(planet: Planet) -> float:
         Days; 0 when the known orbit does not transit.
     """
     b = impact_parameter(planet)
-    return contact_duration(planet, rp=planet.rp_over_rs, a=planet.a_over_rs, b=b)
+    return float(contact_duration(planet, rp=planet.rp_over_rs, a=planet.a_over_rs, b=b))
 
 
 def impact_parameter(planet: Planet) -> float:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from lightcurve.config import FitSettings
 from lightcurve.constants import DAY_S
 from lightcurve.data import LightCurve, Note, Planet, Severity, TransitFit
 from lightcurve.errors import FitError
@@ -17,7 +18,7 @@ from lightcurve.transit.dip import dip_notes
 from lightcurve.transit.ephemeris import Prediction, predict_transit
 from lightcurve.transit.model import NAMES, TransitModel
 from lightcurve.transit.noise import RedNoise
-from lightcurve.transit.options import FitOptions, Points
+from lightcurve.transit.options import Points
 from lightcurve.transit.quality import (
     coverage,
     judge,
@@ -26,7 +27,7 @@ from lightcurve.transit.quality import (
     timing_notes,
 )
 from lightcurve.transit.sample import Posterior, draw_normal, sample_posterior
-from lightcurve.transit.search import Solution, covariance, noise_scale
+from lightcurve.transit.search import TransitSolution, covariance, noise_scale
 from lightcurve.transit.solve import find_wild, solve_flat, solve_points
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,8 @@ def fit_transit(
     planet: Planet,
     *,
     exposure_s: float | None,
-    options: FitOptions | None = None,
+    filter_name: str | None = None,
+    settings: FitSettings | None = None,
     rng: np.random.Generator | None = None,
 ) -> TransitFit:
     """Fit a transit and a linear trend to a light curve.
@@ -55,7 +57,9 @@ def fit_transit(
     planet : Planet
     exposure_s : float or None
         The model is averaged over it; where it is not known it is not, and a note says so.
-    options : FitOptions, optional
+    filter_name : str, optional
+        For the limb darkening; the names of `Exposure.filter`.
+    settings : FitSettings, optional
     rng : numpy.random.Generator, optional
         For the sampling; seed 1 by default.
 
@@ -76,8 +80,9 @@ def fit_transit(
         flux_err=np.where(good, light_curve.flux_err, np.nan),
         exposure_s=exposure_s or 0.0,
         covariates=light_curve.covariates,
+        filter_name=filter_name,
     )
-    fit = fit_points(points, planet, options=options, rng=rng)
+    fit = fit_points(points, planet, settings=settings, rng=rng)
     if exposure_s is not None:
         return fit
     log.warning("%s", NO_EXPOSURE)
@@ -88,7 +93,7 @@ def fit_points(
     points: Points,
     planet: Planet,
     *,
-    options: FitOptions | None = None,
+    settings: FitSettings | None = None,
     rng: np.random.Generator | None = None,
 ) -> TransitFit:
     """Fit a transit and a linear trend to plain arrays.
@@ -97,7 +102,7 @@ def fit_points(
     ----------
     points : Points
     planet : Planet
-    options : FitOptions, optional
+    settings : FitSettings, optional
     rng : numpy.random.Generator, optional
         For the sampling; seed 1 by default.
 
@@ -120,21 +125,21 @@ def fit_points(
     posterior are at those errors; ``chi2`` and ``bic`` are at the errors as given.
     A point more than five robust standard deviations off the first fit is left out.
     """
-    options = options or FitOptions()
+    settings = settings or FitSettings()
     rng = np.random.default_rng(1) if rng is None else rng
-    best, columns, red, used = _solve_without_wild(points, planet, options)
+    best, columns, red, used = _solve_without_wild(points, planet, settings)
     time, residuals = best.problem.time, best.problem.plain_residuals(best.theta)
     beta = red_noise_factor(time, residuals)
     # Red noise that has been modelled is in the errors already.
     noise = noise_scale(best) * (beta if red is None else 1.0)
-    posterior = _posterior(best, noise, options, rng)
+    posterior = _posterior(best, noise, settings, rng)
     prediction = predict_transit(planet, float(np.mean(time)))
     parameters = summarise(posterior.samples, planet, prediction)
     mid, duration = (parameters[k].value for k in ("mid_time_bjd_tdb", "duration_days"))
     cover = coverage(time, mid, duration)
     depth = parameters["radius_ratio_squared_percent"]
     depth_sigma = 2 * depth.value / (depth.upper - depth.lower)
-    delta_bic = solve_flat(best, columns, options, used).bic(noise) - best.bic(noise)
+    delta_bic = solve_flat(best, columns, settings, used).bic(noise) - best.bic(noise)
     model, trend = _predict(points, planet, best, columns)
     left = points.flux / (model * trend) - 1
     statistics = {
@@ -156,7 +161,7 @@ def fit_points(
     timing += dip_notes(verdict, time, left[used], prediction.duration)
     for note in timing:
         log.warning("%s", note)
-    told = (*best.problem.priors.notes, _trend_note(best, options), _noise_note(red, beta))
+    told = (*best.problem.priors.notes, _trend_note(best, settings), _noise_note(red, beta))
     return TransitFit(
         parameters=parameters,
         model=model,
@@ -173,31 +178,31 @@ def fit_points(
 
 
 def _solve_without_wild(
-    points: Points, planet: Planet, options: FitOptions
-) -> tuple[Solution, dict[str, np.ndarray], RedNoise | None, np.ndarray]:
+    points: Points, planet: Planet, settings: FitSettings
+) -> tuple[TransitSolution, dict[str, np.ndarray], RedNoise | None, np.ndarray]:
     """Solve, leave wild points out and solve again, twice at most; the points used come last."""
     used = _usable(points)
-    solved = solve_points(points, planet, options, used)
+    solved = solve_points(points, planet, settings, used)
     for _ in range(2):
         wild = find_wild(solved[0], used)
         if not wild.any():
             break
         used = used & ~wild
-        solved = solve_points(points, planet, options, used)
+        solved = solve_points(points, planet, settings, used)
     return (*solved, used)
 
 
 def _posterior(
-    best: Solution, noise: float, options: FitOptions, rng: np.random.Generator
+    best: TransitSolution, noise: float, settings: FitSettings, rng: np.random.Generator
 ) -> Posterior:
-    draw = sample_posterior if options.sample else draw_normal
+    draw = sample_posterior if settings.sample else draw_normal
     return draw(
         best.problem,
         best.theta,
         covariance(best, noise),
         noise=noise,
         rng=rng,
-        max_steps=options.max_steps,
+        max_steps=settings.max_steps,
     )
 
 
@@ -230,7 +235,7 @@ def _usable(points: Points) -> np.ndarray:
     return used
 
 
-def _goodness(solution: Solution, residuals: np.ndarray) -> dict[str, float]:
+def _goodness(solution: TransitSolution, residuals: np.ndarray) -> dict[str, float]:
     """chi2 and BIC of the plain residuals at the errors as given."""
     chi2 = float(np.sum((residuals / solution.problem.flux_err) ** 2))
     size = len(residuals)
@@ -242,7 +247,7 @@ def _goodness(solution: Solution, residuals: np.ndarray) -> dict[str, float]:
 
 
 def _predict(
-    points: Points, planet: Planet, solution: Solution, columns: Mapping[str, np.ndarray]
+    points: Points, planet: Planet, solution: TransitSolution, columns: Mapping[str, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Transit and trend at all points, used or not."""
     finite = np.isfinite(points.time)
@@ -254,11 +259,11 @@ def _predict(
     return model, np.column_stack(stack) @ coefficients
 
 
-def _trend_note(solution: Solution, options: FitOptions) -> str:
+def _trend_note(solution: TransitSolution, settings: FitSettings) -> str:
     names = ", ".join(solution.names) or "none"
-    if options.covariates is not None:
+    if settings.covariates is not None:
         return f"detrended by {names}, as asked"
-    rule = f"a covariate must lower the BIC by more than {options.bic_threshold:g}"
+    rule = f"a covariate must lower the BIC by more than {settings.bic_threshold:g}"
     return f"detrended by {names}; {rule}, a step at a meridian flip is always in"
 
 

@@ -121,7 +121,10 @@ def fit_from_json(content: Mapping[str, Any], columns: Mapping[str, np.ndarray])
     try:
         parameters = {
             name: Parameter(
-                *(_number(entry[k]) for k in ("value", "lower", "upper")), entry["unit"]
+                _number(entry["value"]),
+                _number(entry["lower"]),
+                _number(entry["upper"]),
+                entry["unit"],
             )
             for name, entry in content.items()
             if isinstance(entry, Mapping) and "unit" in entry

@@ -10,7 +10,6 @@ from lightcurve.transit.problem import Problem
 
 N_WALKERS = 24
 BLOCK = 250
-MAX_STEPS = 4000
 LENGTHS = 50  # autocorrelation times that make a chain long enough
 MAX_SAMPLES = 4000
 
@@ -76,7 +75,7 @@ def sample_posterior(
     *,
     noise: float,
     rng: np.random.Generator,
-    max_steps: int = MAX_STEPS,
+    max_steps: int,
 ) -> Posterior:
     """Sample with emcee from the least-squares solution on.
 
@@ -140,7 +139,7 @@ def draw_normal(
     *,
     noise: float,
     rng: np.random.Generator,
-    max_steps: int = MAX_STEPS,
+    max_steps: int,
 ) -> Posterior:
     """Draw from the normal distribution about the best fit, in place of sampling.
 
@@ -175,7 +174,7 @@ def _walkers(
     inside = np.clip(
         theta, problem.priors.lower + 0.01 * width, problem.priors.upper - 0.01 * width
     )
-    walkers = []
+    walkers: list[np.ndarray] = []
     shrink = 1.0
     while len(walkers) < N_WALKERS:
         draw = rng.multivariate_normal(inside, shrink * covariance, size=N_WALKERS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,7 +21,7 @@ TRANSIT_PARAMETERS = 2  # mid-time and radius ratio: the others lean on their pr
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Solution:
-    """A least-squares solution.
+    """A least-squares solution, of a trend alone or with a transit.
 
     Attributes
     ----------
@@ -28,8 +29,6 @@ class Solution:
         With the trend chosen.
     names : tuple of str
         Covariates of the trend.
-    theta : (6,) float array or None
-        None without a transit.
     chi2 : float
         Of the data.
     penalty : float
@@ -38,14 +37,14 @@ class Solution:
 
     problem: Problem
     names: tuple[str, ...]
-    theta: np.ndarray | None
     chi2: float
     penalty: float
+    of_transit: ClassVar[int] = 0
 
     @property
     def n_parameters(self) -> int:
         """Count the parameters that the data determine."""
-        return self.problem.trend.shape[1] + (0 if self.theta is None else TRANSIT_PARAMETERS)
+        return self.problem.trend.shape[1] + self.of_transit
 
     def bic(self, noise: float = 1.0) -> float:
         """Compute the Bayesian information criterion (Schwarz 1978).
@@ -62,6 +61,14 @@ class Solution:
         """
         size = len(self.problem.time)
         return self.chi2 / noise**2 + self.penalty + self.n_parameters * float(np.log(size))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TransitSolution(Solution):
+    """A solution with a transit, of parameters `theta`, (6,)."""
+
+    theta: np.ndarray
+    of_transit: ClassVar[int] = TRANSIT_PARAMETERS
 
 
 def choose_trend(
@@ -138,35 +145,18 @@ def noise_scale(solution: Solution) -> float:
     return float(np.sqrt(max(solution.chi2, 1e-12) / freedom))
 
 
-def solve_best(
-    problem: Problem,
-    names: tuple[str, ...],
-    *,
-    transit: bool,
-    start: np.ndarray | None = None,
-) -> Solution:
-    """Solve for one trend.
+def solve_trend(problem: Problem, names: tuple[str, ...]) -> Solution:
+    """Solve for one trend, of the covariates named, without a transit."""
+    residuals = problem.solve(np.ones(len(problem.time)))[1]
+    return Solution(problem, names, float(residuals @ residuals), 0.0)
 
-    Parameters
-    ----------
-    problem : Problem
-    names : tuple of str
-        Names of its trend's covariates.
-    transit : bool
-    start : (6,) float array, optional
-        A solution with another trend, to begin from where it beats the scan.
 
-    Returns
-    -------
-    Solution
-    """
-    if not transit:
-        residuals = problem.solve(np.ones(len(problem.time)))[1]
-        return Solution(problem, names, None, float(residuals @ residuals), 0.0)
+def solve_transit(problem: Problem, names: tuple[str, ...]) -> TransitSolution:
+    """Solve for the best transit with one trend, of the covariates named."""
     from scipy.optimize import least_squares
 
     origin, scale = problem.priors.centre, _scales(problem)
-    first = _scan(problem, start)
+    first = _scan(problem)
     found = least_squares(
         lambda u: problem.residuals(origin + scale * u),
         (first - origin) / scale,
@@ -181,7 +171,7 @@ def solve_best(
     residuals = problem.residuals(theta)
     size = len(problem.time)
     chi2, penalty = (float(part @ part) for part in (residuals[:size], residuals[size:]))
-    return Solution(problem, names, theta, chi2, penalty)
+    return TransitSolution(problem, names, chi2, penalty, theta)
 
 
 def jacobian(problem: Problem, theta: np.ndarray) -> np.ndarray:
@@ -208,13 +198,12 @@ def jacobian(problem: Problem, theta: np.ndarray) -> np.ndarray:
     return np.column_stack(columns)
 
 
-def covariance(solution: Solution, noise: float) -> np.ndarray:
+def covariance(solution: TransitSolution, noise: float) -> np.ndarray:
     """Work out the covariance of the transit's parameters.
 
     Parameters
     ----------
-    solution : Solution
-        With a transit.
+    solution : TransitSolution
     noise : float
         Errors are multiplied by it.
 
@@ -236,12 +225,12 @@ def _scales(problem: Problem) -> np.ndarray:
     return np.where(np.isfinite(problem.priors.width), problem.priors.width, free)
 
 
-def _scan(problem: Problem, start: np.ndarray | None) -> np.ndarray:
-    """Best of a grid in mid-time and radius, and of a given start."""
+def _scan(problem: Problem) -> np.ndarray:
+    """Best of a grid in mid-time and radius."""
     priors = problem.priors
     centre = np.clip(priors.centre, priors.lower, priors.upper)
     span = np.linspace(priors.lower[0], priors.upper[0], SCAN_STEPS + 1)
-    candidates = [] if start is None else [start]
+    candidates = []
     for mid in np.append(span, centre[0]):
         for factor in SCAN_RADII:
             theta = centre.copy()

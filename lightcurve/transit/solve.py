@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from lightcurve.config import FitSettings
 from lightcurve.constants import DAY_S
 from lightcurve.covariates import COVARIATES
 from lightcurve.data import Planet
@@ -15,10 +16,17 @@ from lightcurve.robust import robust_scatter
 from lightcurve.transit.ephemeris import transit_duration
 from lightcurve.transit.model import TransitModel
 from lightcurve.transit.noise import RedNoise, find_red_noise
-from lightcurve.transit.options import FitOptions, Points
+from lightcurve.transit.options import Points
 from lightcurve.transit.priors import make_priors
 from lightcurve.transit.problem import Problem, trend_columns
-from lightcurve.transit.search import Solution, choose_trend, jacobian, solve_best
+from lightcurve.transit.search import (
+    Solution,
+    TransitSolution,
+    choose_trend,
+    jacobian,
+    solve_transit,
+    solve_trend,
+)
 
 MIN_LEFT = 12
 CLIP_SIGMA = 5.0
@@ -26,21 +34,21 @@ SLOW = ("airmass", "time")  # beside which red noise is first measured
 
 
 def solve_points(
-    points: Points, planet: Planet, options: FitOptions, used: np.ndarray
-) -> tuple[Solution, dict[str, np.ndarray], RedNoise | None]:
+    points: Points, planet: Planet, settings: FitSettings, used: np.ndarray
+) -> tuple[TransitSolution, dict[str, np.ndarray], RedNoise | None]:
     """Find transit, trend and noise.
 
     Parameters
     ----------
     points : Points
     planet : Planet
-    options : FitOptions
+    settings : FitSettings
     used : (n,) bool array
         Points that take part.
 
     Returns
     -------
-    best : Solution
+    best : TransitSolution
     columns : dict of str to (n,) float array
         Standardised covariates at all points.
     red : RedNoise or None
@@ -56,30 +64,33 @@ def solve_points(
     The noise is measured first beside a slow trend, for a slope left in would pass for a wander;
     then the trend is chosen, and the noise measured again beside it.
     """
-    columns = offered_columns(points, options, used)
-    problem = make_problem(points, planet, options, used)
-    names = options.covariates
+    columns = offered_columns(points, settings, used)
+    problem = make_problem(points, planet, used)
+    names = settings.covariates
     if names is None:
         first = _solve(problem, columns, used, present((*_steps(), *SLOW), columns))
         first = _solve(problem, columns, used, first.names, red=_red_noise(first))
-        names = trend_names(problem, columns, first.theta, options, used)
+        names = trend_names(problem, columns, first.theta, settings, used)
     best = _solve(problem, columns, used, names)
     red = _red_noise(best)
     return _solve(problem, columns, used, names, red=red), columns, red
 
 
 def solve_flat(
-    best: Solution, columns: Mapping[str, np.ndarray], options: FitOptions, used: np.ndarray
+    best: TransitSolution,
+    columns: Mapping[str, np.ndarray],
+    settings: FitSettings,
+    used: np.ndarray,
 ) -> Solution:
     """Find the trend that explains a night without a transit.
 
     Parameters
     ----------
-    best : Solution
-        With a transit; its noise is taken.
+    best : TransitSolution
+        Its noise is taken.
     columns : mapping of str to (n,) float array
         From `solve_points`.
-    options : FitOptions
+    settings : FitSettings
     used : (n,) bool array
         Points that take part.
 
@@ -88,20 +99,22 @@ def solve_flat(
     Solution
         Without a transit.
     """
-    names = options.covariates
+    names = settings.covariates
     if names is None:
-        names = trend_names(best.problem, columns, None, options, used)
+        names = trend_names(best.problem, columns, None, settings, used)
     trend = np.column_stack([np.ones(used.sum()), *(columns[n][used] for n in names)])
-    return solve_best(replace(best.problem, trend=trend), names, transit=False)
+    return solve_trend(replace(best.problem, trend=trend), names)
 
 
-def offered_columns(points: Points, options: FitOptions, used: np.ndarray) -> dict[str, np.ndarray]:
+def offered_columns(
+    points: Points, settings: FitSettings, used: np.ndarray
+) -> dict[str, np.ndarray]:
     """Standardise the covariates that there are.
 
     Parameters
     ----------
     points : Points
-    options : FitOptions
+    settings : FitSettings
     used : (n,) bool array
 
     Returns
@@ -115,22 +128,21 @@ def offered_columns(points: Points, options: FitOptions, used: np.ndarray) -> di
     """
     offered = {"time": points.time - points.time[used].mean(), **points.covariates}
     columns = trend_columns(offered, used)
-    missing = [name for name in options.covariates or () if name not in columns]
+    missing = [name for name in settings.covariates or () if name not in columns]
     if missing:
         known = ", ".join(sorted(columns))
         msg = f"no covariate {missing[0]} to detrend with; there are {known}"
         raise FitError(msg)
-    return {n: v for n, v in columns.items() if n not in options.forbidden}
+    return {n: v for n, v in columns.items() if n not in settings.forbidden}
 
 
-def make_problem(points: Points, planet: Planet, options: FitOptions, used: np.ndarray) -> Problem:
+def make_problem(points: Points, planet: Planet, used: np.ndarray) -> Problem:
     """Put the points used, the model and the priors together, with a constant trend.
 
     Parameters
     ----------
     points : Points
     planet : Planet
-    options : FitOptions
     used : (n,) bool array
 
     Returns
@@ -144,7 +156,7 @@ def make_problem(points: Points, planet: Planet, options: FitOptions, used: np.n
         flux_err=points.flux_err[used],
         trend=np.ones((len(time), 1)),
         model=TransitModel(time, planet, points.exposure_s / DAY_S),
-        priors=make_priors(planet, time, options.filter_name),
+        priors=make_priors(planet, time, points.filter_name),
     )
 
 
@@ -152,7 +164,7 @@ def trend_names(
     problem: Problem,
     columns: Mapping[str, np.ndarray],
     theta: np.ndarray | None,
-    options: FitOptions,
+    settings: FitSettings,
     used: np.ndarray,
 ) -> tuple[str, ...]:
     """Let the data choose the trend.
@@ -163,7 +175,7 @@ def trend_names(
     columns : mapping of str to (n,) float array
     theta : (6,) float array or None
         A transit near the best one, or none.
-    options : FitOptions
+    settings : FitSettings
     used : (n,) bool array
 
     Returns
@@ -175,7 +187,7 @@ def trend_names(
         {name: values[used] for name, values in columns.items()},
         theta,
         start=present(_steps(), columns),
-        threshold=options.bic_threshold,
+        threshold=settings.bic_threshold,
     )
 
 
@@ -206,13 +218,13 @@ def _solve(
     names: tuple[str, ...],
     *,
     red: RedNoise | None = None,
-) -> Solution:
+) -> TransitSolution:
     trend = np.column_stack([np.ones(used.sum()), *(columns[n][used] for n in names)])
     whiten = None if red is None else red.whiten
-    return solve_best(replace(problem, trend=trend, whiten=whiten), names, transit=True)
+    return solve_transit(replace(problem, trend=trend, whiten=whiten), names)
 
 
-def _red_noise(solution: Solution) -> RedNoise | None:
+def _red_noise(solution: TransitSolution) -> RedNoise | None:
     """Measure the wander that is left, counting what trend and transit have absorbed."""
     # Derivatives are wanted as they are, not whitened by what was measured before.
     problem, theta = replace(solution.problem, whiten=None), solution.theta
@@ -227,12 +239,12 @@ def _red_noise(solution: Solution) -> RedNoise | None:
     )
 
 
-def find_wild(solution: Solution, used: np.ndarray) -> np.ndarray:
+def find_wild(solution: TransitSolution, used: np.ndarray) -> np.ndarray:
     """Find points that lie far off a fit.
 
     Parameters
     ----------
-    solution : Solution
+    solution : TransitSolution
     used : (n,) bool array
         Points that took part.
 
