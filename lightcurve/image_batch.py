@@ -9,7 +9,7 @@ from typing import Any
 
 from lightcurve.calib.store import load_masters
 from lightcurve.catalogs.file import read_file
-from lightcurve.catalogs.query import load
+from lightcurve.catalogs.query import SERVICES
 from lightcurve.clock import Clock
 from lightcurve.config import Settings
 from lightcurve.data import Masters
@@ -163,7 +163,7 @@ def _check_settings(settings: Settings) -> None:
     for file in settings.catalogs.files:
         read_file(file)
     for name in services_for("G", 0.0, settings, given=False):
-        load(name)
+        SERVICES.get(name)
 
 
 def _listed(paths: Sequence[Path]) -> tuple[list[Path], dict[Path, InputError]]:

@@ -31,6 +31,7 @@ _HOMES = {
     "comparison weighting": "lightcurve.curve.weightings",
     "covariate": "lightcurve.covariates",
     "finder": "lightcurve.phot.methods",
+    "service": "lightcurve.catalogs.query",
     "solver": "lightcurve.astrometry.chain",
 }
 

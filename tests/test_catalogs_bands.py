@@ -16,7 +16,8 @@ from lightcurve.catalogs.bands import (
 from lightcurve.catalogs.crossmatch import crossmatch
 from lightcurve.catalogs.file import read_file
 from lightcurve.catalogs.quality import Cuts, unfit
-from lightcurve.catalogs.recipes import BANDS, RECIPES, Recipe
+from lightcurve.catalogs.query import SERVICES
+from lightcurve.catalogs.recipes import RECIPES, Recipe
 from lightcurve.catalogs.service import Catalog, Column
 from lightcurve.frames.filters import normalise_filter
 
@@ -100,7 +101,7 @@ def test_errors_are_carried_through_the_formula():
 
 def test_a_colour_outside_the_formula_gives_no_magnitude():
     red = make(g_mag=[15.0, 15.0], bp_mag=[15.5, 19.0], rp_mag=[14.5, 13.0])
-    mag, error = magnitudes(red, recipe("V", "G"), BANDS["gaia"])
+    mag, error = magnitudes(red, recipe("V", "G"), SERVICES.get("gaia").bands)
     assert np.isfinite(mag).tolist() == np.isfinite(error).tolist() == [True, False]
 
 
@@ -141,7 +142,7 @@ def test_the_hemisphere_chooses_the_survey():
     for band in RECIPES:
         for dec in (-60.0, 60.0):
             for name in sources_for(band, dec):
-                assert recipe_for(band, BANDS[name]) is not None
+                assert recipe_for(band, SERVICES.get(name).bands) is not None
 
 
 def test_standards_are_kept_and_the_others_have_a_reason():

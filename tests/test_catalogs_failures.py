@@ -60,11 +60,12 @@ def test_a_failing_service_costs_its_own_columns_and_says_why(services, trouble)
 def test_a_slow_or_endless_service_is_left(services):
     for trouble in ("timeout", "trickle"):
         services.trouble["simbad"] = trouble
+        begin = time.monotonic()
         _, reports = query(
             ("simbad",), FIELD, CatalogSettings(servers=services.servers, timeout_s=0.5)
         )
         assert reports[0].status == "failed"
-        assert reports[0].seconds < 5
+        assert time.monotonic() - begin < 5
         assert "in time" in reports[0].reason
 
 

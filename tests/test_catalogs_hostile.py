@@ -13,7 +13,7 @@ from services_server import to_votable
 
 from lightcurve.catalogs import colibri, gaia, skybot
 from lightcurve.catalogs.hostile import MAX_TEXT, clean, numbers, read_votable, texts
-from lightcurve.catalogs.query import load, snapped
+from lightcurve.catalogs.query import SERVICES, snapped
 from lightcurve.catalogs.service import Field
 from lightcurve.errors import CatalogError
 
@@ -148,7 +148,7 @@ def test_simbad_has_every_column_that_is_asked_for(shared_data):
     recorded = shared_data / "services" / "astroquery" / "simbad"
     table = read_votable((recorded / "simbad_basic_columns.xml").read_bytes(), "SIMBAD")
     known = set(table["column_name"])
-    request = load("simbad").routes[0].request(FIELD, 10)
+    request = SERVICES.get("simbad").routes[0].request(FIELD, 10)
     asked = {w.strip(",)").removeprefix("b.") for w in request.split() if w.startswith("b.")}
     assert asked - {"oid"} <= known
     links = read_votable((recorded / "simbad_linked_to_basic.xml").read_bytes(), "SIMBAD")

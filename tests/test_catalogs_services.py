@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from services_tables import CENTRE
+from typer.testing import CliRunner
 
+from lightcurve.catalogs.bands import bands_of, sources_for
 from lightcurve.catalogs.crossmatch import crossmatch
-from lightcurve.catalogs.query import MODULES, load, query
+from lightcurve.catalogs.query import SERVICES, query
 from lightcurve.catalogs.service import Field
+from lightcurve.cli import app
 from lightcurve.config import CatalogSettings
 from lightcurve.data import Site
 from lightcurve.errors import InputError
@@ -30,13 +34,11 @@ def ask(server, *names, field=FIELD, **changes):
 
 
 def test_every_service_has_a_file_of_its_own_and_says_what_to_cite():
-    for name in MODULES:
-        service = load(name)
-        assert service.name == name
+    for service in SERVICES:
         assert service.reference
         assert service.title
     with pytest.raises(InputError, match="no service 'hubble'"):
-        load("hubble")
+        SERVICES.get("hubble")
     astray = CatalogSettings(servers={"vizer": "https://example.org"})
     with pytest.raises(InputError, match="no server 'vizer'"):
         query((), FIELD, astray)
@@ -251,10 +253,33 @@ def test_progress_counts_the_services(services):
 
 def test_nothing_heavy_and_no_server_at_import():
     code = (
-        "import sys, lightcurve.catalogs.query as q, lightcurve.catalogs.bands\n"
-        "for name in q.MODULES: q.load(name)\n"
+        "import sys, lightcurve.catalogs.query, lightcurve.catalogs.bands\n"
         "heavy = {'astropy', 'astroquery', 'pyvo', 'requests', 'scipy', 'pandas', 'matplotlib'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_service_is_registered_once_and_known_everywhere(services, monkeypatch):
+    """One more survey of stars: in the help, the manual, the standards and the answers."""
+    panstarrs = SERVICES.get("panstarrs")
+
+    def read(body, field):
+        catalog = panstarrs.routes[0].read(body, field)
+        return replace(catalog, name="dummy", title="Dummy Survey")
+
+    route = replace(panstarrs.routes[0], read=read)
+    dummy = replace(
+        panstarrs, name="dummy", title="Dummy Survey", routes=(route,), bands={"y_ps1": "y_mag"}
+    )
+    monkeypatch.setattr(SERVICES, "entries", dict(SERVICES.entries))
+    SERVICES.register(dummy)
+    catalogs, reports = ask(services, "dummy")
+    assert reports["dummy"].status == "ok"
+    assert bands_of(catalogs["dummy"]) == {"y_ps1": "y_mag"}
+    assert "dummy" in sources_for("Y", 50.0)
+    assert "dummy" not in sources_for("Y", -50.0)
+    assert dummy.in_markdown.startswith("| `dummy` | Dummy Survey: Chambers")
+    shown = CliRunner().invoke(app, ["image", "--help"], env={"COLUMNS": "300"}).stdout
+    assert "or dummy (Dummy Survey)" in shown

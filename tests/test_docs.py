@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lightcurve.astrometry.chain import SOLVERS
+from lightcurve.catalogs.query import SERVICES
 from lightcurve.flags import MEANING, Flag
 from lightcurve.formats.columns import TABLES, TableFormat, columns_in_markdown
 from lightcurve.formats.export import EXPORTS, exports_in_markdown
@@ -31,6 +32,11 @@ def test_every_column_is_explained(table: TableFormat) -> None:
 def test_every_solver_is_explained() -> None:
     rows = "\n".join(solver.in_markdown for solver in SOLVERS)
     assert f"|---|---|\n{rows}\n\n" in (ROOT / "docs" / "solving.md").read_text()
+
+
+def test_every_service_is_explained() -> None:
+    rows = "\n".join(service.in_markdown for service in SERVICES)
+    assert f"|---|---|---|\n{rows}\n\n" in (ROOT / "docs" / "image.md").read_text()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -359,7 +359,7 @@ def gaia_like(frame: Path, index: str, epochs: list[float]) -> object:
         columns = {"g_mag": Column(mag, "mag")}
         none = np.full(len(ra), "")
         found = Catalog("gaia", "Gaia", none, ra, dec, mag * 0, field.epoch_jyear, columns)
-        return {"gaia": found}, [ServiceReport("gaia", "Gaia", "ok", len(ra), 0.1)]
+        return {"gaia": found}, [ServiceReport("gaia", "Gaia", "ok", len(ra))]
 
     return query
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lightcurve.catalogs.layout import Layout, Wanted
-from lightcurve.catalogs.service import Service
+from lightcurve.catalogs.layout import Layout
+from lightcurve.catalogs.service import Role, Service, Wanted
 from lightcurve.catalogs.vizier import vizier
 
 NAME, TITLE = "apass", "APASS DR9"
@@ -33,5 +33,9 @@ SERVICE = Service(
     NAME,
     TITLE,
     "Henden et al. 2016, VizieR II/336",
+    Role.STARS,
     (vizier(NAME, TITLE, "II/336/apass9", LAYOUT, order="Vmag"),),
+    LAYOUT.columns,
+    bands={"B": "b_mag", "V": "v_mag", **{f"{b}_sdss": f"{b}_mag" for b in "gri"}},
+    saturation_mag=9.5,
 )

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from lightcurve.catalogs.query import SERVICES
 from lightcurve.catalogs.recipes import (
-    BANDS,
     COLOURS,
     FILE,
     GIVEN,
@@ -15,7 +15,6 @@ from lightcurve.catalogs.recipes import (
     NORTH,
     OWN,
     PREFERRED,
-    REACH,
     RECIPES,
     SLOAN,
     SOUTH,
@@ -61,13 +60,15 @@ def sources_for(band: str, dec_deg: float) -> tuple[str, ...]:
     tuple of str
         Names of services.
     """
-    order = NORTH if dec_deg >= 0 else SOUTH
-    order = order if band in SLOAN else OWN.get(band, PREFERRED)
+    sloan = NORTH if dec_deg >= 0 else SOUTH
+    order: tuple[str, ...] = sloan if band in SLOAN else OWN.get(band, PREFERRED)
+    # Those that no order names, last.
+    services = (SERVICES.get(name) for name in dict.fromkeys((*order, *SERVICES.names())))
     return tuple(
-        name
-        for name in order
-        if recipe_for(band, BANDS[name]) is not None
-        and REACH.get(name, (-90, 90))[0] <= dec_deg <= REACH.get(name, (-90, 90))[1]
+        one.name
+        for one in services
+        if recipe_for(band, one.bands) is not None
+        and one.reach_deg[0] <= dec_deg <= one.reach_deg[1]
     )
 
 
@@ -83,7 +84,8 @@ def bands_of(catalog: Catalog) -> dict[str, str]:
     dict
         Band to column with at least one value.
     """
-    known = BANDS.get(catalog.name, FILE)
+    service = SERVICES.entries.get(catalog.name)
+    known = service.bands if service is not None and service.bands else FILE
     return {b: c for b, c in known.items() if np.isfinite(catalog.number(c)).any()}
 
 

@@ -11,7 +11,17 @@ import numpy as np
 
 from lightcurve.catalogs.hostile import clean
 from lightcurve.catalogs.servers import connected
-from lightcurve.catalogs.service import Catalog, Column, Field, Link, Route, Service, Skip
+from lightcurve.catalogs.service import (
+    Catalog,
+    Column,
+    Field,
+    Link,
+    Role,
+    Route,
+    Service,
+    Skip,
+    Wanted,
+)
 from lightcurve.constants import DAY_S, UNIX_ZERO_JD
 from lightcurve.errors import CatalogError
 
@@ -19,11 +29,12 @@ NAME, TITLE = "colibri", "Astro-COLIBRI"
 KEY = "ASTROCOLIBRI_API"
 DAYS = 60
 MAX_EVENTS = 10_000
-TEXTS = (
-    ("classification", "classification", "Class, where one is known"),
-    ("type", "type", "Kind of event"),
-    ("observatory", "observatory", "Who reported it"),
-    ("time", "time", "When it was seen first, UTC"),
+COLUMNS = (
+    Wanted("classification", "classification", "", "Class, where one is known", text=True),
+    Wanted("type", "type", "", "Kind of event", text=True),
+    Wanted("observatory", "observatory", "", "Who reported it", text=True),
+    Wanted("time", "time", "", "When it was seen first, UTC", text=True),
+    Wanted("redshift", "redshift", "", "Redshift"),
 )
 
 
@@ -73,9 +84,9 @@ def _read(body: bytes, field: Field) -> Catalog:
     ra, dec, error_deg = (_numbers(rows, key) for key in ("ra", "dec", "err"))
     placed = np.isfinite(ra) & (np.abs(dec) <= 90)
     columns = {
-        ours: Column(_texts(rows, theirs), "", description) for theirs, ours, description in TEXTS
+        w.ours: Column((_texts if w.text else _numbers)(rows, w.theirs), w.unit, w.description)
+        for w in COLUMNS
     }
-    columns["redshift"] = Column(_numbers(rows, "redshift"), "", "Redshift")
     catalog = Catalog(
         NAME,
         TITLE,
@@ -110,5 +121,8 @@ SERVICE = Service(
     NAME,
     TITLE,
     "Reichherzer et al. 2021, ApJS 256, 5",
+    Role.EVENTS,
     (Route("colibri", _request, _send, _read),),
+    COLUMNS,
+    key=KEY,
 )

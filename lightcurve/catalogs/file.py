@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.catalogs.hostile import READING, clean, numbers, read_votable, texts
-from lightcurve.catalogs.layout import Layout, Wanted, build, find, julian_years, spellings, within
-from lightcurve.catalogs.service import Catalog, Field
+from lightcurve.catalogs.layout import Layout, build, find, julian_years, spellings, within
+from lightcurve.catalogs.service import Catalog, Field, Wanted
 from lightcurve.coordinates import sexagesimal
 from lightcurve.errors import CatalogError, InputError
 from lightcurve.frames.quiet import quietly

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lightcurve.catalogs.layout import Layout, Wanted
-from lightcurve.catalogs.service import Catalog, Field, Route, Service
+from lightcurve.catalogs.layout import Layout
+from lightcurve.catalogs.service import Catalog, Field, Role, Route, Service, Wanted
 from lightcurve.catalogs.tap import ask_later, cone
 from lightcurve.catalogs.vizier import read_rows, vizier
 
@@ -75,9 +75,14 @@ SERVICE = Service(
     NAME,
     TITLE,
     "Gaia Collaboration, Vallenari et al. 2023, A&A 674, A1",
+    Role.STARS,
     (
         vizier(NAME, TITLE, "I/355/gaiadr3", VIZIER, order="Gmag"),
         # Answers while one waits are cut at 2,000 rows there: the job's result is fetched later.
         Route("gaia", _request, ask_later, _read),
     ),
+    VIZIER.columns,
+    bands={"G": "g_mag", "BP": "bp_mag", "RP": "rp_mag"},
+    saturation_mag=4.0,
+    always=True,
 )

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lightcurve.catalogs.gaia import ESA
-from lightcurve.catalogs.layout import Wanted
-from lightcurve.catalogs.service import Catalog, Field, Route, Service
+from lightcurve.catalogs.service import Catalog, Field, Role, Route, Service, Wanted
 from lightcurve.catalogs.tap import ask_later, cone
 from lightcurve.catalogs.vizier import read_rows
 
@@ -65,5 +64,12 @@ SERVICE = Service(
     NAME,
     TITLE,
     "Gaia Collaboration, Montegriffo et al. 2023, A&A 674, A33",
+    Role.STARS,
     (Route("gaia", _request, ask_later, _read),),
+    LAYOUT.columns,
+    bands={
+        **{b: f"jkc_{b.lower()}_mag" for b in "UBVRI"},
+        **{f"{b}_sdss": f"sdss_{b}_mag" for b in "ugriz"},
+    },
+    saturation_mag=4.0,
 )

@@ -10,33 +10,12 @@ import numpy as np
 
 from lightcurve.catalogs.hostile import clean, numbers, texts
 from lightcurve.catalogs.motion import UNKNOWN_MOTION_MAS, moved, unit_vectors
-from lightcurve.catalogs.service import Catalog, Column, Field
+from lightcurve.catalogs.service import Catalog, Column, Field, Wanted
 from lightcurve.constants import J2000_JD, MJD_ZERO, YEAR_DAYS
 from lightcurve.errors import CatalogError
 
 if TYPE_CHECKING:
     from astropy.table import Table
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """One column to take from a service.
-
-    Attributes
-    ----------
-    theirs, ours : str
-        Its name there and here.
-    unit : str
-        Here; an answer in another unit is converted.
-    description : str
-    text : bool
-    """
-
-    theirs: str
-    ours: str
-    unit: str = ""
-    description: str = ""
-    text: bool = False
 
 
 @dataclass(frozen=True, slots=True)

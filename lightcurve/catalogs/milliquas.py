@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lightcurve.catalogs.layout import Layout, Wanted
-from lightcurve.catalogs.service import Service
+from lightcurve.catalogs.layout import Layout
+from lightcurve.catalogs.service import Role, Service, Wanted
 from lightcurve.catalogs.vizier import vizier
 
 NAME, TITLE = "milliquas", "Milliquas v8"
@@ -23,5 +23,11 @@ LAYOUT = Layout(
     ),
 )
 SERVICE = Service(
-    NAME, TITLE, "Flesch 2023, OJAp 6, 49", (vizier(NAME, TITLE, "VII/294/catalog", LAYOUT),)
+    NAME,
+    TITLE,
+    "Flesch 2023, OJAp 6, 49",
+    Role.OBJECTS,
+    (vizier(NAME, TITLE, "VII/294/catalog", LAYOUT),),
+    LAYOUT.columns,
+    weight=3,
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lightcurve.catalogs.layout import Layout, Wanted
-from lightcurve.catalogs.service import Service
+from lightcurve.catalogs.layout import Layout
+from lightcurve.catalogs.service import Role, Service, Wanted
 from lightcurve.catalogs.vizier import vizier
 
 NAME, TITLE = "panstarrs", "Pan-STARRS1"
@@ -26,6 +26,11 @@ SERVICE = Service(
     NAME,
     TITLE,
     "Chambers et al. 2016, arXiv:1612.05560",
+    Role.STARS,
     # Not ordered: sorting costs that server more than the search.
     (vizier(NAME, TITLE, "II/349/ps1", LAYOUT, where='"rmag" < 21.5'),),
+    LAYOUT.columns,
+    bands={f"{b}_ps1": f"{b}_mag" for b in "grizy"},
+    reach_deg=(-30.0, 90.0),
+    saturation_mag=14.0,
 )

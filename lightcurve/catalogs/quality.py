@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightcurve.catalogs.motion import unit_vectors
-from lightcurve.catalogs.recipes import SATURATION_MAG
+from lightcurve.catalogs.query import SERVICES
 from lightcurve.catalogs.service import Catalog
 
 
@@ -70,7 +70,7 @@ def unfit(
     number = catalog.number
     tests = (
         ("no magnitude", ~np.isfinite(mag)),
-        ("saturated in the survey", mag < SATURATION_MAG.get(catalog.name, -np.inf)),
+        ("saturated in the survey", mag < _saturation_mag(catalog)),
         ("magnitude not sound", (number(flag) != 1) & np.isfinite(number(flag))),
         ("error too large", mag_err > cuts.max_mag_err),
         ("variable", catalog.text("variable") == "VARIABLE"),
@@ -85,6 +85,11 @@ def unfit(
     for reason, fails in reversed(tests):
         reasons[fails] = reason
     return reasons
+
+
+def _saturation_mag(catalog: Catalog) -> float:
+    known = SERVICES.entries.get(catalog.name)
+    return -np.inf if known is None else known.saturation_mag
 
 
 def _excess(catalog: Catalog) -> np.ndarray:

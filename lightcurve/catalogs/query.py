@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 
+from lightcurve.catalogs import (
+    apass,
+    colibri,
+    gaia,
+    gaia_synthetic,
+    milliquas,
+    panstarrs,
+    sdss,
+    simbad,
+    skybot,
+    skymapper,
+    tenparsec,
+    twomass,
+    vsx,
+)
 from lightcurve.catalogs.answers import is_kept, recall, remember
 from lightcurve.catalogs.file import read_file
 from lightcurve.catalogs.hostile import READING
@@ -21,26 +34,25 @@ from lightcurve.catalogs.service import Catalog, Field, Link, Route, Service, Se
 from lightcurve.config import CatalogSettings
 from lightcurve.errors import CatalogError, InputError
 from lightcurve.progress import Progress, silent
+from lightcurve.registry import Registry
 
-# Name of a service to its module; each has a SERVICE.
-MODULES = {
-    name: f"lightcurve.catalogs.{name}"
-    for name in (
-        "gaia",
-        "gaia_synthetic",
-        "panstarrs",
-        "skymapper",
-        "sdss",
-        "twomass",
-        "apass",
-        "simbad",
-        "skybot",
-        "vsx",
-        "milliquas",
-        "colibri",
-        "tenparsec",
-    )
-}
+# Surveys of stars first, the more precise before the others: a WCS is refined with the first.
+SERVICES: Registry[Service] = Registry(
+    "service",
+    gaia.SERVICE,
+    gaia_synthetic.SERVICE,
+    panstarrs.SERVICE,
+    skymapper.SERVICE,
+    sdss.SERVICE,
+    twomass.SERVICE,
+    apass.SERVICE,
+    simbad.SERVICE,
+    vsx.SERVICE,
+    skybot.SERVICE,
+    milliquas.SERVICE,
+    colibri.SERVICE,
+    tenparsec.SERVICE,
+)
 WORKERS = 4
 GRID_DEG = 0.02
 
@@ -57,7 +69,7 @@ def query(
     Parameters
     ----------
     names : sequence of str
-        Keys of `MODULES`.
+        Of `SERVICES`.
     field : Field
     settings : CatalogSettings
     progress : Progress
@@ -76,7 +88,7 @@ def query(
     InputError
         When there is no service or server of a name, or a file cannot be read.
     """
-    services = [load(name) for name in dict.fromkeys(names)]
+    services = [SERVICES.get(name) for name in dict.fromkeys(names)]
     if unknown := set(settings.servers) - set(SERVERS):
         msg = f"no server {min(unknown)!r} to give an address to: there are {', '.join(SERVERS)}"
         raise InputError(msg)
@@ -87,28 +99,6 @@ def query(
         fetched += progress(answers, "asking catalogues", len(services))
     catalogs = {f.report.name: f.catalog for f in fetched if f.catalog is not None}
     return catalogs, [f.report for f in fetched]
-
-
-def load(name: str) -> Service:
-    """Find a service by its name.
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    Service
-
-    Raises
-    ------
-    InputError
-        When there is none.
-    """
-    if name not in MODULES:
-        msg = f"no service {name!r}: there are {', '.join(sorted(MODULES))}"
-        raise InputError(msg)
-    return import_module(MODULES[name]).SERVICE
 
 
 def snapped(field: Field) -> Field:
@@ -138,17 +128,15 @@ class _Fetched:
 
 
 def _file(number: int, path: Path, field: Field) -> _Fetched:
-    begin = time.monotonic()
     catalog = read_file(path, field, name=f"file{number + 1}" if number else "file")
-    seconds, status = time.monotonic() - begin, "ok" if len(catalog) else "empty"
+    status = "ok" if len(catalog) else "empty"
     reason = "; ".join(catalog.notes)
-    report = ServiceReport(catalog.name, catalog.title, status, len(catalog), seconds, reason)
+    report = ServiceReport(catalog.name, catalog.title, status, len(catalog), reason)
     return _Fetched(report, catalog)
 
 
 def _fetch(service: Service, field: Field, settings: CatalogSettings) -> _Fetched:
     """Try the ways to a service in turn; every error becomes a row of the report."""
-    begin = time.monotonic()
     failures: list[str] = []
     skipped = True
     for route in service.routes:
@@ -163,12 +151,11 @@ def _fetch(service: Service, field: Field, settings: CatalogSettings) -> _Fetche
             failures.append(error.reason)
             continue
         reason = "; ".join([*catalog.notes, *([reason] if reason else []), *failures])
-        seconds = time.monotonic() - begin
-        row = (service.name, service.title, status, len(catalog), seconds, reason, server)
+        row = (service.name, service.title, status, len(catalog), reason, server)
         return _Fetched(ServiceReport(*row), catalog)
     status = "skipped" if skipped else "failed"
     reason = "; ".join(dict.fromkeys(failures))
-    row = (service.name, service.title, status, 0, time.monotonic() - begin, reason, server)
+    row = (service.name, service.title, status, 0, reason, server)
     return _Fetched(ServiceReport(*row))
 
 

@@ -1,4 +1,4 @@
-"""Bands of every catalogue, and formulae from one system of magnitudes to another."""
+"""Which catalogues serve a band first, and formulae from one system of magnitudes to another."""
 
 from __future__ import annotations
 
@@ -6,19 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# What each catalogue's columns are: the same letter means the same band everywhere.
-BANDS: dict[str, dict[str, str]] = {
-    "gaia": {"G": "g_mag", "BP": "bp_mag", "RP": "rp_mag"},
-    "gaia_synthetic": {
-        **{b: f"jkc_{b.lower()}_mag" for b in "UBVRI"},
-        **{f"{b}_sdss": f"sdss_{b}_mag" for b in "ugriz"},
-    },
-    "panstarrs": {f"{b}_ps1": f"{b}_mag" for b in "grizy"},
-    "skymapper": {f"{b}_skymapper": f"{b}_mag" for b in "uvgriz"},
-    "sdss": {f"{b}_sdss": f"{b}_mag" for b in "ugriz"},
-    "apass": {"B": "b_mag", "V": "v_mag", **{f"{b}_sdss": f"{b}_mag" for b in "gri"}},
-    "twomass": {b: f"{b.lower()}_mag" for b in "JHK"},
-}
 # Of a file given by hand.
 FILE = {
     "G": "gaia_g_mag",
@@ -33,18 +20,6 @@ FILE = {
     "given": "mag",
 }
 GIVEN = "magnitude of the file, band not named"
-# Declinations that a survey reached.
-REACH = {"panstarrs": (-30.0, 90.0), "skymapper": (-90.0, 16.0), "sdss": (-20.0, 90.0)}
-# Brighter stars are saturated in the survey's images.
-SATURATION_MAG = {
-    "gaia": 4.0,
-    "gaia_synthetic": 4.0,
-    "panstarrs": 14.0,
-    "skymapper": 9.0,
-    "sdss": 14.5,
-    "apass": 9.5,
-    "twomass": 5.0,
-}
 # Where a catalogue states no error, or 0 as APASS does for stars seen once.
 UNKNOWN_ERROR_MAG = 0.05
 # The colour that a catalogue offers for a colour term.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lightcurve.catalogs.layout import Layout, Wanted
-from lightcurve.catalogs.service import Service
+from lightcurve.catalogs.layout import Layout
+from lightcurve.catalogs.service import Role, Service, Wanted
 from lightcurve.catalogs.vizier import vizier
 
 NAME, TITLE = "sdss", "SDSS DR16"
@@ -25,5 +25,10 @@ SERVICE = Service(
     NAME,
     TITLE,
     "Ahumada et al. 2020, ApJS 249, 3",
+    Role.STARS,
     (vizier(NAME, TITLE, "V/154/sdss16", LAYOUT, where='"mode" = 1 AND "rmag" < 21.5'),),
+    LAYOUT.columns,
+    bands={f"{b}_sdss": f"{b}_mag" for b in "ugriz"},
+    reach_deg=(-20.0, 90.0),
+    saturation_mag=14.5,
 )

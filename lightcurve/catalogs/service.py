@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 import numpy as np
 
@@ -11,6 +12,27 @@ from lightcurve.data import Site
 from lightcurve.errors import CatalogError
 
 GEOCENTRE = "500"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One column to take from a service.
+
+    Attributes
+    ----------
+    theirs, ours : str
+        Its name there and here.
+    unit : str
+        Here; an answer in another unit is converted.
+    description : str
+    text : bool
+    """
+
+    theirs: str
+    ours: str
+    unit: str = ""
+    description: str = ""
+    text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +190,6 @@ class ServiceReport:
         ``"skipped"`` (nothing was asked) or ``"failed"``.
     n : int
         Rows.
-    seconds : float
     reason : str
         Why it failed or was skipped, how old the remembered answer is, what is missing.
     server : str
@@ -179,7 +200,6 @@ class ServiceReport:
     title: str
     status: str
     n: int
-    seconds: float
     reason: str = ""
     server: str = ""
 
@@ -226,22 +246,70 @@ class Route:
     read: Callable[[bytes, Field], Catalog]
 
 
+class Role(Enum):
+    """What a catalogue is good for."""
+
+    STARS = "stars"  # a survey: what it lacks is new, and a WCS is refined with it
+    OBJECTS = "objects"  # who is there
+    EVENTS = "events"  # what was reported there
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A catalogue or service and the ways to it, tried in turn.
+    """A catalogue or service, the ways to it, tried in turn, and all that is to be known of it.
 
     Attributes
     ----------
     name, title : str
+        As typed, and for people.
     reference : str
         To cite.
+    role : Role
     routes : tuple of Route
+    columns : tuple of Wanted
+        What it tells of each star or object beside its place.
+    bands : mapping of str to str
+        Bands of its magnitudes (as `lightcurve.catalogs.recipes` spells them) to columns.
+    reach_deg : tuple of float
+        Declinations that it covers.
+    saturation_mag : float
+        Brighter stars are saturated in its images.
+    always : bool
+        Asked for every frame, not only where standards are wanted, as all but surveys are.
+    weight : int
+        Of what it calls an object that others know as well.
+    key : str
+        Environment variable of the key that it asks for.
     """
 
     name: str
     title: str
     reference: str
+    role: Role
     routes: tuple[Route, ...]
+    columns: tuple[Wanted, ...]
+    bands: Mapping[str, str] = field(default_factory=dict)
+    reach_deg: tuple[float, float] = (-90.0, 90.0)
+    saturation_mag: float = -np.inf
+    always: bool = False
+    weight: int = 0
+    key: str = ""
+
+    @property
+    def help(self) -> str:
+        """What it is, in a word."""
+        return self.title
+
+    @property
+    def in_markdown(self) -> str:
+        """Its row of the manual's table."""
+        told = ", ".join(
+            f"`{c.ours}`" + (f" ({c.unit})" if c.unit else "")
+            for c in self.columns
+            if not c.ours.endswith("_err")
+        )
+        key = f" (key in `{self.key}`)" if self.key else ""
+        return f"| `{self.name}` | {self.title}{key}: {self.reference} | {told} |"
 
 
 class Skip(CatalogError):  # noqa: N818 -- not an error of the service: nothing was asked

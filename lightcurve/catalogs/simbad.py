@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lightcurve.catalogs.layout import Layout, Wanted
-from lightcurve.catalogs.service import Catalog, Field, Route, Service
+from lightcurve.catalogs.layout import Layout
+from lightcurve.catalogs.service import Catalog, Field, Role, Route, Service, Wanted
 from lightcurve.catalogs.tap import ask, cone
 from lightcurve.catalogs.vizier import read_rows
 
@@ -42,5 +42,11 @@ def _read(body: bytes, field: Field) -> Catalog:
 
 
 SERVICE = Service(
-    NAME, TITLE, "Wenger et al. 2000, A&AS 143, 9", (Route("simbad", _request, ask, _read),)
+    NAME,
+    TITLE,
+    "Wenger et al. 2000, A&AS 143, 9",
+    Role.OBJECTS,
+    (Route("simbad", _request, ask, _read),),
+    LAYOUT.columns,
+    weight=5,
 )

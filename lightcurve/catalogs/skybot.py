@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.catalogs.hostile import read_votable, texts
-from lightcurve.catalogs.layout import Layout, Wanted, build
+from lightcurve.catalogs.layout import Layout, build
 from lightcurve.catalogs.parallax import topocentric
 from lightcurve.catalogs.servers import body_of
 from lightcurve.catalogs.service import (
@@ -17,9 +17,11 @@ from lightcurve.catalogs.service import (
     Catalog,
     Field,
     Link,
+    Role,
     Route,
     Service,
     Skip,
+    Wanted,
 )
 from lightcurve.errors import CatalogError
 
@@ -117,5 +119,11 @@ def _degrees(table: Table) -> None:
 
 
 SERVICE = Service(
-    NAME, TITLE, "Berthier et al. 2006, ASPC 351, 367", (Route("skybot", _request, _send, _read),)
+    NAME,
+    TITLE,
+    "Berthier et al. 2006, ASPC 351, 367",
+    Role.OBJECTS,
+    (Route("skybot", _request, _send, _read),),
+    LAYOUT.columns,
+    weight=1,
 )

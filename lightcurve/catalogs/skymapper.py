@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lightcurve.catalogs.layout import Layout, Wanted
-from lightcurve.catalogs.service import Service
+from lightcurve.catalogs.layout import Layout
+from lightcurve.catalogs.service import Role, Service, Wanted
 from lightcurve.catalogs.vizier import vizier
 
 NAME, TITLE = "skymapper", "SkyMapper DR4"
@@ -26,5 +26,10 @@ SERVICE = Service(
     NAME,
     TITLE,
     "Onken et al. 2024, PASA 41, e061",
+    Role.STARS,
     (vizier(NAME, TITLE, "II/379/smssdr4", LAYOUT, where='"rPSF" < 20'),),
+    LAYOUT.columns,
+    bands={f"{b}_skymapper": f"{b}_mag" for b in "uvgriz"},
+    reach_deg=(-90.0, 16.0),
+    saturation_mag=9.0,
 )

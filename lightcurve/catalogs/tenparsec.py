@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lightcurve.catalogs.layout import Layout, Wanted
-from lightcurve.catalogs.service import Catalog, Field, Route, Service
+from lightcurve.catalogs.layout import Layout
+from lightcurve.catalogs.service import Catalog, Field, Role, Route, Service, Wanted
 from lightcurve.catalogs.tap import ask
 from lightcurve.catalogs.vizier import read_rows
 
@@ -42,5 +42,8 @@ SERVICE = Service(
     NAME,
     TITLE,
     "Reyle et al. 2021, A&A 650, A201",
+    Role.OBJECTS,
     (Route("vizier", _request, ask, _read),),
+    LAYOUT.columns,
+    weight=4,
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lightcurve.catalogs.layout import Layout, Wanted
-from lightcurve.catalogs.service import Service
+from lightcurve.catalogs.layout import Layout
+from lightcurve.catalogs.service import Role, Service, Wanted
 from lightcurve.catalogs.vizier import vizier
 
 NAME, TITLE = "twomass", "2MASS"
@@ -25,5 +25,9 @@ SERVICE = Service(
     NAME,
     TITLE,
     "Skrutskie et al. 2006, AJ 131, 1163",
+    Role.STARS,
     (vizier(NAME, TITLE, "II/246/out", LAYOUT, order="Jmag"),),
+    LAYOUT.columns,
+    bands={b: f"{b.lower()}_mag" for b in "JHK"},
+    saturation_mag=5.0,
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lightcurve.catalogs.layout import Layout, Wanted
-from lightcurve.catalogs.service import Service
+from lightcurve.catalogs.layout import Layout
+from lightcurve.catalogs.service import Role, Service, Wanted
 from lightcurve.catalogs.vizier import vizier
 
 NAME, TITLE = "vsx", "AAVSO VSX"
@@ -29,5 +29,8 @@ SERVICE = Service(
     NAME,
     TITLE,
     "Watson, Henden & Price 2006, SASS 25, 47",
+    Role.OBJECTS,
     (vizier(NAME, TITLE, "B/vsx/vsx", LAYOUT),),
+    LAYOUT.columns,
+    weight=2,
 )

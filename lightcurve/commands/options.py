@@ -154,8 +154,8 @@ OPTIONS: dict[str, Option] = {
         list[str],
         "--covariate",
         lambda: (
-            f"Detrend by this ({', '.join(registry_of('covariate').names())}, or none); repeat. Not given, the "
-            "data choose."
+            f"Detrend by this ({', '.join(registry_of('covariate').names())}, or none); repeat. "
+            "Not given, the data choose."
         ),
         _FIT,
     ),
@@ -171,7 +171,10 @@ OPTIONS: dict[str, Option] = {
         bool, "--offline", "Ask no service; what is remembered serves.", _CATALOGS
     ),
     "image.services": Option(
-        list[str], "--service", "Ask only this service (gaia, simbad, vsx ...); repeat.", _CATALOGS
+        list[str],
+        "--service",
+        lambda: f"Ask only this service; repeat: {choices(registry_of('service'))}",
+        _CATALOGS,
     ),
     "image.standards": Option(
         str, "--standards", "Service whose stars give the zero point.", _CATALOGS

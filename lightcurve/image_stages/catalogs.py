@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from lightcurve.catalogs.query import query
-from lightcurve.catalogs.recipes import BANDS
-from lightcurve.catalogs.service import Field, ServiceReport
+from lightcurve.catalogs.query import SERVICES, query
+from lightcurve.catalogs.service import Field, Role, ServiceReport
 from lightcurve.config import Settings
 from lightcurve.errors import InputError
 from lightcurve.image_stages.data import Known
@@ -16,8 +15,6 @@ from lightcurve.image_stages.standards import catalogs_for
 log = logging.getLogger(__name__)
 
 STANDARDS = "standards"  # among the services to ask: those that have the band
-# Asked besides the standards: who is there.
-IDENTIFY = ("gaia", "simbad", "vsx", "skybot", "milliquas", "colibri", "tenparsec")
 
 
 def ask(field: Field, band: str, settings: Settings) -> Known:
@@ -68,12 +65,14 @@ def services_for(band: str, dec_deg: float, settings: Settings, *, given: bool) 
         When the catalogue of standards named in the settings is none that has magnitudes.
     """
     image = settings.image
-    if image.standards is not None and image.standards not in BANDS:
-        msg = f"--standards {image.standards!r}: with magnitudes there are {', '.join(BANDS)}"
+    with_bands = [service.name for service in SERVICES if service.bands]
+    if image.standards is not None and image.standards not in with_bands:
+        msg = f"--standards {image.standards!r}: with magnitudes there are {', '.join(with_bands)}"
         raise InputError(msg)
     wanted = () if given and image.standards is None else catalogs_for(band, dec_deg, image)[:2]
     if image.services is None:
-        return tuple(dict.fromkeys((*wanted, *IDENTIFY)))
+        always = (s.name for s in SERVICES if s.always or s.role is not Role.STARS)
+        return tuple(dict.fromkeys((*wanted, *always)))
     named = () if image.standards is None else (image.standards,)
     asked = ((name,) if name != STANDARDS else wanted for name in image.services)
     return tuple(dict.fromkeys((*(name for names in asked for name in names), *named)))

@@ -12,7 +12,8 @@ from lightcurve.astrometry.chain import solve
 from lightcurve.astrometry.refine import Refined, refine_wcs
 from lightcurve.astrometry.verify import MIN_FRACTION, Check
 from lightcurve.astrometry.wcs import describe_wcs, middle_deg
-from lightcurve.catalogs.service import Catalog, Field
+from lightcurve.catalogs.query import SERVICES
+from lightcurve.catalogs.service import Catalog, Field, Role
 from lightcurve.config import Settings
 from lightcurve.constants import FWHM_PER_SIGMA, J2000_JD, YEAR_DAYS
 from lightcurve.data import Detections, Solution
@@ -37,8 +38,6 @@ PRECISE_ARCSEC = 1.0  # a catalogue worse than this refines no WCS
 SURE_SNR = 10.0
 OUTLIER = 4.0  # times the distance that a star's light and the floor allow
 FLOOR_PX = 0.02  # of a centroid, however bright the star
-# The more precise first: what the WCS is refined with.
-ASTROMETRIC = ("gaia", "gaia_synthetic", "panstarrs", "skymapper", "sdss", "twomass", "apass")
 
 
 def wanted_target(settings: Settings) -> Target | None:
@@ -120,9 +119,10 @@ def place_sources(
         how far it is off.
     """
     notes: tuple[str, ...] = ()
-    by_hand = [name for name in catalogs if name not in ASTROMETRIC]
+    best, *surveys = (service.name for service in SERVICES if service.role is Role.STARS)
+    others = [name for name in catalogs if name not in {best, *surveys}]
     catalog = next(
-        (catalogs[n] for n in (*ASTROMETRIC[:1], *by_hand, *ASTROMETRIC[1:])
+        (catalogs[n] for n in (best, *others, *surveys)
          if n in catalogs and len(catalogs[n]) > MIN_STARS and _is_precise(catalogs[n])), None,
     )  # fmt: skip
     if catalog is not None:

@@ -10,6 +10,8 @@ import numpy as np
 
 from lightcurve.catalogs.bands import bands_of
 from lightcurve.catalogs.crossmatch import Matches
+from lightcurve.catalogs.query import SERVICES
+from lightcurve.catalogs.service import Role
 from lightcurve.flags import Flag
 from lightcurve.image_stages.data import Calibrated, Candidate, Known, Placed, Search, Sources
 
@@ -24,8 +26,6 @@ FWHM_RANGE = (0.6, 1.6)  # over the frame's: what is sharper is a cosmic ray, wi
 MIN_ROUNDNESS = 0.6
 NEAR_FWHM = 4.0
 NEAR_MAG = 3.0  # a neighbour so much brighter makes a flaw of its own PSF likely
-STARS = ("gaia", "gaia_synthetic", "panstarrs", "skymapper", "sdss", "apass", "twomass")
-EXPLAINED = ("skybot", "vsx", "milliquas", "tenparsec", "simbad")
 SPOILT = int(
     Flag.EDGE | Flag.SATURATED | Flag.NON_LINEAR | Flag.BAD_PIXEL | Flag.NO_CENTROID | Flag.CROWDED
 )
@@ -79,10 +79,11 @@ def _find_transients(
     n = len(sources)
     veto = _by_looks(sources, calibrated)
     explained = np.full(n, "", dtype="U60")
-    for name in EXPLAINED:
-        if name in known.catalogs:
-            found = np.unique(pairs[name].source)
-            explained[found] = f"known to {known.catalogs[name].title}"
+    objects = (service for service in SERVICES if service.role is Role.OBJECTS)
+    for service in sorted(objects, key=lambda service: service.weight):
+        if service.name in known.catalogs:
+            found = np.unique(pairs[service.name].source)
+            explained[found] = f"known to {service.title}"
     veto = np.where(veto == "", explained, veto)
     star, brightening, deep = _stars_there(pairs, references, magnitudes)
     veto = np.where((veto == "") & star, "a catalogued star", veto)
@@ -107,7 +108,8 @@ def _reason(brightening: float, names: str) -> str:
 def _references(known: Known) -> list[tuple[str, np.ndarray]]:
     """Names of catalogues of stars, and a magnitude of each of their stars."""
     found = []
-    for name in (*known.by_hand, *STARS):
+    surveys = (service.name for service in SERVICES if service.role is Role.STARS)
+    for name in (*known.by_hand, *surveys):
         catalog = known.catalogs.get(name)
         if catalog is None or len(catalog) < MIN_REFERENCE:
             continue
