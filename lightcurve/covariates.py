@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lightcurve.data import Measurements
 from lightcurve.registry import Registry
 
 Columns = Mapping[str, np.ndarray]
@@ -128,20 +127,6 @@ def covariates_of(columns: Columns) -> dict[str, np.ndarray]:
     """Compute every covariate that a night's columns give."""
     found = {covariate.name: covariate.of(columns) for covariate in COVARIATES}
     return {name: values for name, values in found.items() if values is not None}
-
-
-def columns_of(measurements: Measurements) -> dict[str, np.ndarray]:
-    """Columns of a night, (n_frame,) each, before there is a light curve."""
-    return {
-        "jd_utc": measurements.jd_utc,
-        "bjd_tdb": measurements.bjd_tdb,
-        "airmass": measurements.airmass,
-        "x": measurements.x[:, 0],
-        "y": measurements.y[:, 0],
-        "fwhm_px": measurements.fwhm_px,
-        "sky": measurements.star_sky[:, 0],
-        "rotation": measurements.rotation_deg,
-    }
 
 
 def standardise(values: np.ndarray, use: np.ndarray | None = None) -> np.ndarray:

@@ -11,10 +11,10 @@ import numpy as np
 from lightcurve import __version__
 from lightcurve.curve.choose import star_curves
 from lightcurve.data import LightCurve, TransitFit
-from lightcurve.formats.quantities import night_panels
 from lightcurve.lights import label_files
 from lightcurve.phot.aperture import measure_stars
 from lightcurve.progress import Progress, silent
+from lightcurve.quantities import night_panels
 from lightcurve.reduced_night import Night
 from lightcurve.report.field import save_field
 from lightcurve.report.growth import save_growth

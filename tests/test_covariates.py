@@ -10,10 +10,11 @@ from sim_cube import CubeTruth, simulate_cube
 
 from lightcurve.commands.options import OPTIONS
 from lightcurve.config import make_settings
-from lightcurve.covariates import COVARIATES, Covariate, columns_of, covariates_of, standardise
+from lightcurve.covariates import COVARIATES, Covariate, covariates_of, standardise
 from lightcurve.curve.choose import choose_curve
 from lightcurve.errors import InputError
 from lightcurve.formats.tables import read_lightcurve, write_lightcurve
+from lightcurve.quantities import columns_of
 
 
 @pytest.fixture

@@ -19,12 +19,14 @@ from matplotlib.image import imread
 from sim_cube import CubeTruth, simulate_cube
 
 from lightcurve.config import Settings
+from lightcurve.covariates import COVARIATES, Covariate
 from lightcurve.curve.choose import choose_curve
 from lightcurve.data import LightCurve, Measurements
 from lightcurve.errors import InputError
 from lightcurve.flags import Flag
 from lightcurve.formats.columns import (
     DESCRIPTION,
+    LIGHTCURVE,
     MODEL,
     STARS,
     TABLES,
@@ -33,9 +35,9 @@ from lightcurve.formats.columns import (
     write_table,
 )
 from lightcurve.formats.curves import Choice, read_curve
-from lightcurve.formats.quantities import LIGHTCURVE, QUANTITIES, Quantity, night_panels
 from lightcurve.formats.submission import Submission, usable_points
-from lightcurve.formats.tables import read_lightcurve, write_lightcurve
+from lightcurve.formats.tables import lightcurve_table, read_lightcurve, write_lightcurve
+from lightcurve.quantities import QUANTITIES, Quantity, night_panels
 from lightcurve.report.night import save_night
 
 N = 72
@@ -221,17 +223,21 @@ def test_a_quantity_added_at_run_time_is_written_described_and_read(
     night: tuple[Measurements, LightCurve], tmp_path: Path
 ) -> None:
     entry = Quantity(
-        "dummy", "twice the airmass", "mag", value=lambda _, m: 2 * m.airmass, panel="Dummy (mag)"
+        "dummy", "twice the airmass", "mag", measured=lambda m: 2 * m.airmass, panel="Dummy (mag)"
     )
     QUANTITIES.register(entry)
+    COVARIATES.register(Covariate("dummy", "a dummy", ("dummy",)))
     try:
+        measured = choose_curve(night[0], Settings())
         path = write_lightcurve(tmp_path / "lightcurve.csv", night[1], night[0])
         curve = read_lightcurve(path)
         assert "| `dummy` | mag | twice the airmass |" in columns_in_markdown(LIGHTCURVE.columns)
         (panel,) = night_panels(night[1], night[0])
         (told,) = json.loads((tmp_path / DESCRIPTION).read_text())["tables"]
     finally:
-        del QUANTITIES.entries["dummy"]
+        del QUANTITIES.entries["dummy"], COVARIATES.entries["dummy"]
+    np.testing.assert_array_equal(measured.covariates["dummy"], 2 * night[0].airmass)
+    np.testing.assert_array_equal(curve.covariates["dummy"], 2 * night[0].airmass)
     np.testing.assert_array_equal(curve.columns["dummy"], 2 * night[0].airmass)
     plain, taller = (
         imread(save_night(tmp_path / "night.png", night[0], more=more)) for more in ((), [panel])
@@ -243,6 +249,15 @@ def test_a_quantity_added_at_run_time_is_written_described_and_read(
     np.testing.assert_array_equal(  # unknown to a program without it, and kept
         read_lightcurve(path).columns["dummy"], 2 * night[0].airmass
     )
+
+
+def test_a_curve_is_a_table_with_units(night: tuple[Measurements, LightCurve], path: Path) -> None:
+    for curve in (night[1], read_lightcurve(path)):
+        table = lightcurve_table(curve)
+        assert tuple(table.colnames) == QUANTITIES.names()
+        assert table["bjd_tdb"].unit == "d"
+        assert table["shift"].description == QUANTITIES.get("shift").description
+        np.testing.assert_array_equal(table["rel_flux"], curve.flux)
 
 
 def test_every_quantity_is_read_back_somewhere(path: Path) -> None:

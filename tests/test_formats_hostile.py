@@ -10,8 +10,8 @@ from lightcurve.errors import InputError
 from lightcurve.formats.aij import read_aij_table
 from lightcurve.formats.aij_plot import read_plotcfg
 from lightcurve.formats.aij_settings import read_apertures, read_radec
-from lightcurve.formats.quantities import QUANTITIES
 from lightcurve.formats.tables import read_lightcurve
+from lightcurve.quantities import QUANTITIES
 
 READERS = (read_aij_table, read_apertures, read_plotcfg, read_radec, read_lightcurve)
 WORDS = st.sampled_from(

@@ -16,13 +16,13 @@ from lightcurve.errors import InputError
 from lightcurve.files import write_text
 from lightcurve.flags import Flag
 from lightcurve.formats.columns import DESCRIPTION, FRAMES, write_table
-from lightcurve.formats.quantities import QUANTITIES
 from lightcurve.formats.tables import (
     read_lightcurve,
     scatter_to_stars,
     write_lightcurve,
     write_stars,
 )
+from lightcurve.quantities import QUANTITIES
 
 LIGHTCURVE_COLUMNS = QUANTITIES.names()
 

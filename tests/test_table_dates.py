@@ -13,7 +13,7 @@ from lightcurve.data import About
 from lightcurve.errors import InputError
 from lightcurve.formats.aij_table import read_aij_table
 from lightcurve.formats.curves import Choice, read_curve
-from lightcurve.formats.quantities import QUANTITIES
+from lightcurve.quantities import QUANTITIES
 from lightcurve.times import only_julian_dates
 
 DAYS = 0.6 + np.arange(9) * 0.01

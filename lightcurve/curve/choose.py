@@ -12,7 +12,7 @@ import logging
 import numpy as np
 
 from lightcurve.config import Settings
-from lightcurve.covariates import columns_of, covariates_of
+from lightcurve.covariates import covariates_of
 from lightcurve.curve.air import star_scintillation, usable_diameter
 from lightcurve.curve.aperture import frame_radius, list_apertures, take_aperture
 from lightcurve.curve.candidates import pick_candidates
@@ -31,6 +31,7 @@ from lightcurve.curve.search import (
 from lightcurve.data import Criterion, CurveRecipe, LightCurve, Measurements
 from lightcurve.errors import FitError
 from lightcurve.flags import Flag
+from lightcurve.quantities import beside_curve, columns_of
 
 TREND = ("airmass", "time")
 MIN_LEVEL = 3  # points outside the transit whose median is taken for 1
@@ -162,6 +163,7 @@ def _form(search: Search, best: Option) -> LightCurve:
         comparison_flux=ensemble.flux,
         flags=flags.astype(np.uint16),
         covariates=covariates_of(columns),
+        columns=beside_curve(columns),
         recipe=_recipe(search, best, ensemble, normalised, float(np.median(air))),
     )
 

@@ -22,22 +22,12 @@ from lightcurve.errors import InputError
 from lightcurve.files import write_text
 from lightcurve.formats.aij_cells import parse_numbers, split_cells
 from lightcurve.formats.text import csv_text, read_text
+from lightcurve.quantities import QUANTITIES, TEXT, WHOLE, Column
 from lightcurve.registry import Registry
 
 DESCRIPTION = "csv-metadata.json"
-NUMBER, WHOLE, TEXT = "double", "integer", "string"
 CONFORMS = re.compile(r"(\S+) (\d+)\.(\d+)")
 MAX_BYTES = 5_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column; its unit as astropy writes it, empty for none."""
-
-    name: str
-    description: str
-    unit: str = ""
-    kind: str = NUMBER
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,10 +237,16 @@ def columns_in_markdown(columns: Iterable[Column]) -> str:
 
 
 _PLACE = (Column("ra_deg", "right ascension, ICRS", "deg"), Column("dec_deg", "declination", "deg"))
-JD_UTC = Column("jd_utc", "mid-exposure: Julian date, UTC", "d")
-BJD_TDB = Column("bjd_tdb", "mid-exposure: barycentric Julian date, TDB, at the site", "d")
-FILE = Column("file", "the frame; with its folder where frames lie in several", kind=TEXT)
+FILE, JD_UTC, BJD_TDB = (QUANTITIES.get(name) for name in ("file", "jd_utc", "bjd_tdb"))
 
+LIGHTCURVE = TABLES.register(
+    TableFormat(
+        "lightcurve.csv",
+        "Light curve, one row a frame",
+        QUANTITIES,
+        essential=("rel_flux", "rel_flux_err", "flags"),
+    )
+)
 STARS = TABLES.register(
     TableFormat(
         "stars.csv",

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from lightcurve.data import LightCurve, TransitFit
-from lightcurve.formats.columns import MODEL, TEXT, read_table, write_table
+from lightcurve.formats.columns import MODEL, read_table, write_table
+from lightcurve.quantities import TEXT
 
 
 def write_model(path: Path, curve: LightCurve, fit: TransitFit) -> Path:

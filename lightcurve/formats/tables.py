@@ -9,19 +9,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from astropy.table import Table
 
 from lightcurve.covariates import covariates_of
 from lightcurve.data import CurveSource, FrameResult, LightCurve, Measurements, StarPlan
 from lightcurve.errors import InputError
 from lightcurve.formats.columns import (
+    LIGHTCURVE,
     STARS,
-    TEXT,
     cut_table,
     described_as,
     read_table,
     write_table,
 )
-from lightcurve.formats.quantities import LIGHTCURVE, QUANTITIES
+from lightcurve.quantities import QUANTITIES, TEXT, beside_curve
 from lightcurve.times import only_julian_dates
 
 TIMES = ("jd_utc", "bjd_tdb")
@@ -117,7 +118,7 @@ def read_lightcurve(path: str | Path) -> LightCurve:
     if not 0 < level < MAX_LEVEL:
         msg = f"{name}: the median of rel_flux is {level:g}: no relative flux, which is about 1"
         raise InputError(msg)
-    columns = {q.name: values[q.name] for q in QUANTITIES if not q.attribute}
+    columns = beside_curve(values)
     columns |= {c: table.values(c) for c in table.cells if c not in QUANTITIES.entries}
     own = {q.attribute: values[q.name] for q in QUANTITIES if q.attribute}
     return LightCurve(
@@ -133,6 +134,19 @@ def read_lightcurve(path: str | Path) -> LightCurve:
         columns=columns,
         source=CurveSource(name),
     )
+
+
+def lightcurve_table(curve: LightCurve) -> Table:
+    """Lay a light curve out as an astropy table: the columns of lightcurve.csv, with units."""
+    own = {q.name: getattr(curve, q.attribute) for q in QUANTITIES if q.attribute}
+    own |= curve.columns
+    names = [name for name in QUANTITIES.names() if name in own]
+    names += [name for name in own if name not in names]
+    table = Table({name: own[name] for name in names})
+    for quantity in (q for q in QUANTITIES if q.name in own):
+        table[quantity.name].unit = quantity.unit or None
+        table[quantity.name].description = quantity.description
+    return table
 
 
 def _check_dates(values: np.ndarray, column: str, name: str) -> None:
