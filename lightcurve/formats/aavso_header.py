@@ -65,7 +65,7 @@ def common_header(submission: Submission) -> dict[str, str]:
     """
     s = submission
     notes = [NOTES.of(s)]
-    if s.fit is not None and not transit_found(s):
+    if s.fit is not None and not _transit_found(s):
         log.warning("no fitted values in the report, RESULTS is empty: %s", s.fit.verdict)
         notes.append(str(s.fit.verdict))
     return {
@@ -86,7 +86,7 @@ def common_header(submission: Submission) -> dict[str, str]:
     }
 
 
-def transit_found(submission: Submission) -> bool:
+def _transit_found(submission: Submission) -> bool:
     """Tell whether fitted values may be handed in.
 
     Returns

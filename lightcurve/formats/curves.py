@@ -84,7 +84,7 @@ def read_curve(path: str | Path, choice: Choice | None = None) -> LightCurve:
     choice = choice or Choice()
     if is_ours(path, choice):
         return read_lightcurve(path)
-    return curve_of_table(read_aij_table(path, columns=choice.columns or None), choice)
+    return _curve_of_table(read_aij_table(path, columns=choice.columns or None), choice)
 
 
 def is_ours(path: str | Path, choice: Choice) -> bool:
@@ -92,7 +92,7 @@ def is_ours(path: str | Path, choice: Choice) -> bool:
     return choice == Choice() and is_lightcurve(path)
 
 
-def curve_of_table(table: AijTable, choice: Choice) -> LightCurve:
+def _curve_of_table(table: AijTable, choice: Choice) -> LightCurve:
     """Make a light curve of a table.
 
     Returns

@@ -294,7 +294,7 @@ def start_date(submission: Submission) -> str:
     return start_time(submission).strftime("%Y-%m-%d")
 
 
-def write_valid(path: Path, text: str, validate: Callable[[str], list[str]]) -> Path:
+def _write_valid(path: Path, text: str, validate: Callable[[str], list[str]]) -> Path:
     """Write a file only when its validator finds nothing wrong.
 
     Parameters
@@ -336,7 +336,7 @@ class TextFormat:
     def __call__(self, folder: Path, submission: Submission) -> list[Path]:
         """Write the file into a folder that exists; its path, as a list of one."""
         path = folder / self.name(submission)
-        return [write_valid(path, self.text(submission), self.validate)]
+        return [_write_valid(path, self.text(submission), self.validate)]
 
 
 def check_rows(rows: list[list[str]], names: tuple[str, ...]) -> list[str]:

@@ -78,7 +78,7 @@ def bundle_files(run: Path, record: Mapping[str, Any], base: str, scratch: Path)
         fit = fit_from_json(content, read_model(run / "model.csv"))
         found["fitpanel.txt"] = write_text(scratch / "fitpanel.txt", fit_text(fit, remark))
     if (run / "nebs.csv").is_file() and "planet" in night:
-        text = neb_text(base, check_facts(run, record), read_neighbours(run / "nebs.csv"))
+        text = neb_text(base, _check_facts(run, record), read_neighbours(run / "nebs.csv"))
         found["NEB-table.txt"] = write_text(scratch / "NEB-table.txt", text)
     return found
 
@@ -116,7 +116,7 @@ def as_in_table(plan: StarPlan, stars: set[str]) -> tuple[StarPlan, tuple[str, .
     return replace(plan, role=role), (remark,)
 
 
-def check_facts(run: Path, record: Mapping[str, Any]) -> dict[str, str]:
+def _check_facts(run: Path, record: Mapping[str, Any]) -> dict[str, str]:
     """Collect what the check of the neighbours rests on.
 
     Parameters

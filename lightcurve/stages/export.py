@@ -65,7 +65,7 @@ def export_run(kind: str, run: Path, out: Path, given: Mapping[str, Any]) -> lis
         msg = f"{run}: no run.toml of a finished run in it"
         raise InputError(msg)
     details = settle_details(record["night"], given)
-    check_needs(wanted, details)
+    _check_needs(wanted, details)
     with TemporaryDirectory() as scratch:
         submission = make_submission(run, record["night"], details)
         if Extra.BUNDLE in wanted.takes:
@@ -96,7 +96,7 @@ def settle_details(night: Mapping[str, Any], given: Mapping[str, Any]) -> dict[s
     return details
 
 
-def check_needs(wanted: Export, details: Mapping[str, Any]) -> None:
+def _check_needs(wanted: Export, details: Mapping[str, Any]) -> None:
     """Stop where a value is missing that a kind of file cannot do without.
 
     Raises
@@ -134,7 +134,7 @@ def make_submission(run: Path, night: Mapping[str, Any], details: Mapping[str, A
         submission = replace(
             submission,
             check_name=night.get("check", ""),
-            check_magnitude=check_magnitudes(run, night, curve, magnitude),
+            check_magnitude=_check_magnitudes(run, night, curve, magnitude),
         )
     content = read_fit_json(run)
     if content is not None:
@@ -142,7 +142,7 @@ def make_submission(run: Path, night: Mapping[str, Any], details: Mapping[str, A
     return submission
 
 
-def check_magnitudes(
+def _check_magnitudes(
     run: Path, night: Mapping[str, Any], curve: LightCurve, magnitude: float
 ) -> np.ndarray:
     """Work out the check star's magnitude in each frame.
