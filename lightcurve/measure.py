@@ -33,7 +33,7 @@ from lightcurve.parts import reduce_parts
 from lightcurve.phot.aij_stars import measure_stars_aij
 from lightcurve.phot.aperture import Part, measure_stars
 from lightcurve.phot.detect import detect
-from lightcurve.phot.methods import CENTROIDS, HOWELL, WINDOWED
+from lightcurve.phot.methods import centroid_of
 from lightcurve.placing import place_frame
 from lightcurve.recipe import Recipe
 from lightcurve.shrinking import SmallMasters, enlarge, shrink_frame, shrink_masters
@@ -189,7 +189,7 @@ def _photometry(
             recipe.radii,
             recipe.annulus,
             recipe.noise,
-            centroid=apertures.centroid or HOWELL.name,
+            centroid=centroid_of(apertures.centroid, apertures.style).name,
             fwhm_factor=apertures.fwhm_factor,
             # All rows that a table of these measurements has: who reads it finds the same radius.
             sizing=np.arange(len(recipe.plan)) < recipe.plan.n_compared,
@@ -204,7 +204,7 @@ def _photometry(
         recipe.radii,
         recipe.annulus,
         recipe.noise,
-        centroid=CENTROIDS.get(apertures.centroid or WINDOWED.name),
+        centroid=centroid_of(apertures.centroid, apertures.style),
         saturation_adu=recipe.saturation_adu,
         linearity_adu=linearity_adu,
         max_shift=apertures.max_centroid_shift_px,

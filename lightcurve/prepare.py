@@ -17,6 +17,7 @@ from lightcurve.errors import InputError
 from lightcurve.frames.entries import Inventory
 from lightcurve.lights import choose_lights
 from lightcurve.masters import make_masters
+from lightcurve.phot.methods import centroid_of
 from lightcurve.phot.seeing import choose_radii, refuse_large_radii
 from lightcurve.pointing import warn_of_fields, warn_of_target
 from lightcurve.progress import Progress, silent
@@ -143,6 +144,8 @@ def write_recipe(
         When the apertures do not suit the frame.
     """
     stars, shape = sample.stars, sample.frame.pixels.shape
+    # Refused now what every frame would refuse.
+    centroid_of(settings.apertures.centroid, settings.apertures.style)
     radii, annulus = choose_radii(float(np.nanmedian(stars.fwhm)))
     if settings.apertures.radii:
         radii = np.array(sorted(settings.apertures.radii))

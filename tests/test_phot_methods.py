@@ -12,7 +12,7 @@ from lightcurve.phot.aij import AijRecipe, measure_aij
 from lightcurve.phot.aperture import measure_stars
 from lightcurve.phot.finder import find_sources
 from lightcurve.phot.mesh import measure_background
-from lightcurve.phot.methods import CENTROIDS, FINDERS, CentroidMethod, Finder, Window
+from lightcurve.phot.methods import CENTROIDS, FINDERS, CentroidMethod, Finder, Window, centroid_of
 from lightcurve.phot.noise import NoiseModel
 from lightcurve.settings_models import ApertureSettings, ImageSettings
 
@@ -84,3 +84,11 @@ def test_a_finder_of_ones_own_is_offered_checked_and_used(monkeypatch: pytest.Mo
     image, bad = pixels(), np.zeros((130, 120), np.uint8)
     found = find_sources(image, bad, measure_background(image, bad), 4.0, method="own")
     assert [float(axis[0]) for axis in found] == [1.0, 2.0]
+
+
+def test_a_style_has_its_own_centroid_and_refuses_what_it_cannot_do() -> None:
+    assert centroid_of(None, "aij").name == "howell"
+    assert centroid_of(None, "lightcurve").name == "windowed"
+    assert centroid_of("none", "aij").name == "none"
+    with pytest.raises(InputError, match="--centroid windowed"):
+        centroid_of("windowed", "aij")

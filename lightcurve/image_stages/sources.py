@@ -17,6 +17,7 @@ from lightcurve.image_stages.data import Apertures, Prepared, Seeing, Sources, S
 from lightcurve.image_stages.point_spread import fit_sources, frame_psf
 from lightcurve.phot.aperture import measure_stars
 from lightcurve.phot.finder import find_sources
+from lightcurve.phot.methods import centroid_of
 from lightcurve.phot.psf_fit import PsfPhotometry
 from lightcurve.phot.psf_stars import choose_psf_stars
 from lightcurve.phot.widths import Widths, measure_widths
@@ -167,6 +168,7 @@ def measure_apertures(
             frame.pixels, frame.bad, *places, apertures.radii, apertures.annulus, camera.noise,
             saturation_adu=camera.saturation_adu,
             linearity_adu=settings.camera.linearity_adu,
+            centroid=centroid_of(settings.apertures.centroid, "lightcurve"),
             max_shift=min(
                 settings.apertures.max_centroid_shift_px, 0.5 * float(apertures.radii[0])
             ),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lightcurve.errors import InputError
 from lightcurve.registry import Registry
 
 if TYPE_CHECKING:
@@ -121,3 +122,23 @@ CENTROIDS: Registry[CentroidMethod] = Registry("centroid", WINDOWED, HOWELL, MOM
 
 PEAKS, DAO = Finder("peaks", "fast", _peaks), Finder("dao", "DAOStarFinder", _dao)
 FINDERS: Registry[Finder] = Registry("finder", PEAKS, DAO)
+
+
+def centroid_of(name: str | None, style: str) -> CentroidMethod:
+    """Find the centroid asked for, else that of the style; refuse one that the style cannot have.
+
+    Parameters
+    ----------
+    name : str or None
+        Of `CENTROIDS`.
+    style : str
+        ``"aij"`` takes those that go by steps, or none.
+    """
+    if name is None:
+        return HOWELL if style == "aij" else WINDOWED
+    method = CENTROIDS.get(name)
+    if style == "aij" and method is not STAY and method.step is None:
+        able = ", ".join(one.name for one in CENTROIDS if one is STAY or one.step is not None)
+        msg = f"--centroid {name} does not go by AstroImageJ's rules; of --style aij are {able}"
+        raise InputError(msg)
+    return method

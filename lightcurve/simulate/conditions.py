@@ -26,7 +26,6 @@ class Conditions:
         Where the pointing's centre falls, less the middle of the frame, pixels.
     rotation_deg : (n,) float array
         Position angle of the +y axis.
-    flipped : (n,) bool array
     """
 
     start_jd_utc: np.ndarray
@@ -37,7 +36,6 @@ class Conditions:
     shift_x: np.ndarray
     shift_y: np.ndarray
     rotation_deg: np.ndarray
-    flipped: np.ndarray
 
     def __len__(self) -> int:
         """Count the frames."""
@@ -77,7 +75,6 @@ def night_conditions(night: Night, camera: SimCamera, rng: np.random.Generator) 
         shift_x=shift[:, 0],
         shift_y=shift[:, 1],
         rotation_deg=rotation,
-        flipped=flipped,
     )
 
 
