@@ -147,3 +147,17 @@ def magnitude_of_snr(completeness: Completeness, snr: float) -> float:
     near = (median > snr / 2.5) & (median < snr * 2.5)
     slope, zero = np.polyfit(np.log10(median[near]), middle[near], 1)
     return float(zero + slope * np.log10(snr))
+
+
+def small_field(folder: Path, star_name: str = "star") -> tuple[Path, Path]:
+    """Render a small frame of forty stars, and write their catalogue: both paths."""
+    rng = np.random.default_rng(5)
+    dec = 20.0 + rng.uniform(-100, 100, 40) / 3600
+    ra = 100.0 + rng.uniform(-100, 100, 40) / 3600 / np.cos(np.radians(20.0))
+    mag = rng.uniform(13.5, 17, 40)
+    site = Observatory(shape=(240, 240))
+    truth = render_frame(folder / "ey.fits", ra, dec, mag, site, center=(100.0, 20.0))
+    lines = [f"{r:.8f},{d:.8f},{m:.4f},{star_name}" for r, d, m in zip(ra, dec, mag, strict=True)]
+    stars = folder / "stars.csv"
+    stars.write_text("\n".join(["ra,dec,rmag,Name", *lines]) + "\n")
+    return truth.path, stars

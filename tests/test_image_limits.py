@@ -9,19 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sim_image import offline, small_field
 from typer.testing import CliRunner
 
 from lightcurve.cli import app
-from lightcurve.clock import Clock
 from lightcurve.config import Settings, make_settings
 from lightcurve.coordinates import format_coordinates
 from lightcurve.errors import InputError, LightcurveError
-from lightcurve.image import measure_image
 from lightcurve.image_batch import measure_sequence, reduce_images
 from lightcurve.image_stages import sources as sources_module
 from lightcurve.image_stages.apertures import choose_apertures
 from lightcurve.image_stages.prepare import calibrate_frame, map_background
-from lightcurve.image_stages.reduced import summarise
 from lightcurve.image_stages.sources import detect_sources, measure_apertures, measure_seeing
 from lightcurve.image_stages.standards import wanted_band
 
@@ -84,12 +82,11 @@ def test_a_frame_without_stars_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sequence", [False, True], ids=["frames", "sequence"])
-def test_a_missing_path_costs_its_own_row(
-    hatp32: list[Path], shared_data: Path, tmp_path: Path, *, sequence: bool
-) -> None:
+def test_a_missing_path_costs_its_own_row(tmp_path: Path, *, sequence: bool) -> None:
     job = measure_sequence if sequence else reduce_images
-    settings = real_settings(shared_data, psf="none")
-    rows = job([tmp_path / "none.fits", hatp32[0]], settings, tmp_path / "out")
+    frame, stars = small_field(tmp_path)
+    settings = offline(stars, psf="none", injected=0)
+    rows = job([tmp_path / "none.fits", frame], settings, tmp_path / "out")
     assert [row["status"] for row in rows] == ["failed", "reduced"]
     assert rows[0]["file"] == "none.fits"
     assert rows[0]["reason"].startswith("no such file")
@@ -133,16 +130,6 @@ def test_what_would_fail_every_frame_is_refused_at_once(
         reduce_images([empty_frame(tmp_path / "f.fits")], settings, tmp_path / "out")
 
 
-def test_the_note_on_the_band_says_what_the_zero_point_is_tied_to(
-    hatp32: list[Path], shared_data: Path
-) -> None:
-    settings = real_settings(shared_data, psf="none")
-    reduced = measure_image(hatp32[0], settings, Clock())
-    (note,) = (note for note in reduced.notes if note.startswith("filter CV"))
-    assert "tied to VT (Tycho, Vega) of tycho2-hatp32.fits" in note
-    assert summarise(reduced)["standards"] == "tycho2-hatp32.fits"
-
-
 @pytest.mark.parametrize(("given", "band"), [("V", "V"), ("r'", "rp"), ("BP", "BP")], ids=str)
 def test_bands_are_known_by_their_usual_names(given: str, band: str) -> None:
     settings = make_settings({"image": {"band": given}})
@@ -162,18 +149,6 @@ def test_messages_of_libraries_do_not_reach_the_terminal() -> None:
     )
     assert run.stderr == "our own\n"
     assert not run.stdout
-
-
-def test_the_zero_point_of_an_aperture_does_not_depend_on_a_psf(
-    hatp32: list[Path], shared_data: Path
-) -> None:
-    found = [
-        measure_image(hatp32[0], real_settings(shared_data, psf=psf), Clock()).calibrated
-        for psf in ("none", "iterative")
-    ]
-    for without, with_psf in zip(found[0].kinds, found[1].kinds, strict=False):
-        assert with_psf.zero_point.n_used == without.zero_point.n_used
-        assert with_psf.zero_point.value == pytest.approx(without.zero_point.value, abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sim_image import Observatory, offline, render_frame
+from sim_image import Observatory, offline, render_frame, small_field
 from typer.testing import CliRunner
 
 from lightcurve.cli import app
@@ -24,17 +24,8 @@ from lightcurve.image_batch import reduce_images
 def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A small frame and its catalogue, whose names are hostile."""
     folder = tmp_path_factory.mktemp("small")
-    rng = np.random.default_rng(5)
-    dec = 20.0 + rng.uniform(-100, 100, 40) / 3600
-    ra = 100.0 + rng.uniform(-100, 100, 40) / 3600 / np.cos(np.radians(20.0))
-    mag = rng.uniform(13.5, 17, 40)
-    site = Observatory(shape=(240, 240))
-    truth = render_frame(folder / "ey.fits", ra, dec, mag, site, center=(100.0, 20.0))
     evil = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
-    lines = [f"{r:.8f},{d:.8f},{m:.4f},{evil}" for r, d, m in zip(ra, dec, mag, strict=True)]
-    stars = folder / "stars.csv"
-    stars.write_text("\n".join(["ra,dec,rmag,Name", *lines]) + "\n")
-    return truth.path, stars
+    return small_field(folder, star_name=evil)
 
 
 @pytest.fixture(scope="module")

@@ -236,7 +236,7 @@ def test_target_outside_the_field(hatp32, shared_data, tmp_path):
 
 
 def test_field_that_cannot_be_solved(hatp32, shared_data, tmp_path):
-    folder = few_frames(hatp32, tmp_path / "night", 6)
+    folder = few_frames(hatp32, tmp_path / "night", 3)
     settings = settings_of(shared_data, target={"ra": "12:00:00", "dec": "-30:00:00"})
     with pytest.raises(SolveError, match="could be solved"):
         reduce_night(folder, settings, tmp_path / "run")
