@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import IntFlag
 
+import numpy as np
+
 
 class PixelFlag(IntFlag):
     """Why a pixel is not to be trusted (bits of `Frame.bad`, uint8)."""
@@ -88,3 +90,20 @@ def describe(bits: int, family: type[IntFlag] = Flag) -> str:
     names = [flag.name or "" for flag in family if bits & flag]
     unknown = int(bits) & ~sum(int(flag) for flag in family)
     return " ".join([*names, *([str(unknown)] if unknown else [])])
+
+
+def count_pixels(bad: np.ndarray) -> dict[str, int]:
+    """Count the pixels of each kind that there are.
+
+    Parameters
+    ----------
+    bad : (ny, nx) uint8 array
+        `PixelFlag` bits.
+
+    Returns
+    -------
+    dict of str to int
+        By names in small letters, in order of their bit; without those that no pixel has.
+    """
+    counts = {(flag.name or "").lower(): int(np.count_nonzero(bad & flag)) for flag in PixelFlag}
+    return {name: count for name, count in counts.items() if count}

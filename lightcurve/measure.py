@@ -97,9 +97,10 @@ def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
         # Of a large frame only the parts around stars are calibrated at full resolution.
         whole = _calibrate(raw, masters, recipe) if recipe.shrink == 1 else None
         seen = _find_small(raw, masters, recipe) if whole is None else _find(whole, recipe)
-        if seen.registration is None:
-            seen, solution = _place(raw, seen, recipe)
-        x, y = place(recipe.plan, seen.registration)
+        registration = seen.registration
+        if registration is None:
+            registration, solution = _place(raw, seen.stars, recipe)
+        x, y = place(recipe.plan, registration)
         if whole is None:
             frame, part = reduce_parts(raw, masters, x, y, _reach(recipe))
         else:
@@ -107,7 +108,7 @@ def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
         photometry = _photometry(frame, part, x, y, recipe)
     except LightcurveError as error:
         return _failed(path, error, seen)
-    return _measured(path, seen, photometry, solution)
+    return _measured(path, seen, registration, solution, photometry)
 
 
 def _read(path: Path, recipe: Recipe) -> RawFrame:
@@ -162,12 +163,13 @@ def _find_small(raw: RawFrame, masters: Masters | None, recipe: Recipe) -> _Seen
     return _Seen(raw.exposure, stars, registration)
 
 
-def _place(raw: RawFrame, seen: _Seen, recipe: Recipe) -> tuple[_Seen, Solution | None]:
+def _place(
+    raw: RawFrame, stars: Detections, recipe: Recipe
+) -> tuple[Registration, Solution | None]:
     """Register a frame by its stars, or else solve it on the sky."""
-    registration, solution = place_frame(
-        raw, seen.stars, recipe.reference, recipe.plan, recipe.scale_arcsec, recipe.settings.solve
+    return place_frame(
+        raw, stars, recipe.reference, recipe.plan, recipe.scale_arcsec, recipe.settings.solve
     )
-    return replace(seen, registration=registration), solution
 
 
 def _reach(recipe: Recipe) -> int:
@@ -227,7 +229,11 @@ def _failed(path: Path, error: LightcurveError, seen: _Seen | None) -> FrameResu
 
 
 def _measured(
-    path: Path, seen: _Seen, photometry: StarPhotometry, solution: Solution | None
+    path: Path,
+    seen: _Seen,
+    registration: Registration,
+    solution: Solution | None,
+    photometry: StarPhotometry,
 ) -> FrameResult:
     """Put the result together, with a remark and a flag for each thing that was odd."""
     remarks, flags = seen.exposure.warnings, Flag(0)
@@ -245,7 +251,7 @@ def _measured(
         "measured",
         "; ".join(remarks),
         exposure=seen.exposure,
-        registration=seen.registration,
+        registration=registration,
         n_detected=len(seen.stars),
         sky=seen.stars.sky,
         sky_rms=seen.stars.sky_rms,

@@ -16,8 +16,6 @@ from lightcurve.data import Frame, Masters, RawFrame
 from lightcurve.phot.aperture import Part
 from lightcurve.phot.quality import on_frame
 
-IMAGES = ("bias", "dark", "flat", "bad")
-
 
 def reduce_parts(
     raw: RawFrame, masters: Masters | None, x: np.ndarray, y: np.ndarray, half: int
@@ -51,8 +49,8 @@ def reduce_parts(
 
     cut = replace(raw, pixels=pile(raw.pixels), bad=pile(raw.bad))
     if masters is not None:
-        images = {n: image for n in IMAGES if (image := getattr(masters, n)) is not None}
-        masters = replace(masters, **{name: pile(image) for name, image in images.items()})
+        bad = None if masters.bad is None else pile(masters.bad)
+        masters = replace(masters.changed(pile), bad=bad)
     outside = np.isnan(cut.pixels) & (cut.bad == 0)
     reduced = reduce_frame(cut, masters)
     first = size * np.arange(len(x))

@@ -284,9 +284,10 @@ def _exposure_values(exposure: Exposure) -> tuple[Assumed, ...]:
 def _site(exposure: Exposure) -> Assumed:
     site = exposure.site
     source = exposure.sources.get("site", "no keyword: --latitude, --longitude, --height")
-    place = site and (site.latitude_deg, site.longitude_deg, site.height_m)
-    text = "not known" if site is None else _site_text(site)
-    return Assumed("site", place, "deg, deg, m", source, text)
+    if site is None:
+        return Assumed("site", None, "deg, deg, m", source, "not known")
+    place = (site.latitude_deg, site.longitude_deg, site.height_m)
+    return Assumed("site", place, "deg, deg, m", source, _site_text(site))
 
 
 def _telescope(exposure: Exposure, settings: Settings) -> Assumed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -70,5 +70,6 @@ class Recipe:
         """
         settings = self.settings.model_dump_json(include=_OF_A_FRAME)
         stars = (self.reference.x, self.reference.y, self.reference.shape)
-        rest = replace(self, settings=None, masters_folder=None, reference=None)
+        told = {"settings", "masters_folder", "reference"}  # above, or of no matter
+        rest = tuple(getattr(self, f.name) for f in fields(self) if f.name not in told)
         return digest((__version__, settings, stars, rest))

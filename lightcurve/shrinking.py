@@ -17,7 +17,6 @@ MIN_SIDE_PX = 1000  # a frame is not shrunk to less
 MIN_FWHM_PX = 1.8
 MAX_SHRINK = 4
 CHUNK_PIXELS = 262144  # as float32 they fit the cache of one core
-IMAGES = ("bias", "dark", "flat")
 
 
 def choose_shrink(shape: tuple[int, int], fwhm: float) -> int:
@@ -104,7 +103,7 @@ class Holes:
 
     Attributes
     ----------
-    places : tuple of (n,) int arrays
+    places : two (n,) int arrays
         Rows and columns in the small image.
     pixels : (n, factor, factor) int array
         Their pixels, numbered in reading order.
@@ -113,7 +112,7 @@ class Holes:
         Shrunk, at these places: (1, n) arrays.
     """
 
-    places: tuple[np.ndarray, np.ndarray]
+    places: tuple[np.ndarray, ...]
     pixels: np.ndarray
     good: np.ndarray
     masters: Masters
@@ -158,9 +157,8 @@ def _find_holes(bits: np.ndarray, small_bits: np.ndarray, masters: Masters, fact
     within = np.arange(factor)
     rows = (factor * y)[:, None, None] + within[:, None]
     pixels = rows * bits.shape[1] + (factor * x)[:, None, None] + within
-    images = {n: image[places][None] for n in IMAGES if (image := getattr(masters, n)) is not None}
     good = ~unusable(bits.ravel().take(pixels))
-    return Holes(places, pixels, good, replace(masters, **images, bad=None))
+    return Holes(places, pixels, good, masters.changed(lambda image: image[places][None]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -201,16 +199,21 @@ def shrink_masters(masters: Masters, shape: tuple[int, int], factor: int) -> Sma
     -------
     SmallMasters
     """
-    images = {n: image for n in IMAGES if (image := getattr(masters, n)) is not None}
     bits = np.zeros(shape, np.uint8) if masters.bad is None else masters.bad.copy()
-    for name, image in images.items():
-        bits[~np.isfinite(image) | ((image <= 0) & (name == "flat"))] |= np.uint8(PixelFlag.DEAD)
+    for image in (masters.bias, masters.dark, masters.flat):
+        if image is not None:
+            bits[~np.isfinite(image)] |= np.uint8(PixelFlag.DEAD)
+    if masters.flat is not None:
+        bits[masters.flat <= 0] |= np.uint8(PixelFlag.DEAD)
     small_bits = shrink_bits(bits, factor)
-    small = {name: shrink(image, factor) for name, image in images.items()}
     holes = _find_holes(bits, small_bits, Masters(), factor)
-    for name, image in images.items():
-        small[name][holes.places] = holes.average(image)[0]
-    shrunk = replace(masters, **small, bad=None)
+
+    def shrink_good(image: np.ndarray) -> np.ndarray:
+        small = shrink(image, factor)
+        small[holes.places] = holes.average(image)[0]
+        return small
+
+    shrunk = masters.changed(shrink_good)
     return SmallMasters(shrunk, bits, small_bits, _find_holes(bits, small_bits, shrunk, factor))
 
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -73,8 +72,9 @@ def measure_night(
     """
     fingerprint = recipe.fingerprint()
     keys = {path: f"{fingerprint} {file_state(path)}" for path in paths}
-    results = {path: store.get(path, keys[path]) for path in paths}
-    missing = [path for path in paths if results[path] is None]
+    kept = ((path, store.get(path, keys[path])) for path in paths)
+    results = {path: result for path, result in kept if result is not None}
+    missing = [path for path in paths if path not in results]
     with _open(missing, recipe) as done:
         for path, result in progress(done, "Measuring frames", len(missing)):
             _refuse_lost_folder(path, result)
@@ -184,6 +184,10 @@ def _pool(workers: int, recipe: Recipe, measure: Measure) -> ProcessPoolExecutor
     return ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(recipe, measure))
 
 
+def _to(pool: Executor) -> Callable[[Sequence[Path]], Future]:
+    return lambda task: pool.submit(_work, task)
+
+
 def _in_pool(
     paths: Sequence[Path], recipe: Recipe, workers: int, measure: Measure = measure_frames
 ) -> Done:
@@ -192,7 +196,7 @@ def _in_pool(
     while work:
         lost: list[Path] = []
         with _pool(workers, recipe, measure) as pool:
-            yield from _run(work, partial(pool.submit, _work), lost)
+            yield from _run(work, _to(pool), lost)
         # The first of the lost ones were at work: each is tried by itself, the rest together.
         at_work = workers * FRAMES_PER_TASK
         if lost:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from lightcurve.calib.noise import CameraNoise, measure_noise
 from lightcurve.config import CalibrationSettings
 from lightcurve.data import Exposure, Masters, Note, Severity
 from lightcurve.errors import CalibrationError
-from lightcurve.flags import PixelFlag
+from lightcurve.flags import PixelFlag, count_pixels
 from lightcurve.progress import Progress
 
 NOISE_ROWS = 512
@@ -123,7 +124,7 @@ class _Stacker:
         group: Group,
         *,
         subtract: np.ndarray | list | None = None,
-        scale: str | None = None,
+        scale: Literal["median"] | None = None,
     ) -> np.ndarray | None:
         """Clipped mean of a group; None when it is empty."""
         if not group:
@@ -205,12 +206,15 @@ def _flat_terms(
         if groups["dark flat"]:
             stacker.note(f"{len(groups['dark flat'])} frames left out: no flats", "dark flat")
         return []
-    terms, rest = [], np.ones(len(flats))
+    terms: list[tuple[np.ndarray, np.ndarray]] = []
+    rest = np.ones(len(flats))
     seconds = [exposure.exposure_s for _, exposure in flats]
     for own, members in by_exposure(groups["dark flat"]).items():
         matched = np.array([same_exposure(own, t) for t in seconds], dtype=float)
         if matched.any():
-            terms.append((stacker.mean("dark flat", members), matched))
+            mean = stacker.mean("dark flat", members)
+            if mean is not None:
+                terms.append((mean, matched))
             rest[matched > 0] = 0
         else:
             text = f"{len(members)} frames left out: no flat has their exposure"
@@ -251,8 +255,7 @@ def _bad_pixels(
         bad[:, bad_columns(flat, least=level)] |= np.uint8(PixelFlag.DEAD)
     if settings.bad_pixel_map is not None:
         bad |= read_user_map(settings.bad_pixel_map, shape)
-    counts = {flag.name.lower(): int(np.count_nonzero(bad & flag)) for flag in PixelFlag}
-    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "none"
+    told = ", ".join(f"{count} {name}" for name, count in count_pixels(bad).items()) or "none"
     many = np.count_nonzero(bad) > MANY_BAD * bad.size
     severity = Severity.WARNING if many else Severity.INFO
     notes.append(Note(f"bad pixels: {told}", severity))

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lightcurve.config import CalibrationSettings
 from lightcurve.data import Exposure, Note, Severity
@@ -35,7 +36,7 @@ class Rule:
     """
 
     name: str
-    value: Callable[[Exposure], object]
+    value: Callable[[Exposure], Any]
     strict: str
     kinds: tuple[str, ...] = ("bias", "dark", "flat", "dark flat")
 
@@ -117,14 +118,14 @@ def _problem(rule: Rule, kind: str, values: Sequence[object], wanted: object) ->
     return f"{kind}: {rule.name} is {seen}, that of the light frames {_word(wanted)}"
 
 
-def _nearest(values: Sequence[object], wanted: object) -> object:
+def _nearest(values: Sequence[Any], wanted: Any) -> Any:
     """Value nearest to the wanted one; of values that are not numbers, the most common."""
     if isinstance(wanted, (int, float)):
         return min(values, key=lambda value: abs(value - wanted))
     return Counter(values).most_common(1)[0][0]
 
 
-def _agree(rule: Rule, value: object, wanted: object, settings: CalibrationSettings) -> bool:
+def _agree(rule: Rule, value: Any, wanted: Any, settings: CalibrationSettings) -> bool:
     if value is None or wanted is None:
         return True
     if rule.name == "temperature":

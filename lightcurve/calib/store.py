@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -199,7 +199,7 @@ def read_masters(paths: Sequence[Path]) -> Masters:
     FrameError
         When one is damaged or is not a master frame of ours.
     """
-    fields: dict[str, object] = {}
+    fields: dict[str, Any] = {}
     inputs: dict[str, tuple[str, ...]] = {}
     for path in map(Path, paths):
         image, header = _read(path)

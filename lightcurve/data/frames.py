@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -184,3 +184,10 @@ class Masters:
     read_noise_e: float | None = None
     notes: tuple[Note, ...] = ()
     inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def changed(self, change: Callable[[np.ndarray], np.ndarray]) -> Masters:
+        """Change bias, dark and flat in the same way; the map of bad pixels is left out."""
+        bias, dark, flat = (
+            None if image is None else change(image) for image in (self.bias, self.dark, self.flat)
+        )
+        return replace(self, bias=bias, dark=dark, flat=flat, bad=None)

@@ -26,5 +26,5 @@ def degrees(text: str) -> float | None:
     if sided:
         value = float(sided[1].replace(",", "."))
         return -value if sided[2].upper() in {"S", "W"} else value
-    value = sexagesimal(text)
-    return number(text) if value is None else value
+    angle = sexagesimal(text)
+    return number(text) if angle is None else angle

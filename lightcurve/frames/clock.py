@@ -8,6 +8,7 @@ others must agree with it to within what they were rounded to, or the header is 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from lightcurve import dates
 from lightcurve.config import TimeSettings
@@ -47,7 +48,7 @@ class ClockReading:
 
 
 def audit_clocks(
-    cards: Cards, exposure_s: float | None, path: object, settings: TimeSettings
+    cards: Cards, exposure_s: float | None, path: str | Path, settings: TimeSettings
 ) -> ClockReading:
     """Work out the middle of an exposure from all clocks of its header.
 
@@ -87,7 +88,7 @@ def audit_clocks(
     return _reading(best, exposure_s, path, settings, warnings)
 
 
-def _chosen(clocks: list[Clock], settings: TimeSettings, path: object) -> Clock:
+def _chosen(clocks: list[Clock], settings: TimeSettings, path: str | Path) -> Clock:
     wanted = (settings.keyword or "").upper()
     for clock in clocks:
         if wanted in {clock.keyword, clock.keyword.rpartition(" + ")[2]}:
@@ -100,7 +101,7 @@ def _chosen(clocks: list[Clock], settings: TimeSettings, path: object) -> Clock:
     raise HeaderError(path, wanted, msg)
 
 
-def _finest(clocks: list[Clock], path: object, warnings: list[str]) -> Clock:
+def _finest(clocks: list[Clock], path: str | Path, warnings: list[str]) -> Clock:
     certain = [clock for clock in clocks if clock.scale != "local"]
     if not certain:
         if clocks:
@@ -127,7 +128,9 @@ def _derived(numeric: Clock, date: Clock) -> bool:
     return abs(numeric.jd - date.jd) * DAY_S < SAME_S and date.unit_s > numeric.unit_s
 
 
-def _settle_any(best: Clock, clocks: list[Clock], exposure_s: float | None, path: object) -> Clock:
+def _settle_any(
+    best: Clock, clocks: list[Clock], exposure_s: float | None, path: str | Path
+) -> Clock:
     """Settle a Julian date whose moment is not said: by another clock, or the user must."""
     coarse = next((c for c in clocks if c.stamp != "any" and c.scale != "local"), None)
     if coarse is not None or exposure_s == 0:
@@ -177,7 +180,7 @@ def _gap(clock: Clock, best: Clock, start: float, exposure_s: float | None) -> f
 def _reading(
     best: Clock,
     exposure_s: float | None,
-    path: object,
+    path: str | Path,
     settings: TimeSettings,
     warnings: list[str],
 ) -> ClockReading:

@@ -152,12 +152,10 @@ def _split_clocks(
     cards: Cards, whole: list[Clock], scale: str, offset_hours: float | None
 ) -> list[Clock]:
     """Join times of day to their date: that of DATE-OBS, or the nearest of a full clock."""
-    date_key = next(
-        (k for k in DATE_KEYS if k in cards and dates.parse_calendar(cards[k].text)), None
-    )
-    if date_key is None:
+    read_dates = ((k, dates.parse_calendar(cards[k].text)) for k in DATE_KEYS if k in cards)
+    date_key, date = next((entry for entry in read_dates if entry[1]), ("", None))
+    if date is None:
         return []
-    date = dates.parse_calendar(cards[date_key].text)
     midnight = date.jd - (0 if date.unit_s == DAY_S else (date.jd - 0.5) % 1)
     split = []
     for keyword in HOURS:
@@ -196,8 +194,8 @@ def _redated(split: list[Clock], local: float | None) -> list[Clock]:
         return [_on_day_of(shifted, clock) for clock in split]
     settled = []
     for clock in split:
-        days = () if local is None else (clock.jd - 1, clock.jd, clock.jd + 1)
-        possible = [jd for jd in days if -12.1 < 24 * (local - jd) < 14.1]
+        days = (clock.jd - 1, clock.jd, clock.jd + 1)
+        possible = [jd for jd in days if local is not None and -12.1 < 24 * (local - jd) < 14.1]
         if clock.scale != "local" and len(possible) == 1:
             settled.append(replace(clock, jd=possible[0]))
         else:

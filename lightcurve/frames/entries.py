@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,8 @@ class Entry:
         One of `lightcurve.data.KINDS`, or ``"other"`` for what is no FITS image.
     kind_source : str
         Keyword, file name, content or manifest, in words.
-    exposure : Exposure or None
-        None when the file could not be read.
+    exposure : Exposure
+        That says nothing when the file could not be read.
     setup : tuple
         Camera, (ny, nx), binning, filter (not of bias and dark frames) and gain setting.
     status : str
@@ -59,7 +59,7 @@ class Entry:
     name: str
     kind: str
     kind_source: str = ""
-    exposure: Exposure | None = None
+    exposure: Exposure = field(default_factory=Exposure)
     setup: tuple = ()
     status: str = "ok"
     reason: str = ""
@@ -79,7 +79,7 @@ class Entry:
         -------
         dict
         """
-        exposure = self.exposure or Exposure()
+        exposure = self.exposure
         middle = exposure.mid_jd_utc
         return {
             "file": self.name,

@@ -73,7 +73,8 @@ def normalise(
     scale, more = read_scale(cards)
     values["scale_arcsec"] = scale
     known = values.get("start_jd_utc") or values.get("mid_jd_utc")
-    moment = Moment(known and known[0], *(pointing or (None, None))[:2], _local_offset(cards))
+    ra_deg, dec_deg = pointing[:2] if pointing else (None, None)
+    moment = Moment(known and known[0], ra_deg, dec_deg, _local_offset(cards))
     values["site"], about_site = read_site(cards, moment, settings.site)
     warnings += [*said, *more, *about_site, *_treated(cards)]
     held = {name: value[0] for name, value in values.items() if value}
@@ -239,20 +240,25 @@ def _filter(cards: Cards) -> Value | None:
 
 
 def _binning(cards: Cards) -> Value | None:
-    x, y = find(cards, "binning_x"), find(cards, "binning_y")
-    steps = [number(found.text) if found else None for found in (x, y)]
-    steps = [steps[0] or steps[1], steps[1] or steps[0]]
-    if steps[0] and all(1 <= step <= 64 and step == int(step) for step in steps):
-        names = ", ".join(found.keyword for found in (x, y) if found)
-        return (int(steps[0]), int(steps[1])), f"header {names}"
+    axes = find(cards, "binning_x"), find(cards, "binning_y")
+    x, y = (number(found.text) if found else None for found in axes)
+    steps = _steps(x or y, y or x)
+    if steps:
+        return steps, f"header {', '.join(found.keyword for found in axes if found)}"
     both = find(cards, "binning")
     if both is None:
         return None
     pair = _PAIR.fullmatch(both.text[:20])
-    values = tuple(int(part) for part in pair.groups()) if pair else (number(both.text),) * 2
-    if not values[0] or not all(1 <= v <= 64 and v == int(v) for v in values):
+    one = number(both.text)
+    steps = _steps(int(pair[1]), int(pair[2])) if pair else _steps(one, one)
+    return (steps, both.source) if steps else None
+
+
+def _steps(x: float | None, y: float | None) -> tuple[int, int] | None:
+    """Binning in x and y, if these can be one."""
+    if not x or not y or not all(1 <= step <= 64 and step == int(step) for step in (x, y)):
         return None
-    return (int(values[0]), int(values[1])), both.source
+    return int(x), int(y)
 
 
 def _temperature(cards: Cards) -> Value | None:

@@ -65,12 +65,12 @@ def take_inventory(
     if not any(is_fits_name(path) for path in paths):
         msg = f"{folder}: no FITS file (.fits .fit .fts, also packed) among {len(paths)} files"
         raise InputError(msg)
-    edits = read_manifest(manifest) if manifest else {}
+    edits = read_manifest(manifest) if manifest is not None else {}
     entries = []
     for path in progress(paths, "taking stock", len(paths)):
         name = path.relative_to(folder).as_posix()
         entries.append(_entry(path, name, settings, edits.pop(apply_key(name), None)))
-    if edits:
+    if edits and manifest is not None:
         msg = f"{Path(manifest).name}: {next(iter(edits))} is not in {folder} ({len(edits)} such)"
         raise InputError(msg)
     entries = [_starless_light(entry, entries) for entry in entries]
@@ -101,9 +101,10 @@ def _starless_light(entry: Entry, entries: Sequence[Entry]) -> Entry:
     if entry.kind != "dark" or entry.told_by is not ToldBy.CONTENT:
         return entry
     like_it = [
-        other.exposure.mid_jd_utc
+        moment
         for other in entries
-        if other.kind == "light"
+        if (moment := other.exposure.mid_jd_utc) is not None
+        and other.kind == "light"
         and other.status == "ok"
         and other.exposure.shape == entry.exposure.shape
         and other.exposure.exposure_s == entry.exposure.exposure_s
@@ -202,8 +203,8 @@ def _frame_entry(path: Path, name: str, settings: Settings, edit: Edit | None) -
 
 def _look_at_pixels(path: Path, exposure: Exposure, cards: Cards) -> tuple[str, str]:
     frame = read_frame(path, need_time=False)
-    bits = number(cards["BITPIX"].text) if "BITPIX" in cards else None
-    highest = exposure.saturation_adu or {8: 255.0, 16: 65535.0}.get(bits or 0, 65535.0)
+    bits = cards["BITPIX"].text if "BITPIX" in cards else ""
+    highest = exposure.saturation_adu or (255.0 if number(bits) == 8 else 65535.0)
     return kind_by_content(frame.pixels, exposure.exposure_s, highest)
 
 
@@ -236,12 +237,13 @@ def _setup(exposure: Exposure, cards: Cards) -> tuple:
 
 
 def _look_at_times(entries: Sequence[Entry]) -> tuple[str, ...]:
-    lights = [e for e in entries if e.kind == "light" and e.status == "ok" and e.exposure]
-    timed = [e for e in lights if e.exposure.mid_jd_utc is not None]
+    lights = [e for e in entries if e.kind == "light" and e.status == "ok"]
+    timed = [(moment, e) for e in lights if (moment := e.exposure.mid_jd_utc) is not None]
+    seconds = [e.exposure.exposure_s for _, e in timed]
     lines = check_cadence(
-        [e.exposure.mid_jd_utc for e in timed],
-        [float("nan") if e.exposure.exposure_s is None else e.exposure.exposure_s for e in timed],
-        [e.name for e in timed],
+        [moment for moment, _ in timed],
+        [float("nan") if length is None else length for length in seconds],
+        [e.name for _, e in timed],
     )
     names = Counter(entry.path.name for entry in lights)
     twice = [name for name, count in names.items() if count > 1]

@@ -231,8 +231,8 @@ def _stated_altitude(cards: Cards) -> tuple[float | None, str]:
         value = degrees(found.text)
         if value is not None and 5 < value <= 90:
             return value, found.keyword
-    found = find(cards, "airmass")
-    value = number(found.text) if found else None
-    if value is None or not 1.05 < value < 3:  # near the zenith it says little
+    airmass = find(cards, "airmass")
+    value = number(airmass.text) if airmass else None
+    if airmass is None or value is None or not 1.05 < value < 3:  # near the zenith it says little
         return None, ""
-    return math.degrees(math.asin(1 / value)), found.keyword
+    return math.degrees(math.asin(1 / value)), airmass.keyword

@@ -114,9 +114,9 @@ def _stated_scale(cards: Cards) -> tuple[float, str] | None:
         if value and SMALLEST_SCALE <= abs(value) <= LARGEST_SCALE:
             return abs(value), found.source
     # PIXSIZE is micrometres to most and arc seconds to some: only its comment can tell.
-    found = Found("PIXSIZE", *cards["PIXSIZE"][:2]) if "PIXSIZE" in cards else None
-    value = number(found.text) if found and _ARCSEC.search(found.comment) else None
-    return (value, found.source) if found and value else None
+    card = cards.get("PIXSIZE")
+    value = number(card.text) if card and _ARCSEC.search(card.comment) else None
+    return (value, "header PIXSIZE") if value else None
 
 
 def _wcs_scale(cards: Cards) -> tuple[float, str] | None:
@@ -124,21 +124,17 @@ def _wcs_scale(cards: Cards) -> tuple[float, str] | None:
     if not cards.get("CTYPE1", ("",))[0].upper().startswith(("RA", "DEC", "GLON")):
         return None
 
-    def value(key: str, default: float | None = 0.0) -> float | None:
-        return number(cards[key].text) if key in cards else default
+    def value(key: str, default: float = math.nan) -> float:
+        given = number(cards[key].text) if key in cards else default
+        return math.nan if given is None else given
 
     if "CD1_1" in cards or "CD1_2" in cards:
-        matrix = [value(key) for key in ("CD1_1", "CD1_2", "CD2_1", "CD2_2")]
+        matrix = [value(key, 0.0) for key in ("CD1_1", "CD1_2", "CD2_1", "CD2_2")]
         step, source = 1.0, "header CD matrix"
     else:
-        steps = value("CDELT1", None), value("CDELT2", None)
-        if None in steps:
-            return None
         keys = (("PC1_1", 1.0), ("PC1_2", 0.0), ("PC2_1", 0.0), ("PC2_2", 1.0))
         matrix = [value(key, default) for key, default in keys]
-        step, source = steps[0] * steps[1], "header CDELT1, CDELT2"
-    if None in matrix:
-        return None
+        step, source = value("CDELT1") * value("CDELT2"), "header CDELT1, CDELT2"
     area = abs((matrix[0] * matrix[3] - matrix[1] * matrix[2]) * step)
     scale = 3600 * math.sqrt(area)
     return (scale, source) if math.isfinite(scale) and scale > 0 else None
@@ -146,8 +142,10 @@ def _wcs_scale(cards: Cards) -> tuple[float, str] | None:
 
 def _optical_scale(cards: Cards) -> tuple[float, str] | None:
     focal, pixel = find(cards, "focal_length"), _pixel_size(cards)
-    length = number(focal.text) if focal else None
-    if not length or length <= 0 or pixel is None:
+    if focal is None or pixel is None:
+        return None
+    length = number(focal.text)
+    if not length or length <= 0:
         return None
     if re.search(r"\[m\]|\bmet(?:re|er)s?\b", focal.comment):
         length *= 1000

@@ -14,8 +14,8 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from lightcurve.errors import FrameError
 from lightcurve.frames.cards import CARD, Card, Cards, parse_cards
@@ -44,7 +44,7 @@ class Source:
         Compressed as a whole, so that `limit` is a bound only.
     """
 
-    file: BinaryIO
+    file: FileIO | gzip.GzipFile | bz2.BZ2File
     path: Path
     limit: int
     packed: bool
@@ -118,12 +118,13 @@ def open_source(path: Path) -> Iterator[Source]:
         with path.open("rb", buffering=0) as raw:
             yield _unpacked(raw, path, status.st_size)
     except _DECODING as error:
-        reason = os.strerror(error.errno) if getattr(error, "errno", None) else str(error)[:200]
+        number = error.errno if isinstance(error, OSError) else None
+        reason = os.strerror(number) if number else str(error)[:200]
         msg = f"cannot be read: {reason}; copy the file again"
         raise FrameError(path, msg) from error
 
 
-def _unpacked(raw: BinaryIO, path: Path, size: int) -> Source:
+def _unpacked(raw: FileIO, path: Path, size: int) -> Source:
     magic = raw.read(3)
     raw.seek(0)
     if magic[:2] == b"\x1f\x8b":

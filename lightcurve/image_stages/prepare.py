@@ -14,7 +14,7 @@ from lightcurve.camera import CameraValues, settle_camera
 from lightcurve.config import Settings
 from lightcurve.data import Assumed, Detections, Frame, Masters, RawFrame
 from lightcurve.errors import FrameError
-from lightcurve.flags import PixelFlag
+from lightcurve.flags import count_pixels
 from lightcurve.frames.read import read_frame
 from lightcurve.image_stages.data import Prepared
 from lightcurve.image_stages.masks import (
@@ -124,8 +124,7 @@ def _refuse_nothing_to_see(frame: Frame) -> None:
     """Refuse a frame of which no pixel is good, or all are alike."""
     good = frame.pixels[frame.bad == 0]
     if not good.size:
-        bits = {flag.name: np.count_nonzero(frame.bad & flag) for flag in PixelFlag}
-        words = ", ".join(f"{n} {name.lower()}" for name, n in bits.items() if name and n)
+        words = ", ".join(f"{n} {name}" for name, n in count_pixels(frame.bad).items())
         raise FrameError(frame.path, f"no pixel is fit to be measured: {words}")
     if good.min() == good.max():
         msg = f"every pixel has the value {good[0]:g}: there is nothing to measure"

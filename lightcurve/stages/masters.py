@@ -14,7 +14,7 @@ from lightcurve.calib.noise import measure_noise
 from lightcurve.calib.store import read_masters, write_master
 from lightcurve.data import Masters, Note
 from lightcurve.errors import FrameError, InputError
-from lightcurve.flags import PixelFlag
+from lightcurve.flags import PixelFlag, count_pixels
 from lightcurve.frames.headers import normalise
 from lightcurve.frames.kinds import kind_by_keyword
 from lightcurve.frames.read import read_cards, read_frame
@@ -104,14 +104,15 @@ def _one_exposure(paths: Sequence[Path]) -> float:
         cards, shape, _ = read_cards(path)
         seconds = normalise(cards, path=path, shape=shape)[0].exposure_s
         times.setdefault(seconds, []).append(path.name)
-    if len(times) != 1 or None in times:
+    seconds = next(iter(times))
+    if len(times) != 1 or seconds is None:
         found = "; ".join(
             f"{f'{seconds:g} s' if seconds is not None else 'not known'} in {_named(names)}"
             for seconds, names in times.items()
         )
         msg = f"frames of one exposure are needed, these have {found}"
         raise InputError(msg)
-    return times.popitem()[0]
+    return seconds
 
 
 def _named(names: Sequence[str]) -> str:
@@ -166,16 +167,21 @@ def make_badpix(
         msg = "give --dark or --flat: the map has their size"
         raise InputError(msg)
     masters = read_masters(given)
-    bad = np.zeros((masters.dark if dark else masters.flat).shape, np.uint8)
+    images = [image for image in (masters.dark, masters.flat) if image is not None]
+    if not images:
+        msg = f"{given[0].name}: neither a master dark nor a master flat"
+        raise InputError(msg)
+    ny, nx = images[0].shape
+    bad = np.zeros((ny, nx), np.uint8)
     if masters.dark is not None:
         bad[hot_pixels(masters.dark, n_sigma=hot_sigma)] |= np.uint8(PixelFlag.HOT)
     if masters.flat is not None:
         bad[dead_pixels(masters.flat)] |= np.uint8(PixelFlag.DEAD)
     if user is not None:
-        bad |= read_user_map(user, bad.shape)
+        bad |= read_user_map(user, (ny, nx))
     write_master(out, bad, kind="badpix", inputs=[path.name for path in given])
-    counts = {flag.name.lower(): int(np.count_nonzero(bad & flag)) for flag in PixelFlag}
-    return {"map": str(out), **{name: n for name, n in counts.items() if n}}
+    counts = count_pixels(bad)
+    return {"map": str(out), **counts}
 
 
 def camera_noise(bias: tuple[Path, Path], flat: tuple[Path, Path]) -> dict[str, Any]:
@@ -200,9 +206,9 @@ def camera_noise(bias: tuple[Path, Path], flat: tuple[Path, Path]) -> dict[str, 
         for path in paths:
             _check_kind(kind, path)
     frames = [read_frame(path, need_time=False) for path in (*flat, *bias)]
-    images = [frame.pixels.astype(float) for frame in frames]
+    flat_1, flat_2, bias_1, bias_2 = (frame.pixels.astype(float) for frame in frames)
     level = frames[0].exposure.saturation_adu
-    found = measure_noise(tuple(images[:2]), tuple(images[2:]), saturation_adu=level)
+    found = measure_noise((flat_1, flat_2), (bias_1, bias_2), saturation_adu=level)
     return {
         "gain_e_per_adu": found.gain_e_per_adu,
         "gain_err": found.gain_err,
