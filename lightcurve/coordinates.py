@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
+
+import numpy as np
 
 from lightcurve.constants import DAY_S
 from lightcurve.errors import InputError
@@ -115,3 +118,56 @@ def format_coordinates(ra_deg: float, dec_deg: float) -> str:
     ra = Angle(hours, u.hourangle).to_string(sep=":", precision=2, pad=True)
     dec = Angle(dec_deg, u.deg).to_string(sep=":", precision=1, pad=True, alwayssign=True)
     return f"{ra} {dec}"
+
+
+def degrees_apart(place: tuple[float, float], other: tuple[float, float]) -> float:
+    """Angle between two places on the sky, by the haversine formula.
+
+    Parameters
+    ----------
+    place, other : (float, float)
+        RA and Dec, degrees.
+
+    Returns
+    -------
+    float
+        Degrees.
+    """
+    ra, dec, other_ra, other_dec = map(math.radians, (*place, *other))
+    half = math.sin((other_dec - dec) / 2) ** 2
+    half += math.cos(dec) * math.cos(other_dec) * math.sin((other_ra - ra) / 2) ** 2
+    return math.degrees(2 * math.asin(min(math.sqrt(half), 1.0)))
+
+
+def unit_vectors(ra_deg: float | np.ndarray, dec_deg: float | np.ndarray) -> np.ndarray:
+    """Turn directions into unit vectors.
+
+    Parameters
+    ----------
+    ra_deg, dec_deg : float or (n,) arrays
+
+    Returns
+    -------
+    (3,) or (n, 3) array
+        NaN where either is.
+    """
+    ra, dec = np.radians(ra_deg), np.radians(dec_deg)
+    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
+
+
+def directions(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Turn vectors of any length into directions.
+
+    Parameters
+    ----------
+    vectors : (n, 3) array
+
+    Returns
+    -------
+    ra_deg, dec_deg : (n,) arrays
+        Right ascension in [0, 360).
+    """
+    x, y, z = vectors.T
+    ra = np.degrees(np.arctan2(y, x)) % 360.0
+    # A remainder just below zero rounds up to 360.
+    return np.where(ra == 360.0, 0.0, ra), np.degrees(np.arctan2(z, np.hypot(x, y)))

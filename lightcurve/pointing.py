@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lightcurve.coordinates import degrees_apart
 from lightcurve.data import Exposure
-from lightcurve.target import Target, degrees_apart
+from lightcurve.target import Target
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from dataclasses import dataclass
 
 from lightcurve.config import CatalogSettings, TargetSettings
@@ -100,25 +99,6 @@ def known_place(settings: TargetSettings) -> tuple[float, float] | None:
     # By its name an archive would be asked.
     target = find_target(settings.model_copy(update={"name": ""}))
     return target.ra_deg, target.dec_deg
-
-
-def degrees_apart(place: tuple[float, float], other: tuple[float, float]) -> float:
-    """Angle between two places on the sky, by the haversine formula.
-
-    Parameters
-    ----------
-    place, other : (float, float)
-        RA and Dec, degrees.
-
-    Returns
-    -------
-    float
-        Degrees.
-    """
-    (ra, dec), (other_ra, other_dec) = (tuple(map(math.radians, p)) for p in (place, other))
-    half = math.sin((other_dec - dec) / 2) ** 2
-    half += math.cos(dec) * math.cos(other_dec) * math.sin((other_ra - ra) / 2) ** 2
-    return math.degrees(2 * math.asin(min(math.sqrt(half), 1.0)))
 
 
 def _planet(settings: TargetSettings, catalogs: CatalogSettings | None) -> Planet | None:

@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from lightcurve.constants import DAY_S, J2000_JD
+from lightcurve.coordinates import unit_vectors
 from lightcurve.data import Site
 from lightcurve.dates import EARLIEST_JD, LATEST_JD, iso_from_jd, jd_from_iso, julian_day
 
@@ -149,12 +150,7 @@ def _delay(
     earth: np.ndarray, jd_utc: np.ndarray, star: tuple[float, float], site: Site | None
 ) -> np.ndarray:
     """Days by which light comes earlier to the observer than to where `earth` is counted from."""
-    return (earth + _observer_au(jd_utc, site)) @ _direction(*star) / SPEED_OF_LIGHT_AU_PER_DAY
-
-
-def _direction(ra_deg: float, dec_deg: float) -> np.ndarray:
-    ra, dec = np.radians(ra_deg), np.radians(dec_deg)
-    return np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
+    return (earth + _observer_au(jd_utc, site)) @ unit_vectors(*star) / SPEED_OF_LIGHT_AU_PER_DAY
 
 
 def _earth(jd_utc: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -213,7 +209,7 @@ def altitude_deg(
     """
     jd_utc = np.asarray(jd_utc, dtype=float)
     matrix, sidereal = _turned(jd_utc)
-    star = np.einsum("...ij,j->...i", matrix, _direction(ra_deg, dec_deg))
+    star = np.einsum("...ij,j->...i", matrix, unit_vectors(ra_deg, dec_deg))
     local = sidereal + np.radians(site.longitude_deg)
     latitude = np.radians(site.latitude_deg)
     meridian = np.cos(local) * star[..., 0] + np.sin(local) * star[..., 1]

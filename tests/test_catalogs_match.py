@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from lightcurve.catalogs.crossmatch import SIGMAS, crossmatch
 from lightcurve.catalogs.layout import julian_years, within
-from lightcurve.catalogs.motion import moved, unit_vectors
+from lightcurve.catalogs.motion import moved
 from lightcurve.catalogs.service import Catalog, Field
+from lightcurve.coordinates import unit_vectors
 
 
 def apart_arcsec(a, b):

@@ -7,10 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from lightcurve.coordinates import degrees_apart
 from lightcurve.data import Exposure
 from lightcurve.night import warn_of_lost
 from lightcurve.pointing import warn_of_fields, warn_of_target
-from lightcurve.target import Target, degrees_apart
+from lightcurve.target import Target
 
 
 def frame(name: str | None, ra: float | None = None, dec: float | None = None) -> Exposure:

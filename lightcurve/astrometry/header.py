@@ -13,6 +13,7 @@ from lightcurve.astrometry.index_stars import index_stars
 from lightcurve.astrometry.request import Solver, SolveRequest, settle
 from lightcurve.astrometry.wcs import describe_wcs, middle_deg, to_icrs
 from lightcurve.config import SolveSettings
+from lightcurve.coordinates import degrees_apart
 from lightcurve.data import Solution
 from lightcurve.errors import SolveError
 
@@ -74,21 +75,13 @@ def _compare(found: Solution, request: SolveRequest, settings: SolveSettings) ->
     if request.ra_deg is None or request.dec_deg is None or settings.blind:
         return
     ra, dec = middle_deg(found.wcs, request.shape)
-    apart = _separation(ra, dec, request.ra_deg, request.dec_deg)
+    apart = degrees_apart((ra, dec), (request.ra_deg, request.dec_deg))
     if apart > settings.radius_deg + float(np.hypot(*request.shape)) / 2 * scale / 3600:
         msg = (
             f"the header's WCS puts the frame at {ra:.3f} {dec:+.3f}, {apart:.3g} deg from "
             f"{request.ra_deg:.3f} {request.dec_deg:+.3f}, where it should be"
         )
         raise SolveError(msg)
-
-
-def _separation(ra: float, dec: float, other_ra: float, other_dec: float) -> float:
-    """Degrees between two places, by the haversine formula."""
-    phi, other_phi = np.radians([dec, other_dec])
-    half = np.sin((other_phi - phi) / 2) ** 2
-    half += np.cos(phi) * np.cos(other_phi) * np.sin(np.radians(other_ra - ra) / 2) ** 2
-    return float(np.degrees(2 * np.arcsin(min(np.sqrt(half), 1.0))))
 
 
 def known_stars(wcs: WCS, request: SolveRequest, settings: SolveSettings) -> np.ndarray:

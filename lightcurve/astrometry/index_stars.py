@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lightcurve.coordinates import unit_vectors
+
 
 def index_stars(
     index_files: Sequence[Path], ra_deg: float, dec_deg: float, radius_deg: float
@@ -33,14 +35,9 @@ def index_stars(
     turn = step / max(np.cos(np.radians(min(abs(dec_deg), 89.0))), 0.02)
     ra = round(ra_deg / turn) * turn
     near = _stars_within(tuple(index_files), ra, float(np.clip(dec, -90, 90)), about + step)
-    inside = near @ _direction(ra_deg, dec_deg) > np.cos(np.radians(radius_deg))
+    inside = near @ unit_vectors(ra_deg, dec_deg) > np.cos(np.radians(radius_deg))
     x, y, z = near[inside].T
     return np.column_stack([np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arcsin(z))])
-
-
-def _direction(ra_deg: float, dec_deg: float) -> np.ndarray:
-    ra, dec = np.radians(ra_deg), np.radians(dec_deg)
-    return np.array([np.cos(ra) * np.cos(dec), np.sin(ra) * np.cos(dec), np.sin(dec)])
 
 
 @lru_cache(maxsize=4)
@@ -48,15 +45,15 @@ def _stars_within(
     index_files: tuple[Path, ...], ra_deg: float, dec_deg: float, radius_deg: float
 ) -> np.ndarray:
     """Directions of the stars in a circle, as (n, 3) array; none twice."""
-    centre, least = _direction(ra_deg, dec_deg), np.cos(np.radians(radius_deg))
+    centre, least = unit_vectors(ra_deg, dec_deg), np.cos(np.radians(radius_deg))
     found = [np.empty((0, 3))]
     for path in index_files:
-        found += [block[block @ centre > least] for block in _unit_vectors(path)]
+        found += [block[block @ centre > least] for block in _star_vectors(path)]
     # The series repeat stars from scale to scale: 1e-7 rad is 0.02 arcsec.
     return np.unique(np.concatenate(found).round(7), axis=0)
 
 
-def _unit_vectors(path: Path, block: int = 1_000_000) -> list[np.ndarray]:
+def _star_vectors(path: Path, block: int = 1_000_000) -> list[np.ndarray]:
     """Directions of the stars in an index: integers between the bounds of its star tree."""
     from astropy.io import fits
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from lightcurve.coordinates import unit_vectors
 from lightcurve.errors import InputError
 
 # Patterns of half to a fifth of a frame are plenty in it, and few files hold them.
@@ -221,8 +222,8 @@ def tiles_at(ra_deg: float, dec_deg: float, radius_deg: float, nside: int) -> li
     list of int
         Numbers as `healpix` gives them, ascending.
     """
-    ra, dec = np.radians(ra_deg), np.radians(dec_deg)
-    centre = np.array([np.cos(ra) * np.cos(dec), np.sin(ra) * np.cos(dec), np.sin(dec)])
+    ra = np.radians(ra_deg)
+    centre = unit_vectors(ra_deg, dec_deg)
     east = np.array([-np.sin(ra), np.cos(ra), 0.0])
     north = np.cross(centre, east)
     # Points all over the circle: pieces are far larger than their distances.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lightcurve.catalogs.motion import unit_vectors
+from lightcurve.coordinates import unit_vectors
 
 # A true counterpart is farther by chance once in 1,000: exp(-k^2 / 2) = 0.001.
 SIGMAS = 3.717

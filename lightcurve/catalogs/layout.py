@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.catalogs.hostile import clean, numbers, texts
-from lightcurve.catalogs.motion import UNKNOWN_MOTION_MAS, moved, unit_vectors
+from lightcurve.catalogs.motion import UNKNOWN_MOTION_MAS, moved
 from lightcurve.catalogs.service import Catalog, Column, Field, Wanted
 from lightcurve.constants import J2000_JD, MJD_ZERO, YEAR_DAYS
+from lightcurve.coordinates import unit_vectors
 from lightcurve.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def within(catalog: Catalog, field: Field) -> Catalog:
     -------
     Catalog
     """
-    centre = unit_vectors(np.array([field.ra_deg]), np.array([field.dec_deg]))[0]
+    centre = unit_vectors(field.ra_deg, field.dec_deg)
     chord = np.linalg.norm(unit_vectors(catalog.ra_deg, catalog.dec_deg) - centre, axis=1)
     inside = chord <= 2 * np.sin(np.radians(min(field.radius_deg, 180.0)) / 2) + 1e-9
     return catalog if inside.all() else catalog.rows(inside)

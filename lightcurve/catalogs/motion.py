@@ -4,42 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from lightcurve.coordinates import directions, unit_vectors
+
 # Typical of field stars of magnitude 12 to 18 (Gaia): allowed for where the motion is not known.
 UNKNOWN_MOTION_MAS = 10.0
-
-
-def unit_vectors(ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
-    """Turn directions into unit vectors.
-
-    Parameters
-    ----------
-    ra_deg, dec_deg : (n,) arrays
-
-    Returns
-    -------
-    (n, 3) array
-        NaN where either is.
-    """
-    ra, dec = np.radians(ra_deg), np.radians(dec_deg)
-    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
-
-
-def directions(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Turn vectors of any length into directions.
-
-    Parameters
-    ----------
-    vectors : (n, 3) array
-
-    Returns
-    -------
-    ra_deg, dec_deg : (n,) arrays
-        Right ascension in [0, 360).
-    """
-    x, y, z = vectors.T
-    ra = np.degrees(np.arctan2(y, x)) % 360.0
-    # A remainder just below zero rounds up to 360.
-    return np.where(ra == 360.0, 0.0, ra), np.degrees(np.arctan2(z, np.hypot(x, y)))
 
 
 def moved(

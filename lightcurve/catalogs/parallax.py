@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lightcurve.catalogs.motion import directions, unit_vectors
 from lightcurve.constants import DAY_S
+from lightcurve.coordinates import directions, unit_vectors
 from lightcurve.data import Site
 from lightcurve.times import AU_M, tt_minus_utc_s
 

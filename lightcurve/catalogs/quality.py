@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lightcurve.catalogs.motion import unit_vectors
 from lightcurve.catalogs.query import SERVICES
 from lightcurve.catalogs.service import Catalog
+from lightcurve.coordinates import unit_vectors
 
 
 @dataclass(frozen=True, slots=True)

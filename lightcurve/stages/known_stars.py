@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from lightcurve.catalogs.file import read_file
-from lightcurve.catalogs.motion import unit_vectors
 from lightcurve.catalogs.query import query
 from lightcurve.catalogs.service import Catalog, Field
 from lightcurve.config import CatalogSettings
+from lightcurve.coordinates import degrees_apart
 from lightcurve.errors import CatalogError, InputError
 
 log = logging.getLogger(__name__)
@@ -114,10 +114,9 @@ def _of_service(name: str, settings: CatalogSettings) -> StarSource:
 
 def _holds(wide: Field, field: Field) -> bool:
     """Tell whether a cone lies in another, at nearly the same epoch."""
-    one, two = (unit_vectors(np.array([f.ra_deg]), np.array([f.dec_deg]))[0] for f in (wide, field))
-    apart = np.degrees(2 * np.arcsin(min(float(np.linalg.norm(one - two)) / 2, 1.0)))
+    apart = degrees_apart((wide.ra_deg, wide.dec_deg), (field.ra_deg, field.dec_deg))
     same = abs(wide.epoch_jyear - field.epoch_jyear) <= SAME_EPOCH
-    return bool(same and apart + field.radius_deg <= wide.radius_deg)
+    return same and apart + field.radius_deg <= wide.radius_deg
 
 
 def brightest_first(catalog: Catalog) -> np.ndarray:

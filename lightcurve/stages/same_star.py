@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from lightcurve.coordinates import degrees_apart
 from lightcurve.data import Planet
 from lightcurve.errors import InputError
 from lightcurve.formats.aij_table import read_aij_table
 from lightcurve.formats.curves import Choice, is_ours
-from lightcurve.target import degrees_apart
 
 SAME_STAR_DEG = 0.1  # wide of all proper motions and of a plate solution gone slightly wrong
 
