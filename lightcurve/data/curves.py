@@ -6,12 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lightcurve.data.tabular import Tabular
 from lightcurve.data.verdicts import Note, Verdict
 from lightcurve.errors import InputError
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+    from matplotlib.axes import Axes
+
+
+def new_axes() -> Axes:
+    """Axes of a figure of their own, known to pyplot, for who draws at a prompt."""
+    import matplotlib.pyplot as plt
+
+    axes: Axes = plt.figure(layout="constrained").add_subplot()
+    return axes
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +132,7 @@ class CurveSource:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LightCurve:
+class LightCurve(Tabular):
     """Relative flux of the target, one point a frame.
 
     Attributes
@@ -155,6 +168,82 @@ class LightCurve:
     source: CurveSource | None = None
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
 
+    def to_table(self) -> Table:
+        """Lay the curve out as lightcurve.csv has it: a row a frame, flags and all.
+
+        Returns
+        -------
+        astropy.table.Table
+            With the columns that the curve has, their units and descriptions.
+        """
+        from astropy.table import Column, Table
+
+        from lightcurve.quantities import QUANTITIES, TEXT
+
+        table = Table()
+        for quantity in QUANTITIES:
+            own = getattr(self, quantity.attribute) if quantity.attribute else None
+            values = self.columns.get(quantity.name) if own is None else own
+            if values is not None:
+                unit = quantity.unit or None
+                values = values.astype(str) if quantity.kind == TEXT else values
+                table[quantity.name] = Column(values, unit=unit, description=quantity.description)
+        return table
+
+    def to_lightkurve(self) -> Any:
+        """Hand the curve over to lightkurve: the points that have a time and a flux.
+
+        Returns
+        -------
+        lightkurve.LightCurve
+            With ``flux``, ``flux_err``, the flags as ``quality`` and the covariates as columns.
+
+        Raises
+        ------
+        InputError
+            Where lightkurve is not installed.
+        """
+        from astropy.time import Time
+
+        try:
+            import lightkurve
+        except ImportError as error:
+            msg = "lightkurve is not installed: pip install lightkurve"
+            raise InputError(msg) from error
+        good = np.isfinite(self.bjd_tdb) & np.isfinite(self.flux)
+        curve = lightkurve.LightCurve(
+            time=Time(self.bjd_tdb[good], format="jd", scale="tdb"),
+            flux=self.flux[good],
+            flux_err=self.flux_err[good],
+        )
+        curve["quality"] = self.flags[good]
+        for name, values in self.covariates.items():
+            if name not in curve.colnames:
+                curve[name] = values[good]
+        return curve
+
+    def plot(self, ax: Axes | None = None, **kwargs: Any) -> Axes:
+        """Draw relative flux with its errors against BJD_TDB.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Those of a new figure when not given.
+        **kwargs
+            For `matplotlib.axes.Axes.errorbar`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        ax = new_axes() if ax is None else ax
+        look: dict[str, Any] = {"fmt": "o", "markersize": 3, "elinewidth": 0.7} | kwargs
+        day = float(np.floor(np.nanmin(self.bjd_tdb))) if np.isfinite(self.bjd_tdb).any() else 0.0
+        ax.errorbar(self.bjd_tdb - day, self.flux, self.flux_err, **look)
+        ax.set_xlabel(f"BJD_TDB - {day:.0f}")
+        ax.set_ylabel("relative flux")
+        return ax
+
     def need_recipe(self) -> CurveRecipe:
         """Tell how it was made; an `InputError` where it was read from a table."""
         if self.recipe is None:
@@ -181,7 +270,7 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TransitFit:
+class TransitFit(Tabular):
     """A transit model fitted to a light curve.
 
     Attributes
@@ -214,6 +303,19 @@ class TransitFit:
     samples: np.ndarray | None = None
     sample_names: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
+
+    def to_table(self) -> Table:
+        """Lay the parameters out, a row each: name, value, lower, upper, unit.
+
+        Returns
+        -------
+        astropy.table.Table
+        """
+        from astropy.table import Table
+
+        rows = [(name, p.value, p.lower, p.upper, p.unit) for name, p in self.parameters.items()]
+        names = ("name", "value", "lower", "upper", "unit")
+        return Table(rows=rows, names=names, dtype=(str, float, float, float, str))
 
     @property
     def found(self) -> bool:
