@@ -29,18 +29,7 @@ class CameraValues:
 def settle_camera(
     frames: Sequence[RawFrame], masters: Masters | None, settings: Settings
 ) -> CameraValues:
-    """Settle gain, read noise and saturation: settings, header, measured, else assumed aloud.
-
-    Parameters
-    ----------
-    frames : sequence of RawFrame
-    masters : Masters or None
-    settings : Settings
-
-    Returns
-    -------
-    CameraValues
-    """
+    """Settle gain, read noise and saturation: settings, header, measured, else assumed aloud."""
     exposure = frames[0].exposure
     gain, gain_source, gain_guessed = _settled(exposure, masters, "gain_e_per_adu", 1.0)
     if gain_guessed and len(frames) > 1 and settings.apertures.style != "aij":

@@ -24,10 +24,6 @@ def parse_coordinates(ra: str, dec: str) -> tuple[float, float]:
     ra, dec : str
         Sexagesimal (right ascension in hours) or decimal degrees.
 
-    Returns
-    -------
-    ra_deg, dec_deg : float
-
     Raises
     ------
     InputError
@@ -76,10 +72,6 @@ def read_angle(angle: str | float, *, hours: bool = False) -> float:
 def sexagesimal(text: str) -> float | None:
     """Read ``18 20 48.12``, ``-16:10:58.8``, ``02:05.25`` or ``149 03 52 W``.
 
-    Parameters
-    ----------
-    text : str
-
     Returns
     -------
     float or None
@@ -100,16 +92,7 @@ def sexagesimal(text: str) -> float | None:
 
 
 def format_coordinates(ra_deg: float, dec_deg: float) -> str:
-    """Write a place on the sky as hours and degrees, minutes, seconds: ``02:04:10.28 +46:41:16.2``.
-
-    Parameters
-    ----------
-    ra_deg, dec_deg : float
-
-    Returns
-    -------
-    str
-    """
+    """Write a place on the sky in hours and degrees: ``02:04:10.28 +46:41:16.2``."""
     from astropy import units as u
     from astropy.coordinates import Angle
 
@@ -142,10 +125,6 @@ def degrees_apart(place: tuple[float, float], other: tuple[float, float]) -> flo
 def unit_vectors(ra_deg: float | np.ndarray, dec_deg: float | np.ndarray) -> np.ndarray:
     """Turn directions into unit vectors.
 
-    Parameters
-    ----------
-    ra_deg, dec_deg : float or (n,) arrays
-
     Returns
     -------
     (3,) or (n, 3) array
@@ -157,10 +136,6 @@ def unit_vectors(ra_deg: float | np.ndarray, dec_deg: float | np.ndarray) -> np.
 
 def directions(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Turn vectors of any length into directions.
-
-    Parameters
-    ----------
-    vectors : (n, 3) array
 
     Returns
     -------

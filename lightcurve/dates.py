@@ -77,10 +77,6 @@ def parse_calendar(text: str) -> CalendarTime | None:
 def parse_time_of_day(text: str) -> tuple[float, float, float | None] | None:
     """Read ``18:33:43.317`` with or without an offset.
 
-    Parameters
-    ----------
-    text : str
-
     Returns
     -------
     seconds, unit_s, offset_hours : float, float, float or None
@@ -153,10 +149,6 @@ def jd_from_iso(text: str) -> float:
 
 def iso_from_jd(jd: float) -> str:
     """Calendar text of a Julian date, to the millisecond.
-
-    Parameters
-    ----------
-    jd : float
 
     Returns
     -------

@@ -12,10 +12,6 @@ import numpy as np
 def digest(value: object) -> str:
     """Hash plain values, arrays, and dataclasses and tuples of them.
 
-    Parameters
-    ----------
-    value : object
-
     Returns
     -------
     str
@@ -53,10 +49,6 @@ def digest(value: object) -> str:
 
 def file_state(path: Path) -> str:
     """Tell whether a file is what it was, without reading it.
-
-    Parameters
-    ----------
-    path : Path
 
     Returns
     -------

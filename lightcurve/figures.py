@@ -52,12 +52,6 @@ def write_figures(folder: Path, night: Night, *, progress: Progress = silent) ->
     ----------
     folder : Path
         Made if need be.
-    night : Night
-    progress : Progress
-
-    Returns
-    -------
-    list of Path
     """
     folder.mkdir(parents=True, exist_ok=True)
     wanted: dict[str, Callable[[Path, Night], Any]] = {
@@ -241,17 +235,10 @@ def write_page(
 
     Parameters
     ----------
-    path : Path
-    night : Night
     figures : list of Path
         PNG files of `write_figures`.
-    summary : mapping
     frames : list of dict
         What became of each file.
-
-    Returns
-    -------
-    Path
     """
     plan = night.plan
     stars = [

@@ -28,7 +28,6 @@ def write_whole(
 
     Parameters
     ----------
-    path : path-like
     write : callable
         Is given the open file; what it raises, other than an OSError, is passed on.
     parents : bool
@@ -105,7 +104,6 @@ def read_text(path: str | Path, what: str, *, max_bytes: int = 1_000_000) -> str
 
     Parameters
     ----------
-    path : path-like
     what : str
         What it should be, for the error: ``"a planet file"``.
     max_bytes : int
@@ -138,15 +136,10 @@ def read_toml(path: str | Path, what: str, *, max_bytes: int = 1_000_000) -> dic
 
     Parameters
     ----------
-    path : path-like
     what : str
         What it should be, for the error.
     max_bytes : int
         Larger files are refused.
-
-    Returns
-    -------
-    dict
 
     Raises
     ------

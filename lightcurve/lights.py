@@ -17,13 +17,8 @@ MINORITY = 0.1
 def choose_lights(inventory: Inventory) -> tuple[list[Entry], dict[Path, str]]:
     """Pick the light frames of one setup, in order of time.
 
-    Parameters
-    ----------
-    inventory : Inventory
-
     Returns
     -------
-    lights : list of Entry
     unused : dict
         Light frames of another setup, with the reason.
 
@@ -69,10 +64,6 @@ def _refuse_without_times(inventory: Inventory) -> None:
 
 def label_files(paths: Sequence[Path]) -> dict[Path, str]:
     """Name files for the tables: without folder, or from where their folders part.
-
-    Parameters
-    ----------
-    paths : sequence of Path
 
     Returns
     -------

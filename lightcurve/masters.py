@@ -38,17 +38,12 @@ def make_masters(
 
     Parameters
     ----------
-    inventory : Inventory
-    lights : sequence of Entry
-    settings : Settings
     folder : Path
         Written only when there is something to write; masters of an earlier run with the same
         frames and settings are taken as they are.
-    progress : Progress
 
     Returns
     -------
-    masters : Masters or None
     made_of : str
         Digest of all that they hang on; empty without masters.
     """

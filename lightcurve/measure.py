@@ -80,11 +80,6 @@ class _Seen:
 def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
     """Calibrate, register and measure one frame.
 
-    Parameters
-    ----------
-    path : Path
-    recipe : Recipe
-
     Returns
     -------
     FrameResult
@@ -265,11 +260,6 @@ def place(plan: StarPlan, registration: Registration) -> tuple[np.ndarray, np.nd
 
     The frame's WCS is the reference's WCS after the inverse of this transform, so this is placing
     by sky coordinates without the detour.
-
-    Parameters
-    ----------
-    plan : StarPlan
-    registration : Registration
 
     Returns
     -------

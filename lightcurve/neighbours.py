@@ -24,7 +24,6 @@ def write_neighbours(out: Path, night: Night) -> dict[str, Path]:
     ----------
     out : Path
         The run folder.
-    night : Night
 
     Returns
     -------
@@ -55,17 +54,7 @@ def write_neighbours(out: Path, night: Night) -> dict[str, Path]:
 
 
 def describe(found: list[Neighbour], radius_arcmin: float) -> str:
-    """Count the dispositions in words.
-
-    Parameters
-    ----------
-    found : list of Neighbour
-    radius_arcmin : float
-
-    Returns
-    -------
-    str
-    """
+    """Count the dispositions in words."""
     if not found:
         return f"no other star measured within {radius_arcmin:g}'"
     counts = Counter(n.disposition.value for n in found)

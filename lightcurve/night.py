@@ -52,7 +52,6 @@ def reduce_night(
     ----------
     folder : Path
         Read, never changed.
-    settings : Settings
     out : Path
         The run folder; made if it is not there. Frames measured by an earlier run with the same
         settings are not measured again.
@@ -60,11 +59,6 @@ def reduce_night(
         Table of files and their kinds, as written to frames.csv and edited by the user.
     sidecars : bool
         Write each frame's WCS as a header file.
-    progress : Progress
-
-    Returns
-    -------
-    Products
 
     Raises
     ------
@@ -99,12 +93,7 @@ def reduce_night(
 
 
 def warn_of_lost(results: Sequence[FrameResult]) -> None:
-    """Warn of frames that were not measured, with the most frequent of the reasons.
-
-    Parameters
-    ----------
-    results : sequence of FrameResult
-    """
+    """Warn of frames that were not measured, with the most frequent of the reasons."""
     reasons = [r.reason.split("; ")[0] for r in results if r.status != "measured"]
     if not reasons:
         return
@@ -122,11 +111,6 @@ def warn_of_lost(results: Sequence[FrameResult]) -> None:
 def expected(target: Target, measurements: Measurements) -> np.ndarray | None:
     """Mark the frames inside the transit that the ephemeris predicts.
 
-    Parameters
-    ----------
-    target : Target
-    measurements : Measurements
-
     Returns
     -------
     (n_frame,) bool array or None
@@ -141,11 +125,6 @@ def settle_noise(
     measurements: Measurements, camera: CameraValues
 ) -> tuple[Measurements, tuple[Assumed, ...]]:
     """Let the field's stars tell the noise floor, and the gain where nothing else does.
-
-    Parameters
-    ----------
-    measurements : Measurements
-    camera : CameraValues
 
     Returns
     -------
@@ -175,10 +154,6 @@ def settle_noise(
 def merge_values(settled: tuple[Assumed, ...], found: tuple[Assumed, ...]) -> tuple[Assumed, ...]:
     """Put what the field told in the place of what was assumed until then.
 
-    Parameters
-    ----------
-    settled, found : tuple of Assumed
-
     Returns
     -------
     tuple of Assumed
@@ -190,19 +165,7 @@ def merge_values(settled: tuple[Assumed, ...], found: tuple[Assumed, ...]) -> tu
 def fit_if_known(
     curve: LightCurve, target: Target, scene: Scene, settings: Settings
 ) -> TransitFit | None:
-    """Fit the transit where a planet is given; a fit that fails costs the fit alone.
-
-    Parameters
-    ----------
-    curve : LightCurve
-    target : Target
-    scene : Scene
-    settings : Settings
-
-    Returns
-    -------
-    TransitFit or None
-    """
+    """Fit the transit where a planet is given; a fit that fails costs the fit alone."""
     if target.planet is None or not settings.fit.enabled:
         why = "--no-fit" if target.planet is not None else "give --planet FILE for one"
         log.info("no transit fit: %s", why)
@@ -225,19 +188,7 @@ def fit_if_known(
 def plan_night(
     folder: Path, settings: Settings, *, manifest: Path | None = None, progress: Progress = silent
 ) -> Scene:
-    """Settle all that a run would, and write nothing that stays.
-
-    Parameters
-    ----------
-    folder : Path
-    settings : Settings
-    manifest : Path, optional
-    progress : Progress
-
-    Returns
-    -------
-    Scene
-    """
+    """Settle all that a run would, and write nothing that stays."""
     check_folder(folder)
     target = find_target(settings.target, settings.catalogs)
     inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)

@@ -24,8 +24,6 @@ def reduce_parts(
 
     Parameters
     ----------
-    raw : RawFrame
-    masters : Masters or None
     x, y : (n,) float arrays
         Pixels; stars off the frame get a square of its corner.
     half : int

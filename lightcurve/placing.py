@@ -37,7 +37,6 @@ def place_frame(
         Its header and size count.
     stars : Detections
         Of the frame.
-    reference : ReferencePattern
     plan : StarPlan
         Its stars tie the reference's pixels to the sky.
     scale_arcsec : float
@@ -48,7 +47,6 @@ def place_frame(
 
     Returns
     -------
-    registration : Registration
     solution : Solution or None
         The plate solution that the transform was made of; None where the pattern matched.
 

@@ -62,7 +62,6 @@ def warn_of_target(exposures: Sequence[Exposure], target: Target, radius_deg: fl
     ----------
     exposures : sequence of Exposure
         Of the light frames.
-    target : Target
     radius_deg : float
         Within which a solver searches; half the field's diagonal comes on top, where it is known.
 
@@ -90,10 +89,6 @@ def warn_of_target(exposures: Sequence[Exposure], target: Target, radius_deg: fl
 
 def pointings(exposures: Sequence[Exposure]) -> list[tuple[float, float]]:
     """List where headers point, as far as they tell.
-
-    Parameters
-    ----------
-    exposures : sequence of Exposure
 
     Returns
     -------

@@ -39,12 +39,8 @@ class Scene:
         The frames to measure, in order of time.
     unused : mapping of Path to str
         Light frames left out, and why.
-    masters : Masters or None
     reference : Frame
         The calibrated frame that was solved.
-    solution : Solution
-    recipe : Recipe
-    camera : CameraValues
     values : tuple of Assumed
         Every value the measuring rests on, for the user to see.
     """
@@ -71,16 +67,8 @@ def prepare_night(
 
     Parameters
     ----------
-    inventory : Inventory
-    target : Target
-    settings : Settings
     masters_folder : Path
         Where master frames are written, when there are calibration frames.
-    progress : Progress
-
-    Returns
-    -------
-    Scene
 
     Raises
     ------
@@ -123,20 +111,6 @@ def write_recipe(
     masters_digest: str,
 ) -> Recipe:
     """Choose the stars and the apertures, and put all that measuring needs together.
-
-    Parameters
-    ----------
-    sample : Sample
-    solution : Solution
-    target : Target
-    settings : Settings
-    camera : CameraValues
-    masters_folder : Path or None
-    masters_digest : str
-
-    Returns
-    -------
-    Recipe
 
     Raises
     ------
@@ -195,7 +169,6 @@ def refuse_overlap(radii: np.ndarray, annulus: tuple[float, float], settings: Se
         Of the apertures, pixels.
     annulus : (float, float)
         Of the sky, pixels.
-    settings : Settings
 
     Raises
     ------
@@ -232,16 +205,8 @@ def list_values(
 
     Parameters
     ----------
-    target : Target
     exposure : Exposure
         Of the reference frame.
-    camera : CameraValues
-    solution : Solution
-    recipe : Recipe
-
-    Returns
-    -------
-    tuple of Assumed
     """
     return (
         Assumed(

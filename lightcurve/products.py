@@ -43,17 +43,10 @@ def write_products(
 
     Parameters
     ----------
-    out : Path
-    night : Night
     timings_s : mapping
         By stage, so far.
     sidecars : bool
         Also each frame's WCS.
-    progress : Progress
-
-    Returns
-    -------
-    Products
     """
     from lightcurve.figures import write_figures, write_page
 
@@ -84,17 +77,7 @@ def _remove_of_earlier_run(out: Path, kept: set[str]) -> None:
 
 
 def write_tables(out: Path, night: Night) -> dict[str, Path]:
-    """Write the tables, and the fit where there is one.
-
-    Parameters
-    ----------
-    out : Path
-    night : Night
-
-    Returns
-    -------
-    dict of str to Path
-    """
+    """Write the tables, and the fit where there is one."""
     curve, measurements, recipe = night.curve, night.measurements, night.recipe
     columns = {
         name: scatter_to_stars(measurements.plan, recipe.comparison_rows, values)
@@ -124,11 +107,6 @@ def write_tables(out: Path, night: Night) -> dict[str, Path]:
 def write_sidecars(folder: Path, night: Night) -> Path:
     """Write each measured frame's WCS as a header file.
 
-    Parameters
-    ----------
-    folder : Path
-    night : Night
-
     Returns
     -------
     Path
@@ -152,10 +130,6 @@ def write_sidecars(folder: Path, night: Night) -> Path:
 def describe_scatter(curve: LightCurve) -> dict[str, str]:
     """Say how much the target scatters, and where that was measured.
 
-    Parameters
-    ----------
-    curve : LightCurve
-
     Returns
     -------
     dict of str to str
@@ -171,16 +145,7 @@ def describe_scatter(curve: LightCurve) -> dict[str, str]:
 
 
 def summarise(night: Night) -> dict[str, Any]:
-    """Collect the numbers worth printing.
-
-    Parameters
-    ----------
-    night : Night
-
-    Returns
-    -------
-    dict
-    """
+    """Collect the numbers worth printing."""
     curve, recipe = night.curve, night.recipe
     measured = len(night.measurements.file)
     summary = {

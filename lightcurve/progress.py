@@ -25,7 +25,6 @@ def silent(items: Iterable[T], description: str, total: int | None = None) -> It
 
     Parameters
     ----------
-    items : iterable
     description : str
         Not used.
     total : int or None

@@ -27,7 +27,6 @@ class Recipe:
 
     Attributes
     ----------
-    settings : Settings
     shape : tuple of int
         (ny, nx) of every frame.
     masters_folder : Path or None
@@ -38,12 +37,8 @@ class Recipe:
         The stars every frame is registered to.
     scale_arcsec : float
         Of the reference frame, per pixel.
-    plan : StarPlan
     radii : (n_radius,) float array
         Pixels.
-    annulus : tuple of float
-    noise : NoiseModel
-    saturation_adu : float or None
     shrink : int
         By how much frames are shrunk to find their stars; from 2 on only parts are calibrated.
     """
@@ -62,12 +57,7 @@ class Recipe:
     shrink: int = 1
 
     def fingerprint(self) -> str:
-        """Digest of everything that can change a result.
-
-        Returns
-        -------
-        str
-        """
+        """Digest of everything that can change a result."""
         settings = self.settings.model_dump_json(include=_OF_A_FRAME)
         stars = (self.reference.x, self.reference.y, self.reference.shape)
         told = {"settings", "masters_folder", "reference"}  # above, or of no matter

@@ -26,15 +26,8 @@ def write_run(
 
     Parameters
     ----------
-    path : Path
-    night : Night
-    summary : mapping
     written : mapping of str to Path
         The files of the run, by their names in its folder.
-
-    Returns
-    -------
-    Path
     """
     import tomli_w
 
@@ -81,10 +74,6 @@ def written_by(path: Path) -> set[str]:
 
 def describe_night(night: Night) -> dict[str, Any]:
     """Collect what later steps, such as a submission, need to know of a night.
-
-    Parameters
-    ----------
-    night : Night
 
     Returns
     -------

@@ -43,7 +43,6 @@ def read_samples(lights: Sequence[Entry], settings: Settings) -> list[RawFrame]:
     ----------
     lights : sequence of Entry
         In order of time.
-    settings : Settings
 
     Returns
     -------
@@ -74,12 +73,6 @@ def find_stars(
 ) -> list[Sample]:
     """Calibrate the sample frames and detect their stars.
 
-    Parameters
-    ----------
-    frames : sequence of RawFrame
-    masters : Masters or None
-    camera : CameraValues
-
     Returns
     -------
     list of Sample
@@ -102,16 +95,8 @@ def solve_one(
 
     Parameters
     ----------
-    samples : sequence of Sample
-    target : Target
-    settings : Settings
     elsewhere : str
         What the headers have against the target's place: the likely cause where none is solved.
-
-    Returns
-    -------
-    sample : Sample
-    solution : Solution
 
     Raises
     ------
@@ -166,13 +151,8 @@ def describe_solution(solution: Solution, *, brief: bool = False) -> str:
 
     Parameters
     ----------
-    solution : Solution
     brief : bool
         Without the solvers' own words on a WCS that nothing confirms.
-
-    Returns
-    -------
-    str
     """
     scale = f"{solution.scale_arcsec:.4f} arcsec a pixel"
     if not solution.n_matched and brief:

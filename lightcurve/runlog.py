@@ -15,14 +15,6 @@ from lightcurve.errors import InputError
 def open_log(folder: Path) -> Iterator[None]:
     """Make the run folder and keep the program's messages in its run.log.
 
-    Parameters
-    ----------
-    folder : Path
-
-    Yields
-    ------
-    None
-
     Raises
     ------
     InputError

@@ -63,13 +63,8 @@ def shrink_bits(bits: np.ndarray, factor: int) -> np.ndarray:
 
     Parameters
     ----------
-    bits : (ny, nx) uint8 array
     factor : int
         Side of the squares, pixels.
-
-    Returns
-    -------
-    (ny // factor, nx // factor) uint8 array
     """
     small = np.zeros([length // factor for length in bits.shape], np.uint8)
     for rows, block in _blocks(bits, factor):
@@ -107,7 +102,6 @@ class Holes:
         Rows and columns in the small image.
     pixels : (n, factor, factor) int array
         Their pixels, numbered in reading order.
-    good : (n, factor, factor) bool array
     masters : Masters
         Shrunk, at these places: (1, n) arrays.
     """
@@ -143,10 +137,6 @@ class Holes:
         ----------
         bits : (n,) uint8 array
             `PixelFlag` bits of all pixels of each square.
-
-        Returns
-        -------
-        (n,) uint8 array
         """
         mostly = 2 * self.good.sum(axis=(1, 2)) >= self.good[0].size if len(bits) else False
         return np.where(mostly, bits & np.uint8(PixelFlag.SATURATED), bits)
@@ -194,10 +184,6 @@ def shrink_masters(masters: Masters, shape: tuple[int, int], factor: int) -> Sma
         (ny, nx) of the frames.
     factor : int
         Side of the squares that become one pixel.
-
-    Returns
-    -------
-    SmallMasters
     """
     bits = np.zeros(shape, np.uint8) if masters.bad is None else masters.bad.copy()
     for image in (masters.bias, masters.dark, masters.flat):
@@ -222,8 +208,6 @@ def shrink_frame(raw: RawFrame, small: SmallMasters, factor: int) -> Frame:
 
     Parameters
     ----------
-    raw : RawFrame
-    small : SmallMasters
     factor : int
         Side of the squares that become one pixel.
 
@@ -255,13 +239,8 @@ def enlarge(stars: Detections, factor: int) -> Detections:
 
     Parameters
     ----------
-    stars : Detections
     factor : int
         Side of the squares that became one pixel.
-
-    Returns
-    -------
-    Detections
     """
     return replace(
         stars,

@@ -30,10 +30,8 @@ def request_for(
 
     Parameters
     ----------
-    frame : Frame
     stars : Detections
         Of the frame.
-    settings : SolveSettings
     place : tuple of float, or None
         RA and Dec known to be in or near the frame, degrees; None for what its header says.
 
@@ -61,10 +59,6 @@ def submission_file(frame_path: Path) -> Path:
 
     It lies in the user's cache, where any command finds it again, however it was ended.
 
-    Parameters
-    ----------
-    frame_path : Path
-
     Returns
     -------
     Path
@@ -83,10 +77,8 @@ def solve_frame(frame: Frame, request: SolveRequest, settings: SolveSettings) ->
 
     Parameters
     ----------
-    frame : Frame
     request : SolveRequest
         Its stars are those of the frame as it is.
-    settings : SolveSettings
 
     Returns
     -------
@@ -153,17 +145,7 @@ def _solve_smoothed(
 
 
 def smooth(frame: Frame, sigma_px: float) -> np.ndarray:
-    """Smooth a frame by a Gaussian, its bad pixels replaced by the sky.
-
-    Parameters
-    ----------
-    frame : Frame
-    sigma_px : float
-
-    Returns
-    -------
-    (ny, nx) float32 array
-    """
+    """Smooth a frame by a Gaussian, its bad pixels replaced by the sky."""
     from scipy.ndimage import gaussian_filter
 
     spoilt = (frame.bad & ~np.uint8(PixelFlag.SATURATED)) != 0

@@ -34,11 +34,6 @@ def stack_results(results: Iterable[FrameResult], recipe: Recipe) -> Measurement
     ----------
     results : iterable of FrameResult
         Failed ones are left out.
-    recipe : Recipe
-
-    Returns
-    -------
-    Measurements
 
     Raises
     ------

@@ -39,10 +39,6 @@ _NESTED = {
 def encode_result(result: FrameResult) -> bytes:
     """Turn a result into bytes: a JSON line that describes it, then its arrays one by one.
 
-    Parameters
-    ----------
-    result : FrameResult
-
     Returns
     -------
     bytes
@@ -68,16 +64,7 @@ def encode_result(result: FrameResult) -> bytes:
 
 
 def decode_result(blob: bytes) -> FrameResult:
-    """Turn bytes of `encode_result` back into the result.
-
-    Parameters
-    ----------
-    blob : bytes
-
-    Returns
-    -------
-    FrameResult
-    """
+    """Turn bytes of `encode_result` back into the result."""
     line, _, body = blob.partition(b"\n")
     head = json.loads(line)
     arrays, offset = [], 0
@@ -119,13 +106,8 @@ class RunStore:
 
         Parameters
         ----------
-        path : Path
         key : str
             Recipe and state of the file; another key means measuring anew.
-
-        Returns
-        -------
-        FrameResult or None
 
         Raises
         ------
@@ -143,12 +125,6 @@ class RunStore:
 
     def put(self, path: Path, key: str, result: FrameResult) -> None:
         """Keep a finished frame, at once and whole.
-
-        Parameters
-        ----------
-        path : Path
-        key : str
-        result : FrameResult
 
         Raises
         ------
@@ -174,10 +150,6 @@ def open_store(folder: Path) -> Iterator[RunStore]:
     ----------
     folder : Path
         Exists and can be written.
-
-    Yields
-    ------
-    RunStore
 
     Raises
     ------

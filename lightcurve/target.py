@@ -19,12 +19,10 @@ class Target:
 
     Attributes
     ----------
-    name : str
     ra_deg, dec_deg : float
         ICRS.
     source : str
         Where the coordinates came from.
-    planet : Planet or None
     """
 
     name: str
@@ -44,10 +42,6 @@ def find_target(settings: TargetSettings, catalogs: CatalogSettings | None = Non
         Archive is asked for the planet.
     catalogs : CatalogSettings, optional
         How the archive is asked, and whether any service may be.
-
-    Returns
-    -------
-    Target
 
     Raises
     ------
@@ -77,10 +71,6 @@ def find_target(settings: TargetSettings, catalogs: CatalogSettings | None = Non
 
 def known_place(settings: TargetSettings) -> tuple[float, float] | None:
     """Tell where the target is, if the settings say so without a service.
-
-    Parameters
-    ----------
-    settings : TargetSettings
 
     Returns
     -------

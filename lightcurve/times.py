@@ -36,10 +36,6 @@ AU_M = 149597870700.0
 def only_julian_dates(values: np.ndarray) -> np.ndarray:
     """Keep what can be the Julian date of an observation.
 
-    Parameters
-    ----------
-    values : float array
-
     Returns
     -------
     float array
@@ -79,10 +75,6 @@ def tt_minus_utc_s(jd_utc: np.ndarray | float) -> np.ndarray:
 def tdb_from_utc(jd_utc: np.ndarray | float) -> np.ndarray:
     """Barycentric Dynamical Time at the geocentre (the observer's place adds under 3 us).
 
-    Parameters
-    ----------
-    jd_utc : float or array
-
     Returns
     -------
     array
@@ -113,10 +105,6 @@ def bjd_tdb(
         ICRS.
     site : Site or None
         None stands for the centre of the Earth: up to 21 ms off.
-
-    Returns
-    -------
-    (n,) array
     """
     jd_utc = np.asarray(jd_utc, dtype=float)
     _, barycentric = _earth(jd_utc)
@@ -136,10 +124,6 @@ def hjd_utc(
         ICRS.
     site : Site or None
         None stands for the centre of the Earth.
-
-    Returns
-    -------
-    (n,) array
     """
     jd_utc = np.asarray(jd_utc, dtype=float)
     heliocentric, _ = _earth(jd_utc)
@@ -197,10 +181,8 @@ def altitude_deg(
 
     Parameters
     ----------
-    jd_utc : float or (n,) array
     ra_deg, dec_deg : float
         ICRS.
-    site : Site
 
     Returns
     -------
@@ -228,7 +210,6 @@ def airmass(
         Mid-exposure.
     ra_deg, dec_deg : float
         ICRS.
-    site : Site or None
 
     Returns
     -------

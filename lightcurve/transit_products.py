@@ -41,16 +41,8 @@ def write_fit(
 
     Parameters
     ----------
-    folder : Path
-    curve : LightCurve
-    fit : TransitFit
-    planet : Planet
     extra : mapping, optional
         More entries for fit.json.
-
-    Returns
-    -------
-    dict of str to Path
     """
     text = json.dumps(fit_to_json(fit, planet, extra=extra), indent=2, allow_nan=False)
     return {
@@ -61,10 +53,6 @@ def write_fit(
 
 def summarise_fit(fit: TransitFit) -> dict[str, str]:
     """Collect the numbers of a fit that are worth printing.
-
-    Parameters
-    ----------
-    fit : TransitFit
 
     Returns
     -------
@@ -91,14 +79,6 @@ def save_fit_figures(
     ----------
     folder : Path
         Made if need be.
-    curve : LightCurve
-    fit : TransitFit
-    planet : Planet
-    title : str
-
-    Returns
-    -------
-    dict of str to Path
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = {name: folder / f"{name}.png" for name in FIT_FIGURES}
@@ -118,11 +98,6 @@ def save_fit_figures(
 def predicted_events(planet: Planet, curve: LightCurve) -> dict[str, float]:
     """Predict ingress and egress for a light curve.
 
-    Parameters
-    ----------
-    planet : Planet
-    curve : LightCurve
-
     Returns
     -------
     dict of str to float
@@ -133,27 +108,13 @@ def predicted_events(planet: Planet, curve: LightCurve) -> dict[str, float]:
 
 
 def save_fit_time_averaging(path: Path, curve: LightCurve, fit: TransitFit) -> None:
-    """Save the figure of how the scatter falls when residuals are averaged.
-
-    Parameters
-    ----------
-    path : Path
-    curve : LightCurve
-    fit : TransitFit
-    """
+    """Save the figure of how the scatter falls when residuals are averaged."""
     _, *bins = time_averaging(curve.bjd_tdb[fit.used], fit.residuals[fit.used])
     save_time_averaging(path, *bins, beta=fit.statistics["beta"])
 
 
 def save_fit_covariates(path: Path, curve: LightCurve, fit: TransitFit) -> None:
-    """Save the figure of the flux without the transit against each covariate.
-
-    Parameters
-    ----------
-    path : Path
-    curve : LightCurve
-    fit : TransitFit
-    """
+    """Save the figure of the flux without the transit against each covariate."""
     covariates = {name: values[fit.used] for name, values in curve.covariates.items()}
     left = (curve.flux / fit.model)[fit.used]
     save_covariates(path, covariates, left, chosen=fit.covariates)
@@ -164,10 +125,8 @@ def save_fit_corner(path: Path, curve: LightCurve, fit: TransitFit) -> None:
 
     Parameters
     ----------
-    path : Path
     curve : LightCurve
         Not used; all figures of a fit are called alike.
-    fit : TransitFit
     """
     del curve
     if fit.samples is not None:

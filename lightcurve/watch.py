@@ -30,7 +30,6 @@ def watch_folder(
 
     Parameters
     ----------
-    folder : Path
     reduce : callable
         Reduces the folder as it is; an error of it (too few frames yet, no star in the clouds) is
         told, and the next pass tries again.

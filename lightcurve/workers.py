@@ -51,13 +51,11 @@ def measure_night(
 
     Parameters
     ----------
-    paths : sequence of Path
     recipe : Recipe
         Its settings say where to run: on a cluster, in a number of processes, or in as many
         processes as the frames are worth.
     store : RunStore
         Results with the same recipe and an unchanged file are taken from it.
-    progress : Progress
 
     Returns
     -------
@@ -96,11 +94,6 @@ def _refuse_lost_folder(path: Path, result: FrameResult) -> None:
 
 def measure_frames(paths: Sequence[Path], recipe: Recipe) -> list[FrameResult]:
     """Measure a few frames: the unit of work sent to another process.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-    recipe : Recipe
 
     Returns
     -------

@@ -45,13 +45,8 @@ def open_rows(path: Path, spill: Path) -> RowSource:
 
     Parameters
     ----------
-    path : Path
     spill : Path
         Folder to unpack into; the caller removes it.
-
-    Returns
-    -------
-    RowSource
 
     Raises
     ------
@@ -87,7 +82,6 @@ def read_rows(source: RowSource, row0: int, row1: int) -> np.ndarray:
 
     Parameters
     ----------
-    source : RowSource
     row0, row1 : int
         0-based.
 

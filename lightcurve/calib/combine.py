@@ -70,16 +70,10 @@ def combine(
         half a million pixels on a regular grid).
     subtract : array, (array, factor), or list of these, optional
         Images (ny, nx) to take off; a factor is a number or one number for each exposure.
-    clip_sigma : float
     method : str
         ``"mean"`` or ``"median"``.
     memory_mb : float
         At most this much for the rows in memory; the result needs 10 bytes a pixel besides.
-    progress : Progress, optional
-
-    Returns
-    -------
-    Combined
 
     Raises
     ------

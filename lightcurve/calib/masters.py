@@ -49,12 +49,6 @@ def build_masters(
         Of a light frame: size, binning, filter, camera, gain, temperature and exposure to match.
     bias, dark, flat, dark_flat : sequence of (Path, Exposure)
         Any may be empty.
-    settings : CalibrationSettings
-    progress : Progress, optional
-
-    Returns
-    -------
-    Masters
 
     Raises
     ------

@@ -59,10 +59,6 @@ def measure_noise(
     block : int
         Pixels on a side.
 
-    Returns
-    -------
-    CameraNoise
-
     Raises
     ------
     CalibrationError

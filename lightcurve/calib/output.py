@@ -22,7 +22,6 @@ def write_frame(path: Path, frame: Frame) -> Path:
     ----------
     path : Path
         Replaced if it is there; its folder is made if need be.
-    frame : Frame
 
     Returns
     -------

@@ -22,8 +22,6 @@ class Reduction:
     ----------
     bias, dark, flat : (ny, nx) float32 arrays or None
         What is to be subtracted, subtracted times `dark_factor`, and divided by.
-    dark_factor : float
-    saturation_adu : float or None
     """
 
     bias: np.ndarray | None
@@ -88,7 +86,6 @@ def reduce_frame(raw: RawFrame, masters: Masters | None) -> Frame:
 
     Parameters
     ----------
-    raw : RawFrame
     masters : Masters or None
         What is None in it is left out; with None the pixels are taken as they are.
 
@@ -129,14 +126,8 @@ def plan_reduction(raw: RawFrame, masters: Masters, shape: tuple[int, int]) -> R
 
     Parameters
     ----------
-    raw : RawFrame
-    masters : Masters
     shape : tuple of int
         (ny, nx) of the pixels that will be reduced.
-
-    Returns
-    -------
-    Reduction
 
     Raises
     ------
@@ -159,8 +150,6 @@ def check_size(raw: RawFrame, masters: Masters, shape: tuple[int, int]) -> None:
 
     Parameters
     ----------
-    raw : RawFrame
-    masters : Masters
     shape : tuple of int
         (ny, nx) that they should have.
 

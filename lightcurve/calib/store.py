@@ -39,13 +39,8 @@ def master_path(folder: Path, kind: str) -> Path:
 
     Parameters
     ----------
-    folder : Path
     kind : str
         One of `KINDS`.
-
-    Returns
-    -------
-    Path
     """
     return folder / f"master_{kind}.fits"
 
@@ -57,7 +52,6 @@ def write_masters(folder: Path, masters: Masters) -> list[Path]:
     ----------
     folder : Path
         Made if it is not there; masters of an earlier run that these do not have are removed.
-    masters : Masters
 
     Returns
     -------
@@ -119,7 +113,6 @@ def write_master(
     ----------
     path : Path
         Replaced at one stroke; a reader sees the old file or the new one.
-    image : (ny, nx) array
     kind : str
         One of `KINDS`.
     inputs : sequence of str
@@ -158,14 +151,6 @@ def write_master(
 def load_masters(folder: Path) -> Masters:
     """Read back what `write_masters` wrote.
 
-    Parameters
-    ----------
-    folder : Path
-
-    Returns
-    -------
-    Masters
-
     Raises
     ------
     CalibrationError
@@ -187,10 +172,6 @@ def read_masters(paths: Sequence[Path]) -> Masters:
     ----------
     paths : sequence of Path
         Written by `write_master`; at most one of each kind.
-
-    Returns
-    -------
-    Masters
 
     Raises
     ------

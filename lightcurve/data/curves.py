@@ -61,17 +61,12 @@ class CurveRecipe:
 
     Attributes
     ----------
-    aperture : Aperture
-    radius_per_frame_px : (n_frame,) float array
     weighting : str
         Of the comparison stars.
-    comparison_rows : tuple of int
     weights, star_scatter : tuple of float
         Of each comparison star: its share, and its relative scatter against the others.
-    check_row : int or None
     roles : mapping of int to (str, str)
         Row to the role and its reason, for `lightcurve.curve.plan.revise_plan`.
-    criterion : Criterion
     target_scatter, check_scatter : float
         Relative, by the criterion; NaN where there is no check star.
     normalised : str
@@ -137,14 +132,12 @@ class LightCurve(Tabular):
 
     Attributes
     ----------
-    file : (n,) str array
     jd_utc, bjd_tdb : (n,) float arrays
         Mid-exposure.
     flux, flux_err : (n,) float arrays
         Target over ensemble, median 1 out of transit; NaN where it could not be formed.
     target_flux, comparison_flux : (n,) float arrays
         ADU; the ensemble's is the weighted sum.
-    flags : (n,) uint16 array
     covariates : mapping of str to (n,) float array
         ``"airmass"``, ``"x"``, ``"y"``, ``"fwhm"``, ``"sky"``, ``"comparison_flux"``, ``"time"``.
     recipe : CurveRecipe or None
@@ -260,7 +253,6 @@ class Parameter:
     ----------
     value, lower, upper : float
         Median and the 16 and 84 % points (or value minus and plus one sigma).
-    unit : str
     """
 
     value: float
@@ -286,10 +278,6 @@ class TransitFit(Tabular):
         ``chi2``, ``bic``, ``delta_bic_no_transit``, ``beta``, ``residual_scatter_percent`` ...
     covariates : tuple of str
         The detrending set chosen.
-    verdict : Verdict
-    samples : (n_sample, n_parameter) float array or None
-    sample_names : tuple of str
-    notes : tuple of Note
     """
 
     parameters: Mapping[str, Parameter]
@@ -350,7 +338,6 @@ class Products:
 
     Attributes
     ----------
-    folder : Path
     paths : mapping of str to Path
         By name of the product.
     timings_s : mapping of str to float

@@ -27,7 +27,6 @@ class Site:
         Geodetic, longitude positive to the east.
     height_m : float
         Above the ellipsoid; the difference from sea level (under 100 m) moves no time by 1 us.
-    name : str
     """
 
     latitude_deg: float
@@ -48,13 +47,10 @@ class Exposure:
         Start and middle of the exposure.
     time_uncertainty_s : float
         How far the header's clocks leave the time open (rounding of the keyword used).
-    exposure_s : float or None
     filter, camera, telescope, object_name : str or None
         `filter` in its normalised name (``"V"``, ``"Rc"``, ``"ip"``, ``"CV"`` ...).
     telescope_diameter_m : float or None
         Of the aperture.
-    gain_e_per_adu, read_noise_e, saturation_adu : float or None
-    site : Site or None
     ra_deg, dec_deg : float or None
         Where the telescope was pointed; good to minutes of arc at best.
     scale_arcsec : float or None
@@ -109,10 +105,6 @@ class RawFrame:
         ADU; 16-bit integers, where they were asked for.
     bad : (ny, nx) uint8 array
         `lightcurve.flags.PixelFlag` bits of what has no value or is saturated.
-    exposure : Exposure
-    header : astropy.io.fits.Header
-    path : Path
-    history : tuple of str
     """
 
     pixels: np.ndarray
@@ -133,9 +125,6 @@ class Frame:
         ADU; NaN where there is no value.
     bad : (ny, nx) uint8 array
         Sum of `lightcurve.flags.PixelFlag` bits; 0 is good.
-    exposure : Exposure
-    header : astropy.io.fits.Header
-    path : Path
     history : tuple of str
         What was done to the pixels, in order.
     """
@@ -161,7 +150,6 @@ class Masters:
     dark_exposure_s : float or None
         Exposure of the dark; it is scaled to the light's only when the bias is out of it. ``None``
         with a dark: it is subtracted as it is from any exposure.
-    dark_includes_bias : bool
     flat : (ny, nx) float32 array or None
         Relative response, mean 1 over good pixels.
     bad : (ny, nx) uint8 array or None

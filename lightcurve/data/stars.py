@@ -95,7 +95,6 @@ class Registration:
         Residual of the matched stars, one axis.
     rotation_deg, scale : float
         Of the frame against the reference.
-    mirrored : bool
     false_match_probability : float
         Chance that so many matches arise from unrelated star fields.
     """
@@ -121,7 +120,6 @@ class StarPlan:
         ``"target"``, ``"comparison"``, ``"check"`` or ``"field"``.
     reason : (n,) str array
         Why it has that role.
-    ra_deg, dec_deg : (n,) float arrays
     x_ref, y_ref : (n,) float arrays
         Pixels in the reference frame.
     flux_ref, peak_ref : (n,) float arrays
@@ -206,11 +204,8 @@ class FrameResult:
         Why it failed, or what was odd; empty when all is well.
     exposure : Exposure or None
         None when the file could not be read.
-    registration : Registration or None
-    n_detected : int
     sky, sky_rms, fwhm_px : float
         Of the whole frame: background level and noise, median FWHM of its stars.
-    photometry : StarPhotometry or None
     """
 
     file: str
@@ -231,7 +226,6 @@ class Measurements:
 
     Attributes
     ----------
-    file : (n_frame,) str array
     jd_utc : (n_frame,) float array
         Mid-exposure.
     exposure_s, airmass, fwhm_px, sky, sky_rms, rotation_deg, shift_x, shift_y : (n_frame,) arrays
@@ -242,9 +236,6 @@ class Measurements:
         Pixels.
     annulus : tuple of float
         Inner and outer radius, pixels.
-    plan : StarPlan
-    flux, flux_err, area, peak : (n_frame, n_star, n_radius) arrays
-    flags : (n_frame, n_star, n_radius) uint16 array
     x, y, star_sky, star_sky_std, n_sky, fwhm, x_width, y_width, angle_deg, roundness :
         (n_frame, n_star) arrays
     radius_used : (n_frame,) float array or None
@@ -252,8 +243,6 @@ class Measurements:
         then holds the base radius alone.
     fwhm_factor : float or None
         Of that aperture, over the mean width of the stars.
-    site : Site or None
-    telescope_diameter_m : float or None
     """
 
     file: np.ndarray

@@ -17,10 +17,6 @@ def degrees(text: str) -> float | None:
     ----------
     text : str
         A trailing N, S, E or W is understood.
-
-    Returns
-    -------
-    float or None
     """
     sided = _DECIMAL.fullmatch(text[:64])
     if sided:

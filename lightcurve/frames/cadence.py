@@ -24,7 +24,6 @@ def check_cadence(
         Mid-exposure, any order.
     exposure_s : (n,) sequence of float
         NaN where not known.
-    file_names : (n,) sequence of str
 
     Returns
     -------
@@ -65,10 +64,6 @@ def check_cadence(
 
 def natural_key(name: str) -> tuple:
     """Order names as people count: ``img2`` before ``img10``.
-
-    Parameters
-    ----------
-    name : str
 
     Returns
     -------

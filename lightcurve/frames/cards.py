@@ -30,7 +30,6 @@ class Card(NamedTuple):
     ----------
     text : str
         The value as written, without quotes and outer blanks.
-    comment : str
     """
 
     text: str
@@ -64,10 +63,6 @@ def collect(records: Iterable[str]) -> Cards:
     ----------
     records : iterable of str
         80 characters each.
-
-    Returns
-    -------
-    dict of str to Card
     """
     cards: Cards = {}
     last = ""
@@ -111,26 +106,13 @@ def _joined(card: Card, rest: str) -> Card:
 
 
 def printable(text: str) -> str:
-    """Strip blanks, and put a question mark for every control and foreign character.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    str
-    """
+    """Strip blanks, and put a question mark for every control and foreign character."""
     text = text.strip()
     return text if text.isascii() and text.isprintable() else _UNPRINTABLE.sub("?", text)
 
 
 def number(text: str) -> float | None:
     """Read a finite number: decimal comma, FORTRAN's D and units behind it are let through.
-
-    Parameters
-    ----------
-    text : str
 
     Returns
     -------
@@ -155,10 +137,6 @@ def decimals(text: str) -> int:
     ----------
     text : str
         ``58107.065`` and ``58107.065000000002`` both have 3: a double's noise is not counted.
-
-    Returns
-    -------
-    int
     """
     value = number(text)
     if value is None:
@@ -187,29 +165,14 @@ def find(cards: Cards, quantity: str) -> Found | None:
 
     Parameters
     ----------
-    cards : dict of str to Card
     quantity : str
         A name of `lightcurve.frames.dialects.ALIASES`.
-
-    Returns
-    -------
-    Found or None
     """
     return next(find_all(cards, quantity), None)
 
 
 def find_all(cards: Cards, quantity: str) -> Iterator[Found]:
-    """Go through all filled cards of a quantity, best first.
-
-    Parameters
-    ----------
-    cards : dict of str to Card
-    quantity : str
-
-    Yields
-    ------
-    Found
-    """
+    """Go through all filled cards of a quantity, best first."""
     for keyword in ALIASES[quantity]:
         card = cards.get(keyword)
         if card is not None and card.text.lower() not in _EMPTY:

@@ -33,11 +33,8 @@ class ClockReading:
     ----------
     start_jd_utc : float or None
         Not known of a middle without an exposure time.
-    mid_jd_utc : float
     uncertainty_s : float
         Half the value of the last digit of the clock believed.
-    source : str
-    warnings : tuple of str
     """
 
     start_jd_utc: float | None
@@ -54,16 +51,10 @@ def audit_clocks(
 
     Parameters
     ----------
-    cards : dict of str to Card
-    exposure_s : float or None
     path : path-like
         Named in errors.
     settings : TimeSettings
         What the user said about the clocks.
-
-    Returns
-    -------
-    ClockReading
 
     Raises
     ------

@@ -28,7 +28,6 @@ class Clock:
 
     Attributes
     ----------
-    keyword : str
     jd : float
         On UTC, unless it is local without an offset.
     unit_s : float
@@ -64,13 +63,11 @@ def read_clocks(cards: Cards, offset_hours: float | None = None) -> tuple[list[C
 
     Parameters
     ----------
-    cards : dict of str to Card
     offset_hours : float, optional
         What the user says local clocks, and clocks that say nothing, are ahead of UTC.
 
     Returns
     -------
-    clocks : list of Clock
     warnings : list of str
         Clocks that could not be read.
     """

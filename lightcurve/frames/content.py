@@ -23,7 +23,6 @@ def kind_by_content(
     ----------
     pixels : (ny, nx) float32 array
         ADU; NaN is left out.
-    exposure_s : float or None
     full_scale_adu : float
         Highest value the camera writes.
 

@@ -61,9 +61,6 @@ def read_plain(
 
     Parameters
     ----------
-    source : Source
-    hdu : Hdu
-    rows : slice
     allocate : callable
         Asked for memory as ``numpy.empty`` is.
     integers : bool
@@ -169,12 +166,6 @@ def _scale(stored: np.ndarray, cards: Cards, *, out: np.ndarray) -> None:
 
 def read_tiled(source: Source, hdu: Hdu, *, with_pixels: bool) -> tuple[str, np.ndarray]:
     """Let astropy decompress the tiles of an image.
-
-    Parameters
-    ----------
-    source : Source
-    hdu : Hdu
-    with_pixels : bool
 
     Returns
     -------

@@ -31,7 +31,6 @@ class Entry:
 
     Attributes
     ----------
-    path : Path
     name : str
         Relative to the folder, with forward slashes.
     kind : str
@@ -73,12 +72,7 @@ class Entry:
         return self.told_by not in {ToldBy.NOTHING, ToldBy.KEYWORD}
 
     def row(self) -> dict[str, Any]:
-        """Give its row of frames.csv.
-
-        Returns
-        -------
-        dict
-        """
+        """Give its row of frames.csv."""
         exposure = self.exposure
         middle = exposure.mid_jd_utc
         return {
@@ -104,7 +98,6 @@ class Inventory:
 
     Attributes
     ----------
-    folder : Path
     entries : tuple of Entry
         In the natural order of their names.
     warnings : tuple of str
@@ -121,25 +114,11 @@ class Inventory:
         return [e for e in self.entries if e.lost and e.kind in {"light", "unknown"}]
 
     def used(self, kind: str) -> list[Entry]:
-        """List the usable frames of one kind.
-
-        Parameters
-        ----------
-        kind : str
-
-        Returns
-        -------
-        list of Entry
-        """
+        """List the usable frames of one kind."""
         return [entry for entry in self.entries if entry.kind == kind and entry.status == "ok"]
 
     def summary(self) -> str:
-        """Count the files in words: ``142 light, 3 unused, 2 not FITS``.
-
-        Returns
-        -------
-        str
-        """
+        """Count the files in words: ``142 light, 3 unused, 2 not FITS``."""
         left_out = {True: "not FITS", False: "unused"}
         counts = Counter(
             e.kind if e.status == "ok" else left_out[e.kind == OTHER] for e in self.entries
@@ -149,10 +128,5 @@ class Inventory:
         return ", ".join(f"{counts[kind]} {kind}" for kind in order)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Give the rows of frames.csv, which is also a manifest to edit.
-
-        Returns
-        -------
-        list of dict
-        """
+        """Give the rows of frames.csv, which is also a manifest to edit."""
         return [entry.row() for entry in self.entries]

@@ -47,18 +47,10 @@ def normalise(
 ) -> tuple[Exposure, HeaderError | None]:
     """Normalise a header's cards; what is wrong with its times is handed back, not raised.
 
-    Parameters
-    ----------
-    cards : dict of str to Card
-    path : path-like
-    shape : tuple of int
-    settings : Settings, optional
-
     Returns
     -------
     exposure : Exposure
         Without times where the error says why.
-    error : HeaderError or None
     """
     settings = settings or Settings()
     warnings: list[str] = []

@@ -42,15 +42,8 @@ def take_inventory(
 
     Parameters
     ----------
-    folder : path-like
-    settings : Settings, optional
     manifest : path-like, optional
         An edited frames.csv; its kinds and its ``use`` win.
-    progress : Progress
-
-    Returns
-    -------
-    Inventory
 
     Raises
     ------
@@ -80,10 +73,6 @@ def take_inventory(
 
 def check_folder(folder: Path) -> None:
     """Make sure that a folder is there, before anything else is looked at.
-
-    Parameters
-    ----------
-    folder : Path
 
     Raises
     ------

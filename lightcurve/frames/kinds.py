@@ -16,10 +16,6 @@ _SPLIT = re.compile(r"[^a-z]+")
 def kind_by_keyword(cards: Cards) -> tuple[str, str] | None:
     """Read the image type of a header.
 
-    Parameters
-    ----------
-    cards : dict of str to Card
-
     Returns
     -------
     kind, source : str
@@ -41,7 +37,6 @@ def kind_by_name(path: PurePath, object_name: str | None = None) -> tuple[str, s
 
     Parameters
     ----------
-    path : Path
     object_name : str, optional
         From the header: a file named after its object is a light frame.
 
@@ -77,10 +72,6 @@ def _kind_of(text: str, known: AbstractSet[str]) -> str | None:
 
 def is_stack(cards: Cards) -> str | None:
     """Tell whether a header is that of a combined frame.
-
-    Parameters
-    ----------
-    cards : dict of str to Card
 
     Returns
     -------

@@ -35,7 +35,6 @@ class Moment(NamedTuple):
     ----------
     jd_utc : float or None
         Start of the exposure, or its middle where the start is not known.
-    ra_deg, dec_deg : float or None
     local_offset_hours : float or None
         Of the header's local clock.
     """
@@ -49,19 +48,7 @@ class Moment(NamedTuple):
 def read_site(
     cards: Cards, moment: Moment, settings: SiteSettings
 ) -> tuple[tuple[Site, str] | None, list[str]]:
-    """Find the observatory: settings first, then the header.
-
-    Parameters
-    ----------
-    cards : dict of str to Card
-    moment : Moment
-    settings : SiteSettings
-
-    Returns
-    -------
-    site : (Site, source) or None
-    warnings : list of str
-    """
+    """Find the observatory: settings first, then the header."""
     latitude, latitude_source = _latitude(cards, settings)
     longitude, longitude_source, warnings = _longitude(cards, moment, latitude, settings)
     if latitude is None or longitude is None:

@@ -12,10 +12,6 @@ from lightcurve.frames.read import PACKED_SUFFIXES, is_fits_name
 def fits_stem(path: str | Path) -> str:
     """Take the suffix of a FITS file off its name; dots before it belong to the name.
 
-    Parameters
-    ----------
-    path : path-like
-
     Returns
     -------
     str

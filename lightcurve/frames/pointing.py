@@ -22,17 +22,7 @@ _ARCSEC = re.compile(r"arc\s?-?sec|\"", re.IGNORECASE)
 
 
 def read_pointing(cards: Cards) -> tuple[tuple[float, float, str] | None, list[str]]:
-    """Find the direction of a frame.
-
-    Parameters
-    ----------
-    cards : dict of str to Card
-
-    Returns
-    -------
-    pointing : (ra_deg, dec_deg, source) or None
-    warnings : list of str
-    """
+    """Find the direction of a frame."""
     warnings = []
     for ra_key, dec_key in POINTINGS:
         if ra_key not in cards or dec_key not in cards:
@@ -84,13 +74,8 @@ def _decimal_ra(found: Found, value: float | None) -> tuple[float | None, str]:
 def read_scale(cards: Cards) -> tuple[tuple[float, str] | None, list[str]]:
     """Find the size of a pixel on the sky: stated, from a WCS, or from the optics.
 
-    Parameters
-    ----------
-    cards : dict of str to Card
-
     Returns
     -------
-    scale : (arcsec per pixel, source) or None
     warnings : list of str
         Where two of them differ by more than a fifth.
     """

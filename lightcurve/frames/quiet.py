@@ -19,7 +19,6 @@ def quietly(step: Callable[[], T]) -> tuple[T, tuple[str, ...]]:
 
     Returns
     -------
-    result : object
     warnings : tuple of str
         One line each, none twice.
     """

@@ -45,10 +45,6 @@ class _Raw:
 def is_fits_name(path: str | Path) -> bool:
     """Tell by its name whether a file should be a FITS image.
 
-    Parameters
-    ----------
-    path : path-like
-
     Returns
     -------
     bool
@@ -67,10 +63,6 @@ def fits_files(path: Path) -> list[Path]:
     ----------
     path : Path
         A file, or a folder whose own FITS files are meant.
-
-    Returns
-    -------
-    list of Path
 
     Raises
     ------
@@ -151,13 +143,8 @@ def _as_header(text: str) -> tuple[Header, tuple[str, ...]]:
 def read_cards(path: Path) -> tuple[Cards, tuple[int, int], tuple[str, ...]]:
     """Read the cards of a file's image without its pixels.
 
-    Parameters
-    ----------
-    path : Path
-
     Returns
     -------
-    cards : dict of str to Card
     shape : tuple of int
         (ny, nx).
     notes : tuple of str
@@ -181,7 +168,6 @@ def mark_bad(
     ----------
     pixels : (ny, nx) array
         ADU; float32 or 16-bit integers.
-    saturation_adu : float or None
     finite : bool
         Known to have no NaN: they are not looked for.
 

@@ -37,7 +37,6 @@ class Source:
     ----------
     file : binary file
         Decompressed as it is read.
-    path : Path
     limit : int
         Bytes that it can hold at most.
     packed : bool
@@ -60,7 +59,6 @@ class Hdu:
         0 is the primary.
     text : str
         The header's records, without END.
-    cards : dict of str to Card
     offset : int
         First byte of the data.
     axes : tuple of int
@@ -95,14 +93,6 @@ class Hdu:
 @contextmanager
 def open_source(path: Path) -> Iterator[Source]:
     """Open a FITS file, whole or compressed by gzip or bzip2 (told by its first bytes).
-
-    Parameters
-    ----------
-    path : Path
-
-    Yields
-    ------
-    Source
 
     Raises
     ------

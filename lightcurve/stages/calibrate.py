@@ -32,12 +32,8 @@ def calibrate_folder(
 
     Parameters
     ----------
-    folder : Path
-    settings : Settings
     out : Path
         Gets ``masters/`` and one FITS file a frame, float32, with the bad-pixel map as extension.
-    manifest : Path, optional
-    progress : Progress
 
     Returns
     -------

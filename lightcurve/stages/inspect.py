@@ -33,11 +33,6 @@ UNITS = {
 def inspect_file(path: Path, settings: Settings) -> list[Assumed]:
     """List what a file's header says, normalised, and where each value stands.
 
-    Parameters
-    ----------
-    path : Path
-    settings : Settings
-
     Returns
     -------
     list of Assumed

@@ -42,11 +42,8 @@ def make_master(
         ``"bias"``, ``"dark"`` or ``"flat"``.
     paths : sequence of Path
         Of one size; darks and flats of one exposure.
-    out : Path
     bias, dark : Path, optional
         Masters to take off; the dark is scaled to the flats' exposure.
-    clip_sigma : float
-    progress : Progress
 
     Returns
     -------
@@ -145,12 +142,10 @@ def make_badpix(
 
     Parameters
     ----------
-    out : Path
     dark, flat : Path, optional
         Masters.
     user : Path, optional
         The user's own map (TOML).
-    hot_sigma : float
 
     Returns
     -------

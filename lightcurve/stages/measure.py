@@ -34,12 +34,8 @@ def measure_folder(
 
     Parameters
     ----------
-    folder : Path
-    settings : Settings
     out : Path
         Gets ``photometry.csv``: one row a frame, star and radius; ``stars.csv`` and ``frames.csv``.
-    manifest : Path, optional
-    progress : Progress
 
     Returns
     -------
@@ -67,10 +63,6 @@ def measure_folder(
 
 def long_rows(measurements: Measurements) -> list[dict[str, Any]]:
     """Lay the (frame, star, radius) cube out row by row.
-
-    Parameters
-    ----------
-    measurements : Measurements
 
     Returns
     -------
