@@ -125,6 +125,10 @@ def degrees_apart(place: tuple[float, float], other: tuple[float, float]) -> flo
 def unit_vectors(ra_deg: float | np.ndarray, dec_deg: float | np.ndarray) -> np.ndarray:
     """Turn directions into unit vectors.
 
+    Parameters
+    ----------
+    ra_deg, dec_deg : float or (n,) arrays
+
     Returns
     -------
     (3,) or (n, 3) array
@@ -136,6 +140,10 @@ def unit_vectors(ra_deg: float | np.ndarray, dec_deg: float | np.ndarray) -> np.
 
 def directions(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Turn vectors of any length into directions.
+
+    Parameters
+    ----------
+    vectors : (n, 3) array
 
     Returns
     -------

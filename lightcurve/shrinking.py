@@ -63,8 +63,13 @@ def shrink_bits(bits: np.ndarray, factor: int) -> np.ndarray:
 
     Parameters
     ----------
+    bits : (ny, nx) uint8 array
     factor : int
         Side of the squares, pixels.
+
+    Returns
+    -------
+    (ny // factor, nx // factor) uint8 array
     """
     small = np.zeros([length // factor for length in bits.shape], np.uint8)
     for rows, block in _blocks(bits, factor):
@@ -102,6 +107,7 @@ class Holes:
         Rows and columns in the small image.
     pixels : (n, factor, factor) int array
         Their pixels, numbered in reading order.
+    good : (n, factor, factor) bool array
     masters : Masters
         Shrunk, at these places: (1, n) arrays.
     """
@@ -137,6 +143,10 @@ class Holes:
         ----------
         bits : (n,) uint8 array
             `PixelFlag` bits of all pixels of each square.
+
+        Returns
+        -------
+        (n,) uint8 array
         """
         mostly = 2 * self.good.sum(axis=(1, 2)) >= self.good[0].size if len(bits) else False
         return np.where(mostly, bits & np.uint8(PixelFlag.SATURATED), bits)

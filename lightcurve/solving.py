@@ -145,7 +145,12 @@ def _solve_smoothed(
 
 
 def smooth(frame: Frame, sigma_px: float) -> np.ndarray:
-    """Smooth a frame by a Gaussian, its bad pixels replaced by the sky."""
+    """Smooth a frame by a Gaussian, its bad pixels replaced by the sky.
+
+    Returns
+    -------
+    (ny, nx) float32 array
+    """
     from scipy.ndimage import gaussian_filter
 
     spoilt = (frame.bad & ~np.uint8(PixelFlag.SATURATED)) != 0

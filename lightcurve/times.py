@@ -36,6 +36,10 @@ AU_M = 149597870700.0
 def only_julian_dates(values: np.ndarray) -> np.ndarray:
     """Keep what can be the Julian date of an observation.
 
+    Parameters
+    ----------
+    values : float array
+
     Returns
     -------
     float array
@@ -75,6 +79,10 @@ def tt_minus_utc_s(jd_utc: np.ndarray | float) -> np.ndarray:
 def tdb_from_utc(jd_utc: np.ndarray | float) -> np.ndarray:
     """Barycentric Dynamical Time at the geocentre (the observer's place adds under 3 us).
 
+    Parameters
+    ----------
+    jd_utc : float or array
+
     Returns
     -------
     array
@@ -105,6 +113,10 @@ def bjd_tdb(
         ICRS.
     site : Site or None
         None stands for the centre of the Earth: up to 21 ms off.
+
+    Returns
+    -------
+    (n,) array
     """
     jd_utc = np.asarray(jd_utc, dtype=float)
     _, barycentric = _earth(jd_utc)
@@ -124,6 +136,10 @@ def hjd_utc(
         ICRS.
     site : Site or None
         None stands for the centre of the Earth.
+
+    Returns
+    -------
+    (n,) array
     """
     jd_utc = np.asarray(jd_utc, dtype=float)
     heliocentric, _ = _earth(jd_utc)
@@ -181,6 +197,7 @@ def altitude_deg(
 
     Parameters
     ----------
+    jd_utc : float or (n,) array
     ra_deg, dec_deg : float
         ICRS.
 

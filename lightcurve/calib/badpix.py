@@ -27,6 +27,10 @@ def tile_median(image: np.ndarray, tile: int = TILE) -> np.ndarray:
         NaN are left out.
     tile : int
         Pixels on a side, about: the image is cut into equal parts.
+
+    Returns
+    -------
+    (ny, nx) float32 array
     """
     ny, nx = image.shape
     rows = _edges(ny, tile)
@@ -56,6 +60,10 @@ def hot_pixels(dark: np.ndarray, *, n_sigma: float = 8.0, floor: float = 0.5) ->
         In robust scatters of the whole frame about the local median.
     floor : float
         Smallest scatter believed, ADU.
+
+    Returns
+    -------
+    (ny, nx) bool array
     """
     deviation = dark - tile_median(dark)
     limit = n_sigma * max(robust_scatter(deviation, about=0.0), floor)
@@ -97,6 +105,10 @@ def bad_columns(
         Columns in the running median.
     axis : int
         0 for columns, 1 for rows.
+
+    Returns
+    -------
+    (nx,) or (ny,) bool array
     """
     from scipy.ndimage import median_filter
 

@@ -60,6 +60,7 @@ def choose_frames(
     ----------
     kind : str
         ``"bias"``, ``"dark"``, ``"flat"`` or ``"dark flat"``.
+    group : sequence of (Path, Exposure)
 
     Returns
     -------
@@ -158,6 +159,10 @@ def same_exposure(a: float | None, b: float | None) -> bool:
 
 def by_exposure(group: Group) -> dict[float | None, list[tuple[Path, Exposure]]]:
     """Sort frames by exposure time, those within a hundredth together.
+
+    Parameters
+    ----------
+    group : sequence of (Path, Exposure)
 
     Returns
     -------

@@ -113,6 +113,7 @@ def write_master(
     ----------
     path : Path
         Replaced at one stroke; a reader sees the old file or the new one.
+    image : (ny, nx) array
     kind : str
         One of `KINDS`.
     inputs : sequence of str

@@ -61,6 +61,7 @@ class CurveRecipe:
 
     Attributes
     ----------
+    radius_per_frame_px : (n_frame,) float array
     weighting : str
         Of the comparison stars.
     weights, star_scatter : tuple of float
@@ -132,12 +133,14 @@ class LightCurve(Tabular):
 
     Attributes
     ----------
+    file : (n,) str array
     jd_utc, bjd_tdb : (n,) float arrays
         Mid-exposure.
     flux, flux_err : (n,) float arrays
         Target over ensemble, median 1 out of transit; NaN where it could not be formed.
     target_flux, comparison_flux : (n,) float arrays
         ADU; the ensemble's is the weighted sum.
+    flags : (n,) uint16 array
     covariates : mapping of str to (n,) float array
         ``"airmass"``, ``"x"``, ``"y"``, ``"fwhm"``, ``"sky"``, ``"comparison_flux"``, ``"time"``.
     recipe : CurveRecipe or None
@@ -224,10 +227,6 @@ class LightCurve(Tabular):
             Those of a new figure when not given.
         **kwargs
             For `matplotlib.axes.Axes.errorbar`.
-
-        Returns
-        -------
-        matplotlib.axes.Axes
         """
         ax = new_axes() if ax is None else ax
         look: dict[str, Any] = {"fmt": "o", "markersize": 3, "elinewidth": 0.7} | kwargs
@@ -278,6 +277,7 @@ class TransitFit(Tabular):
         ``chi2``, ``bic``, ``delta_bic_no_transit``, ``beta``, ``residual_scatter_percent`` ...
     covariates : tuple of str
         The detrending set chosen.
+    samples : (n_sample, n_parameter) float array or None
     """
 
     parameters: Mapping[str, Parameter]
@@ -293,12 +293,7 @@ class TransitFit(Tabular):
     notes: tuple[Note, ...] = ()
 
     def to_table(self) -> Table:
-        """Lay the parameters out, a row each: name, value, lower, upper, unit.
-
-        Returns
-        -------
-        astropy.table.Table
-        """
+        """Lay the parameters out, a row each: name, value, lower, upper, unit."""
         from astropy.table import Table
 
         rows = [(name, p.value, p.lower, p.upper, p.unit) for name, p in self.parameters.items()]

@@ -120,6 +120,7 @@ class StarPlan:
         ``"target"``, ``"comparison"``, ``"check"`` or ``"field"``.
     reason : (n,) str array
         Why it has that role.
+    ra_deg, dec_deg : (n,) float arrays
     x_ref, y_ref : (n,) float arrays
         Pixels in the reference frame.
     flux_ref, peak_ref : (n,) float arrays
@@ -226,6 +227,7 @@ class Measurements:
 
     Attributes
     ----------
+    file : (n_frame,) str array
     jd_utc : (n_frame,) float array
         Mid-exposure.
     exposure_s, airmass, fwhm_px, sky, sky_rms, rotation_deg, shift_x, shift_y : (n_frame,) arrays
@@ -236,6 +238,8 @@ class Measurements:
         Pixels.
     annulus : tuple of float
         Inner and outer radius, pixels.
+    flux, flux_err, area, peak : (n_frame, n_star, n_radius) arrays
+    flags : (n_frame, n_star, n_radius) uint16 array
     x, y, star_sky, star_sky_std, n_sky, fwhm, x_width, y_width, angle_deg, roundness :
         (n_frame, n_star) arrays
     radius_used : (n_frame,) float array or None

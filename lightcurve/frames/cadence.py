@@ -24,6 +24,7 @@ def check_cadence(
         Mid-exposure, any order.
     exposure_s : (n,) sequence of float
         NaN where not known.
+    file_names : (n,) sequence of str
 
     Returns
     -------

@@ -48,7 +48,12 @@ class Moment(NamedTuple):
 def read_site(
     cards: Cards, moment: Moment, settings: SiteSettings
 ) -> tuple[tuple[Site, str] | None, list[str]]:
-    """Find the observatory: settings first, then the header."""
+    """Find the observatory: settings first, then the header.
+
+    Returns
+    -------
+    site : (Site, source) or None
+    """
     latitude, latitude_source = _latitude(cards, settings)
     longitude, longitude_source, warnings = _longitude(cards, moment, latitude, settings)
     if latitude is None or longitude is None:

@@ -22,7 +22,12 @@ _ARCSEC = re.compile(r"arc\s?-?sec|\"", re.IGNORECASE)
 
 
 def read_pointing(cards: Cards) -> tuple[tuple[float, float, str] | None, list[str]]:
-    """Find the direction of a frame."""
+    """Find the direction of a frame.
+
+    Returns
+    -------
+    pointing : (ra_deg, dec_deg, source) or None
+    """
     warnings = []
     for ra_key, dec_key in POINTINGS:
         if ra_key not in cards or dec_key not in cards:
@@ -76,6 +81,7 @@ def read_scale(cards: Cards) -> tuple[tuple[float, str] | None, list[str]]:
 
     Returns
     -------
+    scale : (arcsec per pixel, source) or None
     warnings : list of str
         Where two of them differ by more than a fifth.
     """
