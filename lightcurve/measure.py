@@ -28,6 +28,7 @@ from lightcurve.data import (
 )
 from lightcurve.errors import FrameError, LightcurveError, RegistrationError
 from lightcurve.flags import Flag
+from lightcurve.frames.cards import number
 from lightcurve.frames.read import read_frame
 from lightcurve.parts import reduce_parts
 from lightcurve.phot.aij_stars import measure_stars_aij
@@ -35,6 +36,7 @@ from lightcurve.phot.aperture import Part, measure_stars
 from lightcurve.phot.detect import detect
 from lightcurve.phot.methods import centroid_of
 from lightcurve.placing import place_frame
+from lightcurve.quantities import header_columns
 from lightcurve.recipe import Recipe
 from lightcurve.shrinking import SmallMasters, enlarge, shrink_frame, shrink_masters
 
@@ -103,7 +105,14 @@ def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
         photometry = _photometry(frame, part, x, y, recipe)
     except LightcurveError as error:
         return _failed(path, error, seen)
-    return _measured(path, seen, registration, solution, photometry)
+    result = _measured(path, seen, registration, solution, photometry)
+    return replace(result, from_header=_from_header(raw))
+
+
+def _from_header(raw: RawFrame) -> tuple[float, ...]:
+    """Quantities that stand in headers; NaN where a header has none."""
+    found = (number(str(raw.header.get(key, ""))) for key in header_columns().values())
+    return tuple(float("nan") if value is None else value for value in found)
 
 
 def _read(path: Path, recipe: Recipe) -> RawFrame:

@@ -33,6 +33,8 @@ class Quantity(Column):
     ----------
     measured : callable, optional
         Measurements to one value a frame; covariates may be made of it.
+    keyword : str
+        Of a header, where it is the number that stands there in each frame.
     attribute : str
         Of `LightCurve`, where the reader puts it; what is none is read into `LightCurve.columns`.
     failed : callable
@@ -43,21 +45,29 @@ class Quantity(Column):
     """
 
     measured: Callable[[Measurements], np.ndarray] | None = field(default=None, kw_only=True)
+    keyword: str = field(default="", kw_only=True)
     attribute: str = field(default="", kw_only=True)
     failed: Callable[[FrameResult], Any] = field(default=lambda _: None, kw_only=True)
     panel: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
-        if self.measured is None and not self.attribute:
+        if self.measured is None and not (self.attribute or self.keyword):
             msg = f"quantity {self.name}: neither measured nor of the light curve"
             raise ValueError(msg)
 
     def value(self, curve: LightCurve, measurements: Measurements) -> np.ndarray:
         """One value a frame, (n_frame,); of the curve, where it has the quantity."""
-        if self.attribute or self.measured is None:
-            values: np.ndarray = getattr(curve, self.attribute)
-            return values
-        return self.measured(measurements)
+        if self.attribute:
+            values: np.ndarray | None = getattr(curve, self.attribute)
+        else:
+            values = self.of_night(measurements)
+        return np.full(len(curve.file), np.nan) if values is None else values
+
+    def of_night(self, measurements: Measurements) -> np.ndarray | None:
+        """One value a frame, (n_frame,), before there is a light curve; None where it is later."""
+        if self.keyword:
+            return measurements.columns.get(self.name)
+        return None if self.measured is None else self.measured(measurements)
 
 
 QUANTITIES: Registry[Quantity] = Registry(
@@ -143,7 +153,13 @@ QUANTITIES: Registry[Quantity] = Registry(
 
 def columns_of(measurements: Measurements) -> dict[str, np.ndarray]:
     """Columns of a night, (n_frame,) each, before there is a light curve."""
-    return {q.name: q.measured(measurements) for q in QUANTITIES if q.measured}
+    found = {q.name: q.of_night(measurements) for q in QUANTITIES}
+    return {name: values for name, values in found.items() if values is not None}
+
+
+def header_columns() -> dict[str, str]:
+    """Columns that are read from the frames' headers, and their keywords."""
+    return {q.name: q.keyword for q in QUANTITIES if q.keyword}
 
 
 def beside_curve(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

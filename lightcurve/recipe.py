@@ -13,6 +13,7 @@ from lightcurve.config import Settings
 from lightcurve.data import StarPlan
 from lightcurve.digests import digest
 from lightcurve.phot.noise import NoiseModel
+from lightcurve.quantities import header_columns
 
 # Only these settings reach the measuring; the number of workers, say, does not.
 _OF_A_FRAME = dict.fromkeys(("camera", "site", "time", "apertures"), True) | {
@@ -62,4 +63,4 @@ class Recipe:
         stars = (self.reference.x, self.reference.y, self.reference.shape)
         told = {"settings", "masters_folder", "reference"}  # above, or of no matter
         rest = tuple(getattr(self, f.name) for f in fields(self) if f.name not in told)
-        return digest((__version__, settings, stars, rest))
+        return digest((__version__, settings, stars, rest, *header_columns().items()))

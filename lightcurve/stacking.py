@@ -11,6 +11,7 @@ from lightcurve import times
 from lightcurve.data import Exposure, FrameResult, Measurements, Registration, StarPhotometry
 from lightcurve.errors import InputError
 from lightcurve.measure import move
+from lightcurve.quantities import header_columns
 from lightcurve.recipe import Recipe
 
 _PER_STAR = ("x", "y", "n_sky", "fwhm", "x_width", "y_width", "angle_deg", "roundness")
@@ -84,8 +85,15 @@ def stack_results(results: Iterable[FrameResult], recipe: Recipe) -> Measurement
         fwhm_factor=factor,
         site=first.site,
         telescope_diameter_m=first.telescope_diameter_m,
+        columns=_of_headers(good),
         **cube,
     )
+
+
+def _of_headers(results: Sequence[FrameResult]) -> dict[str, np.ndarray]:
+    """Numbers of the frames' headers, by column."""
+    names = list(header_columns())
+    return {name: np.array([r.from_header[k] for r in results]) for k, name in enumerate(names)}
 
 
 def _stacked(measured: Sequence[_Measured], name: str) -> np.ndarray:

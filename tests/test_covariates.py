@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from astropy.io import fits
+from sim import tiny_night
 from sim_cube import CubeTruth, simulate_cube
 
 from lightcurve.commands.options import OPTIONS
@@ -14,7 +16,13 @@ from lightcurve.covariates import COVARIATES, Covariate, covariates_of, standard
 from lightcurve.curve.choose import choose_curve
 from lightcurve.errors import InputError
 from lightcurve.formats.tables import read_lightcurve, write_lightcurve
-from lightcurve.quantities import columns_of
+from lightcurve.frames.inventory import take_inventory
+from lightcurve.measure import measure_frame
+from lightcurve.prepare import prepare_night
+from lightcurve.quantities import QUANTITIES, Quantity, columns_of
+from lightcurve.stacking import stack_results
+from lightcurve.store import decode_result, encode_result
+from lightcurve.target import find_target
 
 
 @pytest.fixture
@@ -61,3 +69,27 @@ def test_one_more_covariate_needs_one_entry(cube, tmp_path, monkeypatch):
     np.testing.assert_array_equal(curve.covariates["blur"], cube.fwhm_px**2)
     back = read_lightcurve(write_lightcurve(tmp_path / "lightcurve.csv", curve, cube))
     np.testing.assert_allclose(back.covariates["blur"], cube.fwhm_px**2)
+
+
+def test_one_from_a_header_needs_a_quantity_and_an_entry(tmp_path, monkeypatch):
+    monkeypatch.setattr(QUANTITIES, "entries", dict(QUANTITIES.entries))
+    monkeypatch.setattr(COVARIATES, "entries", dict(COVARIATES.entries))
+    folder = tmp_path / "night"
+    tiny_night(folder, n_frames=6, shape=(200, 240), n_stars=40, header_wcs=True)
+    settings = make_settings({"target": {"name": "Tiny-1", "ra": "20.0", "dec": "30.0"}})
+    inventory, target = take_inventory(folder, settings), find_target(settings.target)
+    for k, entry in enumerate(inventory.used("light")):
+        with fits.open(entry.path, mode="update") as hdus:
+            hdus[0].header["FOCUSPOS"] = 100.0 + k if k else "unknown"
+    scene = prepare_night(inventory, target, settings, tmp_path / "masters")
+    before = scene.recipe.fingerprint()
+    QUANTITIES.register(Quantity("focus", "position of the focuser", keyword="FOCUSPOS"))
+    COVARIATES.register(Covariate("focus", "of the focuser, steps", ("focus",)))
+    assert scene.recipe.fingerprint() != before
+    results = [decode_result(encode_result(measure_frame(p, scene.recipe))) for p in scene.lights]
+    night = stack_results(results, scene.recipe)
+    expected = [np.nan, 101, 102, 103, 104, 105]
+    np.testing.assert_array_equal(covariates_of(columns_of(night))["focus"], expected)
+    curve = choose_curve(night, settings)
+    back = read_lightcurve(write_lightcurve(tmp_path / "lightcurve.csv", curve, night))
+    np.testing.assert_array_equal(back.covariates["focus"], expected)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -207,6 +208,8 @@ class FrameResult:
         None when the file could not be read.
     sky, sky_rms, fwhm_px : float
         Of the whole frame: background level and noise, median FWHM of its stars.
+    from_header : tuple of float
+        Numbers of the header, one for each of `lightcurve.quantities.header_columns`.
     """
 
     file: str
@@ -219,6 +222,7 @@ class FrameResult:
     sky_rms: float = float("nan")
     fwhm_px: float = float("nan")
     photometry: StarPhotometry | None = None
+    from_header: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -247,6 +251,8 @@ class Measurements:
         then holds the base radius alone.
     fwhm_factor : float or None
         Of that aperture, over the mean width of the stars.
+    columns : mapping of str to (n_frame,) float array
+        What else is known of each frame, by the column of lightcurve.csv.
     """
 
     file: np.ndarray
@@ -282,3 +288,4 @@ class Measurements:
     fwhm_factor: float | None = None
     site: Site | None = None
     telescope_diameter_m: float | None = None
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
