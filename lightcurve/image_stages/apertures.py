@@ -49,18 +49,10 @@ def disturbed(
 ) -> np.ndarray:
     """Tell which sources have a neighbour of some brightness.
 
-    Parameters
-    ----------
-    psf_phot : PsfPhotometry or None
-        Its fluxes are compared where there are such: apertures hold their neighbours' light.
-    reach : float
-        Pixels.
-    share : float
-        Of a source's own light that a neighbour must have.
-
-    Returns
-    -------
-    (n,) bool array
+    psf_phot : its fluxes are compared where there are such: apertures hold their neighbours' light.
+    reach : pixels.
+    share : of a source's own light that a neighbour must have.
+    Returns (n,) bool array.
     """
     from scipy.spatial import cKDTree
 

@@ -17,10 +17,7 @@ def frame_limits(
 ) -> Limits:
     """Measure how faint the main aperture reaches, in blank apertures and by the noise equation.
 
-    Parameters
-    ----------
-    zero_point : ZeroPoint or None
-        Without one the limits are in instrumental magnitudes.
+    zero_point : without one the limits are in instrumental magnitudes.
     """
     apertures, background = sources.apertures, prepared.background
     radius = float(apertures.radii[apertures.main])
@@ -49,15 +46,8 @@ def frame_completeness(
 ) -> Completeness | None:
     """Put stars into the frame, from well above the limit to well below it.
 
-    Parameters
-    ----------
-    zero_point : ZeroPoint or None
-        Without one magnitudes are instrumental.
-
-    Returns
-    -------
-    Completeness or None
-        None when no stars were to be put in, or the limit is not known.
+    zero_point : without one magnitudes are instrumental.
+    Returns Completeness or None: None when no stars were to be put in, or the limit is not known.
     """
     wanted, apertures = settings.image, sources.apertures
     five = next(one for one in limits.limits if one.snr == 5)

@@ -77,17 +77,9 @@ def field_of(
 ) -> tuple[Field, tuple[str, ...]]:
     """Describe the piece of sky and the moment of a frame.
 
-    Parameters
-    ----------
-    mpc_code : str or None
-        Of the observatory.
-
-    Returns
-    -------
-    field : Field
-        A cone that holds the frame.
-    notes : tuple of str
-        What was assumed.
+    mpc_code : of the observatory.
+    Returns field : a cone that holds the frame.
+        notes : what was assumed.
     """
     ny, nx = prepared.frame.pixels.shape
     ra, dec = middle_deg(solution.wcs, (ny, nx))

@@ -45,19 +45,10 @@ def write_fits(
 ) -> Path:
     """Write images as extensions of one FITS file, the first in the primary.
 
-    Parameters
-    ----------
-    images : mapping of str to array
-        Name to pixels.
-    header : astropy.io.fits.Header, optional
-        Of the primary.
-    extras : mapping of str to astropy.io.fits.Header, optional
-        Of extensions, by name.
-
-    Raises
-    ------
-    InputError
-        When it cannot be written.
+    images : mapping of str to array; name to pixels.
+    header : of the primary.
+    extras : of extensions, by name.
+    InputError when it cannot be written.
     """
     from astropy.io import fits
 
@@ -114,18 +105,10 @@ def write_maps(folder: Path, reduced: Reduced) -> dict[str, Path]:
 def _frame_header(reduced: Reduced, product: str, *steps: str) -> Header:
     """Bring the frame's own header up to what became of it.
 
-    Parameters
-    ----------
-    product : str
-        What it is now.
-    *steps : str
-        Done after what the frame tells.
-
-    Returns
-    -------
-    astropy.io.fits.Header
-        Without what described the raw file's numbers and its old WCS, with the WCS that was found,
-        if any, and what was done in HISTORY.
+    product : what it is now.
+    *steps : done after what the frame tells.
+    Returns astropy.io.fits.Header: without what described the raw file's numbers and its old WCS,
+        with the WCS that was found, if any, and what was done in HISTORY.
     """
     frame, solution = reduced.prepared.frame, reduced.placed.solution
     # Cards that are no FITS are warned of anew; reading the frame has told of them.

@@ -24,10 +24,7 @@ COSMIC_FWHM = 2.5  # px; narrower stars look like cosmic rays to the search
 def border_marked(frame: Frame, border: int) -> Frame:
     """Mark a border of so many pixels.
 
-    Parameters
-    ----------
-    border : int
-        Pixels on each side.
+    border : pixels on each side.
     """
     if not border:
         return frame
@@ -39,12 +36,8 @@ def border_marked(frame: Frame, border: int) -> Frame:
 def saturation_marked(frame: Frame, raw: RawFrame, level: float | None) -> Frame:
     """Mark pixels at a level that was measured, where the header gave none or a wrong one.
 
-    Parameters
-    ----------
-    frame : Frame
-        Calibrated.
-    level : float or None
-        ADU of the raw frame.
+    frame : calibrated.
+    level : ADU of the raw frame.
     """
     if level is None or level == raw.exposure.saturation_adu:
         return frame
@@ -58,15 +51,8 @@ def cosmic_rays_marked(
 ) -> tuple[Frame, list[str]]:
     """Mark cosmic rays, where the settings want it and noise and stars allow.
 
-    Parameters
-    ----------
-    stars : Detections
-        The brightest of the frame.
-
-    Returns
-    -------
-    notes : list of str
-        How many pixels, or why none were looked for.
+    stars : the brightest of the frame.
+    Returns notes : how many pixels, or why none were looked for.
     """
     wanted = settings.image.cosmic_rays
     fwhm = float(np.median(stars.fwhm)) if len(stars) else float("nan")

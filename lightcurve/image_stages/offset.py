@@ -28,26 +28,12 @@ def shifted_wcs(
     Any shift that leaves most of the frame's stars in the catalogue's field, any turn, mirrored or
     not, and a scale off by no more than the registration of frames allows.
 
-    Parameters
-    ----------
-    wcs : astropy.wcs.WCS
-        TAN or TAN-SIP, roughly right.
-    stars : Detections
-        Of the frame.
-    catalog : Catalog
-        With magnitudes: the brightest stars are compared first.
-    shape : tuple of int
-        (ny, nx).
-
-    Returns
-    -------
-    off_px : float
-        How far the middle of the frame was off.
-
-    Raises
-    ------
-    RegistrationError
-        When the patterns do not match.
+    wcs : TAN or TAN-SIP, roughly right.
+    stars : of the frame.
+    catalog : with magnitudes: the brightest stars are compared first.
+    shape : (ny, nx).
+    Returns off_px : how far the middle of the frame was off.
+    RegistrationError when the patterns do not match.
     """
     ny, nx = shape
     x, y = wcs.all_world2pix(catalog.ra_deg, catalog.dec_deg, 0, quiet=True)

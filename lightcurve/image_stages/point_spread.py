@@ -38,16 +38,10 @@ def frame_psf(
 ) -> Psf:
     """Build the PSF of a frame from chosen sources.
 
-    Parameters
-    ----------
-    phot : StarPhotometry
-        Of all sources.
-    rows : (k,) int array
-        The stars chosen.
-    fwhm : float
-        Pixels.
-    note : str
-        How they were chosen.
+    phot : of all sources.
+    rows : (k,) int array; the stars chosen.
+    fwhm : pixels.
+    note : how they were chosen.
     """
     background = prepared.background
     return build_psf(
@@ -82,19 +76,11 @@ def fit_sources(
 ) -> tuple[PsfPhotometry, np.ndarray]:
     """Fit the PSF to all sources; look for what it leaves over, and fit again.
 
-    Parameters
-    ----------
-    places : tuple of (n,) float arrays
-        x and y, pixels.
-    stars : (k,) int array
-        Rows of those that the PSF was built from.
-
-    Returns
-    -------
-    phot : PsfPhotometry
-        Of the sources given, in their order, and after them of those found in the residual.
-    unsure : (m,) bool array
-        Those of the latter that the PSF's flaws may have made.
+    places : tuple of (n,) float arrays; x and y, pixels.
+    stars : (k,) int array; rows of those that the PSF was built from.
+    Returns phot : of the sources given, in their order, and after them of those found in the
+        residual.
+        unsure : (m,) bool array; those of the latter that the PSF's flaws may have made.
     """
     n = len(places[0])
     phot = _fit(prepared, psf, *places)

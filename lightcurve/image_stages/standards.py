@@ -61,10 +61,7 @@ def wanted_band(filter_name: str | None, settings: ImageSettings) -> tuple[str, 
 def catalogs_for(band: str, dec_deg: float, settings: ImageSettings) -> tuple[str, ...]:
     """List the services that may give standards.
 
-    Returns
-    -------
-    tuple of str
-        The best first.
+    Returns tuple of str: the best first.
     """
     if settings.standards is not None:
         return (settings.standards,)
@@ -76,15 +73,8 @@ def order_of(
 ) -> tuple[str, ...]:
     """Put the catalogues in the order in which they are looked at for standards.
 
-    Parameters
-    ----------
-    by_hand : tuple of str
-        Names of catalogues given by hand.
-
-    Returns
-    -------
-    tuple of str
-        The one named, those given by hand, those that fit.
+    by_hand : names of catalogues given by hand.
+    Returns tuple of str: the one named, those given by hand, those that fit.
     """
     named = () if settings.standards is None else (settings.standards,)
     return tuple(dict.fromkeys((*named, *by_hand, *sources_for(band, dec_deg))))
@@ -93,10 +83,7 @@ def order_of(
 def named_in_vain(settings: ImageSettings, standards: Standards | None) -> str:
     """Tell that the catalogue named for standards is not the one that gave them.
 
-    Returns
-    -------
-    str
-        Empty where it is.
+    Returns str: empty where it is.
     """
     name = settings.standards
     if name is None or (standards is not None and standards.catalog.name == name):
@@ -110,17 +97,9 @@ def choose_standards(
 ) -> Standards | None:
     """Take the standards of the first catalogue that has the band, and stars fit to serve in it.
 
-    Parameters
-    ----------
-    catalogs : mapping of str to Catalog
-        Those that answered; catalogues given by hand stand first.
-    order : tuple of str
-        Names, the best first; a name that is no service is a catalogue given by hand.
-
-    Returns
-    -------
-    Standards or None
-        None when no catalogue has any magnitude.
+    catalogs : those that answered; catalogues given by hand stand first.
+    order : names, the best first; a name that is no service is a catalogue given by hand.
+    Returns Standards or None: None when no catalogue has any magnitude.
     """
     too_few = []
     for name in order:

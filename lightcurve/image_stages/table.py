@@ -149,14 +149,9 @@ def _add_shapes(table: Table, sources: Sources) -> None:
 def _add_matches(table: Table, name: str, catalog: Catalog, matches: Matches) -> None:
     """Add the nearest object of a catalogue to each source.
 
-    Parameters
-    ----------
-    table : astropy.table.Table
-        Changed in place.
-    name : str
-        Of the catalogue; its columns begin with it.
-    matches : Matches
-        Of the rows of the table with it.
+    table : changed in place.
+    name : of the catalogue; its columns begin with it.
+    matches : of the rows of the table with it.
     """
     n = len(table)
     nearest = matches.nearest

@@ -65,10 +65,7 @@ def _find_transients(
     2 magnitudes fainter; when no variable star, asteroid or other known object explains it; and
     when it looks like a star that was well measured.
 
-    Parameters
-    ----------
-    pairs : mapping of str to Matches
-        Of the sources with each catalogue.
+    pairs : of the sources with each catalogue.
     """
     references = _references(known)
     magnitudes = calibrated.aperture.mag

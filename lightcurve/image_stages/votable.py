@@ -54,12 +54,8 @@ PARAMS = {
 def write_votable(file: BinaryIO, table: Table, summary: Mapping[str, Any]) -> None:
     """Write the catalogue.
 
-    Parameters
-    ----------
-    file : binary file
-        Open for writing.
-    summary : mapping
-        By `lightcurve.image_stages.reduced.summarise`; what is not known is left out.
+    file : open for writing.
+    summary : by `lightcurve.image_stages.reduced.summarise`; what is not known is left out.
     """
     from astropy.io.votable import from_table
 
@@ -81,10 +77,7 @@ def write_votable(file: BinaryIO, table: Table, summary: Mapping[str, Any]) -> N
 def ucd_of(name: str) -> str | None:
     """Find the UCD of a column.
 
-    Returns
-    -------
-    str or None
-        None where its name does not tell.
+    Returns str or None: None where its name does not tell.
     """
     if name in COLUMN_UCDS:
         return COLUMN_UCDS[name]

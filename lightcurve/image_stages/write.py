@@ -115,10 +115,7 @@ def write_summary(path: Path, summary: Mapping[str, Any]) -> Path:
 def json_line(content: Mapping[str, Any]) -> str:
     """Put numbers and words as JSON on one line; what is not finite becomes null.
 
-    Returns
-    -------
-    str
-        With its line break.
+    Returns str: with its line break.
     """
     return json.dumps(_plain(content), allow_nan=False) + "\n"
 

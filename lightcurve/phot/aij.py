@@ -111,11 +111,8 @@ class AijPhotometry:
     def columns(self) -> dict[str, np.ndarray]:
         """Name the numbers as AstroImageJ's tables do.
 
-        Returns
-        -------
-        dict of str to (n,) float array
-            One entry for each star, without the suffix ``_T1``; X(FITS) is 1-based, Y(IJ) runs
-            from the top.
+        Returns dict of str to (n,) float array: one entry for each star, without the suffix
+            ``_T1``; X(FITS) is 1-based, Y(IJ) runs from the top.
         """
         with np.errstate(invalid="ignore", divide="ignore"):
             snr, mean = self.flux / self.flux_err, self.flux / self.area
@@ -144,10 +141,7 @@ class AijPhotometry:
     def fwhm_mean(self) -> float:
         """Mean of the stars' FWHM, the column FWHM_Mean.
 
-        Returns
-        -------
-        float
-            Pixels; NaN where no star has one.
+        Returns float: pixels; NaN where no star has one.
         """
         known = self.fwhm[np.isfinite(self.fwhm)]
         return float(known.mean()) if known.size else float("nan")

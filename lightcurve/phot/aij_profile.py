@@ -15,20 +15,11 @@ def profile_fwhm_aij(
     The profile must fall below 0.01 of its maximum farther out, at least 5 rings from its end;
     it is extended by 10 px up to ten times until it does.
 
-    Parameters
-    ----------
-    image : (ny, nx) array
-        Upside down.
-    centre : (2, n) float array
-    radius : float
-        Where the first profile ends, pixels.
-    sky : (n,) float array
-        ADU per pixel.
-
-    Returns
-    -------
-    (n,) float array
-        Pixels; NaN where the profile never falls so far.
+    image : (ny, nx) array; upside down.
+    centre : (2, n) float array.
+    radius : where the first profile ends, pixels.
+    sky : (n,) float array; ADU per pixel.
+    Returns (n,) float array: pixels; NaN where the profile never falls so far.
     """
     fwhm = np.full(centre.shape[1], np.nan)
     for star in range(centre.shape[1]):

@@ -41,18 +41,10 @@ def _annulus_squares(
 ) -> Squares:
     """Cut squares in which only the pixels with their centres in the annulus are left.
 
-    Parameters
-    ----------
-    image : (ny, nx) array
-    centre : tuple of (n,) float arrays
-        x, y, pixels.
-    annulus : (float, float)
-        Inner and outer radius, both included.
-
-    Returns
-    -------
-    Squares
-        NaN elsewhere.
+    image : (ny, nx) array.
+    centre : tuple of (n,) float arrays; x, y, pixels.
+    annulus : (float, float); inner and outer radius, both included.
+    Returns Squares: NaN elsewhere.
     """
     square = squares_about(image, centre, annulus[1])
     distance = square.distance_squared()
@@ -67,19 +59,10 @@ def _clip_stars(
 
     Pixels thrown out may come back as mean and sigma settle; both sides are clipped alike.
 
-    Parameters
-    ----------
-    values : (n, m, m) float array
-        ADU; NaN does not count.
-    tolerance : float
-        A star's sky is settled when its mean moves by less, ADU.
-    before : float, optional
-        A sky whose first mean, of all pixels, is this near is settled before it is clipped.
-
-    Returns
-    -------
-    (n, m, m) bool array
-        Pixels that give the last mean.
+    values : (n, m, m) float array; ADU; NaN does not count.
+    tolerance : a star's sky is settled when its mean moves by less, ADU.
+    before : a sky whose first mean, of all pixels, is this near is settled before it is clipped.
+    Returns (n, m, m) bool array: pixels that give the last mean.
     """
     finite = np.isfinite(values)
     light, keep = np.where(finite, values, 0.0), finite.copy()
@@ -115,18 +98,10 @@ def _mean_and_sigma(light: np.ndarray, keep: np.ndarray) -> tuple[np.ndarray, np
 def sky_planes(square: Squares, keep: np.ndarray, *, tilted: bool) -> np.ndarray:
     """Fit the sky as ``a + b u + c v`` about each star.
 
-    Parameters
-    ----------
-    keep : (n, m, m) bool array
-        Pixels that count.
-    tilted : bool
-        Least squares; otherwise a is the mean, b and c are 0. The mean, too, where fewer than 4
-        pixels are left or they lie on a line.
-
-    Returns
-    -------
-    (n, 3) float array
-        a, b, c in ADU and ADU per pixel; 0 where no pixel counts.
+    keep : (n, m, m) bool array; pixels that count.
+    tilted : least squares; otherwise a is the mean, b and c are 0. The mean, too, where fewer than
+        4 pixels are left or they lie on a line.
+    Returns (n, 3) float array: a, b, c in ADU and ADU per pixel; 0 where no pixel counts.
     """
     light = np.where(keep, square.values, 0.0)
     count = keep.sum(axis=(1, 2))
@@ -152,16 +127,9 @@ def centroid_sky(
 ) -> np.ndarray:
     """Find the background under which AstroImageJ looks for a centroid.
 
-    Parameters
-    ----------
-    image : (ny, nx) array
-    centre : tuple of (n,) float arrays
-        x, y, pixels.
-
-    Returns
-    -------
-    (n, 3) float array
-        As of `sky_planes`.
+    image : (ny, nx) array.
+    centre : tuple of (n,) float arrays; x, y, pixels.
+    Returns (n, 3) float array: as of `sky_planes`.
     """
     if rule.annulus is None:
         return np.zeros((len(centre[0]), 3))
@@ -184,20 +152,12 @@ def photometer_sky(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Find the sky that AstroImageJ subtracts from an aperture.
 
-    Parameters
-    ----------
-    image : (ny, nx) array
-    centre : tuple of (n,) float arrays
-        x, y, pixels.
-    rule : SkyRule
-        Without star removal and plane, each pixel counts by its area in the annulus.
-
-    Returns
-    -------
-    planes : (n, 3) float array
-        As of `sky_planes`.
-    n_sky, scatter : (n,) float arrays
-        Pixels that count, and their standard deviation in ADU.
+    image : (ny, nx) array.
+    centre : tuple of (n,) float arrays; x, y, pixels.
+    rule : without star removal and plane, each pixel counts by its area in the annulus.
+    Returns planes : (n, 3) float array; as of `sky_planes`.
+        n_sky, scatter : (n,) float arrays; pixels that count, and their standard deviation in
+            ADU.
     """
     n = len(centre[0])
     if rule.annulus is None:

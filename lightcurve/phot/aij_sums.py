@@ -23,20 +23,12 @@ def sum_aperture(
 ) -> dict[str, np.ndarray]:
     """Sum circles of one radius above a sky.
 
-    Parameters
-    ----------
-    image : (ny, nx) array
-    centre : tuple of (n,) float arrays
-        x, y, pixels.
-    planes : (n, 3) float array
-        See `lightcurve.phot.aij_sky.sky_planes`.
-    exact : bool
-        See `AijRecipe`.
-
-    Returns
-    -------
-    dict of str to (n,) float array
-        ``flux``, ``area``, ``peak`` and the mean ``sky`` under the circle.
+    image : (ny, nx) array.
+    centre : tuple of (n,) float arrays; x, y, pixels.
+    planes : (n, 3) float array; see `lightcurve.phot.aij_sky.sky_planes`.
+    exact : see `AijRecipe`.
+    Returns dict of str to (n,) float array: ``flux``, ``area``, ``peak`` and the mean ``sky`` under
+        the circle.
     """
     square = squares_about(image, centre, radius)
     weight = _aperture_weights(square, radius, exact=exact)
@@ -48,17 +40,10 @@ def source_error(
 ) -> np.ndarray:
     """Form AstroImageJ's Source_Error.
 
-    Parameters
-    ----------
-    sums : mapping of str to (n,) float array
-        Of `sum_aperture`.
-    n_sky : (n,) float array
-        Pixels that gave the sky; 0 where there was none, whose error is then left out.
-
-    Returns
-    -------
-    (n,) float array
-        ADU.
+    sums : mapping of str to (n,) float array; of `sum_aperture`.
+    n_sky : (n,) float array; pixels that gave the sky; 0 where there was none, whose error is then
+        left out.
+    Returns (n,) float array: ADU.
     """
     known = np.where(n_sky > 0, n_sky, np.inf)
     variance = pixel_variance_model(sums["sky"], noise)
@@ -68,17 +53,9 @@ def source_error(
 def _aperture_weights(square: Squares, radius: float, *, exact: bool) -> np.ndarray:
     """Weigh the pixels of an aperture.
 
-    Parameters
-    ----------
-    radius : float
-        Pixels.
-    exact : bool
-        Area inside the circle; otherwise 1 where the pixel's centre is nearer than the radius.
-
-    Returns
-    -------
-    (n, m, m) float array
-        0 where there is no pixel.
+    radius : pixels.
+    exact : area inside the circle; otherwise 1 where the pixel's centre is nearer than the radius.
+    Returns (n, m, m) float array: 0 where there is no pixel.
     """
     if exact:
         weight = circle_overlap(*square.edges(), radius)

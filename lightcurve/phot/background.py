@@ -40,15 +40,8 @@ class SmoothSky:
     def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Background at some pixels.
 
-        Parameters
-        ----------
-        x, y : (n,) int arrays
-            Pixels.
-
-        Returns
-        -------
-        (n,) float32 array
-            ADU.
+        x, y : (n,) int arrays; pixels.
+        Returns (n,) float32 array: ADU.
         """
         row = np.interp(y, self.middles, np.arange(len(self.middles)))
         above = np.minimum(row.astype(int), len(self.middles) - 1)
@@ -59,10 +52,7 @@ class SmoothSky:
     def bands(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
         """Bands of rows, each between two middles.
 
-        Yields
-        ------
-        above, below : (nx,) float32 arrays
-            Every background of the band lies between these.
+        Yields above, below : (nx,) float32 arrays; every background of the band lies between these.
         """
         ends = [0, *np.ceil(self.middles[1:-1]).astype(int), self.ny]
         for k, (start, stop) in enumerate(pairwise(ends)):
@@ -76,17 +66,9 @@ def measure_sky(pixels: np.ndarray, bad: np.ndarray | None = None) -> SmoothSky:
     The clipped mean of each cell of a mesh, a median over neighbouring cells, and straight lines
     between the cells' middles.
 
-    Parameters
-    ----------
-    pixels : (ny, nx) float array
-        ADU; non-finite values are left out.
-    bad : (ny, nx) uint8 array, optional
-        Pixels that are not 0 are left out.
-
-    Returns
-    -------
-    SmoothSky
-        0 everywhere where no pixel is usable.
+    pixels : (ny, nx) float array; ADU; non-finite values are left out.
+    bad : (ny, nx) uint8 array, optional; pixels that are not 0 are left out.
+    Returns SmoothSky: 0 everywhere where no pixel is usable.
     """
     ny, nx = pixels.shape
     size = _cell_px(pixels.shape)
@@ -103,15 +85,8 @@ def measure_sky(pixels: np.ndarray, bad: np.ndarray | None = None) -> SmoothSky:
 def subtract_sky(pixels: np.ndarray, sky: SmoothSky) -> np.ndarray:
     """Take the smooth background off a frame.
 
-    Parameters
-    ----------
-    pixels : (ny, nx) float array
-        ADU.
-
-    Returns
-    -------
-    (ny, nx) float32 array
-        NaN where `pixels` is.
+    pixels : (ny, nx) float array; ADU.
+    Returns (ny, nx) float32 array: NaN where `pixels` is.
     """
     light = np.empty(pixels.shape, np.float32)
     row = np.interp(np.arange(sky.ny), sky.middles, np.arange(len(sky.middles)))

@@ -21,20 +21,11 @@ def windowed_centroid(
     Each step moves by twice the weighted mean offset, which for a Gaussian star as wide as the
     window lands on the centre at once; the noise is close to that of a fitted profile.
 
-    Parameters
-    ----------
-    boxes : (n, m, m) float array
-        Sky-subtracted; non-finite pixels do not count.
-    sigma : float
-        Of the window, pixels.
-    iterations : int
-        At most so many; a star alone needs three, one on a neighbour's wing a dozen.
-
-    Returns
-    -------
-    (2, n) float array
-        x and y from each box's centre pixel; NaN where the window holds no light or the star runs
-        away from its box.
+    boxes : (n, m, m) float array; sky-subtracted; non-finite pixels do not count.
+    sigma : of the window, pixels.
+    iterations : at most so many; a star alone needs three, one on a neighbour's wing a dozen.
+    Returns (2, n) float array: x and y from each box's centre pixel; NaN where the window holds no
+        light or the star runs away from its box.
     """
     n, m, _ = boxes.shape
     offset = np.arange(m) - m // 2
@@ -70,15 +61,8 @@ def peak_width(boxes: np.ndarray) -> np.ndarray:
 
     For ``exp(-r^2 / 2 s^2)`` the ratio q at one pixel gives ``s^2 = -1 / (2 ln q)``.
 
-    Parameters
-    ----------
-    boxes : (n, m, m) float array
-        Sky-subtracted, the star's peak in the middle.
-
-    Returns
-    -------
-    (n,) float array
-        Pixels, between 0.41 and 5; NaN where one of the five pixels is.
+    boxes : (n, m, m) float array; sky-subtracted, the star's peak in the middle.
+    Returns (n,) float array: pixels, between 0.41 and 5; NaN where one of the five pixels is.
     """
     c = boxes.shape[1] // 2
     peak = boxes[:, c, c]

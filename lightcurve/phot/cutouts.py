@@ -8,14 +8,8 @@ import numpy as np
 def annulus_offsets(inner: float, outer: float) -> tuple[np.ndarray, np.ndarray]:
     """Whole-pixel offsets between two radii.
 
-    Parameters
-    ----------
-    inner, outer : float
-        Pixels, both included.
-
-    Returns
-    -------
-    dx, dy : (m,) int arrays
+    inner, outer : pixels, both included.
+    Returns dx, dy : (m,) int arrays.
     """
     reach = int(np.ceil(outer))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
@@ -29,18 +23,10 @@ def take_offsets(
 ) -> np.ndarray:
     """Pick the pixels at the same offsets from each position.
 
-    Parameters
-    ----------
-    image : (ny, nx) array
-    x, y : (n,) int arrays
-        Pixels.
-    offsets : tuple of (m,) int arrays
-        dx, dy.
-
-    Returns
-    -------
-    (n, m) array
-        NaN outside the image (0 for an integer image).
+    image : (ny, nx) array.
+    x, y : (n,) int arrays; pixels.
+    offsets : tuple of (m,) int arrays; dx, dy.
+    Returns (n, m) array: NaN outside the image (0 for an integer image).
     """
     ny, nx = image.shape
     dx, dy = offsets

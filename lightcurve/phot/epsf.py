@@ -121,23 +121,13 @@ def fit_moffat(
 ) -> tuple[float, float, float, float]:
     """Fit one elliptical Moffat profile to several stars, each with its own flux.
 
-    Parameters
-    ----------
-    light : (ny, nx) float array
-        Above the sky.
-    variance : (ny, nx) float array
-        Of a pixel, with the photon noise of the stars.
-    good : (ny, nx) bool array
-    x, y : (n,) float arrays
-        Centroids, pixels; the first 60 are used.
-    fwhm : float
-        To start from, pixels.
-
-    Returns
-    -------
-    tuple of float
-        FWHM along both axes (pixels), angle of the first (degrees), beta. With fewer than 3 stars
-        the start itself: round, beta 3.
+    light : (ny, nx) float array; above the sky.
+    variance : (ny, nx) float array; of a pixel, with the photon noise of the stars.
+    good : (ny, nx) bool array.
+    x, y : (n,) float arrays; centroids, pixels; the first 60 are used.
+    fwhm : to start from, pixels.
+    Returns tuple of float: FWHM along both axes (pixels), angle of the first (degrees), beta. With
+        fewer than 3 stars the start itself: round, beta 3.
     """
     from scipy.optimize import least_squares
 

@@ -75,18 +75,10 @@ def measure_background(
 def _find_source_pixels(light: np.ndarray, rms: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Mark the pixels that hold light of sources, with a rim around them.
 
-    Parameters
-    ----------
-    light : (ny, nx) float array
-        Above the background; 0 where bad.
-    rms : (ny, nx) float array
-        Noise of one pixel.
-    mask : (ny, nx) bool array
-        Bad pixels, which say nothing of the noise.
-
-    Returns
-    -------
-    (ny, nx) bool array
+    light : (ny, nx) float array; above the background; 0 where bad.
+    rms : (ny, nx) float array; noise of one pixel.
+    mask : (ny, nx) bool array; bad pixels, which say nothing of the noise.
+    Returns (ny, nx) bool array.
     """
     from scipy.ndimage import gaussian_filter, maximum_filter
 

@@ -37,21 +37,11 @@ def flux_error(
     photons, dark current, read noise and quantisation, either from `pixel_variance_model` or as
     the annulus shows it.
 
-    Parameters
-    ----------
-    flux : array
-        ADU above the sky; a negative flux has no photon noise of its own.
-    area : array
-        Pixels in the aperture.
-    pixel_variance : array
-        ADU^2.
-    n_sky : array
-        Pixels that gave the sky.
-
-    Returns
-    -------
-    array
-        ADU; NaN where an input is NaN.
+    flux : array; ADU above the sky; a negative flux has no photon noise of its own.
+    area : array; pixels in the aperture.
+    pixel_variance : array; ADU^2.
+    n_sky : array; pixels that gave the sky.
+    Returns array: ADU; NaN where an input is NaN.
     """
     photons = np.maximum(flux, 0.0) / gain_e_per_adu
     return np.sqrt(photons + area * (1 + area / np.maximum(n_sky, 1)) * pixel_variance)
@@ -60,15 +50,8 @@ def flux_error(
 def pixel_variance_model(sky: np.ndarray, noise: NoiseModel) -> np.ndarray:
     """Variance of a sky pixel from the camera's numbers.
 
-    Parameters
-    ----------
-    sky : array
-        ADU per pixel, without pedestal; negative counts as 0.
-
-    Returns
-    -------
-    array
-        ADU^2.
+    sky : array; ADU per pixel, without pedestal; negative counts as 0.
+    Returns array: ADU^2.
     """
     g = noise.gain_e_per_adu
     electrons = g * np.maximum(sky, 0.0) + noise.dark_e + noise.read_noise_e**2

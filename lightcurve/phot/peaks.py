@@ -74,17 +74,9 @@ class Light:
 def all_peaks(light: Light, lowest: float) -> Peaks:
     """Find all peaks of the filtered frame.
 
-    Parameters
-    ----------
-    lowest : float
-        Height in the filtered frame, ADU.
-
-    Returns
-    -------
-    y, x : (n,) int arrays
-        In reading order.
-    height : (n,) float array
-        Times `KERNEL_SUM`.
+    lowest : height in the filtered frame, ADU.
+    Returns y, x : (n,) int arrays; in reading order.
+        height : (n,) float array; times `KERNEL_SUM`.
     """
     smooth = _triangle_filter(light.whole())
     y, x = local_maxima(smooth, lowest * KERNEL_SUM)
@@ -97,17 +89,9 @@ def bright_maxima(light: Light, threshold: float) -> Peaks:
     A mean of pixels is over a threshold only where one of them is: these lead to the peaks of the
     filtered frame, wherever noise alone does not reach the threshold.
 
-    Parameters
-    ----------
-    threshold : float
-        ADU above the sky.
-
-    Returns
-    -------
-    y, x : (n,) int arrays
-        In reading order, the rim left out.
-    height : (n,) float array
-        ADU above the sky.
+    threshold : ADU above the sky.
+    Returns y, x : (n,) int arrays; in reading order, the rim left out.
+        height : (n,) float array; ADU above the sky.
     """
     pixels, sky, nx = light.pixels, light.sky, light.pixels.shape[1]
     found = []
@@ -149,15 +133,8 @@ def follow(light: Light, maxima: Peaks, lowest: float, limit: int) -> Peaks:
 def _triangle_filter(light: np.ndarray) -> np.ndarray:
     """Convolve with ``[1 2 3 2 1]`` along both axes.
 
-    Parameters
-    ----------
-    light : (ny, nx) float32 array
-        At least five pixels each way.
-
-    Returns
-    -------
-    (ny, nx) float32 array
-        Times `KERNEL_SUM`; 0 within two pixels of the edge.
+    light : (ny, nx) float32 array; at least five pixels each way.
+    Returns (ny, nx) float32 array: times `KERNEL_SUM`; 0 within two pixels of the edge.
     """
     ny, nx = light.shape
     smooth = np.empty_like(light)
@@ -190,14 +167,9 @@ def _sum_three(values: np.ndarray, out: np.ndarray, axis: int) -> None:
 def local_maxima(smooth: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
     """Find the pixels above a threshold that no neighbour tops.
 
-    Parameters
-    ----------
-    smooth : (ny, nx) float array
-
-    Returns
-    -------
-    y, x : (n,) int arrays
-        In reading order; the rim is left out, and of equal neighbours the first is taken.
+    smooth : (ny, nx) float array.
+    Returns y, x : (n,) int arrays; in reading order; the rim is left out, and of equal neighbours
+        the first is taken.
     """
     return np.divmod(_topped(smooth, np.flatnonzero(smooth > threshold)), smooth.shape[1])
 

@@ -75,10 +75,7 @@ class Psf:
 def grid_offsets(half_px: float, oversampling: int) -> tuple[np.ndarray, np.ndarray]:
     """List the offsets of a grid's nodes.
 
-    Returns
-    -------
-    u, v : (m, m) float arrays
-        Pixels along x and y.
+    Returns u, v : (m, m) float arrays; pixels along x and y.
     """
     n = round(half_px * oversampling)
     nodes = np.arange(-n, n + 1) / oversampling

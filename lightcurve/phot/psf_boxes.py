@@ -17,19 +17,11 @@ def psf_boxes(
     All pixels of a square lie at the same fraction of a node's step, so that a star has four
     weights along each axis: of a cubic B-spline through the grid.
 
-    Parameters
-    ----------
-    dx, dy : (n,) float arrays
-        Offset of the star from the middle pixel of its square, up to a pixel.
-    half : int
-        Half width of the square, at most that of the grid less 2 pixels.
-    slopes : bool
-        Also the derivatives by the star's x and y.
-
-    Returns
-    -------
-    (k, n, 2 half + 1, 2 half + 1) float array
-        k is 1, or 3 with slopes.
+    dx, dy : (n,) float arrays; offset of the star from the middle pixel of its square, up to a
+        pixel.
+    half : half width of the square, at most that of the grid less 2 pixels.
+    slopes : also the derivatives by the star's x and y.
+    Returns (k, n, 2 half + 1, 2 half + 1) float array: k is 1, or 3 with slopes.
     """
     from scipy.ndimage import spline_filter
 

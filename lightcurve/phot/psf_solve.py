@@ -35,14 +35,8 @@ class System:
 def solve_step(system: System, held: np.ndarray) -> np.ndarray:
     """Solve the normal equations; held stars keep their places.
 
-    Parameters
-    ----------
-    held : (n,) bool array
-
-    Returns
-    -------
-    (n, 3) float array
-        Change of flux, x, y; the last two at most half a pixel.
+    held : (n,) bool array.
+    Returns (n, 3) float array: change of flux, x, y; the last two at most half a pixel.
     """
     from scipy.sparse import diags_array
     from scipy.sparse.linalg import splu
@@ -65,15 +59,10 @@ def _scale(system: System, held: np.ndarray) -> np.ndarray:
 def parameter_errors(system: System, held: np.ndarray) -> np.ndarray:
     """Root of the diagonal of the inverse of the normal equations.
 
-    Parameters
-    ----------
-    held : (n,) bool array
-
-    Returns
-    -------
-    (n, 3) float array
-        Errors of flux, x, y; 0 for a place that was held, infinite where nothing was seen. Stars
-        whose parameters correlate by less than 2 % are taken to be independent.
+    held : (n,) bool array.
+    Returns (n, 3) float array: errors of flux, x, y; 0 for a place that was held, infinite where
+        nothing was seen. Stars whose parameters correlate by less than 2 % are taken to be
+        independent.
     """
     from scipy.sparse import coo_array, diags_array
     from scipy.sparse.csgraph import connected_components

@@ -29,13 +29,8 @@ def on_frame(x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> np.ndarray
 def star_flag(where: np.ndarray, flag: Flag) -> np.ndarray:
     """Flag stars at every radius.
 
-    Parameters
-    ----------
-    where : (n,) bool array
-
-    Returns
-    -------
-    (n, 1) uint16 array
+    where : (n,) bool array.
+    Returns (n, 1) uint16 array.
     """
     return np.where(where, np.uint16(flag), np.uint16(0))[:, None]
 
@@ -47,22 +42,12 @@ def peaks_and_bits(
 
     Offsets are sorted by distance, so that one running maximum serves every radius.
 
-    Parameters
-    ----------
-    pixels : (ny, nx) array
-        ADU.
-    bad : (ny, nx) uint8 array
-        `PixelFlag` bits.
-    x, y : (n,) float arrays
-        Pixels.
-    radii : (n_radius,) float array
-        Ascending, pixels.
-
-    Returns
-    -------
-    peak : (n, n_radius) float array
-        NaN where no pixel is finite.
-    bits : (n, n_radius) uint8 array
+    pixels : (ny, nx) array; ADU.
+    bad : (ny, nx) uint8 array; `PixelFlag` bits.
+    x, y : (n,) float arrays; pixels.
+    radii : (n_radius,) float array; ascending, pixels.
+    Returns peak : (n, n_radius) float array; NaN where no pixel is finite.
+        bits : (n, n_radius) uint8 array.
     """
     dx, dy = annulus_offsets(0.0, radii[-1] + 0.5)
     distance = np.hypot(dx, dy)
@@ -88,21 +73,11 @@ def aperture_flags(
 ) -> np.ndarray:
     """Flag apertures that reach over the edge, or hold a saturated, non-linear or bad pixel.
 
-    Parameters
-    ----------
-    place : tuple of (n,) float arrays
-        x, y, pixels.
-    radii : (n_radius,) float array
-        Pixels.
-    shape : tuple of int
-        (ny, nx).
-    peak, bits : (n, n_radius) arrays
-        See `peaks_and_bits`.
-
-    Returns
-    -------
-    (n, n_radius) uint16 array
-        `Flag` bits.
+    place : tuple of (n,) float arrays; x, y, pixels.
+    radii : (n_radius,) float array; pixels.
+    shape : (ny, nx).
+    peak, bits : (n, n_radius) arrays; see `peaks_and_bits`.
+    Returns (n, n_radius) uint16 array: `Flag` bits.
     """
     (x, y), (ny, nx) = place, shape
     room = np.minimum.reduce([x + 0.5, y + 0.5, nx - 0.5 - x, ny - 0.5 - y])

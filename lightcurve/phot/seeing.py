@@ -39,18 +39,10 @@ def binned_profile(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean light in rings one pixel wide.
 
-    Parameters
-    ----------
-    boxes : (n, m, m) float array
-        Sky-subtracted; NaN does not count.
-    dx, dy : (n,) float arrays
-        Centre of each star from the middle of its box, pixels.
-
-    Returns
-    -------
-    radius, profile : (n, k) float arrays
-        Root mean square radius and mean light of ring 0 to 1 px, 1 to 2 px ...; NaN where a ring
-        is empty.
+    boxes : (n, m, m) float array; sky-subtracted; NaN does not count.
+    dx, dy : (n,) float arrays; centre of each star from the middle of its box, pixels.
+    Returns radius, profile : (n, k) float arrays; root mean square radius and mean light of ring 0
+        to 1 px, 1 to 2 px ...; NaN where a ring is empty.
     """
     n, m, _ = boxes.shape
     offset = np.arange(m) - m // 2
@@ -74,15 +66,8 @@ def profile_fwhm(radius: np.ndarray, profile: np.ndarray) -> np.ndarray:
     Between rings ``ln p`` is taken as linear in ``r^2``, which is right for a Gaussian; so is the
     maximum, carried on to radius 0 from the two innermost rings.
 
-    Parameters
-    ----------
-    radius, profile : (n, k) float arrays
-        From `binned_profile`.
-
-    Returns
-    -------
-    (n,) float array
-        Pixels; NaN where the profile does not fall to one half.
+    radius, profile : (n, k) float arrays; from `binned_profile`.
+    Returns (n,) float array: pixels; NaN where the profile does not fall to one half.
     """
     n, k = profile.shape
     squared = radius**2

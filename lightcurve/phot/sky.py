@@ -34,16 +34,10 @@ def clipped_sky(
     of whole numbers is a whole number, and wrong by up to half an ADU in every pixel. The values
     are sorted once: what is kept is then a stretch of each row, its mean a difference of sums.
 
-    Parameters
-    ----------
-    values : (n, m) float array
-        Pixels of each annulus or cell, ADU; NaN does not count.
-
-    Returns
-    -------
-    sky, scatter : (n,) float arrays
-        ADU, the scatter that of a Gaussian before clipping; NaN where no pixel is finite.
-    n_kept : (n,) int array
+    values : (n, m) float array; pixels of each annulus or cell, ADU; NaN does not count.
+    Returns sky, scatter : (n,) float arrays; ADU, the scatter that of a Gaussian before clipping;
+        NaN where no pixel is finite.
+        n_kept : (n,) int array.
     """
     ordered = np.sort(values, axis=1)  # NaN comes last
     rows, count = np.arange(len(ordered)), np.isfinite(ordered).sum(axis=1)

@@ -76,20 +76,11 @@ def cut_squares(
 ) -> Squares:
     """Cut squares whose first pixels are given.
 
-    Parameters
-    ----------
-    image : (ny, nx) array
-    centre : tuple of (n,) float arrays
-        x, y of the stars; the centre of pixel (0, 0) is (0, 0).
-    corner : tuple of (n,) int arrays
-        Column and row of the first pixel of each square.
-    size : int
-        Pixels on a side.
-
-    Returns
-    -------
-    Squares
-        Values as float64.
+    image : (ny, nx) array.
+    centre : tuple of (n,) float arrays; x, y of the stars; the centre of pixel (0, 0) is (0, 0).
+    corner : tuple of (n,) int arrays; column and row of the first pixel of each square.
+    size : pixels on a side.
+    Returns Squares: values as float64.
     """
     ny, nx = image.shape
     step = np.arange(size)
@@ -108,13 +99,9 @@ def squares_about(
 ) -> Squares:
     """Cut squares that hold a circle about each star.
 
-    Parameters
-    ----------
-    image : (ny, nx) array
-    centre : tuple of (n,) float arrays
-        x, y, pixels.
-    radius : float
-        Pixels.
+    image : (ny, nx) array.
+    centre : tuple of (n,) float arrays; x, y, pixels.
+    radius : pixels.
     """
     half = int(np.ceil(radius + 0.5))
     column, row = (np.rint(c).astype(int) - half for c in centre)

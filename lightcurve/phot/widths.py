@@ -73,17 +73,9 @@ def measure_widths(light: np.ndarray, x: np.ndarray, y: np.ndarray, guess: float
 def fit_gaussians(profiles: np.ndarray, sigma: float) -> np.ndarray:
     """Fit a Gaussian with a constant to each profile by Gauss-Newton steps, all at once.
 
-    Parameters
-    ----------
-    profiles : (n, m) float array
-        The peak near the middle.
-    sigma : float
-        To start from, pixels.
-
-    Returns
-    -------
-    (n,) float array
-        Sigma, pixels; NaN where the fit runs away.
+    profiles : (n, m) float array; the peak near the middle.
+    sigma : to start from, pixels.
+    Returns (n,) float array: sigma, pixels; NaN where the fit runs away.
     """
     n, m = profiles.shape
     place = np.arange(m) - m // 2

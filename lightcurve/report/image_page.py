@@ -63,10 +63,7 @@ class ImagePage:
 def _render_page(page: ImagePage) -> str:
     """Lay out the page.
 
-    Returns
-    -------
-    str
-        HTML.
+    Returns str: HTML.
     """
     import jinja2
     from markupsafe import Markup
@@ -104,10 +101,8 @@ def _render_page(page: ImagePage) -> str:
 def _as_data(content: Any) -> str:
     """Write values as JSON that can stand in a page whatever texts they hold.
 
-    Returns
-    -------
-    str
-        ``<``, ``>`` and ``&`` as escapes, so that no text can end the block or begin another.
+    Returns str: ``<``, ``>`` and ``&`` as escapes, so that no text can end the block or begin
+        another.
     """
     text = json.dumps(content, allow_nan=False, separators=(",", ":"))
     for mark, code in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):

@@ -217,10 +217,7 @@ DIALECTS: dict[str, Callable[[Shot], list[Card]]] = {
 def make_header(shot: Shot, dialect: str) -> Header:
     """Write the header of one frame.
 
-    Parameters
-    ----------
-    dialect : str
-        One of `DIALECTS`.
+    dialect : one of `DIALECTS`.
     """
     from astropy.io.fits import Header
 

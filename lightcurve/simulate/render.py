@@ -68,22 +68,10 @@ def render_stars(
 def gaussian_mixture(fwhm: float, beta: float | None) -> tuple[np.ndarray, np.ndarray]:
     """Write a profile as a sum of round Gaussians.
 
-    Parameters
-    ----------
-    beta : float or None
-        Moffat exponent; a single Gaussian when None.
-
-    Returns
-    -------
-    sigma : (g,) float array
-        In the unit of `fwhm`.
-    weight : (g,) float array
-        Share of the flux in each; the sum is 1.
-
-    Raises
-    ------
-    InputError
-        When `beta` is 1 or less: such a profile has no finite flux.
+    beta : Moffat exponent; a single Gaussian when None.
+    Returns sigma : (g,) float array; in the unit of `fwhm`.
+        weight : (g,) float array; share of the flux in each; the sum is 1.
+    InputError when `beta` is 1 or less: such a profile has no finite flux.
     """
     if beta is None:
         return np.array([fwhm / np.sqrt(8 * np.log(2))]), np.ones(1)
@@ -134,18 +122,10 @@ def satellite_trail(
 ) -> np.ndarray:
     """Draw a straight bright line through the frame.
 
-    Parameters
-    ----------
-    shape : (ny, nx)
-    fwhm : float
-        Across, in pixels.
-    peak : float
-        Electrons.
-
-    Returns
-    -------
-    (ny, nx) float array
-        Electrons.
+    shape : (ny, nx).
+    fwhm : across, in pixels.
+    peak : electrons.
+    Returns (ny, nx) float array: electrons.
     """
     ny, nx = shape
     angle = rng.uniform(0, np.pi)

@@ -61,16 +61,9 @@ def make_scene(
 ) -> Scene:
     """Work out what falls where.
 
-    Parameters
-    ----------
-    stars : StarField
-        The target first.
-    target_flux : (n,) float array, or a function of the mid-times (JD UTC) giving one
-
-    Raises
-    ------
-    InputError
-        When the flux has the wrong length, the field sets, or the target is in no frame.
+    stars : the target first.
+    target_flux : (n,) float array, or a function of the mid-times (JD UTC) giving one.
+    InputError when the flux has the wrong length, the field sets, or the target is in no frame.
     """
     ny, nx = camera.shape
     sky = night_conditions(night, camera, rng)

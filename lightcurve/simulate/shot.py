@@ -66,15 +66,8 @@ def sexagesimal(value: float, mark: str = ":", *, signed: bool = True) -> str:
 def zone_hours(longitude_deg: float) -> int:
     """Tell the standard time zone of a longitude.
 
-    Parameters
-    ----------
-    longitude_deg : float
-        Positive to the east.
-
-    Returns
-    -------
-    int
-        Hours, positive to the east.
+    longitude_deg : positive to the east.
+    Returns int: hours, positive to the east.
     """
     return round(((longitude_deg + 180) % 360 - 180) / 15)
 
@@ -98,9 +91,6 @@ def rounded(value: float) -> float | None:
 def focal_mm(scale_arcsec: float, pixel_um: float) -> float:
     """Tell the focal length that gives a scale with a pixel.
 
-    Returns
-    -------
-    float
-        Millimetres.
+    Returns float: millimetres.
     """
     return round(206.264806 * pixel_um / scale_arcsec, 2)

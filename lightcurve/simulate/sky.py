@@ -71,18 +71,11 @@ def frame_wcs(
 ) -> WCS:
     """Build the gnomonic (TAN) projection of a frame.
 
-    Parameters
-    ----------
-    center : (ra, dec)
-        Degrees, the tangent point.
-    at_pixel : (x, y)
-        Where it falls, 0-based.
-    scale_arcsec : float
-        Per pixel.
-    rotation_deg : float
-        Position angle of the +y axis, from north through east.
-    mirrored : bool
-        False: north up has east left, as on the sky.
+    center : (ra, dec); degrees, the tangent point.
+    at_pixel : (x, y); where it falls, 0-based.
+    scale_arcsec : per pixel.
+    rotation_deg : position angle of the +y axis, from north through east.
+    mirrored : false: north up has east left, as on the sky.
     """
     from astropy.wcs import WCS
 
@@ -171,15 +164,8 @@ def stars_with_target(
 ) -> StarField:
     """Put the target before the field's stars, in place of its own entry where it has one.
 
-    Parameters
-    ----------
-    same_arcsec : float
-        Field stars nearer than this to the target are taken to be the target.
-
-    Returns
-    -------
-    StarField
-        Row 0 is the target.
+    same_arcsec : field stars nearer than this to the target are taken to be the target.
+    Returns StarField: row 0 is the target.
     """
     turn = (field.ra_deg - target.ra_deg + 180) % 360 - 180
     d_ra = turn * np.cos(np.radians(target.dec_deg))
