@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from lightcurve.astrometry.pattern import SCALE_TOLERANCE
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 RADII_PX = (0.5, 1.0, 2.0)
 N_NEIGHBOURS = 8
 
 
 def false_match_probability(
-    residuals: np.ndarray, predicted: np.ndarray, tree: object, shape: tuple[int, int]
+    residuals: np.ndarray, predicted: np.ndarray, tree: cKDTree, shape: tuple[int, int]
 ) -> float:
     """Bound the chance that unrelated fields have any transform under which so many stars agree.
 
@@ -63,7 +68,7 @@ def false_match_probability(
     return min(len(RADII_PX) * hypotheses * best, 1.0)
 
 
-def local_density(points: np.ndarray, tree: object, overall: float) -> np.ndarray:
+def local_density(points: np.ndarray, tree: cKDTree, overall: float) -> np.ndarray:
     """Stars per square pixel around some points, from the distance to the nearest few.
 
     Parameters

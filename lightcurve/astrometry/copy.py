@@ -69,7 +69,7 @@ def _with_wcs(frame_path: Path, solution: Solution) -> memoryview:
     options = {"do_not_scale_image_data": True, "disable_image_compression": True}
     with fits.open(frame_path, mode="readonly", **options) as hdus:
         header, axes = _image_of(hdus, frame_path)
-        _replace_wcs(header, wcs_header(solution, axes[1::-1]))
+        _replace_wcs(header, wcs_header(solution, (axes[1], axes[0])))
         try:
             hdus.writeto(copy, output_verify="silentfix")
         except fits.VerifyError as error:

@@ -76,7 +76,7 @@ def fit_wcs(
     basis = np.stack([(uv[:, 0] / size) ** p * (uv[:, 1] / size) ** q for p, q in powers], axis=1)
     crval = np.array(crval, dtype=float)
     for _ in range(4):
-        plane = tangent_wcs(crval, (0, 0), np.eye(2))
+        plane = tangent_wcs(crval, np.zeros(2), np.eye(2))
         standard = np.column_stack(plane.wcs_world2pix(sky[:, 0], sky[:, 1], 0))
         terms = np.linalg.lstsq(basis, standard, rcond=None)[0]
         crval = np.array(plane.wcs_pix2world(*terms[0], 0), dtype=float)

@@ -205,7 +205,9 @@ def _read_coverage(path: Path, size: int, changed_ns: int) -> IndexCoverage:
     return IndexCoverage(path, low, high, int(header.get("NSTARS", 0)), *piece)
 
 
-def wanted_sizes(shape: tuple[int, int], low_scale: float, high_scale: float) -> tuple:
+def wanted_sizes(
+    shape: tuple[int, int], low_scale: float, high_scale: float
+) -> tuple[float, float]:
     """Tell what sizes of patterns a frame can show.
 
     Parameters

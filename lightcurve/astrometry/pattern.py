@@ -77,7 +77,7 @@ def make_reference(
     """
     stars = brightest_first(x, y, flux)
     levels = tuple(triangles(stars[:n]) for n in LEVELS)
-    return ReferencePattern(stars[:, 0], stars[:, 1], tuple(shape), levels)
+    return ReferencePattern(stars[:, 0], stars[:, 1], (shape[0], shape[1]), levels)
 
 
 def brightest_first(x: np.ndarray, y: np.ndarray, flux: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ then coincide cannot be chance. Nothing is remembered from one frame to the next
 from __future__ import annotations
 
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from lightcurve.astrometry.propose import hypotheses
 from lightcurve.astrometry.transform import apply, fit_similarity, fit_transform
 from lightcurve.data import Registration
 from lightcurve.errors import RegistrationError
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 MATCH_PX = 2.0
 MIN_MATCHED = 6
@@ -95,7 +99,7 @@ def _search(stars: np.ndarray, reference: ReferencePattern) -> tuple[Registratio
 
 
 def _refine(
-    matrix: np.ndarray, reach: float, stars: np.ndarray, tree: object, points: np.ndarray
+    matrix: np.ndarray, reach: float, stars: np.ndarray, tree: cKDTree, points: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fit a proposed transform to the stars that it brings together, at first within `reach`."""
     for tolerance in (reach, MATCH_PX, MATCH_PX):
@@ -106,7 +110,7 @@ def _refine(
     return matrix, *_match(apply(matrix, points), tree, MATCH_PX)
 
 
-def _match(predicted: np.ndarray, tree: object, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
+def _match(predicted: np.ndarray, tree: cKDTree, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
     """Pair predicted places with the frame's stars, one to one, the closest first."""
     distance, nearest = tree.query(predicted, distance_upper_bound=tolerance)
     there = np.flatnonzero(np.isfinite(distance))
@@ -120,7 +124,7 @@ def _judge(
     here: np.ndarray,
     there: np.ndarray,
     points: np.ndarray,
-    tree: object,
+    tree: cKDTree,
     shape: tuple[int, int],
 ) -> Registration | None:
     """Believe a transform, or not, by its matched stars (`here` in the frame)."""
@@ -160,4 +164,4 @@ def _among_the_rest(
     if min(len(stars), len(points)) < MIN_MATCHED:
         return None
     rank = -np.arange(len(points), dtype=float)
-    return _search(stars, make_reference(*points.T, rank, shape))[0]
+    return _search(stars, make_reference(points[:, 0], points[:, 1], rank, shape))[0]

@@ -14,6 +14,7 @@ from lightcurve.errors import CatalogError
 from lightcurve.frames.quiet import quietly
 
 if TYPE_CHECKING:
+    from astropy.io.votable.tree import VOTableFile
     from astropy.table import Table
 
 MAX_TEXT = 200
@@ -89,7 +90,7 @@ def _first_table(body: bytes, service: str) -> Table | None:
     return None if first is None else first.to_table(use_names_over_ids=True)
 
 
-def _complain(whole: object, service: str) -> None:
+def _complain(whole: VOTableFile, service: str) -> None:
     """Raise what the server says went wrong, by the rules of TAP and in VizieR's manner."""
     infos = [*whole.infos, *(info for part in whole.resources for info in part.infos)]
     for info in infos:
@@ -178,8 +179,8 @@ def texts(table: Table, name: str) -> np.ndarray:
     values = np.ma.asarray(table[name])
     if not len(table):
         return np.zeros(0, dtype="U1")
-    missing = np.ma.getmaskarray(values).reshape(len(table), -1).all(axis=1)
-    rows = zip(values.data.tolist(), missing.tolist(), strict=True)
+    missing = np.asarray(np.ma.getmaskarray(values).reshape(len(table), -1).all(axis=1))
+    rows = zip(values.data.tolist(), list(missing), strict=True)
     return np.array(["" if gone else _text(value) for value, gone in rows], dtype=str)
 
 

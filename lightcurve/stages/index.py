@@ -102,12 +102,13 @@ def need_of(frame: Path, settings: Settings) -> Need:
     if scale is None:
         msg = f"{frame.name}: its header does not tell the scale; give --scale (arcsec/px)"
         raise InputError(msg)
-    sizes = wanted_sizes(exposure.shape, scale, scale)
+    ny, nx = exposure.shape
+    low, high = wanted_sizes((ny, nx), scale, scale)
     place = _place(settings)
     if place is None and exposure.ra_deg is not None and exposure.dec_deg is not None:
         place = exposure.ra_deg, exposure.dec_deg, settings.solve.radius_deg
-    best = tuple(best_scales(exposure.shape, scale))
-    return Need(tuple(exposure.shape), float(scale), *sizes, best, place)
+    best = tuple(best_scales((ny, nx), scale))
+    return Need((ny, nx), float(scale), low, high, best, place)
 
 
 def _place(settings: Settings) -> tuple[float, float, float] | None:
@@ -144,7 +145,7 @@ def list_index(settings: Settings, frame: Path | None = None) -> dict[str, Any]:
     there = [row for row, n in zip(rows, near, strict=True) if n != 0]
     return {
         "places": [str(place) for place in settings.solve.index or places()],
-        "frame": None if need is None else _need_row(frame, need),
+        "frame": None if frame is None or need is None else _need_row(frame, need),
         "files": files,
         "scales": [_scale_row(scale, there, need) for scale in _scales(there, need)],
     }

@@ -110,19 +110,23 @@ def solve_frames(
     if settings.solve.index:
         coverage(find_index_files(settings=settings.solve))
     source = None if catalog is None else star_source(catalog, settings.catalogs)
-    taken = {job.path.resolve() for job in jobs}
-    for job in jobs if output.copies else ():
-        if _copy_path(job, output.folder).resolve() in taken:
-            msg = (
-                f"{_copy_path(job, output.folder)}: a copy would replace this frame; another --out"
-            )
-            raise InputError(msg)
+    if output.copies and output.folder is not None:
+        _see_that_copies_replace_none(jobs, output.folder)
     place = known_place(settings.target)
     named = {path.resolve() for path in paths}
     return (
         _solve_row(job, settings, place, source, output, named=job.path.resolve() in named)
         for job in progress(jobs, "Solving", len(jobs))
     )
+
+
+def _see_that_copies_replace_none(jobs: Sequence[_Job], folder: Path) -> None:
+    taken = {job.path.resolve() for job in jobs}
+    for job in jobs:
+        copy = _copy_path(job, folder)
+        if copy.resolve() in taken:
+            msg = f"{copy}: a copy would replace this frame; another --out"
+            raise InputError(msg)
 
 
 def _name_jobs(files: Sequence[Path]) -> list[_Job]:
@@ -169,8 +173,8 @@ def _solve_row(
         row |= _describe(solution, frame.pixels.shape)
         if output.folder is not None:
             write_wcs_sidecar(output.folder / f"{job.stem}.wcs", solution, frame.pixels.shape)
-        if output.copies:
-            wcs_into_copy(job.path, _copy_path(job, output.folder), solution)
+            if output.copies:
+                wcs_into_copy(job.path, _copy_path(job, output.folder), solution)
     except LightcurveError as error:
         return row | {"reason": str(error)}
     if not solution.n_matched:
@@ -192,12 +196,12 @@ def _solve(
         return solve_frame(frame, known, settings.solve), remark
     rough = solve_frame(frame, request, settings.solve)
     try:
-        known = replace(request, catalog=source.stars(_around(rough, request.shape, field)))
+        sky = source.stars(_around(rough, request.shape, field))
+        known = replace(request, catalog=sky)
         if not rough.n_matched:
             # Nothing has checked it so far: another solver may have to put it right.
             return solve_frame(frame, known, settings.solve), remark
-        wcs, sky = rough.wcs, known.catalog
-        return settle(wcs, known, sky, rough.solver, rough.detail), remark
+        return settle(rough.wcs, known, sky, rough.solver, rough.detail), remark
     except CatalogError as error:
         return rough, f"not refined: {error}"
     except SolveError as error:
