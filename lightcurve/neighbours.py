@@ -33,7 +33,7 @@ def write_neighbours(out: Path, night: Night) -> dict[str, Path]:
     radius = night.settings.stars.neb_radius_arcmin
     if night.target.planet is None or not radius:
         return {}
-    depth = known_depth_ppt(night.target.planet)
+    depth = _known_depth_ppt(night.target.planet)
     found = check_neighbours(
         night.measurements,
         night.curve,
@@ -62,6 +62,6 @@ def describe(found: list[Neighbour], radius_arcmin: float) -> str:
     return f"{len(found)} within {radius_arcmin:g}': {parts}"
 
 
-def known_depth_ppt(planet: Planet) -> float:
+def _known_depth_ppt(planet: Planet) -> float:
     """Depth of its transit, parts per thousand: predicted, for this night may show none."""
     return 1000 * planet.rp_over_rs**2

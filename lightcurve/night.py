@@ -83,7 +83,7 @@ def reduce_night(
         with clock("compare"):
             noise: tuple[Assumed, ...] = ()
             if settings.apertures.style != "aij":  # whose errors are those of its formula
-                measurements, noise = settle_noise(measurements, scene.camera)
+                measurements, noise = _settle_noise(measurements, scene.camera)
             curve = choose_curve(measurements, settings, in_transit=expected(target, measurements))
         with clock("fit"):
             fit = fit_if_known(curve, target, scene, settings)
@@ -121,7 +121,7 @@ def expected(target: Target, measurements: Measurements) -> np.ndarray | None:
     return mark_transit(target.planet, measurements.bjd_tdb)
 
 
-def settle_noise(
+def _settle_noise(
     measurements: Measurements, camera: CameraValues
 ) -> tuple[Measurements, tuple[Assumed, ...]]:
     """Let the field's stars tell the noise floor, and the gain where nothing else does.

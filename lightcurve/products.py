@@ -50,9 +50,9 @@ def write_products(
     """
     from lightcurve.figures import write_figures, write_page
 
-    paths = write_tables(out, night)
+    paths = _write_tables(out, night)
     if sidecars:
-        paths["wcs"] = write_sidecars(out / "wcs", night)
+        paths["wcs"] = _write_sidecars(out / "wcs", night)
     figures = write_figures(out / "figures", night, progress=progress)
     neighbours = write_neighbours(out, night)
     figures += [path for path in neighbours.values() if path.suffix == ".png"]
@@ -76,7 +76,7 @@ def _remove_of_earlier_run(out: Path, kept: set[str]) -> None:
             log.info("removed %s of an earlier run", name)
 
 
-def write_tables(out: Path, night: Night) -> dict[str, Path]:
+def _write_tables(out: Path, night: Night) -> dict[str, Path]:
     """Write the tables, and the fit where there is one."""
     curve, measurements, recipe = night.curve, night.measurements, night.recipe
     columns = {
@@ -104,7 +104,7 @@ def write_tables(out: Path, night: Night) -> dict[str, Path]:
     return paths
 
 
-def write_sidecars(folder: Path, night: Night) -> Path:
+def _write_sidecars(folder: Path, night: Night) -> Path:
     """Write each measured frame's WCS as a header file.
 
     Returns

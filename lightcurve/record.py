@@ -37,7 +37,7 @@ def write_run(
         "seed": night.settings.seed,
         "settings": night.settings.model_dump(mode="json", exclude_none=True),
         "versions": {name: version(name) for name in LIBRARIES},
-        "night": describe_night(night),
+        "night": _describe_night(night),
         "values": [
             {key: value for key, value in one.record.items() if value is not None}
             for one in night.scene.values
@@ -72,7 +72,7 @@ def written_by(path: Path) -> set[str]:
     return set(files) if isinstance(files, dict) else set()
 
 
-def describe_night(night: Night) -> dict[str, Any]:
+def _describe_night(night: Night) -> dict[str, Any]:
     """Collect what later steps, such as a submission, need to know of a night.
 
     Returns

@@ -16,7 +16,6 @@ def star_scintillation(measurements: Measurements, settings: Settings = ANY) -> 
 
     Parameters
     ----------
-    measurements : Measurements
     settings : Settings
         As for `usable_diameter`; a height given here overrides the headers', too.
 
@@ -43,7 +42,6 @@ def usable_diameter(measurements: Measurements, settings: Settings = ANY) -> flo
 
     Parameters
     ----------
-    measurements : Measurements
     settings : Settings
         A diameter given here overrides the headers'.
 

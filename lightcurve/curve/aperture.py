@@ -49,13 +49,8 @@ def list_apertures(measurements: Measurements, *, follow_seeing: bool = True) ->
 
     Parameters
     ----------
-    measurements : Measurements
     follow_seeing : bool
         Also radii proportional to the FWHM, where the ladder spans them in nine frames of ten.
-
-    Returns
-    -------
-    list of Aperture
     """
     radii, fwhm = measurements.radii, measurements.fwhm_px
     if measurements.fwhm_factor is not None:
@@ -74,11 +69,6 @@ def list_apertures(measurements: Measurements, *, follow_seeing: bool = True) ->
 def frame_radius(measurements: Measurements, aperture: Aperture) -> np.ndarray:
     """Radius of an aperture in every frame.
 
-    Parameters
-    ----------
-    measurements : Measurements
-    aperture : Aperture
-
     Returns
     -------
     (n_frame,) float array
@@ -95,11 +85,6 @@ def frame_radius(measurements: Measurements, aperture: Aperture) -> np.ndarray:
 
 def take_aperture(measurements: Measurements, aperture: Aperture) -> Slice:
     """Read the cube at an aperture.
-
-    Parameters
-    ----------
-    measurements : Measurements
-    aperture : Aperture
 
     Returns
     -------

@@ -52,11 +52,6 @@ class Candidates:
 def pick_candidates(measurements: Measurements, settings: StarSettings) -> Candidates:
     """Drop candidates that saturate, leave the field or vary, and set a check star apart.
 
-    Parameters
-    ----------
-    measurements : Measurements
-    settings : StarSettings
-
     Returns
     -------
     Candidates

@@ -112,7 +112,6 @@ def star_curves(measurements: Measurements, light_curve: LightCurve) -> tuple:
 
     Parameters
     ----------
-    measurements : Measurements
     light_curve : LightCurve
         From `choose_curve` on these measurements.
 

@@ -63,7 +63,6 @@ def compare_column(
     ----------
     a, b : (n,) float arrays
         Rows that belong together; a row that is NaN in both is left out.
-    labels : (n,) sequence of str
     rtol, atol : float
         Allowed: ``atol + rtol |b|``; `rtol` of the period, where there is one.
     period : float, optional

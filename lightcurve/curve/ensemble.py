@@ -70,10 +70,6 @@ def build_ensemble(
     weights : str
         Name of one of `lightcurve.curve.weightings.WEIGHTINGS`.
 
-    Returns
-    -------
-    Ensemble
-
     Raises
     ------
     InputError
@@ -99,7 +95,6 @@ def relative_flux(
 
     Parameters
     ----------
-    ensemble : Ensemble
     flux, flux_err : (n_frame, n_star) float arrays
         ADU.
     members : (n_star,) int array, optional
@@ -162,7 +157,6 @@ def take_members(ensemble: Ensemble, members: np.ndarray) -> Ensemble:
 
     Parameters
     ----------
-    ensemble : Ensemble
     members : (k,) int array
         Columns to keep.
 

@@ -44,8 +44,6 @@ class Neighbour:
 
     Attributes
     ----------
-    star_id : str
-    ra_deg, dec_deg : float
     separation_arcsec, position_angle_deg : float
         From the target; the angle from north through east.
     delta_mag : float
@@ -56,7 +54,6 @@ class Neighbour:
         Eclipse that would feign the target's transit.
     ratio : float
         Depth over rms.
-    disposition : Disposition
     """
 
     star_id: str
@@ -83,12 +80,10 @@ def check_neighbours(
 
     Parameters
     ----------
-    measurements : Measurements
     light_curve : LightCurve
         From `lightcurve.curve.choose.choose_curve`: its aperture and comparison stars are used.
     depth_ppt : float
         Of the target's transit, parts per thousand.
-    radius_arcsec : float
     in_transit : (n_frame,) bool array, optional
         Curves are normalised outside it.
 
@@ -142,10 +137,6 @@ def dispose(counts_per_pixel: float, depth_ppt: float, rms_ppt: float) -> Dispos
         Mean flux above the sky over the aperture, ADU a pixel.
     depth_ppt, rms_ppt : float
         Eclipse needed, and scatter of the star's curve.
-
-    Returns
-    -------
-    Disposition
     """
     if not counts_per_pixel >= MIN_COUNTS_PER_PIXEL:
         return Disposition.LOW_FLUX

@@ -33,7 +33,6 @@ class FieldNoise:
         The error is 0 where the gain was given.
     floor : float
         Relative scatter of a star bright beyond all photon noise.
-    n_stars : int
     """
 
     gain_e_per_adu: float
@@ -53,7 +52,6 @@ def measure_field_noise(
 
     Parameters
     ----------
-    measurements : Measurements
     gain_e_per_adu : float, optional
         Held fixed where it is known.
 
@@ -144,14 +142,8 @@ def with_noise(
 
     Parameters
     ----------
-    measurements : Measurements
-    noise : FieldNoise
     assumed_gain : float
         With which the errors were computed.
-
-    Returns
-    -------
-    Measurements
     """
     flux = np.maximum(measurements.flux, 0)
     photons = flux * (1 / noise.gain_e_per_adu - 1 / assumed_gain)

@@ -112,13 +112,8 @@ def revise_plan(plan: StarPlan, roles: Mapping[int, tuple[str, str]]) -> StarPla
 
     Parameters
     ----------
-    plan : StarPlan
     roles : mapping
         Row of the plan to (role, reason).
-
-    Returns
-    -------
-    StarPlan
     """
     role, reason = list(plan.role), list(plan.reason)
     for row, (new_role, new_reason) in roles.items():
@@ -133,7 +128,6 @@ def find_star(plan: StarPlan, star: str, wcs: WCS | None = None, tolerance_px: f
 
     Parameters
     ----------
-    plan : StarPlan
     star : str
         An id (``"C5"``; the letter does not matter) or ``"RA,DEC"``, both in degrees or
         sexagesimal hours and degrees.
@@ -141,10 +135,6 @@ def find_star(plan: StarPlan, star: str, wcs: WCS | None = None, tolerance_px: f
         Needed for coordinates.
     tolerance_px : float
         How far the nearest star may lie.
-
-    Returns
-    -------
-    int
 
     Raises
     ------

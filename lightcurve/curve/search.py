@@ -26,7 +26,6 @@ class Option:
 
     Attributes
     ----------
-    aperture : Aperture
     members : tuple of int
         Rows of the plan.
     target_scatter, check_scatter : float
@@ -50,9 +49,6 @@ class Search:
 
     Attributes
     ----------
-    measurements : Measurements
-    settings : Settings
-    candidates : Candidates
     outside : (n_frame,) bool array or None
         Frames outside the predicted transit; None where none is predicted.
     design : (n_frame, n) float array
@@ -84,11 +80,6 @@ def try_aperture(search: Search, aperture: Aperture) -> list[Option]:
 
     With too few points to tell which are quiet, all are tried at once: the brightest, where they
     are more than the settings allow.
-
-    Parameters
-    ----------
-    search : Search
-    aperture : Aperture
 
     Returns
     -------
@@ -126,15 +117,10 @@ def join_stars(piece: Slice, rows: np.ndarray, weights: str) -> Ensemble:
 
     Parameters
     ----------
-    piece : Slice
     rows : (n,) int array
         Of the plan.
     weights : str
         As for `build_ensemble`.
-
-    Returns
-    -------
-    Ensemble
     """
     return build_ensemble(
         piece.flux[:, rows], piece.flux_err[:, rows], good=piece.good[:, rows], weights=weights

@@ -105,8 +105,6 @@ def veto_variables(
     ----------
     veto : list of str
         From `find_vetoes`.
-    detections : Detections
-    wcs : astropy.wcs.WCS
     variables : sequence of (float, float)
         RA and Dec, degrees.
     tolerance : float

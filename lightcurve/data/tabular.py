@@ -15,19 +15,9 @@ class Tabular:
     __slots__ = ()
 
     def to_table(self) -> Table:
-        """Lay it out as an astropy table whose columns carry unit and description.
-
-        Returns
-        -------
-        astropy.table.Table
-        """
+        """Lay it out as an astropy table whose columns carry unit and description."""
         raise NotImplementedError
 
     def to_pandas(self) -> DataFrame:
-        """Lay it out as a data frame; units are those of `to_table`.
-
-        Returns
-        -------
-        pandas.DataFrame
-        """
+        """Lay it out as a data frame; units are those of `to_table`."""
         return self.to_table().to_pandas()

@@ -30,9 +30,6 @@ class Note:
 
     Attributes
     ----------
-    text : str
-    severity : Severity
-    about : About
     subject : str
         The one thing it is about, such as a column or a kind of frame; empty where there is none.
     """
@@ -63,8 +60,6 @@ class Verdict:
 
     Attributes
     ----------
-    finding : Finding
-    reason : str
     depth_sigma : float or None
         Depth over its error of a dip that was seen, whether or not it could be called a transit;
         None where none was seen, or a file does not tell.

@@ -76,7 +76,6 @@ def draw_two_curves(
     Parameters
     ----------
     time, flux_a, flux_b : (n,) float arrays
-    names : (str, str)
     """
     label = f"B: {names[1]}"
     drawn = axes.plot(time, flux_b, "o", label=label, mfc="none", mec=COMPARISON, ms=5.5, mew=0.9)

@@ -25,12 +25,7 @@ def draw_density(axes: Axes, x: np.ndarray, y: np.ndarray):
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
     x, y : (n,) float arrays
-
-    Returns
-    -------
-    matplotlib.image.AxesImage
     """
     ranges = [np.percentile(v, [0.2, 99.8]) for v in (x, y)]
     ranges = [(a, b) if b > a else (a - 0.5, a + 0.5) for a, b in ranges]
@@ -65,12 +60,7 @@ def draw_marginal(axes: Axes, values: np.ndarray):
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
     values : (n,) float array
-
-    Returns
-    -------
-    matplotlib.patches.StepPatch
     """
     low, high = np.percentile(values, [0.2, 99.8])
     span = (low, high) if high > low else (low - 0.5, low + 0.5)
@@ -91,16 +81,10 @@ def save_corner(
 
     Parameters
     ----------
-    path : path-like
     samples : (n_sample, n_parameter) float array
         Finite; the first eight parameters are shown.
     names : sequence of str
         Of the parameters; Julian dates are shown as minutes from their median.
-    title : str
-
-    Returns
-    -------
-    Path
     """
     names = list(names)[:MAX_PARAMETERS]
     columns = [_shown(samples[:, k], name) for k, name in enumerate(names)]

@@ -73,7 +73,6 @@ def draw_image(axes: Axes, pixels: np.ndarray):
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
     pixels : (ny, nx) float array
 
     Returns
@@ -97,10 +96,8 @@ def draw_stars(
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
     x, y : (n_star,) float arrays
         Pixels of the image shown.
-    plan : StarPlan
     radius, outer : float
         Aperture and outer sky radius, pixels; the sky is drawn for target and comparisons.
 
@@ -145,8 +142,6 @@ def draw_compass(axes: Axes, solution: Solution, shape: tuple[int, int]) -> list
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
-    solution : Solution
     shape : tuple of int
         (ny, nx) of the image.
 
@@ -201,7 +196,6 @@ def save_field(
 
     Parameters
     ----------
-    path : path-like
     pixels : (ny, nx) float array
         The reference frame.
     plan : StarPlan
@@ -210,11 +204,6 @@ def save_field(
         Aperture and outer sky radius, pixels.
     solution : Solution, optional
         Adds north, east and a scale bar.
-    title : str
-
-    Returns
-    -------
-    Path
     """
     from matplotlib.lines import Line2D
 

@@ -29,7 +29,6 @@ def draw_growth(
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
     radii : (n_radius,) float array
         Pixels.
     flux : (n_star, n_radius) float array
@@ -76,14 +75,9 @@ def draw_snr(axes: Axes, radii: np.ndarray, snr: np.ndarray, radius: float) -> l
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
     radii, snr : (n_radius,) float arrays
     radius : float
         Chosen aperture.
-
-    Returns
-    -------
-    list of matplotlib.lines.Line2D
     """
     drawn = axes.plot(radii, snr, "o-", color=TARGET, ms=3)
     axes.axvline(radius, color=MODEL, lw=1.4)
@@ -107,18 +101,11 @@ def save_growth(
 
     Parameters
     ----------
-    path : path-like
     radii : (n_radius,) float array
     flux, flux_err : (n_star, n_radius) float arrays
         ADU, of one frame or the median over frames; the target in row 0.
-    roles : sequence of str
     radius : float
         Chosen aperture, pixels.
-    title : str
-
-    Returns
-    -------
-    Path
     """
     with styled_figure(path, (8.0, 3.6)) as figure:
         grid = figure.add_gridspec(

@@ -34,10 +34,8 @@ class Table:
 
     Attributes
     ----------
-    columns : tuple of str
     rows : tuple of tuples
         Any values; floats are shown with seven digits.
-    title : str
     folded : bool
         Shown only when asked for (a long table).
     """
@@ -54,12 +52,10 @@ class Section:
 
     Attributes
     ----------
-    title : str
     text : tuple of str
         Paragraphs.
     figures : mapping of path to str
         PNG file to caption.
-    tables : tuple of Table
     """
 
     title: str
@@ -74,11 +70,8 @@ class Report:
 
     Attributes
     ----------
-    title, subtitle : str
     facts : mapping of str to str
         The few results that matter, shown first.
-    warnings : tuple of str
-    sections : tuple of Section
     footer : str
         Versions, seed.
     """
@@ -98,12 +91,6 @@ def table_of(rows: Iterable[Mapping[str, Any]], *, title: str = "", folded: bool
     ----------
     rows : iterable of mappings
         Column to value; columns stand in the order in which they first appear.
-    title : str
-    folded : bool
-
-    Returns
-    -------
-    Table
     """
     rows = list(rows)
     names = tuple(dict.fromkeys(name for row in rows for name in row))
@@ -113,11 +100,6 @@ def table_of(rows: Iterable[Mapping[str, Any]], *, title: str = "", folded: bool
 
 def parameter_table(parameters: Mapping[str, Parameter], *, title: str = "") -> Table:
     """Make a table of fitted parameters.
-
-    Parameters
-    ----------
-    parameters : mapping of str to Parameter
-    title : str
 
     Returns
     -------
@@ -142,10 +124,6 @@ def _parameter_name(name: str) -> str:
 def round_together(parameter: Parameter) -> tuple[str, str, str]:
     """Round a value and its errors to two digits of the smaller error.
 
-    Parameters
-    ----------
-    parameter : Parameter
-
     Returns
     -------
     value, minus, plus : str
@@ -163,10 +141,6 @@ def round_together(parameter: Parameter) -> tuple[str, str, str]:
 
 def render_report(report: Report) -> str:
     """Lay out the report.
-
-    Parameters
-    ----------
-    report : Report
 
     Returns
     -------
@@ -195,17 +169,7 @@ def render_report(report: Report) -> str:
 
 
 def write_report(path: str | Path, report: Report) -> Path:
-    """Write the report.
-
-    Parameters
-    ----------
-    path : path-like
-    report : Report
-
-    Returns
-    -------
-    Path
-    """
+    """Write the report."""
     return write_text(path, render_report(report))
 
 

@@ -43,12 +43,10 @@ def draw_points(
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
     time, flux : (n,) float arrays
     error : (n,) float array or None
     good : (n,) bool array, optional
         By default all.
-    colour : str
 
     Returns
     -------
@@ -91,7 +89,6 @@ def draw_binned(axes: Axes, time: np.ndarray, flux: np.ndarray, width: float = B
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
     time, flux : (n,) float arrays
     width : float
         Days.
@@ -127,15 +124,10 @@ def draw_events(axes: Axes, events: dict[str, float], *, text: bool = True) -> l
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
     events : dict of str to float
         Name to time in the unit of the axis, whose limits are set.
     text : bool
         Write the names along the lines.
-
-    Returns
-    -------
-    list of matplotlib.lines.Line2D
     """
     drawn = []
     first, last = axes.get_xlim()
@@ -161,7 +153,6 @@ def draw_comparison(axes: Axes, time: np.ndarray, flux: np.ndarray) -> list:
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
     time, flux : (n,) float arrays
 
     Returns
@@ -189,19 +180,12 @@ def save_light_curve(
 
     Parameters
     ----------
-    path : path-like
-    light_curve : LightCurve
-    title : str
     fit : TransitFit, optional
         Adds the model, the detrended curve with binned points, and the residuals.
     check : tuple of str and (n,) float array, optional
         Name and relative flux of the check star.
     predicted : dict of str to float, optional
         Such as ``{"ingress": bjd, "egress": bjd}``.
-
-    Returns
-    -------
-    Path
     """
     bjd = light_curve.bjd_tdb
     scale, times = (

@@ -26,12 +26,7 @@ def draw_master(axes: Axes, pixels: np.ndarray):
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
     pixels : (ny, nx) float array
-
-    Returns
-    -------
-    matplotlib.image.AxesImage
     """
     small, step = thin(pixels)
     ny, nx = small.shape
@@ -48,13 +43,7 @@ def draw_histogram(axes: Axes, pixels: np.ndarray, *, unit: str = "ADU"):
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
     pixels : float array
-    unit : str
-
-    Returns
-    -------
-    matplotlib.patches.StepPatch
     """
     finite = sample(pixels)
     low, high = np.percentile(finite, [0.05, 99.95]) if finite.size else (0.0, 1.0)
@@ -80,13 +69,8 @@ def save_masters(path: str | Path, masters: Mapping[str, np.ndarray]) -> Path:
 
     Parameters
     ----------
-    path : path-like
     masters : mapping of str to (ny, nx) float array
         Such as ``{"bias": ..., "dark": ..., "flat": ...}``; the flat's unit is relative response.
-
-    Returns
-    -------
-    Path
     """
     n = len(masters)
     ny, nx = next(iter(masters.values())).shape

@@ -25,13 +25,8 @@ def name_stars(
         Its limits are those of the image.
     places : (n, 2) float array
         x and y, pixels.
-    names, colours : (n,) sequence of str
     outer : float
         Radius of the circles, pixels.
-
-    Returns
-    -------
-    list of matplotlib.text.Text
     """
     labels, boxes = [], np.empty((0, 4))
     wide = (max(axes.get_xlim()), max(axes.get_ylim()))

@@ -26,8 +26,6 @@ def draw_neighbours(axes: Axes, neighbours: Sequence[Neighbour], *, depth_ppt: f
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
-    neighbours : sequence of Neighbour
     depth_ppt : float
         Of the target's transit.
 
@@ -69,16 +67,10 @@ def save_neighbours(
 
     Parameters
     ----------
-    path : path-like
-    neighbours : sequence of Neighbour
     depth_ppt : float
         Of the target's transit.
     radius_arcmin : float
         Within which they were looked for.
-
-    Returns
-    -------
-    Path
     """
     with styled_figure(path, (7.0, 4.6)) as figure:
         axes = figure.add_axes((0.1, 0.115, 0.87, 0.81))

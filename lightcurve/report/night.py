@@ -32,15 +32,9 @@ def draw_series(
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
     time, values : (n,) float arrays
     label : str
         Of the vertical axis.
-    colour : str
-
-    Returns
-    -------
-    list of matplotlib.lines.Line2D
     """
     drawn = axes.plot(time, values, "o", ms=2.6, mew=0, color=colour)
     axes.set_ylim(*robust_limits(values, percent=0))
@@ -59,9 +53,6 @@ def save_night(
 
     Parameters
     ----------
-    path : path-like
-    measurements : Measurements
-    title : str
     more : sequence of (str, (n,) float array)
         Further panels: label and values.
     """

@@ -30,7 +30,6 @@ def draw_time_averaging(
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
     minutes : (k,) float array
         Length of the bins.
     scatter, white : (k,) float arrays
@@ -67,15 +66,10 @@ def save_time_averaging(
 
     Parameters
     ----------
-    path : path-like
     minutes, scatter, white : (k,) float arrays
         As for `draw_time_averaging`.
     beta : float, optional
         Red-noise factor of these, written into the figure.
-
-    Returns
-    -------
-    Path
     """
     with styled_figure(path, (6.0, 4.0)) as figure:
         axes = figure.add_axes((0.12, 0.125, 0.85, 0.79))
@@ -94,10 +88,8 @@ def draw_covariate(
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
     values, residual : (n,) float arrays
         The residual is in per cent.
-    name : str
     chosen : bool
         Whether the fit detrends by it.
 
@@ -132,7 +124,6 @@ def save_covariates(
 
     Parameters
     ----------
-    path : path-like
     covariates : mapping of str to (n,) float array
         Constant or empty ones are left out.
     residual : (n,) float array
@@ -140,11 +131,6 @@ def save_covariates(
         fit's residuals what it left. Its median is taken away.
     chosen : sequence of str
         Names of those that the fit detrends by.
-    title : str
-
-    Returns
-    -------
-    Path
     """
     shown = {
         name: values

@@ -34,7 +34,6 @@ class StarProfile:
 
     Attributes
     ----------
-    star_id, role : str
     radius, value : (n,) float arrays
         Distance of each pixel's centre, pixels; its value above the sky over the peak, the
         highest pixel within `CORE_PX` or, where it is higher, the highest ring.
@@ -75,7 +74,6 @@ def star_profile(
         Level per pixel.
     outer : float
         How far out, pixels.
-    star_id, role : str
     fwhm : float
         As measured.
 
@@ -111,12 +109,10 @@ def draw_profile(
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
     profiles : sequence of StarProfile
         The target first; its pixels are drawn, of the others the mean curves.
     radius : float
         Aperture, pixels.
-    annulus : tuple of float
 
     Returns
     -------
@@ -166,16 +162,7 @@ def _profile_curve(axes: Axes, profile: StarProfile):
 
 
 def first_of_each(axes: Axes) -> tuple[list, list]:
-    """List legend entries, one for each label, the last drawn first.
-
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-
-    Returns
-    -------
-    handles, labels : list
-    """
+    """List legend entries, one for each label, the last drawn first."""
     handles, labels = axes.get_legend_handles_labels()
     entries = dict(zip(reversed(labels), reversed(handles), strict=True))
     return list(entries.values()), list(entries)
@@ -188,7 +175,6 @@ def draw_fwhm(
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
     time, fwhm : (n,) float arrays
         Pixels.
     scale_arcsec : float, optional
@@ -231,21 +217,14 @@ def save_seeing_profile(
 
     Parameters
     ----------
-    path : path-like
     profiles : sequence of StarProfile
         The target first.
     radius : float
         Chosen aperture in the frame shown, pixels.
-    annulus : tuple of float
     times, fwhm : (n,) float arrays
         BJD_TDB and the frames' FWHM in pixels.
-    title : str
     scale_arcsec : float, optional
         Arc seconds per pixel.
-
-    Returns
-    -------
-    Path
     """
     day, time = time_axis(times)
     with styled_figure(path, (8.0, 5.6)) as figure:

@@ -38,7 +38,6 @@ def draw_star_curves(
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
     time : (n,) float array
     relative : (n, n_star) float array
         Each with median 1.
@@ -90,17 +89,10 @@ def save_star_curves(
 
     Parameters
     ----------
-    path : path-like
     times : (n,) float array
         Julian dates.
     relative : (n, n_star) float array
         Each with median 1; at most 24 are shown, the first ones.
-    names, roles : sequence of str
-    title : str
-
-    Returns
-    -------
-    Path
     """
     relative, names, roles = relative[:, :MAX_CURVES], names[:MAX_CURVES], roles[:MAX_CURVES]
     day, time = time_axis(times)
@@ -148,11 +140,9 @@ def draw_noise(
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
     magnitude : (n_star,) float array
     scatter : (n_star,) float array
         Of relative flux, from point to point; not positive values are left out.
-    roles : sequence of str
     model : mapping of str to (n_star,) float array, optional
         Expected relative noise of each star by source (``"photons"``, ``"sky"``, ``"total"`` ...);
         drawn as `noise_curve`.
@@ -217,16 +207,9 @@ def save_noise(
 
     Parameters
     ----------
-    path : path-like
     magnitude, scatter : (n_star,) float arrays
         See `draw_noise`.
-    roles : sequence of str
     model : mapping of str to (n_star,) float array, optional
-    title : str
-
-    Returns
-    -------
-    Path
     """
     with styled_figure(path, (7.0, 4.4)) as figure:
         axes = figure.add_axes((0.1, 0.115, 0.82, 0.81))

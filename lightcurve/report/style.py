@@ -80,17 +80,12 @@ def stack_axes(
 
     Parameters
     ----------
-    figure : matplotlib.figure.Figure
     heights : tuple of float
         Relative heights, from the top.
     sharex : bool
         One time axis for all; only the lowest panel has tick labels.
     left, right : float
         Margins as fractions of the width.
-
-    Returns
-    -------
-    list of matplotlib.axes.Axes
     """
     tall = figure.get_figheight()
     grid = figure.add_gridspec(
@@ -166,10 +161,6 @@ def show_beyond(axes: Axes, x: np.ndarray, y: np.ndarray) -> list:
     axes : matplotlib.axes.Axes
         Its limits are set.
     x, y : (n,) float arrays
-
-    Returns
-    -------
-    list of matplotlib.lines.Line2D
     """
     low, high = axes.get_ylim()
     drawn = []
@@ -227,7 +218,6 @@ def plain_log_ticks(axis: Axis, steps: tuple[float, ...] = (1.0, 2.0, 5.0)) -> N
 
     Parameters
     ----------
-    axis : matplotlib.axis.Axis
     steps : tuple of float
         Where in each decade.
     """

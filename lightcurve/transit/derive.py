@@ -37,7 +37,6 @@ def summarise(samples: np.ndarray, planet: Planet, prediction: Prediction) -> di
     ----------
     samples : (n, 6) float array
         In the order of `lightcurve.transit.model.NAMES`.
-    planet : Planet
     prediction : Prediction
         For O-C.
 
@@ -50,8 +49,7 @@ def summarise(samples: np.ndarray, planet: Planet, prediction: Prediction) -> di
     """
     columns = dict(zip(NAMES, samples.T, strict=True))
     _, rp, a, b, q1, q2 = samples.T
-    shape = {"rp": rp, "a": a, "b": b}
-    duration = contact_duration(planet, **shape)
+    duration = contact_duration(planet, rp=rp, a=a, b=b)
     sine = np.sin(np.radians(planet.omega_deg))
     factor = (1 - planet.eccentricity**2) / (1 + planet.eccentricity * sine)
     columns |= {
@@ -59,8 +57,9 @@ def summarise(samples: np.ndarray, planet: Planet, prediction: Prediction) -> di
         "u2": np.sqrt(q1) * (1 - 2 * q2),
         "inclination_deg": np.degrees(np.arccos(np.clip(b / (a * factor), 0, 1))),
         "duration_days": duration,
-        "ingress_duration_days": (duration - contact_duration(planet, **shape, inner=True)) / 2,
-        "depth_percent": 100 * mid_transit_loss(samples, planet),
+        "ingress_duration_days": (duration - contact_duration(planet, rp=rp, a=a, b=b, inner=True))
+        / 2,
+        "depth_percent": 100 * _mid_transit_loss(samples, planet),
         "radius_ratio_squared_percent": 100 * rp**2,
         "stellar_density_g_cm3": 3 * np.pi / GRAVITATION / (planet.period_days * DAY_S) ** 2 * a**3,
         "o_minus_c_minutes": (columns["mid_time_bjd_tdb"] - prediction.mid) * 1440,
@@ -68,13 +67,12 @@ def summarise(samples: np.ndarray, planet: Planet, prediction: Prediction) -> di
     return {name: _parameter(values, UNITS[name]) for name, values in columns.items()}
 
 
-def mid_transit_loss(samples: np.ndarray, planet: Planet) -> np.ndarray:
+def _mid_transit_loss(samples: np.ndarray, planet: Planet) -> np.ndarray:
     """Compute the light lost at mid-transit.
 
     Parameters
     ----------
     samples : (n, 6) float array
-    planet : Planet
 
     Returns
     -------

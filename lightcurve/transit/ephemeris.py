@@ -75,10 +75,6 @@ def read_planet(path: str | Path) -> Planet:
         table ``[star]`` with teff_k, logg, feh. Any number may have its one-sigma error beside it
         as NAME_err.
 
-    Returns
-    -------
-    Planet
-
     Raises
     ------
     InputError
@@ -97,10 +93,6 @@ def make_planet(values: Mapping[str, Any], origin: str) -> Planet:
         As in a planet file; the stellar ones may stand in ``star`` or beside the others.
     origin : str
         Named in errors and kept as the source.
-
-    Returns
-    -------
-    Planet
 
     Raises
     ------
@@ -136,11 +128,6 @@ def make_planet(values: Mapping[str, Any], origin: str) -> Planet:
 def predict_transit(planet: Planet, bjd_tdb: float) -> Prediction:
     """Predict the transit nearest a time.
 
-    Parameters
-    ----------
-    planet : Planet
-    bjd_tdb : float
-
     Returns
     -------
     Prediction
@@ -159,10 +146,6 @@ def predict_transit(planet: Planet, bjd_tdb: float) -> Prediction:
 def transit_duration(planet: Planet) -> float:
     """Work out the time from first to fourth contact of a planet as it is known.
 
-    Parameters
-    ----------
-    planet : Planet
-
     Returns
     -------
     float
@@ -174,10 +157,6 @@ def transit_duration(planet: Planet) -> float:
 
 def impact_parameter(planet: Planet) -> float:
     """Work out the impact parameter of a planet as it is known.
-
-    Parameters
-    ----------
-    planet : Planet
 
     Returns
     -------

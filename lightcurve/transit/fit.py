@@ -54,12 +54,10 @@ def fit_transit(
     ----------
     light_curve : LightCurve
         Points flagged as cloud, outlier, saturated, at the edge or not measured take no part.
-    planet : Planet
     exposure_s : float or None
         The model is averaged over it; where it is not known it is not, and a note says so.
     filter_name : str, optional
         For the limb darkening; the names of `Exposure.filter`.
-    settings : FitSettings, optional
     rng : numpy.random.Generator, optional
         For the sampling; seed 1 by default.
 
@@ -100,9 +98,6 @@ def fit_points(
 
     Parameters
     ----------
-    points : Points
-    planet : Planet
-    settings : FitSettings, optional
     rng : numpy.random.Generator, optional
         For the sampling; seed 1 by default.
 

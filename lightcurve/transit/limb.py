@@ -67,11 +67,6 @@ def _band_words(filter_name: str | None) -> str:
 def grey_limb_darkening(teff_k: float, wavelength_nm: float) -> tuple[float, float]:
     """Fit the quadratic law to a grey atmosphere.
 
-    Parameters
-    ----------
-    teff_k : float
-    wavelength_nm : float
-
     Returns
     -------
     u1, u2 : float
@@ -98,10 +93,6 @@ def grey_limb_darkening(teff_k: float, wavelength_nm: float) -> tuple[float, flo
 def to_kipping(u1: float, u2: float) -> np.ndarray:
     """Turn quadratic coefficients into Kipping's.
 
-    Parameters
-    ----------
-    u1, u2 : float
-
     Returns
     -------
     (2,) float array
@@ -118,10 +109,6 @@ def from_kipping(q1: float, q2: float) -> tuple[float, float]:
     ----------
     q1, q2 : float
         Between 0 and 1: every such pair is a physical limb darkening.
-
-    Returns
-    -------
-    u1, u2 : float
     """
     root = float(np.sqrt(q1))
     return 2 * root * q2, root * (1 - 2 * q2)

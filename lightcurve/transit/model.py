@@ -92,7 +92,6 @@ def transit_flux(
         In the order of `NAMES`.
     planet : Planet
         For period, eccentricity and argument of periastron.
-    exposure_days : float
 
     Returns
     -------
@@ -105,11 +104,6 @@ def transit_flux(
 def supersample_factor(planet: Planet, exposure_days: float) -> int:
     """Count the samples that one exposure needs.
 
-    Parameters
-    ----------
-    planet : Planet
-    exposure_days : float
-
     Returns
     -------
     int
@@ -117,9 +111,9 @@ def supersample_factor(planet: Planet, exposure_days: float) -> int:
         than the ingress.
     """
     b = min(_start(planet, 0.0)[3], 0.9)
-    shape = {"rp": planet.rp_over_rs, "a": planet.a_over_rs, "b": b}
-    outer = contact_duration(planet, **shape)
-    ingress = (outer - contact_duration(planet, **shape, inner=True)) / 2
+    rp, a = planet.rp_over_rs, planet.a_over_rs
+    outer = contact_duration(planet, rp=rp, a=a, b=b)
+    ingress = (outer - contact_duration(planet, rp=rp, a=a, b=b, inner=True)) / 2
     if ingress <= 0 or exposure_days <= 0:
         return 1
     count = math.ceil(STEPS_PER_INGRESS * exposure_days / ingress)

@@ -17,7 +17,6 @@ class Points:
     time, flux, flux_err : (n,) float arrays
         BJD_TDB at mid-exposure, and relative flux of any level. A point that is not finite in any
         of them, or whose error is not positive, takes no part.
-    exposure_s : float
     covariates : mapping of str to (n,) float array
         What the trend may be made of; time is always offered.
     filter_name : str or None

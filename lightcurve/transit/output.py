@@ -22,7 +22,6 @@ def fit_to_json(
 
     Parameters
     ----------
-    fit : TransitFit
     planet : Planet
         Named, with the ephemeris O-C refers to.
     extra : mapping, optional
@@ -73,10 +72,6 @@ def _plain(value: float) -> float | None:
 
 def planet_values(planet: Planet) -> dict[str, Any]:
     """Lay a planet out as a planet file has it: `make_planet` reads it back.
-
-    Parameters
-    ----------
-    planet : Planet
 
     Returns
     -------

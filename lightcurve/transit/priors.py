@@ -60,10 +60,6 @@ class Priors:
         Parameters
         ----------
         theta : (6,) float array
-
-        Returns
-        -------
-        bool
         """
         inside = bool(np.all((theta >= self.lower) & (theta <= self.upper)))
         return inside and theta[3] < 1 + theta[1]
@@ -74,7 +70,6 @@ def make_priors(planet: Planet, time: np.ndarray, filter_name: str | None = None
 
     Parameters
     ----------
-    planet : Planet
     time : (n,) float array
         BJD_TDB.
     filter_name : str, optional

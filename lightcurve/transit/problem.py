@@ -30,7 +30,6 @@ class Problem:
         Columns of the linear trend, the first one constant.
     model : TransitModel
         At `time`.
-    priors : Priors
     whiten : (n, n) float array or None
         From `lightcurve.transit.noise`; None for white noise of the given errors.
     """

@@ -167,7 +167,6 @@ def judge(
         Radius ratio squared over its error.
     cover : dict
         From `coverage` of the best transit.
-    prediction : Prediction
     time : (n,) float array
         BJD_TDB of the points used, ascending.
 
@@ -206,7 +205,6 @@ def timing_notes(verdict: Verdict, off: Parameter, prediction: Prediction) -> tu
         From `judge`; only a transit found is remarked on.
     off : Parameter
         O-C, minutes, with the error of the observed time.
-    prediction : Prediction
 
     Returns
     -------

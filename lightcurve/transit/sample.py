@@ -39,12 +39,7 @@ class Posterior:
     converged: bool
 
     def diagnostics(self) -> dict[str, float]:
-        """List the numbers that tell how good the samples are.
-
-        Returns
-        -------
-        dict of str to float
-        """
+        """List the numbers that tell how good the samples are."""
         return {
             "autocorrelation_time": self.autocorrelation_time,
             "sampling_steps": float(self.steps),
@@ -53,12 +48,7 @@ class Posterior:
         }
 
     def note(self) -> str:
-        """Say in words how the errors came about.
-
-        Returns
-        -------
-        str
-        """
+        """Say in words how the errors came about."""
         if not self.steps:
             return "errors from the least-squares covariance, not sampled"
         state = "converged" if self.converged else "NOT converged: treat the errors as rough"
@@ -81,7 +71,6 @@ def sample_posterior(
 
     Parameters
     ----------
-    problem : Problem
     theta : (6,) float array
         Best fit.
     covariance : (6, 6) float array
@@ -92,10 +81,6 @@ def sample_posterior(
         The same generator state gives the same samples.
     max_steps : int
         Where sampling stops, converged or not.
-
-    Returns
-    -------
-    Posterior
 
     Notes
     -----
@@ -151,7 +136,6 @@ def draw_normal(
     covariance : (6, 6) float array
     noise : float
         Already in the covariance.
-    rng : numpy.random.Generator
     max_steps : int
         Draws are as many, at most.
 

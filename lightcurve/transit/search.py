@@ -83,7 +83,6 @@ def choose_trend(
 
     Parameters
     ----------
-    problem : Problem
     columns : mapping of str to (n,) float array
         Standardised covariates at the problem's points.
     theta : (6,) float array or None
@@ -92,10 +91,6 @@ def choose_trend(
         Covariates that are in it whatever they do.
     threshold : float
         By how much any other must lower the BIC.
-
-    Returns
-    -------
-    tuple of str
 
     Notes
     -----
@@ -131,16 +126,7 @@ def choose_trend(
 
 
 def noise_scale(solution: Solution) -> float:
-    """Find the factor on the errors that makes the reduced chi2 of a solution 1.
-
-    Parameters
-    ----------
-    solution : Solution
-
-    Returns
-    -------
-    float
-    """
+    """Find the factor on the errors that makes the reduced chi2 of a solution 1."""
     freedom = max(1, len(solution.problem.time) - solution.n_parameters)
     return float(np.sqrt(max(solution.chi2, 1e-12) / freedom))
 
@@ -179,7 +165,6 @@ def jacobian(problem: Problem, theta: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    problem : Problem
     theta : (6,) float array
 
     Returns
@@ -203,7 +188,6 @@ def covariance(solution: TransitSolution, noise: float) -> np.ndarray:
 
     Parameters
     ----------
-    solution : TransitSolution
     noise : float
         Errors are multiplied by it.
 

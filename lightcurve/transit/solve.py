@@ -40,9 +40,6 @@ def solve_points(
 
     Parameters
     ----------
-    points : Points
-    planet : Planet
-    settings : FitSettings
     used : (n,) bool array
         Points that take part.
 
@@ -64,13 +61,13 @@ def solve_points(
     The noise is measured first beside a slow trend, for a slope left in would pass for a wander;
     then the trend is chosen, and the noise measured again beside it.
     """
-    columns = offered_columns(points, settings, used)
-    problem = make_problem(points, planet, used)
+    columns = _offered_columns(points, settings, used)
+    problem = _make_problem(points, planet, used)
     names = settings.covariates
     if names is None:
-        first = _solve(problem, columns, used, present((*_steps(), *SLOW), columns))
+        first = _solve(problem, columns, used, _present((*_steps(), *SLOW), columns))
         first = _solve(problem, columns, used, first.names, red=_red_noise(first))
-        names = trend_names(problem, columns, first.theta, settings, used)
+        names = _trend_names(problem, columns, first.theta, settings, used)
     best = _solve(problem, columns, used, names)
     red = _red_noise(best)
     return _solve(problem, columns, used, names, red=red), columns, red
@@ -90,7 +87,6 @@ def solve_flat(
         Its noise is taken.
     columns : mapping of str to (n,) float array
         From `solve_points`.
-    settings : FitSettings
     used : (n,) bool array
         Points that take part.
 
@@ -101,20 +97,18 @@ def solve_flat(
     """
     names = settings.covariates
     if names is None:
-        names = trend_names(best.problem, columns, None, settings, used)
+        names = _trend_names(best.problem, columns, None, settings, used)
     trend = np.column_stack([np.ones(used.sum()), *(columns[n][used] for n in names)])
     return solve_trend(replace(best.problem, trend=trend), names)
 
 
-def offered_columns(
+def _offered_columns(
     points: Points, settings: FitSettings, used: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Standardise the covariates that there are.
 
     Parameters
     ----------
-    points : Points
-    settings : FitSettings
     used : (n,) bool array
 
     Returns
@@ -136,18 +130,12 @@ def offered_columns(
     return {n: v for n, v in columns.items() if n not in settings.forbidden}
 
 
-def make_problem(points: Points, planet: Planet, used: np.ndarray) -> Problem:
+def _make_problem(points: Points, planet: Planet, used: np.ndarray) -> Problem:
     """Put the points used, the model and the priors together, with a constant trend.
 
     Parameters
     ----------
-    points : Points
-    planet : Planet
     used : (n,) bool array
-
-    Returns
-    -------
-    Problem
     """
     time = points.time[used]
     return Problem(
@@ -160,7 +148,7 @@ def make_problem(points: Points, planet: Planet, used: np.ndarray) -> Problem:
     )
 
 
-def trend_names(
+def _trend_names(
     problem: Problem,
     columns: Mapping[str, np.ndarray],
     theta: np.ndarray | None,
@@ -171,22 +159,16 @@ def trend_names(
 
     Parameters
     ----------
-    problem : Problem
     columns : mapping of str to (n,) float array
     theta : (6,) float array or None
         A transit near the best one, or none.
-    settings : FitSettings
     used : (n,) bool array
-
-    Returns
-    -------
-    tuple of str
     """
     return choose_trend(
         problem,
         {name: values[used] for name, values in columns.items()},
         theta,
-        start=present(_steps(), columns),
+        start=_present(_steps(), columns),
         threshold=settings.bic_threshold,
     )
 
@@ -196,18 +178,8 @@ def _steps() -> tuple[str, ...]:
     return tuple(covariate.name for covariate in COVARIATES if covariate.step)
 
 
-def present(names: tuple[str, ...], columns: Mapping[str, np.ndarray]) -> tuple[str, ...]:
-    """Keep the names that there are columns of.
-
-    Parameters
-    ----------
-    names : tuple of str
-    columns : mapping
-
-    Returns
-    -------
-    tuple of str
-    """
+def _present(names: tuple[str, ...], columns: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    """Keep the names that there are columns of."""
     return tuple(name for name in names if name in columns)
 
 
@@ -244,7 +216,6 @@ def find_wild(solution: TransitSolution, used: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    solution : TransitSolution
     used : (n,) bool array
         Points that took part.
 

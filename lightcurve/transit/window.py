@@ -15,7 +15,6 @@ def mark_transit(planet: Planet, bjd_tdb: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    planet : Planet
     bjd_tdb : (n,) float array
         NaN lie in none.
 
