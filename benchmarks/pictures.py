@@ -40,7 +40,7 @@ def _real_night(out: Path) -> Path:
             "solve": {"index": [DATA / "index-tycho2-hatp32.fits"]},
         }
     )
-    return reduce_night(DATA / "hatp32", settings, out, progress=bar).folder
+    return reduce_night(DATA / "hatp32", settings, out, progress=bar).products.folder
 
 
 if __name__ == "__main__":

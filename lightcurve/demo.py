@@ -102,7 +102,7 @@ def run_demo(
             "seed": seed,
         }
     )
-    products = reduce_night(folder / "night", settings, folder / "run", progress=progress)
+    products = reduce_night(folder / "night", settings, folder / "run", progress=progress).products
     return products, _compare_with_truth(planet, products)
 
 

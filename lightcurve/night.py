@@ -17,7 +17,7 @@ from lightcurve.clock import Clock
 from lightcurve.config import Settings
 from lightcurve.curve.choose import choose_curve
 from lightcurve.curve.noise import measure_field_noise, with_noise
-from lightcurve.data import Assumed, FrameResult, LightCurve, Measurements, Products, TransitFit
+from lightcurve.data import Assumed, FrameResult, LightCurve, Measurements, TransitFit
 from lightcurve.errors import FitError
 from lightcurve.formats.tables import write_stars
 from lightcurve.frame_table import report_inventory, write_frames_table
@@ -45,7 +45,7 @@ def reduce_night(
     manifest: Path | None = None,
     sidecars: bool = False,
     progress: Progress = silent,
-) -> Products:
+) -> Night:
     """Turn a folder of raw frames into a light curve, the transit fit, and their files.
 
     Parameters
@@ -89,7 +89,8 @@ def reduce_night(
             fit = fit_if_known(curve, target, scene, settings)
         scene = replace(scene, values=merge_values(scene.values, noise))
         night = Night(inventory, target, settings, scene, results, measurements, curve, fit)
-        return write_products(out, night, clock.timings_s, sidecars=sidecars, progress=progress)
+        products = write_products(out, night, clock.timings_s, sidecars=sidecars, progress=progress)
+        return replace(night, products=products)
 
 
 def warn_of_lost(results: Sequence[FrameResult]) -> None:

@@ -4,18 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lightcurve.config import Settings
 from lightcurve.curve.plan import revise_plan
-from lightcurve.data import CurveRecipe, FrameResult, LightCurve, Measurements, StarPlan, TransitFit
+from lightcurve.data import (
+    CurveRecipe,
+    FrameResult,
+    LightCurve,
+    Measurements,
+    Products,
+    StarPlan,
+    TransitFit,
+)
+from lightcurve.data.curves import plot_fitted
+from lightcurve.data.tabular import Tabular
 from lightcurve.frames.entries import Inventory
 from lightcurve.prepare import Scene
 from lightcurve.target import Target
 
+if TYPE_CHECKING:
+    from astropy.table import Table
+    from matplotlib.axes import Axes
+
+NOTHING_WRITTEN = Products(Path(), {}, {}, {})
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Night:
-    """All that a night's reduction made."""
+class Night(Tabular):
+    """All that a night's reduction made.
+
+    Attributes
+    ----------
+    results : sequence of FrameResult
+        Of all frames that were tried, in order of time.
+    fit : TransitFit or None
+        Where a planet is known and the fit did not fail.
+    products : Products
+        Empty until they are written.
+    """
 
     inventory: Inventory
     target: Target
@@ -25,6 +53,15 @@ class Night:
     measurements: Measurements
     curve: LightCurve
     fit: TransitFit | None
+    products: Products = NOTHING_WRITTEN
+
+    def to_table(self) -> Table:
+        """Lay the light curve out, as `LightCurve.to_table`."""
+        return self.curve.to_table()
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the light curve, and what was fitted to it, on axes given or new."""
+        return plot_fitted(self.curve, self.fit, ax)
 
     @property
     def recipe(self) -> CurveRecipe:

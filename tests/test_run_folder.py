@@ -47,7 +47,7 @@ def test_frames_that_cannot_be_used_are_counted_and_told(
         (folder / path.name).write_bytes(path.read_bytes())
     (folder / "light_0005.fits").write_bytes(b"SIMPLE  = torn")
     with caplog.at_level(logging.WARNING, logger="lightcurve"):
-        products = reduce_night(folder, settings(), tmp_path / "run")
+        products = reduce_night(folder, settings(), tmp_path / "run").products
     assert products.summary["frames measured"] == "23 of 24"
     assert any("1 frame cannot be used" in line for line in caplog.messages)
     lost = [
@@ -71,7 +71,7 @@ def test_reasons_are_written_when_no_light_curve_comes_of_it(night: Path, tmp_pa
 
 
 def test_checksums_are_those_of_the_files(night: Path, tmp_path: Path) -> None:
-    products = reduce_night(night, settings(), tmp_path / "run")
+    products = reduce_night(night, settings(), tmp_path / "run").products
     record = tomllib.loads((tmp_path / "run" / "run.toml").read_text())
     assert set(record["files"]) >= {"lightcurve.csv", "figures/field.png", "report.html"}
     for name, digest in record["files"].items():
@@ -86,10 +86,10 @@ def test_nothing_of_an_earlier_run_stays(night: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     file = write_planet(tmp_path / "planet.toml", planet)
     own = tmp_path / "run" / "notes.txt"
-    first = reduce_night(night, settings(planet_file=file), tmp_path / "run")
+    first = reduce_night(night, settings(planet_file=file), tmp_path / "run").products
     own.write_text("my own")
     assert "fit.json" in first.paths
-    second = reduce_night(night, settings(), tmp_path / "run")
+    second = reduce_night(night, settings(), tmp_path / "run").products
     there = {p.relative_to(tmp_path / "run").as_posix() for p in (tmp_path / "run").rglob("*.*")}
     assert there - set(second.paths) <= {"notes.txt", "state.sqlite"}
     assert own.read_text() == "my own"

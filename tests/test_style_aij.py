@@ -110,7 +110,9 @@ def frames(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def aij_run(shared_data: Path, frames: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return reduce_night(frames, settings_of(shared_data), tmp_path_factory.mktemp("run")).folder
+    return reduce_night(
+        frames, settings_of(shared_data), tmp_path_factory.mktemp("run")
+    ).products.folder
 
 
 def test_a_run_gives_the_target_astroimagej_s_numbers(shared_data: Path, aij_run: Path) -> None:

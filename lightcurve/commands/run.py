@@ -30,5 +30,5 @@ def run(
     """
     from lightcurve.night import reduce_night
 
-    products = reduce_night(folder, settings, out, manifest=manifest, sidecars=wcs, progress=bar)
-    print_products("Result", products, json=json)
+    night = reduce_night(folder, settings, out, manifest=manifest, sidecars=wcs, progress=bar)
+    print_products("Result", night.products, json=json)

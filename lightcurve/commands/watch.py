@@ -33,7 +33,7 @@ def watch(
 
     check_folder(folder)
     passes = watch_folder(
-        folder, lambda: reduce_night(folder, settings, out), poll_s=every, idle_s=60 * idle
+        folder, lambda: reduce_night(folder, settings, out).products, poll_s=every, idle_s=60 * idle
     )
     for products in passes:
         if json:

@@ -345,3 +345,14 @@ class Products:
     paths: Mapping[str, Path]
     timings_s: Mapping[str, float]
     summary: Mapping[str, Any]
+
+
+def plot_fitted(curve: LightCurve, fit: TransitFit | None, ax: Axes | None = None) -> Axes:
+    """Draw a light curve and, where there is a fit, transit times trend on its points."""
+    ax = curve.plot(ax)
+    if fit is not None:
+        order = np.argsort(curve.bjd_tdb)
+        order = order[fit.used[order]]
+        day = np.floor(np.nanmin(curve.bjd_tdb))
+        ax.plot(curve.bjd_tdb[order] - day, (fit.model * fit.trend)[order], zorder=3)
+    return ax
