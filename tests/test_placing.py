@@ -115,10 +115,9 @@ def test_without_a_solver_of_its_own_a_frame_is_only_registered(night: tuple) ->
 
 
 def test_a_wcs_in_the_header_serves_when_the_reference_confirms_it(
-    night: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    night: tuple, tmp_path: Path
 ) -> None:
     recipe, lights = night
-    monkeypatch.setattr("lightcurve.astrometry.index.SYSTEM_PLACES", ())
     settings = settings_with(recipe, solvers=("header",), index=())
     lost = replace(recipe, reference=strangers(), settings=settings)
     (row,) = solve_frames(lights[:1], recipe.settings, SolveOutput(tmp_path, copies=True))
