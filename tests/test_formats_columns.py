@@ -110,6 +110,20 @@ def with_remarks(path: Path) -> None:
     path.write_text("# a night\n# of mine\n" + path.read_text())
 
 
+def from_pandas(path: Path) -> None:
+    pd.read_csv(path, dtype=str).to_csv(path)  # with its row numbers
+
+
+def from_astropy(path: Path) -> None:
+    Table.read(path).write(path, format="ascii.ecsv", overwrite=True)  # blanks between
+
+
+def reread_with_holes(path: Path) -> None:
+    one_more(path)
+    put(path, [[*row[:-1], "" if k == 5 else row[-1]] for k, row in enumerate(rows_of(path))])
+    from_astropy(path)
+
+
 def of_a_later_minor_version(path: Path) -> None:
     one_more(path)
     set_version(path, "lightcurve.csv 1.7")
@@ -125,7 +139,8 @@ def set_version(path: Path, told: str) -> None:
 @pytest.mark.parametrize(
     "change",
     [one_more, reordered, without_description, without_quality, little_left_and_alone,
-     from_a_spreadsheet, with_remarks, of_a_later_minor_version],
+     from_a_spreadsheet, from_pandas, from_astropy, reread_with_holes, with_remarks,
+     of_a_later_minor_version],
     ids=lambda change: change.__name__,
 )  # fmt: skip
 def test_another_layout_gives_the_same_points(

@@ -20,8 +20,8 @@ import numpy as np
 
 from lightcurve.errors import InputError
 from lightcurve.files import write_text
-from lightcurve.formats.aij_cells import parse_numbers, split_cells
-from lightcurve.formats.text import csv_text, read_text
+from lightcurve.formats.aij_cells import parse_numbers
+from lightcurve.formats.text import csv_rows, csv_text, read_text
 from lightcurve.quantities import QUANTITIES, TEXT, WHOLE, Column
 from lightcurve.registry import Registry
 
@@ -209,8 +209,11 @@ def cut_table(path: Path, *, what: str) -> tuple[list[str], list[list[str]]]:
     start = next((k for k, line in enumerate(lines) if not line.startswith("#")), len(lines))
     if start == len(lines):
         return [], []
-    header, *rows = split_cells(lines[start:], path.name)
-    return [name.strip().strip('"') for name in header], rows
+    separator = max(",;\t", key=lines[start].count)
+    if separator not in lines[start]:
+        separator = " "
+    header, *rows = csv_rows(lines[start:], path.name, separator)
+    return [name.strip() for name in header], rows
 
 
 def _check_version(path: Path, table: TableFormat) -> None:

@@ -119,7 +119,8 @@ def csv_rows(lines: Iterable[str], name: str, delimiter: str = ",") -> list[list
         When the quotes make no sense.
     """
     try:
-        return [row for row in csv.reader(lines, delimiter=delimiter) if row]
+        cut = csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter == " ")
+        return [row for row in cut if row]
     except csv.Error as error:
         msg = f"{name}: cannot be cut into cells: {error}"
         raise InputError(msg) from error
