@@ -105,7 +105,6 @@ def test_flip_is_half_a_turn(tmp_path: Path) -> None:
     ny, nx = truth.camera.shape
     np.testing.assert_allclose(truth.x[0] + truth.x[-1], nx - 1, atol=1e-8)
     np.testing.assert_allclose(truth.y[0] + truth.y[-1], ny - 1, atol=1e-8)
-    assert truth.conditions.flipped.tolist() == [False, False, True, True]
     assert truth.conditions.rotation_deg[2] - truth.conditions.rotation_deg[1] == 180
 
 
