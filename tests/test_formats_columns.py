@@ -36,7 +36,7 @@ from lightcurve.formats.columns import (
 )
 from lightcurve.formats.curves import Choice, read_curve
 from lightcurve.formats.submission import Submission, usable_points
-from lightcurve.formats.tables import lightcurve_table, read_lightcurve, write_lightcurve
+from lightcurve.formats.tables import read_lightcurve, write_lightcurve
 from lightcurve.quantities import QUANTITIES, Quantity, night_panels
 from lightcurve.report.night import save_night
 
@@ -157,6 +157,7 @@ def test_another_layout_gives_the_same_points(
 def test_a_missing_column_is_nan_and_an_unknown_one_is_kept(path: Path) -> None:
     one_more(path)
     assert read_curve(path).columns["humidity"].tolist() == list(range(1, N + 1))
+    assert read_curve(path).to_table()["humidity"].tolist() == list(range(1, N + 1))
     without_quality(path)
     curve = read_curve(path)
     assert np.isnan(curve.covariates["airmass"]).all()
@@ -268,7 +269,7 @@ def test_a_quantity_added_at_run_time_is_written_described_and_read(
 
 def test_a_curve_is_a_table_with_units(night: tuple[Measurements, LightCurve], path: Path) -> None:
     for curve in (night[1], read_lightcurve(path)):
-        table = lightcurve_table(curve)
+        table = curve.to_table()
         assert tuple(table.colnames) == QUANTITIES.names()
         assert table["bjd_tdb"].unit == "d"
         assert table["shift"].description == QUANTITIES.get("shift").description

@@ -184,6 +184,9 @@ class LightCurve(Tabular):
                 unit = quantity.unit or None
                 values = values.astype(str) if quantity.kind == TEXT else values
                 table[quantity.name] = Column(values, unit=unit, description=quantity.description)
+        for name, own in self.columns.items():
+            if name not in table.colnames:
+                table[name] = own
         return table
 
     def to_lightkurve(self) -> Any:

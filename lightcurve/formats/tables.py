@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from astropy.table import Table
 
 from lightcurve.covariates import covariates_of
 from lightcurve.data import CurveSource, FrameResult, LightCurve, Measurements, StarPlan
@@ -134,19 +133,6 @@ def read_lightcurve(path: str | Path) -> LightCurve:
         columns=columns,
         source=CurveSource(name),
     )
-
-
-def lightcurve_table(curve: LightCurve) -> Table:
-    """Lay a light curve out as an astropy table: the columns of lightcurve.csv, with units."""
-    own = {q.name: getattr(curve, q.attribute) for q in QUANTITIES if q.attribute}
-    own |= curve.columns
-    names = [name for name in QUANTITIES.names() if name in own]
-    names += [name for name in own if name not in names]
-    table = Table({name: own[name] for name in names})
-    for quantity in (q for q in QUANTITIES if q.name in own):
-        table[quantity.name].unit = quantity.unit or None
-        table[quantity.name].description = quantity.description
-    return table
 
 
 def _check_dates(values: np.ndarray, column: str, name: str) -> None:
