@@ -54,6 +54,12 @@ class Covariate:
         return columns[self.needs[0]] if self.compute is None else self.compute(columns)
 
     @property
+    def in_markdown(self) -> str:
+        """Its row of the table in the manual."""
+        made_of = ", ".join(f"`{name}`" for name in self.needs)
+        return f"| `{self.name}` | {self.help} | {made_of} | {self.submission} |"
+
+    @property
     def label(self) -> str:
         """Name on a figure."""
         return self.name.replace("_", " ")

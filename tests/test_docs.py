@@ -9,6 +9,7 @@ import pytest
 
 from lightcurve.astrometry.chain import SOLVERS
 from lightcurve.catalogs.query import SERVICES
+from lightcurve.covariates import COVARIATES
 from lightcurve.flags import MEANING, Flag
 from lightcurve.formats.columns import TABLES, TableFormat, columns_in_markdown
 from lightcurve.formats.export import EXPORTS, exports_in_markdown
@@ -62,3 +63,8 @@ def test_every_export_says_what_it_needs() -> None:
     for export in EXPORTS:
         assert {*export.needs} <= {*COMMON, *export.details}, export.name
         assert all(detail.ask for detail in export.needs), export.name
+
+
+def test_every_covariate_is_explained() -> None:
+    rows = "\n".join(covariate.in_markdown for covariate in COVARIATES)
+    assert rows in (ROOT / "docs" / "transit.md").read_text()

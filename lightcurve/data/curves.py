@@ -142,7 +142,7 @@ class LightCurve(Tabular):
         ADU; the ensemble's is the weighted sum.
     flags : (n,) uint16 array
     covariates : mapping of str to (n,) float array
-        ``"airmass"``, ``"x"``, ``"y"``, ``"fwhm"``, ``"sky"``, ``"comparison_flux"``, ``"time"``.
+        By the names of `lightcurve.covariates.COVARIATES`.
     recipe : CurveRecipe or None
         How it was made, when it was made here.
     source : CurveSource or None
