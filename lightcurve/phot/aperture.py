@@ -100,15 +100,15 @@ def measure_stars(
         (cx, cy), radii, part.shape, peak, bits,
         saturation_adu=saturation_adu, linearity_adu=linearity_adu,
     )  # fmt: skip
-    flags |= star_flag(~centred, Flag.NO_CENTROID)
-    flags |= star_flag(n_sky < MIN_SKY_PIXELS, Flag.FEW_SKY_PIXELS)
-    flags |= star_flag(~there, Flag.NOT_MEASURED)
+    flags |= _star_flags(centred, n_sky, there)
     flux = np.where(flags & (Flag.EDGE | Flag.FEW_SKY_PIXELS), np.nan, flux)
     flags |= np.where(flux <= 0, np.uint16(Flag.NEGATIVE_FLUX), np.uint16(0))
     variance = (sky_std**2)[:, None]
     error = flux_error(flux, area, variance, n_sky[:, None], noise.gain_e_per_adu)
-    fwhm = profile_fwhm(*binned_profile(boxes, dx, dy))
-    shape = second_moments(boxes, dx, dy, main)
+    shape = {
+        name: np.where(there, values, np.nan)
+        for name, values in second_moments(boxes, dx, dy, main).items()
+    }
     return StarPhotometry(
         x=np.where(there, cx, x),
         y=np.where(there, cy, y),
@@ -119,12 +119,21 @@ def measure_stars(
         sky=np.where(there, sky, np.nan),
         sky_std=np.where(there, sky_std, np.nan),
         n_sky=np.where(there, n_sky, np.nan),
-        fwhm=np.where(there, fwhm, np.nan),
-        x_width=np.where(there, shape["x_width"], np.nan),
-        y_width=np.where(there, shape["y_width"], np.nan),
-        angle_deg=np.where(there, shape["angle_deg"], np.nan),
-        roundness=np.where(there, shape["roundness"], np.nan),
+        fwhm=np.where(there, profile_fwhm(*binned_profile(boxes, dx, dy)), np.nan),
+        x_width=shape["x_width"],
+        y_width=shape["y_width"],
+        angle_deg=shape["angle_deg"],
+        roundness=shape["roundness"],
         flags=flags,
+    )
+
+
+def _star_flags(centred: np.ndarray, n_sky: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Flag stars without centroid, sky, or place on the frame."""
+    return (
+        star_flag(~centred, Flag.NO_CENTROID)
+        | star_flag(n_sky < MIN_SKY_PIXELS, Flag.FEW_SKY_PIXELS)
+        | star_flag(~there, Flag.NOT_MEASURED)
     )
 
 
