@@ -40,7 +40,7 @@ def warn_of_fields(exposures: Sequence[Exposure]) -> tuple[str, ...]:
         common = [f"{spelt[name]} ({n})" for name, n in objects.most_common(SHOWN)]
         more = f" and {len(objects) - SHOWN} more" if len(objects) > SHOWN else ""
         warnings.append(f"the headers name {len(objects)} objects: {', '.join(common)}{more}")
-    places = pointings(exposures)
+    places = _pointings(exposures)
     if places:
         main = Counter(tuple(np.round(place, 1)) for place in places).most_common(1)[0][0]
         apart = [degrees_apart(place, main) for place in places]
@@ -70,7 +70,7 @@ def warn_of_target(exposures: Sequence[Exposure], target: Target, radius_deg: fl
     str
         What was warned of; empty where a header points near, or none tells.
     """
-    places = pointings(exposures)
+    places = _pointings(exposures)
     apart = [degrees_apart(place, (target.ra_deg, target.dec_deg)) for place in places]
     half = max(
         (float(np.hypot(*e.shape)) / 7200 * e.scale_arcsec for e in exposures if e.scale_arcsec),
@@ -87,7 +87,7 @@ def warn_of_target(exposures: Sequence[Exposure], target: Target, radius_deg: fl
     return text
 
 
-def pointings(exposures: Sequence[Exposure]) -> list[tuple[float, float]]:
+def _pointings(exposures: Sequence[Exposure]) -> list[tuple[float, float]]:
     """List where headers point, as far as they tell.
 
     Returns

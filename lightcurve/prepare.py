@@ -84,7 +84,7 @@ def prepare_night(
     warn_of_fields(exposures)
     elsewhere = warn_of_target(exposures, target, settings.solve.radius_deg)
     reference, solution = solve_one(samples, target, settings, elsewhere=elsewhere)
-    recipe = write_recipe(
+    recipe = _write_recipe(
         reference, solution, target, settings, camera, masters_folder if masters else None, made_of
     )
     if not recipe.plan.target_detected:
@@ -101,7 +101,7 @@ def prepare_night(
     )
 
 
-def write_recipe(
+def _write_recipe(
     sample: Sample,
     solution: Solution,
     target: Target,

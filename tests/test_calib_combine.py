@@ -114,6 +114,7 @@ def test_rows_are_what_astropy_reads(tmp_path, dtype):
     rows = read_rows(open_rows(path, tmp_path), 3, 9)
     assert rows.dtype == np.float32
     np.testing.assert_array_equal(rows, fits.getdata(path)[3:9])
+    np.testing.assert_array_equal(read_rows(open_rows(path, tmp_path), -4, 99), image)
 
 
 def test_blank_and_scale_are_obeyed(tmp_path):

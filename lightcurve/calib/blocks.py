@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import numpy as np
 
 from lightcurve.errors import FrameError
 from lightcurve.frames.cards import number
-from lightcurve.frames.decode import read_plain
+from lightcurve.frames.decode import open_plain
 from lightcurve.frames.read import read_frame
 from lightcurve.frames.stream import Hdu, find_image, open_source
 
@@ -77,24 +79,40 @@ def _step(hdu: Hdu) -> float:
     return abs(1.0 if scale is None else scale)
 
 
-def read_rows(source: RowSource, row0: int, row1: int) -> np.ndarray:
-    """Read the rows `row0` up to, not including, `row1`.
+@contextmanager
+def rows_of(source: RowSource) -> Iterator[Callable[[int, int], np.ndarray]]:
+    """Open an image to read rows of it, from one up to, not including, another.
 
-    Parameters
-    ----------
-    row0, row1 : int
-        0-based.
-
-    Returns
-    -------
-    (row1 - row0, nx) float32 array
-        ADU; NaN where the image is blank.
+    Yields
+    ------
+    callable
+        Of two ints, 0-based, to a (n_row, nx) float32 array in ADU; NaN where the image is blank.
 
     Raises
     ------
     FrameError
-        When the file became shorter or vanished since it was opened.
+        When the file became shorter or vanished since it was found.
     """
     with open_source(source.stored) as stored:
         _, hdu = find_image(stored)
-        return read_plain(stored, hdu, rows=slice(row0, row1))
+        with open_plain(stored, hdu) as read:
+
+            def read_some(row0: int, row1: int) -> np.ndarray:
+                ny, nx = source.shape
+                row0, row1 = max(row0, 0), min(row1, ny)
+                rows = np.empty((row1 - row0, nx), np.float32)
+                read(slice(row0, row1), rows)
+                return rows
+
+            yield read_some
+
+
+def read_rows(source: RowSource, row0: int, row1: int) -> np.ndarray:
+    """Read some rows once, those that there are; see `rows_of`.
+
+    Returns
+    -------
+    (n_row, nx) float32 array
+    """
+    with rows_of(source) as read:
+        return read(row0, row1)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from lightcurve.calib.blocks import RowSource, open_rows, read_rows
+from lightcurve.calib.blocks import RowSource, open_rows, rows_of
 from lightcurve.calib.clip import clipped_mean
 from lightcurve.errors import CalibrationError
 from lightcurve.progress import Progress, silent
@@ -21,6 +22,7 @@ _BYTES = 4  # of a float32
 _BLOCK_MB = 64  # a larger block is no faster, and its pages have to be found first
 
 Subtract = np.ndarray | tuple[np.ndarray, float | np.ndarray]
+Mean = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,10 +108,10 @@ def combine(
         room = min(memory_mb, _BLOCK_MB) * 1e6
         rows = max(int(room / (_BYTES * len(paths) * shape[1])), 1)
         floor = 0.5 * max(s.step * abs(f) for s, f in zip(sources, factors, strict=True))
-        rule = {"clip_sigma": clip_sigma, "floor": floor, "method": method}
+        mean = partial(clipped_mean, clip_sigma=clip_sigma, floor=floor, method=method)
         blocks = _blocks(sources, terms, factors, min(rows, shape[0]))
         parts = _combine_blocks(
-            progress(blocks, "Combining exposures", -(-shape[0] // rows)), shape, rule
+            progress(blocks, "Combining exposures", -(-shape[0] // rows)), shape, mean
         )
     return Combined(*parts, paths=paths, levels=levels)
 
@@ -145,13 +147,13 @@ def _terms(
 
 
 def _prepared(
-    source: RowSource,
+    read: Callable[[int, int], np.ndarray],
     index: int,
     terms: Sequence[tuple[np.ndarray, np.ndarray]],
     rows: tuple[int, int],
 ) -> np.ndarray:
     """Rows of one exposure with all terms subtracted."""
-    values = read_rows(source, *rows)
+    values = read(*rows)
     for image, factor in terms:
         part = image[rows[0] : rows[1]]
         if factor[index] != 0:  # NaN times 0 is NaN
@@ -170,10 +172,11 @@ def _levels(
     stride = math.isqrt(max(ny * nx // _LEVEL_SAMPLES, 1)) | 1
     levels = np.empty(len(sources))
     for i, source in progress(enumerate(sources), "Measuring levels", len(sources)):
-        sample = [
-            _prepared(source, i, terms, (row, row + 1))[0, ::stride]
-            for row in range(stride // 2, ny, stride)
-        ]
+        with rows_of(source) as read:
+            sample = [
+                _prepared(read, i, terms, (row, row + 1))[0, ::stride]
+                for row in range(stride // 2, ny, stride)
+            ]
         values = np.concatenate(sample)
         values = values[np.isfinite(values)]
         levels[i] = np.median(values) if values.size else np.nan
@@ -199,17 +202,18 @@ def _blocks(
         stop = min(start + rows, ny)
         block = buffer[:, : stop - start]
         for i, source in enumerate(sources):
-            block[i] = _prepared(source, i, terms, (start, stop))
+            with rows_of(source) as read:
+                block[i] = _prepared(read, i, terms, (start, stop))
             if factors[i] != 1:
                 block[i] *= factors[i]
         yield slice(start, stop), block
 
 
 def _combine_blocks(
-    blocks: Iterable[tuple[slice, np.ndarray]], shape: tuple[int, int], rule: dict
+    blocks: Iterable[tuple[slice, np.ndarray]], shape: tuple[int, int], mean: Mean
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     image, std = np.empty(shape, np.float32), np.empty(shape, np.float32)
     n_used = np.empty(shape, np.uint16)
     for rows, block in blocks:
-        image[rows], std[rows], n_used[rows] = clipped_mean(block, **rule)
+        image[rows], std[rows], n_used[rows] = mean(block)
     return image, std, n_used

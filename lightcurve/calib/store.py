@@ -34,7 +34,7 @@ _CARD_TEXT = 72  # characters of a COMMENT or HISTORY card; longer text runs on 
 _UNIT = {"bias": "adu", "dark": "adu", "flat": "", "badpix": ""}
 
 
-def master_path(folder: Path, kind: str) -> Path:
+def _master_path(folder: Path, kind: str) -> Path:
     """Name the file of a master frame.
 
     Parameters
@@ -65,7 +65,7 @@ def write_masters(folder: Path, masters: Masters) -> list[Path]:
     """
     written = []
     for kind in KINDS:
-        image, path = getattr(masters, _FIELD[kind]), master_path(folder, kind)
+        image, path = getattr(masters, _FIELD[kind]), _master_path(folder, kind)
         if image is not None:
             values = _values(kind, masters)
             inputs = masters.inputs.get(kind, ())
@@ -159,7 +159,7 @@ def load_masters(folder: Path) -> Masters:
     FrameError
         When one is damaged or is not a master frame of ours.
     """
-    paths = [path for kind in KINDS if (path := master_path(folder, kind)).is_file()]
+    paths = [path for kind in KINDS if (path := _master_path(folder, kind)).is_file()]
     if not paths:
         msg = f"{folder}: no master frames (master_bias.fits ...) in it"
         raise CalibrationError(msg)

@@ -50,14 +50,9 @@ def choose_plane(axes: tuple[int, ...]) -> tuple[tuple, list[str]]:
 
 
 def read_plain(
-    source: Source,
-    hdu: Hdu,
-    *,
-    rows: slice = slice(None),
-    allocate: Allocate = np.empty,
-    integers: bool = False,
+    source: Source, hdu: Hdu, *, allocate: Allocate = np.empty, integers: bool = False
 ) -> np.ndarray:
-    """Read the image of an array that is not compressed by tiles, or some of its rows.
+    """Read the image of an array that is not compressed by tiles.
 
     Parameters
     ----------
@@ -68,7 +63,7 @@ def read_plain(
 
     Returns
     -------
-    (n_row, nx) float32 array, or int16 or uint16
+    (ny, nx) float32 array, or int16 or uint16
         NaN for every value that is blank or not finite.
 
     Raises
@@ -76,21 +71,36 @@ def read_plain(
     FrameError
         When the file ends before.
     """
+    ny, nx = _plane_shape(hdu)
+    pixels = allocate((ny, nx), (integers and _whole_type(hdu)) or np.dtype(np.float32))
+    with open_plain(source, hdu) as read:
+        read(slice(0, ny), pixels)
+    return pixels
+
+
+@contextmanager
+def open_plain(source: Source, hdu: Hdu) -> Iterator[Callable[[slice, np.ndarray], None]]:
+    """Open the image of an array to read rows of it: which, and the array that gets them."""
     plane = choose_plane(hdu.axes)[0]
     colours = plane[-1] == 0
-    ny, nx = hdu.axes[:0:-1] if colours else hdu.axes[1::-1]
-    first, stop, _ = rows.indices(ny)
-    dtype = (integers and _whole_type(hdu)) or np.dtype(np.float32)
-    pixels = allocate((stop - first, nx), dtype)
+    ny, _ = _plane_shape(hdu)
     # A few rows at a time, so that what was read is still in the cache when it is converted.
     step = max(1, _CHUNK_BYTES // (hdu.size // ny))
     with _by_astropy(source, hdu) as image:
         section = image.section
-        for row in range(first, stop, step):
-            some = slice(row, min(row + step, stop))
-            stored = section[some][..., 0] if colours else section[(*plane[:-1], some)]
-            _scale(stored, hdu.cards, out=pixels[row - first : some.stop - first])
-    return pixels
+
+        def read(rows: slice, out: np.ndarray) -> None:
+            for row in range(rows.start, rows.stop, step):
+                some = slice(row, min(row + step, rows.stop))
+                stored = section[some][..., 0] if colours else section[(*plane[:-1], some)]
+                _scale(stored, hdu.cards, out=out[row - rows.start : some.stop - rows.start])
+
+        yield read
+
+
+def _plane_shape(hdu: Hdu) -> tuple[int, int]:
+    colours = choose_plane(hdu.axes)[0][-1] == 0
+    return hdu.axes[1 + colours], hdu.axes[colours]
 
 
 @contextmanager

@@ -122,7 +122,7 @@ def read_frame(
     if error is not None and need_time and exposure.kind not in TIMELESS:
         raise error
     header, odd = _as_header(raw.text)
-    bad = mark_bad(raw.pixels, exposure.saturation_adu, finite=_is_integer(raw))
+    bad = _mark_bad(raw.pixels, exposure.saturation_adu, finite=_is_integer(raw))
     return RawFrame(
         pixels=raw.pixels,
         bad=bad,
@@ -159,7 +159,7 @@ def read_cards(path: Path) -> tuple[Cards, tuple[int, int], tuple[str, ...]]:
     return raw.cards, raw.shape, raw.notes
 
 
-def mark_bad(
+def _mark_bad(
     pixels: np.ndarray, saturation_adu: float | None, *, finite: bool = False
 ) -> np.ndarray:
     """Flag pixels without a value, and those at the saturation level.

@@ -52,7 +52,7 @@ def measure_folder(
         write_frames_table(out, inventory, target, scene, results)
         measurements = stack_results(results, scene.recipe)
         write_stars(out / "stars.csv", measurements.plan)
-        path = write_table(out / PHOTOMETRY.name, PHOTOMETRY, long_rows(measurements))
+        path = write_table(out / PHOTOMETRY.name, PHOTOMETRY, _long_rows(measurements))
     return {
         "frames measured": f"{len(measurements.file)} of {len(results) + len(inventory.lost)}",
         "stars": len(measurements.plan),
@@ -61,7 +61,7 @@ def measure_folder(
     }
 
 
-def long_rows(measurements: Measurements) -> list[dict[str, Any]]:
+def _long_rows(measurements: Measurements) -> list[dict[str, Any]]:
     """Lay the (frame, star, radius) cube out row by row.
 
     Returns
