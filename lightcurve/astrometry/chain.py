@@ -25,10 +25,6 @@ def solve(request: SolveRequest, settings: SolveSettings) -> Solution:
     settings : SolveSettings
         Says which solvers, in which order.
 
-    Returns
-    -------
-    Solution
-
     Raises
     ------
     UnsolvedError

@@ -57,7 +57,7 @@ def false_match_probability(
     inside = predicted[((predicted > -2) & (predicted < (nx + 1, ny + 1))).all(axis=1)]
     if n < 3 or len(inside) < 3:
         return 1.0
-    density = local_density(inside, tree, n / (nx * ny))
+    density = _local_density(inside, tree, n / (nx * ny))
     hypotheses = n * (n - 1) * m * (m - 1) * 2 * SCALE_TOLERANCE
     best = 1.0
     for radius in RADII_PX:
@@ -68,7 +68,7 @@ def false_match_probability(
     return min(len(RADII_PX) * hypotheses * best, 1.0)
 
 
-def local_density(points: np.ndarray, tree: cKDTree, overall: float) -> np.ndarray:
+def _local_density(points: np.ndarray, tree: cKDTree, overall: float) -> np.ndarray:
     """Stars per square pixel around some points, from the distance to the nearest few.
 
     Parameters

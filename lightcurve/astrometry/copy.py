@@ -39,10 +39,6 @@ def wcs_into_copy(frame_path: Path, out_path: Path, solution: Solution) -> Path:
         Another file; replaced if it is there.
     solution : Solution
 
-    Returns
-    -------
-    Path
-
     Raises
     ------
     InputError
@@ -66,8 +62,9 @@ def _with_wcs(frame_path: Path, solution: Solution) -> memoryview:
     from astropy.io import fits
 
     copy = BytesIO()
-    options = {"do_not_scale_image_data": True, "disable_image_compression": True}
-    with fits.open(frame_path, mode="readonly", **options) as hdus:
+    with fits.open(
+        frame_path, do_not_scale_image_data=True, disable_image_compression=True
+    ) as hdus:
         header, axes = _image_of(hdus, frame_path)
         _replace_wcs(header, wcs_header(solution, (axes[1], axes[0])))
         try:

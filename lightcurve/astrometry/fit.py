@@ -25,10 +25,6 @@ def tangent_wcs(crval: np.ndarray, crpix: np.ndarray, cd: np.ndarray, *, sip: bo
         Degrees per pixel.
     sip : bool
         Name the projection as one that SIP terms go with.
-
-    Returns
-    -------
-    astropy.wcs.WCS
     """
     from astropy.wcs import WCS
 
@@ -64,10 +60,6 @@ def fit_wcs(
         Reference point: rough place on the sky, and exact pixel from 0.
     order : int
         1 for a plain TAN, 2 to 5 for SIP.
-
-    Returns
-    -------
-    astropy.wcs.WCS
     """
     uv = xy - np.asarray(crpix)
     # Scaled to about one, so that high powers do not ruin the matrix.

@@ -15,10 +15,6 @@ N_STARS = 200
 def star_places(request: SolveRequest) -> np.ndarray:
     """List the brightest stars' places, as FITS counts pixels: the first one's centre is (1, 1).
 
-    Parameters
-    ----------
-    request : SolveRequest
-
     Returns
     -------
     (n, 2) float array
@@ -39,11 +35,6 @@ def star_places(request: SolveRequest) -> np.ndarray:
 def scale_bounds(request: SolveRequest, settings: SolveSettings) -> tuple[float, float] | None:
     """Bound the scale: as widely as the local solver does, at last, for it is asked once only.
 
-    Parameters
-    ----------
-    request : SolveRequest
-    settings : SolveSettings
-
     Returns
     -------
     tuple of float, or None
@@ -58,11 +49,6 @@ def scale_bounds(request: SolveRequest, settings: SolveSettings) -> tuple[float,
 
 def cone(request: SolveRequest, settings: SolveSettings) -> tuple[float, float, float] | None:
     """Bound the place on the sky.
-
-    Parameters
-    ----------
-    request : SolveRequest
-    settings : SolveSettings
 
     Returns
     -------

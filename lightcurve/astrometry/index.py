@@ -54,16 +54,7 @@ class IndexCoverage:
     nside: int
 
     def fits(self, low_arcmin: float, high_arcmin: float) -> bool:
-        """Tell whether patterns of some sizes are in it.
-
-        Parameters
-        ----------
-        low_arcmin, high_arcmin : float
-
-        Returns
-        -------
-        bool
-        """
+        """Tell whether patterns of some sizes are in it."""
         return self.low_arcmin <= high_arcmin and self.high_arcmin >= low_arcmin
 
 
@@ -141,10 +132,6 @@ def _index_files_of(place: Path, *, needed: bool) -> list[Path]:
 def coverage(index_files: Sequence[Path]) -> list[IndexCoverage]:
     """Read from each index file's header what it covers.
 
-    Parameters
-    ----------
-    index_files : sequence of Path
-
     Returns
     -------
     list of IndexCoverage
@@ -161,14 +148,6 @@ def coverage(index_files: Sequence[Path]) -> list[IndexCoverage]:
 
 def check_index(path: Path) -> IndexCoverage:
     """Read from an index file's header what it covers, and see that it is whole.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    IndexCoverage
 
     Raises
     ------
@@ -216,9 +195,5 @@ def wanted_sizes(
         (ny, nx).
     low_scale, high_scale : float
         Arc seconds per pixel.
-
-    Returns
-    -------
-    low_arcmin, high_arcmin : float
     """
     return SMALLEST_QUAD * min(shape) * low_scale / 60, float(np.hypot(*shape)) * high_scale / 60

@@ -17,12 +17,6 @@ def index_stars(
 ) -> np.ndarray:
     """Read the stars that index files have in one place.
 
-    Parameters
-    ----------
-    index_files : sequence of Path
-    ra_deg, dec_deg : float
-    radius_deg : float
-
     Returns
     -------
     (n, 2) float array

@@ -37,7 +37,7 @@ PARITY = {"sky": 0, "mirrored": 1, "either": 2}
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class _Parcel:
     """What is sent: options, file name, file, and a digest of them all."""
 
     options: dict[str, Any]
@@ -129,17 +129,8 @@ def _server(address: str, key: SecretStr, plain_http: bool) -> NovaServer:  # no
     return NovaServer(address, key, plain_http=plain_http)
 
 
-def pack(request: SolveRequest, settings: SolveSettings) -> Parcel:
+def pack(request: SolveRequest, settings: SolveSettings) -> _Parcel:
     """Put together what a server is sent.
-
-    Parameters
-    ----------
-    request : SolveRequest
-    settings : SolveSettings
-
-    Returns
-    -------
-    Parcel
 
     Raises
     ------
@@ -149,7 +140,7 @@ def pack(request: SolveRequest, settings: SolveSettings) -> Parcel:
     name, content, more = SENDERS[settings.upload](request)
     options = _visibility(settings) | _hints(request, settings) | more
     whole = json.dumps([settings.server, options, name], sort_keys=True).encode() + content
-    return Parcel(options, name, content, hashlib.sha256(whole).hexdigest())
+    return _Parcel(options, name, content, hashlib.sha256(whole).hexdigest())
 
 
 def _visibility(settings: SolveSettings) -> dict[str, Any]:
@@ -199,7 +190,7 @@ def _pack_image(request: SolveRequest) -> tuple[str, bytes, dict[str, Any]]:
 SENDERS = {"sources": _pack_sources, "image": _pack_image}
 
 
-def _submit(server: NovaServer, parcel: Parcel, state_file: Path | None, end: float) -> int:
+def _submit(server: NovaServer, parcel: _Parcel, state_file: Path | None, end: float) -> int:
     """Send the parcel, unless the server has it from an earlier attempt."""
     number = _remembered(state_file, parcel.digest)
     if number is not None and server.submission(number, end) is not None:

@@ -82,10 +82,6 @@ class NovaServer:
         -------
         int
             Number of the submission.
-
-        Raises
-        ------
-        SolveError
         """
         for _ in range(2):
             self._log_in(end)
@@ -105,19 +101,10 @@ class NovaServer:
     def submission(self, number: int, end: float) -> Submission | None:
         """Ask how far a submission is.
 
-        Parameters
-        ----------
-        number : int
-        end : float
-
         Returns
         -------
         Submission or None
             None when the server knows no such submission.
-
-        Raises
-        ------
-        SolveError
         """
         reply = self._web.get(f"api/submissions/{number}", end)
         if reply.status == 404:
@@ -139,19 +126,10 @@ class NovaServer:
     def job_status(self, job: int, end: float) -> str:
         """Ask whether a job is done.
 
-        Parameters
-        ----------
-        job : int
-        end : float
-
         Returns
         -------
         str
             ``"success"``, ``"failure"``, or another word while it goes on.
-
-        Raises
-        ------
-        SolveError
         """
         reply = self._web.get(f"api/jobs/{job}", end)
         status = self._json(reply).get("status")
@@ -171,10 +149,6 @@ class NovaServer:
         -------
         bytes or None
             None when the server has no such file.
-
-        Raises
-        ------
-        SolveError
         """
         reply = self._web.get(f"{kind}/{job}", end, limit=MAX_FILE_BYTES)
         if reply.status == 404:

@@ -70,10 +70,6 @@ def make_reference(
         Stars in any order, pixels and ADU; those with a NaN are left out.
     shape : tuple of int
         (ny, nx).
-
-    Returns
-    -------
-    ReferencePattern
     """
     stars = brightest_first(x, y, flux)
     levels = tuple(triangles(stars[:n]) for n in LEVELS)

@@ -107,10 +107,6 @@ def settle(wcs: WCS, request: SolveRequest, sky: np.ndarray, solver: str, detail
         the solution then says so, and has no matched stars.
     solver, detail : str
 
-    Returns
-    -------
-    Solution
-
     Raises
     ------
     SolveError

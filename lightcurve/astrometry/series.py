@@ -61,15 +61,7 @@ PREFERRED = ("5200", "4100")
 
 @dataclass(frozen=True, slots=True)
 class IndexFile:
-    """One file of a series, as it is to be fetched.
-
-    Attributes
-    ----------
-    series : str
-    scale : int
-    name : str
-    url : str
-    """
+    """One file of a series, as it is to be fetched."""
 
     series: str
     scale: int
@@ -84,20 +76,12 @@ def scale_sizes(scale: int) -> tuple[float, float]:
     ----------
     scale : int
         0 to 19; steps of the square root of two from 2 arcmin.
-
-    Returns
-    -------
-    low_arcmin, high_arcmin : float
     """
     return 2 * 2 ** (scale / 2), 2 * 2 ** ((scale + 1) / 2)
 
 
 def scales_for(low_arcmin: float, high_arcmin: float) -> list[int]:
     """List the scales that have patterns of some sizes.
-
-    Parameters
-    ----------
-    low_arcmin, high_arcmin : float
 
     Returns
     -------
@@ -150,10 +134,6 @@ def files_of(
     base_url : str, optional
         A folder that holds the files, in place of the series' own; ``{series}`` in it becomes the
         series' name.
-
-    Returns
-    -------
-    list of IndexFile
 
     Raises
     ------
@@ -211,11 +191,6 @@ def _names(series: str, scale: int, place: tuple[float, float, float] | None) ->
 
 def tiles_at(ra_deg: float, dec_deg: float, radius_deg: float, nside: int) -> list[int]:
     """List the pieces of sky that a circle touches.
-
-    Parameters
-    ----------
-    ra_deg, dec_deg, radius_deg : float
-    nside : int
 
     Returns
     -------

@@ -11,11 +11,6 @@ MIN_KEPT = 6
 def as_matrix(turn: complex, shift: complex, *, mirrored: bool) -> np.ndarray:
     """Write ``z -> turn * z + shift`` (of the conjugate of z where mirrored) as a matrix.
 
-    Parameters
-    ----------
-    turn, shift : complex
-    mirrored : bool
-
     Returns
     -------
     (2, 3) float array

@@ -84,10 +84,6 @@ def check_wcs(
     sky : (n, 2) float array
         RA and Dec, degrees, at the frame's epoch.
     tolerance_px : float
-
-    Returns
-    -------
-    Check
     """
     from scipy.spatial import cKDTree
     from scipy.special import bdtrc

@@ -82,10 +82,6 @@ def wcs_from_registration(reference_wcs: WCS, registration: Registration) -> WCS
     reference_wcs : astropy.wcs.WCS
         TAN or TAN-SIP.
     registration : Registration
-
-    Returns
-    -------
-    astropy.wcs.WCS
     """
     return move_wcs(reference_wcs, registration.matrix)
 
@@ -105,10 +101,6 @@ def move_wcs(wcs: WCS, matrix: np.ndarray, shape: tuple[int, int] | None = None)
         M and t.
     shape : tuple of int, optional
         (ny, nx), where the WCS does not know.
-
-    Returns
-    -------
-    astropy.wcs.WCS
     """
     linear, shift = matrix[:, :2], matrix[:, 2]
     # CRPIX counts from 1, the transform from 0.
@@ -232,10 +224,6 @@ def write_wcs_sidecar(path: Path, solution: Solution, shape: tuple[int, int]) ->
     solution : Solution
     shape : tuple of int
         (ny, nx).
-
-    Returns
-    -------
-    Path
 
     Raises
     ------

@@ -17,13 +17,7 @@ MAX_BYTES = 200_000_000
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A remembered answer.
-
-    Attributes
-    ----------
-    body : bytes
-    age_days : float
-    """
+    """A remembered answer."""
 
     body: bytes
     age_days: float
@@ -58,26 +52,12 @@ def recall(server: str, request: str) -> Answer | None:
 
 
 def is_kept(server: str, request: str) -> bool:
-    """Tell whether an answer was kept, though it may be damaged.
-
-    Parameters
-    ----------
-    server, request : str
-
-    Returns
-    -------
-    bool
-    """
+    """Tell whether an answer was kept, though it may be damaged."""
     return _path(server, request).exists()
 
 
 def remember(server: str, request: str, body: bytes) -> str:
     """Keep an answer, whole or not at all.
-
-    Parameters
-    ----------
-    server, request : str
-    body : bytes
 
     Returns
     -------

@@ -75,10 +75,6 @@ def sources_for(band: str, dec_deg: float) -> tuple[str, ...]:
 def bands_of(catalog: Catalog) -> dict[str, str]:
     """List the bands that a catalogue really has.
 
-    Parameters
-    ----------
-    catalog : Catalog
-
     Returns
     -------
     dict

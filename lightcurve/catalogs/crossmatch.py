@@ -64,10 +64,6 @@ def crossmatch(
         Right ascension, declination (degrees, at the same epoch) and error in one coordinate
         (arc seconds, array or one for all). Without a position (NaN) there is no pair.
     sigmas, min_radius_arcsec, max_radius_arcsec : float
-
-    Returns
-    -------
-    Matches
     """
     from scipy.spatial import cKDTree
 

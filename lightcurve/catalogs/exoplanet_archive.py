@@ -95,10 +95,6 @@ def find_planet(name: str, settings: CatalogSettings | None = None) -> dict[str,
 def regular_name(name: str) -> str | None:
     """Write a planet's name as the archive does, in upper case.
 
-    Parameters
-    ----------
-    name : str
-
     Returns
     -------
     str or None

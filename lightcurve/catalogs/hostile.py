@@ -29,10 +29,6 @@ _REACHES_OUT = re.compile(rb"<(?:\w+:)?STREAM\b[^>]*\bhref\s*=|<!ENTITY", re.IGN
 def clean(text: str) -> str:
     """Strip control characters, direction marks and excess length from retrieved text.
 
-    Parameters
-    ----------
-    text : str
-
     Returns
     -------
     str
@@ -107,21 +103,12 @@ def overflowed(body: bytes) -> bool:
     ----------
     body : bytes
         A VOTable.
-
-    Returns
-    -------
-    bool
     """
     return re.search(rb'value\s*=\s*"OVERFLOW"', body) is not None
 
 
 def numbers(table: Table, name: str) -> np.ndarray:
     """Read a column as numbers.
-
-    Parameters
-    ----------
-    table : astropy.table.Table
-    name : str
 
     Returns
     -------
@@ -160,11 +147,6 @@ def _number(value: object) -> float:
 
 def texts(table: Table, name: str) -> np.ndarray:
     """Read a column as clean text.
-
-    Parameters
-    ----------
-    table : astropy.table.Table
-    name : str
 
     Returns
     -------

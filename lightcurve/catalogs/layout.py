@@ -57,12 +57,7 @@ class Layout:
     still: bool = False
 
     def names(self) -> list[str]:
-        """Return every column of the service that is used, each once.
-
-        Returns
-        -------
-        list of str
-        """
+        """Return every column of the service that is used, each once."""
         fixed = [self.ids, self.ra, self.dec, *self.errors, *self.motion]
         fixed += [self.epoch] if isinstance(self.epoch, str) else []
         names = [n.partition("|")[0] for n in (*fixed, *(w.theirs for w in self.columns))]
@@ -120,17 +115,7 @@ def build(table: Table, layout: Layout, name: str, title: str, field: Field) -> 
 
 
 def within(catalog: Catalog, field: Field) -> Catalog:
-    """Leave out what is not in the field: motion carried it out, or the answer was of more.
-
-    Parameters
-    ----------
-    catalog : Catalog
-    field : Field
-
-    Returns
-    -------
-    Catalog
-    """
+    """Leave out what is not in the field: motion carried it out, or the answer was of more."""
     centre = unit_vectors(field.ra_deg, field.dec_deg)
     chord = np.linalg.norm(unit_vectors(catalog.ra_deg, catalog.dec_deg) - centre, axis=1)
     inside = chord <= 2 * np.sin(np.radians(min(field.radius_deg, 180.0)) / 2) + 1e-9
@@ -139,10 +124,6 @@ def within(catalog: Catalog, field: Field) -> Catalog:
 
 def spellings(table: Table) -> dict[str, str]:
     """List the names of a table's columns as they stand and without regard to case.
-
-    Parameters
-    ----------
-    table : astropy.table.Table
 
     Returns
     -------
@@ -193,16 +174,7 @@ def find(known: dict[str, str], name: str) -> str | None:
 
 
 def plain(name: str) -> str:
-    """Spell a name without regard to case and punctuation.
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    str
-    """
+    """Spell a name without regard to case and punctuation."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 

@@ -104,10 +104,6 @@ def query(
 def snapped(field: Field) -> Field:
     """Widen a field to a grid, so that frames of one night ask one question.
 
-    Parameters
-    ----------
-    field : Field
-
     Returns
     -------
     Field

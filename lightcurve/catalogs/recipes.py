@@ -60,12 +60,7 @@ class Recipe:
     reference: str = ""
 
     def needs(self) -> tuple[str, ...]:
-        """Return the bands that must be there.
-
-        Returns
-        -------
-        tuple of str
-        """
+        """Return the bands that must be there."""
         return tuple(dict.fromkeys((self.first, *self.bands)))
 
 

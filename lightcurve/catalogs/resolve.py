@@ -53,7 +53,7 @@ def resolve_name(name: str, *, offline: bool = False) -> tuple[float, float, str
 def _ask(name: str) -> tuple[float, float]:
     # Not through astropy: it reports an unknown name and a dead service as the same error.
     try:
-        answer = body_of(SERVICE, Link(f"{SERVER}/A", TIMEOUT_S, 1), params=quote(name))
+        answer = body_of(SERVICE, Link(f"{SERVER}/A", TIMEOUT_S, 1), quote(name))
     except CatalogError as error:
         msg = f"{error.reason}, asked for {name!r}: {ADVICE}"
         raise CatalogError(SERVICE, msg) from error

@@ -34,10 +34,6 @@ def connected(service: str, link: Link) -> Iterator[Session]:
         Named in errors.
     link : Link
 
-    Yields
-    ------
-    lightcurve.http.Session
-
     Raises
     ------
     CatalogError
@@ -62,10 +58,10 @@ def connected(service: str, link: Link) -> Iterator[Session]:
         raise CatalogError(service, f"refused the question: {_first_line(error)}") from error
 
 
-def body_of(service: str, link: Link, **question: object) -> bytes:
-    """Ask a server by GET, with options of `requests.get`; without an answer, a `CatalogError`."""
+def body_of(service: str, link: Link, params: str | dict[str, str]) -> bytes:
+    """Ask a server by GET; where it has no answer, a `CatalogError`."""
     with connected(service, link) as http:
-        reply = http.ask("GET", link.server, **question)
+        reply = http.ask("GET", link.server, params=params)
     if reply.status >= 400:
         raise CatalogError(service, f"answered HTTP {reply.status}")
     return reply.body

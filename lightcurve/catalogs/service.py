@@ -122,10 +122,6 @@ class Catalog:
     def number(self, name: str) -> np.ndarray:
         """Return a column of numbers, all NaN where the catalogue does not have it.
 
-        Parameters
-        ----------
-        name : str
-
         Returns
         -------
         (n,) float array
@@ -137,10 +133,6 @@ class Catalog:
 
     def text(self, name: str) -> np.ndarray:
         """Return a column of text, all empty where the catalogue does not have it.
-
-        Parameters
-        ----------
-        name : str
 
         Returns
         -------
@@ -157,10 +149,6 @@ class Catalog:
         Parameters
         ----------
         chosen : (m,) int array or (n,) bool array
-
-        Returns
-        -------
-        Catalog
         """
         return Catalog(
             self.name,

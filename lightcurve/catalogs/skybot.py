@@ -71,7 +71,7 @@ def _request(field: Field, _max_rows: int) -> str:
 
 
 def _send(link: Link, request: str) -> bytes:
-    return body_of(TITLE, link, params=json.loads(request))
+    return body_of(TITLE, link, json.loads(request))
 
 
 def _read(body: bytes, field: Field) -> Catalog:

@@ -36,11 +36,6 @@ def cone(field: Field, ra: str, dec: str) -> str:
 def ask(link: Link, adql: str) -> bytes:
     """Ask and wait for the answer on the same connection.
 
-    Parameters
-    ----------
-    link : Link
-    adql : str
-
     Returns
     -------
     bytes
@@ -66,11 +61,6 @@ def ask(link: Link, adql: str) -> bytes:
 
 def ask_later(link: Link, adql: str) -> bytes:
     """Ask, then come back for the answer until it is there: for servers that cut short ones.
-
-    Parameters
-    ----------
-    link : Link
-    adql : str
 
     Returns
     -------

@@ -28,10 +28,6 @@ def vizier(
         Column by which rows are kept where there are too many, smallest first.
     where : str
         Further condition, ADQL.
-
-    Returns
-    -------
-    Route
     """
 
     def request(field: Field, max_rows: int) -> str:
@@ -40,7 +36,7 @@ def vizier(
     def read(body: bytes, field: Field) -> Catalog:
         return read_rows(body, layout, name, title, field)
 
-    return Route("vizier", request, ask_tolerantly, read)
+    return Route("vizier", request, _ask_tolerantly, read)
 
 
 def adql(
@@ -65,10 +61,6 @@ def adql(
     max_rows : int
     order, where : str
         As `vizier`.
-
-    Returns
-    -------
-    str
     """
     chosen = ", ".join(f'"{n}"' for n in names)
     condition = cone(field, f'"{layout.ra}"', f'"{layout.dec}"')
@@ -78,7 +70,7 @@ def adql(
     return f"{top} WHERE {condition}{order}"
 
 
-def ask_tolerantly(link: Link, request: str) -> bytes:
+def _ask_tolerantly(link: Link, request: str) -> bytes:
     """Ask for the columns; if the server refuses, as for one it does not know, for all it has.
 
     Parameters
@@ -86,10 +78,6 @@ def ask_tolerantly(link: Link, request: str) -> bytes:
     link : Link
     request : str
         ``SELECT TOP n columns FROM ...``.
-
-    Returns
-    -------
-    bytes
     """
     body = ask(link, request)
     try:
@@ -104,13 +92,6 @@ def ask_tolerantly(link: Link, request: str) -> bytes:
 
 def read_rows(body: bytes, layout: Layout, name: str, title: str, field: Field) -> Catalog:
     """Make a catalogue of a VOTable.
-
-    Parameters
-    ----------
-    body : bytes
-    layout : Layout
-    name, title : str
-    field : Field
 
     Returns
     -------

@@ -78,17 +78,8 @@ class Wanted:
     limit_mb: float = LIMIT_MB
 
 
-def need_of(frame: Path, settings: Settings) -> Need:
+def _need_of(frame: Path, settings: Settings) -> Need:
     """Work out what a frame needs of index files.
-
-    Parameters
-    ----------
-    frame : Path
-    settings : Settings
-
-    Returns
-    -------
-    Need
 
     Raises
     ------
@@ -137,7 +128,7 @@ def list_index(settings: Settings, frame: Path | None = None) -> dict[str, Any]:
     InputError
         When a file given is no index.
     """
-    need = None if frame is None else need_of(frame, settings)
+    need = None if frame is None else _need_of(frame, settings)
     place = need.place if need else _place(settings)
     rows = coverage(find_index_files(settings=settings.solve))
     near = [None if place is None else len(index_stars([row.path], *place)) for row in rows]
@@ -231,7 +222,7 @@ def fetch_index(
     CatalogError
         When a file cannot be had.
     """
-    need = None if frame is None else need_of(frame, settings)
+    need = None if frame is None else _need_of(frame, settings)
     numbers = wanted.numbers or (need.scales if need else ())
     if not numbers:
         msg = "which scales? name a frame that needs them, or give --number"

@@ -51,10 +51,6 @@ def star_source(name: str, settings: CatalogSettings) -> StarSource:
         A file, or one of `SERVICES`.
     settings : CatalogSettings
 
-    Returns
-    -------
-    StarSource
-
     Raises
     ------
     InputError
@@ -121,10 +117,6 @@ def _holds(wide: Field, field: Field) -> bool:
 
 def brightest_first(catalog: Catalog) -> np.ndarray:
     """Order a catalogue's places by the magnitude that most of its stars have.
-
-    Parameters
-    ----------
-    catalog : Catalog
 
     Returns
     -------
