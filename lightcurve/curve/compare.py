@@ -59,14 +59,9 @@ def compare_column(
 ) -> ColumnDifference:
     """Compare two columns.
 
-    Parameters
-    ----------
-    a, b : (n,) float arrays
-        Rows that belong together; a row that is NaN in both is left out.
-    rtol, atol : float
-        Allowed: ``atol + rtol |b|``; `rtol` of the period, where there is one.
-    period : float, optional
-        Of an angle: differences are the shorter way round.
+    a, b: (n,) float arrays, rows that belong together; a row that is NaN in both is left out; rtol,
+    atol: allowed: ``atol + rtol |b|``; `rtol` of the period, where there is one; period: of an
+    angle: differences are the shorter way round.
     """
     one_sided = int(np.sum(np.isfinite(a) != np.isfinite(b)))
     rows = np.flatnonzero(np.isfinite(a) & np.isfinite(b))
@@ -99,15 +94,8 @@ def compare_column(
 def frame_key(label: str) -> str:
     """Reduce a frame's name to what stays the same in every table.
 
-    Parameters
-    ----------
-    label : str
-        File name, with or without folder and suffixes.
-
-    Returns
-    -------
-    str
-        Lower case, without them.
+    label: file name, with or without folder and suffixes.
+    Lower case, without them.
     """
     key = label.replace("\\", "/").rsplit("/", 1)[-1].strip().lower()
     for suffix in SUFFIXES:
@@ -118,10 +106,7 @@ def frame_key(label: str) -> str:
 def match_labels(a: Sequence[str], b: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Pair rows by the frame they name; of a name that stands twice, the first with the first.
 
-    Returns
-    -------
-    rows_a, rows_b : (n,) int arrays
-        In order of `a`; rows without a label match nothing.
+    Returns rows_a, rows_b: (n,) int arrays, in order of `a`; rows without a label match nothing.
     """
     places: dict[str, list[int]] = {}
     for row, label in enumerate(b):
@@ -141,22 +126,9 @@ def match_times(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pair rows whose times are nearest to each other.
 
-    Parameters
-    ----------
-    a, b : (n,), (m,) float arrays
-        Days; NaN matches nothing.
-    tolerance : float, optional
-        Pairs farther apart do not count, days; by default half the shorter median step.
-
-    Returns
-    -------
-    rows_a, rows_b : (k,) int arrays
-        One to one, in order of `a`.
-
-    Raises
-    ------
-    InputError
-        When the tolerance is negative.
+    a, b: (n,), (m,) float arrays, days; NaN matches nothing; tolerance: pairs farther apart do not
+    count, days; by default half the shorter median step.
+    Returns rows_a, rows_b: (k,) int arrays, one to one, in order of `a`.
     """
     if tolerance is None:
         tolerance = min(_step(a), _step(b)) / 2

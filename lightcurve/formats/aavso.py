@@ -49,12 +49,9 @@ COLUMNS = ("BJD_TDB", "Rel-Norm-Flux", "Rel-Norm-Flux-Err")
 def exoplanet_text(submission: Submission) -> str:
     """Lay out an AAVSO exoplanet report.
 
-    Returns
-    -------
-    str
-        Lines end in CR LF. Flux is relative, normalised and not detrended; airmass always stands
-        among the detrending columns, whose other names are those the fit used (four at most).
-        Without a transit in the data RESULTS is empty, and the verdict stands in NOTES.
+    Lines end in CR LF. Flux is relative, normalised and not detrended; airmass always stands among
+    the detrending columns, whose other names are those the fit used (four at most). Without a
+    transit in the data RESULTS is empty, and the verdict stands in NOTES.
     """
     curve, good = submission.light_curve, usable_points(submission)
     asked = submission.fit.covariates if submission.fit is not None else ()

@@ -80,12 +80,9 @@ UNITS = {"Period": "days", "inc": "degrees", "Tc": "BJD_TDB", "Duration": "days"
 def exotic_text(submission: Submission) -> str:
     """Lay out an AAVSO exoplanet report as EXOTIC does.
 
-    Returns
-    -------
-    str
-        Lines end in a line feed. DIFF is not detrended; DETREND_1 is the airmass and DETREND_2 the
-        trend of the fit (1 without one), whatever it was made of: NOTES name it. An ensemble of
-        comparison stars is a list. Without a transit in the data there are no results.
+    Lines end in a line feed. DIFF is not detrended; DETREND_1 is the airmass and DETREND_2 the
+    trend of the fit (1 without one), whatever it was made of: NOTES name it. An ensemble of
+    comparison stars is a list. Without a transit in the data there are no results.
     """
     s, good = submission, usable_points(submission)
     priors, results = _priors(s), fitted_values(s, RESULTS)

@@ -68,15 +68,7 @@ EXTENDED_KEYS = ("TYPE", "OBSCODE", "SOFTWARE", "DELIM", "DATE", "OBSTYPE")
 def extended_text(submission: Submission) -> str:
     """Lay out a file of the AAVSO extended format, ensemble photometry.
 
-    Parameters
-    ----------
-    submission : Submission
-        With `target_magnitude`.
-
-    Raises
-    ------
-    InputError
-        When the magnitude is not known.
+    submission: with `target_magnitude`.
     """
     s, curve, good = submission, submission.light_curve, usable_points(submission)
     target = MAGNITUDE.of(s)

@@ -58,10 +58,7 @@ CHOICES = {
 def common_header(submission: Submission) -> dict[str, str]:
     """Fill in what the layouts have in common.
 
-    Returns
-    -------
-    dict of str to str
-        NOTES hold the verdict where it is all that the fit can tell.
+    NOTES hold the verdict where it is all that the fit can tell.
     """
     s = submission
     notes = [NOTES.of(s)]
@@ -89,10 +86,7 @@ def common_header(submission: Submission) -> dict[str, str]:
 def _transit_found(submission: Submission) -> bool:
     """Tell whether fitted values may be handed in.
 
-    Returns
-    -------
-    bool
-        The fit's verdict is that there is a transit, or a part of one.
+    The fit's verdict is that there is a transit, or a part of one.
     """
     fit = submission.fit
     return fit is not None and fit.found
@@ -101,15 +95,9 @@ def _transit_found(submission: Submission) -> bool:
 def fitted_values(submission: Submission, names: Mapping[str, str]) -> Values:
     """Take what a fit found.
 
-    Parameters
-    ----------
-    names : mapping of str to str
-        What the report calls a parameter to its name in the fit.
-
-    Returns
-    -------
-    dict of str to (float, float)
-        Value and error, half of what lies between the 16 and 84 % points; empty without a transit.
+    names: what the report calls a parameter to its name in the fit.
+    Returns dict of str to (float, float), value and error, half of what lies between the 16 and 84
+    % points; empty without a transit.
     """
     fit = submission.fit
     if fit is None or not fit.found:
@@ -125,14 +113,8 @@ def fitted_values(submission: Submission, names: Mapping[str, str]) -> Values:
 def in_words(values: Values) -> str:
     """Lay values out as ``name=value +/- error``, comma between.
 
-    Parameters
-    ----------
-    values : mapping of str to (float, float or None)
-
-    Returns
-    -------
-    str
-        Rounded as `value_and_error` does.
+    values: mapping of str to (float, float or None).
+    Rounded as `value_and_error` does.
     """
     parts = {name: value_and_error(*pair) for name, pair in values.items()}
     return ",".join(f"{name}={' +/- '.join(filter(None, pair))}" for name, pair in parts.items())
@@ -141,15 +123,8 @@ def in_words(values: Values) -> str:
 def read_header(text: str) -> dict[str, str]:
     """Cut ``#KEY=value`` lines.
 
-    Parameters
-    ----------
-    text : str
-        A whole report.
-
-    Returns
-    -------
-    dict of str to str
-        In their order.
+    text: a whole report.
+    In their order.
     """
     return dict(re.findall(r"^#([A-Z_][A-Z0-9_-]*)=(.*?)\r?$", text, flags=re.MULTILINE))
 
@@ -157,17 +132,8 @@ def read_header(text: str) -> dict[str, str]:
 def header_faults(header: dict[str, str], keys: tuple[str, ...]) -> list[str]:
     """Check a report's header.
 
-    Parameters
-    ----------
-    header : dict of str to str
-        From `read_header`.
-    keys : tuple of str
-        Those it must have.
-
-    Returns
-    -------
-    list of str
-        Faults; empty when it will do.
+    keys: those it must have.
+    Faults; empty when it will do.
     """
     faults = [f"#{key}= is missing" for key in keys if key not in header]
     faults += [

@@ -72,15 +72,7 @@ CAMERA = Detail(
 def filter_code(name: str) -> str:
     """Translate a filter's name into the AAVSO's code.
 
-    Parameters
-    ----------
-    name : str
-        Normalised name; a code is passed on.
-
-    Raises
-    ------
-    InputError
-        When there is no code for it.
+    name: normalised name; a code is passed on.
     """
     code = FILTER_CODES.get(name, name)
     if code not in CODES:
@@ -98,10 +90,7 @@ def obstype(submission: Submission) -> str:
 def plain(text: str) -> str:
     """Make one line of ASCII, which is what the AAVSO's reader takes.
 
-    Returns
-    -------
-    str
-        Other characters become question marks.
+    Other characters become question marks.
     """
     return " ".join(text.encode("ascii", "replace").decode().split())
 
@@ -109,10 +98,8 @@ def plain(text: str) -> str:
 def value_and_error(value: float, error: float | None) -> tuple[str, str]:
     """Round a value to where its error has two significant digits.
 
-    Returns
-    -------
-    value, error : str
-        Where the error is not known or not positive, every digit of the value and an empty string.
+    Returns value, error: where the error is not known or not positive, every digit of the value and
+    an empty string.
     """
     if error is None or not (math.isfinite(error) and error > 0):
         return repr(float(value)), ""

@@ -26,17 +26,7 @@ MISSING = {"", "nan", "-nan", "null", "none", "n/a", "na", "inf", "-inf", "infin
 def split_cells(lines: list[str], name: str) -> list[list[str]]:
     """Cut lines into cells by the separator of the first one.
 
-    Parameters
-    ----------
-    lines : list of str
-        Without empty lines.
-    name : str
-        Of the file.
-
-    Raises
-    ------
-    InputError
-        When there are no lines.
+    lines: without empty lines.
     """
     if not lines:
         msg = f"{name}: empty, no table in it"
@@ -54,10 +44,7 @@ def split_cells(lines: list[str], name: str) -> list[list[str]]:
 def uncomment(lines: list[str]) -> list[str]:
     """Leave comments out, but keep the one that names the columns of bare numbers below it.
 
-    Parameters
-    ----------
-    lines : list of str
-        Without empty lines.
+    lines: without empty lines.
     """
     body = [line for line in lines if not line.startswith("#")]
     comments = [line for line in lines if line.startswith("#") and not line.startswith("# AIJ_")]
@@ -73,22 +60,8 @@ def take_header(
 ) -> tuple[list[str], list[list[str]]]:
     """Separate the header from the rows; where tables were joined, drop its repetitions.
 
-    Parameters
-    ----------
-    columns : sequence of str or None
-        Names given by the user.
-    name : str
-        Of the file.
-
-    Returns
-    -------
-    header : list of str
-        Other spellings resolved.
-
-    Raises
-    ------
-    InputError
-        When there is no table, or no header and no names that fit.
+    columns: names given by the user.
+    Returns header: other spellings resolved.
     """
     first = rows[0]
     if len(first) < 2:
@@ -137,10 +110,7 @@ def gather_columns(
 ) -> dict[str, list[str]]:
     """Turn rows into columns; of a repeated name the first counts, row numbers are left out.
 
-    Parameters
-    ----------
-    notes : list of Note
-        What was odd is appended.
+    notes: what was odd is appended.
     """
     width = len(header)
     ragged = [k for k, row in enumerate(rows, start=1) if len(row) != width]

@@ -82,15 +82,7 @@ class ApertureSettings:
 def read_properties(path: str | Path) -> dict[str, str]:
     """Read a file of ``key=value`` lines.
 
-    Returns
-    -------
-    dict of str to str
-        Keys without the leading dot.
-
-    Raises
-    ------
-    InputError
-        When there is not one such line.
+    Keys without the leading dot.
     """
     values = {}
     for line in read_text(path, what="AstroImageJ settings").split("\n"):

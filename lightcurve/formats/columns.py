@@ -153,13 +153,7 @@ def _described(folder: Path) -> list[dict[str, Any]]:
 
 
 def described_as(path: Path) -> tuple[str, tuple[int, int]] | None:
-    """Tell which of our tables a file is, and of which version; None where nothing says so.
-
-    Raises
-    ------
-    InputError
-        When the description in its folder cannot be read.
-    """
+    """Tell which of our tables a file is, and of which version; None where nothing says so."""
     for entry in _described(path.parent):
         if entry["url"] == path.name:
             found = CONFORMS.fullmatch(str(entry.get("dc:conformsTo", "")))

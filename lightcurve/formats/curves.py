@@ -95,15 +95,7 @@ def is_ours(path: str | Path, choice: Choice) -> bool:
 def _curve_of_table(table: AijTable, choice: Choice) -> LightCurve:
     """Make a light curve of a table.
 
-    Returns
-    -------
-    LightCurve
-        See `read_curve`.
-
-    Raises
-    ------
-    InputError
-        When time or flux cannot be told.
+    See `read_curve`.
     """
     notes = list(table.unusable)
     bjd, jd, time_name = _times(table, choice, notes)

@@ -31,11 +31,8 @@ FIRST = ("time", "flux", "flux_err")
 def ecsv_text(submission: Submission) -> str:
     """Lay out the light curve as ECSV.
 
-    Returns
-    -------
-    str
-        Columns ``time`` (BJD_TDB), ``flux``, ``flux_err``, the covariates and, with a fit,
-        ``detrended_flux`` and ``model``.
+    Columns ``time`` (BJD_TDB), ``flux``, ``flux_err``, the covariates and, with a fit,
+    ``detrended_flux`` and ``model``.
     """
     curve, good, fit = submission.light_curve, usable_points(submission), submission.fit
     columns = {"time": curve.bjd_tdb, "flux": curve.flux, "flux_err": curve.flux_err}

@@ -61,13 +61,7 @@ OBSERVATORY = Detail(
 
 
 def base_name(submission: Submission) -> str:
-    """Form ``TIC<id>-<planet>_<yyyymmdd>_<observatory>_<filter>``; the date is UTC of the start.
-
-    Raises
-    ------
-    InputError
-        When the TIC number or the observatory is missing.
-    """
+    """Form ``TIC<id>-<planet>_<yyyymmdd>_<observatory>_<filter>``; the date is UTC of the start."""
     s = submission
     digits = TIC.of(s).upper().removeprefix("TIC").strip()
     if not re.fullmatch(r"[0-9]{1,12}", digits):
@@ -107,15 +101,7 @@ write_subset = TextFormat(
 def write_exofop(folder: Path, submission: Submission) -> list[Path]:
     """Write the bundle: the points of the fit, and copies of the products under their names.
 
-    Parameters
-    ----------
-    submission : Submission
-        Of its `files` those named in `BUNDLE` are taken.
-
-    Raises
-    ------
-    InputError
-        When a name cannot be formed, or a product is missing on disk.
+    submission: of its `files` those named in `BUNDLE` are taken.
     """
     base = base_name(submission)
     written = write_subset(folder, submission)

@@ -38,17 +38,7 @@ def exports_in_markdown() -> str:
 def export(kind: str, folder: Path, submission: Submission) -> list[Path]:
     """Write the files of one kind.
 
-    Parameters
-    ----------
-    kind : str
-        A name of `EXPORTS`.
-    folder : Path
-        Made where it does not exist.
-
-    Raises
-    ------
-    InputError
-        When the kind is unknown, the folder cannot be made, or a validator finds a fault.
+    kind: a name of `EXPORTS`; folder: made where it does not exist.
     """
     write = EXPORTS.get(kind).write
     try:

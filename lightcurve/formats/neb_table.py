@@ -34,15 +34,7 @@ def write_nebs(path: Path, neighbours: Sequence[Neighbour]) -> Path:
 def read_neighbours(path: Path) -> list[Neighbour]:
     """Read nebs.csv.
 
-    Returns
-    -------
-    list of Neighbour
-        A number that is not known is NaN.
-
-    Raises
-    ------
-    InputError
-        When it is missing or not ours.
+    A number that is not known is NaN.
     """
     table = read_table(path, NEIGHBOURS)
     names = [field.name for field in fields(Neighbour)[1:-1]]
@@ -60,17 +52,9 @@ def read_neighbours(path: Path) -> list[Neighbour]:
 def neb_text(base: str, facts: Mapping[str, str], neighbours: Sequence[Neighbour]) -> str:
     """Lay the check out: what it rests on, then a line for each star.
 
-    Parameters
-    ----------
-    base : str
-        Name that the bundle's files begin with.
-    facts : mapping of str to str
-        Such as aperture, depth, ingress and egress.
-
-    Returns
-    -------
-    str
-        Tab separated; distances in arc seconds.
+    base: name that the bundle's files begin with; facts: Such as aperture, depth, ingress and
+    egress.
+    Tab separated; distances in arc seconds.
     """
     lines = [f"{TITLE}\t{base}", *(f"{name}:\t{value}" for name, value in facts.items()), ""]
     lines.append("\t".join(COLUMNS))

@@ -215,15 +215,8 @@ class Submission:
 def usable_points(submission: Submission) -> np.ndarray:
     """Select the points that are handed in.
 
-    Returns
-    -------
-    (n,) bool array
-        Finite; used by the fit, or without a fit not flagged as unusable, clouded or outlying.
-
-    Raises
-    ------
-    InputError
-        When no point is left.
+    Returns (n,) bool array, finite; used by the fit, or without a fit not flagged as unusable,
+    clouded or outlying.
     """
     curve, fit = submission.light_curve, submission.fit
     finite = np.isfinite(curve.flux) & np.isfinite(curve.flux_err) & np.isfinite(curve.jd_utc)
@@ -241,16 +234,8 @@ def usable_points(submission: Submission) -> np.ndarray:
 def points_told(submission: Submission) -> str:
     """Tell how many points are handed in, why the others are not, and which of them have flags.
 
-    Returns
-    -------
-    str
-        Such as ``56 of 60 points; 4 left out (3 cloud, 1 outlier)``. A point with several flags
-        counts under the one that bars it.
-
-    Raises
-    ------
-    InputError
-        When no point is left.
+    Such as ``56 of 60 points; 4 left out (3 cloud, 1 outlier)``. A point with several flags counts
+    under the one that bars it.
     """
     good, flags = usable_points(submission), submission.light_curve.flags.astype(int)
     barred = flags & int(UNUSABLE | Flag.CLOUD | Flag.OUTLIER)
@@ -273,10 +258,7 @@ def _counted(flags: np.ndarray, unflagged: str) -> str:
 def start_time(submission: Submission) -> datetime.datetime:
     """Start of the first exposure handed in, UTC.
 
-    Returns
-    -------
-    datetime.datetime
-        To the second.
+    To the second.
     """
     mid = float(submission.light_curve.jd_utc[usable_points(submission)].min())
     seconds = round((mid - UNIX_ZERO_JD) * DAY_S - EXPOSURE.of(submission) / 2)
@@ -286,10 +268,7 @@ def start_time(submission: Submission) -> datetime.datetime:
 def start_date(submission: Submission) -> str:
     """Date of the first exposure handed in, UTC, as file names have it.
 
-    Returns
-    -------
-    str
-        ``"2020-03-01"``.
+    ``"2020-03-01"``.
     """
     return start_time(submission).strftime("%Y-%m-%d")
 
@@ -297,15 +276,7 @@ def start_date(submission: Submission) -> str:
 def _write_valid(path: Path, text: str, validate: Callable[[str], list[str]]) -> Path:
     """Write a file only when its validator finds nothing wrong.
 
-    Parameters
-    ----------
-    validate : callable
-        Returns a list of faults.
-
-    Raises
-    ------
-    InputError
-        Naming the first faults.
+    validate: returns a list of faults.
     """
     faults = validate(text)
     if faults:
@@ -342,17 +313,9 @@ class TextFormat:
 def check_rows(rows: list[list[str]], names: tuple[str, ...]) -> list[str]:
     """Check data lines: so many finite numbers each, times in range and ascending.
 
-    Parameters
-    ----------
-    rows : list of list of str
-        Cells; the first is the time, the second a flux, the third its error.
-    names : tuple of str
-        Of the columns; the first is a Julian date.
-
-    Returns
-    -------
-    list of str
-        Faults.
+    rows: cells; the first is the time, the second a flux, the third its error; names: of the
+    columns; the first is a Julian date.
+    Faults.
     """
     faults = [] if rows else ["no data"]
     before = -math.inf
@@ -383,10 +346,7 @@ def _number(cell: str) -> float:
 def file_word(text: str) -> str:
     """Make a word for a file name: letters, digits, ``+``, ``-`` and ``.`` only.
 
-    Returns
-    -------
-    str
-        ``"unknown"`` where nothing is left.
+    ``"unknown"`` where nothing is left.
     """
     kept = "".join(c if c.isascii() and (c.isalnum() or c in "+-.") else "-" for c in text.strip())
     return kept.strip("-.") or "unknown"

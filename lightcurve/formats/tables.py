@@ -60,15 +60,7 @@ def write_lightcurve(
 def is_lightcurve(path: str | Path) -> bool:
     """Tell whether a file is a lightcurve.csv, of whatever version, whole or not.
 
-    Returns
-    -------
-    bool
-        What is described as one; has relative flux, flags and a time; or most of the columns.
-
-    Raises
-    ------
-    InputError
-        When it cannot be read.
+    What is described as one; has relative flux, flags and a time; or most of the columns.
     """
     header, _ = cut_table(Path(path), what="a light curve")
     told = described_as(Path(path))

@@ -37,16 +37,8 @@ def save_comparison(
 ) -> Path:
     """Draw two light curves, A minus B against time, and the histogram of A minus B.
 
-    Parameters
-    ----------
-    time : (n,) float array
-        Days.
-    flux_a, flux_b : (n,) float arrays
-        Relative fluxes of the same rows, each over its median.
-    names : (str, str)
-        Of A and B.
-    time_name : str
-        Of the time's system.
+    time: (n,) float array, days; flux_a, flux_b: (n,) float arrays, relative fluxes of the same
+    rows, each over its median; names: (str, str), of A and B; time_name: of the time's system.
     """
     day, rest = time_axis(time)
     difference = flux_a - flux_b
@@ -73,9 +65,7 @@ def draw_two_curves(
 ) -> list:
     """Draw B as open circles and A as points on them.
 
-    Parameters
-    ----------
-    time, flux_a, flux_b : (n,) float arrays
+    time, flux_a, flux_b: (n,) float arrays.
     """
     label = f"B: {names[1]}"
     drawn = axes.plot(time, flux_b, "o", label=label, mfc="none", mec=COMPARISON, ms=5.5, mew=0.9)
@@ -89,14 +79,8 @@ def draw_two_curves(
 def draw_difference(axes: Axes, time: np.ndarray, difference: np.ndarray) -> tuple[float, str]:
     """Draw the difference in the unit that suits it.
 
-    Parameters
-    ----------
-    time, difference : (n,) float arrays
-
-    Returns
-    -------
-    factor : float
-        From the difference to the unit.
+    time, difference: (n,) float arrays.
+    Returns factor: from the difference to the unit.
     """
     finite = np.abs(difference[np.isfinite(difference)])
     size = float(np.max(finite, initial=0.0))
@@ -113,11 +97,7 @@ def draw_difference(axes: Axes, time: np.ndarray, difference: np.ndarray) -> tup
 def draw_histogram(axes: Axes, difference: np.ndarray) -> list:
     """Draw how often each difference occurs, lying on its side.
 
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        Shares its vertical axis with the difference.
-    difference : (n,) float array
+    axes: shares its vertical axis with the difference; difference: (n,) float array.
     """
     finite = difference[np.isfinite(difference)]
     axes.tick_params(labelleft=False)

@@ -169,12 +169,7 @@ def _refuse_odd_radii(
     base: np.ndarray,
     trials: list[Start],
 ) -> None:
-    """Refuse radii that are none, or larger than the frames.
-
-    Raises
-    ------
-    InputError
-    """
+    """Refuse radii that are none, or larger than the frames."""
     limit = max(trials[0].pixels.shape)
     inner, outer = annulus.T
     sound = (radius > 0) & (radius <= limit) & (inner >= 0) & (inner < outer) & (outer <= limit)

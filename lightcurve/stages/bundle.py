@@ -38,19 +38,8 @@ TIME_DECIMALS = 5  # of a day, at least: a second is 1.2e-5
 def bundle_files(run: Path, record: Mapping[str, Any], base: str, scratch: Path) -> dict[str, Path]:
     """Find and make the products that ExoFOP's bundle takes.
 
-    Parameters
-    ----------
-    record : mapping
-        From run.toml.
-    base : str
-        Name that the bundle's files begin with.
-    scratch : Path
-        Folder for those that are made here.
-
-    Returns
-    -------
-    dict of str to Path
-        By the name they get; figures that the run did not draw are left out.
+    base: name that the bundle's files begin with; scratch: folder for those that are made here.
+    By the name they get; figures that the run did not draw are left out.
     """
     night = record["night"]
     found = {name: run / "figures" / file for name, file in FIGURES.items()}
@@ -89,17 +78,9 @@ def as_in_table(plan: StarPlan, stars: set[str]) -> tuple[StarPlan, tuple[str, .
     Its plain sum cannot take a star that is missing in some frames; the light curve, with a
     weight for each star, can.
 
-    Parameters
-    ----------
-    stars : set of str
-        Names in the table, such as ``"T1"`` and ``"C2"``.
-
-    Returns
-    -------
-    plan : StarPlan
-        Of its comparison stars those that are C stars of the table.
-    remark : tuple of str
-        A line that tells the others; none where there are none.
+    stars: names in the table, such as ``"T1"`` and ``"C2"``.
+    Returns plan: of its comparison stars those that are C stars of the table; remark: a line that
+    tells the others; none where there are none.
     """
     compared = plan.role == "comparison"
     summed = np.array([f"C{star[1:]}" in stars for star in plan.star_id])
@@ -117,13 +98,7 @@ def as_in_table(plan: StarPlan, stars: set[str]) -> tuple[StarPlan, tuple[str, .
 
 
 def _check_facts(run: Path, record: Mapping[str, Any]) -> dict[str, str]:
-    """Collect what the check of the neighbours rests on.
-
-    Parameters
-    ----------
-    record : mapping
-        From run.toml.
-    """
+    """Collect what the check of the neighbours rests on."""
     night, curve = record["night"], read_lightcurve(run / "lightcurve.csv")
     planet = make_planet(night["planet"], "run.toml")
     times = curve.bjd_tdb[np.isfinite(curve.bjd_tdb)]
@@ -149,15 +124,8 @@ def _check_facts(run: Path, record: Mapping[str, Any]) -> dict[str, str]:
 def fit_text(fit: TransitFit, remark: Sequence[str] = ()) -> str:
     """Lay a fit out for people: a line for each number, rounded to its error.
 
-    Parameters
-    ----------
-    remark : sequence of str
-        Lines put after its notes.
-
-    Returns
-    -------
-    str
-        Times have at least five decimals of a day.
+    remark: lines put after its notes.
+    Times have at least five decimals of a day.
     """
     lines = [str(fit.verdict), ""]
     lines += [_parameter_line(name, p) for name, p in fit.parameters.items()]

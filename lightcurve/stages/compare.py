@@ -238,10 +238,7 @@ def _compare_columns(
 def period_of(column: str) -> float | None:
     """Tell after what an angle is the same again.
 
-    Returns
-    -------
-    float or None
-        In the unit of the column; None for what is no angle.
+    In the unit of the column; None for what is no angle.
     """
     match = STAR_COLUMN.match(column)
     return PERIODS.get(match["quantity"] if match else column)

@@ -62,16 +62,9 @@ class Remeasured:
     def differences(self, tolerance: Tolerance) -> list[ColumnDifference]:
         """Compare column by column, all stars together.
 
-        Parameters
-        ----------
-        tolerance : Tolerance
-            Allowed for the move by centring again is 0.01 px, and for times, besides, what cutting
-            them to three decimals explains.
-
-        Returns
-        -------
-        list of ColumnDifference
-            The row of the largest difference is named by frame and star.
+        tolerance: allowed for the move by centring again is 0.01 px, and for times, besides, what
+        cutting them to three decimals explains.
+        The row of the largest difference is named by frame and star.
         """
         labels = self.table.labels[self.rows]
         cut_s = 2 * COARSE_DAYS * DAY_S if is_cut(self.table, "JD_UTC") else 0.0
@@ -175,19 +168,8 @@ def remeasure_table(
 ) -> Remeasured:
     """Measure the frames of a table again, from the table's own positions.
 
-    Parameters
-    ----------
-    folder : Path
-        Holds the frames that the table's labels name, as they were measured: calibrated, if so.
-    path : Path
-        The table.
-    settings : Settings
-        Camera, radius and annulus given there override what the table tells.
-
-    Raises
-    ------
-    InputError
-        When the table has no labels, positions or radii, or none of its frames is there.
+    folder: holds the frames that the table's labels name, as they were measured: calibrated, if so;
+    path: the table; settings: camera, radius and annulus given there override what the table tells.
     """
     table = read_aij_table(path)
     x, y = star_positions(table)

@@ -113,20 +113,8 @@ def take_wanted(
 ) -> tuple[tuple[ColumnDifference, ...], tuple[str, ...]]:
     """Keep the columns that were asked for, by name or quantity; all, where none were.
 
-    Parameters
-    ----------
-    one_sided : sequence of str
-        Columns that one table alone has.
-
-    Returns
-    -------
-    lacking : tuple of str
-        Of `one_sided`, those that were asked for.
-
-    Raises
-    ------
-    InputError
-        When a name is of no column at all, or nothing is left to compare.
+    one_sided: columns that one table alone has.
+    Returns lacking: of `one_sided`, those that were asked for.
     """
     known = [name for d in differences for name in _names(d.name)]
     apart = [name for column in one_sided for name in _names(column)]

@@ -149,13 +149,7 @@ def _table(path: Path, columns: Sequence[str]) -> tuple[AijTable, tuple[str, ...
 
 
 def read_side(path: Path, choice: Choice) -> Side:
-    """Read a file as a table, and as a light curve where it is one.
-
-    Raises
-    ------
-    InputError
-        When it is no table, or a lightcurve.csv with a fault.
-    """
+    """Read a file as a table, and as a light curve where it is one."""
     table = read_aij_table(path, columns=choice.columns or None)
     curve, note = None, ""
     try:
@@ -171,17 +165,7 @@ def read_side(path: Path, choice: Choice) -> Side:
 def in_one_time_system(a: Side, b: Side, settings: Settings, notes: list[str]) -> tuple[Side, Side]:
     """Give both BJD_TDB, where one has only that and the other only JD_UTC, and a target is known.
 
-    Parameters
-    ----------
-    settings : Settings
-        Its target and site.
-    notes : list of str
-        What was done, or could not be, is appended.
-
-    Raises
-    ------
-    InputError
-        When the target's coordinates are not complete.
+    settings: its target and site; notes: what was done, or could not be, is appended.
     """
     if a.curve is None or b.curve is None:
         return a, b
@@ -208,15 +192,7 @@ def in_one_time_system(a: Side, b: Side, settings: Settings, notes: list[str]) -
 def site_of(settings: Settings) -> Site | None:
     """Take the observatory from the settings.
 
-    Returns
-    -------
-    Site or None
-        None when not given.
-
-    Raises
-    ------
-    InputError
-        When only one of latitude and longitude is given.
+    None when not given.
     """
     site = settings.site
     if (site.latitude_deg is None) != (site.longitude_deg is None):

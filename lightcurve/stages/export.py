@@ -79,13 +79,7 @@ def export_run(kind: str, run: Path, out: Path, given: Mapping[str, Any]) -> lis
 
 
 def settle_details(night: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Join what a run (run.toml's `night`) knows with what its observer says, who wins.
-
-    Raises
-    ------
-    InputError
-        When a value cannot be.
-    """
+    """Join what a run (run.toml's `night`) knows with what its observer says, who wins."""
     details = {}
     for detail in all_details():
         value = given.get(detail.name)
@@ -97,13 +91,7 @@ def settle_details(night: Mapping[str, Any], given: Mapping[str, Any]) -> dict[s
 
 
 def _check_needs(wanted: Export, details: Mapping[str, Any]) -> None:
-    """Stop where a value is missing that a kind of file cannot do without.
-
-    Raises
-    ------
-    InputError
-        Naming each, with the option that gives it.
-    """
+    """Stop where a value is missing that a kind of file cannot do without."""
     missing = [f"{d.ask} ({d.flag})" for d in wanted.needs if details.get(d.name) in NOTHING]
     if missing:
         msg = f"{wanted.name} needs {'; '.join(missing)}"
@@ -113,17 +101,7 @@ def _check_needs(wanted: Export, details: Mapping[str, Any]) -> None:
 def make_submission(run: Path, night: Mapping[str, Any], details: Mapping[str, Any]) -> Submission:
     """Collect a run's light curve, fit and check star.
 
-    Parameters
-    ----------
-    night : mapping
-        From run.toml.
-    details : mapping
-        From `settle_details`.
-
-    Raises
-    ------
-    InputError
-        When a file is missing or not as it was written.
+    details: from `settle_details`.
     """
     curve = read_lightcurve(run / "lightcurve.csv")
     submission = Submission(curve, details)
@@ -147,22 +125,8 @@ def _check_magnitudes(
 ) -> np.ndarray:
     """Work out the check star's magnitude in each frame.
 
-    Parameters
-    ----------
-    night : mapping
-        From run.toml.
-    magnitude : float
-        Of the check star, which its median gets.
-
-    Returns
-    -------
-    (n,) float array
-        NaN where it was not measured.
-
-    Raises
-    ------
-    InputError
-        When the run has no check star in its table.
+    magnitude: of the check star, which its median gets.
+    Returns (n,) float array, NaN where it was not measured.
     """
     table = read_aij_table(run / "measurements.csv")
     number = str(night.get("check", ""))[1:]

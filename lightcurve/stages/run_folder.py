@@ -38,15 +38,7 @@ def read_record(folder: Path) -> dict[str, Any]:
 def read_fit_json(folder: Path) -> dict[str, Any] | None:
     """Read fit.json.
 
-    Returns
-    -------
-    dict or None
-        None where there is no such file.
-
-    Raises
-    ------
-    InputError
-        When there is one that cannot be read.
+    None where there is no such file.
     """
     path = folder / "fit.json"
     if not path.exists():
@@ -63,13 +55,7 @@ def read_fit_json(folder: Path) -> dict[str, Any] | None:
 
 
 def read_stars(folder: Path) -> StarPlan:
-    """Read stars.csv.
-
-    Raises
-    ------
-    InputError
-        When it is missing or not ours.
-    """
+    """Read stars.csv."""
     table = read_table(folder / STARS.name, STARS)
     return StarPlan(
         star_id=table.words("star"),
@@ -87,10 +73,8 @@ def read_stars(folder: Path) -> StarPlan:
 def comparison_places(run: Path) -> tuple[tuple[float, float, float, float], ...]:
     """Tell where the comparison stars are.
 
-    Returns
-    -------
-    tuple of (float, float, float, float)
-        Right ascension and declination, degrees, x and y in the reference frame, pixels.
+    Returns tuple of (float, float, float, float), right ascension and declination, degrees, x and y
+    in the reference frame, pixels.
     """
     plan = read_stars(run)
     used = plan.role == "comparison"
@@ -101,10 +85,7 @@ def comparison_places(run: Path) -> tuple[tuple[float, float, float, float], ...
 def aligned_model(run: Path, curve: LightCurve) -> dict[str, np.ndarray]:
     """Read model.csv in the order of the light curve.
 
-    Returns
-    -------
-    dict of str to (n,) array
-        NaN, and not used, for frames that the fit did not have.
+    Returns dict of str to (n,) array, NaN, and not used, for frames that the fit did not have.
     """
     model = read_model(run / "model.csv")
     keys = zip(model["file"], model["jd_utc"], strict=True)

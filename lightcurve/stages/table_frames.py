@@ -17,22 +17,8 @@ N_TRIALS = 3
 def trial_rows(rows: np.ndarray, placed: np.ndarray, name: str) -> np.ndarray:
     """Take a few rows, far apart, of those that have a star with flux and position.
 
-    Parameters
-    ----------
-    rows : (n,) int array
-        Rows whose frames are there.
-    placed : (n_row, n_star) bool array
-    name : str
-        Of the table.
-
-    Returns
-    -------
-    (k,) int array
-
-    Raises
-    ------
-    InputError
-        When there is none.
+    rows: (n,) int array, rows whose frames are there; placed: (n_row, n_star) bool array.
+    Returns (k,) int array.
     """
     usable = rows[placed[rows].any(axis=1)]
     if not usable.size:
@@ -44,15 +30,7 @@ def trial_rows(rows: np.ndarray, placed: np.ndarray, name: str) -> np.ndarray:
 def star_positions(table: AijTable) -> tuple[np.ndarray, np.ndarray]:
     """Take 0-based pixels from X(FITS), Y(FITS).
 
-    Returns
-    -------
-    x, y : (n_row, n_star) float arrays
-        NaN where the table has no flux.
-
-    Raises
-    ------
-    InputError
-        When the table names no frames, or has no positions.
+    Returns x, y: (n_row, n_star) float arrays, NaN where the table has no flux.
     """
     x, y = table.block("X(FITS)") - 1, table.block("Y(FITS)") - 1
     x, y = np.where(measured_stars(table), x, np.nan), np.where(measured_stars(table), y, np.nan)
@@ -69,9 +47,7 @@ def star_positions(table: AijTable) -> tuple[np.ndarray, np.ndarray]:
 def measured_stars(table: AijTable) -> np.ndarray:
     """Tell which stars the table has a flux of; all, where it has no column of fluxes.
 
-    Returns
-    -------
-    (n_row, n_star) bool array
+    Returns (n_row, n_star) bool array.
     """
     flux = np.isfinite(table.block("Source-Sky"))
     return flux | ~flux.any(axis=0)
@@ -80,17 +56,7 @@ def measured_stars(table: AijTable) -> np.ndarray:
 def find_frames(table: AijTable, folder: Path) -> tuple[dict[int, Path], tuple[str, ...]]:
     """Find the file of each row.
 
-    Returns
-    -------
-    files : dict of int to Path
-        By row.
-    missing : tuple of str
-        Labels whose frames are not there.
-
-    Raises
-    ------
-    InputError
-        When none is there, or a name stands for two files.
+    Returns files: by row; missing: labels whose frames are not there.
     """
     if not folder.is_dir():
         msg = f"{folder}: no such folder of frames"

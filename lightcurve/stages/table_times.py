@@ -57,12 +57,8 @@ def check_times(
 ) -> list[TimeCheck]:
     """Compare each BJD_TDB and HJD_UTC of a table with those of its JD_UTC.
 
-    Parameters
-    ----------
-    jd, bjd : (n_row,) float arrays
-        JD_UTC, and BJD_TDB computed from it.
-    place : (float, float)
-        RA and Dec, degrees.
+    jd, bjd: (n_row,) float arrays, JD_UTC, and BJD_TDB computed from it; place: (float, float), RA
+    and Dec, degrees.
     """
     found, checks = table.times(), []
     hjd = times.hjd_utc(jd, *place, site)
@@ -80,13 +76,7 @@ def check_times(
 
 
 def is_cut(table: AijTable, name: str) -> bool:
-    """Tell whether a table's times were cut to three decimals.
-
-    Parameters
-    ----------
-    name : str
-        Of the column.
-    """
+    """Tell whether a table's times were cut to three decimals."""
     return any(note.about is About.COARSE_TIMES and note.subject == name for note in table.unusable)
 
 
