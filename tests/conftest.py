@@ -7,6 +7,7 @@ no program on the PATH, no terminal and a time zone far from UTC. What tests sta
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -40,9 +41,9 @@ settings.load_profile("any machine")
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Make the environment anew, for this process and all that it starts."""
-    home = tempfile.TemporaryDirectory(prefix="lightcurve-tests-")
-    config.add_cleanup(home.cleanup)
-    empty, astropy = Path(home.name, "bin"), Path(home.name, "config", "astropy")
+    home = tempfile.mkdtemp(prefix="lightcurve-tests-")
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    empty, astropy = Path(home, "bin"), Path(home, "config", "astropy")
     empty.mkdir()
     astropy.mkdir(parents=True)
     kept = {
@@ -57,10 +58,10 @@ def pytest_configure(config: pytest.Config) -> None:
         kept,
         PATH=str(empty),
         PYTHONPATH=os.pathsep.join(dict.fromkeys(path)),
-        HOME=home.name,
-        USERPROFILE=home.name,
+        HOME=home,
+        USERPROFILE=home,
         XDG_CONFIG_HOME=str(astropy.parent),
-        LIGHTCURVE_CACHE_DIR=str(Path(home.name, "cache")),
+        LIGHTCURVE_CACHE_DIR=str(Path(home, "cache")),
         # Its list of the machine's fonts takes seconds to make, so it is kept; its settings are not
         # read there.
         MPLCONFIGDIR=str(Path(config.rootpath, ".pytest_cache", "matplotlib")),
