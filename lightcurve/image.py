@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from lightcurve.clock import Clock
 from lightcurve.config import Settings
-from lightcurve.data import Masters, Products
+from lightcurve.data import Masters
 from lightcurve.errors import SolveError
 from lightcurve.image_products import write_products
 from lightcurve.image_stages.apertures import choose_apertures
@@ -37,7 +38,7 @@ from lightcurve.runlog import open_log
 
 def reduce_image(
     path: Path, settings: Settings, out: Path, *, masters: Masters | None = None
-) -> Products:
+) -> Reduced:
     """Turn one frame into a calibrated, cross-matched catalogue, and write it.
 
     Parameters
@@ -53,7 +54,7 @@ def reduce_image(
 
     Returns
     -------
-    Products
+    Reduced
 
     Raises
     ------
@@ -65,7 +66,7 @@ def reduce_image(
     state = state_of(path, settings)
     with open_log(out), claimed(out, path):
         reduced = measure_image(path, settings, clock, masters=masters)
-        return write_products(out, reduced, clock, state)
+        return replace(reduced, products=write_products(out, reduced, clock, state))
 
 
 def measure_image(

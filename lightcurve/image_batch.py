@@ -72,8 +72,8 @@ def reduce_images(
         if before is not None:
             log.info("%s: taken from %s: frame and settings are the same", file.name, folder)
             return {**before, "folder": str(folder)}
-        products = reduce_image(file, settings, folder, masters=masters)
-        return {**products.summary, "folder": str(folder)}
+        reduced = reduce_image(file, settings, folder, masters=masters)
+        return {**reduced.products.summary, "folder": str(folder)}
 
     return _each(paths, settings, reduce, progress, out)
 

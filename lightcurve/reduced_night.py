@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lightcurve.config import Settings
@@ -18,7 +17,7 @@ from lightcurve.data import (
     StarPlan,
     TransitFit,
 )
-from lightcurve.data.curves import plot_fitted
+from lightcurve.data.curves import NOTHING_WRITTEN, plot_fitted
 from lightcurve.data.tabular import Tabular
 from lightcurve.frames.entries import Inventory
 from lightcurve.prepare import Scene
@@ -27,8 +26,6 @@ from lightcurve.target import Target
 if TYPE_CHECKING:
     from astropy.table import Table
     from matplotlib.axes import Axes
-
-NOTHING_WRITTEN = Products(Path(), {}, {}, {})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -86,7 +86,7 @@ def _write(path, **columns):
 
 
 def _fit(table, planet_file, out, known=None, **fit):
-    products = fit_table(table, _settings(planet_file, **fit), out, known=known)
+    products = fit_table(table, _settings(planet_file, **fit), out, known=known).products
     return products, json.loads((out / "fit.json").read_text())
 
 

@@ -65,7 +65,8 @@ def test_what_a_run_does_not_give_does_not_stay_from_the_last(
     blind.parent.mkdir()
     settings = offline(psf="none", injected=0)
     solve = settings.solve.model_copy(update={"solvers": ("local",)})
-    products = reduce_image(frame, settings.model_copy(update={"solve": solve}), tmp_path)
+    reduced = reduce_image(frame, settings.model_copy(update={"solve": solve}), tmp_path)
+    products = reduced.products
     assert products.summary["status"] == "not solved"
     here = names(tmp_path)
     assert not gone & here

@@ -68,9 +68,10 @@ def out(sky: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Pat
 def test_the_calibrated_frame_can_be_reduced_again(
     sky: tuple[Path, Path], out: Path, tmp_path: Path
 ) -> None:
-    first = reduce_image(sky[0], offline(sky[1], psf="none", injected=0), tmp_path / "raw").summary
+    raw = reduce_image(sky[0], offline(sky[1], psf="none", injected=0), tmp_path / "raw")
+    first = raw.products.summary
     settings = offline(sky[1], psf="none", injected=0)
-    again = reduce_image(out / "calibrated.fits", settings, tmp_path / "again").summary
+    again = reduce_image(out / "calibrated.fits", settings, tmp_path / "again").products.summary
     for name in ("exposure_s", "filter", "mid_jd_utc", "status", "band"):
         assert again[name] == first[name], name
     assert (again["exposure_s"], again["filter"]) == (SITE.exposure, "rp")

@@ -68,5 +68,5 @@ def fit(
     names = tuple(name.strip() for name in columns.split(",") if name.strip())
     choice = Choice(names, time, flux, error, divide_by, time_kind, star)
     known = Known(choice, exposure, filter_name)
-    products = fit_table(table, settings, out, known=known)
-    print_products("Fit", products, json=json)
+    fitted = fit_table(table, settings, out, known=known)
+    print_products("Fit", fitted.products, json=json)

@@ -350,6 +350,9 @@ class Products:
     summary: Mapping[str, Any]
 
 
+NOTHING_WRITTEN = Products(Path(), {}, {}, {})
+
+
 def plot_fitted(curve: LightCurve, fit: TransitFit | None, ax: Axes | None = None) -> Axes:
     """Draw a light curve and, where there is a fit, transit times trend on its points."""
     ax = curve.plot(ax)

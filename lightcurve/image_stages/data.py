@@ -13,7 +13,9 @@ from lightcurve.camera import CameraValues
 from lightcurve.catalogs.crossmatch import Matches, crossmatch
 from lightcurve.catalogs.service import Catalog, Field, ServiceReport
 from lightcurve.config import Settings
-from lightcurve.data import Assumed, Detections, Frame, Solution, StarPhotometry
+from lightcurve.data import Assumed, Detections, Frame, Products, Solution, StarPhotometry
+from lightcurve.data.curves import NOTHING_WRITTEN, new_axes
+from lightcurve.data.tabular import Tabular
 from lightcurve.phot.completeness import Completeness
 from lightcurve.phot.limits import Limits
 from lightcurve.phot.mesh import Background
@@ -24,6 +26,7 @@ from lightcurve.phot.zeropoint import ZeroPoint
 
 if TYPE_CHECKING:
     from astropy.table import Table
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -394,7 +397,7 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reduced:
+class Reduced(Tabular):
     """One frame, reduced.
 
     Attributes
@@ -405,6 +408,8 @@ class Reduced:
         The catalogue.
     assumed : tuple of str
         What was assumed of time and filter, or why the frame is not solved.
+    products : Products
+        Empty until they are written.
     """
 
     prepared: Prepared
@@ -417,6 +422,22 @@ class Reduced:
     table: Table
     settings: Settings
     assumed: tuple[str, ...] = ()
+    products: Products = NOTHING_WRITTEN
+
+    def to_table(self) -> Table:
+        """Give the catalogue: a row a source, columns with units and descriptions."""
+        return self.table
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the frame with its sources, on axes given or new."""
+        ax = new_axes() if ax is None else ax
+        pixels = self.prepared.frame.pixels
+        low, high = np.nanpercentile(pixels, (5, 99.5))
+        ax.imshow(pixels, origin="lower", cmap="gray_r", vmin=low, vmax=high)
+        ax.scatter(self.table["x"], self.table["y"], s=30, facecolors="none", edgecolors="C1")
+        ax.set_xlabel("x, pixels")
+        ax.set_ylabel("y, pixels")
+        return ax
 
     @property
     def notes(self) -> tuple[str, ...]:

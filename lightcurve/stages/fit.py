@@ -6,14 +6,16 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lightcurve.config import Settings
 from lightcurve.constants import DAY_S
 from lightcurve.covariates import elapsed
-from lightcurve.data import Assumed, LightCurve, Note, Planet, Products, Site
+from lightcurve.data import Assumed, LightCurve, Note, Planet, Products, Site, TransitFit
+from lightcurve.data.curves import NOTHING_WRITTEN, plot_fitted
+from lightcurve.data.tabular import Tabular
 from lightcurve.errors import FitError, InputError
 from lightcurve.formats.curves import Choice, read_curve
 from lightcurve.runlog import open_log
@@ -23,6 +25,10 @@ from lightcurve.target import find_target
 from lightcurve.times import bjd_tdb
 from lightcurve.transit.fit import fit_transit
 from lightcurve.transit_products import save_fit_figures, summarise_fit, write_fit
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+    from matplotlib.axes import Axes
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +51,37 @@ class Known:
     filter: str | None = None
 
 
-def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None = None) -> Products:
-    """Fit a transit to a light curve of any source.
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted(Tabular):
+    """A light curve with a transit fitted to it.
+
+    Attributes
+    ----------
+    curve : LightCurve
+        In order of time, with BJD_TDB for every point that has a time.
+    values : tuple of Assumed
+        Exposure and filter, and where they came from.
+    products : Products
+        Empty until they are written.
+    """
+
+    curve: LightCurve
+    planet: Planet
+    fit: TransitFit
+    values: tuple[Assumed, ...]
+    products: Products = NOTHING_WRITTEN
+
+    def to_table(self) -> Table:
+        """Lay the light curve out, as `LightCurve.to_table`."""
+        return self.curve.to_table()
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the light curve with the fit, on axes given or new."""
+        return plot_fitted(self.curve, self.fit, ax)
+
+
+def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None = None) -> Fitted:
+    """Fit a transit to a light curve of any source, and write what comes of it.
 
     Parameters
     ----------
@@ -67,36 +102,60 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
     curve = read_curve(path, known.choice)
     check_place(path, known.choice or Choice(), planet)
     record = read_record(path.parent).get("night", {}) if path.name == OURS else {}
-    exposure_s, filter_name, values = settle(known, curve, record)
     with open_log(out):
-        curve, time_note = with_barycentric_times(curve, planet, site_of(settings, record))
-        curve = in_order(curve)
-        check_exposure(exposure_s, curve)
-        notes = (*(curve.source.notes if curve.source else ()), Note(time_note))
-        for value in values:
-            log.info("%s", value)
-        for note in notes:
-            log.info("%s", note)
-        fit = fit_transit(
-            curve,
-            planet,
-            exposure_s=exposure_s,
-            filter_name=filter_name,
-            settings=settings.fit,
-            rng=np.random.default_rng(settings.seed),
-        )
-        fit = replace(fit, notes=(*notes, *fit.notes))
+        fitted = fit_light_curve(curve, planet, settings, known=known, record=record)
+        curve, fit = fitted.curve, fitted.fit
         title = f"{planet.name}, {path.name}"
         extra = {
             "table": path.name,
             "seed": settings.seed,
-            "values": [value.record for value in values],
+            "values": [value.record for value in fitted.values],
         }
         paths = write_fit(out, curve, fit, planet, extra=extra)
         paths |= save_fit_figures(out / "figures", curve, fit, planet, title=title)
         log.info("%s", fit.verdict)
     used = f"{fit.used.sum()} of {len(fit.used)}"
-    return Products(out, paths, {}, {"table": path.name, "points": used, **summarise_fit(fit)})
+    summary = {"table": path.name, "points": used, **summarise_fit(fit)}
+    return replace(fitted, products=Products(out, paths, {}, summary))
+
+
+def fit_light_curve(
+    curve: LightCurve,
+    planet: Planet,
+    settings: Settings,
+    *,
+    known: Known,
+    record: Mapping[str, Any] | None = None,
+) -> Fitted:
+    """Fit a transit to a light curve; nothing is written.
+
+    Parameters
+    ----------
+    record : mapping, optional
+        The night's entries of run.toml.
+
+    Raises
+    ------
+    LightcurveError
+        When no point has a time, the exposure cannot be, or the fit fails.
+    """
+    record = record or {}
+    exposure_s, filter_name, values = settle(known, curve, record)
+    curve, time_note = with_barycentric_times(curve, planet, site_of(settings, record))
+    curve = in_order(curve)
+    check_exposure(exposure_s, curve)
+    notes = (*(curve.source.notes if curve.source else ()), Note(time_note))
+    for told in (*values, *notes):
+        log.info("%s", told)
+    fit = fit_transit(
+        curve,
+        planet,
+        exposure_s=exposure_s,
+        filter_name=filter_name,
+        settings=settings.fit,
+        rng=np.random.default_rng(settings.seed),
+    )
+    return Fitted(curve, planet, replace(fit, notes=(*notes, *fit.notes)), values)
 
 
 def need_planet(settings: Settings) -> Planet:
