@@ -37,7 +37,8 @@ def settle_camera(
     read_noise, noise_source, noise_guessed = _settled(exposure, masters, "read_noise_e", 0.0)
     saturation, level_source = exposure.saturation_adu, exposure.sources.get("saturation_adu", "")
     measured = clip_level([frame.pixels for frame in frames])
-    if saturation is None or (measured and measured < saturation and "header" in level_source):
+    of_header = settings.camera.saturation_adu is None
+    if saturation is None or (measured and measured < saturation and of_header):
         saturation, level_source = measured, "measured: pixels pile up at it"
     if saturation is None:
         level_source = "not known: no header, no clipped stars"

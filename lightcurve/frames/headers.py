@@ -83,6 +83,11 @@ def normalise(
     return exposure, error
 
 
+def without_time(error: HeaderError) -> str:
+    """Warn of an exposure without a time, for the reason of the error."""
+    return f"no time: {error.reason}"
+
+
 def _instrument(
     cards: Cards, camera: CameraSettings
 ) -> tuple[dict[str, Value | None], tuple[str, ...]]:
@@ -165,7 +170,7 @@ def _set_time(
     try:
         reading = audit_clocks(cards, exposure_s, path, settings.time)
     except HeaderError as error:
-        warnings.append(f"no time: {error.reason}")
+        warnings.append(without_time(error))
         return error
     middle = f"{reading.source}, middle of the exposure"
     if reading.start_jd_utc is not None:

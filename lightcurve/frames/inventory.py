@@ -19,7 +19,7 @@ from lightcurve.frames.cadence import check_cadence, natural_key
 from lightcurve.frames.cards import Cards, find, number
 from lightcurve.frames.content import kind_by_content
 from lightcurve.frames.entries import OTHER, Entry, Inventory, ToldBy
-from lightcurve.frames.headers import TIMELESS, normalise
+from lightcurve.frames.headers import TIMELESS, normalise, without_time
 from lightcurve.frames.kinds import kind_by_keyword
 from lightcurve.frames.manifest import Edit, apply_key, read_manifest
 from lightcurve.frames.read import is_fits_name, read_cards, read_frame
@@ -171,7 +171,9 @@ def _frame_entry(path: Path, name: str, settings: Settings, edit: Edit | None) -
         kind, source = _look_at_pixels(path, exposure, cards)
         told_by = ToldBy.CONTENT
     sources = {**exposure.sources, "kind": source}
-    warnings = tuple(w for w in exposure.warnings if kind not in TIMELESS or "no time:" not in w)
+    warnings = exposure.warnings
+    if error is not None and kind in TIMELESS:
+        warnings = tuple(line for line in warnings if line != without_time(error))
     exposure = replace(exposure, kind=kind, sources=sources, warnings=(*warnings, *notes))
     reason = _left_out(cards, edit)
     fault = "" if reason else _fault(kind, error)
