@@ -32,7 +32,9 @@ PATH_OF_USER = "TEST_PATH_OF_USER"
 
 # A busy machine is slow, and no test may fail for that.
 settings.register_profile(
-    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "any machine",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("any machine")
 

@@ -83,7 +83,7 @@ def test_a_fit_recovers_the_wcs(sip: bool) -> None:
 
 
 @pytest.mark.parametrize("sip", [False, True])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     angle=st.floats(-180, 180),
     scale=st.floats(0.96, 1.04),

@@ -65,7 +65,7 @@ def test_bad_columns_and_rows():
     assert not bad_columns(image, least=10).any()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 150), st.integers(1, 150), st.integers(-1000, 1000))
 def test_tiles_cover_any_shape(ny, nx, level):
     image = np.full((ny, nx), float(level))

@@ -76,7 +76,7 @@ def test_kernel_leaves_out_what_is_not_finite():
     assert np.isnan(std[6, 6])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     arrays(
         np.float32,

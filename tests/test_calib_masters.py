@@ -153,7 +153,7 @@ def test_without_masters_the_frame_comes_back():
     assert reduce_frame(frame, None).pixels is frame.pixels
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.floats(0.1, 50), st.floats(1, 600), st.floats(1, 600))
 def test_reduction_inverts_the_camera(gain, seconds, dark_seconds):
     rng = np.random.default_rng(9)

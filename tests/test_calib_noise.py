@@ -64,7 +64,7 @@ def test_cosmic_rays_and_hot_pixels_do_not_matter():
     assert noise.read_noise_e == pytest.approx(8.0, rel=0.01)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.floats(0.5, 4))
 def test_gain_scales_inversely_with_the_counts(factor):
     flats, biases = pairs(1.5, 8.0, shape=(128, 128))

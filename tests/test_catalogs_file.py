@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.table import Table
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightcurve.catalogs.bands import bands_of, recipe_for, standard_filter
@@ -152,9 +152,7 @@ def test_a_file_too_large_is_not_read(tmp_path, monkeypatch):
         read_file(tmp_path / "x.csv")
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60)
 @given(body=st.binary(max_size=400), head=st.sampled_from([b"", b"ra,dec,V\n", b"# %ECSV 1.0\n"]))
 def test_any_bytes_are_a_catalogue_or_refused(tmp_path, body, head):
     path = tmp_path / "any"

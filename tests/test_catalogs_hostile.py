@@ -36,7 +36,7 @@ def read_gaia(body):
     return gaia.SERVICE.routes[0].read(body, FIELD)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, len(GOOD)), st.integers(0, 60), st.binary(max_size=30))
 def test_a_damaged_answer_is_read_or_refused(start, length, patch):
     body = GOOD[:start] + patch + GOOD[start + length :]
@@ -59,7 +59,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(JSON)
 def test_any_json_is_events_or_refused(answer):
     body = json.dumps(answer).encode()
@@ -163,7 +163,7 @@ def test_an_angle_that_is_none_is_told():
         skybot.SERVICE.routes[0].read(GOOD, FIELD)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.floats(0, 360), st.floats(-90, 90), st.floats(0.001, 3))
 def test_the_wider_field_holds_the_one_asked_for(ra, dec, radius):
     asked = Field(ra, dec, radius, 2020.0)

@@ -78,7 +78,7 @@ def test_stars_without_a_position_match_nothing():
     assert len(nothing) == 0
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.floats(0, 359.99),
     st.floats(-89.99, 89.99),

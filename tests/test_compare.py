@@ -70,7 +70,7 @@ def test_frames_are_known_by_any_spelling() -> None:
     assert_array_equal(rows, [[0, 2, 3], [2, 0, 3]])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     n=st.integers(2, 40), seed=st.integers(0, 9999), jitter=st.floats(0, 0.45), drop=st.booleans()
 )

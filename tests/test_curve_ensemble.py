@@ -129,7 +129,7 @@ def test_bad_input():
         build_ensemble(np.where([True, False], flux, np.nan), error)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.permutations(range(5)), st.floats(0.1, 50))
 def test_order_of_stars_and_gain_do_not_matter(order, gain):
     flux, error, _ = _night([0.002, 0.003, 0.004, 0.005, 0.006], n=60)

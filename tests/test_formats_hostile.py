@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightcurve.errors import InputError
@@ -28,9 +28,7 @@ SEPARATORS = st.sampled_from(["\t", ",", " ", "\n", "\r\n", ";", "#", "=", ":"])
 
 @pytest.mark.parametrize("reader", READERS)
 @given(parts=st.lists(st.tuples(WORDS, SEPARATORS), max_size=30))
-@settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=120)
 def test_pieces_of_files_in_any_order(reader, parts, tmp_path):
     path = tmp_path / "odd.txt"
     path.write_text("".join(word + separator for word, separator in parts), encoding="utf-8")
@@ -39,9 +37,7 @@ def test_pieces_of_files_in_any_order(reader, parts, tmp_path):
 
 @pytest.mark.parametrize("reader", READERS)
 @given(data=st.binary(max_size=200))
-@settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=80)
 def test_any_bytes(reader, data, tmp_path):
     path = tmp_path / "odd.txt"
     path.write_bytes(data)

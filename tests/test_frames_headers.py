@@ -315,7 +315,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(st.sampled_from(KEYWORDS), VALUES, max_size=20), st.booleans())
 def test_any_values_give_an_exposure_or_a_header_error(cards: dict, quoted: bool) -> None:
     mark = "'" if quoted else ""

@@ -47,7 +47,7 @@ def gaussian_star(
     return 100.0 + 5000.0 * light
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(x=st.floats(-0.5, 0.5), y=st.floats(-0.5, 0.5), radius=st.floats(0.3, 7.0, exclude_min=True))
 def test_the_cells_of_a_circle_add_up_to_its_area(x: float, y: float, radius: float) -> None:
     edges = np.arange(-9.5, 9.6)
@@ -142,7 +142,7 @@ def test_a_star_far_outside_has_no_flux() -> None:
     assert found.flux[1] > 0
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(order=st.permutations(range(5)), pedestal=st.integers(0, 2000))
 def test_order_and_pedestal_leave_the_fluxes(order: list[int], pedestal: int) -> None:
     rng = np.random.default_rng(4)

@@ -62,7 +62,7 @@ def test_half_maximum_is_at_half_the_fwhm(beta: float | None) -> None:
     assert image[200, 220] / image[200, 200] == pytest.approx(0.5, abs=2e-3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.floats(-30, 90),
     st.floats(-30, 70),

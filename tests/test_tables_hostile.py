@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lightcurve.config import Settings
@@ -59,9 +59,7 @@ def with_sound_radii(table: tuple[list[str], list[list[str]]]) -> tuple:
 
 
 WHOLE = (list(NAMES), [["f0.fits"] + ["5.5"] * (len(NAMES) - 1)] * 2)
-RELAXED = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+RELAXED = settings(max_examples=100)
 
 
 @pytest.fixture(scope="module")
@@ -114,9 +112,7 @@ def test_a_result_or_one_line(
         st.tuples(*[st.sampled_from([0.0, 1.0, -1.0, 1.01, 1e-9, 1e9, np.nan])] * 2), max_size=6
     )
 )
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=12)
 def test_a_figure_of_anything(numbers: list[tuple[float, float]], tmp_path: Path) -> None:
     a, b = np.array(numbers, dtype=float).reshape(-1, 2).T
     path = save_comparison(tmp_path / "f.png", np.arange(float(len(a))), a, b, names=("a", "b"))
