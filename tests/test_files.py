@@ -104,7 +104,7 @@ def test_two_writers_of_a_shared_file_do_not_mix(tmp_path: Path) -> None:
         def halves(file: object) -> None:
             file.write(letter * 50_000)
             file.flush()
-            both.wait(10)  # now both files are half written
+            both.wait(600)  # now both files are half written
             file.write(letter * 50_000)
 
         write_whole(path, halves, shared=True)
