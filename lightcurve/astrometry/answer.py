@@ -31,21 +31,10 @@ _UNREADABLE = (OSError, ValueError, TypeError, KeyError, IndexError, MemoryError
 def read_result(body: bytes, request: SolveRequest) -> WCS:
     """Read a WCS as Astrometry.net writes it, and see that it is one of this frame.
 
-    Parameters
-    ----------
-    body : bytes
-        A FITS header.
-    request : SolveRequest
-
-    Returns
-    -------
-    astropy.wcs.WCS
-        TAN or TAN-SIP.
-
-    Raises
-    ------
-    SolveError
-        When it is none, degenerate, of a frame of another size, or far from the scale known.
+    body: a FITS header.
+    TAN or TAN-SIP.
+    Raises SolveError when it is none, degenerate, of a frame of another size, or far from the scale
+    known.
     """
     try:
         with warnings.catch_warnings():
@@ -94,21 +83,9 @@ def stars_to_check(
 ) -> tuple[np.ndarray, str]:
     """Find stars of known places: from here, or else those that the solver says it matched.
 
-    Parameters
-    ----------
-    wcs : astropy.wcs.WCS
-    matched : bytes or None
-        The solver's list of matched stars.
-    request : SolveRequest
-    settings : SolveSettings
-
-    Returns
-    -------
-    sky : (n, 2) float array
-        RA and Dec, degrees.
-    remark : str
-        Says so where they are the solver's own, which makes a weaker check, or where these would
-        be needed and cannot be read.
+    matched: the solver's list of matched stars.
+    Returns sky: (n, 2) float array, RA and Dec, degrees; remark: says so where they are the
+    solver's own, which makes a weaker check, or where these would be needed and cannot be read.
     """
     sky = known_stars(wcs, request, settings)
     here, _ = stars_on_frame(wcs, request.shape, sky)

@@ -34,21 +34,10 @@ def false_match_probability(
     `N_NEIGHBOURS` nearest stars where that is higher: clusters overlap by chance more easily. The
     best of the three radii t in `RADII_PX` is taken, and paid for by a factor of three.
 
-    Parameters
-    ----------
-    residuals : (k,) float array
-        Distances of the matched stars, pixels, under a similarity.
-    predicted : (m, 2) float array
-        Reference stars carried to the frame.
-    tree : scipy.spatial.cKDTree
-        The frame's stars.
-    shape : tuple of int
-        (ny, nx).
-
-    Returns
-    -------
-    float
-        At most 1.
+    residuals: (k,) float array, distances of the matched stars, pixels, under a similarity;
+    predicted: (m, 2) float array, reference stars carried to the frame; tree: the frame's stars;
+    shape: (ny, nx).
+    At most 1.
     """
     from scipy.special import bdtrc
 
@@ -71,17 +60,9 @@ def false_match_probability(
 def _local_density(points: np.ndarray, tree: cKDTree, overall: float) -> np.ndarray:
     """Stars per square pixel around some points, from the distance to the nearest few.
 
-    Parameters
-    ----------
-    points : (n, 2) float array
-    tree : scipy.spatial.cKDTree
-        The stars counted.
-    overall : float
-        Density of the frame, the least that is returned.
-
-    Returns
-    -------
-    (n,) float array
+    points: (n, 2) float array; tree: the stars counted; overall: density of the frame, the least
+    that is returned.
+    Returns (n,) float array.
     """
     if tree.n <= N_NEIGHBOURS:
         return np.full(len(points), overall)

@@ -15,16 +15,9 @@ GRID = 12
 def tangent_wcs(crval: np.ndarray, crpix: np.ndarray, cd: np.ndarray, *, sip: bool = False) -> WCS:
     """Make a gnomonic WCS.
 
-    Parameters
-    ----------
-    crval : (2,) float array
-        RA and Dec of the reference point, degrees.
-    crpix : (2,) float array
-        Its pixel, counted from 0.
-    cd : (2, 2) float array
-        Degrees per pixel.
-    sip : bool
-        Name the projection as one that SIP terms go with.
+    crval: (2,) float array, RA and Dec of the reference point, degrees; crpix: (2,) float array,
+    its pixel, counted from 0; cd: (2, 2) float array, degrees per pixel; sip: name the projection
+    as one that SIP terms go with.
     """
     from astropy.wcs import WCS
 
@@ -50,16 +43,9 @@ def fit_wcs(
     polynomials, is a polynomial of the same order in u and v: linear in its coefficients. What is
     constant in it moves `crval`; three rounds bring that under 1e-9 of a pixel.
 
-    Parameters
-    ----------
-    xy : (n, 2) float array
-        Pixels, from 0.
-    sky : (n, 2) float array
-        RA and Dec, degrees.
-    crval, crpix : (2,) float arrays
-        Reference point: rough place on the sky, and exact pixel from 0.
-    order : int
-        1 for a plain TAN, 2 to 5 for SIP.
+    xy: (n, 2) float array, pixels, from 0; sky: (n, 2) float array, RA and Dec, degrees; crval,
+    crpix: (2,) float arrays, reference point: rough place on the sky, and exact pixel from 0;
+    order: 1 for a plain TAN, 2 to 5 for SIP.
     """
     uv = xy - np.asarray(crpix)
     # Scaled to about one, so that high powers do not ruin the matrix.

@@ -31,24 +31,13 @@ _NUMBERS = re.compile(r"(CRVAL|CRPIX|CDELT|CROTA)[12]|(CD|PC)[12]_[12]|(A|B)_\d_
 def solve_header(request: SolveRequest, settings: SolveSettings) -> Solution:
     """Take the WCS of the header, if it is whole and the frame's stars are where it has them.
 
-    Parameters
-    ----------
-    request : SolveRequest
-        Its catalogue is what the stars are compared with; without one, the stars of index files.
-    settings : SolveSettings
-
-    Returns
-    -------
-    Solution
-        In ICRS, refined with the matched stars. With no matched stars where there was nothing to
-        compare with: its detail says so.
-
-    Raises
-    ------
-    SolveError
-        When there is no celestial WCS, it is degenerate or absurd, or it contradicts the scale
-        given or the stars of the frame; without such stars, also when it contradicts the scale or
-        the place that are known.
+    request: its catalogue is what the stars are compared with; without one, the stars of index
+    files.
+    In ICRS, refined with the matched stars. With no matched stars where there was nothing to
+    compare with: its detail says so.
+    Raises SolveError when there is no celestial WCS, it is degenerate or absurd, or it contradicts
+    the scale given or the stars of the frame; without such stars, also when it contradicts the
+    scale or the place that are known.
     """
     wcs, detail = to_icrs(_read(request), request.shape)
     scale, _, _ = describe_wcs(wcs, request.shape)
@@ -87,17 +76,9 @@ def _compare(found: Solution, request: SolveRequest, settings: SolveSettings) ->
 def known_stars(wcs: WCS, request: SolveRequest, settings: SolveSettings) -> np.ndarray:
     """Find stars of known places on and around a frame, without a network.
 
-    Parameters
-    ----------
-    wcs : astropy.wcs.WCS
-        Of the frame, roughly.
-    request : SolveRequest
-    settings : SolveSettings
-
-    Returns
-    -------
-    (n, 2) float array
-        RA and Dec, degrees: the request's catalogue, else the stars of the index files.
+    wcs: of the frame, roughly.
+    Returns (n, 2) float array, RA and Dec, degrees: the request's catalogue, else the stars of the
+    index files.
     """
     if request.catalog is not None:
         return request.catalog

@@ -15,15 +15,8 @@ N_STARS = 200
 def star_places(request: SolveRequest) -> np.ndarray:
     """List the brightest stars' places, as FITS counts pixels: the first one's centre is (1, 1).
 
-    Returns
-    -------
-    (n, 2) float array
-        At most `N_STARS`, brightest first.
-
-    Raises
-    ------
-    SolveError
-        When there are too few for any pattern.
+    Returns (n, 2) float array, at most `N_STARS`, brightest first.
+    Raises SolveError when there are too few for any pattern.
     """
     stars = request.stars
     if len(stars) < MIN_STARS:
@@ -35,10 +28,7 @@ def star_places(request: SolveRequest) -> np.ndarray:
 def scale_bounds(request: SolveRequest, settings: SolveSettings) -> tuple[float, float] | None:
     """Bound the scale: as widely as the local solver does, at last, for it is asked once only.
 
-    Returns
-    -------
-    tuple of float, or None
-        Arc seconds per pixel; None when nothing is known.
+    Arc seconds per pixel; None when nothing is known.
     """
     if request.scale_arcsec is None:
         return None
@@ -50,10 +40,7 @@ def scale_bounds(request: SolveRequest, settings: SolveSettings) -> tuple[float,
 def cone(request: SolveRequest, settings: SolveSettings) -> tuple[float, float, float] | None:
     """Bound the place on the sky.
 
-    Returns
-    -------
-    tuple of float, or None
-        RA (0 to 360), Dec and radius, degrees; None when no place is known or none is to be used.
+    RA (0 to 360), Dec and radius, degrees; None when no place is known or none is to be used.
     """
     if request.ra_deg is None or request.dec_deg is None or settings.blind:
         return None

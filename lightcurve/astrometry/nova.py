@@ -49,24 +49,12 @@ class _Parcel:
 def solve_nova(request: SolveRequest, settings: SolveSettings) -> Solution:
     """Have a frame solved by a server; wait for it, or go on with one that was sent before.
 
-    Parameters
-    ----------
-    request : SolveRequest
-        Its `state_file` keeps the number of the submission while the server is at work.
-    settings : SolveSettings
-        Server, what is sent, who may see it, hints and the time limit.
-
-    Returns
-    -------
-    Solution
-        Checked and refined with known stars: the catalogue, index files on this machine, or the
-        stars that the server says it matched.
-
-    Raises
-    ------
-    SolveError
-        When there is no key, the server cannot be asked, is too slow, finds nothing, or what it
-        finds is not where the frame's stars are. Each has its own message.
+    request: its `state_file` keeps the number of the submission while the server is at work;
+    settings: server, what is sent, who may see it, hints and the time limit.
+    Checked and refined with known stars: the catalogue, index files on this machine, or the stars
+    that the server says it matched.
+    Raises SolveError when there is no key, the server cannot be asked, is too slow, finds nothing,
+    or what it finds is not where the frame's stars are. Each has its own message.
     """
     key = find_key()
     if key is None:
@@ -100,10 +88,7 @@ def _matched(server: NovaServer, job: int, end: float) -> bytes | None:
 def find_key() -> SecretStr | None:
     """Look for an API key.
 
-    Returns
-    -------
-    SecretStr or None
-        From the environment (``ASTROMETRY_NET_API_KEY``), or from astroquery's configuration.
+    From the environment (``ASTROMETRY_NET_API_KEY``), or from astroquery's configuration.
     """
     key = os.environ.get(KEY_VARIABLE, "").strip()
     if not key:
@@ -132,10 +117,7 @@ def _server(address: str, key: SecretStr, plain_http: bool) -> NovaServer:  # no
 def pack(request: SolveRequest, settings: SolveSettings) -> _Parcel:
     """Put together what a server is sent.
 
-    Raises
-    ------
-    SolveError
-        When there are too few stars to send, or the image cannot be read.
+    Raises SolveError when there are too few stars to send, or the image cannot be read.
     """
     name, content, more = SENDERS[settings.upload](request)
     options = _visibility(settings) | _hints(request, settings) | more

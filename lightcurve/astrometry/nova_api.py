@@ -69,19 +69,9 @@ class NovaServer:
     def upload(self, options: Mapping[str, Any], name: str, content: bytes, end: float) -> int:
         """Send a star list or an image to be solved.
 
-        Parameters
-        ----------
-        options : mapping
-            Of the interface: hints, and who may see it.
-        name : str
-            File name that the server is told.
-        content : bytes
-        end : float
-
-        Returns
-        -------
-        int
-            Number of the submission.
+        options: of the interface: hints, and who may see it; name: file name that the server is
+        told.
+        Number of the submission.
         """
         for _ in range(2):
             self._log_in(end)
@@ -101,10 +91,7 @@ class NovaServer:
     def submission(self, number: int, end: float) -> Submission | None:
         """Ask how far a submission is.
 
-        Returns
-        -------
-        Submission or None
-            None when the server knows no such submission.
+        None when the server knows no such submission.
         """
         reply = self._web.get(f"api/submissions/{number}", end)
         if reply.status == 404:
@@ -126,10 +113,7 @@ class NovaServer:
     def job_status(self, job: int, end: float) -> str:
         """Ask whether a job is done.
 
-        Returns
-        -------
-        str
-            ``"success"``, ``"failure"``, or another word while it goes on.
+        ``"success"``, ``"failure"``, or another word while it goes on.
         """
         reply = self._web.get(f"api/jobs/{job}", end)
         status = self._json(reply).get("status")
@@ -138,17 +122,8 @@ class NovaServer:
     def result(self, kind: str, job: int, end: float) -> bytes | None:
         """Fetch a file that a job made.
 
-        Parameters
-        ----------
-        kind : str
-            ``"wcs_file"`` or ``"corr_file"``.
-        job : int
-        end : float
-
-        Returns
-        -------
-        bytes or None
-            None when the server has no such file.
+        kind: ``"wcs_file"`` or ``"corr_file"``.
+        None when the server has no such file.
         """
         reply = self._web.get(f"{kind}/{job}", end, limit=MAX_FILE_BYTES)
         if reply.status == 404:

@@ -79,14 +79,8 @@ def make_reference(
 def brightest_first(x: np.ndarray, y: np.ndarray, flux: np.ndarray) -> np.ndarray:
     """Order stars by flux, equal ones by place, so that the order given does not matter.
 
-    Parameters
-    ----------
-    x, y, flux : (n,) float arrays
-
-    Returns
-    -------
-    (m, 2) float array
-        x and y of the stars without a NaN.
+    x, y, flux: (n,) float arrays.
+    Returns (m, 2) float array, x and y of the stars without a NaN.
     """
     stars = np.column_stack([x, y]).astype(float)
     brightness = np.asarray(flux, dtype=float)
@@ -108,15 +102,8 @@ def triangles(stars: np.ndarray) -> Triangles:
     distance is one tolerance. Corner k faces side k, and sides ascend, so that like triangles list
     like corners in the same place.
 
-    Parameters
-    ----------
-    stars : (n, 2) float array
-        Pixels.
-
-    Returns
-    -------
-    Triangles
-        Without those that have a side under `MIN_SIDE_PX`.
+    stars: (n, 2) float array, pixels.
+    Without those that have a side under `MIN_SIDE_PX`.
     """
     from scipy.spatial import cKDTree
 

@@ -192,10 +192,7 @@ def _names(series: str, scale: int, place: tuple[float, float, float] | None) ->
 def tiles_at(ra_deg: float, dec_deg: float, radius_deg: float, nside: int) -> list[int]:
     """List the pieces of sky that a circle touches.
 
-    Returns
-    -------
-    list of int
-        Numbers as `healpix` gives them, ascending.
+    Numbers as `healpix` gives them, ascending.
     """
     ra = np.radians(ra_deg)
     centre = unit_vectors(ra_deg, dec_deg)
@@ -215,15 +212,8 @@ def healpix(points: np.ndarray, nside: int) -> np.ndarray:
     Of the twelve base pieces (Gorski et al. 2005, ApJ 622, 759) each is a grid of nside by nside:
     the number counts base pieces, then steps to the north-east, then to the north-west.
 
-    Parameters
-    ----------
-    points : (n, 3) float array
-        Unit vectors.
-    nside : int
-
-    Returns
-    -------
-    (n,) int array
+    points: (n, 3) float array, unit vectors.
+    Returns (n,) int array.
     """
     x, y, z = points.T
     turn = (np.arctan2(y, x) / (np.pi / 2)) % 4

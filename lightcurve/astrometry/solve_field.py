@@ -27,21 +27,9 @@ PARITY = {"either": (), "sky": ("--parity", "pos"), "mirrored": ("--parity", "ne
 def solve_with_program(request: SolveRequest, settings: SolveSettings) -> Solution:
     """Solve a frame by running ``solve-field`` on the list of its stars.
 
-    Parameters
-    ----------
-    request : SolveRequest
-    settings : SolveSettings
-        Index files (else those that the program is set up with), hints, and the time limit.
-
-    Returns
-    -------
-    Solution
-        Checked and refined with the catalogue, index files, or the stars the program matched.
-
-    Raises
-    ------
-    SolveError
-        When the program is not there, fails, runs out of time or finds nothing.
+    settings: index files (else those that the program is set up with), hints, and the time limit.
+    Checked and refined with the catalogue, index files, or the stars the program matched.
+    Raises SolveError when the program is not there, fails, runs out of time or finds nothing.
     """
     program, n = shutil.which(PROGRAM), len(request.stars)
     if program is None:

@@ -11,10 +11,7 @@ MIN_KEPT = 6
 def as_matrix(turn: complex, shift: complex, *, mirrored: bool) -> np.ndarray:
     """Write ``z -> turn * z + shift`` (of the conjugate of z where mirrored) as a matrix.
 
-    Returns
-    -------
-    (2, 3) float array
-        ``[x, y] = matrix @ [x_ref, y_ref, 1]``.
+    Returns (2, 3) float array, ``[x, y] = matrix @ [x_ref, y_ref, 1]``.
     """
     c, s = turn.real, turn.imag
     sign = -1.0 if mirrored else 1.0
@@ -24,14 +21,8 @@ def as_matrix(turn: complex, shift: complex, *, mirrored: bool) -> np.ndarray:
 def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Carry points by a transform.
 
-    Parameters
-    ----------
-    matrix : (2, 3) float array
-    points : (n, 2) float array
-
-    Returns
-    -------
-    (n, 2) float array
+    matrix: (2, 3) float array; points: (n, 2) float array.
+    Returns (n, 2) float array.
     """
     return points @ matrix[:, :2].T + matrix[:, 2]
 
@@ -39,14 +30,8 @@ def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
 def fit_similarity(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
     """Fit shift, turn and scale, plain or mirrored, whichever leaves less.
 
-    Parameters
-    ----------
-    points, stars : (n, 2) float arrays
-        Matched places, at least two.
-
-    Returns
-    -------
-    (2, 3) float array
+    points, stars: (n, 2) float arrays, matched places, at least two.
+    Returns (2, 3) float array.
     """
     here, there = stars @ (1, 1j), points @ (1, 1j)
     mean = here.mean()
@@ -85,14 +70,8 @@ def fit_transform(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
 
     Matches farther off than three times the median distance are dropped, twice.
 
-    Parameters
-    ----------
-    points, stars : (n, 2) float arrays
-        Matched places.
-
-    Returns
-    -------
-    (2, 3) float array
+    points, stars: (n, 2) float arrays, matched places.
+    Returns (2, 3) float array.
     """
     fit = fit_affine if len(points) >= AFFINE_FROM else fit_similarity
     matrix = fit(points, stars)

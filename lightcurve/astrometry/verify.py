@@ -75,15 +75,7 @@ def check_wcs(
     Of the two lists the shorter one is on trial: each of its k stars meets one of the other's n
     by chance with ``p = 1 - exp(-n pi t^2 / A)``; the binomial tail is the probability stated.
 
-    Parameters
-    ----------
-    wcs : astropy.wcs.WCS
-    stars : Detections
-    shape : tuple of int
-        (ny, nx).
-    sky : (n, 2) float array
-        RA and Dec, degrees, at the frame's epoch.
-    tolerance_px : float
+    shape: (ny, nx); sky: (n, 2) float array, RA and Dec, degrees, at the frame's epoch.
     """
     from scipy.spatial import cKDTree
     from scipy.special import bdtrc

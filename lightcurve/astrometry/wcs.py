@@ -126,23 +126,11 @@ def to_icrs(wcs: WCS, shape: tuple[int, int]) -> tuple[WCS, str]:
 
     A tangential projection is one in any system, turned: it is found by a fit on a grid.
 
-    Parameters
-    ----------
-    wcs : astropy.wcs.WCS
-    shape : tuple of int
-        (ny, nx).
-
-    Returns
-    -------
-    wcs : astropy.wcs.WCS
-        As it is where it is of ICRS already, or of FK5 of J2000, which is that to 0.03 arcsec.
-    remark : str
-        Says what it was converted from; empty where it was not.
-
-    Raises
-    ------
-    SolveError
-        When it would have to be converted and is no TAN or TAN-SIP, or of an unknown system.
+    shape: (ny, nx).
+    Returns wcs: as it is where it is of ICRS already, or of FK5 of J2000, which is that to 0.03
+    arcsec; remark: says what it was converted from; empty where it was not.
+    Raises SolveError when it would have to be converted and is no TAN or TAN-SIP, or of an unknown
+    system.
     """
     of_2000 = bool(np.isnan(wcs.wcs.equinox)) or wcs.wcs.equinox == 2000.0
     modern = wcs.wcs.radesys == "ICRS" or (wcs.wcs.radesys in {"", "FK5"} and of_2000)

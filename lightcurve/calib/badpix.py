@@ -21,16 +21,9 @@ _ENTRY_LENGTH = {"pixels": 2, "rectangles": 4}
 def tile_median(image: np.ndarray, tile: int = TILE) -> np.ndarray:
     """Median of the square tile that each pixel lies in: glow and vignetting, without pixels.
 
-    Parameters
-    ----------
-    image : (ny, nx) array
-        NaN are left out.
-    tile : int
-        Pixels on a side, about: the image is cut into equal parts.
-
-    Returns
-    -------
-    (ny, nx) float32 array
+    image: (ny, nx) array, NaN are left out; tile: pixels on a side, about: the image is cut into
+    equal parts.
+    Returns (ny, nx) float32 array.
     """
     ny, nx = image.shape
     rows = _edges(ny, tile)
@@ -93,22 +86,10 @@ def bad_columns(
 ) -> np.ndarray:
     """Find columns that stand out from their neighbours as a whole.
 
-    Parameters
-    ----------
-    image : (ny, nx) array
-        Master bias, dark or flat.
-    n_sigma : float
-        In robust scatters of the column medians about their running median.
-    least : float
-        Smallest deviation that counts, in units of `image`.
-    window : int
-        Columns in the running median.
-    axis : int
-        0 for columns, 1 for rows.
-
-    Returns
-    -------
-    (nx,) or (ny,) bool array
+    image: (ny, nx) array, master bias, dark or flat; n_sigma: in robust scatters of the column
+    medians about their running median; least: smallest deviation that counts, in units of `image`;
+    window: columns in the running median; axis: 0 for columns, 1 for rows.
+    Returns (nx,) or (ny,) bool array.
     """
     from scipy.ndimage import median_filter
 

@@ -45,15 +45,8 @@ def open_rows(path: Path, spill: Path) -> RowSource:
     A plain two-dimensional primary image is read where it lies. Any other kind (compressed, in an
     extension, a cube) is unpacked once, whole.
 
-    Parameters
-    ----------
-    spill : Path
-        Folder to unpack into; the caller removes it.
-
-    Raises
-    ------
-    FrameError
-        When the file cannot be read.
+    spill: folder to unpack into; the caller removes it.
+    Raises FrameError when the file cannot be read.
     """
     from astropy.io import fits
 
@@ -110,9 +103,7 @@ def rows_of(source: RowSource) -> Iterator[Callable[[int, int], np.ndarray]]:
 def read_rows(source: RowSource, row0: int, row1: int) -> np.ndarray:
     """Read some rows once, those that there are; see `rows_of`.
 
-    Returns
-    -------
-    (n_row, nx) float32 array
+    Returns (n_row, nx) float32 array.
     """
     with rows_of(source) as read:
         return read(row0, row1)

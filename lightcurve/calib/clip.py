@@ -25,26 +25,14 @@ def clipped_mean(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Combine a stack of images into one.
 
-    Parameters
-    ----------
-    stack : (n, ny, nx) float32 array
-        Values that are not finite are left out.
-    clip_sigma : float
-        In scatters about the median; infinity keeps all.
-    floor : float
-        Smallest scatter believed, in the units of `stack`. Whole numbers that are mostly equal
-        have a median absolute deviation of 0, and every other value would be left out; half the
-        step between them prevents that.
-    method : str
-        ``"mean"`` or ``"median"`` of the values kept.
-
-    Returns
-    -------
-    image, std : (ny, nx) float32 arrays
-        Mean or median, and standard deviation (n - 1) of the values kept; NaN where there are none
-        (for `std`, fewer than two).
-    n_used : (ny, nx) uint16 array
-        Values kept.
+    stack: (n, ny, nx) float32 array, values that are not finite are left out; clip_sigma: in
+    scatters about the median; infinity keeps all; floor: smallest scatter believed, in the units of
+    `stack`. Whole numbers that are mostly equal have a median absolute deviation of 0, and every
+    other value would be left out; half the step between them prevents that; method: ``"mean"`` or
+    ``"median"`` of the values kept.
+    Returns image, std: (ny, nx) float32 arrays, mean or median, and standard deviation (n - 1) of
+    the values kept; NaN where there are none (for `std`, fewer than two); n_used: (ny, nx) uint16
+    array, values kept.
     """
     n, ny, nx = stack.shape
     flat = stack.reshape(n, ny * nx)

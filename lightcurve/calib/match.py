@@ -56,23 +56,12 @@ def choose_frames(
 ) -> tuple[Group, list[Note]]:
     """Take from a group the frames that agree with the light frame.
 
-    Parameters
-    ----------
-    kind : str
-        ``"bias"``, ``"dark"``, ``"flat"`` or ``"dark flat"``.
-    group : sequence of (Path, Exposure)
-
-    Returns
-    -------
-    chosen : list of (Path, Exposure)
-        Empty only when `group` is.
-    notes : list of Note
-        How many were left out and why; each disagreement let through, a warning.
-
-    Raises
-    ------
-    CalibrationError
-        When no frame agrees in size or binning; in camera or (flats) filter, unless allowed.
+    kind: ``"bias"``, ``"dark"``, ``"flat"`` or ``"dark flat"``; group: sequence of (Path,
+    Exposure).
+    Returns chosen: list of (Path, Exposure), empty only when `group` is; notes: how many were left
+    out and why; each disagreement let through, a warning.
+    Raises CalibrationError when no frame agrees in size or binning; in camera or (flats) filter,
+    unless allowed.
     """
     chosen, notes = list(group), []
     for rule in RULES:
@@ -142,15 +131,8 @@ def _word(value: object) -> str:
 def same_exposure(a: float | None, b: float | None) -> bool:
     """Tell whether two exposure times are one to within a hundredth.
 
-    Parameters
-    ----------
-    a, b : float or None
-        Seconds.
-
-    Returns
-    -------
-    bool
-        False when either is not known.
+    a, b: seconds.
+    False when either is not known.
     """
     if a is None or b is None:
         return False
@@ -160,14 +142,9 @@ def same_exposure(a: float | None, b: float | None) -> bool:
 def by_exposure(group: Group) -> dict[float | None, list[tuple[Path, Exposure]]]:
     """Sort frames by exposure time, those within a hundredth together.
 
-    Parameters
-    ----------
-    group : sequence of (Path, Exposure)
-
-    Returns
-    -------
-    dict of float or None to list of (Path, Exposure)
-        Seconds, of the first frame of each; None for those that do not say.
+    group: sequence of (Path, Exposure).
+    Returns dict of float or None to list of (Path, Exposure), seconds, of the first frame of each;
+    None for those that do not say.
     """
     groups: dict[float | None, list[tuple[Path, Exposure]]] = {}
     for path, exposure in group:

@@ -33,14 +33,8 @@ class Reduction:
     def apply(self, raw: np.ndarray, rows: slice, out: np.ndarray) -> None:
         """Reduce some rows.
 
-        Parameters
-        ----------
-        raw : (n, nx) float32 array
-            ADU.
-        rows : slice
-            Where these rows are in the masters.
-        out : (n, nx) float32 array
-            Filled; may be `raw` itself.
+        raw: (n, nx) float32 array, ADU; rows: where these rows are in the masters; out: (n, nx)
+        float32 array, filled; may be `raw` itself.
         """
         if self.bias is not None:
             np.subtract(raw, self.bias[rows], out=out)
@@ -57,16 +51,8 @@ class Reduction:
 
         Pixels are looked at one by one only where some are known to be bad.
 
-        Parameters
-        ----------
-        raw : (n, nx) float32 array
-            ADU.
-        rows : slice
-            Where these rows are in the masters.
-        out : (n, nx) float32 array
-            As `apply` left it.
-        marks : (n, nx) uint8 array
-            `PixelFlag` bits; added to.
+        raw: (n, nx) float32 array, ADU; rows: where these rows are in the masters; out: (n, nx)
+        float32 array, as `apply` left it; marks: (n, nx) uint8 array, `PixelFlag` bits; added to.
         """
         saturation = self.saturation_adu
         if saturation is not None and not raw.max() < saturation:

@@ -37,10 +37,7 @@ _UNIT = {"bias": "adu", "dark": "adu", "flat": "", "badpix": ""}
 def _master_path(folder: Path, kind: str) -> Path:
     """Name the file of a master frame.
 
-    Parameters
-    ----------
-    kind : str
-        One of `KINDS`.
+    kind: one of `KINDS`.
     """
     return folder / f"master_{kind}.fits"
 

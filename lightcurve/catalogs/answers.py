@@ -31,15 +31,8 @@ def _path(server: str, request: str) -> Path:
 def recall(server: str, request: str) -> Answer | None:
     """Look for the answer to a question asked before.
 
-    Parameters
-    ----------
-    server, request : str
-        The same texts are the same question.
-
-    Returns
-    -------
-    Answer or None
-        None too where the file cannot be read: it is then asked anew.
+    server, request: the same texts are the same question.
+    None too where the file cannot be read: it is then asked anew.
     """
     path = _path(server, request)
     try:
@@ -59,10 +52,7 @@ def is_kept(server: str, request: str) -> bool:
 def remember(server: str, request: str, body: bytes) -> str:
     """Keep an answer, whole or not at all.
 
-    Returns
-    -------
-    str
-        Empty, or why it could not be kept: a full disk costs the memory, not the run.
+    Empty, or why it could not be kept: a full disk costs the memory, not the run.
     """
     trouble = keep(_path(server, request), gzip.compress(body, 1, mtime=0))
     return f"answer not remembered ({trouble})" if trouble else ""

@@ -29,10 +29,7 @@ _REACHES_OUT = re.compile(rb"<(?:\w+:)?STREAM\b[^>]*\bhref\s*=|<!ENTITY", re.IGN
 def clean(text: str) -> str:
     """Strip control characters, direction marks and excess length from retrieved text.
 
-    Returns
-    -------
-    str
-        One line of at most 200 characters.
+    One line of at most 200 characters.
     """
     kept = (c if unicodedata.category(c)[0] != "C" else " " for c in text[: 4 * MAX_TEXT])
     return " ".join("".join(kept).split())[:MAX_TEXT]
@@ -41,21 +38,10 @@ def clean(text: str) -> str:
 def read_votable(body: bytes, service: str) -> Table:
     """Read the first table of a VOTable without following what it points to.
 
-    Parameters
-    ----------
-    body : bytes
-    service : str
-        Named in errors.
-
-    Returns
-    -------
-    astropy.table.Table
-        Masked where there is no value.
-
-    Raises
-    ------
-    CatalogError
-        When it is not a whole VOTable, holds no table, or is the server's report of an error.
+    service: named in errors.
+    Masked where there is no value.
+    Raises CatalogError when it is not a whole VOTable, holds no table, or is the server's report of
+    an error.
     """
     if _REACHES_OUT.search(body):
         raise CatalogError(service, "answer points to other files or defines entities: refused")
@@ -99,10 +85,7 @@ def _complain(whole: VOTableFile, service: str) -> None:
 def overflowed(body: bytes) -> bool:
     """Tell whether the server says that it left rows out.
 
-    Parameters
-    ----------
-    body : bytes
-        A VOTable.
+    body: a VOTable.
     """
     return re.search(rb'value\s*=\s*"OVERFLOW"', body) is not None
 
@@ -110,17 +93,9 @@ def overflowed(body: bytes) -> bool:
 def numbers(table: Table, name: str) -> np.ndarray:
     """Read a column as numbers.
 
-    Returns
-    -------
-    (n,) float array
-        NaN where masked, infinite or not a number.
-
-    Raises
-    ------
-    KeyError
-        When there is no such column.
-    ValueError
-        When it has more than one value in a row.
+    Returns (n,) float array, NaN where masked, infinite or not a number.
+    Raises KeyError when there is no such column; ValueError when it has more than one value in a
+    row.
     """
     column = table[name]
     values = np.ma.array(np.asarray(column), mask=getattr(column, "mask", False))
@@ -148,15 +123,8 @@ def _number(value: object) -> float:
 def texts(table: Table, name: str) -> np.ndarray:
     """Read a column as clean text.
 
-    Returns
-    -------
-    (n,) str array
-        Empty where masked.
-
-    Raises
-    ------
-    KeyError
-        When there is no such column.
+    Returns (n,) str array, empty where masked.
+    Raises KeyError when there is no such column.
     """
     values = np.ma.asarray(table[name])
     if not len(table):

@@ -67,23 +67,9 @@ class Layout:
 def build(table: Table, layout: Layout, name: str, title: str, field: Field) -> Catalog:
     """Make a catalogue of a service's table, at the epoch of the frame.
 
-    Parameters
-    ----------
-    table : astropy.table.Table
-    layout : Layout
-    name, title : str
-        Of the service.
-    field : Field
-
-    Returns
-    -------
-    Catalog
-        Without rows that have no position; with a note for each column that was missing.
-
-    Raises
-    ------
-    CatalogError
-        When there is no column of positions.
+    name, title: of the service.
+    Without rows that have no position; with a note for each column that was missing.
+    Raises CatalogError when there is no column of positions.
     """
     known = spellings(table)
     ra, dec = (_position(table, known, c, title) for c in (layout.ra, layout.dec))
@@ -125,10 +111,7 @@ def within(catalog: Catalog, field: Field) -> Catalog:
 def spellings(table: Table) -> dict[str, str]:
     """List the names of a table's columns as they stand and without regard to case.
 
-    Returns
-    -------
-    dict
-        Spelling to name. A name as it stands wins: Gmag is not gmag, nor is upmag uPmag.
+    Spelling to name. A name as it stands wins: Gmag is not gmag, nor is upmag uPmag.
     """
     loose = {plain(n): n for n in reversed(table.colnames)}
     return loose | {n: n for n in table.colnames}
@@ -137,14 +120,8 @@ def spellings(table: Table) -> dict[str, str]:
 def julian_years(values: np.ndarray) -> np.ndarray:
     """Read epochs of positions, written as Julian years or as modified Julian dates.
 
-    Parameters
-    ----------
-    values : (n,) array
-
-    Returns
-    -------
-    (n,) array
-        2000 where a value is neither (1800 to 2200, or MJD of 1900 to 2100).
+    values: (n,) array.
+    Returns (n,) array, 2000 where a value is neither (1800 to 2200, or MJD of 1900 to 2100).
     """
     years = np.where((values >= 1800) & (values <= 2200), values, np.nan)
     dates = (values > 15000) & (values < 88000)
@@ -155,16 +132,7 @@ def julian_years(values: np.ndarray) -> np.ndarray:
 def find(known: dict[str, str], name: str) -> str | None:
     """Find a column by name, whatever its case and punctuation.
 
-    Parameters
-    ----------
-    known : dict
-        Of `spellings`.
-    name : str
-        Or several, divided by ``|``, the best first.
-
-    Returns
-    -------
-    str or None
+    known: of `spellings`; name: or several, divided by ``|``, the best first.
     """
     for spelling in filter(None, name.split("|")):
         for way in (spelling, plain(spelling)):

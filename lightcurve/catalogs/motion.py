@@ -22,18 +22,10 @@ def moved(
     ``p' = p + years (mu_a e + mu_d n)``, with `e` and `n` the unit vectors to the east and north
     (ESA SP-1200, vol. 1, 1.5.5, without radial velocity and parallax).
 
-    Parameters
-    ----------
-    ra_deg, dec_deg : (n,) arrays
-    pm_ra, pm_dec : (n,) arrays
-        mas/yr; that in right ascension times cos dec. Where either is NaN the star stays.
-    years : (n,) array or float
-        Julian years to move, negative for the past.
-
-    Returns
-    -------
-    ra_deg, dec_deg : (n,) arrays
-        Right ascension in [0, 360).
+    ra_deg, dec_deg: (n,) arrays; pm_ra, pm_dec: (n,) arrays, mas/yr; that in right ascension times
+    cos dec. Where either is NaN the star stays; years: (n,) array or float, julian years to move,
+    negative for the past.
+    Returns ra_deg, dec_deg: (n,) arrays, right ascension in [0, 360).
     """
     ra, dec = np.radians(ra_deg), np.radians(dec_deg)
     east = np.stack([-np.sin(ra), np.cos(ra), np.zeros_like(ra)], axis=-1)

@@ -17,19 +17,9 @@ def topocentric(
 
     The vector from the geocentre to the object, less that to the site; 8.8" at 1 au at most.
 
-    Parameters
-    ----------
-    ra_deg, dec_deg : (n,) arrays
-        Geocentric, ICRS.
-    distance_au : (n,) array
-        From the geocentre; where NaN the position stays.
-    site : Site
-    jd_utc : float
-
-    Returns
-    -------
-    ra_deg, dec_deg : (n,) arrays
-        Right ascension in [0, 360).
+    ra_deg, dec_deg: (n,) arrays, geocentric, ICRS; distance_au: (n,) array, from the geocentre;
+    where NaN the position stays.
+    Returns ra_deg, dec_deg: (n,) arrays, right ascension in [0, 360).
     """
     import erfa
 

@@ -104,10 +104,7 @@ def query(
 def snapped(field: Field) -> Field:
     """Widen a field to a grid, so that frames of one night ask one question.
 
-    Returns
-    -------
-    Field
-        Its cone holds the given one.
+    Its cone holds the given one.
     """
     dec = max(-90.0, min(90.0, round(field.dec_deg / GRID_DEG) * GRID_DEG))
     step = GRID_DEG / max(math.cos(math.radians(dec)), 0.01)

@@ -28,16 +28,8 @@ POLL_S = 1.0
 def connected(service: str, link: Link) -> Iterator[Session]:
     """Open a session within a link's limits, for its owner or for a client of someone else's.
 
-    Parameters
-    ----------
-    service : str
-        Named in errors.
-    link : Link
-
-    Raises
-    ------
-    CatalogError
-        In place of what the session, requests or pyvo raise.
+    service: named in errors.
+    Raises CatalogError in place of what the session, requests or pyvo raise.
     """
     import requests
     from pyvo.dal.exceptions import DALAccessError

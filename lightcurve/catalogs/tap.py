@@ -16,16 +16,8 @@ MIN_ROWS = 2000
 def cone(field: Field, ra: str, dec: str) -> str:
     """Write the condition that a position lies in the field.
 
-    Parameters
-    ----------
-    field : Field
-    ra, dec : str
-        Names of the columns, quoted if need be.
-
-    Returns
-    -------
-    str
-        ADQL.
+    ra, dec: names of the columns, quoted if need be.
+    ADQL.
     """
     centre = f"{field.ra_deg:.6f}, {field.dec_deg:.6f}"
     return (
@@ -36,15 +28,9 @@ def cone(field: Field, ra: str, dec: str) -> str:
 def ask(link: Link, adql: str) -> bytes:
     """Ask and wait for the answer on the same connection.
 
-    Returns
-    -------
-    bytes
-        A VOTable, which may be the server's report of an error.
-
-    Raises
-    ------
-    CatalogError
-        When the server cannot be reached, is too slow or answers with an HTTP error.
+    A VOTable, which may be the server's report of an error.
+    Raises CatalogError when the server cannot be reached, is too slow or answers with an HTTP
+    error.
     """
     from pyvo.dal import TAPService
 
@@ -62,15 +48,8 @@ def ask(link: Link, adql: str) -> bytes:
 def ask_later(link: Link, adql: str) -> bytes:
     """Ask, then come back for the answer until it is there: for servers that cut short ones.
 
-    Returns
-    -------
-    bytes
-        A VOTable.
-
-    Raises
-    ------
-    CatalogError
-        As `ask`, and when the job is not done within the time-out or fails.
+    A VOTable.
+    Raises CatalogError as `ask`, and when the job is not done within the time-out or fails.
     """
     from pyvo.dal import TAPService
     from pyvo.dal.exceptions import DALAccessError

@@ -17,17 +17,8 @@ def vizier(
 ) -> Route:
     """Describe a catalogue of VizieR.
 
-    Parameters
-    ----------
-    name, title : str
-        Of the service.
-    table : str
-        As ``"II/349/ps1"``.
-    layout : Layout
-    order : str
-        Column by which rows are kept where there are too many, smallest first.
-    where : str
-        Further condition, ADQL.
+    name, title: of the service; table: as ``"II/349/ps1"``; order: column by which rows are kept
+    where there are too many, smallest first; where: further condition, ADQL.
     """
 
     def request(field: Field, max_rows: int) -> str:
@@ -51,16 +42,7 @@ def adql(
 ) -> str:
     """Write the question for one cone of one table.
 
-    Parameters
-    ----------
-    table : str
-    names : list of str
-        Columns.
-    field : Field
-    layout : Layout
-    max_rows : int
-    order, where : str
-        As `vizier`.
+    names: columns; order, where: as `vizier`.
     """
     chosen = ", ".join(f'"{n}"' for n in names)
     condition = cone(field, f'"{layout.ra}"', f'"{layout.dec}"')
@@ -73,11 +55,7 @@ def adql(
 def _ask_tolerantly(link: Link, request: str) -> bytes:
     """Ask for the columns; if the server refuses, as for one it does not know, for all it has.
 
-    Parameters
-    ----------
-    link : Link
-    request : str
-        ``SELECT TOP n columns FROM ...``.
+    request: ``SELECT TOP n columns FROM ...``.
     """
     body = ask(link, request)
     try:
@@ -93,10 +71,7 @@ def _ask_tolerantly(link: Link, request: str) -> bytes:
 def read_rows(body: bytes, layout: Layout, name: str, title: str, field: Field) -> Catalog:
     """Make a catalogue of a VOTable.
 
-    Returns
-    -------
-    Catalog
-        With a note where the server left rows out.
+    With a note where the server left rows out.
     """
     catalog = build(read_votable(body, title), layout, name, title, field)
     if overflowed(body):

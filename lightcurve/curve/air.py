@@ -14,16 +14,10 @@ ANY = Settings()
 def star_scintillation(measurements: Measurements, settings: Settings = ANY) -> np.ndarray:
     """Work out the scintillation of one star in each frame.
 
-    Parameters
-    ----------
-    settings : Settings
-        As for `usable_diameter`; a height given here overrides the headers', too.
-
-    Returns
-    -------
-    (n_frame,) float array
-        Relative; 0 where diameter or exposure are not known. Where the height is not known it is
-        that at sea level, the largest; where the airmass is not, that of the zenith.
+    settings: as for `usable_diameter`; a height given here overrides the headers', too.
+    Returns (n_frame,) float array, relative; 0 where diameter or exposure are not known. Where the
+    height is not known it is that at sea level, the largest; where the airmass is not, that of the
+    zenith.
     """
     diameter = usable_diameter(measurements, settings)
     if diameter is None:
@@ -40,15 +34,8 @@ def star_scintillation(measurements: Measurements, settings: Settings = ANY) -> 
 def usable_diameter(measurements: Measurements, settings: Settings = ANY) -> float | None:
     """Settle the diameter of the telescope that scintillation is worked out with.
 
-    Parameters
-    ----------
-    settings : Settings
-        A diameter given here overrides the headers'.
-
-    Returns
-    -------
-    float or None
-        Metres. None in AstroImageJ's style, whose errors have no scintillation.
+    settings: a diameter given here overrides the headers'.
+    Metres. None in AstroImageJ's style, whose errors have no scintillation.
     """
     if settings.apertures.style == "aij":
         return None

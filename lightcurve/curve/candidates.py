@@ -52,12 +52,9 @@ class Candidates:
 def pick_candidates(measurements: Measurements, settings: StarSettings) -> Candidates:
     """Drop candidates that saturate, leave the field or vary, and set a check star apart.
 
-    Returns
-    -------
-    Candidates
-        The check star is the quiet candidate nearest the target in brightness, of those good in
-        nine of ten frames where there are such; there is none when fewer than three candidates
-        are left, unless the user named one.
+    The check star is the quiet candidate nearest the target in brightness, of those good in nine of
+    ten frames where there are such; there is none when fewer than three candidates are left, unless
+    the user named one.
     """
     plan, piece = measurements.plan, _reference(measurements)
     named = np.flatnonzero(plan.role == "check")
@@ -86,15 +83,8 @@ def pick_candidates(measurements: Measurements, settings: StarSettings) -> Candi
 def clipping_level(peak: np.ndarray) -> float | None:
     """Find the level at which the camera clips, from a pile-up of equal highest peaks.
 
-    Parameters
-    ----------
-    peak : (n_frame, n_star, n_radius) float array
-        ADU.
-
-    Returns
-    -------
-    float or None
-        None unless at least ten measurements share the very highest value of the night.
+    peak: (n_frame, n_star, n_radius) float array, ADU.
+    None unless at least ten measurements share the very highest value of the night.
     """
     largest = peak[:, :, -1]
     finite = largest[np.isfinite(largest)]
@@ -169,18 +159,9 @@ def _nearest_in_brightness(piece: Slice, rows: np.ndarray) -> int:
 def take_present(piece: Slice, rows: np.ndarray, *, steady: bool) -> np.ndarray:
     """Keep the stars that were measured.
 
-    Parameters
-    ----------
-    piece : Slice
-        Its first star is the target.
-    rows : (n,) int array
-    steady : bool
-        Only those that are good wherever the target is, if there are any: in a plain sum of fluxes
-        a star that comes and goes makes a step.
-
-    Returns
-    -------
-    int array
+    piece: its first star is the target; rows: (n,) int array; steady: only those that are good
+    wherever the target is, if there are any: in a plain sum of fluxes a star that comes and goes
+    makes a step.
     """
     good = piece.good[:, rows]
     always = good[piece.good[:, 0]].all(axis=0)

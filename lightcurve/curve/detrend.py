@@ -13,17 +13,10 @@ from lightcurve.robust import robust_scatter
 def design_matrix(covariates: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
     """Stack a constant and standardised covariates.
 
-    Parameters
-    ----------
-    covariates : mapping of str to (n,) float array
-    names : sequence of str
-        Which of them, in order.
-
-    Returns
-    -------
-    (n, 1 + len(names)) float array
-        Each column but the first has mean 0 and standard deviation 1 over its finite values; a
-        value that is not finite, and a column without spread, becomes 0.
+    covariates: mapping of str to (n,) float array; names: which of them, in order.
+    Returns (n, 1 + len(names)) float array, each column but the first has mean 0 and standard
+    deviation 1 over its finite values; a value that is not finite, and a column without spread,
+    becomes 0.
     """
     size = len(next(iter(covariates.values())))
     return np.column_stack([np.ones(size), *(standardise(covariates[name]) for name in names)])
@@ -34,21 +27,11 @@ def remove_trend(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Divide a curve by a linear trend fitted to a part of it.
 
-    Parameters
-    ----------
-    flux : (n,) float array
-    design : (n, k) float array
-        From `design_matrix`.
-    fit : (n,) bool array, optional
-        Points the trend is fitted to, such as those out of transit; by default all.
-    clip : float
-        Points further out than this many robust standard deviations are left out, twice.
-
-    Returns
-    -------
-    flat, trend : (n,) float arrays
-        NaN throughout `flat` where `flux` is NaN; the trend is 1 when there are fewer points
-        than columns.
+    flux: (n,) float array; design: (n, k) float array, from `design_matrix`; fit: (n,) bool array,
+    optional, points the trend is fitted to, such as those out of transit; by default all; clip:
+    points further out than this many robust standard deviations are left out, twice.
+    Returns flat, trend: (n,) float arrays, NaN throughout `flat` where `flux` is NaN; the trend is
+    1 when there are fewer points than columns.
     """
     use = np.isfinite(flux) if fit is None else np.isfinite(flux) & fit
     trend = np.ones(len(flux))

@@ -61,19 +61,12 @@ def build_ensemble(
 ) -> Ensemble:
     """Join comparison stars into one.
 
-    Parameters
-    ----------
-    flux, flux_err : (n_frame, n_star) float arrays
-        ADU at one aperture; NaN where not measured.
-    good : (n_frame, n_star) bool array, optional
-        False leaves a measurement out; by default all that are finite and positive take part.
-    weights : str
-        Name of one of `lightcurve.curve.weightings.WEIGHTINGS`.
-
-    Raises
-    ------
-    InputError
-        With no star, an unknown weighting, or a star without a single good measurement.
+    flux, flux_err: (n_frame, n_star) float arrays, ADU at one aperture; NaN where not measured;
+    good: (n_frame, n_star) bool array, optional, false leaves a measurement out; by default all
+    that are finite and positive take part; weights: name of one of
+    `lightcurve.curve.weightings.WEIGHTINGS`.
+    Raises InputError with no star, an unknown weighting, or a star without a single good
+    measurement.
     """
     weighting = WEIGHTINGS.get(weights)
     usable = np.isfinite(flux) & np.isfinite(flux_err) & (np.nan_to_num(flux) > 0)
@@ -93,17 +86,10 @@ def relative_flux(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Divide stars by the ensemble; a member is divided by the ensemble without itself.
 
-    Parameters
-    ----------
-    flux, flux_err : (n_frame, n_star) float arrays
-        ADU.
-    members : (n_star,) int array, optional
-        Column of each star in the ensemble, -1 for a star that is no member (the default).
-
-    Returns
-    -------
-    relative, relative_err : (n_frame, n_star) float arrays
-        Over the median of the star's own curve; NaN where the star or the ensemble is missing.
+    flux, flux_err: (n_frame, n_star) float arrays, ADU; members: (n_star,) int array, optional,
+    column of each star in the ensemble, -1 for a star that is no member (the default).
+    Returns relative, relative_err: (n_frame, n_star) float arrays, over the median of the star's
+    own curve; NaN where the star or the ensemble is missing.
     """
     relative, error = np.full(flux.shape, np.nan), np.full(flux.shape, np.nan)
     columns = np.full(flux.shape[1], -1) if members is None else np.asarray(members)
@@ -155,15 +141,8 @@ def _finish(flux: np.ndarray, weighed: Weighed) -> Ensemble:
 def take_members(ensemble: Ensemble, members: np.ndarray) -> Ensemble:
     """Keep only some stars of an ensemble, at the weights they have.
 
-    Parameters
-    ----------
-    members : (k,) int array
-        Columns to keep.
-
-    Returns
-    -------
-    Ensemble
-        Levels and scatters are those found with all stars.
+    members: (k,) int array, columns to keep.
+    Levels and scatters are those found with all stars.
     """
     weighed = Weighed(
         level=ensemble.level[members],

@@ -48,15 +48,9 @@ def mark_clouds(transparency: np.ndarray, airmass: np.ndarray) -> np.ndarray:
 def mark_outliers(flux: np.ndarray, error: np.ndarray) -> np.ndarray:
     """Find single points far from the median of their neighbours.
 
-    Parameters
-    ----------
-    flux, error : (n,) float arrays
-        In order of time.
-
-    Returns
-    -------
-    (n,) bool array
-        True beyond five times the larger of the point's error and the curve's scatter.
+    flux, error: (n,) float arrays, in order of time.
+    Returns (n,) bool array, True beyond five times the larger of the point's error and the curve's
+    scatter.
     """
     difference = flux - running_median(flux)
     sigma = np.fmax(max(point_to_point(flux), 1e-9), error)

@@ -126,20 +126,10 @@ def revise_plan(plan: StarPlan, roles: Mapping[int, tuple[str, str]]) -> StarPla
 def find_star(plan: StarPlan, star: str, wcs: WCS | None = None, tolerance_px: float = 3.0) -> int:
     """Find the row of a star that the user named.
 
-    Parameters
-    ----------
-    star : str
-        An id (``"C5"``; the letter does not matter) or ``"RA,DEC"``, both in degrees or
-        sexagesimal hours and degrees.
-    wcs : astropy.wcs.WCS, optional
-        Needed for coordinates.
-    tolerance_px : float
-        How far the nearest star may lie.
-
-    Raises
-    ------
-    InputError
-        When there is no such star.
+    star: an id (``"C5"``; the letter does not matter) or ``"RA,DEC"``, both in degrees or
+    sexagesimal hours and degrees; wcs: needed for coordinates; tolerance_px: how far the nearest
+    star may lie.
+    Raises InputError when there is no such star.
     """
     text = star.strip()
     if "," not in text:

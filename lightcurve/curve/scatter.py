@@ -10,15 +10,8 @@ from lightcurve.robust import MAD_TO_SIGMA, robust_scatter
 def column_median(values: np.ndarray) -> np.ndarray:
     """Work out the median of every column, by one sort: `numpy.nanmedian` takes ten times as long.
 
-    Parameters
-    ----------
-    values : (n, m) float array
-        NaN are left out; infinities count.
-
-    Returns
-    -------
-    (m,) float array
-        NaN where a column has no value.
+    values: (n, m) float array, NaN are left out; infinities count.
+    Returns (m,) float array, NaN where a column has no value.
     """
     ordered = np.sort(values.T, axis=1)  # NaN come last
     count = (~np.isnan(ordered)).sum(axis=1)
@@ -46,16 +39,9 @@ def column_scatter(values: np.ndarray) -> np.ndarray:
 def point_to_point(values: np.ndarray) -> float:
     """Scatter from differences of neighbours, blind to anything slow such as a transit.
 
-    Parameters
-    ----------
-    values : (n,) float array
-        In order of time; NaN are left out, so that their neighbours meet.
-
-    Returns
-    -------
-    float
-        `clipped_scatter` of the differences over sqrt(2), in the unit of `values`; NaN with
-        fewer than 4.
+    values: (n,) float array, in order of time; NaN are left out, so that their neighbours meet.
+    `clipped_scatter` of the differences over sqrt(2), in the unit of `values`; NaN with fewer than
+    4.
     """
     values = np.asarray(values, dtype=float)
     values = values[np.isfinite(values)]
@@ -65,17 +51,9 @@ def point_to_point(values: np.ndarray) -> float:
 def running_median(values: np.ndarray, half_width: int = 4) -> np.ndarray:
     """Median of each point's neighbours, the point itself left out.
 
-    Parameters
-    ----------
-    values : (n,) float array
-        In order of time; NaN are left out.
-    half_width : int
-        Neighbours on each side; near the ends there are fewer on one side.
-
-    Returns
-    -------
-    (n,) float array
-        NaN where no neighbour is finite.
+    values: (n,) float array, in order of time; NaN are left out; half_width: neighbours on each
+    side; near the ends there are fewer on one side.
+    Returns (n,) float array, NaN where no neighbour is finite.
     """
     padded = np.pad(np.asarray(values, dtype=float), half_width, constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half_width + 1)
@@ -123,17 +101,8 @@ def scintillation(
 def clipped_scatter(values: np.ndarray, clip: float = 4.0) -> float:
     """Work out the standard deviation of what lies within a few robust ones of the median.
 
-    Parameters
-    ----------
-    values : (n,) float array
-        NaN are left out.
-    clip : float
-        In units of `robust_scatter`.
-
-    Returns
-    -------
-    float
-        NaN with fewer than 3 finite values. Half as noisy an estimate as `robust_scatter`.
+    values: (n,) float array, NaN are left out; clip: in units of `robust_scatter`.
+    NaN with fewer than 3 finite values. Half as noisy an estimate as `robust_scatter`.
     """
     values = np.asarray(values, dtype=float)
     values = values[np.isfinite(values)]

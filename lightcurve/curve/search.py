@@ -81,10 +81,7 @@ def try_aperture(search: Search, aperture: Aperture) -> list[Option]:
     With too few points to tell which are quiet, all are tried at once: the brightest, where they
     are more than the settings allow.
 
-    Returns
-    -------
-    list of Option
-        Empty where the target has too few good measurements, or no comparison star any.
+    Empty where the target has too few good measurements, or no comparison star any.
     """
     piece, candidates = take_aperture(search.measurements, aperture), search.candidates
     steady = search.settings.apertures.style == "aij"
@@ -115,12 +112,7 @@ def try_aperture(search: Search, aperture: Aperture) -> list[Option]:
 def join_stars(piece: Slice, rows: np.ndarray, weights: str) -> Ensemble:
     """Join comparison stars into one.
 
-    Parameters
-    ----------
-    rows : (n,) int array
-        Of the plan.
-    weights : str
-        As for `build_ensemble`.
+    rows: (n,) int array, of the plan; weights: as for `build_ensemble`.
     """
     return build_ensemble(
         piece.flux[:, rows], piece.flux_err[:, rows], good=piece.good[:, rows], weights=weights

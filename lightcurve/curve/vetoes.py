@@ -27,23 +27,9 @@ def find_vetoes(
 ) -> list[str]:
     """Say why each detection is no comparison candidate.
 
-    Parameters
-    ----------
-    detections : Detections
-        Of the reference frame.
-    shape : tuple of int
-        (ny, nx).
-    aperture : float
-        Radius, pixels.
-    annulus : tuple of float
-        Inner and outer radius, pixels.
-    ceiling : float
-        Saturation or linearity, ADU; infinite when not known.
-
-    Returns
-    -------
-    list of str
-        Empty for a candidate.
+    detections: of the reference frame; shape: (ny, nx); aperture: radius, pixels; annulus: inner
+    and outer radius, pixels; ceiling: saturation or linearity, ADU; infinite when not known.
+    Empty for a candidate.
     """
     x, y, flux = detections.x, detections.y, np.maximum(detections.flux, 1e-9)
     ny, nx = shape
@@ -101,19 +87,9 @@ def veto_variables(
 ) -> list[str]:
     """Add known variable stars to the vetoes.
 
-    Parameters
-    ----------
-    veto : list of str
-        From `find_vetoes`.
-    variables : sequence of (float, float)
-        RA and Dec, degrees.
-    tolerance : float
-        Pixels.
-
-    Returns
-    -------
-    list of str
-        A new list.
+    veto: from `find_vetoes`; variables: sequence of (float, float), RA and Dec, degrees; tolerance:
+    pixels.
+    A new list.
     """
     if not len(variables) or not len(detections):
         return veto

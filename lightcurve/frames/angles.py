@@ -13,10 +13,7 @@ _DECIMAL = re.compile(r"\s*([+-]?\d+(?:[.,]\d*)?)\s*(?:deg|°)?\s*([NSEWnsew])\s
 def degrees(text: str) -> float | None:
     """Read an angle in degrees, decimal or sexagesimal.
 
-    Parameters
-    ----------
-    text : str
-        A trailing N, S, E or W is understood.
+    text: a trailing N, S, E or W is understood.
     """
     sided = _DECIMAL.fullmatch(text[:64])
     if sided:

@@ -18,24 +18,11 @@ def check_cadence(
 ) -> tuple[str, ...]:
     """Look for times that cannot all be right.
 
-    Parameters
-    ----------
-    jd_mid : (n,) sequence of float
-        Mid-exposure, any order.
-    exposure_s : (n,) sequence of float
-        NaN where not known.
-    file_names : (n,) sequence of str
-
-    Returns
-    -------
-    tuple of str
-        One line for each kind of oddity: equal times, exposures that overlap by more than a
-        second, and times that run against the numbers in the file names.
-
-    Raises
-    ------
-    ValueError
-        When the three differ in length.
+    jd_mid: (n,) sequence of float, mid-exposure, any order; exposure_s: (n,) sequence of float, NaN
+    where not known; file_names: (n,) sequence of str.
+    One line for each kind of oddity: equal times, exposures that overlap by more than a second, and
+    times that run against the numbers in the file names.
+    Raises ValueError when the three differ in length.
     """
     jd, exposure = np.asarray(jd_mid, dtype=float), np.asarray(exposure_s, dtype=float)
     if not jd.shape == exposure.shape == (len(file_names),):
@@ -66,10 +53,7 @@ def check_cadence(
 def natural_key(name: str) -> tuple:
     """Order names as people count: ``img2`` before ``img10``.
 
-    Returns
-    -------
-    tuple
-        To be compared with that of another name.
+    To be compared with that of another name.
     """
     parts = re.split(r"([0-9]+)", name.lower())
     return tuple((int(p[:18]), "") if k % 2 else (0, p) for k, p in enumerate(parts))

@@ -42,16 +42,9 @@ Cards = dict[str, Card]
 def parse_cards(text: str) -> Cards:
     """Read the cards of a header block.
 
-    Parameters
-    ----------
-    text : str
-        Records of 80 characters, up to the END card or the end.
-
-    Returns
-    -------
-    dict of str to Card
-        By keyword in capitals; of a keyword that stands twice the first counts. COMMENT, HISTORY
-        and blank cards are left out.
+    text: records of 80 characters, up to the END card or the end.
+    By keyword in capitals; of a keyword that stands twice the first counts. COMMENT, HISTORY and
+    blank cards are left out.
     """
     return collect(text[k : k + CARD] for k in range(0, len(text), CARD))
 
@@ -59,10 +52,7 @@ def parse_cards(text: str) -> Cards:
 def collect(records: Iterable[str]) -> Cards:
     """Gather cards from their records.
 
-    Parameters
-    ----------
-    records : iterable of str
-        80 characters each.
+    records: 80 characters each.
     """
     cards: Cards = {}
     last = ""
@@ -133,10 +123,7 @@ def number(text: str) -> float | None:
 def decimals(text: str) -> int:
     """Count the decimals that a number's text really has.
 
-    Parameters
-    ----------
-    text : str
-        ``58107.065`` and ``58107.065000000002`` both have 3: a double's noise is not counted.
+    text: ``58107.065`` and ``58107.065000000002`` both have 3: a double's noise is not counted.
     """
     value = number(text)
     if value is None:
@@ -163,10 +150,7 @@ class Found(NamedTuple):
 def find(cards: Cards, quantity: str) -> Found | None:
     """Find the best filled card of a quantity.
 
-    Parameters
-    ----------
-    quantity : str
-        A name of `lightcurve.frames.dialects.ALIASES`.
+    quantity: a name of `lightcurve.frames.dialects.ALIASES`.
     """
     return next(find_all(cards, quantity), None)
 

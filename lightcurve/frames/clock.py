@@ -49,17 +49,9 @@ def audit_clocks(
 ) -> ClockReading:
     """Work out the middle of an exposure from all clocks of its header.
 
-    Parameters
-    ----------
-    path : path-like
-        Named in errors.
-    settings : TimeSettings
-        What the user said about the clocks.
-
-    Raises
-    ------
-    HeaderError
-        When there is no clock, none of a certain scale, or two that contradict each other.
+    path: named in errors; settings: what the user said about the clocks.
+    Raises HeaderError when there is no clock, none of a certain scale, or two that contradict each
+    other.
     """
     clocks, warnings = read_clocks(cards, settings.utc_offset_hours)
     named = settings.keyword

@@ -61,15 +61,8 @@ class Clock:
 def read_clocks(cards: Cards, offset_hours: float | None = None) -> tuple[list[Clock], list[str]]:
     """Read every clock of a header.
 
-    Parameters
-    ----------
-    offset_hours : float, optional
-        What the user says local clocks, and clocks that say nothing, are ahead of UTC.
-
-    Returns
-    -------
-    warnings : list of str
-        Clocks that could not be read.
+    offset_hours: what the user says local clocks, and clocks that say nothing, are ahead of UTC.
+    Returns warnings: clocks that could not be read.
     """
     scale = cards["TIMESYS"].text.upper() if "TIMESYS" in cards else ""
     clocks, warnings = [], []

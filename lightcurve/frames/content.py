@@ -19,18 +19,10 @@ def kind_by_content(
 ) -> tuple[str, str]:
     """Look at a frame: exposure, stars, level and evenness.
 
-    Parameters
-    ----------
-    pixels : (ny, nx) float32 array
-        ADU; NaN is left out.
-    full_scale_adu : float
-        Highest value the camera writes.
-
-    Returns
-    -------
-    kind, reason : str
-        ``"bias"`` without exposure, ``"light"`` with stars, ``"flat"`` bright and even,
-        ``"dark"`` faint and starless; ``"unknown"`` for none of them.
+    pixels: (ny, nx) float32 array, ADU; NaN is left out; full_scale_adu: highest value the camera
+    writes.
+    Returns kind, reason: ``"bias"`` without exposure, ``"light"`` with stars, ``"flat"`` bright and
+    even, ``"dark"`` faint and starless; ``"unknown"`` for none of them.
     """
     if exposure_s is not None and exposure_s <= SHORTEST_S:
         return "bias", f"content: {exposure_s:g} s exposed"

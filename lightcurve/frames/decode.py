@@ -26,17 +26,8 @@ Allocate = Callable[[tuple[int, ...], np.dtype], np.ndarray]
 def choose_plane(axes: tuple[int, ...]) -> tuple[tuple, list[str]]:
     """Choose which plane of an array with more than two axes is the image.
 
-    Parameters
-    ----------
-    axes : tuple of int
-        Lengths, the fastest axis first.
-
-    Returns
-    -------
-    index : tuple
-        Of the plane, in the array.
-    notes : list of str
-        What was chosen, where there was a choice.
+    axes: lengths, the fastest axis first.
+    Returns index: of the plane, in the array; notes: what was chosen, where there was a choice.
     """
     if len(axes) == 2:
         return (Ellipsis,), []
@@ -54,22 +45,11 @@ def read_plain(
 ) -> np.ndarray:
     """Read the image of an array that is not compressed by tiles.
 
-    Parameters
-    ----------
-    allocate : callable
-        Asked for memory as ``numpy.empty`` is.
-    integers : bool
-        Leave whole numbers of 16 bits as they are.
-
-    Returns
-    -------
-    (ny, nx) float32 array, or int16 or uint16
-        NaN for every value that is blank or not finite.
-
-    Raises
-    ------
-    FrameError
-        When the file ends before.
+    allocate: asked for memory as ``numpy.empty`` is; integers: leave whole numbers of 16 bits as
+    they are.
+    Returns (ny, nx) float32 array, or int16 or uint16, NaN for every value that is blank or not
+    finite.
+    Raises FrameError when the file ends before.
     """
     ny, nx = _plane_shape(hdu)
     pixels = allocate((ny, nx), (integers and _whole_type(hdu)) or np.dtype(np.float32))
@@ -177,17 +157,9 @@ def _scale(stored: np.ndarray, cards: Cards, *, out: np.ndarray) -> None:
 def read_tiled(source: Source, hdu: Hdu, *, with_pixels: bool) -> tuple[str, np.ndarray]:
     """Let astropy decompress the tiles of an image.
 
-    Returns
-    -------
-    text : str
-        The header of the image.
-    pixels : (ny, nx) float32 array
-        Empty without `with_pixels`.
-
-    Raises
-    ------
-    FrameError
-        When a tile is damaged.
+    Returns text: the header of the image; pixels: (ny, nx) float32 array, empty without
+    `with_pixels`.
+    Raises FrameError when a tile is damaged.
     """
     with _by_astropy(source, hdu, scaled=True) as image, np.errstate(all="ignore"):
 

@@ -35,15 +35,8 @@ def kind_by_keyword(cards: Cards) -> tuple[str, str] | None:
 def kind_by_name(path: PurePath, object_name: str | None = None) -> tuple[str, str] | None:
     """Look for words such as ``flat`` in the file's name, then in its folder's.
 
-    Parameters
-    ----------
-    object_name : str, optional
-        From the header: a file named after its object is a light frame.
-
-    Returns
-    -------
-    kind, source : str
-        None where the name says nothing.
+    object_name: from the header: a file named after its object is a light frame.
+    Returns kind, source: None where the name says nothing.
     """
     kind = _kind_of(path.name, _PLAIN_IN_NAMES)
     if kind:
@@ -73,10 +66,7 @@ def _kind_of(text: str, known: AbstractSet[str]) -> str | None:
 def is_stack(cards: Cards) -> str | None:
     """Tell whether a header is that of a combined frame.
 
-    Returns
-    -------
-    str or None
-        The card that says so.
+    The card that says so.
     """
     for found in find_all(cards, "kind"):
         if "master" in found.text.lower():

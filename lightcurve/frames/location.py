@@ -50,9 +50,7 @@ def read_site(
 ) -> tuple[tuple[Site, str] | None, list[str]]:
     """Find the observatory: settings first, then the header.
 
-    Returns
-    -------
-    site : (Site, source) or None
+    Returns site: (Site, source) or None.
     """
     latitude, latitude_source = _latitude(cards, settings)
     longitude, longitude_source, warnings = _longitude(cards, moment, latitude, settings)

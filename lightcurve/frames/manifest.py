@@ -29,15 +29,8 @@ class Edit:
 def apply_key(name: str) -> str:
     """Give the form in which names are compared.
 
-    Parameters
-    ----------
-    name : str
-        Relative to the folder.
-
-    Returns
-    -------
-    str
-        With forward slashes.
+    name: relative to the folder.
+    With forward slashes.
     """
     return name.strip().replace("\\", "/").removeprefix("./")
 
@@ -45,21 +38,10 @@ def apply_key(name: str) -> str:
 def read_manifest(path: str | Path) -> dict[str, Edit]:
     """Read an edited table of files.
 
-    Parameters
-    ----------
-    path : path-like
-        CSV with a column ``file`` and ``kind`` or ``use`` or both; others are ignored, so that
-        frames.csv itself serves.
-
-    Returns
-    -------
-    dict of str to Edit
-        By file.
-
-    Raises
-    ------
-    InputError
-        Naming the line at fault.
+    path: CSV with a column ``file`` and ``kind`` or ``use`` or both; others are ignored, so that
+    frames.csv itself serves.
+    By file.
+    Raises InputError naming the line at fault.
     """
     path = Path(path)
     text = read_text(path, "a manifest", max_bytes=MAX_BYTES)

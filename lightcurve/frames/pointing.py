@@ -24,9 +24,7 @@ _ARCSEC = re.compile(r"arc\s?-?sec|\"", re.IGNORECASE)
 def read_pointing(cards: Cards) -> tuple[tuple[float, float, str] | None, list[str]]:
     """Find the direction of a frame.
 
-    Returns
-    -------
-    pointing : (ra_deg, dec_deg, source) or None
+    Returns pointing: (ra_deg, dec_deg, source) or None.
     """
     warnings = []
     for ra_key, dec_key in POINTINGS:
@@ -79,11 +77,8 @@ def _decimal_ra(found: Found, value: float | None) -> tuple[float | None, str]:
 def read_scale(cards: Cards) -> tuple[tuple[float, str] | None, list[str]]:
     """Find the size of a pixel on the sky: stated, from a WCS, or from the optics.
 
-    Returns
-    -------
-    scale : (arcsec per pixel, source) or None
-    warnings : list of str
-        Where two of them differ by more than a fifth.
+    Returns scale: (arcsec per pixel, source) or None; warnings: where two of them differ by more
+    than a fifth.
     """
     known = [
         entry

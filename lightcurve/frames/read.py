@@ -164,17 +164,9 @@ def _mark_bad(
 ) -> np.ndarray:
     """Flag pixels without a value, and those at the saturation level.
 
-    Parameters
-    ----------
-    pixels : (ny, nx) array
-        ADU; float32 or 16-bit integers.
-    finite : bool
-        Known to have no NaN: they are not looked for.
-
-    Returns
-    -------
-    (ny, nx) uint8 array
-        `PixelFlag` bits.
+    pixels: (ny, nx) array, ADU; float32 or 16-bit integers; finite: known to have no NaN: they are
+    not looked for.
+    Returns (ny, nx) uint8 array, `PixelFlag` bits.
     """
     bad = np.zeros(pixels.shape, dtype=np.uint8)
     if not finite:

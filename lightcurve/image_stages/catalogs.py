@@ -20,15 +20,8 @@ STANDARDS = "standards"  # among the services to ask: those that have the band
 def ask(field: Field, band: str, settings: Settings) -> Known:
     """Read the catalogues given by hand and ask the services.
 
-    Parameters
-    ----------
-    band : str
-        For which standards are wanted.
-
-    Raises
-    ------
-    InputError
-        When a catalogue file cannot be read or a service is not known.
+    band: for which standards are wanted.
+    Raises InputError when a catalogue file cannot be read or a service is not known.
     """
     files = tuple(f"file{n or ''}" for n in (0, *range(2, len(settings.catalogs.files) + 1)))
     by_hand = files if settings.catalogs.files else ()

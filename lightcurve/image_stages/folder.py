@@ -31,10 +31,7 @@ FIGURES = (
 def told(folder: Path) -> Mapping[str, Any]:
     """Read what a folder's summary tells.
 
-    Returns
-    -------
-    mapping
-        Empty where there is no summary, or none that can be read.
+    Empty where there is no summary, or none that can be read.
     """
     if not (folder / SUMMARY).is_file():
         return {}
@@ -93,10 +90,7 @@ def claimed(folder: Path, frame: Path) -> Iterator[None]:
 def clear(folder: Path, frame: Path) -> None:
     """Remove a frame's products, where a summary says that they are; nothing else.
 
-    Raises
-    ------
-    InputError
-        When one cannot be removed.
+    Raises InputError when one cannot be removed.
     """
     if not told(folder):
         return

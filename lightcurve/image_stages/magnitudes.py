@@ -10,10 +10,7 @@ from lightcurve.image_stages.data import Sources
 def fluxes(sources: Sources) -> list[tuple[str, str, np.ndarray, np.ndarray]]:
     """List every kind of flux.
 
-    Returns
-    -------
-    list of (name, text, flux, flux_err)
-        ADU.
+    Returns list of (name, text, flux, flux_err), ADU.
     """
     apertures, phot = sources.apertures, sources.phot
     kinds = [

@@ -19,12 +19,7 @@ BLENDED_FWHM, BLENDED_SHARE = 2.0, 0.1  # a neighbour so near and so bright move
 def nowhere(n: int, reason: str) -> Placed:
     """Stand for the places of sources whose frame could not be solved.
 
-    Parameters
-    ----------
-    n : int
-        Sources.
-    reason : str
-        Why not, in one line.
+    n: sources; reason: why not, in one line.
     """
     unknown = np.full(n, np.nan)
     return Placed(None, unknown, unknown, unknown, unsolved=reason)
@@ -47,10 +42,7 @@ def positions(sources: Sources) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     That is the centroid of a star alone, which needs no model of it; of a star with a neighbour
     that moves it, and where there is no centroid, the place by the PSF fit.
 
-    Returns
-    -------
-    x, y, error : (n,) float arrays
-        Pixels; the error is of one coordinate.
+    Returns x, y, error: (n,) float arrays, pixels; the error is of one coordinate.
     """
     phot, fit = sources.phot, sources.psf_phot
     fwhm = float(sources.apertures.radii[0] / sources.apertures.multiples[0])

@@ -56,18 +56,10 @@ def aij_centroid(
 ) -> AijCentroid:
     """Centre apertures as AstroImageJ does, and measure the stars' widths there.
 
-    Parameters
-    ----------
-    image : (ny, nx) array
-        ADU, upside down; NaN pixels do not count.
-    start : (2, n) float array
-        x and y, pixels.
-    radius : float
-        Of the aperture; 3 px at least are used.
-    method : str
-        A name of `CENTROIDS`; those without steps stay. ``"settled"`` to stay where one
-        ended: the box is then cut as after a step, which AstroImageJ does otherwise than at the
-        start.
+    image: (ny, nx) array, ADU, upside down; NaN pixels do not count; start: (2, n) float array, x
+    and y, pixels; radius: of the aperture; 3 px at least are used; method: a name of `CENTROIDS`;
+    those without steps stay. ``"settled"`` to stay where one ended: the box is then cut as after a
+    step, which AstroImageJ does otherwise than at the start.
     """
     step_of = None if method == SETTLED else CENTROIDS.get(method).step
     radius = max(radius, MIN_RADIUS)

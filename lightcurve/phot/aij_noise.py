@@ -18,15 +18,8 @@ def noise_from_errors(
     of dark current and read noise: ``error^2 - 0.289^2 k = (F + k B) / g + k c``. Dark current and
     read noise cannot be told apart: all of c is given as read noise.
 
-    Parameters
-    ----------
-    error, flux, sky, area, n_sky : float arrays of one shape
-        ADU, ADU per pixel and pixels; rows with NaN do not count.
-
-    Returns
-    -------
-    NoiseModel or None
-        None where fewer than 3 errors are known, or no positive gain explains them.
+    error, flux, sky, area, n_sky: ADU, ADU per pixel and pixels; rows with NaN do not count.
+    None where fewer than 3 errors are known, or no positive gain explains them.
     """
     use = np.isfinite(error) & (error > 0) & np.isfinite(flux) & np.isfinite(sky)
     if use.sum() < MIN_ERRORS:

@@ -43,16 +43,9 @@ class Light:
     def around(self, x: np.ndarray, y: np.ndarray, half: int) -> np.ndarray:
         """Cut squares around stars, less the sky under each.
 
-        Parameters
-        ----------
-        x, y : (n,) int arrays
-        half : int
-            Half width, pixels.
-
-        Returns
-        -------
-        (n, 2 half + 1, 2 half + 1) float32 array
-            ADU; 0 in bad pixels other than saturated ones, NaN outside the frame.
+        x, y: (n,) int arrays; half: half width, pixels.
+        Returns (n, 2 half + 1, 2 half + 1) float32 array, ADU; 0 in bad pixels other than saturated
+        ones, NaN outside the frame.
         """
         light = gather(self.pixels, x, y, half) - self.sky.at(x, y)[:, None, None]
         light[unusable(gather(self.bad, x, y, half))] = 0.0
@@ -61,10 +54,7 @@ class Light:
     def whole(self) -> np.ndarray:
         """All of the frame, less the sky.
 
-        Returns
-        -------
-        (ny, nx) float32 array
-            ADU; 0 in bad pixels other than saturated ones.
+        Returns (ny, nx) float32 array, ADU; 0 in bad pixels other than saturated ones.
         """
         light = subtract_sky(self.pixels, self.sky)
         light[unusable(self.bad)] = 0.0
@@ -107,21 +97,10 @@ def bright_maxima(light: Light, threshold: float) -> Peaks:
 def follow(light: Light, maxima: Peaks, lowest: float, limit: int) -> Peaks:
     """Go from bright pixels to the nearest peaks of the filtered frame.
 
-    Parameters
-    ----------
-    maxima : Peaks
-        As `bright_maxima` gives them.
-    lowest : float
-        Height in the filtered frame, ADU.
-    limit : int
-        Only so many of the highest are followed.
-
-    Returns
-    -------
-    y, x : (n,) int arrays
-        Each peak once, in reading order.
-    height : (n,) float array
-        Times `KERNEL_SUM`.
+    maxima: as `bright_maxima` gives them; lowest: height in the filtered frame, ADU; limit: only so
+    many of the highest are followed.
+    Returns y, x: (n,) int arrays, each peak once, in reading order; height: (n,) float array, times
+    `KERNEL_SUM`.
     """
     y, x, bright = maxima
     highest = np.argsort(-bright, kind="stable")[:limit]

@@ -88,16 +88,8 @@ def moffat(u: np.ndarray, v: np.ndarray, shape: tuple[float, float, float, float
     ``(beta - 1) / (pi a b) (1 + x'^2/a^2 + y'^2/b^2)^-beta`` (Moffat 1969), three Gauss-Legendre
     points along each side of a pixel.
 
-    Parameters
-    ----------
-    u, v : float arrays
-        Offsets of pixel centres, pixels.
-    shape : tuple of float
-        FWHM along the two axes (pixels), angle of the first (degrees), beta.
-
-    Returns
-    -------
-    float array
+    u, v: offsets of pixel centres, pixels; shape: FWHM along the two axes (pixels), angle of the
+    first (degrees), beta.
     """
     fwhm_x, fwhm_y, angle, beta = shape
     to_core = 1 / (2 * np.sqrt(2 ** (1 / beta) - 1))
@@ -144,12 +136,7 @@ def moffat_psf(
 def normalised(grid: np.ndarray, oversampling: int) -> np.ndarray:
     """Scale a grid to a total light of 1.
 
-    Parameters
-    ----------
-    grid : (m, m) float array
-
-    Returns
-    -------
-    (m, m) float array
+    grid: (m, m) float array.
+    Returns (m, m) float array.
     """
     return grid * (oversampling**2 / grid.sum())

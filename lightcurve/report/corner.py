@@ -23,9 +23,7 @@ MAX_PARAMETERS = 8
 def draw_density(axes: Axes, x: np.ndarray, y: np.ndarray):
     """Draw how samples of two parameters are spread, with 39 and 86 % contours.
 
-    Parameters
-    ----------
-    x, y : (n,) float arrays
+    x, y: (n,) float arrays.
     """
     ranges = [np.percentile(v, [0.2, 99.8]) for v in (x, y)]
     ranges = [(a, b) if b > a else (a - 0.5, a + 0.5) for a, b in ranges]
@@ -58,9 +56,7 @@ def _smooth(counts: np.ndarray) -> np.ndarray:
 def draw_marginal(axes: Axes, values: np.ndarray):
     """Draw the histogram of one parameter with its 16, 50 and 84 % points.
 
-    Parameters
-    ----------
-    values : (n,) float array
+    values: (n,) float array.
     """
     low, high = np.percentile(values, [0.2, 99.8])
     span = (low, high) if high > low else (low - 0.5, low + 0.5)

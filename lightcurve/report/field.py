@@ -26,15 +26,9 @@ MAX_SAMPLE = 200_000
 def stretch(pixels: np.ndarray) -> np.ndarray:
     """Bring an image into 0 to 1 so that faint stars and bright ones show.
 
-    Parameters
-    ----------
-    pixels : (ny, nx) float array
-
-    Returns
-    -------
-    (ny, nx) float array
-        An inverse hyperbolic sine of the height above the sky, from 1.5 sigma below the median to
-        the 99.9 % point, or 10 sigma where that is higher; NaN becomes 0.
+    pixels: (ny, nx) float array.
+    Returns (ny, nx) float array, an inverse hyperbolic sine of the height above the sky, from 1.5
+    sigma below the median to the 99.9 % point, or 10 sigma where that is higher; NaN becomes 0.
     """
     values = sample(pixels)
     if not values.size:
@@ -50,15 +44,8 @@ def stretch(pixels: np.ndarray) -> np.ndarray:
 def thin(pixels: np.ndarray) -> tuple[np.ndarray, int]:
     """Take the mean of blocks so that the longer side has at most `MAX_SHOWN` pixels.
 
-    Parameters
-    ----------
-    pixels : (ny, nx) float array
-
-    Returns
-    -------
-    pixels : float array
-    step : int
-        Side of a block.
+    pixels: (ny, nx) float array.
+    Returns step: side of a block.
     """
     step = -(-max(pixels.shape) // MAX_SHOWN)
     if step == 1:
@@ -71,14 +58,8 @@ def thin(pixels: np.ndarray) -> tuple[np.ndarray, int]:
 def draw_image(axes: Axes, pixels: np.ndarray):
     """Draw an image, stretched, dark stars on white, first row at the bottom.
 
-    Parameters
-    ----------
-    pixels : (ny, nx) float array
-
-    Returns
-    -------
-    matplotlib.image.AxesImage
-        In the pixel coordinates of `pixels`, thinned out where it is large.
+    pixels: (ny, nx) float array.
+    In the pixel coordinates of `pixels`, thinned out where it is large.
     """
     small, step = thin(pixels)
     ny, nx = small.shape
@@ -94,17 +75,9 @@ def draw_stars(
 ) -> dict:
     """Circle the stars by role and name those that matter.
 
-    Parameters
-    ----------
-    x, y : (n_star,) float arrays
-        Pixels of the image shown.
-    radius, outer : float
-        Aperture and outer sky radius, pixels; the sky is drawn for target and comparisons.
-
-    Returns
-    -------
-    dict
-        ``circles``: role to collection; ``labels``: list of texts.
+    x, y: (n_star,) float arrays, pixels of the image shown; radius, outer: aperture and outer sky
+    radius, pixels; the sky is drawn for target and comparisons.
+    ``circles``: role to collection; ``labels``: list of texts.
     """
     from matplotlib.collections import EllipseCollection
 
@@ -140,15 +113,8 @@ def draw_stars(
 def draw_compass(axes: Axes, solution: Solution, shape: tuple[int, int]) -> list:
     """Draw arrows to north and east and a bar of a round number of arc minutes.
 
-    Parameters
-    ----------
-    shape : tuple of int
-        (ny, nx) of the image.
-
-    Returns
-    -------
-    list
-        Arrows and texts.
+    shape: (ny, nx) of the image.
+    Arrows and texts.
     """
     ny, nx = shape
     angle = np.radians(solution.rotation_deg)
@@ -246,14 +212,7 @@ def _count(plan: StarPlan, role: str) -> str:
 def sample(pixels: np.ndarray) -> np.ndarray:
     """Take every n-th pixel: percentiles of millions need no more.
 
-    Parameters
-    ----------
-    pixels : float array
-
-    Returns
-    -------
-    (n,) float array
-        Finite.
+    Returns (n,) float array, finite.
     """
     flat = pixels.ravel()[:: max(pixels.size // MAX_SAMPLE, 1)]
     return flat[np.isfinite(flat)]

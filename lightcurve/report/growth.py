@@ -27,21 +27,9 @@ def draw_growth(
 ) -> dict:
     """Draw the cumulative flux of stars with the radius of the aperture.
 
-    Parameters
-    ----------
-    radii : (n_radius,) float array
-        Pixels.
-    flux : (n_star, n_radius) float array
-        ADU above the sky; each star is shown relative to its largest radius.
-    roles : sequence of str
-        Of each star.
-    radius : float
-        Chosen aperture.
-
-    Returns
-    -------
-    dict
-        ``curves`` (list of lines) and ``aperture`` (line).
+    radii: (n_radius,) float array, pixels; flux: (n_star, n_radius) float array, ADU above the sky;
+    each star is shown relative to its largest radius; roles: of each star; radius: chosen aperture.
+    ``curves`` (list of lines) and ``aperture`` (line).
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         growth = flux / flux[:, -1:]
@@ -73,11 +61,7 @@ def draw_growth(
 def draw_snr(axes: Axes, radii: np.ndarray, snr: np.ndarray, radius: float) -> list:
     """Draw the target's signal to noise with the radius of the aperture.
 
-    Parameters
-    ----------
-    radii, snr : (n_radius,) float arrays
-    radius : float
-        Chosen aperture.
+    radii, snr: (n_radius,) float arrays; radius: chosen aperture.
     """
     drawn = axes.plot(radii, snr, "o-", color=TARGET, ms=3)
     axes.axvline(radius, color=MODEL, lw=1.4)

@@ -142,15 +142,8 @@ def round_together(parameter: Parameter) -> tuple[str, str, str]:
 def render_report(report: Report) -> str:
     """Lay out the report.
 
-    Returns
-    -------
-    str
-        HTML without any outside resource.
-
-    Raises
-    ------
-    InputError
-        When a figure is missing or no PNG.
+    HTML without any outside resource.
+    Raises InputError when a figure is missing or no PNG.
     """
     import jinja2
 

@@ -41,17 +41,9 @@ def draw_points(
 ) -> dict:
     """Draw flux against time: good points full, flagged ones hollow, those beyond as triangles.
 
-    Parameters
-    ----------
-    time, flux : (n,) float arrays
-    error : (n,) float array or None
-    good : (n,) bool array, optional
-        By default all.
-
-    Returns
-    -------
-    dict
-        ``points`` (line), ``errors`` (container or None), ``flagged`` and ``beyond`` (lists).
+    time, flux: (n,) float arrays; error: (n,) float array or None; good: (n,) bool array, optional,
+    by default all.
+    ``points`` (line), ``errors`` (container or None), ``flagged`` and ``beyond`` (lists).
     """
     good = np.ones(len(flux), dtype=bool) if good is None else good
     errors = None
@@ -87,16 +79,8 @@ def draw_points(
 def draw_binned(axes: Axes, time: np.ndarray, flux: np.ndarray, width: float = BIN_DAYS) -> list:
     """Draw means in bins of time with their errors.
 
-    Parameters
-    ----------
-    time, flux : (n,) float arrays
-    width : float
-        Days.
-
-    Returns
-    -------
-    list
-        The error bar container, or nothing without points.
+    time, flux: (n,) float arrays; width: days.
+    The error bar container, or nothing without points.
     """
     x, y, error = bin_points(time, flux, width)
     if not x.size:
@@ -122,12 +106,8 @@ def draw_binned(axes: Axes, time: np.ndarray, flux: np.ndarray, width: float = B
 def draw_events(axes: Axes, events: dict[str, float], *, text: bool = True) -> list:
     """Mark predicted ingress, middle and egress; those outside the time axis are left out.
 
-    Parameters
-    ----------
-    events : dict of str to float
-        Name to time in the unit of the axis, whose limits are set.
-    text : bool
-        Write the names along the lines.
+    events: name to time in the unit of the axis, whose limits are set; text: write the names along
+    the lines.
     """
     drawn = []
     first, last = axes.get_xlim()
@@ -151,14 +131,8 @@ def draw_events(axes: Axes, events: dict[str, float], *, text: bool = True) -> l
 def draw_comparison(axes: Axes, time: np.ndarray, flux: np.ndarray) -> list:
     """Draw the joint flux of the comparison stars over its median, those beyond as triangles.
 
-    Parameters
-    ----------
-    time, flux : (n,) float arrays
-
-    Returns
-    -------
-    list of matplotlib.lines.Line2D
-        The points, then the triangles.
+    time, flux: (n,) float arrays.
+    The points, then the triangles.
     """
     relative = flux / np.nanmedian(flux)
     drawn = axes.plot(time, relative, "o", ms=2.6, mew=0, color=COMPARISON)

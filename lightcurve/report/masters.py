@@ -24,9 +24,7 @@ from lightcurve.report.field import sample, thin
 def draw_master(axes: Axes, pixels: np.ndarray):
     """Draw a master frame between its 1 and 99 % points.
 
-    Parameters
-    ----------
-    pixels : (ny, nx) float array
+    pixels: (ny, nx) float array.
     """
     small, step = thin(pixels)
     ny, nx = small.shape
@@ -39,12 +37,7 @@ def draw_master(axes: Axes, pixels: np.ndarray):
 
 
 def draw_histogram(axes: Axes, pixels: np.ndarray, *, unit: str = "ADU"):
-    """Draw how often each value occurs, on a logarithmic scale.
-
-    Parameters
-    ----------
-    pixels : float array
-    """
+    """Draw how often each value occurs, on a logarithmic scale."""
     finite = sample(pixels)
     low, high = np.percentile(finite, [0.05, 99.95]) if finite.size else (0.0, 1.0)
     pad = 0.3 * (high - low) or 0.5

@@ -24,15 +24,8 @@ GROUPS = {
 def draw_neighbours(axes: Axes, neighbours: Sequence[Neighbour], *, depth_ppt: float) -> dict:
     """Draw the scatter of neighbours against their magnitude, with the bounds of clearance.
 
-    Parameters
-    ----------
-    depth_ppt : float
-        Of the target's transit.
-
-    Returns
-    -------
-    dict
-        ``points``: label to line; ``bounds``: list of lines.
+    depth_ppt: of the target's transit.
+    ``points``: label to line; ``bounds``: list of lines.
     """
     shown = [n for n in neighbours if np.isfinite(n.delta_mag) and n.rms_ppt > 0]
     magnitudes = [n.delta_mag for n in shown] or [0.0]

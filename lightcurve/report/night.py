@@ -30,11 +30,7 @@ def draw_series(
 ) -> list:
     """Draw one quantity along the night.
 
-    Parameters
-    ----------
-    time, values : (n,) float arrays
-    label : str
-        Of the vertical axis.
+    time, values: (n,) float arrays; label: of the vertical axis.
     """
     drawn = axes.plot(time, values, "o", ms=2.6, mew=0, color=colour)
     axes.set_ylim(*robust_limits(values, percent=0))

@@ -28,17 +28,9 @@ def draw_time_averaging(
 ) -> dict:
     """Draw the scatter of averaged residuals against the length of the average.
 
-    Parameters
-    ----------
-    minutes : (k,) float array
-        Length of the bins.
-    scatter, white : (k,) float arrays
-        Of the means in such bins, relative flux, and what white noise would give.
-
-    Returns
-    -------
-    dict
-        ``measured`` and ``white`` (lines).
+    minutes: (k,) float array, length of the bins; scatter, white: (k,) float arrays, of the means
+    in such bins, relative flux, and what white noise would give.
+    ``measured`` and ``white`` (lines).
     """
     (measured,) = axes.plot(
         minutes, 100 * scatter, "o-", color=TARGET, label="residuals", lw=1.0, ms=3
@@ -86,17 +78,9 @@ def draw_covariate(
 ) -> dict:
     """Draw what is left of the flux against something it may depend on, with means.
 
-    Parameters
-    ----------
-    values, residual : (n,) float arrays
-        The residual is in per cent.
-    chosen : bool
-        Whether the fit detrends by it.
-
-    Returns
-    -------
-    dict
-        ``points`` (line) and ``means`` (container).
+    values, residual: (n,) float arrays, the residual is in per cent; chosen: whether the fit
+    detrends by it.
+    ``points`` (line) and ``means`` (container).
     """
     (points,) = axes.plot(values, residual, "o", ms=2.4, mew=0, color=TARGET, alpha=0.7)
     span = np.ptp(values[np.isfinite(values)]) if np.isfinite(values).any() else 0.0

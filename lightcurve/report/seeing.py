@@ -107,17 +107,9 @@ def draw_profile(
 ) -> dict:
     """Draw radial profiles with aperture and sky annulus.
 
-    Parameters
-    ----------
-    profiles : sequence of StarProfile
-        The target first; its pixels are drawn, of the others the mean curves.
-    radius : float
-        Aperture, pixels.
-
-    Returns
-    -------
-    dict
-        ``pixels`` (line), ``curves`` (list of lines), ``aperture`` (line), ``sky`` (patch).
+    profiles: the target first; its pixels are drawn, of the others the mean curves; radius:
+    aperture, pixels.
+    ``pixels`` (line), ``curves`` (list of lines), ``aperture`` (line), ``sky`` (patch).
     """
     target = profiles[0]
     (dots,) = axes.plot(
@@ -173,17 +165,8 @@ def draw_fwhm(
 ) -> list:
     """Draw the FWHM along the night, values beyond the axis as triangles at its edge.
 
-    Parameters
-    ----------
-    time, fwhm : (n,) float arrays
-        Pixels.
-    scale_arcsec : float, optional
-        Adds an axis in arc seconds on the right.
-
-    Returns
-    -------
-    list of matplotlib.lines.Line2D
-        The points, then the triangles.
+    time, fwhm: (n,) float arrays, pixels; scale_arcsec: adds an axis in arc seconds on the right.
+    The points, then the triangles.
     """
     drawn = axes.plot(time, fwhm, "o", ms=2.8, mew=0, color=TARGET)
     axes.set_ylim(*robust_limits(fwhm))

@@ -36,19 +36,10 @@ def draw_star_curves(
 ) -> dict:
     """Draw relative curves of several stars one below the other, on one scale.
 
-    Parameters
-    ----------
-    time : (n,) float array
-    relative : (n, n_star) float array
-        Each with median 1.
-    names, roles : sequence of str
-        Of the stars.
-
-    Returns
-    -------
-    dict
-        ``curves`` (list of lines, shifted by ``offsets``), ``offsets`` (n_star,) in per cent, and
-        ``scatter`` (n_star,) in per cent.
+    time: (n,) float array; relative: (n, n_star) float array, each with median 1; names, roles: of
+    the stars.
+    ``curves`` (list of lines, shifted by ``offsets``), ``offsets`` (n_star,) in per cent, and
+    ``scatter`` (n_star,) in per cent.
     """
     percent = 100 * (relative - 1)
     scatter = np.array([half_width(column) for column in percent.T])
@@ -109,16 +100,9 @@ def save_star_curves(
 def noise_curve(magnitude: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Turn the noise expected of each star into a curve along the magnitudes.
 
-    Parameters
-    ----------
-    magnitude, noise : (n_star,) float arrays
-        Stars without both are left out.
-
-    Returns
-    -------
-    magnitude, noise : (n,) float arrays
-        In order of magnitude; the noise is the median of `SMOOTHED` neighbours, fewer near the
-        ends: a star on a high sky is no step in the curve.
+    magnitude, noise: (n_star,) float arrays, stars without both are left out.
+    Returns magnitude, noise: (n,) float arrays, in order of magnitude; the noise is the median of
+    `SMOOTHED` neighbours, fewer near the ends: a star on a high sky is no step in the curve.
     """
     known = np.flatnonzero(np.isfinite(magnitude) & np.isfinite(noise))
     order = known[np.argsort(magnitude[known], kind="stable")]
@@ -138,19 +122,11 @@ def draw_noise(
 ) -> dict:
     """Draw the scatter of each star's curve against its brightness, with the noise model.
 
-    Parameters
-    ----------
-    magnitude : (n_star,) float array
-    scatter : (n_star,) float array
-        Of relative flux, from point to point; not positive values are left out.
-    model : mapping of str to (n_star,) float array, optional
-        Expected relative noise of each star by source (``"photons"``, ``"sky"``, ``"total"`` ...);
-        drawn as `noise_curve`.
-
-    Returns
-    -------
-    dict
-        ``points``: role to line; ``model``: name to line.
+    magnitude: (n_star,) float array; scatter: (n_star,) float array, of relative flux, from point
+    to point; not positive values are left out; model: mapping of str to (n_star,) float array,
+    optional, expected relative noise of each star by source (``"photons"``, ``"sky"``, ``"total"``
+    ...); drawn as `noise_curve`.
+    ``points``: role to line; ``model``: name to line.
     """
     role_of = np.asarray(roles)
     usable = np.isfinite(magnitude) & (np.nan_to_num(scatter) > 0)

@@ -78,14 +78,8 @@ def stack_axes(
 ) -> list[Axes]:
     """Set panels one below the other.
 
-    Parameters
-    ----------
-    heights : tuple of float
-        Relative heights, from the top.
-    sharex : bool
-        One time axis for all; only the lowest panel has tick labels.
-    left, right : float
-        Margins as fractions of the width.
+    heights: relative heights, from the top; sharex: one time axis for all; only the lowest panel
+    has tick labels; left, right: margins as fractions of the width.
     """
     tall = figure.get_figheight()
     grid = figure.add_gridspec(
@@ -184,17 +178,9 @@ def bin_points(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Average points in bins of equal width.
 
-    Parameters
-    ----------
-    x, y : (n,) float arrays
-        Pairs with NaN are left out.
-    width : float
-        In the unit of `x`.
-
-    Returns
-    -------
-    x, y, error : (n_bin,) float arrays
-        Means, and the standard deviation of the mean; NaN error for a bin of one point.
+    x, y: (n,) float arrays, pairs with NaN are left out; width: in the unit of `x`.
+    Returns x, y, error: (n_bin,) float arrays, means, and the standard deviation of the mean; NaN
+    error for a bin of one point.
     """
     finite = np.isfinite(x) & np.isfinite(y)
     x, y = x[finite], y[finite]
@@ -216,10 +202,7 @@ def bin_points(
 def plain_log_ticks(axis: Axis, steps: tuple[float, ...] = (1.0, 2.0, 5.0)) -> None:
     """Label a logarithmic axis with plain numbers.
 
-    Parameters
-    ----------
-    steps : tuple of float
-        Where in each decade.
+    steps: where in each decade.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 

@@ -81,15 +81,8 @@ def night_conditions(night: Night, camera: SimCamera, rng: np.random.Generator) 
 def wander(share: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Draw a slow, smooth change: a few waves of the night, the long ones strongest.
 
-    Parameters
-    ----------
-    share : (n,) float array
-        Time, 0 to 1 over the night.
-
-    Returns
-    -------
-    (n,) float array
-        Rms about 1 over many draws.
+    share: (n,) float array, time, 0 to 1 over the night.
+    Returns (n,) float array, rms about 1 over many draws.
     """
     wave = np.arange(1, 6)
     height = rng.standard_normal(wave.size) / wave
@@ -113,16 +106,8 @@ def sidereal_deg(jd_ut: np.ndarray | float, longitude_deg: float = 0.0) -> np.nd
 def airmass(jd_ut: np.ndarray, ra_deg: float, dec_deg: float, site: Site) -> np.ndarray:
     """Work out the airmass of a direction (Pickering 2002, DIO 12, 1, 20).
 
-    Parameters
-    ----------
-    jd_ut : (n,) float array
-    ra_deg, dec_deg : float
-        J2000; precessed to date to first order.
-
-    Returns
-    -------
-    (n,) float array
-        NaN where the direction is below the horizon.
+    jd_ut: (n,) float array; ra_deg, dec_deg: j2000; precessed to date to first order.
+    Returns (n,) float array, NaN where the direction is below the horizon.
     """
     years = (np.asarray(jd_ut) - J2000_JD) / YEAR_DAYS
     lat, ra, dec = np.radians([site.latitude_deg, ra_deg, dec_deg])

@@ -96,14 +96,8 @@ def _pixel_integrals(offset: np.ndarray, half: int, sigma: np.ndarray) -> np.nda
 def cosmic_rays(shape: tuple[int, int], n_rays: int, rng: np.random.Generator) -> np.ndarray:
     """Draw straight tracks of charge, most of them short.
 
-    Parameters
-    ----------
-    shape : (ny, nx)
-
-    Returns
-    -------
-    (ny, nx) float array
-        Electrons; a ray leaves 500 and more for each pixel of its way.
+    shape: (ny, nx).
+    Returns (ny, nx) float array, electrons; a ray leaves 500 and more for each pixel of its way.
     """
     hit = np.zeros(shape)
     for _ in range(n_rays):
@@ -146,22 +140,11 @@ def expose(
 ) -> np.ndarray:
     """Read out one exposure: photon noise, read noise, gain, whole numbers, full scale.
 
-    Parameters
-    ----------
-    electrons : (ny, nx) float array
-        Expected number, of light and of dark current.
-    bias_adu : (ny, nx) float array or float
-    gain : float
-        Electrons per ADU.
-    read_noise : float
-        Electrons.
-    full_scale : int
-        Numbers above are cut to it.
-
-    Returns
-    -------
-    (ny, nx) uint16 array
-        ADU. Variance in electrons: `electrons` + `read_noise`^2 + `gain`^2 / 12.
+    electrons: (ny, nx) float array, expected number, of light and of dark current; bias_adu: (ny,
+    nx) float array or float; gain: electrons per ADU; read_noise: electrons; full_scale: numbers
+    above are cut to it.
+    Returns (ny, nx) uint16 array, ADU. Variance in electrons: `electrons` + `read_noise`^2 +
+    `gain`^2 / 12.
     """
     charge = rng.poisson(electrons) + read_noise * rng.standard_normal(np.shape(electrons))
     return np.clip(np.rint(charge / gain + bias_adu), 0, full_scale).astype(np.uint16)

@@ -38,10 +38,7 @@ class Shot:
 def utc(jd: float) -> datetime:
     """Turn a Julian date into UTC, to the microsecond.
 
-    Returns
-    -------
-    datetime.datetime
-        With its time zone. Rounded to the millisecond that headers hold.
+    With its time zone. Rounded to the millisecond that headers hold.
     """
     epoch = datetime(2000, 1, 1, 12, tzinfo=UTC)
     return epoch + timedelta(milliseconds=round((jd - J2000_JD) * (DAY_S * 1000)))
@@ -50,12 +47,7 @@ def utc(jd: float) -> datetime:
 def sexagesimal(value: float, mark: str = ":", *, signed: bool = True) -> str:
     """Write degrees or hours in base sixty, to a tenth of a second.
 
-    Parameters
-    ----------
-    mark : str
-        Between the numbers.
-    signed : bool
-        Put a ``+`` before positive ones.
+    mark: between the numbers; signed: put a ``+`` before positive ones.
     """
     tenths = round(abs(value) * 36000)
     whole, rest = divmod(tenths, 36000)
@@ -80,10 +72,7 @@ def iso(moment: datetime) -> str:
 def rounded(value: float) -> float | None:
     """Round for a header.
 
-    Returns
-    -------
-    float or None
-        None, which leaves the card's value blank, for NaN, which FITS does not have.
+    None, which leaves the card's value blank, for NaN, which FITS does not have.
     """
     return None if np.isnan(value) else round(float(value), 5)
 

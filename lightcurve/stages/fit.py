@@ -129,15 +129,8 @@ def fit_light_curve(
 ) -> Fitted:
     """Fit a transit to a light curve; nothing is written.
 
-    Parameters
-    ----------
-    record : mapping, optional
-        The night's entries of run.toml.
-
-    Raises
-    ------
-    LightcurveError
-        When no point has a time, the exposure cannot be, or the fit fails.
+    record: the night's entries of run.toml.
+    Raises LightcurveError when no point has a time, the exposure cannot be, or the fit fails.
     """
     record = record or {}
     exposure_s, filter_name, values = settle(known, curve, record)
@@ -161,10 +154,7 @@ def fit_light_curve(
 def need_planet(settings: Settings) -> Planet:
     """Find the planet whose transit is wanted.
 
-    Raises
-    ------
-    InputError
-        When none is given.
+    Raises InputError when none is given.
     """
     if not settings.target.planet_file and not settings.target.name:
         msg = "whose transit? give --planet FILE, or --target with the name of a known planet"
@@ -196,15 +186,8 @@ def settle(
 ) -> tuple[float, str | None, tuple[Assumed, ...]]:
     """Settle exposure and filter: options first, then the table, then the record of its run.
 
-    Parameters
-    ----------
-    record : mapping
-        The night's entries of run.toml.
-
-    Returns
-    -------
-    exposure_s : float
-        0 where nothing tells: then the model is not averaged over the exposure.
+    record: the night's entries of run.toml.
+    Returns exposure_s: 0 where nothing tells: then the model is not averaged over the exposure.
     """
     table = curve.source.exposure_s if curve.source else None
     exposures = (
@@ -230,10 +213,7 @@ def settle(
 def check_exposure(exposure_s: float, curve: LightCurve) -> None:
     """Refuse an exposure that cannot be.
 
-    Raises
-    ------
-    InputError
-        When it is not a number, negative, or longer than the light curve.
+    Raises InputError when it is not a number, negative, or longer than the light curve.
     """
     night_s = float(np.nanmax(curve.bjd_tdb) - np.nanmin(curve.bjd_tdb)) * DAY_S
     if not 0 <= exposure_s <= night_s:
@@ -247,15 +227,8 @@ def check_exposure(exposure_s: float, curve: LightCurve) -> None:
 def site_of(settings: Settings, record: Mapping[str, Any]) -> Site | None:
     """Find where the light was collected.
 
-    Parameters
-    ----------
-    record : mapping
-        The night's entries of run.toml.
-
-    Returns
-    -------
-    Site or None
-        None where neither tells.
+    record: the night's entries of run.toml.
+    None where neither tells.
     """
     site = settings.site
     if site.latitude_deg is not None and site.longitude_deg is not None:
@@ -268,22 +241,10 @@ def with_barycentric_times(
 ) -> tuple[LightCurve, str]:
     """Work out BJD_TDB where a row has JD_UTC only, and check it where rows have both.
 
-    Parameters
-    ----------
-    planet : Planet
-        For its coordinates.
-    site : Site or None
-        None stands for the centre of the Earth: wrong by 21 ms at most.
-
-    Returns
-    -------
-    note : str
-        Where the times come from.
-
-    Raises
-    ------
-    FitError
-        When no point has a time.
+    planet: for its coordinates; site: None stands for the centre of the Earth: wrong by 21 ms at
+    most.
+    Returns note: where the times come from.
+    Raises FitError when no point has a time.
     """
     has_bjd, has_jd = (np.isfinite(t) for t in (curve.bjd_tdb, curve.jd_utc))
     if not (has_bjd | has_jd).any():

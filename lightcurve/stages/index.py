@@ -81,12 +81,7 @@ class Wanted:
 def _need_of(frame: Path, settings: Settings) -> Need:
     """Work out what a frame needs of index files.
 
-    Raises
-    ------
-    InputError
-        When nothing says what its scale is.
-    FrameError
-        When it cannot be read.
+    Raises InputError when nothing says what its scale is; FrameError when it cannot be read.
     """
     exposure = read_frame(frame, settings=settings, need_time=False).exposure
     scale = settings.solve.scale_arcsec or exposure.scale_arcsec

@@ -118,11 +118,8 @@ def _holds(wide: Field, field: Field) -> bool:
 def brightest_first(catalog: Catalog) -> np.ndarray:
     """Order a catalogue's places by the magnitude that most of its stars have.
 
-    Returns
-    -------
-    (n, 2) float array
-        RA and Dec, degrees; stars without that magnitude last, all as they come where there is
-        none.
+    Returns (n, 2) float array, RA and Dec, degrees; stars without that magnitude last, all as they
+    come where there is none.
     """
     sky = np.column_stack([catalog.ra_deg, catalog.dec_deg])
     names = [

@@ -33,19 +33,11 @@ DEPTH_SAMPLES = 1000
 def summarise(samples: np.ndarray, planet: Planet, prediction: Prediction) -> dict[str, Parameter]:
     """Work out medians and 16 and 84 % points, fitted and derived.
 
-    Parameters
-    ----------
-    samples : (n, 6) float array
-        In the order of `lightcurve.transit.model.NAMES`.
-    prediction : Prediction
-        For O-C.
-
-    Returns
-    -------
-    dict of str to Parameter
-        ``depth_percent`` is the light lost at mid-transit, limb darkening included;
-        ``radius_ratio_squared_percent`` is what some archives call depth. ``o_minus_c_minutes``
-        carries the error of the observed time alone.
+    samples: (n, 6) float array, in the order of `lightcurve.transit.model.NAMES`; prediction: for
+    O-C.
+    ``depth_percent`` is the light lost at mid-transit, limb darkening included;
+    ``radius_ratio_squared_percent`` is what some archives call depth. ``o_minus_c_minutes`` carries
+    the error of the observed time alone.
     """
     columns = dict(zip(NAMES, samples.T, strict=True))
     _, rp, a, b, q1, q2 = samples.T
@@ -70,14 +62,8 @@ def summarise(samples: np.ndarray, planet: Planet, prediction: Prediction) -> di
 def _mid_transit_loss(samples: np.ndarray, planet: Planet) -> np.ndarray:
     """Compute the light lost at mid-transit.
 
-    Parameters
-    ----------
-    samples : (n, 6) float array
-
-    Returns
-    -------
-    (m,) float array
-        Of at most a thousand samples, evenly picked.
+    samples: (n, 6) float array.
+    Returns (m,) float array, of at most a thousand samples, evenly picked.
     """
     picked = samples[:: max(1, len(samples) // DEPTH_SAMPLES)].copy()
     moment = picked[0, 0]

@@ -19,21 +19,9 @@ def dip_notes(
 ) -> tuple[Note, ...]:
     """Remark on a dip elsewhere in a curve without the transit that was looked for.
 
-    Parameters
-    ----------
-    verdict : Verdict
-        From `lightcurve.transit.quality.judge`.
-    time : (n,) float array
-        BJD_TDB, ascending.
-    residuals : (n,) float array
-        What is left of the flux.
-    duration : float
-        Of a transit, days.
-
-    Returns
-    -------
-    tuple of Note
-        One note where no transit was found and a dip is deeper than five sigma; else none.
+    verdict: from `lightcurve.transit.quality.judge`; time: (n,) float array, BJD_TDB, ascending;
+    residuals: (n,) float array, what is left of the flux; duration: of a transit, days.
+    One note where no transit was found and a dip is deeper than five sigma; else none.
     """
     if verdict.depth_sigma is not None:
         return ()
@@ -47,20 +35,11 @@ def dip_notes(
 def find_dip(time: np.ndarray, flux: np.ndarray, duration: float) -> tuple[float, float, float]:
     """Find the box that, beside a parabola, takes most of the scatter away.
 
-    Parameters
-    ----------
-    time : (n,) float array
-        Days, ascending.
-    flux : (n,) float array
-    duration : float
-        Of a transit, days; boxes are half to one and a quarter of it long.
-
-    Returns
-    -------
-    mid, depth, error : float
-        The error is that of least squares at the scatter about parabola and box, widened by the red
-        noise that is left (`lightcurve.transit.quality.red_noise_factor`). NaN where no box holds
-        five points, with ten outside.
+    time: (n,) float array, days, ascending; flux: (n,) float array; duration: of a transit, days;
+    boxes are half to one and a quarter of it long.
+    Returns mid, depth, error: the error is that of least squares at the scatter about parabola and
+    box, widened by the red noise that is left (`lightcurve.transit.quality.red_noise_factor`). NaN
+    where no box holds five points, with ten outside.
     """
     n = len(time)
     basis = np.linalg.qr(np.vander(time - time.mean(), 3))[0]

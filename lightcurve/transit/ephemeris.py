@@ -208,17 +208,8 @@ def contact_duration(
 def inclination(planet: Planet, a: float, b: float) -> float:
     """Work out the inclination that gives an impact parameter.
 
-    Parameters
-    ----------
-    planet : Planet
-        For eccentricity and argument of periastron.
-    a, b : float
-        Stellar radii.
-
-    Returns
-    -------
-    float
-        Degrees; NaN where no inclination does.
+    planet: for eccentricity and argument of periastron; a, b: stellar radii.
+    Degrees; NaN where no inclination does.
     """
     cosine = b / (a * _distance_factor(planet))
     return math.degrees(math.acos(cosine)) if abs(cosine) <= 1 else float("nan")

@@ -93,10 +93,8 @@ def grey_limb_darkening(teff_k: float, wavelength_nm: float) -> tuple[float, flo
 def to_kipping(u1: float, u2: float) -> np.ndarray:
     """Turn quadratic coefficients into Kipping's.
 
-    Returns
-    -------
-    (2,) float array
-        q1 = (u1 + u2)^2 and q2 = u1 / (2 (u1 + u2)), kept inside 0.01 to 0.99.
+    Returns (2,) float array, q1 = (u1 + u2)^2 and q2 = u1 / (2 (u1 + u2)), kept inside 0.01 to
+    0.99.
     """
     total = max(u1 + u2, 1e-6)
     return np.clip([total**2, 0.5 * u1 / total], 0.01, 0.99)

@@ -53,15 +53,9 @@ class TransitModel:
     def __call__(self, theta: np.ndarray) -> np.ndarray:
         """Compute the relative flux.
 
-        Parameters
-        ----------
-        theta : (6,) float array
-            In the order of `NAMES`.
-
-        Returns
-        -------
-        (n,) float array
-            1 out of transit; NaN throughout when no orbit has this impact parameter.
+        theta: (6,) float array, in the order of `NAMES`.
+        Returns (n,) float array, 1 out of transit; NaN throughout when no orbit has this impact
+        parameter.
         """
         if not self._set(theta):
             return np.full(len(self._model.t), np.nan)
@@ -104,11 +98,8 @@ def transit_flux(
 def supersample_factor(planet: Planet, exposure_days: float) -> int:
     """Count the samples that one exposure needs.
 
-    Returns
-    -------
-    int
-        Odd, so that the middle of the exposure is one of them; 1 for an exposure much shorter
-        than the ingress.
+    Odd, so that the middle of the exposure is one of them; 1 for an exposure much shorter than the
+    ingress.
     """
     b = min(_start(planet, 0.0)[3], 0.9)
     rp, a = planet.rp_over_rs, planet.a_over_rs

@@ -115,22 +115,11 @@ def log_evidence(
 ) -> float:
     """Work out how well a linear model explains values, whatever the noise is.
 
-    Parameters
-    ----------
-    time : (n,) float array
-        Days.
-    values, errors : (n,) float arrays
-        In the same units; the errors give the white noise up to a factor.
-    design : (n, p) float array
-        Columns of the model.
-    longest_days : float
-        Longest correlation time of the noise.
-
-    Returns
-    -------
-    float
-        Largest ln likelihood, up to a constant, averaged over amplitudes and times of red noise,
-        as in `find_red_noise`.
+    time: (n,) float array, days; values, errors: (n,) float arrays, in the same units; the errors
+    give the white noise up to a factor; design: (n, p) float array, columns of the model;
+    longest_days: longest correlation time of the noise.
+    Largest ln likelihood, up to a constant, averaged over amplitudes and times of red noise, as in
+    `find_red_noise`.
     """
     shortest = _shortest(time)
     scale = errors / np.median(errors)

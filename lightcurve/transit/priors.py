@@ -43,23 +43,15 @@ class Priors:
     def pulls(self, theta: np.ndarray) -> np.ndarray:
         """Work out how far parameters lie from the centre.
 
-        Parameters
-        ----------
-        theta : (6,) float array
-
-        Returns
-        -------
-        (6,) float array
-            In standard deviations; 0 where there is no Gaussian.
+        theta: (6,) float array.
+        Returns (6,) float array, in standard deviations; 0 where there is no Gaussian.
         """
         return (theta - self.centre) / self.width
 
     def contain(self, theta: np.ndarray) -> bool:
         """Say whether parameters are possible.
 
-        Parameters
-        ----------
-        theta : (6,) float array
+        theta: (6,) float array.
         """
         inside = bool(np.all((theta >= self.lower) & (theta <= self.upper)))
         return inside and theta[3] < 1 + theta[1]
@@ -68,18 +60,9 @@ class Priors:
 def make_priors(planet: Planet, time: np.ndarray, filter_name: str | None = None) -> Priors:
     """Collect the priors for one night.
 
-    Parameters
-    ----------
-    time : (n,) float array
-        BJD_TDB.
-    filter_name : str, optional
-        For the limb darkening.
-
-    Returns
-    -------
-    Priors
-        The mid-time may lie within five sigma of the prediction, or three quarters of the
-        duration, whichever is more, but never nearer to another epoch.
+    time: (n,) float array, BJD_TDB; filter_name: for the limb darkening.
+    The mid-time may lie within five sigma of the prediction, or three quarters of the duration,
+    whichever is more, but never nearer to another epoch.
     """
     prediction = predict_transit(planet, float(np.mean(time)))
     sigma = 0.0 if math.isnan(prediction.mid_err) else prediction.mid_err

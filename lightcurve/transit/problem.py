@@ -45,16 +45,9 @@ class Problem:
     def solve(self, transit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Find the trend that suits a transit best.
 
-        Parameters
-        ----------
-        transit : (n,) float array
-            Relative flux; ones for no transit.
-
-        Returns
-        -------
-        coefficients : (k,) float array
-        residuals : (n,) float array
-            In units of the errors, whitened where the noise is red.
+        transit: (n,) float array, relative flux; ones for no transit.
+        Returns coefficients: (k,) float array; residuals: (n,) float array, in units of the errors,
+        whitened where the noise is red.
         """
         weighted, data = self.trend * transit[:, None], self.flux
         if self.whiten is None:
@@ -70,14 +63,9 @@ class Problem:
     def residuals(self, theta: np.ndarray) -> np.ndarray:
         """Stack data and prior residuals for least squares.
 
-        Parameters
-        ----------
-        theta : (6,) float array
-
-        Returns
-        -------
-        (n + 6,) float array
-            In standard deviations; very large where the parameters are impossible.
+        theta: (6,) float array.
+        Returns (n + 6,) float array, in standard deviations; very large where the parameters are
+        impossible.
         """
         transit = self.model(theta) if self.priors.contain(theta) else None
         if transit is None or not np.isfinite(transit[0]):
@@ -87,14 +75,8 @@ class Problem:
     def plain_residuals(self, theta: np.ndarray) -> np.ndarray:
         """Work out the residuals as they are plotted.
 
-        Parameters
-        ----------
-        theta : (6,) float array
-
-        Returns
-        -------
-        (n,) float array
-            In the units of the flux.
+        theta: (6,) float array.
+        Returns (n,) float array, in the units of the flux.
         """
         transit = self.model(theta)
         coefficients, _ = self.solve(transit)
@@ -103,16 +85,8 @@ class Problem:
     def log_probability(self, theta: np.ndarray, noise: float) -> float:
         """Compute the log posterior.
 
-        Parameters
-        ----------
-        theta : (6,) float array
-        noise : float
-            The errors are multiplied by it.
-
-        Returns
-        -------
-        float
-            Up to a constant; minus infinity where the parameters are impossible.
+        theta: (6,) float array; noise: the errors are multiplied by it.
+        Up to a constant; minus infinity where the parameters are impossible.
         """
         if not self.priors.contain(theta):
             return -np.inf
@@ -127,17 +101,11 @@ class Problem:
 def trend_columns(covariates: Mapping[str, np.ndarray], used: np.ndarray) -> dict[str, np.ndarray]:
     """Standardise the covariates that say something.
 
-    Parameters
-    ----------
-    covariates : mapping of str to (n,) float array
-    used : (n,) bool array
-        Points that take part in the fit.
-
-    Returns
-    -------
-    dict of str to (n,) float array
-        Mean 0 and standard deviation 1 over the points used; a missing value counts as the mean.
-        Left out are covariates with fewer than nine finite values in ten, or without spread.
+    covariates: mapping of str to (n,) float array; used: (n,) bool array, points that take part in
+    the fit.
+    Returns dict of str to (n,) float array, mean 0 and standard deviation 1 over the points used; a
+    missing value counts as the mean. Left out are covariates with fewer than nine finite values in
+    ten, or without spread.
     """
     columns = {}
     for name, given in covariates.items():

@@ -57,16 +57,8 @@ def time_averaging(
 def red_noise_factor(time: np.ndarray, residuals: np.ndarray) -> float:
     """Work out beta, by which red noise widens the errors of slow features.
 
-    Parameters
-    ----------
-    time : (n,) float array
-        Days.
-    residuals : (n,) float array
-
-    Returns
-    -------
-    float
-        Mean of scatter over white noise for bins of 8 to 40 min, not below 1.
+    time: (n,) float array, days; residuals: (n,) float array.
+    Mean of scatter over white noise for bins of 8 to 40 min, not below 1.
     """
     if len(residuals) < 20:
         return 1.0
@@ -81,17 +73,10 @@ def red_noise_factor(time: np.ndarray, residuals: np.ndarray) -> float:
 def residual_tests(residuals: np.ndarray) -> dict[str, float]:
     """Test residuals for memory and for shape.
 
-    Parameters
-    ----------
-    residuals : (n,) float array
-        In order of time, in units of their errors.
-
-    Returns
-    -------
-    dict
-        ``autocorrelation_lag1``; ``autocorrelation_p``, the chance of so large a sum of squared
-        autocorrelations up to lag 10 in white noise (Ljung & Box 1978); ``normality_p`` of
-        Shapiro & Wilk (1965). NaN with fewer than 12 points.
+    residuals: (n,) float array, in order of time, in units of their errors.
+    ``autocorrelation_lag1``; ``autocorrelation_p``, the chance of so large a sum of squared
+    autocorrelations up to lag 10 in white noise (Ljung & Box 1978); ``normality_p`` of Shapiro &
+    Wilk (1965). NaN with fewer than 12 points.
     """
     n = len(residuals)
     if n < 12 or not np.std(residuals) > 0:
@@ -114,19 +99,11 @@ def residual_tests(residuals: np.ndarray) -> dict[str, float]:
 def coverage(time: np.ndarray, mid: float, duration: float) -> dict[str, float]:
     """Work out how much of a transit was observed.
 
-    Parameters
-    ----------
-    time : (n,) float array
-        BJD_TDB of the points used, ascending.
-    mid, duration : float
-        Of the transit; days.
-
-    Returns
-    -------
-    dict
-        ``coverage_transit``, ``coverage_ingress``, ``coverage_egress``: fractions of the transit,
-        and of a sixth of it about first and fourth contact, within 1.5 cadences of a point;
-        ``baseline_before_min`` and ``baseline_after_min``, minutes observed outside.
+    time: (n,) float array, BJD_TDB of the points used, ascending; mid, duration: of the transit;
+    days.
+    ``coverage_transit``, ``coverage_ingress``, ``coverage_egress``: fractions of the transit, and
+    of a sixth of it about first and fourth contact, within 1.5 cadences of a point;
+    ``baseline_before_min`` and ``baseline_after_min``, minutes observed outside.
     """
     if len(time) < 2 or not duration > 0:
         names = ("transit", "ingress", "egress")
@@ -159,21 +136,10 @@ def judge(
 ) -> Verdict:
     """Judge what the night shows.
 
-    Parameters
-    ----------
-    delta_bic : float
-        BIC without minus BIC with transit, at errors that carry scatter and red noise.
-    depth_sigma : float
-        Radius ratio squared over its error.
-    cover : dict
-        From `coverage` of the best transit.
-    time : (n,) float array
-        BJD_TDB of the points used, ascending.
-
-    Returns
-    -------
-    Verdict
-        Absence is told only of a transit of which at least 90 % was observed.
+    delta_bic: BIC without minus BIC with transit, at errors that carry scatter and red noise;
+    depth_sigma: radius ratio squared over its error; cover: from `coverage` of the best transit;
+    time: (n,) float array, BJD_TDB of the points used, ascending.
+    Absence is told only of a transit of which at least 90 % was observed.
     """
     if delta_bic > FOUND_DELTA_BIC and depth_sigma > FOUND_SIGMA:
         missing = [name for name, side in CONTACTS.items() if not _whole(cover, name, side)]
@@ -199,18 +165,10 @@ def judge(
 def timing_notes(verdict: Verdict, off: Parameter, prediction: Prediction) -> tuple[Note, ...]:
     """Remark on a transit that comes at another time than predicted.
 
-    Parameters
-    ----------
-    verdict : Verdict
-        From `judge`; only a transit found is remarked on.
-    off : Parameter
-        O-C, minutes, with the error of the observed time.
-
-    Returns
-    -------
-    tuple of Note
-        One when O-C is more than three combined sigma, or more than 30 min where the
-        ephemeris has no error; else nothing.
+    verdict: from `judge`; only a transit found is remarked on; off: o-C, minutes, with the error of
+    the observed time.
+    One when O-C is more than three combined sigma, or more than 30 min where the ephemeris has no
+    error; else nothing.
     """
     if not verdict.found:
         return ()

@@ -128,21 +128,9 @@ def draw_normal(
 ) -> Posterior:
     """Draw from the normal distribution about the best fit, in place of sampling.
 
-    Parameters
-    ----------
-    problem : Problem
-        For its bounds.
-    theta : (6,) float array
-    covariance : (6, 6) float array
-    noise : float
-        Already in the covariance.
-    max_steps : int
-        Draws are as many, at most.
-
-    Returns
-    -------
-    Posterior
-        Draws outside the bounds are moved onto them.
+    problem: for its bounds; theta: (6,) float array; covariance: (6, 6) float array; noise: already
+    in the covariance; max_steps: draws are as many, at most.
+    Draws outside the bounds are moved onto them.
     """
     del noise
     draws = rng.multivariate_normal(theta, covariance, size=min(max_steps, MAX_SAMPLES))

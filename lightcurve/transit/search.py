@@ -49,15 +49,8 @@ class Solution:
     def bic(self, noise: float = 1.0) -> float:
         """Compute the Bayesian information criterion (Schwarz 1978).
 
-        Parameters
-        ----------
-        noise : float
-            Errors are multiplied by it.
-
-        Returns
-        -------
-        float
-            chi2 with priors, plus parameters times ln n.
+        noise: errors are multiplied by it.
+        chi2 with priors, plus parameters times ln n.
         """
         size = len(self.problem.time)
         return self.chi2 / noise**2 + self.penalty + self.n_parameters * float(np.log(size))
@@ -163,14 +156,8 @@ def solve_transit(problem: Problem, names: tuple[str, ...]) -> TransitSolution:
 def jacobian(problem: Problem, theta: np.ndarray) -> np.ndarray:
     """Differentiate the residuals numerically.
 
-    Parameters
-    ----------
-    theta : (6,) float array
-
-    Returns
-    -------
-    (n + 6, 6) float array
-        Central differences, one-sided at a bound.
+    theta: (6,) float array.
+    Returns (n + 6, 6) float array, central differences, one-sided at a bound.
     """
     scale = _scales(problem)
     columns = []
@@ -186,16 +173,9 @@ def jacobian(problem: Problem, theta: np.ndarray) -> np.ndarray:
 def covariance(solution: TransitSolution, noise: float) -> np.ndarray:
     """Work out the covariance of the transit's parameters.
 
-    Parameters
-    ----------
-    noise : float
-        Errors are multiplied by it.
-
-    Returns
-    -------
-    (6, 6) float array
-        Inverse of J^T J, the trend being free; parameters that neither data nor priors hold are
-        given the width of their bounds.
+    noise: errors are multiplied by it.
+    Returns (6, 6) float array, inverse of J^T J, the trend being free; parameters that neither data
+    nor priors hold are given the width of their bounds.
     """
     matrix = jacobian(solution.problem, solution.theta)
     matrix[: len(solution.problem.time)] /= noise

@@ -81,19 +81,9 @@ def solve_flat(
 ) -> Solution:
     """Find the trend that explains a night without a transit.
 
-    Parameters
-    ----------
-    best : TransitSolution
-        Its noise is taken.
-    columns : mapping of str to (n,) float array
-        From `solve_points`.
-    used : (n,) bool array
-        Points that take part.
-
-    Returns
-    -------
-    Solution
-        Without a transit.
+    best: its noise is taken; columns: mapping of str to (n,) float array, from `solve_points`;
+    used: (n,) bool array, points that take part.
+    Without a transit.
     """
     names = settings.covariates
     if names is None:
@@ -107,18 +97,9 @@ def _offered_columns(
 ) -> dict[str, np.ndarray]:
     """Standardise the covariates that there are.
 
-    Parameters
-    ----------
-    used : (n,) bool array
-
-    Returns
-    -------
-    dict of str to (n,) float array
-
-    Raises
-    ------
-    FitError
-        When a covariate asked for is not there.
+    used: (n,) bool array.
+    Returns dict of str to (n,) float array.
+    Raises FitError when a covariate asked for is not there.
     """
     offered = {"time": points.time - points.time[used].mean(), **points.covariates}
     columns = trend_columns(offered, used)
@@ -133,9 +114,7 @@ def _offered_columns(
 def _make_problem(points: Points, planet: Planet, used: np.ndarray) -> Problem:
     """Put the points used, the model and the priors together, with a constant trend.
 
-    Parameters
-    ----------
-    used : (n,) bool array
+    used: (n,) bool array.
     """
     time = points.time[used]
     return Problem(
@@ -157,12 +136,8 @@ def _trend_names(
 ) -> tuple[str, ...]:
     """Let the data choose the trend.
 
-    Parameters
-    ----------
-    columns : mapping of str to (n,) float array
-    theta : (6,) float array or None
-        A transit near the best one, or none.
-    used : (n,) bool array
+    columns: mapping of str to (n,) float array; theta: (6,) float array or None, a transit near the
+    best one, or none; used: (n,) bool array.
     """
     return choose_trend(
         problem,
@@ -214,15 +189,9 @@ def _red_noise(solution: TransitSolution) -> RedNoise | None:
 def find_wild(solution: TransitSolution, used: np.ndarray) -> np.ndarray:
     """Find points that lie far off a fit.
 
-    Parameters
-    ----------
-    used : (n,) bool array
-        Points that took part.
-
-    Returns
-    -------
-    (n,) bool array
-        Points used beyond five robust standard deviations; none when too few would be left.
+    used: (n,) bool array, points that took part.
+    Returns (n,) bool array, points used beyond five robust standard deviations; none when too few
+    would be left.
     """
     residuals = solution.problem.plain_residuals(solution.theta) / solution.problem.flux_err
     sigma = robust_scatter(residuals)
