@@ -77,11 +77,8 @@ def parse_calendar(text: str) -> CalendarTime | None:
 def parse_time_of_day(text: str) -> tuple[float, float, float | None] | None:
     """Read ``18:33:43.317`` with or without an offset.
 
-    Returns
-    -------
-    seconds, unit_s, offset_hours : float, float, float or None
-        Since midnight; the value of the last digit written; from UTC, where said. None for
-        anything else.
+    Returns seconds, unit_s, offset_hours: since midnight; the value of the last digit written; from
+    UTC, where said. None for anything else.
     """
     match = _TIME_OF_DAY.fullmatch(text[:64])
     day_s = _seconds(match[1], match[2], match[3], match[4]) if match else None

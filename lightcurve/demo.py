@@ -109,15 +109,8 @@ def run_demo(
 def check_folder(folder: Path, planet: Planet) -> None:
     """Refuse a folder that holds anything but a demo.
 
-    Parameters
-    ----------
-    planet : Planet
-        The demo's.
-
-    Raises
-    ------
-    InputError
-        Naming the first file or folder that is not of a demo.
+    planet: the demo's.
+    Raises InputError naming the first file or folder that is not of a demo.
     """
     if not folder.exists():
         return
@@ -162,10 +155,7 @@ def demo_planet(night: Night, target: SimTarget) -> Planet:
 def write_planet(path: Path, planet: Planet) -> Path:
     """Write a planet file.
 
-    Parameters
-    ----------
-    path : Path
-        Its folder is made if need be.
+    path: its folder is made if need be.
     """
     import tomli_w
 
@@ -184,10 +174,7 @@ def write_planet(path: Path, planet: Planet) -> Path:
 def _compare_with_truth(planet: Planet, products: Products) -> list[Comparison]:
     """Set the fitted parameters beside those put in.
 
-    Returns
-    -------
-    list of Comparison
-        Empty when the run had no fit.
+    Empty when the run had no fit.
     """
     if "fit.json" not in products.paths:
         return []

@@ -48,10 +48,7 @@ CAPTIONS = {
 def write_figures(folder: Path, night: Night, *, progress: Progress = silent) -> list[Path]:
     """Draw all figures of a night.
 
-    Parameters
-    ----------
-    folder : Path
-        Made if need be.
+    folder: made if need be.
     """
     folder.mkdir(parents=True, exist_ok=True)
     wanted: dict[str, Callable[[Path, Night], Any]] = {
@@ -233,12 +230,7 @@ def write_page(
 ) -> Path:
     """Write report.html: the night on one page.
 
-    Parameters
-    ----------
-    figures : list of Path
-        PNG files of `write_figures`.
-    frames : list of dict
-        What became of each file.
+    figures: PNG files of `write_figures`; frames: what became of each file.
     """
     plan = night.plan
     stars = [

@@ -27,10 +27,7 @@ from lightcurve.image_stages.write import (
 def write_products(out: Path, reduced: Reduced, clock: Clock, state: str = "") -> Products:
     """Write every file of one frame.
 
-    Parameters
-    ----------
-    state : str
-        Of the frame and the settings, kept in the summary.
+    state: of the frame and the settings, kept in the summary.
     """
     summary = summarise(reduced)
     with clock("write"):

@@ -82,10 +82,7 @@ class _Seen:
 def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
     """Calibrate, register and measure one frame.
 
-    Returns
-    -------
-    FrameResult
-        Status ``"failed"`` with the reason where the file, its time or its stars will not do.
+    Status ``"failed"`` with the reason where the file, its time or its stars will not do.
     """
     seen = solution = None
     try:
@@ -270,10 +267,7 @@ def place(plan: StarPlan, registration: Registration) -> tuple[np.ndarray, np.nd
     The frame's WCS is the reference's WCS after the inverse of this transform, so this is placing
     by sky coordinates without the detour.
 
-    Returns
-    -------
-    x, y : (n,) float arrays
-        Pixels of the frame.
+    Returns x, y: (n,) float arrays, pixels of the frame.
     """
     return move(registration.matrix, plan.x_ref, plan.y_ref)
 
@@ -284,17 +278,8 @@ def move(matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, 
     Written out, because a matrix product may round differently with the matrix's order in memory,
     and a result that was stored must give the same bits as one just computed.
 
-    Parameters
-    ----------
-    matrix : (2, 3) float array
-        Of a `Registration`.
-    x, y : float arrays
-        Pixels of the reference frame.
-
-    Returns
-    -------
-    x, y : float arrays
-        Pixels of the frame.
+    matrix: (2, 3) float array, of a `Registration`; x, y: pixels of the reference frame.
+    Returns x, y: pixels of the frame.
     """
     (a, b, c), (d, e, f) = matrix.tolist()
     return a * x + b * y + c, d * x + e * y + f

@@ -112,10 +112,7 @@ def warn_of_lost(results: Sequence[FrameResult]) -> None:
 def expected(target: Target, measurements: Measurements) -> np.ndarray | None:
     """Mark the frames inside the transit that the ephemeris predicts.
 
-    Returns
-    -------
-    (n_frame,) bool array or None
-        None when nothing is known of a planet.
+    Returns (n_frame,) bool array or None, None when nothing is known of a planet.
     """
     if target.planet is None:
         return None
@@ -127,12 +124,8 @@ def _settle_noise(
 ) -> tuple[Measurements, tuple[Assumed, ...]]:
     """Let the field's stars tell the noise floor, and the gain where nothing else does.
 
-    Returns
-    -------
-    measurements : Measurements
-        With errors by the noise that the field shows.
-    values : tuple of Assumed
-        What was found, for the user to see.
+    Returns measurements: with errors by the noise that the field shows; values: what was found, for
+    the user to see.
     """
     gain = camera.noise.gain_e_per_adu
     noise = measure_field_noise(measurements, gain_e_per_adu=gain if camera.gain_known else None)
@@ -155,10 +148,7 @@ def _settle_noise(
 def merge_values(settled: tuple[Assumed, ...], found: tuple[Assumed, ...]) -> tuple[Assumed, ...]:
     """Put what the field told in the place of what was assumed until then.
 
-    Returns
-    -------
-    tuple of Assumed
-        Each name once.
+    Each name once.
     """
     return tuple({value.name: value for value in (*settled, *found)}.values())
 

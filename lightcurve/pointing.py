@@ -22,15 +22,8 @@ SHOWN = 3
 def warn_of_fields(exposures: Sequence[Exposure]) -> tuple[str, ...]:
     """Warn where light frames are of several objects, or point at several fields.
 
-    Parameters
-    ----------
-    exposures : sequence of Exposure
-        Of the light frames.
-
-    Returns
-    -------
-    tuple of str
-        What was warned of.
+    exposures: of the light frames.
+    What was warned of.
     """
     warnings = []
     names = [re.sub(r"[\W_]", "", e.object_name or "").lower() for e in exposures]
@@ -58,17 +51,9 @@ def warn_of_fields(exposures: Sequence[Exposure]) -> tuple[str, ...]:
 def warn_of_target(exposures: Sequence[Exposure], target: Target, radius_deg: float) -> str:
     """Warn where no light frame's header points anywhere near the target.
 
-    Parameters
-    ----------
-    exposures : sequence of Exposure
-        Of the light frames.
-    radius_deg : float
-        Within which a solver searches; half the field's diagonal comes on top, where it is known.
-
-    Returns
-    -------
-    str
-        What was warned of; empty where a header points near, or none tells.
+    exposures: of the light frames; radius_deg: within which a solver searches; half the field's
+    diagonal comes on top, where it is known.
+    What was warned of; empty where a header points near, or none tells.
     """
     places = _pointings(exposures)
     apart = [degrees_apart(place, (target.ra_deg, target.dec_deg)) for place in places]
@@ -90,10 +75,7 @@ def warn_of_target(exposures: Sequence[Exposure], target: Target, radius_deg: fl
 def _pointings(exposures: Sequence[Exposure]) -> list[tuple[float, float]]:
     """List where headers point, as far as they tell.
 
-    Returns
-    -------
-    list of (float, float)
-        RA and Dec, degrees.
+    Returns list of (float, float), RA and Dec, degrees.
     """
     return [
         (e.ra_deg, e.dec_deg) for e in exposures if e.ra_deg is not None and e.dec_deg is not None

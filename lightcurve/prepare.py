@@ -112,10 +112,7 @@ def _write_recipe(
 ) -> Recipe:
     """Choose the stars and the apertures, and put all that measuring needs together.
 
-    Raises
-    ------
-    InputError
-        When the apertures do not suit the frame.
+    Raises InputError when the apertures do not suit the frame.
     """
     stars, shape = sample.stars, sample.frame.pixels.shape
     # Refused now what every frame would refuse.
@@ -163,17 +160,8 @@ def _write_recipe(
 def refuse_overlap(radii: np.ndarray, annulus: tuple[float, float], settings: Settings) -> None:
     """Refuse an aperture that reaches into its own sky, where one of both follows the seeing.
 
-    Parameters
-    ----------
-    radii : (n,) float array
-        Of the apertures, pixels.
-    annulus : (float, float)
-        Of the sky, pixels.
-
-    Raises
-    ------
-    InputError
-        Naming the option that would settle it.
+    radii: (n,) float array, of the apertures, pixels; annulus: (float, float), of the sky, pixels.
+    Raises InputError naming the option that would settle it.
     """
     largest = float(np.max(radii))
     if largest <= annulus[0]:
@@ -203,10 +191,7 @@ def list_values(
 ) -> tuple[Assumed, ...]:
     """Collect every value the measuring rests on, with its source.
 
-    Parameters
-    ----------
-    exposure : Exposure
-        Of the reference frame.
+    exposure: of the reference frame.
     """
     return (
         Assumed(

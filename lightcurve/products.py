@@ -41,12 +41,7 @@ def write_products(
 ) -> Products:
     """Write every file of a run.
 
-    Parameters
-    ----------
-    timings_s : mapping
-        By stage, so far.
-    sidecars : bool
-        Also each frame's WCS.
+    timings_s: by stage, so far; sidecars: also each frame's WCS.
     """
     from lightcurve.figures import write_figures, write_page
 
@@ -107,10 +102,7 @@ def _write_tables(out: Path, night: Night) -> dict[str, Path]:
 def _write_sidecars(folder: Path, night: Night) -> Path:
     """Write each measured frame's WCS as a header file.
 
-    Returns
-    -------
-    Path
-        The folder.
+    The folder.
     """
     shape, reference = night.scene.recipe.shape, night.scene.solution
     for result in night.results:
@@ -130,11 +122,8 @@ def _write_sidecars(folder: Path, night: Night) -> Path:
 def describe_scatter(curve: LightCurve) -> dict[str, str]:
     """Say how much the target scatters, and where that was measured.
 
-    Returns
-    -------
-    dict of str to str
-        One entry: out of the predicted transit where there are points enough, else from point to
-        point; with the number of points where they are few.
+    One entry: out of the predicted transit where there are points enough, else from point to point;
+    with the number of points where they are few.
     """
     recipe = curve.need_recipe()
     outside = recipe.criterion is Criterion.OUTSIDE

@@ -24,10 +24,7 @@ def write_run(
 ) -> Path:
     """Write run.toml: settings as used, values with their sources, versions, seed, checksums.
 
-    Parameters
-    ----------
-    written : mapping of str to Path
-        The files of the run, by their names in its folder.
+    written: the files of the run, by their names in its folder.
     """
     import tomli_w
 
@@ -55,15 +52,8 @@ def write_run(
 def written_by(path: Path) -> set[str]:
     """List the files that a run says it wrote.
 
-    Parameters
-    ----------
-    path : Path
-        Its run.toml.
-
-    Returns
-    -------
-    set of str
-        Empty where there is none, or it cannot be read.
+    path: its run.toml.
+    Empty where there is none, or it cannot be read.
     """
     try:
         files = tomllib.loads(path.read_text(encoding="utf-8")).get("files", {})
@@ -75,10 +65,7 @@ def written_by(path: Path) -> set[str]:
 def _describe_night(night: Night) -> dict[str, Any]:
     """Collect what later steps, such as a submission, need to know of a night.
 
-    Returns
-    -------
-    dict
-        Of plain values; what is not known is left out.
+    Of plain values; what is not known is left out.
     """
     exposure, target, measured = night.scene.reference.exposure, night.target, night.measurements
     known = {

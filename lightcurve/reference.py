@@ -39,20 +39,9 @@ class Sample:
 def read_samples(lights: Sequence[Entry], settings: Settings) -> list[RawFrame]:
     """Read a few frames spread over the night, from which one becomes the reference.
 
-    Parameters
-    ----------
-    lights : sequence of Entry
-        In order of time.
-
-    Returns
-    -------
-    list of RawFrame
-        The middle of the night first: it overlaps most with the rest when the field drifts.
-
-    Raises
-    ------
-    InputError
-        When none of them can be read.
+    lights: in order of time.
+    The middle of the night first: it overlaps most with the rest when the field drifts.
+    Raises InputError when none of them can be read.
     """
     n = len(lights)
     places = np.unique(np.linspace(0, n - 1, 2 * N_CANDIDATES + 1).round().astype(int)[1::2])
@@ -73,10 +62,7 @@ def find_stars(
 ) -> list[Sample]:
     """Calibrate the sample frames and detect their stars.
 
-    Returns
-    -------
-    list of Sample
-        Those with most stars first.
+    Those with most stars first.
     """
     samples = []
     for frame in frames:
@@ -93,15 +79,9 @@ def solve_one(
 ) -> tuple[Sample, Solution]:
     """Solve the first sample frame that can be solved and has the target in it.
 
-    Parameters
-    ----------
-    elsewhere : str
-        What the headers have against the target's place: the likely cause where none is solved.
-
-    Raises
-    ------
-    SolveError
-        When none can be solved.
+    elsewhere: what the headers have against the target's place: the likely cause where none is
+    solved.
+    Raises SolveError when none can be solved.
     """
     most = max(len(sample.stars) for sample in samples)
     if most < MIN_STARS:

@@ -22,17 +22,8 @@ CHUNK_PIXELS = 262144  # as float32 they fit the cache of one core
 def choose_shrink(shape: tuple[int, int], fwhm: float) -> int:
     """Choose by how much frames are shrunk to find their stars.
 
-    Parameters
-    ----------
-    shape : tuple of int
-        (ny, nx).
-    fwhm : float
-        Of the stars, pixels.
-
-    Returns
-    -------
-    int
-        1 for small frames, or finely sampled stars.
+    shape: (ny, nx); fwhm: of the stars, pixels.
+    1 for small frames, or finely sampled stars.
     """
     return max(1, min(int(fwhm / MIN_FWHM_PX), min(shape) // MIN_SIDE_PX, MAX_SHRINK))
 
@@ -40,17 +31,8 @@ def choose_shrink(shape: tuple[int, int], fwhm: float) -> int:
 def shrink(image: np.ndarray, factor: int) -> np.ndarray:
     """Average squares of pixels; rows and columns left over are left out.
 
-    Parameters
-    ----------
-    image : (ny, nx) array
-        Floats or 16-bit integers.
-    factor : int
-        Side of the squares, pixels.
-
-    Returns
-    -------
-    (ny // factor, nx // factor) float32 array
-        NaN if one of a square is.
+    image: (ny, nx) array, floats or 16-bit integers; factor: side of the squares, pixels.
+    NaN if one of a square is.
     """
     small = np.empty([length // factor for length in image.shape], np.float32)
     for rows, block in _blocks(image, factor):
@@ -61,15 +43,7 @@ def shrink(image: np.ndarray, factor: int) -> np.ndarray:
 def shrink_bits(bits: np.ndarray, factor: int) -> np.ndarray:
     """Join the bits of squares of pixels, as `shrink` averages them.
 
-    Parameters
-    ----------
-    bits : (ny, nx) uint8 array
-    factor : int
-        Side of the squares, pixels.
-
-    Returns
-    -------
-    (ny // factor, nx // factor) uint8 array
+    bits: (ny, nx) uint8 array; factor: side of the squares, pixels.
     """
     small = np.zeros([length // factor for length in bits.shape], np.uint8)
     for rows, block in _blocks(bits, factor):
@@ -120,15 +94,8 @@ class Holes:
     def average(self, image: np.ndarray) -> np.ndarray:
         """Average the good pixels of each square.
 
-        Parameters
-        ----------
-        image : (ny, nx) array
-            In full resolution.
-
-        Returns
-        -------
-        (1, n) float32 array
-            NaN where no pixel of a square is good.
+        image: (ny, nx) array, in full resolution.
+        Returns (1, n) float32 array, NaN where no pixel of a square is good.
         """
         count = self.good.sum(axis=(1, 2))
         values = np.where(self.good, image.ravel().take(self.pixels), 0)
@@ -139,14 +106,8 @@ class Holes:
     def remaining(self, bits: np.ndarray) -> np.ndarray:
         """Tell what stays bad: squares with fewer good pixels than bad ones; saturated stars.
 
-        Parameters
-        ----------
-        bits : (n,) uint8 array
-            `PixelFlag` bits of all pixels of each square.
-
-        Returns
-        -------
-        (n,) uint8 array
+        bits: (n,) uint8 array, `PixelFlag` bits of all pixels of each square.
+        Returns (n,) uint8 array.
         """
         mostly = 2 * self.good.sum(axis=(1, 2)) >= self.good[0].size if len(bits) else False
         return np.where(mostly, bits & np.uint8(PixelFlag.SATURATED), bits)
@@ -186,14 +147,8 @@ class SmallMasters:
 def shrink_masters(masters: Masters, shape: tuple[int, int], factor: int) -> SmallMasters:
     """Shrink master frames, leaving out their bad pixels.
 
-    Parameters
-    ----------
-    masters : Masters
-        Maybe without any image.
-    shape : tuple of int
-        (ny, nx) of the frames.
-    factor : int
-        Side of the squares that become one pixel.
+    masters: maybe without any image; shape: (ny, nx) of the frames; factor: side of the squares
+    that become one pixel.
     """
     bits = np.zeros(shape, np.uint8) if masters.bad is None else masters.bad.copy()
     for image in (masters.bias, masters.dark, masters.flat):
@@ -216,15 +171,8 @@ def shrink_masters(masters: Masters, shape: tuple[int, int], factor: int) -> Sma
 def shrink_frame(raw: RawFrame, small: SmallMasters, factor: int) -> Frame:
     """Shrink a raw frame and calibrate what comes of it, a few rows at a time.
 
-    Parameters
-    ----------
-    factor : int
-        Side of the squares that become one pixel.
-
-    Returns
-    -------
-    Frame
-        Bad pixels are left out of the averages; bad is what has fewer good pixels than bad ones.
+    factor: side of the squares that become one pixel.
+    Bad pixels are left out of the averages; bad is what has fewer good pixels than bad ones.
     """
     bad, holes = shrink_bits(raw.bad, factor) | small.small_bits, small.holes
     if unusable(np.bitwise_or.reduce(raw.bad, axis=None)):
@@ -247,10 +195,7 @@ def shrink_frame(raw: RawFrame, small: SmallMasters, factor: int) -> Frame:
 def enlarge(stars: Detections, factor: int) -> Detections:
     """Give the stars of a shrunk frame the pixels of the frame.
 
-    Parameters
-    ----------
-    factor : int
-        Side of the squares that became one pixel.
+    factor: side of the squares that became one pixel.
     """
     return replace(
         stars,

@@ -59,10 +59,7 @@ def submission_file(frame_path: Path) -> Path:
 
     It lies in the user's cache, where any command finds it again, however it was ended.
 
-    Returns
-    -------
-    Path
-        It need not exist, nor its folder.
+    It need not exist, nor its folder.
     """
     name = hashlib.sha256(str(frame_path.resolve()).encode()).hexdigest()[:32]
     return cache_dir() / "submissions" / f"{name}.json"
@@ -147,9 +144,7 @@ def _solve_smoothed(
 def smooth(frame: Frame, sigma_px: float) -> np.ndarray:
     """Smooth a frame by a Gaussian, its bad pixels replaced by the sky.
 
-    Returns
-    -------
-    (ny, nx) float32 array
+    Returns (ny, nx) float32 array.
     """
     from scipy.ndimage import gaussian_filter
 

@@ -39,10 +39,7 @@ _NESTED = {
 def encode_result(result: FrameResult) -> bytes:
     """Turn a result into bytes: a JSON line that describes it, then its arrays one by one.
 
-    Returns
-    -------
-    bytes
-        `decode_result` gives back the same values to the last bit.
+    `decode_result` gives back the same values to the last bit.
     """
     arrays: list[np.ndarray] = []
 
@@ -104,15 +101,8 @@ class RunStore:
     def get(self, path: Path, key: str) -> FrameResult | None:
         """Look up a finished frame.
 
-        Parameters
-        ----------
-        key : str
-            Recipe and state of the file; another key means measuring anew.
-
-        Raises
-        ------
-        InputError
-            When the record is damaged.
+        key: recipe and state of the file; another key means measuring anew.
+        Raises InputError when the record is damaged.
         """
         try:
             row = self._connection.execute(
@@ -126,10 +116,7 @@ class RunStore:
     def put(self, path: Path, key: str, result: FrameResult) -> None:
         """Keep a finished frame, at once and whole.
 
-        Raises
-        ------
-        InputError
-            When it cannot be written: a full disk, for one.
+        Raises InputError when it cannot be written: a full disk, for one.
         """
         try:
             with self._connection:

@@ -79,14 +79,7 @@ def tt_minus_utc_s(jd_utc: np.ndarray | float) -> np.ndarray:
 def tdb_from_utc(jd_utc: np.ndarray | float) -> np.ndarray:
     """Barycentric Dynamical Time at the geocentre (the observer's place adds under 3 us).
 
-    Parameters
-    ----------
-    jd_utc : float or array
-
-    Returns
-    -------
-    array
-        Julian date, TDB.
+    Julian date, TDB.
     """
     import erfa
 
@@ -221,17 +214,8 @@ def airmass(
 ) -> np.ndarray:
     """Relative airmass from the true altitude (Young 1994, Appl. Opt. 33, 1108, eq. 7).
 
-    Parameters
-    ----------
-    jd_utc : float or (n,) array
-        Mid-exposure.
-    ra_deg, dec_deg : float
-        ICRS.
-
-    Returns
-    -------
-    (n,) array
-        NaN below the horizon and without a site.
+    jd_utc: float or (n,) array, mid-exposure; ra_deg, dec_deg: ICRS.
+    Returns (n,) array, NaN below the horizon and without a site.
     """
     jd_utc = np.asarray(jd_utc, dtype=float)
     if site is None:

@@ -98,10 +98,7 @@ def save_fit_figures(
 def predicted_events(planet: Planet, curve: LightCurve) -> dict[str, float]:
     """Predict ingress and egress for a light curve.
 
-    Returns
-    -------
-    dict of str to float
-        BJD_TDB.
+    BJD_TDB.
     """
     transit = predict_transit(planet, float(np.nanmedian(curve.bjd_tdb)))
     return {"ingress": transit.ingress, "egress": transit.egress}
@@ -123,10 +120,7 @@ def save_fit_covariates(path: Path, curve: LightCurve, fit: TransitFit) -> None:
 def save_fit_corner(path: Path, curve: LightCurve, fit: TransitFit) -> None:
     """Save the figure of the posterior.
 
-    Parameters
-    ----------
-    curve : LightCurve
-        Not used; all figures of a fit are called alike.
+    curve: not used; all figures of a fit are called alike.
     """
     del curve
     if fit.samples is not None:

@@ -95,10 +95,7 @@ def _refuse_lost_folder(path: Path, result: FrameResult) -> None:
 def measure_frames(paths: Sequence[Path], recipe: Recipe) -> list[FrameResult]:
     """Measure a few frames: the unit of work sent to another process.
 
-    Returns
-    -------
-    list of FrameResult
-        In the order of `paths`.
+    In the order of `paths`.
     """
     return [measure_frame(path, recipe) for path in paths]
 
@@ -120,15 +117,8 @@ def _open(paths: Sequence[Path], recipe: Recipe) -> Iterator[Done]:
 def worth(paths: Sequence[Path]) -> int:
     """Count the processes that are worth starting.
 
-    Parameters
-    ----------
-    paths : sequence of Path
-        Frames to measure.
-
-    Returns
-    -------
-    int
-        One for each three seconds of work, and not more than this process may have processors.
+    paths: frames to measure.
+    One for each three seconds of work, and not more than this process may have processors.
     """
     size = sum(path.stat().st_size for path in paths if path.is_file())
     seconds = SECONDS_PER_FRAME * len(paths) + SECONDS_PER_BYTE * size

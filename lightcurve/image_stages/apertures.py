@@ -16,15 +16,8 @@ MIN_RADIUS_PX = 1.5
 def choose_apertures(fwhm: float, settings: Settings) -> Apertures:
     """Choose radii and annulus: given in pixels, else multiples of the FWHM.
 
-    Parameters
-    ----------
-    fwhm : float
-        Pixels.
-
-    Returns
-    -------
-    Apertures
-        No radius under 1.5 px; the annulus from 4 to 7 FWHM.
+    fwhm: pixels.
+    No radius under 1.5 px; the annulus from 4 to 7 FWHM.
     """
     given = settings.apertures.radii
     if given:

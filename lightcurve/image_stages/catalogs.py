@@ -47,15 +47,9 @@ def _tell(reports: Sequence[ServiceReport]) -> None:
 def services_for(band: str, dec_deg: float, settings: Settings, *, given: bool) -> Sequence[str]:
     """Choose the services to ask.
 
-    Parameters
-    ----------
-    given : bool
-        A catalogue was given by hand: no other is asked for standards unless it is named.
-
-    Raises
-    ------
-    InputError
-        When the catalogue of standards named in the settings is none that has magnitudes.
+    given: a catalogue was given by hand: no other is asked for standards unless it is named.
+    Raises InputError when the catalogue of standards named in the settings is none that has
+    magnitudes.
     """
     image = settings.image
     with_bands = [service.name for service in SERVICES if service.bands]

@@ -28,20 +28,9 @@ SHOWN_FWHM = 8.0  # half the part of the frame shown before and after
 def write_figures(folder: Path, reduced: Reduced) -> dict[Path, str]:
     """Draw every figure that there is something for.
 
-    Parameters
-    ----------
-    folder : Path
-        Made if it is not there.
-
-    Returns
-    -------
-    dict of Path to str
-        File to caption.
-
-    Raises
-    ------
-    InputError
-        When one cannot be written.
+    folder: made if it is not there.
+    File to caption.
+    Raises InputError when one cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -60,10 +49,7 @@ def write_figures(folder: Path, reduced: Reduced) -> dict[Path, str]:
 def source_kinds(reduced: Reduced) -> np.ndarray:
     """Sort the sources for pictures.
 
-    Returns
-    -------
-    (n,) str array
-        ``"candidate"``, ``"calibrating"``, ``"residual"`` or ``"source"``.
+    Returns (n,) str array, ``"candidate"``, ``"calibrating"``, ``"residual"`` or ``"source"``.
     """
     kinds = np.where(reduced.sources.found_by == "residual", "residual", "source").astype("U12")
     kinds[np.asarray(reduced.table["calib_star"])] = "calibrating"

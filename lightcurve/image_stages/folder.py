@@ -44,10 +44,7 @@ def told(folder: Path) -> Mapping[str, Any]:
 def is_free(folder: Path, frame: Path) -> bool:
     """Tell whether a folder may take a frame's products: no other frame's are in it.
 
-    Parameters
-    ----------
-    folder : Path
-        Need not be there.
+    folder: need not be there.
     """
     summary = told(folder)
     if "path" in summary:
@@ -61,15 +58,8 @@ def claimed(folder: Path, frame: Path) -> Iterator[None]:
 
     Meanwhile, and after a failure, its summary says so.
 
-    Parameters
-    ----------
-    folder : Path
-        It exists.
-
-    Raises
-    ------
-    InputError
-        When it holds another frame's products, or cannot be written.
+    folder: it exists.
+    Raises InputError when it holds another frame's products, or cannot be written.
     """
     if not is_free(folder, frame):
         owner = told(folder).get("path") or told(folder).get("file")
@@ -118,11 +108,8 @@ def _fail(folder: Path, frame: Path, reason: str) -> None:
 def state_of(frame: Path, settings: Settings) -> str:
     """Digest all that a frame's numbers rest on, but for the answers of services.
 
-    Returns
-    -------
-    str
-        The same for the same version, settings, and files with the size and time they had: the
-        frame, and every file that the settings name or that is in a folder they name.
+    The same for the same version, settings, and files with the size and time they had: the frame,
+    and every file that the settings name or that is in a folder they name.
     """
     values = settings.model_dump()
     files = [frame.resolve()]
@@ -146,16 +133,9 @@ def _paths(value: object) -> Iterable[Path]:
 def as_before(folder: Path, state: str) -> dict[str, Any] | None:
     """Take the numbers of a frame from its folder, where nothing would change them.
 
-    Parameters
-    ----------
-    state : str
-        By `state_of`.
-
-    Returns
-    -------
-    dict or None
-        None unless it was reduced in that state, every service asked had answered, and every
-        product is still there.
+    state: by `state_of`.
+    None unless it was reduced in that state, every service asked had answered, and every product is
+    still there.
     """
     summary = dict(told(folder))
     products = summary.pop("products", None)

@@ -43,12 +43,8 @@ FLOOR_PX = 0.02  # of a centroid, however bright the star
 def wanted_target(settings: Settings) -> Target | None:
     """Find the target of the settings, if they name one: it is somewhere on the frame.
 
-    Raises
-    ------
-    InputError
-        When what is given makes no sense.
-    CatalogError
-        When only a name is given and it cannot be resolved.
+    Raises InputError when what is given makes no sense; CatalogError when only a name is given and
+    it cannot be resolved.
     """
     given = settings.target
     if not given.name and given.ra is given.dec is given.planet_file is None:
@@ -59,10 +55,7 @@ def wanted_target(settings: Settings) -> Target | None:
 def solve_frame(prepared: Prepared, settings: Settings) -> Solution:
     """Solve a frame with the solvers of the settings.
 
-    Raises
-    ------
-    SolveError
-        When no solver can.
+    Raises SolveError when no solver can.
     """
     target = wanted_target(settings)
     place = None if target is None else (target.ra_deg, target.dec_deg)
@@ -99,16 +92,9 @@ def place_sources(
 ) -> Placed:
     """Refine the solution with the best catalogue there is, and place the sources.
 
-    Parameters
-    ----------
-    shape : tuple of int
-        (ny, nx).
-
-    Raises
-    ------
-    SolveError
-        When nothing had checked the solution, the catalogue refutes it, and its stars do not show
-        how far it is off.
+    shape: (ny, nx).
+    Raises SolveError when nothing had checked the solution, the catalogue refutes it, and its stars
+    do not show how far it is off.
     """
     notes: tuple[str, ...] = ()
     best, *surveys = (service.name for service in SERVICES if service.role is Role.STARS)

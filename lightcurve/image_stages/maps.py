@@ -68,10 +68,7 @@ def write_fits(
 def write_maps(folder: Path, reduced: Reduced) -> dict[str, Path]:
     """Write background, PSF, residual and the frame, with its WCS if it was solved.
 
-    Raises
-    ------
-    InputError
-        When one cannot be written.
+    Raises InputError when one cannot be written.
     """
     frame, background = reduced.prepared.frame, reduced.prepared.background
     solution = reduced.placed.solution

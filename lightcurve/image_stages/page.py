@@ -33,10 +33,7 @@ def write_image_page(
 ) -> Path:
     """Write the page.
 
-    Parameters
-    ----------
-    captions : mapping of Path to str
-        Figures.
+    captions: figures.
     """
     prepared, placed, sources = reduced.prepared, reduced.placed, reduced.sources
     ny, nx = prepared.frame.pixels.shape

@@ -48,15 +48,8 @@ def quick_settings(settings: Settings) -> Settings:
 def recall_rows(path: Path) -> dict[str, dict[str, Any]]:
     """Read the rows that a sequence, whole or stopped, has kept.
 
-    Parameters
-    ----------
-    path : Path
-        By `keep_row`; need not be there.
-
-    Returns
-    -------
-    dict of str to dict
-        State of frame and settings to row; a line that was cut off is left out.
+    path: by `keep_row`; need not be there.
+    State of frame and settings to row; a line that was cut off is left out.
     """
     rows = {}
     if path.exists():
@@ -70,15 +63,8 @@ def recall_rows(path: Path) -> dict[str, dict[str, Any]]:
 def keep_row(path: Path, state: str, row: Mapping[str, Any]) -> None:
     """Add a row to those kept, at once, unless a service had failed that may yet answer.
 
-    Parameters
-    ----------
-    state : str
-        By `lightcurve.image_stages.folder.state_of`.
-
-    Raises
-    ------
-    InputError
-        When it cannot be written.
+    state: by `lightcurve.image_stages.folder.state_of`.
+    Raises InputError when it cannot be written.
     """
     if row["status"] != "reduced" or row["failed_services"]:
         return
@@ -96,15 +82,8 @@ def keep_row(path: Path, state: str, row: Mapping[str, Any]) -> None:
 def judge(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say of each frame whether it is like the others of its filter.
 
-    Parameters
-    ----------
-    rows : sequence of mappings
-        As `lightcurve.image_stages.reduced.summarise` gives them, with ``status``.
-
-    Returns
-    -------
-    list of str
-        ``"good"``, ``"failed"``, or what is worse than the median of the frames of its filter.
+    rows: as `lightcurve.image_stages.reduced.summarise` gives them, with ``status``.
+    ``"good"``, ``"failed"``, or what is worse than the median of the frames of its filter.
     """
     judged = []
     for row in rows:

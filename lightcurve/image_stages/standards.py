@@ -32,22 +32,10 @@ MIN_STANDARDS = 5  # in the whole field; with fewer the next catalogue is looked
 def wanted_band(filter_name: str | None, settings: ImageSettings) -> tuple[str, str]:
     """Settle the band of the magnitudes.
 
-    Parameters
-    ----------
-    filter_name : str or None
-        Of the frame.
-
-    Returns
-    -------
-    band : str
-        Key of `lightcurve.catalogs.bands.RECIPES`.
-    note : str
-        What was assumed; empty for nothing.
-
-    Raises
-    ------
-    InputError
-        When the settings name a band that is none.
+    filter_name: of the frame.
+    Returns band: key of `lightcurve.catalogs.bands.RECIPES`; note: what was assumed; empty for
+    nothing.
+    Raises InputError when the settings name a band that is none.
     """
     if settings.band is None:
         return standard_filter(filter_name)

@@ -30,15 +30,8 @@ def source_table(
 ) -> Table:
     """Make the catalogue.
 
-    Parameters
-    ----------
-    pairs : mapping of str to Matches
-        Of the sources with each of them.
-
-    Returns
-    -------
-    astropy.table.Table
-        One row a source, the brightest first; what was not measured is NaN or empty.
+    pairs: of the sources with each of them.
+    One row a source, the brightest first; what was not measured is NaN or empty.
     """
     from astropy.table import Table
 
@@ -178,15 +171,8 @@ def _add_matches(table: Table, name: str, catalog: Catalog, matches: Matches) ->
 def match_table(catalogs: Mapping[str, Catalog], pairs: Mapping[str, Matches]) -> Table:
     """List every pair of a source and a catalogued object.
 
-    Parameters
-    ----------
-    pairs : mapping of str to Matches
-        Of the sources with each of them.
-
-    Returns
-    -------
-    astropy.table.Table
-        By catalogue, source and separation.
+    pairs: of the sources with each of them.
+    By catalogue, source and separation.
     """
     from astropy.table import Column, Table
 

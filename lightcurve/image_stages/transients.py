@@ -42,10 +42,7 @@ def search_transients(
 ) -> Search:
     """Search for transients, if they are wanted.
 
-    Parameters
-    ----------
-    pairs : mapping of str to Matches
-        Of the sources with each catalogue.
+    pairs: of the sources with each catalogue.
     """
     if not wanted:
         return Search((), {}, "not searched for: the settings leave it out")

@@ -28,16 +28,9 @@ DECIMALS = {"deg": 8, "pix": 4, "arcsec": 4, "mag": 4, "adu": 5}
 def write_catalog(folder: Path, table: Table, summary: Mapping[str, Any]) -> dict[str, Path]:
     """Write the catalogue as CSV, ECSV and VOTable.
 
-    Parameters
-    ----------
-    summary : mapping
-        Numbers and words of the frame: all that are known stand in the ECSV, the main ones in the
-        VOTable.
-
-    Raises
-    ------
-    InputError
-        When one cannot be written.
+    summary: numbers and words of the frame: all that are known stand in the ECSV, the main ones in
+    the VOTable.
+    Raises InputError when one cannot be written.
     """
     from io import StringIO
 
@@ -64,12 +57,8 @@ def write_regions(
 ) -> Path:
     """Write the sources as a region file of DS9: on the sky, or in pixels where that is not known.
 
-    Parameters
-    ----------
-    radius : (float, float)
-        Of the circles, pixels; and arc seconds per pixel, NaN when the frame is not solved.
-    candidates : (n,) bool array
-        Candidate transients.
+    radius: (float, float), of the circles, pixels; and arc seconds per pixel, NaN when the frame is
+    not solved; candidates: (n,) bool array, candidate transients.
     """
     solved = bool(np.isfinite(radius[1]))
     system, columns = ("icrs", ("ra", "dec")) if solved else ("image", ("x", "y"))
@@ -135,17 +124,9 @@ def _plain(value: Any) -> Any:
 def write_zip(path: Path, folder: Path, files: Iterable[Path]) -> Path:
     """Pack everything but the FITS images.
 
-    Parameters
-    ----------
-    folder : Path
-        Names in the archive are as seen from it.
-    files : iterable of Path
-        Of them go in what is no FITS image and is there.
-
-    Raises
-    ------
-    InputError
-        When it cannot be written.
+    folder: names in the archive are as seen from it; files: of them go in what is no FITS image and
+    is there.
+    Raises InputError when it cannot be written.
     """
     packed = sorted({file for file in files if file.suffix in IN_ZIP and file.is_file()})
 
