@@ -1,0 +1,48 @@
+"""What a test starts has nothing of the machine's own, and no way out of it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+
+import pytest
+
+CHILD = """
+import json, os, shutil, socket
+from lightcurve.astrometry.index import find_index_files
+
+def refused(ask, *what):
+    try:
+        ask(*what)
+    except OSError as error:
+        return "tests may not" in str(error)
+
+print(json.dumps({
+    "index files": [str(path) for path in find_index_files()],
+    "programs": [name for name in ("sh", "solve-field", "python3") if shutil.which(name)],
+    "keys": [name for name in os.environ if "KEY" in name or "proxy" in name.lower()],
+    "refused": [
+        refused(socket.socket().connect, ("192.0.2.1", 80)),
+        refused(socket.getaddrinfo, "example.org", 80),
+    ],
+}))
+"""
+
+
+def test_a_child_is_as_shut_in_as_the_tests() -> None:
+    done = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == {
+        "index files": [],
+        "programs": [],
+        "keys": [],
+        "refused": [True, True],
+    }
+
+
+def test_the_tests_themselves_reach_nobody() -> None:
+    with socket.socket() as door, pytest.raises(OSError, match="tests may not reach"):
+        door.connect(("192.0.2.1", 80))
+    with pytest.raises(OSError, match="tests may not look up"):
+        socket.getaddrinfo("example.org", 80)
