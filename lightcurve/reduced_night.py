@@ -71,6 +71,11 @@ class Night(Tabular):
         return revise_plan(self.measurements.plan, self.recipe.roles)
 
     @property
+    def stars(self) -> StarPlan:
+        """The same, as `to_table` of it tells."""
+        return self.plan
+
+    @property
     def of_frames(self) -> tuple:
         """What `lightcurve.frame_table` tells of the frames."""
         return self.inventory, self.target, self.scene, self.results

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from lightcurve.frames.read import is_fits_name
 from lightcurve.progress import Progress, silent
 from lightcurve.simulate.night import simulate_night
 from lightcurve.simulate.observatory import Night, SimCamera
+from lightcurve.simulate.request import Request
 from lightcurve.simulate.sky import (
     BRIGHTEST,
     SimTarget,
@@ -43,27 +43,6 @@ LIMITS = {
     "--flat": (0, 10_000),
     "--seed": (0, 2**63),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A night to order; see `lightcurve simulate --help`."""
-
-    planet: Path | None
-    stars: Path | None
-    start: str | None
-    n_frames: int
-    exposure_s: float
-    cadence_s: float
-    size: tuple[int, int]
-    scale_arcsec: float
-    magnitude: float
-    flip: bool
-    cloud_depth: float
-    calibrations: tuple[int, int, int]
-    dialect: str
-    header_wcs: bool
-    seed: int
 
 
 def simulate_request(out: Path, request: Request, *, progress: Progress = silent) -> dict[str, Any]:
@@ -101,7 +80,7 @@ def simulate_request(out: Path, request: Request, *, progress: Progress = silent
         n_bias=n_bias,
         n_dark=n_dark,
         n_flat=n_flat,
-        header_wcs=request.header_wcs,
+        header_wcs=request.stars is None if request.header_wcs is None else request.header_wcs,
         progress=progress,
     )
     return {

@@ -32,7 +32,8 @@ def measure(
     """Measure all stars at all radii in all frames, as one long table; choose nothing yet."""
     from lightcurve.stages.measure import measure_folder
 
-    summary = measure_folder(folder, settings, out, manifest=manifest, progress=bar)
+    measured = measure_folder(folder, settings, out, manifest=manifest, progress=bar)
+    summary = measured.summary
     if json:
         print_json(summary)
         return

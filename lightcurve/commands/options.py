@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_origin, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperOption
 
+from lightcurve.errors import InputError
 from lightcurve.registry import Registry, registry_of
 
 if TYPE_CHECKING:
@@ -41,6 +43,11 @@ class Option:
     text: str | Callable[[], str]  # called when the help is made
     panel: str
     metavar: str | None = None
+
+    @property
+    def keyword(self) -> str:
+        """Its name in Python: ``--read-noise`` is ``read_noise``."""
+        return self.flag.split("/")[0].removeprefix("--").replace("-", "_")
 
     def help_text(self) -> str:
         """Say what it is for, and what can be chosen."""
@@ -258,9 +265,34 @@ def merged_settings(config: Path | None, given: dict[str, Any]) -> Settings:
 
     None and empty lists were not given. `InputError` when the file or a value is wrong.
     """
-    from lightcurve.config import make_settings, read_settings
+    from lightcurve.config import read_settings
 
     values = read_settings(config).model_dump(exclude_unset=True) if config else {}
+    return _overridden(values, given)
+
+
+def settings_of_keywords(settings: Settings | None, keywords: dict[str, Any]) -> Settings:
+    """Join settings with options by their names as keywords: ``read_noise`` for --read-noise.
+
+    `InputError` for an option that there is not, or a value that cannot be.
+    """
+    names = {option.keyword: name for name, option in OPTIONS.items()}
+    given = {}
+    for keyword, value in keywords.items():
+        if keyword not in names:
+            near = get_close_matches(keyword, names, n=1)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            msg = f"no option {keyword}{meant}"
+            raise InputError(msg)
+        wants_list = get_origin(OPTIONS[names[keyword]].kind) is list
+        alone = wants_list and (isinstance(value, str) or not isinstance(value, Iterable))
+        given[names[keyword]] = [value] if alone else value
+    return _overridden(settings.model_dump(exclude_unset=True) if settings else {}, given)
+
+
+def _overridden(values: dict[str, Any], given: dict[str, Any]) -> Settings:
+    from lightcurve.config import make_settings
+
     flags = {}
     for name, value in given.items():
         if value is None or value == []:

@@ -9,6 +9,7 @@ import typer
 
 from lightcurve.commands.options import Json
 from lightcurve.commands.shell import bar, print_json, print_table
+from lightcurve.simulate.request import USUAL, Request
 
 
 def simulate(
@@ -23,30 +24,39 @@ def simulate(
     start: Annotated[
         str | None, typer.Option("--start", help="First exposure, UTC: 2026-01-15T20:00:00.")
     ] = None,
-    frames: Annotated[int, typer.Option("--frames", help="Light frames.")] = 72,
-    exposure: Annotated[float, typer.Option("--exposure", help="Seconds.")] = 60.0,
-    cadence: Annotated[float, typer.Option("--cadence", help="Start to start, s.")] = 150.0,
-    size: Annotated[tuple[int, int], typer.Option("--size", help="Width, height.")] = (
-        500,
-        400,
-    ),
-    scale: Annotated[float, typer.Option("--scale", help="Arc seconds per pixel.")] = 1.2,
-    magnitude: Annotated[float, typer.Option("--mag", help="Magnitude of the target.")] = 11.2,
-    flip: Annotated[bool, typer.Option("--flip", help="A meridian flip half way.")] = False,
-    cloud: Annotated[float, typer.Option("--cloud", help="Light lost in a cloud, 0 to 1.")] = 0.0,
-    bias: Annotated[int, typer.Option("--bias", help="Bias frames.")] = 5,
-    dark: Annotated[int, typer.Option("--dark", help="Dark frames.")] = 5,
-    flat: Annotated[int, typer.Option("--flat", help="Flat frames.")] = 5,
-    dialect: Annotated[str, typer.Option("--dialect", help="Manner of the headers.")] = "standard",
+    frames: Annotated[int, typer.Option("--frames", help="Light frames.")] = USUAL.n_frames,
+    exposure: Annotated[float, typer.Option("--exposure", help="Seconds.")] = USUAL.exposure_s,
+    cadence: Annotated[
+        float, typer.Option("--cadence", help="Start to start, s.")
+    ] = USUAL.cadence_s,
+    size: Annotated[tuple[int, int], typer.Option("--size", help="Width, height.")] = USUAL.size,
+    scale: Annotated[
+        float, typer.Option("--scale", help="Arc seconds per pixel.")
+    ] = USUAL.scale_arcsec,
+    magnitude: Annotated[
+        float, typer.Option("--mag", help="Magnitude of the target.")
+    ] = USUAL.magnitude,
+    flip: Annotated[bool, typer.Option("--flip", help="A meridian flip half way.")] = USUAL.flip,
+    cloud: Annotated[
+        float, typer.Option("--cloud", help="Light lost in a cloud, 0 to 1.")
+    ] = USUAL.cloud_depth,
+    bias: Annotated[int, typer.Option("--bias", help="Bias frames.")] = USUAL.calibrations[0],
+    dark: Annotated[int, typer.Option("--dark", help="Dark frames.")] = USUAL.calibrations[1],
+    flat: Annotated[int, typer.Option("--flat", help="Flat frames.")] = USUAL.calibrations[2],
+    dialect: Annotated[
+        str, typer.Option("--dialect", help="Manner of the headers.")
+    ] = USUAL.dialect,
     wcs: Annotated[
         bool | None,
         typer.Option("--wcs/--no-wcs", help="Write a WCS into the lights; unless --stars."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed, the same bytes.")] = 1,
+    seed: Annotated[
+        int, typer.Option("--seed", help="The same seed, the same bytes.")
+    ] = USUAL.seed,
     json: Json = False,
 ) -> None:
     """Simulate a night of raw frames, with the truth beside them."""
-    from lightcurve.simulate_night import Request, simulate_request
+    from lightcurve.simulate_night import simulate_request
 
     request = Request(
         planet=planet,
@@ -62,8 +72,7 @@ def simulate(
         cloud_depth=cloud,
         calibrations=(bias, dark, flat),
         dialect=dialect,
-        # Stars of no catalogue cannot be solved: without a WCS no run could reduce them.
-        header_wcs=stars is None if wcs is None else wcs,
+        header_wcs=wcs,
         seed=seed,
     )
     rows = simulate_request(out, request, progress=bar)

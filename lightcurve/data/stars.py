@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.data.frames import Exposure, Site
+from lightcurve.data.tabular import Tabular
 
 if TYPE_CHECKING:
+    from astropy.table import Table
     from astropy.wcs import WCS
 
 
@@ -110,7 +112,7 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StarPlan:
+class StarPlan(Tabular):
     """Which stars are measured and what each is for.
 
     Attributes
@@ -144,6 +146,23 @@ class StarPlan:
     def __len__(self) -> int:
         """Count the stars."""
         return len(self.star_id)
+
+    def to_table(self) -> Table:
+        """Lay the stars out, a row each: id, role, why, and where.
+
+        Returns
+        -------
+        astropy.table.Table
+        """
+        from astropy.table import Table
+
+        units = {"ra_deg": "deg", "dec_deg": "deg", "x_ref": "pix", "y_ref": "pix"}
+        units |= {"flux_ref": "adu", "peak_ref": "adu"}
+        words = ("star_id", "role", "reason")
+        table = Table({name: getattr(self, name) for name in (*words, *units)})
+        for name, unit in units.items():
+            table[name].unit = unit
+        return table
 
     @property
     def n_compared(self) -> int:
@@ -226,7 +245,7 @@ class FrameResult:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Measurements:
+class Measurements(Tabular):
     """The night: every star, every radius, every measured frame, in order of time.
 
     Attributes
@@ -289,3 +308,46 @@ class Measurements:
     site: Site | None = None
     telescope_diameter_m: float | None = None
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def long_columns(self) -> dict[str, np.ndarray]:
+        """Lay the cube out as columns, a row a frame, star and radius, in this order.
+
+        Stars that were not on a frame have no row for it.
+
+        Returns
+        -------
+        dict of str to (n,) array
+        """
+        f, s = np.nonzero(np.isfinite(self.flux).any(axis=2))
+        n = len(self.radii)
+        of_frame = {name: getattr(self, name)[f] for name in ("file", "jd_utc", "bjd_tdb")}
+        places = {"x": self.x, "y": self.y, "sky": self.star_sky, "fwhm_px": self.fwhm}
+        of_star = {"star": self.plan.star_id[s]} | {k: v[f, s] for k, v in places.items()}
+        per_radius = ("flux", "flux_err", "peak", "flags")
+        return (
+            {name: np.repeat(values, n) for name, values in (of_frame | of_star).items()}
+            | {"radius": np.tile(self.radii, len(f))}
+            | {name: getattr(self, name)[f, s].ravel() for name in per_radius}
+        )
+
+    def to_table(self) -> Table:
+        """Lay the cube out as one long table: a row a frame, star and radius.
+
+        Returns
+        -------
+        astropy.table.Table
+        """
+        from astropy.table import Table
+
+        units = {"jd_utc": "d", "bjd_tdb": "d", "x": "pix", "y": "pix", "sky": "adu"}
+        units |= {
+            "fwhm_px": "pix",
+            "radius": "pix",
+            "flux": "adu",
+            "flux_err": "adu",
+            "peak": "adu",
+        }
+        table = Table(self.long_columns())
+        for name, unit in units.items():
+            table[name].unit = unit
+        return table

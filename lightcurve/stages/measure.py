@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from lightcurve.config import Settings
 from lightcurve.data import Measurements
@@ -22,6 +21,25 @@ from lightcurve.target import find_target
 from lightcurve.workers import measure_night
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """A night measured: how many frames were tried, and where the long table is."""
+
+    measurements: Measurements
+    n_tried: int
+    table: Path
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The numbers worth printing."""
+        return {
+            "frames measured": f"{len(self.measurements.file)} of {self.n_tried}",
+            "stars": len(self.measurements.plan),
+            "radii": len(self.measurements.radii),
+            "table": str(self.table),
+        }
+
+
 def measure_folder(
     folder: Path,
     settings: Settings,
@@ -29,18 +47,13 @@ def measure_folder(
     *,
     manifest: Path | None = None,
     progress: Progress = silent,
-) -> dict[str, Any]:
+) -> Measured:
     """Measure a night and write the whole cube as one long table.
 
     Parameters
     ----------
     out : Path
         Gets ``photometry.csv``: one row a frame, star and radius; ``stars.csv`` and ``frames.csv``.
-
-    Returns
-    -------
-    dict
-        Numbers of frames, stars and radii, and the table's path.
     """
     check_folder(folder)
     target = find_target(settings.target, settings.catalogs)
@@ -52,44 +65,8 @@ def measure_folder(
         write_frames_table(out, inventory, target, scene, results)
         measurements = stack_results(results, scene.recipe)
         write_stars(out / "stars.csv", measurements.plan)
-        path = write_table(out / PHOTOMETRY.name, PHOTOMETRY, _long_rows(measurements))
-    return {
-        "frames measured": f"{len(measurements.file)} of {len(results) + len(inventory.lost)}",
-        "stars": len(measurements.plan),
-        "radii": len(measurements.radii),
-        "table": str(path),
-    }
-
-
-def _long_rows(measurements: Measurements) -> list[dict[str, Any]]:
-    """Lay the (frame, star, radius) cube out row by row.
-
-    Returns
-    -------
-    list of dict
-        Stars that were not on a frame have no row for it.
-    """
-    m, rows = measurements, []
-    for f, s in zip(*np.nonzero(np.isfinite(m.flux).any(axis=2)), strict=True):
-        head = {
-            "file": m.file[f],
-            "jd_utc": m.jd_utc[f],
-            "bjd_tdb": m.bjd_tdb[f],
-            "star": m.plan.star_id[s],
-            "x": m.x[f, s],
-            "y": m.y[f, s],
-            "sky": m.star_sky[f, s],
-            "fwhm_px": m.fwhm[f, s],
-        }
-        rows += [
-            head
-            | {
-                "radius": m.radii[r],
-                "flux": m.flux[f, s, r],
-                "flux_err": m.flux_err[f, s, r],
-                "peak": m.peak[f, s, r],
-                "flags": int(m.flags[f, s, r]),
-            }
-            for r in range(len(m.radii))
-        ]
-    return rows
+        columns = measurements.long_columns()
+        columns["flags"] = columns["flags"].astype(int)
+        rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+        path = write_table(out / PHOTOMETRY.name, PHOTOMETRY, rows)
+    return Measured(measurements, len(results) + len(inventory.lost), path)

@@ -1,0 +1,135 @@
+"""The Python API: text for paths, options as keywords, and results that go on to other programs."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sim import tiny_night
+
+import lightcurve as lc
+
+RA, DEC = "20.0", "30.0"
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("frames")
+    tiny_night(folder, n_frames=24, shape=(300, 330), n_stars=40, header_wcs=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def night(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> lc.Night:
+    out = tmp_path_factory.mktemp("run")
+    return lc.reduce_night(
+        str(frames), str(out), ra=RA, dec=DEC, solver="header", offline=True, fit=False
+    )
+
+
+def test_everything_public_is_there_and_nothing_is_loaded_before_it_is_asked_for() -> None:
+    assert all(hasattr(lc, name) for name in lc.__all__)
+    code = "import sys, lightcurve; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    with pytest.raises(AttributeError, match="reduce_nihgt"):
+        _ = lc.reduce_nihgt
+
+
+def test_a_night_holds_what_its_tables_hold(night: lc.Night) -> None:
+    with night.products.paths["lightcurve.csv"].open() as file:
+        rows = list(csv.DictReader(file))
+    table = night.to_table()
+    assert set(rows[0]) == set(table.colnames)
+    assert_array_equal(table["rel_flux"], [float(row["rel_flux"]) for row in rows])
+    assert str(table["fwhm_px"].unit) == "pix"
+    frame = night.curve.to_pandas()
+    assert_array_equal(frame["bjd_tdb"], night.curve.bjd_tdb)
+    assert night.fit is None
+    assert list(night.stars.to_table()["role"]).count("target") == 1
+
+
+def test_the_cube_as_a_table_has_a_row_for_every_flux(night: lc.Night) -> None:
+    cube = night.measurements
+    table = cube.to_table()
+    assert len(table) == np.isfinite(cube.flux).any(axis=2).sum() * len(cube.radii)
+    k = len(table) // 2
+    f = list(cube.file).index(table["file"][k])
+    s = list(cube.plan.star_id).index(table["star"][k])
+    r = int(np.argmin(np.abs(cube.radii - table["radius"][k])))
+    assert table["flux"][k] == cube.flux[f, s, r]
+    assert table["x"][k] == cube.x[f, s]
+
+
+def test_settings_and_keywords_are_joined_and_keywords_win(frames: Path, tmp_path: Path) -> None:
+    settings = lc.Settings.model_validate(
+        {"target": {"ra": RA, "dec": "-30"}, "solve": {"solvers": ["header"]}}
+    )
+    measured = lc.measure_night(
+        frames, tmp_path, settings=settings, dec=DEC, offline=True, radius=[2.0, 3.0]
+    )
+    assert list(measured.radii) == [2.0, 3.0]
+    assert measured.plan.dec_deg[0] == pytest.approx(30.0, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [({"radus": 3.0}, "radius"), ({"gain": -1}, "--gain"), ({"weights": "scater"}, "scatter")],
+)
+def test_a_wrong_option_is_named(frames: Path, options: dict[str, object], named: str) -> None:
+    with pytest.raises(lc.LightcurveError) as caught:
+        lc.reduce_night(frames, **options)
+    assert named in str(caught.value)
+
+
+def test_a_curve_that_was_read_is_fitted_and_drawn(tmp_path: Path) -> None:
+    planet = tmp_path / "p.toml"
+    planet.write_text(
+        'name = "X b"\nra = "01:20:00"\ndec = "+30:00:00"\nperiod_days = 3.0\n'
+        "t0_bjd_tdb = 2460000.5\nrp_over_rs = 0.12\na_over_rs = 8.0\ninclination_deg = 88.0\n"
+    )
+    time = 2460000.5 + np.linspace(-0.12, 0.12, 90)
+    noise = np.random.default_rng(3).normal(0, 0.001, time.size)
+    dip = np.where(np.abs(time - 2460000.5) < 0.055, 0.0144, 0.0)
+    table = tmp_path / "curve.csv"
+    points = zip(time.tolist(), (1 - dip + noise).tolist(), strict=True)
+    lines = [f"{t!r},{f!r},0.001" for t, f in points]
+    table.write_text("\n".join(["BJD_TDB,flux,flux_err", *lines]))
+    fitted = lc.fit_transit(
+        str(table), planet=str(planet), sample=False, covariate=["none"], exposure=60
+    )
+    depth = fitted.fit.parameters["rp_over_rs"]
+    assert abs(depth.value - 0.12) < 3 * (depth.upper - depth.value) + 0.01
+    rows = fitted.fit.to_table()
+    assert rows["value"][list(rows["name"]).index("rp_over_rs")] == depth.value
+    axes = fitted.plot()
+    used = fitted.fit.used
+    assert_array_equal(axes.lines[-1].get_xdata(), fitted.curve.bjd_tdb[used] - 2460000.0)
+    again = lc.read_light_curve(table)
+    assert_array_equal(again.bjd_tdb, time)
+
+
+def test_simulated_frames_are_those_asked_for(tmp_path: Path) -> None:
+    told = lc.simulate_night(tmp_path, frames=2, size=(96, 64), calibrations=(0, 0, 0))
+    assert told["light frames"] == 2
+    assert len(list(tmp_path.glob("light_*.fits"))) == 2
+
+
+def test_the_points_that_have_a_time_and_a_flux_go_on_to_lightkurve(night: lc.Night) -> None:
+    pytest.importorskip("lightkurve")
+    curve = night.curve.to_lightkurve()
+    good = np.isfinite(night.curve.flux)
+    assert_array_equal(curve.time.jd, night.curve.bjd_tdb[good])
+    assert curve.time.scale == "tdb"
+
+
+def test_without_lightkurve_it_says_how_to_have_it(
+    night: lc.Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "lightkurve", None)
+    with pytest.raises(lc.LightcurveError, match="pip install lightkurve"):
+        night.curve.to_lightkurve()
