@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lightcurve.data import FrameResult, LightCurve, Measurements
 from lightcurve.flags import Flag
 from lightcurve.registry import Registry
+
+if TYPE_CHECKING:
+    from lightcurve.data import FrameResult, LightCurve, Measurements
 
 NUMBER, WHOLE, TEXT = "double", "integer", "string"
 
