@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 
 import pytest
 
+from lightcurve import registry
 from lightcurve.errors import InputError
-from lightcurve.registry import Registry, one_of
+from lightcurve.registry import Registry, one_of, registry_of
 
 
 @dataclass(frozen=True)
@@ -45,3 +47,10 @@ def test_a_setting_is_checked_where_the_registry_is_there():
     assert check("pear") == "pear"
     with pytest.raises(ValueError, match="must be one of pear; did you mean pear"):
         check("pera")
+
+
+@pytest.mark.parametrize("kind", registry._HOMES)
+def test_every_registry_is_filled_where_it_is_looked_for(kind):
+    import_module(registry._HOMES[kind])
+    assert kind in registry._KINDS
+    assert one_of(kind)(registry_of(kind).names()[0])
