@@ -71,11 +71,11 @@ class Session(requests.Session):
         for scheme in ("https://", "http://"):
             self.mount(scheme, _Adapter(self))
 
-    def request(self, method: str, url: str, **options: Any) -> requests.Response:  # type: ignore[override]
+    def request(self, *args: Any, **options: Any) -> requests.Response:
         """Ask as `requests` does, without its errors."""
         options.setdefault("timeout", _Until(self.end))
         try:
-            return super().request(method, url, **options)
+            return super().request(*args, **options)
         except (requests.RequestException, errors.HTTPError) as error:
             raise WebError(_in_words(error)) from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 
@@ -103,8 +103,8 @@ def _read(body: bytes, field: Field) -> Catalog:
 def _numbers(rows: list[dict[str, Any]], key: str) -> np.ndarray:
     def number(value: object) -> float:
         try:
-            found = float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError, OverflowError):
+            found = float(value) if isinstance(value, str | SupportsFloat) else float("nan")
+        except (ValueError, OverflowError):
             return float("nan")
         return found if np.isfinite(found) else float("nan")
 

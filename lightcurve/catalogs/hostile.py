@@ -6,7 +6,7 @@ import re
 import threading
 import unicodedata
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsFloat
 
 import numpy as np
 
@@ -115,7 +115,7 @@ def _number(value: object) -> float:
     if isinstance(value, bytes):
         value = value.decode("ascii", "replace")
     try:
-        return float(value)  # type: ignore[arg-type]
+        return float(value) if isinstance(value, str | SupportsFloat) else float("nan")
     except (TypeError, ValueError):
         return float("nan")
 
