@@ -20,6 +20,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lightcurve.constants import __version__
+
 if TYPE_CHECKING:
     from os import PathLike
 
@@ -42,7 +44,6 @@ if TYPE_CHECKING:
 
     AnyPath = str | PathLike[str]
 
-__version__ = "0.1.0"
 __all__ = [
     "Assumed",
     "Fitted",
@@ -57,6 +58,7 @@ __all__ = [
     "StarPlan",
     "TransitFit",
     "Verdict",
+    "__version__",
     "export_run",
     "fit_transit",
     "measure_night",

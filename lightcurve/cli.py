@@ -10,8 +10,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from lightcurve import __version__
 from lightcurve.commands.options import Verb
+from lightcurve.constants import __version__
 from lightcurve.errors import LightcurveError
 
 app = typer.Typer(

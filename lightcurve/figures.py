@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lightcurve import __version__
+from lightcurve.constants import __version__
 from lightcurve.curve.choose import star_curves
 from lightcurve.data import LightCurve, TransitFit
 from lightcurve.lights import label_files

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lightcurve.columns import FRAMES
 from lightcurve.data import FrameResult
-from lightcurve.formats.columns import FRAMES, write_table
+from lightcurve.formats.columns import write_table
 from lightcurve.frames.entries import Inventory
 from lightcurve.prepare import Scene
 from lightcurve.target import Target

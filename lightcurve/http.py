@@ -16,7 +16,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse, Retry, Timeout
 from urllib3 import exceptions as errors
 
-from lightcurve import __version__
+from lightcurve.constants import __version__
 from lightcurve.errors import WebError
 
 CONNECT_S, READ_S = 10.0, 60.0

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from lightcurve import __version__
 from lightcurve.calib.masters import build_masters
 from lightcurve.calib.store import load_masters, write_masters
 from lightcurve.config import Settings
+from lightcurve.constants import __version__
 from lightcurve.data import Exposure, Masters
 from lightcurve.digests import digest, file_state
 from lightcurve.errors import LightcurveError

@@ -6,9 +6,9 @@ import logging
 from collections import Counter
 from pathlib import Path
 
+from lightcurve.columns import NEIGHBOURS
 from lightcurve.curve.neb import Neighbour, check_neighbours
 from lightcurve.data import Planet
-from lightcurve.formats.columns import NEIGHBOURS
 from lightcurve.formats.neb_table import write_nebs
 from lightcurve.reduced_night import Night
 from lightcurve.report.neb import save_neighbours

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lightcurve import __version__
 from lightcurve.astrometry.pattern import ReferencePattern
 from lightcurve.config import Settings
+from lightcurve.constants import __version__
 from lightcurve.data import StarPlan
 from lightcurve.digests import digest
 from lightcurve.phot.noise import NoiseModel

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from lightcurve import __version__
+from lightcurve.constants import __version__
 from lightcurve.files import write_text
 from lightcurve.reduced_night import Night
 from lightcurve.transit.output import planet_values

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lightcurve import __version__
+from lightcurve.constants import __version__
 from lightcurve.errors import InputError
 
 

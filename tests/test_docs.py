@@ -9,9 +9,9 @@ import pytest
 
 from lightcurve.astrometry.chain import SOLVERS
 from lightcurve.catalogs.query import SERVICES
+from lightcurve.columns import TABLES, TableFormat, columns_in_markdown
 from lightcurve.covariates import COVARIATES
 from lightcurve.flags import MEANING, Flag
-from lightcurve.formats.columns import TABLES, TableFormat, columns_in_markdown
 from lightcurve.formats.export import EXPORTS, exports_in_markdown
 from lightcurve.formats.submission import COMMON
 

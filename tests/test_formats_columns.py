@@ -18,22 +18,14 @@ from astropy.table import Table
 from matplotlib.image import imread
 from sim_cube import CubeTruth, simulate_cube
 
+from lightcurve.columns import LIGHTCURVE, MODEL, STARS, TABLES, columns_in_markdown
 from lightcurve.config import Settings
 from lightcurve.covariates import COVARIATES, Covariate
 from lightcurve.curve.choose import choose_curve
 from lightcurve.data import LightCurve, Measurements
 from lightcurve.errors import InputError
 from lightcurve.flags import Flag
-from lightcurve.formats.columns import (
-    DESCRIPTION,
-    LIGHTCURVE,
-    MODEL,
-    STARS,
-    TABLES,
-    columns_in_markdown,
-    read_table,
-    write_table,
-)
+from lightcurve.formats.columns import DESCRIPTION, read_table, write_table
 from lightcurve.formats.curves import Choice, read_curve
 from lightcurve.formats.submission import Submission, usable_points
 from lightcurve.formats.tables import read_lightcurve, write_lightcurve

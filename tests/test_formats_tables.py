@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from sim_cube import CubeTruth, simulate_cube
 
+from lightcurve.columns import FRAMES
 from lightcurve.config import Settings
 from lightcurve.curve.choose import choose_curve
 from lightcurve.data import Exposure, FrameResult
 from lightcurve.errors import InputError
 from lightcurve.files import write_text
 from lightcurve.flags import Flag
-from lightcurve.formats.columns import DESCRIPTION, FRAMES, write_table
+from lightcurve.formats.columns import DESCRIPTION, write_table
 from lightcurve.formats.tables import (
     read_lightcurve,
     scatter_to_stars,

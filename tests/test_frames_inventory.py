@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from lightcurve.columns import FRAMES
 from lightcurve.config import Settings
 from lightcurve.errors import HeaderError, InputError
-from lightcurve.formats.columns import FRAMES, write_table
+from lightcurve.formats.columns import write_table
 from lightcurve.frames.content import kind_by_content
 from lightcurve.frames.entries import Inventory
 from lightcurve.frames.inventory import take_inventory

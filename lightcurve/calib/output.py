@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lightcurve import __version__
+from lightcurve.constants import __version__
 from lightcurve.data import Frame
 from lightcurve.files import write_whole
 from lightcurve.frames.cards import printable

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lightcurve import __version__
+from lightcurve.constants import __version__
 from lightcurve.data import KINDS as FRAME_KINDS
 from lightcurve.data import Masters, Note, Severity
 from lightcurve.errors import CalibrationError, FrameError, InputError

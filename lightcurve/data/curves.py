@@ -172,22 +172,11 @@ class LightCurve(Tabular):
         astropy.table.Table
             With the columns that the curve has, their units and descriptions.
         """
-        from astropy.table import Column, Table
+        from lightcurve.columns import LIGHTCURVE, as_table
+        from lightcurve.quantities import QUANTITIES
 
-        from lightcurve.quantities import QUANTITIES, TEXT
-
-        table = Table()
-        for quantity in QUANTITIES:
-            own = getattr(self, quantity.attribute) if quantity.attribute else None
-            values = self.columns.get(quantity.name) if own is None else own
-            if values is not None:
-                unit = quantity.unit or None
-                values = values.astype(str) if quantity.kind == TEXT else values
-                table[quantity.name] = Column(values, unit=unit, description=quantity.description)
-        for name, own in self.columns.items():
-            if name not in table.colnames:
-                table[name] = own
-        return table
+        own = {q.name: getattr(self, q.attribute) for q in QUANTITIES if q.attribute}
+        return as_table(LIGHTCURVE, {**own, **self.columns})
 
     def to_lightkurve(self) -> Any:
         """Hand the curve over to lightkurve: the points that have a time and a flux.

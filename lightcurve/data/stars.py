@@ -154,15 +154,20 @@ class StarPlan(Tabular):
         -------
         astropy.table.Table
         """
-        from astropy.table import Table
+        from lightcurve.columns import STARS, as_table
 
-        units = {"ra_deg": "deg", "dec_deg": "deg", "x_ref": "pix", "y_ref": "pix"}
-        units |= {"flux_ref": "adu", "peak_ref": "adu"}
-        words = ("star_id", "role", "reason")
-        table = Table({name: getattr(self, name) for name in (*words, *units)})
-        for name, unit in units.items():
-            table[name].unit = unit
-        return table
+        return as_table(STARS, self.columns)
+
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """Its columns as stars.csv has them, (n,) each; the reason comes last."""
+        places = ("ra_deg", "dec_deg", "x_ref", "y_ref", "flux_ref", "peak_ref")
+        return {
+            "star": self.star_id,
+            "role": self.role,
+            **{name: getattr(self, name) for name in places},
+            "reason": self.reason,
+        }
 
     @property
     def n_compared(self) -> int:
@@ -337,17 +342,6 @@ class Measurements(Tabular):
         -------
         astropy.table.Table
         """
-        from astropy.table import Table
+        from lightcurve.columns import PHOTOMETRY, as_table
 
-        units = {"jd_utc": "d", "bjd_tdb": "d", "x": "pix", "y": "pix", "sky": "adu"}
-        units |= {
-            "fwhm_px": "pix",
-            "radius": "pix",
-            "flux": "adu",
-            "flux_err": "adu",
-            "peak": "adu",
-        }
-        table = Table(self.long_columns())
-        for name, unit in units.items():
-            table[name].unit = unit
-        return table
+        return as_table(PHOTOMETRY, self.long_columns())

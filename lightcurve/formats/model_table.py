@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from lightcurve.columns import MODEL
 from lightcurve.data import LightCurve, TransitFit
-from lightcurve.formats.columns import MODEL, read_table, write_table
+from lightcurve.formats.columns import read_table, write_table
 from lightcurve.quantities import TEXT
 
 

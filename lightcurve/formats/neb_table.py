@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
+from lightcurve.columns import NEIGHBOURS
 from lightcurve.curve.neb import Disposition, Neighbour
 from lightcurve.errors import InputError
-from lightcurve.formats.columns import NEIGHBOURS, read_table, write_table
+from lightcurve.formats.columns import read_table, write_table
 
 TITLE = "TFOP NEB Search Table for:"
 COLUMNS = (

@@ -14,8 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from lightcurve import __version__
-from lightcurve.constants import DAY_S, UNIX_ZERO_JD
+from lightcurve.constants import DAY_S, UNIX_ZERO_JD, __version__
 from lightcurve.curve.aperture import UNUSABLE
 from lightcurve.data import LightCurve, Planet, TransitFit
 from lightcurve.errors import InputError

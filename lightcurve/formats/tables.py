@@ -10,17 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from lightcurve.columns import LIGHTCURVE, STARS
 from lightcurve.covariates import covariates_of
 from lightcurve.data import CurveSource, FrameResult, LightCurve, Measurements, StarPlan
 from lightcurve.errors import InputError
-from lightcurve.formats.columns import (
-    LIGHTCURVE,
-    STARS,
-    cut_table,
-    described_as,
-    read_table,
-    write_table,
-)
+from lightcurve.formats.columns import cut_table, described_as, read_table, write_table
 from lightcurve.quantities import QUANTITIES, TEXT, beside_curve
 from lightcurve.times import only_julian_dates
 
@@ -159,18 +153,9 @@ def write_stars(
     columns : mapping of str to (n_star,) array, optional
         More columns, such as ``"weight"``, ``"scatter"`` or magnitudes, put before the reason.
     """
-    table = {
-        "star": plan.star_id,
-        "role": plan.role,
-        "ra_deg": plan.ra_deg,
-        "dec_deg": plan.dec_deg,
-        "x_ref": plan.x_ref,
-        "y_ref": plan.y_ref,
-        "flux_ref": plan.flux_ref,
-        "peak_ref": plan.peak_ref,
-        **(columns or {}),
-        "reason": plan.reason,
-    }
+    own = plan.columns
+    reason = {"reason": own.pop("reason")}
+    table = {**own, **(columns or {}), **reason}
     rows = zip(*table.values(), strict=True)
     return write_table(path, STARS, [dict(zip(table, row, strict=True)) for row in rows])
 

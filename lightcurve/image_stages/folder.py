@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from lightcurve import __version__
 from lightcurve.config import Settings
+from lightcurve.constants import __version__
 from lightcurve.digests import digest, file_state
 from lightcurve.errors import InputError, LightcurveError
 from lightcurve.files import read_text

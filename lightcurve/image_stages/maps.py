@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve import __version__
 from lightcurve.astrometry.wcs import wcs_header, write_wcs_sidecar
 from lightcurve.calib.output import RAW_ONLY
+from lightcurve.constants import __version__
 from lightcurve.files import write_whole
 from lightcurve.flags import PIXEL_MEANING
 from lightcurve.frames.cards import printable

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from lightcurve import __version__
 from lightcurve.catalogs.service import Catalog
+from lightcurve.constants import __version__
 from lightcurve.coordinates import format_coordinates
 from lightcurve.image_stages.data import Calibrated, Magnitudes, Placed, Reduced
 from lightcurve.image_stages.figures import source_kinds

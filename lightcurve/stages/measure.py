@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lightcurve.columns import PHOTOMETRY
 from lightcurve.config import Settings
 from lightcurve.data import Measurements
-from lightcurve.formats.columns import PHOTOMETRY, write_table
+from lightcurve.formats.columns import write_table
 from lightcurve.formats.tables import write_stars
 from lightcurve.frame_table import report_inventory, write_frames_table
 from lightcurve.frames.inventory import check_folder, take_inventory

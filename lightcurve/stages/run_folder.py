@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from lightcurve.columns import STARS
 from lightcurve.data import LightCurve, StarPlan
 from lightcurve.errors import InputError
 from lightcurve.files import read_text as read_file
 from lightcurve.files import read_toml
-from lightcurve.formats.columns import STARS, read_table
+from lightcurve.formats.columns import read_table
 from lightcurve.formats.model_table import read_model
 
 WHAT, MAX_BYTES = "a file of a run", 50_000_000
