@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_compare import simulated_table
+from sim_table import simulated_table
 
 from lightcurve.commands.shell import one_line, print_table
 from lightcurve.config import Settings, make_settings
