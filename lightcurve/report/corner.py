@@ -16,11 +16,13 @@ from lightcurve.report.style import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
+    from matplotlib.patches import StepPatch
 
 MAX_PARAMETERS = 8
 
 
-def draw_density(axes: Axes, x: np.ndarray, y: np.ndarray):
+def draw_density(axes: Axes, x: np.ndarray, y: np.ndarray) -> QuadMesh:
     """Draw how samples of two parameters are spread, with 39 and 86 % contours.
 
     x, y: (n,) float arrays.
@@ -53,7 +55,7 @@ def _smooth(counts: np.ndarray) -> np.ndarray:
     return counts
 
 
-def draw_marginal(axes: Axes, values: np.ndarray):
+def draw_marginal(axes: Axes, values: np.ndarray) -> StepPatch:
     """Draw the histogram of one parameter with its 16, 50 and 84 % points.
 
     values: (n,) float array.

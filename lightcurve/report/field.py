@@ -17,6 +17,7 @@ from lightcurve.report.style import (
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
 MAX_SHOWN = 1400  # pixels along the longer side; more cannot be seen in the figure
 MAX_LABELS = 60
@@ -55,7 +56,7 @@ def thin(pixels: np.ndarray) -> tuple[np.ndarray, int]:
     return blocks.mean(axis=(1, 3)), step
 
 
-def draw_image(axes: Axes, pixels: np.ndarray):
+def draw_image(axes: Axes, pixels: np.ndarray) -> AxesImage:
     """Draw an image, stretched, dark stars on white, first row at the bottom.
 
     pixels: (ny, nx) float array.

@@ -18,10 +18,12 @@ from lightcurve.report.style import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
+    from matplotlib.patches import StepPatch
 from lightcurve.report.field import sample, thin
 
 
-def draw_master(axes: Axes, pixels: np.ndarray):
+def draw_master(axes: Axes, pixels: np.ndarray) -> AxesImage:
     """Draw a master frame between its 1 and 99 % points.
 
     pixels: (ny, nx) float array.
@@ -36,7 +38,7 @@ def draw_master(axes: Axes, pixels: np.ndarray):
     return image
 
 
-def draw_histogram(axes: Axes, pixels: np.ndarray, *, unit: str = "ADU"):
+def draw_histogram(axes: Axes, pixels: np.ndarray, *, unit: str = "ADU") -> StepPatch:
     """Draw how often each value occurs, on a logarithmic scale."""
     finite = sample(pixels)
     low, high = np.percentile(finite, [0.05, 99.95]) if finite.size else (0.0, 1.0)

@@ -23,6 +23,7 @@ from lightcurve.report.style import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 SKY_FILL = "#F0E442"
 CORE_PX = 1.5  # where a star's highest pixel lies
@@ -139,7 +140,7 @@ def draw_profile(
     return {"pixels": dots, "curves": curves, "aperture": aperture, "sky": sky}
 
 
-def _profile_curve(axes: Axes, profile: StarProfile):
+def _profile_curve(axes: Axes, profile: StarProfile) -> Line2D:
     target = profile.role == "target"
     label = profile.star_id if target else f"{profile.role} stars"
     (line,) = axes.plot(
