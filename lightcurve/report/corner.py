@@ -16,13 +16,13 @@ from lightcurve.report.style import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.collections import QuadMesh
+    from matplotlib.image import AxesImage
     from matplotlib.patches import StepPatch
 
 MAX_PARAMETERS = 8
 
 
-def draw_density(axes: Axes, x: np.ndarray, y: np.ndarray) -> QuadMesh:
+def draw_density(axes: Axes, x: np.ndarray, y: np.ndarray) -> AxesImage:
     """Draw how samples of two parameters are spread, with 39 and 86 % contours.
 
     x, y: (n,) float arrays.
