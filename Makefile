@@ -30,11 +30,12 @@ demo: $(VENV)/run ## Simulate a small night, reduce it, show truth beside result
 test: $(VENV)/tools ## Run the tests
 	$(BIN)/python -m pytest -n 2 -q
 
-check: $(VENV)/tools ## Style, docstrings and the import contract
+check: $(VENV)/tools ## Style, types, docstrings and the import contract
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
-	$(BIN)/python -m numpydoc.hooks.validate_docstrings $$(find lightcurve -name '*.py')
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_house.py
 
 format: $(VENV)/tools ## Format the code
 	$(BIN)/ruff format .

@@ -16,9 +16,9 @@ from astropy.io import fits
 from photutils.aperture import CircularAnnulus, CircularAperture, aperture_photometry
 
 from benchmarks.timing import in_turn, show
-from lightcurve.config import make_settings
-from lightcurve.measure import measure_frame
-from lightcurve.night import plan_night
+from lightcurve.core.settings import make_settings
+from lightcurve.night.measure import measure_frame
+from lightcurve.night.story import plan_night
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 N_STARS, PLAIN_STARS = 100, 7

@@ -19,13 +19,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-
-from benchmarks.timing import show
-from lightcurve.clock import Clock
-from lightcurve.flags import Flag
-from lightcurve.image import measure_image
-from lightcurve.image_stages.data import Reduced
-from lightcurve.image_stages.place import positions
 from tests.sim_image import (
     Observatory,
     Rendered,
@@ -35,6 +28,13 @@ from tests.sim_image import (
     offline,
     render_frame,
 )
+
+from benchmarks.timing import show
+from lightcurve.core.flags import Flag
+from lightcurve.core.progress import Clock
+from lightcurve.image.positions import positions
+from lightcurve.image.reduced import Reduced
+from lightcurve.image.story import measure_image
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "ey-uma" / "all_refcat2_ey_uma.ecsv"
 TIMED = Observatory(shape=(2048, 2048), zero_point=21.5, exposure=120.0)

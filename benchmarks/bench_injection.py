@@ -22,14 +22,13 @@ from pathlib import Path
 
 import numpy as np
 
-from lightcurve.config import FitSettings, make_settings
+from lightcurve.core.data import Planet, TransitFit
+from lightcurve.core.settings import FitSettings, make_settings
 from lightcurve.curve.choose import choose_curve
-from lightcurve.data import Planet, TransitFit
 from lightcurve.transit.ephemeris import predict_transit
 from lightcurve.transit.fit import fit_transit
-from lightcurve.transit.limb import limb_darkening_prior
-from lightcurve.transit.model import transit_flux
-from lightcurve.transit.priors import make_priors
+from lightcurve.transit.model import limb_darkening_prior, transit_flux
+from lightcurve.transit.problem import make_priors
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from sim_cube import CubeTruth, cube_times, simulate_cube

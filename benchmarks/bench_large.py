@@ -17,16 +17,16 @@ import numpy as np
 from astropy.io import fits
 
 from benchmarks.timing import in_turn, show
-from lightcurve.config import Settings, make_settings
+from lightcurve.core.settings import Settings, make_settings
 from lightcurve.frames.inventory import take_inventory
-from lightcurve.measure import measure_frame
-from lightcurve.prepare import Scene, prepare_night
+from lightcurve.night.measure import measure_frame
+from lightcurve.night.prepare import Scene, prepare_night
+from lightcurve.night.store import open_store
+from lightcurve.night.workers import measure_night
+from lightcurve.setup.target import find_target
 from lightcurve.simulate.night import simulate_night
 from lightcurve.simulate.observatory import Night, SimCamera
 from lightcurve.simulate.sky import SimTarget, make_field
-from lightcurve.store import open_store
-from lightcurve.target import find_target
-from lightcurve.workers import measure_night
 
 RA, DEC = 20.0, 30.0
 REPEATS = 100  # of each frame: 800 make a night beside which starting processes is little

@@ -85,7 +85,7 @@ def time_reduction(size: int) -> float:
     from astropy.io import fits
 
     from lightcurve.calib.reduce import reduce_frame
-    from lightcurve.data import Exposure, Frame, Masters
+    from lightcurve.core.data import Exposure, Frame, Masters
 
     rng = np.random.default_rng(2)
     raw, bias, dark = (rng.uniform(500, 1500, (size, size)).astype(np.float32) for _ in range(3))

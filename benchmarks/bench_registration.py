@@ -24,13 +24,12 @@ from pathlib import Path
 import numpy as np
 
 from lightcurve.astrometry.local import solve_local
-from lightcurve.astrometry.pattern import make_reference
-from lightcurve.astrometry.register import register
+from lightcurve.astrometry.register import make_reference, register
 from lightcurve.astrometry.request import SolveRequest
 from lightcurve.astrometry.transform import apply
-from lightcurve.config import SolveSettings
-from lightcurve.data import Detections, Frame
-from lightcurve.errors import LightcurveError
+from lightcurve.core.data import Detections, Frame
+from lightcurve.core.errors import LightcurveError
+from lightcurve.core.settings import SolveSettings
 from lightcurve.frames.read import is_fits_name, read_frame
 from lightcurve.phot.detect import detect
 

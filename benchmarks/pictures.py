@@ -12,9 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lightcurve.commands.shell import bar
-from lightcurve.config import make_settings
-from lightcurve.demo import run_demo
-from lightcurve.night import reduce_night
+from lightcurve.core.settings import make_settings
+from lightcurve.night.demo import run_demo
+from lightcurve.night.story import reduce_night
 
 ROOT = Path(__file__).parents[1]
 STATIC = ROOT / "static"

@@ -20,13 +20,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lightcurve.constants import __version__
+from lightcurve.core.constants import __version__
 
 if TYPE_CHECKING:
     from os import PathLike
 
-    from lightcurve.config import Settings
-    from lightcurve.data import (
+    from lightcurve.core.data import (
         Assumed,
         LightCurve,
         Measurements,
@@ -36,11 +35,12 @@ if TYPE_CHECKING:
         TransitFit,
         Verdict,
     )
-    from lightcurve.errors import LightcurveError
-    from lightcurve.image_stages.data import Reduced
-    from lightcurve.progress import Progress
-    from lightcurve.reduced_night import Night
-    from lightcurve.stages.fit import Fitted
+    from lightcurve.core.errors import LightcurveError
+    from lightcurve.core.progress import Progress
+    from lightcurve.core.settings import Settings
+    from lightcurve.image.reduced import Reduced
+    from lightcurve.night.fit_table import Fitted
+    from lightcurve.night.reduced import Night
 
     AnyPath = str | PathLike[str]
 
@@ -68,15 +68,15 @@ __all__ = [
     "simulate_night",
 ]
 _TYPES = {
-    "lightcurve.config": ("Settings",),
-    "lightcurve.data": (
+    "lightcurve.core.settings": ("Settings",),
+    "lightcurve.core.data": (
         *("Assumed", "LightCurve", "Measurements", "Note", "Planet", "StarPlan"),
         *("TransitFit", "Verdict"),
     ),
-    "lightcurve.errors": ("LightcurveError",),
-    "lightcurve.image_stages.data": ("Reduced",),
-    "lightcurve.reduced_night": ("Night",),
-    "lightcurve.stages.fit": ("Fitted",),
+    "lightcurve.core.errors": ("LightcurveError",),
+    "lightcurve.image.reduced": ("Reduced",),
+    "lightcurve.night.reduced": ("Night",),
+    "lightcurve.night.fit_table": ("Fitted",),
 }
 
 
@@ -131,8 +131,8 @@ def reduce_night(
     LightcurveError
         Whatever stands in the way, in one line.
     """
-    from lightcurve.night import reduce_night as reduce
-    from lightcurve.progress import silent
+    from lightcurve.core.progress import silent
+    from lightcurve.night.story import reduce_night as reduce
 
     return reduce(
         Path(folder),
@@ -169,8 +169,8 @@ def measure_night(
     LightcurveError
         Whatever stands in the way, in one line.
     """
-    from lightcurve.progress import silent
-    from lightcurve.stages.measure import measure_folder
+    from lightcurve.core.progress import silent
+    from lightcurve.night.measure_table import measure_folder
 
     return measure_folder(
         Path(folder),
@@ -205,7 +205,7 @@ def reduce_image(
     LightcurveError
         Whatever stands in the way, in one line.
     """
-    from lightcurve.image import reduce_image as reduce
+    from lightcurve.image.story import reduce_image as reduce
 
     return reduce(Path(path), _settle(settings, options), Path(out))
 
@@ -233,7 +233,7 @@ def read_light_curve(
     InputError
         When there is no such table, or its time or flux cannot be told.
     """
-    from lightcurve.formats.curves import Choice, read_curve
+    from lightcurve.tables.light_curves import Choice, read_curve
 
     return read_curve(Path(path), Choice(tuple(columns), time, flux, error))
 
@@ -269,8 +269,8 @@ def fit_transit(
     LightcurveError
         When no planet is known, no point has a time, or the fit fails.
     """
-    from lightcurve.data import LightCurve
-    from lightcurve.stages.fit import Known, fit_light_curve, need_planet
+    from lightcurve.core.data import LightCurve
+    from lightcurve.night.fit_table import Known, fit_light_curve, need_planet
 
     settled = _settle(settings, options)
     read = curve if isinstance(curve, LightCurve) else read_light_curve(curve)
@@ -302,7 +302,7 @@ def export_run(kind: str, run: AnyPath, out: AnyPath | None = None, **details: A
     InputError
         When a value is missing or wrong, with the name of each.
     """
-    from lightcurve.stages.export import export_run as export
+    from lightcurve.exports.export import export_run as export
 
     return export(kind, Path(run), Path(out) if out else Path(run) / "export", details)
 
@@ -335,8 +335,8 @@ def simulate_night(
     InputError
         When the order makes no sense, or the folder holds another night.
     """
+    from lightcurve.simulate.order import simulate_request
     from lightcurve.simulate.request import Request
-    from lightcurve.simulate_night import simulate_request
 
     planet_file = None if planet is None else Path(planet)
     request = Request(planet=planet_file, n_frames=frames, seed=seed, **options)

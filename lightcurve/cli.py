@@ -11,8 +11,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from lightcurve.commands.options import Verb
-from lightcurve.constants import __version__
-from lightcurve.errors import LightcurveError
+from lightcurve.core.constants import __version__
+from lightcurve.core.errors import LightcurveError
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -123,7 +123,7 @@ def services(
 ) -> Iterator[ServicesServer]:
     """A server on loopback that answers as Gaia, VizieR, SIMBAD, SkyBoT and others do."""
     monkeypatch.setenv("LIGHTCURVE_CACHE_DIR", str(tmp_path / "remembered"))
-    monkeypatch.setattr("lightcurve.http.FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr("lightcurve.core.http.FIRST_WAIT_S", 0.01)
     _services_running.calm()
     yield _services_running
     _services_running.calm()

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from sim import tiny_night
 
 import lightcurve as lc
+from sim import tiny_night
 
 RA, DEC = "20.0", "30.0"
 

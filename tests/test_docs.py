@@ -9,11 +9,11 @@ import pytest
 
 from lightcurve.astrometry.chain import SOLVERS
 from lightcurve.catalogs.query import SERVICES
-from lightcurve.columns import TABLES, TableFormat, columns_in_markdown
-from lightcurve.covariates import COVARIATES
-from lightcurve.flags import MEANING, Flag
-from lightcurve.formats.export import EXPORTS, exports_in_markdown
-from lightcurve.formats.submission import COMMON
+from lightcurve.core.columns import TABLES, TableFormat, columns_in_markdown
+from lightcurve.core.covariates import COVARIATES
+from lightcurve.core.flags import MEANING, Flag
+from lightcurve.exports.formats import EXPORTS, exports_in_markdown
+from lightcurve.exports.submission import COMMON
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])

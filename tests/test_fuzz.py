@@ -11,17 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
-from sim import tiny_night
 
-from lightcurve.config import make_settings
-from lightcurve.errors import FrameError, LightcurveError
+from lightcurve.core.errors import FrameError, LightcurveError
+from lightcurve.core.settings import make_settings
+from lightcurve.frames.inspect import inspect_file
 from lightcurve.frames.inventory import take_inventory
 from lightcurve.frames.read import read_cards, read_frame
-from lightcurve.measure import measure_frame
+from lightcurve.night.measure import measure_frame
+from lightcurve.night.prepare import Scene, prepare_night
 from lightcurve.phot.detect import detect
-from lightcurve.prepare import Scene, prepare_night
-from lightcurve.stages.inspect import inspect_file
-from lightcurve.target import find_target
+from lightcurve.setup.target import find_target
+from sim import tiny_night
 
 N_FILES = 5000
 LONGEST_S = 10

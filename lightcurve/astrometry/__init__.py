@@ -1,1 +1,3 @@
 """Plate solvers, star-pattern registration, and the WCS they give."""
+
+__all__ = ["chain", "index", "index_series", "refine", "register", "request", "transform", "wcs"]

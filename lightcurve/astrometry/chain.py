@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from lightcurve.astrometry.header import HEADER
+from lightcurve.astrometry.header_wcs import HEADER
 from lightcurve.astrometry.local import LOCAL
 from lightcurve.astrometry.nova import NOVA
 from lightcurve.astrometry.request import Solver, SolveRequest
 from lightcurve.astrometry.solve_field import SOLVE_FIELD
-from lightcurve.config import SolveSettings
-from lightcurve.data import Solution
-from lightcurve.errors import SolveError, UnsolvedError
-from lightcurve.registry import Registry
+from lightcurve.core.data import Solution
+from lightcurve.core.errors import SolveError, UnsolvedError
+from lightcurve.core.registry import Registry
+from lightcurve.core.settings import SolveSettings
+
+__all__ = ["SOLVERS", "solve"]
 
 # In the order in which they are tried if nothing else is said.
 SOLVERS: Registry[Solver] = Registry("solver", HEADER, LOCAL, SOLVE_FIELD, NOVA)
@@ -21,7 +23,6 @@ def solve(request: SolveRequest, settings: SolveSettings) -> Solution:
 
     Parameters
     ----------
-    request : SolveRequest
     settings : SolveSettings
         Says which solvers, in which order.
 

@@ -11,16 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from lightcurve.astrometry.index import (
-    coverage,
-    find_index_files,
-    wanted_sizes,
-)
-from lightcurve.astrometry.index_stars import index_stars
+from lightcurve.astrometry.index import coverage, find_index_files, index_stars, wanted_sizes
 from lightcurve.astrometry.request import Solver, SolveRequest, settle
-from lightcurve.config import SolveSettings
-from lightcurve.data import Solution
-from lightcurve.errors import InputError, SolveError
+from lightcurve.core.data import Solution
+from lightcurve.core.errors import InputError, SolveError
+from lightcurve.core.settings import SolveSettings
 
 N_STARS = 100
 MIN_STARS = 4  # a quad

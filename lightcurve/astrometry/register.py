@@ -1,38 +1,293 @@
 """Register a frame to the reference by its star pattern alone.
 
-Triangles of bright stars that look alike propose a transform; proposals that agree with one
-another are checked against all stars; the result is believed only when the number of stars that
-then coincide cannot be chance. Nothing is remembered from one frame to the next.
+Triangles of bright stars that look alike propose a transform; proposals that agree with one another
+are checked against all stars; the result is believed only when the number of stars that then
+coincide cannot be chance. Nothing is remembered from one frame to the next.
 """
 
 from __future__ import annotations
 
-from itertools import chain
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain, combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.astrometry.chance import false_match_probability
-from lightcurve.astrometry.pattern import (
-    SCALE_TOLERANCE,
-    ReferencePattern,
-    brightest_first,
-    make_reference,
-)
-from lightcurve.astrometry.propose import hypotheses
-from lightcurve.astrometry.transform import apply, fit_similarity, fit_transform
-from lightcurve.data import Registration
-from lightcurve.errors import RegistrationError
+from lightcurve.astrometry.transform import apply, as_matrix, fit_similarity, fit_transform
+from lightcurve.core.data import Registration
+from lightcurve.core.errors import RegistrationError
 
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
 
+__all__ = ["ReferencePattern", "make_reference", "register"]
+
+RATIO_TOLERANCE = 0.008  # of side ratios: a star moved by 1 px in a triangle of 125 px
+SCALE_TOLERANCE = 0.05  # frames of one camera; more than any focus or temperature does
+MIN_SIDE_PX = 15.0  # shorter sides say little about direction
+LEVELS = (16, 30, 50)  # brightest reference stars: few settle most frames, more the odd ones
+# First and last in brightness of the frame's stars, and level of the reference, in each stage. The
+# last leaves the brightest out: a satellite's trail can be brighter than any star.
+STAGES = ((0, 10, 0), (0, 18, 1), (0, 18, 2), (0, 30, 2), (30, 60, 2))
+# After all those, where most of the brightest crowd together as on a trail, stars that keep this
+# distance from brighter ones: few of the trail are left.
+SPARSE_PX, N_SPARSE, CROWDED = 30.0, 40, 0.6
+N_TRIED = 8  # proposals of each stage, most seconded first
+FIT_PX = 2.0  # how far the corners of like triangles may lie apart
+ALIKE_PX = 6.0  # proposals this near one another in the corners of the frame are one
+RADII_PX = (0.5, 1.0, 2.0)
+N_NEIGHBOURS = 8
 MATCH_PX = 2.0
 MIN_MATCHED = 6
 MAX_FALSE_PROBABILITY = 1e-6
 STILL = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 STILL_PX = 1.5  # what moves no corner of the frame farther may be artefacts that stand still
 CLEAR_MAJORITY = 0.6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Triangles:
+    """Triangles of some stars, ready to be looked up by shape and size.
+
+    corners : (m, 3) int array, stars of each triangle, in the order of the sides they face,
+        shortest first.
+    tree : of the invariants that `triangles` gives.
+    """
+
+    corners: np.ndarray
+    tree: cKDTree
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReferencePattern:
+    """The stars of the reference frame, and the triangles of the brightest.
+
+    Attributes
+    ----------
+    x, y : (n,) float arrays
+        All stars, brightest first, pixels.
+    shape : tuple of int
+        (ny, nx).
+    levels : tuple of Triangles
+        Of the `LEVELS` brightest stars.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    shape: tuple[int, int]
+    levels: tuple[Triangles, ...]
+
+    def __reduce__(self) -> tuple:
+        """Travel to other processes without the triangles: they are quicker made than sent."""
+        rank = -np.arange(len(self.x), dtype=float)
+        return make_reference, (self.x, self.y, rank, self.shape)
+
+
+def make_reference(
+    x: np.ndarray, y: np.ndarray, flux: np.ndarray, shape: tuple[int, int]
+) -> ReferencePattern:
+    """Prepare the reference frame's stars for matching.
+
+    Parameters
+    ----------
+    x, y, flux : (n,) float arrays
+        Stars in any order, pixels and ADU; those with a NaN are left out.
+    shape : tuple of int
+        (ny, nx).
+    """
+    stars = brightest_first(x, y, flux)
+    levels = tuple(triangles(stars[:n]) for n in LEVELS)
+    return ReferencePattern(stars[:, 0], stars[:, 1], (shape[0], shape[1]), levels)
+
+
+def brightest_first(x: np.ndarray, y: np.ndarray, flux: np.ndarray) -> np.ndarray:
+    """Order stars by flux, equal ones by place, so that the order given does not matter.
+
+    x, y, flux: (n,) float arrays.
+    Returns (m, 2) float array, x and y of the stars without a NaN.
+    """
+    stars = np.column_stack([x, y]).astype(float)
+    brightness = np.asarray(flux, dtype=float)
+    good = np.isfinite(stars).all(axis=1) & np.isfinite(brightness)
+    stars, brightness = stars[good], brightness[good]
+    return stars[np.lexsort((stars[:, 1], stars[:, 0], -brightness))]
+
+
+@lru_cache(maxsize=16)
+def _triples(n: int) -> np.ndarray:
+    return np.array(list(combinations(range(n), 3)), dtype=np.int32).reshape(-1, 3)
+
+
+def triangles(stars: np.ndarray) -> Triangles:
+    """Form all triangles of some stars.
+
+    The invariants are the shortest and the middle side over the longest, both over
+    `RATIO_TOLERANCE`, and the logarithm of the longest over `SCALE_TOLERANCE`: one unit of
+    distance is one tolerance. Corner k faces side k, and sides ascend, so that like triangles list
+    like corners in the same place.
+
+    stars: (n, 2) float array, pixels.
+    Without those that have a side under `MIN_SIDE_PX`.
+    """
+    from scipy.spatial import cKDTree
+
+    corners = _triples(len(stars))
+    points = (stars @ (1, 1j))[corners]
+    sides = np.abs(points[:, [1, 2, 0]] - points[:, [2, 0, 1]])
+    order = np.argsort(sides, axis=1, kind="stable")
+    sides = np.take_along_axis(sides, order, axis=1)
+    wide = sides[:, 0] >= MIN_SIDE_PX
+    sides, corners = sides[wide], np.take_along_axis(corners, order, axis=1)[wide]
+    shortest, middle, longest = sides.T
+    invariants = np.column_stack(
+        [
+            shortest / longest / RATIO_TOLERANCE,
+            middle / longest / RATIO_TOLERANCE,
+            np.log(longest) / SCALE_TOLERANCE,
+        ]
+    )
+    return Triangles(corners, cKDTree(invariants))
+
+
+def hypotheses(stars: np.ndarray, reference: ReferencePattern) -> Iterator[np.ndarray]:
+    """Yield transforms worth a check, from few bright stars to many.
+
+    stars : (n, 2) float array, of the frame, brightest first.
+
+    Yields (2, 3) float array.
+    """
+    done = set()
+    for first, last, level in STAGES:
+        stage = first, min(last, len(stars)), min(LEVELS[level], len(reference.x))
+        if stage not in done:
+            done.add(stage)
+            yield from _proposals(stars[first:last], reference.levels[level], reference)
+    brightest = stars[: STAGES[-1][1]]
+    if len(_sparse(brightest)) < CROWDED * len(brightest):
+        yield from _proposals(_sparse(stars)[:N_SPARSE], reference.levels[-1], reference)
+
+
+def _sparse(stars: np.ndarray) -> np.ndarray:
+    """Leave out stars that are close to a brighter one that stays."""
+    left, chosen = stars, []
+    while len(left):
+        chosen.append(left[0])
+        left = left[np.hypot(*(left - left[0]).T) > SPARSE_PX]
+    return np.array(chosen).reshape(-1, 2)
+
+
+def _proposals(
+    stars: np.ndarray, theirs: Triangles, reference: ReferencePattern
+) -> Iterator[np.ndarray]:
+    """Yield transforms that pairs of like triangles call for, most seconded first."""
+    from scipy.spatial import cKDTree
+
+    ours = triangles(stars)
+    if not len(ours.corners) or not len(theirs.corners):
+        return
+    row, column = _like_pairs(ours, theirs)
+    here = (stars @ (1, 1j))[ours.corners[row]]
+    there = (reference.x + 1j * reference.y)[theirs.corners[column]]
+    # A frame may show the sky mirrored: then the conjugate of the reference is what turns.
+    plain, mirrored = _similarities(here, there), _similarities(here, there.conj())
+    turn, shift = np.concatenate([plain, mirrored], axis=1)
+    flipped = np.repeat([False, True], [plain.shape[1], mirrored.shape[1]])
+    if not len(turn):
+        return
+    # Two far points of the reference, carried over, tell proposals apart in pixels.
+    ny, nx = reference.shape
+    ends = np.array([0, nx + 1j * ny])
+    carried = turn[:, None] * np.where(flipped[:, None], ends.conj(), ends) + shift[:, None]
+    place = np.column_stack([carried.real, carried.imag, 1e6 * flipped])
+    crowd = cKDTree(place)
+    votes = crowd.query_ball_point(place, ALIKE_PX, p=np.inf, return_length=True)
+    for _ in range(N_TRIED):
+        leader = int(votes.argmax())
+        if votes[leader] < 1:
+            return
+        near = crowd.query_ball_point(place[leader], ALIKE_PX, p=np.inf)
+        votes[near] = 0
+        yield as_matrix(_median(turn[near]), _median(shift[near]), mirrored=flipped[leader])
+
+
+def _like_pairs(ours: Triangles, theirs: Triangles) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of triangles that agree in shape, and in size within the tolerance of scale."""
+    pairs = ours.tree.sparse_distance_matrix(theirs.tree, 1.0, p=np.inf, output_type="ndarray")
+    order = np.lexsort((pairs["j"], pairs["i"]))
+    return pairs["i"][order], pairs["j"][order]
+
+
+def _similarities(here: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Fit ``here = turn * there + shift`` to pairs of triangles; poor pairs are left out."""
+    mean_here, mean_there = here.mean(axis=1), there.mean(axis=1)
+    a, b = here - mean_here[:, None], there - mean_there[:, None]
+    turn = (a * b.conj()).sum(axis=1) / (np.abs(b) ** 2).sum(axis=1)
+    rest = np.abs(a - turn[:, None] * b).max(axis=1)
+    good = (rest < FIT_PX) & (np.abs(np.abs(turn) - 1) < SCALE_TOLERANCE)
+    return np.array([turn[good], (mean_here - turn * mean_there)[good]])
+
+
+def _median(values: np.ndarray) -> complex:
+    return complex(np.median(values.real), np.median(values.imag))
+
+
+def false_match_probability(
+    residuals: np.ndarray, predicted: np.ndarray, tree: cKDTree, shape: tuple[int, int]
+) -> float:
+    """Bound the chance that unrelated fields have any transform under which so many stars agree.
+
+    A similarity is fixed by two stars of each field. With n stars in the frame and m in the
+    reference there are ``H = n (n - 1) m (m - 1) 2 s`` such choices, counting the mirrored ones,
+    where s is the tolerance of ln(scale): pairs of uniformly spread stars have lengths within s
+    of each other with a probability below 2 s. Take, of k stars that agree within t with the best
+    transform, the two farthest apart: under the transform they fix the others agree within 2 t.
+    By chance a reference star has one so near with ``p = 1 - exp(-4 pi t^2 d)``, d the density of
+    stars around it, so that
+
+    ``P(any transform with k) <= H * Binomial(m' - 2, p).sf(k - 3)``
+
+    where m' reference stars fall on the frame. The density is that of the frame, or of the
+    `N_NEIGHBOURS` nearest stars where that is higher: clusters overlap by chance more easily. The
+    best of the three radii t in `RADII_PX` is taken, and paid for by a factor of three.
+
+    residuals: (k,) float array, distances of the matched stars, pixels, under a similarity;
+    predicted: (m, 2) float array, reference stars carried to the frame; tree: the frame's stars;
+    shape: (ny, nx).
+    At most 1.
+    """
+    from scipy.special import bdtrc
+
+    ny, nx = shape
+    n, m = tree.n, len(predicted)
+    inside = predicted[((predicted > -2) & (predicted < (nx + 1, ny + 1))).all(axis=1)]
+    if n < 3 or len(inside) < 3:
+        return 1.0
+    density = _local_density(inside, tree, n / (nx * ny))
+    hypotheses = n * (n - 1) * m * (m - 1) * 2 * SCALE_TOLERANCE
+    best = 1.0
+    for radius in RADII_PX:
+        k = int((residuals <= radius).sum())
+        if k > 2:
+            p = float(np.mean(-np.expm1(-4 * np.pi * radius**2 * density)))
+            best = min(best, float(bdtrc(k - 3, max(len(inside) - 2, k - 2), p)))
+    return min(len(RADII_PX) * hypotheses * best, 1.0)
+
+
+def _local_density(points: np.ndarray, tree: cKDTree, overall: float) -> np.ndarray:
+    """Stars per square pixel around some points, from the distance to the nearest few.
+
+    points: (n, 2) float array; tree: the stars counted; overall: density of the frame, the least
+    that is returned.
+    Returns (n,) float array.
+    """
+    if tree.n <= N_NEIGHBOURS:
+        return np.full(len(points), overall)
+    # The nearest is left out: it is the match itself, where there is one.
+    distance, _ = tree.query(points, k=[N_NEIGHBOURS])
+    near = (N_NEIGHBOURS - 2) / (np.pi * np.maximum(distance[:, 0], 1.0) ** 2)
+    return np.maximum(near, overall)
 
 
 def register(
@@ -47,7 +302,6 @@ def register(
     ----------
     x, y, flux : (n,) float arrays
         Stars of this frame, in any order, pixels and ADU; those with a NaN are left out.
-    reference : ReferencePattern
 
     Returns
     -------

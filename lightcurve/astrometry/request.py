@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.astrometry.refine import refine_wcs
-from lightcurve.astrometry.verify import stars_on_frame
+from lightcurve.astrometry.refine import refine_wcs, stars_on_frame
 from lightcurve.astrometry.wcs import describe_wcs
-from lightcurve.config import SolveSettings
-from lightcurve.data import Detections, Solution
-from lightcurve.errors import SolveError
+from lightcurve.core.data import Detections, Solution
+from lightcurve.core.errors import SolveError
+from lightcurve.core.settings import SolveSettings
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
     from astropy.wcs import WCS
+
+__all__ = ["SolveRequest", "settle"]
 
 DEPTH, MIN_KNOWN = 2, 60  # known stars for each of the frame's own, and at least
 
@@ -33,8 +34,6 @@ class SolveRequest:
         Brightest first.
     shape : tuple of int
         (ny, nx).
-    header : astropy.io.fits.Header
-    path : Path
     ra_deg, dec_deg : float or None
         A place known to be in or near the frame.
     scale_arcsec : float or None
@@ -65,19 +64,14 @@ class SolveRequest:
 class Solver:
     """A plate solver, with all that is to be known of it.
 
-    Attributes
-    ----------
-    name, help, more : str
-        As typed; what it is, in a line; and what there is to be said besides, in the manual.
-    solve : callable
-        ``solve(request, settings) -> Solution``; raises `SolveError` with its reason.
-    asks_a_server : bool
-        It is left out offline, for the many frames of a night, and until all else has failed.
-    uses_index : bool
-        It can do nothing without index files on this machine.
-    only_claims : bool
-        It tells what the file says. Where no known star confirms that, any other solver's answer
-        goes before it.
+    name, help, more : as typed; what it is, in a line; and what there is to be said besides, in
+        the manual.
+    solve : ``solve(request, settings) -> Solution``; raises `SolveError` with its reason.
+    asks_a_server : it is left out offline, for the many frames of a night, and until all else
+        has failed.
+    uses_index : it can do nothing without index files on this machine.
+    only_claims : it tells what the file says. Where no known star confirms that, any other
+        solver's answer goes before it.
     """
 
     name: str
@@ -100,12 +94,9 @@ def settle(wcs: WCS, request: SolveRequest, sky: np.ndarray, solver: str, detail
 
     Parameters
     ----------
-    wcs : astropy.wcs.WCS
-    request : SolveRequest
     sky : (n, 2) float array
         Stars of known places. With fewer than six of them on the frame nothing can be checked:
         the solution then says so, and has no matched stars.
-    solver, detail : str
 
     Raises
     ------

@@ -11,13 +11,19 @@ from pathlib import Path
 
 import numpy as np
 
-from lightcurve.astrometry.answer import read_result, stars_to_check
-from lightcurve.astrometry.hints import N_STARS, cone, scale_bounds, star_places
 from lightcurve.astrometry.index import find_index_files
+from lightcurve.astrometry.outside import (
+    N_STARS,
+    cone,
+    read_result,
+    scale_bounds,
+    star_places,
+    stars_to_check,
+)
 from lightcurve.astrometry.request import Solver, SolveRequest, settle
-from lightcurve.config import SolveSettings
-from lightcurve.data import Solution
-from lightcurve.errors import SolveError
+from lightcurve.core.data import Solution
+from lightcurve.core.errors import SolveError
+from lightcurve.core.settings import SolveSettings
 
 PROGRAM = "solve-field"
 # "pos" is the sky as it is seen, of which the determinant of CD is negative.

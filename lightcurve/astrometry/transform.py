@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+__all__ = ["fit_affine"]
+
 AFFINE_FROM = 12  # matched stars; fewer fix a similarity only
 MIN_KEPT = 6
 

@@ -1,21 +1,34 @@
-"""What a WCS says of a frame, how it follows from another frame's, and how it is written."""
+"""WCS: fitted to stars, described, composed with a registration, written to sidecars and copies."""
 
 from __future__ import annotations
 
+import re
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lightcurve.astrometry.fit import fit_wcs, tangent_wcs
-from lightcurve.data import Registration, Solution
-from lightcurve.errors import SolveError
-from lightcurve.files import write_whole
+from lightcurve.core.data import Registration, Solution
+from lightcurve.core.errors import FrameError, InputError, SolveError
+from lightcurve.core.files import write_whole
+from lightcurve.core.library_warnings import quietly
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
     from astropy.wcs import WCS
 
+__all__ = [
+    "describe_wcs",
+    "middle_deg",
+    "move_wcs",
+    "wcs_from_registration",
+    "wcs_header",
+    "wcs_into_copy",
+    "write_wcs_sidecar",
+]
+
+GRID = 12
 # Two axes, as the WCS has, or its readers warn; of no pixels, for there are none in the file.
 _NO_PIXELS = (
     ("SIMPLE", True, "conforms to FITS standard"),
@@ -24,6 +37,94 @@ _NO_PIXELS = (
     ("NAXIS1", 0),
     ("NAXIS2", 0),
 )
+# Of the old header's dates and axes the frame's own stay.
+_KEPT = {"WCSAXES", "MJDREF", "DATE-OBS", "MJD-OBS"}
+_OLD_WCS = re.compile(
+    r"(CTYPE|CRVAL|CRPIX|CUNIT|CDELT|CROTA)[12][A-Z]?|(CD|PC)[12]_[12][A-Z]?|P[VC]\d_\d+|"
+    r"(A|B|AP|BP)_(ORDER|DMAX|\d_\d)|LONPOLE|LATPOLE|RADECSYS|RADESYS|EQUINOX|WCSAXES"
+)
+
+
+def tangent_wcs(crval: np.ndarray, crpix: np.ndarray, cd: np.ndarray, *, sip: bool = False) -> WCS:
+    """Make a gnomonic WCS.
+
+    crval: (2,) float array, RA and Dec of the reference point, degrees; crpix: (2,) float array,
+    its pixel, counted from 0; cd: (2, 2) float array, degrees per pixel; sip: name the projection
+    as one that SIP terms go with.
+    """
+    from astropy.wcs import WCS
+
+    wcs = WCS(naxis=2)
+    suffix = "-SIP" if sip else ""
+    wcs.wcs.ctype = [f"RA---TAN{suffix}", f"DEC--TAN{suffix}"]
+    wcs.wcs.cunit = ["deg", "deg"]
+    wcs.wcs.radesys = "ICRS"
+    wcs.wcs.crval = crval
+    wcs.wcs.crpix = np.asarray(crpix) + 1
+    wcs.wcs.cd = cd
+    wcs.wcs.set()
+    return wcs
+
+
+def fit_wcs(
+    xy: np.ndarray, sky: np.ndarray, crval: np.ndarray, crpix: np.ndarray, *, order: int = 1
+) -> WCS:
+    """Fit a WCS by linear least squares.
+
+    With (u, v) the pixel from `crpix` and (xi, eta) the star projected on the plane tangent at
+    `crval`, ``xi = CD11 (u + f) + CD12 (v + g)`` and so for eta, where f and g are SIP's
+    polynomials, is a polynomial of the same order in u and v: linear in its coefficients. What is
+    constant in it moves `crval`; three rounds bring that under 1e-9 of a pixel.
+
+    xy: (n, 2) float array, pixels, from 0; sky: (n, 2) float array, RA and Dec, degrees; crval,
+    crpix: (2,) float arrays, reference point: rough place on the sky, and exact pixel from 0;
+    order: 1 for a plain TAN, 2 to 5 for SIP.
+    """
+    uv = xy - np.asarray(crpix)
+    # Scaled to about one, so that high powers do not ruin the matrix.
+    size = float(np.abs(uv).max()) or 1.0
+    powers = [(p, q) for total in range(order + 1) for q in range(total + 1) for p in (total - q,)]
+    basis = np.stack([(uv[:, 0] / size) ** p * (uv[:, 1] / size) ** q for p, q in powers], axis=1)
+    crval = np.array(crval, dtype=float)
+    for _ in range(4):
+        plane = tangent_wcs(crval, np.zeros(2), np.eye(2))
+        standard = np.column_stack(plane.wcs_world2pix(sky[:, 0], sky[:, 1], 0))
+        terms = np.linalg.lstsq(basis, standard, rcond=None)[0]
+        crval = np.array(plane.wcs_pix2world(*terms[0], 0), dtype=float)
+    weights = np.array([size ** (p + q) for p, q in powers])
+    terms = terms / weights[:, None]
+    cd = terms[1:3].T
+    wcs = tangent_wcs(crval, crpix, cd, sip=order > 1)
+    if order > 1:
+        wcs.sip = _sip(powers, np.linalg.solve(cd, terms.T), uv, order, wcs.wcs.crpix)
+    return wcs
+
+
+def _sip(
+    powers: list[tuple[int, int]], terms: np.ndarray, uv: np.ndarray, order: int, crpix: np.ndarray
+) -> object:
+    """Write the terms above the first order as SIP, with an inverse fitted on a grid."""
+    from astropy.wcs import Sip
+
+    a, b = np.zeros((2, order + 1, order + 1))
+    for (p, q), x, y in zip(powers, *terms, strict=True):
+        if p + q > 1:
+            a[p, q], b[p, q] = x, y
+    low, high = uv.min(axis=0), uv.max(axis=0)
+    u, v = (
+        part.ravel()
+        for part in np.meshgrid(*(np.linspace(*ends, GRID) for ends in zip(low, high, strict=True)))
+    )
+    du, dv = (sum(c[p, q] * u**p * v**q for p, q in powers) for c in (a, b))
+    # The inverse of a polynomial is not one: one order more keeps it good to a few 1e-3 px.
+    back = [(p, q) for p in range(order + 2) for q in range(order + 2 - p)]
+    size = max(float(np.abs(uv).max()), 1.0)
+    basis = np.stack([((u + du) / size) ** p * ((v + dv) / size) ** q for p, q in back], axis=1)
+    found = np.linalg.lstsq(basis, np.column_stack([-du, -dv]), rcond=None)[0]
+    ap, bp = np.zeros((2, order + 2, order + 2))
+    for (p, q), (x, y) in zip(back, found, strict=True):
+        ap[p, q], bp[p, q] = x / size ** (p + q), y / size ** (p + q)
+    return Sip(a, b, ap, bp, crpix)
 
 
 def describe_wcs(wcs: WCS, shape: tuple[int, int]) -> tuple[float, float, int]:
@@ -31,7 +132,6 @@ def describe_wcs(wcs: WCS, shape: tuple[int, int]) -> tuple[float, float, int]:
 
     Parameters
     ----------
-    wcs : astropy.wcs.WCS
     shape : tuple of int
         (ny, nx).
 
@@ -60,7 +160,6 @@ def middle_deg(wcs: WCS, shape: tuple[int, int]) -> tuple[float, float]:
 
     Parameters
     ----------
-    wcs : astropy.wcs.WCS
     shape : tuple of int
         (ny, nx).
 
@@ -81,7 +180,6 @@ def wcs_from_registration(reference_wcs: WCS, registration: Registration) -> WCS
     ----------
     reference_wcs : astropy.wcs.WCS
         TAN or TAN-SIP.
-    registration : Registration
     """
     return move_wcs(reference_wcs, registration.matrix)
 
@@ -173,7 +271,6 @@ def wcs_header(solution: Solution, shape: tuple[int, int]) -> Header:
 
     Parameters
     ----------
-    solution : Solution
     shape : tuple of int
         (ny, nx).
 
@@ -209,7 +306,6 @@ def write_wcs_sidecar(path: Path, solution: Solution, shape: tuple[int, int]) ->
     ----------
     path : Path
         Usually the frame's name with ``.wcs``; replaced if it is there.
-    solution : Solution
     shape : tuple of int
         (ny, nx).
 
@@ -224,3 +320,76 @@ def write_wcs_sidecar(path: Path, solution: Solution, shape: tuple[int, int]) ->
     header.extend(wcs_header(solution, shape))
     content = header.tostring().encode("ascii")
     return write_whole(path, lambda file: file.write(content), parents=True)
+
+
+def wcs_into_copy(frame_path: Path, out_path: Path, solution: Solution) -> Path:
+    """Copy a frame with its WCS in the header of its image.
+
+    That is the primary where it has an image, else the first extension that has one. A
+    tile-compressed image stays compressed, its tiles untouched; a file packed as a whole (.gz,
+    .bz2) is written plain.
+
+    Parameters
+    ----------
+    frame_path : Path
+        Never changed.
+    out_path : Path
+        Another file; replaced if it is there.
+
+    Raises
+    ------
+    InputError
+        When both paths are the same file, or the copy cannot be written.
+    FrameError
+        When the frame cannot be read, or holds no image a WCS can be written for.
+    """
+    if out_path.exists() and out_path.samefile(frame_path):
+        msg = f"{out_path}: would replace the frame itself; name another file"
+        raise InputError(msg)
+    try:
+        content, _ = quietly(lambda: _with_wcs(frame_path, solution))
+    except (OSError, ValueError, TypeError) as error:
+        what = " ".join(str(error).split())[:200]
+        raise FrameError(frame_path, f"cannot be copied with its WCS: {what}") from error
+    return write_whole(out_path, lambda file: file.write(content), parents=True)
+
+
+def _with_wcs(frame_path: Path, solution: Solution) -> memoryview:
+    """Make the copy in memory: what fails here is the frame's fault, not the disk's."""
+    from astropy.io import fits
+
+    copy = BytesIO()
+    with fits.open(
+        frame_path, do_not_scale_image_data=True, disable_image_compression=True
+    ) as hdus:
+        header, axes = _image_of(hdus, frame_path)
+        _replace_wcs(header, wcs_header(solution, (axes[1], axes[0])))
+        try:
+            hdus.writeto(copy, output_verify="silentfix")
+        except fits.VerifyError as error:
+            raise ValueError(error) from error
+    return copy.getbuffer()
+
+
+def _image_of(hdus: Any, path: Path) -> tuple[Header, tuple[int, ...]]:
+    """Find the header of the image and its axes, the fastest first."""
+    for hdu in hdus:
+        header = hdu.header
+        prefix = "ZNAXIS" if header.get("ZIMAGE") is True else "NAXIS"
+        if prefix == "NAXIS" and not hdu.is_image:
+            continue
+        axes = tuple(header[f"{prefix}{k + 1}"] for k in range(header.get(prefix, 0)))
+        if len(axes) < 2 or not all(axes):
+            continue
+        if len(axes) == 3 and axes[0] in {3, 4} and min(axes[1:]) > 4:
+            raise FrameError(path, "has its colours on the first axis, where a WCS has RA")
+        return header, axes
+    raise FrameError(path, "holds no image to write a WCS for")
+
+
+def _replace_wcs(header: Header, cards: Header) -> None:
+    """Take all traces of another WCS out of a header and put the new cards in."""
+    for name in list(header):
+        if _OLD_WCS.fullmatch(name):
+            del header[name]
+    header.extend((card for card in cards.cards if card.keyword not in _KEPT), update=True)

@@ -9,8 +9,8 @@ from time import monotonic
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from lightcurve.errors import SolveError, WebError
-from lightcurve.http import BUSY, Reply, Session
+from lightcurve.core.errors import SolveError, WebError
+from lightcurve.core.http import BUSY, Reply, Session
 
 MAX_BYTES = 1_000_000
 TRIES = 4
@@ -23,17 +23,10 @@ class WebServer:
     Where nothing can be sent at all, that is remembered for `REST_S`: other frames do not wait for
     the same. What it says is quoted without its `secrets`: the set is the user's to fill.
 
-    Parameters
-    ----------
-    address : str
-        ``https://host``, with or without ``/api`` behind it.
-    plain_http : bool
-        Allow ``http://`` to another machine, where anyone on the way can read along.
+    address : ``https://host``, with or without ``/api`` behind it.
+    plain_http : allow ``http://`` to another machine, where anyone on the way can read along.
 
-    Raises
-    ------
-    SolveError
-        When the address is none, or is not safe.
+    SolveError when the address is none, or is not safe.
     """
 
     def __init__(self, address: str, *, plain_http: bool = False) -> None:

@@ -1,10 +1,11 @@
-"""Many exposures into one image, in row blocks: memory does not grow with their number."""
+"""Many exposures into one image: clipped means in row blocks, so that memory does not grow."""
 
 from __future__ import annotations
 
 import math
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,33 +13,243 @@ from typing import Literal
 
 import numpy as np
 
-from lightcurve.calib.blocks import RowSource, open_rows, rows_of
-from lightcurve.calib.clip import clipped_mean
-from lightcurve.errors import CalibrationError
-from lightcurve.progress import Progress, silent
+from lightcurve.core.errors import CalibrationError, FrameError
+from lightcurve.core.progress import Progress, silent
+from lightcurve.core.robust import MAD_TO_SIGMA
+from lightcurve.frames.cards import number
+from lightcurve.frames.pixels import Hdu, find_image, open_plain, open_source
+from lightcurve.frames.read import read_frame
 
+_CHUNK_VALUES = 200_000  # 800 kB: fits the cache of one core
 _LEVEL_SAMPLES = 500_000
 _BYTES = 4  # of a float32
 _BLOCK_MB = 64  # a larger block is no faster, and its pages have to be found first
-
 Subtract = np.ndarray | tuple[np.ndarray, float | np.ndarray]
 Mean = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True, slots=True)
+class RowSource:
+    """A file whose rows can be read one by one.
+
+    path : the image the user gave.
+    stored : the file that holds its pixels uncompressed; often the same.
+    shape : (ny, nx).
+    step : ADU between neighbouring values of an integer image; 0 where values are continuous.
+    """
+
+    path: Path
+    stored: Path
+    shape: tuple[int, int]
+    step: float
+
+
+def open_rows(path: Path, spill: Path) -> RowSource:
+    """Find the pixels of an image, so that its rows can be read by themselves.
+
+    A plain two-dimensional primary image is read where it lies. Any other kind (compressed, in an
+    extension, a cube) is unpacked once, whole.
+
+    spill: folder to unpack into; the caller removes it.
+    Raises FrameError when the file cannot be read.
+    """
+    from astropy.io import fits
+
+    with open_source(path) as source:
+        _, hdu = find_image(source)
+        if not source.packed and not hdu.tiled and hdu.index == 0 and len(hdu.axes) == 2:
+            return RowSource(path, path, hdu.axes[::-1], _step(hdu))
+    pixels = read_frame(path, need_time=False).pixels
+    integer = bool(np.array_equal(pixels[:64], np.rint(pixels[:64])))
+    try:
+        with tempfile.NamedTemporaryFile(dir=spill, suffix=".fits", delete=False) as file:
+            fits.PrimaryHDU(pixels).writeto(file)
+    except OSError as error:
+        msg = f"its pixels cannot be unpacked into {spill}: {error.strerror or error}"
+        raise FrameError(path, msg) from error
+    return RowSource(path, Path(file.name), pixels.shape, 1.0 if integer else 0.0)
+
+
+def _step(hdu: Hdu) -> float:
+    if hdu.bitpix < 0:
+        return 0.0
+    scale = number(hdu.cards["BSCALE"].text) if "BSCALE" in hdu.cards else 1.0
+    return abs(1.0 if scale is None else scale)
+
+
+@contextmanager
+def rows_of(source: RowSource) -> Iterator[Callable[[int, int], np.ndarray]]:
+    """Open an image to read rows of it, from one up to, not including, another.
+
+    Yields of two ints, 0-based, to a (n_row, nx) float32 array in ADU; NaN where the image is
+    blank.
+
+    Raises FrameError when the file became shorter or vanished since it was found.
+    """
+    with open_source(source.stored) as stored:
+        _, hdu = find_image(stored)
+        with open_plain(stored, hdu) as read:
+
+            def read_some(row0: int, row1: int) -> np.ndarray:
+                ny, nx = source.shape
+                row0, row1 = max(row0, 0), min(row1, ny)
+                rows = np.empty((row1 - row0, nx), np.float32)
+                read(slice(row0, row1), rows)
+                return rows
+
+            yield read_some
+
+
+def read_rows(source: RowSource, row0: int, row1: int) -> np.ndarray:
+    """Read some rows once, those that there are; see `rows_of`.
+
+    Returns (n_row, nx) float32 array.
+    """
+    with rows_of(source) as read:
+        return read(row0, row1)
+
+
+def clipped_mean(
+    stack: np.ndarray, clip_sigma: float = 5.0, *, floor: float = 0.0, method: str = "mean"
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Combine a stack of images into one.
+
+    stack: (n, ny, nx) float32 array, values that are not finite are left out; clip_sigma: in
+    scatters about the median; infinity keeps all; floor: smallest scatter believed, in the units of
+    `stack`. Whole numbers that are mostly equal have a median absolute deviation of 0, and every
+    other value would be left out; half the step between them prevents that; method: ``"mean"`` or
+    ``"median"`` of the values kept.
+    Returns image, std: (ny, nx) float32 arrays, mean or median, and standard deviation (n - 1) of
+    the values kept; NaN where there are none (for `std`, fewer than two); n_used: (ny, nx) uint16
+    array, values kept.
+    """
+    n, ny, nx = stack.shape
+    flat = stack.reshape(n, ny * nx)
+    image = np.empty(ny * nx, np.float32)
+    std = np.empty(ny * nx, np.float32)
+    n_used = np.empty(ny * nx, np.uint16)
+    step = max(_CHUNK_VALUES // n, 1)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        for first in range(0, ny * nx, step):
+            part = slice(first, first + step)
+            ordered = np.sort(flat[:, part].T, axis=1)
+            image[part], std[part], n_used[part] = _combine_sorted(
+                ordered, clip_sigma, floor, method
+            )
+    return image.reshape(ny, nx), std.reshape(ny, nx), n_used.reshape(ny, nx)
+
+
+def _combine_sorted(
+    values: np.ndarray, clip_sigma: float, floor: float, method: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Clip and combine rows of sorted values, shape (m, n)."""
+    m, n = values.shape
+    center = (values[:, (n - 1) // 2] + values[:, n // 2]) / 2
+    deviation = values - center[:, None]
+    extreme = np.maximum(-deviation[:, 0], deviation[:, -1])
+    # ~(a <= b) rather than a > b: NaN must count as doubtful.
+    doubtful = np.flatnonzero(
+        ~(extreme <= clip_sigma * _least_scatter(deviation, floor)) | ~np.isfinite(extreme)
+    )
+    image, std, count = _summary(deviation, center, np.full(m, n), method)
+    if doubtful.size:
+        kept, center, count_kept = _clip(values[doubtful], clip_sigma, floor)
+        image[doubtful], std[doubtful], count[doubtful] = _summary(kept, center, count_kept, method)
+    return image, std, count
+
+
+def _least_scatter(deviation: np.ndarray, floor: float) -> np.ndarray:
+    """Bound the scatter from below, without working it out.
+
+    Of n sorted deviations d, those of smaller size than min(-d[i], d[j]) lie between i and j; when
+    at most (n - 1) // 2 do, the median of the sizes cannot be smaller than it.
+    """
+    n = deviation.shape[1]
+    inside = (n - 1) // 2
+    low = max((n - inside - 2) // 2, 0)
+    high = min(low + inside + 1, n - 1)
+    mad = np.minimum(-deviation[:, low], deviation[:, high])
+    return np.maximum(MAD_TO_SIGMA * mad, floor)
+
+
+def _clip(
+    values: np.ndarray, clip_sigma: float, floor: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Clip rows of sorted values until each settles.
+
+    Returns the deviations from the median (0 where left out), the median, the number kept.
+    """
+    finite = np.isfinite(values)
+    start = np.sum(values == -np.inf, axis=1)
+    stop = start + finite.sum(axis=1)
+    center, limit = np.empty(len(values), values.dtype), np.empty(len(values), values.dtype)
+    active = np.arange(len(values))
+    while active.size:
+        rows, old = values[active], stop[active] - start[active]
+        center[active], limit[active], first, count = _clip_once(
+            rows, start[active], stop[active], clip_sigma, floor
+        )
+        start[active] = first
+        stop[active] = first + count
+        active = active[count != old]
+    deviation = values - center[:, None]
+    within = finite & (np.abs(deviation) <= limit[:, None])
+    return np.where(within, deviation, 0), center, within.sum(axis=1)
+
+
+def _clip_once(
+    values: np.ndarray, start: np.ndarray, stop: np.ndarray, clip_sigma: float, floor: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Median and limit of rows of sorted values between `start` and `stop`, and who survives.
+
+    The survivors of a row are neighbours: their first column and their number are returned.
+    """
+    column = np.arange(values.shape[1])
+    center = _middle(values, start, stop)
+    size = np.abs(values - center[:, None])
+    size[(column < start[:, None]) | (column >= stop[:, None])] = np.inf
+    mad = _middle(np.sort(size, axis=1), np.zeros_like(start), stop - start)
+    # A hair above: the scatter's own rounding must not throw out values that equal the limit.
+    limit = clip_sigma * np.maximum(MAD_TO_SIGMA * mad, floor) * (1 + 1e-6)
+    keep = size <= np.minimum(limit, np.finfo(values.dtype).max)[:, None]
+    count = keep.sum(axis=1)
+    return center, limit, np.where(count > 0, np.argmax(keep, axis=1), start), count
+
+
+def _middle(values: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+    """Median of sorted rows between `start` and `stop`; NaN where that is empty."""
+    last = values.shape[1] - 1
+    rows = np.arange(len(values))
+    low = values[rows, np.maximum((start + stop - 1) // 2, 0)]
+    high = values[rows, np.minimum((start + stop) // 2, last)]
+    return np.where(stop > start, (low + high) / 2, np.nan).astype(values.dtype)
+
+
+def _summary(
+    deviation: np.ndarray, center: np.ndarray, count: np.ndarray, method: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean (or median), standard deviation and number, from deviations that are 0 if left out.
+
+    Sums of deviations from the median keep the digits that sums of large values lose.
+    """
+    mean = deviation.sum(axis=1) / count
+    square = np.einsum("ij,ij->i", deviation, deviation)
+    variance = np.maximum(square - count * mean**2, 0) / (count - 1)
+    image = center if method == "median" else center + mean
+    std = np.where(count > 1, np.sqrt(variance), np.nan)
+    return np.where(count > 0, image, np.nan).astype(np.float32), std.astype(np.float32), count
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Combined:
     """A stack of exposures made one.
 
-    Attributes
-    ----------
-    image, std : (ny, nx) float32 arrays
-        Clipped mean (or median) and standard deviation of the values kept; NaN where none.
-    n_used : (ny, nx) uint16 array
-        Values kept at each pixel.
-    paths : tuple of Path
-        The exposures, in the order given.
-    levels : (n,) float array
-        Median of each exposure after subtraction, where `scale` asked for it; else empty.
+    image, std : (ny, nx) float32 arrays, clipped mean (or median) and standard deviation of the
+        values kept; NaN where none.
+    n_used : (ny, nx) uint16 array, values kept at each pixel.
+    paths : the exposures, in the order given.
+    levels : (n,) float array, median of each exposure after subtraction, where `scale` asked
+        for it; else empty.
     """
 
     image: np.ndarray
@@ -61,28 +272,17 @@ def combine(
     """Combine exposures of the same size, value by value, with outliers left out.
 
     Each exposure becomes ``(exposure - sum(image * factor)) * scale`` before it is compared with
-    the others; the clipping rule stands in `lightcurve.calib.clip`.
+    the others; the clipping rule stands in `lightcurve.calib.combine`.
 
-    Parameters
-    ----------
-    paths : sequence of Path
-        At least one.
-    scale : "median", (n,) array or None
-        Factors; ``"median"`` divides each exposure by its median after subtraction (taken over
-        half a million pixels on a regular grid).
-    subtract : array, (array, factor), or list of these, optional
-        Images (ny, nx) to take off; a factor is a number or one number for each exposure.
-    method : str
-        ``"mean"`` or ``"median"``.
-    memory_mb : float
-        At most this much for the rows in memory; the result needs 10 bytes a pixel besides.
+    paths : at least one; scale : "median", (n,) array or None, factors; ``"median"`` divides
+    each exposure by its median after subtraction (taken over half a million pixels on a regular
+    grid); subtract : array, (array, factor), or list of these, images (ny, nx) to take off; a
+    factor is a number or one number for each exposure; method : ``"mean"`` or ``"median"``;
+    memory_mb : at most this much for the rows in memory; the result needs 10 bytes a pixel
+    besides.
 
-    Raises
-    ------
-    CalibrationError
-        When there are none, their sizes differ, or one cannot be scaled.
-    FrameError
-        When one cannot be read.
+    Raises CalibrationError when there are none, their sizes differ, or one cannot be scaled;
+    FrameError when one cannot be read.
     """
     paths = tuple(Path(path) for path in paths)
     progress = progress or silent

@@ -9,16 +9,17 @@ from typing import Literal
 
 import numpy as np
 
-from lightcurve.calib.badpix import bad_columns, dead_pixels, hot_pixels, read_user_map
-from lightcurve.calib.blocks import open_rows, read_rows
-from lightcurve.calib.combine import Combined, combine
+from lightcurve.calib.bad_pixels import bad_columns, dead_pixels, hot_pixels, read_user_map
+from lightcurve.calib.combine import Combined, combine, open_rows, read_rows
+from lightcurve.calib.gain import CameraNoise, measure_noise
 from lightcurve.calib.match import Group, by_exposure, choose_frames, same_exposure
-from lightcurve.calib.noise import CameraNoise, measure_noise
-from lightcurve.config import CalibrationSettings
-from lightcurve.data import Exposure, Masters, Note, Severity
-from lightcurve.errors import CalibrationError
-from lightcurve.flags import PixelFlag, count_pixels
-from lightcurve.progress import Progress
+from lightcurve.core.data import Exposure, Masters, Note, Severity
+from lightcurve.core.errors import CalibrationError
+from lightcurve.core.flags import PixelFlag, count_pixels
+from lightcurve.core.progress import Progress
+from lightcurve.core.settings import CalibrationSettings
+
+__all__ = ["build_masters"]
 
 NOISE_ROWS = 512
 MANY_BAD = 0.05

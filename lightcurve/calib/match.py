@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lightcurve.config import CalibrationSettings
-from lightcurve.data import Exposure, Note, Severity
-from lightcurve.errors import CalibrationError
+from lightcurve.core.data import Exposure, Note, Severity
+from lightcurve.core.errors import CalibrationError
+from lightcurve.core.settings import CalibrationSettings
 
 GAIN_TOLERANCE = 0.02
 EXPOSURE_TOLERANCE = 0.01
-
 Group = Sequence[tuple[Path, Exposure]]
 
 
@@ -22,17 +21,11 @@ Group = Sequence[tuple[Path, Exposure]]
 class Rule:
     """One property in which a calibration frame has to agree with the light.
 
-    Attributes
-    ----------
-    name : str
-        As shown to the user.
-    value : callable
-        Exposure to the value compared; None where not known, which agrees with anything.
-    strict : str
-        ``"always"``: no agreement is an error; ``"unless allowed"``: an error that
+    name : as shown to the user.
+    value : Exposure to the value compared; None where not known, which agrees with anything.
+    strict : ``"always"``: no agreement is an error; ``"unless allowed"``: an error that
         ``calibration.allow_mismatch`` turns into a warning; ``"warn"``: a warning.
-    kinds : tuple of str
-        Kinds of frames it applies to.
+    kinds : kinds of frames it applies to.
     """
 
     name: str

@@ -1,27 +1,33 @@
-"""The reduction of one frame: bias, dark, flat, bad pixels. Pure and quick."""
+"""The reduction of one frame: bias, dark, flat, bad pixels; and the file that keeps it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from lightcurve.calib.match import same_exposure
-from lightcurve.data import Frame, Masters, RawFrame
-from lightcurve.errors import FrameError
-from lightcurve.flags import PixelFlag
+from lightcurve.core.constants import __version__
+from lightcurve.core.data import Frame, Masters, RawFrame
+from lightcurve.core.errors import FrameError
+from lightcurve.core.files import write_whole
+from lightcurve.core.flags import PixelFlag
+from lightcurve.frames.cards import printable
+
+__all__ = ["RAW_ONLY", "as_reduced", "check_size", "plan_reduction", "reduce_frame", "write_frame"]
 
 _CHUNK_PIXELS = 65536  # three float32 images of it fit the cache of one core
+# They describe the raw file's integers, or would tell a reader to calibrate again.
+RAW_ONLY = ("BZERO", "BSCALE", "BLANK", "PEDESTAL", "DATAMIN", "DATAMAX", "CHECKSUM", "DATASUM")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reduction:
     """What is done to the pixels of one frame.
 
-    Attributes
-    ----------
-    bias, dark, flat : (ny, nx) float32 arrays or None
-        What is to be subtracted, subtracted times `dark_factor`, and divided by.
+    bias, dark, flat : (ny, nx) float32 arrays or None, what is to be subtracted, subtracted
+        times `dark_factor`, and divided by.
     """
 
     bias: np.ndarray | None
@@ -186,3 +192,40 @@ def _history(reduction: Reduction, masters: Masters) -> tuple[str, ...]:
     if masters.bad is not None:
         lines.append(f"{np.count_nonzero(masters.bad)} bad pixels marked")
     return tuple(lines)
+
+
+def write_frame(path: Path, frame: Frame) -> Path:
+    """Write a frame's pixels as 32-bit floats under its own header.
+
+    Parameters
+    ----------
+    path : Path
+        Replaced if it is there; its folder is made if need be.
+
+    Returns
+    -------
+    Path
+        The bad-pixel bits stand in an extension BADPIX, what was done in HISTORY.
+
+    Raises
+    ------
+    InputError
+        When it cannot be written.
+    """
+    from astropy.io import fits
+
+    header = frame.header.copy(strip=True)
+    for keyword in RAW_ONLY:
+        header.remove(keyword, ignore_missing=True)
+    header["BUNIT"] = "adu"
+    header["LCPRODCT"] = ("calibrated frame", "made by lightcurve: not a raw frame")
+    for line in (*frame.history, f"lightcurve {__version__}"):
+        header.add_history(printable(line))
+    hdus = [
+        fits.PrimaryHDU(np.asarray(frame.pixels, dtype=np.float32), header),
+        fits.ImageHDU(frame.bad, name="BADPIX"),
+    ]
+    content = fits.HDUList(hdus)
+    return write_whole(
+        path, lambda file: content.writeto(file, output_verify="silentfix"), parents=True
+    )

@@ -1,1 +1,13 @@
 """Catalogues and services: one small file each, one cache, cross-match."""
+
+__all__ = [
+    "bands",
+    "catalog_file",
+    "crossmatch",
+    "exoplanet_archive",
+    "known_stars",
+    "layout",
+    "query",
+    "sesame",
+    "standard_stars",
+]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from lightcurve.catalogs.layout import Layout
-from lightcurve.catalogs.service import Role, Service, Wanted
+from lightcurve.catalogs.layout import Layout, Role, Service, Wanted
 from lightcurve.catalogs.vizier import vizier
 
 NAME, TITLE = "apass", "APASS DR9"
@@ -14,6 +13,7 @@ BANDS = (
     ("r'mag", "r_mag", "Sloan r', AB"),
     ("i'mag", "i_mag", "Sloan i', AB"),
 )
+
 LAYOUT = Layout(
     ids="recno",
     ra="RAJ2000",
@@ -29,6 +29,7 @@ LAYOUT = Layout(
         Wanted("mobs", "n_images", "", "Images, all bands"),
     ),
 )
+
 SERVICE = Service(
     NAME,
     TITLE,

@@ -9,9 +9,7 @@ from typing import Any, SupportsFloat
 
 import numpy as np
 
-from lightcurve.catalogs.hostile import clean
-from lightcurve.catalogs.servers import connected
-from lightcurve.catalogs.service import (
+from lightcurve.catalogs.layout import (
     Catalog,
     Column,
     Field,
@@ -22,8 +20,10 @@ from lightcurve.catalogs.service import (
     Skip,
     Wanted,
 )
-from lightcurve.constants import DAY_S, UNIX_ZERO_JD
-from lightcurve.errors import CatalogError
+from lightcurve.catalogs.read_votable import clean
+from lightcurve.catalogs.servers import connected
+from lightcurve.core.constants import DAY_S, UNIX_ZERO_JD
+from lightcurve.core.errors import CatalogError
 
 NAME, TITLE = "colibri", "Astro-COLIBRI"
 KEY = "ASTROCOLIBRI_API"

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lightcurve.coordinates import unit_vectors
+from lightcurve.core.coordinates import unit_vectors
+
+__all__ = ["Matches", "crossmatch"]
 
 # A true counterpart is farther by chance once in 1,000: exp(-k^2 / 2) = 0.001.
 SIGMAS = 3.717
@@ -63,7 +65,6 @@ def crossmatch(
     sources, objects : tuple of (n,) arrays
         Right ascension, declination (degrees, at the same epoch) and error in one coordinate
         (arc seconds, array or one for all). Without a position (NaN) there is no pair.
-    sigmas, min_radius_arcsec, max_radius_arcsec : float
     """
     from scipy.spatial import cKDTree
 

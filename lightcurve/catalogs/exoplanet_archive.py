@@ -11,16 +11,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from lightcurve.cache import recall_entry, remember_entry
-from lightcurve.catalogs.hostile import READING, clean
+from lightcurve.catalogs.layout import Link
+from lightcurve.catalogs.read_votable import READING, clean
 from lightcurve.catalogs.servers import SERVERS, connected
-from lightcurve.catalogs.service import Link
-from lightcurve.config import CatalogSettings
-from lightcurve.constants import DAY_S
-from lightcurve.errors import CatalogError, WebError
+from lightcurve.core.cache import recall_entry, remember_entry
+from lightcurve.core.constants import DAY_S
+from lightcurve.core.errors import CatalogError, WebError
+from lightcurve.core.settings import CatalogSettings
 
 if TYPE_CHECKING:
-    from lightcurve.http import Session
+    from lightcurve.core.http import Session
+
+__all__ = ["TITLE", "find_planet"]
 
 TITLE = "NASA Exoplanet Archive"
 SERVER = "exoplanet-archive"

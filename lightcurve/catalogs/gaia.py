@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lightcurve.catalogs.layout import Layout
-from lightcurve.catalogs.service import Catalog, Field, Role, Route, Service, Wanted
-from lightcurve.catalogs.tap import ask_later, cone
-from lightcurve.catalogs.vizier import read_rows, vizier
+from lightcurve.catalogs.layout import Catalog, Field, Layout, Role, Route, Service, Wanted
+from lightcurve.catalogs.vizier import ask_later, cone, read_rows, vizier
 
 NAME, TITLE = "gaia", "Gaia DR3"
-
 # Name here, at VizieR, at ESA; unit; description.
 COLUMNS = (
     ("g_mag", "Gmag", "phot_g_mean_mag", "mag", "Gaia G, Vega"),
@@ -45,6 +42,7 @@ VIZIER = Layout(
     motion=("pmRA", "pmDE"),
     columns=_wanted(1),
 )
+
 ESA = replace(
     VIZIER,
     ids="source_id",

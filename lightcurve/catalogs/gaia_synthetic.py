@@ -5,23 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lightcurve.catalogs.gaia import ESA
-from lightcurve.catalogs.service import Catalog, Field, Role, Route, Service, Wanted
-from lightcurve.catalogs.tap import ask_later, cone
-from lightcurve.catalogs.vizier import read_rows
+from lightcurve.catalogs.layout import Catalog, Field, Role, Route, Service, Wanted
+from lightcurve.catalogs.vizier import ask_later, cone, read_rows
 
 NAME, TITLE = "gaia_synthetic", "Gaia DR3 synthetic photometry"
-BANDS = (
-    *(("jkc", band, f"Johnson-Kron-Cousins {band.upper()}, Vega") for band in "ubvri"),
-    *(("sdss", band, f"SDSS {band}, AB") for band in "ugriz"),
-)
-
-
 # Of the star, from the main table.
 STAR = (
     Wanted("phot_g_mean_mag", "g_mag", "mag", "Gaia G, Vega"),
     Wanted("bp_rp", "bp_rp", "mag", "Gaia BP - RP"),
     Wanted("ruwe", "ruwe", "", "Renormalised unit weight error of the astrometry"),
     Wanted("phot_variable_flag", "variable", "", "VARIABLE where found to be so", text=True),
+)
+
+BANDS = (
+    *(("jkc", band, f"Johnson-Kron-Cousins {band.upper()}, Vega") for band in "ubvri"),
+    *(("sdss", band, f"SDSS {band}, AB") for band in "ugriz"),
 )
 
 

@@ -1,48 +1,298 @@
-"""From a service's table, with its names and units, to a catalogue with ours."""
+"""A field asked for, a catalogue, a report; and from a service's table to a catalogue of ours."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.catalogs.hostile import clean, numbers, texts
 from lightcurve.catalogs.motion import UNKNOWN_MOTION_MAS, moved
-from lightcurve.catalogs.service import Catalog, Column, Field, Wanted
-from lightcurve.constants import J2000_JD, MJD_ZERO, YEAR_DAYS
-from lightcurve.coordinates import unit_vectors
-from lightcurve.errors import CatalogError
+from lightcurve.catalogs.read_votable import clean, numbers, texts
+from lightcurve.core.constants import J2000_JD, MJD_ZERO, YEAR_DAYS
+from lightcurve.core.coordinates import unit_vectors
+from lightcurve.core.data import Site
+from lightcurve.core.errors import CatalogError
 
 if TYPE_CHECKING:
     from astropy.table import Table
+
+__all__ = ["Catalog", "Field", "Role", "ServiceReport"]
+
+GEOCENTRE = "500"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One column to take from a service.
+
+    theirs, ours : its name there and here.
+    unit : here; an answer in another unit is converted.
+    """
+
+    theirs: str
+    ours: str
+    unit: str = ""
+    description: str = ""
+    text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """The piece of sky and the moment asked about.
+
+    Attributes
+    ----------
+    ra_deg, dec_deg : float
+        Centre, ICRS.
+    radius_deg : float
+        Of the cone that holds the frame.
+    epoch_jyear : float
+        Julian year of the frame; stars are moved to it.
+    mid_jd_utc : float or None
+        Middle of the exposure; solar-system objects and alerts are not asked for without it.
+    site_code : str or None
+        Observatory code of the Minor Planet Center.
+    site : Site or None
+        Used for the parallax of solar-system objects where there is no code.
+    """
+
+    ra_deg: float
+    dec_deg: float
+    radius_deg: float
+    epoch_jyear: float
+    mid_jd_utc: float | None = None
+    site_code: str | None = None
+    site: Site | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a catalogue.
+
+    values : (n,) array, float64 with NaN where there is no value, or str with ``""``.
+    unit : as astropy writes it; empty for none.
+    """
+
+    values: np.ndarray
+    unit: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Stars or other objects of one catalogue in one field.
+
+    Attributes
+    ----------
+    name : str
+        The service's short name, ``"gaia"``; ``"file"`` for one given by hand.
+    title : str
+        For people, ``"Gaia DR3"``.
+    ids : (n,) str array
+    ra_deg, dec_deg : (n,) float arrays
+        ICRS, at `epoch_jyear` where the proper motion is known, else at the catalogue's own.
+    error_arcsec : (n,) float array
+        One standard deviation of the position in one coordinate, with what an unknown proper
+        motion may have done since.
+    epoch_jyear : float
+        Of the positions.
+    columns : mapping of str to Column
+        Everything else; names differ by more than the case of their letters.
+    notes : tuple of str
+        What a reader must know: columns that were missing, rows left out.
+    """
+
+    name: str
+    title: str
+    ids: np.ndarray
+    ra_deg: np.ndarray
+    dec_deg: np.ndarray
+    error_arcsec: np.ndarray
+    epoch_jyear: float
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.ra_deg)
+
+    def number(self, name: str) -> np.ndarray:
+        """Return a column of numbers, all NaN where the catalogue does not have it.
+
+        Returns
+        -------
+        (n,) float array
+        """
+        column = self.columns.get(name)
+        if column is None or column.values.dtype.kind != "f":
+            return np.full(len(self), np.nan)
+        return column.values
+
+    def text(self, name: str) -> np.ndarray:
+        """Return a column of text, all empty where the catalogue does not have it.
+
+        Returns
+        -------
+        (n,) str array
+        """
+        column = self.columns.get(name)
+        if column is None or column.values.dtype.kind != "U":
+            return np.full(len(self), "", dtype="U1")
+        return column.values
+
+    def rows(self, chosen: np.ndarray) -> Catalog:
+        """Return the catalogue with only some of its rows.
+
+        Parameters
+        ----------
+        chosen : (m,) int array or (n,) bool array
+        """
+        return Catalog(
+            self.name,
+            self.title,
+            self.ids[chosen],
+            self.ra_deg[chosen],
+            self.dec_deg[chosen],
+            self.error_arcsec[chosen],
+            self.epoch_jyear,
+            {
+                name: Column(column.values[chosen], column.unit, column.description)
+                for name, column in self.columns.items()
+            },
+            self.notes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceReport:
+    """What became of one question to one service.
+
+    Attributes
+    ----------
+    status : str
+        ``"ok"``, ``"empty"`` (asked, nothing there), ``"cached"`` (not asked again),
+        ``"skipped"`` (nothing was asked) or ``"failed"``.
+    n : int
+        Rows.
+    reason : str
+        Why it failed or was skipped, how old the remembered answer is, what is missing.
+    server : str
+        Address asked, without key.
+    """
+
+    name: str
+    title: str
+    status: str
+    n: int
+    reason: str = ""
+    server: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """How a server is reached.
+
+    server : base address.
+    timeout_s : for the whole answer.
+    max_rows : more are not asked for.
+    """
+
+    server: str
+    timeout_s: float
+    max_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One way to an answer.
+
+    server : key in `lightcurve.catalogs.servers.SERVERS`.
+    request : ``request(field, max_rows)`` gives the text of the question; the same text is the
+        same question.  Raises `Skip` where the question makes no sense.
+    send : ``send(link, request)`` gives the bytes of the answer.
+    read : ``read(body, field)`` makes the catalogue; pure.
+    """
+
+    server: str
+    request: Callable[[Field, int], str]
+    send: Callable[[Link, str], bytes]
+    read: Callable[[bytes, Field], Catalog]
+
+
+class Role(Enum):
+    """What a catalogue is good for."""
+
+    STARS = "stars"  # a survey: what it lacks is new, and a WCS is refined with it
+    OBJECTS = "objects"  # who is there
+    EVENTS = "events"  # what was reported there
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A catalogue or service, the ways to it, tried in turn, and all that is to be known of it.
+
+    name, title : as typed, and for people.
+    reference : to cite.
+    columns : what it tells of each star or object beside its place.
+    bands : bands of its magnitudes (as `lightcurve.catalogs.bands` spells them) to columns.
+    reach_deg : declinations that it covers.
+    saturation_mag : brighter stars are saturated in its images.
+    always : asked for every frame, not only where standards are wanted, as all but surveys are.
+    weight : of what it calls an object that others know as well.
+    key : environment variable of the key that it asks for.
+    """
+
+    name: str
+    title: str
+    reference: str
+    role: Role
+    routes: tuple[Route, ...]
+    columns: tuple[Wanted, ...]
+    bands: Mapping[str, str] = field(default_factory=dict)
+    reach_deg: tuple[float, float] = (-90.0, 90.0)
+    saturation_mag: float = -np.inf
+    always: bool = False
+    weight: int = 0
+    key: str = ""
+
+    @property
+    def help(self) -> str:
+        """What it is, in a word."""
+        return self.title
+
+    @property
+    def in_markdown(self) -> str:
+        """Its row of the manual's table."""
+        told = ", ".join(
+            f"`{c.ours}`" + (f" ({c.unit})" if c.unit else "")
+            for c in self.columns
+            if not c.ours.endswith("_err")
+        )
+        key = f" (key in `{self.key}`)" if self.key else ""
+        return f"| `{self.name}` | {self.title}{key}: {self.reference} | {told} |"
+
+
+class Skip(CatalogError):  # noqa: N818 -- not an error of the service: nothing was asked
+    """There is a reason not to ask a service."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Where a service's table keeps what every catalogue has.
 
-    Attributes
-    ----------
-    ids : str
-        Column of identifiers; empty when there is none and rows are numbered.
-    ra, dec : str
-        Columns in degrees, ICRS or FK5 J2000 (the same to 0.03"). Other names that the server may
-        use are divided by ``|``.
-    errors : tuple of str
-        Columns of the errors of the position in each coordinate, one standard deviation.
-    error_unit : str
-        Taken where the answer names none.
-    error_arcsec : float
-        Taken where there is no error; also the least believed.
-    epoch : float or str
-        Julian year of the positions, or the column with it (Julian years, or MJD).
-    motion : tuple of str
-        Columns of the proper motions (mas/yr, that in right ascension times cos dec), or none.
-    columns : tuple of Wanted
-    still : bool
-        Galaxies do not move: an unknown proper motion adds nothing to the error.
+    ids : Column of identifiers; empty when there is none and rows are numbered.
+    ra, dec : Columns in degrees, ICRS or FK5 J2000 (the same to 0.03"). Other names that the
+        server may use are divided by ``|``.
+    errors : Columns of the errors of the position in each coordinate, one standard deviation.
+    error_unit : taken where the answer names none.
+    error_arcsec : taken where there is no error; also the least believed.
+    epoch : Julian year of the positions, or the column with it (Julian years, or MJD).
+    motion : Columns of the proper motions (mas/yr, that in right ascension times cos dec), or
+        none.
+    still : galaxies do not move: an unknown proper motion adds nothing to the error.
     """
 
     ids: str

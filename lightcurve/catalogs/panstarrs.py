@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lightcurve.catalogs.layout import Layout
-from lightcurve.catalogs.service import Role, Service, Wanted
+from lightcurve.catalogs.layout import Layout, Role, Service, Wanted
 from lightcurve.catalogs.vizier import vizier
 
 NAME, TITLE = "panstarrs", "Pan-STARRS1"
+
 LAYOUT = Layout(
     ids="objID",
     ra="RAJ2000",
@@ -22,6 +22,7 @@ LAYOUT = Layout(
         Wanted("Qual", "quality", "", "Quality bits of the object"),
     ),
 )
+
 SERVICE = Service(
     NAME,
     TITLE,

@@ -25,16 +25,25 @@ from lightcurve.catalogs import (
     twomass,
     vsx,
 )
-from lightcurve.catalogs.answers import is_kept, recall, remember
-from lightcurve.catalogs.file import read_file
-from lightcurve.catalogs.hostile import READING
-from lightcurve.catalogs.layout import within
-from lightcurve.catalogs.servers import SERVERS
-from lightcurve.catalogs.service import Catalog, Field, Link, Route, Service, ServiceReport, Skip
-from lightcurve.config import CatalogSettings
-from lightcurve.errors import CatalogError, InputError
-from lightcurve.progress import Progress, silent
-from lightcurve.registry import Registry
+from lightcurve.catalogs.catalog_file import read_file
+from lightcurve.catalogs.layout import (
+    Catalog,
+    Field,
+    Link,
+    Route,
+    Service,
+    ServiceReport,
+    Skip,
+    within,
+)
+from lightcurve.catalogs.read_votable import READING
+from lightcurve.catalogs.servers import SERVERS, is_kept, recall, remember
+from lightcurve.core.errors import CatalogError, InputError
+from lightcurve.core.progress import Progress, silent
+from lightcurve.core.registry import Registry
+from lightcurve.core.settings import CatalogSettings
+
+__all__ = ["SERVICES", "query"]
 
 # Surveys of stars first, the more precise before the others: a WCS is refined with the first.
 SERVICES: Registry[Service] = Registry(
@@ -70,8 +79,6 @@ def query(
     ----------
     names : sequence of str
         Of `SERVICES`.
-    field : Field
-    settings : CatalogSettings
     progress : Progress
         Counts the services that have answered.
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lightcurve.catalogs.layout import Layout
-from lightcurve.catalogs.service import Role, Service, Wanted
+from lightcurve.catalogs.layout import Layout, Role, Service, Wanted
 from lightcurve.catalogs.vizier import vizier
 
 NAME, TITLE = "sdss", "SDSS DR16"
+
 LAYOUT = Layout(
     ids="objID",
     ra="RA_ICRS",
@@ -21,6 +21,7 @@ LAYOUT = Layout(
         Wanted("clean", "clean", "", "1 for clean photometry"),
     ),
 )
+
 SERVICE = Service(
     NAME,
     TITLE,

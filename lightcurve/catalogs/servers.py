@@ -1,17 +1,26 @@
-"""The servers of catalogues and services, and their errors as one line for people."""
+"""Servers: how they are spoken to, bounded in time and size, and what they said, remembered."""
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lightcurve.catalogs.service import Link
-from lightcurve.errors import CatalogError, WebError
+from lightcurve.catalogs.layout import Link
+from lightcurve.core.cache import cache_dir, keep
+from lightcurve.core.constants import DAY_S
+from lightcurve.core.errors import CatalogError, WebError
 
 if TYPE_CHECKING:
-    from lightcurve.http import Session
+    from lightcurve.core.http import Session
 
+MAX_ENTRY_BYTES = 200_000_000
 SERVERS = {
     "vizier": "https://tapvizier.cds.unistra.fr/TAPVizieR/tap",
     "gaia": "https://gea.esac.esa.int/tap-server/tap",
@@ -24,6 +33,49 @@ MAX_BYTES = 100_000_000
 POLL_S = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A remembered answer."""
+
+    body: bytes
+    age_days: float
+
+
+def _path(server: str, request: str) -> Path:
+    digest = hashlib.sha256(f"{server}\n{request}".encode()).hexdigest()[:32]
+    return cache_dir() / "answers" / f"{digest}.gz"
+
+
+def recall(server: str, request: str) -> Answer | None:
+    """Look for the answer to a question asked before.
+
+    server, request: the same texts are the same question.
+    None too where the file cannot be read: it is then asked anew.
+    """
+    path = _path(server, request)
+    try:
+        age = (time.time() - path.stat().st_mtime) / DAY_S
+        with gzip.open(path) as file:
+            body = file.read(MAX_ENTRY_BYTES)
+    except (OSError, EOFError, ValueError, zlib.error):
+        return None
+    return Answer(body, max(age, 0.0))
+
+
+def is_kept(server: str, request: str) -> bool:
+    """Tell whether an answer was kept, though it may be damaged."""
+    return _path(server, request).exists()
+
+
+def remember(server: str, request: str, body: bytes) -> str:
+    """Keep an answer, whole or not at all.
+
+    Empty, or why it could not be kept: a full disk costs the memory, not the run.
+    """
+    trouble = keep(_path(server, request), gzip.compress(body, 1, mtime=0))
+    return f"answer not remembered ({trouble})" if trouble else ""
+
+
 @contextmanager
 def connected(service: str, link: Link) -> Iterator[Session]:
     """Open a session within a link's limits, for its owner or for a client of someone else's.
@@ -34,7 +86,7 @@ def connected(service: str, link: Link) -> Iterator[Session]:
     import requests
     from pyvo.dal.exceptions import DALAccessError
 
-    from lightcurve.http import Session
+    from lightcurve.core.http import Session
 
     try:
         with Session(timeout_s=link.timeout_s, limit=MAX_BYTES) as opened:
@@ -60,6 +112,6 @@ def body_of(service: str, link: Link, params: str | dict[str, str]) -> bytes:
 
 
 def _first_line(error: Exception) -> str:
-    from lightcurve.catalogs.hostile import clean
+    from lightcurve.catalogs.read_votable import clean
 
     return clean(str(error).strip().partition("\n")[0])[:200]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from lightcurve.catalogs.layout import Layout
-from lightcurve.catalogs.service import Catalog, Field, Role, Route, Service, Wanted
-from lightcurve.catalogs.tap import ask, cone
-from lightcurve.catalogs.vizier import read_rows
+from lightcurve.catalogs.layout import Catalog, Field, Layout, Role, Route, Service, Wanted
+from lightcurve.catalogs.vizier import ask, cone, read_rows
 
 NAME, TITLE = "simbad", "SIMBAD"
 LAYOUT = Layout(

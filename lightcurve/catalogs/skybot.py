@@ -8,22 +8,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.catalogs.hostile import read_votable, texts
-from lightcurve.catalogs.layout import Layout, build
-from lightcurve.catalogs.parallax import topocentric
-from lightcurve.catalogs.servers import body_of
-from lightcurve.catalogs.service import (
+from lightcurve.catalogs.layout import (
     GEOCENTRE,
     Catalog,
     Field,
+    Layout,
     Link,
     Role,
     Route,
     Service,
     Skip,
     Wanted,
+    build,
 )
-from lightcurve.errors import CatalogError
+from lightcurve.catalogs.motion import topocentric
+from lightcurve.catalogs.read_votable import read_votable, texts
+from lightcurve.catalogs.servers import body_of
+from lightcurve.core.errors import CatalogError
 
 if TYPE_CHECKING:
     from astropy.table import Table

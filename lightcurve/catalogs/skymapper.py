@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lightcurve.catalogs.layout import Layout
-from lightcurve.catalogs.service import Role, Service, Wanted
+from lightcurve.catalogs.layout import Layout, Role, Service, Wanted
 from lightcurve.catalogs.vizier import vizier
 
 NAME, TITLE = "skymapper", "SkyMapper DR4"
+
 LAYOUT = Layout(
     ids="ObjectId",
     ra="RAICRS",
@@ -22,6 +22,7 @@ LAYOUT = Layout(
         Wanted("flags", "flags", "", "Bits of Source Extractor, all exposures"),
     ),
 )
+
 SERVICE = Service(
     NAME,
     TITLE,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lightcurve.catalogs.layout import Layout
-from lightcurve.catalogs.service import Role, Service, Wanted
+from lightcurve.catalogs.layout import Layout, Role, Service, Wanted
 from lightcurve.catalogs.vizier import vizier
 
 NAME, TITLE = "twomass", "2MASS"
+
 LAYOUT = Layout(
     ids="2MASS",
     ra="RAJ2000",
@@ -21,6 +21,7 @@ LAYOUT = Layout(
         Wanted("Qflg", "quality", "", "Quality of J, H and Ks: A is best", text=True),
     ),
 )
+
 SERVICE = Service(
     NAME,
     TITLE,

@@ -15,8 +15,6 @@ Bias = Annotated[Path | None, typer.Option("--bias", help="Master bias to take o
 Dark = Annotated[Path | None, typer.Option("--dark", help="Master dark to take off, scaled.")]
 Clip = Annotated[float, typer.Option("--clip", help="Clipping, sigma.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines: JSON on standard output.")]
-
-
 group = typer.Typer(no_args_is_help=True, help="Master frames, bad pixels, camera noise.")
 
 
@@ -37,7 +35,7 @@ def _shown(value: Any) -> str:
 @group.command()
 def bias(frames: Frames, *, out: Out, clip: Clip = 5.0, json: Json = False) -> None:
     """Combine bias frames into a master."""
-    from lightcurve.stages.masters import make_master
+    from lightcurve.calib.by_hand import make_master
 
     _report(make_master("bias", frames, out, clip_sigma=clip, progress=bar), json=json)
 
@@ -47,7 +45,7 @@ def dark(
     frames: Frames, *, out: Out, bias: Bias = None, clip: Clip = 5.0, json: Json = False
 ) -> None:
     """Combine dark frames into a master; with a bias it can be scaled to other exposures."""
-    from lightcurve.stages.masters import make_master
+    from lightcurve.calib.by_hand import make_master
 
     rows = make_master("dark", frames, out, bias=bias, clip_sigma=clip, progress=bar)
     _report(rows, json=json)
@@ -64,7 +62,7 @@ def flat(
     json: Json = False,
 ) -> None:
     """Combine flat frames into a master of mean 1."""
-    from lightcurve.stages.masters import make_master
+    from lightcurve.calib.by_hand import make_master
 
     rows = make_master("flat", frames, out, bias=bias, dark=dark, clip_sigma=clip, progress=bar)
     _report(rows, json=json)
@@ -81,7 +79,7 @@ def badpix(
     json: Json = False,
 ) -> None:
     """Map bad pixels from a master dark, a master flat and a map of your own."""
-    from lightcurve.stages.masters import make_badpix
+    from lightcurve.calib.by_hand import make_badpix
 
     _report(make_badpix(out, dark=dark, flat=flat, user=user, hot_sigma=sigma), json=json)
 
@@ -94,6 +92,6 @@ def noise(
     json: Json = False,
 ) -> None:
     """Measure gain and read noise from two biases and two flats."""
-    from lightcurve.stages.masters import camera_noise
+    from lightcurve.calib.by_hand import camera_noise
 
     _report(camera_noise(bias, flat), json=json)

@@ -11,7 +11,7 @@ from lightcurve.commands.options import Folder, Json, Manifest, takes_settings
 from lightcurve.commands.shell import bar, print_json, print_table
 
 if TYPE_CHECKING:
-    from lightcurve.config import Settings
+    from lightcurve.core.settings import Settings
 
 
 @takes_settings("camera.saturation_adu", "time", "calibration")
@@ -24,7 +24,7 @@ def calibrate(
     json: Json = False,
 ) -> None:
     """Make master frames and write every light frame calibrated."""
-    from lightcurve.stages.calibrate import calibrate_folder
+    from lightcurve.night.calibrate import calibrate_folder
 
     rows = calibrate_folder(folder, settings, out, manifest=manifest, progress=bar)
     failed = [row for row in rows if row["status"] != "calibrated"]

@@ -14,8 +14,8 @@ from lightcurve.commands.options import OPTIONS, Json, takes_settings
 from lightcurve.commands.shell import bar, one_line, print_json, print_table
 
 if TYPE_CHECKING:
-    from lightcurve.config import Settings
-    from lightcurve.stages.compare_result import Comparison
+    from lightcurve.compare.result import Comparison
+    from lightcurve.core.settings import Settings
 
 PANEL = "Comparing"
 FRAMES_RTOL = 1e-9
@@ -34,21 +34,35 @@ def _option(*flags_and_text: str) -> Any:
 Frames = Annotated[
     Path | None, _option("--frames", "Folder: measure A's frames again by A's rules.")
 ]
+
 Rtol = Annotated[float | None, _option("--rtol", "Allowed: ATOL + RTOL |B|.")]
+
 Atol = Annotated[float | None, _option("--atol", "See --rtol.")]
+
 Seconds = Annotated[float, _option("--time-tolerance", "Allowed between times, seconds.")]
+
 Partial = Annotated[bool, _option("--partial", "Rows without partner are no difference.")]
+
 By = Annotated[str, _option("--by", "Match rows by frame or time; default: found.")]
+
 Names = Annotated[str, _option("--columns", "Names, comma between, of a file without header.")]
+
 Only = Annotated[list[str] | None, _option("--only", "Column to compare, as Source-Sky; repeat.")]
+
 Time = Annotated[list[str] | None, _option("--time", "Column of times.")]
+
 Kind = Annotated[
     list[str] | None, _option("--time-kind", "Of --time: bjd_tdb, jd_utc, mjd_utc or iso_utc.")
 ]
+
 Flux = Annotated[list[str] | None, _option("--flux", "Column of fluxes.")]
+
 Error = Annotated[list[str] | None, _option("--error", "Column of errors.")]
+
 Divide = Annotated[list[str] | None, _option("--divide-by", "Column to divide the flux by.")]
+
 Star = Annotated[list[str] | None, _option("--star", "Target in an AstroImageJ table.")]
+
 Out = Annotated[Path | None, _option("--out", "-o", "Folder for comparison.csv and .png.")]
 
 
@@ -89,7 +103,7 @@ def compare(
 
     lightcurve compare --frames NIGHT Measurements.tbl
     """
-    from lightcurve.stages.compare_result import Tolerance
+    from lightcurve.compare.result import Tolerance
 
     asked = {"time": time, "time_kind": time_kind, "flux": flux, "error": error}
     asked |= {"comparison_flux": divide_by, "target": star}
@@ -99,7 +113,7 @@ def compare(
         rtol = FRAMES_RTOL
     tolerance = Tolerance(rtol or 0.0, atol or 0.0, time_tolerance, given=given, partial=partial)
     if frames is not None:
-        from lightcurve.stages.compare_frames import compare_with_frames
+        from lightcurve.compare.frames import compare_with_frames
 
         _refuse_idle(context, OF_TIMES, "with --frames")
         _refuse_with_frames(b, by, columns, named)
@@ -107,8 +121,8 @@ def compare(
             frames, a, settings, tolerance=tolerance, only=only or [], progress=bar
         )
     else:
-        from lightcurve.stages.compare import compare_files
-        from lightcurve.stages.compare_sides import split_names, spread_choices
+        from lightcurve.compare.sides import split_names, spread_choices
+        from lightcurve.compare.tables import compare_files
 
         _refuse_idle(context, OF_FRAMES, "without --frames")
         pair = _both(a, b)
@@ -118,7 +132,7 @@ def compare(
 
 
 def _both(a: Path, b: Path | None) -> tuple[Path, Path]:
-    from lightcurve.errors import InputError
+    from lightcurve.core.errors import InputError
 
     if b is None:
         msg = "compare what with what? give two files, or one table and --frames FOLDER"
@@ -128,7 +142,7 @@ def _both(a: Path, b: Path | None) -> tuple[Path, Path]:
 
 def _refuse_idle(context: typer.Context, settings: Sequence[str], when: str) -> None:
     """Refuse an option of these settings or sections: here it would do nothing."""
-    from lightcurve.errors import InputError
+    from lightcurve.core.errors import InputError
 
     for name, option in OPTIONS.items():
         given = context.params.get(name.replace(".", "__"))
@@ -138,7 +152,7 @@ def _refuse_idle(context: typer.Context, settings: Sequence[str], when: str) -> 
 
 
 def _refuse_with_frames(b: Path | None, by: str, columns: str, named: dict[str, Any]) -> None:
-    from lightcurve.errors import InputError
+    from lightcurve.core.errors import InputError
 
     if b is not None or by or columns or named:
         msg = "--frames compares one table with its frames: no second file, --by or columns"
@@ -149,7 +163,7 @@ def _finish(result: Comparison, out: Path | None, *, json: bool) -> None:
     """Show, write, and set the exit status."""
     files = {}
     if out is not None:
-        from lightcurve.stages.compare_result import write_comparison
+        from lightcurve.compare.result import write_comparison
 
         files = write_comparison(out, result)
     if json:

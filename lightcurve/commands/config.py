@@ -9,7 +9,7 @@ import typer
 from lightcurve.commands.options import takes_settings
 
 if TYPE_CHECKING:
-    from lightcurve.config import Settings
+    from lightcurve.core.settings import Settings
 
 
 @takes_settings()

@@ -21,7 +21,7 @@ def demo(
     json: Json = False,
 ) -> None:
     """Simulate a small night with a transit, reduce it, and show truth beside result."""
-    from lightcurve.demo import run_demo
+    from lightcurve.night.demo import run_demo
 
     products, comparisons = run_demo(out, seed=seed, progress=bar)
     if json:

@@ -14,7 +14,7 @@ from lightcurve.commands.options import Json, Option, choices
 from lightcurve.commands.shell import print_json
 
 if TYPE_CHECKING:
-    from lightcurve.formats.submission import Detail
+    from lightcurve.exports.submission import Detail
 
 GIVEN = "given_"  # begins the names of the options that are details of a submission
 
@@ -36,7 +36,7 @@ def export(
 
 
 def _export(kind: str, run: Path, out: Path | None, given: dict[str, Any], *, json: bool) -> None:
-    from lightcurve.stages.export import export_run
+    from lightcurve.exports.export import export_run
 
     paths = export_run(kind, run, out or run / "export", given)
     if json:
@@ -58,7 +58,7 @@ class ExportCommand(TyperCommand):
 
 def _with_details() -> Any:
     """Make the command with an option for each detail."""
-    from lightcurve.formats.export import EXPORTS, all_details
+    from lightcurve.exports.formats import EXPORTS, all_details
 
     hints = get_type_hints(export, include_extras=True)
     hints["kind"] = Annotated[

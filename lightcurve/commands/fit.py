@@ -11,7 +11,7 @@ from lightcurve.commands.options import Json, takes_settings
 from lightcurve.commands.shell import print_products
 
 if TYPE_CHECKING:
-    from lightcurve.config import Settings
+    from lightcurve.core.settings import Settings
 
 _TABLE = "The table"
 FIT = ("fit.covariates", "fit.forbidden", "fit.bic_threshold", "fit.sample")
@@ -22,13 +22,19 @@ def _column(flag: str, text: str) -> Any:
 
 
 Time = Annotated[str, _column("--time", "Column of times, where its name does not tell.")]
+
 TimeKind = Annotated[str, _column("--time-kind", "bjd_tdb, jd_utc, mjd_utc or iso_utc.")]
+
 Flux = Annotated[str, _column("--flux", "Column of fluxes.")]
+
 Error = Annotated[str, _column("--error", "Column of their errors.")]
+
 DivideBy = Annotated[str, _column("--divide-by", "Column to divide the flux by.")]
+
 Columns = Annotated[
     str, _column("--columns", "Names of the columns, a,b,c, of a table without header.")
 ]
+
 Star = Annotated[str, _column("--star", "Target in an AstroImageJ table.")]
 
 
@@ -62,8 +68,8 @@ def fit(
 
     Example: lightcurve fit night.tbl --planet hatp32b.toml --filter Rc
     """
-    from lightcurve.formats.curves import Choice
-    from lightcurve.stages.fit import Known, fit_table
+    from lightcurve.night.fit_table import Known, fit_table
+    from lightcurve.tables.light_curves import Choice
 
     names = tuple(name.strip() for name in columns.split(",") if name.strip())
     choice = Choice(names, time, flux, error, divide_by, time_kind, star)

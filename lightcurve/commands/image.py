@@ -13,7 +13,7 @@ from lightcurve.commands.options import Json, takes_settings
 from lightcurve.commands.shell import bar, one_line, print_json, print_table
 
 if TYPE_CHECKING:
-    from lightcurve.config import Settings
+    from lightcurve.core.settings import Settings
 
 SETTINGS = ("image", "catalogs", "target", "solve", "camera", "site", "time")
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
@@ -45,7 +45,7 @@ def image(
 
     Example: lightcurve image FRAME.fits --index INDEX.fits --catalog STARS.fits --offline
     """
-    from lightcurve.image_batch import measure_sequence, reduce_images
+    from lightcurve.image.batch import measure_sequence, reduce_images
 
     job = measure_sequence if sequence else reduce_images
     rows = job(frames, settings, out, progress=bar)

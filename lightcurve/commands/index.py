@@ -11,12 +11,10 @@ from lightcurve.commands.options import takes_settings
 from lightcurve.commands.shell import bar, print_json, print_table
 
 if TYPE_CHECKING:
-    from lightcurve.config import Settings
+    from lightcurve.core.settings import Settings
 
 Frame = Annotated[Path | None, typer.Argument(help="A frame that is to be solved.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines: JSON on standard output.")]
-
-
 group = typer.Typer(no_args_is_help=True, help="Index files for plate solving.")
 
 
@@ -24,7 +22,7 @@ group = typer.Typer(no_args_is_help=True, help="Index files for plate solving.")
 @takes_settings("target", "solve.index", "solve.scale_arcsec")
 def list_files(frame: Frame = None, *, settings: Settings, json: Json = False) -> None:
     """Show which scales the index files found cover, and which a frame needs."""
-    from lightcurve.stages.index import list_index
+    from lightcurve.setup.index_files import list_index
 
     found = list_index(settings, frame)
     if json:
@@ -84,7 +82,7 @@ def fetch(
     json: Json = False,
 ) -> None:
     """Download index files for a frame, or for a scale and a place (--ra, --dec)."""
-    from lightcurve.stages.index import Wanted, fetch_index
+    from lightcurve.setup.index_files import Wanted, fetch_index
 
     wanted = Wanted(tuple(number or ()), series, base_url, out, max_mb)
     rows = fetch_index(settings, wanted, frame=frame, progress=bar)

@@ -11,8 +11,8 @@ from lightcurve.commands.options import Json, Manifest, takes_settings
 from lightcurve.commands.shell import bar, one_line, print_json, print_table
 
 if TYPE_CHECKING:
-    from lightcurve.config import Settings
-    from lightcurve.frames.entries import Entry
+    from lightcurve.core.settings import Settings
+    from lightcurve.frames.inventory import Entry
 
 
 @takes_settings("camera", "site", "time")
@@ -24,9 +24,9 @@ def inspect(
     json: Json = False,
 ) -> None:
     """Show what a folder holds, or what a file's header says and how it was read."""
-    from lightcurve.errors import InputError
+    from lightcurve.core.errors import InputError
+    from lightcurve.frames.inspect import inspect_file, summarise
     from lightcurve.frames.inventory import take_inventory
-    from lightcurve.stages.inspect import inspect_file, summarise
 
     if not path.exists():
         msg = f"{path}: there is no such file or folder"

@@ -11,7 +11,7 @@ from lightcurve.commands.options import Folder, Json, Manifest, takes_settings
 from lightcurve.commands.shell import bar, print_json, print_table
 
 if TYPE_CHECKING:
-    from lightcurve.config import Settings
+    from lightcurve.core.settings import Settings
 
 MEASURING = (
     *("target", "solve", "camera", "site", "time", "apertures", "calibration"),
@@ -30,7 +30,7 @@ def measure(
     json: Json = False,
 ) -> None:
     """Measure all stars at all radii in all frames, as one long table; choose nothing yet."""
-    from lightcurve.stages.measure import measure_folder
+    from lightcurve.night.measure_table import measure_folder
 
     measured = measure_folder(folder, settings, out, manifest=manifest, progress=bar)
     summary = measured.summary

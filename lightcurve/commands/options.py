@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, get_origin, get_type_hints
 import typer
 from typer.core import TyperCommand, TyperOption
 
-from lightcurve.errors import InputError
-from lightcurve.registry import Registry, registry_of
+from lightcurve.core.errors import InputError
+from lightcurve.core.registry import Registry, registry_of
 
 if TYPE_CHECKING:
-    from lightcurve.config import Settings
-
+    from lightcurve.core.settings import Settings
 
 Folder = Annotated[Path, typer.Argument(help="Folder of raw frames; never changed.")]
 Frames = Annotated[list[Path], typer.Argument(help="FITS files, or folders of them.")]
@@ -82,10 +81,14 @@ def choices(registry: Registry[Any]) -> str:
 
 
 _STAR, _SKY, _CAMERA = "Target and stars", "Plate solving", "Camera, site and time"
+
 _APERTURE, _FIT = "Measuring", "Transit fit"
+
 _CATALOGS, _FINDING = "Catalogues", "Sources"
+
 # Sections whose options only the commands have that name them.
 _BY_NAME = {"image", "catalogs"}
+
 
 # Setting -> option. A setting without an option is set in the file given with --config.
 OPTIONS: dict[str, Option] = {
@@ -265,7 +268,7 @@ def merged_settings(config: Path | None, given: dict[str, Any]) -> Settings:
 
     None and empty lists were not given. `InputError` when the file or a value is wrong.
     """
-    from lightcurve.config import read_settings
+    from lightcurve.core.settings import read_settings
 
     values = read_settings(config).model_dump(exclude_unset=True) if config else {}
     return _overridden(values, given)
@@ -291,7 +294,7 @@ def settings_of_keywords(settings: Settings | None, keywords: dict[str, Any]) ->
 
 
 def _overridden(values: dict[str, Any], given: dict[str, Any]) -> Settings:
-    from lightcurve.config import make_settings
+    from lightcurve.core.settings import make_settings
 
     flags = {}
     for name, value in given.items():

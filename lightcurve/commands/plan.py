@@ -8,7 +8,7 @@ from lightcurve.commands.options import Folder, Json, Manifest, takes_settings
 from lightcurve.commands.shell import bar, print_json, print_table
 
 if TYPE_CHECKING:
-    from lightcurve.config import Settings
+    from lightcurve.core.settings import Settings
 
 
 @takes_settings()
@@ -16,7 +16,7 @@ def plan(
     folder: Folder, *, settings: Settings, manifest: Manifest = None, json: Json = False
 ) -> None:
     """Show what `run` would do, with every value and its source; nothing is written."""
-    from lightcurve.night import plan_night
+    from lightcurve.night.story import plan_night
 
     scene = plan_night(folder, settings, manifest=manifest, progress=bar)
     stars = scene.recipe.plan

@@ -12,8 +12,8 @@ from lightcurve.commands.options import Columns, Json, takes_settings
 from lightcurve.commands.shell import one_line, print_json
 
 if TYPE_CHECKING:
-    from lightcurve.config import Settings
-    from lightcurve.stages.recompute import Recomputed
+    from lightcurve.compare.recompute import Recomputed
+    from lightcurve.core.settings import Settings
 
 
 @takes_settings("target.ra", "target.dec", "target.planet_file", "site", "stars.comparisons")
@@ -34,8 +34,8 @@ def recompute(
 
     Example: lightcurve recompute Measurements.tbl --comp C2 --comp C4 --out again.csv
     """
-    from lightcurve.stages.compare_sides import split_names
-    from lightcurve.stages.recompute import recompute_table, refuse_own_input, write_recomputed
+    from lightcurve.compare.recompute import recompute_table, refuse_own_input, write_recomputed
+    from lightcurve.compare.sides import split_names
 
     if out is not None:
         refuse_own_input(out, table)

@@ -11,7 +11,7 @@ from lightcurve.commands.options import Folder, Json, Manifest, Out, takes_setti
 from lightcurve.commands.shell import bar, print_products
 
 if TYPE_CHECKING:
-    from lightcurve.config import Settings
+    from lightcurve.core.settings import Settings
 
 
 @takes_settings()
@@ -28,7 +28,7 @@ def run(
 
     Example: lightcurve run NIGHT --target HAT-P-32 --planet hatp32b.toml --index INDEX.fits
     """
-    from lightcurve.night import reduce_night
+    from lightcurve.night.story import reduce_night
 
     night = reduce_night(folder, settings, out, manifest=manifest, sidecars=wcs, progress=bar)
     print_products("Result", night.products, json=json)

@@ -10,11 +10,9 @@ from math import isnan
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from lightcurve.data import Products
+    from lightcurve.core.data import Products
 
 T = TypeVar("T")
-
-
 _MESSAGES = "messages"  # name of the handler that shows them
 
 

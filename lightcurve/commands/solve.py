@@ -11,7 +11,7 @@ from lightcurve.commands.options import Frames, Json, takes_settings
 from lightcurve.commands.shell import bar, in_digits, print_json, print_table
 
 if TYPE_CHECKING:
-    from lightcurve.config import Settings
+    from lightcurve.core.settings import Settings
 
 
 @takes_settings("target", "solve", "camera.saturation_adu", "time", "catalogs.offline")
@@ -32,8 +32,8 @@ def solve(
     json: Json = False,
 ) -> None:
     """Solve frames on the sky, each on its own."""
-    from lightcurve.progress import silent
-    from lightcurve.stages.solve import SolveOutput, solve_frames
+    from lightcurve.core.progress import silent
+    from lightcurve.image.solve_frames import SolveOutput, solve_frames
 
     rows = []
     for row in solve_frames(

@@ -20,8 +20,8 @@ def table(
     json: Json = False,
 ) -> None:
     """Show what an AstroImageJ table or settings file holds, and what it lacks."""
-    from lightcurve.stages.compare_sides import split_names
-    from lightcurve.stages.describe_table import describe_file
+    from lightcurve.compare.describe import describe_file
+    from lightcurve.compare.sides import split_names
 
     values, stars = describe_file(path, split_names(columns))
     if json:

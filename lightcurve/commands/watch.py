@@ -11,7 +11,7 @@ from lightcurve.commands.options import Folder, Json, Out, takes_settings
 from lightcurve.commands.shell import print_json
 
 if TYPE_CHECKING:
-    from lightcurve.config import Settings
+    from lightcurve.core.settings import Settings
 
 
 @takes_settings()
@@ -28,8 +28,8 @@ def watch(
 ) -> None:
     """Reduce a folder while frames come in; Ctrl-C or an hour without a frame ends it."""
     from lightcurve.frames.inventory import check_folder
-    from lightcurve.night import reduce_night
-    from lightcurve.watch import watch_folder
+    from lightcurve.night.story import reduce_night
+    from lightcurve.night.watch import watch_folder
 
     check_folder(folder)
     passes = watch_folder(

@@ -1,1 +1,3 @@
 """From the (frame, star, radius) cube to a relative light curve."""
+
+__all__ = ["aperture", "choose", "detrend", "neb", "noise", "plan", "weightings"]

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lightcurve.data import Aperture, Measurements
-from lightcurve.flags import Flag
+from lightcurve.core.data import Aperture, Measurements
+from lightcurve.core.flags import Flag
+
+__all__ = ["UNUSABLE", "Slice", "interpolation_weights", "take_aperture"]
 
 FWHM_FACTORS = (0.8, 0.9, 1.0, 1.15, 1.3, 1.5, 1.75, 2.0, 2.5)
 UNUSABLE = (

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lightcurve.config import StarSettings
+from lightcurve.core.data import Aperture, Measurements
+from lightcurve.core.flags import Flag
+from lightcurve.core.settings import StarSettings
 from lightcurve.curve.aperture import Slice, take_aperture
 from lightcurve.curve.ensemble import build_ensemble
-from lightcurve.data import Aperture, Measurements
-from lightcurve.flags import Flag
 
 MIN_PRESENT = 0.5  # of the frames in which the target is good
 MAX_CLIPPED = 0.01  # of a star's measurements
@@ -25,20 +25,12 @@ REFERENCE_RADIUS_FWHM = 1.3
 class Candidates:
     """What is left to choose from.
 
-    Attributes
-    ----------
-    rows : (n,) int array
-        Rows of the plan that may be comparisons, ascending.
-    check : int or None
-        Row of the check star.
-    forced : bool
-        The user named the comparisons: all of them are used.
-    roles : mapping of int to (str, str)
-        Rows whose role has changed, with the reason.
-    saturation_adu : float or None
-        Clipping level seen in the peaks.
-    target_good : (n_frame,) bool array
-        Frames in which the target is good at 1.3 FWHM.
+    rows : (n,) int array, rows of the plan that may be comparisons, ascending.
+    check : row of the check star.
+    forced : the user named the comparisons: all of them are used.
+    roles : mapping of int to (str, str), rows whose role has changed, with the reason.
+    saturation_adu : clipping level seen in the peaks.
+    target_good : (n_frame,) bool array, Frames in which the target is good at 1.3 FWHM.
     """
 
     rows: np.ndarray

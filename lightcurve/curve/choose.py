@@ -1,42 +1,207 @@
 """Aperture and comparison stars, chosen together by how quiet the result is out of transit.
 
-The transit itself has no vote: the target counts only outside the predicted window, and without a
-prediction only by the differences of neighbouring points. With few points nothing is chosen: all
-candidates take part.
+Every aperture is tried with every number of comparison stars; frames and points that deserve a flag
+get it, and nothing is removed.
 """
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 import numpy as np
 
-from lightcurve.config import Settings
-from lightcurve.covariates import covariates_of
-from lightcurve.curve.air import star_scintillation, usable_diameter
-from lightcurve.curve.aperture import frame_radius, list_apertures, take_aperture
-from lightcurve.curve.candidates import pick_candidates
-from lightcurve.curve.detrend import design_matrix
-from lightcurve.curve.ensemble import Ensemble, relative_flux
-from lightcurve.curve.marks import mark_clouds, mark_outliers
-from lightcurve.curve.search import (
-    MIN_OUTSIDE,
-    MIN_POINTS,
-    MIN_TO_CHOOSE,
-    Option,
-    Search,
-    join_stars,
-    try_aperture,
+from lightcurve.core.covariates import covariates_of
+from lightcurve.core.data import Aperture, Criterion, CurveRecipe, LightCurve, Measurements
+from lightcurve.core.errors import FitError
+from lightcurve.core.flags import Flag
+from lightcurve.core.quantities import beside_curve, columns_of
+from lightcurve.core.settings import Settings
+from lightcurve.curve.aperture import Slice, frame_radius, list_apertures, take_aperture
+from lightcurve.curve.candidates import Candidates, pick_candidates, take_present
+from lightcurve.curve.detrend import (
+    clipped_scatter,
+    design_matrix,
+    point_to_point,
+    remove_trend,
+    running_median,
 )
-from lightcurve.data import Criterion, CurveRecipe, LightCurve, Measurements
-from lightcurve.errors import FitError
-from lightcurve.flags import Flag
-from lightcurve.quantities import beside_curve, columns_of
+from lightcurve.curve.ensemble import Ensemble, build_ensemble, relative_flux, take_members
+from lightcurve.curve.noise import star_scintillation, usable_diameter
 
+__all__ = ["choose_curve", "star_curves"]
+
+CLOUD_FRACTION = 0.6  # of the light expected at that airmass
+OUTLIER_SIGMA = 5.0
+LADDER = (1, 2, 3, 4, 6, 8, 11, 15, 20, 30, 50, 100)
+MIN_POINTS = 5  # good measurements of the target, for a light curve at all
+MIN_TO_CHOOSE = 20  # for a scatter known to 16 %: with fewer, the quietest star is a lucky one
+MIN_OUTSIDE = 10  # outside the predicted transit, for a scatter to be measured there
 TREND = ("airmass", "time")
 MIN_LEVEL = 3  # points outside the transit whose median is taken for 1
-
 log = logging.getLogger(__name__)
+
+
+def mark_clouds(transparency: np.ndarray, airmass: np.ndarray) -> np.ndarray:
+    """Find the frames that lost far more light than the airmass takes.
+
+    transparency, airmass : (n,) float arrays.
+
+    Returns (n,) bool array, True below 60 % of the clear sky, and where the transparency is not
+    known.
+
+    Notes
+    -----
+    The clear-sky line log T = a - k X is fitted to the upper envelope: points below are dropped.
+    """
+    finite = np.isfinite(transparency) & (np.nan_to_num(transparency) > 0)
+    magnitude = np.log(np.where(finite, transparency, 1.0))
+    column = np.where(np.isfinite(airmass), airmass, 1.0)
+    design = np.column_stack([np.ones(len(column)), column - column.mean()])
+    if finite.sum() < 10 or np.ptp(column[finite]) < 0.05:
+        design = design[:, :1]
+    use, line = finite, np.zeros(len(column))
+    for _ in range(10):
+        if use.sum() < 5:
+            break
+        coefficients = np.linalg.lstsq(design[use], magnitude[use], rcond=None)[0]
+        if len(coefficients) == 2:
+            coefficients[1] = min(coefficients[1], 0.0)
+        line = design @ coefficients
+        spread = max(float(np.std(magnitude[use] - line[use])), 0.02)
+        use = finite & (magnitude > line - 1.5 * spread)
+    return ~finite | (magnitude - line < np.log(CLOUD_FRACTION))
+
+
+def mark_outliers(flux: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Find single points far from the median of their neighbours.
+
+    flux, error: (n,) float arrays, in order of time.
+    Returns (n,) bool array, True beyond five times the larger of the point's error and the curve's
+    scatter.
+    """
+    difference = flux - running_median(flux)
+    sigma = np.fmax(max(point_to_point(flux), 1e-9), error)
+    return np.isfinite(difference) & (np.abs(difference) > OUTLIER_SIGMA * sigma)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One aperture with one number of comparison stars, and what it reached.
+
+    members : rows of the plan.
+    target_scatter, check_scatter : relative; NaN where there is no check star.
+    """
+
+    aperture: Aperture
+    members: tuple[int, ...]
+    target_scatter: float
+    check_scatter: float
+
+    @property
+    def merit(self) -> float:
+        """Both scatters together: the smaller the better."""
+        return float(np.hypot(self.target_scatter, np.nan_to_num(self.check_scatter)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Search:
+    """What every option is tried on.
+
+    outside : (n_frame,) bool array or None, Frames outside the predicted transit; None where
+        none is predicted.
+    design : (n_frame, n) float array, of the trend that is taken out before scatter is
+        measured.
+    """
+
+    measurements: Measurements
+    settings: Settings
+    candidates: Candidates
+    outside: np.ndarray | None
+    design: np.ndarray
+
+    @property
+    def scored(self) -> np.ndarray | None:
+        """Frames whose scatter counts; None where that of neighbouring points does."""
+        if self.outside is None:
+            return None
+        enough = (self.outside & self.candidates.target_good).sum() >= MIN_OUTSIDE
+        return self.outside if enough else None
+
+    @property
+    def few(self) -> bool:
+        """Whether there are too few points to tell quiet comparison stars from lucky ones."""
+        return bool(self.candidates.target_good.sum() < MIN_TO_CHOOSE)
+
+
+def try_aperture(search: Search, aperture: Aperture) -> list[Option]:
+    """Try every number of comparison stars at one aperture, quietest stars first.
+
+    With too few points to tell which are quiet, all are tried at once: the brightest, where they
+    are more than the settings allow.
+
+    Empty where the target has too few good measurements, or no comparison star any.
+    """
+    piece, candidates = take_aperture(search.measurements, aperture), search.candidates
+    steady = search.settings.apertures.style == "aij"
+    rows = take_present(piece, candidates.rows, steady=steady)
+    if not len(rows) or piece.good[:, 0].sum() < MIN_POINTS:
+        return []
+    stars = search.settings.stars
+    ensemble = join_stars(piece, rows, search.settings.weights)
+    worth = ensemble.level if search.few else _worth(ensemble, piece, rows)
+    order = np.argsort(-worth, kind="stable")
+    most = len(rows) if candidates.forced else min(len(rows), stars.max_comparisons)
+    smaller = [] if candidates.forced or search.few else [n for n in LADDER if n < most]
+    options = []
+    for size in [*smaller, most]:
+        members = np.sort(order[:size])
+        part = take_members(ensemble, members)
+        target = _scatter(search, part, piece, 0)
+        check = (
+            float("nan")
+            if candidates.check is None
+            else _scatter(search, part, piece, candidates.check)
+        )
+        if np.isfinite(target):
+            options.append(Option(aperture, tuple(rows[members].tolist()), target, check))
+    return options
+
+
+def join_stars(piece: Slice, rows: np.ndarray, weights: str) -> Ensemble:
+    """Join comparison stars into one.
+
+    rows: (n,) int array, of the plan; weights: as for `build_ensemble`.
+    """
+    return build_ensemble(
+        piece.flux[:, rows], piece.flux_err[:, rows], good=piece.good[:, rows], weights=weights
+    )
+
+
+def _worth(ensemble: Ensemble, piece: Slice, rows: np.ndarray) -> np.ndarray:
+    """Rank of comparison stars: quiet ones first, those often missing later."""
+    present = piece.good[:, rows].mean(axis=0)
+    return present / np.maximum(ensemble.scatter, 1e-9) ** 2
+
+
+def _ratio(ensemble: Ensemble, piece: Slice, row: int) -> np.ndarray:
+    ratio = np.where(piece.good[:, row], piece.flux[:, row], np.nan) / ensemble.transparency
+    return ratio / np.nanmedian(ratio) if np.isfinite(ratio).any() else ratio
+
+
+def _scatter(search: Search, ensemble: Ensemble, piece: Slice, row: int) -> float:
+    """Scatter about a line in airmass and time, over the points that may be looked at.
+
+    Of the target these are the points outside the transit, of the check star all. Without a
+    predicted transit, or with next to nothing outside it, both count by the differences of
+    neighbouring points.
+    """
+    ratio = _ratio(ensemble, piece, row)
+    if search.scored is None:
+        return point_to_point(ratio)
+    fit = search.scored if row == 0 else np.ones(len(ratio), dtype=bool)
+    flat, _ = remove_trend(ratio, search.design, fit=fit)
+    return clipped_scatter(flat[fit])
 
 
 def choose_curve(

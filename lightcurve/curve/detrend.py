@@ -1,4 +1,4 @@
-"""Slow trends of a curve, by linear least squares."""
+"""How noisy a curve is, by estimators that few wild points move; and its slow trends."""
 
 from __future__ import annotations
 
@@ -6,8 +6,106 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from lightcurve.covariates import standardise
-from lightcurve.robust import robust_scatter
+from lightcurve.core.covariates import standardise
+from lightcurve.core.robust import MAD_TO_SIGMA, robust_scatter
+
+__all__ = ["column_scatter"]
+
+
+def column_median(values: np.ndarray) -> np.ndarray:
+    """Work out the median of every column, by one sort: `numpy.nanmedian` takes ten times as long.
+
+    values: (n, m) float array, NaN are left out; infinities count.
+    Returns (m,) float array, NaN where a column has no value.
+    """
+    ordered = np.sort(values.T, axis=1)  # NaN come last
+    count = (~np.isnan(ordered)).sum(axis=1)
+    rows, last = np.arange(len(ordered)), np.maximum(count - 1, 0)
+    middle = (ordered[rows, last // 2] + ordered[rows, np.minimum(count // 2, last)]) / 2
+    return np.where(count > 0, middle, np.nan)
+
+
+def column_scatter(values: np.ndarray) -> np.ndarray:
+    """Work out `lightcurve.core.robust.robust_scatter` of every column at once.
+
+    Parameters
+    ----------
+    values : (n, m) float array
+        NaN are left out.
+
+    Returns
+    -------
+    (m,) float array
+        NaN where a column has no finite value.
+    """
+    return MAD_TO_SIGMA * column_median(np.abs(values - column_median(values)))
+
+
+def point_to_point(values: np.ndarray) -> float:
+    """Scatter from differences of neighbours, blind to anything slow such as a transit.
+
+    values: (n,) float array, in order of time; NaN are left out, so that their neighbours meet.
+    `clipped_scatter` of the differences over sqrt(2), in the unit of `values`; NaN with fewer than
+    4.
+    """
+    values = np.asarray(values, dtype=float)
+    values = values[np.isfinite(values)]
+    return clipped_scatter(np.diff(values)) / np.sqrt(2) if len(values) > 3 else float("nan")
+
+
+def running_median(values: np.ndarray, half_width: int = 4) -> np.ndarray:
+    """Median of each point's neighbours, the point itself left out.
+
+    values: (n,) float array, in order of time; NaN are left out; half_width: neighbours on each
+    side; near the ends there are fewer on one side.
+    Returns (n,) float array, NaN where no neighbour is finite.
+    """
+    padded = np.pad(np.asarray(values, dtype=float), half_width, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half_width + 1)
+    neighbours = np.delete(windows, half_width, axis=1)
+    empty = ~np.isfinite(neighbours).any(axis=1)
+    filled = np.where(empty[:, None], 0.0, neighbours)
+    return np.where(empty, np.nan, np.nanmedian(filled, axis=1))
+
+
+def scintillation(
+    airmass: np.ndarray, exposure_s: np.ndarray, *, diameter_m: float, height_m: float = 0.0
+) -> np.ndarray:
+    """Relative noise that the atmosphere gives each star, independent of its brightness.
+
+    airmass : (n,) float array; exposure_s : (n,) float array or float; diameter_m : of the
+    telescope's aperture; height_m : of the observatory above the sea.
+
+    Returns (n,) float array, relative standard deviation of one star's flux.
+
+    Notes
+    -----
+    Young's approximation with the median coefficient C = 1.5 of Osborn et al. (2015, MNRAS 452,
+    1707): sigma^2 = 1e-5 C^2 D^(-4/3) t^-1 X^3 exp(-2 h / 8000 m).
+    """
+    variance = (
+        1e-5
+        * 1.5**2
+        * diameter_m ** (-4 / 3)
+        / np.asarray(exposure_s, dtype=float)
+        * np.asarray(airmass, dtype=float) ** 3
+        * np.exp(-2 * height_m / 8000.0)
+    )
+    return np.sqrt(variance)
+
+
+def clipped_scatter(values: np.ndarray, clip: float = 4.0) -> float:
+    """Work out the standard deviation of what lies within a few robust ones of the median.
+
+    values: (n,) float array, NaN are left out; clip: in units of `robust_scatter`.
+    NaN with fewer than 3 finite values. Half as noisy an estimate as `robust_scatter`.
+    """
+    values = np.asarray(values, dtype=float)
+    values = values[np.isfinite(values)]
+    sigma = robust_scatter(values) if len(values) > 2 else float("nan")
+    if not sigma > 0:
+        return sigma
+    return float(np.std(values[np.abs(values - np.median(values)) <= clip * sigma]))
 
 
 def design_matrix(covariates: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:

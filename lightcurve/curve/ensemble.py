@@ -11,33 +11,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lightcurve.core.errors import InputError
 from lightcurve.curve.weightings import WEIGHTINGS, Weighed, weighted_mean
-from lightcurve.errors import InputError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ensemble:
     """Comparison stars taken together.
 
-    Attributes
-    ----------
-    flux, flux_err : (n_frame,) float arrays
-        ADU: the transparency times the sum of all levels; with weights ``"sum"`` and no star
-        missing the plain sum of fluxes. NaN where no star is left.
-    transparency : (n_frame,) float array
-        Median 1.
-    weights : (n_star,) float array
-        Mean share of each star in the transparency; they add up to 1.
-    level : (n_star,) float array
-        Flux at transparency 1, ADU.
-    scatter : (n_star,) float array
-        Relative scatter of each star against all the others.
-    used : (n_frame, n_star) bool array
-        What took part.
-    share : (n_frame, n_star) float array
-        Weight of each star in each frame, not normalised.
-    normalised, error : (n_frame, n_star) float arrays
-        Flux over level, and its error as weighed.
+    flux, flux_err : (n_frame,) float arrays, ADU: the transparency times the sum of all levels;
+        with weights ``"sum"`` and no star missing the plain sum of fluxes. NaN where no star is
+        left.
+    transparency : (n_frame,) float array, median 1.
+    weights : (n_star,) float array, mean share of each star in the transparency; they add up to
+        1.
+    level : (n_star,) float array, flux at transparency 1, ADU.
+    scatter : (n_star,) float array, relative scatter of each star against all the others.
+    used : (n_frame, n_star) bool array, what took part.
+    share : (n_frame, n_star) float array, weight of each star in each frame, not normalised.
+    normalised, error : (n_frame, n_star) float arrays, flux over level, and its error as
+        weighed.
     """
 
     flux: np.ndarray

@@ -12,10 +12,12 @@ from enum import Enum
 
 import numpy as np
 
+from lightcurve.core.data import LightCurve, Measurements
 from lightcurve.curve.aperture import take_aperture
 from lightcurve.curve.choose import star_curves
 from lightcurve.curve.plan import revise_plan
-from lightcurve.data import LightCurve, Measurements
+
+__all__ = ["BAND_MARGIN_MAG", "CLEARED", "LIKELY", "Disposition", "Neighbour", "check_neighbours"]
 
 BAND_MARGIN_MAG = 0.5  # a neighbour may be this much brighter in the survey's band
 CLEARED, LIKELY = 5.0, 3.0

@@ -1,9 +1,4 @@
-"""What the field's own stars say of the noise: the gain, and a floor that no equation has.
-
-Every star's scatter along the night is measured against the whole field. Photon noise goes with
-the root of the flux and gives the gain; what is left on bright stars goes with the flux itself:
-scintillation, flat field, the camera's intra-pixel response.
-"""
+"""What the field's own stars say of the noise: gain, floor, and the scintillation of the air."""
 
 from __future__ import annotations
 
@@ -11,28 +6,27 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lightcurve.curve.air import star_scintillation
-from lightcurve.curve.scatter import column_scatter
-from lightcurve.data import Measurements
-from lightcurve.flags import Flag
-from lightcurve.robust import robust_scatter
+from lightcurve.core.data import Measurements
+from lightcurve.core.flags import Flag
+from lightcurve.core.robust import robust_scatter
+from lightcurve.core.settings import Settings
+from lightcurve.curve.detrend import column_scatter, scintillation
+
+__all__ = ["measure_field_noise", "with_noise"]
 
 MIN_STARS = 12
 MIN_FRAMES = 20
 UNUSABLE = Flag.EDGE | Flag.SATURATED | Flag.NON_LINEAR | Flag.NOT_MEASURED | Flag.FEW_SKY_PIXELS
 MAX_ITERATIONS = 50
+ANY = Settings()
 
 
 @dataclass(frozen=True, slots=True)
 class FieldNoise:
     """The noise that the field shows.
 
-    Attributes
-    ----------
-    gain_e_per_adu, gain_err : float
-        The error is 0 where the gain was given.
-    floor : float
-        Relative scatter of a star bright beyond all photon noise.
+    gain_e_per_adu, gain_err : the error is 0 where the gain was given.
+    floor : relative scatter of a star bright beyond all photon noise.
     """
 
     gain_e_per_adu: float
@@ -150,3 +144,40 @@ def with_noise(
     left = np.maximum(noise.floor**2 - star_scintillation(measurements) ** 2, 0)
     variance = measurements.flux_err**2 + photons + left[:, None, None] * flux**2
     return replace(measurements, flux_err=np.sqrt(np.maximum(variance, 0)))
+
+
+def star_scintillation(measurements: Measurements, settings: Settings = ANY) -> np.ndarray:
+    """Work out the scintillation of one star in each frame.
+
+    settings: as for `usable_diameter`; a height given here overrides the headers', too.
+    Returns (n_frame,) float array, relative; 0 where diameter or exposure are not known. Where the
+    height is not known it is that at sea level, the largest; where the airmass is not, that of the
+    zenith.
+    """
+    diameter = usable_diameter(measurements, settings)
+    if diameter is None:
+        return np.zeros(len(measurements.jd_utc))
+    exposed = measurements.exposure_s > 0
+    return scintillation(
+        np.where(np.isfinite(measurements.airmass), measurements.airmass, 1.0),
+        np.where(exposed, measurements.exposure_s, np.inf),
+        diameter_m=diameter,
+        height_m=_height(measurements, settings),
+    )
+
+
+def usable_diameter(measurements: Measurements, settings: Settings = ANY) -> float | None:
+    """Settle the diameter of the telescope that scintillation is worked out with.
+
+    settings: a diameter given here overrides the headers'.
+    Metres. None in AstroImageJ's style, whose errors have no scintillation.
+    """
+    if settings.apertures.style == "aij":
+        return None
+    return settings.camera.telescope_diameter_m or measurements.telescope_diameter_m
+
+
+def _height(measurements: Measurements, settings: Settings) -> float:
+    if settings.site.height_m is not None:
+        return settings.site.height_m
+    return measurements.site.height_m if measurements.site else 0.0

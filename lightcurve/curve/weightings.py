@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lightcurve.curve.scatter import column_median, column_scatter
-from lightcurve.registry import Registry
+from lightcurve.core.registry import Registry
+from lightcurve.curve.detrend import column_median, column_scatter
 
 CLIP_SIGMA = 5.0
 MAX_ITERATIONS = 60
@@ -23,18 +23,12 @@ TOLERANCE = 1e-4
 class Weighed:
     """What a weighting settles.
 
-    Attributes
-    ----------
-    level : (n_star,) float array
-        Of each star, ADU, up to a common factor.
-    share : (n_frame, n_star) float array
-        Weight of each star in each frame, not normalised; 0 where it takes no part.
-    scatter : (n_star,) float array
-        Relative, of each star against the others.
-    used : (n_frame, n_star) bool array
-        What takes part.
-    error : (n_frame, n_star) float array
-        Of each flux over its level.
+    level : (n_star,) float array, of each star, ADU, up to a common factor.
+    share : (n_frame, n_star) float array, weight of each star in each frame, not normalised; 0
+        where it takes no part.
+    scatter : (n_star,) float array, relative, of each star against the others.
+    used : (n_frame, n_star) bool array, what takes part.
+    error : (n_frame, n_star) float array, of each flux over its level.
     """
 
     level: np.ndarray
@@ -48,13 +42,9 @@ class Weighed:
 class Weighting:
     """A way to weigh comparison stars.
 
-    Attributes
-    ----------
-    name, help : str
-        As typed, and explained to who asks.
-    weigh : callable
-        ``weigh(flux, flux_err)`` of (n_frame, n_star) ADU, NaN where a star takes no part; every
-        star has a measurement.
+    name, help : as typed, and explained to who asks.
+    weigh : ``weigh(flux, flux_err)`` of (n_frame, n_star) ADU, NaN where a star takes no part;
+        every star has a measurement.
     """
 
     name: str

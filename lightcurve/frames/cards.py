@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from lightcurve.frames.dialects import ALIASES
 
+__all__ = ["number", "printable"]
+
 CARD = 80
 MAX_TEXT = 200
 _QUOTED = re.compile(r"\s*'((?:[^']|'')*)'?\s*(?:/\s?(.*))?", re.DOTALL)
@@ -26,10 +28,7 @@ _EMPTY = frozenset({"", "none", "n/a", "na", "null", "unknown", "undefined", "un
 class Card(NamedTuple):
     """One value of a header.
 
-    Attributes
-    ----------
-    text : str
-        The value as written, without quotes and outer blanks.
+    text : the value as written, without quotes and outer blanks.
     """
 
     text: str

@@ -152,7 +152,6 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "calibration_done": ("CALSTAT",),
     "own_product": ("LCPRODCT",),
 }
-
 # Pairs, best source first; the last is the reference point of a WCS.
 POINTINGS = (
     ("RA", "DEC"),
@@ -167,7 +166,6 @@ POINTINGS = (
     ("RA-D", "DEC-D"),
     ("CRVAL1", "CRVAL2"),
 )
-
 # Keywords of which a convention settles what their cards leave open.
 EAST_POSITIVE = {
     "OBSGEO-L": "FITS standard: east positive",
@@ -177,7 +175,6 @@ EAST_POSITIVE = {
 DEGREES_OF_RA = frozenset({"CRVAL1", "RA-D"})
 HOURS_OF_RA = frozenset({"OBJCTRA"})
 SET_POINTS = frozenset({"SET-TEMP", "CCDSTEMP"})  # the temperature wanted, not the one there is
-
 # Keyword -> moment it marks; "any" where programs differ. Order: best first among equals.
 DATES = {
     "DATE-BEG": "start",
@@ -211,7 +208,6 @@ DATE_KEYS = ("UT-DATE", "UTDATE", "DATE-OBS", "DATE_OBS", "DATEOBS", "DATE-BEG")
 TAI_SCALES = {"TT": 0.0, "TDT": 0.0, "ET": 0.0, "TDB": 0.0, "TAI": 32.184, "GPS": 51.184}
 LOCAL_CLOCKS = ("DATE-LOC",)
 OFFSET_CLOCKS = ("DATE-OBS", "DATE-END", "DATE-BEG", "DATE-LOC")  # may carry an offset from UTC
-
 # Words of image types and file names.
 KIND_WORDS = {
     "bias": "bias",
@@ -245,7 +241,6 @@ KIND_WORDS = {
     "target": "light",
     "lrp": "light",
 }
-
 # The AAVSO's names of filters, and what others write, in small letters.
 FILTER_NAMES: dict[str, tuple[str, ...]] = {
     "U": ("u johnson", "johnson u", "bessell u", "bessel u"),

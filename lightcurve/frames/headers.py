@@ -6,19 +6,19 @@ import re
 from pathlib import Path, PurePath
 from typing import Any
 
-from lightcurve.config import CameraSettings, Settings
-from lightcurve.constants import DAY_S
-from lightcurve.data import Exposure
-from lightcurve.dates import parse_calendar
-from lightcurve.errors import HeaderError
+from lightcurve.core.constants import DAY_S
+from lightcurve.core.data import Exposure
+from lightcurve.core.dates import parse_calendar
+from lightcurve.core.errors import HeaderError
+from lightcurve.core.settings import CameraSettings, Settings
 from lightcurve.frames.cards import Cards, find, find_all, number
-from lightcurve.frames.clock import audit_clocks
-from lightcurve.frames.clocks import read_clocks
+from lightcurve.frames.clocks import audit_clocks, read_clocks
 from lightcurve.frames.dialects import LOCAL_CLOCKS, OFFSET_CLOCKS, SET_POINTS
-from lightcurve.frames.filters import normalise_filter
-from lightcurve.frames.kinds import is_stack, kind_by_keyword, kind_by_name
+from lightcurve.frames.kinds import is_stack, kind_by_keyword, kind_by_name, normalise_filter
 from lightcurve.frames.location import Moment, read_site
 from lightcurve.frames.pointing import read_pointing, read_scale
+
+__all__ = ["TIMELESS", "normalise"]
 
 Value = tuple[Any, str]
 TIMELESS = frozenset({"bias", "dark", "flat", "dark flat"})
@@ -34,8 +34,9 @@ _IN_ADU = re.compile(r"\badu\b|\bdn\b", re.I)
 _KELVIN = re.compile(r"kelvin|\[k\]|\bdeg k\b|\(k\)", re.I)
 _LENGTH = re.compile(r"\b(?:mm|cm|m)\b|\bmillimet|\bcentimet|\bmet(?:er|re)|\binch", re.I)
 _METRES_PER = {"mm": 1e-3, "millimet": 1e-3, "cm": 0.01, "centimet": 0.01, "m": 1.0}
-_METRES_PER |= {"meter": 1.0, "metre": 1.0, "inch": 0.0254}
 _PAIR = re.compile(r"\s*(\d{1,2})\s*[x*X,\s]\s*(\d{1,2})\s*")
+
+_METRES_PER |= {"meter": 1.0, "metre": 1.0, "inch": 0.0254}
 
 
 def normalise(

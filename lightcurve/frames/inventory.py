@@ -1,32 +1,227 @@
 """Take stock of a folder: every file, what it is, and why it is or is not used.
 
-Headers only are read; pixels are looked at where neither header nor name tells a frame's kind.
-Nothing is moved or changed.
+The result is frames.csv, a table that a user can edit and give back as a manifest.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 from pathlib import Path
+from typing import Any
 
-from lightcurve.config import Settings
-from lightcurve.data import Exposure
-from lightcurve.errors import FrameError, HeaderError, InputError
-from lightcurve.frames.cadence import check_cadence, natural_key
+from lightcurve.core.data import KINDS, Exposure
+from lightcurve.core.dates import iso_from_jd
+from lightcurve.core.errors import FrameError, HeaderError, InputError
+from lightcurve.core.files import read_text
+from lightcurve.core.progress import Progress, silent
+from lightcurve.core.settings import Settings
 from lightcurve.frames.cards import Cards, find, number
-from lightcurve.frames.content import kind_by_content
-from lightcurve.frames.entries import OTHER, Entry, Inventory, ToldBy
+from lightcurve.frames.clocks import check_cadence, natural_key
 from lightcurve.frames.headers import TIMELESS, normalise, without_time
-from lightcurve.frames.kinds import kind_by_keyword
-from lightcurve.frames.manifest import Edit, apply_key, read_manifest
+from lightcurve.frames.kinds import kind_by_content, kind_by_keyword
 from lightcurve.frames.read import is_fits_name, read_cards, read_frame
-from lightcurve.progress import Progress, silent
 
+__all__ = ["Entry", "Inventory", "check_folder", "take_inventory"]
+
+OTHER = "other"
+MAX_BYTES = 50_000_000
+_YES = frozenset({"yes", "y", "true", "1", "x"})
+_NO = frozenset({"no", "n", "false", "0"})
 RUN_FILES = {"run.toml", "state.sqlite"}  # one of them tells a run folder
 OWN_CARD = "LCPRODCT"  # every FITS file this program writes has it
+
+
+class ToldBy(Enum):
+    """What tells the kind of a frame."""
+
+    NOTHING = auto()
+    KEYWORD = auto()
+    NAME = auto()
+    CONTENT = auto()
+    MANIFEST = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file of the folder.
+
+    Attributes
+    ----------
+    name : str
+        Relative to the folder, with forward slashes.
+    kind : str
+        One of `lightcurve.core.data.KINDS`, or ``"other"`` for what is no FITS image.
+    kind_source : str
+        Keyword, file name, content or manifest, in words.
+    exposure : Exposure
+        That says nothing when the file could not be read.
+    setup : tuple
+        Camera, (ny, nx), binning, filter (not of bias and dark frames) and gain setting.
+    status : str
+        ``"ok"`` or ``"unused"``.
+    reason : str
+        Why it is not used, or what was odd; empty when all is well.
+    time_error : HeaderError or None
+        Where the clocks of its header are why it is not used.
+    told_by : ToldBy
+        What told its kind.
+    lost : bool
+        A frame that nobody left out on purpose and that still cannot be used: broken, without a
+        certain time, of unknown kind.
+    """
+
+    path: Path
+    name: str
+    kind: str
+    kind_source: str = ""
+    exposure: Exposure = field(default_factory=Exposure)
+    setup: tuple = ()
+    status: str = "ok"
+    reason: str = ""
+    time_error: HeaderError | None = None
+    told_by: ToldBy = ToldBy.NOTHING
+    lost: bool = False
+
+    @property
+    def guessed(self) -> bool:
+        """Whether something else than a keyword told its kind."""
+        return self.told_by not in {ToldBy.NOTHING, ToldBy.KEYWORD}
+
+    def row(self) -> dict[str, Any]:
+        """Give its row of frames.csv."""
+        exposure = self.exposure
+        middle = exposure.mid_jd_utc
+        return {
+            "file": self.name,
+            "kind": self.kind,
+            "kind_source": self.kind_source,
+            "filter": exposure.filter,
+            "exposure_s": exposure.exposure_s,
+            "mid_utc": None if middle is None else iso_from_jd(middle),
+            "binning": None if exposure.binning is None else "{}x{}".format(*exposure.binning),
+            "temperature_c": exposure.temperature_c,
+            "nx": exposure.shape[1] or None,
+            "ny": exposure.shape[0] or None,
+            "use": "yes" if self.status == "ok" else "no",
+            "status": self.status,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Every file of a folder.
+
+    Attributes
+    ----------
+    entries : tuple of Entry
+        In the natural order of their names.
+    warnings : tuple of str
+        Times of the light frames that cannot all be right.
+    """
+
+    folder: Path
+    entries: tuple[Entry, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def lost(self) -> list[Entry]:
+        """Frames that cannot be used though nobody left them out; they may have been lights."""
+        return [e for e in self.entries if e.lost and e.kind in {"light", "unknown"}]
+
+    def used(self, kind: str) -> list[Entry]:
+        """List the usable frames of one kind."""
+        return [entry for entry in self.entries if entry.kind == kind and entry.status == "ok"]
+
+    def summary(self) -> str:
+        """Count the files in words: ``142 light, 3 unused, 2 not FITS``."""
+        left_out = {True: "not FITS", False: "unused"}
+        counts = Counter(
+            e.kind if e.status == "ok" else left_out[e.kind == OTHER] for e in self.entries
+        )
+        last = {"unused": 1, "not FITS": 2}
+        order = sorted(counts, key=lambda kind: (last.get(kind, 0), kind != "light", kind))
+        return ", ".join(f"{counts[kind]} {kind}" for kind in order)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Give the rows of frames.csv, which is also a manifest to edit."""
+        return [entry.row() for entry in self.entries]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What a manifest says of one file; None leaves it as found."""
+
+    kind: str | None = None
+    use: bool | None = None
+    reason: str = ""
+
+
+def apply_key(name: str) -> str:
+    """Give the form in which names are compared.
+
+    name: relative to the folder.
+    With forward slashes.
+    """
+    return name.strip().replace("\\", "/").removeprefix("./")
+
+
+def read_manifest(path: str | Path) -> dict[str, Edit]:
+    """Read an edited table of files.
+
+    path: CSV with a column ``file`` and ``kind`` or ``use`` or both; others are ignored, so that
+    frames.csv itself serves.
+    By file.
+    Raises InputError naming the line at fault.
+    """
+    path = Path(path)
+    text = read_text(path, "a manifest", max_bytes=MAX_BYTES)
+    try:
+        table = csv.DictReader(io.StringIO(text, newline=""))
+        rows = list(table)
+    except csv.Error as error:
+        msg = f"{path.name}: cannot be read as a manifest: {error}"
+        raise InputError(msg) from error
+    names = {name.strip().lower() for name in table.fieldnames or () if name}
+    if "file" not in names or not names & {"kind", "use"}:
+        msg = f"{path.name}: a manifest needs the columns file, and kind or use"
+        raise InputError(msg)
+    edits: dict[str, Edit] = {}
+    for line, row in enumerate(rows, start=2):
+        plain = {k.strip().lower(): (v or "").strip() for k, v in row.items() if isinstance(k, str)}
+        if not plain["file"]:
+            continue
+        key = apply_key(plain["file"])
+        if key in edits:
+            msg = f"{path.name}, line {line}: {key[:80]} stands twice"
+            raise InputError(msg)
+        edits[key] = _edit(plain, f"{path.name}, line {line}")
+    return edits
+
+
+def _edit(row: Mapping[str, str], place: str) -> Edit:
+    kind, use = row.get("kind", "").lower(), row.get("use", "").lower()
+    if kind not in {*KINDS, "other", ""}:
+        msg = f"{place}: kind {kind[:30]!r} is none of {_listed(KINDS)}"
+        raise InputError(msg)
+    if use and use not in _YES | _NO:
+        msg = f"{place}: use {use[:30]!r} is neither yes nor no"
+        raise InputError(msg)
+    return Edit(
+        kind=kind if kind in KINDS and kind != "unknown" else None,
+        use=use in _YES if use else None,
+        reason=row.get("reason", "") if use in _NO else "",
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names)
 
 
 def take_inventory(

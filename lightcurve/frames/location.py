@@ -1,9 +1,4 @@
-"""Where the telescope stands. A longitude without a sign is settled by evidence or not at all.
-
-The same header often tells where it was: sidereal time or hour angle against UTC, the altitude of
-the field, the offset of its local clock from UTC. Each is computed for both signs; those that fit
-exactly one of them vote.
-"""
+"""Where the telescope stands. A longitude without a sign is settled by evidence or not at all."""
 
 from __future__ import annotations
 
@@ -11,14 +6,14 @@ import math
 import re
 from typing import NamedTuple
 
-from lightcurve.config import SiteSettings
-from lightcurve.constants import J2000_JD
-from lightcurve.coordinates import sexagesimal
-from lightcurve.data import Site
-from lightcurve.frames.angles import degrees
+from lightcurve.core.constants import J2000_JD
+from lightcurve.core.coordinates import sexagesimal
+from lightcurve.core.data import Site
+from lightcurve.core.settings import SiteSettings
 from lightcurve.frames.cards import Cards, Found, find, find_all, number
 from lightcurve.frames.dialects import EAST_POSITIVE
 
+_DECIMAL = re.compile(r"\s*([+-]?\d+(?:[.,]\d*)?)\s*(?:deg|°)?\s*([NSEWnsew])\s*", re.ASCII)
 SIDEREAL_DEG = 2.0  # telescopes point on coordinates of date, and clocks are minutes off
 ALTITUDE_DEG = 2.0
 ZONE_DEG = 30.0  # time zones are wide, and summer time adds 15 degrees
@@ -28,15 +23,24 @@ _WEST = re.compile(r"\+\s?W\b|\bwest\b", re.IGNORECASE)
 _METRES = re.compile(r"\bmet|\[m\]|\(m\)|\belevation|\bsea\b", re.IGNORECASE)
 
 
+def degrees(text: str) -> float | None:
+    """Read an angle in degrees, decimal or sexagesimal.
+
+    text: a trailing N, S, E or W is understood.
+    """
+    sided = _DECIMAL.fullmatch(text[:64])
+    if sided:
+        value = float(sided[1].replace(",", "."))
+        return -value if sided[2].upper() in {"S", "W"} else value
+    angle = sexagesimal(text)
+    return number(text) if angle is None else angle
+
+
 class Moment(NamedTuple):
     """What the rest of the header says that bears on the longitude.
 
-    Attributes
-    ----------
-    jd_utc : float or None
-        Start of the exposure, or its middle where the start is not known.
-    local_offset_hours : float or None
-        Of the header's local clock.
+    jd_utc : Start of the exposure, or its middle where the start is not known.
+    local_offset_hours : of the header's local clock.
     """
 
     jd_utc: float | None

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from lightcurve.frames.read import PACKED_SUFFIXES, is_fits_name
 
+__all__ = ["fits_stem", "product_stems"]
+
 
 def fits_stem(path: str | Path) -> str:
     """Take the suffix of a FITS file off its name; dots before it belong to the name.

@@ -6,10 +6,10 @@ import math
 import re
 from itertools import pairwise
 
-from lightcurve.coordinates import sexagesimal
-from lightcurve.frames.angles import degrees
+from lightcurve.core.coordinates import sexagesimal
 from lightcurve.frames.cards import Cards, Found, find, find_all, number
 from lightcurve.frames.dialects import DEGREES_OF_RA, HOURS_OF_RA, POINTINGS
+from lightcurve.frames.location import degrees
 
 ARCSEC_PER_RADIAN_MM_UM = 206.264806  # arc seconds a pixel of 1 um has at 1 mm of focal length
 SMALLEST_SCALE, LARGEST_SCALE = 0.01, 200.0  # arcsec per pixel

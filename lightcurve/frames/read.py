@@ -11,23 +11,34 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.config import Settings
-from lightcurve.data import RawFrame
-from lightcurve.errors import InputError
-from lightcurve.flags import PixelFlag
+from lightcurve.core.data import RawFrame
+from lightcurve.core.errors import InputError
+from lightcurve.core.flags import PixelFlag
+from lightcurve.core.library_warnings import quietly
+from lightcurve.core.settings import Settings
 from lightcurve.frames.cards import CARD, Cards, number, parse_cards
-from lightcurve.frames.decode import Allocate, choose_plane, read_plain, read_tiled
 from lightcurve.frames.headers import TIMELESS, normalise
-from lightcurve.frames.quiet import quietly
-from lightcurve.frames.stream import Hdu, Source, find_image, open_source
+from lightcurve.frames.pixels import (
+    Allocate,
+    Hdu,
+    Source,
+    choose_plane,
+    find_image,
+    open_source,
+    read_plain,
+    read_tiled,
+)
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
+
+__all__ = ["fits_files", "is_fits_name", "read_cards", "read_frame"]
 
 IMAGE_SUFFIXES = (".fits", ".fit", ".fts")
 PACKED_SUFFIXES = (".gz", ".fz", ".bz2")
 # What belongs to one header's own data and is not handed down from the primary.
 _OWN = {"SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "GROUPS", "INHERIT"}
+
 _OWN |= {"BZERO", "BSCALE", "BLANK", "CHECKSUM", "DATASUM", "EXTNAME", "EXTVER", "NEXTEND", "DATE"}
 
 

@@ -1,1 +1,20 @@
 """Detection, centroid, aperture, noise, seeing: measurements on one image."""
+
+__all__ = [
+    "aperture",
+    "background",
+    "centroid",
+    "cutouts",
+    "depth",
+    "detect",
+    "epsf",
+    "finder",
+    "methods",
+    "noise",
+    "psf",
+    "psf_fit",
+    "seeing",
+    "squares",
+    "trails",
+    "zero_point",
+]

@@ -8,6 +8,8 @@ import numpy as np
 
 from lightcurve.phot.squares import Squares
 
+__all__ = ["MAX_STEPS", "STILL_PX"]
+
 MAX_ITERATIONS = 12
 TOLERANCE_PX = 1e-3
 MAX_STEPS, STILL_PX = 100, 0.01  # of a centroid that goes step by step, as AstroImageJ's do

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from lightcurve.constants import FWHM_PER_SIGMA
-from lightcurve.flags import PixelFlag
+from lightcurve.core.constants import FWHM_PER_SIGMA
+from lightcurve.core.flags import PixelFlag
+from lightcurve.phot.background import Background
 from lightcurve.phot.cutouts import gather
-from lightcurve.phot.mesh import Background
+from lightcurve.phot.detect import local_maxima, spikes
 from lightcurve.phot.methods import FINDERS, PEAKS
-from lightcurve.phot.peaks import local_maxima, spikes
+
+__all__ = ["find_sources"]
 
 SPIKE_SIGMA = 3.0  # noise beside a peak that is allowed for: faint stars are no spikes
 NARROWEST_SIGMA = 0.4  # px; a narrower kernel is a single pixel

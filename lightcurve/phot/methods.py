@@ -9,13 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lightcurve.errors import InputError
-from lightcurve.registry import Registry
+from lightcurve.core.errors import InputError
+from lightcurve.core.registry import Registry
 
 if TYPE_CHECKING:
     import numpy as np
 
     from lightcurve.phot.squares import Squares
+
+__all__ = ["CENTROIDS", "HOWELL", "STAY", "centroid_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +32,12 @@ class Window:
 class CentroidMethod:
     """A way to say where exactly a star is.
 
-    Attributes
-    ----------
-    name, help : str
-        As typed, and explained to who asks.
-    find : callable
-        ``find(boxes, given, window) -> found``: `boxes` (n, m, m) are sky-subtracted, `given` and
-        `found` (2, n) are x and y from the middle pixel of each box; NaN where there is none.
-    step : callable, optional
-        ``step(light, radius)`` tells how far to go from where `light`, a `Squares` without sky, is
-        centred: (2, n) pixels. Methods that have one also go by AstroImageJ's rules.
+    name, help : as typed, and explained to who asks.
+    find : ``find(boxes, given, window) -> found``: `boxes` (n, m, m) are sky-subtracted,
+        `given` and `found` (2, n) are x and y from the middle pixel of each box; NaN where
+        there is none.
+    step : ``step(light, radius)`` tells how far to go from where `light`, a `Squares` without
+        sky, is centred: (2, n) pixels. Methods that have one also go by AstroImageJ's rules.
     """
 
     name: str
@@ -52,13 +50,9 @@ class CentroidMethod:
 class Finder:
     """A way to find sources.
 
-    Attributes
-    ----------
-    name, help : str
-        As typed, and explained to who asks.
-    find : callable
-        ``find(scaled, fwhm, threshold_sigma) -> x, y``: `scaled` (ny, nx) is the light above the
-        sky in units of a pixel's noise, `fwhm` that of the stars in pixels; x and y (n,) in
+    name, help : as typed, and explained to who asks.
+    find : ``find(scaled, fwhm, threshold_sigma) -> x, y``: `scaled` (ny, nx) is the light above
+        the sky in units of a pixel's noise, `fwhm` that of the stars in pixels; x and y (n,) in
         pixels, the brightest first.
     """
 
@@ -115,12 +109,18 @@ def _dao(scaled: np.ndarray, fwhm: float, threshold_sigma: float) -> tuple[np.nd
 
 
 WINDOWED = CentroidMethod("windowed", "a Gaussian window as wide as the stars", _windowed)
+
 HOWELL = _stepwise("howell", "Howell's, AstroImageJ's own", _howell_step)
+
 MOMENT = _stepwise("moment", "middle of the light in the aperture", _moment_step)
+
 STAY = CentroidMethod("none", "where the sky coordinates put it", _stay)
+
 CENTROIDS: Registry[CentroidMethod] = Registry("centroid", WINDOWED, HOWELL, MOMENT, STAY)
 
+
 PEAKS, DAO = Finder("peaks", "fast", _peaks), Finder("dao", "DAOStarFinder", _dao)
+
 FINDERS: Registry[Finder] = Registry("finder", PEAKS, DAO)
 
 

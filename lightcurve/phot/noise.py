@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+__all__ = ["QUANTISATION_VARIANCE", "NoiseModel", "flux_error", "pixel_variance_model"]
+
 QUANTISATION_VARIANCE = 0.289**2  # of rounding to whole ADU, ADU^2 (Merline & Howell 1995)
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+__all__ = ["Squares", "cut_squares", "squares_about"]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Squares:

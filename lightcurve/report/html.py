@@ -15,9 +15,19 @@ from typing import Any
 
 import numpy as np
 
-from lightcurve.data import Parameter
-from lightcurve.errors import InputError
-from lightcurve.files import write_text
+from lightcurve.core.data import Parameter
+from lightcurve.core.errors import InputError
+from lightcurve.core.files import write_text
+
+__all__ = [
+    "Report",
+    "Section",
+    "Table",
+    "parameter_table",
+    "round_together",
+    "table_of",
+    "write_report",
+]
 
 PARAMETER_NAMES = {
     "rp_over_rs": "Rp/R*",
@@ -25,6 +35,7 @@ PARAMETER_NAMES = {
     "mid_time_bjd_tdb": "mid-transit time",
     "o_minus_c_minutes": "O \N{MINUS SIGN} C",
 }
+
 TEMPLATE = Path(__file__).with_name("template.html")
 
 

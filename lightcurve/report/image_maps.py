@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.data import Solution
+from lightcurve.core.data import Solution
 from lightcurve.report.field import draw_compass, draw_image, sample, stretch, thin
 from lightcurve.report.style import (
     ACCENT,
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
+
+__all__ = ["save_background", "save_cutouts", "save_frame", "save_psf"]
 
 WIDTH = 8.0
 GROUP_COLOUR = {

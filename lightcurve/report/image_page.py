@@ -19,11 +19,14 @@ from urllib.parse import quote
 
 import numpy as np
 
-from lightcurve.files import write_text
+from lightcurve.core.files import write_text
 from lightcurve.report.field import stretch, thin
 from lightcurve.report.html import Section, Table
 
+__all__ = ["ImagePage", "write_page"]
+
 TEMPLATE = Path(__file__).with_name("image_page.html")
+
 SCRIPT = Path(__file__).parent / "assets" / "image_page.js"
 
 

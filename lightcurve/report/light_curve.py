@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.data import LightCurve, TransitFit
-from lightcurve.flags import Flag
+from lightcurve.core.data import LightCurve, TransitFit
+from lightcurve.core.flags import Flag
 from lightcurve.report.style import (
     CHECK,
     COMPARISON,
@@ -26,6 +26,8 @@ from lightcurve.report.style import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+__all__ = ["save_light_curve"]
 
 BIN_DAYS = 10 / 1440  # ten minutes
 

@@ -1,20 +1,25 @@
-"""The night at a glance: drift, rotation, sky, seeing and airmass, frame by frame."""
+"""The night at a glance: frame by frame, the curve of growth, and the master frames."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.data import Measurements
+from lightcurve.core.data import Measurements
+from lightcurve.report.field import sample, thin
+from lightcurve.report.seeing import first_of_each
 from lightcurve.report.style import (
     CHECK,
     COMPARISON,
     FIELD,
     MODEL,
+    ROLE_COLOUR,
     TARGET,
+    half_width,
+    plain_log_ticks,
     robust_limits,
     stack_axes,
     styled_figure,
@@ -23,6 +28,10 @@ from lightcurve.report.style import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
+    from matplotlib.patches import StepPatch
+
+__all__ = ["save_growth", "save_masters", "save_night"]
 
 
 def draw_series(
@@ -80,4 +89,156 @@ def save_night(
             panels[-1].invert_yaxis()  # high in the sky is up
         panels[-1].set_xlabel(f"{scale} \N{MINUS SIGN} {day} (days)")
         figure.align_ylabels(panels)
+    return Path(path)
+
+
+def draw_growth(
+    axes: Axes, radii: np.ndarray, flux: np.ndarray, *, roles: Sequence[str], radius: float
+) -> dict:
+    """Draw the cumulative flux of stars with the radius of the aperture.
+
+    radii: (n_radius,) float array, pixels; flux: (n_star, n_radius) float array, ADU above the sky;
+    each star is shown relative to its largest radius; roles: of each star; radius: chosen aperture.
+    ``curves`` (list of lines) and ``aperture`` (line).
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        growth = flux / flux[:, -1:]
+    curves = []
+    for share, role in sorted(
+        zip(growth, roles, strict=True), key=lambda pair: pair[1] == "target"
+    ):
+        target = role == "target"
+        curves += axes.plot(
+            radii,
+            share,
+            "o-" if target else "-",
+            color=ROLE_COLOUR.get(role, FIELD),
+            ms=3,
+            lw=1.9 if target else 0.9,
+            alpha=1.0 if target else 0.6,
+            label="target" if target else f"{role} stars",
+            zorder=3 if target else 2,
+        )
+    aperture = axes.axvline(radius, color=MODEL, lw=1.4, label=f"aperture {radius:.2f} px")
+    axes.axhline(1, color=FIELD, lw=0.8)
+    axes.set(xlabel="Aperture radius (px)", ylabel="Flux inside (largest aperture = 1)")
+    axes.set_xlim(0, radii[-1] * 1.03)
+    axes.set_ylim(0, max(1.1, min(1.4, robust_limits(growth)[1])))
+    axes.legend(*first_of_each(axes), loc="lower right")
+    return {"curves": curves, "aperture": aperture}
+
+
+def draw_snr(axes: Axes, radii: np.ndarray, snr: np.ndarray, radius: float) -> list:
+    """Draw the target's signal to noise with the radius of the aperture.
+
+    radii, snr: (n_radius,) float arrays; radius: chosen aperture.
+    """
+    drawn = axes.plot(radii, snr, "o-", color=TARGET, ms=3)
+    axes.axvline(radius, color=MODEL, lw=1.4)
+    axes.set(xlabel="Aperture radius (px)", ylabel="Signal to noise of the target")
+    axes.set_xlim(0, radii[-1] * 1.03)
+    axes.set_ylim(0, None)
+    return drawn
+
+
+def save_growth(
+    path: str | Path,
+    radii: np.ndarray,
+    flux: np.ndarray,
+    flux_err: np.ndarray,
+    *,
+    roles: Sequence[str],
+    radius: float,
+    title: str = "",
+) -> Path:
+    """Write the cumulative flux figure.
+
+    Parameters
+    ----------
+    radii : (n_radius,) float array
+    flux, flux_err : (n_star, n_radius) float arrays
+        ADU, of one frame or the median over frames; the target in row 0.
+    radius : float
+        Chosen aperture, pixels.
+    """
+    with styled_figure(path, (8.0, 3.6)) as figure:
+        grid = figure.add_gridspec(
+            1, 2, width_ratios=(1.5, 1), left=0.08, right=0.985, top=0.9, bottom=0.14, wspace=0.22
+        )
+        left, right = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
+        draw_growth(left, radii, flux, roles=roles, radius=radius)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            draw_snr(right, radii, flux[0] / flux_err[0], radius)
+        left.set_title(title)
+    return Path(path)
+
+
+def draw_master(axes: Axes, pixels: np.ndarray) -> AxesImage:
+    """Draw a master frame between its 1 and 99 % points.
+
+    pixels: (ny, nx) float array.
+    """
+    small, step = thin(pixels)
+    ny, nx = small.shape
+    values = sample(small)
+    low, high = np.percentile(values, [1, 99]) if values.size else (0.0, 1.0)
+    extent = (-0.5, nx * step - 0.5, -0.5, ny * step - 0.5)
+    image = axes.imshow(small, vmin=low, vmax=high, cmap="gray", extent=extent)
+    axes.grid(visible=False)
+    return image
+
+
+def draw_histogram(axes: Axes, pixels: np.ndarray, *, unit: str = "ADU") -> StepPatch:
+    """Draw how often each value occurs, on a logarithmic scale."""
+    finite = sample(pixels)
+    low, high = np.percentile(finite, [0.05, 99.95]) if finite.size else (0.0, 1.0)
+    pad = 0.3 * (high - low) or 0.5
+    counts, edges = np.histogram(finite, bins=80, range=(low - pad, high + pad))
+    share = counts / max(counts.sum(), 1)
+    least = 0.5 / max(counts.sum(), 1)
+    patch = axes.stairs(
+        np.maximum(share, least), edges, fill=True, baseline=least, color=TARGET, alpha=0.75
+    )
+    axes.set_yscale("log")
+    axes.set_ylim(least, None)
+    plain_log_ticks(axes.yaxis, (1.0,))
+    median = float(np.median(finite)) if finite.size else float("nan")
+    axes.axvline(median, color=FIELD, lw=1)
+    axes.set_xlabel(f"{unit}; median {median:.4g}, scatter {half_width(finite):.3g}")
+    axes.set_ylabel("Share of pixels")
+    return patch
+
+
+def save_masters(path: str | Path, masters: Mapping[str, np.ndarray]) -> Path:
+    """Write the master frames with their histograms.
+
+    Parameters
+    ----------
+    masters : mapping of str to (ny, nx) float array
+        Such as ``{"bias": ..., "dark": ..., "flat": ...}``; the flat's unit is relative response.
+    """
+    n = len(masters)
+    ny, nx = next(iter(masters.values())).shape
+    width = max(3.0 * n, 4.0)
+    picture = (width - 0.9) / (1.28 * n) * min(ny / nx, 1.5)
+    height = picture + 2.35
+    with styled_figure(path, (width, height)) as figure:
+        grid = figure.add_gridspec(
+            2,
+            n,
+            height_ratios=(picture, 1.1),
+            left=0.8 / width,
+            right=1 - 0.2 / width,
+            top=1 - 0.42 / height,
+            bottom=0.5 / height,
+            hspace=0.33 / (picture + 1.1) * 2,
+            wspace=0.28,
+        )
+        for k, (name, pixels) in enumerate(masters.items()):
+            upper, lower = figure.add_subplot(grid[0, k]), figure.add_subplot(grid[1, k])
+            draw_master(upper, pixels)
+            upper.set_title(f"Master {name}")
+            draw_histogram(lower, pixels, unit="response" if name == "flat" else "ADU")
+            if k:
+                lower.set_ylabel("")
     return Path(path)

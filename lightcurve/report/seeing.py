@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
+__all__ = ["save_seeing_profile", "star_profile"]
+
 SKY_FILL = "#F0E442"
 CORE_PX = 1.5  # where a star's highest pixel lies
 
@@ -33,15 +35,11 @@ CORE_PX = 1.5  # where a star's highest pixel lies
 class StarProfile:
     """Pixels of one star against their distance from its centre.
 
-    Attributes
-    ----------
-    radius, value : (n,) float arrays
-        Distance of each pixel's centre, pixels; its value above the sky over the peak, the
-        highest pixel within `CORE_PX` or, where it is higher, the highest ring.
-    bin_radius, bin_value : (n_bin,) float arrays
-        Means in rings half a pixel wide.
-    fwhm : float
-        Pixels; NaN when not known.
+    radius, value : (n,) float arrays, distance of each pixel's centre, pixels; its value above
+        the sky over the peak, the highest pixel within `CORE_PX` or, where it is higher, the
+        highest ring.
+    bin_radius, bin_value : (n_bin,) float arrays, means in rings half a pixel wide.
+    fwhm : pixels; NaN when not known.
     """
 
     star_id: str

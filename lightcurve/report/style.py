@@ -13,14 +13,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.errors import InputError
+from lightcurve.core.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-STYLE = Path(__file__).with_name("lightcurve.mplstyle")
+__all__ = [
+    "COMPARISON",
+    "FIELD",
+    "TARGET",
+    "half_width",
+    "robust_limits",
+    "show_beyond",
+    "styled_figure",
+    "time_axis",
+]
+
 TARGET = "#0072B2"
 COMPARISON = "#009E73"
 CHECK = "#E69F00"
@@ -30,6 +40,9 @@ FIELD = "#8A8A8A"
 FLAGGED = "#B0B0B0"
 ROLE_COLOUR = {"target": TARGET, "comparison": COMPARISON, "check": CHECK, "field": FIELD}
 DPI = 110
+
+
+STYLE = Path(__file__).with_name("lightcurve.mplstyle")
 
 
 @contextmanager

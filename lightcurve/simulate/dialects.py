@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import timedelta, timezone
 from typing import TYPE_CHECKING
 
-from lightcurve.constants import DAY_S, MJD_ZERO
-from lightcurve.simulate.conditions import sidereal_deg
-from lightcurve.simulate.shot import Shot, focal_mm, iso, rounded, sexagesimal, utc, zone_hours
+from lightcurve.core.constants import DAY_S, MJD_ZERO
+from lightcurve.simulate.observatory import sidereal_deg
+from lightcurve.simulate.scene import Shot, focal_mm, iso, rounded, sexagesimal, utc, zone_hours
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header

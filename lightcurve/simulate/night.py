@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.constants import DAY_S
-from lightcurve.errors import InputError
-from lightcurve.progress import Progress, silent
+from lightcurve.core.constants import DAY_S
+from lightcurve.core.errors import InputError
+from lightcurve.core.progress import Progress, silent
 from lightcurve.simulate.dialects import DIALECTS, make_header
 from lightcurve.simulate.observatory import Night, SimCamera
 from lightcurve.simulate.render import cosmic_rays, expose, render_stars, satellite_trail
-from lightcurve.simulate.scene import Scene, TargetFlux, make_scene
-from lightcurve.simulate.shot import Shot
+from lightcurve.simulate.scene import Scene, Shot, TargetFlux, make_scene
 from lightcurve.simulate.sky import SimTarget, StarField, stars_with_target
 from lightcurve.simulate.truth import Truth, write_truth
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
+
+__all__ = ["simulate_night"]
 
 FLAT_LEVEL = 0.45  # of full scale
 

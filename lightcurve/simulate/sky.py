@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.errors import InputError
+from lightcurve.core.errors import InputError
 
 if TYPE_CHECKING:
     from astropy.table import Table
     from astropy.wcs import WCS
+
+__all__ = ["SimTarget"]
 
 RA_NAMES = ("ra_icrs", "ra_deg", "ra", "raj2000", "_raj2000", "ra_j2000", "alpha_j2000")
 DEC_NAMES = (
@@ -35,11 +37,8 @@ BRIGHTEST = -2.0  # magnitude; a number below stands for none, in tables that ha
 class StarField:
     """Stars on the sky.
 
-    Attributes
-    ----------
-    ra_deg, dec_deg : (n,) float arrays
-        ICRS.
-    mag : (n,) float array
+    ra_deg, dec_deg : (n,) float arrays, ICRS.
+    mag : (n,) float array.
     """
 
     ra_deg: np.ndarray
@@ -102,20 +101,11 @@ def make_field(
 ) -> StarField:
     """Make up a field: even on the tangent plane, numbers rising with magnitude.
 
-    Parameters
-    ----------
-    center : (ra, dec)
-        Degrees.
-    fov : (width, height)
-        Degrees, along right ascension and declination.
-    mag_range : (bright, faint)
-    slope : float
-        Star counts follow N(<m) ~ 10^(slope m); 0.6 for evenly filled space, less in fact.
+    center : (ra, dec), degrees; fov : (width, height), degrees, along right ascension and
+    declination; mag_range : (bright, faint); slope : Star counts follow N(<m) ~ 10^(slope m);
+    0.6 for evenly filled space, less in fact.
 
-    Returns
-    -------
-    StarField
-        Brightest first.
+    Returns brightest first.
     """
     wcs = frame_wcs(center, (0.0, 0.0), 3600.0)
     x, y = rng.uniform(-0.5, 0.5, (2, n_stars)) * np.array(fov)[:, None]
@@ -128,21 +118,12 @@ def make_field(
 def read_star_list(path: str | Path, max_rows: int | None = None) -> StarField:
     """Read real stars from a table: FITS, ECSV, or text with a header line.
 
-    Parameters
-    ----------
-    max_rows : int or None
-        Keep so many of the brightest.
+    max_rows : keep so many of the brightest.
 
-    Returns
-    -------
-    StarField
-        Brightest first; rows without a finite position and magnitude (`BRIGHTEST` or
-        fainter) are left out.
+    Returns brightest first; rows without a finite position and magnitude (`BRIGHTEST` or
+    fainter) are left out.
 
-    Raises
-    ------
-    InputError
-        When the file cannot be read, lacks a column or holds no star.
+    Raises InputError when the file cannot be read, lacks a column or holds no star.
     """
     path = Path(path)
     table = _read_table(path)

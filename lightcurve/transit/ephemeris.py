@@ -1,4 +1,4 @@
-"""What is known of a planet, and when its transits happen."""
+"""What is known of a planet, when its transits happen, and which points may lie in one."""
 
 from __future__ import annotations
 
@@ -10,10 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from lightcurve.coordinates import read_angle
-from lightcurve.data import Planet
-from lightcurve.errors import InputError
-from lightcurve.files import read_toml
+from lightcurve.core.coordinates import read_angle
+from lightcurve.core.data import Planet
+from lightcurve.core.errors import InputError
+from lightcurve.core.files import read_toml
+
+__all__ = [
+    "impact_parameter",
+    "make_planet",
+    "mark_transit",
+    "predict_transit",
+    "read_planet",
+    "transit_duration",
+]
 
 MAX_BYTES = 100_000
 REQUIRED = (
@@ -38,22 +47,18 @@ LIMITS = {
     "logg": (0.0, 9.0),
     "feh": (-6.0, 2.0),
 }
+MARGIN_SIGMA = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """The transit nearest to a moment.
 
-    Attributes
-    ----------
-    epoch : int
-        Periods since T0.
-    mid, mid_err : float
-        BJD_TDB and its one-sigma error from T0 and period; NaN where neither has an error.
-    ingress, egress : float
-        First and fourth contact.
-    duration : float
-        Between them, days.
+    epoch : periods since T0.
+    mid, mid_err : BJD_TDB and its one-sigma error from T0 and period; NaN where neither has an
+        error.
+    ingress, egress : first and fourth contact.
+    duration : between them, days.
     """
 
     epoch: int
@@ -177,19 +182,11 @@ def contact_duration(
 ) -> float | np.ndarray:
     """Work out the duration of a transit.
 
-    Parameters
-    ----------
-    planet : Planet
-        For period, eccentricity and argument of periastron.
-    rp, a, b : float or (n,) float array
-        Planet radius, semi-major axis and impact parameter, stellar radii.
-    inner : bool
-        From second to third contact instead of first to fourth.
+    planet : for period, eccentricity and argument of periastron; rp, a, b : float or (n,) float
+    array, Planet radius, semi-major axis and impact parameter, stellar radii; inner : from
+    second to third contact instead of first to fourth.
 
-    Returns
-    -------
-    float or (n,) float array
-        Days; 0 where there are no such contacts.
+    Returns float or (n,) float array, days; 0 where there are no such contacts.
 
     Notes
     -----
@@ -249,3 +246,22 @@ def _angle(value: Any, name: str, origin: str) -> float:
         msg = f"{origin}: {name} = {degrees:g} is outside {low:g} to {high:g} degrees"
         raise InputError(msg)
     return degrees
+
+
+def mark_transit(planet: Planet, bjd_tdb: np.ndarray) -> np.ndarray:
+    """Mark the points that may lie in the transit predicted nearest to their median time.
+
+    Parameters
+    ----------
+    bjd_tdb : (n,) float array
+        NaN lie in none.
+
+    Returns
+    -------
+    (n,) bool array
+        From ingress to egress, widened on both sides by three sigma of the predicted mid-time;
+        by nothing where the ephemeris has no error.
+    """
+    transit = predict_transit(planet, float(np.nanmedian(bjd_tdb)))
+    margin = np.nan_to_num(MARGIN_SIGMA * transit.mid_err)
+    return (bjd_tdb > transit.ingress - margin) & (bjd_tdb < transit.egress + margin)

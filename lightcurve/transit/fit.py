@@ -8,30 +8,37 @@ from dataclasses import replace
 
 import numpy as np
 
-from lightcurve.config import FitSettings
-from lightcurve.constants import DAY_S
-from lightcurve.data import LightCurve, Note, Planet, Severity, TransitFit
-from lightcurve.errors import FitError
-from lightcurve.flags import Flag
-from lightcurve.transit.derive import summarise
-from lightcurve.transit.dip import dip_notes
+from lightcurve.core.constants import DAY_S
+from lightcurve.core.data import LightCurve, Note, Planet, Severity, TransitFit
+from lightcurve.core.errors import FitError
+from lightcurve.core.flags import Flag
+from lightcurve.core.settings import FitSettings
 from lightcurve.transit.ephemeris import Prediction, predict_transit
 from lightcurve.transit.model import NAMES, TransitModel
-from lightcurve.transit.noise import RedNoise
-from lightcurve.transit.options import Points
+from lightcurve.transit.points import Points
 from lightcurve.transit.quality import (
     coverage,
+    dip_notes,
     judge,
     red_noise_factor,
     residual_tests,
+    summarise,
     timing_notes,
 )
+from lightcurve.transit.red_noise import RedNoise
 from lightcurve.transit.sample import Posterior, draw_normal, sample_posterior
-from lightcurve.transit.search import TransitSolution, covariance, noise_scale
-from lightcurve.transit.solve import find_wild, solve_flat, solve_points
+from lightcurve.transit.solve import (
+    TransitSolution,
+    covariance,
+    find_wild,
+    noise_scale,
+    solve_flat,
+    solve_points,
+)
+
+__all__ = ["fit_transit"]
 
 log = logging.getLogger(__name__)
-
 LEFT_OUT = (
     Flag.EDGE | Flag.SATURATED | Flag.NEGATIVE_FLUX | Flag.CLOUD | Flag.OUTLIER | Flag.NOT_MEASURED
 )
@@ -96,21 +103,12 @@ def fit_points(
 ) -> TransitFit:
     """Fit a transit and a linear trend to plain arrays.
 
-    Parameters
-    ----------
-    rng : numpy.random.Generator, optional
-        For the sampling; seed 1 by default.
+    rng : for the sampling; seed 1 by default.
 
-    Returns
-    -------
-    TransitFit
-        `model`, `trend` and `residuals` (flux over the product of both, minus 1) run over all
-        points; they are NaN where time or flux are.
+    Returns `model`, `trend` and `residuals` (flux over the product of both, minus 1) run over
+    all points; they are NaN where time or flux are.
 
-    Raises
-    ------
-    FitError
-        With fewer than 12 usable points, or a forced covariate that is not there.
+    Raises FitError: with fewer than 12 usable points, or a forced covariate that is not there.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""How far a fit may be trusted: red noise, residuals, coverage, and the verdict."""
+"""How far a fit may be trusted: red noise, residuals, coverage, verdict, and derived numbers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import math
 
 import numpy as np
 
-from lightcurve.data import About, Finding, Note, Parameter, Severity, Verdict
-from lightcurve.transit.ephemeris import Prediction
+from lightcurve.core.constants import DAY_S
+from lightcurve.core.data import About, Finding, Note, Parameter, Planet, Severity, Verdict
+from lightcurve.transit.ephemeris import Prediction, contact_duration
+from lightcurve.transit.model import NAMES, TransitModel
+
+__all__ = ["time_averaging"]
 
 RED_NOISE_MINUTES = (8.0, 40.0)
 FOUND_DELTA_BIC = 12.0
@@ -17,6 +21,30 @@ FULL_COVERAGE = 0.9
 LATE_SIGMA = 3.0
 LATE_MINUTES = 30.0  # where the ephemeris has no error
 CONTACTS = {"ingress": "before", "egress": "after"}  # and where the baseline beyond it lies
+SIGMA = 5.0
+WIDTHS = (0.5, 0.75, 1.0, 1.25)  # of the transit's duration
+STEPS = 120  # middles tried
+MIN_INSIDE = 5
+MIN_OUTSIDE = 10
+UNITS = {
+    "mid_time_bjd_tdb": "BJD_TDB",
+    "rp_over_rs": "stellar radii",
+    "a_over_rs": "stellar radii",
+    "impact_parameter": "stellar radii",
+    "q1": "",
+    "q2": "",
+    "u1": "",
+    "u2": "",
+    "inclination_deg": "deg",
+    "duration_days": "d",
+    "ingress_duration_days": "d",
+    "depth_percent": "%",
+    "radius_ratio_squared_percent": "%",
+    "stellar_density_g_cm3": "g/cm3",
+    "o_minus_c_minutes": "min",
+}
+GRAVITATION = 6.6743e-8  # cm3 g-1 s-2
+DEPTH_SAMPLES = 1000
 
 
 def time_averaging(
@@ -201,3 +229,97 @@ def _miss(prediction: Prediction, time: np.ndarray) -> str:
     if late > 0:
         return f"the data begin {late:.0f} min after the predicted egress"
     return "the data have a gap over the whole predicted transit"
+
+
+def dip_notes(
+    verdict: Verdict, time: np.ndarray, residuals: np.ndarray, duration: float
+) -> tuple[Note, ...]:
+    """Remark on a dip elsewhere in a curve without the transit that was looked for.
+
+    verdict: from `lightcurve.transit.quality.judge`; time: (n,) float array, BJD_TDB, ascending;
+    residuals: (n,) float array, what is left of the flux; duration: of a transit, days.
+    One note where no transit was found and a dip is deeper than five sigma; else none.
+    """
+    if verdict.depth_sigma is not None:
+        return ()
+    mid, depth, error = find_dip(time, residuals, duration)
+    if not depth > SIGMA * error:
+        return ()
+    text = f"the curve dips by {100 * depth:.2f} % at {mid:.2f} (BJD_TDB): is the ephemeris right?"
+    return (Note(text, Severity.WARNING, About.DIP),)
+
+
+def find_dip(time: np.ndarray, flux: np.ndarray, duration: float) -> tuple[float, float, float]:
+    """Find the box that, beside a parabola, takes most of the scatter away.
+
+    time: (n,) float array, days, ascending; flux: (n,) float array; duration: of a transit, days;
+    boxes are half to one and a quarter of it long.
+    Returns mid, depth, error: the error is that of least squares at the scatter about parabola and
+    box, widened by the red noise that is left (`lightcurve.transit.quality.red_noise_factor`). NaN
+    where no box holds five points, with ten outside.
+    """
+    n = len(time)
+    basis = np.linalg.qr(np.vander(time - time.mean(), 3))[0]
+    best = (0.0, np.nan, np.nan, np.nan)
+    flat = flux - basis @ (basis.T @ flux)
+    for mid in np.linspace(time[0], time[-1], STEPS):
+        for width in WIDTHS:
+            box = (np.abs(time - mid) < width * duration / 2).astype(float)
+            if not MIN_INSIDE <= box.sum() <= n - MIN_OUTSIDE:
+                continue
+            box -= basis @ (basis.T @ box)
+            power = float(box @ box)
+            depth = -float(box @ flat) / power
+            gain = depth**2 * power  # by which the sum of squares falls
+            if depth > 0 and gain > best[0]:
+                left = flat + depth * box
+                noise = float(np.std(left)) * red_noise_factor(time, left)
+                best = (gain, float(mid), depth, noise / np.sqrt(power))
+    return best[1:]
+
+
+def summarise(samples: np.ndarray, planet: Planet, prediction: Prediction) -> dict[str, Parameter]:
+    """Work out medians and 16 and 84 % points, fitted and derived.
+
+    samples: (n, 6) float array, in the order of `lightcurve.transit.model.NAMES`; prediction: for
+    O-C.
+    ``depth_percent`` is the light lost at mid-transit, limb darkening included;
+    ``radius_ratio_squared_percent`` is what some archives call depth. ``o_minus_c_minutes`` carries
+    the error of the observed time alone.
+    """
+    columns = dict(zip(NAMES, samples.T, strict=True))
+    _, rp, a, b, q1, q2 = samples.T
+    duration = contact_duration(planet, rp=rp, a=a, b=b)
+    sine = np.sin(np.radians(planet.omega_deg))
+    factor = (1 - planet.eccentricity**2) / (1 + planet.eccentricity * sine)
+    columns |= {
+        "u1": 2 * np.sqrt(q1) * q2,
+        "u2": np.sqrt(q1) * (1 - 2 * q2),
+        "inclination_deg": np.degrees(np.arccos(np.clip(b / (a * factor), 0, 1))),
+        "duration_days": duration,
+        "ingress_duration_days": (duration - contact_duration(planet, rp=rp, a=a, b=b, inner=True))
+        / 2,
+        "depth_percent": 100 * _mid_transit_loss(samples, planet),
+        "radius_ratio_squared_percent": 100 * rp**2,
+        "stellar_density_g_cm3": 3 * np.pi / GRAVITATION / (planet.period_days * DAY_S) ** 2 * a**3,
+        "o_minus_c_minutes": (columns["mid_time_bjd_tdb"] - prediction.mid) * 1440,
+    }
+    return {name: _parameter(values, UNITS[name]) for name, values in columns.items()}
+
+
+def _mid_transit_loss(samples: np.ndarray, planet: Planet) -> np.ndarray:
+    """Compute the light lost at mid-transit.
+
+    samples: (n, 6) float array.
+    Returns (m,) float array, of at most a thousand samples, evenly picked.
+    """
+    picked = samples[:: max(1, len(samples) // DEPTH_SAMPLES)].copy()
+    moment = picked[0, 0]
+    picked[:, 0] = moment
+    model = TransitModel(np.array([moment]), planet, 0.0)
+    return 1 - np.array([model(theta)[0] for theta in picked])
+
+
+def _parameter(values: np.ndarray, unit: str) -> Parameter:
+    lower, middle, upper = np.percentile(values[np.isfinite(values)], [15.865, 50, 84.135])
+    return Parameter(float(middle), float(lower), float(upper), unit)

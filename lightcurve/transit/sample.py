@@ -18,18 +18,11 @@ MAX_SAMPLES = 4000
 class Posterior:
     """Samples and how they were got.
 
-    Attributes
-    ----------
-    samples : (n, 6) float array
-        Thinned, burn-in left out.
-    autocorrelation_time : float
-        The longest of all parameters, steps.
-    steps : int
-        Of each walker.
-    acceptance : float
-        Fraction of proposals.
-    converged : bool
-        True when the chain is 50 autocorrelation times long.
+    samples : (n, 6) float array, thinned, burn-in left out.
+    autocorrelation_time : the longest of all parameters, steps.
+    steps : of each walker.
+    acceptance : fraction of proposals.
+    converged : True when the chain is 50 autocorrelation times long.
     """
 
     samples: np.ndarray
@@ -69,18 +62,9 @@ def sample_posterior(
 ) -> Posterior:
     """Sample with emcee from the least-squares solution on.
 
-    Parameters
-    ----------
-    theta : (6,) float array
-        Best fit.
-    covariance : (6, 6) float array
-        Of the best fit; the walkers start within it.
-    noise : float
-        Errors are multiplied by it.
-    rng : numpy.random.Generator
-        The same generator state gives the same samples.
-    max_steps : int
-        Where sampling stops, converged or not.
+    theta : (6,) float array, best fit; covariance : (6, 6) float array, of the best fit; the
+    walkers start within it; noise : errors are multiplied by it; rng : the same generator state
+    gives the same samples; max_steps : where sampling stops, converged or not.
 
     Notes
     -----

@@ -1,0 +1,433 @@
+"""AstroImageJ's measurement tables, read: any version, separator, extension and set of columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lightcurve.aij.relative_flux import ratio
+from lightcurve.core.constants import DAY_S, MJD_ZERO
+from lightcurve.core.data import About, Note
+from lightcurve.core.errors import InputError
+from lightcurve.core.table_text import csv_rows, read_text
+from lightcurve.core.times import only_julian_dates
+
+__all__ = [
+    "COARSE_DAYS",
+    "STAR_COLUMN",
+    "TIMES",
+    "AijTable",
+    "parse_numbers",
+    "read_aij_table",
+    "relative_flux",
+]
+
+STAR_COLUMN = re.compile(r"^(?P<quantity>.+)_(?P<star>[TC]\d+)(?P<suffix>(_[a-z]+)*)$")
+ALIASES = {
+    "err_rel_flux": "rel_flux_err",
+    "rel_flux_error": "rel_flux_err",
+    "airmass": "AIRMASS",
+    "label": "Label",
+}
+MISSING = {"", "nan", "-nan", "null", "none", "n/a", "na", "inf", "-inf", "infinity", "-infinity"}
+TIMES = (
+    *("BJD_TDB", "BJD_TDB_B", "BJD_TDB_MOBS", "BJD_MOBS", "BJD", "HJD_UTC", "HJD_UTC_MOBS"),
+    *("HJD_MOBS", "HJD", "JD_UTC", "JD_MOBS", "JD", "JD_SOBS", "J.D.-2400000", "MJD"),
+)
+WANTED = ("Label", "JD_UTC", "BJD_TDB", "AIRMASS", "EXPTIME", "Source_Radius", "Sky_Rad(min)")
+WANTED_PER_STAR = ("Source-Sky", "Source_Error", "rel_flux", "rel_flux_err", "X(FITS)", "RA")
+SHORT_DATES = {"J.D.-2400000": 2400000.0, "MJD": MJD_ZERO}
+LOWEST_MJD, HIGHEST_MJD = 10000, 100000
+COARSE_DAYS = 0.0005  # half of the last of three decimals
+
+
+def split_cells(lines: list[str], name: str) -> list[list[str]]:
+    """Cut lines into cells by the separator of the first one.
+
+    lines: without empty lines.
+    """
+    if not lines:
+        msg = f"{name}: empty, no table in it"
+        raise InputError(msg)
+    first = lines[0]
+    headerless = all(_is_number(c) for c in re.split(r"[\s,;]+", first.strip()))
+    if "\t" in first and not headerless:
+        return [[c.strip().strip('"') for c in line.split("\t")] for line in lines]
+    if "," in first or ";" in first:
+        delimiter = "," if first.count(",") >= first.count(";") else ";"
+        return [[c.strip() for c in row] for row in csv_rows(lines, name, delimiter)]
+    return [line.split() for line in lines]
+
+
+def uncomment(lines: list[str]) -> list[str]:
+    """Leave comments out, but keep the one that names the columns of bare numbers below it.
+
+    lines: without empty lines.
+    """
+    body = [line for line in lines if not line.startswith("#")]
+    comments = [line for line in lines if line.startswith("#") and not line.startswith("# AIJ_")]
+    if not body or not comments:
+        return body
+    first, last = (re.split(r"[\s,;]+", x.strip()) for x in (body[0], comments[-1].lstrip("# ")))
+    named = all(map(_is_number, first)) and len(last) >= len(first) > 1
+    return [comments[-1].lstrip("# "), *body] if named else body
+
+
+def take_header(
+    rows: list[list[str]], columns: Sequence[str] | None, name: str
+) -> tuple[list[str], list[list[str]]]:
+    """Separate the header from the rows; where tables were joined, drop its repetitions.
+
+    columns: names given by the user.
+    Returns header: other spellings resolved.
+    """
+    first = rows[0]
+    if len(first) < 2:
+        msg = f"{name}: not a table, its first line has a single cell: {first[0][:40]!r}"
+        raise InputError(msg)
+    if all(_is_number(c) for c in first):
+        if columns is None:
+            msg = (
+                f"{name}: no header line, {len(first)} columns starting {', '.join(first[:3])}; "
+                "name them with --columns, such as BJD_TDB,rel_flux_T1,rel_flux_err_T1"
+            )
+            raise InputError(msg)
+        _check_number(columns, first, name)
+        return [_canonical(c) for c in columns], rows
+    body = [row for row in rows[1:] if row != first]
+    if not body:
+        msg = f"{name}: a header but no rows"
+        raise InputError(msg)
+    names = columns or first
+    _check_number(names, first, name)
+    return [_canonical(c) for c in names], body
+
+
+def _check_number(names: Sequence[str], first: Sequence[str], name: str) -> None:
+    if len(names) != len(first):
+        msg = f"{name}: {len(names)} names in --columns for {len(first)} columns"
+        raise InputError(msg)
+
+
+def _canonical(name: str) -> str:
+    """Resolve other spellings of AstroImageJ's names."""
+    name = name.strip().strip('"')
+    match = STAR_COLUMN.match(name)
+    if match is None:
+        return ALIASES.get(name.lower(), name)
+    quantity = match["quantity"]
+    lowered = quantity.lower()
+    quantity = ALIASES.get(
+        lowered, lowered if lowered in {"rel_flux", "rel_flux_err"} else quantity
+    )
+    return f"{quantity}_{match['star']}{match['suffix']}"
+
+
+def gather_columns(
+    header: list[str], rows: list[list[str]], notes: list[Note]
+) -> dict[str, list[str]]:
+    """Turn rows into columns; of a repeated name the first counts, row numbers are left out.
+
+    notes: what was odd is appended.
+    """
+    width = len(header)
+    ragged = [k for k, row in enumerate(rows, start=1) if len(row) != width]
+    if ragged:
+        text = (
+            f"{len(ragged)} rows (first: {ragged[0]}) do not have the header's {width} cells; "
+            "what is missing is NaN"
+        )
+        notes.append(Note(text))
+        rows = [row[:width] + [""] * (width - len(row)) for row in rows]
+    table: dict[str, list[str]] = {}
+    for column, values in zip(header, zip(*rows, strict=True), strict=True):
+        if not column:
+            continue
+        if column in table:
+            same = "the same values" if table[column] == list(values) else "other values"
+            text = f"column {column} stands twice, the second time with {same}"
+            notes.append(Note(text, subject=column))
+        else:
+            table[column] = list(values)
+    return table
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return text.strip().lower() in MISSING
+    return True
+
+
+def parse_numbers(cells: Sequence[str]) -> np.ndarray | None:
+    """Turn cells into numbers.
+
+    Returns
+    -------
+    (n,) float array or None
+        NaN for empty cells; None when one of them is a word. A decimal comma is understood.
+    """
+    values = [c if c.strip().lower() not in MISSING else "nan" for c in cells]
+    try:
+        return np.array(values, dtype=float)
+    except ValueError:
+        pass
+    # Spreadsheets of many countries write a comma for the point.
+    if all(v.count(",") + v.count(".") <= 1 for v in values):
+        values = [v.replace(",", ".") for v in values]
+    try:
+        return np.array(values, dtype=float)
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AijTable:
+    """A measurement table.
+
+    Attributes
+    ----------
+    name : str
+        Of the file.
+    labels : (n_row,) str array
+        File names of the frames; empty where the table has none.
+    stars : tuple of str
+        ``"T1"``, ``"C2"`` ... in order of their number.
+    columns : mapping of str to (n_row,) float array
+        Every numeric column by its name in the table (aliases resolved); NaN where empty.
+    words : mapping of str to (n_row,) str array
+        Columns that are not numbers.
+    metadata : mapping of str to str
+        From ``# AIJ_<key> <value>`` lines.
+    missing : tuple of str
+        What the table lacks of the usual columns.
+    unusable : tuple of Note
+        What it has but cannot be used, and why.
+    """
+
+    name: str
+    labels: np.ndarray
+    stars: tuple[str, ...]
+    columns: Mapping[str, np.ndarray]
+    words: Mapping[str, np.ndarray]
+    metadata: Mapping[str, str]
+    missing: tuple[str, ...]
+    unusable: tuple[Note, ...]
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self.labels)
+
+    @property
+    def comparisons(self) -> tuple[str, ...]:
+        """Stars that were C apertures."""
+        return tuple(star for star in self.stars if star[0] == "C")
+
+    def star(self, quantity: str, star: str = "T1") -> np.ndarray:
+        """Take one star's column.
+
+        Parameters
+        ----------
+        quantity : str
+            Such as ``"Source-Sky"``.
+
+        Returns
+        -------
+        (n_row,) float array
+            NaN where the table has no such column.
+        """
+        return self.columns.get(f"{quantity}_{star}", np.full(len(self), np.nan))
+
+    def block(self, quantity: str, stars: Sequence[str] | None = None) -> np.ndarray:
+        """Take one quantity of several stars.
+
+        Parameters
+        ----------
+        stars : sequence of str, optional
+            By default all.
+
+        Returns
+        -------
+        (n_row, n_star) float array
+            NaN where the table has no such column.
+        """
+        columns = [self.star(quantity, star) for star in (self.stars if stars is None else stars)]
+        return np.stack(columns, axis=1) if columns else np.empty((len(self), 0))
+
+    def times(self) -> dict[str, np.ndarray]:
+        """Take the time columns that hold times, the most useful first.
+
+        Returns
+        -------
+        dict of str to (n_row,) float array
+            Full Julian dates, NaN where the table has none; ``JD_UTC`` from ``J.D.-2400000`` where
+            that has more decimals.
+        """
+        known = _ignoring_case(self.columns)
+        found = {n: _julian(n, self.columns[known[n]]) for n in TIMES if n in known}
+        found = {n: values for n, values in found.items() if np.isfinite(values).any()}
+        short = found.pop("J.D.-2400000", None)
+        if short is not None:
+            given = found.get("JD_UTC")
+            if given is None or (_is_coarse(given) and not _is_coarse(short)):
+                found["JD_UTC"] = short + 2400000.0
+        return found
+
+
+def read_aij_table(path: str | Path, *, columns: Sequence[str] | None = None) -> AijTable:
+    """Read a measurement table.
+
+    Parameters
+    ----------
+    path : path-like
+        Text separated by tabs, commas or spaces, whatever its extension.
+    columns : sequence of str, optional
+        Names of the columns of a table without header.
+
+    Raises
+    ------
+    InputError
+        When it is no table, or has no header and `columns` is not given or does not fit.
+    """
+    name = Path(path).name
+    lines = [line for line in read_text(path).split("\n") if line.strip()]
+    metadata = dict(_metadata(line) for line in lines if line.startswith("# AIJ_"))
+    rows = split_cells(uncomment(lines), name)
+    header, rows = take_header(rows, columns, name)
+    header = _name_dates(header, lines)
+    notes: list[Note] = []
+    cells = gather_columns(header, rows, notes)
+    numbers, words = {}, {}
+    for column, values in cells.items():
+        array = parse_numbers(values)
+        if array is None or column == "Label":
+            words[column] = np.array(values, dtype=str)
+        else:
+            numbers[column] = array
+    stars = _stars(numbers)
+    empty = np.full(len(rows), "", dtype=str)
+    return AijTable(
+        name=name,
+        labels=words.pop("Label", empty),
+        stars=stars,
+        columns=numbers,
+        words=words,
+        metadata=metadata,
+        missing=_missing({*cells}, stars),
+        unusable=(*notes, *_unusable(numbers, words)),
+    )
+
+
+def _name_dates(header: list[str], lines: list[str]) -> list[str]:
+    """Call the column DATE of an AAVSO report by its ``#DATE_TYPE``."""
+    told = [line.split("=", 1)[1].strip() for line in lines if line.startswith("#DATE_TYPE=")]
+    return [told[0] if told and column == "DATE" else column for column in header]
+
+
+def _metadata(line: str) -> tuple[str, str]:
+    key, _, value = line.removeprefix("# AIJ_").partition(" ")
+    return key, value.strip()
+
+
+def _stars(columns: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    found = {m["star"] for m in map(STAR_COLUMN.match, columns) if m}
+    return tuple(sorted(found, key=lambda star: (int(star[1:]), star[0])))
+
+
+def _ignoring_case(names: Iterable[str]) -> dict[str, str]:
+    """Name of each column by its capitals; the one that is written so counts first."""
+    names = list(names)
+    return {n.upper(): n for n in names} | {n: n for n in names}
+
+
+def _julian(name: str, values: np.ndarray) -> np.ndarray:
+    """Keep what can be the date of an observation; MJD and J.D.-2400000 are shorter."""
+    offset = SHORT_DATES.get(name, 0.0)
+    return only_julian_dates(values + offset) - offset
+
+
+def _is_coarse(values: np.ndarray) -> bool:
+    """Whether times were cut to three decimals or fewer."""
+    finite = values[np.isfinite(values)]
+    return bool(np.all(np.abs(finite - np.round(finite, 3)) < 1e-7)) and finite.size > 2
+
+
+def _missing(columns: set[str], stars: tuple[str, ...]) -> tuple[str, ...]:
+    known = _ignoring_case(columns)
+    lacking = [name for name in WANTED if name not in known]
+    for quantity in WANTED_PER_STAR:
+        without = [star for star in stars if f"{quantity}_{star}" not in columns]
+        if without and len(without) == len(stars):
+            lacking.append(f"{quantity} of every star")
+        elif without:
+            lacking.append(f"{quantity} of {', '.join(without)}")
+    return (*lacking, *(() if stars else ("columns of any star (such as rel_flux_T1)",)))
+
+
+def _unusable(
+    columns: Mapping[str, np.ndarray], words: Mapping[str, np.ndarray]
+) -> tuple[Note, ...]:
+    notes = []
+    for name in (n for n in TIMES if n in columns):
+        values = columns[name]
+        odd = values[np.isfinite(values) & np.isnan(_julian(name, values)) & (values != 0)]
+        if odd.size:
+            what = f"{name} {odd[0]:.10g} is no Julian date"
+            hint = ": MJD?" if LOWEST_MJD < odd[0] < HIGHEST_MJD else ""
+            text = f"{what}{hint}" + (f" ({odd.size} rows)" if odd.size > 1 else "")
+            notes.append(Note(text, about=About.NOT_JULIAN, subject=name))
+        elif not (np.nan_to_num(values) != 0).any():
+            notes.append(Note(f"{name} holds no times (all zero or empty)", subject=name))
+        elif _is_coarse(columns[name]):
+            text = f"{name} is cut to 3 decimals: good to {COARSE_DAYS * DAY_S:.0f} s only"
+            notes.append(Note(text, about=About.COARSE_TIMES, subject=name))
+    notes += [
+        Note(f"column {name} holds words where numbers are due", subject=name)
+        for name in TIMES
+        if name in words
+    ]
+    empty = [n for n, values in columns.items() if n not in TIMES and np.isnan(values).all()]
+    if empty:
+        shown = ", ".join(empty[:6]) + (f" and {len(empty) - 6} more" if len(empty) > 6 else "")
+        notes.append(Note(f"columns without a single number: {shown}"))
+    return tuple(notes)
+
+
+def relative_flux(
+    table: AijTable, target: str = "T1", comparisons: Sequence[str] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Form the relative flux again from the table's own fluxes and errors.
+
+    Parameters
+    ----------
+    target : str
+        ``"T1"``, or any star.
+    comparisons : sequence of str, optional
+        By default the table's C stars; the target is never its own.
+
+    Returns
+    -------
+    flux, flux_err : (n_row,) float arrays
+        Plain sum ensemble and its error; not normalised.
+
+    Raises
+    ------
+    InputError
+        When a star or its Source-Sky column is not in the table.
+    """
+    chosen = [s for s in (comparisons or table.comparisons) if s != target]
+    absent = [s for s in (target, *chosen) if f"Source-Sky_{s}" not in table.columns]
+    if absent or not chosen:
+        what = f"no Source-Sky_{', Source-Sky_'.join(absent)}" if absent else "no comparison star"
+        stars = ", ".join(table.stars) or "none"
+        msg = f"{table.name}: {what}, so no relative flux can be formed; its stars are: {stars}"
+        raise InputError(msg)
+    total = table.block("Source-Sky", chosen).sum(axis=1)
+    total_err = np.sqrt((table.block("Source_Error", chosen) ** 2).sum(axis=1))
+    flux, error = table.star("Source-Sky", target), table.star("Source_Error", target)
+    return ratio(flux, error, total, total_err)

@@ -1,0 +1,140 @@
+"""The WCS that a frame's header already has; believed as far as it can be checked."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lightcurve.astrometry.index import find_index_files, index_stars
+from lightcurve.astrometry.request import Solver, SolveRequest, settle
+from lightcurve.astrometry.wcs import describe_wcs, middle_deg, to_icrs
+from lightcurve.core.coordinates import degrees_apart
+from lightcurve.core.data import Solution
+from lightcurve.core.errors import SolveError
+from lightcurve.core.settings import SolveSettings
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+    from astropy.wcs import WCS
+
+SCALES = 0.01, 1000.0  # arcsec/px: from the largest telescope to an all-sky camera
+SCALE_FACTOR = 2.0  # what optics in the header may be off: a binning that was not counted
+MAX_DISTORTION = 0.25  # of the frame's diagonal
+_NEEDED = ("CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2")
+_NUMBERS = re.compile(r"(CRVAL|CRPIX|CDELT|CROTA)[12]|(CD|PC)[12]_[12]|(A|B)_\d_\d")
+
+
+def solve_header(request: SolveRequest, settings: SolveSettings) -> Solution:
+    """Take the WCS of the header, if it is whole and the frame's stars are where it has them.
+
+    request: its catalogue is what the stars are compared with; without one, the stars of index
+    files.
+    In ICRS, refined with the matched stars. With no matched stars where there was nothing to
+    compare with: its detail says so.
+    Raises SolveError when there is no celestial WCS, it is degenerate or absurd, or it contradicts
+    the scale given or the stars of the frame; without such stars, also when it contradicts the
+    scale or the place that are known.
+    """
+    wcs, detail = to_icrs(_read(request), request.shape)
+    scale, _, _ = describe_wcs(wcs, request.shape)
+    if not SCALES[0] <= scale <= SCALES[1]:
+        msg = f"the header's WCS has {scale:.3g} arcsec/px, which no camera has"
+        raise SolveError(msg)
+    known = settings.scale_arcsec
+    if known and not 1 / 1.5 < scale / known < 1.5:
+        msg = f"the header's WCS has {scale:.3g} arcsec/px, --scale says {known:.3g}"
+        raise SolveError(msg)
+    found = settle(wcs, request, known_stars(wcs, request, settings), "header", detail)
+    if not found.n_matched:
+        # Stars outweigh what else the header says; where there are none, it must not contradict.
+        _compare(found, request, settings)
+    return found
+
+
+def _compare(found: Solution, request: SolveRequest, settings: SolveSettings) -> None:
+    """See that scale and place are those that are known otherwise."""
+    scale, known = found.scale_arcsec, request.scale_arcsec
+    if known and not 1 / SCALE_FACTOR < scale / known < SCALE_FACTOR:
+        msg = f"the header's WCS has {scale:.3g} arcsec/px, the rest of it says {known:.3g}"
+        raise SolveError(msg)
+    if request.ra_deg is None or request.dec_deg is None or settings.blind:
+        return
+    ra, dec = middle_deg(found.wcs, request.shape)
+    apart = degrees_apart((ra, dec), (request.ra_deg, request.dec_deg))
+    if apart > settings.radius_deg + float(np.hypot(*request.shape)) / 2 * scale / 3600:
+        msg = (
+            f"the header's WCS puts the frame at {ra:.3f} {dec:+.3f}, {apart:.3g} deg from "
+            f"{request.ra_deg:.3f} {request.dec_deg:+.3f}, where it should be"
+        )
+        raise SolveError(msg)
+
+
+def known_stars(wcs: WCS, request: SolveRequest, settings: SolveSettings) -> np.ndarray:
+    """Find stars of known places on and around a frame, without a network.
+
+    wcs: of the frame, roughly.
+    Returns (n, 2) float array, RA and Dec, degrees: the request's catalogue, else the stars of the
+    index files.
+    """
+    if request.catalog is not None:
+        return request.catalog
+    ra, dec = middle_deg(wcs, request.shape)
+    scale, _, _ = describe_wcs(wcs, request.shape)
+    radius = min(0.55 * float(np.hypot(*request.shape)) * scale / 3600, 30.0)
+    return index_stars(find_index_files(settings=settings), ra, dec, radius)
+
+
+def _read(request: SolveRequest) -> WCS:
+    from astropy.io.fits.verify import VerifyWarning
+    from astropy.wcs import WCS, FITSFixedWarning
+
+    if not str(request.header.get("CTYPE1", "")).strip():
+        msg = "the header has no WCS"
+        raise SolveError(msg)
+    try:
+        with warnings.catch_warnings():
+            # What astropy repairs here (old date cards, say) does not touch the celestial part,
+            # nor do cards that are no FITS; numbers that are none are looked for below.
+            warnings.simplefilter("ignore", FITSFixedWarning)
+            warnings.simplefilter("ignore", VerifyWarning)
+            wcs = WCS(request.header, naxis=2)
+        usable = wcs.has_celestial and abs(np.linalg.det(wcs.pixel_scale_matrix)) > 1e-15
+    except (ValueError, TypeError, MemoryError, np.linalg.LinAlgError) as error:
+        msg = f"the header's WCS cannot be read: {' '.join(str(error).split())[:150]}"
+        raise SolveError(msg) from error
+    if not usable:
+        msg = "the header's WCS is not celestial, or degenerate"
+        raise SolveError(msg)
+    _check_numbers(request.header)
+    ny, nx = request.shape
+    corners = np.array([[0, 0], [nx, 0], [0, ny], [nx, ny]], dtype=float)
+    moved = float(np.abs(wcs.pix2foc(corners, 0) - corners).max())
+    if not moved <= MAX_DISTORTION * np.hypot(*request.shape):
+        msg = f"the header's WCS is distorted by {moved:.3g} px, on a frame of {nx} x {ny}"
+        raise SolveError(msg)
+    return wcs
+
+
+def _check_numbers(header: Header) -> None:
+    """See that what should be a number is one: astropy would read a zero for it."""
+    for name in dict.fromkeys([*_NEEDED, *filter(_NUMBERS.fullmatch, header)]):
+        value = header.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+            what = "missing" if value is None else f"{str(value)[:20]!r}, no number"
+            msg = f"the header's WCS is broken: {name} is {what}"
+            raise SolveError(msg)
+
+
+HEADER = Solver(
+    "header",
+    "the WCS that the frame has",
+    "Known stars must fall on the frame's own. With no known stars at hand it is taken only when "
+    "no other solver has an answer, and the result says `not checked`, with the other solvers' "
+    "reasons; it must then agree with the scale (within a factor of two) and the place that are "
+    "known. Other equinoxes and galactic coordinates are converted to ICRS.",
+    solve_header,
+    only_claims=True,
+)

@@ -1,0 +1,149 @@
+"""Solvers outside this process: what they are told, and how far their answers are believed."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from io import BytesIO
+
+import numpy as np
+from astropy.io import fits
+from astropy.wcs import WCS, FITSFixedWarning
+
+from lightcurve.astrometry.header_wcs import known_stars
+from lightcurve.astrometry.local import MIN_STARS, WIDENINGS
+from lightcurve.astrometry.refine import MIN_MATCHED, stars_on_frame
+from lightcurve.astrometry.request import SolveRequest
+from lightcurve.astrometry.wcs import describe_wcs
+from lightcurve.core.errors import SolveError
+from lightcurve.core.settings import SolveSettings
+
+N_STARS = 200
+TAN = ({"RA---TAN", "DEC--TAN"}, {"RA---TAN-SIP", "DEC--TAN-SIP"})
+MAX_SIP_ORDER = 9
+# Anything else in the header (tables to look up, other axes) is no part of such a WCS.
+_CARDS = re.compile(
+    r"(CTYPE|CRVAL|CRPIX|CUNIT)[12]|CD[12]_[12]|(A|B|AP|BP)_(ORDER|\d_\d)|"
+    r"LONPOLE|LATPOLE|EQUINOX|RADESYS"
+)
+_TEXT = ("CTYPE", "CUNIT", "RADESYS")
+_UNREADABLE = (OSError, ValueError, TypeError, KeyError, IndexError, MemoryError, fits.VerifyError)
+
+
+def star_places(request: SolveRequest) -> np.ndarray:
+    """List the brightest stars' places, as FITS counts pixels: the first one's centre is (1, 1).
+
+    Returns (n, 2) float array, at most `N_STARS`, brightest first.
+    Raises SolveError when there are too few for any pattern.
+    """
+    stars = request.stars
+    if len(stars) < MIN_STARS:
+        msg = f"{len(stars)} stars, {MIN_STARS} are needed (clouds, or out of focus?)"
+        raise SolveError(msg, n_detected=len(stars))
+    return np.column_stack([stars.x, stars.y])[:N_STARS].astype(float) + 1
+
+
+def scale_bounds(request: SolveRequest, settings: SolveSettings) -> tuple[float, float] | None:
+    """Bound the scale: as widely as the local solver does, at last, for it is asked once only.
+
+    Arc seconds per pixel; None when nothing is known.
+    """
+    if request.scale_arcsec is None:
+        return None
+    widening = WIDENINGS[0] if request.scale_is_known else WIDENINGS[-1]
+    factor = (1 + settings.scale_tolerance) ** widening
+    return round(request.scale_arcsec / factor, 6), round(request.scale_arcsec * factor, 6)
+
+
+def cone(request: SolveRequest, settings: SolveSettings) -> tuple[float, float, float] | None:
+    """Bound the place on the sky.
+
+    RA (0 to 360), Dec and radius, degrees; None when no place is known or none is to be used.
+    """
+    if request.ra_deg is None or request.dec_deg is None or settings.blind:
+        return None
+    return round(request.ra_deg % 360, 6) % 360, round(request.dec_deg, 6), settings.radius_deg
+
+
+def read_result(body: bytes, request: SolveRequest) -> WCS:
+    """Read a WCS as Astrometry.net writes it, and see that it is one of this frame.
+
+    body: a FITS header.
+    TAN or TAN-SIP.
+    Raises SolveError when it is none, degenerate, of a frame of another size, or far from the scale
+    known.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            warnings.simplefilter("ignore", FITSFixedWarning)
+            header = fits.Header.fromstring(body)
+            wcs = _tangent(header)
+        size = int(header.get("IMAGEW", 0)), int(header.get("IMAGEH", 0))
+    except (*_UNREADABLE, Warning) as error:
+        msg = f"its WCS cannot be read: {' '.join(str(error).split())[:150]}"
+        raise SolveError(msg) from error
+    ny, nx = request.shape
+    if size not in {(0, 0), (nx, ny)}:
+        msg = f"its WCS is of a frame of {size[0]} x {size[1]} pixels, this one has {nx} x {ny}"
+        raise SolveError(msg)
+    scale, _, _ = describe_wcs(wcs, request.shape)
+    known = request.scale_arcsec
+    if not np.isfinite(scale) or (known and not 1 / 2 < scale / known < 2):
+        msg = f"its WCS has {scale:.3g} arcsec/px, the frame {known or float('nan'):.3g}"
+        raise SolveError(msg)
+    return wcs
+
+
+def _tangent(header: fits.Header) -> WCS:
+    cards = [card for card in header.cards if _CARDS.fullmatch(card.keyword)]
+    kept = fits.Header(cards)
+    if {kept.get("CTYPE1"), kept.get("CTYPE2")} not in TAN:
+        msg = f"neither TAN nor TAN-SIP: {str(kept.get('CTYPE1'))[:20]!r}"
+        raise ValueError(msg)
+    if any(kept.get(f"{name}_ORDER", 0) > MAX_SIP_ORDER for name in ("A", "B", "AP", "BP")):
+        msg = f"SIP terms of an order over {MAX_SIP_ORDER}"
+        raise ValueError(msg)
+    numbers = [kept[name] for name in kept if not name.startswith(_TEXT)]
+    if not np.isfinite(np.array(numbers, dtype=float)).all():
+        msg = "a number that is none"
+        raise ValueError(msg)
+    matrix = [[kept.get(f"CD{i}_{j}", 0.0) for j in (1, 2)] for i in (1, 2)]
+    if not abs(np.linalg.det(matrix)) > 1e-15:
+        msg = "its matrix is degenerate"
+        raise ValueError(msg)
+    return WCS(kept)
+
+
+def stars_to_check(
+    wcs: WCS, matched: bytes | None, request: SolveRequest, settings: SolveSettings
+) -> tuple[np.ndarray, str]:
+    """Find stars of known places: from here, or else those that the solver says it matched.
+
+    matched: the solver's list of matched stars.
+    Returns sky: (n, 2) float array, RA and Dec, degrees; remark: says so where they are the
+    solver's own, which makes a weaker check, or where these would be needed and cannot be read.
+    """
+    sky = known_stars(wcs, request, settings)
+    here, _ = stars_on_frame(wcs, request.shape, sky)
+    if len(here) >= MIN_MATCHED or matched is None:
+        return sky, ""
+    try:
+        return _read_matches(matched), ", checked with the stars that it matched"
+    except SolveError as error:
+        return sky, f", {error}"
+
+
+def _read_matches(body: bytes) -> np.ndarray:
+    """Read RA and Dec of the catalogue stars in a table of correspondences."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with fits.open(BytesIO(body)) as hdus:
+                table = hdus[1].data
+                sky = np.column_stack([table["index_ra"], table["index_dec"]]).astype(float)
+    except (*_UNREADABLE, Warning) as error:
+        msg = f"its list of matched stars cannot be read: {' '.join(str(error).split())[:150]}"
+        raise SolveError(msg) from error
+    good = np.isfinite(sky).all(axis=1) & (np.abs(sky[:, 1]) <= 90)
+    return sky[good]

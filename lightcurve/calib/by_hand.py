@@ -1,0 +1,215 @@
+"""Master frames, bad pixels and camera noise, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lightcurve.calib.bad_pixels import dead_pixels, hot_pixels, read_user_map
+from lightcurve.calib.combine import combine
+from lightcurve.calib.gain import measure_noise
+from lightcurve.calib.master_files import read_masters, write_master
+from lightcurve.core.data import Masters, Note
+from lightcurve.core.errors import FrameError, InputError
+from lightcurve.core.flags import PixelFlag, count_pixels
+from lightcurve.core.progress import Progress, silent
+from lightcurve.frames.headers import normalise
+from lightcurve.frames.kinds import kind_by_keyword
+from lightcurve.frames.read import read_cards, read_frame
+
+__all__ = ["camera_noise", "make_badpix", "make_master"]
+
+# What each master may be made of, where the header says it at all.
+SERVE_AS = {"bias": {"bias"}, "dark": {"dark", "dark flat"}, "flat": {"flat"}}
+
+
+def make_master(
+    kind: str,
+    paths: Sequence[Path],
+    out: Path,
+    *,
+    bias: Path | None = None,
+    dark: Path | None = None,
+    clip_sigma: float = 5.0,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Combine frames of one kind and write the master.
+
+    Parameters
+    ----------
+    kind : str
+        ``"bias"``, ``"dark"`` or ``"flat"``.
+    paths : sequence of Path
+        Of one size; darks and flats of one exposure.
+    bias, dark : Path, optional
+        Masters to take off; the dark is scaled to the flats' exposure.
+
+    Returns
+    -------
+    dict
+        What was made of what.
+
+    Raises
+    ------
+    InputError
+        When exposures differ or are not known where they must be.
+    FrameError
+        When a frame's header says that it is of another kind.
+    """
+    for path in paths:
+        _check_kind(kind, path)
+    masters = read_masters([path for path in (bias, dark) if path is not None])
+    seconds = None if kind == "bias" else _one_exposure(paths)
+    combined = combine(
+        list(paths),
+        subtract=_terms(masters, seconds),
+        scale="median" if kind == "flat" else None,
+        clip_sigma=clip_sigma,
+        progress=progress,
+    )
+    image = combined.image
+    if kind == "flat":
+        image = image / np.float32(np.nanmean(image))
+    values = {} if seconds is None else {"EXPTIME": (seconds, "[s]")}
+    if kind == "dark":
+        values["BIASINC"] = (masters.bias is None, "the bias is still in this dark")
+    notes = [Note(f"clipped at {clip_sigma:g} sigma")]
+    names = [path.name for path in paths]
+    write_master(out, image, kind=kind, inputs=names, values=values, notes=notes)
+    return {
+        "master": str(out),
+        "kind": kind,
+        "frames": len(paths),
+        "median": float(np.nanmedian(image)),
+        "median scatter of a pixel": float(np.nanmedian(combined.std)),
+    }
+
+
+def _check_kind(kind: str, path: Path) -> None:
+    """Refuse a frame whose header says that it was taken for something else."""
+    found = kind_by_keyword(read_cards(path)[0])
+    if found is not None and found[0] not in SERVE_AS[kind]:
+        msg = f"its header says {found[0]} ({found[1]}), and a {kind} frame is needed: leave it out"
+        raise FrameError(path, msg)
+
+
+def _one_exposure(paths: Sequence[Path]) -> float:
+    """Exposure time of all frames, seconds."""
+    times: dict[float | None, list[str]] = {}
+    for path in paths:
+        cards, shape, _ = read_cards(path)
+        seconds = normalise(cards, path=path, shape=shape)[0].exposure_s
+        times.setdefault(seconds, []).append(path.name)
+    seconds = next(iter(times))
+    if len(times) != 1 or seconds is None:
+        found = "; ".join(
+            f"{f'{seconds:g} s' if seconds is not None else 'not known'} in {_named(names)}"
+            for seconds, names in times.items()
+        )
+        msg = f"frames of one exposure are needed, these have {found}"
+        raise InputError(msg)
+    return seconds
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def _terms(masters: Masters, seconds: float | None) -> list[tuple[np.ndarray, float]]:
+    """List what to take off each frame, with its factor."""
+    terms = [] if masters.bias is None or masters.dark_includes_bias else [(masters.bias, 1.0)]
+    if masters.dark is None:
+        return terms
+    if masters.dark_includes_bias:
+        return [(masters.dark, 1.0)]
+    if not masters.dark_exposure_s or seconds is None:
+        msg = "the master dark cannot be scaled: its exposure or the frames' is not known"
+        raise InputError(msg)
+    return [*terms, (masters.dark, seconds / masters.dark_exposure_s)]
+
+
+def make_badpix(
+    out: Path,
+    *,
+    dark: Path | None = None,
+    flat: Path | None = None,
+    user: Path | None = None,
+    hot_sigma: float = 8.0,
+) -> dict[str, Any]:
+    """Map bad pixels and write the map.
+
+    Parameters
+    ----------
+    dark, flat : Path, optional
+        Masters.
+    user : Path, optional
+        The user's own map (TOML).
+
+    Returns
+    -------
+    dict
+        How many pixels of each kind.
+
+    Raises
+    ------
+    InputError
+        When neither master is given.
+    """
+    given = [path for path in (dark, flat) if path is not None]
+    if not given:
+        msg = "give --dark or --flat: the map has their size"
+        raise InputError(msg)
+    masters = read_masters(given)
+    images = [image for image in (masters.dark, masters.flat) if image is not None]
+    if not images:
+        msg = f"{given[0].name}: neither a master dark nor a master flat"
+        raise InputError(msg)
+    ny, nx = images[0].shape
+    bad = np.zeros((ny, nx), np.uint8)
+    if masters.dark is not None:
+        bad[hot_pixels(masters.dark, n_sigma=hot_sigma)] |= np.uint8(PixelFlag.HOT)
+    if masters.flat is not None:
+        bad[dead_pixels(masters.flat)] |= np.uint8(PixelFlag.DEAD)
+    if user is not None:
+        bad |= read_user_map(user, (ny, nx))
+    write_master(out, bad, kind="badpix", inputs=[path.name for path in given])
+    counts = count_pixels(bad)
+    return {"map": str(out), **counts}
+
+
+def camera_noise(bias: tuple[Path, Path], flat: tuple[Path, Path]) -> dict[str, Any]:
+    """Measure gain and read noise.
+
+    Parameters
+    ----------
+    bias, flat : pair of Path
+        Raw frames.
+
+    Returns
+    -------
+    dict
+        Gain and read noise with their errors.
+
+    Raises
+    ------
+    FrameError
+        When a frame's header says that it is of another kind.
+    """
+    for kind, paths in (("bias", bias), ("flat", flat)):
+        for path in paths:
+            _check_kind(kind, path)
+    frames = [read_frame(path, need_time=False) for path in (*flat, *bias)]
+    flat_1, flat_2, bias_1, bias_2 = (frame.pixels.astype(float) for frame in frames)
+    level = frames[0].exposure.saturation_adu
+    found = measure_noise((flat_1, flat_2), (bias_1, bias_2), saturation_adu=level)
+    return {
+        "gain_e_per_adu": found.gain_e_per_adu,
+        "gain_err": found.gain_err,
+        "read_noise_e": found.read_noise_e,
+        "read_noise_err": found.read_noise_err,
+        "blocks": found.n_blocks,
+    }

@@ -1,0 +1,150 @@
+"""What a camera is like, by its own frames: gain, read noise, and the level at which it clips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lightcurve.core.errors import CalibrationError
+from lightcurve.core.robust import MAD_TO_SIGMA, robust_scatter
+
+__all__ = ["clip_level"]
+
+BLOCK = 32
+MIN_BLOCKS = 4
+_CLIP_SIGMA = 5.0
+MIN_PILED_UP = 3
+# Of one frame alone: pixels at its highest value, in how many places, times those of lower values.
+ALONE_PIXELS, ALONE_PLACES, ALONE_TIMES, LOWER_VALUES = 5, 3, 3.0, 5
+
+
+@dataclass(frozen=True, slots=True)
+class CameraNoise:
+    """What pairs of flats and biases say of a camera.
+
+    gain_e_per_adu, gain_err : electrons per ADU and its standard error.
+    read_noise_e, read_noise_err : electrons and its standard error.
+    n_blocks : blocks of pixels that took part.
+    """
+
+    gain_e_per_adu: float
+    gain_err: float
+    read_noise_e: float
+    read_noise_err: float
+    n_blocks: int
+
+
+def measure_noise(
+    flat_pair: tuple[np.ndarray, np.ndarray],
+    bias_pair: tuple[np.ndarray, np.ndarray],
+    *,
+    saturation_adu: float | None = None,
+    block: int = BLOCK,
+) -> CameraNoise:
+    """Measure gain and read noise by the photon-transfer method.
+
+    The difference of two flats has lost the fixed pattern and keeps the noise. With signals S1 and
+    S2 above bias and k = S1 / S2, the variance of F1 - k F2 is S1 (1 + k) / g + (1 + k^2) R^2,
+    where R^2 in ADU is half the variance of the difference of two biases; for k = 1 this is
+    Janesick's (2001) gain = (F1 + F2 - B1 - B2) / (var(F1 - F2) - var(B1 - B2)). It is worked out
+    in small blocks, over which illumination is constant enough, and the median taken.
+
+    flat_pair, bias_pair : pair of (ny, nx) arrays, raw exposures, ADU, all of one size;
+    saturation_adu : blocks that reach it in a flat are left out; block : pixels on a side.
+
+    Raises CalibrationError when fewer than four blocks are usable, or the flats are no noisier
+    than the biases.
+    """
+    f1, f2, b1, b2 = (_blocks(image, block) for image in (*flat_pair, *bias_pair))
+    if not f1.shape == f2.shape == b1.shape == b2.shape:
+        msg = "gain and read noise: the two flats and two biases must be of one size"
+        raise CalibrationError(msg)
+    bias_level = (np.nanmedian(b1, axis=1) + np.nanmedian(b2, axis=1)) / 2
+    s1, s2 = (np.nanmean(f, axis=1) - bias_level for f in (f1, f2))
+    bias_variance = _variance(b1 - b2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        k = s1 / s2
+        noise = _variance(f1 - k[:, None] * f2) - (1 + k**2) * bias_variance / 2
+        gain = s1 * (1 + k) / noise
+    top = np.maximum(np.nanmax(f1, axis=1), np.nanmax(f2, axis=1))
+    use = np.isfinite(gain) & (s1 > 0) & (s2 > 0)
+    if saturation_adu is not None:
+        use &= top < saturation_adu
+    if use.sum() < MIN_BLOCKS or not np.median(noise[use]) > 0:
+        msg = (
+            f"gain cannot be measured: {int(use.sum())} of {use.size} blocks of the flats are "
+            "usable (exposed above bias, below saturation, noisier than the biases)"
+        )
+        raise CalibrationError(msg)
+    gain, gain_err = _median_and_error(gain[use])
+    read, read_err = _median_and_error(np.sqrt(bias_variance[use] / 2))
+    # The two errors are independent: one is of the flats, the other of the biases.
+    relative = np.hypot(gain_err / gain, read_err / read if read > 0 else 0.0)
+    return CameraNoise(gain, gain_err, gain * read, gain * read * relative, int(use.sum()))
+
+
+def _blocks(image: np.ndarray, block: int) -> np.ndarray:
+    """Cut an image into whole square blocks, shape (n_blocks, block * block)."""
+    ny, nx = (size // block for size in image.shape)
+    cut = np.asarray(image, dtype=float)[: ny * block, : nx * block]
+    return cut.reshape(ny, block, nx, block).swapaxes(1, 2).reshape(-1, block * block)
+
+
+def _variance(values: np.ndarray) -> np.ndarray:
+    """Variance of each row, without what a cosmic ray or a hot pixel adds.
+
+    The robust scatter sets the limits only: on whole numbers it is too coarse to be the answer.
+    """
+    deviation = values - np.nanmedian(values, axis=1, keepdims=True)
+    scatter = np.maximum(MAD_TO_SIGMA * np.nanmedian(np.abs(deviation), axis=1), 1.0)
+    kept = np.where(np.abs(deviation) <= _CLIP_SIGMA * scatter[:, None], deviation, np.nan)
+    return np.nanvar(kept, axis=1, ddof=1)
+
+
+def _median_and_error(values: np.ndarray) -> tuple[float, float]:
+    """Median, and its standard error: 1.2533 (the square root of pi / 2) sigma / sqrt(n)."""
+    center = float(np.median(values))
+    return center, 1.2533 * robust_scatter(values) / np.sqrt(values.size)
+
+
+def clip_level(images: Sequence[np.ndarray]) -> float | None:
+    """Find the value at which pixels pile up because the converter or the well is full.
+
+    Stars have one brightest pixel each; only clipping makes many pixels share the very highest
+    value of an image, and makes it the same value in image after image. In one image alone, they
+    must be more, in several stars, and many more than those of the next lower values.
+
+    Parameters
+    ----------
+    images : sequence of (ny, nx) arrays
+        Raw frames, ADU; at least one.
+
+    Returns
+    -------
+    float or None
+        ADU; None when the frames show no clipping.
+    """
+    if len(images) == 1:
+        return _level_alone(images[0])
+    highest = [float(np.nanmax(image)) for image in images]
+    level = max(highest, default=0.0)
+    piled_up = [np.count_nonzero(image == level) for image in images]
+    enough = sum(count >= MIN_PILED_UP for count in piled_up)
+    return level if enough >= 2 and enough * 2 >= len(images) else None
+
+
+def _level_alone(image: np.ndarray) -> float | None:
+    from scipy.ndimage import label
+
+    level = float(np.nanmax(image))
+    full = image == level
+    if np.count_nonzero(full) < ALONE_PIXELS:
+        return None
+    _, n_places = label(full, np.ones((3, 3)))
+    # The median value and above: sorting the whole frame is not needed to know its upper end.
+    lower = image[(image < level) & (image > np.nanmedian(image))]
+    counts = np.unique(lower, return_counts=True)[1][-LOWER_VALUES:]
+    stands_out = counts.size and np.count_nonzero(full) > ALONE_TIMES * counts.max()
+    return level if n_places >= ALONE_PLACES and stands_out else None

@@ -1,0 +1,216 @@
+"""Master frames as FITS files that say what they were made of, written whole or not at all."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lightcurve.core.constants import __version__
+from lightcurve.core.data import KINDS as FRAME_KINDS
+from lightcurve.core.data import Masters, Note, Severity
+from lightcurve.core.errors import CalibrationError, FrameError, InputError
+from lightcurve.core.files import write_whole
+from lightcurve.frames.cards import printable
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+__all__ = ["load_masters", "write_masters"]
+
+PRODUCT_CARD = "LCPRODCT"
+KINDS = ("bias", "dark", "flat", "badpix")
+_FIELD = {"bias": "bias", "dark": "dark", "flat": "flat", "badpix": "bad"}
+_IMAGE_TYPE = {
+    "bias": "master bias",
+    "dark": "master dark",
+    "flat": "master flat",
+    "badpix": "bad pixel map",
+}
+_NOTE, _WARNING, _INPUT = "note: ", "warning: ", "combined: "
+_CARD_TEXT = 72  # characters of a COMMENT or HISTORY card; longer text runs on in the next
+_UNIT = {"bias": "adu", "dark": "adu", "flat": "", "badpix": ""}
+
+
+def _master_path(folder: Path, kind: str) -> Path:
+    """Name the file of a master frame.
+
+    kind: one of `KINDS`.
+    """
+    return folder / f"master_{kind}.fits"
+
+
+def write_masters(folder: Path, masters: Masters) -> list[Path]:
+    """Write all that a `Masters` holds into a folder, one file for each image.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there; masters of an earlier run that these do not have are removed.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    InputError
+        When the folder cannot be written.
+    """
+    written = []
+    for kind in KINDS:
+        image, path = getattr(masters, _FIELD[kind]), _master_path(folder, kind)
+        if image is not None:
+            values = _values(kind, masters)
+            inputs = masters.inputs.get(kind, ())
+            write_master(path, image, kind=kind, inputs=inputs, values=values, notes=masters.notes)
+            written.append(path)
+        else:
+            _remove(path)  # left behind, it would be read back as one of these
+    return written
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        msg = f"{path}: is of an earlier run and cannot be removed: {error.strerror}"
+        raise InputError(msg) from error
+
+
+def _values(kind: str, masters: Masters) -> dict[str, tuple[object, str]]:
+    """Header cards that give a master back its numbers."""
+    values: dict[str, tuple[object, str]] = {}
+    if kind == "dark":
+        values["BIASINC"] = (masters.dark_includes_bias, "the bias is still in this dark")
+        if masters.dark_exposure_s is not None:
+            values["EXPTIME"] = (masters.dark_exposure_s, "[s] exposure of this dark")
+    if masters.gain_e_per_adu is not None:
+        values["LCGAIN"] = (masters.gain_e_per_adu, "[e/adu] measured from pairs")
+    if masters.read_noise_e is not None:
+        values["LCRDNOIS"] = (masters.read_noise_e, "[e] measured from pairs")
+    return values
+
+
+def write_master(
+    path: Path,
+    image: np.ndarray,
+    *,
+    kind: str,
+    inputs: Sequence[str] = (),
+    values: Mapping[str, tuple[object, str]] | None = None,
+    notes: Sequence[Note] = (),
+) -> None:
+    """Write one master frame with its provenance.
+
+    path : replaced at one stroke; a reader sees the old file or the new one; image : (ny, nx)
+    array; kind : one of `KINDS`; inputs : names of the files combined; values : mapping of str
+    to (value, comment), further header cards; notes : what is to be known of it.
+
+    Raises InputError when it cannot be written.
+    """
+    from astropy.io import fits
+
+    hdu = fits.PrimaryHDU(image)
+    header = hdu.header
+    header[PRODUCT_CARD] = (f"master {kind}", "made by lightcurve, not by a camera")
+    header["IMAGETYP"] = _IMAGE_TYPE[kind]
+    if _UNIT[kind]:
+        header["BUNIT"] = _UNIT[kind]
+    header["NCOMBINE"] = (len(inputs), "frames combined")
+    header["CREATOR"] = f"lightcurve {__version__}"
+    header["DATE"] = (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "UTC, when written")
+    for keyword, (value, comment) in (values or {}).items():
+        header[keyword] = (value, comment)
+    for note in notes:
+        mark = _WARNING if note.severity is Severity.WARNING else ""
+        header["COMMENT"] = printable(_NOTE + mark + note.text)
+    for name in inputs:
+        header["HISTORY"] = printable(_INPUT + name)
+    write_whole(path, lambda file: hdu.writeto(file, checksum=True), parents=True, shared=True)
+
+
+def load_masters(folder: Path) -> Masters:
+    """Read back what `write_masters` wrote.
+
+    Raises
+    ------
+    CalibrationError
+        When there is no master frame in it.
+    FrameError
+        When one is damaged or is not a master frame of ours.
+    """
+    paths = [path for kind in KINDS if (path := _master_path(folder, kind)).is_file()]
+    if not paths:
+        msg = f"{folder}: no master frames (master_bias.fits ...) in it"
+        raise CalibrationError(msg)
+    return read_masters(paths)
+
+
+def read_masters(paths: Sequence[Path]) -> Masters:
+    """Read master frames, whatever their file names.
+
+    paths : written by `write_master`; at most one of each kind.
+
+    Raises CalibrationError when two are of one kind; FrameError when one is damaged or is not a
+    master frame of ours.
+    """
+    fields: dict[str, Any] = {}
+    inputs: dict[str, tuple[str, ...]] = {}
+    for path in map(Path, paths):
+        image, header = _read(path)
+        kind = str(header.get(PRODUCT_CARD, "")).removeprefix("master ")
+        if kind not in KINDS:
+            raise FrameError(path, f"is not a master frame ({PRODUCT_CARD} is missing)")
+        if _FIELD[kind] in fields:
+            msg = f"{path.name}: a second master {kind}; give one of each kind"
+            raise CalibrationError(msg)
+        fields[_FIELD[kind]] = image
+        inputs[kind] = _lines(header, "HISTORY", _INPUT)
+        fields["gain_e_per_adu"] = header.get("LCGAIN", fields.get("gain_e_per_adu"))
+        fields["read_noise_e"] = header.get("LCRDNOIS", fields.get("read_noise_e"))
+        fields["notes"] = tuple(map(_read_note, _lines(header, "COMMENT", _NOTE)))
+        if kind == "dark":
+            fields["dark_includes_bias"] = bool(header.get("BIASINC", False))
+            fields["dark_exposure_s"] = header.get("EXPTIME")
+    return Masters(**fields, inputs={kind: names for kind, names in inputs.items() if names})
+
+
+def _lines(header: Header, keyword: str, mark: str) -> tuple[str, ...]:
+    """Texts that begin with a mark, put together again where cards cut them."""
+    text = "".join(f"{card:<{_CARD_TEXT}}" for card in map(str, header.get(keyword, ())))
+    return tuple(part.rstrip() for part in text.split(mark)[1:])
+
+
+def _read_note(text: str) -> Note:
+    """Read a note as it stands in a header: ``[warning: ][kind: ]text``."""
+    plain = text.removeprefix(_WARNING)
+    kind = plain.partition(": ")[0]
+    return Note(
+        plain,
+        Severity.INFO if plain == text else Severity.WARNING,
+        subject=kind if kind in FRAME_KINDS else "",
+    )
+
+
+def _read(path: Path) -> tuple[np.ndarray, Header]:
+    from astropy.io import fits
+    from astropy.utils.exceptions import AstropyUserWarning
+
+    try:
+        with warnings.catch_warnings(), path.open("rb") as file:
+            warnings.simplefilter("error", AstropyUserWarning)  # a wrong checksum is a warning
+            with fits.open(file, memmap=False, checksum=True) as hdus:
+                image, header = hdus[0].data, hdus[0].header
+                if image is None or image.ndim != 2:
+                    raise FrameError(path, "is not a master frame: it holds no image")
+                return image.astype(np.uint8 if image.dtype.kind == "u" else np.float32), header
+    except (OSError, ValueError, TypeError, fits.VerifyError, AstropyUserWarning) as error:
+        reason = getattr(error, "strerror", None) or error
+        msg = f"cannot be read as a master frame, make it again: {reason}"
+        raise FrameError(path, msg) from error

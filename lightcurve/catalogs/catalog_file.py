@@ -1,0 +1,272 @@
+"""A catalogue given by hand: CSV, ECSV, FITS or VOTable, its columns known by their usual names."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lightcurve.catalogs.layout import (
+    Catalog,
+    Field,
+    Layout,
+    Wanted,
+    build,
+    find,
+    julian_years,
+    spellings,
+    within,
+)
+from lightcurve.catalogs.read_votable import READING, clean, numbers, read_votable, texts
+from lightcurve.core.coordinates import sexagesimal
+from lightcurve.core.errors import CatalogError, InputError
+from lightcurve.core.library_warnings import quietly
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+
+__all__ = ["read_file"]
+
+log = logging.getLogger(__name__)
+NAME = "file"
+MAX_BYTES = 500_000_000
+ERROR_ARCSEC = 0.1
+RA = "RA_ICRS|ra_deg|RA|RAJ2000|_RAJ2000|RAdeg|raMean|RAICRS|ALPHA_J2000|right_ascension|alpha|lon"
+DEC = (
+    "DE_ICRS|DEC_ICRS|dec_deg|DEC|DEJ2000|DECJ2000|_DEJ2000|DEdeg|decMean|DEICRS|DELTA_J2000|"
+    "declination|delta|lat"
+)
+IDS = "source_id|Source|id|objID|ObjectId|Name|designation|main_id|star|2MASS|TYC|recno"
+MOTION = ("pmRA|pm_ra|pmra_cosdec|pm_ra_cosdec", "pmDE|pmdec|pm_dec")
+ERRORS = (
+    "e_RA_ICRS|ra_error|e_RAJ2000|e_RAdeg|raErr|ra_err",
+    "e_DE_ICRS|dec_error|e_DEJ2000|e_DEdeg|decErr|dec_err",
+)
+EPOCH = "ref_epoch|Epoch|EpMean"
+OTHERS = (
+    ("RUWE", "ruwe", False, "Renormalised unit weight error of the astrometry"),
+    ("phot_variable_flag|VarFlag", "variable", True, "VARIABLE where found to be so"),
+    ("Type|otype", "type", True, "Kind of object"),
+)
+
+# Band, column here, names there (exact first: Gmag is not gmag), description.
+MAGNITUDES = (
+    ("G", "gaia_g_mag", "Gmag|phot_g_mean_mag|gaia_g_mag|gaia_g", "Gaia G"),
+    ("BP", "gaia_bp_mag", "BPmag|phot_bp_mean_mag|gaia_bp_mag|GBPmag|gaia_bp", "Gaia BP"),
+    ("RP", "gaia_rp_mag", "RPmag|phot_rp_mean_mag|gaia_rp_mag|GRPmag|gaia_rp", "Gaia RP"),
+    *(
+        (b, f"jkc_{b.lower()}_mag", f"{b}mag|{b}_mag|mag_{b}|MAG_{b}|{b}", f"{b}, Johnson-Cousins")
+        for b in "UBVRI"
+    ),
+    ("R", "jkc_r_mag", "Rcmag|Rc|mag_Rc", "Rc, Cousins"),
+    ("I", "jkc_i_mag", "Icmag|Ic|mag_Ic", "Ic, Cousins"),
+    *(
+        (f"{b}_sdss", f"sdss_{b}_mag", f"{b}'mag|{b}_sdss_mag|S{b.upper()}|mag_S{b.upper()}", b)
+        for b in "ugriz"
+    ),
+    *(
+        (f"{b}_ps1", f"ps1_{b}_mag", f"{b}mag|{b}MeanPSFMag|{b}_ps1|{b}P1|{b}_mag|mag_{b}|{b}", b)
+        for b in "grizy"
+    ),
+    ("u_sdss", "sdss_u_mag", "umag|u_mag|mag_u|u", "u"),
+    *(
+        (b, f"twomass_{b.lower()}_mag", f"{b}mag|{b}_mag|{b}|{b.lower()}_m", f"2MASS {b}")
+        for b in "JHK"
+    ),
+    ("VT", "tycho_vt_mag", "VTmag|MAG_VT|VT", "Tycho VT"),
+    ("BT", "tycho_bt_mag", "BTmag|MAG_BT|BT", "Tycho BT"),
+    ("given", "mag", "mag|magnitude", "Magnitude, band not named"),
+)
+
+
+def read_file(path: str | Path, field: Field | None = None, *, name: str = NAME) -> Catalog:
+    """Read a catalogue given by hand.
+
+    Parameters
+    ----------
+    path : path-like
+        Recognised by its contents: FITS, VOTable, ECSV, or text in columns divided by commas,
+        semicolons, tabs or blanks. Positions in degrees, or right ascension in hours as
+        ``02:04:10.3``.
+    field : Field, optional
+        Only stars in it are kept, moved to its epoch; without it all, at the catalogue's epoch.
+    name : str
+        The catalogue's short name; not that of a service.
+
+    Returns
+    -------
+    Catalog
+        Its notes say which columns were taken for what.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read, or has no positions.
+    """
+    path = Path(path)
+    try:
+        with READING:
+            table, odd = quietly(lambda: _read_table(path))
+        for warning in odd:
+            log.info("%s: %s", path.name, warning)
+        return replace(_catalog(table, path, field), name=name)
+    except CatalogError as error:
+        msg = f"{path.name}: {error.reason}"
+        raise InputError(msg) from error
+    except OSError as error:
+        msg = f"{path.name}: cannot be read: {error.strerror or error}"
+        raise InputError(msg) from error
+
+
+def _read_table(path: Path) -> Table:
+    from astropy.table import Table
+
+    if path.stat().st_size > MAX_BYTES:
+        raise CatalogError(path.name, f"over {MAX_BYTES // 1_000_000} MB: cut it to your field")
+    body = path.read_bytes()
+    head = body[:2000].lstrip()
+    try:
+        if head.startswith(b"SIMPLE"):
+            return Table.read(path, format="fits")
+        if head.startswith(b"<"):
+            return read_votable(body, path.name)
+        text = body.decode("utf-8-sig")
+        if head.startswith(b"# %ECSV"):
+            return Table.read(text, format="ascii.ecsv")
+        return _read_text(text, path.name)
+    except CatalogError:
+        raise
+    except Exception as error:  # readers of tables raise anything on a damaged one
+        msg = f"cannot be read as a table ({type(error).__name__}): save it as CSV or FITS"
+        raise CatalogError(path.name, msg) from error
+
+
+def _read_text(text: str, name: str) -> Table:
+    """Read columns of text: the line of names tells what divides them."""
+    import pandas as pd
+    from astropy.table import Table
+
+    lines = [line for line in text.splitlines() if line.strip()]
+    first = next((i for i, line in enumerate(lines) if not line.startswith("#")), None)
+    if first is None:
+        raise CatalogError(name, "holds no rows")
+    # The names may stand behind the last comment sign, with numbers below.
+    if first and re.match(r"\s*[-+\d.]", lines[first]):
+        first -= 1
+        lines[first] = lines[first].lstrip("# ")
+    divider = next((d for d in ("\t", ",", ";") if d in lines[first]), r"\s+")
+    rows = "\n".join(lines[first:])
+    frame = pd.read_csv(
+        StringIO(rows), sep=divider, dtype=str, keep_default_na=False, comment="#", engine="python"
+    )
+    return Table({str(c).strip(): frame[c].to_numpy(dtype=str) for c in frame.columns})
+
+
+def _catalog(table: Table, path: Path, field: Field | None) -> Catalog:
+    if not len(table):
+        raise CatalogError(path.name, "holds no rows")
+    known = spellings(table)
+    taken: list[str] = []
+    ra, dec = find(known, RA), find(known, DEC)
+    if ra is None or dec is None:
+        there = ", ".join(clean(n) for n in table.colnames[:12])
+        msg = f"no columns of positions among {there}: name them ra and dec, in degrees"
+        raise CatalogError(path.name, msg)
+    _in_degrees(table, ra, 15.0, path.name)
+    _in_degrees(table, dec, 1.0, path.name)
+    epoch, told = _epoch(table, known, ra)
+    motion = tuple(m for m in (find(known, names) for names in MOTION) if m)
+    errors = tuple(e for e in (find(known, names) for names in ERRORS) if e)
+    layout = Layout(
+        ids=find(known, IDS) or "",
+        ra=ra,
+        dec=dec,
+        errors=errors,
+        # Where the file names no unit: Gaia writes its errors in mas, under these names.
+        error_unit="mas" if set(errors) & {"ra_error", "e_RA_ICRS"} else "arcsec",
+        error_arcsec=ERROR_ARCSEC,
+        epoch=epoch,
+        motion=motion if len(motion) == 2 else (),
+        columns=_columns(table, known, taken),
+    )
+    own = np.median(julian_years(numbers(table, epoch))) if isinstance(epoch, str) else epoch
+    here = field or Field(0.0, 0.0, 180.0, float(own))
+    catalog = build(table, layout, NAME, clean(path.name), here)
+    notes = (*catalog.notes, told, "taken: " + ", ".join(taken))
+    catalog = replace(catalog, notes=notes)
+    return catalog if field is None else within(catalog, field)
+
+
+def _columns(table: Table, known: dict[str, str], taken: list[str]) -> tuple[Wanted, ...]:
+    """Find magnitudes, their errors and the rest; each column of the file serves once."""
+    wanted: list[Wanted] = []
+    used: set[str] = set()
+    exact = set(table.colnames)
+    for band, ours, names, text in MAGNITUDES:
+        # Case matters here (Gmag, gmag), so only exact names, or others' in any case if long.
+        there = next((n for n in names.split("|") if n in exact), None)
+        there = there or find(known, "|".join(n for n in names.split("|") if len(n) > 5))
+        if there is None or there in used or any(w.ours == ours for w in wanted):
+            continue
+        if not _may_be_magnitudes(table, there):
+            continue
+        used.add(there)
+        taken.append(f"{clean(there)} as {band}")
+        wanted.append(Wanted(there, ours, "mag", text))
+        spellings = f"e_{there}|{there}_err|{there}_error|err_{there}|{there}Err|{there}err"
+        error = next((e for e in spellings.split("|") if e in exact), None)
+        if error:
+            wanted.append(Wanted(error, f"{ours}_err", "mag", f"Error of {text}"))
+    for names, ours, is_text, text in OTHERS:
+        there = find(known, names)
+        if there:
+            wanted.append(Wanted(there, ours, "", text, text=is_text))
+    return tuple(wanted)
+
+
+def _may_be_magnitudes(table: Table, name: str) -> bool:
+    """Tell magnitudes from flags of the same short name, such as V of the VSX."""
+    try:
+        values = numbers(table, name)
+    except ValueError:
+        return False
+    values = values[np.isfinite(values)]
+    in_range = (values > -30) & (values < 40)
+    return bool(in_range.any() and (values[in_range] % 1).any())
+
+
+def _in_degrees(table: Table, name: str, factor: float, source: str) -> None:
+    """Turn a column of sexagesimal text, or of hours, into degrees, in place."""
+    column = table[name]
+    if str(getattr(column, "unit", "")) in {"h", "hourangle", "hr"}:
+        table[name] = numbers(table, name) * 15.0
+        return
+    if np.ma.asarray(column).dtype.kind not in "OUS":
+        return
+    values = numbers(table, name)
+    for i in np.flatnonzero(~np.isfinite(values)):
+        angle = sexagesimal(texts(table[i : i + 1], name)[0])
+        if angle is not None:
+            values[i] = factor * angle
+    if not np.isfinite(values).any():
+        raise CatalogError(source, f"column {name} holds no angles: give degrees")
+    table[name] = values
+
+
+def _epoch(table: Table, known: dict[str, str], ra: str) -> tuple[float | str, str]:
+    """Find the epoch of the positions: a column, else what the file says, else 2000."""
+    column = find(known, EPOCH)
+    # The VSX has a column of this name for the times of maxima.
+    if column is not None and (julian_years(numbers(table, column)) != 2000.0).any():
+        return column, f"epoch of the positions from column {clean(column)}"
+    said = f"{getattr(table[ra], 'description', '')} {table.meta.get('EPOCH', '')}"
+    found = re.search(r"(?:epoch|Ep)\W{0,3}J?((?:19|20)\d\d(?:\.\d+)?)", said, re.IGNORECASE)
+    found = found or re.search(r"\bJ?((?:19|20)\d\d\.\d+)", str(table.meta.get("EPOCH", "")))
+    if found:
+        return float(found[1]), f"epoch of the positions {found[1]}, from the description"
+    return 2000.0, "epoch of the positions not stated: 2000.0 assumed"

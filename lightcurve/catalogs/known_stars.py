@@ -1,0 +1,130 @@
+"""Stars of a catalogue, by which plate solutions are checked and refined."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from lightcurve.catalogs.catalog_file import read_file
+from lightcurve.catalogs.layout import Catalog, Field
+from lightcurve.catalogs.query import query
+from lightcurve.core.coordinates import degrees_apart
+from lightcurve.core.errors import CatalogError, InputError
+from lightcurve.core.settings import CatalogSettings
+
+__all__ = ["StarSource", "star_source"]
+
+log = logging.getLogger(__name__)
+SERVICES = ("gaia",)
+SAME_EPOCH = 0.02  # years: 0.2 arcsec for the fastest star
+WIDER = 1.5  # asked for at once, so that a field that drifts needs no second question
+
+
+@dataclass(frozen=True, slots=True)
+class StarSource:
+    """Where known stars come from.
+
+    Attributes
+    ----------
+    needs_place : bool
+        Whether a frame must be solved roughly before its stars can be asked for.
+    stars : callable
+        ``stars(field)`` gives RA and Dec, degrees, at the field's epoch, the brightest first,
+        as (n, 2) array; raises `CatalogError` when the service fails.
+    """
+
+    name: str
+    needs_place: bool
+    stars: Callable[[Field], np.ndarray]
+
+
+def star_source(name: str, settings: CatalogSettings) -> StarSource:
+    """Find the source that a name stands for.
+
+    Parameters
+    ----------
+    name : str
+        A file, or one of `SERVICES`.
+
+    Raises
+    ------
+    InputError
+        When there is neither such a file nor such a service, or the file holds no stars.
+    """
+    if Path(name).is_file():
+        return _of_file(Path(name))
+    if name.lower() in SERVICES:
+        return _of_service(name.lower(), settings)
+    msg = f"--catalog {name}: no such file, and no such service ({', '.join(SERVICES)})"
+    raise InputError(msg)
+
+
+def _of_file(path: Path) -> StarSource:
+    first = read_file(path)
+    for note in first.notes:
+        log.info("%s: %s", path.name, note)
+    if not len(first):
+        msg = f"{path.name}: holds no stars"
+        raise InputError(msg)
+    kept: dict[str, tuple[float, np.ndarray]] = {}
+
+    def stars(field: Field) -> np.ndarray:
+        epoch, found = kept.get("last", (np.inf, None))
+        if found is None or abs(epoch - field.epoch_jyear) > SAME_EPOCH:
+            # All the sky: the place of the frame is not known yet.
+            everywhere = replace(field, ra_deg=0.0, dec_deg=0.0, radius_deg=180.0)
+            found = brightest_first(read_file(path, everywhere))
+            kept["last"] = field.epoch_jyear, found
+        return found
+
+    return StarSource(path.name, needs_place=False, stars=stars)
+
+
+def _of_service(name: str, settings: CatalogSettings) -> StarSource:
+    kept: dict[str, tuple[Field, np.ndarray]] = {}
+    failures: list[CatalogError] = []
+    # What the settings give by hand is for magnitudes; here one service is wanted.
+    alone = settings.model_copy(update={"files": ()})
+
+    def stars(field: Field) -> np.ndarray:
+        if failures:
+            # A service that is down stays so for this run: no frame waits for it again.
+            raise failures[0]
+        if "last" in kept and _holds(kept["last"][0], field):
+            return kept["last"][1]
+        wide = replace(field, radius_deg=WIDER * field.radius_deg)
+        catalogs, (report,) = query((name,), wide, alone)
+        if name not in catalogs:
+            failures.append(CatalogError(report.title, report.reason))
+            raise failures[0]
+        kept["last"] = wide, brightest_first(catalogs[name])
+        return kept["last"][1]
+
+    return StarSource(name, needs_place=True, stars=stars)
+
+
+def _holds(wide: Field, field: Field) -> bool:
+    """Tell whether a cone lies in another, at nearly the same epoch."""
+    apart = degrees_apart((wide.ra_deg, wide.dec_deg), (field.ra_deg, field.dec_deg))
+    same = abs(wide.epoch_jyear - field.epoch_jyear) <= SAME_EPOCH
+    return same and apart + field.radius_deg <= wide.radius_deg
+
+
+def brightest_first(catalog: Catalog) -> np.ndarray:
+    """Order a catalogue's places by the magnitude that most of its stars have.
+
+    Returns (n, 2) float array, RA and Dec, degrees; stars without that magnitude last, all as they
+    come where there is none.
+    """
+    sky = np.column_stack([catalog.ra_deg, catalog.dec_deg])
+    names = [
+        n for n, c in catalog.columns.items() if n.endswith("mag") and c.values.dtype.kind == "f"
+    ]
+    if not names or not len(sky):
+        return sky
+    known = {name: int(np.isfinite(catalog.number(name)).sum()) for name in names}
+    return sky[np.argsort(catalog.number(max(known, key=known.__getitem__)), kind="stable")]

@@ -1,0 +1,265 @@
+"""Compare two tables or light curves, whatever wrote them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from lightcurve.aij.read_table import STAR_COLUMN, TIMES, AijTable
+from lightcurve.compare.columns import (
+    PERIODS,
+    ColumnDifference,
+    compare_column,
+    match_labels,
+    match_times,
+)
+from lightcurve.compare.result import Comparison, Tolerance, take_wanted
+from lightcurve.compare.sides import SYSTEMS, Side, in_one_time_system, read_side
+from lightcurve.core.constants import DAY_S
+from lightcurve.core.errors import InputError
+from lightcurve.core.settings import Settings
+from lightcurve.tables.light_curves import Choice
+
+__all__ = ["compare_files"]
+
+WAYS = ("", "frame", "time")
+FLUX, ERROR = "relative flux", "relative flux error"
+
+NOT_COMPARED = {*TIMES, "slice", *(name.lower() for name in TIMES)}
+
+
+def compare_files(
+    paths: tuple[Path, Path],
+    choices: tuple[Choice, Choice],
+    settings: Settings,
+    *,
+    tolerance: Tolerance,
+    only: Sequence[str] = (),
+    by: str = "",
+) -> Comparison:
+    """Compare two files, each a measurement table or a light curve.
+
+    Parameters
+    ----------
+    paths : (Path, Path)
+        A and B.
+    choices : (Choice, Choice)
+        Which columns are meant, see `spread_choices`.
+    settings : Settings
+        Target and site, where one has BJD_TDB and the other JD_UTC only.
+    only : sequence of str
+        Columns to compare; ``Source-Sky`` stands for those of all stars. By default all that both
+        have.
+    by : str
+        ``"frame"`` or ``"time"``; by default frame names, where half of them are in both.
+
+    Raises
+    ------
+    InputError
+        When a file cannot be read, no rows match, `only` names what neither has, or there is
+        nothing to compare.
+    """
+    if by not in WAYS:
+        msg = f"--by {by!r}: frame or time"
+        raise InputError(msg)
+    a, b = (read_side(path, choice) for path, choice in zip(paths, choices, strict=True))
+    if a.table.name == b.table.name:  # runs have files of the same names
+        a, b = (_named(side, str(path)) for side, path in zip((a, b), paths, strict=True))
+    told = [(side.table.name, [*map(str, side.table.unusable), side.note]) for side in (a, b)]
+    notes = [f"{name}: {note}" for name, own in told for note in own if note]
+    a, b = in_one_time_system(a, b, settings, notes)
+    rows_a, rows_b, matched_by = _match(a, b, by)
+    labels = _row_names(a, rows_a)
+    differences, curves = _compare_curves(a, b, (rows_a, rows_b), labels, tolerance)
+    differences += _compare_times(a, b, (rows_a, rows_b), labels, tolerance)
+    differences += _compare_columns(a.table, b.table, (rows_a, rows_b), labels, tolerance)
+    only_a, only_b = _apart(a.table, b.table), _apart(b.table, a.table)
+    kept, lacking = take_wanted(differences, only, (*only_a, *only_b))
+    if len(curves.time):  # compared above, under other names
+        only_a, only_b = (
+            tuple(name for name in own if name not in _of_curve(side, choice))
+            for own, side, choice in zip((only_a, only_b), (a, b), choices, strict=True)
+        )
+    return Comparison(
+        names=(a.table.name, b.table.name),
+        matched_by=matched_by,
+        rows=(len(a.table), len(b.table), len(rows_a)),
+        differences=kept,
+        only_a=only_a,
+        only_b=only_b,
+        lacking=lacking,
+        tolerance=tolerance,
+        notes=tuple(notes),
+        time_name=curves.time_name,
+        time=curves.time,
+        flux_a=curves.flux_a,
+        flux_b=curves.flux_b,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Curves:
+    """Matched points of both light curves, each flux over its median; empty without curves."""
+
+    time_name: str = ""
+    time: np.ndarray = field(default_factory=lambda: np.empty(0))
+    flux_a: np.ndarray = field(default_factory=lambda: np.empty(0))
+    flux_b: np.ndarray = field(default_factory=lambda: np.empty(0))
+
+
+def _named(side: Side, name: str) -> Side:
+    return replace(side, table=replace(side.table, name=name))
+
+
+def _match(a: Side, b: Side, by: str) -> tuple[np.ndarray, np.ndarray, str]:
+    rows = match_labels(a.labels.tolist(), b.labels.tolist())
+    enough = len(rows[0]) > 0.5 * min(len(a.labels), len(b.labels))
+    if by == "frame" or (not by and enough):
+        if not len(rows[0]):
+            msg = f"{a.table.name} and {b.table.name} name no frame in common: try --by time"
+            raise InputError(msg)
+        return *rows, "frame"
+    for system, name in SYSTEMS.items():
+        time_a, time_b = a.time(system), b.time(system)
+        if time_a is not None and time_b is not None:
+            rows = match_times(time_a, time_b)
+            if not len(rows[0]):
+                msg = (
+                    f"no rows at the same time: {a.table.name} has {name} {_span(time_a)}, "
+                    f"{b.table.name} {_span(time_b)}"
+                )
+                raise InputError(msg)
+            return *rows, name
+    msg = (
+        f"{a.table.name} and {b.table.name} have neither frames nor a kind of time in common; "
+        "--time and --time-kind name a column of times"
+    )
+    msg = "; ".join([msg, *dict.fromkeys(side.note for side in (a, b) if side.note)])
+    raise InputError(msg)
+
+
+def _span(values: np.ndarray) -> str:
+    return f"{np.nanmin(values):.4f} to {np.nanmax(values):.4f}"
+
+
+def _row_names(side: Side, rows: np.ndarray) -> list[str]:
+    """Frame names, else times, else row numbers."""
+    labels = side.labels[rows]
+    known = next((t for s in SYSTEMS if (t := side.time(s)) is not None), None)
+    return [
+        str(label)
+        or (f"{known[row]:.6f}" if known is not None and np.isfinite(known[row]) else f"row {row}")
+        for label, row in zip(labels, rows, strict=True)
+    ]
+
+
+def _compare_curves(
+    a: Side,
+    b: Side,
+    rows: tuple[np.ndarray, np.ndarray],
+    labels: list[str],
+    tolerance: Tolerance,
+) -> tuple[list[ColumnDifference], _Curves]:
+    """Compare fluxes over their medians."""
+    if a.curve is None or b.curve is None:
+        return [], _Curves()
+    rtol, atol = tolerance.rtol, tolerance.atol
+    flux_a, flux_b = a.curve.flux[rows[0]], b.curve.flux[rows[1]]
+    both = np.isfinite(flux_a) & np.isfinite(flux_b)
+    if not both.any():
+        return [], _Curves()
+    level_a, level_b = np.median(flux_a[both]), np.median(flux_b[both])
+    if not (level_a > 0 and level_b > 0):
+        return [], _Curves()
+    flux_a, flux_b = flux_a / level_a, flux_b / level_b
+    error_a, error_b = a.curve.flux_err[rows[0]] / level_a, b.curve.flux_err[rows[1]] / level_b
+    found = [
+        compare_column(FLUX, flux_a, flux_b, labels, rtol=rtol, atol=atol),
+        compare_column(ERROR, error_a, error_b, labels, rtol=rtol, atol=atol),
+    ]
+    for system, name in SYSTEMS.items():
+        time = a.time(system)
+        if time is not None and b.time(system) is not None:
+            return found, _Curves(name, time[rows[0]], flux_a, flux_b)
+    return found, _Curves("row", np.arange(len(flux_a), dtype=float), flux_a, flux_b)
+
+
+def _compare_times(
+    a: Side,
+    b: Side,
+    rows: tuple[np.ndarray, np.ndarray],
+    labels: list[str],
+    tolerance: Tolerance,
+) -> list[ColumnDifference]:
+    """Compare the times that both have, in seconds; those of light curves first."""
+    times_a, times_b = _all_times(a), _all_times(b)
+    found = []
+    for name in (name for name in times_a if name in times_b):
+        one, other = times_a[name][rows[0]], times_b[name][rows[1]]
+        # Where one of them has no time, that is a difference too.
+        seconds, zero = (one - other) * DAY_S, np.where(np.isfinite(other), 0.0, np.nan)
+        seconds = np.where(np.isfinite(one) & np.isnan(other), 0.0, seconds)
+        column = compare_column(f"{name}, s", seconds, zero, labels, atol=tolerance.time_s)
+        found.append(replace(column, largest_relative=float("nan")))
+    return found
+
+
+def _all_times(side: Side) -> dict[str, np.ndarray]:
+    own = {name: side.time(system) for system, name in SYSTEMS.items()}
+    return {name: v for name, v in own.items() if v is not None} | {
+        name: v for name, v in side.table.times().items() if own.get(name) is None
+    }
+
+
+def _compare_columns(
+    a: AijTable,
+    b: AijTable,
+    rows: tuple[np.ndarray, np.ndarray],
+    labels: list[str],
+    tolerance: Tolerance,
+) -> list[ColumnDifference]:
+    """Compare the columns that both tables have under one name."""
+    return [
+        compare_column(
+            name,
+            values[rows[0]],
+            b.columns[name][rows[1]],
+            labels,
+            rtol=tolerance.rtol,
+            atol=tolerance.atol,
+            period=period_of(name),
+        )
+        for name, values in a.columns.items()
+        if name in b.columns and name not in NOT_COMPARED
+    ]
+
+
+def period_of(column: str) -> float | None:
+    """Tell after what an angle is the same again.
+
+    In the unit of the column; None for what is no angle.
+    """
+    match = STAR_COLUMN.match(column)
+    return PERIODS.get(match["quantity"] if match else column)
+
+
+def _of_curve(side: Side, choice: Choice) -> set[str]:
+    """Columns that a light curve was made of."""
+    star, named = choice.target, {choice.flux, choice.error, choice.comparison_flux}
+    if side.curve is not None and side.curve.source is not None:
+        named |= {side.curve.source.time_column, side.curve.source.flux_column}
+    own = ("rel_flux", "rel_flux_err", "bjd_tdb", "jd_utc")
+    return {*own, f"rel_flux_{star}", f"rel_flux_err_{star}", *named}
+
+
+def _apart(table: AijTable, other: AijTable) -> tuple[str, ...]:
+    """Columns of numbers that the other table does not have."""
+    times_there = other.times()
+    return tuple(
+        name
+        for name in table.columns
+        if name not in other.columns and name != "slice" and name.upper() not in times_there
+    )

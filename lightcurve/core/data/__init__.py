@@ -1,0 +1,63 @@
+"""The values that flow through the program: frozen, plain, without I/O.
+
+Conventions, everywhere: pixel coordinates are 0-based and the centre of the first pixel is
+(0, 0); images are indexed ``[y, x]``; sky coordinates are ICRS degrees; counts are ADU; times are
+Julian dates; a value that is not known is ``None`` (scalars) or NaN (arrays). Arrays are never
+changed in place once they stand in one of these.
+"""
+
+from __future__ import annotations
+
+from lightcurve.core.data.curves import (
+    Aperture,
+    Criterion,
+    CurveRecipe,
+    CurveSource,
+    LightCurve,
+    Parameter,
+    Planet,
+    Products,
+    TransitFit,
+)
+from lightcurve.core.data.frames import KINDS, Exposure, Frame, Masters, RawFrame, Site
+from lightcurve.core.data.stars import (
+    Detections,
+    FrameResult,
+    Measurements,
+    Registration,
+    Solution,
+    StarPhotometry,
+    StarPlan,
+)
+from lightcurve.core.data.verdicts import About, Assumed, Finding, Note, Severity, Verdict
+
+__all__ = [
+    "KINDS",
+    "About",
+    "Aperture",
+    "Assumed",
+    "Criterion",
+    "CurveRecipe",
+    "CurveSource",
+    "Detections",
+    "Exposure",
+    "Finding",
+    "Frame",
+    "FrameResult",
+    "LightCurve",
+    "Masters",
+    "Measurements",
+    "Note",
+    "Parameter",
+    "Planet",
+    "Products",
+    "RawFrame",
+    "Registration",
+    "Severity",
+    "Site",
+    "Solution",
+    "StarPhotometry",
+    "StarPlan",
+    "TransitFit",
+    "Verdict",
+]

@@ -1,0 +1,355 @@
+"""Light curves, planets and their transits, and what a run leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lightcurve.core.data.tabular import Tabular
+from lightcurve.core.data.verdicts import Note, Verdict
+from lightcurve.core.errors import InputError
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+    from matplotlib.axes import Axes
+
+__all__ = ["NOTHING_WRITTEN", "new_axes", "plot_fitted"]
+
+
+def new_axes() -> Axes:
+    """Axes of a figure of their own, known to pyplot, for who draws at a prompt."""
+    import matplotlib.pyplot as plt
+
+    axes: Axes = plt.figure(layout="constrained").add_subplot()
+    return axes
+
+
+@dataclass(frozen=True, slots=True)
+class Aperture:
+    """A rule for the radius.
+
+    Attributes
+    ----------
+    kind : str
+        ``"fixed"``, ``"fwhm"``, or ``"width"`` for the one that was measured following the seeing.
+    value : float
+        Pixels, or multiples of each frame's FWHM or mean width.
+    """
+
+    kind: str
+    value: float
+
+    def __str__(self) -> str:
+        """Say the rule in words."""
+        units = {"fixed": "px", "fwhm": "FWHM", "width": "x the stars' mean width"}
+        return f"{self.value:g} {units[self.kind]}"
+
+
+class Criterion(Enum):
+    """What the target's scatter was measured by when a curve was chosen."""
+
+    OUTSIDE = "points outside the predicted transit"
+    NEIGHBOURS = "differences of neighbouring points"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CurveRecipe:
+    """How a light curve was made of measurements; stars are rows of their plan.
+
+    Attributes
+    ----------
+    radius_per_frame_px : (n_frame,) float array
+    weighting : str
+        Of the comparison stars.
+    weights, star_scatter : tuple of float
+        Of each comparison star: its share, and its relative scatter against the others.
+    roles : mapping of int to (str, str)
+        Row to the role and its reason, for `lightcurve.curve.plan.revise_plan`.
+    target_scatter, check_scatter : float
+        Relative, by the criterion; NaN where there is no check star.
+    normalised : str
+        What became 1.
+    scintillation : float
+        Median over the frames, relative, of target and ensemble together.
+    saturation_adu : float or None
+        Level at which peaks were found to be clipped.
+    """
+
+    aperture: Aperture
+    radius_per_frame_px: np.ndarray
+    weighting: str
+    comparison_rows: tuple[int, ...]
+    weights: tuple[float, ...]
+    star_scatter: tuple[float, ...]
+    check_row: int | None
+    roles: Mapping[int, tuple[str, str]]
+    criterion: Criterion
+    target_scatter: float
+    check_scatter: float
+    normalised: str
+    scintillation: float
+    saturation_adu: float | None
+
+    @property
+    def radius_px(self) -> float:
+        """Median radius of the night."""
+        return float(np.median(self.radius_per_frame_px))
+
+    @property
+    def check(self) -> str | None:
+        """Name of the check star."""
+        return None if self.check_row is None else f"K{self.check_row + 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class CurveSource:
+    """The table that a light curve was read from.
+
+    Attributes
+    ----------
+    table : str
+        Name of the file.
+    time_column, flux_column : str
+        What was read; empty in our own tables.
+    exposure_s : float or None
+        Median, where the table tells.
+    notes : tuple of Note
+        What was assumed of it.
+    """
+
+    table: str
+    time_column: str = ""
+    flux_column: str = ""
+    exposure_s: float | None = None
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LightCurve(Tabular):
+    """Relative flux of the target, one point a frame.
+
+    Attributes
+    ----------
+    file : (n,) str array
+    jd_utc, bjd_tdb : (n,) float arrays
+        Mid-exposure.
+    flux, flux_err : (n,) float arrays
+        Target over ensemble, median 1 out of transit; NaN where it could not be formed.
+    target_flux, comparison_flux : (n,) float arrays
+        ADU; the ensemble's is the weighted sum.
+    flags : (n,) uint16 array
+    covariates : mapping of str to (n,) float array
+        By the names of `lightcurve.core.covariates.COVARIATES`.
+    recipe : CurveRecipe or None
+        How it was made, when it was made here.
+    source : CurveSource or None
+        Where it was read, when it was.
+    columns : mapping of str to (n,) array
+        What else its table has of each frame, by column.
+    """
+
+    file: np.ndarray
+    jd_utc: np.ndarray
+    bjd_tdb: np.ndarray
+    flux: np.ndarray
+    flux_err: np.ndarray
+    target_flux: np.ndarray
+    comparison_flux: np.ndarray
+    flags: np.ndarray
+    covariates: Mapping[str, np.ndarray]
+    recipe: CurveRecipe | None = None
+    source: CurveSource | None = None
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def to_table(self) -> Table:
+        """Lay the curve out as lightcurve.csv has it: a row a frame, flags and all.
+
+        Returns
+        -------
+        astropy.table.Table
+            With the columns that the curve has, their units and descriptions.
+        """
+        from lightcurve.core.columns import LIGHTCURVE, as_table
+        from lightcurve.core.quantities import QUANTITIES
+
+        own = {q.name: getattr(self, q.attribute) for q in QUANTITIES if q.attribute}
+        return as_table(LIGHTCURVE, {**own, **self.columns})
+
+    def to_lightkurve(self) -> Any:
+        """Hand the curve over to lightkurve: the points that have a time and a flux.
+
+        Returns
+        -------
+        lightkurve.LightCurve
+            With ``flux``, ``flux_err``, the flags as ``quality`` and the covariates as columns.
+
+        Raises
+        ------
+        InputError
+            Where lightkurve is not installed.
+        """
+        from astropy.time import Time
+
+        try:
+            import lightkurve
+        except ImportError as error:
+            msg = "lightkurve is not installed: pip install lightkurve"
+            raise InputError(msg) from error
+        good = np.isfinite(self.bjd_tdb) & np.isfinite(self.flux)
+        curve = lightkurve.LightCurve(
+            time=Time(self.bjd_tdb[good], format="jd", scale="tdb"),
+            flux=self.flux[good],
+            flux_err=self.flux_err[good],
+        )
+        curve["quality"] = self.flags[good]
+        for name, values in self.covariates.items():
+            if name not in curve.colnames:
+                curve[name] = values[good]
+        return curve
+
+    def plot(self, ax: Axes | None = None, **kwargs: Any) -> Axes:
+        """Draw relative flux with its errors against BJD_TDB.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Those of a new figure when not given.
+        **kwargs
+            For `matplotlib.axes.Axes.errorbar`.
+        """
+        ax = new_axes() if ax is None else ax
+        look: dict[str, Any] = {"fmt": "o", "markersize": 3, "elinewidth": 0.7} | kwargs
+        day = float(np.floor(np.nanmin(self.bjd_tdb))) if np.isfinite(self.bjd_tdb).any() else 0.0
+        ax.errorbar(self.bjd_tdb - day, self.flux, self.flux_err, **look)
+        ax.set_xlabel(f"BJD_TDB - {day:.0f}")
+        ax.set_ylabel("relative flux")
+        return ax
+
+    def need_recipe(self) -> CurveRecipe:
+        """Tell how it was made; an `InputError` where it was read from a table."""
+        if self.recipe is None:
+            msg = "the light curve does not say its aperture and comparison stars"
+            raise InputError(msg)
+        return self.recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A fitted or derived number.
+
+    Attributes
+    ----------
+    value, lower, upper : float
+        Median and the 16 and 84 % points (or value minus and plus one sigma).
+    """
+
+    value: float
+    lower: float
+    upper: float
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TransitFit(Tabular):
+    """A transit model fitted to a light curve.
+
+    Attributes
+    ----------
+    parameters : mapping of str to Parameter
+        ``mid_time_bjd_tdb``, ``rp_over_rs``, ``a_over_rs``, ``impact_parameter``,
+        ``duration_days``, ``depth_percent`` ...
+    model, trend, residuals : (n,) float arrays
+        Transit alone, systematics alone, and what is left, on the light curve's points.
+    used : (n,) bool array
+        Points that took part.
+    statistics : mapping of str to float
+        ``chi2``, ``bic``, ``delta_bic_no_transit``, ``beta``, ``residual_scatter_percent`` ...
+    covariates : tuple of str
+        The detrending set chosen.
+    samples : (n_sample, n_parameter) float array or None
+    """
+
+    parameters: Mapping[str, Parameter]
+    model: np.ndarray
+    trend: np.ndarray
+    residuals: np.ndarray
+    used: np.ndarray
+    statistics: Mapping[str, float]
+    covariates: tuple[str, ...]
+    verdict: Verdict
+    samples: np.ndarray | None = None
+    sample_names: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+    def to_table(self) -> Table:
+        """Lay the parameters out, a row each: name, value, lower, upper, unit."""
+        from astropy.table import Table
+
+        rows = [(name, p.value, p.lower, p.upper, p.unit) for name, p in self.parameters.items()]
+        names = ("name", "value", "lower", "upper", "unit")
+        return Table(rows=rows, names=names, dtype=(str, float, float, float, str))
+
+    @property
+    def found(self) -> bool:
+        """Whether there is a transit, whole or in part."""
+        return self.verdict.found
+
+
+@dataclass(frozen=True, slots=True)
+class Planet:
+    """What is known of a transiting planet; errors are one sigma, ``None`` when not given."""
+
+    name: str
+    ra_deg: float
+    dec_deg: float
+    period_days: float
+    t0_bjd_tdb: float
+    rp_over_rs: float
+    a_over_rs: float
+    inclination_deg: float
+    eccentricity: float = 0.0
+    omega_deg: float = 90.0
+    teff_k: float | None = None
+    logg: float | None = None
+    feh: float | None = None
+    errors: Mapping[str, float] = field(default_factory=dict)
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Products:
+    """What a run left behind.
+
+    Attributes
+    ----------
+    paths : mapping of str to Path
+        By name of the product.
+    timings_s : mapping of str to float
+        By stage.
+    summary : mapping
+        The numbers worth printing.
+    """
+
+    folder: Path
+    paths: Mapping[str, Path]
+    timings_s: Mapping[str, float]
+    summary: Mapping[str, Any]
+
+
+NOTHING_WRITTEN = Products(Path(), {}, {}, {})
+
+
+def plot_fitted(curve: LightCurve, fit: TransitFit | None, ax: Axes | None = None) -> Axes:
+    """Draw a light curve and, where there is a fit, transit times trend on its points."""
+    ax = curve.plot(ax)
+    if fit is not None:
+        order = np.argsort(curve.bjd_tdb)
+        order = order[fit.used[order]]
+        day = np.floor(np.nanmin(curve.bjd_tdb))
+        ax.plot(curve.bjd_tdb[order] - day, (fit.model * fit.trend)[order], zorder=3)
+    return ax

@@ -1,0 +1,181 @@
+"""Frames and what belongs to them: exposures, sites, masters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lightcurve.core.data.verdicts import Note
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+KINDS = ("light", "bias", "dark", "flat", "dark flat", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where the telescope stands.
+
+    Attributes
+    ----------
+    latitude_deg, longitude_deg : float
+        Geodetic, longitude positive to the east.
+    height_m : float
+        Above the ellipsoid; the difference from sea level (under 100 m) moves no time by 1 us.
+    """
+
+    latitude_deg: float
+    longitude_deg: float
+    height_m: float = 0.0
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What a header said of one exposure, normalised.
+
+    Attributes
+    ----------
+    kind : str
+        One of `KINDS`.
+    start_jd_utc, mid_jd_utc : float or None
+        Start and middle of the exposure.
+    time_uncertainty_s : float
+        How far the header's clocks leave the time open (rounding of the keyword used).
+    filter, camera, telescope, object_name : str or None
+        `filter` in its normalised name (``"V"``, ``"Rc"``, ``"ip"``, ``"CV"`` ...).
+    telescope_diameter_m : float or None
+        Of the aperture.
+    ra_deg, dec_deg : float or None
+        Where the telescope was pointed; good to minutes of arc at best.
+    scale_arcsec : float or None
+        Arc seconds per pixel as the header has it (or as optics and pixel size give it).
+    binning : tuple of int, or None
+        (x, y).
+    temperature_c : float or None
+        Of the sensor.
+    shape : tuple of int
+        (ny, nx) of the image.
+    sources : mapping of str to str
+        For each field above that is set, where it came from: ``"header EXPTIME"``,
+        ``"setting camera.gain_e_per_adu"``, ``"file name"``, ``"assumed"`` ...
+    warnings : tuple of str
+        What was odd but could be settled, one line each.
+    guessed : tuple of str
+        Fields above of which the header leaves the unit open.
+    """
+
+    kind: str = "unknown"
+    start_jd_utc: float | None = None
+    mid_jd_utc: float | None = None
+    time_uncertainty_s: float = 0.0
+    exposure_s: float | None = None
+    filter: str | None = None
+    camera: str | None = None
+    telescope: str | None = None
+    object_name: str | None = None
+    gain_e_per_adu: float | None = None
+    read_noise_e: float | None = None
+    saturation_adu: float | None = None
+    site: Site | None = None
+    ra_deg: float | None = None
+    dec_deg: float | None = None
+    scale_arcsec: float | None = None
+    binning: tuple[int, int] | None = None
+    temperature_c: float | None = None
+    shape: tuple[int, int] = (0, 0)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    telescope_diameter_m: float | None = None
+    guessed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RawFrame:
+    """One image as it was read; `lightcurve.calib.reduce` makes a `Frame` of it.
+
+    Attributes
+    ----------
+    pixels : (ny, nx) float32 array
+        ADU; 16-bit integers, where they were asked for.
+    bad : (ny, nx) uint8 array
+        `lightcurve.core.flags.PixelFlag` bits of what has no value or is saturated.
+    """
+
+    pixels: np.ndarray
+    bad: np.ndarray
+    exposure: Exposure
+    header: Header
+    path: Path
+    history: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One calibrated image: what stars are found on and measured on.
+
+    Attributes
+    ----------
+    pixels : (ny, nx) float32 array
+        ADU; NaN where there is no value.
+    bad : (ny, nx) uint8 array
+        Sum of `lightcurve.core.flags.PixelFlag` bits; 0 is good.
+    history : tuple of str
+        What was done to the pixels, in order.
+    """
+
+    pixels: np.ndarray
+    bad: np.ndarray
+    exposure: Exposure
+    header: Header
+    path: Path
+    history: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Masters:
+    """Master calibration frames of one setup; what is missing is ``None``.
+
+    Attributes
+    ----------
+    bias : (ny, nx) float32 array or None
+        ADU.
+    dark : (ny, nx) float32 array or None
+        ADU; without bias when `dark_includes_bias` is false.
+    dark_exposure_s : float or None
+        Exposure of the dark; it is scaled to the light's only when the bias is out of it. ``None``
+        with a dark: it is subtracted as it is from any exposure.
+    flat : (ny, nx) float32 array or None
+        Relative response, mean 1 over good pixels.
+    bad : (ny, nx) uint8 array or None
+        `PixelFlag` bits.
+    gain_e_per_adu, read_noise_e : float or None
+        Measured from pairs of flats and of biases, where there were such.
+    notes : tuple of Note
+        Where each came from, and each mismatch that was let through.
+    inputs : mapping of str to tuple of str
+        Names of the files combined into ``"bias"``, ``"dark"``, ``"flat"`` ...
+    """
+
+    bias: np.ndarray | None = None
+    dark: np.ndarray | None = None
+    dark_exposure_s: float | None = None
+    dark_includes_bias: bool = False
+    flat: np.ndarray | None = None
+    bad: np.ndarray | None = None
+    gain_e_per_adu: float | None = None
+    read_noise_e: float | None = None
+    notes: tuple[Note, ...] = ()
+    inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def changed(self, change: Callable[[np.ndarray], np.ndarray]) -> Masters:
+        """Change bias, dark and flat in the same way; the map of bad pixels is left out."""
+        bias, dark, flat = (
+            None if image is None else change(image) for image in (self.bias, self.dark, self.flat)
+        )
+        return replace(self, bias=bias, dark=dark, flat=flat, bad=None)

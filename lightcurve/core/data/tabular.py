@@ -1,0 +1,25 @@
+"""What can be had as a table: one method to write, the others follow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+    from pandas import DataFrame
+
+__all__ = ["Tabular"]
+
+
+class Tabular:
+    """Something with a table of its own."""
+
+    __slots__ = ()
+
+    def to_table(self) -> Table:
+        """Lay it out as an astropy table whose columns carry unit and description."""
+        raise NotImplementedError
+
+    def to_pandas(self) -> DataFrame:
+        """Lay it out as a data frame; units are those of `to_table`."""
+        return self.to_table().to_pandas()

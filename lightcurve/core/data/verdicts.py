@@ -1,0 +1,134 @@
+"""What one part of the program tells another: values with their sources, notes, verdicts."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """A value that results rest on: given, read, measured or taken for want of a better one.
+
+    Attributes
+    ----------
+    value : float, str, tuple of float or None
+        None where it is not known.
+    unit : str
+        Of the number or numbers, as in ``"e-/ADU"`` or ``"deg, deg, m"``; empty for words.
+    source : str
+        Such as ``"header GAIN"``, ``"setting apertures.radii"``.
+    text : str
+        The value as people are shown it, with its unit.
+    err : float or None
+        Of a value that was measured.
+    guessed : bool
+        Nothing tells it: whoever reads the results should know.
+    """
+
+    name: str
+    value: float | str | tuple[float, ...] | None
+    unit: str
+    source: str
+    text: str
+    err: float | None = None
+    guessed: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.text}, {self.source}"
+
+    @property
+    def row(self) -> tuple[str, str, str]:
+        """Name, text and source: a row of a table for people."""
+        return self.name, self.text, self.source
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Name, value, unit and source, for programs; the error where there is one."""
+        told = {"name": self.name, "value": self.value, "unit": self.unit, "source": self.source}
+        return told if self.err is None else {**told, "err": self.err}
+
+
+class Severity(Enum):
+    """How much a note matters; the value is the level of the log."""
+
+    INFO = logging.INFO
+    WARNING = logging.WARNING
+
+
+class About(Enum):
+    """What a note is about, where something hangs on it."""
+
+    ANYTHING = "anything"
+    DIP = "a dip where no ephemeris asks for one"
+    TIMING = "a transit at another time than predicted"
+    COARSE_TIMES = "times cut to few decimals"
+    NOT_JULIAN = "times that are no Julian dates"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A remark for the user.
+
+    Attributes
+    ----------
+    subject : str
+        The one thing it is about, such as a column or a kind of frame; empty where there is none.
+    """
+
+    text: str
+    severity: Severity = Severity.INFO
+    about: About = About.ANYTHING
+    subject: str = ""
+
+    def __str__(self) -> str:
+        """Say it."""
+        return self.text
+
+
+class Finding(Enum):
+    """What a fit can say of a transit."""
+
+    TRANSIT = "transit"
+    PARTIAL = "partial transit"
+    NONE = "no transit"
+    INCONCLUSIVE = "inconclusive"
+    NOT_OBSERVED = "not observed"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a light curve shows of the transit that was looked for.
+
+    Attributes
+    ----------
+    depth_sigma : float or None
+        Depth over its error of a dip that was seen, whether or not it could be called a transit;
+        None where none was seen, or a file does not tell.
+    """
+
+    finding: Finding
+    reason: str = ""
+    depth_sigma: float | None = None
+
+    @classmethod
+    def read(cls, text: str) -> Verdict:
+        """Read back what `str` gave; a `ValueError` for words of another kind."""
+        finding, _, reason = text.partition(": ")
+        return cls(Finding(finding), reason)
+
+    def __str__(self) -> str:
+        """Say it: the finding, a colon, the reason."""
+        return f"{self.finding.value}: {self.reason}" if self.reason else self.finding.value
+
+    @property
+    def found(self) -> bool:
+        """Whether there is a transit, whole or in part."""
+        return self.finding in {Finding.TRANSIT, Finding.PARTIAL}
+
+    @property
+    def absent(self) -> bool:
+        """Whether there is no transit to be drawn or measured."""
+        return self.finding in {Finding.NONE, Finding.NOT_OBSERVED}

@@ -1,0 +1,163 @@
+"""Dates and times of day as text, to Julian dates and back."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from lightcurve.core.constants import DAY_S, J2000_JD
+
+__all__ = ["EARLIEST_JD", "LATEST_JD", "iso_from_jd", "jd_from_iso", "parse_calendar"]
+
+EARLIEST_JD, LATEST_JD = 2433282.5, 2506331.5  # 1950 to 2150: what a digital clock can mean
+_ISO = re.compile(
+    r"\s*(\d{4})-(\d{1,2})-(\d{1,2})"
+    r"(?:[T\s_]\s*(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:[.,](\d*))?)?"
+    r"\s*(Z|UTC?|[+-]\d{2}:?\d{2})?)?\s*",
+    re.ASCII,
+)
+_OLD_DATE = re.compile(r"\s*(\d{1,2})/(\d{1,2})/(\d{2}|\d{4})\s*", re.ASCII)
+_TIME_OF_DAY = re.compile(
+    r"\s*(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:[.,](\d*))?)?\s*(Z|UTC?|[+-]\d{2}:?\d{2})?\s*",
+    re.ASCII,
+)
+
+
+class CalendarTime(NamedTuple):
+    """A date and time as text had it.
+
+    Attributes
+    ----------
+    jd : float
+        Julian date on the clock's own scale, the offset not applied.
+    unit_s : float
+        Value of the last digit written, seconds; 86400 for a date alone.
+    offset_hours : float or None
+        From UTC, where the text says it.
+    """
+
+    jd: float
+    unit_s: float
+    offset_hours: float | None
+
+
+def parse_calendar(text: str) -> CalendarTime | None:
+    """Read a date, with or without a time and an offset from UTC.
+
+    Parameters
+    ----------
+    text : str
+        ``2017-12-19T18:33:43.317-0700`` and its shorter forms, or the old ``DD/MM/YY``.
+
+    Returns
+    -------
+    CalendarTime or None
+        None where the text is no such thing or names a day that does not exist.
+    """
+    old = _OLD_DATE.fullmatch(text[:64])
+    if old:
+        day, month, year = (int(part) for part in old.groups())
+        if year < 100:  # the old FITS form means 19YY; programs went on writing it
+            year += 1900 if year >= 70 else 2000
+        midnight = julian_day(year, month, day)
+        return None if midnight is None else CalendarTime(midnight, DAY_S, None)
+    match = _ISO.fullmatch(text[:64])
+    if not match:
+        return None
+    midnight = julian_day(*(int(part) for part in match.groups()[:3]))
+    if midnight is None:
+        return None
+    if match[4] is None:
+        return CalendarTime(midnight, DAY_S, None)
+    day_s = _seconds(match[4], match[5], match[6], match[7])
+    if day_s is None:
+        return None
+    return CalendarTime(midnight + day_s[0] / DAY_S, day_s[1], _parse_offset(match[8]))
+
+
+def parse_time_of_day(text: str) -> tuple[float, float, float | None] | None:
+    """Read ``18:33:43.317`` with or without an offset.
+
+    Returns seconds, unit_s, offset_hours: since midnight; the value of the last digit written; from
+    UTC, where said. None for anything else.
+    """
+    match = _TIME_OF_DAY.fullmatch(text[:64])
+    day_s = _seconds(match[1], match[2], match[3], match[4]) if match else None
+    if match is None or day_s is None:
+        return None
+    return *day_s, _parse_offset(match[5])
+
+
+def _parse_offset(text: str | None) -> float | None:
+    """Read ``-0700``, ``+05:30`` or ``Z``: hours that the clock is ahead of UTC."""
+    if not text:
+        return None
+    if text[0] not in "+-":
+        return 0.0
+    digits = text[1:].replace(":", "")
+    hours = int(digits[:2]) + int(digits[2:]) / 60
+    return -hours if text[0] == "-" else hours
+
+
+def _seconds(
+    hours: str, minutes: str, seconds: str | None, fraction: str | None
+) -> tuple[float, float] | None:
+    """Seconds since midnight and the value of the last digit written."""
+    if int(hours) > 23 or int(minutes) > 59 or int(seconds or 0) > 60:
+        return None
+    digits = (fraction or "")[:15]
+    total = int(hours) * 3600.0 + int(minutes) * 60.0 + float(f"{seconds or 0}.{digits or 0}")
+    return total, 60.0 if seconds is None else 10.0 ** -len(digits)
+
+
+def julian_day(year: int, month: int, day: int) -> float | None:
+    """Julian date of a Gregorian midnight; None for a day that does not exist."""
+    from datetime import date
+
+    try:
+        return date(year, month, day).toordinal() + 1721424.5
+    except ValueError:
+        return None
+
+
+def jd_from_iso(text: str) -> float:
+    """Julian date of a calendar text; an offset in it is applied.
+
+    Parameters
+    ----------
+    text : str
+        ``2017-12-20T01:33:43.317``, with an offset from UTC or without.
+
+    Returns
+    -------
+    float
+        To 40 us, the resolution of a double.
+
+    Raises
+    ------
+    ValueError
+        When it is no date.
+    """
+    read = parse_calendar(text)
+    if read is None:
+        msg = f"{text[:40]!r} is not a date like 2017-12-20T01:33:43.317"
+        raise ValueError(msg)
+    return read.jd - (read.offset_hours or 0.0) / 24
+
+
+def iso_from_jd(jd: float) -> str:
+    """Calendar text of a Julian date, to the millisecond.
+
+    Returns
+    -------
+    str
+        ``2017-12-20T01:33:43.317``.
+    """
+    from datetime import UTC, datetime, timedelta
+
+    if not EARLIEST_JD <= jd <= LATEST_JD:
+        return f"JD {jd:.5f}"
+    moment = datetime(2000, 1, 1, 12, tzinfo=UTC) + timedelta(
+        milliseconds=round((jd - J2000_JD) * DAY_S * 1000)
+    )
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}"

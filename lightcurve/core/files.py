@@ -1,0 +1,213 @@
+"""Files written whole or not at all, text files of a likely size, and digests of what they hold."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import tomllib
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from lightcurve.core.errors import InputError
+
+__all__ = ["digest", "file_state", "read_text", "read_toml", "write_text", "write_whole"]
+
+
+def write_whole(
+    path: str | Path,
+    write: Callable[[BinaryIO], object],
+    *,
+    parents: bool = False,
+    shared: bool = False,
+    advice: str = "is the disk full? try another --out",
+) -> Path:
+    """Write a file in one step: a reader sees the old one or the new one, never half of it.
+
+    It is written beside its place, brought to the disk, and put in place. Nothing is left
+    behind where that fails.
+
+    Parameters
+    ----------
+    write : callable
+        Is given the open file; what it raises, other than an OSError, is passed on.
+    parents : bool
+        Make its folder if need be; else that must exist.
+    shared : bool
+        Another process may be writing the same file: each then writes under a name of its own,
+        and the last one stays. Else the name is always the same, so that what a killed run
+        leaves is overwritten by the next.
+    advice : str
+        Ends the error.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    InputError
+        When it cannot be written.
+    """
+    path = Path(path)
+    mark = f".{secrets.token_hex(8)}" if shared else ""
+    temporary = path.with_name(f".{path.name}{mark}.part")
+    try:
+        if parents:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            _discard(temporary)
+            raise
+    except OSError as error:
+        msg = f"{path}: cannot be written: {error.strerror or error}; {advice}"
+        raise InputError(msg) from error
+    return path
+
+
+def _discard(path: Path) -> None:
+    # That it cannot be removed either must not hide why it could not be written.
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> Path:
+    """Write a text file in one step, as `write_whole` does.
+
+    Parameters
+    ----------
+    path : path-like
+        Its folder exists.
+    text : str
+        Line ends are written as they stand.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    InputError
+        When it cannot be written.
+    """
+    return write_whole(path, lambda file: file.write(text.encode()))
+
+
+def read_text(path: str | Path, what: str, *, max_bytes: int = 1_000_000) -> str:
+    """Read a small text file.
+
+    Parameters
+    ----------
+    what : str
+        What it should be, for the error: ``"a planet file"``.
+    max_bytes : int
+        Larger files are refused.
+
+    Returns
+    -------
+    str
+        Without byte-order mark.
+
+    Raises
+    ------
+    InputError
+        When it is missing, too large, or not UTF-8.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > max_bytes:
+            msg = f"{path}: over {max_bytes} bytes, not {what}"
+            raise InputError(msg)
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        msg = f"{path}: cannot be read as {what}: {reason}"
+        raise InputError(msg) from error
+
+
+def read_toml(path: str | Path, what: str, *, max_bytes: int = 1_000_000) -> dict[str, Any]:
+    """Read a small TOML file.
+
+    Parameters
+    ----------
+    what : str
+        What it should be, for the error.
+    max_bytes : int
+        Larger files are refused.
+
+    Raises
+    ------
+    InputError
+        When it is missing, too large, or not TOML.
+    """
+    text = read_text(path, what, max_bytes=max_bytes)
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        msg = f"{path}: cannot be read as {what}: {error}"
+        raise InputError(msg) from error
+
+
+def digest(value: object) -> str:
+    """Hash plain values, arrays, and dataclasses and tuples of them.
+
+    Returns
+    -------
+    str
+        SHA-256, hexadecimal; the same for the same content in any process.
+
+    Raises
+    ------
+    TypeError
+        For what is none of these.
+    """
+    total = hashlib.sha256()
+
+    def add(part: object) -> None:
+        if isinstance(part, np.ndarray):
+            total.update(f"{part.dtype.str}{part.shape}".encode())
+            total.update(np.ascontiguousarray(part).data)
+        elif is_dataclass(part):
+            for entry in fields(part):
+                total.update(entry.name.encode())
+                add(getattr(part, entry.name))
+        elif isinstance(part, (tuple, list)):
+            total.update(f"{len(part)}".encode())
+            for entry in part:
+                add(entry)
+        elif isinstance(part, (str, int, float, bool, type(None), np.generic, dict)):
+            total.update(repr(part).encode())
+        else:
+            # The text of an unknown object may hold its address, another in each process.
+            msg = f"cannot digest {type(part)}"
+            raise TypeError(msg)
+
+    add(value)
+    return total.hexdigest()
+
+
+def file_state(path: Path) -> str:
+    """Tell whether a file is what it was, without reading it.
+
+    Returns
+    -------
+    str
+        Its size and the time it was last changed; ``"missing"`` where it is not there.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return "missing"
+    return f"{status.st_size} {status.st_mtime_ns}"

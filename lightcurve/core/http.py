@@ -1,0 +1,256 @@
+"""How every server is spoken to: politely, within limits, and without telling secrets."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import inf
+from time import monotonic, sleep
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPResponse, Retry, Timeout
+from urllib3 import exceptions as errors
+
+from lightcurve.core.constants import __version__
+from lightcurve.core.errors import WebError
+
+__all__ = ["BUSY", "Reply", "Session", "without_secrets"]
+
+CONNECT_S, READ_S = 10.0, 60.0
+LEAST_S = 1.0  # any answer gets as long
+FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 120.0
+BUSY = frozenset({429, 500, 502, 503, 504})
+MAX_REDIRECTS = 5
+CHUNK = 1 << 16
+
+# What it warns of, before it tries again, has whole addresses.
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer, of any status."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Session(requests.Session):
+    """A session that every answer passes within its limits, whoever asks through it.
+
+    A busy server, or one that does not answer, is asked again after a pause: the one that it asks
+    for, if that is not too long. Redirects are followed, but never from https to http. All that
+    goes wrong is a `WebError`, which names no address: what the library raises holds the request,
+    and with it all secrets.
+
+    Parameters
+    ----------
+    timeout_s : float
+        For all that is asked together; each silence is bounded whatever this is.
+    limit : float
+        Bytes of one answer, unpacked.
+    wait_s : float, optional
+        Before the second try, doubled each time.
+    """
+
+    def __init__(
+        self, *, timeout_s: float = inf, limit: float, tries: int = 2, wait_s: float | None = None
+    ) -> None:
+        super().__init__()
+        self.end = monotonic() + timeout_s
+        self.limit = limit
+        self.tries = tries
+        self.wait_s = FIRST_WAIT_S if wait_s is None else wait_s
+        self.opened: list[HTTPResponse] = []
+        self.max_redirects = MAX_REDIRECTS
+        self.headers["User-Agent"] = f"lightcurve/{__version__}"
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, _Adapter(self))
+
+    def request(self, *args: Any, **options: Any) -> requests.Response:
+        """Ask as `requests` does, without its errors."""
+        options.setdefault("timeout", _Until(self.end))
+        try:
+            return super().request(*args, **options)
+        except (requests.RequestException, errors.HTTPError) as error:
+            raise WebError(_in_words(error)) from None
+
+    def ask(self, method: str, url: str, **options: Any) -> Reply:
+        """Ask, and read the answer to its end; ask again where it breaks off.
+
+        Parameters
+        ----------
+        **options
+            Of `requests.request`.
+        """
+        wait, tries = self.wait_s, self.tries
+        while True:
+            try:
+                with self.request(method, url, stream=True, **options) as response:
+                    return Reply(response.status_code, response.headers, response.content)
+            except _BrokenOffError:
+                tries -= 1
+                if not tries or monotonic() + wait > self.end:
+                    raise
+            sleep(wait)
+            wait *= 2
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Refuse to go on where everybody could read along."""
+        target = super().get_redirect_target(resp)
+        onward = urljoin(resp.url, target or "")
+        safe = {"https"} if urlsplit(resp.url).scheme == "https" else {"http", "https"}
+        if target and urlsplit(onward).scheme not in safe:
+            msg = f"sends on to {without_secrets(onward)}, which is not safe"
+            raise WebError(msg)
+        return target
+
+    def close(self) -> None:
+        """Close the answers too that some client has left half read."""
+        for answer in self.opened:
+            answer.close()
+        super().close()
+
+
+class _BrokenOffError(WebError):
+    """Asked again, the server may have a whole answer."""
+
+
+class _Adapter(HTTPAdapter):
+    def __init__(self, session: Session) -> None:
+        retries = _Retry(
+            total=session.tries - 1,
+            status_forcelist=BUSY,
+            # All questions only read, or are answered anew: they may be repeated.
+            allowed_methods=None,
+            raise_on_status=False,
+            backoff_factor=session.wait_s,
+            end=session.end,
+        )
+        super().__init__(max_retries=retries)
+        self._session = session
+
+    def build_response(
+        self, req: requests.PreparedRequest, resp: HTTPResponse
+    ) -> requests.Response:
+        response = super().build_response(req, resp)
+        response.raw = _Bounded(resp, self._session.limit, self._session.end)
+        self._session.opened.append(resp)
+        return response
+
+
+class _Retry(Retry):
+    """Tries that end in time, whatever Retry-After says: it could name a year."""
+
+    def __init__(self, *args: Any, end: float = inf, **options: Any) -> None:
+        self._end = end
+        super().__init__(*args, **options)
+
+    def new(self, **changes: Any) -> _Retry:
+        return super().new(end=self._end, **changes)
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: Any = None,
+        error: Exception | None = None,
+        _pool: Any = None,
+        _stacktrace: Any = None,
+    ) -> _Retry:
+        left = super().increment(method, url, response, error, _pool, _stacktrace)
+        asked = left.get_retry_after(response) if response is not None else None
+        wait = asked or left.get_backoff_time()
+        hopeless = isinstance(error, errors.SSLError)
+        if hopeless or wait > LONGEST_WAIT_S or monotonic() + wait > self._end:
+            raise errors.MaxRetryError(_pool, url or "", error)
+        return left
+
+    def get_backoff_time(self) -> float:
+        # The library asks a second time at once.
+        return min(self.backoff_factor * 2 ** (len(self.history) - 1), LONGEST_WAIT_S)
+
+
+class _Until(Timeout):
+    """The time left to some moment, looked up anew for each try."""
+
+    def __init__(self, end: float) -> None:
+        super().__init__(connect=CONNECT_S, read=READ_S)
+        self._end = end
+
+    def clone(self) -> Timeout:
+        left = max(self._end - monotonic(), LEAST_S)
+        return Timeout(connect=min(CONNECT_S, left), read=min(READ_S, left))
+
+
+class _Bounded:
+    """The body of an answer, which ends in error at the limits of size and time."""
+
+    def __init__(self, raw: HTTPResponse, limit: float, end: float) -> None:
+        self._raw, self._limit, self._end = raw, limit, end
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+    def read(self, *_: object, **__: object) -> bytes:
+        return b"".join(self.stream())
+
+    def stream(self, *_: object, **__: object) -> Iterator[bytes]:
+        size = 0
+        try:
+            # read() waits for a full chunk, so that a trickle would outlast the end.
+            while piece := self._raw.read1(CHUNK, decode_content=True):
+                size += len(piece)
+                if size > self._limit:
+                    msg = f"sends more than {self._limit / 1e6:g} MB: is it the right server?"
+                    raise WebError(msg)
+                if monotonic() > self._end + LEAST_S:
+                    msg = f"does not answer in time: {size} bytes of an answer came"
+                    raise WebError(msg)
+                yield piece
+        except errors.ReadTimeoutError as error:
+            raise WebError(_in_words(error)) from None
+        except errors.HTTPError:
+            msg = f"broke off after {size} bytes"
+            raise _BrokenOffError(msg) from None
+
+
+def without_secrets(url: str) -> str:
+    """Leave out what may be secret in an address: a password, or what follows a question mark."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _in_words(error: Exception) -> str:
+    root: BaseException = error
+    while inner := _inner(root):
+        root = inner
+    if isinstance(error, requests.TooManyRedirects):
+        return f"sends on and on, over {MAX_REDIRECTS} times"
+    if isinstance(error, requests.exceptions.SSLError):
+        return f"has no safe connection to offer ({_detail(error)})"
+    refused = isinstance(root, errors.NewConnectionError)  # a kind of time-out, to the library
+    if isinstance(root, TimeoutError | errors.TimeoutError) and not refused:
+        return "does not answer in time"
+    if isinstance(error, requests.ConnectionError):
+        return f"cannot be reached ({_detail(error)})"
+    return f"cannot be asked ({type(error).__name__})"
+
+
+def _inner(error: BaseException) -> BaseException | None:
+    """Find what an error of the library was made of."""
+    parts = (getattr(error, "reason", None), *error.args)
+    return next((part for part in parts if isinstance(part, BaseException)), None)
+
+
+def _detail(error: Exception) -> str:
+    found = re.findall(
+        r"\[Errno -?\d+\] ([^'\")]+)|certificate verify failed: ([^('\"]+)", str(error)
+    )
+    return "".join(found[-1])[:100] if found else type(error).__name__

@@ -1,0 +1,178 @@
+"""What is known of each frame of a night: the columns of lightcurve.csv, each entered once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lightcurve.core.flags import Flag
+from lightcurve.core.registry import Registry
+
+if TYPE_CHECKING:
+    from lightcurve.core.data import FrameResult, LightCurve, Measurements
+
+__all__ = [
+    "QUANTITIES",
+    "TEXT",
+    "Column",
+    "beside_curve",
+    "columns_of",
+    "header_columns",
+    "night_panels",
+]
+
+NUMBER, WHOLE, TEXT = "double", "integer", "string"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table; its unit as astropy writes it, empty for none."""
+
+    name: str
+    description: str
+    unit: str = ""
+    kind: str = NUMBER
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity(Column):
+    """A column of lightcurve.csv: measured, or an attribute of the light curve, or both.
+
+    measured : Measurements to one value a frame; covariates may be made of it.
+    keyword : of a header, where it is the number that stands there in each frame.
+    attribute : of `LightCurve`, where the reader puts it; what is none is read into
+        `LightCurve.columns`.
+    failed : what is known of a frame that was not measured; None for nothing.
+    panel : label of its panel in the figure of the night; empty for none, or for those that
+        stand there anyhow.
+    """
+
+    measured: Callable[[Measurements], np.ndarray] | None = field(default=None, kw_only=True)
+    keyword: str = field(default="", kw_only=True)
+    attribute: str = field(default="", kw_only=True)
+    failed: Callable[[FrameResult], Any] = field(default=lambda _: None, kw_only=True)
+    panel: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.measured is None and not (self.attribute or self.keyword):
+            msg = f"quantity {self.name}: neither measured nor of the light curve"
+            raise ValueError(msg)
+
+    def value(self, curve: LightCurve, measurements: Measurements) -> np.ndarray:
+        """One value a frame, (n_frame,); of the curve, where it has the quantity."""
+        if self.attribute:
+            values: np.ndarray | None = getattr(curve, self.attribute)
+        else:
+            values = self.of_night(measurements)
+        return np.full(len(curve.file), np.nan) if values is None else values
+
+    def of_night(self, measurements: Measurements) -> np.ndarray | None:
+        """One value a frame, (n_frame,), before there is a light curve; None where it is later."""
+        if self.keyword:
+            return measurements.columns.get(self.name)
+        return None if self.measured is None else self.measured(measurements)
+
+
+QUANTITIES: Registry[Quantity] = Registry(
+    "per-frame quantity",
+    Quantity(
+        "file",
+        "the frame; with its folder where frames lie in several",
+        kind=TEXT,
+        failed=lambda result: result.file,
+        attribute="file",
+    ),
+    Quantity(
+        "jd_utc",
+        "mid-exposure: Julian date, UTC",
+        "d",
+        measured=lambda m: m.jd_utc,
+        failed=lambda result: result.exposure.mid_jd_utc if result.exposure else None,
+        attribute="jd_utc",
+    ),
+    Quantity(
+        "bjd_tdb",
+        "mid-exposure: barycentric Julian date, TDB, at the site",
+        "d",
+        measured=lambda m: m.bjd_tdb,
+        attribute="bjd_tdb",
+    ),
+    Quantity("airmass", "at mid-exposure", measured=lambda m: m.airmass),
+    Quantity(
+        "rel_flux",
+        "target over comparison stars, 1 out of transit",
+        attribute="flux",
+    ),
+    Quantity("rel_flux_err", "one sigma", attribute="flux_err"),
+    Quantity(
+        "comparison_flux",
+        "of the comparison stars together, weighted",
+        "adu",
+        attribute="comparison_flux",
+    ),
+    Quantity(
+        "target_flux",
+        "of the target",
+        "adu",
+        attribute="target_flux",
+    ),
+    Quantity(
+        "fwhm_px",
+        "median over the frame's stars",
+        "pix",
+        measured=lambda m: m.fwhm_px,
+        failed=lambda result: result.fwhm_px,
+    ),
+    Quantity(
+        "sky",
+        "level around the target; of the whole frame where the target was not measured",
+        "adu",
+        measured=lambda m: m.star_sky[:, 0],
+        failed=lambda result: result.sky,
+    ),
+    Quantity("x", "of the target", "pix", measured=lambda m: m.x[:, 0]),
+    Quantity("y", "of the target", "pix", measured=lambda m: m.y[:, 0]),
+    Quantity(
+        "shift",
+        "of the target against the reference frame",
+        "pix",
+        measured=lambda m: np.hypot(m.shift_x, m.shift_y),
+    ),
+    Quantity(
+        "rotation",
+        "of the field against the reference frame",
+        "deg",
+        measured=lambda m: m.rotation_deg,
+    ),
+    Quantity(
+        "flags",
+        "sum of the flags; 0 when nothing is wrong",
+        kind=WHOLE,
+        failed=lambda _: int(Flag.NOT_MEASURED),
+        attribute="flags",
+    ),
+)
+
+
+def columns_of(measurements: Measurements) -> dict[str, np.ndarray]:
+    """Columns of a night, (n_frame,) each, before there is a light curve."""
+    found = {q.name: q.of_night(measurements) for q in QUANTITIES}
+    return {name: values for name, values in found.items() if values is not None}
+
+
+def header_columns() -> dict[str, str]:
+    """Columns that are read from the frames' headers, and their keywords."""
+    return {q.name: q.keyword for q in QUANTITIES if q.keyword}
+
+
+def beside_curve(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Of a night's columns the quantities that are no attributes of its light curve."""
+    return {q.name: columns[q.name] for q in QUANTITIES if not q.attribute and q.name in columns}
+
+
+def night_panels(curve: LightCurve, measurements: Measurements) -> list[tuple[str, np.ndarray]]:
+    """Label and values, (n_frame,), of the quantities that ask for a panel of the night."""
+    return [(q.panel, q.value(curve, measurements)) for q in QUANTITIES if q.panel]

@@ -1,0 +1,116 @@
+"""What can be extended: the solvers, services, exports ... of one kind, each registered once.
+
+An entry is one object that carries all that anyone asks of it: options, help, documentation and
+the checks of settings are made from the registry, so that nobody keeps a second list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any, Generic, Protocol, TypeVar
+
+from lightcurve.core.errors import InputError
+
+__all__ = ["Registry", "registry_of"]
+
+
+class Named(Protocol):
+    """All that a registry needs of an entry."""
+
+    @property
+    def name(self) -> str:
+        """What a user types to choose it."""
+
+
+Entry = TypeVar("Entry", bound=Named)
+
+_KINDS: dict[str, Registry[Any]] = {}
+
+# Settings and options lie beneath what fills the registries, or load nothing heavy: theirs are
+# loaded when they are first looked into.
+_HOMES = {
+    "centroid": "lightcurve.phot.methods",
+    "comparison weighting": "lightcurve.curve.weightings",
+    "covariate": "lightcurve.core.covariates",
+    "finder": "lightcurve.phot.methods",
+    "service": "lightcurve.catalogs.query",
+    "solver": "lightcurve.astrometry.chain",
+}
+
+
+class Registry(Generic[Entry]):
+    """The entries of one kind, in the order in which they were registered.
+
+    Parameters
+    ----------
+    kind : str
+        As in messages: ``"solver"``.
+    *entries
+        Registered at once.
+
+    Attributes
+    ----------
+    entries : dict
+        Name to entry.
+    """
+
+    def __init__(self, kind: str, *entries: Entry) -> None:
+        self.kind = kind
+        self.entries: dict[str, Entry] = {}
+        for entry in entries:
+            self.register(entry)
+        _KINDS[kind] = self
+
+    def register(self, entry: Entry) -> Entry:
+        """Add an entry; a name that is taken is a mistake of the program."""
+        if entry.name in self.entries:
+            msg = f"two entries of kind {self.kind} are named {entry.name}"
+            raise ValueError(msg)
+        self.entries[entry.name] = entry
+        return entry
+
+    def names(self) -> tuple[str, ...]:
+        """List what a user can name."""
+        return tuple(self.entries)
+
+    def get(self, name: str) -> Entry:
+        """Find an entry; `InputError` says which there are, and which one may be meant."""
+        try:
+            return self.entries[name]
+        except KeyError:
+            msg = f"no {self.kind} {name!r}: {self._choices(name)}"
+            raise InputError(msg) from None
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries.values())
+
+    def _choices(self, name: str) -> str:
+        near = get_close_matches(name, self.entries, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        return f"must be one of {', '.join(self.entries)}{meant}"
+
+
+def registry_of(kind: str) -> Registry[Any]:
+    """Find the registry of a kind, for settings and options, which may not import it."""
+    if kind not in _KINDS:
+        import_module(_HOMES[kind])
+    return _KINDS[kind]
+
+
+def one_of(kind: str) -> Callable[[str], str]:
+    """Make the check of a setting that names an entry.
+
+    kind : of a registry.
+
+    Returns for pydantic's ``AfterValidator``.
+    """
+
+    def check(name: str) -> str:
+        registry = registry_of(kind)
+        if name not in registry.entries:
+            raise ValueError(registry._choices(name))  # noqa: SLF001 -- of this module
+        return name
+
+    return check

@@ -1,0 +1,31 @@
+"""The scatter of values by an estimator that a few wild ones do not move."""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["MAD_TO_SIGMA", "robust_scatter"]
+
+MAD_TO_SIGMA = 1.482602218505602  # of a normal distribution: 1 over its upper quartile
+
+
+def robust_scatter(values: np.ndarray, *, about: float | None = None) -> float:
+    """Work out the standard deviation by the median absolute deviation.
+
+    Parameters
+    ----------
+    values : array
+        Those that are not finite are left out.
+    about : float, optional
+        Deviations are taken from it instead of from the median.
+
+    Returns
+    -------
+    float
+        1.4826 MAD; NaN when nothing is left.
+    """
+    good = values[np.isfinite(values)]
+    if not good.size:
+        return float("nan")
+    centre = np.median(good) if about is None else about
+    return float(MAD_TO_SIGMA * np.median(np.abs(good - centre)))

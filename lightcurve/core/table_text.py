@@ -1,0 +1,128 @@
+"""Text as tables have it: cells, lines, and numbers that read back to the last bit."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lightcurve.core.errors import InputError
+
+__all__ = ["cell", "csv_rows", "csv_text", "read_text"]
+
+
+def cell(value: Any) -> str:
+    """Turn a value into a table cell.
+
+    Parameters
+    ----------
+    value : object
+        Number, text, or None.
+
+    Returns
+    -------
+    str
+        The shortest text that reads back as the same number; empty for None and NaN; line breaks
+        and tabs in text become spaces.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    if isinstance(value, (int, np.integer)):
+        return str(int(value))
+    if isinstance(value, (float, np.floating)):
+        number = float(value)
+        return "" if number != number else repr(number)  # noqa: PLR0124  NaN is not itself
+    return " ".join(str(value).split())
+
+
+def csv_text(names: Sequence[str], rows: Iterable[Sequence[Any]], delimiter: str = ",") -> str:
+    """Lay out a table with one header line.
+
+    Parameters
+    ----------
+    rows : iterable of sequences
+        Values as `cell` takes them.
+
+    Returns
+    -------
+    str
+        Lines end in a line feed; cells that hold the delimiter or quotes are quoted.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([cell(value) for value in row] for row in rows)
+    return buffer.getvalue()
+
+
+def read_text(path: str | Path, *, what: str = "a table", max_bytes: int = 300_000_000) -> str:
+    """Read a text file whatever its encoding and line ends.
+
+    Parameters
+    ----------
+    what : str
+        What it should be, for the error.
+    max_bytes : int
+        Larger files are refused.
+
+    Returns
+    -------
+    str
+        With single line feeds and no byte-order mark.
+
+    Raises
+    ------
+    InputError
+        When it is missing, too large, or no text.
+    """
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        data = path.read_bytes() if size <= max_bytes else b""
+    except OSError as error:
+        msg = f"{path}: cannot be read as {what}: {error.strerror}"
+        raise InputError(msg) from error
+    if size > max_bytes:
+        msg = f"{path.name}: {size / 1e6:.0f} MB is too large for {what}"
+        raise InputError(msg)
+    encoding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")  # every byte has a meaning there; only labels can suffer
+    if "\x00" in text:
+        msg = f"{path.name}: holds binary data, not {what}"
+        raise InputError(msg)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def csv_rows(lines: Iterable[str], name: str, delimiter: str = ",") -> list[list[str]]:
+    """Cut lines into cells, minding quotes.
+
+    Parameters
+    ----------
+    name : str
+        Of the file, for the error.
+
+    Returns
+    -------
+    list of list of str
+        Without empty lines.
+
+    Raises
+    ------
+    InputError
+        When the quotes make no sense.
+    """
+    try:
+        cut = csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter == " ")
+        return [row for row in cut if row]
+    except csv.Error as error:
+        msg = f"{name}: cannot be cut into cells: {error}"
+        raise InputError(msg) from error

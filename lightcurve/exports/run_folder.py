@@ -1,0 +1,102 @@
+"""What a run left in its folder, read back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lightcurve.core.columns import STARS
+from lightcurve.core.data import LightCurve, StarPlan
+from lightcurve.core.errors import InputError
+from lightcurve.core.files import read_text as read_file
+from lightcurve.core.files import read_toml
+from lightcurve.tables.columns import read_table
+from lightcurve.tables.own import read_model
+
+__all__ = ["read_record"]
+
+WHAT, MAX_BYTES = "a file of a run", 50_000_000
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Read run.toml.
+
+    Returns
+    -------
+    dict
+        Empty where there is no such file.
+
+    Raises
+    ------
+    InputError
+        When there is one that cannot be read.
+    """
+    path = folder / "run.toml"
+    return read_toml(path, WHAT, max_bytes=MAX_BYTES) if path.exists() else {}
+
+
+def read_fit_json(folder: Path) -> dict[str, Any] | None:
+    """Read fit.json.
+
+    None where there is no such file.
+    """
+    path = folder / "fit.json"
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(read_file(path, WHAT, max_bytes=MAX_BYTES))
+    except ValueError as error:
+        msg = f"{path}: not JSON: {error}"
+        raise InputError(msg) from error
+    if not isinstance(content, dict):
+        msg = f"{path}: not a fit of ours"
+        raise InputError(msg)
+    return content
+
+
+def read_stars(folder: Path) -> StarPlan:
+    """Read stars.csv."""
+    table = read_table(folder / STARS.name, STARS)
+    return StarPlan(
+        star_id=table.words("star"),
+        role=table.words("role"),
+        reason=table.words("reason"),
+        ra_deg=table.numbers("ra_deg"),
+        dec_deg=table.numbers("dec_deg"),
+        x_ref=table.numbers("x_ref"),
+        y_ref=table.numbers("y_ref"),
+        flux_ref=table.numbers("flux_ref"),
+        peak_ref=table.numbers("peak_ref"),
+    )
+
+
+def comparison_places(run: Path) -> tuple[tuple[float, float, float, float], ...]:
+    """Tell where the comparison stars are.
+
+    Returns tuple of (float, float, float, float), right ascension and declination, degrees, x and y
+    in the reference frame, pixels.
+    """
+    plan = read_stars(run)
+    used = plan.role == "comparison"
+    columns = (plan.ra_deg, plan.dec_deg, plan.x_ref, plan.y_ref)
+    return tuple(zip(*(values[used].tolist() for values in columns), strict=True))
+
+
+def aligned_model(run: Path, curve: LightCurve) -> dict[str, np.ndarray]:
+    """Read model.csv in the order of the light curve.
+
+    Returns dict of str to (n,) array, NaN, and not used, for frames that the fit did not have.
+    """
+    model = read_model(run / "model.csv")
+    keys = zip(model["file"], model["jd_utc"], strict=True)
+    row = {(str(file), float(jd)): k for k, (file, jd) in enumerate(keys)}
+    frames = zip(curve.file, curve.jd_utc, strict=True)
+    place = np.array([row.get((str(file), float(jd)), -1) for file, jd in frames])
+    aligned = {
+        name: np.where(place >= 0, model[name][place], np.nan)
+        for name in ("trend", "model", "residual")
+    }
+    return aligned | {"used": (place >= 0) & model["used"][place]}

@@ -1,1 +1,0 @@
-"""Files other programs read and write; nothing else."""

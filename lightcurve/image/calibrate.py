@@ -1,0 +1,219 @@
+"""Turn fluxes into magnitudes: each kind of flux by its own zero point, fitted on that flux."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+
+from lightcurve.core import times
+from lightcurve.core.errors import FitError
+from lightcurve.core.flags import Flag
+from lightcurve.core.robust import robust_scatter
+from lightcurve.core.settings import Settings
+from lightcurve.image.depth import frame_completeness, frame_limits
+from lightcurve.image.positions import on_sky
+from lightcurve.image.reduced import Calibrated, Magnitudes, Placed, Prepared, Sources, Standards
+from lightcurve.image.sources import disturbed
+from lightcurve.phot.depth import Limits
+from lightcurve.phot.zero_point import ZeroPoint, apply_zero_point, fit_zero_point, instrumental
+
+log = logging.getLogger(__name__)
+TIED_SNR, MIN_TIED = 30.0, 20  # stars that tie the PSF's magnitudes to the aperture's
+TIED_FWHM, TIED_SHARE = 2.0, 0.01  # no neighbour of theirs so near has such a share of light
+MIN_SNR = 10.0  # of a standard: fainter ones are found when noise makes them brighter
+SPOILT = int(Flag.EDGE | Flag.SATURATED | Flag.NON_LINEAR | Flag.BAD_PIXEL | Flag.NO_CENTROID)
+
+
+def fluxes(sources: Sources) -> list[tuple[str, str, np.ndarray, np.ndarray]]:
+    """List every kind of flux.
+
+    Returns list of (name, text, flux, flux_err), ADU.
+    """
+    apertures, phot = sources.apertures, sources.phot
+    kinds = [
+        (f"aperture_{_word(m)}", f"aperture of {m:.3g} FWHM", phot.flux[:, k], phot.flux_err[:, k])
+        for k, m in enumerate(apertures.multiples)
+    ]
+    if sources.psf_phot is not None:
+        kinds.append(("psf", "PSF", sources.psf_phot.flux, sources.psf_phot.flux_err))
+    return kinds
+
+
+def _word(multiple: float) -> str:
+    return f"{multiple:.2g}".replace(".", "_")
+
+
+def calibrate_sources(
+    prepared: Prepared,
+    sources: Sources,
+    placed: Placed,
+    standards: Standards | None,
+    settings: Settings,
+) -> Calibrated:
+    """Fit zero points and limits."""
+    pairs = _pairs(sources, placed, standards)
+    kinds, notes = _magnitudes(prepared, sources, standards, pairs, settings)
+    main = sources.apertures.main
+    zero_point = kinds[main].zero_point
+    airmass = _airmass(prepared, placed)
+    k = settings.image.extinction_mag_per_airmass
+    if k is not None and not np.isfinite(airmass):
+        notes += ("no zero point above the atmosphere: airmass not known (time and site)",)
+    if standards is None:
+        why = "" if placed.unsolved else ", for there is no catalogue with magnitudes"
+        notes += (f"no zero point{why}: magnitudes and limits are instrumental",)
+    for note in notes:
+        log.warning("%s", note)
+    limits = frame_limits(prepared, sources, zero_point, settings)
+    completeness = frame_completeness(prepared, sources, zero_point, limits, settings)
+    _report(kinds[main], limits)
+    return Calibrated(
+        kinds, main, standards, *pairs, limits, completeness, airmass,
+        float(np.nan_to_num((k or 0.0) * airmass)), notes,
+    )  # fmt: skip
+
+
+def _magnitudes(
+    prepared: Prepared,
+    sources: Sources,
+    standards: Standards | None,
+    pairs: tuple[np.ndarray, np.ndarray, np.ndarray],
+    settings: Settings,
+) -> tuple[tuple[Magnitudes, ...], tuple[str, ...]]:
+    """Turn each kind of flux into magnitudes; say why where it has no zero point."""
+    rows, stars, serves = pairs
+    colour = _colours(sources, standards, rows, stars, settings)
+    notes = () if standards is None else standards.notes
+    kinds = []
+    for name, text, flux, error in fluxes(sources):
+        inst = instrumental(flux, error, prepared.exposure_s)
+        zero_point, note = _zero_point(inst, standards, (rows[serves], stars[serves]), colour)
+        notes += (f"{text}: {note}",) if note else ()
+        mag = err = np.full(len(sources), np.nan)
+        if zero_point is not None:
+            mag, err = apply_zero_point(zero_point, *inst, colour)
+        kinds.append(Magnitudes(name, text, *inst, zero_point, mag, err))
+    if sources.psf_phot is not None:
+        kinds[-1] = _tied(sources, kinds[-1], kinds[sources.apertures.main], rows[serves], colour)
+    return tuple(kinds), notes
+
+
+def _tied(
+    sources: Sources,
+    psf: Magnitudes,
+    aperture: Magnitudes,
+    rows: np.ndarray,
+    colour: np.ndarray | None,
+) -> Magnitudes:
+    """Put the PSF's magnitudes on the scale of the aperture's, by all bright stars that are alone.
+
+    Standards are few, and bright ones among them are what a PSF fits worst: by them alone the two
+    kinds would differ by more than they can.
+    """
+    whole, fwhm = aperture.zero_point, float(sources.apertures.radii[0])
+    fwhm /= float(sources.apertures.multiples[0])
+    near = disturbed(
+        sources.phot, sources.psf_phot, sources.apertures, TIED_FWHM * fwhm, TIED_SHARE
+    )
+    good = sources.alone & ~near & (sources.snr > TIED_SNR) & (sources.flags == 0)
+    good &= np.isfinite(psf.inst) & np.isfinite(aperture.inst)
+    if whole is None or psf.zero_point is None or good.sum() < MIN_TIED:
+        return psf
+    difference = (aperture.inst - psf.inst)[good]
+    offset = float(np.median(difference))
+    # Of a median; the scatter by the median too, for variables and blends are among them.
+    err = 1.2533 * robust_scatter(difference) / np.sqrt(good.sum())
+    residual = whole.residual + (aperture.inst - psf.inst)[rows] - offset
+    zero_point = replace(
+        whole, value=whole.value + offset, err=float(np.hypot(whole.err, err)), residual=residual,
+        scatter=float(np.nanstd(residual[whole.used])),
+    )  # fmt: skip
+    mag, mag_err = apply_zero_point(zero_point, psf.inst, psf.inst_err, colour)
+    log.info(
+        "PSF magnitudes tied to those in the %s by %d stars: %+.4f +- %.4f mag",
+        aperture.text, good.sum(), offset, err,
+    )  # fmt: skip
+    return replace(psf, zero_point=zero_point, mag=mag, err=mag_err)
+
+
+def _pairs(
+    sources: Sources, placed: Placed, standards: Standards | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pair sources and standards that are each other's nearest, and which pairs may calibrate.
+
+    Only what the search found, by centroids: an aperture's zero point is the same without a PSF.
+    """
+    none = np.zeros(0, dtype=int)
+    if standards is None or placed.solution is None:
+        return none, none, none.astype(bool)
+    found = np.flatnonzero(sources.found_by == "search")
+    centroids = on_sky(replace(sources, psf_phot=None), placed.solution)
+    matches = centroids.only(found).match(standards.catalog)
+    rows, stars = found[matches.source[matches.mutual]], matches.row[matches.mutual]
+    serves = (standards.reasons[stars] == "") & (sources.snr[rows] >= MIN_SNR)
+    serves &= sources.alone[rows] & ((sources.flags[rows] & SPOILT) == 0)
+    return rows, stars, serves
+
+
+def _colours(
+    sources: Sources,
+    standards: Standards | None,
+    rows: np.ndarray,
+    stars: np.ndarray,
+    settings: Settings,
+) -> np.ndarray | None:
+    """Colours of the sources, where the catalogue has them and a colour term is wanted."""
+    if standards is None or not settings.image.colour_term or not standards.colour_name:
+        return None
+    colour = np.full(len(sources), np.nan)
+    colour[rows] = standards.colour[stars]
+    return colour
+
+
+def _zero_point(
+    inst: tuple[np.ndarray, np.ndarray],
+    standards: Standards | None,
+    pairs: tuple[np.ndarray, np.ndarray],
+    colour: np.ndarray | None,
+) -> tuple[ZeroPoint | None, str]:
+    if standards is None:
+        return None, ""
+    rows, stars = pairs
+    try:
+        return fit_zero_point(
+            inst[0][rows], inst[1][rows], standards.mag[stars], standards.mag_err[stars],
+            colour=None if colour is None else colour[rows],
+        ), ""  # fmt: skip
+    except FitError as error:
+        return None, str(error)
+
+
+def _airmass(prepared: Prepared, placed: Placed) -> float:
+    """Airmass of the middle of the frame; unsolved, of where the header says it was pointed."""
+    exposure = prepared.frame.exposure
+    ra: float | None
+    dec: float | None
+    ra, dec = placed.centre_deg(prepared.shape)
+    if placed.unsolved:
+        ra, dec = exposure.ra_deg, exposure.dec_deg
+    if exposure.mid_jd_utc is None or ra is None or dec is None:
+        return float("nan")
+    return float(times.airmass(exposure.mid_jd_utc, ra, dec, exposure.site))
+
+
+def _report(kind: Magnitudes, limits: Limits) -> None:
+    zero = kind.zero_point
+    if zero is not None:
+        log.info(
+            "zero point (%s): %.3f +- %.3f mag, %d stars, scatter %.3f",
+            kind.text, zero.value, zero.err, zero.n_used, zero.scatter,
+        )  # fmt: skip
+    kept = [one for one in limits.limits if np.isfinite(one.measured)]
+    log.info(
+        "limits%s: %s",
+        "" if zero is not None else " (instrumental)",
+        ", ".join(f"{one.snr:g} sigma {one.measured:.2f} mag" for one in kept)
+        or f"not measured, {limits.n_blank} blank apertures are too few",
+    )

@@ -1,0 +1,244 @@
+"""The figures of one frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from lightcurve.core.errors import InputError
+from lightcurve.core.flags import Flag
+from lightcurve.image.reduced import Magnitudes, Reduced
+from lightcurve.image.table import printable
+from lightcurve.report.image_maps import save_background, save_cutouts, save_frame, save_psf
+from lightcurve.report.image_plots import (
+    ZeroPointPoints,
+    save_completeness,
+    save_kinds_compared,
+    save_magnitudes,
+    save_widths,
+    save_zero_point,
+)
+
+CUT_PX = 12  # half a cut-out
+SURE_MAG = 0.1
+SHOWN_FWHM = 8.0  # half the part of the frame shown before and after
+
+
+def write_figures(folder: Path, reduced: Reduced) -> dict[Path, str]:
+    """Draw every figure that there is something for.
+
+    folder: made if it is not there.
+    File to caption.
+    Raises InputError when one cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"{folder}: cannot be made: {error.strerror}; choose another --out"
+        raise InputError(msg) from error
+    captions = _maps(folder, reduced)
+    captions |= _psf(folder / "psf.png", reduced)
+    for kind in (reduced.calibrated.aperture, reduced.calibrated.psf):
+        if kind is not None and kind.zero_point is not None:
+            captions |= _zero_point(folder / f"zero_point_{kind.name}.png", reduced, kind)
+    captions |= _magnitudes(folder, reduced)
+    return captions | _candidates(folder / "candidates.png", reduced)
+
+
+def source_kinds(reduced: Reduced) -> np.ndarray:
+    """Sort the sources for pictures.
+
+    Returns (n,) str array, ``"candidate"``, ``"calibrating"``, ``"residual"`` or ``"source"``.
+    """
+    kinds = np.where(reduced.sources.found_by == "residual", "residual", "source").astype("U12")
+    kinds[np.asarray(reduced.table["calib_star"])] = "calibrating"
+    kinds[[candidate.row for candidate in reduced.transients.candidates]] = "candidate"
+    return kinds
+
+
+def _maps(folder: Path, reduced: Reduced) -> dict[Path, str]:
+    prepared, sources = reduced.prepared, reduced.sources
+    frame, background = prepared.frame, prepared.background
+    x, y = (np.asarray(reduced.table[name]) for name in ("x", "y"))
+    kinds = source_kinds(reduced)
+    names = {
+        "source": "source", "residual": "seen in the residual", "calibrating": "calibrating",
+        "candidate": "candidate",
+    }  # fmt: skip
+    groups = {text: (x[kinds == kind], y[kinds == kind]) for kind, text in names.items()}
+    widths = sources.widths
+    image = save_frame(
+        folder / "image.png", frame.pixels, groups,
+        radius=float(sources.apertures.radii[sources.apertures.main]),
+        solution=reduced.placed.solution,
+        # Between dollars a figure would see a formula.
+        title=printable(frame.path.name).replace("$", r"\$"),
+    )  # fmt: skip
+    back = save_background(
+        folder / "background.png", frame.pixels, background.level, background.rms,
+        background.sources | ~prepared.good,
+    )  # fmt: skip
+    captions = {
+        image: "The frame with its sources, stretched so that faint and bright ones show.",
+        back: "The background and its noise, and whether blank pixels scatter as that noise says.",
+    }
+    if np.isfinite(widths.fwhm):
+        path = save_widths(
+            folder / "fwhm.png", widths.mean, widths.used, fwhm=widths.fwhm,
+            fwhm_err=widths.fwhm_err, scale_arcsec=reduced.scale_arcsec,
+        )  # fmt: skip
+        captions[path] = "FWHM of single stars, from Gaussians fitted to sums of rows and columns."
+    return captions
+
+
+def _psf(path: Path, reduced: Reduced) -> dict[Path, str]:
+    psf, fit = reduced.sources.psf, reduced.sources.psf_phot
+    if psf is None or fit is None:
+        return {}
+    radius = np.linspace(0, psf.half_px - 1, 60)
+    middle = len(psf.grid) // 2
+    along = np.arange(-middle, middle + 1) / psf.oversampling
+    distance = np.hypot(*np.meshgrid(along, along))
+    place = np.clip(np.digitize(distance.ravel(), radius + radius[1] / 2), 0, len(radius) - 1)
+    count = np.maximum(np.bincount(place, minlength=len(radius)), 1)
+    light = np.bincount(place, psf.grid.ravel(), minlength=len(radius)) / count
+    profile = np.where(light > 0, light, np.nan)
+    curves = {
+        "profile": (radius, profile),
+        "growth": (radius, np.array([psf.enclosed(float(r)) for r in radius])),
+    }
+    frame, background = reduced.prepared.frame, reduced.prepared.background
+    part = _brightest_part(reduced)
+    before = (frame.pixels - background.level)[part]
+    kind = "Effective PSF" if psf.kind == "epsf" else "Analytic (Moffat) PSF"
+    title = (
+        f"{kind} from {psf.n_stars} of {len(reduced.sources.psf_stars)} stars chosen, "
+        f"FWHM {psf.fwhm:.2f} px before the pixel spreads it"
+    )
+    save_psf(path, (psf.grid, psf.oversampling), curves, (before, fit.residual[part]), title=title)
+    return {path: f"{title}, and what is left when every star is taken off by it."}
+
+
+def _brightest_part(reduced: Reduced) -> tuple[slice, slice]:
+    """Cut the part around the brightest star of the PSF that is fitted as well as most."""
+    sources, chosen = reduced.sources, 0
+    if len(sources.psf_stars) and sources.psf_phot is not None:
+        chi2 = sources.psf_phot.chi2[sources.psf_stars]
+        chosen = sources.psf_stars[np.argmax(chi2 <= 1.5 * np.nanmedian(chi2))]
+    ny, nx = reduced.prepared.frame.pixels.shape
+    x, y = sources.phot.x[chosen], sources.phot.y[chosen]
+    half = 10 if sources.psf is None else int(np.ceil(SHOWN_FWHM * sources.psf.fwhm))
+    left = int(np.clip(x - half, 0, max(nx - 2 * half, 0)))
+    low = int(np.clip(y - half, 0, max(ny - 2 * half, 0)))
+    return slice(low, low + 2 * half + 1), slice(left, left + 2 * half + 1)
+
+
+def _zero_point(path: Path, reduced: Reduced, kind: Magnitudes) -> dict[Path, str]:
+    calibrated, zero = reduced.calibrated, kind.zero_point
+    standards = calibrated.standards
+    if standards is None or zero is None:
+        return {}
+    rows, stars = calibrated.rows[calibrated.serves], calibrated.stars[calibrated.serves]
+    points = ZeroPointPoints(
+        catalog=standards.mag[stars],
+        found=kind.mag[rows],
+        sigma=zero.sigma,
+        colour=standards.colour[stars],
+        used=zero.used,
+        band=standards.band,
+        colour_name=standards.colour_name,
+        text=f"{kind.text}: zero point {zero.value:.3f} \N{PLUS-MINUS SIGN} {zero.err:.3f}",
+    )
+    save_zero_point(path, points)
+    term = ""
+    if zero.colour_term:
+        term = (
+            f" Colour term {zero.colour_term:+.3f} \N{PLUS-MINUS SIGN} {zero.colour_term_err:.3f} "
+            f"per magnitude of {standards.colour_name}."
+        )
+    return {
+        path: f"Zero point of the {kind.text}: {zero.n_used} stars, scatter "
+        f"{zero.scatter:.3f} mag, of which {zero.intrinsic:.3f} beyond the stated errors.{term}"
+    }
+
+
+def _magnitudes(folder: Path, reduced: Reduced) -> dict[Path, str]:
+    calibrated = reduced.calibrated
+    aperture, psf, band = calibrated.aperture, calibrated.psf, calibrated.band
+    limits = {one.snr: one.measured for one in calibrated.limits.limits}
+    kinds = [aperture]
+    if psf is not None and (psf.zero_point is None) == (aperture.zero_point is None):
+        kinds.append(psf)
+    if not any(np.isfinite(kind.shown).any() for kind in kinds):
+        return {}
+    path = save_magnitudes(
+        folder / "magnitudes.png",
+        {kind.text: (kind.shown, kind.inst_err) for kind in kinds}, band=band, limits=limits,
+    )  # fmt: skip
+    captions = {path: "Magnitudes and their errors; diamonds: limits measured in blank apertures."}
+    if len(kinds) > 1:
+        captions |= _kinds_compared(folder / "aperture_psf.png", reduced, *kinds)
+    return captions | _completeness(folder / "completeness.png", reduced)
+
+
+def _kinds_compared(
+    path: Path, reduced: Reduced, aperture: Magnitudes, psf: Magnitudes
+) -> dict[Path, str]:
+    difference = aperture.shown - psf.shown
+    error = np.hypot(aperture.inst_err, psf.inst_err)
+    error[(reduced.sources.flags & Flag.SATURATED) != 0] = np.nan
+    sure = error < SURE_MAG
+    if not np.isfinite(difference[sure]).any():
+        return {}
+    text = "Aperture less PSF magnitude: what neighbours add to an aperture shows."
+    if aperture.zero_point is None:
+        # Without zero points the aperture lacks the light beyond it.
+        lost = float(np.nanmedian(difference[sure]))
+        difference = difference - lost
+        text += f" The median, {lost:.3f} mag beyond the aperture, is taken off."
+    save_kinds_compared(path, psf.shown, difference, error, band=reduced.calibrated.band)
+    return {path: text}
+
+
+def _completeness(path: Path, reduced: Reduced) -> dict[Path, str]:
+    calibrated = reduced.calibrated
+    found = calibrated.completeness
+    if found is None or not len(found.mag):
+        return {}
+    save_completeness(
+        path, found.curve(), half=found.magnitude_at(0.5),
+        limits={one.snr: one.measured for one in calibrated.limits.limits},
+        n=len(found.mag), band=calibrated.band,
+    )  # fmt: skip
+    return {path: "Share of the stars put into the frame that was found."}
+
+
+def _candidates(path: Path, reduced: Reduced) -> dict[Path, str]:
+    candidates = reduced.transients.candidates
+    if not candidates:
+        return {}
+    frame = reduced.prepared.frame.pixels
+    fit = reduced.sources.psf_phot
+    rest = frame if fit is None else fit.residual
+    cuts = []
+    for one in candidates:
+        x, y = (int(np.rint(reduced.table[name][one.row])) for name in ("x", "y"))
+        number = reduced.table["id"][one.row]
+        name = f"{number}: {reduced.calibrated.aperture.mag[one.row]:.2f} mag"
+        cuts.append((name, _cut(frame, x, y), _cut(rest, x, y)))
+    save_cutouts(path, cuts)
+    return {path: "Candidates by rank: the frame, and what is left without its stars."}
+
+
+def _cut(image: np.ndarray, x: int, y: int) -> np.ndarray:
+    """Cut a square around a pixel, NaN beyond the edges."""
+    ny, nx = image.shape
+    cut = np.full((2 * CUT_PX + 1, 2 * CUT_PX + 1), np.nan)
+    low, left = y - CUT_PX, x - CUT_PX
+    rows = slice(max(low, 0), min(low + len(cut), ny))
+    columns = slice(max(left, 0), min(left + len(cut), nx))
+    cut[rows.start - low : rows.stop - low, columns.start - left : columns.stop - left] = image[
+        rows, columns
+    ]
+    return cut

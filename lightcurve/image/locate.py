@@ -1,0 +1,260 @@
+"""Place a frame on the sky: solve it, put a WCS right that is off, refine it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lightcurve.astrometry.chain import solve
+from lightcurve.astrometry.refine import MIN_FRACTION, Check, Refined, refine_wcs
+from lightcurve.astrometry.register import make_reference, register
+from lightcurve.astrometry.wcs import describe_wcs, middle_deg, move_wcs
+from lightcurve.catalogs.bands import bands_of
+from lightcurve.catalogs.layout import Catalog, Field, Role
+from lightcurve.catalogs.query import SERVICES
+from lightcurve.core.constants import FWHM_PER_SIGMA, J2000_JD, YEAR_DAYS
+from lightcurve.core.data import Detections, Solution
+from lightcurve.core.errors import RegistrationError, SolveError
+from lightcurve.core.flags import Flag
+from lightcurve.core.settings import Settings
+from lightcurve.image.positions import on_sky
+from lightcurve.image.reduced import Placed, Prepared, Sources
+from lightcurve.setup.reference import describe_solution
+from lightcurve.setup.solving import request_for
+from lightcurve.setup.target import Target, find_target
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+
+OFFSET_MARGIN = 0.25  # of the frame, on each side: so far off may a pointing be
+DEPTH, MIN_KNOWN = 2, 60  # catalogued stars for each of the frame's own, and at least
+log = logging.getLogger(__name__)
+MARGIN = 1.05  # of the cone about the frame
+MIN_STARS = 6
+MIN_REFUTING = 20  # stars of a catalogue on the frame whose absence tells
+PRECISE_ARCSEC = 1.0  # a catalogue worse than this refines no WCS
+SURE_SNR = 10.0
+OUTLIER = 4.0  # times the distance that a star's light and the floor allow
+FLOOR_PX = 0.02  # of a centroid, however bright the star
+
+
+def shifted_wcs(
+    wcs: WCS, stars: Detections, catalog: Catalog, shape: tuple[int, int]
+) -> tuple[WCS, float]:
+    """Move a WCS to where the catalogue's stars are.
+
+    Any shift that leaves most of the frame's stars in the catalogue's field, any turn, mirrored or
+    not, and a scale off by no more than the registration of frames allows.
+
+    wcs : TAN or TAN-SIP, roughly right.
+    stars : of the frame.
+    catalog : with magnitudes: the brightest stars are compared first.
+    shape : (ny, nx).
+    Returns off_px : how far the middle of the frame was off.
+    RegistrationError when the patterns do not match.
+    """
+    ny, nx = shape
+    x, y = wcs.all_world2pix(catalog.ra_deg, catalog.dec_deg, 0, quiet=True)
+    light = _light(catalog)
+    with np.errstate(invalid="ignore"):
+        near = (np.abs(x / nx - 0.5) < 0.5 + OFFSET_MARGIN) & (
+            np.abs(y / ny - 0.5) < 0.5 + OFFSET_MARGIN
+        )
+    rows = np.flatnonzero(near)
+    rows = rows[np.argsort(-light[rows], kind="stable")][: max(DEPTH * len(stars), MIN_KNOWN)]
+    reference = make_reference(x[rows], y[rows], light[rows], shape)
+    found = register(stars.x, stars.y, stars.flux, reference)
+    middle = np.array([(nx - 1) / 2, (ny - 1) / 2, 1.0])
+    off = float(np.hypot(*(found.matrix @ middle - middle[:2])))
+    return move_wcs(wcs, found.matrix, shape), off
+
+
+def _light(catalog: Catalog) -> np.ndarray:
+    """Brightness of each star in the band in which it is brightest; 0 where none is known."""
+    columns = bands_of(catalog).values()
+    if not columns:
+        return np.zeros(len(catalog))
+    mags = np.fmin.reduce([catalog.number(column) for column in columns])
+    return np.nan_to_num(10 ** (-0.4 * mags))
+
+
+def wanted_target(settings: Settings) -> Target | None:
+    """Find the target of the settings, if they name one: it is somewhere on the frame.
+
+    Raises InputError when what is given makes no sense; CatalogError when only a name is given and
+    it cannot be resolved.
+    """
+    given = settings.target
+    if not given.name and given.ra is given.dec is given.planet_file is None:
+        return None
+    return find_target(given, settings.catalogs)
+
+
+def solve_frame(prepared: Prepared, settings: Settings) -> Solution:
+    """Solve a frame with the solvers of the settings.
+
+    Raises SolveError when no solver can.
+    """
+    target = wanted_target(settings)
+    place = None if target is None else (target.ra_deg, target.dec_deg)
+    request = request_for(prepared.frame, prepared.stars, settings.solve, place)
+    solution = solve(request, settings.solve)
+    log.info("%s", describe_solution(solution))
+    return solution
+
+
+def field_of(
+    prepared: Prepared, solution: Solution, mpc_code: str | None
+) -> tuple[Field, tuple[str, ...]]:
+    """Describe the piece of sky and the moment of a frame.
+
+    mpc_code : of the observatory.
+    Returns field : a cone that holds the frame.
+        notes : what was assumed.
+    """
+    ny, nx = prepared.frame.pixels.shape
+    ra, dec = middle_deg(solution.wcs, (ny, nx))
+    radius = MARGIN * 0.5 * float(np.hypot(nx, ny)) * solution.scale_arcsec / 3600
+    exposure = prepared.frame.exposure
+    mid = exposure.mid_jd_utc
+    notes = () if mid else ("no time in the header: stars are taken where they were in 2000.0",)
+    epoch = 2000.0 + (mid - J2000_JD) / YEAR_DAYS if mid else 2000.0
+    field = Field(
+        ra, dec, min(radius, 90.0), epoch, mid, site_code=mpc_code, site=exposure.site
+    )  # fmt: skip
+    return field, notes
+
+
+def place_sources(
+    sources: Sources, solution: Solution, catalogs: dict[str, Catalog], shape: tuple[int, int]
+) -> Placed:
+    """Refine the solution with the best catalogue there is, and place the sources.
+
+    shape: (ny, nx).
+    Raises SolveError when nothing had checked the solution, the catalogue refutes it, and its stars
+    do not show how far it is off.
+    """
+    notes: tuple[str, ...] = ()
+    best, *surveys = (service.name for service in SERVICES if service.role is Role.STARS)
+    others = [name for name in catalogs if name not in {best, *surveys}]
+    catalog = next(
+        (catalogs[n] for n in (best, *others, *surveys)
+         if n in catalogs and len(catalogs[n]) > MIN_STARS and _is_precise(catalogs[n])), None,
+    )  # fmt: skip
+    if catalog is not None:
+        solution, note = _refined(sources, solution, catalog, shape)
+        notes = (note,) if note else ()
+    placed = on_sky(sources, solution, notes)
+    return placed if catalog is None else _counted(placed, solution, catalog)
+
+
+def _counted(placed: Placed, solution: Solution, catalog: Catalog) -> Placed:
+    """Tell how many stars match within their errors, beside those that fix the WCS.
+
+    Clipped and blended ones do, for their places are known well enough for that alone.
+    """
+    n = int(placed.match(catalog).mutual.sum())
+    text = f"{n} sources match {catalog.title} within their errors"
+    log.info("%s", text)
+    detail = "; ".join(part for part in (solution.detail, text) if part)
+    return replace(placed, solution=replace(solution, detail=detail))
+
+
+def _is_precise(catalog: Catalog) -> bool:
+    return bool(np.median(catalog.error_arcsec) < PRECISE_ARCSEC)
+
+
+def _refined(
+    sources: Sources, solution: Solution, catalog: Catalog, shape: tuple[int, int]
+) -> tuple[Solution, str]:
+    refined, far, n_sources = _refit(solution.wcs, sources, catalog, shape)
+    moved, first = "", refined.check
+    if not solution.n_matched and _refutes(first, catalog, solution.scale_arcsec):
+        wcs, off = _moved(solution, first, sources, catalog, shape)
+        refined, far, n_sources = _refit(wcs, sources, catalog, shape)
+        if not refined.check.passed:
+            raise _refuted(solution, first, catalog)
+        moved = f"the {solution.solver}'s WCS was {off:.1f} px off: put right by {catalog.title}"
+    check = refined.check
+    if not check.possible or not check.passed:
+        return solution, (
+            f"not refined: {check.n_matched} of {check.n_inside} stars of {catalog.title} "
+            f"agree with {n_sources} sources"
+        )
+    scale, rotation, parity = describe_wcs(refined.wcs, shape)
+    solution = replace(
+        solution, wcs=refined.wcs, n_matched=check.n_matched, rms_arcsec=check.rms_px * scale,
+        scale_arcsec=scale, rotation_deg=rotation, parity=parity,
+        residuals_arcsec=(refined.ra_rms_arcsec, refined.dec_rms_arcsec),
+    )  # fmt: skip
+    order = f", SIP order {refined.order}" if refined.order > 1 else ""
+    left = f", {far} left out as far off" if far else ""
+    text = (
+        f"WCS checked and refined with {catalog.title}{order}: {check.n_matched} stars, rms "
+        f"{check.rms_px:.3f} px ({solution.rms_arcsec:.3f} arcsec){left}"
+    )
+    log.info("%s", text)
+    return replace(solution, detail=text), moved
+
+
+def _refit(
+    wcs: WCS, sources: Sources, catalog: Catalog, shape: tuple[int, int]
+) -> tuple[Refined, int, int]:
+    """Refine a WCS; tell how many matches were left out as far off, and of how many sources."""
+    sky = np.column_stack([catalog.ra_deg, catalog.dec_deg])
+    sure = _sure(sources) & ((sources.flags & Flag.SATURATED) == 0)
+    refined = refine_wcs(wcs, _detections(sources, sure), shape, sky)
+    # Blends, bleeding stars and large proper motions: far out for what their light allows.
+    off = refined.check.distance_px / _allowed_px(sources)[sure][refined.check.here]
+    far = off > OUTLIER * np.median(off) if len(off) else np.zeros(0, dtype=bool)
+    if far.any():
+        sure[np.flatnonzero(sure)[refined.check.here[far]]] = False
+        refined = refine_wcs(refined.wcs, _detections(sources, sure), shape, sky)
+    return refined, int(far.sum()), int(sure.sum())
+
+
+def _allowed_px(sources: Sources) -> np.ndarray:
+    """Error that a source's light allows its centroid, over a floor: sigma over S/N, pixels."""
+    fwhm = float(sources.apertures.radii[0] / sources.apertures.multiples[0])
+    return np.hypot(FLOOR_PX, fwhm / FWHM_PER_SIGMA / np.maximum(np.nan_to_num(sources.snr), 1.0))
+
+
+def _sure(sources: Sources) -> np.ndarray:
+    return (sources.snr > SURE_SNR) & (sources.found_by == "search")
+
+
+def _moved(
+    solution: Solution, check: Check, sources: Sources, catalog: Catalog, shape: tuple[int, int]
+) -> tuple[WCS, float]:
+    """Move a WCS that the catalogue refutes to where its stars are, and tell how far."""
+    try:
+        return shifted_wcs(solution.wcs, _detections(sources, _sure(sources)), catalog, shape)
+    except RegistrationError as error:
+        raise _refuted(solution, check, catalog) from error
+
+
+def _refuted(solution: Solution, check: Check, catalog: Catalog) -> SolveError:
+    msg = (
+        f"{solution.solver}: its WCS puts {check.n_matched} of {check.n_inside} stars of "
+        f"{catalog.title} on one of {check.n_detected} sources, which may be chance"
+    )
+    return SolveError(msg, n_detected=check.n_detected, n_catalog=check.n_inside)
+
+
+def _refutes(check: Check, catalog: Catalog, scale_arcsec: float) -> bool:
+    """Tell whether so few stars of a good catalogue fall on sources that the WCS must be wrong."""
+    few = check.n_matched < MIN_FRACTION * min(check.n_inside, check.n_detected)
+    sharp = bool(np.median(catalog.error_arcsec) < scale_arcsec)
+    return check.possible and check.n_inside >= MIN_REFUTING and few and sharp
+
+
+def _detections(sources: Sources, rows: np.ndarray) -> Detections:
+    # Centroids, which are the same with a PSF and without; blends fall out as far off.
+    phot, main = sources.phot, sources.apertures.main
+    return Detections(
+        phot.x[rows], phot.y[rows], phot.flux[rows, main], phot.peak[rows, main], phot.fwhm[rows],
+        sky=0.0, sky_rms=0.0,
+    )  # fmt: skip

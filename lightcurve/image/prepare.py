@@ -1,0 +1,280 @@
+"""Read one frame, calibrate it, and mark what is not to be trusted."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from lightcurve.calib.bad_pixels import mark_cosmic_rays
+from lightcurve.calib.master_files import load_masters
+from lightcurve.calib.reduce import reduce_frame
+from lightcurve.core.data import Assumed, Detections, Frame, Masters, RawFrame
+from lightcurve.core.errors import FrameError
+from lightcurve.core.flags import PixelFlag, count_pixels
+from lightcurve.core.settings import Settings
+from lightcurve.frames.read import read_frame
+from lightcurve.image.reduced import Prepared
+from lightcurve.phot.background import Background, measure_background
+from lightcurve.phot.detect import detect
+from lightcurve.phot.seeing import refuse_large_radii
+from lightcurve.phot.trails import find_trails
+from lightcurve.setup.camera import CameraValues, settle_camera
+
+COSMIC_PASSES = 2
+SHARP, STAR_FWHM = 0.7, 2.0  # of the stars' FWHM: narrower is no star; so far a star reaches
+BRIGHT_E = 1e4  # electrons in the highest pixel: 100 times their noise
+MAX_COSMIC = 0.01  # of the pixels: with more, it is not cosmic rays that are marked
+COSMIC_FWHM = 2.5  # px; narrower stars look like cosmic rays to the search
+log = logging.getLogger(__name__)
+FRACTIONS = 1e-3, 1.0  # the highest pixel of a frame that was divided by its full scale
+FULL_SCALE = 65535.0
+COUNTS = ("", "adu", "count", "counts", "dn")
+
+
+def border_marked(frame: Frame, border: int) -> Frame:
+    """Mark a border of so many pixels.
+
+    border : pixels on each side.
+    """
+    if not border:
+        return frame
+    bad = frame.bad | np.uint8(PixelFlag.BORDER)
+    bad[border:-border, border:-border] = frame.bad[border:-border, border:-border]
+    return replace(frame, bad=bad, history=(*frame.history, f"border of {border} px marked"))
+
+
+def saturation_marked(frame: Frame, raw: RawFrame, level: float | None) -> Frame:
+    """Mark pixels at a level that was measured, where the header gave none or a wrong one.
+
+    frame : calibrated.
+    level : ADU of the raw frame.
+    """
+    if level is None or level == raw.exposure.saturation_adu:
+        return frame
+    full = raw.pixels >= level
+    bad = frame.bad | np.where(full, np.uint8(PixelFlag.SATURATED), np.uint8(0))
+    return replace(frame, bad=bad)
+
+
+def cosmic_rays_marked(
+    frame: Frame, camera: CameraValues, stars: Detections, settings: Settings
+) -> tuple[Frame, list[str]]:
+    """Mark cosmic rays, where the settings want it and noise and stars allow.
+
+    stars : the brightest of the frame.
+    Returns notes : how many pixels, or why none were looked for.
+    """
+    wanted = settings.image.cosmic_rays
+    fwhm = float(np.median(stars.fwhm)) if len(stars) else float("nan")
+    if wanted == "no":
+        return frame, []
+    if wanted == "auto":
+        reason = _why_no_cosmics(camera, fwhm)
+        if reason:
+            return frame, [f"cosmic rays not looked for: {reason} (--cosmic-rays yes does it)"]
+    settled = replace(frame.exposure, saturation_adu=camera.saturation_adu)
+    marked = mark_cosmic_rays(
+        replace(frame, exposure=settled),
+        gain_e_per_adu=camera.noise.gain_e_per_adu,
+        read_noise_e=_dark_noise(frame, camera),
+        max_passes=COSMIC_PASSES,
+    )
+    hits = (marked.bad & ~frame.bad & PixelFlag.COSMIC_RAY) != 0
+    hits &= ~_on_stars(hits, stars, fwhm, camera.noise.gain_e_per_adu)
+    share = np.count_nonzero(hits) / hits.size
+    if wanted == "auto" and share > MAX_COSMIC:
+        note = (
+            f"cosmic rays not marked: they would be {share:.1%} of the pixels, so gain or read "
+            f"noise is not that of the frame (--cosmic-rays yes marks them)"
+        )
+        return frame, [note]
+    note = f"{np.count_nonzero(hits)} pixels marked as hit by cosmic rays (L.A.Cosmic)"
+    bad = frame.bad | np.where(hits, np.uint8(PixelFlag.COSMIC_RAY), np.uint8(0))
+    return replace(frame, bad=bad, history=(*frame.history, note)), [note]
+
+
+def _on_stars(hits: np.ndarray, stars: Detections, fwhm: float, gain: float) -> np.ndarray:
+    """Tell which marked pixels are of the brightest stars, whose own shape stands out of noise.
+
+    Only about stars as wide as the others: what is sharper is a hit.
+    """
+    from scipy.spatial import cKDTree
+
+    bright = (stars.peak * gain > BRIGHT_E) & (stars.fwhm > SHARP * fwhm)
+    found = np.zeros(hits.shape, dtype=bool)
+    if not bright.any():
+        return found
+    y, x = np.nonzero(hits)
+    tree = cKDTree(np.column_stack([stars.x[bright], stars.y[bright]]))
+    away, _ = tree.query(np.column_stack([x, y]))
+    found[y, x] = away < STAR_FWHM * fwhm
+    return found
+
+
+def _dark_noise(frame: Frame, camera: CameraValues) -> float:
+    """Noise of a pixel without light, electrons: the camera's, or what the frame shows.
+
+    A sky that was taken off has left its noise.
+    """
+    gain = camera.noise.gain_e_per_adu
+    low, sky = np.percentile(frame.pixels[frame.bad == 0], [15.865, 50])
+    rest = ((sky - low) * gain) ** 2 - max(sky, 0.0) * gain
+    return float(np.sqrt(max(camera.noise.read_noise_e**2, rest)))
+
+
+def _why_no_cosmics(camera: CameraValues, fwhm: float) -> str:
+    if np.isnan(fwhm):
+        return "no star tells how wide stars are"
+    if fwhm < COSMIC_FWHM:
+        return f"stars {fwhm:.1f} px wide cannot be told from them"
+    if not camera.gain_known or not camera.noise.read_noise_e:
+        return "gain or read noise is not known"
+    return ""
+
+
+def trails_marked(frame: Frame, background: Background, *, wanted: bool) -> tuple[Frame, list[str]]:
+    """Mark trails of satellites and aeroplanes."""
+    if not wanted:
+        return frame, []
+    trails = find_trails(frame.pixels, frame.bad, background)
+    if not trails.lines:
+        return frame, []
+    bad = frame.bad | np.where(trails.mask, np.uint8(PixelFlag.TRAIL), np.uint8(0))
+    line = f"{len(trails.lines)} trail(s) marked, {np.count_nonzero(trails.mask)} pixels"
+    return replace(frame, bad=bad, history=(*frame.history, line)), [line]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """A frame read and calibrated: its camera, its brightest stars, and what was done to it."""
+
+    frame: Frame
+    camera: CameraValues
+    stars: Detections
+    notes: tuple[str, ...]
+
+
+def calibrate_frame(path: Path, settings: Settings, masters: Masters | None) -> Reading:
+    """Read and calibrate a frame, and mark its border, clipped pixels and cosmic rays.
+
+    Without masters those of the settings' folder are taken, if any. `LightcurveError` when the
+    frame cannot be read or does not fit its masters, or is too small for the apertures given.
+    """
+    raw = _read(path, settings)
+    masters = _masters(masters, settings)
+    raw, scaled = (raw, ()) if masters is not None else _in_adu(raw)
+    camera = settle_camera([raw], masters, settings)
+    frame = border_marked(
+        reduce_frame(raw, masters), max(settings.camera.border_px, settings.image.border_px)
+    )
+    frame = saturation_marked(frame, raw, camera.saturation_adu)
+    _refuse_nothing_to_see(frame)
+    stars = detect(frame.pixels, frame.bad, saturation_adu=camera.saturation_adu)
+    frame, cosmic = cosmic_rays_marked(frame, camera, stars, settings)
+    none = () if masters is not None else ("not calibrated: no master frames were given",)
+    return Reading(frame, camera, stars, (*frame.exposure.warnings, *scaled, *cosmic, *none))
+
+
+def map_background(reading: Reading, settings: Settings) -> Prepared:
+    """Measure the background and mark trails; tell every value the measuring rests on."""
+    background = measure_background(
+        reading.frame.pixels, reading.frame.bad, box_px=settings.image.background_box_px
+    )
+    frame, trail = trails_marked(reading.frame, background, wanted=settings.image.trails)
+    seconds, source, assumed = _exposure(frame)
+    notes = (*reading.notes, *trail, *assumed)
+    for note in notes:
+        log.info("%s", note)
+    values = (Assumed("exposure", seconds, "s", source, f"{seconds:g} s"), *_values(frame))
+    for value in values:
+        log.info("%s", value)
+    return Prepared(
+        frame=frame,
+        camera=reading.camera,
+        background=background,
+        stars=reading.stars,
+        exposure_s=seconds,
+        notes=notes,
+        values=(*values, *reading.camera.values),
+    )
+
+
+def _read(path: Path, settings: Settings) -> RawFrame:
+    raw = read_frame(path, settings=settings, need_time=False)
+    given = settings.apertures
+    refuse_large_radii(max(given.radii, default=0.0), given.annulus, raw.pixels.shape)
+    if not np.isfinite(raw.pixels).any():
+        raise FrameError(path, "no pixel has a value")
+    return raw
+
+
+def _masters(masters: Masters | None, settings: Settings) -> Masters | None:
+    folder = settings.image.masters
+    return load_masters(folder) if masters is None and folder is not None else masters
+
+
+def _in_adu(frame: RawFrame) -> tuple[RawFrame, tuple[str, ...]]:
+    """Bring pixels that are fractions of full scale, as some programs save them, back to ADU."""
+    values = frame.pixels[np.isfinite(frame.pixels)]
+    if values.max() > FRACTIONS[1] or (values == np.rint(values)).all():
+        return frame, ()
+    unit = str(frame.header.get("BUNIT", "")).strip()
+    if values.max() < FRACTIONS[0] or unit.lower() not in COUNTS:
+        msg = (
+            f"its highest pixel is {values.max():.3g} {unit or '(no BUNIT)'}, which is no count: "
+            f"bring the frame to ADU first"
+        )
+        raise FrameError(frame.path, msg)
+    note = f"pixels are fractions, {values.max():.3g} at most: taken times {FULL_SCALE:.0f} ADU"
+    pixels = frame.pixels * np.float32(FULL_SCALE)
+    return replace(frame, pixels=pixels, history=(*frame.history, note)), (note,)
+
+
+def _refuse_nothing_to_see(frame: Frame) -> None:
+    """Refuse a frame of which no pixel is good, or all are alike."""
+    good = frame.pixels[frame.bad == 0]
+    if not good.size:
+        words = ", ".join(f"{n} {name}" for name, n in count_pixels(frame.bad).items())
+        raise FrameError(frame.path, f"no pixel is fit to be measured: {words}")
+    if good.min() == good.max():
+        msg = f"every pixel has the value {good[0]:g}: there is nothing to measure"
+        raise FrameError(frame.path, msg)
+
+
+def _exposure(frame: Frame) -> tuple[float, str, tuple[str, ...]]:
+    """Exposure in seconds, where it is from, and what was assumed."""
+    exposure = frame.exposure
+    if exposure.exposure_s:
+        return exposure.exposure_s, exposure.sources.get("exposure_s", ""), ()
+    source = "assumed: not in the header; magnitudes are of the whole exposure"
+    return 1.0, source, (f"exposure of 1 s {source}",)
+
+
+def _values(frame: Frame) -> tuple[Assumed, ...]:
+    exposure = frame.exposure
+    band, mid, scale = exposure.filter, exposure.mid_jd_utc, exposure.scale_arcsec
+    of_mid = exposure.sources.get("mid_jd_utc", "no clock in the header")
+    when = f"JD {mid:.6f} UTC" if mid else "not known"
+    of_scale = exposure.sources.get("scale_arcsec", "not in the header")
+    scale_text = f"{scale:.4g} arcsec/px" if scale else "not known"
+    pixels = _statistics(frame)
+    of_band = exposure.sources.get("filter", "no keyword")
+    return (
+        Assumed("filter", band, "", of_band, band or "not known"),
+        Assumed("mid-exposure", mid, "JD UTC", of_mid, when),
+        Assumed("scale", scale, "arcsec/px", of_scale, scale_text),
+        Assumed("pixels", pixels, "", "the frame, calibrated", pixels),
+    )
+
+
+def _statistics(frame: Frame) -> str:
+    good = frame.pixels[frame.bad == 0]
+    ny, nx = frame.pixels.shape
+    return (
+        f"{nx} x {ny}, {frame.bad.size - good.size} of them bad; the others from {good.min():.5g} "
+        f"to {good.max():.5g} ADU, mean {good.mean(dtype=float):.5g}, median "
+        f"{np.median(good):.5g}, standard deviation {good.std(dtype=float):.4g}"
+    )

@@ -1,0 +1,127 @@
+"""The second story: one frame in, a calibrated, cross-matched catalogue out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from lightcurve.core.data import Masters
+from lightcurve.core.errors import SolveError
+from lightcurve.core.progress import Clock, open_log
+from lightcurve.core.settings import Settings
+from lightcurve.image.calibrate import calibrate_sources
+from lightcurve.image.folder import claimed, state_of
+from lightcurve.image.locate import place_sources, solve_frame
+from lightcurve.image.prepare import calibrate_frame, map_background
+from lightcurve.image.products import write_products
+from lightcurve.image.reduced import OnSky, Prepared, Reduced, Sources
+from lightcurve.image.sky import (
+    besides,
+    find_standards,
+    has_moved,
+    later_solvers,
+    look_up,
+    not_solved,
+)
+from lightcurve.image.sources import (
+    choose_apertures,
+    detect_sources,
+    fit_point_spread,
+    gather_sources,
+    measure_apertures,
+    measure_seeing,
+)
+from lightcurve.image.table import source_table
+from lightcurve.image.transients import search_transients
+
+__all__ = ["reduce_image"]
+
+
+def reduce_image(
+    path: Path, settings: Settings, out: Path, *, masters: Masters | None = None
+) -> Reduced:
+    """Turn one frame into a calibrated, cross-matched catalogue, and write it.
+
+    Parameters
+    ----------
+    path : Path
+        Raw or calibrated; never changed.
+    out : Path
+        Folder for what it gives; made if it is not there. What this frame gave before is removed
+        from it, also when it fails now.
+    masters : Masters, optional
+        Already read; else those of the settings' folder, if any.
+
+    Raises
+    ------
+    LightcurveError
+        Whatever stands in the way, in one line.
+    """
+    clock = Clock()
+    # Before anything is measured: a frame that changes meanwhile is one that has changed.
+    state = state_of(path, settings)
+    with open_log(out), claimed(out, path):
+        reduced = measure_image(path, settings, clock, masters=masters)
+        return replace(reduced, products=write_products(out, reduced, clock, state))
+
+
+def measure_image(
+    path: Path, settings: Settings, clock: Clock, *, masters: Masters | None = None
+) -> Reduced:
+    """Turn one frame into a calibrated, cross-matched catalogue, as `reduce_image` writes it."""
+    with clock("calibrate"):
+        reading = calibrate_frame(path, settings, masters)
+        prepared = map_background(reading, settings)
+    with clock("measure"):
+        seeing = measure_seeing(prepared)
+        apertures = choose_apertures(seeing.fwhm, settings)
+        places = detect_sources(prepared, seeing, settings.image)
+        phot = measure_apertures(prepared, *places, apertures, settings)
+        spread = fit_point_spread(prepared, phot, apertures, seeing, settings.image)
+        sources = gather_sources(prepared, phot, spread, apertures, seeing, settings)
+    try:
+        sky = _locate(prepared, sources, settings, clock)
+    except SolveError as error:
+        sky = not_solved(prepared, sources, error)
+    with clock("zero point"):
+        standards, notes = find_standards(prepared, sky, settings)
+        calibrated = calibrate_sources(prepared, sources, sky.placed, standards, settings)
+    with clock("cross-match"):
+        pairs = {name: sky.placed.match(one) for name, one in sky.known.catalogs.items()}
+        table = source_table(sources, sky.placed, calibrated, sky.known.catalogs, pairs)
+        transients = search_transients(
+            sources, sky.placed, calibrated, sky.known, pairs, wanted=settings.image.transients
+        )
+    return Reduced(
+        prepared=prepared,
+        sources=sources,
+        placed=sky.placed,
+        known=sky.known,
+        pairs=pairs,
+        calibrated=calibrated,
+        transients=transients,
+        table=table,
+        settings=settings,
+        assumed=(*sky.notes, *notes),
+    )
+
+
+def _locate(prepared: Prepared, sources: Sources, settings: Settings, clock: Clock) -> OnSky:
+    """Solve a frame, ask the catalogues what is there, and refine the solution with the answers."""
+    with clock("solve"):
+        solution = solve_frame(prepared, settings)
+    with clock("catalogues"):
+        field, known, notes = look_up(prepared, solution, settings)
+    try:
+        placed = place_sources(sources, solution, known.catalogs, prepared.shape)
+    except SolveError as refuted:
+        # Nothing had checked that WCS before: the solvers after it may put it right.
+        with besides(refuted):
+            return _locate(prepared, sources, later_solvers(settings, solution, refuted), clock)
+    if placed.solution is not None and has_moved(field, placed, prepared.shape):
+        # So far off was the header's WCS that part of the frame has not been asked about.
+        notes += placed.notes
+        with clock("catalogues"):
+            field, known, _ = look_up(prepared, placed.solution, settings)
+        placed = place_sources(sources, placed.solution, known.catalogs, prepared.shape)
+    return OnSky(placed, known, field, notes)

@@ -1,0 +1,311 @@
+"""Write what one frame gave: images, regions, catalogue, summary."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from lightcurve.astrometry.wcs import wcs_header, write_wcs_sidecar
+from lightcurve.calib.reduce import RAW_ONLY
+from lightcurve.core.constants import __version__
+from lightcurve.core.files import write_text, write_whole
+from lightcurve.core.flags import PIXEL_MEANING
+from lightcurve.core.library_warnings import quietly
+from lightcurve.frames.cards import printable
+from lightcurve.image.table import write_votable
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+    from astropy.table import Table
+
+    from lightcurve.image.reduced import Reduced
+    from lightcurve.phot.psf import Psf
+
+STORED = {"bool": "uint8", "float64": "float32"}
+CREATOR = f"lightcurve {__version__}"
+ADU = {"BUNIT": "adu"}
+# An image of its own: what named the extension or the compression of the raw file is past.
+PAST = (*RAW_ONLY, "EXTNAME", "EXTVER", "EXTLEVEL", "INHERIT", "RADECSYS")
+# Every card of a WCS but EQUINOX, which the header's own pointing may need.
+OLD_WCS = re.compile(
+    r"WCSAXES[A-Z]?|WCSNAME[A-Z]?|RADESYS[A-Z]?|(LON|LAT)POLE[A-Z]?"
+    r"|(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA|CRDER|CSYER)\d[A-Z]?"
+    r"|(CD|PC)\d_\d[A-Z]?|(CD|PC)\d{6}|(PV|PS)\d_\d+[A-Z]?|(A|B|AP|BP)_(ORDER|DMAX|\d+_\d+)"
+    r"|WAT\d_\d{3}"
+)
+COLOURS = {"standard": "green", "search": "cyan", "residual": "magenta", "candidate": "red"}
+IN_ZIP = (".csv", ".ecsv", ".vot", ".log", ".txt", ".reg", ".html", ".png", ".wcs", ".json")
+DECIMALS = {"deg": 8, "pix": 4, "arcsec": 4, "mag": 4, "adu": 5}
+
+
+def write_fits(
+    path: Path,
+    images: Mapping[str, np.ndarray],
+    header: Header | None = None,
+    extras: Mapping[str, Header] | None = None,
+) -> Path:
+    """Write images as extensions of one FITS file, the first in the primary.
+
+    images : mapping of str to array; name to pixels.
+    header : of the primary.
+    extras : of extensions, by name.
+    InputError when it cannot be written.
+    """
+    from astropy.io import fits
+
+    hdus = fits.HDUList()
+    for k, (name, image) in enumerate(images.items()):
+        pixels = image.astype(STORED.get(image.dtype.name, image.dtype))
+        own = (extras or {}).get(name)
+        hdu = fits.ImageHDU(pixels, own, name=name) if k else fits.PrimaryHDU(pixels, header)
+        hdus.append(hdu)
+    # What a stranger's header has that FITS forbids is written as it was read.
+    written, _ = quietly(
+        lambda: write_whole(path, lambda file: hdus.writeto(file, output_verify="silentfix+ignore"))
+    )
+    return written
+
+
+def write_maps(folder: Path, reduced: Reduced) -> dict[str, Path]:
+    """Write background, PSF, residual and the frame, with its WCS if it was solved.
+
+    Raises InputError when one cannot be written.
+    """
+    frame, background = reduced.prepared.frame, reduced.prepared.background
+    solution = reduced.placed.solution
+    paths = {
+        "background.fits": write_fits(
+            folder / "background.fits",
+            {"LEVEL": background.level, "RMS": background.rms, "SOURCES": background.sources},
+            _note({**ADU, "MESHPX": (background.box_px, "side of the mesh")}),
+            {"RMS": _note(ADU), "SOURCES": _note({}, ("1: kept out of the background",))},
+        ),
+        "calibrated.fits": write_fits(
+            folder / "calibrated.fits",
+            {"PIXELS": frame.pixels, "BAD": frame.bad},
+            _frame_header(reduced, "calibrated frame"),
+            {"BAD": _bits()},
+        ),
+    }
+    if solution is not None:
+        paths["wcs"] = write_wcs_sidecar(folder / "solution.wcs", solution, frame.pixels.shape)
+    psf, fit = reduced.sources.psf, reduced.sources.psf_phot
+    if psf is not None and fit is not None:
+        paths["psf.fits"] = write_fits(folder / "psf.fits", {"PSF": psf.grid}, _of_psf(psf))
+        paths["residual.fits"] = write_fits(
+            folder / "residual.fits",
+            {"RESIDUAL": fit.residual},
+            _frame_header(reduced, "residual", "every star taken off by the PSF fit"),
+        )
+    return paths
+
+
+def _frame_header(reduced: Reduced, product: str, *steps: str) -> Header:
+    """Bring the frame's own header up to what became of it.
+
+    product : what it is now.
+    *steps : done after what the frame tells.
+    Returns astropy.io.fits.Header: without what described the raw file's numbers and its old WCS,
+        with the WCS that was found, if any, and what was done in HISTORY.
+    """
+    frame, solution = reduced.prepared.frame, reduced.placed.solution
+    # Cards that are no FITS are warned of anew; reading the frame has told of them.
+    header, _ = quietly(lambda: frame.header.copy(strip=True))
+    for keyword in {key for key in header if key in PAST or OLD_WCS.fullmatch(key)}:
+        header.remove(keyword, ignore_missing=True, remove_all=True)
+    if solution is not None:
+        header.update(wcs_header(solution, frame.pixels.shape))
+    header["BUNIT"] = "adu"
+    header["CREATOR"] = CREATOR
+    header["LCPRODCT"] = (product, "made by lightcurve: not a raw frame")
+    for line in (*frame.history, *steps, CREATOR):
+        header.add_history(printable(line))
+    return header
+
+
+def _note(cards: Mapping[str, object], comments: Sequence[str] = ()) -> Header:
+    from astropy.io.fits import Header
+
+    header = Header()
+    for keyword, value in {**cards, "CREATOR": CREATOR}.items():
+        header[keyword] = value
+    for line in comments:
+        header["COMMENT"] = line
+    return header
+
+
+def _bits() -> Header:
+    lines = (f"{int(flag)} {flag.name}: {text}" for flag, text in PIXEL_MEANING.items())
+    return _note({}, ("0: good; else the sum of", *lines))
+
+
+def _of_psf(psf: Psf) -> Header:
+    cards = {
+        "PSFTYPE": (psf.kind, "epsf, or moffat: analytic"),
+        "FWHMPIX": (round(psf.fwhm, 4), "pixels, of the Moffat profile underneath"),
+        "BETA": (round(psf.beta, 3), "its exponent"),
+        "OVERSAMP": (psf.oversampling, "nodes per pixel"),
+        "NSTARS": (psf.n_stars, "stars it was built from"),
+    }
+    return _note(cards, psf.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """One circle, annulus or point.
+
+    shape : ``"circle"``, ``"annulus"`` or ``"point"``.
+    system : ``"image"`` or ``"icrs"``.
+    x, y : 0-based pixels, or RA and Dec in degrees.
+    radii : pixels, or arc seconds; empty for a point.
+    text : its label.
+    """
+
+    shape: str
+    system: str
+    x: float
+    y: float
+    radii: tuple[float, ...]
+    text: str = ""
+
+
+def ds9_text(regions: Sequence[tuple[Region, str]]) -> str:
+    """Lay out a region file.
+
+    regions : with colours.
+    """
+    lines = ["# Region file format: DS9 version 4.1", "global width=1 font='helvetica 10 normal'"]
+    system = ""
+    for region, colour in regions:
+        if region.system != system:
+            system = region.system
+            lines.append(system)
+        sky = system != "image"
+        x, y = (region.x, region.y) if sky else (region.x + 1, region.y + 1)  # DS9 counts from 1
+        radii = [f'{r!r}"' if sky else repr(r) for r in region.radii]
+        label = re.sub(r"[{}\n]", " ", region.text)
+        text = f" text={{{label}}}" if label else ""
+        lines.append(
+            f"{region.shape}({','.join([repr(x), repr(y), *radii])}) # color={colour}{text}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def write_catalog(folder: Path, table: Table, summary: Mapping[str, Any]) -> dict[str, Path]:
+    """Write the catalogue as CSV, ECSV and VOTable.
+
+    summary: numbers and words of the frame: all that are known stand in the ECSV, the main ones in
+    the VOTable.
+    Raises InputError when one cannot be written.
+    """
+    from io import StringIO
+
+    rounded = table.copy()
+    rounded.meta = {k: v for k, v in _plain(summary).items() if v is not None}
+    for name in rounded.colnames:
+        if rounded[name].dtype.kind == "f":
+            unit = str(rounded[name].unit or "")
+            # In place: a column put in anew would lose its unit and description.
+            rounded[name][:] = np.round(np.asarray(rounded[name]), DECIMALS.get(unit, 4))
+    paths = {}
+    for kind, suffix in (("ascii.csv", "csv"), ("ascii.ecsv", "ecsv")):
+        text = StringIO()
+        rounded.write(text, format=kind)
+        paths[f"catalog.{suffix}"] = write_text(folder / f"catalog.{suffix}", text.getvalue())
+    paths["catalog.vot"] = write_whole(
+        folder / "catalog.vot", lambda file: write_votable(file, rounded, summary)
+    )
+    return paths
+
+
+def write_regions(
+    path: Path, table: Table, radius: tuple[float, float], candidates: np.ndarray
+) -> Path:
+    """Write the sources as a region file of DS9: on the sky, or in pixels where that is not known.
+
+    radius: (float, float), of the circles, pixels; and arc seconds per pixel, NaN when the frame is
+    not solved; candidates: (n,) bool array, candidate transients.
+    """
+    solved = bool(np.isfinite(radius[1]))
+    system, columns = ("icrs", ("ra", "dec")) if solved else ("image", ("x", "y"))
+    size = round(radius[0] * (radius[1] if solved else 1.0), 3)
+    regions = []
+    for row, candidate in zip(table, candidates, strict=True):
+        x, y = (float(row[name]) for name in columns)
+        if not np.isfinite([x, y]).all():
+            continue
+        kind = "standard" if row["calib_star"] else str(row["found_by"])
+        colour = COLOURS["candidate" if candidate else kind]
+        regions.append((Region("circle", system, x, y, (size,), str(row["id"])), colour))
+    return write_text(path, ds9_text(regions))
+
+
+def write_candidates(path: Path, reduced: Reduced) -> Path:
+    """Write the candidate transients by rank, as CSV."""
+    table, aperture = reduced.table, reduced.calibrated.aperture
+    lines = ["rank,id,ra_deg,dec_deg,x,y,mag,mag_err,snr,score,reason"]
+    for rank, one in enumerate(reduced.transients.candidates, start=1):
+        k = one.row
+        numbers = (
+            f"{table['ra'][k]:.7f},{table['dec'][k]:.7f},{table['x'][k]:.3f},{table['y'][k]:.3f},"
+            f"{aperture.mag[k]:.4f},{aperture.err[k]:.4f},{table['snr'][k]:.1f},{one.score:.1f}"
+        )
+        reason = one.reason.replace('"', "'")
+        lines.append(f'{rank},{table["id"][k]},{numbers},"{reason}"')
+    return write_text(path, "\n".join(lines) + "\n")
+
+
+def write_header(path: Path, header: Header) -> Path:
+    """Write the frame's header as text, one card a line."""
+    text = header.tostring(sep="\n", endcard=False, padding=False)
+    lines = [line.rstrip() for line in text.splitlines()]
+    return write_text(path, "\n".join(lines) + "\n")
+
+
+def write_summary(path: Path, summary: Mapping[str, Any]) -> Path:
+    """Write numbers and words as JSON; what is not finite becomes null."""
+    return write_text(path, json.dumps(_plain(summary), indent=1, allow_nan=False) + "\n")
+
+
+def json_line(content: Mapping[str, Any]) -> str:
+    """Put numbers and words as JSON on one line; what is not finite becomes null.
+
+    Returns str: with its line break.
+    """
+    return json.dumps(_plain(content), allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+def write_zip(path: Path, folder: Path, files: Iterable[Path]) -> Path:
+    """Pack everything but the FITS images.
+
+    folder: names in the archive are as seen from it; files: of them go in what is no FITS image and
+    is there.
+    Raises InputError when it cannot be written.
+    """
+    packed = sorted({file for file in files if file.suffix in IN_ZIP and file.is_file()})
+
+    def pack(into: BinaryIO) -> None:
+        with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in packed:
+                archive.write(file, file.relative_to(folder))
+
+    return write_whole(path, pack)

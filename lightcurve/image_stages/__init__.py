@@ -1,1 +1,0 @@
-"""The parts of the single-image story, each a module."""

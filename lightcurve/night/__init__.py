@@ -1,0 +1,3 @@
+"""The main story, a folder of raw frames to a light curve: `story` first, its steps beside it."""
+
+__all__ = ["calibrate", "demo", "fit_table", "measure_table", "reduced", "story", "watch"]

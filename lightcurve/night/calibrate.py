@@ -1,0 +1,81 @@
+"""Calibrate a folder and keep the frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lightcurve.calib.reduce import reduce_frame, write_frame
+from lightcurve.core.errors import InputError, LightcurveError
+from lightcurve.core.progress import Progress, open_log, silent
+from lightcurve.core.settings import Settings
+from lightcurve.frames.inventory import Inventory, take_inventory
+from lightcurve.frames.names import product_stems
+from lightcurve.frames.read import read_frame
+from lightcurve.night.lights import choose_lights, label_files
+from lightcurve.night.masters import make_masters
+
+__all__ = ["calibrate_folder"]
+
+
+def calibrate_folder(
+    folder: Path,
+    settings: Settings,
+    out: Path,
+    *,
+    manifest: Path | None = None,
+    progress: Progress = silent,
+) -> list[dict[str, Any]]:
+    """Write every light frame of a folder calibrated, and the masters.
+
+    Parameters
+    ----------
+    out : Path
+        Gets ``masters/`` and one FITS file a frame, float32, with the bad-pixel map as extension.
+
+    Returns
+    -------
+    list of dict
+        With file, status and reason.
+
+    Raises
+    ------
+    InputError
+        When there are no calibration frames, or a frame would be written over.
+    """
+    inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+    with open_log(out):
+        lights, unused = choose_lights(inventory)
+        labels = label_files([entry.path for entry in lights])
+        targets = _name_targets(list(labels.values()), out)
+        _keep_frames(targets.values(), inventory)
+        masters, _ = make_masters(inventory, lights, settings, out / "masters", progress=progress)
+        if masters is None:
+            msg = f"{folder}: no bias, dark or flat frames to calibrate with"
+            raise InputError(msg)
+        rows = [{"file": p.name, "status": "unused", "reason": why} for p, why in unused.items()]
+        for path, label in progress(labels.items(), "Calibrating", len(labels)):
+            row = {"file": label, "status": "calibrated", "reason": ""}
+            try:
+                frame = reduce_frame(read_frame(path, settings=settings), masters)
+                write_frame(targets[label], frame)
+            except LightcurveError as error:
+                row |= {"status": "failed", "reason": str(error)}
+            rows.append(row)
+    return rows
+
+
+def _name_targets(labels: Sequence[str], out: Path) -> dict[str, Path]:
+    """Name the file that each frame becomes; no two alike."""
+    pairs = zip(labels, product_stems(labels), strict=True)
+    return {label: out / f"{stem}_cal.fits" for label, stem in pairs}
+
+
+def _keep_frames(targets: Iterable[Path], inventory: Inventory) -> None:
+    """Refuse to write over a frame of the folder."""
+    given = {entry.path.resolve() for entry in inventory.entries if entry.status == "ok"}
+    for path in targets:
+        if path.resolve() in given:
+            msg = f"{path}: the calibrated frame would replace this one; choose another --out"
+            raise InputError(msg)

@@ -1,0 +1,124 @@
+"""What a transit fit leaves behind: its numbers, its table and its figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lightcurve.core.data import About, LightCurve, Planet, TransitFit
+from lightcurve.core.files import write_text
+from lightcurve.report.fit import save_corner, save_covariates, save_time_averaging
+from lightcurve.report.html import round_together
+from lightcurve.report.light_curve import save_light_curve
+from lightcurve.tables.own import write_model
+from lightcurve.transit.ephemeris import predict_transit
+from lightcurve.transit.fit_values import fit_to_json
+from lightcurve.transit.quality import time_averaging
+
+SHOWN = {
+    "mid_time_bjd_tdb": "mid-transit",
+    "o_minus_c_minutes": "O-C",
+    "rp_over_rs": "Rp/R*",
+    "depth_percent": "depth",
+    "duration_days": "duration",
+}
+
+
+def write_fit(
+    folder: Path,
+    curve: LightCurve,
+    fit: TransitFit,
+    planet: Planet,
+    *,
+    extra: Mapping[str, Any] | None = None,
+) -> dict[str, Path]:
+    """Write fit.json, and model.csv: the light curve with trend, model and residuals.
+
+    extra : more entries for fit.json.
+    """
+    text = json.dumps(fit_to_json(fit, planet, extra=extra), indent=2, allow_nan=False)
+    return {
+        "fit.json": write_text(folder / "fit.json", text + "\n"),
+        "model.csv": write_model(folder / "model.csv", curve, fit),
+    }
+
+
+def summarise_fit(fit: TransitFit) -> dict[str, str]:
+    """Collect the numbers of a fit that are worth printing.
+
+    Returns without the numbers of a transit where there is none.
+    """
+    shown = {}
+    for name, label in SHOWN.items():
+        if name in fit.parameters and not fit.verdict.absent:
+            value, minus, plus = round_together(fit.parameters[name])
+            shown[label] = f"{value} -{minus} +{plus} {fit.parameters[name].unit}".strip()
+    shown["residual scatter"] = f"{fit.statistics['residual_scatter_percent']:.3f} %"
+    shown |= {"detrended by": ", ".join(fit.covariates) or "nothing", "verdict": str(fit.verdict)}
+    dips = [note.text for note in fit.notes if note.about is About.DIP]
+    return shown | ({"dip": dips[0]} if dips else {})
+
+
+def save_fit_figures(
+    folder: Path, curve: LightCurve, fit: TransitFit, planet: Planet, *, title: str
+) -> dict[str, Path]:
+    """Draw every figure that needs no frames.
+
+    folder : made if need be.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {name: folder / f"{name}.png" for name in FIT_FIGURES}
+    save_light_curve(
+        folder / "light_curve.png",
+        curve,
+        title=title,
+        fit=fit,
+        predicted=predicted_events(planet, curve),
+    )
+    for name, draw in FIT_FIGURES.items():
+        draw(paths[name], curve, fit)
+    paths = {"light_curve": folder / "light_curve.png", **paths}
+    return {f"figures/{path.name}": path for path in paths.values()}
+
+
+def predicted_events(planet: Planet, curve: LightCurve) -> dict[str, float]:
+    """Predict ingress and egress for a light curve.
+
+    BJD_TDB.
+    """
+    transit = predict_transit(planet, float(np.nanmedian(curve.bjd_tdb)))
+    return {"ingress": transit.ingress, "egress": transit.egress}
+
+
+def save_fit_time_averaging(path: Path, curve: LightCurve, fit: TransitFit) -> None:
+    """Save the figure of how the scatter falls when residuals are averaged."""
+    _, *bins = time_averaging(curve.bjd_tdb[fit.used], fit.residuals[fit.used])
+    save_time_averaging(path, *bins, beta=fit.statistics["beta"])
+
+
+def save_fit_covariates(path: Path, curve: LightCurve, fit: TransitFit) -> None:
+    """Save the figure of the flux without the transit against each covariate."""
+    covariates = {name: values[fit.used] for name, values in curve.covariates.items()}
+    left = (curve.flux / fit.model)[fit.used]
+    save_covariates(path, covariates, left, chosen=fit.covariates)
+
+
+def save_fit_corner(path: Path, curve: LightCurve, fit: TransitFit) -> None:
+    """Save the figure of the posterior.
+
+    curve: not used; all figures of a fit are called alike.
+    """
+    del curve
+    if fit.samples is not None:
+        save_corner(path, fit.samples, fit.sample_names)
+
+
+FIT_FIGURES = {
+    "time_averaging": save_fit_time_averaging,
+    "covariates": save_fit_covariates,
+    "corner": save_fit_corner,
+}

@@ -1,0 +1,311 @@
+"""A transit fitted to any light curve, without frames; refused where the star is another's."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lightcurve.aij.read_table import read_aij_table
+from lightcurve.core.constants import DAY_S
+from lightcurve.core.coordinates import degrees_apart
+from lightcurve.core.covariates import elapsed
+from lightcurve.core.data import Assumed, LightCurve, Note, Planet, Products, Site, TransitFit
+from lightcurve.core.data.curves import NOTHING_WRITTEN, plot_fitted
+from lightcurve.core.data.tabular import Tabular
+from lightcurve.core.errors import FitError, InputError
+from lightcurve.core.progress import open_log
+from lightcurve.core.settings import Settings
+from lightcurve.core.times import bjd_tdb
+from lightcurve.exports.run_folder import read_record
+from lightcurve.night.fit_products import save_fit_figures, summarise_fit, write_fit
+from lightcurve.setup.target import find_target
+from lightcurve.tables.light_curves import Choice, is_ours, read_curve
+from lightcurve.transit.fit import fit_transit
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+    from matplotlib.axes import Axes
+
+__all__ = ["Fitted", "Known", "fit_light_curve", "fit_table", "need_planet"]
+
+SAME_STAR_DEG = 0.1  # wide of all proper motions and of a plate solution gone slightly wrong
+log = logging.getLogger(__name__)
+OURS = "lightcurve.csv"
+CLOCK_TOLERANCE_S = 20.0  # geocentre for observer, and old tables' precession, cost less
+
+
+def check_place(path: Path, choice: Choice, planet: Planet) -> None:
+    """Refuse a table whose star is not the planet's.
+
+    path : of the table; only those of AstroImageJ say where their stars are.
+
+    Raises InputError when they are more than 0.1 deg apart.
+    """
+    if is_ours(path, choice):
+        return
+    table = read_aij_table(path, columns=choice.columns or None)
+    ra, dec = (table.star(name, choice.target) for name in ("RA", "DEC"))
+    if not (np.isfinite(ra).any() and np.isfinite(dec).any()):
+        return
+    place = 15 * float(np.nanmedian(ra)), float(np.nanmedian(dec))
+    apart = degrees_apart(place, (planet.ra_deg, planet.dec_deg))
+    if 0 <= place[0] < 360 and abs(place[1]) <= 90 and apart > SAME_STAR_DEG:
+        msg = (
+            f"{path.name}: star {choice.target} is at {place[0]:.4f} {place[1]:+.4f} deg, "
+            f"{planet.name} of the planet file {apart:.3g} deg away: another star's --planet?"
+        )
+        raise InputError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the user says of a table, where it does not tell itself.
+
+    Attributes
+    ----------
+    choice : Choice
+        Which columns are meant.
+    """
+
+    choice: Choice | None = None
+    exposure_s: float | None = None
+    filter: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted(Tabular):
+    """A light curve with a transit fitted to it.
+
+    Attributes
+    ----------
+    curve : LightCurve
+        In order of time, with BJD_TDB for every point that has a time.
+    values : tuple of Assumed
+        Exposure and filter, and where they came from.
+    products : Products
+        Empty until they are written.
+    """
+
+    curve: LightCurve
+    planet: Planet
+    fit: TransitFit
+    values: tuple[Assumed, ...]
+    products: Products = NOTHING_WRITTEN
+
+    def to_table(self) -> Table:
+        """Lay the light curve out, as `LightCurve.to_table`."""
+        return self.curve.to_table()
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the light curve with the fit, on axes given or new."""
+        return plot_fitted(self.curve, self.fit, ax)
+
+
+def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None = None) -> Fitted:
+    """Fit a transit to a light curve of any source, and write what comes of it.
+
+    Parameters
+    ----------
+    path : Path
+        Our lightcurve.csv, a table of AstroImageJ, or any table with times and fluxes.
+    settings : Settings
+        Its target, site, fit and seed are used.
+    out : Path
+        Folder for fit.json, model.csv and figures; made if need be.
+
+    Raises
+    ------
+    LightcurveError
+        When the table cannot be read, no planet is known, or the fit fails.
+    """
+    known = known or Known()
+    planet = need_planet(settings)
+    curve = read_curve(path, known.choice)
+    check_place(path, known.choice or Choice(), planet)
+    record = read_record(path.parent).get("night", {}) if path.name == OURS else {}
+    with open_log(out):
+        fitted = fit_light_curve(curve, planet, settings, known=known, record=record)
+        curve, fit = fitted.curve, fitted.fit
+        title = f"{planet.name}, {path.name}"
+        extra = {
+            "table": path.name,
+            "seed": settings.seed,
+            "values": [value.record for value in fitted.values],
+        }
+        paths = write_fit(out, curve, fit, planet, extra=extra)
+        paths |= save_fit_figures(out / "figures", curve, fit, planet, title=title)
+        log.info("%s", fit.verdict)
+    used = f"{fit.used.sum()} of {len(fit.used)}"
+    summary = {"table": path.name, "points": used, **summarise_fit(fit)}
+    return replace(fitted, products=Products(out, paths, {}, summary))
+
+
+def fit_light_curve(
+    curve: LightCurve,
+    planet: Planet,
+    settings: Settings,
+    *,
+    known: Known,
+    record: Mapping[str, Any] | None = None,
+) -> Fitted:
+    """Fit a transit to a light curve; nothing is written.
+
+    record: the night's entries of run.toml.
+    Raises LightcurveError when no point has a time, the exposure cannot be, or the fit fails.
+    """
+    record = record or {}
+    exposure_s, filter_name, values = settle(known, curve, record)
+    curve, time_note = with_barycentric_times(curve, planet, site_of(settings, record))
+    curve = in_order(curve)
+    check_exposure(exposure_s, curve)
+    notes = (*(curve.source.notes if curve.source else ()), Note(time_note))
+    for told in (*values, *notes):
+        log.info("%s", told)
+    fit = fit_transit(
+        curve,
+        planet,
+        exposure_s=exposure_s,
+        filter_name=filter_name,
+        settings=settings.fit,
+        rng=np.random.default_rng(settings.seed),
+    )
+    return Fitted(curve, planet, replace(fit, notes=(*notes, *fit.notes)), values)
+
+
+def need_planet(settings: Settings) -> Planet:
+    """Find the planet whose transit is wanted.
+
+    Raises InputError when none is given.
+    """
+    if not settings.target.planet_file and not settings.target.name:
+        msg = "whose transit? give --planet FILE, or --target with the name of a known planet"
+        raise InputError(msg)
+    planet = find_target(settings.target, settings.catalogs).planet
+    if planet is None:
+        msg = (
+            f"{settings.target.name} is not known as a planet: give --planet FILE, "
+            "or a name as the NASA Exoplanet Archive has it, such as 'HAT-P-32 b'"
+        )
+        raise InputError(msg)
+    return planet
+
+
+def in_order(curve: LightCurve) -> LightCurve:
+    """Put the points in the order of time; those without a time come last."""
+    order = np.argsort(curve.bjd_tdb, kind="stable")
+    arrays = ("file", "jd_utc", "bjd_tdb", "flux", "flux_err", "target_flux", "comparison_flux")
+    return replace(
+        curve,
+        **{name: getattr(curve, name)[order] for name in (*arrays, "flags")},
+        covariates={name: values[order] for name, values in curve.covariates.items()},
+        columns={name: values[order] for name, values in curve.columns.items()},
+    )
+
+
+def settle(
+    known: Known, curve: LightCurve, record: Mapping[str, Any]
+) -> tuple[float, str | None, tuple[Assumed, ...]]:
+    """Settle exposure and filter: options first, then the table, then the record of its run.
+
+    record: the night's entries of run.toml.
+    Returns exposure_s: 0 where nothing tells: then the model is not averaged over the exposure.
+    """
+    table = curve.source.exposure_s if curve.source else None
+    exposures = (
+        (known.exposure_s, "option --exposure"),
+        (table, "median of the table"),
+        (record.get("exposure_s"), "run.toml"),
+        (0.0, "assumed, the table does not tell: --exposure settles it"),
+    )
+    exposure_s, where = next((value, source) for value, source in exposures if value is not None)
+    filters = (
+        (known.filter, "option --filter"),
+        (record.get("filter"), "run.toml"),
+        (None, "not known: --filter settles it"),
+    )
+    name, source = next((f for f in filters if f[0]), filters[-1])
+    values = (
+        Assumed("exposure", exposure_s, "s", where, f"{exposure_s:g} s"),
+        Assumed("filter", name, "", source, name or "none"),
+    )
+    return float(exposure_s), name, values
+
+
+def check_exposure(exposure_s: float, curve: LightCurve) -> None:
+    """Refuse an exposure that cannot be.
+
+    Raises InputError when it is not a number, negative, or longer than the light curve.
+    """
+    night_s = float(np.nanmax(curve.bjd_tdb) - np.nanmin(curve.bjd_tdb)) * DAY_S
+    if not 0 <= exposure_s <= night_s:
+        msg = (
+            f"exposure {exposure_s:g} s: a light curve of {night_s:.0f} s holds no such exposures; "
+            "give --exposure in seconds"
+        )
+        raise InputError(msg)
+
+
+def site_of(settings: Settings, record: Mapping[str, Any]) -> Site | None:
+    """Find where the light was collected.
+
+    record: the night's entries of run.toml.
+    None where neither tells.
+    """
+    site = settings.site
+    if site.latitude_deg is not None and site.longitude_deg is not None:
+        return Site(site.latitude_deg, site.longitude_deg, site.height_m or 0.0, site.name)
+    return Site(**record["site"]) if "site" in record else None
+
+
+def with_barycentric_times(
+    curve: LightCurve, planet: Planet, site: Site | None
+) -> tuple[LightCurve, str]:
+    """Work out BJD_TDB where a row has JD_UTC only, and check it where rows have both.
+
+    planet: for its coordinates; site: None stands for the centre of the Earth: wrong by 21 ms at
+    most.
+    Returns note: where the times come from.
+    Raises FitError when no point has a time.
+    """
+    has_bjd, has_jd = (np.isfinite(t) for t in (curve.bjd_tdb, curve.jd_utc))
+    if not (has_bjd | has_jd).any():
+        msg = f"{curve.source.table if curve.source else planet.name}: no point has a time"
+        raise FitError(msg)
+    if not has_jd.any():
+        return curve, "times: BJD_TDB as in the table, without JD_UTC to check it by"
+    worked_out = bjd_tdb(curve.jd_utc, planet.ra_deg, planet.dec_deg, site)
+    if not has_bjd.any():
+        place = "the observatory" if site else "the centre of the Earth (21 ms at most)"
+        note = f"times: BJD_TDB worked out from JD_UTC for {place} and {planet.name}"
+        return replace(curve, bjd_tdb=worked_out), note
+    note = _check_times(curve, worked_out, planet.name)
+    empty = has_jd & ~has_bjd
+    if not empty.any():
+        return curve, note
+    time = np.where(empty, worked_out, curve.bjd_tdb)
+    elapsed_days = elapsed({"bjd_tdb": time, "jd_utc": curve.jd_utc})
+    covariates = {**curve.covariates, "time": elapsed_days}
+    note += f"; of {empty.sum()} rows without it worked out from JD_UTC"
+    return replace(curve, bjd_tdb=time, covariates=covariates), note
+
+
+def _check_times(curve: LightCurve, worked_out: np.ndarray, name: str) -> str:
+    """Compare BJD_TDB of a table with that of its JD_UTC, where rows have both."""
+    off = (curve.bjd_tdb - worked_out)[np.isfinite(curve.bjd_tdb) & np.isfinite(worked_out)]
+    if not off.size:
+        return "times: BJD_TDB as in the table, in no row with a JD_UTC to check it by"
+    seconds = float(np.median(off)) * DAY_S
+    if abs(seconds) > CLOCK_TOLERANCE_S:
+        log.warning(
+            "BJD_TDB of the table is %+.0f s off what its JD_UTC gives for %s: wrong coordinates, "
+            "or one marks the start of exposures and the other the middle; --time picks a column",
+            seconds,
+            name,
+        )
+    seconds = round(seconds, 1) + 0.0  # no -0.0
+    return f"times: BJD_TDB as in the table, {seconds:+.1f} s from what its JD_UTC gives"

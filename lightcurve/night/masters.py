@@ -1,0 +1,91 @@
+"""Master frames of a night: made once, and taken again as long as nothing they hang on changes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from lightcurve.calib.master_files import load_masters, write_masters
+from lightcurve.calib.masters import build_masters
+from lightcurve.core.constants import __version__
+from lightcurve.core.data import Exposure, Masters
+from lightcurve.core.errors import LightcurveError
+from lightcurve.core.files import digest, file_state, write_text
+from lightcurve.core.progress import Progress, silent
+from lightcurve.core.settings import Settings
+from lightcurve.frames.inventory import Entry, Inventory
+
+log = logging.getLogger(__name__)
+KINDS = ("bias", "dark", "flat", "dark flat")
+MADE_OF = "made_of.txt"  # beside the masters: the digest of what they were made of
+MATCHED = ("shape", "filter", "binning", "exposure_s", "temperature_c", "saturation_adu", "camera")
+Groups = dict[str, list[tuple[Path, Exposure]]]
+
+
+def make_masters(
+    inventory: Inventory,
+    lights: Sequence[Entry],
+    settings: Settings,
+    folder: Path,
+    *,
+    progress: Progress = silent,
+) -> tuple[Masters | None, str]:
+    """Combine and write the calibration frames, if there are any.
+
+    folder : written only when there is something to write; masters of an earlier run with the
+    same frames and settings are taken as they are.
+
+    Returns made_of : digest of all that they hang on; empty without masters.
+    """
+    groups = {kind: [(e.path, e.exposure) for e in inventory.used(kind)] for kind in KINDS}
+    if not any(groups.values()):
+        log.info("no calibration frames: the raw frames are measured as they are")
+        return None, ""
+    light = lights[0].exposure
+    made_of = _what_they_hang_on(groups, light, settings)
+    masters = _of_an_earlier_run(folder, made_of)
+    if masters is None:
+        masters = build_masters(
+            light,
+            *(groups[kind] for kind in KINDS),
+            settings=settings.calibration,
+            progress=progress,
+        )
+        (folder / MADE_OF).unlink(missing_ok=True)
+        write_masters(folder, masters)
+        write_text(folder / MADE_OF, made_of)
+    for note in masters.notes:
+        log.log(note.severity.value, "calibration: %s", note)
+    return masters, made_of
+
+
+def _what_they_hang_on(groups: Groups, light: Exposure, settings: Settings) -> str:
+    """Digest the frames combined, the light frame they have to fit, and the settings."""
+    files = tuple(
+        (kind, path.name, file_state(path)) for kind, group in groups.items() for path, _ in group
+    )
+    own_map = settings.calibration.bad_pixel_map
+    return digest(
+        (
+            __version__,
+            files,
+            tuple(getattr(light, name) for name in MATCHED),
+            settings.calibration.model_dump_json(),
+            file_state(own_map) if own_map else "",
+        )
+    )
+
+
+def _of_an_earlier_run(folder: Path, made_of: str) -> Masters | None:
+    try:
+        if (folder / MADE_OF).read_text(encoding="utf-8") != made_of:
+            return None
+        masters = load_masters(folder)
+    except OSError:
+        return None  # there was no earlier run
+    except LightcurveError as error:
+        log.warning("masters of an earlier run are made again: %s", error)
+        return None
+    log.info("calibration: the masters of an earlier run serve, their frames are unchanged")
+    return masters

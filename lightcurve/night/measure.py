@@ -1,0 +1,295 @@
+"""Measure one frame by a recipe, on its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from lightcurve.aij.photometry import measure_stars_aij
+from lightcurve.astrometry.register import register
+from lightcurve.calib.bad_pixels import mark_cosmic_rays
+from lightcurve.calib.master_files import load_masters
+from lightcurve.calib.reduce import check_size, reduce_frame
+from lightcurve.core.data import (
+    Detections,
+    Exposure,
+    Frame,
+    FrameResult,
+    Masters,
+    RawFrame,
+    Registration,
+    Solution,
+    StarPhotometry,
+    StarPlan,
+)
+from lightcurve.core.errors import FrameError, LightcurveError, RegistrationError
+from lightcurve.core.flags import Flag
+from lightcurve.core.quantities import header_columns
+from lightcurve.frames.cards import number
+from lightcurve.frames.read import read_frame
+from lightcurve.night.binned import (
+    SmallMasters,
+    enlarge,
+    reduce_parts,
+    shrink_frame,
+    shrink_masters,
+)
+from lightcurve.night.recipe import Recipe
+from lightcurve.night.register_or_solve import place_frame
+from lightcurve.phot.aperture import Part, measure_stars
+from lightcurve.phot.detect import detect
+from lightcurve.phot.methods import centroid_of
+
+log = logging.getLogger(__name__)
+MAX_PATTERN = 150  # so many of a frame's stars make its pattern
+UNCERTAIN_S = 1.0  # a clock of whole seconds, the coarsest in common use, leaves half of one open
+
+
+@lru_cache(maxsize=1)
+def _masters(folder: Path | None, digest: str) -> Masters | None:  # noqa: ARG001
+    """Read the masters once for all frames; another digest means that they were made anew."""
+    return load_masters(folder) if folder else None
+
+
+@lru_cache(maxsize=1)
+def _small_masters(
+    folder: Path | None, digest: str, shape: tuple[int, int], factor: int
+) -> SmallMasters:
+    return shrink_masters(_masters(folder, digest) or Masters(), shape, factor)
+
+
+_OWN = threading.local()
+
+
+def _memory(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Keep one array a thread to read frames into; nothing of a frame outlives its measuring."""
+    kept = getattr(_OWN, "pixels", None)
+    if kept is None or kept.shape != shape or kept.dtype != dtype:
+        _OWN.pixels = kept = np.empty(shape, dtype)
+    return kept
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """What a frame's own stars told before any was measured."""
+
+    exposure: Exposure
+    stars: Detections
+    registration: Registration | None = None
+
+
+def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
+    """Calibrate, register and measure one frame.
+
+    Status ``"failed"`` with the reason where the file, its time or its stars will not do.
+    """
+    seen = solution = None
+    try:
+        raw = _read(path, recipe)
+        masters = _masters_for(raw, recipe)
+        # Of a large frame only the parts around stars are calibrated at full resolution.
+        whole = _calibrate(raw, masters, recipe) if recipe.shrink == 1 else None
+        seen = _find_small(raw, masters, recipe) if whole is None else _find(whole, recipe)
+        registration = seen.registration
+        if registration is None:
+            registration, solution = _place(raw, seen.stars, recipe)
+        x, y = place(recipe.plan, registration)
+        if whole is None:
+            frame, part = reduce_parts(raw, masters, x, y, _reach(recipe))
+        else:
+            frame, part = whole, None
+        photometry = _photometry(frame, part, x, y, recipe)
+    except LightcurveError as error:
+        return _failed(path, error, seen)
+    result = _measured(path, seen, registration, solution, photometry)
+    return replace(result, from_header=_from_header(raw))
+
+
+def _from_header(raw: RawFrame) -> tuple[float, ...]:
+    """Quantities that stand in headers; NaN where a header has none."""
+    found = (number(str(raw.header.get(key, ""))) for key in header_columns().values())
+    return tuple(float("nan") if value is None else value for value in found)
+
+
+def _read(path: Path, recipe: Recipe) -> RawFrame:
+    raw = read_frame(path, settings=recipe.settings, integers=recipe.shrink > 1, allocate=_memory)
+    if raw.pixels.shape != recipe.shape:
+        msg = "is {1} x {0} px, the others are {3} x {2}".format(*raw.pixels.shape, *recipe.shape)
+        raise FrameError(path, msg)
+    return raw
+
+
+def _masters_for(raw: RawFrame, recipe: Recipe) -> Masters | None:
+    masters = _masters(recipe.masters_folder, recipe.masters_digest)
+    if masters is not None:
+        check_size(raw, masters, raw.pixels.shape)
+    return masters
+
+
+def _calibrate(raw: RawFrame, masters: Masters | None, recipe: Recipe) -> Frame:
+    """Calibrate a whole frame, and mark cosmic rays where the settings ask for it."""
+    frame = reduce_frame(raw, masters)
+    if not recipe.settings.calibration.cosmic_rays:
+        return frame
+    camera = recipe.noise
+    return mark_cosmic_rays(
+        frame, gain_e_per_adu=camera.gain_e_per_adu, read_noise_e=camera.read_noise_e
+    )
+
+
+def _find(frame: Frame, recipe: Recipe) -> _Seen:
+    """Detect the stars that make a frame's pattern."""
+    stars = detect(
+        frame.pixels, frame.bad, max_stars=MAX_PATTERN, saturation_adu=recipe.saturation_adu
+    )
+    return _Seen(frame.exposure, stars)
+
+
+def _find_small(raw: RawFrame, masters: Masters | None, recipe: Recipe) -> _Seen:
+    """Detect the stars of a large frame after shrinking it, and register it at once.
+
+    Where that fails it is calibrated whole, for stars much sharper than the reference's look like
+    hot pixels when shrunk.
+    """
+    small = _small_masters(
+        recipe.masters_folder, recipe.masters_digest, recipe.shape, recipe.shrink
+    )
+    stars = enlarge(_find(shrink_frame(raw, small, recipe.shrink), recipe).stars, recipe.shrink)
+    try:
+        registration = register(stars.x, stars.y, stars.flux, recipe.reference)
+    except RegistrationError as error:
+        log.info("%s: shrunk, %s; looked at whole", raw.path.name, error)
+        return _find(reduce_frame(raw, masters), recipe)
+    return _Seen(raw.exposure, stars, registration)
+
+
+def _place(
+    raw: RawFrame, stars: Detections, recipe: Recipe
+) -> tuple[Registration, Solution | None]:
+    """Register a frame by its stars, or else solve it on the sky."""
+    return place_frame(
+        raw, stars, recipe.reference, recipe.plan, recipe.scale_arcsec, recipe.settings.solve
+    )
+
+
+def _reach(recipe: Recipe) -> int:
+    """Half the side of a part that holds a star's apertures and sky, pixels."""
+    shift = recipe.settings.apertures.max_centroid_shift_px
+    return int(np.ceil(max(recipe.annulus[1], recipe.radii[-1] + shift))) + 2
+
+
+def _photometry(
+    frame: Frame, part: Part | None, x: np.ndarray, y: np.ndarray, recipe: Recipe
+) -> StarPhotometry:
+    """Measure stars where they were placed, in the style that the settings say."""
+    apertures, linearity_adu = recipe.settings.apertures, recipe.settings.camera.linearity_adu
+    if apertures.style == "aij":
+        return measure_stars_aij(
+            frame.pixels,
+            frame.bad,
+            (x, y),
+            recipe.radii,
+            recipe.annulus,
+            recipe.noise,
+            centroid=centroid_of(apertures.centroid, apertures.style).name,
+            fwhm_factor=apertures.fwhm_factor,
+            # All rows that a table of these measurements has: who reads it finds the same radius.
+            sizing=np.arange(len(recipe.plan)) < recipe.plan.n_compared,
+            saturation_adu=recipe.saturation_adu,
+            linearity_adu=linearity_adu,
+        )
+    return measure_stars(
+        frame.pixels,
+        frame.bad,
+        x,
+        y,
+        recipe.radii,
+        recipe.annulus,
+        recipe.noise,
+        centroid=centroid_of(apertures.centroid, apertures.style),
+        saturation_adu=recipe.saturation_adu,
+        linearity_adu=linearity_adu,
+        max_shift=apertures.max_centroid_shift_px,
+        part=part,
+    )
+
+
+def _failed(path: Path, error: LightcurveError, seen: _Seen | None) -> FrameResult:
+    if seen is None:
+        return FrameResult(path.name, "failed", str(error))
+    return FrameResult(
+        path.name,
+        "failed",
+        str(error),
+        exposure=seen.exposure,
+        n_detected=len(seen.stars),
+        sky=seen.stars.sky,
+        sky_rms=seen.stars.sky_rms,
+    )
+
+
+def _measured(
+    path: Path,
+    seen: _Seen,
+    registration: Registration,
+    solution: Solution | None,
+    photometry: StarPhotometry,
+) -> FrameResult:
+    """Put the result together, with a remark and a flag for each thing that was odd."""
+    remarks, flags = seen.exposure.warnings, Flag(0)
+    open_s = seen.exposure.time_uncertainty_s
+    if open_s > UNCERTAIN_S:
+        flags |= Flag.TIME_UNCERTAIN
+        remarks = (*remarks, f"its clock leaves the time open by {open_s:.3g} s either way")
+    if solution is not None:
+        flags |= Flag.PLATE_SOLVED
+        by = f"{solution.solver}, {solution.n_matched} stars"
+        remarks = (*remarks, f"does not match the reference: placed by plate solving ({by})")
+    photometry = replace(photometry, flags=photometry.flags | np.uint16(flags))
+    return FrameResult(
+        path.name,
+        "measured",
+        "; ".join(remarks),
+        exposure=seen.exposure,
+        registration=registration,
+        n_detected=len(seen.stars),
+        sky=seen.stars.sky,
+        sky_rms=seen.stars.sky_rms,
+        fwhm_px=_median_fwhm(photometry.fwhm, photometry.flags[:, 0]),
+        photometry=photometry,
+    )
+
+
+def place(plan: StarPlan, registration: Registration) -> tuple[np.ndarray, np.ndarray]:
+    """Find where the plan's stars fall in a frame.
+
+    The frame's WCS is the reference's WCS after the inverse of this transform, so this is placing
+    by sky coordinates without the detour.
+
+    Returns x, y: (n,) float arrays, pixels of the frame.
+    """
+    return move(registration.matrix, plan.x_ref, plan.y_ref)
+
+
+def move(matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Carry reference positions over to a frame.
+
+    Written out, because a matrix product may round differently with the matrix's order in memory,
+    and a result that was stored must give the same bits as one just computed.
+
+    matrix: (2, 3) float array, of a `Registration`; x, y: pixels of the reference frame.
+    Returns x, y: pixels of the frame.
+    """
+    (a, b, c), (d, e, f) = matrix.tolist()
+    return a * x + b * y + c, d * x + e * y + f
+
+
+def _median_fwhm(fwhm: np.ndarray, flags: np.ndarray) -> float:
+    """Median over the stars that are whole and unsaturated; NaN where there is none."""
+    usable = fwhm[np.isfinite(fwhm) & (flags & (Flag.EDGE | Flag.SATURATED) == 0)]
+    return float(np.median(usable)) if usable.size else float("nan")

@@ -1,0 +1,74 @@
+"""Measure a night and write the whole cube, choosing nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lightcurve.core.columns import PHOTOMETRY
+from lightcurve.core.data import Measurements
+from lightcurve.core.progress import Progress, open_log, silent
+from lightcurve.core.settings import Settings
+from lightcurve.frames.inventory import check_folder, take_inventory
+from lightcurve.night.frame_table import report_inventory, write_frames_table
+from lightcurve.night.prepare import prepare_night
+from lightcurve.night.reduced import stack_results
+from lightcurve.night.store import open_store
+from lightcurve.night.workers import measure_night
+from lightcurve.setup.target import find_target
+from lightcurve.tables.columns import write_table
+from lightcurve.tables.own import write_stars
+
+__all__ = ["measure_folder"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """A night measured: how many frames were tried, and where the long table is."""
+
+    measurements: Measurements
+    n_tried: int
+    table: Path
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The numbers worth printing."""
+        return {
+            "frames measured": f"{len(self.measurements.file)} of {self.n_tried}",
+            "stars": len(self.measurements.plan),
+            "radii": len(self.measurements.radii),
+            "table": str(self.table),
+        }
+
+
+def measure_folder(
+    folder: Path,
+    settings: Settings,
+    out: Path,
+    *,
+    manifest: Path | None = None,
+    progress: Progress = silent,
+) -> Measured:
+    """Measure a night and write the whole cube as one long table.
+
+    Parameters
+    ----------
+    out : Path
+        Gets ``photometry.csv``: one row a frame, star and radius; ``stars.csv`` and ``frames.csv``.
+    """
+    check_folder(folder)
+    target = find_target(settings.target, settings.catalogs)
+    with open_log(out), open_store(out) as store:
+        inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+        report_inventory(out, inventory, target)
+        scene = prepare_night(inventory, target, settings, out / "masters", progress=progress)
+        results = measure_night(scene.lights, scene.recipe, store, progress=progress)
+        write_frames_table(out, inventory, target, scene, results)
+        measurements = stack_results(results, scene.recipe)
+        write_stars(out / "stars.csv", measurements.plan)
+        columns = measurements.long_columns()
+        columns["flags"] = columns["flags"].astype(int)
+        rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+        path = write_table(out / PHOTOMETRY.name, PHOTOMETRY, rows)
+    return Measured(measurements, len(results) + len(inventory.lost), path)

@@ -1,0 +1,276 @@
+"""Everything that is settled once, before the first frame is measured."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lightcurve.astrometry.register import make_reference
+from lightcurve.core.data import Assumed, Exposure, Frame, Masters, Site, Solution
+from lightcurve.core.errors import InputError
+from lightcurve.core.progress import Progress, silent
+from lightcurve.core.settings import Settings
+from lightcurve.curve.plan import plan_stars
+from lightcurve.frames.inventory import Inventory
+from lightcurve.night.binned import choose_shrink
+from lightcurve.night.lights import choose_lights
+from lightcurve.night.masters import make_masters
+from lightcurve.night.recipe import Recipe
+from lightcurve.phot.methods import centroid_of
+from lightcurve.phot.seeing import choose_radii, refuse_large_radii
+from lightcurve.setup.camera import CameraValues, settle_camera
+from lightcurve.setup.reference import Sample, find_stars, read_samples, solve_one
+from lightcurve.setup.target import Target, warn_of_fields, warn_of_target
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """What is settled before measuring.
+
+    lights : the frames to measure, in order of time.
+    unused : Light frames left out, and why.
+    reference : the calibrated frame that was solved.
+    values : every value the measuring rests on, for the user to see.
+    """
+
+    lights: tuple[Path, ...]
+    unused: dict[Path, str]
+    masters: Masters | None
+    reference: Frame
+    solution: Solution
+    recipe: Recipe
+    camera: CameraValues
+    values: tuple[Assumed, ...]
+
+
+def prepare_night(
+    inventory: Inventory,
+    target: Target,
+    settings: Settings,
+    masters_folder: Path,
+    *,
+    progress: Progress = silent,
+) -> Scene:
+    """Choose the lights, make the masters, solve one frame, choose the stars.
+
+    masters_folder : where master frames are written, when there are calibration frames.
+
+    Raises LightcurveError: whatever stands in the way, in one line.
+    """
+    lights, unused = choose_lights(inventory)
+    masters, made_of = make_masters(inventory, lights, settings, masters_folder, progress=progress)
+    frames = read_samples(lights, settings)
+    camera = settle_camera(frames, masters, settings)
+    samples = find_stars(frames, masters, camera)
+    exposures = [entry.exposure for entry in lights]
+    warn_of_fields(exposures)
+    elsewhere = warn_of_target(exposures, target, settings.solve.radius_deg)
+    reference, solution = solve_one(samples, target, settings, elsewhere=elsewhere)
+    recipe = _write_recipe(
+        reference, solution, target, settings, camera, masters_folder if masters else None, made_of
+    )
+    if not recipe.plan.target_detected:
+        log.warning("%s", recipe.plan.reason[0])
+    return Scene(
+        lights=tuple(entry.path for entry in lights),
+        unused=unused,
+        masters=masters,
+        reference=reference.frame,
+        solution=solution,
+        recipe=recipe,
+        camera=camera,
+        values=list_values(target, reference.frame.exposure, camera, solution, recipe),
+    )
+
+
+def _write_recipe(
+    sample: Sample,
+    solution: Solution,
+    target: Target,
+    settings: Settings,
+    camera: CameraValues,
+    masters_folder: Path | None,
+    masters_digest: str,
+) -> Recipe:
+    """Choose the stars and the apertures, and put all that measuring needs together.
+
+    Raises InputError when the apertures do not suit the frame.
+    """
+    stars, shape = sample.stars, sample.frame.pixels.shape
+    # Refused now what every frame would refuse.
+    centroid_of(settings.apertures.centroid, settings.apertures.style)
+    radii, annulus = choose_radii(float(np.nanmedian(stars.fwhm)))
+    if settings.apertures.radii:
+        radii = np.array(sorted(settings.apertures.radii))
+    if settings.apertures.fwhm_factor is not None:
+        radii = radii[[len(radii) // 2]]  # the base radius, where the widths are measured
+    annulus = settings.apertures.annulus or annulus
+    if not settings.apertures.radii and radii[0] <= annulus[0]:
+        radii = radii[radii <= annulus[0]]  # of the seeing's, those that leave the sky alone
+    given = settings.apertures
+    refuse_large_radii(max(given.radii, default=0.0), given.annulus, shape)
+    refuse_overlap(radii, annulus, settings)
+    plan = plan_stars(
+        stars,
+        solution.wcs,
+        target.ra_deg,
+        target.dec_deg,
+        shape,
+        settings.stars,
+        aperture_px=float(np.median(radii)),
+        annulus_px=annulus,
+        saturation_adu=camera.saturation_adu,
+        linearity_adu=settings.camera.linearity_adu,
+        scale_arcsec=solution.scale_arcsec,
+    )
+    return Recipe(
+        settings=settings,
+        shape=shape,
+        masters_folder=masters_folder,
+        masters_digest=masters_digest,
+        reference=make_reference(stars.x, stars.y, stars.flux, shape),
+        scale_arcsec=solution.scale_arcsec,
+        plan=plan,
+        radii=radii,
+        annulus=annulus,
+        noise=camera.noise,
+        saturation_adu=camera.saturation_adu,
+        shrink=_shrink(shape, float(np.nanmedian(stars.fwhm)), settings),
+    )
+
+
+def refuse_overlap(radii: np.ndarray, annulus: tuple[float, float], settings: Settings) -> None:
+    """Refuse an aperture that reaches into its own sky, where one of both follows the seeing.
+
+    radii: (n,) float array, of the apertures, pixels; annulus: (float, float), of the sky, pixels.
+    Raises InputError naming the option that would settle it.
+    """
+    largest = float(np.max(radii))
+    if largest <= annulus[0]:
+        return
+    given = settings.apertures
+    whose = "--annulus" if given.annulus else "chosen from the seeing"
+    missing = "--radius" if given.annulus else "--annulus"
+    msg = (
+        f"an aperture of {largest:g} px reaches into the sky annulus ({whose}), which begins at "
+        f"{annulus[0]:g} px: give {missing} too"
+    )
+    raise InputError(msg)
+
+
+def _shrink(shape: tuple[int, int], fwhm: float, settings: Settings) -> int:
+    """Calibrate frames whole where AstroImageJ's rules or cosmic rays want all pixels."""
+    whole = settings.apertures.style == "aij" or settings.calibration.cosmic_rays
+    return 1 if whole else choose_shrink(shape, fwhm)
+
+
+def list_values(
+    target: Target,
+    exposure: Exposure,
+    camera: CameraValues,
+    solution: Solution,
+    recipe: Recipe,
+) -> tuple[Assumed, ...]:
+    """Collect every value the measuring rests on, with its source.
+
+    exposure: of the reference frame.
+    """
+    return (
+        Assumed(
+            "target",
+            (target.ra_deg, target.dec_deg),
+            "deg",
+            target.source,
+            f"{target.ra_deg:.6f} {target.dec_deg:+.6f} deg",
+        ),
+        *_exposure_values(exposure),
+        _site(exposure),
+        _telescope(exposure, recipe.settings),
+        *camera.values,
+        Assumed(
+            "scale",
+            solution.scale_arcsec,
+            "arcsec/px",
+            _solved_by(solution),
+            f"{solution.scale_arcsec:.4f} arcsec/px",
+        ),
+        *_aperture_values(recipe),
+    )
+
+
+def _exposure_values(exposure: Exposure) -> tuple[Assumed, ...]:
+    """When, how long and through what the frame was exposed."""
+    source, seconds, open_s = exposure.sources, exposure.exposure_s, exposure.time_uncertainty_s
+    length = "not known"
+    where = "no keyword: a transit is fitted without averaging over the exposure"
+    if seconds is not None:
+        length, where = f"{seconds:g} s", source["exposure_s"]
+    band = exposure.filter
+    return (
+        Assumed("time", open_s, "s", source["mid_jd_utc"], f"mid-exposure to {open_s:.3g} s"),
+        Assumed("exposure", seconds, "s", where, length),
+        Assumed("filter", band, "", source.get("filter", "no keyword"), band or "not known"),
+    )
+
+
+def _site(exposure: Exposure) -> Assumed:
+    site = exposure.site
+    source = exposure.sources.get("site", "no keyword: --latitude, --longitude, --height")
+    if site is None:
+        return Assumed("site", None, "deg, deg, m", source, "not known")
+    place = (site.latitude_deg, site.longitude_deg, site.height_m)
+    return Assumed("site", place, "deg, deg, m", source, _site_text(site))
+
+
+def _telescope(exposure: Exposure, settings: Settings) -> Assumed:
+    """Diameter, and what becomes of it."""
+    diameter = exposure.telescope_diameter_m
+    if diameter is None:
+        told = "no keyword: errors carry no scintillation; --telescope-diameter"
+        return Assumed("telescope", None, "m", told, "diameter not known")
+    use = "for scintillation"
+    if settings.apertures.style == "aij":
+        use = "not used: AstroImageJ's errors have no scintillation"
+    elif exposure.exposure_s is None:
+        use = "not used: no scintillation without an exposure"
+    source = exposure.sources["telescope_diameter_m"]
+    return Assumed("telescope", diameter, "m", source, f"{diameter:.4g} m across, {use}")
+
+
+def _aperture_values(recipe: Recipe) -> tuple[Assumed, ...]:
+    """Radii of the apertures and of the ring of sky."""
+    given, seeing = recipe.settings.apertures, "seeing of the reference"
+    base = ", its middle radius alone" if given.fwhm_factor is not None and not given.radii else ""
+    radii = ", ".join(f"{radius:.1f}" for radius in recipe.radii)
+    inner, outer = recipe.annulus
+    return (
+        Assumed(
+            "radii",
+            tuple(recipe.radii.tolist()),
+            "px",
+            "setting apertures.radii" if given.radii else seeing + base,
+            f"{radii} px",
+        ),
+        Assumed(
+            "sky annulus",
+            (inner, outer),
+            "px",
+            "setting apertures.annulus" if given.annulus else seeing,
+            f"{inner:.1f} to {outer:.1f} px",
+        ),
+    )
+
+
+def _solved_by(solution: Solution) -> str:
+    checked = "solved by" if solution.n_matched else "not checked against stars:"
+    return f"{checked} {solution.solver}"
+
+
+def _site_text(site: Site) -> str:
+    text = f"{site.latitude_deg:+.4f} {site.longitude_deg:+.4f} deg (east +), {site.height_m:.0f} m"
+    return f"{site.name}, {text}" if site.name else text

@@ -1,0 +1,226 @@
+"""Write what a night gave: tables, figures, the report, and the record that can repeat it."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import platform
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lightcurve.aij.write_table import write_measurements
+from lightcurve.astrometry.wcs import describe_wcs, wcs_from_registration, write_wcs_sidecar
+from lightcurve.core.constants import __version__
+from lightcurve.core.data import Criterion, LightCurve, Products, Solution
+from lightcurve.core.files import write_text
+from lightcurve.core.flags import Flag
+from lightcurve.core.progress import Progress, silent
+from lightcurve.night.figures import write_neighbours
+from lightcurve.night.frame_table import frame_rows, write_frames_table
+from lightcurve.night.reduced import Night
+from lightcurve.setup.reference import describe_solution
+from lightcurve.tables.columns import DESCRIPTION
+from lightcurve.tables.own import scatter_to_stars, write_lightcurve, write_stars
+from lightcurve.transit.fit_values import planet_values
+
+LIBRARIES = ("astropy", "numpy", "scipy", "photutils", "sep", "batman-package", "emcee")
+log = logging.getLogger(__name__)
+FEW_POINTS = 10  # fewer tell no scatter to two digits
+
+
+def write_run(
+    path: Path, night: Night, summary: Mapping[str, Any], written: Mapping[str, Path]
+) -> Path:
+    """Write run.toml: settings as used, values with their sources, versions, seed, checksums.
+
+    written: the files of the run, by their names in its folder.
+    """
+    import tomli_w
+
+    content = {
+        "lightcurve": __version__,
+        "python": platform.python_version(),
+        "seed": night.settings.seed,
+        "settings": night.settings.model_dump(mode="json", exclude_none=True),
+        "versions": {name: version(name) for name in LIBRARIES},
+        "night": _describe_night(night),
+        "values": [
+            {key: value for key, value in one.record.items() if value is not None}
+            for one in night.scene.values
+        ],
+        "files": {
+            name: hashlib.sha256(file.read_bytes()).hexdigest()
+            for name, file in written.items()
+            if file.is_file() and name != "run.log"
+        },
+        "result": {name: "" if value is None else value for name, value in summary.items()},
+    }
+    return write_text(path, tomli_w.dumps(content))
+
+
+def written_by(path: Path) -> set[str]:
+    """List the files that a run says it wrote.
+
+    path: its run.toml.
+    Empty where there is none, or it cannot be read.
+    """
+    try:
+        files = tomllib.loads(path.read_text(encoding="utf-8")).get("files", {})
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return set()
+    return set(files) if isinstance(files, dict) else set()
+
+
+def _describe_night(night: Night) -> dict[str, Any]:
+    """Collect what later steps, such as a submission, need to know of a night.
+
+    Of plain values; what is not known is left out.
+    """
+    exposure, target, measured = night.scene.reference.exposure, night.target, night.measurements
+    known = {
+        "target": target.name,
+        "ra_deg": target.ra_deg,
+        "dec_deg": target.dec_deg,
+        "exposure_s": exposure.exposure_s,
+        "filter": exposure.filter,
+        "binning": exposure.binning and list(exposure.binning),
+        "camera": exposure.camera,
+        "shape": list(exposure.shape),
+        "telescope": exposure.telescope,
+        "site": exposure.site and asdict(exposure.site),
+        "radius_px": night.recipe.radius_px,
+        "annulus_px": list(measured.annulus),
+        "scale_arcsec": night.scene.solution.scale_arcsec,
+        "check": night.recipe.check,
+        "planet": target.planet and planet_values(target.planet),
+    }
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def write_products(
+    out: Path,
+    night: Night,
+    timings_s: Mapping[str, float],
+    *,
+    sidecars: bool = False,
+    progress: Progress = silent,
+) -> Products:
+    """Write every file of a run.
+
+    timings_s: by stage, so far; sidecars: also each frame's WCS.
+    """
+    from lightcurve.night.figures import write_figures, write_page
+
+    paths = _write_tables(out, night)
+    if sidecars:
+        paths["wcs"] = _write_sidecars(out / "wcs", night)
+    figures = write_figures(out / "figures", night, progress=progress)
+    neighbours = write_neighbours(out, night)
+    figures += [path for path in neighbours.values() if path.suffix == ".png"]
+    summary = summarise(night)
+    paths |= neighbours | {f"figures/{path.name}": path for path in figures}
+    paths["report.html"] = write_page(
+        out / "report.html", night, figures, summary=summary, frames=frame_rows(*night.of_frames)
+    )
+    paths |= {name: out / name for name in (DESCRIPTION, "run.log")}
+    _remove_of_earlier_run(out, set(paths))
+    paths["run.toml"] = write_run(out / "run.toml", night, summary, paths)
+    return Products(out, paths, dict(timings_s), summary)
+
+
+def _remove_of_earlier_run(out: Path, kept: set[str]) -> None:
+    """Remove files that an earlier run into this folder says it wrote, and this one does not."""
+    for name in written_by(out / "run.toml") - kept:
+        path = out / name
+        if out.resolve() in path.resolve().parents:
+            path.unlink(missing_ok=True)
+            log.info("removed %s of an earlier run", name)
+
+
+def _write_tables(out: Path, night: Night) -> dict[str, Path]:
+    """Write the tables, and the fit where there is one."""
+    curve, measurements, recipe = night.curve, night.measurements, night.recipe
+    columns = {
+        name: scatter_to_stars(measurements.plan, recipe.comparison_rows, values)
+        for name, values in (("weight", recipe.weights), ("scatter", recipe.star_scatter))
+    }
+    paths = {
+        "lightcurve.csv": write_lightcurve(
+            out / "lightcurve.csv", curve, measurements, failed=night.failed
+        ),
+        "measurements.csv": write_measurements(
+            out / "measurements.csv",
+            measurements,
+            curve,
+            image_height=night.scene.recipe.shape[0],
+            saturation_adu=night.scene.recipe.saturation_adu,
+        ),
+        "stars.csv": write_stars(out / "stars.csv", night.plan, columns),
+        "frames.csv": write_frames_table(out, *night.of_frames),
+    }
+    if night.fit is not None and night.target.planet is not None:
+        from lightcurve.night.fit_products import write_fit
+
+        paths |= write_fit(out, curve, night.fit, night.target.planet)
+    return paths
+
+
+def _write_sidecars(folder: Path, night: Night) -> Path:
+    """Write each measured frame's WCS as a header file.
+
+    The folder.
+    """
+    shape, reference = night.scene.recipe.shape, night.scene.solution
+    for result in night.results:
+        registration = result.registration
+        if registration is None:
+            continue
+        wcs = wcs_from_registration(reference.wcs, registration)
+        scale, rotation, parity = describe_wcs(wcs, shape)
+        rms = registration.rms_px * scale
+        solution = Solution(
+            wcs, "registration", registration.n_matched, rms, scale, rotation, parity
+        )
+        write_wcs_sidecar(folder / f"{result.file}.wcs", solution, shape)
+    return folder
+
+
+def describe_scatter(curve: LightCurve) -> dict[str, str]:
+    """Say how much the target scatters, and where that was measured.
+
+    One entry: out of the predicted transit where there are points enough, else from point to point;
+    with the number of points where they are few.
+    """
+    recipe = curve.need_recipe()
+    outside = recipe.criterion is Criterion.OUTSIDE
+    number = int((np.isfinite(curve.flux) & ((curve.flags & int(Flag.NOT_MEASURED)) == 0)).sum())
+    few = f", from {number} points" if number < FEW_POINTS else ""
+    name = "scatter out of transit" if outside else "scatter, point to point"
+    return {name: f"{100 * recipe.target_scatter:.2f} %{few}"}
+
+
+def summarise(night: Night) -> dict[str, Any]:
+    """Collect the numbers worth printing."""
+    curve, recipe = night.curve, night.recipe
+    measured = len(night.measurements.file)
+    summary = {
+        "target": night.target.name,
+        "frames measured": f"{measured} of {measured + len(night.failed)}",
+        "on the sky": describe_solution(night.scene.solution, brief=True),
+        "aperture": str(recipe.aperture),
+        "comparison stars": len(recipe.comparison_rows),
+        "check star": recipe.check,
+        **describe_scatter(curve),
+        "times": f"BJD_TDB {np.nanmin(curve.bjd_tdb):.5f} to {np.nanmax(curve.bjd_tdb):.5f}",
+    }
+    if night.fit is None:
+        return summary
+    from lightcurve.night.fit_products import summarise_fit
+
+    return summary | summarise_fit(night.fit)

@@ -1,0 +1,178 @@
+"""All that a night's reduction made: the cube of its measurements, curve and fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from lightcurve.core import times
+from lightcurve.core.data import (
+    CurveRecipe,
+    Exposure,
+    FrameResult,
+    LightCurve,
+    Measurements,
+    Products,
+    Registration,
+    StarPhotometry,
+    StarPlan,
+    TransitFit,
+)
+from lightcurve.core.data.curves import NOTHING_WRITTEN, plot_fitted
+from lightcurve.core.data.tabular import Tabular
+from lightcurve.core.errors import InputError
+from lightcurve.core.quantities import header_columns
+from lightcurve.core.settings import Settings
+from lightcurve.curve.plan import revise_plan
+from lightcurve.frames.inventory import Inventory
+from lightcurve.night.measure import move
+from lightcurve.night.prepare import Scene
+from lightcurve.night.recipe import Recipe
+from lightcurve.setup.target import Target
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+    from matplotlib.axes import Axes
+
+__all__ = ["Night"]
+
+_PER_STAR = ("x", "y", "n_sky", "fwhm", "x_width", "y_width", "angle_deg", "roundness")
+_PER_RADIUS = ("flux", "flux_err", "area", "peak", "flags")
+
+
+class _Measured(NamedTuple):
+    """A frame that was measured, and what only such a one has."""
+
+    result: FrameResult
+    exposure: Exposure
+    mid_jd_utc: float
+    registration: Registration
+    photometry: StarPhotometry
+
+
+def stack_results(results: Iterable[FrameResult], recipe: Recipe) -> Measurements:
+    """Join the measured frames into one cube, in order of time, with times and airmass.
+
+    results : failed ones are left out.
+
+    Raises InputError when no frame was measured.
+    """
+    results = list(results)
+    measured = [
+        _Measured(r, r.exposure, r.exposure.mid_jd_utc, r.registration, r.photometry)
+        for r in results
+        if r.exposure is not None
+        and r.exposure.mid_jd_utc is not None
+        and r.registration is not None
+        and r.photometry is not None
+    ]
+    if not measured:
+        reasons = {r.reason for r in results}
+        msg = f"none of the {len(results)} frames could be measured: {sorted(reasons)[0]}"
+        raise InputError(msg)
+    measured.sort(key=lambda m: (m.mid_jd_utc, m.result.file))
+    plan = recipe.plan
+    target = int(np.flatnonzero(plan.role == "target")[0])
+    good = [m.result for m in measured]
+    jd, first = np.array([m.mid_jd_utc for m in measured]), measured[0].exposure
+    sky_place = (float(plan.ra_deg[target]), float(plan.dec_deg[target]), first.site)
+    reference = np.array([plan.x_ref[target], plan.y_ref[target]])
+    shift = np.array([move(m.registration.matrix, *reference) for m in measured]) - reference
+    cube = {name: _stacked(measured, name) for name in (*_PER_STAR, *_PER_RADIUS)}
+    factor = recipe.settings.apertures.fwhm_factor
+    return Measurements(
+        file=np.array([r.file for r in good]),
+        jd_utc=jd,
+        bjd_tdb=times.bjd_tdb(jd, *sky_place),
+        exposure_s=np.array([m.exposure.exposure_s for m in measured], dtype=float),
+        airmass=times.airmass(jd, *sky_place) if sky_place[2] else np.full(len(good), np.nan),
+        fwhm_px=np.array([r.fwhm_px for r in good]),
+        sky=np.array([r.sky for r in good]),
+        sky_rms=np.array([r.sky_rms for r in good]),
+        rotation_deg=np.array([m.registration.rotation_deg for m in measured]),
+        shift_x=shift[:, 0],
+        shift_y=shift[:, 1],
+        radii=recipe.radii,
+        annulus=recipe.annulus,
+        plan=plan,
+        star_sky=_stacked(measured, "sky"),
+        star_sky_std=_stacked(measured, "sky_std"),
+        radius_used=None if factor is None else _stacked(measured, "radius_used"),
+        fwhm_factor=factor,
+        site=first.site,
+        telescope_diameter_m=first.telescope_diameter_m,
+        columns=_of_headers(good),
+        **cube,
+    )
+
+
+def _of_headers(results: Sequence[FrameResult]) -> dict[str, np.ndarray]:
+    """Numbers of the frames' headers, by column."""
+    names = list(header_columns())
+    return {name: np.array([r.from_header[k] for r in results]) for k, name in enumerate(names)}
+
+
+def _stacked(measured: Sequence[_Measured], name: str) -> np.ndarray:
+    return np.stack([getattr(m.photometry, name) for m in measured])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Night(Tabular):
+    """All that a night's reduction made.
+
+    Attributes
+    ----------
+    results : sequence of FrameResult
+        Of all frames that were tried, in order of time.
+    fit : TransitFit or None
+        Where a planet is known and the fit did not fail.
+    products : Products
+        Empty until they are written.
+    """
+
+    inventory: Inventory
+    target: Target
+    settings: Settings
+    scene: Scene
+    results: Sequence[FrameResult]
+    measurements: Measurements
+    curve: LightCurve
+    fit: TransitFit | None
+    products: Products = NOTHING_WRITTEN
+
+    def to_table(self) -> Table:
+        """Lay the light curve out, as `LightCurve.to_table`."""
+        return self.curve.to_table()
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the light curve, and what was fitted to it, on axes given or new."""
+        return plot_fitted(self.curve, self.fit, ax)
+
+    @property
+    def recipe(self) -> CurveRecipe:
+        """How the light curve was made."""
+        return self.curve.need_recipe()
+
+    @property
+    def plan(self) -> StarPlan:
+        """The stars with the roles they had in the end."""
+        return revise_plan(self.measurements.plan, self.recipe.roles)
+
+    @property
+    def stars(self) -> StarPlan:
+        """The same, as `to_table` of it tells."""
+        return self.plan
+
+    @property
+    def of_frames(self) -> tuple:
+        """What `lightcurve.night.frame_table` tells of the frames."""
+        return self.inventory, self.target, self.scene, self.results
+
+    @property
+    def failed(self) -> list[FrameResult]:
+        """The frames that gave no measurement, those that could not even be tried included."""
+        lost = [FrameResult(e.name, "failed", e.reason, e.exposure) for e in self.inventory.lost]
+        return [result for result in self.results if result.status != "measured"] + lost

@@ -1,0 +1,345 @@
+"""How faint a frame reaches: noise equation, apertures on blank sky, and stars put in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lightcurve.core.robust import robust_scatter
+from lightcurve.phot.aperture import measure_stars
+from lightcurve.phot.background import Background
+from lightcurve.phot.cutouts import gather
+from lightcurve.phot.finder import find_sources
+from lightcurve.phot.noise import NoiseModel
+from lightcurve.phot.psf import Psf, psf_boxes
+
+__all__ = [
+    "Completeness",
+    "Limits",
+    "Trial",
+    "blank_fluxes",
+    "blank_places",
+    "measure_completeness",
+    "measure_limits",
+]
+
+SIGMAS = (3.0, 5.0, 10.0)
+N_BLANK = 2000
+MIN_BLANK = 30
+TRIES = 20
+CLIP_SIGMA = 4.0
+APART_FWHM = 3.0  # of stars put in at one time, from the others' sky annuli
+FOUND_FWHM = 0.7
+MIN_FOUND_PX = 1.0
+BINS = 12
+MIN_IN_BIN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The faintest star of a given signal-to-noise ratio.
+
+    measured, analytic : Magnitudes; NaN where blank sky was too rare to measure.
+    """
+
+    snr: float
+    measured: float
+    analytic: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How faint a frame reaches in one aperture.
+
+    Attributes
+    ----------
+    n_blank : int
+        Blank apertures measured.
+    """
+
+    limits: tuple[Limit, ...]
+    radius_px: float
+    n_blank: int
+
+
+def blank_places(
+    occupied: np.ndarray, margin: float, rng: np.random.Generator, *, n: int = N_BLANK
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw places on the frame where nothing is.
+
+    Parameters
+    ----------
+    occupied : (ny, nx) bool array
+        Sources and bad pixels; places keep `margin` from any.
+    margin : float
+        Pixels.
+    n : int
+        At most so many.
+
+    Returns
+    -------
+    x, y : (m,) float arrays
+        At least `margin` from the edges.
+    """
+    from scipy.ndimage import uniform_filter
+
+    ny, nx = occupied.shape
+    side = 2 * int(np.ceil(margin)) + 1
+    if min(ny, nx) <= side:
+        return np.zeros(0), np.zeros(0)
+    free = uniform_filter(occupied.astype(np.float32), side) < 0.5 / side**2
+    x = rng.uniform(margin, nx - 1 - margin, TRIES * n)
+    y = rng.uniform(margin, ny - 1 - margin, TRIES * n)
+    good = np.flatnonzero(free[np.rint(y).astype(int), np.rint(x).astype(int)])[:n]
+    return x[good], y[good]
+
+
+def blank_fluxes(
+    pixels: np.ndarray,
+    bad: np.ndarray,
+    places: tuple[np.ndarray, np.ndarray],
+    radius: float,
+    annulus: tuple[float, float],
+) -> np.ndarray:
+    """Measure empty apertures exactly as stars are.
+
+    Parameters
+    ----------
+    pixels : (ny, nx) float32 array
+        ADU.
+    bad : (ny, nx) uint8 array
+    places : tuple of (n,) float arrays
+        x, y.
+    radius : float
+        Pixels.
+    annulus : (float, float)
+        Pixels.
+
+    Returns
+    -------
+    (n,) float array
+        ADU above the sky.
+    """
+    radii = np.array([radius])
+    # A shift of 0 lets no centroid move an aperture to the next peak of the noise.
+    phot = measure_stars(pixels, bad, *places, radii, annulus, NoiseModel(), max_shift=0.0)
+    return phot.flux[:, 0]
+
+
+def measure_limits(
+    fluxes: np.ndarray,
+    *,
+    radius_px: float,
+    pixel_rms: float,
+    n_sky: float,
+    gain_e_per_adu: float,
+    zero_point: float,
+    exposure_s: float,
+) -> Limits:
+    """Work out limiting magnitudes.
+
+    A star of flux F has the noise sqrt(s^2 + F / g), s that of an empty aperture; it reaches a
+    ratio k at ``F = (k^2 / g + sqrt(k^4 / g^2 + 4 k^2 s^2)) / 2``.
+
+    Parameters
+    ----------
+    fluxes : (n,) float array
+        Of empty apertures, ADU.
+    pixel_rms : float
+        Noise of a sky pixel, ADU.
+    n_sky : float
+        Pixels of the sky annulus.
+    zero_point : float
+        Of fluxes in this aperture.
+    """
+    area = np.pi * radius_px**2
+    analytic = float(np.sqrt(area * (1 + area / n_sky)) * pixel_rms)
+    fluxes = fluxes[np.isfinite(fluxes)]
+    measured = float("nan")
+    if len(fluxes) >= MIN_BLANK:
+        off = fluxes - np.median(fluxes)
+        # Of the bulk first: faint stars that nobody found lie in the high tail.
+        spread = robust_scatter(off, about=0.0)
+        measured = float(np.std(off[np.abs(off) < CLIP_SIGMA * spread]))
+
+    def magnitude(snr: float, noise: float) -> float:
+        k2 = snr**2 / gain_e_per_adu
+        flux = 0.5 * (k2 + np.sqrt(k2**2 + 4 * snr**2 * noise**2))
+        return float(zero_point - 2.5 * np.log10(flux / exposure_s))
+
+    limits = tuple(Limit(s, magnitude(s, measured), magnitude(s, analytic)) for s in SIGMAS)
+    return Limits(limits, radius_px, len(fluxes))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Completeness:
+    """Stars put into a frame.
+
+    Attributes
+    ----------
+    mag : (n,) float array
+        True magnitudes.
+    found : (n,) bool array
+    snr : (n,) float array
+        Measured in the main aperture, found or not.
+    """
+
+    mag: np.ndarray
+    found: np.ndarray
+    snr: np.ndarray
+
+    def curve(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Share found against magnitude.
+
+        Returns
+        -------
+        mag, share, err : (k,) float arrays
+            Middle of each bin; the error is of a binomial share, Agresti and Coull's.
+        """
+        if not len(self.mag):
+            return np.zeros(0), np.zeros(0), np.zeros(0)
+        edges = np.linspace(self.mag.min(), self.mag.max() + 1e-9, BINS + 1)
+        place = np.clip(np.digitize(self.mag, edges) - 1, 0, BINS - 1)
+        n = np.bincount(place, minlength=BINS)
+        k = np.bincount(place, self.found, minlength=BINS)
+        use = n >= MIN_IN_BIN
+        p = (k + 2) / (n + 4)
+        error = np.sqrt(p * (1 - p) / (n + 4))
+        return (0.5 * (edges[1:] + edges[:-1]))[use], (k / np.maximum(n, 1))[use], error[use]
+
+    def magnitude_at(self, share: float) -> float:
+        """Magnitude beyond which less than a share is found; NaN where the curve does not cross."""
+        mag, found, _ = self.curve()
+        below = np.flatnonzero((found[1:] < share) & (found[:-1] >= share))
+        if not len(below):
+            return float("nan")
+        k = below[0]
+        return float(np.interp(share, [found[k + 1], found[k]], [mag[k + 1], mag[k]]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """The frame that stars are put into, and how they are looked for and measured.
+
+    Attributes
+    ----------
+    pixels : (ny, nx) float32 array
+        ADU.
+    bad : (ny, nx) uint8 array
+    zero_point : float
+        Magnitude of 1 ADU a second, all of a star's light counted.
+    method : str
+        Of `lightcurve.phot.finder.FINDERS`.
+    annulus : (float, float)
+    """
+
+    pixels: np.ndarray
+    bad: np.ndarray
+    background: Background
+    psf: Psf
+    noise: NoiseModel
+    zero_point: float
+    exposure_s: float
+    fwhm: float
+    threshold_sigma: float
+    method: str
+    radius: float
+    annulus: tuple[float, float]
+
+
+def measure_completeness(
+    trial: Trial, n: int, mags: tuple[float, float], rng: np.random.Generator
+) -> Completeness:
+    """Put stars of random magnitudes into a frame, find and measure them.
+
+    Parameters
+    ----------
+    n : int
+        Stars in all; as many at a time as stay apart from one another.
+    mags : (float, float)
+        Brightest and faintest.
+
+    Returns
+    -------
+    Completeness
+        A star that falls on a source counts: crowding is part of the answer.
+    """
+    parts = []
+    left = n
+    while left > 0:
+        x, y = _places(trial, rng)
+        x, y = x[:left], y[:left]
+        if not len(x):
+            break
+        left -= len(x)
+        mag = rng.uniform(*mags, len(x))
+        parts.append((mag, *_try(trial, x, y, mag, rng)))
+    if not parts:
+        none = np.zeros(0)
+        return Completeness(none, none.astype(bool), none)
+    return Completeness(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _places(trial: Trial, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Random places a good way apart: a grid, moved as a whole and each star in its cell."""
+    ny, nx = trial.pixels.shape
+    # Moved by up to half a step, two stars are still half a step apart.
+    step = 2 * (trial.annulus[1] + APART_FWHM * trial.fwhm)
+    margin = trial.annulus[1] / 2
+    gx, gy = np.meshgrid(np.arange(margin, nx - margin, step), np.arange(margin, ny - margin, step))
+    x, y = (g.ravel() + rng.uniform(0, step / 2, g.size) for g in (gx, gy))
+    inside = (x < nx - 1 - margin) & (y < ny - 1 - margin)
+    x, y = x[inside], y[inside]
+    whole = trial.bad[np.rint(y).astype(int), np.rint(x).astype(int)] == 0
+    chosen = rng.permutation(np.flatnonzero(whole))
+    return x[chosen], y[chosen]
+
+
+def _try(
+    trial: Trial, x: np.ndarray, y: np.ndarray, mag: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Tell which stars are found, and their measured signal-to-noise ratios."""
+    from scipy.spatial import cKDTree
+
+    flux = trial.exposure_s * 10 ** (-0.4 * (mag - trial.zero_point))
+    light = _render(trial, x, y, flux)
+    gain = trial.noise.gain_e_per_adu
+    noise = rng.standard_normal(light.shape) * np.sqrt(np.maximum(light, 0) / gain)
+    pixels = (trial.pixels + light + noise).astype(np.float32)
+    seen = find_sources(
+        pixels, trial.bad, trial.background, trial.fwhm,
+        threshold_sigma=trial.threshold_sigma, method=trial.method,
+    )  # fmt: skip
+    found = np.zeros(len(x), dtype=bool)
+    if len(seen[0]):
+        near, _ = cKDTree(np.column_stack(seen)).query(np.column_stack([x, y]))
+        found = near <= max(FOUND_FWHM * trial.fwhm, MIN_FOUND_PX)
+        found &= ~_hidden(trial, x, y, light)
+    phot = measure_stars(
+        pixels, trial.bad, x, y, np.array([trial.radius]), trial.annulus, trial.noise,
+        max_shift=0.0,
+    )  # fmt: skip
+    return found, phot.flux[:, 0] / phot.flux_err[:, 0]
+
+
+def _hidden(trial: Trial, x: np.ndarray, y: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """Tell which stars fell on a brighter source: what is found there is not they."""
+    column, row = np.rint(x).astype(int), np.rint(y).astype(int)
+    there = gather(trial.pixels - trial.background.level, column, row, 1)
+    noise = trial.background.rms[row, column]
+    before = np.nanmax(there, axis=(1, 2))
+    return (before > np.nanmax(gather(light, column, row, 1), axis=(1, 2))) & (before > 4 * noise)
+
+
+def _render(trial: Trial, x: np.ndarray, y: np.ndarray, flux: np.ndarray) -> np.ndarray:
+    """Image of the stars put in."""
+    half = int(trial.psf.half_px) - 2
+    ny, nx = trial.pixels.shape
+    column, row = np.rint(x).astype(int), np.rint(y).astype(int)
+    boxes = psf_boxes(trial.psf, x - column, y - row, half)[0] * flux[:, None, None]
+    dy, dx = np.mgrid[-half : half + 1, -half : half + 1]
+    rows, columns = row[:, None, None] + dy, column[:, None, None] + dx
+    inside = (rows >= 0) & (rows < ny) & (columns >= 0) & (columns < nx)
+    place = (rows * nx + columns)[inside]
+    return np.bincount(place, boxes[inside], minlength=ny * nx).reshape(ny, nx)

@@ -1,0 +1,92 @@
+"""Gain, read noise and saturation: given, of the header, measured, or assumed aloud."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lightcurve.calib.gain import clip_level
+from lightcurve.core.data import Assumed, Exposure, Masters, RawFrame
+from lightcurve.core.settings import Settings
+from lightcurve.phot.noise import NoiseModel
+
+__all__ = ["CameraValues", "settle_camera"]
+
+log = logging.getLogger(__name__)
+ASSUMED = "assumed"
+
+
+@dataclass(frozen=True, slots=True)
+class CameraValues:
+    """What the measuring assumes of the camera; each with its source."""
+
+    noise: NoiseModel
+    gain_known: bool
+    saturation_adu: float | None
+    values: tuple[Assumed, ...]
+
+
+def settle_camera(
+    frames: Sequence[RawFrame], masters: Masters | None, settings: Settings
+) -> CameraValues:
+    """Settle gain, read noise and saturation: settings, header, measured, else assumed aloud."""
+    exposure = frames[0].exposure
+    gain, gain_source, gain_guessed = _settled(exposure, masters, "gain_e_per_adu", 1.0)
+    if gain_guessed and len(frames) > 1 and settings.apertures.style != "aij":
+        gain_source = gain_source.replace(ASSUMED, f"{ASSUMED} until the field's stars tell it", 1)
+    read_noise, noise_source, noise_guessed = _settled(exposure, masters, "read_noise_e", 0.0)
+    saturation, level_source = exposure.saturation_adu, exposure.sources.get("saturation_adu", "")
+    measured = clip_level([frame.pixels for frame in frames])
+    of_header = settings.camera.saturation_adu is None
+    if saturation is None or (measured and measured < saturation and of_header):
+        saturation, level_source = measured, "measured: pixels pile up at it"
+    if saturation is None:
+        level_source = "not known: no header, no clipped stars"
+    dark, dark_values = _dark(exposure, settings.camera.dark_current_e_per_s)
+    noise = NoiseModel(gain_e_per_adu=gain, read_noise_e=read_noise, dark_e=dark)
+    level = "none" if saturation is None else f"{saturation:.6g} ADU"
+    values = (
+        Assumed("gain", gain, "e-/ADU", gain_source, f"{gain:.4g} e-/ADU", guessed=gain_guessed),
+        Assumed(
+            "read noise",
+            read_noise,
+            "e-",
+            noise_source,
+            f"{read_noise:.4g} e-",
+            guessed=noise_guessed,
+        ),
+        Assumed("saturation", saturation, "ADU", level_source, level),
+        *dark_values,
+    )
+    for value in values:
+        log.log(logging.WARNING if value.guessed else logging.INFO, "%s", value)
+    return CameraValues(noise, not gain_guessed, saturation, values)
+
+
+def _dark(exposure: Exposure, current: float) -> tuple[float, tuple[Assumed, ...]]:
+    """Electrons a pixel by the dark current, and what is shown of it where one was given."""
+    source = "setting camera.dark_current_e_per_s"
+    if not current:
+        return 0.0, ()
+    if exposure.exposure_s is None:
+        why = f"{source}, but 0 e- {ASSUMED}: the exposure is not known"
+        return 0.0, (Assumed("dark", current, "e-/s", why, f"{current:.4g} e-/s", guessed=True),)
+    dark = current * exposure.exposure_s
+    text = f"{dark:.4g} e- in {exposure.exposure_s:g} s"
+    return dark, (Assumed("dark", dark, "e-", source, text),)
+
+
+def _settled(
+    exposure: Exposure, masters: Masters | None, name: str, fallback: float
+) -> tuple[float, str, bool]:
+    """Value, source, and whether nothing really tells it."""
+    value = getattr(exposure, name)
+    if value is not None:
+        return value, exposure.sources[name], name in exposure.guessed
+    measured = getattr(masters, name, None)
+    if measured is not None:
+        return measured, "measured from pairs of calibration frames", False
+    option = "--gain" if name.startswith("gain") else "--read-noise"
+    why = f"{ASSUMED}: not in the header, no flats and biases; {option} settles it"
+    return fallback, why, True

@@ -1,0 +1,193 @@
+"""Simulate a night to order: what the command `simulate` does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lightcurve.core import times
+from lightcurve.core.constants import DAY_S
+from lightcurve.core.data import Planet
+from lightcurve.core.dates import EARLIEST_JD, LATEST_JD, jd_from_iso
+from lightcurve.core.errors import InputError
+from lightcurve.core.progress import Progress, silent
+from lightcurve.frames.read import is_fits_name
+from lightcurve.simulate.night import simulate_night
+from lightcurve.simulate.observatory import Night, SimCamera
+from lightcurve.simulate.request import Request
+from lightcurve.simulate.sky import BRIGHTEST, SimTarget, StarField, make_field, read_star_list
+from lightcurve.transit.ephemeris import impact_parameter, predict_transit, read_planet
+from lightcurve.transit.model import transit_flux
+
+__all__ = ["simulate_request", "transit_of"]
+
+LIMB_DARKENING = (0.42, 0.31)  # Kipping's q1, q2: about those of the Sun in V
+N_STARS = 110
+MAG_RANGE = (9.6, 14.2)
+LIMITS = {
+    "--frames": (1, 100_000),
+    "--exposure": (0.001, 86_400),
+    "--cadence": (0.001, 86_400),
+    "--size": (32, 20_000),
+    "--scale": (0.1, 60),
+    "--mag": (BRIGHTEST, 25),
+    "--cloud": (0, 1),
+    "--bias": (0, 10_000),
+    "--dark": (0, 10_000),
+    "--flat": (0, 10_000),
+    "--seed": (0, 2**63),
+}
+
+
+def simulate_request(out: Path, request: Request, *, progress: Progress = silent) -> dict[str, Any]:
+    """Simulate the night and write its frames and truth.
+
+    Returns
+    -------
+    dict
+        What was simulated.
+
+    Raises
+    ------
+    InputError
+        When the order makes no sense, or the folder holds another night.
+    """
+    _check_request(request)
+    _check_folder(out)
+    planet = read_planet(request.planet) if request.planet else None
+    camera = SimCamera(
+        shape=request.size[::-1], scale_arcsec=request.scale_arcsec, seed=request.seed
+    )
+    night = _night(request, planet)
+    target = SimTarget(
+        planet.name if planet else "Simulated-1", night.ra_deg, night.dec_deg, request.magnitude
+    )
+    n_bias, n_dark, n_flat = request.calibrations
+    truth = simulate_night(
+        out,
+        night,
+        camera,
+        _field(request, night, camera),
+        target,
+        (lambda jd: transit_of(planet, night, jd)) if planet else np.ones(request.n_frames),
+        dialect=request.dialect,
+        n_bias=n_bias,
+        n_dark=n_dark,
+        n_flat=n_flat,
+        header_wcs=request.stars is None if request.header_wcs is None else request.header_wcs,
+        progress=progress,
+    )
+    return {
+        "folder": str(out),
+        "light frames": len(truth.lights),
+        "calibration frames": len(truth.biases) + len(truth.darks) + len(truth.flats),
+        "target": f"{target.name}, RA {target.ra_deg:.5f} Dec {target.dec_deg:+.5f}",
+        "deepest point of the target": f"{100 * (1 - float(truth.target_flux.min())):.3f} %",
+        "seed": request.seed,
+    }
+
+
+def _check_request(request: Request) -> None:
+    """Refuse numbers that no observatory has.
+
+    Raises InputError naming the option and its limits.
+    """
+    n_bias, n_dark, n_flat = request.calibrations
+    given = {
+        "--frames": (request.n_frames,),
+        "--exposure": (request.exposure_s,),
+        "--cadence": (request.cadence_s,),
+        "--size": request.size,
+        "--scale": (request.scale_arcsec,),
+        "--mag": (request.magnitude,),
+        "--cloud": (request.cloud_depth,),
+        "--bias": (n_bias,),
+        "--dark": (n_dark,),
+        "--flat": (n_flat,),
+        "--seed": (request.seed,),
+    }
+    for option, values in given.items():
+        low, high = LIMITS[option]
+        if not all(low <= value <= high for value in values):
+            words = " ".join(f"{value:g}" for value in values)
+            msg = f"{option} {words}: it must be from {low:g} to {high:g}"
+            raise InputError(msg)
+    if request.cadence_s < request.exposure_s:
+        msg = (
+            f"--cadence {request.cadence_s:g} s is shorter than --exposure {request.exposure_s:g} s"
+        )
+        raise InputError(msg)
+
+
+def _check_folder(out: Path) -> None:
+    """Refuse to mix two nights."""
+    names = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
+    held = [name for name in names if is_fits_name(name) or name in {"truth.csv", "truth.json"}]
+    if held:
+        msg = f"{out}: holds {held[0]} already, and two nights would mix: name an empty folder"
+        raise InputError(msg)
+
+
+def _start(text: str) -> float:
+    try:
+        start = jd_from_iso(text)
+    except ValueError as error:
+        msg = f"--start: {error}"
+        raise InputError(msg) from error
+    if not EARLIEST_JD <= start <= LATEST_JD:
+        msg = f"--start {text}: it must be from 1950 to 2150"
+        raise InputError(msg)
+    return start
+
+
+def _night(request: Request, planet: Planet | None) -> Night:
+    usual = Night(seed=request.seed)
+    start = usual.start_jd_utc
+    if request.start:
+        start = _start(request.start)
+    elif planet:
+        # The transit nearest to the usual night, in the middle of the frames.
+        half = 0.5 * request.n_frames * request.cadence_s / DAY_S
+        start = predict_transit(planet, start).mid - half
+    return Night(
+        start_jd_utc=start,
+        n_frames=request.n_frames,
+        exposure_s=request.exposure_s,
+        cadence_s=request.cadence_s,
+        ra_deg=planet.ra_deg if planet else usual.ra_deg,
+        dec_deg=planet.dec_deg if planet else usual.dec_deg,
+        flip_at=0.5 if request.flip else None,
+        cloud_depth=request.cloud_depth,
+        seed=request.seed,
+    )
+
+
+def _field(request: Request, night: Night, camera: SimCamera) -> StarField:
+    if request.stars:
+        return read_star_list(request.stars)
+    ny, nx = camera.shape
+    fov = (nx * camera.scale_arcsec / 3600, ny * camera.scale_arcsec / 3600)
+    rng = np.random.default_rng([request.seed, 0x51])
+    return make_field(rng, (night.ra_deg, night.dec_deg), fov, N_STARS, mag_range=MAG_RANGE)
+
+
+def transit_of(planet: Planet, night: Night, jd_utc: np.ndarray) -> np.ndarray:
+    """Compute the planet's transit as the observatory sees it.
+
+    Parameters
+    ----------
+    jd_utc : (n,) float array
+        Mid-exposure.
+
+    Returns
+    -------
+    (n,) float array
+        Relative flux.
+    """
+    bjd = times.bjd_tdb(jd_utc, planet.ra_deg, planet.dec_deg, night.site)
+    mid = predict_transit(planet, float(np.median(bjd))).mid
+    shape = (planet.rp_over_rs, planet.a_over_rs, impact_parameter(planet))
+    theta = np.array([mid, *shape, *LIMB_DARKENING])
+    return transit_flux(bjd, theta, planet, exposure_days=night.exposure_s / DAY_S)

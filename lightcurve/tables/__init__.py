@@ -1,0 +1,3 @@
+"""Our own tables, and any light curve."""
+
+__all__ = ["columns", "light_curves", "own"]

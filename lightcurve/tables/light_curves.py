@@ -1,0 +1,260 @@
+"""A light curve from any table: ours, AstroImageJ's, or one with a time and a flux column.
+
+What the times are is read from the name of their column; a name that does not tell is an error,
+not a guess.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lightcurve.aij.read_table import AijTable, read_aij_table, relative_flux
+from lightcurve.core.constants import J2000_JD, MJD_ZERO
+from lightcurve.core.covariates import COVARIATES, covariates_of
+from lightcurve.core.data import About, CurveSource, LightCurve, Note
+from lightcurve.core.errors import InputError
+from lightcurve.core.flags import Flag
+from lightcurve.core.robust import robust_scatter
+from lightcurve.core.times import only_julian_dates
+from lightcurve.tables.own import is_lightcurve, read_lightcurve
+
+__all__ = ["BARYCENTRIC", "CIVIL", "TIME_KINDS", "Choice", "is_ours", "read_curve"]
+
+TIME_KINDS = ("bjd_tdb", "jd_utc", "mjd_utc", "iso_utc")
+BARYCENTRIC = ("BJD_TDB", "BJD_TDB_B", "BJD_TDB_MOBS")
+CIVIL = ("JD_UTC", "JD_MOBS")
+EXPOSURES = ("EXPTIME", "EXPOSURE", "exposure_s")
+ZONE = re.compile(r":\d\d(\.\d*)?\s*[+-]\d\d:?\d*$")
+FLUXES = ("rel_flux_T1", "flux", "rel_flux", "relative_flux", "diff")
+ERRORS = ("rel_flux_err_T1", "flux_err", "rel_flux_err", "uncertainty", "err", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which columns are meant.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Names of the columns of a table without header.
+    time, flux, error : str
+        Names of columns; empty to find them.
+    comparison_flux : str
+        A column to divide `flux` by.
+    time_kind : str
+        One of `TIME_KINDS`; empty to tell by the name.
+    target : str
+        Star of an AstroImageJ table.
+    comparisons : tuple of str
+        Its comparison stars; empty for those of the table.
+    """
+
+    columns: tuple[str, ...] = ()
+    time: str = ""
+    flux: str = ""
+    error: str = ""
+    comparison_flux: str = ""
+    time_kind: str = ""
+    target: str = "T1"
+    comparisons: tuple[str, ...] = ()
+
+
+def read_curve(path: str | Path, choice: Choice | None = None) -> LightCurve:
+    """Read a light curve, whatever wrote it.
+
+    Parameters
+    ----------
+    choice : Choice, optional
+        Needed where the columns' names do not tell.
+
+    Returns
+    -------
+    LightCurve
+        Median 1; times that the table does not have are NaN; an error that it does not have is the
+        scatter between neighbours, and the notes of its source say so.
+
+    Raises
+    ------
+    InputError
+        When there is no such table, or time or flux cannot be told.
+    """
+    choice = choice or Choice()
+    if is_ours(path, choice):
+        return read_lightcurve(path)
+    return _curve_of_table(read_aij_table(path, columns=choice.columns or None), choice)
+
+
+def is_ours(path: str | Path, choice: Choice) -> bool:
+    """Tell whether a file is a lightcurve.csv, and no other columns of it are asked for."""
+    return choice == Choice() and is_lightcurve(path)
+
+
+def _curve_of_table(table: AijTable, choice: Choice) -> LightCurve:
+    """Make a light curve of a table.
+
+    See `read_curve`.
+    """
+    notes = list(table.unusable)
+    bjd, jd, time_name = _times(table, choice, notes)
+    flux, error, flux_name = _fluxes(table, choice, notes)
+    level = np.nanmedian(flux) if np.isfinite(flux).any() else np.nan
+    if not (np.isfinite(level) and level > 0):
+        msg = f"{table.name}: the median of {flux_name} is {level:g}: no relative flux"
+        raise InputError(msg)
+    nothing = np.full(len(table), np.nan)
+    columns = _columns(table, choice.target) | {"bjd_tdb": bjd, "jd_utc": jd}
+    comparison = table.columns.get(choice.comparison_flux or "tot_C_cnts", nothing)
+    if np.isfinite(comparison).all():
+        columns["comparison_flux"] = comparison
+    finite = np.isfinite(flux) & (np.isfinite(bjd) | np.isfinite(jd))
+    return LightCurve(
+        file=table.labels,
+        jd_utc=jd,
+        bjd_tdb=bjd,
+        flux=flux / level,
+        flux_err=np.abs(error / level),
+        target_flux=table.star("Source-Sky", choice.target),
+        comparison_flux=comparison,
+        flags=np.where(finite, 0, int(Flag.NOT_MEASURED)).astype(np.uint16),
+        covariates=covariates_of(columns),
+        source=CurveSource(table.name, time_name, flux_name, _exposure(table), tuple(notes)),
+    )
+
+
+def _times(
+    table: AijTable, choice: Choice, notes: list[Note]
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """BJD_TDB and JD_UTC, NaN where the table lacks one of them, and the column used."""
+    nothing = np.full(len(table), np.nan)
+    if choice.time:
+        kind = choice.time_kind or _kind_of(choice.time, table.name)
+        if not choice.time_kind and kind.split("_")[1] not in choice.time.lower():
+            text = (
+                f"column {choice.time} does not name its time scale: taken as {kind.upper()}, "
+                "by convention; --time-kind says otherwise"
+            )
+            notes.append(Note(text, subject=choice.time))
+        values = _as_julian(table, choice.time, kind)
+        pair = (values, nothing) if kind == "bjd_tdb" else (nothing, values)
+        return *pair, choice.time
+    times = table.times()
+    bjd = next((name for name in BARYCENTRIC if name in times), "")
+    jd = next((name for name in CIVIL if name in times), "")
+    if not (bjd or jd):
+        found = ", ".join([*table.columns, *table.words][:8])
+        odd = [note.text for note in table.unusable if note.about is About.NOT_JULIAN]
+        msg = (
+            f"{table.name}: no column of times that says what it is (BJD_TDB, JD_UTC); name it "
+            f"with --time and --time-kind; the table has {'; '.join([found, *odd])}"
+        )
+        raise InputError(msg)
+    return times.get(bjd, nothing), times.get(jd, nothing), bjd or jd
+
+
+def _kind_of(name: str, file: str) -> str:
+    upper = name.upper()
+    for start, kind in (("BJD", "bjd_tdb"), ("MJD", "mjd_utc"), ("JD", "jd_utc")):
+        other = {"UTC", "TDB", "TT", "TAI"} - {kind.split("_")[1].upper()}
+        if upper.startswith(start) and not other & set(upper.split("_")):
+            return kind
+    if upper.startswith(("DATE", "ISO", "UTC")):
+        return "iso_utc"
+    msg = f"{file}: column {name} does not say what its times are: give --time-kind, one of " + (
+        ", ".join(TIME_KINDS)
+    )
+    raise InputError(msg)
+
+
+def _as_julian(table: AijTable, name: str, kind: str) -> np.ndarray:
+    if kind not in TIME_KINDS:
+        msg = f"time kind {kind!r}: one of {', '.join(TIME_KINDS)}"
+        raise InputError(msg)
+    if kind == "iso_utc":
+        return _iso_to_julian(table, name)
+    values = _column(table, name)
+    full = only_julian_dates(values + MJD_ZERO if kind == "mjd_utc" else values)
+    if np.isfinite(values).any() and not np.isfinite(full).any():
+        first = values[np.isfinite(values)][0]
+        msg = f"{table.name}: {name} {first:.10g} is no date as {kind.upper()}: give --time-kind"
+        raise InputError(msg)
+    return full
+
+
+def _iso_to_julian(table: AijTable, name: str) -> np.ndarray:
+    words = table.words.get(name)
+    try:
+        if words is None:
+            raise ValueError(name)
+        if any(ZONE.search(w) for w in words):
+            msg = f"{table.name}: column {name} is not UTC but of a time zone: {words[0]}"
+            raise InputError(msg)
+        moments = np.array([w.removesuffix("Z").replace(" ", "T") for w in words], "datetime64[us]")
+    except ValueError as error:
+        msg = f"{table.name}: column {name} holds no ISO dates such as 2017-12-20T01:33:43"
+        raise InputError(msg) from error
+    return (moments - np.datetime64("2000-01-01T12:00:00")) / np.timedelta64(1, "D") + J2000_JD
+
+
+def _column(table: AijTable, name: str) -> np.ndarray:
+    if name not in table.columns:
+        found = ", ".join(list(table.columns)[:8])
+        msg = f"{table.name}: no column of numbers {name!r}; it has {found}"
+        raise InputError(msg)
+    return table.columns[name]
+
+
+def _fluxes(
+    table: AijTable, choice: Choice, notes: list[Note]
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """Flux, error and the name of the flux; formed anew where the table has the parts."""
+    star = f"Source-Sky_{choice.target}"
+    if not choice.flux and star in table.columns and (choice.comparisons or table.comparisons):
+        flux, error = relative_flux(table, choice.target, choice.comparisons or None)
+        return flux, error, star
+    name = choice.flux or _first(table, (f"rel_flux_{choice.target}", *FLUXES))
+    if not name:
+        msg = f"{table.name}: no column of relative flux; name it with --flux"
+        raise InputError(msg)
+    flux = _column(table, name)
+    if choice.comparison_flux:
+        flux = flux / _column(table, choice.comparison_flux)
+        name = f"{name} / {choice.comparison_flux}"
+    error_name = choice.error or _first(table, (f"rel_flux_err_{choice.target}", *ERRORS))
+    if error_name:
+        scale = _column(table, choice.comparison_flux) if choice.comparison_flux else 1.0
+        return flux, _column(table, error_name) / scale, name
+    steps = np.diff(flux[np.isfinite(flux)])
+    noise = robust_scatter(steps, about=0.0) / np.sqrt(2)
+    text = f"no errors in the table: {noise:.3g}, the scatter between neighbours, for all"
+    notes.append(Note(text))
+    return flux, np.full(len(table), noise), name
+
+
+def _first(table: AijTable, names: Sequence[str]) -> str:
+    """Find the first of `names` in the table, upper or lower case; an empty string if none."""
+    known = {name.lower(): name for name in reversed(list(table.columns))}
+    return next((known[name.lower()] for name in names if name.lower() in known), "")
+
+
+def _exposure(table: AijTable) -> float | None:
+    """Median exposure, seconds; None where the table does not tell."""
+    name = _first(table, EXPOSURES)
+    values = table.columns[name] if name else np.array([])
+    good = values[np.isfinite(values) & (values > 0)]
+    return float(np.median(good)) if good.size else None
+
+
+def _columns(table: AijTable, target: str) -> dict[str, np.ndarray]:
+    """Collect what covariates are made of: columns finite throughout that are not constant."""
+    found = {}
+    for covariate in COVARIATES:
+        column = _first(table, [c.format(star=target) for c in covariate.aliases])
+        values = table.columns.get(column)
+        if values is not None and np.isfinite(values).all() and np.ptp(values) > 0:
+            found[covariate.needs[0]] = values
+    return found

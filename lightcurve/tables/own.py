@@ -1,0 +1,236 @@
+"""Our own tables: lightcurve.csv, stars.csv, model.csv, numbers that read back to the last bit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lightcurve.core.columns import LIGHTCURVE, MODEL, STARS
+from lightcurve.core.covariates import covariates_of
+from lightcurve.core.data import (
+    CurveSource,
+    FrameResult,
+    LightCurve,
+    Measurements,
+    StarPlan,
+    TransitFit,
+)
+from lightcurve.core.errors import InputError
+from lightcurve.core.quantities import QUANTITIES, TEXT, beside_curve
+from lightcurve.core.times import only_julian_dates
+from lightcurve.tables.columns import cut_table, described_as, read_table, write_table
+
+__all__ = [
+    "read_lightcurve",
+    "read_model",
+    "scatter_to_stars",
+    "write_lightcurve",
+    "write_model",
+    "write_stars",
+]
+
+TIMES = ("jd_utc", "bjd_tdb")
+MAX_FLAGS = 65535
+MAX_LEVEL = 1000.0  # relative flux has a median of 1, or the ratio to few faint stars
+
+
+def write_lightcurve(
+    path: str | Path,
+    light_curve: LightCurve,
+    measurements: Measurements,
+    *,
+    failed: Sequence[FrameResult] = (),
+) -> Path:
+    """Write lightcurve.csv: one row a frame, failed frames too.
+
+    Parameters
+    ----------
+    light_curve : LightCurve
+        Its `columns` that are no quantities of ours are written as well.
+    measurements : Measurements
+        Those it was made from; the target is row 0 of the plan.
+    failed : sequence of FrameResult
+        Frames without a measurement: a row with what is known and the flag NOT_MEASURED.
+    """
+    columns = {q.name: q.value(light_curve, measurements) for q in QUANTITIES}
+    columns |= {n: v for n, v in light_curve.columns.items() if n not in columns}
+    rows = [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
+    rows += [{q.name: q.failed(result) for q in QUANTITIES} for result in failed]
+    rows.sort(key=lambda row: (np.inf if row["jd_utc"] is None else row["jd_utc"], row["file"]))
+    return write_table(path, LIGHTCURVE, rows)
+
+
+def is_lightcurve(path: str | Path) -> bool:
+    """Tell whether a file is a lightcurve.csv, of whatever version, whole or not.
+
+    What is described as one; has relative flux, flags and a time; or most of the columns.
+    """
+    header, _ = cut_table(Path(path), what="a light curve")
+    told = described_as(Path(path))
+    if told is not None:
+        return told[0] == LIGHTCURVE.name
+    names = {*header}
+    if "rel_flux" not in names:
+        return False
+    known = names & {*QUANTITIES.names()}
+    return ("flags" in names and bool(names & {*TIMES})) or 2 * len(known) > len(QUANTITIES.names())
+
+
+def read_lightcurve(path: str | Path) -> LightCurve:
+    """Read lightcurve.csv, by the names of its columns.
+
+    Returns
+    -------
+    LightCurve
+        Every row of the file; frames that were not measured have NaN flux, and a column that is
+        missing is NaN. `columns` holds what is not of the curve itself, those that are unknown
+        too.
+
+    Raises
+    ------
+    InputError
+        When it is of a newer layout, flux, flags or times are missing, a cell is no number, a time
+        is no Julian date, flags are no sum of 16 bits, or the median of the relative flux is not
+        positive or above a thousand.
+    """
+    table = read_table(path, LIGHTCURVE)
+    name = table.name
+    if not table.n_rows:
+        msg = f"{name}: no rows below a header"
+        raise InputError(msg)
+    if not {*TIMES} & {*table.cells}:
+        msg = f"{name}: not a {LIGHTCURVE.name} of ours, it lacks {' and '.join(TIMES)}"
+        raise InputError(msg)
+    values = {
+        q.name: table.words(q.name) if q.kind == TEXT else table.numbers(q.name) for q in QUANTITIES
+    }
+    for column in TIMES:
+        _check_dates(values[column], column, name)
+    values["flags"] = _flags(values["flags"], name)
+    with np.errstate(over="ignore"):
+        level = np.nanmedian(values["rel_flux"]) if np.isfinite(values["rel_flux"]).any() else 1.0
+    if not 0 < level < MAX_LEVEL:
+        msg = f"{name}: the median of rel_flux is {level:g}: no relative flux, which is about 1"
+        raise InputError(msg)
+    columns = beside_curve(values)
+    columns |= {c: table.values(c) for c in table.cells if c not in QUANTITIES.entries}
+    own = {q.attribute: values[q.name] for q in QUANTITIES if q.attribute}
+    return LightCurve(
+        file=own["file"],
+        jd_utc=own["jd_utc"],
+        bjd_tdb=own["bjd_tdb"],
+        flux=own["flux"],
+        flux_err=own["flux_err"],
+        target_flux=own["target_flux"],
+        comparison_flux=own["comparison_flux"],
+        flags=own["flags"],
+        covariates=covariates_of(values | columns),
+        columns=columns,
+        source=CurveSource(name),
+    )
+
+
+def _check_dates(values: np.ndarray, column: str, name: str) -> None:
+    wrong = np.isfinite(values) & np.isnan(only_julian_dates(values)) | np.isinf(values)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        msg = f"{name}: row {row + 2}: {column} {values[row]:.12g} is no Julian date"
+        raise InputError(msg)
+
+
+def _flags(values: np.ndarray, name: str) -> np.ndarray:
+    """Turn numbers into flags; an empty cell is none."""
+    values = np.where(np.isnan(values), 0.0, values)
+    wrong = ~((values >= 0) & (values <= MAX_FLAGS) & (values == np.floor(values)))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        msg = (
+            f"{name}: row {row + 2}: flags {values[row]:.12g} is no whole number "
+            f"from 0 to {MAX_FLAGS}"
+        )
+        raise InputError(msg)
+    return values.astype(np.uint16)
+
+
+def write_stars(
+    path: str | Path, plan: StarPlan, columns: Mapping[str, np.ndarray] | None = None
+) -> Path:
+    """Write stars.csv: every star considered, its role and the reason.
+
+    Parameters
+    ----------
+    columns : mapping of str to (n_star,) array, optional
+        More columns, such as ``"weight"``, ``"scatter"`` or magnitudes, put before the reason.
+    """
+    own = plan.columns
+    reason = {"reason": own.pop("reason")}
+    table = {**own, **(columns or {}), **reason}
+    rows = zip(*table.values(), strict=True)
+    return write_table(path, STARS, [dict(zip(table, row, strict=True)) for row in rows])
+
+
+def scatter_to_stars(plan: StarPlan, rows: Sequence[int], values: Sequence[float]) -> np.ndarray:
+    """Spread values of a few stars over the whole plan.
+
+    Parameters
+    ----------
+    rows : sequence of int
+        Rows of the plan.
+    values : sequence of float
+        One for each of `rows`.
+
+    Returns
+    -------
+    (n_star,) float array
+        NaN for the other stars.
+    """
+    column = np.full(len(plan), np.nan)
+    column[np.asarray(rows, dtype=int)] = values
+    return column
+
+
+def write_model(path: Path, curve: LightCurve, fit: TransitFit) -> Path:
+    """Write one row a point: flux, trend, transit model, flux over trend, what is left.
+
+    Parameters
+    ----------
+    fit : TransitFit
+        Of that curve.
+    """
+    names = [column.name for column in MODEL.columns]
+    columns = (
+        curve.file,
+        curve.jd_utc,
+        curve.bjd_tdb,
+        curve.flux,
+        curve.flux_err,
+        fit.trend,
+        fit.model,
+        curve.flux / fit.trend,
+        fit.residuals,
+        fit.used.astype(int),
+    )
+    rows = (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
+    return write_table(path, MODEL, rows)
+
+
+def read_model(path: Path) -> dict[str, np.ndarray]:
+    """Read model.csv.
+
+    Returns
+    -------
+    dict of str to (n,) array
+        ``"file"`` str, ``"used"`` bool, the others float, NaN where a cell is empty.
+
+    Raises
+    ------
+    InputError
+        When it is missing, no such table, or of a newer layout.
+    """
+    table = read_table(path, MODEL)
+    columns = {c.name: table.numbers(c.name) for c in MODEL.columns if c.kind != TEXT}
+    return columns | {"file": table.words("file"), "used": columns["used"] == 1}

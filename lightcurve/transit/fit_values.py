@@ -1,0 +1,154 @@
+"""A fit as plain values, ready for JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lightcurve.core.data import Note, Parameter, Planet, TransitFit, Verdict
+from lightcurve.core.errors import InputError
+from lightcurve.transit.ephemeris import LIMITS
+
+__all__ = ["fit_from_json", "fit_to_json", "planet_values"]
+
+WHOLE = ("n_points", "n_left_out", "epoch", "supersample", "sampling_steps")
+
+
+def fit_to_json(
+    fit: TransitFit, planet: Planet, *, extra: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Lay a fit out for ``fit.json``.
+
+    Parameters
+    ----------
+    planet : Planet
+        Named, with the ephemeris O-C refers to.
+    extra : mapping, optional
+        More top-level entries, such as file name, seed or version.
+
+    Returns
+    -------
+    dict
+        Parameters by name, each a map of value, lower, upper (16 and 84 %) and unit; beside them
+        the statistics as numbers, ``verdict``, ``covariates``, ``notes`` and ``planet``. A number
+        that is not known is None.
+    """
+    parameters = {
+        name: {
+            "value": _plain(p.value),
+            "lower": _plain(p.lower),
+            "upper": _plain(p.upper),
+            "unit": p.unit,
+        }
+        for name, p in fit.parameters.items()
+    }
+    statistics = {
+        name: int(value) if name in WHOLE and math.isfinite(value) else _plain(value)
+        for name, value in fit.statistics.items()
+    }
+    if statistics.get("converged") is not None:
+        statistics["converged"] = bool(statistics["converged"])
+    known = {
+        "name": planet.name,
+        "period_days": planet.period_days,
+        "t0_bjd_tdb": planet.t0_bjd_tdb,
+        "source": planet.source,
+    }
+    return {
+        **parameters,
+        **statistics,
+        "verdict": str(fit.verdict),
+        "covariates": list(fit.covariates),
+        "notes": [str(note) for note in fit.notes],
+        "planet": known,
+        **(extra or {}),
+    }
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def planet_values(planet: Planet) -> dict[str, Any]:
+    """Lay a planet out as a planet file has it: `make_planet` reads it back.
+
+    Returns
+    -------
+    dict
+        What is not known is left out.
+    """
+    values = {
+        "name": planet.name,
+        "ra": planet.ra_deg,
+        "dec": planet.dec_deg,
+        **{name: getattr(planet, name) for name in LIMITS},
+        **{f"{name}_err": error for name, error in planet.errors.items()},
+        "source": planet.source,
+    }
+    return {
+        name: value
+        for name, value in values.items()
+        if value is not None and not (isinstance(value, float) and math.isnan(value))
+    }
+
+
+def fit_from_json(content: Mapping[str, Any], columns: Mapping[str, np.ndarray]) -> TransitFit:
+    """Put a fit together again from its files.
+
+    Parameters
+    ----------
+    content : mapping
+        As `fit_to_json` lays it out.
+    columns : mapping of str to (n,) array
+        ``model``, ``trend``, ``residual`` and ``used``.
+
+    Returns
+    -------
+    TransitFit
+        Without samples.
+
+    Raises
+    ------
+    InputError
+        When a value is missing or of another kind.
+    """
+    try:
+        parameters = {
+            name: Parameter(
+                _number(entry["value"]),
+                _number(entry["lower"]),
+                _number(entry["upper"]),
+                entry["unit"],
+            )
+            for name, entry in content.items()
+            if isinstance(entry, Mapping) and "unit" in entry
+        }
+        statistics = {
+            name: float(value) for name, value in content.items() if isinstance(value, int | float)
+        }
+        covariates = tuple(map(str, content["covariates"]))
+        notes = tuple(Note(str(text)) for text in content["notes"])
+        verdict = Verdict.read(str(content["verdict"]))
+    except (KeyError, TypeError, ValueError) as error:
+        msg = f"fit.json: not a fit of ours ({type(error).__name__}: {error})"
+        raise InputError(msg) from error
+    return TransitFit(
+        parameters=parameters,
+        model=columns["model"],
+        trend=columns["trend"],
+        residuals=columns["residual"],
+        used=columns["used"],
+        statistics=statistics,
+        covariates=covariates,
+        verdict=verdict,
+        samples=None,
+        sample_names=(),
+        notes=notes,
+    )
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)

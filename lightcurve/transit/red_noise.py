@@ -1,0 +1,189 @@
+"""Noise with a memory: how much of it there is, how long it lasts, and how to take it out.
+
+White noise is joined by a wander of amplitude A and correlation time tau, with covariance
+A^2 exp(-|dt| / tau). Time-averaging sees too little of it, because the fit has already followed
+the wander; restricted likelihood counts what the fit absorbed. One night tells A and tau only
+roughly, and the likeliest values are as often too small as too large, which costs more: all of
+them take part, each by its probability.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+MAX_POINTS = 600  # the covariance matrix grows with the square
+MIN_POINTS = 40
+AMPLITUDES = np.geomspace(0.1, 4.0, 20)  # of the white noise
+N_TIMES = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RedNoise:
+    """A wander under the white noise.
+
+    amplitude : over the (median) white noise of a point: root mean square of what is probable.
+    time_days : correlation time, the (geometric) mean of the same.
+    probability : that there is any, at even odds beforehand.
+    whiten : (n, n) float array, turns residuals, in the units of the flux, into independent
+        ones of equal variance.
+    """
+
+    amplitude: float
+    time_days: float
+    probability: float
+    whiten: np.ndarray
+
+
+def find_red_noise(
+    time: np.ndarray,
+    residuals: np.ndarray,
+    errors: np.ndarray,
+    *,
+    design: np.ndarray,
+    longest_days: float,
+) -> RedNoise | None:
+    """Measure red noise in the residuals of a fit.
+
+    time : (n,) float array, days; residuals, errors : (n,) float arrays, in the units of the
+    flux; the errors give the white noise up to a factor; design : (n, p) float array,
+    derivatives of the fitted model by its free parameters, in any units; longest_days : longest
+    correlation time looked for; the shortest is two cadences.
+
+    Returns None for fewer than 40 or more than 600 points, and without any scatter.
+
+    Notes
+    -----
+    Restricted likelihood (Patterson & Thompson 1971, Biometrika 58, 545) on a grid of amplitude
+    and time, even in their logarithms, the scale of all noise being free. The covariance is the
+    mean of the grid's covariances, weighted by their probabilities. White noise is given no more
+    room beforehand than any amplitude: on most nights something wanders, and where white noise was
+    favoured the errors came out too small on nights that wander, and trends were chosen for
+    following the wander (benchmarks/bench_injection.py).
+    """
+    n = len(time)
+    shortest = _shortest(time)
+    if not MIN_POINTS <= n <= MAX_POINTS or shortest >= longest_days or not residuals.any():
+        return None
+    scale = errors / np.median(errors)
+    system = np.column_stack([_orthonormal(design / scale[:, None]) * scale[:, None], residuals])
+    amplitude, tau = _grid(shortest, longest_days)
+    whitened, determinant = _innovations(time, system, scale, amplitude, tau)
+    likelihood, level = _likelihood(whitened, determinant, restricted=True)
+    weight = np.exp(likelihood - likelihood.max())
+    odds = weight[1:].mean() / max(weight[0], 1e-300)
+    weight /= weight.sum()
+    power = weight * level
+    covariance = np.diag(power.sum() * scale**2)
+    gaps = np.abs(time[:, None] - time)
+    for moment in np.unique(tau):
+        wander = np.sum((power * amplitude**2)[tau == moment])
+        covariance += wander * np.exp(-gaps / moment)
+    covariance /= power.sum()
+    whiten = np.linalg.inv(np.linalg.cholesky(covariance)) / np.median(errors)
+    strength = power * amplitude**2
+    return RedNoise(
+        amplitude=float(np.sqrt(strength.sum() / power.sum())),
+        time_days=float(np.exp(np.sum(strength * np.log(tau)) / strength.sum())),
+        probability=float(odds / (1 + odds)),
+        whiten=whiten,
+    )
+
+
+def log_evidence(
+    time: np.ndarray,
+    values: np.ndarray,
+    errors: np.ndarray,
+    *,
+    design: np.ndarray,
+    longest_days: float,
+) -> float:
+    """Work out how well a linear model explains values, whatever the noise is.
+
+    time: (n,) float array, days; values, errors: (n,) float arrays, in the same units; the errors
+    give the white noise up to a factor; design: (n, p) float array, columns of the model;
+    longest_days: longest correlation time of the noise.
+    Largest ln likelihood, up to a constant, averaged over amplitudes and times of red noise, as in
+    `find_red_noise`.
+    """
+    shortest = _shortest(time)
+    scale = errors / np.median(errors)
+    basis = _orthonormal(design / scale[:, None]) * scale[:, None]
+    amplitude, tau = _grid(shortest, max(longest_days, 2 * shortest))
+    system = np.column_stack([basis, values])
+    whitened, determinant = _innovations(time, system, scale, amplitude, tau)
+    likelihood, _ = _likelihood(whitened, determinant, restricted=False)
+    top = likelihood.max()
+    return float(top + np.log(np.mean(np.exp(likelihood - top))))
+
+
+def _shortest(time: np.ndarray) -> float:
+    """Two cadences; infinite for a single moment."""
+    steps = np.diff(np.unique(time))
+    return 2 * float(np.median(steps)) if steps.size else np.inf
+
+
+def _grid(shortest: float, longest: float) -> tuple[np.ndarray, np.ndarray]:
+    """Amplitudes and times of the grid; the first of them is white noise."""
+    tau, amplitude = np.meshgrid(np.geomspace(shortest, longest, N_TIMES), AMPLITUDES)
+    return np.append(0.0, amplitude.ravel()), np.append(shortest, tau.ravel())
+
+
+def _innovations(
+    time: np.ndarray,
+    columns: np.ndarray,
+    scale: np.ndarray,
+    amplitude: np.ndarray,
+    tau: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Whiten columns by a Kalman filter, for every amplitude and time of a grid at once.
+
+    Returns (grid, n, column) innovations of unit variance and the ln determinant of each
+    covariance, (grid,). An exponential covariance is that of a first-order Markov process, so
+    the filter needs no matrix.
+    """
+    mean = np.zeros((len(tau), columns.shape[1]))
+    variance = amplitude**2
+    white = np.empty((len(tau), *columns.shape))
+    determinant = np.zeros(len(tau))
+    for k in range(len(time)):
+        if k:
+            memory = np.exp((time[k - 1] - time[k]) / tau)
+            mean = mean * memory[:, None]
+            variance = memory**2 * variance + amplitude**2 * (1 - memory**2)
+        total = variance + scale[k] ** 2
+        surprise = columns[k] - mean
+        white[:, k] = surprise / np.sqrt(total)[:, None]
+        determinant += np.log(total)
+        mean = mean + (variance / total)[:, None] * surprise
+        variance = variance * scale[k] ** 2 / total
+    return white, determinant
+
+
+def _orthonormal(design: np.ndarray) -> np.ndarray:
+    """Basis of the columns, without those that add nothing."""
+    left, values, _ = np.linalg.svd(
+        design / np.maximum(np.linalg.norm(design, axis=0), 1e-300), full_matrices=False
+    )
+    return left[:, values > 1e-6 * values[0]]
+
+
+def _likelihood(
+    whitened: np.ndarray, determinant: np.ndarray, *, restricted: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Largest ln likelihood of the last column, given the others, and its variance.
+
+    The restricted one counts what the others absorb: it compares noise, not models.
+    """
+    size, design = whitened.shape[1], whitened[:, :, :-1]
+    values = whitened[:, :, -1]
+    basis, triangle = np.linalg.qr(design)
+    explained = np.einsum("gnp,gn->gp", basis, values)
+    rest = np.maximum(np.sum(values**2, axis=1) - np.sum(explained**2, axis=1), 1e-300)
+    freedom = size - design.shape[2] if restricted else size
+    absorbed = np.log(np.abs(np.diagonal(triangle, axis1=1, axis2=2))).sum(axis=1)
+    level = rest / freedom
+    if not restricted:
+        return -(0.5 * determinant + 0.5 * freedom * np.log(level)), level
+    return -(0.5 * determinant + absorbed + 0.5 * freedom * np.log(level)), level

@@ -1,0 +1,86 @@
+"""Gain and read noise: recovered within the error that is given with them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lightcurve.calib.gain import measure_noise
+from lightcurve.core.errors import CalibrationError
+
+SHAPE = (512, 512)
+
+
+def pairs(gain, read_noise, *, levels=(20000.0, 20000.0), seed=1, shape=SHAPE):
+    """Two flats and two biases of a vignetted, patterned camera."""
+    rng = np.random.default_rng(seed)
+    y, x = np.indices(shape)
+    response = 1 - 0.5 * np.hypot(x - shape[1] / 2, y - shape[0] / 2) / shape[0]
+    response = response * rng.normal(1, 0.02, shape)
+    pattern = 1000 + 10 * np.sin(x / 5)
+
+    def expose(level):
+        electrons = rng.poisson(gain * level * response) + rng.normal(0, read_noise, shape)
+        return np.rint(pattern + electrons / gain)
+
+    return tuple(expose(level) for level in levels), (expose(0), expose(0))
+
+
+@pytest.mark.parametrize(
+    ("gain", "read_noise"), [(0.3, 3.0), (1.0, 5.0), (1.6, 9.0), (2.5, 12.0), (10.0, 30.0)]
+)
+def test_recovered_within_error(gain, read_noise):
+    noise = measure_noise(*pairs(gain, read_noise))
+    # Rounding to whole ADU adds 1/12 ADU^2 to the read noise; it is noise of the camera's reading.
+    expected = np.hypot(read_noise, gain / np.sqrt(12))
+    assert abs(noise.gain_e_per_adu - gain) < 4 * noise.gain_err
+    assert abs(noise.read_noise_e - expected) < 4 * noise.read_noise_err
+    assert noise.gain_err < 0.01 * gain
+
+
+def test_errors_are_honest():
+    pulls = []
+    for seed in range(20):
+        noise = measure_noise(*pairs(1.5, 8.0, seed=seed, shape=(192, 192)))
+        pulls.append((noise.gain_e_per_adu - 1.5) / noise.gain_err)
+    assert 0.6 < np.std(pulls) < 1.5
+    assert abs(np.mean(pulls)) < 0.8
+
+
+def test_flats_of_unequal_level():
+    noise = measure_noise(*pairs(1.5, 8.0, levels=(12000.0, 24000.0)))
+    assert abs(noise.gain_e_per_adu - 1.5) < 4 * noise.gain_err
+
+
+def test_cosmic_rays_and_hot_pixels_do_not_matter():
+    flats, biases = pairs(1.5, 8.0)
+    rng = np.random.default_rng(4)
+    for image in (*flats, *biases):
+        image[rng.integers(0, 512, 300), rng.integers(0, 512, 300)] += 5000
+    noise = measure_noise(flats, biases)
+    assert noise.gain_e_per_adu == pytest.approx(1.5, rel=0.01)
+    assert noise.read_noise_e == pytest.approx(8.0, rel=0.01)
+
+
+@settings(max_examples=10)
+@given(st.floats(0.5, 4))
+def test_gain_scales_inversely_with_the_counts(factor):
+    flats, biases = pairs(1.5, 8.0, shape=(128, 128))
+    one = measure_noise(flats, biases)
+    scaled = measure_noise(tuple(f * factor for f in flats), tuple(b * factor for b in biases))
+    assert scaled.gain_e_per_adu * factor == pytest.approx(one.gain_e_per_adu, rel=1e-3)
+    assert scaled.read_noise_e == pytest.approx(one.read_noise_e, rel=1e-3)
+
+
+def test_what_cannot_be_measured_is_said():
+    flats, biases = pairs(1.5, 8.0, shape=(128, 128))
+    with pytest.raises(CalibrationError, match="0 of 16 blocks"):
+        measure_noise(flats, biases, saturation_adu=5000)
+    with pytest.raises(CalibrationError, match="cannot be measured"):
+        measure_noise(biases, biases)
+    with pytest.raises(CalibrationError, match="one size"):
+        measure_noise(flats, (biases[0][:64], biases[1][:64]))
+    with pytest.raises(CalibrationError, match="0 of 0 blocks"):
+        measure_noise((flats[0][:8], flats[1][:8]), (biases[0][:8], biases[1][:8]))

@@ -1,0 +1,163 @@
+"""The command line: quick to start, one line for each error, the same program everywhere."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from lightcurve.cli import app
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = (
+    *("run", "plan", "fit", "export", "inspect", "calibrate", "solve", "measure"),
+    *("simulate", "demo", "config"),
+)
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "cli.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+
+
+def test_help_names_every_command():
+    answer = run("--help")
+    assert answer.returncode == 0
+    assert all(f" {name} " in answer.stdout for name in COMMANDS)
+
+
+def test_help_loads_no_heavy_library():
+    code = (
+        "import sys, lightcurve.cli\n"
+        "heavy = {'numpy', 'astropy', 'scipy', 'matplotlib', 'pandas', 'pydantic', 'photutils'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command):
+    result = CliRunner().invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert "Usage" in result.stdout
+
+
+def test_help_breaks_lines_where_the_terminal_ends_and_not_where_the_source_does():
+    shown = run("compare", "--help").stdout
+    assert "differ or rows have no partner" in shown
+    assert "Examples: lightcurve compare" in shown
+
+
+def test_an_error_is_one_line_and_a_status():
+    answer = run("run", "no-such-folder", "--ra", "1", "--dec", "2", "--target", "X")
+    assert answer.returncode == 1
+    assert "Traceback" not in answer.stderr
+    assert answer.stderr.strip().splitlines()[-1].startswith("lightcurve: no-such-folder")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--gain", "-1"], "--gain"),
+        (["--solver", "magic"], "--solver"),
+        (["--annulus", "9", "5"], "annulus"),
+        (["--ra", "1"], "--dec"),
+        (["--ra", "27:00:00", "--dec", "1"], "27:00:00"),
+        (["--config", "absent.toml"], "absent.toml"),
+    ],
+)
+def test_wrong_options_are_named(arguments, words, tmp_path):
+    answer = run("run", str(tmp_path), *arguments, "--out", str(tmp_path / "run"))
+    assert answer.returncode != 0
+    assert words in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["runn"], "No such command 'runn'. Did you mean 'run'? See lightcurve --help"),
+        (["run", ".", "--gian", "2"], "No such option: --gian (Possible options: --"),
+        (
+            ["run", "x", "--annulus", "10", "--out", "y"],
+            "--annulus takes two numbers: --annulus 10 16",
+        ),
+        (["run", "x", "--annulus", "10"], "--annulus takes two numbers: --annulus 10 16"),
+        (["calib", "bia"], "Did you mean 'bias'? See lightcurve calib --help"),
+        (["run"], "Missing argument 'folder'; see lightcurve run --help"),
+        (["run", ".", "--gain", "two"], "Invalid value for '--gain': "),
+        (["run", ".", "away"], "unexpected extra argument"),
+        (["--quite", "run"], "--quiet"),
+        (["run", ".", "--quiet"], "--quiet goes before the command"),
+        (["run", "-q", "."], "-q goes before the command"),
+    ],
+)
+def test_a_typing_mistake_is_one_line_and_status_2(arguments, words):
+    answer = run(*arguments)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    (line,) = answer.stderr.splitlines()
+    assert line.startswith("lightcurve: ")
+    assert words in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["inspect", "no-such-folder", "--json"], 1),
+        (["compare", "no-such.csv", "neither.csv", "--json"], 2),
+        (["run", "--jsn", "--json"], 2),
+    ],
+)
+def test_a_failure_is_json_too_where_that_was_asked_for(arguments, status):
+    answer = run(*arguments)
+    assert answer.returncode == status
+    error = json.loads(answer.stdout)["error"]
+    assert answer.stderr.splitlines()[-1] == f"lightcurve: {error}"
+
+
+@pytest.mark.parametrize("group", [[], ["calib"]])
+def test_without_a_command_there_is_help(group):
+    answer = run(*group)
+    assert answer.returncode == 2
+    assert "Commands" in answer.stdout + answer.stderr
+    assert not answer.stderr.startswith("lightcurve:")
+
+
+@pytest.mark.parametrize(
+    ("command", "without"),
+    [
+        ("calibrate", ["--target", "--radius", "--fit", "--solver", "--gain", "--latitude"]),
+        ("measure", ["--fit", "--covariate", "--weights", "--seed", "--sample"]),
+        ("inspect", ["--target", "--radius"]),
+        ("solve", ["--radius", "--gain", "--fit"]),
+        ("recompute", ["--gain", "--fit"]),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(command, without, tmp_path):
+    for flag in without:
+        answer = CliRunner().invoke(app, [command, str(tmp_path), flag, "1", "--out", "x"])
+        assert answer.exit_code == 2, flag
+        assert f"No such option: {flag}" in answer.output
+
+
+def test_config_prints_settings_that_it_reads_back(tmp_path):
+    first = run("config", "--gain", "1.5", "--radius", "4", "--radius", "6")
+    (tmp_path / "mine.toml").write_text(first.stdout)
+    second = run("config", "--config", str(tmp_path / "mine.toml"))
+    assert first.returncode == second.returncode == 0
+    assert first.stdout == second.stdout
+    assert "gain_e_per_adu = 1.5" in first.stdout
+
+
+def test_an_unknown_setting_is_an_error(tmp_path):
+    (tmp_path / "mine.toml").write_text("[camera]\ngian = 2\n")
+    answer = run("config", "--config", str(tmp_path / "mine.toml"))
+    assert answer.returncode == 1
+    assert "camera.gian" in answer.stderr

@@ -1,0 +1,88 @@
+"""`lightcurve inspect` shows values as people write them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from typer.testing import CliRunner
+
+from lightcurve.cli import app
+from lightcurve.core.errors import InputError
+
+HEADER = {
+    "IMAGETYP": "Light Frame", "DATE-OBS": "2020-03-01T02:00:00", "EXPTIME": 30.0,
+    "SITELAT": -30.17, "SITELONG": 289.2, "SITEELEV": 2200.0, "XBINNING": 2, "YBINNING": 2,
+}  # fmt: skip
+
+
+def run(*arguments: object) -> str:
+    result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.stdout
+    return result.stdout
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    fits.writeto(tmp_path / "a.fits", np.ones((30, 40), np.int16), fits.Header(HEADER))
+    (tmp_path / "notes.txt").write_text("clear")
+    return tmp_path
+
+
+def test_a_file(folder: Path) -> None:
+    said = {r["name"]: r["value"] for r in json.loads(run("inspect", folder / "a.fits", "--json"))}
+    assert said["site"] == pytest.approx([-30.17, -70.8, 2200])
+    assert said["binning"] == [2, 2]
+    assert said["width_x_height"] == [40, 30]
+    assert said["mid_utc"] == "2020-03-01T02:00:15.000"
+    # 1 March 2020, 0 h UTC, is JD 2458909.5.
+    assert said["mid_jd_utc"] == pytest.approx(2458909.5 + 7215 / 86400, abs=1e-6)
+    assert said["exposure_s"] == 30
+    assert "30.17 S, 70.8 W, 2200 m" in run("inspect", folder / "a.fits")
+
+
+def test_nothing_of_the_program_shows(folder: Path) -> None:
+    for path in (folder, folder / "a.fits"):
+        shown = run("inspect", path)
+        assert not any(word in shown for word in ("None", "Site(", "(2, 2)", "(30, 40)"))
+
+
+def test_unknown_is_null_for_machines(folder: Path) -> None:
+    rows = {row["file"]: row for row in json.loads(run("inspect", folder, "--json"))}
+    assert rows["notes.txt"]["exposure_s"] is None
+    assert rows["a.fits"]["exposure_s"] == 30
+
+
+def test_a_folder_is_a_line_a_file_with_what_matters(folder: Path) -> None:
+    shown = run("inspect", folder).splitlines()
+    (frame,) = [line for line in shown if "a.fits" in line]
+    cells = [cell.strip() for cell in frame.split("│")[1:-1]]
+    assert cells[1] == "light"
+    assert "40x30" in cells
+    assert "2020-03-01T02:00:15.000" in cells
+    (other,) = [line for line in shown if "notes.txt" in line]
+    assert other.split("│")[-2].strip() == "not a FITS file"
+
+
+def test_a_folder_is_summed_up_first_and_has_no_empty_columns(folder: Path) -> None:
+    later = {**HEADER, "DATE-OBS": "2020-03-01T03:00:00"}
+    fits.writeto(folder / "b.fits", np.ones((30, 40), np.int16), fits.Header(later))
+    shown = run("inspect", folder).splitlines()
+    table = next(k for k, line in enumerate(shown) if line.startswith("┏"))
+    said = shown[:table]
+    assert "2 x light, 30 s" in said
+    assert (
+        "lights from 2020-03-01T02:00:15.000 to 2020-03-01T03:00:15.000 UTC, mid-exposure" in said
+    )
+    assert "no bias, no dark, no flat" in said
+    assert "2 of 2 lights without filter" in said
+    assert "exposure_s" in shown[table + 1]
+    assert "temperature_c" not in shown[table + 1]
+
+
+def test_a_path_that_is_not_there_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file or folder"):
+        run("inspect", tmp_path / "nothing.fits")

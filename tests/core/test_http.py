@@ -1,0 +1,102 @@
+"""The one way to any server: tries, redirects, sizes, time and secrets."""
+
+from __future__ import annotations
+
+import gzip
+from time import monotonic
+
+import pytest
+import requests
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from lightcurve.core.errors import WebError
+from lightcurve.core.http import Session, without_secrets
+
+
+def ask(server: HTTPServer, path: str = "/x?key=hidden", *, timeout_s: float = 5.0) -> bytes:
+    with Session(timeout_s=timeout_s, limit=100_000, tries=3, wait_s=0.01) as http:
+        return http.ask("GET", server.url_for(path)).body
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_busy_server_is_asked_again(httpserver: HTTPServer, status: int) -> None:
+    for _ in range(2):
+        httpserver.expect_ordered_request("/x").respond_with_data(
+            status=status, headers={"Retry-After": "0"}
+        )
+    httpserver.expect_ordered_request("/x").respond_with_data(b"at last")
+    assert ask(httpserver) == b"at last"
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(httpserver: HTTPServer) -> None:
+    cut = Response(b"half")
+    cut.automatically_set_content_length = False
+    cut.headers["Content-Length"] = "1000"
+    httpserver.expect_ordered_request("/x").respond_with_response(cut)
+    httpserver.expect_ordered_request("/x").respond_with_data(b"whole")
+    assert ask(httpserver) == b"whole"
+
+
+def test_a_server_may_ask_for_patience_but_not_for_a_year(httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/x").respond_with_data(
+        b"busy", status=503, headers={"Retry-After": "31536000"}
+    )
+    begin = monotonic()
+    assert ask(httpserver, timeout_s=1e9) == b"busy"
+    assert monotonic() - begin < 5
+    assert len(httpserver.log) == 1
+
+
+def test_the_limit_holds_for_what_comes_packed(httpserver: HTTPServer) -> None:
+    packed = gzip.compress(bytes(10_000_000))
+    assert len(packed) < 100_000
+    httpserver.expect_request("/x").respond_with_data(packed, headers={"Content-Encoding": "gzip"})
+    with pytest.raises(WebError, match=r"more than 0\.1 MB"):
+        ask(httpserver)
+
+
+def test_a_client_of_someone_else_is_bounded_too(httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/x").respond_with_data(bytes(200_000))
+    with Session(timeout_s=5, limit=100_000) as http, pytest.raises(WebError, match="more than"):
+        http.get(httpserver.url_for("/x"))
+
+
+@pytest.mark.parametrize("onward", ["http://elsewhere/y?key=hidden", "file:///etc/passwd"])
+def test_a_safe_connection_is_not_left(onward: str) -> None:
+    reply = requests.Response()
+    reply.status_code, reply.url = 302, "https://somewhere/x"
+    reply.headers["Location"] = onward
+    with Session(limit=1) as http:
+        with pytest.raises(WebError, match="not safe") as caught:
+            http.get_redirect_target(reply)
+        assert "hidden" not in str(caught.value)
+        reply.headers["Location"] = "/z"
+        assert http.get_redirect_target(reply) == "/z"
+
+
+def test_a_password_stays_with_its_server(httpserver: HTTPServer) -> None:
+    carried = []
+
+    def arrive(request: Request) -> Response:
+        carried.append(request.headers.get("Authorization"))
+        return Response(b"there")
+
+    away = httpserver.url_for("/there").replace("localhost", "127.0.0.1")
+    httpserver.expect_request("/x").respond_with_data(status=302, headers={"Location": away})
+    httpserver.expect_request("/there").respond_with_handler(arrive)
+    with Session(timeout_s=5, limit=1000) as http:
+        assert http.ask("GET", httpserver.url_for("/x"), auth=("me", "secret")).body == b"there"
+    assert carried == [None]
+
+
+def test_neither_messages_nor_the_log_have_the_address(caplog: pytest.LogCaptureFixture) -> None:
+    with Session(timeout_s=5, limit=1, tries=3, wait_s=0.01) as http:
+        with pytest.raises(WebError, match="cannot be reached") as caught:
+            http.ask("GET", "http://me:secret@127.0.0.1:9/x?key=hidden")
+        assert caught.value.__cause__ is None
+    assert not {"secret", "hidden"} & set(
+        (str(caught.value) + caplog.text).replace("=", " ").split()
+    )
+    assert caplog.text == ""
+    assert without_secrets("http://me:secret@h:9/x?key=hidden") == "http://h:9/x"

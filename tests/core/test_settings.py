@@ -1,0 +1,80 @@
+"""Settings: what they say of a wrong value, and what offline leaves out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from lightcurve.commands.options import merged_settings
+from lightcurve.core.coordinates import parse_coordinates
+from lightcurve.core.errors import InputError
+from lightcurve.core.settings import Settings, make_settings, read_settings
+
+OFFLINE = {"catalogs": {"offline": True}}
+OVERLAP = (
+    "an aperture (--radius) of 12 px reaches into the sky annulus (--annulus), "
+    "which begins at 10 px"
+)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"apertures": {"annulus": [14, 9]}},
+            "the sky annulus (--annulus) needs 0 < inner < outer, got 14 9",
+        ),
+        (
+            {"apertures": {"radii": [4, 12], "annulus": [10, 16]}},
+            OVERLAP,
+        ),
+        (
+            OFFLINE | {"solve": {"solvers": ["nova"]}},
+            "solver nova asks a server, which --offline forbids: name another --solver",
+        ),
+        (
+            {"camera": {"gain_e_per_adu": -1.0}},
+            "camera.gain_e_per_adu: Input should be greater than 0, got -1.0",
+        ),
+        ({"target": {"namee": "x"}}, "no setting target.namee; did you mean name?"),
+        ({"targt": {"name": "x"}}, "no setting targt; did you mean target?"),
+        ({"camera": {"gian": 1.0}}, "no setting camera.gian"),
+    ],
+    ids=["annulus", "overlap", "offline", "value", "near", "section", "name"],
+)
+def test_a_wrong_value_is_named_once(values, message, tmp_path: Path):
+    with pytest.raises(InputError) as caught:
+        make_settings(values)
+    assert str(caught.value) == message
+    with pytest.raises(InputError) as caught:
+        make_settings(values, "my.toml")
+    assert str(caught.value) == f"my.toml: {message}"
+
+
+def test_options_are_named_as_they_are_typed():
+    for given, message in (
+        ({"apertures.annulus": (14.0, 9.0)}, "the sky annulus (--annulus) needs"),
+        ({"camera.gain_e_per_adu": -1.0}, "--gain: Input should be greater than 0"),
+    ):
+        with pytest.raises(InputError) as caught:
+            merged_settings(None, given)
+        assert str(caught.value).startswith(message)
+
+
+def test_offline_leaves_the_server_out_and_settings_stay_frozen(tmp_path: Path):
+    for settings in (make_settings(OFFLINE), Settings(**OFFLINE)):
+        assert settings.solve.solvers == ("header", "local", "solve-field")
+    assert "nova" in Settings().solve.solvers
+    with pytest.raises(ValidationError):
+        settings.solve = Settings().solve
+    path = tmp_path / "s.toml"
+    path.write_text('[solve]\nsolvers = ["nova", "local"]\n[catalogs]\noffline = true\n')
+    assert read_settings(path).solve.solvers == ("local",)
+
+
+@pytest.mark.parametrize("dec", ["146", "+91:00:00"])
+def test_a_declination_beyond_the_pole_is_named(dec):
+    with pytest.raises(InputError, match=r"\(--dec\) is not between -90 and \+90 degrees"):
+        parse_coordinates("31.04", dec)

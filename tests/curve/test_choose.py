@@ -1,0 +1,262 @@
+"""Aperture and comparison choice on simulated cubes with known truth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lightcurve.core.data import Criterion, Measurements, Site
+from lightcurve.core.errors import FitError
+from lightcurve.core.flags import Flag
+from lightcurve.core.settings import make_settings
+from lightcurve.curve.aperture import interpolation_weights, take_aperture
+from lightcurve.curve.candidates import clipping_level
+from lightcurve.curve.choose import choose_curve, star_curves
+from lightcurve.curve.detrend import design_matrix, remove_trend
+from lightcurve.curve.noise import FieldNoise, star_scintillation, with_noise
+from sim_cube import CubeTruth, simulate_cube
+
+DEFAULT = make_settings({})
+
+
+def _cube(flux=None, seed=1, **truth) -> Measurements:
+    flux = np.ones(120) if flux is None else flux
+    return simulate_cube(flux, CubeTruth(**truth), np.random.default_rng(seed))
+
+
+def test_scatter_reaches_the_noise_put_in():
+    cube = _cube()
+    light_curve = choose_curve(cube, DEFAULT)
+    assert np.std(light_curve.flux) < 1.25 * np.median(light_curve.flux_err)
+    assert np.std(light_curve.flux) > 0.8 * np.median(light_curve.flux_err)
+    assert np.median(light_curve.flux) == pytest.approx(1, abs=1e-9)
+    assert light_curve.recipe.check_row not in light_curve.recipe.comparison_rows
+    assert 0 not in light_curve.recipe.comparison_rows
+    assert light_curve.recipe.check_row not in (None, 0)
+
+
+def test_a_transit_has_no_vote():
+    """The choice is the same whatever happens inside the predicted transit."""
+    inside = np.abs(np.arange(120) - 60) < 20
+    rng = np.random.default_rng(5)
+    wild = np.where(inside, 1 - 0.1 * rng.random(120), 1.0)
+    quiet = choose_curve(_cube(), DEFAULT, in_transit=inside)
+    noisy = choose_curve(_cube(wild), DEFAULT, in_transit=inside)
+    for name in ("aperture", "comparison_rows", "check_row"):
+        assert getattr(quiet.recipe, name) == getattr(noisy.recipe, name)
+
+
+def test_same_input_same_choice():
+    first, second = choose_curve(_cube(), DEFAULT), choose_curve(_cube(), DEFAULT)
+    assert np.array_equal(first.flux, second.flux)
+    assert first.recipe.aperture == second.recipe.aperture
+    assert first.recipe.weights == second.recipe.weights
+
+
+def test_drift_flip_and_cloud():
+    cube = _cube(np.ones(160), drift_px=250.0, flip=True, cloud=True, target_electrons=3e6)
+    light_curve = choose_curve(cube, DEFAULT)
+    cloudy = (light_curve.flags & Flag.CLOUD) > 0
+    worst = int(0.85 * 160)
+    assert cloudy[worst]
+    assert not cloudy[:100].any()
+    assert 3 <= cloudy.sum() <= 20
+    flip = light_curve.covariates["meridian_flip"]
+    assert set(flip) == {0.0, 1.0}
+    clear = light_curve.flux[~cloudy]
+    step = np.median(clear[80:110]) - np.median(clear[50:80])
+    assert step == pytest.approx(0.003, abs=0.0005)
+
+
+def test_variable_clipped_and_departing_stars_are_left_out():
+    cube = _cube()
+    flux, flags, peak = cube.flux.copy(), cube.flags.copy(), cube.peak.copy()
+    brightest = int(np.argmax(cube.plan.flux_ref))
+    variable, departing = [k for k in range(1, 40) if k != brightest][:2]
+    flux[:, variable] *= 1 + 0.1 * np.sin(np.arange(120) / 10)[:, None]
+    flux[30:, departing] = np.nan
+    flags[30:, departing] = Flag.NOT_MEASURED
+    ceiling = np.quantile(peak[:, brightest, -1], 0.6)
+    cube = replace(cube, flux=flux, flags=flags, peak=np.minimum(peak, ceiling))
+    recipe = choose_curve(cube, DEFAULT).recipe
+    assert not {variable, departing, brightest} & set(recipe.comparison_rows)
+    assert "varies" in recipe.roles[variable][1]
+    assert "30 of the target" in recipe.roles[departing][1]
+    assert "saturated" in recipe.roles[brightest][1]
+    assert recipe.saturation_adu == pytest.approx(ceiling)
+
+
+def test_the_check_star_is_there_all_night():
+    """The star nearest in brightness leaves the field; the next nearest takes its place."""
+    cube = _cube()
+    first = choose_curve(cube, DEFAULT).recipe.check_row
+    flux, flags = cube.flux.copy(), cube.flags.copy()
+    flux[70:, first] = np.nan
+    flags[70:, first] = Flag.NOT_MEASURED
+    recipe = choose_curve(replace(cube, flux=flux, flags=flags), DEFAULT).recipe
+    assert recipe.check_row not in (None, first)
+    # Where every star comes and goes, one of them still serves.
+    flux, flags = cube.flux.copy(), cube.flags.copy()
+    for row in range(1, 40):
+        gone = np.arange(row, row + 30) % 120
+        flux[gone, row], flags[gone, row] = np.nan, Flag.NOT_MEASURED
+    assert choose_curve(replace(cube, flux=flux, flags=flags), DEFAULT).recipe.check_row == first
+
+
+def test_an_outlier_is_flagged_not_removed():
+    flux = np.ones(120)
+    flux[50] = 1.1
+    light_curve = choose_curve(_cube(flux), DEFAULT)
+    assert np.flatnonzero(light_curve.flags & Flag.OUTLIER).tolist() == [50]
+    assert light_curve.flux[50] == pytest.approx(1.1, abs=0.02)
+
+
+def test_forced_comparisons_are_used_as_they_are():
+    settings = make_settings({"stars": {"comparisons": ["C3", "C5"], "weights": "sum"}})
+    cube = _cube()
+    role = np.where(np.isin(np.arange(40), [2, 4]), "comparison", "field")
+    role[0] = "target"
+    cube = replace(cube, plan=replace(cube.plan, role=role))
+    light_curve = choose_curve(cube, settings)
+    assert light_curve.recipe.comparison_rows == (2, 4)
+    piece = take_aperture(cube, light_curve.recipe.aperture)
+    assert light_curve.comparison_flux == pytest.approx(piece.flux[:, [2, 4]].sum(axis=1))
+
+
+@pytest.mark.parametrize("n", [5, 10, 19])
+def test_a_short_night_keeps_all_candidates(n, caplog):
+    """The scatter of a few points tells lucky stars from unlucky ones, not quiet from noisy."""
+    recipe = choose_curve(_cube(np.ones(n)), DEFAULT).recipe
+    dropped = [row for row, (role, _) in recipe.roles.items() if role == "field"]
+    assert len(recipe.comparison_rows) == DEFAULT.stars.max_comparisons
+    assert len(dropped) == 39 - 1 - 30
+    plan = _cube(np.ones(n)).plan
+    faintest = plan.flux_ref[list(recipe.comparison_rows)].min()
+    assert faintest > plan.flux_ref[dropped].max()
+    assert f"{n} good points are too few" in caplog.text
+    long = choose_curve(_cube(np.ones(20)), DEFAULT).recipe
+    assert len(long.comparison_rows) < 30
+
+
+def test_few_points_outside_the_transit_still_set_the_level(caplog):
+    flux = np.where(np.arange(60) < 54, 0.97, 1.0)
+    light_curve = choose_curve(_cube(flux), DEFAULT, in_transit=flux < 1)
+    assert np.median(light_curve.flux[54:]) == pytest.approx(1, abs=1e-9)
+    assert np.median(light_curve.flux[:54]) == pytest.approx(0.97, abs=0.004)
+    assert "median of 6 points outside the predicted transit, which are few" in caplog.text
+    assert light_curve.recipe.criterion is Criterion.NEIGHBOURS
+    inside = choose_curve(_cube(flux), DEFAULT, in_transit=np.ones(60, dtype=bool))
+    assert np.median(inside.flux) == pytest.approx(1, abs=1e-9)
+    assert "inside the predicted transit too" in caplog.text
+    assert "inside" in inside.recipe.normalised
+
+
+@pytest.mark.parametrize("n", [1, 3, 4])
+def test_too_few_frames_are_named_as_the_reason(n):
+    words = f"the target is well measured in {n} of {n} frames, and a curve needs 5"
+    with pytest.raises(FitError, match=words):
+        choose_curve(_cube(np.ones(n)), DEFAULT)
+
+
+def test_candidates_lost_in_the_night_are_named_as_the_reason():
+    cube = _cube(np.ones(30))
+    flux, flags = cube.flux.copy(), cube.flags.copy()
+    flux[10:, 1:], flags[10:, 1:] = np.nan, Flag.NOT_MEASURED
+    words = (
+        r"0 comparison candidates are left of 39, such as C2 \(good in only 10 of the target's 30"
+    )
+    with pytest.raises(FitError, match=words):
+        choose_curve(replace(cube, flux=flux, flags=flags), DEFAULT)
+
+
+def test_scintillation_enters_when_the_diameter_is_known():
+    small = make_settings({"camera": {"telescope_diameter_m": 0.2}})
+    with_air, without = choose_curve(_cube(), small), choose_curve(_cube(), DEFAULT)
+    assert (with_air.flux_err > without.flux_err).all()
+
+
+def test_scintillation_is_that_of_the_headers_telescope_and_site():
+    def variance(place, diameter=0.2, **settings):
+        cube = replace(_cube(), site=place, telescope_diameter_m=diameter)
+        curve = choose_curve(cube, make_settings(settings))
+        return curve.recipe.scintillation**2
+
+    low, high = Site(40.0, 0.0, 0.0), Site(40.0, 0.0, 4000.0)
+    assert variance(low) > 0
+    # Osborn et al. (2015): exp(-2 h / 8000 m), and D^(-4/3).
+    assert variance(high) / variance(low) == pytest.approx(np.exp(-1))
+    assert variance(low, 0.4) / variance(low) == pytest.approx(2 ** (-4 / 3))
+    assert variance(high, site={"height_m": 0.0}) == pytest.approx(variance(low))
+    assert variance(low, camera={"telescope_diameter_m": 0.4}) == pytest.approx(variance(low, 0.4))
+    assert variance(low, apertures={"style": "aij"}) == 0  # whose errors have none
+
+
+def test_a_measured_floor_is_not_added_to_the_scintillation_in_it():
+    def error(floor, diameter):
+        cube = replace(_cube(), telescope_diameter_m=diameter)
+        noise = FieldNoise(1.0, 0.0, floor, 40)
+        return np.median(choose_curve(with_noise(cube, noise, assumed_gain=1.0), DEFAULT).flux_err)
+
+    floor = 0.01
+    air = star_scintillation(replace(_cube(), telescope_diameter_m=0.3))
+    assert 0.1 * floor < np.median(air) < floor
+    # Known or not, the scintillation is a part of the scatter seen.
+    assert error(floor, 0.3) == pytest.approx(error(floor, None), rel=0.02)
+    # A floor below it leaves the scintillation alone.
+    assert error(0.5 * air.min(), 0.3) == pytest.approx(error(0.0, 0.3), rel=1e-6)
+
+
+def test_errors_stay_finite_where_the_exposure_is_not_known(caplog):
+    cube = replace(_cube(), telescope_diameter_m=0.2)
+    seconds = cube.exposure_s.astype(float)
+    for count in (3, len(seconds)):
+        seconds[:count] = np.nan
+        seconds[1] = 0.0
+        curve = choose_curve(replace(cube, exposure_s=seconds), DEFAULT)
+        assert np.isfinite(curve.flux_err).all()
+        assert f"{count} frames carry no scintillation" in caplog.text
+
+
+def test_no_comparison_is_an_error():
+    cube = _cube()
+    plan = replace(cube.plan, role=np.array(["target"] + ["field"] * 39))
+    with pytest.raises(FitError, match="0 comparison candidates"):
+        choose_curve(replace(cube, plan=plan), DEFAULT)
+
+
+def test_curves_of_all_stars_are_flat():
+    cube = _cube()
+    light_curve = choose_curve(cube, DEFAULT)
+    relative, error = star_curves(cube, light_curve)
+    pull = (relative - 1) / error
+    assert np.std(pull) == pytest.approx(1, abs=0.15)
+    assert relative[:, 0] == pytest.approx(light_curve.flux, rel=1e-9)
+
+
+def test_interpolated_aperture_lies_on_a_cubic():
+    radii = np.array([2.0, 3.0, 4.5, 6.0, 8.0])
+    wanted = np.array([2.0, 2.7, 5.1, 7.9, 8.0, 4.5])
+    weights = interpolation_weights(radii, wanted)
+    assert weights @ (radii**3 - radii) == pytest.approx(wanted**3 - wanted)
+    assert weights.sum(axis=1) == pytest.approx(1)
+
+
+def test_clipping_level_needs_a_pile_up():
+    rng = np.random.default_rng(0)
+    peak = rng.uniform(100, 4000, (50, 10, 3))
+    assert clipping_level(peak) is None
+    assert clipping_level(np.minimum(peak, 3000)) == 3000
+
+
+def test_trend_is_removed():
+    time = np.linspace(-1, 1, 100)
+    design = design_matrix({"time": time, "flat": np.ones(100)}, ["time", "flat"])
+    assert design[:, 1].std() == pytest.approx(1)
+    assert not design[:, 2].any()
+    spoiled = 2 + 0.1 * time
+    spoiled[3] = 9
+    flat, trend = remove_trend(spoiled, design)
+    assert trend == pytest.approx(2 + 0.1 * time, rel=1e-3)
+    assert flat[5] == pytest.approx(1, rel=1e-3)

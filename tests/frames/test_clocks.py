@@ -1,0 +1,133 @@
+"""The time audit: headers whose clocks agree, disagree, or do not say what they mean."""
+
+from __future__ import annotations
+
+import pytest
+from astropy.io.fits import Header
+
+from lightcurve.core.dates import jd_from_iso
+from lightcurve.core.errors import HeaderError
+from lightcurve.core.settings import TimeSettings
+from lightcurve.frames.cards import parse_cards
+from lightcurve.frames.clocks import ClockReading, audit_clocks
+
+
+def audit(cards: dict, exposure_s: float | None = 60.0, **settings: object) -> ClockReading:
+    header = Header([(k, *(v if isinstance(v, tuple) else (v,))) for k, v in cards.items()])
+    return audit_clocks(
+        parse_cards(header.tostring(endcard=False, padding=False)),
+        exposure_s,
+        "x.fits",
+        TimeSettings(**settings),
+    )
+
+
+def mid_text(reading: ClockReading, text: str) -> float:
+    """Seconds from a calendar time."""
+    return (reading.mid_jd_utc - jd_from_iso(text)) * 86400
+
+
+DATE = "2020-03-01T02:03:04.500"
+MID = "2020-03-01T02:03:34.500"
+
+
+@pytest.mark.parametrize(
+    "cards",
+    [
+        {"DATE-OBS": DATE},
+        {"DATE-OBS": ("2020-02-29T19:03:04.500-0700", "start, LT")},
+        {"DATE-OBS": "2020-03-01", "TIME-OBS": "02:03:04.5"},
+        {"DATE-OBS": "2020-03-01", "UT": "02:03:04.50"},
+        {"DATE-OBS": ("2020-02-29T19:03:04.500", "local time"), "UT-OBS": DATE},
+        {"DATE-OBS": ("2020-02-29T19:03:04.5", "LT"), "DATE-AVG": MID, "TIMESYS": "UTC"},
+        {"DATE-OBS": "2020-03-01T02:03:04", "MJD-OBS": 58909.08546875},
+        {"MJD-OBS": 58909.08546875},
+        {"JD": (2458909.58546875, "Julian Date at start of exposure")},
+        {"DATE-OBS": (MID, "mid-exposure")},
+        {"DATE-OBS": DATE, "DATE-END": "2020-03-01T02:04:07.1"},
+        {"DATE-OBS": DATE, "JD": 2458909.586226},
+        {"DATE-OBS": DATE, "DATE-LOC": "2020-02-29T19:03:04.500"},
+        {"DATE-OBS": "2020-03-01T02:04:13.684", "TIMESYS": "TT"},
+        {"DATE-OBS": DATE, "MJD-OBS": 58909.085},
+        {"DATE-END": "2020-03-01T02:04:04.500"},
+        {"DATE-OBS": ("2020-02-29T19:03:04.500", "local time"), "UT": DATE[11:]},
+        {"DATE-OBS": "2020-02-29", "UT-DATE": "2020-03-01", "UT": DATE[11:]},
+        {"DATE-BEG": DATE, "DATE-OBS": "0001-01-01T00:00:00"},
+    ],
+)
+def test_middle_is_found(cards: dict) -> None:
+    assert mid_text(audit(cards), MID) == pytest.approx(0, abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("cards", "message"),
+    [
+        ({}, "no time in the header"),
+        ({"DATE-OBS": "2020-03-01"}, "no time in the header"),
+        ({"DATE-OBS": "yesterday"}, "no time in the header .*is no time"),
+        ({"DATE-OBS": ("2020-03-01T02:03:04", "local time")}, "--utc-offset"),
+        # Is the date that of the local time or that of UT? They differ by a day.
+        ({"DATE-OBS": "2020-02-29", "TIME-OBS": ("19:03:04", "LT"), "UT": DATE[11:]}, "--utc-off"),
+        # Eleven hours behind UTC or thirteen ahead?
+        ({"DATE-OBS": ("2020-02-29T15:03:04", "LT"), "UT": DATE[11:]}, "--utc-offset"),
+        ({"DATE-LOC": "2020-03-01T02:03:04"}, "--utc-offset"),
+        ({"DATE-OBS": DATE, "UT-OBS": "2020-03-01T09:03:04"}, "disagree by .*25200 s"),
+        ({"DATE-OBS": DATE, "MJD-OBS": 58909.0861}, "DATE-OBS .*MJD-OBS"),
+        ({"DATE-OBS": DATE, "DATE-AVG": DATE}, "--time-stamp"),
+        ({"DATE-OBS": DATE, "DATE-END": "2020-03-01T02:03:04"}, "disagree"),
+        ({"DATE-OBS": DATE, "TIME-OBS": "03:03:04"}, "disagree by 3600 s"),
+    ],
+)
+def test_doubt_is_an_error(cards: dict, message: str) -> None:
+    with pytest.raises(HeaderError, match=message):
+        audit(cards)
+
+
+def test_julian_date_alone_needs_its_stamp() -> None:
+    with pytest.raises(HeaderError, match="--time-stamp"):
+        audit({"JD": 2458909.58546875})
+    reading = audit({"JD": 2458909.58546875}, stamp="mid")
+    assert mid_text(reading, DATE) == pytest.approx(0, abs=1e-3)
+
+
+def test_rounded_number_is_not_taken_for_precise() -> None:
+    reading = audit({"DATE-OBS": "2020-03-01T02:03:04", "JD": 2458909.5854629628})
+    assert reading.uncertainty_s == 0.5
+    assert "DATE-OBS" in reading.source
+    assert audit({"MJD-OBS": 58107.065}).uncertainty_s == pytest.approx(43.2)
+
+
+def test_a_small_disagreement_is_a_remark() -> None:
+    reading = audit({"DATE-OBS": DATE, "UT-OBS": "2020-03-01T02:03:00.1"})
+    assert reading.warnings[0].startswith("the clocks disagree by")
+    assert abs(mid_text(reading, MID)) < 5
+
+
+def test_date_that_went_through_a_32_bit_float_is_known_as_coarse() -> None:
+    reading = audit({"MJD-OBS": 55820.44140625})
+    assert reading.uncertainty_s == pytest.approx(0.5 * 86400 / 256)
+    both = audit({"DATE-OBS": "2011-09-16T10:33:45.368", "MJD-OBS": 55820.44140625})
+    assert both.uncertainty_s == pytest.approx(5e-4)
+
+
+def test_settings_settle_it() -> None:
+    cards = {"DATE-OBS": DATE, "UT-OBS": "2020-03-01T09:03:04.5"}
+    assert mid_text(audit(cards, keyword="UT-OBS"), "2020-03-01T09:03:34.5") == pytest.approx(
+        0, abs=1e-3
+    )
+    assert "disagree" in audit(cards, keyword="date-obs").warnings[0]
+    assert mid_text(audit(cards, utc_offset_hours=-7), "2020-03-01T09:03:34.5") == pytest.approx(
+        0, abs=1e-3
+    )
+    local = {"DATE-OBS": (DATE, "local time")}
+    assert mid_text(audit(local, utc_offset_hours=2), "2020-03-01T00:03:34.5") == pytest.approx(
+        0, abs=1e-3
+    )
+    night = {"DATE-OBS": "2020-02-29", "TIME-OBS": ("19:03:04.5", "LT"), "UT": DATE[11:]}
+    assert mid_text(audit(night, utc_offset_hours=-7), MID) == pytest.approx(0, abs=1e-3)
+    end = audit({"DATE-OBS": DATE}, stamp="end", clock_correction_s=1.5)
+    assert mid_text(end, "2020-03-01T02:02:36") == pytest.approx(0, abs=1e-3)
+    with pytest.raises(HeaderError, match="no such clock"):
+        audit(cards, keyword="MJD-OBS")
+    with pytest.raises(HeaderError, match="EXPTIME"):
+        audit({"DATE-OBS": DATE}, exposure_s=None)

@@ -1,0 +1,327 @@
+"""Headers of many programs, normalised."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from astropy.io.fits import Header
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lightcurve.core.coordinates import sexagesimal
+from lightcurve.core.data import Exposure
+from lightcurve.core.dates import jd_from_iso
+from lightcurve.core.errors import HeaderError
+from lightcurve.core.library_warnings import quietly
+from lightcurve.core.settings import Settings, SiteSettings
+from lightcurve.frames.cards import decimals, number, parse_cards
+from lightcurve.frames.dialects import ALIASES, DATES, KIND_WORDS, NUMBERS
+from lightcurve.frames.headers import TIMELESS, normalise
+from lightcurve.frames.kinds import kind_by_keyword, kind_by_name, normalise_filter
+from lightcurve.frames.location import degrees
+from lightcurve.frames.read import read_frame
+
+TIME = {"DATE-OBS": "2017-12-20T01:33:43.317", "EXPTIME": 60.0}
+
+
+def header_of(cards: dict) -> Header:
+    return Header([(k, *(v if isinstance(v, tuple) else (v,))) for k, v in cards.items()])
+
+
+def exposure(cards: dict, **options: object) -> Exposure:
+    text, _ = quietly(lambda: header_of({**TIME, **cards}).tostring(endcard=False, padding=False))
+    seen, error = normalise(
+        parse_cards(text), path="x.fits", shape=(10, 20), settings=Settings(**options)
+    )
+    if error is not None and seen.kind not in TIMELESS:
+        raise error
+    return seen
+
+
+def program(shared_data: Path, name: str) -> Exposure:
+    text = (shared_data / "odd-fits/photonfinder_headers" / f"header_{name}.hdr").read_text(
+        "latin1"
+    )
+    if "\n" in text:
+        text = "".join(line.ljust(80)[:80] for line in text.splitlines())
+    return normalise(parse_cards(text), path=f"{name}.fits", shape=(1, 1))[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("nina", {"exposure_s": 30, "gain_e_per_adu": 1.0022427, "temperature_c": -10}),
+        (
+            "sharpcap",
+            {"exposure_s": 2, "dec_deg": 89.049177, "scale_arcsec": 3.164, "kind": "unknown"},
+        ),
+        (
+            "maximdl",
+            {"filter": "SII", "ra_deg": 275.2005, "dec_deg": -16.183, "scale_arcsec": 1.0711},
+        ),
+        ("apt", {"ra_deg": 23.75, "dec_deg": 30.740278, "scale_arcsec": 2.3875, "kind": "light"}),
+        ("sgp_fixed_wcs", {"ra_deg": 283.39554, "gain_e_per_adu": 3.99, "scale_arcsec": 0.65415}),
+        ("dwarflab", {"exposure_s": 15, "binning": (2, 2), "ra_deg": None}),
+        ("seestar", {"exposure_s": 10, "ra_deg": 240.1125, "gain_e_per_adu": None}),
+        ("pixinsight", {"exposure_s": 120, "gain_e_per_adu": 3.62, "dec_deg": 28.7504}),
+        ("app2", {"kind": "flat", "gain_e_per_adu": None, "exposure_s": 1.28}),
+    ],
+)
+def test_programs(shared_data: Path, name: str, expected: dict) -> None:
+    found = program(shared_data, name)
+    for field, value in expected.items():
+        got = getattr(found, field)
+        assert got == (pytest.approx(value, rel=1e-3) if isinstance(value, float) else value), field
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("nina", "2021-03-02T20:19:00.455"),
+        ("maximdl", "2018-07-04T14:03:03.414"),
+        ("apt", "2018-09-17T21:04:46"),
+        ("sgp_fixed_wcs", "2020-05-30T00:22:49.0968820"),
+        ("sharpcap", "2019-04-29T20:25:27.8219583"),  # the frame was grabbed 2 s later
+    ],
+)
+def test_program_times(shared_data: Path, name: str, start: str) -> None:
+    assert program(shared_data, name).start_jd_utc == pytest.approx(jd_from_iso(start), abs=2e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "east"),
+    [("maximdl", 149.0644), ("apt", 3.6833), ("sgp_fixed_wcs", 3.7167), ("seestar", 3.69361)],
+)
+def test_program_sites(shared_data: Path, name: str, east: float) -> None:
+    assert program(shared_data, name).site.longitude_deg == pytest.approx(east, abs=1e-3)
+
+
+def test_real_night(hatp32: list[Path]) -> None:
+    for path in hatp32:
+        frame = read_frame(path)
+        found, utc = frame.exposure, frame.header["UT-OBS"]
+        assert (found.mid_jd_utc - jd_from_iso(utc)) * 86400 == pytest.approx(30, abs=1e-3)
+        assert found.site.longitude_deg == pytest.approx(-110.88)
+        assert found.warnings == ()
+    assert "HA" in found.sources["site"]
+    assert found.temperature_c == pytest.approx(-2.15, abs=5)
+    unset = {f for f in ("kind", "filter", "ra_deg", "scale_arcsec") if f not in found.sources}
+    assert not unset
+
+
+SITE = {"LATITUDE": 31.68, "LONGITUD": 110.88}
+
+
+def test_longitude_without_evidence_is_not_guessed() -> None:
+    found = exposure(SITE)
+    assert found.site is None
+    assert any("--longitude" in line for line in found.warnings)
+
+
+@pytest.mark.parametrize(
+    ("cards", "east"),
+    [
+        ({"LONGITUD": (110.88, "degrees West")}, -110.88),
+        ({"LONGITUD": (110.88, "[deg +E]")}, 110.88),
+        ({"LONGITUD": -110.88}, -110.88),
+        ({"LONGITUD": 249.12}, -110.88),
+        ({"LONGITUD": "110 52 48 W"}, -110.88),
+        ({"LST": "00:06:18"}, -110.88),
+        ({"RA": 31.312099, "DEC": 46.769087, "TELALT": "+62.592"}, -110.88),
+        ({"DATE-OBS": "2017-12-19T18:33:43.317-0700"}, -110.88),
+        ({"DATE-LOC": "2017-12-20T09:33:43.317"}, 110.88),
+    ],
+)
+def test_longitude_is_settled_by_evidence(cards: dict, east: float) -> None:
+    found = exposure({**SITE, **cards})
+    assert found.site.longitude_deg == pytest.approx(east, abs=1e-6)
+    assert found.site.height_m == 0
+    assert "assumed" in found.sources["site"]
+
+
+def test_contradicting_evidence_is_reported() -> None:
+    found = exposure({**SITE, "LST": "00:06:18", "DATE-LOC": "2017-12-20T09:33:43.317"})
+    assert found.site is None
+    assert "contradicts itself" in found.warnings[0]
+    site = SiteSettings(latitude_deg=1, longitude_deg=2, height_m=3)
+    assert exposure(SITE, site=site).site.longitude_deg == 2
+
+
+@pytest.mark.parametrize(
+    ("cards", "ra"),
+    [
+        ({"RA": "02:04:10.278", "DEC": "+46:41:16.21"}, 31.042825),
+        ({"RA": 31.042825, "DEC": 46.687836}, 31.042825),
+        ({"RA": (2.0695217, "[h] J2000"), "DEC": 46.687836}, 31.042825),
+        ({"OBJCTRA": "02 04 10.278", "OBJCTDEC": "+46 41 16.21"}, 31.042825),
+        ({"RA": (12.5, "00:50.0 Right Ascension"), "DEC": 46.687836}, 12.5),
+        ({"RA": (12.5, "12:30.0 Right Ascension"), "DEC": 46.687836}, 187.5),
+        ({"RA": 0.0, "DEC": 0.0, "CTYPE1": "RA---TAN", "CRVAL1": 7.5, "CRVAL2": 46.687836}, 7.5),
+        ({"RA": 999.0, "DEC": 46.0, "OBJRA": "02:04:10.278", "OBJDEC": "46.687836"}, 31.042825),
+    ],
+)
+def test_pointing(cards: dict, ra: float) -> None:
+    found = exposure(cards)
+    assert found.ra_deg == pytest.approx(ra, abs=1e-6)
+    assert found.dec_deg == pytest.approx(46.687836, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("cards", "field", "value"),
+    [
+        ({"FOCALLEN": 1000, "XPIXSZ": 9.0}, "scale_arcsec", 1.856383),
+        ({"PIXSIZE": (0.5, "arcsec/pixel")}, "scale_arcsec", 0.5),
+        ({"PIXSIZE": (9.0, "micron"), "FOCALLEN": 1000}, "scale_arcsec", 1.856383),
+        ({"PIXSIZE": 9.0, "FOCALLEN": 1000}, "scale_arcsec", None),
+        (
+            {"CTYPE1": "RA---TAN", "CD1_1": 0.0, "CD1_2": 1e-3, "CD2_1": -1e-3, "CD2_2": 0.0},
+            "scale_arcsec",
+            3.6,
+        ),
+        ({"CTYPE1": "RA---TAN", "CDELT1": -1e-3, "CDELT2": 1e-3}, "scale_arcsec", 3.6),
+        ({"GAIN": 120}, "gain_e_per_adu", None),
+        ({"GAIN": (1.5, "electrons per ADU")}, "gain_e_per_adu", 1.5),
+        ({"GAIN": (2.0, "[ADU/e-]")}, "gain_e_per_adu", 0.5),
+        ({"GAIN": 1.37}, "gain_e_per_adu", 1.37),
+        ({"RDNOISE": (3.0, "ADU"), "EGAIN": 2.0}, "read_noise_e", 6.0),
+        ({"CAMTEMP": (271.0, "Kelvin")}, "temperature_c", -2.15),
+        ({"CAMTEMP": (-1, "in Kelvin, =-1 if no data")}, "temperature_c", None),
+        ({"CCDSUM": "2 2"}, "binning", (2, 2)),
+        ({"BINNING": "2x1"}, "binning", (2, 1)),
+        ({"XBINNING": 3}, "binning", (3, 3)),
+        ({"SATURATE": "65535"}, "saturation_adu", 65535.0),
+        ({"EXPTIME": "60,5"}, "exposure_s", 60.5),
+        ({"EXPTIME": (500, "[ms]")}, "exposure_s", 0.5),
+        ({"FILTER1": "Air", "FILTER2": "rp"}, "filter", "rp"),
+    ],
+)
+def test_values(cards: dict, field: str, value: object) -> None:
+    found = exposure(cards)
+    assert getattr(found, field) == (pytest.approx(value) if isinstance(value, float) else value)
+    assert (field in found.sources) == (value is not None)
+
+
+def test_settings_override() -> None:
+    found = exposure({"EGAIN": 2.0}, camera={"gain_e_per_adu": 3.0, "saturation_adu": 100.0})
+    assert (found.gain_e_per_adu, found.saturation_adu) == (3.0, 100.0)
+    assert found.sources["gain_e_per_adu"] == "setting camera.gain_e_per_adu"
+
+
+def test_two_scales_are_reported() -> None:
+    assert "--scale" in exposure({"PIXSCALE": 1.0, "FOCALLEN": 1000, "XPIXSZ": 9.0}).warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Clear", "CV"),
+        ("V", "V"),
+        ("r'", "rp"),
+        ("r", "rp"),
+        ("R", "Rc"),
+        ("Bessell R", "Rc"),
+        ("SDSS-i", "ip"),
+        ("H-alpha", "HA"),
+        ("My <b>", "My <b>"),
+        ("Johnson_V", "V"),
+    ],
+)
+def test_filters(text: str, name: str) -> None:
+    assert normalise_filter(text) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Light Frame", "light"),
+        ("BIAS", "bias"),
+        ("Flat Field", "flat"),
+        ("DARKFLAT", "dark flat"),
+        ("Dark Flat", "dark flat"),
+        ("zero", "bias"),
+        ("SKYFLAT", "flat"),
+        ("OBJECT", "light"),
+        ("MasterFlat", "flat"),
+        ("FLAT,SKY", "flat"),
+        ("EXPOSE", "light"),
+    ],
+)
+def test_kind_by_keyword(text: str, kind: str) -> None:
+    cards = parse_cards(f"IMAGETYP= '{text}'".ljust(80))
+    assert kind_by_keyword(cards)[0] == kind
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("flat_V_001.fit", "flat"),
+        ("flats/img1.fits", "flat"),
+        ("DarkFlat-3.fts", "dark flat"),
+        ("night/bias12.fits", "bias"),
+        ("M31_flatiron.fits", None),
+        ("kp.flat.001.fits.gz", "flat"),
+        ("x/zero.fits", None),
+    ],
+)
+def test_kind_by_name(path: str, kind: str | None) -> None:
+    found = kind_by_name(Path(path))
+    assert (found and found[0]) == kind
+
+
+def test_numbers_and_angles() -> None:
+    assert [number(t) for t in ("1,5", "1.5D2", "60 s", "abc", "1:2", "nan", "1e999")] == [
+        1.5, 150.0, 60.0, None, None, None, None,
+    ]  # fmt: skip
+    assert (decimals("58107.065"), decimals("58107.065000000002"), decimals("5")) == (3, 3, 0)
+    assert sexagesimal("-00 30 00") == -0.5
+    assert degrees("149 03 52 W") == pytest.approx(-149.064444)
+    assert degrees("12.5S") == -12.5
+    assert sexagesimal("12:61:00") is None
+
+
+def test_a_dialect_is_taught_in_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    cards = {
+        "T-BEGIN": "2020-03-01T02:00:00", "T-EXP": 30.0, "T-FILT": "V", "T-KIND": "Licht",
+        "T-LAT": 40.0, "T-LON": (8.5, "east positive"), "T-SCALE": 1.5, "T-XBIN": 2,
+    }  # fmt: skip
+    monkeypatch.setitem(DATES, "T-BEGIN", "start")
+    monkeypatch.setitem(KIND_WORDS, "licht", "light")
+    for quantity, keyword in (
+        ("exposure", "T-EXP"), ("filter", "T-FILT"), ("kind", "T-KIND"), ("latitude", "T-LAT"),
+        ("longitude", "T-LON"), ("scale", "T-SCALE"), ("binning_x", "T-XBIN"),
+    ):  # fmt: skip
+        monkeypatch.setitem(ALIASES, quantity, (*ALIASES[quantity], keyword))
+    text = header_of(cards).tostring(endcard=False, padding=False)
+    seen, error = normalise(parse_cards(text), path="x.fits", shape=(10, 20))
+    assert error is None
+    assert (seen.exposure_s, seen.filter, seen.kind) == (30.0, "V", "light")
+    assert seen.mid_jd_utc == pytest.approx(jd_from_iso("2020-03-01T02:00:15"), abs=1e-8)
+    assert (seen.site.latitude_deg, seen.site.longitude_deg) == (40.0, 8.5)
+    assert (seen.scale_arcsec, seen.binning) == (1.5, (2, 2))
+
+
+KEYWORDS = sorted({k for names in ALIASES.values() for k in names if " " not in k})
+KEYWORDS += [*DATES, *NUMBERS, "RA", "DEC", "OBJCTRA", "OBJCTDEC", "CTYPE1", "CRVAL1", "CRVAL2"]
+KEYWORDS += ["CD1_1", "CD1_2", "CD2_1", "CD2_2", "TIMESYS", "UT"]
+VALUES = st.one_of(
+    st.text(st.characters(codec="ascii"), max_size=60),
+    st.floats().map(repr),
+    st.integers().map(str),
+    st.sampled_from(
+        ["'", "T", "''", "2017-12-20T01:33:43", "12:00:00", "1 2 3", "<script>", "../x"]
+    ),
+)
+
+
+@settings(max_examples=300)
+@given(st.dictionaries(st.sampled_from(KEYWORDS), VALUES, max_size=20), st.booleans())
+def test_any_values_give_an_exposure_or_a_header_error(cards: dict, quoted: bool) -> None:
+    mark = "'" if quoted else ""
+    text = "".join(f"{k:<8}= {mark}{v}{mark}".ljust(80)[:80] for k, v in cards.items())
+    found, error = normalise(parse_cards(text), path="x.fits", shape=(1, 1))
+    assert (found.mid_jd_utc is None) == (error is not None)
+    assert error is None or isinstance(error, HeaderError)
+    assert error is None or "\n" not in str(error)
+    if found.ra_deg is not None:
+        assert 0 <= found.ra_deg < 360

@@ -1,0 +1,91 @@
+"""Which catalogue, and which of its stars, give a frame its zero point."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lightcurve.catalogs.bands import sources_for
+from lightcurve.catalogs.catalog_file import read_file
+from lightcurve.catalogs.layout import Catalog, Column
+from lightcurve.core.errors import InputError
+from lightcurve.core.settings import ImageSettings, make_settings
+from lightcurve.image.sky import services_for
+from lightcurve.image.standards import MIN_STANDARDS, choose_standards, named_in_vain, order_of
+
+N = 3 * MIN_STANDARDS
+
+
+def stars(name, **columns):
+    """Stars 1 arc minute apart."""
+    made = {k: Column(np.asarray(v, dtype=float)) for k, v in columns.items()}
+    ids, ones = np.arange(N).astype(str), np.ones(N)
+    return Catalog(name, name, ids, np.arange(N) / 60, np.zeros(N), ones, 2016.0, made)
+
+
+GAIA = stars("gaia", g_mag=[15.0] * N, bp_mag=[15.4] * N, rp_mag=[14.4] * N)
+
+
+def synthetic(n_sound):
+    return stars("gaia_synthetic", jkc_v_mag=np.full(N, 15.0), jkc_v_ok=np.arange(N) < n_sound)
+
+
+def choose(*catalogs, band="V"):
+    return choose_standards({c.name: c for c in catalogs}, band, sources_for(band, 0.0))
+
+
+def test_the_best_catalogue_with_enough_sound_stars_is_taken():
+    """V of Gaia's spectra goes before V made of G, BP and RP, while enough of it is sound."""
+    found = choose(GAIA, synthetic(MIN_STANDARDS))
+    assert found.catalog.name == "gaia_synthetic"
+    assert found.reasons.tolist() == [""] * MIN_STANDARDS + ["magnitude not sound"] * (
+        N - MIN_STANDARDS
+    )
+    found = choose(GAIA, synthetic(MIN_STANDARDS - 1))
+    assert found.catalog.name == "gaia"
+    assert (found.reasons == "").all()
+
+
+def test_with_too_few_everywhere_the_most_are_taken():
+    assert choose(synthetic(2)).catalog.name == "gaia_synthetic"
+    assert choose_standards({}, "V", ("gaia",)) is None
+
+
+def test_a_column_without_any_value_is_no_band():
+    empty = stars("gaia_synthetic", jkc_v_mag=[np.nan] * N)
+    assert choose(GAIA, empty).catalog.name == "gaia"
+    assert choose(empty) is None
+
+
+def test_a_catalogue_without_the_band_ties_to_its_own():
+    found = choose_standards({"gaia": GAIA}, "J", ("gaia",))
+    assert found.band == "G of gaia"
+    assert found.notes == ("gaia has no J: magnitudes are tied to its G",)
+
+
+@pytest.mark.parametrize("name", ["simbad", "gaiaa"])
+def test_only_catalogues_with_magnitudes_can_be_named(name):
+    with pytest.raises(InputError) as raised:
+        services_for("V", 20.0, make_settings({"image": {"standards": name}}), given=False)
+    message = str(raised.value)
+    assert repr(name) in message
+    assert "gaia, " in message
+    assert not any(other in message.split(": ")[1] for other in ("simbad", "skybot", "vsx"))
+
+
+def test_the_catalogue_named_goes_before_a_file_and_the_others():
+    named, free = ImageSettings(standards="apass"), ImageSettings()
+    assert order_of(("file",), "V", 20.0, named)[:2] == ("apass", "file")
+    assert order_of(("file",), "V", 20.0, free) == ("file", *sources_for("V", 20.0))
+    found = choose_standards({"gaia": GAIA}, "V", order_of((), "V", 20.0, named))
+    assert "gaia is taken" in named_in_vain(named, found)
+    assert "no other does" in named_in_vain(named, None)
+    assert not named_in_vain(ImageSettings(standards="gaia"), found)
+    assert not named_in_vain(free, found)
+
+
+def test_a_file_given_by_hand_serves(shared_data):
+    refcat = read_file(shared_data / "ey-uma" / "all_refcat2_ey_uma.ecsv")
+    found = choose_standards({"file": refcat, "gaia": GAIA}, "rp", ("file", "gaia"))
+    assert found.catalog is refcat
+    assert 100 < np.count_nonzero(found.reasons == "") < len(refcat)

@@ -1,0 +1,65 @@
+"""Masters are made once, and made again as soon as anything they hang on changes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lightcurve.core.data import Masters
+from lightcurve.core.settings import make_settings
+from lightcurve.frames.inventory import take_inventory
+from lightcurve.night import masters
+from lightcurve.night.lights import choose_lights
+from sim import tiny_night
+
+
+@pytest.fixture
+def night(tmp_path: Path) -> Path:
+    tiny_night(tmp_path / "night", n_frames=2, n_bias=3, n_dark=3, n_flat=3)
+    return tmp_path / "night"
+
+
+def made(night: Path, out: Path, **calibration: object) -> tuple[Masters, str]:
+    settings = make_settings({"calibration": calibration})
+    inventory = take_inventory(night, settings)
+    return masters.make_masters(inventory, choose_lights(inventory)[0], settings, out)
+
+
+def test_an_earlier_run_serves(night: Path, tmp_path: Path, monkeypatch) -> None:
+    first, digest = made(night, tmp_path / "m")
+    monkeypatch.setattr(masters, "build_masters", None)  # whoever calls it fails
+    again, same = made(night, tmp_path / "m")
+    assert same == digest
+    for entry in fields(Masters):
+        a, b = getattr(first, entry.name), getattr(again, entry.name)
+        if isinstance(a, np.ndarray):
+            np.testing.assert_array_equal(a, b)
+        else:
+            assert a == b, entry.name
+
+
+@pytest.mark.parametrize("change", ["settings", "file", "one more", "damage", "interrupted"])
+def test_any_change_makes_them_anew(night: Path, tmp_path: Path, change: str, monkeypatch) -> None:
+    out = tmp_path / "m"
+    made(night, out)
+    built = []
+    build = masters.build_masters
+    monkeypatch.setattr(masters, "build_masters", lambda *a, **k: built.append(1) or build(*a, **k))
+    settings = {}
+    if change == "settings":
+        settings = {"clip_sigma": 4.0}
+    elif change == "file":
+        os.utime(night / "bias_0001.fits", ns=(1, 1))
+    elif change == "one more":
+        (night / "bias_0009.fits").write_bytes((night / "bias_0001.fits").read_bytes())
+    elif change == "damage":
+        path = out / "master_flat.fits"
+        path.write_bytes(path.read_bytes()[:-5000])
+    else:
+        (out / masters.MADE_OF).unlink()  # killed before the last master was written
+    made(night, out, **settings)
+    assert built == [1]

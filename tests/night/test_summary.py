@@ -1,0 +1,54 @@
+"""What the result says of scatter and place: no more than is known."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from lightcurve.core.data import Assumed, Criterion, Solution
+from lightcurve.night.products import describe_scatter
+from lightcurve.night.story import merge_values
+from lightcurve.setup.reference import describe_solution
+
+
+@pytest.mark.parametrize(
+    ("criterion", "n", "said"),
+    [
+        (Criterion.OUTSIDE, 40, {"scatter out of transit": "0.25 %"}),
+        (Criterion.NEIGHBOURS, 40, {"scatter, point to point": "0.25 %"}),
+        (Criterion.NEIGHBOURS, 6, {"scatter, point to point": "0.25 %, from 6 points"}),
+    ],
+    ids=["outside", "no planet", "few"],
+)
+def test_scatter_is_named_after_the_points_it_is_of(criterion, n, said) -> None:
+    flux = np.append(np.ones(n), np.nan)
+    recipe = SimpleNamespace(criterion=criterion, target_scatter=0.0025)
+    flags = np.zeros(n + 1, np.uint16)
+    curve = SimpleNamespace(flux=flux, flags=flags, need_recipe=lambda: recipe)
+    assert describe_scatter(curve) == said
+
+
+def test_a_wcs_that_nothing_confirms_is_told_in_brief() -> None:
+    solution = Solution(
+        wcs=None, solver="header", n_matched=0, rms_arcsec=np.nan, scale_arcsec=1.2,
+        rotation_deg=0.0, parity=1, detail="not checked: 0 known stars; local: no index files",
+    )  # fmt: skip
+    brief = "WCS of the header, not checked; 1.2000 arcsec a pixel"
+    assert describe_solution(solution, brief=True) == brief
+    assert "no index files" in describe_solution(solution)
+
+
+def test_a_gain_that_was_measured_takes_the_place_of_the_assumed_one() -> None:
+    settled = (
+        Assumed("gain", 1.0, "e-/ADU", "assumed", "1 e-/ADU", guessed=True),
+        Assumed("scale", 1.0, "arcsec/px", "local", "1 arcsec/px"),
+    )
+    found = (
+        Assumed("noise floor", 0.2, "%", "stars", "0.2 %"),
+        Assumed("gain", 20.0, "e-/ADU", "stars", "20 +- 2 e-/ADU", err=2.0),
+    )
+    assert "err" not in settled[0].record
+    assert found[1].record["err"] == 2.0
+    assert merge_values(settled, found) == (found[1], settled[1], found[0])

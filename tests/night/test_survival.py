@@ -1,0 +1,169 @@
+"""A run may be killed at any moment, find its disk full, or be started twice: nothing is lost."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import multiprocessing
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lightcurve.core.settings import Settings, make_settings
+from lightcurve.night.store import NAME, RunStore
+from lightcurve.night.story import reduce_night
+from sim import tiny_night
+
+LEAST_STEPS = 30
+RA, DEC = 20.0, 30.0
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Settings]:
+    """A folder of small raw and calibration frames, and the settings to reduce it with."""
+    folder = tmp_path_factory.mktemp("night")
+    tiny_night(
+        folder, n_frames=24, shape=(160, 180), n_stars=30, header_wcs=True, n_bias=3, n_flat=3
+    )
+    return folder, make_settings({"target": {"name": "Tiny-1", "ra": str(RA), "dec": str(DEC)}})
+
+
+@pytest.fixture(scope="module")
+def undisturbed(night, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    out = tmp_path_factory.mktemp("undisturbed")
+    reduce_night(*night, out)
+    return digests(out)
+
+
+def digests(out: Path) -> dict[str, str]:
+    """Digest every table of a run folder."""
+    tables = sorted(out.glob("*.csv"))
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in tables}
+
+
+def reduce_until(step: int, night: tuple[Path, Settings], out: Path) -> None:
+    """Reduce a night; be killed at the step-th time that something is brought to the disk.
+
+    A file counts when its content is written, when it is on the disk and when it is in its place,
+    a frame's result before it is kept and after.
+    """
+    left = iter(range(step - 1, -1, -1))
+
+    def count() -> None:
+        if not next(left):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def counted(owner: object, name: str) -> None:
+        real = getattr(owner, name)
+
+        def act(*arguments: object) -> object:
+            count()
+            done = real(*arguments)
+            count()
+            return done
+
+        setattr(owner, name, act)
+
+    counted(os, "fsync")
+    counted(Path, "replace")
+    counted(RunStore, "put")
+    reduce_night(*night, out)
+
+
+def test_kills_at_every_step_change_nothing(night, undisturbed, tmp_path: Path) -> None:
+    """SIGKILL ever later, each run going on where the last was killed, until one comes to its end.
+
+    The frames are kept after few of the runs: the others are killed at each step of the products.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        ["lightcurve.night.story", "lightcurve.night.figures", "matplotlib.figure"]
+    )
+    out = tmp_path / "run"
+    for step in itertools.count(1):
+        run = context.Process(target=reduce_until, args=(step, night, out))
+        run.start()
+        run.join()
+        if run.exitcode == 0:
+            break
+        assert run.exitcode == -signal.SIGKILL
+    assert step > LEAST_STEPS
+    assert digests(out) == undisturbed
+    assert not list(out.glob(".*.part"))
+
+
+def command(night: tuple[Path, Settings], out: Path) -> list[str]:
+    return [
+        sys.executable, "-m", "lightcurve", "run", str(night[0]), "--target", "Tiny-1",
+        "--ra", str(RA), "--dec", str(DEC), "--out", str(out),
+    ]  # fmt: skip
+
+
+def one_line(result: subprocess.CompletedProcess) -> str:
+    """Make sure that a run ended with one line and a status; give the line."""
+    assert result.returncode == 1
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith("lightcurve: ")
+    assert "Traceback" not in result.stderr
+    return last
+
+
+def test_a_full_disk_costs_nothing_that_was_done(night, undisturbed, tmp_path: Path) -> None:
+    """A limit on the size of files stands in for the disk."""
+
+    def limited() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+
+    result = subprocess.run(
+        command(night, tmp_path / "run"), capture_output=True, text=True, preexec_fn=limited,
+        check=False,
+    )  # fmt: skip
+    line = one_line(result)
+    assert "goes on from there" in line or "cannot be written" in line
+    reduce_night(*night, tmp_path / "run")
+    assert digests(tmp_path / "run") == undisturbed
+
+
+def test_the_same_folder_twice_at_once(night, undisturbed, tmp_path: Path) -> None:
+    context = multiprocessing.get_context("forkserver")
+    out = tmp_path / "run"
+    first = context.Process(target=reduce_night, args=(*night, out))
+    first.start()
+    while first.is_alive() and not (out / NAME).exists():
+        time.sleep(0.01)
+    second = subprocess.run(command(night, out), capture_output=True, text=True, check=False)
+    first.join()
+    assert first.exitcode == 0
+    if second.returncode:  # the first may have ended before the second began
+        assert "another run" in one_line(second)
+    assert digests(out) == undisturbed
+
+
+def test_a_place_that_cannot_be_written(night, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file" / "run", Path("/proc/lightcurve")):
+        result = subprocess.run(command(night, place), capture_output=True, text=True, check=False)
+        assert "choose another --out" in one_line(result)
+
+
+def test_a_frame_still_being_written(night, undisturbed, tmp_path: Path) -> None:
+    """Half a file is a row with a reason; when it is whole the run ends as any other."""
+    folder, settings = tmp_path / "night", night[1]
+    shutil.copytree(night[0], folder)
+    late = folder / "light_0010.fits"
+    whole = late.read_bytes()
+    late.write_bytes(whole[: len(whole) // 2])
+    reduce_night(folder, settings, tmp_path / "run")
+    rows = (tmp_path / "run" / "frames.csv").read_text().splitlines()
+    assert sum("cut short" in row for row in rows) == 1
+    late.write_bytes(whole)
+    reduce_night(folder, settings, tmp_path / "run")
+    assert digests(tmp_path / "run") == undisturbed

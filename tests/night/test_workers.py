@@ -1,0 +1,123 @@
+"""The same numbers wherever frames are measured, and what happens when a process dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lightcurve.core.data import FrameResult
+from lightcurve.core.errors import InputError
+from lightcurve.core.files import file_state
+from lightcurve.core.settings import make_settings
+from lightcurve.frames.inventory import take_inventory
+from lightcurve.night import workers
+from lightcurve.night.lights import label_files
+from lightcurve.night.prepare import prepare_night
+from lightcurve.night.recipe import Recipe
+from lightcurve.night.store import encode_result, open_store
+from lightcurve.setup.target import find_target
+from sim import tiny_night
+
+N_FRAMES = 6
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("tiny")
+    tiny_night(folder, n_frames=N_FRAMES, shape=(200, 240), n_stars=40, header_wcs=True, n_bias=3)
+    settings = make_settings({"target": {"name": "Tiny-1", "ra": "20.0", "dec": "30.0"}})
+    target = find_target(settings.target)
+    return prepare_night(take_inventory(folder, settings), target, settings, folder / "masters")
+
+
+def measured(scene, folder: Path, **options: object) -> list[bytes]:
+    folder.mkdir()
+    recipe = options.pop("recipe", scene.recipe)
+    with open_store(folder) as store:
+        results = workers.measure_night(scene.lights, recipe, store, **options)
+    return [encode_result(result) for result in results]
+
+
+def with_settings(recipe: Recipe, **changes: object) -> Recipe:
+    return replace(recipe, settings=recipe.settings.model_copy(update=changes))
+
+
+def test_processes_give_the_same_bits(scene, tmp_path: Path) -> None:
+    here = measured(scene, tmp_path / "here")
+    there = measured(scene, tmp_path / "there", recipe=with_settings(scene.recipe, workers=2))
+    assert here == there
+
+
+def die_of_the_third(paths: Sequence[Path], recipe: Recipe) -> list[FrameResult]:
+    """Stand in for measuring; be killed by one frame, as for want of memory."""
+    if any(path.name == "003.fits" for path in paths):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return [FrameResult(path.name, "measured", str(recipe.shape)) for path in paths]
+
+
+def test_a_dead_process_costs_its_frame_alone(scene) -> None:
+    paths = [Path(f"{k:03d}.fits") for k in range(6)]
+    done = dict(workers._in_pool(paths, scene.recipe, 1, die_of_the_third))
+    assert set(done) == set(paths)
+    failed = [path.name for path, result in done.items() if result.status == "failed"]
+    assert failed == ["003.fits"]
+    assert "died" in done[Path("003.fits")].reason
+
+
+def test_a_folder_that_goes_away_stops_the_run_and_keeps_the_rest(scene, tmp_path: Path) -> None:
+    gone = tmp_path / "gone" / scene.lights[-1].name
+    night = (*scene.lights[:-1], gone)
+    with open_store(tmp_path) as store:
+        with pytest.raises(InputError, match="not there any more"):
+            workers.measure_night(night, scene.recipe, store)
+        key = f"{scene.recipe.fingerprint()} {file_state(night[0])}"
+        assert store.get(night[0], key).status == "measured"
+
+
+def test_a_frame_that_could_not_be_read_is_tried_again(scene, tmp_path: Path) -> None:
+    late = tmp_path / "late.fits"
+    with open_store(tmp_path) as store:
+        first = workers.measure_night((late,), scene.recipe, store)[0]
+        assert first.status == "failed"
+        late.write_bytes(scene.lights[0].read_bytes())
+        assert workers.measure_night((late,), scene.recipe, store)[0].status == "measured"
+
+
+def test_processes_are_started_where_they_are_worth_it(tmp_path: Path) -> None:
+    small, large = tmp_path / "small", tmp_path / "large"
+    small.write_bytes(b"1")
+    with large.open("wb") as file:
+        file.truncate(33_000_000)  # a hole: no byte is written
+    usable = len(os.sched_getaffinity(0))
+    assert workers.worth([small] * 142) == 1  # a night of small frames takes two seconds
+    assert workers.worth([small] * 1000) == min(4, usable)
+    assert workers.worth([large] * 20) == 1
+    assert workers.worth([large] * 300) == min(5, usable)
+
+
+def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    one, other = tmp_path / "a" / "x.fits", tmp_path / "b" / "x.fits"
+    assert label_files([one, other]) == {one: "a/x.fits", other: "b/x.fits"}
+    assert label_files([one]) == {one: "x.fits"}
+    assert label_files([]) == {}
+
+
+def test_cosmic_rays_are_marked_where_asked(scene) -> None:
+    calibration = scene.recipe.settings.calibration.model_copy(update={"cosmic_rays": True})
+    asked = with_settings(scene.recipe, calibration=calibration)
+    assert asked.fingerprint() != scene.recipe.fingerprint()
+    assert workers.measure_frame(scene.lights[0], asked).status == "measured"
+
+
+def test_shape_of_what_is_kept(scene, tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        results = workers.measure_night(scene.lights, scene.recipe, store)
+        again = workers.measure_night(scene.lights, scene.recipe, store)
+    assert [encode_result(r) for r in results] == [encode_result(r) for r in again]
+    assert all(np.isfinite(r.photometry.flux[0]).any() for r in results)

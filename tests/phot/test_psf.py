@@ -1,0 +1,189 @@
+"""The PSF: its shape recovered, its fit against rendered stars, close pairs, fallbacks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.interpolate import RectBivariateSpline
+
+from lightcurve.phot.epsf import build_psf, fit_moffat
+from lightcurve.phot.psf import Psf, moffat, moffat_psf, psf_boxes
+from lightcurve.phot.psf_fit import PsfPhotometry, fit_psf
+from lightcurve.phot.trails import in_trails, trail_sides
+from lightcurve.simulate.render import expose, render_stars
+
+GAIN, READ_NOISE, SKY = 1.5, 8.0, 300.0
+
+
+def starfield(
+    rng: np.random.Generator, x: np.ndarray, y: np.ndarray, flux: np.ndarray, *, fwhm: float = 3.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Light above the sky (ADU) and the variance of a sky pixel; fluxes in ADU."""
+    shape = (300, 300)
+    light = GAIN * render_stars(shape, x, y, flux, fwhm, beta=3.5) + SKY
+    pixels = expose(light, 100.0, rng, gain=GAIN, read_noise=READ_NOISE).astype(float)
+    variance = (SKY + READ_NOISE**2) / GAIN**2 + 1 / 12
+    return pixels - 100.0 - SKY / GAIN, np.full(shape, variance)
+
+
+def grid_of_stars(rng: np.random.Generator, step: float = 30.0) -> tuple[np.ndarray, np.ndarray]:
+    """Places a good way apart, anywhere within their pixels."""
+    gx, gy = np.meshgrid(np.arange(20, 285, step), np.arange(20, 285, step))
+    return tuple(g.ravel() + rng.uniform(-2, 2, g.size) for g in (gx, gy))
+
+
+def true_psf(fwhm: float = 3.0) -> Psf:
+    return moffat_psf((fwhm, fwhm, 0.0, 3.5), 17.0, 2)
+
+
+def test_moffat_integrates_to_one() -> None:
+    u, v = np.meshgrid(np.arange(-60.0, 61), np.arange(-60.0, 61))
+    assert moffat(u, v, (3.0, 4.0, 30.0, 3.5)).sum() == pytest.approx(1, abs=1e-3)
+
+
+def test_moffat_pixels_are_those_rendered_exactly() -> None:
+    u, v = np.meshgrid(np.arange(-20.0, 21) - 0.3, np.arange(-20.0, 21) + 0.2)
+    image = render_stars((41, 41), [20.3], [19.8], [1.0], 3.0, beta=3.5)
+    assert np.abs(moffat(u, v, (3.0, 3.0, 0.0, 3.5)) - image).max() < 2e-3 * image.max()
+
+
+@pytest.mark.parametrize("oversampling", [2, 4])
+def test_boxes_are_those_of_a_spline_by_scipy(oversampling: int) -> None:
+    rng = np.random.default_rng(2)
+    psf = moffat_psf((2.8, 3.3, 20.0, 3.0), 14.0, oversampling)
+    dx, dy = rng.uniform(-0.7, 0.7, (2, 5))
+    values, by_x, by_y = psf_boxes(psf, dx, dy, 8, slopes=True)
+    offset = np.arange(-8, 9)
+    nodes = np.linspace(-psf.half_px, psf.half_px, len(psf.grid))
+    spline = RectBivariateSpline(nodes, nodes, psf.grid)
+    for k in range(5):
+        u, v = np.meshgrid(offset - dx[k], offset - dy[k])
+        assert np.allclose(values[k], spline.ev(v, u), atol=2e-6)
+        assert np.allclose(by_x[k], -spline.ev(v, u, dy=1), atol=2e-4)
+        assert np.allclose(by_y[k], -spline.ev(v, u, dx=1), atol=2e-4)
+
+
+def test_enclosed_light_of_a_moffat_is_known() -> None:
+    psf = moffat_psf((3.0, 3.0, 0.0, 3.5), 40.0, 2)
+    core = 3.0 / (2 * np.sqrt(2 ** (1 / 3.5) - 1))
+    for radius in (6.0, 12.0):
+        expected = 1 - (1 + (radius / core) ** 2) ** (1 - 3.5)
+        assert psf.enclosed(radius) == pytest.approx(expected, abs=0.004)
+    assert psf.enclosed(0.0) == 0
+
+
+def test_shape_is_recovered_from_noisy_stars() -> None:
+    rng = np.random.default_rng(3)
+    x, y = grid_of_stars(rng)
+    light, variance = starfield(rng, x, y, np.full(len(x), 3e4))
+    noise = variance + np.maximum(light, 0) / GAIN
+    fwhm_x, fwhm_y, _, beta = fit_moffat(light, noise, light > -1e9, x, y, 2.5)
+    assert fwhm_x == pytest.approx(3.0, abs=0.03)
+    assert fwhm_y == pytest.approx(3.0, abs=0.03)
+    assert beta == pytest.approx(3.5, abs=0.25)
+
+
+def test_effective_psf_is_the_true_one_to_a_percent() -> None:
+    rng = np.random.default_rng(4)
+    x, y = grid_of_stars(rng)
+    light, variance = starfield(rng, x, y, np.exp(rng.uniform(9, 11.5, len(x))))
+    rows = np.arange(len(x))
+    psf = build_psf(light, variance, light > -1e9, (x, y), rows, 3.3, gain_e_per_adu=GAIN)
+    true = true_psf()
+    half = round(6 * psf.oversampling)
+    ours, theirs = (
+        p.grid[len(p.grid) // 2 - half :, len(p.grid) // 2 - half :][: 2 * half, : 2 * half]
+        for p in (psf, true)
+    )
+    assert psf.kind == "epsf"
+    assert np.abs(ours - theirs).max() < 0.015 * theirs.max()
+
+
+def test_few_stars_give_an_analytic_psf_that_says_so() -> None:
+    rng = np.random.default_rng(5)
+    x, y = grid_of_stars(rng)
+    light, variance = starfield(rng, x[:10], y[:10], np.full(10, 3e4))
+    places = (x[:10], y[:10])
+    psf = build_psf(light, variance, light > -1e9, places, np.arange(10), 3.0, gain_e_per_adu=GAIN)
+    assert psf.kind == "moffat"
+    assert "analytic" in psf.notes[-1]
+    none = np.zeros(0, dtype=int)
+    psf = build_psf(light, variance, light > -1e9, places, none, 3.0, gain_e_per_adu=GAIN)
+    assert (psf.fwhm, psf.n_stars) == (pytest.approx(3.0), 0)
+
+
+def test_fluxes_and_places_have_honest_errors() -> None:
+    flux_pulls, x_pulls = [], []
+    for seed in range(4):
+        rng = np.random.default_rng([6, seed])
+        x, y = grid_of_stars(rng)
+        flux = np.exp(rng.uniform(7.5, 11, len(x)))
+        light, variance = starfield(rng, x, y, flux)
+        start_x, start_y = x + rng.normal(0, 0.3, len(x)), y + rng.normal(0, 0.3, len(x))
+        fit = fit_psf(
+            light, variance, light > -1e9, true_psf(), start_x, start_y, gain_e_per_adu=GAIN
+        )
+        flux_pulls.append((fit.flux - flux) / fit.flux_err)
+        x_pulls.append((fit.x - x) / fit.x_err)
+        assert np.median(fit.chi2) == pytest.approx(0.94, abs=0.08)
+    assert 0.9 < np.std(np.concatenate(flux_pulls)) < 1.12
+    assert abs(np.mean(np.concatenate(flux_pulls))) < 0.25
+    assert 0.9 < np.std(np.concatenate(x_pulls)) < 1.15
+
+
+def test_pairs_closer_than_two_widths_are_told_apart() -> None:
+    rng = np.random.default_rng(7)
+    x, y = grid_of_stars(rng)
+    angle = rng.uniform(0, 2 * np.pi, len(x))
+    apart = rng.uniform(1.1, 1.8, len(x)) * 3.0
+    both_x = np.concatenate([x, x + apart * np.cos(angle)])
+    both_y = np.concatenate([y, y + apart * np.sin(angle)])
+    flux = np.concatenate([np.full(len(x), 3e4), rng.uniform(3e3, 3e4, len(x))])
+    light, variance = starfield(rng, both_x, both_y, flux)
+    fit = fit_psf(
+        light, variance, light > -1e9, true_psf(), both_x + rng.normal(0, 0.2, len(both_x)),
+        both_y, gain_e_per_adu=GAIN,
+    )  # fmt: skip
+    pull = (fit.flux - flux) / fit.flux_err
+    assert np.median(np.abs(fit.flux / flux - 1)) < 0.02
+    assert 0.85 < np.std(pull) < 1.3
+
+
+def test_bad_pixels_do_not_count_and_lost_stars_have_no_flux() -> None:
+    rng = np.random.default_rng(8)
+    x, y = grid_of_stars(rng)
+    light, variance = starfield(rng, x, y, np.full(len(x), 2e4))
+    good = np.ones(light.shape, dtype=bool)
+    column, row = np.rint(x).astype(int), np.rint(y).astype(int)
+    light[row[:20], column[:20] + 1] = 1e6
+    good[row[:20], column[:20] + 1] = False
+    good[row[20] - 6 : row[20] + 7, column[20] - 6 : column[20] + 7] = False
+    fit = fit_psf(light, variance, good, true_psf(), x, y, gain_e_per_adu=GAIN)
+    assert np.abs(fit.flux[:20] / 2e4 - 1).max() < 0.15
+    assert np.isnan(fit.flux[20])
+
+
+def test_an_empty_frame_gives_an_empty_answer() -> None:
+    light = np.zeros((60, 60))
+    none = np.zeros(0)
+    fit = fit_psf(light, light + 1, light == 0, true_psf(), none, none, gain_e_per_adu=1.0)
+    assert len(fit.flux) == 0
+    assert fit.residual.shape == (60, 60)
+
+
+def test_charge_trails_are_told_from_neighbours_on_all_sides() -> None:
+    rng = np.random.default_rng(10)
+    x, y = grid_of_stars(rng, 40.0)
+    flux = np.full(len(x), 5e4)
+    none = np.zeros(len(x))
+    residual = np.zeros((300, 300), dtype=np.float32)
+    fit = PsfPhotometry(x, y, none, none, flux, none + 100, none + 1, residual)
+    trail = (x + 7.0, y + rng.uniform(-0.5, 0.5, len(y)))
+    assert trail_sides(fit, true_psf(), trail) == ((1, 0),)
+    assert in_trails(fit, true_psf(), trail, ((1, 0),)).all()
+    angle = rng.uniform(0, 2 * np.pi, len(x))
+    around = (x + 7.0 * np.cos(angle), y + 7.0 * np.sin(angle))
+    assert trail_sides(fit, true_psf(), around) == ()
+    assert not in_trails(fit, true_psf(), around, ()).any()
+    residual[:] = flux[0]  # as bright as a star: no trail is
+    assert not in_trails(fit, true_psf(), trail, ((1, 0),)).any()

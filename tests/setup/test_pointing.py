@@ -1,0 +1,60 @@
+"""Frames of another field, and a target that is nowhere near, are told before anything is lost."""
+
+from __future__ import annotations
+
+import logging
+from types import SimpleNamespace
+
+import pytest
+
+from lightcurve.core.coordinates import degrees_apart
+from lightcurve.core.data import Exposure
+from lightcurve.night.story import warn_of_lost
+from lightcurve.setup.target import Target, warn_of_fields, warn_of_target
+
+
+def frame(name: str | None, ra: float | None = None, dec: float | None = None) -> Exposure:
+    return Exposure(object_name=name, ra_deg=ra, dec_deg=dec, shape=(500, 650), scale_arcsec=5.0)
+
+
+def test_angles_on_the_sky() -> None:
+    assert degrees_apart((10.0, 0.0), (10.0, 30.0)) == pytest.approx(30)
+    assert degrees_apart((359.0, 0.0), (1.0, 0.0)) == pytest.approx(2)
+    assert degrees_apart((0.0, 60.0), (180.0, 60.0)) == pytest.approx(60)
+    assert degrees_apart((12.0, -90.0), (200.0, 90.0)) == pytest.approx(180)
+
+
+def test_one_field_is_no_matter_for_words() -> None:
+    assert warn_of_fields([frame("HAT-P-32", 31.3, 46.8), frame("hatp32 ", 31.4, 46.7)]) == ()
+    assert warn_of_fields([frame(None), frame("M 31")]) == ()
+
+
+def test_two_objects_and_two_fields_are_told() -> None:
+    frames = [frame("HAT-P-32", 31.3, 46.8)] * 6 + [frame("M31", 10.7, 41.3)] * 3
+    names, places = warn_of_fields(frames)
+    assert names == "the headers name 2 objects: HAT-P-32 (6), M31 (3)"
+    apart = degrees_apart((31.3, 46.8), (10.7, 41.3))
+    assert places.startswith(f"3 of 9 headers point {apart:.3g} deg away from the others")
+
+
+def test_a_target_far_from_all_headers_is_told() -> None:
+    target = Target("X", 150.0, -20.0, "options --ra and --dec")
+    text = warn_of_target([frame("HAT-P-32", 31.3, 46.8)] * 2, target, 5.0)
+    assert text.startswith("the headers point to 31.30 +46.80 deg, the target is 1")
+    assert "check --ra and --dec, or the folder" in text
+    near = Target("X", 31.3, 46.8 + 5.2, "")  # half the field's diagonal is 0.57 deg
+    assert warn_of_target([frame("HAT-P-32", 31.3, 46.8)], near, 5.0) == ""
+    assert warn_of_target([frame(None)], target, 5.0) == ""
+    assert warn_of_target([frame("A", 31.3, 46.8), frame("B", 150.0, -21.0)], target, 5.0) == ""
+
+
+def test_lost_frames_are_counted_by_their_most_frequent_reason(caplog) -> None:
+    reasons = ["", "clouds: 3 stars; more", "", "not read", "clouds: 7 stars; else"]
+    results = [
+        SimpleNamespace(status="failed" if reason else "measured", reason=reason)
+        for reason in reasons
+    ]
+    with caplog.at_level(logging.WARNING):
+        warn_of_lost(results)
+        warn_of_lost(results[:1])
+    assert caplog.messages == ["3 of 5 frames not measured: clouds: 3 stars (2), see frames.csv"]

@@ -1,0 +1,200 @@
+"""Frames whose stars are no points: solved with smoothed pixels, before any server is asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.signal import fftconvolve
+from typer.testing import CliRunner
+
+from lightcurve.astrometry.chain import SOLVERS, solve
+from lightcurve.astrometry.request import Solver, SolveRequest
+from lightcurve.astrometry.wcs import wcs_header
+from lightcurve.cli import app
+from lightcurve.core.data import Detections, Frame, Solution
+from lightcurve.core.errors import InputError, SolveError, UnsolvedError
+from lightcurve.core.flags import PixelFlag
+from lightcurve.core.settings import Settings, SolveSettings, make_settings
+from lightcurve.frames.read import read_frame
+from lightcurve.phot.detect import detect
+from lightcurve.setup import solving
+from lightcurve.setup.solving import request_for, smooth, solve_frame, submission_file
+from lightcurve.simulate.render import render_stars
+
+pytest.importorskip("astrometry")
+TARGET = (31.042825, 46.687836)
+
+
+def defocused(path: Path, radius: int) -> Frame:
+    """A real frame, its stars drawn out to discs."""
+    frame = read_frame(path, need_time=False)
+    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+    kernel = (np.hypot(x, y) <= radius).astype(float)
+    noise = np.random.default_rng(0).normal(0, 3, frame.pixels.shape)
+    sky = np.median(frame.pixels)
+    pixels = fftconvolve(frame.pixels - sky, kernel / kernel.sum(), mode="same") + sky + noise
+    return replace(frame, pixels=pixels.astype(np.float32))
+
+
+def request_of(frame: Frame, stars: Detections | None = None) -> SolveRequest:
+    stars = detect(frame.pixels) if stars is None else stars
+    return SolveRequest(stars, frame.pixels.shape, frame.header, frame.path, *TARGET, 5.21)
+
+
+@pytest.fixture
+def settings(shared_data: Path) -> SolveSettings:
+    index = shared_data / "index-tycho2-hatp32.fits"
+    return SolveSettings(index=(index,), solvers=("header", "local", "nova"))
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[SolveRequest]:
+    """What a server was asked; it knows nothing."""
+    requests: list[SolveRequest] = []
+
+    def server(request: SolveRequest, _settings: SolveSettings) -> Solution:
+        requests.append(request)
+        raise SolveError("the server knows nothing")
+
+    monkeypatch.setitem(SOLVERS.entries, "nova", replace(SOLVERS.get("nova"), solve=server))
+    return requests
+
+
+def test_a_defocused_frame_is_solved(
+    hatp32: list[Path], settings: SolveSettings, asked: list[SolveRequest]
+) -> None:
+    frame = defocused(hatp32[0], 12)
+    request = request_of(frame)
+    with pytest.raises(SolveError):
+        solve(request, settings.model_copy(update={"solvers": ("header", "local")}))
+    found = solve_frame(frame, request, settings)
+    assert "smoothed by" in found.detail
+    x, y = found.wcs.all_world2pix(*TARGET, 0)
+    assert np.hypot(x - 422.96, y - 286.1) < 2
+    assert found.scale_arcsec == pytest.approx(5.164, rel=0.005)
+    assert not asked
+
+
+def test_a_good_frame_is_solved_as_it_is(
+    hatp32: list[Path], settings: SolveSettings, asked: list[SolveRequest]
+) -> None:
+    frame = read_frame(hatp32[0])
+    assert "smoothed" not in solve_frame(frame, request_of(frame), settings).detail
+    assert not asked
+
+
+def test_a_server_is_asked_once_and_last(
+    hatp32: list[Path], settings: SolveSettings, asked: list[SolveRequest]
+) -> None:
+    frame = read_frame(hatp32[0])
+    # Stars of no sky.
+    rng = np.random.default_rng(1)
+    light = render_stars(frame.pixels.shape, *rng.uniform(20, 480, (2, 40)), np.full(40, 9e3), 3.0)
+    pixels = light + rng.normal(300, 9, frame.pixels.shape)
+    frame = replace(frame, pixels=pixels.astype(np.float32))
+    request = request_of(frame)
+    with pytest.raises(UnsolvedError) as caught:
+        solve_frame(frame, request, settings)
+    assert asked == [request]
+    assert [part.split(":")[0] for part in caught.value.reason.split("; ")] == [
+        "header", "local", "nova",
+    ]  # fmt: skip
+
+
+def test_a_header_that_nothing_confirms_is_the_last_resort(
+    hatp32: list[Path], settings: SolveSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = read_frame(hatp32[0])
+    request = request_of(frame)
+    right = solve_frame(frame, request, settings)
+    wrong = replace(right, wcs=right.wcs.deepcopy())
+    wrong.wcs.wcs.crval += 0.1
+    request = replace(request, header=wcs_header(wrong, request.shape))
+    bare = settings.model_copy(update={"index": ()})
+    nova = replace(SOLVERS.get("nova"), solve=lambda *_: replace(right, solver="nova"))
+    monkeypatch.setitem(SOLVERS.entries, "nova", nova)
+    assert solve_frame(frame, request, bare).solver == "nova"
+    for solvers in (("header", "local"), ("header",)):
+        found = solve_frame(frame, request, bare.model_copy(update={"solvers": solvers}))
+        assert (found.solver, found.n_matched) == ("header", 0)
+        # Why no other solver took its place is kept.
+        assert ("; local: " in found.detail) == ("local" in solvers)
+    # With known stars it is refuted at once.
+    assert solve_frame(frame, request, settings).solver == "local"
+
+
+def test_named_first_a_server_is_asked_first(
+    hatp32: list[Path], settings: SolveSettings, asked: list[SolveRequest]
+) -> None:
+    frame = read_frame(hatp32[0])
+    first = settings.model_copy(update={"solvers": ("nova", "local")})
+    assert solve_frame(frame, request_of(frame), first).solver == "local"
+    assert len(asked) == 1
+
+
+def test_a_cloudy_frame_is_not_looked_at_again(
+    hatp32: list[Path], settings: SolveSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = read_frame(hatp32[0])
+    all_of_them = detect(frame.pixels)
+    names = ("x", "y", "flux", "peak", "fwhm")
+    few = Detections(*(getattr(all_of_them, name)[:3] for name in names), 0.0, 1.0)
+    monkeypatch.setattr(solving, "smooth", None)
+    own = settings.model_copy(update={"solvers": ("local",)})
+    with pytest.raises(UnsolvedError) as caught:
+        solve_frame(frame, request_of(frame, few), own)
+    assert caught.value.n_detected == 3
+
+
+def test_bad_pixels_are_not_smeared() -> None:
+    pixels = np.full((60, 70), 100.0, dtype=np.float32)
+    pixels[20, 30], pixels[40, 40] = np.nan, 60000.0
+    bad = np.zeros(pixels.shape, dtype=np.uint8)
+    bad[20, 30], bad[40, 40] = PixelFlag.NOT_FINITE, PixelFlag.HOT
+    frame = Frame(pixels, bad, None, None, Path("x.fits"))
+    assert np.allclose(smooth(frame, 3.0), 100.0)
+    assert SOLVERS.names() == ("header", "local", "solve-field", "nova")
+
+
+def test_what_the_solvers_are_given(hatp32: list[Path]) -> None:
+    """What is given goes before the header; where a submission is kept hangs on the file alone."""
+    frame = read_frame(hatp32[0], need_time=False)
+    exposure = replace(frame.exposure, ra_deg=31.0, dec_deg=46.0, scale_arcsec=5.0)
+    frame, stars = replace(frame, exposure=exposure), detect(frame.pixels)
+    plain = request_for(frame, stars, SolveSettings(), None)
+    assert (plain.ra_deg, plain.dec_deg, plain.scale_arcsec) == (31.0, 46.0, 5.0)
+    assert plain.shape == frame.pixels.shape
+    assert plain.stars is stars
+    assert plain.state_file == submission_file(frame.path) != submission_file(hatp32[1])
+    given = request_for(frame, stars, SolveSettings(scale_arcsec=6.0), TARGET)
+    assert (given.ra_deg, given.dec_deg, given.scale_arcsec) == (*TARGET, 6.0)
+
+
+def test_a_solver_is_registered_once_and_known_everywhere(
+    hatp32: list[Path], settings: SolveSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = read_frame(hatp32[0])
+    right = solve_frame(frame, request_of(frame), settings)
+    answer = replace(right, solver="dummy")
+    dummy = Solver("dummy", "knows the answer", "By heart.", lambda *_: answer)
+    monkeypatch.setattr(SOLVERS, "entries", dict(SOLVERS.entries))
+    SOLVERS.register(dummy)
+    assert Settings().solve.solvers[-1] == "dummy"
+    named = make_settings({"solve": {"solvers": ["dummy"]}, "catalogs": {"offline": True}})
+    assert solve_frame(frame, request_of(frame), named.solve).solver == "dummy"
+    assert dummy.in_markdown == "| `dummy` | knows the answer. By heart. |"
+    shown = CliRunner().invoke(app, ["solve", "--help"], env={"COLUMNS": "200"}).stdout
+    assert "or dummy (knows the answer)" in shown
+    # One that asks a server is left out where none may be asked.
+    monkeypatch.setitem(SOLVERS.entries, "dummy", replace(dummy, asks_a_server=True))
+    assert "dummy" not in make_settings({"catalogs": {"offline": True}}).solve.solvers
+    with pytest.raises(InputError, match="--offline forbids"):
+        make_settings({"solve": {"solvers": ["dummy"]}, "catalogs": {"offline": True}})
+
+
+def test_a_solver_that_there_is_not_is_refused_by_name() -> None:
+    with pytest.raises(InputError, match=r"one of header, .*; did you mean nova.*, got 'nvoa'"):
+        make_settings({"solve": {"solvers": ["nvoa"]}})

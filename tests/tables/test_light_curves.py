@@ -1,0 +1,127 @@
+"""Light curves out of any table: real ones, and plain ones with known content."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from astropy.time import Time
+
+from lightcurve.aij.write_table import read_aij_table
+from lightcurve.core.errors import InputError
+from lightcurve.core.settings import Settings
+from lightcurve.curve.choose import choose_curve
+from lightcurve.exports.aavso import exoplanet_text
+from lightcurve.exports.ecsv import ecsv_text
+from lightcurve.exports.submission import Submission
+from lightcurve.tables.light_curves import Choice, read_curve
+from lightcurve.tables.own import write_lightcurve
+from sim_cube import CubeTruth, simulate_cube
+
+
+def test_every_real_table_is_a_light_curve(shared_data):
+    for path in sorted((shared_data / "aij-tables").iterdir()):
+        if path.suffix == ".aperture":
+            continue
+        choice = Choice()
+        if path.name == "three_columns_no_header.txt":
+            choice = Choice(columns=("BJD_TDB", "rel_flux_T1", "rel_flux_err_T1"))
+        curve = read_curve(path, choice)
+        assert np.nanmedian(curve.flux) == pytest.approx(1), path.name
+        assert (curve.flux_err[np.isfinite(curve.flux_err)] > 0).all(), path.name
+        assert np.isfinite(curve.bjd_tdb).all() or np.isfinite(curve.jd_utc).all(), path.name
+        assert curve.source.time_column.startswith(("BJD_TDB", "JD_UTC")), path.name
+
+
+def test_table_of_known_content(shared_data):
+    path = shared_data / "hatp32-aij" / "hatp32_aij_with_times.csv"
+    table, curve = read_aij_table(path), read_curve(path)
+    expected = table.star("rel_flux") / np.median(table.star("rel_flux"))
+    np.testing.assert_allclose(curve.flux, expected, rtol=1e-12)
+    np.testing.assert_array_equal(curve.bjd_tdb, table.columns["BJD_TDB"])
+    assert set(curve.covariates) == {
+        "airmass", "x", "y", "fwhm", "sky", "time", "comparison_flux",
+    }  # fmt: skip
+    alone = read_curve(path, Choice(target="T1", comparisons=("C2",)))
+    ratio = table.star("Source-Sky") / table.star("Source-Sky", "C2")
+    np.testing.assert_allclose(alone.flux, ratio / np.median(ratio), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("head", "choice", "system"),
+    [
+        ("BJD_TDB,flux,flux_err", Choice(), "bjd"),
+        ("JD_UTC,Flux,Uncertainty", Choice(), "jd"),
+        ("# BJD_TDB,Flux,Uncertainty", Choice(), "bjd"),
+        ("MJD-OBS,a,b", Choice(time="MJD-OBS", flux="a", error="b"), "mjd"),
+        ("t,a,b", Choice(time="t", flux="a", error="b", time_kind="jd_utc"), "jd"),
+        ("DATE-OBS,a,b", Choice(time="DATE-OBS", flux="a", error="b"), "iso"),
+    ],
+)
+def test_plain_tables_in_every_time_system(head, choice, system, tmp_path):
+    jd = 2458107.5 + np.arange(6) / 16
+    shown = {
+        "bjd": [repr(float(t)) for t in jd],
+        "jd": [repr(float(t)) for t in jd],
+        "mjd": [repr(float(t - 2400000.5)) for t in jd],
+        "iso": list(Time(jd, format="jd").isot),
+    }[system]
+    flux = np.array([2.0, 2.2, 1.8, 2.0, 2.0, 2.1])
+    path = tmp_path / "plain.csv"
+    rows = (f"{t},{f},0.1" for t, f in zip(shown, flux, strict=True))
+    path.write_text("\n".join([head, *rows]) + "\n")
+    curve = read_curve(path, choice)
+    times = curve.bjd_tdb if system == "bjd" else curve.jd_utc
+    np.testing.assert_allclose(times, jd, rtol=0, atol=1e-8)
+    assert np.isnan(curve.jd_utc if system == "bjd" else curve.bjd_tdb).all()
+    np.testing.assert_allclose(curve.flux, flux / 2)
+    np.testing.assert_allclose(curve.flux_err, 0.05)
+
+
+def test_target_over_comparison_without_errors(tmp_path):
+    path = tmp_path / "plain.csv"
+    path.write_text("JD,target,comp\n2459000.1,10,20\n2459000.2,12,20\n2459000.3,11,22\n")
+    curve = read_curve(path, Choice(time="JD", flux="target", comparison_flux="comp"))
+    np.testing.assert_allclose(curve.flux, [1, 1.2, 1])
+    assert any("no errors in the table" in note.text for note in curve.source.notes)
+    assert any("does not name its time scale" in note.text for note in curve.source.notes)
+
+
+@pytest.mark.parametrize(
+    ("content", "choice", "words"),
+    [
+        ("time,flux\n1,2\n", Choice(), "--time"),
+        ("time,flux\n1,2\n", Choice(time="time"), "--time-kind"),
+        ("BJD_UTC,flux\n1,2\n", Choice(time="BJD_UTC"), "--time-kind"),
+        ("JD_UTC,a\n2459000,2\n", Choice(), "--flux"),
+        ("JD_UTC,flux\n2459000,0\n", Choice(), "median"),
+        ("DATE,flux\nyesterday,1\n", Choice(time="DATE"), "ISO"),
+        ("JD_UTC,flux\n2459000,1\n", Choice(time="BJD"), "BJD"),
+        ("JD_UTC,flux\n2459000,1\n", Choice(time="JD_UTC", time_kind="tai"), "tai"),
+    ],
+)
+def test_what_cannot_be_told_is_asked_for(content, choice, words, tmp_path):
+    path = tmp_path / "plain.csv"
+    path.write_text(content)
+    with pytest.raises(InputError, match=words):
+        read_curve(path, choice)
+
+
+def test_our_own_files_come_back(tmp_path):
+    cube = simulate_cube(np.ones(30), CubeTruth(n_stars=9), np.random.default_rng(2))
+    curve = choose_curve(cube, Settings())
+    path = write_lightcurve(tmp_path / "lightcurve.csv", curve, cube)
+    np.testing.assert_array_equal(read_curve(path).flux, curve.flux)
+    night = Submission(
+        replace(curve, flags=np.zeros(30, np.uint16)),
+        {"star_name": "x", "filter": "V", "exposure_s": 60, "observer_code": "ABC"},
+    )  # fmt: skip
+    path = tmp_path / "report.txt"
+    path.write_bytes(exoplanet_text(night).encode())
+    again = read_curve(path, Choice(flux="Rel-Norm-Flux", error="Rel-Norm-Flux-Err"))
+    np.testing.assert_allclose(again.bjd_tdb, curve.bjd_tdb, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(again.flux, curve.flux / np.median(curve.flux), atol=2e-6)
+    path.write_text(ecsv_text(night))
+    again = read_curve(path, Choice(time="time", time_kind="bjd_tdb"))
+    np.testing.assert_array_equal(again.bjd_tdb, curve.bjd_tdb)

@@ -1,0 +1,72 @@
+"""The house: what others may import is said in `__all__`, and what is public is documented."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+import lightcurve
+
+PACKAGE = Path(lightcurve.__file__).parent
+MODULES = {
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+DOORS = {"lightcurve", "lightcurve.cli", "lightcurve.__main__"}
+# What numpydoc is asked: a docstring, sections in order, no parameter that there is not.
+CHECKS = {"GL06", "GL07", "GL08", "PR02", "PR03", "PR10"}
+
+
+def folder_of(module: str) -> str:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 and (PACKAGE / parts[1]).is_dir() else ""
+
+
+def imported_across_folders() -> dict[str, set[str]]:
+    """Module to the names that modules of other folders import from it."""
+    taken: dict[str, set[str]] = defaultdict(set)
+    for module, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.ImportFrom) or node.module not in MODULES:
+                continue
+            if folder_of(node.module) != folder_of(module):
+                names = {a.name for a in node.names if f"{node.module}.{a.name}" not in MODULES}
+                taken[node.module] |= names
+    return taken
+
+
+TAKEN = imported_across_folders()
+SHARED = [m for m in MODULES if m not in DOORS and folder_of(m) != "commands" and m.count(".") > 1]
+
+
+def test_no_module_lies_loose_beside_the_folders() -> None:
+    loose = {path.stem for path in PACKAGE.glob("*.py")}
+    assert loose == {"__init__", "__main__", "cli"}
+
+
+@pytest.mark.parametrize("module", SHARED)
+def test_a_module_says_what_other_folders_take_of_it(module: str) -> None:
+    told = getattr(importlib.import_module(module), "__all__", [])
+    assert set(told) == TAKEN[module]
+    folder = importlib.import_module(f"lightcurve.{folder_of(module)}")
+    if told and module != f"lightcurve.{folder_of(module)}":
+        assert module.split(".")[2] in folder.__all__
+
+
+PUBLIC = [(m, name) for m in SHARED for name in sorted(TAKEN[m])]
+PUBLIC += [("lightcurve", name) for name in lightcurve.__all__]
+
+
+@pytest.mark.parametrize(("module", "name"), PUBLIC)
+def test_what_is_public_is_documented(module: str, name: str) -> None:
+    validate = pytest.importorskip("numpydoc.validate").validate
+    entry = getattr(importlib.import_module(module), name)
+    if not (inspect.isfunction(entry) or inspect.isclass(entry)):
+        return
+    errors = validate(f"{entry.__module__}.{entry.__qualname__}")["errors"]
+    assert not [text for code, text in errors if code in CHECKS]

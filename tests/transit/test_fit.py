@@ -1,0 +1,325 @@
+"""The fit recovers what was put in, says no when nothing was, and its errors are honest."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from lightcurve.core.data import About, Finding, LightCurve, Parameter, Planet, TransitFit, Verdict
+from lightcurve.core.errors import FitError
+from lightcurve.core.flags import Flag
+from lightcurve.core.settings import FitSettings
+from lightcurve.night import fit_products as transit_products
+from lightcurve.transit.ephemeris import predict_transit
+from lightcurve.transit.fit import fit_points, fit_transit
+from lightcurve.transit.fit_values import fit_to_json
+from lightcurve.transit.model import transit_flux
+from lightcurve.transit.points import Points
+from lightcurve.transit.quality import (
+    coverage,
+    judge,
+    red_noise_factor,
+    residual_tests,
+    time_averaging,
+    timing_notes,
+)
+
+PLANET = Planet(
+    name="Test b", ra_deg=0.0, dec_deg=0.0, period_days=3.0, t0_bjd_tdb=2459000.0,
+    rp_over_rs=0.12, a_over_rs=9.0, inclination_deg=88.0, teff_k=5800.0,
+    errors={"a_over_rs": 0.3, "inclination_deg": 0.5},
+)  # fmt: skip
+TRUTH = np.array([2459030.003, 0.12, 9.1, 0.33, 0.35, 0.36])
+QUICK = FitSettings(sample=False)
+
+
+def _points(seed=0, depth=1.0, window=(-0.12, 0.12), noise=0.002, n=150, **covariates):
+    rng = np.random.default_rng(seed)
+    time = TRUTH[0] + np.linspace(*window, n)
+    flux = 1 + depth * (transit_flux(time, TRUTH, PLANET) - 1)
+    flux = flux * (1 + noise * rng.normal(size=n))
+    return Points(time, flux, np.full(n, noise), 60.0, covariates)
+
+
+def _pull(fit, name, truth):
+    p = fit.parameters[name]
+    return (p.value - truth) / ((p.upper - p.lower) / 2)
+
+
+def test_recovery_with_sampling():
+    fit = fit_points(_points(1), PLANET)
+    for name, truth in zip(("mid_time_bjd_tdb", "rp_over_rs"), TRUTH, strict=False):
+        assert abs(_pull(fit, name, truth)) < 3
+    assert fit.verdict.finding is Finding.TRANSIT
+    assert fit.statistics["converged"] == 1
+    assert fit.statistics["delta_bic_no_transit"] > 100
+    assert fit.parameters["o_minus_c_minutes"].value == pytest.approx(0.003 * 1440, abs=2)
+    assert fit.parameters["depth_percent"].value == pytest.approx(
+        100 * (1 - transit_flux(TRUTH[:1], TRUTH, PLANET)[0]), rel=0.1
+    )
+    assert fit.residuals[fit.used].std() == pytest.approx(0.002, rel=0.15)
+    again = fit_points(_points(1), PLANET)
+    assert np.array_equal(fit.samples, again.samples)
+
+
+def test_sampling_and_least_squares_agree():
+    slow, fast = fit_points(_points(1), PLANET), fit_points(_points(1), PLANET, settings=QUICK)
+    for name in ("mid_time_bjd_tdb", "rp_over_rs", "duration_days"):
+        p, q = slow.parameters[name], fast.parameters[name]
+        width = (p.upper - p.lower) / 2
+        assert p.value == pytest.approx(q.value, abs=0.5 * width)
+        assert (q.upper - q.lower) / 2 == pytest.approx(width, rel=0.3)
+
+
+def test_pulls_are_normal():
+    """A short version of benchmarks/bench_injection.py."""
+    fits = [fit_points(_points(seed), PLANET, settings=QUICK) for seed in range(30)]
+    for name, truth in (("mid_time_bjd_tdb", TRUTH[0]), ("rp_over_rs", TRUTH[1])):
+        pulls = np.array([_pull(fit, name, truth) for fit in fits])
+        assert abs(pulls.mean()) < 0.5
+        assert 0.7 < pulls.std() < 1.3
+
+
+def test_a_night_without_transit_says_so():
+    verdicts = [
+        fit_points(_points(s, depth=0.0), PLANET, settings=QUICK).verdict for s in range(12)
+    ]
+    assert not any(v.found for v in verdicts)
+    assert sum(v.finding is Finding.NONE for v in verdicts) >= 10
+
+
+@pytest.mark.parametrize(
+    ("window", "finding", "words"),
+    [
+        ((-0.30, -0.15), Finding.NOT_OBSERVED, "the data end 1"),
+        ((0.15, 0.30), Finding.NOT_OBSERVED, "the data begin 1"),
+        ((-0.15, -0.03), Finding.INCONCLUSIVE, "none found, with"),
+    ],
+    ids=["before", "after", "half"],
+)
+def test_absence_is_not_told_of_what_was_not_observed(window, finding, words):
+    fit = fit_points(_points(depth=0.0, window=window), PLANET, settings=QUICK)
+    assert fit.verdict.finding is finding
+    assert fit.verdict.reason.startswith(words)
+    assert fit.verdict.depth_sigma is None
+
+
+def test_a_gap_over_the_transit_is_said():
+    points = _points(depth=0.0, window=(-0.3, 0.3), n=300)
+    seen = np.abs(points.time - TRUTH[0]) > 0.15
+    points = Points(points.time[seen], points.flux[seen], points.flux_err[seen], 60.0, {})
+    verdict = fit_points(points, PLANET, settings=QUICK).verdict
+    assert verdict.finding is Finding.NOT_OBSERVED
+    assert verdict.reason == "the data have a gap over the whole predicted transit"
+
+
+def test_trend_is_chosen_and_removed():
+    rng = np.random.default_rng(3)
+    airmass = np.linspace(1, 2, 150) ** 2
+    points = _points(airmass=airmass, sky=rng.normal(size=150), x=np.ones(150))
+    points = replace(points, flux=1234 * points.flux * (1 - 0.01 * airmass))
+    points = replace(points, flux_err=points.flux_err * 1234)
+    fit = fit_points(points, PLANET, settings=QUICK)
+    assert fit.covariates == ("airmass",)
+    assert abs(_pull(fit, "rp_over_rs", TRUTH[1])) < 3
+    assert fit.trend / (1234 * (1 - 0.01 * airmass)) == pytest.approx(1, abs=2e-3)
+    forced = fit_points(
+        points, PLANET, settings=FitSettings(sample=False, covariates=("sky", "airmass"))
+    )
+    assert forced.covariates == ("sky", "airmass")
+    other = fit_points(points, PLANET, settings=FitSettings(sample=False, forbidden=("airmass",)))
+    assert "airmass" not in other.covariates
+    assert "time" in other.covariates
+    with pytest.raises(FitError, match="no covariate x"):
+        fit_points(points, PLANET, settings=FitSettings(covariates=("x",)))
+
+
+def test_partial_transit_stays_at_its_epoch():
+    fit = fit_points(_points(window=(-0.12, 0.01)), PLANET, settings=QUICK)
+    assert fit.verdict.finding is Finding.PARTIAL
+    assert "egress" in fit.verdict.reason
+    assert abs(_pull(fit, "mid_time_bjd_tdb", TRUTH[0])) < 3
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "verdict"),
+    [
+        (0.28, 0.90, "partial transit: 9"),
+        (0.10, 0.72, "partial transit: 9"),
+        (0.10, 0.90, "transit: observed from before ingress to after egress"),
+    ],
+    ids=["no-ingress", "no-egress", "whole"],
+)
+def test_a_transit_without_its_edge_is_partial(first, last, verdict):
+    time = np.arange(first, last, 0.002)
+    cover = coverage(time, 0.5, 0.47)
+    told = str(judge(500.0, 30.0, cover, predict_transit(PLANET, TRUTH[0]), time))
+    assert told.startswith(verdict)
+    assert ("ingress missing" in told) == (first > 0.2)
+    assert ("egress missing" in told) == (last < 0.8)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "errors", "words"),
+    [
+        (130.0, {}, "130.0 min late of the ephemeris (the ephemeris gives no error)"),
+        (25.0, {}, ""),
+        (-13.0, {"t0_bjd_tdb": 2 / 1440}, "13.0 min early of the ephemeris (5.8 sigma"),
+        (6.0, {"t0_bjd_tdb": 2 / 1440}, ""),
+    ],
+    ids=["no-error-late", "no-error-near", "early", "near"],
+)
+def test_a_transit_at_another_time_is_remarked_on(minutes, errors, words):
+    prediction = predict_transit(replace(PLANET, errors=errors), TRUTH[0])
+    off = Parameter(minutes, minutes - 1, minutes + 1, "min")
+    notes = timing_notes(Verdict(Finding.TRANSIT), off, prediction)
+    assert words in "".join(map(str, notes))
+    assert bool(notes) == bool(words)
+    assert timing_notes(Verdict(Finding.NONE), off, prediction) == ()
+
+
+def test_the_fit_warns_of_a_transit_at_another_time(caplog):
+    points = _points()
+    planet = replace(PLANET, t0_bjd_tdb=PLANET.t0_bjd_tdb - 40 / 1440)
+    fit = fit_points(points, planet, settings=QUICK)
+    assert fit.verdict.finding is Finding.TRANSIT
+    assert fit.notes[0].about is About.TIMING
+    assert fit.notes[0].text in caplog.text
+
+
+def test_flags_and_wild_points_take_no_part():
+    points = _points()
+    flux = points.flux.copy()
+    flux[20] = 1.5
+    flux[30] = np.nan
+    flags = np.zeros(150, dtype=np.uint16)
+    flags[40:50] = Flag.CLOUD
+    curve = LightCurve(
+        file=np.array(["x"] * 150), jd_utc=points.time, bjd_tdb=points.time, flux=flux,
+        flux_err=points.flux_err, target_flux=flux, comparison_flux=flux, flags=flags,
+        covariates={"airmass": np.linspace(1, 2, 150)},
+    )  # fmt: skip
+    fit = fit_transit(curve, PLANET, exposure_s=60.0, settings=QUICK)
+    assert not fit.used[20]
+    assert not fit.used[30]
+    assert not fit.used[40:50].any()
+    assert fit.used.sum() == 138
+    assert np.isfinite(fit.model).all()
+    assert np.isnan(fit.residuals[30])
+
+
+def test_wild_points_that_show_one_after_the_other_are_left_out():
+    points = _points(6)
+    flux = points.flux.copy()
+    # Each is hidden by the scatter that the next larger ones make.
+    flux[[5, 6, 7]] += [0.014, 0.05, 0.4]
+    flux[[20, 21, 22, 23]] -= [0.013, 0.016, 0.02, 0.03]
+    fit = fit_points(replace(points, flux=flux), PLANET, settings=QUICK)
+    assert fit.statistics["n_points"] == fit.used.sum()
+    assert not fit.used[[6, 7]].any()
+    assert fit.used.sum() >= 140
+
+
+def test_too_few_points():
+    points = _points()
+    with pytest.raises(FitError, match="8 usable points of 150"):
+        fit_points(replace(points, flux=np.where(np.arange(150) < 8, 1.0, np.nan)), PLANET)
+
+
+def test_json_holds_every_number():
+    fit = fit_points(_points(), PLANET, settings=QUICK)
+    out = json.loads(json.dumps(fit_to_json(fit, PLANET, extra={"seed": 1}), allow_nan=False))
+    for name in (
+        "mid_time_bjd_tdb", "rp_over_rs", "a_over_rs", "impact_parameter", "duration_days",
+        "depth_percent", "o_minus_c_minutes",
+    ):  # fmt: skip
+        assert set(out[name]) == {"value", "lower", "upper", "unit"}
+        assert out[name]["lower"] <= out[name]["value"] <= out[name]["upper"]
+    for name in (
+        "residual_scatter_percent", "n_points", "chi2", "bic", "delta_bic_no_transit", "beta",
+        "verdict",
+    ):  # fmt: skip
+        assert name in out
+    assert out["n_points"] == 150
+    assert out["prediction_error_minutes"] is None
+
+
+def test_red_noise_factor_of_known_noise():
+    rng = np.random.default_rng(2)
+    time = np.arange(400) * 2 / 1440
+    white = [red_noise_factor(time, rng.normal(size=400)) for _ in range(50)]
+    assert np.mean(white) == pytest.approx(1, abs=0.08)
+    # White noise smoothed over 10 points: bins much longer than that have beta = sqrt(10).
+    smooth = np.convolve(rng.normal(size=20000), np.ones(10), "valid")
+    size, _, scatter, expected = time_averaging(np.arange(len(smooth)) * 1.0, smooth)
+    assert scatter[size > 200][0] / expected[size > 200][0] == pytest.approx(np.sqrt(10), rel=0.2)
+
+
+def test_the_figure_shows_the_curve_that_beta_was_worked_out_from(tmp_path, monkeypatch):
+    points = _points(6)
+    wander = 0.002 * np.sin((points.time - points.time[0]) * 2 * np.pi / 0.05)
+    points = replace(points, flux=points.flux * (1 + wander))
+    fit = fit_points(points, PLANET, settings=QUICK)
+    drawn = {}
+    monkeypatch.setattr(
+        transit_products,
+        "save_time_averaging",
+        lambda _, *bins, beta: drawn.update(b=bins, beta=beta),
+    )
+    transit_products.save_fit_time_averaging(tmp_path, SimpleNamespace(bjd_tdb=points.time), fit)
+    minutes, scatter, white = drawn["b"]
+    inside = (minutes >= 8) & (minutes <= 40)
+    assert drawn["beta"] > 1.2
+    assert np.mean((scatter / white)[inside]) == pytest.approx(drawn["beta"], rel=0.01)
+
+
+def test_residual_tests_know_white_from_red():
+    rng = np.random.default_rng(4)
+    white = rng.normal(size=300)
+    assert residual_tests(white)["autocorrelation_p"] > 0.01
+    assert residual_tests(white)["normality_p"] > 0.01
+    assert residual_tests(np.cumsum(white))["autocorrelation_p"] < 1e-6
+    assert residual_tests(white**3)["normality_p"] < 1e-6
+    assert np.isnan(residual_tests(white[:5])["normality_p"])
+
+
+def test_coverage_counts_what_was_seen():
+    time = np.arange(0.0, 1.0, 0.01)
+    cover = coverage(time, 0.5, 0.4)
+    assert cover["coverage_transit"] == 1
+    assert cover["baseline_before_min"] == pytest.approx(0.3 * 1440)
+    cover = coverage(time[:50], 0.5, 0.4)
+    assert cover["coverage_transit"] == pytest.approx(0.5, abs=0.05)
+    assert cover["coverage_ingress"] == 1
+    assert cover["coverage_egress"] == 0
+
+
+def test_an_unknown_exposure_is_not_averaged_over_and_said():
+    points = _points(3)
+    n = len(points.time)
+    curve = LightCurve(
+        file=np.arange(n).astype(str), jd_utc=points.time, bjd_tdb=points.time,
+        flux=points.flux, flux_err=points.flux_err, target_flux=points.flux,
+        comparison_flux=np.ones(n), flags=np.zeros(n, np.uint16), covariates={},
+    )  # fmt: skip
+    unknown = fit_transit(curve, PLANET, exposure_s=None, settings=QUICK)
+    known = fit_transit(curve, PLANET, exposure_s=60.0, settings=QUICK)
+    assert any("exposure not known" in note.text for note in unknown.notes)
+    assert not any("exposure not known" in note.text for note in known.notes)
+
+
+@pytest.mark.parametrize(
+    ("finding", "found"),
+    [(f, f in {Finding.TRANSIT, Finding.PARTIAL}) for f in Finding],
+    ids=[f.value for f in Finding],
+)
+def test_a_fit_says_whether_it_found_a_transit(finding, found):
+    nothing = np.zeros(0)
+    verdict = Verdict(finding, "and why")
+    fit = TransitFit({}, nothing, nothing, nothing, nothing, {}, (), verdict)
+    assert fit.found == found
+    assert Verdict.read(str(verdict)) == verdict

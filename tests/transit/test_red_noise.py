@@ -1,0 +1,100 @@
+"""Red noise: what is put in is found, what is not there is not, and the errors carry it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lightcurve.transit.red_noise import find_red_noise, log_evidence
+
+N = 160
+TIME = np.arange(N) * 2 / 1440
+DESIGN = np.column_stack([np.ones(N), TIME, np.abs(TIME - TIME.mean()) < 0.05])
+
+
+def _wander(rng, tau):
+    covariance = np.exp(-np.abs(TIME[:, None] - TIME) / tau)
+    return np.linalg.cholesky(covariance + 1e-12 * np.eye(N)) @ rng.normal(size=N)
+
+
+def _residuals(rng, amplitude, tau=0.02):
+    values = rng.normal(size=N) + amplitude * _wander(rng, tau)
+    return values - DESIGN @ np.linalg.lstsq(DESIGN, values, rcond=None)[0]
+
+
+def _find(residuals):
+    return find_red_noise(
+        TIME, 0.002 * residuals, np.full(N, 0.002), design=DESIGN, longest_days=0.1
+    )
+
+
+def test_amplitude_is_recovered_though_the_fit_absorbed_some():
+    rng = np.random.default_rng(0)
+    found = [_find(_residuals(rng, 1.0)) for _ in range(20)]
+    assert all(f is not None for f in found)
+    assert np.median([f.amplitude for f in found]) == pytest.approx(1.0, rel=0.2)
+    # One night says little about the time: what is probable reaches up to the longest.
+    assert 0.01 < np.median([f.time_days for f in found]) < 0.05
+    assert np.median([f.probability for f in found]) > 0.95
+
+
+def test_white_noise_is_mostly_left_alone():
+    rng = np.random.default_rng(1)
+    found = [_find(_residuals(rng, 0.0)) for _ in range(20)]
+    assert np.median([f.probability for f in found]) < 0.7
+    assert np.median([f.amplitude for f in found]) < 0.3
+
+
+def test_evidence_prefers_the_right_model():
+    """A slope that is there pays; in a wander without one, hardly ever."""
+    rng = np.random.default_rng(4)
+    steep = np.column_stack([DESIGN, TIME**2])
+    gains = []
+    for slope in (0.0, 800.0):
+        data = [rng.normal(size=N) + _wander(rng, 0.02) for _ in range(20)]
+        gains.append(
+            [
+                log_evidence(TIME, d + slope * TIME**2, np.ones(N), design=steep, longest_days=0.1)
+                - log_evidence(
+                    TIME, d + slope * TIME**2, np.ones(N), design=DESIGN, longest_days=0.1
+                )
+                for d in data
+            ]
+        )
+    strong = (6 + np.log(N)) / 2  # a BIC lower by more than 6
+    assert sum(gain > strong for gain in gains[0]) <= 1
+    assert sum(gain > strong for gain in gains[1]) >= 18
+
+
+def test_whitening_whitens():
+    rng = np.random.default_rng(2)
+    residuals = _residuals(rng, 2.0)
+    found = _find(residuals)
+    white = found.whiten @ (0.002 * residuals)
+    assert np.corrcoef(residuals[1:], residuals[:-1])[0, 1] > 0.5
+    assert abs(np.corrcoef(white[1:], white[:-1])[0, 1]) < 0.25
+    assert np.std(white) == pytest.approx(1, rel=0.2)
+
+
+def test_errors_of_a_depth_are_honest():
+    """Generalised least squares with the noise found: pulls of a box's depth have width one."""
+    rng = np.random.default_rng(3)
+    pulls = []
+    for _ in range(40):
+        data = rng.normal(size=N) + 0.8 * _wander(rng, 0.02)
+        start = DESIGN @ np.linalg.lstsq(DESIGN, data, rcond=None)[0]
+        found = find_red_noise(TIME, data - start, np.ones(N), design=DESIGN, longest_days=0.1)
+        whiten = np.eye(N) if found is None else found.whiten
+        design, values = whiten @ DESIGN, whiten @ data
+        best = np.linalg.lstsq(design, values, rcond=None)[0]
+        scale = np.sum((values - design @ best) ** 2) / (N - 3)
+        error = np.sqrt(scale * np.linalg.inv(design.T @ design)[2, 2])
+        pulls.append(best[2] / error)
+    assert 0.8 < np.std(pulls) < 1.5
+
+
+def test_too_few_or_too_many_points_are_left_white():
+    few = slice(0, 30)
+    args = {"design": DESIGN[few], "longest_days": 0.1}
+    assert find_red_noise(TIME[few], np.ones(30), np.ones(30), **args) is None
+    assert _find(np.zeros(N)) is None
