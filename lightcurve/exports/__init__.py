@@ -1,3 +1,3 @@
 """Files to submit, one module a format."""
 
-__all__ = ["exofop", "export", "formats", "run_folder", "submission"]
+__all__ = ["export", "formats", "submission"]

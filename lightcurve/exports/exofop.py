@@ -6,14 +6,13 @@ import math
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lightcurve.aij.write_table import write_apertures
-from lightcurve.core.columns import NEIGHBOURS
 from lightcurve.core.constants import DAY_S
 from lightcurve.core.data import Parameter, StarPlan, TransitFit
 from lightcurve.core.errors import InputError
@@ -21,7 +20,6 @@ from lightcurve.core.files import write_text
 from lightcurve.core.settings import StarSettings
 from lightcurve.core.table_text import read_text
 from lightcurve.curve.neb import BAND_MARGIN_MAG, Disposition, Neighbour
-from lightcurve.exports.run_folder import read_fit_json, read_stars
 from lightcurve.exports.submission import (
     EXPOSURE,
     FILTER,
@@ -38,12 +36,10 @@ from lightcurve.exports.submission import (
     start_time,
     usable_points,
 )
-from lightcurve.tables.columns import read_table, write_table
-from lightcurve.tables.own import read_lightcurve, read_model
+from lightcurve.tables.own import read_lightcurve, read_model, read_neighbours
+from lightcurve.tables.run_folder import read_fit_json, read_stars
 from lightcurve.transit.ephemeris import make_planet, predict_transit
 from lightcurve.transit.fit_values import fit_from_json
-
-__all__ = ["write_nebs"]
 
 TITLE = "TFOP NEB Search Table for:"
 COLUMNS = (
@@ -95,33 +91,6 @@ FIGURES = {
     "dmag_vs_RMS.png": "neighbours.png",
 }
 TIME_DECIMALS = 5  # of a day, at least: a second is 1.2e-5
-
-
-def write_nebs(path: Path, neighbours: Sequence[Neighbour]) -> Path:
-    """Write nebs.csv: one row a neighbour."""
-    rows = [
-        {"star": (row := asdict(n)).pop("star_id"), **row, "disposition": n.disposition.value}
-        for n in neighbours
-    ]
-    return write_table(path, NEIGHBOURS, rows)
-
-
-def read_neighbours(path: Path) -> list[Neighbour]:
-    """Read nebs.csv.
-
-    A number that is not known is NaN.
-    """
-    table = read_table(path, NEIGHBOURS)
-    names = [field.name for field in fields(Neighbour)[1:-1]]
-    try:
-        dispositions = [Disposition(words) for words in table.words("disposition")]
-    except ValueError as error:
-        msg = f"{path.name}: {error}"
-        raise InputError(msg) from error
-    numbers = (map(float, table.numbers(name)) for name in names)
-    return [
-        Neighbour(*row) for row in zip(table.words("star"), *numbers, dispositions, strict=True)
-    ]
 
 
 def neb_text(base: str, facts: Mapping[str, str], neighbours: Sequence[Neighbour]) -> str:

@@ -17,7 +17,6 @@ from lightcurve.core.progress import Progress, silent
 from lightcurve.core.quantities import night_panels
 from lightcurve.curve.choose import star_curves
 from lightcurve.curve.neb import Neighbour, check_neighbours
-from lightcurve.exports.exofop import write_nebs
 from lightcurve.night.fit_products import FIT_FIGURES, predicted_events
 from lightcurve.night.lights import label_files
 from lightcurve.night.reduced import Night
@@ -28,6 +27,7 @@ from lightcurve.report.light_curve import save_light_curve
 from lightcurve.report.night import save_growth, save_masters, save_night
 from lightcurve.report.seeing import save_seeing_profile, star_profile
 from lightcurve.report.stars import save_neighbours, save_noise, save_star_curves
+from lightcurve.tables.own import write_nebs
 from lightcurve.transit.ephemeris import mark_transit
 
 log = logging.getLogger(__name__)

@@ -21,10 +21,10 @@ from lightcurve.core.errors import FitError, InputError
 from lightcurve.core.progress import open_log
 from lightcurve.core.settings import Settings
 from lightcurve.core.times import bjd_tdb
-from lightcurve.exports.run_folder import read_record
 from lightcurve.night.fit_products import save_fit_figures, summarise_fit, write_fit
 from lightcurve.setup.target import find_target
 from lightcurve.tables.light_curves import Choice, is_ours, read_curve
+from lightcurve.tables.run_folder import read_record
 from lightcurve.transit.fit import fit_transit
 
 if TYPE_CHECKING:

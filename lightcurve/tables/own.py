@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
 
-from lightcurve.core.columns import LIGHTCURVE, MODEL, STARS
+from lightcurve.core.columns import LIGHTCURVE, MODEL, NEIGHBOURS, STARS
 from lightcurve.core.covariates import covariates_of
 from lightcurve.core.data import (
     CurveSource,
@@ -20,14 +21,17 @@ from lightcurve.core.data import (
 from lightcurve.core.errors import InputError
 from lightcurve.core.quantities import QUANTITIES, TEXT, beside_curve
 from lightcurve.core.times import only_julian_dates
+from lightcurve.curve.neb import Disposition, Neighbour
 from lightcurve.tables.columns import cut_table, described_as, read_table, write_table
 
 __all__ = [
     "read_lightcurve",
     "read_model",
+    "read_neighbours",
     "scatter_to_stars",
     "write_lightcurve",
     "write_model",
+    "write_nebs",
     "write_stars",
 ]
 
@@ -234,3 +238,30 @@ def read_model(path: Path) -> dict[str, np.ndarray]:
     table = read_table(path, MODEL)
     columns = {c.name: table.numbers(c.name) for c in MODEL.columns if c.kind != TEXT}
     return columns | {"file": table.words("file"), "used": columns["used"] == 1}
+
+
+def write_nebs(path: Path, neighbours: Sequence[Neighbour]) -> Path:
+    """Write nebs.csv: one row a neighbour."""
+    rows = [
+        {"star": (row := asdict(n)).pop("star_id"), **row, "disposition": n.disposition.value}
+        for n in neighbours
+    ]
+    return write_table(path, NEIGHBOURS, rows)
+
+
+def read_neighbours(path: Path) -> list[Neighbour]:
+    """Read nebs.csv.
+
+    A number that is not known is NaN.
+    """
+    table = read_table(path, NEIGHBOURS)
+    names = [field.name for field in fields(Neighbour)[1:-1]]
+    try:
+        dispositions = [Disposition(words) for words in table.words("disposition")]
+    except ValueError as error:
+        msg = f"{path.name}: {error}"
+        raise InputError(msg) from error
+    numbers = (map(float, table.numbers(name)) for name in names)
+    return [
+        Neighbour(*row) for row in zip(table.words("star"), *numbers, dispositions, strict=True)
+    ]

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from lightcurve.aij.photometry import AijRecipe, measure_aij
+from lightcurve.aij.read_table import AijTable, read_aij_table
 from lightcurve.aij.sky import SkyRule, photometer_sky
-from lightcurve.aij.write_table import AijTable, read_aij_table
 from lightcurve.core.errors import InputError
 from lightcurve.phot.cutouts import circle_overlap
 from lightcurve.phot.noise import NoiseModel

@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from photutils.aperture import CircularAperture, aperture_photometry
 
 from lightcurve.aij.photometry import measure_stars_aij
-from lightcurve.aij.write_table import read_aij_table, relative_flux
+from lightcurve.aij.read_table import read_aij_table, relative_flux
 from lightcurve.compare.frames import compare_with_frames
 from lightcurve.compare.result import Tolerance
 from lightcurve.compare.tables import compare_files

@@ -9,8 +9,9 @@ import pytest
 from astropy.coordinates import AltAz, EarthLocation, SkyCoord
 from astropy.time import Time
 
+from lightcurve.aij.read_table import read_aij_table, relative_flux
 from lightcurve.aij.relative_flux import leave_one_out
-from lightcurve.aij.write_table import read_aij_table, relative_flux, write_measurements
+from lightcurve.aij.write_table import write_measurements
 from lightcurve.core.data import About, Aperture, Site
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import Settings

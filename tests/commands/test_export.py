@@ -27,10 +27,9 @@ from lightcurve.curve.plan import revise_plan
 from lightcurve.exports.aavso import write_exoplanet
 from lightcurve.exports.aavso_exotic import write_exotic
 from lightcurve.exports.aavso_extended import write_extended
-from lightcurve.exports.exofop import as_in_table, fit_text, write_nebs
+from lightcurve.exports.exofop import as_in_table, fit_text
 from lightcurve.exports.export import export_run, make_submission, settle_details
 from lightcurve.exports.formats import EXPORTS, exports_in_markdown
-from lightcurve.exports.run_folder import read_record, read_stars
 from lightcurve.exports.submission import (
     BINNING,
     PLANET_NAME,
@@ -40,7 +39,8 @@ from lightcurve.exports.submission import (
     points_told,
 )
 from lightcurve.night.fit_products import write_fit
-from lightcurve.tables.own import read_lightcurve, write_lightcurve, write_stars
+from lightcurve.tables.own import read_lightcurve, write_lightcurve, write_nebs, write_stars
+from lightcurve.tables.run_folder import read_record, read_stars
 from lightcurve.transit.fit import fit_transit
 from lightcurve.transit.fit_values import planet_values
 from lightcurve.transit.model import transit_flux

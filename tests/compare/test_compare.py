@@ -14,8 +14,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from typer.testing import CliRunner
 
 from lightcurve.aij.photometry import AijRecipe
+from lightcurve.aij.read_table import read_aij_table
 from lightcurve.aij.rules import noise_from_errors
-from lightcurve.aij.write_table import read_aij_table
 from lightcurve.cli import app
 from lightcurve.compare.columns import compare_column, frame_key, match_labels, match_times
 from lightcurve.compare.frames import MOVED, compare_with_frames, remeasure_table

@@ -14,7 +14,7 @@ from astropy.time import Time
 from numpy.testing import assert_allclose
 from typer.testing import CliRunner
 
-from lightcurve.aij.write_table import read_aij_table
+from lightcurve.aij.read_table import read_aij_table
 from lightcurve.cli import app
 from lightcurve.compare.recompute import recompute_table
 from lightcurve.core import times

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lightcurve.aij.read_table import read_aij_table
 from lightcurve.aij.settings_files import read_apertures, read_plotcfg, read_radec
-from lightcurve.aij.write_table import read_aij_table
 from lightcurve.core.errors import InputError
 from lightcurve.core.quantities import QUANTITIES
 from lightcurve.tables.own import read_lightcurve

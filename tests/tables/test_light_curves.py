@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from astropy.time import Time
 
-from lightcurve.aij.write_table import read_aij_table
+from lightcurve.aij.read_table import read_aij_table
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import Settings
 from lightcurve.curve.choose import choose_curve

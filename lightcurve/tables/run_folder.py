@@ -16,7 +16,7 @@ from lightcurve.core.files import read_toml
 from lightcurve.tables.columns import read_table
 from lightcurve.tables.own import read_model
 
-__all__ = ["read_record"]
+__all__ = ["aligned_model", "comparison_places", "read_fit_json", "read_record", "read_stars"]
 
 WHAT, MAX_BYTES = "a file of a run", 50_000_000
 
