@@ -44,31 +44,29 @@ class TableFormat:
     essential: tuple[str, ...]
     version: tuple[int, int] = (1, 0)
 
+    def lay_out(self, values: Mapping[str, np.ndarray]) -> Table:
+        """Make an astropy table of (n,) arrays by column, with units and descriptions.
+
+        Columns that the layout does not know stand at the end.
+        """
+        from astropy import table
+
+        known = [column for column in self.columns if column.name in values]
+        known += [Column(name, "") for name in values if name not in {c.name for c in known}]
+        return table.Table(
+            [
+                table.Column(
+                    values[c.name].astype(str) if c.kind == TEXT else values[c.name],
+                    name=c.name,
+                    unit=c.unit or None,
+                    description=c.description or None,
+                )
+                for c in known
+            ]
+        )
+
 
 TABLES: Registry[TableFormat] = Registry("table")
-
-
-def as_table(layout: TableFormat, values: Mapping[str, np.ndarray]) -> Table:
-    """Lay values out as an astropy table, with the units and descriptions of our own tables.
-
-    values : mapping of str to (n,) array, by column; those that the layout does not know stand
-    at the end, without a unit.
-    """
-    from astropy import table
-
-    known = [column for column in layout.columns if column.name in values]
-    known += [Column(name, "") for name in values if name not in {c.name for c in known}]
-    return table.Table(
-        [
-            table.Column(
-                values[c.name].astype(str) if c.kind == TEXT else values[c.name],
-                name=c.name,
-                unit=c.unit or None,
-                description=c.description or None,
-            )
-            for c in known
-        ]
-    )
 
 
 def columns_in_markdown(columns: Iterable[Column]) -> str:

@@ -28,15 +28,17 @@ Entry = TypeVar("Entry", bound=Named)
 
 _KINDS: dict[str, Registry[Any]] = {}
 
-# Settings and options lie beneath what fills the registries, or load nothing heavy: theirs are
-# loaded when they are first looked into.
+# Settings, options and the data that flow lie beneath what fills the registries, or load nothing
+# heavy: theirs are loaded when they are first looked into.
 _HOMES = {
     "centroid": "lightcurve.phot.methods",
     "comparison weighting": "lightcurve.curve.weightings",
     "covariate": "lightcurve.core.covariates",
     "finder": "lightcurve.phot.methods",
+    "per-frame quantity": "lightcurve.core.quantities",
     "service": "lightcurve.catalogs.query",
     "solver": "lightcurve.astrometry.chain",
+    "table": "lightcurve.core.columns",
 }
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lightcurve.core.data.tabular import Tabular
+from lightcurve.core.data.tabular import Tabular, laid_out
 from lightcurve.core.data.verdicts import Note, Verdict
 from lightcurve.core.errors import InputError
+from lightcurve.core.registry import registry_of
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -174,11 +175,9 @@ class LightCurve(Tabular):
         astropy.table.Table
             With the columns that the curve has, their units and descriptions.
         """
-        from lightcurve.core.columns import LIGHTCURVE, as_table
-        from lightcurve.core.quantities import QUANTITIES
-
-        own = {q.name: getattr(self, q.attribute) for q in QUANTITIES if q.attribute}
-        return as_table(LIGHTCURVE, {**own, **self.columns})
+        quantities = registry_of("per-frame quantity")
+        own = {q.name: getattr(self, q.attribute) for q in quantities if q.attribute}
+        return laid_out("lightcurve.csv", {**own, **self.columns})
 
     def to_lightkurve(self) -> Any:
         """Hand the curve over to lightkurve: the points that have a time and a flux.

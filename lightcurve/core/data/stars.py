@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.core.data.frames import Exposure, Site
-from lightcurve.core.data.tabular import Tabular
+from lightcurve.core.data.tabular import Tabular, laid_out
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -149,9 +149,7 @@ class StarPlan(Tabular):
 
     def to_table(self) -> Table:
         """Lay the stars out, a row each: id, role, why, and where."""
-        from lightcurve.core.columns import STARS, as_table
-
-        return as_table(STARS, self.columns)
+        return laid_out("stars.csv", self.columns)
 
     @property
     def columns(self) -> dict[str, np.ndarray]:
@@ -332,6 +330,4 @@ class Measurements(Tabular):
 
     def to_table(self) -> Table:
         """Lay the cube out as one long table: a row a frame, star and radius."""
-        from lightcurve.core.columns import PHOTOMETRY, as_table
-
-        return as_table(PHOTOMETRY, self.long_columns())
+        return laid_out("photometry.csv", self.long_columns())
