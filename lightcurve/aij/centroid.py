@@ -20,16 +20,11 @@ SETTLED = "settled"
 def profile_fwhm_aij(
     image: np.ndarray, centre: np.ndarray, radius: float, sky: np.ndarray
 ) -> np.ndarray:
-    """Full width at half maximum from radial profiles in rings one pixel wide.
+    """Full width at half maximum, pixels, from radial profiles in rings one pixel wide.
 
     The profile must fall below 0.01 of its maximum farther out, at least 5 rings from its end;
-    it is extended by 10 px up to ten times until it does.
-
-    image : (ny, nx) array; upside down.
-    centre : (2, n) float array.
-    radius : where the first profile ends, pixels.
-    sky : (n,) float array; ADU per pixel.
-    Returns (n,) float array: pixels; NaN where the profile never falls so far.
+    it is extended by 10 px up to ten times until it does; NaN where it never does. image: upside
+    down; radius: where the first profile ends; sky: (n,) ADU per pixel.
     """
     fwhm = np.full(centre.shape[1], np.nan)
     for star in range(centre.shape[1]):
@@ -86,26 +81,22 @@ def _half_maximum(radius: np.ndarray, light: np.ndarray) -> tuple[float, bool]:
 class AijCentroid:
     """Where the stars are and how wide, in AstroImageJ's way.
 
-    centre : (2, n) float array, x and y in the upside-down image; the given position where
-        `found` is false.
-    found : (n,) bool array, whether a centroid was found; false for all when none was asked
-        for.
     x_width, y_width : (n,) float arrays, root of the second moments over 0.3602, pixels; 0
         where a centroid was sought in vain.
-    angle_deg : (n,) float array, of the long axis, 0 to 360, from +x towards the bottom of the
-        image.
-    roundness : (n,) float array, short over long axis, of the moments without their signs; NaN
-        where they fit no ellipse.
-    variance : (n,) float array, scatter of the light inside the radius about the mean of the
-        box, ADU^2. (AstroImageJ's own is without meaning where it does not centre.).
     """
 
+    # (2, n), x and y in the upside-down image; the given position where `found` is false
     centre: np.ndarray
+    # (n,) bool, whether a centroid was found; false for all when none was asked for
     found: np.ndarray
     x_width: np.ndarray
     y_width: np.ndarray
+    # (n,), of the long axis, 0 to 360, from +x towards the bottom of the image
     angle_deg: np.ndarray
+    # (n,), short over long axis, of the moments without their signs; NaN where they fit no ellipse
     roundness: np.ndarray
+    # (n,), scatter of the light inside the radius about the mean of the box, ADU^2. (AstroImageJ's
+    # own is without meaning where it does not centre.)
     variance: np.ndarray
 
 
@@ -114,10 +105,10 @@ def aij_centroid(
 ) -> AijCentroid:
     """Centre apertures as AstroImageJ does, and measure the stars' widths there.
 
-    image: (ny, nx) array, ADU, upside down; NaN pixels do not count; start: (2, n) float array, x
-    and y, pixels; radius: of the aperture; 3 px at least are used; method: a name of `CENTROIDS`;
-    those without steps stay. ``"settled"`` to stay where one ended: the box is then cut as after a
-    step, which AstroImageJ does otherwise than at the start.
+    image: upside down; NaN pixels do not count; start: (2, n), x and y; radius: of the aperture;
+    3 px at least are used; method: a name of `CENTROIDS`; those without steps stay. ``"settled"``
+    to stay where one ended: the box is then cut as after a step, which AstroImageJ does otherwise
+    than at the start.
     """
     step_of = None if method == SETTLED else CENTROIDS.get(method).step
     radius = max(radius, MIN_RADIUS)

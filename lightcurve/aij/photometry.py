@@ -37,14 +37,9 @@ def sum_aperture(
     *,
     exact: bool = True,
 ) -> dict[str, np.ndarray]:
-    """Sum circles of one radius above a sky.
+    """Sum circles of one radius above a sky: ``flux``, ``area``, ``peak``, mean ``sky``, (n,) each.
 
-    image : (ny, nx) array.
-    centre : tuple of (n,) float arrays; x, y, pixels.
-    planes : (n, 3) float array; see `lightcurve.aij.sky.sky_planes`.
-    exact : see `AijRecipe`.
-    Returns dict of str to (n,) float array: ``flux``, ``area``, ``peak`` and the mean ``sky`` under
-        the circle.
+    planes: (n, 3), see `lightcurve.aij.sky.sky_planes`; exact: see `AijRecipe`.
     """
     square = squares_about(image, centre, radius)
     weight = _aperture_weights(square, radius, exact=exact)
@@ -54,12 +49,9 @@ def sum_aperture(
 def source_error(
     sums: Mapping[str, np.ndarray], n_sky: np.ndarray, noise: NoiseModel
 ) -> np.ndarray:
-    """Form AstroImageJ's Source_Error.
+    """Form AstroImageJ's Source_Error, ADU, from the sums of `sum_aperture`.
 
-    sums : mapping of str to (n,) float array; of `sum_aperture`.
-    n_sky : (n,) float array; pixels that gave the sky; 0 where there was none, whose error is then
-        left out.
-    Returns (n,) float array: ADU.
+    n_sky: pixels that gave the sky; 0 where there was none, whose error is then left out.
     """
     known = np.where(n_sky > 0, n_sky, np.inf)
     variance = pixel_variance_model(sums["sky"], noise)
@@ -67,11 +59,9 @@ def source_error(
 
 
 def _aperture_weights(square: Squares, radius: float, *, exact: bool) -> np.ndarray:
-    """Weigh the pixels of an aperture.
+    """Weigh the pixels of an aperture, (n, m, m); 0 where there is none.
 
-    radius : pixels.
-    exact : area inside the circle; otherwise 1 where the pixel's centre is nearer than the radius.
-    Returns (n, m, m) float array: 0 where there is no pixel.
+    exact: area inside the circle; otherwise 1 where the pixel's centre is nearer than the radius.
     """
     if exact:
         weight = circle_overlap(*square.edges(), radius)
@@ -105,22 +95,18 @@ def _sums(
 class AijRecipe:
     """AstroImageJ's aperture settings.
 
-    radius : of the aperture, pixels; the base radius where `fwhm_factor` is set.
-    annulus : (float, float) or None, inner and outer radius of the sky.
     remove_stars, plane : how the sky is found, see `SkyRule`.
-    exact : weight pixels by their area in the aperture; otherwise a pixel counts whole when its
-        centre lies inside.
-    centroid : see `aij_centroid`.
-    fwhm_factor : variable aperture: this times the larger of the mean X-Width and mean Y-Width
-        of all stars.
     """
 
-    radius: float
-    annulus: tuple[float, float] | None
+    radius: float  # of the aperture, pixels; the base radius where `fwhm_factor` is set
+    annulus: tuple[float, float] | None  # inner and outer radius of the sky
     remove_stars: bool = True
     plane: bool = False
+    # weight pixels by their area in the aperture; otherwise a pixel counts whole when its centre
+    # lies inside
     exact: bool = True
-    centroid: str = HOWELL.name
+    centroid: str = HOWELL.name  # see `aij_centroid`
+    # variable aperture: this times the larger of the mean X-Width and mean Y-Width of all stars
     fwhm_factor: float | None = None
     noise: NoiseModel = field(default_factory=NoiseModel)
 
@@ -141,24 +127,20 @@ class AijRecipe:
 class AijPhotometry:
     """AstroImageJ's numbers for the stars of one frame.
 
-    shape : (ny, nx) of the frame.
-    radius : used, pixels.
     x, y : (n,) float arrays, pixels, 0-based, bottom up.
-    found : (n,) bool array, whether each was centred.
     flux, flux_err, area, peak : (n,) float arrays, Source-Sky, Source_Error, N_Src_Pixels,
         Peak.
     sky, n_sky, sky_std : (n,) float arrays, Sky/Pixel, N_Sky_Pixels, and the scatter of those
         pixels (no column of AstroImageJ).
-    fwhm : (n,) float array, from the radial profile.
     x_width, y_width, angle_deg, roundness, variance : (n,) float arrays, second moments; with a
         variable aperture those at the base radius, as in its table.
     """
 
-    shape: tuple[int, int]
-    radius: float
+    shape: tuple[int, int]  # (ny, nx) of the frame
+    radius: float  # used, pixels
     x: np.ndarray
     y: np.ndarray
-    found: np.ndarray
+    found: np.ndarray  # (n,) bool, whether each was centred
     flux: np.ndarray
     flux_err: np.ndarray
     area: np.ndarray
@@ -166,7 +148,7 @@ class AijPhotometry:
     sky: np.ndarray
     n_sky: np.ndarray
     sky_std: np.ndarray
-    fwhm: np.ndarray
+    fwhm: np.ndarray  # (n,), from the radial profile
     x_width: np.ndarray
     y_width: np.ndarray
     angle_deg: np.ndarray
@@ -174,10 +156,9 @@ class AijPhotometry:
     variance: np.ndarray
 
     def columns(self) -> dict[str, np.ndarray]:
-        """Name the numbers as AstroImageJ's tables do.
+        """Name the numbers of the stars as AstroImageJ's tables do, without the suffix ``_T1``.
 
-        Returns dict of str to (n,) float array: one entry for each star, without the suffix
-            ``_T1``; X(FITS) is 1-based, Y(IJ) runs from the top.
+        X(FITS) is 1-based, Y(IJ) runs from the top.
         """
         with np.errstate(invalid="ignore", divide="ignore"):
             snr, mean = self.flux / self.flux_err, self.flux / self.area
@@ -204,10 +185,7 @@ class AijPhotometry:
         }
 
     def fwhm_mean(self) -> float:
-        """Mean of the stars' FWHM, the column FWHM_Mean.
-
-        Returns float: pixels; NaN where no star has one.
-        """
+        """Mean of the stars' FWHM, the column FWHM_Mean, pixels; NaN where no star has one."""
         known = self.fwhm[np.isfinite(self.fwhm)]
         return float(known.mean()) if known.size else float("nan")
 

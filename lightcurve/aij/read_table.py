@@ -46,10 +46,7 @@ COARSE_DAYS = 0.0005  # half of the last of three decimals
 
 
 def split_cells(lines: list[str], name: str) -> list[list[str]]:
-    """Cut lines into cells by the separator of the first one.
-
-    lines: without empty lines.
-    """
+    """Cut lines, none of them empty, into cells by the separator of the first one."""
     if not lines:
         msg = f"{name}: empty, no table in it"
         raise InputError(msg)
@@ -64,10 +61,7 @@ def split_cells(lines: list[str], name: str) -> list[list[str]]:
 
 
 def uncomment(lines: list[str]) -> list[str]:
-    """Leave comments out, but keep the one that names the columns of bare numbers below it.
-
-    lines: without empty lines.
-    """
+    """Leave comments out, but keep the one that names the columns of bare numbers below it."""
     body = [line for line in lines if not line.startswith("#")]
     comments = [line for line in lines if line.startswith("#") and not line.startswith("# AIJ_")]
     if not body or not comments:
@@ -80,11 +74,7 @@ def uncomment(lines: list[str]) -> list[str]:
 def take_header(
     rows: list[list[str]], columns: Sequence[str] | None, name: str
 ) -> tuple[list[str], list[list[str]]]:
-    """Separate the header from the rows; where tables were joined, drop its repetitions.
-
-    columns: names given by the user.
-    Returns header: other spellings resolved.
-    """
+    """Separate the header from the rows; where tables were joined, drop its repetitions."""
     first = rows[0]
     if len(first) < 2:
         msg = f"{name}: not a table, its first line has a single cell: {first[0][:40]!r}"
@@ -130,10 +120,7 @@ def _canonical(name: str) -> str:
 def gather_columns(
     header: list[str], rows: list[list[str]], notes: list[Note]
 ) -> dict[str, list[str]]:
-    """Turn rows into columns; of a repeated name the first counts, row numbers are left out.
-
-    notes: what was odd is appended.
-    """
+    """Turn rows into columns; of a repeated name the first counts, row numbers are left out."""
     width = len(header)
     ragged = [k for k, row in enumerate(rows, start=1) if len(row) != width]
     if ragged:

@@ -10,11 +10,9 @@ __all__ = ["relative_fluxes"]
 def leave_one_out(
     flux: np.ndarray, error: np.ndarray, comparison: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sum the comparison stars for each star, itself left out.
+    """Sum the comparison stars (n_star,) for each star, itself left out; (n_frame, n_star).
 
-    flux, error: (n_frame, n_star) float arrays; comparison: (n_star,) bool array.
-    Returns total, total_err: (n_frame, n_star) float arrays, NaN where a comparison star of the sum
-    is NaN.
+    NaN where a comparison star of the sum is NaN.
     """
     others = comparison[:, None] & ~np.eye(len(comparison), dtype=bool)
     # Only comparison stars enter the product: NaN times 0 is NaN.
@@ -39,8 +37,8 @@ def ratio(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Divide fluxes by sums of comparison stars; 0 where the sum is 0, as AstroImageJ has it.
 
-    Returns relative, relative_err: the error is ``relative * sqrt((error/flux)^2 +
-    (total_err/total)^2)``, AstroImageJ's formula: it carries the sign of the ratio.
+    The error is ``relative * sqrt((error/flux)^2 + (total_err/total)^2)``, AstroImageJ's formula:
+    it carries the sign of the ratio.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = flux / total

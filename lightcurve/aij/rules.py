@@ -28,14 +28,11 @@ SAME_SKY = 1e-6
 def noise_from_errors(
     error: np.ndarray, flux: np.ndarray, sky: np.ndarray, area: np.ndarray, n_sky: np.ndarray
 ) -> NoiseModel | None:
-    """Solve the error formula for gain and read noise.
+    """Solve the error formula for gain and read noise; None with fewer than 3, or no gain above 0.
 
     With ``k = n_pix (1 + n_pix / n_sky)`` the formula is linear in ``1/g`` and in the variance c
     of dark current and read noise: ``error^2 - 0.289^2 k = (F + k B) / g + k c``. Dark current and
-    read noise cannot be told apart: all of c is given as read noise.
-
-    error, flux, sky, area, n_sky: ADU, ADU per pixel and pixels; rows with NaN do not count.
-    None where fewer than 3 errors are known, or no positive gain explains them.
+    read noise cannot be told apart: all of c is given as read noise. Rows with NaN do not count.
     """
     use = np.isfinite(error) & (error > 0) & np.isfinite(flux) & np.isfinite(sky)
     if use.sum() < MIN_ERRORS:
@@ -193,11 +190,7 @@ def _radii(
 
 
 def _refuse_odd_radii(
-    table: AijTable,
-    radius: np.ndarray,
-    annulus: np.ndarray,
-    base: np.ndarray,
-    trials: list[Start],
+    table: AijTable, radius: np.ndarray, annulus: np.ndarray, base: np.ndarray, trials: list[Start]
 ) -> None:
     """Refuse radii that are none, or larger than the frames."""
     limit = max(trials[0].pixels.shape)

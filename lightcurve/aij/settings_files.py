@@ -79,10 +79,7 @@ class ApertureSettings:
 
 
 def read_properties(path: str | Path) -> dict[str, str]:
-    """Read a file of ``key=value`` lines.
-
-    Keys without the leading dot.
-    """
+    """Read a file of ``key=value`` lines, the keys without their leading dot."""
     values = {}
     for line in read_text(path, what="AstroImageJ settings").split("\n"):
         key, sign, value = line.strip().partition("=")
@@ -252,16 +249,11 @@ def _sexagesimal(text: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class PlotSettings:
-    """What a plot configuration says of curves and detrending.
+    """What a plot configuration says of curves and detrending."""
 
-    curves : number of the curve to the column it shows.
-    detrend : number of the curve to the columns it is detrended by.
-    values : All that the file says.
-    """
-
-    curves: Mapping[int, str]
-    detrend: Mapping[int, tuple[str, ...]]
-    values: Mapping[str, str]
+    curves: Mapping[int, str]  # number of the curve to the column it shows
+    detrend: Mapping[int, tuple[str, ...]]  # number of the curve to the columns it is detrended by
+    values: Mapping[str, str]  # all that the file says
 
 
 def read_plotcfg(path: str | Path) -> PlotSettings:

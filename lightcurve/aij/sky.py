@@ -17,30 +17,20 @@ MIN_PLANE_PIXELS = 4
 
 @dataclass(frozen=True, slots=True)
 class SkyRule:
-    """How the sky around a star is found.
+    """How the sky around a star is found."""
 
-    annulus : (float, float) or None, inner and outer radius, pixels; without one the sky is 0.
-    remove_stars : clipped mean of the pixels with their centres in the annulus.
-    plane : tilted plane through the pixels that count, with their offsets from the star as
-        coordinates. (AstroImageJ mixes two origins when it clips as well: its sky is then that
-        of another place. This is not copied.).
-    """
-
-    annulus: tuple[float, float] | None
-    remove_stars: bool = True
+    annulus: tuple[float, float] | None  # inner and outer radius, pixels; without one the sky is 0
+    remove_stars: bool = True  # clipped mean of the pixels with their centres in the annulus
+    # tilted plane through the pixels that count, with their offsets from the star as coordinates.
+    # (AstroImageJ mixes two origins when it clips as well: its sky is then that of another place.
+    # This is not copied.)
     plane: bool = False
 
 
 def _annulus_squares(
     image: np.ndarray, centre: tuple[np.ndarray, np.ndarray], annulus: tuple[float, float]
 ) -> Squares:
-    """Cut squares in which only the pixels with their centres in the annulus are left.
-
-    image : (ny, nx) array.
-    centre : tuple of (n,) float arrays; x, y, pixels.
-    annulus : (float, float); inner and outer radius, both included.
-    Returns Squares: NaN elsewhere.
-    """
+    """Cut squares in which only the pixels with their centres in the annulus are left, else NaN."""
     square = squares_about(image, centre, annulus[1])
     distance = square.distance_squared()
     inside = (distance >= annulus[0] ** 2) & (distance <= annulus[1] ** 2)
@@ -52,12 +42,9 @@ def _clip_stars(
 ) -> np.ndarray:
     """Choose the pixels within 2 sigma of their mean, again and again from all of them.
 
-    Pixels thrown out may come back as mean and sigma settle; both sides are clipped alike.
-
-    values : (n, m, m) float array; ADU; NaN does not count.
-    tolerance : a star's sky is settled when its mean moves by less, ADU.
-    before : a sky whose first mean, of all pixels, is this near is settled before it is clipped.
-    Returns (n, m, m) bool array: pixels that give the last mean.
+    Pixels thrown out may come back as mean and sigma settle; both sides are clipped alike; NaN does
+    not count. tolerance: a star's sky is settled when its mean moves by less, ADU; before: a sky
+    whose first mean, of all pixels, is this near is settled before it is clipped.
     """
     finite = np.isfinite(values)
     light, keep = np.where(finite, values, 0.0), finite.copy()
@@ -91,12 +78,10 @@ def _mean_and_sigma(light: np.ndarray, keep: np.ndarray) -> tuple[np.ndarray, np
 
 
 def sky_planes(square: Squares, keep: np.ndarray, *, tilted: bool) -> np.ndarray:
-    """Fit the sky as ``a + b u + c v`` about each star.
+    """Fit the sky as ``a + b u + c v`` about each star to the pixels that are kept: (n, 3), ADU.
 
-    keep : (n, m, m) bool array; pixels that count.
-    tilted : least squares; otherwise a is the mean, b and c are 0. The mean, too, where fewer than
-        4 pixels are left or they lie on a line.
-    Returns (n, 3) float array: a, b, c in ADU and ADU per pixel; 0 where no pixel counts.
+    tilted: least squares; otherwise a is the mean, b and c are 0. The mean, too, where fewer than
+    4 pixels are left or they lie on a line; 0 where none is.
     """
     light = np.where(keep, square.values, 0.0)
     count = keep.sum(axis=(1, 2))
@@ -116,16 +101,9 @@ def sky_planes(square: Squares, keep: np.ndarray, *, tilted: bool) -> np.ndarray
 
 
 def centroid_sky(
-    image: np.ndarray,
-    centre: tuple[np.ndarray, np.ndarray],
-    rule: SkyRule,
+    image: np.ndarray, centre: tuple[np.ndarray, np.ndarray], rule: SkyRule
 ) -> np.ndarray:
-    """Find the background under which AstroImageJ looks for a centroid.
-
-    image : (ny, nx) array.
-    centre : tuple of (n,) float arrays; x, y, pixels.
-    Returns (n, 3) float array: as of `sky_planes`.
-    """
+    """Find the planes (n, 3), as of `sky_planes`, under which AstroImageJ looks for a centroid."""
     if rule.annulus is None:
         return np.zeros((len(centre[0]), 3))
     square = _annulus_squares(image, centre, rule.annulus)
@@ -141,18 +119,12 @@ def centroid_sky(
 
 
 def photometer_sky(
-    image: np.ndarray,
-    centre: tuple[np.ndarray, np.ndarray],
-    rule: SkyRule,
+    image: np.ndarray, centre: tuple[np.ndarray, np.ndarray], rule: SkyRule
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Find the sky that AstroImageJ subtracts from an aperture.
 
-    image : (ny, nx) array.
-    centre : tuple of (n,) float arrays; x, y, pixels.
-    rule : without star removal and plane, each pixel counts by its area in the annulus.
-    Returns planes : (n, 3) float array; as of `sky_planes`.
-        n_sky, scatter : (n,) float arrays; pixels that count, and their standard deviation in
-            ADU.
+    Without star removal and plane each pixel counts by its area in the annulus. Returns planes as
+    of `sky_planes`, the pixels that count, and their standard deviation, ADU.
     """
     n = len(centre[0])
     if rule.annulus is None:

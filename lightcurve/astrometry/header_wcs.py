@@ -30,13 +30,10 @@ _NUMBERS = re.compile(r"(CRVAL|CRPIX|CDELT|CROTA)[12]|(CD|PC)[12]_[12]|(A|B)_\d_
 def solve_header(request: SolveRequest, settings: SolveSettings) -> Solution:
     """Take the WCS of the header, if it is whole and the frame's stars are where it has them.
 
-    request: its catalogue is what the stars are compared with; without one, the stars of index
-    files.
-    In ICRS, refined with the matched stars. With no matched stars where there was nothing to
-    compare with: its detail says so.
-    Raises SolveError when there is no celestial WCS, it is degenerate or absurd, or it contradicts
-    the scale given or the stars of the frame; without such stars, also when it contradicts the
-    scale or the place that are known.
+    They are compared with the request's catalogue, else the stars of index files; without either
+    the solution has no matched stars, and its detail says so. Raises SolveError when there is no
+    celestial WCS, it is degenerate or absurd, or it contradicts the scale given or the stars of the
+    frame; without such stars, also when it contradicts the scale or the place that are known.
     """
     wcs, detail = to_icrs(_read(request), request.shape)
     scale, _, _ = describe_wcs(wcs, request.shape)
@@ -73,11 +70,9 @@ def _compare(found: Solution, request: SolveRequest, settings: SolveSettings) ->
 
 
 def known_stars(wcs: WCS, request: SolveRequest, settings: SolveSettings) -> np.ndarray:
-    """Find stars of known places on and around a frame, without a network.
+    """Find stars (n, 2), RA and Dec, on and around a frame, without a network.
 
-    wcs: of the frame, roughly.
-    Returns (n, 2) float array, RA and Dec, degrees: the request's catalogue, else the stars of the
-    index files.
+    Those of the request's catalogue, else those of the index files.
     """
     if request.catalog is not None:
         return request.catalog

@@ -35,16 +35,11 @@ TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A published series.
+    """A published series."""
 
-    url : the folder it is in.
-    tiles : scale to the number of pieces that the sky comes in: 1, 12 or 48.
-    text : of what it is made.
-    """
-
-    url: str
-    tiles: dict[int, int]
-    text: str
+    url: str  # the folder it is in
+    tiles: dict[int, int]  # scale to the number of pieces that the sky comes in: 1, 12 or 48
+    text: str  # of what it is made
 
 
 def _tiles(**pieces: range) -> dict[int, int]:
@@ -202,10 +197,7 @@ def _names(series: str, scale: int, place: tuple[float, float, float] | None) ->
 
 
 def tiles_at(ra_deg: float, dec_deg: float, radius_deg: float, nside: int) -> list[int]:
-    """List the pieces of sky that a circle touches.
-
-    Numbers as `healpix` gives them, ascending.
-    """
+    """List the pieces of sky that a circle touches, ascending, numbered as `healpix` does."""
     ra = np.radians(ra_deg)
     centre = unit_vectors(ra_deg, dec_deg)
     east = np.array([-np.sin(ra), np.cos(ra), 0.0])
@@ -219,13 +211,10 @@ def tiles_at(ra_deg: float, dec_deg: float, radius_deg: float, nside: int) -> li
 
 
 def healpix(points: np.ndarray, nside: int) -> np.ndarray:
-    """Tell which HEALPix pieces directions fall in, numbered as Astrometry.net does.
+    """Tell which HEALPix pieces unit vectors (n, 3) fall in, numbered as Astrometry.net does.
 
     Of the twelve base pieces (Gorski et al. 2005, ApJ 622, 759) each is a grid of nside by nside:
     the number counts base pieces, then steps to the north-east, then to the north-west.
-
-    points: (n, 3) float array, unit vectors.
-    Returns (n,) int array.
     """
     x, y, z = points.T
     turn = (np.arctan2(y, x) / (np.pi / 2)) % 4

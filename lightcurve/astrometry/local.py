@@ -30,12 +30,8 @@ CERTAIN_LOG_ODDS = 60.0  # e^21 is what the engine accepts; from here on no sear
 def solve_local(request: SolveRequest, settings: SolveSettings) -> Solution:
     """Solve a frame with index files on this machine.
 
-    settings: index files, tolerances, and the time limit.
-    Fitted to the stars of the index files, or of the request's catalogue, that fall on stars of the
-    frame.
     Raises SolveError when the engine is not installed, no index file is there or covers the frame's
-    scale, time is up, or nothing matches; InputError when an index file given is not there or is
-    none.
+    scale, time is up, or nothing matches; InputError when an index file given is missing or none.
     """
     try:
         import astrometry  # noqa: F401

@@ -44,18 +44,12 @@ PARITY = {"sky": 0, "mirrored": 1, "either": 2}
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """How far a server has come with something sent to it.
+    """How far a server has come with something sent to it."""
 
-    finished : whether it has ended to look at what was sent; solving comes after that.
-    n_images : images or star lists that it found in it.
-    job : the solving, once there is one.
-    error : what went wrong, in the server's words; empty when nothing did.
-    """
-
-    finished: bool
-    n_images: int
-    job: int | None
-    error: str
+    finished: bool  # whether it has ended to look at what was sent; solving comes after that
+    n_images: int  # images or star lists that it found in it
+    job: int | None  # the solving, once there is one
+    error: str  # what went wrong, in the server's words; empty when nothing did
 
 
 class NovaServer:
@@ -78,12 +72,7 @@ class NovaServer:
         self._session = SecretStr("")
 
     def upload(self, options: Mapping[str, Any], name: str, content: bytes, end: float) -> int:
-        """Send a star list or an image to be solved.
-
-        options: of the interface: hints, and who may see it; name: file name that the server is
-        told.
-        Number of the submission.
-        """
+        """Send a star list or an image to be solved; the number of the submission."""
         for _ in range(2):
             self._log_in(end)
             fields = {**options, "session": self._session.get_secret_value()}
@@ -100,10 +89,7 @@ class NovaServer:
         raise SolveError(msg)
 
     def submission(self, number: int, end: float) -> Submission | None:
-        """Ask how far a submission is.
-
-        None when the server knows no such submission.
-        """
+        """Ask how far a submission is; None when the server knows no such one."""
         reply = self._web.get(f"api/submissions/{number}", end)
         if reply.status == 404:
             return None
@@ -122,20 +108,13 @@ class NovaServer:
         )
 
     def job_status(self, job: int, end: float) -> str:
-        """Ask whether a job is done.
-
-        ``"success"``, ``"failure"``, or another word while it goes on.
-        """
+        """Ask about a job: ``"success"``, ``"failure"``, or another word while it goes on."""
         reply = self._web.get(f"api/jobs/{job}", end)
         status = self._json(reply).get("status")
         return status if isinstance(status, str) else self._malformed(reply)
 
     def result(self, kind: str, job: int, end: float) -> bytes | None:
-        """Fetch a file that a job made.
-
-        kind: ``"wcs_file"`` or ``"corr_file"``.
-        None when the server has no such file.
-        """
+        """Fetch a job's ``"wcs_file"`` or ``"corr_file"``; None when the server has none."""
         reply = self._web.get(f"{kind}/{job}", end, limit=MAX_FILE_BYTES)
         if reply.status == 404:
             return None
@@ -219,10 +198,7 @@ class _Parcel:
 def solve_nova(request: SolveRequest, settings: SolveSettings) -> Solution:
     """Have a frame solved by a server; wait for it, or go on with one that was sent before.
 
-    request: its `state_file` keeps the number of the submission while the server is at work;
-    settings: server, what is sent, who may see it, hints and the time limit.
-    Checked and refined with known stars: the catalogue, index files on this machine, or the stars
-    that the server says it matched.
+    The request's `state_file` keeps the number of the submission while the server is at work.
     Raises SolveError when there is no key, the server cannot be asked, is too slow, finds nothing,
     or what it finds is not where the frame's stars are. Each has its own message.
     """
@@ -256,10 +232,7 @@ def _matched(server: NovaServer, job: int, end: float) -> bytes | None:
 
 
 def find_key() -> SecretStr | None:
-    """Look for an API key.
-
-    From the environment (``ASTROMETRY_NET_API_KEY``), or from astroquery's configuration.
-    """
+    """Look for an API key: ``ASTROMETRY_NET_API_KEY``, else astroquery's configuration."""
     key = os.environ.get(KEY_VARIABLE, "").strip()
     if not key:
         loaded = sys.modules.get("astroquery.astrometry_net")
@@ -284,10 +257,7 @@ def _server(address: str, key: SecretStr, plain_http: bool) -> NovaServer:  # no
 
 
 def pack(request: SolveRequest, settings: SolveSettings) -> _Parcel:
-    """Put together what a server is sent.
-
-    Raises SolveError when there are too few stars to send, or the image cannot be read.
-    """
+    """Put together what a server is sent; SolveError with too few stars or an unreadable image."""
     name, content, more = SENDERS[settings.upload](request)
     options = _visibility(settings) | _hints(request, settings) | more
     whole = json.dumps([settings.server, options, name], sort_keys=True).encode() + content

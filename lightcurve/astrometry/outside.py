@@ -31,9 +31,8 @@ _UNREADABLE = (OSError, ValueError, TypeError, KeyError, IndexError, MemoryError
 
 
 def star_places(request: SolveRequest) -> np.ndarray:
-    """List the brightest stars' places, as FITS counts pixels: the first one's centre is (1, 1).
+    """List the brightest stars' places (n, 2), counted as FITS does: the first pixel is (1, 1).
 
-    Returns (n, 2) float array, at most `N_STARS`, brightest first.
     Raises SolveError when there are too few for any pattern.
     """
     stars = request.stars
@@ -44,10 +43,7 @@ def star_places(request: SolveRequest) -> np.ndarray:
 
 
 def scale_bounds(request: SolveRequest, settings: SolveSettings) -> tuple[float, float] | None:
-    """Bound the scale: as widely as the local solver does, at last, for it is asked once only.
-
-    Arc seconds per pixel; None when nothing is known.
-    """
+    """Bound the scale, arcsec per pixel: as widely as the local solver at last: asked once only."""
     if request.scale_arcsec is None:
         return None
     widening = WIDENINGS[0] if request.scale_is_known else WIDENINGS[-1]
@@ -56,22 +52,16 @@ def scale_bounds(request: SolveRequest, settings: SolveSettings) -> tuple[float,
 
 
 def cone(request: SolveRequest, settings: SolveSettings) -> tuple[float, float, float] | None:
-    """Bound the place on the sky.
-
-    RA (0 to 360), Dec and radius, degrees; None when no place is known or none is to be used.
-    """
+    """Bound the place on the sky: RA, Dec, radius, degrees; None when not known or not wanted."""
     if request.ra_deg is None or request.dec_deg is None or settings.blind:
         return None
     return round(request.ra_deg % 360, 6) % 360, round(request.dec_deg, 6), settings.radius_deg
 
 
 def read_result(body: bytes, request: SolveRequest) -> WCS:
-    """Read a WCS as Astrometry.net writes it, and see that it is one of this frame.
+    """Read a WCS (a FITS header) as Astrometry.net writes it, and see that it is one of this frame.
 
-    body: a FITS header.
-    TAN or TAN-SIP.
-    Raises SolveError when it is none, degenerate, of a frame of another size, or far from the scale
-    known.
+    Raises SolveError when it is none, degenerate, of another size, or far from the scale known.
     """
     try:
         with warnings.catch_warnings():
@@ -118,11 +108,10 @@ def _tangent(header: fits.Header) -> WCS:
 def stars_to_check(
     wcs: WCS, matched: bytes | None, request: SolveRequest, settings: SolveSettings
 ) -> tuple[np.ndarray, str]:
-    """Find stars of known places: from here, or else those that the solver says it matched.
+    """Find stars (n, 2), RA and Dec: from here, or else those that the solver says it matched.
 
-    matched: the solver's list of matched stars.
-    Returns sky: (n, 2) float array, RA and Dec, degrees; remark: says so where they are the
-    solver's own, which makes a weaker check, or where these would be needed and cannot be read.
+    The remark says so where they are the solver's own, which makes a weaker check, or where these
+    would be needed and cannot be read.
     """
     sky = known_stars(wcs, request, settings)
     here, _ = stars_on_frame(wcs, request.shape, sky)

@@ -83,12 +83,10 @@ def check_wcs(
     *,
     tolerance_px: float = MATCH_PX,
 ) -> Check:
-    """Match stars of known places with a frame's own, one to one, the closest first.
+    """Match stars of known places, RA and Dec, with a frame's own, one to one, the closest first.
 
     Of the two lists the shorter one is on trial: each of its k stars meets one of the other's n
     by chance with ``p = 1 - exp(-n pi t^2 / A)``; the binomial tail is the probability stated.
-
-    shape: (ny, nx); sky: (n, 2) float array, RA and Dec, degrees, at the frame's epoch.
     """
     from scipy.spatial import cKDTree
     from scipy.special import bdtrc
@@ -164,12 +162,7 @@ class Refined:
 
 
 def refine_wcs(
-    wcs: WCS,
-    stars: Detections,
-    shape: tuple[int, int],
-    sky: np.ndarray,
-    *,
-    max_order: int = 4,
+    wcs: WCS, stars: Detections, shape: tuple[int, int], sky: np.ndarray, *, max_order: int = 4
 ) -> Refined:
     """Fit a WCS anew to the catalogue stars that fall on detected ones.
 

@@ -49,15 +49,11 @@ CLEAR_MAJORITY = 0.6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Triangles:
-    """Triangles of some stars, ready to be looked up by shape and size.
+    """Triangles of some stars, ready to be looked up by shape and size."""
 
-    corners : (m, 3) int array, stars of each triangle, in the order of the sides they face,
-        shortest first.
-    tree : of the invariants that `triangles` gives.
-    """
-
+    # (m, 3) int, stars of each triangle, in the order of the sides they face, shortest first
     corners: np.ndarray
-    tree: cKDTree
+    tree: cKDTree  # of the invariants that `triangles` gives
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,8 +101,7 @@ def make_reference(
 def brightest_first(x: np.ndarray, y: np.ndarray, flux: np.ndarray) -> np.ndarray:
     """Order stars by flux, equal ones by place, so that the order given does not matter.
 
-    x, y, flux: (n,) float arrays.
-    Returns (m, 2) float array, x and y of the stars without a NaN.
+    Returns (m, 2), x and y of the stars without a NaN.
     """
     stars = np.column_stack([x, y]).astype(float)
     brightness = np.asarray(flux, dtype=float)
@@ -121,15 +116,12 @@ def _triples(n: int) -> np.ndarray:
 
 
 def triangles(stars: np.ndarray) -> Triangles:
-    """Form all triangles of some stars.
+    """Form all triangles of some stars (n, 2), without those that have a side under `MIN_SIDE_PX`.
 
     The invariants are the shortest and the middle side over the longest, both over
     `RATIO_TOLERANCE`, and the logarithm of the longest over `SCALE_TOLERANCE`: one unit of
     distance is one tolerance. Corner k faces side k, and sides ascend, so that like triangles list
     like corners in the same place.
-
-    stars: (n, 2) float array, pixels.
-    Without those that have a side under `MIN_SIDE_PX`.
     """
     from scipy.spatial import cKDTree
 
@@ -152,12 +144,7 @@ def triangles(stars: np.ndarray) -> Triangles:
 
 
 def hypotheses(stars: np.ndarray, reference: ReferencePattern) -> Iterator[np.ndarray]:
-    """Yield transforms worth a check, from few bright stars to many.
-
-    stars : (n, 2) float array, of the frame, brightest first.
-
-    Yields (2, 3) float array.
-    """
+    """Yield transforms (2, 3) worth a check, from few of the brightest stars (n, 2) to many."""
     done = set()
     for first, last, level in STAGES:
         stage = first, min(last, len(stars)), min(LEVELS[level], len(reference.x))
@@ -276,11 +263,9 @@ def false_match_probability(
 
 
 def _local_density(points: np.ndarray, tree: cKDTree, overall: float) -> np.ndarray:
-    """Stars per square pixel around some points, from the distance to the nearest few.
+    """Stars per square pixel around some points (n, 2), from the distance to the nearest few.
 
-    points: (n, 2) float array; tree: the stars counted; overall: density of the frame, the least
-    that is returned.
-    Returns (n,) float array.
+    overall: density of the frame, the least that is returned.
     """
     if tree.n <= N_NEIGHBOURS:
         return np.full(len(points), overall)

@@ -66,20 +66,18 @@ class Solver:
 
     name, help, more : as typed; what it is, in a line; and what there is to be said besides, in
         the manual.
-    solve : ``solve(request, settings) -> Solution``; raises `SolveError` with its reason.
-    asks_a_server : it is left out offline, for the many frames of a night, and until all else
-        has failed.
-    uses_index : it can do nothing without index files on this machine.
-    only_claims : it tells what the file says. Where no known star confirms that, any other
-        solver's answer goes before it.
     """
 
     name: str
     help: str
     more: str
+    # ``solve(request, settings) -> Solution``; raises `SolveError` with its reason
     solve: Callable[[SolveRequest, SolveSettings], Solution]
+    # it is left out offline, for the many frames of a night, and until all else has failed
     asks_a_server: bool = False
-    uses_index: bool = False
+    uses_index: bool = False  # it can do nothing without index files on this machine
+    # it tells what the file says. Where no known star confirms that, any other solver's answer goes
+    # before it
     only_claims: bool = False
 
     @property
@@ -120,10 +118,7 @@ def settle(wcs: WCS, request: SolveRequest, sky: np.ndarray, solver: str, detail
             f"{check.n_detected} stars of the frame, which may be chance"
         )
         raise SolveError(
-            msg,
-            n_detected=check.n_detected,
-            n_catalog=check.n_inside,
-            best=float(check.n_matched),
+            msg, n_detected=check.n_detected, n_catalog=check.n_inside, best=float(check.n_matched)
         )
     if refined.order > 1:
         detail = f"{detail}, SIP order {refined.order}".lstrip(", ")

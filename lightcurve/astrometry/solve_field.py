@@ -31,12 +31,7 @@ PARITY = {"either": (), "sky": ("--parity", "pos"), "mirrored": ("--parity", "ne
 
 
 def solve_with_program(request: SolveRequest, settings: SolveSettings) -> Solution:
-    """Solve a frame by running ``solve-field`` on the list of its stars.
-
-    settings: index files (else those that the program is set up with), hints, and the time limit.
-    Checked and refined with the catalogue, index files, or the stars the program matched.
-    Raises SolveError when the program is not there, fails, runs out of time or finds nothing.
-    """
+    """Solve a frame by running ``solve-field`` on its list of stars; a SolveError says why not."""
     program, n = shutil.which(PROGRAM), len(request.stars)
     if program is None:
         msg = f"no {PROGRAM} on the PATH"

@@ -11,30 +11,19 @@ MIN_KEPT = 6
 
 
 def as_matrix(turn: complex, shift: complex, *, mirrored: bool) -> np.ndarray:
-    """Write ``z -> turn * z + shift`` (of the conjugate of z where mirrored) as a matrix.
-
-    Returns (2, 3) float array, ``[x, y] = matrix @ [x_ref, y_ref, 1]``.
-    """
+    """Write ``z -> turn * z + shift`` (of the conjugate of z where mirrored) as a (2, 3) matrix."""
     c, s = turn.real, turn.imag
     sign = -1.0 if mirrored else 1.0
     return np.array([[c, -sign * s, shift.real], [s, sign * c, shift.imag]])
 
 
 def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Carry points by a transform.
-
-    matrix: (2, 3) float array; points: (n, 2) float array.
-    Returns (n, 2) float array.
-    """
+    """Carry points (n, 2) by a transform, ``[x, y] = matrix @ [x_ref, y_ref, 1]``."""
     return points @ matrix[:, :2].T + matrix[:, 2]
 
 
 def fit_similarity(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
-    """Fit shift, turn and scale, plain or mirrored, whichever leaves less.
-
-    points, stars: (n, 2) float arrays, matched places, at least two.
-    Returns (2, 3) float array.
-    """
+    """Fit shift, turn and scale, plain or mirrored, whichever leaves less, to two stars or more."""
     here, there = stars @ (1, 1j), points @ (1, 1j)
     mean = here.mean()
     fits = []
@@ -71,9 +60,6 @@ def fit_transform(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
     """Fit an affine transform, or a similarity to fewer than `AFFINE_FROM`, without outliers.
 
     Matches farther off than three times the median distance are dropped, twice.
-
-    points, stars: (n, 2) float arrays, matched places.
-    Returns (2, 3) float array.
     """
     fit = fit_affine if len(points) >= AFFINE_FROM else fit_similarity
     matrix = fit(points, stars)

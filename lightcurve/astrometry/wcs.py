@@ -46,11 +46,9 @@ _OLD_WCS = re.compile(
 
 
 def tangent_wcs(crval: np.ndarray, crpix: np.ndarray, cd: np.ndarray, *, sip: bool = False) -> WCS:
-    """Make a gnomonic WCS.
+    """Make a gnomonic WCS, its `crpix` counted from 0, `cd` in degrees per pixel.
 
-    crval: (2,) float array, RA and Dec of the reference point, degrees; crpix: (2,) float array,
-    its pixel, counted from 0; cd: (2, 2) float array, degrees per pixel; sip: name the projection
-    as one that SIP terms go with.
+    sip: name the projection as one that SIP terms go with.
     """
     from astropy.wcs import WCS
 
@@ -69,16 +67,13 @@ def tangent_wcs(crval: np.ndarray, crpix: np.ndarray, cd: np.ndarray, *, sip: bo
 def fit_wcs(
     xy: np.ndarray, sky: np.ndarray, crval: np.ndarray, crpix: np.ndarray, *, order: int = 1
 ) -> WCS:
-    """Fit a WCS by linear least squares.
+    """Fit a WCS to stars at `xy`, pixels from 0, and `sky`, degrees, by linear least squares.
 
     With (u, v) the pixel from `crpix` and (xi, eta) the star projected on the plane tangent at
     `crval`, ``xi = CD11 (u + f) + CD12 (v + g)`` and so for eta, where f and g are SIP's
-    polynomials, is a polynomial of the same order in u and v: linear in its coefficients. What is
-    constant in it moves `crval`; three rounds bring that under 1e-9 of a pixel.
-
-    xy: (n, 2) float array, pixels, from 0; sky: (n, 2) float array, RA and Dec, degrees; crval,
-    crpix: (2,) float arrays, reference point: rough place on the sky, and exact pixel from 0;
-    order: 1 for a plain TAN, 2 to 5 for SIP.
+    polynomials (order 2 to 5; 1 for a plain TAN), is a polynomial of the same order in u and v:
+    linear in its coefficients. What is constant in it moves `crval`, a rough place; three rounds
+    bring that under 1e-9 of a pixel.
     """
     uv = xy - np.asarray(crpix)
     # Scaled to about one, so that high powers do not ruin the matrix.
@@ -220,15 +215,11 @@ def _grid_of(wcs: WCS, shape: tuple[int, int] | None) -> np.ndarray:
 
 
 def to_icrs(wcs: WCS, shape: tuple[int, int]) -> tuple[WCS, str]:
-    """Turn a celestial WCS of another equinox or system into one of RA and Dec, ICRS.
+    """Turn a celestial WCS of another equinox or system into one of ICRS; say from what.
 
-    A tangential projection is one in any system, turned: it is found by a fit on a grid.
-
-    shape: (ny, nx).
-    Returns wcs: as it is where it is of ICRS already, or of FK5 of J2000, which is that to 0.03
-    arcsec; remark: says what it was converted from; empty where it was not.
-    Raises SolveError when it would have to be converted and is no TAN or TAN-SIP, or of an unknown
-    system.
+    A tangential projection is one in any system, turned: it is found by a fit on a grid. FK5 of
+    J2000 is ICRS to 0.03 arcsec. Raises SolveError when it would have to be converted and is no TAN
+    or TAN-SIP, or of an unknown system.
     """
     of_2000 = bool(np.isnan(wcs.wcs.equinox)) or wcs.wcs.equinox == 2000.0
     modern = wcs.wcs.radesys == "ICRS" or (wcs.wcs.radesys in {"", "FK5"} and of_2000)

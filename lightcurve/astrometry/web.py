@@ -39,10 +39,7 @@ class WebServer:
         self._trust_env = not _is_loopback(parts.hostname or "")
 
     def get(self, path: str, end: float, *, limit: int = MAX_BYTES) -> Reply:
-        """Fetch something of at most `limit` bytes by `end`, a `time.monotonic`.
-
-        The reply is of any status but those of a busy server.
-        """
+        """Fetch at most `limit` bytes by `end`, a `time.monotonic`, of any status but busy."""
         return self._ask("GET", path, end, limit)
 
     def post(self, path: str, fields: Mapping[str, Any], end: float, *, files: Any = None) -> Reply:

@@ -26,9 +26,7 @@ SATURATION_UNKNOWN = 1e9
 def tile_median(image: np.ndarray, tile: int = TILE) -> np.ndarray:
     """Median of the square tile that each pixel lies in: glow and vignetting, without pixels.
 
-    image: (ny, nx) array, NaN are left out; tile: pixels on a side, about: the image is cut into
-    equal parts.
-    Returns (ny, nx) float32 array.
+    NaN are left out; tile: pixels on a side, about: the image is cut into equal parts.
     """
     ny, nx = image.shape
     rows = _edges(ny, tile)
@@ -48,12 +46,9 @@ def _edges(length: int, tile: int) -> list[int]:
 
 
 def hot_pixels(dark: np.ndarray, *, n_sigma: float = 8.0, floor: float = 0.5) -> np.ndarray:
-    """Find pixels whose dark signal stands out from their surroundings, up or down.
+    """Find pixels of a master dark, ADU, that stand out from their surroundings, up or down.
 
-    dark : (ny, nx) array, master dark, ADU, with or without bias; n_sigma : in robust scatters
-    of the whole frame about the local median; floor : smallest scatter believed, ADU.
-
-    Returns (ny, nx) bool array.
+    n_sigma: robust scatters of the frame about the local median; floor: least one believed, ADU.
     """
     deviation = dark - tile_median(dark)
     limit = n_sigma * max(robust_scatter(deviation, about=0.0), floor)
@@ -61,25 +56,17 @@ def hot_pixels(dark: np.ndarray, *, n_sigma: float = 8.0, floor: float = 0.5) ->
 
 
 def dead_pixels(flat: np.ndarray, *, least: float = 0.5) -> np.ndarray:
-    """Find pixels that respond too little, or not at all.
-
-    flat : (ny, nx) array, master flat; least : fraction of the local median below which a pixel
-    is dead.
-
-    Returns (ny, nx) bool array, also true where the flat is not finite or not positive.
-    """
+    """Find pixels of a master flat below `least` of the local median, or not positive."""
     return ~(flat > np.maximum(least * tile_median(flat), 0))
 
 
 def bad_columns(
     image: np.ndarray, *, n_sigma: float = 8.0, least: float = 0.0, window: int = 11, axis: int = 0
 ) -> np.ndarray:
-    """Find columns that stand out from their neighbours as a whole.
+    """Find columns (rows where `axis` is 1) that stand out from their neighbours as a whole.
 
-    image: (ny, nx) array, master bias, dark or flat; n_sigma: in robust scatters of the column
-    medians about their running median; least: smallest deviation that counts, in units of `image`;
-    window: columns in the running median; axis: 0 for columns, 1 for rows.
-    Returns (nx,) or (ny,) bool array.
+    n_sigma: robust scatters of the column medians about their median over `window` columns; least:
+    smallest deviation that counts, in units of `image`.
     """
     from scipy.ndimage import median_filter
 
@@ -92,18 +79,12 @@ def bad_columns(
 
 
 def read_user_map(path: Path, shape: tuple[int, int]) -> np.ndarray:
-    """Read a list of bad pixels.
+    """Read a list of bad pixels for frames of a shape (ny, nx): `PixelFlag.USER` where marked.
 
     A TOML file with any of ``columns = [x, ...]``, ``rows = [y, ...]``,
     ``pixels = [[x, y], ...]`` and ``rectangles = [[x0, y0, x1, y1], ...]``. All are 0-based, the
-    first pixel is (0, 0), and rectangles include both corners.
-
-    shape : (ny, nx) of the frames it is for.
-
-    Returns (ny, nx) uint8 array, `PixelFlag.USER` where marked.
-
-    Raises InputError when it cannot be read, has other names in it, or an entry lies outside
-    the frame.
+    first pixel is (0, 0), and rectangles include both corners. Raises InputError when it cannot be
+    read, has other names in it, or an entry lies outside the frame.
     """
     lists = read_toml(path, "a list of bad pixels")
     marked = np.zeros(shape, np.uint8)

@@ -30,17 +30,12 @@ Mean = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 @dataclass(frozen=True, slots=True)
 class RowSource:
-    """A file whose rows can be read one by one.
+    """A file whose rows can be read one by one."""
 
-    path : the image the user gave.
-    stored : the file that holds its pixels uncompressed; often the same.
-    shape : (ny, nx).
-    step : ADU between neighbouring values of an integer image; 0 where values are continuous.
-    """
-
-    path: Path
-    stored: Path
-    shape: tuple[int, int]
+    path: Path  # the image the user gave
+    stored: Path  # the file that holds its pixels uncompressed; often the same
+    shape: tuple[int, int]  # (ny, nx)
+    # ADU between neighbouring values of an integer image; 0 where values are continuous
     step: float
 
 
@@ -48,10 +43,7 @@ def open_rows(path: Path, spill: Path) -> RowSource:
     """Find the pixels of an image, so that its rows can be read by themselves.
 
     A plain two-dimensional primary image is read where it lies. Any other kind (compressed, in an
-    extension, a cube) is unpacked once, whole.
-
-    spill: folder to unpack into; the caller removes it.
-    Raises FrameError when the file cannot be read.
+    extension, a cube) is unpacked once, whole, into the folder `spill`; the caller removes it.
     """
     from astropy.io import fits
 
@@ -81,10 +73,8 @@ def _step(hdu: Hdu) -> float:
 def rows_of(source: RowSource) -> Iterator[Callable[[int, int], np.ndarray]]:
     """Open an image to read rows of it, from one up to, not including, another.
 
-    Yields of two ints, 0-based, to a (n_row, nx) float32 array in ADU; NaN where the image is
-    blank.
-
-    Raises FrameError when the file became shorter or vanished since it was found.
+    What it yields gives (n_row, nx) float32 in ADU, NaN where blank; it raises FrameError when the
+    file became shorter or vanished since it was found.
     """
     with open_source(source.stored) as stored:
         _, hdu = find_image(stored)
@@ -101,10 +91,7 @@ def rows_of(source: RowSource) -> Iterator[Callable[[int, int], np.ndarray]]:
 
 
 def read_rows(source: RowSource, row0: int, row1: int) -> np.ndarray:
-    """Read some rows once, those that there are; see `rows_of`.
-
-    Returns (n_row, nx) float32 array.
-    """
+    """Read some rows once, those that there are; see `rows_of`."""
     with rows_of(source) as read:
         return read(row0, row1)
 
@@ -112,16 +99,12 @@ def read_rows(source: RowSource, row0: int, row1: int) -> np.ndarray:
 def clipped_mean(
     stack: np.ndarray, clip_sigma: float = 5.0, *, floor: float = 0.0, method: str = "mean"
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Combine a stack of images into one.
+    """Combine a stack (n, ny, nx) into image, standard deviation (n - 1) and number of values kept.
 
-    stack: (n, ny, nx) float32 array, values that are not finite are left out; clip_sigma: in
-    scatters about the median; infinity keeps all; floor: smallest scatter believed, in the units of
-    `stack`. Whole numbers that are mostly equal have a median absolute deviation of 0, and every
-    other value would be left out; half the step between them prevents that; method: ``"mean"`` or
-    ``"median"`` of the values kept.
-    Returns image, std: (ny, nx) float32 arrays, mean or median, and standard deviation (n - 1) of
-    the values kept; NaN where there are none (for `std`, fewer than two); n_used: (ny, nx) uint16
-    array, values kept.
+    clip_sigma: in scatters about the median; infinity keeps all; floor: smallest scatter believed:
+    whole numbers that are mostly equal have a median absolute deviation of 0, and every other value
+    would be left out; half the step between them prevents that; method: ``"mean"`` or ``"median"``
+    of the values kept. NaN where there are none (for the deviation, fewer than two).
     """
     n, ny, nx = stack.shape
     flat = stack.reshape(n, ny * nx)
@@ -246,16 +229,13 @@ class Combined:
 
     image, std : (ny, nx) float32 arrays, clipped mean (or median) and standard deviation of the
         values kept; NaN where none.
-    n_used : (ny, nx) uint16 array, values kept at each pixel.
-    paths : the exposures, in the order given.
-    levels : (n,) float array, median of each exposure after subtraction, where `scale` asked
-        for it; else empty.
     """
 
     image: np.ndarray
     std: np.ndarray
-    n_used: np.ndarray
-    paths: tuple[Path, ...]
+    n_used: np.ndarray  # (ny, nx) uint16, values kept at each pixel
+    paths: tuple[Path, ...]  # the exposures, in the order given
+    # (n,), median of each exposure after subtraction, where `scale` asked for it; else empty
     levels: np.ndarray
 
 
@@ -271,15 +251,10 @@ def combine(
 ) -> Combined:
     """Combine exposures of the same size, value by value, with outliers left out.
 
-    Each exposure becomes ``(exposure - sum(image * factor)) * scale`` before it is compared with
-    the others; the clipping rule stands in `lightcurve.calib.combine`.
-
-    paths : at least one; scale : "median", (n,) array or None, factors; ``"median"`` divides
-    each exposure by its median after subtraction (taken over half a million pixels on a regular
-    grid); subtract : array, (array, factor), or list of these, images (ny, nx) to take off; a
-    factor is a number or one number for each exposure; method : ``"mean"`` or ``"median"``;
-    memory_mb : at most this much for the rows in memory; the result needs 10 bytes a pixel
-    besides.
+    Each becomes ``(exposure - sum(image * factor)) * scale`` before it is compared with the others.
+    scale: (n,) factors; ``"median"`` divides each by its median after subtraction (over half a
+    million pixels on a regular grid); subtract: images to take off, each with its factor or one
+    for each exposure; memory_mb: for the rows in memory; the result needs 10 bytes a pixel besides.
 
     Raises CalibrationError when there are none, their sizes differ, or one cannot be scaled;
     FrameError when one cannot be read.
@@ -362,9 +337,7 @@ def _prepared(
 
 
 def _levels(
-    sources: Sequence[RowSource],
-    terms: Sequence[tuple[np.ndarray, np.ndarray]],
-    progress: Progress,
+    sources: Sequence[RowSource], terms: Sequence[tuple[np.ndarray, np.ndarray]], progress: Progress
 ) -> np.ndarray:
     """Median of each exposure after subtraction, over a regular grid of pixels."""
     ny, nx = sources[0].shape

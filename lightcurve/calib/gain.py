@@ -26,14 +26,13 @@ class CameraNoise:
 
     gain_e_per_adu, gain_err : electrons per ADU and its standard error.
     read_noise_e, read_noise_err : electrons and its standard error.
-    n_blocks : blocks of pixels that took part.
     """
 
     gain_e_per_adu: float
     gain_err: float
     read_noise_e: float
     read_noise_err: float
-    n_blocks: int
+    n_blocks: int  # blocks of pixels that took part
 
 
 def measure_noise(
@@ -49,13 +48,9 @@ def measure_noise(
     S2 above bias and k = S1 / S2, the variance of F1 - k F2 is S1 (1 + k) / g + (1 + k^2) R^2,
     where R^2 in ADU is half the variance of the difference of two biases; for k = 1 this is
     Janesick's (2001) gain = (F1 + F2 - B1 - B2) / (var(F1 - F2) - var(B1 - B2)). It is worked out
-    in small blocks, over which illumination is constant enough, and the median taken.
-
-    flat_pair, bias_pair : pair of (ny, nx) arrays, raw exposures, ADU, all of one size;
-    saturation_adu : blocks that reach it in a flat are left out; block : pixels on a side.
-
-    Raises CalibrationError when fewer than four blocks are usable, or the flats are no noisier
-    than the biases.
+    in small blocks, over which illumination is constant enough, and the median taken; blocks that
+    reach saturation in a flat are left out. Raises CalibrationError when fewer than four are
+    usable, or the flats are no noisier than the biases.
     """
     f1, f2, b1, b2 = (_blocks(image, block) for image in (*flat_pair, *bias_pair))
     if not f1.shape == f2.shape == b1.shape == b2.shape:

@@ -37,10 +37,7 @@ _UNIT = {"bias": "adu", "dark": "adu", "flat": "", "badpix": ""}
 
 
 def _master_path(folder: Path, kind: str) -> Path:
-    """Name the file of a master frame.
-
-    kind: one of `KINDS`.
-    """
+    """Name the file of a master frame of one of `KINDS`."""
     return folder / f"master_{kind}.fits"
 
 
@@ -106,13 +103,9 @@ def write_master(
     values: Mapping[str, tuple[object, str]] | None = None,
     notes: Sequence[Note] = (),
 ) -> None:
-    """Write one master frame with its provenance.
+    """Write one master frame of one of `KINDS` with its provenance, at one stroke.
 
-    path : replaced at one stroke; a reader sees the old file or the new one; image : (ny, nx)
-    array; kind : one of `KINDS`; inputs : names of the files combined; values : mapping of str
-    to (value, comment), further header cards; notes : what is to be known of it.
-
-    Raises InputError when it cannot be written.
+    inputs: names of the files combined; values: further header cards, (value, comment).
     """
     from astropy.io import fits
 
@@ -153,12 +146,9 @@ def load_masters(folder: Path) -> Masters:
 
 
 def read_masters(paths: Sequence[Path]) -> Masters:
-    """Read master frames, whatever their file names.
+    """Read master frames, at most one of each kind, whatever their file names.
 
-    paths : written by `write_master`; at most one of each kind.
-
-    Raises CalibrationError when two are of one kind; FrameError when one is damaged or is not a
-    master frame of ours.
+    Raises CalibrationError when two are of one kind; FrameError when one is damaged or not ours.
     """
     fields: dict[str, Any] = {}
     inputs: dict[str, tuple[str, ...]] = {}

@@ -19,19 +19,15 @@ Group = Sequence[tuple[Path, Exposure]]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One property in which a calibration frame has to agree with the light.
+    """One property in which a calibration frame has to agree with the light."""
 
-    name : as shown to the user.
-    value : Exposure to the value compared; None where not known, which agrees with anything.
-    strict : ``"always"``: no agreement is an error; ``"unless allowed"``: an error that
-        ``calibration.allow_mismatch`` turns into a warning; ``"warn"``: a warning.
-    kinds : kinds of frames it applies to.
-    """
-
-    name: str
+    name: str  # as shown to the user
+    # Exposure to the value compared; None where not known, which agrees with anything
     value: Callable[[Exposure], Any]
+    # ``"always"``: no agreement is an error; ``"unless allowed"``: an error that
+    # ``calibration.allow_mismatch`` turns into a warning; ``"warn"``: a warning
     strict: str
-    kinds: tuple[str, ...] = ("bias", "dark", "flat", "dark flat")
+    kinds: tuple[str, ...] = ("bias", "dark", "flat", "dark flat")  # kinds of frames it applies to
 
 
 RULES = (
@@ -49,12 +45,9 @@ def choose_frames(
 ) -> tuple[Group, list[Note]]:
     """Take from a group the frames that agree with the light frame.
 
-    kind: ``"bias"``, ``"dark"``, ``"flat"`` or ``"dark flat"``; group: sequence of (Path,
-    Exposure).
-    Returns chosen: list of (Path, Exposure), empty only when `group` is; notes: how many were left
-    out and why; each disagreement let through, a warning.
-    Raises CalibrationError when no frame agrees in size or binning; in camera or (flats) filter,
-    unless allowed.
+    The notes say how many were left out and why, and warn of each disagreement let through. Raises
+    CalibrationError when no frame agrees in size or binning; in camera or (flats) filter, unless
+    allowed.
     """
     chosen, notes = list(group), []
     for rule in RULES:
@@ -122,23 +115,14 @@ def _word(value: object) -> str:
 
 
 def same_exposure(a: float | None, b: float | None) -> bool:
-    """Tell whether two exposure times are one to within a hundredth.
-
-    a, b: seconds.
-    False when either is not known.
-    """
+    """Tell whether two exposure times are known and one to within a hundredth."""
     if a is None or b is None:
         return False
     return abs(a - b) <= EXPOSURE_TOLERANCE * max(abs(a), abs(b))
 
 
 def by_exposure(group: Group) -> dict[float | None, list[tuple[Path, Exposure]]]:
-    """Sort frames by exposure time, those within a hundredth together.
-
-    group: sequence of (Path, Exposure).
-    Returns dict of float or None to list of (Path, Exposure), seconds, of the first frame of each;
-    None for those that do not say.
-    """
+    """Sort frames by exposure time (that of the first), those within a hundredth together."""
     groups: dict[float | None, list[tuple[Path, Exposure]]] = {}
     for path, exposure in group:
         seconds = exposure.exposure_s

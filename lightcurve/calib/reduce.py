@@ -37,11 +37,7 @@ class Reduction:
     saturation_adu: float | None
 
     def apply(self, raw: np.ndarray, rows: slice, out: np.ndarray) -> None:
-        """Reduce some rows.
-
-        raw: (n, nx) float32 array, ADU; rows: where these rows are in the masters; out: (n, nx)
-        float32 array, filled; may be `raw` itself.
-        """
+        """Reduce some rows (n, nx), ADU, into `out`, which may be `raw` itself."""
         if self.bias is not None:
             np.subtract(raw, self.bias[rows], out=out)
         elif out is not raw:
@@ -55,10 +51,8 @@ class Reduction:
     def mark(self, raw: np.ndarray, rows: slice, out: np.ndarray, marks: np.ndarray) -> None:
         """Mark what is bad in reduced rows, and make it NaN where the flat is not positive.
 
-        Pixels are looked at one by one only where some are known to be bad.
-
-        raw: (n, nx) float32 array, ADU; rows: where these rows are in the masters; out: (n, nx)
-        float32 array, as `apply` left it; marks: (n, nx) uint8 array, `PixelFlag` bits; added to.
+        Pixels are looked at one by one only where some are known to be bad. out: as `apply` left
+        it; marks: `PixelFlag` bits, added to.
         """
         saturation = self.saturation_adu
         if saturation is not None and not raw.max() < saturation:

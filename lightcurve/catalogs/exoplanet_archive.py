@@ -95,10 +95,7 @@ def find_planet(name: str, settings: CatalogSettings | None = None) -> dict[str,
 
 
 def regular_name(name: str) -> str | None:
-    """Write a planet's name as the archive does, in upper case.
-
-    ``"HAT-P-32 B"`` for ``"hat-p-32b"``; None for what is no planet's name.
-    """
+    """Write a planet's name as the archive does, ``"HAT-P-32 B"``; None for what is none."""
     found = re.fullmatch(r"(.*\S)\s+([b-i])|(.*\d)([b-i])", name.strip())
     if found is None:
         return None
@@ -109,9 +106,8 @@ def regular_name(name: str) -> str | None:
 def planet_values(row: Mapping[str, Any], source: str) -> dict[str, Any]:
     """Turn a row of the archive into the values of a planet file.
 
-    row: column to number or text; None where the archive has nothing.
-    ``source`` tells what was worked out from other columns.
-    Raises CatalogError when a value is missing without which no transit can be fitted.
+    ``source`` tells what was worked out from other columns. Raises CatalogError when a value is
+    missing without which no transit can be fitted.
     """
     notes = [source]
     values = {"name": row["pl_name"], "ra": row["ra"], "dec": row["dec"]}

@@ -115,11 +115,7 @@ def _holds(wide: Field, field: Field) -> bool:
 
 
 def brightest_first(catalog: Catalog) -> np.ndarray:
-    """Order a catalogue's places by the magnitude that most of its stars have.
-
-    Returns (n, 2) float array, RA and Dec, degrees; stars without that magnitude last, all as they
-    come where there is none.
-    """
+    """Order a catalogue's places (n, 2) by the magnitude that most of its stars have."""
     sky = np.column_stack([catalog.ra_deg, catalog.dec_deg])
     names = [
         n for n, c in catalog.columns.items() if n.endswith("mag") and c.values.dtype.kind == "f"

@@ -30,12 +30,11 @@ class Wanted:
     """One column to take from a service.
 
     theirs, ours : its name there and here.
-    unit : here; an answer in another unit is converted.
     """
 
     theirs: str
     ours: str
-    unit: str = ""
+    unit: str = ""  # here; an answer in another unit is converted
     description: str = ""
     text: bool = False
 
@@ -71,14 +70,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a catalogue.
+    """One column of a catalogue."""
 
-    values : (n,) array, float64 with NaN where there is no value, or str with ``""``.
-    unit : as astropy writes it; empty for none.
-    """
-
-    values: np.ndarray
-    unit: str = ""
+    values: np.ndarray  # (n,), float64 with NaN where there is no value, or str with ``""``
+    unit: str = ""  # as astropy writes it; empty for none
     description: str = ""
 
 
@@ -193,33 +188,23 @@ class ServiceReport:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """How a server is reached.
+    """How a server is reached."""
 
-    server : base address.
-    timeout_s : for the whole answer.
-    max_rows : more are not asked for.
-    """
-
-    server: str
-    timeout_s: float
-    max_rows: int
+    server: str  # base address
+    timeout_s: float  # for the whole answer
+    max_rows: int  # more are not asked for
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One way to an answer.
+    """One way to an answer."""
 
-    server : key in `lightcurve.catalogs.servers.SERVERS`.
-    request : ``request(field, max_rows)`` gives the text of the question; the same text is the
-        same question.  Raises `Skip` where the question makes no sense.
-    send : ``send(link, request)`` gives the bytes of the answer.
-    read : ``read(body, field)`` makes the catalogue; pure.
-    """
-
-    server: str
+    server: str  # key in `lightcurve.catalogs.servers.SERVERS`
+    # ``request(field, max_rows)`` gives the text of the question; the same text is the same
+    # question. Raises `Skip` where the question makes no sense
     request: Callable[[Field, int], str]
-    send: Callable[[Link, str], bytes]
-    read: Callable[[bytes, Field], Catalog]
+    send: Callable[[Link, str], bytes]  # ``send(link, request)`` gives the bytes of the answer
+    read: Callable[[bytes, Field], Catalog]  # ``read(body, field)`` makes the catalogue; pure
 
 
 class Role(Enum):
@@ -235,28 +220,22 @@ class Service:
     """A catalogue or service, the ways to it, tried in turn, and all that is to be known of it.
 
     name, title : as typed, and for people.
-    reference : to cite.
-    columns : what it tells of each star or object beside its place.
-    bands : bands of its magnitudes (as `lightcurve.catalogs.bands` spells them) to columns.
-    reach_deg : declinations that it covers.
-    saturation_mag : brighter stars are saturated in its images.
-    always : asked for every frame, not only where standards are wanted, as all but surveys are.
-    weight : of what it calls an object that others know as well.
-    key : environment variable of the key that it asks for.
     """
 
     name: str
     title: str
-    reference: str
+    reference: str  # to cite
     role: Role
     routes: tuple[Route, ...]
-    columns: tuple[Wanted, ...]
+    columns: tuple[Wanted, ...]  # what it tells of each star or object beside its place
+    # bands of its magnitudes (as `lightcurve.catalogs.bands` spells them) to columns
     bands: Mapping[str, str] = field(default_factory=dict)
-    reach_deg: tuple[float, float] = (-90.0, 90.0)
-    saturation_mag: float = -np.inf
+    reach_deg: tuple[float, float] = (-90.0, 90.0)  # declinations that it covers
+    saturation_mag: float = -np.inf  # brighter stars are saturated in its images
+    # asked for every frame, not only where standards are wanted, as all but surveys are
     always: bool = False
-    weight: int = 0
-    key: str = ""
+    weight: int = 0  # of what it calls an object that others know as well
+    key: str = ""  # environment variable of the key that it asks for
 
     @property
     def help(self) -> str:
@@ -283,28 +262,23 @@ class Skip(CatalogError):  # noqa: N818 -- not an error of the service: nothing 
 class Layout:
     """Where a service's table keeps what every catalogue has.
 
-    ids : Column of identifiers; empty when there is none and rows are numbered.
     ra, dec : Columns in degrees, ICRS or FK5 J2000 (the same to 0.03"). Other names that the
         server may use are divided by ``|``.
-    errors : Columns of the errors of the position in each coordinate, one standard deviation.
-    error_unit : taken where the answer names none.
-    error_arcsec : taken where there is no error; also the least believed.
-    epoch : Julian year of the positions, or the column with it (Julian years, or MJD).
-    motion : Columns of the proper motions (mas/yr, that in right ascension times cos dec), or
-        none.
-    still : galaxies do not move: an unknown proper motion adds nothing to the error.
     """
 
-    ids: str
+    ids: str  # column of identifiers; empty when there is none and rows are numbered
     ra: str
     dec: str
+    # columns of the errors of the position in each coordinate, one standard deviation
     errors: tuple[str, ...] = ()
-    error_unit: str = "arcsec"
-    error_arcsec: float = 0.1
+    error_unit: str = "arcsec"  # taken where the answer names none
+    error_arcsec: float = 0.1  # taken where there is no error; also the least believed
+    # Julian year of the positions, or the column with it (Julian years, or MJD)
     epoch: float | str = 2000.0
+    # columns of the proper motions (mas/yr, that in right ascension times cos dec), or none
     motion: tuple[str, ...] = ()
     columns: tuple[Wanted, ...] = ()
-    still: bool = False
+    still: bool = False  # galaxies do not move: an unknown proper motion adds nothing to the error
 
     def names(self) -> list[str]:
         """Return every column of the service that is used, each once."""
@@ -315,11 +289,9 @@ class Layout:
 
 
 def build(table: Table, layout: Layout, name: str, title: str, field: Field) -> Catalog:
-    """Make a catalogue of a service's table, at the epoch of the frame.
+    """Make a catalogue of a service's table at the frame's epoch, without rows without position.
 
-    name, title: of the service.
-    Without rows that have no position; with a note for each column that was missing.
-    Raises CatalogError when there is no column of positions.
+    It notes each column that was missing; without one of positions it raises CatalogError.
     """
     known = spellings(table)
     ra, dec = (_position(table, known, c, title) for c in (layout.ra, layout.dec))
@@ -361,18 +333,14 @@ def within(catalog: Catalog, field: Field) -> Catalog:
 def spellings(table: Table) -> dict[str, str]:
     """List the names of a table's columns as they stand and without regard to case.
 
-    Spelling to name. A name as it stands wins: Gmag is not gmag, nor is upmag uPmag.
+    A name as it stands wins: Gmag is not gmag, nor is upmag uPmag.
     """
     loose = {plain(n): n for n in reversed(table.colnames)}
     return loose | {n: n for n in table.colnames}
 
 
 def julian_years(values: np.ndarray) -> np.ndarray:
-    """Read epochs of positions, written as Julian years or as modified Julian dates.
-
-    values: (n,) array.
-    Returns (n,) array, 2000 where a value is neither (1800 to 2200, or MJD of 1900 to 2100).
-    """
+    """Read epochs of positions, Julian years (1800 to 2200) or MJD (1900 to 2100); else 2000."""
     years = np.where((values >= 1800) & (values <= 2200), values, np.nan)
     dates = (values > 15000) & (values < 88000)
     years = np.where(dates, 2000 + (values + MJD_ZERO - J2000_JD) / YEAR_DAYS, years)
@@ -380,10 +348,7 @@ def julian_years(values: np.ndarray) -> np.ndarray:
 
 
 def find(known: dict[str, str], name: str) -> str | None:
-    """Find a column by name, whatever its case and punctuation.
-
-    known: of `spellings`; name: or several, divided by ``|``, the best first.
-    """
+    """Find a column by name, or several divided by ``|``, whatever its case and punctuation."""
     for spelling in filter(None, name.split("|")):
         for way in (spelling, plain(spelling)):
             if way in known:

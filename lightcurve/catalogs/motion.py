@@ -23,12 +23,9 @@ def moved(
     """Move stars by their proper motion, along great circles at constant speed in space.
 
     ``p' = p + years (mu_a e + mu_d n)``, with `e` and `n` the unit vectors to the east and north
-    (ESA SP-1200, vol. 1, 1.5.5, without radial velocity and parallax).
-
-    ra_deg, dec_deg: (n,) arrays; pm_ra, pm_dec: (n,) arrays, mas/yr; that in right ascension times
-    cos dec. Where either is NaN the star stays; years: (n,) array or float, julian years to move,
-    negative for the past.
-    Returns ra_deg, dec_deg: (n,) arrays, right ascension in [0, 360).
+    (ESA SP-1200, vol. 1, 1.5.5, without radial velocity and parallax). pm_ra, pm_dec: mas/yr, that
+    in right ascension times cos dec; where either is NaN the star stays. years: Julian, negative
+    for the past. Right ascension comes out in [0, 360).
     """
     ra, dec = np.radians(ra_deg), np.radians(dec_deg)
     east = np.stack([-np.sin(ra), np.cos(ra), np.zeros_like(ra)], axis=-1)
@@ -45,11 +42,8 @@ def topocentric(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Move astrometric positions from the geocentre to a site.
 
-    The vector from the geocentre to the object, less that to the site; 8.8" at 1 au at most.
-
-    ra_deg, dec_deg: (n,) arrays, geocentric, ICRS; distance_au: (n,) array, from the geocentre;
-    where NaN the position stays.
-    Returns ra_deg, dec_deg: (n,) arrays, right ascension in [0, 360).
+    The vector from the geocentre to the object, less that to the site; 8.8" at 1 au at most. Where
+    the distance from the geocentre is NaN the position stays.
     """
     import erfa
 

@@ -67,11 +67,7 @@ GRID_DEG = 0.02
 
 
 def query(
-    names: Sequence[str],
-    field: Field,
-    settings: CatalogSettings,
-    *,
-    progress: Progress = silent,
+    names: Sequence[str], field: Field, settings: CatalogSettings, *, progress: Progress = silent
 ) -> tuple[dict[str, Catalog], list[ServiceReport]]:
     """Read the files given by hand, and ask services about a field, at most four at a time.
 
@@ -109,10 +105,7 @@ def query(
 
 
 def snapped(field: Field) -> Field:
-    """Widen a field to a grid, so that frames of one night ask one question.
-
-    Its cone holds the given one.
-    """
+    """Widen a field to a grid, so that frames of one night ask one question."""
     dec = max(-90.0, min(90.0, round(field.dec_deg / GRID_DEG) * GRID_DEG))
     step = GRID_DEG / max(math.cos(math.radians(dec)), 0.01)
     ra = round(field.ra_deg / step) * step % 360.0

@@ -27,10 +27,7 @@ _REACHES_OUT = re.compile(rb"<(?:\w+:)?STREAM\b[^>]*\bhref\s*=|<!ENTITY", re.IGN
 
 
 def clean(text: str) -> str:
-    """Strip control characters, direction marks and excess length from retrieved text.
-
-    One line of at most 200 characters.
-    """
+    """Make retrieved text one line of 200 characters at most, without control characters."""
     kept = (c if unicodedata.category(c)[0] != "C" else " " for c in text[: 4 * MAX_TEXT])
     return " ".join("".join(kept).split())[:MAX_TEXT]
 
@@ -38,8 +35,6 @@ def clean(text: str) -> str:
 def read_votable(body: bytes, service: str) -> Table:
     """Read the first table of a VOTable without following what it points to.
 
-    service: named in errors.
-    Masked where there is no value.
     Raises CatalogError when it is not a whole VOTable, holds no table, or is the server's report of
     an error.
     """
@@ -83,19 +78,14 @@ def _complain(whole: VOTableFile, service: str) -> None:
 
 
 def overflowed(body: bytes) -> bool:
-    """Tell whether the server says that it left rows out.
-
-    body: a VOTable.
-    """
+    """Tell whether the server says that it left rows of this VOTable out."""
     return re.search(rb'value\s*=\s*"OVERFLOW"', body) is not None
 
 
 def numbers(table: Table, name: str) -> np.ndarray:
-    """Read a column as numbers.
+    """Read a column as floats, NaN where masked, infinite or not a number.
 
-    Returns (n,) float array, NaN where masked, infinite or not a number.
-    Raises KeyError when there is no such column; ValueError when it has more than one value in a
-    row.
+    Raises KeyError when there is no such column; ValueError with more than one value in a row.
     """
     column = table[name]
     values = np.ma.array(np.asarray(column), mask=getattr(column, "mask", False))
@@ -121,11 +111,7 @@ def _number(value: object) -> float:
 
 
 def texts(table: Table, name: str) -> np.ndarray:
-    """Read a column as clean text.
-
-    Returns (n,) str array, empty where masked.
-    Raises KeyError when there is no such column.
-    """
+    """Read a column as clean text, empty where masked; KeyError when there is no such column."""
     values = np.ma.asarray(table[name])
     if not len(table):
         return np.zeros(0, dtype="U1")

@@ -47,11 +47,7 @@ def _path(server: str, request: str) -> Path:
 
 
 def recall(server: str, request: str) -> Answer | None:
-    """Look for the answer to a question asked before.
-
-    server, request: the same texts are the same question.
-    None too where the file cannot be read: it is then asked anew.
-    """
+    """Look for the answer to a question of the same words; None, too, where it is damaged."""
     path = _path(server, request)
     try:
         age = (time.time() - path.stat().st_mtime) / DAY_S
@@ -68,10 +64,7 @@ def is_kept(server: str, request: str) -> bool:
 
 
 def remember(server: str, request: str, body: bytes) -> str:
-    """Keep an answer, whole or not at all.
-
-    Empty, or why it could not be kept: a full disk costs the memory, not the run.
-    """
+    """Keep an answer whole, or say why not: a full disk costs the memory, not the run."""
     trouble = keep(_path(server, request), gzip.compress(body, 1, mtime=0))
     return f"answer not remembered ({trouble})" if trouble else ""
 
@@ -80,7 +73,6 @@ def remember(server: str, request: str, body: bytes) -> str:
 def connected(service: str, link: Link) -> Iterator[Session]:
     """Open a session within a link's limits, for its owner or for a client of someone else's.
 
-    service: named in errors.
     Raises CatalogError in place of what the session, requests or pyvo raise.
     """
     import requests

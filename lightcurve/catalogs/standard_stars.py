@@ -15,22 +15,16 @@ __all__ = ["unfit"]
 
 @dataclass(frozen=True, slots=True)
 class Cuts:
-    """Limits for standards.
+    """Limits for standards."""
 
-    max_ruwe : renormalised unit weight error; above 1.4 a star is likely double (Lindegren
-        2018).
-    colour : lowest and highest.
-    neighbour_arcsec : Light of other stars within this radius is counted against a star; 0 for
-        no test.
-    max_neighbour_flux : fraction of the star's own.
-    """
-
+    # renormalised unit weight error; above 1.4 a star is likely double (Lindegren 2018)
     max_ruwe: float = 1.4
     max_mag_err: float = 0.1
-    colour: tuple[float, float] = (-3.0, 3.0)
+    colour: tuple[float, float] = (-3.0, 3.0)  # lowest and highest
     min_detections: float = 2
+    # light of other stars within this radius is counted against a star; 0 for no test
     neighbour_arcsec: float = 10.0
-    max_neighbour_flux: float = 0.02
+    max_neighbour_flux: float = 0.02  # fraction of the star's own
 
 
 DEFAULT = Cuts()

@@ -17,11 +17,7 @@ MIN_ROWS = 2000
 
 
 def cone(field: Field, ra: str, dec: str) -> str:
-    """Write the condition that a position lies in the field.
-
-    ra, dec: names of the columns, quoted if need be.
-    ADQL.
-    """
+    """Write the condition, in ADQL, that a position lies in the field."""
     centre = f"{field.ra_deg:.6f}, {field.dec_deg:.6f}"
     return (
         f"1=CONTAINS(POINT('ICRS', {ra}, {dec}), CIRCLE('ICRS', {centre}, {field.radius_deg:.6f}))"
@@ -29,12 +25,7 @@ def cone(field: Field, ra: str, dec: str) -> str:
 
 
 def ask(link: Link, adql: str) -> bytes:
-    """Ask and wait for the answer on the same connection.
-
-    A VOTable, which may be the server's report of an error.
-    Raises CatalogError when the server cannot be reached, is too slow or answers with an HTTP
-    error.
-    """
+    """Ask and wait for the VOTable (or the report of an error) on the same connection."""
     from pyvo.dal import TAPService
 
     with connected(link.server, link) as http:
@@ -49,11 +40,7 @@ def ask(link: Link, adql: str) -> bytes:
 
 
 def ask_later(link: Link, adql: str) -> bytes:
-    """Ask, then come back for the answer until it is there: for servers that cut short ones.
-
-    A VOTable.
-    Raises CatalogError as `ask`, and when the job is not done within the time-out or fails.
-    """
+    """Ask, then come back for the answer until it is there: for servers that cut short ones."""
     from pyvo.dal import TAPService
     from pyvo.dal.exceptions import DALAccessError
 
@@ -80,10 +67,9 @@ def ask_later(link: Link, adql: str) -> bytes:
 def vizier(
     name: str, title: str, table: str, layout: Layout, *, order: str = "", where: str = ""
 ) -> Route:
-    """Describe a catalogue of VizieR.
+    """Describe a catalogue of VizieR by its table, ``"II/349/ps1"``.
 
-    name, title: of the service; table: as ``"II/349/ps1"``; order: column by which rows are kept
-    where there are too many, smallest first; where: further condition, ADQL.
+    order: column by which rows are kept where there are too many, smallest first; where: ADQL.
     """
 
     def request(field: Field, max_rows: int) -> str:
@@ -105,10 +91,7 @@ def adql(
     order: str = "",
     where: str = "",
 ) -> str:
-    """Write the question for one cone of one table.
-
-    names: columns; order, where: as `vizier`.
-    """
+    """Write the question for one cone of one table; `order` and `where` as `vizier`."""
     chosen = ", ".join(f'"{n}"' for n in names)
     condition = cone(field, f'"{layout.ra}"', f'"{layout.dec}"')
     condition += f" AND {where}" if where else ""
@@ -118,10 +101,7 @@ def adql(
 
 
 def _ask_tolerantly(link: Link, request: str) -> bytes:
-    """Ask for the columns; if the server refuses, as for one it does not know, for all it has.
-
-    request: ``SELECT TOP n columns FROM ...``.
-    """
+    """Ask for the columns; if the server refuses, as for one it does not know, for all it has."""
     body = ask(link, request)
     try:
         read_votable(body, link.server)
@@ -134,10 +114,7 @@ def _ask_tolerantly(link: Link, request: str) -> bytes:
 
 
 def read_rows(body: bytes, layout: Layout, name: str, title: str, field: Field) -> Catalog:
-    """Make a catalogue of a VOTable.
-
-    With a note where the server left rows out.
-    """
+    """Make a catalogue of a VOTable, with a note where the server left rows out."""
     catalog = build(read_votable(body, title), layout, name, title, field)
     if overflowed(body):
         more = "the server left rows out: ask for a smaller field"

@@ -127,9 +127,7 @@ FRAMES = TABLES.register(
             Column("ny", "height", "pix", kind=WHOLE),
             Column("use", "yes or no", kind=TEXT),
             Column(
-                "status",
-                "`measured`, `failed`, `unused`; `ok` for calibration frames",
-                kind=TEXT,
+                "status", "`measured`, `failed`, `unused`; `ok` for calibration frames", kind=TEXT
             ),
             Column("reason", "of the status", kind=TEXT),
             JD_UTC,

@@ -23,22 +23,21 @@ class Covariate:
     """One thing that flux may depend on.
 
     name, help : as typed, and explained to who asks.
-    needs : Columns of lightcurve.csv; without one of them there is no such covariate.
-    compute : Columns to (n_frame,) values, or None for a night without it; by default the first
-        column as it is.
-    aliases : Columns of other programs' tables that hold the first column, best first;
-        ``{star}`` stands for the target.
-    submission : name in AAVSO's DETREND_PARAMETERS; its own where empty.
-    step : 0 before and 1 after something that moves the stars to other pixels: in every trend
-        of a night that has it, whatever its size.
     """
 
     name: str
     help: str
+    # columns of lightcurve.csv; without one of them there is no such covariate
     needs: tuple[str, ...]
+    # columns to (n_frame,) values, or None for a night without it; by default the first column as
+    # it is
     compute: Callable[[Columns], np.ndarray | None] | None = None
+    # columns of other programs' tables that hold the first column, best first; ``{star}`` stands
+    # for the target
     aliases: tuple[str, ...] = ()
-    submission: str = ""
+    submission: str = ""  # name in AAVSO's DETREND_PARAMETERS; its own where empty
+    # 0 before and 1 after something that moves the stars to other pixels: in every trend of a night
+    # that has it, whatever its size
     step: bool = False
 
     def of(self, columns: Columns) -> np.ndarray | None:

@@ -18,8 +18,7 @@ _ISO = re.compile(
 )
 _OLD_DATE = re.compile(r"\s*(\d{1,2})/(\d{1,2})/(\d{2}|\d{4})\s*", re.ASCII)
 _TIME_OF_DAY = re.compile(
-    r"\s*(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:[.,](\d*))?)?\s*(Z|UTC?|[+-]\d{2}:?\d{2})?\s*",
-    re.ASCII,
+    r"\s*(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:[.,](\d*))?)?\s*(Z|UTC?|[+-]\d{2}:?\d{2})?\s*", re.ASCII
 )
 
 
@@ -76,10 +75,9 @@ def parse_calendar(text: str) -> CalendarTime | None:
 
 
 def parse_time_of_day(text: str) -> tuple[float, float, float | None] | None:
-    """Read ``18:33:43.317`` with or without an offset.
+    """Read ``18:33:43.317`` with or without an offset; None for anything else.
 
-    Returns seconds, unit_s, offset_hours: since midnight; the value of the last digit written; from
-    UTC, where said. None for anything else.
+    Returns seconds since midnight, the value of the last digit written, and the offset, in hours.
     """
     match = _TIME_OF_DAY.fullmatch(text[:64])
     day_s = _seconds(match[1], match[2], match[3], match[4]) if match else None

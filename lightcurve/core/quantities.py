@@ -39,21 +39,18 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Quantity(Column):
-    """A column of lightcurve.csv: measured, or an attribute of the light curve, or both.
+    """A column of lightcurve.csv: measured, or an attribute of the light curve, or both."""
 
-    measured : Measurements to one value a frame; covariates may be made of it.
-    keyword : of a header, where it is the number that stands there in each frame.
-    attribute : of `LightCurve`, where the reader puts it; what is none is read into
-        `LightCurve.columns`.
-    failed : what is known of a frame that was not measured; None for nothing.
-    panel : label of its panel in the figure of the night; empty for none, or for those that
-        stand there anyhow.
-    """
-
+    # measurements to one value a frame; covariates may be made of it
     measured: Callable[[Measurements], np.ndarray] | None = field(default=None, kw_only=True)
+    # of a header, where it is the number that stands there in each frame
     keyword: str = field(default="", kw_only=True)
+    # of `LightCurve`, where the reader puts it; what is none is read into `LightCurve.columns`
     attribute: str = field(default="", kw_only=True)
+    # what is known of a frame that was not measured; None for nothing
     failed: Callable[[FrameResult], Any] = field(default=lambda _: None, kw_only=True)
+    # label of its panel in the figure of the night; empty for none, or for those that stand there
+    # anyhow
     panel: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
@@ -101,11 +98,7 @@ QUANTITIES: Registry[Quantity] = Registry(
         attribute="bjd_tdb",
     ),
     Quantity("airmass", "at mid-exposure", measured=lambda m: m.airmass),
-    Quantity(
-        "rel_flux",
-        "target over comparison stars, 1 out of transit",
-        attribute="flux",
-    ),
+    Quantity("rel_flux", "target over comparison stars, 1 out of transit", attribute="flux"),
     Quantity("rel_flux_err", "one sigma", attribute="flux_err"),
     Quantity(
         "comparison_flux",
@@ -113,12 +106,7 @@ QUANTITIES: Registry[Quantity] = Registry(
         "adu",
         attribute="comparison_flux",
     ),
-    Quantity(
-        "target_flux",
-        "of the target",
-        "adu",
-        attribute="target_flux",
-    ),
+    Quantity("target_flux", "of the target", "adu", attribute="target_flux"),
     Quantity(
         "fwhm_px",
         "median over the frame's stars",

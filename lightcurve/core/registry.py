@@ -102,12 +102,7 @@ def registry_of(kind: str) -> Registry[Any]:
 
 
 def one_of(kind: str) -> Callable[[str], str]:
-    """Make the check of a setting that names an entry.
-
-    kind : of a registry.
-
-    Returns for pydantic's ``AfterValidator``.
-    """
+    """Make the check, for pydantic's ``AfterValidator``, of a setting that names an entry."""
 
     def check(name: str) -> str:
         registry = registry_of(kind)

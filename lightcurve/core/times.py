@@ -68,10 +68,7 @@ def tt_minus_utc_s(jd_utc: np.ndarray | float) -> np.ndarray:
 
 
 def tdb_from_utc(jd_utc: np.ndarray | float) -> np.ndarray:
-    """Barycentric Dynamical Time at the geocentre (the observer's place adds under 3 us).
-
-    Julian date, TDB.
-    """
+    """Barycentric Dynamical Time at the geocentre (the observer's place adds under 3 us)."""
     import erfa
 
     jd_utc = np.asarray(jd_utc, dtype=float)

@@ -49,8 +49,7 @@ class Slice:
 def list_apertures(measurements: Measurements, *, follow_seeing: bool = True) -> list[Aperture]:
     """List the apertures that the ladder offers.
 
-    follow_seeing: also radii proportional to the FWHM, where the ladder spans them in nine frames
-    of ten.
+    follow_seeing: also radii in FWHM, where the ladder spans them in nine frames of ten.
     """
     radii, fwhm = measurements.radii, measurements.fwhm_px
     if measurements.fwhm_factor is not None:
@@ -67,10 +66,9 @@ def list_apertures(measurements: Measurements, *, follow_seeing: bool = True) ->
 
 
 def frame_radius(measurements: Measurements, aperture: Aperture) -> np.ndarray:
-    """Radius of an aperture in every frame.
+    """Radius of an aperture in every frame, pixels, kept inside the ladder.
 
-    Returns (n_frame,) float array, pixels, kept inside the ladder; a frame without FWHM takes the
-    night's median.
+    A frame without FWHM takes the night's median.
     """
     if aperture.kind == "width" and measurements.radius_used is not None:
         return measurements.radius_used

@@ -23,22 +23,14 @@ REFERENCE_RADIUS_FWHM = 1.3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """What is left to choose from.
+    """What is left to choose from."""
 
-    rows : (n,) int array, rows of the plan that may be comparisons, ascending.
-    check : row of the check star.
-    forced : the user named the comparisons: all of them are used.
-    roles : mapping of int to (str, str), rows whose role has changed, with the reason.
-    saturation_adu : clipping level seen in the peaks.
-    target_good : (n_frame,) bool array, Frames in which the target is good at 1.3 FWHM.
-    """
-
-    rows: np.ndarray
-    check: int | None
-    forced: bool
-    roles: Mapping[int, tuple[str, str]]
-    saturation_adu: float | None
-    target_good: np.ndarray
+    rows: np.ndarray  # (n,) int, rows of the plan that may be comparisons, ascending
+    check: int | None  # row of the check star
+    forced: bool  # the user named the comparisons: all of them are used
+    roles: Mapping[int, tuple[str, str]]  # rows whose role has changed, with the reason
+    saturation_adu: float | None  # clipping level seen in the peaks
+    target_good: np.ndarray  # (n_frame,) bool, frames in which the target is good at 1.3 FWHM
 
 
 def pick_candidates(measurements: Measurements, settings: StarSettings) -> Candidates:
@@ -73,9 +65,8 @@ def pick_candidates(measurements: Measurements, settings: StarSettings) -> Candi
 
 
 def clipping_level(peak: np.ndarray) -> float | None:
-    """Find the level at which the camera clips, from a pile-up of equal highest peaks.
+    """Find the level, ADU, at which the camera clips, from a pile-up of equal highest peaks.
 
-    peak: (n_frame, n_star, n_radius) float array, ADU.
     None unless at least ten measurements share the very highest value of the night.
     """
     largest = peak[:, :, -1]
@@ -149,11 +140,10 @@ def _nearest_in_brightness(piece: Slice, rows: np.ndarray) -> int:
 
 
 def take_present(piece: Slice, rows: np.ndarray, *, steady: bool) -> np.ndarray:
-    """Keep the stars that were measured.
+    """Keep the stars that were measured; the first of the piece is the target.
 
-    piece: its first star is the target; rows: (n,) int array; steady: only those that are good
-    wherever the target is, if there are any: in a plain sum of fluxes a star that comes and goes
-    makes a step.
+    steady: only those that are good wherever the target is, if there are any: in a plain sum of
+    fluxes a star that comes and goes makes a step.
     """
     good = piece.good[:, rows]
     always = good[piece.good[:, 0]].all(axis=0)

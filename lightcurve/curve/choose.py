@@ -43,15 +43,8 @@ log = logging.getLogger(__name__)
 
 
 def mark_clouds(transparency: np.ndarray, airmass: np.ndarray) -> np.ndarray:
-    """Find the frames that lost far more light than the airmass takes.
+    """Find the frames below 60 % of the clear sky, or whose transparency is not known.
 
-    transparency, airmass : (n,) float arrays.
-
-    Returns (n,) bool array, True below 60 % of the clear sky, and where the transparency is not
-    known.
-
-    Notes
-    -----
     The clear-sky line log T = a - k X is fitted to the upper envelope: points below are dropped.
     """
     finite = np.isfinite(transparency) & (np.nan_to_num(transparency) > 0)
@@ -74,11 +67,9 @@ def mark_clouds(transparency: np.ndarray, airmass: np.ndarray) -> np.ndarray:
 
 
 def mark_outliers(flux: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """Find single points far from the median of their neighbours.
+    """Find single points far from the median of their neighbours in time.
 
-    flux, error: (n,) float arrays, in order of time.
-    Returns (n,) bool array, True beyond five times the larger of the point's error and the curve's
-    scatter.
+    Beyond five times the larger of the point's error and the curve's scatter.
     """
     difference = flux - running_median(flux)
     sigma = np.fmax(max(point_to_point(flux), 1e-9), error)
@@ -89,12 +80,11 @@ def mark_outliers(flux: np.ndarray, error: np.ndarray) -> np.ndarray:
 class Option:
     """One aperture with one number of comparison stars, and what it reached.
 
-    members : rows of the plan.
     target_scatter, check_scatter : relative; NaN where there is no check star.
     """
 
     aperture: Aperture
-    members: tuple[int, ...]
+    members: tuple[int, ...]  # rows of the plan
     target_scatter: float
     check_scatter: float
 
@@ -106,19 +96,14 @@ class Option:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Search:
-    """What every option is tried on.
-
-    outside : (n_frame,) bool array or None, Frames outside the predicted transit; None where
-        none is predicted.
-    design : (n_frame, n) float array, of the trend that is taken out before scatter is
-        measured.
-    """
+    """What every option is tried on."""
 
     measurements: Measurements
     settings: Settings
     candidates: Candidates
+    # (n_frame,) bool, frames outside the predicted transit; None where none is predicted
     outside: np.ndarray | None
-    design: np.ndarray
+    design: np.ndarray  # (n_frame, n), of the trend that is taken out before scatter is measured
 
     @property
     def scored(self) -> np.ndarray | None:
@@ -138,9 +123,8 @@ def try_aperture(search: Search, aperture: Aperture) -> list[Option]:
     """Try every number of comparison stars at one aperture, quietest stars first.
 
     With too few points to tell which are quiet, all are tried at once: the brightest, where they
-    are more than the settings allow.
-
-    Empty where the target has too few good measurements, or no comparison star any.
+    are more than the settings allow. Empty where the target has too few good measurements, or no
+    comparison star any.
     """
     piece, candidates = take_aperture(search.measurements, aperture), search.candidates
     steady = search.settings.apertures.style == "aij"
@@ -169,10 +153,7 @@ def try_aperture(search: Search, aperture: Aperture) -> list[Option]:
 
 
 def join_stars(piece: Slice, rows: np.ndarray, weights: str) -> Ensemble:
-    """Join comparison stars into one.
-
-    rows: (n,) int array, of the plan; weights: as for `build_ensemble`.
-    """
+    """Join comparison stars, rows of the plan, into one; weights as for `build_ensemble`."""
     return build_ensemble(
         piece.flux[:, rows], piece.flux_err[:, rows], good=piece.good[:, rows], weights=weights
     )

@@ -13,10 +13,9 @@ __all__ = ["column_scatter"]
 
 
 def column_median(values: np.ndarray) -> np.ndarray:
-    """Work out the median of every column, by one sort: `numpy.nanmedian` takes ten times as long.
+    """Work out the median of every column by one sort: `numpy.nanmedian` takes ten times as long.
 
-    values: (n, m) float array, NaN are left out; infinities count.
-    Returns (m,) float array, NaN where a column has no value.
+    NaN are left out, infinities count; NaN where a column has no value.
     """
     ordered = np.sort(values.T, axis=1)  # NaN come last
     count = (~np.isnan(ordered)).sum(axis=1)
@@ -44,9 +43,8 @@ def column_scatter(values: np.ndarray) -> np.ndarray:
 def point_to_point(values: np.ndarray) -> float:
     """Scatter from differences of neighbours, blind to anything slow such as a transit.
 
-    values: (n,) float array, in order of time; NaN are left out, so that their neighbours meet.
-    `clipped_scatter` of the differences over sqrt(2), in the unit of `values`; NaN with fewer than
-    4.
+    `clipped_scatter` of these over sqrt(2); values in order of time, NaN left out, so that their
+    neighbours meet. NaN with fewer than 4.
     """
     values = np.asarray(values, dtype=float)
     values = values[np.isfinite(values)]
@@ -54,11 +52,9 @@ def point_to_point(values: np.ndarray) -> float:
 
 
 def running_median(values: np.ndarray, half_width: int = 4) -> np.ndarray:
-    """Median of each point's neighbours, the point itself left out.
+    """Median of each point's neighbours in time, NaN and the point itself left out.
 
-    values: (n,) float array, in order of time; NaN are left out; half_width: neighbours on each
-    side; near the ends there are fewer on one side.
-    Returns (n,) float array, NaN where no neighbour is finite.
+    Near the ends there are fewer on one side; NaN where no neighbour is finite.
     """
     padded = np.pad(np.asarray(values, dtype=float), half_width, constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half_width + 1)
@@ -73,13 +69,6 @@ def scintillation(
 ) -> np.ndarray:
     """Relative noise that the atmosphere gives each star, independent of its brightness.
 
-    airmass : (n,) float array; exposure_s : (n,) float array or float; diameter_m : of the
-    telescope's aperture; height_m : of the observatory above the sea.
-
-    Returns (n,) float array, relative standard deviation of one star's flux.
-
-    Notes
-    -----
     Young's approximation with the median coefficient C = 1.5 of Osborn et al. (2015, MNRAS 452,
     1707): sigma^2 = 1e-5 C^2 D^(-4/3) t^-1 X^3 exp(-2 h / 8000 m).
     """
@@ -95,10 +84,9 @@ def scintillation(
 
 
 def clipped_scatter(values: np.ndarray, clip: float = 4.0) -> float:
-    """Work out the standard deviation of what lies within a few robust ones of the median.
+    """Work out the standard deviation of what lies within `clip` robust ones of the median.
 
-    values: (n,) float array, NaN are left out; clip: in units of `robust_scatter`.
-    NaN with fewer than 3 finite values. Half as noisy an estimate as `robust_scatter`.
+    NaN are left out; NaN with fewer than 3 finite values. Half as noisy as `robust_scatter`.
     """
     values = np.asarray(values, dtype=float)
     values = values[np.isfinite(values)]
@@ -109,12 +97,9 @@ def clipped_scatter(values: np.ndarray, clip: float = 4.0) -> float:
 
 
 def design_matrix(covariates: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
-    """Stack a constant and standardised covariates.
+    """Stack a constant and the named covariates, standardised: (n, 1 + len(names)).
 
-    covariates: mapping of str to (n,) float array; names: which of them, in order.
-    Returns (n, 1 + len(names)) float array, each column but the first has mean 0 and standard
-    deviation 1 over its finite values; a value that is not finite, and a column without spread,
-    becomes 0.
+    A value that is not finite, and a column without spread, becomes 0.
     """
     size = len(next(iter(covariates.values())))
     return np.column_stack([np.ones(size), *(standardise(covariates[name]) for name in names)])
@@ -123,13 +108,11 @@ def design_matrix(covariates: Mapping[str, np.ndarray], names: Sequence[str]) ->
 def remove_trend(
     flux: np.ndarray, design: np.ndarray, *, fit: np.ndarray | None = None, clip: float = 4.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Divide a curve by a linear trend fitted to a part of it.
+    """Divide a curve by a linear trend fitted to a part of it; returns both.
 
-    flux: (n,) float array; design: (n, k) float array, from `design_matrix`; fit: (n,) bool array,
-    optional, points the trend is fitted to, such as those out of transit; by default all; clip:
-    points further out than this many robust standard deviations are left out, twice.
-    Returns flat, trend: (n,) float arrays, NaN throughout `flat` where `flux` is NaN; the trend is
-    1 when there are fewer points than columns.
+    design: (n, k), from `design_matrix`; fit: points the trend is fitted to, such as those out of
+    transit; by default all; clip: points further out than this many robust standard deviations are
+    left out, twice. The trend is 1 when there are fewer points than columns.
     """
     use = np.isfinite(flux) if fit is None else np.isfinite(flux) & fit
     trend = np.ones(len(flux))

@@ -22,25 +22,18 @@ class Ensemble:
     flux, flux_err : (n_frame,) float arrays, ADU: the transparency times the sum of all levels;
         with weights ``"sum"`` and no star missing the plain sum of fluxes. NaN where no star is
         left.
-    transparency : (n_frame,) float array, median 1.
-    weights : (n_star,) float array, mean share of each star in the transparency; they add up to
-        1.
-    level : (n_star,) float array, flux at transparency 1, ADU.
-    scatter : (n_star,) float array, relative scatter of each star against all the others.
-    used : (n_frame, n_star) bool array, what took part.
-    share : (n_frame, n_star) float array, weight of each star in each frame, not normalised.
     normalised, error : (n_frame, n_star) float arrays, flux over level, and its error as
         weighed.
     """
 
     flux: np.ndarray
     flux_err: np.ndarray
-    transparency: np.ndarray
-    weights: np.ndarray
-    level: np.ndarray
-    scatter: np.ndarray
-    used: np.ndarray
-    share: np.ndarray
+    transparency: np.ndarray  # (n_frame,), median 1
+    weights: np.ndarray  # (n_star,), mean share of each star in the transparency; they add up to 1
+    level: np.ndarray  # (n_star,), flux at transparency 1, ADU
+    scatter: np.ndarray  # (n_star,), relative scatter of each star against all the others
+    used: np.ndarray  # (n_frame, n_star) bool, what took part
+    share: np.ndarray  # (n_frame, n_star), weight of each star in each frame, not normalised
     normalised: np.ndarray
     error: np.ndarray
 
@@ -52,14 +45,11 @@ def build_ensemble(
     good: np.ndarray | None = None,
     weights: str = "scatter",
 ) -> Ensemble:
-    """Join comparison stars into one.
+    """Join comparison stars, (n_frame, n_star) ADU at one aperture, into one.
 
-    flux, flux_err: (n_frame, n_star) float arrays, ADU at one aperture; NaN where not measured;
-    good: (n_frame, n_star) bool array, optional, false leaves a measurement out; by default all
-    that are finite and positive take part; weights: name of one of
-    `lightcurve.curve.weightings.WEIGHTINGS`.
-    Raises InputError with no star, an unknown weighting, or a star without a single good
-    measurement.
+    good: false leaves a measurement out; by default all that are finite and positive take part;
+    weights: one of `lightcurve.curve.weightings.WEIGHTINGS`. Raises InputError with no star, an
+    unknown weighting, or a star without a single good measurement.
     """
     weighting = WEIGHTINGS.get(weights)
     usable = np.isfinite(flux) & np.isfinite(flux_err) & (np.nan_to_num(flux) > 0)
@@ -79,10 +69,8 @@ def relative_flux(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Divide stars by the ensemble; a member is divided by the ensemble without itself.
 
-    flux, flux_err: (n_frame, n_star) float arrays, ADU; members: (n_star,) int array, optional,
-    column of each star in the ensemble, -1 for a star that is no member (the default).
-    Returns relative, relative_err: (n_frame, n_star) float arrays, over the median of the star's
-    own curve; NaN where the star or the ensemble is missing.
+    members: column of each star in the ensemble, -1 for a star that is no member (the default).
+    Both results are over the median of the star's own curve; NaN where star or ensemble is missing.
     """
     relative, error = np.full(flux.shape, np.nan), np.full(flux.shape, np.nan)
     columns = np.full(flux.shape[1], -1) if members is None else np.asarray(members)
@@ -132,11 +120,7 @@ def _finish(flux: np.ndarray, weighed: Weighed) -> Ensemble:
 
 
 def take_members(ensemble: Ensemble, members: np.ndarray) -> Ensemble:
-    """Keep only some stars of an ensemble, at the weights they have.
-
-    members: (k,) int array, columns to keep.
-    Levels and scatters are those found with all stars.
-    """
+    """Keep only some stars (columns) of an ensemble, at the weights and levels they have."""
     weighed = Weighed(
         level=ensemble.level[members],
         share=ensemble.share[:, members],

@@ -131,11 +131,7 @@ def check_neighbours(
 
 
 def dispose(counts_per_pixel: float, depth_ppt: float, rms_ppt: float) -> Disposition:
-    """Judge one star as AstroImageJ does.
-
-    counts_per_pixel: mean flux above the sky over the aperture, ADU a pixel; depth_ppt, rms_ppt:
-    eclipse needed, and scatter of the star's curve.
-    """
+    """Judge one star as AstroImageJ does, by its mean flux above the sky, ADU a pixel."""
     if not counts_per_pixel >= MIN_COUNTS_PER_PIXEL:
         return Disposition.LOW_FLUX
     if depth_ppt >= TOO_FAINT_PPT:
@@ -151,10 +147,9 @@ def dispose(counts_per_pixel: float, depth_ppt: float, rms_ppt: float) -> Dispos
 def delta_magnitude(flux: np.ndarray, target: np.ndarray) -> float:
     """Work out how much fainter than the target a star is.
 
-    flux, target: (n_frame,) float arrays, ADU above the sky.
-    Magnitudes: the median over the frames (AstroImageJ weighs each frame by the inverse square of
-    its distance from the mean, which the median imitates without its poles); a frame with flux that
-    is not positive counts as 15; NaN without a frame.
+    The median over the frames (AstroImageJ weighs each frame by the inverse square of its distance
+    from the mean, which the median imitates without its poles); a frame with flux that is not
+    positive counts as 15; NaN without a frame.
     """
     both = np.isfinite(flux) & np.isfinite(target) & (np.nan_to_num(target) > 0)
     if not both.any():

@@ -26,12 +26,11 @@ class FieldNoise:
     """The noise that the field shows.
 
     gain_e_per_adu, gain_err : the error is 0 where the gain was given.
-    floor : relative scatter of a star bright beyond all photon noise.
     """
 
     gain_e_per_adu: float
     gain_err: float
-    floor: float
+    floor: float  # relative scatter of a star bright beyond all photon noise
     n_stars: int
 
 
@@ -147,12 +146,10 @@ def with_noise(
 
 
 def star_scintillation(measurements: Measurements, settings: Settings = ANY) -> np.ndarray:
-    """Work out the scintillation of one star in each frame.
+    """Work out the relative scintillation of one star in each frame; 0 where it cannot be known.
 
-    settings: as for `usable_diameter`; a height given here overrides the headers', too.
-    Returns (n_frame,) float array, relative; 0 where diameter or exposure are not known. Where the
-    height is not known it is that at sea level, the largest; where the airmass is not, that of the
-    zenith.
+    Without a height it is that at sea level, the largest; without an airmass that of the zenith. A
+    height given in the settings overrides the headers', too.
     """
     diameter = usable_diameter(measurements, settings)
     if diameter is None:
@@ -167,10 +164,9 @@ def star_scintillation(measurements: Measurements, settings: Settings = ANY) -> 
 
 
 def usable_diameter(measurements: Measurements, settings: Settings = ANY) -> float | None:
-    """Settle the diameter of the telescope that scintillation is worked out with.
+    """Settle the telescope's diameter, metres, for the scintillation: settings before headers.
 
-    settings: a diameter given here overrides the headers'.
-    Metres. None in AstroImageJ's style, whose errors have no scintillation.
+    None in AstroImageJ's style, whose errors have no scintillation.
     """
     if settings.apertures.style == "aij":
         return None

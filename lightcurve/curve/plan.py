@@ -34,11 +34,9 @@ def find_vetoes(
     annulus: tuple[float, float],
     ceiling: float,
 ) -> list[str]:
-    """Say why each detection is no comparison candidate.
+    """Say why each detection of the reference frame is no comparison candidate; empty for one.
 
-    detections: of the reference frame; shape: (ny, nx); aperture: radius, pixels; annulus: inner
-    and outer radius, pixels; ceiling: saturation or linearity, ADU; infinite when not known.
-    Empty for a candidate.
+    aperture, annulus: radii, pixels; ceiling: saturation or linearity, ADU; infinite if not known.
     """
     x, y, flux = detections.x, detections.y, np.maximum(detections.flux, 1e-9)
     ny, nx = shape
@@ -94,12 +92,7 @@ def veto_variables(
     variables: Sequence[tuple[float, float]],
     tolerance: float,
 ) -> list[str]:
-    """Add known variable stars to the vetoes.
-
-    veto: from `find_vetoes`; variables: sequence of (float, float), RA and Dec, degrees; tolerance:
-    pixels.
-    A new list.
-    """
+    """Add known variable stars (RA and Dec, degrees) to the vetoes; tolerance in pixels."""
     if not len(variables) or not len(detections):
         return veto
     ra, dec = np.array([(v[0], v[1]) for v in variables], dtype=float).T
@@ -210,12 +203,10 @@ def revise_plan(plan: StarPlan, roles: Mapping[int, tuple[str, str]]) -> StarPla
 
 
 def find_star(plan: StarPlan, star: str, wcs: WCS | None = None, tolerance_px: float = 3.0) -> int:
-    """Find the row of a star that the user named.
+    """Find the row of a star that the user named; InputError when there is none.
 
     star: an id (``"C5"``; the letter does not matter) or ``"RA,DEC"``, both in degrees or
-    sexagesimal hours and degrees; wcs: needed for coordinates; tolerance_px: how far the nearest
-    star may lie.
-    Raises InputError when there is no such star.
+    sexagesimal hours and degrees, for which the WCS is needed.
     """
     text = star.strip()
     if "," not in text:

@@ -21,21 +21,14 @@ TOLERANCE = 1e-4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Weighed:
-    """What a weighting settles.
+    """What a weighting settles."""
 
-    level : (n_star,) float array, of each star, ADU, up to a common factor.
-    share : (n_frame, n_star) float array, weight of each star in each frame, not normalised; 0
-        where it takes no part.
-    scatter : (n_star,) float array, relative, of each star against the others.
-    used : (n_frame, n_star) bool array, what takes part.
-    error : (n_frame, n_star) float array, of each flux over its level.
-    """
-
-    level: np.ndarray
+    level: np.ndarray  # (n_star,), of each star, ADU, up to a common factor
+    # (n_frame, n_star), weight of each star in each frame, not normalised; 0 where it takes no part
     share: np.ndarray
-    scatter: np.ndarray
-    used: np.ndarray
-    error: np.ndarray
+    scatter: np.ndarray  # (n_star,), relative, of each star against the others
+    used: np.ndarray  # (n_frame, n_star) bool, what takes part
+    error: np.ndarray  # (n_frame, n_star), of each flux over its level
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +36,12 @@ class Weighting:
     """A way to weigh comparison stars.
 
     name, help : as typed, and explained to who asks.
-    weigh : ``weigh(flux, flux_err)`` of (n_frame, n_star) ADU, NaN where a star takes no part;
-        every star has a measurement.
     """
 
     name: str
     help: str
+    # ``weigh(flux, flux_err)`` of (n_frame, n_star) ADU, NaN where a star takes no part; every star
+    # has a measurement
     weigh: Callable[[np.ndarray, np.ndarray], Weighed]
 
 

@@ -39,20 +39,15 @@ Cards = dict[str, Card]
 
 
 def parse_cards(text: str) -> Cards:
-    """Read the cards of a header block.
+    """Read the cards of a header block: records of 80 characters, up to the END card or the end.
 
-    text: records of 80 characters, up to the END card or the end.
-    By keyword in capitals; of a keyword that stands twice the first counts. COMMENT, HISTORY and
-    blank cards are left out.
+    By keyword in capitals, the first of two; COMMENT, HISTORY and blank cards are left out.
     """
     return collect(text[k : k + CARD] for k in range(0, len(text), CARD))
 
 
 def collect(records: Iterable[str]) -> Cards:
-    """Gather cards from their records.
-
-    records: 80 characters each.
-    """
+    """Gather cards from their records of 80 characters."""
     cards: Cards = {}
     last = ""
     for record in records:
@@ -120,10 +115,7 @@ def number(text: str) -> float | None:
 
 
 def decimals(text: str) -> int:
-    """Count the decimals that a number's text really has.
-
-    text: ``58107.065`` and ``58107.065000000002`` both have 3: a double's noise is not counted.
-    """
+    """Count a number's decimals: ``58107.065000000002`` has 3, a double's noise is not counted."""
     value = number(text)
     if value is None:
         return 0
@@ -147,10 +139,7 @@ class Found(NamedTuple):
 
 
 def find(cards: Cards, quantity: str) -> Found | None:
-    """Find the best filled card of a quantity.
-
-    quantity: a name of `lightcurve.frames.dialects.ALIASES`.
-    """
+    """Find the best filled card of a quantity, a name of `lightcurve.frames.dialects.ALIASES`."""
     return next(find_all(cards, quantity), None)
 
 

@@ -40,24 +40,16 @@ CLOCK_SLACK_S = 1.0  # many programs cut the second rather than round it
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """One clock of a header.
-
-    jd : on UTC, unless it is local without an offset.
-    unit_s : Value of its last digit.
-    stamp : ``"start"``, ``"mid"``, ``"end"`` or ``"any"``.
-    scale : ``"utc"`` said so, ``"offset"`` carried it, ``"standard"`` says nothing,
-        ``"local"``.
-    numeric : a Julian date rather than a calendar date.
-    note : what had to be inferred.
-    """
+    """One clock of a header."""
 
     keyword: str
-    jd: float
-    unit_s: float
-    stamp: str
+    jd: float  # on UTC, unless it is local without an offset
+    unit_s: float  # value of its last digit
+    stamp: str  # ``"start"``, ``"mid"``, ``"end"`` or ``"any"``
+    # ``"utc"`` said so, ``"offset"`` carried it, ``"standard"`` says nothing, ``"local"``
     scale: str
-    numeric: bool = False
-    note: str = ""
+    numeric: bool = False  # a Julian date rather than a calendar date
+    note: str = ""  # what had to be inferred
 
     def start(self, exposure_s: float | None) -> float | None:
         """Start of the exposure by this clock; None where that takes the missing exposure."""
@@ -68,10 +60,9 @@ class Clock:
 
 
 def read_clocks(cards: Cards, offset_hours: float | None = None) -> tuple[list[Clock], list[str]]:
-    """Read every clock of a header.
+    """Read every clock of a header, and warn of those that could not be read.
 
     offset_hours: what the user says local clocks, and clocks that say nothing, are ahead of UTC.
-    Returns warnings: clocks that could not be read.
     """
     scale = cards["TIMESYS"].text.upper() if "TIMESYS" in cards else ""
     clocks, warnings = [], []
@@ -204,15 +195,11 @@ def _redated(split: list[Clock], local: float | None) -> list[Clock]:
 
 @dataclass(frozen=True, slots=True)
 class ClockReading:
-    """When an exposure was made.
+    """When an exposure was made."""
 
-    start_jd_utc : not known of a middle without an exposure time.
-    uncertainty_s : half the value of the last digit of the clock believed.
-    """
-
-    start_jd_utc: float | None
+    start_jd_utc: float | None  # not known of a middle without an exposure time
     mid_jd_utc: float
-    uncertainty_s: float
+    uncertainty_s: float  # half the value of the last digit of the clock believed
     source: str
     warnings: tuple[str, ...] = ()
 
@@ -222,9 +209,7 @@ def audit_clocks(
 ) -> ClockReading:
     """Work out the middle of an exposure from all clocks of its header.
 
-    path: named in errors; settings: what the user said about the clocks.
-    Raises HeaderError when there is no clock, none of a certain scale, or two that contradict each
-    other.
+    Raises HeaderError when there is no clock, none of a certain scale, or two that contradict.
     """
     clocks, warnings = read_clocks(cards, settings.utc_offset_hours)
     named = settings.keyword
@@ -370,13 +355,10 @@ def _reading(
 def check_cadence(
     jd_mid: Sequence[float], exposure_s: Sequence[float], file_names: Sequence[str]
 ) -> tuple[str, ...]:
-    """Look for times that cannot all be right.
+    """Look for times that cannot all be right; exposures are NaN where not known, the order is any.
 
-    jd_mid: (n,) sequence of float, mid-exposure, any order; exposure_s: (n,) sequence of float, NaN
-    where not known; file_names: (n,) sequence of str.
     One line for each kind of oddity: equal times, exposures that overlap by more than a second, and
     times that run against the numbers in the file names.
-    Raises ValueError when the three differ in length.
     """
     jd, exposure = np.asarray(jd_mid, dtype=float), np.asarray(exposure_s, dtype=float)
     if not jd.shape == exposure.shape == (len(file_names),):
@@ -405,9 +387,6 @@ def check_cadence(
 
 
 def natural_key(name: str) -> tuple:
-    """Order names as people count: ``img2`` before ``img10``.
-
-    To be compared with that of another name.
-    """
+    """Order names as people count: ``img2`` before ``img10``."""
     parts = re.split(r"([0-9]+)", name.lower())
     return tuple((int(p[:18]), "") if k % 2 else (0, p) for k, p in enumerate(parts))

@@ -40,11 +40,7 @@ _METRES_PER |= {"meter": 1.0, "metre": 1.0, "inch": 0.0254}
 
 
 def normalise(
-    cards: Cards,
-    *,
-    path: str | Path,
-    shape: tuple[int, int],
-    settings: Settings | None = None,
+    cards: Cards, *, path: str | Path, shape: tuple[int, int], settings: Settings | None = None
 ) -> tuple[Exposure, HeaderError | None]:
     """Normalise a header's cards; what is wrong with its times is handed back, not raised.
 

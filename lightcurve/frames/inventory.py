@@ -164,21 +164,15 @@ class Edit:
 
 
 def apply_key(name: str) -> str:
-    """Give the form in which names are compared.
-
-    name: relative to the folder.
-    With forward slashes.
-    """
+    """Give the form, with forward slashes, in which names relative to the folder are compared."""
     return name.strip().replace("\\", "/").removeprefix("./")
 
 
 def read_manifest(path: str | Path) -> dict[str, Edit]:
-    """Read an edited table of files.
+    """Read an edited table of files, by file; InputError names the line at fault.
 
-    path: CSV with a column ``file`` and ``kind`` or ``use`` or both; others are ignored, so that
+    CSV with a column ``file`` and ``kind`` or ``use`` or both; others are ignored, so that
     frames.csv itself serves.
-    By file.
-    Raises InputError naming the line at fault.
     """
     path = Path(path)
     text = read_text(path, "a manifest", max_bytes=MAX_BYTES)

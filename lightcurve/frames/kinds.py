@@ -46,10 +46,9 @@ def kind_by_keyword(cards: Cards) -> tuple[str, str] | None:
 
 
 def kind_by_name(path: PurePath, object_name: str | None = None) -> tuple[str, str] | None:
-    """Look for words such as ``flat`` in the file's name, then in its folder's.
+    """Look for words such as ``flat`` in the file's name, then in its folder's; kind and source.
 
     object_name: from the header: a file named after its object is a light frame.
-    Returns kind, source: None where the name says nothing.
     """
     kind = _kind_of(path.name, _PLAIN_IN_NAMES)
     if kind:
@@ -77,10 +76,7 @@ def _kind_of(text: str, known: AbstractSet[str]) -> str | None:
 
 
 def is_stack(cards: Cards) -> str | None:
-    """Tell whether a header is that of a combined frame.
-
-    The card that says so.
-    """
+    """Give the card that says that a header is that of a combined frame."""
     for found in find_all(cards, "kind"):
         if "master" in found.text.lower():
             return f"{found.keyword} = {found.text[:30]}"
@@ -93,12 +89,10 @@ def is_stack(cards: Cards) -> str | None:
 def kind_by_content(
     pixels: np.ndarray, exposure_s: float | None, full_scale_adu: float
 ) -> tuple[str, str]:
-    """Look at a frame: exposure, stars, level and evenness.
+    """Look at a frame, ADU, NaN left out: exposure, stars, level and evenness; kind and reason.
 
-    pixels: (ny, nx) float32 array, ADU; NaN is left out; full_scale_adu: highest value the camera
-    writes.
-    Returns kind, reason: ``"bias"`` without exposure, ``"light"`` with stars, ``"flat"`` bright and
-    even, ``"dark"`` faint and starless; ``"unknown"`` for none of them.
+    ``"bias"`` without exposure, ``"light"`` with stars, ``"flat"`` bright and even, ``"dark"``
+    faint and starless; ``"unknown"`` for none of them.
     """
     if exposure_s is not None and exposure_s <= SHORTEST_S:
         return "bias", f"content: {exposure_s:g} s exposed"

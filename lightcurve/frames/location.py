@@ -24,10 +24,7 @@ _METRES = re.compile(r"\bmet|\[m\]|\(m\)|\belevation|\bsea\b", re.IGNORECASE)
 
 
 def degrees(text: str) -> float | None:
-    """Read an angle in degrees, decimal or sexagesimal.
-
-    text: a trailing N, S, E or W is understood.
-    """
+    """Read an angle in degrees, decimal or sexagesimal; a trailing N, S, E or W is understood."""
     sided = _DECIMAL.fullmatch(text[:64])
     if sided:
         value = float(sided[1].replace(",", "."))
@@ -52,10 +49,7 @@ class Moment(NamedTuple):
 def read_site(
     cards: Cards, moment: Moment, settings: SiteSettings
 ) -> tuple[tuple[Site, str] | None, list[str]]:
-    """Find the observatory: settings first, then the header.
-
-    Returns site: (Site, source) or None.
-    """
+    """Find the observatory, and its source: settings first, then the header."""
     latitude, latitude_source = _latitude(cards, settings)
     longitude, longitude_source, warnings = _longitude(cards, moment, latitude, settings)
     if latitude is None or longitude is None:

@@ -40,11 +40,7 @@ _DECODING = (EOFError, zlib.error, OSError, ValueError)
 
 
 def choose_plane(axes: tuple[int, ...]) -> tuple[tuple, list[str]]:
-    """Choose which plane of an array with more than two axes is the image.
-
-    axes: lengths, the fastest axis first.
-    Returns index: of the plane, in the array; notes: what was chosen, where there was a choice.
-    """
+    """Choose which plane of an array (axes fastest first) is the image; tell of a choice."""
     if len(axes) == 2:
         return (Ellipsis,), []
     if len(axes) == 3 and axes[0] in {3, 4} and min(axes[1:]) > 4:
@@ -59,13 +55,10 @@ def choose_plane(axes: tuple[int, ...]) -> tuple[tuple, list[str]]:
 def read_plain(
     source: Source, hdu: Hdu, *, allocate: Allocate = np.empty, integers: bool = False
 ) -> np.ndarray:
-    """Read the image of an array that is not compressed by tiles.
+    """Read the image of an array that is not compressed by tiles: (ny, nx), NaN where blank.
 
     allocate: asked for memory as ``numpy.empty`` is; integers: leave whole numbers of 16 bits as
-    they are.
-    Returns (ny, nx) float32 array, or int16 or uint16, NaN for every value that is blank or not
-    finite.
-    Raises FrameError when the file ends before.
+    they are. Raises FrameError when the file ends before.
     """
     ny, nx = _plane_shape(hdu)
     pixels = allocate((ny, nx), (integers and _whole_type(hdu)) or np.dtype(np.float32))
@@ -109,10 +102,7 @@ def _by_astropy(
     def find() -> PrimaryHDU | ImageHDU | CompImageHDU:
         source.file.seek(0)
         hdus = fits.open(
-            source.file,
-            memmap=False,
-            lazy_load_hdus=True,
-            do_not_scale_image_data=not scaled,
+            source.file, memmap=False, lazy_load_hdus=True, do_not_scale_image_data=not scaled
         )
         return hdus[hdu.index]
 
@@ -171,10 +161,8 @@ def _scale(stored: np.ndarray, cards: Cards, *, out: np.ndarray) -> None:
 
 
 def read_tiled(source: Source, hdu: Hdu, *, with_pixels: bool) -> tuple[str, np.ndarray]:
-    """Let astropy decompress the tiles of an image.
+    """Let astropy decompress an image's tiles: its header, and pixels (ny, nx) float32, or none.
 
-    Returns text: the header of the image; pixels: (ny, nx) float32 array, empty without
-    `with_pixels`.
     Raises FrameError when a tile is damaged.
     """
     with _by_astropy(source, hdu, scaled=True) as image, np.errstate(all="ignore"):
@@ -193,17 +181,12 @@ def read_tiled(source: Source, hdu: Hdu, *, with_pixels: bool) -> tuple[str, np.
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An open FITS file.
+    """An open FITS file."""
 
-    file : decompressed as it is read.
-    limit : bytes that it can hold at most.
-    packed : compressed as a whole, so that `limit` is a bound only.
-    """
-
-    file: FileIO | gzip.GzipFile | bz2.BZ2File
+    file: FileIO | gzip.GzipFile | bz2.BZ2File  # decompressed as it is read
     path: Path
-    limit: int
-    packed: bool
+    limit: int  # bytes that it can hold at most
+    packed: bool  # compressed as a whole, so that `limit` is a bound only
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,7 @@ _ARCSEC = re.compile(r"arc\s?-?sec|\"", re.IGNORECASE)
 
 
 def read_pointing(cards: Cards) -> tuple[tuple[float, float, str] | None, list[str]]:
-    """Find the direction of a frame.
-
-    Returns pointing: (ra_deg, dec_deg, source) or None.
-    """
+    """Find the direction of a frame: RA and Dec, degrees, and their source."""
     warnings = []
     for ra_key, dec_key in POINTINGS:
         if ra_key not in cards or dec_key not in cards:
@@ -77,8 +74,7 @@ def _decimal_ra(found: Found, value: float | None) -> tuple[float | None, str]:
 def read_scale(cards: Cards) -> tuple[tuple[float, str] | None, list[str]]:
     """Find the size of a pixel on the sky: stated, from a WCS, or from the optics.
 
-    Returns scale: (arcsec per pixel, source) or None; warnings: where two of them differ by more
-    than a fifth.
+    Returns (arcsec per pixel, source), and warns where two of them differ by more than a fifth.
     """
     known = [
         entry

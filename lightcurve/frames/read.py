@@ -173,11 +173,9 @@ def read_cards(path: Path) -> tuple[Cards, tuple[int, int], tuple[str, ...]]:
 def _mark_bad(
     pixels: np.ndarray, saturation_adu: float | None, *, finite: bool = False
 ) -> np.ndarray:
-    """Flag pixels without a value, and those at the saturation level.
+    """Flag pixels without a value, and those at the saturation level: `PixelFlag` bits.
 
-    pixels: (ny, nx) array, ADU; float32 or 16-bit integers; finite: known to have no NaN: they are
-    not looked for.
-    Returns (ny, nx) uint8 array, `PixelFlag` bits.
+    pixels: ADU, float32 or 16-bit integers; finite: known to have no NaN: none are looked for.
     """
     bad = np.zeros(pixels.shape, dtype=np.uint8)
     if not finite:

@@ -211,16 +211,12 @@ AMONG_STARS, BLANK = Clip(2.5, 0.9376), Clip(3.5, 0.9968)
 def clipped_sky(
     values: np.ndarray, clip: Clip = AMONG_STARS
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean sky after clipping about the median, star by star.
+    """Mean sky after clipping about the median, star by star, its scatter, and the pixels kept.
 
     The mean, not the median, is what is returned: where the sky's noise is about 1 ADU the median
     of whole numbers is a whole number, and wrong by up to half an ADU in every pixel. The values
-    are sorted once: what is kept is then a stretch of each row, its mean a difference of sums.
-
-    values : (n, m) float array; pixels of each annulus or cell, ADU; NaN does not count.
-    Returns sky, scatter : (n,) float arrays; ADU, the scatter that of a Gaussian before clipping;
-        NaN where no pixel is finite.
-        n_kept : (n,) int array.
+    (n, m), ADU, NaN not counted, are sorted once: what is kept is then a stretch of each row, its
+    mean a difference of sums. The scatter is that of a Gaussian before clipping.
     """
     ordered = np.sort(values, axis=1)  # NaN comes last
     rows, count = np.arange(len(ordered)), np.isfinite(ordered).sum(axis=1)

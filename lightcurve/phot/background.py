@@ -29,24 +29,17 @@ MIN_PIXELS = 30
 class SmoothSky:
     """The background of a frame: straight lines between the middles of the cells of a mesh.
 
-    lines : (my, nx) float32 array, the background along the rows `middles`, ADU.
-    middles : (my,) float array, rows of the middles of the cells, pixels.
-    ny : rows of the frame.
     level, rms : of the whole frame, ADU; 0 where no pixel is usable.
     """
 
-    lines: np.ndarray
-    middles: np.ndarray
-    ny: int
+    lines: np.ndarray  # (my, nx), the background along the rows `middles`, ADU
+    middles: np.ndarray  # (my,), rows of the middles of the cells, pixels
+    ny: int  # rows of the frame
     level: float
     rms: float
 
     def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Background at some pixels.
-
-        x, y : (n,) int arrays; pixels.
-        Returns (n,) float32 array: ADU.
-        """
+        """Background at some pixels, ADU."""
         row = np.interp(y, self.middles, np.arange(len(self.middles)))
         above = np.minimum(row.astype(int), len(self.middles) - 1)
         below = np.minimum(above + 1, len(self.middles) - 1)
@@ -54,10 +47,7 @@ class SmoothSky:
         return first + share * (self.lines[below, x] - first)
 
     def bands(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-        """Bands of rows, each between two middles.
-
-        Yields above, below : (nx,) float32 arrays; every background of the band lies between these.
-        """
+        """Bands of rows, each between two middles, with the backgrounds (nx,) at these."""
         ends = [0, *np.ceil(self.middles[1:-1]).astype(int), self.ny]
         for k, (start, stop) in enumerate(pairwise(ends)):
             below = min(k + 1, len(self.lines) - 1)
@@ -65,14 +55,10 @@ class SmoothSky:
 
 
 def measure_sky(pixels: np.ndarray, bad: np.ndarray | None = None) -> SmoothSky:
-    """Measure the smooth background of a frame.
+    """Measure the smooth background, ADU, of a frame; pixels whose `bad` is not 0 are left out.
 
     The clipped mean of each cell of a mesh, a median over neighbouring cells, and straight lines
-    between the cells' middles.
-
-    pixels : (ny, nx) float array; ADU; non-finite values are left out.
-    bad : (ny, nx) uint8 array, optional; pixels that are not 0 are left out.
-    Returns SmoothSky: 0 everywhere where no pixel is usable.
+    between the cells' middles. 0 everywhere where no pixel is usable.
     """
     ny, nx = pixels.shape
     size = _cell_px(pixels.shape)
@@ -87,11 +73,7 @@ def measure_sky(pixels: np.ndarray, bad: np.ndarray | None = None) -> SmoothSky:
 
 
 def subtract_sky(pixels: np.ndarray, sky: SmoothSky) -> np.ndarray:
-    """Take the smooth background off a frame.
-
-    pixels : (ny, nx) float array; ADU.
-    Returns (ny, nx) float32 array: NaN where `pixels` is.
-    """
+    """Take the smooth background off a frame: (ny, nx) float32, ADU."""
     light = np.empty(pixels.shape, np.float32)
     row = np.interp(np.arange(sky.ny), sky.middles, np.arange(len(sky.middles)))
     for k, (rows, above, below) in enumerate(sky.bands()):
@@ -208,10 +190,8 @@ def measure_background(
 def _find_source_pixels(light: np.ndarray, rms: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Mark the pixels that hold light of sources, with a rim around them.
 
-    light : (ny, nx) float array; above the background; 0 where bad.
-    rms : (ny, nx) float array; noise of one pixel.
-    mask : (ny, nx) bool array; bad pixels, which say nothing of the noise.
-    Returns (ny, nx) bool array.
+    light: above the background, 0 where bad; rms: of one pixel; mask: bad pixels, which say nothing
+    of the noise.
     """
     from scipy.ndimage import gaussian_filter, maximum_filter
 

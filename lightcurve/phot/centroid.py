@@ -21,13 +21,12 @@ def windowed_centroid(
     """Refine centres by a Gaussian window that follows them (SExtractor's XWIN, YWIN).
 
     Each step moves by twice the weighted mean offset, which for a Gaussian star as wide as the
-    window lands on the centre at once; the noise is close to that of a fitted profile.
+    window lands on the centre at once; the noise is close to that of a fitted profile. A star alone
+    needs three steps, one on a neighbour's wing a dozen.
 
-    boxes : (n, m, m) float array; sky-subtracted; non-finite pixels do not count.
-    sigma : of the window, pixels.
-    iterations : at most so many; a star alone needs three, one on a neighbour's wing a dozen.
-    Returns (2, n) float array: x and y from each box's centre pixel; NaN where the window holds no
-        light or the star runs away from its box.
+    boxes: (n, m, m), sky-subtracted; non-finite pixels do not count; sigma: of the window, pixels.
+    Returns (2, n), x and y from each box's centre pixel; NaN where the window holds no light or the
+    star runs away from its box.
     """
     n, m, _ = boxes.shape
     offset = np.arange(m) - m // 2
@@ -39,10 +38,7 @@ def windowed_centroid(
         window = np.exp(-((offset - place[:, :, None]) ** 2) / (2 * sigma**2))
         # The light along each axis, weighted: [axis, star, pixel].
         along = np.stack(
-            [
-                np.einsum("nyx,ny->nx", light, window[1]),
-                np.einsum("nyx,nx->ny", light, window[0]),
-            ]
+            [np.einsum("nyx,ny->nx", light, window[1]), np.einsum("nyx,nx->ny", light, window[0])]
         )
         along *= window
         total = along[0].sum(axis=1)
@@ -61,10 +57,8 @@ def windowed_centroid(
 def peak_width(boxes: np.ndarray) -> np.ndarray:
     """Estimate each star's Gaussian sigma from its middle pixel and the four beside it.
 
-    For ``exp(-r^2 / 2 s^2)`` the ratio q at one pixel gives ``s^2 = -1 / (2 ln q)``.
-
-    boxes : (n, m, m) float array; sky-subtracted, the star's peak in the middle.
-    Returns (n,) float array: pixels, between 0.41 and 5; NaN where one of the five pixels is.
+    For ``exp(-r^2 / 2 s^2)`` the ratio q at one pixel gives ``s^2 = -1 / (2 ln q)``. boxes:
+    (n, m, m), sky-subtracted. Returns pixels, between 0.41 and 5; NaN where one of the five is.
     """
     c = boxes.shape[1] // 2
     peak = boxes[:, c, c]
@@ -74,11 +68,9 @@ def peak_width(boxes: np.ndarray) -> np.ndarray:
 
 
 def howell_step(light: Squares, _radius: float) -> np.ndarray:
-    """Move to the mean of the columns and rows brighter than their average.
+    """Step (2, n), pixels, to the mean of the columns and rows brighter than their average, or NaN.
 
     Howell, Handbook of CCD Astronomy, 2nd ed., p. 105.
-
-    light : without sky. Returns steps in x and y (2, n), pixels; NaN where no light stands out.
     """
     values = np.nan_to_num(light.values)
     steps = []
@@ -90,10 +82,7 @@ def howell_step(light: Squares, _radius: float) -> np.ndarray:
 
 
 def moment_step(light: Squares, radius: float) -> np.ndarray:
-    """Move to the mean position of the light inside the radius.
-
-    light : without sky. Returns steps in x and y (2, n), pixels; NaN where no light stands out.
-    """
+    """Step (2, n), pixels, to the mean position of the light within the radius, or NaN."""
     inside = np.where(light.distance_squared() <= radius**2, np.nan_to_num(light.values), 0.0)
     total = inside.sum(axis=(1, 2))
     total = np.where(total != 0, total, np.nan)

@@ -10,11 +10,7 @@ __all__ = ["aperture_flags", "circle_overlap", "gather", "on_frame", "peaks_and_
 
 
 def annulus_offsets(inner: float, outer: float) -> tuple[np.ndarray, np.ndarray]:
-    """Whole-pixel offsets between two radii.
-
-    inner, outer : pixels, both included.
-    Returns dx, dy : (m,) int arrays.
-    """
+    """Whole-pixel offsets dx, dy between two radii, both included."""
     reach = int(np.ceil(outer))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     squared = x**2 + y**2
@@ -25,12 +21,9 @@ def annulus_offsets(inner: float, outer: float) -> tuple[np.ndarray, np.ndarray]
 def take_offsets(
     image: np.ndarray, x: np.ndarray, y: np.ndarray, offsets: tuple[np.ndarray, np.ndarray]
 ) -> np.ndarray:
-    """Pick the pixels at the same offsets from each position.
+    """Pick the pixels (n, m) at the same offsets dx, dy (m,) from each position (n,).
 
-    image : (ny, nx) array.
-    x, y : (n,) int arrays; pixels.
-    offsets : tuple of (m,) int arrays; dx, dy.
-    Returns (n, m) array: NaN outside the image (0 for an integer image).
+    NaN outside the image (0 for an integer image).
     """
     ny, nx = image.shape
     dx, dy = offsets
@@ -86,11 +79,7 @@ def on_frame(x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> np.ndarray
 
 
 def star_flag(where: np.ndarray, flag: Flag) -> np.ndarray:
-    """Flag stars at every radius.
-
-    where : (n,) bool array.
-    Returns (n, 1) uint16 array.
-    """
+    """Flag stars (n,) at every radius: (n, 1) uint16."""
     return np.where(where, np.uint16(flag), np.uint16(0))[:, None]
 
 
@@ -99,14 +88,8 @@ def peaks_and_bits(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the highest pixel, and all bad-pixel bits, within each radius plus half a pixel.
 
-    Offsets are sorted by distance, so that one running maximum serves every radius.
-
-    pixels : (ny, nx) array; ADU.
-    bad : (ny, nx) uint8 array; `PixelFlag` bits.
-    x, y : (n,) float arrays; pixels.
-    radii : (n_radius,) float array; ascending, pixels.
-    Returns peak : (n, n_radius) float array; NaN where no pixel is finite.
-        bits : (n, n_radius) uint8 array.
+    Offsets are sorted by distance, so that one running maximum serves every radius (ascending).
+    Both are (n, n_radius); the peak is NaN where no pixel is finite.
     """
     dx, dy = annulus_offsets(0.0, radii[-1] + 0.5)
     distance = np.hypot(dx, dy)
@@ -132,11 +115,7 @@ def aperture_flags(
 ) -> np.ndarray:
     """Flag apertures that reach over the edge, or hold a saturated, non-linear or bad pixel.
 
-    place : tuple of (n,) float arrays; x, y, pixels.
-    radii : (n_radius,) float array; pixels.
-    shape : (ny, nx).
-    peak, bits : (n, n_radius) arrays; see `peaks_and_bits`.
-    Returns (n, n_radius) uint16 array: `Flag` bits.
+    place: x, y; peak, bits: (n, n_radius), see `peaks_and_bits`. Returns uint16 `Flag` bits alike.
     """
     (x, y), (ny, nx) = place, shape
     room = np.minimum.reduce([x + 0.5, y + 0.5, nx - 0.5 - x, ny - 0.5 - y])

@@ -37,58 +37,40 @@ QUICK = 5  # steps to a centroid: those that need more are blends, and no help t
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Light:
-    """A frame and the sky to be taken off it.
+    """A frame and the sky to be taken off it."""
 
-    pixels : (ny, nx) float array, ADU.
-    bad : (ny, nx) uint8 array, `PixelFlag` bits.
-    """
-
-    pixels: np.ndarray
-    bad: np.ndarray
+    pixels: np.ndarray  # (ny, nx), ADU
+    bad: np.ndarray  # (ny, nx) uint8, `PixelFlag` bits
     sky: SmoothSky
 
     def around(self, x: np.ndarray, y: np.ndarray, half: int) -> np.ndarray:
-        """Cut squares around stars, less the sky under each.
+        """Cut squares (n, 2 half + 1, 2 half + 1) around stars, less the sky under each, ADU.
 
-        x, y: (n,) int arrays; half: half width, pixels.
-        Returns (n, 2 half + 1, 2 half + 1) float32 array, ADU; 0 in bad pixels other than saturated
-        ones, NaN outside the frame.
+        0 in bad pixels other than saturated ones, NaN outside the frame.
         """
         light = gather(self.pixels, x, y, half) - self.sky.at(x, y)[:, None, None]
         light[unusable(gather(self.bad, x, y, half))] = 0.0
         return light
 
     def whole(self) -> np.ndarray:
-        """All of the frame, less the sky.
-
-        Returns (ny, nx) float32 array, ADU; 0 in bad pixels other than saturated ones.
-        """
+        """All of the frame, less the sky, ADU; 0 in bad pixels other than saturated ones."""
         light = subtract_sky(self.pixels, self.sky)
         light[unusable(self.bad)] = 0.0
         return light
 
 
 def all_peaks(light: Light, lowest: float) -> Peaks:
-    """Find all peaks of the filtered frame.
-
-    lowest : height in the filtered frame, ADU.
-    Returns y, x : (n,) int arrays; in reading order.
-        height : (n,) float array; times `KERNEL_SUM`.
-    """
+    """Find all peaks of the filtered frame higher than `lowest` there, ADU, in reading order."""
     smooth = _triangle_filter(light.whole())
     y, x = local_maxima(smooth, lowest * KERNEL_SUM)
     return y, x, smooth[y, x]
 
 
 def bright_maxima(light: Light, threshold: float) -> Peaks:
-    """Find the good pixels so far above the sky that no neighbour tops, without any filter.
+    """Find the good pixels so far above the sky, ADU, that no neighbour tops, without any filter.
 
     A mean of pixels is over a threshold only where one of them is: these lead to the peaks of the
-    filtered frame, wherever noise alone does not reach the threshold.
-
-    threshold : ADU above the sky.
-    Returns y, x : (n,) int arrays; in reading order, the rim left out.
-        height : (n,) float array; ADU above the sky.
+    filtered frame, wherever noise alone does not reach the threshold. The rim is left out.
     """
     pixels, sky, nx = light.pixels, light.sky, light.pixels.shape[1]
     found = []
@@ -102,12 +84,9 @@ def bright_maxima(light: Light, threshold: float) -> Peaks:
 
 
 def follow(light: Light, maxima: Peaks, lowest: float, limit: int) -> Peaks:
-    """Go from bright pixels to the nearest peaks of the filtered frame.
+    """Go from the highest `limit` of `maxima` to the nearest peaks of the filtered frame.
 
-    maxima: as `bright_maxima` gives them; lowest: height in the filtered frame, ADU; limit: only so
-    many of the highest are followed.
-    Returns y, x: (n,) int arrays, each peak once, in reading order; height: (n,) float array, times
-    `KERNEL_SUM`.
+    Each peak once, in reading order, those over `lowest` (ADU in the filtered frame).
     """
     y, x, bright = maxima
     highest = np.argsort(-bright, kind="stable")[:limit]
@@ -117,11 +96,7 @@ def follow(light: Light, maxima: Peaks, lowest: float, limit: int) -> Peaks:
 
 
 def _triangle_filter(light: np.ndarray) -> np.ndarray:
-    """Convolve with ``[1 2 3 2 1]`` along both axes.
-
-    light : (ny, nx) float32 array; at least five pixels each way.
-    Returns (ny, nx) float32 array: times `KERNEL_SUM`; 0 within two pixels of the edge.
-    """
+    """Convolve with ``[1 2 3 2 1]`` both ways, times `KERNEL_SUM`; 0 within 2 px of the edge."""
     ny, nx = light.shape
     smooth = np.empty_like(light)
     smooth[:HALF_KERNEL] = smooth[-HALF_KERNEL:] = 0.0
@@ -151,11 +126,9 @@ def _sum_three(values: np.ndarray, out: np.ndarray, axis: int) -> None:
 
 
 def local_maxima(smooth: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
-    """Find the pixels above a threshold that no neighbour tops.
+    """Find the pixels above a threshold that no neighbour tops, in reading order, without the rim.
 
-    smooth : (ny, nx) float array.
-    Returns y, x : (n,) int arrays; in reading order; the rim is left out, and of equal neighbours
-        the first is taken.
+    Of equal neighbours the first is taken.
     """
     return np.divmod(_topped(smooth, np.flatnonzero(smooth > threshold)), smooth.shape[1])
 
@@ -307,10 +280,7 @@ def _without_spikes(light: Light, peaks: Peaks, full: float | None) -> Peaks:
 
 
 def _is_spike(box: np.ndarray, full: float | None) -> np.ndarray:
-    """Tell spikes from stars.
-
-    Boxes are five pixels wide; those that reach over the frame's edge are no stars either.
-    """
+    """Tell spikes from stars in boxes five pixels wide; over the frame's edge are no stars."""
     spike, peak = spikes(box)
     spike |= peak <= 0
     if full is not None:

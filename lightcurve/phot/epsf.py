@@ -37,22 +37,18 @@ class Rules:
     """What a star must be like to serve.
 
     brightest, faintest : percentiles of the candidates' fluxes between which a star lies.
-    fwhm : (float, float), its width over that of all, from and to.
-    min_roundness : short axis over long axis of the second moments.
     neighbour_fwhm, neighbour_px : no neighbour within the larger of these,.
-    neighbour_mag : that is not so many magnitudes fainter.
-    edge_fwhm : distance from the edge.
     """
 
     min_snr: float = 20.0
     brightest: float = 90.0
     faintest: float = 50.0
-    fwhm: tuple[float, float] = (0.75, 1.5)
-    min_roundness: float = 0.7
+    fwhm: tuple[float, float] = (0.75, 1.5)  # its width over that of all, from and to
+    min_roundness: float = 0.7  # short axis over long axis of the second moments
     neighbour_fwhm: float = 4.0
     neighbour_px: float = 40.0
-    neighbour_mag: float = 3.0
-    edge_fwhm: float = 3.0
+    neighbour_mag: float = 3.0  # that is not so many magnitudes fainter
+    edge_fwhm: float = 3.0  # distance from the edge
 
 
 # Tried in turn until there are enough stars; each says what it gives up.
@@ -78,14 +74,10 @@ RULES: tuple[tuple[str, Rules], ...] = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choice:
-    """The stars chosen.
+    """The stars chosen."""
 
-    rows : (n,) int array, the brightest first.
-    note : which rules were relaxed, and whether the number is small; empty when all is well.
-    """
-
-    rows: np.ndarray
-    note: str
+    rows: np.ndarray  # (n,) int, the brightest first
+    note: str  # which rules were relaxed, and whether the number is small; empty when all is well
 
 
 def choose_psf_stars(
@@ -265,15 +257,11 @@ def fit_moffat(
     y: np.ndarray,
     fwhm: float,
 ) -> tuple[float, float, float, float]:
-    """Fit one elliptical Moffat profile to several stars, each with its own flux.
+    """Fit one elliptical Moffat profile to several stars (the first 60), each with its own flux.
 
-    light : (ny, nx) float array; above the sky.
-    variance : (ny, nx) float array; of a pixel, with the photon noise of the stars.
-    good : (ny, nx) bool array.
-    x, y : (n,) float arrays; centroids, pixels; the first 60 are used.
-    fwhm : to start from, pixels.
-    Returns tuple of float: FWHM along both axes (pixels), angle of the first (degrees), beta. With
-        fewer than 3 stars the start itself: round, beta 3.
+    light: above the sky; variance: of a pixel, with the photon noise of the stars; fwhm: to start
+    from. Returns FWHM along both axes (pixels), angle of the first (degrees), beta. With fewer than
+    3 stars the start itself: round, beta 3.
     """
     from scipy.optimize import least_squares
 

@@ -33,16 +33,15 @@ class CentroidMethod:
     """A way to say where exactly a star is.
 
     name, help : as typed, and explained to who asks.
-    find : ``find(boxes, given, window) -> found``: `boxes` (n, m, m) are sky-subtracted,
-        `given` and `found` (2, n) are x and y from the middle pixel of each box; NaN where
-        there is none.
-    step : ``step(light, radius)`` tells how far to go from where `light`, a `Squares` without
-        sky, is centred: (2, n) pixels. Methods that have one also go by AstroImageJ's rules.
     """
 
     name: str
     help: str
+    # ``find(boxes, given, window) -> found``: `boxes` (n, m, m) are sky-subtracted, `given` and
+    # `found` (2, n) are x and y from the middle pixel of each box; NaN where there is none
     find: Callable[[np.ndarray, np.ndarray, Window], np.ndarray]
+    # ``step(light, radius)`` tells how far to go from where `light`, a `Squares` without sky, is
+    # centred: (2, n) pixels. Methods that have one also go by AstroImageJ's rules
     step: Callable[[Squares, float], np.ndarray] | None = None
 
 
@@ -51,13 +50,13 @@ class Finder:
     """A way to find sources.
 
     name, help : as typed, and explained to who asks.
-    find : ``find(scaled, fwhm, threshold_sigma) -> x, y``: `scaled` (ny, nx) is the light above
-        the sky in units of a pixel's noise, `fwhm` that of the stars in pixels; x and y (n,) in
-        pixels, the brightest first.
     """
 
     name: str
     help: str
+    # ``find(scaled, fwhm, threshold_sigma) -> x, y``: `scaled` (ny, nx) is the light above the sky
+    # in units of a pixel's noise, `fwhm` that of the stars in pixels; x and y (n,) in pixels, the
+    # brightest first
     find: Callable[[np.ndarray, float, float], tuple[np.ndarray, np.ndarray]]
 
 

@@ -71,10 +71,7 @@ class Psf:
 
 
 def grid_offsets(half_px: float, oversampling: int) -> tuple[np.ndarray, np.ndarray]:
-    """List the offsets of a grid's nodes.
-
-    Returns u, v : (m, m) float arrays; pixels along x and y.
-    """
+    """List the offsets u, v (m, m) of a grid's nodes, pixels along x and y."""
     n = round(half_px * oversampling)
     nodes = np.arange(-n, n + 1) / oversampling
     return np.meshgrid(nodes, nodes)
@@ -132,27 +129,19 @@ def moffat_psf(
 
 
 def normalised(grid: np.ndarray, oversampling: int) -> np.ndarray:
-    """Scale a grid to a total light of 1.
-
-    grid: (m, m) float array.
-    Returns (m, m) float array.
-    """
+    """Scale a grid (m, m) to a total light of 1."""
     return grid * (oversampling**2 / grid.sum())
 
 
 def psf_boxes(
     psf: Psf, dx: np.ndarray, dy: np.ndarray, half: int, *, slopes: bool = False
 ) -> np.ndarray:
-    """Evaluate the PSF on a square around each star.
+    """Evaluate the PSF on a square around each star: (1, n, 2 half + 1, 2 half + 1).
 
     All pixels of a square lie at the same fraction of a node's step, so that a star has four
-    weights along each axis: of a cubic B-spline through the grid.
-
-    dx, dy : (n,) float arrays; offset of the star from the middle pixel of its square, up to a
-        pixel.
-    half : half width of the square, at most that of the grid less 2 pixels.
-    slopes : also the derivatives by the star's x and y.
-    Returns (k, n, 2 half + 1, 2 half + 1) float array: k is 1, or 3 with slopes.
+    weights along each axis: of a cubic B-spline through the grid. dx, dy: of the star from the
+    middle pixel, up to a pixel; half: at most that of the grid less 2 pixels; slopes: also the
+    derivatives by the star's x and y, three in all.
     """
     from scipy.ndimage import spline_filter
 

@@ -26,24 +26,18 @@ MIN_PIXELS = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class System:
-    """The normal equations at one state.
+    """The normal equations at one state."""
 
-    normal : (3 n, 3 n) scipy.sparse.csr_array, flux, x, y of star after star.
-    right : (n, 3) float array, Jacobian times weighted residual.
-    information : (n, 3) float array, the diagonal of `normal`: the inverse variance of each
-        parameter, all others known.
-    """
-
-    normal: Any
-    right: np.ndarray
+    normal: Any  # (3 n, 3 n) scipy.sparse.csr_array, flux, x, y of star after star
+    right: np.ndarray  # (n, 3), Jacobian times weighted residual
+    # (n, 3), the diagonal of `normal`: the inverse variance of each parameter, all others known
     information: np.ndarray
 
 
 def solve_step(system: System, held: np.ndarray) -> np.ndarray:
-    """Solve the normal equations; held stars keep their places.
+    """Solve the normal equations; stars `held` (n,) keep their places.
 
-    held : (n,) bool array.
-    Returns (n, 3) float array: change of flux, x, y; the last two at most half a pixel.
+    Returns (n, 3), change of flux, x, y; the last two at most half a pixel.
     """
     from scipy.sparse import diags_array
     from scipy.sparse.linalg import splu
@@ -64,12 +58,10 @@ def _scale(system: System, held: np.ndarray) -> np.ndarray:
 
 
 def parameter_errors(system: System, held: np.ndarray) -> np.ndarray:
-    """Root of the diagonal of the inverse of the normal equations.
+    """Root of the diagonal of the inverse of the normal equations: errors (n, 3) of flux, x, y.
 
-    held : (n,) bool array.
-    Returns (n, 3) float array: errors of flux, x, y; 0 for a place that was held, infinite where
-        nothing was seen. Stars whose parameters correlate by less than 2 % are taken to be
-        independent.
+    0 for a place that was held, infinite where nothing was seen. Stars whose parameters correlate
+    by less than 2 % are taken to be independent.
     """
     from scipy.sparse import coo_array, diags_array
     from scipy.sparse.csgraph import connected_components

@@ -91,11 +91,9 @@ def measure_widths(light: np.ndarray, x: np.ndarray, y: np.ndarray, guess: float
 
 
 def fit_gaussians(profiles: np.ndarray, sigma: float) -> np.ndarray:
-    """Fit a Gaussian with a constant to each profile by Gauss-Newton steps, all at once.
+    """Fit a Gaussian with a constant to each profile (n, m) by Gauss-Newton steps, all at once.
 
-    profiles : (n, m) float array; the peak near the middle.
-    sigma : to start from, pixels.
-    Returns (n,) float array: sigma, pixels; NaN where the fit runs away.
+    Returns sigma (n,), pixels, starting from `sigma`; NaN where the fit runs away.
     """
     n, m = profiles.shape
     place = np.arange(m) - m // 2
@@ -195,12 +193,10 @@ def choose_radii(fwhm: float) -> tuple[np.ndarray, tuple[float, float]]:
 def binned_profile(
     boxes: np.ndarray, dx: np.ndarray, dy: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean light in rings one pixel wide.
+    """Mean light in rings one pixel wide about centres dx, dy from the middle of boxes (n, m, m).
 
-    boxes : (n, m, m) float array; sky-subtracted; NaN does not count.
-    dx, dy : (n,) float arrays; centre of each star from the middle of its box, pixels.
-    Returns radius, profile : (n, k) float arrays; root mean square radius and mean light of ring 0
-        to 1 px, 1 to 2 px ...; NaN where a ring is empty.
+    Returns root mean square radius and mean light (n, k) of ring 0 to 1 px, 1 to 2 px ...; NaN
+    where a ring is empty.
     """
     n, m, _ = boxes.shape
     offset = np.arange(m) - m // 2
@@ -219,13 +215,10 @@ def binned_profile(
 
 
 def profile_fwhm(radius: np.ndarray, profile: np.ndarray) -> np.ndarray:
-    """Full width at half maximum of binned profiles.
+    """Full width at half maximum, pixels, of binned profiles; NaN where one does not fall so far.
 
     Between rings ``ln p`` is taken as linear in ``r^2``, which is right for a Gaussian; so is the
     maximum, carried on to radius 0 from the two innermost rings.
-
-    radius, profile : (n, k) float arrays; from `binned_profile`.
-    Returns (n,) float array: pixels; NaN where the profile does not fall to one half.
     """
     n, k = profile.shape
     squared = radius**2

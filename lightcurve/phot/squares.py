@@ -76,13 +76,9 @@ def cut_squares(
     corner: tuple[np.ndarray, np.ndarray],
     size: int,
 ) -> Squares:
-    """Cut squares whose first pixels are given.
+    """Cut squares, as float64, whose first pixels (column, row) are given.
 
-    image : (ny, nx) array.
-    centre : tuple of (n,) float arrays; x, y of the stars; the centre of pixel (0, 0) is (0, 0).
-    corner : tuple of (n,) int arrays; column and row of the first pixel of each square.
-    size : pixels on a side.
-    Returns Squares: values as float64.
+    centre: x, y of the stars; the centre of pixel (0, 0) is (0, 0); size: pixels on a side.
     """
     ny, nx = image.shape
     step = np.arange(size)
@@ -99,12 +95,7 @@ def cut_squares(
 def squares_about(
     image: np.ndarray, centre: tuple[np.ndarray, np.ndarray], radius: float
 ) -> Squares:
-    """Cut squares that hold a circle about each star.
-
-    image : (ny, nx) array.
-    centre : tuple of (n,) float arrays; x, y, pixels.
-    radius : pixels.
-    """
+    """Cut squares that hold a circle, pixels, about each star, at x, y."""
     half = int(np.ceil(radius + 0.5))
     column, row = (np.rint(c).astype(int) - half for c in centre)
     return cut_squares(image, centre, (column, row), 2 * half + 1)

@@ -40,13 +40,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trails:
-    """The trails of a frame.
-
-    mask : (ny, nx) bool array, their pixels, with a margin of 5.
-    """
+    """The trails of a frame."""
 
     lines: tuple[Line, ...]
-    mask: np.ndarray
+    mask: np.ndarray  # (ny, nx) bool, their pixels, with a margin of 5
 
 
 def find_trails(pixels: np.ndarray, bad: np.ndarray, background: Background) -> Trails:
@@ -167,10 +164,7 @@ def trail_sides(phot: PsfPhotometry, psf: Psf, places: Places) -> tuple[tuple[in
 
 
 def in_trails(
-    phot: PsfPhotometry,
-    psf: Psf,
-    places: Places,
-    trails: tuple[tuple[int, int], ...],
+    phot: PsfPhotometry, psf: Psf, places: Places, trails: tuple[tuple[int, int], ...]
 ) -> np.ndarray:
     """Tell which places lie on such a side of a far brighter source, in line with it.
 

@@ -54,19 +54,17 @@ MARGIN_SIGMA = 3.0
 class Prediction:
     """The transit nearest to a moment.
 
-    epoch : periods since T0.
     mid, mid_err : BJD_TDB and its one-sigma error from T0 and period; NaN where neither has an
         error.
     ingress, egress : first and fourth contact.
-    duration : between them, days.
     """
 
-    epoch: int
+    epoch: int  # periods since T0
     mid: float
     mid_err: float
     ingress: float
     egress: float
-    duration: float
+    duration: float  # between them, days
 
 
 def read_planet(path: str | Path) -> Planet:
@@ -180,17 +178,10 @@ def contact_duration(
     b: float | np.ndarray,
     inner: bool = False,
 ) -> float | np.ndarray:
-    """Work out the duration of a transit.
+    """Work out the duration of a transit, days, from rp, a and b in stellar radii.
 
-    planet : for period, eccentricity and argument of periastron; rp, a, b : float or (n,) float
-    array, Planet radius, semi-major axis and impact parameter, stellar radii; inner : from
-    second to third contact instead of first to fourth.
-
-    Returns float or (n,) float array, days; 0 where there are no such contacts.
-
-    Notes
-    -----
-    Winn (2010, arXiv:1001.2010), equations 14 to 16.
+    Winn (2010, arXiv:1001.2010), equations 14 to 16; 0 where there are no such contacts. inner:
+    from second to third contact instead of first to fourth.
     """
     reach = (1 - rp if inner else 1 + rp) ** 2 - b**2
     cosine = b / (a * _distance_factor(planet))
@@ -203,11 +194,7 @@ def contact_duration(
 
 
 def inclination(planet: Planet, a: float, b: float) -> float:
-    """Work out the inclination that gives an impact parameter.
-
-    planet: for eccentricity and argument of periastron; a, b: stellar radii.
-    Degrees; NaN where no inclination does.
-    """
+    """Work out the inclination, degrees, that gives an impact parameter; NaN where none does."""
     cosine = b / (a * _distance_factor(planet))
     return math.degrees(math.acos(cosine)) if abs(cosine) <= 1 else float("nan")
 

@@ -103,15 +103,10 @@ def fit_points(
 ) -> TransitFit:
     """Fit a transit and a linear trend to plain arrays.
 
-    rng : for the sampling; seed 1 by default.
+    `model`, `trend` and `residuals` (flux over the product of both, minus 1) run over all points;
+    they are NaN where time or flux are. Raises FitError with fewer than 12 usable points, or a
+    forced covariate that is not there.
 
-    Returns `model`, `trend` and `residuals` (flux over the product of both, minus 1) run over
-    all points; they are NaN where time or flux are.
-
-    Raises FitError: with fewer than 12 usable points, or a forced covariate that is not there.
-
-    Notes
-    -----
     Errors are scaled so that the best fit has a reduced chi2 of 1. Where the residuals wander,
     the wander's covariance takes part in the fit; where that cannot be told from white noise, the
     errors are widened by the time-averaging factor beta. ``delta_bic_no_transit`` and the

@@ -69,12 +69,8 @@ def _band_words(filter_name: str | None) -> str:
 
 
 def grey_limb_darkening(teff_k: float, wavelength_nm: float) -> tuple[float, float]:
-    """Fit the quadratic law to a grey atmosphere.
+    """Fit the quadratic law, I(mu)/I(1) = 1 - u1 (1 - mu) - u2 (1 - mu)^2, to a grey atmosphere.
 
-    Returns u1, u2 : I(mu)/I(1) = 1 - u1 (1 - mu) - u2 (1 - mu)^2.
-
-    Notes
-    -----
     Milne-Eddington: T^4 = 3/4 Teff^4 (tau + 2/3), source function the Planck function, emergent
     intensity I(mu) = integral of B(T(tau)) exp(-tau/mu) d tau / mu, by Gauss-Laguerre quadrature.
     """
@@ -92,10 +88,9 @@ def grey_limb_darkening(teff_k: float, wavelength_nm: float) -> tuple[float, flo
 
 
 def to_kipping(u1: float, u2: float) -> np.ndarray:
-    """Turn quadratic coefficients into Kipping's.
+    """Turn quadratic coefficients into Kipping's, kept inside 0.01 to 0.99.
 
-    Returns (2,) float array, q1 = (u1 + u2)^2 and q2 = u1 / (2 (u1 + u2)), kept inside 0.01 to
-    0.99.
+    q1 = (u1 + u2)^2 and q2 = u1 / (2 (u1 + u2)).
     """
     total = max(u1 + u2, 1e-6)
     return np.clip([total**2, 0.5 * u1 / total], 0.01, 0.99)
@@ -145,11 +140,9 @@ class TransitModel:
         )
 
     def __call__(self, theta: np.ndarray) -> np.ndarray:
-        """Compute the relative flux.
+        """Compute the relative flux for parameters in the order of `NAMES`.
 
-        theta: (6,) float array, in the order of `NAMES`.
-        Returns (n,) float array, 1 out of transit; NaN throughout when no orbit has this impact
-        parameter.
+        1 out of transit; NaN throughout when no orbit has this impact parameter.
         """
         if not self._set(theta):
             return np.full(len(self._model.t), np.nan)
@@ -190,10 +183,9 @@ def transit_flux(
 
 
 def supersample_factor(planet: Planet, exposure_days: float) -> int:
-    """Count the samples that one exposure needs.
+    """Count the samples that one exposure needs: 1 if it is much shorter than the ingress.
 
-    Odd, so that the middle of the exposure is one of them; 1 for an exposure much shorter than the
-    ingress.
+    Odd, so that the middle of the exposure is one of them.
     """
     b = min(_start(planet, 0.0)[3], 0.9)
     rp, a = planet.rp_over_rs, planet.a_over_rs

@@ -15,14 +15,12 @@ class Points:
     time, flux, flux_err : (n,) float arrays, BJD_TDB at mid-exposure, and relative flux of any
         level. A point that is not finite in any of them, or whose error is not positive, takes
         no part.
-    covariates : mapping of str to (n,) float array, what the trend may be made of; time is
-        always offered.
-    filter_name : for the limb darkening; the names of `Exposure.filter`.
     """
 
     time: np.ndarray
     flux: np.ndarray
     flux_err: np.ndarray
     exposure_s: float
+    # mapping of str to (n,), what the trend may be made of; time is always offered
     covariates: Mapping[str, np.ndarray] = field(default_factory=dict)
-    filter_name: str | None = None
+    filter_name: str | None = None  # for the limb darkening; the names of `Exposure.filter`

@@ -25,36 +25,27 @@ class Priors:
 
     centre, width : (6,) float arrays, Gaussian; the width is infinite where there is none.
     lower, upper : (6,) float arrays, beyond these the probability is 0.
-    notes : where each came from.
     """
 
     centre: np.ndarray
     width: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
-    notes: tuple[str, ...]
+    notes: tuple[str, ...]  # where each came from
 
     def pulls(self, theta: np.ndarray) -> np.ndarray:
-        """Work out how far parameters lie from the centre.
-
-        theta: (6,) float array.
-        Returns (6,) float array, in standard deviations; 0 where there is no Gaussian.
-        """
+        """Work out how many sigma parameters lie from the centre; 0 where there is no Gaussian."""
         return (theta - self.centre) / self.width
 
     def contain(self, theta: np.ndarray) -> bool:
-        """Say whether parameters are possible.
-
-        theta: (6,) float array.
-        """
+        """Say whether parameters are possible."""
         inside = bool(np.all((theta >= self.lower) & (theta <= self.upper)))
         return inside and theta[3] < 1 + theta[1]
 
 
 def make_priors(planet: Planet, time: np.ndarray, filter_name: str | None = None) -> Priors:
-    """Collect the priors for one night.
+    """Collect the priors for one night, `time` in BJD_TDB.
 
-    time: (n,) float array, BJD_TDB; filter_name: for the limb darkening.
     The mid-time may lie within five sigma of the prediction, or three quarters of the duration,
     whichever is more, but never nearer to another epoch.
     """
@@ -91,26 +82,21 @@ class Problem:
     """One light curve to be fitted.
 
     time, flux, flux_err : (n,) float arrays, the points used.
-    trend : (n, k) float array, Columns of the linear trend, the first one constant.
-    model : at `time`.
-    whiten : (n, n) float array or None, from `lightcurve.transit.red_noise`; None for white
-        noise of the given errors.
     """
 
     time: np.ndarray
     flux: np.ndarray
     flux_err: np.ndarray
-    trend: np.ndarray
-    model: TransitModel
+    trend: np.ndarray  # (n, k), Columns of the linear trend, the first one constant
+    model: TransitModel  # at `time`
     priors: Priors
+    # (n, n), from `lightcurve.transit.red_noise`; None for white noise of the given errors
     whiten: np.ndarray | None = None
 
     def solve(self, transit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Find the trend that suits a transit best.
+        """Find the trend that suits a transit (ones for none) best: coefficients, and residuals.
 
-        transit: (n,) float array, relative flux; ones for no transit.
-        Returns coefficients: (k,) float array; residuals: (n,) float array, in units of the errors,
-        whitened where the noise is red.
+        These are in units of the errors, whitened where the noise is red.
         """
         weighted, data = self.trend * transit[:, None], self.flux
         if self.whiten is None:
@@ -124,33 +110,20 @@ class Problem:
         return coefficients, data - weighted @ coefficients
 
     def residuals(self, theta: np.ndarray) -> np.ndarray:
-        """Stack data and prior residuals for least squares.
-
-        theta: (6,) float array.
-        Returns (n + 6,) float array, in standard deviations; very large where the parameters are
-        impossible.
-        """
+        """Stack data and prior residuals, (n + 6,) sigmas; very large where theta is impossible."""
         transit = self.model(theta) if self.priors.contain(theta) else None
         if transit is None or not np.isfinite(transit[0]):
             return np.full(len(self.time) + len(theta), 1e3)
         return np.concatenate([self.solve(transit)[1], self.priors.pulls(theta)])
 
     def plain_residuals(self, theta: np.ndarray) -> np.ndarray:
-        """Work out the residuals as they are plotted.
-
-        theta: (6,) float array.
-        Returns (n,) float array, in the units of the flux.
-        """
+        """Work out the residuals as they are plotted, in the units of the flux."""
         transit = self.model(theta)
         coefficients, _ = self.solve(transit)
         return self.flux - self.trend @ coefficients * transit
 
     def log_probability(self, theta: np.ndarray, noise: float) -> float:
-        """Compute the log posterior.
-
-        theta: (6,) float array; noise: the errors are multiplied by it.
-        Up to a constant; minus infinity where the parameters are impossible.
-        """
+        """Compute the log posterior, up to a constant; minus infinity where theta is impossible."""
         if not self.priors.contain(theta):
             return -np.inf
         transit = self.model(theta)
@@ -162,13 +135,9 @@ class Problem:
 
 
 def trend_columns(covariates: Mapping[str, np.ndarray], used: np.ndarray) -> dict[str, np.ndarray]:
-    """Standardise the covariates that say something.
+    """Standardise, over the points used, the covariates that say something; a missing value is 0.
 
-    covariates: mapping of str to (n,) float array; used: (n,) bool array, points that take part in
-    the fit.
-    Returns dict of str to (n,) float array, mean 0 and standard deviation 1 over the points used; a
-    missing value counts as the mean. Left out are covariates with fewer than nine finite values in
-    ten, or without spread.
+    Left out are those with fewer than nine finite values in ten, or without spread.
     """
     columns = {}
     for name, given in covariates.items():

@@ -85,8 +85,7 @@ def time_averaging(
 def red_noise_factor(time: np.ndarray, residuals: np.ndarray) -> float:
     """Work out beta, by which red noise widens the errors of slow features.
 
-    time: (n,) float array, days; residuals: (n,) float array.
-    Mean of scatter over white noise for bins of 8 to 40 min, not below 1.
+    Mean of scatter over white noise for bins of 8 to 40 min, not below 1; time in days.
     """
     if len(residuals) < 20:
         return 1.0
@@ -99,9 +98,8 @@ def red_noise_factor(time: np.ndarray, residuals: np.ndarray) -> float:
 
 
 def residual_tests(residuals: np.ndarray) -> dict[str, float]:
-    """Test residuals for memory and for shape.
+    """Test residuals, in order of time and in units of their errors, for memory and for shape.
 
-    residuals: (n,) float array, in order of time, in units of their errors.
     ``autocorrelation_lag1``; ``autocorrelation_p``, the chance of so large a sum of squared
     autocorrelations up to lag 10 in white noise (Ljung & Box 1978); ``normality_p`` of Shapiro &
     Wilk (1965). NaN with fewer than 12 points.
@@ -125,10 +123,8 @@ def residual_tests(residuals: np.ndarray) -> dict[str, float]:
 
 
 def coverage(time: np.ndarray, mid: float, duration: float) -> dict[str, float]:
-    """Work out how much of a transit was observed.
+    """Work out how much of a transit (days) was observed by the points used, ascending.
 
-    time: (n,) float array, BJD_TDB of the points used, ascending; mid, duration: of the transit;
-    days.
     ``coverage_transit``, ``coverage_ingress``, ``coverage_egress``: fractions of the transit, and
     of a sixth of it about first and fourth contact, within 1.5 cadences of a point;
     ``baseline_before_min`` and ``baseline_after_min``, minutes observed outside.
@@ -162,12 +158,10 @@ def judge(
     prediction: Prediction,
     time: np.ndarray,
 ) -> Verdict:
-    """Judge what the night shows.
+    """Judge what the night shows; absence only of a transit of which at least 90 % was observed.
 
     delta_bic: BIC without minus BIC with transit, at errors that carry scatter and red noise;
-    depth_sigma: radius ratio squared over its error; cover: from `coverage` of the best transit;
-    time: (n,) float array, BJD_TDB of the points used, ascending.
-    Absence is told only of a transit of which at least 90 % was observed.
+    depth_sigma: radius ratio squared over its error; cover: from `coverage` of the best transit.
     """
     if delta_bic > FOUND_DELTA_BIC and depth_sigma > FOUND_SIGMA:
         missing = [name for name, side in CONTACTS.items() if not _whole(cover, name, side)]
@@ -191,12 +185,10 @@ def judge(
 
 
 def timing_notes(verdict: Verdict, off: Parameter, prediction: Prediction) -> tuple[Note, ...]:
-    """Remark on a transit that comes at another time than predicted.
+    """Remark on a transit found at another time than predicted.
 
-    verdict: from `judge`; only a transit found is remarked on; off: o-C, minutes, with the error of
-    the observed time.
-    One when O-C is more than three combined sigma, or more than 30 min where the ephemeris has no
-    error; else nothing.
+    One where O-C (`off`, minutes) is more than three combined sigma, or more than 30 min where the
+    ephemeris has no error; else nothing.
     """
     if not verdict.found:
         return ()
@@ -234,12 +226,7 @@ def _miss(prediction: Prediction, time: np.ndarray) -> str:
 def dip_notes(
     verdict: Verdict, time: np.ndarray, residuals: np.ndarray, duration: float
 ) -> tuple[Note, ...]:
-    """Remark on a dip elsewhere in a curve without the transit that was looked for.
-
-    verdict: from `lightcurve.transit.quality.judge`; time: (n,) float array, BJD_TDB, ascending;
-    residuals: (n,) float array, what is left of the flux; duration: of a transit, days.
-    One note where no transit was found and a dip is deeper than five sigma; else none.
-    """
+    """Remark on a dip elsewhere, deeper than five sigma, where no transit was found."""
     if verdict.depth_sigma is not None:
         return ()
     mid, depth, error = find_dip(time, residuals, duration)
@@ -250,13 +237,11 @@ def dip_notes(
 
 
 def find_dip(time: np.ndarray, flux: np.ndarray, duration: float) -> tuple[float, float, float]:
-    """Find the box that, beside a parabola, takes most of the scatter away.
+    """Find the box that, beside a parabola, takes most of the scatter away: mid, depth and error.
 
-    time: (n,) float array, days, ascending; flux: (n,) float array; duration: of a transit, days;
-    boxes are half to one and a quarter of it long.
-    Returns mid, depth, error: the error is that of least squares at the scatter about parabola and
-    box, widened by the red noise that is left (`lightcurve.transit.quality.red_noise_factor`). NaN
-    where no box holds five points, with ten outside.
+    Boxes are half to one and a quarter of the transit's duration long. The error is that of least
+    squares at the scatter about parabola and box, widened by the red noise that is left
+    (`red_noise_factor`). NaN where no box holds five points, with ten outside.
     """
     n = len(time)
     basis = np.linalg.qr(np.vander(time - time.mean(), 3))[0]
@@ -279,10 +264,8 @@ def find_dip(time: np.ndarray, flux: np.ndarray, duration: float) -> tuple[float
 
 
 def summarise(samples: np.ndarray, planet: Planet, prediction: Prediction) -> dict[str, Parameter]:
-    """Work out medians and 16 and 84 % points, fitted and derived.
+    """Work out medians and 16 and 84 % points of samples (n, 6), fitted and derived.
 
-    samples: (n, 6) float array, in the order of `lightcurve.transit.model.NAMES`; prediction: for
-    O-C.
     ``depth_percent`` is the light lost at mid-transit, limb darkening included;
     ``radius_ratio_squared_percent`` is what some archives call depth. ``o_minus_c_minutes`` carries
     the error of the observed time alone.
@@ -308,11 +291,7 @@ def summarise(samples: np.ndarray, planet: Planet, prediction: Prediction) -> di
 
 
 def _mid_transit_loss(samples: np.ndarray, planet: Planet) -> np.ndarray:
-    """Compute the light lost at mid-transit.
-
-    samples: (n, 6) float array.
-    Returns (m,) float array, of at most a thousand samples, evenly picked.
-    """
+    """Compute the light lost at mid-transit, of at most a thousand samples, evenly picked."""
     picked = samples[:: max(1, len(samples) // DEPTH_SAMPLES)].copy()
     moment = picked[0, 0]
     picked[:, 0] = moment

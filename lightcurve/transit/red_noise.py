@@ -21,18 +21,13 @@ N_TIMES = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RedNoise:
-    """A wander under the white noise.
+    """A wander under the white noise."""
 
-    amplitude : over the (median) white noise of a point: root mean square of what is probable.
-    time_days : correlation time, the (geometric) mean of the same.
-    probability : that there is any, at even odds beforehand.
-    whiten : (n, n) float array, turns residuals, in the units of the flux, into independent
-        ones of equal variance.
-    """
-
+    # over the (median) white noise of a point: root mean square of what is probable
     amplitude: float
-    time_days: float
-    probability: float
+    time_days: float  # correlation time, the (geometric) mean of the same
+    probability: float  # that there is any, at even odds beforehand
+    # (n, n), turns residuals, in the units of the flux, into independent ones of equal variance
     whiten: np.ndarray
 
 
@@ -44,23 +39,18 @@ def find_red_noise(
     design: np.ndarray,
     longest_days: float,
 ) -> RedNoise | None:
-    """Measure red noise in the residuals of a fit.
+    """Measure red noise in the residuals of a fit; errors give the white noise up to a factor.
 
-    time : (n,) float array, days; residuals, errors : (n,) float arrays, in the units of the
-    flux; the errors give the white noise up to a factor; design : (n, p) float array,
-    derivatives of the fitted model by its free parameters, in any units; longest_days : longest
-    correlation time looked for; the shortest is two cadences.
-
-    Returns None for fewer than 40 or more than 600 points, and without any scatter.
-
-    Notes
-    -----
     Restricted likelihood (Patterson & Thompson 1971, Biometrika 58, 545) on a grid of amplitude
     and time, even in their logarithms, the scale of all noise being free. The covariance is the
     mean of the grid's covariances, weighted by their probabilities. White noise is given no more
     room beforehand than any amplitude: on most nights something wanders, and where white noise was
     favoured the errors came out too small on nights that wander, and trends were chosen for
     following the wander (benchmarks/bench_injection.py).
+
+    design: (n, p), derivatives of the fitted model by its free parameters, in any units;
+    longest_days: longest correlation time looked for; the shortest is two cadences. None for fewer
+    than 40 or more than 600 points, and without any scatter.
     """
     n = len(time)
     shortest = _shortest(time)
@@ -99,11 +89,8 @@ def log_evidence(
     design: np.ndarray,
     longest_days: float,
 ) -> float:
-    """Work out how well a linear model explains values, whatever the noise is.
+    """Work out how well a linear model (n, p) explains values, whatever the noise is.
 
-    time: (n,) float array, days; values, errors: (n,) float arrays, in the same units; the errors
-    give the white noise up to a factor; design: (n, p) float array, columns of the model;
-    longest_days: longest correlation time of the noise.
     Largest ln likelihood, up to a constant, averaged over amplitudes and times of red noise, as in
     `find_red_noise`.
     """
@@ -131,11 +118,7 @@ def _grid(shortest: float, longest: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _innovations(
-    time: np.ndarray,
-    columns: np.ndarray,
-    scale: np.ndarray,
-    amplitude: np.ndarray,
-    tau: np.ndarray,
+    time: np.ndarray, columns: np.ndarray, scale: np.ndarray, amplitude: np.ndarray, tau: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Whiten columns by a Kalman filter, for every amplitude and time of a grid at once.
 

@@ -16,20 +16,13 @@ MAX_SAMPLES = 4000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Posterior:
-    """Samples and how they were got.
+    """Samples and how they were got."""
 
-    samples : (n, 6) float array, thinned, burn-in left out.
-    autocorrelation_time : the longest of all parameters, steps.
-    steps : of each walker.
-    acceptance : fraction of proposals.
-    converged : True when the chain is 50 autocorrelation times long.
-    """
-
-    samples: np.ndarray
-    autocorrelation_time: float
-    steps: int
-    acceptance: float
-    converged: bool
+    samples: np.ndarray  # (n, 6), thinned, burn-in left out
+    autocorrelation_time: float  # the longest of all parameters, steps
+    steps: int  # of each walker
+    acceptance: float  # fraction of proposals
+    converged: bool  # true when the chain is 50 autocorrelation times long
 
     def diagnostics(self) -> dict[str, float]:
         """List the numbers that tell how good the samples are."""
@@ -60,14 +53,8 @@ def sample_posterior(
     rng: np.random.Generator,
     max_steps: int,
 ) -> Posterior:
-    """Sample with emcee from the least-squares solution on.
+    """Sample with emcee from the least-squares solution on, until converged or `max_steps`.
 
-    theta : (6,) float array, best fit; covariance : (6, 6) float array, of the best fit; the
-    walkers start within it; noise : errors are multiplied by it; rng : the same generator state
-    gives the same samples; max_steps : where sampling stops, converged or not.
-
-    Notes
-    -----
     Differential-evolution moves (ter Braak 2006) with one snooker move in five: on the bent,
     narrow ridge of a/R* and impact parameter they need half the steps of the stretch move.
     """
@@ -112,9 +99,7 @@ def draw_normal(
 ) -> Posterior:
     """Draw from the normal distribution about the best fit, in place of sampling.
 
-    problem: for its bounds; theta: (6,) float array; covariance: (6, 6) float array; noise: already
-    in the covariance; max_steps: draws are as many, at most.
-    Draws outside the bounds are moved onto them.
+    The noise is in the covariance already; draws outside the bounds are moved onto them.
     """
     del noise
     draws = rng.multivariate_normal(theta, covariance, size=min(max_steps, MAX_SAMPLES))

@@ -32,18 +32,12 @@ SLOW = ("airmass", "time")  # beside which red noise is first measured
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Solution:
-    """A least-squares solution, of a trend alone or with a transit.
+    """A least-squares solution, of a trend alone or with a transit."""
 
-    problem : with the trend chosen.
-    names : covariates of the trend.
-    chi2 : of the data.
-    penalty : of the priors.
-    """
-
-    problem: Problem
-    names: tuple[str, ...]
-    chi2: float
-    penalty: float
+    problem: Problem  # with the trend chosen
+    names: tuple[str, ...]  # covariates of the trend
+    chi2: float  # of the data
+    penalty: float  # of the priors
     of_transit: ClassVar[int] = 0
 
     @property
@@ -52,9 +46,8 @@ class Solution:
         return self.problem.trend.shape[1] + self.of_transit
 
     def bic(self, noise: float = 1.0) -> float:
-        """Compute the Bayesian information criterion (Schwarz 1978).
+        """Compute the Bayesian information criterion (Schwarz 1978), errors multiplied by `noise`.
 
-        noise: errors are multiplied by it.
         chi2 with priors, plus parameters times ln n.
         """
         size = len(self.problem.time)
@@ -77,18 +70,12 @@ def choose_trend(
     start: Sequence[str] = (),
     threshold: float = 6.0,
 ) -> tuple[str, ...]:
-    """Add covariates one by one, as long as they pay.
+    """Add covariates to those of `start` one by one, as long as each lowers the BIC by `threshold`.
 
-    columns : mapping of str to (n,) float array, standardised covariates at the problem's
-    points; theta : (6,) float array or None, a transit near the best one; mid-time and radius
-    ratio are free about it. None for none; start : covariates that are in it whatever they do;
-    threshold : by how much any other must lower the BIC.
-
-    Notes
-    -----
     The BIC is that of the likelihood averaged over what the noise may be, white or red
     (`lightcurve.transit.red_noise.log_evidence`): a covariate is not chosen for following a wander,
-    and a wander is not assumed where a covariate explains it.
+    and a wander is not assumed where a covariate explains it. theta: a transit near the best one,
+    about which mid-time and radius ratio are free, or none.
     """
     transit, steep = np.ones(len(problem.time)), []
     if theta is not None:
@@ -153,11 +140,7 @@ def solve_transit(problem: Problem, names: tuple[str, ...]) -> TransitSolution:
 
 
 def jacobian(problem: Problem, theta: np.ndarray) -> np.ndarray:
-    """Differentiate the residuals numerically.
-
-    theta: (6,) float array.
-    Returns (n + 6, 6) float array, central differences, one-sided at a bound.
-    """
+    """Differentiate the residuals numerically, (n + 6, 6): central, one-sided at a bound."""
     scale = _scales(problem)
     columns = []
     for k in range(len(theta)):
@@ -170,11 +153,10 @@ def jacobian(problem: Problem, theta: np.ndarray) -> np.ndarray:
 
 
 def covariance(solution: TransitSolution, noise: float) -> np.ndarray:
-    """Work out the covariance of the transit's parameters.
+    """Work out the covariance (6, 6) of the transit's parameters, errors multiplied by `noise`.
 
-    noise: errors are multiplied by it.
-    Returns (6, 6) float array, inverse of J^T J, the trend being free; parameters that neither data
-    nor priors hold are given the width of their bounds.
+    Inverse of J^T J, the trend being free; parameters that neither data nor priors hold are given
+    the width of their bounds.
     """
     matrix = jacobian(solution.problem, solution.theta)
     matrix[: len(solution.problem.time)] /= noise
@@ -206,19 +188,11 @@ def _scan(problem: Problem) -> np.ndarray:
 def solve_points(
     points: Points, planet: Planet, settings: FitSettings, used: np.ndarray
 ) -> tuple[TransitSolution, dict[str, np.ndarray], RedNoise | None]:
-    """Find transit, trend and noise.
+    """Find transit, trend and noise (None where white), and the covariates at all points.
 
-    used : (n,) bool array, Points that take part.
-
-    Returns columns : dict of str to (n,) float array, standardised covariates at all points;
-    red : None where the noise is white.
-
-    Raises FitError when a covariate asked for is not there.
-
-    Notes
-    -----
     The noise is measured first beside a slow trend, for a slope left in would pass for a wander;
-    then the trend is chosen, and the noise measured again beside it.
+    then the trend is chosen, and the noise measured again beside it. Raises FitError when a
+    covariate asked for is not there.
     """
     columns = _offered_columns(points, settings, used)
     problem = _make_problem(points, planet, used)
@@ -238,12 +212,7 @@ def solve_flat(
     settings: FitSettings,
     used: np.ndarray,
 ) -> Solution:
-    """Find the trend that explains a night without a transit.
-
-    best: its noise is taken; columns: mapping of str to (n,) float array, from `solve_points`;
-    used: (n,) bool array, points that take part.
-    Without a transit.
-    """
+    """Find the trend that explains a night without a transit, at the noise of the best one with."""
     names = settings.covariates
     if names is None:
         names = _trend_names(best.problem, columns, None, settings, used)
@@ -254,12 +223,7 @@ def solve_flat(
 def _offered_columns(
     points: Points, settings: FitSettings, used: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Standardise the covariates that there are.
-
-    used: (n,) bool array.
-    Returns dict of str to (n,) float array.
-    Raises FitError when a covariate asked for is not there.
-    """
+    """Standardise the covariates that there are; FitError when one asked for is not there."""
     offered = {"time": points.time - points.time[used].mean(), **points.covariates}
     columns = trend_columns(offered, used)
     missing = [name for name in settings.covariates or () if name not in columns]
@@ -271,10 +235,7 @@ def _offered_columns(
 
 
 def _make_problem(points: Points, planet: Planet, used: np.ndarray) -> Problem:
-    """Put the points used, the model and the priors together, with a constant trend.
-
-    used: (n,) bool array.
-    """
+    """Put the points used, the model and the priors together, with a constant trend."""
     time = points.time[used]
     return Problem(
         time=time,
@@ -293,11 +254,7 @@ def _trend_names(
     settings: FitSettings,
     used: np.ndarray,
 ) -> tuple[str, ...]:
-    """Let the data choose the trend.
-
-    columns: mapping of str to (n,) float array; theta: (6,) float array or None, a transit near the
-    best one, or none; used: (n,) bool array.
-    """
+    """Let the data choose the trend beside a transit near the best one, or none."""
     return choose_trend(
         problem,
         {name: values[used] for name, values in columns.items()},
@@ -346,12 +303,7 @@ def _red_noise(solution: TransitSolution) -> RedNoise | None:
 
 
 def find_wild(solution: TransitSolution, used: np.ndarray) -> np.ndarray:
-    """Find points that lie far off a fit.
-
-    used: (n,) bool array, points that took part.
-    Returns (n,) bool array, points used beyond five robust standard deviations; none when too few
-    would be left.
-    """
+    """Find points used beyond five robust standard deviations; none if too few would be left."""
     residuals = solution.problem.plain_residuals(solution.theta) / solution.problem.flux_err
     sigma = robust_scatter(residuals)
     wild = np.zeros(len(used), dtype=bool)
