@@ -276,7 +276,7 @@ def measure_stars_aij(
 
     Apertures are centred at the middle radius, whose numbers are AstroImageJ's; the others are
     sums about the same centres. With `fwhm_factor` the middle radius is the base radius, and the
-    one radius measured follows the seeing.
+    one radius measured follows the seeing. Fluxes over an edge lack what is outside: flagged.
 
     Parameters
     ----------
@@ -288,17 +288,10 @@ def measure_stars_aij(
         x, y where the sky coordinates put the stars, pixels.
     radii : (n_radius,) float array
         Ascending, pixels.
-    annulus : (float, float)
     centroid : str
         A name of `CENTROIDS`.
     fwhm_factor : float, optional
         Radius over the mean width of the stars of `sizing`.
-    sizing : (n_star,) bool array, optional
-
-    Returns
-    -------
-    StarPhotometry
-        Fluxes over an edge lack what is outside, and are flagged.
     """
     base = float(radii[len(radii) // 2])
     recipe = AijRecipe(base, annulus, centroid=centroid, fwhm_factor=fwhm_factor, noise=noise)

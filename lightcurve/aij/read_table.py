@@ -152,12 +152,9 @@ def _is_number(text: str) -> bool:
 
 
 def parse_numbers(cells: Sequence[str]) -> np.ndarray | None:
-    """Turn cells into numbers.
+    """Turn cells into numbers, NaN for empty ones; None when one of them is a word.
 
-    Returns
-    -------
-    (n,) float array or None
-        NaN for empty cells; None when one of them is a word. A decimal comma is understood.
+    A decimal comma is understood.
     """
     values = [c if c.strip().lower() not in MISSING else "nan" for c in cells]
     try:
@@ -216,44 +213,18 @@ class AijTable:
         return tuple(star for star in self.stars if star[0] == "C")
 
     def star(self, quantity: str, star: str = "T1") -> np.ndarray:
-        """Take one star's column.
-
-        Parameters
-        ----------
-        quantity : str
-            Such as ``"Source-Sky"``.
-
-        Returns
-        -------
-        (n_row,) float array
-            NaN where the table has no such column.
-        """
+        """Take one star's column, such as ``"Source-Sky"``; NaN where the table has none."""
         return self.columns.get(f"{quantity}_{star}", np.full(len(self), np.nan))
 
     def block(self, quantity: str, stars: Sequence[str] | None = None) -> np.ndarray:
-        """Take one quantity of several stars.
-
-        Parameters
-        ----------
-        stars : sequence of str, optional
-            By default all.
-
-        Returns
-        -------
-        (n_row, n_star) float array
-            NaN where the table has no such column.
-        """
+        """Take one quantity of several stars, by default all: (n_row, n_star), NaN without it."""
         columns = [self.star(quantity, star) for star in (self.stars if stars is None else stars)]
         return np.stack(columns, axis=1) if columns else np.empty((len(self), 0))
 
     def times(self) -> dict[str, np.ndarray]:
-        """Take the time columns that hold times, the most useful first.
+        """Take the time columns that hold times, the most useful first, as full Julian dates.
 
-        Returns
-        -------
-        dict of str to (n_row,) float array
-            Full Julian dates, NaN where the table has none; ``JD_UTC`` from ``J.D.-2400000`` where
-            that has more decimals.
+        NaN where the table has none; ``JD_UTC`` from ``J.D.-2400000`` where that has more decimals.
         """
         known = _ignoring_case(self.columns)
         found = {n: _julian(n, self.columns[known[n]]) for n in TIMES if n in known}

@@ -53,11 +53,6 @@ def relative_fluxes(
 ) -> dict[str, np.ndarray]:
     """Form the relative flux of every star by AstroImageJ's rules.
 
-    Parameters
-    ----------
-    flux, error : (n_frame, n_star) float arrays
-    comparison : (n_star,) bool array
-
     Returns
     -------
     dict of str to (n_frame, n_star) float array

@@ -63,18 +63,7 @@ class ApertureSettings:
     values: Mapping[str, str] = field(default_factory=dict)
 
     def pixels(self, image_height: int) -> tuple[np.ndarray, np.ndarray]:
-        """Turn the positions into our pixels.
-
-        Parameters
-        ----------
-        image_height : int
-            NAXIS2 of the image.
-
-        Returns
-        -------
-        x, y : (n,) float arrays
-            0-based, from the bottom left.
-        """
+        """Turn the positions into our pixels, 0-based, from the bottom left; NAXIS2 is needed."""
         return self.x_ij - 0.5, image_height - 0.5 - self.y_ij
 
 
@@ -186,10 +175,7 @@ def _annulus(values: Mapping[str, str]) -> tuple[float, float] | None:
 def read_radec(path: str | Path) -> ApertureSettings:
     """Read a ``.radec`` file: RA in hours, Dec, comparison, centroid, magnitude.
 
-    Returns
-    -------
-    ApertureSettings
-        Without pixels and radii. Where the file does not say, the first star is the target.
+    It has no pixels and radii. Where it does not say, the first star is the target.
 
     Raises
     ------
@@ -259,10 +245,7 @@ class PlotSettings:
 def read_plotcfg(path: str | Path) -> PlotSettings:
     """Read a ``.plotcfg`` file: which column each curve shows and what it is detrended by.
 
-    Returns
-    -------
-    PlotSettings
-        Empty selections are left out.
+    Empty selections are left out.
     """
     values = read_properties(path)
     curves = {

@@ -217,18 +217,9 @@ def write_apertures(
     annulus: tuple[float, float],
     image_height: int,
 ) -> Path:
-    """Write stars and radii as an aperture file that AstroImageJ opens.
+    """Write stars, rows of the plan, and radii as an aperture file that AstroImageJ opens.
 
-    Parameters
-    ----------
-    rows : sequence of int
-        Of the plan, the target first.
-    radius : float
-        Pixels.
-    annulus : tuple of float
-        Pixels.
-    image_height : int
-        NAXIS2 of the reference frame.
+    The target comes first; the height of the image is NAXIS2 of the reference frame.
     """
     chosen = np.asarray(rows, dtype=int)
     comparison = [("true" if plan.role[k] == "comparison" else "false") for k in rows]

@@ -19,12 +19,7 @@ SOLVERS: Registry[Solver] = Registry("solver", HEADER, LOCAL, SOLVE_FIELD, NOVA)
 
 
 def solve(request: SolveRequest, settings: SolveSettings) -> Solution:
-    """Place a frame on the sky with the first solver that can.
-
-    Parameters
-    ----------
-    settings : SolveSettings
-        Says which solvers, in which order.
+    """Place a frame on the sky with the first solver, in the order of the settings, that can.
 
     Raises
     ------

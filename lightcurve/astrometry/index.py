@@ -76,10 +76,7 @@ def own_index_folder() -> Path:
 def places() -> list[Path]:
     """List the folders where index files are looked for, in order.
 
-    Returns
-    -------
-    list of Path
-        Those named in the environment (`VARIABLES`), the user's own, the system's.
+    Those named in the environment (`VARIABLES`), the user's own, the system's.
     """
     named = [os.environ[name] for name in VARIABLES if os.environ.get(name)]
     split = [Path(part) for value in named for part in value.split(os.pathsep) if part]
@@ -89,17 +86,9 @@ def places() -> list[Path]:
 def find_index_files(
     paths: Sequence[Path] = (), settings: SolveSettings | None = None
 ) -> tuple[Path, ...]:
-    """List the Astrometry.net index files there are.
+    """List the Astrometry.net index files there are, without the broken ones.
 
-    Parameters
-    ----------
-    paths : sequence of Path
-        Files or folders; they go before those of the settings.
-
-    Returns
-    -------
-    tuple of Path
-        Of the given ones where there are any, else of all `places`, without the broken ones.
+    Of the files and folders given (paths before settings) where there are any, else of `places`.
 
     Raises
     ------
@@ -139,12 +128,7 @@ def _index_files_of(place: Path, *, needed: bool) -> list[Path]:
 
 
 def coverage(index_files: Sequence[Path]) -> list[IndexCoverage]:
-    """Read from each index file's header what it covers.
-
-    Returns
-    -------
-    list of IndexCoverage
-        The largest patterns first.
+    """Read from each index file's header what it covers, the largest patterns first.
 
     Raises
     ------
@@ -196,27 +180,16 @@ def _read_coverage(path: Path, size: int, changed_ns: int) -> IndexCoverage:
 def wanted_sizes(
     shape: tuple[int, int], low_scale: float, high_scale: float
 ) -> tuple[float, float]:
-    """Tell what sizes of patterns a frame can show.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        (ny, nx).
-    low_scale, high_scale : float
-        Arc seconds per pixel.
-    """
+    """Tell what sizes of patterns, arc minutes, a frame (ny, nx) can show at arcsec per pixel."""
     return SMALLEST_QUAD * min(shape) * low_scale / 60, float(np.hypot(*shape)) * high_scale / 60
 
 
 def index_stars(
     index_files: Sequence[Path], ra_deg: float, dec_deg: float, radius_deg: float
 ) -> np.ndarray:
-    """Read the stars that index files have in one place.
+    """Read the stars (n, 2), RA and Dec, degrees, that index files have in one place; none twice.
 
-    Returns
-    -------
-    (n, 2) float array
-        RA and Dec, degrees; none twice. Files whose star table is not understood give none.
+    Files whose star table is not understood give none.
     """
     # Frames of one night ask for nearly the same place: what is near is read once for them all.
     about = 1.2 ** np.ceil(np.log(max(radius_deg, 0.01)) / np.log(1.2))

@@ -78,24 +78,12 @@ class IndexFile:
 
 
 def scale_sizes(scale: int) -> tuple[float, float]:
-    """Tell the sizes of the patterns of a scale.
-
-    Parameters
-    ----------
-    scale : int
-        0 to 19; steps of the square root of two from 2 arcmin.
-    """
+    """Tell the sizes of the patterns of a scale: 0 to 19, in steps of sqrt(2) from 2 arcmin."""
     return 2 * 2 ** (scale / 2), 2 * 2 ** ((scale + 1) / 2)
 
 
 def scales_for(low_arcmin: float, high_arcmin: float) -> list[int]:
-    """List the scales that have patterns of some sizes.
-
-    Returns
-    -------
-    list of int
-        At least one: the nearest where the sizes are beyond the series.
-    """
+    """List the scales that have patterns of some sizes, at least the one nearest to them."""
     found = [
         scale
         for scale in range(N_SCALES)
@@ -105,20 +93,7 @@ def scales_for(low_arcmin: float, high_arcmin: float) -> list[int]:
 
 
 def best_scales(shape: tuple[int, int], scale_arcsec: float) -> list[int]:
-    """List the scales that serve a frame best.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        (ny, nx).
-    scale_arcsec : float
-        Arc seconds per pixel.
-
-    Returns
-    -------
-    list of int
-        Those with patterns of `BEST_SIZES` times the frame's smaller side.
-    """
+    """List the scales with patterns of `BEST_SIZES` times the smaller side of a frame (ny, nx)."""
     side = min(shape) * scale_arcsec / 60
     return scales_for(BEST_SIZES[0] * side, BEST_SIZES[1] * side)
 

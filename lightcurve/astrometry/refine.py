@@ -110,21 +110,7 @@ def check_wcs(
 def stars_on_frame(
     wcs: WCS, shape: tuple[int, int], sky: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Tell which stars fall on a frame, and where.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        (ny, nx).
-    sky : (n, 2) float array
-        RA and Dec, degrees.
-
-    Returns
-    -------
-    rows : (m,) int array
-    xy : (m, 2) float array
-        Pixels.
-    """
+    """Tell which stars (n, 2), RA and Dec, fall on a frame (ny, nx): rows, and pixels (m, 2)."""
     ny, nx = shape
     # Without distortion first: its inverse need not exist far outside the frame.
     rough = np.column_stack(wcs.wcs_world2pix(sky[:, 0], sky[:, 1], 0)) if len(sky) else sky

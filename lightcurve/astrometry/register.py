@@ -84,15 +84,7 @@ class ReferencePattern:
 def make_reference(
     x: np.ndarray, y: np.ndarray, flux: np.ndarray, shape: tuple[int, int]
 ) -> ReferencePattern:
-    """Prepare the reference frame's stars for matching.
-
-    Parameters
-    ----------
-    x, y, flux : (n,) float arrays
-        Stars in any order, pixels and ADU; those with a NaN are left out.
-    shape : tuple of int
-        (ny, nx).
-    """
+    """Prepare the reference frame's stars (pixels, ADU, any order; NaN left out) for matching."""
     stars = brightest_first(x, y, flux)
     levels = tuple(triangles(stars[:n]) for n in LEVELS)
     return ReferencePattern(stars[:, 0], stars[:, 1], (shape[0], shape[1]), levels)
@@ -281,17 +273,13 @@ def register(
     """Find the transform from the reference frame to this one.
 
     Any shift, any rotation, mirrored or not, scale within `SCALE_TOLERANCE`. Hot pixels stay where
-    they are while stars move: of two patterns the one that moves is taken.
+    they are while stars move: of two patterns the one that moves is taken. Its
+    `false_match_probability` is below `MAX_FALSE_PROBABILITY`.
 
     Parameters
     ----------
     x, y, flux : (n,) float arrays
         Stars of this frame, in any order, pixels and ADU; those with a NaN are left out.
-
-    Returns
-    -------
-    Registration
-        With its `false_match_probability` below `MAX_FALSE_PROBABILITY`.
 
     Raises
     ------

@@ -39,17 +39,7 @@ def fit_similarity(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
 
 
 def fit_affine(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
-    """Fit all six parameters by least squares.
-
-    Parameters
-    ----------
-    points, stars : (n, 2) float arrays
-        Matched places, at least three that are not in line.
-
-    Returns
-    -------
-    (2, 3) float array
-    """
+    """Fit all six parameters, (2, 3), to three matched places (n, 2) or more, not in line."""
     mean_points, mean_stars = points.mean(axis=0), stars.mean(axis=0)
     a, b = points - mean_points, stars - mean_stars
     linear = np.linalg.lstsq(a.T @ a, a.T @ b, rcond=None)[0].T

@@ -123,12 +123,7 @@ def _sip(
 
 
 def describe_wcs(wcs: WCS, shape: tuple[int, int]) -> tuple[float, float, int]:
-    """Tell scale, rotation and parity at the middle of a frame.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        (ny, nx).
+    """Tell scale, rotation and parity at the middle of a frame (ny, nx).
 
     Returns
     -------
@@ -151,49 +146,24 @@ def describe_wcs(wcs: WCS, shape: tuple[int, int]) -> tuple[float, float, int]:
 
 
 def middle_deg(wcs: WCS, shape: tuple[int, int]) -> tuple[float, float]:
-    """Tell where on the sky the middle of a frame is.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        (ny, nx).
-
-    Returns
-    -------
-    ra, dec : float
-        Degrees.
-    """
+    """Tell where on the sky, RA and Dec in degrees, the middle of a frame (ny, nx) is."""
     ny, nx = shape
     ra, dec = wcs.all_pix2world((nx - 1) / 2, (ny - 1) / 2, 0)
     return float(ra), float(dec)
 
 
 def wcs_from_registration(reference_wcs: WCS, registration: Registration) -> WCS:
-    """Give a registered frame its own WCS: the reference's, reached through the transform.
-
-    Parameters
-    ----------
-    reference_wcs : astropy.wcs.WCS
-        TAN or TAN-SIP.
-    """
+    """Give a registered frame its own WCS: the reference's, reached through the transform."""
     return move_wcs(reference_wcs, registration.matrix)
 
 
 def move_wcs(wcs: WCS, matrix: np.ndarray, shape: tuple[int, int] | None = None) -> WCS:
-    """Carry a WCS over to pixels ``p = M p0 + t``.
+    """Carry a WCS, TAN or TAN-SIP, over to pixels ``p = M p0 + t``; `matrix` is (2, 3), M and t.
 
     With p0 = M^-1 (p - t) the reference pixel moves to ``M crpix + t`` and the CD matrix becomes
     ``CD M^-1``. A polynomial of some order in p0 is one of the same order in p, so that SIP
     terms carry over as well; they are found by a fit on a grid, which is exact but for rounding.
-
-    Parameters
-    ----------
-    wcs : astropy.wcs.WCS
-        TAN or TAN-SIP, of the pixels p0.
-    matrix : (2, 3) float array
-        M and t.
-    shape : tuple of int, optional
-        (ny, nx), where the WCS does not know.
+    The shape (ny, nx) is given where the WCS does not know.
     """
     linear, shift = matrix[:, :2], matrix[:, 2]
     # CRPIX counts from 1, the transform from 0.
@@ -258,18 +228,7 @@ def _system_of(wcs: WCS) -> Any:
 
 
 def wcs_header(solution: Solution, shape: tuple[int, int]) -> Header:
-    """Write a solution as header cards.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        (ny, nx).
-
-    Returns
-    -------
-    astropy.io.fits.Header
-        Besides the WCS: IMAGEW, IMAGEH, and who solved it how well.
-    """
+    """Write a solution as header cards: the WCS, IMAGEW, IMAGEH, and who solved it how well."""
     header = solution.wcs.to_header(relax=True)
     # astropy leaves out PCi_j that are 0 or 1; other readers want all four, as CD.
     for name in list(header):
@@ -291,14 +250,7 @@ def wcs_header(solution: Solution, shape: tuple[int, int]) -> Header:
 
 
 def write_wcs_sidecar(path: Path, solution: Solution, shape: tuple[int, int]) -> Path:
-    """Write a solution as a FITS file that is only a header.
-
-    Parameters
-    ----------
-    path : Path
-        Usually the frame's name with ``.wcs``; replaced if it is there.
-    shape : tuple of int
-        (ny, nx).
+    """Write a solution as a FITS file that is only a header, in place of what is there.
 
     Raises
     ------

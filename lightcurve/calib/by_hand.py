@@ -36,7 +36,7 @@ def make_master(
     clip_sigma: float = 5.0,
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """Combine frames of one kind and write the master.
+    """Combine frames of one kind, write the master, and tell what was made of what.
 
     Parameters
     ----------
@@ -46,11 +46,6 @@ def make_master(
         Of one size; darks and flats of one exposure.
     bias, dark : Path, optional
         Masters to take off; the dark is scaled to the flats' exposure.
-
-    Returns
-    -------
-    dict
-        What was made of what.
 
     Raises
     ------
@@ -140,7 +135,7 @@ def make_badpix(
     user: Path | None = None,
     hot_sigma: float = 8.0,
 ) -> dict[str, Any]:
-    """Map bad pixels and write the map.
+    """Map bad pixels, write the map, and count those of each kind.
 
     Parameters
     ----------
@@ -148,11 +143,6 @@ def make_badpix(
         Masters.
     user : Path, optional
         The user's own map (TOML).
-
-    Returns
-    -------
-    dict
-        How many pixels of each kind.
 
     Raises
     ------
@@ -182,17 +172,7 @@ def make_badpix(
 
 
 def camera_noise(bias: tuple[Path, Path], flat: tuple[Path, Path]) -> dict[str, Any]:
-    """Measure gain and read noise.
-
-    Parameters
-    ----------
-    bias, flat : pair of Path
-        Raw frames.
-
-    Returns
-    -------
-    dict
-        Gain and read noise with their errors.
+    """Measure gain and read noise, with their errors, from two pairs of raw frames.
 
     Raises
     ------

@@ -105,21 +105,12 @@ def _median_and_error(values: np.ndarray) -> tuple[float, float]:
 
 
 def clip_level(images: Sequence[np.ndarray]) -> float | None:
-    """Find the value at which pixels pile up because the converter or the well is full.
+    """Find the value, ADU, at which pixels pile up because the converter or the well is full.
 
     Stars have one brightest pixel each; only clipping makes many pixels share the very highest
     value of an image, and makes it the same value in image after image. In one image alone, they
-    must be more, in several stars, and many more than those of the next lower values.
-
-    Parameters
-    ----------
-    images : sequence of (ny, nx) arrays
-        Raw frames, ADU; at least one.
-
-    Returns
-    -------
-    float or None
-        ADU; None when the frames show no clipping.
+    must be more, in several stars, and many more than those of the next lower values. None when
+    the raw frames show no clipping.
     """
     if len(images) == 1:
         return _level_alone(images[0])

@@ -49,11 +49,6 @@ def write_masters(folder: Path, masters: Masters) -> list[Path]:
     folder : Path
         Made if it is not there; masters of an earlier run that these do not have are removed.
 
-    Returns
-    -------
-    list of Path
-        The files written.
-
     Raises
     ------
     InputError

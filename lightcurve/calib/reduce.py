@@ -108,12 +108,7 @@ def as_reduced(raw: RawFrame, pixels: np.ndarray, bad: np.ndarray, *done: str) -
 
 
 def plan_reduction(raw: RawFrame, masters: Masters, shape: tuple[int, int]) -> Reduction:
-    """Settle what is to be done to a frame.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        (ny, nx) of the pixels that will be reduced.
+    """Settle what is to be done to a frame whose reduced pixels are of a shape (ny, nx).
 
     Raises
     ------
@@ -132,18 +127,7 @@ def plan_reduction(raw: RawFrame, masters: Masters, shape: tuple[int, int]) -> R
 
 
 def check_size(raw: RawFrame, masters: Masters, shape: tuple[int, int]) -> None:
-    """Refuse masters of another size.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        (ny, nx) that they should have.
-
-    Raises
-    ------
-    FrameError
-        When one has not.
-    """
+    """Refuse, by a `FrameError`, masters that are not of a shape (ny, nx)."""
     for name in ("bias", "dark", "flat", "bad"):
         image = getattr(masters, name)
         if image is not None and image.shape != shape:
@@ -189,17 +173,9 @@ def _history(reduction: Reduction, masters: Masters) -> tuple[str, ...]:
 
 
 def write_frame(path: Path, frame: Frame) -> Path:
-    """Write a frame's pixels as 32-bit floats under its own header.
+    """Write a frame's pixels as 32-bit floats under its own header, in place of what is there.
 
-    Parameters
-    ----------
-    path : Path
-        Replaced if it is there; its folder is made if need be.
-
-    Returns
-    -------
-    Path
-        The bad-pixel bits stand in an extension BADPIX, what was done in HISTORY.
+    The bad-pixel bits stand in an extension BADPIX, what was done in HISTORY.
 
     Raises
     ------

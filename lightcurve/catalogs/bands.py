@@ -194,19 +194,12 @@ SLOAN = {"up", "gp", "rp", "ip", "zs", "Y"}
 
 
 def standard_filter(name: str | None) -> tuple[str, str]:
-    """Say which band a filter is tied to.
+    """Say which band, a key of `RECIPES`, a filter is tied to, and what was assumed, if anything.
 
     Parameters
     ----------
     name : str or None
         As `lightcurve.frames.kinds.normalise_filter` gives it.
-
-    Returns
-    -------
-    band : str
-        Key of `RECIPES`.
-    note : str
-        Empty, or what was assumed.
     """
     if name in RECIPES:
         return name, ""
@@ -216,18 +209,7 @@ def standard_filter(name: str | None) -> tuple[str, str]:
 
 
 def sources_for(band: str, dec_deg: float) -> tuple[str, ...]:
-    """List the catalogues that serve a band at a declination, the best first.
-
-    Parameters
-    ----------
-    band : str
-        Key of `RECIPES`.
-
-    Returns
-    -------
-    tuple of str
-        Names of services.
-    """
+    """List the catalogues that serve a band (of `RECIPES`) at a declination, the best first."""
     sloan = NORTH if dec_deg >= 0 else SOUTH
     order: tuple[str, ...] = sloan if band in SLOAN else OWN.get(band, PREFERRED)
     # Those that no order names, last.
@@ -241,28 +223,14 @@ def sources_for(band: str, dec_deg: float) -> tuple[str, ...]:
 
 
 def bands_of(catalog: Catalog) -> dict[str, str]:
-    """List the bands that a catalogue really has.
-
-    Returns
-    -------
-    dict
-        Band to column with at least one value.
-    """
+    """List the bands that a catalogue really has, with their columns."""
     service = SERVICES.entries.get(catalog.name)
     known = service.bands if service is not None and service.bands else FILE
     return {b: c for b, c in known.items() if np.isfinite(catalog.number(c)).any()}
 
 
 def recipe_for(band: str, columns: Mapping[str, str]) -> Recipe | None:
-    """Find how a catalogue gives a band.
-
-    Parameters
-    ----------
-    band : str
-        Key of `RECIPES`.
-    columns : mapping
-        Bands of the catalogue to its columns.
-    """
+    """Find how a catalogue gives a band of `RECIPES` by its own bands, mapped to its columns."""
     found = (r for r in RECIPES[band] if all(b in columns for b in r.needs()))
     return next(found, Recipe(GIVEN, "given") if "given" in columns else None)
 
@@ -270,12 +238,7 @@ def recipe_for(band: str, columns: Mapping[str, str]) -> Recipe | None:
 def magnitudes(
     catalog: Catalog, recipe: Recipe, columns: Mapping[str, str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Work out magnitudes and their errors.
-
-    Parameters
-    ----------
-    columns : mapping
-        As in `recipe_for`.
+    """Work out magnitudes and their errors; columns as in `recipe_for`.
 
     Returns
     -------
@@ -311,19 +274,9 @@ def _band(catalog: Catalog, column: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def colour(catalog: Catalog, columns: Mapping[str, str]) -> tuple[np.ndarray, str]:
-    """Give a colour of every star, for a colour term.
+    """Give a colour of every star and its name, ``"BP-RP"`` ..., for a colour term.
 
-    Parameters
-    ----------
-    columns : mapping
-        As in `recipe_for`.
-
-    Returns
-    -------
-    colour : (n,) array
-        NaN where there is none.
-    name : str
-        ``"BP-RP"`` ..., empty where the catalogue has no two bands.
+    NaN, and no name, where the catalogue has no two bands; columns as in `recipe_for`.
     """
     if "bp_rp" in catalog.columns:
         return catalog.number("bp_rp"), "BP-RP"

@@ -85,7 +85,7 @@ MAGNITUDES = (
 
 
 def read_file(path: str | Path, field: Field | None = None, *, name: str = NAME) -> Catalog:
-    """Read a catalogue given by hand.
+    """Read a catalogue given by hand; its notes say which columns were taken for what.
 
     Parameters
     ----------
@@ -97,11 +97,6 @@ def read_file(path: str | Path, field: Field | None = None, *, name: str = NAME)
         Only stars in it are kept, moved to its epoch; without it all, at the catalogue's epoch.
     name : str
         The catalogue's short name; not that of a service.
-
-    Returns
-    -------
-    Catalog
-        Its notes say which columns were taken for what.
 
     Raises
     ------

@@ -115,36 +115,21 @@ class Catalog:
         return len(self.ra_deg)
 
     def number(self, name: str) -> np.ndarray:
-        """Return a column of numbers, all NaN where the catalogue does not have it.
-
-        Returns
-        -------
-        (n,) float array
-        """
+        """Return a column of numbers, all NaN where the catalogue does not have it."""
         column = self.columns.get(name)
         if column is None or column.values.dtype.kind != "f":
             return np.full(len(self), np.nan)
         return column.values
 
     def text(self, name: str) -> np.ndarray:
-        """Return a column of text, all empty where the catalogue does not have it.
-
-        Returns
-        -------
-        (n,) str array
-        """
+        """Return a column of text, all empty where the catalogue does not have it."""
         column = self.columns.get(name)
         if column is None or column.values.dtype.kind != "U":
             return np.full(len(self), "", dtype="U1")
         return column.values
 
     def rows(self, chosen: np.ndarray) -> Catalog:
-        """Return the catalogue with only some of its rows.
-
-        Parameters
-        ----------
-        chosen : (m,) int array or (n,) bool array
-        """
+        """Return the catalogue with only some of its rows: (m,) int or (n,) bool."""
         return Catalog(
             self.name,
             self.title,

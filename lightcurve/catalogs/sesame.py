@@ -20,21 +20,12 @@ ADVICE = "give --ra and --dec, or --planet"
 
 
 def resolve_name(name: str, *, offline: bool = False) -> tuple[float, float, str]:
-    """Find where a named object is.
+    """Find where an object is that SIMBAD, NED or VizieR know: RA, Dec (ICRS), and the source.
 
     Parameters
     ----------
-    name : str
-        As SIMBAD, NED or VizieR know it.
     offline : bool
         Only what is remembered may serve.
-
-    Returns
-    -------
-    ra_deg, dec_deg : float
-        ICRS.
-    source : str
-        ``"Sesame"``, or that it was remembered.
 
     Raises
     ------

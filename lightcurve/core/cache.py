@@ -18,13 +18,7 @@ VARIABLE = "LIGHTCURVE_CACHE_DIR"
 
 
 def cache_dir() -> Path:
-    """Name the user's cache folder; it need not exist.
-
-    Returns
-    -------
-    Path
-        ``LIGHTCURVE_CACHE_DIR`` from the environment, else what the system calls for.
-    """
+    """Name the user's cache folder (``LIGHTCURVE_CACHE_DIR``, or the system's), there or not."""
     from platformdirs import user_cache_path
 
     named = os.environ.get(VARIABLE)
@@ -34,10 +28,7 @@ def cache_dir() -> Path:
 def keep(path: Path, content: bytes) -> str:
     """Write a file of the cache, whole or not at all.
 
-    Parameters
-    ----------
-    path : Path
-        Its folder is made if need be; other processes may be writing the same file.
+    Its folder is made if need be; other processes may be writing the same file.
 
     Returns
     -------
@@ -53,12 +44,7 @@ def keep(path: Path, content: bytes) -> str:
 
 
 def recall_entry(file: str, key: str) -> Any:
-    """Look for what was remembered under a name.
-
-    Parameters
-    ----------
-    file : str
-        In the cache folder, such as ``"names.json"``.
+    """Look for what was remembered under a name, in a file of the cache such as ``"names.json"``.
 
     Returns
     -------
@@ -70,13 +56,7 @@ def recall_entry(file: str, key: str) -> Any:
 
 
 def remember_entry(file: str, key: str, value: object) -> None:
-    """Remember something under a name; the log tells when that is not possible.
-
-    Parameters
-    ----------
-    value : object
-        That JSON can hold.
-    """
+    """Remember what JSON can hold under a name; the log tells when that is not possible."""
     path = cache_dir() / file
     content = json.dumps(_read(path) | {key: value}, indent=1, sort_keys=True)
     if trouble := keep(path, content.encode()):

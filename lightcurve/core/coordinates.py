@@ -54,19 +54,12 @@ def parse_coordinates(ra: str, dec: str) -> tuple[float, float]:
 
 
 def read_angle(angle: str | float, *, hours: bool = False) -> float:
-    """Read an angle as people give it.
+    """Read an angle, sexagesimal text or decimal degrees, as degrees.
 
     Parameters
     ----------
-    angle : str or float
-        Sexagesimal text, or decimal degrees.
     hours : bool
         A right ascension: sexagesimal, it is in hours.
-
-    Returns
-    -------
-    float
-        Degrees.
 
     Raises
     ------
@@ -114,18 +107,7 @@ def format_coordinates(ra_deg: float, dec_deg: float) -> str:
 
 
 def degrees_apart(place: tuple[float, float], other: tuple[float, float]) -> float:
-    """Angle between two places on the sky, by the haversine formula.
-
-    Parameters
-    ----------
-    place, other : (float, float)
-        RA and Dec, degrees.
-
-    Returns
-    -------
-    float
-        Degrees.
-    """
+    """Angle, degrees, between two (RA, Dec) on the sky, degrees, by the haversine formula."""
     ra, dec, other_ra, other_dec = map(math.radians, (*place, *other))
     half = math.sin((other_dec - dec) / 2) ** 2
     half += math.cos(dec) * math.cos(other_dec) * math.sin((other_ra - ra) / 2) ** 2
@@ -133,33 +115,13 @@ def degrees_apart(place: tuple[float, float], other: tuple[float, float]) -> flo
 
 
 def unit_vectors(ra_deg: float | np.ndarray, dec_deg: float | np.ndarray) -> np.ndarray:
-    """Turn directions into unit vectors.
-
-    Parameters
-    ----------
-    ra_deg, dec_deg : float or (n,) arrays
-
-    Returns
-    -------
-    (3,) or (n, 3) array
-        NaN where either is.
-    """
+    """Turn directions, one or (n,), into unit vectors, (3,) or (n, 3); NaN where either is."""
     ra, dec = np.radians(ra_deg), np.radians(dec_deg)
     return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
 
 
 def directions(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Turn vectors of any length into directions.
-
-    Parameters
-    ----------
-    vectors : (n, 3) array
-
-    Returns
-    -------
-    ra_deg, dec_deg : (n,) arrays
-        Right ascension in [0, 360).
-    """
+    """Turn vectors (n, 3) of any length into right ascensions in [0, 360) and declinations."""
     x, y, z = vectors.T
     ra = np.degrees(np.arctan2(y, x)) % 360.0
     # A remainder just below zero rounds up to 360.

@@ -129,13 +129,7 @@ def covariates_of(columns: Columns) -> dict[str, np.ndarray]:
 
 
 def standardise(values: np.ndarray, use: np.ndarray | None = None) -> np.ndarray:
-    """Shift and scale to mean 0 and standard deviation 1 over the finite values that are used.
-
-    Parameters
-    ----------
-    values : (n,) float array
-    use : (n,) bool array, optional
-        By default all.
+    """Shift and scale to mean 0 and standard deviation 1 over the finite values (n,) that are used.
 
     Returns
     -------

@@ -46,12 +46,8 @@ def parse_calendar(text: str) -> CalendarTime | None:
     Parameters
     ----------
     text : str
-        ``2017-12-19T18:33:43.317-0700`` and its shorter forms, or the old ``DD/MM/YY``.
-
-    Returns
-    -------
-    CalendarTime or None
-        None where the text is no such thing or names a day that does not exist.
+        ``2017-12-19T18:33:43.317-0700`` and its shorter forms, or the old ``DD/MM/YY``; None for
+        anything else, and for a day that does not exist.
     """
     old = _OLD_DATE.fullmatch(text[:64])
     if old:
@@ -119,17 +115,7 @@ def julian_day(year: int, month: int, day: int) -> float | None:
 
 
 def jd_from_iso(text: str) -> float:
-    """Julian date of a calendar text; an offset in it is applied.
-
-    Parameters
-    ----------
-    text : str
-        ``2017-12-20T01:33:43.317``, with an offset from UTC or without.
-
-    Returns
-    -------
-    float
-        To 40 us, the resolution of a double.
+    """Julian date, to 40 us, of a calendar text; an offset in it is applied.
 
     Raises
     ------
@@ -144,13 +130,7 @@ def jd_from_iso(text: str) -> float:
 
 
 def iso_from_jd(jd: float) -> str:
-    """Calendar text of a Julian date, to the millisecond.
-
-    Returns
-    -------
-    str
-        ``2017-12-20T01:33:43.317``.
-    """
+    """Calendar text of a Julian date, to the millisecond: ``2017-12-20T01:33:43.317``."""
     from datetime import UTC, datetime, timedelta
 
     if not EARLIEST_JD <= jd <= LATEST_JD:

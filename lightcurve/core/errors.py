@@ -31,15 +31,7 @@ class InputError(LightcurveError):
 
 
 class FrameError(LightcurveError):
-    """One FITS file cannot be read or used.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    message : str
-        What is wrong with it and what to try.
-    """
+    """One FITS file cannot be read or used: what is wrong with it and what to try."""
 
     def __init__(self, path: str | Path, message: str) -> None:
         self.path = Path(path)
@@ -56,8 +48,6 @@ class HeaderError(FrameError):
 
     Parameters
     ----------
-    path : path-like
-        The file.
     keyword : str
         The keyword or keywords at fault.
     message : str
@@ -83,8 +73,6 @@ class SolveError(LightcurveError):
     ----------
     reason : str
         What was tried and what to try next.
-    n_detected : int
-        Stars found in the frame.
     n_catalog : int
         Catalogue or index stars they were compared with; 0 when not known.
     best : float
@@ -129,15 +117,7 @@ class RegistrationError(SolveError):
 
 
 class CatalogError(LightcurveError):
-    """A catalogue or an online service failed.
-
-    Parameters
-    ----------
-    service : str
-        Name of the service, as shown to the user.
-    message : str
-        What happened and what to try.
-    """
+    """A catalogue or an online service, named as for the user, failed."""
 
     def __init__(self, service: str, message: str) -> None:
         self.service = service

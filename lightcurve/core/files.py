@@ -45,11 +45,6 @@ def write_whole(
     advice : str
         Ends the error.
 
-    Returns
-    -------
-    Path
-        The file written.
-
     Raises
     ------
     InputError
@@ -83,19 +78,7 @@ def _discard(path: Path) -> None:
 
 
 def write_text(path: str | Path, text: str) -> Path:
-    """Write a text file in one step, as `write_whole` does.
-
-    Parameters
-    ----------
-    path : path-like
-        Its folder exists.
-    text : str
-        Line ends are written as they stand.
-
-    Returns
-    -------
-    Path
-        The file written.
+    """Write a text file, its line ends as they stand, in one step, as `write_whole` does.
 
     Raises
     ------
@@ -106,19 +89,12 @@ def write_text(path: str | Path, text: str) -> Path:
 
 
 def read_text(path: str | Path, what: str, *, max_bytes: int = 1_000_000) -> str:
-    """Read a small text file.
+    """Read a small text file, without its byte-order mark.
 
     Parameters
     ----------
     what : str
         What it should be, for the error: ``"a planet file"``.
-    max_bytes : int
-        Larger files are refused.
-
-    Returns
-    -------
-    str
-        Without byte-order mark.
 
     Raises
     ------
@@ -144,8 +120,6 @@ def read_toml(path: str | Path, what: str, *, max_bytes: int = 1_000_000) -> dic
     ----------
     what : str
         What it should be, for the error.
-    max_bytes : int
-        Larger files are refused.
 
     Raises
     ------
@@ -161,12 +135,9 @@ def read_toml(path: str | Path, what: str, *, max_bytes: int = 1_000_000) -> dic
 
 
 def digest(value: object) -> str:
-    """Hash plain values, arrays, and dataclasses and tuples of them.
+    """Hash plain values, arrays, and dataclasses and tuples of them: SHA-256, hexadecimal.
 
-    Returns
-    -------
-    str
-        SHA-256, hexadecimal; the same for the same content in any process.
+    The same content gives the same in any process.
 
     Raises
     ------
@@ -199,13 +170,7 @@ def digest(value: object) -> str:
 
 
 def file_state(path: Path) -> str:
-    """Tell whether a file is what it was, without reading it.
-
-    Returns
-    -------
-    str
-        Its size and the time it was last changed; ``"missing"`` where it is not there.
-    """
+    """Tell whether a file is what it was: its size and time of last change, or ``"missing"``."""
     try:
         status = path.stat()
     except OSError:

@@ -76,37 +76,13 @@ MEANING = {
 
 
 def describe(bits: int, family: type[IntFlag] = Flag) -> str:
-    """Name the bits that are set, as ``"EDGE SATURATED"``; an empty string for 0.
-
-    Parameters
-    ----------
-    bits : int
-        Sum of flag bits.
-    family : type
-        `Flag` or `PixelFlag`.
-
-    Returns
-    -------
-    str
-        Names in order of their bit, separated by spaces. Unknown bits are shown as numbers.
-    """
+    """Name the bits that are set, in order, as ``"EDGE SATURATED"``; unknown ones as numbers."""
     names = [flag.name or "" for flag in family if bits & flag]
     unknown = int(bits) & ~sum(int(flag) for flag in family)
     return " ".join([*names, *([str(unknown)] if unknown else [])])
 
 
 def count_pixels(bad: np.ndarray) -> dict[str, int]:
-    """Count the pixels of each kind that there are.
-
-    Parameters
-    ----------
-    bad : (ny, nx) uint8 array
-        `PixelFlag` bits.
-
-    Returns
-    -------
-    dict of str to int
-        By names in small letters, in order of their bit; without those that no pixel has.
-    """
+    """Count the pixels of each kind of `PixelFlag` that there are, by names in small letters."""
     counts = {(flag.name or "").lower(): int(np.count_nonzero(bad & flag)) for flag in PixelFlag}
     return {name: count for name, count in counts.items() if count}

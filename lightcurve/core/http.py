@@ -82,13 +82,7 @@ class Session(requests.Session):
             raise WebError(_in_words(error)) from None
 
     def ask(self, method: str, url: str, **options: Any) -> Reply:
-        """Ask, and read the answer to its end; ask again where it breaks off.
-
-        Parameters
-        ----------
-        **options
-            Of `requests.request`.
-        """
+        """Ask as `requests.request` does, and read the answer to its end, or ask again."""
         wait, tries = self.wait_s, self.tries
         while True:
             try:

@@ -12,18 +12,7 @@ T = TypeVar("T")
 
 
 def quietly(step: Callable[[], T]) -> tuple[T, tuple[str, ...]]:
-    """Call `step` and collect what it warned of.
-
-    Parameters
-    ----------
-    step : callable
-        Without arguments.
-
-    Returns
-    -------
-    warnings : tuple of str
-        One line each, none twice.
-    """
+    """Call `step` and collect what it warned of, one line each, none twice."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         result = step()

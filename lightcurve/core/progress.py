@@ -29,20 +29,7 @@ class Progress(Protocol):
 
 
 def silent(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
-    """Pass items on without a word.
-
-    Parameters
-    ----------
-    description : str
-        Not used.
-    total : int or None
-        Not used.
-
-    Yields
-    ------
-    object
-        Each of `items`.
-    """
+    """Pass items on without a word."""
     del description, total
     yield from items
 

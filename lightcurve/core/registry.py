@@ -51,11 +51,6 @@ class Registry(Generic[Entry]):
         As in messages: ``"solver"``.
     *entries
         Registered at once.
-
-    Attributes
-    ----------
-    entries : dict
-        Name to entry.
     """
 
     def __init__(self, kind: str, *entries: Entry) -> None:

@@ -322,12 +322,7 @@ class Settings(Model):
 
 
 def read_settings(path: str | Path) -> Settings:
-    """Read settings from a TOML file.
-
-    Parameters
-    ----------
-    path : path-like
-        At most 1 MB of TOML.
+    """Read settings from a TOML file of at most 1 MB.
 
     Raises
     ------

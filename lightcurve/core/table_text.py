@@ -16,12 +16,7 @@ __all__ = ["cell", "csv_rows", "csv_text", "read_text"]
 
 
 def cell(value: Any) -> str:
-    """Turn a value into a table cell.
-
-    Parameters
-    ----------
-    value : object
-        Number, text, or None.
+    """Turn a number, text or None into a table cell.
 
     Returns
     -------
@@ -42,17 +37,9 @@ def cell(value: Any) -> str:
 
 
 def csv_text(names: Sequence[str], rows: Iterable[Sequence[Any]], delimiter: str = ",") -> str:
-    """Lay out a table with one header line.
+    """Lay out a table of values, as `cell` takes them, with one header line.
 
-    Parameters
-    ----------
-    rows : iterable of sequences
-        Values as `cell` takes them.
-
-    Returns
-    -------
-    str
-        Lines end in a line feed; cells that hold the delimiter or quotes are quoted.
+    Lines end in a line feed; cells that hold the delimiter or quotes are quoted.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\n")
@@ -62,19 +49,12 @@ def csv_text(names: Sequence[str], rows: Iterable[Sequence[Any]], delimiter: str
 
 
 def read_text(path: str | Path, *, what: str = "a table", max_bytes: int = 300_000_000) -> str:
-    """Read a text file whatever its encoding and line ends.
+    """Read a text file whatever its encoding, byte-order mark and line ends.
 
     Parameters
     ----------
     what : str
         What it should be, for the error.
-    max_bytes : int
-        Larger files are refused.
-
-    Returns
-    -------
-    str
-        With single line feeds and no byte-order mark.
 
     Raises
     ------
@@ -103,17 +83,7 @@ def read_text(path: str | Path, *, what: str = "a table", max_bytes: int = 300_0
 
 
 def csv_rows(lines: Iterable[str], name: str, delimiter: str = ",") -> list[list[str]]:
-    """Cut lines into cells, minding quotes.
-
-    Parameters
-    ----------
-    name : str
-        Of the file, for the error.
-
-    Returns
-    -------
-    list of list of str
-        Without empty lines.
+    """Cut the lines of the file `name` into cells, minding quotes; empty lines are left out.
 
     Raises
     ------

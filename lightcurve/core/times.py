@@ -27,14 +27,7 @@ AU_M = 149597870700.0
 def only_julian_dates(values: np.ndarray) -> np.ndarray:
     """Keep what can be the Julian date of an observation.
 
-    Parameters
-    ----------
-    values : float array
-
-    Returns
-    -------
-    float array
-        NaN where a value is not within 1950 to 2150: it is another kind of date, or none.
+    NaN where a value is not within 1950 to 2150: it is another kind of date, or none.
     """
     return np.where((values > EARLIEST_JD) & (values < LATEST_JD), values, np.nan)
 
@@ -50,17 +43,9 @@ def _leap_seconds() -> tuple[np.ndarray, np.ndarray]:
 
 
 def tt_minus_utc_s(jd_utc: np.ndarray | float) -> np.ndarray:
-    """Difference of Terrestrial Time and UTC; after the last known leap second it stays.
+    """Difference of Terrestrial Time and UTC, seconds; after the last known leap second it stays.
 
-    Parameters
-    ----------
-    jd_utc : float or array
-        From 1972 on exact; before, TAI-UTC is held at its value of the last step.
-
-    Returns
-    -------
-    array
-        Seconds, of the shape of `jd_utc`.
+    From 1972 on exact; before, TAI-UTC is held at its value of the last step.
     """
     days, tai_utc = _leap_seconds()
     place = np.searchsorted(days, np.asarray(jd_utc, dtype=float), side="right") - 1
@@ -94,10 +79,6 @@ def bjd_tdb(
         ICRS.
     site : Site or None
         None stands for the centre of the Earth: up to 21 ms off.
-
-    Returns
-    -------
-    (n,) array
     """
     jd_utc = np.asarray(jd_utc, dtype=float)
     _, barycentric = _earth(jd_utc)
@@ -109,18 +90,7 @@ def hjd_utc(
 ) -> np.ndarray:
     """Heliocentric Julian date on the UTC scale, as older observers' tables have it.
 
-    Parameters
-    ----------
-    jd_utc : float or (n,) array
-        Mid-exposure.
-    ra_deg, dec_deg : float
-        ICRS.
-    site : Site or None
-        None stands for the centre of the Earth.
-
-    Returns
-    -------
-    (n,) array
+    The arguments are those of `bjd_tdb`.
     """
     jd_utc = np.asarray(jd_utc, dtype=float)
     heliocentric, _ = _earth(jd_utc)
@@ -174,19 +144,7 @@ def _observer_au(jd_utc: np.ndarray, site: Site | None) -> np.ndarray:
 def altitude_deg(
     jd_utc: np.ndarray | float, ra_deg: float, dec_deg: float, site: Site
 ) -> np.ndarray:
-    """Altitude without refraction (aberration, 20", left out).
-
-    Parameters
-    ----------
-    jd_utc : float or (n,) array
-    ra_deg, dec_deg : float
-        ICRS.
-
-    Returns
-    -------
-    (n,) array
-        Degrees.
-    """
+    """Altitude of an ICRS direction without refraction (aberration, 20", left out), degrees."""
     jd_utc = np.asarray(jd_utc, dtype=float)
     matrix, sidereal = _turned(jd_utc)
     star = np.einsum("...ij,j->...i", matrix, unit_vectors(ra_deg, dec_deg))
@@ -202,8 +160,7 @@ def airmass(
 ) -> np.ndarray:
     """Relative airmass from the true altitude (Young 1994, Appl. Opt. 33, 1108, eq. 7).
 
-    jd_utc: float or (n,) array, mid-exposure; ra_deg, dec_deg: ICRS.
-    Returns (n,) array, NaN below the horizon and without a site.
+    NaN below the horizon and without a site.
     """
     jd_utc = np.asarray(jd_utc, dtype=float)
     if site is None:

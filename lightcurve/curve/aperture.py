@@ -82,11 +82,8 @@ def frame_radius(measurements: Measurements, aperture: Aperture) -> np.ndarray:
 def take_aperture(measurements: Measurements, aperture: Aperture) -> Slice:
     """Read the cube at an aperture.
 
-    Returns
-    -------
-    Slice
-        Between the radii of the ladder, flux and error are interpolated by a cubic through the
-        four nearest radii; flags and peak are those of the next radius outside.
+    Between the radii of the ladder, flux and error are interpolated by a cubic through the four
+    nearest radii; flags and peak are those of the next radius outside.
     """
     radius = frame_radius(measurements, aperture)
     weights = interpolation_weights(measurements.radii, radius)
@@ -102,14 +99,7 @@ def take_aperture(measurements: Measurements, aperture: Aperture) -> Slice:
 
 
 def interpolation_weights(radii: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Lagrange weights of the (up to) four radii nearest each wanted one.
-
-    Parameters
-    ----------
-    radii : (n_radius,) float array
-        Ascending.
-    wanted : (n_frame,) float array
-        Within the range of `radii`.
+    """Lagrange weights of the (up to) four radii nearest each wanted one within their range.
 
     Returns
     -------

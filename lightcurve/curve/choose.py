@@ -188,7 +188,7 @@ def _scatter(search: Search, ensemble: Ensemble, piece: Slice, row: int) -> floa
 def choose_curve(
     measurements: Measurements, settings: Settings, *, in_transit: np.ndarray | None = None
 ) -> LightCurve:
-    """Choose aperture, comparison stars and check star, and form the light curve.
+    """Choose aperture, comparison stars and check star, and form the light curve with its recipe.
 
     Parameters
     ----------
@@ -200,11 +200,6 @@ def choose_curve(
     in_transit : (n_frame,) bool array, optional
         True where a transit is predicted, with its uncertainty. Without it the target counts by
         the differences of neighbouring points.
-
-    Returns
-    -------
-    LightCurve
-        With its recipe.
 
     Raises
     ------
@@ -254,12 +249,7 @@ def _why_none(search: Search) -> str:
 
 
 def star_curves(measurements: Measurements, light_curve: LightCurve) -> tuple:
-    """Divide every star by the ensemble of a light curve.
-
-    Parameters
-    ----------
-    light_curve : LightCurve
-        From `choose_curve` on these measurements.
+    """Divide every star by the ensemble of a light curve chosen from these measurements.
 
     Returns
     -------

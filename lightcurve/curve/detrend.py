@@ -25,18 +25,7 @@ def column_median(values: np.ndarray) -> np.ndarray:
 
 
 def column_scatter(values: np.ndarray) -> np.ndarray:
-    """Work out `lightcurve.core.robust.robust_scatter` of every column at once.
-
-    Parameters
-    ----------
-    values : (n, m) float array
-        NaN are left out.
-
-    Returns
-    -------
-    (m,) float array
-        NaN where a column has no finite value.
-    """
+    """Work out `lightcurve.core.robust.robust_scatter` of every column (n, m) at once."""
     return MAD_TO_SIGMA * column_median(np.abs(values - column_median(values)))
 
 

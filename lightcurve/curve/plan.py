@@ -187,13 +187,7 @@ def plan_stars(
 
 
 def revise_plan(plan: StarPlan, roles: Mapping[int, tuple[str, str]]) -> StarPlan:
-    """Give stars new roles; numbers stay, letters follow.
-
-    Parameters
-    ----------
-    roles : mapping
-        Row of the plan to (role, reason).
-    """
+    """Give stars, by their rows, new (role, reason); numbers stay, letters follow."""
     role, reason = list(plan.role), list(plan.reason)
     for row, (new_role, new_reason) in roles.items():
         role[row], reason[row] = new_role, new_reason

@@ -98,10 +98,7 @@ def printable(text: str) -> str:
 def number(text: str) -> float | None:
     """Read a finite number: decimal comma, FORTRAN's D and units behind it are let through.
 
-    Returns
-    -------
-    float or None
-        None where the text does not begin with a number that stands alone.
+    None where the text does not begin with a number that stands alone.
     """
     try:
         value = float(text)

@@ -42,13 +42,7 @@ _METRES_PER |= {"meter": 1.0, "metre": 1.0, "inch": 0.0254}
 def normalise(
     cards: Cards, *, path: str | Path, shape: tuple[int, int], settings: Settings | None = None
 ) -> tuple[Exposure, HeaderError | None]:
-    """Normalise a header's cards; what is wrong with its times is handed back, not raised.
-
-    Returns
-    -------
-    exposure : Exposure
-        Without times where the error says why.
-    """
+    """Normalise a header's cards; what is wrong with its times is handed back, not raised."""
     settings = settings or Settings()
     warnings: list[str] = []
     values, guessed = _instrument(cards, settings.camera)

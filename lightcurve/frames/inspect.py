@@ -33,13 +33,7 @@ UNITS = {
 
 
 def inspect_file(path: Path, settings: Settings) -> list[Assumed]:
-    """List what a file's header says, normalised, and where each value stands.
-
-    Returns
-    -------
-    list of Assumed
-        Warnings are texts of the name ``"warning"``.
-    """
+    """List what a file's header says, normalised, and its sources; warnings are values, too."""
     exposure = read_frame(path, settings=settings, need_time=False).exposure
     rows = []
     for entry in fields(exposure):
@@ -75,12 +69,7 @@ def _place(site: Site) -> str:
 
 
 def summarise(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Sum up what a folder holds.
-
-    Parameters
-    ----------
-    rows : sequence of mapping
-        Of an `Inventory`.
+    """Sum up what a folder holds, from the rows of its `Inventory`.
 
     Returns
     -------

@@ -27,12 +27,9 @@ _SMALL = {"u": "up", "g": "gp", "r": "rp", "i": "ip", "z": "zs"}
 
 
 def kind_by_keyword(cards: Cards) -> tuple[str, str] | None:
-    """Read the image type of a header.
+    """Read the image type of a header, and its source; None where no keyword says it.
 
-    Returns
-    -------
-    kind, source : str
-        None where no keyword says it. ``OBJECT = 'Dark'`` counts where there is no image type.
+    ``OBJECT = 'Dark'`` counts where there is no image type.
     """
     for found in find_all(cards, "kind"):
         kind = _kind_of(found.text, KIND_WORDS.keys())
@@ -131,12 +128,7 @@ _KNOWN = {alias: name for name, aliases in FILTER_NAMES.items() for alias in ali
 
 
 def normalise_filter(text: str) -> str:
-    """Give a filter its usual name.
-
-    Parameters
-    ----------
-    text : str
-        As in a header.
+    """Give the filter of a header its usual name.
 
     Returns
     -------

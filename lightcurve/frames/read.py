@@ -54,13 +54,7 @@ class _Raw:
 
 
 def is_fits_name(path: str | Path) -> bool:
-    """Tell by its name whether a file should be a FITS image.
-
-    Returns
-    -------
-    bool
-        For .fits, .fit and .fts in any case, also followed by .gz, .fz or .bz2.
-    """
+    """Tell by its name (.fits, .fit, .fts, also .gz, .fz, .bz2, in any case) a FITS image."""
     name = Path(path).name.lower()
     for suffix in PACKED_SUFFIXES:
         name = name.removesuffix(suffix)
@@ -68,12 +62,7 @@ def is_fits_name(path: str | Path) -> bool:
 
 
 def fits_files(path: Path) -> list[Path]:
-    """List the FITS files that a path given by the user stands for.
-
-    Parameters
-    ----------
-    path : Path
-        A file, or a folder whose own FITS files are meant.
+    """List the FITS files of a path: itself, or the folder's own.
 
     Raises
     ------
@@ -152,14 +141,9 @@ def _as_header(text: str) -> tuple[Header, tuple[str, ...]]:
 
 
 def read_cards(path: Path) -> tuple[Cards, tuple[int, int], tuple[str, ...]]:
-    """Read the cards of a file's image without its pixels.
+    """Read the cards of a file's image without its pixels: also its (ny, nx), and notes.
 
-    Returns
-    -------
-    shape : tuple of int
-        (ny, nx).
-    notes : tuple of str
-        Which extension and which plane were taken.
+    The notes say which extension and which plane were taken.
 
     Raises
     ------

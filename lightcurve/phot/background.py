@@ -165,17 +165,10 @@ def measure_background(
 
     Parameters
     ----------
-    pixels : (ny, nx) float array
-        ADU.
-    bad : (ny, nx) uint8 array
-        Pixels that are not 0 are left out.
+    pixels, bad : (ny, nx) arrays
+        ADU; pixels whose bits are not 0 are left out, and have the level of what is around them.
     box_px : int, optional
         Side of the cells; a tenth of the frame, from 64 to 128 px, when not given.
-
-    Returns
-    -------
-    Background
-        Finite everywhere: bad pixels have the level of what is around them.
     """
     mask = (bad != 0) | ~np.isfinite(pixels)
     data = np.where(mask, np.float32(0), pixels).astype(np.float32)

@@ -40,40 +40,14 @@ def take_offsets(
 
 
 def gather(image: np.ndarray, x: np.ndarray, y: np.ndarray, half: int) -> np.ndarray:
-    """Cut a square around each position.
-
-    Parameters
-    ----------
-    image : (ny, nx) array
-    x, y : (n,) int arrays
-        Centres, pixels.
-    half : int
-        Half width.
-
-    Returns
-    -------
-    (n, 2 half + 1, 2 half + 1) array
-        NaN outside the image.
-    """
+    """Cut squares (n, 2 half + 1, 2 half + 1) around pixels (n,); NaN outside the image."""
     dy, dx = (part.ravel() for part in np.mgrid[-half : half + 1, -half : half + 1])
     size = 2 * half + 1
     return take_offsets(image, np.asarray(x), np.asarray(y), (dx, dy)).reshape(-1, size, size)
 
 
 def on_frame(x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Tell which positions lie on the frame.
-
-    Parameters
-    ----------
-    x, y : (n,) float arrays
-        Pixels; NaN is not on it.
-    shape : tuple of int
-        (ny, nx).
-
-    Returns
-    -------
-    (n,) bool array
-    """
+    """Tell which positions (n,), pixels, lie on the frame (ny, nx); NaN is not on it."""
     ny, nx = shape
     return (x > -0.5) & (y > -0.5) & (x < nx - 0.5) & (y < ny - 0.5)
 

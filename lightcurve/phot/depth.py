@@ -66,21 +66,9 @@ class Limits:
 def blank_places(
     occupied: np.ndarray, margin: float, rng: np.random.Generator, *, n: int = N_BLANK
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw places on the frame where nothing is.
+    """Draw at most n places x, y on the frame where nothing is.
 
-    Parameters
-    ----------
-    occupied : (ny, nx) bool array
-        Sources and bad pixels; places keep `margin` from any.
-    margin : float
-        Pixels.
-    n : int
-        At most so many.
-
-    Returns
-    -------
-    x, y : (m,) float arrays
-        At least `margin` from the edges.
+    They keep `margin`, pixels, from the edges and from sources and bad pixels, `occupied` (ny, nx).
     """
     from scipy.ndimage import uniform_filter
 
@@ -102,25 +90,7 @@ def blank_fluxes(
     radius: float,
     annulus: tuple[float, float],
 ) -> np.ndarray:
-    """Measure empty apertures exactly as stars are.
-
-    Parameters
-    ----------
-    pixels : (ny, nx) float32 array
-        ADU.
-    bad : (ny, nx) uint8 array
-    places : tuple of (n,) float arrays
-        x, y.
-    radius : float
-        Pixels.
-    annulus : (float, float)
-        Pixels.
-
-    Returns
-    -------
-    (n,) float array
-        ADU above the sky.
-    """
+    """Measure empty apertures, at x, y, exactly as stars are: ADU above the sky, (n,)."""
     radii = np.array([radius])
     # A shift of 0 lets no centroid move an aperture to the next peak of the noise.
     phot = measure_stars(pixels, bad, *places, radii, annulus, NoiseModel(), max_shift=0.0)
@@ -192,10 +162,7 @@ class Completeness:
     def curve(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Share found against magnitude.
 
-        Returns
-        -------
-        mag, share, err : (k,) float arrays
-            Middle of each bin; the error is of a binomial share, Agresti and Coull's.
+        Middle of each bin, share, and the error of a binomial share, Agresti and Coull's.
         """
         if not len(self.mag):
             return np.zeros(0), np.zeros(0), np.zeros(0)
@@ -251,19 +218,10 @@ class Trial:
 def measure_completeness(
     trial: Trial, n: int, mags: tuple[float, float], rng: np.random.Generator
 ) -> Completeness:
-    """Put stars of random magnitudes into a frame, find and measure them.
+    """Put n stars of random magnitudes (brightest, faintest) into a frame, find and measure them.
 
-    Parameters
-    ----------
-    n : int
-        Stars in all; as many at a time as stay apart from one another.
-    mags : (float, float)
-        Brightest and faintest.
-
-    Returns
-    -------
-    Completeness
-        A star that falls on a source counts: crowding is part of the answer.
+    As many at a time as stay apart from one another. A star that falls on a source counts: crowding
+    is part of the answer.
     """
     parts = []
     left = n

@@ -179,17 +179,7 @@ def _filtered(boxes: np.ndarray) -> np.ndarray:
 
 
 def unusable(bad: np.ndarray) -> np.ndarray:
-    """Tell the pixels that count as sky: bad ones, but a saturated star is a star.
-
-    Parameters
-    ----------
-    bad : uint8 array
-        `PixelFlag` bits.
-
-    Returns
-    -------
-    bool array
-    """
+    """Tell the pixels that count as sky: bad ones, but a saturated star is a star."""
     return (bad & ~np.uint8(PixelFlag.SATURATED)) != 0
 
 
@@ -219,12 +209,12 @@ def detect(
     max_stars: int = 300,
     saturation_adu: float | None = None,
 ) -> Detections:
-    """Detect stars as peaks of the frame after a matched filter.
+    """Detect stars, brightest first, as peaks of the frame after a matched filter.
 
     Parameters
     ----------
     pixels : (ny, nx) float array
-        ADU.
+        ADU; NaN are no star.
     bad : (ny, nx) uint8 array, optional
         Hot, dead and non-finite pixels are filled with the sky; saturated ones are kept, for the
         brightest stars help to register.
@@ -234,11 +224,6 @@ def detect(
         Only so many of the brightest.
     saturation_adu : float, optional
         A flat top at this level is one star, whatever its neighbours are like.
-
-    Returns
-    -------
-    Detections
-        Brightest first; empty when there is none. NaN pixels are no star.
 
     Raises
     ------

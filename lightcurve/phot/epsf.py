@@ -83,7 +83,7 @@ class Choice:
 def choose_psf_stars(
     phot: StarPhotometry, column: int, fwhm: float, shape: tuple[int, int], *, enough: int = 40
 ) -> Choice:
-    """Choose stars for a PSF by rules that are relaxed, aloud, until there are enough.
+    """Choose at most 350 stars for a PSF by rules that are relaxed, aloud, until there are enough.
 
     Parameters
     ----------
@@ -93,15 +93,6 @@ def choose_psf_stars(
         The aperture whose flux and flags count.
     fwhm : float
         Of the frame's stars, pixels.
-    shape : tuple of int
-        (ny, nx).
-    enough : int
-        With so many the rules are not relaxed further.
-
-    Returns
-    -------
-    Choice
-        At most 350 stars.
     """
     best = np.zeros(0, dtype=int)
     said = ""

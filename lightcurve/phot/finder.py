@@ -26,7 +26,7 @@ def find_sources(
     threshold_sigma: float = 5.0,
     method: str = PEAKS.name,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find sources as peaks of the frame after a filter as wide as its stars.
+    """Find sources, the highest peak first, after a filter as wide as the frame's stars.
 
     Parameters
     ----------
@@ -40,11 +40,6 @@ def find_sources(
         Height in units of the filtered frame's noise.
     method : str
         A name of `FINDERS`.
-
-    Returns
-    -------
-    x, y : (n,) float arrays
-        Pixels, the highest peak first.
     """
     unusable = (bad & ~np.uint8(PixelFlag.SATURATED)) != 0
     light = np.where(unusable | ~np.isfinite(pixels), 0, pixels - background.level)

@@ -126,12 +126,7 @@ FINDERS: Registry[Finder] = Registry("finder", PEAKS, DAO)
 def centroid_of(name: str | None, style: str) -> CentroidMethod:
     """Find the centroid asked for, else that of the style; refuse one that the style cannot have.
 
-    Parameters
-    ----------
-    name : str or None
-        Of `CENTROIDS`.
-    style : str
-        ``"aij"`` takes those that go by steps, or none.
+    The style ``"aij"`` takes those that go by steps, or none.
     """
     if name is None:
         return HOWELL if style == "aij" else WINDOWED

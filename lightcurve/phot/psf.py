@@ -107,7 +107,7 @@ def moffat_psf(
     n_stars: int = 0,
     notes: tuple[str, ...] = (),
 ) -> Psf:
-    """Make a PSF of a Moffat profile.
+    """Make a PSF of a Moffat profile, of total light 1 within its square.
 
     Parameters
     ----------
@@ -115,13 +115,6 @@ def moffat_psf(
         FWHM along the two axes (pixels), angle of the first (degrees), beta.
     half_px : float
         Half width of the grid.
-    n_stars : int
-        That the shape rests on.
-
-    Returns
-    -------
-    Psf
-        Of total light 1 within its square.
     """
     u, v = grid_offsets(half_px, oversampling)
     grid = moffat(u, v, shape)

@@ -64,7 +64,7 @@ class Widths:
 
 
 def measure_widths(light: np.ndarray, x: np.ndarray, y: np.ndarray, guess: float) -> Widths:
-    """Measure the FWHM of stars.
+    """Measure the FWHM of stars, starting from a guess, pixels.
 
     Parameters
     ----------
@@ -72,8 +72,6 @@ def measure_widths(light: np.ndarray, x: np.ndarray, y: np.ndarray, guess: float
         Above the sky.
     x, y : (n,) float arrays
         Isolated, unsaturated stars with a good signal, pixels; the first 300 are taken.
-    guess : float
-        FWHM, pixels.
     """
     x, y = x[:MAX_STARS], y[:MAX_STARS]
     half = max(int(np.ceil(2.0 * guess)), 3)
@@ -168,12 +166,7 @@ def _clipped(values: np.ndarray) -> np.ndarray:
 
 
 def choose_radii(fwhm: float) -> tuple[np.ndarray, tuple[float, float]]:
-    """Choose a ladder of aperture radii and the sky annulus from the seeing.
-
-    Parameters
-    ----------
-    fwhm : float
-        Of the stars, pixels.
+    """Choose a ladder of aperture radii and the sky annulus, pixels, from the stars' FWHM.
 
     Returns
     -------
@@ -241,13 +234,6 @@ def refuse_large_radii(
     radius: float, annulus: tuple[float, float] | None, shape: tuple[int, int]
 ) -> None:
     """Refuse apertures that no star needs, and that no memory may hold.
-
-    Parameters
-    ----------
-    radius : float
-        Largest of the apertures, pixels.
-    shape : (int, int)
-        Of the frame.
 
     Raises
     ------

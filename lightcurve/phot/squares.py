@@ -26,47 +26,21 @@ class Squares:
     v: np.ndarray
 
     def distance_squared(self) -> np.ndarray:
-        """Squared distance of each pixel centre from its star.
-
-        Returns
-        -------
-        (n, m, m) float array
-        """
+        """Squared distance of each pixel centre from its star, (n, m, m)."""
         return self.u[:, None, :] ** 2 + self.v[:, :, None] ** 2
 
     def edges(self) -> tuple[np.ndarray, np.ndarray]:
-        """Edges of the columns and rows, measured from the star.
-
-        Returns
-        -------
-        x_edges, y_edges : (n, m + 1) float arrays
-        """
+        """Edges of the columns and rows, (n, m + 1) each, measured from the star."""
         x, y = (np.column_stack([c - 0.5, c[:, -1] + 0.5]) for c in (self.u, self.v))
         return x, y
 
     def plane(self, planes: np.ndarray) -> np.ndarray:
-        """Evaluate a plane about each star at the pixel centres.
-
-        Parameters
-        ----------
-        planes : (n, 3) float array
-            a, b, c of ``a + b u + c v``.
-
-        Returns
-        -------
-        (n, m, m) float array
-        """
+        """Evaluate ``a + b u + c v``, (n, 3), about each star at the pixel centres, (n, m, m)."""
         a, b, c = planes.T[:, :, None]
         return (a + b * self.u)[:, None, :] + (c * self.v)[:, :, None]
 
     def less_plane(self, planes: np.ndarray) -> Squares:
-        """Subtract a plane about each star.
-
-        Parameters
-        ----------
-        planes : (n, 3) float array
-            a, b, c of ``a + b u + c v``.
-        """
+        """Subtract a plane ``a + b u + c v``, (n, 3), about each star."""
         return Squares(self.values - self.plane(planes), self.u, self.v)
 
 

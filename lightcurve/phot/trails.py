@@ -51,13 +51,7 @@ def find_trails(pixels: np.ndarray, bad: np.ndarray, background: Background) -> 
 
     Connected groups of bright pixels that are long, thin and straight; each is followed on to both
     sides as far as light lies along it, so that what a star or the noise cut off is found too.
-
-    Parameters
-    ----------
-    pixels : (ny, nx) float array
-        ADU.
-    bad : (ny, nx) uint8 array
-        Columns and rows of bad pixels are no trails: bad pixels count as sky. Saturated ones stay.
+    Columns and rows of bad pixels are no trails: bad pixels count as sky. Saturated ones stay.
     """
     from scipy.ndimage import find_objects, gaussian_filter, label
 
@@ -166,18 +160,7 @@ def trail_sides(phot: PsfPhotometry, psf: Psf, places: Places) -> tuple[tuple[in
 def in_trails(
     phot: PsfPhotometry, psf: Psf, places: Places, trails: tuple[tuple[int, int], ...]
 ) -> np.ndarray:
-    """Tell which places lie on such a side of a far brighter source, in line with it.
-
-    Parameters
-    ----------
-    places : tuple of (m,) float arrays
-    trails : tuple of (column, row)
-        From `trail_sides`.
-
-    Returns
-    -------
-    (m,) bool array
-    """
+    """Tell which places lie on such a side (of `trail_sides`) of a far brighter source, in line."""
     inside = np.zeros(len(places[0]), dtype=bool)
     for side in trails:
         inside |= _along(phot, psf, places, side)

@@ -128,18 +128,9 @@ def apply_zero_point(
     inst_err: np.ndarray,
     colour: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Calibrate magnitudes.
+    """Calibrate magnitudes (n,), errors with that of the zero point, common to all stars.
 
-    Parameters
-    ----------
-    inst_mag, inst_err : (n,) float arrays
-    colour : (n,) float array, optional
-        A star without (NaN) is given the mean colour of the calibrating stars.
-
-    Returns
-    -------
-    mag, err : (n,) float arrays
-        The error of the zero point is in it; it is common to all stars of the frame.
+    A star without a colour (NaN) is given the mean colour of the calibrating stars.
     """
     mag = inst_mag + zero_point.value
     if colour is not None and zero_point.colour_term:
@@ -150,18 +141,7 @@ def apply_zero_point(
 def instrumental(
     flux: np.ndarray, flux_err: np.ndarray, exposure_s: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Turn fluxes into instrumental magnitudes, ``-2.5 log10(flux / exposure)``.
-
-    Parameters
-    ----------
-    flux, flux_err : float arrays
-        ADU.
-
-    Returns
-    -------
-    mag, err : float arrays
-        NaN where the flux is not positive.
-    """
+    """Turn fluxes, ADU, into ``-2.5 log10(flux / exposure)`` and its error; NaN if not positive."""
     flux = np.where(flux > 0, flux, np.nan)
     return -2.5 * np.log10(flux / exposure_s), POGSON * flux_err / flux
 

@@ -88,12 +88,10 @@ def read_planet(path: str | Path) -> Planet:
 
 
 def make_planet(values: Mapping[str, Any], origin: str) -> Planet:
-    """Check a planet's values.
+    """Check a planet's values, as in a planet file; stellar ones in ``star`` or beside the others.
 
     Parameters
     ----------
-    values : mapping
-        As in a planet file; the stellar ones may stand in ``star`` or beside the others.
     origin : str
         Named in errors and kept as the source.
 
@@ -129,13 +127,7 @@ def make_planet(values: Mapping[str, Any], origin: str) -> Planet:
 
 
 def predict_transit(planet: Planet, bjd_tdb: float) -> Prediction:
-    """Predict the transit nearest a time.
-
-    Returns
-    -------
-    Prediction
-        The error of the mid-time is sqrt(err(T0)^2 + (epoch err(P))^2).
-    """
+    """Predict the transit nearest a time; its error is sqrt(err(T0)^2 + (epoch err(P))^2)."""
     epoch = round((bjd_tdb - planet.t0_bjd_tdb) / planet.period_days)
     mid = planet.t0_bjd_tdb + epoch * planet.period_days
     errors = planet.errors
@@ -147,25 +139,13 @@ def predict_transit(planet: Planet, bjd_tdb: float) -> Prediction:
 
 
 def transit_duration(planet: Planet) -> float:
-    """Work out the time from first to fourth contact of a planet as it is known.
-
-    Returns
-    -------
-    float
-        Days; 0 when the known orbit does not transit.
-    """
+    """Work out the days from first to fourth contact of a planet as known; 0 for no transit."""
     b = impact_parameter(planet)
     return float(contact_duration(planet, rp=planet.rp_over_rs, a=planet.a_over_rs, b=b))
 
 
 def impact_parameter(planet: Planet) -> float:
-    """Work out the impact parameter of a planet as it is known.
-
-    Returns
-    -------
-    float
-        Stellar radii, not negative.
-    """
+    """Work out the impact parameter, stellar radii, not negative, of a planet as it is known."""
     cosine = abs(math.cos(math.radians(planet.inclination_deg)))
     return planet.a_over_rs * cosine * _distance_factor(planet)
 
@@ -238,16 +218,8 @@ def _angle(value: Any, name: str, origin: str) -> float:
 def mark_transit(planet: Planet, bjd_tdb: np.ndarray) -> np.ndarray:
     """Mark the points that may lie in the transit predicted nearest to their median time.
 
-    Parameters
-    ----------
-    bjd_tdb : (n,) float array
-        NaN lie in none.
-
-    Returns
-    -------
-    (n,) bool array
-        From ingress to egress, widened on both sides by three sigma of the predicted mid-time;
-        by nothing where the ephemeris has no error.
+    From ingress to egress, widened on both sides by three sigma of the predicted mid-time; by
+    nothing where the ephemeris has no error. NaN lie in none.
     """
     transit = predict_transit(planet, float(np.nanmedian(bjd_tdb)))
     margin = np.nan_to_num(MARGIN_SIGMA * transit.mid_err)

@@ -55,7 +55,7 @@ def fit_transit(
     settings: FitSettings | None = None,
     rng: np.random.Generator | None = None,
 ) -> TransitFit:
-    """Fit a transit and a linear trend to a light curve.
+    """Fit a transit and a linear trend to a light curve, as `fit_points` does.
 
     Parameters
     ----------
@@ -67,11 +67,6 @@ def fit_transit(
         For the limb darkening; the names of `Exposure.filter`.
     rng : numpy.random.Generator, optional
         For the sampling; seed 1 by default.
-
-    Returns
-    -------
-    TransitFit
-        As from `fit_points`.
 
     Raises
     ------

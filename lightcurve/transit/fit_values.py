@@ -24,8 +24,6 @@ def fit_to_json(
 
     Parameters
     ----------
-    planet : Planet
-        Named, with the ephemeris O-C refers to.
     extra : mapping, optional
         More top-level entries, such as file name, seed or version.
 
@@ -73,13 +71,7 @@ def _plain(value: float) -> float | None:
 
 
 def planet_values(planet: Planet) -> dict[str, Any]:
-    """Lay a planet out as a planet file has it: `make_planet` reads it back.
-
-    Returns
-    -------
-    dict
-        What is not known is left out.
-    """
+    """Lay what is known of a planet out as a planet file has it: `make_planet` reads it back."""
     values = {
         "name": planet.name,
         "ra": planet.ra_deg,
@@ -96,7 +88,7 @@ def planet_values(planet: Planet) -> dict[str, Any]:
 
 
 def fit_from_json(content: Mapping[str, Any], columns: Mapping[str, np.ndarray]) -> TransitFit:
-    """Put a fit together again from its files.
+    """Put a fit, without samples, together again from its files.
 
     Parameters
     ----------
@@ -104,11 +96,6 @@ def fit_from_json(content: Mapping[str, Any], columns: Mapping[str, np.ndarray])
         As `fit_to_json` lays it out.
     columns : mapping of str to (n,) array
         ``model``, ``trend``, ``residual`` and ``used``.
-
-    Returns
-    -------
-    TransitFit
-        Without samples.
 
     Raises
     ------

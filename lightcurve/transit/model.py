@@ -97,13 +97,7 @@ def to_kipping(u1: float, u2: float) -> np.ndarray:
 
 
 def from_kipping(q1: float, q2: float) -> tuple[float, float]:
-    """Turn Kipping's coefficients into the quadratic ones.
-
-    Parameters
-    ----------
-    q1, q2 : float
-        Between 0 and 1: every such pair is a physical limb darkening.
-    """
+    """Turn Kipping's coefficients, any pair between 0 and 1, into the quadratic ones."""
     root = float(np.sqrt(q1))
     return 2 * root * q2, root * (1 - 2 * q2)
 
@@ -163,7 +157,7 @@ class TransitModel:
 def transit_flux(
     time: np.ndarray, theta: np.ndarray, planet: Planet, *, exposure_days: float = 0.0
 ) -> np.ndarray:
-    """Compute a transit once; for many evaluations keep a `TransitModel`.
+    """Compute a transit, 1 outside, once; for many evaluations keep a `TransitModel`.
 
     Parameters
     ----------
@@ -173,11 +167,6 @@ def transit_flux(
         In the order of `NAMES`.
     planet : Planet
         For period, eccentricity and argument of periastron.
-
-    Returns
-    -------
-    (n,) float array
-        Relative flux, 1 out of transit.
     """
     return TransitModel(time, planet, exposure_days)(np.asarray(theta, dtype=float))
 

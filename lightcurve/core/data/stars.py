@@ -311,10 +311,6 @@ class Measurements(Tabular):
         """Lay the cube out as columns, a row a frame, star and radius, in this order.
 
         Stars that were not on a frame have no row for it.
-
-        Returns
-        -------
-        dict of str to (n,) array
         """
         f, s = np.nonzero(np.isfinite(self.flux).any(axis=2))
         n = len(self.radii)
