@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Measurements,
         Note,
         Planet,
+        Result,
         StarPlan,
         TransitFit,
         Verdict,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from lightcurve.image.reduced import Reduced
     from lightcurve.night.fit_table import Fitted
     from lightcurve.night.reduced import Night
+    from lightcurve.simulate.order import Simulated
 
     AnyPath = str | PathLike[str]
 
@@ -54,7 +56,9 @@ __all__ = [
     "Note",
     "Planet",
     "Reduced",
+    "Result",
     "Settings",
+    "Simulated",
     "StarPlan",
     "TransitFit",
     "Verdict",
@@ -70,13 +74,14 @@ __all__ = [
 _TYPES = {
     "lightcurve.core.settings": ("Settings",),
     "lightcurve.core.data": (
-        *("Assumed", "LightCurve", "Measurements", "Note", "Planet", "StarPlan"),
-        *("TransitFit", "Verdict"),
+        *("Assumed", "LightCurve", "Measurements", "Note", "Planet", "Result"),
+        *("StarPlan", "TransitFit", "Verdict"),
     ),
     "lightcurve.core.errors": ("LightcurveError",),
     "lightcurve.image.reduced": ("Reduced",),
     "lightcurve.night.reduced": ("Night",),
     "lightcurve.night.fit_table": ("Fitted",),
+    "lightcurve.simulate.order": ("Simulated",),
 }
 
 
@@ -309,7 +314,7 @@ def export_run(kind: str, run: AnyPath, out: AnyPath | None = None, **details: A
 
 def simulate_night(
     out: AnyPath, *, planet: AnyPath | None = None, frames: int = 72, seed: int = 1, **options: Any
-) -> dict[str, Any]:
+) -> Simulated:
     """Simulate a night of raw frames, with the truth beside them: ``lightcurve simulate``.
 
     Parameters
@@ -327,8 +332,8 @@ def simulate_night(
 
     Returns
     -------
-    dict
-        What was simulated.
+    Simulated
+        Its ``truth`` holds all that went into the frames.
 
     Raises
     ------

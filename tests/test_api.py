@@ -114,8 +114,8 @@ def test_a_curve_that_was_read_is_fitted_and_drawn(tmp_path: Path) -> None:
 
 
 def test_simulated_frames_are_those_asked_for(tmp_path: Path) -> None:
-    told = lc.simulate_night(tmp_path, frames=2, size=(96, 64), calibrations=(0, 0, 0))
-    assert told["light frames"] == 2
+    simulated = lc.simulate_night(tmp_path, frames=2, size=(96, 64), calibrations=(0, 0, 0))
+    assert len(simulated.truth.lights) == simulated.summary["light_frames"].value == 2
     assert len(list(tmp_path.glob("light_*.fits"))) == 2
 
 

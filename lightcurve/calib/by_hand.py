@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from lightcurve.calib.bad_pixels import dead_pixels, hot_pixels, read_user_map
 from lightcurve.calib.combine import combine
 from lightcurve.calib.gain import measure_noise
 from lightcurve.calib.master_files import read_masters, write_master
-from lightcurve.core.data import Masters, Note
+from lightcurve.core.data import Masters, Note, Result
 from lightcurve.core.errors import FrameError, InputError
 from lightcurve.core.flags import PixelFlag, count_pixels
 from lightcurve.core.progress import Progress, silent
@@ -35,7 +34,7 @@ def make_master(
     dark: Path | None = None,
     clip_sigma: float = 5.0,
     progress: Progress = silent,
-) -> dict[str, Any]:
+) -> dict[str, Result]:
     """Combine frames of one kind, write the master, and tell what was made of what.
 
     Parameters
@@ -74,12 +73,14 @@ def make_master(
     notes = [Note(f"clipped at {clip_sigma:g} sigma")]
     names = [path.name for path in paths]
     write_master(out, image, kind=kind, inputs=names, values=values, notes=notes)
+    unit = "" if kind == "flat" else "ADU"
+    scatter = float(np.nanmedian(combined.std))
     return {
-        "master": str(out),
-        "kind": kind,
-        "frames": len(paths),
-        "median": float(np.nanmedian(image)),
-        "median scatter of a pixel": float(np.nanmedian(combined.std)),
+        "master": Result(str(out), label="master"),
+        "kind": Result(kind, label="kind"),
+        "frames": Result(len(paths), label="frames"),
+        "median": Result(float(np.nanmedian(image)), unit, "median"),
+        "pixel_scatter": Result(scatter, unit, "median scatter of a pixel"),
     }
 
 
@@ -134,7 +135,7 @@ def make_badpix(
     flat: Path | None = None,
     user: Path | None = None,
     hot_sigma: float = 8.0,
-) -> dict[str, Any]:
+) -> dict[str, Result]:
     """Map bad pixels, write the map, and count those of each kind.
 
     Parameters
@@ -167,11 +168,11 @@ def make_badpix(
     if user is not None:
         bad |= read_user_map(user, (ny, nx))
     write_master(out, bad, kind="badpix", inputs=[path.name for path in given])
-    counts = count_pixels(bad)
-    return {"map": str(out), **counts}
+    counts = {name: Result(n, label=name) for name, n in count_pixels(bad).items()}
+    return {"map": Result(str(out), label="map"), **counts}
 
 
-def camera_noise(bias: tuple[Path, Path], flat: tuple[Path, Path]) -> dict[str, Any]:
+def camera_noise(bias: tuple[Path, Path], flat: tuple[Path, Path]) -> dict[str, Result]:
     """Measure gain and read noise, with their errors, from two pairs of raw frames.
 
     Raises
@@ -187,9 +188,9 @@ def camera_noise(bias: tuple[Path, Path], flat: tuple[Path, Path]) -> dict[str, 
     level = frames[0].exposure.saturation_adu
     found = measure_noise((flat_1, flat_2), (bias_1, bias_2), saturation_adu=level)
     return {
-        "gain_e_per_adu": found.gain_e_per_adu,
-        "gain_err": found.gain_err,
-        "read_noise_e": found.read_noise_e,
-        "read_noise_err": found.read_noise_err,
-        "blocks": found.n_blocks,
+        "gain_e_per_adu": Result(found.gain_e_per_adu, "e-/ADU", "gain_e_per_adu"),
+        "gain_err": Result(found.gain_err, "e-/ADU", "gain_err"),
+        "read_noise_e": Result(found.read_noise_e, "e-", "read_noise_e"),
+        "read_noise_err": Result(found.read_noise_err, "e-", "read_noise_err"),
+        "blocks": Result(found.n_blocks, label="blocks"),
     }

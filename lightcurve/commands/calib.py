@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lightcurve.commands.shell import bar, print_json, print_table
+from lightcurve.commands.shell import bar, print_json, print_table, records
+
+if TYPE_CHECKING:
+    from lightcurve.core.data import Result
 
 Frames = Annotated[list[Path], typer.Argument(help="FITS files of one kind and setup.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="FITS file to write.")]
@@ -18,11 +21,11 @@ Json = Annotated[bool, typer.Option("--json", help="For machines: JSON on standa
 group = typer.Typer(no_args_is_help=True, help="Master frames, bad pixels, camera noise.")
 
 
-def _report(rows: dict[str, Any], *, json: bool) -> None:
+def _report(results: dict[str, Result], *, json: bool) -> None:
     if json:
-        print_json(rows)
+        print_json(records(results))
     else:
-        print_table("", ["", ""], ([name, _shown(value)] for name, value in rows.items()))
+        print_table("", ["", ""], ([r.label, _shown(r.value)] for r in results.values()))
 
 
 def _shown(value: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from lightcurve.commands.options import Json
-from lightcurve.commands.shell import bar, print_json, print_table
+from lightcurve.commands.shell import bar, print_json, print_results, print_table, records
 
 
 def demo(
@@ -25,9 +25,10 @@ def demo(
 
     products, comparisons = run_demo(out, seed=seed, progress=bar)
     if json:
-        print_json({"summary": products.summary, "comparison": [asdict(c) for c in comparisons]})
+        compared = [asdict(comparison) for comparison in comparisons]
+        print_json({"summary": records(products.summary), "comparison": compared})
         return
-    print_table("Result", ["", ""], products.summary.items())
+    print_results("Result", products.summary)
     rows = (
         (c.name, f"{c.truth:.6f}", f"{c.result:.6f}", f"{c.error:.6f}",
          f"{(c.result - c.truth) / c.error:+.1f}")

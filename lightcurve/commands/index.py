@@ -31,7 +31,7 @@ def list_files(frame: Frame = None, *, settings: Settings, json: Json = False) -
     files, need = found["files"], found["frame"]
     if files:
         names = ["file", "low_arcmin", "high_arcmin", "n_stars", "tile", "n_near", "useful"]
-        rows = ([_text(row[name]) for name in names] for row in files)
+        rows = ([_text(_told(row)[name]) for name in names] for row in files)
         print_table("Index files", names, rows)
     else:
         typer.echo(f"no index files in {', '.join(found['places'])}")
@@ -41,6 +41,11 @@ def list_files(frame: Frame = None, *, settings: Settings, json: Json = False) -
         print_table("Scales", names, rows)
     if need:
         typer.echo(_advice(need, found))
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    tile = None if row["tile"] is None else f"{row['tile']} of {row['n_tiles']}"
+    return row | {"tile": tile}
 
 
 def _advice(need: dict[str, Any], found: dict[str, Any]) -> str:

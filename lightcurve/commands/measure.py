@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lightcurve.commands.options import Folder, Json, Manifest, takes_settings
-from lightcurve.commands.shell import bar, print_json, print_table
+from lightcurve.commands.shell import bar, print_results
 
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
@@ -33,8 +33,4 @@ def measure(
     from lightcurve.night.measure_table import measure_folder
 
     measured = measure_folder(folder, settings, out, manifest=manifest, progress=bar)
-    summary = measured.summary
-    if json:
-        print_json(summary)
-        return
-    print_table("Measured", ["", ""], summary.items())
+    print_results("Measured", measured.summary, json=json)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from math import isnan
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from lightcurve.core.data import Products
+    from lightcurve.core.data import Products, Result
 
 T = TypeVar("T")
 _MESSAGES = "messages"  # name of the handler that shows them
@@ -84,12 +84,27 @@ def in_digits(value: Any, digits: int) -> Any:
     return "" if isnan(value) else f"{value:.{digits}g}"
 
 
+def records(results: Mapping[str, Result]) -> dict[str, dict[str, Any]]:
+    """Lay results out for programs: value and unit by name."""
+    return {name: result.record for name, result in results.items()}
+
+
+def print_results(title: str, results: Mapping[str, Result], *, json: bool = False) -> None:
+    """Show results to people, or as JSON to programs."""
+    from lightcurve.core.data import label_results
+
+    if json:
+        print_json(records(results))
+        return
+    print_table(title, ["", ""], label_results(results).items())
+
+
 def print_products(title: str, products: Products, *, json: bool) -> None:
     """Say what came out and where it is written."""
     if json:
-        print_json({"summary": products.summary, "files": products.paths})
+        print_json({"summary": records(products.summary), "files": products.paths})
         return
-    print_table(title, ["", ""], products.summary.items())
+    print_results(title, products.summary)
     sys.stdout.write(f"Written to {products.folder}: {', '.join(sorted(products.paths))}\n")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lightcurve.commands.options import Json
-from lightcurve.commands.shell import bar, print_json, print_table
+from lightcurve.commands.shell import bar, print_results
 from lightcurve.simulate.request import USUAL, Request
 
 
@@ -75,8 +75,5 @@ def simulate(
         header_wcs=wcs,
         seed=seed,
     )
-    rows = simulate_request(out, request, progress=bar)
-    if json:
-        print_json(rows)
-    else:
-        print_table("Simulated", ["", ""], rows.items())
+    simulated = simulate_request(out, request, progress=bar)
+    print_results("Simulated", simulated.summary, json=json)

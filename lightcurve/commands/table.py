@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lightcurve.commands.options import Columns, Json
-from lightcurve.commands.shell import in_digits, print_json, print_table
+from lightcurve.commands.shell import in_digits, print_json, print_results, print_table, records
 
 
 def table(
@@ -25,9 +25,9 @@ def table(
 
     values, stars = describe_file(path, split_names(columns))
     if json:
-        print_json({"file": path.name, **values, "stars": stars})
+        print_json({"file": path.name, "summary": records(values), "stars": stars})
         return
-    print_table(path.name, ["", ""], values.items())
+    print_results(path.name, values)
     if stars:
         shown = ([in_digits(value, 8) for value in star.values()] for star in stars)
         print_table("Curves" if "curve" in stars[0] else "Stars", list(stars[0]), shown)

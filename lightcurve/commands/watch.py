@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lightcurve.commands.options import Folder, Json, Out, takes_settings
-from lightcurve.commands.shell import print_json
+from lightcurve.commands.shell import print_json, records
 
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
@@ -27,6 +27,7 @@ def watch(
     json: Json = False,
 ) -> None:
     """Reduce a folder while frames come in; Ctrl-C or an hour without a frame ends it."""
+    from lightcurve.core.data import label_results
     from lightcurve.frames.inventory import check_folder
     from lightcurve.night.story import reduce_night
     from lightcurve.night.watch import watch_folder
@@ -37,7 +38,8 @@ def watch(
     )
     for products in passes:
         if json:
-            print_json({"summary": products.summary, "files": products.paths})
+            print_json({"summary": records(products.summary), "files": products.paths})
             continue
-        line = ", ".join(f"{name} {value}" for name, value in products.summary.items())
+        shown = label_results(products.summary)
+        line = ", ".join(f"{label} {text}" for label, text in shown.items())
         typer.echo(f"{line}: {products.folder / 'report.html'}")

@@ -10,6 +10,7 @@ import numpy as np
 
 from lightcurve.aij.read_table import AijTable, read_aij_table
 from lightcurve.aij.settings_files import ApertureSettings, read_apertures, read_plotcfg, read_radec
+from lightcurve.core.data import Result
 
 __all__ = ["describe_file"]
 
@@ -19,7 +20,7 @@ FLUXES = ("rel_flux", "rel_flux_err", "Source-Sky", "Source_Error")
 
 def describe_file(
     path: Path, columns: Sequence[str] = ()
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+) -> tuple[dict[str, Result], list[dict[str, Any]]]:
     """Describe a measurement table, an aperture file, a list of stars or a plot configuration.
 
     Parameters
@@ -32,8 +33,8 @@ def describe_file(
 
     Returns
     -------
-    values : dict
-        What holds for the whole file.
+    values : dict of str to Result
+        What holds for the whole file; ranges are pairs.
     stars : list of dict
         One for each star.
 
@@ -53,44 +54,57 @@ def describe_file(
             {"curve": k, "column": c, "detrended by": ", ".join(plot.detrend.get(k, ()))}
             for k, c in sorted(plot.curves.items())
         ]
-        return {"kind": "plot configuration", "curves": len(curves)}, curves
+        return _plain({"kind": "plot configuration", "curves": len(curves)}), curves
     return _table(read_aij_table(path, columns=list(columns) or None))
 
 
-def _settings(found: ApertureSettings) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _plain(values: dict[str, Any]) -> dict[str, Result]:
+    """Make results of values that people read as they stand; None is left out."""
+    return {name: Result(v, label=name) for name, v in values.items() if v is not None}
+
+
+def _settings(found: ApertureSettings) -> tuple[dict[str, Result], list[dict[str, Any]]]:
     sky = found.annulus
-    values = {
-        "kind": "stars and apertures",
-        "stars": len(found.names),
-        "radius_px": found.radius,
-        "sky_px": None if sky is None else f"{sky[0]:g} to {sky[1]:g}",
-        "stars_removed_from_sky": found.remove_stars,
-        "sky_is_a_plane": found.plane,
-        "fwhm_factor": found.fwhm_factor,
-    }
+    values = _plain({"kind": "stars and apertures", "stars": len(found.names)})
+    if found.radius is not None:
+        values["radius_px"] = Result(found.radius, "px", "radius_px")
+    if sky is not None:
+        values["sky_px"] = Result(tuple(sky), "px", "sky_px", f"{sky[0]:g} to {sky[1]:g}")
+    values |= _plain(
+        {
+            "stars_removed_from_sky": found.remove_stars,
+            "sky_is_a_plane": found.plane,
+            "fwhm_factor": found.fwhm_factor,
+        }
+    )
     names = ("x_ij", "y_ij", "ra_deg", "dec_deg", "magnitude", "comparison", "centroid")
     rows = zip(found.names, *(getattr(found, name).tolist() for name in names), strict=True)
     stars = [dict(zip(("star", *names), row, strict=True)) for row in rows]
-    return {name: value for name, value in values.items() if value is not None}, stars
+    return values, stars
 
 
-def _table(table: AijTable) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    values: dict[str, Any] = {"kind": "measurement table", "rows": len(table)}
+def _table(table: AijTable) -> tuple[dict[str, Result], list[dict[str, Any]]]:
+    values = _plain({"kind": "measurement table", "rows": len(table)})
     if (table.labels != "").any():
-        values["frames"] = f"{table.labels[0]} to {table.labels[-1]}"
+        first, last = str(table.labels[0]), str(table.labels[-1])
+        values["frames"] = Result((first, last), "", "frames", f"{first} to {last}")
     for name, times in table.times().items():
-        values[name] = f"{np.nanmin(times):.6f} to {np.nanmax(times):.6f}"
+        low, high = float(np.nanmin(times)), float(np.nanmax(times))
+        values[name] = Result((low, high), "d", name, f"{low:.6f} to {high:.6f}")
     for name in RADII:
         known = table.columns.get(name, np.empty(0))
         known = known[np.isfinite(known)]
         if known.size:
-            low, high = known.min(), known.max()
-            values[name] = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+            low, high = float(known.min()), float(known.max())
+            shown = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+            values[name] = Result((low, high), "px", name, shown)
     if table.metadata:
-        values["metadata"] = ", ".join(f"{k} {v}" for k, v in table.metadata.items())
-    values["columns"] = len(table.columns) + len(table.words)
-    values["missing"] = "; ".join(table.missing) or "nothing"
-    values["not usable"] = "; ".join(map(str, table.unusable)) or "nothing"
+        said = [f"{k} {v}" for k, v in table.metadata.items()]
+        values["metadata"] = Result(said, "", "metadata", ", ".join(said))
+    values |= _plain({"columns": len(table.columns) + len(table.words)})
+    for label, words in (("missing", table.missing), ("not usable", table.unusable)):
+        found = [str(word) for word in words]
+        values[label.replace(" ", "_")] = Result(found, "", label, "; ".join(found) or "nothing")
     return values, [_star(table, star) for star in table.stars]
 
 

@@ -57,6 +57,7 @@ class Comparison:
     truth: float
     result: float
     error: float
+    unit: str
 
 
 def run_demo(
@@ -187,7 +188,8 @@ def _compare_with_truth(planet: Planet, products: Products) -> list[Comparison]:
         "duration_days": transit_duration(planet),
     }
     return [
-        Comparison(name, value, *_value_and_error(fitted[name])) for name, value in truth.items()
+        Comparison(name, value, *_value_and_error(fitted[name]), fitted[name]["unit"])
+        for name, value in truth.items()
     ]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from lightcurve.core.columns import NEIGHBOURS
 from lightcurve.core.constants import __version__
-from lightcurve.core.data import LightCurve, Planet, TransitFit
+from lightcurve.core.data import LightCurve, Planet, Result, TransitFit, label_results
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.quantities import night_panels
 from lightcurve.curve.choose import star_curves
@@ -273,7 +273,7 @@ def write_page(
     night: Night,
     figures: list[Path],
     *,
-    summary: Mapping[str, Any],
+    summary: Mapping[str, Result],
     frames: list[dict[str, Any]],
 ) -> Path:
     """Write report.html: the night on one page.
@@ -304,7 +304,7 @@ def write_page(
         sections.insert(1, fit)
     report = Report(
         title=_title(night),
-        facts={name: str(value) for name, value in summary.items()},
+        facts={label: str(shown) for label, shown in label_results(summary).items()},
         warnings=(*night.inventory.warnings, *(f"{r.file}: {r.reason}" for r in night.failed)),
         sections=tuple(sections),
         footer=f"lightcurve {__version__}, seed {night.settings.seed}",

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lightcurve.core.data import About, LightCurve, Planet, TransitFit
+from lightcurve.core.data import About, LightCurve, Planet, Result, TransitFit
 from lightcurve.core.files import write_text
 from lightcurve.report.fit import save_corner, save_covariates, save_time_averaging
 from lightcurve.report.html import round_together
@@ -47,20 +47,34 @@ def write_fit(
     }
 
 
-def summarise_fit(fit: TransitFit) -> dict[str, str]:
-    """Collect the numbers of a fit that are worth printing.
+def summarise_fit(fit: TransitFit) -> dict[str, Result]:
+    """Collect what of a fit is worth printing, by the names of fit.json.
 
     Returns without the numbers of a transit where there is none.
     """
-    shown = {}
+    results = {}
     for name, label in SHOWN.items():
         if name in fit.parameters and not fit.verdict.absent:
-            value, minus, plus = round_together(fit.parameters[name])
-            shown[label] = f"{value} -{minus} +{plus} {fit.parameters[name].unit}".strip()
-    shown["residual scatter"] = f"{fit.statistics['residual_scatter_percent']:.3f} %"
-    shown |= {"detrended by": ", ".join(fit.covariates) or "nothing", "verdict": str(fit.verdict)}
-    dips = [note.text for note in fit.notes if note.about is About.DIP]
-    return shown | ({"dip": dips[0]} if dips else {})
+            fitted = fit.parameters[name]
+            value, minus, plus = round_together(fitted)
+            text = f"{value} -{minus} +{plus} {fitted.unit}".strip()
+            results[name] = Result(
+                fitted.value, fitted.unit, label, text, lower=fitted.lower, upper=fitted.upper
+            )
+    scatter, verdict = fit.statistics["residual_scatter_percent"], fit.verdict
+    results |= {
+        "residual_scatter_percent": Result(scatter, "%", "residual scatter", f"{scatter:.3f} %"),
+        "covariates": Result(
+            fit.covariates, "", "detrended by", ", ".join(fit.covariates) or "nothing"
+        ),
+        "verdict": Result(verdict.finding.value, "", "verdict", str(verdict)),
+        "verdict_reason": Result(verdict.reason),
+        "depth_over_error": Result(verdict.depth_sigma),
+    }
+    for note in fit.notes:
+        if note.about is About.DIP and "dip" not in results:
+            results |= {"dip": Result(note.text, label="dip"), **note.results}
+    return results
 
 
 def save_fit_figures(

@@ -14,7 +14,16 @@ from lightcurve.aij.read_table import read_aij_table
 from lightcurve.core.constants import DAY_S
 from lightcurve.core.coordinates import degrees_apart
 from lightcurve.core.covariates import elapsed
-from lightcurve.core.data import Assumed, LightCurve, Note, Planet, Products, Site, TransitFit
+from lightcurve.core.data import (
+    Assumed,
+    LightCurve,
+    Note,
+    Planet,
+    Products,
+    Result,
+    Site,
+    TransitFit,
+)
 from lightcurve.core.data.curves import NOTHING_WRITTEN, plot_fitted
 from lightcurve.core.data.tabular import Tabular
 from lightcurve.core.errors import FitError, InputError
@@ -140,8 +149,13 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
         paths = write_fit(out, curve, fit, planet, extra=extra)
         paths |= save_fit_figures(out / "figures", curve, fit, planet, title=title)
         log.info("%s", fit.verdict)
-    used = f"{fit.used.sum()} of {len(fit.used)}"
-    summary = {"table": path.name, "points": used, **summarise_fit(fit)}
+    used, points = int(fit.used.sum()), len(fit.used)
+    summary = {
+        "table": Result(path.name, label="table"),
+        "points_used": Result(used, "", "points", f"{used} of {points}"),
+        "points": Result(points),
+        **summarise_fit(fit),
+    }
     return replace(fitted, products=Products(out, paths, {}, summary))
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lightcurve.core.columns import PHOTOMETRY
-from lightcurve.core.data import Measurements
+from lightcurve.core.data import Measurements, Result
 from lightcurve.core.progress import Progress, open_log, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import check_folder, take_inventory
@@ -32,13 +31,15 @@ class Measured:
     table: Path
 
     @property
-    def summary(self) -> dict[str, Any]:
-        """The numbers worth printing."""
+    def summary(self) -> dict[str, Result]:
+        """What is worth printing."""
+        n = len(self.measurements.file)
         return {
-            "frames measured": f"{len(self.measurements.file)} of {self.n_tried}",
-            "stars": len(self.measurements.plan),
-            "radii": len(self.measurements.radii),
-            "table": str(self.table),
+            "frames_measured": Result(n, "", "frames measured", f"{n} of {self.n_tried}"),
+            "frames_tried": Result(self.n_tried),
+            "stars": Result(len(self.measurements.plan), label="stars"),
+            "radii": Result(len(self.measurements.radii), label="radii"),
+            "table": Result(str(self.table), label="table"),
         }
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from lightcurve.aij.write_table import write_measurements
 from lightcurve.astrometry.wcs import describe_wcs, wcs_from_registration, write_wcs_sidecar
 from lightcurve.core.constants import __version__
-from lightcurve.core.data import Criterion, LightCurve, Products, Solution
+from lightcurve.core.data import Criterion, LightCurve, Products, Result, Solution, label_results
 from lightcurve.core.files import write_text
 from lightcurve.core.flags import Flag
 from lightcurve.core.progress import Progress, silent
@@ -35,7 +35,7 @@ FEW_POINTS = 10  # fewer tell no scatter to two digits
 
 
 def write_run(
-    path: Path, night: Night, summary: Mapping[str, Any], written: Mapping[str, Path]
+    path: Path, night: Night, summary: Mapping[str, Result], written: Mapping[str, Path]
 ) -> Path:
     """Write run.toml: settings as used, values with their sources, versions, seed, checksums.
 
@@ -59,7 +59,9 @@ def write_run(
             for name, file in written.items()
             if file.is_file() and name != "run.log"
         },
-        "result": {name: "" if value is None else value for name, value in summary.items()},
+        "result": {
+            label: "" if shown is None else shown for label, shown in label_results(summary).items()
+        },
     }
     return write_text(path, tomli_w.dumps(content))
 
@@ -191,33 +193,53 @@ def _write_sidecars(folder: Path, night: Night) -> Path:
     return folder
 
 
-def describe_scatter(curve: LightCurve) -> dict[str, str]:
+def describe_scatter(curve: LightCurve) -> dict[str, Result]:
     """Say how much the target scatters, and where that was measured.
 
-    One entry: out of the predicted transit where there are points enough, else from point to point;
-    with the number of points where they are few.
+    Out of the predicted transit where there are points enough, else from point to point; and the
+    number of points, told to people where they are few.
     """
     recipe = curve.need_recipe()
     outside = recipe.criterion is Criterion.OUTSIDE
     number = int((np.isfinite(curve.flux) & ((curve.flags & int(Flag.NOT_MEASURED)) == 0)).sum())
     few = f", from {number} points" if number < FEW_POINTS else ""
-    name = "scatter out of transit" if outside else "scatter, point to point"
-    return {name: f"{100 * recipe.target_scatter:.2f} %{few}"}
+    percent = 100 * recipe.target_scatter
+    return {
+        "scatter_out_of_transit_percent" if outside else "scatter_point_to_point_percent": Result(
+            percent,
+            "%",
+            "scatter out of transit" if outside else "scatter, point to point",
+            f"{percent:.2f} %{few}",
+        ),
+        "points": Result(number),
+    }
 
 
-def summarise(night: Night) -> dict[str, Any]:
-    """Collect the numbers worth printing."""
-    curve, recipe = night.curve, night.recipe
+def summarise(night: Night) -> dict[str, Result]:
+    """Collect what is worth printing."""
+    curve, recipe, solution = night.curve, night.recipe, night.scene.solution
     measured = len(night.measurements.file)
+    tried = measured + len(night.failed)
+    first, last = float(np.nanmin(curve.bjd_tdb)), float(np.nanmax(curve.bjd_tdb))
     summary = {
-        "target": night.target.name,
-        "frames measured": f"{measured} of {measured + len(night.failed)}",
-        "on the sky": describe_solution(night.scene.solution, brief=True),
-        "aperture": str(recipe.aperture),
-        "comparison stars": len(recipe.comparison_rows),
-        "check star": recipe.check,
+        "target": Result(night.target.name, label="target"),
+        "frames_measured": Result(measured, "", "frames measured", f"{measured} of {tried}"),
+        "frames_tried": Result(tried),
+        "solver": Result(
+            solution.solver, "", "on the sky", describe_solution(solution, brief=True)
+        ),
+        "solution_stars": Result(solution.n_matched),
+        "solution_rms_arcsec": Result(solution.rms_arcsec, "arcsec"),
+        "scale_arcsec": Result(solution.scale_arcsec, "arcsec/px"),
+        "aperture": Result(
+            recipe.aperture.value, recipe.aperture.unit, "aperture", str(recipe.aperture)
+        ),
+        "radius_px": Result(recipe.radius_px, "px"),
+        "comparison_stars": Result(len(recipe.comparison_rows), label="comparison stars"),
+        "check_star": Result(recipe.check, label="check star"),
         **describe_scatter(curve),
-        "times": f"BJD_TDB {np.nanmin(curve.bjd_tdb):.5f} to {np.nanmax(curve.bjd_tdb):.5f}",
+        "first_bjd_tdb": Result(first, "BJD_TDB", "times", f"BJD_TDB {first:.5f} to {last:.5f}"),
+        "last_bjd_tdb": Result(last, "BJD_TDB"),
     }
     if night.fit is None:
         return summary

@@ -151,7 +151,8 @@ def _file_row(row: IndexCoverage, near: int | None, need: Need | None) -> dict[s
         "low_arcmin": row.low_arcmin,
         "high_arcmin": row.high_arcmin,
         "n_stars": row.n_stars,
-        "tile": f"{row.healpix} of {12 * row.nside**2}" if row.nside else None,
+        "tile": row.healpix if row.nside else None,
+        "n_tiles": 12 * row.nside**2 if row.nside else None,
         "n_near": near,
         "useful": bool(seen and near != 0),
     }

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from lightcurve.core import times
 from lightcurve.core.constants import DAY_S
-from lightcurve.core.data import Planet
+from lightcurve.core.data import Planet, Result
 from lightcurve.core.dates import EARLIEST_JD, LATEST_JD, jd_from_iso
 from lightcurve.core.errors import InputError
 from lightcurve.core.progress import Progress, silent
@@ -18,10 +18,11 @@ from lightcurve.simulate.night import simulate_night
 from lightcurve.simulate.observatory import Night, SimCamera
 from lightcurve.simulate.request import Request
 from lightcurve.simulate.sky import BRIGHTEST, SimTarget, StarField, make_field, read_star_list
+from lightcurve.simulate.truth import Truth
 from lightcurve.transit.ephemeris import impact_parameter, predict_transit, read_planet
 from lightcurve.transit.model import transit_flux
 
-__all__ = ["simulate_request", "transit_of"]
+__all__ = ["Simulated", "simulate_request", "transit_of"]
 
 LIMB_DARKENING = (0.42, 0.31)  # Kipping's q1, q2: about those of the Sun in V
 N_STARS = 110
@@ -41,13 +42,37 @@ LIMITS = {
 }
 
 
-def simulate_request(out: Path, request: Request, *, progress: Progress = silent) -> dict[str, Any]:
-    """Simulate the night and write its frames and truth.
+@dataclass(frozen=True, slots=True, eq=False)
+class Simulated:
+    """A night simulated to order: where it is, and all that went into it."""
 
-    Returns
-    -------
-    dict
-        What was simulated.
+    folder: Path
+    truth: Truth
+    seed: int
+
+    @property
+    def summary(self) -> dict[str, Result]:
+        """What is worth printing."""
+        truth, target = self.truth, self.truth.target
+        n_calibrations = len(truth.biases) + len(truth.darks) + len(truth.flats)
+        deepest = 100 * (1 - float(truth.target_flux.min()))
+        place = f"{target.name}, RA {target.ra_deg:.5f} Dec {target.dec_deg:+.5f}"
+        return {
+            "folder": Result(str(self.folder), label="folder"),
+            "light_frames": Result(len(truth.lights), label="light frames"),
+            "calibration_frames": Result(n_calibrations, label="calibration frames"),
+            "target": Result(target.name, "", "target", place),
+            "ra_deg": Result(target.ra_deg, "deg"),
+            "dec_deg": Result(target.dec_deg, "deg"),
+            "depth_percent": Result(
+                deepest, "%", "deepest point of the target", f"{deepest:.3f} %"
+            ),
+            "seed": Result(self.seed, label="seed"),
+        }
+
+
+def simulate_request(out: Path, request: Request, *, progress: Progress = silent) -> Simulated:
+    """Simulate the night and write its frames and truth.
 
     Raises
     ------
@@ -79,14 +104,7 @@ def simulate_request(out: Path, request: Request, *, progress: Progress = silent
         header_wcs=request.stars is None if request.header_wcs is None else request.header_wcs,
         progress=progress,
     )
-    return {
-        "folder": str(out),
-        "light frames": len(truth.lights),
-        "calibration frames": len(truth.biases) + len(truth.darks) + len(truth.flats),
-        "target": f"{target.name}, RA {target.ra_deg:.5f} Dec {target.dec_deg:+.5f}",
-        "deepest point of the target": f"{100 * (1 - float(truth.target_flux.min())):.3f} %",
-        "seed": request.seed,
-    }
+    return Simulated(out, truth, request.seed)
 
 
 def _check_request(request: Request) -> None:

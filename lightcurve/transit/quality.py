@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from lightcurve.core.constants import DAY_S
-from lightcurve.core.data import About, Finding, Note, Parameter, Planet, Severity, Verdict
+from lightcurve.core.data import About, Finding, Note, Parameter, Planet, Result, Severity, Verdict
 from lightcurve.transit.ephemeris import Prediction, contact_duration
 from lightcurve.transit.model import NAMES, TransitModel
 
@@ -233,7 +233,13 @@ def dip_notes(
     if not depth > SIGMA * error:
         return ()
     text = f"the curve dips by {100 * depth:.2f} % at {mid:.2f} (BJD_TDB): is the ephemeris right?"
-    return (Note(text, Severity.WARNING, About.DIP),)
+    results = {
+        "dip_depth_percent": Result(
+            100 * depth, "%", lower=100 * (depth - error), upper=100 * (depth + error)
+        ),
+        "dip_time_bjd_tdb": Result(mid, "BJD_TDB"),
+    }
+    return (Note(text, Severity.WARNING, About.DIP, results=results),)
 
 
 def find_dip(time: np.ndarray, flux: np.ndarray, duration: float) -> tuple[float, float, float]:

@@ -57,7 +57,8 @@ def test_a_header_that_does_not_say_is_believed(tmp_path):
     (tmp_path / "lights").mkdir()
     paths = [frame(tmp_path / "lights" / f"x{k}.fits", None, seed=k) for k in range(3)]
     said = json.loads(run("calib", "bias", *paths, "--out", tmp_path / "m.fits", "--json"))
-    assert said["median"] == pytest.approx(1000, abs=1)
+    assert said["median"]["value"] == pytest.approx(1000, abs=1)
+    assert said["median"]["unit"] == "ADU"
 
 
 def test_dark_flats_are_darks(tmp_path):
@@ -80,7 +81,7 @@ def test_mixed_exposures_name_their_files(tmp_path):
 def test_the_table_is_rounded_and_json_is_not(tmp_path):
     paths = [frame(tmp_path / f"b{k}.fits", "bias", seed=k) for k in range(5)]
     exact = json.loads(run("calib", "bias", *paths, "--out", tmp_path / "m.fits", "--json"))
-    scatter = exact["median scatter of a pixel"]
+    scatter = exact["pixel_scatter"]["value"]
     shown = run("calib", "bias", *paths, "--out", tmp_path / "m.fits")
     assert f"{scatter:.4g} " in shown
     assert str(scatter) not in shown

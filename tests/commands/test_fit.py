@@ -106,7 +106,7 @@ def test_a_plain_csv_gives_the_transit_back(tmp_path, planet_file):
     assert wanted <= set(fit)
     assert Verdict.read(fit["verdict"]).finding is Finding.TRANSIT
     assert fit["n_points"] == len(time)
-    assert products.summary["points"] == f"{len(time)} of {len(time)}"
+    assert products.summary["points_used"].value == products.summary["points"].value == len(time)
     assert {p.name for p in products.paths.values()} == {
         "fit.json", "model.csv", "light_curve.png", "time_averaging.png", "covariates.png",
         "corner.png",
@@ -237,8 +237,14 @@ def test_the_command_speaks_to_people_and_machines(tmp_path, planet_file):
     result = CliRunner().invoke(app, ["--quiet", *given, "--no-sample", "--json"])
     assert result.exit_code == 0, result.output
     answer = json.loads(result.stdout)
-    assert Verdict.read(answer["summary"]["verdict"]).finding is Finding.TRANSIT
-    assert "fit.json" in answer["files"]
+    told = answer["summary"]
+    assert Finding(told["verdict"]["value"]) is Finding.TRANSIT
+    assert told["points_used"]["value"] == told["points"]["value"] == len(time)
+    written = json.loads((tmp_path / "o" / "fit.json").read_text())
+    for name in ("mid_time_bjd_tdb", "o_minus_c_minutes", "rp_over_rs", "depth_percent"):
+        assert told[name] == written[name]
+    assert told["residual_scatter_percent"]["value"] == written["residual_scatter_percent"]
+    assert told["covariates"]["value"] == written["covariates"]
     result = CliRunner().invoke(app, [*given, "--no-sample"])
     assert "mid-transit" in result.stdout
 

@@ -81,7 +81,7 @@ def test_bad_pixels_are_the_hot_ones(night: Path, masters: dict[str, Path]) -> N
 def test_gain_and_read_noise_are_measured(night: Path) -> None:
     bias, flat = files(night, "bias"), files(night, "flat")
     said = run("calib", "noise", "--bias", *bias[:2], "--flat", *flat[:2], "--json")
-    found = json.loads(said)
+    found = {name: result["value"] for name, result in json.loads(said).items()}
     assert abs(found["gain_e_per_adu"] - GAIN) < 4 * found["gain_err"] < 0.5
     assert abs(found["read_noise_e"] - READ_NOISE) < 4 * found["read_noise_err"] < 2
 
@@ -166,7 +166,9 @@ def test_nothing_to_calibrate_with(night: Path, tmp_path: Path) -> None:
 
 
 def test_measuring_gives_the_whole_cube(night: Path, tmp_path: Path) -> None:
-    said = json.loads(run("measure", night, *WHERE, "--out", tmp_path, "--json"))
+    told = json.loads(run("measure", night, *WHERE, "--out", tmp_path, "--json"))
+    said = {name: result["value"] for name, result in told.items()}
+    assert said["frames_measured"] == said["frames_tried"] == 6
     with Path(said["table"]).open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 6 * said["stars"] * said["radii"]
@@ -199,7 +201,8 @@ def test_a_frame_without_time_can_be_looked_at(tmp_path: Path) -> None:
 def test_simulating_to_order(tmp_path: Path) -> None:
     order = ["--frames", 2, "--size", 120, 90, "--bias", 1, "--dark", 0, "--flat", 0, "--json"]
     said = json.loads(run("simulate", tmp_path / "a", *order))
-    assert said["light frames"] == 2
+    assert said["light_frames"] == {"value": 2, "unit": ""}
+    assert said["depth_percent"] == {"value": 0.0, "unit": "%"}
     assert fits.getdata(tmp_path / "a" / "light_0001.fits").shape == (90, 120)
     run("simulate", tmp_path / "b", *order)
     for path in (tmp_path / "a").iterdir():

@@ -28,22 +28,25 @@ def test_every_public_file_is_described(shared_data: Path) -> None:
 
 def test_a_table(shared_data: Path) -> None:
     found = described(shared_data / "hatp32-aij" / "hatp32_aij_var_fwhm.csv")
-    assert (found["rows"], len(found["stars"])) == (142, 6)
-    assert found["Source_Radius"] == "3.97076 to 6.66481"
-    assert found["Sky_Rad(min)"] == "10"
-    assert "BJD_TDB" in found["missing"]
+    told = found["summary"]
+    assert (told["rows"]["value"], len(found["stars"])) == (142, 6)
+    assert told["Source_Radius"]["value"] == pytest.approx([3.97076, 6.66481], abs=1e-5)
+    assert told["Sky_Rad(min)"] == {"value": [10, 10], "unit": "px"}
+    assert "BJD_TDB" in told["missing"]["value"]
     assert found["stars"][0]["ra_deg"] == pytest.approx(31.0427, abs=1e-3)
     assert found["stars"][1]["star"] == "C2"
 
 
 def test_settings_files(shared_data: Path, tmp_path: Path) -> None:
     found = described(shared_data / "aij-tables" / "aij-sample-apertures.aperture")
-    assert (found["radius_px"], found["sky_px"]) == (15, "27 to 41")
+    told = found["summary"]
+    assert told["radius_px"] == {"value": 15, "unit": "px"}
+    assert told["sky_px"] == {"value": [27, 41], "unit": "px"}
     assert [star["comparison"] for star in found["stars"][:3]] == [False, False, True]
     stars = tmp_path / "stars.radec"
     stars.write_text("02:04:10.278, +46:41:16.21, 0, 1, 11.29\n2.1, 46.5, 1, 0\n")
     found = described(stars)
-    assert "radius_px" not in found
+    assert "radius_px" not in found["summary"]
     assert found["stars"][1] == {
         "star": "C2", "x_ij": None, "y_ij": None, "ra_deg": 31.5, "dec_deg": 46.5,
         "magnitude": None, "comparison": True, "centroid": False,

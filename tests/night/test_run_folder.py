@@ -48,7 +48,7 @@ def test_frames_that_cannot_be_used_are_counted_and_told(
     (folder / "light_0005.fits").write_bytes(b"SIMPLE  = torn")
     with caplog.at_level(logging.WARNING, logger="lightcurve"):
         products = reduce_night(folder, settings(), tmp_path / "run").products
-    assert products.summary["frames measured"] == "23 of 24"
+    assert products.summary["frames_measured"].text == "23 of 24"
     assert any("1 frame cannot be used" in line for line in caplog.messages)
     lost = [
         row for row in rows(products.paths["lightcurve.csv"]) if row["file"] == "light_0005.fits"

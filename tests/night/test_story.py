@@ -105,7 +105,18 @@ def test_real_products_are_whole(real_run):
     assert all(value["source"] for value in record["values"])
     for name in ("light_curve", "seeing_profile", "cumulative_flux", "field"):
         assert (out / "figures" / f"{name}.png").stat().st_size > 10_000
-    assert answer["summary"]["frames measured"] == "142 of 142"
+    told = answer["summary"]
+    assert told["frames_measured"]["value"] == told["frames_tried"]["value"] == 142
+    assert told["solver"]["value"] == "local"
+    assert told["solution_rms_arcsec"]["unit"] == "arcsec"
+    times = [float(row["bjd_tdb"]) for row in frames]
+    for name, time in (("first_bjd_tdb", min(times)), ("last_bjd_tdb", max(times))):
+        assert told[name]["value"] == pytest.approx(time, abs=1e-8, rel=0)
+    assert told["comparison_stars"]["value"] == [star["role"] for star in stars].count("comparison")
+    result = record["result"]
+    assert result["frames measured"] == "142 of 142"
+    (scatter,) = (r for name, r in told.items() if name.startswith("scatter"))
+    assert f"{scatter['value']:.2f} {scatter['unit']}" in result.values()
 
 
 def test_real_sidecars_place_the_target(real_run):
@@ -142,7 +153,11 @@ def demo(tmp_path_factory):
 
 def test_demo_recovers_the_truth(demo):
     _, products, comparisons = demo
-    assert products.summary["frames measured"] == "72 of 72"
+    assert products.summary["frames_measured"].value == 72
+    assert products.summary["frames_tried"].value == 72
+    fitted = json.loads(products.paths["fit.json"].read_text())
+    for name in ("mid_time_bjd_tdb", "rp_over_rs", "depth_percent"):
+        assert products.summary[name].record == fitted[name]
     settings = tomllib.loads(products.paths["run.toml"].read_text())["settings"]
     assert settings["solve"]["solvers"] == ["header"]  # made-up stars are sent to no server
     assert settings["catalogs"]["offline"]

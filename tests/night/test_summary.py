@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lightcurve.core.data import Assumed, Criterion, Solution
+from lightcurve.core.data import Assumed, Criterion, Solution, label_results
 from lightcurve.night.products import describe_scatter
 from lightcurve.night.story import merge_values
 from lightcurve.setup.reference import describe_solution
@@ -27,7 +27,10 @@ def test_scatter_is_named_after_the_points_it_is_of(criterion, n, said) -> None:
     recipe = SimpleNamespace(criterion=criterion, target_scatter=0.0025)
     flags = np.zeros(n + 1, np.uint16)
     curve = SimpleNamespace(flux=flux, flags=flags, need_recipe=lambda: recipe)
-    assert describe_scatter(curve) == said
+    results = describe_scatter(curve)
+    assert label_results(results) == said
+    assert results["points"].value == n
+    assert [r.value for r in results.values() if r.unit == "%"] == [0.25]
 
 
 def test_a_wcs_that_nothing_confirms_is_told_in_brief() -> None:

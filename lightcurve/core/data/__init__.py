@@ -29,7 +29,16 @@ from lightcurve.core.data.stars import (
     StarPhotometry,
     StarPlan,
 )
-from lightcurve.core.data.verdicts import About, Assumed, Finding, Note, Severity, Verdict
+from lightcurve.core.data.verdicts import (
+    About,
+    Assumed,
+    Finding,
+    Note,
+    Result,
+    Severity,
+    Verdict,
+    label_results,
+)
 
 __all__ = [
     "KINDS",
@@ -53,6 +62,7 @@ __all__ = [
     "Products",
     "RawFrame",
     "Registration",
+    "Result",
     "Severity",
     "Site",
     "Solution",
@@ -60,4 +70,5 @@ __all__ = [
     "StarPlan",
     "TransitFit",
     "Verdict",
+    "label_results",
 ]

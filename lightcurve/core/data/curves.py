@@ -47,8 +47,12 @@ class Aperture:
 
     def __str__(self) -> str:
         """Say the rule in words."""
-        units = {"fixed": "px", "fwhm": "FWHM", "width": "x the stars' mean width"}
-        return f"{self.value:g} {units[self.kind]}"
+        return f"{self.value:g} {self.unit}"
+
+    @property
+    def unit(self) -> str:
+        """What the value counts."""
+        return {"fixed": "px", "fwhm": "FWHM", "width": "x the stars' mean width"}[self.kind]
 
 
 class Criterion(Enum):
@@ -331,7 +335,8 @@ class Products:
     timings_s : mapping of str to float
         By stage.
     summary : mapping
-        The numbers worth printing.
+        What is worth printing, by name: each a `Result`; of one frame the plain values, with the
+        unit in the name.
     """
 
     folder: Path

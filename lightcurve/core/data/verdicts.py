@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -51,6 +52,44 @@ class Assumed:
         return told if self.err is None else {**told, "err": self.err}
 
 
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came out, for programs; with a label also for people.
+
+    Attributes
+    ----------
+    value : float, str, sequence or None
+        To full precision; None where it is not known.
+    unit : str
+        Of the number or numbers; empty for words and counts.
+    label : str
+        Empty where people read the value in the text of another.
+    text : str
+        As people are shown it, where that is not the value as it stands.
+    lower, upper : float or None
+        16 and 84 %, or one sigma either way.
+    """
+
+    value: float | str | Sequence[float] | Sequence[str] | None
+    unit: str = ""
+    label: str = ""
+    text: str = ""
+    lower: float | None = None
+    upper: float | None = None
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Value and unit, for programs; limits where there are such."""
+        more = {"lower": self.lower, "upper": self.upper}
+        told = {name: number for name, number in more.items() if number is not None}
+        return {"value": self.value, "unit": self.unit, **told}
+
+
+def label_results(results: Mapping[str, Result]) -> dict[str, Any]:
+    """Lay results out for people: labels and what is shown beside them."""
+    return {r.label: r.text or r.value for r in results.values() if r.label}
+
+
 class Severity(Enum):
     """How much a note matters; the value is the level of the log."""
 
@@ -76,12 +115,15 @@ class Note:
     ----------
     subject : str
         The one thing it is about, such as a column or a kind of frame; empty where there is none.
+    results : mapping of str to Result
+        The numbers in its text, where a program may want them.
     """
 
     text: str
     severity: Severity = Severity.INFO
     about: About = About.ANYTHING
     subject: str = ""
+    results: Mapping[str, Result] = field(default_factory=dict, hash=False)
 
     def __str__(self) -> str:
         """Say it."""
