@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,15 @@ import lightcurve as lc
 from sim import tiny_night
 
 RA, DEC = "20.0", "30.0"
+PLANET = """name = "X b"
+ra = "01:20:00"
+dec = "+30:00:00"
+period_days = 3.0
+t0_bjd_tdb = 2460000.5
+rp_over_rs = 0.12
+a_over_rs = 8.0
+inclination_deg = 88.0
+"""
 
 
 @pytest.fixture(scope="module")
@@ -88,10 +98,7 @@ def test_a_wrong_option_is_named(frames: Path, options: dict[str, object], named
 
 def test_a_curve_that_was_read_is_fitted_and_drawn(tmp_path: Path) -> None:
     planet = tmp_path / "p.toml"
-    planet.write_text(
-        'name = "X b"\nra = "01:20:00"\ndec = "+30:00:00"\nperiod_days = 3.0\n'
-        "t0_bjd_tdb = 2460000.5\nrp_over_rs = 0.12\na_over_rs = 8.0\ninclination_deg = 88.0\n"
-    )
+    planet.write_text(PLANET)
     time = 2460000.5 + np.linspace(-0.12, 0.12, 90)
     noise = np.random.default_rng(3).normal(0, 0.001, time.size)
     dip = np.where(np.abs(time - 2460000.5) < 0.055, 0.0144, 0.0)
@@ -117,6 +124,21 @@ def test_simulated_frames_are_those_asked_for(tmp_path: Path) -> None:
     simulated = lc.simulate_night(tmp_path, frames=2, size=(96, 64), calibrations=(0, 0, 0))
     assert len(simulated.truth.lights) == simulated.summary["light_frames"].value == 2
     assert len(list(tmp_path.glob("light_*.fits"))) == 2
+
+
+def test_the_example_of_the_manual_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planet = PLANET.replace("2460000.5", "2460586.74")  # at night
+    (tmp_path / "planet.toml").write_text(planet)
+    camera = {"size": (260, 240), "calibrations": (0, 0, 0), "cadence_s": 800.0}
+    lc.simulate_night(tmp_path / "NIGHT", planet=tmp_path / "planet.toml", frames=18, **camera)
+    page = (Path(__file__).parents[1] / "docs" / "python.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "docs/python.md", "exec"), {})  # noqa: S102 -- the manual's own words
+    assert (tmp_path / "curve.pdf").stat().st_size > 1000
+    assert "rp_over_rs" in capsys.readouterr().out
 
 
 def test_the_points_that_have_a_time_and_a_flux_go_on_to_lightkurve(night: lc.Night) -> None:

@@ -158,6 +158,8 @@ def test_demo_recovers_the_truth(demo):
     fitted = json.loads(products.paths["fit.json"].read_text())
     for name in ("mid_time_bjd_tdb", "rp_over_rs", "depth_percent"):
         assert products.summary[name].record == fitted[name]
+    page = (Path(__file__).parents[2] / "docs" / "outputs.md").read_text()
+    assert not [name for name in products.summary if f"`{name}`" not in page]
     settings = tomllib.loads(products.paths["run.toml"].read_text())["settings"]
     assert settings["solve"]["solvers"] == ["header"]  # made-up stars are sent to no server
     assert settings["catalogs"]["offline"]

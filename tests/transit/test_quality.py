@@ -39,7 +39,8 @@ def test_a_transit_is_found_where_it_is() -> None:
     assert note.about is About.DIP
     assert note.severity is Severity.WARNING
     dip = note.results["dip_depth_percent"]
-    assert (dip.value, dip.unit) == (100 * depth, "%")
+    assert dip.unit == "%"
+    assert dip.value == pytest.approx(100 * depth)
     assert dip.upper - dip.value == pytest.approx(100 * error)
     assert note.results["dip_time_bjd_tdb"].value == mid
     assert dip_notes(Verdict(Finding.TRANSIT, depth_sigma=9.0), time, flux - 1, 0.11) == ()
