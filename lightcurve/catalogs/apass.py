@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from lightcurve.catalogs.layout import Layout, Role, Service, Wanted
-from lightcurve.catalogs.vizier import vizier
+from lightcurve.catalogs.layout import Layout, Wanted
+from lightcurve.catalogs.vizier import survey
 
-NAME, TITLE = "apass", "APASS DR9"
 BANDS = (
     ("Bmag", "b_mag", "Johnson B, Vega"),
     ("Vmag", "v_mag", "Johnson V, Vega"),
@@ -14,29 +13,30 @@ BANDS = (
     ("i'mag", "i_mag", "Sloan i', AB"),
 )
 
-LAYOUT = Layout(
-    ids="recno",
-    ra="RAJ2000",
-    dec="DEJ2000",
-    errors=("e_RAJ2000", "e_DEJ2000"),
-    error_arcsec=0.1,
-    # 2010 to 2014.
-    epoch=2012.0,
-    columns=(
-        *(Wanted(theirs, ours, "mag", text) for theirs, ours, text in BANDS),
-        *(Wanted(f"e_{t}", f"{ours}_err", "mag", f"Error of {text}") for t, ours, text in BANDS),
-        Wanted("nobs", "n_detections", "", "Nights observed"),
-        Wanted("mobs", "n_images", "", "Images, all bands"),
-    ),
-)
-
-SERVICE = Service(
-    NAME,
-    TITLE,
+SERVICE = survey(
+    "apass",
+    "APASS DR9",
     "Henden et al. 2016, VizieR II/336",
-    Role.STARS,
-    (vizier(NAME, TITLE, "II/336/apass9", LAYOUT, order="Vmag"),),
-    LAYOUT.columns,
+    "II/336/apass9",
+    Layout(
+        ids="recno",
+        ra="RAJ2000",
+        dec="DEJ2000",
+        errors=("e_RAJ2000", "e_DEJ2000"),
+        error_arcsec=0.1,
+        # 2010 to 2014.
+        epoch=2012.0,
+        columns=(
+            *(Wanted(theirs, ours, "mag", text) for theirs, ours, text in BANDS),
+            *(
+                Wanted(f"e_{t}", f"{ours}_err", "mag", f"Error of {text}")
+                for t, ours, text in BANDS
+            ),
+            Wanted("nobs", "n_detections", "", "Nights observed"),
+            Wanted("mobs", "n_images", "", "Images, all bands"),
+        ),
+    ),
+    order="Vmag",
     bands={"B": "b_mag", "V": "v_mag", **{f"{b}_sdss": f"{b}_mag" for b in "gri"}},
     saturation_mag=9.5,
 )

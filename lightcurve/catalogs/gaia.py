@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lightcurve.catalogs.layout import Catalog, Field, Layout, Role, Route, Service, Wanted
-from lightcurve.catalogs.vizier import ask_later, cone, read_rows, vizier
+from lightcurve.catalogs.layout import Field, Layout, Role, Service, Wanted
+from lightcurve.catalogs.vizier import ask_later, cone, tap_route, vizier
 
-NAME, TITLE = "gaia", "Gaia DR3"
+NAMES = "gaia", "Gaia DR3"
 # Name here, at VizieR, at ESA; unit; description.
 COLUMNS = (
     ("g_mag", "Gmag", "phot_g_mean_mag", "mag", "Gaia G, Vega"),
@@ -65,19 +65,14 @@ def _request(field: Field, max_rows: int) -> str:
     return f"{top} WHERE {where} ORDER BY phot_g_mean_mag"
 
 
-def _read(body: bytes, field: Field) -> Catalog:
-    return read_rows(body, ESA, NAME, TITLE, field)
-
-
 SERVICE = Service(
-    NAME,
-    TITLE,
+    *NAMES,
     "Gaia Collaboration, Vallenari et al. 2023, A&A 674, A1",
     Role.STARS,
     (
-        vizier(NAME, TITLE, "I/355/gaiadr3", VIZIER, order="Gmag"),
+        vizier(NAMES, "I/355/gaiadr3", VIZIER, order="Gmag"),
         # Answers while one waits are cut at 2,000 rows there: the job's result is fetched later.
-        Route("gaia", _request, ask_later, _read),
+        tap_route("gaia", _request, NAMES, ESA, ask_later),
     ),
     VIZIER.columns,
     bands={"G": "g_mag", "BP": "bp_mag", "RP": "rp_mag"},

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lightcurve.catalogs.gaia import ESA
-from lightcurve.catalogs.layout import Catalog, Field, Role, Route, Service, Wanted
-from lightcurve.catalogs.vizier import ask_later, cone, read_rows
+from lightcurve.catalogs.layout import Field, Role, Service, Wanted
+from lightcurve.catalogs.vizier import ask_later, cone, tap_route
 
-NAME, TITLE = "gaia_synthetic", "Gaia DR3 synthetic photometry"
+NAMES = "gaia_synthetic", "Gaia DR3 synthetic photometry"
 # Of the star, from the main table.
 STAR = (
     Wanted("phot_g_mean_mag", "g_mag", "mag", "Gaia G, Vega"),
@@ -54,16 +54,11 @@ def _request(field: Field, max_rows: int) -> str:
     )
 
 
-def _read(body: bytes, field: Field) -> Catalog:
-    return read_rows(body, LAYOUT, NAME, TITLE, field)
-
-
 SERVICE = Service(
-    NAME,
-    TITLE,
+    *NAMES,
     "Gaia Collaboration, Montegriffo et al. 2023, A&A 674, A33",
     Role.STARS,
-    (Route("gaia", _request, ask_later, _read),),
+    (tap_route("gaia", _request, NAMES, LAYOUT, ask_later),),
     LAYOUT.columns,
     bands={
         **{b: f"jkc_{b.lower()}_mag" for b in "UBVRI"},

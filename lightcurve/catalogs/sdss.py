@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from lightcurve.catalogs.layout import Layout, Role, Service, Wanted
-from lightcurve.catalogs.vizier import vizier
+from lightcurve.catalogs.layout import Layout, Wanted
+from lightcurve.catalogs.vizier import survey
 
-NAME, TITLE = "sdss", "SDSS DR16"
-
-LAYOUT = Layout(
-    ids="objID",
-    ra="RA_ICRS",
-    dec="DE_ICRS",
-    errors=("e_RA_ICRS", "e_DE_ICRS"),
-    error_arcsec=0.03,
-    epoch="ObsDate",
-    columns=(
-        *(Wanted(f"{b}mag", f"{b}_mag", "mag", f"SDSS {b}, model, AB") for b in "ugriz"),
-        *(Wanted(f"e_{b}mag", f"{b}_mag_err", "mag", f"Error of SDSS {b}") for b in "ugriz"),
-        Wanted("class", "class", "", "6 for a star, 3 for a galaxy"),
-        Wanted("clean", "clean", "", "1 for clean photometry"),
-    ),
-)
-
-SERVICE = Service(
-    NAME,
-    TITLE,
+SERVICE = survey(
+    "sdss",
+    "SDSS DR16",
     "Ahumada et al. 2020, ApJS 249, 3",
-    Role.STARS,
-    (vizier(NAME, TITLE, "V/154/sdss16", LAYOUT, where='"mode" = 1 AND "rmag" < 21.5'),),
-    LAYOUT.columns,
+    "V/154/sdss16",
+    Layout(
+        ids="objID",
+        ra="RA_ICRS",
+        dec="DE_ICRS",
+        errors=("e_RA_ICRS", "e_DE_ICRS"),
+        error_arcsec=0.03,
+        epoch="ObsDate",
+        columns=(
+            *(Wanted(f"{b}mag", f"{b}_mag", "mag", f"SDSS {b}, model, AB") for b in "ugriz"),
+            *(Wanted(f"e_{b}mag", f"{b}_mag_err", "mag", f"Error of SDSS {b}") for b in "ugriz"),
+            Wanted("class", "class", "", "6 for a star, 3 for a galaxy"),
+            Wanted("clean", "clean", "", "1 for clean photometry"),
+        ),
+    ),
+    where='"mode" = 1 AND "rmag" < 21.5',
     bands={f"{b}_sdss": f"{b}_mag" for b in "ugriz"},
     reach_deg=(-20.0, 90.0),
     saturation_mag=14.5,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lightcurve.catalogs.layout import Catalog, Field, Layout, Role, Route, Service, Wanted
-from lightcurve.catalogs.vizier import ask, cone, read_rows
+from lightcurve.catalogs.layout import Field, Layout, Role, Service, Wanted
+from lightcurve.catalogs.vizier import cone, tap_route
 
-NAME, TITLE = "simbad", "SIMBAD"
+NAMES = "simbad", "SIMBAD"
 LAYOUT = Layout(
     ids="main_id",
     ra="ra",
@@ -35,16 +35,11 @@ def _request(field: Field, max_rows: int) -> str:
     )
 
 
-def _read(body: bytes, field: Field) -> Catalog:
-    return read_rows(body, LAYOUT, NAME, TITLE, field)
-
-
 SERVICE = Service(
-    NAME,
-    TITLE,
+    *NAMES,
     "Wenger et al. 2000, A&AS 143, 9",
     Role.OBJECTS,
-    (Route("simbad", _request, ask, _read),),
+    (tap_route("simbad", _request, NAMES, LAYOUT),),
     LAYOUT.columns,
     weight=5,
 )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lightcurve.catalogs.layout import Catalog, Field, Layout, Role, Route, Service, Wanted
-from lightcurve.catalogs.vizier import ask, read_rows
+from lightcurve.catalogs.layout import Field, Layout, Role, Service, Wanted
+from lightcurve.catalogs.vizier import tap_route
 
-NAME, TITLE = "tenparsec", "10-parsec sample"
+NAMES = "tenparsec", "10-parsec sample"
 LAYOUT = Layout(
     ids="ObjName",
     ra="RA_ICRS|RAdeg|RAJ2000",
@@ -32,16 +32,11 @@ def _request(_field: Field, _max_rows: int) -> str:
     return f'SELECT TOP 2000 * FROM "{TABLE}"'  # noqa: S608 -- no user text
 
 
-def _read(body: bytes, field: Field) -> Catalog:
-    return read_rows(body, LAYOUT, NAME, TITLE, field)
-
-
 SERVICE = Service(
-    NAME,
-    TITLE,
+    *NAMES,
     "Reyle et al. 2021, A&A 650, A201",
     Role.OBJECTS,
-    (Route("vizier", _request, ask, _read),),
+    (tap_route("vizier", _request, NAMES, LAYOUT),),
     LAYOUT.columns,
     weight=4,
 )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
+from types import MappingProxyType
 
-from lightcurve.catalogs.layout import Catalog, Field, Layout, Link, Route, build
+from lightcurve.catalogs.layout import Catalog, Field, Layout, Link, Role, Route, Service, build
 from lightcurve.catalogs.read_votable import overflowed, read_votable
 from lightcurve.catalogs.servers import POLL_S, connected
 from lightcurve.core.errors import CatalogError, WebError
@@ -64,40 +67,73 @@ def ask_later(link: Link, adql: str) -> bytes:
                 job.delete()
 
 
-def vizier(
-    name: str, title: str, table: str, layout: Layout, *, order: str = "", where: str = ""
+def tap_route(
+    server: str,
+    request: Callable[[Field, int], str],
+    names: tuple[str, str],
+    layout: Layout,
+    send: Callable[[Link, str], bytes] = ask,
 ) -> Route:
-    """Describe a catalogue of VizieR by its table, ``"II/349/ps1"``.
+    """Describe a way to a TAP server's VOTable; names: short name and title of the service."""
+
+    def read(body: bytes, field: Field) -> Catalog:
+        """Make a catalogue of the answer, with a note where the server left rows out."""
+        catalog = build(read_votable(body, names[1]), layout, *names, field)
+        if overflowed(body):
+            more = "the server left rows out: ask for a smaller field"
+            catalog = replace(catalog, notes=(*catalog.notes, more))
+        return catalog
+
+    return Route(server, request, send, read)
+
+
+def vizier(
+    names: tuple[str, str], table: str, layout: Layout, *, order: str = "", where: str = ""
+) -> Route:
+    """Describe a way to a table of VizieR, ``"II/349/ps1"``; names as for `tap_route`.
 
     order: column by which rows are kept where there are too many, smallest first; where: ADQL.
     """
 
     def request(field: Field, max_rows: int) -> str:
-        return adql(table, layout.names(), field, layout, max_rows, order=order, where=where)
+        chosen = ", ".join(f'"{n}"' for n in layout.names())
+        condition = cone(field, f'"{layout.ra}"', f'"{layout.dec}"')
+        condition += f" AND {where}" if where else ""
+        last = f' ORDER BY "{order}"' if order else ""
+        top = f'SELECT TOP {max_rows} {chosen} FROM "{table}"'  # noqa: S608 -- no user text
+        return f"{top} WHERE {condition}{last}"
 
-    def read(body: bytes, field: Field) -> Catalog:
-        return read_rows(body, layout, name, title, field)
-
-    return Route("vizier", request, _ask_tolerantly, read)
+    return tap_route("vizier", request, names, layout, _ask_tolerantly)
 
 
-def adql(
+def survey(
+    name: str,
+    title: str,
+    reference: str,
     table: str,
-    names: list[str],
-    field: Field,
     layout: Layout,
-    max_rows: int,
     *,
+    role: Role = Role.STARS,
     order: str = "",
     where: str = "",
-) -> str:
-    """Write the question for one cone of one table; `order` and `where` as `vizier`."""
-    chosen = ", ".join(f'"{n}"' for n in names)
-    condition = cone(field, f'"{layout.ra}"', f'"{layout.dec}"')
-    condition += f" AND {where}" if where else ""
-    order = f' ORDER BY "{order}"' if order else ""
-    top = f'SELECT TOP {max_rows} {chosen} FROM "{table}"'  # noqa: S608 -- no user text
-    return f"{top} WHERE {condition}{order}"
+    bands: Mapping[str, str] = MappingProxyType({}),
+    reach_deg: tuple[float, float] = (-90.0, 90.0),
+    saturation_mag: float = -math.inf,
+    weight: int = 0,
+) -> Service:
+    """Describe a catalogue that is asked for at VizieR alone; see `Service` and `vizier`."""
+    return Service(
+        name,
+        title,
+        reference,
+        role,
+        (vizier((name, title), table, layout, order=order, where=where),),
+        layout.columns,
+        bands=bands,
+        reach_deg=reach_deg,
+        saturation_mag=saturation_mag,
+        weight=weight,
+    )
 
 
 def _ask_tolerantly(link: Link, request: str) -> bytes:
@@ -111,12 +147,3 @@ def _ask_tolerantly(link: Link, request: str) -> bytes:
         everything = re.sub(r"^(SELECT TOP \d+) .*? (FROM )", r"\1 * \2", request, count=1)
         return ask(link, everything)
     return body
-
-
-def read_rows(body: bytes, layout: Layout, name: str, title: str, field: Field) -> Catalog:
-    """Make a catalogue of a VOTable, with a note where the server left rows out."""
-    catalog = build(read_votable(body, title), layout, name, title, field)
-    if overflowed(body):
-        more = "the server left rows out: ask for a smaller field"
-        catalog = replace(catalog, notes=(*catalog.notes, more))
-    return catalog
