@@ -21,14 +21,12 @@ from lightcurve.phot.cutouts import (
 from lightcurve.phot.methods import WINDOWED, CentroidMethod, Window
 from lightcurve.phot.noise import NoiseModel, flux_error
 from lightcurve.phot.seeing import axis_ratio, binned_profile, ellipse, moments, profile_fwhm
+from lightcurve.phot.sky import clipped_sky
 
 __all__ = ["Part", "measure_stars"]
 
 MIN_SKY_PIXELS = 20
 MIN_CENTROID_SNR = 8.0  # below it the registration places a star better than its own light
-MAX_PASSES = 6
-FAR_SIGMA = 1e4  # of the scatter at first: farther than any pass reaches
-MIN_SIGMA = 0.3  # whole ADU cannot show less than their rounding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -192,81 +190,3 @@ def second_moments(
     inside = u[:, None, :] ** 2 + v[:, :, None] ** 2 <= radius**2
     found = moments(np.where(inside, boxes, 0.0), u, v)
     return ellipse(*found) | {"roundness": axis_ratio(*found)}
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """At how many sigma to clip, and what doing so again and again leaves of a Gaussian's sigma.
-
-    The latter is the s of ``s^2 = 1 - 2 a phi(a) / (2 Phi(a) - 1)``, ``a = sigma s``.
-    """
-
-    sigma: float
-    keeps: float
-
-
-AMONG_STARS, BLANK = Clip(2.5, 0.9376), Clip(3.5, 0.9968)
-
-
-def clipped_sky(
-    values: np.ndarray, clip: Clip = AMONG_STARS
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean sky after clipping about the median, star by star, its scatter, and the pixels kept.
-
-    The mean, not the median, is what is returned: where the sky's noise is about 1 ADU the median
-    of whole numbers is a whole number, and wrong by up to half an ADU in every pixel. The values
-    (n, m), ADU, NaN not counted, are sorted once: what is kept is then a stretch of each row, its
-    mean a difference of sums. The scatter is that of a Gaussian before clipping.
-    """
-    ordered = np.sort(values, axis=1)  # NaN comes last
-    rows, count = np.arange(len(ordered)), np.isfinite(ordered).sum(axis=1)
-    last = np.maximum(count - 1, 0)
-    low, middle = (ordered[rows, (last * q).astype(int)] for q in (0.16, 0.5))
-    # Stars lie above the sky: the lower half alone tells the scatter to start with.
-    spread = np.maximum((middle - low).astype(float), 2 * MIN_SIGMA)
-    # Offsets from the median, so that sums of squares lose no digits. What is far out is never
-    # kept, and its square would drown the others.
-    far = (FAR_SIGMA * spread).astype(ordered.dtype)[:, None]
-    offset = np.clip(ordered - middle[:, None], -far, far)
-    np.copyto(offset, far, where=np.isnan(ordered))
-    centre, scatter, kept = _clip(offset, spread, clip)
-    sky = np.where(kept == 0, np.nan, middle + centre)
-    return sky, np.where(kept == 0, np.nan, scatter), kept
-
-
-def _clip(
-    offset: np.ndarray, spread: np.ndarray, clip: Clip
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Clip sorted rows about their mean: the mean, the scatter before clipping, the number kept."""
-    sums, squares = _running_sums(offset)
-    rows, centre = np.arange(len(offset)), np.zeros(len(offset))
-    first, end = rows, rows
-    for _ in range(MAX_PASSES):
-        previous = first, end
-        reach = clip.sigma * spread
-        low, high = ((centre + r).astype(offset.dtype)[:, None] for r in (-reach, reach))
-        first, end = _first_true(offset >= low), _first_true(offset > high)
-        n = np.maximum(end - first, 1)
-        centre = (sums[rows, end] - sums[rows, first]) / n
-        variance = (squares[rows, end] - squares[rows, first]) / n - centre**2
-        spread = np.maximum(np.sqrt(np.maximum(variance, 0)), MIN_SIGMA)
-        if np.array_equal(previous, (first, end)):
-            break
-    return centre, np.maximum(spread / clip.keeps, MIN_SIGMA), end - first
-
-
-def _first_true(rising: np.ndarray) -> np.ndarray:
-    """Find where each row, false at first, becomes true; its length where it does not."""
-    return np.where(rising[:, -1], rising.argmax(axis=1), rising.shape[1])
-
-
-def _running_sums(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Add up the first 0, 1, 2 ... values of each row, and their squares.
-
-    As one complex sum: each addition waits for the one before it, and two wait no longer than one.
-    """
-    both = np.zeros((len(values), values.shape[1] + 1), complex)
-    both.real[:, 1:] = values
-    np.multiply(values, values, out=both.imag[:, 1:], dtype=float)
-    np.add.accumulate(both, axis=1, out=both)
-    return both.real, both.imag

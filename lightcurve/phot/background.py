@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from lightcurve.phot.aperture import AMONG_STARS, BLANK, MIN_SIGMA, Clip, clipped_sky
+from lightcurve.phot.sky import AMONG_STARS, BLANK, MIN_SIGMA, Clip, clipped_sky
 
 __all__ = ["Background", "measure_background"]
 
@@ -17,9 +17,8 @@ LARGE_PX = 1500  # shortest side from which the larger mesh serves
 SAMPLES = 16  # pixels of a cell along each axis: 256 tell its level to 0.06 sigma
 MIN_BOX, MAX_BOX = 64, 128
 SMOOTH_SIGMA = 1.3  # px; so smoothed, the wings of faint stars stand out from the noise
-SOURCE_SIGMA = (
-    4.0  # of the smoothed frame: lower, and the noise itself would be cut off its high side
-)
+# Of the smoothed frame: lower, and the noise itself would be cut off its high side.
+SOURCE_SIGMA = 4.0
 GROW_PX = 5
 MESH_SAMPLES = 40  # along a cell: 1,600 of its pixels tell its level to 0.03 sigma
 MIN_PIXELS = 30

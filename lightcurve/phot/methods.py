@@ -96,13 +96,13 @@ def _stay(_boxes: np.ndarray, given: np.ndarray, _window: Window) -> np.ndarray:
 def _peaks(
     scaled: np.ndarray, fwhm: float, threshold_sigma: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    from lightcurve.phot.finder import filtered_peaks
+    from lightcurve.phot.detect import filtered_peaks
 
     return filtered_peaks(scaled, fwhm, threshold_sigma)
 
 
 def _dao(scaled: np.ndarray, fwhm: float, threshold_sigma: float) -> tuple[np.ndarray, np.ndarray]:
-    from lightcurve.phot.finder import dao_sources
+    from lightcurve.phot.detect import dao_sources
 
     return dao_sources(scaled, fwhm, threshold_sigma)
 

@@ -7,7 +7,6 @@ import pytest
 
 from lightcurve.core.errors import InputError
 from lightcurve.core.flags import PixelFlag
-from lightcurve.phot.aperture import clipped_sky
 from lightcurve.phot.background import measure_sky, subtract_sky
 from lightcurve.phot.centroid import peak_width, windowed_centroid
 from lightcurve.phot.cutouts import gather
@@ -21,6 +20,7 @@ from lightcurve.phot.detect import (
     follow,
 )
 from lightcurve.phot.seeing import binned_profile, choose_radii, profile_fwhm
+from lightcurve.phot.sky import clipped_sky
 from lightcurve.simulate.render import render_stars
 from sim import simulated_stars_image
 
