@@ -32,7 +32,7 @@ from tests.sim_image import (
 from benchmarks.timing import show
 from lightcurve.core.flags import Flag
 from lightcurve.core.progress import Clock
-from lightcurve.image.positions import positions
+from lightcurve.image.locate import positions
 from lightcurve.image.reduced import Reduced
 from lightcurve.image.story import measure_image
 

@@ -121,8 +121,7 @@ def compare(
             frames, a, settings, tolerance=tolerance, only=only or [], progress=bar
         )
     else:
-        from lightcurve.compare.sides import split_names, spread_choices
-        from lightcurve.compare.tables import compare_files
+        from lightcurve.compare.tables import compare_files, split_names, spread_choices
 
         _refuse_idle(context, OF_FRAMES, "without --frames")
         pair = _both(a, b)

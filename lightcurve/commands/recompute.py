@@ -35,7 +35,7 @@ def recompute(
     Example: lightcurve recompute Measurements.tbl --comp C2 --comp C4 --out again.csv
     """
     from lightcurve.compare.recompute import recompute_table, refuse_own_input, write_recomputed
-    from lightcurve.compare.sides import split_names
+    from lightcurve.compare.tables import split_names
 
     if out is not None:
         refuse_own_input(out, table)

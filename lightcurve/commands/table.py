@@ -21,7 +21,7 @@ def table(
 ) -> None:
     """Show what an AstroImageJ table or settings file holds, and what it lacks."""
     from lightcurve.compare.describe import describe_file
-    from lightcurve.compare.sides import split_names
+    from lightcurve.compare.tables import split_names
 
     values, stars = describe_file(path, split_names(columns))
     if json:

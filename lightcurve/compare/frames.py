@@ -14,8 +14,8 @@ from lightcurve.aij.read_table import COARSE_DAYS, STAR_COLUMN, AijTable, read_a
 from lightcurve.aij.relative_flux import relative_fluxes
 from lightcurve.aij.rules import Start, TableRules, find_rules
 from lightcurve.compare.columns import PERIODS, ColumnDifference, compare_column, frame_key
+from lightcurve.compare.recompute import is_cut
 from lightcurve.compare.result import Comparison, Tolerance, take_wanted
-from lightcurve.compare.times import is_cut
 from lightcurve.core.constants import DAY_S
 from lightcurve.core.errors import InputError
 from lightcurve.core.progress import Progress, silent

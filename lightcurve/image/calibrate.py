@@ -1,4 +1,4 @@
-"""Turn fluxes into magnitudes: each kind of flux by its own zero point, fitted on that flux."""
+"""Turn fluxes into magnitudes, each kind by its own zero point, and tell how faint they reach."""
 
 from __future__ import annotations
 
@@ -12,11 +12,19 @@ from lightcurve.core.errors import FitError
 from lightcurve.core.flags import Flag
 from lightcurve.core.robust import robust_scatter
 from lightcurve.core.settings import Settings
-from lightcurve.image.depth import frame_completeness, frame_limits
-from lightcurve.image.positions import on_sky
+from lightcurve.image.locate import on_sky
 from lightcurve.image.reduced import Calibrated, Magnitudes, Placed, Prepared, Sources, Standards
 from lightcurve.image.sources import disturbed
-from lightcurve.phot.depth import Limits
+from lightcurve.phot.depth import (
+    Completeness,
+    Limits,
+    Trial,
+    blank_fluxes,
+    blank_places,
+    measure_completeness,
+    measure_limits,
+)
+from lightcurve.phot.psf import moffat_psf
 from lightcurve.phot.zero_point import ZeroPoint, apply_zero_point, fit_zero_point, instrumental
 
 log = logging.getLogger(__name__)
@@ -24,25 +32,6 @@ TIED_SNR, MIN_TIED = 30.0, 20  # stars that tie the PSF's magnitudes to the aper
 TIED_FWHM, TIED_SHARE = 2.0, 0.01  # no neighbour of theirs so near has such a share of light
 MIN_SNR = 10.0  # of a standard: fainter ones are found when noise makes them brighter
 SPOILT = int(Flag.EDGE | Flag.SATURATED | Flag.NON_LINEAR | Flag.BAD_PIXEL | Flag.NO_CENTROID)
-
-
-def fluxes(sources: Sources) -> list[tuple[str, str, np.ndarray, np.ndarray]]:
-    """List every kind of flux.
-
-    Returns list of (name, text, flux, flux_err), ADU.
-    """
-    apertures, phot = sources.apertures, sources.phot
-    kinds = [
-        (f"aperture_{_word(m)}", f"aperture of {m:.3g} FWHM", phot.flux[:, k], phot.flux_err[:, k])
-        for k, m in enumerate(apertures.multiples)
-    ]
-    if sources.psf_phot is not None:
-        kinds.append(("psf", "PSF", sources.psf_phot.flux, sources.psf_phot.flux_err))
-    return kinds
-
-
-def _word(multiple: float) -> str:
-    return f"{multiple:.2g}".replace(".", "_")
 
 
 def calibrate_sources(
@@ -73,6 +62,25 @@ def calibrate_sources(
         kinds, main, standards, *pairs, limits, completeness, airmass,
         float(np.nan_to_num((k or 0.0) * airmass)), notes,
     )  # fmt: skip
+
+
+def fluxes(sources: Sources) -> list[tuple[str, str, np.ndarray, np.ndarray]]:
+    """List every kind of flux.
+
+    Returns list of (name, text, flux, flux_err), ADU.
+    """
+    apertures, phot = sources.apertures, sources.phot
+    kinds = [
+        (f"aperture_{_word(m)}", f"aperture of {m:.3g} FWHM", phot.flux[:, k], phot.flux_err[:, k])
+        for k, m in enumerate(apertures.multiples)
+    ]
+    if sources.psf_phot is not None:
+        kinds.append(("psf", "PSF", sources.psf_phot.flux, sources.psf_phot.flux_err))
+    return kinds
+
+
+def _word(multiple: float) -> str:
+    return f"{multiple:.2g}".replace(".", "_")
 
 
 def _magnitudes(
@@ -217,3 +225,62 @@ def _report(kind: Magnitudes, limits: Limits) -> None:
         ", ".join(f"{one.snr:g} sigma {one.measured:.2f} mag" for one in kept)
         or f"not measured, {limits.n_blank} blank apertures are too few",
     )
+
+
+def frame_limits(
+    prepared: Prepared, sources: Sources, zero_point: ZeroPoint | None, settings: Settings
+) -> Limits:
+    """Measure how faint the main aperture reaches, in blank apertures and by the noise equation.
+
+    zero_point : without one the limits are in instrumental magnitudes.
+    """
+    apertures, background = sources.apertures, prepared.background
+    radius = float(apertures.radii[apertures.main])
+    occupied = background.sources | ~prepared.good
+    places = blank_places(occupied, radius, np.random.default_rng([settings.seed, 0xB1A]))
+    frame = prepared.frame
+    empty = blank_fluxes(frame.pixels, frame.bad, places, radius, apertures.annulus)
+    inner, outer = apertures.annulus
+    return measure_limits(
+        empty,
+        radius_px=radius,
+        pixel_rms=float(np.median(background.rms)),
+        n_sky=np.pi * (outer**2 - inner**2),
+        gain_e_per_adu=prepared.camera.noise.gain_e_per_adu,
+        zero_point=_value(zero_point),
+        exposure_s=prepared.exposure_s,
+    )
+
+
+def frame_completeness(
+    prepared: Prepared,
+    sources: Sources,
+    zero_point: ZeroPoint | None,
+    limits: Limits,
+    settings: Settings,
+) -> Completeness | None:
+    """Put stars into the frame, from well above the limit to well below it.
+
+    zero_point : without one magnitudes are instrumental.
+    Returns Completeness or None: None when no stars were to be put in, or the limit is not known.
+    """
+    wanted, apertures = settings.image, sources.apertures
+    five = next(one for one in limits.limits if one.snr == 5)
+    middle = five.measured if np.isfinite(five.measured) else five.analytic
+    if not wanted.injected or not np.isfinite(middle):
+        return None
+    radius = float(apertures.radii[apertures.main])
+    fwhm = radius / float(apertures.multiples[apertures.main])
+    psf = sources.psf or moffat_psf((fwhm, fwhm, 0.0, 3.0), np.ceil(5 * fwhm) + 2, 2)
+    frame = prepared.frame
+    trial = Trial(
+        frame.pixels, frame.bad, prepared.background, psf, prepared.camera.noise,
+        _value(zero_point) - 2.5 * np.log10(psf.enclosed(radius)), prepared.exposure_s, fwhm,
+        wanted.threshold_sigma, wanted.finder, radius, apertures.annulus,
+    )  # fmt: skip
+    rng = np.random.default_rng([settings.seed, 0xC0])
+    return measure_completeness(trial, wanted.injected, (middle - 2.5, middle + 1.5), rng)
+
+
+def _value(zero_point: ZeroPoint | None) -> float:
+    return 0.0 if zero_point is None else zero_point.value

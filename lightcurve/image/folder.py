@@ -13,9 +13,8 @@ from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.files import digest, file_state, read_text
 from lightcurve.core.settings import Settings
 from lightcurve.frames.names import fits_stem
-from lightcurve.image.write import write_summary
+from lightcurve.image.write import SUMMARY, write_summary
 
-SUMMARY = "summary.json"
 PRODUCTS = (
     "catalog.csv", "catalog.ecsv", "catalog.vot", "matches.csv", "header.txt", "background.fits",
     "calibrated.fits", "psf.fits", "residual.fits", "solution.wcs", "regions.reg",

@@ -1,4 +1,4 @@
-"""Place a frame on the sky: solve it, put a WCS right that is off, refine it."""
+"""Place a frame and its sources on the sky: solve it, put a WCS right that is off, refine it."""
 
 from __future__ import annotations
 
@@ -20,18 +20,17 @@ from lightcurve.core.data import Detections, Solution
 from lightcurve.core.errors import RegistrationError, SolveError
 from lightcurve.core.flags import Flag
 from lightcurve.core.settings import Settings
-from lightcurve.image.positions import on_sky
 from lightcurve.image.reduced import Placed, Prepared, Sources
-from lightcurve.setup.reference import describe_solution
-from lightcurve.setup.solving import request_for
+from lightcurve.image.sources import disturbed
+from lightcurve.setup.solving import describe_solution, request_for
 from lightcurve.setup.target import Target, find_target
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
 
+log = logging.getLogger(__name__)
 OFFSET_MARGIN = 0.25  # of the frame, on each side: so far off may a pointing be
 DEPTH, MIN_KNOWN = 2, 60  # catalogued stars for each of the frame's own, and at least
-log = logging.getLogger(__name__)
 MARGIN = 1.05  # of the cone about the frame
 MIN_STARS = 6
 MIN_REFUTING = 20  # stars of a catalogue on the frame whose absence tells
@@ -39,46 +38,10 @@ PRECISE_ARCSEC = 1.0  # a catalogue worse than this refines no WCS
 SURE_SNR = 10.0
 OUTLIER = 4.0  # times the distance that a star's light and the floor allow
 FLOOR_PX = 0.02  # of a centroid, however bright the star
-
-
-def shifted_wcs(
-    wcs: WCS, stars: Detections, catalog: Catalog, shape: tuple[int, int]
-) -> tuple[WCS, float]:
-    """Move a WCS to where the catalogue's stars are.
-
-    Any shift that leaves most of the frame's stars in the catalogue's field, any turn, mirrored or
-    not, and a scale off by no more than the registration of frames allows.
-
-    wcs : TAN or TAN-SIP, roughly right.
-    stars : of the frame.
-    catalog : with magnitudes: the brightest stars are compared first.
-    shape : (ny, nx).
-    Returns off_px : how far the middle of the frame was off.
-    RegistrationError when the patterns do not match.
-    """
-    ny, nx = shape
-    x, y = wcs.all_world2pix(catalog.ra_deg, catalog.dec_deg, 0, quiet=True)
-    light = _light(catalog)
-    with np.errstate(invalid="ignore"):
-        near = (np.abs(x / nx - 0.5) < 0.5 + OFFSET_MARGIN) & (
-            np.abs(y / ny - 0.5) < 0.5 + OFFSET_MARGIN
-        )
-    rows = np.flatnonzero(near)
-    rows = rows[np.argsort(-light[rows], kind="stable")][: max(DEPTH * len(stars), MIN_KNOWN)]
-    reference = make_reference(x[rows], y[rows], light[rows], shape)
-    found = register(stars.x, stars.y, stars.flux, reference)
-    middle = np.array([(nx - 1) / 2, (ny - 1) / 2, 1.0])
-    off = float(np.hypot(*(found.matrix @ middle - middle[:2])))
-    return move_wcs(wcs, found.matrix, shape), off
-
-
-def _light(catalog: Catalog) -> np.ndarray:
-    """Brightness of each star in the band in which it is brightest; 0 where none is known."""
-    columns = bands_of(catalog).values()
-    if not columns:
-        return np.zeros(len(catalog))
-    mags = np.fmin.reduce([catalog.number(column) for column in columns])
-    return np.nan_to_num(10 ** (-0.4 * mags))
+MIN_ERROR_PX = 0.02  # of a bright star's place, however many photons it has
+LOST_CENTRE_FWHM = 0.5  # error of a place that no centroid tells
+BLEND_SHIFT_FWHM = 0.1  # by which a neighbour in the aperture may move a centroid
+BLENDED_FWHM, BLENDED_SHARE = 2.0, 0.1  # a neighbour so near and so bright moves a centroid
 
 
 def wanted_target(settings: Settings) -> Target | None:
@@ -149,6 +112,46 @@ def place_sources(
         notes = (note,) if note else ()
     placed = on_sky(sources, solution, notes)
     return placed if catalog is None else _counted(placed, solution, catalog)
+
+
+def shifted_wcs(
+    wcs: WCS, stars: Detections, catalog: Catalog, shape: tuple[int, int]
+) -> tuple[WCS, float]:
+    """Move a WCS to where the catalogue's stars are.
+
+    Any shift that leaves most of the frame's stars in the catalogue's field, any turn, mirrored or
+    not, and a scale off by no more than the registration of frames allows.
+
+    wcs : TAN or TAN-SIP, roughly right.
+    stars : of the frame.
+    catalog : with magnitudes: the brightest stars are compared first.
+    shape : (ny, nx).
+    Returns off_px : how far the middle of the frame was off.
+    RegistrationError when the patterns do not match.
+    """
+    ny, nx = shape
+    x, y = wcs.all_world2pix(catalog.ra_deg, catalog.dec_deg, 0, quiet=True)
+    light = _light(catalog)
+    with np.errstate(invalid="ignore"):
+        near = (np.abs(x / nx - 0.5) < 0.5 + OFFSET_MARGIN) & (
+            np.abs(y / ny - 0.5) < 0.5 + OFFSET_MARGIN
+        )
+    rows = np.flatnonzero(near)
+    rows = rows[np.argsort(-light[rows], kind="stable")][: max(DEPTH * len(stars), MIN_KNOWN)]
+    reference = make_reference(x[rows], y[rows], light[rows], shape)
+    found = register(stars.x, stars.y, stars.flux, reference)
+    middle = np.array([(nx - 1) / 2, (ny - 1) / 2, 1.0])
+    off = float(np.hypot(*(found.matrix @ middle - middle[:2])))
+    return move_wcs(wcs, found.matrix, shape), off
+
+
+def _light(catalog: Catalog) -> np.ndarray:
+    """Brightness of each star in the band in which it is brightest; 0 where none is known."""
+    columns = bands_of(catalog).values()
+    if not columns:
+        return np.zeros(len(catalog))
+    mags = np.fmin.reduce([catalog.number(column) for column in columns])
+    return np.nan_to_num(10 ** (-0.4 * mags))
 
 
 def _counted(placed: Placed, solution: Solution, catalog: Catalog) -> Placed:
@@ -258,3 +261,67 @@ def _detections(sources: Sources, rows: np.ndarray) -> Detections:
         phot.x[rows], phot.y[rows], phot.flux[rows, main], phot.peak[rows, main], phot.fwhm[rows],
         sky=0.0, sky_rms=0.0,
     )  # fmt: skip
+
+
+def nowhere(n: int, reason: str) -> Placed:
+    """Stand for the places of sources whose frame could not be solved.
+
+    n: sources; reason: why not, in one line.
+    """
+    unknown = np.full(n, np.nan)
+    return Placed(None, unknown, unknown, unknown, unsolved=reason)
+
+
+def on_sky(sources: Sources, solution: Solution, notes: tuple[str, ...] = ()) -> Placed:
+    """Place the sources with a solution."""
+    x, y, error_px = positions(sources)
+    ra, dec = (np.asarray(v, dtype=float) for v in solution.wcs.all_pix2world(x, y, 0))
+    common = solution.rms_arcsec / np.sqrt(2) if np.isfinite(solution.rms_arcsec) else 0.0
+    # The rms of the matched stars holds their centroids' errors: bright ones, so hardly any.
+    common = common if solution.n_matched else solution.scale_arcsec
+    error = np.hypot(error_px * solution.scale_arcsec, common)
+    return Placed(solution, ra, dec, error, notes)
+
+
+def positions(sources: Sources) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Take each source's best place.
+
+    That is the centroid of a star alone, which needs no model of it; of a star with a neighbour
+    that moves it, and where there is no centroid, the place by the PSF fit.
+
+    Returns x, y, error: (n,) float arrays, pixels; the error is of one coordinate.
+    """
+    phot, fit = sources.phot, sources.psf_phot
+    fwhm = float(sources.apertures.radii[0] / sources.apertures.multiples[0])
+    # A centroid is good to the star's sigma over its signal-to-noise ratio.
+    error = np.maximum(
+        fwhm / FWHM_PER_SIGMA / np.maximum(np.nan_to_num(sources.snr), 1.0), MIN_ERROR_PX
+    )
+    error = np.hypot(error, _flagged_error(sources, fwhm))
+    if fit is None:
+        return phot.x, phot.y, error
+    fitted = np.isfinite(fit.flux) & (fit.x_err > 0)
+    blended = disturbed(phot, fit, sources.apertures, BLENDED_FWHM * fwhm, BLENDED_SHARE)
+    fitted &= blended | ((sources.flags & Flag.NO_CENTROID) != 0)
+    # The fit takes the neighbour's light off, but of what is clipped it knows no more.
+    clipped = np.where(sources.flags & Flag.SATURATED, _flagged_error(sources, fwhm), 0.0)
+    of_fit = np.maximum(np.hypot(fit.x_err, fit.y_err) / np.sqrt(2), MIN_ERROR_PX)
+    of_fit = np.hypot(of_fit, clipped)
+    return (
+        np.where(fitted, fit.x, phot.x),
+        np.where(fitted, fit.y, phot.y),
+        np.where(fitted, of_fit, error),
+    )
+
+
+def _flagged_error(sources: Sources, fwhm: float) -> np.ndarray:
+    """Error of a centroid beyond its photons', by what is wrong with it: (n,) pixels.
+
+    Half the width of a clipped core, of which the centre may be anywhere: the radial profile's
+    FWHM shows it. What is clipped bleeds to one side, too, so half a FWHM at the least.
+    """
+    flags = sources.flags
+    error = np.where(flags & Flag.CROWDED, BLEND_SHIFT_FWHM * fwhm, 0.0)
+    error = np.where(flags & Flag.NO_CENTROID, LOST_CENTRE_FWHM * fwhm, error)
+    core = 0.5 * np.maximum(np.nan_to_num(sources.phot.fwhm, nan=fwhm), fwhm)
+    return np.where(flags & Flag.SATURATED, np.maximum(core, error), error)

@@ -13,9 +13,8 @@ from lightcurve.core.constants import __version__
 from lightcurve.core.coordinates import format_coordinates
 from lightcurve.image.figures import source_kinds
 from lightcurve.image.reduced import Calibrated, Magnitudes, Placed, Reduced
-from lightcurve.report.html import Section, Table, table_of
-from lightcurve.report.image_page import ImagePage, write_page
-from lightcurve.setup.reference import describe_solution
+from lightcurve.report.html import ImagePage, Section, Table, table_of, write_page
+from lightcurve.setup.solving import describe_solution
 
 MAX_SOURCES = 6000  # on the page; the catalogue has all
 MAX_CARD = 8  # columns of a match

@@ -11,18 +11,9 @@ from lightcurve.core.progress import Clock, open_log
 from lightcurve.core.settings import Settings
 from lightcurve.image.calibrate import calibrate_sources
 from lightcurve.image.folder import claimed, state_of
-from lightcurve.image.locate import place_sources, solve_frame
 from lightcurve.image.prepare import calibrate_frame, map_background
-from lightcurve.image.products import write_products
-from lightcurve.image.reduced import OnSky, Prepared, Reduced, Sources
-from lightcurve.image.sky import (
-    besides,
-    find_standards,
-    has_moved,
-    later_solvers,
-    look_up,
-    not_solved,
-)
+from lightcurve.image.reduced import Reduced
+from lightcurve.image.sky import find_standards, locate, not_solved
 from lightcurve.image.sources import (
     choose_apertures,
     detect_sources,
@@ -33,6 +24,7 @@ from lightcurve.image.sources import (
 )
 from lightcurve.image.table import source_table
 from lightcurve.image.transients import search_transients
+from lightcurve.image.write import write_products
 
 __all__ = ["reduce_image"]
 
@@ -80,7 +72,7 @@ def measure_image(
         spread = fit_point_spread(prepared, phot, apertures, seeing, settings.image)
         sources = gather_sources(prepared, phot, spread, apertures, seeing, settings)
     try:
-        sky = _locate(prepared, sources, settings, clock)
+        sky = locate(prepared, sources, settings, clock)
     except SolveError as error:
         sky = not_solved(prepared, sources, error)
     with clock("zero point"):
@@ -104,24 +96,3 @@ def measure_image(
         settings=settings,
         assumed=(*sky.notes, *notes),
     )
-
-
-def _locate(prepared: Prepared, sources: Sources, settings: Settings, clock: Clock) -> OnSky:
-    """Solve a frame, ask the catalogues what is there, and refine the solution with the answers."""
-    with clock("solve"):
-        solution = solve_frame(prepared, settings)
-    with clock("catalogues"):
-        field, known, notes = look_up(prepared, solution, settings)
-    try:
-        placed = place_sources(sources, solution, known.catalogs, prepared.shape)
-    except SolveError as refuted:
-        # Nothing had checked that WCS before: the solvers after it may put it right.
-        with besides(refuted):
-            return _locate(prepared, sources, later_solvers(settings, solution, refuted), clock)
-    if placed.solution is not None and has_moved(field, placed, prepared.shape):
-        # So far off was the header's WCS that part of the frame has not been asked about.
-        notes += placed.notes
-        with clock("catalogues"):
-            field, known, _ = look_up(prepared, placed.solution, settings)
-        placed = place_sources(sources, placed.solution, known.catalogs, prepared.shape)
-    return OnSky(placed, known, field, notes)

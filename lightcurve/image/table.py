@@ -13,7 +13,7 @@ from lightcurve.catalogs.layout import Catalog
 from lightcurve.core.constants import J2000_JD, YEAR_DAYS
 from lightcurve.core.flags import Flag, describe
 from lightcurve.image.calibrate import fluxes
-from lightcurve.image.positions import positions
+from lightcurve.image.locate import positions
 from lightcurve.image.reduced import Calibrated, Placed, Sources
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Write what one frame gave: images, regions, catalogue, summary."""
+"""Write what one frame gave: catalogue, images, regions, figures, page, summary, zip."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -15,19 +16,25 @@ import numpy as np
 from lightcurve.astrometry.wcs import wcs_header, write_wcs_sidecar
 from lightcurve.calib.reduce import RAW_ONLY
 from lightcurve.core.constants import __version__
+from lightcurve.core.data import Products
 from lightcurve.core.files import write_text, write_whole
 from lightcurve.core.flags import PIXEL_MEANING
 from lightcurve.core.library_warnings import quietly
+from lightcurve.core.progress import Clock
 from lightcurve.frames.cards import printable
-from lightcurve.image.table import write_votable
+from lightcurve.frames.names import fits_stem
+from lightcurve.image.figures import source_kinds, write_figures
+from lightcurve.image.page import write_image_page
+from lightcurve.image.reduced import Reduced, summarise
+from lightcurve.image.table import match_table, write_votable
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
     from astropy.table import Table
 
-    from lightcurve.image.reduced import Reduced
     from lightcurve.phot.psf import Psf
 
+SUMMARY = "summary.json"
 STORED = {"bool": "uint8", "float64": "float32"}
 CREATOR = f"lightcurve {__version__}"
 ADU = {"BUNIT": "adu"}
@@ -43,6 +50,43 @@ OLD_WCS = re.compile(
 COLOURS = {"standard": "green", "search": "cyan", "residual": "magenta", "candidate": "red"}
 IN_ZIP = (".csv", ".ecsv", ".vot", ".log", ".txt", ".reg", ".html", ".png", ".wcs", ".json")
 DECIMALS = {"deg": 8, "pix": 4, "arcsec": 4, "mag": 4, "adu": 5}
+
+
+def write_products(out: Path, reduced: Reduced, clock: Clock, state: str = "") -> Products:
+    """Write every file of one frame.
+
+    state: of the frame and the settings, kept in the summary.
+    """
+    summary = summarise(reduced)
+    with clock("write"):
+        paths = write_catalog(out, reduced.table, summary)
+        if reduced.placed.solution is not None:
+            paths["matches.csv"] = write_matches(out / "matches.csv", reduced)
+        paths["header.txt"] = write_header(out / "header.txt", reduced.prepared.frame.header)
+        paths |= write_maps(out, reduced)
+        radius = float(reduced.sources.apertures.radii[reduced.sources.apertures.main])
+        paths["regions.reg"] = write_regions(
+            out / "regions.reg",
+            reduced.table,
+            (radius, reduced.placed.scale_arcsec),
+            source_kinds(reduced) == "candidate",
+        )
+        paths["transients.csv"] = write_candidates(out / "transients.csv", reduced)
+    with clock("figures"):
+        captions = write_figures(out / "figures", reduced)
+        paths |= {f"figures/{path.name}": path for path in captions}
+        page = out / "report.html"
+        paths["report.html"] = write_image_page(page, reduced, captions, summary)
+    frame = reduced.prepared.frame.path
+    paths["summary.json"], paths["zip"] = out / SUMMARY, out / f"{fits_stem(frame)}.zip"
+    # Last, and the products by name: a folder that a summary calls reduced is whole.
+    whole = {
+        **summary, "path": str(frame.resolve()), "state": state,
+        "products": sorted(path.relative_to(out).as_posix() for path in paths.values()),
+    }  # fmt: skip
+    write_summary(out / SUMMARY, whole)
+    write_zip(paths["zip"], out, [*paths.values(), out / "run.log"])
+    return Products(out, paths, dict(clock.timings_s), summary)
 
 
 def write_fits(
@@ -205,8 +249,6 @@ def write_catalog(folder: Path, table: Table, summary: Mapping[str, Any]) -> dic
     the VOTable.
     Raises InputError when one cannot be written.
     """
-    from io import StringIO
-
     rounded = table.copy()
     rounded.meta = {k: v for k, v in _plain(summary).items() if v is not None}
     for name in rounded.colnames:
@@ -223,6 +265,13 @@ def write_catalog(folder: Path, table: Table, summary: Mapping[str, Any]) -> dic
         folder / "catalog.vot", lambda file: write_votable(file, rounded, summary)
     )
     return paths
+
+
+def write_matches(path: Path, reduced: Reduced) -> Path:
+    """Write every pair of a source and a catalogued object."""
+    text = StringIO()
+    match_table(reduced.known.catalogs, reduced.pairs).write(text, format="ascii.csv")
+    return write_text(path, text.getvalue())
 
 
 def write_regions(

@@ -19,11 +19,10 @@ from lightcurve.core.files import read_toml, write_text
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import make_settings
 from lightcurve.night.story import reduce_night
-from lightcurve.simulate.night import simulate_night
+from lightcurve.simulate.night import DEMO_CALIBRATIONS, demo_night, simulate_night
 from lightcurve.simulate.observatory import Night
 from lightcurve.simulate.order import transit_of
 from lightcurve.simulate.sky import SimTarget
-from lightcurve.simulate.truth import DEMO_CALIBRATIONS, demo_night
 from lightcurve.transit.ephemeris import impact_parameter, predict_transit, transit_duration
 
 __all__ = ["run_demo"]

@@ -24,8 +24,13 @@ from lightcurve.phot.aperture import measure_stars
 from lightcurve.report.field import save_field
 from lightcurve.report.html import Report, Section, Table, parameter_table, table_of, write_report
 from lightcurve.report.light_curve import save_light_curve
-from lightcurve.report.night import save_growth, save_masters, save_night
-from lightcurve.report.seeing import save_seeing_profile, star_profile
+from lightcurve.report.night import (
+    save_growth,
+    save_masters,
+    save_night,
+    save_seeing_profile,
+    star_profile,
+)
 from lightcurve.report.stars import save_neighbours, save_noise, save_star_curves
 from lightcurve.tables.own import write_nebs
 from lightcurve.transit.ephemeris import mark_transit

@@ -22,7 +22,7 @@ from lightcurve.night.recipe import Recipe
 from lightcurve.phot.methods import centroid_of
 from lightcurve.phot.seeing import choose_radii, refuse_large_radii
 from lightcurve.setup.camera import CameraValues, settle_camera
-from lightcurve.setup.reference import Sample, find_stars, read_samples, solve_one
+from lightcurve.setup.solving import Sample, find_stars, read_samples, solve_one
 from lightcurve.setup.target import Target, warn_of_fields, warn_of_target
 
 log = logging.getLogger(__name__)

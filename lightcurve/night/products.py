@@ -24,7 +24,7 @@ from lightcurve.core.progress import Progress, silent
 from lightcurve.night.figures import write_neighbours
 from lightcurve.night.frame_table import frame_rows, write_frames_table
 from lightcurve.night.reduced import Night
-from lightcurve.setup.reference import describe_solution
+from lightcurve.setup.solving import describe_solution
 from lightcurve.tables.columns import DESCRIPTION
 from lightcurve.tables.own import scatter_to_stars, write_lightcurve, write_stars
 from lightcurve.transit.fit_values import planet_values

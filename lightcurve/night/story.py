@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import logging
-import re
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-
-from lightcurve.core.data import Assumed, FrameResult, LightCurve, Measurements, TransitFit
-from lightcurve.core.errors import FitError
 from lightcurve.core.progress import Clock, Progress, open_log, silent
 from lightcurve.core.settings import Settings
 from lightcurve.curve.choose import choose_curve
-from lightcurve.curve.noise import measure_field_noise, with_noise
 from lightcurve.frames.inventory import check_folder, take_inventory
 from lightcurve.night.frame_table import report_inventory, write_frames_table
 from lightcurve.night.prepare import Scene, prepare_night
 from lightcurve.night.products import write_products
 from lightcurve.night.reduced import Night, stack_results
+from lightcurve.night.settle import fit_if_known, predicted_transit, settle_noise, warn_of_lost
 from lightcurve.night.store import open_store
 from lightcurve.night.workers import measure_night
-from lightcurve.setup.camera import CameraValues
-from lightcurve.setup.target import Target, find_target
+from lightcurve.setup.target import find_target
 from lightcurve.tables.own import write_stars
-from lightcurve.transit.ephemeris import mark_transit
-from lightcurve.transit.fit import fit_transit
 
 __all__ = ["plan_night", "reduce_night"]
-
-log = logging.getLogger(__name__)
 
 
 def reduce_night(
@@ -80,99 +67,14 @@ def reduce_night(
             warn_of_lost(results)
             write_stars(out / "stars.csv", measurements.plan)
         with clock("compare"):
-            noise: tuple[Assumed, ...] = ()
-            if settings.apertures.style != "aij":  # whose errors are those of its formula
-                measurements, noise = _settle_noise(measurements, scene.camera)
-            curve = choose_curve(measurements, settings, in_transit=expected(target, measurements))
+            measurements, scene = settle_noise(measurements, scene, settings)
+            in_transit = predicted_transit(target, measurements)
+            curve = choose_curve(measurements, settings, in_transit=in_transit)
         with clock("fit"):
             fit = fit_if_known(curve, target, scene, settings)
-        scene = replace(scene, values=merge_values(scene.values, noise))
         night = Night(inventory, target, settings, scene, results, measurements, curve, fit)
         products = write_products(out, night, clock.timings_s, sidecars=sidecars, progress=progress)
         return replace(night, products=products)
-
-
-def warn_of_lost(results: Sequence[FrameResult]) -> None:
-    """Warn of frames that were not measured, with the most frequent of the reasons."""
-    reasons = [r.reason.split("; ")[0] for r in results if r.status != "measured"]
-    if not reasons:
-        return
-    kinds = [re.sub(r"\d+", "", reason) for reason in reasons]  # one, if only numbers differ
-    kind, count = Counter(kinds).most_common(1)[0]
-    log.warning(
-        "%d of %d frames not measured: %s (%d), see frames.csv",
-        len(reasons),
-        len(results),
-        reasons[kinds.index(kind)],
-        count,
-    )
-
-
-def expected(target: Target, measurements: Measurements) -> np.ndarray | None:
-    """Mark the frames inside the transit that the ephemeris predicts.
-
-    Returns (n_frame,) bool array or None, None when nothing is known of a planet.
-    """
-    if target.planet is None:
-        return None
-    return mark_transit(target.planet, measurements.bjd_tdb)
-
-
-def _settle_noise(
-    measurements: Measurements, camera: CameraValues
-) -> tuple[Measurements, tuple[Assumed, ...]]:
-    """Let the field's stars tell the noise floor, and the gain where nothing else does.
-
-    Returns measurements: with errors by the noise that the field shows; values: what was found, for
-    the user to see.
-    """
-    gain = camera.noise.gain_e_per_adu
-    noise = measure_field_noise(measurements, gain_e_per_adu=gain if camera.gain_known else None)
-    if noise is None:
-        log.warning("the field's stars do not tell the noise: too few, or too faint")
-        return measurements, ()
-    source = f"measured from the scatter of {noise.n_stars} stars of the field"
-    percent = 100 * noise.floor
-    text = f"{percent:.2f} % of a star's flux"
-    values: tuple[Assumed, ...] = (Assumed("noise floor", percent, "%", source, text),)
-    if not camera.gain_known:
-        text = f"{noise.gain_e_per_adu:.3g} +- {noise.gain_err:.2g} e-/ADU"
-        found = noise.gain_e_per_adu
-        values += (Assumed("gain", found, "e-/ADU", source, text, err=noise.gain_err),)
-    for value in values:
-        log.info("%s", value)
-    return with_noise(measurements, noise, assumed_gain=gain), values
-
-
-def merge_values(settled: tuple[Assumed, ...], found: tuple[Assumed, ...]) -> tuple[Assumed, ...]:
-    """Put what the field told in the place of what was assumed until then.
-
-    Each name once.
-    """
-    return tuple({value.name: value for value in (*settled, *found)}.values())
-
-
-def fit_if_known(
-    curve: LightCurve, target: Target, scene: Scene, settings: Settings
-) -> TransitFit | None:
-    """Fit the transit where a planet is given; a fit that fails costs the fit alone."""
-    if target.planet is None or not settings.fit.enabled:
-        why = "--no-fit" if target.planet is not None else "give --planet FILE for one"
-        log.info("no transit fit: %s", why)
-        return None
-    exposure = scene.reference.exposure
-    try:
-        return fit_transit(
-            curve,
-            target.planet,
-            exposure_s=exposure.exposure_s,
-            filter_name=exposure.filter,
-            settings=settings.fit,
-            rng=np.random.default_rng(settings.seed),
-        )
-    except FitError as error:
-        log.warning("no transit fit: %s", error)
-        return None
 
 
 def plan_night(

@@ -5,11 +5,9 @@ __all__ = [
     "fit",
     "html",
     "image_maps",
-    "image_page",
     "image_plots",
     "light_curve",
     "night",
-    "seeing",
     "stars",
     "style",
 ]

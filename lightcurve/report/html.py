@@ -1,31 +1,42 @@
-"""The report: one HTML file that needs nothing else, reads well and prints well.
+"""The pages: each one HTML file that needs nothing else, reads well and prints well.
 
-What comes from headers and file names is hostile until proven otherwise: everything is escaped,
-and the page's own policy forbids scripts and outside addresses.
+What comes from headers, catalogues and file names is hostile until proven otherwise: the templates
+escape, their own policy forbids scripts but the page's and, but for the Aladin view that a reader
+asks for, outside addresses; data stand in a block that is never run.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
+import io
+import json
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import numpy as np
 
 from lightcurve.core.data import Parameter
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import write_text
+from lightcurve.report.field import stretch, thin
+
+if TYPE_CHECKING:
+    import jinja2
 
 __all__ = [
+    "ImagePage",
     "Report",
     "Section",
     "Table",
     "parameter_table",
     "round_together",
     "table_of",
+    "write_page",
     "write_report",
 ]
 
@@ -36,7 +47,7 @@ PARAMETER_NAMES = {
     "o_minus_c_minutes": "O \N{MINUS SIGN} C",
 }
 
-TEMPLATE = Path(__file__).with_name("template.html")
+SCRIPT = Path(__file__).parent / "assets" / "image_page.js"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +104,39 @@ class Report:
     warnings: tuple[str, ...] = ()
     sections: tuple[Section, ...] = ()
     footer: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImagePage:
+    """What the page says.
+
+    Attributes
+    ----------
+    pixels : (ny, nx) float array
+        The frame.
+    sources : sequence of dict
+        ``id``, ``x``, ``y``, ``ra`` and ``dec`` (where they are known), ``kind`` (``"source"``,
+        ``"calibrating"``, ``"residual"`` or ``"candidate"``), ``facts`` (pairs of texts), and
+        ``matches``, each with ``title`` and ``facts``.
+    radius_px : float
+        Of the circles.
+    centre : tuple of float, or None
+        RA and Dec, degrees; without them the page has no links to the sky.
+    width_deg : float
+        Of the field.
+    """
+
+    title: str
+    subtitle: str
+    facts: Mapping[str, str]
+    warnings: tuple[str, ...]
+    sections: tuple[Section, ...]
+    pixels: np.ndarray
+    sources: Sequence[Mapping[str, Any]]
+    radius_px: float
+    centre: tuple[float, float] | None
+    width_deg: float
+    footer: str = field(default="")
 
 
 def table_of(rows: Iterable[Mapping[str, Any]], *, title: str = "", folded: bool = False) -> Table:
@@ -156,25 +200,87 @@ def render_report(report: Report) -> str:
     HTML without any outside resource.
     Raises InputError when a figure is missing or no PNG.
     """
+    return _template("template.html").render(
+        report=report, sections=[_lay_out(section) for section in report.sections]
+    )
+
+
+def _template(name: str) -> jinja2.Template:
     import jinja2
 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    sections = [
-        {
-            "title": section.title,
-            "text": section.text,
-            "figures": [_embed(path, caption) for path, caption in section.figures.items()],
-            "tables": [_display(table) for table in section.tables],
-        }
-        for section in report.sections
-    ]
-    return template.render(report=report, sections=sections)
+    return environment.from_string(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+
+
+def _lay_out(section: Section) -> dict[str, Any]:
+    return {
+        "title": section.title,
+        "text": section.text,
+        "figures": [_embed(path, caption) for path, caption in section.figures.items()],
+        "tables": [_display(table) for table in section.tables],
+    }
 
 
 def write_report(path: str | Path, report: Report) -> Path:
     """Write the report."""
     return write_text(path, render_report(report))
+
+
+def _render_page(page: ImagePage) -> str:
+    from markupsafe import Markup
+
+    script = SCRIPT.read_text(encoding="utf-8")
+    ny, nx = page.pixels.shape
+    content: dict[str, Any] = {
+        "sources": list(page.sources), "size": [nx, ny], "radius": round(page.radius_px, 2),
+    }  # fmt: skip
+    if page.centre is not None:
+        ra, dec = (round(value, 6) for value in page.centre)
+        content |= {"ra": ra, "dec": dec, "fov": round(page.width_deg, 4)}
+    filled = (replace(s, tables=tuple(t for t in s.tables if t.rows)) for s in page.sections)
+    return _template("image_page.html").render(
+        title=page.title,
+        subtitle=page.subtitle,
+        facts=page.facts,
+        warnings=page.warnings,
+        sections=[_lay_out(s) for s in filled if s.text or s.figures or s.tables],
+        picture=_png(stretch(thin(page.pixels)[0])),
+        nx=nx,
+        ny=ny,
+        centre=page.centre and quote("{:.6f} {:+.6f}".format(*page.centre)),
+        fov=round(page.width_deg, 4),
+        footer=page.footer,
+        script=Markup(script),  # noqa: S704  (our own)
+        script_hash=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
+        data=Markup(_as_data(content)),  # noqa: S704  (no mark that could end the block is in it)
+    )
+
+
+def _as_data(content: Any) -> str:
+    """Write JSON with ``<``, ``>`` and ``&`` as escapes: no text can end the block or begin one."""
+    text = json.dumps(content, allow_nan=False, separators=(",", ":"))
+    for mark, code in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
+        text = text.replace(mark, code)
+    return text
+
+
+def write_page(path: str | Path, page: ImagePage) -> Path:
+    """Write the page of one frame: its picture with sources to click on, figures and tables."""
+    return write_text(path, _render_page(page))
+
+
+def _png(values: np.ndarray) -> str:
+    """Encode an image of 0 to 1, dark on white, first row at the bottom, as a data address."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    picture = np.rint(255 * (1 - values[::-1])).astype(np.uint8)
+    Image.fromarray(picture).save(file, format="PNG", optimize=True)
+    return _data_address(file.getvalue())
+
+
+def _data_address(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 def _embed(path: Path, caption: str) -> dict[str, Any]:
@@ -188,8 +294,7 @@ def _embed(path: Path, caption: str) -> dict[str, Any]:
         msg = f"{path}: not a PNG; the report embeds only those"
         raise InputError(msg)
     width, height = struct.unpack(">II", data[16:24])
-    source = f"data:image/png;base64,{base64.b64encode(data).decode()}"
-    return {"source": source, "caption": caption, "width": width, "height": height}
+    return {"source": _data_address(data), "caption": caption, "width": width, "height": height}
 
 
 def _display(table: Table) -> dict[str, Any]:

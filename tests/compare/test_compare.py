@@ -20,8 +20,7 @@ from lightcurve.cli import app
 from lightcurve.compare.columns import compare_column, frame_key, match_labels, match_times
 from lightcurve.compare.frames import MOVED, compare_with_frames, remeasure_table
 from lightcurve.compare.result import Tolerance, write_comparison
-from lightcurve.compare.sides import spread_choices
-from lightcurve.compare.tables import compare_files
+from lightcurve.compare.tables import compare_files, spread_choices
 from lightcurve.core import times
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import Settings, make_settings

@@ -18,13 +18,13 @@ from lightcurve.core.settings import Settings, make_settings
 from lightcurve.image import sources as sources_module
 from lightcurve.image.batch import measure_sequence, reduce_images
 from lightcurve.image.prepare import calibrate_frame, map_background
+from lightcurve.image.sky import wanted_band
 from lightcurve.image.sources import (
     choose_apertures,
     detect_sources,
     measure_apertures,
     measure_seeing,
 )
-from lightcurve.image.standards import wanted_band
 from sim_image import offline, small_field
 
 

@@ -15,11 +15,10 @@ from astropy.table import Table
 from lightcurve.core.errors import InputError
 from lightcurve.core.progress import Clock
 from lightcurve.core.settings import Settings, make_settings
-from lightcurve.image.batch import measure_sequence
-from lightcurve.image.products import write_products
+from lightcurve.image.batch import COLUMNS, measure_sequence
 from lightcurve.image.reduced import Reduced, summarise
-from lightcurve.image.sequence import COLUMNS
 from lightcurve.image.story import measure_image
+from lightcurve.image.write import write_products
 from services_server import ServicesServer
 from sim_image import Observatory, Rendered, enclosed_share, ey_uma_frame
 

@@ -10,8 +10,13 @@ from lightcurve.catalogs.catalog_file import read_file
 from lightcurve.catalogs.layout import Catalog, Column
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import ImageSettings, make_settings
-from lightcurve.image.sky import services_for
-from lightcurve.image.standards import MIN_STANDARDS, choose_standards, named_in_vain, order_of
+from lightcurve.image.sky import (
+    MIN_STANDARDS,
+    choose_standards,
+    named_in_vain,
+    order_of,
+    services_for,
+)
 
 N = 3 * MIN_STANDARDS
 

@@ -11,7 +11,7 @@ import pytest
 from lightcurve.core.flags import Flag
 from lightcurve.core.progress import Clock
 from lightcurve.core.settings import Settings, make_settings
-from lightcurve.image.positions import positions
+from lightcurve.image.locate import positions
 from lightcurve.image.reduced import Reduced, summarise
 from lightcurve.image.story import measure_image
 from sim_image import (

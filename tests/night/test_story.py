@@ -19,7 +19,7 @@ from lightcurve.core.errors import InputError, LightcurveError, SolveError
 from lightcurve.core.settings import make_settings
 from lightcurve.night.demo import check_folder, demo_planet, run_demo, write_planet
 from lightcurve.night.story import reduce_night
-from lightcurve.simulate.truth import demo_night
+from lightcurve.simulate.night import demo_night
 from sim import sidecar_wcs
 
 RA, DEC = "02:04:10.278", "+46:41:16.21"

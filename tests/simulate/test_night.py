@@ -13,11 +13,10 @@ from astropy.wcs import WCS
 
 from lightcurve.core.errors import InputError
 from lightcurve.simulate.dialects import DIALECTS
-from lightcurve.simulate.night import simulate_night
+from lightcurve.simulate.night import DEMO_CALIBRATIONS, Truth, demo_night, simulate_night
 from lightcurve.simulate.observatory import FLAGSTAFF, Night, SimCamera, airmass
 from lightcurve.simulate.render import make_sensor
 from lightcurve.simulate.sky import SimTarget, StarField
-from lightcurve.simulate.truth import DEMO_CALIBRATIONS, Truth, demo_night
 from sim import simulated_stars_image, tiny_night
 
 CLEAN = {

@@ -9,11 +9,10 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from lightcurve.simulate.night import simulate_night
+from lightcurve.simulate.night import Truth, simulate_night
 from lightcurve.simulate.observatory import Night, SimCamera
 from lightcurve.simulate.render import expose, render_stars
 from lightcurve.simulate.sky import SimTarget, make_field
-from lightcurve.simulate.truth import Truth
 
 
 @dataclass(frozen=True)
