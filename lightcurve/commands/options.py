@@ -150,10 +150,7 @@ OPTIONS: dict[str, Option] = {
         float, "--fwhm-factor", "Style aij: radius over each frame's mean width; 1.4.", _APERTURE
     ),
     "apertures.annulus": Option(
-        tuple[float, float],
-        "--annulus",
-        "Inner and outer radius of the sky, px.",
-        _APERTURE,
+        tuple[float, float], "--annulus", "Inner and outer radius of the sky, px.", _APERTURE,
         metavar="INNER OUTER",
     ),
     "calibration.allow_mismatch": Option(
@@ -211,7 +208,7 @@ OPTIONS: dict[str, Option] = {
     "workers": Option(int, "--workers", "Processes that measure frames.", _APERTURE),
     "cluster": Option(str, "--cluster", "Dask scheduler: tcp://HOST:8786.", _APERTURE),
     "seed": Option(int, "--seed", "Of everything random.", _APERTURE),
-}
+}  # fmt: skip
 
 
 Command = Callable[..., None]

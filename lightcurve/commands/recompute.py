@@ -40,12 +40,9 @@ def recompute(
     if out is not None:
         refuse_own_input(out, table)
     found = recompute_table(
-        table,
-        settings,
-        target=star,
-        comparisons=settings.stars.comparisons,
+        table, settings, target=star, comparisons=settings.stars.comparisons,
         columns=split_names(columns),
-    )
+    )  # fmt: skip
     files = {} if out is None else {"table": write_recomputed(out, found)}
     if json:
         print_json(_as_json(found, files))

@@ -136,13 +136,9 @@ class Remeasured:
             places = [f"{label} {star}".strip() for label in labels for star in stars]
             pair = (ours.ravel(), self.theirs[name].ravel())
             column = compare_column(
-                name,
-                *pair,
-                places,
-                rtol=0.0 if name in own else tolerance.rtol,
-                atol=own.get(name, tolerance.atol),
-                period=PERIODS.get(name),
-            )
+                name, *pair, places, rtol=0.0 if name in own else tolerance.rtol,
+                atol=own.get(name, tolerance.atol), period=PERIODS.get(name),
+            )  # fmt: skip
             # Where 0 is expected, no difference is large or small beside it.
             found.append(replace(column, largest_relative=np.nan) if name in own else column)
         return found

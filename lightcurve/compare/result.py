@@ -257,11 +257,7 @@ def write_comparison(out: Path, comparison: Comparison) -> dict[str, Path]:
     paths = {"table": write_text(out / "comparison.csv", text)}
     if len(comparison.time):
         paths["figure"] = save_comparison(
-            out / "comparison.png",
-            comparison.time,
-            comparison.flux_a,
-            comparison.flux_b,
-            names=comparison.names,
-            time_name=comparison.time_name,
-        )
+            out / "comparison.png", comparison.time, comparison.flux_a, comparison.flux_b,
+            names=comparison.names, time_name=comparison.time_name,
+        )  # fmt: skip
     return paths

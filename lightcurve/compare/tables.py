@@ -245,17 +245,12 @@ def _compare_columns(
     """Compare the columns that both tables have under one name."""
     return [
         compare_column(
-            name,
-            values[rows[0]],
-            b.columns[name][rows[1]],
-            labels,
-            rtol=tolerance.rtol,
-            atol=tolerance.atol,
-            period=period_of(name),
+            name, values[rows[0]], b.columns[name][rows[1]], labels, rtol=tolerance.rtol,
+            atol=tolerance.atol, period=period_of(name),
         )
         for name, values in a.columns.items()
         if name in b.columns and name not in NOT_COMPARED
-    ]
+    ]  # fmt: skip
 
 
 def period_of(column: str) -> float | None:

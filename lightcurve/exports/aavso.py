@@ -98,33 +98,19 @@ def _camera(value: Any) -> str:
 
 
 OBSERVER_CODE = Detail(
-    "observer_code",
-    "--observer-code",
-    "AAVSO code of the observer.",
-    "",
-    panel="AAVSO",
+    "observer_code", "--observer-code", "AAVSO code of the observer.", "", panel="AAVSO",
     ask="your AAVSO observer code",
-)
+)  # fmt: skip
 
 SECONDARY_CODES: Detail[tuple[str, ...]] = Detail(
-    "secondary_codes",
-    "--secondary-code",
-    "Code of another observer; repeat.",
-    (),
-    panel="AAVSO",
-    kind=list[str],
-    read=tuple,
-)
+    "secondary_codes", "--secondary-code", "Code of another observer; repeat.", (), panel="AAVSO",
+    kind=list[str], read=tuple,
+)  # fmt: skip
 
 CAMERA = Detail(
-    "camera",
-    "--camera",
-    "CCD, CMOS or DSLR.",
-    "CCD",
-    panel="AAVSO",
-    ask="the kind of camera, CCD, CMOS or DSLR",
-    read=_camera,
-)
+    "camera", "--camera", "CCD, CMOS or DSLR.", "CCD", panel="AAVSO",
+    ask="the kind of camera, CCD, CMOS or DSLR", read=_camera,
+)  # fmt: skip
 
 
 def filter_code(name: str) -> str:

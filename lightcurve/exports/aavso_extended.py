@@ -44,15 +44,10 @@ EXTENDED_COLUMNS = {
     "NOTES": 100,
 }
 MAGNITUDE: Detail[float | None] = Detail(
-    "target_magnitude",
-    "--magnitude",
-    "Of the star, out of transit, in this filter.",
-    None,
-    panel="AAVSO",
-    ask="the star's magnitude in this filter",
-    kind=float,
+    "target_magnitude", "--magnitude", "Of the star, out of transit, in this filter.", None,
+    panel="AAVSO", ask="the star's magnitude in this filter", kind=float,
     read=number_within("--magnitude", -30.0, 40.0),
-)
+)  # fmt: skip
 CHART = Detail("chart", "--chart", "Chart or sequence.", "na", panel="AAVSO")
 EXTENDED_KEYS = ("TYPE", "OBSCODE", "SOFTWARE", "DELIM", "DATE", "OBSTYPE")
 

@@ -26,13 +26,8 @@ from lightcurve.exports.submission import (
 
 COLUMNS = "#Time\tFlux\tFlux uncertainty"
 KEYS = (
-    "Planet",
-    "Time format",
-    "Time stamp",
-    "Flux format",
-    "Filter",
-    "Exposure time in seconds",
-)
+    "Planet", "Time format", "Time stamp", "Flux format", "Filter", "Exposure time in seconds",
+)  # fmt: skip
 
 
 def _planet_word(name: str) -> str:
@@ -121,9 +116,6 @@ EXOCLOCK = Export(
 )
 
 ETD = Export(
-    "etd",
-    "ETD, VarAstro: geocentric JD (UTC) at mid-exposure",
-    "DATE_PLANET_FILTER_EXPOSURE_for_ETD.txt",
-    write_etd,
-    needs=(PLANET_NAME, FILTER, EXPOSURE),
-)
+    "etd", "ETD, VarAstro: geocentric JD (UTC) at mid-exposure",
+    "DATE_PLANET_FILTER_EXPOSURE_for_ETD.txt", write_etd, needs=(PLANET_NAME, FILTER, EXPOSURE),
+)  # fmt: skip

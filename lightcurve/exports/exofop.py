@@ -52,38 +52,20 @@ DISPOSITIONS = {
     Disposition.LOW_FLUX: "***Not Cleared-flux too low***",
 }
 BUNDLE = (
-    "lightcurve.png",
-    "measurements.tbl",
-    "measurements.apertures",
-    "measurements.plotcfg",
-    "field.png",
-    "field-zoom.png",
-    "seeing-profile.png",
-    "fitpanel.png",
-    "fitpanel.txt",
-    "calibration.log",
-    "NEB-table.txt",
-    "dmag_vs_RMS.png",
-)
+    "lightcurve.png", "measurements.tbl", "measurements.apertures", "measurements.plotcfg",
+    "field.png", "field-zoom.png", "seeing-profile.png", "fitpanel.png", "fitpanel.txt",
+    "calibration.log", "NEB-table.txt", "dmag_vs_RMS.png",
+)  # fmt: skip
 SUBSET = ("BJD_TDB", "rel_flux_T1_n", "rel_flux_err_T1_n", "AIRMASS")
 TIC = Detail("tic", "--tic", "TESS Input Catalog number.", "", panel="ExoFOP", ask="the TIC number")
 PLANET_NUMBER = Detail(
-    "planet_number",
-    "--planet-number",
-    "1 for the .01 candidate.",
-    1,
-    panel="ExoFOP",
-    kind=int,
+    "planet_number", "--planet-number", "1 for the .01 candidate.", 1, panel="ExoFOP", kind=int,
     read=number_within("--planet-number", 1, 99),
-)
+)  # fmt: skip
 OBSERVATORY = Detail(
-    "observatory",
-    "--observatory",
-    "Short name, for file names.",
-    "",
-    panel="ExoFOP",
+    "observatory", "--observatory", "Short name, for file names.", "", panel="ExoFOP",
     ask="the observatory's short name",
-)
+)  # fmt: skip
 FIGURES = {
     "lightcurve.png": "light_curve.png",
     "field.png": "field.png",
@@ -169,14 +151,11 @@ def write_exofop(folder: Path, submission: Submission) -> list[Path]:
 
 
 EXOFOP = Export(
-    "exofop",
-    "the TFOP bundle with its file names, and the neighbours' check",
-    "TIC…-01_DATE_OBSERVATORY_FILTER_… (points of the fit, tables, figures)",
-    write_exofop,
-    details=(TIC, PLANET_NUMBER, OBSERVATORY),
-    needs=(TIC, OBSERVATORY, FILTER, EXPOSURE),
+    "exofop", "the TFOP bundle with its file names, and the neighbours' check",
+    "TIC…-01_DATE_OBSERVATORY_FILTER_… (points of the fit, tables, figures)", write_exofop,
+    details=(TIC, PLANET_NUMBER, OBSERVATORY), needs=(TIC, OBSERVATORY, FILTER, EXPOSURE),
     takes=(Extra.BUNDLE,),
-)
+)  # fmt: skip
 
 
 def bundle_files(run: Path, record: Mapping[str, Any], base: str, scratch: Path) -> dict[str, Path]:

@@ -242,14 +242,10 @@ def frame_limits(
     empty = blank_fluxes(frame.pixels, frame.bad, places, radius, apertures.annulus)
     inner, outer = apertures.annulus
     return measure_limits(
-        empty,
-        radius_px=radius,
-        pixel_rms=float(np.median(background.rms)),
-        n_sky=np.pi * (outer**2 - inner**2),
-        gain_e_per_adu=prepared.camera.noise.gain_e_per_adu,
-        zero_point=_value(zero_point),
-        exposure_s=prepared.exposure_s,
-    )
+        empty, radius_px=radius, pixel_rms=float(np.median(background.rms)),
+        n_sky=np.pi * (outer**2 - inner**2), gain_e_per_adu=prepared.camera.noise.gain_e_per_adu,
+        zero_point=_value(zero_point), exposure_s=prepared.exposure_s,
+    )  # fmt: skip
 
 
 def frame_completeness(

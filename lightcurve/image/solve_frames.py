@@ -32,15 +32,9 @@ from lightcurve.setup.target import known_place
 __all__ = ["SolveOutput", "solve_frames"]
 
 FIELDS = (
-    "solver",
-    "ra_deg",
-    "dec_deg",
-    "scale_arcsec",
-    "rotation_deg",
-    "parity",
-    "n_matched",
+    "solver", "ra_deg", "dec_deg", "scale_arcsec", "rotation_deg", "parity", "n_matched",
     "rms_arcsec",
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,14 +171,10 @@ def _brightest_first(sources: Sources) -> Sources:
         names = [n for n in psf_phot.__slots__ if n != "residual"]
         psf_phot = replace(psf_phot, **{n: getattr(psf_phot, n)[order] for n in names})
     return replace(
-        sources,
-        phot=_rows(sources.phot, order),
-        found_by=sources.found_by[order],
-        snr=sources.snr[order],
-        alone=sources.alone[order],
-        psf_stars=np.sort(place[sources.psf_stars]),
-        psf_phot=psf_phot,
-    )
+        sources, phot=_rows(sources.phot, order), found_by=sources.found_by[order],
+        snr=sources.snr[order], alone=sources.alone[order],
+        psf_stars=np.sort(place[sources.psf_stars]), psf_phot=psf_phot,
+    )  # fmt: skip
 
 
 def _rows(phot: StarPhotometry, rows: np.ndarray) -> StarPhotometry:

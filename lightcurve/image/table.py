@@ -93,19 +93,13 @@ def _add_places(table: Table, sources: Sources, placed: Placed) -> None:
     _add(table, "y", y, "pix", "Row; the centre of the first pixel is 0")
     _add(table, "xy_err", error, "pix", "Error of x and of y")
     _add(
-        table,
-        "ra",
-        placed.ra_deg,
-        "deg",
+        table, "ra", placed.ra_deg, "deg",
         "Right ascension, ICRS, of the time of the frame; NaN: not solved",
-    )
+    )  # fmt: skip
     _add(
-        table,
-        "dec",
-        placed.dec_deg,
-        "deg",
+        table, "dec", placed.dec_deg, "deg",
         "Declination, ICRS, of the time of the frame; NaN: not solved",
-    )
+    )  # fmt: skip
     _add(
         table, "pos_err", placed.error_arcsec, "arcsec",
         "Error of the position in one coordinate, with that of the plate solution",
@@ -122,12 +116,9 @@ def _add_light(table: Table, sources: Sources) -> None:
     words = np.array([describe(int(bits)) for bits in sources.flags], dtype=str)
     _add(table, "snr", snr, None, "Flux over its error in the main aperture")
     _add(
-        table,
-        "quality",
-        quality,
-        None,
+        table, "quality", quality, None,
         "good from S/N 5 (never where UNSURE), marginal from 3, else poor",
-    )
+    )  # fmt: skip
     _add(table, "flags", sources.flags.astype(np.int32), None, "Sum of flag bits, main aperture")
     _add(table, "flag_names", words, None, "The same in words")
     _add(table, "sky", sources.phot.sky, "adu", "Sky of one pixel in the annulus")

@@ -234,10 +234,6 @@ def enlarge(stars: Detections, factor: int) -> Detections:
     factor: side of the squares that became one pixel.
     """
     return replace(
-        stars,
-        x=factor * stars.x + (factor - 1) / 2,
-        y=factor * stars.y + (factor - 1) / 2,
-        flux=factor**2 * stars.flux,
-        fwhm=factor * stars.fwhm,
-        sky_rms=factor * stars.sky_rms,
-    )
+        stars, x=factor * stars.x + (factor - 1) / 2, y=factor * stars.y + (factor - 1) / 2,
+        flux=factor**2 * stars.flux, fwhm=factor * stars.fwhm, sky_rms=factor * stars.sky_rms,
+    )  # fmt: skip

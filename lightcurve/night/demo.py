@@ -35,14 +35,9 @@ OWN_FILES = {
 WCS_ERROR_PX = 0.5  # a plate solution of the mount's own
 PERIOD_DAYS = 1.3
 PLANET_NUMBERS = (
-    "period_days",
-    "t0_bjd_tdb",
-    "rp_over_rs",
-    "a_over_rs",
-    "inclination_deg",
-    "eccentricity",
+    "period_days", "t0_bjd_tdb", "rp_over_rs", "a_over_rs", "inclination_deg", "eccentricity",
     "omega_deg",
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +75,10 @@ def run_demo(
     check_folder(folder, planet)
     write_planet(folder / PLANET_FILE, planet)
     simulate_night(
-        folder / "night",
-        night,
-        camera,
-        field,
-        target,
-        lambda jd: transit_of(planet, night, jd),
-        n_bias=DEMO_CALIBRATIONS,
-        n_dark=DEMO_CALIBRATIONS,
-        n_flat=DEMO_CALIBRATIONS,
-        header_wcs=True,
-        progress=progress,
-    )
+        folder / "night", night, camera, field, target, lambda jd: transit_of(planet, night, jd),
+        n_bias=DEMO_CALIBRATIONS, n_dark=DEMO_CALIBRATIONS, n_flat=DEMO_CALIBRATIONS,
+        header_wcs=True, progress=progress,
+    )  # fmt: skip
     # The stars are made up: no index file has them, and no server is to be asked for them.
     settings = make_settings(
         {

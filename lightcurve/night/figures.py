@@ -66,12 +66,9 @@ def write_neighbours(out: Path, night: Night) -> dict[str, Path]:
         return {}
     depth = _known_depth_ppt(night.target.planet)
     found = check_neighbours(
-        night.measurements,
-        night.curve,
-        depth_ppt=depth,
-        radius_arcsec=60 * radius,
+        night.measurements, night.curve, depth_ppt=depth, radius_arcsec=60 * radius,
         in_transit=mark_transit(night.target.planet, night.curve.bjd_tdb),
-    )
+    )  # fmt: skip
     log.info("neighbours: %s", describe(found, radius))
     if not found:
         return {}
@@ -144,13 +141,8 @@ def _light_curve(path: Path, night: Night) -> None:
     if night.target.planet is not None:
         predicted = predicted_events(night.target.planet, night.curve)
     save_light_curve(
-        path,
-        night.curve,
-        title=_title(night),
-        fit=night.fit,
-        check=check,
-        predicted=predicted,
-    )
+        path, night.curve, title=_title(night), fit=night.fit, check=check, predicted=predicted,
+    )  # fmt: skip
 
 
 def _shown_stars(night: Night) -> list[int]:
@@ -166,26 +158,17 @@ def _seeing_profile(path: Path, night: Night) -> None:
     shown = int(rows[0]) if rows.size else 0
     profiles = [
         star_profile(
-            frame.pixels,
-            (m.x[shown, row], m.y[shown, row]),
-            m.star_sky[shown, row],
-            m.annulus[1],
-            star_id=str(night.plan.star_id[row]),
-            role=str(night.plan.role[row]),
+            frame.pixels, (m.x[shown, row], m.y[shown, row]), m.star_sky[shown, row], m.annulus[1],
+            star_id=str(night.plan.star_id[row]), role=str(night.plan.role[row]),
             fwhm=m.fwhm[shown, row],
         )
         for row in _shown_stars(night)
-    ]
+    ]  # fmt: skip
     save_seeing_profile(
-        path,
-        profiles,
-        radius=float(night.recipe.radius_per_frame_px[shown]),
-        annulus=m.annulus,
-        times=m.bjd_tdb,
-        fwhm=m.fwhm_px,
-        title=f"Seeing profile, {frame.path.name}",
+        path, profiles, radius=float(night.recipe.radius_per_frame_px[shown]), annulus=m.annulus,
+        times=m.bjd_tdb, fwhm=m.fwhm_px, title=f"Seeing profile, {frame.path.name}",
         scale_arcsec=night.scene.solution.scale_arcsec,
-    )
+    )  # fmt: skip
 
 
 def _cumulative_flux(path: Path, night: Night) -> None:
@@ -215,14 +198,10 @@ def _grow(
 
 def _field(path: Path, night: Night) -> None:
     save_field(
-        path,
-        night.scene.reference.pixels,
-        night.plan,
-        radius=night.recipe.radius_px,
-        outer=night.measurements.annulus[1],
-        solution=night.scene.solution,
+        path, night.scene.reference.pixels, night.plan, radius=night.recipe.radius_px,
+        outer=night.measurements.annulus[1], solution=night.scene.solution,
         title=f"{_title(night)}: {night.scene.reference.path.name}",
-    )
+    )  # fmt: skip
 
 
 def _masters(path: Path, night: Night) -> None:
@@ -237,12 +216,9 @@ def _star_curves(path: Path, night: Night) -> None:
     check = night.recipe.check_row
     rows = rows if check is None else [check, *rows]
     save_star_curves(
-        path,
-        night.measurements.bjd_tdb,
-        relative[:, rows],
-        names=list(night.plan.star_id[rows]),
+        path, night.measurements.bjd_tdb, relative[:, rows], names=list(night.plan.star_id[rows]),
         roles=list(night.plan.role[rows]),
-    )
+    )  # fmt: skip
 
 
 def _noise(path: Path, night: Night) -> None:
@@ -256,12 +232,9 @@ def _noise(path: Path, night: Night) -> None:
     scatter = column_scatter(np.diff(relative, axis=0)) / np.sqrt(2)
     bright = flux > 0
     save_noise(
-        path,
-        -2.5 * np.log10(flux[bright]),
-        scatter[bright],
-        roles=list(roles[bright]),
+        path, -2.5 * np.log10(flux[bright]), scatter[bright], roles=list(roles[bright]),
         model={"expected": np.nanmedian(error[:, bright], axis=0)},
-    )
+    )  # fmt: skip
 
 
 def _night(path: Path, night: Night) -> None:

@@ -87,12 +87,9 @@ def save_fit_figures(
     folder.mkdir(parents=True, exist_ok=True)
     paths = {name: folder / f"{name}.png" for name in FIT_FIGURES}
     save_light_curve(
-        folder / "light_curve.png",
-        curve,
-        title=title,
-        fit=fit,
+        folder / "light_curve.png", curve, title=title, fit=fit,
         predicted=predicted_events(planet, curve),
-    )
+    )  # fmt: skip
     for name, draw in FIT_FIGURES.items():
         draw(paths[name], curve, fit)
     paths = {"light_curve": folder / "light_curve.png", **paths}

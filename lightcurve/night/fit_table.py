@@ -181,13 +181,9 @@ def fit_light_curve(
     for told in (*values, *notes):
         log.info("%s", told)
     fit = fit_transit(
-        curve,
-        planet,
-        exposure_s=exposure_s,
-        filter_name=filter_name,
-        settings=settings.fit,
+        curve, planet, exposure_s=exposure_s, filter_name=filter_name, settings=settings.fit,
         rng=np.random.default_rng(settings.seed),
-    )
+    )  # fmt: skip
     return Fitted(curve, planet, replace(fit, notes=(*notes, *fit.notes)), values)
 
 

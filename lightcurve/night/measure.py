@@ -204,33 +204,20 @@ def _photometry(
             linearity_adu=linearity_adu,
         )
     return measure_stars(
-        frame.pixels,
-        frame.bad,
-        x,
-        y,
-        recipe.radii,
-        recipe.annulus,
-        recipe.noise,
+        frame.pixels, frame.bad, x, y, recipe.radii, recipe.annulus, recipe.noise,
         centroid=centroid_of(apertures.centroid, apertures.style),
-        saturation_adu=recipe.saturation_adu,
-        linearity_adu=linearity_adu,
-        max_shift=apertures.max_centroid_shift_px,
-        part=part,
-    )
+        saturation_adu=recipe.saturation_adu, linearity_adu=linearity_adu,
+        max_shift=apertures.max_centroid_shift_px, part=part,
+    )  # fmt: skip
 
 
 def _failed(path: Path, error: LightcurveError, seen: _Seen | None) -> FrameResult:
     if seen is None:
         return FrameResult(path.name, "failed", str(error))
     return FrameResult(
-        path.name,
-        "failed",
-        str(error),
-        exposure=seen.exposure,
-        n_detected=len(seen.stars),
-        sky=seen.stars.sky,
-        sky_rms=seen.stars.sky_rms,
-    )
+        path.name, "failed", str(error), exposure=seen.exposure, n_detected=len(seen.stars),
+        sky=seen.stars.sky, sky_rms=seen.stars.sky_rms,
+    )  # fmt: skip
 
 
 def _measured(

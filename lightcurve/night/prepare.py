@@ -116,18 +116,11 @@ def _write_recipe(
     refuse_large_radii(max(given.radii, default=0.0), given.annulus, shape)
     refuse_overlap(radii, annulus, settings)
     plan = plan_stars(
-        stars,
-        solution.wcs,
-        target.ra_deg,
-        target.dec_deg,
-        shape,
-        settings.stars,
-        aperture_px=float(np.median(radii)),
-        annulus_px=annulus,
-        saturation_adu=camera.saturation_adu,
-        linearity_adu=settings.camera.linearity_adu,
+        stars, solution.wcs, target.ra_deg, target.dec_deg, shape, settings.stars,
+        aperture_px=float(np.median(radii)), annulus_px=annulus,
+        saturation_adu=camera.saturation_adu, linearity_adu=settings.camera.linearity_adu,
         scale_arcsec=solution.scale_arcsec,
-    )
+    )  # fmt: skip
     return Recipe(
         settings=settings,
         shape=shape,
@@ -182,10 +175,7 @@ def list_values(
     """
     return (
         Assumed(
-            "target",
-            (target.ra_deg, target.dec_deg),
-            "deg",
-            target.source,
+            "target", (target.ra_deg, target.dec_deg), "deg", target.source,
             f"{target.ra_deg:.6f} {target.dec_deg:+.6f} deg",
         ),
         *_exposure_values(exposure),
@@ -193,14 +183,11 @@ def list_values(
         _telescope(exposure, recipe.settings),
         *camera.values,
         Assumed(
-            "scale",
-            solution.scale_arcsec,
-            "arcsec/px",
-            _solved_by(solution),
+            "scale", solution.scale_arcsec, "arcsec/px", _solved_by(solution),
             f"{solution.scale_arcsec:.4f} arcsec/px",
         ),
         *_aperture_values(recipe),
-    )
+    )  # fmt: skip
 
 
 def _exposure_values(exposure: Exposure) -> tuple[Assumed, ...]:
@@ -250,11 +237,8 @@ def _aperture_values(recipe: Recipe) -> tuple[Assumed, ...]:
     inner, outer = recipe.annulus
     return (
         Assumed(
-            "radii",
-            tuple(recipe.radii.tolist()),
-            "px",
-            "setting apertures.radii" if given.radii else seeing + base,
-            f"{radii} px",
+            "radii", tuple(recipe.radii.tolist()), "px",
+            "setting apertures.radii" if given.radii else seeing + base, f"{radii} px",
         ),
         Assumed(
             "sky annulus",
@@ -263,7 +247,7 @@ def _aperture_values(recipe: Recipe) -> tuple[Assumed, ...]:
             "setting apertures.annulus" if given.annulus else seeing,
             f"{inner:.1f} to {outer:.1f} px",
         ),
-    )
+    )  # fmt: skip
 
 
 def _solved_by(solution: Solution) -> str:

@@ -157,15 +157,12 @@ def _write_tables(out: Path, night: Night) -> dict[str, Path]:
             out / "lightcurve.csv", curve, measurements, failed=night.failed
         ),
         "measurements.csv": write_measurements(
-            out / "measurements.csv",
-            measurements,
-            curve,
-            image_height=night.scene.recipe.shape[0],
+            out / "measurements.csv", measurements, curve, image_height=night.scene.recipe.shape[0],
             saturation_adu=night.scene.recipe.saturation_adu,
         ),
         "stars.csv": write_stars(out / "stars.csv", night.plan, columns),
         "frames.csv": write_frames_table(out, *night.of_frames),
-    }
+    }  # fmt: skip
     if night.fit is not None and night.target.planet is not None:
         from lightcurve.night.fit_products import write_fit
 

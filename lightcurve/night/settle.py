@@ -84,13 +84,9 @@ def fit_if_known(
     exposure = scene.reference.exposure
     try:
         return fit_transit(
-            curve,
-            target.planet,
-            exposure_s=exposure.exposure_s,
-            filter_name=exposure.filter,
-            settings=settings.fit,
-            rng=np.random.default_rng(settings.seed),
-        )
+            curve, target.planet, exposure_s=exposure.exposure_s, filter_name=exposure.filter,
+            settings=settings.fit, rng=np.random.default_rng(settings.seed),
+        )  # fmt: skip
     except FitError as error:
         log.warning("no transit fit: %s", error)
         return None

@@ -44,17 +44,11 @@ def name_stars(
         right, up = CORNERS[best]
         labels.append(
             axes.text(
-                place[0] + 0.8 * outer * right,
-                place[1] + 0.8 * outer * up,
-                str(name),
-                fontsize=7.5,
-                color=colour,
-                fontweight="bold",
-                ha="left" if right > 0 else "right",
-                va="bottom" if up > 0 else "top",
-                clip_on=True,
+                place[0] + 0.8 * outer * right, place[1] + 0.8 * outer * up, str(name),
+                fontsize=7.5, color=colour, fontweight="bold", ha="left" if right > 0 else "right",
+                va="bottom" if up > 0 else "top", clip_on=True,
             )
-        )
+        )  # fmt: skip
     return labels
 
 
@@ -147,17 +141,11 @@ def draw_stars(
             size = np.full(chosen.sum(), 2 * ring)
             circles[role] = axes.add_collection(
                 EllipseCollection(
-                    size,
-                    size,
-                    np.zeros(chosen.sum()),
-                    units="xy",
-                    facecolors="none",
-                    offsets=np.column_stack([x[chosen], y[chosen]]),
-                    transOffset=axes.transData,
-                    edgecolors=colour,
-                    linewidths=1.2 if role != "field" else 0.7,
+                    size, size, np.zeros(chosen.sum()), units="xy", facecolors="none",
+                    offsets=np.column_stack([x[chosen], y[chosen]]), transOffset=axes.transData,
+                    edgecolors=colour, linewidths=1.2 if role != "field" else 0.7,
                 )
-            )
+            )  # fmt: skip
     named = np.flatnonzero(placed & (plan.role != "field"))[:MAX_LABELS]
     colours = [ROLE_COLOUR[str(role)] for role in plan.role[named]]
     places = np.column_stack([x, y])[named]
@@ -250,13 +238,9 @@ def save_field(
         # Below the picture: a long title has the line above to itself.
         axes.set_xlabel("x (px)", loc="left")
         figure.legend(
-            handles=handles,
-            loc="lower right",
-            bbox_to_anchor=(0.985, 0.0),
-            ncols=4,
-            columnspacing=1.0,
-            handletextpad=0.2,
-        )
+            handles=handles, loc="lower right", bbox_to_anchor=(0.985, 0.0), ncols=4,
+            columnspacing=1.0, handletextpad=0.2,
+        )  # fmt: skip
     return Path(path)
 
 

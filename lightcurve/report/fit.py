@@ -97,15 +97,9 @@ def save_corner(
     side = 1.0 + 1.25 * n
     with styled_figure(path, (side, side)) as figure:
         grid = figure.add_gridspec(
-            n,
-            n,
-            left=0.75 / side,
-            right=1 - 0.15 / side,
-            bottom=0.75 / side,
-            top=1 - 0.4 / side,
-            wspace=0.07,
-            hspace=0.07,
-        )
+            n, n, left=0.75 / side, right=1 - 0.15 / side, bottom=0.75 / side, top=1 - 0.4 / side,
+            wspace=0.07, hspace=0.07,
+        )  # fmt: skip
         for row in range(n):
             for column in range(row + 1):
                 axes = figure.add_subplot(grid[row, column])
@@ -243,15 +237,9 @@ def save_covariates(
     height = 0.6 + 2.0 * rows
     with styled_figure(path, (9.0, height)) as figure:
         grid = figure.add_gridspec(
-            rows,
-            columns,
-            left=0.07,
-            right=0.99,
-            top=1 - 0.38 / height,
-            bottom=0.5 / height,
-            wspace=0.12,
-            hspace=0.42,
-        )
+            rows, columns, left=0.07, right=0.99, top=1 - 0.38 / height, bottom=0.5 / height,
+            wspace=0.12, hspace=0.42,
+        )  # fmt: skip
         axes = None
         for k, (name, values) in enumerate(shown.items()):
             axes = figure.add_subplot(grid[k], sharey=axes)

@@ -51,15 +51,9 @@ def draw_points(
     errors = None
     if error is not None:
         errors = axes.errorbar(
-            time[good],
-            flux[good],
-            error[good],
-            fmt="none",
-            ecolor=colour,
-            elinewidth=0.7,
-            alpha=0.35,
-            zorder=2,
-        )
+            time[good], flux[good], error[good], fmt="none", ecolor=colour, elinewidth=0.7,
+            alpha=0.35, zorder=2,
+        )  # fmt: skip
     (points,) = axes.plot(time[good], flux[good], "o", color=colour, ms=3.2, mew=0, zorder=3)
     bad = ~good & np.isfinite(flux)
     flagged = (
@@ -232,14 +226,9 @@ def _panel_residuals(axes: Axes, time: np.ndarray, good: np.ndarray, fit: Transi
     axes.axhline(0, color=MODEL, lw=1.0)
     scatter = fit.statistics.get("residual_scatter_percent", float(np.nanstd(residuals[good])))
     axes.text(
-        0.995,
-        0.95,
-        f"scatter {scatter:.2f} %",
-        transform=axes.transAxes,
-        ha="right",
-        va="top",
+        0.995, 0.95, f"scatter {scatter:.2f} %", transform=axes.transAxes, ha="right", va="top",
         fontsize=8,
-    )
+    )  # fmt: skip
     axes.set_ylabel("Residual (%)")
 
 

@@ -172,16 +172,10 @@ def draw_growth(
     ):
         target = role == "target"
         curves += axes.plot(
-            radii,
-            share,
-            "o-" if target else "-",
-            color=ROLE_COLOUR.get(role, FIELD),
-            ms=3,
-            lw=1.9 if target else 0.9,
-            alpha=1.0 if target else 0.6,
-            label="target" if target else f"{role} stars",
-            zorder=3 if target else 2,
-        )
+            radii, share, "o-" if target else "-", color=ROLE_COLOUR.get(role, FIELD), ms=3,
+            lw=1.9 if target else 0.9, alpha=1.0 if target else 0.6,
+            label="target" if target else f"{role} stars", zorder=3 if target else 2,
+        )  # fmt: skip
     aperture = axes.axvline(radius, color=MODEL, lw=1.4, label=f"aperture {radius:.2f} px")
     axes.axhline(1, color=FIELD, lw=0.8)
     axes.set(xlabel="Aperture radius (px)", ylabel="Flux inside (largest aperture = 1)")
@@ -287,16 +281,10 @@ def save_masters(path: str | Path, masters: Mapping[str, np.ndarray]) -> Path:
     height = picture + 2.35
     with styled_figure(path, (width, height)) as figure:
         grid = figure.add_gridspec(
-            2,
-            n,
-            height_ratios=(picture, 1.1),
-            left=0.8 / width,
-            right=1 - 0.2 / width,
-            top=1 - 0.42 / height,
-            bottom=0.5 / height,
-            hspace=0.33 / (picture + 1.1) * 2,
+            2, n, height_ratios=(picture, 1.1), left=0.8 / width, right=1 - 0.2 / width,
+            top=1 - 0.42 / height, bottom=0.5 / height, hspace=0.33 / (picture + 1.1) * 2,
             wspace=0.28,
-        )
+        )  # fmt: skip
         for k, (name, pixels) in enumerate(masters.items()):
             upper, lower = figure.add_subplot(grid[0, k]), figure.add_subplot(grid[1, k])
             draw_master(upper, pixels)
@@ -377,13 +365,9 @@ def draw_profile(
     if np.isfinite(fwhm):
         axes.plot([0, fwhm / 2], [0.5, 0.5], color="#333333", lw=1.0)
         axes.text(
-            fwhm / 2 + 0.15,
-            0.5,
-            f"FWHM {fwhm:.2f} px",
-            va="center",
-            fontsize=8,
+            fwhm / 2 + 0.15, 0.5, f"FWHM {fwhm:.2f} px", va="center", fontsize=8,
             bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},
-        )
+        )  # fmt: skip
     style: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "fontsize": 8, "va": "top"}
     axes.text(radius, 0.99, f" aperture {radius:.2f} px", color=MODEL, **style)
     axes.text(float(np.mean(annulus)), 0.9, "sky", color="#7a7000", ha="center", **style)
@@ -398,13 +382,9 @@ def _profile_curve(axes: Axes, profile: StarProfile) -> Line2D:
     target = profile.role == "target"
     label = profile.star_id if target else f"{profile.role} stars"
     (line,) = axes.plot(
-        profile.bin_radius,
-        profile.bin_value,
-        color=ROLE_COLOUR.get(profile.role, FIELD),
-        lw=1.9 if target else 0.9,
-        alpha=1.0 if target else 0.6,
-        label=label,
-    )
+        profile.bin_radius, profile.bin_value, color=ROLE_COLOUR.get(profile.role, FIELD),
+        lw=1.9 if target else 0.9, alpha=1.0 if target else 0.6, label=label,
+    )  # fmt: skip
     return line
 
 

@@ -199,15 +199,10 @@ def draw_noise(
         chosen = usable & (role_of == role)
         if chosen.any():
             (points[role],) = axes.plot(
-                magnitude[chosen],
-                100 * scatter[chosen],
-                "*" if role == "target" else "o",
-                ms=11 if role == "target" else 4,
-                mew=0,
-                color=ROLE_COLOUR[role],
-                label=role,
+                magnitude[chosen], 100 * scatter[chosen], "*" if role == "target" else "o",
+                ms=11 if role == "target" else 4, mew=0, color=ROLE_COLOUR[role], label=role,
                 zorder=4 if role in {"target", "check"} else 3,
-            )
+            )  # fmt: skip
     lines = {}
     dashes = iter(((0, (4, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (2, 3)), (0, (8, 3))) * 2)
     model = model or {}

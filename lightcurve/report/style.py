@@ -96,15 +96,9 @@ def stack_axes(
     """
     tall = figure.get_figheight()
     grid = figure.add_gridspec(
-        len(heights),
-        1,
-        height_ratios=heights,
-        left=left,
-        right=right,
-        top=1 - 0.36 / tall,
-        bottom=0.48 / tall,
-        hspace=0.09 if sharex else 0.4,
-    )
+        len(heights), 1, height_ratios=heights, left=left, right=right, top=1 - 0.36 / tall,
+        bottom=0.48 / tall, hspace=0.09 if sharex else 0.4,
+    )  # fmt: skip
     axes: list[Axes] = []
     for k in range(len(heights)):
         axes.append(figure.add_subplot(grid[k], sharex=axes[0] if axes and sharex else None))
@@ -174,15 +168,9 @@ def show_beyond(axes: Axes, x: np.ndarray, y: np.ndarray) -> list:
     for beyond, edge, marker in ((y > high, high, "^"), (y < low, low, "v")):
         if beyond.any():
             drawn += axes.plot(
-                x[beyond],
-                np.full(beyond.sum(), edge),
-                marker,
-                ms=4,
-                color=FLAGGED,
-                mec=FIELD,
-                mew=0.5,
-                clip_on=False,
-            )
+                x[beyond], np.full(beyond.sum(), edge), marker, ms=4, color=FLAGGED, mec=FIELD,
+                mew=0.5, clip_on=False,
+            )  # fmt: skip
     return drawn
 
 

@@ -49,16 +49,12 @@ def settle_camera(
     values = (
         Assumed("gain", gain, "e-/ADU", gain_source, f"{gain:.4g} e-/ADU", guessed=gain_guessed),
         Assumed(
-            "read noise",
-            read_noise,
-            "e-",
-            noise_source,
-            f"{read_noise:.4g} e-",
+            "read noise", read_noise, "e-", noise_source, f"{read_noise:.4g} e-",
             guessed=noise_guessed,
         ),
         Assumed("saturation", saturation, "ADU", level_source, level),
         *dark_values,
-    )
+    )  # fmt: skip
     for value in values:
         log.log(logging.WARNING if value.guessed else logging.INFO, "%s", value)
     return CameraValues(noise, not gain_guessed, saturation, values)

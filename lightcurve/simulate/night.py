@@ -262,13 +262,9 @@ def _read_out(
     n_rays = rng.poisson(scene.night.cosmic_rays_per_s * seconds)
     charge = light * sensor.flat + sensor.dark * seconds + cosmic_rays(camera.shape, n_rays, rng)
     return expose(
-        charge,
-        sensor.bias,
-        rng,
-        gain=camera.gain_e_per_adu,
-        read_noise=camera.read_noise_e,
+        charge, sensor.bias, rng, gain=camera.gain_e_per_adu, read_noise=camera.read_noise_e,
         full_scale=camera.full_scale_adu,
-    )
+    )  # fmt: skip
 
 
 def _off(size: float, rng: np.random.Generator) -> np.ndarray:

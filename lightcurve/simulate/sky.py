@@ -18,15 +18,8 @@ __all__ = ["SimTarget"]
 
 RA_NAMES = ("ra_icrs", "ra_deg", "ra", "raj2000", "_raj2000", "ra_j2000", "alpha_j2000")
 DEC_NAMES = (
-    "de_icrs",
-    "dec_icrs",
-    "dec_deg",
-    "dec",
-    "dej2000",
-    "_dej2000",
-    "decj2000",
-    "delta_j2000",
-)
+    "de_icrs", "dec_icrs", "dec_deg", "dec", "dej2000", "_dej2000", "decj2000", "delta_j2000",
+)  # fmt: skip
 MAG_NAMES = (
     "mag", "vmag", "mag_vt", "vtmag", "gmag", "phot_g_mean_mag", "rmag", "rp1", "tmag", "magnitude",
 )  # fmt: skip
