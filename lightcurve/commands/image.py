@@ -79,13 +79,8 @@ def by_error(value: float, error: float | None, digits: int) -> str:
     ----------
     value : float
         Empty cell where it is not finite.
-    error : float or None
     digits : int
         After the point, where there is no error.
-
-    Returns
-    -------
-    str
     """
     if not isfinite(value):
         return ""

@@ -18,25 +18,20 @@ SUFFIXES = (".gz", ".fz", ".bz2", ".fits", ".fit", ".fts")
 class ColumnDifference:
     """How far apart two columns are; every difference is A minus B.
 
-    n : pairs compared.
-    n_one_sided : pairs of which only one has a number.
     median, rms : of the differences; NaN without pairs.
-    largest : the difference farthest from 0, with its sign.
     largest_relative : largest ``|a - b| / |b|``; infinite where b is 0 and a is not, NaN for
         angles and times.
-    where : label of the row of `largest`.
-    n_beyond : pairs with ``|a - b| > atol + rtol |b|``, and all one-sided ones.
     """
 
     name: str
-    n: int
-    n_one_sided: int
+    n: int  # pairs compared
+    n_one_sided: int  # pairs of which only one has a number
     median: float
     rms: float
-    largest: float
+    largest: float  # the difference farthest from 0, with its sign
     largest_relative: float
-    where: str
-    n_beyond: int
+    where: str  # label of the row of `largest`
+    n_beyond: int  # pairs with ``|a - b| > atol + rtol |b|``, and all one-sided ones
 
 
 def compare_column(

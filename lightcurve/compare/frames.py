@@ -107,15 +107,13 @@ def find_frames(table: AijTable, folder: Path) -> tuple[dict[int, Path], tuple[s
 class Remeasured:
     """A table and what we measure on its frames by its rules.
 
-    rows : (n,) int array, rows of the table whose frames are there.
-    missing : labels whose frames are not.
     ours, theirs : mapping of str to (n, n_star) float array, by column, without the star's
         suffix; columns of the whole frame have one star.
     """
 
     table: AijTable
-    rows: np.ndarray
-    missing: tuple[str, ...]
+    rows: np.ndarray  # (n,) int array, rows of the table whose frames are there
+    missing: tuple[str, ...]  # labels whose frames are not
     rules: TableRules
     ours: Mapping[str, np.ndarray]
     theirs: Mapping[str, np.ndarray]

@@ -65,24 +65,20 @@ class Recomputed:
 class TimeCheck:
     """A table's barycentric or heliocentric times against those of its JD_UTC.
 
-    column : of the table.
     n, n_beyond : rows compared, and those that are off by more than rounding and formulas
         explain.
     median_s, least_s, most_s : Table minus computed, seconds.
-    tolerance_s : of the median.
-    agrees : median and every row.
-    explanation : a mistake that would give just these times; empty when none is known.
     """
 
-    column: str
+    column: str  # of the table
     n: int
     n_beyond: int
     median_s: float
     least_s: float
     most_s: float
-    tolerance_s: float
-    agrees: bool
-    explanation: str
+    tolerance_s: float  # of the median
+    agrees: bool  # median and every row
+    explanation: str  # a mistake that would give just these times; empty when none is known
 
 
 def recompute_table(

@@ -72,10 +72,7 @@ def save_comparison(
 def draw_two_curves(
     axes: Axes, time: np.ndarray, flux_a: np.ndarray, flux_b: np.ndarray, names: tuple[str, str]
 ) -> list:
-    """Draw B as open circles and A as points on them.
-
-    time, flux_a, flux_b: (n,) float arrays.
-    """
+    """Draw B as open circles and A as points on them; time, flux_a, flux_b: (n,) float arrays."""
     label = f"B: {names[1]}"
     drawn = axes.plot(time, flux_b, "o", label=label, mfc="none", mec=COMPARISON, ms=5.5, mew=0.9)
     drawn += axes.plot(time, flux_a, "o", color=TARGET, ms=2.6, mew=0, label=f"A: {names[0]}")

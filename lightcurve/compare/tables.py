@@ -428,10 +428,7 @@ def in_one_time_system(a: Side, b: Side, settings: Settings, notes: list[str]) -
 
 
 def site_of(settings: Settings) -> Site | None:
-    """Take the observatory from the settings.
-
-    None when not given.
-    """
+    """Take the observatory from the settings; None where it is not given."""
     site = settings.site
     if (site.latitude_deg is None) != (site.longitude_deg is None):
         msg = "give both --latitude and --longitude, or neither"

@@ -93,10 +93,7 @@ def _check_needs(wanted: Export, details: Mapping[str, Any]) -> None:
 
 
 def make_submission(run: Path, night: Mapping[str, Any], details: Mapping[str, Any]) -> Submission:
-    """Collect a run's light curve, fit and check star.
-
-    details: from `settle_details`.
-    """
+    """Collect a run's light curve, fit and check star; details: from `settle_details`."""
     curve = read_lightcurve(run / "lightcurve.csv")
     submission = Submission(curve, details)
     if "planet" in night:

@@ -79,18 +79,15 @@ class Extra(Enum):
 class Export:
     """A format to hand a night in.
 
-    files : names of the files it writes, as the documentation shows them.
     write : writes them into a folder that exists, each after its validator found no fault.
-    details : those it takes beyond `COMMON`.
-    needs : those it cannot do without.
     """
 
     name: str
     help: str
-    files: str
+    files: str  # names of the files it writes, as the documentation shows them
     write: Callable[[Path, Submission], list[Path]]
-    details: tuple[Detail[Any], ...] = ()
-    needs: tuple[Detail[Any], ...] = ()
+    details: tuple[Detail[Any], ...] = ()  # those it takes beyond `COMMON`
+    needs: tuple[Detail[Any], ...] = ()  # those it cannot do without
     takes: tuple[Extra, ...] = ()
 
 
@@ -167,7 +164,6 @@ class Submission:
     details : by name of a `Detail`, which takes its value out of it.
     comparisons : tuple of (float, float, float, float), right ascension and declination,
         degrees, x and y, pixels, of each comparison star.
-    planet : the priors.
     check_magnitude : (n,) float array or None, of the check star in each frame.
     files : Products to be bundled, by the name they get: ``"lightcurve.png"``,
         ``"measurements.tbl"``, ``"measurements.apertures"``, ``"field.png"``,
@@ -178,7 +174,7 @@ class Submission:
     details: Mapping[str, Any] = field(default_factory=dict)
     comparisons: tuple[tuple[float, float, float, float], ...] = ()
     fit: TransitFit | None = None
-    planet: Planet | None = None
+    planet: Planet | None = None  # the priors
     check_name: str = ""
     check_magnitude: np.ndarray | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
@@ -228,20 +224,14 @@ def _counted(flags: np.ndarray, unflagged: str) -> str:
 
 
 def start_time(submission: Submission) -> datetime.datetime:
-    """Start of the first exposure handed in, UTC.
-
-    To the second.
-    """
+    """Start of the first exposure handed in, UTC, to the second."""
     mid = float(submission.light_curve.jd_utc[usable_points(submission)].min())
     seconds = round((mid - UNIX_ZERO_JD) * DAY_S - EXPOSURE.of(submission) / 2)
     return datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC)
 
 
 def start_date(submission: Submission) -> str:
-    """Date of the first exposure handed in, UTC, as file names have it.
-
-    ``"2020-03-01"``.
-    """
+    """Date of the first exposure handed in, UTC, as file names have it: ``2020-03-01``."""
     return start_time(submission).strftime("%Y-%m-%d")
 
 
@@ -260,16 +250,11 @@ def _write_valid(path: Path, text: str, validate: Callable[[str], list[str]]) ->
 
 @dataclass(frozen=True, slots=True)
 class TextFormat:
-    """A format of one text file; called with a folder and a submission it writes the file.
+    """A format of one text file; called with a folder and a submission it writes the file."""
 
-    name : Submission to file name.
-    text : Submission to content.
-    validate : content to a list of faults, empty when it will do.
-    """
-
-    name: Callable[[Submission], str]
-    text: Callable[[Submission], str]
-    validate: Callable[[str], list[str]]
+    name: Callable[[Submission], str]  # Submission to file name
+    text: Callable[[Submission], str]  # Submission to content
+    validate: Callable[[str], list[str]]  # content to a list of faults, empty when it will do
 
     def __call__(self, folder: Path, submission: Submission) -> list[Path]:
         """Write the file into a folder that exists; its path, as a list of one."""

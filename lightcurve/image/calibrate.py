@@ -65,10 +65,7 @@ def calibrate_sources(
 
 
 def fluxes(sources: Sources) -> list[tuple[str, str, np.ndarray, np.ndarray]]:
-    """List every kind of flux.
-
-    Returns list of (name, text, flux, flux_err), ADU.
-    """
+    """List every kind of flux: name, text, flux and its error, ADU."""
     apertures, phot = sources.apertures, sources.phot
     kinds = [
         (f"aperture_{_word(m)}", f"aperture of {m:.3g} FWHM", phot.flux[:, k], phot.flux_err[:, k])

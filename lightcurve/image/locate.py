@@ -57,10 +57,7 @@ def wanted_target(settings: Settings) -> Target | None:
 
 
 def solve_frame(prepared: Prepared, settings: Settings) -> Solution:
-    """Solve a frame with the solvers of the settings.
-
-    Raises SolveError when no solver can.
-    """
+    """Solve a frame with the solvers of the settings; raises SolveError when no solver can."""
     target = wanted_target(settings)
     place = None if target is None else (target.ra_deg, target.dec_deg)
     request = request_for(prepared.frame, prepared.stars, settings.solve, place)

@@ -30,10 +30,7 @@ TAKES = {
 def write_image_page(
     path: Path, reduced: Reduced, captions: Mapping[Path, str], summary: Mapping[str, Any]
 ) -> Path:
-    """Write the page.
-
-    captions: figures.
-    """
+    """Write the page; captions are by figure."""
     prepared, placed, sources = reduced.prepared, reduced.placed, reduced.sources
     ny, nx = prepared.frame.pixels.shape
     radius = max(float(sources.apertures.radii[sources.apertures.main]), 0.006 * max(nx, ny))

@@ -35,10 +35,7 @@ COUNTS = ("", "adu", "count", "counts", "dn")
 
 
 def border_marked(frame: Frame, border: int) -> Frame:
-    """Mark a border of so many pixels.
-
-    border : pixels on each side.
-    """
+    """Mark a border of so many pixels on each side."""
     if not border:
         return frame
     bad = frame.bad | np.uint8(PixelFlag.BORDER)

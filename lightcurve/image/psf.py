@@ -54,11 +54,10 @@ def frame_psf(
 class _Trust:
     """How far a PSF is to be believed.
 
-    error : of the PSF, as a share of a star's flux: of the sources that its flaws look like.
     brightest : flux, ADU, beyond which no star was tried: what is left of those is no source.
     """
 
-    error: float
+    error: float  # of the PSF, as a share of a star's flux: of the sources that its flaws look like
     brightest: float
 
 

@@ -32,22 +32,15 @@ __all__ = ["Reduced"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A frame ready to be measured.
+    """A frame ready to be measured."""
 
-    frame : Calibrated, with everything bad marked.
-    stars : the brightest stars, found quickly, for the plate solver.
-    exposure_s : what magnitudes are reckoned by.
-    notes : what was repaired, left out or assumed.
-    values : every value the measuring rests on.
-    """
-
-    frame: Frame
+    frame: Frame  # calibrated, with everything bad marked
     camera: CameraValues
     background: Background
-    stars: Detections
-    exposure_s: float
-    notes: tuple[str, ...]
-    values: tuple[Assumed, ...]
+    stars: Detections  # the brightest stars, found quickly, for the plate solver
+    exposure_s: float  # what magnitudes are reckoned by
+    notes: tuple[str, ...]  # what was repaired, left out or assumed
+    values: tuple[Assumed, ...]  # every value the measuring rests on
 
     @property
     def good(self) -> np.ndarray:
@@ -72,18 +65,12 @@ class Seeing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Apertures:
-    """Where light and sky are summed.
+    """Where light and sky are summed."""
 
-    radii : (n_radius,) float array, pixels, ascending.
-    multiples : (n_radius,) float array, the same in FWHM.
-    main : the radius of magnitudes and limits.
-    annulus : (float, float), pixels.
-    """
-
-    radii: np.ndarray
-    multiples: np.ndarray
-    main: int
-    annulus: tuple[float, float]
+    radii: np.ndarray  # (n_radius,) float array, pixels, ascending
+    multiples: np.ndarray  # (n_radius,) float array, the same in FWHM
+    main: int  # the radius of magnitudes and limits
+    annulus: tuple[float, float]  # (float, float), pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,24 +90,21 @@ class Spread:
 class Sources:
     """Every source of a frame and what was measured of it.
 
-    phot : in apertures, at the places of the PSF fit where there is one.
     found_by : (n,) str array, ``"search"``, or ``"residual"`` when it showed only after its
         neighbours were taken off.
-    snr : (n,) float array, flux over error in the main aperture.
     alone : (n,) bool array, Found by the search, and no other such source's light reaches into
         the main aperture. Calibrators are, so that zero points of apertures do not depend on a
         PSF.
-    psf_stars : (k,) int array, rows of the stars that the PSF was built from.
     """
 
-    phot: StarPhotometry
+    phot: StarPhotometry  # in apertures, at the places of the PSF fit where there is one
     found_by: np.ndarray
-    snr: np.ndarray
+    snr: np.ndarray  # (n,) float array, flux over error in the main aperture
     alone: np.ndarray
     apertures: Apertures
     widths: Widths
     psf: Psf | None
-    psf_stars: np.ndarray
+    psf_stars: np.ndarray  # (k,) int array, rows of the stars that the PSF was built from
     psf_phot: PsfPhotometry | None
     notes: tuple[str, ...]
 
@@ -143,16 +127,14 @@ class Placed:
     ra_deg, dec_deg : (n,) float arrays.
     error_arcsec : (n,) float array, one standard deviation in one coordinate: of the centroid,
         and of the solution.
-    notes : why the solution could not be refined, or how far it had been off.
-    unsolved : why there is no solution; empty when there is one.
     """
 
     solution: Solution | None
     ra_deg: np.ndarray
     dec_deg: np.ndarray
     error_arcsec: np.ndarray
-    notes: tuple[str, ...] = ()
-    unsolved: str = ""
+    notes: tuple[str, ...] = ()  # why the solution could not be refined, or how far it had been off
+    unsolved: str = ""  # why there is no solution; empty when there is one
 
     @property
     def scale_arcsec(self) -> float:
@@ -182,16 +164,11 @@ class Placed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Known:
-    """What is known of a field.
+    """What is known of a field."""
 
-    catalogs : those given by hand first.
-    reports : what became of each question.
-    by_hand : names of the catalogues given by hand.
-    """
-
-    catalogs: dict[str, Catalog]
-    reports: tuple[ServiceReport, ...]
-    by_hand: tuple[str, ...]
+    catalogs: dict[str, Catalog]  # those given by hand first
+    reports: tuple[ServiceReport, ...]  # what became of each question
+    by_hand: tuple[str, ...]  # names of the catalogues given by hand
 
     def notes(self) -> list[str]:
         """Tell what failed; the reports have the rest."""
@@ -200,35 +177,28 @@ class Known:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OnSky:
-    """What the sky tells of a frame.
+    """What the sky tells of a frame."""
 
-    placed : nowhere when the frame could not be solved; nothing else is known then.
-    field : what the catalogues were asked about.
-    notes : what was assumed, or why the frame is not solved.
-    """
-
-    placed: Placed
+    placed: Placed  # nowhere when the frame could not be solved; nothing else is known then
     known: Known
-    field: Field | None
-    notes: tuple[str, ...]
+    field: Field | None  # what the catalogues were asked about
+    notes: tuple[str, ...]  # what was assumed, or why the frame is not solved
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Standards:
     """Stars of known magnitudes.
 
-    band : for people: ``"V (Johnson, Vega)"``.
     mag, mag_err, colour : (n,) float arrays.
-    reasons : (n,) str array, why a star does not serve; empty where it does.
     """
 
     catalog: Catalog
-    band: str
+    band: str  # for people: ``"V (Johnson, Vega)"``
     mag: np.ndarray
     mag_err: np.ndarray
     colour: np.ndarray
     colour_name: str
-    reasons: np.ndarray
+    reasons: np.ndarray  # (n,) str array, why a star does not serve; empty where it does
     notes: tuple[str, ...]
 
 
@@ -236,19 +206,16 @@ class Standards:
 class Magnitudes:
     """One kind of flux as magnitudes.
 
-    name : ``"aperture_1_3"`` (1.3 FWHM) ... or ``"psf"``.
-    text : the same for people.
     inst, inst_err : (n,) float arrays, ``-2.5 log10(ADU / s)`` and its error.
-    zero_point : None when it could not be fitted.
     mag, err : (n,) float arrays, Calibrated; NaN without a zero point. The error has that of
         the zero point in it.
     """
 
-    name: str
-    text: str
+    name: str  # ``"aperture_1_3"`` (1.3 FWHM) ... or ``"psf"``
+    text: str  # the same for people
     inst: np.ndarray
     inst_err: np.ndarray
-    zero_point: ZeroPoint | None
+    zero_point: ZeroPoint | None  # None when it could not be fitted
     mag: np.ndarray
     err: np.ndarray
 
@@ -267,26 +234,20 @@ class Magnitudes:
 class Calibrated:
     """A frame's magnitudes and how faint it reaches.
 
-    kinds : the apertures, ascending, then the PSF.
-    main : the aperture that speaks for the frame.
     rows, stars : (m,) int arrays, Sources that are matched to standards, and which.
-    serves : (m,) bool array, whether such a pair may calibrate.
-    limits : in the magnitudes of `band`.
-    completeness : in the same; None when no stars were to be put in.
-    airmass : NaN when time or site is not known.
     extinction_mag : of the zero point, to be added for one above the atmosphere; 0 when not
         asked for.
     """
 
-    kinds: tuple[Magnitudes, ...]
-    main: int
+    kinds: tuple[Magnitudes, ...]  # the apertures, ascending, then the PSF
+    main: int  # the aperture that speaks for the frame
     standards: Standards | None
     rows: np.ndarray
     stars: np.ndarray
-    serves: np.ndarray
-    limits: Limits
-    completeness: Completeness | None
-    airmass: float
+    serves: np.ndarray  # (m,) bool array, whether such a pair may calibrate
+    limits: Limits  # in the magnitudes of `band`
+    completeness: Completeness | None  # in the same; None when no stars were to be put in
+    airmass: float  # NaN when time or site is not known
     extinction_mag: float
     notes: tuple[str, ...] = ()
 
@@ -310,30 +271,20 @@ class Calibrated:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A source that no catalogue explains.
+    """A source that no catalogue explains."""
 
-    row : of the source.
-    score : signal-to-noise ratio, times the likeness to a star; candidates are ranked by it.
-    reason : why it is one.
-    """
-
-    row: int
-    score: float
-    reason: str
+    row: int  # of the source
+    score: float  # signal-to-noise ratio, times the likeness to a star; candidates are ranked by it
+    reason: str  # why it is one
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What a search for transients gave.
+    """What a search for transients gave."""
 
-    candidates : the best first, at most 20.
-    vetoes : why how many sources are none.
-    note : why there was no search; empty when there was.
-    """
-
-    candidates: tuple[Candidate, ...]
-    vetoes: Mapping[str, int]
-    note: str = ""
+    candidates: tuple[Candidate, ...]  # the best first, at most 20
+    vetoes: Mapping[str, int]  # why how many sources are none
+    note: str = ""  # why there was no search; empty when there was
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -187,10 +187,7 @@ def wanted_band(filter_name: str | None, settings: ImageSettings) -> tuple[str, 
 
 
 def catalogs_for(band: str, dec_deg: float, settings: ImageSettings) -> tuple[str, ...]:
-    """List the services that may give standards.
-
-    Returns tuple of str: the best first.
-    """
+    """List the services that may give standards, the best first."""
     if settings.standards is not None:
         return (settings.standards,)
     return sources_for(band, dec_deg)

@@ -250,10 +250,7 @@ def write_votable(file: BinaryIO, table: Table, summary: Mapping[str, Any]) -> N
 
 
 def ucd_of(name: str) -> str | None:
-    """Find the UCD of a column.
-
-    Returns str or None: None where its name does not tell.
-    """
+    """Find the UCD of a column; None where its name does not tell."""
     if name in COLUMN_UCDS:
         return COLUMN_UCDS[name]
     endings = [ending for ending in ENDING_UCDS if name.endswith(ending)]

@@ -39,10 +39,7 @@ def search_transients(
     *,
     wanted: bool,
 ) -> Search:
-    """Search for transients, if they are wanted.
-
-    pairs: of the sources with each catalogue.
-    """
+    """Search for transients, if they are wanted; pairs: of the sources with each catalogue."""
     if not wanted:
         return Search((), {}, "not searched for: the settings leave it out")
     if placed.unsolved:

@@ -53,10 +53,7 @@ DECIMALS = {"deg": 8, "pix": 4, "arcsec": 4, "mag": 4, "adu": 5}
 
 
 def write_products(out: Path, reduced: Reduced, clock: Clock, state: str = "") -> Products:
-    """Write every file of one frame.
-
-    state: of the frame and the settings, kept in the summary.
-    """
+    """Write every file of one frame; state: of the frame and the settings, kept in the summary."""
     summary = summarise(reduced)
     with clock("write"):
         paths = write_catalog(out, reduced.table, summary)
@@ -205,26 +202,19 @@ def _of_psf(psf: Psf) -> Header:
 class Region:
     """One circle, annulus or point.
 
-    shape : ``"circle"``, ``"annulus"`` or ``"point"``.
-    system : ``"image"`` or ``"icrs"``.
     x, y : 0-based pixels, or RA and Dec in degrees.
-    radii : pixels, or arc seconds; empty for a point.
-    text : its label.
     """
 
-    shape: str
-    system: str
+    shape: str  # ``"circle"``, ``"annulus"`` or ``"point"``
+    system: str  # ``"image"`` or ``"icrs"``
     x: float
     y: float
-    radii: tuple[float, ...]
-    text: str = ""
+    radii: tuple[float, ...]  # pixels, or arc seconds; empty for a point
+    text: str = ""  # its label
 
 
 def ds9_text(regions: Sequence[tuple[Region, str]]) -> str:
-    """Lay out a region file.
-
-    regions : with colours.
-    """
+    """Lay out a region file of regions with their colours."""
     lines = ["# Region file format: DS9 version 4.1", "global width=1 font='helvetica 10 normal'"]
     system = ""
     for region, colour in regions:

@@ -120,18 +120,12 @@ def _average(block: np.ndarray, factor: int, *, out: np.ndarray) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Holes:
-    """Squares of pixels of which some are bad.
+    """Squares of pixels of which some are bad."""
 
-    places : two (n,) int arrays, rows and columns in the small image.
-    pixels : (n, factor, factor) int array, their pixels, numbered in reading order.
-    good : (n, factor, factor) bool array.
-    masters : shrunk, at these places: (1, n) arrays.
-    """
-
-    places: tuple[np.ndarray, ...]
-    pixels: np.ndarray
-    good: np.ndarray
-    masters: Masters
+    places: tuple[np.ndarray, ...]  # two (n,) int arrays, rows and columns in the small image
+    pixels: np.ndarray  # (n, factor, factor) int array, their pixels, numbered in reading order
+    good: np.ndarray  # (n, factor, factor) bool array
+    masters: Masters  # shrunk, at these places: (1, n) arrays
 
     def average(self, image: np.ndarray) -> np.ndarray:
         """Average the good pixels of each square.
@@ -168,16 +162,13 @@ def _find_holes(bits: np.ndarray, small_bits: np.ndarray, masters: Masters, fact
 class SmallMasters:
     """Masters for frames that are shrunk to find their stars.
 
-    masters : shrunk; where a square has bad pixels, the averages of its good ones.
     bits : (ny, nx) uint8 array, bad pixels of the masters in full resolution; 0 is good.
-    small_bits : (ny // factor, nx // factor) uint8 array, those of each square, joined.
-    holes : the squares that have some.
     """
 
-    masters: Masters
+    masters: Masters  # shrunk; where a square has bad pixels, the averages of its good ones
     bits: np.ndarray
-    small_bits: np.ndarray
-    holes: Holes
+    small_bits: np.ndarray  # (ny // factor, nx // factor) uint8 array, those of each square, joined
+    holes: Holes  # the squares that have some
 
 
 def shrink_masters(masters: Masters, shape: tuple[int, int], factor: int) -> SmallMasters:

@@ -139,10 +139,7 @@ def demo_planet(night: Night, target: SimTarget) -> Planet:
 
 
 def write_planet(path: Path, planet: Planet) -> Path:
-    """Write a planet file.
-
-    path: its folder is made if need be.
-    """
+    """Write a planet file, and make its folder if need be."""
     import tomli_w
 
     star = {name: getattr(planet, name) for name in ("teff_k", "logg", "feh")}
@@ -158,10 +155,7 @@ def write_planet(path: Path, planet: Planet) -> Path:
 
 
 def _compare_with_truth(planet: Planet, products: Products) -> list[Comparison]:
-    """Set the fitted parameters beside those put in.
-
-    Empty when the run had no fit.
-    """
+    """Set the fitted parameters beside those put in; empty when the run had no fit."""
     if "fit.json" not in products.paths:
         return []
     fitted = json.loads(products.paths["fit.json"].read_text())

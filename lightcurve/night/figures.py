@@ -96,10 +96,7 @@ def _known_depth_ppt(planet: Planet) -> float:
 
 
 def write_figures(folder: Path, night: Night, *, progress: Progress = silent) -> list[Path]:
-    """Draw all figures of a night.
-
-    folder: made if need be.
-    """
+    """Draw all figures of a night into a folder, made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted: dict[str, Callable[[Path, Night], Any]] = {
         "light_curve": _light_curve,

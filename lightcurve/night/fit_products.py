@@ -80,10 +80,7 @@ def summarise_fit(fit: TransitFit) -> dict[str, Result]:
 def save_fit_figures(
     folder: Path, curve: LightCurve, fit: TransitFit, planet: Planet, *, title: str
 ) -> dict[str, Path]:
-    """Draw every figure that needs no frames.
-
-    folder : made if need be.
-    """
+    """Draw every figure that needs no frames, into a folder that is made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = {name: folder / f"{name}.png" for name in FIT_FIGURES}
     save_light_curve(
@@ -97,10 +94,7 @@ def save_fit_figures(
 
 
 def predicted_events(planet: Planet, curve: LightCurve) -> dict[str, float]:
-    """Predict ingress and egress for a light curve.
-
-    BJD_TDB.
-    """
+    """Predict ingress and egress, BJD_TDB, for a light curve."""
     transit = predict_transit(planet, float(np.nanmedian(curve.bjd_tdb)))
     return {"ingress": transit.ingress, "egress": transit.egress}
 
@@ -119,10 +113,7 @@ def save_fit_covariates(path: Path, curve: LightCurve, fit: TransitFit) -> None:
 
 
 def save_fit_corner(path: Path, curve: LightCurve, fit: TransitFit) -> None:
-    """Save the figure of the posterior.
-
-    curve: not used; all figures of a fit are called alike.
-    """
+    """Save the figure of the posterior; all figures of a fit are called alike, with the curve."""
     del curve
     if fit.samples is not None:
         save_corner(path, fit.samples, fit.sample_names)

@@ -188,10 +188,7 @@ def fit_light_curve(
 
 
 def need_planet(settings: Settings) -> Planet:
-    """Find the planet whose transit is wanted.
-
-    Raises InputError when none is given.
-    """
+    """Find the planet whose transit is wanted; raises InputError when none is given."""
     if not settings.target.planet_file and not settings.target.name:
         msg = "whose transit? give --planet FILE, or --target with the name of a known planet"
         raise InputError(msg)

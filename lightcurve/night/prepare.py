@@ -30,22 +30,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """What is settled before measuring.
+    """What is settled before measuring."""
 
-    lights : the frames to measure, in order of time.
-    unused : Light frames left out, and why.
-    reference : the calibrated frame that was solved.
-    values : every value the measuring rests on, for the user to see.
-    """
-
-    lights: tuple[Path, ...]
-    unused: dict[Path, str]
+    lights: tuple[Path, ...]  # the frames to measure, in order of time
+    unused: dict[Path, str]  # light frames left out, and why
     masters: Masters | None
-    reference: Frame
+    reference: Frame  # the calibrated frame that was solved
     solution: Solution
     recipe: Recipe
     camera: CameraValues
-    values: tuple[Assumed, ...]
+    values: tuple[Assumed, ...]  # every value the measuring rests on, for the user to see
 
 
 def prepare_night(

@@ -113,10 +113,7 @@ def write_products(
     sidecars: bool = False,
     progress: Progress = silent,
 ) -> Products:
-    """Write every file of a run.
-
-    timings_s: by stage, so far; sidecars: also each frame's WCS.
-    """
+    """Write every file of a run, with `sidecars` each frame's WCS too; timings are those so far."""
     from lightcurve.night.figures import write_figures, write_page
 
     paths = _write_tables(out, night)
@@ -171,10 +168,7 @@ def _write_tables(out: Path, night: Night) -> dict[str, Path]:
 
 
 def _write_sidecars(folder: Path, night: Night) -> Path:
-    """Write each measured frame's WCS as a header file.
-
-    The folder.
-    """
+    """Write each measured frame's WCS as a header file into a folder."""
     shape, reference = night.scene.recipe.shape, night.scene.solution
     for result in night.results:
         registration = result.registration

@@ -26,24 +26,18 @@ _OF_A_FRAME = dict.fromkeys(("camera", "site", "time", "apertures"), True) | {
 class Recipe:
     """All that measuring a frame needs besides the frame.
 
-    shape : (ny, nx) of every frame.
-    masters_folder : where the master frames were written.
-    masters_digest : of the frames that they were made of, and how.
-    reference : the stars every frame is registered to.
-    scale_arcsec : of the reference frame, per pixel.
-    radii : (n_radius,) float array, pixels.
     shrink : by how much frames are shrunk to find their stars; from 2 on only parts are
         calibrated.
     """
 
     settings: Settings
-    shape: tuple[int, int]
-    masters_folder: Path | None
-    masters_digest: str
-    reference: ReferencePattern
-    scale_arcsec: float
+    shape: tuple[int, int]  # (ny, nx) of every frame
+    masters_folder: Path | None  # where the master frames were written
+    masters_digest: str  # of the frames that they were made of, and how
+    reference: ReferencePattern  # the stars every frame is registered to
+    scale_arcsec: float  # of the reference frame, per pixel
     plan: StarPlan
-    radii: np.ndarray
+    radii: np.ndarray  # (n_radius,) float array, pixels
     annulus: tuple[float, float]
     noise: NoiseModel
     saturation_adu: float | None

@@ -87,10 +87,7 @@ def _rebuild(kind: type, values: dict[str, Any], arrays: list[np.ndarray]) -> An
 
 
 class RunStore:
-    """The run folder's record of finished frames.
-
-    connection : made by `open_store`.
-    """
+    """The run folder's record of finished frames; connection: made by `open_store`."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection

@@ -81,10 +81,7 @@ def _refuse_lost_folder(path: Path, result: FrameResult) -> None:
 
 
 def measure_frames(paths: Sequence[Path], recipe: Recipe) -> list[FrameResult]:
-    """Measure a few frames: the unit of work sent to another process.
-
-    In the order of `paths`.
-    """
+    """Measure a few frames: the unit of work sent to another process; in the order of `paths`."""
     return [measure_frame(path, recipe) for path in paths]
 
 

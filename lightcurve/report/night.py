@@ -48,7 +48,6 @@ class StarProfile:
         the sky over the peak, the highest pixel within `CORE_PX` or, where it is higher, the
         highest ring.
     bin_radius, bin_value : (n_bin,) float arrays, means in rings half a pixel wide.
-    fwhm : pixels; NaN when not known.
     """
 
     star_id: str
@@ -57,7 +56,7 @@ class StarProfile:
     value: np.ndarray
     bin_radius: np.ndarray
     bin_value: np.ndarray
-    fwhm: float
+    fwhm: float  # pixels; NaN when not known
 
 
 def save_night(
@@ -231,10 +230,7 @@ def save_growth(
 
 
 def draw_master(axes: Axes, pixels: np.ndarray) -> AxesImage:
-    """Draw a master frame between its 1 and 99 % points.
-
-    pixels: (ny, nx) float array.
-    """
+    """Draw a master frame between its 1 and 99 % points; pixels: (ny, nx) float array."""
     small, step = thin(pixels)
     ny, nx = small.shape
     values = sample(small)

@@ -201,10 +201,7 @@ def bin_points(
 
 
 def plain_log_ticks(axis: Axis, steps: tuple[float, ...] = (1.0, 2.0, 5.0)) -> None:
-    """Label a logarithmic axis with plain numbers.
-
-    steps: where in each decade.
-    """
+    """Label a logarithmic axis with plain numbers; steps: where in each decade."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     axis.set_major_locator(LogLocator(subs=steps))

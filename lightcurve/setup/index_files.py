@@ -41,18 +41,15 @@ LIMIT_MB = 2000.0
 class Need:
     """What a frame needs of index files.
 
-    shape : (ny, nx).
     low_arcmin, high_arcmin : sizes of the patterns that it can show.
-    scales : the scales that serve it best.
-    place : RA, Dec and the radius that is searched, degrees.
     """
 
-    shape: tuple[int, int]
+    shape: tuple[int, int]  # (ny, nx)
     scale_arcsec: float
     low_arcmin: float
     high_arcmin: float
-    scales: tuple[int, ...]
-    place: tuple[float, float, float] | None
+    scales: tuple[int, ...]  # the scales that serve it best
+    place: tuple[float, float, float] | None  # RA, Dec and the radius that is searched, degrees
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,10 +208,7 @@ def read_samples(lights: Sequence[Entry], settings: Settings) -> list[RawFrame]:
 def find_stars(
     frames: Sequence[RawFrame], masters: Masters | None, camera: CameraValues
 ) -> list[Sample]:
-    """Calibrate the sample frames and detect their stars.
-
-    Those with most stars first.
-    """
+    """Calibrate the sample frames and detect their stars; those with most come first."""
     samples = []
     for frame in frames:
         reduced = reduce_frame(frame, masters)

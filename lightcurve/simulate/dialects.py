@@ -215,10 +215,7 @@ DIALECTS: dict[str, Callable[[Shot], list[Card]]] = {
 
 
 def make_header(shot: Shot, dialect: str) -> Header:
-    """Write the header of one frame.
-
-    dialect : one of `DIALECTS`.
-    """
+    """Write the header of one frame; dialect: one of `DIALECTS`."""
     from astropy.io.fits import Header
 
     return Header([(key, _plain(value), text) for key, value, text in DIALECTS[dialect](shot)])

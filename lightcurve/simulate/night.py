@@ -66,9 +66,6 @@ class Truth:
     """Everything a reduction of the night should find.
 
     lights, biases, darks, flats : files written, in order of time.
-    conditions : of the n light frames.
-    target_flux : (n,) float array, relative flux of the target, extinction apart.
-    stars : m stars; row 0 is the target.
     electrons : (m,) float array, of each star in one exposure above the atmosphere, target flux
         1, response 1.
     x, y : (n, m) float arrays, pixels, 0-based.
@@ -82,9 +79,9 @@ class Truth:
     camera: SimCamera
     target: SimTarget
     sensor: Sensor
-    conditions: Conditions
-    target_flux: np.ndarray
-    stars: StarField
+    conditions: Conditions  # of the n light frames
+    target_flux: np.ndarray  # (n,) float array, relative flux of the target, extinction apart
+    stars: StarField  # m stars; row 0 is the target
     electrons: np.ndarray
     x: np.ndarray
     y: np.ndarray

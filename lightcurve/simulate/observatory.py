@@ -19,42 +19,33 @@ FLAGSTAFF = Site(latitude_deg=35.0, longitude_deg=-111.5, height_m=2100.0, name=
 class SimCamera:
     """A camera on its telescope; `seed` fixes its sensor's pattern for good.
 
-    shape : (ny, nx).
-    scale_arcsec : per pixel.
     rotation_deg : position angle of the +y axis before a meridian flip, from north through
         east.
-    mirrored : False: seen as on the sky.
     zero_point : magnitude of a star that gives 1 electron a second outside the atmosphere.
     full_scale_adu : highest number the converter gives; 65535 for 16 bits, 4095 for 12.
     bias_adu, bias_structure_adu : mean level; amplitude of its slope and rms of its columns.
-    dark_e_s : mean dark current of a pixel that is not hot.
     hot_fraction, hot_e_s : share of hot pixels and the mean rate of these (exponentially
         distributed).
-    vignetting : Light lost in the corners.
-    n_dust : shadows of dust grains, each a ring.
-    dust_depth : Light lost in the deepest of them.
-    response_rms : of pixel against pixel.
-    n_dead_columns : Columns that hardly answer to light (1 %).
     """
 
-    shape: tuple[int, int] = (400, 500)
-    scale_arcsec: float = 1.2
+    shape: tuple[int, int] = (400, 500)  # (ny, nx)
+    scale_arcsec: float = 1.2  # per pixel
     rotation_deg: float = 3.0
-    mirrored: bool = False
+    mirrored: bool = False  # False: seen as on the sky
     zero_point: float = 20.0
     gain_e_per_adu: float = 1.5
     read_noise_e: float = 8.0
     full_scale_adu: int = 65535
     bias_adu: float = 1000.0
     bias_structure_adu: float = 4.0
-    dark_e_s: float = 0.05
+    dark_e_s: float = 0.05  # mean dark current of a pixel that is not hot
     hot_fraction: float = 1e-3
     hot_e_s: float = 20.0
-    vignetting: float = 0.12
-    n_dust: int = 6
-    dust_depth: float = 0.05
-    response_rms: float = 0.005
-    n_dead_columns: int = 0
+    vignetting: float = 0.12  # light lost in the corners
+    n_dust: int = 6  # shadows of dust grains, each a ring
+    dust_depth: float = 0.05  # light lost in the deepest of them
+    response_rms: float = 0.005  # of pixel against pixel
+    n_dead_columns: int = 0  # columns that hardly answer to light (1 %)
     name: str = "SimCam"
     telescope: str = "Synthetic 0.3 m"
     temperature_c: float = -10.0
@@ -150,23 +141,20 @@ class Conditions:
     """One value for each frame.
 
     start_jd_utc, mid_jd_utc : (n,) float arrays.
-    airmass : (n,) float array.
-    fwhm_px : (n,) float array.
     transparency : (n,) float array, share of the light above the atmosphere that arrives:
         extinction and clouds.
     shift_x, shift_y : (n,) float arrays, where the pointing's centre falls, less the middle of
         the frame, pixels.
-    rotation_deg : (n,) float array, position angle of the +y axis.
     """
 
     start_jd_utc: np.ndarray
     mid_jd_utc: np.ndarray
-    airmass: np.ndarray
-    fwhm_px: np.ndarray
+    airmass: np.ndarray  # (n,) float array
+    fwhm_px: np.ndarray  # (n,) float array
     transparency: np.ndarray
     shift_x: np.ndarray
     shift_y: np.ndarray
-    rotation_deg: np.ndarray
+    rotation_deg: np.ndarray  # (n,) float array, position angle of the +y axis
 
     def __len__(self) -> int:
         """Count the frames."""

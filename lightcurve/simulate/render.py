@@ -17,17 +17,14 @@ STEP = 0.4  # of ln t in the Gaussian mixture: error below 1e-5 for usual beta, 
 class Sensor:
     """What calibration frames should find.
 
-    bias : (ny, nx) float array, ADU.
-    dark : (ny, nx) float array, electrons per second.
     flat : (ny, nx) float array, relative response to light, mean 1 over columns that are not
         dead.
-    hot : (ny, nx) bool array.
     """
 
-    bias: np.ndarray
-    dark: np.ndarray
+    bias: np.ndarray  # (ny, nx) float array, ADU
+    dark: np.ndarray  # (ny, nx) float array, electrons per second
     flat: np.ndarray
-    hot: np.ndarray
+    hot: np.ndarray  # (ny, nx) bool array
 
 
 def make_sensor(camera: SimCamera) -> Sensor:

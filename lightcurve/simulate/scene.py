@@ -25,22 +25,17 @@ TargetFlux = np.ndarray | Callable[[np.ndarray], np.ndarray]
 class Scene:
     """Everything but the noise.
 
-    sky : of n frames.
-    stars : m stars, the target first.
-    flux : (n,) float array, of the target, relative.
-    wcs : of each frame.
-    electrons : (m,) float array, in one exposure above the atmosphere, target flux 1.
     x, y : (n, m) float arrays, pixels.
     """
 
     night: Night
     camera: SimCamera
     sensor: Sensor
-    sky: Conditions
-    stars: StarField
-    flux: np.ndarray
-    wcs: list[WCS]
-    electrons: np.ndarray
+    sky: Conditions  # of n frames
+    stars: StarField  # m stars, the target first
+    flux: np.ndarray  # (n,) float array, of the target, relative
+    wcs: list[WCS]  # of each frame
+    electrons: np.ndarray  # (m,) float array, in one exposure above the atmosphere, target flux 1
     x: np.ndarray
     y: np.ndarray
 
@@ -121,11 +116,10 @@ def _check_seen(scene: Scene) -> None:
 class Shot:
     """One exposure as the acquisition software knows it.
 
-    kind : ``"light"``, ``"bias"``, ``"dark"`` or ``"flat"``.
     ra_deg, dec_deg : where the mount believes it points.
     """
 
-    kind: str
+    kind: str  # ``"light"``, ``"bias"``, ``"dark"`` or ``"flat"``
     file: str
     start_jd_utc: float
     exposure_s: float
@@ -180,8 +174,5 @@ def rounded(value: float) -> float | None:
 
 
 def focal_mm(scale_arcsec: float, pixel_um: float) -> float:
-    """Tell the focal length that gives a scale with a pixel.
-
-    Returns float: millimetres.
-    """
+    """Tell the focal length, millimetres, that gives a scale with a pixel."""
     return round(206.264806 * pixel_um / scale_arcsec, 2)

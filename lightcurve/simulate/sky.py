@@ -28,11 +28,7 @@ BRIGHTEST = -2.0  # magnitude; a number below stands for none, in tables that ha
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StarField:
-    """Stars on the sky.
-
-    ra_deg, dec_deg : (n,) float arrays, ICRS.
-    mag : (n,) float array.
-    """
+    """Stars on the sky; ra_deg, dec_deg: (n,) float arrays, ICRS. mag : (n,) float array."""
 
     ra_deg: np.ndarray
     dec_deg: np.ndarray

@@ -95,10 +95,7 @@ def is_ours(path: str | Path, choice: Choice) -> bool:
 
 
 def _curve_of_table(table: AijTable, choice: Choice) -> LightCurve:
-    """Make a light curve of a table.
-
-    See `read_curve`.
-    """
+    """Make a light curve of a table; see `read_curve`."""
     notes = list(table.unusable)
     bjd, jd, time_name = _times(table, choice, notes)
     flux, error, flux_name = _fluxes(table, choice, notes)

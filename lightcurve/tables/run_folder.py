@@ -39,10 +39,7 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 
 def read_fit_json(folder: Path) -> dict[str, Any] | None:
-    """Read fit.json.
-
-    None where there is no such file.
-    """
+    """Read fit.json; None where there is no such file."""
     path = folder / "fit.json"
     if not path.exists():
         return None

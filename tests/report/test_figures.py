@@ -18,7 +18,7 @@ from lightcurve.core.settings import Settings
 from lightcurve.curve.choose import choose_curve, star_curves
 from lightcurve.night import figures
 from lightcurve.phot.noise import NoiseModel
-from lightcurve.report import field, light_curve, night, seeing, stars, style
+from lightcurve.report import field, light_curve, night, stars, style
 from lightcurve.report import field as names
 from lightcurve.report import fit as corner
 from lightcurve.report import fit as residuals
@@ -96,7 +96,7 @@ def test_labels_of_the_light_curve_are_whole(curve, tmp_path, spread, monkeypatc
 def test_the_worst_seeing_is_marked_at_the_edge(axes):
     fwhm = 4 + 0.1 * np.sin(np.arange(300.0))
     fwhm[17], fwhm[40], fwhm[99] = 15.0, np.nan, 0.5
-    points, above, below = seeing.draw_fwhm(axes, np.arange(300.0), fwhm)
+    points, above, below = night.draw_fwhm(axes, np.arange(300.0), fwhm)
     low, high = axes.get_ylim()
     assert high < 15
     assert (above.get_xdata(), above.get_ydata()) == ([17], [high])
@@ -127,20 +127,20 @@ def test_profile_of_a_gaussian_is_that_gaussian(axes):
     sigma, centre = 3.0, (30.3, 28.6)
     distance = np.hypot(x - centre[0], y - centre[1])
     pixels = 100 + 5000 * np.exp(-0.5 * (distance / sigma) ** 2)
-    profile = seeing.star_profile(pixels, centre, 100.0, 14.0, star_id="T1", fwhm=7.06)
+    profile = night.star_profile(pixels, centre, 100.0, 14.0, star_id="T1", fwhm=7.06)
     expected = np.exp(-0.5 * (profile.radius / sigma) ** 2)
     ratio = profile.value / expected
     assert np.ptp(ratio) < 1e-8, "each pixel stands at its own distance"
     assert profile.radius.max() <= 14
     assert profile.value.max() == 1, "the peak is the highest pixel"
-    drawn = seeing.draw_profile(axes, [profile], 5.0, (8.0, 12.0))
+    drawn = night.draw_profile(axes, [profile], 5.0, (8.0, 12.0))
     assert drawn["aperture"].get_xdata()[0] == 5.0
     assert drawn["curves"][0].get_xdata().size == profile.bin_radius.size
 
 
 @pytest.mark.parametrize("centre", [(np.nan, 3.0), (-500.0, 3.0), (3.0, 900.0)])
 def test_profile_of_a_star_elsewhere_is_empty(centre):
-    profile = seeing.star_profile(np.ones((20, 20)), centre, 0.0, 6.0)
+    profile = night.star_profile(np.ones((20, 20)), centre, 0.0, 6.0)
     assert profile.radius.size == profile.bin_value.size == 0
 
 
@@ -274,7 +274,7 @@ def test_whole_figures_are_written(cube, curve, tmp_path):
     times, fit = cube.bjd_tdb, _fit(curve)
     predicted = {"ingress": float(times[20])}
     pixels = np.random.default_rng(0).normal(100, 5, (120, 150))
-    profile = seeing.star_profile(pixels, (60.0, 60.0), 90.0, 12.0, star_id="T1")
+    profile = night.star_profile(pixels, (60.0, 60.0), 90.0, 12.0, star_id="T1")
     flux, error = np.median(cube.flux, axis=0), np.median(cube.flux_err, axis=0)
     solution = Solution(None, "local", 9, 0.1, 1.0, 10.0, 1)
     names, roles = list(cube.plan.star_id), list(cube.plan.role)
@@ -284,7 +284,7 @@ def test_whole_figures_are_written(cube, curve, tmp_path):
             tmp_path / "a.png", curve, fit=fit, check=check, predicted=predicted
         ),
         light_curve.save_light_curve(tmp_path / "a.pdf", curve, title=r"<b>$\frac x$ & $co"),
-        seeing.save_seeing_profile(
+        night.save_seeing_profile(
             tmp_path / "b.png", [profile], radius=4.0, annulus=(6.0, 10.0), times=times,
             fwhm=cube.fwhm_px, scale_arcsec=1.2,
         ),
@@ -317,7 +317,7 @@ def test_a_night_without_one_good_point_still_has_its_figures(cube, curve, tmp_p
     empty = replace(curve, flux=nothing, flux_err=nothing, comparison_flux=nothing, bjd_tdb=nothing)
     nobody, nobodies = nothing[:3], np.full((2, 3), np.nan)
     pixels = np.full((30, 40), np.nan)
-    profile = seeing.star_profile(pixels, (5.0, 5.0), 0.0, 4.0)
+    profile = night.star_profile(pixels, (5.0, 5.0), 0.0, 4.0)
     written = [
         light_curve.save_light_curve(tmp_path / "a.png", empty),
         residuals.save_covariates(tmp_path / "b.png", {"airmass": nothing}, nothing),
@@ -333,7 +333,7 @@ def test_a_night_without_one_good_point_still_has_its_figures(cube, curve, tmp_p
             tmp_path / "i.png", np.arange(1.0, 4), nobodies, nobodies,
             roles=["target", "comparison"], radius=2.0,
         ),
-        seeing.save_seeing_profile(
+        night.save_seeing_profile(
             tmp_path / "j.png", [profile], radius=2.0, annulus=(3.0, 5.0), times=nothing,
             fwhm=nothing,
         ),
