@@ -14,11 +14,10 @@ from lightcurve.core.dates import EARLIEST_JD, LATEST_JD, jd_from_iso
 from lightcurve.core.errors import InputError
 from lightcurve.core.progress import Progress, silent
 from lightcurve.frames.read import is_fits_name
-from lightcurve.simulate.night import simulate_night
+from lightcurve.simulate.night import Truth, simulate_night
 from lightcurve.simulate.observatory import Night, SimCamera
 from lightcurve.simulate.request import Request
 from lightcurve.simulate.sky import BRIGHTEST, SimTarget, StarField, make_field, read_star_list
-from lightcurve.simulate.truth import Truth
 from lightcurve.transit.ephemeris import impact_parameter, predict_transit, read_planet
 from lightcurve.transit.model import transit_flux
 
