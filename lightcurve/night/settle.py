@@ -61,9 +61,13 @@ def settle_noise(
         found.append(Assumed("gain", value, "e-/ADU", source, text, err=noise.gain_err))
     for one in found:
         log.info("%s", one)
-    values = {value.name: value for value in (*scene.values, *found)}
-    scene = replace(scene, values=tuple(values.values()))
+    scene = replace(scene, values=merge_values(scene.values, found))
     return with_noise(measurements, noise, assumed_gain=gain), scene
+
+
+def merge_values(settled: Sequence[Assumed], found: Sequence[Assumed]) -> tuple[Assumed, ...]:
+    """Put what the field told in the place of what was assumed until then; each name once."""
+    return tuple({value.name: value for value in (*settled, *found)}.values())
 
 
 def predicted_transit(target: Target, measurements: Measurements) -> np.ndarray | None:

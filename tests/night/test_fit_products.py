@@ -14,7 +14,7 @@ from lightcurve.core.settings import make_settings
 from lightcurve.curve.choose import choose_curve
 from lightcurve.night import figures as neighbours
 from lightcurve.night.figures import write_neighbours
-from lightcurve.night.story import expected, fit_if_known
+from lightcurve.night.settle import fit_if_known, predicted_transit
 from lightcurve.setup.target import Target
 from lightcurve.transit.model import transit_flux
 from sim_cube import CubeTruth, cube_times, simulate_cube
@@ -102,7 +102,7 @@ def test_curve_and_neighbours_take_the_same_points_as_in_transit(cube, tmp_path,
     monkeypatch.setattr(neighbours, "check_neighbours", check)
     for planet in (sure, vague):
         write_neighbours(tmp_path, _night(cube, 2.5, planet))
-        of_curve.append(expected(Target("Test-1", 100.0, 0.0, "test", planet), cube))
+        of_curve.append(predicted_transit(Target("Test-1", 100.0, 0.0, "test", planet), cube))
     cadence_min = np.diff(cube.bjd_tdb)[0] * 1440
     for both in (of_curve, of_neighbours):
         added = both[1].sum() - both[0].sum()

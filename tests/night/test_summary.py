@@ -9,7 +9,7 @@ import pytest
 
 from lightcurve.core.data import Assumed, Criterion, Solution, label_results
 from lightcurve.night.products import describe_scatter
-from lightcurve.night.story import merge_values
+from lightcurve.night.settle import merge_values
 from lightcurve.setup.solving import describe_solution
 
 
