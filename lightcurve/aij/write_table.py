@@ -34,7 +34,6 @@ def write_measurements(
     *,
     image_height: int,
     saturation_adu: float | None = None,
-    delimiter: str | None = None,
 ) -> Path:
     """Write the measurements as a table that AstroImageJ opens, one row a measured frame.
 
@@ -52,8 +51,6 @@ def write_measurements(
         NAXIS2 of the frames: AstroImageJ counts rows from the top.
     saturation_adu : float, optional
         Peaks at or above it fill the column Saturated.
-    delimiter : str, optional
-        Instead of the one the name implies.
 
     Raises
     ------
@@ -82,8 +79,7 @@ def write_measurements(
     for k, star in enumerate(names[1:], start=1):
         columns |= {f"{c}_{star}": stars[c][:, k] for c in PIXEL_COUNTS}
     columns |= _sky_columns(measurements)
-    if delimiter is None:
-        delimiter = "," if str(path).lower().endswith(".csv") else "\t"
+    delimiter = "," if str(path).lower().endswith(".csv") else "\t"
     return write_text(path, _layout(columns, delimiter))
 
 

@@ -147,9 +147,7 @@ class Refined:
     dec_rms_arcsec: float
 
 
-def refine_wcs(
-    wcs: WCS, stars: Detections, shape: tuple[int, int], sky: np.ndarray, *, max_order: int = 4
-) -> Refined:
+def refine_wcs(wcs: WCS, stars: Detections, shape: tuple[int, int], sky: np.ndarray) -> Refined:
     """Fit a WCS anew to the catalogue stars that fall on detected ones.
 
     Parameters
@@ -160,8 +158,6 @@ def refine_wcs(
         (ny, nx).
     sky : (n, 2) float array
         RA and Dec, degrees, at the frame's epoch.
-    max_order : int
-        1 allows no SIP terms.
 
     Returns
     -------
@@ -170,7 +166,7 @@ def refine_wcs(
     """
     best = _outcome(wcs, 0, stars, shape, sky)
     current, tolerance = wcs, MATCH_PX
-    for order in _orders(wcs, max_order):
+    for order in _orders(wcs):
         for _ in range(2):
             check = check_wcs(current, stars, shape, sky, tolerance_px=tolerance)
             good = _without_outliers(check)
@@ -187,9 +183,9 @@ def refine_wcs(
     return best
 
 
-def _orders(wcs: WCS, max_order: int) -> list[int]:
+def _orders(wcs: WCS) -> list[int]:
     """List the orders to try: a distortion that is known is not exchanged for a simpler one."""
-    return [1, *range(max(_order_of(wcs), 2), max_order + 1)]
+    return [1, *range(max(_order_of(wcs), 2), max(STARS_FOR_ORDER) + 1)]
 
 
 def _fit(here: np.ndarray, sky: np.ndarray, shape: tuple[int, int], wcs: WCS, order: int) -> WCS:

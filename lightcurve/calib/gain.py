@@ -40,7 +40,6 @@ def measure_noise(
     bias_pair: tuple[np.ndarray, np.ndarray],
     *,
     saturation_adu: float | None = None,
-    block: int = BLOCK,
 ) -> CameraNoise:
     """Measure gain and read noise by the photon-transfer method.
 
@@ -52,7 +51,7 @@ def measure_noise(
     reach saturation in a flat are left out. Raises CalibrationError when fewer than four are
     usable, or the flats are no noisier than the biases.
     """
-    f1, f2, b1, b2 = (_blocks(image, block) for image in (*flat_pair, *bias_pair))
+    f1, f2, b1, b2 = (_blocks(image) for image in (*flat_pair, *bias_pair))
     if not f1.shape == f2.shape == b1.shape == b2.shape:
         msg = "gain and read noise: the two flats and two biases must be of one size"
         raise CalibrationError(msg)
@@ -80,11 +79,11 @@ def measure_noise(
     return CameraNoise(gain, gain_err, gain * read, gain * read * relative, int(use.sum()))
 
 
-def _blocks(image: np.ndarray, block: int) -> np.ndarray:
-    """Cut an image into whole square blocks, shape (n_blocks, block * block)."""
-    ny, nx = (size // block for size in image.shape)
-    cut = np.asarray(image, dtype=float)[: ny * block, : nx * block]
-    return cut.reshape(ny, block, nx, block).swapaxes(1, 2).reshape(-1, block * block)
+def _blocks(image: np.ndarray) -> np.ndarray:
+    """Cut an image into whole square blocks, shape (n_blocks, BLOCK * BLOCK)."""
+    ny, nx = (size // BLOCK for size in image.shape)
+    cut = np.asarray(image, dtype=float)[: ny * BLOCK, : nx * BLOCK]
+    return cut.reshape(ny, BLOCK, nx, BLOCK).swapaxes(1, 2).reshape(-1, BLOCK * BLOCK)
 
 
 def _variance(values: np.ndarray) -> np.ndarray:

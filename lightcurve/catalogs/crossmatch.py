@@ -50,13 +50,11 @@ def crossmatch(
     sources: tuple[np.ndarray, np.ndarray, np.ndarray | float],
     objects: tuple[np.ndarray, np.ndarray, np.ndarray | float],
     *,
-    sigmas: float = SIGMAS,
-    min_radius_arcsec: float = MIN_RADIUS_ARCSEC,
     max_radius_arcsec: float = MAX_RADIUS_ARCSEC,
 ) -> Matches:
     """Pair sources with every object within the errors of both positions.
 
-    The radius of a pair is `sigmas` times the two errors added in quadrature, within the limits:
+    The radius of a pair is `SIGMAS` times the two errors added in quadrature, within the limits:
     the lower for what the errors leave out (blends, distortion), the upper so that a poor position
     does not claim the field.
 
@@ -83,7 +81,7 @@ def crossmatch(
     chord = np.linalg.norm(a[source] - b[row], axis=1)
     separation = 2 * np.arcsin(np.minimum(chord / 2, 1)) / ARCSEC
     error = np.hypot(error_a[source], error_b[row])
-    radius = np.clip(sigmas * error, min_radius_arcsec, max_radius_arcsec)
+    radius = np.clip(SIGMAS * error, MIN_RADIUS_ARCSEC, max_radius_arcsec)
     close = separation <= radius
     with np.errstate(divide="ignore", invalid="ignore"):
         in_sigmas = separation / error

@@ -25,7 +25,6 @@ def write_whole(
     *,
     parents: bool = False,
     shared: bool = False,
-    advice: str = "is the disk full? try another --out",
 ) -> Path:
     """Write a file in one step: a reader sees the old one or the new one, never half of it.
 
@@ -42,8 +41,6 @@ def write_whole(
         Another process may be writing the same file: each then writes under a name of its own,
         and the last one stays. Else the name is always the same, so that what a killed run
         leaves is overwritten by the next.
-    advice : str
-        Ends the error.
 
     Raises
     ------
@@ -66,7 +63,8 @@ def write_whole(
             _discard(temporary)
             raise
     except OSError as error:
-        msg = f"{path}: cannot be written: {error.strerror or error}; {advice}"
+        reason = error.strerror or error
+        msg = f"{path}: cannot be written: {reason}; is the disk full? try another --out"
         raise InputError(msg) from error
     return path
 

@@ -36,13 +36,13 @@ def cell(value: Any) -> str:
     return " ".join(str(value).split())
 
 
-def csv_text(names: Sequence[str], rows: Iterable[Sequence[Any]], delimiter: str = ",") -> str:
+def csv_text(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Lay out a table of values, as `cell` takes them, with one header line.
 
-    Lines end in a line feed; cells that hold the delimiter or quotes are quoted.
+    Lines end in a line feed; cells that hold commas or quotes are quoted.
     """
     buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\n")
+    writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(names)
     writer.writerows([cell(value) for value in row] for row in rows)
     return buffer.getvalue()

@@ -113,10 +113,11 @@ def measure_stars(
     flags |= np.where(flux <= 0, np.uint16(Flag.NEGATIVE_FLUX), np.uint16(0))
     variance = (sky_std**2)[:, None]
     error = flux_error(flux, area, variance, n_sky[:, None], noise.gain_e_per_adu)
-    shape = {
-        name: np.where(there, values, np.nan)
-        for name, values in second_moments(boxes, dx, dy, main).items()
-    }
+    shape = second_moments(boxes, dx, dy, main)
+
+    def seen(values: np.ndarray) -> np.ndarray:
+        return np.where(there, values, np.nan)
+
     return StarPhotometry(
         x=np.where(there, cx, x),
         y=np.where(there, cy, y),
@@ -124,14 +125,14 @@ def measure_stars(
         flux_err=error,
         area=area,
         peak=np.where(there[:, None], peak, np.nan),
-        sky=np.where(there, sky, np.nan),
-        sky_std=np.where(there, sky_std, np.nan),
-        n_sky=np.where(there, n_sky, np.nan),
-        fwhm=np.where(there, profile_fwhm(*binned_profile(boxes, dx, dy)), np.nan),
-        x_width=shape["x_width"],
-        y_width=shape["y_width"],
-        angle_deg=shape["angle_deg"],
-        roundness=shape["roundness"],
+        sky=seen(sky),
+        sky_std=seen(sky_std),
+        n_sky=seen(n_sky),
+        fwhm=seen(profile_fwhm(*binned_profile(boxes, dx, dy))),
+        x_width=seen(shape["x_width"]),
+        y_width=seen(shape["y_width"]),
+        angle_deg=seen(shape["angle_deg"]),
+        roundness=seen(shape["roundness"]),
         flags=flags,
     )
 

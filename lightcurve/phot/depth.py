@@ -64,9 +64,9 @@ class Limits:
 
 
 def blank_places(
-    occupied: np.ndarray, margin: float, rng: np.random.Generator, *, n: int = N_BLANK
+    occupied: np.ndarray, margin: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw at most n places x, y on the frame where nothing is.
+    """Draw at most `N_BLANK` places x, y on the frame where nothing is.
 
     They keep `margin`, pixels, from the edges and from sources and bad pixels, `occupied` (ny, nx).
     """
@@ -77,9 +77,9 @@ def blank_places(
     if min(ny, nx) <= side:
         return np.zeros(0), np.zeros(0)
     free = uniform_filter(occupied.astype(np.float32), side) < 0.5 / side**2
-    x = rng.uniform(margin, nx - 1 - margin, TRIES * n)
-    y = rng.uniform(margin, ny - 1 - margin, TRIES * n)
-    good = np.flatnonzero(free[np.rint(y).astype(int), np.rint(x).astype(int)])[:n]
+    x = rng.uniform(margin, nx - 1 - margin, TRIES * N_BLANK)
+    y = rng.uniform(margin, ny - 1 - margin, TRIES * N_BLANK)
+    good = np.flatnonzero(free[np.rint(y).astype(int), np.rint(x).astype(int)])[:N_BLANK]
     return x[good], y[good]
 
 

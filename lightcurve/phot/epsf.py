@@ -22,6 +22,7 @@ SPOILT = int(Flag.EDGE | Flag.SATURATED | Flag.NON_LINEAR | Flag.BAD_PIXEL | Fla
 HALF_FWHM = 5.0  # half width of the grid
 TABLE_FWHM = (2.0, 3.0)  # the table fades out between these radii
 NEIGHBOUR_FWHM = 7.0  # sources nearer than this are fitted along and taken off
+ENOUGH_STARS = 40  # with so many the rules are not relaxed further
 PASSES = 4
 CLIP_SIGMA = 3.0
 MAX_MOFFAT_STARS = 60
@@ -37,7 +38,7 @@ class Rules:
     """What a star must be like to serve.
 
     brightest, faintest : percentiles of the candidates' fluxes between which a star lies.
-    neighbour_fwhm, neighbour_px : no neighbour within the larger of these,.
+    neighbour_fwhm, neighbour_px : no neighbour within the larger of these.
     """
 
     min_snr: float = 20.0
@@ -81,7 +82,7 @@ class Choice:
 
 
 def choose_psf_stars(
-    phot: StarPhotometry, column: int, fwhm: float, shape: tuple[int, int], *, enough: int = 40
+    phot: StarPhotometry, column: int, fwhm: float, shape: tuple[int, int]
 ) -> Choice:
     """Choose at most 350 stars for a PSF by rules that are relaxed, aloud, until there are enough.
 
@@ -100,7 +101,7 @@ def choose_psf_stars(
         rows = _obeying(phot, column, fwhm, shape, rules)
         if len(rows) > len(best) or not note:
             best, said = rows, note
-        if len(best) >= enough:
+        if len(best) >= ENOUGH_STARS:
             break
     span = _span(phot, best, shape)
     notes = [said] if said else []

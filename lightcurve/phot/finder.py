@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lightcurve.core.flags import PixelFlag
 from lightcurve.phot.background import Background
+from lightcurve.phot.detect import unusable
 from lightcurve.phot.methods import FINDERS, PEAKS
 
 __all__ = ["find_sources"]
@@ -35,7 +35,6 @@ def find_sources(
     method : str
         A name of `FINDERS`.
     """
-    unusable = (bad & ~np.uint8(PixelFlag.SATURATED)) != 0
-    light = np.where(unusable | ~np.isfinite(pixels), 0, pixels - background.level)
+    light = np.where(unusable(bad) | ~np.isfinite(pixels), 0, pixels - background.level)
     scaled = light / background.rms
     return FINDERS.get(method).find(scaled.astype(np.float32), fwhm, threshold_sigma)

@@ -45,20 +45,18 @@ UNITS = {
 }
 GRAVITATION = 6.6743e-8  # cm3 g-1 s-2
 DEPTH_SAMPLES = 1000
+MAX_SIZES = 40  # of the bins over which residuals are averaged
 
 
 def time_averaging(
-    time: np.ndarray, residuals: np.ndarray, *, max_bins: int = 40
+    time: np.ndarray, residuals: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Scatter of binned residuals against the size of the bins.
+    """Scatter of binned residuals against the size of the bins, 1 to a fifth of the points.
 
     Parameters
     ----------
     time : (n,) float array
         Days.
-    residuals : (n,) float array
-    max_bins : int
-        Bins hold from 1 point up to a fifth of the curve; at most this many sizes.
 
     Returns
     -------
@@ -74,7 +72,7 @@ def time_averaging(
     n = len(residuals)
     cadence = float(np.median(np.diff(time))) * 1440 if n > 1 else float("nan")
     largest = max(1, n // 5)
-    size = np.unique(np.linspace(1, largest, min(max_bins, largest)).astype(int))
+    size = np.unique(np.linspace(1, largest, min(MAX_SIZES, largest)).astype(int))
     total = np.concatenate([[0.0], np.cumsum(residuals - residuals.mean())])
     scatter = np.array([np.sqrt(np.mean(((total[k:] - total[:-k]) / k) ** 2)) for k in size])
     bins = n / size
