@@ -34,35 +34,21 @@ def _option(*flags_and_text: str) -> Any:
 Frames = Annotated[
     Path | None, _option("--frames", "Folder: measure A's frames again by A's rules.")
 ]
-
 Rtol = Annotated[float | None, _option("--rtol", "Allowed: ATOL + RTOL |B|.")]
-
 Atol = Annotated[float | None, _option("--atol", "See --rtol.")]
-
 Seconds = Annotated[float, _option("--time-tolerance", "Allowed between times, seconds.")]
-
 Partial = Annotated[bool, _option("--partial", "Rows without partner are no difference.")]
-
 By = Annotated[str, _option("--by", "Match rows by frame or time; default: found.")]
-
 Names = Annotated[str, _option("--columns", "Names, comma between, of a file without header.")]
-
 Only = Annotated[list[str] | None, _option("--only", "Column to compare, as Source-Sky; repeat.")]
-
 Time = Annotated[list[str] | None, _option("--time", "Column of times.")]
-
 Kind = Annotated[
     list[str] | None, _option("--time-kind", "Of --time: bjd_tdb, jd_utc, mjd_utc or iso_utc.")
 ]
-
 Flux = Annotated[list[str] | None, _option("--flux", "Column of fluxes.")]
-
 Error = Annotated[list[str] | None, _option("--error", "Column of errors.")]
-
 Divide = Annotated[list[str] | None, _option("--divide-by", "Column to divide the flux by.")]
-
 Star = Annotated[list[str] | None, _option("--star", "Target in an AstroImageJ table.")]
-
 Out = Annotated[Path | None, _option("--out", "-o", "Folder for comparison.csv and .png.")]
 
 

@@ -22,19 +22,13 @@ def _column(flag: str, text: str) -> Any:
 
 
 Time = Annotated[str, _column("--time", "Column of times, where its name does not tell.")]
-
 TimeKind = Annotated[str, _column("--time-kind", "bjd_tdb, jd_utc, mjd_utc or iso_utc.")]
-
 Flux = Annotated[str, _column("--flux", "Column of fluxes.")]
-
 Error = Annotated[str, _column("--error", "Column of their errors.")]
-
 DivideBy = Annotated[str, _column("--divide-by", "Column to divide the flux by.")]
-
 Columns = Annotated[
     str, _column("--columns", "Names of the columns, a,b,c, of a table without header.")
 ]
-
 Star = Annotated[str, _column("--star", "Target in an AstroImageJ table.")]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from lightcurve.aij.relative_flux import relative_fluxes
 from lightcurve.aij.rules import Start, TableRules, find_rules
 from lightcurve.compare.columns import PERIODS, ColumnDifference, compare_column, frame_key
 from lightcurve.compare.recompute import is_cut
-from lightcurve.compare.result import Comparison, Tolerance, take_wanted
+from lightcurve.compare.result import Comparison, Curves, Tolerance, take_wanted
 from lightcurve.core.constants import DAY_S
 from lightcurve.core.errors import InputError
 from lightcurve.core.progress import Progress, silent
@@ -24,7 +23,6 @@ from lightcurve.frames.read import is_fits_name, read_frame
 from lightcurve.phot.centroid import STILL_PX
 
 __all__ = ["compare_with_frames"]
-
 N_TRIALS = 3
 SHAPES = ("Width", "X-Width", "Y-Width", "Angle", "Roundness")
 # Variance is about a mean that hangs on the centroid's last step but one: no table tells it.
@@ -187,7 +185,7 @@ def compare_with_frames(
         lacking=lacking,
         tolerance=tolerance,
         notes=tuple(notes),
-        **_curves(again),
+        curves=_curves(again),
     )
 
 
@@ -200,22 +198,17 @@ def _not_measured(again: Remeasured) -> tuple[str, ...]:
     return tuple(name for name, known in names.items() if known.isdisjoint(again.ours))
 
 
-def _curves(again: Remeasured) -> dict[str, Any]:
+def _curves(again: Remeasured) -> Curves:
     """Relative fluxes of the first target, each over its median, for the figure."""
     name = next((n for n in again.ours if n.startswith("rel_flux_T")), "")
     ours, theirs = (c[name][:, 0] if name else np.empty(0) for c in (again.ours, again.theirs))
     levels = [np.median(c[np.isfinite(c)]) if np.isfinite(c).any() else 0.0 for c in (ours, theirs)]
     if min(levels) <= 0:
-        return {"time_name": "", **dict.fromkeys(("time", "flux_a", "flux_b"), np.empty(0))}
+        return Curves()
     times = again.table.times()
     system = next(iter(times), "")
     time = times[system][again.rows] if system else np.arange(len(ours), dtype=float)
-    return {
-        "time_name": system or "row",
-        "time": time,
-        "flux_a": ours / levels[0],
-        "flux_b": theirs / levels[1],
-    }
+    return Curves(system or "row", time, ours / levels[0], theirs / levels[1])
 
 
 def remeasure_table(

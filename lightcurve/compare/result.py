@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,43 +29,30 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["Comparison", "Tolerance", "write_comparison"]
-
 UNITS = ((1e-3, 1e2, "%"), (1e-6, 1e6, "ppm"), (1e-9, 1e9, "ppb"))  # size from which it suits
 ROUNDING = (1e15, "1e-15")
 N_BINS = 30
 
 
-def save_comparison(
-    path: str | Path,
-    time: np.ndarray,
-    flux_a: np.ndarray,
-    flux_b: np.ndarray,
-    *,
-    names: tuple[str, str],
-    time_name: str = "BJD_TDB",
-) -> Path:
-    """Draw two light curves, A minus B against time, and the histogram of A minus B.
-
-    time: (n,) float array, days; flux_a, flux_b: (n,) float arrays, relative fluxes of the same
-    rows, each over its median; names: (str, str), of A and B; time_name: of the time's system.
-    """
-    day, rest = time_axis(time)
-    difference = flux_a - flux_b
+def save_comparison(path: str | Path, curves: Curves, names: tuple[str, str]) -> Path:
+    """Draw both light curves, A minus B against time, and the histogram of A minus B."""
+    day, rest = time_axis(curves.time)
+    difference = curves.flux_a - curves.flux_b
     with styled_figure(path, (8.6, 5.4)) as figure:
         grid = figure.add_gridspec(
             2, 2, width_ratios=(4.2, 1), height_ratios=(2, 1),
             left=0.1, right=0.985, top=0.93, bottom=0.1, hspace=0.08, wspace=0.08,
         )  # fmt: skip
-        curves = figure.add_subplot(grid[0, 0])
-        below = figure.add_subplot(grid[1, 0], sharex=curves)
+        above = figure.add_subplot(grid[0, 0])
+        below = figure.add_subplot(grid[1, 0], sharex=above)
         beside = figure.add_subplot(grid[1, 1], sharey=below)
-        draw_two_curves(curves, rest, flux_a, flux_b, names)
-        curves.tick_params(labelbottom=False)
-        curves.set_title(f"{names[0]} and {names[1]}: {np.isfinite(difference).sum()} points")
+        draw_two_curves(above, rest, curves.flux_a, curves.flux_b, names)
+        above.tick_params(labelbottom=False)
+        above.set_title(f"{names[0]} and {names[1]}: {np.isfinite(difference).sum()} points")
         unit = draw_difference(below, rest, difference)
         draw_histogram(beside, difference * unit[0])
         below.set_ylabel(f"A - B ({unit[1]})")
-        below.set_xlabel(f"{time_name} - {day}" if day else time_name)
+        below.set_xlabel(f"{curves.time_name} - {day}" if day else curves.time_name)
     return Path(path)
 
 
@@ -157,6 +144,19 @@ class Tolerance:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Curves:
+    """Matched points of both light curves: (n,) float arrays, empty where there are none.
+
+    Times are in days; each relative flux is over its median.
+    """
+
+    time_name: str = ""
+    time: np.ndarray = field(default_factory=lambda: np.empty(0))
+    flux_a: np.ndarray = field(default_factory=lambda: np.empty(0))
+    flux_b: np.ndarray = field(default_factory=lambda: np.empty(0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
     """How far apart two tables are.
 
@@ -172,8 +172,6 @@ class Comparison:
         Columns that one of them alone has.
     lacking : tuple of str
         Those of them that were asked for.
-    time, flux_a, flux_b : (n,) float arrays
-        Matched points of the light curves, each flux over its median; empty without curves.
     """
 
     names: tuple[str, str]
@@ -185,10 +183,7 @@ class Comparison:
     lacking: tuple[str, ...]
     tolerance: Tolerance
     notes: tuple[str, ...]
-    time_name: str
-    time: np.ndarray
-    flux_a: np.ndarray
-    flux_b: np.ndarray
+    curves: Curves
 
     @property
     def unmatched(self) -> tuple[int, int]:
@@ -249,12 +244,10 @@ def write_comparison(out: Path, comparison: Comparison) -> dict[str, Path]:
         Folder; made if need be.
     """
     out.mkdir(parents=True, exist_ok=True)
-    names = [field.name for field in fields(ColumnDifference)]
+    names = [one.name for one in fields(ColumnDifference)]
     text = csv_text(names, map(astuple, comparison.differences))
     paths = {"table": write_text(out / "comparison.csv", text)}
-    if len(comparison.time):
-        paths["figure"] = save_comparison(
-            out / "comparison.png", comparison.time, comparison.flux_a, comparison.flux_b,
-            names=comparison.names, time_name=comparison.time_name,
-        )  # fmt: skip
+    if len(comparison.curves.time):
+        figure = save_comparison(out / "comparison.png", comparison.curves, comparison.names)
+        paths["figure"] = figure
     return paths

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from lightcurve.compare.columns import (
     match_labels,
     match_times,
 )
-from lightcurve.compare.result import Comparison, Tolerance, take_wanted
+from lightcurve.compare.result import Comparison, Curves, Tolerance, take_wanted
 from lightcurve.core import times
 from lightcurve.core.constants import DAY_S
 from lightcurve.core.data import LightCurve, Site
@@ -26,7 +26,6 @@ from lightcurve.setup.target import find_target
 from lightcurve.tables.light_curves import TIME_KINDS, Choice, is_ours, read_curve
 
 __all__ = ["compare_files", "split_names", "spread_choices"]
-
 SYSTEMS = {"bjd_tdb": "BJD_TDB", "jd_utc": "JD_UTC"}
 FIND = "-"
 WAYS = ("", "frame", "time")
@@ -50,16 +49,6 @@ class Side:
         else:
             values = self.table.times().get(SYSTEMS[system])
         return values if values is not None and np.isfinite(values).any() else None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Curves:
-    """Matched points of both light curves, each flux over its median; empty without curves."""
-
-    time_name: str = ""
-    time: np.ndarray = field(default_factory=lambda: np.empty(0))
-    flux_a: np.ndarray = field(default_factory=lambda: np.empty(0))
-    flux_b: np.ndarray = field(default_factory=lambda: np.empty(0))
 
 
 def compare_files(
@@ -124,10 +113,7 @@ def compare_files(
         lacking=lacking,
         tolerance=tolerance,
         notes=tuple(notes),
-        time_name=curves.time_name,
-        time=curves.time,
-        flux_a=curves.flux_a,
-        flux_b=curves.flux_b,
+        curves=curves,
     )
 
 
@@ -183,18 +169,18 @@ def _compare_curves(
     rows: tuple[np.ndarray, np.ndarray],
     labels: list[str],
     tolerance: Tolerance,
-) -> tuple[list[ColumnDifference], _Curves]:
+) -> tuple[list[ColumnDifference], Curves]:
     """Compare fluxes over their medians."""
     if a.curve is None or b.curve is None:
-        return [], _Curves()
+        return [], Curves()
     rtol, atol = tolerance.rtol, tolerance.atol
     flux_a, flux_b = a.curve.flux[rows[0]], b.curve.flux[rows[1]]
     both = np.isfinite(flux_a) & np.isfinite(flux_b)
     if not both.any():
-        return [], _Curves()
+        return [], Curves()
     level_a, level_b = np.median(flux_a[both]), np.median(flux_b[both])
     if not (level_a > 0 and level_b > 0):
-        return [], _Curves()
+        return [], Curves()
     flux_a, flux_b = flux_a / level_a, flux_b / level_b
     error_a, error_b = a.curve.flux_err[rows[0]] / level_a, b.curve.flux_err[rows[1]] / level_b
     found = [
@@ -204,8 +190,8 @@ def _compare_curves(
     for system, name in SYSTEMS.items():
         time = a.time(system)
         if time is not None and b.time(system) is not None:
-            return found, _Curves(name, time[rows[0]], flux_a, flux_b)
-    return found, _Curves("row", np.arange(len(flux_a), dtype=float), flux_a, flux_b)
+            return found, Curves(name, time[rows[0]], flux_a, flux_b)
+    return found, Curves("row", np.arange(len(flux_a), dtype=float), flux_a, flux_b)
 
 
 def _compare_times(

@@ -101,12 +101,10 @@ OBSERVER_CODE = Detail(
     "observer_code", "--observer-code", "AAVSO code of the observer.", "", panel="AAVSO",
     ask="your AAVSO observer code",
 )  # fmt: skip
-
 SECONDARY_CODES: Detail[tuple[str, ...]] = Detail(
     "secondary_codes", "--secondary-code", "Code of another observer; repeat.", (), panel="AAVSO",
     kind=list[str], read=tuple,
 )  # fmt: skip
-
 CAMERA = Detail(
     "camera", "--camera", "CCD, CMOS or DSLR.", "CCD", panel="AAVSO",
     ask="the kind of camera, CCD, CMOS or DSLR", read=_camera,
@@ -328,7 +326,6 @@ def _name(submission: Submission) -> str:
 
 
 write_exoplanet = TextFormat(_name, exoplanet_text, _validate)
-
 EXOPLANET = Export(
     "aavso-exoplanet",
     "AAVSO exoplanet report (v0.62)",

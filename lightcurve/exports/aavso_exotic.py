@@ -223,7 +223,6 @@ def _name(submission: Submission) -> str:
 
 
 write_exotic = TextFormat(_name, exotic_text, _validate)
-
 EXOTIC = Export(
     "aavso-exotic", "the same in EXOTIC's layout, for Exoplanet Watch", "AAVSO_PLANET_DATE.txt",
     write_exotic, details=(OBSERVER_CODE, SECONDARY_CODES, CAMERA),

@@ -127,7 +127,6 @@ def _name(submission: Submission) -> str:
 
 
 write_extended = TextFormat(_name, extended_text, _validate)
-
 EXTENDED = Export(
     "aavso-extended",
     "AAVSO extended format for variable stars, in magnitudes",

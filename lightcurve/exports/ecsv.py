@@ -81,7 +81,6 @@ def _name(submission: Submission) -> str:
 
 
 write_ecsv = TextFormat(_name, ecsv_text, _validate)
-
 ECSV = Export(
     "ecsv", "for lightkurve, juliet, allesfitter", "PLANET_DATE_lightcurve.ecsv", write_ecsv
 )

@@ -22,7 +22,6 @@ from lightcurve.core.flags import Flag, describe
 from lightcurve.curve.aperture import UNUSABLE
 
 __all__ = ["Detail"]
-
 SOFTWARE = f"lightcurve {__version__}"
 JULIAN = (2_400_000.0, 2_500_000.0)  # 1858 to 2132: anything else is another time system
 T = TypeVar("T")
@@ -125,35 +124,28 @@ def _planet_of(night: Mapping[str, Any]) -> str:
 
 
 STAR_NAME = Detail("star_name", "--star", "Name of the star.", "", of_run=_star_of)
-
 PLANET_NAME = Detail(
     "planet_name", "--planet-name", "Name of the planet.", "", ask="the planet's name",
     of_run=_planet_of,
 )  # fmt: skip
-
 FILTER = Detail(
     "filter", "--filter", "Filter, where the header was wrong or silent.", "", ask="the filter",
     of_run=lambda night: night.get("filter"),
 )  # fmt: skip
-
 EXPOSURE = Detail(
     "exposure_s", "--exposure", "Seconds, where the header was silent.", 0.0,
     ask="the exposure in seconds", kind=float, read=number_within("--exposure", 0.001, DAY_S),
     of_run=lambda night: night.get("exposure_s"),
 )  # fmt: skip
-
 BINNING = Detail(
     "binning", "--binning", "Such as 1x1, where the header was silent.", (1, 1),
     ask="the binning, such as 1x1", read=_binning, of_run=lambda night: night.get("binning"),
 )  # fmt: skip
-
 NOTES = Detail("notes", "--notes", "A remark.", "")
-
 CHECK_MAGNITUDE: Detail[float | None] = Detail(
     "check_magnitude", "--check-magnitude", "Of the check star in this filter.", None,
     panel="AAVSO", kind=float, read=number_within("--check-magnitude", -30.0, 40.0),
 )  # fmt: skip
-
 COMMON: tuple[Detail[Any], ...] = (STAR_NAME, PLANET_NAME, FILTER, EXPOSURE, BINNING, NOTES)
 
 

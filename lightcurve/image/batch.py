@@ -31,7 +31,6 @@ from lightcurve.image.write import json_line
 from lightcurve.report.image_plots import save_sequence
 
 __all__ = ["measure_sequence", "reduce_images"]
-
 log = logging.getLogger(__name__)
 COLUMNS = (
     "file", "status", "quality", "mid_jd_utc", "exposure_s", "filter", "band", "standards",

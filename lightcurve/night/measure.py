@@ -48,30 +48,7 @@ from lightcurve.phot.methods import centroid_of
 log = logging.getLogger(__name__)
 MAX_PATTERN = 150  # so many of a frame's stars make its pattern
 UNCERTAIN_S = 1.0  # a clock of whole seconds, the coarsest in common use, leaves half of one open
-
-
-@lru_cache(maxsize=1)
-def _masters(folder: Path | None, digest: str) -> Masters | None:  # noqa: ARG001
-    """Read the masters once for all frames; another digest means that they were made anew."""
-    return load_masters(folder) if folder else None
-
-
-@lru_cache(maxsize=1)
-def _small_masters(
-    folder: Path | None, digest: str, shape: tuple[int, int], factor: int
-) -> SmallMasters:
-    return shrink_masters(_masters(folder, digest) or Masters(), shape, factor)
-
-
 _OWN = threading.local()
-
-
-def _memory(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Keep one array a thread to read frames into; nothing of a frame outlives its measuring."""
-    kept = getattr(_OWN, "pixels", None)
-    if kept is None or kept.shape != shape or kept.dtype != dtype:
-        _OWN.pixels = kept = np.empty(shape, dtype)
-    return kept
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,7 +74,10 @@ def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
         seen = _find_small(raw, masters, recipe) if whole is None else _find(whole, recipe)
         registration = seen.registration
         if registration is None:
-            registration, solution = _place(raw, seen.stars, recipe)
+            registration, solution = place_frame(
+                raw, seen.stars, recipe.reference, recipe.plan, recipe.scale_arcsec,
+                recipe.settings.solve,
+            )  # fmt: skip
         x, y = place(recipe.plan, registration)
         if whole is None:
             frame, part = reduce_parts(raw, masters, x, y, _reach(recipe))
@@ -106,14 +86,7 @@ def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
         photometry = _photometry(frame, part, x, y, recipe)
     except LightcurveError as error:
         return _failed(path, error, seen)
-    result = _measured(path, seen, registration, solution, photometry)
-    return replace(result, from_header=_from_header(raw))
-
-
-def _from_header(raw: RawFrame) -> tuple[float, ...]:
-    """Quantities that stand in headers; NaN where a header has none."""
-    found = (number(str(raw.header.get(key, ""))) for key in header_columns().values())
-    return tuple(float("nan") if value is None else value for value in found)
+    return _measured(raw, seen, registration, solution, photometry)
 
 
 def _read(path: Path, recipe: Recipe) -> RawFrame:
@@ -124,11 +97,32 @@ def _read(path: Path, recipe: Recipe) -> RawFrame:
     return raw
 
 
+def _memory(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Keep one array a thread to read frames into; nothing of a frame outlives its measuring."""
+    kept = getattr(_OWN, "pixels", None)
+    if kept is None or kept.shape != shape or kept.dtype != dtype:
+        _OWN.pixels = kept = np.empty(shape, dtype)
+    return kept
+
+
 def _masters_for(raw: RawFrame, recipe: Recipe) -> Masters | None:
     masters = _masters(recipe.masters_folder, recipe.masters_digest)
     if masters is not None:
         check_size(raw, masters, raw.pixels.shape)
     return masters
+
+
+@lru_cache(maxsize=1)
+def _masters(folder: Path | None, digest: str) -> Masters | None:  # noqa: ARG001
+    """Read the masters once for all frames; another digest means that they were made anew."""
+    return load_masters(folder) if folder else None
+
+
+@lru_cache(maxsize=1)
+def _small_masters(
+    folder: Path | None, digest: str, shape: tuple[int, int], factor: int
+) -> SmallMasters:
+    return shrink_masters(_masters(folder, digest) or Masters(), shape, factor)
 
 
 def _calibrate(raw: RawFrame, masters: Masters | None, recipe: Recipe) -> Frame:
@@ -168,13 +162,28 @@ def _find_small(raw: RawFrame, masters: Masters | None, recipe: Recipe) -> _Seen
     return _Seen(raw.exposure, stars, registration)
 
 
-def _place(
-    raw: RawFrame, stars: Detections, recipe: Recipe
-) -> tuple[Registration, Solution | None]:
-    """Register a frame by its stars, or else solve it on the sky."""
-    return place_frame(
-        raw, stars, recipe.reference, recipe.plan, recipe.scale_arcsec, recipe.settings.solve
-    )
+def place(plan: StarPlan, registration: Registration) -> tuple[np.ndarray, np.ndarray]:
+    """Find where the plan's stars fall in a frame.
+
+    The frame's WCS is the reference's WCS after the inverse of this transform, so this is placing
+    by sky coordinates without the detour.
+
+    Returns x, y: (n,) float arrays, pixels of the frame.
+    """
+    return move(registration.matrix, plan.x_ref, plan.y_ref)
+
+
+def move(matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Carry reference positions over to a frame.
+
+    Written out, because a matrix product may round differently with the matrix's order in memory,
+    and a result that was stored must give the same bits as one just computed.
+
+    matrix: (2, 3) float array, of a `Registration`; x, y: pixels of the reference frame.
+    Returns x, y: pixels of the frame.
+    """
+    (a, b, c), (d, e, f) = matrix.tolist()
+    return a * x + b * y + c, d * x + e * y + f
 
 
 def _reach(recipe: Recipe) -> int:
@@ -211,17 +220,8 @@ def _photometry(
     )  # fmt: skip
 
 
-def _failed(path: Path, error: LightcurveError, seen: _Seen | None) -> FrameResult:
-    if seen is None:
-        return FrameResult(path.name, "failed", str(error))
-    return FrameResult(
-        path.name, "failed", str(error), exposure=seen.exposure, n_detected=len(seen.stars),
-        sky=seen.stars.sky, sky_rms=seen.stars.sky_rms,
-    )  # fmt: skip
-
-
 def _measured(
-    path: Path,
+    raw: RawFrame,
     seen: _Seen,
     registration: Registration,
     solution: Solution | None,
@@ -239,7 +239,7 @@ def _measured(
         remarks = (*remarks, f"does not match the reference: placed by plate solving ({by})")
     photometry = replace(photometry, flags=photometry.flags | np.uint16(flags))
     return FrameResult(
-        path.name,
+        raw.path.name,
         "measured",
         "; ".join(remarks),
         exposure=seen.exposure,
@@ -249,34 +249,26 @@ def _measured(
         sky_rms=seen.stars.sky_rms,
         fwhm_px=_median_fwhm(photometry.fwhm, photometry.flags[:, 0]),
         photometry=photometry,
+        from_header=_from_header(raw),
     )
-
-
-def place(plan: StarPlan, registration: Registration) -> tuple[np.ndarray, np.ndarray]:
-    """Find where the plan's stars fall in a frame.
-
-    The frame's WCS is the reference's WCS after the inverse of this transform, so this is placing
-    by sky coordinates without the detour.
-
-    Returns x, y: (n,) float arrays, pixels of the frame.
-    """
-    return move(registration.matrix, plan.x_ref, plan.y_ref)
-
-
-def move(matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Carry reference positions over to a frame.
-
-    Written out, because a matrix product may round differently with the matrix's order in memory,
-    and a result that was stored must give the same bits as one just computed.
-
-    matrix: (2, 3) float array, of a `Registration`; x, y: pixels of the reference frame.
-    Returns x, y: pixels of the frame.
-    """
-    (a, b, c), (d, e, f) = matrix.tolist()
-    return a * x + b * y + c, d * x + e * y + f
 
 
 def _median_fwhm(fwhm: np.ndarray, flags: np.ndarray) -> float:
     """Median over the stars that are whole and unsaturated; NaN where there is none."""
     usable = fwhm[np.isfinite(fwhm) & (flags & (Flag.EDGE | Flag.SATURATED) == 0)]
     return float(np.median(usable)) if usable.size else float("nan")
+
+
+def _from_header(raw: RawFrame) -> tuple[float, ...]:
+    """Quantities that stand in headers; NaN where a header has none."""
+    found = (number(str(raw.header.get(key, ""))) for key in header_columns().values())
+    return tuple(float("nan") if value is None else value for value in found)
+
+
+def _failed(path: Path, error: LightcurveError, seen: _Seen | None) -> FrameResult:
+    if seen is None:
+        return FrameResult(path.name, "failed", str(error))
+    return FrameResult(
+        path.name, "failed", str(error), exposure=seen.exposure, n_detected=len(seen.stars),
+        sky=seen.stars.sky, sky_rms=seen.stars.sky_rms,
+    )  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,12 @@ from lightcurve.report.style import ROLE_COLOUR, styled_figure
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.collections import Collection
     from matplotlib.image import AxesImage
+    from matplotlib.lines import Line2D
 
 __all__ = ["save_field"]
-
+WIDTH = 8.0  # of the picture, inches
 HEIGHT = 0.016  # of a name, over the width of the image
 CORNERS = ((1, 1), (-1, 1), (1, -1), (-1, -1))
 MAX_SHOWN = 1400  # pixels along the longer side; more cannot be seen in the figure
@@ -128,8 +131,6 @@ def draw_stars(
     radius, pixels; the sky is drawn for target and comparisons.
     ``circles``: role to collection; ``labels``: list of texts.
     """
-    from matplotlib.collections import EllipseCollection
-
     circles = {}
     placed = np.isfinite(x) & np.isfinite(y)
     for role, colour in ROLE_COLOUR.items():
@@ -138,19 +139,63 @@ def draw_stars(
             continue
         rings = (radius,) if role == "field" else (radius, outer)
         for ring in rings:
-            size = np.full(chosen.sum(), 2 * ring)
-            circles[role] = axes.add_collection(
-                EllipseCollection(
-                    size, size, np.zeros(chosen.sum()), units="xy", facecolors="none",
-                    offsets=np.column_stack([x[chosen], y[chosen]]), transOffset=axes.transData,
-                    edgecolors=colour, linewidths=1.2 if role != "field" else 0.7,
-                )
-            )  # fmt: skip
+            circles[role] = draw_circles(
+                axes, x[chosen], y[chosen], 2 * ring, colour, 1.2 if role != "field" else 0.7
+            )
     named = np.flatnonzero(placed & (plan.role != "field"))[:MAX_LABELS]
     colours = [ROLE_COLOUR[str(role)] for role in plan.role[named]]
     places = np.column_stack([x, y])[named]
     labels = name_stars(axes, places, list(plan.star_id[named]), colours, outer)
     return {"circles": circles, "labels": labels}
+
+
+def draw_circles(
+    axes: Axes, x: np.ndarray, y: np.ndarray, size: float, colour: str, width: float
+) -> Collection:
+    """Draw circles of a diameter in pixels, with lines of a width in points."""
+    from matplotlib.collections import EllipseCollection
+
+    across = np.full(len(x), size)
+    return axes.add_collection(
+        EllipseCollection(
+            across, across, np.zeros(len(x)), units="xy", facecolors="none",
+            offsets=np.column_stack([x, y]), transOffset=axes.transData, edgecolors=colour,
+            linewidths=width,
+        )
+    )  # fmt: skip
+
+
+def circle_handle(colour: str, label: str) -> Line2D:
+    """Show a circle in a legend."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], marker="o", mfc="none", mec=colour, ls="", ms=7, label=label)
+
+
+@contextmanager
+def frame_picture(
+    path: str | Path, pixels: np.ndarray, *, solution: Solution | None, title: str
+) -> Iterator[tuple[Axes, list[Line2D]]]:
+    """Give axes with the frame drawn on them, and a list for what the legend is to show.
+
+    When the block ends compass, title and legend are drawn and the picture is written.
+    """
+    ny, nx = pixels.shape
+    height = float(np.clip((WIDTH - 0.9) * ny / nx + 0.9, 4.0, 10.5))
+    with styled_figure(path, (WIDTH, height)) as figure:
+        axes = figure.add_axes((0.09, 0.5 / height, 0.89, 1 - 0.9 / height))
+        draw_image(axes, pixels)
+        handles: list[Line2D] = []
+        yield axes, handles
+        if solution is not None:
+            draw_compass(axes, solution, pixels.shape)
+        axes.set(xlim=(-0.5, nx - 0.5), ylim=(-0.5, ny - 0.5), title=title)
+        # Below the picture: a long title has the line above to itself.
+        axes.set_xlabel("x (px)", loc="left")
+        figure.legend(
+            handles=handles, loc="lower right", bbox_to_anchor=(0.985, 0.0), ncols=4,
+            columnspacing=1.0, handletextpad=0.2,
+        )  # fmt: skip
 
 
 def draw_compass(axes: Axes, solution: Solution, shape: tuple[int, int]) -> list:
@@ -214,33 +259,12 @@ def save_field(
     solution : Solution, optional
         Adds north, east and a scale bar.
     """
-    from matplotlib.lines import Line2D
-
-    ny, nx = pixels.shape
-    width = 8.0
-    height = float(np.clip((width - 0.9) * ny / nx + 0.9, 4.0, 10.5))
-    with styled_figure(path, (width, height)) as figure:
-        axes = figure.add_axes((0.09, 0.5 / height, 0.89, 1 - 0.9 / height))
-        draw_image(axes, pixels)
+    with frame_picture(path, pixels, solution=solution, title=title) as (axes, handles):
         draw_stars(axes, plan.x_ref, plan.y_ref, plan=plan, radius=radius, outer=outer)
-        if solution is not None:
-            draw_compass(axes, solution, pixels.shape)
-        axes.set_xlim(-0.5, nx - 0.5)
-        axes.set_ylim(-0.5, ny - 0.5)
-        axes.set_title(title)
-        handles = [
-            Line2D(
-                [], [], marker="o", mfc="none", mec=colour, ls="", ms=7, label=_count(plan, role)
-            )
-            for role, colour in ROLE_COLOUR.items()
-            if (plan.role == role).any()
-        ]
-        # Below the picture: a long title has the line above to itself.
-        axes.set_xlabel("x (px)", loc="left")
-        figure.legend(
-            handles=handles, loc="lower right", bbox_to_anchor=(0.985, 0.0), ncols=4,
-            columnspacing=1.0, handletextpad=0.2,
-        )  # fmt: skip
+        handles += [
+            circle_handle(colour, _count(plan, role))
+            for role, colour in ROLE_COLOUR.items() if (plan.role == role).any()
+        ]  # fmt: skip
     return Path(path)
 
 

@@ -39,14 +39,12 @@ __all__ = [
     "write_page",
     "write_report",
 ]
-
 PARAMETER_NAMES = {
     "rp_over_rs": "Rp/R*",
     "a_over_rs": "a/R*",
     "mid_time_bjd_tdb": "mid-transit time",
     "o_minus_c_minutes": "O \N{MINUS SIGN} C",
 }
-
 SCRIPT = Path(__file__).parent / "assets" / "image_page.js"
 
 

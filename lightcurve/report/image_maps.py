@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.core.data import Solution
-from lightcurve.report.field import draw_compass, draw_image, sample, stretch, thin
+from lightcurve.report.field import (
+    circle_handle,
+    draw_circles,
+    frame_picture,
+    sample,
+    stretch,
+    thin,
+)
 from lightcurve.report.style import (
     ACCENT,
     COMPARISON,
@@ -23,11 +30,8 @@ from lightcurve.report.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
 
 __all__ = ["save_background", "save_cutouts", "save_frame", "save_psf"]
-
-WIDTH = 8.0
 GROUP_COLOUR = {
     "calibrating": COMPARISON,
     "source": TARGET,
@@ -57,44 +61,15 @@ def save_frame(
     solution : Solution or None
         For the arrows to north and east; None draws none.
     """
-    ny, nx = pixels.shape
-    height = float(np.clip((WIDTH - 0.9) * ny / nx + 0.9, 4.0, 10.5))
     # So small that it would not show, a circle is drawn larger.
-    size = 2 * max(radius, 0.006 * max(nx, ny))
-    with styled_figure(path, (WIDTH, height)) as figure:
-        axes = figure.add_axes((0.09, 0.5 / height, 0.89, 1 - 0.9 / height))
-        draw_image(axes, pixels)
-        handles = [
-            _draw_group(axes, name, places, size)
-            for name, places in groups.items() if len(places[0])
-        ]  # fmt: skip
-        if solution is not None:
-            draw_compass(axes, solution, pixels.shape)
-        axes.set(xlim=(-0.5, nx - 0.5), ylim=(-0.5, ny - 0.5), title=title)
-        axes.set_xlabel("x (px)", loc="left")
-        figure.legend(
-            handles=handles, loc="lower right", bbox_to_anchor=(0.985, 0.0), ncols=4,
-            columnspacing=1.0, handletextpad=0.2,
-        )  # fmt: skip
+    size = 2 * max(radius, 0.006 * max(pixels.shape))
+    with frame_picture(path, pixels, solution=solution, title=title) as (axes, handles):
+        for name, (x, y) in groups.items():
+            if len(x):
+                colour = GROUP_COLOUR[name]
+                draw_circles(axes, x, y, size, colour, 0.6 if name == "source" else 1.0)
+                handles.append(circle_handle(colour, f"{name} ({len(x)})"))
     return Path(path)
-
-
-def _draw_group(
-    axes: Axes, name: str, places: tuple[np.ndarray, np.ndarray], size: float
-) -> Line2D:
-    """Draw circles of one group; return what the legend shows of it."""
-    from matplotlib.collections import EllipseCollection
-    from matplotlib.lines import Line2D
-
-    n, colour = len(places[0]), GROUP_COLOUR[name]
-    axes.add_collection(
-        EllipseCollection(
-            np.full(n, size), np.full(n, size), np.zeros(n), units="xy", facecolors="none",
-            offsets=np.column_stack(places), transOffset=axes.transData, edgecolors=colour,
-            linewidths=0.6 if name == "source" else 1.0,
-        )
-    )  # fmt: skip
-    return Line2D([], [], marker="o", mfc="none", mec=colour, ls="", ms=7, label=f"{name} ({n})")
 
 
 def save_background(

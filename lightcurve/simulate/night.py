@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from astropy.wcs import WCS
 
 __all__ = ["DEMO_CALIBRATIONS", "demo_night", "simulate_night"]
-
 FLAT_LEVEL = 0.45  # of full scale
 DEMO_CALIBRATIONS = 5  # frames of each kind
 

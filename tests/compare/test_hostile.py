@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lightcurve.compare.describe import describe_file
 from lightcurve.compare.frames import compare_with_frames
 from lightcurve.compare.recompute import recompute_table
-from lightcurve.compare.result import Tolerance, save_comparison
+from lightcurve.compare.result import Curves, Tolerance, save_comparison
 from lightcurve.compare.tables import compare_files
 from lightcurve.core.errors import LightcurveError
 from lightcurve.core.settings import Settings
@@ -114,5 +114,7 @@ def test_a_result_or_one_line(
 @settings(max_examples=12)
 def test_a_figure_of_anything(numbers: list[tuple[float, float]], tmp_path: Path) -> None:
     a, b = np.array(numbers, dtype=float).reshape(-1, 2).T
-    path = save_comparison(tmp_path / "f.png", np.arange(float(len(a))), a, b, names=("a", "b"))
+    path = save_comparison(
+        tmp_path / "f.png", Curves("BJD_TDB", np.arange(float(len(a))), a, b), ("a", "b")
+    )
     assert path.stat().st_size > 1000
