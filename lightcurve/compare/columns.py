@@ -81,8 +81,7 @@ def compare_column(
 def frame_key(label: str) -> str:
     """Reduce a frame's name to what stays the same in every table.
 
-    label: file name, with or without folder and suffixes.
-    Lower case, without them.
+    label: file name, with or without folder and suffixes. Lower case, without them.
     """
     key = label.replace("\\", "/").rsplit("/", 1)[-1].strip().lower()
     for suffix in SUFFIXES:

@@ -67,7 +67,7 @@ class TimeCheck:
 
     n, n_beyond : rows compared, and those that are off by more than rounding and formulas
         explain.
-    median_s, least_s, most_s : Table minus computed, seconds.
+    median_s, least_s, most_s : table minus computed, seconds.
     """
 
     column: str  # of the table

@@ -72,8 +72,7 @@ def draw_two_curves(
 def draw_difference(axes: Axes, time: np.ndarray, difference: np.ndarray) -> tuple[float, str]:
     """Draw the difference in the unit that suits it.
 
-    time, difference: (n,) float arrays.
-    Returns factor: from the difference to the unit.
+    time, difference: (n,) float arrays. Returns factor: from the difference to the unit.
     """
     finite = np.abs(difference[np.isfinite(difference)])
     size = float(np.max(finite, initial=0.0))

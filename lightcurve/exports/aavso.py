@@ -207,8 +207,7 @@ def fitted_values(submission: Submission, names: Mapping[str, str]) -> Values:
 def in_words(values: Values) -> str:
     """Lay values out as ``name=value +/- error``, comma between.
 
-    values: mapping of str to (float, float or None).
-    Rounded as `value_and_error` does.
+    values: mapping of str to (float, float or None). Rounded as `value_and_error` does.
     """
     parts = {name: value_and_error(*pair) for name, pair in values.items()}
     return ",".join(f"{name}={' +/- '.join(filter(None, pair))}" for name, pair in parts.items())
@@ -217,8 +216,7 @@ def in_words(values: Values) -> str:
 def read_header(text: str) -> dict[str, str]:
     """Cut ``#KEY=value`` lines.
 
-    text: a whole report.
-    In their order.
+    text: a whole report. In their order.
     """
     return dict(re.findall(r"^#([A-Z_][A-Z0-9_-]*)=(.*?)\r?$", text, flags=re.MULTILINE))
 
@@ -226,8 +224,7 @@ def read_header(text: str) -> dict[str, str]:
 def header_faults(header: dict[str, str], keys: tuple[str, ...]) -> list[str]:
     """Check a report's header.
 
-    keys: those it must have.
-    Faults; empty when it will do.
+    keys: those it must have. Faults; empty when it will do.
     """
     faults = [f"#{key}= is missing" for key in keys if key not in header]
     faults += [

@@ -258,8 +258,7 @@ def check_rows(rows: list[list[str]], names: tuple[str, ...]) -> list[str]:
     """Check data lines: so many finite numbers each, times in range and ascending.
 
     rows: cells; the first is the time, the second a flux, the third its error; names: of the
-    columns; the first is a Julian date.
-    Faults.
+    columns; the first is a Julian date. Faults.
     """
     faults = [] if rows else ["no data"]
     before = -math.inf

@@ -96,8 +96,6 @@ def measure_sequence(
 
     Parameters
     ----------
-    paths : sequence of Path
-        Files, or folders whose FITS files are taken.
     out : Path
         Gets sequence.csv, sequence.png, and sequence.jsonl, the rows kept.
 
@@ -108,11 +106,8 @@ def measure_sequence(
 
     Raises
     ------
-    InputError
-        When a catalogue given or the masters cannot be read, or there is no such band, service or
-        place.
-    CatalogError
-        When the target is given by a name that cannot be resolved.
+    InputError, CatalogError
+        As `reduce_images`.
     """
     quick, keep = quick_settings(settings), out / "sequence.jsonl"
 
@@ -233,8 +228,7 @@ def recall_rows(path: Path) -> dict[str, dict[str, Any]]:
 def keep_row(path: Path, state: str, row: Mapping[str, Any]) -> None:
     """Add a row to those kept, at once, unless a service had failed that may yet answer.
 
-    state: by `lightcurve.image.folder.state_of`.
-    Raises InputError when it cannot be written.
+    state: by `lightcurve.image.folder.state_of`. Raises InputError when it cannot be written.
     """
     if row["status"] != "reduced" or row["failed_services"]:
         return

@@ -54,10 +54,8 @@ def is_free(folder: Path, frame: Path) -> bool:
 def claimed(folder: Path, frame: Path) -> Iterator[None]:
     """Take a folder for a frame's products: those of an earlier run go, also when this one fails.
 
-    Meanwhile, and after a failure, its summary says so.
-
-    folder: it exists.
-    Raises InputError when it holds another frame's products, or cannot be written.
+    Meanwhile, and after a failure, its summary says so. Raises InputError when it holds another
+    frame's products, or cannot be written.
     """
     if not is_free(folder, frame):
         owner = told(folder).get("path") or told(folder).get("file")
@@ -131,9 +129,8 @@ def _paths(value: object) -> Iterable[Path]:
 def as_before(folder: Path, state: str) -> dict[str, Any] | None:
     """Take the numbers of a frame from its folder, where nothing would change them.
 
-    state: by `state_of`.
-    None unless it was reduced in that state, every service asked had answered, and every product is
-    still there.
+    state: by `state_of`. None unless it was reduced in that state, every service asked had
+    answered, and every product is still there.
     """
     summary = dict(told(folder))
     products = summary.pop("products", None)

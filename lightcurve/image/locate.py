@@ -71,9 +71,8 @@ def field_of(
 ) -> tuple[Field, tuple[str, ...]]:
     """Describe the piece of sky and the moment of a frame.
 
-    mpc_code : of the observatory.
-    Returns field : a cone that holds the frame.
-        notes : what was assumed.
+    mpc_code: of the observatory. Returns field: a cone that holds the frame. notes: what was
+    assumed.
     """
     ny, nx = prepared.frame.pixels.shape
     ra, dec = middle_deg(solution.wcs, (ny, nx))
@@ -93,9 +92,8 @@ def place_sources(
 ) -> Placed:
     """Refine the solution with the best catalogue there is, and place the sources.
 
-    shape: (ny, nx).
-    Raises SolveError when nothing had checked the solution, the catalogue refutes it, and its stars
-    do not show how far it is off.
+    shape: (ny, nx). Raises SolveError when nothing had checked the solution, the catalogue refutes
+    it, and its stars do not show how far it is off.
     """
     notes: tuple[str, ...] = ()
     best, *surveys = (service.name for service in SERVICES if service.role is Role.STARS)
@@ -120,10 +118,9 @@ def shifted_wcs(
     not, and a scale off by no more than the registration of frames allows.
 
     wcs : TAN or TAN-SIP, roughly right.
-    stars : of the frame.
     catalog : with magnitudes: the brightest stars are compared first.
     shape : (ny, nx).
-    Returns off_px : how far the middle of the frame was off.
+    Returns off_px: how far the middle of the frame was off.
     RegistrationError when the patterns do not match.
     """
     ny, nx = shape
@@ -284,9 +281,8 @@ def positions(sources: Sources) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Take each source's best place.
 
     That is the centroid of a star alone, which needs no model of it; of a star with a neighbour
-    that moves it, and where there is no centroid, the place by the PSF fit.
-
-    Returns x, y, error: (n,) float arrays, pixels; the error is of one coordinate.
+    that moves it, and where there is no centroid, the place by the PSF fit. Returns x, y, error:
+    (n,) float arrays, pixels; the error is of one coordinate.
     """
     phot, fit = sources.phot, sources.psf_phot
     fwhm = float(sources.apertures.radii[0] / sources.apertures.multiples[0])

@@ -46,8 +46,7 @@ def border_marked(frame: Frame, border: int) -> Frame:
 def saturation_marked(frame: Frame, raw: RawFrame, level: float | None) -> Frame:
     """Mark pixels at a level that was measured, where the header gave none or a wrong one.
 
-    frame : calibrated.
-    level : ADU of the raw frame.
+    frame: calibrated; level: ADU of the raw frame.
     """
     if level is None or level == raw.exposure.saturation_adu:
         return frame
@@ -61,8 +60,7 @@ def cosmic_rays_marked(
 ) -> tuple[Frame, list[str]]:
     """Mark cosmic rays, where the settings want it and noise and stars allow.
 
-    stars : the brightest of the frame.
-    Returns notes : how many pixels, or why none were looked for.
+    stars: the brightest of the frame. Returns notes: how many pixels, or why none were looked for.
     """
     wanted = settings.image.cosmic_rays
     fwhm = float(np.median(stars.fwhm)) if len(stars) else float("nan")

@@ -35,13 +35,7 @@ BEYOND = 1.0  # times the brightest of the PSF's stars
 def frame_psf(
     prepared: Prepared, phot: StarPhotometry, rows: np.ndarray, fwhm: float, note: str
 ) -> Psf:
-    """Build the PSF of a frame from chosen sources.
-
-    phot : of all sources.
-    rows : (k,) int array; the stars chosen.
-    fwhm : pixels.
-    note : how they were chosen.
-    """
+    """Build the PSF of a frame from chosen sources; fwhm: pixels."""
     background = prepared.background
     return build_psf(
         prepared.frame.pixels - background.level, background.rms**2, prepared.good,
@@ -72,7 +66,7 @@ def fit_sources(
 
     places : tuple of (n,) float arrays; x and y, pixels.
     stars : (k,) int array; rows of those that the PSF was built from.
-    Returns phot : of the sources given, in their order, and after them of those found in the
+    Returns phot: of the sources given, in their order, and after them of those found in the
         residual.
         unsure : (m,) bool array; those of the latter that the PSF's flaws may have made.
     """

@@ -92,7 +92,7 @@ class Sources:
 
     found_by : (n,) str array, ``"search"``, or ``"residual"`` when it showed only after its
         neighbours were taken off.
-    alone : (n,) bool array, Found by the search, and no other such source's light reaches into
+    alone : (n,) bool array, found by the search, and no other such source's light reaches into
         the main aperture. Calibrators are, so that zero points of apertures do not depend on a
         PSF.
     """
@@ -187,10 +187,7 @@ class OnSky:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Standards:
-    """Stars of known magnitudes.
-
-    mag, mag_err, colour : (n,) float arrays.
-    """
+    """Stars of known magnitudes; mag, mag_err, colour: (n,) float arrays."""
 
     catalog: Catalog
     band: str  # for people: ``"V (Johnson, Vega)"``
@@ -207,7 +204,7 @@ class Magnitudes:
     """One kind of flux as magnitudes.
 
     inst, inst_err : (n,) float arrays, ``-2.5 log10(ADU / s)`` and its error.
-    mag, err : (n,) float arrays, Calibrated; NaN without a zero point. The error has that of
+    mag, err : (n,) float arrays, calibrated; NaN without a zero point. The error has that of
         the zero point in it.
     """
 
@@ -234,7 +231,7 @@ class Magnitudes:
 class Calibrated:
     """A frame's magnitudes and how faint it reaches.
 
-    rows, stars : (m,) int arrays, Sources that are matched to standards, and which.
+    rows, stars : (m,) int arrays, sources that are matched to standards, and which.
     extinction_mag : of the zero point, to be added for one above the atmosphere; 0 when not
         asked for.
     """

@@ -97,9 +97,8 @@ def _tell(reports: Sequence[ServiceReport]) -> None:
 def services_for(band: str, dec_deg: float, settings: Settings, *, given: bool) -> Sequence[str]:
     """Choose the services to ask.
 
-    given: a catalogue was given by hand: no other is asked for standards unless it is named.
-    Raises InputError when the catalogue of standards named in the settings is none that has
-    magnitudes.
+    given: a catalogue was given by hand: no other is asked for standards unless it is named. Raises
+    InputError when the catalogue of standards named in the settings is none that has magnitudes.
     """
     image = settings.image
     with_bands = [service.name for service in SERVICES if service.bands]
@@ -172,10 +171,8 @@ def not_solved(prepared: Prepared, sources: Sources, error: SolveError) -> OnSky
 def wanted_band(filter_name: str | None, settings: ImageSettings) -> tuple[str, str]:
     """Settle the band of the magnitudes.
 
-    filter_name: of the frame.
     Returns band: key of `lightcurve.catalogs.bands.RECIPES`; note: what was assumed; empty for
-    nothing.
-    Raises InputError when the settings name a band that is none.
+    nothing. Raises InputError when the settings name a band that is none.
     """
     if settings.band is None:
         return standard_filter(filter_name)

@@ -31,8 +31,7 @@ BLOCK_PIXELS = 20_000_000  # cut out at once; more stars are measured in blocks
 def choose_apertures(fwhm: float, settings: Settings) -> Apertures:
     """Choose radii and annulus: given in pixels, else multiples of the FWHM.
 
-    fwhm: pixels.
-    No radius under 1.5 px; the annulus from 4 to 7 FWHM.
+    fwhm: pixels. No radius under 1.5 px; the annulus from 4 to 7 FWHM.
     """
     given = settings.apertures.radii
     if given:
@@ -57,10 +56,9 @@ def disturbed(
 ) -> np.ndarray:
     """Tell which sources have a neighbour of some brightness.
 
-    psf_phot : its fluxes are compared where there are such: apertures hold their neighbours' light.
-    reach : pixels.
-    share : of a source's own light that a neighbour must have.
-    Returns (n,) bool array.
+    psf_phot: its fluxes are compared where there are such: apertures hold their neighbours' light;
+    reach: pixels; share: of a source's own light that a neighbour must have. Returns (n,) bool
+    array.
     """
     from scipy.spatial import cKDTree
 

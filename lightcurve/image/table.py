@@ -167,9 +167,8 @@ def _add_shapes(table: Table, sources: Sources) -> None:
 def _add_matches(table: Table, name: str, catalog: Catalog, matches: Matches) -> None:
     """Add the nearest object of a catalogue to each source.
 
-    table : changed in place.
-    name : of the catalogue; its columns begin with it.
-    matches : of the rows of the table with it.
+    table: changed in place; name: of the catalogue; its columns begin with it; matches: of the rows
+    of the table with it.
     """
     n = len(table)
     nearest = matches.nearest
@@ -196,8 +195,7 @@ def _add_matches(table: Table, name: str, catalog: Catalog, matches: Matches) ->
 def match_table(catalogs: Mapping[str, Catalog], pairs: Mapping[str, Matches]) -> Table:
     """List every pair of a source and a catalogued object.
 
-    pairs: of the sources with each of them.
-    By catalogue, source and separation.
+    pairs: of the sources with each of them. By catalogue, source and separation.
     """
     from astropy.table import Column, Table
 

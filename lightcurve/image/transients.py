@@ -54,11 +54,9 @@ def _find_transients(
 ) -> Search:
     """Find candidate transients.
 
-    A source is one when no catalogue that is whole at its magnitude has a star there, or only one
-    2 magnitudes fainter; when no variable star, asteroid or other known object explains it; and
-    when it looks like a star that was well measured.
-
-    pairs : of the sources with each catalogue.
+    A source is one when no catalogue that is whole at its magnitude has a star there, or only one 2
+    magnitudes fainter; when no variable star, asteroid or other known object explains it; and when
+    it looks like a star that was well measured. pairs: of the sources with each catalogue.
     """
     references = _references(known)
     magnitudes = calibrated.aperture.mag

@@ -94,10 +94,8 @@ def write_fits(
 ) -> Path:
     """Write images as extensions of one FITS file, the first in the primary.
 
-    images : mapping of str to array; name to pixels.
-    header : of the primary.
-    extras : of extensions, by name.
-    InputError when it cannot be written.
+    images: mapping of str to array; name to pixels; extras: of extensions, by name. InputError when
+    it cannot be written.
     """
     from astropy.io import fits
 
@@ -151,10 +149,9 @@ def write_maps(folder: Path, reduced: Reduced) -> dict[str, Path]:
 def _frame_header(reduced: Reduced, product: str, *steps: str) -> Header:
     """Bring the frame's own header up to what became of it.
 
-    product : what it is now.
-    *steps : done after what the frame tells.
-    Returns astropy.io.fits.Header: without what described the raw file's numbers and its old WCS,
-        with the WCS that was found, if any, and what was done in HISTORY.
+    product: what it is now; *steps: done after what the frame tells. Returns
+    astropy.io.fits.Header: without what described the raw file's numbers and its old WCS, with the
+    WCS that was found, if any, and what was done in HISTORY.
     """
     frame, solution = reduced.prepared.frame, reduced.placed.solution
     # Cards that are no FITS are warned of anew; reading the frame has told of them.
@@ -200,10 +197,7 @@ def _of_psf(psf: Psf) -> Header:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """One circle, annulus or point.
-
-    x, y : 0-based pixels, or RA and Dec in degrees.
-    """
+    """One circle, annulus or point; x, y: 0-based pixels, or RA and Dec in degrees."""
 
     shape: str  # ``"circle"``, ``"annulus"`` or ``"point"``
     system: str  # ``"image"`` or ``"icrs"``
@@ -236,8 +230,7 @@ def write_catalog(folder: Path, table: Table, summary: Mapping[str, Any]) -> dic
     """Write the catalogue as CSV, ECSV and VOTable.
 
     summary: numbers and words of the frame: all that are known stand in the ECSV, the main ones in
-    the VOTable.
-    Raises InputError when one cannot be written.
+    the VOTable. Raises InputError when one cannot be written.
     """
     rounded = table.copy()
     rounded.meta = {k: v for k, v in _plain(summary).items() if v is not None}
@@ -337,8 +330,7 @@ def write_zip(path: Path, folder: Path, files: Iterable[Path]) -> Path:
     """Pack everything but the FITS images.
 
     folder: names in the archive are as seen from it; files: of them go in what is no FITS image and
-    is there.
-    Raises InputError when it cannot be written.
+    is there. Raises InputError when it cannot be written.
     """
     packed = sorted({file for file in files if file.suffix in IN_ZIP and file.is_file()})
 

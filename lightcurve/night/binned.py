@@ -27,9 +27,8 @@ def reduce_parts(
     """Cut squares around stars out of a frame and its masters, and calibrate them.
 
     x, y: (n,) float arrays, pixels; stars off the frame get a square of its corner; half: half
-    width.
-    Returns frame: the squares, one below the other. What lies outside of the large frame is NaN,
-    and not marked as bad; part: how they lie in the large frame.
+    width. Returns frame: the squares, one below the other. What lies outside of the large frame is
+    NaN, and not marked as bad; part: how they lie in the large frame.
     """
     ny, nx = raw.pixels.shape
     there = on_frame(x, y, (ny, nx))
@@ -69,8 +68,7 @@ def _squares(image: np.ndarray, column: np.ndarray, row: np.ndarray, half: int) 
 def choose_shrink(shape: tuple[int, int], fwhm: float) -> int:
     """Choose by how much frames are shrunk to find their stars.
 
-    shape: (ny, nx); fwhm: of the stars, pixels.
-    1 for small frames, or finely sampled stars.
+    shape: (ny, nx); fwhm: of the stars, pixels. 1 for small frames, or finely sampled stars.
     """
     return max(1, min(int(fwhm / MIN_FWHM_PX), min(shape) // MIN_SIDE_PX, MAX_SHRINK))
 

@@ -94,8 +94,7 @@ def run_demo(
 def check_folder(folder: Path, planet: Planet) -> None:
     """Refuse a folder that holds anything but a demo.
 
-    planet: the demo's.
-    Raises InputError naming the first file or folder that is not of a demo.
+    planet: the demo's. Raises InputError naming the first file or folder that is not of a demo.
     """
     if not folder.exists():
         return

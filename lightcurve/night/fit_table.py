@@ -50,9 +50,8 @@ CLOCK_TOLERANCE_S = 20.0  # geocentre for observer, and old tables' precession, 
 def check_place(path: Path, choice: Choice, planet: Planet) -> None:
     """Refuse a table whose star is not the planet's.
 
-    path : of the table; only those of AstroImageJ say where their stars are.
-
-    Raises InputError when they are more than 0.1 deg apart.
+    path: of the table; only those of AstroImageJ say where their stars are. Raises InputError when
+    they are more than 0.1 deg apart.
     """
     if is_ours(path, choice):
         return
@@ -259,8 +258,7 @@ def check_exposure(exposure_s: float, curve: LightCurve) -> None:
 def site_of(settings: Settings, record: Mapping[str, Any]) -> Site | None:
     """Find where the light was collected.
 
-    record: the night's entries of run.toml.
-    None where neither tells.
+    record: the night's entries of run.toml. None where neither tells.
     """
     site = settings.site
     if site.latitude_deg is not None and site.longitude_deg is not None:
@@ -274,9 +272,7 @@ def with_barycentric_times(
     """Work out BJD_TDB where a row has JD_UTC only, and check it where rows have both.
 
     planet: for its coordinates; site: None stands for the centre of the Earth: wrong by 21 ms at
-    most.
-    Returns note: where the times come from.
-    Raises FitError when no point has a time.
+    most. Returns note: where the times come from. Raises FitError when no point has a time.
     """
     has_bjd, has_jd = (np.isfinite(t) for t in (curve.bjd_tdb, curve.jd_utc))
     if not (has_bjd | has_jd).any():

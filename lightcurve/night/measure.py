@@ -166,9 +166,7 @@ def place(plan: StarPlan, registration: Registration) -> tuple[np.ndarray, np.nd
     """Find where the plan's stars fall in a frame.
 
     The frame's WCS is the reference's WCS after the inverse of this transform, so this is placing
-    by sky coordinates without the detour.
-
-    Returns x, y: (n,) float arrays, pixels of the frame.
+    by sky coordinates without the detour. Returns x, y: (n,) float arrays, pixels of the frame.
     """
     return move(registration.matrix, plan.x_ref, plan.y_ref)
 

@@ -52,9 +52,8 @@ def prepare_night(
 ) -> Scene:
     """Choose the lights, make the masters, solve one frame, choose the stars.
 
-    masters_folder : where master frames are written, when there are calibration frames.
-
-    Raises LightcurveError: whatever stands in the way, in one line.
+    masters_folder: where master frames are written, when there are calibration frames. Raises
+    LightcurveError: whatever stands in the way, in one line.
     """
     lights, unused = choose_lights(inventory)
     masters, made_of = make_masters(inventory, lights, settings, masters_folder, progress=progress)

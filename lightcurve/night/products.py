@@ -69,8 +69,7 @@ def write_run(
 def written_by(path: Path) -> set[str]:
     """List the files that a run says it wrote.
 
-    path: its run.toml.
-    Empty where there is none, or it cannot be read.
+    path: its run.toml. Empty where there is none, or it cannot be read.
     """
     try:
         files = tomllib.loads(path.read_text(encoding="utf-8")).get("files", {})

@@ -55,9 +55,7 @@ class _Measured(NamedTuple):
 def stack_results(results: Iterable[FrameResult], recipe: Recipe) -> Measurements:
     """Join the measured frames into one cube, in order of time, with times and airmass.
 
-    results : failed ones are left out.
-
-    Raises InputError when no frame was measured.
+    results: failed ones are left out. Raises InputError when no frame was measured.
     """
     results = list(results)
     measured = [

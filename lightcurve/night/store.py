@@ -127,9 +127,8 @@ class RunStore:
 def open_store(folder: Path) -> Iterator[RunStore]:
     """Open the record of a run folder, for one process at a time.
 
-    folder : exists and can be written.
-
-    Raises InputError when another run holds it, or it cannot be written.
+    folder: exists and can be written. Raises InputError when another run holds it, or it cannot be
+    written.
     """
     path = folder / NAME
     try:

@@ -96,8 +96,7 @@ def stretch(pixels: np.ndarray) -> np.ndarray:
 def thin(pixels: np.ndarray) -> tuple[np.ndarray, int]:
     """Take the mean of blocks so that the longer side has at most `MAX_SHOWN` pixels.
 
-    pixels: (ny, nx) float array.
-    Returns step: side of a block.
+    pixels: (ny, nx) float array. Returns step: side of a block.
     """
     step = -(-max(pixels.shape) // MAX_SHOWN)
     if step == 1:
@@ -201,8 +200,7 @@ def frame_picture(
 def draw_compass(axes: Axes, solution: Solution, shape: tuple[int, int]) -> list:
     """Draw arrows to north and east and a bar of a round number of arc minutes.
 
-    shape: (ny, nx) of the image.
-    Arrows and texts.
+    shape: (ny, nx) of the image. Arrows and texts.
     """
     ny, nx = shape
     angle = np.radians(solution.rotation_deg)

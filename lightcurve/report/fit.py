@@ -187,8 +187,7 @@ def draw_covariate(
     """Draw what is left of the flux against something it may depend on, with means.
 
     values, residual: (n,) float arrays, the residual is in per cent; chosen: whether the fit
-    detrends by it.
-    ``points`` (line) and ``means`` (container).
+    detrends by it. ``points`` (line) and ``means`` (container).
     """
     (points,) = axes.plot(values, residual, "o", ms=2.4, mew=0, color=TARGET, alpha=0.7)
     span = np.ptp(values[np.isfinite(values)]) if np.isfinite(values).any() else 0.0

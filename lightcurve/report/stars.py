@@ -38,8 +38,7 @@ SMOOTHED = 11  # stars, for the noise expected of them
 def draw_neighbours(axes: Axes, neighbours: Sequence[Neighbour], *, depth_ppt: float) -> dict:
     """Draw the scatter of neighbours against their magnitude, with the bounds of clearance.
 
-    depth_ppt: of the target's transit.
-    ``points``: label to line; ``bounds``: list of lines.
+    depth_ppt: of the target's transit. ``points``: label to line; ``bounds``: list of lines.
     """
     shown = [n for n in neighbours if np.isfinite(n.delta_mag) and n.rms_ppt > 0]
     magnitudes = [n.delta_mag for n in shown] or [0.0]
@@ -100,9 +99,8 @@ def draw_star_curves(
     """Draw relative curves of several stars one below the other, on one scale.
 
     time: (n,) float array; relative: (n, n_star) float array, each with median 1; names, roles: of
-    the stars.
-    ``curves`` (list of lines, shifted by ``offsets``), ``offsets`` (n_star,) in per cent, and
-    ``scatter`` (n_star,) in per cent.
+    the stars. ``curves`` (list of lines, shifted by ``offsets``), ``offsets`` (n_star,) in per
+    cent, and ``scatter`` (n_star,) in per cent.
     """
     percent = 100 * (relative - 1)
     scatter = np.array([half_width(column) for column in percent.T])

@@ -175,9 +175,8 @@ def smooth(frame: Frame, sigma_px: float) -> np.ndarray:
 def submission_file(frame_path: Path) -> Path:
     """Name the file that keeps the number of a frame's submission to a solving server.
 
-    It lies in the user's cache, where any command finds it again, however it was ended.
-
-    It need not exist, nor its folder.
+    It lies in the user's cache, where any command finds it again, however it was ended. It need not
+    exist, nor its folder.
     """
     name = hashlib.sha256(str(frame_path.resolve()).encode()).hexdigest()[:32]
     return cache_dir() / "submissions" / f"{name}.json"

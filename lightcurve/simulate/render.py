@@ -113,10 +113,9 @@ def render_stars(
 def gaussian_mixture(fwhm: float, beta: float | None) -> tuple[np.ndarray, np.ndarray]:
     """Write a profile as a sum of round Gaussians.
 
-    beta : Moffat exponent; a single Gaussian when None.
-    Returns sigma : (g,) float array; in the unit of `fwhm`.
-        weight : (g,) float array; share of the flux in each; the sum is 1.
-    InputError when `beta` is 1 or less: such a profile has no finite flux.
+    beta: Moffat exponent; a single Gaussian when None. Returns sigma: (g,) float array; in the unit
+    of `fwhm`. weight: (g,) float array; share of the flux in each; the sum is 1. InputError when
+    `beta` is 1 or less: such a profile has no finite flux.
     """
     if beta is None:
         return np.array([fwhm / np.sqrt(8 * np.log(2))]), np.ones(1)
@@ -161,10 +160,8 @@ def satellite_trail(
 ) -> np.ndarray:
     """Draw a straight bright line through the frame.
 
-    shape : (ny, nx).
-    fwhm : across, in pixels.
-    peak : electrons.
-    Returns (ny, nx) float array: electrons.
+    shape: (ny, nx); fwhm: across, in pixels; peak: electrons. Returns (ny, nx) float array:
+    electrons.
     """
     ny, nx = shape
     angle = rng.uniform(0, np.pi)

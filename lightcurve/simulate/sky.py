@@ -58,11 +58,9 @@ def frame_wcs(
 ) -> WCS:
     """Build the gnomonic (TAN) projection of a frame.
 
-    center : (ra, dec); degrees, the tangent point.
-    at_pixel : (x, y); where it falls, 0-based.
-    scale_arcsec : per pixel.
-    rotation_deg : position angle of the +y axis, from north through east.
-    mirrored : false: north up has east left, as on the sky.
+    center: (ra, dec); degrees, the tangent point; at_pixel: (x, y); where it falls, 0-based;
+    scale_arcsec: per pixel; rotation_deg: position angle of the +y axis, from north through east;
+    mirrored: false: north up has east left, as on the sky.
     """
     from astropy.wcs import WCS
 
@@ -89,11 +87,9 @@ def make_field(
 ) -> StarField:
     """Make up a field: even on the tangent plane, numbers rising with magnitude.
 
-    center : (ra, dec), degrees; fov : (width, height), degrees, along right ascension and
-    declination; mag_range : (bright, faint); slope : Star counts follow N(<m) ~ 10^(slope m);
-    0.6 for evenly filled space, less in fact.
-
-    Returns brightest first.
+    center: (ra, dec), degrees; fov : (width, height), degrees, along right ascension and
+    declination; mag_range : (bright, faint); slope : Star counts follow N(<m) ~ 10^(slope m); 0.6
+    for evenly filled space, less in fact. Returns brightest first.
     """
     wcs = frame_wcs(center, (0.0, 0.0), 3600.0)
     x, y = rng.uniform(-0.5, 0.5, (2, n_stars)) * np.array(fov)[:, None]
@@ -106,12 +102,9 @@ def make_field(
 def read_star_list(path: str | Path, max_rows: int | None = None) -> StarField:
     """Read real stars from a table: FITS, ECSV, or text with a header line.
 
-    max_rows : keep so many of the brightest.
-
-    Returns brightest first; rows without a finite position and magnitude (`BRIGHTEST` or
-    fainter) are left out.
-
-    Raises InputError when the file cannot be read, lacks a column or holds no star.
+    max_rows: keep so many of the brightest. Returns brightest first; rows without a finite position
+    and magnitude (`BRIGHTEST` or fainter) are left out. Raises InputError when the file cannot be
+    read, lacks a column or holds no star.
     """
     path = Path(path)
     table = _read_table(path)

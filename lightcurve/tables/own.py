@@ -249,10 +249,7 @@ def write_nebs(path: Path, neighbours: Sequence[Neighbour]) -> Path:
 
 
 def read_neighbours(path: Path) -> list[Neighbour]:
-    """Read nebs.csv.
-
-    A number that is not known is NaN.
-    """
+    """Read nebs.csv; a number that is not known is NaN."""
     table = read_table(path, NEIGHBOURS)
     names = [field.name for field in fields(Neighbour)[1:-1]]
     try:
