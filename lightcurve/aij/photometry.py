@@ -29,68 +29,6 @@ MIN_PEAK_WEIGHT = 0.01
 NOWHERE = -1e6
 
 
-def sum_aperture(
-    image: np.ndarray,
-    centre: tuple[np.ndarray, np.ndarray],
-    radius: float,
-    planes: np.ndarray,
-    *,
-    exact: bool = True,
-) -> dict[str, np.ndarray]:
-    """Sum circles of one radius above a sky: ``flux``, ``area``, ``peak``, mean ``sky``, (n,) each.
-
-    planes: (n, 3), see `lightcurve.aij.sky.sky_planes`; exact: see `AijRecipe`.
-    """
-    square = squares_about(image, centre, radius)
-    weight = _aperture_weights(square, radius, exact=exact)
-    return _sums(square, weight, planes, exact=exact)
-
-
-def source_error(
-    sums: Mapping[str, np.ndarray], n_sky: np.ndarray, noise: NoiseModel
-) -> np.ndarray:
-    """Form AstroImageJ's Source_Error, ADU, from the sums of `sum_aperture`.
-
-    n_sky: pixels that gave the sky; 0 where there was none, whose error is then left out.
-    """
-    known = np.where(n_sky > 0, n_sky, np.inf)
-    variance = pixel_variance_model(sums["sky"], noise)
-    return flux_error(sums["flux"], sums["area"], variance, known, noise.gain_e_per_adu)
-
-
-def _aperture_weights(square: Squares, radius: float, *, exact: bool) -> np.ndarray:
-    """Weigh the pixels of an aperture, (n, m, m); 0 where there is none.
-
-    exact: area inside the circle; otherwise 1 where the pixel's centre is nearer than the radius.
-    """
-    if exact:
-        weight = circle_overlap(*square.edges(), radius)
-    else:
-        weight = (square.distance_squared() < radius**2).astype(float)
-    return np.where(np.isfinite(square.values), weight, 0.0)
-
-
-def _sums(
-    square: Squares, weight: np.ndarray, planes: np.ndarray, *, exact: bool
-) -> dict[str, np.ndarray]:
-    """Source-Sky, its area, peak and the mean sky under it."""
-    raw = np.nan_to_num(square.values)
-    area = weight.sum(axis=(1, 2))
-    sky_sum = (weight * square.plane(planes)).sum(axis=(1, 2))
-    flux = (weight * raw).sum(axis=(1, 2)) - sky_sum
-    touched = weight > (MIN_PEAK_WEIGHT if exact else 0)
-    peak = np.where(touched, raw, -np.inf).max(axis=(1, 2))
-    level = np.any(planes[:, 1:], axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        sky = np.where(level, sky_sum / area, planes[:, 0])
-    return {
-        "flux": np.where(area > 0, flux, np.nan),
-        "area": area,
-        "peak": np.where(np.isfinite(peak), peak, np.nan),
-        "sky": sky,
-    }
-
-
 @dataclass(frozen=True, slots=True)
 class AijRecipe:
     """AstroImageJ's aperture settings.
@@ -247,17 +185,6 @@ def measure_aij(
     )
 
 
-def _mean_width(shape: AijCentroid, sizing: np.ndarray | None) -> float:
-    """Take the larger of mean X-Width and mean Y-Width, of the stars that have one."""
-    use = (shape.x_width > 0) & (shape.y_width > 0)
-    if sizing is not None:
-        use &= sizing
-    if not use.any():
-        msg = "no star has a width: the variable aperture has no size"
-        raise InputError(msg)
-    return float(max(shape.x_width[use].mean(), shape.y_width[use].mean()))
-
-
 def measure_stars_aij(
     pixels: np.ndarray,
     bad: np.ndarray,
@@ -324,6 +251,79 @@ def measure_stars_aij(
         flags=flags,
         radius_used=None if fwhm_factor is None else found.radius,
     )
+
+
+def sum_aperture(
+    image: np.ndarray,
+    centre: tuple[np.ndarray, np.ndarray],
+    radius: float,
+    planes: np.ndarray,
+    *,
+    exact: bool = True,
+) -> dict[str, np.ndarray]:
+    """Sum circles of one radius above a sky: ``flux``, ``area``, ``peak``, mean ``sky``, (n,) each.
+
+    planes: (n, 3), see `lightcurve.aij.sky.sky_planes`; exact: see `AijRecipe`.
+    """
+    square = squares_about(image, centre, radius)
+    weight = _aperture_weights(square, radius, exact=exact)
+    return _sums(square, weight, planes, exact=exact)
+
+
+def source_error(
+    sums: Mapping[str, np.ndarray], n_sky: np.ndarray, noise: NoiseModel
+) -> np.ndarray:
+    """Form AstroImageJ's Source_Error, ADU, from the sums of `sum_aperture`.
+
+    n_sky: pixels that gave the sky; 0 where there was none, whose error is then left out.
+    """
+    known = np.where(n_sky > 0, n_sky, np.inf)
+    variance = pixel_variance_model(sums["sky"], noise)
+    return flux_error(sums["flux"], sums["area"], variance, known, noise.gain_e_per_adu)
+
+
+def _aperture_weights(square: Squares, radius: float, *, exact: bool) -> np.ndarray:
+    """Weigh the pixels of an aperture, (n, m, m); 0 where there is none.
+
+    exact: area inside the circle; otherwise 1 where the pixel's centre is nearer than the radius.
+    """
+    if exact:
+        weight = circle_overlap(*square.edges(), radius)
+    else:
+        weight = (square.distance_squared() < radius**2).astype(float)
+    return np.where(np.isfinite(square.values), weight, 0.0)
+
+
+def _sums(
+    square: Squares, weight: np.ndarray, planes: np.ndarray, *, exact: bool
+) -> dict[str, np.ndarray]:
+    """Source-Sky, its area, peak and the mean sky under it."""
+    raw = np.nan_to_num(square.values)
+    area = weight.sum(axis=(1, 2))
+    sky_sum = (weight * square.plane(planes)).sum(axis=(1, 2))
+    flux = (weight * raw).sum(axis=(1, 2)) - sky_sum
+    touched = weight > (MIN_PEAK_WEIGHT if exact else 0)
+    peak = np.where(touched, raw, -np.inf).max(axis=(1, 2))
+    level = np.any(planes[:, 1:], axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        sky = np.where(level, sky_sum / area, planes[:, 0])
+    return {
+        "flux": np.where(area > 0, flux, np.nan),
+        "area": area,
+        "peak": np.where(np.isfinite(peak), peak, np.nan),
+        "sky": sky,
+    }
+
+
+def _mean_width(shape: AijCentroid, sizing: np.ndarray | None) -> float:
+    """Take the larger of mean X-Width and mean Y-Width, of the stars that have one."""
+    use = (shape.x_width > 0) & (shape.y_width > 0)
+    if sizing is not None:
+        use &= sizing
+    if not use.any():
+        msg = "no star has a width: the variable aperture has no size"
+        raise InputError(msg)
+    return float(max(shape.x_width[use].mean(), shape.y_width[use].mean()))
 
 
 def _flags_of(found: AijPhotometry, there: np.ndarray) -> np.ndarray:

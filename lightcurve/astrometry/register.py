@@ -90,6 +90,43 @@ def make_reference(
     return ReferencePattern(stars[:, 0], stars[:, 1], (shape[0], shape[1]), levels)
 
 
+def register(
+    x: np.ndarray, y: np.ndarray, flux: np.ndarray, reference: ReferencePattern
+) -> Registration:
+    """Find the transform from the reference frame to this one.
+
+    Any shift, any rotation, mirrored or not, scale within `SCALE_TOLERANCE`. Hot pixels stay where
+    they are while stars move: of two patterns the one that moves is taken. Its
+    `false_match_probability` is below `MAX_FALSE_PROBABILITY`.
+
+    Parameters
+    ----------
+    x, y, flux : (n,) float arrays
+        Stars of this frame, in any order, pixels and ADU; those with a NaN are left out.
+
+    Raises
+    ------
+    RegistrationError
+        When there are too few stars, or no transform brings enough of them together.
+    """
+    stars = brightest_first(x, y, flux)
+    n, m = len(stars), len(reference.x)
+    if min(n, m) < MIN_MATCHED:
+        msg = (
+            f"{n} stars in the frame and {m} in the reference, {MIN_MATCHED} are needed in both "
+            "(clouds, or out of focus?)"
+        )
+        raise RegistrationError(msg, n_detected=n, n_catalog=m)
+    found, best = _search(stars, reference)
+    if found is None:
+        msg = (
+            f"its stars do not match the reference: at most {best} of {n} coincide with its {m}, "
+            "which may be chance (clouds, trailing, or another field?)"
+        )
+        raise RegistrationError(msg, n_detected=n, n_catalog=m, best=float(best))
+    return found
+
+
 def brightest_first(x: np.ndarray, y: np.ndarray, flux: np.ndarray) -> np.ndarray:
     """Order stars by flux, equal ones by place, so that the order given does not matter.
 
@@ -265,43 +302,6 @@ def _local_density(points: np.ndarray, tree: cKDTree, overall: float) -> np.ndar
     distance, _ = tree.query(points, k=[N_NEIGHBOURS])
     near = (N_NEIGHBOURS - 2) / (np.pi * np.maximum(distance[:, 0], 1.0) ** 2)
     return np.maximum(near, overall)
-
-
-def register(
-    x: np.ndarray, y: np.ndarray, flux: np.ndarray, reference: ReferencePattern
-) -> Registration:
-    """Find the transform from the reference frame to this one.
-
-    Any shift, any rotation, mirrored or not, scale within `SCALE_TOLERANCE`. Hot pixels stay where
-    they are while stars move: of two patterns the one that moves is taken. Its
-    `false_match_probability` is below `MAX_FALSE_PROBABILITY`.
-
-    Parameters
-    ----------
-    x, y, flux : (n,) float arrays
-        Stars of this frame, in any order, pixels and ADU; those with a NaN are left out.
-
-    Raises
-    ------
-    RegistrationError
-        When there are too few stars, or no transform brings enough of them together.
-    """
-    stars = brightest_first(x, y, flux)
-    n, m = len(stars), len(reference.x)
-    if min(n, m) < MIN_MATCHED:
-        msg = (
-            f"{n} stars in the frame and {m} in the reference, {MIN_MATCHED} are needed in both "
-            "(clouds, or out of focus?)"
-        )
-        raise RegistrationError(msg, n_detected=n, n_catalog=m)
-    found, best = _search(stars, reference)
-    if found is None:
-        msg = (
-            f"its stars do not match the reference: at most {best} of {n} coincide with its {m}, "
-            "which may be chance (clouds, trailing, or another field?)"
-        )
-        raise RegistrationError(msg, n_detected=n, n_catalog=m, best=float(best))
-    return found
 
 
 def _search(stars: np.ndarray, reference: ReferencePattern) -> tuple[Registration | None, int]:

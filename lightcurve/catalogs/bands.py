@@ -34,7 +34,6 @@ COLOURS = (
     ("g_skymapper", "r_skymapper"),
 )
 
-
 # Of a file given by hand.
 FILE = {
     "G": "gaia_g_mag",
@@ -48,6 +47,29 @@ FILE = {
     "BT": "tycho_bt_mag",
     "given": "mag",
 }
+
+# Filters that no survey has: tied to the band that is most like them.
+LIKE = {
+    "CV": "G",
+    "L": "G",
+    "CBB": "RP",
+    "TR": "Rc",
+    "TG": "V",
+    "TB": "B",
+    "HA": "rp",
+    "SII": "rp",
+    "OIII": "gp",
+    "Ks": "K",
+}
+PREFERRED = ("gaia_synthetic", "apass", "panstarrs", "skymapper", "sdss", "gaia", "twomass")
+OWN = {b: ("gaia", *(n for n in PREFERRED if n != "gaia")) for b in ("G", "BP", "RP")}
+NORTH = ("panstarrs", "sdss", "gaia_synthetic", "skymapper", "apass", "gaia")
+SOUTH = ("skymapper", "gaia_synthetic", "panstarrs", "sdss", "apass", "gaia")
+SLOAN = {"up", "gp", "rp", "ip", "zs", "Y"}
+_GAIA_DOC = "Gaia DR3 documentation, table 5.9"
+_TONRY = "Tonry et al. 2012, ApJ 750, 99, table 6"
+_VEGA = {"V": "V (Johnson, Vega)", "B": "B (Johnson, Vega)"}
+_VEGA |= {"R": "Rc (Cousins, Vega)", "I": "Ic (Cousins, Vega)"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +103,6 @@ class Recipe:
         return tuple(dict.fromkeys((self.first, *self.bands)))
 
 
-_GAIA_DOC = "Gaia DR3 documentation, table 5.9"
-
-_TONRY = "Tonry et al. 2012, ApJ 750, 99, table 6"
-
-_VEGA = {"V": "V (Johnson, Vega)", "B": "B (Johnson, Vega)", "R": "Rc (Cousins, Vega)"}
-
-_VEGA["I"] = "Ic (Cousins, Vega)"
-
-
 def _gaia(name: str, terms: tuple[float, ...], limits: tuple[float, float], s: float) -> Recipe:
     return Recipe(name, "G", ("BP", "RP"), terms, limits, s, _GAIA_DOC)
 
@@ -98,99 +111,53 @@ def _ps1(name: str, first: str, terms: tuple[float, ...], scatter: float) -> Rec
     return Recipe(name, first, ("g_ps1", "r_ps1"), terms, (-0.5, 2.0), scatter, _TONRY)
 
 
-def _plain(standard: str, band: str) -> Recipe:
-    return Recipe(standard, band)
-
-
+_R_TERMS = (0.09837, -0.08592, -0.1907, 0.1701, -0.02263)
+_SDSS_OF_GAIA = {
+    "g": (_gaia("g (SDSS, AB)", (-0.2199, 0.6365, 0.1548, -0.0064), (0.3, 3.0), 0.075),),
+    "r": (_gaia("r (SDSS, AB)", _R_TERMS, (0.0, 3.0), 0.038),),
+    "i": (_gaia("i (SDSS, AB)", (0.293, -0.6404, 0.09609, 0.002104), (0.5, 2.0), 0.041),),
+}
 # Best first; a catalogue serves by the first recipe whose bands it has.
 RECIPES: dict[str, tuple[Recipe, ...]] = {
-    "U": (_plain("U (Johnson, Vega)", "U"),),
-    "B": (_plain(_VEGA["B"], "B"), _ps1(_VEGA["B"], "g_ps1", (0.213, 0.587), 0.034)),
+    "U": (Recipe("U (Johnson, Vega)", "U"),),
+    "B": (Recipe(_VEGA["B"], "B"), _ps1(_VEGA["B"], "g_ps1", (0.213, 0.587), 0.034)),
     "V": (
-        _plain(_VEGA["V"], "V"),
+        Recipe(_VEGA["V"], "V"),
         _ps1(_VEGA["V"], "r_ps1", (0.006, 0.474), 0.012),
         _gaia(_VEGA["V"], (0.02704, -0.01424, 0.2156, -0.01426), (-0.5, 5.0), 0.030),
-        _plain("VT (Tycho, Vega)", "VT"),
+        Recipe("VT (Tycho, Vega)", "VT"),
     ),
     "Rc": (
-        _plain(_VEGA["R"], "R"),
+        Recipe(_VEGA["R"], "R"),
         _ps1(_VEGA["R"], "r_ps1", (-0.138, -0.131), 0.015),
         _gaia(_VEGA["R"], (0.02275, -0.3961, 0.1243, 0.01396, -0.003775), (0.0, 4.0), 0.032),
     ),
     "Ic": (
-        _plain(_VEGA["I"], "I"),
+        Recipe(_VEGA["I"], "I"),
         _ps1(_VEGA["I"], "i_ps1", (-0.367, -0.149), 0.016),
         _gaia(_VEGA["I"], (-0.01753, -0.76, 0.0991), (-0.5, 4.5), 0.038),
     ),
-    "up": (_plain("u (SDSS, AB)", "u_sdss"), _plain("u (SkyMapper, AB)", "u_skymapper")),
+    "up": (Recipe("u (SDSS, AB)", "u_sdss"), Recipe("u (SkyMapper, AB)", "u_skymapper")),
     **{
         name: (
-            _plain(f"{b} (Pan-STARRS1, AB)", f"{b}_ps1"),
-            _plain(f"{b} (SkyMapper, AB)", f"{b}_skymapper"),
-            _plain(f"{b} (SDSS, AB)", f"{b}_sdss"),
-            *extra,
+            Recipe(f"{b} (Pan-STARRS1, AB)", f"{b}_ps1"),
+            Recipe(f"{b} (SkyMapper, AB)", f"{b}_skymapper"),
+            Recipe(f"{b} (SDSS, AB)", f"{b}_sdss"),
+            *_SDSS_OF_GAIA.get(b, ()),
         )
-        for name, b, extra in (
-            (
-                "gp",
-                "g",
-                (_gaia("g (SDSS, AB)", (-0.2199, 0.6365, 0.1548, -0.0064), (0.3, 3.0), 0.075),),
-            ),
-            (
-                "rp",
-                "r",
-                (
-                    _gaia(
-                        "r (SDSS, AB)",
-                        (0.09837, -0.08592, -0.1907, 0.1701, -0.02263),
-                        (0.0, 3.0),
-                        0.038,
-                    ),
-                ),
-            ),
-            (
-                "ip",
-                "i",
-                (_gaia("i (SDSS, AB)", (0.293, -0.6404, 0.09609, 0.002104), (0.5, 2.0), 0.041),),
-            ),
-            ("zs", "z", ()),
-        )
+        for name, b in (("gp", "g"), ("rp", "r"), ("ip", "i"), ("zs", "z"))
     },
-    "Y": (_plain("y (Pan-STARRS1, AB)", "y_ps1"),),
-    **{b: (_plain(f"{b} (2MASS, Vega)", b),) for b in "JHK"},
+    "Y": (Recipe("y (Pan-STARRS1, AB)", "y_ps1"),),
+    **{b: (Recipe(f"{b} (2MASS, Vega)", b),) for b in "JHK"},
     "G": (
-        _plain("G (Gaia, Vega)", "G"),
-        _plain("r (Pan-STARRS1, AB)", "r_ps1"),
-        _plain("V (Johnson, Vega)", "V"),
-        _plain("VT (Tycho, Vega)", "VT"),
+        Recipe("G (Gaia, Vega)", "G"),
+        Recipe("r (Pan-STARRS1, AB)", "r_ps1"),
+        Recipe("V (Johnson, Vega)", "V"),
+        Recipe("VT (Tycho, Vega)", "VT"),
     ),
-    "BP": (_plain("BP (Gaia, Vega)", "BP"),),
-    "RP": (_plain("RP (Gaia, Vega)", "RP"),),
+    "BP": (Recipe("BP (Gaia, Vega)", "BP"),),
+    "RP": (Recipe("RP (Gaia, Vega)", "RP"),),
 }
-
-# Filters that no survey has: tied to the band that is most like them.
-LIKE = {
-    "CV": "G",
-    "L": "G",
-    "CBB": "RP",
-    "TR": "Rc",
-    "TG": "V",
-    "TB": "B",
-    "HA": "rp",
-    "SII": "rp",
-    "OIII": "gp",
-    "Ks": "K",
-}
-
-PREFERRED = ("gaia_synthetic", "apass", "panstarrs", "skymapper", "sdss", "gaia", "twomass")
-
-OWN = {b: ("gaia", *(n for n in PREFERRED if n != "gaia")) for b in ("G", "BP", "RP")}
-
-NORTH = ("panstarrs", "sdss", "gaia_synthetic", "skymapper", "apass", "gaia")
-
-SOUTH = ("skymapper", "gaia_synthetic", "panstarrs", "sdss", "apass", "gaia")
-
-SLOAN = {"up", "gp", "rp", "ip", "zs", "Y"}
 
 
 def standard_filter(name: str | None) -> tuple[str, str]:

@@ -42,40 +42,6 @@ MIN_LEVEL = 3  # points outside the transit whose median is taken for 1
 log = logging.getLogger(__name__)
 
 
-def mark_clouds(transparency: np.ndarray, airmass: np.ndarray) -> np.ndarray:
-    """Find the frames below 60 % of the clear sky, or whose transparency is not known.
-
-    The clear-sky line log T = a - k X is fitted to the upper envelope: points below are dropped.
-    """
-    finite = np.isfinite(transparency) & (np.nan_to_num(transparency) > 0)
-    magnitude = np.log(np.where(finite, transparency, 1.0))
-    column = np.where(np.isfinite(airmass), airmass, 1.0)
-    design = np.column_stack([np.ones(len(column)), column - column.mean()])
-    if finite.sum() < 10 or np.ptp(column[finite]) < 0.05:
-        design = design[:, :1]
-    use, line = finite, np.zeros(len(column))
-    for _ in range(10):
-        if use.sum() < 5:
-            break
-        coefficients = np.linalg.lstsq(design[use], magnitude[use], rcond=None)[0]
-        if len(coefficients) == 2:
-            coefficients[1] = min(coefficients[1], 0.0)
-        line = design @ coefficients
-        spread = max(float(np.std(magnitude[use] - line[use])), 0.02)
-        use = finite & (magnitude > line - 1.5 * spread)
-    return ~finite | (magnitude - line < np.log(CLOUD_FRACTION))
-
-
-def mark_outliers(flux: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """Find single points far from the median of their neighbours in time.
-
-    Beyond five times the larger of the point's error and the curve's scatter.
-    """
-    difference = flux - running_median(flux)
-    sigma = np.fmax(max(point_to_point(flux), 1e-9), error)
-    return np.isfinite(difference) & (np.abs(difference) > OUTLIER_SIGMA * sigma)
-
-
 @dataclass(frozen=True, slots=True)
 class Option:
     """One aperture with one number of comparison stars, and what it reached.
@@ -117,6 +83,99 @@ class Search:
     def few(self) -> bool:
         """Whether there are too few points to tell quiet comparison stars from lucky ones."""
         return bool(self.candidates.target_good.sum() < MIN_TO_CHOOSE)
+
+
+def choose_curve(
+    measurements: Measurements, settings: Settings, *, in_transit: np.ndarray | None = None
+) -> LightCurve:
+    """Choose aperture, comparison stars and check star, and form the light curve with its recipe.
+
+    Parameters
+    ----------
+    measurements : Measurements
+        Row 0 of its plan is the target; the rows with role ``"comparison"`` are candidates.
+    settings : Settings
+        ``stars`` says how many comparisons and how they are weighted. The telescope's diameter and
+        the height of its site, for the scintillation, are these or else the header's.
+    in_transit : (n_frame,) bool array, optional
+        True where a transit is predicted, with its uncertainty. Without it the target counts by
+        the differences of neighbouring points.
+
+    Raises
+    ------
+    FitError
+        When no comparison star, or no good measurement of the target, is left.
+    """
+    apertures = list_apertures(measurements, follow_seeing=settings.apertures.style != "aij")
+    candidates = pick_candidates(measurements, settings.stars)
+    outside = None if in_transit is None else ~np.asarray(in_transit, dtype=bool)
+    design = design_matrix(covariates_of(columns_of(measurements)), TREND)
+    search = Search(measurements, settings, candidates, outside, design)
+    options = [option for aperture in apertures for option in try_aperture(search, aperture)]
+    if not options:
+        msg = f"no light curve: {_why_none(search)}"
+        raise FitError(msg)
+    best = min(options, key=lambda option: option.merit)
+    if search.few and not candidates.forced:
+        text = "%d good points are too few to tell quiet comparison stars (%d): %s %d are used"
+        number, used = int(candidates.target_good.sum()), len(best.members)
+        which = (
+            "all" if used == len(candidates.rows) else f"of {len(candidates.rows)} the brightest"
+        )
+        log.warning(text, number, MIN_TO_CHOOSE, which, used)
+    return _form(search, best)
+
+
+def star_curves(measurements: Measurements, light_curve: LightCurve) -> tuple:
+    """Divide every star by the ensemble of a light curve chosen from these measurements.
+
+    Returns
+    -------
+    relative, relative_err : (n_frame, n_star) float arrays
+        Each with median 1; comparison stars against the others. NaN where flagged unusable.
+    """
+    recipe = light_curve.need_recipe()
+    piece = take_aperture(measurements, recipe.aperture)
+    rows = np.asarray(recipe.comparison_rows, dtype=int)
+    ensemble = join_stars(piece, rows, recipe.weighting)
+    members = np.full(piece.flux.shape[1], -1)
+    members[rows] = np.arange(len(rows))
+    flux = np.where(piece.good, piece.flux, np.nan)
+    return relative_flux(ensemble, flux, piece.flux_err, members=members)
+
+
+def mark_clouds(transparency: np.ndarray, airmass: np.ndarray) -> np.ndarray:
+    """Find the frames below 60 % of the clear sky, or whose transparency is not known.
+
+    The clear-sky line log T = a - k X is fitted to the upper envelope: points below are dropped.
+    """
+    finite = np.isfinite(transparency) & (np.nan_to_num(transparency) > 0)
+    magnitude = np.log(np.where(finite, transparency, 1.0))
+    column = np.where(np.isfinite(airmass), airmass, 1.0)
+    design = np.column_stack([np.ones(len(column)), column - column.mean()])
+    if finite.sum() < 10 or np.ptp(column[finite]) < 0.05:
+        design = design[:, :1]
+    use, line = finite, np.zeros(len(column))
+    for _ in range(10):
+        if use.sum() < 5:
+            break
+        coefficients = np.linalg.lstsq(design[use], magnitude[use], rcond=None)[0]
+        if len(coefficients) == 2:
+            coefficients[1] = min(coefficients[1], 0.0)
+        line = design @ coefficients
+        spread = max(float(np.std(magnitude[use] - line[use])), 0.02)
+        use = finite & (magnitude > line - 1.5 * spread)
+    return ~finite | (magnitude - line < np.log(CLOUD_FRACTION))
+
+
+def mark_outliers(flux: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Find single points far from the median of their neighbours in time.
+
+    Beyond five times the larger of the point's error and the curve's scatter.
+    """
+    difference = flux - running_median(flux)
+    sigma = np.fmax(max(point_to_point(flux), 1e-9), error)
+    return np.isfinite(difference) & (np.abs(difference) > OUTLIER_SIGMA * sigma)
 
 
 def try_aperture(search: Search, aperture: Aperture) -> list[Option]:
@@ -185,47 +244,6 @@ def _scatter(search: Search, ensemble: Ensemble, piece: Slice, row: int) -> floa
     return clipped_scatter(flat[fit])
 
 
-def choose_curve(
-    measurements: Measurements, settings: Settings, *, in_transit: np.ndarray | None = None
-) -> LightCurve:
-    """Choose aperture, comparison stars and check star, and form the light curve with its recipe.
-
-    Parameters
-    ----------
-    measurements : Measurements
-        Row 0 of its plan is the target; the rows with role ``"comparison"`` are candidates.
-    settings : Settings
-        ``stars`` says how many comparisons and how they are weighted. The telescope's diameter and
-        the height of its site, for the scintillation, are these or else the header's.
-    in_transit : (n_frame,) bool array, optional
-        True where a transit is predicted, with its uncertainty. Without it the target counts by
-        the differences of neighbouring points.
-
-    Raises
-    ------
-    FitError
-        When no comparison star, or no good measurement of the target, is left.
-    """
-    apertures = list_apertures(measurements, follow_seeing=settings.apertures.style != "aij")
-    candidates = pick_candidates(measurements, settings.stars)
-    outside = None if in_transit is None else ~np.asarray(in_transit, dtype=bool)
-    design = design_matrix(covariates_of(columns_of(measurements)), TREND)
-    search = Search(measurements, settings, candidates, outside, design)
-    options = [option for aperture in apertures for option in try_aperture(search, aperture)]
-    if not options:
-        msg = f"no light curve: {_why_none(search)}"
-        raise FitError(msg)
-    best = min(options, key=lambda option: option.merit)
-    if search.few and not candidates.forced:
-        text = "%d good points are too few to tell quiet comparison stars (%d): %s %d are used"
-        number, used = int(candidates.target_good.sum()), len(best.members)
-        which = (
-            "all" if used == len(candidates.rows) else f"of {len(candidates.rows)} the brightest"
-        )
-        log.warning(text, number, MIN_TO_CHOOSE, which, used)
-    return _form(search, best)
-
-
 def _why_none(search: Search) -> str:
     """Say what keeps a light curve from being formed, and what to try."""
     candidates, plan = search.candidates, search.measurements.plan
@@ -246,24 +264,6 @@ def _why_none(search: Search) -> str:
         f"0 comparison candidates are left of {len(dropped)}{example}; see `lightcurve plan`, and "
         "name comparison stars with --comp"
     )
-
-
-def star_curves(measurements: Measurements, light_curve: LightCurve) -> tuple:
-    """Divide every star by the ensemble of a light curve chosen from these measurements.
-
-    Returns
-    -------
-    relative, relative_err : (n_frame, n_star) float arrays
-        Each with median 1; comparison stars against the others. NaN where flagged unusable.
-    """
-    recipe = light_curve.need_recipe()
-    piece = take_aperture(measurements, recipe.aperture)
-    rows = np.asarray(recipe.comparison_rows, dtype=int)
-    ensemble = join_stars(piece, rows, recipe.weighting)
-    members = np.full(piece.flux.shape[1], -1)
-    members[rows] = np.arange(len(rows))
-    flux = np.where(piece.good, piece.flux, np.nan)
-    return relative_flux(ensemble, flux, piece.flux_err, members=members)
 
 
 def _form(search: Search, best: Option) -> LightCurve:

@@ -27,85 +27,6 @@ PASSED = "candidate: bright enough, isolated, not saturated"
 TARGET_TOLERANCE_PX = 2.0  # or one FWHM, whichever is larger: seeing and the WCS's own error
 
 
-def find_vetoes(
-    detections: Detections,
-    shape: tuple[int, int],
-    aperture: float,
-    annulus: tuple[float, float],
-    ceiling: float,
-) -> list[str]:
-    """Say why each detection of the reference frame is no comparison candidate; empty for one.
-
-    aperture, annulus: radii, pixels; ceiling: saturation or linearity, ADU; infinite if not known.
-    """
-    x, y, flux = detections.x, detections.y, np.maximum(detections.flux, 1e-9)
-    ny, nx = shape
-    edge = np.minimum.reduce([x + 0.5, y + 0.5, nx - 0.5 - x, ny - 0.5 - y])
-    snr = flux / (max(detections.sky_rms, 1e-9) * np.sqrt(np.pi) * aperture)
-    inside, around = _neighbours(x, y, flux, 2 * aperture, annulus)
-    reasons = []
-    for k in range(len(x)):
-        if detections.peak[k] >= PEAK_FRACTION * ceiling:
-            text = (
-                f"too bright: peak {detections.peak[k]:.0f} of {ceiling:.0f} ADU in the reference"
-            )
-        elif edge[k] < annulus[1]:
-            text = f"near the edge: {edge[k]:.0f} px, the sky annulus reaches {annulus[1]:.0f}"
-        elif inside[k] > MAX_NEIGHBOUR:
-            text = f"crowded: a neighbour of {100 * inside[k]:.0f} % of its flux by the aperture"
-        elif around[k] > MAX_ANNULUS_NEIGHBOUR:
-            text = f"crowded: a star of {100 * around[k]:.0f} % of its flux in the sky annulus"
-        elif snr[k] < MIN_SNR:
-            text = f"too faint: signal to noise {snr[k]:.0f} in one frame, {MIN_SNR:.0f} wanted"
-        else:
-            text = ""
-        reasons.append(text)
-    return reasons
-
-
-def _neighbours(
-    x: np.ndarray, y: np.ndarray, flux: np.ndarray, near: float, annulus: tuple[float, float]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Flux of the brightest neighbour over the star's own: nearer than `near`, and in the sky."""
-    inside, around = np.zeros(len(x)), np.zeros(len(x))
-    if len(x) < 2:
-        return inside, around
-    from scipy.spatial import cKDTree
-
-    pairs = cKDTree(np.column_stack([x, y])).query_pairs(
-        max(near, annulus[1]), output_type="ndarray"
-    )
-    first, second = np.concatenate([pairs, pairs[:, ::-1]]).T
-    separation = np.hypot(x[first] - x[second], y[first] - y[second])
-    ratio = flux[second] / flux[first]
-    close = separation < near
-    sky = (separation >= annulus[0]) & (separation < annulus[1])
-    np.maximum.at(inside, first[close], ratio[close])
-    np.maximum.at(around, first[sky], ratio[sky])
-    return inside, around
-
-
-def veto_variables(
-    veto: list[str],
-    detections: Detections,
-    wcs: WCS,
-    variables: Sequence[tuple[float, float]],
-    tolerance: float,
-) -> list[str]:
-    """Add known variable stars (RA and Dec, degrees) to the vetoes; tolerance in pixels."""
-    if not len(variables) or not len(detections):
-        return veto
-    ra, dec = np.array([(v[0], v[1]) for v in variables], dtype=float).T
-    x, y = wcs.wcs_world2pix(ra, dec, 0)
-    veto = list(veto)
-    for vx, vy in zip(x, y, strict=True):
-        distance = np.hypot(detections.x - vx, detections.y - vy)
-        row = int(np.argmin(distance))
-        if distance[row] <= tolerance and not veto[row]:
-            veto[row] = "a known variable star"
-    return veto
-
-
 def plan_stars(
     detections: Detections,
     wcs: WCS,
@@ -194,6 +115,85 @@ def revise_plan(plan: StarPlan, roles: Mapping[int, tuple[str, str]]) -> StarPla
     return replace(
         plan, star_id=_name(role), role=np.array(role), reason=np.array(reason).astype(str)
     )
+
+
+def find_vetoes(
+    detections: Detections,
+    shape: tuple[int, int],
+    aperture: float,
+    annulus: tuple[float, float],
+    ceiling: float,
+) -> list[str]:
+    """Say why each detection of the reference frame is no comparison candidate; empty for one.
+
+    aperture, annulus: radii, pixels; ceiling: saturation or linearity, ADU; infinite if not known.
+    """
+    x, y, flux = detections.x, detections.y, np.maximum(detections.flux, 1e-9)
+    ny, nx = shape
+    edge = np.minimum.reduce([x + 0.5, y + 0.5, nx - 0.5 - x, ny - 0.5 - y])
+    snr = flux / (max(detections.sky_rms, 1e-9) * np.sqrt(np.pi) * aperture)
+    inside, around = _neighbours(x, y, flux, 2 * aperture, annulus)
+    reasons = []
+    for k in range(len(x)):
+        if detections.peak[k] >= PEAK_FRACTION * ceiling:
+            text = (
+                f"too bright: peak {detections.peak[k]:.0f} of {ceiling:.0f} ADU in the reference"
+            )
+        elif edge[k] < annulus[1]:
+            text = f"near the edge: {edge[k]:.0f} px, the sky annulus reaches {annulus[1]:.0f}"
+        elif inside[k] > MAX_NEIGHBOUR:
+            text = f"crowded: a neighbour of {100 * inside[k]:.0f} % of its flux by the aperture"
+        elif around[k] > MAX_ANNULUS_NEIGHBOUR:
+            text = f"crowded: a star of {100 * around[k]:.0f} % of its flux in the sky annulus"
+        elif snr[k] < MIN_SNR:
+            text = f"too faint: signal to noise {snr[k]:.0f} in one frame, {MIN_SNR:.0f} wanted"
+        else:
+            text = ""
+        reasons.append(text)
+    return reasons
+
+
+def _neighbours(
+    x: np.ndarray, y: np.ndarray, flux: np.ndarray, near: float, annulus: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Flux of the brightest neighbour over the star's own: nearer than `near`, and in the sky."""
+    inside, around = np.zeros(len(x)), np.zeros(len(x))
+    if len(x) < 2:
+        return inside, around
+    from scipy.spatial import cKDTree
+
+    pairs = cKDTree(np.column_stack([x, y])).query_pairs(
+        max(near, annulus[1]), output_type="ndarray"
+    )
+    first, second = np.concatenate([pairs, pairs[:, ::-1]]).T
+    separation = np.hypot(x[first] - x[second], y[first] - y[second])
+    ratio = flux[second] / flux[first]
+    close = separation < near
+    sky = (separation >= annulus[0]) & (separation < annulus[1])
+    np.maximum.at(inside, first[close], ratio[close])
+    np.maximum.at(around, first[sky], ratio[sky])
+    return inside, around
+
+
+def veto_variables(
+    veto: list[str],
+    detections: Detections,
+    wcs: WCS,
+    variables: Sequence[tuple[float, float]],
+    tolerance: float,
+) -> list[str]:
+    """Add known variable stars (RA and Dec, degrees) to the vetoes; tolerance in pixels."""
+    if not len(variables) or not len(detections):
+        return veto
+    ra, dec = np.array([(v[0], v[1]) for v in variables], dtype=float).T
+    x, y = wcs.wcs_world2pix(ra, dec, 0)
+    veto = list(veto)
+    for vx, vy in zip(x, y, strict=True):
+        distance = np.hypot(detections.x - vx, detections.y - vy)
+        row = int(np.argmin(distance))
+        if distance[row] <= tolerance and not veto[row]:
+            veto[row] = "a known variable star"
+    return veto
 
 
 def find_star(plan: StarPlan, star: str, wcs: WCS | None = None, tolerance_px: float = 3.0) -> int:

@@ -34,9 +34,8 @@ _IN_ADU = re.compile(r"\badu\b|\bdn\b", re.I)
 _KELVIN = re.compile(r"kelvin|\[k\]|\bdeg k\b|\(k\)", re.I)
 _LENGTH = re.compile(r"\b(?:mm|cm|m)\b|\bmillimet|\bcentimet|\bmet(?:er|re)|\binch", re.I)
 _METRES_PER = {"mm": 1e-3, "millimet": 1e-3, "cm": 0.01, "centimet": 0.01, "m": 1.0}
-_PAIR = re.compile(r"\s*(\d{1,2})\s*[x*X,\s]\s*(\d{1,2})\s*")
-
 _METRES_PER |= {"meter": 1.0, "metre": 1.0, "inch": 0.0254}
+_PAIR = re.compile(r"\s*(\d{1,2})\s*[x*X,\s]\s*(\d{1,2})\s*")
 
 
 def normalise(

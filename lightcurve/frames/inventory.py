@@ -163,61 +163,6 @@ class Edit:
     reason: str = ""
 
 
-def apply_key(name: str) -> str:
-    """Give the form, with forward slashes, in which names relative to the folder are compared."""
-    return name.strip().replace("\\", "/").removeprefix("./")
-
-
-def read_manifest(path: str | Path) -> dict[str, Edit]:
-    """Read an edited table of files, by file; InputError names the line at fault.
-
-    CSV with a column ``file`` and ``kind`` or ``use`` or both; others are ignored, so that
-    frames.csv itself serves.
-    """
-    path = Path(path)
-    text = read_text(path, "a manifest", max_bytes=MAX_BYTES)
-    try:
-        table = csv.DictReader(io.StringIO(text, newline=""))
-        rows = list(table)
-    except csv.Error as error:
-        msg = f"{path.name}: cannot be read as a manifest: {error}"
-        raise InputError(msg) from error
-    names = {name.strip().lower() for name in table.fieldnames or () if name}
-    if "file" not in names or not names & {"kind", "use"}:
-        msg = f"{path.name}: a manifest needs the columns file, and kind or use"
-        raise InputError(msg)
-    edits: dict[str, Edit] = {}
-    for line, row in enumerate(rows, start=2):
-        plain = {k.strip().lower(): (v or "").strip() for k, v in row.items() if isinstance(k, str)}
-        if not plain["file"]:
-            continue
-        key = apply_key(plain["file"])
-        if key in edits:
-            msg = f"{path.name}, line {line}: {key[:80]} stands twice"
-            raise InputError(msg)
-        edits[key] = _edit(plain, f"{path.name}, line {line}")
-    return edits
-
-
-def _edit(row: Mapping[str, str], place: str) -> Edit:
-    kind, use = row.get("kind", "").lower(), row.get("use", "").lower()
-    if kind not in {*KINDS, "other", ""}:
-        msg = f"{place}: kind {kind[:30]!r} is none of {_listed(KINDS)}"
-        raise InputError(msg)
-    if use and use not in _YES | _NO:
-        msg = f"{place}: use {use[:30]!r} is neither yes nor no"
-        raise InputError(msg)
-    return Edit(
-        kind=kind if kind in KINDS and kind != "unknown" else None,
-        use=use in _YES if use else None,
-        reason=row.get("reason", "") if use in _NO else "",
-    )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names)
-
-
 def take_inventory(
     folder: str | Path,
     settings: Settings | None = None,
@@ -272,6 +217,61 @@ def check_folder(folder: Path) -> None:
         what = "is a file, not a folder" if folder.is_file() else "there is no such folder"
         msg = f"{folder}: {what}; give the folder with the raw frames"
         raise InputError(msg)
+
+
+def apply_key(name: str) -> str:
+    """Give the form, with forward slashes, in which names relative to the folder are compared."""
+    return name.strip().replace("\\", "/").removeprefix("./")
+
+
+def read_manifest(path: str | Path) -> dict[str, Edit]:
+    """Read an edited table of files, by file; InputError names the line at fault.
+
+    CSV with a column ``file`` and ``kind`` or ``use`` or both; others are ignored, so that
+    frames.csv itself serves.
+    """
+    path = Path(path)
+    text = read_text(path, "a manifest", max_bytes=MAX_BYTES)
+    try:
+        table = csv.DictReader(io.StringIO(text, newline=""))
+        rows = list(table)
+    except csv.Error as error:
+        msg = f"{path.name}: cannot be read as a manifest: {error}"
+        raise InputError(msg) from error
+    names = {name.strip().lower() for name in table.fieldnames or () if name}
+    if "file" not in names or not names & {"kind", "use"}:
+        msg = f"{path.name}: a manifest needs the columns file, and kind or use"
+        raise InputError(msg)
+    edits: dict[str, Edit] = {}
+    for line, row in enumerate(rows, start=2):
+        plain = {k.strip().lower(): (v or "").strip() for k, v in row.items() if isinstance(k, str)}
+        if not plain["file"]:
+            continue
+        key = apply_key(plain["file"])
+        if key in edits:
+            msg = f"{path.name}, line {line}: {key[:80]} stands twice"
+            raise InputError(msg)
+        edits[key] = _edit(plain, f"{path.name}, line {line}")
+    return edits
+
+
+def _edit(row: Mapping[str, str], place: str) -> Edit:
+    kind, use = row.get("kind", "").lower(), row.get("use", "").lower()
+    if kind not in {*KINDS, "other", ""}:
+        msg = f"{place}: kind {kind[:30]!r} is none of {_listed(KINDS)}"
+        raise InputError(msg)
+    if use and use not in _YES | _NO:
+        msg = f"{place}: use {use[:30]!r} is neither yes nor no"
+        raise InputError(msg)
+    return Edit(
+        kind=kind if kind in KINDS and kind != "unknown" else None,
+        use=use in _YES if use else None,
+        reason=row.get("reason", "") if use in _NO else "",
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names)
 
 
 def _starless_light(entry: Entry, entries: Sequence[Entry]) -> Entry:

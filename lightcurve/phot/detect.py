@@ -61,6 +61,49 @@ class Light:
         return light
 
 
+@np.errstate(over="ignore", invalid="ignore")  # sums of absurd pixels are infinite, and no peak
+def detect(
+    pixels: np.ndarray,
+    bad: np.ndarray | None = None,
+    *,
+    threshold_sigma: float = 5.0,
+    max_stars: int = 300,
+    saturation_adu: float | None = None,
+) -> Detections:
+    """Detect stars, brightest first, as peaks of the frame after a matched filter.
+
+    Parameters
+    ----------
+    pixels : (ny, nx) float array
+        ADU; NaN are no star.
+    bad : (ny, nx) uint8 array, optional
+        Hot, dead and non-finite pixels are filled with the sky; saturated ones are kept, for the
+        brightest stars help to register.
+    threshold_sigma : float
+        Height above the sky in units of the filtered frame's noise.
+    max_stars : int
+        Only so many of the brightest.
+    saturation_adu : float, optional
+        A flat top at this level is one star, whatever its neighbours are like.
+
+    Raises
+    ------
+    InputError
+        When the image is too small for a star to be told from the sky.
+    """
+    if min(pixels.shape) < 4 * HALF_BOX:
+        msg = f"an image of {pixels.shape[1]} x {pixels.shape[0]} px is too small to find stars in"
+        raise InputError(msg)
+    if bad is None:
+        bad = np.where(np.isfinite(pixels), 0, PixelFlag.NOT_FINITE).astype(np.uint8)
+    light = Light(pixels, bad, measure_sky(pixels, bad))
+    lowest = threshold_sigma * light.sky.rms * KERNEL_ROOT_SQUARES
+    full = None if saturation_adu is None else saturation_adu - light.sky.level
+    y, x, height = _stars(light, lowest, max_stars, full)
+    brightest = np.argsort(-height, kind="stable")[:max_stars]
+    return _describe(light, y[brightest], x[brightest])
+
+
 def all_peaks(light: Light, lowest: float) -> Peaks:
     """Find all peaks of the filtered frame higher than `lowest` there, ADU, in reading order."""
     smooth = _triangle_filter(light.whole())
@@ -200,49 +243,6 @@ def spikes(box: np.ndarray, noise: float = 0.0) -> tuple[np.ndarray, np.ndarray]
     )
     # The second lowest of four: a bad column lights up two opposite neighbours, a star three.
     return beside[1] < MIN_NEIGHBOUR * peak - noise, peak
-
-
-@np.errstate(over="ignore", invalid="ignore")  # sums of absurd pixels are infinite, and no peak
-def detect(
-    pixels: np.ndarray,
-    bad: np.ndarray | None = None,
-    *,
-    threshold_sigma: float = 5.0,
-    max_stars: int = 300,
-    saturation_adu: float | None = None,
-) -> Detections:
-    """Detect stars, brightest first, as peaks of the frame after a matched filter.
-
-    Parameters
-    ----------
-    pixels : (ny, nx) float array
-        ADU; NaN are no star.
-    bad : (ny, nx) uint8 array, optional
-        Hot, dead and non-finite pixels are filled with the sky; saturated ones are kept, for the
-        brightest stars help to register.
-    threshold_sigma : float
-        Height above the sky in units of the filtered frame's noise.
-    max_stars : int
-        Only so many of the brightest.
-    saturation_adu : float, optional
-        A flat top at this level is one star, whatever its neighbours are like.
-
-    Raises
-    ------
-    InputError
-        When the image is too small for a star to be told from the sky.
-    """
-    if min(pixels.shape) < 4 * HALF_BOX:
-        msg = f"an image of {pixels.shape[1]} x {pixels.shape[0]} px is too small to find stars in"
-        raise InputError(msg)
-    if bad is None:
-        bad = np.where(np.isfinite(pixels), 0, PixelFlag.NOT_FINITE).astype(np.uint8)
-    light = Light(pixels, bad, measure_sky(pixels, bad))
-    lowest = threshold_sigma * light.sky.rms * KERNEL_ROOT_SQUARES
-    full = None if saturation_adu is None else saturation_adu - light.sky.level
-    y, x, height = _stars(light, lowest, max_stars, full)
-    brightest = np.argsort(-height, kind="stable")[:max_stars]
-    return _describe(light, y[brightest], x[brightest])
 
 
 def _stars(light: Light, lowest: float, wanted: int, full: float | None) -> Peaks:

@@ -34,65 +34,6 @@ class System:
     information: np.ndarray
 
 
-def solve_step(system: System, held: np.ndarray) -> np.ndarray:
-    """Solve the normal equations; stars `held` (n,) keep their places.
-
-    Returns (n, 3), change of flux, x, y; the last two at most half a pixel.
-    """
-    from scipy.sparse import diags_array
-    from scipy.sparse.linalg import splu
-
-    scale = _scale(system, held)
-    free = diags_array(scale.ravel())
-    normal = free @ system.normal @ free + diags_array(np.where(scale == 0, 1.0, DAMPING).ravel())
-    step = splu(normal.tocsc()).solve((scale * system.right).ravel()).reshape(-1, 3) * scale
-    step[:, 1:] = np.clip(step[:, 1:], -MAX_STEP_PX, MAX_STEP_PX)
-    return step
-
-
-def _scale(system: System, held: np.ndarray) -> np.ndarray:
-    """One over the root of each diagonal element; 0 for what is not fitted."""
-    scale = np.where(system.information > 0, system.information, np.inf) ** -0.5
-    scale[held, 1:] = 0.0
-    return scale
-
-
-def parameter_errors(system: System, held: np.ndarray) -> np.ndarray:
-    """Root of the diagonal of the inverse of the normal equations: errors (n, 3) of flux, x, y.
-
-    0 for a place that was held, infinite where nothing was seen. Stars whose parameters correlate
-    by less than 2 % are taken to be independent.
-    """
-    from scipy.sparse import coo_array, diags_array
-    from scipy.sparse.csgraph import connected_components
-
-    scale = _scale(system, held)
-    free = diags_array(scale.ravel())
-    correlation = (free @ system.normal @ free).tocoo()
-    linked = np.abs(correlation.data) > COUPLING
-    n = len(scale)
-    links = coo_array(
-        (np.ones(linked.sum()), (correlation.row[linked] // 3, correlation.col[linked] // 3)),
-        shape=(n, n),
-    )
-    count, group = connected_components(links, directed=False)
-    order = np.argsort(group, kind="stable")
-    rows = (3 * order[:, None] + np.arange(3)).ravel()
-    ordered = correlation.tocsr()[rows][:, rows]
-    edges = np.searchsorted(group[order], np.arange(count + 1))
-    inverse = np.zeros(3 * n)
-    for first, last in pairwise(edges):
-        part = slice(3 * first, 3 * last)
-        block = ordered[part, part].toarray()
-        block[np.diag_indices_from(block)] += DAMPING + (block.diagonal() == 0)
-        inverse[part] = np.linalg.inv(block).diagonal()
-    errors = np.empty((n, 3))
-    errors[order] = np.sqrt(np.maximum(inverse, 0)).reshape(n, 3)
-    errors = errors * scale
-    errors[:, 0] = np.where(scale[:, 0] == 0, np.inf, errors[:, 0])
-    return errors
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class PsfPhotometry:
     """What the fit of the PSF gave, star by star.
@@ -117,55 +58,6 @@ class PsfPhotometry:
     flux_err: np.ndarray
     chi2: np.ndarray
     residual: np.ndarray
-
-
-def fit_psf(
-    light: np.ndarray,
-    sky_variance: np.ndarray,
-    good: np.ndarray,
-    psf: Psf,
-    x: np.ndarray,
-    y: np.ndarray,
-    *,
-    gain_e_per_adu: float,
-    max_shift_px: float = 2.0,
-) -> PsfPhotometry:
-    """Fit flux and place of every star.
-
-    Pixels weigh by sky and camera noise plus the photon noise of the *model*: weights from the data
-    themselves would favour pixels that happen to be low.
-
-    Parameters
-    ----------
-    light : (ny, nx) float array
-        ADU above the sky.
-    sky_variance : (ny, nx) float array
-        ADU^2 of one pixel without stars.
-    good : (ny, nx) bool array
-        Pixels to use.
-    x, y : (n,) float arrays
-        Where the stars are, to a pixel or so.
-    max_shift_px : float
-        A star that moves farther is put back and held.
-    """
-    if not len(x):
-        none, residual = np.zeros(0), np.where(good, light, 0.0)
-        return PsfPhotometry(none, none, none, none, none, none, none, residual)
-    work = _Work(np.where(good, light, 0.0), sky_variance, good, psf, gain_e_per_adu)
-    state = work.start(x, y)
-    held = np.zeros(len(x), dtype=bool)
-    for _ in range(MAX_ITERATIONS):
-        system = work.equations(state)
-        held |= state[:, 0] * np.sqrt(system.information[:, 0]) < MIN_SNR_TO_MOVE
-        step = solve_step(system, held)
-        state = state + step
-        far = np.hypot(state[:, 1] - x, state[:, 2] - y) > max_shift_px
-        state[far, 1:] = np.column_stack([x, y])[far]
-        held |= far
-        moved = (np.abs(step) * np.sqrt(system.information)).max(axis=1)
-        if np.quantile(moved, SETTLED) < TOLERANCE_SIGMA:
-            break
-    return work.finish(state, held)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -283,3 +175,111 @@ class _Work:
             chi2=np.where(few, np.nan, chi2),
             residual=(self.light - model.reshape(self.light.shape)).astype(np.float32),
         )
+
+
+def fit_psf(
+    light: np.ndarray,
+    sky_variance: np.ndarray,
+    good: np.ndarray,
+    psf: Psf,
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    gain_e_per_adu: float,
+    max_shift_px: float = 2.0,
+) -> PsfPhotometry:
+    """Fit flux and place of every star.
+
+    Pixels weigh by sky and camera noise plus the photon noise of the *model*: weights from the data
+    themselves would favour pixels that happen to be low.
+
+    Parameters
+    ----------
+    light : (ny, nx) float array
+        ADU above the sky.
+    sky_variance : (ny, nx) float array
+        ADU^2 of one pixel without stars.
+    good : (ny, nx) bool array
+        Pixels to use.
+    x, y : (n,) float arrays
+        Where the stars are, to a pixel or so.
+    max_shift_px : float
+        A star that moves farther is put back and held.
+    """
+    if not len(x):
+        none, residual = np.zeros(0), np.where(good, light, 0.0)
+        return PsfPhotometry(none, none, none, none, none, none, none, residual)
+    work = _Work(np.where(good, light, 0.0), sky_variance, good, psf, gain_e_per_adu)
+    state = work.start(x, y)
+    held = np.zeros(len(x), dtype=bool)
+    for _ in range(MAX_ITERATIONS):
+        system = work.equations(state)
+        held |= state[:, 0] * np.sqrt(system.information[:, 0]) < MIN_SNR_TO_MOVE
+        step = solve_step(system, held)
+        state = state + step
+        far = np.hypot(state[:, 1] - x, state[:, 2] - y) > max_shift_px
+        state[far, 1:] = np.column_stack([x, y])[far]
+        held |= far
+        moved = (np.abs(step) * np.sqrt(system.information)).max(axis=1)
+        if np.quantile(moved, SETTLED) < TOLERANCE_SIGMA:
+            break
+    return work.finish(state, held)
+
+
+def solve_step(system: System, held: np.ndarray) -> np.ndarray:
+    """Solve the normal equations; stars `held` (n,) keep their places.
+
+    Returns (n, 3), change of flux, x, y; the last two at most half a pixel.
+    """
+    from scipy.sparse import diags_array
+    from scipy.sparse.linalg import splu
+
+    scale = _scale(system, held)
+    free = diags_array(scale.ravel())
+    normal = free @ system.normal @ free + diags_array(np.where(scale == 0, 1.0, DAMPING).ravel())
+    step = splu(normal.tocsc()).solve((scale * system.right).ravel()).reshape(-1, 3) * scale
+    step[:, 1:] = np.clip(step[:, 1:], -MAX_STEP_PX, MAX_STEP_PX)
+    return step
+
+
+def _scale(system: System, held: np.ndarray) -> np.ndarray:
+    """One over the root of each diagonal element; 0 for what is not fitted."""
+    scale = np.where(system.information > 0, system.information, np.inf) ** -0.5
+    scale[held, 1:] = 0.0
+    return scale
+
+
+def parameter_errors(system: System, held: np.ndarray) -> np.ndarray:
+    """Root of the diagonal of the inverse of the normal equations: errors (n, 3) of flux, x, y.
+
+    0 for a place that was held, infinite where nothing was seen. Stars whose parameters correlate
+    by less than 2 % are taken to be independent.
+    """
+    from scipy.sparse import coo_array, diags_array
+    from scipy.sparse.csgraph import connected_components
+
+    scale = _scale(system, held)
+    free = diags_array(scale.ravel())
+    correlation = (free @ system.normal @ free).tocoo()
+    linked = np.abs(correlation.data) > COUPLING
+    n = len(scale)
+    links = coo_array(
+        (np.ones(linked.sum()), (correlation.row[linked] // 3, correlation.col[linked] // 3)),
+        shape=(n, n),
+    )
+    count, group = connected_components(links, directed=False)
+    order = np.argsort(group, kind="stable")
+    rows = (3 * order[:, None] + np.arange(3)).ravel()
+    ordered = correlation.tocsr()[rows][:, rows]
+    edges = np.searchsorted(group[order], np.arange(count + 1))
+    inverse = np.zeros(3 * n)
+    for first, last in pairwise(edges):
+        part = slice(3 * first, 3 * last)
+        block = ordered[part, part].toarray()
+        block[np.diag_indices_from(block)] += DAMPING + (block.diagonal() == 0)
+        inverse[part] = np.linalg.inv(block).diagonal()
+    errors = np.empty((n, 3))
+    errors[order] = np.sqrt(np.maximum(inverse, 0)).reshape(n, 3)
+    errors = errors * scale
+    errors[:, 0] = np.where(scale[:, 0] == 0, np.inf, errors[:, 0])
+    return errors
