@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -49,24 +48,10 @@ def bar(items: Iterable[T], description: str, total: int | None = None) -> Itera
 
 
 def print_json(value: Any) -> None:
-    """Write numbers, texts, lists, mappings, arrays and paths to standard output as JSON.
+    """Write numbers, texts, lists, mappings, arrays and paths to standard output as JSON."""
+    from lightcurve.core.files import json_text
 
-    NaN and infinity become null.
-    """
-    sys.stdout.write(json.dumps(_plain(value), indent=2, allow_nan=False) + "\n")
-
-
-def _plain(value: Any) -> Any:
-    """Turn arrays, numpy scalars, paths and what is not finite into what JSON knows."""
-    if isinstance(value, dict):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    if isinstance(value, (list, tuple)):
-        return [_plain(entry) for entry in value]
-    if isinstance(value, float):
-        return value if abs(value) < float("inf") else None
-    return value if isinstance(value, (str, int, bool, type(None))) else str(value)
+    sys.stdout.write(json_text(value, indent=2))
 
 
 def one_line(text: str) -> str:

@@ -13,6 +13,7 @@ from lightcurve.aij.settings_files import ApertureSettings, read_apertures, read
 from lightcurve.core.data import Result
 
 __all__ = ["describe_file"]
+
 RADII = ("Source_Radius", "Source_Rad(base)", "Sky_Rad(min)", "Sky_Rad(max)")
 FLUXES = ("rel_flux", "rel_flux_err", "Source-Sky", "Source_Error")
 

@@ -23,6 +23,7 @@ from lightcurve.frames.read import is_fits_name, read_frame
 from lightcurve.phot.centroid import STILL_PX
 
 __all__ = ["compare_with_frames"]
+
 N_TRIALS = 3
 SHAPES = ("Width", "X-Width", "Y-Width", "Angle", "Roundness")
 # Variance is about a mean that hangs on the centroid's last step but one: no table tells it.

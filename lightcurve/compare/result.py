@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["Comparison", "Tolerance", "write_comparison"]
+
 UNITS = ((1e-3, 1e2, "%"), (1e-6, 1e6, "ppm"), (1e-9, 1e9, "ppb"))  # size from which it suits
 ROUNDING = (1e15, "1e-15")
 N_BINS = 30

@@ -26,6 +26,7 @@ from lightcurve.setup.target import find_target
 from lightcurve.tables.light_curves import TIME_KINDS, Choice, is_ours, read_curve
 
 __all__ = ["compare_files", "split_names", "spread_choices"]
+
 SYSTEMS = {"bjd_tdb": "BJD_TDB", "jd_utc": "JD_UTC"}
 FIND = "-"
 WAYS = ("", "frame", "time")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import secrets
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -16,7 +17,15 @@ import numpy as np
 
 from lightcurve.core.errors import InputError
 
-__all__ = ["digest", "file_state", "read_text", "read_toml", "write_text", "write_whole"]
+__all__ = [
+    "digest",
+    "file_state",
+    "json_text",
+    "read_text",
+    "read_toml",
+    "write_text",
+    "write_whole",
+]
 
 
 def write_whole(
@@ -174,3 +183,32 @@ def file_state(path: Path) -> str:
     except OSError:
         return "missing"
     return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """Write numbers, texts, lists, mappings, arrays and paths as JSON, with a line break after.
+
+    Parameters
+    ----------
+    indent : int, optional
+        Blanks a level; without it all stands on one line.
+
+    Returns
+    -------
+    str
+        NaN and infinity are null.
+    """
+    return json.dumps(_plain(value), indent=indent, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """Turn arrays, numpy scalars, paths and what is not finite into what JSON knows."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float):
+        return value if abs(value) < float("inf") else None
+    return value if isinstance(value, (str, int, bool, type(None))) else str(value)

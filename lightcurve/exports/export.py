@@ -28,6 +28,7 @@ from lightcurve.transit.ephemeris import make_planet
 from lightcurve.transit.fit_values import fit_from_json
 
 __all__ = ["export_run"]
+
 log = logging.getLogger(__name__)
 NOTHING: tuple[Any, ...] = (None, "", (), [])
 

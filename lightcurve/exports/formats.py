@@ -16,6 +16,7 @@ from lightcurve.exports.exofop import EXOFOP
 from lightcurve.exports.submission import COMMON, Detail, Export, Submission
 
 __all__ = ["EXPORTS", "all_details"]
+
 EXPORTS: Registry[Export] = Registry(
     "export", EXOPLANET, EXOTIC, EXTENDED, ECSV, ETD, EXOCLOCK, EXOFOP
 )

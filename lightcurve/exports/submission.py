@@ -22,6 +22,7 @@ from lightcurve.core.flags import Flag, describe
 from lightcurve.curve.aperture import UNUSABLE
 
 __all__ = ["Detail"]
+
 SOFTWARE = f"lightcurve {__version__}"
 JULIAN = (2_400_000.0, 2_500_000.0)  # 1858 to 2132: anything else is another time system
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from lightcurve.catalogs.catalog_file import read_file
 from lightcurve.catalogs.query import SERVICES
 from lightcurve.core.data import Masters
 from lightcurve.core.errors import InputError, LightcurveError
-from lightcurve.core.files import read_text, write_text
+from lightcurve.core.files import json_text, read_text, write_text
 from lightcurve.core.progress import Clock, Progress, open_log, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.names import fits_stem
@@ -27,10 +27,10 @@ from lightcurve.image.locate import wanted_target
 from lightcurve.image.reduced import summarise
 from lightcurve.image.sky import STANDARDS, services_for, wanted_band
 from lightcurve.image.story import measure_image, reduce_image
-from lightcurve.image.write import json_line
 from lightcurve.report.image_plots import save_sequence
 
 __all__ = ["measure_sequence", "reduce_images"]
+
 log = logging.getLogger(__name__)
 COLUMNS = (
     "file", "status", "quality", "mid_jd_utc", "exposure_s", "filter", "band", "standards",
@@ -237,7 +237,7 @@ def keep_row(path: Path, state: str, row: Mapping[str, Any]) -> None:
             file.seek(max(file.seek(0, SEEK_END) - 1, 0))
             # A line that was cut off must not take this one with it.
             begin = "\n" if file.read(1) not in {b"", b"\n"} else ""
-            file.write((begin + json_line({"state": state, "row": row})).encode())
+            file.write((begin + json_text({"state": state, "row": row})).encode())
     except OSError as error:
         msg = f"{path}: cannot be written: {error.strerror}; is the disk full? try another --out"
         raise InputError(msg) from error

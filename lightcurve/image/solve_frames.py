@@ -30,6 +30,7 @@ from lightcurve.setup.solving import request_for, solve_frame
 from lightcurve.setup.target import known_place
 
 __all__ = ["SolveOutput", "solve_frames"]
+
 FIELDS = (
     "solver", "ra_deg", "dec_deg", "scale_arcsec", "rotation_deg", "parity", "n_matched",
     "rms_arcsec",

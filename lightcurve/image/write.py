@@ -6,7 +6,6 @@ import json
 import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -17,7 +16,7 @@ from lightcurve.astrometry.wcs import wcs_header, write_wcs_sidecar
 from lightcurve.calib.reduce import RAW_ONLY
 from lightcurve.core.constants import __version__
 from lightcurve.core.data import Products
-from lightcurve.core.files import write_text, write_whole
+from lightcurve.core.files import json_text, write_text, write_whole
 from lightcurve.core.flags import PIXEL_MEANING
 from lightcurve.core.library_warnings import quietly
 from lightcurve.core.progress import Clock
@@ -195,37 +194,6 @@ def _of_psf(psf: Psf) -> Header:
     return _note(cards, psf.notes)
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
-    """One circle, annulus or point; x, y: 0-based pixels, or RA and Dec in degrees."""
-
-    shape: str  # ``"circle"``, ``"annulus"`` or ``"point"``
-    system: str  # ``"image"`` or ``"icrs"``
-    x: float
-    y: float
-    radii: tuple[float, ...]  # pixels, or arc seconds; empty for a point
-    text: str = ""  # its label
-
-
-def ds9_text(regions: Sequence[tuple[Region, str]]) -> str:
-    """Lay out a region file of regions with their colours."""
-    lines = ["# Region file format: DS9 version 4.1", "global width=1 font='helvetica 10 normal'"]
-    system = ""
-    for region, colour in regions:
-        if region.system != system:
-            system = region.system
-            lines.append(system)
-        sky = system != "image"
-        x, y = (region.x, region.y) if sky else (region.x + 1, region.y + 1)  # DS9 counts from 1
-        radii = [f'{r!r}"' if sky else repr(r) for r in region.radii]
-        label = re.sub(r"[{}\n]", " ", region.text)
-        text = f" text={{{label}}}" if label else ""
-        lines.append(
-            f"{region.shape}({','.join([repr(x), repr(y), *radii])}) # color={colour}{text}"
-        )
-    return "\n".join(lines) + "\n"
-
-
 def write_catalog(folder: Path, table: Table, summary: Mapping[str, Any]) -> dict[str, Path]:
     """Write the catalogue as CSV, ECSV and VOTable.
 
@@ -233,7 +201,7 @@ def write_catalog(folder: Path, table: Table, summary: Mapping[str, Any]) -> dic
     the VOTable. Raises InputError when one cannot be written.
     """
     rounded = table.copy()
-    rounded.meta = {k: v for k, v in _plain(summary).items() if v is not None}
+    rounded.meta = {k: v for k, v in json.loads(json_text(summary)).items() if v is not None}
     for name in rounded.colnames:
         if rounded[name].dtype.kind == "f":
             unit = str(rounded[name].unit or "")
@@ -267,16 +235,16 @@ def write_regions(
     """
     solved = bool(np.isfinite(radius[1]))
     system, columns = ("icrs", ("ra", "dec")) if solved else ("image", ("x", "y"))
-    size = round(radius[0] * (radius[1] if solved else 1.0), 3)
-    regions = []
+    size = f'{round(radius[0] * radius[1], 3)!r}"' if solved else repr(round(radius[0], 3))
+    lines = ["# Region file format: DS9 version 4.1", "global width=1 font='helvetica 10 normal'"]
+    circles = []
     for row, candidate in zip(table, candidates, strict=True):
-        x, y = (float(row[name]) for name in columns)
-        if not np.isfinite([x, y]).all():
-            continue
-        kind = "standard" if row["calib_star"] else str(row["found_by"])
-        colour = COLOURS["candidate" if candidate else kind]
-        regions.append((Region("circle", system, x, y, (size,), str(row["id"])), colour))
-    return write_text(path, ds9_text(regions))
+        x, y = (float(row[name]) + (not solved) for name in columns)  # DS9 counts pixels from 1
+        if np.isfinite([x, y]).all():
+            kind = "standard" if row["calib_star"] else str(row["found_by"])
+            colour = COLOURS["candidate" if candidate else kind]
+            circles.append(f"circle({x!r},{y!r},{size}) # color={colour} text={{{row['id']}}}")
+    return write_text(path, "\n".join([*lines, *([system] if circles else []), *circles]) + "\n")
 
 
 def write_candidates(path: Path, reduced: Reduced) -> Path:
@@ -303,27 +271,7 @@ def write_header(path: Path, header: Header) -> Path:
 
 def write_summary(path: Path, summary: Mapping[str, Any]) -> Path:
     """Write numbers and words as JSON; what is not finite becomes null."""
-    return write_text(path, json.dumps(_plain(summary), indent=1, allow_nan=False) + "\n")
-
-
-def json_line(content: Mapping[str, Any]) -> str:
-    """Put numbers and words as JSON on one line; what is not finite becomes null.
-
-    Returns str: with its line break.
-    """
-    return json.dumps(_plain(content), allow_nan=False) + "\n"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(entry) for entry in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+    return write_text(path, json_text(summary, indent=1))
 
 
 def write_zip(path: Path, folder: Path, files: Iterable[Path]) -> Path:

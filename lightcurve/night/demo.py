@@ -26,6 +26,7 @@ from lightcurve.simulate.sky import SimTarget
 from lightcurve.transit.ephemeris import impact_parameter, predict_transit, transit_duration
 
 __all__ = ["run_demo"]
+
 PLANET_FILE = "planet.toml"
 OWN_FILES = {
     "": r"night|run|planet\.toml",

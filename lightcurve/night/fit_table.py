@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["Fitted", "Known", "fit_light_curve", "fit_table", "need_planet"]
+
 SAME_STAR_DEG = 0.1  # wide of all proper motions and of a plate solution gone slightly wrong
 log = logging.getLogger(__name__)
 OURS = "lightcurve.csv"

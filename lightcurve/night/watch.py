@@ -13,6 +13,7 @@ from lightcurve.core.files import file_state
 from lightcurve.frames.read import is_fits_name
 
 __all__ = ["watch_folder"]
+
 log = logging.getLogger(__name__)
 
 

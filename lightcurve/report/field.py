@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 __all__ = ["save_field"]
+
 WIDTH = 8.0  # of the picture, inches
 HEIGHT = 0.016  # of a name, over the width of the image
 CORNERS = ((1, 1), (-1, 1), (1, -1), (-1, -1))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.patches import StepPatch
 
 __all__ = ["save_corner", "save_covariates", "save_time_averaging"]
+
 MAX_PARAMETERS = 8
 
 

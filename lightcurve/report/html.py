@@ -39,6 +39,7 @@ __all__ = [
     "write_page",
     "write_report",
 ]
+
 PARAMETER_NAMES = {
     "rp_over_rs": "Rp/R*",
     "a_over_rs": "a/R*",

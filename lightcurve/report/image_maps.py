@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["save_background", "save_cutouts", "save_frame", "save_psf"]
+
 GROUP_COLOUR = {
     "calibrating": COMPARISON,
     "source": TARGET,

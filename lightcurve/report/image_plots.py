@@ -36,6 +36,7 @@ __all__ = [
     "save_widths",
     "save_zero_point",
 ]
+
 KIND_COLOUR = (TARGET, MODEL)
 MAX_SHOWN = 1.2  # mag; an error beyond it is that of no star
 MAX_DAYS = 1.5

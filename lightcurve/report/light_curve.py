@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["save_light_curve"]
+
 BIN_DAYS = 10 / 1440  # ten minutes
 
 

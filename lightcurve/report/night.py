@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from matplotlib.patches import StepPatch
 
 __all__ = ["save_growth", "save_masters", "save_night", "save_seeing_profile", "star_profile"]
+
 SKY_FILL = "#F0E442"
 CORE_PX = 1.5  # where a star's highest pixel lies
 

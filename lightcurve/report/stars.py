@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["save_neighbours", "save_noise", "save_star_curves"]
+
 GROUPS = {
     "cleared": ({Disposition.CLEARED, Disposition.TOO_FAINT}, COMPARISON),
     "likely cleared": ({Disposition.LIKELY}, CHECK),

@@ -30,6 +30,7 @@ __all__ = [
     "styled_figure",
     "time_axis",
 ]
+
 TARGET = "#0072B2"
 COMPARISON = "#009E73"
 CHECK = "#E69F00"

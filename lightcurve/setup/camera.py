@@ -12,6 +12,7 @@ from lightcurve.core.settings import Settings
 from lightcurve.phot.noise import NoiseModel
 
 __all__ = ["CameraValues", "settle_camera"]
+
 log = logging.getLogger(__name__)
 ASSUMED = "assumed"
 

@@ -33,6 +33,7 @@ from lightcurve.frames.read import read_frame
 from lightcurve.setup.target import known_place
 
 __all__ = ["Wanted", "fetch_index", "list_index"]
+
 LIMIT_MB = 2000.0
 
 

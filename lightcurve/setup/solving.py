@@ -36,6 +36,7 @@ __all__ = [
     "solve_frame",
     "solve_one",
 ]
+
 log = logging.getLogger(__name__)
 SMOOTHING_PX = (3.0, 5.0, 8.0)  # sigma: rings and trails of 10, 20 and 30 px become one star
 LONGEST_S = 60.0

@@ -16,6 +16,7 @@ from lightcurve.core.errors import CatalogError, InputError
 from lightcurve.core.settings import CatalogSettings, TargetSettings
 
 __all__ = ["Target", "find_target", "known_place", "warn_of_fields", "warn_of_target"]
+
 log = logging.getLogger(__name__)
 ONE_FIELD_DEG = 1.0  # headers of one field differ by less, however the telescope drifts
 SHOWN = 3

@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta, timezone
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from lightcurve.core.constants import DAY_S, MJD_ZERO
-from lightcurve.simulate.observatory import sidereal_deg
-from lightcurve.simulate.scene import Shot, focal_mm, iso, rounded, sexagesimal, utc, zone_hours
+import numpy as np
+
+from lightcurve.core.constants import DAY_S, J2000_JD, MJD_ZERO
+from lightcurve.simulate.observatory import Night, SimCamera, sidereal_deg
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
 Card = tuple[str, object, str]  # keyword, value, comment
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One exposure as the acquisition software knows it.
+
+    ra_deg, dec_deg : where the mount believes it points.
+    """
+
+    kind: str  # ``"light"``, ``"bias"``, ``"dark"`` or ``"flat"``
+    file: str
+    start_jd_utc: float
+    exposure_s: float
+    object_name: str
+    ra_deg: float
+    dec_deg: float
+    airmass: float
+    night: Night
+    camera: SimCamera
 
 
 def _standard(shot: Shot) -> list[Card]:
@@ -223,3 +244,49 @@ def make_header(shot: Shot, dialect: str) -> Header:
 
 def _plain(value: object) -> object:
     return value.item() if hasattr(value, "item") else value
+
+
+def utc(jd: float) -> datetime:
+    """Turn a Julian date into UTC, to the microsecond.
+
+    With its time zone. Rounded to the millisecond that headers hold.
+    """
+    epoch = datetime(2000, 1, 1, 12, tzinfo=UTC)
+    return epoch + timedelta(milliseconds=round((jd - J2000_JD) * (DAY_S * 1000)))
+
+
+def sexagesimal(value: float, mark: str = ":", *, signed: bool = True) -> str:
+    """Write degrees or hours in base sixty, to a tenth of a second.
+
+    mark: between the numbers; signed: put a ``+`` before positive ones.
+    """
+    tenths = round(abs(value) * 36000)
+    whole, rest = divmod(tenths, 36000)
+    sign = "-" if value < 0 else "+" if signed else ""
+    return f"{sign}{whole:02d}{mark}{rest // 600:02d}{mark}{rest % 600 / 10:04.1f}"
+
+
+def zone_hours(longitude_deg: float) -> int:
+    """Tell the standard time zone of a longitude.
+
+    longitude_deg: positive to the east. Returns int: hours, positive to the east.
+    """
+    return round(((longitude_deg + 180) % 360 - 180) / 15)
+
+
+def iso(moment: datetime) -> str:
+    """Write a moment as FITS does, to the millisecond, without its zone."""
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds")
+
+
+def rounded(value: float) -> float | None:
+    """Round for a header.
+
+    None, which leaves the card's value blank, for NaN, which FITS does not have.
+    """
+    return None if np.isnan(value) else round(float(value), 5)
+
+
+def focal_mm(scale_arcsec: float, pixel_um: float) -> float:
+    """Tell the focal length, millimetres, that gives a scale with a pixel."""
+    return round(206.264806 * pixel_um / scale_arcsec, 2)

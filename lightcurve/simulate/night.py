@@ -13,16 +13,17 @@ import numpy as np
 from lightcurve.core.constants import DAY_S
 from lightcurve.core.errors import InputError
 from lightcurve.core.progress import Progress, silent
-from lightcurve.simulate.dialects import DIALECTS, make_header
+from lightcurve.simulate.dialects import DIALECTS, Shot, make_header
 from lightcurve.simulate.observatory import Conditions, Night, SimCamera
 from lightcurve.simulate.render import Sensor, cosmic_rays, expose, render_stars, satellite_trail
-from lightcurve.simulate.scene import Scene, Shot, TargetFlux, make_scene
+from lightcurve.simulate.scene import Scene, TargetFlux, make_scene
 from lightcurve.simulate.sky import SimTarget, StarField, make_field, stars_with_target
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
 
 __all__ = ["DEMO_CALIBRATIONS", "demo_night", "simulate_night"]
+
 FLAT_LEVEL = 0.45  # of full scale
 DEMO_CALIBRATIONS = 5  # frames of each kind
 

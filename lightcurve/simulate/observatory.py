@@ -11,6 +11,7 @@ from lightcurve.core.data import Site
 from lightcurve.core.errors import InputError
 
 __all__ = ["Night"]
+
 FLAGSTAFF = Site(latitude_deg=35.0, longitude_deg=-111.5, height_m=2100.0, name="Synthetic")
 
 

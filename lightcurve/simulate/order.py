@@ -22,6 +22,7 @@ from lightcurve.transit.ephemeris import impact_parameter, predict_transit, read
 from lightcurve.transit.model import transit_flux
 
 __all__ = ["Simulated", "simulate_request", "transit_of"]
+
 LIMB_DARKENING = (0.42, 0.31)  # Kipping's q1, q2: about those of the Sun in V
 N_STARS = 110
 MAG_RANGE = (9.6, 14.2)

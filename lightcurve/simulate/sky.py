@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from astropy.wcs import WCS
 
 __all__ = ["SimTarget"]
+
 RA_NAMES = ("ra_icrs", "ra_deg", "ra", "raj2000", "_raj2000", "ra_j2000", "alpha_j2000")
 DEC_NAMES = (
     "de_icrs", "dec_icrs", "dec_deg", "dec", "dej2000", "_dej2000", "decj2000", "delta_j2000",

@@ -24,6 +24,7 @@ from lightcurve.core.quantities import Column
 from lightcurve.core.table_text import csv_rows, csv_text, read_text
 
 __all__ = ["DESCRIPTION", "write_table"]
+
 DESCRIPTION = "csv-metadata.json"
 CONFORMS = re.compile(r"(\S+) (\d+)\.(\d+)")
 MAX_BYTES = 5_000_000

@@ -24,6 +24,7 @@ from lightcurve.core.times import only_julian_dates
 from lightcurve.tables.own import is_lightcurve, read_lightcurve
 
 __all__ = ["BARYCENTRIC", "CIVIL", "TIME_KINDS", "Choice", "is_ours", "read_curve"]
+
 TIME_KINDS = ("bjd_tdb", "jd_utc", "mjd_utc", "iso_utc")
 BARYCENTRIC = ("BJD_TDB", "BJD_TDB_B", "BJD_TDB_MOBS")
 CIVIL = ("JD_UTC", "JD_MOBS")

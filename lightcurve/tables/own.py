@@ -34,6 +34,7 @@ __all__ = [
     "write_nebs",
     "write_stars",
 ]
+
 TIMES = ("jd_utc", "bjd_tdb")
 MAX_FLAGS = 65535
 MAX_LEVEL = 1000.0  # relative flux has a median of 1, or the ratio to few faint stars

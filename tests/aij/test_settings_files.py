@@ -8,7 +8,6 @@ import pytest
 from lightcurve.aij.settings_files import read_apertures, read_plotcfg, read_radec
 from lightcurve.aij.write_table import write_apertures
 from lightcurve.core.errors import InputError
-from lightcurve.image.write import Region, ds9_text
 from sim_cube import CubeTruth, simulate_cube
 
 
@@ -90,19 +89,3 @@ def test_broken_files_are_named(reader, content, tmp_path):
     path.write_text(content)
     with pytest.raises(InputError, match=r"odd\.file"):
         reader(path)
-
-
-def test_regions_follow_the_layout_of_ds9():
-    """Pixels count from 1 there; on the sky, lengths are in arc seconds; braces would nest."""
-    text = ds9_text(
-        [
-            (Region("circle", "image", 9.0, 19.5, (4.0,), "T{1}"), "blue"),
-            (Region("annulus", "icrs", 31.042825, -0.5, (8.0, 12.0)), "green"),
-        ]
-    )
-    assert text.splitlines()[2:] == [
-        "image",
-        "circle(10.0,20.5,4.0) # color=blue text={T 1 }",
-        "icrs",
-        'annulus(31.042825,-0.5,8.0",12.0") # color=green',
-    ]

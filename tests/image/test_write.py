@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.table import Table
 
 from lightcurve.core.flags import PixelFlag
 from lightcurve.image.story import reduce_image
+from lightcurve.image.write import write_regions
 from sim_image import Observatory, offline, render_frame
 
 SITE = Observatory(shape=(160, 160))
@@ -126,3 +128,21 @@ def test_the_sidecar_is_read_without_a_warning(out: Path) -> None:
     assert (header["IMAGEW"], header["IMAGEH"]) == SITE.shape[::-1]
     ra, dec = WCS(header).all_pix2world(79.5, 79.5, 0)
     assert (float(ra), float(dec)) == pytest.approx(CENTER, abs=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("scale", "expected"),
+    [
+        (float("nan"), ["image", "circle(10.0,20.5,4.0) # color=green text={7}"]),
+        (0.5, ["icrs", 'circle(31.042825,-0.5,2.0") # color=green text={7}']),
+    ],
+    ids=["pixels", "sky"],
+)
+def test_regions_follow_the_layout_of_ds9(scale, expected, tmp_path):
+    """Pixels count from 1 there; on the sky, lengths are in arc seconds."""
+    table = Table(
+        {"id": [7], "x": [9.0], "y": [19.5], "ra": [31.042825], "dec": [-0.5],
+         "calib_star": [True], "found_by": ["search"]}
+    )  # fmt: skip
+    path = write_regions(tmp_path / "a.reg", table, (4.0, scale), np.array([False]))
+    assert path.read_text().splitlines()[2:] == expected

@@ -12,8 +12,8 @@ from astropy.time import Time
 
 from lightcurve.core.data import Site
 from lightcurve.core.errors import InputError
+from lightcurve.simulate.dialects import sexagesimal, utc, zone_hours
 from lightcurve.simulate.observatory import sidereal_deg
-from lightcurve.simulate.scene import sexagesimal, utc, zone_hours
 from lightcurve.simulate.sky import (
     SimTarget,
     StarField,
