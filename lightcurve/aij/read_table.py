@@ -383,8 +383,8 @@ def relative_flux(
     if absent or not chosen:
         what = f"no Source-Sky_{', Source-Sky_'.join(absent)}" if absent else "no comparison star"
         stars = ", ".join(table.stars) or "none"
-        msg = f"{table.name}: {what}, so no relative flux can be formed; its stars are: {stars}"
-        raise InputError(msg)
+        msg = f"{what}, so no relative flux can be formed; its stars are: {stars}"
+        raise InputError(msg, file=table.name)
     total = table.block("Source-Sky", chosen).sum(axis=1)
     total_err = np.sqrt((table.block("Source_Error", chosen) ** 2).sum(axis=1))
     flux, error = table.star("Source-Sky", target), table.star("Source_Error", target)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from lightcurve.aij.relative_flux import relative_fluxes
-from lightcurve.core.data import LightCurve, Measurements, StarPlan
+from lightcurve.core.data import LightCurve, Measurements, StarPlan, StarRole
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import write_text
 from lightcurve.core.flags import Flag
@@ -218,7 +218,7 @@ def write_apertures(
     The target comes first; the height of the image is NAXIS2 of the reference frame.
     """
     chosen = np.asarray(rows, dtype=int)
-    comparison = [("true" if plan.role[k] == "comparison" else "false") for k in rows]
+    comparison = [("true" if plan.role[k] == StarRole.COMPARISON else "false") for k in rows]
     every = ",".join(["true"] * len(rows))
 
     def joined(values: np.ndarray) -> str:

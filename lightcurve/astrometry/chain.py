@@ -26,10 +26,10 @@ def solve(request: SolveRequest, settings: SolveSettings) -> Solution:
     UnsolvedError
         When none can; it has each solver's reason.
     """
-    reasons = []
+    causes: dict[str, SolveError] = {}
     for name in settings.solvers:
         try:
             return SOLVERS.get(name).solve(request, settings)
         except SolveError as error:
-            reasons.append(f"{name}: {error}")
-    raise UnsolvedError("; ".join(reasons), n_detected=len(request.stars))
+            causes[name] = error
+    raise UnsolvedError(causes, n_detected=len(request.stars))

@@ -13,7 +13,7 @@ from lightcurve.astrometry.request import Solver, SolveRequest, settle
 from lightcurve.astrometry.wcs import describe_wcs, middle_deg, to_icrs
 from lightcurve.core.coordinates import degrees_apart
 from lightcurve.core.data import Solution
-from lightcurve.core.errors import SolveError
+from lightcurve.core.errors import SolveError, Why
 from lightcurve.core.settings import SolveSettings
 
 if TYPE_CHECKING:
@@ -39,11 +39,11 @@ def solve_header(request: SolveRequest, settings: SolveSettings) -> Solution:
     scale, _, _ = describe_wcs(wcs, request.shape)
     if not SCALES[0] <= scale <= SCALES[1]:
         msg = f"the header's WCS has {scale:.3g} arcsec/px, which no camera has"
-        raise SolveError(msg)
+        raise SolveError(msg, why=Why.ABSURD_WCS)
     known = settings.scale_arcsec
     if known and not 1 / 1.5 < scale / known < 1.5:
         msg = f"the header's WCS has {scale:.3g} arcsec/px, --scale says {known:.3g}"
-        raise SolveError(msg)
+        raise SolveError(msg, why=Why.ABSURD_WCS)
     found = settle(wcs, request, known_stars(wcs, request, settings), "header", detail)
     if not found.n_matched:
         # Stars outweigh what else the header says; where there are none, it must not contradict.
@@ -56,7 +56,7 @@ def _compare(found: Solution, request: SolveRequest, settings: SolveSettings) ->
     scale, known = found.scale_arcsec, request.scale_arcsec
     if known and not 1 / SCALE_FACTOR < scale / known < SCALE_FACTOR:
         msg = f"the header's WCS has {scale:.3g} arcsec/px, the rest of it says {known:.3g}"
-        raise SolveError(msg)
+        raise SolveError(msg, why=Why.ABSURD_WCS)
     if request.ra_deg is None or request.dec_deg is None or settings.blind:
         return
     ra, dec = middle_deg(found.wcs, request.shape)
@@ -66,7 +66,7 @@ def _compare(found: Solution, request: SolveRequest, settings: SolveSettings) ->
             f"the header's WCS puts the frame at {ra:.3f} {dec:+.3f}, {apart:.3g} deg from "
             f"{request.ra_deg:.3f} {request.dec_deg:+.3f}, where it should be"
         )
-        raise SolveError(msg)
+        raise SolveError(msg, why=Why.ABSURD_WCS)
 
 
 def known_stars(wcs: WCS, request: SolveRequest, settings: SolveSettings) -> np.ndarray:
@@ -88,7 +88,7 @@ def _read(request: SolveRequest) -> WCS:
 
     if not str(request.header.get("CTYPE1", "")).strip():
         msg = "the header has no WCS"
-        raise SolveError(msg)
+        raise SolveError(msg, why=Why.NO_WCS)
     try:
         with warnings.catch_warnings():
             # What astropy repairs here (old date cards, say) does not touch the celestial part,
@@ -99,17 +99,17 @@ def _read(request: SolveRequest) -> WCS:
         usable = wcs.has_celestial and abs(np.linalg.det(wcs.pixel_scale_matrix)) > 1e-15
     except (ValueError, TypeError, MemoryError, np.linalg.LinAlgError) as error:
         msg = f"the header's WCS cannot be read: {' '.join(str(error).split())[:150]}"
-        raise SolveError(msg) from error
+        raise SolveError(msg, why=Why.ABSURD_WCS) from error
     if not usable:
         msg = "the header's WCS is not celestial, or degenerate"
-        raise SolveError(msg)
+        raise SolveError(msg, why=Why.ABSURD_WCS)
     _check_numbers(request.header)
     ny, nx = request.shape
     corners = np.array([[0, 0], [nx, 0], [0, ny], [nx, ny]], dtype=float)
     moved = float(np.abs(wcs.pix2foc(corners, 0) - corners).max())
     if not moved <= MAX_DISTORTION * np.hypot(*request.shape):
         msg = f"the header's WCS is distorted by {moved:.3g} px, on a frame of {nx} x {ny}"
-        raise SolveError(msg)
+        raise SolveError(msg, why=Why.ABSURD_WCS)
     return wcs
 
 
@@ -120,7 +120,7 @@ def _check_numbers(header: Header) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
             what = "missing" if value is None else f"{str(value)[:20]!r}, no number"
             msg = f"the header's WCS is broken: {name} is {what}"
-            raise SolveError(msg)
+            raise SolveError(msg, why=Why.ABSURD_WCS)
 
 
 HEADER = Solver(

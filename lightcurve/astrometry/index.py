@@ -151,8 +151,8 @@ def check_index(path: Path) -> IndexCoverage:
         status = path.stat()
         return _read_coverage(path, status.st_size, status.st_mtime_ns)
     except (OSError, KeyError, TypeError, ValueError, IndexError) as error:
-        msg = f"{path.name}: not an Astrometry.net index file: {error}"
-        raise InputError(msg) from error
+        msg = f"not an Astrometry.net index file: {error}"
+        raise InputError(msg, file=path.name) from error
 
 
 @lru_cache(maxsize=1024)
@@ -171,8 +171,8 @@ def _read_coverage(path: Path, size: int, changed_ns: int) -> IndexCoverage:
     low, high = (float(np.degrees(float(header[k]))) * 60 for k in ("SCALE_L", "SCALE_U"))
     missing = last["datLoc"] + last["datSpan"] - size
     if missing > 0:
-        msg = f"{path.name}: {missing} bytes of it are missing; fetch it again"
-        raise InputError(msg)
+        msg = f"{missing} bytes of it are missing; fetch it again"
+        raise InputError(msg, file=path.name)
     piece = int(header.get("HEALPIX", -1)), int(header.get("HPNSIDE", 0))
     return IndexCoverage(path, low, high, int(header.get("NSTARS", 0)), *piece)
 

@@ -304,8 +304,8 @@ def _see_that_it_is_one(part: Path, file: IndexFile) -> None:
     try:
         check_index(part)
     except InputError as error:
-        why = str(error).replace(part.name, file.name)
-        raise CatalogError(SERVICE, f"{without_secrets(file.url)} is of no use: {why}") from error
+        msg = f"{without_secrets(file.url)} is of no use: {file.name}: {error.reason}"
+        raise CatalogError(SERVICE, msg) from error
 
 
 def _write(

@@ -14,7 +14,7 @@ import numpy as np
 from lightcurve.astrometry.index import coverage, find_index_files, index_stars, wanted_sizes
 from lightcurve.astrometry.request import Solver, SolveRequest, settle
 from lightcurve.core.data import Solution
-from lightcurve.core.errors import InputError, SolveError
+from lightcurve.core.errors import InputError, SolveError, Why
 from lightcurve.core.settings import SolveSettings
 
 N_STARS = 100
@@ -37,11 +37,11 @@ def solve_local(request: SolveRequest, settings: SolveSettings) -> Solution:
         import astrometry  # noqa: F401
     except ImportError as error:
         msg = "the package `astrometry` is not installed (no wheel for this platform?)"
-        raise SolveError(msg) from error
+        raise SolveError(msg, why=Why.NO_SOLVER) from error
     n = len(request.stars)
     if n < MIN_STARS:
         msg = f"{n} stars, {MIN_STARS} are needed (clouds, or out of focus?)"
-        raise SolveError(msg, n_detected=n)
+        raise SolveError(msg, n_detected=n, why=Why.TOO_FEW_STARS)
     files = _useful_files(request, settings)
     engine = _engine(files)
     # The engine counts pixels from 1, as FITS does.
@@ -57,7 +57,7 @@ def solve_local(request: SolveRequest, settings: SolveSettings) -> Solution:
         f"{_searched(request, settings)}: do they cover this part of the sky (lightcurve index "
         "list FRAME)? are the stars real? try --scale, --ra and --dec, or --blind"
     )
-    raise SolveError(msg, n_detected=n)
+    raise SolveError(msg, n_detected=n, why=Why.NO_MATCH)
 
 
 def _searched(request: SolveRequest, settings: SolveSettings) -> str:
@@ -77,7 +77,7 @@ def _useful_files(request: SolveRequest, settings: SolveSettings) -> tuple[Path,
         msg = (
             "no index files: give --index FILE or FOLDER, or get some: lightcurve index fetch FRAME"
         )
-        raise SolveError(msg, n_detected=n)
+        raise SolveError(msg, n_detected=n, why=Why.NO_INDEX)
     low, high = BLIND_SCALES
     if request.scale_arcsec:
         widest = (1 + settings.scale_tolerance) ** WIDENINGS[-1]
@@ -94,7 +94,7 @@ def _useful_files(request: SolveRequest, settings: SolveSettings) -> tuple[Path,
             f"are needed at {request.scale_arcsec or low:.3g} arcsec/px, there are {there}; "
             "give --scale if that is wrong, another --index, or: lightcurve index fetch FRAME"
         )
-        raise SolveError(msg, n_detected=n)
+        raise SolveError(msg, n_detected=n, why=Why.NO_INDEX)
     return useful
 
 
@@ -164,7 +164,7 @@ def _attempt(engine: Any, stars: np.ndarray, hints: tuple, parity: str, end: flo
         # The thread still solves with this engine, which takes one caller at a time.
         _engine.cache_clear()
         msg = "time is up (timeout_s): give --scale or a position, or fewer index files"
-        raise SolveError(msg, n_detected=len(stars)) from None
+        raise SolveError(msg, n_detected=len(stars), why=Why.TIMED_OUT) from None
     if isinstance(answer, Exception):
         msg = f"the engine failed: {answer}"
         raise SolveError(msg, n_detected=len(stars)) from answer

@@ -28,7 +28,7 @@ from lightcurve.astrometry.outside import (
 from lightcurve.astrometry.request import Solver, SolveRequest, settle
 from lightcurve.astrometry.web import WebServer
 from lightcurve.core.data import Solution
-from lightcurve.core.errors import InputError, SolveError
+from lightcurve.core.errors import InputError, SolveError, Why
 from lightcurve.core.files import write_text
 from lightcurve.core.http import Reply
 from lightcurve.core.settings import SolveSettings
@@ -83,10 +83,10 @@ class NovaServer:
             reason = answer.get("errormessage", "no reason given")
             if not re.search(r"session|authenticated", str(reason), re.IGNORECASE):
                 msg = f"{self.host} refuses what was sent: {self._web.quote(reason)}"
-                raise SolveError(msg)
+                raise SolveError(msg, why=Why.UPLOAD_REFUSED)
             self._session = SecretStr("")
         msg = f"{self.host}: the session expires as soon as it is opened; try again later"
-        raise SolveError(msg)
+        raise SolveError(msg, why=Why.NO_SERVER)
 
     def submission(self, number: int, end: float) -> Submission | None:
         """Ask how far a submission is; None when the server knows no such one."""
@@ -120,7 +120,7 @@ class NovaServer:
             return None
         if reply.body.lstrip()[:1] == b"<":
             msg = f"{self.host} shows a web page in place of its {kind} (a check for robots?)"
-            raise SolveError(msg)
+            raise SolveError(msg, why=Why.NOT_UNDERSTOOD)
         return reply.body if reply.status == 200 else self._malformed(reply)
 
     def _log_in(self, end: float) -> None:
@@ -131,7 +131,7 @@ class NovaServer:
             self._session = self._session_in(reply)
         except SolveError as error:
             # Every frame would be told the same.
-            self._web.rest(str(error))
+            self._web.rest(error)
             raise
         self._web.secrets.add(self._session.get_secret_value())
 
@@ -142,7 +142,7 @@ class NovaServer:
             msg = f"{self.host} refuses the login: {self._web.quote(reason)}"
             if "apikey" in reason.lower():
                 msg = f"{self.host} does not know this API key: check ASTROMETRY_NET_API_KEY"
-            raise SolveError(msg)
+            raise SolveError(msg, why=Why.ACCESS_REFUSED)
         session = answer.get("session")
         if not isinstance(session, str) or not session:
             self._malformed(reply)
@@ -156,10 +156,10 @@ class NovaServer:
     def _json(self, reply: Reply) -> dict:
         if reply.status in {401, 403}:
             msg = f"{self.host} refuses access ({reply.status}): is the API key in order?"
-            raise SolveError(msg)
+            raise SolveError(msg, why=Why.ACCESS_REFUSED)
         if reply.status == 413:
             msg = f"{self.host} finds what was sent too large (413): try --upload sources"
-            raise SolveError(msg)
+            raise SolveError(msg, why=Why.UPLOAD_REFUSED)
         try:
             answer = json.loads(reply.body) if reply.status == 200 else None
         except (ValueError, RecursionError):
@@ -177,7 +177,7 @@ class NovaServer:
             f"{self.host} gives an answer that makes no sense (status {reply.status}, "
             f"{start!r}): is it an astrometry.net server?"
         )
-        raise SolveError(msg)
+        raise SolveError(msg, why=Why.NOT_UNDERSTOOD)
 
 
 def _is_time(value: object) -> bool:
@@ -205,7 +205,7 @@ def solve_nova(request: SolveRequest, settings: SolveSettings) -> Solution:
     key = find_key()
     if key is None:
         msg = f"no API key in {KEY_VARIABLE} or astroquery's configuration"
-        raise SolveError(msg, n_detected=len(request.stars))
+        raise SolveError(msg, n_detected=len(request.stars), why=Why.NO_KEY)
     end = monotonic() + settings.timeout_s
     parcel = pack(request, settings)
     server = _server(settings.server, key, settings.plain_http)
@@ -216,7 +216,7 @@ def solve_nova(request: SolveRequest, settings: SolveSettings) -> Solution:
     _forget(request.state_file)
     if body is None:
         msg = f"{server.host} has no WCS of job {job}, which it says is solved"
-        raise SolveError(msg, n_detected=len(request.stars))
+        raise SolveError(msg, n_detected=len(request.stars), why=Why.LOST)
     wcs = read_result(body, request)
     sky, source = stars_to_check(wcs, matched, request, settings)
     return settle(wcs, request, sky, "nova", f"{server.host}, submission {number}{source}")
@@ -305,7 +305,7 @@ def _pack_image(request: SolveRequest) -> tuple[str, bytes, dict[str, Any]]:
         return name, path.read_bytes(), {}
     except OSError as error:
         msg = f"{path.name}: cannot be read to be sent: {error.strerror}"
-        raise SolveError(msg) from error
+        raise SolveError(msg, why=Why.UNREADABLE) from error
 
 
 SENDERS = {"sources": _pack_sources, "image": _pack_image}
@@ -368,12 +368,12 @@ def _wait(server: NovaServer, number: int, request: SolveRequest, end: float) ->
                 f"{server.host} finds no match for submission {number}, job {job}: are the "
                 "stars real? try another --scale, or --upload image"
             )
-            raise SolveError(msg, n_detected=len(request.stars))
+            raise SolveError(msg, n_detected=len(request.stars), why=Why.NO_MATCH)
         if monotonic() + wait > end:
             doing = "waits in the queue" if job is None else "is still being solved"
             again = "; the same command goes on from here" if request.state_file else ""
             msg = f"time is up (timeout_s): submission {number} at {server.host} {doing}{again}"
-            raise SolveError(msg, n_detected=len(request.stars))
+            raise SolveError(msg, n_detected=len(request.stars), why=Why.TIMED_OUT)
         sleep(wait)
         wait = min(WAIT_GROWTH * wait, LONGEST_WAIT_S)
 
@@ -384,11 +384,11 @@ def _job_of(server: NovaServer, number: int, request: SolveRequest, end: float) 
         return state.job
     _forget(request.state_file)
     if state is None:
-        msg = f"{server.host} has lost submission {number}; try again"
+        why, msg = Why.LOST, f"{server.host} has lost submission {number}; try again"
     else:
-        why = f": {state.error}" if state.error else ""
-        msg = f"{server.host} can make nothing of submission {number}{why}"
-    raise SolveError(msg, n_detected=len(request.stars))
+        said = f": {state.error}" if state.error else ""
+        why, msg = Why.NO_MATCH, f"{server.host} can make nothing of submission {number}{said}"
+    raise SolveError(msg, n_detected=len(request.stars), why=why)
 
 
 def _is_dead(state: Submission) -> bool:

@@ -15,7 +15,7 @@ from lightcurve.astrometry.local import MIN_STARS, WIDENINGS
 from lightcurve.astrometry.refine import MIN_MATCHED, stars_on_frame
 from lightcurve.astrometry.request import SolveRequest
 from lightcurve.astrometry.wcs import describe_wcs
-from lightcurve.core.errors import SolveError
+from lightcurve.core.errors import SolveError, Why
 from lightcurve.core.settings import SolveSettings
 
 N_STARS = 200
@@ -38,7 +38,7 @@ def star_places(request: SolveRequest) -> np.ndarray:
     stars = request.stars
     if len(stars) < MIN_STARS:
         msg = f"{len(stars)} stars, {MIN_STARS} are needed (clouds, or out of focus?)"
-        raise SolveError(msg, n_detected=len(stars))
+        raise SolveError(msg, n_detected=len(stars), why=Why.TOO_FEW_STARS)
     return np.column_stack([stars.x, stars.y])[:N_STARS].astype(float) + 1
 
 
@@ -72,16 +72,16 @@ def read_result(body: bytes, request: SolveRequest) -> WCS:
         size = int(header.get("IMAGEW", 0)), int(header.get("IMAGEH", 0))
     except (*_UNREADABLE, Warning) as error:
         msg = f"its WCS cannot be read: {' '.join(str(error).split())[:150]}"
-        raise SolveError(msg) from error
+        raise SolveError(msg, why=Why.NOT_UNDERSTOOD) from error
     ny, nx = request.shape
     if size not in {(0, 0), (nx, ny)}:
         msg = f"its WCS is of a frame of {size[0]} x {size[1]} pixels, this one has {nx} x {ny}"
-        raise SolveError(msg)
+        raise SolveError(msg, why=Why.NOT_UNDERSTOOD)
     scale, _, _ = describe_wcs(wcs, request.shape)
     known = request.scale_arcsec
     if not np.isfinite(scale) or (known and not 1 / 2 < scale / known < 2):
         msg = f"its WCS has {scale:.3g} arcsec/px, the frame {known or float('nan'):.3g}"
-        raise SolveError(msg)
+        raise SolveError(msg, why=Why.NOT_UNDERSTOOD)
     return wcs
 
 
@@ -133,6 +133,6 @@ def _read_matches(body: bytes) -> np.ndarray:
                 sky = np.column_stack([table["index_ra"], table["index_dec"]]).astype(float)
     except (*_UNREADABLE, Warning) as error:
         msg = f"its list of matched stars cannot be read: {' '.join(str(error).split())[:150]}"
-        raise SolveError(msg) from error
+        raise SolveError(msg, why=Why.NOT_UNDERSTOOD) from error
     good = np.isfinite(sky).all(axis=1) & (np.abs(sky[:, 1]) <= 90)
     return sky[good]

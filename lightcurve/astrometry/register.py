@@ -17,7 +17,7 @@ import numpy as np
 
 from lightcurve.astrometry.transform import apply, as_matrix, fit_similarity, fit_transform
 from lightcurve.core.data import Registration
-from lightcurve.core.errors import RegistrationError
+from lightcurve.core.errors import RegistrationError, Why
 
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
@@ -116,7 +116,7 @@ def register(
             f"{n} stars in the frame and {m} in the reference, {MIN_MATCHED} are needed in both "
             "(clouds, or out of focus?)"
         )
-        raise RegistrationError(msg, n_detected=n, n_catalog=m)
+        raise RegistrationError(msg, n_detected=n, n_catalog=m, why=Why.TOO_FEW_STARS)
     found, best = _search(stars, reference)
     if found is None:
         msg = (

@@ -12,7 +12,7 @@ import numpy as np
 from lightcurve.astrometry.refine import refine_wcs, stars_on_frame
 from lightcurve.astrometry.wcs import describe_wcs
 from lightcurve.core.data import Detections, Solution
-from lightcurve.core.errors import SolveError
+from lightcurve.core.errors import SolveError, Why
 from lightcurve.core.settings import SolveSettings
 
 if TYPE_CHECKING:
@@ -118,8 +118,9 @@ def settle(wcs: WCS, request: SolveRequest, sky: np.ndarray, solver: str, detail
             f"{check.n_detected} stars of the frame, which may be chance"
         )
         raise SolveError(
-            msg, n_detected=check.n_detected, n_catalog=check.n_inside, best=float(check.n_matched)
-        )
+            msg, n_detected=check.n_detected, n_catalog=check.n_inside,
+            best=float(check.n_matched), why=Why.NO_MATCH,
+        )  # fmt: skip
     if refined.order > 1:
         detail = f"{detail}, SIP order {refined.order}".lstrip(", ")
     rms = check.rms_px * scale

@@ -22,7 +22,7 @@ from lightcurve.astrometry.outside import (
 )
 from lightcurve.astrometry.request import Solver, SolveRequest, settle
 from lightcurve.core.data import Solution
-from lightcurve.core.errors import SolveError
+from lightcurve.core.errors import SolveError, Why
 from lightcurve.core.settings import SolveSettings
 
 PROGRAM = "solve-field"
@@ -35,7 +35,7 @@ def solve_with_program(request: SolveRequest, settings: SolveSettings) -> Soluti
     program, n = shutil.which(PROGRAM), len(request.stars)
     if program is None:
         msg = f"no {PROGRAM} on the PATH"
-        raise SolveError(msg, n_detected=n)
+        raise SolveError(msg, n_detected=n, why=Why.NO_SOLVER)
     with tempfile.TemporaryDirectory(prefix="lightcurve-") as name:
         folder = Path(name)
         _write_stars(folder / "stars.xyls", request)
@@ -46,7 +46,7 @@ def solve_with_program(request: SolveRequest, settings: SolveSettings) -> Soluti
                 f"no match of {min(n, N_STARS)} stars: has it index files of the right scale "
                 f"(--index)? are the stars real? it says: {said}"
             )
-            raise SolveError(msg, n_detected=n)
+            raise SolveError(msg, n_detected=n, why=Why.NO_MATCH)
         body = wcs_file.read_bytes()
         matched = corr_file.read_bytes() if corr_file.is_file() else None
     wcs = read_result(body, request)
@@ -130,7 +130,7 @@ def _run(command: list[str], folder: Path, timeout_s: float) -> str:
             process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             msg = f"time is up ({timeout_s:g} s, timeout_s): give --scale or a position"
-            raise SolveError(msg) from None
+            raise SolveError(msg, why=Why.TIMED_OUT) from None
         finally:
             if process.poll() is None:
                 _end(process)

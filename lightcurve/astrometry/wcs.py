@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lightcurve.core.data import Registration, Solution
-from lightcurve.core.errors import FrameError, InputError, SolveError
+from lightcurve.core.errors import FrameError, InputError, SolveError, Why
 from lightcurve.core.files import write_whole
 from lightcurve.core.library_warnings import quietly
 
@@ -200,7 +200,7 @@ def to_icrs(wcs: WCS, shape: tuple[int, int]) -> tuple[WCS, str]:
     system = _system_of(wcs) if tangential else None
     if system is None:
         msg = f"the header's WCS is not converted to RA and Dec of 2000: {name}"
-        raise SolveError(msg)
+        raise SolveError(msg, why=Why.ABSURD_WCS)
     from astropy.coordinates import SkyCoord
 
     grid = _grid_of(wcs, shape)

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from lightcurve.core.errors import SolveError, WebError
+from lightcurve.core.errors import SolveError, WebError, Why
 from lightcurve.core.http import BUSY, Reply, Session
 
 MAX_BYTES = 1_000_000
@@ -34,7 +34,7 @@ class WebServer:
         self.host = parts.netloc
         self._address = f"{parts.scheme}://{parts.netloc}{parts.path}"
         self.secrets: set[str] = set()
-        self._trouble, self._rests_until = "", 0.0
+        self._trouble, self._rests_until = SolveError(""), 0.0
         # A proxy has no way to this machine's own servers.
         self._trust_env = not _is_loopback(parts.hostname or "")
 
@@ -46,22 +46,22 @@ class WebServer:
         """Send form fields and files by `end`, to this server and no other."""
         if monotonic() < self._rests_until:
             msg = f"{self._trouble} (found before; for {REST_S / 60:.0f} min not asked again)"
-            raise SolveError(msg)
+            raise SolveError(msg, why=self._trouble.why)
         sent = {"data": fields, "files": files, "allow_redirects": False}
         try:
             reply = self._ask("POST", path, end, MAX_BYTES, sent)
         except SolveError as error:
             # With sending every frame begins, and with all its time.
-            self.rest(str(error))
+            self.rest(error)
             raise
         if 300 <= reply.status < 400:
             # Whatever secret is in it would go along.
             onward = self.quote(reply.headers.get("Location", "nowhere"))
             msg = f"{self.host} sends on to {onward}: give that as --server if you trust it"
-            raise SolveError(msg)
+            raise SolveError(msg, why=Why.SENT_ON)
         return reply
 
-    def rest(self, trouble: str) -> None:
+    def rest(self, trouble: SolveError) -> None:
         """Send nothing for `REST_S`: whoever wants to gets this answer at once."""
         self._trouble, self._rests_until = trouble, monotonic() + REST_S
 
@@ -84,26 +84,26 @@ class WebServer:
                 http.headers["Referer"] = f"{self._address}/api/login"
                 reply = http.ask(method, f"{self._address}/{path}", **(sent or {}))
         except WebError as error:
-            trouble = self.quote(error)
+            trouble, why = self.quote(error), error.why
         else:
             if reply.status not in BUSY:
                 return reply
-            trouble = _busy(reply)
+            trouble, why = _busy(reply), Why.NO_SERVER
         msg = f"{self.host} {trouble}; try again later, or another --solver"
-        raise SolveError(msg)
+        raise SolveError(msg, why=why)
 
 
 def _checked(address: str, *, plain_http: bool) -> SplitResult:
     parts = _split(address)
     if parts is None:
         msg = "--server must be an address like https://nova.astrometry.net and nothing more"
-        raise SolveError(msg)
+        raise SolveError(msg, why=Why.BAD_ADDRESS)
     if parts.scheme == "http" and not plain_http and not _is_loopback(parts.hostname or ""):
         msg = (
             f"{parts.netloc}: over http the API key could be read by anyone on the way; give "
             "https://, or set solve.plain_http in the settings file"
         )
-        raise SolveError(msg)
+        raise SolveError(msg, why=Why.BAD_ADDRESS)
     return parts
 
 

@@ -11,7 +11,7 @@ from lightcurve.calib.bad_pixels import dead_pixels, hot_pixels, read_user_map
 from lightcurve.calib.combine import combine
 from lightcurve.calib.gain import measure_noise
 from lightcurve.calib.master_files import read_masters, write_master
-from lightcurve.core.data import Masters, Note, Result
+from lightcurve.core.data import FrameKind, Masters, Note, Result
 from lightcurve.core.errors import FrameError, InputError
 from lightcurve.core.flags import PixelFlag, count_pixels
 from lightcurve.core.progress import Progress, silent
@@ -22,11 +22,15 @@ from lightcurve.frames.read import read_cards, read_frame
 __all__ = ["camera_noise", "make_badpix", "make_master"]
 
 # What each master may be made of, where the header says it at all.
-SERVE_AS = {"bias": {"bias"}, "dark": {"dark", "dark flat"}, "flat": {"flat"}}
+SERVE_AS = {
+    FrameKind.BIAS: {FrameKind.BIAS},
+    FrameKind.DARK: {FrameKind.DARK, FrameKind.DARK_FLAT},
+    FrameKind.FLAT: {FrameKind.FLAT},
+}
 
 
 def make_master(
-    kind: str,
+    kind: FrameKind,
     paths: Sequence[Path],
     out: Path,
     *,
@@ -39,8 +43,8 @@ def make_master(
 
     Parameters
     ----------
-    kind : str
-        ``"bias"``, ``"dark"`` or ``"flat"``.
+    kind : FrameKind
+        Bias, dark or flat.
     paths : sequence of Path
         Of one size; darks and flats of one exposure.
     bias, dark : Path, optional
@@ -56,24 +60,24 @@ def make_master(
     for path in paths:
         _check_kind(kind, path)
     masters = read_masters([path for path in (bias, dark) if path is not None])
-    seconds = None if kind == "bias" else _one_exposure(paths)
+    seconds = None if kind == FrameKind.BIAS else _one_exposure(paths)
     combined = combine(
         list(paths),
         subtract=_terms(masters, seconds),
-        scale="median" if kind == "flat" else None,
+        scale="median" if kind == FrameKind.FLAT else None,
         clip_sigma=clip_sigma,
         progress=progress,
     )
     image = combined.image
-    if kind == "flat":
+    if kind == FrameKind.FLAT:
         image = image / np.float32(np.nanmean(image))
     values = {} if seconds is None else {"EXPTIME": (seconds, "[s]")}
-    if kind == "dark":
+    if kind == FrameKind.DARK:
         values["BIASINC"] = (masters.bias is None, "the bias is still in this dark")
     notes = [Note(f"clipped at {clip_sigma:g} sigma")]
     names = [path.name for path in paths]
     write_master(out, image, kind=kind, inputs=names, values=values, notes=notes)
-    unit = "" if kind == "flat" else "ADU"
+    unit = "" if kind == FrameKind.FLAT else "ADU"
     scatter = float(np.nanmedian(combined.std))
     return {
         "master": Result(str(out), label="master"),
@@ -84,7 +88,7 @@ def make_master(
     }
 
 
-def _check_kind(kind: str, path: Path) -> None:
+def _check_kind(kind: FrameKind, path: Path) -> None:
     """Refuse a frame whose header says that it was taken for something else."""
     found = kind_by_keyword(read_cards(path)[0])
     if found is not None and found[0] not in SERVE_AS[kind]:
@@ -180,7 +184,7 @@ def camera_noise(bias: tuple[Path, Path], flat: tuple[Path, Path]) -> dict[str, 
     FrameError
         When a frame's header says that it is of another kind.
     """
-    for kind, paths in (("bias", bias), ("flat", flat)):
+    for kind, paths in ((FrameKind.BIAS, bias), (FrameKind.FLAT, flat)):
         for path in paths:
             _check_kind(kind, path)
     frames = [read_frame(path, need_time=False) for path in (*flat, *bias)]

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lightcurve.core.constants import __version__
-from lightcurve.core.data import KINDS as FRAME_KINDS
-from lightcurve.core.data import Masters, Note, Severity
+from lightcurve.core.data import FrameKind, Masters, Note, Severity
 from lightcurve.core.errors import CalibrationError, FrameError, InputError
 from lightcurve.core.files import write_whole
 from lightcurve.frames.cards import printable
@@ -78,7 +77,7 @@ def _remove(path: Path) -> None:
 def _values(kind: str, masters: Masters) -> dict[str, tuple[object, str]]:
     """Header cards that give a master back its numbers."""
     values: dict[str, tuple[object, str]] = {}
-    if kind == "dark":
+    if kind == FrameKind.DARK:
         values["BIASINC"] = (masters.dark_includes_bias, "the bias is still in this dark")
         if masters.dark_exposure_s is not None:
             values["EXPTIME"] = (masters.dark_exposure_s, "[s] exposure of this dark")
@@ -160,7 +159,7 @@ def read_masters(paths: Sequence[Path]) -> Masters:
         fields["gain_e_per_adu"] = header.get("LCGAIN", fields.get("gain_e_per_adu"))
         fields["read_noise_e"] = header.get("LCRDNOIS", fields.get("read_noise_e"))
         fields["notes"] = tuple(map(_read_note, _lines(header, "COMMENT", _NOTE)))
-        if kind == "dark":
+        if kind == FrameKind.DARK:
             fields["dark_includes_bias"] = bool(header.get("BIASINC", False))
             fields["dark_exposure_s"] = header.get("EXPTIME")
     return Masters(**fields, inputs={kind: names for kind, names in inputs.items() if names})
@@ -179,7 +178,7 @@ def _read_note(text: str) -> Note:
     return Note(
         plain,
         Severity.INFO if plain == text else Severity.WARNING,
-        subject=kind if kind in FRAME_KINDS else "",
+        subject=kind if kind in set(FrameKind) else "",
     )
 
 

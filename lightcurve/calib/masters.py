@@ -13,7 +13,7 @@ from lightcurve.calib.bad_pixels import bad_columns, dead_pixels, hot_pixels, re
 from lightcurve.calib.combine import Combined, combine, open_rows, read_rows
 from lightcurve.calib.gain import CameraNoise, measure_noise
 from lightcurve.calib.match import Group, by_exposure, choose_frames, same_exposure
-from lightcurve.core.data import Exposure, Masters, Note, Severity
+from lightcurve.core.data import Exposure, FrameKind, Masters, Note, Severity
 from lightcurve.core.errors import CalibrationError
 from lightcurve.core.flags import PixelFlag, count_pixels
 from lightcurve.core.progress import Progress
@@ -58,24 +58,31 @@ def build_masters(
     FrameError
         When a file cannot be read.
     """
-    given = {"bias": bias, "dark": dark, "flat": flat, "dark flat": dark_flat}
-    groups: dict[str, Group] = {}
+    given = {
+        FrameKind.BIAS: bias,
+        FrameKind.DARK: dark,
+        FrameKind.FLAT: flat,
+        FrameKind.DARK_FLAT: dark_flat,
+    }
+    groups: dict[FrameKind, Group] = {}
     notes: list[Note] = []
     for kind, group in given.items():
         groups[kind], found = choose_frames(kind, group, light, settings)
         notes += found
     stacker = _Stacker(settings, progress, notes, light.saturation_adu)
-    master_bias = stacker.mean("bias", groups["bias"])
+    master_bias = stacker.mean(FrameKind.BIAS, groups[FrameKind.BIAS])
     has_bias = master_bias is not None
-    seconds, darks = _choose_dark(groups["dark"], light, settings, notes, has_bias=has_bias)
-    master_dark = stacker.mean("dark", darks, subtract=master_bias)
+    seconds, darks = _choose_dark(groups[FrameKind.DARK], light, settings, notes, has_bias=has_bias)
+    master_dark = stacker.mean(FrameKind.DARK, darks, subtract=master_bias)
     biased_dark = master_dark is not None and not has_bias
     terms = _flat_terms(
         groups, stacker, master_bias, None if biased_dark else master_dark, dark_seconds=seconds
     )
-    master_flat = stacker.mean("flat", groups["flat"], subtract=terms, scale="median")
+    master_flat = stacker.mean(
+        FrameKind.FLAT, groups[FrameKind.FLAT], subtract=terms, scale="median"
+    )
     bad = _bad_pixels(master_dark, master_flat, light.shape, settings, notes)
-    noise = _noise(groups["flat"], groups["bias"], light, notes)
+    noise = _noise(groups[FrameKind.FLAT], groups[FrameKind.BIAS], light, notes)
     return Masters(
         bias=master_bias,
         dark=master_dark,
@@ -109,13 +116,13 @@ class _Stacker:
         self._saturation = saturation
         self.inputs: dict[str, tuple[str, ...]] = {}
 
-    def note(self, text: str, kind: str, severity: Severity = Severity.INFO) -> None:
+    def note(self, text: str, kind: FrameKind, severity: Severity = Severity.INFO) -> None:
         """Keep a remark on a kind of frame for the user."""
         self._notes.append(Note(f"{kind}: {text}", severity, subject=kind))
 
     def mean(
         self,
-        kind: str,
+        kind: FrameKind,
         group: Group,
         *,
         subtract: np.ndarray | list | None = None,
@@ -140,7 +147,7 @@ class _Stacker:
         self.note(f"mean of {len(group)} frames{span}, {clipped}", kind)
         return combined.image
 
-    def _warn_of_saturation(self, kind: str, combined: Combined) -> None:
+    def _warn_of_saturation(self, kind: FrameKind, combined: Combined) -> None:
         if self._saturation is None or not combined.levels.size:
             return
         bright = combined.levels > NEAR_SATURATION * self._saturation
@@ -173,7 +180,7 @@ def _choose_dark(
     wanted = f"{light.exposure_s:g} s" if light.exposure_s is not None else "of unknown exposure"
     if has_bias and known:
         text = f"dark: {max(known):g} s, scaled to the light frames ({wanted})"
-        notes.append(Note(text, subject="dark"))
+        notes.append(Note(text, subject=FrameKind.DARK))
         return max(known), groups[max(known)]
     problem = f"dark: frames are {seen}, the light frames {wanted}"
     if not settings.allow_mismatch:
@@ -183,12 +190,14 @@ def _choose_dark(
         )
         raise CalibrationError(msg)
     nearest = min(known, key=lambda s: abs(s - (light.exposure_s or 0)), default=None)
-    notes.append(Note(f"{problem}; subtracted as they are", Severity.WARNING, subject="dark"))
+    notes.append(
+        Note(f"{problem}; subtracted as they are", Severity.WARNING, subject=FrameKind.DARK)
+    )
     return None, groups[nearest]
 
 
 def _flat_terms(
-    groups: dict[str, Group],
+    groups: dict[FrameKind, Group],
     stacker: _Stacker,
     bias: np.ndarray | None,
     dark: np.ndarray | None,
@@ -196,29 +205,31 @@ def _flat_terms(
     dark_seconds: float | None,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """List what to take off each flat: the dark flat of its exposure, else bias and scaled dark."""
-    flats = groups["flat"]
+    flats = groups[FrameKind.FLAT]
     if not flats:
-        if groups["dark flat"]:
-            stacker.note(f"{len(groups['dark flat'])} frames left out: no flats", "dark flat")
+        if groups[FrameKind.DARK_FLAT]:
+            stacker.note(
+                f"{len(groups[FrameKind.DARK_FLAT])} frames left out: no flats", FrameKind.DARK_FLAT
+            )
         return []
     terms: list[tuple[np.ndarray, np.ndarray]] = []
     rest = np.ones(len(flats))
     seconds = [exposure.exposure_s for _, exposure in flats]
-    for own, members in by_exposure(groups["dark flat"]).items():
+    for own, members in by_exposure(groups[FrameKind.DARK_FLAT]).items():
         matched = np.array([same_exposure(own, t) for t in seconds], dtype=float)
         if matched.any():
-            mean = stacker.mean("dark flat", members)
+            mean = stacker.mean(FrameKind.DARK_FLAT, members)
             if mean is not None:
                 terms.append((mean, matched))
             rest[matched > 0] = 0
         else:
             text = f"{len(members)} frames left out: no flat has their exposure"
-            stacker.note(text, "dark flat")
+            stacker.note(text, FrameKind.DARK_FLAT)
     if not rest.any():
         return terms
     if bias is None:
         text = "neither bias nor dark flats, the pedestal stays in the flat"
-        stacker.note(text, "flat", Severity.WARNING)
+        stacker.note(text, FrameKind.FLAT, Severity.WARNING)
         return terms
     terms.append((bias, rest))
     if dark is not None and dark_seconds and None not in seconds:

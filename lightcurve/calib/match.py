@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lightcurve.core.data import Exposure, Note, Severity
+from lightcurve.core.data import CALIBRATION, Exposure, FrameKind, Note, Severity
 from lightcurve.core.errors import CalibrationError
 from lightcurve.core.settings import CalibrationSettings
 
@@ -27,21 +27,22 @@ class Rule:
     # ``"always"``: no agreement is an error; ``"unless allowed"``: an error that
     # ``calibration.allow_mismatch`` turns into a warning; ``"warn"``: a warning
     strict: str
-    kinds: tuple[str, ...] = ("bias", "dark", "flat", "dark flat")  # kinds of frames it applies to
+    kinds: tuple[FrameKind, ...] = CALIBRATION  # it applies to
 
 
+_WITHOUT_FLAT = (FrameKind.BIAS, FrameKind.DARK, FrameKind.DARK_FLAT)
 RULES = (
     Rule("size", lambda e: e.shape[::-1] if e.shape != (0, 0) else None, "always"),
     Rule("binning", lambda e: e.binning, "always"),
     Rule("camera", lambda e: e.camera, "unless allowed"),
-    Rule("filter", lambda e: e.filter, "unless allowed", ("flat",)),
-    Rule("gain", lambda e: e.gain_e_per_adu, "warn", ("bias", "dark", "dark flat")),
-    Rule("temperature", lambda e: e.temperature_c, "warn", ("bias", "dark", "dark flat")),
+    Rule("filter", lambda e: e.filter, "unless allowed", (FrameKind.FLAT,)),
+    Rule("gain", lambda e: e.gain_e_per_adu, "warn", _WITHOUT_FLAT),
+    Rule("temperature", lambda e: e.temperature_c, "warn", _WITHOUT_FLAT),
 )
 
 
 def choose_frames(
-    kind: str, group: Group, light: Exposure, settings: CalibrationSettings
+    kind: FrameKind, group: Group, light: Exposure, settings: CalibrationSettings
 ) -> tuple[Group, list[Note]]:
     """Take from a group the frames that agree with the light frame.
 
@@ -74,7 +75,11 @@ def choose_frames(
 
 
 def _refuse(
-    rule: Rule, kind: str, values: Sequence[object], wanted: object, settings: CalibrationSettings
+    rule: Rule,
+    kind: FrameKind,
+    values: Sequence[object],
+    wanted: object,
+    settings: CalibrationSettings,
 ) -> None:
     """Raise where no frame agrees and the rule does not let that through."""
     if rule.strict == "warn" or (rule.strict == "unless allowed" and settings.allow_mismatch):
@@ -86,7 +91,7 @@ def _refuse(
     raise CalibrationError(msg)
 
 
-def _problem(rule: Rule, kind: str, values: Sequence[object], wanted: object) -> str:
+def _problem(rule: Rule, kind: FrameKind, values: Sequence[object], wanted: object) -> str:
     seen = ", ".join(sorted({_word(value) for value in values}))
     return f"{kind}: {rule.name} is {seen}, that of the light frames {_word(wanted)}"
 

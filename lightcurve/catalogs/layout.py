@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +20,7 @@ from lightcurve.core.errors import CatalogError
 if TYPE_CHECKING:
     from astropy.table import Table
 
-__all__ = ["Catalog", "Field", "Role", "ServiceReport"]
+__all__ = ["Catalog", "Field", "Outcome", "Role", "ServiceReport"]
 
 GEOCENTRE = "500"
 
@@ -146,15 +146,22 @@ class Catalog:
         )
 
 
+class Outcome(StrEnum):
+    """What became of a question."""
+
+    OK = "ok"
+    EMPTY = "empty"  # asked, nothing there
+    CACHED = "cached"  # not asked again
+    SKIPPED = "skipped"  # nothing was asked
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceReport:
     """What became of one question to one service.
 
     Attributes
     ----------
-    status : str
-        ``"ok"``, ``"empty"`` (asked, nothing there), ``"cached"`` (not asked again),
-        ``"skipped"`` (nothing was asked) or ``"failed"``.
     n : int
         Rows.
     reason : str
@@ -165,7 +172,7 @@ class ServiceReport:
 
     name: str
     title: str
-    status: str
+    status: Outcome
     n: int
     reason: str = ""
     server: str = ""

@@ -30,6 +30,7 @@ from lightcurve.catalogs.layout import (
     Catalog,
     Field,
     Link,
+    Outcome,
     Route,
     Service,
     ServiceReport,
@@ -122,7 +123,7 @@ class _Fetched:
 
 def _file(number: int, path: Path, field: Field) -> _Fetched:
     catalog = read_file(path, field, name=f"file{number + 1}" if number else "file")
-    status = "ok" if len(catalog) else "empty"
+    status = Outcome.OK if len(catalog) else Outcome.EMPTY
     reason = "; ".join(catalog.notes)
     report = ServiceReport(catalog.name, catalog.title, status, len(catalog), reason)
     return _Fetched(report, catalog)
@@ -146,7 +147,7 @@ def _fetch(service: Service, field: Field, settings: CatalogSettings) -> _Fetche
         reason = "; ".join([*catalog.notes, *([reason] if reason else []), *failures])
         row = (service.name, service.title, status, len(catalog), reason, server)
         return _Fetched(ServiceReport(*row), catalog)
-    status = "skipped" if skipped else "failed"
+    status = Outcome.SKIPPED if skipped else Outcome.FAILED
     reason = "; ".join(dict.fromkeys(failures))
     row = (service.name, service.title, status, 0, reason, server)
     return _Fetched(ServiceReport(*row))
@@ -154,7 +155,7 @@ def _fetch(service: Service, field: Field, settings: CatalogSettings) -> _Fetche
 
 def _answer(
     route: Route, server: str, field: Field, settings: CatalogSettings
-) -> tuple[Catalog, str, str]:
+) -> tuple[Catalog, Outcome, str]:
     """Answer from memory if young enough, else ask, else fall back on an old memory."""
     request = route.request(field, settings.max_rows)
     read = partial(_read, route, field=field, max_rows=settings.max_rows)
@@ -162,7 +163,7 @@ def _answer(
     if known is not None and (settings.offline or known.age_days <= settings.cache_days):
         # An answer that this version cannot read is asked for anew.
         with suppress(CatalogError):
-            return read(known.body), "cached", f"{known.age_days:.1f} days old"
+            return read(known.body), Outcome.CACHED, f"{known.age_days:.1f} days old"
     if settings.offline:
         if is_kept(server, request):
             raise CatalogError(server, "offline, and the answer kept is damaged: ask once online")
@@ -176,8 +177,8 @@ def _answer(
         if known is None:
             raise
         reason = f"{error.reason}; answer of {known.age_days:.1f} days ago used"
-        return read(known.body), "cached", reason
-    return catalog, "ok" if len(catalog) else "empty", remember(server, request, body)
+        return read(known.body), Outcome.CACHED, reason
+    return catalog, Outcome.OK if len(catalog) else Outcome.EMPTY, remember(server, request, body)
 
 
 def _read(route: Route, body: bytes, field: Field, max_rows: int) -> Catalog:

@@ -39,8 +39,9 @@ def _shown(value: Any) -> str:
 def bias(frames: Frames, *, out: Out, clip: Clip = 5.0, json: Json = False) -> None:
     """Combine bias frames into a master."""
     from lightcurve.calib.by_hand import make_master
+    from lightcurve.core.data import FrameKind
 
-    _report(make_master("bias", frames, out, clip_sigma=clip, progress=bar), json=json)
+    _report(make_master(FrameKind.BIAS, frames, out, clip_sigma=clip, progress=bar), json=json)
 
 
 @group.command()
@@ -49,8 +50,9 @@ def dark(
 ) -> None:
     """Combine dark frames into a master; with a bias it can be scaled to other exposures."""
     from lightcurve.calib.by_hand import make_master
+    from lightcurve.core.data import FrameKind
 
-    rows = make_master("dark", frames, out, bias=bias, clip_sigma=clip, progress=bar)
+    rows = make_master(FrameKind.DARK, frames, out, bias=bias, clip_sigma=clip, progress=bar)
     _report(rows, json=json)
 
 
@@ -66,8 +68,11 @@ def flat(
 ) -> None:
     """Combine flat frames into a master of mean 1."""
     from lightcurve.calib.by_hand import make_master
+    from lightcurve.core.data import FrameKind
 
-    rows = make_master("flat", frames, out, bias=bias, dark=dark, clip_sigma=clip, progress=bar)
+    rows = make_master(
+        FrameKind.FLAT, frames, out, bias=bias, dark=dark, clip_sigma=clip, progress=bar
+    )
     _report(rows, json=json)
 
 

@@ -24,10 +24,11 @@ def calibrate(
     json: Json = False,
 ) -> None:
     """Make master frames and write every light frame calibrated."""
+    from lightcurve.core.data import FrameStatus
     from lightcurve.night.calibrate import calibrate_folder
 
     rows = calibrate_folder(folder, settings, out, manifest=manifest, progress=bar)
-    failed = [row for row in rows if row["status"] != "calibrated"]
+    failed = [row for row in rows if row["status"] != FrameStatus.CALIBRATED]
     if json:
         print_json(rows)
     else:

@@ -45,6 +45,7 @@ def image(
 
     Example: lightcurve image FRAME.fits --index INDEX.fits --catalog STARS.fits --offline
     """
+    from lightcurve.core.data import FrameStatus
     from lightcurve.image.batch import measure_sequence, reduce_images
 
     job = measure_sequence if sequence else reduce_images
@@ -58,9 +59,9 @@ def image(
         for row in rows:
             if row.get("reason"):
                 typer.echo(one_line(f"{row['file']}: {row['status']}: {row['reason']}"))
-        if sequence or any(row["status"] != "failed" for row in rows):
+        if sequence or any(row["status"] != FrameStatus.FAILED for row in rows):
             typer.echo(f"Written to {out}")
-    if any(row["status"] != "reduced" for row in rows):
+    if any(row["status"] != FrameStatus.REDUCED for row in rows):
         raise typer.Exit(1)
 
 

@@ -32,6 +32,7 @@ def solve(
     json: Json = False,
 ) -> None:
     """Solve frames on the sky, each on its own."""
+    from lightcurve.core.data import FrameStatus
     from lightcurve.core.progress import silent
     from lightcurve.image.solve_frames import SolveOutput, solve_frames
 
@@ -50,26 +51,29 @@ def solve(
         print_json(rows)
     else:
         _print_solutions(rows)
-    if any(row["status"] == "failed" for row in rows):
+    if any(row["status"] == FrameStatus.FAILED for row in rows):
         raise typer.Exit(1)
 
 
 def _print_solutions(rows: list[dict[str, Any]]) -> None:
+    from lightcurve.core.data import FrameStatus
+
     names = [
         "file", "status", "solver", "ra_deg", "dec_deg", "scale_arcsec", "rotation_deg",
         "parity", "n_matched", "rms_arcsec",
     ]  # fmt: skip
     # Seven digits: 0.04 arcsec of a right ascension.
     print_table("Plate solutions", names, ([in_digits(row[n], 7) for n in names] for row in rows))
-    solved = sum(row["status"] == "solved" for row in rows)
-    tried = sum(row["status"] != "skipped" for row in rows)
+    solved = sum(row["status"] == FrameStatus.SOLVED for row in rows)
+    tried = sum(row["status"] != FrameStatus.SKIPPED for row in rows)
     typer.echo(f"{solved} of {tried} frames solved")
 
 
 def _solution_line(row: dict[str, Any]) -> str:
-    if row["status"] != "solved":
-        reason = " ".join(row["reason"].split()).removeprefix(f"{row['file']}: ")
-        return f"{row['file']}: {row['status']}: {reason}"
+    from lightcurve.core.data import FrameStatus
+
+    if row["status"] != FrameStatus.SOLVED:
+        return f"{row['file']}: {row['status']}: {' '.join(row['reason'].split())}"
     stars = f"{row['n_matched']} stars, rms {row['rms_arcsec']:.2f} arcsec"
     found = [
         f"solved by {row['solver']}",

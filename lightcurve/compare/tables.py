@@ -382,7 +382,7 @@ def read_side(path: Path, choice: Choice) -> Side:
     except InputError as error:
         if is_ours(path, choice):
             raise
-        note = f"no light curve: {str(error).removeprefix(f'{table.name}: ')}"
+        note = f"no light curve: {error.beside(table.name)}"
     labels = table.words.get("file", table.labels)
     return Side(table, labels, curve, note)
 

@@ -5,6 +5,8 @@ Each message says what failed, in which file, the numbers, and what to try.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import Enum, auto
 from pathlib import Path
 
 __all__ = [
@@ -19,11 +21,58 @@ __all__ = [
     "SolveError",
     "UnsolvedError",
     "WebError",
+    "Why",
 ]
 
 
+class Why(Enum):
+    """What went wrong, where a caller has to tell one cause from another."""
+
+    OTHER = auto()
+    UNREADABLE = auto()  # a file
+    HEADER = auto()  # what a header says
+    SIZE = auto()  # a frame of another size than the others
+    CALIBRATION = auto()
+    TOO_FEW_STARS = auto()
+    NO_MATCH = auto()  # stars that fit no sky and no pattern
+    NO_WCS = auto()
+    ABSURD_WCS = auto()
+    NO_INDEX = auto()  # file for such a frame
+    NO_SOLVER = auto()  # on this machine
+    NO_SERVER = auto()  # cannot be reached, or has trouble of its own
+    BAD_ADDRESS = auto()  # of a server: none, or one that is not safe
+    SENT_ON = auto()  # to another, where not everything may go
+    NO_KEY = auto()
+    ACCESS_REFUSED = auto()
+    UPLOAD_REFUSED = auto()
+    LOST = auto()  # a server knows nothing of what it was sent
+    NOT_UNDERSTOOD = auto()  # an answer that makes no sense
+    TIMED_OUT = auto()
+    DIED = auto()  # the process that was at work
+
+
 class LightcurveError(Exception):
-    """Base of all errors that a file, a setting or a service can cause."""
+    """Base of all errors that a file, a setting or a service can cause.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong and what to try.
+    file : str
+        Name of the file at fault, which the message as a whole begins with.
+    why : Why, optional
+        If not that of the class.
+    """
+
+    why = Why.OTHER
+
+    def __init__(self, message: str = "", *, file: str = "", why: Why | None = None) -> None:
+        self.reason, self.file, self.why = message, file, why or type(self).why
+        super().__init__(f"{file}: {message}" if file else message)
+
+    def beside(self, *names: str) -> str:
+        """Say what is wrong where one of these names of the file stands already."""
+        return self.reason if self.file in names else str(self)
 
 
 class InputError(LightcurveError):
@@ -33,14 +82,15 @@ class InputError(LightcurveError):
 class FrameError(LightcurveError):
     """One FITS file cannot be read or used: what is wrong with it and what to try."""
 
-    def __init__(self, path: str | Path, message: str) -> None:
+    why = Why.UNREADABLE
+
+    def __init__(self, path: str | Path, message: str, *, why: Why | None = None) -> None:
         self.path = Path(path)
-        self.reason = message
-        super().__init__(f"{self.path.name}: {message}")
+        super().__init__(message, file=self.path.name, why=why)
 
     def __reduce__(self) -> tuple:
         # The default rebuilds from the joined message and fails: errors cross process borders.
-        return type(self), (self.path, self.reason)
+        return type(self), (self.path, self.reason), vars(self)
 
 
 class HeaderError(FrameError):
@@ -54,6 +104,8 @@ class HeaderError(FrameError):
         What is wrong with it and which option settles it.
     """
 
+    why = Why.HEADER
+
     def __init__(self, path: str | Path, keyword: str, message: str) -> None:
         self.keyword = keyword
         super().__init__(path, message)
@@ -64,6 +116,8 @@ class HeaderError(FrameError):
 
 class CalibrationError(LightcurveError):
     """Calibration frames do not fit one another or the science frames."""
+
+    why = Why.CALIBRATION
 
 
 class SolveError(LightcurveError):
@@ -79,50 +133,58 @@ class SolveError(LightcurveError):
         Best figure of merit reached (log odds, or number of matches); NaN when none.
     """
 
-    opening = ""
-
     def __init__(
-        self, reason: str, *, n_detected: int = 0, n_catalog: int = 0, best: float = float("nan")
+        self,
+        reason: str,
+        *,
+        n_detected: int = 0,
+        n_catalog: int = 0,
+        best: float = float("nan"),
+        why: Why | None = None,
     ) -> None:
-        self.reason = reason
+        super().__init__(reason, why=why)
         self.n_detected = n_detected
         self.n_catalog = n_catalog
         self.best = best
-        super().__init__(f"{self.opening}{reason}")
-
-    def __reduce__(self) -> tuple:
-        return _rebuild_solve_error, (
-            type(self),
-            self.reason,
-            self.n_detected,
-            self.n_catalog,
-            self.best,
-        )
-
-
-def _rebuild_solve_error(
-    kind: type[SolveError], reason: str, n_detected: int, n_catalog: int, best: float
-) -> SolveError:
-    return kind(reason, n_detected=n_detected, n_catalog=n_catalog, best=best)
 
 
 class UnsolvedError(SolveError):
-    """None of the solvers asked found a plate solution; the reason has each solver's."""
+    """None of the solvers asked found a plate solution.
 
-    opening = "not solved: "
+    Parameters
+    ----------
+    causes : mapping of str to SolveError
+        Solver to what it says; the reason has them all.
+    """
+
+    why = Why.NO_MATCH
+
+    def __init__(self, causes: Mapping[str, SolveError], *, n_detected: int = 0) -> None:
+        self.causes = dict(causes)
+        reason = "; ".join(f"{solver}: {error}" for solver, error in causes.items())
+        super().__init__(reason, n_detected=n_detected)
+
+    def __str__(self) -> str:
+        """Say it: that is what a frame is where others have a solution."""
+        return f"not solved: {self.reason}"
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.causes,), vars(self)
 
 
 class RegistrationError(SolveError):
     """A frame's stars do not match the reference pattern."""
+
+    why = Why.NO_MATCH
 
 
 class CatalogError(LightcurveError):
     """A catalogue or an online service, named as for the user, failed."""
 
     def __init__(self, service: str, message: str) -> None:
+        super().__init__(f"{service}: {message}")
         self.service = service
         self.reason = message
-        super().__init__(f"{service}: {message}")
 
     def __reduce__(self) -> tuple:
         return type(self), (self.service, self.reason)
@@ -130,6 +192,8 @@ class CatalogError(LightcurveError):
 
 class WebError(LightcurveError):
     """A server cannot be asked, or its answer cannot be had: the message goes on after its name."""
+
+    why = Why.NO_SERVER
 
 
 class FitError(LightcurveError):

@@ -17,7 +17,7 @@ from urllib3 import HTTPResponse, Retry, Timeout
 from urllib3 import exceptions as errors
 
 from lightcurve.core.constants import __version__
-from lightcurve.core.errors import WebError
+from lightcurve.core.errors import WebError, Why
 
 __all__ = ["BUSY", "Reply", "Session", "without_secrets"]
 
@@ -79,7 +79,7 @@ class Session(requests.Session):
         try:
             return super().request(*args, **options)
         except (requests.RequestException, errors.HTTPError) as error:
-            raise WebError(_in_words(error)) from None
+            raise _web_error(error) from None
 
     def ask(self, method: str, url: str, **options: Any) -> Reply:
         """Ask as `requests.request` does, and read the answer to its end, or ask again."""
@@ -102,7 +102,7 @@ class Session(requests.Session):
         safe = {"https"} if urlsplit(resp.url).scheme == "https" else {"http", "https"}
         if target and urlsplit(onward).scheme not in safe:
             msg = f"sends on to {without_secrets(onward)}, which is not safe"
-            raise WebError(msg)
+            raise WebError(msg, why=Why.SENT_ON)
         return target
 
     def close(self) -> None:
@@ -203,13 +203,13 @@ class _Bounded:
                 size += len(piece)
                 if size > self._limit:
                     msg = f"sends more than {self._limit / 1e6:g} MB: is it the right server?"
-                    raise WebError(msg)
+                    raise WebError(msg, why=Why.NOT_UNDERSTOOD)
                 if monotonic() > self._end + LEAST_S:
                     msg = f"does not answer in time: {size} bytes of an answer came"
-                    raise WebError(msg)
+                    raise WebError(msg, why=Why.TIMED_OUT)
                 yield piece
         except errors.ReadTimeoutError as error:
-            raise WebError(_in_words(error)) from None
+            raise _web_error(error) from None
         except errors.HTTPError:
             msg = f"broke off after {size} bytes"
             raise _BrokenOffError(msg) from None
@@ -221,20 +221,20 @@ def without_secrets(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _in_words(error: Exception) -> str:
+def _web_error(error: Exception) -> WebError:
     root: BaseException = error
     while inner := _inner(root):
         root = inner
     if isinstance(error, requests.TooManyRedirects):
-        return f"sends on and on, over {MAX_REDIRECTS} times"
+        return WebError(f"sends on and on, over {MAX_REDIRECTS} times", why=Why.SENT_ON)
     if isinstance(error, requests.exceptions.SSLError):
-        return f"has no safe connection to offer ({_detail(error)})"
+        return WebError(f"has no safe connection to offer ({_detail(error)})")
     refused = isinstance(root, errors.NewConnectionError)  # a kind of time-out, to the library
     if isinstance(root, TimeoutError | errors.TimeoutError) and not refused:
-        return "does not answer in time"
+        return WebError("does not answer in time", why=Why.TIMED_OUT)
     if isinstance(error, requests.ConnectionError):
-        return f"cannot be reached ({_detail(error)})"
-    return f"cannot be asked ({type(error).__name__})"
+        return WebError(f"cannot be reached ({_detail(error)})")
+    return WebError(f"cannot be asked ({type(error).__name__})")
 
 
 def _inner(error: BaseException) -> BaseException | None:

@@ -7,6 +7,7 @@ silence.
 from __future__ import annotations
 
 from difflib import get_close_matches
+from enum import StrEnum
 from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from lightcurve.core.data import Stamp
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import read_toml
 from lightcurve.core.registry import one_of, registry_of
@@ -36,6 +38,7 @@ __all__ = [
     "SiteSettings",
     "SolveSettings",
     "StarSettings",
+    "Style",
     "TargetSettings",
     "TimeSettings",
     "make_settings",
@@ -44,6 +47,13 @@ __all__ = [
 
 
 FORMAT_VERSION = 1
+
+
+class Style(StrEnum):
+    """Whose way stars are measured in."""
+
+    LIGHTCURVE = "lightcurve"
+    AIJ = "aij"
 
 
 class Model(BaseModel):
@@ -79,7 +89,7 @@ class TimeSettings(Model):
     """Which of the header's clocks is believed, and what must be added to it."""
 
     keyword: str | None = None
-    stamp: Literal["start", "mid", "end"] | None = None
+    stamp: Stamp | None = None
     utc_offset_hours: float | None = Field(default=None, ge=-14, le=14)
     clock_correction_s: float = 0.0
 
@@ -127,7 +137,7 @@ class SolveSettings(Model):
 class ApertureSettings(Model):
     """The measuring apertures, pixels; empty means chosen from the seeing."""
 
-    style: Literal["lightcurve", "aij"] = "lightcurve"
+    style: Style = Style.LIGHTCURVE
     radii: tuple[float, ...] = ()
     annulus: tuple[float, float] | None = None
     centroid: Annotated[str, AfterValidator(one_of("centroid"))] | None = Field(
@@ -140,7 +150,7 @@ class ApertureSettings(Model):
 
     @model_validator(mode="after")
     def _ordered(self) -> ApertureSettings:
-        if self.fwhm_factor is not None and (self.style != "aij" or len(self.radii) > 1):
+        if self.fwhm_factor is not None and (self.style != Style.AIJ or len(self.radii) > 1):
             msg = "--fwhm-factor is of --style aij, with one --radius (of the base) or none"
             raise ValueError(msg)
         if not all(0 < r < inf for r in self.radii):
@@ -291,7 +301,7 @@ class Settings(Model):
     @property
     def weights(self) -> str:
         """Of the comparison stars: AstroImageJ adds their fluxes as they are."""
-        return "sum" if self.apertures.style == "aij" else self.stars.weights
+        return "sum" if self.apertures.style == Style.AIJ else self.stars.weights
 
     @model_validator(mode="after")
     def _readable(self) -> Settings:

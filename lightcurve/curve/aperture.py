@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lightcurve.core.data import Aperture, Measurements
+from lightcurve.core.data import Aperture, ApertureKind, Measurements
 from lightcurve.core.flags import Flag
 
 __all__ = ["UNUSABLE", "Slice", "interpolation_weights", "take_aperture"]
@@ -53,15 +53,15 @@ def list_apertures(measurements: Measurements, *, follow_seeing: bool = True) ->
     """
     radii, fwhm = measurements.radii, measurements.fwhm_px
     if measurements.fwhm_factor is not None:
-        return [Aperture("width", measurements.fwhm_factor)]
-    fixed = [Aperture("fixed", float(r)) for r in radii]
+        return [Aperture(ApertureKind.WIDTH, measurements.fwhm_factor)]
+    fixed = [Aperture(ApertureKind.FIXED, float(r)) for r in radii]
     if not follow_seeing or len(radii) < 4 or not np.isfinite(fwhm).any():
         return fixed
     scaled = []
     for factor in FWHM_FACTORS:
         wanted = factor * fwhm[np.isfinite(fwhm)]
         if np.mean((wanted >= radii[0]) & (wanted <= radii[-1])) >= 0.9:
-            scaled.append(Aperture("fwhm", factor))
+            scaled.append(Aperture(ApertureKind.FWHM, factor))
     return fixed + scaled
 
 
@@ -70,9 +70,9 @@ def frame_radius(measurements: Measurements, aperture: Aperture) -> np.ndarray:
 
     A frame without FWHM takes the night's median.
     """
-    if aperture.kind == "width" and measurements.radius_used is not None:
+    if aperture.kind == ApertureKind.WIDTH and measurements.radius_used is not None:
         return measurements.radius_used
-    if aperture.kind == "fixed":
+    if aperture.kind == ApertureKind.FIXED:
         return np.full(len(measurements.jd_utc), aperture.value)
     fwhm = measurements.fwhm_px
     fwhm = np.where(np.isfinite(fwhm), fwhm, np.nanmedian(fwhm))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lightcurve.core.data import Aperture, Measurements
+from lightcurve.core.data import Aperture, ApertureKind, Measurements, StarRole
 from lightcurve.core.flags import Flag
 from lightcurve.core.settings import StarSettings
 from lightcurve.curve.aperture import Slice, take_aperture
@@ -28,7 +28,7 @@ class Candidates:
     rows: np.ndarray  # (n,) int, rows of the plan that may be comparisons, ascending
     check: int | None  # row of the check star
     forced: bool  # the user named the comparisons: all of them are used
-    roles: Mapping[int, tuple[str, str]]  # rows whose role has changed, with the reason
+    roles: Mapping[int, tuple[StarRole, str]]  # rows whose role has changed, with the reason
     saturation_adu: float | None  # clipping level seen in the peaks
     target_good: np.ndarray  # (n_frame,) bool, frames in which the target is good at 1.3 FWHM
 
@@ -41,25 +41,25 @@ def pick_candidates(measurements: Measurements, settings: StarSettings) -> Candi
     the user named one.
     """
     plan, piece = measurements.plan, _reference(measurements)
-    named = np.flatnonzero(plan.role == "check")
+    named = np.flatnonzero(plan.role == StarRole.CHECK)
     check = int(named[0]) if len(named) else None
-    rows = np.flatnonzero(plan.role == "comparison")
+    rows = np.flatnonzero(plan.role == StarRole.COMPARISON)
     ceiling = clipping_level(measurements.peak)
     if settings.comparisons:
         return Candidates(rows, check, True, {}, ceiling, piece.good[:, 0])  # noqa: FBT003
-    roles: dict[int, tuple[str, str]] = {}
+    roles: dict[int, tuple[StarRole, str]] = {}
     for row in rows:
         reason = _night_veto(piece, int(row), ceiling)
         if reason:
-            roles[int(row)] = ("field", reason)
+            roles[int(row)] = (StarRole.FIELD, reason)
     rows = np.array([row for row in rows if int(row) not in roles], dtype=int)
     varying = _varying(piece, rows)
-    roles |= {int(row): ("field", text) for row, text in varying.items()}
+    roles |= {int(row): (StarRole.FIELD, text) for row, text in varying.items()}
     rows = np.array([row for row in rows if int(row) not in varying], dtype=int)
     if check is None and len(rows) >= 3:
         check = _nearest_in_brightness(piece, rows)
         text = "check star: takes no part in the ensemble, nearest the target in brightness"
-        roles[check] = ("check", text)
+        roles[check] = (StarRole.CHECK, text)
     rows = rows[rows != check]
     return Candidates(rows, check, False, roles, ceiling, piece.good[:, 0])  # noqa: FBT003
 
@@ -83,7 +83,7 @@ def _reference(measurements: Measurements) -> Slice:
     radii = measurements.radii
     wanted = REFERENCE_RADIUS_FWHM * np.median(fwhm) if len(fwhm) else np.median(radii)
     nearest = float(radii[np.argmin(np.abs(radii - wanted))])
-    return take_aperture(measurements, Aperture("fixed", nearest))
+    return take_aperture(measurements, Aperture(ApertureKind.FIXED, nearest))
 
 
 def _night_veto(piece: Slice, row: int, ceiling: float | None) -> str:

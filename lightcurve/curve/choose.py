@@ -12,11 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightcurve.core.covariates import covariates_of
-from lightcurve.core.data import Aperture, Criterion, CurveRecipe, LightCurve, Measurements
+from lightcurve.core.data import (
+    Aperture,
+    Criterion,
+    CurveRecipe,
+    LightCurve,
+    Measurements,
+    StarRole,
+)
 from lightcurve.core.errors import FitError
 from lightcurve.core.flags import Flag
 from lightcurve.core.quantities import beside_curve, columns_of
-from lightcurve.core.settings import Settings
+from lightcurve.core.settings import Settings, Style
 from lightcurve.curve.aperture import Slice, frame_radius, list_apertures, take_aperture
 from lightcurve.curve.candidates import Candidates, pick_candidates, take_present
 from lightcurve.curve.detrend import (
@@ -106,7 +113,7 @@ def choose_curve(
     FitError
         When no comparison star, or no good measurement of the target, is left.
     """
-    apertures = list_apertures(measurements, follow_seeing=settings.apertures.style != "aij")
+    apertures = list_apertures(measurements, follow_seeing=settings.apertures.style != Style.AIJ)
     candidates = pick_candidates(measurements, settings.stars)
     outside = None if in_transit is None else ~np.asarray(in_transit, dtype=bool)
     design = design_matrix(covariates_of(columns_of(measurements)), TREND)
@@ -186,7 +193,7 @@ def try_aperture(search: Search, aperture: Aperture) -> list[Option]:
     comparison star any.
     """
     piece, candidates = take_aperture(search.measurements, aperture), search.candidates
-    steady = search.settings.apertures.style == "aij"
+    steady = search.settings.apertures.style == Style.AIJ
     rows = take_present(piece, candidates.rows, steady=steady)
     if not len(rows) or piece.good[:, 0].sum() < MIN_POINTS:
         return []
@@ -258,7 +265,9 @@ def _why_none(search: Search) -> str:
             f"none of the {len(candidates.rows)} comparison candidates is good where the target "
             "is; name other comparison stars with --comp"
         )
-    dropped = [(row, why) for row, (role, why) in candidates.roles.items() if role == "field"]
+    dropped = [
+        (row, why) for row, (role, why) in candidates.roles.items() if role == StarRole.FIELD
+    ]
     example = f", such as {plan.star_id[dropped[0][0]]} ({dropped[0][1]})" if dropped else ""
     return (
         f"0 comparison candidates are left of {len(dropped)}{example}; see `lightcurve plan`, and "
@@ -342,10 +351,10 @@ def _recipe(
     roles = dict(candidates.roles)
     for row, weight, scatter in zip(best.members, ensemble.weights, ensemble.scatter, strict=True):
         text = f"comparison: weight {weight:.3f}, scatter {100 * scatter:.2f} % against the others"
-        roles[row] = ("comparison", text)
+        roles[row] = (StarRole.COMPARISON, text)
     left_out = set(candidates.rows.tolist()) - set(best.members)
     why = "fainter than those used" if search.few else "the curve is quieter without it"
-    roles |= dict.fromkeys(left_out, ("field", f"candidate, but {why}"))
+    roles |= dict.fromkeys(left_out, (StarRole.FIELD, f"candidate, but {why}"))
     return CurveRecipe(
         aperture=best.aperture,
         radius_per_frame_px=frame_radius(search.measurements, best.aperture),

@@ -9,7 +9,7 @@ import numpy as np
 from lightcurve.core.data import Measurements
 from lightcurve.core.flags import Flag
 from lightcurve.core.robust import robust_scatter
-from lightcurve.core.settings import Settings
+from lightcurve.core.settings import Settings, Style
 from lightcurve.curve.detrend import column_scatter, scintillation
 
 __all__ = ["measure_field_noise", "with_noise"]
@@ -163,7 +163,7 @@ def usable_diameter(measurements: Measurements, settings: Settings = ANY) -> flo
 
     None in AstroImageJ's style, whose errors have no scintillation.
     """
-    if settings.apertures.style == "aij":
+    if settings.apertures.style == Style.AIJ:
         return None
     return settings.camera.telescope_diameter_m or measurements.telescope_diameter_m
 

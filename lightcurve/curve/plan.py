@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.core.coordinates import read_angle
-from lightcurve.core.data import Detections, StarPlan
+from lightcurve.core.data import Detections, StarPlan, StarRole
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import StarSettings
 
@@ -22,7 +22,12 @@ PEAK_FRACTION = 0.85  # of saturation or linearity: seeing sharper than the refe
 MIN_SNR = 20.0
 MAX_NEIGHBOUR = 0.02  # of the star's flux, inside the aperture
 MAX_ANNULUS_NEIGHBOUR = 0.5  # of the star's flux, in the sky annulus
-LETTER = {"target": "T", "comparison": "C", "check": "K", "field": "S"}
+LETTER: dict[str, str] = {
+    StarRole.TARGET: "T",
+    StarRole.COMPARISON: "C",
+    StarRole.CHECK: "K",
+    StarRole.FIELD: "S",
+}
 PASSED = "candidate: bright enough, isolated, not saturated"
 TARGET_TOLERANCE_PX = 2.0  # or one FWHM, whichever is larger: seeing and the WCS's own error
 
@@ -89,7 +94,7 @@ def plan_stars(
     near = distance <= (60 * settings.neb_radius_arcmin / scale_arcsec if scale_arcsec else 0)
     others = _rank_others(detections, match, veto, near, settings.max_stars - 1)
     reason = [_target_reason(match, distance, scale_arcsec), *(veto[k] or PASSED for k in others)]
-    role = ["target"] + ["field" if veto[k] else "comparison" for k in others]
+    role = [StarRole.TARGET] + [StarRole.FIELD if veto[k] else StarRole.COMPARISON for k in others]
     x, y, flux, peak = _columns(detections, target_xy, match, others)
     ra, dec = wcs.all_pix2world(x, y, 0)
     plan = StarPlan(
@@ -107,9 +112,9 @@ def plan_stars(
     return _override(plan, settings, wcs, tolerance)
 
 
-def revise_plan(plan: StarPlan, roles: Mapping[int, tuple[str, str]]) -> StarPlan:
+def revise_plan(plan: StarPlan, roles: Mapping[int, tuple[StarRole, str]]) -> StarPlan:
     """Give stars, by their rows, new (role, reason); numbers stay, letters follow."""
-    role, reason = list(plan.role), list(plan.reason)
+    role, reason = [StarRole(r) for r in plan.role], list(plan.reason)
     for row, (new_role, new_reason) in roles.items():
         role[row], reason[row] = new_role, new_reason
     return replace(
@@ -314,14 +319,14 @@ def _override(plan: StarPlan, settings: StarSettings, wcs: WCS, tolerance: float
             raise InputError(msg)
         return rows
 
-    roles: dict[int, tuple[str, str]] = {}
+    roles: dict[int, tuple[StarRole, str]] = {}
     chosen = rows_of(settings.comparisons, "its own comparison star")
     if chosen:
-        others = np.flatnonzero(plan.role == "comparison").tolist()
-        roles |= dict.fromkeys(others, ("field", "the user named other comparison stars"))
-        roles |= dict.fromkeys(chosen, ("comparison", "named by the user"))
+        others = np.flatnonzero(plan.role == StarRole.COMPARISON).tolist()
+        roles |= dict.fromkeys(others, (StarRole.FIELD, "the user named other comparison stars"))
+        roles |= dict.fromkeys(chosen, (StarRole.COMPARISON, "named by the user"))
     for row in rows_of(settings.exclude, "excluded"):
-        roles[row] = ("field", "excluded by the user")
+        roles[row] = (StarRole.FIELD, "excluded by the user")
     if settings.check:
         rows = rows_of([settings.check], "its own check star")
         if rows[0] in chosen:
@@ -331,5 +336,5 @@ def _override(plan: StarPlan, settings: StarSettings, wcs: WCS, tolerance: float
                 "takes no part in the ensemble; leave one of the two options out"
             )
             raise InputError(msg)
-        roles |= dict.fromkeys(rows, ("check", "named by the user"))
+        roles |= dict.fromkeys(rows, (StarRole.CHECK, "named by the user"))
     return revise_plan(plan, roles)

@@ -14,7 +14,7 @@ import numpy as np
 
 from lightcurve.aij.write_table import write_apertures
 from lightcurve.core.constants import DAY_S
-from lightcurve.core.data import Parameter, StarPlan, TransitFit
+from lightcurve.core.data import Parameter, StarPlan, StarRole, TransitFit
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import write_text
 from lightcurve.core.settings import StarSettings
@@ -204,7 +204,7 @@ def as_in_table(plan: StarPlan, stars: set[str]) -> tuple[StarPlan, tuple[str, .
     Returns plan: of its comparison stars those that are C stars of the table; remark: a line that
     tells the others; none where there are none.
     """
-    compared = plan.role == "comparison"
+    compared = plan.role == StarRole.COMPARISON
     summed = np.array([f"C{star[1:]}" in stars for star in plan.star_id])
     apart = [f"T{star[1:]}" for star in plan.star_id[compared & ~summed]]
     if not apart:
@@ -215,7 +215,7 @@ def as_in_table(plan: StarPlan, stars: set[str]) -> tuple[StarPlan, tuple[str, .
         f"curve, the fit and datasubset.dat are weighted and use {', '.join(apart)} as well "
         f"({np.sum(compared)} stars), which are not measured in every frame."
     )
-    role = np.where(compared & ~summed, "field", plan.role)
+    role = np.where(compared & ~summed, StarRole.FIELD, plan.role)
     return replace(plan, role=role), (remark,)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from lightcurve.core import dates
 from lightcurve.core.constants import DAY_S, MJD_ZERO
+from lightcurve.core.data import Stamp
 from lightcurve.core.errors import HeaderError
 from lightcurve.core.settings import TimeSettings
 from lightcurve.core.times import tt_minus_utc_s
@@ -25,9 +26,9 @@ from lightcurve.frames.dialects import DATE_KEYS, DATES, HOURS, LOCAL_CLOCKS, NU
 _LOCAL = re.compile(r"\bLT\b|\blocal\b", re.IGNORECASE)
 _UTC = re.compile(r"\bUTC?\b|\bGMT\b|\buniversal\b|\bzulu\b", re.IGNORECASE)
 _STAMPS = (
-    ("mid", re.compile(r"\bmid", re.IGNORECASE)),
-    ("start", re.compile(r"\bstart|\bbegin|\bopen", re.IGNORECASE)),
-    ("end", re.compile(r"\bend\b|\bended\b|\bgrabbed\b|\bstop", re.IGNORECASE)),
+    (Stamp.MID, re.compile(r"\bmid", re.IGNORECASE)),
+    (Stamp.START, re.compile(r"\bstart|\bbegin|\bopen", re.IGNORECASE)),
+    (Stamp.END, re.compile(r"\bend\b|\bended\b|\bgrabbed\b|\bstop", re.IGNORECASE)),
 )
 AGREE_S = 2.0  # beyond the rounding of the two clocks
 REMARK_S = 5.0  # up to this only a remark: some observatories' MJD-OBS is 4.4 s before DATE-OBS
@@ -45,7 +46,7 @@ class Clock:
     keyword: str
     jd: float  # on UTC, unless it is local without an offset
     unit_s: float  # value of its last digit
-    stamp: str  # ``"start"``, ``"mid"``, ``"end"`` or ``"any"``
+    stamp: Stamp | None  # None where it does not say
     # ``"utc"`` said so, ``"offset"`` carried it, ``"standard"`` says nothing, ``"local"``
     scale: str
     numeric: bool = False  # a Julian date rather than a calendar date
@@ -53,7 +54,7 @@ class Clock:
 
     def start(self, exposure_s: float | None) -> float | None:
         """Start of the exposure by this clock; None where that takes the missing exposure."""
-        part = {"start": 0.0, "mid": 0.5, "end": 1.0}.get(self.stamp, 0.0)
+        part = self.stamp.part if self.stamp else 0.0
         if part and exposure_s is None:
             return None
         return self.jd - part * (exposure_s or 0.0) / DAY_S
@@ -93,9 +94,9 @@ def _from_date(keyword: str, text: str) -> Clock | None:
     if read is None:
         return None
     if read.offset_hours is None:
-        return Clock(keyword, read.jd, read.unit_s, "", "standard")
+        return Clock(keyword, read.jd, read.unit_s, None, "standard")
     scale = "offset" if read.offset_hours else "utc"
-    return Clock(keyword, read.jd - read.offset_hours / 24, read.unit_s, "", scale)
+    return Clock(keyword, read.jd - read.offset_hours / 24, read.unit_s, None, scale)
 
 
 def _from_number(keyword: str, text: str) -> Clock | None:
@@ -108,16 +109,16 @@ def _from_number(keyword: str, text: str) -> Clock | None:
     if float(np.float32(value)) == value:
         # It went through a 32-bit float: one step is 338 s for an MJD.
         unit = max(unit, float(np.spacing(np.float32(value))) * DAY_S)
-    return Clock(keyword, jd, unit, "", "standard", numeric=True)
+    return Clock(keyword, jd, unit, None, "standard", numeric=True)
 
 
 def _placed(clock: Clock, comment: str, scale: str, offset_hours: float | None) -> Clock:
     """Settle the scale and the stamp by keyword, comment, TIMESYS and the user's offset."""
-    if clock.stamp in {"start", "any"}:
+    if clock.stamp in {Stamp.START, None}:
         said = next((stamp for stamp, words in _STAMPS if words.search(comment)), None)
         if said and said != clock.stamp:
             note = f"taken as the {said} of the exposure by its comment {comment[:40]!r}"
-            clock = replace(clock, stamp=said, note="" if clock.stamp == "any" else note)
+            clock = replace(clock, stamp=said, note="" if clock.stamp is None else note)
     if clock.scale in {"offset", "utc"}:
         return clock
     if clock.keyword in LOCAL_CLOCKS or _LOCAL.search(comment):
@@ -153,12 +154,12 @@ def _split_clocks(
         if read is None:
             continue
         seconds, unit, ahead = read
-        clock = Clock(keyword, midnight + seconds / DAY_S, unit, "start", "standard")
+        clock = Clock(keyword, midnight + seconds / DAY_S, unit, Stamp.START, "standard")
         if ahead is not None:
             clock = replace(clock, jd=clock.jd - ahead / 24, scale="offset" if ahead else "utc")
         clock = _placed(clock, cards[keyword].comment, scale, offset_hours)
         split.append(replace(clock, keyword=f"{date_key} + {keyword}"))
-    near = next((c.jd for c in whole if c.stamp == "start" and c.scale != "local"), None)
+    near = next((c.jd for c in whole if c.stamp == Stamp.START and c.scale != "local"), None)
     if near is not None:  # the date may be that of another scale: only the hour is compared
         return [_on_day_of(near, clock) for clock in split]
     comments = [cards[k].comment for k in (date_key, *HOURS) if k in cards]
@@ -216,7 +217,7 @@ def audit_clocks(
     best = _chosen(clocks, settings, path) if named else _finest(clocks, path, warnings)
     if settings.stamp:
         best = replace(best, stamp=settings.stamp, note="")
-    elif best.stamp == "any":
+    elif best.stamp is None:
         best = _settle_any(best, clocks, exposure_s, path)
     if best.note:
         warnings.append(f"{best.keyword}: {best.note}; --time-stamp settles it")
@@ -261,7 +262,7 @@ def _finest(clocks: list[Clock], path: str | Path, warnings: list[str]) -> Clock
     ]
     return min(
         dates + fresh or certain,
-        key=lambda c: (c.stamp == "any", max(c.unit_s, 0.01), c.stamp == "end", rank[c.scale]),
+        key=lambda c: (c.stamp is None, max(c.unit_s, 0.01), c.stamp == Stamp.END, rank[c.scale]),
     )
 
 
@@ -273,9 +274,9 @@ def _settle_any(
     best: Clock, clocks: list[Clock], exposure_s: float | None, path: str | Path
 ) -> Clock:
     """Settle a Julian date whose moment is not said: by another clock, or the user must."""
-    coarse = next((c for c in clocks if c.stamp != "any" and c.scale != "local"), None)
+    coarse = next((c for c in clocks if c.stamp is not None and c.scale != "local"), None)
     if coarse is not None or exposure_s == 0:
-        return replace(best, stamp="start")
+        return replace(best, stamp=Stamp.START)
     msg = f"{best.keyword} does not say if it is the start, middle or end: give --time-stamp"
     raise HeaderError(path, best.keyword, msg)
 
@@ -294,7 +295,9 @@ def _contradictions(
         gap = _gap(clock, best, start, exposure_s)
         if gap is None or gap == 0:
             continue
-        texts = (f"{c.keyword} ({c.stamp}) {dates.iso_from_jd(c.jd)}" for c in (best, clock))
+        texts = (
+            f"{c.keyword} ({c.stamp or 'any'}) {dates.iso_from_jd(c.jd)}" for c in (best, clock)
+        )
         seconds = f"{abs(gap):.3f}" if abs(gap) < 100 else f"{abs(gap):.0f}"
         text = f"the clocks disagree by {seconds} s: {' and '.join(texts)} UTC"
         clashes.append((clock.keyword, text, gap))
@@ -306,15 +309,15 @@ def _gap(clock: Clock, best: Clock, start: float, exposure_s: float | None) -> f
     slack = clock.unit_s + best.unit_s + AGREE_S
     length = exposure_s or 0.0
     late = READOUT_S + READOUT_PART * length
-    if clock.stamp == "any":
+    if clock.stamp is None:
         gap = (clock.jd - start) * DAY_S
         return 0.0 if -slack <= gap <= length + late + slack else gap
     own = clock.start(exposure_s)
     if own is None:
         return None
     gap = (own - start) * DAY_S
-    before = slack + (late if best.stamp == "end" else 0.0)
-    after = slack + (late if clock.stamp == "end" else 0.0)
+    before = slack + (late if best.stamp == Stamp.END else 0.0)
+    after = slack + (late if clock.stamp == Stamp.END else 0.0)
     return 0.0 if -before <= gap <= after else gap
 
 
@@ -325,8 +328,8 @@ def _reading(
     settings: TimeSettings,
     warnings: list[str],
 ) -> ClockReading:
-    part = {"start": 0.0, "mid": 0.5, "end": 1.0}[best.stamp]
-    if exposure_s is None and best.stamp != "mid":
+    part = best.stamp.part if best.stamp else 0.0
+    if exposure_s is None and best.stamp != Stamp.MID:
         msg = f"no exposure time (EXPTIME): the middle cannot be told from {best.keyword}"
         raise HeaderError(path, "EXPTIME", msg)
     moment = best.jd + settings.clock_correction_s / DAY_S

@@ -7,6 +7,8 @@ LONGITUD ...), the reader of that quantity decides by unit, comment and format, 
 
 from __future__ import annotations
 
+from lightcurve.core.data import FrameKind, Stamp
+
 # What each quantity is called, best source first.
 ALIASES: dict[str, tuple[str, ...]] = {
     "exposure": (
@@ -175,33 +177,33 @@ EAST_POSITIVE = {
 DEGREES_OF_RA = frozenset({"CRVAL1", "RA-D"})
 HOURS_OF_RA = frozenset({"OBJCTRA"})
 SET_POINTS = frozenset({"SET-TEMP", "CCDSTEMP"})  # the temperature wanted, not the one there is
-# Keyword -> moment it marks; "any" where programs differ. Order: best first among equals.
-DATES = {
-    "DATE-BEG": "start",
-    "DATE-OBS": "start",
-    "UT-OBS": "start",
-    "UTC-OBS": "start",
-    "DATE_OBS": "start",
-    "DATEOBS": "start",
-    "DATE-HP": "start",
-    "DATE-AVG": "mid",
-    "DATE-MID": "mid",
-    "DATE-END": "end",
-    "DATE-LOC": "start",
+# Keyword -> moment it marks; None where programs differ. Order: best first among equals.
+DATES: dict[str, Stamp | None] = {
+    "DATE-BEG": Stamp.START,
+    "DATE-OBS": Stamp.START,
+    "UT-OBS": Stamp.START,
+    "UTC-OBS": Stamp.START,
+    "DATE_OBS": Stamp.START,
+    "DATEOBS": Stamp.START,
+    "DATE-HP": Stamp.START,
+    "DATE-AVG": Stamp.MID,
+    "DATE-MID": Stamp.MID,
+    "DATE-END": Stamp.END,
+    "DATE-LOC": Stamp.START,
 }
-NUMBERS = {
-    "MJD-BEG": "start",
-    "MJD-OBS": "start",
-    "MJD_OBS": "start",
-    "EXPSTART": "start",
-    "MJD-AVG": "mid",
-    "MJD-MID": "mid",
-    "MJD-END": "end",
-    "EXPEND": "end",
-    "JD_UTC": "any",
-    "JD-OBS": "any",
-    "JD": "any",
-    "MJD": "any",
+NUMBERS: dict[str, Stamp | None] = {
+    "MJD-BEG": Stamp.START,
+    "MJD-OBS": Stamp.START,
+    "MJD_OBS": Stamp.START,
+    "EXPSTART": Stamp.START,
+    "MJD-AVG": Stamp.MID,
+    "MJD-MID": Stamp.MID,
+    "MJD-END": Stamp.END,
+    "EXPEND": Stamp.END,
+    "JD_UTC": None,
+    "JD-OBS": None,
+    "JD": None,
+    "MJD": None,
 }
 HOURS = ("UT-OBS", "UTC-OBS", "UTSTART", "UT-START", "TIME-OBS", "TIME_OBS", "UTC", "UT", "UTIME")
 DATE_KEYS = ("UT-DATE", "UTDATE", "DATE-OBS", "DATE_OBS", "DATEOBS", "DATE-BEG")
@@ -210,36 +212,36 @@ LOCAL_CLOCKS = ("DATE-LOC",)
 OFFSET_CLOCKS = ("DATE-OBS", "DATE-END", "DATE-BEG", "DATE-LOC")  # may carry an offset from UTC
 # Words of image types and file names.
 KIND_WORDS = {
-    "bias": "bias",
-    "biases": "bias",
-    "zero": "bias",
-    "zeros": "bias",
-    "offset": "bias",
-    "offsets": "bias",
-    "dark": "dark",
-    "darks": "dark",
-    "flat": "flat",
-    "flats": "flat",
-    "skyflat": "flat",
-    "skyflats": "flat",
-    "domeflat": "flat",
-    "domeflats": "flat",
-    "twilight": "flat",
-    "flatfield": "flat",
-    "darkflat": "dark flat",
-    "darkflats": "dark flat",
-    "flatdark": "dark flat",
-    "flatdarks": "dark flat",
-    "light": "light",
-    "lights": "light",
-    "science": "light",
-    "sci": "light",
-    "object": "light",
-    "objects": "light",
-    "expose": "light",
-    "exposure": "light",
-    "target": "light",
-    "lrp": "light",
+    "bias": FrameKind.BIAS,
+    "biases": FrameKind.BIAS,
+    "zero": FrameKind.BIAS,
+    "zeros": FrameKind.BIAS,
+    "offset": FrameKind.BIAS,
+    "offsets": FrameKind.BIAS,
+    "dark": FrameKind.DARK,
+    "darks": FrameKind.DARK,
+    "flat": FrameKind.FLAT,
+    "flats": FrameKind.FLAT,
+    "skyflat": FrameKind.FLAT,
+    "skyflats": FrameKind.FLAT,
+    "domeflat": FrameKind.FLAT,
+    "domeflats": FrameKind.FLAT,
+    "twilight": FrameKind.FLAT,
+    "flatfield": FrameKind.FLAT,
+    "darkflat": FrameKind.DARK_FLAT,
+    "darkflats": FrameKind.DARK_FLAT,
+    "flatdark": FrameKind.DARK_FLAT,
+    "flatdarks": FrameKind.DARK_FLAT,
+    "light": FrameKind.LIGHT,
+    "lights": FrameKind.LIGHT,
+    "science": FrameKind.LIGHT,
+    "sci": FrameKind.LIGHT,
+    "object": FrameKind.LIGHT,
+    "objects": FrameKind.LIGHT,
+    "expose": FrameKind.LIGHT,
+    "exposure": FrameKind.LIGHT,
+    "target": FrameKind.LIGHT,
+    "lrp": FrameKind.LIGHT,
 }
 # The AAVSO's names of filters, and what others write, in small letters.
 FILTER_NAMES: dict[str, tuple[str, ...]] = {

@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from lightcurve.core.constants import DAY_S
-from lightcurve.core.data import Exposure
+from lightcurve.core.data import CALIBRATION, Exposure
 from lightcurve.core.dates import parse_calendar
 from lightcurve.core.errors import HeaderError
 from lightcurve.core.settings import CameraSettings, Settings
@@ -21,7 +21,7 @@ from lightcurve.frames.pointing import read_pointing, read_scale
 __all__ = ["TIMELESS", "normalise"]
 
 Value = tuple[Any, str]
-TIMELESS = frozenset({"bias", "dark", "flat", "dark flat"})
+TIMELESS = frozenset(CALIBRATION)
 LARGEST = 1e10  # no camera has a level, gain or scale beyond it
 LONGEST_S = DAY_S
 KELVIN = 273.15

@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from lightcurve.core.data import Assumed, Site
+from lightcurve.core.data import Assumed, FrameKind, Site
 from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.settings import Settings
 from lightcurve.frames.read import read_frame
@@ -82,12 +82,16 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     for (kind, band, exposure), n in sorted(groups.items(), key=str):
         what = (kind, band, None if exposure is None else f"{exposure:g} s")
         lines.append(f"{n} x {', '.join(str(word) for word in what if word)}")
-    lights = [row for row in rows if row["kind"] == "light"]
+    lights = [row for row in rows if row["kind"] == FrameKind.LIGHT]
     moments = sorted(row["mid_utc"] for row in lights if row["mid_utc"])
     if moments:
         lines.append(f"lights from {moments[0]} to {moments[-1]} UTC, mid-exposure")
     kinds = {row["kind"] for row in rows}
-    missing = [kind for kind in ("light", "bias", "dark", "flat") if kind not in kinds]
+    missing = [
+        kind
+        for kind in (FrameKind.LIGHT, FrameKind.BIAS, FrameKind.DARK, FrameKind.FLAT)
+        if kind not in kinds
+    ]
     if missing:
         lines.append(f"no {', no '.join(missing)}")
     for name, words in (("mid_utc", "time"), ("exposure_s", "exposure"), ("filter", "filter")):

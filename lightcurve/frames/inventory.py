@@ -15,7 +15,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
-from lightcurve.core.data import KINDS, Exposure
+from lightcurve.core.data import Exposure, FrameKind, FrameStatus
 from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.errors import FrameError, HeaderError, InputError
 from lightcurve.core.files import read_text
@@ -29,7 +29,6 @@ from lightcurve.frames.read import is_fits_name, read_cards, read_frame
 
 __all__ = ["Entry", "Inventory", "check_folder", "take_inventory"]
 
-OTHER = "other"
 MAX_BYTES = 50_000_000
 _YES = frozenset({"yes", "y", "true", "1", "x"})
 _NO = frozenset({"no", "n", "false", "0"})
@@ -55,16 +54,14 @@ class Entry:
     ----------
     name : str
         Relative to the folder, with forward slashes.
-    kind : str
-        One of `lightcurve.core.data.KINDS`, or ``"other"`` for what is no FITS image.
     kind_source : str
         Keyword, file name, content or manifest, in words.
     exposure : Exposure
         That says nothing when the file could not be read.
     setup : tuple
         Camera, (ny, nx), binning, filter (not of bias and dark frames) and gain setting.
-    status : str
-        ``"ok"`` or ``"unused"``.
+    status : FrameStatus
+        Ok or unused.
     reason : str
         Why it is not used, or what was odd; empty when all is well.
     time_error : HeaderError or None
@@ -78,11 +75,11 @@ class Entry:
 
     path: Path
     name: str
-    kind: str
+    kind: FrameKind
     kind_source: str = ""
     exposure: Exposure = field(default_factory=Exposure)
     setup: tuple = ()
-    status: str = "ok"
+    status: FrameStatus = FrameStatus.OK
     reason: str = ""
     time_error: HeaderError | None = None
     told_by: ToldBy = ToldBy.NOTHING
@@ -108,7 +105,7 @@ class Entry:
             "temperature_c": exposure.temperature_c,
             "nx": exposure.shape[1] or None,
             "ny": exposure.shape[0] or None,
-            "use": "yes" if self.status == "ok" else "no",
+            "use": "yes" if self.status == FrameStatus.OK else "no",
             "status": self.status,
             "reason": self.reason,
         }
@@ -133,20 +130,25 @@ class Inventory:
     @property
     def lost(self) -> list[Entry]:
         """Frames that cannot be used though nobody left them out; they may have been lights."""
-        return [e for e in self.entries if e.lost and e.kind in {"light", "unknown"}]
+        return [
+            e for e in self.entries if e.lost and e.kind in {FrameKind.LIGHT, FrameKind.UNKNOWN}
+        ]
 
-    def used(self, kind: str) -> list[Entry]:
+    def used(self, kind: FrameKind) -> list[Entry]:
         """List the usable frames of one kind."""
-        return [entry for entry in self.entries if entry.kind == kind and entry.status == "ok"]
+        return [
+            entry for entry in self.entries if entry.kind == kind and entry.status == FrameStatus.OK
+        ]
 
     def summary(self) -> str:
         """Count the files in words: ``142 light, 3 unused, 2 not FITS``."""
-        left_out = {True: "not FITS", False: "unused"}
+        left_out = {True: "not FITS", False: FrameStatus.UNUSED}
         counts = Counter(
-            e.kind if e.status == "ok" else left_out[e.kind == OTHER] for e in self.entries
+            str(e.kind) if e.status == FrameStatus.OK else left_out[e.kind == FrameKind.OTHER]
+            for e in self.entries
         )
-        last = {"unused": 1, "not FITS": 2}
-        order = sorted(counts, key=lambda kind: (last.get(kind, 0), kind != "light", kind))
+        last = {FrameStatus.UNUSED: 1, "not FITS": 2}
+        order = sorted(counts, key=lambda kind: (last.get(kind, 0), kind != FrameKind.LIGHT, kind))
         return ", ".join(f"{counts[kind]} {kind}" for kind in order)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -158,7 +160,7 @@ class Inventory:
 class Edit:
     """What a manifest says of one file; None leaves it as found."""
 
-    kind: str | None = None
+    kind: FrameKind | None = None
     use: bool | None = None
     reason: str = ""
 
@@ -257,14 +259,15 @@ def read_manifest(path: str | Path) -> dict[str, Edit]:
 
 def _edit(row: Mapping[str, str], place: str) -> Edit:
     kind, use = row.get("kind", "").lower(), row.get("use", "").lower()
-    if kind not in {*KINDS, "other", ""}:
-        msg = f"{place}: kind {kind[:30]!r} is none of {_listed(KINDS)}"
+    if kind and kind not in set(FrameKind):
+        known = [kind for kind in FrameKind if kind is not FrameKind.OTHER]
+        msg = f"{place}: kind {kind[:30]!r} is none of {_listed(known)}"
         raise InputError(msg)
     if use and use not in _YES | _NO:
         msg = f"{place}: use {use[:30]!r} is neither yes nor no"
         raise InputError(msg)
     return Edit(
-        kind=kind if kind in KINDS and kind != "unknown" else None,
+        kind=None if kind in {"", FrameKind.UNKNOWN, FrameKind.OTHER} else FrameKind(kind),
         use=use in _YES if use else None,
         reason=row.get("reason", "") if use in _NO else "",
     )
@@ -276,14 +279,14 @@ def _listed(names: Sequence[str]) -> str:
 
 def _starless_light(entry: Entry, entries: Sequence[Entry]) -> Entry:
     """Take a frame without stars for a clouded light, where it lies among lights like it."""
-    if entry.kind != "dark" or entry.told_by is not ToldBy.CONTENT:
+    if entry.kind != FrameKind.DARK or entry.told_by is not ToldBy.CONTENT:
         return entry
     like_it = [
         moment
         for other in entries
         if (moment := other.exposure.mid_jd_utc) is not None
-        and other.kind == "light"
-        and other.status == "ok"
+        and other.kind == FrameKind.LIGHT
+        and other.status == FrameStatus.OK
         and other.exposure.shape == entry.exposure.shape
         and other.exposure.exposure_s == entry.exposure.exposure_s
     ]
@@ -291,8 +294,8 @@ def _starless_light(entry: Entry, entries: Sequence[Entry]) -> Entry:
     if middle is None or not like_it or not min(like_it) < middle < max(like_it):
         return entry
     source = f"{entry.kind_source}, but between light frames: clouds?"
-    exposure = replace(entry.exposure, kind="light")
-    return replace(entry, kind="light", kind_source=source, exposure=exposure)
+    exposure = replace(entry.exposure, kind=FrameKind.LIGHT)
+    return replace(entry, kind=FrameKind.LIGHT, kind_source=source, exposure=exposure)
 
 
 def _frames(some: Sequence[object]) -> str:
@@ -311,11 +314,11 @@ def _losses(entries: Sequence[Entry]) -> tuple[str, ...]:
 def _guesses(entries: Sequence[Entry]) -> tuple[str, ...]:
     """Say which calibration frames were told by their pixels alone."""
     lines = []
-    for kind in ("bias", "dark", "flat"):
+    for kind in (FrameKind.BIAS, FrameKind.DARK, FrameKind.FLAT):
         guessed = [
             e.name
             for e in entries
-            if e.kind == kind and e.status == "ok" and e.told_by is ToldBy.CONTENT
+            if e.kind == kind and e.status == FrameStatus.OK and e.told_by is ToldBy.CONTENT
         ]
         if guessed:
             lines.append(
@@ -341,12 +344,19 @@ def _unreadable(error: OSError) -> None:
 
 def _entry(path: Path, name: str, settings: Settings, edit: Edit | None) -> Entry:
     if not is_fits_name(path):
-        return Entry(path, name, OTHER, "file name", status="unused", reason="not a FITS file")
+        return Entry(
+            path,
+            name,
+            FrameKind.OTHER,
+            "file name",
+            status=FrameStatus.UNUSED,
+            reason="not a FITS file",
+        )
     try:
         return _frame_entry(path, name, settings, edit)
     except FrameError as error:
-        kind = edit.kind if edit and edit.kind else "unknown"
-        return Entry(path, name, kind, status="unused", reason=error.reason, lost=True)
+        kind = edit.kind if edit and edit.kind else FrameKind.UNKNOWN
+        return Entry(path, name, kind, status=FrameStatus.UNUSED, reason=error.reason, lost=True)
 
 
 def _frame_entry(path: Path, name: str, settings: Settings, edit: Edit | None) -> Entry:
@@ -356,7 +366,7 @@ def _frame_entry(path: Path, name: str, settings: Settings, edit: Edit | None) -
     told_by = ToldBy.KEYWORD if kind_by_keyword(cards) else ToldBy.NAME
     if edit and edit.kind:
         kind, source, told_by = edit.kind, "manifest", ToldBy.MANIFEST
-    elif kind == "unknown":
+    elif kind == FrameKind.UNKNOWN:
         kind, source = _look_at_pixels(path, exposure, cards)
         told_by = ToldBy.CONTENT
     sources = {**exposure.sources, "kind": source}
@@ -373,7 +383,7 @@ def _frame_entry(path: Path, name: str, settings: Settings, edit: Edit | None) -
         kind_source=source,
         exposure=exposure,
         setup=_setup(exposure, cards),
-        status="unused" if reason or fault else "ok",
+        status=FrameStatus.UNUSED if reason or fault else FrameStatus.OK,
         reason=reason or fault or "; ".join(exposure.warnings),
         time_error=error if error is not None and fault == error.reason else None,
         told_by=told_by,
@@ -381,7 +391,7 @@ def _frame_entry(path: Path, name: str, settings: Settings, edit: Edit | None) -
     )
 
 
-def _look_at_pixels(path: Path, exposure: Exposure, cards: Cards) -> tuple[str, str]:
+def _look_at_pixels(path: Path, exposure: Exposure, cards: Cards) -> tuple[FrameKind, str]:
     frame = read_frame(path, need_time=False)
     bits = cards["BITPIX"].text if "BITPIX" in cards else ""
     highest = exposure.saturation_adu or (255.0 if number(bits) == 8 else 65535.0)
@@ -401,23 +411,23 @@ def _left_out(cards: Cards, edit: Edit | None) -> str:
     return ""
 
 
-def _fault(kind: str, error: HeaderError | None) -> str:
+def _fault(kind: FrameKind, error: HeaderError | None) -> str:
     """Say what is wrong with a frame that is wanted; an empty string for nothing."""
     if error is not None and kind not in TIMELESS:
         return error.reason
-    if kind == "unknown":
+    if kind == FrameKind.UNKNOWN:
         return "neither header, name nor pixels tell its kind: set it in a manifest (--manifest)"
     return ""
 
 
 def _setup(exposure: Exposure, cards: Cards) -> tuple:
     gain = find(cards, "gain_setting")
-    band = None if exposure.kind in {"bias", "dark"} else exposure.filter
+    band = None if exposure.kind in {FrameKind.BIAS, FrameKind.DARK} else exposure.filter
     return (exposure.camera, exposure.shape, exposure.binning, band, gain.text if gain else None)
 
 
 def _look_at_times(entries: Sequence[Entry]) -> tuple[str, ...]:
-    lights = [e for e in entries if e.kind == "light" and e.status == "ok"]
+    lights = [e for e in entries if e.kind == FrameKind.LIGHT and e.status == FrameStatus.OK]
     timed = [(moment, e) for e in lights if (moment := e.exposure.mid_jd_utc) is not None]
     seconds = [e.exposure.exposure_s for _, e in timed]
     lines = check_cadence(

@@ -8,6 +8,7 @@ from pathlib import PurePath
 
 import numpy as np
 
+from lightcurve.core.data import FrameKind
 from lightcurve.core.robust import robust_scatter
 from lightcurve.frames.cards import Cards, find, find_all
 from lightcurve.frames.dialects import FILTER_NAMES, KIND_WORDS
@@ -26,7 +27,7 @@ BLOCK_PX = 16
 _SMALL = {"u": "up", "g": "gp", "r": "rp", "i": "ip", "z": "zs"}
 
 
-def kind_by_keyword(cards: Cards) -> tuple[str, str] | None:
+def kind_by_keyword(cards: Cards) -> tuple[FrameKind, str] | None:
     """Read the image type of a header, and its source; None where no keyword says it.
 
     ``OBJECT = 'Dark'`` counts where there is no image type.
@@ -42,7 +43,7 @@ def kind_by_keyword(cards: Cards) -> tuple[str, str] | None:
     return None
 
 
-def kind_by_name(path: PurePath, object_name: str | None = None) -> tuple[str, str] | None:
+def kind_by_name(path: PurePath, object_name: str | None = None) -> tuple[FrameKind, str] | None:
     """Look for words such as ``flat`` in the file's name, then in its folder's; kind and source.
 
     object_name: from the header: a file named after its object is a light frame.
@@ -51,7 +52,7 @@ def kind_by_name(path: PurePath, object_name: str | None = None) -> tuple[str, s
     if kind:
         return kind, "file name"
     if object_name and len(object_name) > 2 and _squeeze(object_name) in _squeeze(path.name):
-        return "light", "file name has the OBJECT of the header"
+        return FrameKind.LIGHT, "file name has the OBJECT of the header"
     kind = _kind_of(path.parent.name, _PLAIN_IN_NAMES)
     return (kind, "folder name") if kind else None
 
@@ -60,15 +61,15 @@ def _squeeze(text: str) -> str:
     return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
-def _kind_of(text: str, known: AbstractSet[str]) -> str | None:
+def _kind_of(text: str, known: AbstractSet[str]) -> FrameKind | None:
     spaced = re.sub(r"([a-z])([A-Z])", r"\1 \2", text).lower()
     words = [word for word in _SPLIT.split(spaced) if word in known]
     kinds = {KIND_WORDS[word] for word in words}
-    if kinds == {"dark", "flat"}:
-        return "dark flat"
+    if kinds == {FrameKind.DARK, FrameKind.FLAT}:
+        return FrameKind.DARK_FLAT
     # `OBJECT,FLAT` of ESO, `Flat_Light`: the calibration word is the one that tells.
     if len(kinds) == 2:
-        kinds.discard("light")
+        kinds.discard(FrameKind.LIGHT)
     return kinds.pop() if len(kinds) == 1 else None
 
 
@@ -85,24 +86,24 @@ def is_stack(cards: Cards) -> str | None:
 
 def kind_by_content(
     pixels: np.ndarray, exposure_s: float | None, full_scale_adu: float
-) -> tuple[str, str]:
+) -> tuple[FrameKind, str]:
     """Look at a frame, ADU, NaN left out: exposure, stars, level and evenness; kind and reason.
 
     ``"bias"`` without exposure, ``"light"`` with stars, ``"flat"`` bright and even, ``"dark"``
     faint and starless; ``"unknown"`` for none of them.
     """
     if exposure_s is not None and exposure_s <= SHORTEST_S:
-        return "bias", f"content: {exposure_s:g} s exposed"
+        return FrameKind.BIAS, f"content: {exposure_s:g} s exposed"
     if min(pixels.shape) < 2 * BLOCK_PX or not np.isfinite(pixels).any():
-        return "unknown", "content: too small or empty"
+        return FrameKind.UNKNOWN, "content: too small or empty"
     level, noise, stars = _look(pixels)
     if level > BRIGHT_LEVEL * full_scale_adu and noise < EVEN * level:
-        return "flat", f"content: even at {level:.0f} ADU"
+        return FrameKind.FLAT, f"content: even at {level:.0f} ADU"
     if stars >= STARS:
-        return "light", f"content: {stars} stars"
+        return FrameKind.LIGHT, f"content: {stars} stars"
     if level < BRIGHT_LEVEL * full_scale_adu:
-        return "dark", f"content: no stars, {level:.0f} ADU"
-    return "unknown", f"content: {stars} stars, uneven at {level:.0f} ADU"
+        return FrameKind.DARK, f"content: no stars, {level:.0f} ADU"
+    return FrameKind.UNKNOWN, f"content: {stars} stars, uneven at {level:.0f} ADU"
 
 
 def _look(pixels: np.ndarray) -> tuple[float, float, int]:

@@ -73,8 +73,8 @@ def fits_files(path: Path) -> list[Path]:
         return [path]
     files = sorted(p for p in path.glob("*") if is_fits_name(p)) if path.is_dir() else []
     if not files:
-        msg = f"{path}: no such file, or no FITS file in it"
-        raise InputError(msg)
+        msg = "no such file, or no FITS file in it"
+        raise InputError(msg, file=str(path))
     return files
 
 

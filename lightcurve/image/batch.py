@@ -15,7 +15,7 @@ import numpy as np
 from lightcurve.calib.master_files import load_masters
 from lightcurve.catalogs.catalog_file import read_file
 from lightcurve.catalogs.query import SERVICES
-from lightcurve.core.data import Masters
+from lightcurve.core.data import FrameStatus, Masters
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.files import json_text, read_text, write_text
 from lightcurve.core.progress import Clock, Progress, open_log, silent
@@ -144,14 +144,14 @@ def _each(
     rows = []
     pairs = list(zip(files, _free_names(files, out), strict=True))
     for file, name in progress(pairs, "Reducing", len(files)):
-        row: dict[str, Any] = {"file": file.name, "status": "reduced", "reason": ""}
+        row: dict[str, Any] = {"file": file.name, "status": FrameStatus.REDUCED, "reason": ""}
         try:
             if file in missing:
                 raise missing[file]
             row |= work(file, name, masters)
         except (LightcurveError, OSError) as error:
             reason = reason_of(error, file)
-            row |= {"status": "failed", "reason": reason}
+            row |= {"status": FrameStatus.FAILED, "reason": reason}
             log.error("%s: %s", file.name, reason)
         rows.append(row)
     return rows
@@ -230,7 +230,7 @@ def keep_row(path: Path, state: str, row: Mapping[str, Any]) -> None:
 
     state: by `lightcurve.image.folder.state_of`. Raises InputError when it cannot be written.
     """
-    if row["status"] != "reduced" or row["failed_services"]:
+    if row["status"] != FrameStatus.REDUCED or row["failed_services"]:
         return
     try:
         with path.open("a+b") as file:
@@ -251,7 +251,7 @@ def judge(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """
     judged = []
     for row in rows:
-        if row["status"] == "failed":
+        if row["status"] == FrameStatus.FAILED:
             judged.append("failed")
             continue
         alike = [r for r in rows if r.get("filter") == row.get("filter") and "fwhm_px" in r]
@@ -263,10 +263,10 @@ def judge(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             ),
             ("bright sky", _value(row, "sky_adu") > BRIGHTER_SKY * _median(alike, "sky_adu")),
             ("few sources", _value(row, "sources") < FEWER * _median(alike, "sources")),
-            ("not solved", row["status"] == "not solved"),
+            (FrameStatus.NOT_SOLVED, row["status"] == FrameStatus.NOT_SOLVED),
             (
                 "no zero point",
-                row["status"] == "reduced" and row.get("zero_point_mag") is None,
+                row["status"] == FrameStatus.REDUCED and row.get("zero_point_mag") is None,
             ),
         )
         judged.append("; ".join(reason for reason, true in tests if true) or "good")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lightcurve.core.constants import __version__
+from lightcurve.core.data import FrameStatus
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.files import digest, file_state, read_text
 from lightcurve.core.settings import Settings
@@ -90,14 +91,15 @@ def clear(folder: Path, frame: Path) -> None:
             raise InputError(msg) from error
 
 
-def reason_of(error: Exception, frame: Path) -> str:
+def reason_of(error: LightcurveError | OSError, frame: Path) -> str:
     """Say in one line why a frame failed, without its name."""
-    text = " ".join(str(error).split())
-    return text.removeprefix(f"{frame.name}: ").removeprefix(f"{frame}: ")
+    if isinstance(error, LightcurveError):
+        return " ".join(error.beside(frame.name, str(frame)).split())
+    return " ".join(str(error).split())
 
 
 def _fail(folder: Path, frame: Path, reason: str) -> None:
-    summary = {"file": frame.name, "status": "failed", "reason": reason}
+    summary = {"file": frame.name, "status": FrameStatus.FAILED, "reason": reason}
     write_summary(folder / SUMMARY, {**summary, "path": str(frame.resolve())})
 
 
@@ -134,7 +136,7 @@ def as_before(folder: Path, state: str) -> dict[str, Any] | None:
     """
     summary = dict(told(folder))
     products = summary.pop("products", None)
-    same = summary.pop("state", None) == state and summary.get("status") == "reduced"
+    same = summary.pop("state", None) == state and summary.get("status") == FrameStatus.REDUCED
     if not same or summary.get("failed_services") or not isinstance(products, list):
         return None
     if not all((folder / str(name)).is_file() for name in products):

@@ -10,8 +10,16 @@ import numpy as np
 
 from lightcurve.astrometry.wcs import middle_deg
 from lightcurve.catalogs.crossmatch import Matches, crossmatch
-from lightcurve.catalogs.layout import Catalog, Field, ServiceReport
-from lightcurve.core.data import Assumed, Detections, Frame, Products, Solution, StarPhotometry
+from lightcurve.catalogs.layout import Catalog, Field, Outcome, ServiceReport
+from lightcurve.core.data import (
+    Assumed,
+    Detections,
+    Frame,
+    FrameStatus,
+    Products,
+    Solution,
+    StarPhotometry,
+)
 from lightcurve.core.data.curves import NOTHING_WRITTEN, new_axes
 from lightcurve.core.data.tabular import Tabular
 from lightcurve.core.settings import Settings
@@ -172,7 +180,7 @@ class Known:
 
     def notes(self) -> list[str]:
         """Tell what failed; the reports have the rest."""
-        return [f"{r.title}: {r.reason}" for r in self.reports if r.status == "failed"]
+        return [f"{r.title}: {r.reason}" for r in self.reports if r.status == Outcome.FAILED]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -349,7 +357,7 @@ def summarise(reduced: Reduced) -> Mapping[str, Any]:
     exposure, widths, placed = prepared.frame.exposure, sources.widths, reduced.placed
     return {
         "file": prepared.frame.path.name,
-        "status": "not solved" if placed.unsolved else "reduced",
+        "status": str(FrameStatus.NOT_SOLVED if placed.unsolved else FrameStatus.REDUCED),
         "reason": placed.unsolved,
         "mid_jd_utc": exposure.mid_jd_utc,
         "exposure_s": prepared.exposure_s,
@@ -365,7 +373,7 @@ def summarise(reduced: Reduced) -> Mapping[str, Any]:
         **_brightness(reduced.calibrated),
         "candidates": len(reduced.transients.candidates),
         "psf": sources.psf.kind if sources.psf is not None else "none",
-        "failed_services": [r.name for r in reduced.known.reports if r.status == "failed"],
+        "failed_services": [r.name for r in reduced.known.reports if r.status == Outcome.FAILED],
     }
 
 

@@ -18,7 +18,7 @@ from lightcurve.calib.reduce import reduce_frame
 from lightcurve.catalogs.known_stars import StarSource, star_source
 from lightcurve.catalogs.layout import Field
 from lightcurve.core.constants import J2000_JD, YEAR_DAYS
-from lightcurve.core.data import Frame, Solution
+from lightcurve.core.data import Frame, FrameStatus, Solution
 from lightcurve.core.errors import CatalogError, InputError, LightcurveError, SolveError
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
@@ -153,12 +153,12 @@ def _solve_row(
     *,
     named: bool,
 ) -> dict[str, Any]:
-    row = {"file": job.name, "status": "failed", **dict.fromkeys(FIELDS)}
+    row = {"file": job.name, "status": FrameStatus.FAILED, **dict.fromkeys(FIELDS)}
     row |= {"detail": "", "sip_order": None, "reason": ""}
     try:
         frame = reduce_frame(read_frame(job.path, settings=settings, need_time=False), None)
         if not named and frame.exposure.kind in TIMELESS:
-            return row | {"status": "skipped", "reason": f"a {frame.exposure.kind} frame"}
+            return row | {"status": FrameStatus.SKIPPED, "reason": f"a {frame.exposure.kind} frame"}
         stars = detect(frame.pixels, frame.bad, saturation_adu=frame.exposure.saturation_adu)
         request = request_for(frame, stars, settings.solve, place)
         solution, remark = _solve(frame, request, settings, source)
@@ -168,10 +168,10 @@ def _solve_row(
             if output.copies:
                 wcs_into_copy(job.path, _copy_path(job, output.folder), solution)
     except LightcurveError as error:
-        return row | {"reason": str(error)}
+        return row | {"reason": error.beside(job.path.name)}
     if not solution.n_matched:
         remark = remark or solution.detail
-    return row | {"status": "solved", "reason": remark}
+    return row | {"status": FrameStatus.SOLVED, "reason": remark}
 
 
 def _solve(

@@ -11,7 +11,7 @@ import numpy as np
 
 from lightcurve.core.data import StarPhotometry
 from lightcurve.core.flags import Flag, PixelFlag
-from lightcurve.core.settings import ImageSettings, Settings
+from lightcurve.core.settings import ImageSettings, Settings, Style
 from lightcurve.image.psf import fit_sources, frame_psf
 from lightcurve.image.reduced import Apertures, Prepared, Seeing, Sources, Spread
 from lightcurve.phot.aperture import measure_stars
@@ -212,7 +212,7 @@ def measure_apertures(
             frame.pixels, frame.bad, *places, apertures.radii, apertures.annulus, camera.noise,
             saturation_adu=camera.saturation_adu,
             linearity_adu=settings.camera.linearity_adu,
-            centroid=centroid_of(settings.apertures.centroid, "lightcurve"),
+            centroid=centroid_of(settings.apertures.centroid, Style.LIGHTCURVE),
             max_shift=min(
                 settings.apertures.max_centroid_shift_px, 0.5 * float(apertures.radii[0])
             ),

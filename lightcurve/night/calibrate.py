@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lightcurve.calib.reduce import reduce_frame, write_frame
+from lightcurve.core.data import FrameStatus
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.progress import Progress, open_log, silent
 from lightcurve.core.settings import Settings
@@ -54,14 +55,17 @@ def calibrate_folder(
         if masters is None:
             msg = f"{folder}: no bias, dark or flat frames to calibrate with"
             raise InputError(msg)
-        rows = [{"file": p.name, "status": "unused", "reason": why} for p, why in unused.items()]
+        rows = [
+            {"file": p.name, "status": FrameStatus.UNUSED, "reason": why}
+            for p, why in unused.items()
+        ]
         for path, label in progress(labels.items(), "Calibrating", len(labels)):
-            row = {"file": label, "status": "calibrated", "reason": ""}
+            row = {"file": label, "status": FrameStatus.CALIBRATED, "reason": ""}
             try:
                 frame = reduce_frame(read_frame(path, settings=settings), masters)
                 write_frame(targets[label], frame)
             except LightcurveError as error:
-                row |= {"status": "failed", "reason": str(error)}
+                row |= {"status": FrameStatus.FAILED, "reason": str(error)}
             rows.append(row)
     return rows
 
@@ -74,7 +78,7 @@ def _name_targets(labels: Sequence[str], out: Path) -> dict[str, Path]:
 
 def _keep_frames(targets: Iterable[Path], inventory: Inventory) -> None:
     """Refuse to write over a frame of the folder."""
-    given = {entry.path.resolve() for entry in inventory.entries if entry.status == "ok"}
+    given = {entry.path.resolve() for entry in inventory.entries if entry.status == FrameStatus.OK}
     for path in targets:
         if path.resolve() in given:
             msg = f"{path}: the calibrated frame would replace this one; choose another --out"

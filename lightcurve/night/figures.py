@@ -12,7 +12,7 @@ import numpy as np
 
 from lightcurve.core.columns import NEIGHBOURS
 from lightcurve.core.constants import __version__
-from lightcurve.core.data import LightCurve, Planet, Result, TransitFit, label_results
+from lightcurve.core.data import LightCurve, Planet, Result, StarRole, TransitFit, label_results
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.quantities import night_panels
 from lightcurve.curve.choose import star_curves
@@ -156,7 +156,7 @@ def _seeing_profile(path: Path, night: Night) -> None:
     profiles = [
         star_profile(
             frame.pixels, (m.x[shown, row], m.y[shown, row]), m.star_sky[shown, row], m.annulus[1],
-            star_id=str(night.plan.star_id[row]), role=str(night.plan.role[row]),
+            star_id=str(night.plan.star_id[row]), role=StarRole(night.plan.role[row]),
             fwhm=m.fwhm[shown, row],
         )
         for row in _shown_stars(night)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lightcurve.core.columns import FRAMES
-from lightcurve.core.data import FrameResult
+from lightcurve.core.data import FrameResult, FrameStatus
 from lightcurve.core.times import bjd_tdb, hjd_utc
 from lightcurve.frames.inventory import Inventory
 from lightcurve.night.prepare import Scene
@@ -53,7 +53,7 @@ def frame_rows(
     for entry, row in zip(inventory.entries, inventory.rows(), strict=True):
         result = by_path.get(entry.path)
         if entry.path in unused:
-            row |= {"status": "unused", "reason": unused[entry.path]}
+            row |= {"status": FrameStatus.UNUSED, "reason": unused[entry.path]}
         if result is not None:
             row |= {"status": result.status, "reason": result.reason}
             row |= {**_times(result, target), **_quality(result)}

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from lightcurve.core.data import FrameKind, FrameStatus
 from lightcurve.core.errors import HeaderError, InputError
 from lightcurve.frames.inventory import Entry, Inventory
 
@@ -22,7 +23,9 @@ def choose_lights(inventory: Inventory) -> tuple[list[Entry], dict[Path, str]]:
     few is not certain: that of the first of them.
     """
     _refuse_without_times(inventory)
-    usable = [e for e in inventory.entries if e.kind == "light" and e.status == "ok"]
+    usable = [
+        e for e in inventory.entries if e.kind == FrameKind.LIGHT and e.status == FrameStatus.OK
+    ]
     if not usable:
         msg = (
             f"{inventory.folder}: no light frame among {inventory.summary()}; "
@@ -46,7 +49,7 @@ def choose_lights(inventory: Inventory) -> tuple[list[Entry], dict[Path, str]]:
 
 def _refuse_without_times(inventory: Inventory) -> None:
     """One frame with a broken clock is a row with a reason; many are a clock to be settled."""
-    lights = [entry for entry in inventory.entries if entry.kind == "light"]
+    lights = [entry for entry in inventory.entries if entry.kind == FrameKind.LIGHT]
     errors = [entry.time_error for entry in lights if entry.time_error]
     if len(errors) == len(lights) > 0 or len(errors) > max(1, MINORITY * len(lights)):
         first, count = errors[0], f" (so with {len(errors)} of {len(lights)} light frames)"

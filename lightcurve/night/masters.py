@@ -9,7 +9,7 @@ from pathlib import Path
 from lightcurve.calib.master_files import load_masters, write_masters
 from lightcurve.calib.masters import build_masters
 from lightcurve.core.constants import __version__
-from lightcurve.core.data import Exposure, Masters
+from lightcurve.core.data import CALIBRATION, Exposure, FrameKind, Masters
 from lightcurve.core.errors import LightcurveError
 from lightcurve.core.files import digest, file_state, write_text
 from lightcurve.core.progress import Progress, silent
@@ -17,10 +17,9 @@ from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Entry, Inventory
 
 log = logging.getLogger(__name__)
-KINDS = ("bias", "dark", "flat", "dark flat")
 MADE_OF = "made_of.txt"  # beside the masters: the digest of what they were made of
 MATCHED = ("shape", "filter", "binning", "exposure_s", "temperature_c", "saturation_adu", "camera")
-Groups = dict[str, list[tuple[Path, Exposure]]]
+Groups = dict[FrameKind, list[tuple[Path, Exposure]]]
 
 
 def make_masters(
@@ -37,7 +36,7 @@ def make_masters(
     frames and settings are taken as they are. Returns made_of: digest of all that they hang on;
     empty without masters.
     """
-    groups = {kind: [(e.path, e.exposure) for e in inventory.used(kind)] for kind in KINDS}
+    groups = {kind: [(e.path, e.exposure) for e in inventory.used(kind)] for kind in CALIBRATION}
     if not any(groups.values()):
         log.info("no calibration frames: the raw frames are measured as they are")
         return None, ""
@@ -47,7 +46,7 @@ def make_masters(
     if masters is None:
         masters = build_masters(
             light,
-            *(groups[kind] for kind in KINDS),
+            *(groups[kind] for kind in CALIBRATION),
             settings=settings.calibration,
             progress=progress,
         )

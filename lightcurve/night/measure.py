@@ -20,6 +20,7 @@ from lightcurve.core.data import (
     Exposure,
     Frame,
     FrameResult,
+    FrameStatus,
     Masters,
     RawFrame,
     Registration,
@@ -27,9 +28,10 @@ from lightcurve.core.data import (
     StarPhotometry,
     StarPlan,
 )
-from lightcurve.core.errors import FrameError, LightcurveError, RegistrationError
+from lightcurve.core.errors import FrameError, LightcurveError, RegistrationError, Why
 from lightcurve.core.flags import Flag
 from lightcurve.core.quantities import header_columns
+from lightcurve.core.settings import Style
 from lightcurve.frames.cards import number
 from lightcurve.frames.read import read_frame
 from lightcurve.night.binned import (
@@ -93,7 +95,7 @@ def _read(path: Path, recipe: Recipe) -> RawFrame:
     raw = read_frame(path, settings=recipe.settings, integers=recipe.shrink > 1, allocate=_memory)
     if raw.pixels.shape != recipe.shape:
         msg = "is {1} x {0} px, the others are {3} x {2}".format(*raw.pixels.shape, *recipe.shape)
-        raise FrameError(path, msg)
+        raise FrameError(path, msg, why=Why.SIZE)
     return raw
 
 
@@ -195,7 +197,7 @@ def _photometry(
 ) -> StarPhotometry:
     """Measure stars where they were placed, in the style that the settings say."""
     apertures, linearity_adu = recipe.settings.apertures, recipe.settings.camera.linearity_adu
-    if apertures.style == "aij":
+    if apertures.style == Style.AIJ:
         return measure_stars_aij(
             frame.pixels,
             frame.bad,
@@ -238,7 +240,7 @@ def _measured(
     photometry = replace(photometry, flags=photometry.flags | np.uint16(flags))
     return FrameResult(
         raw.path.name,
-        "measured",
+        FrameStatus.MEASURED,
         "; ".join(remarks),
         exposure=seen.exposure,
         registration=registration,
@@ -265,8 +267,8 @@ def _from_header(raw: RawFrame) -> tuple[float, ...]:
 
 def _failed(path: Path, error: LightcurveError, seen: _Seen | None) -> FrameResult:
     if seen is None:
-        return FrameResult(path.name, "failed", str(error))
+        return FrameResult(path.name, FrameStatus.FAILED, str(error), why=error.why)
     return FrameResult(
-        path.name, "failed", str(error), exposure=seen.exposure, n_detected=len(seen.stars),
-        sky=seen.stars.sky, sky_rms=seen.stars.sky_rms,
+        path.name, FrameStatus.FAILED, str(error), exposure=seen.exposure,
+        n_detected=len(seen.stars), sky=seen.stars.sky, sky_rms=seen.stars.sky_rms, why=error.why,
     )  # fmt: skip

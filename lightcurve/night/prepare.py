@@ -12,7 +12,7 @@ from lightcurve.astrometry.register import make_reference
 from lightcurve.core.data import Assumed, Exposure, Frame, Masters, Site, Solution
 from lightcurve.core.errors import InputError
 from lightcurve.core.progress import Progress, silent
-from lightcurve.core.settings import Settings
+from lightcurve.core.settings import Settings, Style
 from lightcurve.curve.plan import plan_stars
 from lightcurve.frames.inventory import Inventory
 from lightcurve.night.binned import choose_shrink
@@ -151,7 +151,7 @@ def refuse_overlap(radii: np.ndarray, annulus: tuple[float, float], settings: Se
 
 def _shrink(shape: tuple[int, int], fwhm: float, settings: Settings) -> int:
     """Calibrate frames whole where AstroImageJ's rules or cosmic rays want all pixels."""
-    whole = settings.apertures.style == "aij" or settings.calibration.cosmic_rays
+    whole = settings.apertures.style == Style.AIJ or settings.calibration.cosmic_rays
     return 1 if whole else choose_shrink(shape, fwhm)
 
 
@@ -214,7 +214,7 @@ def _telescope(exposure: Exposure, settings: Settings) -> Assumed:
         told = "no keyword: errors carry no scintillation; --telescope-diameter"
         return Assumed("telescope", None, "m", told, "diameter not known")
     use = "for scintillation"
-    if settings.apertures.style == "aij":
+    if settings.apertures.style == Style.AIJ:
         use = "not used: AstroImageJ's errors have no scintillation"
     elif exposure.exposure_s is None:
         use = "not used: no scintillation without an exposure"

@@ -13,12 +13,14 @@ from lightcurve.core.data import (
     CurveRecipe,
     Exposure,
     FrameResult,
+    FrameStatus,
     LightCurve,
     Measurements,
     Products,
     Registration,
     StarPhotometry,
     StarPlan,
+    StarRole,
     TransitFit,
 )
 from lightcurve.core.data.curves import NOTHING_WRITTEN, plot_fitted
@@ -73,7 +75,7 @@ def stack_results(results: Iterable[FrameResult], recipe: Recipe) -> Measurement
         raise InputError(msg)
     measured.sort(key=lambda m: (m.mid_jd_utc, m.result.file))
     plan = recipe.plan
-    target = int(np.flatnonzero(plan.role == "target")[0])
+    target = int(np.flatnonzero(plan.role == StarRole.TARGET)[0])
     good = [m.result for m in measured]
     jd, first = np.array([m.mid_jd_utc for m in measured]), measured[0].exposure
     sky_place = (float(plan.ra_deg[target]), float(plan.dec_deg[target]), first.site)
@@ -172,5 +174,8 @@ class Night(Tabular):
     @property
     def failed(self) -> list[FrameResult]:
         """The frames that gave no measurement, those that could not even be tried included."""
-        lost = [FrameResult(e.name, "failed", e.reason, e.exposure) for e in self.inventory.lost]
-        return [result for result in self.results if result.status != "measured"] + lost
+        lost = [
+            FrameResult(e.name, FrameStatus.FAILED, e.reason, exposure=e.exposure)
+            for e in self.inventory.lost
+        ]
+        return [result for result in self.results if result.status != FrameStatus.MEASURED] + lost

@@ -10,7 +10,7 @@ from lightcurve.astrometry.register import ReferencePattern, register
 from lightcurve.astrometry.request import SolveRequest, settle
 from lightcurve.astrometry.transform import fit_affine
 from lightcurve.astrometry.wcs import middle_deg
-from lightcurve.core.data import Detections, RawFrame, Registration, Solution, StarPlan
+from lightcurve.core.data import Detections, RawFrame, Registration, Solution, StarPlan, StarRole
 from lightcurve.core.errors import RegistrationError, SolveError
 from lightcurve.core.settings import SolveSettings
 
@@ -61,7 +61,7 @@ def _own_solvers(settings: SolveSettings) -> tuple[str, ...]:
 
 
 def _target(plan: StarPlan) -> int:
-    return int(np.flatnonzero(plan.role == "target")[0])
+    return int(np.flatnonzero(plan.role == StarRole.TARGET)[0])
 
 
 def _solve(

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from textwrap import shorten
 
 import numpy as np
 
-from lightcurve.core.data import Assumed, FrameResult, LightCurve, Measurements, TransitFit
+from lightcurve.core.data import (
+    Assumed,
+    FrameResult,
+    FrameStatus,
+    LightCurve,
+    Measurements,
+    TransitFit,
+)
 from lightcurve.core.errors import FitError
-from lightcurve.core.settings import Settings
+from lightcurve.core.settings import Settings, Style
 from lightcurve.curve.noise import measure_field_noise, with_noise
 from lightcurve.night.prepare import Scene
 from lightcurve.setup.target import Target
@@ -20,19 +27,18 @@ from lightcurve.transit.ephemeris import mark_transit
 from lightcurve.transit.fit import fit_transit
 
 log = logging.getLogger(__name__)
+LINE = 160  # characters of a reason that a warning repeats
 
 
 def warn_of_lost(results: Sequence[FrameResult]) -> None:
-    """Warn of frames that were not measured, with the most frequent of the reasons."""
-    reasons = [r.reason.split("; ")[0] for r in results if r.status != "measured"]
-    if not reasons:
+    """Warn of frames that were not measured, with the first of the most frequent cause."""
+    lost = [result for result in results if result.status != FrameStatus.MEASURED]
+    if not lost:
         return
-    kinds = [re.sub(r"\d+", "", reason) for reason in reasons]  # one, if only numbers differ
-    kind, count = Counter(kinds).most_common(1)[0]
-    log.warning(
-        "%d of %d frames not measured: %s (%d), see frames.csv",
-        len(reasons), len(results), reasons[kinds.index(kind)], count,
-    )  # fmt: skip
+    why, count = Counter(result.why for result in lost).most_common(1)[0]
+    first = shorten(next(r.reason for r in lost if r.why == why), LINE, placeholder=" ...")
+    text = "%d of %d frames not measured: %s (%d), see frames.csv"
+    log.warning(text, len(lost), len(results), first, count)
 
 
 def settle_noise(
@@ -43,7 +49,7 @@ def settle_noise(
     Returns measurements: with errors by the noise that the field shows; scene: with what was found
     in the place of what was assumed until then.
     """
-    if settings.apertures.style == "aij":  # whose errors are those of its formula
+    if settings.apertures.style == Style.AIJ:  # whose errors are those of its formula
         return measurements, scene
     camera = scene.camera
     gain = camera.noise.gain_e_per_adu

@@ -17,8 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from lightcurve.core.data import Exposure, FrameResult, Registration, Site, StarPhotometry
-from lightcurve.core.errors import InputError
+from lightcurve.core.data import (
+    Exposure,
+    FrameKind,
+    FrameResult,
+    FrameStatus,
+    Registration,
+    Site,
+    StarPhotometry,
+)
+from lightcurve.core.errors import InputError, Why
 
 NAME = "state.sqlite"
 _SCHEMA = """
@@ -34,6 +42,7 @@ _NESTED = {
     "photometry": StarPhotometry,
     "site": Site,
 }
+_WORDS = {"kind": FrameKind, "status": FrameStatus}
 
 
 def encode_result(result: FrameResult) -> bytes:
@@ -47,6 +56,8 @@ def encode_result(result: FrameResult) -> bytes:
         if isinstance(value, np.ndarray):
             arrays.append(np.ascontiguousarray(value))
             return {"array": len(arrays) - 1}
+        if isinstance(value, Why):
+            return value.name
         if isinstance(value, np.generic):
             return value.item()
         if dataclasses.is_dataclass(value):
@@ -81,6 +92,10 @@ def _rebuild(kind: type, values: dict[str, Any], arrays: list[np.ndarray]) -> An
             return arrays[value["array"]]
         if isinstance(value, dict) and name in _NESTED:
             return _rebuild(_NESTED[name], value, arrays)
+        if name in _WORDS:
+            return _WORDS[name](value)
+        if name == "why":
+            return None if value is None else Why[value]
         return tuple(value) if isinstance(value, list) else value
 
     return kind(**{name: revive(name, value) for name, value in values.items()})

@@ -16,8 +16,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from lightcurve.core.data import FrameResult
-from lightcurve.core.errors import InputError
+from lightcurve.core.data import FrameResult, FrameStatus
+from lightcurve.core.errors import InputError, Why
 from lightcurve.core.files import file_state
 from lightcurve.core.progress import Progress, silent
 from lightcurve.night.lights import label_files
@@ -180,7 +180,7 @@ def _alone(path: Path, recipe: Recipe, measure: Measure) -> FrameResult:
         try:
             return pool.submit(_work, (path,)).result()[0]
         except BrokenExecutor:
-            return FrameResult(path.name, "failed", DIED)
+            return FrameResult(path.name, FrameStatus.FAILED, DIED, why=Why.DIED)
 
 
 @contextmanager
@@ -233,4 +233,4 @@ def _on_cluster(
         )
         raise InputError(msg) from error
     for path in deadly:
-        yield names[path], FrameResult(path.name, "failed", DIED)
+        yield names[path], FrameResult(path.name, FrameStatus.FAILED, DIED, why=Why.DIED)

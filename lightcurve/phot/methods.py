@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from lightcurve.core.errors import InputError
 from lightcurve.core.registry import Registry
+from lightcurve.core.settings import Style
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,15 +124,15 @@ PEAKS, DAO = Finder("peaks", "fast", _peaks), Finder("dao", "DAOStarFinder", _da
 FINDERS: Registry[Finder] = Registry("finder", PEAKS, DAO)
 
 
-def centroid_of(name: str | None, style: str) -> CentroidMethod:
+def centroid_of(name: str | None, style: Style) -> CentroidMethod:
     """Find the centroid asked for, else that of the style; refuse one that the style cannot have.
 
     The style ``"aij"`` takes those that go by steps, or none.
     """
     if name is None:
-        return HOWELL if style == "aij" else WINDOWED
+        return HOWELL if style == Style.AIJ else WINDOWED
     method = CENTROIDS.get(name)
-    if style == "aij" and method is not STAY and method.step is None:
+    if style == Style.AIJ and method is not STAY and method.step is None:
         able = ", ".join(one.name for one in CENTROIDS if one is STAY or one.step is not None)
         msg = f"--centroid {name} does not go by AstroImageJ's rules; of --style aij are {able}"
         raise InputError(msg)

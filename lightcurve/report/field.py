@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.core.data import Solution, StarPlan
+from lightcurve.core.data import Solution, StarPlan, StarRole
 from lightcurve.report.style import ROLE_COLOUR, styled_figure
 
 if TYPE_CHECKING:
@@ -137,12 +137,12 @@ def draw_stars(
         chosen = placed & (plan.role == role)
         if not chosen.any():
             continue
-        rings = (radius,) if role == "field" else (radius, outer)
+        rings = (radius,) if role == StarRole.FIELD else (radius, outer)
         for ring in rings:
             circles[role] = draw_circles(
-                axes, x[chosen], y[chosen], 2 * ring, colour, 1.2 if role != "field" else 0.7
+                axes, x[chosen], y[chosen], 2 * ring, colour, 1.2 if role != StarRole.FIELD else 0.7
             )
-    named = np.flatnonzero(placed & (plan.role != "field"))[:MAX_LABELS]
+    named = np.flatnonzero(placed & (plan.role != StarRole.FIELD))[:MAX_LABELS]
     colours = [ROLE_COLOUR[str(role)] for role in plan.role[named]]
     places = np.column_stack([x, y])[named]
     labels = name_stars(axes, places, list(plan.star_id[named]), colours, outer)
@@ -268,7 +268,8 @@ def save_field(
 
 
 def _count(plan: StarPlan, role: str) -> str:
-    return role if role in {"target", "check"} else f"{role} ({(plan.role == role).sum()})"
+    alone = role in {StarRole.TARGET, StarRole.CHECK}
+    return role if alone else f"{role} ({(plan.role == role).sum()})"
 
 
 def sample(pixels: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lightcurve.core.data import FrameStatus
 from lightcurve.report.style import (
     ACCENT,
     COMPARISON,
@@ -290,7 +291,7 @@ def save_sequence(path: str | Path, rows: Sequence[Mapping]) -> Path:
     rows : sequence of mappings
         With ``status``, ``mid_jd_utc``, ``quality`` and the names of `PANELS`; None is left out.
     """
-    shown = [row for row in rows if row.get("status") != "failed"]
+    shown = [row for row in rows if row.get("status") != FrameStatus.FAILED]
     columns = {
         name: np.array([_number(row.get(name)) for row in shown])
         for name in ("mid_jd_utc", *(panel[0] for panel in PANELS))

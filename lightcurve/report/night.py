@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lightcurve.core.data import Measurements
+from lightcurve.core.data import Measurements, StarRole
 from lightcurve.report.field import sample, thin
 from lightcurve.report.style import (
     CHECK,
@@ -51,7 +51,7 @@ class StarProfile:
     """
 
     star_id: str
-    role: str
+    role: StarRole
     radius: np.ndarray
     value: np.ndarray
     bin_radius: np.ndarray
@@ -167,9 +167,9 @@ def draw_growth(
         growth = flux / flux[:, -1:]
     curves = []
     for share, role in sorted(
-        zip(growth, roles, strict=True), key=lambda pair: pair[1] == "target"
+        zip(growth, roles, strict=True), key=lambda pair: pair[1] == StarRole.TARGET
     ):
-        target = role == "target"
+        target = role == StarRole.TARGET
         curves += axes.plot(
             radii, share, "o-" if target else "-", color=ROLE_COLOUR.get(role, FIELD), ms=3,
             lw=1.9 if target else 0.9, alpha=1.0 if target else 0.6,
@@ -298,7 +298,7 @@ def star_profile(
     outer: float,
     *,
     star_id: str = "",
-    role: str = "target",
+    role: StarRole = StarRole.TARGET,
     fwhm: float = float("nan"),
 ) -> StarProfile:
     """Collect a star's pixels for the seeing profile.
@@ -375,7 +375,7 @@ def draw_profile(
 
 
 def _profile_curve(axes: Axes, profile: StarProfile) -> Line2D:
-    target = profile.role == "target"
+    target = profile.role == StarRole.TARGET
     label = profile.star_id if target else f"{profile.role} stars"
     (line,) = axes.plot(
         profile.bin_radius, profile.bin_value, color=ROLE_COLOUR.get(profile.role, FIELD),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lightcurve.core.data import StarRole
 from lightcurve.curve.neb import BAND_MARGIN_MAG, CLEARED, LIKELY, Disposition, Neighbour
 from lightcurve.report.style import (
     CHECK,
@@ -193,13 +194,13 @@ def draw_noise(
     role_of = np.asarray(roles)
     usable = np.isfinite(magnitude) & (np.nan_to_num(scatter) > 0)
     points = {}
-    for role in ("field", "comparison", "check", "target"):
+    for role in reversed(StarRole):
         chosen = usable & (role_of == role)
         if chosen.any():
             (points[role],) = axes.plot(
-                magnitude[chosen], 100 * scatter[chosen], "*" if role == "target" else "o",
-                ms=11 if role == "target" else 4, mew=0, color=ROLE_COLOUR[role], label=role,
-                zorder=4 if role in {"target", "check"} else 3,
+                magnitude[chosen], 100 * scatter[chosen], "*" if role == StarRole.TARGET else "o",
+                ms=11 if role == StarRole.TARGET else 4, mew=0, color=ROLE_COLOUR[role], label=role,
+                zorder=4 if role in {StarRole.TARGET, StarRole.CHECK} else 3,
             )  # fmt: skip
     lines = {}
     dashes = iter(((0, (4, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (2, 3)), (0, (8, 3))) * 2)

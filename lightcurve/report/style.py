@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lightcurve.core.data import StarRole
 from lightcurve.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,7 +39,12 @@ MODEL = "#D55E00"
 ACCENT = "#CC79A7"
 FIELD = "#8A8A8A"
 FLAGGED = "#B0B0B0"
-ROLE_COLOUR = {"target": TARGET, "comparison": COMPARISON, "check": CHECK, "field": FIELD}
+ROLE_COLOUR: dict[str, str] = {
+    StarRole.TARGET: TARGET,
+    StarRole.COMPARISON: COMPARISON,
+    StarRole.CHECK: CHECK,
+    StarRole.FIELD: FIELD,
+}
 DPI = 110
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lightcurve.calib.gain import clip_level
 from lightcurve.core.data import Assumed, Exposure, Masters, RawFrame
-from lightcurve.core.settings import Settings
+from lightcurve.core.settings import Settings, Style
 from lightcurve.phot.noise import NoiseModel
 
 __all__ = ["CameraValues", "settle_camera"]
@@ -33,7 +33,7 @@ def settle_camera(
     """Settle gain, read noise and saturation: settings, header, measured, else assumed aloud."""
     exposure = frames[0].exposure
     gain, gain_source, gain_guessed = _settled(exposure, masters, "gain_e_per_adu", 1.0)
-    if gain_guessed and len(frames) > 1 and settings.apertures.style != "aij":
+    if gain_guessed and len(frames) > 1 and settings.apertures.style != Style.AIJ:
         gain_source = gain_source.replace(ASSUMED, f"{ASSUMED} until the field's stars tell it", 1)
     read_noise, noise_source, noise_guessed = _settled(exposure, masters, "read_noise_e", 0.0)
     saturation, level_source = exposure.saturation_adu, exposure.sources.get("saturation_adu", "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
@@ -121,21 +120,21 @@ def solve_frame(frame: Frame, request: SolveRequest, settings: SolveSettings) ->
 def _solve(frame: Frame, request: SolveRequest, settings: SolveSettings) -> Solution:
     own = tuple(takewhile(lambda name: not SOLVERS.get(name).asks_a_server, settings.solvers))
     others = settings.solvers[len(own) :]
-    reasons = []
+    causes: dict[str, SolveError] = {}
     if own:
         try:
             return solve(request, settings.model_copy(update={"solvers": own}))
-        except SolveError as error:
-            reasons.append(error.reason)
+        except UnsolvedError as error:
+            causes |= error.causes
         found = _solve_smoothed(frame, request, settings, own)
         if found is not None:
             return found
     if others:
         try:
             return solve(request, settings.model_copy(update={"solvers": others}))
-        except SolveError as error:
-            reasons.append(error.reason)
-    raise UnsolvedError("; ".join(reasons), n_detected=len(request.stars))
+        except UnsolvedError as error:
+            causes |= error.causes
+    raise UnsolvedError(causes, n_detected=len(request.stars))
 
 
 def _solve_smoothed(
@@ -234,15 +233,16 @@ def solve_one(
             f"{samples[0].frame.path.name}; {MIN_STARS} are needed (clouds, cap on, out of focus?)"
         )
         raise SolveError(msg, n_detected=most)
-    failures: dict[str, list[str]] = {}  # reason, but for its numbers, to names
+    failures: dict[tuple, list[str]] = {}  # cause to names
     reason = ""
     for sample in samples:
         place = (target.ra_deg, target.dec_deg)
         request = request_for(sample.frame, sample.stars, settings.solve, place)
         try:
             solution = solve_frame(sample.frame, request, settings.solve)
-        except SolveError as error:
-            names = failures.setdefault(re.sub(r"\d+", "", str(error)), [])
+        except UnsolvedError as error:
+            cause = tuple((solver, one.why) for solver, one in error.causes.items())
+            names = failures.setdefault(cause, [])
             reason = reason or error.reason
             names.append(sample.frame.path.name)
             if len(names) == 1:
@@ -260,7 +260,9 @@ def solve_one(
     raise SolveError(msg, n_detected=max(len(sample.stars) for sample in samples))
 
 
-def _say_more(failures: Mapping[str, Sequence[str]], settings: Settings, *, checked: bool) -> None:
+def _say_more(
+    failures: Mapping[tuple, Sequence[str]], settings: Settings, *, checked: bool
+) -> None:
     """Log which frames failed for a reason already told, and where no index files were found."""
     for names in failures.values():
         if len(names) > 1:

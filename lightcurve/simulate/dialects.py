@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.core.constants import DAY_S, J2000_JD, MJD_ZERO
+from lightcurve.core.data import FrameKind
 from lightcurve.simulate.observatory import Night, SimCamera, sidereal_deg
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Shot:
     ra_deg, dec_deg : where the mount believes it points.
     """
 
-    kind: str  # ``"light"``, ``"bias"``, ``"dark"`` or ``"flat"``
+    kind: FrameKind
     file: str
     start_jd_utc: float
     exposure_s: float
@@ -70,7 +71,7 @@ def _standard(shot: Shot) -> list[Card]:
 
 def _maxim(shot: Shot) -> list[Card]:
     """Write as MaxIm DL does: SBFITSEXT keywords, sexagesimal with blanks, optics in mm and um."""
-    frame = {"light": "Light", "bias": "Bias", "dark": "Dark", "flat": "Flat"}[shot.kind]
+    frame = shot.kind.title()
     site, camera = shot.night.site, shot.camera
     cards = [
         ("DATE-OBS", iso(utc(shot.start_jd_utc)), "[ISO 8601] UTC date/time of exposure start"),
@@ -94,7 +95,7 @@ def _maxim(shot: Shot) -> list[Card]:
         ("INSTRUME", camera.name, "Detector instrument name"),
         ("SWCREATE", "MaxIm DL Version 5.24", "Name of software that created the image"),
     ]
-    if shot.kind != "light":
+    if shot.kind != FrameKind.LIGHT:
         return cards
     return [
         *cards,
@@ -135,7 +136,7 @@ def _nina(shot: Shot) -> list[Card]:
         ("EQUINOX", 2000.0, "Equinox of celestial coordinate system"),
         ("SWCREATE", "N.I.N.A. 3.1.2.9001 (x64)", "Software that created this file"),
     ]
-    if shot.kind != "light":
+    if shot.kind != FrameKind.LIGHT:
         return cards
     return [
         *cards,
@@ -162,7 +163,7 @@ def _microobservatory(shot: Shot) -> list[Card]:
     local = [moment.astimezone(timezone(timedelta(hours=zone))) for moment in (start, end)]
     wrong_lst = sidereal_deg(shot.start_jd_utc + zone / 24, site.longitude_deg) / 15
     hour_angle = (sidereal_deg(shot.start_jd_utc, site.longitude_deg) - shot.ra_deg) % 360
-    shut = shot.kind in {"bias", "dark"}
+    shut = shot.kind in {FrameKind.BIAS, FrameKind.DARK}
     return [
         ("EQUINOX", 2000.0, "Epoch of celestial coordinate system used"),
         ("FILENAME", shot.file, ""),
@@ -175,7 +176,7 @@ def _microobservatory(shot: Shot) -> list[Card]:
         ),
         ("UT-OBS", f"{iso(start)}-0000", "Universal Time at start of obs."),
         ("MJD-OBS", round(shot.start_jd_utc - MJD_ZERO, 3), "Modified Julian Date (MJD) at start"),
-        ("OBJECT", shot.object_name if shot.kind == "light" else shot.kind.title(), ""),
+        ("OBJECT", shot.object_name if shot.kind == FrameKind.LIGHT else shot.kind.title(), ""),
         ("EXPTIME", shot.exposure_s, "Exposure time in Seconds"),
         ("RA", round(shot.ra_deg, 6), "Right Ascension"),
         ("HA", round(float(hour_angle), 6), "Hour Angle"),
@@ -194,7 +195,7 @@ def _microobservatory(shot: Shot) -> list[Card]:
 
 def _lco(shot: Shot) -> list[Card]:
     """Write as Las Cumbres Observatory does: OBSTYPE, UTSTART, sexagesimal RA and DEC."""
-    kind = {"light": "EXPOSE", "bias": "BIAS", "dark": "DARK", "flat": "SKYFLAT"}[shot.kind]
+    kind = {FrameKind.LIGHT: "EXPOSE", FrameKind.FLAT: "SKYFLAT"}.get(shot.kind, shot.kind.upper())
     start, end = (utc(shot.start_jd_utc + s / DAY_S) for s in (0, shot.exposure_s))
     site, camera = shot.night.site, shot.camera
     return [

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.core.constants import DAY_S
+from lightcurve.core.data import FrameKind
 from lightcurve.core.errors import InputError
 from lightcurve.core.progress import Progress, silent
 from lightcurve.simulate.dialects import DIALECTS, Shot, make_header
@@ -40,7 +41,7 @@ class _Writer:
     pointing: tuple[float, float]
 
     def __call__(
-        self, kind: str, number: int, pixels: np.ndarray, start: float, exposure: float,
+        self, kind: FrameKind, number: int, pixels: np.ndarray, start: float, exposure: float,
         airmass: float = np.nan, wcs: WCS | None = None,
     ) -> Path:  # fmt: skip
         """Write one frame."""
@@ -180,9 +181,9 @@ def simulate_night(
     pointing = ((night.ra_deg + turn) % 360, night.dec_deg + error[1])
     write = _Writer(folder, dialect, night, camera, target.name, pointing)
     jobs = (
-        ("bias", n_bias, 0.0),
-        ("dark", n_dark, night.exposure_s),
-        ("flat", n_flat, flat_exposure),
+        (FrameKind.BIAS, n_bias, 0.0),
+        (FrameKind.DARK, n_dark, night.exposure_s),
+        (FrameKind.FLAT, n_flat, flat_exposure),
     )
     calibrations = [
         tuple(_calibration_frames(write, scene, *job, each))
@@ -232,16 +233,25 @@ def _light(write: _Writer, scene: Scene, k: int, wcs: WCS | None, rng: np.random
     if k in night.trail_frames:
         light += satellite_trail(camera.shape, sky.fwhm_px[k], rng)
     pixels = _read_out(scene, light, night.exposure_s, rng)
-    return write("light", k, pixels, sky.start_jd_utc[k], night.exposure_s, sky.airmass[k], wcs)
+    return write(
+        FrameKind.LIGHT, k, pixels, sky.start_jd_utc[k], night.exposure_s, sky.airmass[k], wcs
+    )
 
 
 def _calibration_frames(
-    write: _Writer, scene: Scene, kind: str, count: int, seconds: float, rng: np.random.Generator
+    write: _Writer,
+    scene: Scene,
+    kind: FrameKind,
+    count: int,
+    seconds: float,
+    rng: np.random.Generator,
 ) -> list[Path]:
     """Take them before the night: biases, then darks, then flats."""
     camera = scene.camera
-    level = FLAT_LEVEL * camera.full_scale_adu * camera.gain_e_per_adu if kind == "flat" else 0.0
-    first = scene.night.start_jd_utc - {"bias": 4, "dark": 3, "flat": 1}[kind] / 24
+    flat = FLAT_LEVEL * camera.full_scale_adu * camera.gain_e_per_adu
+    level = flat if kind == FrameKind.FLAT else 0.0
+    hours = {FrameKind.BIAS: 4, FrameKind.DARK: 3, FrameKind.FLAT: 1}[kind]
+    first = scene.night.start_jd_utc - hours / 24
     paths = []
     for k in range(count):
         # The lamp, or the twilight, does not burn evenly from one flat to the next.

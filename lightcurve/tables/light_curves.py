@@ -101,8 +101,8 @@ def _curve_of_table(table: AijTable, choice: Choice) -> LightCurve:
     flux, error, flux_name = _fluxes(table, choice, notes)
     level = np.nanmedian(flux) if np.isfinite(flux).any() else np.nan
     if not (np.isfinite(level) and level > 0):
-        msg = f"{table.name}: the median of {flux_name} is {level:g}: no relative flux"
-        raise InputError(msg)
+        msg = f"the median of {flux_name} is {level:g}: no relative flux"
+        raise InputError(msg, file=table.name)
     nothing = np.full(len(table), np.nan)
     columns = _columns(table, choice.target) | {"bjd_tdb": bjd, "jd_utc": jd}
     comparison = table.columns.get(choice.comparison_flux or "tot_C_cnts", nothing)
@@ -146,10 +146,10 @@ def _times(
         found = ", ".join([*table.columns, *table.words][:8])
         odd = [note.text for note in table.unusable if note.about is About.NOT_JULIAN]
         msg = (
-            f"{table.name}: no column of times that says what it is (BJD_TDB, JD_UTC); name it "
+            "no column of times that says what it is (BJD_TDB, JD_UTC); name it "
             f"with --time and --time-kind; the table has {'; '.join([found, *odd])}"
         )
-        raise InputError(msg)
+        raise InputError(msg, file=table.name)
     return times.get(bjd, nothing), times.get(jd, nothing), bjd or jd
 
 
@@ -161,10 +161,10 @@ def _kind_of(name: str, file: str) -> str:
             return kind
     if upper.startswith(("DATE", "ISO", "UTC")):
         return "iso_utc"
-    msg = f"{file}: column {name} does not say what its times are: give --time-kind, one of " + (
+    msg = f"column {name} does not say what its times are: give --time-kind, one of " + (
         ", ".join(TIME_KINDS)
     )
-    raise InputError(msg)
+    raise InputError(msg, file=file)
 
 
 def _as_julian(table: AijTable, name: str, kind: str) -> np.ndarray:
@@ -177,8 +177,8 @@ def _as_julian(table: AijTable, name: str, kind: str) -> np.ndarray:
     full = only_julian_dates(values + MJD_ZERO if kind == "mjd_utc" else values)
     if np.isfinite(values).any() and not np.isfinite(full).any():
         first = values[np.isfinite(values)][0]
-        msg = f"{table.name}: {name} {first:.10g} is no date as {kind.upper()}: give --time-kind"
-        raise InputError(msg)
+        msg = f"{name} {first:.10g} is no date as {kind.upper()}: give --time-kind"
+        raise InputError(msg, file=table.name)
     return full
 
 
@@ -188,20 +188,20 @@ def _iso_to_julian(table: AijTable, name: str) -> np.ndarray:
         if words is None:
             raise ValueError(name)
         if any(ZONE.search(w) for w in words):
-            msg = f"{table.name}: column {name} is not UTC but of a time zone: {words[0]}"
-            raise InputError(msg)
+            msg = f"column {name} is not UTC but of a time zone: {words[0]}"
+            raise InputError(msg, file=table.name)
         moments = np.array([w.removesuffix("Z").replace(" ", "T") for w in words], "datetime64[us]")
     except ValueError as error:
-        msg = f"{table.name}: column {name} holds no ISO dates such as 2017-12-20T01:33:43"
-        raise InputError(msg) from error
+        msg = f"column {name} holds no ISO dates such as 2017-12-20T01:33:43"
+        raise InputError(msg, file=table.name) from error
     return (moments - np.datetime64("2000-01-01T12:00:00")) / np.timedelta64(1, "D") + J2000_JD
 
 
 def _column(table: AijTable, name: str) -> np.ndarray:
     if name not in table.columns:
         found = ", ".join(list(table.columns)[:8])
-        msg = f"{table.name}: no column of numbers {name!r}; it has {found}"
-        raise InputError(msg)
+        msg = f"no column of numbers {name!r}; it has {found}"
+        raise InputError(msg, file=table.name)
     return table.columns[name]
 
 
@@ -215,8 +215,8 @@ def _fluxes(
         return flux, error, star
     name = choice.flux or _first(table, (f"rel_flux_{choice.target}", *FLUXES))
     if not name:
-        msg = f"{table.name}: no column of relative flux; name it with --flux"
-        raise InputError(msg)
+        msg = "no column of relative flux; name it with --flux"
+        raise InputError(msg, file=table.name)
     flux = _column(table, name)
     if choice.comparison_flux:
         flux = flux / _column(table, choice.comparison_flux)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lightcurve.core.columns import STARS
-from lightcurve.core.data import LightCurve, StarPlan
+from lightcurve.core.data import LightCurve, StarPlan, StarRole
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import read_text as read_file
 from lightcurve.core.files import read_toml
@@ -77,7 +77,7 @@ def comparison_places(run: Path) -> tuple[tuple[float, float, float, float], ...
     in the reference frame, pixels.
     """
     plan = read_stars(run)
-    used = plan.role == "comparison"
+    used = plan.role == StarRole.COMPARISON
     columns = (plan.ra_deg, plan.dec_deg, plan.x_ref, plan.y_ref)
     return tuple(zip(*(values[used].tolist() for values in columns), strict=True))
 

@@ -18,7 +18,7 @@ from lightcurve.astrometry import nova as nova_solver
 from lightcurve.astrometry import web
 from lightcurve.astrometry.nova import NovaServer, solve_nova
 from lightcurve.astrometry.request import SolveRequest
-from lightcurve.core.errors import SolveError
+from lightcurve.core.errors import SolveError, Why
 from lightcurve.core.http import Reply
 from lightcurve.core.settings import SolveSettings
 from nova_cases import (  # noqa: F401  (fixtures by other names)
@@ -40,10 +40,9 @@ def test_a_wrong_key(
     nova: Nova, frame: SolveRequest, settings: SolveSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASTROMETRY_NET_API_KEY", "wrong-key")
-    reason = failure(frame, settings)
-    assert "does not know this API key: check ASTROMETRY_NET_API_KEY" in reason
+    assert failure(frame, settings).why is Why.ACCESS_REFUSED
     # Nor is it asked again for the next frame.
-    assert f"{reason} (found before; for 10 min not asked again)" == failure(frame, settings)
+    assert failure(frame, settings).why is Why.ACCESS_REFUSED
     assert len(nova.asked("/api/")) == 1
     # Another key is another matter.
     monkeypatch.setenv("ASTROMETRY_NET_API_KEY", nova.key)
@@ -62,9 +61,10 @@ def test_a_server_that_is_of_no_use_is_left_alone(
     reply: object,
 ) -> None:
     nova.trouble("", reply)
-    reason = failure(frame, settings)
+    first = failure(frame, settings)
     asked = len(nova.received)
-    assert f"{reason} (found before; for 10 min not asked again)" == failure(frame, settings)
+    again = failure(frame, settings)
+    assert (again.why, str(first) in str(again)) == (first.why, True)
     assert len(nova.received) == asked
     # A night lasts longer than most troubles.
     nova.troubles.clear()
@@ -75,14 +75,14 @@ def test_a_server_that_is_of_no_use_is_left_alone(
 
 def test_a_server_that_is_down(key: str, frame: SolveRequest, settings: SolveSettings) -> None:
     nowhere = settings.model_copy(update={"server": "http://127.0.0.1:9"})
-    assert "127.0.0.1:9 cannot be reached (Connection refused)" in failure(frame, nowhere)
+    assert failure(frame, nowhere).why is Why.NO_SERVER
 
 
 def test_a_server_without_a_safe_connection(
     nova: Nova, key: str, frame: SolveRequest, settings: SolveSettings
 ) -> None:
     https = settings.model_copy(update={"server": nova.url.replace("http:", "https:")})
-    assert "has no safe connection to offer" in failure(frame, https)
+    assert failure(frame, https).why is Why.NO_SERVER
     assert not nova.received
 
 
@@ -95,9 +95,9 @@ def test_a_server_that_says_nothing(
 ) -> None:
     over = Event()
     nova.trouble("login", lambda _handler: over.wait(60))
-    reason = failure(frame, settings.model_copy(update={"timeout_s": 0.5}))
+    error = failure(frame, settings.model_copy(update={"timeout_s": 0.5}))
     over.set()
-    assert "does not answer in time" in reason
+    assert error.why is Why.TIMED_OUT
     # Asked once, for the least time that any answer gets.
     assert len(nova.asked("login")) == 1
 
@@ -107,17 +107,11 @@ def test_a_server_that_trickles(
 ) -> None:
     nova.trouble("login", trickle)
     # Whoever hears the server out is cut off at the end, and gives another reason.
-    reason = failure(frame, settings.model_copy(update={"timeout_s": 0.5}))
-    assert "does not answer in time" in reason
+    error = failure(frame, settings.model_copy(update={"timeout_s": 0.5}))
+    assert error.why is Why.TIMED_OUT
 
 
-@pytest.mark.parametrize(
-    ("status", "words"),
-    [
-        (429, r"asks for fewer requests \(429\)"),
-        (503, r"trouble of its own \(503\)"),
-    ],
-)
+@pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("where", ["login", "upload", "submissions", "jobs", "wcs_file"])
 def test_a_busy_server_is_asked_again_but_not_for_ever(
     nova: Nova,
@@ -126,14 +120,12 @@ def test_a_busy_server_is_asked_again_but_not_for_ever(
     settings: SolveSettings,
     where: str,
     status: int,
-    words: str,
 ) -> None:
     nova.trouble(where, status, times=web.TRIES - 1)
     assert_right(solve_nova(frame, settings))
     nova_solver._server.cache_clear()
     nova.trouble(where, status)
-    with pytest.raises(SolveError, match=words):
-        solve_nova(frame, settings)
+    assert failure(frame, settings).why is Why.NO_SERVER
 
 
 def test_a_busy_server_says_when_to_come_again(
@@ -145,7 +137,7 @@ def test_a_busy_server_says_when_to_come_again(
     assert monotonic() - started > 1
     nova_solver._server.cache_clear()
     nova.trouble("login", 429, Retry_After="86400")
-    assert "fewer requests (429), again after 86400 s" in failure(frame, settings)
+    assert "86400 s" in str(failure(frame, settings))
 
 
 def test_a_connection_that_breaks_is_made_again(
@@ -155,7 +147,7 @@ def test_a_connection_that_breaks_is_made_again(
         nova.trouble(where, drop, times=2)
     assert_right(solve_nova(frame, settings))
     nova.trouble("submissions", drop)
-    assert "broke off" in failure(frame, settings)
+    assert failure(frame, settings).why is Why.NO_SERVER
 
 
 @pytest.mark.usefixtures("counted_time")
@@ -164,12 +156,11 @@ def test_a_queue_that_is_too_long(
 ) -> None:
     short = settings.model_copy(update={"timeout_s": 0.3})
     nova.queued = 1_000_000
-    reason = failure(frame, short)
-    assert "time is up (timeout_s): submission 16030035" in reason
-    assert "waits in the queue; the same command goes on from here" in reason
-    assert "goes on" not in failure(replace(frame, state_file=None), short)
+    error = failure(frame, short)
+    assert (error.why, "submission 16030035" in str(error)) == (Why.TIMED_OUT, True)
+    assert failure(replace(frame, state_file=None), short).why is Why.TIMED_OUT
     nova.queued, nova.pending = 0, 1_000_000
-    assert "waits in the queue" in failure(frame, short)
+    assert failure(frame, short).why is Why.TIMED_OUT
 
 
 @pytest.mark.usefixtures("counted_time")
@@ -177,8 +168,8 @@ def test_a_solve_that_takes_too_long(
     nova: Nova, key: str, frame: SolveRequest, settings: SolveSettings
 ) -> None:
     nova.solving = 1_000_000
-    reason = failure(frame, settings.model_copy(update={"timeout_s": 0.3}))
-    assert "is still being solved" in reason
+    error = failure(frame, settings.model_copy(update={"timeout_s": 0.3}))
+    assert error.why is Why.TIMED_OUT
     # Ever less often: not once every 20 ms.
     assert len(nova.asked("submissions|jobs")) < 12
 
@@ -187,8 +178,7 @@ def test_a_solve_that_fails(
     nova: Nova, key: str, frame: SolveRequest, settings: SolveSettings
 ) -> None:
     request = replace(frame, stars=random_stars(60))
-    reason = failure(request, settings)
-    assert "finds no match for submission 16030035, job 16830035" in reason
+    assert failure(request, settings).why is Why.NO_MATCH
     assert not request.state_file.exists()
 
 
@@ -196,10 +186,11 @@ def test_too_few_stars_are_not_sent(
     nova: Nova, key: str, frame: SolveRequest, settings: SolveSettings
 ) -> None:
     request = replace(frame, stars=random_stars(3))
-    assert "3 stars, 4 are needed" in failure(request, settings)
+    error = failure(request, settings)
+    assert (error.why, error.n_detected) == (Why.TOO_FEW_STARS, 3)
     gone = replace(frame, path=Path("gone.fits"))
     image = settings.model_copy(update={"upload": "image"})
-    assert "gone.fits: cannot be read" in failure(gone, image)
+    assert failure(gone, image).why is Why.UNREADABLE
     assert not nova.received
 
 
@@ -207,9 +198,9 @@ def test_a_submission_that_comes_to_nothing(
     nova: Nova, key: str, frame: SolveRequest, settings: SolveSettings
 ) -> None:
     nova.dead = True
-    assert failure(frame, settings).endswith("can make nothing of submission 16030035")
+    assert failure(frame, settings).why is Why.NO_MATCH
     nova.error_message = "Traceback\n  File x.py\nValueError: not an image"
-    assert failure(frame, settings).endswith("ValueError: not an image")
+    assert "ValueError: not an image" in str(failure(frame, settings))
 
 
 def test_a_session_that_has_expired_is_renewed_once(
@@ -220,7 +211,7 @@ def test_a_session_that_has_expired_is_renewed_once(
     assert_right(solve_nova(frame, settings))
     assert len(nova.asked("login")) == 2
     nova.trouble("upload", {"status": "error", "errormessage": 'no session with key "x"'})
-    assert "the session expires as soon as it is opened" in failure(frame, settings)
+    assert failure(frame, settings).why is Why.NO_SERVER
     assert len(nova.asked("login")) == 3
 
 
@@ -228,11 +219,12 @@ def test_an_upload_that_is_refused(
     nova: Nova, key: str, frame: SolveRequest, settings: SolveSettings
 ) -> None:
     nova.trouble("upload", {"status": "error", "errormessage": "no\x1b[31m disk\n space"}, times=1)
-    assert failure(frame, settings).endswith("refuses what was sent: no[31m disk space")
+    error = failure(frame, settings)
+    assert (error.why, "no[31m disk space" in str(error)) == (Why.UPLOAD_REFUSED, True)
     nova.trouble("upload", 413, times=1)
-    assert "too large (413): try --upload sources" in failure(frame, settings)
+    assert failure(frame, settings).why is Why.UPLOAD_REFUSED
     nova.trouble("upload", 403, times=1)
-    assert "refuses access (403)" in failure(frame, settings)
+    assert failure(frame, settings).why is Why.ACCESS_REFUSED
 
 
 NAMES = st.sampled_from(
@@ -275,26 +267,28 @@ def test_a_malformed_answer(
     nova: Nova, key: str, frame: SolveRequest, settings: SolveSettings, where: str, what: str
 ) -> None:
     nova.trouble(where, MALFORMED[what])
-    reason = failure(frame, settings)
-    lost = where == "submissions" and what == "not found"
-    refused = what == "odd" and where in {"login", "upload"}
-    words = "has lost submission" if lost else "refuses" if refused else "makes no sense"
-    assert words in reason
-    assert len(reason) < 400
+    error = failure(frame, settings)
+    others = {
+        ("submissions", "not found"): Why.LOST,
+        ("login", "odd"): Why.ACCESS_REFUSED,
+        ("upload", "odd"): Why.UPLOAD_REFUSED,
+    }
+    assert error.why is others.get((where, what), Why.NOT_UNDERSTOOD)
+    assert len(str(error)) < 400
 
 
 def test_an_answer_without_end(
     nova: Nova, key: str, frame: SolveRequest, settings: SolveSettings
 ) -> None:
     nova.trouble("login", b"x" * (web.MAX_BYTES + 1))
-    assert "sends more than 1 MB" in failure(frame, settings)
+    assert failure(frame, settings).why is Why.NOT_UNDERSTOOD
 
 
 def test_no_result_of_a_job_that_is_solved(
     nova: Nova, key: str, frame: SolveRequest, settings: SolveSettings
 ) -> None:
     nova.trouble("wcs_file", 404)
-    assert "has no WCS of job 16830035, which it says is solved" in failure(frame, settings)
+    assert failure(frame, settings).why is Why.LOST
 
 
 @pytest.mark.parametrize(

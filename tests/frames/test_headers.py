@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightcurve.core.coordinates import sexagesimal
-from lightcurve.core.data import Exposure
+from lightcurve.core.data import Exposure, FrameKind, Stamp
 from lightcurve.core.dates import jd_from_iso
 from lightcurve.core.errors import HeaderError
 from lightcurve.core.library_warnings import quietly
@@ -285,8 +285,8 @@ def test_a_dialect_is_taught_in_one_place(monkeypatch: pytest.MonkeyPatch) -> No
         "T-BEGIN": "2020-03-01T02:00:00", "T-EXP": 30.0, "T-FILT": "V", "T-KIND": "Licht",
         "T-LAT": 40.0, "T-LON": (8.5, "east positive"), "T-SCALE": 1.5, "T-XBIN": 2,
     }  # fmt: skip
-    monkeypatch.setitem(DATES, "T-BEGIN", "start")
-    monkeypatch.setitem(KIND_WORDS, "licht", "light")
+    monkeypatch.setitem(DATES, "T-BEGIN", Stamp.START)
+    monkeypatch.setitem(KIND_WORDS, "licht", FrameKind.LIGHT)
     for quantity, keyword in (
         ("exposure", "T-EXP"), ("filter", "T-FILT"), ("kind", "T-KIND"), ("latitude", "T-LAT"),
         ("longitude", "T-LON"), ("scale", "T-SCALE"), ("binning_x", "T-XBIN"),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from types import SimpleNamespace
 
 import pytest
 
 from lightcurve.core.coordinates import degrees_apart
-from lightcurve.core.data import Exposure
+from lightcurve.core.data import Exposure, FrameResult, FrameStatus
+from lightcurve.core.errors import Why
 from lightcurve.night.story import warn_of_lost
 from lightcurve.setup.target import Target, warn_of_fields, warn_of_target
 
@@ -49,12 +49,13 @@ def test_a_target_far_from_all_headers_is_told() -> None:
 
 
 def test_lost_frames_are_counted_by_their_most_frequent_reason(caplog) -> None:
-    reasons = ["", "clouds: 3 stars; more", "", "not read", "clouds: 7 stars; else"]
+    lost = [Why.TOO_FEW_STARS, Why.UNREADABLE, Why.TOO_FEW_STARS]
     results = [
-        SimpleNamespace(status="failed" if reason else "measured", reason=reason)
-        for reason in reasons
+        FrameResult(f"{k}.fits", FrameStatus.FAILED, f"reason {k}", why=why)
+        for k, why in enumerate(lost)
     ]
+    results[1:1] = [FrameResult("a.fits", FrameStatus.MEASURED)] * 2
     with caplog.at_level(logging.WARNING):
         warn_of_lost(results)
-        warn_of_lost(results[:1])
-    assert caplog.messages == ["3 of 5 frames not measured: clouds: 3 stars (2), see frames.csv"]
+        warn_of_lost(results[1:3])
+    assert caplog.messages == ["3 of 5 frames not measured: reason 0 (2), see frames.csv"]

@@ -57,10 +57,10 @@ def assert_right(solution: Solution) -> None:
     assert np.hypot(x - 422.96, y - 286.1) < 0.25
 
 
-def failure(request: SolveRequest, settings: SolveSettings) -> str:
+def failure(request: SolveRequest, settings: SolveSettings) -> SolveError:
     with pytest.raises(SolveError) as caught:
         solve_nova(request, settings)
-    return str(caught.value)
+    return caught.value
 
 
 # Fixtures, for the tests to import: each is known by its short name.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from lightcurve.core.data.curves import (
     Aperture,
+    ApertureKind,
     Criterion,
     CurveRecipe,
     CurveSource,
@@ -19,7 +20,17 @@ from lightcurve.core.data.curves import (
     Products,
     TransitFit,
 )
-from lightcurve.core.data.frames import KINDS, Exposure, Frame, Masters, RawFrame, Site
+from lightcurve.core.data.frames import (
+    CALIBRATION,
+    Exposure,
+    Frame,
+    FrameKind,
+    FrameStatus,
+    Masters,
+    RawFrame,
+    Site,
+    Stamp,
+)
 from lightcurve.core.data.stars import (
     Detections,
     FrameResult,
@@ -28,6 +39,7 @@ from lightcurve.core.data.stars import (
     Solution,
     StarPhotometry,
     StarPlan,
+    StarRole,
 )
 from lightcurve.core.data.verdicts import (
     About,
@@ -41,9 +53,10 @@ from lightcurve.core.data.verdicts import (
 )
 
 __all__ = [
-    "KINDS",
+    "CALIBRATION",
     "About",
     "Aperture",
+    "ApertureKind",
     "Assumed",
     "Criterion",
     "CurveRecipe",
@@ -52,7 +65,9 @@ __all__ = [
     "Exposure",
     "Finding",
     "Frame",
+    "FrameKind",
     "FrameResult",
+    "FrameStatus",
     "LightCurve",
     "Masters",
     "Measurements",
@@ -66,8 +81,10 @@ __all__ = [
     "Severity",
     "Site",
     "Solution",
+    "Stamp",
     "StarPhotometry",
     "StarPlan",
+    "StarRole",
     "TransitFit",
     "Verdict",
     "label_results",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from astropy.table import Table
     from matplotlib.axes import Axes
 
+    from lightcurve.core.data.stars import StarRole
+
 __all__ = ["NOTHING_WRITTEN", "new_axes", "plot_fitted"]
 
 
@@ -30,19 +32,32 @@ def new_axes() -> Axes:
     return axes
 
 
+class ApertureKind(StrEnum):
+    """How an aperture's radius follows from its number."""
+
+    FIXED = "fixed"
+    FWHM = "fwhm"
+    WIDTH = "width"  # the one that was measured following the seeing
+
+
+_APERTURE_UNITS = {
+    ApertureKind.FIXED: "px",
+    ApertureKind.FWHM: "FWHM",
+    ApertureKind.WIDTH: "x the stars' mean width",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Aperture:
     """A rule for the radius.
 
     Attributes
     ----------
-    kind : str
-        ``"fixed"``, ``"fwhm"``, or ``"width"`` for the one that was measured following the seeing.
     value : float
         Pixels, or multiples of each frame's FWHM or mean width.
     """
 
-    kind: str
+    kind: ApertureKind
     value: float
 
     def __str__(self) -> str:
@@ -52,7 +67,7 @@ class Aperture:
     @property
     def unit(self) -> str:
         """What the value counts."""
-        return {"fixed": "px", "fwhm": "FWHM", "width": "x the stars' mean width"}[self.kind]
+        return _APERTURE_UNITS[self.kind]
 
 
 class Criterion(Enum):
@@ -92,7 +107,7 @@ class CurveRecipe:
     weights: tuple[float, ...]
     star_scatter: tuple[float, ...]
     check_row: int | None
-    roles: Mapping[int, tuple[str, str]]
+    roles: Mapping[int, tuple[StarRole, str]]
     criterion: Criterion
     target_scatter: float
     check_scatter: float

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,47 @@ from lightcurve.core.data.verdicts import Note
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
-KINDS = ("light", "bias", "dark", "flat", "dark flat", "unknown")
+
+class FrameKind(StrEnum):
+    """What a frame was taken for."""
+
+    LIGHT = "light"
+    BIAS = "bias"
+    DARK = "dark"
+    FLAT = "flat"
+    DARK_FLAT = "dark flat"
+    UNKNOWN = "unknown"
+    OTHER = "other"  # no FITS image
+
+
+CALIBRATION = (FrameKind.BIAS, FrameKind.DARK, FrameKind.FLAT, FrameKind.DARK_FLAT)
+
+
+class FrameStatus(StrEnum):
+    """What became of a frame, the column ``status`` of tables of frames."""
+
+    OK = "ok"
+    UNUSED = "unused"
+    MEASURED = "measured"
+    CALIBRATED = "calibrated"
+    REDUCED = "reduced"
+    SOLVED = "solved"
+    NOT_SOLVED = "not solved"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class Stamp(StrEnum):
+    """The moment of an exposure that a clock of its header marks."""
+
+    START = "start"
+    MID = "mid"
+    END = "end"
+
+    @property
+    def part(self) -> float:
+        """How much of the exposure is over."""
+        return {Stamp.START: 0.0, Stamp.MID: 0.5, Stamp.END: 1.0}[self]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +82,6 @@ class Exposure:
 
     Attributes
     ----------
-    kind : str
-        One of `KINDS`.
     start_jd_utc, mid_jd_utc : float or None
         Start and middle of the exposure.
     time_uncertainty_s : float
@@ -70,7 +109,7 @@ class Exposure:
         Fields above of which the header leaves the unit open.
     """
 
-    kind: str = "unknown"
+    kind: FrameKind = FrameKind.UNKNOWN
     start_jd_utc: float | None = None
     mid_jd_utc: float | None = None
     time_uncertainty_s: float = 0.0

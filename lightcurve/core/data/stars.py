@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.core.data.frames import Exposure, Site
+from lightcurve.core.data.frames import Exposure, FrameStatus, Site
 from lightcurve.core.data.tabular import Tabular, laid_out
 
 if TYPE_CHECKING:
     from astropy.table import Table
     from astropy.wcs import WCS
+
+    from lightcurve.core.errors import Why
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,6 +114,15 @@ class Registration:
     false_match_probability: float
 
 
+class StarRole(StrEnum):
+    """What a star is for."""
+
+    TARGET = "target"
+    COMPARISON = "comparison"
+    CHECK = "check"
+    FIELD = "field"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class StarPlan(Tabular):
     """Which stars are measured and what each is for.
@@ -120,7 +132,7 @@ class StarPlan(Tabular):
     star_id : (n,) str array
         ``"T1"``, ``"C2"``, ``"C3"`` ... in AstroImageJ's manner; other field stars ``"S7"`` ...
     role : (n,) str array
-        ``"target"``, ``"comparison"``, ``"check"`` or ``"field"``.
+        Words of `StarRole`.
     reason : (n,) str array
         Why it has that role.
     ra_deg, dec_deg : (n,) float arrays
@@ -165,7 +177,7 @@ class StarPlan(Tabular):
     @property
     def n_compared(self) -> int:
         """Count the rows from the target to the last star that is no field star."""
-        return 1 + int(np.max(np.flatnonzero(self.role != "field"), initial=0))
+        return 1 + int(np.max(np.flatnonzero(self.role != StarRole.FIELD), initial=0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -217,8 +229,8 @@ class FrameResult:
     ----------
     file : str
         Name without folder.
-    status : str
-        ``"measured"`` or ``"failed"``.
+    status : FrameStatus
+        Measured or failed.
     reason : str
         Why it failed, or what was odd; empty when all is well.
     exposure : Exposure or None
@@ -227,10 +239,12 @@ class FrameResult:
         Of the whole frame: background level and noise, median FWHM of its stars.
     from_header : tuple of float
         Numbers of the header, one for each of `lightcurve.core.quantities.header_columns`.
+    why : Why or None
+        What kind of failure it was.
     """
 
     file: str
-    status: str
+    status: FrameStatus
     reason: str = ""
     exposure: Exposure | None = None
     registration: Registration | None = None
@@ -240,6 +254,7 @@ class FrameResult:
     fwhm_px: float = float("nan")
     photometry: StarPhotometry | None = None
     from_header: tuple[float, ...] = ()
+    why: Why | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
