@@ -251,8 +251,6 @@ def _configured_key() -> str:
 @lru_cache(maxsize=4)
 def _server(address: str, key: SecretStr, plain_http: bool) -> NovaServer:  # noqa: FBT001
     """Keep one session for all frames."""
-    # Not loaded where no server is asked.
-
     return NovaServer(address, key, plain_http=plain_http)
 
 

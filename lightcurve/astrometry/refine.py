@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.astrometry.transform import fit_transform
-from lightcurve.astrometry.wcs import fit_wcs, move_wcs
+from lightcurve.astrometry.wcs import fit_wcs, move_wcs, sip_order
 from lightcurve.core.data import Detections
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def refine_wcs(wcs: WCS, stars: Detections, shape: tuple[int, int], sky: np.ndar
 
 def _orders(wcs: WCS) -> list[int]:
     """List the orders to try: a distortion that is known is not exchanged for a simpler one."""
-    return [1, *range(max(_order_of(wcs), 2), max(STARS_FOR_ORDER) + 1)]
+    return [1, *range(max(sip_order(wcs), 2), max(STARS_FOR_ORDER) + 1)]
 
 
 def _fit(here: np.ndarray, sky: np.ndarray, shape: tuple[int, int], wcs: WCS, order: int) -> WCS:
@@ -241,10 +241,6 @@ def _better(found: Refined, best: Refined) -> bool:
         demand = float(np.exp(-more * np.log(2 * k) / (2 * k)))
         return found.check.rms_px < demand * best.check.rms_px
     return _reduced(found) < _reduced(best)
-
-
-def _order_of(wcs: WCS) -> int:
-    return 1 if wcs.sip is None else max(wcs.sip.a_order, wcs.sip.b_order)
 
 
 def _terms(order: int) -> int:

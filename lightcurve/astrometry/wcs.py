@@ -206,11 +206,16 @@ def to_icrs(wcs: WCS, shape: tuple[int, int]) -> tuple[WCS, str]:
     grid = _grid_of(wcs, shape)
     sky = wcs.all_pix2world(grid, 0)
     sky = SkyCoord(sky[:, wcs.wcs.lng], sky[:, wcs.wcs.lat], unit="deg", frame=system).icrs
-    order = 1 if wcs.sip is None else max(wcs.sip.a_order, wcs.sip.b_order)
+    order = sip_order(wcs)
     places = np.column_stack([sky.ra.deg, sky.dec.deg])
     middle = places[len(places) // 2]
     fitted = fit_wcs(grid, places, middle, wcs.wcs.crpix - 1, order=order)
     return fitted, f"converted from {name}"
+
+
+def sip_order(wcs: WCS) -> int:
+    """Order of the distortion; 1 without."""
+    return 1 if wcs.sip is None else max(wcs.sip.a_order, wcs.sip.b_order)
 
 
 def _system_of(wcs: WCS) -> Any:

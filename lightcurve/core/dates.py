@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 from lightcurve.core.constants import DAY_S, J2000_JD
@@ -23,21 +24,11 @@ _TIME_OF_DAY = re.compile(
 
 
 class CalendarTime(NamedTuple):
-    """A date and time as text had it.
+    """A date and time as text had it."""
 
-    Attributes
-    ----------
-    jd : float
-        Julian date on the clock's own scale, the offset not applied.
-    unit_s : float
-        Value of the last digit written, seconds; 86400 for a date alone.
-    offset_hours : float or None
-        From UTC, where the text says it.
-    """
-
-    jd: float
-    unit_s: float
-    offset_hours: float | None
+    jd: float  # Julian date on the clock's own scale, the offset not applied
+    unit_s: float  # value of the last digit written; 86400 for a date alone
+    offset_hours: float | None  # from UTC, where the text says it
 
 
 def parse_calendar(text: str) -> CalendarTime | None:
@@ -106,8 +97,6 @@ def _seconds(
 
 def julian_day(year: int, month: int, day: int) -> float | None:
     """Julian date of a Gregorian midnight; None for a day that does not exist."""
-    from datetime import date
-
     try:
         return date(year, month, day).toordinal() + 1721424.5
     except ValueError:
@@ -131,8 +120,6 @@ def jd_from_iso(text: str) -> float:
 
 def iso_from_jd(jd: float) -> str:
     """Calendar text of a Julian date, to the millisecond: ``2017-12-20T01:33:43.317``."""
-    from datetime import UTC, datetime, timedelta
-
     if not EARLIEST_JD <= jd <= LATEST_JD:
         return f"JD {jd:.5f}"
     moment = datetime(2000, 1, 1, 12, tzinfo=UTC) + timedelta(

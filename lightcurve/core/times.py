@@ -19,7 +19,6 @@ from lightcurve.core.dates import EARLIEST_JD, LATEST_JD, julian_day
 
 __all__ = ["AU_M", "altitude_deg", "bjd_tdb", "hjd_utc", "only_julian_dates", "tt_minus_utc_s"]
 
-
 SPEED_OF_LIGHT_AU_PER_DAY = 173.1446326846693
 AU_M = 149597870700.0
 

@@ -261,7 +261,7 @@ def _edit(row: Mapping[str, str], place: str) -> Edit:
     kind, use = row.get("kind", "").lower(), row.get("use", "").lower()
     if kind and kind not in set(FrameKind):
         known = [kind for kind in FrameKind if kind is not FrameKind.OTHER]
-        msg = f"{place}: kind {kind[:30]!r} is none of {_listed(known)}"
+        msg = f"{place}: kind {kind[:30]!r} is none of {', '.join(known)}"
         raise InputError(msg)
     if use and use not in _YES | _NO:
         msg = f"{place}: use {use[:30]!r} is neither yes nor no"
@@ -271,10 +271,6 @@ def _edit(row: Mapping[str, str], place: str) -> Edit:
         use=use in _YES if use else None,
         reason=row.get("reason", "") if use in _NO else "",
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names)
 
 
 def _starless_light(entry: Entry, entries: Sequence[Entry]) -> Entry:

@@ -34,16 +34,12 @@ def degrees(text: str) -> float | None:
 
 
 class Moment(NamedTuple):
-    """What the rest of the header says that bears on the longitude.
+    """What the rest of the header says that bears on the longitude."""
 
-    jd_utc : Start of the exposure, or its middle where the start is not known.
-    local_offset_hours : of the header's local clock.
-    """
-
-    jd_utc: float | None
+    jd_utc: float | None  # start of the exposure, or its middle where the start is not known
     ra_deg: float | None
     dec_deg: float | None
-    local_offset_hours: float | None
+    local_offset_hours: float | None  # of the header's local clock
 
 
 def read_site(

@@ -341,7 +341,8 @@ def _header_text(source: Source, index: int) -> tuple[str, int]:
             joined = "".join(blocks).rstrip()  # blank cards say nothing and cost time
             joined = joined.ljust(math.ceil(len(joined) / CARD) * CARD)
             whole = (len(blocks) - 1) * BLOCK + len(data)
-            return (joined if _clean(joined) else _cleaned(joined)), whole
+            clean = joined.isascii() and joined.isprintable()
+            return (joined if clean else _cleaned(joined)), whole
     msg = f"has over {MAX_HEADER_BLOCKS * BLOCK // CARD} header cards: refused"
     raise FrameError(source.path, msg)
 
@@ -353,10 +354,6 @@ def _end_of(text: str) -> int | None:
             return place
         place = text.find("END", place + 1)
     return None
-
-
-def _clean(text: str) -> bool:
-    return text.isascii() and text.isprintable()
 
 
 def _cleaned(text: str) -> str:

@@ -54,7 +54,7 @@ class SmoothSky:
 
 
 def measure_sky(pixels: np.ndarray, bad: np.ndarray | None = None) -> SmoothSky:
-    """Measure the smooth background, ADU, of a frame; pixels whose `bad` is not 0 are left out.
+    """Measure the smooth background of a frame, ADU, without what is not finite or `bad`.
 
     The clipped mean of each cell of a mesh, a median over neighbouring cells, and straight lines
     between the cells' middles. 0 everywhere where no pixel is usable.

@@ -26,7 +26,8 @@ KERNEL_ROOT_SQUARES = 19 / 81  # root of the sum of squares of the kernel, as a 
 MIN_NEIGHBOUR = 0.15  # of the peak: light beside it; a star of FWHM 1.5 px has 0.29, a spike none
 CHUNK_PIXELS = 65536  # two float32 blocks of it fit the cache of one core
 MAX_STEPS = 3  # of two pixels each, from the highest pixel of a star to its filtered peak
-Peaks = tuple[np.ndarray, np.ndarray, np.ndarray]  # rows, columns, heights in the filtered frame
+# Rows, columns, and heights in the filtered frame, ADU times `KERNEL_SUM`.
+Peaks = tuple[np.ndarray, np.ndarray, np.ndarray]
 # Of one pixel's noise, which alone does not reach it. In a rich field the brightest stars are
 # enough, and nobody looks at the fainter ones.
 BRIGHT_SIGMAS = (30.0, 6.0)
@@ -115,7 +116,8 @@ def bright_maxima(light: Light, threshold: float) -> Peaks:
     """Find the good pixels so far above the sky, ADU, that no neighbour tops, without any filter.
 
     A mean of pixels is over a threshold only where one of them is: these lead to the peaks of the
-    filtered frame, wherever noise alone does not reach the threshold. The rim is left out.
+    filtered frame, wherever noise alone does not reach the threshold. The rim is left out, and
+    heights are those above the sky.
     """
     pixels, sky, nx = light.pixels, light.sky, light.pixels.shape[1]
     found = []

@@ -44,7 +44,7 @@ def flux_error(
 
 
 def pixel_variance_model(sky: np.ndarray, noise: NoiseModel) -> np.ndarray:
-    """Variance, ADU^2, of a sky pixel without pedestal from the camera's numbers."""
+    """Variance, ADU^2, of a sky pixel from the camera's numbers; a negative sky counts as 0."""
     g = noise.gain_e_per_adu
     electrons = g * np.maximum(sky, 0.0) + noise.dark_e + noise.read_noise_e**2
     return electrons / g**2 + QUANTISATION_VARIANCE

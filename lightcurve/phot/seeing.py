@@ -91,7 +91,8 @@ def measure_widths(light: np.ndarray, x: np.ndarray, y: np.ndarray, guess: float
 def fit_gaussians(profiles: np.ndarray, sigma: float) -> np.ndarray:
     """Fit a Gaussian with a constant to each profile (n, m) by Gauss-Newton steps, all at once.
 
-    Returns sigma (n,), pixels, starting from `sigma`; NaN where the fit runs away.
+    The peak is near the middle. Returns sigma (n,), pixels, starting from `sigma`; NaN where the
+    fit runs away.
     """
     n, m = profiles.shape
     place = np.arange(m) - m // 2
@@ -188,8 +189,8 @@ def binned_profile(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean light in rings one pixel wide about centres dx, dy from the middle of boxes (n, m, m).
 
-    Returns root mean square radius and mean light (n, k) of ring 0 to 1 px, 1 to 2 px ...; NaN
-    where a ring is empty.
+    The boxes are without sky; NaN does not count. Returns root mean square radius and mean light
+    (n, k) of ring 0 to 1 px, 1 to 2 px ...; NaN where a ring is empty.
     """
     n, m, _ = boxes.shape
     offset = np.arange(m) - m // 2
