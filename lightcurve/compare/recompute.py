@@ -110,7 +110,8 @@ def recompute_table(
     table = read_aij_table(path, columns=list(columns) or None)
     flux, flux_err = relative_flux(table, target, list(comparisons) or None)
     chosen = tuple(s for s in (comparisons or table.comparisons) if s != target)
-    checks = _check_fluxes(table, target, flux, flux_err) if _own(table, chosen, target) else ()
+    own = set(chosen) == {*table.comparisons} - {target} and f"rel_flux_{target}" in table.columns
+    checks = _check_fluxes(table, target, flux, flux_err) if own else ()
     notes = [
         f"{name} does not name its time scale: not checked"
         for name in table.times()
@@ -139,10 +140,6 @@ def recompute_table(
         time_checks=time_checks,
         notes=(*map(str, table.unusable), *notes),
     )
-
-
-def _own(table: AijTable, chosen: tuple[str, ...], target: str) -> bool:
-    return set(chosen) == {*table.comparisons} - {target} and f"rel_flux_{target}" in table.columns
 
 
 def _check_fluxes(

@@ -30,21 +30,9 @@ from lightcurve.exports.submission import (
 )
 
 FILTER_CODES = {
-    "Rc": "R",
-    "Ic": "I",
-    "up": "SU",
-    "gp": "SG",
-    "rp": "SR",
-    "ip": "SI",
-    "zp": "SZ",
-    "zs": "ZS",
-    "Clear": "CV",
-    "C": "CV",
-    "L": "CV",
-    "Ha": "HA",
-    "Hac": "HAC",
-    "Y": "Y",
-}
+    "Rc": "R", "Ic": "I", "up": "SU", "gp": "SG", "rp": "SR", "ip": "SI", "zp": "SZ", "zs": "ZS",
+    "Clear": "CV", "C": "CV", "L": "CV", "Ha": "HA", "Hac": "HAC", "Y": "Y",
+}  # fmt: skip
 CODES = (
     *("U", "B", "V", "R", "I", "J", "H", "K", "CV", "CBB", "CR", "SU", "SG", "SR", "SI", "SZ"),
     *("TB", "TG", "TR", "STU", "STV", "STB", "STY", "MA", "MB", "MI", "ZS", "Y", "HA", "HAC", "O"),
@@ -55,16 +43,10 @@ log = logging.getLogger(__name__)
 MAX_DETREND = 4
 MAX_EXPOSURE_S = 600.0
 LIMITS = {
-    "OBSCODE": 5,
-    "SOFTWARE": 255,
-    "STAR_NAME": 100,
-    "EXOPLANET_NAME": 100,
-    "DETREND_PARAMETERS": 100,
-    "SECONDARY_OBSCODES": 60,
-    "PRIORS": 250,
-    "RESULTS": 250,
+    "OBSCODE": 5, "SOFTWARE": 255, "STAR_NAME": 100, "EXOPLANET_NAME": 100,
+    "DETREND_PARAMETERS": 100, "SECONDARY_OBSCODES": 60, "PRIORS": 250, "RESULTS": 250,
     "NOTES": 1000,
-}
+}  # fmt: skip
 CHOICES = {
     "TYPE": ("EXOPLANET",),
     "DELIM": (",",),
@@ -75,12 +57,9 @@ CHOICES = {
     "MEASUREMENT_TYPE": ("Rnflux",),
 }
 RESULTS = {
-    "Tc": "mid_time_bjd_tdb",
-    "Rp/R*": "rp_over_rs",
-    "a/R*": "a_over_rs",
-    "b": "impact_parameter",
+    "Tc": "mid_time_bjd_tdb", "Rp/R*": "rp_over_rs", "a/R*": "a_over_rs", "b": "impact_parameter",
     "Duration": "duration_days",
-}
+}  # fmt: skip
 KEYS = (
     *("TYPE", "OBSCODE", "SOFTWARE", "DELIM", "DATE_TYPE", "OBSTYPE", "STAR_NAME"),
     *("EXOPLANET_NAME", "BINNING", "EXPOSURE_TIME", "FILTER", "DETREND_PARAMETERS"),

@@ -27,22 +27,9 @@ from lightcurve.exports.submission import (
 )
 
 EXTENDED_COLUMNS = {
-    "NAME": 30,
-    "DATE": 16,
-    "MAG": 8,
-    "MERR": 6,
-    "FILT": 5,
-    "TRANS": 3,
-    "MTYPE": 3,
-    "CNAME": 20,
-    "CMAG": 8,
-    "KNAME": 20,
-    "KMAG": 8,
-    "AMASS": 7,
-    "GROUP": 5,
-    "CHART": 20,
-    "NOTES": 100,
-}
+    "NAME": 30, "DATE": 16, "MAG": 8, "MERR": 6, "FILT": 5, "TRANS": 3, "MTYPE": 3, "CNAME": 20,
+    "CMAG": 8, "KNAME": 20, "KMAG": 8, "AMASS": 7, "GROUP": 5, "CHART": 20, "NOTES": 100,
+}  # fmt: skip
 MAGNITUDE: Detail[float | None] = Detail(
     "target_magnitude", "--magnitude", "Of the star, out of transit, in this filter.", None,
     panel="AAVSO", ask="the star's magnitude in this filter", kind=float,

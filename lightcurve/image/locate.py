@@ -100,7 +100,8 @@ def place_sources(
     others = [name for name in catalogs if name not in {best, *surveys}]
     catalog = next(
         (catalogs[n] for n in (best, *others, *surveys)
-         if n in catalogs and len(catalogs[n]) > MIN_STARS and _is_precise(catalogs[n])), None,
+         if n in catalogs and len(catalogs[n]) > MIN_STARS
+         and np.median(catalogs[n].error_arcsec) < PRECISE_ARCSEC), None,
     )  # fmt: skip
     if catalog is not None:
         solution, note = _refined(sources, solution, catalog, shape)
@@ -158,10 +159,6 @@ def _counted(placed: Placed, solution: Solution, catalog: Catalog) -> Placed:
     log.info("%s", text)
     detail = "; ".join(part for part in (solution.detail, text) if part)
     return replace(placed, solution=replace(solution, detail=detail))
-
-
-def _is_precise(catalog: Catalog) -> bool:
-    return bool(np.median(catalog.error_arcsec) < PRECISE_ARCSEC)
 
 
 def _refined(

@@ -91,13 +91,15 @@ def _numbers(summary: Mapping[str, Any], *wanted: tuple[str, str, str], join: st
 
 def _sections(reduced: Reduced, captions: Mapping[Path, str]) -> tuple[Section, ...]:
     sections, search = [], reduced.transients
+    none = "There is none: magnitudes are instrumental, \N{MINUS SIGN}2.5 log10(ADU / s)."
+    none = "" if reduced.calibrated.aperture.zero_point is not None else none
     for title, starts in TAKES.items():
         figures = {p: text for p, text in captions.items() if p.stem.startswith(starts)}
         tables = {
             "Zero point": (_zero_points(reduced), _limits(reduced)),
             "Candidate transients": _candidates(reduced),
         }.get(title, ())
-        text = {"Zero point": _no_zero_point(reduced), "Candidate transients": search.note}
+        text = {"Zero point": none, "Candidate transients": search.note}
         told = text.get(title, "")
         sections.append(Section(title, (told,) if told else (), figures, tables))
     services = table_of(
@@ -110,12 +112,6 @@ def _sections(reduced: Reduced, captions: Mapping[Path, str]) -> tuple[Section, 
         Section("Catalogues and services", tables=(services,)),
         Section("Values", tables=(values,)),
     )
-
-
-def _no_zero_point(reduced: Reduced) -> str:
-    if reduced.calibrated.aperture.zero_point is not None:
-        return ""
-    return "There is none: magnitudes are instrumental, \N{MINUS SIGN}2.5 log10(ADU / s)."
 
 
 def _zero_points(reduced: Reduced) -> Table:

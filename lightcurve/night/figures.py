@@ -12,7 +12,7 @@ import numpy as np
 
 from lightcurve.core.columns import NEIGHBOURS
 from lightcurve.core.constants import __version__
-from lightcurve.core.data import LightCurve, Planet, Result, StarRole, TransitFit, label_results
+from lightcurve.core.data import LightCurve, Result, StarRole, TransitFit, label_results
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.quantities import night_panels
 from lightcurve.curve.choose import star_curves
@@ -64,7 +64,8 @@ def write_neighbours(out: Path, night: Night) -> dict[str, Path]:
     radius = night.settings.stars.neb_radius_arcmin
     if night.target.planet is None or not radius:
         return {}
-    depth = _known_depth_ppt(night.target.planet)
+    # Parts per thousand, as predicted: this night may show none.
+    depth = 1000 * night.target.planet.rp_over_rs**2
     found = check_neighbours(
         night.measurements, night.curve, depth_ppt=depth, radius_arcsec=60 * radius,
         in_transit=mark_transit(night.target.planet, night.curve.bjd_tdb),
@@ -88,11 +89,6 @@ def describe(found: list[Neighbour], radius_arcmin: float) -> str:
     counts = Counter(n.disposition.value for n in found)
     parts = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
     return f"{len(found)} within {radius_arcmin:g}': {parts}"
-
-
-def _known_depth_ppt(planet: Planet) -> float:
-    """Depth of its transit, parts per thousand: predicted, for this night may show none."""
-    return 1000 * planet.rp_over_rs**2
 
 
 def write_figures(folder: Path, night: Night, *, progress: Progress = silent) -> list[Path]:

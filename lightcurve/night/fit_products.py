@@ -20,12 +20,9 @@ from lightcurve.transit.fit_values import fit_to_json
 from lightcurve.transit.quality import time_averaging
 
 SHOWN = {
-    "mid_time_bjd_tdb": "mid-transit",
-    "o_minus_c_minutes": "O-C",
-    "rp_over_rs": "Rp/R*",
-    "depth_percent": "depth",
-    "duration_days": "duration",
-}
+    "mid_time_bjd_tdb": "mid-transit", "o_minus_c_minutes": "O-C", "rp_over_rs": "Rp/R*",
+    "depth_percent": "depth", "duration_days": "duration",
+}  # fmt: skip
 
 
 def write_fit(

@@ -32,7 +32,7 @@ def choose_lights(inventory: Inventory) -> tuple[list[Entry], dict[Path, str]]:
             "see `lightcurve inspect`, and correct kinds with --manifest"
         )
         raise InputError(msg)
-    sizes = Counter(_setup(entry) for entry in usable)
+    sizes = Counter(entry.setup for entry in usable)
     (main, count), *others = sizes.most_common()
     if sum(n for _, n in others) > MINORITY * count:
         found = ", ".join(f"{n} of {_describe(setup)}" for setup, n in sizes.most_common())
@@ -41,10 +41,10 @@ def choose_lights(inventory: Inventory) -> tuple[list[Entry], dict[Path, str]]:
             "of their own, or set use = no in a manifest"
         )
         raise InputError(msg)
-    lights = [entry for entry in usable if _setup(entry) == main]
+    lights = [entry for entry in usable if entry.setup == main]
     text = f"another setup than the {count} other frames of {_describe(main)}"
-    unused = {e.path: f"{_describe(_setup(e))}: {text}" for e in usable if _setup(e) != main}
-    return sorted(lights, key=_by_time), unused
+    unused = {e.path: f"{_describe(e.setup)}: {text}" for e in usable if e.setup != main}
+    return sorted(lights, key=lambda e: (e.exposure.mid_jd_utc or 0.0, e.path.name)), unused
 
 
 def _refuse_without_times(inventory: Inventory) -> None:
@@ -66,15 +66,6 @@ def label_files(paths: Sequence[Path]) -> dict[Path, str]:
         return {}
     top = os.path.commonpath([path.parent for path in paths])
     return {path: path.relative_to(top).as_posix() for path in paths}
-
-
-def _by_time(entry: Entry) -> tuple[float, str]:
-    return entry.exposure.mid_jd_utc or 0.0, entry.path.name
-
-
-def _setup(entry: Entry) -> tuple:
-    """Camera, size, binning, filter and gain setting, as the inventory groups frames."""
-    return entry.setup
 
 
 def _describe(setup: tuple) -> str:

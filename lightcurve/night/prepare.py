@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lightcurve.astrometry.register import make_reference
-from lightcurve.core.data import Assumed, Exposure, Frame, Masters, Site, Solution
+from lightcurve.core.data import Assumed, Exposure, Frame, Masters, Solution
 from lightcurve.core.errors import InputError
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings, Style
@@ -166,6 +166,7 @@ def list_values(
 
     exposure: of the reference frame.
     """
+    checked = "solved by" if solution.n_matched else "not checked against stars:"
     return (
         Assumed(
             "target", (target.ra_deg, target.dec_deg), "deg", target.source,
@@ -176,7 +177,7 @@ def list_values(
         _telescope(exposure, recipe.settings),
         *camera.values,
         Assumed(
-            "scale", solution.scale_arcsec, "arcsec/px", _solved_by(solution),
+            "scale", solution.scale_arcsec, "arcsec/px", f"{checked} {solution.solver}",
             f"{solution.scale_arcsec:.4f} arcsec/px",
         ),
         *_aperture_values(recipe),
@@ -204,7 +205,10 @@ def _site(exposure: Exposure) -> Assumed:
     if site is None:
         return Assumed("site", None, "deg, deg, m", source, "not known")
     place = (site.latitude_deg, site.longitude_deg, site.height_m)
-    return Assumed("site", place, "deg, deg, m", source, _site_text(site))
+    text = "{:+.4f} {:+.4f} deg (east +), {:.0f} m".format(*place)
+    return Assumed(
+        "site", place, "deg, deg, m", source, f"{site.name}, {text}" if site.name else text
+    )
 
 
 def _telescope(exposure: Exposure, settings: Settings) -> Assumed:
@@ -241,13 +245,3 @@ def _aperture_values(recipe: Recipe) -> tuple[Assumed, ...]:
             f"{inner:.1f} to {outer:.1f} px",
         ),
     )  # fmt: skip
-
-
-def _solved_by(solution: Solution) -> str:
-    checked = "solved by" if solution.n_matched else "not checked against stars:"
-    return f"{checked} {solution.solver}"
-
-
-def _site_text(site: Site) -> str:
-    text = f"{site.latitude_deg:+.4f} {site.longitude_deg:+.4f} deg (east +), {site.height_m:.0f} m"
-    return f"{site.name}, {text}" if site.name else text

@@ -228,12 +228,9 @@ def _lco(shot: Shot) -> list[Card]:
 
 
 DIALECTS: dict[str, Callable[[Shot], list[Card]]] = {
-    "standard": _standard,
-    "maxim": _maxim,
-    "nina": _nina,
-    "microobservatory": _microobservatory,
+    "standard": _standard, "maxim": _maxim, "nina": _nina, "microobservatory": _microobservatory,
     "lco": _lco,
-}
+}  # fmt: skip
 
 
 def make_header(shot: Shot, dialect: str) -> Header:
