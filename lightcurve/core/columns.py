@@ -33,16 +33,20 @@ class TableFormat:
         In the order of the file; those for which no value is given are left out.
     essential : tuple of str
         Columns without which it is not this table.
-    version : (int, int)
-        The first number rises when older programs would read a table wrongly, the second when
-        columns are added.
+    major : int
+        Rises when older programs would read the table wrongly.
     """
 
     name: str
     title: str
     columns: Iterable[Column]
     essential: tuple[str, ...]
-    version: tuple[int, int] = (1, 0)
+    major: int = 1
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Of the layout: `major`, and the number of columns, which rises with each."""
+        return self.major, len(tuple(self.columns))
 
     def lay_out(self, values: Mapping[str, np.ndarray]) -> Table:
         """Make an astropy table of (n,) arrays by column, with units and descriptions.

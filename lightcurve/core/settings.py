@@ -178,7 +178,9 @@ class StarSettings(Model):
     comparisons: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     check: str | None = None
-    weights: Annotated[str, AfterValidator(one_of("comparison weighting"))] = "scatter"
+    weights: Annotated[str, AfterValidator(one_of("comparison weighting"))] | None = Field(
+        default=None, description="not given, that of the style"
+    )
     neb_radius_arcmin: float = Field(
         default=2.5, ge=0, le=60, description="stars checked as eclipsing binaries; 0 for none"
     )
@@ -301,7 +303,14 @@ class Settings(Model):
     @property
     def weights(self) -> str:
         """Of the comparison stars: AstroImageJ adds their fluxes as they are."""
-        return "sum" if self.apertures.style == Style.AIJ else self.stars.weights
+        return self.stars.weights or ("sum" if self.apertures.style == Style.AIJ else "scatter")
+
+    @model_validator(mode="after")
+    def _weighed_as_the_style_does(self) -> Settings:
+        if self.apertures.style == Style.AIJ and self.weights != "sum":
+            msg = f"--weights {self.weights} is not of --style aij, which adds fluxes as they are"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _readable(self) -> Settings:

@@ -8,15 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from lightcurve.cli import app
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = (
-    *("run", "plan", "fit", "export", "inspect", "calibrate", "solve", "measure"),
-    *("simulate", "demo", "config"),
-)
+COMMANDS = tuple(get_command(app).commands)
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import pkgutil
 from dataclasses import dataclass
 from importlib import import_module
 
 import pytest
 
+import lightcurve
+from lightcurve.astrometry.chain import SOLVERS
+from lightcurve.astrometry.request import Solver
+from lightcurve.catalogs.bands import NORTH, PREFERRED, SOUTH
+from lightcurve.catalogs.layout import Service
+from lightcurve.catalogs.query import SERVICES
 from lightcurve.core import registry
+from lightcurve.core.columns import TABLES, TableFormat
+from lightcurve.core.covariates import COVARIATES, Covariate
 from lightcurve.core.errors import InputError
+from lightcurve.core.quantities import QUANTITIES, Quantity
 from lightcurve.core.registry import Registry, one_of, registry_of
+from lightcurve.curve.weightings import WEIGHTINGS, Weighting
+from lightcurve.exports.formats import EXPORTS, all_details
+from lightcurve.exports.submission import Export
+from lightcurve.frames.dialects import DATES
+from lightcurve.phot.methods import CENTROIDS, FINDERS, CentroidMethod, Finder
 
 
 @dataclass(frozen=True)
@@ -54,3 +69,41 @@ def test_every_registry_is_filled_where_it_is_looked_for(kind):
     import_module(registry._HOMES[kind])
     assert kind in registry._KINDS
     assert one_of(kind)(registry_of(kind).names()[0])
+
+
+KINDS_OF_ENTRIES = {
+    Solver: SOLVERS, Service: SERVICES, Export: EXPORTS, Weighting: WEIGHTINGS,
+    Quantity: QUANTITIES, Covariate: COVARIATES, CentroidMethod: CENTROIDS,
+    Finder: FINDERS, TableFormat: TABLES,
+}  # fmt: skip
+
+
+def test_no_entry_of_the_program_is_forgotten():
+    """An object of a kind that has a registry stands in it: one that does not would do nothing."""
+    for found in pkgutil.walk_packages(lightcurve.__path__, "lightcurve."):
+        if found.name.endswith("__main__"):
+            continue
+        for name, value in vars(import_module(found.name)).items():
+            if type(value) in KINDS_OF_ENTRIES:
+                registered = KINDS_OF_ENTRIES[type(value)].entries.values()
+                assert any(entry is value for entry in registered), f"{found.name}.{name}"
+
+
+def test_covariates_are_made_of_columns_that_there_are():
+    known = {*QUANTITIES.names()}
+    for covariate in COVARIATES:
+        assert set(covariate.needs) <= known, covariate.name
+
+
+def test_no_two_exports_give_one_name_to_different_details():
+    names = [detail.name for detail in all_details()]
+    assert len(names) == len(set(names))
+
+
+def test_every_survey_with_bands_has_its_place_in_an_order_of_them():
+    placed = {*PREFERRED, *NORTH, *SOUTH}
+    assert {one.name for one in SERVICES if one.bands} <= placed
+
+
+def test_every_clock_marks_a_moment_of_the_exposure():
+    assert {*DATES.values()} <= {"start", "mid", "end", "any"}

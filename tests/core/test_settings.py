@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from lightcurve.astrometry.chain import SOLVERS
 from lightcurve.commands.options import merged_settings
 from lightcurve.core.coordinates import parse_coordinates
 from lightcurve.core.errors import InputError
@@ -64,8 +65,9 @@ def test_options_are_named_as_they_are_typed():
 
 
 def test_offline_leaves_the_server_out_and_settings_stay_frozen(tmp_path: Path):
+    alone = tuple(s.name for s in SOLVERS if not s.asks_a_server)
     for settings in (make_settings(OFFLINE), Settings(**OFFLINE)):
-        assert settings.solve.solvers == ("header", "local", "solve-field")
+        assert settings.solve.solvers == alone
     assert "nova" in Settings().solve.solvers
     with pytest.raises(ValidationError):
         settings.solve = Settings().solve
@@ -78,3 +80,10 @@ def test_offline_leaves_the_server_out_and_settings_stay_frozen(tmp_path: Path):
 def test_a_declination_beyond_the_pole_is_named(dec):
     with pytest.raises(InputError, match=r"\(--dec\) is not between -90 and \+90 degrees"):
         parse_coordinates("31.04", dec)
+
+
+def test_weights_that_the_style_does_not_have_are_refused_not_ignored():
+    assert make_settings({"apertures": {"style": "aij"}}).weights == "sum"
+    assert make_settings({"stars": {"weights": "sum"}}).weights == "sum"
+    with pytest.raises(InputError, match="--weights scatter is not of --style aij"):
+        make_settings({"apertures": {"style": "aij"}, "stars": {"weights": "scatter"}})

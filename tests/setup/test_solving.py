@@ -156,7 +156,6 @@ def test_bad_pixels_are_not_smeared() -> None:
     bad[20, 30], bad[40, 40] = PixelFlag.NOT_FINITE, PixelFlag.HOT
     frame = Frame(pixels, bad, None, None, Path("x.fits"))
     assert np.allclose(smooth(frame, 3.0), 100.0)
-    assert SOLVERS.names() == ("header", "local", "solve-field", "nova")
 
 
 def test_what_the_solvers_are_given(hatp32: list[Path]) -> None:
