@@ -103,7 +103,7 @@ def test_a_result_or_one_line(
     except LightcurveError as error:
         message = str(error)
     assert "\n" not in message
-    assert len(message) < 600
+    assert len(message.replace(str(tmp_path), "")) < 600  # however long the folder
 
 
 @given(
