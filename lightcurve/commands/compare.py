@@ -162,6 +162,7 @@ def _finish(result: Comparison, out: Path | None, *, json: bool) -> None:
                 "reasons": result.reasons,
                 "only_in": {"a": result.only_a, "b": result.only_b},
                 "columns": [asdict(difference) for difference in result.differences],
+                "values": [value.record for value in result.values],
                 "notes": result.notes,
                 "files": files,
             }
@@ -187,7 +188,8 @@ def _show(result: Comparison, files: dict[str, Path]) -> None:
     ]
     title = f"A {result.names[0]} minus B {result.names[1]}, {result.rows[2]} rows by "
     print_table(title + result.matched_by, header, rows)
-    for note in (*_without_partner(result), *result.notes):
+    rules = (f"{value.name}: {value.text} ({value.source})" for value in result.values)
+    for note in (*_without_partner(result), *rules, *result.notes):
         typer.echo(one_line(note))
     if files:
         typer.echo(f"Written: {', '.join(str(path) for path in files.values())}")

@@ -60,6 +60,7 @@ def _as_json(found: Recomputed, files: dict[str, Path]) -> dict[str, Any]:
         "agrees": found.agrees,
         "fluxes": [asdict(check) for check in found.checks],
         "times": [asdict(check) for check in found.time_checks],
+        "values": [value.record for value in found.values],
         "notes": found.notes,
         "rows": {
             "label": found.table.labels,
@@ -84,7 +85,8 @@ def _show_recomputed(found: Recomputed, files: dict[str, Path]) -> None:
             verdict = f"IS WRONG in {clock.n_beyond} of {clock.n} rows, median"
         why = f", {clock.explanation}" if clock.explanation else ""
         typer.echo(f"{clock.column}: {verdict} {span}{why}")
-    for note in found.notes:
+    told = (f"{value.name} {value.text}: {value.source}" for value in found.values)
+    for note in (*told, *found.notes):
         typer.echo(one_line(note))
     if files:
         typer.echo(f"Written: {', '.join(str(path) for path in files.values())}")

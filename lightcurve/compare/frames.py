@@ -160,7 +160,7 @@ def compare_with_frames(
     Returns
     -------
     Comparison
-        A is ours. Its notes tell the rules and what was left out.
+        A is ours. Its values are the rules, its notes tell what was left out.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def compare_with_frames(
     found = again.differences(tolerance)
     only_b = _not_measured(again)
     kept, lacking = take_wanted(found, only, only_b)
-    notes = [f"{one.name}: {one.text} ({one.source})" for one in again.rules.values]
+    notes = []
     if TIME not in again.ours:
         notes.append("times: not compared, the table has no JD_UTC or the frames do not tell it")
     if again.missing:
@@ -187,6 +187,7 @@ def compare_with_frames(
         tolerance=tolerance,
         notes=tuple(notes),
         curves=_curves(again),
+        values=tuple(again.rules.values),
     )
 
 

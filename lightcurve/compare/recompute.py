@@ -13,7 +13,7 @@ from lightcurve.compare.columns import ColumnDifference, compare_column
 from lightcurve.compare.tables import site_of
 from lightcurve.core import times
 from lightcurve.core.constants import DAY_S
-from lightcurve.core.data import About, Site
+from lightcurve.core.data import About, Assumed, Site
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import write_text
 from lightcurve.core.settings import Settings
@@ -44,8 +44,10 @@ class Recomputed:
         Whether they and `time_checks` pass; None where there is nothing to check against.
     jd_utc, bjd_tdb : (n_row,) float arrays
         NaN where the table, or what is known of target, does not give them.
+    values : tuple of Assumed
+        Coordinates and site.
     notes : tuple of str
-        Where coordinates and site came from, and what could not be done.
+        What could not be done.
     """
 
     table: AijTable
@@ -58,6 +60,7 @@ class Recomputed:
     jd_utc: np.ndarray
     bjd_tdb: np.ndarray
     time_checks: tuple[TimeCheck, ...]
+    values: tuple[Assumed, ...]
     notes: tuple[str, ...]
 
 
@@ -120,9 +123,10 @@ def recompute_table(
     jd = _civil_times(table, notes)
     bjd = np.full(len(table), np.nan)
     time_checks: tuple[TimeCheck, ...] = ()
-    place = _direction(table, settings, target, notes)
+    values: list[Assumed] = []
+    place = _direction(table, settings, target, values, notes)
     if place is not None and np.isfinite(jd).any():
-        site = _site(table, settings, notes)
+        site = _site(table, settings, values, notes)
         bjd = times.bjd_tdb(jd, *place, site)
         time_checks = tuple(check_times(table, jd, bjd, place, site))
     return Recomputed(
@@ -138,6 +142,7 @@ def recompute_table(
         jd_utc=jd,
         bjd_tdb=bjd,
         time_checks=time_checks,
+        values=tuple(values),
         notes=(*map(str, table.unusable), *notes),
     )
 
@@ -164,13 +169,13 @@ def _civil_times(table: AijTable, notes: list[str]) -> np.ndarray:
 
 
 def _direction(
-    table: AijTable, settings: Settings, target: str, notes: list[str]
+    table: AijTable, settings: Settings, target: str, values: list[Assumed], notes: list[str]
 ) -> tuple[float, float] | None:
     """Coordinates of the target in degrees: given, else where the table has the star."""
     wanted = settings.target
     if wanted.ra is not None or wanted.planet_file is not None or wanted.name:
         star = find_target(wanted)
-        notes.append(f"coordinates {star.ra_deg:.5f} {star.dec_deg:+.5f} deg: {star.source}")
+        values.append(_coordinates((star.ra_deg, star.dec_deg), star.source))
         return star.ra_deg, star.dec_deg
     ra, dec = table.star("RA", target), table.star("DEC", target)
     if np.isfinite(ra).any() and np.isfinite(dec).any():
@@ -179,32 +184,42 @@ def _direction(
             text = f"RA_{target}, DEC_{target}: {place[0] / 15:g} h {place[1]:g} deg"
             notes.append(f"{text} is no place in the sky: give --ra and --dec")
             return None
-        notes.append(
-            f"coordinates {place[0]:.5f} {place[1]:+.5f} deg: median of RA_{target}, DEC_{target}"
-        )
+        values.append(_coordinates(place, f"median of RA_{target}, DEC_{target}"))
         return place
     notes.append("no coordinates in the table: give --ra and --dec for BJD_TDB")
     return None
 
 
-def _site(table: AijTable, settings: Settings, notes: list[str]) -> Site | None:
+def _coordinates(place: tuple[float, float], source: str) -> Assumed:
+    return Assumed("coordinates", place, "deg", source, f"{place[0]:.5f} {place[1]:+.5f} deg")
+
+
+def _site(
+    table: AijTable, settings: Settings, values: list[Assumed], notes: list[str]
+) -> Site | None:
     """Observatory: given, else of the table's columns."""
     site = site_of(settings)
     if site is not None:
-        notes.append("site: options --latitude and --longitude")
+        values.append(_observatory(site, "options --latitude and --longitude"))
         return site
     for latitude, longitude in SITE_COLUMNS:
         pair = [table.columns.get(name, np.empty(0)) for name in (latitude, longitude)]
-        if all(np.isfinite(values).any() for values in pair):
+        if all(np.isfinite(column).any() for column in pair):
             place = Site(float(np.nanmedian(pair[0])), float(np.nanmedian(pair[1])))
             text = f"columns {latitude} and {longitude}"
             if abs(place.latitude_deg) <= 90 and abs(place.longitude_deg) <= 360:
-                notes.append(f"site: {text}, taken as east positive")
+                values.append(_observatory(place, f"{text}, taken as east positive"))
                 return place
             where = f"{place.latitude_deg:g} {place.longitude_deg:g}"
             notes.append(f"{text}, {where}, are no place on Earth: not used")
     notes.append("site not known: BJD_TDB for the centre of the Earth, up to 21 ms off")
     return None
+
+
+def _observatory(site: Site, source: str) -> Assumed:
+    place = (site.latitude_deg, site.longitude_deg, site.height_m)
+    text = f"{place[0]:.5f} {place[1]:+.5f} deg, {place[2]:g} m"
+    return Assumed("site", place, "deg, deg, m", source, text)
 
 
 def refuse_own_input(out: Path, table: Path) -> None:

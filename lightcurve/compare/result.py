@@ -11,6 +11,7 @@ import numpy as np
 
 from lightcurve.aij.read_table import STAR_COLUMN
 from lightcurve.compare.columns import ColumnDifference
+from lightcurve.core.data import Assumed
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import write_text
 from lightcurve.core.table_text import csv_text
@@ -172,6 +173,8 @@ class Comparison:
         Columns that one of them alone has.
     lacking : tuple of str
         Those of them that were asked for.
+    values : tuple of Assumed
+        The rules by which A was measured, where it was measured again.
     """
 
     names: tuple[str, str]
@@ -184,6 +187,7 @@ class Comparison:
     tolerance: Tolerance
     notes: tuple[str, ...]
     curves: Curves
+    values: tuple[Assumed, ...] = ()
 
     @property
     def unmatched(self) -> tuple[int, int]:

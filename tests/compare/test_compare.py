@@ -274,11 +274,12 @@ def test_our_engine_gives_astroimagej_s_numbers(shared_data: Path, name: str) ->
     assert found.agrees, [d for d in found.differences if d.n_beyond]
     assert all(columns[c].n in {142, 852} and columns[c].n_one_sided == 0 for c in PROMISED)
     assert (MOVED in columns) == ("nocentroid" not in name)
-    told = " ".join(found.notes)
-    assert "gain: 10 e-/ADU" in told
-    assert "read noise: 12.2474" in told  # the square root of 12^2 and 6 electrons of dark
-    assert ("stars left in" in told) == ("nostar" in name)
-    assert ("whole" in told) == ("inexact" in name)
+    told = {one.name: one for one in found.values}
+    assert told["gain"].value == pytest.approx(10, rel=1e-5)
+    # The square root of 12^2 and 6 electrons of dark.
+    assert told["read noise"].value == pytest.approx(150**0.5, rel=1e-5)
+    assert ("stars left in" in told["sky level"].text) == ("nostar" in name)
+    assert ("whole" in told["pixels"].text) == ("inexact" in name)
 
 
 def test_gain_and_read_noise_come_back_from_errors() -> None:
@@ -323,7 +324,8 @@ def test_a_radius_from_a_radial_profile(tmp_path: Path) -> None:
     found = compare_with_frames(tmp_path, path, Settings(), tolerance=Tolerance(1e-9, given=True))
     assert found.agrees
     assert "Width" not in {d.name for d in found.differences}
-    assert any(note.startswith("widths: not compared") for note in found.notes)
+    (widths,) = (one for one in found.values if one.name == "widths")
+    assert widths.text.startswith("not compared")
 
 
 def test_the_table_s_times_are_held_against_the_headers(tmp_path: Path) -> None:

@@ -169,6 +169,9 @@ def test_the_command(tmp_path: Path) -> None:
     assert (result.exit_code, found["agrees"]) == (1, False)
     assert found["times"][0]["agrees"] is False
     assert len(found["rows"]["rel_flux"]) == len(JD)
+    (place,) = (value for value in found["values"] if value["name"] == "coordinates")
+    assert place["value"] == pytest.approx([RA, DEC])
+    assert place["unit"] == "deg"
 
 
 def test_a_table_that_contradicts_itself_sets_the_status(tmp_path: Path) -> None:
