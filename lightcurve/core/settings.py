@@ -7,7 +7,6 @@ silence.
 from __future__ import annotations
 
 from difflib import get_close_matches
-from enum import StrEnum
 from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from lightcurve.core.data import Stamp
+from lightcurve.core.data import Stamp, Style
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import read_toml
 from lightcurve.core.registry import one_of, registry_of
@@ -38,7 +37,6 @@ __all__ = [
     "SiteSettings",
     "SolveSettings",
     "StarSettings",
-    "Style",
     "TargetSettings",
     "TimeSettings",
     "make_settings",
@@ -47,13 +45,6 @@ __all__ = [
 
 
 FORMAT_VERSION = 1
-
-
-class Style(StrEnum):
-    """Whose way stars are measured in."""
-
-    LIGHTCURVE = "lightcurve"
-    AIJ = "aij"
 
 
 class Model(BaseModel):

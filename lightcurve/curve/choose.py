@@ -19,11 +19,12 @@ from lightcurve.core.data import (
     LightCurve,
     Measurements,
     StarRole,
+    Style,
 )
 from lightcurve.core.errors import FitError
 from lightcurve.core.flags import Flag
 from lightcurve.core.quantities import beside_curve, columns_of
-from lightcurve.core.settings import Settings, Style
+from lightcurve.core.settings import Settings
 from lightcurve.curve.aperture import Slice, frame_radius, list_apertures, take_aperture
 from lightcurve.curve.candidates import Candidates, pick_candidates, take_present
 from lightcurve.curve.detrend import (

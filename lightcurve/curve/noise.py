@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lightcurve.core.data import Measurements
+from lightcurve.core.data import Measurements, Style
 from lightcurve.core.flags import Flag
 from lightcurve.core.robust import robust_scatter
-from lightcurve.core.settings import Settings, Style
+from lightcurve.core.settings import Settings
 from lightcurve.curve.detrend import column_scatter, scintillation
 
 __all__ = ["measure_field_noise", "with_noise"]

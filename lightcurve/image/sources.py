@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from lightcurve.core.data import StarPhotometry
+from lightcurve.core.data import StarPhotometry, Style
 from lightcurve.core.flags import Flag, PixelFlag
-from lightcurve.core.settings import ImageSettings, Settings, Style
+from lightcurve.core.settings import ImageSettings, Settings
 from lightcurve.image.psf import fit_sources, frame_psf
 from lightcurve.image.reduced import Apertures, Prepared, Seeing, Sources, Spread
 from lightcurve.phot.aperture import measure_stars

@@ -27,11 +27,11 @@ from lightcurve.core.data import (
     Solution,
     StarPhotometry,
     StarPlan,
+    Style,
 )
 from lightcurve.core.errors import FrameError, LightcurveError, RegistrationError, Why
 from lightcurve.core.flags import Flag
 from lightcurve.core.quantities import header_columns
-from lightcurve.core.settings import Style
 from lightcurve.frames.cards import number
 from lightcurve.frames.read import read_frame
 from lightcurve.night.binned import (

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from lightcurve.astrometry.register import make_reference
-from lightcurve.core.data import Assumed, Exposure, Frame, Masters, Solution
+from lightcurve.core.data import Assumed, Exposure, Frame, Masters, Solution, Style
 from lightcurve.core.errors import InputError
 from lightcurve.core.progress import Progress, silent
-from lightcurve.core.settings import Settings, Style
+from lightcurve.core.settings import Settings
 from lightcurve.curve.plan import plan_stars
 from lightcurve.frames.inventory import Inventory
 from lightcurve.night.binned import choose_shrink

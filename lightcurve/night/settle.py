@@ -16,10 +16,11 @@ from lightcurve.core.data import (
     FrameStatus,
     LightCurve,
     Measurements,
+    Style,
     TransitFit,
 )
 from lightcurve.core.errors import FitError
-from lightcurve.core.settings import Settings, Style
+from lightcurve.core.settings import Settings
 from lightcurve.curve.noise import measure_field_noise, with_noise
 from lightcurve.night.prepare import Scene
 from lightcurve.setup.target import Target

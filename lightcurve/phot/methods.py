@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lightcurve.core.data import Style
 from lightcurve.core.errors import InputError
 from lightcurve.core.registry import Registry
-from lightcurve.core.settings import Style
 
 if TYPE_CHECKING:
     import numpy as np

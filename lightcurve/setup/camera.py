@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lightcurve.calib.gain import clip_level
-from lightcurve.core.data import Assumed, Exposure, Masters, RawFrame
-from lightcurve.core.settings import Settings, Style
+from lightcurve.core.data import Assumed, Exposure, Masters, RawFrame, Style
+from lightcurve.core.settings import Settings
 from lightcurve.phot.noise import NoiseModel
 
 __all__ = ["CameraValues", "settle_camera"]

@@ -30,6 +30,7 @@ from lightcurve.core.data.frames import (
     RawFrame,
     Site,
     Stamp,
+    Style,
 )
 from lightcurve.core.data.stars import (
     Detections,
@@ -85,6 +86,7 @@ __all__ = [
     "StarPhotometry",
     "StarPlan",
     "StarRole",
+    "Style",
     "TransitFit",
     "Verdict",
     "label_results",

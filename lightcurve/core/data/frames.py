@@ -45,6 +45,13 @@ class FrameStatus(StrEnum):
     FAILED = "failed"
 
 
+class Style(StrEnum):
+    """Whose way stars are measured in."""
+
+    LIGHTCURVE = "lightcurve"
+    AIJ = "aij"
+
+
 class Stamp(StrEnum):
     """The moment of an exposure that a clock of its header marks."""
 
