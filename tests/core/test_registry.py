@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pkgutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -69,6 +71,9 @@ def test_every_registry_is_filled_where_it_is_looked_for(kind):
     import_module(registry._HOMES[kind])
     assert kind in registry._KINDS
     assert one_of(kind)(registry_of(kind).names()[0])
+    # Loaded first of all it must not need the settings, which look into it.
+    code = f"import {registry._HOMES[kind]}, lightcurve.core.settings"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 KINDS_OF_ENTRIES = {

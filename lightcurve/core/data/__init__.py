@@ -41,6 +41,7 @@ from lightcurve.core.data.stars import (
     StarPhotometry,
     StarPlan,
     StarRole,
+    Style,
 )
 from lightcurve.core.data.verdicts import (
     About,
