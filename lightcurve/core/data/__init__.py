@@ -41,7 +41,6 @@ from lightcurve.core.data.stars import (
     StarPhotometry,
     StarPlan,
     StarRole,
-    Style,
 )
 from lightcurve.core.data.verdicts import (
     About,

@@ -114,13 +114,6 @@ class Registration:
     false_match_probability: float
 
 
-class Style(StrEnum):
-    """Whose way stars are measured in."""
-
-    LIGHTCURVE = "lightcurve"
-    AIJ = "aij"
-
-
 class StarRole(StrEnum):
     """What a star is for."""
 
