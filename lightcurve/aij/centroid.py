@@ -139,7 +139,15 @@ def aij_centroid(
     if step_of is not None:
         for name in ("x_width", "y_width", "angle_deg", "variance"):
             widths[name] = np.where(found, widths[name], 0.0)
-    return AijCentroid(centre=centre, found=found, **widths)
+    return AijCentroid(
+        centre=centre,
+        found=found,
+        x_width=widths["x_width"],
+        y_width=widths["y_width"],
+        angle_deg=widths["angle_deg"],
+        roundness=widths["roundness"],
+        variance=widths["variance"],
+    )
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -128,6 +128,15 @@ class AijPhotometry:
         return float(known.mean()) if known.size else float("nan")
 
 
+class Sums(NamedTuple):
+    """What circles of one radius hold, (n,) each: Source-Sky, its area, peak, the mean sky."""
+
+    flux: np.ndarray
+    area: np.ndarray
+    peak: np.ndarray
+    sky: np.ndarray
+
+
 def measure_aij(
     pixels: np.ndarray,
     x: np.ndarray,
@@ -175,13 +184,16 @@ def measure_aij(
         flux_err=source_error(sums, n_sky, recipe.noise),
         n_sky=n_sky,
         sky_std=sky_std,
-        fwhm=profile_fwhm_aij(image, placed.centre, radius, sums["sky"]),
+        fwhm=profile_fwhm_aij(image, placed.centre, radius, sums.sky),
         x_width=shape.x_width,
         y_width=shape.y_width,
         angle_deg=shape.angle_deg,
         roundness=shape.roundness,
         variance=placed.variance,
-        **sums,
+        flux=sums.flux,
+        area=sums.area,
+        peak=sums.peak,
+        sky=sums.sky,
     )
 
 
@@ -226,20 +238,23 @@ def measure_stars_aij(
     start_x, start_y = (np.where(there, p, np.nan) for p in place)
     found = measure_aij(pixels, start_x, start_y, recipe, sizing=sizing)
     used = radii if fwhm_factor is None else np.array([found.radius])
-    cube = _at_radii(pixels, found, used, noise)
+    flux, flux_err, area, peak = _at_radii(pixels, found, used, noise)
     x, y = np.where(there, found.x, place[0]), np.where(there, found.y, place[1])
     safe_x, safe_y = (np.where(there, p, 0.0) for p in (x, y))
     _, bits = peaks_and_bits(pixels, bad, safe_x, safe_y, used)
     flags = aperture_flags(
-        (x, y), used, pixels.shape, cube["peak"], bits,
+        (x, y), used, pixels.shape, peak, bits,
         saturation_adu=saturation_adu, linearity_adu=linearity_adu,
     )  # fmt: skip
     flags |= _flags_of(found, there)
-    flags |= np.where(cube["flux"] <= 0, np.uint16(Flag.NEGATIVE_FLUX), np.uint16(0))
+    flags |= np.where(flux <= 0, np.uint16(Flag.NEGATIVE_FLUX), np.uint16(0))
     return StarPhotometry(
         x=x,
         y=y,
-        **cube,
+        flux=flux,
+        flux_err=flux_err,
+        area=area,
+        peak=peak,
         sky=np.where(there, found.sky, np.nan),
         sky_std=np.where(there, found.sky_std, np.nan),
         n_sky=found.n_sky,
@@ -260,8 +275,8 @@ def sum_aperture(
     planes: np.ndarray,
     *,
     exact: bool = True,
-) -> dict[str, np.ndarray]:
-    """Sum circles of one radius above a sky: ``flux``, ``area``, ``peak``, mean ``sky``, (n,) each.
+) -> Sums:
+    """Sum circles of one radius above a sky.
 
     planes: (n, 3), see `lightcurve.aij.sky.sky_planes`; exact: see `AijRecipe`.
     """
@@ -270,16 +285,14 @@ def sum_aperture(
     return _sums(square, weight, planes, exact=exact)
 
 
-def source_error(
-    sums: Mapping[str, np.ndarray], n_sky: np.ndarray, noise: NoiseModel
-) -> np.ndarray:
+def source_error(sums: Sums, n_sky: np.ndarray, noise: NoiseModel) -> np.ndarray:
     """Form AstroImageJ's Source_Error, ADU, from the sums of `sum_aperture`.
 
     n_sky: pixels that gave the sky; 0 where there was none, whose error is then left out.
     """
     known = np.where(n_sky > 0, n_sky, np.inf)
-    variance = pixel_variance_model(sums["sky"], noise)
-    return flux_error(sums["flux"], sums["area"], variance, known, noise.gain_e_per_adu)
+    variance = pixel_variance_model(sums.sky, noise)
+    return flux_error(sums.flux, sums.area, variance, known, noise.gain_e_per_adu)
 
 
 def _aperture_weights(square: Squares, radius: float, *, exact: bool) -> np.ndarray:
@@ -294,10 +307,7 @@ def _aperture_weights(square: Squares, radius: float, *, exact: bool) -> np.ndar
     return np.where(np.isfinite(square.values), weight, 0.0)
 
 
-def _sums(
-    square: Squares, weight: np.ndarray, planes: np.ndarray, *, exact: bool
-) -> dict[str, np.ndarray]:
-    """Source-Sky, its area, peak and the mean sky under it."""
+def _sums(square: Squares, weight: np.ndarray, planes: np.ndarray, *, exact: bool) -> Sums:
     raw = np.nan_to_num(square.values)
     area = weight.sum(axis=(1, 2))
     sky_sum = (weight * square.plane(planes)).sum(axis=(1, 2))
@@ -307,12 +317,12 @@ def _sums(
     level = np.any(planes[:, 1:], axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         sky = np.where(level, sky_sum / area, planes[:, 0])
-    return {
-        "flux": np.where(area > 0, flux, np.nan),
-        "area": area,
-        "peak": np.where(np.isfinite(peak), peak, np.nan),
-        "sky": sky,
-    }
+    return Sums(
+        flux=np.where(area > 0, flux, np.nan),
+        area=area,
+        peak=np.where(np.isfinite(peak), peak, np.nan),
+        sky=sky,
+    )
 
 
 def _mean_width(shape: AijCentroid, sizing: np.ndarray | None) -> float:
@@ -337,15 +347,13 @@ def _flags_of(found: AijPhotometry, there: np.ndarray) -> np.ndarray:
 
 def _at_radii(
     pixels: np.ndarray, found: AijPhotometry, radii: np.ndarray, noise: NoiseModel
-) -> dict[str, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Flux, error, area and peak, each (n_star, n_radius)."""
     image = np.asarray(pixels, dtype=np.float32)[::-1]
     centre = (found.x, image.shape[0] - 1 - found.y)
     planes = np.column_stack([found.sky, np.zeros((len(found.sky), 2))])
-    columns: dict[str, list[np.ndarray]] = {n: [] for n in ("flux", "flux_err", "area", "peak")}
-    for radius in radii:
-        sums = sum_aperture(image, centre, float(radius), planes)
-        sums["flux_err"] = source_error(sums, found.n_sky, noise)
-        for name, values in columns.items():
-            values.append(sums[name])
-    return {name: np.stack(values, axis=1) for name, values in columns.items()}
+    sums = [sum_aperture(image, centre, float(radius), planes) for radius in radii]
+    errors = [source_error(one, found.n_sky, noise) for one in sums]
+    columns = ([s.flux for s in sums], errors, [s.area for s in sums], [s.peak for s in sums])
+    flux, flux_err, area, peak = (np.stack(column, axis=1) for column in columns)
+    return flux, flux_err, area, peak

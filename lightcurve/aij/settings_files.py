@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lightcurve.core.coordinates import sexagesimal
 from lightcurve.core.errors import InputError
 from lightcurve.core.table_text import read_text
 
@@ -214,7 +215,7 @@ def _radec_row(cells: list[str], *, first: bool) -> tuple[float, float, bool, bo
     comparison = cells[2] == "1" if len(cells) > 2 and cells[2] else not first
     centroid = cells[3] != "0" if len(cells) > 3 and cells[3] else True
     magnitude = float(cells[4]) if len(cells) > 4 and cells[4] else np.nan
-    ra_hours, dec_deg = _sexagesimal(cells[0]), _sexagesimal(cells[1])
+    ra_hours, dec_deg = _read_angle(cells[0]), _read_angle(cells[1])
     if not (0 <= ra_hours < 24 and abs(dec_deg) <= 90):
         msg = f"{ra_hours} h {dec_deg} deg is no place in the sky"
         raise ValueError(msg)
@@ -227,10 +228,10 @@ def _radec_row(cells: list[str], *, first: bool) -> tuple[float, float, bool, bo
     )
 
 
-def _sexagesimal(text: str) -> float:
-    parts = [float(p) for p in re.split(r"[:\s]+", text.strip())]
-    size = sum(abs(p) / 60**k for k, p in enumerate(parts))
-    return -size if text.strip().startswith("-") else size
+def _read_angle(text: str) -> float:
+    """Read a number, or sexagesimal text in the unit of its first number."""
+    value = sexagesimal(text)
+    return float(text) if value is None else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,9 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Night"]
 
-_PER_STAR = ("x", "y", "n_sky", "fwhm", "x_width", "y_width", "angle_deg", "roundness")
-_PER_RADIUS = ("flux", "flux_err", "area", "peak", "flags")
-
 
 class _Measured(NamedTuple):
     """A frame that was measured, and what only such a one has."""
@@ -81,7 +78,6 @@ def stack_results(results: Iterable[FrameResult], recipe: Recipe) -> Measurement
     sky_place = (float(plan.ra_deg[target]), float(plan.dec_deg[target]), first.site)
     reference = np.array([plan.x_ref[target], plan.y_ref[target]])
     shift = np.array([move(m.registration.matrix, *reference) for m in measured]) - reference
-    cube = {name: _stacked(measured, name) for name in (*_PER_STAR, *_PER_RADIUS)}
     factor = recipe.settings.apertures.fwhm_factor
     return Measurements(
         file=np.array([r.file for r in good]),
@@ -105,7 +101,19 @@ def stack_results(results: Iterable[FrameResult], recipe: Recipe) -> Measurement
         site=first.site,
         telescope_diameter_m=first.telescope_diameter_m,
         columns=_of_headers(good),
-        **cube,
+        x=_stacked(measured, "x"),
+        y=_stacked(measured, "y"),
+        n_sky=_stacked(measured, "n_sky"),
+        fwhm=_stacked(measured, "fwhm"),
+        x_width=_stacked(measured, "x_width"),
+        y_width=_stacked(measured, "y_width"),
+        angle_deg=_stacked(measured, "angle_deg"),
+        roundness=_stacked(measured, "roundness"),
+        flux=_stacked(measured, "flux"),
+        flux_err=_stacked(measured, "flux_err"),
+        area=_stacked(measured, "area"),
+        peak=_stacked(measured, "peak"),
+        flags=_stacked(measured, "flags"),
     )
 
 

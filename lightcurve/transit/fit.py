@@ -15,7 +15,6 @@ from lightcurve.core.flags import Flag
 from lightcurve.core.settings import FitSettings
 from lightcurve.transit.ephemeris import Prediction, predict_transit
 from lightcurve.transit.model import NAMES, TransitModel
-from lightcurve.transit.points import Points
 from lightcurve.transit.quality import (
     coverage,
     dip_notes,
@@ -28,6 +27,7 @@ from lightcurve.transit.quality import (
 from lightcurve.transit.red_noise import RedNoise
 from lightcurve.transit.sample import Posterior, draw_normal, sample_posterior
 from lightcurve.transit.solve import (
+    Points,
     TransitSolution,
     covariance,
     find_wild,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -16,7 +16,6 @@ from lightcurve.core.robust import robust_scatter
 from lightcurve.core.settings import FitSettings
 from lightcurve.transit.ephemeris import transit_duration
 from lightcurve.transit.model import TransitModel
-from lightcurve.transit.points import Points
 from lightcurve.transit.problem import Problem, make_priors, trend_columns
 from lightcurve.transit.red_noise import RedNoise, find_red_noise, log_evidence
 
@@ -28,6 +27,24 @@ TRANSIT_PARAMETERS = 2  # mid-time and radius ratio: the others lean on their pr
 MIN_LEFT = 12
 CLIP_SIGMA = 5.0
 SLOW = ("airmass", "time")  # beside which red noise is first measured
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Points:
+    """A light curve as plain arrays.
+
+    time, flux, flux_err : (n,) float arrays, BJD_TDB at mid-exposure, and relative flux of any
+        level. A point that is not finite in any of them, or whose error is not positive, takes
+        no part.
+    """
+
+    time: np.ndarray
+    flux: np.ndarray
+    flux_err: np.ndarray
+    exposure_s: float
+    # mapping of str to (n,), what the trend may be made of; time is always offered
+    covariates: Mapping[str, np.ndarray] = field(default_factory=dict)
+    filter_name: str | None = None  # for the limb darkening; the names of `Exposure.filter`
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,6 @@ from lightcurve.transit.ephemeris import predict_transit
 from lightcurve.transit.fit import fit_points, fit_transit
 from lightcurve.transit.fit_values import fit_to_json
 from lightcurve.transit.model import transit_flux
-from lightcurve.transit.points import Points
 from lightcurve.transit.quality import (
     coverage,
     judge,
@@ -27,6 +26,7 @@ from lightcurve.transit.quality import (
     time_averaging,
     timing_notes,
 )
+from lightcurve.transit.solve import Points
 
 PLANET = Planet(
     name="Test b", ra_deg=0.0, dec_deg=0.0, period_days=3.0, t0_bjd_tdb=2459000.0,

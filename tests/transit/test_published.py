@@ -14,7 +14,7 @@ from lightcurve.core.settings import FitSettings
 from lightcurve.curve.ensemble import build_ensemble, relative_flux
 from lightcurve.transit.ephemeris import make_planet, read_planet
 from lightcurve.transit.fit import fit_points
-from lightcurve.transit.points import Points
+from lightcurve.transit.solve import Points
 
 COVARIATES = {
     "airmass": "AIRMASS",
