@@ -194,7 +194,7 @@ def draw_noise(
     role_of = np.asarray(roles)
     usable = np.isfinite(magnitude) & (np.nan_to_num(scatter) > 0)
     points = {}
-    for role in reversed(StarRole):
+    for role in (StarRole.FIELD, StarRole.COMPARISON, StarRole.CHECK, StarRole.TARGET):
         chosen = usable & (role_of == role)
         if chosen.any():
             (points[role],) = axes.plot(
