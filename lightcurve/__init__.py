@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from lightcurve.image.reduced import Reduced
     from lightcurve.night.fit_table import Fitted
     from lightcurve.night.reduced import Night
-    from lightcurve.simulate.order import Simulated
+    from lightcurve.simulate.to_order import Simulated
 
     AnyPath = str | PathLike[str]
 
@@ -81,7 +81,7 @@ _TYPES = {
     "lightcurve.image.reduced": ("Reduced",),
     "lightcurve.night.reduced": ("Night",),
     "lightcurve.night.fit_table": ("Fitted",),
-    "lightcurve.simulate.order": ("Simulated",),
+    "lightcurve.simulate.to_order": ("Simulated",),
 }
 
 
@@ -340,8 +340,8 @@ def simulate_night(
     InputError
         When the order makes no sense, or the folder holds another night.
     """
-    from lightcurve.simulate.order import simulate_request
     from lightcurve.simulate.request import Request
+    from lightcurve.simulate.to_order import simulate_request
 
     planet_file = None if planet is None else Path(planet)
     request = Request(planet=planet_file, n_frames=frames, seed=seed, **options)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
 
 from lightcurve.astrometry.chain import SOLVERS
-from lightcurve.catalogs.query import SERVICES
+from lightcurve.catalogs.services import SERVICES
 from lightcurve.core.columns import TABLES, TableFormat, columns_in_markdown
 from lightcurve.core.covariates import COVARIATES
 from lightcurve.core.flags import MEANING, Flag
@@ -16,6 +17,7 @@ from lightcurve.exports.formats import EXPORTS, exports_in_markdown
 from lightcurve.exports.submission import COMMON
 
 ROOT = Path(__file__).parents[1]
+MODULES_PAGE = ROOT / "docs" / "modules.md"
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 
 
@@ -68,3 +70,23 @@ def test_every_export_says_what_it_needs() -> None:
 def test_every_covariate_is_explained() -> None:
     rows = "\n".join(covariate.in_markdown for covariate in COVARIATES)
     assert rows in (ROOT / "docs" / "transit.md").read_text()
+
+
+def modules_in_markdown() -> str:
+    """Every folder and module with the first line of its docstring, as docs/modules.md has it."""
+    text = ["# Where things are", ""]
+    text += ["Every module with the first line of its docstring, which a test holds it to.", ""]
+    for folder in sorted(p.parent for p in (ROOT / "lightcurve").rglob("__init__.py")):
+        names = sorted(p for p in folder.glob("*.py") if p.name != "__init__.py")
+        text += [f"## `{folder.relative_to(ROOT).as_posix()}/`", "", _says(folder / "__init__.py")]
+        text += ["", "| module | what it does |", "|---|---|"]
+        text += [f"| `{path.stem}` | {_says(path)} |" for path in names] + [""]
+    return "\n".join(text)
+
+
+def _says(path: Path) -> str:
+    return (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n")[0]
+
+
+def test_every_module_is_listed_with_what_it_does() -> None:
+    assert MODULES_PAGE.read_text() == modules_in_markdown()

@@ -1,3 +1,10 @@
 """What AstroImageJ does: its measurements, its tables, its settings files."""
 
-__all__ = ["photometry", "read_table", "relative_flux", "rules", "settings_files", "write_table"]
+__all__ = [
+    "find_rules",
+    "photometry",
+    "read_table",
+    "relative_flux",
+    "settings_files",
+    "write_table",
+]

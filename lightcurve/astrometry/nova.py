@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from pydantic import SecretStr
 
-from lightcurve.astrometry.outside import (
+from lightcurve.astrometry.other_programs import (
     cone,
     read_result,
     scale_bounds,
@@ -26,7 +26,7 @@ from lightcurve.astrometry.outside import (
     stars_to_check,
 )
 from lightcurve.astrometry.request import Solver, SolveRequest, settle
-from lightcurve.astrometry.web import WebServer
+from lightcurve.astrometry.solving_server import WebServer
 from lightcurve.core.data import Solution
 from lightcurve.core.errors import InputError, SolveError, Why
 from lightcurve.core.files import write_text

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from lightcurve.astrometry.index import find_index_files
-from lightcurve.astrometry.outside import (
+from lightcurve.astrometry.other_programs import (
     N_STARS,
     cone,
     read_result,
+    run_program,
     scale_bounds,
     star_places,
     stars_to_check,
@@ -39,7 +37,9 @@ def solve_with_program(request: SolveRequest, settings: SolveSettings) -> Soluti
     with tempfile.TemporaryDirectory(prefix="lightcurve-") as name:
         folder = Path(name)
         _write_stars(folder / "stars.xyls", request)
-        said = _run([program, *_arguments(request, settings, folder)], folder, settings.timeout_s)
+        said = run_program(
+            [program, *_arguments(request, settings, folder)], folder, settings.timeout_s
+        )
         wcs_file, corr_file = folder / "stars.wcs", folder / "stars.corr"
         if not wcs_file.is_file():
             msg = (
@@ -108,47 +108,6 @@ def _write_config(folder: Path, settings: SolveSettings) -> Path:
     path = folder / "engine.cfg"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
-
-
-def _run(command: list[str], folder: Path, timeout_s: float) -> str:
-    """Run the program and all it starts; return the last line it says."""
-    with (folder / "said.txt").open("w+b") as said:
-        try:
-            # A group of its own: what it starts must end with it.
-            process = subprocess.Popen(  # noqa: S603  (no shell; the program is the user's own)
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                cwd=folder,
-                start_new_session=True,
-            )
-        except OSError as error:
-            msg = f"{command[0]} cannot be run: {error.strerror}"
-            raise SolveError(msg) from error
-        try:
-            process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            msg = f"time is up ({timeout_s:g} s, timeout_s): give --scale or a position"
-            raise SolveError(msg, why=Why.TIMED_OUT) from None
-        finally:
-            if process.poll() is None:
-                _end(process)
-        said.seek(max(said.tell() - 4000, 0))
-        lines = said.read().decode("utf-8", "replace").split("\n")
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
-    if process.returncode != 0:
-        msg = f"it failed with status {process.returncode}: {last[:200]}"
-        raise SolveError(msg)
-    return last[:200]
-
-
-def _end(process: subprocess.Popen) -> None:
-    if hasattr(os, "killpg"):
-        os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.kill()
-    process.wait()
 
 
 SOLVE_FIELD = Solver(PROGRAM, "the program, where it is on the PATH", "", solve_with_program)

@@ -7,7 +7,7 @@ __all__ = [
     "exoplanet_archive",
     "known_stars",
     "layout",
-    "query",
+    "services",
     "sesame",
     "standard_stars",
 ]

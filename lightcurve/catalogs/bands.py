@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightcurve.catalogs.layout import Catalog
-from lightcurve.catalogs.query import SERVICES
+from lightcurve.catalogs.services import SERVICES
 
 __all__ = [
     "LIKE",

@@ -9,6 +9,7 @@ from typing import Any, SupportsFloat
 
 import numpy as np
 
+from lightcurve.catalogs.http_cache import connected
 from lightcurve.catalogs.layout import (
     Catalog,
     Column,
@@ -21,7 +22,6 @@ from lightcurve.catalogs.layout import (
     Wanted,
 )
 from lightcurve.catalogs.read_votable import clean
-from lightcurve.catalogs.servers import connected
 from lightcurve.core.constants import DAY_S, UNIX_ZERO_JD
 from lightcurve.core.errors import CatalogError
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from lightcurve.catalogs.http_cache import SERVERS, connected
 from lightcurve.catalogs.layout import Link
 from lightcurve.catalogs.read_votable import READING, clean
-from lightcurve.catalogs.servers import SERVERS, connected
 from lightcurve.core.cache import recall_entry, remember_entry
 from lightcurve.core.constants import DAY_S
 from lightcurve.core.errors import CatalogError, WebError

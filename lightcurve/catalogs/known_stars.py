@@ -11,7 +11,7 @@ import numpy as np
 
 from lightcurve.catalogs.catalog_file import read_file
 from lightcurve.catalogs.layout import Catalog, Field
-from lightcurve.catalogs.query import query
+from lightcurve.catalogs.services import query
 from lightcurve.core.coordinates import degrees_apart
 from lightcurve.core.errors import CatalogError, InputError
 from lightcurve.core.settings import CatalogSettings

@@ -191,7 +191,7 @@ class Link:
 class Route:
     """One way to an answer."""
 
-    server: str  # key in `lightcurve.catalogs.servers.SERVERS`
+    server: str  # key in `lightcurve.catalogs.http_cache.SERVERS`
     # ``request(field, max_rows)`` gives the text of the question; the same text is the same
     # question. Raises `Skip` where the question makes no sense
     request: Callable[[Field, int], str]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
+from lightcurve.catalogs.http_cache import body_of
 from lightcurve.catalogs.layout import Link
-from lightcurve.catalogs.servers import body_of
 from lightcurve.core.cache import recall_entry, remember_entry
 from lightcurve.core.errors import CatalogError
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lightcurve.catalogs.http_cache import body_of
 from lightcurve.catalogs.layout import (
     GEOCENTRE,
     Catalog,
@@ -23,7 +24,6 @@ from lightcurve.catalogs.layout import (
 )
 from lightcurve.catalogs.motion import topocentric
 from lightcurve.catalogs.read_votable import read_votable, texts
-from lightcurve.catalogs.servers import body_of
 from lightcurve.core.errors import CatalogError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightcurve.catalogs.layout import Catalog
-from lightcurve.catalogs.query import SERVICES
+from lightcurve.catalogs.services import SERVICES
 from lightcurve.core.coordinates import unit_vectors
 
 __all__ = ["unfit"]

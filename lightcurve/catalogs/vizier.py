@@ -10,9 +10,9 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from types import MappingProxyType
 
+from lightcurve.catalogs.http_cache import POLL_S, connected
 from lightcurve.catalogs.layout import Catalog, Field, Layout, Link, Role, Route, Service, build
 from lightcurve.catalogs.read_votable import overflowed, read_votable
-from lightcurve.catalogs.servers import POLL_S, connected
 from lightcurve.core.errors import CatalogError, WebError
 
 # The whole of a small catalogue is never cut.

@@ -38,7 +38,7 @@ def _shown(value: Any) -> str:
 @group.command()
 def bias(frames: Frames, *, out: Out, clip: Clip = 5.0, json: Json = False) -> None:
     """Combine bias frames into a master."""
-    from lightcurve.calib.by_hand import make_master
+    from lightcurve.calib.one_by_one import make_master
     from lightcurve.core.data import FrameKind
 
     _report(make_master(FrameKind.BIAS, frames, out, clip_sigma=clip, progress=bar), json=json)
@@ -49,7 +49,7 @@ def dark(
     frames: Frames, *, out: Out, bias: Bias = None, clip: Clip = 5.0, json: Json = False
 ) -> None:
     """Combine dark frames into a master; with a bias it can be scaled to other exposures."""
-    from lightcurve.calib.by_hand import make_master
+    from lightcurve.calib.one_by_one import make_master
     from lightcurve.core.data import FrameKind
 
     rows = make_master(FrameKind.DARK, frames, out, bias=bias, clip_sigma=clip, progress=bar)
@@ -67,7 +67,7 @@ def flat(
     json: Json = False,
 ) -> None:
     """Combine flat frames into a master of mean 1."""
-    from lightcurve.calib.by_hand import make_master
+    from lightcurve.calib.one_by_one import make_master
     from lightcurve.core.data import FrameKind
 
     rows = make_master(
@@ -87,7 +87,7 @@ def badpix(
     json: Json = False,
 ) -> None:
     """Map bad pixels from a master dark, a master flat and a map of your own."""
-    from lightcurve.calib.by_hand import make_badpix
+    from lightcurve.calib.one_by_one import make_badpix
 
     _report(make_badpix(out, dark=dark, flat=flat, user=user, hot_sigma=sigma), json=json)
 
@@ -100,6 +100,6 @@ def noise(
     json: Json = False,
 ) -> None:
     """Measure gain and read noise from two biases and two flats."""
-    from lightcurve.calib.by_hand import camera_noise
+    from lightcurve.calib.one_by_one import camera_noise
 
     _report(camera_noise(bias, flat), json=json)

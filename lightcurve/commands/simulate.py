@@ -56,7 +56,7 @@ def simulate(
     json: Json = False,
 ) -> None:
     """Simulate a night of raw frames, with the truth beside them."""
-    from lightcurve.simulate.order import simulate_request
+    from lightcurve.simulate.to_order import simulate_request
 
     request = Request(
         planet=planet,

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from lightcurve.aij.find_rules import Start, TableRules, find_rules
 from lightcurve.aij.photometry import measure_aij
 from lightcurve.aij.read_table import COARSE_DAYS, STAR_COLUMN, AijTable, read_aij_table
 from lightcurve.aij.relative_flux import relative_fluxes
-from lightcurve.aij.rules import Start, TableRules, find_rules
 from lightcurve.compare.columns import PERIODS, ColumnDifference, compare_column, frame_key
 from lightcurve.compare.recompute import is_cut
 from lightcurve.compare.result import Comparison, Curves, Tolerance, take_wanted

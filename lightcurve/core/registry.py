@@ -36,7 +36,7 @@ _HOMES = {
     "covariate": "lightcurve.core.covariates",
     "finder": "lightcurve.phot.methods",
     "per-frame quantity": "lightcurve.core.quantities",
-    "service": "lightcurve.catalogs.query",
+    "service": "lightcurve.catalogs.services",
     "solver": "lightcurve.astrometry.chain",
     "table": "lightcurve.core.columns",
 }

@@ -36,8 +36,8 @@ from lightcurve.exports.submission import (
     start_time,
     usable_points,
 )
-from lightcurve.tables.own import read_lightcurve, read_model, read_neighbours
 from lightcurve.tables.run_folder import read_fit_json, read_stars
+from lightcurve.tables.run_tables import read_lightcurve, read_model, read_neighbours
 from lightcurve.transit.ephemeris import make_planet, predict_transit
 from lightcurve.transit.fit_values import fit_from_json
 

@@ -17,13 +17,13 @@ from lightcurve.core.errors import InputError
 from lightcurve.exports.exofop import base_name, bundle_files
 from lightcurve.exports.formats import EXPORTS, all_details, export
 from lightcurve.exports.submission import CHECK_MAGNITUDE, Export, Extra, Submission, points_told
-from lightcurve.tables.own import read_lightcurve
 from lightcurve.tables.run_folder import (
     aligned_model,
     comparison_places,
     read_fit_json,
     read_record,
 )
+from lightcurve.tables.run_tables import read_lightcurve
 from lightcurve.transit.ephemeris import make_planet
 from lightcurve.transit.fit_values import fit_from_json
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from lightcurve.calib.master_files import load_masters
 from lightcurve.catalogs.catalog_file import read_file
-from lightcurve.catalogs.query import SERVICES
+from lightcurve.catalogs.services import SERVICES
 from lightcurve.core.data import FrameStatus, Masters
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.files import json_text, read_text, write_text

@@ -14,7 +14,7 @@ from lightcurve.astrometry.register import make_reference, register
 from lightcurve.astrometry.wcs import describe_wcs, middle_deg, move_wcs
 from lightcurve.catalogs.bands import bands_of
 from lightcurve.catalogs.layout import Catalog, Field, Role
-from lightcurve.catalogs.query import SERVICES
+from lightcurve.catalogs.services import SERVICES
 from lightcurve.core.constants import FWHM_PER_SIGMA, J2000_JD, YEAR_DAYS
 from lightcurve.core.data import Detections, Solution
 from lightcurve.core.errors import RegistrationError, SolveError

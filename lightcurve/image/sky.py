@@ -20,7 +20,7 @@ from lightcurve.catalogs.bands import (
     standard_filter,
 )
 from lightcurve.catalogs.layout import Catalog, Field, Role, ServiceReport
-from lightcurve.catalogs.query import SERVICES, query
+from lightcurve.catalogs.services import SERVICES, query
 from lightcurve.catalogs.standard_stars import unfit
 from lightcurve.core.coordinates import format_coordinates
 from lightcurve.core.data import Solution

@@ -11,7 +11,7 @@ import numpy as np
 from lightcurve.catalogs.bands import bands_of
 from lightcurve.catalogs.crossmatch import Matches
 from lightcurve.catalogs.layout import Role
-from lightcurve.catalogs.query import SERVICES
+from lightcurve.catalogs.services import SERVICES
 from lightcurve.core.flags import Flag
 from lightcurve.image.reduced import Calibrated, Candidate, Known, Placed, Search, Sources
 

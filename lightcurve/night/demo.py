@@ -21,8 +21,8 @@ from lightcurve.core.settings import make_settings
 from lightcurve.night.story import reduce_night
 from lightcurve.simulate.night import DEMO_CALIBRATIONS, demo_night, simulate_night
 from lightcurve.simulate.observatory import Night
-from lightcurve.simulate.order import transit_of
 from lightcurve.simulate.sky import SimTarget
+from lightcurve.simulate.to_order import transit_of
 from lightcurve.transit.ephemeris import impact_parameter, predict_transit, transit_duration
 
 __all__ = ["run_demo"]

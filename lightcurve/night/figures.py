@@ -32,7 +32,7 @@ from lightcurve.report.night import (
     star_profile,
 )
 from lightcurve.report.stars import save_neighbours, save_noise, save_star_curves
-from lightcurve.tables.own import write_nebs
+from lightcurve.tables.run_tables import write_nebs
 from lightcurve.transit.ephemeris import mark_transit
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from lightcurve.core.files import write_text
 from lightcurve.report.fit import save_corner, save_covariates, save_time_averaging
 from lightcurve.report.html import round_together
 from lightcurve.report.light_curve import save_light_curve
-from lightcurve.tables.own import write_model
+from lightcurve.tables.run_tables import write_model
 from lightcurve.transit.ephemeris import predict_transit
 from lightcurve.transit.fit_values import fit_to_json
 from lightcurve.transit.quality import time_averaging

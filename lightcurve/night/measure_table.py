@@ -17,7 +17,7 @@ from lightcurve.night.store import open_store
 from lightcurve.night.workers import measure_night
 from lightcurve.setup.target import find_target
 from lightcurve.tables.columns import write_table
-from lightcurve.tables.own import write_stars
+from lightcurve.tables.run_tables import write_stars
 
 __all__ = ["measure_folder"]
 

@@ -26,7 +26,7 @@ from lightcurve.night.frame_table import frame_rows, write_frames_table
 from lightcurve.night.reduced import Night
 from lightcurve.setup.solving import describe_solution
 from lightcurve.tables.columns import DESCRIPTION
-from lightcurve.tables.own import scatter_to_stars, write_lightcurve, write_stars
+from lightcurve.tables.run_tables import scatter_to_stars, write_lightcurve, write_stars
 from lightcurve.transit.fit_values import planet_values
 
 LIBRARIES = ("astropy", "numpy", "scipy", "photutils", "sep", "batman-package", "emcee")

@@ -18,7 +18,7 @@ from lightcurve.night.settle import fit_if_known, predicted_transit, settle_nois
 from lightcurve.night.store import open_store
 from lightcurve.night.workers import measure_night
 from lightcurve.setup.target import find_target
-from lightcurve.tables.own import write_stars
+from lightcurve.tables.run_tables import write_stars
 
 __all__ = ["plan_night", "reduce_night"]
 

@@ -1,3 +1,3 @@
 """A night at a synthetic observatory with known truth."""
 
-__all__ = ["night", "observatory", "order", "request", "sky"]
+__all__ = ["night", "observatory", "request", "sky", "to_order"]

@@ -1,3 +1,3 @@
 """Our own tables, and any light curve."""
 
-__all__ = ["columns", "light_curves", "own", "run_folder"]
+__all__ = ["columns", "light_curves", "run_folder", "run_tables"]

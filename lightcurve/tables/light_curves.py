@@ -21,7 +21,7 @@ from lightcurve.core.errors import InputError
 from lightcurve.core.flags import Flag
 from lightcurve.core.robust import robust_scatter
 from lightcurve.core.times import only_julian_dates
-from lightcurve.tables.own import is_lightcurve, read_lightcurve
+from lightcurve.tables.run_tables import is_lightcurve, read_lightcurve
 
 __all__ = ["BARYCENTRIC", "CIVIL", "TIME_KINDS", "Choice", "is_ours", "read_curve"]
 

@@ -14,7 +14,7 @@ from lightcurve.core.errors import InputError
 from lightcurve.core.files import read_text as read_file
 from lightcurve.core.files import read_toml
 from lightcurve.tables.columns import read_table
-from lightcurve.tables.own import read_model
+from lightcurve.tables.run_tables import read_model
 
 __all__ = ["aligned_model", "comparison_places", "read_fit_json", "read_record", "read_stars"]
 

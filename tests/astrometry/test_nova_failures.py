@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from lightcurve.astrometry import nova as nova_solver
-from lightcurve.astrometry import web
+from lightcurve.astrometry import solving_server
 from lightcurve.astrometry.nova import NovaServer, solve_nova
 from lightcurve.astrometry.request import SolveRequest
 from lightcurve.core.errors import SolveError, Why
@@ -68,8 +68,8 @@ def test_a_server_that_is_of_no_use_is_left_alone(
     assert len(nova.received) == asked
     # A night lasts longer than most troubles.
     nova.troubles.clear()
-    monkeypatch.setattr(web, "monotonic", lambda: monotonic() + web.REST_S)
-    later = settings.model_copy(update={"timeout_s": 2 * web.REST_S})
+    monkeypatch.setattr(solving_server, "monotonic", lambda: monotonic() + solving_server.REST_S)
+    later = settings.model_copy(update={"timeout_s": 2 * solving_server.REST_S})
     assert_right(solve_nova(frame, later))
 
 
@@ -121,7 +121,7 @@ def test_a_busy_server_is_asked_again_but_not_for_ever(
     where: str,
     status: int,
 ) -> None:
-    nova.trouble(where, status, times=web.TRIES - 1)
+    nova.trouble(where, status, times=solving_server.TRIES - 1)
     assert_right(solve_nova(frame, settings))
     nova_solver._server.cache_clear()
     nova.trouble(where, status)
@@ -280,7 +280,7 @@ def test_a_malformed_answer(
 def test_an_answer_without_end(
     nova: Nova, key: str, frame: SolveRequest, settings: SolveSettings
 ) -> None:
-    nova.trouble("login", b"x" * (web.MAX_BYTES + 1))
+    nova.trouble("login", b"x" * (solving_server.MAX_BYTES + 1))
     assert failure(frame, settings).why is Why.NOT_UNDERSTOOD
 
 

@@ -135,7 +135,9 @@ def test_what_the_program_is_told(
 def test_without_index_files_here_its_own_matches_serve(
     program: Path, frame: SolveRequest, settings: SolveSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lightcurve.astrometry.outside.known_stars", lambda *_: np.empty((0, 2)))
+    monkeypatch.setattr(
+        "lightcurve.astrometry.other_programs.known_stars", lambda *_: np.empty((0, 2))
+    )
     solution = solve_with_program(frame, settings)
     assert solution.n_matched > 30
     assert "checked with the stars that it matched" in solution.detail

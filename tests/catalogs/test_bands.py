@@ -18,7 +18,7 @@ from lightcurve.catalogs.bands import (
 from lightcurve.catalogs.catalog_file import read_file
 from lightcurve.catalogs.crossmatch import crossmatch
 from lightcurve.catalogs.layout import Catalog, Column
-from lightcurve.catalogs.query import SERVICES
+from lightcurve.catalogs.services import SERVICES
 from lightcurve.catalogs.standard_stars import Cuts, unfit
 from lightcurve.frames.kinds import normalise_filter
 

@@ -10,9 +10,9 @@ import time
 import numpy as np
 import pytest
 
-from lightcurve.catalogs import servers
+from lightcurve.catalogs import http_cache
 from lightcurve.catalogs.layout import Field
-from lightcurve.catalogs.query import query
+from lightcurve.catalogs.services import query
 from lightcurve.core.settings import CatalogSettings
 from services_tables import CENTRE
 
@@ -70,7 +70,7 @@ def test_a_slow_or_endless_service_is_left(services):
 
 
 def test_a_flood_is_cut_off(services, monkeypatch):
-    monkeypatch.setattr(servers, "MAX_BYTES", 3_000_000)
+    monkeypatch.setattr(http_cache, "MAX_BYTES", 3_000_000)
     services.trouble["simbad"] = "flood"
     _, reports = ask(services, "simbad")
     assert "more than 3 MB" in reports["simbad"].reason

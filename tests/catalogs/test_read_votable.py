@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from lightcurve.catalogs import colibri, gaia, skybot
 from lightcurve.catalogs.layout import Field
-from lightcurve.catalogs.query import SERVICES, snapped
 from lightcurve.catalogs.read_votable import MAX_TEXT, clean, numbers, read_votable, texts
+from lightcurve.catalogs.services import SERVICES, snapped
 from lightcurve.core.errors import CatalogError
 from services_server import to_votable
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from lightcurve.catalogs.bands import bands_of, sources_for
 from lightcurve.catalogs.crossmatch import crossmatch
 from lightcurve.catalogs.layout import Field
-from lightcurve.catalogs.query import SERVICES, query
+from lightcurve.catalogs.services import SERVICES, query
 from lightcurve.cli import app
 from lightcurve.core.data import Site
 from lightcurve.core.errors import InputError
@@ -253,7 +253,7 @@ def test_progress_counts_the_services(services):
 
 def test_nothing_heavy_and_no_server_at_import():
     code = (
-        "import sys, lightcurve.catalogs.query, lightcurve.catalogs.bands\n"
+        "import sys, lightcurve.catalogs.services, lightcurve.catalogs.bands\n"
         "heavy = {'astropy', 'astroquery', 'pyvo', 'requests', 'scipy', 'pandas', 'matplotlib'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lightcurve.catalogs import sesame as resolve
-from lightcurve.catalogs.servers import recall, remember
+from lightcurve.catalogs.http_cache import recall, remember
 from lightcurve.catalogs.sesame import resolve_name
 from lightcurve.cli import app
 from lightcurve.core import http

@@ -39,8 +39,8 @@ from lightcurve.exports.submission import (
     points_told,
 )
 from lightcurve.night.fit_products import write_fit
-from lightcurve.tables.own import read_lightcurve, write_lightcurve, write_nebs, write_stars
 from lightcurve.tables.run_folder import read_record, read_stars
+from lightcurve.tables.run_tables import read_lightcurve, write_lightcurve, write_nebs, write_stars
 from lightcurve.transit.fit import fit_transit
 from lightcurve.transit.fit_values import planet_values
 from lightcurve.transit.model import transit_flux

@@ -17,7 +17,7 @@ from lightcurve.core.settings import make_settings
 from lightcurve.core.times import bjd_tdb
 from lightcurve.night.fit_table import Known, fit_table
 from lightcurve.tables.light_curves import Choice
-from lightcurve.tables.own import read_model
+from lightcurve.tables.run_tables import read_model
 from lightcurve.transit.ephemeris import make_planet
 from lightcurve.transit.fit_values import fit_from_json, fit_to_json
 from lightcurve.transit.model import transit_flux

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from lightcurve import cli
-from lightcurve.simulate.order import LIMITS
 from lightcurve.simulate.render import expose
 from lightcurve.simulate.sky import BRIGHTEST, read_star_list
+from lightcurve.simulate.to_order import LIMITS
 
 SMALL = ("--frames", "1", "--size", "60", "50", "--bias", "1", "--dark", "0", "--flat", "0")
 BAD = (

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from typer.testing import CliRunner
 
+from lightcurve.aij.find_rules import noise_from_errors
 from lightcurve.aij.photometry import AijRecipe
 from lightcurve.aij.read_table import read_aij_table
-from lightcurve.aij.rules import noise_from_errors
 from lightcurve.cli import app
 from lightcurve.compare.columns import compare_column, frame_key, match_labels, match_times
 from lightcurve.compare.frames import MOVED, compare_with_frames, remeasure_table
@@ -437,7 +437,7 @@ def test_the_figure_takes_the_unit_that_suits(size: float, unit: str, tmp_path: 
 def test_our_light_curve_and_a_plain_table(shared_data: Path, tmp_path: Path) -> None:
     """Named columns are for the plain table alone; ours needs none."""
     from lightcurve.curve.choose import choose_curve
-    from lightcurve.tables.own import write_lightcurve
+    from lightcurve.tables.run_tables import write_lightcurve
     from sim_cube import CubeTruth, simulate_cube
 
     cube = simulate_cube(np.ones(25), CubeTruth(n_stars=6), np.random.default_rng(3))

@@ -20,7 +20,7 @@ from lightcurve.night.prepare import prepare_night
 from lightcurve.night.reduced import stack_results
 from lightcurve.night.store import decode_result, encode_result
 from lightcurve.setup.target import find_target
-from lightcurve.tables.own import read_lightcurve, write_lightcurve
+from lightcurve.tables.run_tables import read_lightcurve, write_lightcurve
 from sim import tiny_night
 from sim_cube import CubeTruth, simulate_cube
 

@@ -15,7 +15,7 @@ from lightcurve.astrometry.chain import SOLVERS
 from lightcurve.astrometry.request import Solver
 from lightcurve.catalogs.bands import NORTH, PREFERRED, SOUTH
 from lightcurve.catalogs.layout import Service
-from lightcurve.catalogs.query import SERVICES
+from lightcurve.catalogs.services import SERVICES
 from lightcurve.core import registry
 from lightcurve.core.columns import TABLES, TableFormat
 from lightcurve.core.covariates import COVARIATES, Covariate

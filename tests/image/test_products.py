@@ -129,7 +129,7 @@ def test_without_any_catalogue_magnitudes_are_instrumental(small: tuple[Path, Pa
 def test_dead_services_cost_their_own_columns_alone(
     small: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lightcurve.catalogs.servers import SERVERS
+    from lightcurve.catalogs.http_cache import SERVERS
 
     monkeypatch.setenv("ASTROCOLIBRI_API", "a-secret-key")
     closed = "http://127.0.0.1:9"

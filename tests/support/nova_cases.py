@@ -12,7 +12,7 @@ import pytest
 from astropy.io import fits
 
 from lightcurve.astrometry import nova as nova_solver
-from lightcurve.astrometry import web
+from lightcurve.astrometry import solving_server
 from lightcurve.astrometry.nova import solve_nova
 from lightcurve.astrometry.request import SolveRequest
 from lightcurve.core import http
@@ -82,7 +82,7 @@ def counted_time_fixture(monkeypatch: pytest.MonkeyPatch) -> None:
     def wait(seconds: float) -> None:
         waited[0] += seconds
 
-    for module in (nova_solver, web, http):
+    for module in (nova_solver, solving_server, http):
         monkeypatch.setattr(module, "monotonic", now)
     for module in (nova_solver, http):
         monkeypatch.setattr(module, "sleep", wait)

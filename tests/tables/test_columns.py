@@ -29,7 +29,7 @@ from lightcurve.exports.submission import Submission, usable_points
 from lightcurve.report.night import save_night
 from lightcurve.tables.columns import DESCRIPTION, read_table, write_table
 from lightcurve.tables.light_curves import Choice, read_curve
-from lightcurve.tables.own import read_lightcurve, write_lightcurve
+from lightcurve.tables.run_tables import read_lightcurve, write_lightcurve
 from sim_cube import CubeTruth, simulate_cube
 
 N = 72

@@ -10,7 +10,7 @@ from lightcurve.aij.read_table import read_aij_table
 from lightcurve.aij.settings_files import read_apertures, read_plotcfg, read_radec
 from lightcurve.core.errors import InputError
 from lightcurve.core.quantities import QUANTITIES
-from lightcurve.tables.own import read_lightcurve
+from lightcurve.tables.run_tables import read_lightcurve
 
 READERS = (read_aij_table, read_apertures, read_plotcfg, read_radec, read_lightcurve)
 WORDS = st.sampled_from(

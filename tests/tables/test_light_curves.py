@@ -16,7 +16,7 @@ from lightcurve.exports.aavso import exoplanet_text
 from lightcurve.exports.ecsv import ecsv_text
 from lightcurve.exports.submission import Submission
 from lightcurve.tables.light_curves import Choice, read_curve
-from lightcurve.tables.own import write_lightcurve
+from lightcurve.tables.run_tables import write_lightcurve
 from sim_cube import CubeTruth, simulate_cube
 
 

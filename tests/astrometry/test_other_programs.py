@@ -14,8 +14,8 @@ from astropy.wcs import WCS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightcurve.astrometry import outside as answer
-from lightcurve.astrometry.outside import read_result
+from lightcurve.astrometry import other_programs
+from lightcurve.astrometry.other_programs import read_result
 from lightcurve.astrometry.request import SolveRequest
 from lightcurve.core.errors import SolveError
 from nova_cases import random_stars
@@ -102,7 +102,7 @@ def test_no_wcs_does_more_than_fail(changes: dict, cut: int) -> None:
 @given(body=st.binary(max_size=6000) | st.binary(max_size=200).map(lambda b: TABLE[:5000] + b))
 def test_no_list_of_matches_does_more_than_fail(body: bytes) -> None:
     with suppress(SolveError):
-        sky = answer._read_matches(body)
+        sky = other_programs._read_matches(body)
         assert sky.shape[1] == 2
 
 

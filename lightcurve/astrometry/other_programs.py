@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import subprocess
 import warnings
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
@@ -136,3 +140,47 @@ def _read_matches(body: bytes) -> np.ndarray:
         raise SolveError(msg, why=Why.NOT_UNDERSTOOD) from error
     good = np.isfinite(sky).all(axis=1) & (np.abs(sky[:, 1]) <= 90)
     return sky[good]
+
+
+def run_program(command: list[str], folder: Path, timeout_s: float) -> str:
+    """Run a program and all it starts within `folder`; return the last line it says.
+
+    `SolveError` when it cannot be run, fails, or takes longer than `timeout_s`.
+    """
+    with (folder / "said.txt").open("w+b") as said:
+        try:
+            # A group of its own: what it starts must end with it.
+            process = subprocess.Popen(  # noqa: S603  (no shell; the program is the user's own)
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                start_new_session=True,
+            )
+        except OSError as error:
+            msg = f"{command[0]} cannot be run: {error.strerror}"
+            raise SolveError(msg) from error
+        try:
+            process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            msg = f"time is up ({timeout_s:g} s, timeout_s): give --scale or a position"
+            raise SolveError(msg, why=Why.TIMED_OUT) from None
+        finally:
+            if process.poll() is None:
+                _end(process)
+        said.seek(max(said.tell() - 4000, 0))
+        lines = said.read().decode("utf-8", "replace").split("\n")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
+    if process.returncode != 0:
+        msg = f"it failed with status {process.returncode}: {last[:200]}"
+        raise SolveError(msg)
+    return last[:200]
+
+
+def _end(process: subprocess.Popen) -> None:
+    if hasattr(os, "killpg"):
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.wait()

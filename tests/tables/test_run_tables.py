@@ -17,7 +17,12 @@ from lightcurve.core.quantities import QUANTITIES
 from lightcurve.core.settings import Settings
 from lightcurve.curve.choose import choose_curve
 from lightcurve.tables.columns import DESCRIPTION, write_table
-from lightcurve.tables.own import read_lightcurve, scatter_to_stars, write_lightcurve, write_stars
+from lightcurve.tables.run_tables import (
+    read_lightcurve,
+    scatter_to_stars,
+    write_lightcurve,
+    write_stars,
+)
 from sim_cube import CubeTruth, simulate_cube
 
 LIGHTCURVE_COLUMNS = QUANTITIES.names()

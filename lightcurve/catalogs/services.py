@@ -26,6 +26,7 @@ from lightcurve.catalogs import (
     vsx,
 )
 from lightcurve.catalogs.catalog_file import read_file
+from lightcurve.catalogs.http_cache import SERVERS, is_kept, recall, remember
 from lightcurve.catalogs.layout import (
     Catalog,
     Field,
@@ -38,7 +39,6 @@ from lightcurve.catalogs.layout import (
     within,
 )
 from lightcurve.catalogs.read_votable import READING
-from lightcurve.catalogs.servers import SERVERS, is_kept, recall, remember
 from lightcurve.core.errors import CatalogError, InputError
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.registry import Registry
