@@ -17,6 +17,7 @@ from lightcurve.catalogs.layout import (
     Link,
     Role,
     Route,
+    Server,
     Service,
     Skip,
     Wanted,
@@ -26,6 +27,7 @@ from lightcurve.core.constants import DAY_S, UNIX_ZERO_JD
 from lightcurve.core.errors import CatalogError
 
 NAME, TITLE = "colibri", "Astro-COLIBRI"
+SERVER = Server("colibri", "https://astro-colibri.science/cone_search")
 KEY = "ASTROCOLIBRI_API"
 DAYS = 60
 MAX_EVENTS = 10_000
@@ -122,7 +124,7 @@ SERVICE = Service(
     TITLE,
     "Reichherzer et al. 2021, ApJS 256, 5",
     Role.EVENTS,
-    (Route("colibri", _request, _send, _read),),
+    (Route(SERVER, _request, _send, _read),),
     COLUMNS,
     key=KEY,
 )

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from lightcurve.catalogs.http_cache import SERVERS, connected
-from lightcurve.catalogs.layout import Link
+from lightcurve.catalogs.http_cache import connected
+from lightcurve.catalogs.layout import Link, Server
 from lightcurve.catalogs.read_votable import READING, clean
 from lightcurve.core.cache import recall_entry, remember_entry
 from lightcurve.core.constants import DAY_S
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["TITLE", "find_planet"]
 
 TITLE = "NASA Exoplanet Archive"
-SERVER = "exoplanet-archive"
+SERVER = Server("exoplanet-archive", "https://exoplanetarchive.ipac.caltech.edu/TAP")
 MEMORY = "planets.json"
 TABLE = "pscomppars"  # one row a planet, each value from the publication thought best
 # Name in a planet file to the archive's column; errors are in COLUMNerr1 and COLUMNerr2.
@@ -145,7 +145,7 @@ def _error(row: Mapping[str, Any], column: str) -> float | None:
 
 
 def _ask(name: str, settings: CatalogSettings) -> dict[str, Any] | None:
-    server = settings.servers.get(SERVER, SERVERS[SERVER])
+    server = settings.servers.get(SERVER.name, SERVER.address)
     link = Link(server, settings.timeout_s, 2)
     errors = [f"{column}err{k}" for column in COLUMNS.values() for k in (1, 2)]
     wanted = [*OTHERS, *COLUMNS.values(), *errors]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lightcurve.catalogs.layout import Field, Layout, Role, Service, Wanted
+from lightcurve.catalogs.layout import Field, Layout, Role, Server, Service, Wanted
 from lightcurve.catalogs.vizier import ask_later, cone, tap_route, vizier
 
 NAMES = "gaia", "Gaia DR3"
+SERVER = Server("gaia", "https://gea.esac.esa.int/tap-server/tap")
 # Name here, at VizieR, at ESA; unit; description.
 COLUMNS = (
     ("g_mag", "Gmag", "phot_g_mean_mag", "mag", "Gaia G, Vega"),
@@ -72,10 +73,11 @@ SERVICE = Service(
     (
         vizier(NAMES, "I/355/gaiadr3", VIZIER, order="Gmag"),
         # Answers while one waits are cut at 2,000 rows there: the job's result is fetched later.
-        tap_route("gaia", _request, NAMES, ESA, ask_later),
+        tap_route(SERVER, _request, NAMES, ESA, ask_later),
     ),
     VIZIER.columns,
     bands={"G": "g_mag", "BP": "bp_mag", "RP": "rp_mag"},
     saturation_mag=4.0,
     always=True,
+    reference_frame=True,
 )

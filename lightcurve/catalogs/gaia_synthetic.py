@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lightcurve.catalogs.gaia import ESA
+from lightcurve.catalogs.gaia import ESA, SERVER
 from lightcurve.catalogs.layout import Field, Role, Service, Wanted
 from lightcurve.catalogs.vizier import ask_later, cone, tap_route
 
@@ -58,7 +58,7 @@ SERVICE = Service(
     *NAMES,
     "Gaia Collaboration, Montegriffo et al. 2023, A&A 674, A33",
     Role.STARS,
-    (tap_route("gaia", _request, NAMES, LAYOUT, ask_later),),
+    (tap_route(SERVER, _request, NAMES, LAYOUT, ask_later),),
     LAYOUT.columns,
     bands={
         **{b: f"jkc_{b.lower()}_mag" for b in "UBVRI"},

@@ -21,14 +21,6 @@ if TYPE_CHECKING:
     from lightcurve.core.http import Session
 
 MAX_ENTRY_BYTES = 200_000_000
-SERVERS = {
-    "vizier": "https://tapvizier.cds.unistra.fr/TAPVizieR/tap",
-    "gaia": "https://gea.esac.esa.int/tap-server/tap",
-    "simbad": "https://simbad.cds.unistra.fr/simbad/sim-tap",
-    "skybot": "https://ssp.imcce.fr/webservices/skybot/api/conesearch.php",
-    "colibri": "https://astro-colibri.science/cone_search",
-    "exoplanet-archive": "https://exoplanetarchive.ipac.caltech.edu/TAP",
-}
 MAX_BYTES = 100_000_000
 POLL_S = 1.0
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from lightcurve.catalogs.catalog_file import read_file
 from lightcurve.catalogs.layout import Catalog, Field
-from lightcurve.catalogs.services import query
+from lightcurve.catalogs.services import query, reference_frames
 from lightcurve.core.coordinates import degrees_apart
 from lightcurve.core.errors import CatalogError, InputError
 from lightcurve.core.settings import CatalogSettings
@@ -19,7 +19,6 @@ from lightcurve.core.settings import CatalogSettings
 __all__ = ["StarSource", "star_source"]
 
 log = logging.getLogger(__name__)
-SERVICES = ("gaia",)
 SAME_EPOCH = 0.02  # years: 0.2 arcsec for the fastest star
 WIDER = 1.5  # asked for at once, so that a field that drifts needs no second question
 
@@ -48,7 +47,7 @@ def star_source(name: str, settings: CatalogSettings) -> StarSource:
     Parameters
     ----------
     name : str
-        A file, or one of `SERVICES`.
+        A file, or one of `reference_frames`.
 
     Raises
     ------
@@ -57,9 +56,10 @@ def star_source(name: str, settings: CatalogSettings) -> StarSource:
     """
     if Path(name).is_file():
         return _of_file(Path(name))
-    if name.lower() in SERVICES:
+    services = reference_frames()
+    if name.lower() in services:
         return _of_service(name.lower(), settings)
-    msg = f"--catalog {name}: no such file, and no such service ({', '.join(SERVICES)})"
+    msg = f"--catalog {name}: no such file, and no such service ({', '.join(services)})"
     raise InputError(msg)
 
 

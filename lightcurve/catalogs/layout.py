@@ -188,10 +188,18 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Server:
+    """Who is asked; settings may give another address under its name."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One way to an answer."""
 
-    server: str  # key in `lightcurve.catalogs.http_cache.SERVERS`
+    server: Server
     # ``request(field, max_rows)`` gives the text of the question; the same text is the same
     # question. Raises `Skip` where the question makes no sense
     request: Callable[[Field, int], str]
@@ -226,6 +234,8 @@ class Service:
     saturation_mag: float = -np.inf  # brighter stars are saturated in its images
     # asked for every frame, not only where standards are wanted, as all but surveys are
     always: bool = False
+    # its stars alone check and refine a plate solution, and place those of a sequence
+    reference_frame: bool = False
     weight: int = 0  # of what it calls an object that others know as well
     key: str = ""  # environment variable of the key that it asks for
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from lightcurve.catalogs import (
     apass,
     colibri,
+    exoplanet_archive,
     gaia,
     gaia_synthetic,
     milliquas,
@@ -26,7 +27,7 @@ from lightcurve.catalogs import (
     vsx,
 )
 from lightcurve.catalogs.catalog_file import read_file
-from lightcurve.catalogs.http_cache import SERVERS, is_kept, recall, remember
+from lightcurve.catalogs.http_cache import is_kept, recall, remember
 from lightcurve.catalogs.layout import (
     Catalog,
     Field,
@@ -44,7 +45,7 @@ from lightcurve.core.progress import Progress, silent
 from lightcurve.core.registry import Registry
 from lightcurve.core.settings import CatalogSettings
 
-__all__ = ["SERVICES", "query"]
+__all__ = ["SERVICES", "query", "reference_frames"]
 
 # Surveys of stars first, the more precise before the others: a WCS is refined with the first.
 SERVICES: Registry[Service] = Registry(
@@ -93,8 +94,9 @@ def query(
         When there is no service or server of a name, or a file cannot be read.
     """
     services = [SERVICES.get(name) for name in dict.fromkeys(names)]
-    if unknown := set(settings.servers) - set(SERVERS):
-        msg = f"no server {min(unknown)!r} to give an address to: there are {', '.join(SERVERS)}"
+    servers = server_names()
+    if unknown := set(settings.servers) - set(servers):
+        msg = f"no server {min(unknown)!r} to give an address to: there are {', '.join(servers)}"
         raise InputError(msg)
     field = snapped(field)
     fetched = [_file(i, path, field) for i, path in enumerate(settings.files)]
@@ -103,6 +105,17 @@ def query(
         fetched += progress(answers, "asking catalogues", len(services))
     catalogs = {f.report.name: f.catalog for f in fetched if f.catalog is not None}
     return catalogs, [f.report for f in fetched]
+
+
+def server_names() -> tuple[str, ...]:
+    """List the servers that settings may give another address, the archive of planets last."""
+    asked = [route.server for service in SERVICES for route in service.routes]
+    return tuple(dict.fromkeys(server.name for server in (*asked, exoplanet_archive.SERVER)))
+
+
+def reference_frames() -> tuple[str, ...]:
+    """List the services whose stars alone check and refine a plate solution."""
+    return tuple(service.name for service in SERVICES if service.reference_frame)
 
 
 def snapped(field: Field) -> Field:
@@ -134,7 +147,7 @@ def _fetch(service: Service, field: Field, settings: CatalogSettings) -> _Fetche
     failures: list[str] = []
     skipped = True
     for route in service.routes:
-        server = settings.servers.get(route.server, SERVERS[route.server])
+        server = settings.servers.get(route.server.name, route.server.address)
         try:
             catalog, status, reason = _answer(route, server, field, settings)
         except Skip as skip:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from lightcurve.catalogs.layout import Field, Layout, Role, Service, Wanted
+from lightcurve.catalogs.layout import Field, Layout, Role, Server, Service, Wanted
 from lightcurve.catalogs.vizier import cone, tap_route
 
 NAMES = "simbad", "SIMBAD"
+SERVER = Server("simbad", "https://simbad.cds.unistra.fr/simbad/sim-tap")
 LAYOUT = Layout(
     ids="main_id",
     ra="ra",
@@ -39,7 +40,7 @@ SERVICE = Service(
     *NAMES,
     "Wenger et al. 2000, A&AS 143, 9",
     Role.OBJECTS,
-    (tap_route("simbad", _request, NAMES, LAYOUT),),
+    (tap_route(SERVER, _request, NAMES, LAYOUT),),
     LAYOUT.columns,
     weight=5,
 )

@@ -17,6 +17,7 @@ from lightcurve.catalogs.layout import (
     Link,
     Role,
     Route,
+    Server,
     Service,
     Skip,
     Wanted,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from astropy.table import Table
 
 NAME, TITLE = "skybot", "SkyBoT"
+SERVER = Server("skybot", "https://ssp.imcce.fr/webservices/skybot/api/conesearch.php")
 MAX_RADIUS_DEG = 10.0
 LAYOUT = Layout(
     ids="Name",
@@ -124,7 +126,7 @@ SERVICE = Service(
     TITLE,
     "Berthier et al. 2006, ASPC 351, 367",
     Role.OBJECTS,
-    (Route("skybot", _request, _send, _read),),
+    (Route(SERVER, _request, _send, _read),),
     LAYOUT.columns,
     weight=1,
 )

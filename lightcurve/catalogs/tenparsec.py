@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lightcurve.catalogs.layout import Field, Layout, Role, Service, Wanted
-from lightcurve.catalogs.vizier import tap_route
+from lightcurve.catalogs.vizier import SERVER, tap_route
 
 NAMES = "tenparsec", "10-parsec sample"
 LAYOUT = Layout(
@@ -36,7 +36,7 @@ SERVICE = Service(
     *NAMES,
     "Reyle et al. 2021, A&A 650, A201",
     Role.OBJECTS,
-    (tap_route("vizier", _request, NAMES, LAYOUT),),
+    (tap_route(SERVER, _request, NAMES, LAYOUT),),
     LAYOUT.columns,
     weight=4,
 )

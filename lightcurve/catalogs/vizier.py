@@ -11,10 +11,21 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from lightcurve.catalogs.http_cache import POLL_S, connected
-from lightcurve.catalogs.layout import Catalog, Field, Layout, Link, Role, Route, Service, build
+from lightcurve.catalogs.layout import (
+    Catalog,
+    Field,
+    Layout,
+    Link,
+    Role,
+    Route,
+    Server,
+    Service,
+    build,
+)
 from lightcurve.catalogs.read_votable import overflowed, read_votable
 from lightcurve.core.errors import CatalogError, WebError
 
+SERVER = Server("vizier", "https://tapvizier.cds.unistra.fr/TAPVizieR/tap")
 # The whole of a small catalogue is never cut.
 MIN_ROWS = 2000
 
@@ -68,7 +79,7 @@ def ask_later(link: Link, adql: str) -> bytes:
 
 
 def tap_route(
-    server: str,
+    server: Server,
     request: Callable[[Field, int], str],
     names: tuple[str, str],
     layout: Layout,
@@ -103,7 +114,7 @@ def vizier(
         top = f'SELECT TOP {max_rows} {chosen} FROM "{table}"'  # noqa: S608 -- no user text
         return f"{top} WHERE {condition}{last}"
 
-    return tap_route("vizier", request, names, layout, _ask_tolerantly)
+    return tap_route(SERVER, request, names, layout, _ask_tolerantly)
 
 
 def survey(

@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperCommand, TyperOption
 
 from lightcurve.core.errors import InputError
-from lightcurve.core.registry import Registry, registry_of
+from lightcurve.core.registry import registry_of
 
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
@@ -74,7 +74,7 @@ class Verb(TyperCommand):
         super().format_help(ctx, formatter)
 
 
-def choices(registry: Registry[Any]) -> str:
+def choices(registry: Iterable[Any]) -> str:
     """List what can be chosen, for ``--help``."""
     *first, last = (f"{one.name} ({one.help})" for one in registry)
     return f"{', '.join(first)} or {last}."
@@ -184,7 +184,13 @@ OPTIONS: dict[str, Option] = {
         _CATALOGS,
     ),
     "image.standards": Option(
-        str, "--standards", "Service whose stars give the zero point.", _CATALOGS
+        str,
+        "--standards",
+        lambda: (
+            "Service whose stars give the zero point: "
+            f"{choices(one for one in registry_of('service') if one.bands)}"
+        ),
+        _CATALOGS,
     ),
     "image.band": Option(
         str, "--band", "Band of the magnitudes, if not the header's filter.", _CATALOGS

@@ -28,6 +28,7 @@ from lightcurve.core.files import read_toml
 from lightcurve.core.registry import one_of, registry_of
 
 __all__ = [
+    "STANDARDS",
     "CalibrationSettings",
     "CameraSettings",
     "CatalogSettings",
@@ -45,6 +46,7 @@ __all__ = [
 
 
 FORMAT_VERSION = 1
+STANDARDS = "standards"  # among the services to ask: those that have the band
 
 
 class Model(BaseModel):
@@ -229,6 +231,10 @@ class CatalogSettings(Model):
         return self
 
 
+def _standards_or_one(name: str) -> str:
+    return name if name == STANDARDS else one_of("service")(name)
+
+
 class ImageSettings(Model):
     """How one frame becomes a catalogue."""
 
@@ -245,10 +251,12 @@ class ImageSettings(Model):
     band: str | None = Field(
         default=None, description="of the zero point; the frame's filter if not given"
     )
-    standards: str | None = Field(default=None, description="catalogue of the zero point, by name")
+    standards: Annotated[str, AfterValidator(one_of("service"))] | None = Field(
+        default=None, description="catalogue of the zero point, by name"
+    )
     colour_term: bool = False
     extinction_mag_per_airmass: float | None = Field(default=None, ge=0, le=5)
-    services: tuple[str, ...] | None = Field(
+    services: tuple[Annotated[str, AfterValidator(_standards_or_one)], ...] | None = Field(
         default=None, description="asked; all that fit if not given"
     )
     mpc_code: str | None = Field(

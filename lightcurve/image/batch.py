@@ -14,18 +14,18 @@ import numpy as np
 
 from lightcurve.calib.master_files import load_masters
 from lightcurve.catalogs.catalog_file import read_file
-from lightcurve.catalogs.services import SERVICES
+from lightcurve.catalogs.services import reference_frames
 from lightcurve.core.data import FrameStatus, Masters
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.files import json_text, read_text, write_text
 from lightcurve.core.progress import Clock, Progress, open_log, silent
-from lightcurve.core.settings import Settings
+from lightcurve.core.settings import STANDARDS, Settings
 from lightcurve.frames.names import fits_stem
 from lightcurve.frames.read import fits_files
 from lightcurve.image.folder import as_before, is_free, reason_of, state_of
 from lightcurve.image.locate import wanted_target
 from lightcurve.image.reduced import summarise
-from lightcurve.image.sky import STANDARDS, services_for, wanted_band
+from lightcurve.image.sky import services_for, wanted_band
 from lightcurve.image.story import measure_image, reduce_image
 from lightcurve.report.image_plots import save_sequence
 
@@ -163,8 +163,7 @@ def _check_settings(settings: Settings) -> None:
     wanted_band(None, settings.image)
     for file in settings.catalogs.files:
         read_file(file)
-    for name in services_for("G", 0.0, settings, given=False):
-        SERVICES.get(name)
+    services_for("G", 0.0, settings, given=False)
 
 
 def _listed(paths: Sequence[Path]) -> tuple[list[Path], dict[Path, InputError]]:
@@ -199,12 +198,12 @@ def _free_names(files: Sequence[Path], out: Path | None) -> list[str]:
 def quick_settings(settings: Settings) -> Settings:
     """Leave out what a sequence's table does not show: PSF, completeness, transients, names.
 
-    The standards are those of the frame alone, and Gaia is asked for the places.
+    The standards are those of the frame alone; places come of what solutions are checked with.
     """
     image = settings.image.model_copy(
         update={
             "psf": "none", "injected": 0, "transients": False,
-            "services": settings.image.services or (STANDARDS, "gaia"),
+            "services": settings.image.services or (STANDARDS, *reference_frames()),
         }
     )  # fmt: skip
     return settings.model_copy(update={"image": image})

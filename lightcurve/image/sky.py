@@ -19,20 +19,19 @@ from lightcurve.catalogs.bands import (
     sources_for,
     standard_filter,
 )
-from lightcurve.catalogs.layout import Catalog, Field, Role, ServiceReport
+from lightcurve.catalogs.layout import Catalog, Field, Outcome, Role, ServiceReport
 from lightcurve.catalogs.services import SERVICES, query
 from lightcurve.catalogs.standard_stars import unfit
 from lightcurve.core.coordinates import format_coordinates
 from lightcurve.core.data import Solution
 from lightcurve.core.errors import InputError, SolveError
 from lightcurve.core.progress import Clock
-from lightcurve.core.settings import ImageSettings, Settings
+from lightcurve.core.settings import STANDARDS, ImageSettings, Settings
 from lightcurve.frames.kinds import normalise_filter
 from lightcurve.image.locate import field_of, nowhere, place_sources, solve_frame
 from lightcurve.image.reduced import Known, OnSky, Placed, Prepared, Sources, Standards
 
 log = logging.getLogger(__name__)
-STANDARDS = "standards"  # among the services to ask: those that have the band
 FIELD_MOVED = 0.04  # of its radius; the cone has so much to spare
 MIN_STANDARDS = 5  # in the whole field; with fewer the next catalogue is looked at
 
@@ -85,7 +84,7 @@ def _tell(reports: Sequence[ServiceReport]) -> None:
     """Log what each service gave; those skipped for the same reason in one line."""
     skipped: dict[str, list[str]] = {}
     for report in reports:
-        if report.status == "skipped":
+        if report.status == Outcome.SKIPPED:
             skipped.setdefault(report.reason, []).append(report.title)
             continue
         log.info("%s: %s, %d rows%s", report.title, report.status, report.n,

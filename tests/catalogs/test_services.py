@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 
 from lightcurve.catalogs.bands import bands_of, sources_for
 from lightcurve.catalogs.crossmatch import crossmatch
-from lightcurve.catalogs.layout import Field
-from lightcurve.catalogs.services import SERVICES, query
+from lightcurve.catalogs.known_stars import star_source
+from lightcurve.catalogs.layout import Field, Server
+from lightcurve.catalogs.services import SERVICES, query, server_names
 from lightcurve.cli import app
 from lightcurve.core.data import Site
 from lightcurve.core.errors import InputError
@@ -269,14 +270,19 @@ def test_a_service_is_registered_once_and_known_everywhere(services, monkeypatch
         catalog = panstarrs.routes[0].read(body, field)
         return replace(catalog, name="dummy", title="Dummy Survey")
 
-    route = replace(panstarrs.routes[0], read=read)
+    address = services.servers["vizier"]
+    route = replace(panstarrs.routes[0], server=Server("dummies", address), read=read)
     dummy = replace(
-        panstarrs, name="dummy", title="Dummy Survey", routes=(route,), bands={"y_ps1": "y_mag"}
-    )
+        panstarrs, name="dummy", title="Dummy Survey", routes=(route,), bands={"y_ps1": "y_mag"},
+        reference_frame=True,
+    )  # fmt: skip
     monkeypatch.setattr(SERVICES, "entries", dict(SERVICES.entries))
     SERVICES.register(dummy)
     catalogs, reports = ask(services, "dummy")
     assert reports["dummy"].status == "ok"
+    assert reports["dummy"].server == address
+    assert "dummies" in server_names()
+    assert star_source("dummy", settings(services)).name == "dummy"
     assert bands_of(catalogs["dummy"]) == {"y_ps1": "y_mag"}
     assert "dummy" in sources_for("Y", 50.0)
     assert "dummy" not in sources_for("Y", -50.0)

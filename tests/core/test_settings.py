@@ -54,6 +54,14 @@ def test_a_wrong_value_is_named_once(values, message, tmp_path: Path):
     assert str(caught.value) == f"my.toml: {message}"
 
 
+@pytest.mark.parametrize("image", [{"services": ["gaja"]}, {"standards": "gaja"}], ids=str)
+def test_a_service_that_is_none_is_refused_by_the_settings(image: dict):
+    with pytest.raises(InputError, match=r"did you mean gaia\?"):
+        make_settings({"image": image})
+    known = make_settings({"image": {"services": ["standards", "simbad"], "standards": "gaia"}})
+    assert known.image.services == ("standards", "simbad")
+
+
 def test_options_are_named_as_they_are_typed():
     for given, message in (
         ({"apertures.annulus": (14.0, 9.0)}, "the sky annulus (--annulus) needs"),

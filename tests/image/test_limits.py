@@ -118,10 +118,9 @@ def test_nothing_is_said_to_be_written_where_the_folder_is_a_file(tmp_path: Path
     [
         ({"files": ["STARS"]}, {}, "stars.csv"),
         ({}, {"band": "Q"}, "--band 'Q': there are U, B, V"),
-        ({}, {"services": ["hubble"]}, "no service 'hubble'"),
-        ({}, {"standards": "hubble"}, "--standards 'hubble'"),
+        ({}, {"standards": "simbad"}, "--standards 'simbad'"),
     ],
-    ids=["catalog", "band", "service", "standards"],
+    ids=["catalog", "band", "standards"],
 )
 def test_what_would_fail_every_frame_is_refused_at_once(
     catalogs: dict, image: dict, told: str, tmp_path: Path

@@ -129,7 +129,7 @@ def test_without_any_catalogue_magnitudes_are_instrumental(small: tuple[Path, Pa
 def test_dead_services_cost_their_own_columns_alone(
     small: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lightcurve.catalogs.http_cache import SERVERS
+    from lightcurve.catalogs.services import server_names
 
     monkeypatch.setenv("ASTROCOLIBRI_API", "a-secret-key")
     closed = "http://127.0.0.1:9"
@@ -138,7 +138,7 @@ def test_dead_services_cost_their_own_columns_alone(
             "catalogs": {
                 "files": [str(small[1])],
                 "timeout_s": 60.0,
-                "servers": dict.fromkeys(SERVERS, closed),
+                "servers": dict.fromkeys(server_names(), closed),
             },
             "image": {"psf": "none", "injected": 0},
         }
