@@ -13,7 +13,7 @@ import numpy as np
 
 from lightcurve.core.registry import Registry
 
-__all__ = ["COVARIATES", "covariate_named", "covariates_of", "elapsed", "standardise"]
+__all__ = ["COVARIATES", "SLOW", "covariate_named", "covariates_of", "elapsed", "standardise"]
 
 Columns = Mapping[str, np.ndarray]
 
@@ -115,6 +115,9 @@ COVARIATES: Registry[Covariate] = Registry(
         _transparency, submission="tot_C_cnts",
     ),
 )  # fmt: skip
+
+
+SLOW = ("airmass", "time")  # what a night drifts with, until the data choose
 
 
 def covariate_named(name: str) -> Covariate:

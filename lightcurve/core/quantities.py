@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lightcurve.core.data import StarRole
 from lightcurve.core.flags import Flag
 from lightcurve.core.registry import Registry
 
 if TYPE_CHECKING:
     from lightcurve.core.data import FrameResult, LightCurve, Measurements
 
+    Series = Mapping[str, np.ndarray]  # legend (empty for none) to values, (n_frame,)
+
 __all__ = [
     "QUANTITIES",
     "TEXT",
     "Column",
+    "Panel",
     "beside_curve",
     "columns_of",
     "header_columns",
@@ -38,6 +42,18 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Panel:
+    """A quantity's place in the figure of the night."""
+
+    label: str  # of the vertical axis
+    place: int = 5  # from the top; those of the same place in the order of the registry
+    inverted: bool = False  # small values up
+    colour_of: StarRole = StarRole.TARGET  # drawn in the colour of such stars
+    # drawn in place of the column's own values
+    series: Callable[[Measurements], Series] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Quantity(Column):
     """A column of lightcurve.csv: measured, or an attribute of the light curve, or both."""
 
@@ -49,9 +65,7 @@ class Quantity(Column):
     attribute: str = field(default="", kw_only=True)
     # what is known of a frame that was not measured; None for nothing
     failed: Callable[[FrameResult], Any] = field(default=lambda _: None, kw_only=True)
-    # label of its panel in the figure of the night; empty for none, or for those that stand there
-    # anyhow
-    panel: str = field(default="", kw_only=True)
+    panel: Panel | None = field(default=None, kw_only=True)  # in the figure of the night
 
     def __post_init__(self) -> None:
         if self.measured is None and not (self.attribute or self.keyword):
@@ -97,7 +111,13 @@ QUANTITIES: Registry[Quantity] = Registry(
         measured=lambda m: m.bjd_tdb,
         attribute="bjd_tdb",
     ),
-    Quantity("airmass", "at mid-exposure", measured=lambda m: m.airmass),
+    Quantity(
+        "airmass",
+        "at mid-exposure",
+        measured=lambda m: m.airmass,
+        # High in the sky is up.
+        panel=Panel("Airmass", place=6, inverted=True, colour_of=StarRole.FIELD),
+    ),
     Quantity("rel_flux", "target over comparison stars, 1 out of transit", attribute="flux"),
     Quantity("rel_flux_err", "one sigma", attribute="flux_err"),
     Quantity(
@@ -113,6 +133,7 @@ QUANTITIES: Registry[Quantity] = Registry(
         "pix",
         measured=lambda m: m.fwhm_px,
         failed=lambda result: result.fwhm_px,
+        panel=Panel("FWHM (px)", place=4, colour_of=StarRole.COMPARISON),
     ),
     Quantity(
         "sky",
@@ -120,6 +141,7 @@ QUANTITIES: Registry[Quantity] = Registry(
         "adu",
         measured=lambda m: m.star_sky[:, 0],
         failed=lambda result: result.sky,
+        panel=Panel("Sky (ADU)", place=3, colour_of=StarRole.CHECK, series=lambda m: {"": m.sky}),
     ),
     Quantity("x", "of the target", "pix", measured=lambda m: m.x[:, 0]),
     Quantity("y", "of the target", "pix", measured=lambda m: m.y[:, 0]),
@@ -128,12 +150,14 @@ QUANTITIES: Registry[Quantity] = Registry(
         "of the target against the reference frame",
         "pix",
         measured=lambda m: np.hypot(m.shift_x, m.shift_y),
+        panel=Panel("Shift (px)", place=1, series=lambda m: {"x": m.shift_x, "y": m.shift_y}),
     ),
     Quantity(
         "rotation",
         "of the field against the reference frame",
         "deg",
         measured=lambda m: m.rotation_deg,
+        panel=Panel("Rotation (deg)", place=2, colour_of=StarRole.FIELD),
     ),
     Quantity(
         "flags",
@@ -161,6 +185,12 @@ def beside_curve(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {q.name: columns[q.name] for q in QUANTITIES if not q.attribute and q.name in columns}
 
 
-def night_panels(curve: LightCurve, measurements: Measurements) -> list[tuple[str, np.ndarray]]:
-    """Label and values, (n_frame,), of the quantities that ask for a panel of the night."""
-    return [(q.panel, q.value(curve, measurements)) for q in QUANTITIES if q.panel]
+def night_panels(curve: LightCurve, measurements: Measurements) -> list[tuple[Panel, Series]]:
+    """Panels of the night from the top, and what each shows; none of what is not known."""
+    panels = [
+        (q.panel, q.panel.series(measurements) if q.panel.series
+         else {"": q.value(curve, measurements)})
+        for q in QUANTITIES if q.panel
+    ]  # fmt: skip
+    known = [p for p in panels if any(np.isfinite(values).any() for values in p[1].values())]
+    return sorted(known, key=lambda panel: panel[0].place)

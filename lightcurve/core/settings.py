@@ -302,12 +302,20 @@ class Settings(Model):
     @property
     def weights(self) -> str:
         """Of the comparison stars: AstroImageJ adds their fluxes as they are."""
-        return self.stars.weights or ("sum" if self.apertures.style == Style.AIJ else "scatter")
+        if self.stars.weights:
+            return self.stars.weights
+        weightings = registry_of("comparison weighting")
+        return next(w.name for w in weightings if w.of_aij == (self.apertures.style == Style.AIJ))
 
     @model_validator(mode="after")
     def _weighed_as_the_style_does(self) -> Settings:
-        if self.apertures.style == Style.AIJ and self.weights != "sum":
-            msg = f"--weights {self.weights} is not of --style aij, which adds fluxes as they are"
+        given = self.stars.weights
+        if (
+            given is not None
+            and self.apertures.style == Style.AIJ
+            and not registry_of("comparison weighting").get(given).of_aij
+        ):
+            msg = f"--weights {given} is not of --style aij, which adds fluxes as they are"
             raise ValueError(msg)
         return self
 

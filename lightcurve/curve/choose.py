@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lightcurve.core.covariates import covariates_of
+from lightcurve.core.covariates import SLOW, covariates_of
 from lightcurve.core.data import (
     Aperture,
     Criterion,
@@ -45,7 +45,6 @@ LADDER = (1, 2, 3, 4, 6, 8, 11, 15, 20, 30, 50, 100)
 MIN_POINTS = 5  # good measurements of the target, for a light curve at all
 MIN_TO_CHOOSE = 20  # for a scatter known to 16 %: with fewer, the quietest star is a lucky one
 MIN_OUTSIDE = 10  # outside the predicted transit, for a scatter to be measured there
-TREND = ("airmass", "time")
 MIN_LEVEL = 3  # points outside the transit whose median is taken for 1
 log = logging.getLogger(__name__)
 
@@ -117,7 +116,7 @@ def choose_curve(
     apertures = list_apertures(measurements, follow_seeing=settings.apertures.style != Style.AIJ)
     candidates = pick_candidates(measurements, settings.stars)
     outside = None if in_transit is None else ~np.asarray(in_transit, dtype=bool)
-    design = design_matrix(covariates_of(columns_of(measurements)), TREND)
+    design = design_matrix(covariates_of(columns_of(measurements)), SLOW)
     search = Search(measurements, settings, candidates, outside, design)
     options = [option for aperture in apertures for option in try_aperture(search, aperture)]
     if not options:

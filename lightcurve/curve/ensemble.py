@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightcurve.core.errors import InputError
-from lightcurve.curve.weightings import WEIGHTINGS, Weighed, weighted_mean
+from lightcurve.curve.weightings import BY_SCATTER, WEIGHTINGS, Weighed, weighted_mean
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +43,7 @@ def build_ensemble(
     flux_err: np.ndarray,
     *,
     good: np.ndarray | None = None,
-    weights: str = "scatter",
+    weights: str = BY_SCATTER.name,
 ) -> Ensemble:
     """Join comparison stars, (n_frame, n_star) ADU at one aperture, into one.
 

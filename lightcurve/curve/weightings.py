@@ -43,6 +43,7 @@ class Weighting:
     # ``weigh(flux, flux_err)`` of (n_frame, n_star) ADU, NaN where a star takes no part; every star
     # has a measurement
     weigh: Callable[[np.ndarray, np.ndarray], Weighed]
+    of_aij: bool = False  # the one of the style `aij`; of the others the first is our own
 
 
 def _fit_levels(flux: np.ndarray, share_of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
@@ -134,9 +135,7 @@ def _by_flux(flux: np.ndarray, flux_err: np.ndarray) -> Weighed:
     return Weighed(level, share, scatter, used, flux_err / level)
 
 
-WEIGHTINGS: Registry[Weighting] = Registry(
-    "comparison weighting",
-    # Broeg et al. 2005, AN 326, 134.
-    Weighting("scatter", "quiet stars count more, wild points not at all", _by_scatter),
-    Weighting("sum", "plain sum of fluxes, as AstroImageJ", _by_flux),
-)
+# Broeg et al. 2005, AN 326, 134.
+BY_SCATTER = Weighting("scatter", "quiet stars count more, wild points not at all", _by_scatter)
+PLAIN_SUM = Weighting("sum", "plain sum of fluxes, as AstroImageJ", _by_flux, of_aij=True)
+WEIGHTINGS: Registry[Weighting] = Registry("comparison weighting", BY_SCATTER, PLAIN_SUM)

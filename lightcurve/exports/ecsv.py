@@ -10,6 +10,8 @@ import io
 import numpy as np
 from astropy.table import Table
 
+from lightcurve.core.covariates import COVARIATES
+from lightcurve.core.quantities import QUANTITIES
 from lightcurve.exports.submission import (
     FILTER,
     PLANET_NAME,
@@ -24,7 +26,6 @@ from lightcurve.exports.submission import (
     usable_points,
 )
 
-UNITS = {"time": "d", "x": "pix", "y": "pix", "fwhm": "pix", "sky": "adu"}
 FIRST = ("time", "flux", "flux_err")
 
 
@@ -45,7 +46,7 @@ def ecsv_text(submission: Submission) -> str:
     }
     table = Table(
         {name: values[good] for name, values in columns.items()},
-        units={name: unit for name, unit in UNITS.items() if name in columns},
+        units={name: unit for name in columns if (unit := _unit(name))},
         meta={
             "star": _plain(STAR_NAME.of(submission)),
             "planet": _plain(PLANET_NAME.of(submission)),
@@ -58,6 +59,15 @@ def ecsv_text(submission: Submission) -> str:
     text = io.StringIO()
     table.write(text, format="ascii.ecsv", delimiter=",")
     return text.getvalue()
+
+
+def _unit(column: str) -> str:
+    """Tell the unit of a covariate that is a quantity of frames as it is; empty for none."""
+    covariate = COVARIATES.entries.get(column)
+    if covariate is None or (covariate.compute is not None and column != "time"):
+        return ""
+    quantity = QUANTITIES.entries.get(covariate.needs[0])
+    return quantity.unit if quantity else ""
 
 
 def _plain(text: str) -> str:

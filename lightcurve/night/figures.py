@@ -234,8 +234,8 @@ def _night(path: Path, night: Night) -> None:
     save_night(
         path,
         night.measurements,
+        night_panels(night.curve, night.measurements),
         title=_title(night),
-        more=night_panels(night.curve, night.measurements),
     )
 
 

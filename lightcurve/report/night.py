@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lightcurve.core.data import Measurements, StarRole
+from lightcurve.core.quantities import Panel
 from lightcurve.report.field import sample, thin
 from lightcurve.report.style import (
-    CHECK,
-    COMPARISON,
     FIELD,
     MODEL,
     ROLE_COLOUR,
@@ -62,58 +61,46 @@ class StarProfile:
 def save_night(
     path: str | Path,
     measurements: Measurements,
+    panels: Sequence[tuple[Panel, Mapping[str, np.ndarray]]],
     *,
     title: str = "The night",
-    more: Sequence[tuple[str, np.ndarray]] = (),
 ) -> Path:
-    """Write the figure of drift, rotation, sky, FWHM and airmass.
+    """Write the figure of drift, rotation, sky, FWHM, airmass and what else has a panel.
 
     Parameters
     ----------
-    more : sequence of (str, (n,) float array)
-        Further panels: label and values.
+    panels : sequence of (Panel, mapping of str to (n,) float array)
+        From the top, with legends and values.
     """
     m = measurements
     times, scale = (
         (m.bjd_tdb, "BJD (TDB)") if np.isfinite(m.bjd_tdb).any() else (m.jd_utc, "JD (UTC)")
     )
     day, time = time_axis(times)
-    rows = [
-        ("Shift (px)", m.shift_x, TARGET),
-        ("Rotation (deg)", m.rotation_deg, FIELD),
-        ("Sky (ADU)", m.sky, CHECK),
-        ("FWHM (px)", m.fwhm_px, COMPARISON),
-        *((label, values, TARGET) for label, values in more),
-        ("Airmass", m.airmass, FIELD),
-    ]
-    rows = [row for row in rows if np.isfinite(row[1]).any()]
-    with styled_figure(path, (8.0, 0.9 + 1.15 * len(rows))) as figure:
-        panels = stack_axes(figure, (1.0,) * len(rows))
-        for axes, (label, values, colour) in zip(panels, rows, strict=True):
-            draw_series(axes, time, values, label=label, colour=colour)
-        first = panels[0]
-        first.lines[0].set_label("x")
-        first.plot(time, m.shift_y, "o", ms=2.6, mew=0, color=MODEL, label="y")
-        first.set_ylim(*robust_limits(np.concatenate([m.shift_x, m.shift_y]), percent=0))
-        first.legend(loc="best", ncols=2)
-        first.set_title(title)
-        if rows[-1][0] == "Airmass":
-            panels[-1].invert_yaxis()  # high in the sky is up
-        panels[-1].set_xlabel(f"{scale} \N{MINUS SIGN} {day} (days)")
-        figure.align_ylabels(panels)
+    with styled_figure(path, (8.0, 0.9 + 1.15 * len(panels))) as figure:
+        stack = stack_axes(figure, (1.0,) * len(panels))
+        for axes, (panel, series) in zip(stack, panels, strict=True):
+            draw_panel(axes, time, panel, series)
+        stack[0].set_title(title)
+        stack[-1].set_xlabel(f"{scale} \N{MINUS SIGN} {day} (days)")
+        figure.align_ylabels(stack)
     return Path(path)
 
 
-def draw_series(
-    axes: Axes, time: np.ndarray, values: np.ndarray, *, label: str, colour: str = TARGET
-) -> list:
-    """Draw one quantity along the night.
-
-    time, values: (n,) float arrays; label: of the vertical axis.
-    """
-    drawn = axes.plot(time, values, "o", ms=2.6, mew=0, color=colour)
-    axes.set_ylim(*robust_limits(values, percent=0))
-    axes.set_ylabel(label)
+def draw_panel(
+    axes: Axes, time: np.ndarray, panel: Panel, series: Mapping[str, np.ndarray]
+) -> list[Line2D]:
+    """Draw one quantity along the night; time, and each of the series: (n,) float arrays."""
+    drawn = []
+    colours = (ROLE_COLOUR[panel.colour_of], MODEL)
+    for colour, (legend, values) in zip(colours, series.items(), strict=False):
+        drawn += axes.plot(time, values, "o", ms=2.6, mew=0, color=colour, label=legend)
+    axes.set_ylim(*robust_limits(np.concatenate(list(series.values())), percent=0))
+    axes.set_ylabel(panel.label)
+    if len(series) > 1:
+        axes.legend(loc="best", ncols=2)
+    if panel.inverted:
+        axes.invert_yaxis()
     return drawn
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from lightcurve.core.constants import DAY_S
-from lightcurve.core.covariates import COVARIATES
+from lightcurve.core.covariates import COVARIATES, SLOW
 from lightcurve.core.data import Planet
 from lightcurve.core.errors import FitError
 from lightcurve.core.robust import robust_scatter
@@ -26,7 +26,6 @@ LONGEST_DAYS = 0.1  # of red noise, where the known orbit does not transit
 TRANSIT_PARAMETERS = 2  # mid-time and radius ratio: the others lean on their priors
 MIN_LEFT = 12
 CLIP_SIGMA = 5.0
-SLOW = ("airmass", "time")  # beside which red noise is first measured
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,6 +214,7 @@ def solve_points(
     problem = _make_problem(points, planet, used)
     names = settings.covariates
     if names is None:
+        # Beside what red noise is first measured.
         first = _solve(problem, columns, used, _present((*_steps(), *SLOW), columns))
         first = _solve(problem, columns, used, first.names, red=_red_noise(first))
         names = _trend_names(problem, columns, first.theta, settings, used)

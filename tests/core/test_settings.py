@@ -12,6 +12,7 @@ from lightcurve.commands.options import merged_settings
 from lightcurve.core.coordinates import parse_coordinates
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import Settings, make_settings, read_settings
+from lightcurve.curve.weightings import BY_SCATTER, PLAIN_SUM, WEIGHTINGS
 
 OFFLINE = {"catalogs": {"offline": True}}
 OVERLAP = (
@@ -93,5 +94,13 @@ def test_a_declination_beyond_the_pole_is_named(dec):
 def test_weights_that_the_style_does_not_have_are_refused_not_ignored():
     assert make_settings({"apertures": {"style": "aij"}}).weights == "sum"
     assert make_settings({"stars": {"weights": "sum"}}).weights == "sum"
+    with pytest.raises(InputError, match="--weights scatter is not of --style aij"):
+        make_settings({"apertures": {"style": "aij"}, "stars": {"weights": "scatter"}})
+
+
+def test_each_style_weighs_as_the_registered_weightings_say():
+    aij = make_settings({"apertures": {"style": "aij"}})
+    assert WEIGHTINGS.get(aij.weights) is PLAIN_SUM
+    assert WEIGHTINGS.get(Settings().weights) is BY_SCATTER
     with pytest.raises(InputError, match="--weights scatter is not of --style aij"):
         make_settings({"apertures": {"style": "aij"}, "stars": {"weights": "scatter"}})

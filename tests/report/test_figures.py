@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from lightcurve.core.data import Finding, Parameter, Solution, TransitFit, Verdict
 from lightcurve.core.errors import InputError
+from lightcurve.core.quantities import night_panels
 from lightcurve.core.settings import Settings
 from lightcurve.curve.choose import choose_curve, star_curves
 from lightcurve.night import figures
@@ -306,7 +307,7 @@ def test_whole_figures_are_written(cube, curve, tmp_path):
             tmp_path / "i.png", curve.covariates, fit.residuals, chosen=fit.covariates
         ),
         corner.save_corner(tmp_path / "j.png", samples, ["mid_time_bjd_tdb", "b", "c"]),
-        night.save_night(tmp_path / "k.png", cube),
+        night.save_night(tmp_path / "k.png", cube, night_panels(curve, cube)),
     ]  # fmt: skip
     for path in written:
         assert path.read_bytes()[:4] == (PNG if path.suffix == ".png" else b"%PDF"), path
@@ -314,6 +315,7 @@ def test_whole_figures_are_written(cube, curve, tmp_path):
 
 def test_a_night_without_one_good_point_still_has_its_figures(cube, curve, tmp_path):
     nothing = np.full(len(curve.flux), np.nan)
+    unknown = replace(cube, bjd_tdb=nothing, airmass=nothing)
     empty = replace(curve, flux=nothing, flux_err=nothing, comparison_flux=nothing, bjd_tdb=nothing)
     nobody, nobodies = nothing[:3], np.full((2, 3), np.nan)
     pixels = np.full((30, 40), np.nan)
@@ -337,7 +339,7 @@ def test_a_night_without_one_good_point_still_has_its_figures(cube, curve, tmp_p
             tmp_path / "j.png", [profile], radius=2.0, annulus=(3.0, 5.0), times=nothing,
             fwhm=nothing,
         ),
-        night.save_night(tmp_path / "k.png", replace(cube, bjd_tdb=nothing, airmass=nothing)),
+        night.save_night(tmp_path / "k.png", unknown, night_panels(empty, unknown)),
     ]  # fmt: skip
     assert sorted(written) == sorted(tmp_path.iterdir())
     for path in written:

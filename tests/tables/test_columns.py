@@ -22,7 +22,7 @@ from lightcurve.core.covariates import COVARIATES, Covariate
 from lightcurve.core.data import LightCurve, Measurements
 from lightcurve.core.errors import InputError
 from lightcurve.core.flags import Flag
-from lightcurve.core.quantities import QUANTITIES, Quantity, night_panels
+from lightcurve.core.quantities import QUANTITIES, Panel, Quantity, night_panels
 from lightcurve.core.settings import Settings
 from lightcurve.curve.choose import choose_curve
 from lightcurve.exports.submission import Submission, usable_points
@@ -231,7 +231,7 @@ def test_a_quantity_added_at_run_time_is_written_described_and_read(
     night: tuple[Measurements, LightCurve], tmp_path: Path
 ) -> None:
     entry = Quantity(
-        "dummy", "twice the airmass", "mag", measured=lambda m: 2 * m.airmass, panel="Dummy (mag)"
+        "dummy", "twice the airmass", "mag", measured=lambda m: 2 * m.airmass, panel=Panel("Dummy")
     )
     QUANTITIES.register(entry)
     COVARIATES.register(Covariate("dummy", "a dummy", ("dummy",)))
@@ -240,17 +240,21 @@ def test_a_quantity_added_at_run_time_is_written_described_and_read(
         path = write_lightcurve(tmp_path / "lightcurve.csv", night[1], night[0])
         curve = read_lightcurve(path)
         assert "| `dummy` | mag | twice the airmass |" in columns_in_markdown(LIGHTCURVE.columns)
-        (panel,) = night_panels(night[1], night[0])
+        panels = night_panels(night[1], night[0])
         (told,) = json.loads((tmp_path / DESCRIPTION).read_text())["tables"]
     finally:
         del QUANTITIES.entries["dummy"], COVARIATES.entries["dummy"]
     np.testing.assert_array_equal(measured.covariates["dummy"], 2 * night[0].airmass)
     np.testing.assert_array_equal(curve.covariates["dummy"], 2 * night[0].airmass)
     np.testing.assert_array_equal(curve.columns["dummy"], 2 * night[0].airmass)
+    fewer = [panel for panel in panels if panel[0].label != "Dummy"]
     plain, taller = (
-        imread(save_night(tmp_path / "night.png", night[0], more=more)) for more in ((), [panel])
+        imread(save_night(tmp_path / "night.png", night[0], shown)) for shown in (fewer, panels)
     )
-    assert panel[0] == "Dummy (mag)"
+    labels = [panel.label for panel, _ in panels]
+    assert labels == [
+        "Shift (px)", "Rotation (deg)", "Sky (ADU)", "FWHM (px)", "Dummy", "Airmass"
+    ]  # fmt: skip
     assert taller.shape[0] > plain.shape[0]
     column = told["tableSchema"]["columns"][-1]
     assert (column["name"], column["schema:unitText"]) == ("dummy", "mag")
