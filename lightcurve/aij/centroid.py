@@ -12,7 +12,10 @@ from lightcurve.phot.methods import CENTROIDS, HOWELL
 from lightcurve.phot.seeing import axis_ratio, ellipse, moments
 from lightcurve.phot.squares import Squares, cut_squares
 
-PROFILE_GROWTH, PROFILE_TRIES, PROFILE_CUTOFF, PROFILE_MARGIN = 10, 10, 0.01, 5
+PROFILE_GROWTH = 10  # px
+PROFILE_TRIES = 10
+PROFILE_CUTOFF = 0.01  # of the maximum
+PROFILE_MARGIN = 5  # rings
 MIN_RADIUS = 3.0
 SETTLED = "settled"
 
@@ -22,9 +25,10 @@ def profile_fwhm_aij(
 ) -> np.ndarray:
     """Full width at half maximum, pixels, from radial profiles in rings one pixel wide.
 
-    The profile must fall below 0.01 of its maximum farther out, at least 5 rings from its end;
-    it is extended by 10 px up to ten times until it does; NaN where it never does. image: upside
-    down; radius: where the first profile ends; sky: (n,) ADU per pixel.
+    Valid where the profile falls below 0.01 of its maximum at least 5 rings before its end; until
+    then it is lengthened by 10 px, ten times at most.
+    image: (ny, nx), upside down. centre: (2, n), x and y. radius: where the first profile ends.
+    sky: (n,) ADU per pixel. Returns (n,) float array, NaN where none is valid.
     """
     fwhm = np.full(centre.shape[1], np.nan)
     for star in range(centre.shape[1]):
@@ -105,10 +109,13 @@ def aij_centroid(
 ) -> AijCentroid:
     """Centre apertures as AstroImageJ does, and measure the stars' widths there.
 
-    image: upside down; NaN pixels do not count; start: (2, n), x and y; radius: of the aperture;
-    3 px at least are used; method: a name of `CENTROIDS`; those without steps stay. ``"settled"``
-    to stay where one ended: the box is then cut as after a step, which AstroImageJ does otherwise
-    than at the start.
+    image: (ny, nx) float array, upside down; NaN pixels do not count.
+    start: (2, n) float array, x and y, pixels.
+    radius: of the aperture; 3 px at least are used.
+    method: a name of `CENTROIDS` (one without steps leaves the stars where they are), or
+    ``"settled"``: `start` is where a centroid ended, and the box is cut as AstroImageJ cuts it
+    after a
+    step.
     """
     step_of = None if method == SETTLED else CENTROIDS.get(method).step
     radius = max(radius, MIN_RADIUS)

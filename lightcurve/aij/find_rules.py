@@ -121,6 +121,11 @@ def find_rules(table: AijTable, trials: list[Start], settings: Settings) -> tupl
         Its centroid is ``"settled"`` or ``"none"``.
     method : str
         Of the centroid, a name of `CENTROIDS`.
+
+    Raises
+    ------
+    InputError
+        When neither table nor settings tell radii and annulus, or such that no aperture can have.
     """
     radius, annulus, values = _radii(table, settings)
     base = table.columns.get("Source_Rad(base)", np.full(len(table), np.nan))

@@ -156,6 +156,11 @@ def measure_aij(
         Where the apertures start, pixels, 0-based; a star at NaN has no light.
     sizing : (n,) bool array, optional
         Stars whose widths size a variable aperture; by default all, as AstroImageJ has it.
+
+    Raises
+    ------
+    InputError
+        When the widths of the stars give a variable aperture no radius, or one beyond the frame.
     """
     image = np.asarray(pixels, dtype=np.float32)[::-1]
     last = image.shape[0] - 1

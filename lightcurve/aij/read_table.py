@@ -152,7 +152,7 @@ def _is_number(text: str) -> bool:
 
 
 def parse_numbers(cells: Sequence[str]) -> np.ndarray | None:
-    """Turn cells into numbers, NaN for empty ones; None when one of them is a word.
+    """Turn n cells into numbers (n,), NaN for empty ones; None when one of them is a word.
 
     A decimal comma is understood.
     """

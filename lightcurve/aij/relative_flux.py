@@ -53,11 +53,10 @@ def relative_fluxes(
 ) -> dict[str, np.ndarray]:
     """Form the relative flux of every star by AstroImageJ's rules.
 
-    Returns
-    -------
-    dict of str to (n_frame, n_star) float array
-        rel_flux, rel_flux_err and rel_flux_SNR, and the sums tot_C_cnts and tot_C_err that each
-        star was divided by.
+    flux, error: (n_frame, n_star) float arrays, ADU.
+    comparison: (n_star,) bool array; a comparison star is not divided by itself.
+    Returns (n_frame, n_star) float arrays: rel_flux, rel_flux_err and rel_flux_SNR, and the sums
+    tot_C_cnts and tot_C_err that each star was divided by; NaN where a star of the sum is.
     """
     total, total_err = leave_one_out(flux, error, comparison)
     relative, relative_err = ratio(flux, error, total, total_err)

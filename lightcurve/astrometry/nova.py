@@ -59,9 +59,9 @@ class NovaServer:
     a reason of its own for each way to fail. Neither key nor session is ever in a message.
 
     address : ``https://host``, with or without ``/api``.
-    plain_http : send the key unencrypted to another machine.
+    plain_http : allow sending the key unencrypted to another machine.
 
-    SolveError when the address is none, or would carry the key in the clear.
+    Raises SolveError when the address is not valid, or would carry the key in the clear.
     """
 
     def __init__(self, address: str, key: SecretStr, *, plain_http: bool = False) -> None:
@@ -72,7 +72,7 @@ class NovaServer:
         self._session = SecretStr("")
 
     def upload(self, options: Mapping[str, Any], name: str, content: bytes, end: float) -> int:
-        """Send a star list or an image to be solved; the number of the submission."""
+        """Send a star list or an image to be solved; return the number of the submission."""
         for _ in range(2):
             self._log_in(end)
             fields = {**options, "session": self._session.get_secret_value()}

@@ -47,7 +47,7 @@ def star_places(request: SolveRequest) -> np.ndarray:
 
 
 def scale_bounds(request: SolveRequest, settings: SolveSettings) -> tuple[float, float] | None:
-    """Bound the scale, arcsec per pixel: as widely as the local solver at last: asked once only."""
+    """Bound the scale, arcsec per pixel, as wide as the local solver's last try: one question."""
     if request.scale_arcsec is None:
         return None
     widening = WIDENINGS[0] if request.scale_is_known else WIDENINGS[-1]
@@ -114,8 +114,9 @@ def stars_to_check(
 ) -> tuple[np.ndarray, str]:
     """Find stars (n, 2), RA and Dec: from here, or else those that the solver says it matched.
 
-    The remark says so where they are the solver's own, which makes a weaker check, or where these
-    would be needed and cannot be read.
+    Returns the stars and a remark: that they are the solver's own (a weaker check), or that its
+    list
+    was needed and cannot be read; else empty.
     """
     sky = known_stars(wcs, request, settings)
     here, _ = stars_on_frame(wcs, request.shape, sky)

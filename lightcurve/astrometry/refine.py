@@ -110,7 +110,11 @@ def check_wcs(
 def stars_on_frame(
     wcs: WCS, shape: tuple[int, int], sky: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Tell which stars (n, 2), RA and Dec, fall on a frame (ny, nx): rows, and pixels (m, 2)."""
+    """Tell which stars fall on a frame.
+
+    shape: (ny, nx). sky: (n, 2) float array, ICRS right ascension and declination, degrees.
+    Returns their rows, (m,), and pixels, (m, 2), 0-based.
+    """
     ny, nx = shape
     # Without distortion first: its inverse need not exist far outside the frame.
     rough = np.column_stack(wcs.wcs_world2pix(sky[:, 0], sky[:, 1], 0)) if len(sky) else sky

@@ -84,7 +84,11 @@ class ReferencePattern:
 def make_reference(
     x: np.ndarray, y: np.ndarray, flux: np.ndarray, shape: tuple[int, int]
 ) -> ReferencePattern:
-    """Prepare the reference frame's stars (pixels, ADU, any order; NaN left out) for matching."""
+    """Prepare the reference frame's stars for matching.
+
+    x, y, flux: (n,) float arrays, pixels and ADU, in any order; stars with a NaN are left out.
+    shape: (ny, nx).
+    """
     stars = brightest_first(x, y, flux)
     levels = tuple(triangles(stars[:n]) for n in LEVELS)
     return ReferencePattern(stars[:, 0], stars[:, 1], (shape[0], shape[1]), levels)

@@ -21,12 +21,12 @@ class WebServer:
     """One server; it is asked again after a pause when it is busy or does not answer.
 
     Where nothing can be sent at all, that is remembered for `REST_S`: other frames do not wait for
-    the same. What it says is quoted without its `secrets`: the set is the user's to fill.
+    the same. What it says is quoted without its `secrets`: the set is the caller's to fill.
 
     address : ``https://host``, with or without ``/api`` behind it.
     plain_http : allow ``http://`` to another machine, where anyone on the way can read along.
 
-    SolveError when the address is none, or is not safe.
+    Raises SolveError when the address is not valid, or is not safe.
     """
 
     def __init__(self, address: str, *, plain_http: bool = False) -> None:

@@ -39,7 +39,11 @@ def fit_similarity(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
 
 
 def fit_affine(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
-    """Fit all six parameters, (2, 3), to three matched places (n, 2) or more, not in line."""
+    """Fit all six parameters of an affine transform to matched places, without regard to outliers.
+
+    points, stars: (n, 2) float arrays, three places or more, not in line.
+    Returns (2, 3) float array, which brings `points` to `stars`.
+    """
     mean_points, mean_stars = points.mean(axis=0), stars.mean(axis=0)
     a, b = points - mean_points, stars - mean_stars
     linear = np.linalg.lstsq(a.T @ a, a.T @ b, rcond=None)[0].T

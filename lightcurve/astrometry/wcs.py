@@ -78,7 +78,7 @@ def fit_wcs(
     uv = xy - np.asarray(crpix)
     # Scaled to about one, so that high powers do not ruin the matrix.
     size = float(np.abs(uv).max()) or 1.0
-    powers = [(p, q) for total in range(order + 1) for q in range(total + 1) for p in (total - q,)]
+    powers = [(total - q, q) for total in range(order + 1) for q in range(total + 1)]
     basis = np.stack([(uv[:, 0] / size) ** p * (uv[:, 1] / size) ** q for p, q in powers], axis=1)
     crval = np.array(crval, dtype=float)
     for _ in range(4):

@@ -24,7 +24,7 @@ SATURATION_UNKNOWN = 1e9
 
 
 def tile_median(image: np.ndarray, tile: int = TILE) -> np.ndarray:
-    """Median of the square tile that each pixel lies in: glow and vignetting, without pixels.
+    """Median of the square tile that each pixel lies in: glow and vignetting, no single pixels.
 
     NaN are left out; tile: pixels on a side, about: the image is cut into equal parts.
     """

@@ -101,10 +101,12 @@ def clipped_mean(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Combine a stack (n, ny, nx) into image, standard deviation (n - 1) and number of values kept.
 
-    clip_sigma: in scatters about the median; infinity keeps all; floor: smallest scatter believed:
-    whole numbers that are mostly equal have a median absolute deviation of 0, and every other value
-    would be left out; half the step between them prevents that; method: ``"mean"`` or ``"median"``
-    of the values kept. NaN where there are none (for the deviation, fewer than two).
+    clip_sigma: in scatters about the median; infinity keeps all.
+    floor: smallest scatter believed. Whole numbers that are mostly equal have a median absolute
+    deviation of 0, and every other value would be left out; half the step between them prevents
+    that.
+    method: ``"mean"`` or ``"median"`` of the values kept.
+    Returns (ny, nx) arrays, NaN where no value is left (for the deviation, fewer than two).
     """
     n, ny, nx = stack.shape
     flat = stack.reshape(n, ny * nx)

@@ -17,7 +17,10 @@ MIN_BLOCKS = 4
 _CLIP_SIGMA = 5.0
 MIN_PILED_UP = 3
 # Of one frame alone: pixels at its highest value, in how many places, times those of lower values.
-ALONE_PIXELS, ALONE_PLACES, ALONE_TIMES, LOWER_VALUES = 5, 3, 3.0, 5
+ALONE_PIXELS = 5
+ALONE_PLACES = 3
+ALONE_TIMES = 3.0
+LOWER_VALUES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +111,8 @@ def clip_level(images: Sequence[np.ndarray]) -> float | None:
 
     Stars have one brightest pixel each; only clipping makes many pixels share the very highest
     value of an image, and makes it the same value in image after image. In one image alone, they
-    must be more, in several stars, and many more than those of the next lower values. None when
-    the raw frames show no clipping.
+    must be more, in several stars, and many more than those of the next lower values.
+    images: (ny, nx) arrays of raw frames, ADU. Returns None when they show no clipping.
     """
     if len(images) == 1:
         return _level_alone(images[0])

@@ -103,7 +103,11 @@ def reduce_frame(raw: RawFrame, masters: Masters | None) -> Frame:
 
 
 def as_reduced(raw: RawFrame, pixels: np.ndarray, bad: np.ndarray, *done: str) -> Frame:
-    """Make the calibrated frame of a raw one's new pixels and bits; `done` goes to its history."""
+    """Make the calibrated frame of a raw one.
+
+    pixels: (ny, nx) float array, ADU. bad: (ny, nx) uint8 array of `PixelFlag` bits.
+    *done: what was done, for its history.
+    """
     return Frame(pixels, bad, raw.exposure, raw.header, raw.path, (*raw.history, *done))
 
 

@@ -241,7 +241,7 @@ def _band(catalog: Catalog, column: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def colour(catalog: Catalog, columns: Mapping[str, str]) -> tuple[np.ndarray, str]:
-    """Give a colour of every star and its name, ``"BP-RP"`` ..., for a colour term.
+    """Give a colour of every star, (n,), and its name, ``"BP-RP"`` ..., for a colour term.
 
     NaN, and no name, where the catalogue has no two bands; columns as in `recipe_for`.
     """

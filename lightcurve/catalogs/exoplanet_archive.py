@@ -66,7 +66,7 @@ def find_planet(name: str, settings: CatalogSettings | None = None) -> dict[str,
     Raises
     ------
     CatalogError
-        When the archive cannot be reached and does not stand in the cache, or lacks a value
+        When the archive cannot be reached and the planet is not in the cache, or it lacks a value
         without which no transit can be fitted.
     """
     known = regular_name(name)

@@ -63,7 +63,7 @@ def remember(server: str, request: str, body: bytes) -> str:
 
 @contextmanager
 def connected(service: str, link: Link) -> Iterator[Session]:
-    """Open a session within a link's limits, for its owner or for a client of someone else's.
+    """Open a session within a link's limits, for direct use or for a library's client (pyvo).
 
     Raises CatalogError in place of what the session, requests or pyvo raise.
     """

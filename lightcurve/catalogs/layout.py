@@ -264,7 +264,7 @@ class Skip(CatalogError):  # noqa: N818 -- not an error of the service: nothing 
 class Layout:
     """Where a service's table keeps what every catalogue has.
 
-    ra, dec : Columns in degrees, ICRS or FK5 J2000 (the same to 0.03"). Other names that the
+    ra, dec : columns in degrees, ICRS or FK5 J2000 (the same to 0.03"). Other names that the
         server may use are divided by ``|``.
     """
 

@@ -91,7 +91,8 @@ def query(
     Raises
     ------
     InputError
-        When there is no service or server of a name, or a file cannot be read.
+        When a name is no service, a server named in the settings is not known, or a file cannot
+        be read.
     """
     services = [SERVICES.get(name) for name in dict.fromkeys(names)]
     servers = server_names()

@@ -54,7 +54,7 @@ def ask(link: Link, adql: str) -> bytes:
 
 
 def ask_later(link: Link, adql: str) -> bytes:
-    """Ask, then come back for the answer until it is there: for servers that cut short ones."""
+    """Ask, then come back until the answer is there: for servers that cut direct answers short."""
     from pyvo.dal import TAPService
     from pyvo.dal.exceptions import DALAccessError
 

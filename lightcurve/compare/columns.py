@@ -46,9 +46,10 @@ def compare_column(
 ) -> ColumnDifference:
     """Compare two columns.
 
-    a, b: (n,) float arrays, rows that belong together; a row that is NaN in both is left out; rtol,
-    atol: allowed: ``atol + rtol |b|``; `rtol` of the period, where there is one; period: of an
-    angle: differences are the shorter way round.
+    a, b: (n,) float arrays, rows that belong together; a row that is NaN in both is left out.
+    rtol, atol: what is allowed is ``atol + rtol |b|``; of a period, where there is one, `rtol` of
+    it.
+    period: of an angle, whose differences are the shorter way round.
     """
     one_sided = int(np.sum(np.isfinite(a) != np.isfinite(b)))
     rows = np.flatnonzero(np.isfinite(a) & np.isfinite(b))
@@ -81,7 +82,7 @@ def compare_column(
 def frame_key(label: str) -> str:
     """Reduce a frame's name to what stays the same in every table.
 
-    label: file name, with or without folder and suffixes. Lower case, without them.
+    label: file name, with or without folder and suffixes. Returns it in lower case, without them.
     """
     key = label.replace("\\", "/").rsplit("/", 1)[-1].strip().lower()
     for suffix in SUFFIXES:
@@ -112,8 +113,8 @@ def match_times(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pair rows whose times are nearest to each other.
 
-    a, b: (n,), (m,) float arrays, days; NaN matches nothing; tolerance: pairs farther apart do not
-    count, days; by default half the shorter median step.
+    a, b: (n,) and (m,) float arrays, days; NaN matches nothing.
+    tolerance: days; pairs farther apart do not count; by default half the shorter median step.
     Returns rows_a, rows_b: (k,) int arrays, one to one, in order of `a`.
     """
     if tolerance is None:

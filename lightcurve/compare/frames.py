@@ -276,7 +276,8 @@ def _base_widths(
     """Widths at the base radius, and the radius of the aperture that they make.
 
     A table tells where a centroid ended at the last radius, not where it began at the base radius.
-    Of the places where it may have begun, that counts which comes nearest to the table's width.
+    Of the places where it may have begun, the one whose width comes nearest to the table's is
+    taken.
     """
     base = float(rules.base_radius[start.row])
     own = replace(rules.of_row(start.row), radius=base, centroid=method)

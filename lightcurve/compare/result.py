@@ -219,7 +219,8 @@ def take_wanted(
     """Keep the columns that were asked for, by name or quantity; all, where none were.
 
     one_sided: columns that one table alone has.
-    Returns lacking: of `one_sided`, those that were asked for.
+    Returns kept, and lacking: of `one_sided`, those that were asked for.
+    Raises InputError for a name that neither has.
     """
     known = [name for d in differences for name in _names(d.name)]
     apart = [name for column in one_sided for name in _names(column)]

@@ -25,16 +25,10 @@ __all__ = ["FRAMES", "LIGHTCURVE", "MODEL", "NEIGHBOURS", "PHOTOMETRY", "STARS",
 class TableFormat:
     """One of our tables.
 
-    Attributes
-    ----------
-    name : str
-        Of the file.
-    columns : iterable of Column
-        In the order of the file; those for which no value is given are left out.
-    essential : tuple of str
-        Columns without which it is not this table.
-    major : int
-        Rises when older programs would read the table wrongly.
+    name, title : of the file, and what stands in it.
+    columns : in the order of the file; those for which no value is given are left out.
+    essential : columns without which it is not this table.
+    major : rises when older programs would read the table wrongly.
     """
 
     name: str

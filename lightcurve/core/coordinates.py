@@ -115,7 +115,11 @@ def degrees_apart(place: tuple[float, float], other: tuple[float, float]) -> flo
 
 
 def unit_vectors(ra_deg: float | np.ndarray, dec_deg: float | np.ndarray) -> np.ndarray:
-    """Turn directions, one or (n,), into unit vectors, (3,) or (n, 3); NaN where either is."""
+    """Turn directions into unit vectors.
+
+    ra_deg, dec_deg: one direction or (n,) float arrays.
+    Returns (3,) or (n, 3) float array, NaN where either is.
+    """
     ra, dec = np.radians(ra_deg), np.radians(dec_deg)
     return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
 

@@ -22,7 +22,7 @@ Columns = Mapping[str, np.ndarray]
 class Covariate:
     """One thing that flux may depend on.
 
-    name, help : as typed, and explained to who asks.
+    name : as typed. help : one line for ``--help``.
     """
 
     name: str
@@ -126,18 +126,16 @@ def covariate_named(name: str) -> Covariate:
 
 
 def covariates_of(columns: Columns) -> dict[str, np.ndarray]:
-    """Compute every covariate that a night's columns give."""
+    """Compute every covariate that a night's columns give: by name, (n_frame,) each."""
     found = {covariate.name: covariate.of(columns) for covariate in COVARIATES}
     return {name: values for name, values in found.items() if values is not None}
 
 
 def standardise(values: np.ndarray, use: np.ndarray | None = None) -> np.ndarray:
-    """Shift and scale to mean 0 and standard deviation 1 over the finite values (n,) that are used.
+    """Shift and scale to mean 0 and standard deviation 1 over the finite values that are used.
 
-    Returns
-    -------
-    (n,) float array
-        0 where a value is not finite, and throughout where they do not differ.
+    values: (n,) float array. use: (n,) bool array, by default all.
+    Returns (n,) float array, 0 where a value is not finite, and throughout where none differ.
     """
     finite = np.isfinite(values)
     inside = values[finite if use is None else finite & use]

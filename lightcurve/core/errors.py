@@ -123,14 +123,10 @@ class CalibrationError(LightcurveError):
 class SolveError(LightcurveError):
     """No plate solution was found.
 
-    Parameters
-    ----------
-    reason : str
-        What was tried and what to try next.
-    n_catalog : int
-        Catalogue or index stars they were compared with; 0 when not known.
-    best : float
-        Best figure of merit reached (log odds, or number of matches); NaN when none.
+    reason : what was tried and what to try next.
+    n_detected, n_catalog : stars of the frame, and catalogue or index stars that they were compared
+        with; 0 when not known.
+    best : best figure of merit reached (log odds, or number of matches); NaN when none.
     """
 
     def __init__(

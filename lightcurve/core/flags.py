@@ -83,6 +83,9 @@ def describe(bits: int, family: type[IntFlag] = Flag) -> str:
 
 
 def count_pixels(bad: np.ndarray) -> dict[str, int]:
-    """Count the pixels of each kind of `PixelFlag` that there are, by names in small letters."""
+    """Count the pixels of each kind of `PixelFlag` that there are, by names in small letters.
+
+    bad: (ny, nx) uint8 array of `PixelFlag` bits.
+    """
     counts = {(flag.name or "").lower(): int(np.count_nonzero(bad & flag)) for flag in PixelFlag}
     return {name: count for name, count in counts.items() if count}

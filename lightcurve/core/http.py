@@ -44,19 +44,15 @@ class Reply:
 class Session(requests.Session):
     """A session that every answer passes within its limits, whoever asks through it.
 
-    A busy server, or one that does not answer, is asked again after a pause: the one that it asks
-    for, if that is not too long. Redirects are followed, but never from https to http. All that
-    goes wrong is a `WebError`, which names no address: what the library raises holds the request,
-    and with it all secrets.
+    A busy server, or one that does not answer, is asked again after a pause: Retry-After where it
+    names one that is short enough, else `wait_s`. Redirects are followed, but never from https to
+    http. All that goes wrong is a `WebError`, which names no address: what the library raises holds
+    the request, and with it all secrets.
 
-    Parameters
-    ----------
-    timeout_s : float
-        For all that is asked together; each silence is bounded whatever this is.
-    limit : float
-        Bytes of one answer, unpacked.
-    wait_s : float, optional
-        Before the second try, doubled each time.
+    timeout_s : for all that is asked together; each silence is bounded whatever this is.
+    limit : bytes of one answer, unpacked.
+    tries : how often a question is asked at most.
+    wait_s : before the second try, doubled each time.
     """
 
     def __init__(

@@ -181,7 +181,7 @@ def header_columns() -> dict[str, str]:
 
 
 def beside_curve(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Of a night's columns the quantities that are no attributes of its light curve."""
+    """Pick those of a night's columns, (n_frame,) each, that its light curve does not hold."""
     return {q.name: columns[q.name] for q in QUANTITIES if not q.attribute and q.name in columns}
 
 

@@ -28,8 +28,8 @@ Entry = TypeVar("Entry", bound=Named)
 
 _KINDS: dict[str, Registry[Any]] = {}
 
-# Settings, options and the data that flow lie beneath what fills the registries, or load nothing
-# heavy: theirs are loaded when they are first looked into.
+# Each kind's module is loaded when the kind is first looked up: settings and options must not
+# import it.
 _HOMES = {
     "centroid": "lightcurve.phot.methods",
     "comparison weighting": "lightcurve.curve.weightings",

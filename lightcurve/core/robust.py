@@ -12,12 +12,9 @@ MAD_TO_SIGMA = 1.482602218505602  # of a normal distribution: 1 over its upper q
 def robust_scatter(values: np.ndarray, *, about: float | None = None) -> float:
     """Work out the standard deviation, 1.4826 MAD, by the median absolute deviation.
 
-    What is not finite is left out; NaN when nothing is left.
-
-    Parameters
-    ----------
-    about : float, optional
-        Deviations are taken from it instead of from the median.
+    values: float array of any shape; what is not finite is left out.
+    about: deviations are taken from it instead of from the median.
+    Returns NaN when nothing is left.
     """
     good = values[np.isfinite(values)]
     if not good.size:

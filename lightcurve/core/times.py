@@ -26,7 +26,8 @@ AU_M = 149597870700.0
 def only_julian_dates(values: np.ndarray) -> np.ndarray:
     """Keep what can be the Julian date of an observation.
 
-    NaN where a value is not within 1950 to 2150: it is another kind of date, or none.
+    values: (n,) float array.
+    Returns (n,) float array, NaN where a value is not within 1950 to 2150: another date, or none.
     """
     return np.where((values > EARLIEST_JD) & (values < LATEST_JD), values, np.nan)
 
@@ -45,6 +46,7 @@ def tt_minus_utc_s(jd_utc: np.ndarray | float) -> np.ndarray:
     """Difference of Terrestrial Time and UTC, seconds; after the last known leap second it stays.
 
     From 1972 on exact; before, TAI-UTC is held at its value of the last step.
+    jd_utc: float or (n,) float array. Returns () or (n,) float array.
     """
     days, tai_utc = _leap_seconds()
     place = np.searchsorted(days, np.asarray(jd_utc, dtype=float), side="right") - 1
@@ -72,12 +74,17 @@ def bjd_tdb(
 
     Parameters
     ----------
-    jd_utc : float or (n,) array
-        Mid-exposure; NaN gives NaN.
+    jd_utc : float or (n,) float array
+        Mid-exposure.
     ra_deg, dec_deg : float
         ICRS.
     site : Site or None
         None stands for the centre of the Earth: up to 21 ms off.
+
+    Returns
+    -------
+    () or (n,) float array
+        NaN where `jd_utc` is.
     """
     jd_utc = np.asarray(jd_utc, dtype=float)
     _, barycentric = _earth(jd_utc)
@@ -89,7 +96,8 @@ def hjd_utc(
 ) -> np.ndarray:
     """Heliocentric Julian date on the UTC scale, as older observers' tables have it.
 
-    The arguments are those of `bjd_tdb`.
+    jd_utc: float or (n,) float array, mid-exposure; the other arguments are those of `bjd_tdb`.
+    Returns () or (n,) float array; NaN where `jd_utc` is.
     """
     jd_utc = np.asarray(jd_utc, dtype=float)
     heliocentric, _ = _earth(jd_utc)
@@ -143,7 +151,10 @@ def _observer_au(jd_utc: np.ndarray, site: Site | None) -> np.ndarray:
 def altitude_deg(
     jd_utc: np.ndarray | float, ra_deg: float, dec_deg: float, site: Site
 ) -> np.ndarray:
-    """Altitude of an ICRS direction without refraction (aberration, 20", left out), degrees."""
+    """Altitude of an ICRS direction without refraction (aberration, 20", left out), degrees.
+
+    jd_utc: float or (n,) float array. Returns () or (n,) float array; NaN where `jd_utc` is.
+    """
     jd_utc = np.asarray(jd_utc, dtype=float)
     matrix, sidereal = _turned(jd_utc)
     star = np.einsum("...ij,j->...i", matrix, unit_vectors(ra_deg, dec_deg))

@@ -25,7 +25,10 @@ def column_median(values: np.ndarray) -> np.ndarray:
 
 
 def column_scatter(values: np.ndarray) -> np.ndarray:
-    """Work out `lightcurve.core.robust.robust_scatter` of every column (n, m) at once."""
+    """Work out `lightcurve.core.robust.robust_scatter` of every column at once.
+
+    values: (n, m) float array; NaN are left out. Returns (m,) float array, NaN where none is left.
+    """
     return MAD_TO_SIGMA * column_median(np.abs(values - column_median(values)))
 
 
@@ -97,11 +100,14 @@ def design_matrix(covariates: Mapping[str, np.ndarray], names: Sequence[str]) ->
 def remove_trend(
     flux: np.ndarray, design: np.ndarray, *, fit: np.ndarray | None = None, clip: float = 4.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Divide a curve by a linear trend fitted to a part of it; returns both.
+    """Divide a curve by a linear trend fitted to a part of it.
 
-    design: (n, k), from `design_matrix`; fit: points the trend is fitted to, such as those out of
-    transit; by default all; clip: points further out than this many robust standard deviations are
-    left out, twice. The trend is 1 when there are fewer points than columns.
+    flux: (n,) float array. design: (n, k) float array, from `design_matrix`.
+    fit: (n,) bool array, points the trend is fitted to, such as those out of transit; by default
+    all.
+    clip: points farther out than this many robust standard deviations are left out, twice.
+    Returns the curve divided by the trend, and the trend, (n,) each; the trend is 1 when there are
+    fewer points than columns.
     """
     use = np.isfinite(flux) if fit is None else np.isfinite(flux) & fit
     trend = np.ones(len(flux))

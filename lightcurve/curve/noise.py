@@ -128,10 +128,10 @@ def _robust_fit(
 def with_noise(
     measurements: Measurements, noise: FieldNoise, *, assumed_gain: float
 ) -> Measurements:
-    """Give the fluxes errors by the noise that the field shows, in place of those at a gain.
+    """Replace the fluxes' errors, computed at `assumed_gain`, by those of the field's noise.
 
-    The floor holds the air's scintillation, which a light curve's errors take in by themselves
-    where the telescope is known: here goes what is left of it.
+    The floor includes scintillation; where the telescope is known the light curve adds that itself,
+    so only the rest is applied here.
     """
     flux = np.maximum(measurements.flux, 0)
     photons = flux * (1 / noise.gain_e_per_adu - 1 / assumed_gain)

@@ -129,9 +129,10 @@ def find_vetoes(
     annulus: tuple[float, float],
     ceiling: float,
 ) -> list[str]:
-    """Say why each detection of the reference frame is no comparison candidate; empty for one.
+    """Say why each detection of the reference frame is no comparison candidate; else an empty text.
 
-    aperture, annulus: radii, pixels; ceiling: saturation or linearity, ADU; infinite if not known.
+    shape: (ny, nx). aperture, annulus: radii, pixels.
+    ceiling: saturation or linearity, ADU; infinite if not known.
     """
     x, y, flux = detections.x, detections.y, np.maximum(detections.flux, 1e-9)
     ny, nx = shape

@@ -35,7 +35,7 @@ class Weighed:
 class Weighting:
     """A way to weigh comparison stars.
 
-    name, help : as typed, and explained to who asks.
+    name : as typed. help : one line for ``--help``.
     """
 
     name: str

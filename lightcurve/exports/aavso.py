@@ -193,17 +193,14 @@ def in_words(values: Values) -> str:
 
 
 def read_header(text: str) -> dict[str, str]:
-    """Cut ``#KEY=value`` lines.
-
-    text: a whole report. In their order.
-    """
+    """Cut ``#KEY=value`` lines out of a whole report; returns them in their order."""
     return dict(re.findall(r"^#([A-Z_][A-Z0-9_-]*)=(.*?)\r?$", text, flags=re.MULTILINE))
 
 
 def header_faults(header: dict[str, str], keys: tuple[str, ...]) -> list[str]:
     """Check a report's header.
 
-    keys: those it must have. Faults; empty when it will do.
+    keys: those it must have. Returns the faults; none when it will do.
     """
     faults = [f"#{key}= is missing" for key in keys if key not in header]
     faults += [

@@ -161,7 +161,7 @@ def bundle_files(run: Path, record: Mapping[str, Any], base: str, scratch: Path)
     """Find and make the products that ExoFOP's bundle takes.
 
     base: name that the bundle's files begin with; scratch: folder for those that are made here.
-    By the name they get; figures that the run did not draw are left out.
+    Returns them by the name they get; figures that the run did not draw are left out.
     """
     night = record["night"]
     found = {name: run / "figures" / file for name, file in FIGURES.items()}

@@ -126,27 +126,50 @@ def _planet_of(night: Mapping[str, Any]) -> str:
 
 STAR_NAME = Detail("star_name", "--star", "Name of the star.", "", of_run=_star_of)
 PLANET_NAME = Detail(
-    "planet_name", "--planet-name", "Name of the planet.", "", ask="the planet's name",
+    "planet_name",
+    "--planet-name",
+    "Name of the planet.",
+    "",
+    ask="the planet's name",
     of_run=_planet_of,
-)  # fmt: skip
+)
 FILTER = Detail(
-    "filter", "--filter", "Filter, where the header was wrong or silent.", "", ask="the filter",
+    "filter",
+    "--filter",
+    "Filter, where the header was wrong or silent.",
+    "",
+    ask="the filter",
     of_run=lambda night: night.get("filter"),
-)  # fmt: skip
+)
 EXPOSURE = Detail(
-    "exposure_s", "--exposure", "Seconds, where the header was silent.", 0.0,
-    ask="the exposure in seconds", kind=float, read=number_within("--exposure", 0.001, DAY_S),
+    "exposure_s",
+    "--exposure",
+    "Seconds, where the header was silent.",
+    0.0,
+    ask="the exposure in seconds",
+    kind=float,
+    read=number_within("--exposure", 0.001, DAY_S),
     of_run=lambda night: night.get("exposure_s"),
-)  # fmt: skip
+)
 BINNING = Detail(
-    "binning", "--binning", "Such as 1x1, where the header was silent.", (1, 1),
-    ask="the binning, such as 1x1", read=_binning, of_run=lambda night: night.get("binning"),
-)  # fmt: skip
+    "binning",
+    "--binning",
+    "Such as 1x1, where the header was silent.",
+    (1, 1),
+    ask="the binning, such as 1x1",
+    read=_binning,
+    of_run=lambda night: night.get("binning"),
+)
 NOTES = Detail("notes", "--notes", "A remark.", "")
 CHECK_MAGNITUDE: Detail[float | None] = Detail(
-    "check_magnitude", "--check-magnitude", "Of the check star in this filter.", None,
-    panel="AAVSO", kind=float, read=number_within("--check-magnitude", -30.0, 40.0),
-)  # fmt: skip
+    "check_magnitude",
+    "--check-magnitude",
+    "Of the check star in this filter.",
+    None,
+    panel="AAVSO",
+    kind=float,
+    read=number_within("--check-magnitude", -30.0, 40.0),
+)
 COMMON: tuple[Detail[Any], ...] = (STAR_NAME, PLANET_NAME, FILTER, EXPOSURE, BINNING, NOTES)
 
 
@@ -158,9 +181,9 @@ class Submission:
     comparisons : tuple of (float, float, float, float), right ascension and declination,
         degrees, x and y, pixels, of each comparison star.
     check_magnitude : (n,) float array or None, of the check star in each frame.
-    files : Products to be bundled, by the name they get: ``"lightcurve.png"``,
+    files : products to be bundled, by the name they get: ``"lightcurve.png"``,
         ``"measurements.tbl"``, ``"measurements.apertures"``, ``"field.png"``,
-        ``"seeing-profile.png"`` .
+        ``"seeing-profile.png"``.
     """
 
     light_curve: LightCurve
@@ -258,8 +281,8 @@ class TextFormat:
 def check_rows(rows: list[list[str]], names: tuple[str, ...]) -> list[str]:
     """Check data lines: so many finite numbers each, times in range and ascending.
 
-    rows: cells; the first is the time, the second a flux, the third its error; names: of the
-    columns; the first is a Julian date. Faults.
+    rows: cells; the first is the time, a Julian date, the second a flux, the third its error.
+    names: of the columns. Returns the faults.
     """
     faults = [] if rows else ["no data"]
     before = -math.inf

@@ -186,7 +186,12 @@ def _hour_angle_vote(
     if found is None or moment.ra_deg is None:
         return []
     parts, value = sexagesimal(found.text), number(found.text)
-    angles = [15 * parts] if parts is not None else [value, 15 * value] if value else []
+    if parts is not None:
+        angles = [15 * parts]
+    elif value:  # degrees or hours
+        angles = [value, 15 * value]
+    else:
+        return []
     votes = [vote for a in angles for vote in _vote(a + moment.ra_deg, sidereal, longitude, "HA")]
     return votes[:1] if len({sign for sign, _ in votes}) == 1 else []
 

@@ -69,7 +69,10 @@ def read_plain(
 
 @contextmanager
 def open_plain(source: Source, hdu: Hdu) -> Iterator[Callable[[slice, np.ndarray], None]]:
-    """Open the image of an array to read rows of it: which, and the array that gets them."""
+    """Open the image of an array, to read rows of it.
+
+    Gives a function that takes which rows, and the (rows, nx) array that is filled with them.
+    """
     plane = choose_plane(hdu.axes)[0]
     colours = plane[-1] == 0
     ny, _ = _plane_shape(hdu)

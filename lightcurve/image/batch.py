@@ -33,16 +33,19 @@ __all__ = ["measure_sequence", "reduce_images"]
 
 log = logging.getLogger(__name__)
 COLUMNS = (
-    "file", "status", "quality", "mid_jd_utc", "exposure_s", "filter", "band", "standards",
-    "airmass",
+    "file", "status", "quality",
+    "mid_jd_utc", "exposure_s", "filter", "band", "standards", "airmass",
     "zero_point_mag", "zero_point_err_mag", "zero_point_scatter_mag", "zero_point_stars",
     "fwhm_px", "fwhm_arcsec", "fwhm_err_px", "sky_adu", "sky_rms_adu", "sources",
     "limit_3_sigma_mag", "limit_5_sigma_mag", "limit_10_sigma_mag", "limit_5_sigma_inst_mag",
-    "ra_deg", "dec_deg",
-    "astrometry_stars", "astrometry_rms_px", "reason",
+    "ra_deg", "dec_deg", "astrometry_stars", "astrometry_rms_px", "reason",
 )  # fmt: skip
 MAX_KEPT = 200_000_000  # bytes
-WIDER, DIMMER_MAG, BRIGHTER_SKY, FEWER = 1.4, 0.3, 1.5, 0.5
+# A frame is worse than the others of its filter beyond these multiples of their median.
+WIDER = 1.4
+DIMMER_MAG = 0.3  # a difference
+BRIGHTER_SKY = 1.5
+FEWER = 0.5
 
 
 def reduce_images(
@@ -213,7 +216,7 @@ def recall_rows(path: Path) -> dict[str, dict[str, Any]]:
     """Read the rows that a sequence, whole or stopped, has kept.
 
     path: by `keep_row`; need not be there.
-    State of frame and settings to row; a line that was cut off is left out.
+    Returns row by state of frame and settings; a line that was cut off is left out.
     """
     rows = {}
     if path.exists():
@@ -246,7 +249,7 @@ def judge(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say of each frame whether it is like the others of its filter.
 
     rows: as `lightcurve.image.reduced.summarise` gives them, with ``status``.
-    ``"good"``, ``"failed"``, or what is worse than the median of the frames of its filter.
+    Returns ``"good"``, ``"failed"``, or what is worse than the median of the frames of its filter.
     """
     judged = []
     for row in rows:

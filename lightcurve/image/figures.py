@@ -28,7 +28,8 @@ SHOWN_FWHM = 8.0  # half the part of the frame shown before and after
 def write_figures(folder: Path, reduced: Reduced) -> dict[Path, str]:
     """Draw every figure that there is something for.
 
-    folder: made if it is not there. File to caption. Raises InputError when one cannot be written.
+    folder: made if it is not there. Returns captions by file. Raises InputError when one cannot be
+    written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -71,8 +71,8 @@ def field_of(
 ) -> tuple[Field, tuple[str, ...]]:
     """Describe the piece of sky and the moment of a frame.
 
-    mpc_code: of the observatory. Returns field: a cone that holds the frame. notes: what was
-    assumed.
+    mpc_code: of the observatory.
+    Returns field: a cone that holds the frame; notes: what was assumed.
     """
     ny, nx = prepared.frame.pixels.shape
     ra, dec = middle_deg(solution.wcs, (ny, nx))
@@ -81,9 +81,8 @@ def field_of(
     mid = exposure.mid_jd_utc
     notes = () if mid else ("no time in the header: stars are taken where they were in 2000.0",)
     epoch = 2000.0 + (mid - J2000_JD) / YEAR_DAYS if mid else 2000.0
-    field = Field(
-        ra, dec, min(radius, 90.0), epoch, mid, site_code=mpc_code, site=exposure.site
-    )  # fmt: skip
+    radius = min(radius, 90.0)
+    field = Field(ra, dec, radius, epoch, mid, site_code=mpc_code, site=exposure.site)
     return field, notes
 
 
@@ -98,16 +97,19 @@ def place_sources(
     notes: tuple[str, ...] = ()
     best, *surveys = (service.name for service in SERVICES if service.role is Role.STARS)
     others = [name for name in catalogs if name not in {best, *surveys}]
-    catalog = next(
-        (catalogs[n] for n in (best, *others, *surveys)
-         if n in catalogs and len(catalogs[n]) > MIN_STARS
-         and np.median(catalogs[n].error_arcsec) < PRECISE_ARCSEC), None,
-    )  # fmt: skip
+    found = (catalogs[name] for name in (best, *others, *surveys) if name in catalogs)
+    catalog = next((one for one in found if _serves(one)), None)
     if catalog is not None:
         solution, note = _refined(sources, solution, catalog, shape)
         notes = (note,) if note else ()
     placed = on_sky(sources, solution, notes)
     return placed if catalog is None else _counted(placed, solution, catalog)
+
+
+def _serves(catalog: Catalog) -> bool:
+    """Whether a catalogue has the stars, and the precision, to refine a solution."""
+    enough = len(catalog) > MIN_STARS
+    return enough and bool(np.median(catalog.error_arcsec) < PRECISE_ARCSEC)
 
 
 def shifted_wcs(
@@ -121,8 +123,8 @@ def shifted_wcs(
     wcs : TAN or TAN-SIP, roughly right.
     catalog : with magnitudes: the brightest stars are compared first.
     shape : (ny, nx).
-    Returns off_px: how far the middle of the frame was off.
-    RegistrationError when the patterns do not match.
+    Returns the WCS, and off_px: how far the middle of the frame was off.
+    Raises RegistrationError when the patterns do not match.
     """
     ny, nx = shape
     x, y = wcs.all_world2pix(catalog.ra_deg, catalog.dec_deg, 0, quiet=True)

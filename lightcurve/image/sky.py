@@ -87,8 +87,8 @@ def _tell(reports: Sequence[ServiceReport]) -> None:
         if report.status == Outcome.SKIPPED:
             skipped.setdefault(report.reason, []).append(report.title)
             continue
-        log.info("%s: %s, %d rows%s", report.title, report.status, report.n,
-                 f" ({report.reason})" if report.reason else "")  # fmt: skip
+        reason = f" ({report.reason})" if report.reason else ""
+        log.info("%s: %s, %d rows%s", report.title, report.status, report.n, reason)
     for reason, titles in skipped.items():
         log.info("not asked (%s): %s", reason, ", ".join(titles))
 

@@ -195,7 +195,8 @@ def _add_matches(table: Table, name: str, catalog: Catalog, matches: Matches) ->
 def match_table(catalogs: Mapping[str, Catalog], pairs: Mapping[str, Matches]) -> Table:
     """List every pair of a source and a catalogued object.
 
-    pairs: of the sources with each of them. By catalogue, source and separation.
+    pairs: of the sources with each catalogue.
+    Returns a table in the order of catalogue, source and separation.
     """
     from astropy.table import Column, Table
 

@@ -148,9 +148,8 @@ def write_maps(folder: Path, reduced: Reduced) -> dict[str, Path]:
 def _frame_header(reduced: Reduced, product: str, *steps: str) -> Header:
     """Bring the frame's own header up to what became of it.
 
-    product: what it is now; *steps: done after what the frame tells. Returns
-    astropy.io.fits.Header: without what described the raw file's numbers and its old WCS, with the
-    WCS that was found, if any, and what was done in HISTORY.
+    product: what it is now. *steps: HISTORY lines after the frame's own. Returns it without what
+    described the raw file's numbers and its old WCS, and with the WCS that was found, if any.
     """
     frame, solution = reduced.prepared.frame, reduced.placed.solution
     # Cards that are no FITS are warned of anew; reading the frame has told of them.
@@ -277,8 +276,9 @@ def write_summary(path: Path, summary: Mapping[str, Any]) -> Path:
 def write_zip(path: Path, folder: Path, files: Iterable[Path]) -> Path:
     """Pack everything but the FITS images.
 
-    folder: names in the archive are as seen from it; files: of them go in what is no FITS image and
-    is there. Raises InputError when it cannot be written.
+    folder: names in the archive are as seen from it.
+    files: those that exist and are no FITS images go in.
+    Raises InputError when it cannot be written.
     """
     packed = sorted({file for file in files if file.suffix in IN_ZIP and file.is_file()})
 

@@ -26,9 +26,11 @@ def reduce_parts(
 ) -> tuple[Frame, Part]:
     """Cut squares around stars out of a frame and its masters, and calibrate them.
 
-    x, y: (n,) float arrays, pixels; stars off the frame get a square of its corner; half: half
-    width. Returns frame: the squares, one below the other. What lies outside of the large frame is
-    NaN, and not marked as bad; part: how they lie in the large frame.
+    x, y: (n,) float arrays, pixels; stars off the frame get a square of its corner.
+    half: half width, pixels.
+    Returns frame: the squares, one below the other, what lies outside of the large frame NaN and
+    not
+    marked as bad; part: how they lie in the large frame.
     """
     ny, nx = raw.pixels.shape
     there = on_frame(x, y, (ny, nx))

@@ -58,8 +58,8 @@ CAPTIONS = {
 def write_neighbours(out: Path, night: Night) -> dict[str, Path]:
     """Check every measured star near the target, and write nebs.csv and a figure.
 
-    out: the run folder.
-    Empty where no planet is known, no radius is wanted, or no star is that near.
+    out: the run folder. Returns the files by name, none where no planet is known, no radius is
+    wanted, or no star is that near.
     """
     radius = night.settings.stars.neb_radius_arcmin
     if night.target.planet is None or not radius:

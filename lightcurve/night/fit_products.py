@@ -47,7 +47,7 @@ def write_fit(
 def summarise_fit(fit: TransitFit) -> dict[str, Result]:
     """Collect what of a fit is worth printing, by the names of fit.json.
 
-    Returns without the numbers of a transit where there is none.
+    The numbers of a transit are left out where there is none.
     """
     results = {}
     for name, label in SHOWN.items():

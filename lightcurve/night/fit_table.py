@@ -259,7 +259,7 @@ def check_exposure(exposure_s: float, curve: LightCurve) -> None:
 def site_of(settings: Settings, record: Mapping[str, Any]) -> Site | None:
     """Find where the light was collected.
 
-    record: the night's entries of run.toml. None where neither tells.
+    record: the night's entries of run.toml. Returns None where neither tells.
     """
     site = settings.site
     if site.latitude_deg is not None and site.longitude_deg is not None:

@@ -176,7 +176,7 @@ class Night(Tabular):
 
     @property
     def of_frames(self) -> tuple:
-        """What `lightcurve.night.frame_table` tells of the frames."""
+        """Inventory, target, scene and results: the arguments of `frame_rows`."""
         return self.inventory, self.target, self.scene, self.results
 
     @property

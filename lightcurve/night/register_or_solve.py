@@ -30,11 +30,17 @@ def place_frame(
 ) -> tuple[Registration, Solution | None]:
     """Find the transform from the reference frame to this one.
 
-    frame: its header and size count; stars: of the frame; plan: its stars tie the reference's
-    pixels to the sky; scale_arcsec: of the reference frame, per pixel; settings: for a frame whose
-    stars do not match the reference. Of its solvers only those that work on this machine are asked.
+    frame: its header and size count.
+    stars: of the frame.
+    plan: its stars tie the reference's pixels to the sky.
+    scale_arcsec: of the reference frame, per pixel.
+    settings: for a frame whose stars do not match the reference. Of its solvers only those that
+    work
+    on this machine are asked.
+
     Returns solution: the plate solution that the transform was made of; None where the pattern
     matched.
+
     Raises RegistrationError when neither works, or the target is not on the frame; it has both
     reasons.
     """

@@ -47,11 +47,11 @@ def measure_night(
 ) -> list[FrameResult]:
     """Measure all frames that the store does not have yet, and keep each as it comes.
 
-    recipe : its settings say where to run: on a cluster, in a number of processes, or in as
-    many processes as the frames are worth; store : results with the same recipe and an
-    unchanged file are taken from it.
+    recipe: its settings say where to run: on a cluster, in a number of processes, or in as many as
+    the frames are worth.
+    store: results with the same recipe and an unchanged file are taken from it.
 
-    Returns in the order of `paths`, which differ; each named by `label_files`.
+    Returns one result a path, in their order, named by `label_files`; no two paths may be alike.
 
     Raises InputError when the folder of the frames is gone, the store cannot be written, there
     is no cluster at the address given, or it went away. What was measured until then is kept.

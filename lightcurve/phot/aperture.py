@@ -36,7 +36,7 @@ class Part:
     Attributes
     ----------
     offset_x, offset_y : (n_star,) int arrays, or int
-        What added to a star's place in the image gives its place in the frame.
+        What is added to a star's place in the image to give its place in the frame.
     shape : tuple of int
         (ny, nx) of the frame.
     """
@@ -75,8 +75,14 @@ def measure_stars(
         Ascending, pixels.
     annulus : (float, float)
         Inner and outer radius of the sky, pixels.
+    noise : NoiseModel
+        Of the camera, for the errors of the fluxes.
+    saturation_adu, linearity_adu : float, optional
+        Apertures with a pixel at or above are flagged; without, none is.
     max_shift : float
         A centroid farther than this from the given position is not believed, pixels.
+    centroid : CentroidMethod
+        How the stars are centred; one of `CENTROIDS`.
     part : Part, optional
         Where `pixels` and `bad` are parts of a frame: `x` and `y` are still those of the frame.
 

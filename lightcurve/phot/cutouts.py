@@ -40,20 +40,29 @@ def take_offsets(
 
 
 def gather(image: np.ndarray, x: np.ndarray, y: np.ndarray, half: int) -> np.ndarray:
-    """Cut squares (n, 2 half + 1, 2 half + 1) around pixels (n,); NaN outside the image."""
+    """Cut squares, (n, 2 half + 1, 2 half + 1), out of an image (ny, nx); NaN outside of it.
+
+    x, y: (n,) int arrays, their middle pixels.
+    """
     dy, dx = (part.ravel() for part in np.mgrid[-half : half + 1, -half : half + 1])
     size = 2 * half + 1
     return take_offsets(image, np.asarray(x), np.asarray(y), (dx, dy)).reshape(-1, size, size)
 
 
 def on_frame(x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Tell which positions (n,), pixels, lie on the frame (ny, nx); NaN is not on it."""
+    """Tell which positions lie on the frame.
+
+    x, y: (n,) float arrays, pixels. shape: (ny, nx). Returns (n,) bool array, False at NaN.
+    """
     ny, nx = shape
     return (x > -0.5) & (y > -0.5) & (x < nx - 0.5) & (y < ny - 0.5)
 
 
 def star_flag(where: np.ndarray, flag: Flag) -> np.ndarray:
-    """Flag stars (n,) at every radius: (n, 1) uint16."""
+    """Flag stars at every radius.
+
+    where: (n,) bool array. Returns (n, 1) uint16 array: `flag`, or 0.
+    """
     return np.where(where, np.uint16(flag), np.uint16(0))[:, None]
 
 
@@ -62,8 +71,10 @@ def peaks_and_bits(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the highest pixel, and all bad-pixel bits, within each radius plus half a pixel.
 
-    Offsets are sorted by distance, so that one running maximum serves every radius (ascending).
-    Both are (n, n_radius); the peak is NaN where no pixel is finite.
+    Offsets are sorted by distance, so that one running maximum serves every radius.
+    pixels, bad: (ny, nx) arrays, ADU and `PixelFlag` bits. x, y: (n,) float arrays, pixels.
+    radii: (n_radius,) float array, pixels, ascending.
+    Returns (n, n_radius) arrays; the peak is NaN where no pixel is finite.
     """
     dx, dy = annulus_offsets(0.0, radii[-1] + 0.5)
     distance = np.hypot(dx, dy)
@@ -89,7 +100,8 @@ def aperture_flags(
 ) -> np.ndarray:
     """Flag apertures that reach over the edge, or hold a saturated, non-linear or bad pixel.
 
-    place: x, y; peak, bits: (n, n_radius), see `peaks_and_bits`. Returns uint16 `Flag` bits alike.
+    place: x, y, (n,) each, pixels. radii: (n_radius,), pixels. shape: (ny, nx).
+    peak, bits: (n, n_radius), see `peaks_and_bits`. Returns `Flag` bits, (n, n_radius) uint16.
     """
     (x, y), (ny, nx) = place, shape
     room = np.minimum.reduce([x + 0.5, y + 0.5, nx - 0.5 - x, ny - 0.5 - y])

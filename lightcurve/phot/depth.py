@@ -40,7 +40,7 @@ MIN_IN_BIN = 5
 class Limit:
     """The faintest star of a given signal-to-noise ratio.
 
-    measured, analytic : Magnitudes; NaN where blank sky was too rare to measure.
+    measured, analytic : magnitudes; NaN where blank sky was too rare to measure.
     """
 
     snr: float
@@ -90,7 +90,11 @@ def blank_fluxes(
     radius: float,
     annulus: tuple[float, float],
 ) -> np.ndarray:
-    """Measure empty apertures, at x, y, exactly as stars are: ADU above the sky, (n,)."""
+    """Measure empty apertures exactly as stars are.
+
+    pixels, bad: (ny, nx) arrays, ADU and `PixelFlag` bits. places: x, y, (n,) each, pixels.
+    radius, annulus: pixels. Returns (n,) float array, ADU above the sky.
+    """
     radii = np.array([radius])
     # A shift of 0 lets no centroid move an aperture to the next peak of the noise.
     phot = measure_stars(pixels, bad, *places, radii, annulus, NoiseModel(), max_shift=0.0)

@@ -226,7 +226,10 @@ def _filtered(boxes: np.ndarray) -> np.ndarray:
 
 
 def unusable(bad: np.ndarray) -> np.ndarray:
-    """Tell the pixels that count as sky: bad ones, but a saturated star is a star."""
+    """Tell the pixels, (ny, nx) bool, that count as sky: bad ones, but a saturated star is a star.
+
+    bad: (ny, nx) uint8 array of `PixelFlag` bits.
+    """
     return (bad & ~np.uint8(PixelFlag.SATURATED)) != 0
 
 

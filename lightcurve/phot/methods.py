@@ -33,7 +33,7 @@ class Window:
 class CentroidMethod:
     """A way to say where exactly a star is.
 
-    name, help : as typed, and explained to who asks.
+    name : as typed. help : one line for ``--help``.
     """
 
     name: str
@@ -50,7 +50,7 @@ class CentroidMethod:
 class Finder:
     """A way to find sources.
 
-    name, help : as typed, and explained to who asks.
+    name : as typed. help : one line for ``--help``.
     """
 
     name: str
@@ -118,16 +118,18 @@ STAY = CentroidMethod("none", "where the sky coordinates put it", _stay)
 
 CENTROIDS: Registry[CentroidMethod] = Registry("centroid", WINDOWED, HOWELL, MOMENT, STAY)
 
+PEAKS = Finder("peaks", "fast", _peaks)
 
-PEAKS, DAO = Finder("peaks", "fast", _peaks), Finder("dao", "DAOStarFinder", _dao)
+DAO = Finder("dao", "DAOStarFinder", _dao)
 
 FINDERS: Registry[Finder] = Registry("finder", PEAKS, DAO)
 
 
 def centroid_of(name: str | None, style: Style) -> CentroidMethod:
-    """Find the centroid asked for, else that of the style; refuse one that the style cannot have.
+    """Find the centroid asked for, else that of the style.
 
-    The style ``"aij"`` takes those that go by steps, or none.
+    Raises InputError for one that the style cannot have: ``"aij"`` takes those that go by steps, or
+    none.
     """
     if name is None:
         return HOWELL if style == Style.AIJ else WINDOWED

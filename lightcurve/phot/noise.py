@@ -33,18 +33,23 @@ def flux_error(
     n_sky: np.ndarray,
     gain_e_per_adu: float,
 ) -> np.ndarray:
-    """Error of an aperture flux, ADU (Merline & Howell 1995); a negative one has no photon noise.
+    """Error of an aperture flux (Merline & Howell 1995); a negative one has no photon noise.
 
     ``sqrt(F / g + n_pix (1 + n_pix / n_sky) v)``, with the variance v of one sky pixel: sky
     photons, dark current, read noise and quantisation, either from `pixel_variance_model` or as
-    the annulus shows it. NaN where an input is NaN.
+    the annulus shows it.
+    flux, area, pixel_variance, n_sky: arrays of one shape, or that broadcast, such as (n, n_radius)
+    and (n, 1): ADU, pixels, ADU^2, pixels. Returns ADU; NaN where an input is NaN.
     """
     photons = np.maximum(flux, 0.0) / gain_e_per_adu
     return np.sqrt(photons + area * (1 + area / np.maximum(n_sky, 1)) * pixel_variance)
 
 
 def pixel_variance_model(sky: np.ndarray, noise: NoiseModel) -> np.ndarray:
-    """Variance, ADU^2, of a sky pixel from the camera's numbers; a negative sky counts as 0."""
+    """Variance of a sky pixel from the camera's numbers; a negative sky counts as 0.
+
+    sky: (n,) float array, ADU. Returns (n,) float array, ADU^2.
+    """
     g = noise.gain_e_per_adu
     electrons = g * np.maximum(sky, 0.0) + noise.dark_e + noise.read_noise_e**2
     return electrons / g**2 + QUANTISATION_VARIANCE

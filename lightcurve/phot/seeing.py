@@ -133,10 +133,11 @@ def moments(
 
 
 def ellipse(along_x: np.ndarray, along_y: np.ndarray, across: np.ndarray) -> dict[str, np.ndarray]:
-    """Widths on AstroImageJ's scale and direction of the long axis, from second moments.
+    """Widths on AstroImageJ's scale and direction of the long axis.
 
-    ``x_width``, ``y_width`` : root of the moment over 0.3602, pixels; ``angle_deg`` : from +x
-    towards +y, 0 to 360.
+    along_x, along_y, across: (n,) second moments, pixels squared; NaN where they are.
+    Returns ``x_width``, ``y_width``, (n,) each: root of the moment over 0.3602, pixels;
+    ``angle_deg``, (n,): from +x towards +y, 0 to 360.
     """
     with np.errstate(invalid="ignore"):
         angle = np.degrees(0.5 * np.arctan2(2 * across, along_x - along_y)) % 360
@@ -148,7 +149,10 @@ def ellipse(along_x: np.ndarray, along_y: np.ndarray, across: np.ndarray) -> dic
 
 
 def axis_ratio(along_x: np.ndarray, along_y: np.ndarray, across: np.ndarray) -> np.ndarray:
-    """Short over long axis; NaN where the moments fit no ellipse."""
+    """Short over long axis, (n,); NaN where the moments fit no ellipse.
+
+    along_x, along_y, across: (n,) second moments, pixels squared.
+    """
     with np.errstate(invalid="ignore", divide="ignore"):
         root = np.sqrt(4 * across**2 + (along_x - along_y) ** 2)
         return np.sqrt((along_x + along_y - root) / (along_x + along_y + root))

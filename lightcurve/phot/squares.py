@@ -50,9 +50,10 @@ def cut_squares(
     corner: tuple[np.ndarray, np.ndarray],
     size: int,
 ) -> Squares:
-    """Cut squares, as float64, whose first pixels (column, row) are given.
+    """Cut squares, as float64, out of an image (ny, nx); NaN outside of it.
 
-    centre: x, y of the stars; the centre of pixel (0, 0) is (0, 0); size: pixels on a side.
+    centre: x, y of the stars, (n,) each, pixels; the centre of pixel (0, 0) is (0, 0).
+    corner: column, row of the squares' first pixels, (n,) int arrays. size: pixels on a side.
     """
     ny, nx = image.shape
     step = np.arange(size)
@@ -69,7 +70,10 @@ def cut_squares(
 def squares_about(
     image: np.ndarray, centre: tuple[np.ndarray, np.ndarray], radius: float
 ) -> Squares:
-    """Cut squares that hold a circle, pixels, about each star, at x, y."""
+    """Cut squares out of an image (ny, nx) that hold a circle about each star; NaN outside of it.
+
+    centre: x, y of the stars, (n,) each, pixels. radius: of the circle, pixels.
+    """
     half = int(np.ceil(radius + 0.5))
     column, row = (np.rint(c).astype(int) - half for c in centre)
     return cut_squares(image, centre, (column, row), 2 * half + 1)

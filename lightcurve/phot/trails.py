@@ -160,7 +160,10 @@ def trail_sides(phot: PsfPhotometry, psf: Psf, places: Places) -> tuple[tuple[in
 def in_trails(
     phot: PsfPhotometry, psf: Psf, places: Places, trails: tuple[tuple[int, int], ...]
 ) -> np.ndarray:
-    """Tell which places lie on such a side (of `trail_sides`) of a far brighter source, in line."""
+    """Tell which places, (n,), lie in line with a far brighter source, on a side of `trails`.
+
+    trails: as `trail_sides` gives them.
+    """
     inside = np.zeros(len(places[0]), dtype=bool)
     for side in trails:
         inside |= _along(phot, psf, places, side)

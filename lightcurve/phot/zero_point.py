@@ -128,9 +128,11 @@ def apply_zero_point(
     inst_err: np.ndarray,
     colour: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Calibrate magnitudes (n,), errors with that of the zero point, common to all stars.
+    """Calibrate magnitudes.
 
-    A star without a colour (NaN) is given the mean colour of the calibrating stars.
+    inst_mag, inst_err: (n,) float arrays. colour: (n,) float array, optional; a star without one
+    (NaN) is given the mean colour of the calibrating stars.
+    Returns magnitudes and errors, (n,) each, that of the zero point, common to all, included.
     """
     mag = inst_mag + zero_point.value
     if colour is not None and zero_point.colour_term:
@@ -141,7 +143,10 @@ def apply_zero_point(
 def instrumental(
     flux: np.ndarray, flux_err: np.ndarray, exposure_s: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Turn fluxes, ADU, into ``-2.5 log10(flux / exposure)`` and its error; NaN if not positive."""
+    """Turn fluxes into magnitudes ``-2.5 log10(flux / exposure)`` and their errors.
+
+    flux, flux_err: (n,) float arrays, ADU. Returns (n,) float arrays, NaN for fluxes not positive.
+    """
     flux = np.where(flux > 0, flux, np.nan)
     return -2.5 * np.log10(flux / exposure_s), POGSON * flux_err / flux
 

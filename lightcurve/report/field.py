@@ -111,7 +111,7 @@ def draw_image(axes: Axes, pixels: np.ndarray) -> AxesImage:
     """Draw an image, stretched, dark stars on white, first row at the bottom.
 
     pixels: (ny, nx) float array.
-    In the pixel coordinates of `pixels`, thinned out where it is large.
+    Returns the image, in the pixel coordinates of `pixels`, thinned out where it is large.
     """
     small, step = thin(pixels)
     ny, nx = small.shape
@@ -127,9 +127,9 @@ def draw_stars(
 ) -> dict:
     """Circle the stars by role and name those that matter.
 
-    x, y: (n_star,) float arrays, pixels of the image shown; radius, outer: aperture and outer sky
-    radius, pixels; the sky is drawn for target and comparisons.
-    ``circles``: role to collection; ``labels``: list of texts.
+    x, y: (n_star,) float arrays, pixels of the image shown.
+    radius, outer: of aperture and outer sky, pixels; the sky is drawn for target and comparisons.
+    Returns ``circles``: role to collection; ``labels``: list of texts.
     """
     circles = {}
     placed = np.isfinite(x) & np.isfinite(y)
@@ -201,7 +201,7 @@ def frame_picture(
 def draw_compass(axes: Axes, solution: Solution, shape: tuple[int, int]) -> list:
     """Draw arrows to north and east and a bar of a round number of arc minutes.
 
-    shape: (ny, nx) of the image. Arrows and texts.
+    shape: (ny, nx) of the image. Returns the arrows and texts.
     """
     ny, nx = shape
     angle = np.radians(solution.rotation_deg)

@@ -137,9 +137,11 @@ def draw_time_averaging(
 ) -> dict:
     """Draw the scatter of averaged residuals against the length of the average.
 
-    minutes: (k,) float array, length of the bins; scatter, white: (k,) float arrays, of the means
-    in such bins, relative flux, and what white noise would give.
-    ``measured`` and ``white`` (lines).
+    minutes: (k,) float array, length of the bins.
+    scatter, white: (k,) float arrays, of the means in such bins, relative flux, and what white
+    noise
+    would give.
+    Returns the lines ``measured`` and ``white``.
     """
     (measured,) = axes.plot(
         minutes, 100 * scatter, "o-", color=TARGET, label="residuals", lw=1.0, ms=3
@@ -187,8 +189,8 @@ def draw_covariate(
 ) -> dict:
     """Draw what is left of the flux against something it may depend on, with means.
 
-    values, residual: (n,) float arrays, the residual is in per cent; chosen: whether the fit
-    detrends by it. ``points`` (line) and ``means`` (container).
+    values, residual: (n,) float arrays, the residual in per cent.
+    chosen: whether the fit detrends by it. Returns ``points`` (line) and ``means`` (container).
     """
     (points,) = axes.plot(values, residual, "o", ms=2.4, mew=0, color=TARGET, alpha=0.7)
     span = np.ptp(values[np.isfinite(values)]) if np.isfinite(values).any() else 0.0

@@ -196,7 +196,7 @@ def round_together(parameter: Parameter) -> tuple[str, str, str]:
 def render_report(report: Report) -> str:
     """Lay out the report.
 
-    HTML without any outside resource. Raises InputError when a figure is missing or no PNG.
+    Returns HTML without any outside resource. Raises InputError when a figure is missing or no PNG.
     """
     return _template("template.html").render(
         report=report, sections=[_lay_out(section) for section in report.sections]

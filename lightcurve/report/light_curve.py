@@ -43,9 +43,9 @@ def draw_points(
 ) -> dict:
     """Draw flux against time: good points full, flagged ones hollow, those beyond as triangles.
 
-    time, flux: (n,) float arrays; error: (n,) float array or None; good: (n,) bool array, optional,
-    by default all.
-    ``points`` (line), ``errors`` (container or None), ``flagged`` and ``beyond`` (lists).
+    time, flux: (n,) float arrays, days and relative flux; error: (n,) float array or None.
+    good: (n,) bool array, by default all.
+    Returns ``points`` (line), ``errors`` (container or None), ``flagged`` and ``beyond`` (lists).
     """
     good = np.ones(len(flux), dtype=bool) if good is None else good
     errors = None
@@ -75,7 +75,8 @@ def draw_points(
 def draw_binned(axes: Axes, time: np.ndarray, flux: np.ndarray, width: float = BIN_DAYS) -> list:
     """Draw means in bins of time with their errors.
 
-    time, flux: (n,) float arrays; width: days. The error bar container, or nothing without points.
+    time, flux: (n,) float arrays; width: days. Returns the error bar container, or nothing without
+    points.
     """
     x, y, error = bin_points(time, flux, width)
     if not x.size:
@@ -126,7 +127,7 @@ def draw_events(axes: Axes, events: dict[str, float], *, text: bool = True) -> l
 def draw_comparison(axes: Axes, time: np.ndarray, flux: np.ndarray) -> list:
     """Draw the joint flux of the comparison stars over its median, those beyond as triangles.
 
-    time, flux: (n,) float arrays. The points, then the triangles.
+    time, flux: (n,) float arrays. Returns the points, then the triangles.
     """
     relative = flux / np.nanmedian(flux)
     drawn = axes.plot(time, relative, "o", ms=2.6, mew=0, color=COMPARISON)

@@ -146,9 +146,10 @@ def draw_growth(
 ) -> dict:
     """Draw the cumulative flux of stars with the radius of the aperture.
 
-    radii: (n_radius,) float array, pixels; flux: (n_star, n_radius) float array, ADU above the sky;
-    each star is shown relative to its largest radius; roles: of each star; radius: chosen aperture.
-    ``curves`` (list of lines) and ``aperture`` (line).
+    radii: (n_radius,) float array, pixels.
+    flux: (n_star, n_radius) float array, ADU above the sky; each star is shown relative to its
+    largest radius. roles: of each star. radius: of the chosen aperture, pixels.
+    Returns ``curves`` (list of lines) and ``aperture`` (line).
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         growth = flux / flux[:, -1:]
@@ -333,9 +334,9 @@ def draw_profile(
 ) -> dict:
     """Draw radial profiles with aperture and sky annulus.
 
-    profiles: the target first; its pixels are drawn, of the others the mean curves; radius:
-    aperture, pixels.
-    ``pixels`` (line), ``curves`` (list of lines), ``aperture`` (line), ``sky`` (patch).
+    profiles: the target first; its pixels are drawn, of the others the mean curves.
+    radius, annulus: of aperture and sky, pixels.
+    Returns ``pixels`` (line), ``curves`` (list of lines), ``aperture`` (line), ``sky`` (patch).
     """
     target = profiles[0]
     (dots,) = axes.plot(
@@ -383,8 +384,8 @@ def draw_fwhm(
 ) -> list:
     """Draw the FWHM along the night, values beyond the axis as triangles at its edge.
 
-    time, fwhm: (n,) float arrays, pixels; scale_arcsec: adds an axis in arc seconds on the right.
-    The points, then the triangles.
+    time, fwhm: (n,) float arrays, days and pixels; scale_arcsec: per pixel, adds an axis in arc
+    seconds on the right. Returns the points, then the triangles.
     """
     drawn = axes.plot(time, fwhm, "o", ms=2.8, mew=0, color=TARGET)
     axes.set_ylim(*robust_limits(fwhm))

@@ -40,7 +40,8 @@ SMOOTHED = 11  # stars, for the noise expected of them
 def draw_neighbours(axes: Axes, neighbours: Sequence[Neighbour], *, depth_ppt: float) -> dict:
     """Draw the scatter of neighbours against their magnitude, with the bounds of clearance.
 
-    depth_ppt: of the target's transit. ``points``: label to line; ``bounds``: list of lines.
+    depth_ppt: of the target's transit.
+    Returns ``points``: label to line; ``bounds``: list of lines.
     """
     shown = [n for n in neighbours if np.isfinite(n.delta_mag) and n.rms_ppt > 0]
     magnitudes = [n.delta_mag for n in shown] or [0.0]
@@ -101,8 +102,8 @@ def draw_star_curves(
     """Draw relative curves of several stars one below the other, on one scale.
 
     time: (n,) float array; relative: (n, n_star) float array, each with median 1; names, roles: of
-    the stars. ``curves`` (list of lines, shifted by ``offsets``), ``offsets`` (n_star,) in per
-    cent, and ``scatter`` (n_star,) in per cent.
+    the stars. Returns ``curves`` (list of lines, shifted by ``offsets``), ``offsets`` (n_star,) in
+    per cent, and ``scatter`` (n_star,) in per cent.
     """
     percent = 100 * (relative - 1)
     scatter = np.array([half_width(column) for column in percent.T])
@@ -185,23 +186,24 @@ def draw_noise(
 ) -> dict:
     """Draw the scatter of each star's curve against its brightness, with the noise model.
 
-    magnitude: (n_star,) float array; scatter: (n_star,) float array, of relative flux, from point
-    to point; not positive values are left out; model: mapping of str to (n_star,) float array,
-    optional, expected relative noise of each star by source (``"photons"``, ``"sky"``, ``"total"``
-    ...); drawn as `noise_curve`.
-    ``points``: role to line; ``model``: name to line.
+    magnitude: (n_star,) float array.
+    scatter: (n_star,) float array, of relative flux, from point to point; values that are not
+    positive are left out.
+    model: expected relative noise of each star, (n_star,), by source (``"photons"``, ``"sky"``,
+    ``"total"`` ...); drawn as `noise_curve`.
+    Returns ``points``: role to line; ``model``: name to line.
     """
     role_of = np.asarray(roles)
     usable = np.isfinite(magnitude) & (np.nan_to_num(scatter) > 0)
     points = {}
     for role in (StarRole.FIELD, StarRole.COMPARISON, StarRole.CHECK, StarRole.TARGET):
         chosen = usable & (role_of == role)
-        if chosen.any():
-            (points[role],) = axes.plot(
-                magnitude[chosen], 100 * scatter[chosen], "*" if role == StarRole.TARGET else "o",
-                ms=11 if role == StarRole.TARGET else 4, mew=0, color=ROLE_COLOUR[role], label=role,
-                zorder=4 if role in {StarRole.TARGET, StarRole.CHECK} else 3,
-            )  # fmt: skip
+        if not chosen.any():
+            continue
+        marker, size = ("*", 11) if role == StarRole.TARGET else ("o", 4)
+        layer = 4 if role in {StarRole.TARGET, StarRole.CHECK} else 3
+        (points[role],) = axes.plot(magnitude[chosen], 100 * scatter[chosen], marker, ms=size)
+        points[role].set(mew=0, color=ROLE_COLOUR[role], label=role, zorder=layer)
     lines = {}
     dashes = iter(((0, (4, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (2, 3)), (0, (8, 3))) * 2)
     model = model or {}

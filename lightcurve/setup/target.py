@@ -118,8 +118,7 @@ def _planet(settings: TargetSettings, catalogs: CatalogSettings | None) -> Plane
 def warn_of_fields(exposures: Sequence[Exposure]) -> tuple[str, ...]:
     """Warn where light frames are of several objects, or point at several fields.
 
-    exposures: of the light frames.
-    What was warned of.
+    exposures: of the light frames. Returns what was warned of.
     """
     warnings = []
     names = [re.sub(r"[\W_]", "", e.object_name or "").lower() for e in exposures]
@@ -147,9 +146,9 @@ def warn_of_fields(exposures: Sequence[Exposure]) -> tuple[str, ...]:
 def warn_of_target(exposures: Sequence[Exposure], target: Target, radius_deg: float) -> str:
     """Warn where no light frame's header points anywhere near the target.
 
-    exposures: of the light frames; radius_deg: within which a solver searches; half the field's
-    diagonal comes on top, where it is known.
-    What was warned of; empty where a header points near, or none tells.
+    exposures: of the light frames.
+    radius_deg: within which a solver searches; half the field's diagonal, where known, is added.
+    Returns what was warned of; empty where a header points near, or none tells.
     """
     places = _pointings(exposures)
     apart = [degrees_apart(place, (target.ra_deg, target.dec_deg)) for place in places]

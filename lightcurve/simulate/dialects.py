@@ -245,10 +245,7 @@ def _plain(value: object) -> object:
 
 
 def utc(jd: float) -> datetime:
-    """Turn a Julian date into UTC, to the microsecond.
-
-    With its time zone. Rounded to the millisecond that headers hold.
-    """
+    """Turn a Julian date into an aware UTC datetime, to the millisecond that headers hold."""
     epoch = datetime(2000, 1, 1, 12, tzinfo=UTC)
     return epoch + timedelta(milliseconds=round((jd - J2000_JD) * (DAY_S * 1000)))
 

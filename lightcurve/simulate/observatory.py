@@ -224,7 +224,7 @@ def sidereal_deg(jd_ut: np.ndarray | float, longitude_deg: float = 0.0) -> np.nd
 def airmass(jd_ut: np.ndarray, ra_deg: float, dec_deg: float, site: Site) -> np.ndarray:
     """Work out the airmass of a direction (Pickering 2002, DIO 12, 1, 20).
 
-    jd_ut: (n,) float array; ra_deg, dec_deg: j2000; precessed to date to first order.
+    jd_ut: (n,) float array; ra_deg, dec_deg: J2000, precessed to date to first order.
     Returns (n,) float array, NaN where the direction is below the horizon.
     """
     years = (np.asarray(jd_ut) - J2000_JD) / YEAR_DAYS

@@ -77,10 +77,12 @@ def render_stars(
 ) -> np.ndarray:
     """Render stars, each pixel holding the integral of the profile over its area.
 
-    shape : (ny, nx); x, y : (n,) float arrays, centres; the centre of the first pixel is (0,
-    0). Stars may lie outside the frame; those at NaN (behind the plane of projection) give no
-    light; flux : (n,) float array, of the whole star, wherever it falls; fwhm : pixels; beta :
-    exponent of a Moffat profile (more than 1); Gaussian when None.
+    shape: (ny, nx).
+    x, y: (n,) float arrays, centres, pixels; the centre of the first pixel is (0, 0). Stars may lie
+    outside the frame; those at NaN (behind the plane of projection) give no light.
+    flux: (n,) float array, of the whole star, wherever it falls.
+    fwhm: pixels.
+    beta: exponent of a Moffat profile (more than 1); Gaussian when None.
 
     Returns (ny, nx) float64 array, in the unit of `flux`.
 
@@ -160,8 +162,10 @@ def satellite_trail(
 ) -> np.ndarray:
     """Draw a straight bright line through the frame.
 
-    shape: (ny, nx); fwhm: across, in pixels; peak: electrons. Returns (ny, nx) float array:
-    electrons.
+    shape: (ny, nx).
+    fwhm: across, in pixels.
+    peak: electrons.
+    Returns (ny, nx) float array, electrons.
     """
     ny, nx = shape
     angle = rng.uniform(0, np.pi)

@@ -28,7 +28,7 @@ BRIGHTEST = -2.0  # magnitude; a number below stands for none, in tables that ha
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StarField:
-    """Stars on the sky; ra_deg, dec_deg: (n,) float arrays, ICRS. mag : (n,) float array."""
+    """Stars on the sky; ra_deg, dec_deg, mag: (n,) float arrays; ICRS, degrees."""
 
     ra_deg: np.ndarray
     dec_deg: np.ndarray
@@ -59,9 +59,11 @@ def frame_wcs(
 ) -> WCS:
     """Build the gnomonic (TAN) projection of a frame.
 
-    center: (ra, dec); degrees, the tangent point; at_pixel: (x, y); where it falls, 0-based;
-    scale_arcsec: per pixel; rotation_deg: position angle of the +y axis, from north through east;
-    mirrored: false: north up has east left, as on the sky.
+    center: right ascension and declination of the tangent point, degrees.
+    at_pixel: (x, y), 0-based, where it falls.
+    scale_arcsec: per pixel.
+    rotation_deg: position angle of the +y axis, from north through east.
+    mirrored: when not, east is left where north is up, as on the sky.
     """
     from astropy.wcs import WCS
 
@@ -88,9 +90,11 @@ def make_field(
 ) -> StarField:
     """Make up a field: even on the tangent plane, numbers rising with magnitude.
 
-    center: (ra, dec), degrees; fov : (width, height), degrees, along right ascension and
-    declination; mag_range : (bright, faint); slope : Star counts follow N(<m) ~ 10^(slope m); 0.6
-    for evenly filled space, less in fact. Returns brightest first.
+    center: (ra, dec), degrees.
+    fov: (width, height), degrees, along right ascension and declination.
+    mag_range: (bright, faint).
+    slope: star counts follow N(<m) ~ 10^(slope m); 0.6 for evenly filled space, less in fact.
+    Returns the stars, brightest first.
     """
     wcs = frame_wcs(center, (0.0, 0.0), 3600.0)
     x, y = rng.uniform(-0.5, 0.5, (2, n_stars)) * np.array(fov)[:, None]

@@ -39,7 +39,10 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 
 def read_fit_json(folder: Path) -> dict[str, Any] | None:
-    """Read fit.json; None where there is no such file."""
+    """Read fit.json; None where there is no such file.
+
+    Raises InputError when there is one that cannot be read, or is no fit of ours.
+    """
     path = folder / "fit.json"
     if not path.exists():
         return None

@@ -242,15 +242,20 @@ def read_model(path: Path) -> dict[str, np.ndarray]:
 
 def write_nebs(path: Path, neighbours: Sequence[Neighbour]) -> Path:
     """Write nebs.csv: one row a neighbour."""
-    rows = [
-        {"star": (row := asdict(n)).pop("star_id"), **row, "disposition": n.disposition.value}
-        for n in neighbours
-    ]
+    rows = []
+    for neighbour in neighbours:
+        row = asdict(neighbour)
+        row |= {"star": row.pop("star_id"), "disposition": neighbour.disposition.value}
+        rows.append(row)
     return write_table(path, NEIGHBOURS, rows)
 
 
 def read_neighbours(path: Path) -> list[Neighbour]:
-    """Read nebs.csv; a number that is not known is NaN."""
+    """Read nebs.csv; a number that is not known is NaN.
+
+    Raises InputError when it is missing, no such table, of a newer layout, or has an unknown
+    disposition.
+    """
     table = read_table(path, NEIGHBOURS)
     names = [field.name for field in fields(Neighbour)[1:-1]]
     try:

@@ -219,7 +219,8 @@ def mark_transit(planet: Planet, bjd_tdb: np.ndarray) -> np.ndarray:
     """Mark the points that may lie in the transit predicted nearest to their median time.
 
     From ingress to egress, widened on both sides by three sigma of the predicted mid-time; by
-    nothing where the ephemeris has no error. NaN lie in none.
+    nothing where the ephemeris has no error.
+    bjd_tdb: (n,) float array. Returns (n,) bool array, False at NaN.
     """
     transit = predict_transit(planet, float(np.nanmedian(bjd_tdb)))
     margin = np.nan_to_num(MARGIN_SIGMA * transit.mid_err)

@@ -65,6 +65,8 @@ def fit_transit(
         The model is averaged over it; where it is not known it is not, and a note says so.
     filter_name : str, optional
         For the limb darkening; the names of `Exposure.filter`.
+    settings : FitSettings, optional
+        Detrending and sampling; by default as in a run.
     rng : numpy.random.Generator, optional
         For the sampling; seed 1 by default.
 

@@ -25,7 +25,7 @@ __all__ = ["NOTHING_WRITTEN", "new_axes", "plot_fitted"]
 
 
 def new_axes() -> Axes:
-    """Axes of a figure of their own, known to pyplot, for who draws at a prompt."""
+    """Axes of a figure of their own, known to pyplot, for whoever draws at a prompt."""
     import matplotlib.pyplot as plt
 
     axes: Axes = plt.figure(layout="constrained").add_subplot()

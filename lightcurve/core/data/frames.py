@@ -46,7 +46,7 @@ class FrameStatus(StrEnum):
 
 
 class Style(StrEnum):
-    """Whose way stars are measured in."""
+    """In whose way stars are measured."""
 
     LIGHTCURVE = "lightcurve"
     AIJ = "aij"

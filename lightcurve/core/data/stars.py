@@ -269,7 +269,7 @@ class Measurements(Tabular):
     exposure_s, airmass, fwhm_px, sky, sky_rms, rotation_deg, shift_x, shift_y : (n_frame,) arrays
         The shift is that of the target against the reference frame, pixels.
     bjd_tdb : (n_frame,) float array
-        At the target; NaN without a site-independent direction.
+        At the target and the site; for the Earth's centre without a site.
     radii : (n_radius,) float array
         Pixels.
     annulus : tuple of float
