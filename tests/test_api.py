@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import re
 import subprocess
 import sys
+import typing
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import lightcurve as lc
+from lightcurve.commands.simulate import simulate
+from lightcurve.simulate.request import FIELDS, Request
 from sim import tiny_night
 
 RA, DEC = "20.0", "30.0"
@@ -48,6 +53,23 @@ def test_everything_public_is_there_and_nothing_is_loaded_before_it_is_asked_for
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     with pytest.raises(AttributeError, match="reduce_nihgt"):
         _ = lc.reduce_nihgt
+
+
+@pytest.mark.parametrize("name", [n for n in lc.__all__ if inspect.isfunction(getattr(lc, n))])
+def test_a_program_can_ask_for_the_types(name: str) -> None:
+    assert typing.get_type_hints(getattr(lc, name))["return"] is not None
+
+
+def test_a_checker_finds_a_misspelt_name(tmp_path: Path) -> None:
+    pytest.importorskip("mypy")
+    program = tmp_path / "program.py"
+    program.write_text("import lightcurve as lc\n\nlc.reduce_night\nlc.reduce_nihgt\n")
+    options = ["--config-file=", "--follow-imports=skip", f"--cache-dir={tmp_path / 'cache'}"]
+    command = [sys.executable, "-m", "mypy", *options, str(Path(lc.__file__)), str(program)]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = [line for line in made.stdout.splitlines() if "program.py" in line]
+    assert len(found) == 1
+    assert "reduce_nihgt" in found[0]
 
 
 def test_a_night_holds_what_its_tables_hold(night: lc.Night) -> None:
@@ -121,9 +143,32 @@ def test_a_curve_that_was_read_is_fitted_and_drawn(tmp_path: Path) -> None:
 
 
 def test_simulated_frames_are_those_asked_for(tmp_path: Path) -> None:
-    simulated = lc.simulate_night(tmp_path, frames=2, size=(96, 64), calibrations=(0, 0, 0))
+    simulated = lc.simulate_night(tmp_path, frames=2, size=(96, 64), bias=0, dark=0, flat=0)
     assert len(simulated.truth.lights) == simulated.summary["light_frames"].value == 2
     assert len(list(tmp_path.glob("light_*.fits"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"clouds": 1}, "did you mean cloud?"),
+        ({"exposure_s": 60}, "did you mean exposure?"),
+        ({"cloud": "much"}, "--cloud much"),
+        ({"size": (96, 64, 2)}, "--size"),
+    ],
+)
+def test_a_night_that_cannot_be_simulated_is_refused(
+    tmp_path: Path, options: dict[str, object], named: str
+) -> None:
+    with pytest.raises(lc.InputError) as caught:
+        lc.simulate_night(tmp_path, **options)
+    assert named in str(caught.value)
+
+
+def test_a_simulated_night_takes_the_options_of_the_command() -> None:
+    of_command = {*inspect.signature(simulate).parameters} - {"out", "json"}
+    assert of_command == {*FIELDS}
+    assert {*FIELDS.values()} == {field.name for field in fields(Request)}
 
 
 def test_the_example_of_the_manual_runs(
@@ -131,7 +176,7 @@ def test_the_example_of_the_manual_runs(
 ) -> None:
     planet = PLANET.replace("2460000.5", "2460586.74")  # at night
     (tmp_path / "planet.toml").write_text(planet)
-    camera = {"size": (260, 240), "calibrations": (0, 0, 0), "cadence_s": 800.0}
+    camera = {"size": (260, 240), "bias": 0, "dark": 0, "flat": 0, "cadence": 800.0}
     lc.simulate_night(tmp_path / "NIGHT", planet=tmp_path / "planet.toml", frames=18, **camera)
     page = (Path(__file__).parents[1] / "docs" / "python.md").read_text()
     (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_origin, get_type_hints
@@ -14,7 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperOption
 
 from lightcurve.core.errors import InputError
-from lightcurve.core.registry import registry_of
+from lightcurve.core.registry import did_you_mean, registry_of
 
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
@@ -286,9 +285,7 @@ def settings_of_keywords(settings: Settings | None, keywords: dict[str, Any]) ->
     given = {}
     for keyword, value in keywords.items():
         if keyword not in names:
-            near = get_close_matches(keyword, names, n=1)
-            meant = f"; did you mean {near[0]}?" if near else ""
-            msg = f"no option {keyword}{meant}"
+            msg = f"no option {keyword}{did_you_mean(keyword, names)}"
             raise InputError(msg)
         wants_list = get_origin(OPTIONS[names[keyword]].kind) is list
         alone = wants_list and (isinstance(value, str) or not isinstance(value, Iterable))

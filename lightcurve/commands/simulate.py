@@ -9,7 +9,7 @@ import typer
 
 from lightcurve.commands.options import Json
 from lightcurve.commands.shell import bar, print_results
-from lightcurve.simulate.request import USUAL, Request
+from lightcurve.simulate.request import USUAL, request_of
 
 
 def simulate(
@@ -33,16 +33,14 @@ def simulate(
     scale: Annotated[
         float, typer.Option("--scale", help="Arc seconds per pixel.")
     ] = USUAL.scale_arcsec,
-    magnitude: Annotated[
-        float, typer.Option("--mag", help="Magnitude of the target.")
-    ] = USUAL.magnitude,
+    mag: Annotated[float, typer.Option("--mag", help="Magnitude of the target.")] = USUAL.magnitude,
     flip: Annotated[bool, typer.Option("--flip", help="A meridian flip half way.")] = USUAL.flip,
     cloud: Annotated[
         float, typer.Option("--cloud", help="Light lost in a cloud, 0 to 1.")
     ] = USUAL.cloud_depth,
-    bias: Annotated[int, typer.Option("--bias", help="Bias frames.")] = USUAL.calibrations[0],
-    dark: Annotated[int, typer.Option("--dark", help="Dark frames.")] = USUAL.calibrations[1],
-    flat: Annotated[int, typer.Option("--flat", help="Flat frames.")] = USUAL.calibrations[2],
+    bias: Annotated[int, typer.Option("--bias", help="Bias frames.")] = USUAL.n_bias,
+    dark: Annotated[int, typer.Option("--dark", help="Dark frames.")] = USUAL.n_dark,
+    flat: Annotated[int, typer.Option("--flat", help="Flat frames.")] = USUAL.n_flat,
     dialect: Annotated[
         str, typer.Option("--dialect", help="Manner of the headers.")
     ] = USUAL.dialect,
@@ -58,21 +56,23 @@ def simulate(
     """Simulate a night of raw frames, with the truth beside them."""
     from lightcurve.simulate.to_order import simulate_request
 
-    request = Request(
+    request = request_of(
         planet=planet,
         stars=stars,
         start=start,
-        n_frames=frames,
-        exposure_s=exposure,
-        cadence_s=cadence,
+        frames=frames,
+        exposure=exposure,
+        cadence=cadence,
         size=size,
-        scale_arcsec=scale,
-        magnitude=magnitude,
+        scale=scale,
+        mag=mag,
         flip=flip,
-        cloud_depth=cloud,
-        calibrations=(bias, dark, flat),
+        cloud=cloud,
+        bias=bias,
+        dark=dark,
+        flat=flat,
         dialect=dialect,
-        header_wcs=wcs,
+        wcs=wcs,
         seed=seed,
     )
     simulated = simulate_request(out, request, progress=bar)

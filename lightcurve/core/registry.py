@@ -6,14 +6,14 @@ the checks of settings are made from the registry, so that nobody keeps a second
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, Generic, Protocol, TypeVar
 
 from lightcurve.core.errors import InputError
 
-__all__ = ["Registry", "registry_of"]
+__all__ = ["Registry", "did_you_mean", "registry_of"]
 
 
 class Named(Protocol):
@@ -84,9 +84,13 @@ class Registry(Generic[Entry]):
         return iter(self.entries.values())
 
     def _choices(self, name: str) -> str:
-        near = get_close_matches(name, self.entries, n=1)
-        meant = f"; did you mean {near[0]}?" if near else ""
-        return f"must be one of {', '.join(self.entries)}{meant}"
+        return f"must be one of {', '.join(self.entries)}{did_you_mean(name, self.entries)}"
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """End the error about an unknown name with the one that is most like it, if any is."""
+    near = get_close_matches(name, [*names], n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def registry_of(kind: str) -> Registry[Any]:

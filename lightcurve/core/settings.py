@@ -6,7 +6,6 @@ silence.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -25,7 +24,7 @@ from pydantic import (
 from lightcurve.core.data import Stamp, Style
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import read_toml
-from lightcurve.core.registry import one_of, registry_of
+from lightcurve.core.registry import did_you_mean, one_of, registry_of
 
 __all__ = [
     "STANDARDS",
@@ -402,6 +401,5 @@ def _unknown(loc: tuple[int | str, ...], origin: str) -> str:
         model = getattr(model.model_fields.get(section), "annotation", None)
         if not hasattr(model, "model_fields"):
             return f"{origin}: no setting {'.'.join(map(str, loc))}".removeprefix(": ")
-    near = get_close_matches(name, model.model_fields, n=1)
-    meant = f"; did you mean {near[0]}?" if near else ""
+    meant = did_you_mean(name, model.model_fields)
     return f"{origin}: no setting {'.'.join((*sections, name))}{meant}".removeprefix(": ")[:500]

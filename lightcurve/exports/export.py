@@ -14,6 +14,7 @@ import numpy as np
 from lightcurve.aij.read_table import read_aij_table
 from lightcurve.core.data import LightCurve
 from lightcurve.core.errors import InputError
+from lightcurve.core.registry import did_you_mean
 from lightcurve.exports.exofop import base_name, bundle_files
 from lightcurve.exports.formats import EXPORTS, all_details, export
 from lightcurve.exports.submission import CHECK_MAGNITUDE, Export, Extra, Submission, points_told
@@ -45,8 +46,8 @@ def export_run(kind: str, run: Path, out: Path, given: Mapping[str, Any]) -> lis
     out : Path
         Folder for the files; made if need be.
     given : mapping of str to object
-        What the observer says, by name of a `lightcurve.exports.submission.Detail`; it overrides
-        the run.
+        What the observer says, by name or keyword of a `lightcurve.exports.submission.Detail`; it
+        overrides the run.
 
     Raises
     ------
@@ -73,7 +74,16 @@ def export_run(kind: str, run: Path, out: Path, given: Mapping[str, Any]) -> lis
 
 
 def settle_details(night: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Join what a run (run.toml's `night`) knows with what its observer says, who wins."""
+    """Join what a run (run.toml's `night`) knows with what its observer says, who wins.
+
+    Raises InputError for a name that no export knows.
+    """
+    names = {name: d.name for d in all_details() for name in (d.name, d.keyword)}
+    for name in given:
+        if name not in names:
+            msg = f"no option {name} of an export{did_you_mean(name, names)}"
+            raise InputError(msg)
+    given = {names[name]: value for name, value in given.items()}
     details = {}
     for detail in all_details():
         value = given.get(detail.name)

@@ -62,6 +62,11 @@ class Detail(Generic[T]):
     read: Callable[[Any], T] = _as_it_is
     of_run: Callable[[Mapping[str, Any]], Any] = lambda _: None
 
+    @property
+    def keyword(self) -> str:
+        """Its name in Python: ``--observer-code`` is ``observer_code``."""
+        return self.flag.removeprefix("--").replace("-", "_")
+
     def of(self, submission: Submission) -> T:
         """Take its value."""
         value: T = submission.details.get(self.name, self.default)

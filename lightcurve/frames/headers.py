@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -73,9 +74,11 @@ def normalise(
     return exposure, error
 
 
-def without_time(error: HeaderError) -> str:
-    """Warn of an exposure without a time, for the reason of the error."""
-    return f"no time: {error.reason}"
+def warn_of_no_time(exposure: Exposure, error: HeaderError | None) -> Exposure:
+    """Add what is wrong with its times to an exposure's warnings, where its kind needs a time."""
+    if error is None or exposure.kind in TIMELESS:
+        return exposure
+    return replace(exposure, warnings=(*exposure.warnings, f"no time: {error.reason}"))
 
 
 def _instrument(
@@ -160,7 +163,6 @@ def _set_time(
     try:
         reading = audit_clocks(cards, exposure_s, path, settings.time)
     except HeaderError as error:
-        warnings.append(without_time(error))
         return error
     middle = f"{reading.source}, middle of the exposure"
     if reading.start_jd_utc is not None:

@@ -23,7 +23,7 @@ from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.cards import Cards, find, number
 from lightcurve.frames.clocks import check_cadence, natural_key
-from lightcurve.frames.headers import TIMELESS, normalise, without_time
+from lightcurve.frames.headers import TIMELESS, normalise, warn_of_no_time
 from lightcurve.frames.kinds import kind_by_content, kind_by_keyword
 from lightcurve.frames.read import is_fits_name, read_cards, read_frame
 
@@ -366,10 +366,8 @@ def _frame_entry(path: Path, name: str, settings: Settings, edit: Edit | None) -
         kind, source = _look_at_pixels(path, exposure, cards)
         told_by = ToldBy.CONTENT
     sources = {**exposure.sources, "kind": source}
-    warnings = exposure.warnings
-    if error is not None and kind in TIMELESS:
-        warnings = tuple(line for line in warnings if line != without_time(error))
-    exposure = replace(exposure, kind=kind, sources=sources, warnings=(*warnings, *notes))
+    exposure = warn_of_no_time(replace(exposure, kind=kind, sources=sources), error)
+    exposure = replace(exposure, warnings=(*exposure.warnings, *notes))
     reason = _left_out(cards, edit)
     fault = "" if reason else _fault(kind, error)
     return Entry(

@@ -17,7 +17,7 @@ from lightcurve.core.flags import PixelFlag
 from lightcurve.core.library_warnings import quietly
 from lightcurve.core.settings import Settings
 from lightcurve.frames.cards import CARD, Cards, number, parse_cards
-from lightcurve.frames.headers import TIMELESS, normalise
+from lightcurve.frames.headers import TIMELESS, normalise, warn_of_no_time
 from lightcurve.frames.pixels import (
     Allocate,
     Hdu,
@@ -121,6 +121,7 @@ def read_frame(
     exposure, error = normalise(raw.cards, path=path, shape=raw.shape, settings=settings)
     if error is not None and need_time and exposure.kind not in TIMELESS:
         raise error
+    exposure = warn_of_no_time(exposure, error)
     header, odd = _as_header(raw.text)
     bad = _mark_bad(raw.pixels, exposure.saturation_adu, finite=_is_integer(raw))
     return RawFrame(

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-__all__ = ["USUAL", "Request"]
+from lightcurve.core.errors import InputError
+from lightcurve.core.registry import did_you_mean
+
+__all__ = ["USUAL", "request_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +24,6 @@ class Request:
         Of the target.
     cloud_depth : float
         Share of the light lost in a cloud, 0 to 1.
-    calibrations : (int, int, int)
-        Bias, dark and flat frames.
     dialect : str
         Manner of the headers.
     header_wcs : bool or None
@@ -40,10 +42,50 @@ class Request:
     magnitude: float = 11.2
     flip: bool = False
     cloud_depth: float = 0.0
-    calibrations: tuple[int, int, int] = (5, 5, 5)
+    n_bias: int = 5
+    n_dark: int = 5
+    n_flat: int = 5
     dialect: str = "standard"
     header_wcs: bool | None = None
     seed: int = 1
 
 
 USUAL = Request()
+# Option -> field, for the command and for Python.
+FIELDS = {
+    "planet": "planet",
+    "stars": "stars",
+    "start": "start",
+    "frames": "n_frames",
+    "exposure": "exposure_s",
+    "cadence": "cadence_s",
+    "size": "size",
+    "scale": "scale_arcsec",
+    "mag": "magnitude",
+    "flip": "flip",
+    "cloud": "cloud_depth",
+    "bias": "n_bias",
+    "dark": "n_dark",
+    "flat": "n_flat",
+    "dialect": "dialect",
+    "wcs": "header_wcs",
+    "seed": "seed",
+}
+
+
+def request_of(**options: Any) -> Request:
+    """Order a night by the names of the options of ``lightcurve simulate``.
+
+    Raises
+    ------
+    InputError
+        For an option that there is not, with the one that may be meant.
+    """
+    for name in options:
+        if name not in FIELDS:
+            msg = f"no option {name} of simulate{did_you_mean(name, FIELDS)}"
+            raise InputError(msg)
+    for name in ("planet", "stars"):
+        if options.get(name) is not None:
+            options[name] = Path(options[name])
+    return Request(**{FIELDS[name]: value for name, value in options.items()})

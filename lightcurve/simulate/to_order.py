@@ -16,7 +16,7 @@ from lightcurve.core.progress import Progress, silent
 from lightcurve.frames.read import is_fits_name
 from lightcurve.simulate.night import Truth, simulate_night
 from lightcurve.simulate.observatory import Night, SimCamera
-from lightcurve.simulate.request import Request
+from lightcurve.simulate.request import FIELDS, Request
 from lightcurve.simulate.sky import BRIGHTEST, SimTarget, StarField, make_field, read_star_list
 from lightcurve.transit.ephemeris import impact_parameter, predict_transit, read_planet
 from lightcurve.transit.model import transit_flux
@@ -27,17 +27,17 @@ LIMB_DARKENING = (0.42, 0.31)  # Kipping's q1, q2: about those of the Sun in V
 N_STARS = 110
 MAG_RANGE = (9.6, 14.2)
 LIMITS = {
-    "--frames": (1, 100_000),
-    "--exposure": (0.001, 86_400),
-    "--cadence": (0.001, 86_400),
-    "--size": (32, 20_000),
-    "--scale": (0.1, 60),
-    "--mag": (BRIGHTEST, 25),
-    "--cloud": (0, 1),
-    "--bias": (0, 10_000),
-    "--dark": (0, 10_000),
-    "--flat": (0, 10_000),
-    "--seed": (0, 2**63),
+    "frames": (1, 100_000),
+    "exposure": (0.001, 86_400),
+    "cadence": (0.001, 86_400),
+    "size": (32, 20_000),
+    "scale": (0.1, 60),
+    "mag": (BRIGHTEST, 25),
+    "cloud": (0, 1),
+    "bias": (0, 10_000),
+    "dark": (0, 10_000),
+    "flat": (0, 10_000),
+    "seed": (0, 2**63),
 }
 
 
@@ -88,7 +88,6 @@ def simulate_request(out: Path, request: Request, *, progress: Progress = silent
     target = SimTarget(
         planet.name if planet else "Simulated-1", night.ra_deg, night.dec_deg, request.magnitude
     )
-    n_bias, n_dark, n_flat = request.calibrations
     truth = simulate_night(
         out,
         night,
@@ -97,9 +96,9 @@ def simulate_request(out: Path, request: Request, *, progress: Progress = silent
         target,
         (lambda jd: transit_of(planet, night, jd)) if planet else np.ones(request.n_frames),
         dialect=request.dialect,
-        n_bias=n_bias,
-        n_dark=n_dark,
-        n_flat=n_flat,
+        n_bias=request.n_bias,
+        n_dark=request.n_dark,
+        n_flat=request.n_flat,
         header_wcs=request.stars is None if request.header_wcs is None else request.header_wcs,
         progress=progress,
     )
@@ -111,26 +110,18 @@ def _check_request(request: Request) -> None:
 
     Raises InputError naming the option and its limits.
     """
-    n_bias, n_dark, n_flat = request.calibrations
-    given = {
-        "--frames": (request.n_frames,),
-        "--exposure": (request.exposure_s,),
-        "--cadence": (request.cadence_s,),
-        "--size": request.size,
-        "--scale": (request.scale_arcsec,),
-        "--mag": (request.magnitude,),
-        "--cloud": (request.cloud_depth,),
-        "--bias": (n_bias,),
-        "--dark": (n_dark,),
-        "--flat": (n_flat,),
-        "--seed": (request.seed,),
-    }
-    for option, values in given.items():
-        low, high = LIMITS[option]
-        if not all(low <= value <= high for value in values):
-            words = " ".join(f"{value:g}" for value in values)
-            msg = f"{option} {words}: it must be from {low:g} to {high:g}"
+    for option, (low, high) in LIMITS.items():
+        value = getattr(request, FIELDS[option])
+        values = value if isinstance(value, tuple | list) else (value,)
+        if not all(
+            isinstance(one, int | float | np.number) and low <= one <= high for one in values
+        ):
+            words = " ".join(map(str, values))
+            msg = f"--{option} {words}: it must be from {low:g} to {high:g}"
             raise InputError(msg)
+    if len(request.size) != 2:
+        msg = f"--size {request.size}: it must be a width and a height"
+        raise InputError(msg)
     if request.cadence_s < request.exposure_s:
         msg = (
             f"--cadence {request.cadence_s:g} s is shorter than --exposure {request.exposure_s:g} s"

@@ -351,3 +351,10 @@ def test_an_export_registered_at_run_time_is_in_help_docs_and_output(run, tmp_pa
         assert (tmp_path / "baa.txt").read_text() == "43\n"
     finally:
         del EXPORTS.entries["baa"]
+
+
+def test_what_an_observer_says_goes_by_the_names_of_the_options() -> None:
+    told = settle_details({}, {"exposure": 30.0, "star": "X"})
+    assert (told["exposure_s"], told["star_name"]) == (30.0, "X")
+    with pytest.raises(InputError, match=r"nots.*did you mean notes\?"):
+        settle_details({}, {"nots": "hazy"})

@@ -66,7 +66,7 @@ def test_other_files_do_not_matter_and_a_night_is_not_written_over(tmp_path, mon
 def test_the_limits_can_be_simulated():
     """Light of the brightest star allowed, in the longest exposure, can still be read out."""
     rng = np.random.default_rng(1)
-    light = LIMITS["--exposure"][1] * 10 ** (-0.4 * (BRIGHTEST - 20))
+    light = LIMITS["exposure"][1] * 10 ** (-0.4 * (BRIGHTEST - 20))
     assert expose(np.full((2, 2), light), 1000.0, rng, gain=1.5, read_noise=8.0).min() == 65535
 
 

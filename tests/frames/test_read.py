@@ -274,3 +274,10 @@ def test_mutated_files_give_a_frame_or_a_frame_error(tmp_path: Path) -> None:
             assert "\n" not in str(error)  # noqa: PT017 - either is right
         else:
             assert np.array_equal(np.isnan(frame.pixels), frame.bad & 1 > 0)
+
+
+def test_a_time_is_not_missed_where_none_is_needed(tmp_path: Path) -> None:
+    for name, missed in (("light_1.fits", True), ("bias_1.fits", False)):
+        fits.PrimaryHDU(SKY).writeto(tmp_path / name)
+        exposure = read_frame(tmp_path / name, need_time=False).exposure
+        assert any("no time" in line for line in exposure.warnings) == missed

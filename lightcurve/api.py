@@ -1,0 +1,264 @@
+"""The functions of the package `lightcurve`: what a program or a notebook calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from lightcurve.commands.options import settings_of_keywords
+from lightcurve.core.data import LightCurve, Measurements
+from lightcurve.core.progress import Progress, silent
+from lightcurve.core.settings import Settings
+from lightcurve.exports.export import export_run as write_export
+from lightcurve.image.reduced import Reduced
+from lightcurve.image.story import reduce_image as reduce_frame
+from lightcurve.night.fit_table import Fitted, Known, fit_light_curve, need_planet
+from lightcurve.night.measure_table import measure_folder
+from lightcurve.night.reduced import Night
+from lightcurve.night.story import reduce_night as reduce_folder
+from lightcurve.simulate.request import request_of
+from lightcurve.simulate.to_order import Simulated, simulate_request
+from lightcurve.tables.light_curves import Choice, read_curve
+
+AnyPath = str | PathLike[str]
+
+
+def reduce_night(
+    folder: AnyPath,
+    out: AnyPath = "lightcurve-run",
+    *,
+    settings: Settings | None = None,
+    manifest: AnyPath | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Night:
+    """Turn a folder of raw frames into a light curve: what ``lightcurve run`` does.
+
+    Parameters
+    ----------
+    folder : path-like
+        Read, never changed.
+    out : path-like
+        The run folder; a run that was interrupted goes on there.
+    settings : Settings, optional
+        What `options` do not say; the defaults when not given.
+    manifest : path-like, optional
+        An edited frames.csv.
+    progress : callable, optional
+        ``progress(items, what, total)`` yields the items and tells how far it is; silent when not
+        given.
+    **options
+        Those of ``lightcurve run``: ``target="HAT-P-32"``, ``radius=[4.2]``, ``sample=False`` ...
+
+    Returns
+    -------
+    Night
+        With ``curve``, ``fit`` (None without a planet), ``measurements``, ``stars`` and
+        ``products``, the files written.
+
+    Raises
+    ------
+    LightcurveError
+        Whatever stands in the way, in one line.
+    """
+    return reduce_folder(
+        Path(folder),
+        settings_of_keywords(settings, options),
+        Path(out),
+        manifest=None if manifest is None else Path(manifest),
+        progress=progress or silent,
+    )
+
+
+def measure_night(
+    folder: AnyPath,
+    out: AnyPath = "lightcurve-run",
+    *,
+    settings: Settings | None = None,
+    manifest: AnyPath | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Measurements:
+    """Measure all stars at all radii in all frames, and choose nothing: ``lightcurve measure``.
+
+    Parameters
+    ----------
+    folder, out, settings, manifest, progress, **options
+        As for `reduce_night`.
+
+    Returns
+    -------
+    Measurements
+        Arrays (frame, star, radius); ``to_table()`` has one row for each of them.
+
+    Raises
+    ------
+    LightcurveError
+        Whatever stands in the way, in one line.
+    """
+    return measure_folder(
+        Path(folder),
+        settings_of_keywords(settings, options),
+        Path(out),
+        manifest=None if manifest is None else Path(manifest),
+        progress=progress or silent,
+    ).measurements
+
+
+def reduce_image(
+    path: AnyPath, out: AnyPath, *, settings: Settings | None = None, **options: Any
+) -> Reduced:
+    """Turn one frame into a calibrated, cross-matched catalogue: what ``lightcurve image`` does.
+
+    Parameters
+    ----------
+    path : path-like
+        The frame; never changed.
+    out : path-like
+        Folder for what it gives.
+    settings, **options
+        As for `reduce_night`; the options are those of ``lightcurve image``.
+
+    Returns
+    -------
+    Reduced
+        Its ``table`` is the catalogue.
+
+    Raises
+    ------
+    LightcurveError
+        Whatever stands in the way, in one line.
+    """
+    return reduce_frame(Path(path), settings_of_keywords(settings, options), Path(out))
+
+
+def read_light_curve(
+    path: AnyPath, *, columns: Sequence[str] = (), time: str = "", flux: str = "", error: str = ""
+) -> LightCurve:
+    """Read a light curve of any source: ours, AstroImageJ's, or a table with a time and a flux.
+
+    Parameters
+    ----------
+    path : path-like
+    columns : sequence of str
+        Names of the columns of a table without a header.
+    time, flux, error : str
+        Columns meant, where their names do not tell.
+
+    Returns
+    -------
+    LightCurve
+        Median 1; times and errors as in the table, NaN where it has none.
+
+    Raises
+    ------
+    InputError
+        When there is no such table, or its time or flux cannot be told.
+    """
+    return read_curve(Path(path), Choice(tuple(columns), time, flux, error))
+
+
+def fit_transit(
+    curve: LightCurve | AnyPath,
+    *,
+    exposure: float | None = None,
+    filter: str | None = None,  # noqa: A002 -- as the option is named
+    settings: Settings | None = None,
+    **options: Any,
+) -> Fitted:
+    """Fit a transit to a light curve; nothing is written.
+
+    Parameters
+    ----------
+    curve : LightCurve or path-like
+        A path as for `read_light_curve`.
+    exposure : float, optional
+        Seconds; that of the table when not given.
+    filter : str, optional
+        For the limb darkening.
+    settings, **options
+        As for `reduce_night`; the options are those of ``lightcurve fit``, such as ``planet``.
+
+    Returns
+    -------
+    Fitted
+        With ``curve``, ``planet`` and ``fit``.
+
+    Raises
+    ------
+    LightcurveError
+        When no planet is known, no point has a time, or the fit fails.
+    """
+    settled = settings_of_keywords(settings, options)
+    read = curve if isinstance(curve, LightCurve) else read_light_curve(curve)
+    known = Known(exposure_s=exposure, filter=filter)
+    return fit_light_curve(read, need_planet(settled), settled, known=known)
+
+
+def export_run(kind: str, run: AnyPath, out: AnyPath | None = None, **details: Any) -> list[Path]:
+    """Write the files that a service takes, from a run folder: what ``lightcurve export`` does.
+
+    Parameters
+    ----------
+    kind : str
+        Such as ``"aavso-exoplanet"``; ``lightcurve export --help`` lists them.
+    run : path-like
+        Folder of a finished run.
+    out : path-like, optional
+        ``export`` in the run folder when not given.
+    **details
+        What the run does not know, by the names of the options: ``observer_code="ABC"`` ...
+
+    Returns
+    -------
+    list of Path
+        The files written, each checked against its format.
+
+    Raises
+    ------
+    InputError
+        When a value is missing or wrong, with the name of each.
+    """
+    return write_export(kind, Path(run), Path(out) if out else Path(run) / "export", details)
+
+
+def simulate_night(
+    out: AnyPath,
+    *,
+    planet: AnyPath | None = None,
+    frames: int = 72,
+    seed: int = 1,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Simulated:
+    """Simulate a night of raw frames, with the truth beside them: ``lightcurve simulate``.
+
+    Parameters
+    ----------
+    out : path-like
+        Empty folder.
+    planet : path-like, optional
+        Planet file: whose transit is put in.
+    frames : int
+        Light frames.
+    seed : int
+        The same seed, the same bytes.
+    progress : callable, optional
+        As for `reduce_night`.
+    **options
+        Those of ``lightcurve simulate``: ``exposure=30``, ``cloud=0.3``, ``bias=0`` ...
+
+    Returns
+    -------
+    Simulated
+        Its ``truth`` holds all that went into the frames.
+
+    Raises
+    ------
+    InputError
+        When the order makes no sense, or the folder holds another night.
+    """
+    request = request_of(planet=planet, frames=frames, seed=seed, **options)
+    return simulate_request(Path(out), request, progress=progress or silent)
