@@ -200,3 +200,14 @@ def test_without_lightkurve_it_says_how_to_have_it(
     monkeypatch.setitem(sys.modules, "lightkurve", None)
     with pytest.raises(lc.LightcurveError, match="pip install lightkurve"):
         night.curve.to_lightkurve()
+
+
+def test_a_curve_without_barycentric_times_is_drawn_by_its_clock(tmp_path: Path) -> None:
+    table = tmp_path / "clock.csv"
+    times = 2460000.5 + np.arange(20) / 500
+    table.write_text(
+        "\n".join(["JD_UTC,flux,flux_err", *(f"{t!r},1.0,0.01" for t in times.tolist())])
+    )
+    axes = lc.read_light_curve(table).plot()
+    assert axes.get_xlabel() == "JD_UTC - 2460000"
+    assert_array_equal(axes.lines[0].get_xdata(), times - 2460000)

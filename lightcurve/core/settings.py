@@ -200,7 +200,12 @@ class FitSettings(Model):
     @field_validator("covariates", mode="before")
     @classmethod
     def _none(cls, value: Any) -> Any:
-        return () if value is not None and list(value) == ["none"] else value
+        if value is None or "none" not in list(value):
+            return value
+        if len(value) > 1:
+            msg = "none goes alone"
+            raise ValueError(msg)
+        return ()
 
     @model_validator(mode="after")
     def _consistent(self) -> FitSettings:

@@ -155,12 +155,16 @@ def read_table(path: str | Path, table: TableFormat) -> TableCells:
     path = Path(path)
     _check_version(path, table)
     header, rows = cut_table(path, what=f"a table ({table.title.lower()})")
+    header = as_spelt(header, table)
     if not rows and not header:
         msg = f"{path.name}: empty"
         raise InputError(msg)
     lacking = [name for name in table.essential if name not in header]
     if lacking:
-        msg = f"{path.name}: not a {table.name} of ours, it lacks {', '.join(lacking)}"
+        msg = (
+            f"{path.name}: not a {table.name} of ours, it lacks {', '.join(lacking)}; "
+            "--time, --flux and --error name the columns of another's table"
+        )
         raise InputError(msg)
     for number, row in enumerate(rows, start=2):
         if len(row) != len(header):
@@ -181,6 +185,16 @@ def cut_table(path: Path, *, what: str) -> tuple[list[str], list[list[str]]]:
         separator = " "
     header, *rows = csv_rows(lines[start:], path.name, separator)
     return [name.strip() for name in header], rows
+
+
+def as_spelt(header: list[str], table: TableFormat) -> list[str]:
+    """Spell names as the format does, where they differ by case alone and in no two columns."""
+    ours = {column.name.lower(): column.name for column in table.columns}
+    folded = [name.lower() for name in header]
+    return [
+        ours.get(low, name) if name not in ours.values() and folded.count(low) == 1 else name
+        for name, low in zip(header, folded, strict=True)
+    ]
 
 
 def _check_version(path: Path, table: TableFormat) -> None:

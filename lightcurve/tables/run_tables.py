@@ -22,7 +22,7 @@ from lightcurve.core.errors import InputError
 from lightcurve.core.quantities import QUANTITIES, TEXT, beside_curve
 from lightcurve.core.times import only_julian_dates
 from lightcurve.curve.neb import Disposition, Neighbour
-from lightcurve.tables.columns import cut_table, described_as, read_table, write_table
+from lightcurve.tables.columns import as_spelt, cut_table, described_as, read_table, write_table
 
 __all__ = [
     "read_lightcurve",
@@ -71,17 +71,17 @@ def write_lightcurve(
 def is_lightcurve(path: str | Path) -> bool:
     """Tell whether a file is a lightcurve.csv, of whatever version, whole or not.
 
-    What is described as one; has relative flux, flags and a time; or most of the columns.
+    What is described as one, or has more of its columns than chance gives another program's table:
+    flags beside two others, or relative flux and its error beside a time and one more.
     """
     header, _ = cut_table(Path(path), what="a light curve")
     told = described_as(Path(path))
     if told is not None:
         return told[0] == LIGHTCURVE.name
-    names = {*header}
-    if "rel_flux" not in names:
-        return False
-    known = names & {*QUANTITIES.names()}
-    return ("flags" in names and bool(names & {*TIMES})) or 2 * len(known) > len(QUANTITIES.names())
+    known = {*as_spelt(header, LIGHTCURVE)} & {*QUANTITIES.names()}
+    if {"rel_flux", "rel_flux_err"} <= known and known & {*TIMES}:
+        return len(known) > 3
+    return "flags" in known and len(known) > 2
 
 
 def read_lightcurve(path: str | Path) -> LightCurve:

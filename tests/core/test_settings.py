@@ -104,3 +104,9 @@ def test_each_style_weighs_as_the_registered_weightings_say():
     assert WEIGHTINGS.get(Settings().weights) is BY_SCATTER
     with pytest.raises(InputError, match="--weights scatter is not of --style aij"):
         make_settings({"apertures": {"style": "aij"}, "stars": {"weights": "scatter"}})
+
+
+def test_no_covariate_goes_with_no_other():
+    assert make_settings({"fit": {"covariates": ["none"]}}).fit.covariates == ()
+    with pytest.raises(InputError, match="none goes alone"):
+        make_settings({"fit": {"covariates": ["none", "x"]}})

@@ -116,6 +116,16 @@ def reread_with_holes(path: Path) -> None:
     from_astropy(path)
 
 
+def in_capitals(path: Path) -> None:
+    rows = rows_of(path)
+    put(path, [[name.upper() for name in rows[0]], *rows[1:]])
+
+
+def in_capitals_and_alone(path: Path) -> None:
+    in_capitals(path)
+    without_description(path)
+
+
 def of_a_later_minor_version(path: Path) -> None:
     one_more(path)
     set_version(path, "lightcurve.csv 1.7")
@@ -132,7 +142,7 @@ def set_version(path: Path, told: str) -> None:
     "change",
     [one_more, reordered, without_description, without_quality, little_left_and_alone,
      from_a_spreadsheet, from_pandas, from_astropy, reread_with_holes, with_remarks,
-     of_a_later_minor_version],
+     of_a_later_minor_version, in_capitals, in_capitals_and_alone],
     ids=lambda change: change.__name__,
 )  # fmt: skip
 def test_another_layout_gives_the_same_points(
@@ -282,3 +292,22 @@ def test_every_quantity_is_read_back_somewhere(path: Path) -> None:
         assert sum(place is not None for place in places) == 1, quantity.name
     assert LIGHTCURVE.columns is QUANTITIES
     assert math.isnan(read_table(path, LIGHTCURVE).numbers("absent")[0])
+
+
+@pytest.mark.parametrize(
+    ("kept", "lacking"),
+    [
+        (("bjd_tdb", "rel_flux", "rel_flux_err", "airmass"), "flags"),
+        (("bjd_tdb", "rel_flux_err", "airmass", "flags"), "rel_flux"),
+    ],
+)
+def test_a_part_of_ours_that_would_give_other_points_is_refused(
+    kept: tuple[str, ...], lacking: str, path: Path
+) -> None:
+    """Read as another's table it would lose its flags without a word."""
+    keep = [name in kept for name in rows_of(path)[0]]
+    put(path, [[c for c, here in zip(row, keep, strict=True) if here] for row in rows_of(path)])
+    without_description(path)
+    with pytest.raises(InputError, match=rf"it lacks {lacking}; --time, --flux"):
+        read_curve(path)
+    assert np.isfinite(read_curve(path, Choice(time="bjd_tdb", flux=kept[1])).flux).any()

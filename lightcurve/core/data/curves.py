@@ -201,6 +201,8 @@ class LightCurve(Tabular):
     def to_lightkurve(self) -> Any:
         """Hand the curve over to lightkurve: the points that have a time and a flux.
 
+        Times are BJD_TDB, or JD_UTC where the curve has no other.
+
         Returns
         -------
         lightkurve.LightCurve
@@ -218,9 +220,10 @@ class LightCurve(Tabular):
         except ImportError as error:
             msg = "lightkurve is not installed: pip install lightkurve"
             raise InputError(msg) from error
-        good = np.isfinite(self.bjd_tdb) & np.isfinite(self.flux)
+        time, scale = self._times()
+        good = np.isfinite(time) & np.isfinite(self.flux)
         curve = lightkurve.LightCurve(
-            time=Time(self.bjd_tdb[good], format="jd", scale="tdb"),
+            time=Time(time[good], format="jd", scale=scale),
             flux=self.flux[good],
             flux_err=self.flux_err[good],
         )
@@ -230,8 +233,13 @@ class LightCurve(Tabular):
                 curve[name] = values[good]
         return curve
 
+    def _times(self) -> tuple[np.ndarray, str]:
+        """Barycentric times, (n,), or where there are none those of the clock; and their scale."""
+        barycentric = np.isfinite(self.bjd_tdb).any() or not np.isfinite(self.jd_utc).any()
+        return (self.bjd_tdb, "tdb") if barycentric else (self.jd_utc, "utc")
+
     def plot(self, ax: Axes | None = None, **kwargs: Any) -> Axes:
-        """Draw relative flux with its errors against BJD_TDB.
+        """Draw relative flux with its errors against BJD_TDB, or JD_UTC where there is no other.
 
         Parameters
         ----------
@@ -242,9 +250,10 @@ class LightCurve(Tabular):
         """
         ax = new_axes() if ax is None else ax
         look: dict[str, Any] = {"fmt": "o", "markersize": 3, "elinewidth": 0.7} | kwargs
-        day = float(np.floor(np.nanmin(self.bjd_tdb))) if np.isfinite(self.bjd_tdb).any() else 0.0
-        ax.errorbar(self.bjd_tdb - day, self.flux, self.flux_err, **look)
-        ax.set_xlabel(f"BJD_TDB - {day:.0f}")
+        time, scale = self._times()
+        day = float(np.floor(np.nanmin(time))) if np.isfinite(time).any() else 0.0
+        ax.errorbar(time - day, self.flux, self.flux_err, **look)
+        ax.set_xlabel(f"{'BJD_TDB' if scale == 'tdb' else 'JD_UTC'} - {day:.0f}")
         ax.set_ylabel("relative flux")
         return ax
 
