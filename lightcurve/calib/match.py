@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,14 @@ EXPOSURE_TOLERANCE = 0.01
 Group = Sequence[tuple[Path, Exposure]]
 
 
+class Disagreement(Enum):
+    """What it costs when no calibration frame agrees with the light."""
+
+    ERROR = "error"
+    ERROR_UNLESS_ALLOWED = "error unless allowed"  # by ``calibration.allow_mismatch``
+    WARNING = "warning"
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One property in which a calibration frame has to agree with the light."""
@@ -24,20 +33,32 @@ class Rule:
     name: str  # as shown to the user
     # Exposure to the value compared; None where not known, which agrees with anything
     value: Callable[[Exposure], Any]
-    # ``"always"``: no agreement is an error; ``"unless allowed"``: an error that
-    # ``calibration.allow_mismatch`` turns into a warning; ``"warn"``: a warning
-    strict: str
+    without: Disagreement  # what it is when no frame agrees
     kinds: tuple[FrameKind, ...] = CALIBRATION  # it applies to
+    # by how much a value may be off the wanted one, by the settings; None where it must be the same
+    slack: Callable[[Any, CalibrationSettings], float] | None = None
 
 
 _WITHOUT_FLAT = (FrameKind.BIAS, FrameKind.DARK, FrameKind.DARK_FLAT)
 RULES = (
-    Rule("size", lambda e: e.shape[::-1] if e.shape != (0, 0) else None, "always"),
-    Rule("binning", lambda e: e.binning, "always"),
-    Rule("camera", lambda e: e.camera, "unless allowed"),
-    Rule("filter", lambda e: e.filter, "unless allowed", (FrameKind.FLAT,)),
-    Rule("gain", lambda e: e.gain_e_per_adu, "warn", _WITHOUT_FLAT),
-    Rule("temperature", lambda e: e.temperature_c, "warn", _WITHOUT_FLAT),
+    Rule("size", lambda e: e.shape[::-1] if e.shape != (0, 0) else None, Disagreement.ERROR),
+    Rule("binning", lambda e: e.binning, Disagreement.ERROR),
+    Rule("camera", lambda e: e.camera, Disagreement.ERROR_UNLESS_ALLOWED),
+    Rule("filter", lambda e: e.filter, Disagreement.ERROR_UNLESS_ALLOWED, (FrameKind.FLAT,)),
+    Rule(
+        "gain",
+        lambda e: e.gain_e_per_adu,
+        Disagreement.WARNING,
+        _WITHOUT_FLAT,
+        slack=lambda wanted, _: GAIN_TOLERANCE * wanted,
+    ),
+    Rule(
+        "temperature",
+        lambda e: e.temperature_c,
+        Disagreement.WARNING,
+        _WITHOUT_FLAT,
+        slack=lambda _, settings: settings.temperature_tolerance_c,
+    ),
 )
 
 
@@ -82,10 +103,11 @@ def _refuse(
     settings: CalibrationSettings,
 ) -> None:
     """Raise where no frame agrees and the rule does not let that through."""
-    if rule.strict == "warn" or (rule.strict == "unless allowed" and settings.allow_mismatch):
+    allowable = rule.without is Disagreement.ERROR_UNLESS_ALLOWED
+    if rule.without is Disagreement.WARNING or (allowable and settings.allow_mismatch):
         return
     advice = f"take {kind} frames of the same setup, or leave these out"
-    if rule.strict == "unless allowed":
+    if allowable:
         advice = f"take {kind} frames that agree, or set calibration.allow_mismatch"
     msg = f"{_problem(rule, kind, values, wanted)}; {advice}"
     raise CalibrationError(msg)
@@ -106,11 +128,9 @@ def _nearest(values: Sequence[Any], wanted: Any) -> Any:
 def _agree(rule: Rule, value: Any, wanted: Any, settings: CalibrationSettings) -> bool:
     if value is None or wanted is None:
         return True
-    if rule.name == "temperature":
-        return abs(value - wanted) <= settings.temperature_tolerance_c
-    if rule.name == "gain":
-        return abs(value - wanted) <= GAIN_TOLERANCE * wanted
-    return value == wanted
+    if rule.slack is None:
+        return value == wanted
+    return abs(value - wanted) <= rule.slack(wanted, settings)
 
 
 def _word(value: object) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from itertools import pairwise
 from pathlib import Path
 
@@ -39,6 +40,15 @@ SETTLE = "choose with --time-keyword, --utc-offset or --time-stamp"
 CLOCK_SLACK_S = 1.0  # many programs cut the second rather than round it
 
 
+class Scale(Enum):
+    """The scale of a clock, and how that is told of the one believed."""
+
+    UTC = "UTC"  # said so
+    OFFSET = "offset from UTC applied"  # carried it
+    STANDARD = "UTC by the FITS rule"  # says nothing
+    LOCAL = "local"
+
+
 @dataclass(frozen=True, slots=True)
 class Clock:
     """One clock of a header."""
@@ -47,8 +57,7 @@ class Clock:
     jd: float  # on UTC, unless it is local without an offset
     unit_s: float  # value of its last digit
     stamp: Stamp | None  # None where it does not say
-    # ``"utc"`` said so, ``"offset"`` carried it, ``"standard"`` says nothing, ``"local"``
-    scale: str
+    scale: Scale
     numeric: bool = False  # a Julian date rather than a calendar date
     note: str = ""  # what had to be inferred
 
@@ -94,8 +103,8 @@ def _from_date(keyword: str, text: str) -> Clock | None:
     if read is None:
         return None
     if read.offset_hours is None:
-        return Clock(keyword, read.jd, read.unit_s, None, "standard")
-    scale = "offset" if read.offset_hours else "utc"
+        return Clock(keyword, read.jd, read.unit_s, None, Scale.STANDARD)
+    scale = Scale.OFFSET if read.offset_hours else Scale.UTC
     return Clock(keyword, read.jd - read.offset_hours / 24, read.unit_s, None, scale)
 
 
@@ -109,7 +118,7 @@ def _from_number(keyword: str, text: str) -> Clock | None:
     if float(np.float32(value)) == value:
         # It went through a 32-bit float: one step is 338 s for an MJD.
         unit = max(unit, float(np.spacing(np.float32(value))) * DAY_S)
-    return Clock(keyword, jd, unit, None, "standard", numeric=True)
+    return Clock(keyword, jd, unit, None, Scale.STANDARD, numeric=True)
 
 
 def _placed(clock: Clock, comment: str, scale: str, offset_hours: float | None) -> Clock:
@@ -119,24 +128,24 @@ def _placed(clock: Clock, comment: str, scale: str, offset_hours: float | None) 
         if said and said != clock.stamp:
             note = f"taken as the {said} of the exposure by its comment {comment[:40]!r}"
             clock = replace(clock, stamp=said, note="" if clock.stamp is None else note)
-    if clock.scale in {"offset", "utc"}:
+    if clock.scale in {Scale.OFFSET, Scale.UTC}:
         return clock
     if clock.keyword in LOCAL_CLOCKS or _LOCAL.search(comment):
-        return _shifted(replace(clock, scale="local"), offset_hours)
+        return _shifted(replace(clock, scale=Scale.LOCAL), offset_hours)
     if clock.keyword.startswith("UT") or _UTC.search(comment) or scale == "UTC":
-        return replace(clock, scale="utc")
+        return replace(clock, scale=Scale.UTC)
     if scale in TAI_SCALES:
         ahead = float(tt_minus_utc_s(clock.jd)) - TAI_SCALES[scale]
-        return replace(clock, jd=clock.jd - ahead / DAY_S, scale="utc")
+        return replace(clock, jd=clock.jd - ahead / DAY_S, scale=Scale.UTC)
     if scale == "LOCAL":
-        return _shifted(replace(clock, scale="local"), offset_hours)
+        return _shifted(replace(clock, scale=Scale.LOCAL), offset_hours)
     return _shifted(clock, None if clock.numeric else offset_hours)
 
 
 def _shifted(clock: Clock, offset_hours: float | None) -> Clock:
     if offset_hours is None:
         return clock
-    return replace(clock, jd=clock.jd - offset_hours / 24, scale="offset")
+    return replace(clock, jd=clock.jd - offset_hours / 24, scale=Scale.OFFSET)
 
 
 def _split_clocks(
@@ -154,19 +163,21 @@ def _split_clocks(
         if read is None:
             continue
         seconds, unit, ahead = read
-        clock = Clock(keyword, midnight + seconds / DAY_S, unit, Stamp.START, "standard")
+        clock = Clock(keyword, midnight + seconds / DAY_S, unit, Stamp.START, Scale.STANDARD)
         if ahead is not None:
-            clock = replace(clock, jd=clock.jd - ahead / 24, scale="offset" if ahead else "utc")
+            clock = replace(
+                clock, jd=clock.jd - ahead / 24, scale=Scale.OFFSET if ahead else Scale.UTC
+            )
         clock = _placed(clock, cards[keyword].comment, scale, offset_hours)
         split.append(replace(clock, keyword=f"{date_key} + {keyword}"))
-    near = next((c.jd for c in whole if c.stamp == Stamp.START and c.scale != "local"), None)
+    near = next((c.jd for c in whole if c.stamp == Stamp.START and c.scale != Scale.LOCAL), None)
     if near is not None:  # the date may be that of another scale: only the hour is compared
         return [_on_day_of(near, clock) for clock in split]
     comments = [cards[k].comment for k in (date_key, *HOURS) if k in cards]
     doubtful = scale == "LOCAL" or any(_LOCAL.search(comment) for comment in comments)
     if not doubtful or date_key.startswith("UT") or _UTC.search(cards[date_key].comment):
         return split
-    local = next((c.jd for c in whole if c.keyword == date_key and c.scale == "local"), None)
+    local = next((c.jd for c in whole if c.keyword == date_key and c.scale == Scale.LOCAL), None)
     return _redated(split, local)
 
 
@@ -180,17 +191,17 @@ def _redated(split: list[Clock], local: float | None) -> list[Clock]:
     A local clock with a known offset tells it; so does a full local date and time, since no place
     is more than 12 h behind or 14 h ahead of UTC.
     """
-    shifted = next((clock.jd for clock in split if clock.scale == "offset"), None)
+    shifted = next((clock.jd for clock in split if clock.scale == Scale.OFFSET), None)
     if shifted is not None:
         return [_on_day_of(shifted, clock) for clock in split]
     settled = []
     for clock in split:
         days = (clock.jd - 1, clock.jd, clock.jd + 1)
         possible = [jd for jd in days if local is not None and -12.1 < 24 * (local - jd) < 14.1]
-        if clock.scale != "local" and len(possible) == 1:
+        if clock.scale != Scale.LOCAL and len(possible) == 1:
             settled.append(replace(clock, jd=possible[0]))
         else:
-            settled.append(replace(clock, scale="local"))
+            settled.append(replace(clock, scale=Scale.LOCAL))
     return settled
 
 
@@ -234,7 +245,7 @@ def _chosen(clocks: list[Clock], settings: TimeSettings, path: str | Path) -> Cl
     wanted = (settings.keyword or "").upper()
     for clock in clocks:
         if wanted in {clock.keyword, clock.keyword.rpartition(" + ")[2]}:
-            if clock.scale == "local":
+            if clock.scale == Scale.LOCAL:
                 msg = f"{clock.keyword} is local time: give --utc-offset HOURS"
                 raise HeaderError(path, clock.keyword, msg)
             return clock
@@ -244,7 +255,7 @@ def _chosen(clocks: list[Clock], settings: TimeSettings, path: str | Path) -> Cl
 
 
 def _finest(clocks: list[Clock], path: str | Path, warnings: list[str]) -> Clock:
-    certain = [clock for clock in clocks if clock.scale != "local"]
+    certain = [clock for clock in clocks if clock.scale != Scale.LOCAL]
     if not certain:
         if clocks:
             keyword = clocks[0].keyword
@@ -253,7 +264,7 @@ def _finest(clocks: list[Clock], path: str | Path, warnings: list[str]) -> Clock
         told = f" ({warnings[0]})" if warnings else ""
         msg = f"no time in the header{told}: DATE-OBS or one of its kin is needed"
         raise HeaderError(path, "DATE-OBS", msg)
-    rank = {"utc": 0, "offset": 1, "standard": 2}
+    rank = (Scale.UTC, Scale.OFFSET, Scale.STANDARD)
     dates = [clock for clock in certain if not clock.numeric]
     fresh = [
         clock
@@ -262,7 +273,12 @@ def _finest(clocks: list[Clock], path: str | Path, warnings: list[str]) -> Clock
     ]
     return min(
         dates + fresh or certain,
-        key=lambda c: (c.stamp is None, max(c.unit_s, 0.01), c.stamp == Stamp.END, rank[c.scale]),
+        key=lambda c: (
+            c.stamp is None,
+            max(c.unit_s, 0.01),
+            c.stamp == Stamp.END,
+            rank.index(c.scale),
+        ),
     )
 
 
@@ -274,7 +290,7 @@ def _settle_any(
     best: Clock, clocks: list[Clock], exposure_s: float | None, path: str | Path
 ) -> Clock:
     """Settle a Julian date whose moment is not said: by another clock, or the user must."""
-    coarse = next((c for c in clocks if c.stamp is not None and c.scale != "local"), None)
+    coarse = next((c for c in clocks if c.stamp is not None and c.scale != Scale.LOCAL), None)
     if coarse is not None or exposure_s == 0:
         return replace(best, stamp=Stamp.START)
     msg = f"{best.keyword} does not say if it is the start, middle or end: give --time-stamp"
@@ -290,7 +306,7 @@ def _contradictions(
         return []
     clashes = []
     for clock in others:
-        if clock.scale == "local":
+        if clock.scale == Scale.LOCAL:
             continue
         gap = _gap(clock, best, start, exposure_s)
         if gap is None or gap == 0:
@@ -340,8 +356,7 @@ def _reading(
     else:
         exposure = exposure_s / DAY_S
         start, middle = moment - part * exposure, moment + (0.5 - part) * exposure
-    how = {"utc": "UTC", "offset": "offset from UTC applied", "standard": "UTC by the FITS rule"}
-    source = f"header {best.keyword} ({best.stamp}; {how[best.scale]})"
+    source = f"header {best.keyword} ({best.stamp}; {best.scale.value})"
     if settings.keyword:
         source += ", setting time.keyword"
     if settings.clock_correction_s:

@@ -13,7 +13,7 @@ from lightcurve.core.dates import parse_calendar
 from lightcurve.core.errors import HeaderError
 from lightcurve.core.settings import CameraSettings, Settings
 from lightcurve.frames.cards import Cards, find, find_all, number
-from lightcurve.frames.clocks import audit_clocks, read_clocks
+from lightcurve.frames.clocks import Scale, audit_clocks, read_clocks
 from lightcurve.frames.dialects import LOCAL_CLOCKS, OFFSET_CLOCKS, SET_POINTS
 from lightcurve.frames.kinds import is_stack, kind_by_keyword, kind_by_name, normalise_filter
 from lightcurve.frames.location import Moment, read_site
@@ -184,7 +184,7 @@ def _local_offset(cards: Cards) -> float | None:
         return None
     clocks = {clock.keyword: clock for clock in read_clocks(cards)[0]}
     local, utc = clocks.get(named), clocks.get("DATE-OBS")
-    if local is None or utc is None or utc.scale == "local":
+    if local is None or utc is None or utc.scale is Scale.LOCAL:
         return None
     quarters = round((local.jd - utc.jd) * 96)
     apart = abs(local.jd - utc.jd - quarters / 96) * DAY_S

@@ -15,7 +15,7 @@ import numpy as np
 from lightcurve.calib.master_files import load_masters
 from lightcurve.catalogs.catalog_file import read_file
 from lightcurve.catalogs.services import reference_frames
-from lightcurve.core.data import FrameStatus, Masters
+from lightcurve.core.data import FrameStatus, Masters, Quality
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.files import json_text, read_text, write_text
 from lightcurve.core.progress import Clock, Progress, open_log, silent
@@ -251,10 +251,10 @@ def judge(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     rows: as `lightcurve.image.reduced.summarise` gives them, with ``status``.
     Returns ``"good"``, ``"failed"``, or what is worse than the median of the frames of its filter.
     """
-    judged = []
+    judged: list[str] = []
     for row in rows:
         if row["status"] == FrameStatus.FAILED:
-            judged.append("failed")
+            judged.append(FrameStatus.FAILED)
             continue
         alike = [r for r in rows if r.get("filter") == row.get("filter") and "fwhm_px" in r]
         tests = (
@@ -271,7 +271,7 @@ def judge(rows: Sequence[Mapping[str, Any]]) -> list[str]:
                 row["status"] == FrameStatus.REDUCED and row.get("zero_point_mag") is None,
             ),
         )
-        judged.append("; ".join(reason for reason, true in tests if true) or "good")
+        judged.append("; ".join(reason for reason, true in tests if true) or Quality.GOOD)
     return judged
 
 

@@ -13,7 +13,15 @@ from lightcurve.core.flags import Flag
 from lightcurve.core.robust import robust_scatter
 from lightcurve.core.settings import Settings
 from lightcurve.image.locate import on_sky
-from lightcurve.image.reduced import Calibrated, Magnitudes, Placed, Prepared, Sources, Standards
+from lightcurve.image.reduced import (
+    Calibrated,
+    FoundBy,
+    Magnitudes,
+    Placed,
+    Prepared,
+    Sources,
+    Standards,
+)
 from lightcurve.image.sources import disturbed
 from lightcurve.phot.depth import (
     Completeness,
@@ -101,7 +109,8 @@ def _magnitudes(
             mag, err = apply_zero_point(zero_point, *inst, colour)
         kinds.append(Magnitudes(name, text, *inst, zero_point, mag, err))
     if sources.psf_phot is not None:
-        kinds[-1] = _tied(sources, kinds[-1], kinds[sources.apertures.main], rows[serves], colour)
+        psf = replace(kinds[-1], by_psf=True)
+        kinds[-1] = _tied(sources, psf, kinds[sources.apertures.main], rows[serves], colour)
     return tuple(kinds), notes
 
 
@@ -153,7 +162,7 @@ def _pairs(
     none = np.zeros(0, dtype=int)
     if standards is None or placed.solution is None:
         return none, none, none.astype(bool)
-    found = np.flatnonzero(sources.found_by == "search")
+    found = np.flatnonzero(sources.found_by == FoundBy.SEARCH)
     centroids = on_sky(replace(sources, psf_phot=None), placed.solution)
     matches = centroids.only(found).match(standards.catalog)
     rows, stars = found[matches.source[matches.mutual]], matches.row[matches.mutual]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import StrEnum
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
 
 from lightcurve.core.errors import InputError
 from lightcurve.core.flags import Flag
-from lightcurve.image.reduced import Magnitudes, Reduced
+from lightcurve.image.reduced import FoundBy, Magnitudes, Reduced
 from lightcurve.image.table import printable
 from lightcurve.report.image_maps import save_background, save_cutouts, save_frame, save_psf
 from lightcurve.report.image_plots import (
@@ -20,6 +23,28 @@ from lightcurve.report.image_plots import (
     save_zero_point,
 )
 
+
+class Part(StrEnum):
+    """A part of the page that shows figures, by its title."""
+
+    SOURCES = "Background, widths, PSF"
+    ZERO_POINT = "Zero point"
+    MAGNITUDES = "Magnitudes"
+    CANDIDATES = "Candidate transients"
+
+
+# Every figure there may be, and its part of the page, which has a picture of the frame itself.
+FIGURES: Mapping[str, Part | None] = {
+    "image": None,
+    "background": Part.SOURCES,
+    "fwhm": Part.SOURCES,
+    "psf": Part.SOURCES,
+    "zero_point_*": Part.ZERO_POINT,
+    "magnitudes": Part.MAGNITUDES,
+    "aperture_psf": Part.MAGNITUDES,
+    "completeness": Part.MAGNITUDES,
+    "candidates": Part.CANDIDATES,
+}
 CUT_PX = 12  # half a cut-out
 SURE_MAG = 0.1
 SHOWN_FWHM = 8.0  # half the part of the frame shown before and after
@@ -45,12 +70,23 @@ def write_figures(folder: Path, reduced: Reduced) -> dict[Path, str]:
     return captions | _candidates(folder / "candidates.png", reduced)
 
 
+def part_of(figure: Path) -> Part | None:
+    """Tell where on the page a figure stands; one that `FIGURES` lacks is the program's mistake."""
+    part = [part for name, part in FIGURES.items() if fnmatch(figure.stem, name)]
+    if not part:
+        msg = f"{figure.name} is not among the figures that are shown and cleared"
+        raise ValueError(msg)
+    return part[0]
+
+
 def source_kinds(reduced: Reduced) -> np.ndarray:
     """Sort the sources for pictures.
 
     Returns (n,) str array, ``"candidate"``, ``"calibrating"``, ``"residual"`` or ``"source"``.
     """
-    kinds = np.where(reduced.sources.found_by == "residual", "residual", "source").astype("U12")
+    kinds = np.where(reduced.sources.found_by == FoundBy.RESIDUAL, "residual", "source").astype(
+        "U12"
+    )
     kinds[np.asarray(reduced.table["calib_star"])] = "calibrating"
     kinds[[candidate.row for candidate in reduced.transients.candidates]] = "candidate"
     return kinds

@@ -14,16 +14,13 @@ from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.files import digest, file_state, read_text
 from lightcurve.core.settings import Settings
 from lightcurve.frames.names import fits_stem
+from lightcurve.image.figures import FIGURES
 from lightcurve.image.write import SUMMARY, write_summary
 
 PRODUCTS = (
     "catalog.csv", "catalog.ecsv", "catalog.vot", "matches.csv", "header.txt", "background.fits",
     "calibrated.fits", "psf.fits", "residual.fits", "solution.wcs", "regions.reg",
     "transients.csv", "report.html", SUMMARY,
-)  # fmt: skip
-FIGURES = (
-    "image", "background", "fwhm", "psf", "zero_point_*", "magnitudes", "aperture_psf",
-    "completeness", "candidates",
 )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from lightcurve.core.data import Detections, Solution
 from lightcurve.core.errors import RegistrationError, SolveError
 from lightcurve.core.flags import Flag
 from lightcurve.core.settings import Settings
-from lightcurve.image.reduced import Placed, Prepared, Sources
+from lightcurve.image.reduced import FoundBy, Placed, Prepared, Sources
 from lightcurve.image.sources import disturbed
 from lightcurve.setup.solving import describe_solution, request_for
 from lightcurve.setup.target import Target, find_target
@@ -219,7 +219,7 @@ def _allowed_px(sources: Sources) -> np.ndarray:
 
 
 def _sure(sources: Sources) -> np.ndarray:
-    return (sources.snr > SURE_SNR) & (sources.found_by == "search")
+    return (sources.snr > SURE_SNR) & (sources.found_by == FoundBy.SEARCH)
 
 
 def _moved(

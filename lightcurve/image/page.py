@@ -11,7 +11,7 @@ import numpy as np
 from lightcurve.catalogs.layout import Catalog
 from lightcurve.core.constants import __version__
 from lightcurve.core.coordinates import format_coordinates
-from lightcurve.image.figures import source_kinds
+from lightcurve.image.figures import Part, part_of, source_kinds
 from lightcurve.image.reduced import Calibrated, Magnitudes, Placed, Reduced
 from lightcurve.report.html import ImagePage, Section, Table, table_of, write_page
 from lightcurve.setup.solving import describe_solution
@@ -19,12 +19,6 @@ from lightcurve.setup.solving import describe_solution
 MAX_SOURCES = 6000  # on the page; the catalogue has all
 MAX_CARD = 8  # columns of a match
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
-TAKES = {
-    "Background, widths, PSF": ("background", "fwhm", "psf"),
-    "Zero point": ("zero_point",),
-    "Magnitudes": ("magnitudes", "aperture_psf", "completeness"),
-    "Candidate transients": ("candidates",),
-}
 
 
 def write_image_page(
@@ -93,13 +87,13 @@ def _sections(reduced: Reduced, captions: Mapping[Path, str]) -> tuple[Section, 
     sections, search = [], reduced.transients
     none = "There is none: magnitudes are instrumental, \N{MINUS SIGN}2.5 log10(ADU / s)."
     none = "" if reduced.calibrated.aperture.zero_point is not None else none
-    for title, starts in TAKES.items():
-        figures = {p: text for p, text in captions.items() if p.stem.startswith(starts)}
+    for title in Part:
+        figures = {path: text for path, text in captions.items() if part_of(path) is title}
         tables = {
-            "Zero point": (_zero_points(reduced), _limits(reduced)),
-            "Candidate transients": _candidates(reduced),
+            Part.ZERO_POINT: (_zero_points(reduced), _limits(reduced)),
+            Part.CANDIDATES: _candidates(reduced),
         }.get(title, ())
-        text = {"Zero point": none, "Candidate transients": search.note}
+        text = {Part.ZERO_POINT: none, Part.CANDIDATES: search.note}
         told = text.get(title, "")
         sections.append(Section(title, (told,) if told else (), figures, tables))
     services = table_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,12 +95,18 @@ class Spread:
     unsure: np.ndarray
 
 
+class FoundBy(StrEnum):
+    """What showed a source."""
+
+    SEARCH = "search"
+    RESIDUAL = "residual"  # only after its neighbours were taken off
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Sources:
     """Every source of a frame and what was measured of it.
 
-    found_by : (n,) str array, ``"search"``, or ``"residual"`` when it showed only after its
-        neighbours were taken off.
+    found_by : (n,) str array, of `FoundBy`.
     alone : (n,) bool array, found by the search, and no other such source's light reaches into
         the main aperture. Calibrators are, so that zero points of apertures do not depend on a
         PSF.
@@ -223,6 +230,7 @@ class Magnitudes:
     zero_point: ZeroPoint | None  # None when it could not be fitted
     mag: np.ndarray
     err: np.ndarray
+    by_psf: bool = False
 
     @property
     def shown(self) -> np.ndarray:
@@ -264,7 +272,7 @@ class Calibrated:
     @property
     def psf(self) -> Magnitudes | None:
         """Magnitudes by the PSF, if there was one."""
-        return self.kinds[-1] if self.kinds[-1].name == "psf" else None
+        return self.kinds[-1] if self.kinds[-1].by_psf else None
 
     @property
     def band(self) -> str:

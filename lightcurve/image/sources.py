@@ -13,7 +13,7 @@ from lightcurve.core.data import StarPhotometry, Style
 from lightcurve.core.flags import Flag, PixelFlag
 from lightcurve.core.settings import ImageSettings, Settings
 from lightcurve.image.psf import fit_sources, frame_psf
-from lightcurve.image.reduced import Apertures, Prepared, Seeing, Sources, Spread
+from lightcurve.image.reduced import Apertures, FoundBy, Prepared, Seeing, Sources, Spread
 from lightcurve.phot.aperture import measure_stars
 from lightcurve.phot.epsf import choose_psf_stars
 from lightcurve.phot.finder import find_sources
@@ -144,7 +144,7 @@ def gather_sources(
     psf_phot = None if spread is None else spread.phot
     sources = Sources(
         phot=_crowded_marked(phot, psf_phot, apertures),
-        found_by=np.where(np.arange(len(phot.x)) < n_found, "search", "residual"),
+        found_by=np.where(np.arange(len(phot.x)) < n_found, FoundBy.SEARCH, FoundBy.RESIDUAL),
         snr=_snr(phot, apertures.main),
         alone=np.append(crowded == 0, np.zeros(len(phot.x) - n_found, dtype=bool)),
         apertures=apertures,

@@ -11,6 +11,7 @@ import numpy as np
 from lightcurve.catalogs.crossmatch import Matches
 from lightcurve.catalogs.layout import Catalog
 from lightcurve.core.constants import J2000_JD, YEAR_DAYS
+from lightcurve.core.data import Quality
 from lightcurve.core.flags import Flag, describe
 from lightcurve.image.calibrate import fluxes
 from lightcurve.image.locate import positions
@@ -109,10 +110,11 @@ def _add_places(table: Table, sources: Sources, placed: Placed) -> None:
 def _add_light(table: Table, sources: Sources) -> None:
     snr = sources.snr
     quality = np.select(
-        [snr >= GOOD_SNR, snr >= MARGINAL_SNR, np.isfinite(snr)], ["good", "marginal", "poor"],
-        "unknown",
+        [snr >= GOOD_SNR, snr >= MARGINAL_SNR, np.isfinite(snr)],
+        [Quality.GOOD, Quality.MARGINAL, Quality.POOR], Quality.UNKNOWN,
     )  # fmt: skip
-    quality[(quality == "good") & ((sources.flags & Flag.UNSURE) != 0)] = "marginal"
+    unsure = (sources.flags & Flag.UNSURE) != 0
+    quality[(quality == Quality.GOOD) & unsure] = Quality.MARGINAL
     words = np.array([describe(int(bits)) for bits in sources.flags], dtype=str)
     _add(table, "snr", snr, None, "Flux over its error in the main aperture")
     _add(
@@ -225,11 +227,14 @@ def match_table(catalogs: Mapping[str, Catalog], pairs: Mapping[str, Matches]) -
     )
 
 
-def write_votable(file: BinaryIO, table: Table, summary: Mapping[str, Any]) -> None:
+def write_votable(
+    file: BinaryIO, table: Table, summary: Mapping[str, Any], *, solved: bool
+) -> None:
     """Write the catalogue.
 
     file : open for writing.
     summary : by `lightcurve.image.reduced.summarise`; what is not known is left out.
+    solved : whether its places are on the sky.
     """
     from astropy.io.votable import from_table
 
@@ -243,7 +248,7 @@ def write_votable(file: BinaryIO, table: Table, summary: Mapping[str, Any]) -> N
     _add_params(content, element, summary)
     for column in element.fields:
         column.ucd = ucd_of(column.name)
-    if not summary.get("reason"):
+    if solved:
         _add_system(content, element, summary.get("mid_jd_utc"))
     content.to_xml(file)
 

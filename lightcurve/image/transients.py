@@ -13,7 +13,7 @@ from lightcurve.catalogs.crossmatch import Matches
 from lightcurve.catalogs.layout import Role
 from lightcurve.catalogs.services import SERVICES
 from lightcurve.core.flags import Flag
-from lightcurve.image.reduced import Calibrated, Candidate, Known, Placed, Search, Sources
+from lightcurve.image.reduced import Calibrated, Candidate, FoundBy, Known, Placed, Search, Sources
 
 log = logging.getLogger(__name__)
 MIN_SNR = 20.0
@@ -119,7 +119,7 @@ def _by_looks(sources: Sources, calibrated: Calibrated) -> np.ndarray:
         tests = (
             ("S/N under 20", ~(sources.snr >= MIN_SNR)),
             ("flagged", (sources.flags & SPOILT) != 0),
-            ("left over beside another star", sources.found_by == "residual"),
+            ("left over beside another star", sources.found_by == FoundBy.RESIDUAL),
             ("too sharp or too wide", ~((width > FWHM_RANGE[0]) & (width < FWHM_RANGE[1]))),
             ("not round", ~(phot.roundness > MIN_ROUNDNESS)),
             ("beside a bright star", _beside_bright(sources, calibrated, fwhm)),

@@ -55,7 +55,9 @@ def write_products(out: Path, reduced: Reduced, clock: Clock, state: str = "") -
     """Write every file of one frame; state: of the frame and the settings, kept in the summary."""
     summary = summarise(reduced)
     with clock("write"):
-        paths = write_catalog(out, reduced.table, summary)
+        paths = write_catalog(
+            out, reduced.table, summary, solved=reduced.placed.solution is not None
+        )
         if reduced.placed.solution is not None:
             paths["matches.csv"] = write_matches(out / "matches.csv", reduced)
         paths["header.txt"] = write_header(out / "header.txt", reduced.prepared.frame.header)
@@ -193,11 +195,14 @@ def _of_psf(psf: Psf) -> Header:
     return _note(cards, psf.notes)
 
 
-def write_catalog(folder: Path, table: Table, summary: Mapping[str, Any]) -> dict[str, Path]:
+def write_catalog(
+    folder: Path, table: Table, summary: Mapping[str, Any], *, solved: bool
+) -> dict[str, Path]:
     """Write the catalogue as CSV, ECSV and VOTable.
 
     summary: numbers and words of the frame: all that are known stand in the ECSV, the main ones in
-    the VOTable. Raises InputError when one cannot be written.
+    the VOTable; solved: whether the places are on the sky. Raises InputError when one cannot be
+    written.
     """
     rounded = table.copy()
     rounded.meta = {k: v for k, v in json.loads(json_text(summary)).items() if v is not None}
@@ -212,7 +217,7 @@ def write_catalog(folder: Path, table: Table, summary: Mapping[str, Any]) -> dic
         rounded.write(text, format=kind)
         paths[f"catalog.{suffix}"] = write_text(folder / f"catalog.{suffix}", text.getvalue())
     paths["catalog.vot"] = write_whole(
-        folder / "catalog.vot", lambda file: write_votable(file, rounded, summary)
+        folder / "catalog.vot", lambda file: write_votable(file, rounded, summary, solved=solved)
     )
     return paths
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.core.data import FrameStatus
+from lightcurve.core.data import FrameStatus, Quality
 from lightcurve.report.style import (
     ACCENT,
     COMPARISON,
@@ -296,7 +296,7 @@ def save_sequence(path: str | Path, rows: Sequence[Mapping]) -> Path:
         name: np.array([_number(row.get(name)) for row in shown])
         for name in ("mid_jd_utc", *(panel[0] for panel in PANELS))
     }
-    good = np.array([row.get("quality") == "good" for row in shown])
+    good = np.array([row.get("quality") == Quality.GOOD for row in shown])
     times = columns["mid_jd_utc"]
     # Over several nights the gaps would leave the frames no room.
     timed = bool(np.isfinite(times).all() and times.size and np.ptp(times) < MAX_DAYS)

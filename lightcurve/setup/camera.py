@@ -32,10 +32,12 @@ def settle_camera(
 ) -> CameraValues:
     """Settle gain, read noise and saturation: settings, header, measured, else assumed aloud."""
     exposure = frames[0].exposure
-    gain, gain_source, gain_guessed = _settled(exposure, masters, "gain_e_per_adu", 1.0)
+    gain, gain_source, gain_guessed = _settled(exposure, masters, "gain_e_per_adu", 1.0, "--gain")
     if gain_guessed and len(frames) > 1 and settings.apertures.style != Style.AIJ:
         gain_source = gain_source.replace(ASSUMED, f"{ASSUMED} until the field's stars tell it", 1)
-    read_noise, noise_source, noise_guessed = _settled(exposure, masters, "read_noise_e", 0.0)
+    read_noise, noise_source, noise_guessed = _settled(
+        exposure, masters, "read_noise_e", 0.0, "--read-noise"
+    )
     saturation, level_source = exposure.saturation_adu, exposure.sources.get("saturation_adu", "")
     measured = clip_level([frame.pixels for frame in frames])
     of_header = settings.camera.saturation_adu is None
@@ -74,7 +76,7 @@ def _dark(exposure: Exposure, current: float) -> tuple[float, tuple[Assumed, ...
 
 
 def _settled(
-    exposure: Exposure, masters: Masters | None, name: str, fallback: float
+    exposure: Exposure, masters: Masters | None, name: str, fallback: float, option: str
 ) -> tuple[float, str, bool]:
     """Value, source, and whether nothing really tells it."""
     value = getattr(exposure, name)
@@ -83,6 +85,5 @@ def _settled(
     measured = getattr(masters, name, None)
     if measured is not None:
         return measured, "measured from pairs of calibration frames", False
-    option = "--gain" if name.startswith("gain") else "--read-noise"
     why = f"{ASSUMED}: not in the header, no flats and biases; {option} settles it"
     return fallback, why, True

@@ -17,6 +17,7 @@ from lightcurve.core.settings import Settings
 from lightcurve.image import batch as image_batch
 from lightcurve.image import story as image
 from lightcurve.image.batch import measure_sequence, reduce_images
+from lightcurve.image.figures import Part, part_of
 from lightcurve.image.story import reduce_image
 from sim_image import Observatory, offline, render_frame
 
@@ -190,3 +191,10 @@ def test_a_row_cut_off_in_the_middle_is_measured_anew(
     assert again[1]["zero_point_mag"] == first[1]["zero_point_mag"]
     with (tmp_path / "sequence.csv").open() as file:
         assert [row["standards"] for row in csv.DictReader(file)] == ["stars.csv"] * 2
+
+
+def test_a_figure_is_shown_and_cleared_or_refused(tmp_path: Path) -> None:
+    assert part_of(tmp_path / "zero_point_psf.png") is Part.ZERO_POINT
+    assert part_of(tmp_path / "image.png") is None
+    with pytest.raises(ValueError, match=r"histogram\.png is not among the figures"):
+        part_of(tmp_path / "histogram.png")

@@ -105,7 +105,7 @@ def test_no_half_of_a_votable_is_left(out: Path, monkeypatch: pytest.MonkeyPatch
     folder = out / "solved"
     before = (folder / "catalog.vot").read_bytes()
 
-    def fails(file, *_: object) -> None:
+    def fails(file, *_: object, **__: object) -> None:
         file.write(b"<?xml")
         raise RuntimeError
 
@@ -114,6 +114,6 @@ def test_no_half_of_a_votable_is_left(out: Path, monkeypatch: pytest.MonkeyPatch
 
     table = Table.read(folder / "catalog.ecsv")
     with pytest.raises(RuntimeError):
-        write.write_catalog(folder, table, {"file": NAME})
+        write.write_catalog(folder, table, {"file": NAME}, solved=False)
     assert (folder / "catalog.vot").read_bytes() == before
     assert not list(folder.glob("*.part"))

@@ -65,6 +65,15 @@ class Stamp(StrEnum):
         return {Stamp.START: 0.0, Stamp.MID: 0.5, Stamp.END: 1.0}[self]
 
 
+class Quality(StrEnum):
+    """How far a source, or a frame of a sequence, is to be trusted: the columns ``quality``."""
+
+    GOOD = "good"
+    MARGINAL = "marginal"
+    POOR = "poor"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """Where the telescope stands.
