@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 MATCH_PX = 3.0
-MIN_MATCHED = 6
+MIN_MATCHED = 6  # with fewer no match is believed, of frames or of catalogues
 MIN_FRACTION = 0.3
 MAX_FALSE_PROBABILITY = 1e-6
 # Matched stars needed for each order: three or more for each of its coefficients on an axis.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lightcurve.astrometry.refine import MAX_FALSE_PROBABILITY, MIN_MATCHED
 from lightcurve.astrometry.transform import apply, as_matrix, fit_similarity, fit_transform
 from lightcurve.core.data import Registration
 from lightcurve.core.errors import RegistrationError, Why
@@ -40,8 +41,6 @@ ALIKE_PX = 6.0  # proposals this near one another in the corners of the frame ar
 RADII_PX = (0.5, 1.0, 2.0)
 N_NEIGHBOURS = 8
 MATCH_PX = 2.0
-MIN_MATCHED = 6
-MAX_FALSE_PROBABILITY = 1e-6
 STILL = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 STILL_PX = 1.5  # what moves no corner of the frame farther may be artefacts that stand still
 CLEAR_MAJORITY = 0.6

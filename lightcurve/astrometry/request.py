@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from astropy.io.fits import Header
     from astropy.wcs import WCS
 
-__all__ = ["SolveRequest", "settle"]
+__all__ = ["DEPTH", "MIN_KNOWN", "SolveRequest", "settle"]
 
 DEPTH, MIN_KNOWN = 2, 60  # known stars for each of the frame's own, and at least
 

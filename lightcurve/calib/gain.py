@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightcurve.core.errors import CalibrationError
-from lightcurve.core.robust import MAD_TO_SIGMA, robust_scatter
+from lightcurve.core.robust import MAD_TO_SIGMA, median_error
 
 __all__ = ["clip_level"]
 
@@ -101,9 +101,9 @@ def _variance(values: np.ndarray) -> np.ndarray:
 
 
 def _median_and_error(values: np.ndarray) -> tuple[float, float]:
-    """Median, and its standard error: 1.2533 (the square root of pi / 2) sigma / sqrt(n)."""
+    """Median, and its standard error."""
     center = float(np.median(values))
-    return center, 1.2533 * robust_scatter(values) / np.sqrt(values.size)
+    return center, median_error(values)
 
 
 def clip_level(images: Sequence[np.ndarray]) -> float | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lightcurve.commands.options import Json
 from lightcurve.commands.shell import bar, print_json, print_table, records
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="FITS file to write.")]
 Bias = Annotated[Path | None, typer.Option("--bias", help="Master bias to take off.")]
 Dark = Annotated[Path | None, typer.Option("--dark", help="Master dark to take off, scaled.")]
 Clip = Annotated[float, typer.Option("--clip", help="Clipping, sigma.")]
-Json = Annotated[bool, typer.Option("--json", help="For machines: JSON on standard output.")]
 group = typer.Typer(no_args_is_help=True, help="Master frames, bad pixels, camera noise.")
 
 

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lightcurve.commands.options import takes_settings
+from lightcurve.commands.options import Json, takes_settings
 from lightcurve.commands.shell import bar, print_json, print_table
 
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
 
 Frame = Annotated[Path | None, typer.Argument(help="A frame that is to be solved.")]
-Json = Annotated[bool, typer.Option("--json", help="For machines: JSON on standard output.")]
 group = typer.Typer(no_args_is_help=True, help="Index files for plate solving.")
 
 

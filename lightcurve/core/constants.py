@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import log, sqrt
 
 __all__ = [
+    "ARCSEC_UM_PER_MM",
     "DAY_S",
     "FWHM_PER_SIGMA",
     "J2000_JD",
@@ -15,6 +16,7 @@ __all__ = [
 ]
 
 DAY_S = 86400.0
+ARCSEC_UM_PER_MM = 206.264806  # what 1 um is seen under at 1 mm of focal length
 YEAR_DAYS = 365.25  # Julian
 J2000_JD = 2451545.0
 MJD_ZERO = 2400000.5  # JD of MJD 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["MAD_TO_SIGMA", "robust_scatter"]
+__all__ = ["MAD_TO_SIGMA", "median_error", "robust_scatter"]
 
 MAD_TO_SIGMA = 1.482602218505602  # of a normal distribution: 1 over its upper quartile
 
@@ -21,3 +21,8 @@ def robust_scatter(values: np.ndarray, *, about: float | None = None) -> float:
         return float("nan")
     centre = np.median(good) if about is None else about
     return float(MAD_TO_SIGMA * np.median(np.abs(good - centre)))
+
+
+def median_error(values: np.ndarray) -> float:
+    """Work out the error of the median of finite values (n,): sqrt(pi / 2) sigma / sqrt(n)."""
+    return float(1.2533 * robust_scatter(values) / np.sqrt(values.size))

@@ -62,7 +62,6 @@ class CameraSettings(Model):
     dark_current_e_per_s: float = Field(default=0.0, ge=0)
     saturation_adu: float | None = Field(default=None, gt=0, le=1e10)
     linearity_adu: float | None = Field(default=None, gt=0, le=1e10)
-    border_px: int = Field(default=0, ge=0)
     telescope_diameter_m: float | None = Field(
         default=None, gt=0, le=100, description="for scintillation"
     )
@@ -310,6 +309,20 @@ class Settings(Model):
             return self.stars.weights
         weightings = registry_of("comparison weighting")
         return next(w.name for w in weightings if w.of_aij == (self.apertures.style == Style.AIJ))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _border_of_the_image(cls, values: Any) -> Any:
+        """Read ``camera.border_px`` of old settings, of which and its twin the larger held."""
+        camera = values.get("camera") if isinstance(values, dict) else None
+        image = values.get("image", {}) if isinstance(values, dict) else None
+        if not (isinstance(camera, dict) and "border_px" in camera and isinstance(image, dict)):
+            return values
+        old, own = camera["border_px"], image.get("border_px", 0)
+        both = isinstance(old, int) and isinstance(own, int)
+        kept = {name: value for name, value in camera.items() if name != "border_px"}
+        border = {"border_px": max(old, own) if both else old}
+        return {**values, "camera": kept, "image": {**image, **border}}
 
     @model_validator(mode="after")
     def _weighed_as_the_style_does(self) -> Settings:

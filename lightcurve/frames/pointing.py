@@ -6,12 +6,12 @@ import math
 import re
 from itertools import pairwise
 
+from lightcurve.core.constants import ARCSEC_UM_PER_MM
 from lightcurve.core.coordinates import sexagesimal
 from lightcurve.frames.cards import Cards, Found, find, find_all, number
 from lightcurve.frames.dialects import DEGREES_OF_RA, HOURS_OF_RA, POINTINGS
 from lightcurve.frames.location import degrees
 
-ARCSEC_PER_RADIAN_MM_UM = 206.264806  # arc seconds a pixel of 1 um has at 1 mm of focal length
 SMALLEST_SCALE, LARGEST_SCALE = 0.01, 200.0  # arcsec per pixel
 SCALES_AGREE = 0.2
 _HOURS = re.compile(r"\[h|\bhours?\b|\bhms\b|\bH M S\b", re.IGNORECASE)
@@ -132,7 +132,7 @@ def _optical_scale(cards: Cards) -> tuple[float, str] | None:
     if re.search(r"\[m\]|\bmet(?:re|er)s?\b", focal.comment):
         length *= 1000
     micrometres, keyword = pixel
-    return ARCSEC_PER_RADIAN_MM_UM * micrometres / length, f"header {keyword} / {focal.keyword}"
+    return ARCSEC_UM_PER_MM * micrometres / length, f"header {keyword} / {focal.keyword}"
 
 
 def _pixel_size(cards: Cards) -> tuple[float, str] | None:

@@ -9,8 +9,7 @@ import numpy as np
 
 from lightcurve.core import times
 from lightcurve.core.errors import FitError
-from lightcurve.core.flags import Flag
-from lightcurve.core.robust import robust_scatter
+from lightcurve.core.robust import median_error
 from lightcurve.core.settings import Settings
 from lightcurve.image.locate import on_sky
 from lightcurve.image.reduced import (
@@ -32,6 +31,7 @@ from lightcurve.phot.depth import (
     measure_completeness,
     measure_limits,
 )
+from lightcurve.phot.epsf import SPOILT
 from lightcurve.phot.psf import moffat_psf
 from lightcurve.phot.zero_point import ZeroPoint, apply_zero_point, fit_zero_point, instrumental
 
@@ -39,7 +39,6 @@ log = logging.getLogger(__name__)
 TIED_SNR, MIN_TIED = 30.0, 20  # stars that tie the PSF's magnitudes to the aperture's
 TIED_FWHM, TIED_SHARE = 2.0, 0.01  # no neighbour of theirs so near has such a share of light
 MIN_SNR = 10.0  # of a standard: fainter ones are found when noise makes them brighter
-SPOILT = int(Flag.EDGE | Flag.SATURATED | Flag.NON_LINEAR | Flag.BAD_PIXEL | Flag.NO_CENTROID)
 
 
 def calibrate_sources(
@@ -137,8 +136,8 @@ def _tied(
         return psf
     difference = (aperture.inst - psf.inst)[good]
     offset = float(np.median(difference))
-    # Of a median; the scatter by the median too, for variables and blends are among them.
-    err = 1.2533 * robust_scatter(difference) / np.sqrt(good.sum())
+    # The scatter by the median too, for variables and blends are among them.
+    err = median_error(difference)
     residual = whole.residual + (aperture.inst - psf.inst)[rows] - offset
     zero_point = replace(
         whole, value=whole.value + offset, err=float(np.hypot(whole.err, err)), residual=residual,

@@ -11,6 +11,7 @@ import numpy as np
 from lightcurve.astrometry.chain import solve
 from lightcurve.astrometry.refine import MIN_FRACTION, Check, Refined, refine_wcs
 from lightcurve.astrometry.register import make_reference, register
+from lightcurve.astrometry.request import DEPTH, MIN_KNOWN
 from lightcurve.astrometry.wcs import describe_wcs, middle_deg, move_wcs
 from lightcurve.catalogs.bands import bands_of
 from lightcurve.catalogs.layout import Catalog, Field, Role
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 OFFSET_MARGIN = 0.25  # of the frame, on each side: so far off may a pointing be
-DEPTH, MIN_KNOWN = 2, 60  # catalogued stars for each of the frame's own, and at least
 MARGIN = 1.05  # of the cone about the frame
 MIN_STARS = 6
 MIN_REFUTING = 20  # stars of a catalogue on the frame whose absence tells

@@ -162,9 +162,7 @@ def calibrate_frame(path: Path, settings: Settings, masters: Masters | None) -> 
     masters = _masters(masters, settings)
     raw, scaled = (raw, ()) if masters is not None else _in_adu(raw)
     camera = settle_camera([raw], masters, settings)
-    frame = border_marked(
-        reduce_frame(raw, masters), max(settings.camera.border_px, settings.image.border_px)
-    )
+    frame = border_marked(reduce_frame(raw, masters), settings.image.border_px)
     frame = saturation_marked(frame, raw, camera.saturation_adu)
     _refuse_nothing_to_see(frame)
     stars = detect(frame.pixels, frame.bad, saturation_adu=camera.saturation_adu)

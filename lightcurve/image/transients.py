@@ -14,6 +14,7 @@ from lightcurve.catalogs.layout import Role
 from lightcurve.catalogs.services import SERVICES
 from lightcurve.core.flags import Flag
 from lightcurve.image.reduced import Calibrated, Candidate, FoundBy, Known, Placed, Search, Sources
+from lightcurve.phot.epsf import SPOILT
 
 log = logging.getLogger(__name__)
 MIN_SNR = 20.0
@@ -25,9 +26,7 @@ FWHM_RANGE = (0.6, 1.6)  # over the frame's: what is sharper is a cosmic ray, wi
 MIN_ROUNDNESS = 0.6
 NEAR_FWHM = 4.0
 NEAR_MAG = 3.0  # a neighbour so much brighter makes a flaw of its own PSF likely
-SPOILT = int(
-    Flag.EDGE | Flag.SATURATED | Flag.NON_LINEAR | Flag.BAD_PIXEL | Flag.NO_CENTROID | Flag.CROWDED
-)
+DOUBTFUL = SPOILT | int(Flag.CROWDED)
 
 
 def search_transients(
@@ -118,7 +117,7 @@ def _by_looks(sources: Sources, calibrated: Calibrated) -> np.ndarray:
         width = phot.fwhm / fwhm
         tests = (
             ("S/N under 20", ~(sources.snr >= MIN_SNR)),
-            ("flagged", (sources.flags & SPOILT) != 0),
+            ("flagged", (sources.flags & DOUBTFUL) != 0),
             ("left over beside another star", sources.found_by == FoundBy.RESIDUAL),
             ("too sharp or too wide", ~((width > FWHM_RANGE[0]) & (width < FWHM_RANGE[1]))),
             ("not round", ~(phot.roundness > MIN_ROUNDNESS)),

@@ -13,10 +13,10 @@ from lightcurve.astrometry.wcs import middle_deg
 from lightcurve.core.data import Detections, RawFrame, Registration, Solution, StarPlan, StarRole
 from lightcurve.core.errors import RegistrationError, SolveError
 from lightcurve.core.settings import SolveSettings
+from lightcurve.setup.solving import MIN_DETECTED
 
 LONGEST_S = 30.0  # a night may have many frames without stars
 SCALE_TOLERANCE = 0.05
-MIN_DETECTED = 10
 ENOUGH_TO_FIT = 6
 
 

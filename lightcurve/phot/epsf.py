@@ -14,7 +14,7 @@ from lightcurve.phot.cutouts import gather
 from lightcurve.phot.psf import BETA_RANGE, Psf, grid_offsets, moffat, moffat_psf, normalised
 from lightcurve.phot.psf_fit import PsfPhotometry, fit_psf
 
-__all__ = ["build_psf", "choose_psf_stars"]
+__all__ = ["SPOILT", "build_psf", "choose_psf_stars"]
 
 MAX_CANDIDATES, MAX_STARS = 700, 350
 MIN_STARS, GOOD_NUMBER = 15, 100

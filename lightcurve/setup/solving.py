@@ -27,6 +27,7 @@ from lightcurve.setup.camera import CameraValues
 from lightcurve.setup.target import Target
 
 __all__ = [
+    "MIN_DETECTED",
     "Sample",
     "describe_solution",
     "find_stars",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.core.constants import DAY_S, J2000_JD, MJD_ZERO
+from lightcurve.core.constants import ARCSEC_UM_PER_MM, DAY_S, J2000_JD, MJD_ZERO
 from lightcurve.core.data import FrameKind
 from lightcurve.simulate.observatory import Night, SimCamera, sidereal_deg
 
@@ -284,4 +284,4 @@ def rounded(value: float) -> float | None:
 
 def focal_mm(scale_arcsec: float, pixel_um: float) -> float:
     """Tell the focal length, millimetres, that gives a scale with a pixel."""
-    return round(206.264806 * pixel_um / scale_arcsec, 2)
+    return round(ARCSEC_UM_PER_MM * pixel_um / scale_arcsec, 2)

@@ -110,3 +110,15 @@ def test_no_covariate_goes_with_no_other():
     assert make_settings({"fit": {"covariates": ["none"]}}).fit.covariates == ()
     with pytest.raises(InputError, match="none goes alone"):
         make_settings({"fit": {"covariates": ["none", "x"]}})
+
+
+@pytest.mark.parametrize(
+    ("image", "border"), [({}, 8), ({"border_px": 3}, 8), ({"border_px": 9}, 9)]
+)
+def test_the_border_of_old_settings_is_read(image: dict, border: int):
+    old = {"camera": {"border_px": 8, "gain_e_per_adu": 2.0}, "image": image}
+    settings = make_settings(old)
+    assert settings.image.border_px == border
+    assert settings.camera.gain_e_per_adu == 2.0
+    with pytest.raises(InputError, match="border_px"):
+        make_settings({"camera": {"border_px": "wide"}})
