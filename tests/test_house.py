@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import re
+import textwrap
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -70,3 +73,34 @@ def test_what_is_public_is_documented(module: str, name: str) -> None:
         return
     errors = validate(f"{entry.__module__}.{entry.__qualname__}")["errors"]
     assert not [text for code, text in errors if code in CHECKS]
+
+
+FUNCTIONS = [
+    (m, n) for m, n in PUBLIC if inspect.isfunction(getattr(importlib.import_module(m), n))
+]
+# A shape is a bracket with a comma in it, ``(n,)``, ``(ny, nx)``, or that of one value, ``()``.
+SHAPE = re.compile(r"\((?:[\w ]+,[\w ,+]*)?\)")
+
+# A parameter is named by its line, ``x, y : (n,)``, or in the text, `x` or ``x (n,)``.
+NAMED = r"(?<!\w){0}(?:, \w+)*\s*:|`{0}`|(?<!\w){0},? \("
+
+
+def raised_by_name(function: Callable[..., object]) -> set[str]:
+    """Classes of the errors that a function's own body raises."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    raised = [node.exc for node in ast.walk(tree) if isinstance(node, ast.Raise) and node.exc]
+    names = {ast.unparse(e.func if isinstance(e, ast.Call) else e) for e in raised}
+    return {name for name in names if name.endswith("Error")}
+
+
+@pytest.mark.parametrize(("module", "name"), FUNCTIONS)
+def test_what_is_public_tells_its_arrays_and_errors(module: str, name: str) -> None:
+    function = inspect.unwrap(getattr(importlib.import_module(module), name))
+    told = inspect.getdoc(function) or ""
+    signature = inspect.signature(function)
+    for parameter in signature.parameters.values():
+        if "np.ndarray" in str(parameter.annotation):
+            assert re.search(NAMED.format(parameter.name), told), parameter.name
+    assert raised_by_name(function) <= set(re.findall(r"\w+", told))
+    if "np.ndarray" in str(signature.return_annotation):
+        assert SHAPE.search(told)

@@ -114,8 +114,7 @@ def aij_centroid(
     radius: of the aperture; 3 px at least are used.
     method: a name of `CENTROIDS` (one without steps leaves the stars where they are), or
     ``"settled"``: `start` is where a centroid ended, and the box is cut as AstroImageJ cuts it
-    after a
-    step.
+    after a step.
     """
     step_of = None if method == SETTLED else CENTROIDS.get(method).step
     radius = max(radius, MIN_RADIUS)

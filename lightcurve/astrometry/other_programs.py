@@ -115,8 +115,7 @@ def stars_to_check(
     """Find stars (n, 2), RA and Dec: from here, or else those that the solver says it matched.
 
     Returns the stars and a remark: that they are the solver's own (a weaker check), or that its
-    list
-    was needed and cannot be read; else empty.
+    list was needed and cannot be read; else empty.
     """
     sky = known_stars(wcs, request, settings)
     here, _ = stars_on_frame(wcs, request.shape, sky)

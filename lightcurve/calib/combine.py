@@ -103,8 +103,7 @@ def clipped_mean(
 
     clip_sigma: in scatters about the median; infinity keeps all.
     floor: smallest scatter believed. Whole numbers that are mostly equal have a median absolute
-    deviation of 0, and every other value would be left out; half the step between them prevents
-    that.
+    deviation of 0, and every other value would be left out: half the step between them will do.
     method: ``"mean"`` or ``"median"`` of the values kept.
     Returns (ny, nx) arrays, NaN where no value is left (for the deviation, fewer than two).
     """
@@ -255,8 +254,9 @@ def combine(
 
     Each becomes ``(exposure - sum(image * factor)) * scale`` before it is compared with the others.
     scale: (n,) factors; ``"median"`` divides each by its median after subtraction (over half a
-    million pixels on a regular grid); subtract: images to take off, each with its factor or one
-    for each exposure; memory_mb: for the rows in memory; the result needs 10 bytes a pixel besides.
+    million pixels on a regular grid).
+    subtract: images to take off, each with its factor or one for each exposure.
+    memory_mb: for the rows in memory; the result needs 10 bytes a pixel besides.
 
     Raises CalibrationError when there are none, their sizes differ, or one cannot be scaled;
     FrameError when one cannot be read.

@@ -268,7 +268,7 @@ def _with_options(command: Command, names: list[str]) -> Command:
 def merged_settings(config: Path | None, given: dict[str, Any]) -> Settings:
     """Join a settings file with the options given, by ``"section.name"``; an option wins.
 
-    None and empty lists were not given. `InputError` when the file or a value is wrong.
+    None and empty lists were not given. Raises InputError when the file or a value is wrong.
     """
     from lightcurve.core.settings import read_settings
 
@@ -279,7 +279,7 @@ def merged_settings(config: Path | None, given: dict[str, Any]) -> Settings:
 def settings_of_keywords(settings: Settings | None, keywords: dict[str, Any]) -> Settings:
     """Join settings with options by their names as keywords: ``read_noise`` for --read-noise.
 
-    `InputError` for an option that there is not, or a value that cannot be.
+    Raises InputError for an option that there is not, or a value that cannot be.
     """
     names = {option.keyword: name for name, option in OPTIONS.items()}
     given = {}

@@ -47,8 +47,7 @@ def compare_column(
     """Compare two columns.
 
     a, b: (n,) float arrays, rows that belong together; a row that is NaN in both is left out.
-    rtol, atol: what is allowed is ``atol + rtol |b|``; of a period, where there is one, `rtol` of
-    it.
+    rtol, atol: allowed is ``atol + rtol |b|``; with a period, ``atol + rtol period``.
     period: of an angle, whose differences are the shorter way round.
     """
     one_sided = int(np.sum(np.isfinite(a) != np.isfinite(b)))

@@ -37,7 +37,7 @@ TIME = "JD_UTC, s"
 def trial_rows(rows: np.ndarray, placed: np.ndarray, name: str) -> np.ndarray:
     """Take a few rows, far apart, of those that have a star with flux and position.
 
-    rows: (n,) int array, rows whose frames are there; placed: (n_row, n_star) bool array.
+    rows: (n,) int array, rows whose frames are there. placed: (n_row, n_star) bool array.
     Returns (k,) int array.
     """
     usable = rows[placed[rows].any(axis=1)]
@@ -218,8 +218,9 @@ def remeasure_table(
 ) -> Remeasured:
     """Measure the frames of a table again, from the table's own positions.
 
-    folder: holds the frames that the table's labels name, as they were measured: calibrated, if so;
-    path: the table; settings: camera, radius and annulus given there override what the table tells.
+    folder: holds the frames that the table's labels name, as they were measured: calibrated, if so.
+    settings: camera, radius and annulus given there override what the table tells.
+    Raises InputError when the table cannot be read, or has no frames there or no rules to be found.
     """
     table = read_aij_table(path)
     x, y = star_positions(table)

@@ -125,7 +125,7 @@ def unit_vectors(ra_deg: float | np.ndarray, dec_deg: float | np.ndarray) -> np.
 
 
 def directions(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Turn vectors (n, 3) of any length into right ascensions in [0, 360) and declinations."""
+    """Turn vectors (n, 3), of any length, into right ascensions from 0 to 360 and declinations."""
     x, y, z = vectors.T
     ra = np.degrees(np.arctan2(y, x)) % 360.0
     # A remainder just below zero rounds up to 360.

@@ -34,11 +34,8 @@ class CalendarTime(NamedTuple):
 def parse_calendar(text: str) -> CalendarTime | None:
     """Read a date, with or without a time and an offset from UTC.
 
-    Parameters
-    ----------
-    text : str
-        ``2017-12-19T18:33:43.317-0700`` and its shorter forms, or the old ``DD/MM/YY``; None for
-        anything else, and for a day that does not exist.
+    text: ``2017-12-19T18:33:43.317-0700`` and its shorter forms, or the old ``DD/MM/YY``.
+    Returns None for anything else, and for a day that does not exist.
     """
     old = _OLD_DATE.fullmatch(text[:64])
     if old:

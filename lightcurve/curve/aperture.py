@@ -101,10 +101,8 @@ def take_aperture(measurements: Measurements, aperture: Aperture) -> Slice:
 def interpolation_weights(radii: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Lagrange weights of the (up to) four radii nearest each wanted one within their range.
 
-    Returns
-    -------
-    (n_frame, n_radius) float array
-        Rows add up to 1; exact for a cubic in the radius.
+    radii: (n_radius,) float array, pixels, ascending. wanted: (n_frame,) float array, pixels.
+    Returns (n_frame, n_radius) float array; rows add up to 1; exact for a cubic in the radius.
     """
     order = min(4, len(radii))
     first = np.clip(np.searchsorted(radii, wanted) - order // 2, 0, len(radii) - order)

@@ -169,8 +169,8 @@ def fitted_values(submission: Submission, names: Mapping[str, str]) -> Values:
     """Take what a fit found.
 
     names: what the report calls a parameter to its name in the fit.
-    Returns dict of str to (float, float), value and error, half of what lies between the 16 and 84
-    % points; empty without a transit.
+    Returns value and error, half of what lies between the 16 and 84 % points, by the report's
+    name; empty without a transit.
     """
     fit = submission.fit
     if fit is None or not fit.found:

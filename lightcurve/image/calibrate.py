@@ -263,7 +263,7 @@ def frame_completeness(
     """Put stars into the frame, from well above the limit to well below it.
 
     zero_point : without one magnitudes are instrumental.
-    Returns Completeness or None: None when no stars were to be put in, or the limit is not known.
+    Returns None when no stars were to be put in, or the limit is not known.
     """
     wanted, apertures = settings.image, sources.apertures
     five = next(one for one in limits.limits if one.snr == 5)

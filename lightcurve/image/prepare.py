@@ -155,8 +155,8 @@ class Reading:
 def calibrate_frame(path: Path, settings: Settings, masters: Masters | None) -> Reading:
     """Read and calibrate a frame, and mark its border, clipped pixels and cosmic rays.
 
-    Without masters those of the settings' folder are taken, if any. `LightcurveError` when the
-    frame cannot be read or does not fit its masters, or is too small for the apertures given.
+    Without masters those of the settings' folder are taken, if any. Raises LightcurveError when
+    the frame cannot be read or does not fit its masters, or is too small for the apertures given.
     """
     raw = _read(path, settings)
     masters = _masters(masters, settings)

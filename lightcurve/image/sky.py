@@ -96,8 +96,8 @@ def _tell(reports: Sequence[ServiceReport]) -> None:
 def services_for(band: str, dec_deg: float, settings: Settings, *, given: bool) -> Sequence[str]:
     """Choose the services to ask.
 
-    given: a catalogue was given by hand: no other is asked for standards unless it is named. Raises
-    InputError when the catalogue of standards named in the settings is none that has magnitudes.
+    given: a catalogue was given by hand; no other is asked for standards unless it is named.
+    Raises InputError when the catalogue of standards named in the settings has no magnitudes.
     """
     image = settings.image
     with_bands = [service.name for service in SERVICES if service.bands]
@@ -170,8 +170,8 @@ def not_solved(prepared: Prepared, sources: Sources, error: SolveError) -> OnSky
 def wanted_band(filter_name: str | None, settings: ImageSettings) -> tuple[str, str]:
     """Settle the band of the magnitudes.
 
-    Returns band: key of `lightcurve.catalogs.bands.RECIPES`; note: what was assumed; empty for
-    nothing. Raises InputError when the settings name a band that is none.
+    Returns band, a key of `lightcurve.catalogs.bands.RECIPES`, and note: what was assumed; empty
+    for nothing. Raises InputError when the settings name a band that is none.
     """
     if settings.band is None:
         return standard_filter(filter_name)
@@ -195,17 +195,14 @@ def order_of(
     """Put the catalogues in the order in which they are looked at for standards.
 
     by_hand : names of catalogues given by hand.
-    Returns tuple of str: the one named, those given by hand, those that fit.
+    Returns the one named, those given by hand, those that fit.
     """
     named = () if settings.standards is None else (settings.standards,)
     return tuple(dict.fromkeys((*named, *by_hand, *sources_for(band, dec_deg))))
 
 
 def named_in_vain(settings: ImageSettings, standards: Standards | None) -> str:
-    """Tell that the catalogue named for standards is not the one that gave them.
-
-    Returns str: empty where it is.
-    """
+    """Tell that the catalogue named for standards is not the one that gave them; else nothing."""
     name = settings.standards
     if name is None or (standards is not None and standards.catalog.name == name):
         return ""
@@ -220,7 +217,7 @@ def choose_standards(
 
     catalogs : those that answered; catalogues given by hand stand first.
     order : names, the best first; a name that is no service is a catalogue given by hand.
-    Returns Standards or None: None when no catalogue has any magnitude.
+    Returns None when no catalogue has any magnitude.
     """
     too_few = []
     for name in order:

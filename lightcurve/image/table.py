@@ -63,10 +63,9 @@ def source_table(
     catalogs: Mapping[str, Catalog],
     pairs: Mapping[str, Matches],
 ) -> Table:
-    """Make the catalogue.
+    """Make the catalogue: one row a source, the brightest first.
 
-    pairs: of the sources with each of them.
-    One row a source, the brightest first; what was not measured is NaN or empty.
+    pairs: of the sources with each catalogue. What was not measured is NaN or empty.
     """
     from astropy.table import Table
 

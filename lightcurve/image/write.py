@@ -95,8 +95,8 @@ def write_fits(
 ) -> Path:
     """Write images as extensions of one FITS file, the first in the primary.
 
-    images: mapping of str to array; name to pixels; extras: of extensions, by name. InputError when
-    it cannot be written.
+    images: pixels by name; extras: headers of extensions, by name. Raises InputError when it
+    cannot be written.
     """
     from astropy.io import fits
 

@@ -28,9 +28,8 @@ def reduce_parts(
 
     x, y: (n,) float arrays, pixels; stars off the frame get a square of its corner.
     half: half width, pixels.
-    Returns frame: the squares, one below the other, what lies outside of the large frame NaN and
-    not
-    marked as bad; part: how they lie in the large frame.
+    Returns frame: the squares, one below the other; what lies outside of the large frame is NaN,
+    and not marked as bad; part: how they lie in the large frame.
     """
     ny, nx = raw.pixels.shape
     there = on_frame(x, y, (ny, nx))

@@ -219,7 +219,8 @@ def settle(
     """Settle exposure and filter: options first, then the table, then the record of its run.
 
     record: the night's entries of run.toml.
-    Returns exposure_s: 0 where nothing tells: then the model is not averaged over the exposure.
+    Returns exposure, seconds (0 where nothing tells: the model is then not averaged over it),
+    filter, and both with their sources.
     """
     table = curve.source.exposure_s if curve.source else None
     exposures = (
@@ -272,8 +273,9 @@ def with_barycentric_times(
 ) -> tuple[LightCurve, str]:
     """Work out BJD_TDB where a row has JD_UTC only, and check it where rows have both.
 
-    planet: for its coordinates; site: None stands for the centre of the Earth: wrong by 21 ms at
-    most. Returns note: where the times come from. Raises FitError when no point has a time.
+    planet: for its coordinates.
+    site: None stands for the centre of the Earth: wrong by 21 ms at most.
+    Returns the curve, and where its times come from. Raises FitError when no point has a time.
     """
     has_bjd, has_jd = (np.isfinite(t) for t in (curve.bjd_tdb, curve.jd_utc))
     if not (has_bjd | has_jd).any():

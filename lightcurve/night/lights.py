@@ -18,10 +18,9 @@ MINORITY = 0.1
 def choose_lights(inventory: Inventory) -> tuple[list[Entry], dict[Path, str]]:
     """Pick the light frames of one setup, in order of time.
 
-    Returns them, and unused: light frames of another setup, with the reason. Raises InputError when
-    there is none, or when more than a few belong to a second setup; HeaderError when the time of
-    more
-    than a few is not certain: that of the first of them.
+    Returns them, and unused: light frames of another setup, with the reason. Raises InputError
+    when there is none, or when more than a few belong to a second setup; HeaderError when the time
+    of more than a few is not certain: that of the first of them.
     """
     _refuse_without_times(inventory)
     usable = [

@@ -33,8 +33,8 @@ def make_masters(
     """Combine and write the calibration frames, if there are any.
 
     folder: written only when there is something to write; masters of an earlier run with the same
-    frames and settings are taken as they are. Returns made_of: digest of all that they hang on;
-    empty without masters.
+    frames and settings are taken as they are.
+    Returns masters, and a digest of all that they hang on; empty without masters.
     """
     groups = {kind: [(e.path, e.exposure) for e in inventory.used(kind)] for kind in CALIBRATION}
     if not any(groups.values()):

@@ -34,15 +34,11 @@ def place_frame(
     stars: of the frame.
     plan: its stars tie the reference's pixels to the sky.
     scale_arcsec: of the reference frame, per pixel.
-    settings: for a frame whose stars do not match the reference. Of its solvers only those that
-    work
-    on this machine are asked.
-
-    Returns solution: the plate solution that the transform was made of; None where the pattern
-    matched.
-
-    Raises RegistrationError when neither works, or the target is not on the frame; it has both
-    reasons.
+    settings: for a frame whose stars do not match the reference; of its solvers only those that
+    work on this machine are asked.
+    Returns the transform, and the plate solution that it was made of; None where the pattern
+    matched. Raises RegistrationError when neither works, or the target is not on the frame; it has
+    both reasons.
     """
     try:
         return register(stars.x, stars.y, stars.flux, reference), None

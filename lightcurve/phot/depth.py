@@ -66,7 +66,7 @@ class Limits:
 def blank_places(
     occupied: np.ndarray, margin: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw at most `N_BLANK` places x, y on the frame where nothing is.
+    """Draw at most `N_BLANK` places x, y, (n,) each, on the frame where nothing is.
 
     They keep `margin`, pixels, from the edges and from sources and bad pixels, `occupied` (ny, nx).
     """

@@ -22,18 +22,10 @@ def find_sources(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find sources, the highest peak first, after a filter as wide as the frame's stars.
 
-    Parameters
-    ----------
-    pixels : (ny, nx) float array
-        ADU.
-    bad : (ny, nx) uint8 array
-        Saturated pixels are kept; other bad ones count as sky.
-    fwhm : float
-        Of the stars, pixels.
-    threshold_sigma : float
-        Height in units of the filtered frame's noise.
-    method : str
-        A name of `FINDERS`.
+    pixels: (ny, nx) float array, ADU.
+    bad: (ny, nx) uint8 array; saturated pixels are kept, other bad ones count as sky.
+    fwhm: of the stars, pixels. threshold_sigma: height in units of the filtered frame's noise.
+    method: a name of `FINDERS`. Returns x and y, (n,) float arrays, pixels.
     """
     light = np.where(unusable(bad) | ~np.isfinite(pixels), 0, pixels - background.level)
     scaled = light / background.rms

@@ -52,6 +52,7 @@ def find_trails(pixels: np.ndarray, bad: np.ndarray, background: Background) -> 
     Connected groups of bright pixels that are long, thin and straight; each is followed on to both
     sides as far as light lies along it, so that what a star or the noise cut off is found too.
     Columns and rows of bad pixels are no trails: bad pixels count as sky. Saturated ones stay.
+    pixels, bad: (ny, nx) arrays, ADU and `PixelFlag` bits.
     """
     from scipy.ndimage import find_objects, gaussian_filter, label
 

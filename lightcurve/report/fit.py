@@ -138,10 +138,8 @@ def draw_time_averaging(
     """Draw the scatter of averaged residuals against the length of the average.
 
     minutes: (k,) float array, length of the bins.
-    scatter, white: (k,) float arrays, of the means in such bins, relative flux, and what white
-    noise
-    would give.
-    Returns the lines ``measured`` and ``white``.
+    scatter, white: (k,) float arrays, relative flux, of the means in such bins, and what white
+    noise would give. Returns the lines ``measured`` and ``white``.
     """
     (measured,) = axes.plot(
         minutes, 100 * scatter, "o-", color=TARGET, label="residuals", lw=1.0, ms=3

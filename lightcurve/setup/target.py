@@ -168,10 +168,7 @@ def warn_of_target(exposures: Sequence[Exposure], target: Target, radius_deg: fl
 
 
 def _pointings(exposures: Sequence[Exposure]) -> list[tuple[float, float]]:
-    """List where headers point, as far as they tell.
-
-    Returns list of (float, float), RA and Dec, degrees.
-    """
+    """List where headers point, as far as they tell: RA and Dec, degrees."""
     return [
         (e.ra_deg, e.dec_deg) for e in exposures if e.ra_deg is not None and e.dec_deg is not None
     ]

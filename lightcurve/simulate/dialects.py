@@ -262,10 +262,7 @@ def sexagesimal(value: float, mark: str = ":", *, signed: bool = True) -> str:
 
 
 def zone_hours(longitude_deg: float) -> int:
-    """Tell the standard time zone of a longitude.
-
-    longitude_deg: positive to the east. Returns int: hours, positive to the east.
-    """
+    """Tell the standard time zone of a longitude, degrees east: hours, positive to the east."""
     return round(((longitude_deg + 180) % 360 - 180) / 15)
 
 

@@ -303,8 +303,8 @@ def write_truth(folder: str | Path, truth: Truth) -> tuple[Path, Path]:
 def _truth_columns(truth: Truth) -> dict[str, list]:
     """Lay the night out with a value for each frame.
 
-    Returns dict of str to list: shifts are those of the pointing's centre from the middle of the
-        frame, pixels; `target_x` and `target_y` are 0-based.
+    Shifts are those of the pointing's centre from the middle of the frame, pixels; `target_x` and
+    `target_y` are 0-based.
     """
     sky = truth.conditions
     return {

@@ -211,10 +211,10 @@ def wander(share: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def sidereal_deg(jd_ut: np.ndarray | float, longitude_deg: float = 0.0) -> np.ndarray:
-    """Work out the mean sidereal time.
+    """Work out the mean sidereal time, degrees, 0 to 360.
 
-    jd_ut: float or array; Julian date, UT1 (UTC will do: under 1 s); longitude_deg: positive to the
-    east. Returns array: degrees, 0 to 360. Earth rotation angle and linear precession (IAU 2006).
+    jd_ut: float or (n,) float array, Julian date, UT1 (UTC will do: under 1 s).
+    longitude_deg: positive to the east. Earth rotation angle and linear precession (IAU 2006).
     """
     days = np.asarray(jd_ut, dtype=float) - J2000_JD
     angle = 360 * (0.7790572732640 + 1.00273781191135448 * days)

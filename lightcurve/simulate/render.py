@@ -115,9 +115,9 @@ def render_stars(
 def gaussian_mixture(fwhm: float, beta: float | None) -> tuple[np.ndarray, np.ndarray]:
     """Write a profile as a sum of round Gaussians.
 
-    beta: Moffat exponent; a single Gaussian when None. Returns sigma: (g,) float array; in the unit
-    of `fwhm`. weight: (g,) float array; share of the flux in each; the sum is 1. InputError when
-    `beta` is 1 or less: such a profile has no finite flux.
+    beta: Moffat exponent; a single Gaussian when None.
+    Returns (g,) float arrays: sigma, in the unit of `fwhm`, and weight, the share of the flux in
+    each; their sum is 1. Raises InputError when `beta` is 1 or less: such a flux is not finite.
     """
     if beta is None:
         return np.array([fwhm / np.sqrt(8 * np.log(2))]), np.ones(1)

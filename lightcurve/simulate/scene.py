@@ -49,7 +49,8 @@ def make_scene(
 
     stars : the target first.
     target_flux : (n,) float array, or a function of the mid-times (JD UTC) giving one.
-    InputError when the flux has the wrong length, the field sets, or the target is in no frame.
+    Raises InputError when the flux has the wrong length, the field sets, or the target is in no
+    frame.
     """
     ny, nx = camera.shape
     sky = night_conditions(night, camera, rng)

@@ -76,8 +76,8 @@ def read_stars(folder: Path) -> StarPlan:
 def comparison_places(run: Path) -> tuple[tuple[float, float, float, float], ...]:
     """Tell where the comparison stars are.
 
-    Returns tuple of (float, float, float, float), right ascension and declination, degrees, x and y
-    in the reference frame, pixels.
+    Returns right ascension and declination, degrees, x and y in the reference frame, pixels, of
+    each.
     """
     plan = read_stars(run)
     used = plan.role == StarRole.COMPARISON
@@ -88,7 +88,7 @@ def comparison_places(run: Path) -> tuple[tuple[float, float, float, float], ...
 def aligned_model(run: Path, curve: LightCurve) -> dict[str, np.ndarray]:
     """Read model.csv in the order of the light curve.
 
-    Returns dict of str to (n,) array, NaN, and not used, for frames that the fit did not have.
+    Returns (n,) arrays by column; NaN, and not used, for frames that the fit did not have.
     """
     model = read_model(run / "model.csv")
     keys = zip(model["file"], model["jd_utc"], strict=True)

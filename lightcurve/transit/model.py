@@ -159,14 +159,9 @@ def transit_flux(
 ) -> np.ndarray:
     """Compute a transit, 1 outside, once; for many evaluations keep a `TransitModel`.
 
-    Parameters
-    ----------
-    time : (n,) float array
-        BJD_TDB, mid-exposure.
-    theta : (6,) float array
-        In the order of `NAMES`.
-    planet : Planet
-        For period, eccentricity and argument of periastron.
+    time: (n,) float array, BJD_TDB, mid-exposure. theta: (6,) float array, in the order of `NAMES`.
+    planet: for period, eccentricity and argument of periastron.
+    Returns (n,) float array, NaN throughout when no orbit has this impact parameter.
     """
     return TransitModel(time, planet, exposure_days)(np.asarray(theta, dtype=float))
 

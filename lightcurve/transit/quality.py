@@ -55,8 +55,8 @@ def time_averaging(
 
     Parameters
     ----------
-    time : (n,) float array
-        Days.
+    time, residuals : (n,) float arrays
+        Days, and in any unit.
 
     Returns
     -------

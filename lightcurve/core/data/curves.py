@@ -258,7 +258,7 @@ class LightCurve(Tabular):
         return ax
 
     def need_recipe(self) -> CurveRecipe:
-        """Tell how it was made; an `InputError` where it was read from a table."""
+        """Tell how it was made; raises InputError where it was read from a table."""
         if self.recipe is None:
             msg = "the light curve does not say its aperture and comparison stars"
             raise InputError(msg)
