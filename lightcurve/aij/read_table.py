@@ -13,7 +13,7 @@ from lightcurve.aij.relative_flux import ratio
 from lightcurve.core.constants import DAY_S, MJD_ZERO
 from lightcurve.core.data import About, Note
 from lightcurve.core.errors import InputError
-from lightcurve.core.table_text import csv_rows, read_text
+from lightcurve.core.table_text import MISSING, csv_rows, parse_numbers, read_text
 from lightcurve.core.times import only_julian_dates
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "STAR_COLUMN",
     "TIMES",
     "AijTable",
-    "parse_numbers",
     "read_aij_table",
     "relative_flux",
 ]
@@ -33,7 +32,6 @@ ALIASES = {
     "airmass": "AIRMASS",
     "label": "Label",
 }
-MISSING = {"", "nan", "-nan", "null", "none", "n/a", "na", "inf", "-inf", "infinity", "-infinity"}
 TIMES = (
     *("BJD_TDB", "BJD_TDB_B", "BJD_TDB_MOBS", "BJD_MOBS", "BJD", "HJD_UTC", "HJD_UTC_MOBS"),
     *("HJD_MOBS", "HJD", "JD_UTC", "JD_MOBS", "JD", "JD_SOBS", "J.D.-2400000", "MJD"),
@@ -149,25 +147,6 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return text.strip().lower() in MISSING
     return True
-
-
-def parse_numbers(cells: Sequence[str]) -> np.ndarray | None:
-    """Turn n cells into numbers (n,), NaN for empty ones; None when one of them is a word.
-
-    A decimal comma is understood.
-    """
-    values = [c if c.strip().lower() not in MISSING else "nan" for c in cells]
-    try:
-        return np.array(values, dtype=float)
-    except ValueError:
-        pass
-    # Spreadsheets of many countries write a comma for the point.
-    if all(v.count(",") + v.count(".") <= 1 for v in values):
-        values = [v.replace(",", ".") for v in values]
-    try:
-        return np.array(values, dtype=float)
-    except ValueError:
-        return None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,6 @@ import numpy as np
 
 from lightcurve.aij.read_table import COARSE_DAYS, AijTable, read_aij_table, relative_flux
 from lightcurve.compare.columns import ColumnDifference, compare_column
-from lightcurve.compare.tables import site_of
 from lightcurve.core import times
 from lightcurve.core.constants import DAY_S
 from lightcurve.core.data import About, Assumed, Site
@@ -198,7 +197,7 @@ def _site(
     table: AijTable, settings: Settings, values: list[Assumed], notes: list[str]
 ) -> Site | None:
     """Observatory: given, else of the table's columns."""
-    site = site_of(settings)
+    site = settings.site.site()
     if site is not None:
         values.append(_observatory(site, "options --latitude and --longitude"))
         return site

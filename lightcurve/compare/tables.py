@@ -19,7 +19,7 @@ from lightcurve.compare.columns import (
 from lightcurve.compare.result import Comparison, Curves, Tolerance, take_wanted
 from lightcurve.core import times
 from lightcurve.core.constants import DAY_S
-from lightcurve.core.data import LightCurve, Site
+from lightcurve.core.data import LightCurve
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import Settings
 from lightcurve.setup.target import find_target
@@ -407,19 +407,8 @@ def in_one_time_system(a: Side, b: Side, settings: Settings, notes: list[str]) -
     def with_bjd(side: Side) -> Side:
         if side.curve is None or side.time("bjd_tdb") is not None:
             return side
-        bjd = times.bjd_tdb(side.curve.jd_utc, star.ra_deg, star.dec_deg, site_of(settings))
+        bjd = times.bjd_tdb(side.curve.jd_utc, star.ra_deg, star.dec_deg, settings.site.site())
         notes.append(f"{side.table.name}: BJD_TDB computed from its JD_UTC, {star.source}")
         return replace(side, curve=replace(side.curve, bjd_tdb=bjd))
 
     return with_bjd(a), with_bjd(b)
-
-
-def site_of(settings: Settings) -> Site | None:
-    """Take the observatory from the settings; None where it is not given."""
-    site = settings.site
-    if (site.latitude_deg is None) != (site.longitude_deg is None):
-        msg = "give both --latitude and --longitude, or neither"
-        raise InputError(msg)
-    if site.latitude_deg is None or site.longitude_deg is None:
-        return None
-    return Site(site.latitude_deg, site.longitude_deg, site.height_m or 0.0, site.name)

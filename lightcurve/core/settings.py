@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from lightcurve.core.data import Stamp, Style
+from lightcurve.core.data import Site, Stamp, Style
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import read_toml
 from lightcurve.core.registry import did_you_mean, one_of, registry_of
@@ -74,6 +74,21 @@ class SiteSettings(Model):
     longitude_deg: float | None = Field(default=None, ge=-180, le=360, description="east positive")
     height_m: float | None = Field(default=None, ge=-500, le=9000)
     name: str = ""
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> SiteSettings:
+        given = {"--latitude": self.latitude_deg, "--longitude": self.longitude_deg}
+        missing = [option for option, value in given.items() if value is None]
+        if len(missing) == 1:
+            msg = f"half a place: give {missing[0]}, too (degrees, north and east positive)"
+            raise ValueError(msg)
+        return self
+
+    def site(self) -> Site | None:
+        """Where the observatory is; None where that is not given."""
+        if self.latitude_deg is None or self.longitude_deg is None:
+            return None
+        return Site(self.latitude_deg, self.longitude_deg, self.height_m or 0.0, self.name)
 
 
 class TimeSettings(Model):

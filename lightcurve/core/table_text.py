@@ -12,7 +12,10 @@ import numpy as np
 
 from lightcurve.core.errors import InputError
 
-__all__ = ["cell", "csv_rows", "csv_text", "read_text"]
+__all__ = ["MISSING", "cell", "csv_rows", "csv_text", "parse_numbers", "read_text"]
+
+# What stands for no number, in small letters.
+MISSING = {"", "nan", "-nan", "null", "none", "n/a", "na", "inf", "-inf", "infinity", "-infinity"}
 
 
 def cell(value: Any) -> str:
@@ -96,3 +99,22 @@ def csv_rows(lines: Iterable[str], name: str, delimiter: str = ",") -> list[list
     except csv.Error as error:
         msg = f"{name}: cannot be cut into cells: {error}"
         raise InputError(msg) from error
+
+
+def parse_numbers(cells: Sequence[str]) -> np.ndarray | None:
+    """Turn n cells into numbers (n,), NaN for empty ones; None when one of them is a word.
+
+    A decimal comma is understood.
+    """
+    values = [c if c.strip().lower() not in MISSING else "nan" for c in cells]
+    try:
+        return np.array(values, dtype=float)
+    except ValueError:
+        pass
+    # Spreadsheets of many countries write a comma for the point.
+    if all(v.count(",") + v.count(".") <= 1 for v in values):
+        values = [v.replace(",", ".") for v in values]
+    try:
+        return np.array(values, dtype=float)
+    except ValueError:
+        return None

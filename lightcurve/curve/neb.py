@@ -12,6 +12,7 @@ from enum import Enum
 
 import numpy as np
 
+from lightcurve.core.coordinates import directions, unit_vectors
 from lightcurve.core.data import LightCurve, Measurements
 from lightcurve.curve.aperture import take_aperture
 from lightcurve.curve.choose import star_curves
@@ -170,10 +171,9 @@ def _rms_ppt(relative: np.ndarray, error: np.ndarray, outside: np.ndarray) -> fl
 
 def _offsets(measurements: Measurements) -> tuple[np.ndarray, np.ndarray]:
     """Separation, arc seconds, and position angle, degrees, of every star from the target."""
-    ra, dec = np.radians(measurements.plan.ra_deg), np.radians(measurements.plan.dec_deg)
-    step = ra - ra[0]
-    east = np.cos(dec) * np.sin(step)
-    north = np.cos(dec[0]) * np.sin(dec) - np.sin(dec[0]) * np.cos(dec) * np.cos(step)
-    along = np.sin(dec[0]) * np.sin(dec) + np.cos(dec[0]) * np.cos(dec) * np.cos(step)
-    separation = np.arctan2(np.hypot(east, north), along)
-    return np.degrees(separation) * 3600, np.degrees(np.arctan2(east, north)) % 360
+    ra, dec = measurements.plan.ra_deg, measurements.plan.dec_deg
+    north, east = unit_vectors(ra[0], dec[0] + 90), unit_vectors(ra[0] + 90, 0.0)
+    # Seen with the target as the pole, and north as the zero of the angle.
+    axes = np.stack([north, east, unit_vectors(ra[0], dec[0])])
+    angle, latitude = directions(unit_vectors(ra, dec) @ axes.T)
+    return (90 - latitude) * 3600, np.round(angle, 8) % 360  # north is 0, never a hair below 360

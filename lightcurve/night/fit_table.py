@@ -262,10 +262,8 @@ def site_of(settings: Settings, record: Mapping[str, Any]) -> Site | None:
 
     record: the night's entries of run.toml. Returns None where neither tells.
     """
-    site = settings.site
-    if site.latitude_deg is not None and site.longitude_deg is not None:
-        return Site(site.latitude_deg, site.longitude_deg, site.height_m or 0.0, site.name)
-    return Site(**record["site"]) if "site" in record else None
+    of_run = Site(**record["site"]) if "site" in record else None
+    return settings.site.site() or of_run
 
 
 def with_barycentric_times(

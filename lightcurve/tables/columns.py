@@ -16,12 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from lightcurve.aij.read_table import parse_numbers
 from lightcurve.core.columns import TableFormat
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import write_text
 from lightcurve.core.quantities import Column
-from lightcurve.core.table_text import csv_rows, csv_text, read_text
+from lightcurve.core.table_text import csv_rows, csv_text, parse_numbers, read_text
 
 __all__ = ["DESCRIPTION", "write_table"]
 

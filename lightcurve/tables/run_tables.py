@@ -147,15 +147,12 @@ def _check_dates(values: np.ndarray, column: str, name: str) -> None:
 
 
 def _flags(values: np.ndarray, name: str) -> np.ndarray:
-    """Turn numbers into flags; an empty cell is none."""
-    values = np.where(np.isnan(values), 0.0, values)
+    """Turn numbers into flags; an empty cell does not say that nothing is wrong."""
     wrong = ~((values >= 0) & (values <= MAX_FLAGS) & (values == np.floor(values)))
     if wrong.any():
         row = int(np.argmax(wrong))
-        msg = (
-            f"{name}: row {row + 2}: flags {values[row]:.12g} is no whole number "
-            f"from 0 to {MAX_FLAGS}"
-        )
+        found = "is empty" if np.isnan(values[row]) else f"{values[row]:.12g}"
+        msg = f"{name}: row {row + 2}: flags {found}: no whole number from 0 to {MAX_FLAGS}"
         raise InputError(msg)
     return values.astype(np.uint16)
 

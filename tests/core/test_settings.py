@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from lightcurve.astrometry.chain import SOLVERS
 from lightcurve.commands.options import merged_settings
 from lightcurve.core.coordinates import parse_coordinates
+from lightcurve.core.data import Site
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import Settings, make_settings, read_settings
 from lightcurve.curve.weightings import BY_SCATTER, PLAIN_SUM, WEIGHTINGS
@@ -122,3 +123,18 @@ def test_the_border_of_old_settings_is_read(image: dict, border: int):
     assert settings.camera.gain_e_per_adu == 2.0
     with pytest.raises(InputError, match="border_px"):
         make_settings({"camera": {"border_px": "wide"}})
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [("latitude_deg", "--longitude"), ("longitude_deg", "--latitude")],
+)
+def test_half_a_place_is_refused_and_the_other_half_named(given: str, missing: str) -> None:
+    with pytest.raises(InputError, match=f"give {missing}"):
+        make_settings({"site": {given: 31.0}})
+
+
+def test_a_place_is_given_whole_or_not() -> None:
+    assert Settings().site.site() is None
+    given = make_settings({"site": {"latitude_deg": 31.0, "longitude_deg": -110.0}}).site.site()
+    assert given == Site(31.0, -110.0, 0.0)
