@@ -21,7 +21,7 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 DOORS = {"lightcurve", "lightcurve.api", "lightcurve.cli", "lightcurve.__main__"}
-# What numpydoc is asked: a docstring, sections in order, no parameter that there is not.
+# What numpydoc is asked: a docstring, sections in order, no parameter that does not exist.
 CHECKS = {"GL06", "GL07", "GL08", "PR02", "PR03", "PR10"}
 
 
@@ -80,7 +80,6 @@ FUNCTIONS = [
 ]
 # A shape is a bracket with a comma in it, ``(n,)``, ``(ny, nx)``, or that of one value, ``()``.
 SHAPE = re.compile(r"\((?:[\w ]+,[\w ,+]*)?\)")
-
 # A parameter is named by its line, ``x, y : (n,)``, or in the text, `x` or ``x (n,)``.
 NAMED = r"(?<!\w){0}(?:, \w+)*\s*:|`{0}`|(?<!\w){0},? \("
 
