@@ -308,7 +308,7 @@ def _form(search: Search, best: Option) -> LightCurve:
         flags=flags.astype(np.uint16),
         covariates=covariates_of(columns),
         columns=beside_curve(columns),
-        recipe=_recipe(search, best, ensemble, normalised, float(np.median(air))),
+        recipe=_recipe(search, best, ensemble, normalised),
     )
 
 
@@ -343,9 +343,7 @@ def _scintillation(
     return one_star * np.sqrt(1 + np.sum(ensemble.weights**2))
 
 
-def _recipe(
-    search: Search, best: Option, ensemble: Ensemble, normalised: str, scintillation: float
-) -> CurveRecipe:
+def _recipe(search: Search, best: Option, ensemble: Ensemble, normalised: str) -> CurveRecipe:
     """Collect how the curve came about."""
     candidates = search.candidates
     roles = dict(candidates.roles)
@@ -368,6 +366,5 @@ def _recipe(
         target_scatter=best.target_scatter,
         check_scatter=best.check_scatter,
         normalised=normalised,
-        scintillation=scintillation,
         saturation_adu=candidates.saturation_adu,
     )

@@ -24,7 +24,6 @@ class Sensor:
     bias: np.ndarray  # (ny, nx) float array, ADU
     dark: np.ndarray  # (ny, nx) float array, electrons per second
     flat: np.ndarray
-    hot: np.ndarray  # (ny, nx) bool array
 
 
 def make_sensor(camera: SimCamera) -> Sensor:
@@ -33,7 +32,7 @@ def make_sensor(camera: SimCamera) -> Sensor:
     hot = rng.random(camera.shape) < camera.hot_fraction
     dark = camera.dark_e_s * np.clip(rng.normal(1, 0.1, camera.shape), 0, None)
     dark[hot] += rng.exponential(camera.hot_e_s, np.count_nonzero(hot))
-    return Sensor(bias=_bias(camera, rng), dark=dark, flat=_flat(camera, rng), hot=hot)
+    return Sensor(bias=_bias(camera, rng), dark=dark, flat=_flat(camera, rng))
 
 
 def _bias(camera: SimCamera, rng: np.random.Generator) -> np.ndarray:

@@ -8,19 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
-from typer.testing import CliRunner
 
-from lightcurve.cli import app
 from lightcurve.core.errors import FrameError, InputError
+from typed import files, run
 
 SHAPE = (128, 160)
 LEVELS = {"bias": (1000.0, 5.0), "dark": (1000.0, 5.0), "flat": (30000.0, 140.0)}
-
-
-def run(*arguments: object) -> str:
-    result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
-    assert result.exit_code == 0, result.stdout
-    return result.stdout
 
 
 def frame(path: Path, kind: str | None, seconds: float | None = 0.0, seed: int = 0) -> Path:
@@ -86,3 +79,48 @@ def test_the_table_is_rounded_and_json_is_not(tmp_path):
     assert f"{scatter:.4g} " in shown
     assert str(scatter) not in shown
     assert len(str(scatter)) > 8
+
+
+GAIN, READ_NOISE, BIAS, DARK_E_S = 1.5, 8.0, 1000.0, 0.05  # of the simulated camera
+
+
+@pytest.fixture(scope="module")
+def masters(night: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("masters")
+    paths = {kind: folder / f"{kind}.fits" for kind in ("bias", "dark", "flat", "bad")}
+    run("calib", "bias", *files(night, "bias"), "--out", paths["bias"])
+    run("calib", "dark", *files(night, "dark"), "--out", paths["dark"], "--bias", paths["bias"])
+    run(
+        "calib", "flat", *files(night, "flat"), "--out", paths["flat"], "--bias", paths["bias"],
+        "--dark", paths["dark"],
+    )  # fmt: skip
+    run("calib", "badpix", "--out", paths["bad"], "--dark", paths["dark"], "--flat", paths["flat"])
+    return paths
+
+
+def test_masters_have_the_levels_put_in(night: Path, masters: dict[str, Path]) -> None:
+    assert np.median(fits.getdata(masters["bias"])) == pytest.approx(BIAS, abs=1.5)
+    seconds = fits.getheader(files(night, "dark")[0])["EXPTIME"]
+    expected = DARK_E_S * seconds / GAIN
+    assert np.median(fits.getdata(masters["dark"])) == pytest.approx(expected, abs=0.7)
+    flat = fits.getdata(masters["flat"])
+    assert np.nanmean(flat) == pytest.approx(1.0, abs=2e-3)
+    middle, corner = flat[90:110, 110:130].mean(), flat[:12, :12].mean()
+    assert 0.85 < corner / middle < 0.95  # 12 % of vignetting in the corner
+    assert "bias_0001.fits" in repr(fits.getheader(masters["bias"]))
+
+
+def test_bad_pixels_are_the_hot_ones(night: Path, masters: dict[str, Path]) -> None:
+    """One pixel in a thousand is hot, at 20 e-/s and more."""
+    bad = fits.getdata(masters["bad"]) != 0
+    dark = fits.getdata(masters["dark"])
+    assert bad[dark > 200].all()
+    assert 0.3e-3 < bad.mean() < 3e-3
+
+
+def test_gain_and_read_noise_are_measured(night: Path) -> None:
+    bias, flat = files(night, "bias"), files(night, "flat")
+    said = run("calib", "noise", "--bias", *bias[:2], "--flat", *flat[:2], "--json")
+    found = {name: result["value"] for name, result in json.loads(said).items()}
+    assert abs(found["gain_e_per_adu"] - GAIN) < 4 * found["gain_err"] < 0.5
+    assert abs(found["read_noise_e"] - READ_NOISE) < 4 * found["read_noise_err"] < 2

@@ -8,21 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
-from typer.testing import CliRunner
 
-from lightcurve.cli import app
 from lightcurve.core.errors import InputError
+from typed import run
 
 HEADER = {
     "IMAGETYP": "Light Frame", "DATE-OBS": "2020-03-01T02:00:00", "EXPTIME": 30.0,
     "SITELAT": -30.17, "SITELONG": 289.2, "SITEELEV": 2200.0, "XBINNING": 2, "YBINNING": 2,
 }  # fmt: skip
-
-
-def run(*arguments: object) -> str:
-    result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
-    assert result.exit_code == 0, result.stdout
-    return result.stdout
 
 
 @pytest.fixture
@@ -86,3 +79,22 @@ def test_a_folder_is_summed_up_first_and_has_no_empty_columns(folder: Path) -> N
 def test_a_path_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file or folder"):
         run("inspect", tmp_path / "nothing.fits")
+
+
+def test_inspecting_a_folder_and_a_file(night: Path) -> None:
+    rows = json.loads(run("inspect", night, "--json"))
+    kinds = [row["kind"] for row in rows]
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == {
+        "light": 6, "bias": 9, "dark": 7, "flat": 9, "other": 2,
+    }  # fmt: skip
+    values = {
+        row["name"]: row for row in json.loads(run("inspect", night / "light_0001.fits", "--json"))
+    }
+    assert (values["gain_e_per_adu"]["value"], values["gain_e_per_adu"]["unit"]) == (1.5, "e-/ADU")
+    assert "GAIN" in values["gain_e_per_adu"]["source"]
+
+
+def test_a_frame_without_time_can_be_looked_at(tmp_path: Path) -> None:
+    fits.writeto(tmp_path / "a.fits", np.zeros((30, 40), np.int16))
+    rows = json.loads(run("inspect", tmp_path / "a.fits", "--json"))
+    assert any(row["name"] == "warning" and "no time" in row["value"] for row in rows)

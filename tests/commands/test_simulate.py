@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from lightcurve import cli
+from lightcurve.core.errors import InputError
 from lightcurve.simulate.render import expose
 from lightcurve.simulate.sky import BRIGHTEST, read_star_list
 from lightcurve.simulate.to_order import LIMITS
+from typed import run
 
 SMALL = ("--frames", "1", "--size", "60", "50", "--bias", "1", "--dark", "0", "--flat", "0")
 BAD = (
@@ -73,3 +77,16 @@ def test_the_limits_can_be_simulated():
 def test_a_magnitude_that_stands_for_none_is_none(tmp_path: Path):
     (tmp_path / "stars.csv").write_text("ra,dec,mag\n20,30,-99.9\n20.01,30,11.5\n20,30.01,nan\n")
     assert read_star_list(tmp_path / "stars.csv").mag.tolist() == [11.5]
+
+
+def test_simulating_to_order(tmp_path: Path) -> None:
+    order = ["--frames", 2, "--size", 120, 90, "--bias", 1, "--dark", 0, "--flat", 0, "--json"]
+    said = json.loads(run("simulate", tmp_path / "a", *order))
+    assert said["light_frames"] == {"value": 2, "unit": ""}
+    assert said["depth_percent"] == {"value": 0.0, "unit": "%"}
+    assert fits.getdata(tmp_path / "a" / "light_0001.fits").shape == (90, 120)
+    run("simulate", tmp_path / "b", *order)
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
+    with pytest.raises(InputError, match="--cadence"):
+        run("simulate", tmp_path / "c", "--cadence", 5, "--exposure", 60)

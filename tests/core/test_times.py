@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from lightcurve.core import dates, times
 from lightcurve.core.data import Site
+from lightcurve.core.times import only_julian_dates
 from lightcurve.frames.clocks import check_cadence
 
 SITE = Site(31.68, -110.88, 1268.0)
@@ -158,3 +159,8 @@ def test_cadence() -> None:
 
 def test_now_is_a_date() -> None:
     assert dates.EARLIEST_JD < dates.jd_from_iso(datetime.now(UTC).isoformat()) < dates.LATEST_JD
+
+
+def test_only_dates_of_observations_are_kept() -> None:
+    given = np.array([2458107.5, 58107.0, 1107.6, 1e300, -1.0, 0.0, np.nan, np.inf])
+    assert np.flatnonzero(np.isfinite(only_julian_dates(given))).tolist() == [0]

@@ -8,12 +8,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from lightcurve.aij.read_table import read_aij_table
 from lightcurve.cli import app
-from lightcurve.core.data import About
 from lightcurve.core.errors import InputError
 from lightcurve.core.quantities import QUANTITIES
-from lightcurve.core.times import only_julian_dates
 from lightcurve.tables.light_curves import Choice, read_curve
 
 DAYS = 0.6 + np.arange(9) * 0.01
@@ -23,11 +20,6 @@ def write_csv(path: Path, column: str, values: list[object]) -> Path:
     lines = [f"{value},{1 + 0.001 * k}" for k, value in enumerate(values)]
     path.write_text("\n".join([f"{column},flux", *lines]) + "\n")
     return path
-
-
-def test_only_dates_of_observations_are_kept() -> None:
-    given = np.array([2458107.5, 58107.0, 1107.6, 1e300, -1.0, 0.0, np.nan, np.inf])
-    assert np.flatnonzero(np.isfinite(only_julian_dates(given))).tolist() == [0]
 
 
 @pytest.mark.parametrize(
@@ -47,22 +39,6 @@ def test_a_wrong_kind_of_date_is_told(
         read_curve(path)
     with pytest.raises(InputError, match="give --time-kind"):
         read_curve(path, Choice(time=column))
-
-
-def test_one_wrong_date_leaves_the_others(tmp_path: Path) -> None:
-    dates = 2458107 + DAYS
-    dates[3] = 58107.0
-    table = read_aij_table(write_csv(tmp_path / "t.csv", "JD_UTC", list(dates)))
-    assert [(n.about, n.subject) for n in table.unusable] == [(About.NOT_JULIAN, "JD_UTC")]
-    assert np.flatnonzero(np.isnan(table.times()["JD_UTC"])).tolist() == [3]
-    mjd = write_csv(tmp_path / "m.csv", "MJD", list(58107.00012 + DAYS))
-    assert read_aij_table(mjd).unusable == ()
-
-
-def test_times_are_found_in_small_letters(tmp_path: Path) -> None:
-    table = read_aij_table(write_csv(tmp_path / "t.csv", "jd_utc", list(2458107 + DAYS)))
-    assert "JD_UTC" in table.times()
-    assert "JD_UTC" not in table.missing
 
 
 def test_dates_of_a_time_zone_are_refused(tmp_path: Path) -> None:

@@ -94,8 +94,6 @@ class CurveRecipe:
         Relative, by the criterion; NaN where there is no check star.
     normalised : str
         What became 1.
-    scintillation : float
-        Median over the frames, relative, of target and ensemble together.
     saturation_adu : float or None
         Level at which peaks were found to be clipped.
     """
@@ -112,7 +110,6 @@ class CurveRecipe:
     target_scatter: float
     check_scatter: float
     normalised: str
-    scintillation: float
     saturation_adu: float | None
 
     @property
