@@ -255,7 +255,7 @@ def _server(address: str, key: SecretStr, plain_http: bool) -> NovaServer:  # no
 
 
 def pack(request: SolveRequest, settings: SolveSettings) -> _Parcel:
-    """Put together what a server is sent; SolveError with too few stars or an unreadable image."""
+    """Pack what a server is sent; raises SolveError with too few stars or an unreadable image."""
     name, content, more = SENDERS[settings.upload](request)
     options = _visibility(settings) | _hints(request, settings) | more
     whole = json.dumps([settings.server, options, name], sort_keys=True).encode() + content

@@ -145,7 +145,7 @@ def _read_matches(body: bytes) -> np.ndarray:
 def run_program(command: list[str], folder: Path, timeout_s: float) -> str:
     """Run a program and all it starts within `folder`; return the last line it says.
 
-    `SolveError` when it cannot be run, fails, or takes longer than `timeout_s`.
+    Raises SolveError when it cannot be run, fails, or takes longer than `timeout_s`.
     """
     with (folder / "said.txt").open("w+b") as said:
         try:

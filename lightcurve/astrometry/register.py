@@ -86,7 +86,7 @@ def make_reference(
     """Prepare the reference frame's stars for matching.
 
     x, y, flux: (n,) float arrays, pixels and ADU, in any order; stars with a NaN are left out.
-    shape: (ny, nx).
+    shape: (ny, nx) of the frame.
     """
     stars = brightest_first(x, y, flux)
     levels = tuple(triangles(stars[:n]) for n in LEVELS)

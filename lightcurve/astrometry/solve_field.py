@@ -29,7 +29,7 @@ PARITY = {"either": (), "sky": ("--parity", "pos"), "mirrored": ("--parity", "ne
 
 
 def solve_with_program(request: SolveRequest, settings: SolveSettings) -> Solution:
-    """Solve a frame by running ``solve-field`` on its list of stars; a SolveError says why not."""
+    """Solve a frame by running ``solve-field`` on its stars; raises SolveError saying why not."""
     program, n = shutil.which(PROGRAM), len(request.stars)
     if program is None:
         msg = f"no {PROGRAM} on the PATH"

@@ -63,7 +63,7 @@ def remember(server: str, request: str, body: bytes) -> str:
 
 @contextmanager
 def connected(service: str, link: Link) -> Iterator[Session]:
-    """Open a session within a link's limits, for direct use or for a library's client (pyvo).
+    """Open a session within a link's limits, for direct use or for pyvo or astroquery.
 
     Raises CatalogError in place of what the session, requests or pyvo raise.
     """

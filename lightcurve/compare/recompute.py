@@ -250,8 +250,8 @@ def check_times(
 ) -> list[TimeCheck]:
     """Compare each BJD_TDB and HJD_UTC of a table with those of its JD_UTC.
 
-    jd, bjd: (n_row,) float arrays, JD_UTC, and BJD_TDB computed from it; place: (float, float), RA
-    and Dec, degrees.
+    jd, bjd: (n_row,) float arrays, JD_UTC, and BJD_TDB computed from it.
+    place: right ascension and declination, degrees.
     """
     found, checks = table.times(), []
     hjd = times.hjd_utc(jd, *place, site)

@@ -73,7 +73,7 @@ class Registry(Generic[Entry]):
         return tuple(self.entries)
 
     def get(self, name: str) -> Entry:
-        """Find an entry; `InputError` says which there are, and which one may be meant."""
+        """Find an entry; raises InputError saying which there are, and which may be meant."""
         try:
             return self.entries[name]
         except KeyError:

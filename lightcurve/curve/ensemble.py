@@ -47,9 +47,9 @@ def build_ensemble(
 ) -> Ensemble:
     """Join comparison stars, (n_frame, n_star) ADU at one aperture, into one.
 
-    good: false leaves a measurement out; by default all that are finite and positive take part;
-    weights: one of `lightcurve.curve.weightings.WEIGHTINGS`. Raises InputError with no star, an
-    unknown weighting, or a star without a single good measurement.
+    good: false leaves a measurement out; by default all that are finite and positive take part.
+    weights: one of `lightcurve.curve.weightings.WEIGHTINGS`.
+    Raises InputError with no star, an unknown weighting, or a star without a good measurement.
     """
     weighting = WEIGHTINGS.get(weights)
     usable = np.isfinite(flux) & np.isfinite(flux_err) & (np.nan_to_num(flux) > 0)

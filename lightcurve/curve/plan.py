@@ -203,7 +203,7 @@ def veto_variables(
 
 
 def find_star(plan: StarPlan, star: str, wcs: WCS | None = None, tolerance_px: float = 3.0) -> int:
-    """Find the row of a star that the user named; InputError when there is none.
+    """Find the row of a star that the user named; raises InputError when there is none.
 
     star: an id (``"C5"``; the letter does not matter) or ``"RA,DEC"``, both in degrees or
     sexagesimal hours and degrees, for which the WCS is needed.

@@ -78,8 +78,8 @@ TIME_DECIMALS = 5  # of a day, at least: a second is 1.2e-5
 def neb_text(base: str, facts: Mapping[str, str], neighbours: Sequence[Neighbour]) -> str:
     """Lay the check out: what it rests on, then a line for each star.
 
-    base: name that the bundle's files begin with; facts: such as aperture, depth, ingress and
-    egress. Tab separated; distances in arc seconds.
+    base: name that the bundle's files begin with.
+    facts: such as aperture, depth, ingress and egress. Tab separated; distances in arc seconds.
     """
     lines = [f"{TITLE}\t{base}", *(f"{name}:\t{value}" for name, value in facts.items()), ""]
     lines.append("\t".join(COLUMNS))

@@ -227,7 +227,7 @@ def apply_key(name: str) -> str:
 
 
 def read_manifest(path: str | Path) -> dict[str, Edit]:
-    """Read an edited table of files, by file; InputError names the line at fault.
+    """Read an edited table of files, by file; raises InputError naming the line at fault.
 
     CSV with a column ``file`` and ``kind`` or ``use`` or both; others are ignored, so that
     frames.csv itself serves.

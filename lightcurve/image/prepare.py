@@ -46,7 +46,7 @@ def border_marked(frame: Frame, border: int) -> Frame:
 def saturation_marked(frame: Frame, raw: RawFrame, level: float | None) -> Frame:
     """Mark pixels at a level that was measured, where the header gave none or a wrong one.
 
-    frame: calibrated; level: ADU of the raw frame.
+    frame: calibrated. level: ADU of the raw frame.
     """
     if level is None or level == raw.exposure.saturation_adu:
         return frame

@@ -54,11 +54,11 @@ def disturbed(
     reach: float,
     share: float,
 ) -> np.ndarray:
-    """Tell which sources have a neighbour of some brightness.
+    """Tell which sources, (n,) bool, have a neighbour of some brightness.
 
-    psf_phot: its fluxes are compared where there are such: apertures hold their neighbours' light;
-    reach: pixels; share: of a source's own light that a neighbour must have. Returns (n,) bool
-    array.
+    psf_phot: its fluxes are compared where there are such, for apertures hold their neighbours'
+    light.
+    reach: pixels. share: of a source's own light that a neighbour must have.
     """
     from scipy.spatial import cKDTree
 

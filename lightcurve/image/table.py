@@ -168,8 +168,8 @@ def _add_shapes(table: Table, sources: Sources) -> None:
 def _add_matches(table: Table, name: str, catalog: Catalog, matches: Matches) -> None:
     """Add the nearest object of a catalogue to each source.
 
-    table: changed in place; name: of the catalogue; its columns begin with it; matches: of the rows
-    of the table with it.
+    table: changed in place. name: of the catalogue, with which its columns begin.
+    matches: of the rows of the table with it.
     """
     n = len(table)
     nearest = matches.nearest

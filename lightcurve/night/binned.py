@@ -173,8 +173,8 @@ class SmallMasters:
 def shrink_masters(masters: Masters, shape: tuple[int, int], factor: int) -> SmallMasters:
     """Shrink master frames, leaving out their bad pixels.
 
-    masters: maybe without any image; shape: (ny, nx) of the frames; factor: side of the squares
-    that become one pixel.
+    masters: maybe without any image. shape: (ny, nx) of the frames.
+    factor: side of the squares that become one pixel.
     """
     bits = np.zeros(shape, np.uint8) if masters.bad is None else masters.bad.copy()
     for image in (masters.bias, masters.dark, masters.flat):

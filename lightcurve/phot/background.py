@@ -182,8 +182,8 @@ def measure_background(
 def _find_source_pixels(light: np.ndarray, rms: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Mark the pixels that hold light of sources, with a rim around them.
 
-    light: above the background, 0 where bad; rms: of one pixel; mask: bad pixels, which say nothing
-    of the noise.
+    light: above the background, 0 where bad. rms: of one pixel.
+    mask: bad pixels, which say nothing of the noise.
     """
     from scipy.ndimage import gaussian_filter, maximum_filter
 

@@ -24,7 +24,7 @@ def windowed_centroid(
     window lands on the centre at once; the noise is close to that of a fitted profile. A star alone
     needs three steps, one on a neighbour's wing a dozen.
 
-    boxes: (n, m, m), sky-subtracted; non-finite pixels do not count; sigma: of the window, pixels.
+    boxes: (n, m, m), sky-subtracted; non-finite pixels do not count. sigma: of the window, pixels.
     Returns (2, n), x and y from each box's centre pixel; NaN where the window holds no light or the
     star runs away from its box.
     """

@@ -251,8 +251,9 @@ def fit_moffat(
 ) -> tuple[float, float, float, float]:
     """Fit one elliptical Moffat profile to several stars (the first 60), each with its own flux.
 
-    light: above the sky; variance: of a pixel, with the photon noise of the stars; fwhm: to start
-    from. Returns FWHM along both axes (pixels), angle of the first (degrees), beta. With fewer than
+    light: above the sky. variance: of a pixel, with the photon noise of the stars.
+    fwhm: to start from, pixels.
+    Returns FWHM along both axes (pixels), angle of the first (degrees), beta. With fewer than
     3 stars the start itself: round, beta 3.
     """
     from scipy.optimize import least_squares

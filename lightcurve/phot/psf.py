@@ -83,8 +83,8 @@ def moffat(u: np.ndarray, v: np.ndarray, shape: tuple[float, float, float, float
     ``(beta - 1) / (pi a b) (1 + x'^2/a^2 + y'^2/b^2)^-beta`` (Moffat 1969), three Gauss-Legendre
     points along each side of a pixel.
 
-    u, v: offsets of pixel centres, pixels; shape: FWHM along the two axes (pixels), angle of the
-    first (degrees), beta.
+    u, v: offsets of pixel centres, pixels.
+    shape: FWHM along the two axes (pixels), angle of the first (degrees), beta.
     """
     fwhm_x, fwhm_y, angle, beta = shape
     to_core = 1 / (2 * np.sqrt(2 ** (1 / beta) - 1))

@@ -34,8 +34,8 @@ def name_stars(
 ) -> list:
     """Name stars beside their circles, off those of the others and other names if possible.
 
-    axes: its limits are those of the image; places: (n, 2) float array, x and y, pixels; outer:
-    radius of the circles, pixels.
+    axes: its limits are those of the image. places: (n, 2) float array, x and y, pixels.
+    outer: radius of the circles, pixels.
     """
     labels, boxes = [], np.empty((0, 4))
     wide = (max(axes.get_xlim()), max(axes.get_ylim()))

@@ -102,8 +102,8 @@ def draw_binned(axes: Axes, time: np.ndarray, flux: np.ndarray, width: float = B
 def draw_events(axes: Axes, events: dict[str, float], *, text: bool = True) -> list:
     """Mark predicted ingress, middle and egress; those outside the time axis are left out.
 
-    events: name to time in the unit of the axis, whose limits are set; text: write the names along
-    the lines.
+    events: name to time in the unit of the axis, whose limits are set.
+    text: write the names along the lines.
     """
     drawn = []
     first, last = axes.get_xlim()

@@ -185,9 +185,9 @@ def expose(
 ) -> np.ndarray:
     """Read out one exposure: photon noise, read noise, gain, whole numbers, full scale.
 
-    electrons: (ny, nx) float array, expected number, of light and of dark current; bias_adu: (ny,
-    nx) float array or float; gain: electrons per ADU; read_noise: electrons; full_scale: numbers
-    above are cut to it.
+    electrons: (ny, nx) float array, expected number, of light and of dark current.
+    bias_adu: (ny, nx) float array or float. gain: electrons per ADU. read_noise: electrons.
+    full_scale: numbers above are cut to it.
     Returns (ny, nx) uint16 array, ADU. Variance in electrons: `electrons` + `read_noise`^2 +
     `gain`^2 / 12.
     """

@@ -158,8 +158,8 @@ def judge(
 ) -> Verdict:
     """Judge what the night shows; absence only of a transit of which at least 90 % was observed.
 
-    delta_bic: BIC without minus BIC with transit, at errors that carry scatter and red noise;
-    depth_sigma: radius ratio squared over its error; cover: from `coverage` of the best transit.
+    delta_bic: BIC without minus BIC with transit, at errors that carry scatter and red noise.
+    depth_sigma: radius ratio squared over its error. cover: from `coverage` of the best transit.
     """
     if delta_bic > FOUND_DELTA_BIC and depth_sigma > FOUND_SIGMA:
         missing = [name for name, side in CONTACTS.items() if not _whole(cover, name, side)]

@@ -240,7 +240,7 @@ def solve_flat(
 def _offered_columns(
     points: Points, settings: FitSettings, used: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Standardise the covariates that there are; FitError when one asked for is not there."""
+    """Standardise the covariates there are; raises FitError when one asked for is not."""
     offered = {"time": points.time - points.time[used].mean(), **points.covariates}
     columns = trend_columns(offered, used)
     missing = [name for name in settings.covariates or () if name not in columns]
