@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Another reader of AstroImageJ tables; of what it depends on, that reader needs astropy alone.
 STELLARPHOT := stellarphot>=2.1.2
 
-.PHONY: help demo test check format bench pictures clean
+.PHONY: help demo test check format bench docs pictures clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -43,6 +43,9 @@ format: $(VENV)/tools ## Format the code
 
 bench: $(VENV)/tools ## Measure speed and memory (minutes)
 	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/run ## Write into the manual what it has from the program
+	$(BIN)/python -m benchmarks.manual
 
 pictures: $(VENV)/tools ## Make the pictures of the README anew
 	$(BIN)/python -m benchmarks.pictures

@@ -1,0 +1,81 @@
+"""What the manual has from the program: the list of modules, and the tables of its registries."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+from lightcurve.astrometry.chain import SOLVERS
+from lightcurve.catalogs.services import SERVICES
+from lightcurve.core.columns import TABLES, columns_in_markdown
+from lightcurve.core.covariates import COVARIATES
+from lightcurve.core.flags import MEANING, Flag
+from lightcurve.exports.formats import exports_in_markdown
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+_TABLE = re.compile(r"(?m)^\|[-|]+\|\n((?:\|.*\n)+)")
+
+
+def modules_in_markdown() -> str:
+    """Every folder and module with the first line of its docstring, as docs/modules.md has it."""
+    text = ["# Where things are", ""]
+    text += ["Every module with the first line of its docstring, which a test holds it to.", ""]
+    for folder in sorted(p.parent for p in (ROOT / "lightcurve").rglob("__init__.py")):
+        names = sorted(p for p in folder.glob("*.py") if p.name != "__init__.py")
+        text += [f"## `{folder.relative_to(ROOT).as_posix()}/`", "", _says(folder / "__init__.py")]
+        text += ["", "| module | what it does |", "|---|---|"]
+        text += [f"| `{path.stem}` | {_says(path)} |" for path in names] + [""]
+    return "\n".join(text)
+
+
+def _says(path: Path) -> str:
+    return (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n")[0]
+
+
+def pages() -> dict[Path, str]:
+    """Every page that has something from the program, as it should be."""
+    columns = [columns_in_markdown(table.columns) for table in TABLES]
+    flags = "\n".join(f"| {int(flag)} | `{flag.name}` | {MEANING[flag]} |" for flag in Flag)
+    covariates = "\n".join(covariate.in_markdown for covariate in COVARIATES)
+    tables = {
+        "outputs.md": [*columns, flags],
+        "solving.md": ["\n".join(solver.in_markdown for solver in SOLVERS)],
+        "image.md": ["\n".join(service.in_markdown for service in SERVICES)],
+        "transit.md": [exports_in_markdown(), covariates],
+    }
+    made = {DOCS / "modules.md": modules_in_markdown()}
+    for name, pasted in tables.items():
+        text = (DOCS / name).read_text()
+        for table in pasted:
+            text = paste(text, table)
+        made[DOCS / name] = text
+    return made
+
+
+def paste(page: str, table: str) -> str:
+    """Put a table in the place of the one of a page that shares the most first cells with it."""
+    rows = re.sub(r"(?s)^.*\n\|[-|]+\|\n", "", table).strip("\n") + "\n"
+    wanted = _first_cells(rows)
+
+    def likeness(body: str) -> float:
+        cells = _first_cells(body)
+        return len(cells & wanted) / len(cells | wanted)
+
+    found = max(_TABLE.finditer(page), key=lambda match: likeness(match[1]))
+    if not likeness(found[1]):
+        msg = f"no table has any of {', '.join(sorted(wanted))}"
+        raise ValueError(msg)
+    return page[: found.start(1)] + rows + page[found.end(1) :]
+
+
+def _first_cells(rows: str) -> set[str]:
+    return {row.split("|")[1].strip() for row in rows.splitlines()}
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        if path.read_text() != text:
+            path.write_text(text)
+            print(f"{path.relative_to(ROOT)} written")
