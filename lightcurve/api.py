@@ -135,7 +135,13 @@ def reduce_image(
 
 
 def read_light_curve(
-    path: AnyPath, *, columns: Sequence[str] = (), time: str = "", flux: str = "", error: str = ""
+    path: AnyPath,
+    *,
+    columns: Sequence[str] = (),
+    time: str = "",
+    flux: str = "",
+    error: str = "",
+    time_kind: str = "",
 ) -> LightCurve:
     """Read a light curve of any source: ours, AstroImageJ's, or a table with a time and a flux.
 
@@ -146,6 +152,8 @@ def read_light_curve(
         Names of the columns of a table without a header.
     time, flux, error : str
         Columns meant, where their names do not tell.
+    time_kind : str
+        What `time` holds, such as ``"jd_utc"``, where its name does not say it.
 
     Returns
     -------
@@ -157,7 +165,7 @@ def read_light_curve(
     InputError
         When there is no such table, or its time or flux cannot be told.
     """
-    return read_curve(Path(path), Choice(tuple(columns), time, flux, error))
+    return read_curve(Path(path), Choice(tuple(columns), time, flux, error, time_kind=time_kind))
 
 
 def fit_transit(

@@ -142,6 +142,16 @@ def test_a_curve_that_was_read_is_fitted_and_drawn(tmp_path: Path) -> None:
     assert_array_equal(again.bjd_tdb, time)
 
 
+def test_a_column_of_times_is_named_as_the_error_says(tmp_path: Path) -> None:
+    table = tmp_path / "curve.csv"
+    jd = 2460000.5 + np.arange(20) / 1000
+    table.write_text("\n".join(["t,flux", *(f"{t:.4f},1.0" for t in jd.tolist())]))
+    with pytest.raises(lc.InputError, match=r"in Python: time=, time_kind="):
+        lc.read_light_curve(table)
+    curve = lc.read_light_curve(table, time="t", time_kind="jd_utc")
+    assert_array_equal(curve.jd_utc, np.round(jd, 4))
+
+
 def test_simulated_frames_are_those_asked_for(tmp_path: Path) -> None:
     simulated = lc.simulate_night(tmp_path, frames=2, size=(96, 64), bias=0, dark=0, flat=0)
     assert len(simulated.truth.lights) == simulated.summary["light_frames"].value == 2

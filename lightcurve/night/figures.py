@@ -152,7 +152,7 @@ def _seeing_profile(path: Path, night: Night) -> None:
     profiles = [
         star_profile(
             frame.pixels, (m.x[shown, row], m.y[shown, row]), m.star_sky[shown, row], m.annulus[1],
-            star_id=str(night.plan.star_id[row]), role=StarRole(night.plan.role[row]),
+            star_id=str(night.stars.star_id[row]), role=StarRole(night.stars.role[row]),
             fwhm=m.fwhm[shown, row],
         )
         for row in _shown_stars(night)
@@ -172,7 +172,7 @@ def _cumulative_flux(path: Path, night: Night) -> None:
     else:
         radii, flux, error = _grow(night, rows, chosen)
         what = night.scene.reference.path.name
-    roles = list(night.plan.role[rows])
+    roles = list(night.stars.role[rows])
     title = f"Cumulative flux, {what}"
     save_growth(path, radii, flux, error, roles=roles, radius=chosen, title=title)
 
@@ -181,7 +181,7 @@ def _grow(
     night: Night, rows: list[int], chosen: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Radii up to the sky annulus, with flux and error of stars in the reference frame."""
-    frame, plan, recipe = night.scene.reference, night.plan, night.scene.recipe
+    frame, plan, recipe = night.scene.reference, night.stars, night.scene.recipe
     largest = max(recipe.annulus[0], 1.2 * chosen)
     radii = np.union1d(np.linspace(largest / N_LADDER, largest, N_LADDER), [chosen])
     places = plan.x_ref[rows], plan.y_ref[rows]
@@ -191,7 +191,7 @@ def _grow(
 
 def _field(path: Path, night: Night) -> None:
     save_field(
-        path, night.scene.reference.pixels, night.plan, radius=night.recipe.radius_px,
+        path, night.scene.reference.pixels, night.stars, radius=night.recipe.radius_px,
         outer=night.measurements.annulus[1], solution=night.scene.solution,
         title=f"{_title(night)}: {night.scene.reference.path.name}",
     )  # fmt: skip
@@ -209,8 +209,8 @@ def _star_curves(path: Path, night: Night) -> None:
     check = night.recipe.check_row
     rows = rows if check is None else [check, *rows]
     save_star_curves(
-        path, night.measurements.bjd_tdb, relative[:, rows], names=list(night.plan.star_id[rows]),
-        roles=list(night.plan.role[rows]),
+        path, night.measurements.bjd_tdb, relative[:, rows], names=list(night.stars.star_id[rows]),
+        roles=list(night.stars.role[rows]),
     )  # fmt: skip
 
 
@@ -219,7 +219,7 @@ def _noise(path: Path, night: Night) -> None:
 
     relative, error = star_curves(night.measurements, night.curve)
     known = np.isfinite(relative).sum(axis=0) > 0.5 * len(relative)
-    relative, error, roles = relative[:, known], error[:, known], night.plan.role[known]
+    relative, error, roles = relative[:, known], error[:, known], night.stars.role[known]
     k = int(np.argmin(np.abs(night.measurements.radii - night.recipe.radius_px)))
     flux = np.nanmedian(night.measurements.flux[:, known, k], axis=0)
     scatter = column_scatter(np.diff(relative, axis=0)) / np.sqrt(2)
@@ -251,7 +251,7 @@ def write_page(
 
     figures: PNG files of `write_figures`; frames: what became of each file.
     """
-    plan = night.plan
+    plan = night.stars
     stars = [
         {"star": star, "role": role, "ra": ra, "dec": dec, "reason": reason}
         for star, role, ra, dec, reason in zip(

@@ -156,7 +156,7 @@ def _write_tables(out: Path, night: Night) -> dict[str, Path]:
             out / "measurements.csv", measurements, curve, image_height=night.scene.recipe.shape[0],
             saturation_adu=night.scene.recipe.saturation_adu,
         ),
-        "stars.csv": write_stars(out / "stars.csv", night.plan, columns),
+        "stars.csv": write_stars(out / "stars.csv", night.stars, columns),
         "frames.csv": write_frames_table(out, *night.of_frames),
     }  # fmt: skip
     if night.fit is not None and night.target.planet is not None:

@@ -133,8 +133,20 @@ class Night(Tabular):
 
     Attributes
     ----------
+    inventory : Inventory
+        What the folder holds.
+    target : Target
+        Whose light curve it is.
+    settings : Settings
+        As they were given.
+    scene : Scene
+        The reference frame, reduced, with its solution, camera and stars.
     results : sequence of FrameResult
         Of all frames that were tried, in order of time.
+    measurements : Measurements
+        Every flux, by frame, star and radius.
+    curve : LightCurve
+        From the aperture and the comparison stars that were chosen.
     fit : TransitFit or None
         Where a planet is known and the fit did not fail.
     products : Products
@@ -165,17 +177,12 @@ class Night(Tabular):
         return self.curve.need_recipe()
 
     @property
-    def plan(self) -> StarPlan:
+    def stars(self) -> StarPlan:
         """The stars with the roles they had in the end."""
         return revise_plan(self.measurements.plan, self.recipe.roles)
 
     @property
-    def stars(self) -> StarPlan:
-        """The same, as `to_table` of it tells."""
-        return self.plan
-
-    @property
-    def of_frames(self) -> tuple:
+    def of_frames(self) -> tuple[Inventory, Target, Scene, Sequence[FrameResult]]:
         """Inventory, target, scene and results: the arguments of `frame_rows`."""
         return self.inventory, self.target, self.scene, self.results
 

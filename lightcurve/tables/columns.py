@@ -162,7 +162,7 @@ def read_table(path: str | Path, table: TableFormat) -> TableCells:
     if lacking:
         msg = (
             f"{path.name}: not a {table.name} of ours, it lacks {', '.join(lacking)}; "
-            "--time, --flux and --error name the columns of another's table"
+            "--time, --flux and --error (in Python: time=, flux=, error=) name another's columns"
         )
         raise InputError(msg)
     for number, row in enumerate(rows, start=2):

@@ -147,7 +147,8 @@ def _times(
         odd = [note.text for note in table.unusable if note.about is About.NOT_JULIAN]
         msg = (
             "no column of times that says what it is (BJD_TDB, JD_UTC); name it "
-            f"with --time and --time-kind; the table has {'; '.join([found, *odd])}"
+            "with --time and --time-kind (in Python: time=, time_kind=); "
+            f"the table has {'; '.join([found, *odd])}"
         )
         raise InputError(msg, file=table.name)
     return times.get(bjd, nothing), times.get(jd, nothing), bjd or jd
@@ -215,7 +216,7 @@ def _fluxes(
         return flux, error, star
     name = choice.flux or _first(table, (f"rel_flux_{choice.target}", *FLUXES))
     if not name:
-        msg = "no column of relative flux; name it with --flux"
+        msg = "no column of relative flux; name it with --flux (in Python: flux=)"
         raise InputError(msg, file=table.name)
     flux = _column(table, name)
     if choice.comparison_flux:

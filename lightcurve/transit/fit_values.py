@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from lightcurve.core.data import Note, Parameter, Planet, TransitFit, Verdict
+from lightcurve.core.data import Finding, Note, Parameter, Planet, Severity, TransitFit, Verdict
 from lightcurve.core.errors import InputError
 from lightcurve.transit.ephemeris import LIMITS
 
 __all__ = ["fit_from_json", "fit_to_json", "planet_values"]
 
 WHOLE = ("n_points", "n_left_out", "epoch", "supersample", "sampling_steps")
+OF_THE_RUN = ("depth_over_error", "seed")  # numbers in fit.json that are no statistics
 
 
 def fit_to_json(
@@ -31,8 +32,9 @@ def fit_to_json(
     -------
     dict
         Parameters by name, each a map of value, lower, upper (16 and 84 %) and unit; beside them
-        the statistics as numbers, ``verdict``, ``covariates``, ``notes`` and ``planet``. A number
-        that is not known is None.
+        the statistics as numbers, named by ``statistics``; ``verdict`` and ``notes`` for people,
+        and their parts (``verdict_finding``, ``remarks`` ...) for programs; ``covariates`` and
+        ``planet``. A number that is not known is None.
     """
     parameters = {
         name: {
@@ -49,6 +51,7 @@ def fit_to_json(
     }
     if statistics.get("converged") is not None:
         statistics["converged"] = bool(statistics["converged"])
+    depth_sigma = fit.verdict.depth_sigma
     known = {
         "name": planet.name,
         "period_days": planet.period_days,
@@ -58,9 +61,14 @@ def fit_to_json(
     return {
         **parameters,
         **statistics,
+        "statistics": list(statistics),
         "verdict": str(fit.verdict),
+        "verdict_finding": fit.verdict.finding.value,
+        "verdict_reason": fit.verdict.reason,
+        "depth_over_error": _plain(math.nan if depth_sigma is None else depth_sigma),
         "covariates": list(fit.covariates),
         "notes": [str(note) for note in fit.notes],
+        "remarks": [{"text": n.text, "severity": n.severity.name.lower()} for n in fit.notes],
         "planet": known,
         **(extra or {}),
     }
@@ -93,7 +101,7 @@ def fit_from_json(content: Mapping[str, Any], columns: Mapping[str, np.ndarray])
     Parameters
     ----------
     content : mapping
-        As `fit_to_json` lays it out.
+        As `fit_to_json` lays it out, or did before it told the parts of verdict and notes.
     columns : mapping of str to (n,) array
         ``model``, ``trend``, ``residual`` and ``used``.
 
@@ -113,12 +121,11 @@ def fit_from_json(content: Mapping[str, Any], columns: Mapping[str, np.ndarray])
             for name, entry in content.items()
             if isinstance(entry, Mapping) and "unit" in entry
         }
-        statistics = {
-            name: float(value) for name, value in content.items() if isinstance(value, int | float)
-        }
+        numbers = [name for name, value in content.items() if isinstance(value, int | float)]
+        told = content.get("statistics", [name for name in numbers if name not in OF_THE_RUN])
+        statistics = {name: _number(content[name]) for name in told}
         covariates = tuple(map(str, content["covariates"]))
-        notes = tuple(Note(str(text)) for text in content["notes"])
-        verdict = Verdict.read(str(content["verdict"]))
+        notes, verdict = _read_notes(content), _read_verdict(content)
     except (KeyError, TypeError, ValueError) as error:
         msg = f"fit.json: not a fit of ours ({type(error).__name__}: {error})"
         raise InputError(msg) from error
@@ -135,6 +142,19 @@ def fit_from_json(content: Mapping[str, Any], columns: Mapping[str, np.ndarray])
         sample_names=(),
         notes=notes,
     )
+
+
+def _read_notes(content: Mapping[str, Any]) -> tuple[Note, ...]:
+    if "remarks" not in content:
+        return tuple(Note(str(text)) for text in content["notes"])
+    return tuple(Note(n["text"], Severity[n["severity"].upper()]) for n in content["remarks"])
+
+
+def _read_verdict(content: Mapping[str, Any]) -> Verdict:
+    if "verdict_finding" not in content:
+        return Verdict.read(str(content["verdict"]))
+    finding, reason = Finding(content["verdict_finding"]), str(content["verdict_reason"])
+    return Verdict(finding, reason, content["depth_over_error"])
 
 
 def _number(value: float | None) -> float:

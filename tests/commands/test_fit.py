@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import tomllib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from lightcurve.cli import app
-from lightcurve.core.data import Finding, Verdict
+from lightcurve.core.data import Finding, Note, Severity, Verdict
 from lightcurve.core.errors import FitError, InputError
 from lightcurve.core.settings import make_settings
 from lightcurve.core.times import bjd_tdb
@@ -294,6 +295,25 @@ def test_a_fit_reads_back(tmp_path, planet_file):
     for name, value in again.items():
         if name != "planet":
             assert value == content[name], name
+    assert "seed" in content
+    assert "seed" not in fit.statistics
+    told = replace(
+        fit,
+        verdict=Verdict(Finding.INCONCLUSIVE, "deep: and wide", 2.5),
+        notes=(Note("look", Severity.WARNING), Note("so")),
+        statistics={**fit.statistics, "beta": np.nan},
+    )
+    text = fit_to_json(told, planet, extra={"seed": 3})
+    columns = read_model(tmp_path / "out" / "model.csv")
+    back = fit_from_json(text, columns)
+    assert (back.verdict, back.notes) == (told.verdict, told.notes)
+    assert back.statistics.keys() == told.statistics.keys()
+    assert np.isnan(back.statistics["beta"])
+    new = {"statistics", "verdict_finding", "verdict_reason", "depth_over_error", "remarks"}
+    old = fit_from_json({name: text[name] for name in text if name not in new}, columns)
+    assert (old.verdict.finding, old.verdict.reason) == (Finding.INCONCLUSIVE, "deep: and wide")
+    assert [note.text for note in old.notes] == ["look", "so"]
+    assert "seed" not in old.statistics
     with pytest.raises(InputError, match="not a fit of ours"):
         fit_from_json({"verdict": ""}, read_model(tmp_path / "out" / "model.csv"))
 
