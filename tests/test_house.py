@@ -49,7 +49,7 @@ SHARED = [m for m in MODULES if m not in DOORS and folder_of(m) != "commands" an
 
 def test_no_module_lies_loose_beside_the_folders() -> None:
     loose = {path.stem for path in PACKAGE.glob("*.py")}
-    assert loose == {"__init__", "__main__", "api", "cli"}
+    assert loose == {"__init__", "__main__", "cli"}
 
 
 @pytest.mark.parametrize("module", SHARED)
