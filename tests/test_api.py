@@ -221,3 +221,11 @@ def test_a_curve_without_barycentric_times_is_drawn_by_its_clock(tmp_path: Path)
     axes = lc.read_light_curve(table).plot()
     assert axes.get_xlabel() == "JD_UTC - 2460000"
     assert_array_equal(axes.lines[0].get_xdata(), times - 2460000)
+
+
+@pytest.mark.parametrize("option", [{"radius": [4.0]}, {"style": "aij"}])
+def test_an_option_of_another_verb_is_refused_not_ignored(
+    option: dict[str, object], tmp_path: Path
+) -> None:
+    with pytest.raises(lc.LightcurveError, match="fit has no option"):
+        lc.fit_transit(tmp_path / "any.csv", **option)

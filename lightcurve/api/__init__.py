@@ -65,7 +65,7 @@ def reduce_night(
     """
     return reduce_folder(
         Path(folder),
-        settings_of_keywords(settings, options),
+        settings_of_keywords("run", settings, options),
         Path(out),
         manifest=None if manifest is None else Path(manifest),
         progress=progress or silent,
@@ -100,7 +100,7 @@ def measure_night(
     """
     return measure_folder(
         Path(folder),
-        settings_of_keywords(settings, options),
+        settings_of_keywords("measure", settings, options),
         Path(out),
         manifest=None if manifest is None else Path(manifest),
         progress=progress or silent,
@@ -131,7 +131,7 @@ def reduce_image(
     LightcurveError
         Whatever stands in the way, in one line.
     """
-    return reduce_frame(Path(path), settings_of_keywords(settings, options), Path(out))
+    return reduce_frame(Path(path), settings_of_keywords("image", settings, options), Path(out))
 
 
 def read_light_curve(
@@ -199,7 +199,7 @@ def fit_transit(
     LightcurveError
         When no planet is known, no point has a time, or the fit fails.
     """
-    settled = settings_of_keywords(settings, options)
+    settled = settings_of_keywords("fit", settings, options)
     read = curve if isinstance(curve, LightCurve) else read_light_curve(curve)
     known = Known(exposure_s=exposure, filter=filter)
     return fit_light_curve(read, need_planet(settled), settled, known=known)

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_origin, get_type_hints
 
@@ -219,6 +220,9 @@ OPTIONS: dict[str, Option] = {
 Command = Callable[..., None]
 
 
+_HEEDED: dict[str, list[str]] = {}  # by verb, the settings that it has options for
+
+
 def takes_settings(*wanted: str) -> Callable[[Command], Command]:
     """Give a command the options of `OPTIONS` and ``--config``, handed to it as ``settings``.
 
@@ -241,6 +245,7 @@ def takes_settings(*wanted: str) -> Callable[[Command], Command]:
 
 
 def _with_options(command: Command, names: list[str]) -> Command:
+    _HEEDED[command.__name__] = names
     # Only a checker of types knows what settings are: pydantic would be loaded for every --help.
     hints = get_type_hints(command, localns={"Settings": Any}, include_extras=True)
     own = [
@@ -276,16 +281,19 @@ def merged_settings(config: Path | None, given: dict[str, Any]) -> Settings:
     return _overridden(values, given)
 
 
-def settings_of_keywords(settings: Settings | None, keywords: dict[str, Any]) -> Settings:
-    """Join settings with options by their names as keywords: ``read_noise`` for --read-noise.
+def settings_of_keywords(
+    verb: str, settings: Settings | None, keywords: dict[str, Any]
+) -> Settings:
+    """Join settings with the options of a verb as keywords: ``read_noise`` for --read-noise.
 
-    Raises InputError for an option that there is not, or a value that cannot be.
+    Raises InputError for an option that the verb does not have, or a value that cannot be.
     """
-    names = {option.keyword: name for name, option in OPTIONS.items()}
+    import_module(f"lightcurve.commands.{verb}")
+    names = {OPTIONS[name].keyword: name for name in _HEEDED[verb]}
     given = {}
     for keyword, value in keywords.items():
         if keyword not in names:
-            msg = f"no option {keyword}{did_you_mean(keyword, names)}"
+            msg = f"{verb} has no option {keyword}{did_you_mean(keyword, names)}"
             raise InputError(msg)
         wants_list = get_origin(OPTIONS[names[keyword]].kind) is list
         alone = wants_list and (isinstance(value, str) or not isinstance(value, Iterable))
