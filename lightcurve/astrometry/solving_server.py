@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from lightcurve.core.errors import SolveError, WebError, Why
 from lightcurve.core.http import BUSY, Reply, Session
+from lightcurve.core.table_text import joined
 
 MAX_BYTES = 1_000_000
 TRIES = 4
@@ -70,7 +71,7 @@ class WebServer:
         line = str(text)
         for secret in self.secrets:
             line = line.replace(secret, "***")
-        return "".join(c for c in " ".join(line.split()) if c.isprintable())[:200]
+        return "".join(c for c in joined(line) if c.isprintable())[:200]
 
     def _ask(
         self, method: str, path: str, end: float, limit: int, sent: Mapping[str, Any] | None = None

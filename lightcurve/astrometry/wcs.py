@@ -13,6 +13,7 @@ from lightcurve.core.data import Registration, Solution
 from lightcurve.core.errors import FrameError, InputError, SolveError, Why
 from lightcurve.core.files import write_whole
 from lightcurve.core.library_warnings import quietly
+from lightcurve.core.table_text import joined
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -297,7 +298,7 @@ def wcs_into_copy(frame_path: Path, out_path: Path, solution: Solution) -> Path:
     try:
         content, _ = quietly(lambda: _with_wcs(frame_path, solution))
     except (OSError, ValueError, TypeError) as error:
-        what = " ".join(str(error).split())[:200]
+        what = joined(error)[:200]
         raise FrameError(frame_path, f"cannot be copied with its WCS: {what}") from error
     return write_whole(out_path, lambda file: file.write(content), parents=True)
 

@@ -59,7 +59,9 @@ def one_line(text: str) -> str:
 
     Blanks are joined; every other character that does not print is a question mark.
     """
-    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+    from lightcurve.core.table_text import joined, printable
+
+    return printable(joined(text))
 
 
 def in_digits(value: Any, digits: int) -> Any:

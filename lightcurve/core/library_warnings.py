@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Callable
 from typing import TypeVar
 
+from lightcurve.core.table_text import joined
+
 __all__ = ["quietly"]
 
 T = TypeVar("T")
@@ -16,5 +18,5 @@ def quietly(step: Callable[[], T]) -> tuple[T, tuple[str, ...]]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         result = step()
-    lines = (" ".join(str(entry.message).split())[:300] for entry in caught)
+    lines = (joined(entry.message)[:300] for entry in caught)
     return result, tuple(dict.fromkeys(lines))

@@ -12,7 +12,16 @@ import numpy as np
 
 from lightcurve.core.errors import InputError
 
-__all__ = ["MISSING", "cell", "csv_rows", "csv_text", "parse_numbers", "read_text"]
+__all__ = [
+    "MISSING",
+    "cell",
+    "csv_rows",
+    "csv_text",
+    "joined",
+    "parse_numbers",
+    "printable",
+    "read_text",
+]
 
 # What stands for no number, in small letters.
 MISSING = {"", "nan", "-nan", "null", "none", "n/a", "na", "inf", "-inf", "infinity", "-infinity"}
@@ -36,7 +45,17 @@ def cell(value: Any) -> str:
     if isinstance(value, (float, np.floating)):
         number = float(value)
         return "" if number != number else repr(number)  # noqa: PLR0124  NaN is not itself
-    return " ".join(str(value).split())
+    return joined(value)
+
+
+def joined(text: object) -> str:
+    """Write text in one line, with one blank where it had blanks and line breaks."""
+    return " ".join(str(text).split())
+
+
+def printable(text: str) -> str:
+    """Put a question mark for each character that does not print, which XML may not allow."""
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def csv_text(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

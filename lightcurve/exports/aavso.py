@@ -12,6 +12,7 @@ import numpy as np
 
 from lightcurve.core.covariates import covariate_named
 from lightcurve.core.errors import InputError
+from lightcurve.core.table_text import joined
 from lightcurve.exports.submission import (
     BINNING,
     EXPOSURE,
@@ -113,7 +114,7 @@ def plain(text: str) -> str:
 
     Other characters become question marks.
     """
-    return " ".join(text.encode("ascii", "replace").decode().split())
+    return joined(text.encode("ascii", "replace").decode())
 
 
 def value_and_error(value: float, error: float | None) -> tuple[str, str]:

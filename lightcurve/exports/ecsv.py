@@ -12,6 +12,7 @@ from astropy.table import Table
 
 from lightcurve.core.covariates import COVARIATES
 from lightcurve.core.quantities import QUANTITIES
+from lightcurve.core.table_text import joined
 from lightcurve.exports.submission import (
     FILTER,
     PLANET_NAME,
@@ -48,9 +49,9 @@ def ecsv_text(submission: Submission) -> str:
         {name: values[good] for name, values in columns.items()},
         units={name: unit for name in columns if (unit := _unit(name))},
         meta={
-            "star": _plain(STAR_NAME.of(submission)),
-            "planet": _plain(PLANET_NAME.of(submission)),
-            "filter": _plain(FILTER.of(submission)),
+            "star": joined(STAR_NAME.of(submission)),
+            "planet": joined(PLANET_NAME.of(submission)),
+            "filter": joined(FILTER.of(submission)),
             "time_format": "jd",
             "time_scale": "tdb",
             "software": SOFTWARE,
@@ -68,11 +69,6 @@ def _unit(column: str) -> str:
         return ""
     quantity = QUANTITIES.entries.get(covariate.needs[0])
     return quantity.unit if quantity else ""
-
-
-def _plain(text: str) -> str:
-    """One line, whatever it holds."""
-    return " ".join(text.split())
 
 
 def _validate(text: str) -> list[str]:

@@ -11,8 +11,8 @@ import numpy as np
 
 from lightcurve.core.errors import InputError
 from lightcurve.core.flags import Flag
+from lightcurve.core.table_text import printable
 from lightcurve.image.reduced import FoundBy, Magnitudes, Reduced
-from lightcurve.image.table import printable
 from lightcurve.report.image_maps import save_background, save_cutouts, save_frame, save_psf
 from lightcurve.report.image_plots import (
     ZeroPointPoints,

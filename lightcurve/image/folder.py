@@ -13,6 +13,7 @@ from lightcurve.core.data import FrameStatus
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.files import digest, file_state, read_text
 from lightcurve.core.settings import Settings
+from lightcurve.core.table_text import joined
 from lightcurve.frames.names import fits_stem
 from lightcurve.image.figures import FIGURES
 from lightcurve.image.write import SUMMARY, write_summary
@@ -91,8 +92,8 @@ def clear(folder: Path, frame: Path) -> None:
 def reason_of(error: LightcurveError | OSError, frame: Path) -> str:
     """Say in one line why a frame failed, without its name."""
     if isinstance(error, LightcurveError):
-        return " ".join(error.beside(frame.name, str(frame)).split())
-    return " ".join(str(error).split())
+        return joined(error.beside(frame.name, str(frame)))
+    return joined(error)
 
 
 def _fail(folder: Path, frame: Path, reason: str) -> None:

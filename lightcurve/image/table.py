@@ -13,6 +13,7 @@ from lightcurve.catalogs.layout import Catalog
 from lightcurve.core.constants import J2000_JD, YEAR_DAYS
 from lightcurve.core.data import Quality
 from lightcurve.core.flags import Flag, describe
+from lightcurve.core.table_text import printable
 from lightcurve.image.calibrate import fluxes
 from lightcurve.image.locate import positions
 from lightcurve.image.reduced import Calibrated, Placed, Sources
@@ -258,11 +259,6 @@ def ucd_of(name: str) -> str | None:
         return COLUMN_UCDS[name]
     endings = [ending for ending in ENDING_UCDS if name.endswith(ending)]
     return ENDING_UCDS[max(endings, key=len)] if endings else None
-
-
-def printable(text: str) -> str:
-    """Put a question mark for what XML does not allow, as a file's name may have it."""
-    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _tell_odd_unit(column: Column) -> None:
