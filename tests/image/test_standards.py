@@ -68,12 +68,12 @@ def test_a_catalogue_without_the_band_ties_to_its_own():
     assert found.notes == ("gaia has no J: magnitudes are tied to its G",)
 
 
-@pytest.mark.parametrize("name", ["simbad", "gaiaa"])
-def test_only_catalogues_with_magnitudes_can_be_named(name):
+def test_only_catalogues_with_magnitudes_can_be_named():
+    simbad = make_settings({"image": {"standards": "simbad"}})
     with pytest.raises(InputError) as raised:
-        services_for("V", 20.0, make_settings({"image": {"standards": name}}), given=False)
+        services_for("V", 20.0, simbad, given=False)
     message = str(raised.value)
-    assert repr(name) in message
+    assert "'simbad'" in message
     assert "gaia, " in message
     assert not any(other in message.split(": ")[1] for other in ("simbad", "skybot", "vsx"))
 
