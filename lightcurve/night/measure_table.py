@@ -13,6 +13,7 @@ from lightcurve.frames.inventory import check_folder, take_inventory
 from lightcurve.night.frame_table import report_inventory, write_frames_table
 from lightcurve.night.prepare import prepare_night
 from lightcurve.night.reduced import stack_results
+from lightcurve.night.settle import refuse_blank_sky
 from lightcurve.night.store import open_store
 from lightcurve.night.workers import measure_night
 from lightcurve.setup.target import find_target
@@ -68,6 +69,7 @@ def measure_folder(
         write_frames_table(out, inventory, target, scene, results)
         measurements = stack_results(results, scene.recipe)
         write_stars(out / "stars.csv", measurements.plan)
+        refuse_blank_sky(measurements, scene, target)
         columns = measurements.long_columns()
         columns["flags"] = columns["flags"].astype(int)
         rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))

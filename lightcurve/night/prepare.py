@@ -68,7 +68,7 @@ def prepare_night(
         reference, solution, target, settings, camera, masters_folder if masters else None, made_of
     )
     if not recipe.plan.target_detected:
-        log.warning("%s", recipe.plan.reason[0])
+        log.warning("%s", describe_blank(recipe, reference.frame.path, target))
     return Scene(
         lights=tuple(entry.path for entry in lights),
         unused=unused,
@@ -78,6 +78,25 @@ def prepare_night(
         recipe=recipe,
         camera=camera,
         values=list_values(target, reference.frame.exposure, camera, solution, recipe),
+    )
+
+
+def describe_blank(recipe: Recipe, reference: Path, target: Target) -> str:
+    """Say that no star was detected where the target should be, what is nearest, what to check."""
+    plan = recipe.plan
+    x, y = float(plan.x_ref[0]), float(plan.y_ref[0])
+    nearest = "no other star was detected"
+    if len(plan) > 1:
+        apart = np.hypot(plan.x_ref[1:] - x, plan.y_ref[1:] - y)
+        k = 1 + int(np.argmin(apart))
+        nearest = (
+            f"the nearest, {plan.star_id[k]} at {plan.ra_deg[k]:.5f} {plan.dec_deg[k]:+.5f}, is "
+            f"{apart[k - 1]:.1f} px ({apart[k - 1] * recipe.scale_arcsec:.1f} arcsec) away"
+        )
+    return (
+        f"no star detected at {target.ra_deg:.5f} {target.dec_deg:+.5f} deg ({target.source}), "
+        f"pixel {x:.1f}, {y:.1f} of {reference.name}; {nearest}: check --ra and --dec or --planet, "
+        "and the epoch and proper motion of the coordinates"
     )
 
 

@@ -14,7 +14,13 @@ from lightcurve.night.frame_table import report_inventory, write_frames_table
 from lightcurve.night.prepare import Scene, prepare_night
 from lightcurve.night.products import write_products
 from lightcurve.night.reduced import Night, stack_results
-from lightcurve.night.settle import fit_if_known, predicted_transit, settle_noise, warn_of_lost
+from lightcurve.night.settle import (
+    fit_if_known,
+    predicted_transit,
+    refuse_blank_sky,
+    settle_noise,
+    warn_of_lost,
+)
 from lightcurve.night.store import open_store
 from lightcurve.night.workers import measure_night
 from lightcurve.setup.target import find_target
@@ -66,6 +72,7 @@ def reduce_night(
             measurements = stack_results(results, scene.recipe)
             warn_of_lost(results)
             write_stars(out / "stars.csv", measurements.plan)
+            refuse_blank_sky(measurements, scene, target)
         with clock("compare"):
             measurements, scene = settle_noise(measurements, scene, settings)
             in_transit = predicted_transit(target, measurements)
