@@ -17,7 +17,15 @@ from lightcurve.core.coordinates import unit_vectors
 from lightcurve.core.data import Site
 from lightcurve.core.dates import EARLIEST_JD, LATEST_JD, julian_day
 
-__all__ = ["AU_M", "altitude_deg", "bjd_tdb", "hjd_utc", "only_julian_dates", "tt_minus_utc_s"]
+__all__ = [
+    "AU_M",
+    "altitude_deg",
+    "bjd_tdb",
+    "earth_au",
+    "hjd_utc",
+    "only_julian_dates",
+    "tt_minus_utc_s",
+]
 
 SPEED_OF_LIGHT_AU_PER_DAY = 173.1446326846693
 AU_M = 149597870700.0
@@ -80,7 +88,7 @@ def bjd_tdb(
         None stands for the centre of the Earth: up to 21 ms off.
     """
     jd_utc = np.asarray(jd_utc, dtype=float)
-    _, barycentric = _earth(jd_utc)
+    _, barycentric = earth_au(jd_utc)
     return tdb_from_utc(jd_utc) + _delay(barycentric, jd_utc, (ra_deg, dec_deg), site)
 
 
@@ -92,7 +100,7 @@ def hjd_utc(
     The arguments are those of `bjd_tdb`.
     """
     jd_utc = np.asarray(jd_utc, dtype=float)
-    heliocentric, _ = _earth(jd_utc)
+    heliocentric, _ = earth_au(jd_utc)
     return jd_utc + _delay(heliocentric, jd_utc, (ra_deg, dec_deg), site)
 
 
@@ -103,10 +111,11 @@ def _delay(
     return (earth + _observer_au(jd_utc, site)) @ unit_vectors(*star) / SPEED_OF_LIGHT_AU_PER_DAY
 
 
-def _earth(jd_utc: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def earth_au(jd_utc: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
     """Heliocentric and barycentric place of the Earth, au, ICRS axes: two (..., 3) arrays."""
     import erfa
 
+    jd_utc = np.asarray(jd_utc, dtype=float)
     # Outside 1900-2100 ERFA warns and its answer is not defined: NaN, as for any bad time.
     known = np.abs(jd_utc - J2000_JD) < 36524.0
     day = np.where(known, jd_utc, J2000_JD)

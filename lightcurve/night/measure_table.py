@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightcurve.core.columns import PHOTOMETRY
-from lightcurve.core.data import Measurements, Result
+from lightcurve.core.data import FrameKind, Measurements, Result
 from lightcurve.core.progress import Progress, open_log, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import check_folder, take_inventory
@@ -16,7 +16,7 @@ from lightcurve.night.reduced import stack_results
 from lightcurve.night.settle import refuse_blank_sky
 from lightcurve.night.store import open_store
 from lightcurve.night.workers import measure_night
-from lightcurve.setup.target import find_target
+from lightcurve.setup.target import at_night, find_target
 from lightcurve.tables.columns import write_table
 from lightcurve.tables.run_tables import write_stars
 
@@ -63,6 +63,7 @@ def measure_folder(
     target = find_target(settings.target, settings.catalogs)
     with open_log(out), open_store(out) as store:
         inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+        target = at_night(target, [e.exposure for e in inventory.used(FrameKind.LIGHT)])
         report_inventory(out, inventory, target)
         scene = prepare_night(inventory, target, settings, out / "masters", progress=progress)
         results = measure_night(scene.lights, scene.recipe, store, progress=progress)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from lightcurve.core.data import FrameKind
 from lightcurve.core.progress import Clock, Progress, open_log, silent
 from lightcurve.core.settings import Settings
 from lightcurve.curve.choose import choose_curve
@@ -23,7 +24,7 @@ from lightcurve.night.settle import (
 )
 from lightcurve.night.store import open_store
 from lightcurve.night.workers import measure_night
-from lightcurve.setup.target import find_target
+from lightcurve.setup.target import at_night, find_target
 from lightcurve.tables.run_tables import write_stars
 
 __all__ = ["plan_night", "reduce_night"]
@@ -62,6 +63,7 @@ def reduce_night(
     with open_log(out), open_store(out) as store:
         with clock("inventory"):
             inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+            target = at_night(target, [e.exposure for e in inventory.used(FrameKind.LIGHT)])
             report_inventory(out, inventory, target)
         with clock("prepare"):
             scene = prepare_night(inventory, target, settings, out / "masters", progress=progress)
@@ -91,5 +93,6 @@ def plan_night(
     check_folder(folder)
     target = find_target(settings.target, settings.catalogs)
     inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+    target = at_night(target, [e.exposure for e in inventory.used(FrameKind.LIGHT)])
     with TemporaryDirectory() as masters:
         return prepare_night(inventory, target, settings, Path(masters), progress=progress)
