@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from lightcurve.core.constants import DAY_S
 from lightcurve.core.data import Stamp, Style
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import read_toml
@@ -82,6 +83,9 @@ class TimeSettings(Model):
     keyword: str | None = None
     stamp: Stamp | None = None
     utc_offset_hours: float | None = Field(default=None, ge=-14, le=14)
+    exposure_s: float | None = Field(
+        default=None, gt=0, le=DAY_S, description="of light frames, where the header is wrong"
+    )
     clock_correction_s: float = 0.0
 
 

@@ -24,6 +24,8 @@ __all__ = [
     "earth_au",
     "hjd_utc",
     "only_julian_dates",
+    "sidereal_deg",
+    "sun_altitude_deg",
     "tt_minus_utc_s",
 ]
 
@@ -153,9 +155,26 @@ def altitude_deg(
     jd_utc: np.ndarray | float, ra_deg: float, dec_deg: float, site: Site
 ) -> np.ndarray:
     """Altitude of an ICRS direction without refraction (aberration, 20", left out), degrees."""
+    return _altitude(np.asarray(jd_utc, dtype=float), unit_vectors(ra_deg, dec_deg), site)
+
+
+def sun_altitude_deg(jd_utc: np.ndarray | float, site: Site) -> np.ndarray:
+    """Altitude of the Sun's centre without refraction, degrees; NaN outside 1900 to 2100."""
     jd_utc = np.asarray(jd_utc, dtype=float)
+    sun = -earth_au(jd_utc)[0]
+    return _altitude(jd_utc, sun / np.linalg.norm(sun, axis=-1, keepdims=True), site)
+
+
+def sidereal_deg(jd_utc: np.ndarray | float, site: Site) -> np.ndarray:
+    """Local apparent sidereal time, degrees from 0 to 360."""
+    jd_utc = np.asarray(jd_utc, dtype=float)
+    return (np.degrees(_turned(jd_utc)[1]) + site.longitude_deg) % 360
+
+
+def _altitude(jd_utc: np.ndarray, direction: np.ndarray, site: Site) -> np.ndarray:
+    """Altitude of directions, (3,) or (..., 3), ICRS unit vectors."""
     matrix, sidereal = _turned(jd_utc)
-    star = np.einsum("...ij,j->...i", matrix, unit_vectors(ra_deg, dec_deg))
+    star = np.einsum("...ij,...j->...i", matrix, direction)
     local = sidereal + np.radians(site.longitude_deg)
     latitude = np.radians(site.latitude_deg)
     meridian = np.cos(local) * star[..., 0] + np.sin(local) * star[..., 1]

@@ -15,7 +15,7 @@ from lightcurve.frames.cards import Cards, find, find_all, number
 from lightcurve.frames.clocks import audit_clocks, read_clocks
 from lightcurve.frames.dialects import LOCAL_CLOCKS, OFFSET_CLOCKS, SET_POINTS
 from lightcurve.frames.kinds import is_stack, kind_by_keyword, kind_by_name, normalise_filter
-from lightcurve.frames.location import Moment, read_site
+from lightcurve.frames.location import Moment, read_overhead, read_site
 from lightcurve.frames.pointing import read_pointing, read_scale
 
 __all__ = ["TIMELESS", "normalise"]
@@ -45,9 +45,13 @@ def normalise(
     settings = settings or Settings()
     warnings: list[str] = []
     values, guessed = _instrument(cards, settings.camera)
-    values["exposure_s"] = _exposure_time(cards, warnings)
     values["telescope_diameter_m"] = _diameter(cards, settings.camera, warnings)
     values["kind"] = _kind(cards, Path(path), values)
+    kind, given = (values["kind"] or (None,))[0], settings.time.exposure_s
+    if given is not None and kind not in TIMELESS:
+        values["exposure_s"] = given, "setting time.exposure_s"
+    else:
+        values["exposure_s"] = _exposure_time(cards, warnings)
     error = _set_time(values, cards, path, settings, warnings)
     pointing, said = read_pointing(cards)
     if pointing:
@@ -69,6 +73,7 @@ def normalise(
         sources=sources,
         warnings=tuple(warnings),
         guessed=guessed,
+        overhead=read_overhead(cards),
     )
     return exposure, error
 
@@ -114,13 +119,22 @@ def _positive(cards: Cards, quantity: str) -> Value | None:
 
 
 def _exposure_time(cards: Cards, warnings: list[str]) -> Value | None:
+    none = None
     for found in find_all(cards, "exposure"):
         value = number(found.text)
-        if value is not None and 0 <= value <= LONGEST_S:
+        if value == 0:
+            none = none or (value, found.source)  # another keyword may know better
+        elif value is not None and 0 < value <= LONGEST_S:
             milli = re.search(r"\bms\b|\[ms\]|millisec", found.comment, re.I)
-            return (value / 1000 if milli else value), found.source
-        warnings.append(f"{found.keyword} = {found.text[:30]!r} is no exposure time; passed over")
-    return None
+            value = value / 1000 if milli else value
+            if none:
+                told = f"{none[1].removeprefix('header ')} = 0, {found.keyword} = {value:g} s taken"
+                warnings.append(f"{told}; --exposure settles it")
+            return value, found.source
+        else:
+            text = f"{found.keyword} = {found.text[:30]!r} is no exposure time; passed over"
+            warnings.append(text)
+    return none
 
 
 def _diameter(cards: Cards, camera: CameraSettings, warnings: list[str]) -> Value | None:

@@ -24,6 +24,7 @@ from lightcurve.phot.seeing import choose_radii, refuse_large_radii
 from lightcurve.setup.camera import CameraValues, settle_camera
 from lightcurve.setup.solving import Sample, find_stars, read_samples, solve_one
 from lightcurve.setup.target import Target, warn_of_fields, warn_of_target
+from lightcurve.setup.times import leave_out_impossible
 
 log = logging.getLogger(__name__)
 
@@ -56,13 +57,17 @@ def prepare_night(
     LightcurveError: whatever stands in the way, in one line.
     """
     lights, unused = choose_lights(inventory)
+    exposures = [entry.exposure for entry in lights]
+    warn_of_fields(exposures)
+    elsewhere = warn_of_target(exposures, target, settings.solve.radius_deg)
+    lights, impossible = leave_out_impossible(
+        lights, None if elsewhere else target, settings.time.utc_offset_hours
+    )
+    unused |= impossible
     masters, made_of = make_masters(inventory, lights, settings, masters_folder, progress=progress)
     frames = read_samples(lights, settings)
     camera = settle_camera(frames, masters, settings)
     samples = find_stars(frames, masters, camera)
-    exposures = [entry.exposure for entry in lights]
-    warn_of_fields(exposures)
-    elsewhere = warn_of_target(exposures, target, settings.solve.radius_deg)
     reference, solution = solve_one(samples, target, settings, elsewhere=elsewhere)
     recipe = _write_recipe(
         reference, solution, target, settings, camera, masters_folder if masters else None, made_of
