@@ -105,7 +105,8 @@ class CalibrationSettings(Model):
     memory_mb: int = Field(default=500, ge=16)
     temperature_tolerance_c: float = Field(default=1.0, ge=0)
     allow_mismatch: bool = False
-    hot_pixel_sigma: float = Field(default=8.0, gt=0)
+    # What a pixel may add to a light frame's noise, in multiples of that noise per pixel
+    hot_pixel_sigma: float = Field(default=5.0, gt=0)
     bad_pixel_map: Path | None = None
     cosmic_rays: bool = False
 
