@@ -106,7 +106,8 @@ def clipped_mean(
     whole numbers that are mostly equal have a median absolute deviation of 0, and every other value
     would be left out; half the step between them prevents that; method: ``"mean"`` or ``"median"``
     of the values kept. NaN where there are none (for the deviation, fewer than two). Spread:
-    standard deviation of all but the value farthest off, which a cosmic ray may have hit.
+    standard deviation of all; where some are doubtful without the one farthest off alone, which a
+    cosmic ray may have hit.
     """
     n, ny, nx = stack.shape
     flat = stack.reshape(n, ny * nx)
@@ -137,8 +138,10 @@ def _combine_sorted(values: np.ndarray, clip_sigma: float, floor: float, method:
         ~(extreme <= clip_sigma * _least_scatter(deviation, floor)) | ~np.isfinite(extreme)
     )
     image, std, count = _summary(deviation, center, np.full(m, n), method)
-    spread = _spread(deviation)
+    spread = std
     if doubtful.size:
+        spread = std.copy()
+        spread[doubtful] = _spread(deviation[doubtful])
         kept, center, count_kept = _clip(values[doubtful], clip_sigma, floor)
         image[doubtful], std[doubtful], count[doubtful] = _summary(kept, center, count_kept, method)
     return image, std, count, spread
@@ -250,7 +253,7 @@ class Combined:
     image: np.ndarray
     std: np.ndarray
     n_used: np.ndarray  # (ny, nx) uint16, values kept at each pixel
-    # (ny, nx), standard deviation without clipping, of all values but the one farthest off
+    # (ny, nx), standard deviation with at most one value left out, the one farthest off
     spread: np.ndarray
     paths: tuple[Path, ...]  # the exposures, in the order given
     # (n,), median of each exposure after subtraction, where `scale` asked for it; else empty
