@@ -210,4 +210,5 @@ def _utc_offset(fit: Sequence[float], exposures: Sequence[Exposure], given_h: fl
     best = min(fit, key=lambda h: (abs(h - wanted), abs(h)))
     how = f"{abs(best):g} h {'later' if best > 0 else 'earlier'}"
     several = f"; shifts from {min(fit):+g} to {max(fit):+g} h fit" if len(fit) > 1 else ""
-    return f"--utc-offset {given_h - best:g} ({how}{several})"
+    marked = f"clock_correction_s = {best * 3600:g} in [time] where the header calls it UTC"
+    return f"--utc-offset {given_h - best:g} ({how}{several}; {marked})"

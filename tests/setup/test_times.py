@@ -120,6 +120,14 @@ def test_an_hour_of_summer_time_is_seen_by_the_headers_own_words(word: str) -> N
         leave_out_impossible(night(ahead_h=1, said=(word,)), TARGET)
 
 
+def test_local_time_that_is_called_utc_is_settled_by_a_correction() -> None:
+    cards = {"TIMESYS": "UTC"}
+    with pytest.raises(HeaderError, match=r"clock_correction_s = 25200 in \[time\]"):
+        leave_out_impossible(night(ahead_h=-7, cards=cards), TARGET)
+    settled = night(ahead_h=-7, cards=cards, time={"clock_correction_s": 25200})
+    assert leave_out_impossible(settled, TARGET)[1] == {}
+
+
 def test_offset_given_with_the_wrong_sign() -> None:
     wrong = night(ahead_h=-7, said=("HA",), time={"utc_offset_hours": 7})
     with pytest.raises(HeaderError, match=r"--utc-offset -7 \(14 h later"):
