@@ -10,23 +10,28 @@ import math
 from pathlib import Path
 
 import pytest
+from astropy.io import fits
 from astropy.io.fits import Header
 
 from lightcurve.core.data import FrameKind, FrameStatus
 from lightcurve.core.dates import iso_from_jd, jd_from_iso
 from lightcurve.core.errors import HeaderError
-from lightcurve.core.settings import Settings
+from lightcurve.core.settings import Settings, make_settings
 from lightcurve.core.times import sidereal_deg, sun_altitude_deg
 from lightcurve.frames.cards import parse_cards
 from lightcurve.frames.headers import normalise
 from lightcurve.frames.inventory import Entry
+from lightcurve.night.story import plan_night
 from lightcurve.setup.target import Target
 from lightcurve.setup.times import leave_out_impossible
+from sim import tiny_night
 
 LATITUDE, LONGITUDE = 31.68, -110.88
 TARGET = Target("X", 31.04, 46.69, "test")
 START = jd_from_iso("2017-12-20T01:40:00")
 CADENCE_S = 200.0
+NAMED = {"target": {"name": "Tiny-1", "ra": "20.0", "dec": "30.0"}}
+WANTED = make_settings(NAMED)
 
 
 def sidereal(jd: float) -> float:
@@ -192,3 +197,25 @@ def test_a_clock_rounded_to_more_than_the_cadence_is_no_contradiction() -> None:
     }
     lights = night(odd=odd)
     assert leave_out_impossible(lights, TARGET)[1] == {}
+
+
+def test_a_simulated_night_by_an_unmarked_local_clock(tmp_path: Path) -> None:
+    lights, _ = tiny_night(tmp_path / "a", n_frames=12, header_wcs=True)
+    local, odd = tmp_path / "local", tmp_path / "odd"
+    for k, path in enumerate(lights):
+        header, pixels = fits.getheader(path), fits.getdata(path)
+        for name in ("TIMESYS", "MJD-OBS", "DATE-END"):
+            header.remove(name)
+        for folder, late in ((local, True), (odd, k == 5)):
+            folder.mkdir(exist_ok=True)
+            jd = jd_from_iso(str(header["DATE-OBS"])) - late * 7 / 24
+            stamped = header.copy()
+            stamped["DATE-OBS"] = iso_from_jd(jd)
+            fits.writeto(folder / path.name, pixels, stamped)
+    with pytest.raises(HeaderError, match=r"light_0001.fits: .* the Sun .*--utc-offset -7"):
+        plan_night(local, WANTED)
+    scene = plan_night(odd, WANTED)
+    assert [path.name for path in scene.unused] == ["light_0006.fits"]
+    assert "the Sun" in scene.unused[odd / "light_0006.fits"]
+    settled = plan_night(local, make_settings({**NAMED, "time": {"utc_offset_hours": -7}}))
+    assert len(settled.lights) == 12
