@@ -38,7 +38,7 @@ class Sensor:
 
     def write(self, kind: str, k: int, light: np.ndarray | float, warm: np.ndarray, wcs=None):
         noise = self.rng.standard_normal(SHAPE) * np.sqrt(light / GAIN + (READ_E / GAIN) ** 2)
-        of_warm = self.of_warm.standard_normal(SHAPE) * np.sqrt(warm / GAIN)
+        of_warm = self.of_warm.standard_normal(SHAPE) * np.sqrt(np.maximum(warm, 0) / GAIN)
         adu = np.clip(np.rint(BIAS + light + warm + noise + of_warm), 0, 65535)
         header = wcs.to_header() if wcs else fits.Header()
         time = START + timedelta(seconds=90 * k)
@@ -148,3 +148,22 @@ def test_our_simulator_says_the_same(tmp_path):
     )
     assert np.isfinite(flux).all()
     assert np.count_nonzero(flags & Flag.BAD_PIXEL) <= 1
+
+
+@pytest.mark.parametrize(("distance", "least"), [(3.5, 50), (0.0, 25)])
+def test_a_star_that_drifts_by_a_dead_pixel_makes_no_step(distance, least, without, tmp_path):
+    """The target passes, half-way through the night, a pixel that never answers."""
+    way = 25 * np.array([0.23, -0.11])
+    aside = distance * np.array([0.11, 0.23]) / np.hypot(0.11, 0.23)
+    dead = np.rint(np.array(TARGET) + way + aside).astype(int)
+    warm = np.zeros(SHAPE)
+    warm[dead[1], dead[0]] = -1e5
+    flux, flags, _ = observed(tmp_path, warm)
+    kept = np.isfinite(flux) & ((flags & Flag.BAD_PIXEL) == 0)
+    assert np.count_nonzero(kept) >= least
+    assert (flags[kept] & Flag.MENDED).any()
+    change = (flux / np.median(flux[kept]) - without[0] / np.median(without[0]))[kept]
+    noise = np.std(without[0])
+    assert np.abs(change).max() < 2 * noise
+    mended = (flags[kept] & Flag.MENDED) != 0
+    assert abs(change[mended].mean()) < 0.5 * noise
