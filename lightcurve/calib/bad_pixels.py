@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lightcurve.calib.combine import Combined
 from lightcurve.core.data import Frame
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import read_toml
@@ -21,6 +22,7 @@ TILE = 32
 _COLUMN_SAMPLES = 1000
 _ENTRY_LENGTH = {"pixels": 2, "rectangles": 4}
 SATURATION_UNKNOWN = 1e9
+STUCK_SHOT_NOISE = 10.0  # ADU: so noisy a pixel hardly ever has one whole number several times
 
 
 def tile_median(image: np.ndarray, tile: int = TILE) -> np.ndarray:
@@ -45,14 +47,59 @@ def _edges(length: int, tile: int) -> list[int]:
     return [length * i // parts for i in range(parts + 1)]
 
 
-def hot_pixels(dark: np.ndarray, *, n_sigma: float = 8.0, floor: float = 0.5) -> np.ndarray:
-    """Find pixels of a master dark, ADU, that stand out from their surroundings, up or down.
+@dataclass(frozen=True, slots=True)
+class PixelNoise:
+    """What the value of a usual pixel of a light frame is uncertain by.
 
-    n_sigma: robust scatters of the frame about the local median; floor: least one believed, ADU.
+    The gain is the only thing that has to be known of the camera. Where it is off by some factor,
+    dark current and sky are off alike, and only the weight of the read noise is wrong.
     """
-    deviation = dark - tile_median(dark)
-    limit = n_sigma * max(robust_scatter(deviation, about=0.0), floor)
-    return np.abs(deviation) > limit
+
+    variance: float  # ADU^2, of sky and read noise
+    gain_e_per_adu: float
+    scale: float = 1.0  # exposure of the light frame over that of the dark
+
+    def largest_excess(self, n_sigma: float) -> float:
+        """Dark current, ADU in the dark, whose shot noise in a light is n_sigma times the noise."""
+        return n_sigma**2 * self.variance * self.gain_e_per_adu / self.scale
+
+
+def dark_variance(dark: np.ndarray, std: np.ndarray, n: int, *, floor: float = 0.5) -> float:
+    """Variance of a usual pixel in one of the n darks of a mean, ADU^2: the same for any n.
+
+    std: (ny, nx) standard deviations among them; floor: least scatter believed, of whole numbers.
+    """
+    if n < 2:
+        return max(robust_scatter(dark - tile_median(dark), about=0.0), floor) ** 2
+    # The median of chi^2 lies below its mean (Wilson & Hilferty 1931).
+    to_mean = (1 - 2 / (9 * (n - 1))) ** -3
+    return max(float(np.nanmedian(std)) ** 2 * to_mean, floor**2)
+
+
+def hot_pixels(
+    dark: np.ndarray, noise: PixelNoise, *, n_sigma: float = 5.0, among: Combined | None = None
+) -> np.ndarray:
+    """Find pixels that harm a light frame although the master dark is taken off it.
+
+    Subtraction mends a warm pixel but for the shot noise of its dark current. It is bad where that
+    noise, or what it scatters by in the darks beyond shot and read noise (telegraph noise), is more
+    than `n_sigma` times the light frame's own: at 5 one such pixel adds no more than the background
+    of a small aperture, of 25 pixels, has. So is one that is stuck at a value, or far below its
+    surroundings. dark: (ny, nx) ADU, best with its bias: a pixel that always reads the same has no
+    dark current; among: the darks, from which telegraph noise and stuck pixels are told.
+    """
+    level = tile_median(dark)
+    excess = dark - level
+    # A gentle slope beside the glow of an amplifier is below its tile's median, and not cold.
+    cold = np.maximum(excess, dark - np.nanmedian(dark)) < -n_sigma * np.sqrt(noise.variance)
+    bad = cold | (excess > noise.largest_excess(n_sigma))
+    if among is None:
+        return bad
+    shot = np.maximum(excess, 0) * noise.scale / noise.gain_e_per_adu
+    restless = (among.spread * noise.scale) ** 2 > n_sigma**2 * (noise.variance + shot)
+    n = len(among.paths)
+    stuck = (n > 2) & (among.n_used == n) & (among.std == 0) & (shot > STUCK_SHOT_NOISE**2)
+    return bad | restless | stuck
 
 
 def dead_pixels(flat: np.ndarray, *, least: float = 0.5) -> np.ndarray:

@@ -25,7 +25,8 @@ _LEVEL_SAMPLES = 500_000
 _BYTES = 4  # of a float32
 _BLOCK_MB = 64  # a larger block is no faster, and its pages have to be found first
 Subtract = np.ndarray | tuple[np.ndarray, float | np.ndarray]
-Mean = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
+Parts = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+Mean = Callable[[np.ndarray], Parts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,34 +99,36 @@ def read_rows(source: RowSource, row0: int, row1: int) -> np.ndarray:
 
 def clipped_mean(
     stack: np.ndarray, clip_sigma: float = 5.0, *, floor: float = 0.0, method: str = "mean"
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Combine a stack (n, ny, nx) into image, standard deviation (n - 1) and number of values kept.
+) -> Parts:
+    """Combine a stack (n, ny, nx): image, standard deviation (n - 1), number kept, spread.
 
     clip_sigma: in scatters about the median; infinity keeps all.
     floor: smallest scatter believed. Whole numbers that are mostly equal have a median absolute
     deviation of 0, and every other value would be left out: half the step between them will do.
     method: ``"mean"`` or ``"median"`` of the values kept.
-    Returns (ny, nx) arrays, NaN where no value is left (for the deviation, fewer than two).
+    Returns (ny, nx) arrays, NaN where no value is left (for the deviation, fewer than two). Spread:
+    standard deviation of all; where some are doubtful without the one farthest off alone, which a
+    cosmic ray may have hit.
     """
     n, ny, nx = stack.shape
     flat = stack.reshape(n, ny * nx)
     image = np.empty(ny * nx, np.float32)
     std = np.empty(ny * nx, np.float32)
     n_used = np.empty(ny * nx, np.uint16)
+    spread = np.empty(ny * nx, np.float32)
     step = max(_CHUNK_VALUES // n, 1)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         for first in range(0, ny * nx, step):
             part = slice(first, first + step)
             ordered = np.sort(flat[:, part].T, axis=1)
-            image[part], std[part], n_used[part] = _combine_sorted(
+            image[part], std[part], n_used[part], spread[part] = _combine_sorted(
                 ordered, clip_sigma, floor, method
             )
-    return image.reshape(ny, nx), std.reshape(ny, nx), n_used.reshape(ny, nx)
+    shape = ny, nx
+    return image.reshape(shape), std.reshape(shape), n_used.reshape(shape), spread.reshape(shape)
 
 
-def _combine_sorted(
-    values: np.ndarray, clip_sigma: float, floor: float, method: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _combine_sorted(values: np.ndarray, clip_sigma: float, floor: float, method: str) -> Parts:
     """Clip and combine rows of sorted values, shape (m, n)."""
     m, n = values.shape
     center = (values[:, (n - 1) // 2] + values[:, n // 2]) / 2
@@ -136,10 +139,26 @@ def _combine_sorted(
         ~(extreme <= clip_sigma * _least_scatter(deviation, floor)) | ~np.isfinite(extreme)
     )
     image, std, count = _summary(deviation, center, np.full(m, n), method)
+    spread = std
     if doubtful.size:
+        spread = std.copy()
+        spread[doubtful] = _spread(deviation[doubtful])
         kept, center, count_kept = _clip(values[doubtful], clip_sigma, floor)
         image[doubtful], std[doubtful], count[doubtful] = _summary(kept, center, count_kept, method)
-    return image, std, count
+    return image, std, count, spread
+
+
+def _spread(deviation: np.ndarray) -> np.ndarray:
+    """Measure the scatter of rows of sorted deviations but the largest; NaN below three."""
+    n = deviation.shape[1] - 1
+    if n < 2:
+        return np.full(len(deviation), np.nan, np.float32)
+    low, inner, high = deviation[:, 0], deviation[:, 1:-1], deviation[:, -1]
+    # Left out of the sums from the start: taken off later, it would take their digits with it.
+    end = np.where(-low > high, high, low)
+    total = inner.sum(axis=1) + end
+    square = np.einsum("ij,ij->i", inner, inner) + end**2
+    return np.sqrt(np.maximum(square - total**2 / n, 0) / (n - 1))
 
 
 def _least_scatter(deviation: np.ndarray, floor: float) -> np.ndarray:
@@ -235,6 +254,8 @@ class Combined:
     image: np.ndarray
     std: np.ndarray
     n_used: np.ndarray  # (ny, nx) uint16, values kept at each pixel
+    # (ny, nx), standard deviation with at most one value left out, the one farthest off
+    spread: np.ndarray
     paths: tuple[Path, ...]  # the exposures, in the order given
     # (n,), median of each exposure after subtraction, where `scale` asked for it; else empty
     levels: np.ndarray
@@ -386,9 +407,9 @@ def _blocks(
 
 def _combine_blocks(
     blocks: Iterable[tuple[slice, np.ndarray]], shape: tuple[int, int], mean: Mean
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    image, std = np.empty(shape, np.float32), np.empty(shape, np.float32)
+) -> Parts:
+    image, std, spread = (np.empty(shape, np.float32) for _ in range(3))
     n_used = np.empty(shape, np.uint16)
     for rows, block in blocks:
-        image[rows], std[rows], n_used[rows] = mean(block)
-    return image, std, n_used
+        image[rows], std[rows], n_used[rows], spread[rows] = mean(block)
+    return image, std, n_used, spread

@@ -9,12 +9,19 @@ from typing import Literal
 
 import numpy as np
 
-from lightcurve.calib.bad_pixels import bad_columns, dead_pixels, hot_pixels, read_user_map
+from lightcurve.calib.bad_pixels import (
+    PixelNoise,
+    bad_columns,
+    dark_variance,
+    dead_pixels,
+    hot_pixels,
+    read_user_map,
+)
 from lightcurve.calib.combine import Combined, combine, open_rows, read_rows
 from lightcurve.calib.gain import CameraNoise, measure_noise
 from lightcurve.calib.match import Group, by_exposure, choose_frames, same_exposure
 from lightcurve.core.data import Exposure, FrameKind, Masters, Note, Severity
-from lightcurve.core.errors import CalibrationError
+from lightcurve.core.errors import CalibrationError, FrameError
 from lightcurve.core.flags import PixelFlag, count_pixels
 from lightcurve.core.progress import Progress
 from lightcurve.core.settings import CalibrationSettings
@@ -35,6 +42,7 @@ def build_masters(
     dark_flat: Group,
     *,
     settings: CalibrationSettings,
+    light_frames: Sequence[Path] = (),
     progress: Progress | None = None,
 ) -> Masters:
     """Combine the calibration frames that suit a light frame.
@@ -50,6 +58,9 @@ def build_masters(
         Of a light frame: size, binning, filter, camera, gain, temperature and exposure to match.
     bias, dark, flat, dark_flat : sequence of (Path, Exposure)
         Any may be empty.
+    light_frames : sequence of Path
+        The first that can be read shows how bright the sky is, against whose noise warm pixels are
+        judged; without any, the noise of the darks alone counts.
 
     Raises
     ------
@@ -73,7 +84,8 @@ def build_masters(
     master_bias = stacker.mean(FrameKind.BIAS, groups[FrameKind.BIAS])
     has_bias = master_bias is not None
     seconds, darks = _choose_dark(groups[FrameKind.DARK], light, settings, notes, has_bias=has_bias)
-    master_dark = stacker.mean(FrameKind.DARK, darks, subtract=master_bias)
+    combined_dark = stacker.combined(FrameKind.DARK, darks, subtract=master_bias)
+    master_dark = None if combined_dark is None else combined_dark.image
     biased_dark = master_dark is not None and not has_bias
     terms = _flat_terms(
         groups, stacker, master_bias, None if biased_dark else master_dark, dark_seconds=seconds
@@ -81,8 +93,14 @@ def build_masters(
     master_flat = stacker.mean(
         FrameKind.FLAT, groups[FrameKind.FLAT], subtract=terms, scale="median"
     )
-    bad = _bad_pixels(master_dark, master_flat, light.shape, settings, notes)
     noise = _noise(groups[FrameKind.FLAT], groups[FrameKind.BIAS], light, notes)
+    hot = None
+    if combined_dark is not None:
+        scale = light.exposure_s / seconds if seconds and light.exposure_s and has_bias else 1.0
+        pixel = _pixel_noise(combined_dark, master_bias, light_frames, _gain(light, noise), scale)
+        n_sigma = settings.hot_pixel_sigma
+        hot = _hot_pixels(combined_dark, master_bias, pixel, n_sigma, light.saturation_adu)
+    bad = _bad_pixels(hot, master_flat, light.shape, settings, notes)
     return Masters(
         bias=master_bias,
         dark=master_dark,
@@ -129,9 +147,21 @@ class _Stacker:
         scale: Literal["median"] | None = None,
     ) -> np.ndarray | None:
         """Clipped mean of a group; None when it is empty."""
+        combined = self.combined(kind, group, subtract=subtract, scale=scale)
+        return None if combined is None else combined.image
+
+    def combined(
+        self,
+        kind: FrameKind,
+        group: Group,
+        *,
+        subtract: np.ndarray | list | None = None,
+        scale: Literal["median"] | None = None,
+    ) -> Combined | None:
+        """Clipped mean of a group with its scatter; None when it is empty."""
         if not group:
             return None
-        combined: Combined = combine(
+        combined = combine(
             [path for path, _ in group],
             scale=scale,
             subtract=subtract,
@@ -145,7 +175,7 @@ class _Stacker:
         span = f" of {' and '.join(f'{t:g}' for t in times[:3])} s" if any(times) else ""
         clipped = f"clipped at {self._settings.clip_sigma:g} sigma"
         self.note(f"mean of {len(group)} frames{span}, {clipped}", kind)
-        return combined.image
+        return combined
 
     def _warn_of_saturation(self, kind: FrameKind, combined: Combined) -> None:
         if self._saturation is None or not combined.levels.size:
@@ -237,24 +267,73 @@ def _flat_terms(
     return terms
 
 
+def _gain(light: Exposure, noise: CameraNoise | None) -> float:
+    """Electrons per ADU: of header or settings, else of pairs, else 1, as everywhere."""
+    if light.gain_e_per_adu is not None and "gain_e_per_adu" not in light.guessed:
+        return light.gain_e_per_adu
+    return noise.gain_e_per_adu if noise else light.gain_e_per_adu or 1.0
+
+
+def _pixel_noise(
+    dark: Combined, bias: np.ndarray | None, paths: Sequence[Path], gain: float, scale: float
+) -> PixelNoise:
+    """Noise of a usual pixel of a light frame: of the darks, and of the sky of one that is read."""
+    sky = _sky_level(paths, dark.image, bias, scale)
+    return PixelNoise(
+        dark_variance(dark.image, dark.std, len(dark.paths)) + sky / gain, gain, scale
+    )
+
+
+def _sky_level(
+    paths: Sequence[Path], dark: np.ndarray, bias: np.ndarray | None, scale: float
+) -> float:
+    """Median of the first light frame that can be read above bias and dark, ADU; 0 without one."""
+    for path in paths:
+        try:
+            with tempfile.TemporaryDirectory(prefix="lightcurve-") as spill:
+                source = open_rows(path, Path(spill))
+                rows = slice(*_middle_rows(source.shape[0]))
+                pixels = read_rows(source, rows.start, rows.stop)
+        except FrameError:
+            continue  # its turn to be told of comes when it is measured
+        if source.shape == dark.shape:
+            below = dark[rows] * scale + (0 if bias is None else bias[rows])
+            level = float(np.nanmedian(pixels - below))
+            return max(level, 0.0) if np.isfinite(level) else 0.0
+    return 0.0
+
+
+def _hot_pixels(
+    dark: Combined,
+    bias: np.ndarray | None,
+    noise: PixelNoise,
+    n_sigma: float,
+    saturation_adu: float | None,
+) -> np.ndarray:
+    """Find what the darks mark as bad: single pixels, columns, what is full or without a value."""
+    level = dark.image if bias is None else dark.image + bias
+    hot = hot_pixels(level, noise, n_sigma=n_sigma, among=dark)
+    # Of an aperture's n_sigma^2 pixels, a column crosses n_sigma.
+    hot[:, bad_columns(level, least=noise.largest_excess(n_sigma) / n_sigma)] = True
+    if saturation_adu is not None:
+        hot |= level > NEAR_SATURATION * saturation_adu
+    return hot | ~np.isfinite(level)
+
+
 def _bad_pixels(
-    dark: np.ndarray | None,
+    hot: np.ndarray | None,
     flat: np.ndarray | None,
     shape: tuple[int, int],
     settings: CalibrationSettings,
     notes: list[Note],
 ) -> np.ndarray | None:
     """Bad-pixel bits from whatever there is; None when there is nothing to tell from."""
-    if dark is None and flat is None and settings.bad_pixel_map is None:
+    if hot is None and flat is None and settings.bad_pixel_map is None:
         return None
-    shape = next((image.shape for image in (dark, flat) if image is not None), shape)
+    shape = next((image.shape for image in (hot, flat) if image is not None), shape)
     bad = np.zeros(shape, np.uint8)
-    if dark is not None:
-        bad[hot_pixels(dark, n_sigma=settings.hot_pixel_sigma)] |= np.uint8(PixelFlag.HOT)
-        bad[:, bad_columns(dark, n_sigma=settings.hot_pixel_sigma, least=1.0)] |= np.uint8(
-            PixelFlag.HOT
-        )
-        bad[~np.isfinite(dark)] |= np.uint8(PixelFlag.HOT)
+    if hot is not None:
+        bad[hot] |= np.uint8(PixelFlag.HOT)
     if flat is not None:
         bad[dead_pixels(flat)] |= np.uint8(PixelFlag.DEAD)
         level = _COLUMN_LEAST_FLAT * float(np.nanmedian(flat))
@@ -301,5 +380,9 @@ def _central_rows(group: Sequence[tuple[Path, Exposure]]) -> tuple[np.ndarray, n
     """Rows about the middle of the first two frames."""
     with tempfile.TemporaryDirectory(prefix="lightcurve-") as spill:
         first, second = (open_rows(path, Path(spill)) for path, _ in group[:2])
-        rows = (first.shape[0] - NOISE_ROWS) // 2, (first.shape[0] + NOISE_ROWS) // 2
+        rows = _middle_rows(first.shape[0])
         return read_rows(first, *rows), read_rows(second, *rows)
+
+
+def _middle_rows(ny: int) -> tuple[int, int]:
+    return max((ny - NOISE_ROWS) // 2, 0), min((ny + NOISE_ROWS) // 2, ny)

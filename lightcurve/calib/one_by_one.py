@@ -7,7 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from lightcurve.calib.bad_pixels import dead_pixels, hot_pixels, read_user_map
+from lightcurve.calib.bad_pixels import (
+    PixelNoise,
+    dark_variance,
+    dead_pixels,
+    hot_pixels,
+    read_user_map,
+)
 from lightcurve.calib.combine import combine
 from lightcurve.calib.gain import measure_noise
 from lightcurve.calib.master_files import read_masters, write_master
@@ -138,7 +144,7 @@ def make_badpix(
     dark: Path | None = None,
     flat: Path | None = None,
     user: Path | None = None,
-    hot_sigma: float = 8.0,
+    hot_sigma: float = 5.0,
 ) -> dict[str, Result]:
     """Map bad pixels, write the map, and count those of each kind.
 
@@ -148,6 +154,9 @@ def make_badpix(
         Masters.
     user : Path, optional
         The user's own map (TOML).
+    hot_sigma : float
+        What a pixel's dark current may add to the noise of a frame, in multiples of the noise of
+        one dark, for a gain of 1: the sky of light frames is not known here.
 
     Raises
     ------
@@ -166,7 +175,9 @@ def make_badpix(
     ny, nx = images[0].shape
     bad = np.zeros((ny, nx), np.uint8)
     if masters.dark is not None:
-        bad[hot_pixels(masters.dark, n_sigma=hot_sigma)] |= np.uint8(PixelFlag.HOT)
+        n_darks = max(len(masters.inputs.get("dark", ())), 1)
+        noise = PixelNoise(n_darks * dark_variance(masters.dark, masters.dark, 1), 1.0)
+        bad[hot_pixels(masters.dark, noise, n_sigma=hot_sigma)] |= np.uint8(PixelFlag.HOT)
     if masters.flat is not None:
         bad[dead_pixels(masters.flat)] |= np.uint8(PixelFlag.DEAD)
     if user is not None:

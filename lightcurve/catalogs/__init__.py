@@ -7,6 +7,7 @@ __all__ = [
     "exoplanet_archive",
     "known_stars",
     "layout",
+    "motion",
     "services",
     "sesame",
     "standard_stars",

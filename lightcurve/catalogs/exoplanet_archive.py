@@ -40,7 +40,12 @@ COLUMNS = {
     "teff_k": "st_teff",
     "logg": "st_logg",
     "feh": "st_met",
+    "pm_ra_mas_yr": "sy_pmra",
+    "pm_dec_mas_yr": "sy_pmdec",
+    "parallax_mas": "sy_plx",
 }
+# It does not tell the epoch of its places: they are Gaia DR2's, as GJ 1214 and TRAPPIST-1 show.
+EPOCH_YEAR = 2015.5
 OTHERS = ("pl_name", "ra", "dec", "pl_tranmid_systemref", "pl_orbsmax", "pl_radj", "st_rad")
 ADVICE = "give --planet FILE"
 AU_SOLAR_RADII, JUPITER_SOLAR_RADII = 215.032, 0.10276  # IAU 2015 nominal
@@ -117,6 +122,9 @@ def planet_values(row: Mapping[str, Any], source: str) -> dict[str, Any]:
             error = _error(row, column)
             if error is not None:
                 values[f"{name}_err"] = error
+    if values.keys() & {"pm_ra_mas_yr", "pm_dec_mas_yr"}:
+        values["epoch_year"] = EPOCH_YEAR
+        notes.append(f"place taken to be of epoch {EPOCH_YEAR}")
     star = row.get("st_rad")
     derived = {
         "a_over_rs": ("pl_orbsmax", AU_SOLAR_RADII, "orbit and star"),

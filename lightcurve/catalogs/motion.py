@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from lightcurve.core.constants import DAY_S
+from lightcurve.core.constants import DAY_S, J2000_JD, YEAR_DAYS
 from lightcurve.core.coordinates import directions, unit_vectors
-from lightcurve.core.data import Site
-from lightcurve.core.times import AU_M, tt_minus_utc_s
+from lightcurve.core.data import Motion, Site
+from lightcurve.core.times import AU_M, earth_au, tt_minus_utc_s
+
+__all__ = ["place_at"]
 
 # Typical of field stars of magnitude 12 to 18 (Gaia): allowed for where the motion is not known.
 UNKNOWN_MOTION_MAS = 10.0
@@ -35,6 +37,32 @@ def moved(
     a = np.where(known, pm_ra, 0.0) * to_rad
     d = np.where(known, pm_dec, 0.0) * to_rad
     return directions(unit_vectors(ra_deg, dec_deg) + a[:, None] * east + d[:, None] * north)
+
+
+def place_at(
+    ra_deg: float, dec_deg: float, motion: Motion | None, jd_utc: float
+) -> tuple[float, float]:
+    """Tell where a star stands at a moment, seen from the Earth.
+
+    Parameters
+    ----------
+    ra_deg, dec_deg : float
+        ICRS, at the epoch of the motion.
+    motion : Motion, optional
+        None leaves it where it is.
+
+    Returns
+    -------
+    tuple of float
+        Right ascension and declination, degrees.
+    """
+    if motion is None:
+        return ra_deg, dec_deg
+    years = 2000.0 + (jd_utc - J2000_JD) / YEAR_DAYS - motion.epoch_year
+    proper = (np.array([motion.pm_ra_mas_yr]), np.array([motion.pm_dec_mas_yr]))
+    seen = unit_vectors(*moved(np.array([ra_deg]), np.array([dec_deg]), *proper, years))
+    ra, dec = directions(seen - np.radians(motion.parallax_mas / 3.6e6) * earth_au(jd_utc)[1])
+    return float(ra[0]), float(dec[0])
 
 
 def topocentric(

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from lightcurve.catalogs.http_cache import body_of
 from lightcurve.catalogs.layout import Link
 from lightcurve.core.cache import recall_entry, remember_entry
+from lightcurve.core.data import Motion
 from lightcurve.core.errors import CatalogError
 
 __all__ = ["resolve_name"]
@@ -19,8 +20,10 @@ TIMEOUT_S = 20.0
 ADVICE = "give --ra and --dec, or --planet"
 
 
-def resolve_name(name: str, *, offline: bool = False) -> tuple[float, float, str]:
-    """Find where an object is that SIMBAD, NED or VizieR know: RA, Dec (ICRS), and the source.
+def resolve_name(name: str, *, offline: bool = False) -> tuple[float, float, str, Motion | None]:
+    """Find where an object is that SIMBAD, NED or VizieR know, and how it moves.
+
+    RA, Dec (ICRS, of J2000), the source, and the motion, None where they know none.
 
     Parameters
     ----------
@@ -33,17 +36,19 @@ def resolve_name(name: str, *, offline: bool = False) -> tuple[float, float, str
         When the name is unknown, or the service cannot or may not be asked.
     """
     match recall_entry(MEMORY, name):
-        case [float(ra), float(dec)]:
-            return ra, dec, f"{SERVICE}, remembered for {name}"
+        case [float(ra), float(dec), *of_motion] if len(of_motion) in {0, 3}:
+            known = Motion(*of_motion) if of_motion else None
+            return ra, dec, f"{SERVICE}, remembered for {name}", known
     if offline:
         msg = f"does not remember {name!r} and may not be asked: {ADVICE}"
         raise CatalogError(SERVICE, msg)
-    ra, dec = _ask(name)
-    remember_entry(MEMORY, name, [ra, dec])
-    return ra, dec, f"{SERVICE} for {name}"
+    ra, dec, motion = _ask(name)
+    more = [motion.pm_ra_mas_yr, motion.pm_dec_mas_yr, motion.parallax_mas] if motion else []
+    remember_entry(MEMORY, name, [ra, dec, *more])
+    return ra, dec, f"{SERVICE} for {name}", motion
 
 
-def _ask(name: str) -> tuple[float, float]:
+def _ask(name: str) -> tuple[float, float, Motion | None]:
     # Not through astropy: it reports an unknown name and a dead service as the same error.
     try:
         answer = body_of(SERVICE, Link(f"{SERVER}/A", TIMEOUT_S, 1), quote(name))
@@ -54,4 +59,10 @@ def _ask(name: str) -> tuple[float, float]:
     if found is None:
         msg = f"does not know {name!r}: check the spelling, or {ADVICE}"
         raise CatalogError(SERVICE, msg)
-    return float(found[1]), float(found[2])
+    proper = re.search(rb"^%P\s+([+-]?[\d.]+)\s+([+-]?[\d.]+)", answer, re.MULTILINE)
+    parallax = re.search(rb"^%X\s+([\d.]+)", answer, re.MULTILINE)
+    motion = None
+    if proper is not None:
+        plx = float(parallax[1]) if parallax else 0.0
+        motion = Motion(float(proper[1]), float(proper[2]), plx)
+    return float(found[1]), float(found[2]), motion

@@ -83,7 +83,9 @@ def badpix(
     dark: Dark = None,
     flat: Annotated[Path | None, typer.Option("--flat", help="Master flat.")] = None,
     user: Annotated[Path | None, typer.Option("--map", help="Own map (TOML).")] = None,
-    sigma: Annotated[float, typer.Option("--sigma", help="Hot beyond this.")] = 8.0,
+    sigma: Annotated[
+        float, typer.Option("--sigma", help="Hot where this many times as noisy as others.")
+    ] = 5.0,
     json: Json = False,
 ) -> None:
     """Map bad pixels from a master dark, a master flat and a map of your own."""

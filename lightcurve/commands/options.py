@@ -141,6 +141,9 @@ OPTIONS: dict[str, Option] = {
     "time.utc_offset_hours": Option(
         float, "--utc-offset", "Hours that the header's clock is ahead of UTC.", _CAMERA
     ),
+    "time.exposure_s": Option(
+        float, "--exposure", "Seconds that a light frame was exposed; overrides.", _CAMERA
+    ),
     "apertures.style": Option(str, "--style", "lightcurve, or aij (AstroImageJ).", _APERTURE),
     "apertures.radii": Option(list[float], "--radius", "Aperture radius, px; repeat.", _APERTURE),
     "apertures.centroid": Option(

@@ -11,16 +11,15 @@ from lightcurve.core.constants import DAY_S, J2000_JD
 __all__ = ["EARLIEST_JD", "LATEST_JD", "iso_from_jd", "jd_from_iso", "parse_calendar"]
 
 EARLIEST_JD, LATEST_JD = 2433282.5, 2506331.5  # 1950 to 2150: what a digital clock can mean
+_CLOCK = r"(\d{1,2})[:\s](\d{1,2})(?:[:\s](\d{1,2})(?:[.,](\d*))?)?\s*(Z|UTC?|[+-]\d{2}:?\d{2})?\s*"
+_TIME_OF_DAY = re.compile(rf"\s*{_CLOCK}", re.ASCII)
 _ISO = re.compile(
-    r"\s*(\d{4})-(\d{1,2})-(\d{1,2})"
-    r"(?:[T\s_]\s*(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:[.,](\d*))?)?"
-    r"\s*(Z|UTC?|[+-]\d{2}:?\d{2})?)?\s*",
-    re.ASCII,
+    rf"\s*(\d{{4}})([-/.\s])(\d{{1,2}})\2(\d{{1,2}})(?:[T\s_]\s*{_CLOCK})?\s*", re.ASCII
 )
-_OLD_DATE = re.compile(r"\s*(\d{1,2})/(\d{1,2})/(\d{2}|\d{4})\s*", re.ASCII)
-_TIME_OF_DAY = re.compile(
-    r"\s*(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:[.,](\d*))?)?\s*(Z|UTC?|[+-]\d{2}:?\d{2})?\s*", re.ASCII
+_OLD_DATE = re.compile(
+    rf"\s*(\d{{1,2}})([-/.])(\d{{1,2}})\2(\d{{2}}|\d{{4}})(?:[T\s_]\s*{_CLOCK})?\s*", re.ASCII
 )
+_HOURS = re.compile(r"\s*(\d{1,2})[.,](\d{2,15})\s*", re.ASCII)
 
 
 class CalendarTime(NamedTuple):
@@ -34,35 +33,43 @@ class CalendarTime(NamedTuple):
 def parse_calendar(text: str) -> CalendarTime | None:
     """Read a date, with or without a time and an offset from UTC.
 
-    text: ``2017-12-19T18:33:43.317-0700`` and its shorter forms, or the old ``DD/MM/YY``.
+    text: ``2017-12-19T18:33:43.317-0700`` and its shorter forms, also with slashes, dots or blanks,
+    or the old ``DD/MM/YY`` (``MM/DD/YY`` where the day says so).
     Returns None for anything else, and for a day that does not exist.
     """
+    match = _ISO.fullmatch(text[:64])
     old = _OLD_DATE.fullmatch(text[:64])
-    if old:
-        day, month, year = (int(part) for part in old.groups())
+    if match:
+        year, month, day = (int(match[k]) for k in (1, 3, 4))
+    elif old:
+        match, day, month, year = old, *(int(old[k]) for k in (1, 3, 4))
         if year < 100:  # the old FITS form means 19YY; programs went on writing it
             year += 1900 if year >= 70 else 2000
-        midnight = julian_day(year, month, day)
+        if month > 12 and old[2] == "/":  # no such month: as people write it in America
+            day, month = month, day
+    else:
+        return None
+    midnight = julian_day(year, month, day)
+    if midnight is None or match[5] is None:
         return None if midnight is None else CalendarTime(midnight, DAY_S, None)
-    match = _ISO.fullmatch(text[:64])
-    if not match:
-        return None
-    midnight = julian_day(*(int(part) for part in match.groups()[:3]))
-    if midnight is None:
-        return None
-    if match[4] is None:
-        return CalendarTime(midnight, DAY_S, None)
-    day_s = _seconds(match[4], match[5], match[6], match[7])
+    day_s = _seconds(*match.groups()[4:8])
     if day_s is None:
         return None
-    return CalendarTime(midnight + day_s[0] / DAY_S, day_s[1], _parse_offset(match[8]))
+    return CalendarTime(midnight + day_s[0] / DAY_S, day_s[1], _parse_offset(match[9]))
 
 
-def parse_time_of_day(text: str) -> tuple[float, float, float | None] | None:
+def parse_time_of_day(
+    text: str, *, decimal: bool = False
+) -> tuple[float, float, float | None] | None:
     """Read ``18:33:43.317`` with or without an offset; None for anything else.
 
-    Returns seconds since midnight, the value of the last digit written, and the offset, in hours.
+    decimal: also ``18.56203``, hours. Returns seconds since midnight, the value of the last digit
+    written, and the offset, in hours.
     """
+    hours = _HOURS.fullmatch(text[:64]) if decimal else None
+    if hours:
+        seconds = 3600 * float(f"{hours[1]}.{hours[2]}")
+        return (seconds, 3600 * 10.0 ** -len(hours[2]), None) if seconds < DAY_S else None
     match = _TIME_OF_DAY.fullmatch(text[:64])
     day_s = _seconds(match[1], match[2], match[3], match[4]) if match else None
     if match is None or day_s is None:

@@ -43,6 +43,7 @@ class Flag(IntFlag):
     TIME_UNCERTAIN = 2048
     PLATE_SOLVED = 4096
     UNSURE = 8192
+    MENDED = 16384
 
 
 PIXEL_MEANING = {
@@ -61,7 +62,7 @@ MEANING = {
     Flag.EDGE: "the aperture reaches over the edge of the frame",
     Flag.SATURATED: "a pixel in the aperture is saturated",
     Flag.NON_LINEAR: "a pixel in the aperture is above the linearity level",
-    Flag.BAD_PIXEL: "a bad pixel lies in the aperture",
+    Flag.BAD_PIXEL: "a bad pixel in the aperture hides light that cannot be told well enough",
     Flag.NO_CENTROID: "no centroid: measured where the sky coordinates put it",
     Flag.CROWDED: "another star lies in the aperture",
     Flag.FEW_SKY_PIXELS: "too few pixels were left to measure the sky",
@@ -72,6 +73,7 @@ MEANING = {
     Flag.TIME_UNCERTAIN: "the header's clock leaves the time open by more than 1 s either way",
     Flag.PLATE_SOLVED: "the frame did not match the reference: placed by solving it on the sky",
     Flag.UNSURE: "seen only where its neighbours were taken off, and may be what the PSF missed",
+    Flag.MENDED: "a bad pixel in the aperture was given the light opposite the star's centre",
 }
 
 

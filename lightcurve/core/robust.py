@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["MAD_TO_SIGMA", "median_error", "robust_scatter"]
+__all__ = ["MAD_TO_SIGMA", "median_error", "robust_scatter", "without_runs"]
 
+RUN = 3
 MAD_TO_SIGMA = 1.482602218505602  # of a normal distribution: 1 over its upper quartile
 
 
@@ -26,3 +27,24 @@ def robust_scatter(values: np.ndarray, *, about: float | None = None) -> float:
 def median_error(values: np.ndarray) -> float:
     """Work out the error of the median of finite values (n,): sqrt(pi / 2) sigma / sqrt(n)."""
     return float(1.2533 * robust_scatter(values) / np.sqrt(values.size))
+
+
+def without_runs(far: np.ndarray, above: np.ndarray) -> np.ndarray:
+    """Keep those of the points that are far off which are alone, or two, on their side.
+
+    Three in a row are what the sky or the star did: noise or accidents seldom strike thrice.
+
+    Parameters
+    ----------
+    far, above : (n,) bool arrays
+        In order of time: points far from a model, and those above it.
+
+    Returns
+    -------
+    (n,) bool array
+        Without three or more neighbours on the same side.
+    """
+    side = np.where(far, np.where(above, 1, -1), 0)
+    starts = np.flatnonzero(np.diff(side, prepend=2))
+    lengths = np.diff(starts, append=len(side))
+    return far & (np.repeat(lengths, lengths) < RUN)

@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from lightcurve.core.constants import DAY_S
 from lightcurve.core.data import Site, Stamp, Style
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import read_toml
@@ -97,6 +98,9 @@ class TimeSettings(Model):
     keyword: str | None = None
     stamp: Stamp | None = None
     utc_offset_hours: float | None = Field(default=None, ge=-14, le=14)
+    exposure_s: float | None = Field(
+        default=None, gt=0, le=DAY_S, description="of light frames, where the header is wrong"
+    )
     clock_correction_s: float = 0.0
 
 
@@ -116,7 +120,8 @@ class CalibrationSettings(Model):
     memory_mb: int = Field(default=500, ge=16)
     temperature_tolerance_c: float = Field(default=1.0, ge=0)
     allow_mismatch: bool = False
-    hot_pixel_sigma: float = Field(default=8.0, gt=0)
+    # What a pixel may add to a light frame's noise, in multiples of that noise per pixel
+    hot_pixel_sigma: float = Field(default=5.0, gt=0)
     bad_pixel_map: Path | None = None
     cosmic_rays: bool = False
 

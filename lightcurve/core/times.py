@@ -17,7 +17,17 @@ from lightcurve.core.coordinates import unit_vectors
 from lightcurve.core.data import Site
 from lightcurve.core.dates import EARLIEST_JD, LATEST_JD, julian_day
 
-__all__ = ["AU_M", "altitude_deg", "bjd_tdb", "hjd_utc", "only_julian_dates", "tt_minus_utc_s"]
+__all__ = [
+    "AU_M",
+    "altitude_deg",
+    "bjd_tdb",
+    "earth_au",
+    "hjd_utc",
+    "only_julian_dates",
+    "sidereal_deg",
+    "sun_altitude_deg",
+    "tt_minus_utc_s",
+]
 
 SPEED_OF_LIGHT_AU_PER_DAY = 173.1446326846693
 AU_M = 149597870700.0
@@ -87,7 +97,7 @@ def bjd_tdb(
         NaN where `jd_utc` is.
     """
     jd_utc = np.asarray(jd_utc, dtype=float)
-    _, barycentric = _earth(jd_utc)
+    _, barycentric = earth_au(jd_utc)
     return tdb_from_utc(jd_utc) + _delay(barycentric, jd_utc, (ra_deg, dec_deg), site)
 
 
@@ -100,7 +110,7 @@ def hjd_utc(
     Returns () or (n,) float array; NaN where `jd_utc` is.
     """
     jd_utc = np.asarray(jd_utc, dtype=float)
-    heliocentric, _ = _earth(jd_utc)
+    heliocentric, _ = earth_au(jd_utc)
     return jd_utc + _delay(heliocentric, jd_utc, (ra_deg, dec_deg), site)
 
 
@@ -111,10 +121,14 @@ def _delay(
     return (earth + _observer_au(jd_utc, site)) @ unit_vectors(*star) / SPEED_OF_LIGHT_AU_PER_DAY
 
 
-def _earth(jd_utc: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Heliocentric and barycentric place of the Earth, au, ICRS axes: two (..., 3) arrays."""
+def earth_au(jd_utc: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+    """Heliocentric and barycentric place of the Earth, au, ICRS axes: two (..., 3) arrays.
+
+    jd_utc: () or (n,) float array.
+    """
     import erfa
 
+    jd_utc = np.asarray(jd_utc, dtype=float)
     # Outside 1900-2100 ERFA warns and its answer is not defined: NaN, as for any bad time.
     known = np.abs(jd_utc - J2000_JD) < 36524.0
     day = np.where(known, jd_utc, J2000_JD)
@@ -155,9 +169,32 @@ def altitude_deg(
 
     jd_utc: float or (n,) float array. Returns () or (n,) float array; NaN where `jd_utc` is.
     """
+    return _altitude(np.asarray(jd_utc, dtype=float), unit_vectors(ra_deg, dec_deg), site)
+
+
+def sun_altitude_deg(jd_utc: np.ndarray | float, site: Site) -> np.ndarray:
+    """Altitude of the Sun's centre without refraction, degrees.
+
+    jd_utc: float or (n,) float array. Returns () or (n,) float array; NaN outside 1900 to 2100.
+    """
     jd_utc = np.asarray(jd_utc, dtype=float)
+    sun = -earth_au(jd_utc)[0]
+    return _altitude(jd_utc, sun / np.linalg.norm(sun, axis=-1, keepdims=True), site)
+
+
+def sidereal_deg(jd_utc: np.ndarray | float, site: Site) -> np.ndarray:
+    """Local apparent sidereal time, degrees from 0 to 360.
+
+    jd_utc: float or (n,) float array. Returns () or (n,) float array.
+    """
+    jd_utc = np.asarray(jd_utc, dtype=float)
+    return (np.degrees(_turned(jd_utc)[1]) + site.longitude_deg) % 360
+
+
+def _altitude(jd_utc: np.ndarray, direction: np.ndarray, site: Site) -> np.ndarray:
+    """Altitude of directions, (3,) or (..., 3), ICRS unit vectors."""
     matrix, sidereal = _turned(jd_utc)
-    star = np.einsum("...ij,j->...i", matrix, unit_vectors(ra_deg, dec_deg))
+    star = np.einsum("...ij,...j->...i", matrix, direction)
     local = sidereal + np.radians(site.longitude_deg)
     latitude = np.radians(site.latitude_deg)
     meridian = np.cos(local) * star[..., 0] + np.sin(local) * star[..., 1]

@@ -32,15 +32,14 @@ from lightcurve.curve.detrend import (
     design_matrix,
     point_to_point,
     remove_trend,
-    running_median,
 )
 from lightcurve.curve.ensemble import Ensemble, build_ensemble, relative_flux, take_members
 from lightcurve.curve.noise import star_scintillation, usable_diameter
+from lightcurve.curve.outliers import mark_outliers
 
 __all__ = ["choose_curve", "star_curves"]
 
 CLOUD_FRACTION = 0.6  # of the light expected at that airmass
-OUTLIER_SIGMA = 5.0
 LADDER = (1, 2, 3, 4, 6, 8, 11, 15, 20, 30, 50, 100)
 MIN_POINTS = 5  # good measurements of the target, for a light curve at all
 MIN_TO_CHOOSE = 20  # for a scatter known to 16 %: with fewer, the quietest star is a lucky one
@@ -175,16 +174,6 @@ def mark_clouds(transparency: np.ndarray, airmass: np.ndarray) -> np.ndarray:
     return ~finite | (magnitude - line < np.log(CLOUD_FRACTION))
 
 
-def mark_outliers(flux: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """Find single points far from the median of their neighbours in time.
-
-    Beyond five times the larger of the point's error and the curve's scatter.
-    """
-    difference = flux - running_median(flux)
-    sigma = np.fmax(max(point_to_point(flux), 1e-9), error)
-    return np.isfinite(difference) & (np.abs(difference) > OUTLIER_SIGMA * sigma)
-
-
 def try_aperture(search: Search, aperture: Aperture) -> list[Option]:
     """Try every number of comparison stars at one aperture, quietest stars first.
 
@@ -293,7 +282,7 @@ def _form(search: Search, best: Option) -> LightCurve:
     flags = flags | np.where(
         mark_clouds(ensemble.transparency, measurements.airmass), Flag.CLOUD, 0
     )
-    flags = flags | np.where(mark_outliers(flux, error), Flag.OUTLIER, 0)
+    flags = flags | np.where(mark_outliers(measurements.jd_utc, flux, error), Flag.OUTLIER, 0)
     flags = flags | np.where(np.isfinite(flux), 0, Flag.NOT_MEASURED)
     columns = columns_of(measurements)
     columns |= {"comparison_flux": ensemble.flux, "transparency": ensemble.transparency}

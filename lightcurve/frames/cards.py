@@ -20,7 +20,7 @@ CARD = 80
 MAX_TEXT = 200
 _QUOTED = re.compile(r"\s*'((?:[^']|'')*)'?\s*(?:/\s?(.*))?", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eEdD][+-]?\d{1,3})?", re.ASCII)
-_BARE_DATE = re.compile(r"\s*\d{1,2}/\d{1,2}/\d{2,4}")
+_BARE_DATE = re.compile(r"\s*\d{1,4}/\d{1,2}/\d{1,4}")
 _UNPRINTABLE = re.compile(r"[^ -~]")
 _EMPTY = frozenset({"", "none", "n/a", "na", "null", "unknown", "undefined", "undef", "nan", "-"})
 

@@ -29,14 +29,16 @@ _UTC = re.compile(r"\bUTC?\b|\bGMT\b|\buniversal\b|\bzulu\b", re.IGNORECASE)
 _STAMPS = (
     (Stamp.MID, re.compile(r"\bmid", re.IGNORECASE)),
     (Stamp.START, re.compile(r"\bstart|\bbegin|\bopen", re.IGNORECASE)),
-    (Stamp.END, re.compile(r"\bend\b|\bended\b|\bgrabbed\b|\bstop", re.IGNORECASE)),
+    (Stamp.END, re.compile(r"\bend\b|\bended\b|\bgrabbed\b|\breceived\b|\bstop", re.IGNORECASE)),
 )
 AGREE_S = 2.0  # beyond the rounding of the two clocks
 REMARK_S = 5.0  # up to this only a remark: some observatories' MJD-OBS is 4.4 s before DATE-OBS
 READOUT_S = 10.0  # an end is stamped after the read-out ...
 READOUT_PART = 0.1  # ... which may last longer for long exposures
 SAME_S = 0.002  # a number nearer than this to a coarser date was worked out from it
-SETTLE = "choose with --time-keyword, --utc-offset or --time-stamp"
+SETTLE = "choose with --time-keyword, --utc-offset, --time-stamp or --exposure"
+# Where clocks stand that were never set: the days from which systems count.
+UNSET_DAYS_JD = (2440587.5, 2444239.5, 2444244.5, 2451544.5)  # 1970, 1980, GPS, 2000
 CLOCK_SLACK_S = 1.0  # many programs cut the second rather than round it
 
 
@@ -89,6 +91,8 @@ def read_clocks(cards: Cards, offset_hours: float | None = None) -> tuple[list[C
         if clock.unit_s < DAY_S:
             clocks.append(_placed(replace(clock, stamp=stamp), card.comment, scale, offset_hours))
     clocks += _split_clocks(cards, clocks, scale, offset_hours)
+    if not clocks:
+        warnings += _half_clocks(cards)
     usable = [clock for clock in clocks if dates.EARLIEST_JD < clock.jd < dates.LATEST_JD]
     warnings += [
         f"{clock.keyword} is not a date between 1950 and 2150 and was passed over"
@@ -96,6 +100,26 @@ def read_clocks(cards: Cards, offset_hours: float | None = None) -> tuple[list[C
         if clock not in usable
     ]
     return usable, warnings
+
+
+def _half_clocks(cards: Cards) -> list[str]:
+    """Tell dates without a time of day, and times of day that cannot be read."""
+    lines = []
+    for keyword in (*DATE_KEYS, *HOURS):
+        text = cards[keyword].text[:40] if keyword in cards else ""
+        if keyword in DATE_KEYS and dates.parse_calendar(text):
+            lines.append(f"{keyword} = {text!r} has no time of day")
+        elif keyword in HOURS and text and dates.parse_time_of_day(text, decimal=True) is None:
+            lines.append(f"{keyword} = {text!r} is no time of day")
+    return lines
+
+
+def combined_span_s(cards: Cards, offset_hours: float | None) -> float | None:
+    """Seconds from the first start to the last end of a combined frame, where it has both."""
+    clocks = [c for c in read_clocks(cards, offset_hours)[0] if c.scale != "local"]
+    starts = [c.jd for c in clocks if c.stamp == Stamp.START]
+    ends = [c.jd for c in clocks if c.stamp == Stamp.END]
+    return (ends[0] - starts[0]) * DAY_S if starts and ends and ends[0] > starts[0] else None
 
 
 def _from_date(keyword: str, text: str) -> Clock | None:
@@ -152,14 +176,19 @@ def _split_clocks(
     cards: Cards, whole: list[Clock], scale: str, offset_hours: float | None
 ) -> list[Clock]:
     """Join times of day to their date: that of DATE-OBS, or the nearest of a full clock."""
-    read_dates = ((k, dates.parse_calendar(cards[k].text)) for k in DATE_KEYS if k in cards)
+    read_dates = [(k, dates.parse_calendar(cards[k].text)) for k in DATE_KEYS if k in cards]
     date_key, date = next((entry for entry in read_dates if entry[1]), ("", None))
+    hours: tuple[str, ...] = HOURS
+    if date is None and {"DATE", "TIME"} <= cards.keys():  # old programs; DATE is also of the file
+        date_key, date, hours = "DATE", dates.parse_calendar(cards["DATE"].text), ("TIME",)
+        date = date if date and date.unit_s == DAY_S else None
     if date is None:
         return []
     midnight = date.jd - (0 if date.unit_s == DAY_S else (date.jd - 0.5) % 1)
     split = []
-    for keyword in HOURS:
-        read = dates.parse_time_of_day(cards[keyword].text) if keyword in cards else None
+    for keyword in hours:
+        text = cards[keyword].text if keyword in cards else ""
+        read = dates.parse_time_of_day(text, decimal=not whole)
         if read is None:
             continue
         seconds, unit, ahead = read
@@ -173,7 +202,7 @@ def _split_clocks(
     near = next((c.jd for c in whole if c.stamp == Stamp.START and c.scale != Scale.LOCAL), None)
     if near is not None:  # the date may be that of another scale: only the hour is compared
         return [_on_day_of(near, clock) for clock in split]
-    comments = [cards[k].comment for k in (date_key, *HOURS) if k in cards]
+    comments = [cards[k].comment for k in (date_key, *hours) if k in cards]
     doubtful = scale == "LOCAL" or any(_LOCAL.search(comment) for comment in comments)
     if not doubtful or date_key.startswith("UT") or _UTC.search(cards[date_key].comment):
         return split
@@ -225,6 +254,11 @@ def audit_clocks(
     """
     clocks, warnings = read_clocks(cards, settings.utc_offset_hours)
     named = settings.keyword
+    if not named:
+        unset = [c for c in clocks if any(0 <= c.jd - day < 1 for day in UNSET_DAYS_JD)]
+        clocks = [clock for clock in clocks if clock not in unset]
+        how = "a clock that was never set (--time-keyword if it is true)"
+        warnings[:0] = [f"{c.keyword} = {dates.iso_from_jd(c.jd)} is of {how}" for c in unset]
     best = _chosen(clocks, settings, path) if named else _finest(clocks, path, warnings)
     if settings.stamp:
         best = replace(best, stamp=settings.stamp, note="")

@@ -151,6 +151,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "airmass": ("AIRMASS", "SECZ"),
     "gain_setting": ("GAIN", "ISOSPEED", "ISO", "READOUTM", "OFFSET"),
     "frames_stacked": ("STACKCNT", "NCOMBINE", "SNAPSHOT", "NUMFRAME", "NIMAGES"),
+    "total_exposure": ("TOTALEXP", "LIVETIME"),
     "calibration_done": ("CALSTAT",),
     "own_product": ("LCPRODCT",),
 }

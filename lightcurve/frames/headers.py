@@ -13,10 +13,10 @@ from lightcurve.core.dates import parse_calendar
 from lightcurve.core.errors import HeaderError
 from lightcurve.core.settings import CameraSettings, Settings
 from lightcurve.frames.cards import Cards, find, find_all, number
-from lightcurve.frames.clocks import Scale, audit_clocks, read_clocks
+from lightcurve.frames.clocks import Scale, audit_clocks, combined_span_s, read_clocks
 from lightcurve.frames.dialects import LOCAL_CLOCKS, OFFSET_CLOCKS, SET_POINTS
 from lightcurve.frames.kinds import is_stack, kind_by_keyword, kind_by_name, normalise_filter
-from lightcurve.frames.location import Moment, read_site
+from lightcurve.frames.location import Moment, read_overhead, read_site
 from lightcurve.frames.pointing import read_pointing, read_scale
 
 __all__ = ["TIMELESS", "normalise"]
@@ -46,9 +46,13 @@ def normalise(
     settings = settings or Settings()
     warnings: list[str] = []
     values, guessed = _instrument(cards, settings.camera)
-    values["exposure_s"] = _exposure_time(cards, warnings)
     values["telescope_diameter_m"] = _diameter(cards, settings.camera, warnings)
     values["kind"] = _kind(cards, Path(path), values)
+    kind, given = (values["kind"] or (None,))[0], settings.time.exposure_s
+    if given is not None and kind not in TIMELESS:
+        values["exposure_s"] = given, "setting time.exposure_s"
+    else:
+        values["exposure_s"] = _exposure_time(cards, warnings)
     error = _set_time(values, cards, path, settings, warnings)
     pointing, said = read_pointing(cards)
     if pointing:
@@ -70,6 +74,7 @@ def normalise(
         sources=sources,
         warnings=tuple(warnings),
         guessed=guessed,
+        overhead=read_overhead(cards),
     )
     return exposure, error
 
@@ -117,13 +122,22 @@ def _positive(cards: Cards, quantity: str) -> Value | None:
 
 
 def _exposure_time(cards: Cards, warnings: list[str]) -> Value | None:
+    none = None
     for found in find_all(cards, "exposure"):
         value = number(found.text)
-        if value is not None and 0 <= value <= LONGEST_S:
+        if value == 0:
+            none = none or (value, found.source)  # another keyword may know better
+        elif value is not None and 0 < value <= LONGEST_S:
             milli = re.search(r"\bms\b|\[ms\]|millisec", found.comment, re.I)
-            return (value / 1000 if milli else value), found.source
-        warnings.append(f"{found.keyword} = {found.text[:30]!r} is no exposure time; passed over")
-    return None
+            value = value / 1000 if milli else value
+            if none:
+                told = f"{none[1].removeprefix('header ')} = 0, {found.keyword} = {value:g} s taken"
+                warnings.append(f"{told}; --exposure settles it")
+            return value, found.source
+        else:
+            text = f"{found.keyword} = {found.text[:30]!r} is no exposure time; passed over"
+            warnings.append(text)
+    return none
 
 
 def _diameter(cards: Cards, camera: CameraSettings, warnings: list[str]) -> Value | None:
@@ -160,17 +174,43 @@ def _set_time(
     warnings: list[str],
 ) -> HeaderError | None:
     exposure_s = (values.get("exposure_s") or (None,))[0]
+    span, open_s = exposure_s, 0.0
+    if settings.time.exposure_s is None:
+        span, open_s = _combined_span(cards, exposure_s, settings, warnings)
     try:
-        reading = audit_clocks(cards, exposure_s, path, settings.time)
+        reading = audit_clocks(cards, span, path, settings.time)
     except HeaderError as error:
         return error
     middle = f"{reading.source}, middle of the exposure"
     if reading.start_jd_utc is not None:
         values["start_jd_utc"] = reading.start_jd_utc, reading.source
     values["mid_jd_utc"] = reading.mid_jd_utc, middle
-    values["time_uncertainty_s"] = reading.uncertainty_s, reading.source
+    values["time_uncertainty_s"] = reading.uncertainty_s + open_s, reading.source
     warnings += reading.warnings
     return None
+
+
+def _combined_span(
+    cards: Cards, exposure_s: float | None, settings: Settings, warnings: list[str]
+) -> tuple[float | None, float]:
+    """Seconds from the start to the end of a frame, and how far its middle is open beside that.
+
+    Of a combined frame they are not the exposure: the pauses belong to it as well.
+    """
+    stack = is_stack(cards)
+    if not stack:
+        return exposure_s, 0.0
+    span = combined_span_s(cards, settings.time.utc_offset_hours)
+    total = _positive(cards, "total_exposure")
+    if span is not None and span > (exposure_s or 0.0):
+        warnings.append(f"{stack}: a combined frame of {span:g} s from start to end")
+        return span, 0.0
+    if total and total[0] > (exposure_s or 0.0):
+        text = f"{stack}: a combined frame of {total[0]:g} s ({total[1]}) without its pauses"
+        warnings.append(f"{text}: its middle may be as much as {total[0] / 2:g} s later")
+        return total[0], total[0] / 2
+    warnings.append(f"{stack}: a combined frame, its middle time is that of one exposure")
+    return exposure_s, 0.0
 
 
 def _local_offset(cards: Cards) -> float | None:
@@ -266,11 +306,5 @@ def _temperature(cards: Cards) -> Value | None:
 
 def _treated(cards: Cards) -> list[str]:
     """Say when a frame is not raw."""
-    lines = []
     done = find(cards, "calibration_done")
-    if done:
-        lines.append(f"CALSTAT = {done.text[:20]}: the frame has been calibrated before")
-    stack = is_stack(cards)
-    if stack:
-        lines.append(f"{stack}: a combined frame, its middle time is that of one exposure")
-    return lines
+    return [f"CALSTAT = {done.text[:20]}: the frame has been calibrated before"] if done else []

@@ -15,7 +15,7 @@ from lightcurve.frames.read import read_frame
 
 __all__ = ["inspect_file", "summarise"]
 
-NO_VALUES = {"sources", "warnings", "guessed"}
+NO_VALUES = {"sources", "warnings", "guessed", "overhead"}
 UNITS = {
     "start_jd_utc": "JD UTC",
     "mid_jd_utc": "JD UTC",

@@ -8,14 +8,15 @@ from typing import NamedTuple
 
 from lightcurve.core.constants import J2000_JD
 from lightcurve.core.coordinates import sexagesimal
-from lightcurve.core.data import Site
+from lightcurve.core.data import Overhead, Site
 from lightcurve.core.settings import SiteSettings
-from lightcurve.frames.cards import Cards, Found, find, find_all, number
+from lightcurve.frames.cards import Cards, Found, decimals, find, find_all, number
 from lightcurve.frames.dialects import EAST_POSITIVE
 
 _DECIMAL = re.compile(r"\s*([+-]?\d+(?:[.,]\d*)?)\s*(?:deg|°)?\s*([NSEWnsew])\s*", re.ASCII)
 SIDEREAL_DEG = 2.0  # telescopes point on coordinates of date, and clocks are minutes off
 ALTITUDE_DEG = 2.0
+LARGEST_AIRMASS = 12.0  # 5 degrees up; beyond it, programs write what means "not known"
 ZONE_DEG = 30.0  # time zones are wide, and summer time adds 15 degrees
 _EAST = re.compile(r"\+\s?E\b|\beast\b|deg \+E", re.IGNORECASE)
 _WEST = re.compile(r"\+\s?W\b|\bwest\b", re.IGNORECASE)
@@ -93,6 +94,40 @@ def _longitude(
             return None, "", [f"{found.keyword} and the latitude are both zero: taken as not set"]
         return _signed(found, value, _evidence(cards, moment, latitude, _wrap(value)))
     return None, "", []
+
+
+def read_overhead(cards: Cards) -> tuple[Overhead, ...]:
+    """Read altitude, airmass, hour angle and sidereal time; what cannot be one is passed over.
+
+    An hour angle without a unit is given twice, read as degrees and as hours.
+    """
+    said = []
+    for found in find_all(cards, "altitude"):
+        value = degrees(found.text)
+        if value is not None and 0 < value < 90 and not _METRES.search(found.comment):
+            said.append(Overhead(found.keyword, "altitude", value, value))
+    for found in find_all(cards, "airmass"):
+        value, half = number(found.text), 0.5 * 10.0 ** -decimals(found.text)
+        if value is not None and 1 < value < LARGEST_AIRMASS:
+            low, high = (math.asin(min(1 / x, 1.0)) for x in (value + half, max(value - half, 1)))
+            said.append(Overhead(found.keyword, "altitude", math.degrees(low), math.degrees(high)))
+    for found in find_all(cards, "sidereal_time"):
+        angle = _hours_to_degrees(found)
+        if angle is not None:
+            said.append(Overhead(found.keyword, "sidereal time", angle, angle))
+    for found in find_all(cards, "hour_angle"):
+        said += [Overhead(found.keyword, "hour angle", a, a) for a in _hour_angles(found)]
+    return tuple(said)
+
+
+def _hour_angles(found: Found) -> list[float]:
+    """Read an hour angle in every way it may be meant, degrees."""
+    parts, value = sexagesimal(found.text), number(found.text)
+    if parts is not None:
+        return [15 * parts]
+    if not value or abs(value) > 360:  # 0 is what programs write that do not know it
+        return []
+    return [value, 15 * value] if abs(value) <= 24 else [value]
 
 
 def _wrap(longitude: float) -> float:
@@ -185,14 +220,8 @@ def _hour_angle_vote(
     found = find(cards, "hour_angle")
     if found is None or moment.ra_deg is None:
         return []
-    parts, value = sexagesimal(found.text), number(found.text)
-    if parts is not None:
-        angles = [15 * parts]
-    elif value:  # degrees or hours
-        angles = [value, 15 * value]
-    else:
-        return []
-    votes = [vote for a in angles for vote in _vote(a + moment.ra_deg, sidereal, longitude, "HA")]
+    angles = [angle + moment.ra_deg for angle in _hour_angles(found)]
+    votes = [vote for angle in angles for vote in _vote(angle, sidereal, longitude, "HA")]
     return votes[:1] if len({sign for sign, _ in votes}) == 1 else []
 
 

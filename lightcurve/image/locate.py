@@ -24,7 +24,7 @@ from lightcurve.core.settings import Settings
 from lightcurve.image.reduced import FoundBy, Placed, Prepared, Sources
 from lightcurve.image.sources import disturbed
 from lightcurve.setup.solving import describe_solution, request_for
-from lightcurve.setup.target import Target, find_target
+from lightcurve.setup.target import Target, at_night, find_target
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -59,6 +59,8 @@ def wanted_target(settings: Settings) -> Target | None:
 def solve_frame(prepared: Prepared, settings: Settings) -> Solution:
     """Solve a frame with the solvers of the settings; raises SolveError when no solver can."""
     target = wanted_target(settings)
+    if target is not None:
+        target = at_night(target, [prepared.frame.exposure])
     place = None if target is None else (target.ra_deg, target.dec_deg)
     request = request_for(prepared.frame, prepared.stars, settings.solve, place)
     solution = solve(request, settings.solve)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lightcurve.aij.read_table import read_aij_table
+from lightcurve.catalogs.motion import place_at
 from lightcurve.core.constants import DAY_S
 from lightcurve.core.coordinates import degrees_apart
 from lightcurve.core.covariates import elapsed
@@ -281,7 +282,9 @@ def with_barycentric_times(
         raise FitError(msg)
     if not has_jd.any():
         return curve, "times: BJD_TDB as in the table, without JD_UTC to check it by"
-    worked_out = bjd_tdb(curve.jd_utc, planet.ra_deg, planet.dec_deg, site)
+    moment = float(np.nanmedian(curve.jd_utc))
+    ra, dec = place_at(planet.ra_deg, planet.dec_deg, planet.motion, moment)
+    worked_out = bjd_tdb(curve.jd_utc, ra, dec, site)
     if not has_bjd.any():
         place = "the observatory" if site else "the centre of the Earth (21 ms at most)"
         note = f"times: BJD_TDB worked out from JD_UTC for {place} and {planet.name}"

@@ -41,13 +41,15 @@ def make_masters(
         log.info("no calibration frames: the raw frames are measured as they are")
         return None, ""
     light = lights[0].exposure
-    made_of = _what_they_hang_on(groups, light, settings)
+    paths = [entry.path for entry in lights]
+    made_of = _what_they_hang_on(groups, lights[0], settings)
     masters = _of_an_earlier_run(folder, made_of)
     if masters is None:
         masters = build_masters(
             light,
             *(groups[kind] for kind in CALIBRATION),
             settings=settings.calibration,
+            light_frames=paths,
             progress=progress,
         )
         (folder / MADE_OF).unlink(missing_ok=True)
@@ -58,7 +60,7 @@ def make_masters(
     return masters, made_of
 
 
-def _what_they_hang_on(groups: Groups, light: Exposure, settings: Settings) -> str:
+def _what_they_hang_on(groups: Groups, light: Entry, settings: Settings) -> str:
     """Digest the frames combined, the light frame they have to fit, and the settings."""
     files = tuple(
         (kind, path.name, file_state(path)) for kind, group in groups.items() for path, _ in group
@@ -68,7 +70,8 @@ def _what_they_hang_on(groups: Groups, light: Exposure, settings: Settings) -> s
         (
             __version__,
             files,
-            tuple(getattr(light, name) for name in MATCHED),
+            (light.path.name, file_state(light.path)),
+            tuple(getattr(light.exposure, name) for name in MATCHED),
             settings.calibration.model_dump_json(),
             file_state(own_map) if own_map else "",
         )

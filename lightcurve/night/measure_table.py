@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightcurve.core.columns import PHOTOMETRY
-from lightcurve.core.data import Measurements, Result
+from lightcurve.core.data import FrameKind, Measurements, Result
 from lightcurve.core.progress import Progress, open_log, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import check_folder, take_inventory
 from lightcurve.night.frame_table import report_inventory, write_frames_table
 from lightcurve.night.prepare import prepare_night
 from lightcurve.night.reduced import stack_results
+from lightcurve.night.settle import refuse_blank_sky
 from lightcurve.night.store import open_store
 from lightcurve.night.workers import measure_night
-from lightcurve.setup.target import find_target
+from lightcurve.setup.target import at_night, find_target
 from lightcurve.tables.columns import write_table
 from lightcurve.tables.run_tables import write_stars
 
@@ -62,12 +63,14 @@ def measure_folder(
     target = find_target(settings.target, settings.catalogs)
     with open_log(out), open_store(out) as store:
         inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+        target = at_night(target, [e.exposure for e in inventory.used(FrameKind.LIGHT)])
         report_inventory(out, inventory, target)
         scene = prepare_night(inventory, target, settings, out / "masters", progress=progress)
         results = measure_night(scene.lights, scene.recipe, store, progress=progress)
         write_frames_table(out, inventory, target, scene, results)
         measurements = stack_results(results, scene.recipe)
         write_stars(out / "stars.csv", measurements.plan)
+        refuse_blank_sky(measurements, scene, target)
         columns = measurements.long_columns()
         columns["flags"] = columns["flags"].astype(int)
         rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))

@@ -24,6 +24,7 @@ from lightcurve.phot.seeing import choose_radii, refuse_large_radii
 from lightcurve.setup.camera import CameraValues, settle_camera
 from lightcurve.setup.solving import Sample, find_stars, read_samples, solve_one
 from lightcurve.setup.target import Target, warn_of_fields, warn_of_target
+from lightcurve.setup.times import leave_out_impossible
 
 log = logging.getLogger(__name__)
 
@@ -56,19 +57,23 @@ def prepare_night(
     LightcurveError: whatever stands in the way, in one line.
     """
     lights, unused = choose_lights(inventory)
+    exposures = [entry.exposure for entry in lights]
+    warn_of_fields(exposures)
+    elsewhere = warn_of_target(exposures, target, settings.solve.radius_deg)
+    lights, impossible = leave_out_impossible(
+        lights, None if elsewhere else target, settings.time.utc_offset_hours
+    )
+    unused |= impossible
     masters, made_of = make_masters(inventory, lights, settings, masters_folder, progress=progress)
     frames = read_samples(lights, settings)
     camera = settle_camera(frames, masters, settings)
     samples = find_stars(frames, masters, camera)
-    exposures = [entry.exposure for entry in lights]
-    warn_of_fields(exposures)
-    elsewhere = warn_of_target(exposures, target, settings.solve.radius_deg)
     reference, solution = solve_one(samples, target, settings, elsewhere=elsewhere)
     recipe = _write_recipe(
         reference, solution, target, settings, camera, masters_folder if masters else None, made_of
     )
     if not recipe.plan.target_detected:
-        log.warning("%s", recipe.plan.reason[0])
+        log.warning("%s", describe_blank(recipe, reference.frame.path, target))
     return Scene(
         lights=tuple(entry.path for entry in lights),
         unused=unused,
@@ -78,6 +83,25 @@ def prepare_night(
         recipe=recipe,
         camera=camera,
         values=list_values(target, reference.frame.exposure, camera, solution, recipe),
+    )
+
+
+def describe_blank(recipe: Recipe, reference: Path, target: Target) -> str:
+    """Say that no star was detected where the target should be, what is nearest, what to check."""
+    plan = recipe.plan
+    x, y = float(plan.x_ref[0]), float(plan.y_ref[0])
+    nearest = "no other star was detected"
+    if len(plan) > 1:
+        apart = np.hypot(plan.x_ref[1:] - x, plan.y_ref[1:] - y)
+        k = 1 + int(np.argmin(apart))
+        nearest = (
+            f"the nearest, {plan.star_id[k]} at {plan.ra_deg[k]:.5f} {plan.dec_deg[k]:+.5f}, is "
+            f"{apart[k - 1]:.1f} px ({apart[k - 1] * recipe.scale_arcsec:.1f} arcsec) away"
+        )
+    return (
+        f"no star detected at {target.ra_deg:.5f} {target.dec_deg:+.5f} deg ({target.source}), "
+        f"pixel {x:.1f}, {y:.1f} of {reference.name}; {nearest}: check --ra and --dec or --planet, "
+        "and the epoch and proper motion of the coordinates"
     )
 
 

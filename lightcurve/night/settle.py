@@ -1,4 +1,4 @@
-"""What is settled once the frames are measured: which are lost, the noise, and the transit."""
+"""What is settled once the frames are measured: which are lost, target, noise, and transit."""
 
 from __future__ import annotations
 
@@ -16,19 +16,23 @@ from lightcurve.core.data import (
     FrameStatus,
     LightCurve,
     Measurements,
+    StarRole,
     Style,
     TransitFit,
 )
-from lightcurve.core.errors import FitError
+from lightcurve.core.errors import FitError, InputError
 from lightcurve.core.settings import Settings
 from lightcurve.curve.noise import measure_field_noise, with_noise
-from lightcurve.night.prepare import Scene
+from lightcurve.night.prepare import Scene, describe_blank
 from lightcurve.setup.target import Target
 from lightcurve.transit.ephemeris import mark_transit
 from lightcurve.transit.fit import fit_transit
 
 log = logging.getLogger(__name__)
 LINE = 160  # characters of a reason that a warning repeats
+SEEN_SNR = 3.0  # of a stack: blank sky reaches it by noise once in 700 nights
+AT_TARGET_PX = 2.0  # or one FWHM: a centroid farther off has walked to another star
+MIN_RING = 2.0  # area of the ring round a star that its light is held against, over that within
 
 
 def warn_of_lost(results: Sequence[FrameResult]) -> None:
@@ -40,6 +44,52 @@ def warn_of_lost(results: Sequence[FrameResult]) -> None:
     first = shorten(next(r.reason for r in lost if r.why == why), LINE, placeholder=" ...")
     text = "%d of %d frames not measured: %s (%d), see frames.csv"
     log.warning(text, len(lost), len(results), first, count)
+
+
+def refuse_blank_sky(measurements: Measurements, scene: Scene, target: Target) -> None:
+    """Refuse a night whose target is nowhere: not in the reference, and not in all frames together.
+
+    Raises InputError that tells where it was looked for, the nearest star, and what to check.
+    """
+    if scene.recipe.plan.target_detected:
+        return
+    snr, n = stacked_snr(measurements)
+    if snr < SEEN_SNR:
+        msg = (
+            f"{describe_blank(scene.recipe, scene.reference.path, target)}; all {n} frames together"
+            f" show it at a signal to noise of {snr:.1f}, {SEEN_SNR:g} wanted"
+        )
+        raise InputError(msg)
+
+
+def stacked_snr(measurements: Measurements) -> tuple[float, int]:
+    """Measure the target's light over its error in all frames together; and count the frames.
+
+    Of the smallest aperture against the ring right outside: a sky that is not level, or the wing
+    of a neighbour, lies in both. The median over the frames, for one satellite is no star. Frames
+    whose centroid left the place do not count.
+    """
+    row = int(np.flatnonzero(measurements.plan.role == StarRole.TARGET)[0])
+    flux, error = measurements.flux[:, row], measurements.flux_err[:, row]
+    light, noise = flux[:, 0], error[:, 0]
+    areas = (measurements.radii / measurements.radii[0]) ** 2
+    wide = np.flatnonzero(areas >= 1 + MIN_RING)
+    if len(wide):
+        share = 1 / (areas[wide[0]] - 1)
+        light = light - share * (flux[:, wide[0]] - light)
+        noise = noise * np.sqrt(1 + share)
+    x, y = (getattr(measurements.plan, name)[row] for name in ("x_ref", "y_ref"))
+    off = np.hypot(
+        measurements.x[:, row] - x - measurements.shift_x,
+        measurements.y[:, row] - y - measurements.shift_y,
+    )
+    here = off <= np.fmax(AT_TARGET_PX, measurements.fwhm_px)
+    good = np.isfinite(light) & (noise > 0) & here
+    n = int(good.sum())
+    if n == 0:
+        return 0.0, 0
+    of_median = np.sqrt(np.pi / 2 / n) if n > 2 else np.sqrt(1 / n)
+    return float(np.median(light[good]) / (np.median(noise[good]) * of_median)), n
 
 
 def settle_noise(

@@ -22,6 +22,7 @@ from lightcurve.core.data import (
     FrameKind,
     FrameResult,
     FrameStatus,
+    Overhead,
     Registration,
     Site,
     StarPhotometry,
@@ -64,7 +65,7 @@ def encode_result(result: FrameResult) -> bytes:
             return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
         if isinstance(value, dict):
             return {str(name): str(entry) for name, entry in value.items()}
-        return value
+        return [plain(entry) for entry in value] if isinstance(value, tuple) else value
 
     head = {"value": plain(result)}
     head["arrays"] = [[a.dtype.str, a.shape] for a in arrays]
@@ -96,6 +97,8 @@ def _rebuild(kind: type, values: dict[str, Any], arrays: list[np.ndarray]) -> An
             return _WORDS[name](value)
         if name == "why":
             return None if value is None else Why[value]
+        if name == "overhead":
+            return tuple(Overhead(**word) for word in value)
         return tuple(value) if isinstance(value, list) else value
 
     return kind(**{name: revive(name, value) for name, value in values.items()})

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from lightcurve.core.data import FrameKind
 from lightcurve.core.progress import Clock, Progress, open_log, silent
 from lightcurve.core.settings import Settings
 from lightcurve.curve.choose import choose_curve
@@ -14,10 +15,16 @@ from lightcurve.night.frame_table import report_inventory, write_frames_table
 from lightcurve.night.prepare import Scene, prepare_night
 from lightcurve.night.products import write_products
 from lightcurve.night.reduced import Night, stack_results
-from lightcurve.night.settle import fit_if_known, predicted_transit, settle_noise, warn_of_lost
+from lightcurve.night.settle import (
+    fit_if_known,
+    predicted_transit,
+    refuse_blank_sky,
+    settle_noise,
+    warn_of_lost,
+)
 from lightcurve.night.store import open_store
 from lightcurve.night.workers import measure_night
-from lightcurve.setup.target import find_target
+from lightcurve.setup.target import at_night, find_target
 from lightcurve.tables.run_tables import write_stars
 
 __all__ = ["plan_night", "reduce_night"]
@@ -56,6 +63,7 @@ def reduce_night(
     with open_log(out), open_store(out) as store:
         with clock("inventory"):
             inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+            target = at_night(target, [e.exposure for e in inventory.used(FrameKind.LIGHT)])
             report_inventory(out, inventory, target)
         with clock("prepare"):
             scene = prepare_night(inventory, target, settings, out / "masters", progress=progress)
@@ -66,6 +74,7 @@ def reduce_night(
             measurements = stack_results(results, scene.recipe)
             warn_of_lost(results)
             write_stars(out / "stars.csv", measurements.plan)
+            refuse_blank_sky(measurements, scene, target)
         with clock("compare"):
             measurements, scene = settle_noise(measurements, scene, settings)
             in_transit = predicted_transit(target, measurements)
@@ -84,5 +93,6 @@ def plan_night(
     check_folder(folder)
     target = find_target(settings.target, settings.catalogs)
     inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+    target = at_night(target, [e.exposure for e in inventory.used(FrameKind.LIGHT)])
     with TemporaryDirectory() as masters:
         return prepare_night(inventory, target, settings, Path(masters), progress=progress)

@@ -18,6 +18,7 @@ from lightcurve.phot.cutouts import (
     star_flag,
     take_offsets,
 )
+from lightcurve.phot.mend import replace_bad
 from lightcurve.phot.methods import WINDOWED, CentroidMethod, Window
 from lightcurve.phot.noise import NoiseModel, flux_error
 from lightcurve.phot.seeing import axis_ratio, binned_profile, ellipse, moments, profile_fwhm
@@ -101,9 +102,18 @@ def measure_stars(
     boxes = gather(pixels, column, row, half) - sky[:, None, None]
     main = float(radii[len(radii) // 2])
     given = np.stack([safe_x - column, safe_y - row])
+    level = np.where(there, sky, np.nan)
+    if replaced := replace_bad(pixels, bad, (column, row), given, level, radii[-1]):
+        replaced.into_boxes(boxes, column, row)
     (dx, dy), centred = _centre(
         boxes, given, sky_std * np.sqrt(np.pi) * radii[0], main, max_shift, centroid
     )
+    if replaced:
+        middle = np.stack([dx, dy])
+        replaced = replace_bad(pixels, bad, (column, row), middle, level, radii[-1])
+    if replaced:
+        replaced.into_boxes(boxes, column, row)
+        pixels, bad = replaced.into_image(pixels, bad, sky)
     here = column + dx, row + dy
     area = np.broadcast_to(np.pi * radii**2, (len(x), len(radii))).copy()
     flux = _sums(pixels, *here, radii) - sky[:, None] * area
@@ -119,6 +129,9 @@ def measure_stars(
     flags |= np.where(flux <= 0, np.uint16(Flag.NEGATIVE_FLUX), np.uint16(0))
     variance = (sky_std**2)[:, None]
     error = flux_error(flux, area, variance, n_sky[:, None], noise.gain_e_per_adu)
+    if replaced:
+        of_replaced, error = replaced.judge(error, radii, sky_std, noise.gain_e_per_adu)
+        flags |= of_replaced
     shape = second_moments(boxes, dx, dy, main)
 
     def seen(values: np.ndarray) -> np.ndarray:

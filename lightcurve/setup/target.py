@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 import re
+import statistics
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lightcurve.core.constants import J2000_JD, YEAR_DAYS
 from lightcurve.core.coordinates import degrees_apart, parse_coordinates
-from lightcurve.core.data import Exposure, Planet
+from lightcurve.core.data import Exposure, Motion, Planet
 from lightcurve.core.errors import CatalogError, InputError
 from lightcurve.core.settings import CatalogSettings, TargetSettings
 
-__all__ = ["Target", "find_target", "known_place", "warn_of_fields", "warn_of_target"]
+__all__ = ["Target", "at_night", "find_target", "known_place", "warn_of_fields", "warn_of_target"]
 
 log = logging.getLogger(__name__)
 ONE_FIELD_DEG = 1.0  # headers of one field differ by less, however the telescope drifts
@@ -32,6 +34,8 @@ class Target:
         ICRS.
     source : str
         Where the coordinates came from.
+    motion : Motion, optional
+        Of the coordinates; None where it is not known, or they are those of the night.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Target:
     dec_deg: float
     source: str
     planet: Planet | None = None
+    motion: Motion | None = None
 
 
 def find_target(settings: TargetSettings, catalogs: CatalogSettings | None = None) -> Target:
@@ -68,14 +73,45 @@ def find_target(settings: TargetSettings, catalogs: CatalogSettings | None = Non
         ra, dec = parse_coordinates(settings.ra, settings.dec)
         return Target(name or "target", ra, dec, "options --ra and --dec", planet)
     if planet:
-        return Target(name, planet.ra_deg, planet.dec_deg, planet.source, planet)
+        place = (planet.ra_deg, planet.dec_deg)
+        return Target(name, *place, planet.source, planet, planet.motion)
     if not name:
         msg = "which star? give --target NAME, --ra and --dec, or --planet FILE"
         raise InputError(msg)
     from lightcurve.catalogs.sesame import resolve_name
 
     offline = catalogs is not None and catalogs.offline
-    return Target(name, *resolve_name(name, offline=offline))
+    ra, dec, source, motion = resolve_name(name, offline=offline)
+    return Target(name, ra, dec, source, motion=motion)
+
+
+def at_night(target: Target, exposures: Sequence[Exposure]) -> Target:
+    """Move a target to where it stands when it was observed.
+
+    Parameters
+    ----------
+    exposures : sequence of Exposure
+        Of the frames; the middle of their times counts.
+
+    Returns
+    -------
+    Target
+        As it was where its motion is not known, or no frame has a time; else its source says how
+        far it moved. Given by ``--ra`` and ``--dec`` it stays.
+    """
+    from lightcurve.catalogs.motion import place_at
+
+    moments = [e.mid_jd_utc for e in exposures if e.mid_jd_utc is not None]
+    if target.motion is None or not moments:
+        return target
+    moment, first = statistics.median(moments), (target.ra_deg, target.dec_deg)
+    ra, dec = place_at(*first, target.motion, moment)
+    source = (
+        f"{target.source}; moved {3600 * degrees_apart(first, (ra, dec)):.2f} arcsec by proper "
+        f"motion and parallax from epoch {target.motion.epoch_year:.1f} to "
+        f"{2000 + (moment - J2000_JD) / YEAR_DAYS:.1f}"
+    )
+    return replace(target, ra_deg=ra, dec_deg=dec, source=source, motion=None)
 
 
 def known_place(settings: TargetSettings) -> tuple[float, float] | None:

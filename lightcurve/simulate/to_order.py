@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lightcurve.catalogs.motion import place_at
 from lightcurve.core import times
 from lightcurve.core.constants import DAY_S
 from lightcurve.core.data import Planet, Result
@@ -159,13 +160,16 @@ def _night(request: Request, planet: Planet | None) -> Night:
         # The transit nearest to the usual night, in the middle of the frames.
         half = 0.5 * request.n_frames * request.cadence_s / DAY_S
         start = predict_transit(planet, start).mid - half
+    ra, dec = usual.ra_deg, usual.dec_deg
+    if planet:
+        ra, dec = place_at(planet.ra_deg, planet.dec_deg, planet.motion, start)
     return Night(
         start_jd_utc=start,
         n_frames=request.n_frames,
         exposure_s=request.exposure_s,
         cadence_s=request.cadence_s,
-        ra_deg=planet.ra_deg if planet else usual.ra_deg,
-        dec_deg=planet.dec_deg if planet else usual.dec_deg,
+        ra_deg=ra,
+        dec_deg=dec,
         flip_at=0.5 if request.flip else None,
         cloud_depth=request.cloud_depth,
         seed=request.seed,
@@ -194,7 +198,8 @@ def transit_of(planet: Planet, night: Night, jd_utc: np.ndarray) -> np.ndarray:
     (n,) float array
         Relative flux.
     """
-    bjd = times.bjd_tdb(jd_utc, planet.ra_deg, planet.dec_deg, night.site)
+    place = place_at(planet.ra_deg, planet.dec_deg, planet.motion, float(np.median(jd_utc)))
+    bjd = times.bjd_tdb(jd_utc, *place, night.site)
     mid = predict_transit(planet, float(np.median(bjd))).mid
     shape = (planet.rp_over_rs, planet.a_over_rs, impact_parameter(planet))
     theta = np.array([mid, *shape, *LIMB_DARKENING])

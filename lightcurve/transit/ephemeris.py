@@ -46,6 +46,10 @@ LIMITS = {
     "teff_k": (1000.0, 60000.0),
     "logg": (0.0, 9.0),
     "feh": (-6.0, 2.0),
+    "pm_ra_mas_yr": (-2e4, 2e4),  # Barnard's star has 1e4
+    "pm_dec_mas_yr": (-2e4, 2e4),
+    "parallax_mas": (0.0, 1e3),
+    "epoch_year": (1800.0, 2200.0),
 }
 MARGIN_SIGMA = 3.0
 
@@ -75,8 +79,9 @@ def read_planet(path: str | Path) -> Planet:
     path : path-like
         TOML with name, ra, dec (degrees, or sexagesimal hours and degrees as text), period_days,
         t0_bjd_tdb, rp_over_rs, a_over_rs, inclination_deg; optional eccentricity, omega_deg and a
-        table ``[star]`` with teff_k, logg, feh. Any number may have its one-sigma error beside it
-        as NAME_err.
+        table ``[star]`` with teff_k, logg, feh, pm_ra_mas_yr (times cos dec) and pm_dec_mas_yr
+        (both or none), parallax_mas, epoch_year of ra and dec (J2000). Any number may have its
+        one-sigma error beside it as NAME_err.
 
     Raises
     ------
@@ -111,6 +116,9 @@ def make_planet(values: Mapping[str, Any], origin: str) -> Planet:
     unknown = sorted(set(flat) - known)
     if unknown:
         msg = f"{origin}: {unknown[0]} is not known; known are {', '.join(sorted(known))}"
+        raise InputError(msg)
+    if ("pm_ra_mas_yr" in flat) != ("pm_dec_mas_yr" in flat):
+        msg = f"{origin}: give both pm_ra_mas_yr and pm_dec_mas_yr, or neither"
         raise InputError(msg)
     numbers = {name: _number(flat, name, origin) for name in LIMITS if name in flat}
     errors = {

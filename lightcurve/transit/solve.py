@@ -12,7 +12,7 @@ from lightcurve.core.constants import DAY_S
 from lightcurve.core.covariates import COVARIATES, SLOW
 from lightcurve.core.data import Planet
 from lightcurve.core.errors import FitError
-from lightcurve.core.robust import robust_scatter
+from lightcurve.core.robust import robust_scatter, without_runs
 from lightcurve.core.settings import FitSettings
 from lightcurve.transit.ephemeris import transit_duration
 from lightcurve.transit.model import TransitModel
@@ -320,9 +320,14 @@ def _red_noise(solution: TransitSolution) -> RedNoise | None:
 
 
 def find_wild(solution: TransitSolution, used: np.ndarray) -> np.ndarray:
-    """Find points used beyond five robust standard deviations; none if too few would be left."""
+    """Find points used beyond five robust standard deviations, no three of them in a row.
+
+    None if too few would be left.
+    """
     residuals = solution.problem.plain_residuals(solution.theta) / solution.problem.flux_err
     sigma = robust_scatter(residuals)
+    order = np.argsort(solution.problem.time, kind="stable")
+    far = np.abs(residuals) > CLIP_SIGMA * max(sigma, 1e-12)
     wild = np.zeros(len(used), dtype=bool)
-    wild[used] = np.abs(residuals) > CLIP_SIGMA * max(sigma, 1e-12)
+    wild[np.flatnonzero(used)[order]] = without_runs(far[order], residuals[order] > 0)
     return wild if used.sum() - wild.sum() >= MIN_LEFT else np.zeros_like(wild)

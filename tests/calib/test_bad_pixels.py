@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightcurve.calib.bad_pixels import (
+    PixelNoise,
     bad_columns,
+    dark_variance,
     dead_pixels,
     hot_pixels,
     mark_cosmic_rays,
@@ -33,21 +35,46 @@ def test_hot_and_cold_pixels_stand_out_of_a_glowing_dark():
     dark = 20 + 0.05 * np.indices((256, 300))[1] + rng.normal(0, 2, (256, 300))
     planted = np.zeros(dark.shape, dtype=bool)
     planted[rng.integers(0, 256, 40), rng.integers(0, 300, 40)] = True
-    dark[planted] += np.where(rng.random(planted.sum()) < 0.2, -60, 60)
-    np.testing.assert_array_equal(hot_pixels(dark, n_sigma=8), planted)
+    dark[planted] += np.where(rng.random(planted.sum()) < 0.2, -60, 500)
+    # 500 electrons are 22 times as noisy as 1, 60 are below by 60 times the noise.
+    np.testing.assert_array_equal(hot_pixels(dark, PixelNoise(4.0, 1.0)), planted)
 
 
 def test_the_glow_of_an_amplifier_is_not_hot():
     rng = np.random.default_rng(2)
     dark = 20 + glow((512, 512)) + rng.normal(0, 5, (512, 512))
-    assert hot_pixels(dark, n_sigma=8).mean() < 0.002
+    assert not hot_pixels(dark, PixelNoise(25.0, 1.0)).any()
 
 
 def test_a_quiet_dark_of_whole_numbers_has_no_hot_pixels():
     dark = np.zeros((100, 100))
     dark[3, 4] = 3
     dark[7, 7] = 10
-    assert np.argwhere(hot_pixels(dark)).tolist() == [[7, 7]]
+    noise = PixelNoise(dark_variance(dark, dark, 1), 1.0)
+    assert np.argwhere(hot_pixels(dark, noise)).tolist() == [[7, 7]]
+
+
+def test_what_counts_as_hot_is_the_noise_it_adds_to_a_light_frame():
+    dark = np.zeros((64, 64))
+    dark[10, 10], dark[20, 20] = 400, 4000  # ADU; at 2 e/ADU the variance is half of them
+    faint, bright = PixelNoise(16.0, 2.0), PixelNoise(16.0 + 50, 2.0)
+    assert np.argwhere(hot_pixels(dark, faint)).tolist() == [[20, 20]]
+    assert np.argwhere(hot_pixels(dark, bright)).tolist() == [[20, 20]]
+    assert not hot_pixels(dark, PixelNoise(16.0 + 150, 2.0)).any()
+    # Light frames of a tenth of the exposure have a tenth of its dark current.
+    assert not hot_pixels(dark, PixelNoise(16.0, 2.0, scale=0.1)).any()
+    # With a gain five times too large nothing changes where the sky's noise prevails.
+    for wrong in (0.2, 1.0, 5.0):
+        noise = PixelNoise(1.0 + 100 / (2.0 * wrong), 2.0 * wrong)
+        assert np.argwhere(hot_pixels(dark, noise)).tolist() == [[20, 20]]
+
+
+def test_the_variance_of_a_dark_is_the_same_from_any_number_of_them():
+    rng = np.random.default_rng(5)
+    for n in (1, 2, 3, 4, 10, 40):
+        darks = rng.normal(100, 6, (n, 100, 100))
+        std = darks.std(axis=0, ddof=1) if n > 1 else np.full((100, 100), np.nan)
+        assert dark_variance(darks.mean(axis=0), std, n) == pytest.approx(36, rel=0.06)
 
 
 def test_dead_pixels_in_a_vignetted_flat():

@@ -47,7 +47,7 @@ def test_kernel_agrees_with_astropy(n, clip_sigma):
     rng = np.random.default_rng(n)
     stack = rng.normal(1000, 10, (n, 40, 60)).astype(np.float32)
     stack[rng.random(stack.shape) < 0.02] += 500
-    mean, std, n_used = clipped_mean(stack, clip_sigma)
+    mean, std, n_used, _ = clipped_mean(stack, clip_sigma)
     expected_mean, expected_std, expected_n = plain_clipped_mean(stack, clip_sigma)
     np.testing.assert_array_equal(n_used, expected_n)
     np.testing.assert_allclose(mean, expected_mean, rtol=2e-7)
@@ -64,7 +64,7 @@ def test_kernel_leaves_out_what_is_not_finite():
     stack[:, 5, 5] = np.nan
     stack[1:, 6, 6] = np.nan
     stack[0, 6, 6] = 50
-    mean, std, n_used = clipped_mean(stack, 5.0)
+    mean, std, n_used, _ = clipped_mean(stack, 5.0)
     expected, _, count = plain_clipped_mean(stack, 5.0)
     np.testing.assert_array_equal(n_used, count)
     np.testing.assert_allclose(mean, expected, rtol=2e-7)
@@ -86,9 +86,9 @@ def test_kernel_leaves_out_what_is_not_finite():
 def test_order_is_irrelevant_and_shift_passes_through(stack, random):
     order = list(range(len(stack)))
     random.shuffle(order)
-    mean, _, n_used = clipped_mean(stack, 3.0, floor=0.5)
-    again, _, n_again = clipped_mean(stack[order], 3.0, floor=0.5)
-    shifted, _, n_shifted = clipped_mean(stack + 1000, 3.0, floor=0.5)
+    mean, _, n_used, _ = clipped_mean(stack, 3.0, floor=0.5)
+    again, _, n_again, _ = clipped_mean(stack[order], 3.0, floor=0.5)
+    shifted, _, n_shifted, _ = clipped_mean(stack + 1000, 3.0, floor=0.5)
     np.testing.assert_array_equal(n_used, n_again)
     np.testing.assert_array_equal(n_used, n_shifted)
     np.testing.assert_allclose(mean, again, atol=1e-4)

@@ -11,6 +11,7 @@ from astropy.table import MaskedColumn, Table
 from werkzeug import Response
 
 from lightcurve.catalogs.exoplanet_archive import find_planet, planet_values, regular_name
+from lightcurve.core.data import Motion
 from lightcurve.core.errors import CatalogError
 from lightcurve.core.settings import CatalogSettings, TargetSettings
 from lightcurve.setup.target import find_target
@@ -146,6 +147,14 @@ def test_a_target_that_is_a_planet_brings_its_ephemeris(archive):
     assert target.planet is not None
     assert target.planet.a_over_rs == 6.05
     assert (target.ra_deg, target.dec_deg) == (31.04276, 46.687848)
+
+
+def test_the_motion_of_its_star_comes_along(archive):
+    archive.rows = [{**ROW, "sy_pmra": 580.2, "sy_pmdec": -749.8, "sy_plx": 68.3}]
+    target = find_target(TargetSettings(name="HAT-P-32 b"), archive.settings)
+    assert target.motion == Motion(580.2, -749.8, 68.3, 2015.5)
+    assert "epoch 2015.5" in target.source
+    assert "sy_pmra" in archive.asked[0]
 
 
 def test_a_target_goes_on_without_the_archive(archive, caplog):

@@ -10,6 +10,7 @@ from lightcurve.catalogs.http_cache import recall, remember
 from lightcurve.catalogs.sesame import resolve_name
 from lightcurve.cli import app
 from lightcurve.core import http
+from lightcurve.core.data import Motion
 from lightcurve.core.errors import CatalogError
 
 ANSWER = "# HAT-P-32\n%J 31.04276 +46.68785 = 02 04 10.26 +46 41 16.2\n%C.0 *\n"
@@ -25,11 +26,19 @@ def sesame(httpserver, monkeypatch, tmp_path):
 
 def test_a_name_is_asked_once_and_remembered(sesame):
     sesame.expect_oneshot_request("/A", query_string="HAT-P-32").respond_with_data(ANSWER)
-    ra, dec, source = resolve_name("HAT-P-32")
+    ra, dec, source, motion = resolve_name("HAT-P-32")
     assert (ra, dec) == (31.04276, 46.68785)
     assert source == "Sesame for HAT-P-32"
     sesame.clear()
-    assert resolve_name("HAT-P-32") == (ra, dec, "Sesame, remembered for HAT-P-32")
+    assert resolve_name("HAT-P-32") == (ra, dec, "Sesame, remembered for HAT-P-32", None)
+    assert motion is None
+
+
+def test_its_motion_is_told_and_remembered(sesame):
+    answer = ANSWER + "%P -801.55 10362.39 [0.03 0.04 90] A 2020yCat\n%X 546.98 [0.04] A 2020yCat\n"
+    sesame.expect_oneshot_request("/A").respond_with_data(answer)
+    for _ in range(2):
+        assert resolve_name("Barnard")[3] == Motion(-801.55, 10362.39, 546.98, 2000.0)
 
 
 def test_an_unknown_name_says_what_to_do(sesame):
@@ -62,7 +71,7 @@ def test_a_cache_that_is_no_folder_costs_only_the_memory(sesame, monkeypatch, tm
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     monkeypatch.setenv("LIGHTCURVE_CACHE_DIR", str(tmp_path / "file" / "cache"))
     sesame.expect_request("/A").respond_with_data(ANSWER)
-    assert resolve_name("HAT-P-32") == (31.04276, 46.68785, "Sesame for HAT-P-32")
+    assert resolve_name("HAT-P-32") == (31.04276, 46.68785, "Sesame for HAT-P-32", None)
     assert "HAT-P-32 not remembered: " in caplog.text
     assert "Not a directory; set LIGHTCURVE_CACHE_DIR" in caplog.text
     assert recall("server", "request") is None

@@ -66,7 +66,7 @@ def test_the_frame_s_clock_is_judged_and_its_length_may_be_unknown(tmp_path: Pat
     times = ({"DATE_OBS": "2026-01-01T03:10:05"}, {"DATE_OBS": "2026-01-01", "UT": "03:12"})
     times += ({"DATE_AVG": "2026-01-01T03:14:05", "EXPTIME": None},)
     for path, cards in zip(lights, times, strict=False):
-        with_cards(path, folder, **cards)
+        with_cards(path, folder, AIRMASS=None, **cards)  # it belongs to the simulated time
     settings = make_settings({"target": {"name": "Tiny-1", "ra": "20.0", "dec": "30.0"}})
     target = find_target(settings.target)
     scene = prepare_night(take_inventory(folder, settings), target, settings, tmp_path / "m")

@@ -18,7 +18,6 @@ from lightcurve.curve.detrend import (
     column_median,
     column_scatter,
     point_to_point,
-    running_median,
     scintillation,
 )
 from lightcurve.curve.ensemble import build_ensemble, relative_flux, take_members
@@ -163,9 +162,14 @@ def test_column_median_is_that_of_numpy():
     assert np.isnan(column_median(np.full((3, 1), np.nan)))[0]
 
 
-def test_running_median_leaves_the_point_out():
-    values = np.array([1.0, 1.0, 2.0, 9.0, 1.0, np.nan])
-    assert running_median(values, 2).tolist() == [1.5, 2.0, 1.0, 1.0, 5.5, 5.0]
+@pytest.mark.parametrize(("n", "lowest"), [(5, 0.3), (10, 0.55), (15, 0.6)])
+def test_the_scatter_of_a_short_steep_series_is_not_small_by_chance(n, lowest):
+    rng = np.random.default_rng(7)
+    found = [
+        point_to_point(np.linspace(0, 0.13, n) + 0.012 * rng.normal(size=n)) for _ in range(500)
+    ]
+    assert np.percentile(found, 5) > lowest * 0.012
+    assert np.median(found) == pytest.approx(0.012, rel=0.15)
 
 
 def test_scintillation_against_youngs_formula():

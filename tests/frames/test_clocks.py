@@ -83,6 +83,55 @@ def test_doubt_is_an_error(cards: dict, message: str) -> None:
         audit(cards)
 
 
+@pytest.mark.parametrize(
+    "cards",
+    [
+        {"DATE-OBS": "2020/03/01 02:03:04.5"},
+        {"DATE-OBS": "2020.03.01T02:03:04.5"},
+        {"DATE-OBS": "2020 03 01 02 03 04.5"},
+        {"DATE-OBS": "01.03.2020 02:03:04.5"},
+        {"DATE-OBS": "01/03/20", "TIME-OBS": "02:03:04.5"},
+        {"DATE-OBS": "2020/03/01", "UT": "02 03 04.5"},
+        {"DATE-OBS": "2020-03-01", "UT": 2.0512500},
+        {"DATE-OBS": "2020-03-01", "UT": "2,0512500"},
+        {"DATE": "01/03/20", "TIME": "02:03:04.5"},
+        {"DATE-OBS": ("2020-03-01T02:04:04.5", "System Clock:Frame Received")},
+        {"DATE-OBS": ("2020-03-01T02:03:04.5", "System Clock:Est. Frame Start")},
+        {"DATE-OBS": "2000-01-01T00:07:00", "DATE-BEG": DATE},
+    ],
+)
+def test_old_forms_and_other_moments_are_read(cards: dict) -> None:
+    assert mid_text(audit(cards), MID) == pytest.approx(0, abs=0.02)
+
+
+def test_a_date_of_america_is_known_by_its_day() -> None:
+    reading = audit({"DATE-OBS": "02/29/2020 02:03:04.5"})
+    assert mid_text(reading, "2020-02-29T02:03:34.500") == pytest.approx(0, abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("cards", "message"),
+    [
+        ({"DATE-OBS": "1970-01-01T00:12:31"}, "DATE-OBS = 1970.* never set .*--time-keyword"),
+        ({"DATE-OBS": "1980-01-06T03:12:31"}, "never set"),
+        ({"DATE-OBS": "1980-01-01T03:12:31"}, "never set"),
+        ({"DATE-OBS": "2000-01-01T08:12:31"}, "never set"),
+        ({"DATE-OBS": "2020-03-01"}, "DATE-OBS = '2020-03-01' has no time of day"),
+        ({"DATE-OBS": "2020-03-01", "UT": "noon"}, "UT = 'noon' is no time of day|no time of day"),
+        ({"DATE-OBS": "2020-13-41T02:03:04"}, "DATE-OBS = '2020-13-41T02:03:04' is no time"),
+        ({"DATE": "2020-03-01T09:00:00", "TIME": "02:03:04"}, "no time in the header"),
+    ],
+)
+def test_no_time_is_an_error_that_names_what_there_is(cards: dict, message: str) -> None:
+    with pytest.raises(HeaderError, match=message):
+        audit(cards)
+
+
+def test_a_true_date_of_a_day_from_which_systems_count_is_taken_when_named() -> None:
+    reading = audit({"DATE-OBS": "2000-01-01T08:12:31"}, keyword="DATE-OBS")
+    assert mid_text(reading, "2000-01-01T08:13:01") == pytest.approx(0, abs=1e-3)
+
+
 def test_julian_date_alone_needs_its_stamp() -> None:
     with pytest.raises(HeaderError, match="--time-stamp"):
         audit({"JD": 2458909.58546875})

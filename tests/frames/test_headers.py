@@ -325,3 +325,30 @@ def test_any_values_give_an_exposure_or_a_header_error(cards: dict, quoted: bool
     assert error is None or "\n" not in str(error)
     if found.ra_deg is not None:
         assert 0 <= found.ra_deg < 360
+
+
+def test_the_positive_exposure_of_two_is_taken_and_told() -> None:
+    seen = exposure({"EXPTIME": 0.0, "EXPOSURE": 60.0})
+    assert (seen.exposure_s, seen.sources["exposure_s"]) == (60.0, "header EXPOSURE")
+    assert any("EXPTIME = 0, EXPOSURE = 60 s taken" in line for line in seen.warnings)
+    assert exposure({"EXPTIME": 0.0, "EXPOSURE": 0.0, "IMAGETYP": "bias"}).exposure_s == 0
+
+
+def test_an_exposure_that_is_given_is_of_light_frames_only() -> None:
+    given = {"time": {"exposure_s": 30.0}}
+    assert exposure({"EXPTIME": 60.0, "IMAGETYP": "light"}, **given).exposure_s == 30
+    assert exposure({"EXPTIME": "?"}, **given).exposure_s == 30
+    assert exposure({"EXPTIME": 60.0, "IMAGETYP": "dark"}, **given).exposure_s == 60
+
+
+def test_a_stack_is_timed_from_its_start_to_its_end() -> None:
+    stack = {"EXPTIME": 10.0, "STACKCNT": 187, "DATE-OBS": "2025-05-13T22:00:00"}
+    whole = exposure({**stack, "DATE-END": "2025-05-13T23:00:00"})
+    assert whole.mid_jd_utc == pytest.approx(jd_from_iso("2025-05-13T22:30:00"), abs=1e-7)
+    assert whole.exposure_s == 10
+    open_ended = exposure({**stack, "TOTALEXP": 1870.0})
+    assert open_ended.mid_jd_utc == pytest.approx(jd_from_iso("2025-05-13T22:15:35"), abs=1e-7)
+    assert open_ended.time_uncertainty_s == pytest.approx(935.5)
+    assert any("935 s later" in line for line in open_ended.warnings)
+    given = exposure({**stack, "TOTALEXP": 1870.0}, time={"exposure_s": 3600.0})
+    assert given.mid_jd_utc == pytest.approx(jd_from_iso("2025-05-13T22:30:00"), abs=1e-7)

@@ -95,15 +95,6 @@ def test_nothing_of_an_earlier_run_stays(night: Path, tmp_path: Path) -> None:
     assert own.read_text() == "my own"
 
 
-def test_a_target_where_no_star_is_is_said_aloud(night: Path, tmp_path: Path, caplog) -> None:
-    with caplog.at_level(logging.WARNING, logger="lightcurve"):
-        try:
-            reduce_night(night, settings(ra="20.012", dec="29.992"), tmp_path / "run")
-        except InputError as error:
-            assert "no light curve" in str(error)  # noqa: PT017 - either is right
-    assert any("no star detected there; the nearest is" in line for line in caplog.messages)
-
-
 def test_frames_without_stars_are_said_to_be_so(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     for k in range(4):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lightcurve.core.data import Exposure, FrameResult, Registration, Site, StarPhotometry
+from lightcurve.core.data import Exposure, FrameResult, Overhead, Registration, Site, StarPhotometry
 from lightcurve.core.errors import InputError
 from lightcurve.night.store import NAME, decode_result, encode_result, open_store
 
@@ -15,6 +15,10 @@ def some_result(rng: np.random.Generator) -> FrameResult:
     shapes = [star, star, *[cube] * 4, *[star] * 8, cube]
     photometry = StarPhotometry(*(rng.normal(size=shape) for shape in shapes))
     exposure = Exposure(
+        overhead=(
+            Overhead("HA", "hour angle", -3.0, -3.0),
+            Overhead("AIRMASS", "altitude", 40, 41),
+        ),
         kind="light",
         mid_jd_utc=2458107.5657786,
         site=Site(31.68, -110.88, 1268.0, "Whipple"),

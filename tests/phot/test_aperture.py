@@ -110,7 +110,7 @@ def test_what_spoils_a_star_is_flagged() -> None:
     assert np.isnan(found.flux[1, 3])
     assert np.isfinite(found.flux[1, 0])
     assert not found.flags[2, 0] & Flag.BAD_PIXEL  # 3 px away, beyond the first radius
-    assert found.flags[2, 3] & Flag.BAD_PIXEL
+    assert found.flags[2, 3] & Flag.MENDED
     assert (found.flags[3] & Flag.SATURATED).all()
     assert (found.flags[4] & Flag.NOT_MEASURED).all()
     assert np.isnan(found.flux[4]).all()

@@ -325,6 +325,16 @@ class TransitFit(Tabular):
 
 
 @dataclass(frozen=True, slots=True)
+class Motion:
+    """How a star moves on the sky; that in right ascension is times cos dec."""
+
+    pm_ra_mas_yr: float
+    pm_dec_mas_yr: float
+    parallax_mas: float = 0.0
+    epoch_year: float = 2000.0  # Julian, of the coordinates it goes with
+
+
+@dataclass(frozen=True, slots=True)
 class Planet:
     """What is known of a transiting planet; errors are one sigma, ``None`` when not given."""
 
@@ -341,8 +351,20 @@ class Planet:
     teff_k: float | None = None
     logg: float | None = None
     feh: float | None = None
+    pm_ra_mas_yr: float | None = None
+    pm_dec_mas_yr: float | None = None
+    parallax_mas: float | None = None
+    epoch_year: float | None = None
     errors: Mapping[str, float] = field(default_factory=dict)
     source: str = ""
+
+    @property
+    def motion(self) -> Motion | None:
+        """How its star moves, from J2000 where no epoch is given; None where that is not known."""
+        if self.pm_ra_mas_yr is None or self.pm_dec_mas_yr is None:
+            return None
+        epoch = 2000.0 if self.epoch_year is None else self.epoch_year
+        return Motion(self.pm_ra_mas_yr, self.pm_dec_mas_yr, self.parallax_mas or 0.0, epoch)
 
 
 @dataclass(frozen=True, slots=True)

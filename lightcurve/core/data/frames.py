@@ -93,6 +93,24 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
+class Overhead:
+    """What one keyword of a header says of the sky over the telescope.
+
+    Attributes
+    ----------
+    quantity : str
+        ``"altitude"`` of the field, its ``"hour angle"``, or local ``"sidereal time"``.
+    low_deg, high_deg : float
+        As far as the digits of the card leave it open.
+    """
+
+    keyword: str
+    quantity: str
+    low_deg: float
+    high_deg: float
+
+
+@dataclass(frozen=True, slots=True)
 class Exposure:
     """What a header said of one exposure, normalised.
 
@@ -123,6 +141,8 @@ class Exposure:
         What was odd but could be settled, one line each.
     guessed : tuple of str
         Fields above of which the header leaves the unit open.
+    overhead : tuple of Overhead
+        Altitude (also by the airmass), hour angle and sidereal time, where the header has them.
     """
 
     kind: FrameKind = FrameKind.UNKNOWN
@@ -148,6 +168,7 @@ class Exposure:
     warnings: tuple[str, ...] = ()
     telescope_diameter_m: float | None = None
     guessed: tuple[str, ...] = ()
+    overhead: tuple[Overhead, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,110 @@
+"""Single points far from every local model of their neighbours in time."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lightcurve.core.robust import without_runs
+from lightcurve.curve.detrend import clipped_scatter
+
+OUTLIER_SIGMA = 4.5  # off the line through both sides: by noise alone one point in 150,000
+EXPLAINED_SIGMA = 2.2  # nearer than this to any of the other models a point is no outlier
+LEFT_SIGMA = 3.5  # off both sides whichever neighbour is left out: that one may be the wild one
+CLIP = 3.0
+EACH_SIDE = 4
+ONE_SIDE = 5  # a line through them, one step on, is known to 1.05 of a point's error
+PASSES = 3
+
+
+class _Series(NamedTuple):
+    """Finite points in order of time, (n,) each."""
+
+    time: np.ndarray
+    flux: np.ndarray
+    sigma: np.ndarray
+
+
+def mark_outliers(time: np.ndarray, flux: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Find single points, or pairs, that no line through their neighbours in time explains.
+
+    4.5 times the larger of their error and the curve's scatter off the line through both sides,
+    still far without any one neighbour, and not near what lies between the two next to them, nor
+    near the line through either side alone: so neither a slope nor its beginning is an outlier. The
+    first and the last point, also of a stretch between gaps, never are, nor are three or more in a
+    row on the same side.
+    """
+    finite = np.flatnonzero(np.isfinite(flux) & np.isfinite(time))
+    rows = finite[np.argsort(time[finite], kind="stable")]
+    wild = np.zeros(len(flux), dtype=bool)
+    if len(rows) < EACH_SIDE:
+        return wild
+    # Blind to slopes, and clipped closely: an outlier must not widen what it is measured by.
+    bends = clipped_scatter(np.diff(flux[rows], n=2), CLIP) / np.sqrt(6)
+    scatter = max(float(np.nan_to_num(bends)), 1e-9)
+    series = _Series(time[rows], flux[rows], np.fmax(scatter, error[rows]))
+    found = np.zeros(len(rows), dtype=bool)
+    for _ in range(PASSES):  # wild points found are no neighbours in the next
+        before, found = found, _far_from_all(series, found)
+        if np.array_equal(before, found):
+            break
+    wild[rows] = found
+    return wild
+
+
+def _far_from_all(series: _Series, left_out: np.ndarray) -> np.ndarray:
+    """Mark the points (n,) that no model explains, with those of `left_out` no neighbours."""
+    good = np.flatnonzero(~left_out)
+    off = np.zeros(len(left_out))
+    for k in range(len(off)):
+        before, after = _neighbours(series.time, good, (k, k))
+        if len(before) and len(after):
+            off[k] = _off(series, k, np.append(before, after))
+    suspect = without_runs(np.abs(off) > OUTLIER_SIGMA, off > 0)
+    found = np.zeros(len(off), dtype=bool)
+    for k in np.flatnonzero(suspect).tolist():
+        first = k - 1 if k and suspect[k - 1] and off[k - 1] * off[k] > 0 else k
+        last = k + 1 if k + 1 < len(off) and suspect[k + 1] and off[k + 1] * off[k] > 0 else k
+        before, after = _neighbours(series.time, good, (first, last), most=ONE_SIDE)
+        if len(before) and len(after):
+            side, both = np.sign(off[k]), np.append(before, after)
+            single = (np.array([before[-1], after[0]]), before, after)
+            without_one = (np.delete(both, one) for one in range(len(both)))
+            found[k] = all(
+                side * _off(series, k, some) > limit
+                for limit, models in ((EXPLAINED_SIGMA, single), (LEFT_SIGMA, without_one))
+                for some in models
+            )
+    return found
+
+
+def _neighbours(
+    time: np.ndarray, good: np.ndarray, span: tuple[int, int], most: int = EACH_SIDE
+) -> tuple[np.ndarray, np.ndarray]:
+    """List the good points next before and after those of `span`, no farther than either reaches.
+
+    Where one side begins beyond the farthest of the other it is empty: an end, or a gap.
+    """
+    first, last = span
+    before = good[: np.searchsorted(good, first)][-most:]
+    after = good[np.searchsorted(good, last, side="right") :][:most]
+    if not (len(before) and len(after)):
+        return before, after
+    back, ahead = time[first] - time[before], time[after] - time[last]
+    whole = [side.max() for side in (back, ahead) if len(side) == most]
+    reach = min(whole, default=np.inf)
+    return before[back <= reach], after[ahead <= reach]
+
+
+def _off(series: _Series, k: int, some: np.ndarray) -> float:
+    """How far a point is off the line through some others, over the error of the difference."""
+    apart, flux = series.time[some] - series.time[k], series.flux[some]
+    middle = apart.mean()
+    spread = float(((apart - middle) ** 2).sum())
+    slope = float((apart - middle) @ flux) / spread if spread > 0 else 0.0
+    share = 1 / len(some) + (middle**2 / spread if spread > 0 else 0.0)
+    if len(some) == 1:
+        share = 1.0
+    variance = series.sigma[k] ** 2 + share * float(np.mean(series.sigma[some] ** 2))
+    return float((series.flux[k] - flux.mean() + slope * middle) / np.sqrt(variance))

@@ -1,0 +1,141 @@
+"""Outliers: single points that no local model explains; never the beginning of a slope."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from lightcurve.core.data import Planet
+from lightcurve.core.robust import without_runs
+from lightcurve.curve.outliers import mark_outliers
+from lightcurve.simulate.observatory import Night
+from lightcurve.simulate.to_order import transit_of
+from lightcurve.transit.solve import find_wild
+
+NOISE = 0.002
+PLANET = Planet(
+    name="Deep-1 b", ra_deg=20.0, dec_deg=30.0, period_days=1.3, t0_bjd_tdb=2460586.75,
+    rp_over_rs=0.16, a_over_rs=8.0, inclination_deg=88.5,
+)  # fmt: skip
+
+
+def trapezoid(n: int) -> np.ndarray:
+    """2 % deep, half the series long, with ingress of 7 % of it."""
+    return 1 - 0.02 * np.clip((0.25 - np.abs(np.linspace(-0.5, 0.5, n))) / 0.07 + 1, 0, 1)
+
+
+def simulated(n: int) -> np.ndarray:
+    start = 2460586.75 - 0.09
+    return transit_of(PLANET, Night(), start + np.linspace(0, 0.18, n))
+
+
+SHAPES = {
+    "flat": np.ones, "sloped": lambda n: 1 + 2 * NOISE * np.arange(n), "trapezoid": trapezoid,
+    "simulated": simulated,
+}  # fmt: skip
+
+
+def marked(flux: np.ndarray, time: np.ndarray | None = None) -> np.ndarray:
+    time = np.arange(len(flux)) / 500.0 if time is None else time
+    return mark_outliers(time, flux, np.full(len(flux), NOISE))
+
+
+@pytest.mark.parametrize(("n", "series"), [(12, 300), (100, 100), (500, 20), (2000, 6)])
+def test_white_noise_has_no_outliers(n: int, series: int) -> None:
+    """At most one point in 30,000 is called one, whatever the length."""
+    rng = np.random.default_rng(n)
+    found = sum(marked(1 + NOISE * rng.normal(size=n)).sum() for _ in range(series))
+    assert found <= max(1, n * series / 30_000)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_lone_point_of_six_sigma_is_found(name: str, sign: int) -> None:
+    rng, n = np.random.default_rng(5), 120
+    shape, hits, others = SHAPES[name](n), 0, 0
+    places = rng.integers(1, n - 1, 80)
+    for place in places:
+        flux = shape + NOISE * rng.normal(size=n)
+        flux[place] = shape[place] + 6 * sign * NOISE
+        found = marked(flux)
+        hits += found[place]
+        others += found.sum() - found[place]
+    assert hits >= 0.85 * len(places)
+    assert others <= 3
+
+
+@pytest.mark.parametrize("step", [2.5, 5, 10, 25])
+@pytest.mark.parametrize("k", [1, 2, 3, 6])
+def test_ingress_at_an_end_is_none(step: float, k: int) -> None:
+    """The last or first `k` points fall by `step` sigma each."""
+    rng, lost = np.random.default_rng(6), 0
+    for trial in range(50):
+        flux = np.ones(60)
+        flux[-k:] -= NOISE * step * np.arange(1, k + 1)
+        flux = flux[:: 1 if trial % 2 else -1] + NOISE * rng.normal(size=60)
+        lost += marked(flux).any()
+    assert lost <= 2
+
+
+@pytest.mark.parametrize("step", [2.5, 5, 10, 25])
+def test_ingress_beside_a_gap_is_none(step: float) -> None:
+    rng = np.random.default_rng(7)
+    time = np.concatenate([np.arange(40), np.arange(70, 110)]) / 500.0
+    ramp = np.clip(np.arange(110) - 36, 0, 36)[np.r_[0:40, 70:110]]
+    lost = [marked(1 - NOISE * (step * ramp - rng.normal(size=80)), time).any() for _ in range(40)]
+    assert np.sum(lost) <= 1
+
+
+@pytest.mark.parametrize("n", [5, 10, 25])
+def test_the_last_points_of_a_rising_star_are_none(n: int) -> None:
+    """13 % over the series: that of WW CrA, ten frames of 1.2 %, and better ones."""
+    rng = np.random.default_rng(8)
+    for noise in (0.012, NOISE):
+        for power in (1, 2, 4):
+            rise = 1 + 0.13 * np.linspace(0, 1, n) ** power
+            for _ in range(15):
+                flux = rise + noise * rng.normal(size=n)
+                assert not mark_outliers(np.arange(n) / 500, flux, np.full(n, noise)).any()
+
+
+def test_three_in_a_row_are_none_and_two_are() -> None:
+    rng = np.random.default_rng(9)
+    for size, expected in ((1, 1), (2, 2), (3, 0), (4, 0)):
+        flux = 1 + NOISE * rng.normal(size=80)
+        flux[40 : 40 + size] = 1 + 15 * NOISE
+        assert marked(flux)[40 : 40 + size].sum() == expected
+
+
+def test_order_and_nan_do_not_matter() -> None:
+    rng = np.random.default_rng(10)
+    time = np.arange(80) / 500.0
+    flux = 1 + NOISE * rng.normal(size=80)
+    flux[30], flux[50], time[60] = 1.05, np.nan, np.nan
+    found = marked(flux, time)
+    assert np.flatnonzero(found).tolist() == [30]
+    turn = rng.permutation(80)
+    np.testing.assert_array_equal(marked(flux[turn], time[turn]), found[turn])
+    assert not marked(np.full(6, np.nan)).any()
+
+
+def test_runs() -> None:
+    far = np.array([1, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1], dtype=bool)
+    above = np.array([1, 0, 1, 1, 0, 1, 1, 1, 0, 0, 1], dtype=bool)
+    kept = [True, False, True, True, False, False, False, False, True, True, True]
+    assert without_runs(far, above).tolist() == kept
+    assert without_runs(far[:0], above[:0]).tolist() == []
+
+
+def test_the_fit_leaves_out_no_run() -> None:
+    rng = np.random.default_rng(11)
+    flux = NOISE * rng.normal(size=60)
+    flux[20], flux[-4:] = 8 * NOISE, -9 * NOISE
+    problem = SimpleNamespace(
+        time=np.arange(60.0), flux_err=np.full(60, NOISE), plain_residuals=lambda _: flux
+    )
+    used = np.ones(61, dtype=bool)
+    used[3] = False
+    wild = find_wild(SimpleNamespace(problem=problem, theta=None), used)
+    assert np.flatnonzero(wild).tolist() == [21]
