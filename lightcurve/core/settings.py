@@ -76,17 +76,16 @@ class SiteSettings(Model):
     height_m: float | None = Field(default=None, ge=-500, le=9000)
     name: str = ""
 
-    @model_validator(mode="after")
-    def _both_or_neither(self) -> SiteSettings:
+    def site(self) -> Site | None:
+        """Where the observatory is, with no header beside it; None where that is not given.
+
+        Raises InputError where only half of it is: a header may have the other half, a table not.
+        """
         given = {"--latitude": self.latitude_deg, "--longitude": self.longitude_deg}
         missing = [option for option, value in given.items() if value is None]
         if len(missing) == 1:
             msg = f"half a place: give {missing[0]}, too (degrees, north and east positive)"
-            raise ValueError(msg)
-        return self
-
-    def site(self) -> Site | None:
-        """Where the observatory is; None where that is not given."""
+            raise InputError(msg)
         if self.latitude_deg is None or self.longitude_deg is None:
             return None
         return Site(self.latitude_deg, self.longitude_deg, self.height_m or 0.0, self.name)

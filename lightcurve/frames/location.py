@@ -51,7 +51,7 @@ def read_site(
     longitude, longitude_source, warnings = _longitude(cards, moment, latitude, settings)
     if latitude is None or longitude is None:
         if latitude is not None and not warnings:
-            warnings.append("no longitude in the header: give --latitude and --longitude")
+            warnings.append("no longitude in the header: give --longitude, degrees east")
         return None, warnings
     height, height_source = _height(cards, settings)
     name = settings.name or getattr(find(cards, "site_name"), "text", "")
@@ -146,18 +146,18 @@ def _signed(
     shown = ", ".join(text for _, text in votes)
     if len(signs) == 2:
         text = f"{found.keyword} = {value:g}: east or west? The header contradicts itself ({shown})"
-        return None, "", [f"{text}; give --latitude and --longitude"]
+        return None, "", [f"{text}; give --longitude, degrees east"]
     if not signs:
         if stated:
             return stated * longitude, f"{found.source} ({why})", []
         text = f"{found.keyword} = {value:g} does not say east or west, nor does the rest of the"
-        return None, "", [f"{text} header; give --latitude and --longitude"]
+        return None, "", [f"{text} header; give --longitude, degrees east"]
     sign = signs.pop()
     source = f"{found.source} ({'east' if sign > 0 else 'west'} positive by {shown})"
     warnings = []
     if stated and stated != sign:
         text = f"{found.keyword} = {value:g} reads as {why}, but {shown} say the opposite"
-        warnings.append(f"{text}: {sign * longitude:+.4f} taken; --longitude and --latitude settle")
+        warnings.append(f"{text}: {sign * longitude:+.4f} taken; --longitude settles it")
     return sign * longitude, source, warnings
 
 

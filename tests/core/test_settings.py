@@ -131,7 +131,7 @@ def test_the_border_of_old_settings_is_read(image: dict, border: int):
 )
 def test_half_a_place_is_refused_and_the_other_half_named(given: str, missing: str) -> None:
     with pytest.raises(InputError, match=f"give {missing}"):
-        make_settings({"site": {given: 31.0}})
+        make_settings({"site": {given: 31.0}}).site.site()
 
 
 def test_a_place_is_given_whole_or_not() -> None:
