@@ -164,7 +164,7 @@ def test_growth_of_a_single_radius_comes_from_the_reference_frame():
     frame = SimpleNamespace(pixels=pixels, bad=np.zeros(pixels.shape, dtype=np.uint8))
     recipe = SimpleNamespace(noise=NoiseModel(), annulus=(12.0, 20.0))
     scene = SimpleNamespace(reference=frame, recipe=recipe)
-    found = figures._grow(SimpleNamespace(scene=scene, plan=plan), [0, 1], 6.5)
+    found = figures._grow(SimpleNamespace(scene=scene, stars=plan), [0, 1], 6.5)
     radii, flux, error = found
     assert 6.5 in radii
     assert (len(radii), radii[-1]) == (figures.N_LADDER + 1, 12.0)
