@@ -104,9 +104,9 @@ def one_of(kind: str) -> Callable[[str], str]:
     """Make the check, for pydantic's ``AfterValidator``, of a setting that names an entry."""
 
     def check(name: str) -> str:
-        registry = registry_of(kind)
-        if name not in registry.entries:
-            raise ValueError(registry._choices(name))  # noqa: SLF001 -- of this module
+        known = registry_of(kind)
+        if name not in known.entries:
+            raise ValueError(known._choices(name))  # noqa: SLF001 -- of this module
         return name
 
     return check

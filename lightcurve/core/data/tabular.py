@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -15,14 +16,14 @@ if TYPE_CHECKING:
 __all__ = ["Tabular"]
 
 
-class Tabular:
+class Tabular(ABC):
     """Something with a table of its own."""
 
     __slots__ = ()
 
+    @abstractmethod
     def to_table(self) -> Table:
         """Lay it out as an astropy table whose columns carry unit and description."""
-        raise NotImplementedError
 
     def to_pandas(self) -> DataFrame:
         """Lay it out as a data frame; units are those of `to_table`."""
