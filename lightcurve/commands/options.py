@@ -133,6 +133,12 @@ OPTIONS: dict[str, Option] = {
     "camera.telescope_diameter_m": Option(
         float, "--telescope-diameter", "Its aperture, metres: errors carry scintillation.", _CAMERA
     ),
+    "camera.colour": Option(
+        str, "--colour", "Of a colour mosaic: R, G, B, grey or mosaic (as it is); G.", _CAMERA
+    ),
+    "camera.mosaic": Option(
+        str, "--mosaic", "Colours of its first 2 x 2 pixels, RGGB ..., or none.", _CAMERA
+    ),
     "site.latitude_deg": Option(float, "--latitude", "Degrees, north positive.", _CAMERA),
     "site.longitude_deg": Option(float, "--longitude", "Degrees, EAST positive.", _CAMERA),
     "site.height_m": Option(float, "--height", "Metres above the sea.", _CAMERA),

@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from lightcurve.core.constants import DAY_S
-from lightcurve.core.data import Site, Stamp, Style
+from lightcurve.core.data import Colour, Site, Stamp, Style
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import read_toml
 from lightcurve.core.registry import did_you_mean, one_of, registry_of
@@ -65,6 +65,12 @@ class CameraSettings(Model):
     linearity_adu: float | None = Field(default=None, gt=0, le=1e10)
     telescope_diameter_m: float | None = Field(
         default=None, gt=0, le=100, description="for scintillation"
+    )
+    colour: Colour | None = Field(
+        default=None, description="of a colour mosaic; without: G, in AstroImageJ's style mosaic"
+    )
+    mosaic: Literal["RGGB", "BGGR", "GRBG", "GBRG", "none"] | None = Field(
+        default=None, description="colours of the first 2 x 2 pixels in the file, row by row"
     )
 
 

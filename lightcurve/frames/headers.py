@@ -17,6 +17,7 @@ from lightcurve.frames.clocks import Scale, audit_clocks, combined_span_s, read_
 from lightcurve.frames.dialects import LOCAL_CLOCKS, OFFSET_CLOCKS, SET_POINTS
 from lightcurve.frames.kinds import is_stack, kind_by_keyword, kind_by_name, normalise_filter
 from lightcurve.frames.location import Moment, read_overhead, read_site
+from lightcurve.frames.mosaic import read_mosaic
 from lightcurve.frames.pointing import read_pointing, read_scale
 
 __all__ = ["TIMELESS", "normalise"]
@@ -61,9 +62,10 @@ def normalise(
     values["scale_arcsec"] = scale
     known = values.get("start_jd_utc") or values.get("mid_jd_utc")
     ra_deg, dec_deg = pointing[:2] if pointing else (None, None)
+    values["mosaic"], of_mosaic = _mosaic(cards, shape, settings.camera)
     moment = Moment(known and known[0], ra_deg, dec_deg, _local_offset(cards))
     values["site"], about_site = read_site(cards, moment, settings.site)
-    warnings += [*said, *more, *about_site, *_treated(cards)]
+    warnings += [*said, *more, *about_site, *of_mosaic, *_treated(cards)]
     held = {name: value[0] for name, value in values.items() if value}
     sources = {name: value[1] for name, value in values.items() if value}
     uncertainty = held.pop("time_uncertainty_s", 0.0)
@@ -111,6 +113,15 @@ def _instrument(
         found = find(cards, name)
         values[name] = (found.text[:80], found.source) if found else None
     return values, ("gain_e_per_adu",) if guessed else ()
+
+
+def _mosaic(
+    cards: Cards, shape: tuple[int, int], camera: CameraSettings
+) -> tuple[Value | None, tuple[str, ...]]:
+    """Colours of the first 2 x 2 pixels of a mosaic, as the settings or the header have them."""
+    if camera.mosaic is None:
+        return read_mosaic(cards, shape[0])
+    return None if camera.mosaic == "none" else (camera.mosaic, "setting camera.mosaic"), ()
 
 
 def _positive(cards: Cards, quantity: str) -> Value | None:

@@ -18,10 +18,10 @@ from lightcurve.core.settings import Settings
 from lightcurve.frames.read import read_frame
 from lightcurve.image.reduced import Prepared
 from lightcurve.phot.background import Background, measure_background
-from lightcurve.phot.detect import detect
 from lightcurve.phot.seeing import refuse_large_radii
 from lightcurve.phot.trails import find_trails
 from lightcurve.setup.camera import CameraValues, settle_camera
+from lightcurve.setup.colour import describe_colour, settle_mosaic, split
 
 COSMIC_PASSES = 2
 SHARP, STAR_FWHM = 0.7, 2.0  # of the stars' FWHM: narrower is no star; so far a star reaches
@@ -150,6 +150,7 @@ class Reading:
     camera: CameraValues
     stars: Detections
     notes: tuple[str, ...]
+    colour: tuple[Assumed, ...] = ()  # which plane of a mosaic it is
 
 
 def calibrate_frame(path: Path, settings: Settings, masters: Masters | None) -> Reading:
@@ -161,14 +162,21 @@ def calibrate_frame(path: Path, settings: Settings, masters: Masters | None) -> 
     raw = _read(path, settings)
     masters = _masters(masters, settings)
     raw, scaled = (raw, ()) if masters is not None else _in_adu(raw)
+    (raw,), settings = settle_mosaic([raw], settings)
     camera = settle_camera([raw], masters, settings)
     frame = border_marked(reduce_frame(raw, masters), settings.image.border_px)
     frame = saturation_marked(frame, raw, camera.saturation_adu)
     _refuse_nothing_to_see(frame)
-    stars = detect(frame.pixels, frame.bad, saturation_adu=camera.saturation_adu)
+    frame, stars = split(frame, settings, saturation_adu=camera.saturation_adu)
     frame, cosmic = cosmic_rays_marked(frame, camera, stars, settings)
     none = () if masters is not None else ("not calibrated: no master frames were given",)
-    return Reading(frame, camera, stars, (*frame.exposure.warnings, *scaled, *cosmic, *none))
+    return Reading(
+        frame,
+        camera,
+        stars,
+        (*frame.exposure.warnings, *scaled, *cosmic, *none),
+        describe_colour(raw.exposure, settings),
+    )
 
 
 def map_background(reading: Reading, settings: Settings) -> Prepared:
@@ -181,7 +189,11 @@ def map_background(reading: Reading, settings: Settings) -> Prepared:
     notes = (*reading.notes, *trail, *assumed)
     for note in notes:
         log.info("%s", note)
-    values = (Assumed("exposure", seconds, "s", source, f"{seconds:g} s"), *_values(frame))
+    values = (
+        Assumed("exposure", seconds, "s", source, f"{seconds:g} s"),
+        *_values(frame),
+        *reading.colour,
+    )
     for value in values:
         log.info("%s", value)
     return Prepared(

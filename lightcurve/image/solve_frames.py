@@ -25,7 +25,7 @@ from lightcurve.core.settings import Settings
 from lightcurve.frames.headers import TIMELESS
 from lightcurve.frames.names import product_stems
 from lightcurve.frames.read import fits_files, read_frame
-from lightcurve.phot.detect import detect
+from lightcurve.setup.colour import find
 from lightcurve.setup.solving import request_for, solve_frame
 from lightcurve.setup.target import known_place
 
@@ -159,7 +159,7 @@ def _solve_row(
         frame = reduce_frame(read_frame(job.path, settings=settings, need_time=False), None)
         if not named and frame.exposure.kind in TIMELESS:
             return row | {"status": FrameStatus.SKIPPED, "reason": f"a {frame.exposure.kind} frame"}
-        stars = detect(frame.pixels, frame.bad, saturation_adu=frame.exposure.saturation_adu)
+        stars = find(frame, saturation_adu=frame.exposure.saturation_adu)
         request = request_for(frame, stars, settings.solve, place)
         solution, remark = _solve(frame, request, settings, source)
         row |= _describe(solution, frame.pixels.shape)

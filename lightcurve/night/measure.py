@@ -44,8 +44,8 @@ from lightcurve.night.binned import (
 from lightcurve.night.recipe import Recipe
 from lightcurve.night.register_or_solve import place_frame
 from lightcurve.phot.aperture import Part, measure_stars
-from lightcurve.phot.detect import detect
 from lightcurve.phot.methods import centroid_of
+from lightcurve.setup.colour import mark_clipped, plane_of, plane_shape, split
 
 log = logging.getLogger(__name__)
 MAX_PATTERN = 150  # so many of a frame's stars make its pattern
@@ -72,12 +72,15 @@ def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
         raw = _read(path, recipe)
         masters = _masters_for(raw, recipe)
         # Of a large frame only the parts around stars are calibrated at full resolution.
-        whole = _calibrate(raw, masters, recipe) if recipe.shrink == 1 else None
-        seen = _find_small(raw, masters, recipe) if whole is None else _find(whole, recipe)
+        small = recipe.shrink > 1 and plane_of(raw.exposure, recipe.settings) is None
+        if small:
+            whole, seen = None, _find_small(raw, masters, recipe)
+        else:
+            whole, seen = _find(_calibrate(raw, masters, recipe), recipe)
         registration = seen.registration
         if registration is None:
             registration, solution = place_frame(
-                raw, seen.stars, recipe.reference, recipe.plan, recipe.scale_arcsec,
+                whole or raw, seen.stars, recipe.reference, recipe.plan, recipe.scale_arcsec,
                 recipe.settings.solve,
             )  # fmt: skip
         x, y = place(recipe.plan, registration)
@@ -93,10 +96,11 @@ def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
 
 def _read(path: Path, recipe: Recipe) -> RawFrame:
     raw = read_frame(path, settings=recipe.settings, integers=recipe.shrink > 1, allocate=_memory)
-    if raw.pixels.shape != recipe.shape:
-        msg = "is {1} x {0} px, the others are {3} x {2}".format(*raw.pixels.shape, *recipe.shape)
+    shape = plane_shape(raw, recipe.settings)
+    if shape != recipe.shape:
+        msg = "is {1} x {0} px, the others are {3} x {2}".format(*shape, *recipe.shape)
         raise FrameError(path, msg, why=Why.SIZE)
-    return raw
+    return mark_clipped(raw, recipe.saturation_adu)
 
 
 def _memory(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -138,12 +142,11 @@ def _calibrate(raw: RawFrame, masters: Masters | None, recipe: Recipe) -> Frame:
     )
 
 
-def _find(frame: Frame, recipe: Recipe) -> _Seen:
-    """Detect the stars that make a frame's pattern."""
-    stars = detect(
-        frame.pixels, frame.bad, max_stars=MAX_PATTERN, saturation_adu=recipe.saturation_adu
-    )
-    return _Seen(frame.exposure, stars)
+def _find(frame: Frame, recipe: Recipe) -> tuple[Frame, _Seen]:
+    """Detect the stars that make a frame's pattern; of a colour mosaic take what is measured."""
+    level = recipe.saturation_adu
+    frame, stars = split(frame, recipe.settings, saturation_adu=level, max_stars=MAX_PATTERN)
+    return frame, _Seen(frame.exposure, stars)
 
 
 def _find_small(raw: RawFrame, masters: Masters | None, recipe: Recipe) -> _Seen:
@@ -155,12 +158,13 @@ def _find_small(raw: RawFrame, masters: Masters | None, recipe: Recipe) -> _Seen
     small = _small_masters(
         recipe.masters_folder, recipe.masters_digest, recipe.shape, recipe.shrink
     )
-    stars = enlarge(_find(shrink_frame(raw, small, recipe.shrink), recipe).stars, recipe.shrink)
+    _, shrunk = _find(shrink_frame(raw, small, recipe.shrink), recipe)
+    stars = enlarge(shrunk.stars, recipe.shrink)
     try:
         registration = register(stars.x, stars.y, stars.flux, recipe.reference)
     except RegistrationError as error:
         log.info("%s: shrunk, %s; looked at whole", raw.path.name, error)
-        return _find(reduce_frame(raw, masters), recipe)
+        return _find(reduce_frame(raw, masters), recipe)[1]
     return _Seen(raw.exposure, stars, registration)
 
 

@@ -22,6 +22,7 @@ from lightcurve.night.recipe import Recipe
 from lightcurve.phot.methods import centroid_of
 from lightcurve.phot.seeing import choose_radii, refuse_large_radii
 from lightcurve.setup.camera import CameraValues, settle_camera
+from lightcurve.setup.colour import describe_colour, settle_mosaic
 from lightcurve.setup.solving import Sample, find_stars, read_samples, solve_one
 from lightcurve.setup.target import Target, warn_of_fields, warn_of_target
 from lightcurve.setup.times import leave_out_impossible
@@ -65,9 +66,9 @@ def prepare_night(
     )
     unused |= impossible
     masters, made_of = make_masters(inventory, lights, settings, masters_folder, progress=progress)
-    frames = read_samples(lights, settings)
+    frames, settings = settle_mosaic(read_samples(lights, settings), settings)
     camera = settle_camera(frames, masters, settings)
-    samples = find_stars(frames, masters, camera)
+    samples = find_stars(frames, masters, camera, settings)
     reference, solution = solve_one(samples, target, settings, elsewhere=elsewhere)
     recipe = _write_recipe(
         reference, solution, target, settings, camera, masters_folder if masters else None, made_of
@@ -82,7 +83,10 @@ def prepare_night(
         solution=solution,
         recipe=recipe,
         camera=camera,
-        values=list_values(target, reference.frame.exposure, camera, solution, recipe),
+        values=(
+            *list_values(target, reference.frame.exposure, camera, solution, recipe),
+            *describe_colour(frames[0].exposure, settings),
+        ),
     )
 
 

@@ -10,7 +10,15 @@ from lightcurve.astrometry.register import ReferencePattern, register
 from lightcurve.astrometry.request import SolveRequest, settle
 from lightcurve.astrometry.transform import fit_affine
 from lightcurve.astrometry.wcs import middle_deg
-from lightcurve.core.data import Detections, RawFrame, Registration, Solution, StarPlan, StarRole
+from lightcurve.core.data import (
+    Detections,
+    Frame,
+    RawFrame,
+    Registration,
+    Solution,
+    StarPlan,
+    StarRole,
+)
 from lightcurve.core.errors import RegistrationError, SolveError
 from lightcurve.core.settings import SolveSettings
 from lightcurve.setup.solving import MIN_DETECTED
@@ -21,7 +29,7 @@ ENOUGH_TO_FIT = 6
 
 
 def place_frame(
-    frame: RawFrame,
+    frame: Frame | RawFrame,
     stars: Detections,
     reference: ReferencePattern,
     plan: StarPlan,
@@ -67,7 +75,7 @@ def _target(plan: StarPlan) -> int:
 
 
 def _solve(
-    frame: RawFrame,
+    frame: Frame | RawFrame,
     stars: Detections,
     plan: StarPlan,
     scale_arcsec: float,

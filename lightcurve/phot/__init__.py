@@ -10,6 +10,7 @@ __all__ = [
     "epsf",
     "finder",
     "methods",
+    "mosaic",
     "noise",
     "psf",
     "psf_fit",

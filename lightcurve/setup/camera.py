@@ -10,6 +10,7 @@ from lightcurve.calib.gain import clip_level
 from lightcurve.core.data import Assumed, Exposure, Masters, RawFrame, Style
 from lightcurve.core.settings import Settings
 from lightcurve.phot.noise import NoiseModel
+from lightcurve.setup.colour import plane_of
 
 __all__ = ["CameraValues", "settle_camera"]
 
@@ -46,7 +47,9 @@ def settle_camera(
     if saturation is None:
         level_source = "not known: no header, no clipped stars"
     dark, dark_values = _dark(exposure, settings.camera.dark_current_e_per_s)
-    noise = NoiseModel(gain_e_per_adu=gain, read_noise_e=read_noise, dark_e=dark)
+    plane = plane_of(exposure, settings)
+    n = plane.n if plane else 1  # pixels of which one that is measured is the mean
+    noise = NoiseModel(gain_e_per_adu=n * gain, read_noise_e=n**0.5 * read_noise, dark_e=n * dark)
     level = "none" if saturation is None else f"{saturation:.6g} ADU"
     values = (
         Assumed("gain", gain, "e-/ADU", gain_source, f"{gain:.4g} e-/ADU", guessed=gain_guessed),

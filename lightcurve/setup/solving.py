@@ -24,6 +24,7 @@ from lightcurve.frames.inventory import Entry
 from lightcurve.frames.read import read_frame
 from lightcurve.phot.detect import detect
 from lightcurve.setup.camera import CameraValues
+from lightcurve.setup.colour import mark_clipped, split
 from lightcurve.setup.target import Target
 
 __all__ = [
@@ -205,14 +206,13 @@ def read_samples(lights: Sequence[Entry], settings: Settings) -> list[RawFrame]:
 
 
 def find_stars(
-    frames: Sequence[RawFrame], masters: Masters | None, camera: CameraValues
+    frames: Sequence[RawFrame], masters: Masters | None, camera: CameraValues, settings: Settings
 ) -> list[Sample]:
     """Calibrate the sample frames and detect their stars; those with most come first."""
     samples = []
     for frame in frames:
-        reduced = reduce_frame(frame, masters)
-        stars = detect(reduced.pixels, reduced.bad, saturation_adu=camera.saturation_adu)
-        samples.append(Sample(reduced, stars))
+        reduced = reduce_frame(mark_clipped(frame, camera.saturation_adu), masters)
+        samples.append(Sample(*split(reduced, settings, saturation_adu=camera.saturation_adu)))
     richest = max(len(sample.stars) for sample in samples)
     # A frame nearly as rich as the richest and nearer the middle of the night serves better.
     return sorted(samples, key=lambda sample: len(sample.stars) < 0.8 * richest)

@@ -23,6 +23,7 @@ from lightcurve.core.data.curves import (
 )
 from lightcurve.core.data.frames import (
     CALIBRATION,
+    Colour,
     Exposure,
     Frame,
     FrameKind,
@@ -62,6 +63,7 @@ __all__ = [
     "Aperture",
     "ApertureKind",
     "Assumed",
+    "Colour",
     "Criterion",
     "CurveRecipe",
     "CurveSource",

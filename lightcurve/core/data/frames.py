@@ -52,6 +52,21 @@ class Style(StrEnum):
     AIJ = "aij"
 
 
+class Colour(StrEnum):
+    """What is measured of a colour mosaic."""
+
+    RED = "R"
+    GREEN = "G"
+    BLUE = "B"
+    GREY = "grey"  # all four pixels of each 2 x 2 together
+    MOSAIC = "mosaic"  # the pixels as they are, whatever their colours
+
+    @property
+    def words(self) -> str:
+        """Its name, for people."""
+        return self.name.lower()
+
+
 class Stamp(StrEnum):
     """The moment of an exposure that a clock of its header marks."""
 
@@ -143,6 +158,9 @@ class Exposure:
         Fields above of which the header leaves the unit open.
     overhead : tuple of Overhead
         Altitude (also by the airmass), hour angle and sidereal time, where the header has them.
+    mosaic : str or None
+        Colours of the first 2 x 2 pixels of a colour mosaic, ``"GRBG"``: those of (row, column)
+        00, 01, 10 and 11 in the order of the file.
     """
 
     kind: FrameKind = FrameKind.UNKNOWN
@@ -169,6 +187,7 @@ class Exposure:
     telescope_diameter_m: float | None = None
     guessed: tuple[str, ...] = ()
     overhead: tuple[Overhead, ...] = ()
+    mosaic: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
