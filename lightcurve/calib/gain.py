@@ -21,6 +21,11 @@ ALONE_PIXELS = 5
 ALONE_PLACES = 3
 ALONE_TIMES = 3.0
 LOWER_VALUES = 5
+# The highest numbers that converters of 8 to 16 bits give, counted from the lowest bit or, as many
+# cameras write them, shifted to the top of 16 bits; and that of signed integers.
+RANGE_TOPS = frozenset(
+    {32767, *(((1 << bits) - 1) << shift for bits in range(8, 17) for shift in (0, 16 - bits))}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +116,15 @@ def clip_level(images: Sequence[np.ndarray]) -> float | None:
 
     Stars have one brightest pixel each; only clipping makes many pixels share the very highest
     value of an image, and makes it the same value in image after image. In one image alone, they
-    must be more, in several stars, and many more than those of the next lower values.
+    must be more, in several stars, and many more than those of the next lower values. One pixel is
+    enough at the highest number that the converter has: nothing can be above that.
     images: (ny, nx) arrays of raw frames, ADU. Returns None when they show no clipping.
     """
+    level = max((float(np.nanmax(image)) for image in images), default=0.0)
+    if level in RANGE_TOPS:
+        return level
     if len(images) == 1:
         return _level_alone(images[0])
-    highest = [float(np.nanmax(image)) for image in images]
-    level = max(highest, default=0.0)
     piled_up = [np.count_nonzero(image == level) for image in images]
     enough = sum(count >= MIN_PILED_UP for count in piled_up)
     return level if enough >= 2 and enough * 2 >= len(images) else None

@@ -218,8 +218,7 @@ def _photometry(
         )
     return measure_stars(
         frame.pixels, frame.bad, x, y, recipe.radii, recipe.annulus, recipe.noise,
-        centroid=centroid_of(apertures.centroid, apertures.style),
-        saturation_adu=recipe.saturation_adu, linearity_adu=linearity_adu,
+        centroid=centroid_of(apertures.centroid, apertures.style), linearity_adu=linearity_adu,
         max_shift=apertures.max_centroid_shift_px, part=part,
     )  # fmt: skip
 

@@ -16,13 +16,18 @@ from lightcurve.core.data import (
     FrameStatus,
     LightCurve,
     Measurements,
+    StarPlan,
     StarRole,
     Style,
     TransitFit,
 )
 from lightcurve.core.errors import FitError, InputError
+from lightcurve.core.flags import Flag
 from lightcurve.core.settings import Settings
 from lightcurve.curve.noise import measure_field_noise, with_noise
+from lightcurve.curve.plan import revise_plan
+from lightcurve.curve.saturation import mark_saturated
+from lightcurve.curve.shapes import Shapes, measure_shapes
 from lightcurve.night.prepare import Scene, describe_blank
 from lightcurve.setup.target import Target
 from lightcurve.transit.ephemeris import mark_transit
@@ -90,6 +95,52 @@ def stacked_snr(measurements: Measurements) -> tuple[float, int]:
         return 0.0, 0
     of_median = np.sqrt(np.pi / 2 / n) if n > 2 else np.sqrt(1 / n)
     return float(np.median(light[good]) / (np.median(noise[good]) * of_median)), n
+
+
+def settle_stars(measurements: Measurements, settings: Settings) -> Measurements:
+    """Flag what is clipped, and let nothing be a comparison star that is no single star.
+
+    Returns measurements: with the flags of saturation, and the roles that are left. A comparison
+    star that the user named stays one, and is warned of.
+    """
+    if settings.apertures.style == Style.AIJ:  # whose tables say what its user saw
+        return measurements
+    measurements, level = mark_saturated(measurements)
+    if level is not None:
+        log.info("peaks stop at %.0f ADU (calibrated): such stars are flagged as saturated", level)
+    _warn_of_clipped(measurements)
+    shapes, plan = measure_shapes(measurements), measurements.plan
+    odd = [int(row) for row in np.flatnonzero(shapes.odd)]
+    _warn_of_odd(plan, odd, shapes, named=bool(settings.stars.comparisons))
+    if settings.stars.comparisons:
+        return measurements
+    compared = [row for row in odd if plan.role[row] == StarRole.COMPARISON]
+    roles = {row: (StarRole.FIELD, shapes.describe(row)) for row in compared}
+    return replace(measurements, plan=revise_plan(plan, roles))
+
+
+def _warn_of_clipped(measurements: Measurements) -> None:
+    """Say in which frames the target is saturated, and what to do."""
+    middle = len(measurements.radii) // 2
+    target = int(np.flatnonzero(measurements.plan.role == StarRole.TARGET)[0])
+    clipped = (measurements.flags[:, target, middle] & int(Flag.SATURATED)) != 0
+    if not clipped.any():
+        return
+    names = measurements.file[clipped]
+    which = f"{names[0]} to {names[-1]}" if len(names) > 1 else str(names[0])
+    log.warning(
+        "the target is saturated in %d of %d frames (%s), which are left out: expose shorter, or "
+        "defocus; if the level is wrong, --saturation settles it",
+        len(names), len(clipped), which,
+    )  # fmt: skip
+
+
+def _warn_of_odd(plan: StarPlan, odd: Sequence[int], shapes: Shapes, *, named: bool) -> None:
+    """Warn where the target, or a comparison star that the user named, is no single star."""
+    warned = (StarRole.TARGET, StarRole.COMPARISON) if named else (StarRole.TARGET,)
+    for row in odd:
+        if plan.role[row] in warned:
+            log.warning("%s is %s", plan.star_id[row], shapes.describe(row))
 
 
 def settle_noise(

@@ -20,6 +20,7 @@ from lightcurve.night.settle import (
     predicted_transit,
     refuse_blank_sky,
     settle_noise,
+    settle_stars,
     warn_of_lost,
 )
 from lightcurve.night.store import open_store
@@ -76,6 +77,7 @@ def reduce_night(
             write_stars(out / "stars.csv", measurements.plan)
             refuse_blank_sky(measurements, scene, target)
         with clock("compare"):
+            measurements = settle_stars(measurements, settings)
             measurements, scene = settle_noise(measurements, scene, settings)
             in_transit = predicted_transit(target, measurements)
             curve = choose_curve(measurements, settings, in_transit=in_transit)

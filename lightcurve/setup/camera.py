@@ -43,7 +43,7 @@ def settle_camera(
     measured = clip_level([frame.pixels for frame in frames])
     of_header = settings.camera.saturation_adu is None
     if saturation is None or (measured and measured < saturation and of_header):
-        saturation, level_source = measured, "measured: pixels pile up at it"
+        saturation, level_source = measured, "measured: pixels stand at it, and none above"
     if saturation is None:
         level_source = "not known: no header, no clipped stars"
     dark, dark_values = _dark(exposure, settings.camera.dark_current_e_per_s)
