@@ -1,3 +1,13 @@
 """From the (frame, star, radius) cube to a relative light curve."""
 
-__all__ = ["aperture", "choose", "detrend", "neb", "noise", "plan", "weightings"]
+__all__ = [
+    "aperture",
+    "choose",
+    "detrend",
+    "neb",
+    "noise",
+    "plan",
+    "saturation",
+    "shapes",
+    "weightings",
+]

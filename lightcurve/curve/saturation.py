@@ -102,7 +102,10 @@ def _peaks(measurements: Measurements, k: int) -> Peaks | None:
     enough = use.sum(axis=1) >= MIN_STARS
     if not enough.any():
         return None
-    share, light = np.where(enough[:, None], share, np.nan), np.where(enough[:, None], light, np.nan)
+    share, light = (
+        np.where(enough[:, None], share, np.nan),
+        np.where(enough[:, None], light, np.nan),
+    )
     told = share
     for _ in range(PASSES):
         of_frame = _row_medians(told)

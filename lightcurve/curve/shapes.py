@@ -14,7 +14,7 @@ from lightcurve.core.data import Measurements
 from lightcurve.core.flags import Flag
 from lightcurve.core.robust import median_error, robust_scatter
 
-__all__ = ["measure_shapes"]
+__all__ = ["Shapes", "measure_shapes"]
 
 UNUSABLE = (
     *(Flag.EDGE, Flag.NOT_MEASURED, Flag.FEW_SKY_PIXELS, Flag.NEGATIVE_FLUX, Flag.SATURATED),

@@ -90,7 +90,9 @@ def test_an_equal_double_is_not_saturated():
 
     def doubled(height: np.ndarray) -> np.ndarray:
         height = height.copy()
-        height[:, 5] = 0.6 * np.median(height[:, 5]) * (height[:, 5] / np.median(height[:, 5])) ** 0.6
+        height[:, 5] = (
+            0.6 * np.median(height[:, 5]) * (height[:, 5] / np.median(height[:, 5])) ** 0.6
+        )
         return height
 
     assert mark_saturated(_cube({5: 60_000.0}, clip=doubled))[1] is None

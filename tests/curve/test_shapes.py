@@ -1,4 +1,4 @@
-"""Objects that are no single stars are told from the field's own profile, in focus and out of it."""
+"""What is no single star is told from the field's own profile, in focus and out of it."""
 
 from __future__ import annotations
 
