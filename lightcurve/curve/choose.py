@@ -34,7 +34,6 @@ from lightcurve.curve.detrend import (
     remove_trend,
 )
 from lightcurve.curve.ensemble import Ensemble, build_ensemble, relative_flux, take_members
-from lightcurve.curve.noise import star_scintillation, usable_diameter
 from lightcurve.curve.outliers import mark_outliers
 
 __all__ = ["choose_curve", "star_curves"]
@@ -272,11 +271,8 @@ def _form(search: Search, best: Option) -> LightCurve:
     ratio = piece.flux[:, 0] / ensemble.transparency
     level, normalised = _level(ratio, piece.good[:, 0], search.outside)
     flux = ratio / level
-    air = _scintillation(measurements, search.settings, ensemble)
-    error = np.abs(flux) * np.sqrt(
-        (piece.flux_err[:, 0] / piece.flux[:, 0]) ** 2
-        + (ensemble.flux_err / ensemble.flux) ** 2
-        + air**2
+    error = np.abs(flux) * np.hypot(
+        piece.flux_err[:, 0] / piece.flux[:, 0], ensemble.flux_err / ensemble.flux
     )
     flags = piece.flags[:, 0].astype(np.uint16)
     flags = flags | np.where(
@@ -318,18 +314,6 @@ def _level(ratio: np.ndarray, good: np.ndarray, outside: np.ndarray | None) -> t
     if number < min(MIN_OUTSIDE, usable.sum()):
         log.warning("the curve is normalised to the %s, which are few", words)
     return float(np.median(ratio[free])), words
-
-
-def _scintillation(
-    measurements: Measurements, settings: Settings, ensemble: Ensemble
-) -> np.ndarray:
-    """Of target and ensemble together."""
-    one_star = star_scintillation(measurements, settings)
-    still = np.count_nonzero(one_star == 0)
-    if still and usable_diameter(measurements, settings):
-        text = "errors of %d frames carry no scintillation: their exposure is not known"
-        log.warning(text, still)
-    return one_star * np.sqrt(1 + np.sum(ensemble.weights**2))
 
 
 def _recipe(search: Search, best: Option, ensemble: Ensemble, normalised: str) -> CurveRecipe:

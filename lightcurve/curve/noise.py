@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,149 +11,221 @@ from lightcurve.core.data import Measurements, Style
 from lightcurve.core.flags import Flag
 from lightcurve.core.robust import robust_scatter
 from lightcurve.core.settings import Settings
-from lightcurve.curve.detrend import column_scatter, scintillation
+from lightcurve.curve.bends import measure_excess, neighbours
+from lightcurve.curve.detrend import column_median, scintillation
 
-__all__ = ["measure_field_noise", "with_noise"]
+__all__ = ["FieldNoise", "measure_field_noise", "with_noise"]
 
-MIN_STARS = 12
-MIN_FRAMES = 20
+log = logging.getLogger(__name__)
+
+MIN_STARS = 2
+MIN_BENDS = 4
+MOST_STARS = 200  # the brightest: a floor is known to 1 % from fewer
+MIN_SNR = 5.0  # below, what is left when negative fluxes are out scatters too little
 UNUSABLE = Flag.EDGE | Flag.SATURATED | Flag.NON_LINEAR | Flag.NOT_MEASURED | Flag.FEW_SKY_PIXELS
 MAX_ITERATIONS = 50
+ROUNDS = 8
+TOLERANCE = 1e-3
+GAIN_SIGMA = 3.3  # a gain to 30 %
+LEAST = 1e-9  # of 1 / g, e-^-1 ADU: photons without noise
 ANY = Settings()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FieldNoise:
     """The noise that the field shows.
 
-    gain_e_per_adu, gain_err : the error is 0 where the gain was given.
+    gain_e_per_adu, gain_err : the error is 0 where the gain was given. Where the stars are too much
+        alike to tell photons from floor, both are right together for stars as bright as they.
     """
 
     gain_e_per_adu: float
     gain_err: float
-    floor: float  # relative scatter of a star bright beyond all photon noise
+    floor: np.ndarray  # (n_radius,), relative scatter of a star bright beyond all photon noise
     n_stars: int
+
+    @property
+    def gain_told(self) -> bool:
+        """Whether the gain is known, or was measured."""
+        return self.gain_e_per_adu > GAIN_SIGMA * self.gain_err
+
+    @property
+    def usual_floor(self) -> float:
+        """That of the middle radius."""
+        return float(self.floor[len(self.floor) // 2])
 
 
 def measure_field_noise(
-    measurements: Measurements, *, gain_e_per_adu: float | None = None
+    measurements: Measurements, *, gain_e_per_adu: float | None = None, settings: Settings = ANY
 ) -> FieldNoise | None:
     """Fit ``V = F / g + S + c^2 F^2`` to the variances V of the field's stars.
 
-    F is a star's flux and S the sky's part, known from the annuli; V comes from differences of
-    neighbouring frames, which no slow change enters. Stars are weighted by the error of a
-    variance, and those far off (variables, blends) lose their weight.
+    F is a star's flux and S the sky's part, known from the annuli; V comes from how each star bends
+    away from the weighted mean of all, its own part in that mean accounted for: two stars are
+    enough where the gain is known. Stars are weighted by the error of a variance, and those far off
+    (variables, blends) lose their weight. Where the telescope is known its scintillation, uncertain
+    by all of its variance, is one more measurement of c^2: it counts where the stars say little.
 
     Parameters
     ----------
     gain_e_per_adu : float, optional
         Held fixed where it is known.
+    settings : Settings
+        For the scintillation.
 
     Returns
     -------
     FieldNoise or None
-        None with fewer than 12 stars measured in 20 frames, or where the photon noise does not
-        stand out enough to give a gain to 30 %.
+        None where no two stars are measured together in enough neighbouring frames.
     """
-    k = len(measurements.radii) // 2
-    flux, variance, sky_variance = _star_variances(measurements, k)
-    if len(flux) < MIN_STARS:
+    air2 = float(np.mean(star_scintillation(measurements, settings) ** 2))
+    middle = len(measurements.radii) // 2
+    stars = _take_stars(measurements, middle)
+    if stars is None:
         return None
-    excess, sky = (variance - sky_variance) / flux, sky_variance / flux
-    design = np.column_stack([np.ones(len(flux)), flux])
-    if gain_e_per_adu is not None:
-        known = 1 / gain_e_per_adu
-        (floor2,), _ = _robust_fit(design[:, 1:], excess - known, sky + known)
-        return FieldNoise(gain_e_per_adu, 0.0, float(np.sqrt(max(floor2, 0))), len(flux))
-    (inverse, floor2), error = _robust_fit(design, excess, sky)
-    if floor2 < 0:
-        (inverse,), error = _robust_fit(design[:, :1], excess, sky)
-        floor2 = 0.0
-    if not inverse > 3.3 * error[0]:
-        return None
-    gain = 1 / inverse
-    return FieldNoise(
-        float(gain), float(gain * error[0] / inverse), float(np.sqrt(floor2)), len(flux)
-    )
+    inverse, error, floor2 = _fit_stars(stars, gain_e_per_adu, air2)
+    floors = np.full(len(measurements.radii), floor2)
+    for k in set(range(len(floors))) - {middle}:
+        others = _take_stars(measurements, k)
+        if others is not None:
+            floors[k] = _fit_stars(others, 1 / inverse, air2)[2]
+    return FieldNoise(1 / inverse, error / inverse**2, np.sqrt(floors), stars.relative.shape[1])
 
 
-def _star_variances(
-    measurements: Measurements, k: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Flux, variance and the sky's share of it, ADU and ADU^2, of each usable star."""
-    m = measurements
-    good = (m.flags[:, :, k] & int(UNUSABLE) == 0) & (m.flux[:, :, k] > 0)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stars:
+    """Stars of the field at one radius, (n_frame, n_star) each."""
+
+    relative: np.ndarray  # flux over level, transparency and all; NaN where it does not count
+    photons: np.ndarray  # variance of that at a gain of 1 e-/ADU
+    sky: np.ndarray  # variance of that
+    triples: np.ndarray  # (3, n), from `neighbours`
+
+
+def _take_stars(measurements: Measurements, k: int) -> _Stars | None:
+    """Take the usable stars at a radius; None with fewer than two."""
+    m, triples = measurements, neighbours(measurements.jd_utc)
+    good = (m.flags[:, :, k] & int(UNUSABLE) == 0) & (np.nan_to_num(m.flux[:, :, k]) > 0)
     flux = np.where(good, m.flux[:, :, k], np.nan)
-    enough = good.sum(axis=0) >= max(MIN_FRAMES, 0.5 * len(flux))
-    flux = flux[:, enough]
-    if flux.shape[1] < MIN_STARS:
-        none = np.zeros(0)
-        return none, none, none
-    level = np.nanmedian(flux, axis=0)
-    relative = flux / level
-    bright = np.argsort(-level)[: max(MIN_STARS, len(level) // 3)]
-    relative /= np.nanmedian(relative[:, bright], axis=1)[:, None]
-    area = m.area[0, 0, k]
-    n_sky = np.nanmedian(m.n_sky[:, enough], axis=0)
-    sky = np.nanmedian(m.star_sky_std[:, enough], axis=0) ** 2 * area * (1 + area / n_sky)
-    scatter = column_scatter(np.diff(relative, axis=0)) / np.sqrt(2) * level
-    usable = np.isfinite(scatter) & (scatter > 0)
-    return level[usable], scatter[usable] ** 2, sky[usable]
+    level = column_median(flux)
+    enough = good[triples].all(axis=0).sum(axis=0) >= max(MIN_BENDS, 0.5 * triples.shape[1])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        bright = column_median(flux / m.flux_err[:, :, k]) >= MIN_SNR
+    usable = np.flatnonzero(enough & bright)
+    usable = usable[np.argsort(-level[usable], kind="stable")][:MOST_STARS]
+    if len(usable) < MIN_STARS:
+        return None
+    flux, level, area = flux[:, usable], level[usable], m.area[:, usable, k]
+    sky = m.star_sky_std[:, usable] ** 2 * area * (1 + area / m.n_sky[:, usable])
+    # Photons come as the flux does: that of the star's own mean bends with its transparency.
+    return _Stars(flux / level, 1 / flux, sky / flux**2, triples)
+
+
+def _fit_stars(stars: _Stars, gain: float | None, air2: float) -> tuple[float, float, float]:
+    """Fit 1 / g, with its error, and c^2, to how the bends exceed those of the model before.
+
+    Variances are relative to the flux in each frame, as the bends are to the stars' mean.
+    """
+    known = None if gain is None else 1 / gain
+    inverse, error, floor2 = known or 1.0, 0.0, max(air2, 1e-6)
+    measured = np.isfinite(stars.relative)
+    for _ in range(ROUNDS):
+        before = inverse, floor2
+        variance = np.fmax(stars.photons * inverse + stars.sky + floor2, 1e-12)
+        share = np.where(measured, 1 / variance, 0.0)
+        ratio, spread = measure_excess(stars.relative, share, variance, stars.triples)
+        photons, sky, floor = (
+            np.nanmean(np.where(measured, part / variance, np.nan), axis=0)
+            for part in (stars.photons, stars.sky, 1.0)
+        )
+        fixed = sky if known is None else sky + known * photons
+        design = np.column_stack([floor] if known is not None else [floor, photons])
+        found, errors = _robust_fit(design, ratio - fixed, fixed, spread, air2)
+        floor2 = float(found[0])
+        if known is None:
+            inverse, error = max(float(found[1]), LEAST), float(errors[1])
+        if np.allclose(before, (inverse, floor2), rtol=TOLERANCE, atol=1e-12):
+            break
+    return inverse, error, floor2
 
 
 def _robust_fit(
-    design: np.ndarray, values: np.ndarray, rest_of_variance: np.ndarray
+    design: np.ndarray, values: np.ndarray, fixed: np.ndarray, spread: np.ndarray, prior: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted least squares with Tukey's biweight; coefficients and their errors.
+    """Least squares with Tukey's biweight, no coefficient below 0; coefficients and their errors.
 
-    The error of a variance is a share of the variance: that of the model, not the one measured, or
-    stars that happen to scatter little would weigh more and the fit come out low.
+    The error of a variance is a share, `spread`, of the variance: that of the model, not the one
+    measured, or stars that happen to scatter little would weigh more and the fit come out low.
+    prior: what the first coefficient is to be, give or take as much; 0 where nothing is known.
     """
+    from scipy.optimize import nnls
+
     robust = np.ones(len(values))
-    sigma = np.maximum(values + rest_of_variance, 1e-12)
+    sigma = spread * np.maximum(values + fixed, 0.1)
+    before = np.zeros((1, design.shape[1]))
+    before[0, 0] = 1 / prior if prior > 0 else 0.0
     for _ in range(MAX_ITERATIONS):
-        total = robust / sigma**2
-        normal = design.T @ (total[:, None] * design)
-        coefficients = np.linalg.solve(normal, design.T @ (total * values))
+        weight = np.sqrt(robust) / sigma
+        rows = np.concatenate([weight[:, None] * design, before])
+        coefficients, _ = nnls(rows, np.append(weight * values, float(prior > 0)))
         model = design @ coefficients
         off = (values - model) / sigma
-        spread = max(robust_scatter(off, about=0.0), 1e-12)
-        updated = np.maximum(1 - (off / (4.7 * spread)) ** 2, 0) ** 2
-        better = np.maximum(model + rest_of_variance, 0.1 * sigma)
-        if np.allclose(updated, robust, atol=1e-6) and np.allclose(better, sigma, rtol=1e-6):
+        # Of few stars the spread is small by chance: that of variances is known.
+        scale = max(robust_scatter(off, about=0.0), 1.0)
+        updated = np.maximum(1 - (off / (4.7 * scale)) ** 2, 0) ** 2
+        better = spread * np.maximum(model + fixed, 0.1)
+        if np.allclose(updated, robust, atol=1e-4) and np.allclose(better, sigma, rtol=1e-4):
             break
         robust, sigma = updated, better
-    return coefficients, spread * np.sqrt(np.diag(np.linalg.inv(normal)))
+    normal = rows.T @ rows
+    scales = np.sqrt(np.maximum(np.diag(normal), 1e-300))
+    inverse = np.linalg.inv(normal / np.outer(scales, scales) + 1e-12 * np.eye(len(normal)))
+    return coefficients, scale * np.sqrt(np.diag(inverse)) / scales
 
 
 def with_noise(
-    measurements: Measurements, noise: FieldNoise, *, assumed_gain: float
+    measurements: Measurements,
+    noise: FieldNoise | None,
+    *,
+    assumed_gain: float,
+    settings: Settings = ANY,
 ) -> Measurements:
     """Replace the fluxes' errors, computed at `assumed_gain`, by those of the field's noise.
 
-    The floor includes scintillation; where the telescope is known the light curve adds that itself,
-    so only the rest is applied here.
+    The floor that the stars show holds the scintillation: of each frame its own, by the formula, as
+    far as the floor reaches, and the rest in all alike. Without `noise` the formula alone is added.
     """
-    flux = np.maximum(measurements.flux, 0)
-    photons = flux * (1 / noise.gain_e_per_adu - 1 / assumed_gain)
-    left = np.maximum(noise.floor**2 - star_scintillation(measurements) ** 2, 0)
-    variance = measurements.flux_err**2 + photons + left[:, None, None] * flux**2
+    flux, air2 = np.maximum(measurements.flux, 0), star_scintillation(measurements, settings) ** 2
+    if noise is None:
+        extra2, photons = air2[:, None, None], 0.0
+    else:
+        floor2 = noise.floor**2
+        of_air = np.minimum(1, floor2 / max(float(np.mean(air2)), 1e-300))
+        rest = floor2 - of_air * np.mean(air2)
+        extra2 = (of_air * air2[:, None] + rest)[:, None, :]
+        photons = flux * (1 / noise.gain_e_per_adu - 1 / assumed_gain)
+    variance = measurements.flux_err**2 + photons + extra2 * flux**2
     return replace(measurements, flux_err=np.sqrt(np.maximum(variance, 0)))
 
 
 def star_scintillation(measurements: Measurements, settings: Settings = ANY) -> np.ndarray:
     """Work out the relative scintillation of one star in each frame; 0 where it cannot be known.
 
-    Without a height it is that at sea level, the largest; without an airmass that of the zenith. A
-    height given in the settings overrides the headers', too.
+    Without a height it is that at sea level, the largest; without an airmass that of the zenith; of
+    a frame without an exposure that of the others. A height given in the settings overrides the
+    headers', too. It is each star's own: only over some arc seconds do stars twinkle together
+    (Dravins et al. 1998, PASP 110, 610).
     """
     diameter = usable_diameter(measurements, settings)
-    if diameter is None:
-        return np.zeros(len(measurements.jd_utc))
     exposed = measurements.exposure_s > 0
+    if diameter is None or not exposed.any():
+        if diameter is not None:
+            log.warning("errors carry no scintillation by the formula: no exposure is known")
+        return np.zeros(len(measurements.jd_utc))
+    seconds = measurements.exposure_s
     return scintillation(
         np.where(np.isfinite(measurements.airmass), measurements.airmass, 1.0),
-        np.where(exposed, measurements.exposure_s, np.inf),
+        np.where(exposed, seconds, np.median(seconds[exposed])),
         diameter_m=diameter,
         height_m=_height(measurements, settings),
     )

@@ -12,11 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightcurve.core.registry import Registry
+from lightcurve.curve.bends import measure_excess, neighbours
 from lightcurve.curve.detrend import column_median, column_scatter
 
 CLIP_SIGMA = 5.0
 MAX_ITERATIONS = 60
 TOLERANCE = 1e-4
+MIN_BENDS = 4
+OWN_ROUNDS = 4  # a wild star is taken for noise of the others in the first
+MORE_SIGMA = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,10 +90,24 @@ def _by_scatter(flux: np.ndarray, flux_err: np.ndarray) -> Weighed:
         used = new_used
         if settled:
             break
-    sigma = np.fmax(scatter, photon)
-    share = np.where(used, 1 / sigma**2, 0.0)
-    error = sigma * np.where(np.isfinite(flux), flux / level, np.nan)
-    return Weighed(level, share, scatter, used, error)
+    share = np.where(used, 1 / np.fmax(scatter, photon) ** 2, 0.0)
+    normalised = flux / level
+    return Weighed(level, share, scatter, used, normalised * _own_noise(normalised, share, photon))
+
+
+def _own_noise(normalised: np.ndarray, share: np.ndarray, photon: np.ndarray) -> np.ndarray:
+    """Relative noise of each star, (n_frame, n_star): its error, or more where it shows more.
+
+    More only beyond what chance does, or the errors of quiet stars would be large on the average.
+    """
+    triples = neighbours(np.arange(len(normalised), dtype=float))
+    if triples.shape[1] < MIN_BENDS or normalised.shape[1] == 1:
+        return photon
+    relative, more = np.where(share > 0, normalised, np.nan), np.ones(normalised.shape[1])
+    for _ in range(OWN_ROUNDS):
+        ratio, spread = measure_excess(relative, share, more * photon**2, triples)
+        more = np.where(more * ratio > 1 + MORE_SIGMA * spread, more * ratio, 1.0)
+    return np.sqrt(more) * photon
 
 
 def _own_scatter(measured: np.ndarray, scatter: np.ndarray, photon: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ from lightcurve.core.data import (
 from lightcurve.core.errors import FitError, InputError
 from lightcurve.core.flags import Flag
 from lightcurve.core.settings import Settings
-from lightcurve.curve.noise import measure_field_noise, with_noise
+from lightcurve.curve.noise import FieldNoise, measure_field_noise, with_noise
 from lightcurve.curve.plan import revise_plan
 from lightcurve.curve.saturation import mark_saturated
 from lightcurve.curve.shapes import Shapes, measure_shapes
@@ -148,29 +148,48 @@ def settle_noise(
 ) -> tuple[Measurements, Scene]:
     """Let the field's stars tell the noise floor, and the gain where nothing else does.
 
-    Returns measurements: with errors by the noise that the field shows; scene: with what was found
-    in the place of what was assumed until then.
+    Returns measurements: with errors by the noise that the field shows, or where it shows none with
+    the scintillation of the formula; scene: with what was found in the place of what was assumed
+    until then.
     """
     if settings.apertures.style == Style.AIJ:  # whose errors are those of its formula
         return measurements, scene
     camera = scene.camera
     gain = camera.noise.gain_e_per_adu
-    noise = measure_field_noise(measurements, gain_e_per_adu=gain if camera.gain_known else None)
+    noise = measure_field_noise(
+        measurements, gain_e_per_adu=gain if camera.gain_known else None, settings=settings
+    )
     if noise is None:
-        log.warning("the field's stars do not tell the noise: too few, or too faint")
-        return measurements, scene
-    source = f"measured from the scatter of {noise.n_stars} stars of the field"
-    percent = 100 * noise.floor
-    text = f"{percent:.2f} % of a star's flux"
-    found = [Assumed("noise floor", percent, "%", source, text)]
-    if not camera.gain_known:
-        text = f"{noise.gain_e_per_adu:.3g} +- {noise.gain_err:.2g} e-/ADU"
-        value = noise.gain_e_per_adu
-        found.append(Assumed("gain", value, "e-/ADU", source, text, err=noise.gain_err))
-    for one in found:
-        log.info("%s", one)
-    scene = replace(scene, values=merge_values(scene.values, found))
-    return with_noise(measurements, noise, assumed_gain=gain), scene
+        log.warning(
+            "the field's stars do not tell the noise: no two were measured together in enough "
+            "frames; errors are those of the camera, sky and formula alone"
+        )
+    else:
+        found = _describe_noise(noise)
+        for one in found:
+            log.info("%s", one)
+        scene = replace(scene, values=merge_values(scene.values, found))
+    return with_noise(measurements, noise, assumed_gain=gain, settings=settings), scene
+
+
+def _describe_noise(noise: FieldNoise) -> list[Assumed]:
+    """Say what the field's stars told of the noise; and what they did not."""
+    number = noise.n_stars
+    source = f"measured from the scatter of {number} stars of the field"
+    if number == 2:
+        source += " against each other: their sum is known, and taken to be equal parts"
+    percent = 100 * noise.usual_floor
+    found = [Assumed("noise floor", percent, "%", source, f"{percent:.2f} % of a star's flux")]
+    if noise.gain_err and noise.gain_told:
+        gain, error = noise.gain_e_per_adu, noise.gain_err
+        text = f"{gain:.3g} +- {error:.2g} e-/ADU"
+        found.append(Assumed("gain", gain, "e-/ADU", source, text, err=error))
+    elif noise.gain_err:
+        log.warning(
+            "%d stars do not tell the photons' noise from the floor: errors are right for stars as "
+            "bright as they; --gain settles it", number
+        )  # fmt: skip
+    return found
 
 
 def merge_values(settled: Sequence[Assumed], found: Sequence[Assumed]) -> tuple[Assumed, ...]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lightcurve.core.data import Criterion, Measurements, Site
+from lightcurve.core.data import Criterion, Measurements
 from lightcurve.core.errors import FitError
 from lightcurve.core.flags import Flag
 from lightcurve.core.settings import make_settings
@@ -15,7 +15,6 @@ from lightcurve.curve.aperture import interpolation_weights, take_aperture
 from lightcurve.curve.candidates import clipping_level
 from lightcurve.curve.choose import choose_curve, star_curves
 from lightcurve.curve.detrend import design_matrix, remove_trend
-from lightcurve.curve.noise import FieldNoise, star_scintillation, with_noise
 from sim_cube import CubeTruth, simulate_cube
 
 DEFAULT = make_settings({})
@@ -169,53 +168,6 @@ def test_candidates_lost_in_the_night_are_named_as_the_reason():
     )
     with pytest.raises(FitError, match=words):
         choose_curve(replace(cube, flux=flux, flags=flags), DEFAULT)
-
-
-def test_scintillation_enters_when_the_diameter_is_known():
-    small = make_settings({"camera": {"telescope_diameter_m": 0.2}})
-    with_air, without = choose_curve(_cube(), small), choose_curve(_cube(), DEFAULT)
-    assert (with_air.flux_err > without.flux_err).all()
-
-
-def test_scintillation_is_that_of_the_headers_telescope_and_site():
-    def variance(place, diameter=0.2, **settings):
-        cube = replace(_cube(), site=place, telescope_diameter_m=diameter)
-        return np.median(star_scintillation(cube, make_settings(settings))) ** 2
-
-    low, high = Site(40.0, 0.0, 0.0), Site(40.0, 0.0, 4000.0)
-    assert variance(low) > 0
-    # Osborn et al. (2015): exp(-2 h / 8000 m), and D^(-4/3).
-    assert variance(high) / variance(low) == pytest.approx(np.exp(-1))
-    assert variance(low, 0.4) / variance(low) == pytest.approx(2 ** (-4 / 3))
-    assert variance(high, site={"height_m": 0.0}) == pytest.approx(variance(low))
-    assert variance(low, camera={"telescope_diameter_m": 0.4}) == pytest.approx(variance(low, 0.4))
-    assert variance(low, apertures={"style": "aij"}) == 0  # whose errors have none
-
-
-def test_a_measured_floor_is_not_added_to_the_scintillation_in_it():
-    def error(floor, diameter):
-        cube = replace(_cube(), telescope_diameter_m=diameter)
-        noise = FieldNoise(1.0, 0.0, floor, 40)
-        return np.median(choose_curve(with_noise(cube, noise, assumed_gain=1.0), DEFAULT).flux_err)
-
-    floor = 0.01
-    air = star_scintillation(replace(_cube(), telescope_diameter_m=0.3))
-    assert 0.1 * floor < np.median(air) < floor
-    # Known or not, the scintillation is a part of the scatter seen.
-    assert error(floor, 0.3) == pytest.approx(error(floor, None), rel=0.02)
-    # A floor below it leaves the scintillation alone.
-    assert error(0.5 * air.min(), 0.3) == pytest.approx(error(0.0, 0.3), rel=1e-6)
-
-
-def test_errors_stay_finite_where_the_exposure_is_not_known(caplog):
-    cube = replace(_cube(), telescope_diameter_m=0.2)
-    seconds = cube.exposure_s.astype(float)
-    for count in (3, len(seconds)):
-        seconds[:count] = np.nan
-        seconds[1] = 0.0
-        curve = choose_curve(replace(cube, exposure_s=seconds), DEFAULT)
-        assert np.isfinite(curve.flux_err).all()
-        assert f"{count} frames carry no scintillation" in caplog.text
 
 
 def test_no_comparison_is_an_error():
