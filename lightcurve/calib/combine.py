@@ -50,9 +50,16 @@ def open_rows(path: Path, spill: Path) -> RowSource:
 
     with open_source(path) as source:
         _, hdu = find_image(source)
-        if not source.packed and not hdu.tiled and hdu.index == 0 and len(hdu.axes) == 2:
-            return RowSource(path, path, hdu.axes[::-1], _step(hdu))
-    pixels = read_frame(path, need_time=False).pixels
+        plain = not source.packed and not hdu.tiled and hdu.index == 0 and len(hdu.axes) == 2
+        where_it_lies = (
+            RowSource(path, path, (hdu.axes[1], hdu.axes[0]), _step(hdu)) if plain else None
+        )
+    if where_it_lies and hdu.bitpix > 0:
+        return where_it_lies
+    frame = read_frame(path, need_time=False)
+    if where_it_lies and len(frame.history) == 1:  # its numbers are counts as they stand
+        return where_it_lies
+    pixels = frame.pixels
     integer = bool(np.array_equal(pixels[:64], np.rint(pixels[:64])))
     try:
         with tempfile.NamedTemporaryFile(dir=spill, suffix=".fits", delete=False) as file:

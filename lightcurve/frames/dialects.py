@@ -149,6 +149,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "hour_angle": ("HA", "OBJCTHA", "HOURANG", "TELHA", "LHA"),
     "altitude": ("CENTALT", "OBJCTALT", "TELALT", "ALT", "EL", "ELEVATION"),
     "airmass": ("AIRMASS", "SECZ"),
+    "unit": ("BUNIT",),
+    "nanomaggies_per_count": ("NMGY",),
     "mosaic": ("BAYERPAT", "BAYRPAT", "CFAIMAGE", "COLORTYP"),
     "mosaic_x": ("XBAYROFF", "BAYOFFX"),
     "mosaic_y": ("YBAYROFF", "BAYOFFY"),

@@ -19,6 +19,7 @@ from lightcurve.frames.kinds import is_stack, kind_by_keyword, kind_by_name, nor
 from lightcurve.frames.location import Moment, read_overhead, read_site
 from lightcurve.frames.mosaic import read_mosaic
 from lightcurve.frames.pointing import read_pointing, read_scale
+from lightcurve.frames.units import read_unit
 
 __all__ = ["TIMELESS", "normalise"]
 
@@ -95,6 +96,9 @@ def _instrument(
     gain, guessed = _gain(cards)
     if camera.gain_e_per_adu is not None:
         gain, guessed = (camera.gain_e_per_adu, "setting camera.gain_e_per_adu"), False
+    unit = read_unit(cards)
+    if unit.electrons and camera.gain_e_per_adu is None:
+        gain, guessed = (1.0, f"{unit.source} = {unit.text}: electrons, counted"), False
     noise = _read_noise(cards, gain)
     if camera.read_noise_e is not None:
         noise = camera.read_noise_e, "setting camera.read_noise_e"

@@ -28,6 +28,7 @@ from lightcurve.frames.pixels import (
     read_plain,
     read_tiled,
 )
+from lightcurve.frames.units import in_counts, read_unit
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -123,14 +124,18 @@ def read_frame(
         raise error
     exposure = warn_of_no_time(exposure, error)
     header, odd = _as_header(raw.text)
-    bad = _mark_bad(raw.pixels, exposure.saturation_adu, finite=_is_integer(raw))
+    pixels, notes = raw.pixels, raw.notes
+    if not _is_integer(raw):
+        pixels, exposure, of_unit = in_counts(pixels, read_unit(raw.cards), exposure, path)
+        notes += of_unit
+    bad = _mark_bad(pixels, exposure.saturation_adu, finite=_is_integer(raw))
     return RawFrame(
-        pixels=raw.pixels,
+        pixels=pixels,
         bad=bad,
-        exposure=replace(exposure, warnings=exposure.warnings + raw.notes + odd),
+        exposure=replace(exposure, warnings=exposure.warnings + notes + odd),
         header=header,
         path=path,
-        history=(f"read from {path.name}", *raw.notes),
+        history=(f"read from {path.name}", *notes),
     )
 
 

@@ -29,9 +29,6 @@ BRIGHT_E = 1e4  # electrons in the highest pixel: 100 times their noise
 MAX_COSMIC = 0.01  # of the pixels: with more, it is not cosmic rays that are marked
 COSMIC_FWHM = 2.5  # px; narrower stars look like cosmic rays to the search
 log = logging.getLogger(__name__)
-FRACTIONS = 1e-3, 1.0  # the highest pixel of a frame that was divided by its full scale
-FULL_SCALE = 65535.0
-COUNTS = ("", "adu", "count", "counts", "dn")
 
 
 def border_marked(frame: Frame, border: int) -> Frame:
@@ -161,7 +158,6 @@ def calibrate_frame(path: Path, settings: Settings, masters: Masters | None) -> 
     """
     raw = _read(path, settings)
     masters = _masters(masters, settings)
-    raw, scaled = (raw, ()) if masters is not None else _in_adu(raw)
     (raw,), settings = settle_mosaic([raw], settings)
     camera = settle_camera([raw], masters, settings)
     frame = border_marked(reduce_frame(raw, masters), settings.image.border_px)
@@ -174,7 +170,7 @@ def calibrate_frame(path: Path, settings: Settings, masters: Masters | None) -> 
         frame,
         camera,
         stars,
-        (*frame.exposure.warnings, *scaled, *cosmic, *none),
+        (*frame.exposure.warnings, *cosmic, *none),
         describe_colour(raw.exposure, settings),
     )
 
@@ -219,23 +215,6 @@ def _read(path: Path, settings: Settings) -> RawFrame:
 def _masters(masters: Masters | None, settings: Settings) -> Masters | None:
     folder = settings.image.masters
     return load_masters(folder) if masters is None and folder is not None else masters
-
-
-def _in_adu(frame: RawFrame) -> tuple[RawFrame, tuple[str, ...]]:
-    """Bring pixels that are fractions of full scale, as some programs save them, back to ADU."""
-    values = frame.pixels[np.isfinite(frame.pixels)]
-    if values.max() > FRACTIONS[1] or (values == np.rint(values)).all():
-        return frame, ()
-    unit = str(frame.header.get("BUNIT", "")).strip()
-    if values.max() < FRACTIONS[0] or unit.lower() not in COUNTS:
-        msg = (
-            f"its highest pixel is {values.max():.3g} {unit or '(no BUNIT)'}, which is no count: "
-            f"bring the frame to ADU first"
-        )
-        raise FrameError(frame.path, msg)
-    note = f"pixels are fractions, {values.max():.3g} at most: taken times {FULL_SCALE:.0f} ADU"
-    pixels = frame.pixels * np.float32(FULL_SCALE)
-    return replace(frame, pixels=pixels, history=(*frame.history, note)), (note,)
 
 
 def _refuse_nothing_to_see(frame: Frame) -> None:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from lightcurve.phot.sky import AMONG_STARS, BLANK, MIN_SIGMA, Clip, clipped_sky
+from lightcurve.phot.sky import AMONG_STARS, BLANK, Clip, clipped_sky, least_sigma
 
 __all__ = ["Background", "measure_background"]
 
@@ -209,7 +209,7 @@ def _map(data: np.ndarray, mask: np.ndarray, box: int, clip: Clip) -> tuple[np.n
         _splined(smoothed(np.where(mesh.known, cells, np.median(cells[mesh.known]))), mesh, data)
         for cells in (mesh.level, mesh.rms)
     )
-    return level, np.maximum(rms, MIN_SIGMA)
+    return level, np.maximum(rms, least_sigma(data, level))
 
 
 def _splined(cells: np.ndarray, mesh: Mesh, data: np.ndarray) -> np.ndarray:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 MAX_PASSES = 6
+SAMPLES = 1000  # values that tell whether all are whole numbers
 FAR_SIGMA = 1e4  # of the scatter at first: farther than any pass reaches
-MIN_SIGMA = 0.3  # whole ADU cannot show less than their rounding
+WHOLE_SIGMA = 0.3  # whole ADU cannot show less than their rounding
+LEAST_SHARE = 1e-6  # of the level: the digits of a float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +42,20 @@ def clipped_sky(
     last = np.maximum(count - 1, 0)
     low, middle = (ordered[rows, (last * q).astype(int)] for q in (0.16, 0.5))
     # Stars lie above the sky: the lower half alone tells the scatter to start with.
-    spread = np.maximum((middle - low).astype(float), 2 * MIN_SIGMA)
+    least = least_sigma(ordered, middle)
+    spread = np.maximum((middle - low).astype(float), 2 * least)
     # Offsets from the median, so that sums of squares lose no digits. What is far out is never
     # kept, and its square would drown the others.
     far = (FAR_SIGMA * spread).astype(ordered.dtype)[:, None]
     offset = np.clip(ordered - middle[:, None], -far, far)
     np.copyto(offset, far, where=np.isnan(ordered))
-    centre, scatter, kept = _clip(offset, spread, clip)
+    centre, scatter, kept = _clip(offset, spread, clip, least)
     sky = np.where(kept == 0, np.nan, middle + centre)
     return sky, np.where(kept == 0, np.nan, scatter), kept
 
 
 def _clip(
-    offset: np.ndarray, spread: np.ndarray, clip: Clip
+    offset: np.ndarray, spread: np.ndarray, clip: Clip, least: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Clip sorted rows about their mean: the mean, the scatter before clipping, the number kept."""
     sums, squares = _running_sums(offset)
@@ -66,10 +69,22 @@ def _clip(
         n = np.maximum(end - first, 1)
         centre = (sums[rows, end] - sums[rows, first]) / n
         variance = (squares[rows, end] - squares[rows, first]) / n - centre**2
-        spread = np.maximum(np.sqrt(np.maximum(variance, 0)), MIN_SIGMA)
+        spread = np.maximum(np.sqrt(np.maximum(variance, 0)), least)
         if np.array_equal(previous, (first, end)):
             break
-    return centre, np.maximum(spread / clip.keeps, MIN_SIGMA), end - first
+    return centre, np.maximum(spread / clip.keeps, least), end - first
+
+
+def least_sigma(values: np.ndarray, level: np.ndarray | float) -> np.ndarray:
+    """Least scatter that is believed of values, at a level (n,) or of all: that of their rounding.
+
+    Where they are no whole numbers, it is that of the digits that they have.
+    """
+    some = values.ravel()[:SAMPLES]
+    known = some[np.isfinite(some)]
+    whole = len(known) > 0 and np.array_equal(known, np.rint(known))
+    digits = LEAST_SHARE * np.abs(np.nan_to_num(level)) + np.finfo(np.float32).tiny
+    return np.maximum(digits, WHOLE_SIGMA if whole else 0.0)
 
 
 def _first_true(rising: np.ndarray) -> np.ndarray:

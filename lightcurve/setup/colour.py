@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 MIN_SIGMA, MIN_SHARE = 20.0, 0.03
 ALIKE = 0.1  # of the spread of all four: two pixels of one colour
 UNLIKE = 0.6  # of it: the green from the mean of red and blue; one odd pixel of four is less
+MIN_PIXELS = 100  # of each colour, for a level
 SAMPLES = 500  # pixels of each colour along each axis, at most, whose median is taken
 DIAGONALS = {(1, 2): "RGGB", (0, 3): "GRBG"}  # where the green pixels are; red or blue, who knows
 
@@ -188,12 +189,18 @@ def _greens(pattern: str) -> tuple[int, ...]:
 
 
 def _levels(pixels: np.ndarray) -> tuple[np.ndarray, float]:
-    """Median of each of the four kinds of pixels, ADU, and the noise of such a median."""
+    """Median of each of the four kinds of pixels, ADU, and the noise of such a median.
+
+    Not known, NaN, of an image with too few pixels.
+    """
     step = 2 * max(1, max(pixels.shape) // (2 * SAMPLES))
     parts = [pixels[row::step, column::step] for row, column in SITES]
-    levels = np.array([float(np.nanmedian(part)) for part in parts])
-    low, middle = np.nanpercentile(parts[0], [15.865, 50])
-    return levels, float(1.253 * (middle - low) / np.sqrt(max(parts[0].size, 1)))
+    parts = [part[np.isfinite(part)] for part in parts]
+    if min(part.size for part in parts) < MIN_PIXELS:
+        return np.full(len(SITES), np.nan), np.nan
+    levels = np.array([float(np.median(part)) for part in parts])
+    low, middle = np.percentile(parts[0], [15.865, 50])
+    return levels, float(1.253 * (middle - low) / np.sqrt(parts[0].size))
 
 
 def _pattern_seen(pixels: np.ndarray) -> str | None:
