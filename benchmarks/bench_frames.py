@@ -18,7 +18,7 @@ from photutils.aperture import CircularAnnulus, CircularAperture, aperture_photo
 from benchmarks.timing import in_turn, show
 from lightcurve.core.settings import make_settings
 from lightcurve.night.measure import measure_frame
-from lightcurve.night.story import plan_night
+from lightcurve.night.nights import plan_nights
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 N_STARS, PLAIN_STARS = 100, 7
@@ -35,7 +35,7 @@ def main() -> None:
             "stars": {"max_stars": N_STARS},
         }
     )
-    scene = plan_night(DATA / "hatp32", settings)
+    scene = plan_nights(DATA / "hatp32", settings)[1][0].made
     paths, recipe = scene.lights, scene.recipe
     x, y = recipe.plan.x_ref[:PLAIN_STARS], recipe.plan.y_ref[:PLAIN_STARS]
 

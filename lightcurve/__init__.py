@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         read_light_curve,
         reduce_image,
         reduce_night,
+        reduce_nights,
         simulate_night,
     )
     from lightcurve.core.data import (
@@ -83,12 +84,13 @@ __all__ = [
     "read_light_curve",
     "reduce_image",
     "reduce_night",
+    "reduce_nights",
     "simulate_night",
 ]
 _HOMES = {
     "lightcurve.api": (
         *("export_run", "fit_transit", "measure_night", "read_light_curve"),
-        *("reduce_image", "reduce_night", "simulate_night"),
+        *("reduce_image", "reduce_night", "reduce_nights", "simulate_night"),
     ),
     "lightcurve.core.data": (
         *("Assumed", "CurveRecipe", "Finding", "LightCurve", "Measurements", "Note", "Parameter"),

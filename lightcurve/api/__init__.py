@@ -16,6 +16,7 @@ from lightcurve.image.reduced import Reduced
 from lightcurve.image.story import reduce_image as reduce_frame
 from lightcurve.night.fit_table import Fitted, Known, fit_light_curve, need_planet
 from lightcurve.night.measure_table import measure_folder
+from lightcurve.night.nights import reduce_nights as reduce_each
 from lightcurve.night.reduced import Night
 from lightcurve.night.story import reduce_night as reduce_folder
 from lightcurve.simulate.request import request_of
@@ -60,8 +61,11 @@ def reduce_night(
 
     Raises
     ------
+    InputError
+        Where the frames make several light curves (two filters, nights, telescopes): what they
+        are, and the options that choose one; `reduce_nights` makes each.
     LightcurveError
-        Whatever stands in the way, in one line.
+        Whatever else stands in the way, in one line.
     """
     return reduce_folder(
         Path(folder),
@@ -70,6 +74,43 @@ def reduce_night(
         manifest=None if manifest is None else Path(manifest),
         progress=progress or silent,
     )
+
+
+def reduce_nights(
+    folder: AnyPath,
+    out: AnyPath = "lightcurve-run",
+    *,
+    settings: Settings | None = None,
+    manifest: AnyPath | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> dict[str, Night]:
+    """Turn a folder of raw frames into all light curves of the target that it holds.
+
+    Parameters
+    ----------
+    folder, out, settings, manifest, progress, **options
+        As for `reduce_night`; of several light curves each has a folder of its own in `out`.
+
+    Returns
+    -------
+    dict of str to Night
+        By what tells each from the others, such as ``"V-2026-01-31"``; by an empty string where
+        there is one alone. One that fails is told in the log and left out.
+
+    Raises
+    ------
+    LightcurveError
+        What stopped the only one, or each.
+    """
+    runs = reduce_each(
+        Path(folder),
+        settings_of_keywords("run", settings, options),
+        Path(out),
+        manifest=None if manifest is None else Path(manifest),
+        progress=progress or silent,
+    )
+    return {run.frames.label: run.made for run in runs if run.made}
 
 
 def measure_night(

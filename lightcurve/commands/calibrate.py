@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
 
 
-@takes_settings("camera.saturation_adu", "time", "calibration")
+@takes_settings("select", "camera.saturation_adu", "time", "calibration")
 def calibrate(
     folder: Folder,
     *,

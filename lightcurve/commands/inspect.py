@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lightcurve.commands.options import Json, Manifest, takes_settings
-from lightcurve.commands.shell import bar, one_line, print_json, print_table
+from lightcurve.commands.shell import bar, one_line, print_json, print_sets, print_table
 
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
     from lightcurve.frames.inventory import Entry
+    from lightcurve.night.sets import FrameSet
+
+log = logging.getLogger(__name__)
 
 
-@takes_settings("camera", "site", "time")
+@takes_settings("camera", "site", "time", "select")
 def inspect(
     path: Annotated[Path, typer.Argument(help="A folder, or one FITS file.")],
     *,
@@ -24,9 +28,10 @@ def inspect(
     json: Json = False,
 ) -> None:
     """Show what a folder holds, or what a file's header says and how it was read."""
-    from lightcurve.core.errors import InputError
+    from lightcurve.core.errors import InputError, LightcurveError
     from lightcurve.frames.inspect import inspect_file, summarise
     from lightcurve.frames.inventory import take_inventory
+    from lightcurve.night.sets import find_sets
 
     if not path.exists():
         msg = f"{path}: there is no such file or folder"
@@ -40,15 +45,28 @@ def inspect(
         return
     inventory = take_inventory(path, settings, manifest=manifest, progress=bar)
     rows = inventory.rows()
+    try:
+        sets = find_sets(inventory, settings)
+    except LightcurveError as error:  # no light frame, or no time: what there is is shown
+        log.warning("%s", error)
+        sets = []
+    of = {entry.name: one for one in sets for entry in one.lights}
     if json:
-        print_json(rows)
+        print_json([{**row, **_set_of(of.get(row["file"]))} for row in rows])
         return
     for line in summarise(rows):
         typer.echo(one_line(line))
+    if sets:
+        print_sets(sets)
     lines = [_file_line(entry) for entry in inventory.entries]
     names = [name for name in lines[0] if any(line[name] not in (None, "") for line in lines)]
     title = f"{path}: {len(rows)} files"
     print_table(title, names, ([line[name] for name in names] for line in lines))
+
+
+def _set_of(one: FrameSet | None) -> dict[str, str]:
+    """Say in which set a frame is, and why that is left out."""
+    return {"set": str(one) if one else "", "set_unused": one.unused if one else ""}
 
 
 def _file_line(entry: Entry) -> dict[str, Any]:

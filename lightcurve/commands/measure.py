@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lightcurve.commands.options import Folder, Json, Manifest, takes_settings
-from lightcurve.commands.shell import bar, print_results
+from lightcurve.commands.shell import bar, print_json, print_results, records, stop_if_failed
 
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
 
 MEASURING = (
-    *("target", "solve", "camera", "site", "time", "apertures", "calibration"),
+    *("target", "select", "solve", "camera", "site", "time", "apertures", "calibration"),
     *("stars.comparisons", "stars.exclude", "stars.check", "stars.neb_radius_arcmin"),
     *("workers", "cluster", "catalogs.offline"),
 )
@@ -30,7 +30,15 @@ def measure(
     json: Json = False,
 ) -> None:
     """Measure all stars at all radii in all frames, as one long table; choose nothing yet."""
-    from lightcurve.night.measure_table import measure_folder
+    from lightcurve.night.measure_table import measure_sets
 
-    measured = measure_folder(folder, settings, out, manifest=manifest, progress=bar)
-    print_results("Measured", measured.summary, json=json)
+    runs = measure_sets(folder, settings, out, manifest=manifest, progress=bar)
+    done = [(run.frames, run.made.summary) for run in runs if run.made]
+    if len(runs) == 1:
+        print_results("Measured", done[0][1], json=json)
+        return
+    if json:
+        print_json({"runs": [{**frames.record, **records(summary)} for frames, summary in done]})
+    for frames, summary in () if json else done:
+        print_results(f"{frames.label}: {frames}", summary)
+    stop_if_failed(runs)

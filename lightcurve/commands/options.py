@@ -82,6 +82,8 @@ def choices(registry: Iterable[Any]) -> str:
 
 _STAR, _SKY, _CAMERA = "Target and stars", "Plate solving", "Camera, site and time"
 
+_FRAMES = "Frames of a folder"
+
 _APERTURE, _FIT = "Measuring", "Transit fit"
 
 _CATALOGS, _FINDING = "Catalogues", "Sources"
@@ -96,6 +98,17 @@ OPTIONS: dict[str, Option] = {
     "target.ra": Option(str, "--ra", "Its right ascension: 02:04:10.3 or degrees.", _STAR),
     "target.dec": Option(str, "--dec", "Its declination: +46:41:16 or degrees.", _STAR),
     "target.planet_file": Option(Path, "--planet", "Planet file (TOML).", _STAR),
+    "select.filter": Option(str, "--filter", "Only frames of this filter.", _FRAMES),
+    "select.object": Option(str, "--object", "Only frames of this OBJECT.", _FRAMES),
+    "select.night": Option(
+        str, "--night", "Only this night: date of its evening, 2026-01-31.", _FRAMES
+    ),
+    "select.join_nights": Option(
+        bool,
+        "--join-nights/--split-nights",
+        "One light curve of all nights, or one each; not given, joined where nights are short.",
+        _FRAMES,
+    ),
     "stars.comparisons": Option(
         list[str], "--comp", "Comparison star, 'RA,DEC' or its id; repeat.", _STAR
     ),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lightcurve.commands.options import Folder, Json, Manifest, takes_settings
-from lightcurve.commands.shell import bar, print_json, print_table
+from lightcurve.commands.shell import bar, print_json, print_sets, print_table, stop_if_failed
 
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
+    from lightcurve.night.prepare import Scene
 
 
 @takes_settings()
@@ -16,19 +17,43 @@ def plan(
     folder: Folder, *, settings: Settings, manifest: Manifest = None, json: Json = False
 ) -> None:
     """Show what `run` would do, with every value and its source; nothing is written."""
-    from lightcurve.night.story import plan_night
+    from lightcurve.night.nights import plan_nights
 
-    scene = plan_night(folder, settings, manifest=manifest, progress=bar)
+    sets, planned = plan_nights(folder, settings, manifest=manifest, progress=bar)
+    scenes = [(plan.frames, plan.made) for plan in planned if plan.made]
+    told = [one.record for one in sets]
+    if json and len(planned) == 1:
+        print_json({**_record(scenes[0][1]), "sets": told})
+    elif json:
+        runs = [{"set": frames.label, **_record(scene)} for frames, scene in scenes]
+        print_json({"sets": told, "runs": runs})
+    else:
+        print_sets(sets)
+        for frames, scene in scenes:
+            _show(scene, f"{frames.label}: " if frames.label else "")
+    stop_if_failed(planned)
+
+
+COLUMNS = ("star_id", "role", "ra_deg", "dec_deg", "reason")
+
+
+def _rows(scene: Scene) -> list[tuple]:
     stars = scene.recipe.plan
-    columns = ("star_id", "role", "ra_deg", "dec_deg", "reason")
-    rows = list(zip(*(getattr(stars, name) for name in columns), strict=True))
-    if json:
-        values = [value.record for value in scene.values]
-        named = [dict(zip(columns, row, strict=True)) for row in rows]
-        print_json(
-            {"lights": scene.lights, "unused": scene.unused, "values": values, "stars": named}
-        )
-        return
-    print_table("Values", ["value", "", "source"], (value.row for value in scene.values))
-    shown = [(name, role, f"{ra:.6f}", f"{dec:+.6f}", why) for name, role, ra, dec, why in rows]
-    print_table(f"{len(scene.lights)} light frames; stars", list(columns), shown)
+    return list(zip(*(getattr(stars, name) for name in COLUMNS), strict=True))
+
+
+def _record(scene: Scene) -> dict[str, Any]:
+    return {
+        "lights": scene.lights,
+        "unused": scene.unused,
+        "values": [value.record for value in scene.values],
+        "stars": [dict(zip(COLUMNS, row, strict=True)) for row in _rows(scene)],
+    }
+
+
+def _show(scene: Scene, which: str) -> None:
+    print_table(f"{which}values", ["value", "", "source"], (value.row for value in scene.values))
+    shown = [
+        (name, role, f"{ra:.6f}", f"{dec:+.6f}", why) for name, role, ra, dec, why in _rows(scene)
+    ]
+    print_table(f"{which}{len(scene.lights)} light frames; stars", list(COLUMNS), shown)

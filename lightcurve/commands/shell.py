@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from math import isnan
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from lightcurve.core.data import Products, Result
+    from lightcurve.night.sets import FrameSet, Reduced
 
 T = TypeVar("T")
 _MESSAGES = "messages"  # name of the handler that shows them
@@ -93,6 +94,40 @@ def print_products(title: str, products: Products, *, json: bool) -> None:
         return
     print_results(title, products.summary)
     sys.stdout.write(f"Written to {products.folder}: {', '.join(sorted(products.paths))}\n")
+
+
+def print_sets(sets: Sequence[FrameSet]) -> None:
+    """Show the sets of light frames that a folder holds: what tells them apart, and what becomes.
+
+    Columns in which nothing stands are left out.
+    """
+    lines = [
+        {
+            "set": one.label,
+            "frames": len(one.lights),
+            **one.values,
+            "nights": len(one.nights),
+            "use": one.unused or "yes",
+        }
+        for one in sets
+    ]
+    names = [name for name in lines[0] if any(line[name] for line in lines)]
+    n = sum(not one.unused for one in sets)
+    curves = "1 light curve" if n == 1 else f"{n} light curves"
+    print_table(
+        f"Light frames: {curves}", names, ([line[name] for name in names] for line in lines)
+    )
+
+
+def stop_if_failed(runs: Sequence[Reduced[Any]]) -> None:
+    """Name what failed of several, and end with exit status 1 where anything did."""
+    import typer
+
+    failed = [run for run in runs if run.error is not None]
+    for run in failed:
+        sys.stderr.write(f"{run.frames.label}: {one_line(str(run.error))}\n")
+    if failed:
+        raise typer.Exit(1)
 
 
 def print_table(

@@ -27,19 +27,21 @@ def watch(
     json: Json = False,
 ) -> None:
     """Reduce a folder while frames come in; Ctrl-C or an hour without a frame ends it."""
-    from lightcurve.core.data import label_results
+    from lightcurve.core.data import Products, label_results
     from lightcurve.frames.inventory import check_folder
-    from lightcurve.night.story import reduce_night
+    from lightcurve.night.nights import reduce_nights
     from lightcurve.night.watch import watch_folder
 
     check_folder(folder)
-    passes = watch_folder(
-        folder, lambda: reduce_night(folder, settings, out).products, poll_s=every, idle_s=60 * idle
-    )
-    for products in passes:
-        if json:
-            print_json({"summary": records(products.summary), "files": products.paths})
-            continue
-        shown = label_results(products.summary)
-        line = ", ".join(f"{label} {text}" for label, text in shown.items())
-        typer.echo(f"{line}: {products.folder / 'report.html'}")
+
+    def reduce() -> list[Products]:
+        return [one.made.products for one in reduce_nights(folder, settings, out) if one.made]
+
+    for several in watch_folder(folder, reduce, poll_s=every, idle_s=60 * idle):
+        for products in several:
+            if json:
+                print_json({"summary": records(products.summary), "files": products.paths})
+                continue
+            shown = label_results(products.summary)
+            line = ", ".join(f"{label} {text}" for label, text in shown.items())
+            typer.echo(f"{line}: {products.folder / 'report.html'}")

@@ -51,7 +51,7 @@ class Clock:
 
 @contextmanager
 def open_log(folder: Path) -> Iterator[None]:
-    """Make the run folder and keep the program's messages in its run.log.
+    """Make the run folder and keep the program's messages in its run.log, each once.
 
     Raises
     ------
@@ -66,6 +66,11 @@ def open_log(folder: Path) -> Iterator[None]:
         raise InputError(msg) from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     root = logging.getLogger("lightcurve")
+    kept = [getattr(other, "baseFilename", None) for other in root.handlers]
+    if handler.baseFilename in kept:  # open already, around this
+        handler.close()
+        yield
+        return
     level = root.level
     root.setLevel(logging.INFO)
     root.addHandler(handler)

@@ -34,6 +34,7 @@ __all__ = [
     "CatalogSettings",
     "FitSettings",
     "ImageSettings",
+    "SelectSettings",
     "Settings",
     "SiteSettings",
     "SolveSettings",
@@ -116,6 +117,19 @@ class TargetSettings(Model):
     ra: str | None = None
     dec: str | None = None
     planet_file: Path | None = None
+
+
+class SelectSettings(Model):
+    """Which light frames of a folder are reduced; all of the target that are not told."""
+
+    filter: str | None = Field(default=None, description="of its headers")
+    object: str | None = Field(default=None, description="OBJECT of its headers")
+    night: str | None = Field(
+        default=None, pattern=r"^\d{4}-\d{2}-\d{2}$", description="date of its evening"
+    )
+    join_nights: bool | None = Field(
+        default=None, description="one light curve of all nights; not given, where they are short"
+    )
 
 
 class CalibrationSettings(Model):
@@ -313,6 +327,7 @@ class Settings(Model):
 
     format_version: int = FORMAT_VERSION
     target: TargetSettings = TargetSettings()
+    select: SelectSettings = SelectSettings()
     camera: CameraSettings = CameraSettings()
     site: SiteSettings = SiteSettings()
     time: TimeSettings = TimeSettings()

@@ -36,7 +36,7 @@ from lightcurve.curve.detrend import (
 from lightcurve.curve.ensemble import Ensemble, build_ensemble, relative_flux, take_members
 from lightcurve.curve.outliers import mark_outliers
 
-__all__ = ["choose_curve", "star_curves"]
+__all__ = ["MIN_POINTS", "choose_curve", "star_curves"]
 
 CLOUD_FRACTION = 0.6  # of the light expected at that airmass
 LADDER = (1, 2, 3, 4, 6, 8, 11, 15, 20, 30, 50, 100)

@@ -158,6 +158,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "gain_setting": ("GAIN", "ISOSPEED", "ISO", "READOUTM", "OFFSET"),
     "frames_stacked": ("STACKCNT", "NCOMBINE", "SNAPSHOT", "NUMFRAME", "NIMAGES"),
     "total_exposure": ("TOTALEXP", "LIVETIME"),
+    "serial": ("SERIALNO", "SERNO", "SERIAL", "CAMSERNO", "CAMSN", "DETSERNO", "CAMERAID"),
     "calibration_done": ("CALSTAT",),
     "own_product": ("LCPRODCT",),
 }

@@ -24,15 +24,16 @@ from lightcurve.core.settings import Settings
 from lightcurve.frames.cards import Cards, find, number
 from lightcurve.frames.clocks import check_cadence, natural_key
 from lightcurve.frames.headers import TIMELESS, normalise, warn_of_no_time
-from lightcurve.frames.kinds import kind_by_content, kind_by_keyword
+from lightcurve.frames.kinds import is_stack, kind_by_content, kind_by_keyword
+from lightcurve.frames.pointing import has_wcs
 from lightcurve.frames.read import is_fits_name, read_cards, read_frame
 
-__all__ = ["Entry", "Inventory", "check_folder", "take_inventory"]
+__all__ = ["Entry", "Inventory", "check_folder", "narrow_inventory", "take_inventory"]
 
 MAX_BYTES = 50_000_000
 _YES = frozenset({"yes", "y", "true", "1", "x"})
 _NO = frozenset({"no", "n", "false", "0"})
-RUN_FILES = {"run.toml", "state.sqlite"}  # one of them tells a run folder
+RUN_FILES = {"run.toml", "state.sqlite", "run.log"}  # one of them tells a run folder
 OWN_CARD = "LCPRODCT"  # every FITS file this program writes has it
 
 
@@ -71,6 +72,12 @@ class Entry:
     lost : bool
         A frame that nobody left out on purpose and that still cannot be used: broken, without a
         certain time, of unknown kind.
+    serial : str
+        Of the camera; empty where the header does not tell.
+    stack : str
+        The card that says that it is combined of others; empty where none does.
+    has_wcs : bool
+        Whether its header claims to place it on the sky.
     """
 
     path: Path
@@ -84,6 +91,9 @@ class Entry:
     time_error: HeaderError | None = None
     told_by: ToldBy = ToldBy.NOTHING
     lost: bool = False
+    serial: str = ""
+    stack: str = ""
+    has_wcs: bool = False
 
     @property
     def guessed(self) -> bool:
@@ -174,7 +184,7 @@ def take_inventory(
 ) -> Inventory:
     """Find every file below a folder and tell what it is.
 
-    Hidden folders and run folders (they hold a run.toml or a state.sqlite) are passed over.
+    Hidden folders and run folders (they hold a run.toml, state.sqlite or run.log) are passed over.
 
     Parameters
     ----------
@@ -203,8 +213,41 @@ def take_inventory(
         msg = f"{Path(manifest).name}: {next(iter(edits))} is not in {folder} ({len(edits)} such)"
         raise InputError(msg)
     entries = [_starless_light(entry, entries) for entry in entries]
-    warnings = (*_losses(entries), *_guesses(entries), *_look_at_times(entries))
-    return Inventory(folder, tuple(entries), warnings)
+    return Inventory(folder, tuple(entries), _warnings(entries))
+
+
+def narrow_inventory(
+    inventory: Inventory, left_out: Mapping[Path, str], band: str | None
+) -> Inventory:
+    """Leave frames out of an inventory.
+
+    Parameters
+    ----------
+    left_out : mapping of Path to str
+        Frames and why they are not used.
+    band : str or None
+        Filter of those that are: frames that cannot be used and have another are no loss.
+
+    Returns
+    -------
+    Inventory
+        Of the same files; its warnings are those of the frames that are left.
+    """
+    if not left_out:
+        return inventory
+
+    def narrowed(entry: Entry) -> Entry:
+        if entry.path in left_out:
+            return replace(entry, status=FrameStatus.UNUSED, reason=left_out[entry.path])
+        another = band and entry.exposure.filter not in {None, band}
+        return replace(entry, lost=False) if entry.lost and another else entry
+
+    entries = [narrowed(entry) for entry in inventory.entries]
+    return Inventory(inventory.folder, tuple(entries), _warnings(entries))
+
+
+def _warnings(entries: Sequence[Entry]) -> tuple[str, ...]:
+    return (*_losses(entries), *_guesses(entries), *_look_at_times(entries))
 
 
 def check_folder(folder: Path) -> None:
@@ -382,6 +425,9 @@ def _frame_entry(path: Path, name: str, settings: Settings, edit: Edit | None) -
         time_error=error if error is not None and fault == error.reason else None,
         told_by=told_by,
         lost=bool(fault),
+        serial=serial.text[:40] if (serial := find(cards, "serial")) else "",
+        stack=is_stack(cards) or "",
+        has_wcs=has_wcs(cards),
     )
 
 

@@ -42,6 +42,16 @@ def read_pointing(cards: Cards) -> tuple[tuple[float, float, str] | None, list[s
     return None, warnings
 
 
+def has_wcs(cards: Cards) -> bool:
+    """Tell whether a header claims to place the image on the sky, without checking it."""
+    celestial = cards.get("CTYPE1", ("",))[0].upper().startswith(("RA", "DEC", "GLON"))
+    return (
+        celestial
+        and {"CRVAL1", "CRPIX1"} <= cards.keys()
+        and bool({"CD1_1", "CDELT1"} & cards.keys())
+    )
+
+
 def _right_ascension(found: Found) -> tuple[float | None, str]:
     """Degrees, and how hours were told from degrees."""
     parts = sexagesimal(found.text)

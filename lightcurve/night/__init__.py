@@ -1,3 +1,14 @@
 """The main story, a folder of raw frames to a light curve: `story` first, its steps beside it."""
 
-__all__ = ["calibrate", "demo", "fit_table", "measure_table", "reduced", "story", "watch"]
+__all__ = [
+    "calibrate",
+    "demo",
+    "fit_table",
+    "measure_table",
+    "nights",
+    "prepare",
+    "reduced",
+    "sets",
+    "story",
+    "watch",
+]

@@ -16,6 +16,7 @@ from lightcurve.frames.names import product_stems
 from lightcurve.frames.read import read_frame
 from lightcurve.night.lights import choose_lights, label_files
 from lightcurve.night.masters import make_masters
+from lightcurve.night.sets import find_sets, reduce_sets
 
 __all__ = ["calibrate_folder"]
 
@@ -33,7 +34,8 @@ def calibrate_folder(
     Parameters
     ----------
     out : Path
-        Gets ``masters/`` and one FITS file a frame, float32, with the bad-pixel map as extension.
+        Gets ``masters/`` and one FITS file a frame, float32, with the bad-pixel map as extension;
+        where the frames are of several filters, nights ... a folder for each that does.
 
     Returns
     -------
@@ -46,19 +48,41 @@ def calibrate_folder(
         When there are no calibration frames, or a frame would be written over.
     """
     inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+    sets = find_sets(inventory, settings, fewest=1)
+
+    def calibrate(one: Inventory, place: Path) -> list[dict[str, Any]]:
+        return _calibrate(one, settings, place, progress)
+
+    done = reduce_sets(inventory, sets, out, calibrate)
+    rows = [row for one in done for row in one.made or ()]
+    rows += [
+        {"file": entry.path.name, "status": FrameStatus.UNUSED, "reason": one.unused}
+        for one in sets
+        if one.unused
+        for entry in one.lights
+    ]
+    return rows + [
+        {"file": entry.path.name, "status": FrameStatus.FAILED, "reason": str(one.error)}
+        for one in done
+        if one.error is not None
+        for entry in one.frames.lights
+    ]
+
+
+def _calibrate(
+    inventory: Inventory, settings: Settings, out: Path, progress: Progress
+) -> list[dict[str, Any]]:
+    """Calibrate the light frames of an inventory, which belong together."""
     with open_log(out):
-        lights, unused = choose_lights(inventory)
+        lights = choose_lights(inventory)
         labels = label_files([entry.path for entry in lights])
         targets = _name_targets(list(labels.values()), out)
         _keep_frames(targets.values(), inventory)
         masters, _ = make_masters(inventory, lights, settings, out / "masters", progress=progress)
         if masters is None:
-            msg = f"{folder}: no bias, dark or flat frames to calibrate with"
+            msg = f"{inventory.folder}: no bias, dark or flat frames to calibrate with"
             raise InputError(msg)
-        rows = [
-            {"file": p.name, "status": FrameStatus.UNUSED, "reason": why}
-            for p, why in unused.items()
-        ]
+        rows = []
         for path, label in progress(labels.items(), "Calibrating", len(labels)):
             row = {"file": label, "status": FrameStatus.CALIBRATED, "reason": ""}
             try:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from lightcurve.core.columns import FRAMES
 from lightcurve.core.data import FrameResult, FrameStatus
+from lightcurve.core.errors import LightcurveError
 from lightcurve.core.times import bjd_tdb, hjd_utc
 from lightcurve.frames.inventory import Inventory
 from lightcurve.night.prepare import Scene
@@ -30,6 +32,16 @@ def write_frames_table(
     results : of the lights of the scene, in their order.
     """
     return write_table(out / FRAMES.name, FRAMES, frame_rows(inventory, target, scene, results))
+
+
+@contextmanager
+def whatever_comes(out: Path, inventory: Inventory, target: Target) -> Iterator[None]:
+    """Write frames.csv where the frames of a folder cannot be sorted: it has the reasons."""
+    try:
+        yield
+    except LightcurveError:
+        report_inventory(out, inventory, target)
+        raise
 
 
 def report_inventory(out: Path, inventory: Inventory, target: Target) -> None:

@@ -1,9 +1,8 @@
-"""Which of the light frames are measured together: those of one setup, in order of time."""
+"""The light frames that can be measured, in order of time, and what they are called."""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,12 +14,11 @@ from lightcurve.frames.inventory import Entry, Inventory
 MINORITY = 0.1
 
 
-def choose_lights(inventory: Inventory) -> tuple[list[Entry], dict[Path, str]]:
-    """Pick the light frames of one setup, in order of time.
+def choose_lights(inventory: Inventory) -> list[Entry]:
+    """Pick the usable light frames, in order of time.
 
-    Returns them, and unused: light frames of another setup, with the reason. Raises InputError
-    when there is none, or when more than a few belong to a second setup; HeaderError when the time
-    of more than a few is not certain: that of the first of them.
+    Raises InputError when there is none; HeaderError when the time of more than a few is not
+    certain: that of the first of them.
     """
     _refuse_without_times(inventory)
     usable = [
@@ -32,19 +30,7 @@ def choose_lights(inventory: Inventory) -> tuple[list[Entry], dict[Path, str]]:
             "see `lightcurve inspect`, and correct kinds with --manifest"
         )
         raise InputError(msg)
-    sizes = Counter(entry.setup for entry in usable)
-    (main, count), *others = sizes.most_common()
-    if sum(n for _, n in others) > MINORITY * count:
-        found = ", ".join(f"{n} of {_describe(setup)}" for setup, n in sizes.most_common())
-        msg = (
-            f"{inventory.folder}: light frames of several setups: {found}; put them in folders "
-            "of their own, or set use = no in a manifest"
-        )
-        raise InputError(msg)
-    lights = [entry for entry in usable if entry.setup == main]
-    text = f"another setup than the {count} other frames of {_describe(main)}"
-    unused = {e.path: f"{_describe(e.setup)}: {text}" for e in usable if e.setup != main}
-    return sorted(lights, key=lambda e: (e.exposure.mid_jd_utc or 0.0, e.path.name)), unused
+    return sorted(usable, key=lambda e: (e.exposure.mid_jd_utc or 0.0, e.path.name))
 
 
 def _refuse_without_times(inventory: Inventory) -> None:
@@ -66,13 +52,3 @@ def label_files(paths: Sequence[Path]) -> dict[Path, str]:
         return {}
     top = os.path.commonpath([path.parent for path in paths])
     return {path: path.relative_to(top).as_posix() for path in paths}
-
-
-def _describe(setup: tuple) -> str:
-    camera, (ny, nx), binning, band, gain = setup
-    words = [f"{nx} x {ny} px"]
-    words += [f"filter {band}"] if band else []
-    words += [f"binning {binning[0]}x{binning[1]}"] if binning else []
-    words += [f"camera {camera}"] if camera else []
-    words += [f"gain setting {gain}"] if gain else []
-    return ", ".join(words)

@@ -9,18 +9,19 @@ from lightcurve.core.columns import PHOTOMETRY
 from lightcurve.core.data import FrameKind, Measurements, Result
 from lightcurve.core.progress import Progress, open_log, silent
 from lightcurve.core.settings import Settings
-from lightcurve.frames.inventory import check_folder, take_inventory
+from lightcurve.frames.inventory import Inventory, check_folder, take_inventory
 from lightcurve.night.frame_table import report_inventory, write_frames_table
 from lightcurve.night.prepare import prepare_night
 from lightcurve.night.reduced import stack_results
+from lightcurve.night.sets import Reduced, find_sets, one_set, reduce_sets
 from lightcurve.night.settle import refuse_blank_sky
 from lightcurve.night.store import open_store
 from lightcurve.night.workers import measure_night
-from lightcurve.setup.target import at_night, find_target
+from lightcurve.setup.target import Target, at_night, find_target
 from lightcurve.tables.columns import write_table
 from lightcurve.tables.run_tables import write_stars
 
-__all__ = ["measure_folder"]
+__all__ = ["measure_folder", "measure_sets"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,12 +59,46 @@ def measure_folder(
     ----------
     out : Path
         Gets ``photometry.csv``: one row a frame, star and radius; ``stars.csv`` and ``frames.csv``.
+
+    Raises
+    ------
+    InputError
+        Where the folder holds frames of several light curves: `measure_sets` measures each.
     """
     check_folder(folder)
     target = find_target(settings.target, settings.catalogs)
+    inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+    return _measure(one_set(inventory, settings, target), target, settings, out, progress)
+
+
+def measure_sets(
+    folder: Path,
+    settings: Settings,
+    out: Path,
+    *,
+    manifest: Path | None = None,
+    progress: Progress = silent,
+) -> list[Reduced[Measured]]:
+    """Measure every light curve's frames of a folder as `measure_folder` does.
+
+    out: the run folder of the only one; of several each has its own in it. Raises LightcurveError:
+    what stopped the only one, or each.
+    """
+    check_folder(folder)
+    target = find_target(settings.target, settings.catalogs)
+    inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+
+    def measure(one: Inventory, place: Path) -> Measured:
+        return _measure(one, target, settings, place, progress)
+
+    return reduce_sets(inventory, find_sets(inventory, settings, target), out, measure)
+
+
+def _measure(
+    inventory: Inventory, target: Target, settings: Settings, out: Path, progress: Progress
+) -> Measured:
+    target = at_night(target, [e.exposure for e in inventory.used(FrameKind.LIGHT)])
     with open_log(out), open_store(out) as store:
-        inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
-        target = at_night(target, [e.exposure for e in inventory.used(FrameKind.LIGHT)])
         report_inventory(out, inventory, target)
         scene = prepare_night(inventory, target, settings, out / "masters", progress=progress)
         results = measure_night(scene.lights, scene.recipe, store, progress=progress)

@@ -27,6 +27,8 @@ from lightcurve.setup.solving import Sample, find_stars, read_samples, solve_one
 from lightcurve.setup.target import Target, warn_of_fields, warn_of_target
 from lightcurve.setup.times import leave_out_impossible
 
+__all__ = ["Scene"]
+
 log = logging.getLogger(__name__)
 
 
@@ -57,14 +59,13 @@ def prepare_night(
     masters_folder: where master frames are written, when there are calibration frames. Raises
     LightcurveError: whatever stands in the way, in one line.
     """
-    lights, unused = choose_lights(inventory)
+    lights = choose_lights(inventory)
     exposures = [entry.exposure for entry in lights]
     warn_of_fields(exposures)
     elsewhere = warn_of_target(exposures, target, settings.solve.radius_deg)
-    lights, impossible = leave_out_impossible(
+    lights, unused = leave_out_impossible(
         lights, None if elsewhere else target, settings.time.utc_offset_hours
     )
-    unused |= impossible
     masters, made_of = make_masters(inventory, lights, settings, masters_folder, progress=progress)
     frames, settings = settle_mosaic(read_samples(lights, settings), settings)
     camera = settle_camera(frames, masters, settings)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from lightcurve.core.data import FrameKind
 from lightcurve.core.progress import Clock, Progress, open_log, silent
 from lightcurve.core.settings import Settings
 from lightcurve.curve.choose import choose_curve
-from lightcurve.frames.inventory import check_folder, take_inventory
-from lightcurve.night.frame_table import report_inventory, write_frames_table
-from lightcurve.night.prepare import Scene, prepare_night
+from lightcurve.frames.inventory import Inventory, check_folder, take_inventory
+from lightcurve.night.frame_table import report_inventory, whatever_comes, write_frames_table
+from lightcurve.night.prepare import prepare_night
 from lightcurve.night.products import write_products
 from lightcurve.night.reduced import Night, stack_results
+from lightcurve.night.sets import one_set
 from lightcurve.night.settle import (
     fit_if_known,
     predicted_transit,
@@ -25,10 +25,10 @@ from lightcurve.night.settle import (
 )
 from lightcurve.night.store import open_store
 from lightcurve.night.workers import measure_night
-from lightcurve.setup.target import at_night, find_target
+from lightcurve.setup.target import Target, at_night, find_target
 from lightcurve.tables.run_tables import write_stars
 
-__all__ = ["plan_night", "reduce_night"]
+__all__ = ["reduce_night"]
 
 
 def reduce_night(
@@ -56,16 +56,40 @@ def reduce_night(
 
     Raises
     ------
+    InputError
+        Where the folder holds frames of several light curves: `nights` makes each.
     LightcurveError
-        Whatever stands in the way, in one line.
+        Whatever else stands in the way, in one line.
     """
     check_folder(folder)
     target, clock = find_target(settings.target, settings.catalogs), Clock()
-    with open_log(out), open_store(out) as store:
+    with open_log(out):
         with clock("inventory"):
             inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
-            target = at_night(target, [e.exposure for e in inventory.used(FrameKind.LIGHT)])
-            report_inventory(out, inventory, target)
+            with whatever_comes(out, inventory, target):
+                inventory = one_set(inventory, settings, target)
+        return reduce_set(
+            inventory, target, settings, out, clock=clock, sidecars=sidecars, progress=progress
+        )
+
+
+def reduce_set(
+    inventory: Inventory,
+    target: Target,
+    settings: Settings,
+    out: Path,
+    *,
+    clock: Clock,
+    sidecars: bool = False,
+    progress: Progress = silent,
+) -> Night:
+    """Turn the light frames of an inventory, which belong together, into a light curve.
+
+    clock: has the time that the inventory took. Else as for `reduce_night`.
+    """
+    target = at_night(target, [e.exposure for e in inventory.used(FrameKind.LIGHT)])
+    with open_log(out), open_store(out) as store:
+        report_inventory(out, inventory, target)
         with clock("prepare"):
             scene = prepare_night(inventory, target, settings, out / "masters", progress=progress)
         with clock("measure"):
@@ -86,15 +110,3 @@ def reduce_night(
         night = Night(inventory, target, settings, scene, results, measurements, curve, fit)
         products = write_products(out, night, clock.timings_s, sidecars=sidecars, progress=progress)
         return replace(night, products=products)
-
-
-def plan_night(
-    folder: Path, settings: Settings, *, manifest: Path | None = None, progress: Progress = silent
-) -> Scene:
-    """Settle all that a run would, and write nothing that stays."""
-    check_folder(folder)
-    target = find_target(settings.target, settings.catalogs)
-    inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
-    target = at_night(target, [e.exposure for e in inventory.used(FrameKind.LIGHT)])
-    with TemporaryDirectory() as masters:
-        return prepare_night(inventory, target, settings, Path(masters), progress=progress)

@@ -6,8 +6,8 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
-from lightcurve.core.data import Products
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.files import file_state
 from lightcurve.frames.read import is_fits_name
@@ -15,16 +15,17 @@ from lightcurve.frames.read import is_fits_name
 __all__ = ["watch_folder"]
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 def watch_folder(
     folder: Path,
-    reduce: Callable[[], Products],
+    reduce: Callable[[], T],
     *,
     poll_s: float = 10.0,
     idle_s: float = 3600.0,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[Products]:
+) -> Iterator[T]:
     """Reduce a folder each time it has changed and is quiet again.
 
     Frames that were measured are not measured again, so that a pass costs what the new frames
@@ -44,8 +45,8 @@ def watch_folder(
 
     Yields
     ------
-    Products
-        Of each pass that went well.
+    object
+        What each pass that went well gave.
 
     Raises
     ------

@@ -188,21 +188,32 @@ def read_samples(lights: Sequence[Entry], settings: Settings) -> list[RawFrame]:
     """Read a few frames spread over the night, from which one becomes the reference.
 
     lights: in order of time.
-    The middle of the night first: it overlaps most with the rest when the field drifts.
+    The middle of the night first: it overlaps most with the rest when the field drifts. Where only
+    some have a WCS these go before all others: one is enough for the night.
     Raises InputError when none of them can be read.
     """
-    n = len(lights)
-    places = np.unique(np.linspace(0, n - 1, 2 * N_CANDIDATES + 1).round().astype(int)[1::2])
+    placed = [entry for entry in lights if entry.has_wcs]
+    some = _spread(placed) if len(placed) < len(lights) else []
+    some += [entry for entry in _spread(lights) if entry not in some]
     frames, reasons = [], []
-    for place in sorted(places, key=lambda k: abs(k - n / 2)):
+    for entry in some[:N_CANDIDATES]:
         try:
-            frames.append(read_frame(lights[place].path, settings=settings))
+            frames.append(read_frame(entry.path, settings=settings))
         except LightcurveError as error:
             reasons.append(str(error))
     if not frames:
         msg = f"none of {len(reasons)} frames tried can be read: {reasons[0]}"
         raise InputError(msg)
     return frames
+
+
+def _spread(lights: Sequence[Entry]) -> list[Entry]:
+    """Choose a few of many, from the middle outward."""
+    n = len(lights)
+    if not n:
+        return []
+    places = np.unique(np.linspace(0, n - 1, 2 * N_CANDIDATES + 1).round().astype(int)[1::2])
+    return [lights[place] for place in sorted(places, key=lambda k: abs(k - n / 2))]
 
 
 def find_stars(
@@ -214,8 +225,15 @@ def find_stars(
         reduced = reduce_frame(mark_clipped(frame, camera.saturation_adu), masters)
         samples.append(Sample(*split(reduced, settings, saturation_adu=camera.saturation_adu)))
     richest = max(len(sample.stars) for sample in samples)
-    # A frame nearly as rich as the richest and nearer the middle of the night serves better.
-    return sorted(samples, key=lambda sample: len(sample.stars) < 0.8 * richest)
+    # A frame nearly as rich as the richest and nearer the middle of the night serves better; one
+    # that is placed already best of all, where others are not.
+    return sorted(
+        samples, key=lambda sample: (_unplaced(sample), len(sample.stars) < 0.8 * richest)
+    )
+
+
+def _unplaced(sample: Sample) -> bool:
+    return not str(sample.frame.header.get("CTYPE1", "")).upper().startswith(("RA", "DEC", "GLON"))
 
 
 def solve_one(

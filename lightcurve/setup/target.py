@@ -17,7 +17,15 @@ from lightcurve.core.data import Exposure, Motion, Planet
 from lightcurve.core.errors import CatalogError, InputError
 from lightcurve.core.settings import CatalogSettings, TargetSettings
 
-__all__ = ["Target", "at_night", "find_target", "known_place", "warn_of_fields", "warn_of_target"]
+__all__ = [
+    "ONE_FIELD_DEG",
+    "Target",
+    "at_night",
+    "find_target",
+    "known_place",
+    "warn_of_fields",
+    "warn_of_target",
+]
 
 log = logging.getLogger(__name__)
 ONE_FIELD_DEG = 1.0  # headers of one field differ by less, however the telescope drifts

@@ -18,7 +18,7 @@ from lightcurve.core.times import altitude_deg, sidereal_deg, sun_altitude_deg
 from lightcurve.frames.inventory import Entry
 from lightcurve.setup.target import Target
 
-__all__ = ["leave_out_impossible"]
+__all__ = ["SUNSET_DEG", "leave_out_impossible"]
 
 log = logging.getLogger(__name__)
 SUNSET_DEG = -0.833  # of the Sun's centre: refraction at the horizon, and half the disc

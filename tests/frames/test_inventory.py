@@ -185,7 +185,7 @@ def test_a_clock_to_be_settled_is_an_error(tmp_path: Path) -> None:
         choose_lights(take_inventory(tmp_path))
     (tmp_path / "a2.fits").unlink()
     inventory = take_inventory(tmp_path)
-    assert len(choose_lights(inventory)[0]) == 9
+    assert len(choose_lights(inventory)) == 9
     assert [entry.name for entry in inventory.lost] == ["a1.fits"]
     assert any("1 frame cannot be used" in line for line in inventory.warnings)
 
@@ -199,13 +199,6 @@ def test_a_frame_without_stars_among_lights_is_no_dark(tmp_path: Path) -> None:
     assert kinds(inventory)["clouded.fits"] == ("light", "ok")
     assert kinds(inventory)["morning.fits"] == ("dark", "ok")
     assert any("1 frame taken for dark by their pixels" in line for line in inventory.warnings)
-
-
-def test_two_cameras_are_two_setups(tmp_path: Path) -> None:
-    for k in range(4):
-        put(tmp_path / f"{k}.fits", IMAGETYP="LIGHT", INSTRUME=f"Cam {k % 2}", **at(k))
-    with pytest.raises(InputError, match=r"several setups.*camera Cam 0.*camera Cam 1"):
-        choose_lights(take_inventory(tmp_path))
 
 
 def test_times_are_looked_at(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from lightcurve.cli import app
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import make_settings
 from lightcurve.night.measure_table import measure_folder
+from lightcurve.night.nights import plan_nights
 from lightcurve.night.settle import SEEN_SNR, stacked_snr
-from lightcurve.night.story import plan_night, reduce_night
+from lightcurve.night.story import reduce_night
 from sim import tiny_night
 
 RA, DEC = 20.0, 30.0
@@ -59,7 +60,7 @@ def test_the_commands_end_with_1(night: Path, tmp_path: Path) -> None:
 
 def test_plan_warns(night: Path, caplog) -> None:
     with caplog.at_level(logging.WARNING, logger="lightcurve"):
-        plan_night(night, settings(BLANK))
+        plan_nights(night, settings(BLANK))
     assert any("no star detected at 20.01200 +29.99200" in line for line in caplog.messages)
 
 

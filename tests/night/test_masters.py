@@ -26,7 +26,7 @@ def night(tmp_path: Path) -> Path:
 def made(night: Path, out: Path, **calibration: object) -> tuple[Masters, str]:
     settings = make_settings({"calibration": calibration})
     inventory = take_inventory(night, settings)
-    return masters.make_masters(inventory, choose_lights(inventory)[0], settings, out)
+    return masters.make_masters(inventory, choose_lights(inventory), settings, out)
 
 
 def test_an_earlier_run_serves(night: Path, tmp_path: Path, monkeypatch) -> None:

@@ -235,7 +235,7 @@ def bad_input(kind: str, hatp32, folder: Path) -> Path:
         ("missing", "no such folder"),
         ("empty", "no FITS file"),
         ("no light", "no light frame"),
-        ("two sizes", "several setups"),
+        ("two sizes", "2 light curves, not one"),
     ],
 )
 def test_bad_folders_get_one_line(kind, words, hatp32, shared_data, tmp_path):

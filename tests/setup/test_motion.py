@@ -15,11 +15,12 @@ from lightcurve.catalogs.motion import place_at
 from lightcurve.core.coordinates import degrees_apart
 from lightcurve.core.data import Exposure, Motion, Planet
 from lightcurve.core.errors import InputError
-from lightcurve.core.settings import make_settings
+from lightcurve.core.settings import Settings, make_settings
 from lightcurve.core.times import bjd_tdb
 from lightcurve.night.demo import write_planet
 from lightcurve.night.measure_table import measure_folder
-from lightcurve.night.story import plan_night
+from lightcurve.night.nights import plan_nights
+from lightcurve.night.prepare import Scene
 from lightcurve.setup.target import Target, at_night
 from lightcurve.transit.ephemeris import make_planet, read_planet
 from lightcurve.transit.fit_values import planet_values
@@ -80,6 +81,11 @@ def test_planet_files_tell_motion() -> None:
             make_planet({**values, **wrong}, "file")
 
 
+def planned(folder: Path, settings: Settings) -> Scene:
+    [plan] = plan_nights(folder, settings)[1]
+    return plan.made
+
+
 def test_a_fast_star_is_found_twenty_years_on(tmp_path: Path) -> None:
     """5 arcsec a year for 20 years: 104 arcsec, 86 px, from where the file has it."""
     start = 2459125.62
@@ -89,21 +95,21 @@ def test_a_fast_star_is_found_twenty_years_on(tmp_path: Path) -> None:
     )  # fmt: skip
     path = write_planet(tmp_path / "planet.toml", PLANET)
     at_j2000 = make_settings({"target": {"planet_file": path}})
-    assert plan_night(tmp_path / "night", at_j2000).recipe.plan.target_detected
+    assert planned(tmp_path / "night", at_j2000).recipe.plan.target_detected
     # The star stands at 20, +30 on the night: 20 years ago it was elsewhere.
     years = (start - 2451545.0) / 365.25
     ra = 20.0 - 3.0 * years / 3600 / np.cos(np.radians(30.0))
     dec = 30.0 + 4.0 * years / 3600
     then = replace(PLANET, ra_deg=ra, dec_deg=dec)
     path = write_planet(tmp_path / "moving.toml", then)
-    assert not plan_night(
+    assert not planned(
         tmp_path / "night", make_settings({"target": {"planet_file": path}})
     ).recipe.plan.target_detected
     more = "pm_ra_mas_yr = 3000\npm_dec_mas_yr = -4000\nparallax_mas = 200\n"
     path.write_text(path.read_text() + more)
     assert read_planet(path).motion == Motion(3000.0, -4000.0, 200.0)
     settings = make_settings({"target": {"planet_file": path}})
-    scene = plan_night(tmp_path / "night", settings)
+    scene = planned(tmp_path / "night", settings)
     assert scene.recipe.plan.target_detected
     told = next(value for value in scene.values if value.name == "target")
     assert "arcsec by proper motion and parallax from epoch 2000.0 to 2020.8" in told.source

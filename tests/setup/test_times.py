@@ -21,7 +21,7 @@ from lightcurve.core.times import sidereal_deg, sun_altitude_deg
 from lightcurve.frames.cards import parse_cards
 from lightcurve.frames.headers import normalise
 from lightcurve.frames.inventory import Entry
-from lightcurve.night.story import plan_night
+from lightcurve.night.nights import plan_nights
 from lightcurve.setup.target import Target
 from lightcurve.setup.times import leave_out_impossible
 from sim import tiny_night
@@ -213,9 +213,10 @@ def test_a_simulated_night_by_an_unmarked_local_clock(tmp_path: Path) -> None:
             stamped["DATE-OBS"] = iso_from_jd(jd)
             fits.writeto(folder / path.name, pixels, stamped)
     with pytest.raises(HeaderError, match=r"light_0001.fits: .* the Sun .*--utc-offset -7"):
-        plan_night(local, WANTED)
-    scene = plan_night(odd, WANTED)
+        plan_nights(local, WANTED)
+    [scene] = [plan.made for plan in plan_nights(odd, WANTED)[1]]
     assert [path.name for path in scene.unused] == ["light_0006.fits"]
     assert "the Sun" in scene.unused[odd / "light_0006.fits"]
-    settled = plan_night(local, make_settings({**NAMED, "time": {"utc_offset_hours": -7}}))
+    in_time = make_settings({**NAMED, "time": {"utc_offset_hours": -7}})
+    [settled] = [plan.made for plan in plan_nights(local, in_time)[1]]
     assert len(settled.lights) == 12

@@ -1,0 +1,96 @@
+"""Every light curve that the frames of a folder make: a run for each, one filter, one night."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from lightcurve.core.data import FrameKind
+from lightcurve.core.progress import Clock, Progress, open_log, silent
+from lightcurve.core.settings import Settings
+from lightcurve.frames.inventory import Inventory, check_folder, take_inventory
+from lightcurve.night.frame_table import whatever_comes
+from lightcurve.night.prepare import Scene, prepare_night
+from lightcurve.night.reduced import Night
+from lightcurve.night.sets import FrameSet, Reduced, find_sets, reduce_sets
+from lightcurve.night.story import reduce_set
+from lightcurve.setup.target import at_night, find_target
+
+__all__ = ["plan_nights", "reduce_nights"]
+
+
+def reduce_nights(
+    folder: Path,
+    settings: Settings,
+    out: Path,
+    *,
+    manifest: Path | None = None,
+    sidecars: bool = False,
+    progress: Progress = silent,
+) -> list[Reduced[Night]]:
+    """Turn a folder into as many light curves as its frames make.
+
+    Parameters
+    ----------
+    folder, manifest, sidecars
+        As for `lightcurve.night.story.reduce_night`.
+    out : Path
+        The run folder of the only light curve; of several each has its own in it.
+
+    Returns
+    -------
+    list of Reduced
+        One for each filter, night, telescope ... of the target, in order of time.
+
+    Raises
+    ------
+    LightcurveError
+        What stopped the only one, or each.
+    """
+    check_folder(folder)
+    target, clock = find_target(settings.target, settings.catalogs), Clock()
+
+    def reduce(one: Inventory, place: Path) -> Night:
+        own = Clock(dict(clock.timings_s))
+        return reduce_set(
+            one, target, settings, place, clock=own, sidecars=sidecars, progress=progress
+        )
+
+    with open_log(out):
+        with clock("inventory"):
+            inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+            with whatever_comes(out, inventory, target):
+                sets = find_sets(inventory, settings, target)
+        return reduce_sets(inventory, sets, out, reduce)
+
+
+def plan_nights(
+    folder: Path, settings: Settings, *, manifest: Path | None = None, progress: Progress = silent
+) -> tuple[list[FrameSet], list[Reduced[Scene]]]:
+    """Sort the frames of a folder into sets, and settle all that a run would of each of them.
+
+    Nothing is written that stays.
+
+    Returns
+    -------
+    sets : list of FrameSet
+        Those that are left out, too.
+    planned : list of Reduced
+        Those that are not.
+
+    Raises
+    ------
+    LightcurveError
+        What stopped the only one, or each.
+    """
+    check_folder(folder)
+    target = find_target(settings.target, settings.catalogs)
+    inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+    sets = find_sets(inventory, settings, target)
+
+    def plan(one: Inventory, place: Path) -> Scene:
+        mine = at_night(target, [entry.exposure for entry in one.used(FrameKind.LIGHT)])
+        return prepare_night(one, mine, settings, place, progress=progress)
+
+    with TemporaryDirectory() as masters:
+        return sets, reduce_sets(inventory, sets, Path(masters), plan)
