@@ -16,7 +16,14 @@ from lightcurve.core.errors import InputError
 from lightcurve.core.progress import Progress, silent
 from lightcurve.simulate.dialects import DIALECTS, Shot, make_header
 from lightcurve.simulate.observatory import Conditions, Night, SimCamera
-from lightcurve.simulate.render import Sensor, cosmic_rays, expose, render_stars, satellite_trail
+from lightcurve.simulate.render import (
+    Sensor,
+    cosmic_rays,
+    expose,
+    render_stars,
+    satellite_trail,
+    spread_stars,
+)
 from lightcurve.simulate.scene import Scene, TargetFlux, make_scene
 from lightcurve.simulate.sky import SimTarget, StarField, make_field, stars_with_target
 
@@ -226,9 +233,10 @@ def _light(write: _Writer, scene: Scene, k: int, wcs: WCS | None, rng: np.random
     night, camera, sky = scene.night, scene.camera, scene.sky
     brightness = scene.electrons * sky.transparency[k]
     brightness[0] *= scene.flux[k]
-    light = render_stars(
-        camera.shape, scene.x[k], scene.y[k], brightness, sky.fwhm_px[k], beta=night.moffat_beta
+    points = spread_stars(
+        scene.x[k], scene.y[k], brightness, ring_px=night.ring_px, trail_px=night.trail_px
     )
+    light = render_stars(camera.shape, *points, sky.fwhm_px[k], beta=night.moffat_beta)
     light += night.sky_e_s * night.exposure_s * sky.airmass[k]
     if k in night.trail_frames:
         light += satellite_trail(camera.shape, sky.fwhm_px[k], rng)

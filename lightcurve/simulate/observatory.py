@@ -70,6 +70,10 @@ class Night:
         Relative rms of its slow change.
     moffat_beta : float or None
         Wing exponent of the profile; Gaussian when None.
+    ring_px : float
+        Outer radius of a star out of focus behind a central obstruction; in focus at 0.
+    trail_px : float
+        Way, along x, that stars move while the shutter is open.
     drift_px_per_hour : (x, y)
         Steady drift of the field over the sensor; it turns over with the flip.
     jitter_px : float
@@ -110,6 +114,8 @@ class Night:
     fwhm_arcsec: float = 3.4
     seeing_wander: float = 0.1
     moffat_beta: float | None = 3.5
+    ring_px: float = 0.0
+    trail_px: float = 0.0
     drift_px_per_hour: tuple[float, float] = (6.0, -3.0)
     jitter_px: float = 0.7
     field_rotation_deg_per_hour: float = 0.05

@@ -111,6 +111,29 @@ def render_stars(
     return padded[2 * half : 2 * half + ny, 2 * half : 2 * half + nx]
 
 
+def spread_stars(
+    x: np.ndarray, y: np.ndarray, flux: np.ndarray, *, ring_px: float, trail_px: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Make of each star the many points that it is spread over, out of focus and trailed.
+
+    x, y, flux: (n,) float arrays. ring_px: outer radius, the hole has 0.4 of it; trail_px: along x.
+    Returns arrays of n times as many points; the same light.
+    """
+    spots = np.zeros((1, 2))
+    if ring_px > 0:
+        radius = ring_px * np.sqrt(np.linspace(0.4**2, 1, 9)[1::2])
+        angle = np.arange(16) * np.pi / 8
+        spots = np.column_stack(
+            [np.outer(radius, np.cos(angle)).ravel(), np.outer(radius, np.sin(angle)).ravel()]
+        )
+    if trail_px > 0:
+        along = trail_px * (np.arange(9) - 4) / 9
+        spots = np.concatenate([spots + (step, 0.0) for step in along])
+    dx, dy = spots.T
+    share = np.full(len(spots), 1 / len(spots))
+    return (x[:, None] + dx).ravel(), (y[:, None] + dy).ravel(), np.outer(flux, share).ravel()
+
+
 def gaussian_mixture(fwhm: float, beta: float | None) -> tuple[np.ndarray, np.ndarray]:
     """Write a profile as a sum of round Gaussians.
 

@@ -363,23 +363,26 @@ def enclosed(profile: np.ndarray, radii: np.ndarray) -> np.ndarray:
     return (part * image).sum(axis=(1, 2))
 
 
+def circles(spec: NightSpec) -> np.ndarray:
+    """Radii (r,) of apertures from tight to wide, pixels."""
+    reach = spec.ring_px + 0.5 * spec.trail_px
+    return reach + spec.fwhm_px * np.linspace(0.6, 2.7, 15)
+
+
 def best_errors(
     spec: NightSpec,
-    profiles: list[np.ndarray],
+    share: np.ndarray,
     electrons: np.ndarray,
     good: np.ndarray,
     scintillation: np.ndarray,
 ) -> np.ndarray:
     """Least relative error (n,) that aperture photometry of the target has, at the best one radius.
 
-    electrons: (n, m), the target first; good: (m,) stars to compare with; scintillation: (n,) of
-    each star alone.
+    share: (n, r) of a star's light within `circles`; electrons: (n, m), the target first; good:
+    (m,) stars to compare with; scintillation: (n,) of each star alone.
     """
-    reach = 0.5 * spec.fwhm_px + spec.ring_px + 0.5 * spec.trail_px
-    radii = reach + spec.fwhm_px * np.linspace(0.1, 2.2, 15)
-    share = np.array([enclosed(p, radii) for p in profiles])
     of_pixel = (spec.sky_e_s + spec.dark_e_s) * spec.exposure_s + spec.read_e**2 + spec.gain**2 / 12
-    background = np.pi * radii**2 * of_pixel
+    background = np.pi * circles(spec) ** 2 * of_pixel
     light = electrons[:, :, None] * share[:, None]
     variance = (light + background) / light**2 + scintillation[:, None, None] ** 2
     others = 1 / np.sum(1 / variance[:, 1:][:, good[1:]], axis=1) if good[1:].any() else 0.0
@@ -521,6 +524,7 @@ def render_night(spec: NightSpec, folder: Path, rng: np.random.Generator) -> Tru
     flux = transit(spec, hours, mid_h)
     fwhm = spec.fwhm_px * air**0.6 * np.exp(spec.seeing_wander * smooth_noise(share, rng))
     profiles = [star_profile(spec, f, s) for f, s in zip(fwhm, share, strict=True)]
+    shares = np.array([enclosed(p, circles(spec)) for p in profiles])
 
     sensor = Sensor(spec, rng)
     write_calibration(spec, folder, sensor, spec.start_jd_utc - 0.1)
@@ -556,7 +560,7 @@ def render_night(spec: NightSpec, folder: Path, rng: np.random.Generator) -> Tru
         electrons=electrons,
         airmass=air,
         limit=best_errors(
-            spec, profiles, electrons, good & _unsaturated(spec, electrons, profiles), alone
+            spec, shares, electrons, good & _unsaturated(spec, electrons, profiles), alone
         ),
     )
 
