@@ -11,13 +11,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 import renderer
-from renderer import Neighbour, NightSpec, Truth, render_night
-
 from lightcurve.core.data import Site
 from lightcurve.simulate.night import Truth as SimTruth
 from lightcurve.simulate.night import simulate_night
 from lightcurve.simulate.observatory import Night, SimCamera, airmass
 from lightcurve.simulate.sky import SimTarget, StarField
+from renderer import Neighbour, NightSpec, Truth, render_night
 
 ZERO_POINT = 20.0
 BETA = 3.5
@@ -75,7 +74,8 @@ KINDS = {
     "one-comparison": Kind("one star beside the target", {"n_stars": 1}),
     "saturated": Kind(
         "bright stars clip, and no header says where",
-        {"saturation_card": False, "knee_adu": 50000.0, "top_adu": 58000.0, "light_range": (0.2, 5)},
+        {"saturation_card": False, "knee_adu": 50000.0, "top_adu": 58000.0,
+         "light_range": (0.2, 5.0)},
     ),
     "vignetting": Kind(
         "30 px of drift through vignetting of 35 %, flats wrong by 3 %",
@@ -185,7 +185,7 @@ def _night(spec: NightSpec, ra_deg: float, site: Site, seed: int) -> Night:
         site=site,
         fwhm_arcsec=spec.fwhm_px * spec.scale_arcsec,
         seeing_wander=spec.seeing_wander,
-        moffat_beta=BETA,
+        moffat_beta=None if spec.ring_px else BETA,  # the seeing's wings are nothing beside a ring
         ring_px=spec.ring_px,
         trail_px=spec.trail_px,
         drift_px_per_hour=spec.drift_px_h,
@@ -240,7 +240,9 @@ def _truth(
     electrons = made.electrons * sky.transparency[:, None]
     core = sky.fwhm_px[:, None] / (2 * np.sqrt(2 ** (1 / BETA) - 1))
     if spec.ring_px or spec.trail_px:
-        profiles = [renderer.star_profile(replace(spec, ring_change=0.0), f, 0.5) for f in sky.fwhm_px]
+        profiles = [
+            renderer.star_profile(replace(spec, ring_change=0.0), f, 0.5) for f in sky.fwhm_px
+        ]
         share = np.array([renderer.enclosed(p, renderer.circles(spec)) for p in profiles])
     else:
         share = 1 - (1 + (renderer.circles(spec) / core) ** 2) ** (1 - BETA)

@@ -128,7 +128,8 @@ def spread_stars(
         )
     if trail_px > 0:
         along = trail_px * (np.arange(9) - 4) / 9
-        spots = np.concatenate([spots + (step, 0.0) for step in along])
+        line = np.column_stack([along, np.zeros(9)])
+        spots = (spots[:, None] + line).reshape(-1, 2)
     dx, dy = spots.T
     share = np.full(len(spots), 1 / len(spots))
     return (x[:, None] + dx).ravel(), (y[:, None] + dy).ravel(), np.outer(flux, share).ravel()
