@@ -10,7 +10,7 @@ from benchmarks.bench_campaign import FITTED, MARK, Job, one_night, summary, wri
 from benchmarks.nights import KINDS
 
 
-@pytest.mark.parametrize(("kind", "number"), [("clear", 0), ("warm", 1), ("flip", 0)])
+@pytest.mark.parametrize(("kind", "number"), [("clear", 0), ("warm", 1), ("colour", 0)])
 def test_a_night_of_another_making_is_reduced_to_its_truth(kind, number, tmp_path):
     row = one_night(Job("second", kind, number, seed=1, sample=False), tmp_path)
     assert row["verdict"] == row["wanted"] == "transit"
