@@ -17,10 +17,10 @@ from lightcurve.calib.bad_pixels import (
     hot_pixels,
     read_user_map,
 )
-from lightcurve.calib.combine import Combined, combine, open_rows, read_rows
+from lightcurve.calib.combine import Combined, Subtract, combine, open_rows, read_rows
 from lightcurve.calib.gain import CameraNoise, measure_noise
 from lightcurve.calib.match import Group, by_exposure, choose_frames, same_exposure
-from lightcurve.core.data import Exposure, FrameKind, Masters, Note, Severity
+from lightcurve.core.data import Exposure, FrameKind, Masters, Note, Severity, Step
 from lightcurve.core.errors import CalibrationError, FrameError
 from lightcurve.core.flags import PixelFlag, count_pixels
 from lightcurve.core.progress import Progress
@@ -29,6 +29,7 @@ from lightcurve.core.settings import CalibrationSettings
 __all__ = ["build_masters"]
 
 NOISE_ROWS = 512
+LEVEL_ROWS = 32  # whose median tells a level
 MANY_BAD = 0.05
 NEAR_SATURATION = 0.85
 _COLUMN_LEAST_FLAT = 0.05  # of the mean response
@@ -84,9 +85,14 @@ def build_masters(
     master_bias = stacker.mean(FrameKind.BIAS, groups[FrameKind.BIAS])
     has_bias = master_bias is not None
     seconds, darks = _choose_dark(groups[FrameKind.DARK], light, settings, notes, has_bias=has_bias)
-    combined_dark = stacker.combined(FrameKind.DARK, darks, subtract=master_bias)
+    with_bias = _with_bias(darks, master_bias, notes)
+    combined_dark = stacker.combined(
+        FrameKind.DARK, darks, subtract=None if master_bias is None else (master_bias, with_bias)
+    )
     master_dark = None if combined_dark is None else combined_dark.image
-    biased_dark = master_dark is not None and not has_bias
+    biased_dark = master_dark is not None and not has_bias and bool(with_bias.any())
+    floor = master_dark if biased_dark else master_bias
+    _refuse_calibrated(light, light_frames, floor, settings, notes)
     terms = _flat_terms(
         groups, stacker, master_bias, None if biased_dark else master_dark, dark_seconds=seconds
     )
@@ -143,7 +149,7 @@ class _Stacker:
         kind: FrameKind,
         group: Group,
         *,
-        subtract: np.ndarray | list | None = None,
+        subtract: Subtract | list | None = None,
         scale: Literal["median"] | None = None,
     ) -> np.ndarray | None:
         """Clipped mean of a group; None when it is empty."""
@@ -155,7 +161,7 @@ class _Stacker:
         kind: FrameKind,
         group: Group,
         *,
-        subtract: np.ndarray | list | None = None,
+        subtract: Subtract | list | None = None,
         scale: Literal["median"] | None = None,
     ) -> Combined | None:
         """Clipped mean of a group with its scatter; None when it is empty."""
@@ -188,6 +194,55 @@ class _Stacker:
                 f"{NEAR_SATURATION:.0%} of saturation ({self._saturation:g} ADU): {names[:200]}"
             )
             self.note(text, kind, Severity.WARNING)
+
+
+def _with_bias(darks: Group, bias: np.ndarray | None, notes: list[Note]) -> np.ndarray:
+    """Tell which darks have the bias in them: 1, or 0 where a program took it off; (n,) floats.
+
+    A header may say so; else a level below half of the bias does.
+    """
+    held = np.array([Step.BIAS not in exposure.done for _, exposure in darks], dtype=float)
+    if bias is None or not held.any():
+        return held
+    level = float(np.nanmedian(bias))
+    for k, (path, _) in enumerate(darks):
+        dark = _level(path) if held[k] else level
+        if dark < level / 2:
+            held[k] = 0
+            text = f"dark: {path.name} has a level of {dark:.0f} ADU, the bias {level:.0f}"
+            off = f"{text}: its bias is off already, not taken off again"
+            notes.append(Note(off, Severity.WARNING, subject=FrameKind.DARK))
+    return held
+
+
+def _refuse_calibrated(
+    light: Exposure,
+    paths: Sequence[Path],
+    floor: np.ndarray | None,
+    settings: CalibrationSettings,
+    notes: list[Note],
+) -> None:
+    """Refuse light frames whose level is below half of the bias that would be taken off them.
+
+    floor: (ny, nx) bias, or dark with the bias in it, ADU. No light frame as the camera gave it is
+    so low: one that is has been calibrated, whatever its header does not say.
+    """
+    if floor is None or not paths or Step.BIAS in light.done:
+        return
+    try:
+        level, bias = _level(paths[0]), float(np.nanmedian(floor))
+    except FrameError:
+        return  # its turn to be told of comes when it is measured
+    if level >= bias / 2:
+        return
+    text = (
+        f"{paths[0].name} has a level of {level:.0f} ADU, the bias {bias:.0f}: is it calibrated "
+        "already?"
+    )
+    if not settings.allow_mismatch:
+        msg = f"{text} Leave the calibration frames out, or set calibration.allow_mismatch"
+        raise CalibrationError(msg)
+    notes.append(Note(text, Severity.WARNING))
 
 
 def _choose_dark(
@@ -243,15 +298,17 @@ def _flat_terms(
             )
         return []
     terms: list[tuple[np.ndarray, np.ndarray]] = []
-    rest = np.ones(len(flats))
+    rest = np.array([Step.DARK not in exposure.done for _, exposure in flats], dtype=float)
+    held = np.array([Step.BIAS not in exposure.done for _, exposure in flats], dtype=float)
     seconds = [exposure.exposure_s for _, exposure in flats]
     for own, members in by_exposure(groups[FrameKind.DARK_FLAT]).items():
         matched = np.array([same_exposure(own, t) for t in seconds], dtype=float)
         if matched.any():
             mean = stacker.mean(FrameKind.DARK_FLAT, members)
             if mean is not None:
-                terms.append((mean, matched))
+                terms.append((mean, matched * rest))
             rest[matched > 0] = 0
+            held[matched > 0] = 0
         else:
             text = f"{len(members)} frames left out: no flat has their exposure"
             stacker.note(text, FrameKind.DARK_FLAT)
@@ -261,7 +318,7 @@ def _flat_terms(
         text = "neither bias nor dark flats, the pedestal stays in the flat"
         stacker.note(text, FrameKind.FLAT, Severity.WARNING)
         return terms
-    terms.append((bias, rest))
+    terms.append((bias, held))
     if dark is not None and dark_seconds and None not in seconds:
         terms.append((dark, rest * np.array(seconds) / dark_seconds))
     return terms
@@ -378,11 +435,21 @@ def _noise(flats: Group, biases: Group, light: Exposure, notes: list[Note]) -> C
 
 def _central_rows(group: Sequence[tuple[Path, Exposure]]) -> tuple[np.ndarray, np.ndarray]:
     """Rows about the middle of the first two frames."""
+    first, second = (_rows_of(path, NOISE_ROWS) for path, _ in group[:2])
+    return first, second
+
+
+def _level(path: Path) -> float:
+    """Median of a frame's middle rows, ADU."""
+    return float(np.nanmedian(_rows_of(path, LEVEL_ROWS)))
+
+
+def _rows_of(path: Path, n: int) -> np.ndarray:
+    """Rows about the middle of a frame, at most n."""
     with tempfile.TemporaryDirectory(prefix="lightcurve-") as spill:
-        first, second = (open_rows(path, Path(spill)) for path, _ in group[:2])
-        rows = _middle_rows(first.shape[0])
-        return read_rows(first, *rows), read_rows(second, *rows)
+        source = open_rows(path, Path(spill))
+        return read_rows(source, *_middle_rows(source.shape[0], n))
 
 
-def _middle_rows(ny: int) -> tuple[int, int]:
-    return max((ny - NOISE_ROWS) // 2, 0), min((ny + NOISE_ROWS) // 2, ny)
+def _middle_rows(ny: int, n: int = NOISE_ROWS) -> tuple[int, int]:
+    return max((ny - n) // 2, 0), min((ny + n) // 2, ny)

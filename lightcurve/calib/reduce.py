@@ -9,7 +9,7 @@ import numpy as np
 
 from lightcurve.calib.match import same_exposure
 from lightcurve.core.constants import __version__
-from lightcurve.core.data import Frame, Masters, RawFrame
+from lightcurve.core.data import Frame, Masters, RawFrame, Step
 from lightcurve.core.errors import FrameError
 from lightcurve.core.files import write_whole
 from lightcurve.core.flags import PixelFlag
@@ -35,11 +35,14 @@ class Reduction:
     flat: np.ndarray | None
     dark_factor: float
     saturation_adu: float | None
+    pedestal_adu: float = 0.0  # which a program added to what it had calibrated
 
     def apply(self, raw: np.ndarray, rows: slice, out: np.ndarray) -> None:
         """Reduce some rows (n, nx), ADU, into `out`, which may be `raw` itself."""
         if self.bias is not None:
             np.subtract(raw, self.bias[rows], out=out)
+        elif self.pedestal_adu:
+            np.subtract(raw, np.float32(self.pedestal_adu), out=out)
         elif out is not raw:
             out[:] = raw
         if self.dark is not None:
@@ -120,12 +123,18 @@ def plan_reduction(raw: RawFrame, masters: Masters, shape: tuple[int, int]) -> R
         When a master is of another size, or the dark cannot be scaled to this exposure.
     """
     check_size(raw, masters, shape)
+    done = raw.exposure.done
     in_dark = masters.dark is not None and masters.dark_includes_bias
+    if in_dark and Step.BIAS in done and Step.DARK not in done:
+        msg = "its bias is off already, and the master dark has the bias in it: add bias frames"
+        raise FrameError(raw.path, msg)
+    with_dark = masters.dark is not None and Step.DARK not in done
     return Reduction(
-        bias=None if in_dark else masters.bias,
-        dark=masters.dark,
-        flat=masters.flat,
-        dark_factor=_dark_factor(raw, masters),
+        pedestal_adu=raw.exposure.pedestal_adu if done else 0.0,
+        bias=None if in_dark or Step.BIAS in done else masters.bias,
+        dark=masters.dark if with_dark else None,
+        flat=None if Step.FLAT in done else masters.flat,
+        dark_factor=_dark_factor(raw, masters) if with_dark else 1.0,
         saturation_adu=raw.exposure.saturation_adu,
     )
 
@@ -165,11 +174,11 @@ def _history(reduction: Reduction, masters: Masters) -> tuple[str, ...]:
     lines = []
     if reduction.bias is not None:
         lines.append("master bias subtracted")
-    if masters.dark is not None:
+    if reduction.dark is not None:
         factor = f"times {reduction.dark_factor:.6g}"
         kind = "with bias in it" if masters.dark_includes_bias else factor
         lines.append(f"master dark ({kind}) subtracted")
-    if masters.flat is not None:
+    if reduction.flat is not None:
         lines.append("divided by master flat")
     if masters.bad is not None:
         lines.append(f"{np.count_nonzero(masters.bad)} bad pixels marked")

@@ -18,6 +18,7 @@ __all__ = ["number", "printable"]
 
 CARD = 80
 MAX_TEXT = 200
+MAX_HISTORY = 500  # lines: of a few hundred frames in one, each may be named
 _QUOTED = re.compile(r"\s*'((?:[^']|'')*)'?\s*(?:/\s?(.*))?", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eEdD][+-]?\d{1,3})?", re.ASCII)
 _BARE_DATE = re.compile(r"\s*\d{1,4}/\d{1,2}/\d{1,4}")
@@ -41,7 +42,8 @@ Cards = dict[str, Card]
 def parse_cards(text: str) -> Cards:
     """Read the cards of a header block: records of 80 characters, up to the END card or the end.
 
-    By keyword in capitals, the first of two; COMMENT, HISTORY and blank cards are left out.
+    By keyword in capitals, the first of two. COMMENT and blank cards are left out; all lines of
+    HISTORY are one card.
     """
     return collect(text[k : k + CARD] for k in range(0, len(text), CARD))
 
@@ -50,6 +52,7 @@ def collect(records: Iterable[str]) -> Cards:
     """Gather cards from their records of 80 characters."""
     cards: Cards = {}
     last = ""
+    history: list[str] = []
     for record in records:
         keyword = record[:8].rstrip().upper()
         if record[8:10] == "= ":
@@ -64,11 +67,16 @@ def collect(records: Iterable[str]) -> Cards:
             rest = record[9:]
         elif keyword == "END":
             break
+        elif keyword == "HISTORY" and len(history) < MAX_HISTORY:
+            history.append(record[8:])
+            continue
         else:
             continue
         last = "" if keyword in cards else keyword
         if last:
             cards[keyword] = _parse_value(rest)
+    if history:
+        cards["HISTORY"] = Card(printable("\n".join(line.strip() for line in history)), "")
     return cards
 
 

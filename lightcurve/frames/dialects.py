@@ -7,7 +7,7 @@ LONGITUD ...), the reader of that quantity decides by unit, comment and format, 
 
 from __future__ import annotations
 
-from lightcurve.core.data import FrameKind, Stamp
+from lightcurve.core.data import FrameKind, Stamp, Step
 
 # What each quantity is called, best source first.
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -160,6 +160,11 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "total_exposure": ("TOTALEXP", "LIVETIME"),
     "serial": ("SERIALNO", "SERNO", "SERIAL", "CAMSERNO", "CAMSN", "DETSERNO", "CAMERAID"),
     "calibration_done": ("CALSTAT",),
+    # IRAF, ccdproc, LCO's BANZAI, AstroPhotography
+    "bias_done": ("BIASCOR", "BIASCORR", "ZEROCOR", "SUBBIAS", "BIASSUB", "L1STATBI"),
+    "dark_done": ("DARKCOR", "DARKCORR", "SUBDARK", "DARKSUB", "L1STATDA"),
+    "flat_done": ("FLATCOR", "FLATCORR", "FLATDIV", "L1STATFL"),
+    "pedestal": ("PEDESTAL",),
     "own_product": ("LCPRODCT",),
 }
 # Pairs, best source first; the last is the reference point of a WCS.
@@ -218,6 +223,13 @@ DATE_KEYS = ("UT-DATE", "UTDATE", "DATE-OBS", "DATE_OBS", "DATEOBS", "DATE-BEG")
 TAI_SCALES = {"TT": 0.0, "TDT": 0.0, "ET": 0.0, "TDB": 0.0, "TAI": 32.184, "GPS": 51.184}
 LOCAL_CLOCKS = ("DATE-LOC",)
 OFFSET_CLOCKS = ("DATE-OBS", "DATE-END", "DATE-BEG", "DATE-LOC")  # may carry an offset from UTC
+# What programs write into HISTORY when they calibrate: MaxIm DL, AstroImageJ, PixInsight, Siril.
+HISTORY_WORDS = {
+    Step.BIAS: r"bias (?:subtract|correct)\w*|masterBiasEnabled: true",
+    Step.DARK: r"dark (?:subtract|correct)\w*|masterDarkEnabled: true",
+    Step.FLAT: r"flat[ -]field(?: \(|ed|ing| correct)|flat (?:correct|divi[ds])\w*|"
+    r"masterFlatEnabled: true",
+}
 # Words of image types and file names.
 KIND_WORDS = {
     "bias": FrameKind.BIAS,

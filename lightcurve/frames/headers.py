@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from lightcurve.core.constants import DAY_S
-from lightcurve.core.data import CALIBRATION, Exposure
+from lightcurve.core.data import CALIBRATION, Exposure, Step
 from lightcurve.core.dates import parse_calendar
 from lightcurve.core.errors import HeaderError
 from lightcurve.core.settings import CameraSettings, Settings
@@ -19,6 +19,7 @@ from lightcurve.frames.kinds import is_stack, kind_by_keyword, kind_by_name, nor
 from lightcurve.frames.location import Moment, read_overhead, read_site
 from lightcurve.frames.mosaic import read_mosaic
 from lightcurve.frames.pointing import read_pointing, read_scale
+from lightcurve.frames.state import read_pedestal, read_state
 from lightcurve.frames.units import read_unit
 
 __all__ = ["TIMELESS", "normalise"]
@@ -65,8 +66,9 @@ def normalise(
     ra_deg, dec_deg = pointing[:2] if pointing else (None, None)
     values["mosaic"], of_mosaic = _mosaic(cards, shape, settings.camera)
     moment = Moment(known and known[0], ra_deg, dec_deg, _local_offset(cards))
+    done, source = read_state(cards)
     values["site"], about_site = read_site(cards, moment, settings.site)
-    warnings += [*said, *more, *about_site, *of_mosaic, *_treated(cards)]
+    warnings += [*said, *more, *about_site, *of_mosaic, *_treated(done, source)]
     held = {name: value[0] for name, value in values.items() if value}
     sources = {name: value[1] for name, value in values.items() if value}
     uncertainty = held.pop("time_uncertainty_s", 0.0)
@@ -78,6 +80,8 @@ def normalise(
         warnings=tuple(warnings),
         guessed=guessed,
         overhead=read_overhead(cards),
+        done=done,
+        pedestal_adu=read_pedestal(cards),
     )
     return exposure, error
 
@@ -319,7 +323,9 @@ def _temperature(cards: Cards) -> Value | None:
     return None
 
 
-def _treated(cards: Cards) -> list[str]:
+def _treated(done: frozenset[Step], source: str) -> list[str]:
     """Say when a frame is not raw."""
-    done = find(cards, "calibration_done")
-    return [f"CALSTAT = {done.text[:20]}: the frame has been calibrated before"] if done else []
+    if not done:
+        return []
+    steps = ", ".join(step for step in Step if step in done)
+    return [f"{source}: the frame has been calibrated before ({steps}), not done again"]

@@ -34,6 +34,7 @@ from lightcurve.core.data.frames import (
     RawFrame,
     Site,
     Stamp,
+    Step,
     Style,
 )
 from lightcurve.core.data.stars import (
@@ -94,6 +95,7 @@ __all__ = [
     "StarPhotometry",
     "StarPlan",
     "StarRole",
+    "Step",
     "Style",
     "TransitFit",
     "Verdict",

@@ -52,6 +52,14 @@ class Style(StrEnum):
     AIJ = "aij"
 
 
+class Step(StrEnum):
+    """A step of calibration."""
+
+    BIAS = "bias"
+    DARK = "dark"
+    FLAT = "flat"
+
+
 class Colour(StrEnum):
     """What is measured of a colour mosaic."""
 
@@ -161,6 +169,10 @@ class Exposure:
     mosaic : str or None
         Colours of the first 2 x 2 pixels of a colour mosaic, ``"GRBG"``: those of (row, column)
         00, 01, 10 and 11 in the order of the file.
+    done : frozenset of Step
+        Steps of calibration that were done before: they are not done again.
+    pedestal_adu : float
+        Level that a program added to its calibrated pixels.
     """
 
     kind: FrameKind = FrameKind.UNKNOWN
@@ -188,6 +200,8 @@ class Exposure:
     guessed: tuple[str, ...] = ()
     overhead: tuple[Overhead, ...] = ()
     mosaic: str | None = None
+    done: frozenset[Step] = frozenset()
+    pedestal_adu: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

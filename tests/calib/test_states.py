@@ -1,0 +1,131 @@
+"""Nothing is done twice: frames, darks and flats that were calibrated before they came here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from lightcurve.calib.masters import build_masters
+from lightcurve.calib.reduce import reduce_frame
+from lightcurve.core.data import Step
+from lightcurve.core.errors import CalibrationError
+from lightcurve.core.settings import CalibrationSettings
+from lightcurve.frames.cards import parse_cards
+from lightcurve.frames.state import read_pedestal, read_state
+from tests.calib.test_masters import SHAPE, Camera, frame_of, light_exposure
+
+SETTINGS = CalibrationSettings()
+ALL = frozenset(Step)
+
+
+@pytest.mark.parametrize(
+    ("cards", "done"),
+    [
+        ({"CALSTAT": "BDF"}, ALL),
+        ({"CALSTAT": "D"}, {Step.BIAS, Step.DARK}),
+        ({"CALSTAT": "B"}, {Step.BIAS}),
+        ({"CALSTAT": "raw"}, set()),
+        ({"FLATCOR": "Mar 05 12:01 Flat field image is flatV"}, {Step.FLAT}),
+        ({"FLATCOR": "F"}, set()),
+        ({"L1STATBI": 1, "L1STATDA": 1, "L1STATFL": 0}, {Step.BIAS, Step.DARK}),
+        ({"HISTORY": "Dark Subtraction (Dark 10, 4864 x 3232, Bin1 x 1)"}, {Step.BIAS, Step.DARK}),
+        ({"HISTORY": "ImageCalibration.masterFlatEnabled: true"}, {Step.FLAT}),
+        ({"HISTORY": "ImageCalibration.masterFlatEnabled: false"}, set()),
+        ({"HISTORY": "flat field taken at dusk"}, set()),
+        ({}, set()),
+    ],
+)
+def test_what_a_header_says_was_done(cards, done):
+    assert read_state(parse_cards(fits.Header(list(cards.items())).tostring()))[0] == done
+
+
+@pytest.mark.parametrize(("card", "level"), [(-100, 100), (100, 100), (0, 0)])
+def test_a_pedestal_is_what_was_added(card, level):
+    assert read_pedestal(parse_cards(fits.Header([("PEDESTAL", card)]).tostring())) == level
+
+
+def masters_of(camera, light, *, darks=None, flats=None, bias=True, lights=()):
+    return build_masters(
+        light,
+        camera.take("bias", 8, 0, 0.0) if bias else [],
+        camera.take("dark", 8, 0, 60.0) if darks is None else darks,
+        camera.take("flat", 8, 20000, 5.0, filter="V") if flats is None else flats,
+        [],
+        settings=SETTINGS,
+        light_frames=lights,
+    )
+
+
+@pytest.mark.parametrize(
+    "done", [frozenset(), frozenset({Step.BIAS}), frozenset({Step.BIAS, Step.DARK}), ALL]
+)
+def test_what_was_done_is_not_done_again(done, tmp_path):
+    camera = Camera(tmp_path)
+    light = light_exposure()
+    masters = masters_of(camera, light)
+    pixels = camera.expose(300.0, 60.0).astype(float)
+    if Step.BIAS in done:
+        pixels -= camera.bias
+    if Step.DARK in done:
+        pixels -= camera.rate * 60
+    if Step.FLAT in done:
+        pixels /= camera.response
+    frame = reduce_frame(frame_of(pixels, replace(light, done=done)), masters)
+    level = np.nanmedian(frame.pixels[camera.good])
+    assert level == pytest.approx(300.0, abs=1.0)
+    # Flat from middle to corner: 30 % of vignetting would show if it were taken off twice or never.
+    corner = np.nanmedian(frame.pixels[:40, :40])
+    assert corner == pytest.approx(300.0, abs=3.0)
+
+
+def test_a_pedestal_goes_before_the_flat(tmp_path):
+    camera = Camera(tmp_path)
+    light = light_exposure(done=frozenset({Step.BIAS, Step.DARK}), pedestal_adu=100.0)
+    masters = masters_of(camera, light)
+    pixels = camera.expose(300.0, 60.0) - camera.bias - camera.rate * 60 + 100
+    frame = reduce_frame(frame_of(pixels, light), masters)
+    assert np.nanmedian(frame.pixels[:40, :40]) == pytest.approx(300.0, abs=3.0)
+
+
+def written(folder, name, pixels, exposure):
+    path = folder / name
+    fits.PrimaryHDU(pixels.astype(np.float32)).writeto(path)
+    return [(path, exposure)]
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("held", [True, False])
+def test_a_master_dark_with_or_without_its_bias(held, told, tmp_path):
+    camera = Camera(tmp_path)
+    light = light_exposure()
+    pixels = camera.rate * 60 + (camera.bias if held else 0)
+    done = frozenset({Step.BIAS}) if told and not held else frozenset()
+    exposure = replace(light, kind="dark", filter=None, done=done)
+    darks = written(tmp_path, "master_dark.fits", pixels, exposure)
+    masters = masters_of(camera, light, darks=darks)
+    frame = reduce_frame(frame_of(camera.expose(300.0, 60.0), light), masters)
+    assert np.nanmedian(frame.pixels[camera.good]) == pytest.approx(300.0, abs=1.0)
+
+
+def test_a_flat_that_was_calibrated_keeps_its_response(tmp_path):
+    camera = Camera(tmp_path)
+    light = light_exposure()
+    exposure = replace(light, kind="flat", done=frozenset({Step.BIAS, Step.DARK}), exposure_s=5.0)
+    flats = written(tmp_path, "master_flat.fits", 1500 * camera.response, exposure)
+    masters = masters_of(camera, light, flats=flats)
+    ratio = masters.flat[camera.good] / camera.response[camera.good]
+    assert np.ptp(ratio / np.median(ratio)) < 0.01
+
+
+def test_lights_below_the_bias_are_not_calibrated_again(tmp_path):
+    camera = Camera(tmp_path)
+    light = light_exposure()
+    path = tmp_path / "light.fits"
+    fits.PrimaryHDU(np.full(SHAPE, 50, np.int16)).writeto(path)
+    with pytest.raises(CalibrationError, match="light"):
+        masters_of(camera, light, lights=[path])
+    done = replace(light, done=ALL)
+    masters_of(camera, done, lights=[path])
