@@ -323,9 +323,9 @@ def _temperature(cards: Cards) -> Value | None:
     return None
 
 
-def _treated(done: frozenset[Step], source: str) -> list[str]:
+def _treated(done: tuple[Step, ...], source: str) -> list[str]:
     """Say when a frame is not raw."""
     if not done:
         return []
-    steps = ", ".join(step for step in Step if step in done)
+    steps = ", ".join(done)
     return [f"{source}: the frame has been calibrated before ({steps}), not done again"]

@@ -15,7 +15,7 @@ _STEPS = {"bias_done": Step.BIAS, "dark_done": Step.DARK, "flat_done": Step.FLAT
 _WORDS = {step: re.compile(words, re.I) for step, words in HISTORY_WORDS.items()}
 
 
-def read_state(cards: Cards) -> tuple[frozenset[Step], str]:
+def read_state(cards: Cards) -> tuple[tuple[Step, ...], str]:
     """Read which steps of calibration were done to a frame, and which cards say so.
 
     A dark that was taken off has taken the bias with it, whether by itself or as part of the dark.
@@ -23,7 +23,7 @@ def read_state(cards: Cards) -> tuple[frozenset[Step], str]:
     done = _of_history(cards) | _of_keywords(cards) | _of_letters(cards)
     if Step.DARK in done:
         done.setdefault(Step.BIAS, done[Step.DARK])
-    return frozenset(done), "; ".join(dict.fromkeys(done.values()))
+    return tuple(step for step in Step if step in done), "; ".join(dict.fromkeys(done.values()))
 
 
 def _of_letters(cards: Cards) -> dict[Step, str]:

@@ -169,7 +169,7 @@ class Exposure:
     mosaic : str or None
         Colours of the first 2 x 2 pixels of a colour mosaic, ``"GRBG"``: those of (row, column)
         00, 01, 10 and 11 in the order of the file.
-    done : frozenset of Step
+    done : tuple of Step
         Steps of calibration that were done before: they are not done again.
     pedestal_adu : float
         Level that a program added to its calibrated pixels.
@@ -200,7 +200,7 @@ class Exposure:
     guessed: tuple[str, ...] = ()
     overhead: tuple[Overhead, ...] = ()
     mosaic: str | None = None
-    done: frozenset[Step] = frozenset()
+    done: tuple[Step, ...] = ()
     pedestal_adu: float = 0.0
 
 
