@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
 
 _TABLE = "The table"
-FIT = ("fit.covariates", "fit.forbidden", "fit.bic_threshold", "fit.sample")
+FIT = ("fit.covariates", "fit.forbidden", "fit.sample")
 
 
 def _column(flag: str, text: str) -> Any:
@@ -58,7 +58,7 @@ def fit(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Fit a transit to a light curve, with the trends that the data ask for.
+    """Fit a transit to a light curve, beside all trends that physics allows.
 
     Example: lightcurve fit night.tbl --planet hatp32b.toml --filter Rc
     """

@@ -184,14 +184,11 @@ OPTIONS: dict[str, Option] = {
         "--covariate",
         lambda: (
             f"Detrend by this ({', '.join(registry_of('covariate').names())}, or none); repeat. "
-            "Not given, the data choose."
+            "Not given, by all, as large as physics allows."
         ),
         _FIT,
     ),
     "fit.forbidden": Option(list[str], "--no-covariate", "Never detrend by this; repeat.", _FIT),
-    "fit.bic_threshold": Option(
-        float, "--bic-threshold", "A covariate must lower the BIC by more than this.", _FIT
-    ),
     "fit.sample": Option(bool, "--sample/--no-sample", "Sample the posterior (emcee).", _FIT),
     "catalogs.files": Option(
         list[Path], "--catalog", "Catalogue file: FITS, VOTable, ECSV or CSV; repeat.", _CATALOGS

@@ -13,7 +13,15 @@ import numpy as np
 
 from lightcurve.core.registry import Registry
 
-__all__ = ["COVARIATES", "SLOW", "covariate_named", "covariates_of", "elapsed", "standardise"]
+__all__ = [
+    "COVARIATES",
+    "SLOW",
+    "Covariate",
+    "covariate_named",
+    "covariates_of",
+    "elapsed",
+    "standardise",
+]
 
 Columns = Mapping[str, np.ndarray]
 
@@ -36,9 +44,16 @@ class Covariate:
     # for the target
     aliases: tuple[str, ...] = ()
     submission: str = ""  # name in AAVSO's DETREND_PARAMETERS; its own where empty
-    # 0 before and 1 after something that moves the stars to other pixels: in every trend of a night
-    # that has it, whatever its size
+    # 0 before and 1 after something that moves the stars to other pixels: of any height
     step: bool = False
+    # How large a trend physics allows, one sigma: relative flux for a change by one unit, or by the
+    # whole of its median where `relative`; where it is not known, a usual trend is allowed for
+    size: float | None = None
+    relative: bool = False
+    # relative flux for the square of a unit; 0 for a straight line
+    curvature: float = 0.0
+    # means another thing on either side of a step
+    local: bool = False
 
     def of(self, columns: Columns) -> np.ndarray | None:
         """Values of a night; None where it has none."""
@@ -50,7 +65,16 @@ class Covariate:
     def in_markdown(self) -> str:
         """Its row of the table in the manual."""
         made_of = ", ".join(f"`{name}`" for name in self.needs)
-        return f"| `{self.name}` | {self.help} | {made_of} | {self.submission} |"
+        return f"| `{self.name}` | {self.help} | {made_of} | {self._allowed} | {self.submission} |"
+
+    @property
+    def _allowed(self) -> str:
+        """How large its trend may be, in words."""
+        if self.step:
+            return "any"
+        if self.size is None:
+            return "usual"
+        return f"{100 * self.size:g} %" + (" of its median's" if self.relative else " a unit")
 
     @property
     def label(self) -> str:
@@ -83,41 +107,54 @@ def _turned_over(columns: Columns) -> np.ndarray | None:
     return turned.astype(float) if turned.any() else None
 
 
+# Sizes. airmass: extinction differs by 0.02 to 0.05 mag a magnitude of colour, and target and
+# comparison stars by some tenths. x, y: a flat wrong by some per cent over the frame, or by as much
+# from pixel to pixel; vignetting of a third curves by 3e-7 of the flux per px^2. fwhm: the loss of
+# light is the same for all stars but for a tenth of it. sky: a sky wrong by some thousandths, under
+# an aperture in which it is as bright as the star. time: a star that varies by a per cent in some
+# hours. comparison_flux: what is left of clouds and of a detector's curve.
 COVARIATES: Registry[Covariate] = Registry(
     "covariate",
     Covariate(
         "airmass", "at mid-exposure", ("airmass",),
-        aliases=("AIRMASS", "AIRMASS_1"), submission="AIRMASS",
+        aliases=("AIRMASS", "AIRMASS_1"), submission="AIRMASS", size=5e-3,
     ),
     Covariate(
         "x", "of the target, pixels", ("x",),
         aliases=("X(FITS)_{star}", "X(IJ)_{star}", "x"), submission="X(FITS)_T1",
+        size=1e-3, curvature=5e-7, local=True,
     ),
     Covariate(
         "y", "of the target, pixels", ("y",),
         aliases=("Y(FITS)_{star}", "Y(IJ)_{star}", "y"), submission="Y(FITS)_T1",
+        size=1e-3, curvature=5e-7, local=True,
     ),
     Covariate(
         "fwhm", "of the stars, pixels", ("fwhm_px",),
         aliases=("FWHM_Mean", "FWHM_{star}", "FWHM", "fwhm_px"), submission="FWHM_Mean",
+        size=1e-2, relative=True,
     ),
     Covariate(
         "sky", "around the target, ADU", ("sky",),
         aliases=("Sky/Pixel_{star}", "Sky"), submission="Sky/Pixel_T1",
+        size=3e-3, relative=True,
     ),
-    Covariate("time", "a straight line", ("bjd_tdb", "jd_utc"), elapsed, submission="TIME"),
+    Covariate(
+        "time", "a straight line", ("bjd_tdb", "jd_utc"), elapsed, submission="TIME",
+        size=24 * 5e-3,
+    ),
     Covariate(
         "meridian_flip", "a step where the field turns over", ("rotation",), _turned_over,
         submission="Meridian_Flip", step=True,
     ),
     Covariate(
         "comparison_flux", "of the comparison stars: clouds and haze", ("comparison_flux",),
-        _transparency, submission="tot_C_cnts",
+        _transparency, submission="tot_C_cnts", size=5e-3, relative=True,
     ),
 )  # fmt: skip
 
 
-SLOW = ("airmass", "time")  # what a night drifts with, until the data choose
+SLOW = ("airmass", "time")  # what every night drifts with
 
 
 def covariate_named(name: str) -> Covariate:

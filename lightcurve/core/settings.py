@@ -224,14 +224,10 @@ class FitSettings(Model):
 
     enabled: bool = True
     covariates: tuple[Covariate, ...] | None = Field(
-        default=None, description="detrend by these; not given, the data choose"
+        default=None,
+        description="detrend by these, of any size; not given, by all, as large as physics allows",
     )
     forbidden: tuple[Covariate, ...] = ()
-    # 6 is called strong evidence (Kass & Raftery 1995). On 200 simulated nights that wander and
-    # have no trend, 2 lets 37 be detrended, and the pulls of Rp/R* widen to 1.4; 6 lets 6, and 1.2.
-    bic_threshold: float = Field(
-        default=6.0, ge=0, description="a covariate must lower the BIC by more"
-    )
     sample: bool = True
     max_steps: int = Field(default=4000, ge=100, le=1_000_000)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -270,7 +271,10 @@ def write_page(
         fit = Section(
             "Transit fit",
             tuple(map(str, night.fit.notes)),
-            tables=(parameter_table(night.fit.parameters),),
+            tables=(
+                parameter_table(night.fit.parameters),
+                table_of(map(asdict, night.fit.influences), title="What each covariate does"),
+            ),
         )
         sections.insert(1, fit)
     report = Report(

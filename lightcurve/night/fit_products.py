@@ -19,6 +19,7 @@ from lightcurve.transit.ephemeris import predict_transit
 from lightcurve.transit.fit_values import fit_to_json
 from lightcurve.transit.quality import time_averaging
 
+WORTH_SAYING = 0.2  # of the error of the radius ratio
 SHOWN = {
     "mid_time_bjd_tdb": "mid-transit", "o_minus_c_minutes": "O-C", "rp_over_rs": "Rp/R*",
     "depth_percent": "depth", "duration_days": "duration",
@@ -64,6 +65,7 @@ def summarise_fit(fit: TransitFit) -> dict[str, Result]:
         "covariates": Result(
             fit.covariates, "", "detrended by", ", ".join(fit.covariates) or "nothing"
         ),
+        **_influences(fit),
         "verdict": Result(verdict.finding.value, "", "verdict", str(verdict)),
         "verdict_reason": Result(verdict.reason),
         "depth_over_error": Result(verdict.depth_sigma),
@@ -71,6 +73,22 @@ def summarise_fit(fit: TransitFit) -> dict[str, Result]:
     for note in fit.notes:
         if note.about is About.DIP and "dip" not in results:
             results |= {"dip": Result(note.text, label="dip"), **note.results}
+    return results
+
+
+def _influences(fit: TransitFit) -> dict[str, Result]:
+    """Tell what each covariate does to flux and Rp/R*; people are shown those that do much."""
+    results = {}
+    for told in fit.influences:
+        share = told.radius_ratio_without / told.radius_ratio_err
+        text = (
+            f"{told.amplitude_percent:.2f} +- {told.amplitude_err_percent:.2f} % of the flux; "
+            f"without it Rp/R* {told.radius_ratio_without:+.4f} ({share:+.1f} sigma)"
+        )
+        label = f"trend with {told.covariate}" if abs(share) > WORTH_SAYING else ""
+        results[f"influence_{told.covariate}"] = Result(
+            told.radius_ratio_without, "stellar radii", label, text
+        )
     return results
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -28,13 +27,15 @@ from lightcurve.transit.red_noise import RedNoise
 from lightcurve.transit.sample import Posterior, draw_normal, sample_posterior
 from lightcurve.transit.solve import (
     Points,
-    TransitSolution,
+    Solution,
     covariance,
     find_wild,
-    noise_scale,
-    solve_flat,
+    gain_of_transit,
+    influences,
     solve_points,
+    widen,
 )
+from lightcurve.transit.trend import Trend
 
 __all__ = ["fit_transit"]
 
@@ -112,20 +113,20 @@ def fit_points(
     """
     settings = settings or FitSettings()
     rng = np.random.default_rng(1) if rng is None else rng
-    best, columns, red, used = _solve_without_wild(points, planet, settings)
+    best, offered, red, used = _solve_without_wild(points, planet, settings)
     time, residuals = best.problem.time, best.problem.plain_residuals(best.theta)
     beta = red_noise_factor(time, residuals)
-    # Red noise that has been modelled is in the errors already.
-    noise = noise_scale(best) * (beta if red is None else 1.0)
-    posterior = _posterior(best, noise, settings, rng)
+    if red is None:  # Red noise that has been modelled is in the errors already.
+        best = widen(best, beta)
+    posterior = _posterior(best, settings, rng)
     prediction = predict_transit(planet, float(np.mean(time)))
     parameters = summarise(posterior.samples, planet, prediction)
     mid, duration = (parameters[k].value for k in ("mid_time_bjd_tdb", "duration_days"))
     cover = coverage(time, mid, duration)
     depth = parameters["radius_ratio_squared_percent"]
     depth_sigma = 2 * depth.value / (depth.upper - depth.lower)
-    delta_bic = solve_flat(best, columns, settings, used).bic(noise) - best.bic(noise)
-    model, trend = _predict(points, planet, best, columns)
+    delta_bic = gain_of_transit(best)
+    model, trend = _predict(points, planet, best, offered)
     left = points.flux / (model * trend) - 1
     statistics = {
         "n_points": float(used.sum()),
@@ -144,9 +145,10 @@ def fit_points(
     verdict = judge(delta_bic, depth_sigma, cover, prediction, time)
     timing = timing_notes(verdict, parameters["o_minus_c_minutes"], prediction)
     timing += dip_notes(verdict, time, left[used], prediction.duration)
+    timing += tuple(_constant(name) for name in offered.left_out)
     for note in timing:
         log.warning("%s", note)
-    told = (*best.problem.priors.notes, _trend_note(best, settings), _noise_note(red, beta))
+    told = (*best.problem.priors.notes, _trend_note(offered, settings), _noise_note(red, beta))
     return TransitFit(
         parameters=parameters,
         model=model,
@@ -154,7 +156,8 @@ def fit_points(
         residuals=left,
         used=used,
         statistics=statistics,
-        covariates=best.names,
+        covariates=offered.names,
+        influences=influences(best, offered),
         verdict=verdict,
         samples=posterior.samples,
         sample_names=NAMES,
@@ -164,7 +167,7 @@ def fit_points(
 
 def _solve_without_wild(
     points: Points, planet: Planet, settings: FitSettings
-) -> tuple[TransitSolution, dict[str, np.ndarray], RedNoise | None, np.ndarray]:
+) -> tuple[Solution, Trend, RedNoise | None, np.ndarray]:
     """Solve, leave wild points out and solve again, twice at most; the points used come last."""
     used = _usable(points)
     solved = solve_points(points, planet, settings, used)
@@ -177,15 +180,12 @@ def _solve_without_wild(
     return (*solved, used)
 
 
-def _posterior(
-    best: TransitSolution, noise: float, settings: FitSettings, rng: np.random.Generator
-) -> Posterior:
+def _posterior(best: Solution, settings: FitSettings, rng: np.random.Generator) -> Posterior:
     draw = sample_posterior if settings.sample else draw_normal
     return draw(
         best.problem,
         best.theta,
-        covariance(best, noise),
-        noise=noise,
+        covariance(best),
         rng=rng,
         max_steps=settings.max_steps,
     )
@@ -220,7 +220,7 @@ def _usable(points: Points) -> np.ndarray:
     return used
 
 
-def _goodness(solution: TransitSolution, residuals: np.ndarray) -> dict[str, float]:
+def _goodness(solution: Solution, residuals: np.ndarray) -> dict[str, float]:
     """chi2 and BIC of the plain residuals at the errors as given."""
     chi2 = float(np.sum((residuals / solution.problem.flux_err) ** 2))
     size = len(residuals)
@@ -232,24 +232,27 @@ def _goodness(solution: TransitSolution, residuals: np.ndarray) -> dict[str, flo
 
 
 def _predict(
-    points: Points, planet: Planet, solution: TransitSolution, columns: Mapping[str, np.ndarray]
+    points: Points, planet: Planet, solution: Solution, offered: Trend
 ) -> tuple[np.ndarray, np.ndarray]:
     """Transit and trend at all points, used or not."""
     finite = np.isfinite(points.time)
     model = np.full(len(points.time), np.nan)
     whole = TransitModel(points.time[finite], planet, points.exposure_s / DAY_S)
     model[finite] = whole(solution.theta)
-    coefficients, _ = solution.problem.solve(solution.problem.model(solution.theta))
-    stack = [np.ones(len(points.time)), *(columns[name] for name in solution.names)]
-    return model, np.column_stack(stack) @ coefficients
+    level, coefficients, _ = solution.problem.detrend(solution.theta)
+    return model, level + offered.columns @ coefficients
 
 
-def _trend_note(solution: TransitSolution, settings: FitSettings) -> str:
-    names = ", ".join(solution.names) or "none"
+def _trend_note(offered: Trend, settings: FitSettings) -> str:
+    names = ", ".join(offered.names) or "none"
     if settings.covariates is not None:
         return f"detrended by {names}, as asked"
-    rule = f"a covariate must lower the BIC by more than {settings.bic_threshold:g}"
-    return f"detrended by {names}; {rule}, a step at a meridian flip is always in"
+    return f"marginalised over trends in {names}, as large as physics allows"
+
+
+def _constant(name: str) -> Note:
+    text = f"covariate {name} left out: constant, or missing in more than a tenth of the points"
+    return Note(text, Severity.WARNING, subject=name)
 
 
 def _noise_note(red: RedNoise | None, beta: float) -> str:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from lightcurve.core.data import Finding, Note, Parameter, Planet, Severity, TransitFit, Verdict
+from lightcurve.core.data import (
+    Finding,
+    Influence,
+    Note,
+    Parameter,
+    Planet,
+    Severity,
+    TransitFit,
+    Verdict,
+)
 from lightcurve.core.errors import InputError
 from lightcurve.transit.ephemeris import LIMITS
 
@@ -67,6 +77,7 @@ def fit_to_json(
         "verdict_reason": fit.verdict.reason,
         "depth_over_error": _plain(math.nan if depth_sigma is None else depth_sigma),
         "covariates": list(fit.covariates),
+        "influences": [asdict(influence) for influence in fit.influences],
         "notes": [str(note) for note in fit.notes],
         "remarks": [{"text": n.text, "severity": n.severity.name.lower()} for n in fit.notes],
         "planet": known,
@@ -125,6 +136,7 @@ def fit_from_json(content: Mapping[str, Any], columns: Mapping[str, np.ndarray])
         told = content.get("statistics", [name for name in numbers if name not in OF_THE_RUN])
         statistics = {name: _number(content[name]) for name in told}
         covariates = tuple(map(str, content["covariates"]))
+        influences = tuple(Influence(**entry) for entry in content.get("influences", ()))
         notes, verdict = _read_notes(content), _read_verdict(content)
     except (KeyError, TypeError, ValueError) as error:
         msg = f"fit.json: not a fit of ours ({type(error).__name__}: {error})"
@@ -137,6 +149,7 @@ def fit_from_json(content: Mapping[str, Any], columns: Mapping[str, np.ndarray])
         used=columns["used"],
         statistics=statistics,
         covariates=covariates,
+        influences=influences,
         verdict=verdict,
         samples=None,
         sample_names=(),

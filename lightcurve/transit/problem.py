@@ -1,14 +1,12 @@
-"""What a fit solves: priors on the parameters, and flux = transit(theta) times a linear trend."""
+"""What a fit solves: priors on the parameters, and level times transit in noise and trend."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from lightcurve.core.covariates import standardise
 from lightcurve.core.data import Planet
 from lightcurve.transit.ephemeris import impact_parameter, predict_transit
 from lightcurve.transit.model import TransitModel, limb_darkening_prior
@@ -16,7 +14,6 @@ from lightcurve.transit.model import TransitModel, limb_darkening_prior
 A_RELATIVE = 0.05  # of a/R*, where the planet file gives no error
 B_ERROR = 0.10  # of the impact parameter, where it gives no error of the inclination
 MIN_WINDOW_DAYS = 0.02
-RIDGE = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,36 +75,72 @@ def make_priors(planet: Planet, time: np.ndarray, filter_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Problem:
-    """One light curve to be fitted.
+class Noise:
+    """All that is not level times transit: white or red noise, and a trend with its priors.
 
-    time, flux, flux_err : (n,) float arrays, the points used.
+    The coefficients of the trend are integrated out: with priors N(0, S) a trend X adds X S X^T to
+    the covariance C of the noise (Rasmussen & Williams 2006, ch. 2.7), and parameters are as
+    uncertain as all trends together leave them. `whiten` multiplies by the inverse root of both,
+    C^-1/2 first, then I - Q D Q^T with Q s V^T = C^-1/2 X S^1/2 and D = 1 - 1 / sqrt(1 + s^2).
+    """
+
+    root: np.ndarray  # C^-1/2: (n, n), or (n,) where the noise is white
+    trend: np.ndarray  # X, (n, k)
+    width: np.ndarray  # roots of the diagonal of S, (k,)
+    basis: np.ndarray  # Q, (n, k)
+    shrink: np.ndarray  # D, (k,)
+
+    def whiten(self, values: np.ndarray) -> np.ndarray:
+        """Make values, (n,) or (n, m), independent with unit variance, trend and all."""
+        plain = self.plain(values)
+        inside = self.basis.T @ plain
+        return plain - self.basis @ (inside.T * self.shrink).T
+
+    def plain(self, values: np.ndarray) -> np.ndarray:
+        """Make values, (n,) or (n, m), independent with unit variance, the trend left in."""
+        return self.root @ values if self.root.ndim == 2 else (values.T * self.root).T
+
+    def coefficients(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Find the trend in values, (n,): mean (k,) and covariance (k, k) of its coefficients."""
+        design = self.plain(self.trend)
+        cov = np.linalg.inv(design.T @ design + np.diag(self.width**-2.0))
+        return cov @ (design.T @ self.plain(values)), cov
+
+    @property
+    def freedom(self) -> float:
+        """Count the coefficients that the data determine and not the priors."""
+        return float(np.sum(1 - (1 - self.shrink) ** 2))
+
+
+def make_noise(root: np.ndarray, trend: np.ndarray, width: np.ndarray) -> Noise:
+    """Put noise and trend together, as `Noise` has them."""
+    whitened = root @ trend if root.ndim == 2 else trend * root[:, None]
+    basis, strength, _ = np.linalg.svd(whitened * width, full_matrices=False)
+    return Noise(root, trend, width, basis, 1 - 1 / np.sqrt(1 + strength**2))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """One light curve to be fitted: flux = level times transit, and noise.
+
+    time, flux, flux_err : (n,) float arrays, the points used; errors as they were given.
     """
 
     time: np.ndarray
     flux: np.ndarray
     flux_err: np.ndarray
-    trend: np.ndarray  # (n, k), Columns of the linear trend, the first one constant
     model: TransitModel  # at `time`
     priors: Priors
-    # (n, n), from `lightcurve.transit.red_noise`; None for white noise of the given errors
-    whiten: np.ndarray | None = None
+    noise: Noise
 
-    def solve(self, transit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Find the trend that suits a transit (ones for none) best: coefficients, and residuals.
+    def solve(self, transit: np.ndarray) -> tuple[float, np.ndarray]:
+        """Find the level that suits a transit (ones for none) best, and the residuals.
 
-        These are in units of the errors, whitened where the noise is red.
+        These are whitened.
         """
-        weighted, data = self.trend * transit[:, None], self.flux
-        if self.whiten is None:
-            weighted, data = weighted / self.flux_err[:, None], data / self.flux_err
-        else:
-            weighted, data = self.whiten @ weighted, self.whiten @ data
-        normal = weighted.T @ weighted
-        # A steady drift makes x, y and time the same covariate: the ridge keeps them apart.
-        normal.flat[:: len(normal) + 1] *= 1 + RIDGE
-        coefficients = np.linalg.solve(normal, weighted.T @ data)
-        return coefficients, data - weighted @ coefficients
+        data, unit = self.noise.whiten(np.column_stack([self.flux, transit])).T
+        level = float(unit @ data) / float(unit @ unit)
+        return level, data - level * unit
 
     def residuals(self, theta: np.ndarray) -> np.ndarray:
         """Stack data and prior residuals, (n + 6,) sigmas; very large where theta is impossible."""
@@ -116,34 +149,24 @@ class Problem:
             return np.full(len(self.time) + len(theta), 1e3)
         return np.concatenate([self.solve(transit)[1], self.priors.pulls(theta)])
 
-    def plain_residuals(self, theta: np.ndarray) -> np.ndarray:
-        """Work out the residuals as they are plotted, in the units of the flux."""
-        transit = self.model(theta)
-        coefficients, _ = self.solve(transit)
-        return self.flux - self.trend @ coefficients * transit
-
-    def log_probability(self, theta: np.ndarray, noise: float) -> float:
+    def log_probability(self, theta: np.ndarray) -> float:
         """Compute the log posterior, up to a constant; minus infinity where theta is impossible."""
         if not self.priors.contain(theta):
             return -np.inf
         transit = self.model(theta)
         if not np.isfinite(transit[0]):
             return -np.inf
-        residuals = self.solve(transit)[1] / noise
+        residuals = self.solve(transit)[1]
         pulls = self.priors.pulls(theta)
         return -0.5 * float(residuals @ residuals + pulls @ pulls)
 
+    def detrend(self, theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """Find level, trend (k,) and its covariance (k, k) beside a transit."""
+        transit = self.model(theta)
+        level, _ = self.solve(transit)
+        return level, *self.noise.coefficients(self.flux - level * transit)
 
-def trend_columns(covariates: Mapping[str, np.ndarray], used: np.ndarray) -> dict[str, np.ndarray]:
-    """Standardise, over the points used, the covariates that say something; a missing value is 0.
-
-    Left out are those with fewer than nine finite values in ten, or without spread.
-    """
-    columns = {}
-    for name, given in covariates.items():
-        values = np.asarray(given, dtype=float)
-        inside = values[np.isfinite(values) & used]
-        if len(inside) < 0.9 * used.sum() or np.std(inside) <= 1e-9 * np.abs(inside).max():
-            continue
-        columns[name] = standardise(values, used)
-    return columns
+    def plain_residuals(self, theta: np.ndarray) -> np.ndarray:
+        """Work out the residuals as they are plotted, in the units of the flux."""
+        level, coefficients, _ = self.detrend(theta)
+        return self.flux - level * self.model(theta) - self.noise.trend @ coefficients

@@ -38,17 +38,17 @@ def find_red_noise(
     *,
     design: np.ndarray,
     longest_days: float,
+    trend: np.ndarray | None = None,
 ) -> RedNoise | None:
     """Measure red noise in the residuals of a fit; errors give the white noise up to a factor.
 
     Restricted likelihood (Patterson & Thompson 1971, Biometrika 58, 545) on a grid of amplitude
     and time, even in their logarithms, the scale of all noise being free. The covariance is the
-    mean of the grid's covariances, weighted by their probabilities. White noise is given no more
-    room beforehand than any amplitude: on most nights something wanders, and where white noise was
-    favoured the errors came out too small on nights that wander, and trends were chosen for
-    following the wander (benchmarks/bench_injection.py).
+    mean of the grid's covariances, weighted by their probabilities; beforehand white noise is as
+    probable as all the grid together.
 
     design: (n, p), derivatives of the fitted model by its free parameters, in any units;
+    trend: (n, k), those by parameters that priors hold to 0, in units of the priors' sigma;
     longest_days: longest correlation time looked for; the shortest is two cadences. None for fewer
     than 40 or more than 600 points, and without any scatter.
     """
@@ -57,12 +57,18 @@ def find_red_noise(
     if not MIN_POINTS <= n <= MAX_POINTS or shortest >= longest_days or not residuals.any():
         return None
     scale = errors / np.median(errors)
-    system = np.column_stack([_orthonormal(design / scale[:, None]) * scale[:, None], residuals])
+    free = _orthonormal(design / scale[:, None]) * scale[:, None]
+    held = np.zeros((n, 0)) if trend is None else trend
+    system = np.column_stack([free, held, residuals])
+    # A prior is a measurement of 0, as good as a point.
+    prior = np.zeros((held.shape[1], system.shape[1]))
+    prior[:, free.shape[1] : -1] = np.median(errors) * np.eye(len(prior))
     amplitude, tau = _grid(shortest, longest_days)
     whitened, determinant = _innovations(time, system, scale, amplitude, tau)
-    likelihood, level = _likelihood(whitened, determinant, restricted=True)
+    likelihood, level = _likelihood(whitened, determinant, prior)
     weight = np.exp(likelihood - likelihood.max())
-    odds = weight[1:].mean() / max(weight[0], 1e-300)
+    weight[0] *= len(weight) - 1
+    odds = weight[1:].sum() / max(weight[0], 1e-300)
     weight /= weight.sum()
     power = weight * level
     covariance = np.diag(power.sum() * scale**2)
@@ -79,30 +85,6 @@ def find_red_noise(
         probability=float(odds / (1 + odds)),
         whiten=whiten,
     )
-
-
-def log_evidence(
-    time: np.ndarray,
-    values: np.ndarray,
-    errors: np.ndarray,
-    *,
-    design: np.ndarray,
-    longest_days: float,
-) -> float:
-    """Work out how well a linear model (n, p) explains values, whatever the noise is.
-
-    Largest ln likelihood, up to a constant, averaged over amplitudes and times of red noise, as in
-    `find_red_noise`.
-    """
-    shortest = _shortest(time)
-    scale = errors / np.median(errors)
-    basis = _orthonormal(design / scale[:, None]) * scale[:, None]
-    amplitude, tau = _grid(shortest, max(longest_days, 2 * shortest))
-    system = np.column_stack([basis, values])
-    whitened, determinant = _innovations(time, system, scale, amplitude, tau)
-    likelihood, _ = _likelihood(whitened, determinant, restricted=False)
-    top = likelihood.max()
-    return float(top + np.log(np.mean(np.exp(likelihood - top))))
 
 
 def _shortest(time: np.ndarray) -> float:
@@ -153,20 +135,19 @@ def _orthonormal(design: np.ndarray) -> np.ndarray:
 
 
 def _likelihood(
-    whitened: np.ndarray, determinant: np.ndarray, *, restricted: bool
+    whitened: np.ndarray, determinant: np.ndarray, prior: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Largest ln likelihood of the last column, given the others, and its variance.
+    """Restricted ln likelihood of the last column, given the others, and its variance.
 
-    The restricted one counts what the others absorb: it compares noise, not models.
+    prior: (k, column), rows that are added to the (grid, n, column) whitened ones.
     """
-    size, design = whitened.shape[1], whitened[:, :, :-1]
-    values = whitened[:, :, -1]
+    rows = np.broadcast_to(prior, (len(whitened), *prior.shape))
+    system = np.concatenate([whitened, rows], axis=1)
+    design, values = system[:, :, :-1], system[:, :, -1]
     basis, triangle = np.linalg.qr(design)
     explained = np.einsum("gnp,gn->gp", basis, values)
     rest = np.maximum(np.sum(values**2, axis=1) - np.sum(explained**2, axis=1), 1e-300)
-    freedom = size - design.shape[2] if restricted else size
+    freedom = design.shape[1] - design.shape[2]
     absorbed = np.log(np.abs(np.diagonal(triangle, axis1=1, axis2=2))).sum(axis=1)
     level = rest / freedom
-    if not restricted:
-        return -(0.5 * determinant + 0.5 * freedom * np.log(level)), level
     return -(0.5 * determinant + absorbed + 0.5 * freedom * np.log(level)), level

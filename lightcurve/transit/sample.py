@@ -49,7 +49,6 @@ def sample_posterior(
     theta: np.ndarray,
     covariance: np.ndarray,
     *,
-    noise: float,
     rng: np.random.Generator,
     max_steps: int,
 ) -> Posterior:
@@ -66,7 +65,6 @@ def sample_posterior(
         N_WALKERS,
         len(theta),
         problem.log_probability,
-        args=(noise,),
         moves=[(emcee.moves.DEMove(), 0.8), (emcee.moves.DESnookerMove(), 0.2)],
     )
     start = emcee.State(_walkers(problem, theta, covariance, rng), random_state=state.get_state())
@@ -93,15 +91,13 @@ def draw_normal(
     theta: np.ndarray,
     covariance: np.ndarray,
     *,
-    noise: float,
     rng: np.random.Generator,
     max_steps: int,
 ) -> Posterior:
     """Draw from the normal distribution about the best fit, in place of sampling.
 
-    The noise is in the covariance already; draws outside the bounds are moved onto them.
+    Draws outside the bounds are moved onto them.
     """
-    del noise
     draws = rng.multivariate_normal(theta, covariance, size=min(max_steps, MAX_SAMPLES))
     inside = np.clip(draws, problem.priors.lower, problem.priors.upper)
     return Posterior(inside, float("nan"), 0, float("nan"), converged=False)
@@ -119,6 +115,6 @@ def _walkers(
     shrink = 1.0
     while len(walkers) < N_WALKERS:
         draw = rng.multivariate_normal(inside, shrink * covariance, size=N_WALKERS)
-        walkers += [d for d in draw if np.isfinite(problem.log_probability(d, 1.0))]
+        walkers += [d for d in draw if np.isfinite(problem.log_probability(d))]
         shrink = max(0.7 * shrink, 1e-4)
     return np.array(walkers[:N_WALKERS])

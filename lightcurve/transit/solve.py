@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
 
 import numpy as np
 
 from lightcurve.core.constants import DAY_S
-from lightcurve.core.covariates import COVARIATES, SLOW
-from lightcurve.core.data import Planet
+from lightcurve.core.data import Influence, Planet
 from lightcurve.core.errors import FitError
 from lightcurve.core.robust import robust_scatter, without_runs
 from lightcurve.core.settings import FitSettings
 from lightcurve.transit.ephemeris import transit_duration
 from lightcurve.transit.model import TransitModel
-from lightcurve.transit.problem import Problem, make_priors, trend_columns
-from lightcurve.transit.red_noise import RedNoise, find_red_noise, log_evidence
+from lightcurve.transit.problem import Problem, make_noise, make_priors
+from lightcurve.transit.red_noise import RedNoise, find_red_noise
+from lightcurve.transit.trend import Trend, make_trend
 
 SCAN_STEPS = 40
 SCAN_RADII = (0.6, 0.85, 1.0, 1.2, 1.5)
@@ -48,96 +47,47 @@ class Points:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Solution:
-    """A least-squares solution, of a trend alone or with a transit."""
+    """A least-squares solution: the parameters `theta`, (6,), of a transit."""
 
-    problem: Problem  # with the trend chosen
-    names: tuple[str, ...]  # covariates of the trend
-    chi2: float  # of the data
+    problem: Problem
+    theta: np.ndarray
+    chi2: float  # of the data, at the noise of the problem
     penalty: float  # of the priors
-    of_transit: ClassVar[int] = 0
 
     @property
-    def n_parameters(self) -> int:
-        """Count the parameters that the data determine."""
-        return self.problem.trend.shape[1] + self.of_transit
-
-    def bic(self, noise: float = 1.0) -> float:
-        """Compute the Bayesian information criterion (Schwarz 1978), errors multiplied by `noise`.
-
-        chi2 with priors, plus parameters times ln n.
-        """
-        size = len(self.problem.time)
-        return self.chi2 / noise**2 + self.penalty + self.n_parameters * float(np.log(size))
+    def n_parameters(self) -> float:
+        """Count the parameters that the data determine: level, transit, and what of the trend."""
+        return 1 + TRANSIT_PARAMETERS + self.problem.noise.freedom
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TransitSolution(Solution):
-    """A solution with a transit, of parameters `theta`, (6,)."""
+def gain_of_transit(solution: Solution) -> float:
+    """Work out the BIC (Schwarz 1978) without the transit minus that with it, at the same noise.
 
-    theta: np.ndarray
-    of_transit: ClassVar[int] = TRANSIT_PARAMETERS
-
-
-def choose_trend(
-    problem: Problem,
-    columns: Mapping[str, np.ndarray],
-    theta: np.ndarray | None,
-    *,
-    start: Sequence[str] = (),
-    threshold: float = 6.0,
-) -> tuple[str, ...]:
-    """Add covariates to those of `start` one by one, as long as each lowers the BIC by `threshold`.
-
-    The BIC is that of the likelihood averaged over what the noise may be, white or red
-    (`lightcurve.transit.red_noise.log_evidence`): a covariate is not chosen for following a wander,
-    and a wander is not assumed where a covariate explains it. theta: a transit near the best one,
-    about which mid-time and radius ratio are free, or none.
+    Both have the same trends with the same priors, and their coefficients integrated out: -2 ln of
+    the ratio of marginal likelihoods, but for the transit's two parameters, which cost ln n each.
     """
-    transit, steep = np.ones(len(problem.time)), []
-    if theta is not None:
-        transit = problem.model(theta)
-        bare = replace(problem, trend=np.ones((len(problem.time), 1)), whiten=None)
-        free = jacobian(bare, theta)[: len(problem.time), :TRANSIT_PARAMETERS]
-        steep = [free * problem.flux_err[:, None]]
-
-    def bic(names: tuple[str, ...]) -> float:
-        trend = np.column_stack([np.ones(len(transit)), *(columns[n] for n in names)])
-        evidence = log_evidence(
-            problem.time,
-            problem.flux,
-            problem.flux_err,
-            design=np.column_stack([trend * transit[:, None], *steep]),
-            longest_days=transit_duration(problem.model.planet) or LONGEST_DAYS,
-        )
-        return -2 * evidence + trend.shape[1] * float(np.log(len(transit)))
-
-    chosen, best = tuple(start), bic(tuple(start))
-    while True:
-        trials = {n: bic((*chosen, n)) for n in columns if n not in chosen}
-        name = min(trials, key=trials.__getitem__, default="")
-        if not name or best - trials[name] <= threshold:
-            return chosen
-        chosen, best = (*chosen, name), trials[name]
+    problem, n = solution.problem, len(solution.problem.time)
+    trend = problem.noise.trend / problem.model(solution.theta)[:, None]
+    flat = replace(problem, noise=make_noise(problem.noise.root, trend, problem.noise.width))
+    residuals = flat.solve(np.ones(n))[1]
+    cost = TRANSIT_PARAMETERS * float(np.log(n))
+    return float(residuals @ residuals) - solution.chi2 - solution.penalty - cost
 
 
 def noise_scale(solution: Solution) -> float:
-    """Find the factor on the errors that makes the reduced chi2 of a solution 1."""
-    freedom = max(1, len(solution.problem.time) - solution.n_parameters)
-    return float(np.sqrt(max(solution.chi2, 1e-12) / freedom))
+    """Find the factor on the noise that makes the reduced chi2 of a solution 1."""
+    problem = solution.problem
+    residuals = problem.noise.plain(problem.plain_residuals(solution.theta))
+    freedom = max(1.0, len(residuals) - solution.n_parameters)
+    return float(np.sqrt(max(float(residuals @ residuals), 1e-12) / freedom))
 
 
-def solve_trend(problem: Problem, names: tuple[str, ...]) -> Solution:
-    """Solve for one trend, of the covariates named, without a transit."""
-    residuals = problem.solve(np.ones(len(problem.time)))[1]
-    return Solution(problem, names, float(residuals @ residuals), 0.0)
-
-
-def solve_transit(problem: Problem, names: tuple[str, ...]) -> TransitSolution:
-    """Solve for the best transit with one trend, of the covariates named."""
+def solve_transit(problem: Problem, first: np.ndarray | None = None) -> Solution:
+    """Solve for the best transit, near the parameters `first` or anywhere."""
     from scipy.optimize import least_squares
 
     origin, scale = problem.priors.centre, _scales(problem)
-    first = _scan(problem)
+    first = _scan(problem) if first is None else first
     found = least_squares(
         lambda u: problem.residuals(origin + scale * u),
         (first - origin) / scale,
@@ -152,7 +102,7 @@ def solve_transit(problem: Problem, names: tuple[str, ...]) -> TransitSolution:
     residuals = problem.residuals(theta)
     size = len(problem.time)
     chi2, penalty = (float(part @ part) for part in (residuals[:size], residuals[size:]))
-    return TransitSolution(problem, names, chi2, penalty, theta)
+    return Solution(problem, theta, chi2, penalty)
 
 
 def jacobian(problem: Problem, theta: np.ndarray) -> np.ndarray:
@@ -168,14 +118,13 @@ def jacobian(problem: Problem, theta: np.ndarray) -> np.ndarray:
     return np.column_stack(columns)
 
 
-def covariance(solution: TransitSolution, noise: float) -> np.ndarray:
-    """Work out the covariance (6, 6) of the transit's parameters, errors multiplied by `noise`.
+def covariance(solution: Solution) -> np.ndarray:
+    """Work out the covariance (6, 6) of the transit's parameters.
 
-    Inverse of J^T J, the trend being free; parameters that neither data nor priors hold are given
-    the width of their bounds.
+    Inverse of J^T J, level and trend being free; parameters that neither data nor priors hold are
+    given the width of their bounds.
     """
     matrix = jacobian(solution.problem, solution.theta)
-    matrix[: len(solution.problem.time)] /= noise
     bounds = solution.problem.priors.upper - solution.problem.priors.lower
     return np.linalg.inv(matrix.T @ matrix + np.diag((2.0 / bounds) ** 2))
 
@@ -203,123 +152,111 @@ def _scan(problem: Problem) -> np.ndarray:
 
 def solve_points(
     points: Points, planet: Planet, settings: FitSettings, used: np.ndarray
-) -> tuple[TransitSolution, dict[str, np.ndarray], RedNoise | None]:
-    """Find transit, trend and noise (None where white), and the covariates at all points.
+) -> tuple[Solution, Trend, RedNoise | None]:
+    """Find transit, trend and noise (None where white).
 
-    The noise is measured first beside a slow trend, for a slope left in would pass for a wander;
-    then the trend is chosen, and the noise measured again beside it. Raises FitError when a
-    covariate asked for is not there.
+    Noise is measured beside transit and trend, whose priors keep them from following it, and they
+    are found again in it; so are transit and trend, which multiply each other. Raises FitError
+    when a covariate asked for is not there.
     """
-    columns = _offered_columns(points, settings, used)
-    problem = _make_problem(points, planet, used)
-    names = settings.covariates
-    if names is None:
-        # Beside what red noise is first measured.
-        first = _solve(problem, columns, used, _present((*_steps(), *SLOW), columns))
-        first = _solve(problem, columns, used, first.names, red=_red_noise(first))
-        names = _trend_names(problem, columns, first.theta, settings, used)
-    best = _solve(problem, columns, used, names)
+    trend = _offered(points, settings, used)
+    time, flux_err = points.time[used], points.flux_err[used]
+    model, priors = (
+        TransitModel(time, planet, points.exposure_s / DAY_S),
+        make_priors(planet, time, points.filter_name),
+    )
+    columns, width = trend.columns[used], trend.width * abs(np.median(points.flux[used]))
+
+    def solve(root: np.ndarray, theta: np.ndarray, first: np.ndarray | None = None) -> Solution:
+        noise = make_noise(root, columns * model(theta)[:, None], width)
+        problem = Problem(time, points.flux[used], flux_err, model, priors, noise)
+        return solve_transit(problem, first)
+
+    best = solve(1 / flux_err, np.clip(priors.centre, priors.lower, priors.upper))
+    best = solve(best.problem.noise.root / noise_scale(best), best.theta, best.theta)
     red = _red_noise(best)
-    return _solve(problem, columns, used, names, red=red), columns, red
+    root = best.problem.noise.root if red is None else red.whiten
+    best = solve(root, best.theta)
+    return solve(root / noise_scale(best), best.theta, best.theta), trend, red
 
 
-def solve_flat(
-    best: TransitSolution,
-    columns: Mapping[str, np.ndarray],
-    settings: FitSettings,
-    used: np.ndarray,
-) -> Solution:
-    """Find the trend that explains a night without a transit, at the noise of the best one with."""
-    names = settings.covariates
-    if names is None:
-        names = _trend_names(best.problem, columns, None, settings, used)
-    trend = np.column_stack([np.ones(used.sum()), *(columns[n][used] for n in names)])
-    return solve_trend(replace(best.problem, trend=trend), names)
+def widen(solution: Solution, factor: float) -> Solution:
+    """Solve again with the noise, not the trend, multiplied by a factor."""
+    noise = solution.problem.noise
+    wider = make_noise(noise.root / factor, noise.trend, noise.width)
+    return solve_transit(replace(solution.problem, noise=wider), solution.theta)
 
 
-def _offered_columns(
-    points: Points, settings: FitSettings, used: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Standardise the covariates there are; raises FitError when one asked for is not."""
+def _offered(points: Points, settings: FitSettings, used: np.ndarray) -> Trend:
+    """Make the trend of the covariates there are; raises FitError when one asked for is not."""
     offered = {"time": points.time - points.time[used].mean(), **points.covariates}
-    columns = trend_columns(offered, used)
-    missing = [name for name in settings.covariates or () if name not in columns]
+    missing = [name for name in settings.covariates or () if name not in offered]
     if missing:
-        known = ", ".join(sorted(columns))
+        known = ", ".join(sorted(offered))
         msg = f"no covariate {missing[0]} to detrend with; there are {known}"
         raise FitError(msg)
-    return {n: v for n, v in columns.items() if n not in settings.forbidden}
+    return make_trend(offered, used, asked=settings.covariates, forbidden=settings.forbidden)
 
 
-def _make_problem(points: Points, planet: Planet, used: np.ndarray) -> Problem:
-    """Put the points used, the model and the priors together, with a constant trend."""
-    time = points.time[used]
-    return Problem(
-        time=time,
-        flux=points.flux[used],
-        flux_err=points.flux_err[used],
-        trend=np.ones((len(time), 1)),
-        model=TransitModel(time, planet, points.exposure_s / DAY_S),
-        priors=make_priors(planet, time, points.filter_name),
-    )
-
-
-def _trend_names(
-    problem: Problem,
-    columns: Mapping[str, np.ndarray],
-    theta: np.ndarray | None,
-    settings: FitSettings,
-    used: np.ndarray,
-) -> tuple[str, ...]:
-    """Let the data choose the trend beside a transit near the best one, or none."""
-    return choose_trend(
-        problem,
-        {name: values[used] for name, values in columns.items()},
-        theta,
-        start=_present(_steps(), columns),
-        threshold=settings.bic_threshold,
-    )
-
-
-def _steps() -> tuple[str, ...]:
-    """Covariates that are expected in every trend."""
-    return tuple(covariate.name for covariate in COVARIATES if covariate.step)
-
-
-def _present(names: tuple[str, ...], columns: Mapping[str, np.ndarray]) -> tuple[str, ...]:
-    """Keep the names that there are columns of."""
-    return tuple(name for name in names if name in columns)
-
-
-def _solve(
-    problem: Problem,
-    columns: Mapping[str, np.ndarray],
-    used: np.ndarray,
-    names: tuple[str, ...],
-    *,
-    red: RedNoise | None = None,
-) -> TransitSolution:
-    trend = np.column_stack([np.ones(used.sum()), *(columns[n][used] for n in names)])
-    whiten = None if red is None else red.whiten
-    return solve_transit(replace(problem, trend=trend, whiten=whiten), names)
-
-
-def _red_noise(solution: TransitSolution) -> RedNoise | None:
+def _red_noise(solution: Solution) -> RedNoise | None:
     """Measure the wander that is left, counting what trend and transit have absorbed."""
-    # Derivatives are wanted as they are, not whitened by what was measured before.
-    problem, theta = replace(solution.problem, whiten=None), solution.theta
-    transit = problem.model(theta)
-    steep = jacobian(problem, theta)[: len(problem.time), :4] * problem.flux_err[:, None]
+    problem, theta = solution.problem, solution.theta
+    noise = problem.noise
+    # Derivatives are wanted as they are, not whitened.
+    bare = replace(
+        problem, noise=make_noise(np.ones(len(problem.time)), noise.trend[:, :0], noise.width[:0])
+    )
+    steep = jacobian(bare, theta)[: len(problem.time), :4]
     return find_red_noise(
         problem.time,
-        solution.problem.plain_residuals(theta),
-        problem.flux_err,
-        design=np.column_stack([problem.trend * transit[:, None], steep]),
-        longest_days=transit_duration(problem.model.planet) or 0.1,
+        problem.plain_residuals(theta),
+        1 / noise.root,
+        design=np.column_stack([problem.model(theta), steep]),
+        trend=noise.trend * noise.width,
+        longest_days=transit_duration(problem.model.planet) or LONGEST_DAYS,
     )
 
 
-def find_wild(solution: TransitSolution, used: np.ndarray) -> np.ndarray:
+def influences(solution: Solution, trend: Trend) -> tuple[Influence, ...]:
+    """Work out what each covariate does: how far it moves flux and radius ratio.
+
+    All parameters are taken to be linear about the solution.
+    """
+    problem, theta = solution.problem, solution.theta
+    noise = problem.noise
+    level, mean, cov = problem.detrend(theta)
+    error = float(np.sqrt(covariance(solution)[1, 1]))
+    told = []
+    for name in trend.names:
+        own = np.array([owner == name for owner in trend.owner])
+        part = noise.trend[:, own] @ mean[own]
+        high, low = int(np.argmax(part)), int(np.argmin(part))
+        step = noise.trend[high, own] - noise.trend[low, own]
+        without = make_noise(noise.root, noise.trend[:, ~own], noise.width[~own])
+        moved = _one_step(replace(problem, noise=without), theta)[1] - theta[1]
+        told.append(
+            Influence(
+                name,
+                amplitude_percent=100 * float(part[high] - part[low]) / level,
+                amplitude_err_percent=100
+                * float(np.sqrt(step @ cov[np.ix_(own, own)] @ step))
+                / level,
+                radius_ratio_without=float(moved),
+                radius_ratio_err=error,
+            )
+        )
+    return tuple(told)
+
+
+def _one_step(problem: Problem, theta: np.ndarray) -> np.ndarray:
+    """Go one step of Gauss and Newton from a solution to that of another problem, (6,)."""
+    matrix = jacobian(problem, theta)
+    bounds = problem.priors.upper - problem.priors.lower
+    normal = matrix.T @ matrix + np.diag((2.0 / bounds) ** 2)
+    return theta - np.linalg.solve(normal, matrix.T @ problem.residuals(theta))
+
+
+def find_wild(solution: Solution, used: np.ndarray) -> np.ndarray:
     """Find points used beyond five robust standard deviations, no three of them in a row.
 
     None if too few would be left.

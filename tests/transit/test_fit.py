@@ -9,7 +9,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lightcurve.core.data import About, Finding, LightCurve, Parameter, Planet, TransitFit, Verdict
+from lightcurve.core.data import (
+    About,
+    Finding,
+    LightCurve,
+    Parameter,
+    Planet,
+    Severity,
+    TransitFit,
+    Verdict,
+)
 from lightcurve.core.errors import FitError
 from lightcurve.core.flags import Flag
 from lightcurve.core.settings import FitSettings
@@ -117,14 +126,14 @@ def test_a_gap_over_the_transit_is_said():
     assert verdict.reason == "the data have a gap over the whole predicted transit"
 
 
-def test_trend_is_chosen_and_removed():
+def test_trends_are_removed():
     rng = np.random.default_rng(3)
     airmass = np.linspace(1, 2, 150) ** 2
     points = _points(airmass=airmass, sky=rng.normal(size=150), x=np.ones(150))
     points = replace(points, flux=1234 * points.flux * (1 - 0.01 * airmass))
     points = replace(points, flux_err=points.flux_err * 1234)
     fit = fit_points(points, PLANET, settings=QUICK)
-    assert fit.covariates == ("airmass",)
+    assert set(fit.covariates) == {"airmass", "sky", "time"}
     assert abs(_pull(fit, "rp_over_rs", TRUTH[1])) < 3
     assert fit.trend / (1234 * (1 - 0.01 * airmass)) == pytest.approx(1, abs=2e-3)
     forced = fit_points(
@@ -134,8 +143,18 @@ def test_trend_is_chosen_and_removed():
     other = fit_points(points, PLANET, settings=FitSettings(sample=False, forbidden=("airmass",)))
     assert "airmass" not in other.covariates
     assert "time" in other.covariates
-    with pytest.raises(FitError, match="no covariate x"):
-        fit_points(points, PLANET, settings=FitSettings(covariates=("x",)))
+    with pytest.raises(FitError, match="no covariate fwhm"):
+        fit_points(points, PLANET, settings=FitSettings(covariates=("fwhm",)))
+
+
+def test_a_constant_covariate_is_named_and_the_others_are_fitted():
+    points = _points(airmass=np.linspace(1, 2, 150), x=np.ones(150), y=np.full(150, np.nan))
+    settings = FitSettings(sample=False, covariates=("x", "airmass", "y"))
+    fit = fit_points(points, PLANET, settings=settings)
+    assert fit.covariates == ("airmass",)
+    warned = [note.subject for note in fit.notes if note.severity is Severity.WARNING]
+    assert warned == ["x", "y"]
+    assert fit.verdict.finding is Finding.TRANSIT
 
 
 def test_partial_transit_stays_at_its_epoch():

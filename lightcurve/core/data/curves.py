@@ -278,6 +278,27 @@ class Parameter:
     unit: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Influence:
+    """What one covariate does to a fit.
+
+    Attributes
+    ----------
+    amplitude_percent, amplitude_err_percent : float
+        From the least to the most it does to the flux in the night, and one sigma of that.
+    radius_ratio_without : float
+        How far the radius ratio moves when the covariate is left out.
+    radius_ratio_err : float
+        One sigma of the radius ratio, for comparison.
+    """
+
+    covariate: str
+    amplitude_percent: float
+    amplitude_err_percent: float
+    radius_ratio_without: float
+    radius_ratio_err: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TransitFit(Tabular):
     """A transit model fitted to a light curve.
@@ -294,7 +315,9 @@ class TransitFit(Tabular):
     statistics : mapping of str to float
         ``chi2``, ``bic``, ``delta_bic_no_transit``, ``beta``, ``residual_scatter_percent`` ...
     covariates : tuple of str
-        The detrending set chosen.
+        Those that took part in the trend.
+    influences : tuple of Influence
+        What each of them does.
     samples : (n_sample, n_parameter) float array or None
     """
 
@@ -309,6 +332,7 @@ class TransitFit(Tabular):
     samples: np.ndarray | None = None
     sample_names: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
+    influences: tuple[Influence, ...] = ()
 
     def to_table(self) -> Table:
         """Lay the parameters out, a row each: name, value, lower, upper, unit."""

@@ -1,0 +1,151 @@
+"""Trends with priors: their sizes, what they cost, and depths without bias on hard nights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lightcurve.core.covariates import COVARIATES, Covariate
+from lightcurve.core.settings import FitSettings
+from lightcurve.transit.fit import fit_points
+from lightcurve.transit.problem import make_noise
+from lightcurve.transit.trend import ANY, make_trend
+from sim_points import KINDS, PLANET, hard_night
+
+N = 60
+USED = np.arange(N) < 50
+LINE = np.linspace(0, 3, N)
+QUICK = FitSettings(sample=False)
+
+
+def _sizes(asked=None, **covariates):
+    """One sigma of the flux that each column may take, root mean square over the points used."""
+    trend = make_trend(covariates, USED, asked=asked)
+    return dict(zip(trend.owner, trend.width * trend.columns[USED].std(axis=0), strict=True))
+
+
+def test_physics_says_how_large_a_trend_may_be():
+    airmass = LINE + 1
+    sizes = _sizes(airmass=airmass, fwhm=4 + LINE, time=LINE / 24, other=LINE)
+    assert sizes["airmass"] == pytest.approx(5e-3 * airmass[USED].std())
+    assert sizes["fwhm"] == pytest.approx(1e-2 * np.std(LINE[USED]) / np.median(4 + LINE[USED]))
+    assert sizes["time"] == pytest.approx(5e-3 * LINE[USED].std())
+    assert sizes["other"] == pytest.approx(5e-3)
+    # In other units nothing changes where the size is relative.
+    assert _sizes(fwhm=10 * (4 + LINE))["fwhm"] == pytest.approx(sizes["fwhm"])
+    # A sky that was taken off already has no level to be relative to.
+    assert _sizes(sky=LINE - LINE[USED].mean())["sky"] <= 3e-3
+    asked = make_trend({"airmass": airmass, "fwhm": 4 + LINE}, USED, asked=("fwhm",))
+    assert asked.names == ("fwhm",)
+    assert asked.width == pytest.approx(ANY)
+
+
+def test_a_position_means_another_thing_after_a_flip():
+    after = np.arange(N) >= 30
+    x = np.where(after, 1000 - LINE, LINE)
+    trend = make_trend({"x": x, "meridian_flip": after.astype(float)}, USED, asked=None)
+    x_columns = trend.columns[:, [name == "x" for name in trend.owner]]
+    assert x_columns.shape[1] == 4  # a line and a square on either side
+    for column in x_columns.T:
+        assert not (column[after].any() and column[~after].any())
+    # No column takes the thousand pixels between the sides for a drift.
+    assert trend.width[[name == "x" for name in trend.owner]].max() < 2e-3
+
+
+def test_one_more_covariate_has_the_size_that_its_entry_says(monkeypatch):
+    monkeypatch.setattr(COVARIATES, "entries", dict(COVARIATES.entries))
+    COVARIATES.register(Covariate("focus", "steps", ("focus",), size=1e-4))
+    assert _sizes(focus=100 * LINE)["focus"] == pytest.approx(1e-2 * LINE[USED].std())
+
+
+@pytest.mark.parametrize("red", [False, True], ids=["white", "red"])
+def test_the_whitened_noise_is_that_of_the_whole_covariance(red):
+    """By the covariance written out: C + X S X^T."""
+    rng = np.random.default_rng(1)
+    gaps = np.abs(np.subtract.outer(LINE, LINE))
+    plain = np.diag(rng.uniform(1, 2, N) ** 2) + red * np.exp(-gaps)
+    root = np.linalg.inv(np.linalg.cholesky(plain)) if red else 1 / np.sqrt(np.diag(plain))
+    trend, width = rng.normal(size=(N, 3)), np.array([0.5, 2.0, 1e-6])
+    noise = make_noise(root, trend, width)
+    whole = plain + (trend * width**2) @ trend.T
+    values = rng.normal(size=(N, 2))
+    white = noise.whiten(values)
+    np.testing.assert_allclose(
+        white.T @ white, values.T @ np.linalg.solve(whole, values), rtol=1e-9
+    )
+    np.testing.assert_allclose(noise.whiten(values[:, 0]), white[:, 0], atol=1e-12)
+    # What is expected of the trend, given the values (Gaussian conditioning).
+    mean, cov = noise.coefficients(values[:, 0])
+    gain = (trend * width**2).T @ np.linalg.inv(whole)
+    np.testing.assert_allclose(mean, gain @ values[:, 0], rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(cov, np.diag(width**2) - gain @ (trend * width**2), atol=1e-9)
+
+
+def _pulls(kind, seeds, settings=QUICK):
+    """Pulls of mid-time, radius ratio and duration, and the ratio found over the true one."""
+    rows = []
+    for seed in seeds:
+        points, theta, duration = hard_night(kind, seed, noise=0.0015)
+        fit = fit_points(points, PLANET, settings=settings)
+        truth = {"mid_time_bjd_tdb": theta[0], "rp_over_rs": theta[1], "duration_days": duration}
+        found = [fit.parameters[name] for name in truth]
+        pulls = [
+            (p.value - true) / ((p.upper - p.lower) / 2)
+            for p, true in zip(found, truth.values(), strict=True)
+        ]
+        rows.append([*pulls, fit.parameters["rp_over_rs"].value / theta[1]])
+    return np.array(rows)
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"clear", "moon", "slope", "arch", "seeing"}))
+def test_a_hard_night_does_not_bend_the_depth(kind):
+    """A short version of benchmarks/bench_injection.py --kind tables, which has the numbers."""
+    found = _pulls(kind, range(9))
+    error = found[:, 3].std(ddof=1) / 3
+    assert found[:, 3].mean() == pytest.approx(1, abs=max(0.005, 3 * error))
+    assert np.all(np.abs(found[:, :3].mean(axis=0)) < 1.2)
+    assert np.all(found[:, :2].std(axis=0) < 1.8)
+
+
+def test_trends_left_out_would_bend_it():
+    """The nights are hard: without their covariates the depths are wrong, and not by chance."""
+    nothing = FitSettings(sample=False, covariates=())
+    worst, best = (_pulls("far drift", range(9), how)[:, 3] - 1 for how in (nothing, QUICK))
+    assert np.sqrt(np.mean(worst**2)) > 1.5 * np.sqrt(np.mean(best**2))
+
+
+def test_seeing_cannot_eat_a_transit():
+    """A FWHM that swells like the transit: of any size it takes it, as physics allows it not."""
+    points, theta, _ = hard_night("clear", 5, ratio=(0.12, 0.12))
+    shape = np.exp(-0.5 * ((points.time - theta[0]) / 0.045) ** 4)
+    points = replace(points, covariates={"fwhm": 4 * (1 + 0.3 * shape)})
+    free = fit_points(points, PLANET, settings=FitSettings(sample=False, covariates=("fwhm",)))
+    held = fit_points(points, PLANET, settings=QUICK)
+    widths = [(p.upper - p.lower) / 2 for p in (f.parameters["rp_over_rs"] for f in (free, held))]
+    assert widths[0] > 1.5 * widths[1]
+    assert held.parameters["rp_over_rs"].value == pytest.approx(theta[1], abs=3 * widths[1])
+
+
+def test_the_fit_tells_what_each_covariate_does():
+    points, _, _ = hard_night("clear", 7)
+    clouds = 1 - 0.5 * np.exp(-0.5 * ((points.time - points.time[60]) / 0.01) ** 2)
+    spoilt = points.flux * (1 + 0.02 * (clouds - 1))
+    points = replace(
+        points, flux=spoilt, covariates=points.covariates | {"comparison_flux": clouds}
+    )
+    fit = fit_points(points, PLANET, settings=QUICK)
+    told = {influence.covariate: influence for influence in fit.influences}
+    assert list(told) == list(fit.covariates)
+    of_clouds = told["comparison_flux"]
+    assert of_clouds.amplitude_percent == pytest.approx(
+        1.0, abs=4 * of_clouds.amplitude_err_percent
+    )
+    assert of_clouds.amplitude_percent > 5 * of_clouds.amplitude_err_percent
+    without = fit_points(
+        points, PLANET, settings=FitSettings(sample=False, forbidden=("comparison_flux",))
+    )
+    moved = without.parameters["rp_over_rs"].value - fit.parameters["rp_over_rs"].value
+    # What is told is the straight line to where the fit without it goes.
+    assert of_clouds.radius_ratio_without == pytest.approx(moved, rel=0.5)
