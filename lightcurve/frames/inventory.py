@@ -10,12 +10,13 @@ import io
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
-from lightcurve.core.data import Exposure, FrameKind, FrameStatus
+from lightcurve.core.data import CALIBRATION, Exposure, FrameKind, FrameStatus
 from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.errors import FrameError, HeaderError, InputError
 from lightcurve.core.files import read_text
@@ -205,6 +206,7 @@ def take_inventory(
         msg = f"{folder}: no FITS file (.fits .fit .fts, also packed) among {len(paths)} files"
         raise InputError(msg)
     edits = read_manifest(manifest) if manifest is not None else {}
+    edited = frozenset(edits)
     entries = []
     for path in progress(paths, "taking stock", len(paths)):
         name = path.relative_to(folder).as_posix()
@@ -213,6 +215,7 @@ def take_inventory(
         msg = f"{Path(manifest).name}: {next(iter(edits))} is not in {folder} ({len(edits)} such)"
         raise InputError(msg)
     entries = [_starless_light(entry, entries) for entry in entries]
+    entries = [_master(entry, entries, edited) for entry in entries]
     return Inventory(folder, tuple(entries), _warnings(entries))
 
 
@@ -247,7 +250,12 @@ def narrow_inventory(
 
 
 def _warnings(entries: Sequence[Entry]) -> tuple[str, ...]:
-    return (*_losses(entries), *_guesses(entries), *_look_at_times(entries))
+    return (
+        *_losses(entries),
+        *_guesses(entries),
+        *_masters_used(entries),
+        *_look_at_times(entries),
+    )
 
 
 def check_folder(folder: Path) -> None:
@@ -335,6 +343,33 @@ def _starless_light(entry: Entry, entries: Sequence[Entry]) -> Entry:
     source = f"{entry.kind_source}, but between light frames: clouds?"
     exposure = replace(entry.exposure, kind=FrameKind.LIGHT)
     return replace(entry, kind=FrameKind.LIGHT, kind_source=source, exposure=exposure)
+
+
+def _master(entry: Entry, entries: Sequence[Entry], edited: AbstractSet[str]) -> Entry:
+    """Use a master frame of another program only where no raw frames of its kind and setup are.
+
+    edited: names in the manifest, which is obeyed.
+    """
+    if not _is_master(entry) or apply_key(entry.name) in edited:
+        return entry
+    alike = [e for e in entries if e.kind == entry.kind and e.setup[1:4] == entry.setup[1:4]]
+    if not any(e.status == FrameStatus.OK and not e.stack for e in alike):
+        return entry
+    reason = f"a master frame of another program ({entry.stack}), and its raw frames are here"
+    return replace(entry, status=FrameStatus.UNUSED, reason=reason)
+
+
+def _is_master(entry: Entry) -> bool:
+    return bool(entry.stack) and entry.kind in CALIBRATION and entry.status == FrameStatus.OK
+
+
+def _masters_used(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """Say which frames of another program take the place of raw calibration frames."""
+    return tuple(
+        f"{entry.name}: a master {entry.kind} of another program ({entry.stack}) is used as it is"
+        for entry in entries
+        if _is_master(entry)
+    )
 
 
 def _frames(some: Sequence[object]) -> str:
@@ -445,9 +480,6 @@ def _left_out(cards: Cards, edit: Edit | None) -> str:
     wanted = bool(edit and edit.use)
     if find(cards, "own_product") and not wanted:
         return f"made by lightcurve itself ({OWN_CARD} in its header)"
-    typed = find(cards, "kind")
-    if typed and "master" in typed.text.lower() and not wanted:
-        return f"a master frame of another program ({typed.keyword} = {typed.text[:30]})"
     return ""
 
 

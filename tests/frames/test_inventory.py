@@ -217,3 +217,19 @@ def test_real_night(shared_data: Path, hatp32: list[Path]) -> None:
     assert inventory.warnings == ()
     assert len({entry.setup for entry in inventory.used("light")}) == 1
     assert inventory.rows()[0]["mid_utc"] == "2017-12-20T01:34:13.317"
+
+
+@pytest.mark.parametrize(("raw_filter", "status"), [(None, "ok"), ("V", "unused"), ("B", "ok")])
+def test_a_master_of_another_program_serves_where_no_raw_frames_do(
+    raw_filter: str | None, status: str, tmp_path: Path
+) -> None:
+    put(tmp_path / "light.fits", IMAGETYP="Light", FILTER="V", **at(1))
+    put(tmp_path / "mflat.fits", IMAGETYP="Master Flat", FILTER="V", CALSTAT="BD", EXPTIME=3.0)
+    if raw_filter:
+        put(tmp_path / "f1.fits", IMAGETYP="Flat", FILTER=raw_filter, EXPTIME=3.0)
+    inventory = take_inventory(tmp_path)
+    found = kinds(inventory)
+    assert found["mflat.fits"] == ("flat", status)
+    assert any("mflat.fits" in line for line in inventory.warnings) == (status == "ok")
+    master = next(e for e in inventory.entries if e.name == "mflat.fits")
+    assert master.exposure.done == ("bias", "dark")
