@@ -20,6 +20,7 @@ __all__ = ["plan_stars", "revise_plan"]
 
 PEAK_FRACTION = 0.85  # of saturation or linearity: seeing sharper than the reference's adds 15 %
 MIN_SNR = 20.0
+ENOUGH = 6  # stars with room for their sky: target, check star, and some to compare with
 MAX_NEIGHBOUR = 0.02  # of the star's flux, inside the aperture
 MAX_ANNULUS_NEIGHBOUR = 0.5  # of the star's flux, in the sky annulus
 LETTER: dict[str, str] = {
@@ -137,6 +138,8 @@ def find_vetoes(
     x, y, flux = detections.x, detections.y, np.maximum(detections.flux, 1e-9)
     ny, nx = shape
     edge = np.minimum.reduce([x + 0.5, y + 0.5, nx - 0.5 - x, ny - 0.5 - y])
+    # Where few stars have room for the whole ring of sky, a part of it must do.
+    room = annulus[1] if np.count_nonzero(edge >= annulus[1]) >= ENOUGH else 2 * aperture
     snr = flux / (max(detections.sky_rms, 1e-9) * np.sqrt(np.pi) * aperture)
     inside, around = _neighbours(x, y, flux, 2 * aperture, annulus)
     reasons = []
@@ -145,8 +148,8 @@ def find_vetoes(
             text = (
                 f"too bright: peak {detections.peak[k]:.0f} of {ceiling:.0f} ADU in the reference"
             )
-        elif edge[k] < annulus[1]:
-            text = f"near the edge: {edge[k]:.0f} px, the sky annulus reaches {annulus[1]:.0f}"
+        elif edge[k] < room:
+            text = f"near the edge: {edge[k]:.0f} px, {room:.0f} wanted for aperture and sky"
         elif inside[k] > MAX_NEIGHBOUR:
             text = f"crowded: a neighbour of {100 * inside[k]:.0f} % of its flux by the aperture"
         elif around[k] > MAX_ANNULUS_NEIGHBOUR:

@@ -43,7 +43,7 @@ from lightcurve.night.binned import (
 )
 from lightcurve.night.recipe import Recipe
 from lightcurve.night.register_or_solve import place_frame
-from lightcurve.phot.aperture import Part, measure_stars
+from lightcurve.phot.aperture import Part, box_half, measure_stars
 from lightcurve.phot.methods import centroid_of
 from lightcurve.setup.colour import mark_clipped, plane_of, plane_shape, split
 
@@ -85,10 +85,10 @@ def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
             )  # fmt: skip
         x, y = place(recipe.plan, registration)
         if whole is None:
-            frame, part = reduce_parts(raw, masters, x, y, _reach(recipe))
+            frame, part = reduce_parts(raw, masters, x, y, _reach(recipe, seen.stars.grain))
         else:
             frame, part = whole, None
-        photometry = _photometry(frame, part, x, y, recipe)
+        photometry = _photometry(frame, part, x, y, recipe, seen.stars.grain)
     except LightcurveError as error:
         return _failed(path, error, seen)
     return _measured(raw, seen, registration, solution, photometry)
@@ -190,14 +190,15 @@ def move(matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, 
     return a * x + b * y + c, d * x + e * y + f
 
 
-def _reach(recipe: Recipe) -> int:
-    """Half the side of a part that holds a star's apertures and sky, pixels."""
-    shift = recipe.settings.apertures.max_centroid_shift_px
-    return int(np.ceil(max(recipe.annulus[1], recipe.radii[-1] + shift))) + 2
+def _reach(recipe: Recipe, grain: int) -> int:
+    """Half the side of a part that holds a star's apertures, box and sky, pixels."""
+    shift = max(recipe.settings.apertures.max_centroid_shift_px, float(grain))
+    box = box_half(recipe.radii, shift, grain) if grain > 1 else 0
+    return int(np.ceil(max(recipe.annulus[1], recipe.radii[-1] + shift, box))) + 2
 
 
 def _photometry(
-    frame: Frame, part: Part | None, x: np.ndarray, y: np.ndarray, recipe: Recipe
+    frame: Frame, part: Part | None, x: np.ndarray, y: np.ndarray, recipe: Recipe, grain: int
 ) -> StarPhotometry:
     """Measure stars where they were placed, in the style that the settings say."""
     apertures, linearity_adu = recipe.settings.apertures, recipe.settings.camera.linearity_adu
@@ -219,7 +220,7 @@ def _photometry(
     return measure_stars(
         frame.pixels, frame.bad, x, y, recipe.radii, recipe.annulus, recipe.noise,
         centroid=centroid_of(apertures.centroid, apertures.style), linearity_adu=linearity_adu,
-        max_shift=apertures.max_centroid_shift_px, part=part,
+        max_shift=apertures.max_centroid_shift_px, part=part, grain=grain,
     )  # fmt: skip
 
 

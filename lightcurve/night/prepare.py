@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from lightcurve.night.binned import choose_shrink
 from lightcurve.night.lights import choose_lights
 from lightcurve.night.masters import make_masters
 from lightcurve.night.recipe import Recipe
+from lightcurve.phot.grains import StarSize, measure_size
 from lightcurve.phot.methods import centroid_of
 from lightcurve.phot.seeing import choose_radii, refuse_large_radii
 from lightcurve.setup.camera import CameraValues, settle_camera
@@ -72,7 +74,7 @@ def prepare_night(
     samples = find_stars(frames, masters, camera, settings)
     reference, solution = solve_one(samples, target, settings, elsewhere=elsewhere)
     recipe = _write_recipe(
-        reference, solution, target, settings, camera, masters_folder if masters else None, made_of
+        reference, samples, solution, target, settings, camera, masters_folder if masters else None, made_of
     )
     if not recipe.plan.target_detected:
         log.warning("%s", describe_blank(recipe, reference.frame.path, target))
@@ -112,6 +114,7 @@ def describe_blank(recipe: Recipe, reference: Path, target: Target) -> str:
 
 def _write_recipe(
     sample: Sample,
+    samples: Sequence[Sample],
     solution: Solution,
     target: Target,
     settings: Settings,
@@ -126,7 +129,9 @@ def _write_recipe(
     stars, shape = sample.stars, sample.frame.pixels.shape
     # Refused now what every frame would refuse.
     centroid_of(settings.apertures.centroid, settings.apertures.style)
-    radii, annulus = choose_radii(float(np.nanmedian(stars.fwhm)))
+    sizes = [size for other in samples if (size := star_size(other)) is not None]
+    widest = max(sizes, key=lambda size: size.r90)
+    radii, annulus = choose_radii(star_size(sample) or widest, widest)
     if settings.apertures.radii:
         radii = np.array(sorted(settings.apertures.radii))
     if settings.apertures.fwhm_factor is not None:
@@ -157,6 +162,16 @@ def _write_recipe(
         saturation_adu=camera.saturation_adu,
         shrink=_shrink(shape, float(np.nanmedian(stars.fwhm)), settings),
     )
+
+
+def star_size(sample: Sample) -> StarSize | None:
+    """Measure how wide the stars of a frame are; None where it has none."""
+    stars = sample.stars
+    if stars.grain > 1:
+        place = stars.x, stars.y, stars.sky, stars.grain
+        return measure_size(np.where(sample.frame.bad, np.nan, sample.frame.pixels), *place)
+    known = stars.fwhm[np.isfinite(stars.fwhm)]
+    return StarSize.gaussian(float(np.median(known))) if known.size else None
 
 
 def refuse_overlap(radii: np.ndarray, annulus: tuple[float, float], settings: Settings) -> None:

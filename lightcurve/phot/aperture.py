@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lightcurve.core.constants import FWHM_PER_SIGMA
 from lightcurve.core.data import StarPhotometry
 from lightcurve.core.flags import Flag
 from lightcurve.phot.centroid import peak_width
@@ -18,15 +19,17 @@ from lightcurve.phot.cutouts import (
     star_flag,
     take_offsets,
 )
+from lightcurve.phot.grains import coarse_boxes, half_light_diameter
 from lightcurve.phot.mend import replace_bad
 from lightcurve.phot.methods import WINDOWED, CentroidMethod, Window
 from lightcurve.phot.noise import NoiseModel, flux_error
 from lightcurve.phot.seeing import axis_ratio, binned_profile, ellipse, moments, profile_fwhm
 from lightcurve.phot.sky import clipped_sky
 
-__all__ = ["Part", "measure_stars"]
+__all__ = ["Part", "box_half", "measure_stars"]
 
 MIN_SKY_PIXELS = 20
+LEAST_GRAINS = 5  # on either side of a star's middle
 MIN_CENTROID_SNR = 8.0  # below it the registration places a star better than its own light
 
 
@@ -61,6 +64,7 @@ def measure_stars(
     max_shift: float = 3.0,
     centroid: CentroidMethod = WINDOWED,
     part: Part | None = None,
+    grain: int = 1,
 ) -> StarPhotometry:
     """Centroid the stars and sum their light in circles of several radii.
 
@@ -86,6 +90,9 @@ def measure_stars(
         How the stars are centred; one of `CENTROIDS`.
     part : Part, optional
         Where `pixels` and `bad` are parts of a frame: `x` and `y` are still those of the frame.
+    grain : int
+        Side of the squares of pixels in which the stars are a few pixels wide: places and shapes
+        are measured in these, light in pixels.
 
     Returns
     -------
@@ -98,7 +105,8 @@ def measure_stars(
     safe_y = np.where(there, y, 0.0) - part.offset_y
     column, row = np.rint(safe_x).astype(int), np.rint(safe_y).astype(int)
     sky, sky_std, n_sky = clipped_sky(take_offsets(pixels, column, row, annulus_offsets(*annulus)))
-    half = int(np.ceil(max(max_shift + 4, radii[len(radii) // 2] + 2)))
+    max_shift = max(max_shift, float(grain))  # no ring is placed to better than that by another
+    half = box_half(radii, max_shift, grain)
     boxes = gather(pixels, column, row, half) - sky[:, None, None]
     main = float(radii[len(radii) // 2])
     given = np.stack([safe_x - column, safe_y - row])
@@ -106,7 +114,7 @@ def measure_stars(
     if replaced := replace_bad(pixels, bad, (column, row), given, level, radii[-1]):
         replaced.into_boxes(boxes, column, row)
     (dx, dy), centred = _centre(
-        boxes, given, sky_std * np.sqrt(np.pi) * radii[0], main, max_shift, centroid
+        boxes, given, sky_std * np.sqrt(np.pi) * radii[0], main, max_shift, centroid, grain
     )
     if replaced:
         middle = np.stack([dx, dy])
@@ -132,7 +140,8 @@ def measure_stars(
     if replaced:
         of_replaced, error = replaced.judge(error, radii, sky_std, noise.gain_e_per_adu)
         flags |= of_replaced
-    shape = second_moments(boxes, dx, dy, main)
+    squares, u, v = coarse_boxes(boxes, grain), dx / grain, dy / grain
+    shape = second_moments(squares, u, v, main / grain)
 
     def seen(values: np.ndarray) -> np.ndarray:
         return np.where(there, values, np.nan)
@@ -147,13 +156,31 @@ def measure_stars(
         sky=seen(sky),
         sky_std=seen(sky_std),
         n_sky=seen(n_sky),
-        fwhm=seen(profile_fwhm(*binned_profile(boxes, dx, dy))),
-        x_width=seen(shape["x_width"]),
-        y_width=seen(shape["y_width"]),
+        fwhm=seen(grain * _diameters(squares, u, v, grain)),
+        x_width=seen(grain * shape["x_width"]),
+        y_width=seen(grain * shape["y_width"]),
         angle_deg=seen(shape["angle_deg"]),
         roundness=seen(shape["roundness"]),
         flags=flags,
     )
+
+
+def box_half(radii: np.ndarray, max_shift: float, grain: int) -> int:
+    """Half the side of the boxes that `measure_stars` looks at, pixels; odd multiples of a grain.
+
+    radii: (n_radius,) float array, pixels.
+    """
+    half = int(np.ceil(max(max_shift + 4, radii[len(radii) // 2] + 2)))
+    if grain == 1:
+        return half
+    return grain * max(-(-half // grain), LEAST_GRAINS) + grain // 2
+
+
+def _diameters(boxes: np.ndarray, dx: np.ndarray, dy: np.ndarray, grain: int) -> np.ndarray:
+    """FWHM (n,) of stars; of wide ones, whose middle may be dark, that which half the light says."""
+    if grain == 1:
+        return profile_fwhm(*binned_profile(boxes, dx, dy))
+    return half_light_diameter(boxes, dx, dy)
 
 
 def _star_flags(centred: np.ndarray, n_sky: np.ndarray, there: np.ndarray) -> np.ndarray:
@@ -172,22 +199,31 @@ def _centre(
     radius: float,
     max_shift: float,
     centroid: CentroidMethod,
+    grain: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Centroid near the given offsets (2, n); these where there is none to be had, which it tells.
 
     Offsets from the middle pixel of each box.
     """
+    boxes = coarse_boxes(boxes, grain)
     half = boxes.shape[1] // 2
     core = slice(half - 2, half + 3)
-    light = np.nansum(boxes[:, core, core], axis=(1, 2))
+    light = grain**2 * np.nansum(boxes[:, core, core], axis=(1, 2))
     bright = light > MIN_CENTROID_SNR * aperture_noise
     # The frame's own seeing sets the window; the brightest quarter of its stars tell it.
-    widths = peak_width(boxes[bright])
+    widths = _window_widths(boxes[bright], given[:, bright] / grain, grain)
     widths = widths[np.isfinite(widths)]
     sigma = float(np.clip(np.median(widths), 0.8, 3.0)) if widths.size else 1.3
-    found = centroid.find(boxes, given, Window(sigma, radius))
+    found = grain * centroid.find(boxes, given / grain, Window(sigma, radius / grain))
     centred = bright & (np.hypot(*(found - given)) <= max_shift)
     return np.where(centred, found, given), centred
+
+
+def _window_widths(boxes: np.ndarray, given: np.ndarray, grain: int) -> np.ndarray:
+    """Sigma of the window that suits each star (n,), in grains."""
+    if grain == 1:
+        return peak_width(boxes)
+    return half_light_diameter(boxes, *given) / FWHM_PER_SIGMA
 
 
 def _sums(pixels: np.ndarray, x: np.ndarray, y: np.ndarray, radii: np.ndarray) -> np.ndarray:

@@ -1,12 +1,14 @@
 """Find the stars of one frame: all peaks of a matched filter, or only the bright ones and quickly.
 
 The matched filter is a triangle [1 2 3 2 1] along each axis, two running sums of three pixels:
-sigma 1.15 px, right for FWHM 3, with little loss from 2 to 5.
+sigma 1.15 px, right for FWHM 3, with little loss from 2 to 5. Where stars are wider (out of focus a
+ring, trailed a bar), the frame is looked at in coarser grains, squares of pixels averaged, until
+they are compact: a ring is then one source like any other.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +19,13 @@ from lightcurve.core.flags import PixelFlag
 from lightcurve.phot.background import SmoothSky, measure_sky, subtract_sky
 from lightcurve.phot.centroid import peak_width, windowed_centroid
 from lightcurve.phot.cutouts import gather
+from lightcurve.phot.grains import (
+    AROUND_PX,
+    GRAINS,
+    coarse,
+    half_light_diameter,
+    share_within,
+)
 
 __all__ = ["detect", "unusable"]
 
@@ -35,6 +44,12 @@ SPARE = 3  # so many bright pixels are followed for each star wanted: some lead 
 HALF_BOX = 5
 SPIKE_SIGMA = 3.0  # noise beside a peak that is allowed for: faint stars are no spikes
 NARROWEST_SIGMA = 0.4  # px; a narrower kernel is a single pixel
+JUDGED = 20  # brightest stars that tell whether they are compact
+# Of the light within 6.5 px, that within 4: a Gaussian of FWHM 7 px has it, where the filter begins
+# to lose; a piece of a ring or a trail has less.
+COMPACT = 0.66
+# Peaks that settle on places so near, in pixels, are pieces of one star.
+SAME_PX = 1.5
 QUICK = 5  # steps to a centroid: those that need more are blends, and no help to registration
 
 
@@ -97,12 +112,55 @@ def detect(
         raise InputError(msg)
     if bad is None:
         bad = np.where(np.isfinite(pixels), 0, PixelFlag.NOT_FINITE).astype(np.uint8)
+    wanted = threshold_sigma, max_stars, saturation_adu
     light = Light(pixels, bad, measure_sky(pixels, bad))
+    peaks = _find(light, *wanted)
+    if not _compact(light, peaks):
+        for grain in GRAINS:
+            if min(pixels.shape) < 4 * HALF_BOX * grain:
+                break
+            small, spoilt = coarse(pixels, unusable(bad), grain)
+            softer = Light(small, spoilt, measure_sky(small, spoilt))
+            wider = _find(softer, *wanted)
+            if _compact(softer, wider):
+                return _enlarged(_describe(softer, *wider[:2], grain), light, grain)
+    return _describe(light, *peaks[:2])
+
+
+def _find(
+    light: Light, threshold_sigma: float, max_stars: int, saturation_adu: float | None
+) -> Peaks:
+    """Find the peaks that are stars, brightest first."""
     lowest = threshold_sigma * light.sky.rms * KERNEL_ROOT_SQUARES
     full = None if saturation_adu is None else saturation_adu - light.sky.level
-    y, x, height = _stars(light, lowest, max_stars, full)
-    brightest = np.argsort(-height, kind="stable")[:max_stars]
-    return _describe(light, y[brightest], x[brightest])
+    peaks = _stars(light, lowest, max_stars, full)
+    brightest = np.argsort(-peaks[2], kind="stable")[:max_stars]
+    y, x, height = (values[brightest] for values in peaks)
+    return y, x, height
+
+
+def _compact(light: Light, peaks: Peaks) -> bool:
+    """Tell whether the brightest peaks are whole stars, and not pieces of something wider."""
+    y, x = (place[:JUDGED] for place in peaks[:2])
+    share = share_within(light.around(x, y, AROUND_PX), light.sky.rms)
+    share = share[np.isfinite(share)]
+    return share.size > 0 and float(np.median(share)) >= COMPACT
+
+
+def _enlarged(stars: Detections, light: Light, grain: int) -> Detections:
+    """Give the stars of a frame seen in coarser grains the pixels of the frame."""
+    x, y = (grain * place + (grain - 1) / 2 for place in (stars.x, stars.y))
+    around = int(np.ceil(np.nanmedian(stars.fwhm) * grain)) if len(stars) else 0
+    column, row = (np.rint(place).astype(int) for place in (x, y))
+    with np.errstate(all="ignore"):
+        peak = [
+            np.nanmax(gather(light.pixels, column[k : k + 1], row[k : k + 1], around), initial=-np.inf)
+            for k in range(len(x))
+        ]
+    return replace(
+        stars, x=x, y=y, peak=np.array(peak, dtype=float), flux=grain**2 * stars.flux,
+        fwhm=grain * stars.fwhm, sky=light.sky.level, sky_rms=light.sky.rms, grain=grain,
+    )  # fmt: skip
 
 
 def all_peaks(light: Light, lowest: float) -> Peaks:
@@ -280,14 +338,15 @@ def _is_spike(box: np.ndarray, full: float | None) -> np.ndarray:
     return spike | np.isnan(box).any(axis=(1, 2))
 
 
-def _describe(light: Light, y: np.ndarray, x: np.ndarray) -> Detections:
+def _describe(light: Light, y: np.ndarray, x: np.ndarray, grain: int = 1) -> Detections:
     """Centroid, flux, peak and width of the stars at the peaks."""
     sky = light.sky
     if len(x) == 0:
         none = np.zeros(0)
         return Detections(none, none, none, none, none, sky.level, sky.rms)
     box = light.around(x, y, HALF_BOX)
-    width = peak_width(box)
+    none = np.zeros(len(x))
+    width = peak_width(box) if grain == 1 else half_light_diameter(box, none, none) / FWHM_PER_SIGMA
     sigma = float(np.median(width))
     dx, dy = windowed_centroid(box, max(sigma, 0.8), iterations=QUICK)
     offset = np.arange(-HALF_BOX, HALF_BOX + 1)
@@ -296,15 +355,29 @@ def _describe(light: Light, y: np.ndarray, x: np.ndarray) -> Detections:
     peak = np.nanmax(gather(light.pixels, x, y, 1), axis=(1, 2))
     order = np.argsort(-flux, kind="stable")
     order = order[flux[order] > 0]
+    fwhm = FWHM_PER_SIGMA * width if grain == 1 else half_light_diameter(box, dx, dy)
+    order = order[_first_at_place((x + dx)[order], (y + dy)[order])]
     return Detections(
         (x + dx)[order],
         (y + dy)[order],
         flux[order],
         peak.astype(float)[order],
-        (FWHM_PER_SIGMA * width)[order],
+        fwhm[order],
         sky.level,
         sky.rms,
     )
+
+
+def _first_at_place(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Rows (n,) of stars, brightest first, without those that settled on a brighter one's place."""
+    from scipy.spatial import cKDTree
+
+    placed = np.flatnonzero(np.isfinite(x + y))
+    points = np.column_stack([x, y])[placed]
+    pairs = cKDTree(points).query_pairs(SAME_PX, output_type="ndarray")
+    keep = np.ones(len(x), bool)
+    keep[placed[pairs.max(axis=1, initial=0)]] = False if len(pairs) else True
+    return np.flatnonzero(keep)
 
 
 def filtered_peaks(

@@ -13,6 +13,7 @@ from lightcurve.core.constants import FWHM_PER_SIGMA
 from lightcurve.core.errors import InputError
 from lightcurve.core.robust import robust_scatter
 from lightcurve.phot.cutouts import gather
+from lightcurve.phot.grains import StarSize
 
 __all__ = [
     "ANNULUS_FWHM",
@@ -33,6 +34,7 @@ MIN_STARS = 3
 WIDTH_FACTOR = 0.3602  # AstroImageJ's second moment over "width"; over FWHM a Gaussian's is 0.4247
 LADDER_FWHM = (0.75, 1.0, 1.25, 1.5, 1.8, 2.2, 2.7, 3.3)  # aperture radii
 ANNULUS_FWHM = (4.0, 7.0)
+MUCH_WIDER = 1.5  # than the reference: its ladder spans less on either side of the best radius
 MIN_RADIUS, MIN_INNER, MIN_WIDTH = 1.5, 8.0, 6.0
 
 
@@ -170,21 +172,30 @@ def _clipped(values: np.ndarray) -> np.ndarray:
     return keep
 
 
-def choose_radii(fwhm: float) -> tuple[np.ndarray, tuple[float, float]]:
-    """Choose a ladder of aperture radii and the sky annulus, pixels, from the stars' FWHM.
+def choose_radii(
+    size: StarSize, widest: StarSize | None = None
+) -> tuple[np.ndarray, tuple[float, float]]:
+    """Choose a ladder of aperture radii and the sky annulus, pixels, from the size of the stars.
+
+    widest: of the night's stars, where the focus changes: the ladder reaches up to them, and the
+    sky begins outside of them.
 
     Returns
     -------
     radii : (8,) float array
-        From 0.75 to 3.3 FWHM, at least 1.5 px, tenths of pixels.
+        Of a Gaussian 0.75 to 3.3 FWHM, at least 1.5 px, tenths of pixels.
     annulus : (float, float)
         4 to 7 FWHM, at least 8 px from the star and 6 px wide: whole pixels.
     """
-    wanted = np.round(np.array(LADDER_FWHM) * fwhm, 1)
+    wide = widest if widest and widest.r90 > MUCH_WIDER * size.r90 else size
+    wanted = size.radius(np.array(LADDER_FWHM))
+    if wide is not size:
+        wanted = np.geomspace(wanted[0], wide.radius(LADDER_FWHM[-2]), len(wanted))
     # Where the seeing is finer than the pixels can show, the steps are a tenth of a pixel.
-    radii = np.maximum(wanted, MIN_RADIUS + 0.1 * np.arange(len(wanted)))
-    inner = float(np.ceil(max(ANNULUS_FWHM[0] * fwhm, MIN_INNER, radii[-1] + 1)))
-    outer = float(np.ceil(max(ANNULUS_FWHM[1] * fwhm, inner + MIN_WIDTH)))
+    radii = np.maximum(np.round(wanted, 1), MIN_RADIUS + 0.1 * np.arange(len(wanted)))
+    near, far = (float(wide.radius(fwhm)) for fwhm in ANNULUS_FWHM)
+    inner = float(np.ceil(max(near, MIN_INNER, radii[-1] + 1)))
+    outer = float(np.ceil(max(far, inner + MIN_WIDTH)))
     return np.round(radii, 1), (inner, outer)
 
 

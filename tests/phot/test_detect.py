@@ -19,6 +19,7 @@ from lightcurve.phot.detect import (
     detect,
     follow,
 )
+from lightcurve.phot.grains import StarSize
 from lightcurve.phot.seeing import binned_profile, choose_radii, profile_fwhm
 from lightcurve.phot.sky import clipped_sky
 from lightcurve.simulate.render import render_stars
@@ -150,11 +151,11 @@ def test_profile_has_the_width_put_in(fwhm: float) -> None:
 
 def test_radii_follow_the_seeing() -> None:
     for fwhm in (0.8, 1.5, 2.5, 8.0):
-        radii, (inner, outer) = choose_radii(fwhm)
+        radii, (inner, outer) = choose_radii(StarSize.gaussian(fwhm))
         assert (np.diff(radii) > 0).all()
         assert inner > radii[-1]
         assert outer > inner
-    np.testing.assert_allclose(choose_radii(4.0)[0][:4], [3.0, 4.0, 5.0, 6.0])
+    np.testing.assert_allclose(choose_radii(StarSize.gaussian(4.0))[0][:4], [3.0, 4.0, 5.0, 6.0])
 
 
 @pytest.mark.parametrize("fwhm", [2.0, 3.0, 6.0])

@@ -35,6 +35,8 @@ class Detections:
         Pixels; a quick estimate.
     sky, sky_rms : float
         Median level and noise of the frame's background, ADU.
+    grain : int
+        Side of the squares of pixels in which the stars are a few pixels wide: 1 for sharp ones.
     """
 
     x: np.ndarray
@@ -44,6 +46,7 @@ class Detections:
     fwhm: np.ndarray
     sky: float
     sky_rms: float
+    grain: int = 1
 
     def __len__(self) -> int:
         """Count the stars."""
