@@ -13,6 +13,7 @@ from lightcurve.core.flags import PixelFlag
 from lightcurve.phot.aperture import Part
 from lightcurve.phot.cutouts import on_frame
 from lightcurve.phot.detect import unusable
+from lightcurve.phot.grains import at_most
 
 MIN_SIDE_PX = 1000  # a frame is not shrunk to less
 # Stars finer than 1.5 px look like hot pixels; some frames are a little sharper than the reference.
@@ -226,4 +227,5 @@ def enlarge(stars: Detections, factor: int) -> Detections:
     return replace(
         stars, x=factor * stars.x + (factor - 1) / 2, y=factor * stars.y + (factor - 1) / 2,
         flux=factor**2 * stars.flux, fwhm=factor * stars.fwhm, sky_rms=factor * stars.sky_rms,
+        grain=at_most(factor * stars.grain) if stars.grain > 1 else 1,
     )  # fmt: skip

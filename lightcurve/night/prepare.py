@@ -74,7 +74,14 @@ def prepare_night(
     samples = find_stars(frames, masters, camera, settings)
     reference, solution = solve_one(samples, target, settings, elsewhere=elsewhere)
     recipe = _write_recipe(
-        reference, samples, solution, target, settings, camera, masters_folder if masters else None, made_of
+        reference,
+        samples,
+        solution,
+        target,
+        settings,
+        camera,
+        masters_folder if masters else None,
+        made_of,
     )
     if not recipe.plan.target_detected:
         log.warning("%s", describe_blank(recipe, reference.frame.path, target))

@@ -9,6 +9,7 @@ __all__ = [
     "detect",
     "epsf",
     "finder",
+    "grains",
     "methods",
     "mosaic",
     "noise",

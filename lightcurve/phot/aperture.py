@@ -19,7 +19,7 @@ from lightcurve.phot.cutouts import (
     star_flag,
     take_offsets,
 )
-from lightcurve.phot.grains import coarse_boxes, half_light_diameter
+from lightcurve.phot.grains import coarse_boxes, finer, half_light_diameter
 from lightcurve.phot.mend import replace_bad
 from lightcurve.phot.methods import WINDOWED, CentroidMethod, Window
 from lightcurve.phot.noise import NoiseModel, flux_error
@@ -177,7 +177,7 @@ def box_half(radii: np.ndarray, max_shift: float, grain: int) -> int:
 
 
 def _diameters(boxes: np.ndarray, dx: np.ndarray, dy: np.ndarray, grain: int) -> np.ndarray:
-    """FWHM (n,) of stars; of wide ones, whose middle may be dark, that which half the light says."""
+    """FWHM (n,) of stars; of wide ones, whose middle may be dark, what holds half the light."""
     if grain == 1:
         return profile_fwhm(*binned_profile(boxes, dx, dy))
     return half_light_diameter(boxes, dx, dy)
@@ -205,16 +205,19 @@ def _centre(
 
     Offsets from the middle pixel of each box.
     """
-    boxes = coarse_boxes(boxes, grain)
-    half = boxes.shape[1] // 2
+    squares = coarse_boxes(boxes, grain)
+    half = squares.shape[1] // 2
     core = slice(half - 2, half + 3)
-    light = grain**2 * np.nansum(boxes[:, core, core], axis=(1, 2))
+    light = grain**2 * np.nansum(squares[:, core, core], axis=(1, 2))
     bright = light > MIN_CENTROID_SNR * aperture_noise
     # The frame's own seeing sets the window; the brightest quarter of its stars tell it.
-    widths = _window_widths(boxes[bright], given[:, bright] / grain, grain)
+    widths = _window_widths(squares[bright], given[:, bright] / grain, grain)
     widths = widths[np.isfinite(widths)]
-    sigma = float(np.clip(np.median(widths), 0.8, 3.0)) if widths.size else 1.3
-    found = grain * centroid.find(boxes, given / grain, Window(sigma, radius / grain))
+    sigma = grain * float(np.clip(np.median(widths), 0.8, 3.0)) if widths.size else 1.3 * grain
+    # A ring's rim is sharper than a grain.
+    fine = finer(grain)
+    boxes = coarse_boxes(boxes, fine)
+    found = fine * centroid.find(boxes, given / fine, Window(sigma / fine, radius / fine))
     centred = bright & (np.hypot(*(found - given)) <= max_shift)
     return np.where(centred, found, given), centred
 

@@ -152,11 +152,11 @@ def _enlarged(stars: Detections, light: Light, grain: int) -> Detections:
     x, y = (grain * place + (grain - 1) / 2 for place in (stars.x, stars.y))
     around = int(np.ceil(np.nanmedian(stars.fwhm) * grain)) if len(stars) else 0
     column, row = (np.rint(place).astype(int) for place in (x, y))
-    with np.errstate(all="ignore"):
-        peak = [
-            np.nanmax(gather(light.pixels, column[k : k + 1], row[k : k + 1], around), initial=-np.inf)
-            for k in range(len(x))
-        ]
+    boxes = (
+        gather(light.pixels, x0, y0, around)
+        for x0, y0 in zip(column[:, None], row[:, None], strict=True)
+    )
+    peak = [np.nanmax(box, initial=-np.inf) for box in boxes]
     return replace(
         stars, x=x, y=y, peak=np.array(peak, dtype=float), flux=grain**2 * stars.flux,
         fwhm=grain * stars.fwhm, sky=light.sky.level, sky_rms=light.sky.rms, grain=grain,
@@ -376,7 +376,8 @@ def _first_at_place(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     points = np.column_stack([x, y])[placed]
     pairs = cKDTree(points).query_pairs(SAME_PX, output_type="ndarray")
     keep = np.ones(len(x), bool)
-    keep[placed[pairs.max(axis=1, initial=0)]] = False if len(pairs) else True
+    if len(pairs):
+        keep[placed[pairs.max(axis=1)]] = False
     return np.flatnonzero(keep)
 
 

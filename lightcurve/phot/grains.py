@@ -12,7 +12,7 @@ import numpy as np
 
 from lightcurve.phot.cutouts import gather
 
-__all__ = ["StarSize", "measure_size"]
+__all__ = ["StarSize", "at_most", "measure_size"]
 
 # Sides of the squares: odd, so that the middle pixel of one is that of the star's box; each serves
 # stars from twice to seven times as wide.
@@ -77,6 +77,16 @@ def coarse_boxes(boxes: np.ndarray, grain: int) -> np.ndarray:
     count = good.sum(axis=(2, 4))
     total = np.where(good, squares, 0.0).sum(axis=(2, 4))
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def at_most(side: int) -> int:
+    """Find the widest grain that is no wider than so many pixels."""
+    return max((grain for grain in GRAINS if grain <= side), default=1)
+
+
+def finer(grain: int) -> int:
+    """Find the grain, a third of this one or less, that its squares are made of."""
+    return max((g for g in GRAINS if 3 * g <= grain and grain % g == 0), default=1)
 
 
 def share_within(boxes: np.ndarray, noise: float) -> np.ndarray:
