@@ -163,6 +163,9 @@ OPTIONS: dict[str, Option] = {
     "time.exposure_s": Option(
         float, "--exposure", "Seconds that a light frame was exposed; overrides.", _CAMERA
     ),
+    "time.cadence_s": Option(
+        float, "--cadence", "Seconds from plane to plane of a cube of frames.", _CAMERA
+    ),
     "apertures.style": Option(str, "--style", "lightcurve, or aij (AstroImageJ).", _APERTURE),
     "apertures.radii": Option(list[float], "--radius", "Aperture radius, px; repeat.", _APERTURE),
     "apertures.centroid": Option(

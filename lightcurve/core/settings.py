@@ -107,6 +107,9 @@ class TimeSettings(Model):
     exposure_s: float | None = Field(
         default=None, gt=0, le=DAY_S, description="of light frames, where the header is wrong"
     )
+    cadence_s: float | None = Field(
+        default=None, gt=0, le=DAY_S, description="from plane to plane of a cube"
+    )
     clock_correction_s: float = 0.0
 
 

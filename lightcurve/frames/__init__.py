@@ -1,3 +1,14 @@
 """Read any FITS file, normalise its header, take stock of a folder."""
 
-__all__ = ["cards", "headers", "inspect", "inventory", "kinds", "mosaic", "names", "pixels", "read"]
+__all__ = [
+    "cards",
+    "headers",
+    "inspect",
+    "inventory",
+    "kinds",
+    "mosaic",
+    "names",
+    "pixels",
+    "planes",
+    "read",
+]

@@ -11,13 +11,14 @@ from lightcurve.core.constants import DAY_S
 from lightcurve.core.data import CALIBRATION, Exposure, Step
 from lightcurve.core.dates import parse_calendar
 from lightcurve.core.errors import HeaderError
-from lightcurve.core.settings import CameraSettings, Settings
+from lightcurve.core.settings import CameraSettings, Settings, TimeSettings
 from lightcurve.frames.cards import Cards, find, find_all, number
 from lightcurve.frames.clocks import Scale, audit_clocks, combined_span_s, read_clocks
 from lightcurve.frames.dialects import LOCAL_CLOCKS, OFFSET_CLOCKS, SET_POINTS
 from lightcurve.frames.kinds import is_stack, kind_by_keyword, kind_by_name, normalise_filter
 from lightcurve.frames.location import Moment, read_overhead, read_site
 from lightcurve.frames.mosaic import read_mosaic
+from lightcurve.frames.planes import of_one, plane_of, settle_cadence
 from lightcurve.frames.pointing import read_pointing, read_scale
 from lightcurve.frames.state import read_pedestal, read_state
 from lightcurve.frames.units import read_unit
@@ -48,6 +49,9 @@ def normalise(
     """Normalise a header's cards; what is wrong with its times is handed back, not raised."""
     settings = settings or Settings()
     warnings: list[str] = []
+    whole, plane = cards, plane_of(path)
+    if plane is not None:
+        cards = of_one(whole)
     values, guessed = _instrument(cards, settings.camera)
     values["telescope_diameter_m"] = _diameter(cards, settings.camera, warnings)
     values["kind"] = _kind(cards, Path(path), values)
@@ -57,6 +61,8 @@ def normalise(
     else:
         values["exposure_s"] = _exposure_time(cards, warnings)
     error = _set_time(values, cards, path, settings, warnings)
+    if error is None and plane is not None and kind not in TIMELESS:
+        error = _set_plane(values, whole, path, plane, settings.time)
     pointing, said = read_pointing(cards)
     if pointing:
         values["ra_deg"], values["dec_deg"] = (pointing[0], pointing[2]), pointing[1:]
@@ -206,6 +212,34 @@ def _set_time(
     values["mid_jd_utc"] = reading.mid_jd_utc, middle
     values["time_uncertainty_s"] = reading.uncertainty_s + open_s, reading.source
     warnings += reading.warnings
+    return None
+
+
+def _set_plane(
+    values: dict[str, Value | None],
+    cards: Cards,
+    path: str | Path,
+    plane: int,
+    settings: TimeSettings,
+) -> HeaderError | None:
+    """Move the time of a cube's first plane on to that of another."""
+    length = values.get("exposure_s")
+    try:
+        cadence, exposure_s, source = settle_cadence(
+            cards, length and length[0], path, settings.cadence_s
+        )
+    except HeaderError as error:
+        return error
+    middle = values["mid_jd_utc"]
+    if length and middle and exposure_s != length[0]:
+        values["exposure_s"] = exposure_s, f"{length[1]}, of one of all planes"
+        later = (exposure_s or 0.0) / 2 - length[0] / 2
+        values["mid_jd_utc"] = middle[0] + later / DAY_S, middle[1]
+    for name in ("start_jd_utc", "mid_jd_utc"):
+        stated = values.get(name)
+        if stated:
+            text = f"{stated[1]}, {plane} x {cadence:g} s ({source}) later"
+            values[name] = stated[0] + plane * cadence / DAY_S, text
     return None
 
 

@@ -26,6 +26,7 @@ from lightcurve.frames.cards import Cards, find, number
 from lightcurve.frames.clocks import check_cadence, natural_key
 from lightcurve.frames.headers import TIMELESS, normalise, warn_of_no_time
 from lightcurve.frames.kinds import is_stack, kind_by_content, kind_by_keyword
+from lightcurve.frames.planes import count_planes, plane_of
 from lightcurve.frames.pointing import has_wcs
 from lightcurve.frames.read import is_fits_name, read_cards, read_frame
 
@@ -210,7 +211,7 @@ def take_inventory(
     entries = []
     for path in progress(paths, "taking stock", len(paths)):
         name = path.relative_to(folder).as_posix()
-        entries.append(_entry(path, name, settings, edits.pop(apply_key(name), None)))
+        entries += _entries(path, name, settings, edits)
     if edits and manifest is not None:
         msg = f"{Path(manifest).name}: {next(iter(edits))} is not in {folder} ({len(edits)} such)"
         raise InputError(msg)
@@ -416,33 +417,51 @@ def _unreadable(error: OSError) -> None:
     raise InputError(msg) from error
 
 
-def _entry(path: Path, name: str, settings: Settings, edit: Edit | None) -> Entry:
+def _entries(path: Path, name: str, settings: Settings, edits: dict[str, Edit]) -> list[Entry]:
+    """Tell what a file is: one frame, or as many as a cube has planes.
+
+    edits: of the file, or of a plane by its own name; what is told of it is taken out.
+    """
+    edit = edits.pop(apply_key(name), None)
     if not is_fits_name(path):
-        return Entry(
-            path,
-            name,
-            FrameKind.OTHER,
-            "file name",
-            status=FrameStatus.UNUSED,
-            reason="not a FITS file",
-        )
+        why = "not a FITS file"
+        kind = FrameKind.OTHER
+        return [Entry(path, name, kind, "file name", status=FrameStatus.UNUSED, reason=why)]
     try:
-        return _frame_entry(path, name, settings, edit)
+        read = read_cards(path)
     except FrameError as error:
-        kind = edit.kind if edit and edit.kind else FrameKind.UNKNOWN
-        return Entry(path, name, kind, status=FrameStatus.UNUSED, reason=error.reason, lost=True)
+        return [_broken(path, name, edit, error)]
+    count = count_planes(read[0])
+    if count == 1:
+        return [_entry(path, name, read, settings, edit)]
+    entries = []
+    for k in range(count):
+        own = edits.pop(apply_key(f"{name}[{k}]"), edit)
+        plane = path.with_name(f"{path.name}[{k}]")
+        notes = tuple(note for note in read[2] if not note.startswith("plane "))
+        entries.append(_entry(plane, f"{name}[{k}]", (*read[:2], notes), settings, own))
+    return entries
 
 
-def _frame_entry(path: Path, name: str, settings: Settings, edit: Edit | None) -> Entry:
-    cards, shape, notes = read_cards(path)
-    exposure, error = normalise(cards, path=path, shape=shape, settings=settings)
-    kind, source = exposure.kind, exposure.sources.get("kind", "")
-    told_by = ToldBy.KEYWORD if kind_by_keyword(cards) else ToldBy.NAME
-    if edit and edit.kind:
-        kind, source, told_by = edit.kind, "manifest", ToldBy.MANIFEST
-    elif kind == FrameKind.UNKNOWN:
-        kind, source = _look_at_pixels(path, exposure, cards)
-        told_by = ToldBy.CONTENT
+def _broken(path: Path, name: str, edit: Edit | None, error: FrameError) -> Entry:
+    kind = edit.kind if edit and edit.kind else FrameKind.UNKNOWN
+    return Entry(path, name, kind, status=FrameStatus.UNUSED, reason=error.reason, lost=True)
+
+
+def _entry(
+    path: Path,
+    name: str,
+    read: tuple[Cards, tuple[int, int], tuple[str, ...]],
+    settings: Settings,
+    edit: Edit | None,
+) -> Entry:
+    """Tell what a frame is; read: what `read_cards` gave of its file."""
+    cards, shape, notes = read
+    try:
+        exposure, error = normalise(cards, path=path, shape=shape, settings=settings)
+        kind, source, told_by = _kind(path, exposure, cards, edit)
+    except FrameError as unreadable:
+        return _broken(path, name, edit, unreadable)
     sources = {**exposure.sources, "kind": source}
     exposure = warn_of_no_time(replace(exposure, kind=kind, sources=sources), error)
     exposure = replace(exposure, warnings=(*exposure.warnings, *notes))
@@ -461,9 +480,21 @@ def _frame_entry(path: Path, name: str, settings: Settings, edit: Edit | None) -
         told_by=told_by,
         lost=bool(fault),
         serial=serial.text[:40] if (serial := find(cards, "serial")) else "",
-        stack=is_stack(cards) or "",
+        stack="" if plane_of(path) is not None else is_stack(cards) or "",
         has_wcs=has_wcs(cards),
     )
+
+
+def _kind(
+    path: Path, exposure: Exposure, cards: Cards, edit: Edit | None
+) -> tuple[FrameKind, str, ToldBy]:
+    """Tell the kind of a frame, its source in words, and by what."""
+    if edit and edit.kind:
+        return edit.kind, "manifest", ToldBy.MANIFEST
+    if exposure.kind == FrameKind.UNKNOWN:
+        return *_look_at_pixels(path, exposure, cards), ToldBy.CONTENT
+    told_by = ToldBy.KEYWORD if kind_by_keyword(cards) else ToldBy.NAME
+    return exposure.kind, exposure.sources.get("kind", ""), told_by
 
 
 def _look_at_pixels(path: Path, exposure: Exposure, cards: Cards) -> tuple[FrameKind, str]:

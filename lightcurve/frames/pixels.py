@@ -10,7 +10,7 @@ import stat
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ import numpy as np
 from lightcurve.core.errors import FrameError
 from lightcurve.core.library_warnings import quietly
 from lightcurve.frames.cards import CARD, Card, Cards, number, parse_cards
+from lightcurve.frames.planes import plane_of, stored_in
 
 if TYPE_CHECKING:
     from astropy.io.fits import CompImageHDU, ImageHDU, PrimaryHDU
@@ -39,8 +40,14 @@ _BITPIX = {8, 16, 32, 64, -32, -64}
 _DECODING = (EOFError, zlib.error, OSError, ValueError)
 
 
-def choose_plane(axes: tuple[int, ...]) -> tuple[tuple, list[str]]:
-    """Choose which plane of an array (axes fastest first) is the image; tell of a choice."""
+def choose_plane(axes: tuple[int, ...], wanted: int | None = None) -> tuple[tuple, list[str]]:
+    """Choose which plane of an array (axes fastest first) is the image; tell of a choice.
+
+    wanted: the plane asked for, which is there; None for the first.
+    """
+    if wanted is not None:
+        where = np.unravel_index(wanted, axes[:1:-1])
+        return (*(int(k) for k in where), Ellipsis), []
     if len(axes) == 2:
         return (Ellipsis,), []
     if len(axes) == 3 and axes[0] in {3, 4} and min(axes[1:]) > 4:
@@ -60,7 +67,7 @@ def read_plain(
     allocate: asked for memory as ``numpy.empty`` is; integers: leave whole numbers of 16 bits as
     they are. Raises FrameError when the file ends before.
     """
-    ny, nx = _plane_shape(hdu)
+    ny, nx = _plane_shape(source, hdu)
     pixels = allocate((ny, nx), (integers and _whole_type(hdu)) or np.dtype(np.float32))
     with open_plain(source, hdu) as read:
         read(slice(0, ny), pixels)
@@ -73,9 +80,9 @@ def open_plain(source: Source, hdu: Hdu) -> Iterator[Callable[[slice, np.ndarray
 
     Gives a function that takes which rows, and the (rows, nx) array that is filled with them.
     """
-    plane = choose_plane(hdu.axes)[0]
+    plane = choose_plane(hdu.axes, source.plane)[0]
     colours = plane[-1] == 0
-    ny, _ = _plane_shape(hdu)
+    ny, _ = _plane_shape(source, hdu)
     # A few rows at a time, so that what was read is still in the cache when it is converted.
     step = max(1, _CHUNK_BYTES // (hdu.size // ny))
     with _by_astropy(source, hdu) as image:
@@ -90,8 +97,8 @@ def open_plain(source: Source, hdu: Hdu) -> Iterator[Callable[[slice, np.ndarray
         yield read
 
 
-def _plane_shape(hdu: Hdu) -> tuple[int, int]:
-    colours = choose_plane(hdu.axes)[0][-1] == 0
+def _plane_shape(source: Source, hdu: Hdu) -> tuple[int, int]:
+    colours = choose_plane(hdu.axes, source.plane)[0][-1] == 0
     return hdu.axes[1 + colours], hdu.axes[colours]
 
 
@@ -175,7 +182,9 @@ def read_tiled(source: Source, hdu: Hdu, *, with_pixels: bool) -> tuple[str, np.
             if not with_pixels:
                 return text, np.empty((0, 0), np.float32)
             # In the order of rows also where the plane is the fastest axis.
-            return text, image.data[choose_plane(hdu.axes)[0]].astype(np.float32, order="C")
+            return text, image.data[choose_plane(hdu.axes, source.plane)[0]].astype(
+                np.float32, order="C"
+            )
 
         (text, pixels), _ = quietly(decode)
     pixels[~np.isfinite(pixels)] = np.nan
@@ -190,6 +199,7 @@ class Source:
     path: Path
     limit: int  # bytes that it can hold at most
     packed: bool  # compressed as a whole, so that `limit` is a bound only
+    plane: int | None = None  # of a cube, where the path names one
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,19 +247,25 @@ class Hdu:
 def open_source(path: Path) -> Iterator[Source]:
     """Open a FITS file, whole or compressed by gzip or bzip2 (told by its first bytes).
 
+    Parameters
+    ----------
+    path : Path
+        It may name a plane of a cube, ``cube.fits[3]``.
+
     Raises
     ------
     FrameError
         When it cannot be opened, or breaks off while read.
     """
     try:
-        status = path.stat()
+        stored = stored_in(path)
+        status = stored.stat()
         if not stat.S_ISREG(status.st_mode):
             raise FrameError(path, "is not an ordinary file")
         if status.st_size == 0:
             raise FrameError(path, "is empty (0 bytes)")
-        with path.open("rb", buffering=0) as raw:
-            yield _unpacked(raw, path, status.st_size)
+        with stored.open("rb", buffering=0) as raw:
+            yield replace(_unpacked(raw, path, status.st_size), plane=plane_of(path))
     except _DECODING as error:
         number = error.errno if isinstance(error, OSError) else None
         reason = os.strerror(number) if number else str(error)[:200]
@@ -388,6 +404,9 @@ def _check_size(source: Source, hdu: Hdu) -> None:
     axes = " x ".join(str(length)[:20] for length in hdu.axes[:6])
     if hdu.axes[0] * hdu.axes[1] > MAX_PIXELS:
         raise FrameError(source.path, f"claims {axes} pixels, over the limit of {MAX_PIXELS}")
+    planes = math.prod(hdu.axes[2:])
+    if source.plane is not None and source.plane >= planes:
+        raise FrameError(source.path, f"no such plane: the image has {planes}, counted from 0")
     room = source.limit - hdu.offset
     if hdu.size > room:
         held = f"{room} of {hdu.size}" if not source.packed else f"at most {room} of {hdu.size}"

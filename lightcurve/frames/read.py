@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.core.data import RawFrame
+from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.errors import InputError
 from lightcurve.core.flags import PixelFlag
 from lightcurve.core.library_warnings import quietly
 from lightcurve.core.settings import Settings
 from lightcurve.frames.cards import CARD, Cards, number, parse_cards
+from lightcurve.frames.dialects import DATES, HOURS, NUMBERS
 from lightcurve.frames.headers import TIMELESS, normalise, warn_of_no_time
 from lightcurve.frames.pixels import (
     Allocate,
@@ -28,6 +30,7 @@ from lightcurve.frames.pixels import (
     read_plain,
     read_tiled,
 )
+from lightcurve.frames.planes import plane_of, stored_in
 from lightcurve.frames.units import in_counts, read_unit
 
 if TYPE_CHECKING:
@@ -70,7 +73,7 @@ def fits_files(path: Path) -> list[Path]:
     InputError
         When there is no such file, or no FITS file in the folder.
     """
-    if path.is_file():
+    if stored_in(path).is_file():
         return [path]
     files = sorted(p for p in path.glob("*") if is_fits_name(p)) if path.is_dir() else []
     if not files:
@@ -90,7 +93,8 @@ def read_frame(
     """Read one image, its header and what it says of the exposure.
 
     The primary is taken where it has an image, else the first extension that has one. Of a cube
-    the first plane is taken (the first colour, where the colours are the fastest axis).
+    the first plane is taken (the first colour, where the colours are the fastest axis), unless the
+    path names one: ``cube.fits[3]``, counted from 0, with its own time.
 
     Parameters
     ----------
@@ -124,6 +128,8 @@ def read_frame(
         raise error
     exposure = warn_of_no_time(exposure, error)
     header, odd = _as_header(raw.text)
+    if plane_of(path) is not None and exposure.start_jd_utc is not None:
+        _set_clock(header, exposure.start_jd_utc)
     pixels, notes = raw.pixels, raw.notes
     if not _is_integer(raw):
         pixels, exposure, of_unit = in_counts(pixels, read_unit(raw.cards), exposure, path)
@@ -137,6 +143,13 @@ def read_frame(
         path=path,
         history=(f"read from {path.name}", *notes),
     )
+
+
+def _set_clock(header: Header, start_jd_utc: float) -> None:
+    """Leave in the header of a cube one clock: the start of the plane that was read."""
+    for keyword in {*DATES, *NUMBERS, *HOURS} & {*header}:
+        del header[keyword]
+    header["DATE-OBS"] = iso_from_jd(start_jd_utc)
 
 
 def _as_header(text: str) -> tuple[Header, tuple[str, ...]]:
@@ -195,7 +208,7 @@ def _read(path: Path, pixels_by: Callable[[Source, Hdu], np.ndarray]) -> _Raw:
     with open_source(path) as source:
         primary, hdu = find_image(source)
         notes = [] if hdu is primary else [f"image taken from {hdu.name}"]
-        plane, note = choose_plane(hdu.axes)
+        plane, note = choose_plane(hdu.axes, source.plane)
         notes += note
         if hdu.tiled:
             text, pixels = read_tiled(source, hdu, with_pixels=pixels_by is not _no_pixels)

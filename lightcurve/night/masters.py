@@ -15,6 +15,7 @@ from lightcurve.core.files import digest, file_state, write_text
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Entry, Inventory
+from lightcurve.frames.planes import stored_in
 
 log = logging.getLogger(__name__)
 MADE_OF = "made_of.txt"  # beside the masters: the digest of what they were made of
@@ -63,14 +64,16 @@ def make_masters(
 def _what_they_hang_on(groups: Groups, light: Entry, settings: Settings) -> str:
     """Digest the frames combined, the light frame they have to fit, and the settings."""
     files = tuple(
-        (kind, path.name, file_state(path)) for kind, group in groups.items() for path, _ in group
+        (kind, path.name, file_state(stored_in(path)))
+        for kind, group in groups.items()
+        for path, _ in group
     )
     own_map = settings.calibration.bad_pixel_map
     return digest(
         (
             __version__,
             files,
-            (light.path.name, file_state(light.path)),
+            (light.path.name, file_state(stored_in(light.path))),
             tuple(getattr(light.exposure, name) for name in MATCHED),
             settings.calibration.model_dump_json(),
             file_state(own_map) if own_map else "",

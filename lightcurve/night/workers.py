@@ -20,6 +20,7 @@ from lightcurve.core.data import FrameResult, FrameStatus
 from lightcurve.core.errors import InputError, Why
 from lightcurve.core.files import file_state
 from lightcurve.core.progress import Progress, silent
+from lightcurve.frames.planes import stored_in
 from lightcurve.night.lights import label_files
 from lightcurve.night.measure import measure_frame
 from lightcurve.night.recipe import Recipe
@@ -57,7 +58,7 @@ def measure_night(
     is no cluster at the address given, or it went away. What was measured until then is kept.
     """
     fingerprint = recipe.fingerprint()
-    keys = {path: f"{fingerprint} {file_state(path)}" for path in paths}
+    keys = {path: f"{fingerprint} {file_state(stored_in(path))}" for path in paths}
     kept = ((path, store.get(path, keys[path])) for path in paths)
     results = {path: result for path, result in kept if result is not None}
     missing = [path for path in paths if path not in results]
@@ -105,7 +106,8 @@ def worth(paths: Sequence[Path]) -> int:
     paths: frames to measure.
     One for each three seconds of work, and not more than this process may have processors.
     """
-    size = sum(path.stat().st_size for path in paths if path.is_file())
+    cubes = {stored_in(path) for path in paths}.difference(paths)  # each is read once in all
+    size = sum(path.stat().st_size for path in (*paths, *cubes) if path.is_file())
     seconds = SECONDS_PER_FRAME * len(paths) + SECONDS_PER_BYTE * size
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, min(usable or 1, int(seconds / SECONDS_PER_WORKER)))

@@ -1,0 +1,108 @@
+"""Cubes of frames: planes that follow one another in time, each a frame with its own time.
+
+A plane is named like a file, ``cube.fits[3]``, counted from 0 as others count them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from math import prod
+from pathlib import Path
+
+from lightcurve.core.constants import DAY_S
+from lightcurve.core.data import Stamp
+from lightcurve.core.errors import HeaderError
+from lightcurve.frames.cards import Cards, find_all, number
+from lightcurve.frames.clocks import read_clocks
+from lightcurve.frames.dialects import ALIASES, DATES, NUMBERS
+
+__all__ = ["stored_in"]
+
+_PLANE = re.compile(r"(?P<file>.+\.[A-Za-z0-9]+)\[(?P<plane>\d{1,9})\]")
+COLOURS = 4  # planes: so many and fewer are colours, unless the header has a word of their times
+_RATES = frozenset({"FRATE", "FPS", "FRAMERAT", "FRMRATE"})  # frames a second
+# What is said of the cube and not of one of its frames.
+_OF_THE_WHOLE = {
+    key for key, stamp in {**DATES, **NUMBERS}.items() if stamp in {Stamp.END, Stamp.MID}
+}
+_OF_THE_WHOLE |= {*ALIASES["frames_stacked"], *ALIASES["total_exposure"]}
+
+
+def plane_of(path: str | Path) -> int | None:
+    """Tell which plane of a cube a path names; None for a file of its own."""
+    match = _PLANE.fullmatch(Path(path).name)
+    return int(match["plane"]) if match else None
+
+
+def stored_in(path: Path) -> Path:
+    """Name the file that holds a frame: itself, or the cube it is a plane of."""
+    match = _PLANE.fullmatch(path.name)
+    return path.with_name(match["file"]) if match else path
+
+
+def count_planes(cards: Cards) -> int:
+    """Count the frames of an image by its header: 1 unless it is a cube of planes in time.
+
+    A third axis of 3 or 4 is one of colours, where nothing tells when each plane was taken.
+    """
+    prefix = "Z" if cards.get("ZIMAGE", ("",))[0] == "T" else ""
+    lengths = [int(number(cards[f"{prefix}NAXIS{k}"].text) or 0)
+               for k in range(1, 10) if f"{prefix}NAXIS{k}" in cards]  # fmt: skip
+    planes = prod(lengths[2:]) if len(lengths) > 2 else 1
+    if planes > COLOURS and not (lengths[0] <= COLOURS < min(lengths[1:])):
+        return planes
+    return planes if planes > 1 and _said_cadence(cards) else 1
+
+
+def of_one(cards: Cards) -> Cards:
+    """Leave out of a cube's header what is true of the whole alone."""
+    return {key: card for key, card in cards.items() if key not in _OF_THE_WHOLE}
+
+
+def settle_cadence(
+    cards: Cards, exposure_s: float | None, path: str | Path, given_s: float | None
+) -> tuple[float, float | None, str]:
+    """Settle how far apart the planes of a cube are: seconds, exposure of one, and the source.
+
+    By the setting; a word of the header; or its first start and last end. An exposure that is that
+    of all planes together is shared out. Raises HeaderError where nothing tells.
+    """
+    n = count_planes(cards)
+    found = (given_s, "setting time.cadence_s") if given_s else _said_cadence(cards)
+    span = _span_s(cards)
+    if found is None and span and exposure_s is not None:
+        # From the start of the first to the end of the last, the last pause left out.
+        one = exposure_s if n * exposure_s <= span * (1 + 1 / n) else exposure_s / n
+        found = max(one, (span - one) / max(1, n - 1)), "start and end of the cube"
+    if found is None or not found[0]:
+        msg = (
+            f"a cube of {n} planes, and its header does not tell when each was taken: give "
+            "--cadence SECONDS, from the start of one to that of the next"
+        )
+        raise HeaderError(path, "NAXIS3", msg)
+    cadence, source = found
+    if exposure_s is not None and exposure_s > cadence:
+        exposure_s = exposure_s / n if exposure_s > 1.5 * cadence else cadence
+    return cadence, exposure_s, source
+
+
+def _said_cadence(cards: Cards) -> tuple[float, str] | None:
+    """Read the seconds from plane to plane that a header gives, and where."""
+    for found in find_all(cards, "cadence"):
+        value = number(found.text)
+        if value and value > 0:
+            milli = re.search(r"\bms\b|\[ms\]|millisec", found.comment, re.IGNORECASE)
+            seconds = value / 1000 if milli else value
+            return 1 / value if found.keyword in _RATES else seconds, found.source
+    return None
+
+
+def _span_s(cards: Cards) -> float | None:
+    clocks = read_clocks(cards)[0]
+    ends: Sequence[list[float]] = [
+        [clock.jd for clock in clocks if clock.stamp == stamp] for stamp in (Stamp.START, Stamp.END)
+    ]
+    if not all(ends) or ends[1][0] <= ends[0][0]:
+        return None
+    return (ends[1][0] - ends[0][0]) * DAY_S
