@@ -19,6 +19,7 @@ from lightcurve.core.robust import MAD_TO_SIGMA
 from lightcurve.frames.cards import number
 from lightcurve.frames.pixels import Hdu, find_image, open_plain, open_source
 from lightcurve.frames.read import read_frame
+from lightcurve.frames.sections import read_layout
 
 _CHUNK_VALUES = 200_000  # 800 kB: fits the cache of one core
 _LEVEL_SAMPLES = 500_000
@@ -54,10 +55,11 @@ def open_rows(path: Path, spill: Path) -> RowSource:
         where_it_lies = (
             RowSource(path, path, (hdu.axes[1], hdu.axes[0]), _step(hdu)) if plain else None
         )
-    if where_it_lies and hdu.bitpix > 0:
+    whole = where_it_lies and read_layout(hdu.cards, where_it_lies.shape) is None
+    if where_it_lies and whole and hdu.bitpix > 0:
         return where_it_lies
     frame = read_frame(path, need_time=False)
-    if where_it_lies and len(frame.history) == 1:  # its numbers are counts as they stand
+    if where_it_lies and whole and len(frame.history) == 1:  # its numbers are counts as they stand
         return where_it_lies
     pixels = frame.pixels
     integer = bool(np.array_equal(pixels[:64], np.rint(pixels[:64])))

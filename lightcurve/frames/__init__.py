@@ -11,4 +11,5 @@ __all__ = [
     "pixels",
     "planes",
     "read",
+    "sections",
 ]

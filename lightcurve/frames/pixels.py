@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import FileIO
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -302,23 +303,28 @@ def find_image(source: Source) -> tuple[Hdu, Hdu]:
         When there is none, a header is broken, or the image is too large to be true.
     """
     primary = hdu = _read_hdu(source, 0, 0)
-    while True:
+    for hdu in chain([primary], following(source, primary)):
         if hdu.image:
-            _check_size(source, hdu)
+            check_size(source, hdu)
             return primary, hdu
-        following = hdu.offset + math.ceil(hdu.size / BLOCK) * BLOCK
-        if following > source.limit - BLOCK or hdu.index >= MAX_EXTENSIONS:
-            break
-        source.file.seek(following)
-        start = source.file.read(9)
-        if start != b"XTENSION=":
-            break
-        source.file.seek(following)
-        hdu = _read_hdu(source, hdu.index + 1, following)
     what = (
         "a header without image data" if hdu.index == 0 else "no 2-D image, only tables or spectra"
     )
     raise FrameError(source.path, f"holds {what}")
+
+
+def following(source: Source, hdu: Hdu) -> Iterator[Hdu]:
+    """Read the headers of the extensions behind one, as far as the file holds such."""
+    while True:
+        position = hdu.offset + math.ceil(hdu.size / BLOCK) * BLOCK
+        if position > source.limit - BLOCK or hdu.index >= MAX_EXTENSIONS:
+            return
+        source.file.seek(position)
+        if source.file.read(9) != b"XTENSION=":
+            return
+        source.file.seek(position)
+        hdu = _read_hdu(source, hdu.index + 1, position)
+        yield hdu
 
 
 def _read_hdu(source: Source, index: int, position: int) -> Hdu:
@@ -399,7 +405,7 @@ def _axes(path: Path, cards: Cards, prefix: str) -> tuple[int, ...]:
     return axes
 
 
-def _check_size(source: Source, hdu: Hdu) -> None:
+def check_size(source: Source, hdu: Hdu) -> None:
     """Refuse an image that the file cannot hold or the memory should not."""
     axes = " x ".join(str(length)[:20] for length in hdu.axes[:6])
     if hdu.axes[0] * hdu.axes[1] > MAX_PIXELS:

@@ -24,13 +24,23 @@ from lightcurve.frames.pixels import (
     Allocate,
     Hdu,
     Source,
+    check_size,
     choose_plane,
     find_image,
+    following,
     open_source,
     read_plain,
     read_tiled,
 )
 from lightcurve.frames.planes import plane_of, stored_in
+from lightcurve.frames.sections import (
+    join_amplifiers,
+    read_layout,
+    read_section,
+    trim,
+    trimmed_header,
+    with_cards,
+)
 from lightcurve.frames.units import in_counts, read_unit
 
 if TYPE_CHECKING:
@@ -55,6 +65,7 @@ class _Raw:
     shape: tuple[int, int]
     notes: tuple[str, ...]
     pixels: np.ndarray
+    level: float = 0.0  # ADU, of the overscan that was taken off
 
 
 def is_fits_name(path: str | Path) -> bool:
@@ -131,6 +142,8 @@ def read_frame(
     if plane_of(path) is not None and exposure.start_jd_utc is not None:
         _set_clock(header, exposure.start_jd_utc)
     pixels, notes = raw.pixels, raw.notes
+    if raw.level and exposure.saturation_adu is not None:
+        exposure = replace(exposure, saturation_adu=exposure.saturation_adu - raw.level)
     if not _is_integer(raw):
         pixels, exposure, of_unit = in_counts(pixels, read_unit(raw.cards), exposure, path)
         notes += of_unit
@@ -218,7 +231,42 @@ def _read(path: Path, pixels_by: Callable[[Source, Hdu], np.ndarray]) -> _Raw:
             text = _inherit(text, primary)
         cards = hdu.cards if text is hdu.text else parse_cards(text)
         shape = (hdu.axes[1], hdu.axes[0]) if plane[-1:] != (0,) else (hdu.axes[2], hdu.axes[1])
-        return _Raw(text, cards, shape, tuple(notes), pixels)
+        return _whole(source, primary, hdu, _Raw(text, cards, shape, tuple(notes), pixels))
+
+
+def _whole(source: Source, primary: Hdu, first: Hdu, raw: _Raw) -> _Raw:
+    """Trim an image, or put it together from those of its amplifiers, where its header says so."""
+    wanted = raw.pixels.size > 0
+    others = _amplifiers(source, first)
+    if others:
+        parts = [(first, raw.pixels)]
+        parts += [(hdu, read_plain(source, hdu) if wanted else raw.pixels) for hdu in others]
+        chip = join_amplifiers([(hdu.cards, (hdu.axes[1], hdu.axes[0]), one) for hdu, one in parts])
+        if chip is not None:
+            text = with_cards(_inherit(first.text, primary), chip.cards, without=chip.left_out)
+            note = f"put together from {len(parts)} amplifiers"
+            return _Raw(text, parse_cards(text), chip.shape, (note, *chip.notes), chip.pixels)
+    layout = read_layout(raw.cards, raw.shape)
+    if layout is None:
+        return raw
+    pixels, level = trim(raw.pixels, layout) if wanted else (raw.pixels, 0.0)
+    text = trimmed_header(raw.text, raw.cards, layout)
+    notes = (*raw.notes, *layout.notes)
+    return _Raw(text, parse_cards(text), layout.data.shape, notes, pixels, level)
+
+
+def _amplifiers(source: Source, first: Hdu) -> list[Hdu]:
+    """Find the images behind the first that are parts of the same detector."""
+    if first.tiled or read_section(first.cards, "detector_section") is None:
+        return []
+    alike = [
+        hdu
+        for hdu in following(source, first)
+        if hdu.image and not hdu.tiled and read_section(hdu.cards, "detector_section")
+    ]
+    for hdu in alike:
+        check_size(source, hdu)
+    return alike
 
 
 def _inherit(text: str, primary: Hdu) -> str:

@@ -222,6 +222,9 @@ def test_fits_names(name: str) -> None:
     assert not is_fits_name(name + ".txt")
 
 
+TRIMMED = {"a8280271.fits": (520, 512), "mef_raw_test_frame.fits": (1024, 1024)}
+
+
 def test_odd_files_give_a_frame_or_one_line(shared_data: Path) -> None:
     read = 0
     for path in sorted((shared_data / "odd-fits").rglob("*")):
@@ -233,6 +236,9 @@ def test_odd_files_give_a_frame_or_one_line(shared_data: Path) -> None:
             assert "\n" not in str(error)  # noqa: PT017 - either is right
             continue
         read += 1
+        if path.name in TRIMMED:  # what becomes of them: tests/frames/test_sections.py
+            assert frame.pixels.shape == TRIMMED[path.name]
+            continue
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with fits.open(path) as hdus:
