@@ -56,7 +56,7 @@ def inspect(
         return
     for line in summarise(rows):
         typer.echo(one_line(line))
-    if sets:
+    if len(sets) > 1 or any(len(one.nights) > 1 for one in sets):
         print_sets(sets)
     lines = [_file_line(entry) for entry in inventory.entries]
     names = [name for name in lines[0] if any(line[name] not in (None, "") for line in lines)]

@@ -163,6 +163,9 @@ OPTIONS: dict[str, Option] = {
     "time.exposure_s": Option(
         float, "--exposure", "Seconds that a light frame was exposed; overrides.", _CAMERA
     ),
+    "time.date_order": Option(
+        str, "--date-order", "Of dates such as 03/04/2020: dmy (day first) or mdy.", _CAMERA
+    ),
     "time.cadence_s": Option(
         float, "--cadence", "Seconds from plane to plane of a cube of frames.", _CAMERA
     ),

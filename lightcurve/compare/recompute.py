@@ -17,7 +17,7 @@ from lightcurve.core.errors import InputError
 from lightcurve.core.files import write_text
 from lightcurve.core.settings import Settings
 from lightcurve.core.table_text import csv_text
-from lightcurve.setup.target import find_target
+from lightcurve.setup.target import at_night, find_target
 from lightcurve.tables.light_curves import BARYCENTRIC, CIVIL
 
 __all__ = ["Recomputed", "recompute_table", "refuse_own_input", "write_recomputed"]
@@ -123,7 +123,7 @@ def recompute_table(
     bjd = np.full(len(table), np.nan)
     time_checks: tuple[TimeCheck, ...] = ()
     values: list[Assumed] = []
-    place = _direction(table, settings, target, values, notes)
+    place = _direction(table, settings, target, jd, values, notes)
     if place is not None and np.isfinite(jd).any():
         site = _site(table, settings, values, notes)
         bjd = times.bjd_tdb(jd, *place, site)
@@ -168,12 +168,20 @@ def _civil_times(table: AijTable, notes: list[str]) -> np.ndarray:
 
 
 def _direction(
-    table: AijTable, settings: Settings, target: str, values: list[Assumed], notes: list[str]
+    table: AijTable,
+    settings: Settings,
+    target: str,
+    jd: np.ndarray,
+    values: list[Assumed],
+    notes: list[str],
 ) -> tuple[float, float] | None:
-    """Coordinates of the target in degrees: given, else where the table has the star."""
+    """Coordinates of the target in degrees: given, else where the table has the star.
+
+    jd: (n,) JD UTC of the rows: a star that is known to move is where it was then.
+    """
     wanted = settings.target
     if wanted.ra is not None or wanted.planet_file is not None or wanted.name:
-        star = find_target(wanted)
+        star = at_night(find_target(wanted), jd.tolist())
         values.append(_coordinates((star.ra_deg, star.dec_deg), star.source))
         return star.ra_deg, star.dec_deg
     ra, dec = table.star("RA", target), table.star("DEC", target)

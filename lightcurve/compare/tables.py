@@ -22,7 +22,7 @@ from lightcurve.core.constants import DAY_S
 from lightcurve.core.data import LightCurve
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import Settings
-from lightcurve.setup.target import find_target
+from lightcurve.setup.target import at_night, find_target
 from lightcurve.tables.light_curves import TIME_KINDS, Choice, is_ours, read_curve
 
 __all__ = ["compare_files", "split_names", "spread_choices"]
@@ -407,8 +407,9 @@ def in_one_time_system(a: Side, b: Side, settings: Settings, notes: list[str]) -
     def with_bjd(side: Side) -> Side:
         if side.curve is None or side.time("bjd_tdb") is not None:
             return side
-        bjd = times.bjd_tdb(side.curve.jd_utc, star.ra_deg, star.dec_deg, settings.site.site())
-        notes.append(f"{side.table.name}: BJD_TDB computed from its JD_UTC, {star.source}")
+        there = at_night(star, side.curve.jd_utc.tolist())
+        bjd = times.bjd_tdb(side.curve.jd_utc, there.ra_deg, there.dec_deg, settings.site.site())
+        notes.append(f"{side.table.name}: BJD_TDB computed from its JD_UTC, {there.source}")
         return replace(side, curve=replace(side.curve, bjd_tdb=bjd))
 
     return with_bjd(a), with_bjd(b)

@@ -8,7 +8,14 @@ from typing import NamedTuple
 
 from lightcurve.core.constants import DAY_S, J2000_JD
 
-__all__ = ["EARLIEST_JD", "LATEST_JD", "iso_from_jd", "jd_from_iso", "parse_calendar"]
+__all__ = [
+    "EARLIEST_JD",
+    "LATEST_JD",
+    "both_orders",
+    "iso_from_jd",
+    "jd_from_iso",
+    "parse_calendar",
+]
 
 EARLIEST_JD, LATEST_JD = 2433282.5, 2506331.5  # 1950 to 2150: what a digital clock can mean
 _CLOCK = r"(\d{1,2})[:\s](\d{1,2})(?:[:\s](\d{1,2})(?:[.,](\d*))?)?\s*(Z|UTC?|[+-]\d{2}:?\d{2})?\s*"
@@ -56,6 +63,23 @@ def parse_calendar(text: str) -> CalendarTime | None:
     if day_s is None:
         return None
     return CalendarTime(midnight + day_s[0] / DAY_S, day_s[1], _parse_offset(match[9]))
+
+
+def both_orders(text: str) -> tuple[str, str] | None:
+    """Write an old date the new way, read day first and month first; None where one alone can be.
+
+    text: ``03/04/2020`` or ``03-04-20``, with or without a time; with dots the day comes first.
+    """
+    old = _OLD_DATE.fullmatch(text[:64])
+    if old is None or old[2] == ".":
+        return None
+    one, other, year = int(old[1]), int(old[3]), int(old[4])
+    if max(one, other) > 12 or one == other:
+        return None
+    if year < 100:
+        year += 1900 if year >= 70 else 2000
+    rest = text[: old.end()][old.end(4) :]
+    return f"{year:04d}-{other:02d}-{one:02d}{rest}", f"{year:04d}-{one:02d}-{other:02d}{rest}"
 
 
 def parse_time_of_day(

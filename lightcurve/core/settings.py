@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from lightcurve.core.constants import DAY_S
-from lightcurve.core.data import Colour, Site, Stamp, Style
+from lightcurve.core.data import Colour, DateOrder, Site, Stamp, Style
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import read_toml
 from lightcurve.core.registry import did_you_mean, one_of, registry_of
@@ -109,6 +109,9 @@ class TimeSettings(Model):
     )
     cadence_s: float | None = Field(
         default=None, gt=0, le=DAY_S, description="from plane to plane of a cube"
+    )
+    date_order: DateOrder | None = Field(
+        default=None, description="of dates such as 03/04/2020: dmy or mdy"
     )
     clock_correction_s: float = 0.0
 
@@ -404,14 +407,17 @@ class Settings(Model):
 
 
 def read_settings(path: str | Path) -> Settings:
-    """Read settings from a TOML file of at most 1 MB.
+    """Read settings from a TOML file of at most 1 MB; the record of a run, run.toml, is one.
 
     Raises
     ------
     InputError
         When the file is missing, too large, not TOML, or holds an unknown or impossible value.
     """
-    return make_settings(read_toml(path, "a settings file"), Path(path).name)
+    content = read_toml(path, "a settings file")
+    if {"lightcurve", "settings"} <= content.keys():
+        content = content["settings"]
+    return make_settings(content, Path(path).name)
 
 
 def make_settings(

@@ -17,11 +17,11 @@ import numpy as np
 
 from lightcurve.core import dates
 from lightcurve.core.constants import DAY_S, MJD_ZERO
-from lightcurve.core.data import Stamp
+from lightcurve.core.data import DateOrder, Stamp
 from lightcurve.core.errors import HeaderError
 from lightcurve.core.settings import TimeSettings
 from lightcurve.core.times import tt_minus_utc_s
-from lightcurve.frames.cards import Cards, decimals, number
+from lightcurve.frames.cards import Card, Cards, decimals, number
 from lightcurve.frames.dialects import DATE_KEYS, DATES, HOURS, LOCAL_CLOCKS, NUMBERS, TAI_SCALES
 
 _LOCAL = re.compile(r"\bLT\b|\blocal\b", re.IGNORECASE)
@@ -39,6 +39,7 @@ SAME_S = 0.002  # a number nearer than this to a coarser date was worked out fro
 SETTLE = "choose with --time-keyword, --utc-offset, --time-stamp or --exposure"
 # Where clocks stand that were never set: the days from which systems count.
 UNSET_DAYS_JD = (2440587.5, 2444239.5, 2444244.5, 2451544.5)  # 1970, 1980, GPS, 2000
+NEAR_DAYS = 2.0  # two dates of one night, one of them local
 CLOCK_SLACK_S = 1.0  # many programs cut the second rather than round it
 
 
@@ -69,6 +70,59 @@ class Clock:
         if part and exposure_s is None:
             return None
         return self.jd - part * (exposure_s or 0.0) / DAY_S
+
+
+def settle_dates(
+    cards: Cards, order: DateOrder | None, path: str | Path
+) -> tuple[Cards, list[str]]:
+    """Write dates that can be read day first or month first the one way that is meant.
+
+    By the setting, or by another date of the header that is near one reading alone; two digits of
+    a year are the old FITS form, day first. Returns the cards, and what to warn of. Raises
+    HeaderError where nothing tells.
+    """
+    keys = dict.fromkeys((*DATES, *DATE_KEYS, "DATE"))
+    doubtful = {k: both for k in keys if k in cards and (both := dates.both_orders(cards[k].text))}
+    if not doubtful:
+        return cards, []
+    key, (day_first, month_first) = next(iter(doubtful.items()))
+    text, warnings = cards[key].text, []
+    if order is None:
+        others = [c.jd for c in map(_whole_clock, cards.items()) if c and c.keyword not in doubtful]
+        near = {
+            DateOrder.DMY: _is_near(day_first, others),
+            DateOrder.MDY: _is_near(month_first, others),
+        }
+        told = [one for one, agrees in near.items() if agrees]
+        if len(told) == 1:
+            order = told[0]
+        elif re.search(r"\d{4}", text.split()[0]) is None:
+            order = DateOrder.DMY
+            text = (
+                f"{key} = {text[:20]!r} read day first, the old FITS form; --date-order settles it"
+            )
+            warnings.append(text)
+        else:
+            days = " or ".join(both[:10] for both in (day_first, month_first))
+            msg = f"{key} = {text[:20]!r} is {days}: give --date-order dmy (day first) or mdy"
+            raise HeaderError(path, key, msg)
+    which = order is DateOrder.MDY
+    settled = {k: cards[k]._replace(text=both[which]) for k, both in doubtful.items()}
+    return {**cards, **settled}, warnings
+
+
+def _whole_clock(entry: tuple[str, Card]) -> Clock | None:
+    """Read a card that has a date, if it is one of those."""
+    keyword, card = entry
+    if keyword in NUMBERS:
+        return _from_number(keyword, card.text)
+    return _from_date(keyword, card.text) if keyword in {*DATES, *DATE_KEYS, "DATE"} else None
+
+
+def _is_near(text: str, others: Sequence[float]) -> bool:
+    """Tell whether a date is that of another, or of the day after: local time, end of a night."""
+    read = dates.parse_calendar(text)
+    return read is not None and any(abs(read.jd - jd) < NEAR_DAYS for jd in others)
 
 
 def read_clocks(cards: Cards, offset_hours: float | None = None) -> tuple[list[Clock], list[str]]:

@@ -13,7 +13,7 @@ from lightcurve.core.dates import parse_calendar
 from lightcurve.core.errors import HeaderError
 from lightcurve.core.settings import CameraSettings, Settings, TimeSettings
 from lightcurve.frames.cards import Cards, find, find_all, number
-from lightcurve.frames.clocks import Scale, audit_clocks, combined_span_s, read_clocks
+from lightcurve.frames.clocks import Scale, audit_clocks, combined_span_s, read_clocks, settle_dates
 from lightcurve.frames.dialects import LOCAL_CLOCKS, OFFSET_CLOCKS, SET_POINTS
 from lightcurve.frames.kinds import is_stack, kind_by_keyword, kind_by_name, normalise_filter
 from lightcurve.frames.location import Moment, read_overhead, read_site
@@ -49,6 +49,11 @@ def normalise(
     """Normalise a header's cards; what is wrong with its times is handed back, not raised."""
     settings = settings or Settings()
     warnings: list[str] = []
+    undated: HeaderError | None = None
+    try:
+        cards, warnings = settle_dates(cards, settings.time.date_order, path)
+    except HeaderError as doubt:
+        undated = doubt
     whole, plane = cards, plane_of(path)
     if plane is not None:
         cards = of_one(whole)
@@ -60,7 +65,7 @@ def normalise(
         values["exposure_s"] = given, "setting time.exposure_s"
     else:
         values["exposure_s"] = _exposure_time(cards, warnings)
-    error = _set_time(values, cards, path, settings, warnings)
+    error = undated or _set_time(values, cards, path, settings, warnings)
     if error is None and plane is not None and kind not in TIMELESS:
         error = _set_plane(values, whole, path, plane, settings.time)
     pointing, said = read_pointing(cards)

@@ -25,6 +25,7 @@ from lightcurve.image.reduced import FoundBy, Placed, Prepared, Sources
 from lightcurve.image.sources import disturbed
 from lightcurve.setup.solving import describe_solution, request_for
 from lightcurve.setup.target import Target, at_night, find_target
+from lightcurve.setup.times import time_fault
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -60,7 +61,7 @@ def solve_frame(prepared: Prepared, settings: Settings) -> Solution:
     """Solve a frame with the solvers of the settings; raises SolveError when no solver can."""
     target = wanted_target(settings)
     if target is not None:
-        target = at_night(target, [prepared.frame.exposure])
+        target = at_night(target, [prepared.frame.exposure.mid_jd_utc])
     place = None if target is None else (target.ra_deg, target.dec_deg)
     request = request_for(prepared.frame, prepared.stars, settings.solve, place)
     solution = solve(request, settings.solve)
@@ -81,11 +82,13 @@ def field_of(
     radius = MARGIN * 0.5 * float(np.hypot(nx, ny)) * solution.scale_arcsec / 3600
     exposure = prepared.frame.exposure
     mid = exposure.mid_jd_utc
-    notes = () if mid else ("no time in the header: stars are taken where they were in 2000.0",)
+    notes: tuple[str, ...] = (time_fault(exposure, ra, dec),)
+    if not mid:
+        notes = ("no time in the header: stars are taken where they were in 2000.0",)
     epoch = 2000.0 + (mid - J2000_JD) / YEAR_DAYS if mid else 2000.0
     radius = min(radius, 90.0)
     field = Field(ra, dec, radius, epoch, mid, site_code=mpc_code, site=exposure.site)
-    return field, notes
+    return field, tuple(filter(None, notes))
 
 
 def place_sources(

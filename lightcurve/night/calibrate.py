@@ -16,7 +16,7 @@ from lightcurve.frames.names import product_stems
 from lightcurve.frames.read import read_frame
 from lightcurve.night.lights import choose_lights, label_files
 from lightcurve.night.masters import make_masters
-from lightcurve.night.sets import find_sets, reduce_sets
+from lightcurve.night.sets import FrameSet, find_sets, reduce_sets
 
 __all__ = ["calibrate_folder"]
 
@@ -50,7 +50,7 @@ def calibrate_folder(
     inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
     sets = find_sets(inventory, settings, fewest=1)
 
-    def calibrate(one: Inventory, place: Path) -> list[dict[str, Any]]:
+    def calibrate(_: FrameSet, one: Inventory, place: Path) -> list[dict[str, Any]]:
         return _calibrate(one, settings, place, progress)
 
     done = reduce_sets(inventory, sets, out, calibrate)

@@ -13,7 +13,7 @@ from lightcurve.frames.inventory import Inventory, check_folder, take_inventory
 from lightcurve.night.frame_table import report_inventory, write_frames_table
 from lightcurve.night.prepare import prepare_night
 from lightcurve.night.reduced import stack_results
-from lightcurve.night.sets import Reduced, find_sets, one_set, reduce_sets
+from lightcurve.night.sets import FrameSet, Reduced, find_sets, one_set, reduce_sets
 from lightcurve.night.settle import refuse_blank_sky
 from lightcurve.night.store import open_store
 from lightcurve.night.workers import measure_night
@@ -88,7 +88,7 @@ def measure_sets(
     target = find_target(settings.target, settings.catalogs)
     inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
 
-    def measure(one: Inventory, place: Path) -> Measured:
+    def measure(_: FrameSet, one: Inventory, place: Path) -> Measured:
         return _measure(one, target, settings, place, progress)
 
     return reduce_sets(inventory, find_sets(inventory, settings, target), out, measure)
@@ -97,7 +97,7 @@ def measure_sets(
 def _measure(
     inventory: Inventory, target: Target, settings: Settings, out: Path, progress: Progress
 ) -> Measured:
-    target = at_night(target, [e.exposure for e in inventory.used(FrameKind.LIGHT)])
+    target = at_night(target, [e.exposure.mid_jd_utc for e in inventory.used(FrameKind.LIGHT)])
     with open_log(out), open_store(out) as store:
         report_inventory(out, inventory, target)
         scene = prepare_night(inventory, target, settings, out / "masters", progress=progress)

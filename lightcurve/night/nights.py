@@ -50,10 +50,11 @@ def reduce_nights(
     check_folder(folder)
     target, clock = find_target(settings.target, settings.catalogs), Clock()
 
-    def reduce(one: Inventory, place: Path) -> Night:
+    def reduce(one: FrameSet, inventory: Inventory, place: Path) -> Night:
         own = Clock(dict(clock.timings_s))
+        chosen = one.chosen(settings) if one.label else settings
         return reduce_set(
-            one, target, settings, place, clock=own, sidecars=sidecars, progress=progress
+            inventory, target, chosen, place, clock=own, sidecars=sidecars, progress=progress
         )
 
     with open_log(out):
@@ -88,9 +89,9 @@ def plan_nights(
     inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
     sets = find_sets(inventory, settings, target)
 
-    def plan(one: Inventory, place: Path) -> Scene:
-        mine = at_night(target, [entry.exposure for entry in one.used(FrameKind.LIGHT)])
-        return prepare_night(one, mine, settings, place, progress=progress)
+    def plan(_: FrameSet, inventory: Inventory, place: Path) -> Scene:
+        mine = at_night(target, [e.exposure.mid_jd_utc for e in inventory.used(FrameKind.LIGHT)])
+        return prepare_night(inventory, mine, settings, place, progress=progress)
 
     with TemporaryDirectory() as masters:
         return sets, reduce_sets(inventory, sets, Path(masters), plan)

@@ -75,7 +75,9 @@ def stack_results(results: Iterable[FrameResult], recipe: Recipe) -> Measurement
     target = int(np.flatnonzero(plan.role == StarRole.TARGET)[0])
     good = [m.result for m in measured]
     jd, first = np.array([m.mid_jd_utc for m in measured]), measured[0].exposure
-    sky_place = (float(plan.ra_deg[target]), float(plan.dec_deg[target]), first.site)
+    # Frames measured together are of one telescope: where one does not tell its site, others do.
+    site = next((m.exposure.site for m in measured if m.exposure.site), None)
+    sky_place = (float(plan.ra_deg[target]), float(plan.dec_deg[target]), site)
     reference = np.array([plan.x_ref[target], plan.y_ref[target]])
     shift = np.array([move(m.registration.matrix, *reference) for m in measured]) - reference
     factor = recipe.settings.apertures.fwhm_factor
@@ -98,7 +100,7 @@ def stack_results(results: Iterable[FrameResult], recipe: Recipe) -> Measurement
         star_sky_std=_stacked(measured, "sky_std"),
         radius_used=None if factor is None else _stacked(measured, "radius_used"),
         fwhm_factor=factor,
-        site=first.site,
+        site=site,
         telescope_diameter_m=first.telescope_diameter_m,
         columns=_of_headers(good),
         x=_stacked(measured, "x"),

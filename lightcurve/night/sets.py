@@ -100,6 +100,15 @@ class FrameSet:
             "exposure": f"{lengths} s" if lengths else "",
         }
 
+    def chosen(self, settings: Settings) -> Settings:
+        """Give settings by which this set is found again among those of its folder."""
+        wanted: dict[str, Any] = {"join_nights": len(self.nights) > 1}
+        if len(self.nights) == 1:
+            wanted["night"] = self.nights[0]
+        if self.exposure.filter:
+            wanted["filter"] = self.exposure.filter
+        return settings.model_copy(update={"select": settings.select.model_copy(update=wanted)})
+
     @property
     def record(self) -> dict[str, Any]:
         """Everything about it, for programs."""
@@ -189,7 +198,7 @@ def reduce_sets(
     inventory: Inventory,
     sets: Sequence[FrameSet],
     out: Path,
-    reduce: Callable[[Inventory, Path], T],
+    reduce: Callable[[FrameSet, Inventory, Path], T],
 ) -> list[Reduced[T]]:
     """Do the same with every set of a folder that is to be reduced.
 
@@ -200,7 +209,7 @@ def reduce_sets(
     out : Path
         Of the only one; of several each has a folder of its own in it, named by its label.
     reduce : callable
-        Makes something of an inventory that holds one set alone, in a folder.
+        Makes something of a set, in a folder, from an inventory that holds it alone.
 
     Returns
     -------
@@ -216,7 +225,7 @@ def reduce_sets(
     _tell(sets)
     if len(used) == 1:
         only = _inventory_of(inventory, used[0], sets)
-        return [Reduced(used[0], out, reduce(only, out))]
+        return [Reduced(used[0], out, reduce(used[0], only, out))]
     log.warning("%d light curves, each with a folder of its own in %s", len(used), out)
     if (out / "run.toml").exists():
         log.warning("%s also holds an earlier run, which stays as it is", out)
@@ -225,7 +234,8 @@ def reduce_sets(
         folder = out / one.label
         log.warning("%s: %s", one.label, one)
         try:
-            found.append(Reduced(one, folder, reduce(_inventory_of(inventory, one, sets), folder)))
+            mine = _inventory_of(inventory, one, sets)
+            found.append(Reduced(one, folder, reduce(one, mine, folder)))
         except LightcurveError as error:
             log.warning("%s: %s", one.label, error)
             found.append(Reduced(one, folder, error=error))

@@ -87,7 +87,7 @@ def reduce_set(
 
     clock: has the time that the inventory took. Else as for `reduce_night`.
     """
-    target = at_night(target, [e.exposure for e in inventory.used(FrameKind.LIGHT)])
+    target = at_night(target, [e.exposure.mid_jd_utc for e in inventory.used(FrameKind.LIGHT)])
     with open_log(out), open_store(out) as store:
         report_inventory(out, inventory, target)
         with clock("prepare"):

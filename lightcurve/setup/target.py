@@ -6,7 +6,7 @@ import logging
 import re
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -93,13 +93,13 @@ def find_target(settings: TargetSettings, catalogs: CatalogSettings | None = Non
     return Target(name, ra, dec, source, motion=motion)
 
 
-def at_night(target: Target, exposures: Sequence[Exposure]) -> Target:
+def at_night(target: Target, moments: Iterable[float | None]) -> Target:
     """Move a target to where it stands when it was observed.
 
     Parameters
     ----------
-    exposures : sequence of Exposure
-        Of the frames; the middle of their times counts.
+    moments : iterable of float or None
+        Of the frames, JD UTC, NaN and None left out; the middle one counts.
 
     Returns
     -------
@@ -109,10 +109,10 @@ def at_night(target: Target, exposures: Sequence[Exposure]) -> Target:
     """
     from lightcurve.catalogs.motion import place_at
 
-    moments = [e.mid_jd_utc for e in exposures if e.mid_jd_utc is not None]
-    if target.motion is None or not moments:
+    known = [jd for jd in moments if jd is not None and np.isfinite(jd)]
+    if target.motion is None or not known:
         return target
-    moment, first = statistics.median(moments), (target.ra_deg, target.dec_deg)
+    moment, first = statistics.median(known), (target.ra_deg, target.dec_deg)
     ra, dec = place_at(*first, target.motion, moment)
     source = (
         f"{target.source}; moved {3600 * degrees_apart(first, (ra, dec)):.2f} arcsec by proper "

@@ -18,7 +18,7 @@ from lightcurve.core.times import altitude_deg, sidereal_deg, sun_altitude_deg
 from lightcurve.frames.inventory import Entry
 from lightcurve.setup.target import Target
 
-__all__ = ["SUNSET_DEG", "leave_out_impossible"]
+__all__ = ["SUNSET_DEG", "leave_out_impossible", "time_fault"]
 
 log = logging.getLogger(__name__)
 SUNSET_DEG = -0.833  # of the Sun's centre: refraction at the horizon, and half the disc
@@ -76,6 +76,25 @@ def leave_out_impossible(
         log.warning("%s left out: %s", lights[k].name, faults[k])
     kept = [entry for k, entry in enumerate(lights) if not faults[k]]
     return kept, {lights[k].path: faults[k] for k in wrong}
+
+
+def time_fault(exposure: Exposure, ra_deg: float, dec_deg: float) -> str:
+    """Hold the time of one frame against the sky.
+
+    Parameters
+    ----------
+    ra_deg, dec_deg : float
+        Its middle, ICRS.
+
+    Returns
+    -------
+    str
+        What cannot be true, and what would settle it; empty where nothing contradicts, or time or
+        site are not known.
+    """
+    field = Target("field", ra_deg, dec_deg, "the frame")
+    fault = _faults([exposure], field)[0]
+    return f"{fault}; {_remedy([exposure], field, 0.0)}" if fault else ""
 
 
 def _clock(exposure: Exposure) -> str:

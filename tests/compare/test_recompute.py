@@ -133,6 +133,24 @@ MISTAKES = {
 }
 
 
+def test_a_star_that_moves_is_where_it_was_when_observed(tmp_path: Path) -> None:
+    """60 arcsec in 18 years change a barycentric time by up to 0.14 s."""
+    planet = tmp_path / "planet.toml"
+    rate = 60_000 / ((JD.mean() - 2451545) / 365.25)
+    planet.write_text(
+        f"name = 'X-1 b'\nra = {RA}\ndec = {DEC}\nperiod_days = 1.3\nt0_bjd_tdb = 2458107.6\n"
+        "rp_over_rs = 0.1\na_over_rs = 8.0\ninclination_deg = 88.5\n"
+        f"pm_ra_mas_yr = 0\npm_dec_mas_yr = {rate}\n"
+    )
+    settings = make_settings({"target": {"planet_file": planet}})
+    found = recompute_table(write_table(tmp_path / "t.tbl", JD), settings)
+    [place] = [value for value in found.values if value.name == "coordinates"]
+    assert 3600 * (place.value[1] - DEC) == pytest.approx(60, abs=0.01)
+    assert "by proper motion" in place.source
+    expected = times.bjd_tdb(JD, RA, DEC + 60 / 3600, None)
+    assert_allclose(found.bjd_tdb, expected, rtol=0, atol=1e-3 / 86400)
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_known_mistake_is_named(mistake: str, tmp_path: Path) -> None:
     path = write_table(tmp_path / "t.tbl", MISTAKES[mistake]())

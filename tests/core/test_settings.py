@@ -138,3 +138,13 @@ def test_a_place_is_given_whole_or_not() -> None:
     assert Settings().site.site() is None
     given = make_settings({"site": {"latitude_deg": 31.0, "longitude_deg": -110.0}}).site.site()
     assert given == Site(31.0, -110.0, 0.0)
+
+
+def test_the_record_of_a_run_is_a_settings_file(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text('lightcurve = "0.1"\nseed = 3\n[settings]\nseed = 3\n[settings.camera]\n'
+                    'read_noise_e = 9.0\n[versions]\nnumpy = "2"\n')  # fmt: skip
+    assert read_settings(path).camera.read_noise_e == 9.0
+    path.write_text("lightcurve = 3\n")
+    with pytest.raises(InputError, match="no setting lightcurve"):
+        read_settings(path)

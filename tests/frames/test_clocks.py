@@ -7,9 +7,10 @@ from astropy.io.fits import Header
 
 from lightcurve.core.dates import jd_from_iso
 from lightcurve.core.errors import HeaderError
-from lightcurve.core.settings import TimeSettings
+from lightcurve.core.settings import TimeSettings, make_settings
 from lightcurve.frames.cards import parse_cards
 from lightcurve.frames.clocks import ClockReading, audit_clocks
+from lightcurve.frames.headers import normalise
 
 
 def audit(cards: dict, exposure_s: float | None = 60.0, **settings: object) -> ClockReading:
@@ -102,6 +103,46 @@ def test_doubt_is_an_error(cards: dict, message: str) -> None:
 )
 def test_old_forms_and_other_moments_are_read(cards: dict) -> None:
     assert mid_text(audit(cards), MID) == pytest.approx(0, abs=0.02)
+
+
+FIRST_HALF = ({"DATE-OBS": "03/04/2020 02:03:04.5"}, {"DATE-OBS": "03-04-2020T02:03:04.5"})
+
+
+def start_of(cards: dict[str, object], **settings: object) -> tuple[float | None, str]:
+    """Start by a whole header, and what is wrong with its time."""
+    header = Header([*cards.items(), ("EXPTIME", 60.0)])
+    text = header.tostring(endcard=False, padding=False)
+    made = make_settings({"time": settings})
+    exposure, error = normalise(parse_cards(text), path="x.fits", shape=(9, 9), settings=made)
+    return exposure.start_jd_utc, str(error or "") + "".join(exposure.warnings)
+
+
+@pytest.mark.parametrize("cards", FIRST_HALF)
+def test_day_or_month_first_is_asked_where_nothing_tells(cards: dict[str, object]) -> None:
+    start, said = start_of(cards)
+    assert start is None
+    assert "2020-04-03 or 2020-03-04: give --date-order" in said
+    for order, date in (("dmy", "2020-04-03"), ("mdy", "2020-03-04")):
+        expected = jd_from_iso(f"{date}T02:03:04.500")
+        assert start_of(cards, date_order=order)[0] == pytest.approx(expected, abs=1e-8)
+
+
+@pytest.mark.parametrize("date", ["2020-04-03", "2020-03-04"])
+@pytest.mark.parametrize("cards", FIRST_HALF)
+def test_another_date_of_the_header_tells(cards: dict[str, object], date: str) -> None:
+    jd = jd_from_iso(f"{date}T02:03:04.500")
+    for more in ({"DATE": f"{date}T11:00:00"}, {"MJD-OBS": jd - 2400000.5}):
+        start, said = start_of({**cards, **more})
+        assert start == pytest.approx(jd, abs=1e-8)
+        assert not said
+
+
+def test_two_digits_of_a_year_are_the_old_form_and_told() -> None:
+    start, said = start_of({"DATE-OBS": "03/04/20", "TIME-OBS": "02:03:04.5"})
+    assert start == pytest.approx(jd_from_iso("2020-04-03T02:03:04.500"), abs=1e-8)
+    assert "--date-order" in said
+    assert start_of({"DATE-OBS": "04/04/2020 02:03:04.5"})[1] == ""
+    assert start_of({"DATE-OBS": "03.04.2020 02:03:04.5"})[1] == ""
 
 
 def test_a_date_of_america_is_known_by_its_day() -> None:

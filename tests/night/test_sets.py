@@ -15,7 +15,7 @@ import lightcurve as lc
 from lightcurve.cli import app
 from lightcurve.core.data import Exposure, FrameKind, FrameStatus, Site
 from lightcurve.core.errors import InputError
-from lightcurve.core.settings import make_settings
+from lightcurve.core.settings import make_settings, read_settings
 from lightcurve.frames.inventory import Entry, Inventory, take_inventory
 from lightcurve.night.calibrate import calibrate_folder
 from lightcurve.night.measure_table import measure_folder
@@ -243,6 +243,10 @@ def test_a_run_for_each(folder: Path, tmp_path: Path) -> None:
         for name in ("report.html", "run.toml", "frames.csv"):
             assert (mine / name).exists()
     assert not (tmp_path / "out" / "run.toml").exists()
+    # Its record makes one of them again, alone.
+    record = tmp_path / "out" / "Rc-2024-10-02" / "run.toml"
+    [again] = plan_nights(folder, read_settings(record))[1]
+    assert {path.name.split("-light")[0] for path in again.made.lights} == {"made-0.0125-R"}
 
 
 def test_one_chosen_is_a_run_folder_as_ever(folder: Path, tmp_path: Path) -> None:

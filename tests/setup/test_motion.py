@@ -13,7 +13,7 @@ from astropy.time import Time
 
 from lightcurve.catalogs.motion import place_at
 from lightcurve.core.coordinates import degrees_apart
-from lightcurve.core.data import Exposure, Motion, Planet
+from lightcurve.core.data import Motion, Planet
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import Settings, make_settings
 from lightcurve.core.times import bjd_tdb
@@ -57,9 +57,9 @@ def test_places_are_those_of_astropy(jd: float, dec: float) -> None:
 
 def test_what_does_not_move_stays() -> None:
     target = Target("X", 20.0, 30.0, "options --ra and --dec", PLANET)
-    assert at_night(target, [Exposure(mid_jd_utc=2458850.0)]) is target
+    assert at_night(target, [2458850.0]) is target
     moving = replace(target, motion=Motion(100.0, 0.0))
-    assert at_night(moving, [Exposure()]) is moving
+    assert at_night(moving, [None, float("nan")]) is moving
     assert place_at(20.0, 30.0, None, 2458850.0) == (20.0, 30.0)
 
 

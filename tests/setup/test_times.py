@@ -23,7 +23,7 @@ from lightcurve.frames.headers import normalise
 from lightcurve.frames.inventory import Entry
 from lightcurve.night.nights import plan_nights
 from lightcurve.setup.target import Target
-from lightcurve.setup.times import leave_out_impossible
+from lightcurve.setup.times import leave_out_impossible, time_fault
 from sim import tiny_night
 
 LATITUDE, LONGITUDE = 31.68, -110.88
@@ -178,6 +178,15 @@ def test_one_odd_word_leaves_a_frame_out_only_where_it_is_far_off() -> None:
     assert list(left_out) == [Path("f007.fits")]
     assert "HA says hour angle" in left_out[Path("f007.fits")]
     assert len(kept) == 39
+
+
+def test_one_frame_is_held_against_the_sky_too() -> None:
+    place = TARGET.ra_deg, TARGET.dec_deg
+    good, late = night()[3], night(ahead_h=-7.0)[3]
+    assert time_fault(good.exposure, *place) == ""
+    assert "the Sun stands" in time_fault(late.exposure, *place)
+    assert "--utc-offset" in time_fault(late.exposure, *place)
+    assert "below the horizon" in time_fault(good.exposure, TARGET.ra_deg, -80.0)
 
 
 def test_milliseconds_for_seconds_stop_with_the_cadence() -> None:

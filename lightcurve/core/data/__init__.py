@@ -25,6 +25,7 @@ from lightcurve.core.data.curves import (
 from lightcurve.core.data.frames import (
     CALIBRATION,
     Colour,
+    DateOrder,
     Exposure,
     Frame,
     FrameKind,
@@ -69,6 +70,7 @@ __all__ = [
     "Criterion",
     "CurveRecipe",
     "CurveSource",
+    "DateOrder",
     "Detections",
     "Exposure",
     "Finding",

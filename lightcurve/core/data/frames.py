@@ -88,6 +88,13 @@ class Stamp(StrEnum):
         return {Stamp.START: 0.0, Stamp.MID: 0.5, Stamp.END: 1.0}[self]
 
 
+class DateOrder(StrEnum):
+    """What comes first in a date such as 03/04/2020."""
+
+    DMY = "dmy"
+    MDY = "mdy"
+
+
 class Quality(StrEnum):
     """How far a source, or a frame of a sequence, is to be trusted: the columns ``quality``."""
 
