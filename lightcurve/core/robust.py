@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["MAD_TO_SIGMA", "median_error", "robust_scatter", "without_runs"]
+__all__ = ["MAD_TO_SIGMA", "RUN", "median_error", "robust_scatter", "without_runs"]
 
-RUN = 3
+RUN = 3  # points in a row that are no accident
 MAD_TO_SIGMA = 1.482602218505602  # of a normal distribution: 1 over its upper quartile
 
 

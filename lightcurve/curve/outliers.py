@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lightcurve.core.robust import without_runs
+from lightcurve.core.robust import RUN, without_runs
 from lightcurve.curve.detrend import clipped_scatter
 
 OUTLIER_SIGMA = 4.5  # off the line through both sides: by noise alone one point in 150,000
@@ -15,6 +15,8 @@ LEFT_SIGMA = 3.5  # off both sides whichever neighbour is left out: that one may
 CLIP = 3.0
 EACH_SIDE = 4
 ONE_SIDE = 5  # a line through them, one step on, is known to 1.05 of a point's error
+FLANK = 2  # points on each side that may be the flank of a dip
+FLANK_SHARE = 0.2  # of its height: straight flanks of four points have a quarter and more
 PASSES = 3
 
 
@@ -33,7 +35,7 @@ def mark_outliers(time: np.ndarray, flux: np.ndarray, error: np.ndarray) -> np.n
     still far without any one neighbour, and not near what lies between the two next to them, nor
     near the line through either side alone: so neither a slope nor its beginning is an outlier. The
     first and the last point, also of a stretch between gaps, never are, nor are three or more in a
-    row on the same side.
+    row on the same side, the flanks of a short dip or flare counted.
     """
     finite = np.flatnonzero(np.isfinite(flux) & np.isfinite(time))
     rows = finite[np.argsort(time[finite], kind="stable")]
@@ -66,9 +68,12 @@ def _far_from_all(series: _Series, left_out: np.ndarray) -> np.ndarray:
     for k in np.flatnonzero(suspect).tolist():
         first = k - 1 if k and suspect[k - 1] and off[k - 1] * off[k] > 0 else k
         last = k + 1 if k + 1 < len(off) and suspect[k + 1] and off[k + 1] * off[k] > 0 else k
+        side = np.sign(off[k])
+        if last - first + 1 + _flanks(series, good, (first, last), float(off[k])) >= RUN:
+            continue
         before, after = _neighbours(series.time, good, (first, last), most=ONE_SIDE)
         if len(before) and len(after):
-            side, both = np.sign(off[k]), np.append(before, after)
+            both = np.append(before, after)
             single = (np.array([before[-1], after[0]]), before, after)
             without_one = (np.delete(both, one) for one in range(len(both)))
             found[k] = all(
@@ -77,6 +82,25 @@ def _far_from_all(series: _Series, left_out: np.ndarray) -> np.ndarray:
                 for some in models
             )
     return found
+
+
+def _flanks(series: _Series, good: np.ndarray, span: tuple[int, int], height: float) -> int:
+    """Count the points next to those of `span` that are the flanks of a short dip or flare.
+
+    Off to the same side as `height`, in sigmas, from the line through what is beyond them, and by
+    no small part of it.
+    """
+    before, after = _neighbours(series.time, good, span, most=EACH_SIDE + FLANK)
+    beyond = np.append(before[:-FLANK], after[FLANK:])
+    if len(beyond) < EACH_SIDE:
+        return 0
+    least, count = max(EXPLAINED_SIGMA, FLANK_SHARE * abs(height)), 0
+    for flank in (before[-FLANK:][::-1], after[:FLANK]):
+        for k in flank.tolist():
+            if np.sign(height) * _off(series, k, beyond) <= least:
+                break
+            count += 1
+    return count
 
 
 def _neighbours(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import process_time
 from types import SimpleNamespace
 
 import numpy as np
@@ -52,18 +53,41 @@ def test_white_noise_has_no_outliers(n: int, series: int) -> None:
 
 @pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize("sign", [-1, 1])
-def test_a_lone_point_of_six_sigma_is_found(name: str, sign: int) -> None:
+def test_a_lone_point_is_found(name: str, sign: int) -> None:
+    """A few of six sigma hide in a steep ingress, where it may be the ingress that bends."""
     rng, n = np.random.default_rng(5), 120
-    shape, hits, others = SHAPES[name](n), 0, 0
-    places = rng.integers(1, n - 1, 80)
-    for place in places:
-        flux = shape + NOISE * rng.normal(size=n)
-        flux[place] = shape[place] + 6 * sign * NOISE
-        found = marked(flux)
-        hits += found[place]
-        others += found.sum() - found[place]
-    assert hits >= 0.85 * len(places)
-    assert others <= 3
+    shape = SHAPES[name](n)
+    for size, wanted in ((6, 0.78), (12, 0.9), (25, 1)):
+        hits, others = 0, 0
+        places = rng.integers(1, n - 1, 60)
+        for place in places:
+            flux = shape + NOISE * rng.normal(size=n)
+            flux[place] = shape[place] + size * sign * NOISE
+            found = marked(flux)
+            hits += found[place]
+            others += found.sum() - found[place]
+        assert hits >= wanted * len(places)
+        assert others <= 3
+
+
+@pytest.mark.parametrize("half_width", [2.0, 2.5, 3.0, 4.0])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_short_eclipse_or_flare_is_none(half_width: float, sign: int) -> None:
+    """Four points and more, the outer ones far less off than the inner, wherever they fall."""
+    rng, lost = np.random.default_rng(12), 0
+    for depth in (10, 20, 50):
+        for _ in range(15):
+            apart = np.abs(np.arange(60) - 30 - rng.uniform(-0.5, 0.5))
+            shape = 1 + sign * depth * NOISE * np.clip(1 - apart / half_width, 0, None)
+            lost += marked(shape + NOISE * rng.normal(size=60)).any()
+    assert lost <= 3
+
+
+def test_a_long_night_costs_next_to_nothing() -> None:
+    flux = 1 + NOISE * np.random.default_rng(13).normal(size=8000)
+    start = process_time()
+    marked(flux)
+    assert process_time() - start < 1
 
 
 @pytest.mark.parametrize("step", [2.5, 5, 10, 25])
