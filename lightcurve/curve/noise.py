@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,6 +28,7 @@ MAX_ITERATIONS = 50
 ROUNDS = 8
 TOLERANCE = 1e-3
 GAIN_SIGMA = 3.3  # a gain to 30 %
+CONTRADICTS_SIGMA = 3.5  # by chance in one night of 2,000
 LEAST = 1e-9  # of 1 / g, e-^-1 ADU: photons without noise
 ANY = Settings()
 
@@ -35,14 +37,16 @@ ANY = Settings()
 class FieldNoise:
     """The noise that the field shows.
 
-    gain_e_per_adu, gain_err : the error is 0 where the gain was given. Where the stars are too much
-        alike to tell photons from floor, both are right together for stars as bright as they.
+    gain_e_per_adu, gain_err : the error is 0 where the gain was given, and not contradicted. Where
+        the stars are too much alike to tell photons from floor, both are right together for stars
+        as bright as they.
     """
 
     gain_e_per_adu: float
     gain_err: float
     floor: np.ndarray  # (n_radius,), relative scatter of a star bright beyond all photon noise
     n_stars: int
+    sky: np.ndarray  # (n_radius,), variance of the sky in an aperture over that of single pixels
 
     @property
     def gain_told(self) -> bool:
@@ -58,10 +62,12 @@ class FieldNoise:
 def measure_field_noise(
     measurements: Measurements, *, gain_e_per_adu: float | None = None, settings: Settings = ANY
 ) -> FieldNoise | None:
-    """Fit ``V = F / g + S + c^2 F^2`` to the variances V of the field's stars.
+    """Fit ``V = F / g + k S + c^2 F^2`` to the variances V of the field's stars.
 
-    F is a star's flux and S the sky's part, known from the annuli; V comes from how each star bends
-    away from the weighted mean of all, its own part in that mean accounted for: two stars are
+    F is a star's flux and S the sky's part by the scatter of the annuli's pixels. k is 1 unless the
+    stars show otherwise beyond doubt: in frames that were interpolated each pixel shares the noise
+    of its neighbours, and their scatter tells too little of their sum. V comes from how each star
+    bends away from the weighted mean of all, its own part in that mean accounted for: two stars are
     enough where the gain is known. Stars are weighted by the error of a variance, and those far off
     (variables, blends) lose their weight. Where the telescope is known its scintillation, uncertain
     by all of its variance, is one more measurement of c^2: it counts where the stars say little.
@@ -69,7 +75,8 @@ def measure_field_noise(
     Parameters
     ----------
     gain_e_per_adu : float, optional
-        Held fixed where it is known.
+        Of header or user, held fixed unless the stars contradict it beyond doubt: frames that were
+        averaged, interpolated or scaled have another.
     settings : Settings
         For the scintillation.
 
@@ -83,13 +90,30 @@ def measure_field_noise(
     stars = _take_stars(measurements, middle)
     if stars is None:
         return None
-    inverse, error, floor2 = _fit_stars(stars, gain_e_per_adu, air2)
-    floors = np.full(len(measurements.radii), floor2)
-    for k in set(range(len(floors))) - {middle}:
+    gain, sky = _judge_given(stars, gain_e_per_adu, air2)
+    fit = _fit_stars(stars, gain, air2, sky)
+    fits = [fit] * len(measurements.radii)
+    for k in set(range(len(fits))) - {middle}:
         others = _take_stars(measurements, k)
         if others is not None:
-            floors[k] = _fit_stars(others, 1 / inverse, air2)[2]
-    return FieldNoise(1 / inverse, error / inverse**2, np.sqrt(floors), stars.relative.shape[1])
+            fits[k] = _fit_stars(others, 1 / fit.inverse, air2, sky)
+    return FieldNoise(
+        gain_e_per_adu=1 / fit.inverse,
+        gain_err=fit.inverse_err / fit.inverse**2,
+        floor=np.sqrt([one.floor2 for one in fits]),
+        n_stars=stars.relative.shape[1],
+        sky=np.array([one.sky for one in fits]),
+    )
+
+
+class _Fit(NamedTuple):
+    """What the noise is made of; errors are 0 where a value was given."""
+
+    floor2: float
+    sky: float
+    sky_err: float
+    inverse: float  # of the gain, ADU/e-
+    inverse_err: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,8 +121,8 @@ class _Stars:
     """Stars of the field at one radius, (n_frame, n_star) each."""
 
     relative: np.ndarray  # flux over level, transparency and all; NaN where it does not count
-    photons: np.ndarray  # variance of that at a gain of 1 e-/ADU
-    sky: np.ndarray  # variance of that
+    photons: np.ndarray  # variance at a gain of 1 e-/ADU, relative to the light that is expected
+    sky: np.ndarray  # variance by the scatter of its pixels, as that
     triples: np.ndarray  # (3, n), from `neighbours`
 
 
@@ -117,57 +141,76 @@ def _take_stars(measurements: Measurements, k: int) -> _Stars | None:
         return None
     flux, level, area = flux[:, usable], level[usable], m.area[:, usable, k]
     sky = m.star_sky_std[:, usable] ** 2 * area * (1 + area / m.n_sky[:, usable])
-    # Photons come as the flux does: that of the star's own mean bends with its transparency.
-    return _Stars(flux / level, 1 / flux, sky / flux**2, triples)
+    # What is expected of a star, not what came: the noise of faint ones would enter their variance.
+    there = np.isfinite(flux)
+    total = (there * level).sum(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        expected = level * np.nansum(flux, axis=1, keepdims=True) / total
+        expected[~there] = np.nan
+        return _Stars(flux / level, 1 / expected, sky / expected**2, triples)
 
 
-def _fit_stars(stars: _Stars, gain: float | None, air2: float) -> tuple[float, float, float]:
-    """Fit 1 / g, with its error, and c^2, to how the bends exceed those of the model before.
+def _judge_given(
+    stars: _Stars, gain: float | None, air2: float
+) -> tuple[float | None, float | None]:
+    """Keep the gain given, and the sky as its pixels tell it, unless the stars contradict: None."""
+    found, sky = _fit_stars(stars, gain, air2, None), 1.0
+    of_sky = None if abs(found.sky - sky) > CONTRADICTS_SIGMA * found.sky_err else sky
+    if gain is None:
+        return None, of_sky
+    found = _fit_stars(stars, None, air2, of_sky)
+    off = abs(found.inverse - 1 / gain) > CONTRADICTS_SIGMA * found.inverse_err
+    told = found.inverse > GAIN_SIGMA * found.inverse_err
+    return None if off and told else gain, of_sky
 
-    Variances are relative to the flux in each frame, as the bends are to the stars' mean.
+
+def _fit_stars(stars: _Stars, gain: float | None, air2: float, sky: float | None) -> _Fit:
+    """Fit the parts of the noise to how far the bends exceed those of the model before.
+
+    Variances are relative to the flux in each frame, as the bends are to the stars' mean. Gain and
+    `sky` that are given are held fixed.
     """
-    known = None if gain is None else 1 / gain
-    inverse, error, floor2 = known or 1.0, 0.0, max(air2, 1e-6)
-    measured = np.isfinite(stars.relative)
+    given = np.array([np.nan, np.nan if sky is None else sky, np.nan if gain is None else 1 / gain])
+    free, prior = np.isnan(given), np.array([air2, 0.0, 0.0])
+    found = np.where(free, [max(air2, 1e-6), 1.0, 1.0], given)
+    errors, measured = np.zeros(3), np.isfinite(stars.relative)
+    parts = np.stack([np.ones_like(stars.sky), stars.sky, stars.photons])
     for _ in range(ROUNDS):
-        before = inverse, floor2
-        variance = np.fmax(stars.photons * inverse + stars.sky + floor2, 1e-12)
+        before = found.copy()
+        variance = np.fmax(np.einsum("p,pns->ns", found, parts), 1e-12)
         share = np.where(measured, 1 / variance, 0.0)
         ratio, spread = measure_excess(stars.relative, share, variance, stars.triples)
-        photons, sky, floor = (
-            np.nanmean(np.where(measured, part / variance, np.nan), axis=0)
-            for part in (stars.photons, stars.sky, 1.0)
+        design = np.nanmean(np.where(measured, parts / variance, np.nan), axis=1).T
+        fixed = design[:, ~free] @ found[~free]
+        found[free], errors[free] = _robust_fit(
+            design[:, free], ratio - fixed, fixed, spread, prior[free]
         )
-        fixed = sky if known is None else sky + known * photons
-        design = np.column_stack([floor] if known is not None else [floor, photons])
-        found, errors = _robust_fit(design, ratio - fixed, fixed, spread, air2)
-        floor2 = float(found[0])
-        if known is None:
-            inverse, error = max(float(found[1]), LEAST), float(errors[1])
-        if np.allclose(before, (inverse, floor2), rtol=TOLERANCE, atol=1e-12):
+        found[2] = max(found[2], LEAST)
+        if np.allclose(before, found, rtol=TOLERANCE, atol=1e-12):
             break
-    return inverse, error, floor2
+    floor2, of_sky, inverse = found.tolist()
+    return _Fit(floor2, of_sky, float(errors[1]), inverse, float(errors[2]))
 
 
 def _robust_fit(
-    design: np.ndarray, values: np.ndarray, fixed: np.ndarray, spread: np.ndarray, prior: float
+    design: np.ndarray, values: np.ndarray, fixed: np.ndarray, spread: np.ndarray, prior: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Least squares with Tukey's biweight, no coefficient below 0; coefficients and their errors.
 
     The error of a variance is a share, `spread`, of the variance: that of the model, not the one
     measured, or stars that happen to scatter little would weigh more and the fit come out low.
-    prior: what the first coefficient is to be, give or take as much; 0 where nothing is known.
+    prior: (k,), what each coefficient is to be, give or take as much; 0 where nothing is known.
     """
     from scipy.optimize import nnls
 
     robust = np.ones(len(values))
     sigma = spread * np.maximum(values + fixed, 0.1)
-    before = np.zeros((1, design.shape[1]))
-    before[0, 0] = 1 / prior if prior > 0 else 0.0
+    known = prior > 0
+    before = np.diag(1 / np.where(known, prior, np.inf))
     for _ in range(MAX_ITERATIONS):
         weight = np.sqrt(robust) / sigma
         rows = np.concatenate([weight[:, None] * design, before])
-        coefficients, _ = nnls(rows, np.append(weight * values, float(prior > 0)))
+        coefficients, _ = nnls(rows, np.append(weight * values, known))
         model = design @ coefficients
         off = (values - model) / sigma
         # Of few stars the spread is small by chance: that of variances is known.
@@ -204,6 +247,8 @@ def with_noise(
         rest = floor2 - of_air * np.mean(air2)
         extra2 = (of_air * air2[:, None] + rest)[:, None, :]
         photons = flux * (1 / noise.gain_e_per_adu - 1 / assumed_gain)
+        sky = np.maximum(measurements.flux_err**2 - flux / assumed_gain, 0)
+        photons += (noise.sky - 1) * sky
     variance = measurements.flux_err**2 + photons + extra2 * flux**2
     return replace(measurements, flux_err=np.sqrt(np.maximum(variance, 0)))
 

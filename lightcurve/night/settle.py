@@ -166,6 +166,12 @@ def settle_noise(
         )
     else:
         found = _describe_noise(noise)
+        if camera.gain_known and noise.gain_err:
+            log.warning(
+                "the scatter of the field's stars shows a gain of %.3g +- %.2g e-/ADU where %.4g "
+                "was given: frames that were scaled, averaged or interpolated have another; errors "
+                "follow the stars", noise.gain_e_per_adu, noise.gain_err, gain
+            )  # fmt: skip
         for one in found:
             log.info("%s", one)
         scene = replace(scene, values=merge_values(scene.values, found))
@@ -189,6 +195,10 @@ def _describe_noise(noise: FieldNoise) -> list[Assumed]:
             "%d stars do not tell the photons' noise from the floor: errors are right for stars as "
             "bright as they; --gain settles it", number
         )  # fmt: skip
+    of_sky = noise.sky[len(noise.sky) // 2]
+    if of_sky != 1:
+        text = f"{of_sky:.2f} times the variance of its pixels, each by itself"
+        found.append(Assumed("noise of the sky in an aperture", float(of_sky), "", source, text))
     return found
 
 

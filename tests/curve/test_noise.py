@@ -36,6 +36,7 @@ class Kind:
     air: float = 1.0  # scintillation over that of the formula
     told: bool = True  # whether the headers have gain and telescope
     cloud: bool = False
+    shared: float = 1.0  # variance of the sky in an aperture over that its pixels' scatter tells
     radii: tuple[int, ...] = (1, 3)  # of the ladder
 
 
@@ -55,7 +56,7 @@ def night(kind: Kind, seed: int) -> Measurements:
     own = 1 + own * rng.normal(size=(kind.n_frames, truth.n_stars, 1))
     cube = replace(
         cube, flux=cube.flux * own / GAIN, star_sky=cube.star_sky / GAIN, peak=cube.peak / GAIN,
-        star_sky_std=cube.star_sky_std / GAIN,
+        star_sky_std=cube.star_sky_std / GAIN / np.sqrt(kind.shared),
         telescope_diameter_m=cube.telescope_diameter_m if kind.told else None,
     )  # fmt: skip
     assumed = GAIN if kind.told else 1.0
@@ -79,6 +80,9 @@ KINDS = {
     "two others, gain not told": Kind(2, told=False), "clouds, four others": Kind(4, cloud=True),
     "faint": FAINT, "faint, four others": replace(FAINT, others=4),
     "faint, gain not told": replace(FAINT, told=False),
+    "faint, interpolated": replace(FAINT, shared=4.0),
+    "faint, interpolated, four others": replace(FAINT, shared=4.0, others=4),
+    "interpolated, not told": Kind(shared=4.0, told=False),
     "scintillation": BRIGHT, "scintillation, not told": replace(BRIGHT, told=False),
     "half of the formula's": replace(BRIGHT, air=0.5), "four bright": replace(BRIGHT, others=4),
     "no floor": Kind(electrons=5e6, floor=0.0), "long": Kind(n_frames=250),
@@ -120,10 +124,27 @@ def test_gain_and_floor_are_found(floor: float) -> None:
     assert np.mean([one.usual_floor for one in found]) == pytest.approx(floor, rel=0.1)
 
 
-def test_a_known_gain_is_kept() -> None:
-    found = measure_field_noise(night(Kind(floor=0.003), 1), gain_e_per_adu=GAIN)
-    assert (found.gain_e_per_adu, found.gain_err, found.gain_told) == (GAIN, 0.0, True)
-    assert found.usual_floor == pytest.approx(0.003, rel=0.1)
+def test_a_known_gain_is_kept_unless_the_stars_contradict_it() -> None:
+    cubes = [night(Kind(floor=0.003, electrons=1e5, radii=(2,)), seed) for seed in range(12)]
+    kept = [measure_field_noise(cube, gain_e_per_adu=GAIN) for cube in cubes]
+    assert {(one.gain_e_per_adu, one.gain_err, one.gain_told) for one in kept} == {
+        (GAIN, 0.0, True)
+    }
+    assert np.mean([one.usual_floor for one in kept]) == pytest.approx(0.003, rel=0.05)
+    wrong = [measure_field_noise(cube, gain_e_per_adu=4 * GAIN) for cube in cubes[:4]]
+    assert all(one.gain_err > 0 for one in wrong)
+    assert np.mean([one.gain_e_per_adu for one in wrong]) == pytest.approx(GAIN, rel=0.2)
+
+
+def test_the_sky_shared_by_pixels_is_found_and_not_where_there_is_none() -> None:
+    for shared in (1.0, 3.0):
+        kind = replace(FAINT, shared=shared)
+        found = [
+            measure_field_noise(night(kind, seed), gain_e_per_adu=GAIN).sky for seed in range(8)
+        ]
+        assert np.mean(found, axis=0) == pytest.approx(shared, rel=0.1)
+        if shared == 1.0:
+            assert np.all(np.array(found) == 1.0)
 
 
 def test_the_floor_is_that_of_each_aperture() -> None:
@@ -160,10 +181,11 @@ def test_stars_alike_do_not_tell_the_gain() -> None:
 def test_errors_follow_the_noise() -> None:
     """Photons of another gain and the floor, added in squares."""
     cube = night(Kind(), 3)
-    found = FieldNoise(4.0, 0.1, np.array([0.01, 0.02]), 50)
+    found = FieldNoise(4.0, 0.1, np.array([0.01, 0.02]), 50, np.array([1.0, 3.0]))
     noisy = with_noise(cube, found, assumed_gain=2.0)
     flux = np.maximum(cube.flux, 0)
-    expected = cube.flux_err**2 + flux * (1 / 4 - 1 / 2) + (found.floor * flux) ** 2
+    sky = np.maximum(cube.flux_err**2 - flux / 2, 0)
+    expected = flux / 4 + found.sky * sky + (found.floor * flux) ** 2
     np.testing.assert_allclose(noisy.flux_err**2, np.maximum(expected, 0), rtol=1e-6)
 
 
@@ -172,7 +194,7 @@ def test_the_floor_is_what_the_field_shows_with_a_telescope_or_without(floor: fl
     cube = night(replace(BRIGHT, radii=(2,)), 1)
     air = star_scintillation(cube)
     assert 0.004 < np.median(air) < 0.02
-    noise = FieldNoise(GAIN, 0.0, np.array([floor]), 40)
+    noise = FieldNoise(GAIN, 0.0, np.array([floor]), 40, np.ones(1))
     plain = replace(cube, telescope_diameter_m=None)
     with_air, without = (
         np.mean(with_noise(one, noise, assumed_gain=GAIN).flux_err ** 2 / one.flux**2)
