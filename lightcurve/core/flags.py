@@ -6,11 +6,15 @@ frame. Columns named ``flags`` hold the sum of the bits; `describe` turns it bac
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import IntFlag
 
 import numpy as np
 
-__all__ = ["PIXEL_MEANING", "Flag", "PixelFlag", "count_pixels", "describe"]
+__all__ = [
+    "NO_POINT", "PIXEL_MEANING", "UNUSABLE", "Flag", "PixelFlag", "count_flags", "count_pixels",
+    "describe",
+]  # fmt: skip
 
 
 class PixelFlag(IntFlag):
@@ -44,6 +48,7 @@ class Flag(IntFlag):
     PLATE_SOLVED = 4096
     UNSURE = 8192
     MENDED = 16384
+    NO_COMPARISON = 32768
 
 
 PIXEL_MEANING = {
@@ -67,14 +72,28 @@ MEANING = {
     Flag.CROWDED: "another star lies in the aperture",
     Flag.FEW_SKY_PIXELS: "too few pixels were left to measure the sky",
     Flag.NEGATIVE_FLUX: "the flux above the sky is not positive",
-    Flag.CLOUD: "the comparison stars together are far fainter than usual",
+    Flag.CLOUD: "the comparison stars together are far fainter than a clear sky lets them be",
     Flag.OUTLIER: "far from its neighbours in time",
     Flag.NOT_MEASURED: "not measured in this frame",
     Flag.TIME_UNCERTAIN: "the header's clock leaves the time open by more than 1 s either way",
     Flag.PLATE_SOLVED: "the frame did not match the reference: placed by solving it on the sky",
     Flag.UNSURE: "seen only where its neighbours were taken off, and may be what the PSF missed",
     Flag.MENDED: "a bad pixel in the aperture was given the light opposite the star's centre",
+    Flag.NO_COMPARISON: "no comparison star was well measured in this frame",
 }
+
+# What a measurement must not have.
+UNUSABLE = (
+    Flag.EDGE
+    | Flag.SATURATED
+    | Flag.NON_LINEAR
+    | Flag.BAD_PIXEL
+    | Flag.FEW_SKY_PIXELS
+    | Flag.NEGATIVE_FLUX
+    | Flag.NOT_MEASURED
+)
+# What a point of a light curve must not have.
+NO_POINT = UNUSABLE | Flag.CLOUD | Flag.OUTLIER | Flag.NO_COMPARISON
 
 
 def describe(bits: int, family: type[IntFlag] = Flag) -> str:
@@ -82,6 +101,15 @@ def describe(bits: int, family: type[IntFlag] = Flag) -> str:
     names = [flag.name or "" for flag in family if bits & flag]
     unknown = int(bits) & ~sum(int(flag) for flag in family)
     return " ".join([*names, *([str(unknown)] if unknown else [])])
+
+
+def count_flags(flags: np.ndarray, unflagged: str = "") -> str:
+    """Count each combination of flags, the most frequent first: ``"3 cloud, 1 outlier"``.
+
+    flags: (n,) int array. unflagged: the word for none.
+    """
+    words = Counter(describe(bits).lower().replace("_", "-") or unflagged for bits in flags)
+    return ", ".join(f"{n} {name}" for name, n in words.most_common())
 
 
 def count_pixels(bad: np.ndarray) -> dict[str, int]:

@@ -7,20 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightcurve.core.data import Aperture, ApertureKind, Measurements
-from lightcurve.core.flags import Flag
+from lightcurve.core.flags import UNUSABLE
 
-__all__ = ["UNUSABLE", "Slice", "interpolation_weights", "take_aperture"]
+__all__ = ["Slice", "interpolation_weights", "take_aperture"]
 
 FWHM_FACTORS = (0.8, 0.9, 1.0, 1.15, 1.3, 1.5, 1.75, 2.0, 2.5)
-UNUSABLE = (
-    Flag.EDGE
-    | Flag.SATURATED
-    | Flag.NON_LINEAR
-    | Flag.BAD_PIXEL
-    | Flag.FEW_SKY_PIXELS
-    | Flag.NEGATIVE_FLUX
-    | Flag.NOT_MEASURED
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

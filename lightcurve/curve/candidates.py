@@ -11,13 +11,13 @@ from lightcurve.core.data import Aperture, ApertureKind, Measurements, StarRole
 from lightcurve.core.flags import Flag
 from lightcurve.core.settings import StarSettings
 from lightcurve.curve.aperture import Slice, take_aperture
+from lightcurve.curve.check import Pick, pick_check
 from lightcurve.curve.ensemble import build_ensemble
 
 MIN_PRESENT = 0.5  # of the frames in which the target is good
 MAX_CLIPPED = 0.01  # of a star's measurements
 MAX_NOISE_RATIO = 3.0  # of its scatter to that of stars as bright
 TOO_BRIGHT = 0.95  # of the clipping level: an 8-bit step below it is already bent
-STEADY = 0.9  # of the frames in which the target is good: wanted of a check star
 REFERENCE_RADIUS_FWHM = 1.3
 
 
@@ -26,7 +26,7 @@ class Candidates:
     """What is left to choose from."""
 
     rows: np.ndarray  # (n,) int, rows of the plan that may be comparisons, ascending
-    check: int | None  # row of the check star
+    check: Pick
     forced: bool  # the user named the comparisons: all of them are used
     roles: Mapping[int, tuple[StarRole, str]]  # rows whose role has changed, with the reason
     saturation_adu: float | None  # clipping level seen in the peaks
@@ -36,31 +36,34 @@ class Candidates:
 def pick_candidates(measurements: Measurements, settings: StarSettings) -> Candidates:
     """Drop candidates that saturate, leave the field or vary, and set a check star apart.
 
-    The check star is the quiet candidate nearest the target in brightness, of those good in nine of
-    ten frames where there are such; there is none when fewer than three candidates are left, unless
-    the user named one.
+    Stars that leave the field are kept for frames in which no other is good.
     """
     plan, piece = measurements.plan, _reference(measurements)
     named = np.flatnonzero(plan.role == StarRole.CHECK)
-    check = int(named[0]) if len(named) else None
+    check = Pick(int(named[0]), "") if len(named) else None
     rows = np.flatnonzero(plan.role == StarRole.COMPARISON)
     ceiling = clipping_level(measurements.peak)
     if settings.comparisons:
+        check = check or Pick(None, "the comparison stars were named, and no check star")
         return Candidates(rows, check, True, {}, ceiling, piece.good[:, 0])  # noqa: FBT003
     roles: dict[int, tuple[StarRole, str]] = {}
     for row in rows:
-        reason = _night_veto(piece, int(row), ceiling)
+        reason = _clipped(piece, int(row), ceiling)
         if reason:
             roles[int(row)] = (StarRole.FIELD, reason)
+    rows = np.array([row for row in rows if int(row) not in roles], dtype=int)
+    departing = _departing(piece, rows)
+    roles |= {row: (StarRole.FIELD, text) for row, text in departing.items()}
     rows = np.array([row for row in rows if int(row) not in roles], dtype=int)
     varying = _varying(piece, rows)
     roles |= {int(row): (StarRole.FIELD, text) for row, text in varying.items()}
     rows = np.array([row for row in rows if int(row) not in varying], dtype=int)
-    if check is None and len(rows) >= 3:
-        check = _nearest_in_brightness(piece, rows)
-        text = "check star: takes no part in the ensemble, nearest the target in brightness"
-        roles[check] = (StarRole.CHECK, text)
-    rows = rows[rows != check]
+    if check is None:
+        check = pick_check(piece, rows, plan)
+    if check.row is not None and not len(named):
+        text = "check star: takes no part in the ensemble, most like the target and alone"
+        roles[check.row] = (StarRole.CHECK, text)
+    rows = rows[rows != check.row]
     return Candidates(rows, check, False, roles, ceiling, piece.good[:, 0])  # noqa: FBT003
 
 
@@ -86,8 +89,8 @@ def _reference(measurements: Measurements) -> Slice:
     return take_aperture(measurements, Aperture(ApertureKind.FIXED, nearest))
 
 
-def _night_veto(piece: Slice, row: int, ceiling: float | None) -> str:
-    """Why a star fails over the night; empty when it does not."""
+def _clipped(piece: Slice, row: int, ceiling: float | None) -> str:
+    """Why a star is too bright over the night; empty when it is not."""
     measured = (piece.flags[:, row] & int(Flag.NOT_MEASURED)) == 0
     clipped = (piece.flags[:, row] & int(Flag.SATURATED | Flag.NON_LINEAR)) != 0
     if ceiling is not None:
@@ -95,11 +98,37 @@ def _night_veto(piece: Slice, row: int, ceiling: float | None) -> str:
     clipped &= measured
     if clipped.sum() > max(1, MAX_CLIPPED * measured.sum()):
         return f"saturated or nearly so in {clipped.sum()} of {measured.sum()} frames"
-    wanted = piece.good[:, 0]
-    present = (piece.good[:, row] & wanted).sum()
-    if present < max(3, MIN_PRESENT * wanted.sum()):
-        return f"good in only {present} of the target's {wanted.sum()} frames"
     return ""
+
+
+def _departing(piece: Slice, rows: np.ndarray) -> dict[int, str]:
+    """Stars missing where the target is good, but for those without which frames would be lost."""
+    wanted = piece.good[:, 0]
+    present = piece.good[:, rows] & wanted[:, None]
+    number = present.sum(axis=0)
+    kept = number >= max(3, MIN_PRESENT * wanted.sum())
+    for k in cover(present, np.flatnonzero(kept), np.argsort(-number, kind="stable")):
+        kept[k] = True
+    return {
+        int(row): f"good in only {n} of the target's {wanted.sum()} frames"
+        for row, n, keep in zip(rows, number, kept, strict=True)
+        if not keep
+    }
+
+
+def cover(present: np.ndarray, chosen: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Add stars to those chosen until every frame has one that any star could serve.
+
+    present: (n_frame, n_star) bool array. chosen: (n,) int array, columns of it. order: all
+    columns, those to be taken first where several serve as many frames. Returns columns.
+    """
+    chosen = list(chosen)
+    lost = present.any(axis=1) & ~present[:, chosen].any(axis=1)
+    while lost.any():
+        serves = present[lost][:, order].sum(axis=0)
+        chosen.append(int(order[np.argmax(serves)]))
+        lost &= ~present[:, chosen[-1]]
+    return np.array(chosen, dtype=int)
 
 
 def _varying(piece: Slice, rows: np.ndarray) -> dict[int, str]:
@@ -125,18 +154,6 @@ def _usual_scatter(level: np.ndarray, scatter: np.ndarray, half_width: int = 4) 
         first = np.clip(place - half_width, 0, max(0, len(level) - 2 * half_width - 1))
         usual[row] = np.median(scatter[order[first : first + 2 * half_width + 1]])
     return usual
-
-
-def _nearest_in_brightness(piece: Slice, rows: np.ndarray) -> int:
-    """Row of the star whose median flux is nearest the target's, in magnitudes.
-
-    Stars that are missing in more than a tenth of the night serve only where there is no other.
-    """
-    steady = piece.good[piece.good[:, 0]][:, rows].mean(axis=0) >= STEADY
-    rows = rows[steady] if steady.any() else rows
-    flux = np.where(piece.good, piece.flux, np.nan)
-    ratio = [np.nanmedian(flux[:, row] / flux[:, 0]) for row in rows]
-    return int(rows[np.nanargmin(np.abs(np.log(ratio)))])
 
 
 def take_present(piece: Slice, rows: np.ndarray, *, steady: bool) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""Aperture and comparison stars, chosen together by how quiet the result is out of transit.
+"""Aperture and comparison stars, chosen together by the expected error of what is wanted.
 
-Every aperture is tried with every number of comparison stars; frames and points that deserve a flag
-get it, and nothing is removed.
+Every aperture is tried with all comparison stars, and with fewer where that is quieter beyond luck.
+The check star has no vote. Frames and points that deserve a flag get it, and nothing is removed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from lightcurve.core.covariates import SLOW, covariates_of
 from lightcurve.core.data import (
     Aperture,
+    CheckVerdict,
     Criterion,
     CurveRecipe,
     LightCurve,
@@ -26,22 +27,18 @@ from lightcurve.core.flags import Flag
 from lightcurve.core.quantities import beside_curve, columns_of
 from lightcurve.core.settings import Settings
 from lightcurve.curve.aperture import Slice, frame_radius, list_apertures, take_aperture
-from lightcurve.curve.candidates import Candidates, pick_candidates, take_present
-from lightcurve.curve.detrend import (
-    clipped_scatter,
-    design_matrix,
-    point_to_point,
-    remove_trend,
-)
+from lightcurve.curve.candidates import Candidates, cover, pick_candidates, take_present
+from lightcurve.curve.check import judge_check
+from lightcurve.curve.detrend import design_matrix
 from lightcurve.curve.ensemble import Ensemble, build_ensemble, relative_flux, take_members
 from lightcurve.curve.outliers import mark_outliers
+from lightcurve.curve.worth import Question, ask, is_quieter
 
 __all__ = ["MIN_POINTS", "choose_curve", "star_curves"]
 
 CLOUD_FRACTION = 0.6  # of the light expected at that airmass
 LADDER = (1, 2, 3, 4, 6, 8, 11, 15, 20, 30, 50, 100)
 MIN_POINTS = 5  # good measurements of the target, for a light curve at all
-MIN_TO_CHOOSE = 20  # for a scatter known to 16 %: with fewer, the quietest star is a lucky one
 MIN_OUTSIDE = 10  # outside the predicted transit, for a scatter to be measured there
 MIN_LEVEL = 3  # points outside the transit whose median is taken for 1
 log = logging.getLogger(__name__)
@@ -49,20 +46,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One aperture with one number of comparison stars, and what it reached.
+    """One aperture with one set of comparison stars.
 
-    target_scatter, check_scatter : relative; NaN where there is no check star.
+    error : expected, of what the user wants. scatter : of the target.
     """
 
     aperture: Aperture
     members: tuple[int, ...]  # rows of the plan
-    target_scatter: float
-    check_scatter: float
-
-    @property
-    def merit(self) -> float:
-        """Both scatters together: the smaller the better."""
-        return float(np.hypot(self.target_scatter, np.nan_to_num(self.check_scatter)))
+    error: float
+    scatter: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,26 +64,17 @@ class Search:
     measurements: Measurements
     settings: Settings
     candidates: Candidates
+    question: Question
     # (n_frame,) bool, frames outside the predicted transit; None where none is predicted
     outside: np.ndarray | None
-    design: np.ndarray  # (n_frame, n), of the trend that is taken out before scatter is measured
-
-    @property
-    def scored(self) -> np.ndarray | None:
-        """Frames whose scatter counts; None where that of neighbouring points does."""
-        if self.outside is None:
-            return None
-        enough = (self.outside & self.candidates.target_good).sum() >= MIN_OUTSIDE
-        return self.outside if enough else None
-
-    @property
-    def few(self) -> bool:
-        """Whether there are too few points to tell quiet comparison stars from lucky ones."""
-        return bool(self.candidates.target_good.sum() < MIN_TO_CHOOSE)
 
 
 def choose_curve(
-    measurements: Measurements, settings: Settings, *, in_transit: np.ndarray | None = None
+    measurements: Measurements,
+    settings: Settings,
+    *,
+    in_transit: np.ndarray | None = None,
+    dip: np.ndarray | None = None,
 ) -> LightCurve:
     """Choose aperture, comparison stars and check star, and form the light curve with its recipe.
 
@@ -105,6 +88,9 @@ def choose_curve(
     in_transit : (n_frame,) bool array, optional
         True where a transit is predicted, with its uncertainty. Without it the target counts by
         the differences of neighbouring points.
+    dip : (n_frame,) float array, optional
+        Shape of the predicted transit, 0 outside and 1 at its deepest: with it the errors of depth
+        and mid-time decide, without it that of the level.
 
     Raises
     ------
@@ -114,20 +100,17 @@ def choose_curve(
     apertures = list_apertures(measurements, follow_seeing=settings.apertures.style != Style.AIJ)
     candidates = pick_candidates(measurements, settings.stars)
     outside = None if in_transit is None else ~np.asarray(in_transit, dtype=bool)
+    good = candidates.target_good
+    enough = outside is not None and (outside & good).sum() >= MIN_OUTSIDE
     design = design_matrix(covariates_of(columns_of(measurements)), SLOW)
-    search = Search(measurements, settings, candidates, outside, design)
+    scored = outside if enough else None
+    question = ask(measurements.jd_utc, design, dip=dip, scored=scored, good=good)
+    search = Search(measurements, settings, candidates, question, outside)
     options = [option for aperture in apertures for option in try_aperture(search, aperture)]
     if not options:
         msg = f"no light curve: {_why_none(search)}"
         raise FitError(msg)
-    best = min(options, key=lambda option: option.merit)
-    if search.few and not candidates.forced:
-        text = "%d good points are too few to tell quiet comparison stars (%d): %s %d are used"
-        number, used = int(candidates.target_good.sum()), len(best.members)
-        which = (
-            "all" if used == len(candidates.rows) else f"of {len(candidates.rows)} the brightest"
-        )
-        log.warning(text, number, MIN_TO_CHOOSE, which, used)
+    best = min(options, key=lambda option: option.error)
     return _form(search, best)
 
 
@@ -150,7 +133,7 @@ def star_curves(measurements: Measurements, light_curve: LightCurve) -> tuple:
 
 
 def mark_clouds(transparency: np.ndarray, airmass: np.ndarray) -> np.ndarray:
-    """Find the frames below 60 % of the clear sky, or whose transparency is not known.
+    """Find the frames below 60 % of the clear sky; not those whose transparency is not known.
 
     The clear-sky line log T = a - k X is fitted to the upper envelope: points below are dropped.
     """
@@ -170,40 +153,44 @@ def mark_clouds(transparency: np.ndarray, airmass: np.ndarray) -> np.ndarray:
         line = design @ coefficients
         spread = max(float(np.std(magnitude[use] - line[use])), 0.02)
         use = finite & (magnitude > line - 1.5 * spread)
-    return ~finite | (magnitude - line < np.log(CLOUD_FRACTION))
+    return finite & (magnitude - line < np.log(CLOUD_FRACTION))
 
 
 def try_aperture(search: Search, aperture: Aperture) -> list[Option]:
-    """Try every number of comparison stars at one aperture, quietest stars first.
+    """Try all comparison stars at one aperture, and fewer where the curve is quieter beyond luck.
 
-    With too few points to tell which are quiet, all are tried at once: the brightest, where they
-    are more than the settings allow. Empty where the target has too few good measurements, or no
-    comparison star any.
+    At weights that fit their noise more stars never harm: fewer are better only where the weights
+    are wrong. Empty where the target has too few good measurements, or no comparison star any.
     """
     piece, candidates = take_aperture(search.measurements, aperture), search.candidates
     steady = search.settings.apertures.style == Style.AIJ
     rows = take_present(piece, candidates.rows, steady=steady)
     if not len(rows) or piece.good[:, 0].sum() < MIN_POINTS:
         return []
-    stars = search.settings.stars
     ensemble = join_stars(piece, rows, search.settings.weights)
-    worth = ensemble.level if search.few else _worth(ensemble, piece, rows)
-    order = np.argsort(-worth, kind="stable")
-    most = len(rows) if candidates.forced else min(len(rows), stars.max_comparisons)
-    smaller = [] if candidates.forced or search.few else [n for n in LADDER if n < most]
-    options = []
-    for size in [*smaller, most]:
-        members = np.sort(order[:size])
+    present = ensemble.used & piece.good[:, :1]
+    order = np.argsort(-_worth(ensemble, present), kind="stable")
+    most = len(rows) if candidates.forced else search.settings.stars.max_comparisons
+    options: list[Option] = []
+    full: np.ndarray | None = None
+    for size in _sizes(min(most, len(rows)), forced=candidates.forced):
+        members = np.sort(cover(present, order[:size], order))
         part = take_members(ensemble, members)
-        target = _scatter(search, part, piece, 0)
-        check = (
-            float("nan")
-            if candidates.check is None
-            else _scatter(search, part, piece, candidates.check)
-        )
-        if np.isfinite(target):
-            options.append(Option(aperture, tuple(rows[members].tolist()), target, check))
+        ratio = _ratio(part, piece, 0)
+        residual = search.question.residual(ratio)
+        if full is not None and not is_quieter(residual, full):
+            continue
+        full = residual if full is None else full
+        error = search.question.error(ratio, np.hypot(*_foretold(part, piece, 0)))
+        if np.isfinite(ratio).sum() >= MIN_POINTS and not np.isnan(error):
+            scatter = search.question.noise(ratio).point
+            options.append(Option(aperture, tuple(rows[members].tolist()), error, scatter))
     return options
+
+
+def _sizes(most: int, *, forced: bool) -> list[int]:
+    """Numbers of comparison stars to try, the largest first."""
+    return [most] if forced else [most, *(n for n in reversed(LADDER) if n < most)]
 
 
 def join_stars(piece: Slice, rows: np.ndarray, weights: str) -> Ensemble:
@@ -213,30 +200,20 @@ def join_stars(piece: Slice, rows: np.ndarray, weights: str) -> Ensemble:
     )
 
 
-def _worth(ensemble: Ensemble, piece: Slice, rows: np.ndarray) -> np.ndarray:
+def _worth(ensemble: Ensemble, present: np.ndarray) -> np.ndarray:
     """Rank of comparison stars: quiet ones first, those often missing later."""
-    present = piece.good[:, rows].mean(axis=0)
-    return present / np.maximum(ensemble.scatter, 1e-9) ** 2
+    return present.mean(axis=0) / np.maximum(ensemble.scatter, 1e-9) ** 2
 
 
 def _ratio(ensemble: Ensemble, piece: Slice, row: int) -> np.ndarray:
+    """Curve of a star, normalised, (n_frame,); NaN where it or the ensemble is missing."""
     ratio = np.where(piece.good[:, row], piece.flux[:, row], np.nan) / ensemble.transparency
     return ratio / np.nanmedian(ratio) if np.isfinite(ratio).any() else ratio
 
 
-def _scatter(search: Search, ensemble: Ensemble, piece: Slice, row: int) -> float:
-    """Scatter about a line in airmass and time, over the points that may be looked at.
-
-    Of the target these are the points outside the transit, of the check star all. Without a
-    predicted transit, or with next to nothing outside it, both count by the differences of
-    neighbouring points.
-    """
-    ratio = _ratio(ensemble, piece, row)
-    if search.scored is None:
-        return point_to_point(ratio)
-    fit = search.scored if row == 0 else np.ones(len(ratio), dtype=bool)
-    flat, _ = remove_trend(ratio, search.design, fit=fit)
-    return clipped_scatter(flat[fit])
+def _foretold(ensemble: Ensemble, piece: Slice, row: int) -> tuple[np.ndarray, np.ndarray]:
+    """Relative errors of a star and of the ensemble, (n_frame,) each."""
+    return piece.flux_err[:, row] / piece.flux[:, row], ensemble.flux_err / ensemble.flux
 
 
 def _why_none(search: Search) -> str:
@@ -248,18 +225,15 @@ def _why_none(search: Search) -> str:
             f"the target is well measured in {number} of {total} frames, and a curve needs "
             f"{MIN_POINTS}; `lightcurve measure` lists the fluxes and flags of every frame"
         )
-    if len(candidates.rows):
-        return (
-            f"none of the {len(candidates.rows)} comparison candidates is good where the target "
-            "is; name other comparison stars with --comp"
-        )
+    left = len(candidates.rows)
     dropped = [
         (row, why) for row, (role, why) in candidates.roles.items() if role == StarRole.FIELD
     ]
     example = f", such as {plan.star_id[dropped[0][0]]} ({dropped[0][1]})" if dropped else ""
+    where = f" and good in fewer than {MIN_POINTS} of the target's {number} frames" if left else ""
     return (
-        f"0 comparison candidates are left of {len(dropped)}{example}; see `lightcurve plan`, and "
-        "name comparison stars with --comp"
+        f"{left} comparison candidates are left of {left + len(dropped)}{where}, without "
+        f"{len(dropped)}{example}; see `lightcurve plan`, and name comparison stars with --comp"
     )
 
 
@@ -271,15 +245,17 @@ def _form(search: Search, best: Option) -> LightCurve:
     ratio = piece.flux[:, 0] / ensemble.transparency
     level, normalised = _level(ratio, piece.good[:, 0], search.outside)
     flux = ratio / level
-    error = np.abs(flux) * np.hypot(
-        piece.flux_err[:, 0] / piece.flux[:, 0], ensemble.flux_err / ensemble.flux
-    )
+    error = np.abs(flux) * np.hypot(*_foretold(ensemble, piece, 0))
+    marks = {
+        Flag.NO_COMPARISON: ~np.isfinite(ensemble.transparency),
+        Flag.CLOUD: mark_clouds(ensemble.transparency, measurements.airmass),
+        Flag.OUTLIER: mark_outliers(measurements.jd_utc, flux, error),
+        Flag.NOT_MEASURED: ~np.isfinite(piece.flux[:, 0]),
+    }
     flags = piece.flags[:, 0].astype(np.uint16)
-    flags = flags | np.where(
-        mark_clouds(ensemble.transparency, measurements.airmass), Flag.CLOUD, 0
-    )
-    flags = flags | np.where(mark_outliers(measurements.jd_utc, flux, error), Flag.OUTLIER, 0)
-    flags = flags | np.where(np.isfinite(flux), 0, Flag.NOT_MEASURED)
+    for flag, where in marks.items():
+        flags = flags | np.where(where, flag, 0)
+    checked = _judge(search, ensemble, piece)
     columns = columns_of(measurements)
     columns |= {"comparison_flux": ensemble.flux, "transparency": ensemble.transparency}
     return LightCurve(
@@ -293,7 +269,7 @@ def _form(search: Search, best: Option) -> LightCurve:
         flags=flags.astype(np.uint16),
         covariates=covariates_of(columns),
         columns=beside_curve(columns),
-        recipe=_recipe(search, best, ensemble, normalised),
+        recipe=_recipe(search, best, ensemble, normalised, checked),
     )
 
 
@@ -316,7 +292,24 @@ def _level(ratio: np.ndarray, good: np.ndarray, outside: np.ndarray | None) -> t
     return float(np.median(ratio[free])), words
 
 
-def _recipe(search: Search, best: Option, ensemble: Ensemble, normalised: str) -> CurveRecipe:
+def _judge(search: Search, ensemble: Ensemble, piece: Slice) -> CheckVerdict:
+    """Judge the check star at the aperture chosen, and warn where it misbehaves."""
+    row, reason = search.candidates.check
+    if row is None:
+        log.warning("no check star: %s", reason)
+        return CheckVerdict(None, reason)
+    ratio = _ratio(ensemble, piece, row)
+    error = np.hypot(*_foretold(ensemble, piece, row))
+    time, per_bin = search.measurements.jd_utc, search.question.per_bin
+    verdict = judge_check(f"K{row + 1}", time, ratio, error, per_bin=per_bin)
+    if verdict.troubles:
+        log.warning("check star %s", verdict)
+    return verdict
+
+
+def _recipe(
+    search: Search, best: Option, ensemble: Ensemble, normalised: str, checked: CheckVerdict
+) -> CurveRecipe:
     """Collect how the curve came about."""
     candidates = search.candidates
     roles = dict(candidates.roles)
@@ -324,7 +317,8 @@ def _recipe(search: Search, best: Option, ensemble: Ensemble, normalised: str) -
         text = f"comparison: weight {weight:.3f}, scatter {100 * scatter:.2f} % against the others"
         roles[row] = (StarRole.COMPARISON, text)
     left_out = set(candidates.rows.tolist()) - set(best.members)
-    why = "fainter than those used" if search.few else "the curve is quieter without it"
+    full = len(best.members) >= search.settings.stars.max_comparisons
+    why = "those used are worth more" if full else "the curve is quieter without it"
     roles |= dict.fromkeys(left_out, (StarRole.FIELD, f"candidate, but {why}"))
     return CurveRecipe(
         aperture=best.aperture,
@@ -333,11 +327,11 @@ def _recipe(search: Search, best: Option, ensemble: Ensemble, normalised: str) -
         comparison_rows=best.members,
         weights=tuple(float(w) for w in ensemble.weights),
         star_scatter=tuple(float(s) for s in ensemble.scatter),
-        check_row=candidates.check,
+        check_row=candidates.check.row,
         roles=roles,
-        criterion=Criterion.NEIGHBOURS if search.scored is None else Criterion.OUTSIDE,
-        target_scatter=best.target_scatter,
-        check_scatter=best.check_scatter,
+        criterion=Criterion.NEIGHBOURS if search.question.scored is None else Criterion.OUTSIDE,
+        target_scatter=best.scatter,
         normalised=normalised,
         saturation_adu=candidates.saturation_adu,
+        check_verdict=checked,
     )

@@ -12,6 +12,7 @@ from lightcurve.core.coordinates import read_angle
 from lightcurve.core.data import Detections, StarPlan, StarRole
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import StarSettings
+from lightcurve.curve.neighbours import Stray, stray_light
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -21,8 +22,12 @@ __all__ = ["plan_stars", "revise_plan"]
 PEAK_FRACTION = 0.85  # of saturation or linearity: seeing sharper than the reference's adds 15 %
 MIN_SNR = 20.0
 ENOUGH = 6  # stars with room for their sky: target, check star, and some to compare with
-MAX_NEIGHBOUR = 0.02  # of the star's flux, inside the aperture
-MAX_ANNULUS_NEIGHBOUR = 0.5  # of the star's flux, in the sky annulus
+# Light of neighbours over the star's own, in worse seeing than that of the reference: it comes and
+# goes with the seeing. Most of what falls into the sky is clipped there.
+MAX_STRAY = 0.02
+MAX_STRAY_SKY = 0.5
+FAINTEST = 1e-9  # ADU: detections have light
+WORSE_SEEING = 1.5  # of the reference frame's FWHM, which is one of the sharpest of a night
 LETTER: dict[str, str] = {
     StarRole.TARGET: "T",
     StarRole.COMPARISON: "C",
@@ -90,12 +95,17 @@ def plan_stars(
     tolerance = _tolerance(detections)
     match = int(np.argmin(distance)) if len(detections) and distance.min() <= tolerance else None
     ceiling = min((v for v in (saturation_adu, linearity_adu) if v), default=np.inf)
-    veto = find_vetoes(detections, shape, aperture_px, annulus_px, ceiling)
+    stray = stray_light(
+        detections.x, detections.y, np.maximum(detections.flux, FAINTEST), radius=aperture_px,
+        annulus=annulus_px, fwhm=WORSE_SEEING * _fwhm(detections, aperture_px),
+    )  # fmt: skip
+    veto = find_vetoes(detections, shape, aperture_px, annulus_px, ceiling, stray)
     veto = veto_variables(veto, detections, wcs, variables, tolerance)
     near = distance <= (60 * settings.neb_radius_arcmin / scale_arcsec if scale_arcsec else 0)
     others = _rank_others(detections, match, veto, near, settings.max_stars - 1)
     reason = [_target_reason(match, distance, scale_arcsec), *(veto[k] or PASSED for k in others)]
     role = [StarRole.TARGET] + [StarRole.FIELD if veto[k] else StarRole.COMPARISON for k in others]
+    crowding = np.maximum(stray.aperture / MAX_STRAY, stray.sky / MAX_STRAY_SKY)
     x, y, flux, peak = _columns(detections, target_xy, match, others)
     ra, dec = wcs.all_pix2world(x, y, 0)
     plan = StarPlan(
@@ -109,6 +119,7 @@ def plan_stars(
         flux_ref=flux,
         peak_ref=peak,
         target_detected=match is not None,
+        crowding=np.append(0.0 if match is None else crowding[match], crowding[others]),
     )
     return _override(plan, settings, wcs, tolerance)
 
@@ -129,19 +140,19 @@ def find_vetoes(
     aperture: float,
     annulus: tuple[float, float],
     ceiling: float,
+    stray: Stray,
 ) -> list[str]:
     """Say why each detection of the reference frame is no comparison candidate; else an empty text.
 
     shape: (ny, nx). aperture, annulus: radii, pixels.
-    ceiling: saturation or linearity, ADU; infinite if not known.
+    ceiling: saturation or linearity, ADU; infinite if not known. stray: light of neighbours.
     """
-    x, y, flux = detections.x, detections.y, np.maximum(detections.flux, 1e-9)
+    x, y, flux = detections.x, detections.y, np.maximum(detections.flux, FAINTEST)
     ny, nx = shape
     edge = np.minimum.reduce([x + 0.5, y + 0.5, nx - 0.5 - x, ny - 0.5 - y])
     # Where few stars have room for the whole ring of sky, a part of it must do.
     room = annulus[1] if np.count_nonzero(edge >= annulus[1]) >= ENOUGH else 2 * aperture
     snr = flux / (max(detections.sky_rms, 1e-9) * np.sqrt(np.pi) * aperture)
-    inside, around = _neighbours(x, y, flux, 2 * aperture, annulus)
     reasons = []
     for k in range(len(x)):
         if detections.peak[k] >= PEAK_FRACTION * ceiling:
@@ -150,38 +161,16 @@ def find_vetoes(
             )
         elif edge[k] < room:
             text = f"near the edge: {edge[k]:.0f} px, {room:.0f} wanted for aperture and sky"
-        elif inside[k] > MAX_NEIGHBOUR:
-            text = f"crowded: a neighbour of {100 * inside[k]:.0f} % of its flux by the aperture"
-        elif around[k] > MAX_ANNULUS_NEIGHBOUR:
-            text = f"crowded: a star of {100 * around[k]:.0f} % of its flux in the sky annulus"
+        elif stray.aperture[k] > MAX_STRAY:
+            text = f"crowded: neighbours put {100 * stray.aperture[k]:.0f} % of its light into it"
+        elif stray.sky[k] > MAX_STRAY_SKY:
+            text = f"crowded: neighbours put {100 * stray.sky[k]:.0f} % of its light into its sky"
         elif snr[k] < MIN_SNR:
             text = f"too faint: signal to noise {snr[k]:.0f} in one frame, {MIN_SNR:.0f} wanted"
         else:
             text = ""
         reasons.append(text)
     return reasons
-
-
-def _neighbours(
-    x: np.ndarray, y: np.ndarray, flux: np.ndarray, near: float, annulus: tuple[float, float]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Flux of the brightest neighbour over the star's own: nearer than `near`, and in the sky."""
-    inside, around = np.zeros(len(x)), np.zeros(len(x))
-    if len(x) < 2:
-        return inside, around
-    from scipy.spatial import cKDTree
-
-    pairs = cKDTree(np.column_stack([x, y])).query_pairs(
-        max(near, annulus[1]), output_type="ndarray"
-    )
-    first, second = np.concatenate([pairs, pairs[:, ::-1]]).T
-    separation = np.hypot(x[first] - x[second], y[first] - y[second])
-    ratio = flux[second] / flux[first]
-    close = separation < near
-    sky = (separation >= annulus[0]) & (separation < annulus[1])
-    np.maximum.at(inside, first[close], ratio[close])
-    np.maximum.at(around, first[sky], ratio[sky])
-    return inside, around
 
 
 def veto_variables(
@@ -268,8 +257,13 @@ def _place_target(wcs: WCS, ra: float, dec: float, shape: tuple[int, int]) -> tu
 
 def _tolerance(detections: Detections) -> float:
     """How far a star may lie from where it is looked for, pixels."""
+    return max(TARGET_TOLERANCE_PX, _fwhm(detections, 0.0))
+
+
+def _fwhm(detections: Detections, otherwise: float) -> float:
+    """Width of the stars, pixels."""
     finite = detections.fwhm[np.isfinite(detections.fwhm)]
-    return max(TARGET_TOLERANCE_PX, float(np.median(finite)) if len(finite) else 0.0)
+    return float(np.median(finite)) if len(finite) else otherwise
 
 
 def _rank_others(

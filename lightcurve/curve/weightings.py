@@ -21,6 +21,7 @@ TOLERANCE = 1e-4
 MIN_BENDS = 4
 OWN_ROUNDS = 4  # a wild star is taken for noise of the others in the first
 MORE_SIGMA = 2.0
+PRIOR_POINTS = 20  # what errors foretell is a variance known to a third
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,13 +71,14 @@ def _by_scatter(flux: np.ndarray, flux_err: np.ndarray) -> Weighed:
     photon = flux_err / flux
     scatter = np.hypot(np.nanmedian(photon, axis=0), np.nanmedian(photon))
     used = np.isfinite(flux)
+    foretold, count = np.nanmedian(photon, axis=0), used.sum(axis=0)
     for _ in range(MAX_ITERATIONS):
         sigma = np.fmax(scatter, photon)
         share = np.where(used, 1 / sigma**2, 0.0)
         normalised = flux / level
         _, ratio = _leave_one_out(normalised, share)
         middle = _column_median(ratio)
-        new_scatter = _own_scatter(column_scatter(ratio), scatter, np.nanmedian(photon, axis=0))
+        new_scatter = _own_scatter(column_scatter(ratio), scatter, foretold, count)
         new_scatter = np.where(np.isfinite(new_scatter), new_scatter, scatter)
         # Levels and scatters move half way: two stars could otherwise swap weights for ever.
         change = np.max(np.abs(np.log(new_scatter / scatter)))
@@ -110,13 +112,22 @@ def _own_noise(normalised: np.ndarray, share: np.ndarray, photon: np.ndarray) ->
     return np.sqrt(more) * photon
 
 
-def _own_scatter(measured: np.ndarray, scatter: np.ndarray, photon: np.ndarray) -> np.ndarray:
-    """Scatter of the star alone: what is measured holds that of the other stars' mean too."""
+def _own_scatter(
+    measured: np.ndarray, scatter: np.ndarray, photon: np.ndarray, count: np.ndarray
+) -> np.ndarray:
+    """Scatter of the star alone: what is measured holds that of the other stars' mean too.
+
+    A scatter of few points (n_star,) is small or large by chance: it is drawn towards what its
+    errors foretell, by as much as those of the field's stars are too small.
+    """
     inverse = 1 / scatter**2
     others = inverse.sum() - inverse
     mean = 1 / np.where(others > 0, others, np.inf)
     # With few stars the difference is uncertain: at least a third of what was measured is kept.
-    return np.sqrt(np.fmax(np.fmax(measured**2 - mean, measured**2 / 3), photon**2))
+    own = np.fmax(measured**2 - mean, measured**2 / 3)
+    expected = photon**2 * np.nanmedian(own / photon**2)
+    own = (count * own + PRIOR_POINTS * expected) / (count + PRIOR_POINTS)
+    return np.sqrt(np.fmax(own, photon**2))
 
 
 def _leave_one_out(normalised: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import math
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -18,8 +17,7 @@ from lightcurve.core.constants import DAY_S, UNIX_ZERO_JD, __version__
 from lightcurve.core.data import LightCurve, Planet, TransitFit
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import write_text
-from lightcurve.core.flags import Flag, describe
-from lightcurve.curve.aperture import UNUSABLE
+from lightcurve.core.flags import NO_POINT, count_flags
 
 __all__ = ["Detail"]
 
@@ -212,7 +210,7 @@ def usable_points(submission: Submission) -> np.ndarray:
     if fit is not None:
         good = finite & fit.used
     else:
-        good = finite & (curve.flags & int(UNUSABLE | Flag.CLOUD | Flag.OUTLIER) == 0)
+        good = finite & (curve.flags & int(NO_POINT) == 0)
     if not good.any():
         star = STAR_NAME.of(submission)
         msg = f"{star}: no usable point to hand in; see the flags in lightcurve.csv"
@@ -227,21 +225,15 @@ def points_told(submission: Submission) -> str:
     under the one that bars it.
     """
     good, flags = usable_points(submission), submission.light_curve.flags.astype(int)
-    barred = flags & int(UNUSABLE | Flag.CLOUD | Flag.OUTLIER)
+    barred = flags & int(NO_POINT)
     told = f"{good.sum()} of {len(good)} points"
     if not good.all():
-        reasons = _counted(np.where(barred, barred, flags)[~good], "not fitted")
+        reasons = count_flags(np.where(barred, barred, flags)[~good], "not fitted")
         told += f"; {np.sum(~good)} left out ({reasons})"
     flagged = good & (flags != 0)
     if flagged.any():
-        told += f"; {flagged.sum()} handed in with a flag ({_counted(flags[flagged], '')})"
+        told += f"; {flagged.sum()} handed in with a flag ({count_flags(flags[flagged])})"
     return told
-
-
-def _counted(flags: np.ndarray, unflagged: str) -> str:
-    """Count each combination of flags, the most frequent first."""
-    words = Counter(describe(bits).lower().replace("_", "-") or unflagged for bits in flags)
-    return ", ".join(f"{n} {name}" for name, n in words.most_common())
 
 
 def start_time(submission: Submission) -> datetime.datetime:

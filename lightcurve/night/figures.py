@@ -252,7 +252,7 @@ def write_page(
 
     figures: PNG files of `write_figures`; frames: what became of each file.
     """
-    plan = night.stars
+    plan, checked = night.stars, night.recipe.check_verdict
     stars = [
         {"star": star, "role": role, "ra": ra, "dec": dec, "reason": reason}
         for star, role, ra, dec, reason in zip(
@@ -280,7 +280,11 @@ def write_page(
     report = Report(
         title=_title(night),
         facts={label: str(shown) for label, shown in label_results(summary).items()},
-        warnings=(*night.inventory.warnings, *(f"{r.file}: {r.reason}" for r in night.failed)),
+        warnings=(
+            *night.inventory.warnings,
+            *(f"{r.file}: {r.reason}" for r in night.failed),
+            *([f"check star {checked}"] if checked.troubles else []),
+        ),
         sections=tuple(sections),
         footer=f"lightcurve {__version__}, seed {night.settings.seed}",
     )

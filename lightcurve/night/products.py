@@ -19,7 +19,7 @@ from lightcurve.astrometry.wcs import describe_wcs, wcs_from_registration, write
 from lightcurve.core.constants import __version__
 from lightcurve.core.data import Criterion, LightCurve, Products, Result, Solution, label_results
 from lightcurve.core.files import write_text
-from lightcurve.core.flags import Flag
+from lightcurve.core.flags import NO_POINT, count_flags
 from lightcurve.core.progress import Progress, silent
 from lightcurve.night.figures import write_neighbours
 from lightcurve.night.frame_table import frame_rows, write_frames_table
@@ -162,7 +162,10 @@ def _write_tables(out: Path, night: Night) -> dict[str, Path]:
     if night.fit is not None and night.target.planet is not None:
         from lightcurve.night.fit_products import write_fit
 
-        paths |= write_fit(out, curve, night.fit, night.target.planet)
+        told = {name: result.record for name, result in recipe.check_verdict.results.items()}
+        paths |= write_fit(
+            out, curve, night.fit, night.target.planet, extra={"check_star": told}
+        )
     return paths
 
 
@@ -187,13 +190,16 @@ def describe_scatter(curve: LightCurve) -> dict[str, Result]:
     """Say how much the target scatters, and where that was measured.
 
     Out of the predicted transit where there are points enough, else from point to point; and the
-    number of points, told to people where they are few.
+    number of points that are of use, and why the others are not.
     """
     recipe = curve.need_recipe()
     outside = recipe.criterion is Criterion.OUTSIDE
-    number = int((np.isfinite(curve.flux) & ((curve.flags & int(Flag.NOT_MEASURED)) == 0)).sum())
+    usable = np.isfinite(curve.flux) & ((curve.flags & int(NO_POINT)) == 0)
+    number, total = int(usable.sum()), len(usable)
     few = f", from {number} points" if number < FEW_POINTS else ""
     percent = 100 * recipe.target_scatter
+    lost = count_flags(curve.flags[~usable].astype(int) & int(NO_POINT))
+    told = f"{number} of {total}" + (f"; without {lost}" if lost else "")
     return {
         "scatter_out_of_transit_percent" if outside else "scatter_point_to_point_percent": Result(
             percent,
@@ -201,7 +207,8 @@ def describe_scatter(curve: LightCurve) -> dict[str, Result]:
             "scatter out of transit" if outside else "scatter, point to point",
             f"{percent:.2f} %{few}",
         ),
-        "points": Result(number),
+        "points": Result(number, "", "points", told),
+        "points_lost": Result(total - number),
     }
 
 
@@ -226,7 +233,7 @@ def summarise(night: Night) -> dict[str, Result]:
         ),
         "radius_px": Result(recipe.radius_px, "px"),
         "comparison_stars": Result(len(recipe.comparison_rows), label="comparison stars"),
-        "check_star": Result(recipe.check, label="check star"),
+        **recipe.check_verdict.results,
         **describe_scatter(curve),
         "first_bjd_tdb": Result(first, "BJD_TDB", "times", f"BJD_TDB {first:.5f} to {last:.5f}"),
         "last_bjd_tdb": Result(last, "BJD_TDB"),

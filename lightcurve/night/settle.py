@@ -28,9 +28,11 @@ from lightcurve.curve.noise import FieldNoise, measure_field_noise, with_noise
 from lightcurve.curve.plan import revise_plan
 from lightcurve.curve.saturation import mark_saturated
 from lightcurve.curve.shapes import Shapes, measure_shapes
+from lightcurve.curve.choose import choose_curve
+from lightcurve.curve.noise import measure_field_noise, with_noise
 from lightcurve.night.prepare import Scene, describe_blank
 from lightcurve.setup.target import Target
-from lightcurve.transit.ephemeris import mark_transit
+from lightcurve.transit.ephemeris import dip_shape, mark_transit
 from lightcurve.transit.fit import fit_transit
 
 log = logging.getLogger(__name__)
@@ -212,6 +214,13 @@ def predicted_transit(target: Target, measurements: Measurements) -> np.ndarray 
     if target.planet is None:
         return None
     return mark_transit(target.planet, measurements.bjd_tdb)
+
+
+def choose_for(target: Target, measurements: Measurements, settings: Settings) -> LightCurve:
+    """Choose the curve that is worth most for the transit that is predicted, or for the level."""
+    planet, in_transit = target.planet, predicted_transit(target, measurements)
+    dip = None if planet is None else dip_shape(planet, measurements.bjd_tdb)
+    return choose_curve(measurements, settings, in_transit=in_transit, dip=dip)
 
 
 def fit_if_known(

@@ -8,7 +8,6 @@ from pathlib import Path
 from lightcurve.core.data import FrameKind
 from lightcurve.core.progress import Clock, Progress, open_log, silent
 from lightcurve.core.settings import Settings
-from lightcurve.curve.choose import choose_curve
 from lightcurve.frames.inventory import Inventory, check_folder, take_inventory
 from lightcurve.night.frame_table import report_inventory, whatever_comes, write_frames_table
 from lightcurve.night.prepare import prepare_night
@@ -16,8 +15,8 @@ from lightcurve.night.products import write_products
 from lightcurve.night.reduced import Night, stack_results
 from lightcurve.night.sets import one_set
 from lightcurve.night.settle import (
+    choose_for,
     fit_if_known,
-    predicted_transit,
     refuse_blank_sky,
     settle_noise,
     settle_stars,
@@ -103,8 +102,7 @@ def reduce_set(
         with clock("compare"):
             measurements = settle_stars(measurements, settings)
             measurements, scene = settle_noise(measurements, scene, settings)
-            in_transit = predicted_transit(target, measurements)
-            curve = choose_curve(measurements, settings, in_transit=in_transit)
+            curve = choose_for(target, measurements, settings)
         with clock("fit"):
             fit = fit_if_known(curve, target, scene, settings)
         night = Night(inventory, target, settings, scene, results, measurements, curve, fit)

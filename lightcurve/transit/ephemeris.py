@@ -16,6 +16,7 @@ from lightcurve.core.errors import InputError
 from lightcurve.core.files import read_toml
 
 __all__ = [
+    "dip_shape",
     "impact_parameter",
     "make_planet",
     "mark_transit",
@@ -233,3 +234,21 @@ def mark_transit(planet: Planet, bjd_tdb: np.ndarray) -> np.ndarray:
     transit = predict_transit(planet, float(np.nanmedian(bjd_tdb)))
     margin = np.nan_to_num(MARGIN_SIGMA * transit.mid_err)
     return (bjd_tdb > transit.ingress - margin) & (bjd_tdb < transit.egress + margin)
+
+
+def dip_shape(planet: Planet, bjd_tdb: np.ndarray) -> np.ndarray:
+    """Draw the shape of the transit predicted nearest to the points' median time.
+
+    A trapezoid between the contacts: 0 outside, 1 from the second to the third, of a grazing one at
+    the middle; 0 everywhere for a planet that does not transit.
+    bjd_tdb: (n,) float array. Returns (n,) float array, 0 at NaN.
+    """
+    transit = predict_transit(planet, float(np.nanmedian(bjd_tdb)))
+    if not transit.duration > 0:
+        return np.zeros(len(bjd_tdb))
+    geometry = {"rp": planet.rp_over_rs, "a": planet.a_over_rs, "b": impact_parameter(planet)}
+    inner = contact_duration(planet, **geometry, inner=True)
+    depth = (transit.duration / 2 - np.abs(bjd_tdb - transit.mid)) / (
+        (transit.duration - inner) / 2
+    )
+    return np.clip(np.nan_to_num(depth), 0.0, 1.0)

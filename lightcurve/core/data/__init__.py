@@ -52,10 +52,12 @@ from lightcurve.core.data.stars import (
 from lightcurve.core.data.verdicts import (
     About,
     Assumed,
+    CheckVerdict,
     Finding,
     Note,
     Result,
     Severity,
+    Trouble,
     Verdict,
     label_results,
 )
@@ -66,6 +68,7 @@ __all__ = [
     "Aperture",
     "ApertureKind",
     "Assumed",
+    "CheckVerdict",
     "Colour",
     "Criterion",
     "CurveRecipe",
@@ -102,6 +105,7 @@ __all__ = [
     "Step",
     "Style",
     "TransitFit",
+    "Trouble",
     "Verdict",
     "label_results",
 ]

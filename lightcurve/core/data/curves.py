@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lightcurve.core.data.tabular import Tabular, laid_out
-from lightcurve.core.data.verdicts import Note, Verdict
+from lightcurve.core.data.verdicts import CheckVerdict, Note, Verdict
 from lightcurve.core.errors import InputError
 from lightcurve.core.registry import registry_of
 
@@ -90,12 +90,14 @@ class CurveRecipe:
         Of each comparison star: its share, and its relative scatter against the others.
     roles : mapping of int to (str, str)
         Row to the role and its reason, for `lightcurve.curve.plan.revise_plan`.
-    target_scatter, check_scatter : float
-        Relative, by the criterion; NaN where there is no check star.
+    target_scatter : float
+        Relative, by the criterion.
     normalised : str
         What became 1.
     saturation_adu : float or None
         Level at which peaks were found to be clipped.
+    check_verdict : CheckVerdict
+        How the check star behaves, or why there is none.
     """
 
     aperture: Aperture
@@ -108,9 +110,9 @@ class CurveRecipe:
     roles: Mapping[int, tuple[StarRole, str]]
     criterion: Criterion
     target_scatter: float
-    check_scatter: float
     normalised: str
     saturation_adu: float | None
+    check_verdict: CheckVerdict
 
     @property
     def radius_px(self) -> float:

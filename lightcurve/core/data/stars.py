@@ -145,6 +145,8 @@ class StarPlan(Tabular):
         ADU in the reference frame.
     target_detected : bool
         Otherwise it stands where its coordinates put it.
+    crowding : (n,) float array or None
+        Light of neighbours in aperture or sky over what bars a comparison star; not negative.
     """
 
     star_id: np.ndarray
@@ -157,6 +159,7 @@ class StarPlan(Tabular):
     flux_ref: np.ndarray
     peak_ref: np.ndarray
     target_detected: bool = True
+    crowding: np.ndarray | None = None
 
     def __len__(self) -> int:
         """Count the stars."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -174,3 +175,68 @@ class Verdict:
     def absent(self) -> bool:
         """Whether there is no transit to be drawn or measured."""
         return self.finding in {Finding.NONE, Finding.NOT_OBSERVED}
+
+
+class Trouble(Enum):
+    """What a check star does that its errors do not allow."""
+
+    SCATTER = "it scatters more than its errors"
+    TREND = "it drifts over the night"
+    EXCURSION = "it leaves its level for a while"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckVerdict:
+    """How the check star behaves, whose light nothing was chosen by; numbers are relative fluxes.
+
+    Attributes
+    ----------
+    star : str or None
+        Its name; None where there is none, and `reason` says why.
+    points : int
+        In which it is measured.
+    scatter, expected : float
+        Of single points about a straight line, and what their errors foretell.
+    trend, trend_err : float
+        Change over the whole night by that line, slow noise in its error.
+    excursion, excursion_err : float
+        Largest mean of neighbouring points off the line, with its sign.
+    """
+
+    star: str | None
+    reason: str = ""
+    points: int = 0
+    scatter: float = float("nan")
+    expected: float = float("nan")
+    trend: float = float("nan")
+    trend_err: float = float("nan")
+    excursion: float = float("nan")
+    excursion_err: float = float("nan")
+    troubles: tuple[Trouble, ...] = ()
+
+    def __str__(self) -> str:
+        if self.star is None:
+            return f"none: {self.reason}"
+        if self.reason:
+            return f"{self.star}: {self.reason}"
+        numbers = (
+            f"scatter {100 * self.scatter:.2f} % ({100 * self.expected:.2f} by its errors), trend "
+            f"{100 * self.trend:+.2f} +- {100 * self.trend_err:.2f} %, largest excursion "
+            f"{100 * self.excursion:+.2f} +- {100 * self.excursion_err:.2f} %"
+        )
+        found = "; ".join(trouble.value for trouble in self.troubles) or "flat within its errors"
+        return f"{self.star}: {found}: {numbers}"
+
+    @property
+    def results(self) -> dict[str, Result]:
+        """Its numbers in per cent, for programs, and all of it in words."""
+        names = ("scatter", "expected", "trend", "trend_err", "excursion", "excursion_err")
+        known = {name: 100 * getattr(self, name) for name in names}
+        return {
+            "check_star": Result(self.star, "", "check star", str(self)),
+            "check_troubles": Result([trouble.name.lower() for trouble in self.troubles]),
+            **{
+                f"check_{name}_percent": Result(value if math.isfinite(value) else None, "%")
+                for name, value in known.items()
+            },
+        }

@@ -1,0 +1,125 @@
+"""The check star: picked before its scatter is looked at, and then judged."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+
+from lightcurve.core.data import CheckVerdict, StarPlan, Trouble
+from lightcurve.curve.aperture import Slice
+from lightcurve.curve.detrend import clipped_scatter, column_median
+
+STEADY = 0.9  # of the frames in which the target is good
+MIN_CANDIDATES = 3  # one to check, and two that can be held against each other
+MAX_COST = 1.05  # of the curve's error with it in the ensemble
+ALIKE_MAG = 0.5  # the noise differs by a quarter
+NEAR_FIELD = 0.25  # of the field's diagonal
+ALONE = 0.2  # of the light of neighbours that bars a comparison star
+FALSE_ALARM = 0.003  # of each test, with noise alone
+ERRORS_KNOWN = 1.3  # to a third: no scatter is more than the errors below that
+MATTERS = 0.5  # of a point's error: smaller trends and excursions are of no account
+WILD = 4.0  # scatters off the line
+MIN_POINTS = 10
+MIN_BINS = 3
+
+
+class Pick(NamedTuple):
+    """A check star, by its row of the plan, or why there is none."""
+
+    row: int | None
+    reason: str
+
+
+def pick_check(piece: Slice, rows: np.ndarray, plan: StarPlan) -> Pick:
+    """Pick the check star among comparison candidates, rows (n,) of the plan; the target is row 0.
+
+    Of those that the ensemble can spare, that are good in nine of ten frames where there are such,
+    the one most like the target and least crowded. Only the errors foretold are looked at.
+    """
+    if len(rows) < MIN_CANDIDATES:
+        return Pick(None, f"{len(rows)} comparison candidates, {MIN_CANDIDATES} wanted for one")
+    here = piece.good[:, 0]
+    present = piece.good[:, rows] & here[:, None]
+    number, alone = present.sum(axis=0), present & (present.sum(axis=1) == 1)[:, None]
+    spared = (_cost(piece, rows, present) <= MAX_COST) & ~alone.any(axis=0)
+    if not spared.any():
+        return Pick(None, f"the ensemble can spare none of {len(rows)} comparison stars")
+    steady = spared & (number >= STEADY * here.sum())
+    fit = np.flatnonzero(steady if steady.any() else spared)
+    ratio = np.where(present[:, fit], piece.flux[:, rows[fit]] / piece.flux[:, :1], np.nan)
+    unlike = _unlike(column_median(ratio), rows[fit], plan)
+    return Pick(int(rows[fit[np.argmin(unlike)]]), "")
+
+
+def _cost(piece: Slice, rows: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """Work out the curve's error without each star (n,) over that with all, as foretold.
+
+    present: (n_frame, n) bool array. Infinite for a star that is never there.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error = np.where(piece.good, piece.flux_err / piece.flux, np.nan)
+        here = np.where(present, error[:, rows], np.nan)
+        weight = present.mean(axis=0) / np.nan_to_num(column_median(here), nan=np.inf) ** 2
+        own, total = column_median(error[:, :1])[0] ** 2, weight.sum()
+        cost = np.sqrt((own + 1 / (total - weight)) / (own + 1 / total))
+    return np.where(weight > 0, cost, np.inf)
+
+
+def _unlike(ratio: np.ndarray, rows: np.ndarray, plan: StarPlan) -> np.ndarray:
+    """How little stars are like the target, (n,), from their fluxes over its own.
+
+    In noise, in place, for what the flat field and thin clouds leave is much alike nearby, and in
+    being alone, in units of what would still do.
+    """
+    magnitude = 2.5 * np.log10(ratio) / ALIKE_MAG
+    field = np.hypot(np.ptp(plan.x_ref), np.ptp(plan.y_ref))
+    far = np.hypot(plan.x_ref[rows] - plan.x_ref[0], plan.y_ref[rows] - plan.y_ref[0])
+    crowding = np.zeros(len(rows)) if plan.crowding is None else plan.crowding[rows]
+    near = far / max(NEAR_FIELD * field, 1e-9)
+    return np.sqrt(magnitude**2 + near**2 + (crowding / ALONE) ** 2)
+
+
+def judge_check(
+    name: str, time: np.ndarray, flux: np.ndarray, error: np.ndarray, *, per_bin: int
+) -> CheckVerdict:
+    """Hold the check star's curve against what its errors allow.
+
+    time: (n_frame,) float array, days. flux, error: (n_frame,) float arrays, median 1; NaN where it
+    is not measured. per_bin: neighbouring points averaged for an excursion.
+    """
+    good = np.isfinite(flux) & (error > 0)
+    n = int(good.sum())
+    if n < MIN_POINTS:
+        return CheckVerdict(name, f"measured in {n} frames, too few to judge it", n)
+    time, flux, error = time[good], flux[good], error[good]
+    design = np.column_stack([np.ones(n), (time - time.mean()) / max(np.ptp(time), 1e-9)])
+    weight = 1 / error
+    fitted = np.linalg.lstsq(design * weight[:, None], flux * weight, rcond=None)[0]
+    off = flux - design @ fitted
+    scatter, expected = clipped_scatter(off), float(np.sqrt(np.mean(error**2)))
+    point, size = max(scatter, expected), max(1, min(per_bin, n // (2 * MIN_BINS)))
+    near = np.clip(off, -WILD * point, WILD * point)  # a wild point is no excursion
+    means = np.convolve(near, np.ones(size) / size, mode="valid")
+    place = int(np.argmax(np.abs(means)))
+    excursion, excursion_err = float(means[place]), point / float(np.sqrt(size))
+    slow = max(point, float(np.sqrt(size * np.mean(means**2))))
+    spread = np.sqrt(np.diag(np.linalg.inv((design.T * weight**2) @ design)))
+    trend, trend_err = float(fitted[1]), float(spread[1] * slow / expected)
+    matters = MATTERS * float(np.median(error))
+    surprise, several = _sigma(1), _sigma(2 * n / size)
+    troubles = {
+        Trouble.SCATTER: scatter > ERRORS_KNOWN * expected * (1 + surprise / np.sqrt(2 * n)),
+        Trouble.TREND: abs(trend) > max(surprise * trend_err, matters),
+        Trouble.EXCURSION: abs(excursion) > max(several * excursion_err, matters),
+    }
+    found = tuple(trouble for trouble, seen in troubles.items() if seen)
+    return CheckVerdict(
+        name, "", n, scatter, expected, trend, trend_err, excursion, excursion_err, found
+    )
+
+
+def _sigma(tries: float) -> float:
+    """How far the largest of so many normal deviates gets by noise once in `1 / FALSE_ALARM`."""
+    return NormalDist().inv_cdf(1 - FALSE_ALARM / (2 * max(tries, 1)))
