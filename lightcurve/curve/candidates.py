@@ -55,15 +55,15 @@ def pick_candidates(measurements: Measurements, settings: StarSettings) -> Candi
     departing = _departing(piece, rows)
     roles |= {row: (StarRole.FIELD, text) for row, text in departing.items()}
     rows = np.array([row for row in rows if int(row) not in roles], dtype=int)
-    varying = _varying(piece, rows)
-    roles |= {int(row): (StarRole.FIELD, text) for row, text in varying.items()}
-    rows = np.array([row for row in rows if int(row) not in varying], dtype=int)
-    if check is None:
-        check = pick_check(piece, rows, plan)
+    # Before any scatter is looked at: a check star picked for being quiet would prove nothing.
+    check = check or pick_check(piece, rows, plan)
     if check.row is not None and not len(named):
         text = "check star: takes no part in the ensemble, most like the target and alone"
         roles[check.row] = (StarRole.CHECK, text)
     rows = rows[rows != check.row]
+    varying = _varying(piece, rows)
+    roles |= {int(row): (StarRole.FIELD, text) for row, text in varying.items()}
+    rows = np.array([row for row in rows if int(row) not in varying], dtype=int)
     return Candidates(rows, check, False, roles, ceiling, piece.good[:, 0])  # noqa: FBT003
 
 
@@ -122,13 +122,13 @@ def cover(present: np.ndarray, chosen: np.ndarray, order: np.ndarray) -> np.ndar
     present: (n_frame, n_star) bool array. chosen: (n,) int array, columns of it. order: all
     columns, those to be taken first where several serve as many frames. Returns columns.
     """
-    chosen = list(chosen)
     lost = present.any(axis=1) & ~present[:, chosen].any(axis=1)
     while lost.any():
         serves = present[lost][:, order].sum(axis=0)
-        chosen.append(int(order[np.argmax(serves)]))
-        lost &= ~present[:, chosen[-1]]
-    return np.array(chosen, dtype=int)
+        best = order[np.argmax(serves)]
+        chosen = np.append(chosen, best)
+        lost &= ~present[:, best]
+    return chosen
 
 
 def _varying(piece: Slice, rows: np.ndarray) -> dict[int, str]:

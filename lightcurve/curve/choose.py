@@ -302,7 +302,7 @@ def _judge(search: Search, ensemble: Ensemble, piece: Slice) -> CheckVerdict:
     error = np.hypot(*_foretold(ensemble, piece, row))
     time, per_bin = search.measurements.jd_utc, search.question.per_bin
     verdict = judge_check(f"K{row + 1}", time, ratio, error, per_bin=per_bin)
-    if verdict.troubles:
+    if verdict.troubles or verdict.reason:
         log.warning("check star %s", verdict)
     return verdict
 

@@ -207,10 +207,7 @@ def usable_points(submission: Submission) -> np.ndarray:
     """
     curve, fit = submission.light_curve, submission.fit
     finite = np.isfinite(curve.flux) & np.isfinite(curve.flux_err) & np.isfinite(curve.jd_utc)
-    if fit is not None:
-        good = finite & fit.used
-    else:
-        good = finite & (curve.flags & int(NO_POINT) == 0)
+    good = finite & (curve.flags & int(NO_POINT) == 0 if fit is None else fit.used)
     if not good.any():
         star = STAR_NAME.of(submission)
         msg = f"{star}: no usable point to hand in; see the flags in lightcurve.csv"

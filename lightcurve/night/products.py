@@ -163,9 +163,7 @@ def _write_tables(out: Path, night: Night) -> dict[str, Path]:
         from lightcurve.night.fit_products import write_fit
 
         told = {name: result.record for name, result in recipe.check_verdict.results.items()}
-        paths |= write_fit(
-            out, curve, night.fit, night.target.planet, extra={"check_star": told}
-        )
+        paths |= write_fit(out, curve, night.fit, night.target.planet, extra={"check_star": told})
     return paths
 
 
@@ -198,7 +196,7 @@ def describe_scatter(curve: LightCurve) -> dict[str, Result]:
     number, total = int(usable.sum()), len(usable)
     few = f", from {number} points" if number < FEW_POINTS else ""
     percent = 100 * recipe.target_scatter
-    lost = count_flags(curve.flags[~usable].astype(int) & int(NO_POINT))
+    lost = count_flags(curve.flags[~usable].astype(int) & int(NO_POINT), "not measured")
     told = f"{number} of {total}" + (f"; without {lost}" if lost else "")
     return {
         "scatter_out_of_transit_percent" if outside else "scatter_point_to_point_percent": Result(

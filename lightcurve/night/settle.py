@@ -24,12 +24,11 @@ from lightcurve.core.data import (
 from lightcurve.core.errors import FitError, InputError
 from lightcurve.core.flags import Flag
 from lightcurve.core.settings import Settings
+from lightcurve.curve.choose import choose_curve
 from lightcurve.curve.noise import FieldNoise, measure_field_noise, with_noise
 from lightcurve.curve.plan import revise_plan
 from lightcurve.curve.saturation import mark_saturated
 from lightcurve.curve.shapes import Shapes, measure_shapes
-from lightcurve.curve.choose import choose_curve
-from lightcurve.curve.noise import measure_field_noise, with_noise
 from lightcurve.night.prepare import Scene, describe_blank
 from lightcurve.setup.target import Target
 from lightcurve.transit.ephemeris import dip_shape, mark_transit

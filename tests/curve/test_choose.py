@@ -124,19 +124,16 @@ def test_forced_comparisons_are_used_as_they_are():
     assert light_curve.comparison_flux == pytest.approx(piece.flux[:, [2, 4]].sum(axis=1))
 
 
-@pytest.mark.parametrize("n", [5, 10, 19])
-def test_a_short_night_keeps_all_candidates(n, caplog):
-    """The scatter of a few points tells lucky stars from unlucky ones, not quiet from noisy."""
+@pytest.mark.parametrize("n", [5, 10, 19, 60])
+def test_comparison_stars_are_not_dropped_by_luck(n):
+    """Where all are as quiet as their light lets them be, none makes the curve quieter."""
     recipe = choose_curve(_cube(np.ones(n)), DEFAULT).recipe
     dropped = [row for row, (role, _) in recipe.roles.items() if role == "field"]
     assert len(recipe.comparison_rows) == DEFAULT.stars.max_comparisons
     assert len(dropped) == 39 - 1 - 30
-    plan = _cube(np.ones(n)).plan
-    faintest = plan.flux_ref[list(recipe.comparison_rows)].min()
-    assert faintest > plan.flux_ref[dropped].max()
-    assert f"{n} good points are too few" in caplog.text
-    long = choose_curve(_cube(np.ones(20)), DEFAULT).recipe
-    assert len(long.comparison_rows) < 30
+    light = _cube(np.ones(n)).plan.flux_ref
+    kept = light[list(recipe.comparison_rows)]
+    assert np.median(kept) > 3 * np.median(light[dropped])
 
 
 def test_few_points_outside_the_transit_still_set_the_level(caplog):
@@ -162,9 +159,10 @@ def test_too_few_frames_are_named_as_the_reason(n):
 def test_candidates_lost_in_the_night_are_named_as_the_reason():
     cube = _cube(np.ones(30))
     flux, flags = cube.flux.copy(), cube.flags.copy()
-    flux[10:, 1:], flags[10:, 1:] = np.nan, Flag.NOT_MEASURED
+    flux[4:, 1:], flags[4:, 1:] = np.nan, Flag.NOT_MEASURED
     words = (
-        r"0 comparison candidates are left of 39, such as C2 \(good in only 10 of the target's 30"
+        "1 comparison candidates are left of 39 and good in fewer than 5 of the target's 30 "
+        r"frames, without 38, such as C\d+ \(good in only 4 of the target's 30"
     )
     with pytest.raises(FitError, match=words):
         choose_curve(replace(cube, flux=flux, flags=flags), DEFAULT)

@@ -76,6 +76,23 @@ def test_each_star_has_its_role_and_reason(wcs):
     assert all(plan.reason)
 
 
+def test_a_bright_neighbour_between_aperture_and_sky_is_seen(wcs):
+    """2.84 times as bright, 1.02 times as far away as twice the aperture."""
+    x = np.array([300.0, 100.0, 112.3, 200.0])
+    one = np.ones(4)
+    stars = Detections(
+        x=x, y=200.0 * one, flux=np.array([1e4, 8e3, 2.27e4, 1e4]), peak=900.0 * one,
+        fwhm=4.0 * one, sky=100.0, sky_rms=5.0,
+    )  # fmt: skip
+    plan = plan_stars(
+        stars, wcs, 150.0, 20.0, SHAPE, StarSettings(), aperture_px=6.0, annulus_px=(15.0, 24.0)
+    )
+    role = dict(zip(plan.x_ref, plan.role, strict=True))
+    assert (role[100.0], role[200.0]) == ("field", "comparison")
+    crowding = dict(zip(plan.x_ref, plan.crowding, strict=True))
+    assert crowding[100.0] > 1 > crowding[112.3] > crowding[200.0] == 0
+
+
 def test_target_without_a_detection_is_placed_by_coordinates(wcs):
     plan = _plan(wcs, slice(1, None))
     assert (plan.x_ref[0], plan.y_ref[0]) == pytest.approx((300.0, 200.0), abs=1e-3)

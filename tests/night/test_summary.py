@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lightcurve.core.data import Assumed, Criterion, Solution, label_results
+from lightcurve.core.flags import Flag
 from lightcurve.night.products import describe_scatter
 from lightcurve.night.settle import merge_values
 from lightcurve.setup.solving import describe_solution
@@ -23,13 +24,16 @@ from lightcurve.setup.solving import describe_solution
     ids=["outside", "no planet", "few"],
 )
 def test_scatter_is_named_after_the_points_it_is_of(criterion, n, said) -> None:
-    flux = np.append(np.ones(n), np.nan)
+    flux = np.append(np.ones(n + 2), np.nan)
     recipe = SimpleNamespace(criterion=criterion, target_scatter=0.0025)
-    flags = np.zeros(n + 1, np.uint16)
+    flags = np.zeros(n + 3, np.uint16)
+    flags[:3] = Flag.MENDED, Flag.CLOUD | Flag.MENDED, Flag.CLOUD
+    flags[-1] = Flag.NO_COMPARISON
     curve = SimpleNamespace(flux=flux, flags=flags, need_recipe=lambda: recipe)
     results = describe_scatter(curve)
-    assert label_results(results) == said
-    assert results["points"].value == n
+    told = f"{n} of {n + 3}; without 2 cloud, 1 no-comparison"
+    assert label_results(results) == {**said, "points": told}
+    assert (results["points"].value, results["points_lost"].value) == (n, 3)
     assert [r.value for r in results.values() if r.unit == "%"] == [0.25]
 
 

@@ -230,13 +230,21 @@ class CheckVerdict:
     @property
     def results(self) -> dict[str, Result]:
         """Its numbers in per cent, for programs, and all of it in words."""
-        names = ("scatter", "expected", "trend", "trend_err", "excursion", "excursion_err")
-        known = {name: 100 * getattr(self, name) for name in names}
+
+        def percent(value: float, error: float = math.nan) -> Result:
+            if not math.isfinite(value):
+                return Result(None, "%")
+            known = math.isfinite(error)
+            lower, upper = 100 * (value - error), 100 * (value + error)
+            return Result(
+                100 * value, "%", lower=lower if known else None, upper=upper if known else None
+            )
+
         return {
             "check_star": Result(self.star, "", "check star", str(self)),
             "check_troubles": Result([trouble.name.lower() for trouble in self.troubles]),
-            **{
-                f"check_{name}_percent": Result(value if math.isfinite(value) else None, "%")
-                for name, value in known.items()
-            },
+            "check_scatter_percent": percent(self.scatter),
+            "check_expected_percent": percent(self.expected),
+            "check_trend_percent": percent(self.trend, self.trend_err),
+            "check_excursion_percent": percent(self.excursion, self.excursion_err),
         }

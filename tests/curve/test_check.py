@@ -1,0 +1,109 @@
+"""The check star: which it is, and what is said of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lightcurve.core.data import Aperture, ApertureKind, CheckVerdict, Trouble
+from lightcurve.core.settings import make_settings
+from lightcurve.curve.aperture import take_aperture
+from lightcurve.curve.check import judge_check, pick_check
+from lightcurve.curve.choose import choose_curve
+from sim_cube import CubeTruth, simulate_cube
+
+N = 150
+TIME = 2460000 + np.arange(N) * 120 / 86400
+ERROR = np.full(N, 0.003)
+
+
+def _judge(flux: np.ndarray) -> CheckVerdict:
+    return judge_check("K2", TIME, flux, ERROR, per_bin=10)
+
+
+def _flat(seed: int) -> np.ndarray:
+    return 1 + 0.003 * np.random.default_rng(seed).normal(size=N)
+
+
+def test_a_flat_star_is_seldom_blamed():
+    """Three tests, each at 0.3 %: of 300 stars 3, and 9 once in a thousand times."""
+    assert sum(bool(_judge(_flat(seed)).troubles) for seed in range(300)) < 9
+
+
+@pytest.mark.parametrize(
+    ("shape", "trouble"),
+    [
+        (np.linspace(0.0, 0.01, N), Trouble.TREND),
+        (0.006 * (np.abs(np.arange(N) - 40) < 8), Trouble.EXCURSION),
+        (0.006 * np.random.default_rng(9).normal(size=N), Trouble.SCATTER),
+    ],
+    ids=["trend", "excursion", "scatter"],
+)
+def test_what_its_errors_do_not_allow_is_told(shape, trouble):
+    verdict = _judge(_flat(1) + shape)
+    assert trouble in verdict.troubles
+    if trouble is Trouble.TREND:
+        assert verdict.trend == pytest.approx(0.01, abs=3 * verdict.trend_err)
+    assert verdict.expected == pytest.approx(0.003)
+    assert verdict.results["check_troubles"].value == [t.name.lower() for t in verdict.troubles]
+
+
+def test_one_wild_point_is_no_excursion():
+    flux = _flat(2)
+    flux[70] += 0.1
+    assert not _judge(flux).troubles
+
+
+def test_too_few_points_are_not_judged():
+    flux = np.where(np.arange(N) < 9, _flat(3), np.nan)
+    verdict = _judge(flux)
+    assert (verdict.star, verdict.points, verdict.troubles) == ("K2", 9, ())
+    assert verdict.results["check_scatter_percent"].value is None
+
+
+def _cube(light, **truth):
+    """A night whose comparison stars have so many times the target's light."""
+    cube = simulate_cube(
+        np.ones(60), CubeTruth(n_stars=1 + len(light), **truth), np.random.default_rng(5)
+    )
+    factor = np.append(1.0, np.array(light) * cube.plan.flux_ref[0] / cube.plan.flux_ref[1:])
+    flux = cube.flux * factor[:, None]
+    error = cube.flux_err * np.sqrt(factor)[:, None]
+    return replace(cube, flux=flux, flux_err=error)
+
+
+def _pick(cube):
+    piece = take_aperture(cube, Aperture(ApertureKind.FIXED, 5.0))
+    return pick_check(piece, np.arange(1, len(cube.plan)), cube.plan)
+
+
+def test_the_only_good_comparison_star_is_not_the_check_star():
+    assert _pick(_cube([1.0, 0.02, 0.02, 0.02])).row in {2, 3, 4}
+    nothing_to_spare = _pick(_cube([0.3, 0.3, 0.3]))
+    assert nothing_to_spare.row is None
+    assert "spare none of 3" in nothing_to_spare.reason
+
+
+def test_a_sparse_field_has_no_check_star_and_says_so(caplog):
+    curve = choose_curve(_cube([1.0, 1.2]), make_settings({}))
+    assert curve.recipe.check_row is None
+    assert curve.recipe.check_verdict.star is None
+    assert len(curve.recipe.comparison_rows) == 2
+    assert "no check star" in caplog.text
+    alone = choose_curve(_cube([1.0]), make_settings({}))
+    assert alone.recipe.comparison_rows == (1,)
+    assert np.isfinite(alone.flux).all()
+
+
+def test_it_is_like_the_target_near_it_and_alone():
+    cube = _cube([1.0] * 12)
+    x, y = cube.plan.x_ref.copy(), cube.plan.y_ref.copy()
+    x[1:], y[1:] = 50 + 75 * np.arange(12), 900.0
+    x[4], y[4] = x[0] + 60, y[0]
+    x[7], y[7] = x[0] - 50, y[0]
+    plan = replace(cube.plan, x_ref=x, y_ref=y)
+    assert _pick(replace(cube, plan=plan)).row == 7
+    crowding = np.where(np.arange(13) == 7, 0.8, 0.0)
+    assert _pick(replace(cube, plan=replace(plan, crowding=crowding))).row == 4

@@ -1,0 +1,37 @@
+"""Light of neighbours, held against sums over pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lightcurve.curve.neighbours import BETA, share_within, stray_light
+
+
+def _on_pixels(distance: float, radius: float, fwhm: float) -> float:
+    """Add up a Moffat profile on a fine grid, within a circle and altogether."""
+    core, step = fwhm / (2 * np.sqrt(2 ** (1 / BETA) - 1)), 0.05
+    axis = np.arange(-60, 60, step)
+    x, y = np.meshgrid(axis, axis)
+    light = (1 + (x**2 + y**2) / core**2) ** -BETA * step**2 * (BETA - 1) / (np.pi * core**2)
+    return float(light[np.hypot(x - distance, y) <= radius].sum())
+
+
+@pytest.mark.parametrize("distance", [0.0, 3.0, 7.8, 15.0])
+def test_share_of_a_star_in_a_circle(distance):
+    (share,) = share_within(np.array([distance]), 4.0, 3.0)
+    assert share == pytest.approx(_on_pixels(distance, 4.0, 3.0), rel=0.05, abs=2e-4)
+
+
+def test_every_neighbour_counts_wherever_it_stands():
+    """One between aperture and sky, one in the sky, and one far away."""
+    x = np.array([100.0, 107.8, 300.0, 313.0, 600.0])
+    y = np.full(5, 100.0)
+    flux = np.array([1.0, 2.84, 1.0, 0.5, 1.0])
+    stray = stray_light(x, y, flux, radius=4.0, annulus=(10.0, 17.0), fwhm=3.3)
+    assert stray.aperture[0] == pytest.approx(2.84 * _on_pixels(7.8, 4.0, 3.3), rel=0.05)
+    assert stray.aperture[0] > 0.02
+    assert stray.sky[2] == pytest.approx(
+        0.5 * (_on_pixels(13.0, 17.0, 3.3) - _on_pixels(13.0, 10.0, 3.3)), rel=0.05
+    )
+    assert stray.aperture[4] == stray.sky[4] == 0
