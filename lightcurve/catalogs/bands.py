@@ -65,7 +65,7 @@ PREFERRED = ("gaia_synthetic", "apass", "panstarrs", "skymapper", "sdss", "gaia"
 OWN = {b: ("gaia", *(n for n in PREFERRED if n != "gaia")) for b in ("G", "BP", "RP")}
 NORTH = ("panstarrs", "sdss", "gaia_synthetic", "skymapper", "apass", "gaia")
 SOUTH = ("skymapper", "gaia_synthetic", "panstarrs", "sdss", "apass", "gaia")
-SLOAN = {"up", "gp", "rp", "ip", "zs", "Y"}
+SLOAN = {"up", "gp", "rp", "ip", "zp", "zs", "Y"}
 _GAIA_DOC = "Gaia DR3 documentation, table 5.9"
 _TONRY = "Tonry et al. 2012, ApJ 750, 99, table 6"
 _VEGA = {"V": "V (Johnson, Vega)", "B": "B (Johnson, Vega)"}
@@ -147,6 +147,11 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
         )
         for name, b in (("gp", "g"), ("rp", "r"), ("ip", "i"), ("zs", "z"))
     },
+    "zp": (
+        Recipe("z (SDSS, AB)", "z_sdss"),
+        Recipe("z (Pan-STARRS1, AB)", "z_ps1"),
+        Recipe("z (SkyMapper, AB)", "z_skymapper"),
+    ),
     "Y": (Recipe("y (Pan-STARRS1, AB)", "y_ps1"),),
     **{b: (Recipe(f"{b} (2MASS, Vega)", b),) for b in "JHK"},
     "G": (

@@ -279,44 +279,52 @@ KIND_WORDS = {
     "target": FrameKind.LIGHT,
     "lrp": FrameKind.LIGHT,
 }
-# The AAVSO's names of filters, and what others write, in small letters.
+# Names of filters, and what others write, in small letters and without punctuation. Two bands are
+# never one: Sloan z' (zp) is not the short z of Pan-STARRS (zs), Gaia's RP is not Sloan r'.
 FILTER_NAMES: dict[str, tuple[str, ...]] = {
-    "U": ("u johnson", "johnson u", "bessell u", "bessel u"),
-    "B": ("b", "b johnson", "johnson b", "bessell b", "bessel b", "bj", "jb"),
-    "V": ("v", "v johnson", "johnson v", "bessell v", "bessel v", "vj", "jv", "photv"),
-    "Rc": (
-        "r",
-        "rc",
-        "r c",
-        "cousins r",
-        "r cousins",
-        "bessell r",
-        "bessel r",
-        "johnson r",
-        "johnson cousins r",
-        "cr",
-    ),
-    "Ic": (
-        "i",
-        "ic",
-        "i c",
-        "cousins i",
-        "i cousins",
-        "bessell i",
-        "bessel i",
-        "johnson i",
-        "johnson cousins i",
-        "ci",
-    ),
-    "up": ("up", "u'", "sdss u", "sloan u", "sdss up", "su", "u sdss", "u sloan"),
-    "gp": ("gp", "g'", "sdss g", "sloan g", "sdss gp", "sg", "g sdss", "g sloan"),
-    "rp": ("rp", "r'", "sdss r", "sloan r", "sdss rp", "sr", "r sdss", "r sloan"),
-    "ip": ("ip", "i'", "sdss i", "sloan i", "sdss ip", "si", "i sdss", "i sloan"),
-    "zs": ("zs", "zp", "z'", "z", "sdss z", "sloan z", "sz", "z sdss", "z sloan"),
+    "B": ("b", "bj", "jb"),
+    "V": ("v", "vj", "jv", "photv"),
+    "Rc": ("r", "rc", "r c", "cr", "rj"),
+    "Ic": ("i", "ic", "i c", "ci", "ij"),
+    "up": ("up", "u'", "su"),
+    "gp": ("gp", "g'", "sg"),
+    "rp": ("rp", "r'", "sr"),
+    "ip": ("ip", "i'", "si"),
+    "zp": ("zp", "z'", "z", "sz"),
+    "zs": ("zs", "z s", "zshort", "z short"),
     "Y": ("y", "ys"),
-    "CV": ("clear", "c", "cv", "unfiltered", "no filter", "open", "clr", "air", "empty"),
-    "CBB": ("cbb", "exo", "astrodon exo", "clear blue blocking"),
+    "I+z": ("i+z", "i z"),
+    "CV": (
+        *(
+            "clear",
+            "c",
+            "cv",
+            "unfiltered",
+            "no",
+            "none",
+            "open",
+            "clr",
+            "air",
+            "empty",
+            "nofilter",
+        ),
+        *(
+            "luxuvircut",
+            "uv ir cut",
+            "uvir cut",
+            "uvircut",
+            "ir cut",
+            "ircut",
+            "ir uv cut",
+            "uv ir",
+        ),
+    ),
+    "CR": ("clear red",),
+    "CBB": ("cbb", "exo", "exoplanet", "exoplanet bb", "exo bb", "clear blue blocking", "bb"),
     "L": ("l", "lum", "luminance", "lumen"),
+    "G": ("gaia g", "g gaia"),
+    "BP": ("gaia bp", "g bp", "bp gaia", "gbp"),
+    "RP": ("gaia rp", "g rp", "rp gaia", "grp"),
     "TR": ("red", "tr"),
     "TG": ("green", "tg"),
     "TB": ("blue", "tb"),
@@ -324,3 +332,31 @@ FILTER_NAMES: dict[str, tuple[str, ...]] = {
     "OIII": ("oiii", "o iii", "o3"),
     "SII": ("sii", "s ii", "s2"),
 }
+# As they stand, for here a capital tells: a lone small letter is a Sloan band, a capital one is
+# Johnson's or Cousins's; Gaia's bands have a capital.
+FILTERS_BY_CASE = {
+    "u": "up", "g": "gp", "r": "rp", "i": "ip", "z": "zp", "U": "U", "Rp": "RP", "RP": "RP",
+    "Bp": "BP", "BP": "BP",
+}  # fmt: skip
+# The system that a filter is of, by words beside its letter, and its letters' names there.
+FILTER_SYSTEMS: tuple[tuple[frozenset[str], dict[str, str]], ...] = (
+    (
+        frozenset({"sdss", "sloan", "sloansdss"}),
+        {"u": "up", "g": "gp", "r": "rp", "i": "ip", "z": "zp", "y": "Y"},
+    ),
+    (
+        frozenset({"ps1", "panstarrs", "pan", "starrs", "ps"}),
+        {"g": "gp", "r": "rp", "i": "ip", "z": "zs", "y": "Y", "zs": "zs"},
+    ),
+    (
+        frozenset({"johnson", "cousins", "bessell", "bessel", "bess", "landolt", "kron", "uvbri",
+                   "ubvri", "bvri", "jc", "cousin"}),
+        {"u": "U", "b": "B", "v": "V", "r": "Rc", "i": "Ic", "j": "J", "h": "H", "k": "K"},
+    ),
+)  # fmt: skip
+# They say nothing of the band.
+FILTER_MAKERS = frozenset({
+    "filter", "filtre", "band", "photometric", "photometry", "astrodon", "baader", "chroma",
+    "optolong", "zwo", "antlia", "custom", "scientific", "andover", "omega", "schuler", "edmund",
+    "gen2", "gen", "series",
+})  # fmt: skip

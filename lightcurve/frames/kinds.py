@@ -11,7 +11,13 @@ import numpy as np
 from lightcurve.core.data import FrameKind
 from lightcurve.core.robust import robust_scatter
 from lightcurve.frames.cards import Cards, find, find_all
-from lightcurve.frames.dialects import FILTER_NAMES, KIND_WORDS
+from lightcurve.frames.dialects import (
+    FILTER_MAKERS,
+    FILTER_NAMES,
+    FILTER_SYSTEMS,
+    FILTERS_BY_CASE,
+    KIND_WORDS,
+)
 
 __all__ = ["kind_by_keyword", "normalise_filter"]
 
@@ -23,8 +29,6 @@ STAR_SIGMA = 8.0
 BRIGHT_LEVEL = 0.15  # of the full scale
 EVEN = 0.1  # scatter of a flat's blocks about its gradient, relative
 BLOCK_PX = 16
-# A lone small letter is a Sloan band; a capital one is Johnson's or Cousins's.
-_SMALL = {"u": "up", "g": "gp", "r": "rp", "i": "ip", "z": "zs"}
 
 
 def kind_by_keyword(cards: Cards) -> tuple[FrameKind, str] | None:
@@ -137,7 +141,33 @@ def normalise_filter(text: str) -> str:
         ``"V"``, ``"Rc"``, ``"ip"``, ``"CV"`` (no filter) ...; an unknown name as it stands.
     """
     text = " ".join(text.split())[:40]
-    if text in _SMALL:
-        return _SMALL[text]
-    plain = re.sub(r"[\s_\-/.]+", " ", text.lower()).removesuffix(" filter").strip()
-    return _KNOWN.get(plain, text)
+    whole = _one_filter(text)
+    if whole is not None:
+        return whole
+    # Two wheels in one card, ``Empty/V``: the one that is not open counts.
+    parts = {_one_filter(part.strip()) for part in re.split(r"[/+;,|]", text)} - {"CV"}
+    one = parts.pop() if len(parts) == 1 else None
+    return one if one is not None else text
+
+
+def _one_filter(text: str) -> str | None:
+    """Name one filter; None where it is not known."""
+    if text in FILTERS_BY_CASE:
+        return FILTERS_BY_CASE[text]
+    plain = re.sub(r"[\s_\-/.()\[\],:]+", " ", text.lower()).strip()
+    if plain in _KNOWN:
+        return _KNOWN[plain]
+    joined = re.sub(r"(johnson|cousins|bessell?|sdss|sloan)", r" \1 ", plain)
+    words = [word for word in joined.split() if word not in FILTER_MAKERS]
+    for names, letters in FILTER_SYSTEMS:
+        rest = [word for word in words if word not in names]
+        if len(rest) < len(words):
+            letter = "".join(rest).removesuffix("'")
+            short = letter[:1] if letter[1:] in {"p", "c", "prime"} else letter
+            return letters.get(letter, letters.get(short))
+    rest = " ".join(words)
+    if len(rest) == 1 and rest != plain:  # of a maker's: the letter as it is written tells
+        rest = next((c for c in re.findall(r"\b\w\b", text) if c.lower() == rest), rest)
+        if rest in FILTERS_BY_CASE:
+            return FILTERS_BY_CASE[rest]
+    return _KNOWN.get(rest.lower())

@@ -18,7 +18,7 @@ WAVELENGTH_NM = {
     "U": 365, "B": 440, "V": 550, "R": 640, "Rc": 640, "I": 790, "Ic": 790, "up": 355, "gp": 475,
     "rp": 622, "ip": 763, "zp": 905, "zs": 870, "z": 900, "i": 763, "r": 622, "g": 475, "J": 1250,
     "H": 1650, "K": 2200, "Ks": 2160, "TB": 460, "TG": 530, "TR": 610, "CV": 600, "CR": 640,
-    "Clear": 600, "I+z": 850, "CBB": 650, "TESS": 790,
+    "Clear": 600, "I+z": 850, "CBB": 650, "TESS": 790, "L": 550, "G": 640, "BP": 520, "RP": 780, "Y": 1000,
 }  # fmt: skip
 DEFAULT_NM = 600.0
 NAMES = ("mid_time_bjd_tdb", "rp_over_rs", "a_over_rs", "impact_parameter", "q1", "q2")

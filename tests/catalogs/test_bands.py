@@ -113,7 +113,7 @@ def test_a_colour_outside_the_formula_gives_no_magnitude():
         ("Johnson B", "B"),
         ("R", "Rc"),
         ("r'", "rp"),
-        ("sdss z", "zs"),
+        ("sdss z", "zp"),
         ("Clear", "G"),
         ("Lum", "G"),
         ("green", "V"),

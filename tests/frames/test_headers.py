@@ -212,6 +212,35 @@ def test_two_scales_are_reported() -> None:
     assert "--scale" in exposure({"PIXSCALE": 1.0, "FOCALLEN": 1000, "XPIXSZ": 9.0}).warnings[0]
 
 
+SPELLINGS = {
+    "U": "U;Johnson U;U-Bessell;Bessel-U;Johnson-Cousins U",
+    "B": "B;b;B-band;JohnsonB;Johnson/Bessell B;Bessel B;B (Johnson);Astrodon B;B Photometric",
+    "V": "V;v;V-band;V band;JohnsonV;Johnson V;V_Johnson;Bessell V;Empty/V;V/Clear;Clear, V;PhotV;"
+    "Astrodon V;Chroma V;V filter;V (Bessell);Baader V;Johnson-Cousins V;Bessel-V",
+    "Rc": "R;Rc;R_c;R (Cousins);Cousins R;R-Cousins;CousinsR;Bessell R;Bessel R;Johnson R;R band;"
+    "Baader R;Astrodon Rc;Open/R",
+    "Ic": "I;Ic;I (Cousins);Cousins I;Ic-Cousins;Bessell I;I-band;Kron-Cousins I",
+    "up": "u;u';up;SDSS u;SDSS u';sloan_u;SDSS-u;u_SDSS;SU",
+    "gp": "g;g';gp;SDSS g;SDSS-g';sloan g;Sloan g';g_sdss;SDSS gp;SG;Astrodon Sloan g",
+    "rp": "r;r';rp;SDSS r;SDSS-r';SDSS_r;Sloan r';sloan_r;r_SDSS;SDSSr;SR;Baader SLOAN/SDSS r'",
+    "ip": "i;i';ip;SDSS i;SDSS-i';Sloan i;i_sdss;SI;i-band",
+    "zp": "z;z';zp;SDSS z;Sloan z;SDSS-z';z_sdss;SZ",
+    "zs": "zs;z_s;PS1 z;Pan-STARRS z;PanSTARRS zs;z-short",
+    "Y": "y;Y;PS1 y;Pan-STARRS Y",
+    "CV": "Clear;C;Open;Empty;None;No Filter;UV/IR cut;UVIR Cut;IRCUT;Luxuvircut;CV;clr;air",
+    "L": "L;Lum;Luminance;Astrodon L;Baader L",
+    "CBB": "CBB;exoplanet-BB;Exoplanet BB;Astrodon Exo;Exo-BB;clear-blue-blocking",
+    "RP": "Rp;G_RP;Gaia RP;RP",
+    "BP": "Bp;G_BP;Gaia BP",
+    "TG": "Green;TG;Astrodon Green;green filter",
+    "TR": "Red;TR",
+    "TB": "Blue;TB",
+    "HA": "Ha;H-alpha;Halpha;H_alpha",
+    "OIII": "OIII;O III;O3",
+    "SII": "SII;S II",
+}
+
+
 @pytest.mark.parametrize(
     ("text", "name"),
     [
@@ -225,6 +254,7 @@ def test_two_scales_are_reported() -> None:
         ("H-alpha", "HA"),
         ("My <b>", "My <b>"),
         ("Johnson_V", "V"),
+        *((text, name) for name, spellings in SPELLINGS.items() for text in spellings.split(";")),
     ],
 )
 def test_filters(text: str, name: str) -> None:
