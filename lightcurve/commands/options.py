@@ -94,7 +94,7 @@ _BY_NAME = {"image", "catalogs"}
 
 # Setting -> option. A setting without an option is set in the file given with --config.
 OPTIONS: dict[str, Option] = {
-    "target.name": Option(str, "--target", "Name of the target.", _STAR),
+    "target.name": Option(str, "--target", "Name of the target, or 'RA,DEC'.", _STAR),
     "target.ra": Option(str, "--ra", "Its right ascension: 02:04:10.3 or degrees.", _STAR),
     "target.dec": Option(str, "--dec", "Its declination: +46:41:16 or degrees.", _STAR),
     "target.planet_file": Option(Path, "--planet", "Planet file (TOML).", _STAR),

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from lightcurve.astrometry.register import make_reference
-from lightcurve.core.data import Assumed, Exposure, Frame, Masters, Solution, Style
-from lightcurve.core.errors import InputError
+from lightcurve.core.data import Assumed, Exposure, Frame, FrameKind, Masters, Solution, Style
+from lightcurve.core.errors import InputError, SolveError
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
 from lightcurve.curve.plan import plan_stars
@@ -23,6 +23,7 @@ from lightcurve.night.recipe import Recipe
 from lightcurve.phot.grains import StarSize, measure_size
 from lightcurve.phot.methods import centroid_of
 from lightcurve.phot.seeing import choose_radii, refuse_large_radii
+from lightcurve.setup.borrowed import borrow_place
 from lightcurve.setup.camera import CameraValues, settle_camera
 from lightcurve.setup.colour import describe_colour, settle_mosaic
 from lightcurve.setup.solving import Sample, find_stars, read_samples, solve_one
@@ -72,7 +73,12 @@ def prepare_night(
     frames, settings = settle_mosaic(read_samples(lights, settings), settings)
     camera = settle_camera(frames, masters, settings)
     samples = find_stars(frames, masters, camera, settings)
-    reference, solution = solve_one(samples, target, settings, elsewhere=elsewhere)
+    try:
+        reference, solution = solve_one(samples, target, settings, elsewhere=elsewhere)
+    except SolveError as error:
+        of_others = [e for e in inventory.entries if e.has_wcs and e not in lights]
+        others = [e for e in of_others if e.kind == FrameKind.LIGHT and not e.lost]
+        reference, solution = borrow_place(error, samples, others, target, settings)
     recipe = _write_recipe(
         reference,
         samples,

@@ -193,8 +193,8 @@ def read_samples(lights: Sequence[Entry], settings: Settings) -> list[RawFrame]:
     Raises InputError when none of them can be read.
     """
     placed = [entry for entry in lights if entry.has_wcs]
-    some = _spread(placed) if len(placed) < len(lights) else []
-    some += [entry for entry in _spread(lights) if entry not in some]
+    some = spread(placed) if len(placed) < len(lights) else []
+    some += [entry for entry in spread(lights) if entry not in some]
     frames, reasons = [], []
     for entry in some[:N_CANDIDATES]:
         try:
@@ -207,7 +207,7 @@ def read_samples(lights: Sequence[Entry], settings: Settings) -> list[RawFrame]:
     return frames
 
 
-def _spread(lights: Sequence[Entry]) -> list[Entry]:
+def spread(lights: Sequence[Entry]) -> list[Entry]:
     """Choose a few of many, from the middle outward."""
     n = len(lights)
     if not n:

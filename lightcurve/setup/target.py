@@ -80,6 +80,9 @@ def find_target(settings: TargetSettings, catalogs: CatalogSettings | None = Non
     if settings.ra is not None and settings.dec is not None:
         ra, dec = parse_coordinates(settings.ra, settings.dec)
         return Target(name or "target", ra, dec, "options --ra and --dec", planet)
+    pair = _pair(name)
+    if pair is not None and planet is None:
+        return Target("target", *pair, "option --target")
     if planet:
         place = (planet.ra_deg, planet.dec_deg)
         return Target(name, *place, planet.source, planet, planet.motion)
@@ -91,6 +94,14 @@ def find_target(settings: TargetSettings, catalogs: CatalogSettings | None = Non
     offline = catalogs is not None and catalogs.offline
     ra, dec, source, motion = resolve_name(name, offline=offline)
     return Target(name, ra, dec, source, motion=motion)
+
+
+def _pair(name: str) -> tuple[float, float] | None:
+    """Read a name that is coordinates, ``04:52:21.1,-69:18:26``; None where it is none."""
+    ra, comma, dec = name.partition(",")
+    if not comma or not re.match(r"\s*[+-]?\d", dec) or not re.match(r"\s*\d", ra):
+        return None
+    return parse_coordinates(ra, dec)
 
 
 def at_night(target: Target, moments: Iterable[float | None]) -> Target:
@@ -136,6 +147,8 @@ def known_place(settings: TargetSettings) -> tuple[float, float] | None:
         When what is given makes no sense.
     """
     if settings.ra is settings.dec is settings.planet_file is None:
+        if pair := _pair(settings.name):
+            return pair
         if settings.name:
             log.warning("%s is not looked up here: --ra and --dec would help", settings.name)
         return None

@@ -14,13 +14,13 @@ from typer.testing import CliRunner
 import lightcurve as lc
 from lightcurve.cli import app
 from lightcurve.core.data import Exposure, FrameKind, FrameStatus, Site
-from lightcurve.core.errors import InputError
+from lightcurve.core.errors import InputError, SolveError
 from lightcurve.core.settings import make_settings, read_settings
 from lightcurve.frames.inventory import Entry, Inventory, take_inventory
 from lightcurve.night.calibrate import calibrate_folder
 from lightcurve.night.measure_table import measure_folder
 from lightcurve.night.nights import plan_nights
-from lightcurve.night.sets import FrameSet, find_sets, one_set
+from lightcurve.night.sets import FrameSet, find_sets, one_set, reduce_sets
 from lightcurve.setup.target import Target
 from sim import tiny_night
 
@@ -185,6 +185,25 @@ def test_all_that_look_elsewhere_are_tried() -> None:
     assert used(sets_of(field("X-1", 120.0))) == {"": 20}
 
 
+def test_one_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
+    inventory = Inventory(tmp_path, tuple(lights(20) + lights(20, EVENING + 3e-4, filter="B")))
+    sets = find_sets(inventory, make_settings({}))
+
+    def reduce(one: FrameSet, mine: Inventory, place: Path) -> int:
+        if one.label in broken:
+            raise SolveError(one.label)
+        assert place == tmp_path / one.label
+        return len(mine.used(FrameKind.LIGHT))
+
+    broken = {"V"}
+    done = reduce_sets(inventory, sets, tmp_path, reduce)
+    assert [(run.frames.label, run.made) for run in done] == [("V", None), ("B", 20)]
+    assert isinstance(done[0].error, SolveError)
+    broken = {"V", "B"}
+    with pytest.raises(SolveError, match="V"):
+        reduce_sets(inventory, sets, tmp_path, reduce)
+
+
 # ---- frames on disk
 
 
@@ -229,11 +248,10 @@ def test_a_run_for_each(folder: Path, tmp_path: Path) -> None:
     told = run(folder, tmp_path / "out")
     names = ["V-2024-10-02", "Rc-2024-10-02", "V-2024-10-03"]
     assert [one["set"] for one in told["runs"]] == names
-    assert told["exit"] == 1  # no frame of one set is placed, and no other solver is asked
-    assert [one["set"] for one in told["runs"] if "error" in one] == ["V-2024-10-03"]
+    assert told["exit"] == 0
+    solvers = [one["summary"]["solver"]["value"] for one in told["runs"]]
+    assert solvers == ["header", "header", "registration"]  # by the frames of the other sets
     for one in told["runs"]:
-        if "error" in one:
-            continue
         mine = tmp_path / "out" / one["set"]
         assert one["summary"]["frames_measured"]["value"] == 12
         table = lc.read_light_curve(mine / "lightcurve.csv")
@@ -288,7 +306,7 @@ def test_what_would_be_done_is_shown(folder: Path, tmp_path: Path) -> None:
     settings = make_settings({"target": WANTED, "solve": {"solvers": ["header"]}})
     sets, planned = plan_nights(folder, settings)
     assert [one.label for one in sets] == [plan.frames.label for plan in planned]
-    assert [len(plan.made.lights) for plan in planned if plan.made] == [12, 12]
+    assert [len(plan.made.lights) for plan in planned if plan.made] == [12, 12, 12]
     told = CliRunner().invoke(app, ["inspect", str(folder), "--json"])
     rows = json.loads(told.stdout)
     assert len({row["set"] for row in rows if row["kind"] == "light"}) == 3

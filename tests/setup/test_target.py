@@ -9,8 +9,9 @@ import pytest
 from lightcurve.core.coordinates import degrees_apart
 from lightcurve.core.data import Exposure, FrameResult, FrameStatus
 from lightcurve.core.errors import Why
+from lightcurve.core.settings import CatalogSettings, TargetSettings
 from lightcurve.night.story import warn_of_lost
-from lightcurve.setup.target import Target, warn_of_fields, warn_of_target
+from lightcurve.setup.target import Target, find_target, known_place, warn_of_fields, warn_of_target
 
 
 def frame(name: str | None, ra: float | None = None, dec: float | None = None) -> Exposure:
@@ -59,3 +60,12 @@ def test_lost_frames_are_counted_by_their_most_frequent_reason(caplog) -> None:
         warn_of_lost(results)
         warn_of_lost(results[1:3])
     assert caplog.messages == ["3 of 5 frames not measured: reason 0 (2), see frames.csv"]
+
+
+@pytest.mark.parametrize("name", ["04:52:21.1,-69:18:26", "73.0879167, -69.3072222"])
+def test_a_name_may_be_the_place(name: str) -> None:
+    settings = TargetSettings(name=name)
+    target = find_target(settings, CatalogSettings(offline=True))
+    assert (target.ra_deg, target.dec_deg) == pytest.approx((73.0879167, -69.3072222))
+    assert known_place(settings) == (target.ra_deg, target.dec_deg)
+    assert target.source == "option --target"
