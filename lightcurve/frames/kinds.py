@@ -165,9 +165,9 @@ def _one_filter(text: str) -> str | None:
             letter = "".join(rest).removesuffix("'")
             short = letter[:1] if letter[1:] in {"p", "c", "prime"} else letter
             return letters.get(letter, letters.get(short))
-    rest = " ".join(words)
-    if len(rest) == 1 and rest != plain:  # of a maker's: the letter as it is written tells
-        rest = next((c for c in re.findall(r"\b\w\b", text) if c.lower() == rest), rest)
-        if rest in FILTERS_BY_CASE:
-            return FILTERS_BY_CASE[rest]
-    return _KNOWN.get(rest.lower())
+    bare = " ".join(words)
+    if len(bare) == 1 and bare != plain:  # of a maker's: the letter as it is written tells
+        written = next((c for c in re.findall(r"\b\w\b", text) if c.lower() == bare), bare)
+        if written in FILTERS_BY_CASE:
+            return FILTERS_BY_CASE[written]
+    return _KNOWN.get(bare)
