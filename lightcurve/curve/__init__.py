@@ -2,6 +2,7 @@
 
 __all__ = [
     "aperture",
+    "blend",
     "choose",
     "detrend",
     "neb",

@@ -17,6 +17,7 @@ from lightcurve.core.data import (
     CheckVerdict,
     Criterion,
     CurveRecipe,
+    Dilution,
     LightCurve,
     Measurements,
     StarRole,
@@ -27,6 +28,7 @@ from lightcurve.core.flags import Flag
 from lightcurve.core.quantities import beside_curve, columns_of
 from lightcurve.core.settings import Settings
 from lightcurve.curve.aperture import Slice, frame_radius, list_apertures, take_aperture
+from lightcurve.curve.blend import Blend
 from lightcurve.curve.candidates import Candidates, cover, pick_candidates, take_present
 from lightcurve.curve.check import judge_check
 from lightcurve.curve.detrend import design_matrix
@@ -48,7 +50,8 @@ log = logging.getLogger(__name__)
 class Option:
     """One aperture with one set of comparison stars.
 
-    error : expected, of what the user wants. scatter : of the target.
+    error : expected, of what the user wants, at the depth that other stars' light leaves.
+    scatter : of the target.
     """
 
     aperture: Aperture
@@ -67,6 +70,11 @@ class Search:
     question: Question
     # (n_frame,) bool, frames outside the predicted transit; None where none is predicted
     outside: np.ndarray | None
+    blend: Blend | None = None
+
+    def dilution(self, radius: np.ndarray) -> Dilution | None:
+        """Tell the target's share of the light in an aperture of radius (n_frame,), pixels."""
+        return None if self.blend is None else self.blend.share(radius)
 
 
 def choose_curve(
@@ -75,6 +83,7 @@ def choose_curve(
     *,
     in_transit: np.ndarray | None = None,
     dip: np.ndarray | None = None,
+    blend: Blend | None = None,
 ) -> LightCurve:
     """Choose aperture, comparison stars and check star, and form the light curve with its recipe.
 
@@ -91,6 +100,8 @@ def choose_curve(
     dip : (n_frame,) float array, optional
         Shape of the predicted transit, 0 outside and 1 at its deepest: with it the errors of depth
         and mid-time decide, without it that of the level.
+    blend : Blend, optional
+        The target and the stars near it: an aperture counts by how much of a depth it leaves.
 
     Raises
     ------
@@ -105,7 +116,7 @@ def choose_curve(
     design = design_matrix(covariates_of(columns_of(measurements)), SLOW)
     scored = outside if enough else None
     question = ask(measurements.jd_utc, design, dip=dip, scored=scored, good=good)
-    search = Search(measurements, settings, candidates, question, outside)
+    search = Search(measurements, settings, candidates, question, outside, blend)
     options = [option for aperture in apertures for option in try_aperture(search, aperture)]
     if not options:
         msg = f"no light curve: {_why_none(search)}"
@@ -172,6 +183,8 @@ def try_aperture(search: Search, aperture: Aperture) -> list[Option]:
     order = np.argsort(-_worth(ensemble, present), kind="stable")
     most = len(rows) if candidates.forced else search.settings.stars.max_comparisons
     options: list[Option] = []
+    dilution = search.dilution(piece.radius)
+    share = 1.0 if dilution is None else dilution.value
     full: np.ndarray | None = None
     for size in _sizes(min(most, len(rows)), forced=candidates.forced):
         members = np.sort(cover(present, order[:size], order))
@@ -184,7 +197,7 @@ def try_aperture(search: Search, aperture: Aperture) -> list[Option]:
         error = search.question.error(ratio, np.hypot(*_foretold(part, piece, 0)))
         if np.isfinite(ratio).sum() >= MIN_POINTS and not np.isnan(error):
             scatter = search.question.noise(ratio).point
-            options.append(Option(aperture, tuple(rows[members].tolist()), error, scatter))
+            options.append(Option(aperture, tuple(rows[members].tolist()), error / share, scatter))
     return options
 
 
@@ -270,6 +283,7 @@ def _form(search: Search, best: Option) -> LightCurve:
         covariates=covariates_of(columns),
         columns=beside_curve(columns),
         recipe=_recipe(search, best, ensemble, normalised, checked),
+        dilution=search.dilution(piece.radius),
     )
 
 

@@ -132,13 +132,14 @@ def value_and_error(value: float, error: float | None) -> tuple[str, str]:
 def common_header(submission: Submission) -> dict[str, str]:
     """Fill in what the layouts have in common.
 
-    NOTES hold the verdict where it is all that the fit can tell.
+    NOTES hold the verdict where it is all that the fit can tell, and what other stars' light did.
     """
     s = submission
     notes = [NOTES.of(s)]
     if s.fit is not None and not _transit_found(s):
         log.warning("no fitted values in the report, RESULTS is empty: %s", s.fit.verdict)
         notes.append(str(s.fit.verdict))
+    notes.append(dilution_note(s))
     return {
         "TYPE": "EXOPLANET",
         "OBSCODE": OBSERVER_CODE.of(s).upper(),
@@ -155,6 +156,18 @@ def common_header(submission: Submission) -> dict[str, str]:
         "SECONDARY_OBSCODES": ",".join(SECONDARY_CODES.of(s)),
         "NOTES": plain("; ".join(filter(None, notes))),
     }
+
+
+def dilution_note(submission: Submission) -> str:
+    """Say that results are corrected for the light of other stars; empty where there is none."""
+    share = fitted_values(submission, {"share": "dilution", "Rp/R*": "rp_over_rs_uncorrected"})
+    if "share" not in share:
+        return ""
+    told = in_words({"target's share": share["share"]})
+    seen = in_words({"Rp/R*": share["Rp/R*"]})
+    return (
+        f"flux is as measured; results are corrected for other stars' light ({told}), not: {seen}"
+    )
 
 
 def _transit_found(submission: Submission) -> bool:

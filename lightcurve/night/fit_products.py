@@ -22,7 +22,8 @@ from lightcurve.transit.quality import time_averaging
 WORTH_SAYING = 0.2  # of the error of the radius ratio
 SHOWN = {
     "mid_time_bjd_tdb": "mid-transit", "o_minus_c_minutes": "O-C", "rp_over_rs": "Rp/R*",
-    "depth_percent": "depth", "duration_days": "duration",
+    "rp_over_rs_uncorrected": "Rp/R*, not corrected", "depth_percent": "depth",
+    "depth_uncorrected_percent": "depth, not corrected", "duration_days": "duration",
 }  # fmt: skip
 
 

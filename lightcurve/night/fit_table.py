@@ -17,6 +17,7 @@ from lightcurve.core.coordinates import degrees_apart
 from lightcurve.core.covariates import elapsed
 from lightcurve.core.data import (
     Assumed,
+    Dilution,
     LightCurve,
     Note,
     Planet,
@@ -174,6 +175,8 @@ def fit_light_curve(
     """
     record = record or {}
     exposure_s, filter_name, values = settle(known, curve, record)
+    if curve.dilution is None and "dilution" in record:
+        curve = replace(curve, dilution=Dilution(**record["dilution"]))
     curve, time_note = with_barycentric_times(curve, planet, site_of(settings, record))
     curve = in_order(curve)
     check_exposure(exposure_s, curve)

@@ -31,6 +31,7 @@ from lightcurve.transit.fit_values import planet_values
 
 LIBRARIES = ("astropy", "numpy", "scipy", "photutils", "sep", "batman-package", "emcee")
 log = logging.getLogger(__name__)
+TOLD = 0.002  # of the light: what is less is nobody's concern
 FEW_POINTS = 10  # fewer tell no scatter to two digits
 
 
@@ -99,6 +100,7 @@ def _describe_night(night: Night) -> dict[str, Any]:
         "annulus_px": list(measured.annulus),
         "scale_arcsec": night.scene.solution.scale_arcsec,
         "check": night.recipe.check,
+        "dilution": night.curve.dilution and asdict(night.curve.dilution),
         "planet": target.planet and planet_values(target.planet),
     }
     return {name: value for name, value in known.items() if value is not None}
@@ -210,6 +212,19 @@ def describe_scatter(curve: LightCurve) -> dict[str, Result]:
     }
 
 
+def describe_dilution(curve: LightCurve) -> dict[str, Result]:
+    """Say how much of the light in the aperture is the target's, where it is not all."""
+    told = curve.dilution
+    if told is None:
+        return {}
+    label = "" if told.value > 1 - told.err and told.err < TOLD else "target's share of light"
+    text = f"{100 * told.value:.1f} +- {100 * told.err:.1f} %: {told.source}"
+    share = Result(
+        told.value, "", label, text, lower=told.value - told.err, upper=told.value + told.err
+    )
+    return {"target_share": share, "target_share_change": Result(told.change)}
+
+
 def summarise(night: Night) -> dict[str, Result]:
     """Collect what is worth printing."""
     curve, recipe, solution = night.curve, night.recipe, night.scene.solution
@@ -233,6 +248,7 @@ def summarise(night: Night) -> dict[str, Result]:
         "comparison_stars": Result(len(recipe.comparison_rows), label="comparison stars"),
         **recipe.check_verdict.results,
         **describe_scatter(curve),
+        **describe_dilution(curve),
         "first_bjd_tdb": Result(first, "BJD_TDB", "times", f"BJD_TDB {first:.5f} to {last:.5f}"),
         "last_bjd_tdb": Result(last, "BJD_TDB"),
     }

@@ -24,6 +24,7 @@ from lightcurve.core.data import (
 from lightcurve.core.errors import FitError, InputError
 from lightcurve.core.flags import Flag
 from lightcurve.core.settings import Settings
+from lightcurve.curve.blend import Blend
 from lightcurve.curve.choose import choose_curve
 from lightcurve.curve.noise import FieldNoise, measure_field_noise, with_noise
 from lightcurve.curve.plan import revise_plan
@@ -215,11 +216,13 @@ def predicted_transit(target: Target, measurements: Measurements) -> np.ndarray 
     return mark_transit(target.planet, measurements.bjd_tdb)
 
 
-def choose_for(target: Target, measurements: Measurements, settings: Settings) -> LightCurve:
+def choose_for(
+    target: Target, measurements: Measurements, settings: Settings, blend: Blend | None = None
+) -> LightCurve:
     """Choose the curve that is worth most for the transit that is predicted, or for the level."""
     planet, in_transit = target.planet, predicted_transit(target, measurements)
     dip = None if planet is None else dip_shape(planet, measurements.bjd_tdb)
-    return choose_curve(measurements, settings, in_transit=in_transit, dip=dip)
+    return choose_curve(measurements, settings, in_transit=in_transit, dip=dip, blend=blend)
 
 
 def fit_if_known(

@@ -9,6 +9,7 @@ from lightcurve.core.data import FrameKind
 from lightcurve.core.progress import Clock, Progress, open_log, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Inventory, check_folder, take_inventory
+from lightcurve.night.companions import find_blend
 from lightcurve.night.frame_table import report_inventory, whatever_comes, write_frames_table
 from lightcurve.night.prepare import prepare_night
 from lightcurve.night.products import write_products
@@ -102,7 +103,8 @@ def reduce_set(
         with clock("compare"):
             measurements = settle_stars(measurements, settings)
             measurements, scene = settle_noise(measurements, scene, settings)
-            curve = choose_for(target, measurements, settings)
+            blend = find_blend(measurements, scene, target, settings)
+            curve = choose_for(target, measurements, settings, blend)
         with clock("fit"):
             fit = fit_if_known(curve, target, scene, settings)
         night = Night(inventory, target, settings, scene, results, measurements, curve, fit)

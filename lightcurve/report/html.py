@@ -42,6 +42,8 @@ __all__ = [
 
 PARAMETER_NAMES = {
     "rp_over_rs": "Rp/R*",
+    "rp_over_rs_uncorrected": "Rp/R*, not corrected",
+    "dilution": "target's share of light",
     "a_over_rs": "a/R*",
     "mid_time_bjd_tdb": "mid-transit time",
     "o_minus_c_minutes": "O \N{MINUS SIGN} C",

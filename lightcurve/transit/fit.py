@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from lightcurve.core.constants import DAY_S
-from lightcurve.core.data import LightCurve, Note, Planet, Severity, TransitFit
+from lightcurve.core.data import About, Dilution, LightCurve, Note, Planet, Severity, TransitFit
 from lightcurve.core.errors import FitError
 from lightcurve.core.flags import Flag
 from lightcurve.core.settings import FitSettings
@@ -44,6 +44,8 @@ LEFT_OUT = (
     Flag.EDGE | Flag.SATURATED | Flag.NEGATIVE_FLUX | Flag.CLOUD | Flag.OUTLIER | Flag.NOT_MEASURED
 )
 MIN_POINTS = 12
+UNDILUTED = 0.998  # a depth 0.2 % too small is no error that a night could show
+CHANGING = 0.002  # of the light, from frame to frame: the size of a shallow transit
 NO_EXPOSURE = "exposure not known: the model is not averaged over it"
 
 
@@ -77,6 +79,7 @@ def fit_transit(
         As `fit_points`.
     """
     good = (light_curve.flags & int(LEFT_OUT)) == 0
+    planet = diluted(planet, light_curve.dilution)
     points = Points(
         time=light_curve.bjd_tdb,
         flux=light_curve.flux,
@@ -86,10 +89,37 @@ def fit_transit(
         filter_name=filter_name,
     )
     fit = fit_points(points, planet, settings=settings, rng=rng)
+    fit = replace(fit, notes=(*fit.notes, *_dilution_notes(planet, light_curve.dilution)))
     if exposure_s is not None:
         return fit
     log.warning("%s", NO_EXPOSURE)
     return replace(fit, notes=(*fit.notes, Note(NO_EXPOSURE, Severity.WARNING)))
+
+
+def diluted(planet: Planet, measured: Dilution | None) -> Planet:
+    """Let a planet's light be diluted as was measured; what its file says comes first."""
+    if planet.dilution is not None or measured is None or measured.value >= UNDILUTED:
+        return planet
+    errors = {**planet.errors, "dilution": measured.err}
+    return replace(planet, dilution=measured.value, errors=errors)
+
+
+def _dilution_notes(planet: Planet, measured: Dilution | None) -> tuple[Note, ...]:
+    """Say how much of the light is the target's, who says so, and what it means."""
+    share = planet.dilution
+    if share is None:
+        return ()
+    err = planet.errors.get("dilution", 0.0)
+    given = measured is None or share != measured.value
+    source = f"of {planet.source}" if given or measured is None else measured.source
+    text = (
+        f"other stars' light in the aperture: {100 * share:.1f} +- {100 * err:.1f} % is the "
+        f"target's ({source}); depth and Rp/R* are corrected for it, and given uncorrected too"
+    )
+    if measured is not None and not given and measured.change > CHANGING:
+        text += f"; it changes by {100 * measured.change:.1f} % with the seeing"
+    log.warning("%s", text)
+    return (Note(text, Severity.WARNING, About.DILUTION),)
 
 
 def fit_points(

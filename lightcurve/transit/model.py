@@ -107,7 +107,8 @@ class TransitModel:
     """Relative flux at fixed times, for any parameters.
 
     time : (n,) float array, BJD_TDB, mid-exposure.
-    planet : for period, eccentricity and argument of periastron, and the expected ingress.
+    planet : for period, eccentricity and argument of periastron, and the expected ingress; of its
+        dilution, for the light that others add.
     exposure_days : the model is averaged over it, by as many samples as the expected ingress
         asks for.
     """
@@ -141,7 +142,9 @@ class TransitModel:
         """
         if not self._set(theta):
             return np.full(len(self._model.t), np.nan)
-        return self._model.light_curve(self._parameters)
+        light: np.ndarray = self._model.light_curve(self._parameters)
+        share = self.planet.dilution
+        return light if share is None else 1 - share * (1 - light)
 
     def _set(self, theta: np.ndarray) -> bool:
         angle = inclination(self.planet, theta[2], theta[3])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -42,7 +43,11 @@ UNITS = {
     "radius_ratio_squared_percent": "%",
     "stellar_density_g_cm3": "g/cm3",
     "o_minus_c_minutes": "min",
+    "dilution": "",
+    "rp_over_rs_uncorrected": "stellar radii",
+    "depth_uncorrected_percent": "%",
 }
+LEAST_SHARE = 0.01
 GRAVITATION = 6.6743e-8  # cm3 g-1 s-2
 DEPTH_SAMPLES = 1000
 MAX_SIZES = 40  # of the bins over which residuals are averaged
@@ -272,8 +277,16 @@ def summarise(samples: np.ndarray, planet: Planet, prediction: Prediction) -> di
 
     ``depth_percent`` is the light lost at mid-transit, limb darkening included;
     ``radius_ratio_squared_percent`` is what some archives call depth. ``o_minus_c_minutes`` carries
-    the error of the observed time alone.
+    the error of the observed time alone. Where the planet's light is diluted, the error of that is
+    in radius ratio and depth, which are those of the star alone; ``..._uncorrected`` are those of a
+    star that gave all the light.
     """
+    told, seen = planet.dilution, samples
+    shares = np.ones(len(samples))
+    if told is not None:
+        shares = _shares(told, planet.errors.get("dilution", 0.0), len(samples))
+        samples = samples.copy()
+        samples[:, 1] *= np.sqrt(told / shares)
     columns = dict(zip(NAMES, samples.T, strict=True))
     _, rp, a, b, q1, q2 = samples.T
     duration = contact_duration(planet, rp=rp, a=a, b=b)
@@ -291,7 +304,18 @@ def summarise(samples: np.ndarray, planet: Planet, prediction: Prediction) -> di
         "stellar_density_g_cm3": 3 * np.pi / GRAVITATION / (planet.period_days * DAY_S) ** 2 * a**3,
         "o_minus_c_minutes": (columns["mid_time_bjd_tdb"] - prediction.mid) * 1440,
     }
+    if told is not None:
+        columns |= {
+            "dilution": shares,
+            "rp_over_rs_uncorrected": seen[:, 1] * np.sqrt(told),
+            "depth_uncorrected_percent": 100 * told * _mid_transit_loss(seen, planet),
+        }
     return {name: _parameter(values, UNITS[name]) for name, values in columns.items()}
+
+
+def _shares(share: float, error: float, n: int) -> np.ndarray:
+    """Draw the target's share of the light, (n,), from what is known of it."""
+    return np.clip(np.random.default_rng(1).normal(share, error, n), LEAST_SHARE, 1.0)
 
 
 def _mid_transit_loss(samples: np.ndarray, planet: Planet) -> np.ndarray:
@@ -299,7 +323,7 @@ def _mid_transit_loss(samples: np.ndarray, planet: Planet) -> np.ndarray:
     picked = samples[:: max(1, len(samples) // DEPTH_SAMPLES)].copy()
     moment = picked[0, 0]
     picked[:, 0] = moment
-    model = TransitModel(np.array([moment]), planet, 0.0)
+    model = TransitModel(np.array([moment]), replace(planet, dilution=None), 0.0)
     return 1 - np.array([model(theta)[0] for theta in picked])
 
 

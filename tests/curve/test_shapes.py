@@ -15,11 +15,11 @@ from lightcurve.curve.shapes import measure_shapes
 from lightcurve.phot.aperture import measure_stars
 from lightcurve.phot.detect import detect
 from lightcurve.phot.noise import NoiseModel
-from lightcurve.phot.seeing import choose_radii
 from sim_cube import CubeTruth, simulate_cube
 
 SHAPE, SKY, FINE = (300, 320), 200.0, 5
 GALAXY, DOUBLE, HOT = 3, 8, 12
+LADDER = (0.75, 1.0, 1.25, 1.5, 1.8, 2.2, 2.7, 3.3)  # of apertures, in FWHM
 Profile = Callable[[np.ndarray, float], np.ndarray]
 
 
@@ -62,7 +62,7 @@ def render(
 
 def stacked(frames: list[np.ndarray], places: np.ndarray, fwhm: float) -> Measurements:
     """Measure the objects in every frame."""
-    radii, annulus = choose_radii(fwhm)
+    radii, annulus = fwhm * np.array(LADDER), (4.5 * fwhm, 8 * fwhm)
     found = [
         measure_stars(
             pixels, np.zeros(pixels.shape, np.uint8), *places.T, radii, annulus, NoiseModel(1, 3)
@@ -102,7 +102,7 @@ def test_the_nucleus_of_a_real_galaxy_is_no_star(shared_data):
     pixels = green(sorted((shared_data / "nights" / "seestar-m94").glob("*20250326*"))[0])
     stars = detect(pixels, max_stars=40)
     places = np.column_stack([stars.x, stars.y])
-    shapes = measure_shapes(stacked([pixels], places, float(np.median(stars.fwhm))))
+    shapes = measure_shapes(stacked([pixels], places, max(float(np.median(stars.fwhm)), 2.0)))
     nucleus = int(np.argmax(stars.flux))
     assert shapes.odd[nucleus]
     assert shapes.excess[nucleus] < 0

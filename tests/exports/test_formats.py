@@ -66,6 +66,20 @@ def told(submission, **details):
     return replace(submission, details={**submission.details, **details})
 
 
+def test_the_aavso_is_told_that_results_are_corrected_for_other_light(submission):
+    parameters = submission.fit.parameters | {
+        "dilution": Parameter(0.83, 0.81, 0.85),
+        "rp_over_rs_uncorrected": Parameter(0.1374, 0.1365, 0.1383),
+    }
+    fit = replace(submission.fit, parameters=parameters)
+    text = aavso.exoplanet_text(replace(submission, fit=fit))
+    assert aavso.write_exoplanet.validate(text) == []
+    notes = aavso.read_header(text)["NOTES"]
+    assert "0.830 +/- 0.020" in notes
+    assert "Rp/R*=0.13740 +/- 0.00090" in notes
+    assert aavso.dilution_note(submission) == ""
+
+
 def test_aavso_exoplanet_to_the_letter(submission):
     text = aavso.exoplanet_text(submission)
     assert aavso.write_exoplanet.validate(text) == []

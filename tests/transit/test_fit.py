@@ -11,6 +11,7 @@ import pytest
 
 from lightcurve.core.data import (
     About,
+    Dilution,
     Finding,
     LightCurve,
     Parameter,
@@ -19,13 +20,13 @@ from lightcurve.core.data import (
     TransitFit,
     Verdict,
 )
-from lightcurve.core.errors import FitError
+from lightcurve.core.errors import FitError, InputError
 from lightcurve.core.flags import Flag
 from lightcurve.core.settings import FitSettings
 from lightcurve.night import fit_products as transit_products
-from lightcurve.transit.ephemeris import predict_transit
+from lightcurve.transit.ephemeris import make_planet, predict_transit
 from lightcurve.transit.fit import fit_points, fit_transit
-from lightcurve.transit.fit_values import fit_to_json
+from lightcurve.transit.fit_values import fit_to_json, planet_values
 from lightcurve.transit.model import transit_flux
 from lightcurve.transit.quality import (
     coverage,
@@ -342,3 +343,60 @@ def test_a_fit_says_whether_it_found_a_transit(finding, found):
     fit = TransitFit({}, nothing, nothing, nothing, nothing, {}, (), verdict)
     assert fit.found == found
     assert Verdict.read(str(verdict)) == verdict
+
+
+def _diluted(share, dilution):
+    """A curve of which the transit makes only a share, and what is known of that."""
+    points = _points(3, depth=share, noise=0.0008)
+    names = ("target_flux", "comparison_flux", "jd_utc")
+    return LightCurve(
+        file=np.arange(len(points.time)).astype(str), bjd_tdb=points.time, flux=points.flux,
+        flux_err=points.flux_err, flags=np.zeros(len(points.time), np.uint16), covariates={},
+        dilution=dilution, **dict.fromkeys(names, points.time),
+    )  # fmt: skip
+
+
+def _fitted(curve, planet=PLANET):
+    return fit_transit(curve, planet, exposure_s=60.0, settings=QUICK)
+
+
+@pytest.mark.parametrize("share", [0.9, 0.5])
+def test_a_diluted_transit_gives_the_radius_of_the_planet(share):
+    fit = _fitted(_diluted(share, Dilution(share, 0.01, "a neighbour")))
+    assert abs(_pull(fit, "rp_over_rs", TRUTH[1])) < 3
+    assert fit.parameters["rp_over_rs"].value == pytest.approx(TRUTH[1], rel=0.03)
+    loss = 100 * (1 - transit_flux(TRUTH[:1], TRUTH, PLANET)[0])
+    assert abs(_pull(fit, "depth_percent", loss)) < 3
+    assert abs(_pull(fit, "depth_uncorrected_percent", share * loss)) < 3
+    assert fit.parameters["depth_uncorrected_percent"].value == pytest.approx(
+        share * fit.parameters["depth_percent"].value, rel=0.01
+    )
+    plain = _fitted(_diluted(share, None))
+    assert "dilution" not in plain.parameters
+    assert plain.parameters["rp_over_rs"].value == pytest.approx(
+        fit.parameters["rp_over_rs_uncorrected"].value, rel=0.01
+    )
+    assert next(n for n in fit.notes if n.about is About.DILUTION).severity is Severity.WARNING
+    assert fit_to_json(fit, PLANET)["dilution"]["value"] == pytest.approx(share, abs=0.001)
+
+
+def test_the_error_of_the_dilution_is_in_the_depth():
+    sure, unsure = (_fitted(_diluted(0.6, Dilution(0.6, err, ""))) for err in (0.0, 0.06))
+    for name, relative in (("depth_percent", 0.1), ("rp_over_rs", 0.05)):
+        own, wide = (
+            (p.upper - p.lower) / 2 / p.value
+            for p in (sure.parameters[name], unsure.parameters[name])
+        )
+        assert wide == pytest.approx(np.hypot(own, relative), rel=0.15)
+    seen = [f.parameters["depth_uncorrected_percent"] for f in (sure, unsure)]
+    assert seen[0].upper - seen[0].lower == pytest.approx(seen[1].upper - seen[1].lower, rel=0.01)
+
+
+def test_a_planet_file_says_the_dilution_and_is_believed():
+    values = planet_values(PLANET) | {"dilution": 0.7, "dilution_err": 0.02}
+    planet = make_planet(values, "test.toml")
+    fit = _fitted(_diluted(0.7, Dilution(0.9, 0.01, "measured")), planet)
+    assert fit.parameters["dilution"].value == pytest.approx(0.7, abs=0.001)
+    assert abs(_pull(fit, "rp_over_rs", TRUTH[1])) < 3
+    with pytest.raises(InputError):
+        make_planet(values | {"dilution": 1.2}, "test.toml")

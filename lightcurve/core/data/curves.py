@@ -126,6 +126,26 @@ class CurveRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class Dilution:
+    """How much of the light in an aperture is the target's: 1 where no other star's is in it.
+
+    Attributes
+    ----------
+    value, err : float
+        The share, and its error.
+    source : str
+        What told it, and whose the other light is.
+    change : float
+        Of the share over the night, relative: by so much the curve follows the seeing.
+    """
+
+    value: float
+    err: float
+    source: str
+    change: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class CurveSource:
     """The table that a light curve was read from.
 
@@ -170,6 +190,8 @@ class LightCurve(Tabular):
         Where it was read, when it was.
     columns : mapping of str to (n,) array
         What else its table has of each frame, by column.
+    dilution : Dilution or None
+        Where the light of other stars in the aperture was looked for.
     """
 
     file: np.ndarray
@@ -184,6 +206,7 @@ class LightCurve(Tabular):
     recipe: CurveRecipe | None = None
     source: CurveSource | None = None
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
+    dilution: Dilution | None = None
 
     def to_table(self) -> Table:
         """Lay the curve out as lightcurve.csv has it: a row a frame, flags and all.
@@ -381,6 +404,7 @@ class Planet:
     pm_dec_mas_yr: float | None = None
     parallax_mas: float | None = None
     epoch_year: float | None = None
+    dilution: float | None = None  # share of the target in the light measured; None for all
     errors: Mapping[str, float] = field(default_factory=dict)
     source: str = ""
 

@@ -104,6 +104,7 @@ class About(Enum):
     ANYTHING = "anything"
     DIP = "a dip where no ephemeris asks for one"
     TIMING = "a transit at another time than predicted"
+    DILUTION = "light of other stars in the aperture"
     COARSE_TIMES = "times cut to few decimals"
     NOT_JULIAN = "times that are no Julian dates"
 

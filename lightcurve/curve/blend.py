@@ -1,0 +1,282 @@
+"""Whose light is in the aperture: the target's share of it, beside the stars that stand near.
+
+The field's own stars tell how a star's light spreads; a neighbour's light in an aperture follows
+from its distance and brightness, in every frame at that frame's seeing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lightcurve.core.constants import FWHM_PER_SIGMA
+from lightcurve.core.data import Dilution, Measurements, StarRole
+from lightcurve.core.flags import Flag
+from lightcurve.core.robust import robust_scatter
+
+__all__ = ["Blend", "Companion", "companions_measured", "field_profile"]
+
+UNUSABLE = (
+    *(Flag.EDGE, Flag.NOT_MEASURED, Flag.FEW_SKY_PIXELS, Flag.NEGATIVE_FLUX, Flag.SATURATED),
+    *(Flag.NON_LINEAR, Flag.BAD_PIXEL),
+)
+MIN_SNR = 30.0  # of a star that tells the profile, in the largest aperture
+REACH_FWHM = 12.0  # beyond it a star has no light here
+WING = (3.0, 12.0)  # how steeply a profile may fall beyond the last aperture
+NEAR_FWHM = 4.0  # beyond the largest aperture: a neighbour's light in it is not looked for farther
+PROFILE_ERROR = 0.05  # of a neighbour's light within: the profile is round here, and one for all
+GUESSED_ERROR = 0.3  # of a Gaussian where nothing tells the profile
+STEPS = 400  # rings of the profile
+ROUNDS = 30
+MAX_FRAMES = 200
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profile:
+    """How a star's light grows with radius, in units of the FWHM.
+
+    radius : (m,) float array, ascending from 0. light : (m,) float array, share within, from 0 to 1
+    err : relative, of the light that it puts into a circle beside the star
+    """
+
+    radius: np.ndarray
+    light: np.ndarray
+    err: float
+
+    def within(self, aperture: np.ndarray, distance: np.ndarray) -> np.ndarray:
+        """Share of a star's light within circles (n,) whose middles lie at distances (n,) from it.
+
+        All in FWHM. Ring by ring: of each the arc that lies within.
+        """
+        ring = (self.radius[1:] + self.radius[:-1]) / 2
+        r, d = np.atleast_1d(aperture)[:, None], np.maximum(np.atleast_1d(distance), 1e-6)[:, None]
+        arc = np.arccos(np.clip((ring**2 + d**2 - r**2) / (2 * ring * d), -1, 1)) / np.pi
+        return arc @ np.diff(self.light)
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """A star beside the target.
+
+    Attributes
+    ----------
+    x, y : float
+        From the target in the reference frame, pixels.
+    light, err : float
+        Over the target's, and its error.
+    source : str
+        What told it.
+    """
+
+    x: float
+    y: float
+    light: float
+    err: float
+    source: str
+
+    @property
+    def distance(self) -> float:
+        """From the target, pixels."""
+        return float(np.hypot(self.x, self.y))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blend:
+    """The target and the stars whose light may fall into its aperture.
+
+    Attributes
+    ----------
+    profile : Profile
+        Of the field's stars.
+    fwhm : (n_frame,) float array
+        Pixels.
+    companions : tuple of Companion
+    """
+
+    profile: Profile
+    fwhm: np.ndarray
+    companions: tuple[Companion, ...]
+
+    def share(self, radius: np.ndarray) -> Dilution:
+        """Tell how much of the light in an aperture is the target's, over the night.
+
+        Parameters
+        ----------
+        radius : (n_frame,) float array
+            Pixels.
+
+        Returns
+        -------
+        Dilution
+            The median over the frames. Its error has that of the companions' light, of the
+            profile, and the change with the seeing.
+        """
+        if not self.companions:
+            return Dilution(1.0, 0.0, "no other star's light in the aperture", 0.0)
+        seen = np.flatnonzero(np.isfinite(self.fwhm) & np.isfinite(radius))
+        seen = seen[:: max(1, len(seen) // MAX_FRAMES)]  # for a median these are enough
+        fwhm, r = self.fwhm[seen], radius[seen] / self.fwhm[seen]
+        places = np.array([(0.0, 0.0), *((c.x, c.y) for c in self.companions)])
+        light = np.array([1.0, *(c.light for c in self.companions)])
+        middle = centred(places, light, float(np.median(fwhm)))
+        away = np.hypot(*(places - middle).T)
+        within = np.array([self.profile.within(r, d / fwhm) for d in away])
+        foreign = light[1:, None] * within[1:]
+        share = within[0] / (within[0] + foreign.sum(axis=0))
+        value, change = float(np.median(share)), robust_scatter(share)
+        # dD = D (1 - D) of the relative error of the companions' light within
+        part = np.median(foreign, axis=1) / max(float(np.median(foreign.sum(axis=0))), 1e-12)
+        told = np.array([c.err / max(c.light, 1e-9) for c in self.companions])
+        relative = float(np.hypot(np.linalg.norm(part * told), self.profile.err))
+        err = float(np.hypot(value * (1 - value) * relative, change))
+        return Dilution(value, err, describe(self.companions, part), change / value)
+
+
+def describe(companions: Sequence[Companion], part: np.ndarray) -> str:
+    """Name the companion that gives most of the foreign light, and count the others."""
+    k = int(np.argmax(part))
+    first = companions[k]
+    more = f" and {len(companions) - 1} more" if len(companions) > 1 else ""
+    return (
+        f"a star of {100 * first.light:.0f} % of its light {first.distance:.1f} px away "
+        f"({first.source}){more}"
+    )
+
+
+def centred(places: np.ndarray, light: np.ndarray, fwhm: float) -> np.ndarray:
+    """Find where a windowed centroid comes to rest that starts at the first of stars (n, 2).
+
+    It is the top of the image smoothed by the window, as wide as a star: of Gaussians here.
+    """
+    variance = 2 * (fwhm / FWHM_PER_SIGMA) ** 2
+    middle = places[0]
+    for _ in range(ROUNDS):
+        weight = light * np.exp(-((places - middle) ** 2).sum(axis=1) / (2 * variance))
+        middle = weight @ places / weight.sum()
+    return middle
+
+
+def field_profile(measurements: Measurements) -> Profile:
+    """Tell from the comparison candidates how the light of the field's stars spreads.
+
+    Parameters
+    ----------
+    measurements : Measurements
+        Its radii tell the profile; beyond them its slope is carried on.
+
+    Returns
+    -------
+    Profile
+        A Gaussian where there is no star, or one radius alone, to tell it.
+    """
+    m = measurements
+    fine = np.linspace(0, REACH_FWHM, STEPS + 1)
+    flux, error = m.flux, m.flux_err
+    use = (m.plan.role == StarRole.COMPARISON)[None, :]
+    use = use & ((m.flags[:, :, -1] & int(sum(UNUSABLE))) == 0)
+    use &= flux[:, :, -1] > MIN_SNR * error[:, :, -1]
+    seen = use.any(axis=1) & np.isfinite(m.fwhm_px)
+    if not seen.any() or len(m.radii) < 4:
+        return Profile(fine, 1 - np.exp(-4 * np.log(2) * fine**2), GUESSED_ERROR)
+    growth = np.where(use[:, :, None], flux / flux[:, :, -1:], np.nan)[seen]
+    growth = np.nanmedian(growth, axis=1)
+    radius = m.radii / np.median(m.fwhm_px[seen])
+    scaled = [
+        np.interp(radius, m.radii / fwhm, curve)
+        for fwhm, curve in zip(m.fwhm_px[seen], growth, strict=True)
+    ]
+    told = np.maximum.accumulate(np.clip(np.median(scaled, axis=0), 1e-3, 1.0))
+    # What lies within the smallest aperture is told by none.
+    err = PROFILE_ERROR * max(1.0, float(radius[0]))
+    return Profile(fine, _grown(radius, told / told[-1], fine), err)
+
+
+def _grown(radius: np.ndarray, light: np.ndarray, fine: np.ndarray) -> np.ndarray:
+    """Go through the growth (k,) at radii (k,), and beyond them by a power law, at `fine` (m,).
+
+    The logarithm of what is outside, over the radius squared, is smooth: straight for a Gaussian.
+    """
+    from scipy.interpolate import PchipInterpolator
+
+    rings = np.diff(light) / np.diff(radius**2)
+    middles = (radius[1:] + radius[:-1]) / 2
+    steep, tail = WING[1], 1e-4
+    if rings[-1] > 0 and rings[-2] > 0:
+        fall = -np.log(rings[-1] / rings[-2]) / np.log(middles[-1] / middles[-2])
+        steep = float(np.clip(fall, *WING))
+        edge = rings[-1] * (middles[-1] / radius[-1]) ** steep
+        tail = max(2 * edge * radius[-1] ** 2 / (steep - 2), tail)
+    outside = np.append(1.0, 1 - light / (1 + tail))
+    outside = np.minimum.accumulate(outside)
+    squared = np.append(0.0, radius) ** 2
+    keep = np.append(True, np.diff(outside) < 0)
+    inner = PchipInterpolator(squared[keep], np.log(outside[keep]), extrapolate=True)(fine**2)
+    beyond = np.log(outside[-1]) - (steep - 2) * np.log(np.maximum(fine, 1e-9) / radius[-1])
+    grown = 1 - np.exp(np.where(fine <= radius[-1], inner, beyond))
+    return np.maximum.accumulate(grown) / grown[-1]
+
+
+def companions_measured(measurements: Measurements, profile: Profile) -> tuple[Companion, ...]:
+    """Take apart the light of the target and of the stars found near it.
+
+    Parameters
+    ----------
+    measurements : Measurements
+        Of its plan the stars within the largest aperture and four FWHM more are looked at.
+    profile : Profile
+        Of the field's stars.
+
+    Returns
+    -------
+    tuple of Companion
+        Those with more light than its error. Their light is that of the night's medians in a
+        small aperture each, less what the others put into it.
+    """
+    m, plan = measurements, measurements.plan
+    fwhm = float(np.nanmedian(m.fwhm_px))
+    dx, dy = plan.x_ref - plan.x_ref[0], plan.y_ref - plan.y_ref[0]
+    rows = np.flatnonzero(np.hypot(dx, dy) <= m.radii[-1] + NEAR_FWHM * fwhm)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        relative = m.flux[:, rows] / m.flux[:, [0]]
+    rows = rows[np.isfinite(relative[:, :, 0]).any(axis=0)]
+    if len(rows) < 2 or rows[0] != 0:
+        return ()
+    found = [_apart(m, profile, rows, k) for k in (0, min(2, len(m.radii) - 1))]
+    (light, noise), (wider, _) = found
+    err = np.hypot(noise, light - wider)
+    return tuple(
+        Companion(float(dx[row]), float(dy[row]), float(q), float(e), f"measured, {star}")
+        for row, q, e, star in zip(
+            rows[1:], light[1:], err[1:], plan.star_id[rows[1:]], strict=True
+        )
+        if q > e
+    )
+
+
+def _apart(
+    m: Measurements, profile: Profile, rows: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Light over the target's of stars (n,), rows of the plan, and its error, by one radius."""
+    seen = np.isfinite(m.flux[:, 0, k]) & (m.flux[:, 0, k] > 0) & np.isfinite(m.fwhm_px)
+    ratio = m.flux[seen][:, rows, k] / m.flux[seen][:, [0], k]
+    told = np.nanmedian(ratio, axis=0)
+    number = np.maximum(np.isfinite(ratio).sum(axis=0), 1)
+    noise = np.nanmedian(m.flux_err[seen][:, rows, k] / m.flux[seen][:, [0], k], axis=0)
+    noise = noise * 1.25 / np.sqrt(number)
+    fwhm = m.fwhm_px[seen]
+    # The apertures stand where the centroids came to rest, the stars where they were found.
+    x, y = m.plan.x_ref[rows], m.plan.y_ref[rows]
+    places, light = np.column_stack([x, y]), np.maximum(told, 0)
+    width = float(np.median(fwhm))
+    middles = np.array(
+        [centred(np.roll(places, -i, axis=0), np.roll(light, -i), width) for i in range(len(rows))]
+    )
+    apart = np.hypot(*(middles[:, None] - places[None]).transpose(2, 0, 1))
+    radius = np.full(len(fwhm), m.radii[k]) / fwhm
+    within = np.array(
+        [[np.median(profile.within(radius, d / fwhm)) for d in line] for line in apart]
+    )
+    solved = np.linalg.solve(within, told)
+    return solved / solved[0], noise / within[0, 0]
