@@ -217,7 +217,7 @@ def describe_dilution(curve: LightCurve) -> dict[str, Result]:
     told = curve.dilution
     if told is None:
         return {}
-    label = "" if told.value > 1 - told.err and told.err < TOLD else "target's share of light"
+    label = "" if told.value > 1 - TOLD else "target's share of light"
     text = f"{100 * told.value:.1f} +- {100 * told.err:.1f} %: {told.source}"
     share = Result(
         told.value, "", label, text, lower=told.value - told.err, upper=told.value + told.err
