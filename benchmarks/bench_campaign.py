@@ -96,13 +96,16 @@ def mid_bjd_tdb(truth) -> float:
 
 
 def wanted(truth) -> str:
-    """Say which verdict is right."""
-    if not truth.duration_days:
+    """Say which verdict is right: a transit is whole if half of ingress and of egress is seen."""
+    spec, half = truth.spec, truth.duration_days / 2
+    if not half:
         return "no transit"
-    half = truth.duration_days / 2
-    first, last = truth.mid_jd_utc[0], truth.mid_jd_utc[-1]
-    whole = first < truth.transit_jd_utc - half and last > truth.transit_jd_utc + half
-    return "transit" if whole else "partial transit"
+    inner = (1 - spec.rp) ** 2 - spec.impact**2
+    total = half * np.sqrt(max(inner, 0.0) / ((1 + spec.rp) ** 2 - spec.impact**2))
+    away = truth.mid_jd_utc - truth.transit_jd_utc
+    due = (half - total) * 86400 / spec.cadence_s
+    sides = [np.sum((side * away > total) & (side * away < half)) for side in (-1, 1)]
+    return "transit" if min(sides) >= due / 2 else "partial transit"
 
 
 def reduced(folder: Path, planet: Path, truth, *, sample: bool) -> Row:
