@@ -20,6 +20,7 @@ from lightcurve.calib.bad_pixels import (
 from lightcurve.calib.combine import Combined, Subtract, combine, open_rows, read_rows
 from lightcurve.calib.gain import CameraNoise, measure_noise
 from lightcurve.calib.match import Group, by_exposure, choose_frames, same_exposure
+from lightcurve.calib.warm import Warm, warm_of_lights
 from lightcurve.core.data import Exposure, FrameKind, Masters, Note, Severity, Step
 from lightcurve.core.errors import CalibrationError, FrameError
 from lightcurve.core.flags import PixelFlag, count_pixels
@@ -60,8 +61,9 @@ def build_masters(
     bias, dark, flat, dark_flat : sequence of (Path, Exposure)
         Any may be empty.
     light_frames : sequence of Path
-        The first that can be read shows how bright the sky is, against whose noise warm pixels are
-        judged; without any, the noise of the darks alone counts.
+        In order of time. The first that can be read shows how bright the sky is, against whose
+        noise warm pixels are judged; without any, the noise of the darks alone counts. Without
+        darks, warm pixels are told from them.
 
     Raises
     ------
@@ -106,6 +108,16 @@ def build_masters(
         pixel = _pixel_noise(combined_dark, master_bias, light_frames, _gain(light, noise), scale)
         n_sigma = settings.hot_pixel_sigma
         hot = _hot_pixels(combined_dark, master_bias, pixel, n_sigma, light.saturation_adu)
+    elif warm := warm_of_lights(light_frames, light.shape):
+        master_dark, hot = _of_lights(warm, _gain(light, noise), settings.hot_pixel_sigma)
+        seconds = light.exposure_s
+        if master_dark is not None:
+            stacker.inputs[FrameKind.DARK] = warm.names
+            text = (
+                f"none; {np.count_nonzero(master_dark)} warm pixels, which stand out in each of "
+                f"{len(warm.names)} light frames, are taken off instead"
+            )
+            stacker.note(text, FrameKind.DARK)
     bad = _bad_pixels(hot, master_flat, light.shape, settings, notes)
     return Masters(
         bias=master_bias,
@@ -375,6 +387,16 @@ def _hot_pixels(
     if saturation_adu is not None:
         hot |= level > NEAR_SATURATION * saturation_adu
     return hot | ~np.isfinite(level)
+
+
+def _of_lights(
+    warm: Warm, gain: float, n_sigma: float
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Dark current of warm pixels, and which are too noisy for that; None where none is warm."""
+    if not warm.excess.any():
+        return None, None
+    noisy = warm.excess > PixelNoise(warm.variance, gain).largest_excess(n_sigma)
+    return warm.excess, noisy
 
 
 def _bad_pixels(

@@ -38,9 +38,6 @@ def make_masters(
     Returns masters, and a digest of all that they hang on; empty without masters.
     """
     groups = {kind: [(e.path, e.exposure) for e in inventory.used(kind)] for kind in CALIBRATION}
-    if not any(groups.values()):
-        log.info("no calibration frames: the raw frames are measured as they are")
-        return None, ""
     light = lights[0].exposure
     paths = [entry.path for entry in lights]
     made_of = _what_they_hang_on(groups, lights[0], settings)
@@ -53,6 +50,9 @@ def make_masters(
             light_frames=paths,
             progress=progress,
         )
+        if all(image is None for image in (masters.bias, masters.dark, masters.flat, masters.bad)):
+            log.info("no calibration frames: the raw frames are measured as they are")
+            return None, ""
         (folder / MADE_OF).unlink(missing_ok=True)
         write_masters(folder, masters)
         write_text(folder / MADE_OF, made_of)

@@ -96,7 +96,10 @@ def reduce(folder: Path, out: Path, **target: str) -> tuple[np.ndarray, np.ndarr
 
 def observed(folder: Path, warm: np.ndarray, *, n: int = 50, drift=(0.23, -0.11), darks: int = 4):
     sensor = Sensor(folder / "raw", warm, seed=11)
-    sensor.calibrate(darks)
+    sensor.calibrate(darks or 4)
+    for path in sensor.folder.glob("dark*"):
+        if not darks:  # only now: the lights' noise is that of the other nights
+            path.unlink()
     sensor.observe(n, np.array(drift))
     return reduce(folder / "raw", folder / "out")
 
@@ -136,6 +139,26 @@ def test_a_star_that_drifts_over_a_warm_pixel_makes_no_step(without, tmp_path):
     assert np.abs(change).max() < 0.01
     for part in np.array_split(change, 5):
         assert abs(part.mean()) < 0.002
+
+
+@pytest.mark.parametrize("height", [300.0, 1000.0])
+def test_without_darks_a_star_makes_no_step_over_a_warm_pixel(height, without, tmp_path):
+    """The light frames themselves show the pixel."""
+    warm = np.zeros(SHAPE)
+    warm[round(TARGET[1]) - 2, round(TARGET[0]) + 5] = height
+    flux, flags, _ = observed(tmp_path, warm, darks=0)
+    assert np.isfinite(flux).all()
+    assert not (flags & Flag.BAD_PIXEL).any()
+    change = flux / np.median(flux) - without[0] / np.median(without[0])
+    for part in np.array_split(change, 5):
+        assert abs(part.mean()) < 0.0025
+
+
+def test_without_darks_a_night_of_warm_pixels_is_measured_whole(without, tmp_path):
+    flux, flags, _ = observed(tmp_path, warm_pixels(0.0025), darks=0)
+    assert np.isfinite(flux).all()
+    assert not (flags & Flag.BAD_PIXEL).any()
+    assert np.std(flux) == pytest.approx(np.std(without[0]), rel=0.15)
 
 
 def test_our_simulator_says_the_same(tmp_path):

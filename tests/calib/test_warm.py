@@ -1,0 +1,86 @@
+"""Warm pixels are told from light frames, and no star is taken for one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from lightcurve.calib.masters import build_masters
+from lightcurve.calib.warm import FEWEST, warm_of_lights
+from lightcurve.core.data import Exposure
+from lightcurve.core.flags import PixelFlag
+from lightcurve.core.settings import CalibrationSettings
+
+SHAPE, SKY, NOISE = (150, 180), 300.0, 12.0
+Y, X = np.indices(SHAPE)
+
+
+def lights(folder, warm, *, n=20, drift=(0.4, -0.25), fwhm=2.5, colours=(1.0, 1.0, 1.0, 1.0)):
+    """Twenty-five stars on a sky that fades, by a Gaussian over whole pixels."""
+    rng, sigma = np.random.default_rng(7), fwhm / 2.3548
+    x, y = rng.uniform(15, 165, 25), rng.uniform(15, 135, 25)
+    light = rng.uniform(500, 60000, 25)
+    filters = np.array(colours)[2 * (Y % 2) + X % 2]
+    sub = (np.arange(5) - 2) / 5
+    for k in range(n):
+        image = np.full(SHAPE, SKY + 4 * k)
+        for one_x, one_y, one in zip(x + k * drift[0], y + k * drift[1], light, strict=True):
+            part_x, part_y = (
+                np.exp(-((np.arange(m)[:, None] + sub - at) ** 2) / 2 / sigma**2).mean(axis=1)
+                for m, at in ((SHAPE[1], one_x), (SHAPE[0], one_y))
+            )
+            image += one / 2 / np.pi / sigma**2 * np.outer(part_y, part_x)
+        adu = filters * image + warm + rng.normal(0, NOISE, SHAPE) + 500
+        fits.PrimaryHDU(np.clip(np.rint(adu), 0, 65535).astype(np.uint16)).writeto(
+            folder / f"{k:02d}.fits"
+        )
+    return sorted(folder.glob("*.fits"))
+
+
+def sprinkled(share=0.005):
+    rng = np.random.default_rng(3)
+    return np.where(rng.random(SHAPE) < share, rng.uniform(150, 2000, SHAPE), 0.0)
+
+
+@pytest.mark.parametrize("colours", [(1.0, 1.0, 1.0, 1.0), (0.9, 0.5, 0.5, 0.3)])
+@pytest.mark.parametrize("drift", [(0.4, -0.25), (0.0, 0.0)])
+def test_warm_pixels_are_found_and_measured(drift, colours, tmp_path):
+    warm = sprinkled()
+    found = warm_of_lights(lights(tmp_path, warm, drift=drift, colours=colours), SHAPE).excess
+    assert not np.any(found[warm == 0])
+    inner = np.zeros(SHAPE, bool)
+    inner[8:-8, 8:-8] = True
+    assert np.count_nonzero(found[inner & (warm > 0)]) > 0.85 * np.count_nonzero(warm[inner])
+    off = (found - warm)[found > 0]
+    assert np.quantile(np.abs(off), 0.9) < 1.5 * NOISE  # the rest lie in the wings of stars
+    assert abs(np.median(off)) < 0.5 * NOISE
+
+
+@pytest.mark.parametrize("fwhm", [1.3, 1.6, 2.0, 4.0])
+@pytest.mark.parametrize("drift", [(0.0, 0.0), (0.01, 0.0)])
+def test_no_core_of_a_guided_star_is_a_warm_pixel(fwhm, drift, tmp_path):
+    found = warm_of_lights(lights(tmp_path, np.zeros(SHAPE), drift=drift, fwhm=fwhm), SHAPE)
+    assert not found.excess.any()
+
+
+def test_a_few_frames_tell_nothing(tmp_path):
+    paths = lights(tmp_path, sprinkled(), n=FEWEST - 1)
+    assert warm_of_lights(paths, SHAPE) is None
+    assert warm_of_lights(paths * 2, (10, 10)) is None
+
+
+def test_masters_without_darks_take_them_off_and_mark_the_worst(tmp_path):
+    warm = sprinkled()
+    warm[40, 50], warm[70, 80] = 600.0, 20000.0
+    paths = lights(tmp_path, warm)
+    light = Exposure(kind="light", exposure_s=60.0, shape=SHAPE, gain_e_per_adu=1.0)
+    masters = build_masters(
+        light, [], [], [], [], settings=CalibrationSettings(), light_frames=paths
+    )
+    assert masters.dark[40, 50] == pytest.approx(600.0, abs=NOISE)
+    assert masters.dark_exposure_s == 60.0
+    assert not masters.dark_includes_bias
+    # 25 times the variance of a pixel, 144 ADU^2, are 3,600 ADU of dark current.
+    assert masters.bad[70, 80] == PixelFlag.HOT
+    assert np.count_nonzero(masters.bad) == 1
