@@ -45,6 +45,7 @@ def build_masters(
     *,
     settings: CalibrationSettings,
     light_frames: Sequence[Path] = (),
+    tell_warm: bool = True,
     progress: Progress | None = None,
 ) -> Masters:
     """Combine the calibration frames that suit a light frame.
@@ -62,8 +63,9 @@ def build_masters(
         Any may be empty.
     light_frames : sequence of Path
         In order of time. The first that can be read shows how bright the sky is, against whose
-        noise warm pixels are judged; without any, the noise of the darks alone counts. Without
-        darks, warm pixels are told from them.
+        noise warm pixels are judged; without any, the noise of the darks alone counts.
+    tell_warm : bool
+        Without darks, tell warm pixels from the light frames.
 
     Raises
     ------
@@ -108,7 +110,7 @@ def build_masters(
         pixel = _pixel_noise(combined_dark, master_bias, light_frames, _gain(light, noise), scale)
         n_sigma = settings.hot_pixel_sigma
         hot = _hot_pixels(combined_dark, master_bias, pixel, n_sigma, light.saturation_adu)
-    elif warm := warm_of_lights(light_frames, light.shape):
+    elif warm := warm_of_lights(light_frames if tell_warm else (), light.shape):
         master_dark, hot = _of_lights(warm, _gain(light, noise), settings.hot_pixel_sigma)
         seconds = light.exposure_s
         if master_dark is not None:

@@ -148,6 +148,9 @@ class CalibrationSettings(Model):
     # What a pixel may add to a light frame's noise, in multiples of that noise per pixel
     hot_pixel_sigma: float = Field(default=5.0, gt=0)
     bad_pixel_map: Path | None = None
+    warm_from_lights: bool = Field(
+        default=True, description="without darks, find and take off pixels that are always up"
+    )
     cosmic_rays: bool = False
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lightcurve.calib.reduce import reduce_frame, write_frame
-from lightcurve.core.data import FrameStatus
+from lightcurve.core.data import CALIBRATION, FrameStatus
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.progress import Progress, open_log, silent
 from lightcurve.core.settings import Settings
@@ -79,7 +79,7 @@ def _calibrate(
         targets = _name_targets(list(labels.values()), out)
         _keep_frames(targets.values(), inventory)
         masters, _ = make_masters(inventory, lights, settings, out / "masters", progress=progress)
-        if masters is None:
+        if masters is None or not any(inventory.used(kind) for kind in CALIBRATION):
             msg = f"{inventory.folder}: no bias, dark or flat frames to calibrate with"
             raise InputError(msg)
         rows = []

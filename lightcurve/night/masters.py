@@ -9,7 +9,7 @@ from pathlib import Path
 from lightcurve.calib.master_files import load_masters, write_masters
 from lightcurve.calib.masters import build_masters
 from lightcurve.core.constants import __version__
-from lightcurve.core.data import CALIBRATION, Exposure, FrameKind, Masters
+from lightcurve.core.data import CALIBRATION, Exposure, FrameKind, Masters, Style
 from lightcurve.core.errors import LightcurveError
 from lightcurve.core.files import digest, file_state, write_text
 from lightcurve.core.progress import Progress, silent
@@ -48,6 +48,7 @@ def make_masters(
             *(groups[kind] for kind in CALIBRATION),
             settings=settings.calibration,
             light_frames=paths,
+            tell_warm=_tells_warm(settings),
             progress=progress,
         )
         if all(image is None for image in (masters.bias, masters.dark, masters.flat, masters.bad)):
@@ -59,6 +60,11 @@ def make_masters(
     for note in masters.notes:
         log.log(note.severity.value, "calibration: %s", note)
     return masters, made_of
+
+
+def _tells_warm(settings: Settings) -> bool:
+    """AstroImageJ takes off what darks show, and nothing else; its style does as it does."""
+    return settings.calibration.warm_from_lights and settings.apertures.style != Style.AIJ
 
 
 def _what_they_hang_on(groups: Groups, light: Entry, settings: Settings) -> str:
@@ -76,6 +82,7 @@ def _what_they_hang_on(groups: Groups, light: Entry, settings: Settings) -> str:
             (light.path.name, file_state(stored_in(light.path))),
             tuple(getattr(light.exposure, name) for name in MATCHED),
             settings.calibration.model_dump_json(),
+            _tells_warm(settings),
             file_state(own_map) if own_map else "",
         )
     )
