@@ -107,7 +107,7 @@ def _turned_over(columns: Columns) -> np.ndarray | None:
     return turned.astype(float) if turned.any() else None
 
 
-# Sizes. airmass: extinction differs by 0.02 to 0.05 mag a magnitude of colour, and target and
+# Sizes. airmass: extinction differs by 0.01 to 0.04 mag a magnitude of colour, and target and
 # comparison stars by some tenths. x, y: a flat wrong by some per cent over the frame, or by as much
 # from pixel to pixel; vignetting of a third curves by 3e-7 of the flux per px^2. fwhm: the loss of
 # light is the same for all stars but for a tenth of it. sky: a sky wrong by some thousandths, under
@@ -117,7 +117,7 @@ COVARIATES: Registry[Covariate] = Registry(
     "covariate",
     Covariate(
         "airmass", "at mid-exposure", ("airmass",),
-        aliases=("AIRMASS", "AIRMASS_1"), submission="AIRMASS", size=5e-3,
+        aliases=("AIRMASS", "AIRMASS_1"), submission="AIRMASS", size=1e-2,
     ),
     Covariate(
         "x", "of the target, pixels", ("x",),

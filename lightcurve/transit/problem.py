@@ -14,6 +14,8 @@ from lightcurve.transit.model import TransitModel, limb_darkening_prior
 A_RELATIVE = 0.05  # of a/R*, where the planet file gives no error
 B_ERROR = 0.10  # of the impact parameter, where it gives no error of the inclination
 MIN_WINDOW_DAYS = 0.02
+TAILS = 2.0  # degrees of freedom of Student's t: a size is known to a factor of three or so
+LOOSENINGS = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +88,8 @@ class Noise:
 
     root: np.ndarray  # C^-1/2: (n, n), or (n,) where the noise is white
     trend: np.ndarray  # X, (n, k)
-    width: np.ndarray  # roots of the diagonal of S, (k,)
+    prior: np.ndarray  # one sigma of each coefficient as physics has it, (k,)
+    width: np.ndarray  # the same as the data have loosened it: roots of the diagonal of S
     basis: np.ndarray  # Q, (n, k)
     shrink: np.ndarray  # D, (k,)
 
@@ -100,23 +103,49 @@ class Noise:
         """Make values, (n,) or (n, m), independent with unit variance, the trend left in."""
         return self.root @ values if self.root.ndim == 2 else (values.T * self.root).T
 
-    def coefficients(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Find the trend in values, (n,): mean (k,) and covariance (k, k) of its coefficients."""
-        design = self.plain(self.trend)
+    def coefficients(
+        self, values: np.ndarray, free: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Find the trend in values, (n,): mean (k,) and covariance (k, k) of its coefficients.
+
+        free: (n, m), columns beside the trend that may take what they like.
+        """
+        design, data = self.plain(self.trend), self.plain(values)
+        if free is not None:
+            basis = np.linalg.qr(self.plain(free))[0]
+            design, data = design - basis @ (basis.T @ design), data - basis @ (basis.T @ data)
         cov = np.linalg.inv(design.T @ design + np.diag(self.width**-2.0))
-        return cov @ (design.T @ self.plain(values)), cov
+        return cov @ (design.T @ data), cov
 
     @property
     def freedom(self) -> float:
         """Count the coefficients that the data determine and not the priors."""
         return float(np.sum(1 - (1 - self.shrink) ** 2))
 
+    def loosen(self, values: np.ndarray, free: np.ndarray) -> Noise:
+        """Widen the priors that values, (n,), contradict, whatever the (n, m) free columns take.
 
-def make_noise(root: np.ndarray, trend: np.ndarray, width: np.ndarray) -> Noise:
+        A size is known to a factor of some: the priors have the tails of Student's t, whose width
+        given the coefficients is found by expectation and maximisation (Lange, Little & Taylor
+        1989, JASA 84, 881).
+        """
+        noise = self
+        for _ in range(LOOSENINGS):
+            mean, cov = noise.coefficients(values, free)
+            power = mean**2 + np.diag(cov)
+            width = np.sqrt((TAILS * self.prior**2 + power) / (TAILS + 1))
+            noise = make_noise(self.root, self.trend, self.prior, width)
+        return noise
+
+
+def make_noise(
+    root: np.ndarray, trend: np.ndarray, prior: np.ndarray, width: np.ndarray | None = None
+) -> Noise:
     """Put noise and trend together, as `Noise` has them."""
+    width = prior if width is None else width
     whitened = root @ trend if root.ndim == 2 else trend * root[:, None]
     basis, strength, _ = np.linalg.svd(whitened * width, full_matrices=False)
-    return Noise(root, trend, width, basis, 1 - 1 / np.sqrt(1 + strength**2))
+    return Noise(root, trend, prior, width, basis, 1 - 1 / np.sqrt(1 + strength**2))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

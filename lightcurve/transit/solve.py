@@ -68,7 +68,9 @@ def gain_of_transit(solution: Solution) -> float:
     """
     problem, n = solution.problem, len(solution.problem.time)
     trend = problem.noise.trend / problem.model(solution.theta)[:, None]
-    flat = replace(problem, noise=make_noise(problem.noise.root, trend, problem.noise.width))
+    noise = make_noise(problem.noise.root, trend, problem.noise.prior, problem.noise.width)
+    flat = replace(problem, noise=noise)
+    flat = replace(problem, noise=noise.loosen(problem.flux, np.ones((n, 1))))
     residuals = flat.solve(np.ones(n))[1]
     cost = TRANSIT_PARAMETERS * float(np.log(n))
     return float(residuals @ residuals) - solution.chi2 - solution.penalty - cost
@@ -167,23 +169,28 @@ def solve_points(
     )
     columns, width = trend.columns[used], trend.width * abs(np.median(points.flux[used]))
 
-    def solve(root: np.ndarray, theta: np.ndarray, first: np.ndarray | None = None) -> Solution:
-        noise = make_noise(root, columns * model(theta)[:, None], width)
+    def solve(root: np.ndarray, last: Solution | None, *, anew: bool = False) -> Solution:
+        theta = np.clip(priors.centre, priors.lower, priors.upper) if last is None else last.theta
+        transit = model(theta)
+        noise = make_noise(root, columns * transit[:, None], width)
         problem = Problem(time, points.flux[used], flux_err, model, priors, noise)
-        return solve_transit(problem, first)
+        if last is not None:
+            free = steep(problem, theta)[:, : TRANSIT_PARAMETERS + 1]
+            problem = replace(problem, noise=noise.loosen(problem.flux, free))
+        return solve_transit(problem, None if anew else theta)
 
-    best = solve(1 / flux_err, np.clip(priors.centre, priors.lower, priors.upper))
-    best = solve(best.problem.noise.root / noise_scale(best), best.theta, best.theta)
+    best = solve(1 / flux_err, None, anew=True)
+    best = solve(best.problem.noise.root / noise_scale(best), best)
     red = _red_noise(best)
     root = best.problem.noise.root if red is None else red.whiten
-    best = solve(root, best.theta)
-    return solve(root / noise_scale(best), best.theta, best.theta), trend, red
+    best = solve(root, best, anew=True)
+    return solve(root / noise_scale(best), best), trend, red
 
 
 def widen(solution: Solution, factor: float) -> Solution:
     """Solve again with the noise, not the trend, multiplied by a factor."""
     noise = solution.problem.noise
-    wider = make_noise(noise.root / factor, noise.trend, noise.width)
+    wider = make_noise(noise.root / factor, noise.trend, noise.prior, noise.width)
     return solve_transit(replace(solution.problem, noise=wider), solution.theta)
 
 
@@ -198,21 +205,23 @@ def _offered(points: Points, settings: FitSettings, used: np.ndarray) -> Trend:
     return make_trend(offered, used, asked=settings.covariates, forbidden=settings.forbidden)
 
 
+def steep(problem: Problem, theta: np.ndarray) -> np.ndarray:
+    """Derive the flux by level and by the parameters of `NAMES` but limb darkening, (n, 5)."""
+    n = len(problem.time)
+    none = np.zeros((n, 0))
+    bare = replace(problem, noise=make_noise(np.ones(n), none, np.zeros(0)))
+    return np.column_stack([problem.model(theta), jacobian(bare, theta)[:n, :4]])
+
+
 def _red_noise(solution: Solution) -> RedNoise | None:
     """Measure the wander that is left, counting what trend and transit have absorbed."""
     problem, theta = solution.problem, solution.theta
-    noise = problem.noise
-    # Derivatives are wanted as they are, not whitened.
-    bare = replace(
-        problem, noise=make_noise(np.ones(len(problem.time)), noise.trend[:, :0], noise.width[:0])
-    )
-    steep = jacobian(bare, theta)[: len(problem.time), :4]
     return find_red_noise(
         problem.time,
         problem.plain_residuals(theta),
-        1 / noise.root,
-        design=np.column_stack([problem.model(theta), steep]),
-        trend=noise.trend * noise.width,
+        1 / problem.noise.root,
+        design=steep(problem, theta),
+        trend=problem.noise.trend * problem.noise.width,
         longest_days=transit_duration(problem.model.planet) or LONGEST_DAYS,
     )
 
@@ -232,7 +241,7 @@ def influences(solution: Solution, trend: Trend) -> tuple[Influence, ...]:
         part = noise.trend[:, own] @ mean[own]
         high, low = int(np.argmax(part)), int(np.argmin(part))
         step = noise.trend[high, own] - noise.trend[low, own]
-        without = make_noise(noise.root, noise.trend[:, ~own], noise.width[~own])
+        without = make_noise(noise.root, noise.trend[:, ~own], noise.prior[~own], noise.width[~own])
         moved = _one_step(replace(problem, noise=without), theta)[1] - theta[1]
         told.append(
             Influence(

@@ -29,7 +29,7 @@ def _sizes(asked=None, **covariates):
 def test_physics_says_how_large_a_trend_may_be():
     airmass = LINE + 1
     sizes = _sizes(airmass=airmass, fwhm=4 + LINE, time=LINE / 24, other=LINE)
-    assert sizes["airmass"] == pytest.approx(5e-3 * airmass[USED].std())
+    assert sizes["airmass"] == pytest.approx(1e-2 * airmass[USED].std())
     assert sizes["fwhm"] == pytest.approx(1e-2 * np.std(LINE[USED]) / np.median(4 + LINE[USED]))
     assert sizes["time"] == pytest.approx(5e-3 * LINE[USED].std())
     assert sizes["other"] == pytest.approx(5e-3)
@@ -81,6 +81,20 @@ def test_the_whitened_noise_is_that_of_the_whole_covariance(red):
     gain = (trend * width**2).T @ np.linalg.inv(whole)
     np.testing.assert_allclose(mean, gain @ values[:, 0], rtol=1e-6, atol=1e-12)
     np.testing.assert_allclose(cov, np.diag(width**2) - gain @ (trend * width**2), atol=1e-9)
+
+
+def test_a_trend_larger_than_expected_is_taken_all_the_same():
+    """Priors have tails: what many points say is believed, what few say is not."""
+    rng = np.random.default_rng(2)
+    line, free = np.linspace(-1, 1, N)[:, None], np.ones((N, 1))
+    for true, kept in ((0.02, 0.9), (0.1, 0.99)):
+        values = true * line[:, 0] + 0.01 * rng.normal(size=N)
+        noise = make_noise(np.full(N, 100.0), line, np.array([0.01]))
+        exact = float(line[:, 0] @ values / (line[:, 0] @ line[:, 0]))
+        assert noise.loosen(values, free).coefficients(values)[0][0] > kept * exact
+        assert noise.loosen(values, free).width[0] > noise.width[0]
+    nothing = noise.loosen(0.01 * rng.normal(size=N), free)
+    assert 0.8 * noise.width[0] < nothing.width[0] < 1.1 * noise.width[0]
 
 
 def _pulls(kind, seeds, settings=QUICK):
