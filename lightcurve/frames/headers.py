@@ -17,7 +17,7 @@ from lightcurve.frames.clocks import Scale, audit_clocks, combined_span_s, read_
 from lightcurve.frames.dialects import LOCAL_CLOCKS, OFFSET_CLOCKS, SET_POINTS
 from lightcurve.frames.kinds import is_stack, kind_by_keyword, kind_by_name, normalise_filter
 from lightcurve.frames.location import Moment, read_overhead, read_site
-from lightcurve.frames.mosaic import read_mosaic
+from lightcurve.frames.mosaic import has_colours, read_mosaic
 from lightcurve.frames.planes import of_one, plane_of, settle_cadence
 from lightcurve.frames.pointing import read_pointing, read_scale
 from lightcurve.frames.state import read_pedestal, read_state
@@ -137,7 +137,13 @@ def _instrument(
 def _mosaic(
     cards: Cards, shape: tuple[int, int], camera: CameraSettings
 ) -> tuple[Value | None, tuple[str, ...]]:
-    """Colours of the first 2 x 2 pixels of a mosaic, as the settings or the header have them."""
+    """Colours of the first 2 x 2 pixels of a mosaic, as the settings or the header have them.
+
+    The header's pattern outlives the mosaic: what is stacked, or has its colours on an axis, has
+    none any more.
+    """
+    if camera.mosaic is None and (is_stack(cards) or has_colours(cards)):
+        return None, ()
     if camera.mosaic is None:
         return read_mosaic(cards, shape[0])
     return None if camera.mosaic == "none" else (camera.mosaic, "setting camera.mosaic"), ()

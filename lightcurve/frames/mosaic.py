@@ -23,6 +23,7 @@ __all__ = ["GRID", "SITES", "Plane", "find_plane", "take_plane"]
 
 PATTERNS = frozenset({"RGGB", "BGGR", "GRBG", "GBRG"})
 FILTERS = {Colour.RED: "TR", Colour.GREEN: "TG", Colour.BLUE: "TB", Colour.GREY: "CV"}
+AXIS = (3, 4)  # red, green and blue, and what is see-through
 GRID = 2  # pixels of a mosaic that one of a plane stands for, along each axis
 # Places (row, column) in 2 x 2 pixels, in the order of a pattern's letters.
 SITES = tuple((row, column) for row in range(GRID) for column in range(GRID))
@@ -55,6 +56,12 @@ class Plane:
         """Carry places (n,) in the mosaic over to the plane, pixels."""
         dx, dy = self.offset
         return (x - dx) / GRID, (y - dy) / GRID
+
+
+def has_colours(cards: Cards) -> bool:
+    """Whether an image has its colours on an axis of their own, the slowest or the fastest."""
+    lengths = [number(cards[f"NAXIS{k}"].text) for k in (1, 2, 3) if f"NAXIS{k}" in cards]
+    return len(lengths) == 3 and (lengths[2] in AXIS or lengths[0] in AXIS)
 
 
 def read_mosaic(cards: Cards, ny: int) -> tuple[tuple[str, str] | None, tuple[str, ...]]:

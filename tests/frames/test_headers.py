@@ -194,6 +194,10 @@ def test_pointing(cards: dict, ra: float) -> None:
         ({"EXPTIME": "60,5"}, "exposure_s", 60.5),
         ({"EXPTIME": (500, "[ms]")}, "exposure_s", 0.5),
         ({"FILTER1": "Air", "FILTER2": "rp"}, "filter", "rp"),
+        ({"BAYERPAT": "RGGB"}, "mosaic", "RGGB"),
+        ({"BAYERPAT": "RGGB", "IMAGETYP": "Master Light"}, "mosaic", None),
+        ({"BAYERPAT": "RGGB", "STACKCNT": 187}, "mosaic", None),
+        ({"BAYERPAT": "RGGB", "NAXIS1": 60, "NAXIS2": 50, "NAXIS3": 3}, "mosaic", None),
     ],
 )
 def test_values(cards: dict, field: str, value: object) -> None:
