@@ -348,6 +348,15 @@ class Settings(Model):
     cluster: str | None = Field(default=None, description="address of a Dask scheduler")
 
     @property
+    def colour(self) -> Colour:
+        """What is measured of a colour camera: green, where nothing else is wanted.
+
+        Half of the pixels are, and its band is near to V. AstroImageJ measures mosaics as they are.
+        """
+        aij = self.apertures.style == Style.AIJ
+        return self.camera.colour or (Colour.MOSAIC if aij else Colour.GREEN)
+
+    @property
     def weights(self) -> str:
         """Of the comparison stars: AstroImageJ adds their fluxes as they are."""
         if self.stars.weights:

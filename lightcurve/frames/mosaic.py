@@ -15,6 +15,8 @@ import numpy as np
 
 from lightcurve.core.data import Colour, Exposure, Frame
 from lightcurve.frames.cards import Cards, find, number
+from lightcurve.frames.pixels import COLOURS
+from lightcurve.frames.planes import count_planes
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -23,7 +25,6 @@ __all__ = ["GRID", "SITES", "Plane", "find_plane", "take_plane"]
 
 PATTERNS = frozenset({"RGGB", "BGGR", "GRBG", "GBRG"})
 FILTERS = {Colour.RED: "TR", Colour.GREEN: "TG", Colour.BLUE: "TB", Colour.GREY: "CV"}
-AXIS = (3, 4)  # red, green and blue, and what is see-through
 GRID = 2  # pixels of a mosaic that one of a plane stands for, along each axis
 # Places (row, column) in 2 x 2 pixels, in the order of a pattern's letters.
 SITES = tuple((row, column) for row in range(GRID) for column in range(GRID))
@@ -60,8 +61,26 @@ class Plane:
 
 def has_colours(cards: Cards) -> bool:
     """Whether an image has its colours on an axis of their own, the slowest or the fastest."""
-    lengths = [number(cards[f"NAXIS{k}"].text) for k in (1, 2, 3) if f"NAXIS{k}" in cards]
-    return len(lengths) == 3 and (lengths[2] in AXIS or lengths[0] in AXIS)
+    prefix = "Z" if "ZNAXIS" in cards else ""
+    keys = [f"{prefix}NAXIS{k}" for k in (1, 2, 3, 4)]
+    lengths = [number(cards[key].text) for key in keys if key in cards]
+    if len(lengths) != 3 or count_planes(cards) > 1:
+        return False
+    return lengths[2] in COLOURS or lengths[0] in COLOURS
+
+
+def planes_of(cards: Cards, colour: Colour) -> tuple[int, ...]:
+    """Name the planes of an image in colours that a colour is of; none of another image."""
+    if colour is Colour.MOSAIC or not has_colours(cards):
+        return ()
+    return (0, 1, 2) if colour is Colour.GREY else ("RGB".index(colour),)
+
+
+def of_colour(exposure: Exposure, colour: Colour, source: str) -> Exposure:
+    """Give an exposure the filter of a colour, with where it is from."""
+    behind = f", behind {exposure.filter}" if exposure.filter else ""
+    sources = {**exposure.sources, "filter": f"{colour.words} {source}{behind}"}
+    return replace(exposure, filter=FILTERS[colour], sources=sources)
 
 
 def read_mosaic(cards: Cards, ny: int) -> tuple[tuple[str, str] | None, tuple[str, ...]]:
@@ -131,19 +150,16 @@ def take_plane(frame: Frame, plane: Plane) -> Frame:
 
 
 def _exposure(exposure: Exposure, plane: Plane, shape: tuple[int, int]) -> Exposure:
-    behind = f", behind {exposure.filter}" if exposure.filter else ""
     where = exposure.sources.get("mosaic", "the mosaic")
-    sources = {**exposure.sources, "filter": f"{plane.colour.words} pixels of {where}{behind}"}
+    exposure = of_colour(exposure, plane.colour, f"pixels of {where}")
     gain, noise, scale = exposure.gain_e_per_adu, exposure.read_noise_e, exposure.scale_arcsec
     return replace(
         exposure,
         mosaic=None,
-        filter=FILTERS[plane.colour],
         shape=shape,
         gain_e_per_adu=None if gain is None else gain * plane.n,
         read_noise_e=None if noise is None else noise * plane.n**0.5,
         scale_arcsec=None if scale is None else scale * GRID,
-        sources=sources,
     )
 
 

@@ -38,6 +38,8 @@ MAX_PIXELS = 2**28  # 16384 x 16384: 1 GB as float32
 MAX_EXTENSIONS = 1000
 DEFLATE_RATIO = 1100  # no gzip file can grow by more
 _BITPIX = {8, 16, 32, 64, -32, -64}
+COLOURS = (3, 4)  # lengths of an axis of colours: red, green, blue, and what is see-through
+_ORDINAL = ("first", "second", "third", "fourth")
 _DECODING = (EOFError, zlib.error, OSError, ValueError)
 
 
@@ -46,13 +48,15 @@ def choose_plane(axes: tuple[int, ...], wanted: int | None = None) -> tuple[tupl
 
     wanted: the plane asked for, which is there; None for the first.
     """
+    fastest = len(axes) == 3 and axes[0] in COLOURS and min(axes[1:]) > max(COLOURS)
+    if fastest:
+        k = wanted or 0
+        return (Ellipsis, k), [f"{_ORDINAL[k]} of {axes[0]} colours taken (fastest axis)"]
     if wanted is not None:
         where = np.unravel_index(wanted, axes[:1:-1])
         return (*(int(k) for k in where), Ellipsis), []
     if len(axes) == 2:
         return (Ellipsis,), []
-    if len(axes) == 3 and axes[0] in {3, 4} and min(axes[1:]) > 4:
-        return (Ellipsis, 0), [f"first of {axes[0]} colours taken (fastest axis)"]
     planes = 1
     for length in axes[2:]:
         planes *= length
@@ -82,7 +86,7 @@ def open_plain(source: Source, hdu: Hdu) -> Iterator[Callable[[slice, np.ndarray
     Gives a function that takes which rows, and the (rows, nx) array that is filled with them.
     """
     plane = choose_plane(hdu.axes, source.plane)[0]
-    colours = plane[-1] == 0
+    colours = _is_fastest(plane)
     ny, _ = _plane_shape(source, hdu)
     # A few rows at a time, so that what was read is still in the cache when it is converted.
     step = max(1, _CHUNK_BYTES // (hdu.size // ny))
@@ -92,14 +96,19 @@ def open_plain(source: Source, hdu: Hdu) -> Iterator[Callable[[slice, np.ndarray
         def read(rows: slice, out: np.ndarray) -> None:
             for row in range(rows.start, rows.stop, step):
                 some = slice(row, min(row + step, rows.stop))
-                stored = section[some][..., 0] if colours else section[(*plane[:-1], some)]
+                stored = section[some][..., plane[-1]] if colours else section[(*plane[:-1], some)]
                 _scale(stored, hdu.cards, out=out[row - rows.start : some.stop - rows.start])
 
         yield read
 
 
+def _is_fastest(plane: tuple) -> bool:
+    """Whether a plane is one of an axis that runs from pixel to pixel."""
+    return plane[-1] is not Ellipsis
+
+
 def _plane_shape(source: Source, hdu: Hdu) -> tuple[int, int]:
-    colours = choose_plane(hdu.axes, source.plane)[0][-1] == 0
+    colours = _is_fastest(choose_plane(hdu.axes, source.plane)[0])
     return hdu.axes[1 + colours], hdu.axes[colours]
 
 

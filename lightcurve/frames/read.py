@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.core.data import RawFrame
+from lightcurve.core.data import Colour, RawFrame
 from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.errors import InputError
 from lightcurve.core.flags import PixelFlag
@@ -20,6 +20,7 @@ from lightcurve.core.settings import Settings
 from lightcurve.frames.cards import CARD, Cards, number, parse_cards
 from lightcurve.frames.dialects import DATES, HOURS, NUMBERS
 from lightcurve.frames.headers import TIMELESS, normalise, warn_of_no_time
+from lightcurve.frames.mosaic import of_colour, planes_of
 from lightcurve.frames.pixels import (
     Allocate,
     Hdu,
@@ -133,7 +134,8 @@ def read_frame(
         When the file cannot be read or holds no image; `HeaderError` when its time is not certain.
     """
     path = Path(path)
-    raw = _read(path, partial(read_plain, integers=integers, allocate=allocate))
+    colour = (settings or Settings()).colour
+    raw = _read(path, partial(read_plain, integers=integers, allocate=allocate), colour)
     exposure, error = normalise(raw.cards, path=path, shape=raw.shape, settings=settings)
     if error is not None and need_time and exposure.kind not in TIMELESS:
         raise error
@@ -142,6 +144,8 @@ def read_frame(
     if plane_of(path) is not None and exposure.start_jd_utc is not None:
         _set_clock(header, exposure.start_jd_utc)
     pixels, notes = raw.pixels, raw.notes
+    if plane_of(path) is None and planes_of(raw.cards, colour):
+        exposure = of_colour(exposure, colour, "plane of the image")
     if raw.level and exposure.saturation_adu is not None:
         exposure = replace(exposure, saturation_adu=exposure.saturation_adu - raw.level)
     if not _is_integer(raw):
@@ -216,22 +220,43 @@ def _no_pixels(source: Source, hdu: Hdu) -> np.ndarray:  # noqa: ARG001
     return np.empty((0, 0), np.float32)
 
 
-def _read(path: Path, pixels_by: Callable[[Source, Hdu], np.ndarray]) -> _Raw:
-    """Read the image of a file; its pixels as is said, or by astropy where it has tiles."""
+def _read(
+    path: Path,
+    pixels_by: Callable[[Source, Hdu], np.ndarray],
+    colour: Colour = Colour.MOSAIC,
+) -> _Raw:
+    """Read the image of a file; its pixels as is said, or by astropy where it has tiles.
+
+    colour: which plane of an image in colours; the first for `Colour.MOSAIC`.
+    """
     with open_source(path) as source:
         primary, hdu = find_image(source)
         notes = [] if hdu is primary else [f"image taken from {hdu.name}"]
+        planes = planes_of(hdu.cards, colour) if source.plane is None else ()
+        if planes:
+            source = replace(source, plane=planes[0])  # noqa: PLW2901
         plane, note = choose_plane(hdu.axes, source.plane)
-        notes += note
-        if hdu.tiled:
-            text, pixels = read_tiled(source, hdu, with_pixels=pixels_by is not _no_pixels)
-        else:
-            text, pixels = hdu.text, pixels_by(source, hdu)
+        notes += [f"{colour.words} of its colours taken"] if planes else note
+        text, pixels = _plane(source, hdu, pixels_by)
+        if len(planes) > 1 and pixels.size:
+            total = pixels.astype(np.float32)
+            for k in planes[1:]:
+                total += _plane(replace(source, plane=k), hdu, pixels_by)[1]
+            pixels = total / np.float32(len(planes))
         if hdu is not primary:
             text = _inherit(text, primary)
         cards = hdu.cards if text is hdu.text else parse_cards(text)
-        shape = (hdu.axes[1], hdu.axes[0]) if plane[-1:] != (0,) else (hdu.axes[2], hdu.axes[1])
+        shape = (hdu.axes[1], hdu.axes[0]) if plane[-1] is ... else (hdu.axes[2], hdu.axes[1])
         return _whole(source, primary, hdu, _Raw(text, cards, shape, tuple(notes), pixels))
+
+
+def _plane(
+    source: Source, hdu: Hdu, pixels_by: Callable[[Source, Hdu], np.ndarray]
+) -> tuple[str, np.ndarray]:
+    """Read a header's text and the pixels of the plane of a source."""
+    if hdu.tiled:
+        return read_tiled(source, hdu, with_pixels=pixels_by is not _no_pixels)
+    return hdu.text, pixels_by(source, hdu)
 
 
 def _whole(source: Source, primary: Hdu, first: Hdu, raw: _Raw) -> _Raw:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lightcurve.core.data import Assumed, Colour, Detections, Exposure, Frame, RawFrame, Style
+from lightcurve.core.data import Assumed, Colour, Detections, Exposure, Frame, RawFrame
 from lightcurve.core.errors import FrameError
 from lightcurve.core.flags import PixelFlag
 from lightcurve.core.settings import Settings
@@ -38,14 +38,8 @@ DIAGONALS = {(1, 2): "RGGB", (0, 3): "GRBG"}  # where the green pixels are; red 
 
 
 def plane_of(exposure: Exposure, settings: Settings) -> Plane | None:
-    """Find which plane of a raw frame is measured: None for a frame that is no mosaic.
-
-    Green, where nothing else is wanted: half of the pixels are, and its band is near to V.
-    AstroImageJ measures mosaics as they are, and so does its style.
-    """
-    style = settings.apertures.style
-    usual = Colour.MOSAIC if style == Style.AIJ else Colour.GREEN
-    return find_plane(exposure, settings.camera.colour or usual)
+    """Find which plane of a raw frame is measured: None for a frame that is no mosaic."""
+    return find_plane(exposure, settings.colour)
 
 
 def plane_shape(raw: RawFrame, settings: Settings) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from astropy.io import fits
 
 from lightcurve.core.errors import FrameError, HeaderError
 from lightcurve.core.flags import PixelFlag
-from lightcurve.core.settings import Settings
+from lightcurve.core.settings import Settings, make_settings
 from lightcurve.frames.read import is_fits_name, read_cards, read_frame
 
 CARDS = {"DATE-OBS": "2020-03-01T02:03:04", "EXPTIME": 30.0}
@@ -123,9 +123,9 @@ def test_infinite_is_flagged(tmp_path: Path) -> None:
     ("shape", "place", "note"),
     [
         ((1, 40, 50), (0,), None),
-        ((3, 40, 50), (0,), "plane 1 of 3"),
+        ((3, 40, 50), (1,), "green of its colours"),
         ((7, 40, 50), (0,), "plane 1 of 7"),
-        ((40, 50, 3), (..., 0), "first of 3 colours"),
+        ((40, 50, 3), (..., 1), "green of its colours"),
         ((2, 3, 40, 50), (0, 0), "plane 1 of 6"),
     ],
 )
@@ -140,6 +140,23 @@ def test_cubes(tmp_path: Path, shape: tuple, place: tuple, note: str | None) -> 
         np.testing.assert_array_equal(frame.pixels, data[place])
         assert frame.exposure.shape == frame.pixels.shape
         assert note is None or any(note in line for line in frame.exposure.warnings)
+
+
+@pytest.mark.parametrize(
+    ("colour", "planes", "band"),
+    [("R", [0], "TR"), ("G", [1], "TG"), ("B", [2], "TB"), ("grey", [0, 1, 2], "CV")],
+)
+@pytest.mark.parametrize("fastest", [False, True])
+def test_the_colour_wanted_of_a_cube(
+    colour: str, planes: list[int], band: str, fastest: bool, tmp_path: Path
+) -> None:
+    data = RNG.integers(0, 999, (3, 40, 50)).astype(np.int16)
+    stored = np.moveaxis(data, 0, -1) if fastest else data
+    path = write(tmp_path / "a.fits", fits.PrimaryHDU(np.ascontiguousarray(stored)))
+    settings = make_settings({"camera": {"colour": colour}})
+    frame = read_frame(path, settings=settings, allocate=lambda *_: SHARED)
+    np.testing.assert_allclose(frame.pixels, data[planes].mean(axis=0), rtol=1e-6)
+    assert frame.exposure.filter == band
 
 
 def test_extension_takes_the_primarys_cards(tmp_path: Path) -> None:
@@ -222,6 +239,7 @@ def test_fits_names(name: str) -> None:
     assert not is_fits_name(name + ".txt")
 
 
+SHARED = np.empty((40, 50), np.float32)  # as whoever reads many frames gives it
 TRIMMED = {"a8280271.fits": (520, 512), "mef_raw_test_frame.fits": (1024, 1024)}
 
 
