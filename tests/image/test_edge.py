@@ -52,8 +52,8 @@ def changed(rendered: Path, path: Path, change) -> Path:
 
 
 SEEN = {
-    "cube": lambda p: np.stack([p, 0.8 * p, 0.6 * p]).astype(np.uint16),
-    "colour last": lambda p: np.stack([p, 0.8 * p, 0.6 * p], axis=-1).astype(np.uint16),
+    "cube": lambda p: np.stack([0.8 * p, p, 0.6 * p]).astype(np.uint16),
+    "colour last": lambda p: np.stack([0.8 * p, p, 0.6 * p], axis=-1).astype(np.uint16),
     "int32": lambda p: p.astype(np.int32),
     "negative int32": lambda p: (p - 5000).astype(np.int32),
     "float64": lambda p: p,
