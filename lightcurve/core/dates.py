@@ -11,7 +11,6 @@ from lightcurve.core.constants import DAY_S, J2000_JD
 __all__ = [
     "EARLIEST_JD",
     "LATEST_JD",
-    "both_orders",
     "iso_from_jd",
     "jd_from_iso",
     "parse_calendar",

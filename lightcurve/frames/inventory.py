@@ -133,11 +133,14 @@ class Inventory:
         In the natural order of their names.
     warnings : tuple of str
         Times of the light frames that cannot all be right.
+    choice : tuple of str
+        What was said when frames were left out of it.
     """
 
     folder: Path
     entries: tuple[Entry, ...]
     warnings: tuple[str, ...] = ()
+    choice: tuple[str, ...] = ()
 
     @property
     def lost(self) -> list[Entry]:
@@ -221,7 +224,7 @@ def take_inventory(
 
 
 def narrow_inventory(
-    inventory: Inventory, left_out: Mapping[Path, str], band: str | None
+    inventory: Inventory, left_out: Mapping[Path, str], band: str | None, choice: Sequence[str]
 ) -> Inventory:
     """Leave frames out of an inventory.
 
@@ -231,6 +234,8 @@ def narrow_inventory(
         Frames and why they are not used.
     band : str or None
         Filter of those that are: frames that cannot be used and have another are no loss.
+    choice : sequence of str
+        What whoever reads the results should know of it.
 
     Returns
     -------
@@ -238,7 +243,7 @@ def narrow_inventory(
         Of the same files; its warnings are those of the frames that are left.
     """
     if not left_out:
-        return inventory
+        return replace(inventory, choice=tuple(choice))
 
     def narrowed(entry: Entry) -> Entry:
         if entry.path in left_out:
@@ -247,7 +252,7 @@ def narrow_inventory(
         return replace(entry, lost=False) if entry.lost and another else entry
 
     entries = [narrowed(entry) for entry in inventory.entries]
-    return Inventory(inventory.folder, tuple(entries), _warnings(entries))
+    return Inventory(inventory.folder, tuple(entries), _warnings(entries), tuple(choice))
 
 
 def _warnings(entries: Sequence[Entry]) -> tuple[str, ...]:

@@ -281,6 +281,7 @@ def write_page(
         title=_title(night),
         facts={label: str(shown) for label, shown in label_results(summary).items()},
         warnings=(
+            *night.inventory.choice,
             *night.inventory.warnings,
             *(f"{r.file}: {r.reason}" for r in night.failed),
             *([f"check star {checked}"] if checked.troubles else []),

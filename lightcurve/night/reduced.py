@@ -86,7 +86,7 @@ def stack_results(results: Iterable[FrameResult], recipe: Recipe) -> Measurement
         jd_utc=jd,
         bjd_tdb=times.bjd_tdb(jd, *sky_place),
         exposure_s=np.array([m.exposure.exposure_s for m in measured], dtype=float),
-        airmass=times.airmass(jd, *sky_place) if sky_place[2] else np.full(len(good), np.nan),
+        airmass=times.airmass(jd, *sky_place) if site else _airmass_of_headers(measured),
         fwhm_px=np.array([r.fwhm_px for r in good]),
         sky=np.array([r.sky for r in good]),
         sky_rms=np.array([r.sky_rms for r in good]),
@@ -117,6 +117,16 @@ def stack_results(results: Iterable[FrameResult], recipe: Recipe) -> Measurement
         peak=_stacked(measured, "peak"),
         flags=_stacked(measured, "flags"),
     )
+
+
+def _airmass_of_headers(measured: Sequence[_Measured]) -> np.ndarray:
+    """Secant of the zenith distance that headers tell, where no site does: (n,), else NaN."""
+    heights = [
+        [(w.low_deg + w.high_deg) / 2 for w in m.exposure.overhead if w.quantity == "altitude"]
+        for m in measured
+    ]
+    told = np.array([float(np.median(some)) if some else np.nan for some in heights])
+    return 1 / np.sin(np.radians(told))
 
 
 def _of_headers(results: Sequence[FrameResult]) -> dict[str, np.ndarray]:

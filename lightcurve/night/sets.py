@@ -29,7 +29,7 @@ from lightcurve.frames.inventory import Entry, Inventory, narrow_inventory
 from lightcurve.frames.kinds import normalise_filter
 from lightcurve.night.lights import choose_lights
 from lightcurve.setup.target import ONE_FIELD_DEG, Target
-from lightcurve.setup.times import SUNSET_DEG
+from lightcurve.setup.times import CLOCK_SLACK_S, SUNSET_DEG
 
 __all__ = ["FrameSet", "Reduced", "find_sets"]
 
@@ -248,14 +248,21 @@ def reduce_sets(
 def _tell(sets: Sequence[FrameSet]) -> None:
     """Say what is left out and why, and where nights are joined."""
     for one in sets:
-        nights = one.nights
-        if one.unused:
-            log.warning("left out: %s: %s", one, one.unused)
-        elif len(nights) > 1:
-            text = (
-                "%d frames of %d nights, %s to %s, make one light curve (--split-nights: one each)"
-            )
-            log.warning(text, len(one.lights), len(nights), nights[0], nights[-1])
+        if line := _remark(one):
+            log.warning("%s", line)
+
+
+def _remark(one: FrameSet) -> str:
+    """Say what whoever reads the results should know of a set; empty for nothing."""
+    if one.unused:
+        return f"left out: {one}: {one.unused}"
+    n, nights = len(one.lights), one.nights
+    if len(nights) < 2:
+        return ""
+    return (
+        f"{n} frames of {len(nights)} nights, {nights[0]} to {nights[-1]}, make one light curve "
+        "(--split-nights: one each)"
+    )
 
 
 def _inventory_of(inventory: Inventory, kept: FrameSet, sets: Sequence[FrameSet]) -> Inventory:
@@ -266,7 +273,14 @@ def _inventory_of(inventory: Inventory, kept: FrameSet, sets: Sequence[FrameSet]
         if one is not kept
         for entry in one.lights
     }
-    return narrow_inventory(inventory, reasons, kept.exposure.filter)
+    said = [_remark(one) for one in sets if one is kept or one.unused]
+    others = [str(one) for one in sets if one is not kept and not one.unused]
+    if others:
+        said.append(
+            f"the folder holds {len(others)} other light curves: {'; '.join(others[:SHOWN])}"
+        )
+    band = kept.exposure.filter
+    return narrow_inventory(inventory, reasons, band, [line for line in said if line])
 
 
 # ---- what belongs together
@@ -281,6 +295,7 @@ def _grouped(lights: Sequence[Entry], select: SelectSettings) -> list[FrameSet]:
         _numbered(lights, lambda e: e.exposure.site, _same_site),
         _numbered(lights, lambda e: _field(e.exposure, named), _same_field),
         [entry.setup for entry in lights],
+        _cameras(lights),
         _exposures(lights),
         [bool(stack) for stack in stacks],
     )
@@ -377,6 +392,39 @@ def _same_field(one: _Field, other: _Field) -> bool:
         both = one.name and other.name
         return degrees_apart(one.place, other.place) <= (half if both else max(half, ONE_FIELD_DEG))
     return not (one.name and other.name)
+
+
+def _cameras(lights: Sequence[Entry]) -> list[str]:
+    """Tell cameras apart that headers do not, by the folders of their frames; empty for one.
+
+    No camera is open twice at once: where many exposures overlap and those of each folder do not,
+    the folders are of cameras.
+    """
+    folders = [str(entry.path.parent) for entry in lights]
+    if len(set(folders)) < 2:
+        return [""] * len(lights)
+    alike: dict[tuple, list[int]] = defaultdict(list)
+    for k, entry in enumerate(lights):
+        alike[entry.setup, entry.exposure.telescope, entry.serial, entry.exposure.site].append(k)
+    cameras = [""] * len(lights)
+    for members in alike.values():
+        apart: dict[str, list[Entry]] = defaultdict(list)
+        for k in members:
+            apart[folders[k]].append(lights[k])
+        if _overlap([lights[k] for k in members]) and not any(map(_overlap, apart.values())):
+            for k in members:
+                cameras[k] = folders[k]
+    return cameras
+
+
+def _overlap(entries: Sequence[Entry]) -> bool:
+    """Tell whether more than a few exposures begin before the one before them ends."""
+    timed = sorted((e for e in entries if e.exposure.exposure_s), key=_when)
+    middle = np.array([e.exposure.mid_jd_utc for e in timed], dtype=float) * DAY_S
+    half = np.array([e.exposure.exposure_s for e in timed], dtype=float) / 2
+    slack = CLOCK_SLACK_S + 2 * max((e.exposure.time_uncertainty_s for e in timed), default=0.0)
+    early = np.diff(middle) < half[1:] + half[:-1] - slack
+    return bool(early.sum() > MINORITY * len(timed))
 
 
 def _exposures(lights: Sequence[Entry]) -> list[int]:

@@ -18,7 +18,7 @@ from lightcurve.core.times import altitude_deg, sidereal_deg, sun_altitude_deg
 from lightcurve.frames.inventory import Entry
 from lightcurve.setup.target import Target
 
-__all__ = ["SUNSET_DEG", "leave_out_impossible", "time_fault"]
+__all__ = ["CLOCK_SLACK_S", "SUNSET_DEG", "leave_out_impossible", "time_fault"]
 
 log = logging.getLogger(__name__)
 SUNSET_DEG = -0.833  # of the Sun's centre: refraction at the horizon, and half the disc

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 import lightcurve as lc
 from lightcurve.cli import app
 from lightcurve.core.data import Exposure, FrameKind, FrameStatus, Site
+from lightcurve.core.dates import iso_from_jd, jd_from_iso
 from lightcurve.core.errors import InputError, SolveError
 from lightcurve.core.settings import make_settings, read_settings
 from lightcurve.frames.inventory import Entry, Inventory, take_inventory
@@ -21,7 +23,9 @@ from lightcurve.night.calibrate import calibrate_folder
 from lightcurve.night.measure_table import measure_folder
 from lightcurve.night.nights import plan_nights
 from lightcurve.night.sets import FrameSet, find_sets, one_set, reduce_sets
+from lightcurve.night.story import reduce_night
 from lightcurve.setup.target import Target
+from renderer import NightSpec, render_night
 from sim import tiny_night
 
 FLAGSTAFF, TENERIFE = Site(35.0, -111.5), Site(28.3, -16.5)
@@ -326,3 +330,48 @@ def test_two_telescopes_in_one_real_folder(shared_data: Path) -> None:
     second = make_settings({"select": {"night": "2025-04-09"}})
     only = one_set(inventory, second, target)
     assert {entry.exposure.site.latitude_deg for entry in only.used(FrameKind.LIGHT)} == {45.0}
+
+
+def test_twins_that_no_header_tells_apart_are_told_by_their_folders() -> None:
+    """Two cameras open at once; but folders of one camera, evening and morning, are one."""
+    one, other = lights(20), lights(20, EVENING + 40 / 86400)
+
+    def put_into(folder: str, entries: list[Entry]) -> list[Entry]:
+        return [replace(entry, path=Path(folder) / entry.path) for entry in entries]
+
+    sets = sets_of(put_into("east", one) + put_into("west", other))
+    assert list(used(sets).values()) == [20, 20]
+    assert [len({entry.path.parent for entry in each.lights}) for each in sets] == [1, 1]
+    morning = lights(20, EVENING + 0.1)
+    assert used(sets_of(put_into("evening", one) + put_into("morning", morning))) == {"": 40}
+
+
+def test_a_series_of_nights_by_the_second_renderer(tmp_path: Path) -> None:
+    """One frame a night, no site, one WCS in all: one curve, with the airmass of the headers."""
+    folder = tmp_path / "series"
+    folder.mkdir()
+    spec = NightSpec(n_frames=12, n_bias=0, n_dark=0, n_flat=0, transit=False, shape=(200, 230))
+    truth = render_night(spec, tmp_path / "night", np.random.default_rng(3))
+    for k, path in enumerate(truth.lights):
+        header, pixels = fits.getheader(path), fits.getdata(path)
+        jd = jd_from_iso(header["DATE-OBS"]) + 2 * k
+        header["DATE-OBS"] = iso_from_jd(jd)
+        for word in ("SITELAT", "SITELONG", "SITEELEV"):
+            del header[word]
+        header["AIRMASS"] = round(truth.airmass[k], 4)
+        if k != 8:
+            for word in ("CTYPE1", "CTYPE2", "CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2"):
+                del header[word]
+        fits.writeto(folder / path.name, pixels, header)
+    place = {"ra": str(truth.ra_deg[0]), "dec": str(truth.dec_deg[0])}
+    settings = make_settings(
+        {"target": place, "solve": {"solvers": ["header"]}, "catalogs": {"offline": True}}
+        | {"workers": 1}
+    )
+    night = reduce_night(folder, settings, tmp_path / "run")
+    assert night.scene.reference.path.name == "light_0009.fits"
+    assert len(night.measurements.file) == 12
+    assert np.round(np.ptp(night.curve.jd_utc)) == 22
+    assert night.measurements.airmass == pytest.approx(truth.airmass, abs=1e-3)
+    assert np.nanstd(night.curve.flux) < 0.01
+    assert "12 nights" in (tmp_path / "run" / "report.html").read_text()
