@@ -33,9 +33,12 @@ class Candidates:
     target_good: np.ndarray  # (n_frame,) bool, frames in which the target is good at 1.3 FWHM
 
 
-def pick_candidates(measurements: Measurements, settings: StarSettings) -> Candidates:
+def pick_candidates(
+    measurements: Measurements, settings: StarSettings, baseline: np.ndarray | None = None
+) -> Candidates:
     """Drop candidates that saturate, leave the field or vary, and set a check star apart.
 
+    baseline: (n_frame, k), what stars may drift with, as for `build_ensemble`.
     Stars that leave the field are kept for frames in which no other is good.
     """
     plan, piece = measurements.plan, _reference(measurements)
@@ -61,7 +64,7 @@ def pick_candidates(measurements: Measurements, settings: StarSettings) -> Candi
         text = "check star: takes no part in the ensemble, most like the target and alone"
         roles[check.row] = (StarRole.CHECK, text)
     rows = rows[rows != check.row]
-    varying = _varying(piece, rows)
+    varying = _varying(piece, rows, baseline)
     roles |= {int(row): (StarRole.FIELD, text) for row, text in varying.items()}
     rows = np.array([row for row in rows if int(row) not in varying], dtype=int)
     return Candidates(rows, check, False, roles, ceiling, piece.good[:, 0])  # noqa: FBT003
@@ -131,12 +134,12 @@ def cover(present: np.ndarray, chosen: np.ndarray, order: np.ndarray) -> np.ndar
     return chosen
 
 
-def _varying(piece: Slice, rows: np.ndarray) -> dict[int, str]:
+def _varying(piece: Slice, rows: np.ndarray, baseline: np.ndarray | None) -> dict[int, str]:
     """Stars far noisier against the others than stars as bright as they are."""
     if len(rows) < 5:
         return {}
     ensemble = build_ensemble(
-        piece.flux[:, rows], piece.flux_err[:, rows], good=piece.good[:, rows]
+        piece.flux[:, rows], piece.flux_err[:, rows], good=piece.good[:, rows], baseline=baseline
     )
     excess = ensemble.scatter / _usual_scatter(ensemble.level, ensemble.scatter)
     return {

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lightcurve.core.data import CheckVerdict, StarPlan, Trouble
+from lightcurve.core.robust import robust_scatter
 from lightcurve.curve.aperture import Slice
 from lightcurve.curve.detrend import clipped_scatter, column_median
 
@@ -23,6 +24,7 @@ MATTERS = 0.5  # of a point's error: smaller trends and excursions are of no acc
 WILD = 4.0  # scatters off the line
 MIN_POINTS = 10
 MIN_BINS = 3
+MIN_DRIFTS = 4
 
 
 class Pick(NamedTuple):
@@ -82,42 +84,80 @@ def _unlike(ratio: np.ndarray, rows: np.ndarray, plan: StarPlan) -> np.ndarray:
 
 
 def judge_check(
-    name: str, time: np.ndarray, flux: np.ndarray, error: np.ndarray, *, per_bin: int
+    name: str,
+    time: np.ndarray,
+    flux: np.ndarray,
+    error: np.ndarray,
+    *,
+    per_bin: int,
+    field_drift: float = 0.0,
 ) -> CheckVerdict:
     """Hold the check star's curve against what its errors allow.
 
     time: (n_frame,) float array, days. flux, error: (n_frame,) float arrays, median 1; NaN where it
-    is not measured. per_bin: neighbouring points averaged for an excursion.
+    is not measured. per_bin: neighbouring points averaged for an excursion. field_drift: what the
+    field's stars drift by over the night, from flat field and colour; no star can be flatter.
     """
     good = np.isfinite(flux) & (error > 0)
     n = int(good.sum())
     if n < MIN_POINTS:
         return CheckVerdict(name, f"measured in {n} frames, too few to judge it", n)
     time, flux, error = time[good], flux[good], error[good]
-    design = np.column_stack([np.ones(n), (time - time.mean()) / max(np.ptp(time), 1e-9)])
-    weight = 1 / error
-    fitted = np.linalg.lstsq(design * weight[:, None], flux * weight, rcond=None)[0]
-    off = flux - design @ fitted
+    line = _fit_line(time, flux, error)
+    off = flux - line.values
     scatter, expected = clipped_scatter(off), float(np.sqrt(np.mean(error**2)))
     point, size = max(scatter, expected), max(1, min(per_bin, n // (2 * MIN_BINS)))
     near = np.clip(off, -WILD * point, WILD * point)  # a wild point is no excursion
     means = np.convolve(near, np.ones(size) / size, mode="valid")
-    place = int(np.argmax(np.abs(means)))
-    excursion, excursion_err = float(means[place]), point / float(np.sqrt(size))
+    excursion = float(means[np.argmax(np.abs(means))])
+    excursion_err = point / float(np.sqrt(size))
     slow = max(point, float(np.sqrt(size * np.mean(means**2))))
-    spread = np.sqrt(np.diag(np.linalg.inv((design.T * weight**2) @ design)))
-    trend, trend_err = float(fitted[1]), float(spread[1] * slow / expected)
+    trend_err = float(np.hypot(line.change_err * slow / expected, field_drift))
     matters = MATTERS * float(np.median(error))
     surprise, several = _sigma(1), _sigma(2 * n / size)
     troubles = {
         Trouble.SCATTER: scatter > ERRORS_KNOWN * expected * (1 + surprise / np.sqrt(2 * n)),
-        Trouble.TREND: abs(trend) > max(surprise * trend_err, matters),
+        Trouble.TREND: abs(line.change) > max(surprise * trend_err, matters),
         Trouble.EXCURSION: abs(excursion) > max(several * excursion_err, matters),
     }
     found = tuple(trouble for trouble, seen in troubles.items() if seen)
     return CheckVerdict(
-        name, "", n, scatter, expected, trend, trend_err, excursion, excursion_err, found
+        name, "", n, scatter, expected, line.change, trend_err, excursion, excursion_err, found
     )
+
+
+def measure_drift(time: np.ndarray, flux: np.ndarray, error: np.ndarray) -> float:
+    """Measure what stars drift by over the night against one another, typically, noise taken off.
+
+    time: (n_frame,) float array. flux, error: (n_frame, n_star) float arrays, median 1.
+    0 with fewer than four stars.
+    """
+    good = np.isfinite(flux) & (error > 0)
+    lines = [
+        _fit_line(time[ok], flux[ok, k], error[ok, k])
+        for k, ok in enumerate(good.T)
+        if ok.sum() >= MIN_POINTS
+    ]
+    if len(lines) < MIN_DRIFTS:
+        return 0.0
+    seen = robust_scatter(np.array([line.change for line in lines]), about=0.0)
+    noise = np.median([line.change_err for line in lines])
+    return float(np.sqrt(max(seen**2 - noise**2, 0.0)))
+
+
+class _Line(NamedTuple):
+    values: np.ndarray  # (n,), at the times fitted
+    change: float  # over the night
+    change_err: float
+
+
+def _fit_line(time: np.ndarray, flux: np.ndarray, error: np.ndarray) -> _Line:
+    """Fit a straight line to finite points, (n,) each."""
+    design = np.column_stack([np.ones(len(time)), (time - time.mean()) / max(np.ptp(time), 1e-9)])
+    weight = 1 / error
+    fitted = np.linalg.lstsq(design * weight[:, None], flux * weight, rcond=None)[0]
+    spread = np.sqrt(np.diag(np.linalg.inv((design.T * weight**2) @ design)))
+    return _Line(design @ fitted, float(fitted[1]), float(spread[1]))
 
 
 def _sigma(tries: float) -> float:

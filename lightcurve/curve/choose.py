@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lightcurve.core.covariates import SLOW, covariates_of
+from lightcurve.core.covariates import COVARIATES, SLOW, covariates_of
 from lightcurve.core.data import (
     Aperture,
     CheckVerdict,
@@ -30,7 +30,7 @@ from lightcurve.core.settings import Settings
 from lightcurve.curve.aperture import Slice, frame_radius, list_apertures, take_aperture
 from lightcurve.curve.blend import Blend
 from lightcurve.curve.candidates import Candidates, cover, pick_candidates, take_present
-from lightcurve.curve.check import judge_check
+from lightcurve.curve.check import judge_check, measure_drift
 from lightcurve.curve.detrend import design_matrix
 from lightcurve.curve.ensemble import Ensemble, build_ensemble, relative_flux, take_members
 from lightcurve.curve.outliers import mark_outliers
@@ -109,11 +109,11 @@ def choose_curve(
         When no comparison star, or no good measurement of the target, is left.
     """
     apertures = list_apertures(measurements, follow_seeing=settings.apertures.style != Style.AIJ)
-    candidates = pick_candidates(measurements, settings.stars)
+    design = baseline_of(measurements)
+    candidates = pick_candidates(measurements, settings.stars, design)
     outside = None if in_transit is None else ~np.asarray(in_transit, dtype=bool)
     good = candidates.target_good
     enough = outside is not None and (outside & good).sum() >= MIN_OUTSIDE
-    design = design_matrix(covariates_of(columns_of(measurements)), SLOW)
     scored = outside if enough else None
     question = ask(measurements.jd_utc, design, dip=dip, scored=scored, good=good)
     search = Search(measurements, settings, candidates, question, outside, blend)
@@ -136,7 +136,7 @@ def star_curves(measurements: Measurements, light_curve: LightCurve) -> tuple:
     recipe = light_curve.need_recipe()
     piece = take_aperture(measurements, recipe.aperture)
     rows = np.asarray(recipe.comparison_rows, dtype=int)
-    ensemble = join_stars(piece, rows, recipe.weighting)
+    ensemble = join_stars(piece, rows, recipe.weighting, baseline_of(measurements))
     members = np.full(piece.flux.shape[1], -1)
     members[rows] = np.arange(len(rows))
     flux = np.where(piece.good, piece.flux, np.nan)
@@ -178,7 +178,7 @@ def try_aperture(search: Search, aperture: Aperture) -> list[Option]:
     rows = take_present(piece, candidates.rows, steady=steady)
     if not len(rows) or piece.good[:, 0].sum() < MIN_POINTS:
         return []
-    ensemble = join_stars(piece, rows, search.settings.weights)
+    ensemble = join_stars(piece, rows, search.settings.weights, search.question.design)
     present = ensemble.used & piece.good[:, :1]
     order = np.argsort(-_worth(ensemble, present), kind="stable")
     most = len(rows) if candidates.forced else search.settings.stars.max_comparisons
@@ -206,11 +206,22 @@ def _sizes(most: int, *, forced: bool) -> list[int]:
     return [most] if forced else [most, *(n for n in reversed(LADDER) if n < most)]
 
 
-def join_stars(piece: Slice, rows: np.ndarray, weights: str) -> Ensemble:
-    """Join comparison stars, rows of the plan, into one; weights as for `build_ensemble`."""
+def baseline_of(measurements: Measurements) -> np.ndarray:
+    """Stack what every night drifts with, and steps where it has such: (n_frame, k), as a trend.
+
+    The fit takes it up: it has no say in what is chosen.
+    """
+    covariates = covariates_of(columns_of(measurements))
+    steps = (c.name for c in COVARIATES if c.step and c.name in covariates)
+    return design_matrix(covariates, (*SLOW, *steps))
+
+
+def join_stars(piece: Slice, rows: np.ndarray, weights: str, baseline: np.ndarray) -> Ensemble:
+    """Join comparison stars, rows of the plan, into one; all else as for `build_ensemble`."""
     return build_ensemble(
-        piece.flux[:, rows], piece.flux_err[:, rows], good=piece.good[:, rows], weights=weights
-    )
+        piece.flux[:, rows], piece.flux_err[:, rows], good=piece.good[:, rows], weights=weights,
+        baseline=baseline,
+    )  # fmt: skip
 
 
 def _worth(ensemble: Ensemble, present: np.ndarray) -> np.ndarray:
@@ -254,7 +265,8 @@ def _form(search: Search, best: Option) -> LightCurve:
     """Build the light curve of the chosen option."""
     measurements = search.measurements
     piece = take_aperture(measurements, best.aperture)
-    ensemble = join_stars(piece, np.array(best.members), search.settings.weights)
+    rows = np.array(best.members)
+    ensemble = join_stars(piece, rows, search.settings.weights, search.question.design)
     ratio = piece.flux[:, 0] / ensemble.transparency
     level, normalised = _level(ratio, piece.good[:, 0], search.outside)
     flux = ratio / level
@@ -268,7 +280,7 @@ def _form(search: Search, best: Option) -> LightCurve:
     flags = piece.flags[:, 0].astype(np.uint16)
     for flag, where in marks.items():
         flags = flags | np.where(where, flag, 0)
-    checked = _judge(search, ensemble, piece)
+    checked = _judge(search, ensemble, piece, rows)
     columns = columns_of(measurements)
     columns |= {"comparison_flux": ensemble.flux, "transparency": ensemble.transparency}
     return LightCurve(
@@ -306,7 +318,7 @@ def _level(ratio: np.ndarray, good: np.ndarray, outside: np.ndarray | None) -> t
     return float(np.median(ratio[free])), words
 
 
-def _judge(search: Search, ensemble: Ensemble, piece: Slice) -> CheckVerdict:
+def _judge(search: Search, ensemble: Ensemble, piece: Slice, rows: np.ndarray) -> CheckVerdict:
     """Judge the check star at the aperture chosen, and warn where it misbehaves."""
     row, reason = search.candidates.check
     if row is None:
@@ -314,8 +326,13 @@ def _judge(search: Search, ensemble: Ensemble, piece: Slice) -> CheckVerdict:
         return CheckVerdict(None, reason)
     ratio = _ratio(ensemble, piece, row)
     error = np.hypot(*_foretold(ensemble, piece, row))
-    time, per_bin = search.measurements.jd_utc, search.question.per_bin
-    verdict = judge_check(f"K{row + 1}", time, ratio, error, per_bin=per_bin)
+    time = search.measurements.jd_utc
+    flux, flux_err = (values[:, rows] for values in (piece.flux, piece.flux_err))
+    members = relative_flux(ensemble, flux, flux_err, members=np.arange(len(rows)))
+    verdict = judge_check(
+        f"K{row + 1}", time, ratio, error, per_bin=search.question.per_bin,
+        field_drift=measure_drift(time, *members),
+    )  # fmt: skip
     if verdict.troubles or verdict.reason:
         log.warning("check star %s", verdict)
     return verdict

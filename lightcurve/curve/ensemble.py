@@ -14,6 +14,9 @@ import numpy as np
 from lightcurve.core.errors import InputError
 from lightcurve.curve.weightings import BY_SCATTER, WEIGHTINGS, Weighed, weighted_mean
 
+POINTS_PER_COLUMN = 5  # of the baseline: with fewer it would follow the noise
+MIN_DRIFT = 0.1  # of the star's level
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ensemble:
@@ -44,11 +47,15 @@ def build_ensemble(
     *,
     good: np.ndarray | None = None,
     weights: str = BY_SCATTER.name,
+    baseline: np.ndarray | None = None,
 ) -> Ensemble:
     """Join comparison stars, (n_frame, n_star) ADU at one aperture, into one.
 
     good: false leaves a measurement out; by default all that are finite and positive take part.
     weights: one of `lightcurve.curve.weightings.WEIGHTINGS`.
+    baseline: (n_frame, k) design matrix, a constant first, of what each star may drift with
+    against all together: that is taken off, so that it makes no step where a star comes or goes,
+    nor costs it weight. A plain sum is left plain.
     Raises InputError with no star, an unknown weighting, or a star without a good measurement.
     """
     weighting = WEIGHTINGS.get(weights)
@@ -61,7 +68,27 @@ def build_ensemble(
         )
         raise InputError(msg)
     flux, flux_err = np.where(used, flux, np.nan), np.where(used, flux_err, np.nan)
-    return _finish(flux, weighting.weigh(flux, flux_err))
+    weighed = weighting.weigh(flux, flux_err)
+    if baseline is not None and not weighting.of_aij and flux.shape[1] > 1:
+        flux = _without_drift(flux, weighed, baseline)
+        weighed = weighting.weigh(flux, flux_err)
+    return _finish(flux, weighed)
+
+
+def _without_drift(flux: np.ndarray, weighed: Weighed, baseline: np.ndarray) -> np.ndarray:
+    """Divide each star by its drift against all of them together, (n_frame, n_star).
+
+    Fitted where it is not alone, and not where there are few such frames.
+    """
+    normalised = flux / weighed.level
+    ratio = normalised / weighted_mean(normalised, weighed.share)[:, None]
+    several = weighed.used & ((weighed.used.sum(axis=1) > 1)[:, None])
+    told = several.sum(axis=0) >= POINTS_PER_COLUMN * baseline.shape[1]
+    drift = np.ones_like(flux)
+    for k in np.flatnonzero(told).tolist():
+        fitted = np.linalg.lstsq(baseline[several[:, k]], ratio[several[:, k], k], rcond=None)[0]
+        drift[:, k] = baseline @ fitted
+    return flux / np.where(drift > MIN_DRIFT, drift, 1.0)
 
 
 def relative_flux(
@@ -78,10 +105,9 @@ def relative_flux(
     transparency = np.repeat(ensemble.transparency[:, None], flux.shape[1], axis=1)
     inside = np.flatnonzero(columns >= 0)
     if len(inside) and len(ensemble.level) > 1:
-        normalised = np.where(ensemble.used[:, columns[inside]], flux[:, inside], np.nan)
         own = ensemble.share[:, columns[inside]]
         total = ensemble.share.sum(axis=1, keepdims=True)
-        parts = np.nan_to_num(normalised) / ensemble.level[columns[inside]]
+        parts = np.nan_to_num(ensemble.normalised[:, columns[inside]])
         rest = np.where(total - own > 0, total - own, np.nan)
         transparency[:, inside] = (total * transparency[:, inside] - own * parts) / rest
     for k in range(flux.shape[1]):

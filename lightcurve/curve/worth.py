@@ -21,6 +21,7 @@ WILD = 4.0  # scatters: values farther out are drawn in
 PRIOR_POINTS = 20
 MIN_TOLD = 0.01  # of a shape's square that is no baseline: less is not measured by these frames
 LUCK_SIGMA = 3.0  # of a variance that is measured: there are some hundred options
+CLOSE_MINUTES = 120.0  # between neighbours: the fastest of common variables take some hours
 MIN_BINS = 3
 NOTHING = 1e-9  # of an information: by rounding alone
 
@@ -42,12 +43,14 @@ class Question:
     scored : (n_frame,) bool array, frames whose scatter counts; None where that of neighbouring
         points does.
     per_bin : int, points of the time scale on which red noise hurts.
+    close : whether neighbouring points are near enough in time to tell noise from variation.
     """
 
     design: np.ndarray
     shapes: np.ndarray
     scored: np.ndarray | None
     per_bin: int
+    close: bool = True
 
     def error(self, ratio: np.ndarray, foretold: np.ndarray) -> float:
         """Work out the expected error of a curve, for the comparison of several.
@@ -60,7 +63,9 @@ class Question:
         kept = np.isfinite(ratio)
         noise, theory = self.noise(ratio), np.sqrt(np.nanmean(foretold[kept] ** 2))
         count = int((kept if self.scored is None else kept & self.scored).sum())
-        variance = (count * noise.slow**2 + PRIOR_POINTS * theory**2) / (count + PRIOR_POINTS)
+        count = count if np.isfinite(noise.slow) else 0
+        seen = count * np.nan_to_num(noise.slow) ** 2
+        variance = (seen + PRIOR_POINTS * theory**2) / (count + PRIOR_POINTS)
         return float(np.sqrt(variance) * self.leverage(kept))
 
     def leverage(self, kept: np.ndarray) -> float:
@@ -83,7 +88,7 @@ class Question:
         neighbours, and what is slow is taken for the star's.
         """
         if self.scored is None:
-            point = point_to_point(ratio)
+            point = point_to_point(ratio) if self.close else float("nan")
             return Noise(point, point)
         values = self.residual(ratio)
         values = values[np.isfinite(values)]
@@ -93,7 +98,8 @@ class Question:
     def residual(self, ratio: np.ndarray) -> np.ndarray:
         """Take the baseline off the points whose scatter counts, (n_frame,); NaN elsewhere."""
         if self.scored is None:
-            return np.diff(ratio, append=np.nan) / np.sqrt(2)
+            near = np.diff(ratio, append=np.nan) / np.sqrt(2)
+            return near if self.close else np.full(len(ratio), np.nan)
         flat, _ = remove_trend(ratio, self.design, fit=self.scored)
         return np.where(self.scored, flat - 1, np.nan)
 
@@ -142,7 +148,7 @@ def ask(
         shapes = both[:, np.sum(left**2, axis=0) > MIN_TOLD * whole]
     cadence = np.median(np.diff(time)) * 1440 if len(time) > 1 else np.inf
     per_bin = int(np.clip(np.round(SLOW_MINUTES / max(cadence, 1e-6)), 1, len(time)))
-    return Question(design, shapes, scored, per_bin)
+    return Question(design, shapes, scored, per_bin, close=bool(cadence < CLOSE_MINUTES))
 
 
 def is_quieter(one: np.ndarray, other: np.ndarray) -> bool:

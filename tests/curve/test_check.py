@@ -10,7 +10,7 @@ import pytest
 from lightcurve.core.data import Aperture, ApertureKind, CheckVerdict, Trouble
 from lightcurve.core.settings import make_settings
 from lightcurve.curve.aperture import take_aperture
-from lightcurve.curve.check import judge_check, pick_check
+from lightcurve.curve.check import judge_check, measure_drift, pick_check
 from lightcurve.curve.choose import choose_curve
 from sim_cube import CubeTruth, simulate_cube
 
@@ -48,6 +48,20 @@ def test_what_its_errors_do_not_allow_is_told(shape, trouble):
         assert verdict.trend == pytest.approx(0.01, abs=3 * verdict.trend_err)
     assert verdict.expected == pytest.approx(0.003)
     assert verdict.results["check_troubles"].value == [t.name.lower() for t in verdict.troubles]
+
+
+def test_where_all_stars_drift_the_check_star_may():
+    rng = np.random.default_rng(6)
+    slopes = 0.01 * rng.normal(size=20)
+    noise = 0.003 * rng.normal(size=(N, 20))
+    field = 1 + np.linspace(-0.5, 0.5, N)[:, None] * slopes + noise
+    drift = measure_drift(TIME, field, np.full((N, 20), 0.003))
+    assert drift == pytest.approx(0.01, rel=0.5)
+    assert measure_drift(TIME, 1 + noise, np.full((N, 20), 0.003)) < 0.001
+    flux = _flat(1) + np.linspace(0.0, 0.01, N)
+    verdict = judge_check("K2", TIME, flux, ERROR, per_bin=10, field_drift=drift)
+    assert verdict.troubles == ()
+    assert verdict.trend_err >= drift
 
 
 def test_one_wild_point_is_no_excursion():

@@ -164,3 +164,47 @@ def test_a_step_costs_and_luck_does_not():
     assert not is_quieter(question.residual(noisier), residual)
     loud = question.residual(white + 0.004 * rng.normal(size=N))
     assert is_quieter(residual, loud)
+
+
+def test_a_flip_on_a_wrong_flat_drops_no_comparison_star():
+    """Every star steps at the flip by its own per cent: the fit takes the step up."""
+    cube = _night(7, n_stars=20, flip=True)
+    step = 1 + 0.01 * np.random.default_rng(3).normal(size=20)
+    flux = cube.flux * np.where(np.arange(N)[:, None] >= N // 2, step, 1.0)[:, :, None]
+    curve = choose_curve(
+        replace(cube, flux=flux), DEFAULT, in_transit=INSIDE, dip=INSIDE.astype(float)
+    )
+    assert len(curve.recipe.comparison_rows) == 18
+    design = np.column_stack([BASELINE, np.arange(N) >= N // 2])
+    off = curve.flux / np.where(INSIDE, 0.99, 1.0)
+    off -= design @ np.linalg.lstsq(design, off, rcond=None)[0]
+    assert np.std(off) < 1.1 * np.median(curve.flux_err)
+
+
+def test_a_star_with_a_drift_of_its_own_makes_no_step_where_it_comes_and_goes():
+    cube = _night(8, n_stars=6)
+    drift = np.linspace(-0.02, 0.02, N)
+    flux = cube.flux.copy()
+    flux[:, 1] *= (40 * (1 + drift))[:, None]
+    error = cube.flux_err.copy()
+    error[:, 1] *= 6
+    cube = _without(replace(cube, flux=flux, flux_err=error), np.arange(90, N), [1])
+    curve = choose_curve(cube, DEFAULT, in_transit=INSIDE, dip=INSIDE.astype(float))
+    assert 1 in curve.recipe.comparison_rows
+    relative = curve.flux / np.where(INSIDE, 0.99, 1.0)
+    line = np.polynomial.Polynomial.fit(np.arange(60, 90), relative[60:90], 1)
+    step = np.mean(relative[90:] - line(np.arange(90, N)))
+    assert abs(step) < 0.004
+
+
+def test_points_a_night_apart_tell_no_noise():
+    """A star that rises and falls from night to night: its own errors decide."""
+    cube = _night(9)
+    varying = 1 + 0.3 * np.sin(1.7 * np.arange(N))
+    days = cube.jd_utc[0] + np.arange(N, dtype=float)
+    flux = cube.flux.copy()
+    flux[:, 0] *= varying[:, None]
+    cube = replace(cube, jd_utc=days, bjd_tdb=days, flux=flux)
+    recipe = choose_curve(cube, DEFAULT).recipe
+    assert len(recipe.comparison_rows) == DEFAULT.stars.max_comparisons
+    assert 4.0 <= recipe.radius_px <= 8.0
