@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,11 +17,12 @@ from lightcurve.calib.bad_pixels import (
     dead_pixels,
     hot_pixels,
     read_user_map,
+    tile_median,
 )
 from lightcurve.calib.combine import Combined, Subtract, combine, open_rows, read_rows
 from lightcurve.calib.gain import CameraNoise, measure_noise
 from lightcurve.calib.match import Group, by_exposure, choose_frames, same_exposure
-from lightcurve.calib.warm import Warm, warm_of_lights
+from lightcurve.calib.warm import Warm, share_of_dark, warm_of_lights
 from lightcurve.core.data import Exposure, FrameKind, Masters, Note, Severity, Step
 from lightcurve.core.errors import CalibrationError, FrameError
 from lightcurve.core.flags import PixelFlag, count_pixels
@@ -32,6 +34,8 @@ __all__ = ["build_masters"]
 NOISE_ROWS = 512
 LEVEL_ROWS = 32  # whose median tells a level
 MANY_BAD = 0.05
+LEAST_EXCESS = 10.0  # noise of one dark: of pixels that tell how warm the sensor was
+CERTAIN = 5.0  # noise of the mean: of pixels that are warm
 NEAR_SATURATION = 0.85
 _COLUMN_LEAST_FLAT = 0.05  # of the mean response
 
@@ -65,7 +69,8 @@ def build_masters(
         In order of time. The first that can be read shows how bright the sky is, against whose
         noise warm pixels are judged; without any, the noise of the darks alone counts.
     tell_warm : bool
-        Without darks, tell warm pixels from the light frames.
+        Ask the light frames how warm pixels are: scale darks of another temperature to them, and
+        without darks find those that there are.
 
     Raises
     ------
@@ -107,6 +112,9 @@ def build_masters(
     hot = None
     if combined_dark is not None:
         scale = light.exposure_s / seconds if seconds and light.exposure_s and has_bias else 1.0
+        if tell_warm:
+            combined_dark = _as_warm_as_lights(combined_dark, light_frames, scale, stacker)
+            master_dark = combined_dark.image
         pixel = _pixel_noise(combined_dark, master_bias, light_frames, _gain(light, noise), scale)
         n_sigma = settings.hot_pixel_sigma
         hot = _hot_pixels(combined_dark, master_bias, pixel, n_sigma, light.saturation_adu)
@@ -389,6 +397,29 @@ def _hot_pixels(
     if saturation_adu is not None:
         hot |= level > NEAR_SATURATION * saturation_adu
     return hot | ~np.isfinite(level)
+
+
+def _as_warm_as_lights(
+    dark: Combined, paths: Sequence[Path], scale: float, stacker: _Stacker
+) -> Combined:
+    """Scale the warm pixels of a dark to what the light frames have of them.
+
+    Darks of another temperature, or of a sensor that warmed in the night, leave holes or remnants.
+    """
+    noise = np.sqrt(dark_variance(dark.image, dark.std, len(dark.paths)))
+    excess = dark.image - tile_median(dark.image)
+    share = share_of_dark(paths, excess * scale, LEAST_EXCESS * noise * scale)
+    if share is None or not share.differs:
+        return dark
+    stacker.note(
+        f"{share.n_pixels} warm pixels have {share.value:.2f} +- {share.err:.2f} of its current in "
+        f"{share.n_frames} light frames (another temperature?): scaled to that",
+        FrameKind.DARK,
+        Severity.WARNING,
+    )
+    sure = excess > CERTAIN * noise / np.sqrt(len(dark.paths))
+    image = dark.image + np.where(sure, (share.value - 1) * excess, 0)
+    return replace(dark, image=image.astype(np.float32))
 
 
 def _of_lights(

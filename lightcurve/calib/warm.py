@@ -1,9 +1,9 @@
-"""Warm pixels told from the light frames themselves, where no dark shows them."""
+"""What light frames themselves tell of warm pixels: which they are, and whether darks suit."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 from lightcurve.calib.bad_pixels import tile_median
 from lightcurve.calib.combine import open_rows, rows_of
 from lightcurve.core.errors import FrameError
-from lightcurve.core.robust import robust_scatter
+from lightcurve.core.robust import median_error, robust_scatter
 
 FRAMES = 15  # spread over the night
 FEWEST = 5  # a star that drifts, or a cosmic ray, is not in the same pixel of all of them
@@ -21,6 +21,8 @@ N_SIGMA = 5.0  # in each frame; less harms nobody
 # Light of the four pixels around, of that in the middle: a star has 0.2 and more if its FWHM is
 # over 1.2 px, a pixel with a current of its own has none, whatever the mount does.
 OF_A_STAR = 0.1
+MANY = 20  # warm pixels, for a share to be believed
+HARMLESS = 0.05  # of the dark current: what is left of it then is less than its shot noise, mostly
 REACH = 4
 _RING = [(j, i) for j in range(-4, 5, 2) for i in range(-4, 5, 2) if max(abs(j), abs(i)) == REACH]
 _AROUND = [(j, i) for j in range(-2, 3) for i in range(-2, 3) if max(abs(j), abs(i)) == 2]
@@ -38,6 +40,22 @@ class Warm:
     names: tuple[str, ...]  # of the frames looked at
 
 
+@dataclass(frozen=True, slots=True)
+class DarkShare:
+    """Dark current of warm pixels in the light frames over that in the darks."""
+
+    value: float
+    err: float
+    n_pixels: int
+    n_frames: int
+
+    @property
+    def differs(self) -> bool:
+        """Tell whether the darks are of another temperature, say, beyond doubt and harmlessness."""
+        off = abs(self.value - 1)
+        return self.n_pixels >= MANY and off > max(HARMLESS, N_SIGMA * self.err)
+
+
 def warm_of_lights(paths: Sequence[Path], shape: tuple[int, int]) -> Warm | None:
     """Find pixels that stand out of their surroundings in every frame, and by how much.
 
@@ -45,6 +63,44 @@ def warm_of_lights(paths: Sequence[Path], shape: tuple[int, int]) -> Warm | None
     (ny, nx), are passed over. Colours of a mosaic are held against their own. None where fewer than
     `FEWEST` are left.
     """
+    excess, variances = np.zeros(shape, np.float32), []
+    names: list[str] = []
+    for rows, inner, block, names in _blocks(paths, shape):  # noqa: B007 - the names of the last
+        found, variance = _excess(block)
+        excess[rows] = found[inner]
+        variances.append(variance)
+    return Warm(excess, float(np.median(variances)), tuple(names)) if variances else None
+
+
+def share_of_dark(paths: Sequence[Path], excess: np.ndarray, least: float) -> DarkShare | None:
+    """Measure how much of the darks' excess warm pixels have in light frames.
+
+    excess: (ny, nx) ADU above their surroundings, as it would be taken off a light frame; least:
+    pixels with less are not looked at, nor are those under stars. None without pixels or frames.
+    """
+    ratios, n_frames = [], 0
+    for rows, inner, block, names in _blocks(paths, excess.shape):
+        of_dark = np.zeros(block.shape[1:])
+        of_dark[inner] = excess[rows]
+        chosen = of_dark > least
+        chosen[:_MARGIN], chosen[-_MARGIN:], chosen[:, :_MARGIN], chosen[:, -_MARGIN:] = (
+            False,
+        ) * 4
+        j, i = np.nonzero(chosen)
+        own, beside = _calm_light(block, j, i)
+        free = np.abs(beside) < OF_A_STAR * of_dark[j, i]
+        ratios.append(own[free] / of_dark[j, i][free])
+        n_frames = len(names)
+    values = np.concatenate(ratios) if ratios else np.zeros(0)
+    if values.size < 2:
+        return None
+    return DarkShare(float(np.median(values)), median_error(values), values.size, n_frames)
+
+
+def _blocks(
+    paths: Sequence[Path], shape: tuple[int, int]
+) -> Iterator[tuple[slice, slice, np.ndarray, list[str]]]:
+    """Yield rows of the frame, where these stand in a block of frames, and that (n, ny, nx)."""
     picked = paths if len(paths) <= FRAMES else [paths[k] for k in _spread(len(paths))]
     with tempfile.TemporaryDirectory(prefix="lightcurve-") as spill, ExitStack() as stack:
         readers, names = [], []
@@ -57,17 +113,14 @@ def warm_of_lights(paths: Sequence[Path], shape: tuple[int, int]) -> Warm | None
             except FrameError:
                 continue  # its turn to be told of comes when it is measured
         if len(readers) < FEWEST:
-            return None
-        excess, variances = np.zeros(shape, np.float32), []
+            return
         step = max(_BLOCK_PIXELS // shape[1], 2) & ~1  # even: mosaics begin with the same colour
         for top in range(0, shape[0], step):
-            first, last = max(top - REACH - 2, 0), min(top + step + REACH + 2, shape[0])
-            block = np.stack([read(first, last) for read in readers])
-            found, variance = _excess(block)
+            first, last = max(top - _MARGIN - 1, 0), min(top + step + _MARGIN + 1, shape[0])
             rows = slice(top, min(top + step, shape[0]))
-            excess[rows] = found[rows.start - first : rows.stop - first]
-            variances.append(variance)
-    return Warm(excess, float(np.median(variances)), tuple(names))
+            block = np.stack([read(first, last) for read in readers])
+            block -= np.nanmedian(block, axis=(1, 2), keepdims=True)
+            yield rows, slice(rows.start - first, rows.stop - first), block, names
 
 
 def _spread(n: int) -> np.ndarray:
@@ -76,7 +129,6 @@ def _spread(n: int) -> np.ndarray:
 
 def _excess(block: np.ndarray) -> tuple[np.ndarray, float]:
     """Excess (ny, nx) of a block (n, ny, nx) of frames, and the variance of a pixel."""
-    block = block - np.nanmedian(block, axis=(1, 2), keepdims=True)
     sigma = max(robust_scatter(block[0] - block[1]) / np.sqrt(2), 0.5)
     least = block.min(axis=0)
     out = np.zeros(block.shape[1:], bool)
@@ -86,21 +138,23 @@ def _excess(block: np.ndarray) -> tuple[np.ndarray, float]:
         out[part] = least[part] - tile_median(least[part]) > N_SIGMA * sigma
     out[:_MARGIN], out[-_MARGIN:], out[:, :_MARGIN], out[:, -_MARGIN:] = (False,) * 4
     j, i = np.nonzero(out)
-    above, calm = _above(block, j, i), _calm(block, j, i)
-    own = np.take_along_axis(above, calm, axis=0).mean(axis=0)
-    beside = np.median(
-        [
-            np.take_along_axis(_above(block, j + y, i + x), calm, axis=0).mean(axis=0)
-            for y, x in _BESIDE
-        ],
-        axis=0,
-    )
+    own, beside = _calm_light(block, j, i)
     # While a star passes by, the ring around may be brighter than its middle.
-    lasting = np.quantile(above, 0.2, axis=0) > N_SIGMA * sigma
+    lasting = np.quantile(_above(block, j, i), 0.2, axis=0) > N_SIGMA * sigma
     warm = lasting & (beside < OF_A_STAR * own)
     excess = np.zeros(out.shape, np.float32)
     excess[j[warm], i[warm]] = own[warm]
     return excess, sigma**2
+
+
+def _calm_light(block: np.ndarray, j: np.ndarray, i: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Light (m,) of pixels, and of the four around, in the frames with the least of stars there."""
+    calm = _calm(block, j, i)
+
+    def mean(y: int, x: int) -> np.ndarray:
+        return np.take_along_axis(_above(block, j + y, i + x), calm, axis=0).mean(axis=0)
+
+    return mean(0, 0), np.median([mean(y, x) for y, x in _BESIDE], axis=0)
 
 
 def _calm(block: np.ndarray, j: np.ndarray, i: np.ndarray) -> np.ndarray:

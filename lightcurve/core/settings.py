@@ -149,7 +149,7 @@ class CalibrationSettings(Model):
     hot_pixel_sigma: float = Field(default=5.0, gt=0)
     bad_pixel_map: Path | None = None
     warm_from_lights: bool = Field(
-        default=True, description="without darks, find and take off pixels that are always up"
+        default=True, description="ask light frames how warm pixels are, with darks or without"
     )
     cosmic_rays: bool = False
 

@@ -8,7 +8,7 @@ from astropy.io import fits
 
 from lightcurve.calib.masters import build_masters
 from lightcurve.calib.warm import FEWEST, warm_of_lights
-from lightcurve.core.data import Exposure
+from lightcurve.core.data import Exposure, Severity
 from lightcurve.core.flags import PixelFlag
 from lightcurve.core.settings import CalibrationSettings
 
@@ -84,3 +84,31 @@ def test_masters_without_darks_take_them_off_and_mark_the_worst(tmp_path):
     # 25 times the variance of a pixel, 144 ADU^2, are 3,600 ADU of dark current.
     assert masters.bad[70, 80] == PixelFlag.HOT
     assert np.count_nonzero(masters.bad) == 1
+
+
+def darks(folder, warm, n=6):
+    rng = np.random.default_rng(9)
+    for k in range(n):
+        adu = 500 + warm + rng.normal(0, NOISE / 2, SHAPE)
+        fits.PrimaryHDU(np.rint(adu).astype(np.uint16)).writeto(folder / f"dark{k}.fits")
+    exposure = Exposure(kind="dark", exposure_s=60.0, shape=SHAPE)
+    return [(path, exposure) for path in sorted(folder.glob("dark*"))]
+
+
+@pytest.mark.parametrize("share", [0.4, 1.0, 2.2])
+@pytest.mark.parametrize("drift", [(0.4, -0.25), (0.0, 0.0)])
+def test_darks_of_another_temperature_are_scaled_to_the_lights(share, drift, tmp_path):
+    """A sensor loses half of its dark current in about six degrees."""
+    warm = sprinkled()
+    paths = lights(tmp_path, share * warm, drift=drift)
+    group = darks(tmp_path, warm)
+    light = Exposure(kind="light", exposure_s=60.0, shape=SHAPE, gain_e_per_adu=1.0)
+    masters = build_masters(
+        light, [], group, [], [], settings=CalibrationSettings(), light_frames=paths
+    )
+    hot = warm > 300
+    left = share * warm[hot] - (masters.dark[hot] - np.median(masters.dark))
+    assert np.median(np.abs(left)) < 0.03 * share * np.median(warm[hot]) + NOISE / 2
+    told = [note for note in masters.notes if note.severity is Severity.WARNING]
+    assert bool(told) == (share != 1.0)
+    assert np.median(masters.dark[warm == 0]) == pytest.approx(500, abs=2)
