@@ -29,7 +29,9 @@ NEAR_FWHM = 4.0  # beyond the largest aperture: a neighbour's light in it is not
 PROFILE_ERROR = 0.05  # of a neighbour's light within: the profile is round here, and one for all
 GUESSED_ERROR = 0.3  # of a Gaussian where nothing tells the profile
 STEPS = 400  # rings of the profile
+LEAST_FWHM = 0.5
 ROUNDS = 30
+FEW_RADII = (2, 4)  # smallest apertures that take light apart; both numbers should say the same
 MAX_FRAMES = 200
 
 
@@ -240,10 +242,15 @@ def companions_measured(measurements: Measurements, profile: Profile) -> tuple[C
     rows = np.flatnonzero(np.hypot(dx, dy) <= m.radii[-1] + NEAR_FWHM * fwhm)
     with np.errstate(invalid="ignore", divide="ignore"):
         relative = m.flux[:, rows] / m.flux[:, [0]]
-    rows = rows[np.isfinite(relative[:, :, 0]).any(axis=0)]
+    with np.errstate(invalid="ignore"):
+        away = np.hypot(m.x[:, rows] - m.x[:, [0]], m.y[:, rows] - m.y[:, [0]])
+    # One whose centroid went to the target's own place was not measured.
+    apart = np.median(np.nan_to_num(away), axis=0) > LEAST_FWHM * fwhm
+    rows = rows[np.isfinite(relative[:, :, 0]).any(axis=0) & (apart | (rows == 0))]
     if len(rows) < 2 or rows[0] != 0:
         return ()
-    found = [_apart(m, profile, rows, k) for k in (0, min(2, len(m.radii) - 1))]
+    few, more = (min(n, len(m.radii)) for n in FEW_RADII)
+    found = [_apart(m, profile, rows, n) for n in (few, more)]
     (light, noise), (wider, _) = found
     err = np.hypot(noise, light - wider)
     return tuple(
@@ -255,28 +262,44 @@ def companions_measured(measurements: Measurements, profile: Profile) -> tuple[C
     )
 
 
+def _offsets(m: Measurements, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Where the apertures of stars (n,) stood, from that of the first: (n, 2), reference pixels.
+
+    The direction is that of the stars, for the field may turn; the distance is what was measured: a
+    centroid may have come to rest beside its star, or on a brighter one.
+    """
+    x, y = (values[:, rows] - values[:, rows[:1]] for values in (m.x, m.y))
+    away = np.nanmedian(np.hypot(x, y), axis=0)
+    step = places - places[0]
+    length = np.maximum(np.hypot(*step.T), 1e-9)
+    return step * (away / length)[:, None]
+
+
 def _apart(
-    m: Measurements, profile: Profile, rows: np.ndarray, k: int
+    m: Measurements, profile: Profile, rows: np.ndarray, n_radii: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Light over the target's of stars (n,), rows of the plan, and its error, by one radius."""
-    seen = np.isfinite(m.flux[:, 0, k]) & (m.flux[:, 0, k] > 0) & np.isfinite(m.fwhm_px)
-    ratio = m.flux[seen][:, rows, k] / m.flux[seen][:, [0], k]
-    told = np.nanmedian(ratio, axis=0)
-    number = np.maximum(np.isfinite(ratio).sum(axis=0), 1)
-    noise = np.nanmedian(m.flux_err[seen][:, rows, k] / m.flux[seen][:, [0], k], axis=0)
-    noise = noise * 1.25 / np.sqrt(number)
+    """Light over the target's of stars (n,), rows of the plan, and its error, by the first radii.
+
+    Where two centroids come to rest in one place the radii tell their stars apart.
+    """
+    fluxes = m.flux[:, rows, :n_radii]
+    seen = np.isfinite(fluxes[:, 0]).all(axis=1) & (fluxes[:, 0, 0] > 0) & np.isfinite(m.fwhm_px)
+    scale = fluxes[seen][:, [0], :1]
+    with np.errstate(invalid="ignore"):
+        told = np.nanmedian(fluxes[seen] / scale, axis=0)
+        noise = np.nanmedian(m.flux_err[seen][:, rows, 0] / scale[:, :, 0], axis=0)
+    number = np.maximum(np.isfinite(fluxes[seen][:, :, 0]).sum(axis=0), 1)
     fwhm = m.fwhm_px[seen]
-    # The apertures stand where the centroids came to rest, the stars where they were found.
-    x, y = m.plan.x_ref[rows], m.plan.y_ref[rows]
-    places, light = np.column_stack([x, y]), np.maximum(told, 0)
-    width = float(np.median(fwhm))
-    middles = np.array(
-        [centred(np.roll(places, -i, axis=0), np.roll(light, -i), width) for i in range(len(rows))]
-    )
+    places = np.column_stack([m.plan.x_ref[rows], m.plan.y_ref[rows]])
+    light, width = np.maximum(np.nan_to_num(told[:, 0]), 0), float(np.median(fwhm))
+    middles = centred(places, light, width) + _offsets(m, rows, places)
     apart = np.hypot(*(middles[:, None] - places[None]).transpose(2, 0, 1))
-    radius = np.full(len(fwhm), m.radii[k]) / fwhm
     within = np.array(
-        [[np.median(profile.within(radius, d / fwhm)) for d in line] for line in apart]
+        [
+            [[np.median(profile.within(r / fwhm, d / fwhm)) for d in line] for line in apart]
+            for r in m.radii[:n_radii]
+        ]
     )
-    solved = np.linalg.solve(within, told)
-    return solved / solved[0], noise / within[0, 0]
+    known = np.isfinite(told.T)
+    solved = np.linalg.lstsq(within[known], told.T[known], rcond=1e-3)[0]
+    return solved / solved[0], noise * 1.25 / np.sqrt(number) / within[0, 0, 0]

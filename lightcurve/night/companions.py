@@ -1,4 +1,4 @@
-"""Which stars share the target's aperture: those measured beside it, and those of a catalogue."""
+"""Which stars share the target's aperture: measured beside it, of a catalogue, or unresolved."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ from lightcurve.catalogs.bands import bands_of, magnitudes, recipe_for, standard
 from lightcurve.catalogs.layout import Catalog, Field
 from lightcurve.catalogs.services import query
 from lightcurve.core.constants import J2000_JD, YEAR_DAYS
-from lightcurve.core.data import Measurements, Style
+from lightcurve.core.data import Measurements, StarRole, Style
 from lightcurve.core.settings import Settings
 from lightcurve.curve.blend import Blend, Companion, companions_measured, field_profile
+from lightcurve.curve.shapes import measure_shapes
 from lightcurve.night.prepare import Scene
+from lightcurve.phot.background import measure_background
+from lightcurve.phot.detect import unusable
+from lightcurve.phot.epsf import build_psf
+from lightcurve.phot.pairs import split_star
 from lightcurve.setup.target import Target
 
 log = logging.getLogger(__name__)
@@ -22,6 +27,8 @@ SAME_FWHM, SAME_PX = 0.7, 1.5  # a catalogue's star so near to a measured one is
 LEAST_LIGHT = 1e-3  # of the target's: fainter ones change no depth
 MAG_ERROR = 0.05  # at least, of a difference: bands are not quite those of the night
 ANY_BAND = "G"
+EXPLAINS_FWHM = 3.5  # a star so near lies in the pixels that a pair is looked for in
+MIN_PSF_STARS = 3
 
 
 def find_blend(
@@ -37,6 +44,7 @@ def find_blend(
     found = companions_measured(measurements, profile)
     for catalog in _catalogs(measurements, scene, target, settings).values():
         found += _of_catalog(catalog, measurements, scene, target)
+    found += _unresolved(found, measurements, scene)
     for one in found:
         log.info("a star of %.1f %% of the target's light %.1f px from it (%s)",
                  100 * one.light, one.distance, one.source)  # fmt: skip
@@ -85,6 +93,40 @@ def _of_catalog(
                   catalog.title)
         for k in np.flatnonzero(near)
     )  # fmt: skip
+
+
+def _unresolved(
+    found: tuple[Companion, ...], measurements: Measurements, scene: Scene
+) -> tuple[Companion, ...]:
+    """Take the target's image apart where it is wider than a star, and nothing known explains it.
+
+    On the reference frame, by the PSF of its comparison candidates.
+    """
+    plan, fwhm = measurements.plan, float(np.nanmedian(measurements.fwhm_px))
+    shapes = measure_shapes(measurements)
+    wide = shapes.odd[0] and shapes.excess[0] < 0
+    if not wide or any(one.distance < EXPLAINS_FWHM * fwhm for one in found):
+        return ()
+    stars = np.flatnonzero((plan.role == StarRole.COMPARISON) & ~shapes.odd)
+    if len(stars) < MIN_PSF_STARS:
+        return ()
+    frame, gain = scene.reference, scene.camera.noise.gain_e_per_adu
+    good = np.isfinite(frame.pixels) & ~unusable(frame.bad)
+    sky = measure_background(frame.pixels, frame.bad)
+    light = np.where(good, frame.pixels - sky.level, 0.0)
+    noise = sky.rms.astype(float) ** 2
+    psf = build_psf(light, noise, good, (plan.x_ref, plan.y_ref), stars, fwhm, gain_e_per_adu=gain)
+    variance = noise + np.maximum(light, 0) / gain
+    pair = split_star(light, variance, good, psf, (float(plan.x_ref[0]), float(plan.y_ref[0])))
+    if pair is None:
+        return ()
+    log.warning(
+        "the target's image is two stars %.1f px apart, the fainter with %.0f +- %.0f %% of the "
+        "brighter's light: the brighter is taken for the target; --catalog tells it better",
+        np.hypot(pair.x, pair.y), 100 * pair.light, 100 * pair.err,
+    )  # fmt: skip
+    source = f"unresolved, by its image in {frame.path.name}"
+    return (Companion(pair.x, pair.y, pair.light, pair.err, source),)
 
 
 def _magnitudes(catalog: Catalog, filter_name: str | None) -> tuple[np.ndarray, np.ndarray]:

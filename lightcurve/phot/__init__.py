@@ -13,6 +13,7 @@ __all__ = [
     "methods",
     "mosaic",
     "noise",
+    "pairs",
     "psf",
     "psf_fit",
     "seeing",

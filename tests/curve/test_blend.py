@@ -99,6 +99,15 @@ def test_neighbours_are_taken_apart_from_each_other():
         assert one.light == pytest.approx(light, rel=0.06)
 
 
+@pytest.mark.parametrize("apart", [1.0, 1.3, 1.5, 1.8, 2.2])
+def test_a_close_neighbour_is_told_as_well_as_its_error_says(apart):
+    """However near: two centroids that come to rest in one place are no error."""
+    fwhm = 3.2
+    cube = night([(apart * fwhm * 0.8, apart * fwhm * 0.6, 0.3)], fwhm=fwhm)
+    for one in companions_measured(cube, field_profile(cube)):
+        assert one.light == pytest.approx(0.3, abs=max(3 * one.err, 0.03))
+
+
 def test_alone_the_light_is_the_targets():
     cube = night([])
     shape = field_profile(cube)

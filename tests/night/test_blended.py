@@ -44,8 +44,9 @@ def reduced(tmp_path, neighbour: Neighbour, *, catalog=False, seed=5, **settings
         (Neighbour(12.6, 40.0, 0.2), False, (), 0.98),
         (Neighbour(12.6, 40.0, 0.2), False, (9.0, 10.5, 12.0, 13.5), 0.8),
         (Neighbour(4.2, 40.0, 1.0), True, (), 0.49),
+        (Neighbour(4.2, 40.0, 1.0), False, (), 0.49),
     ],
-    ids=["20 % at 3 FWHM", "20 % in wide apertures", "equal at 1 FWHM"],
+    ids=["20 % at 3 FWHM", "20 % in wide apertures", "equal at 1 FWHM", "equal, in no catalogue"],
 )
 def test_depth_and_radius_are_those_of_the_star_alone(neighbour, catalog, radii, least, tmp_path):
     """Apertures are chosen that keep a neighbour out, where there are such."""
