@@ -255,6 +255,8 @@ def solve_one(
     failures: dict[tuple, list[str]] = {}  # cause to names
     reason = ""
     for sample in samples:
+        if len(sample.stars) < MIN_STARS:  # whatever its header claims: nothing can be fixed to it
+            continue
         place = (target.ra_deg, target.dec_deg)
         request = request_for(sample.frame, sample.stars, settings.solve, place)
         try:
