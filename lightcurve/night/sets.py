@@ -19,7 +19,7 @@ import numpy as np
 
 from lightcurve.core.constants import DAY_S
 from lightcurve.core.coordinates import degrees_apart
-from lightcurve.core.data import Exposure
+from lightcurve.core.data import Exposure, Site
 from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.settings import SelectSettings, Settings
@@ -348,9 +348,11 @@ def _alike_where_known(one: tuple[str | None, ...], other: tuple[str | None, ...
     return all(a == b or a is None or b is None for a, b in zip(one, other, strict=True))
 
 
-def _same_site(one: Any, other: Any) -> bool:
-    here, there = ((site.longitude_deg, site.latitude_deg) for site in (one, other))
-    return degrees_apart(here, there) <= SAME_SITE_DEG
+def _same_site(one: Site, other: Site) -> bool:
+    """Compare places; a longitude of the other sign is one that headers leave open."""
+    there = other.longitude_deg, other.latitude_deg
+    both = ((east, one.latitude_deg) for east in (one.longitude_deg, -one.longitude_deg))
+    return any(degrees_apart(here, there) <= SAME_SITE_DEG for here in both)
 
 
 @dataclass(frozen=True, slots=True)
@@ -434,7 +436,9 @@ def _exposures(lights: Sequence[Entry]) -> list[int]:
     for shorter, seconds in zip([None, *known], known, strict=False):
         number += shorter is not None and seconds > SAME_PURPOSE * shorter
         numbers[seconds] = number
-    return [numbers.get(e.exposure.exposure_s or 0.0, -1) for e in lights]
+    counts = Counter(numbers[e.exposure.exposure_s] for e in lights if e.exposure.exposure_s)
+    most = counts.most_common(1)[0][0] if counts else 0
+    return [numbers.get(e.exposure.exposure_s or 0.0, most) for e in lights]
 
 
 def _stacks(lights: Sequence[Entry]) -> list[str]:
@@ -478,7 +482,7 @@ def _nights(lights: Sequence[Entry], telescopes: Mapping[Path, tuple]) -> dict[P
     return dates
 
 
-def _day_between(before: float, after: float, site: Any) -> bool:
+def _day_between(before: float, after: float, site: Site | None) -> bool:
     """Tell whether a day lies between two moments, JD UTC.
 
     By the Sun, where the site is known and both were in the dark; else by the hours between.

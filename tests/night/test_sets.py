@@ -119,8 +119,8 @@ def test_a_gap_of_the_night_parts_nothing() -> None:
 def test_each_site_and_telescope_is_its_own() -> None:
     sites = lights(20) + lights(20, EVENING + 0.01, site=TENERIFE)
     assert len(used(sets_of(sites, None))) == 2
-    unsaid = lights(19) + lights(1, EVENING + 0.1, site=None)
-    assert used(sets_of(unsaid)) == {"": 20}
+    for unsaid in ({"site": None}, {"site": Site(35.0, 111.5)}, {"exposure_s": None}):
+        assert used(sets_of(lights(14) + lights(6, EVENING + 0.1, **unsaid))) == {"": 20}
     telescopes = lights(20, telescope="A") + lights(20, EVENING + 2e-4, telescope="B")
     assert used(sets_of(telescopes)) == {"A": 20, "B": 20}
     twins = lights(20, serial="17") + lights(20, EVENING + 2e-4, serial="18")
