@@ -1,3 +1,14 @@
 """Plate solvers, star-pattern registration, and the WCS they give."""
 
-__all__ = ["chain", "index", "index_series", "refine", "register", "request", "transform", "wcs"]
+__all__ = [
+    "chain",
+    "few",
+    "header_wcs",
+    "index",
+    "index_series",
+    "refine",
+    "register",
+    "request",
+    "transform",
+    "wcs",
+]

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from astropy.io.fits import Header
     from astropy.wcs import WCS
 
+__all__ = ["read_wcs"]
+
 SCALES = 0.01, 1000.0  # arcsec/px: from the largest telescope to an all-sky camera
 SCALE_FACTOR = 2.0  # what optics in the header may be off: a binning that was not counted
 MAX_DISTORTION = 0.25  # of the frame's diagonal
@@ -35,7 +37,7 @@ def solve_header(request: SolveRequest, settings: SolveSettings) -> Solution:
     celestial WCS, it is degenerate or absurd, or it contradicts the scale given or the stars of the
     frame; without such stars, also when it contradicts the scale or the place that are known.
     """
-    wcs, detail = to_icrs(_read(request), request.shape)
+    wcs, detail = to_icrs(read_wcs(request.header, request.shape), request.shape)
     scale, _, _ = describe_wcs(wcs, request.shape)
     if not SCALES[0] <= scale <= SCALES[1]:
         msg = f"the header's WCS has {scale:.3g} arcsec/px, which no camera has"
@@ -82,11 +84,15 @@ def known_stars(wcs: WCS, request: SolveRequest, settings: SolveSettings) -> np.
     return index_stars(find_index_files(settings=settings), ra, dec, radius)
 
 
-def _read(request: SolveRequest) -> WCS:
+def read_wcs(header: Header, shape: tuple[int, int]) -> WCS:
+    """Read the celestial WCS of a header.
+
+    shape: (ny, nx). Raises SolveError when there is none, or it is degenerate or absurd.
+    """
     from astropy.io.fits.verify import VerifyWarning
     from astropy.wcs import WCS, FITSFixedWarning
 
-    if not str(request.header.get("CTYPE1", "")).strip():
+    if not str(header.get("CTYPE1", "")).strip():
         msg = "the header has no WCS"
         raise SolveError(msg, why=Why.NO_WCS)
     try:
@@ -95,7 +101,7 @@ def _read(request: SolveRequest) -> WCS:
             # nor do cards that are no FITS; numbers that are none are looked for below.
             warnings.simplefilter("ignore", FITSFixedWarning)
             warnings.simplefilter("ignore", VerifyWarning)
-            wcs = WCS(request.header, naxis=2)
+            wcs = WCS(header, naxis=2)
         usable = wcs.has_celestial and abs(np.linalg.det(wcs.pixel_scale_matrix)) > 1e-15
     except (ValueError, TypeError, MemoryError, np.linalg.LinAlgError) as error:
         msg = f"the header's WCS cannot be read: {' '.join(str(error).split())[:150]}"
@@ -103,11 +109,11 @@ def _read(request: SolveRequest) -> WCS:
     if not usable:
         msg = "the header's WCS is not celestial, or degenerate"
         raise SolveError(msg, why=Why.ABSURD_WCS)
-    _check_numbers(request.header)
-    ny, nx = request.shape
+    _check_numbers(header)
+    ny, nx = shape
     corners = np.array([[0, 0], [nx, 0], [0, ny], [nx, ny]], dtype=float)
     moved = float(np.abs(wcs.pix2foc(corners, 0) - corners).max())
-    if not moved <= MAX_DISTORTION * np.hypot(*request.shape):
+    if not moved <= MAX_DISTORTION * np.hypot(*shape):
         msg = f"the header's WCS is distorted by {moved:.3g} px, on a frame of {nx} x {ny}"
         raise SolveError(msg, why=Why.ABSURD_WCS)
     return wcs

@@ -67,30 +67,41 @@ class ReferencePattern:
         (ny, nx).
     levels : tuple of Triangles
         Of the `LEVELS` brightest stars.
+    flux : (n,) float array
+        ADU.
+    faintest : float
+        Light of a star that would have been detected for certain, ADU.
     """
 
     x: np.ndarray
     y: np.ndarray
     shape: tuple[int, int]
     levels: tuple[Triangles, ...]
+    flux: np.ndarray
+    faintest: float
 
     def __reduce__(self) -> tuple:
         """Travel to other processes without the triangles: they are quicker made than sent."""
-        rank = -np.arange(len(self.x), dtype=float)
-        return make_reference, (self.x, self.y, rank, self.shape)
+        return make_reference, (self.x, self.y, self.flux, self.shape, self.faintest)
 
 
 def make_reference(
-    x: np.ndarray, y: np.ndarray, flux: np.ndarray, shape: tuple[int, int]
+    x: np.ndarray,
+    y: np.ndarray,
+    flux: np.ndarray,
+    shape: tuple[int, int],
+    faintest: float = 0.0,
 ) -> ReferencePattern:
     """Prepare the reference frame's stars for matching.
 
     x, y, flux: (n,) float arrays, pixels and ADU, in any order; stars with a NaN are left out.
     shape: (ny, nx) of the frame.
+    faintest: light of a star that would have been detected for certain, ADU.
     """
     stars = brightest_first(x, y, flux)
-    levels = tuple(triangles(stars[:n]) for n in LEVELS)
-    return ReferencePattern(stars[:, 0], stars[:, 1], (shape[0], shape[1]), levels)
+    levels = tuple(triangles(stars[:n, :2]) for n in LEVELS)
+    size = (shape[0], shape[1])
+    return ReferencePattern(stars[:, 0], stars[:, 1], size, levels, stars[:, 2], faintest)
 
 
 def register(
@@ -112,7 +123,7 @@ def register(
     RegistrationError
         When there are too few stars, or no transform brings enough of them together.
     """
-    stars = brightest_first(x, y, flux)
+    stars = brightest_first(x, y, flux)[:, :2]
     n, m = len(stars), len(reference.x)
     if min(n, m) < MIN_MATCHED:
         msg = (
@@ -133,13 +144,11 @@ def register(
 def brightest_first(x: np.ndarray, y: np.ndarray, flux: np.ndarray) -> np.ndarray:
     """Order stars by flux, equal ones by place, so that the order given does not matter.
 
-    Returns (m, 2), x and y of the stars without a NaN.
+    Returns (m, 3), x, y and flux of the stars without a NaN.
     """
-    stars = np.column_stack([x, y]).astype(float)
-    brightness = np.asarray(flux, dtype=float)
-    good = np.isfinite(stars).all(axis=1) & np.isfinite(brightness)
-    stars, brightness = stars[good], brightness[good]
-    return stars[np.lexsort((stars[:, 1], stars[:, 0], -brightness))]
+    stars = np.column_stack([x, y, flux]).astype(float)
+    stars = stars[np.isfinite(stars).all(axis=1)]
+    return stars[np.lexsort((stars[:, 1], stars[:, 0], -stars[:, 2]))]
 
 
 @lru_cache(maxsize=16)

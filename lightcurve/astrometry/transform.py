@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["fit_affine"]
+__all__ = ["fit_affine", "fit_plain"]
 
 AFFINE_FROM = 12  # matched stars; fewer fix a similarity only
 MIN_KEPT = 6
@@ -36,6 +36,18 @@ def fit_similarity(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
         fits.append((rest, mirrored, turn, shift))
     _, mirrored, turn, shift = min(fits, key=lambda fit: fit[:2])
     return as_matrix(turn, shift, mirrored=mirrored)
+
+
+def fit_plain(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
+    """Fit shift, turn and scale to two places or more; the sky is not seen mirrored.
+
+    points, stars: (n, 2) float arrays. Returns (2, 3) float array, which brings `points` to
+    `stars`.
+    """
+    here, there = stars @ (1, 1j), points @ (1, 1j)
+    centred = there - there.mean()
+    turn = ((here - here.mean()) * centred.conj()).sum() / (np.abs(centred) ** 2).sum()
+    return as_matrix(turn, here.mean() - turn * there.mean(), mirrored=False)
 
 
 def fit_affine(points: np.ndarray, stars: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ __all__ = [
     "describe_wcs",
     "middle_deg",
     "move_wcs",
+    "to_icrs",
     "wcs_from_registration",
     "wcs_header",
     "wcs_into_copy",

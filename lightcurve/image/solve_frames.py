@@ -179,20 +179,20 @@ def _solve(
 ) -> tuple[Solution, str]:
     """Solve a frame, refine it with a catalogue where one is wanted; say what could not be done."""
     if source is None:
-        return solve_frame(frame, request, settings.solve), ""
+        return solve_frame(request, settings.solve), ""
     mid = frame.exposure.mid_jd_utc
     remark = "" if mid is not None else f"its time is not known: {source.name} taken as of 2000.0"
     field = Field(0.0, 0.0, 180.0, 2000.0 if mid is None else 2000.0 + (mid - J2000_JD) / YEAR_DAYS)
     if not source.needs_place:
         known = replace(request, catalog=source.stars(field))
-        return solve_frame(frame, known, settings.solve), remark
-    rough = solve_frame(frame, request, settings.solve)
+        return solve_frame(known, settings.solve), remark
+    rough = solve_frame(request, settings.solve)
     try:
         sky = source.stars(_around(rough, request.shape, field))
         known = replace(request, catalog=sky)
         if not rough.n_matched:
             # Nothing has checked it so far: another solver may have to put it right.
-            return solve_frame(frame, known, settings.solve), remark
+            return solve_frame(known, settings.solve), remark
         return settle(rough.wcs, known, sky, rough.solver, rough.detail), remark
     except CatalogError as error:
         return rough, f"not refined: {error}"

@@ -92,6 +92,7 @@ def _quality(result: FrameResult) -> dict[str, Any]:
         "n_detected": result.n_detected,
         "n_matched": registration.n_matched if registration else None,
         "rms_px": registration.rms_px if registration else None,
+        "found_by": registration.found_by if registration else None,
         "fwhm_px": result.fwhm_px,
         "sky": result.sky,
     }

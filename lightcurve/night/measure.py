@@ -18,6 +18,7 @@ from lightcurve.calib.reduce import check_size, reduce_frame
 from lightcurve.core.data import (
     Detections,
     Exposure,
+    FoundBy,
     Frame,
     FrameResult,
     FrameStatus,
@@ -49,6 +50,11 @@ from lightcurve.setup.colour import mark_clipped, plane_of, plane_shape, split
 
 log = logging.getLogger(__name__)
 MAX_PATTERN = 150  # so many of a frame's stars make its pattern
+PLACED_BY = {
+    FoundBy.HEADER: "its header's WCS",
+    FoundBy.FEW_STARS: "its stars and the mount",
+    FoundBy.ONE_STAR: "the guiding",
+}
 UNCERTAIN_S = 1.0  # a clock of whole seconds, the coarsest in common use, leaves half of one open
 _OWN = threading.local()
 
@@ -241,6 +247,10 @@ def _measured(
         flags |= Flag.PLATE_SOLVED
         by = f"{solution.solver}, {solution.n_matched} stars"
         remarks = (*remarks, f"does not match the reference: placed by plate solving ({by})")
+    elif registration.found_by != FoundBy.PATTERN:
+        n = registration.n_matched
+        by = f"{PLACED_BY[registration.found_by]}, {n} star{'s'[: n - 1]}"
+        remarks = (*remarks, f"too few stars for a pattern: placed by {by}")
     photometry = replace(photometry, flags=photometry.flags | np.uint16(flags))
     return FrameResult(
         raw.path.name,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lightcurve.astrometry.few import faintest
 from lightcurve.astrometry.register import make_reference
 from lightcurve.core.data import Assumed, Exposure, Frame, FrameKind, Masters, Solution, Style
 from lightcurve.core.errors import InputError, SolveError
@@ -166,7 +167,7 @@ def _write_recipe(
         shape=shape,
         masters_folder=masters_folder,
         masters_digest=masters_digest,
-        reference=make_reference(stars.x, stars.y, stars.flux, shape),
+        reference=make_reference(stars.x, stars.y, stars.flux, shape, faintest(stars)),
         scale_arcsec=solution.scale_arcsec,
         plan=plan,
         radii=radii,

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from lightcurve.astrometry.chain import SOLVERS, solve
+from lightcurve.astrometry.few import FEW, as_it_lies, register_few
+from lightcurve.astrometry.header_wcs import read_wcs
 from lightcurve.astrometry.refine import MAX_FALSE_PROBABILITY, stars_on_frame
 from lightcurve.astrometry.register import ReferencePattern, register
 from lightcurve.astrometry.request import SolveRequest, settle
-from lightcurve.astrometry.transform import fit_affine
-from lightcurve.astrometry.wcs import middle_deg
+from lightcurve.astrometry.transform import fit_affine, fit_plain
+from lightcurve.astrometry.wcs import middle_deg, to_icrs
 from lightcurve.core.data import (
     Detections,
+    FoundBy,
     Frame,
     RawFrame,
     Registration,
@@ -44,25 +49,51 @@ def place_frame(
     scale_arcsec: of the reference frame, per pixel.
     settings: for a frame whose stars do not match the reference; of its solvers only those that
     work on this machine are asked.
-    Returns the transform, and the plate solution that it was made of; None where the pattern
-    matched. Raises RegistrationError when neither works, or the target is not on the frame; it has
-    both reasons.
+    Returns the transform, which tells what it rests on, and the plate solution that it was made of,
+    if any. Raises RegistrationError when nothing works, or the target is not on the frame; it has
+    all reasons.
     """
+    reasons = []
     try:
         return register(stars.x, stars.y, stars.flux, reference), None
     except RegistrationError as error:
-        # Under these few there is nothing that a solver could be sure of.
-        if len(stars) < MIN_DETECTED or not _own_solvers(settings):
-            raise
         unmatched = error
+        reasons.append(error.reason)
+    # Under these few there is nothing that a solver could be sure of.
+    if len(stars) >= MIN_DETECTED and _own_solvers(settings):
+        try:
+            solution = _solve(frame, stars, plan, scale_arcsec, settings)
+            return _as_registration(solution, plan, frame.pixels.shape), solution
+        except SolveError as error:
+            reasons.append(str(error))
+    if 0 < min(len(stars), len(reference.x)) <= FEW:
+        for guesses, found_by in _guesses(frame, reference, plan):
+            try:
+                return register_few(stars, reference, guesses, found_by), None
+            except RegistrationError as error:
+                reasons.append(error.reason)
+    if len(reasons) == 1:
+        raise unmatched
+    raise RegistrationError(
+        "; ".join(dict.fromkeys(reasons)), n_detected=len(stars), n_catalog=unmatched.n_catalog,
+        best=unmatched.best, why=unmatched.why,
+    )  # fmt: skip
+
+
+def _guesses(
+    frame: Frame | RawFrame, reference: ReferencePattern, plan: StarPlan
+) -> Iterator[tuple[tuple[np.ndarray, ...], FoundBy | None]]:
+    """Tell where a frame should be: by its own WCS, and as the mount leaves it."""
+    shape = frame.pixels.shape
     try:
-        solution = _solve(frame, stars, plan, scale_arcsec, settings)
-        return _as_registration(solution, plan, frame.pixels.shape), solution
-    except SolveError as error:
-        msg = f"{unmatched}; {error}"
-        raise RegistrationError(
-            msg, n_detected=len(stars), n_catalog=unmatched.n_catalog, best=unmatched.best
-        ) from error
+        wcs, _ = to_icrs(read_wcs(frame.header, shape), shape)
+        here = np.column_stack(wcs.wcs_world2pix(plan.ra_deg, plan.dec_deg, 0))
+        there = np.column_stack([plan.x_ref, plan.y_ref])
+        if len(plan) > 1 and np.isfinite(here).all():
+            yield (fit_plain(there, here),), FoundBy.HEADER
+    except SolveError:
+        pass
+    yield as_it_lies(reference.shape), None
 
 
 def _own_solvers(settings: SolveSettings) -> tuple[str, ...]:
@@ -139,4 +170,5 @@ def _as_registration(solution: Solution, plan: StarPlan, shape: tuple[int, int])
         scale=float(np.sqrt(abs(determinant))),
         mirrored=determinant < 0,
         false_match_probability=MAX_FALSE_PROBABILITY,
+        found_by=FoundBy.SKY,
     )

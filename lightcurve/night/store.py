@@ -19,6 +19,7 @@ import numpy as np
 
 from lightcurve.core.data import (
     Exposure,
+    FoundBy,
     FrameKind,
     FrameResult,
     FrameStatus,
@@ -43,7 +44,7 @@ _NESTED = {
     "photometry": StarPhotometry,
     "site": Site,
 }
-_WORDS = {"kind": FrameKind, "status": FrameStatus}
+_WORDS = {"kind": FrameKind, "status": FrameStatus, "found_by": FoundBy}
 
 
 def encode_result(result: FrameResult) -> bytes:

@@ -33,6 +33,7 @@ HALF_KERNEL = 2
 KERNEL_SUM = 81.0
 KERNEL_ROOT_SQUARES = 19 / 81  # root of the sum of squares of the kernel, as a share of its sum
 MIN_NEIGHBOUR = 0.15  # of the peak: light beside it; a star of FWHM 1.5 px has 0.29, a spike none
+NEARBY = 0.5  # of the brightest square: light off its row and column; a star of FWHM 2 has 1.5
 CHUNK_PIXELS = 65536  # two float32 blocks of it fit the cache of one core
 MAX_STEPS = 3  # of two pixels each, from the highest pixel of a star to its filtered peak
 # Rows, columns, and heights in the filtered frame, ADU times `KERNEL_SUM`.
@@ -45,9 +46,10 @@ HALF_BOX = 5
 SPIKE_SIGMA = 3.0  # noise beside a peak that is allowed for: faint stars are no spikes
 NARROWEST_SIGMA = 0.4  # px; a narrower kernel is a single pixel
 JUDGED = 20  # brightest stars that tell whether they are compact
-# Of the light within 6.5 px, that within 4: a Gaussian of FWHM 7 px has it, where the filter begins
-# to lose; a piece of a ring or a trail has less.
-COMPACT = 0.66
+# Of the light within 6.5 px, that within 4: of a Gaussian of FWHM 5.8 px, where the filter begins
+# to lose; of a line, as of a thin ring or a trail, it is 4 / 6.5 and a little more with the noise.
+COMPACT = 0.74
+CLEARLY = 0.2
 # Peaks that settle on places so near, in pixels, are pieces of one star.
 SAME_PX = 1.5
 QUICK = 5  # steps to a centroid: those that need more are blends, and no help to registration
@@ -55,11 +57,12 @@ QUICK = 5  # steps to a centroid: those that need more are blends, and no help t
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Light:
-    """A frame and the sky to be taken off it."""
+    """A frame, maybe in coarser grains, and the sky to be taken off it."""
 
     pixels: np.ndarray  # (ny, nx), ADU
     bad: np.ndarray  # (ny, nx) uint8, `PixelFlag` bits
     sky: SmoothSky
+    grain: int = 1
 
     def around(self, x: np.ndarray, y: np.ndarray, half: int) -> np.ndarray:
         """Cut squares (n, 2 half + 1, 2 half + 1) around stars, less the sky under each, ADU.
@@ -115,16 +118,21 @@ def detect(
     wanted = threshold_sigma, max_stars, saturation_adu
     light = Light(pixels, bad, measure_sky(pixels, bad))
     peaks = _find(light, *wanted)
-    if not _compact(light, peaks):
-        for grain in GRAINS:
-            if min(pixels.shape) < 4 * HALF_BOX * grain:
-                break
-            small, spoilt = coarse(pixels, unusable(bad), grain)
-            softer = Light(small, spoilt, measure_sky(small, spoilt))
-            wider = _find(softer, *wanted)
-            if _compact(softer, wider):
-                return _enlarged(_describe(softer, *wider[:2], grain), light, grain)
-    return _describe(light, *peaks[:2])
+    compact = least = _compactness(light, peaks)
+    softer, spoilt = light, unusable(bad)
+    if compact < COMPACT:
+        spoilt |= _single_pixels(light)
+    for grain in GRAINS:
+        if compact >= COMPACT or min(pixels.shape) < 4 * HALF_BOX * grain:
+            break
+        small, small_bad = coarse(pixels, spoilt, grain)
+        coarser = Light(small, small_bad, measure_sky(small, small_bad), grain)
+        wider = _find(coarser, *wanted)
+        share = _compactness(coarser, wider)
+        # In a crowd no grain may do; the best must then be clearly better than none.
+        if share > compact and (share >= COMPACT or share > least + CLEARLY):
+            softer, peaks, compact = coarser, wider, share
+    return _enlarged(_describe(softer, *peaks[:2]), light, softer.grain)
 
 
 def _find(
@@ -139,16 +147,27 @@ def _find(
     return y, x, height
 
 
-def _compact(light: Light, peaks: Peaks) -> bool:
-    """Tell whether the brightest peaks are whole stars, and not pieces of something wider."""
+def _compactness(light: Light, peaks: Peaks) -> float:
+    """Tell how far the brightest peaks are whole stars, and not pieces of something wider."""
     y, x = (place[:JUDGED] for place in peaks[:2])
     share = share_within(light.around(x, y, AROUND_PX), light.sky.rms)
     share = share[np.isfinite(share)]
-    return share.size > 0 and float(np.median(share)) >= COMPACT
+    return float(np.median(share)) if share.size else 0.0
+
+
+def _single_pixels(light: Light) -> np.ndarray:
+    """Mark the pixels (ny, nx) that stand alone out of the sky: wide stars have none such."""
+    alone = np.zeros(light.pixels.shape, bool)
+    y, x, _ = bright_maxima(light, BRIGHT_SIGMAS[-1] * light.sky.rms)
+    spike = _is_spike(light.around(x, y, 2), None)
+    alone[y[spike], x[spike]] = True
+    return alone
 
 
 def _enlarged(stars: Detections, light: Light, grain: int) -> Detections:
     """Give the stars of a frame seen in coarser grains the pixels of the frame."""
+    if grain == 1:
+        return stars
     x, y = (grain * place + (grain - 1) / 2 for place in (stars.x, stars.y))
     around = int(np.ceil(np.nanmedian(stars.fwhm) * grain)) if len(stars) else 0
     column, row = (np.rint(place).astype(int) for place in (x, y))
@@ -325,7 +344,8 @@ def _stars(light: Light, lowest: float, wanted: int, full: float | None) -> Peak
 
 def _without_spikes(light: Light, peaks: Peaks, full: float | None) -> Peaks:
     y, x, _ = peaks
-    star = ~_is_spike(light.around(x, y, 2), full)
+    box = light.around(x, y, 2)
+    star = ~(_is_spike(box, full) if light.grain == 1 else _is_alone(box))
     return tuple(values[star] for values in peaks)
 
 
@@ -338,20 +358,34 @@ def _is_spike(box: np.ndarray, full: float | None) -> np.ndarray:
     return spike | np.isnan(box).any(axis=(1, 2))
 
 
-def _describe(light: Light, y: np.ndarray, x: np.ndarray, grain: int = 1) -> Detections:
+def _is_alone(box: np.ndarray) -> np.ndarray:
+    """Tell hot pixels and columns where pixels are averaged: all light is in the peak's own lines.
+
+    Beside the brightest square of a ring may be the dark of its hole.
+    """
+    rows, side = np.arange(len(box)), box.shape[2]
+    y, x = np.divmod(box.reshape(len(box), side**2).argmax(axis=1), side)
+    highest, total = box[rows, y, x], box.sum(axis=(1, 2))
+    beside = total - box[rows, y].sum(axis=1) - box[rows, :, x].sum(axis=1) + highest
+    return ~(beside > NEARBY * highest)
+
+
+def _describe(light: Light, y: np.ndarray, x: np.ndarray) -> Detections:
     """Centroid, flux, peak and width of the stars at the peaks."""
-    sky = light.sky
+    sky, grain = light.sky, light.grain
     if len(x) == 0:
         none = np.zeros(0)
         return Detections(none, none, none, none, none, sky.level, sky.rms)
     box = light.around(x, y, HALF_BOX)
     none = np.zeros(len(x))
     width = peak_width(box) if grain == 1 else half_light_diameter(box, none, none) / FWHM_PER_SIGMA
-    sigma = float(np.median(width))
+    sigma = float(np.nanmedian(width))
     dx, dy = windowed_centroid(box, max(sigma, 0.8), iterations=QUICK)
     offset = np.arange(-HALF_BOX, HALF_BOX + 1)
     radius = np.hypot(offset[None, :, None] - dy[:, None, None], offset - dx[:, None, None])
-    flux = np.where(radius < HALF_BOX, box, 0.0).sum(axis=(1, 2))
+    inside = np.where(radius < HALF_BOX, box, 0.0)
+    # In coarse grains many stars are this near to an edge: what is there of them must do.
+    flux = inside.sum(axis=(1, 2)) if grain == 1 else np.nansum(inside, axis=(1, 2))
     peak = np.nanmax(gather(light.pixels, x, y, 1), axis=(1, 2))
     order = np.argsort(-flux, kind="stable")
     order = order[flux[order] > 0]

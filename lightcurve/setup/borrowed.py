@@ -80,7 +80,7 @@ def _placed(
             frame = reduce_frame(read_frame(entry.path, settings=settings), None)
             stars = detect(frame.pixels, frame.bad)
             request = request_for(frame, stars, settings.solve, place)
-            solution = solve_frame(frame, request, settings.solve)
+            solution = solve_frame(request, settings.solve)
         except LightcurveError as error:
             log.info("%s: %s", entry.name, error)
             continue

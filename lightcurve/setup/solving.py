@@ -1,4 +1,4 @@
-"""Solve a frame on the sky, with softer eyes when its stars are no points; one for a night."""
+"""Solve a frame on the sky; one for a night."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +17,9 @@ from lightcurve.calib.reduce import reduce_frame
 from lightcurve.core.cache import cache_dir
 from lightcurve.core.data import Detections, Frame, Masters, RawFrame, Solution
 from lightcurve.core.errors import InputError, LightcurveError, SolveError, UnsolvedError
-from lightcurve.core.flags import PixelFlag
 from lightcurve.core.settings import Settings, SolveSettings
 from lightcurve.frames.inventory import Entry
 from lightcurve.frames.read import read_frame
-from lightcurve.phot.detect import detect
 from lightcurve.setup.camera import CameraValues
 from lightcurve.setup.colour import mark_clipped, split
 from lightcurve.setup.target import Target
@@ -39,11 +36,9 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
-SMOOTHING_PX = (3.0, 5.0, 8.0)  # sigma: rings and trails of 10, 20 and 30 px become one star
-LONGEST_S = 60.0
 MIN_DETECTED = 10
 N_CANDIDATES = 5
-MIN_STARS = 3  # fewer fix no frame to another, and leave nothing to compare with
+MIN_STARS = 2  # the target and one to compare with
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,93 +80,34 @@ def request_for(
     )
 
 
-def solve_frame(frame: Frame, request: SolveRequest, settings: SolveSettings) -> Solution:
+def solve_frame(request: SolveRequest, settings: SolveSettings) -> Solution:
     """Solve a frame, with all that the solvers named can do.
 
-    Out of focus or trailed, a star is found as several. Smoothed, it is one again, if not in
-    quite the same place: that is tried before a server is asked. A WCS of the header that no
-    known star confirms is taken only when no other solver has an answer.
+    A WCS of the header that no known star confirms is taken only when no other has an answer.
 
     Parameters
     ----------
     request : SolveRequest
-        Its stars are those of the frame as it is.
+        Its stars are those of the frame.
 
     Returns
     -------
     Solution
-        Its detail says so when pixels were smoothed, and why the other solvers failed where an
-        unchecked WCS of the header is kept.
+        Its detail says why the other solvers failed where an unchecked WCS of the header is kept.
 
     Raises
     ------
     UnsolvedError
-        When no solver can; it has the reasons for the frame as it is.
+        When no solver can; it has the reasons.
     """
-    found = _solve(frame, request, settings)
+    found = solve(request, settings)
     others = tuple(name for name in settings.solvers if not SOLVERS.get(name).only_claims)
     if not SOLVERS.get(found.solver).only_claims or found.n_matched or not others:
         return found
     try:
-        # Without known stars there are no index files for this place: smoothing would not help.
         return solve(request, settings.model_copy(update={"solvers": others}))
     except SolveError as error:
         return replace(found, detail="; ".join(filter(None, (found.detail, error.reason))))
-
-
-def _solve(frame: Frame, request: SolveRequest, settings: SolveSettings) -> Solution:
-    own = tuple(takewhile(lambda name: not SOLVERS.get(name).asks_a_server, settings.solvers))
-    others = settings.solvers[len(own) :]
-    causes: dict[str, SolveError] = {}
-    if own:
-        try:
-            return solve(request, settings.model_copy(update={"solvers": own}))
-        except UnsolvedError as error:
-            causes |= error.causes
-        found = _solve_smoothed(frame, request, settings, own)
-        if found is not None:
-            return found
-    if others:
-        try:
-            return solve(request, settings.model_copy(update={"solvers": others}))
-        except UnsolvedError as error:
-            causes |= error.causes
-    raise UnsolvedError(causes, n_detected=len(request.stars))
-
-
-def _solve_smoothed(
-    frame: Frame, request: SolveRequest, settings: SolveSettings, own: tuple[str, ...]
-) -> Solution | None:
-    brief = {"solvers": own, "timeout_s": min(settings.timeout_s, LONGEST_S)}
-    if len(request.stars) < MIN_DETECTED:
-        # Clouds: there is nothing to be put together.
-        return None
-    # Of the scale the first attempt has tried all there is.
-    known = request.scale_arcsec is not None
-    for sigma in SMOOTHING_PX:
-        softer = replace(request, stars=detect(smooth(frame, sigma)), scale_is_known=known)
-        try:
-            found = solve(softer, settings.model_copy(update=brief))
-        except SolveError:
-            continue
-        # A header that cannot be checked was refuted by the sharper stars, or is no better now.
-        if found.n_matched:
-            how = f"stars of pixels smoothed by {sigma:g} px"
-            return replace(found, detail=f"{found.detail}, {how}".lstrip(", "))
-    return None
-
-
-def smooth(frame: Frame, sigma_px: float) -> np.ndarray:
-    """Smooth a frame by a Gaussian, its bad pixels replaced by the sky.
-
-    Returns (ny, nx) float32 array.
-    """
-    from scipy.ndimage import gaussian_filter
-
-    spoilt = (frame.bad & ~np.uint8(PixelFlag.SATURATED)) != 0
-    spoilt |= ~np.isfinite(frame.pixels)
-    sky = np.median(frame.pixels[~spoilt]) if not spoilt.all() else 0.0
-    return gaussian_filter(np.where(spoilt, sky, frame.pixels).astype(np.float32), sigma_px)
 
 
 def submission_file(frame_path: Path) -> Path:
@@ -260,7 +196,7 @@ def solve_one(
         place = (target.ra_deg, target.dec_deg)
         request = request_for(sample.frame, sample.stars, settings.solve, place)
         try:
-            solution = solve_frame(sample.frame, request, settings.solve)
+            solution = solve_frame(request, settings.solve)
         except UnsolvedError as error:
             cause = tuple((solver, one.why) for solver, one in error.causes.items())
             names = failures.setdefault(cause, [])

@@ -79,8 +79,14 @@ def test_sharp_stars_are_seen_as_they_are() -> None:
     y, x = np.mgrid[:300, :320]
     glow = 4e3 * np.exp(-np.hypot(x - 150, y - 140) / 40).astype(np.float32)
     assert detect(image.pixels + rng.poisson(glow)).grain == 1
-    few = simulated_stars_image(rng, shape=(120, 130), n_stars=2, fwhm=3.0, flux_range=(2e4, 5e4))
-    assert detect(few.pixels).grain == 1
+    two = draw_stars(
+        (120, 130),
+        np.array([40.2, 90.7]),
+        np.array([55.1, 66.4]),
+        np.array([2e4, 5e4]),
+        star_profile(NightSpec(), 3.0, 0),
+    )
+    assert detect(rng.poisson(two + SKY).astype(np.float32)).grain == 1
 
 
 def test_radii_of_a_gaussian_are_multiples_of_its_width() -> None:

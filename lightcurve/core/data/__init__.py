@@ -42,6 +42,7 @@ from lightcurve.core.data.frames import (
 )
 from lightcurve.core.data.stars import (
     Detections,
+    FoundBy,
     FrameResult,
     Measurements,
     Registration,
@@ -79,6 +80,7 @@ __all__ = [
     "Dilution",
     "Exposure",
     "Finding",
+    "FoundBy",
     "Frame",
     "FrameKind",
     "FrameResult",

@@ -90,6 +90,16 @@ class Solution:
     residuals_arcsec: tuple[float, float] | None = None
 
 
+class FoundBy(StrEnum):
+    """What told a frame's place, the strongest evidence first."""
+
+    PATTERN = "pattern"  # of its stars
+    SKY = "sky"  # solved by itself
+    HEADER = "header"  # its own WCS, moved to its stars
+    FEW_STARS = "few stars"  # and the mount: as the reference, or turned by 180 degrees
+    ONE_STAR = "one star"  # and the guiding
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Registration:
     """How a frame's pixels follow from the reference frame's.
@@ -105,7 +115,9 @@ class Registration:
     rotation_deg, scale : float
         Of the frame against the reference.
     false_match_probability : float
-        Chance that so many matches arise from unrelated star fields.
+        Chance that so many matches arise from unrelated star fields; NaN where few stars match.
+    found_by : FoundBy
+        What it rests on.
     """
 
     matrix: np.ndarray
@@ -115,6 +127,7 @@ class Registration:
     scale: float
     mirrored: bool
     false_match_probability: float
+    found_by: FoundBy = FoundBy.PATTERN
 
 
 class StarRole(StrEnum):
