@@ -115,9 +115,9 @@ class Blend:
             The median over the frames. Its error has that of the companions' light, of the
             profile, and the change with the seeing.
         """
-        if not self.companions:
-            return Dilution(1.0, 0.0, "no other star's light in the aperture", 0.0)
         seen = np.flatnonzero(np.isfinite(self.fwhm) & np.isfinite(radius))
+        if not self.companions or not len(seen):
+            return Dilution(1.0, 0.0, "no other star's light in the aperture", 0.0)
         seen = seen[:: max(1, len(seen) // MAX_FRAMES)]  # for a median these are enough
         fwhm, r = self.fwhm[seen], radius[seen] / self.fwhm[seen]
         places = np.array([(0.0, 0.0), *((c.x, c.y) for c in self.companions)])
@@ -237,6 +237,8 @@ def companions_measured(measurements: Measurements, profile: Profile) -> tuple[C
         small aperture each, less what the others put into it.
     """
     m, plan = measurements, measurements.plan
+    if not np.isfinite(m.fwhm_px).any():
+        return ()
     fwhm = float(np.nanmedian(m.fwhm_px))
     dx, dy = plan.x_ref - plan.x_ref[0], plan.y_ref - plan.y_ref[0]
     rows = np.flatnonzero(np.hypot(dx, dy) <= m.radii[-1] + NEAR_FWHM * fwhm)

@@ -27,6 +27,7 @@ SAME_FWHM, SAME_PX = 0.7, 1.5  # a catalogue's star so near to a measured one is
 LEAST_LIGHT = 1e-3  # of the target's: fainter ones change no depth
 MAG_ERROR = 0.05  # at least, of a difference: bands are not quite those of the night
 ANY_BAND = "G"
+SERVICE = "gaia"
 EXPLAINS_FWHM = 3.5  # a star so near lies in the pixels that a pair is looked for in
 MIN_PSF_STARS = 3
 
@@ -38,13 +39,17 @@ def find_blend(
 
     What was measured comes before what a catalogue says, which has what no frame resolves.
     """
-    if settings.apertures.style == Style.AIJ:
+    known = np.isfinite(measurements.fwhm_px).any()
+    if settings.apertures.style == Style.AIJ or not known:
         return None
     profile = field_profile(measurements)
     found = companions_measured(measurements, profile)
-    for catalog in _catalogs(measurements, scene, target, settings).values():
+    shapes = measure_shapes(measurements)
+    wide = bool(shapes.odd[0] and shapes.excess[0] < 0) and not _explained(found, measurements)
+    for catalog in _catalogs(measurements, scene, target, settings, wide=wide).values():
         found += _of_catalog(catalog, measurements, scene, target)
-    found += _unresolved(found, measurements, scene)
+    if wide and not _explained(found, measurements):
+        found += _unresolved(measurements, scene, ~shapes.odd)
     for one in found:
         log.info("a star of %.1f %% of the target's light %.1f px from it (%s)",
                  100 * one.light, one.distance, one.source)  # fmt: skip
@@ -52,16 +57,22 @@ def find_blend(
 
 
 def _catalogs(
-    measurements: Measurements, scene: Scene, target: Target, settings: Settings
+    measurements: Measurements, scene: Scene, target: Target, settings: Settings, *, wide: bool
 ) -> dict[str, Catalog]:
-    """Read those given by hand, around the target, at the epoch of the night."""
-    if not settings.catalogs.files:
+    """Read those given by hand, around the target, at the epoch of the night.
+
+    wide: the target's image is wider than a star, and no frame tells why; without a catalogue by
+    hand Gaia is asked.
+    """
+    ask = wide and not settings.catalogs.files and not settings.catalogs.offline
+    if not settings.catalogs.files and not ask:
         return {}
     mid = float(np.median(measurements.jd_utc))
     reach = measurements.radii[-1] + 2 * REACH_FWHM * float(np.nanmedian(measurements.fwhm_px))
     radius = (reach + 5) * scene.solution.scale_arcsec / 3600
     epoch = 2000 + (mid - J2000_JD) / YEAR_DAYS
-    return query((), Field(target.ra_deg, target.dec_deg, radius, epoch), settings.catalogs)[0]
+    names = (SERVICE,) if ask else ()
+    return query(names, Field(target.ra_deg, target.dec_deg, radius, epoch), settings.catalogs)[0]
 
 
 def _of_catalog(
@@ -95,19 +106,21 @@ def _of_catalog(
     )  # fmt: skip
 
 
-def _unresolved(
-    found: tuple[Companion, ...], measurements: Measurements, scene: Scene
-) -> tuple[Companion, ...]:
-    """Take the target's image apart where it is wider than a star, and nothing known explains it.
+def _explained(found: tuple[Companion, ...], measurements: Measurements) -> bool:
+    """Tell whether a companion that is known makes the target's image wide."""
+    fwhm = float(np.nanmedian(measurements.fwhm_px))
+    return any(one.distance < EXPLAINS_FWHM * fwhm for one in found)
 
-    On the reference frame, by the PSF of its comparison candidates.
+
+def _unresolved(
+    measurements: Measurements, scene: Scene, single: np.ndarray
+) -> tuple[Companion, ...]:
+    """Take the target's image apart on the reference frame, by the PSF of its other stars.
+
+    single: (n_star,) bool, of the plan.
     """
     plan, fwhm = measurements.plan, float(np.nanmedian(measurements.fwhm_px))
-    shapes = measure_shapes(measurements)
-    wide = shapes.odd[0] and shapes.excess[0] < 0
-    if not wide or any(one.distance < EXPLAINS_FWHM * fwhm for one in found):
-        return ()
-    stars = np.flatnonzero((plan.role == StarRole.COMPARISON) & ~shapes.odd)
+    stars = np.flatnonzero((plan.role == StarRole.COMPARISON) & single)
     if len(stars) < MIN_PSF_STARS:
         return ()
     frame, gain = scene.reference, scene.camera.noise.gain_e_per_adu

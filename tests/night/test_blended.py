@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lightcurve.catalogs.services import query
 from lightcurve.core.data import Site
 from lightcurve.core.settings import make_settings
 from lightcurve.core.times import bjd_tdb
+from lightcurve.night import companions
 from lightcurve.night.companions import find_blend
 from lightcurve.night.story import reduce_night
 from renderer import Neighbour, NightSpec, disc_flux, draw_stars, render_night, star_profile
@@ -48,9 +50,19 @@ def reduced(tmp_path, neighbour: Neighbour, *, catalog=False, seed=5, **settings
     ],
     ids=["20 % at 3 FWHM", "20 % in wide apertures", "equal at 1 FWHM", "equal, in no catalogue"],
 )
-def test_depth_and_radius_are_those_of_the_star_alone(neighbour, catalog, radii, least, tmp_path):
-    """Apertures are chosen that keep a neighbour out, where there are such."""
+def test_depth_and_radius_are_those_of_the_star_alone(
+    neighbour, catalog, radii, least, tmp_path, monkeypatch
+):
+    """Apertures are chosen that keep a neighbour out; a service is asked of a wide target alone."""
+    asked = []
+
+    def query_by_hand(names, *rest):
+        asked.extend(names)
+        return query((), *rest)
+
+    monkeypatch.setattr(companions, "query", query_by_hand)
     spec, night = reduced(tmp_path, neighbour, catalog=catalog, apertures={"radii": radii})
+    assert asked == (["gaia"] if least == 0.49 and not catalog else [])
     fit, share = night.fit, night.curve.dilution
     for name, true in (("rp_over_rs", spec.rp), ("depth_percent", 100 * transit_loss(spec))):
         found = fit.parameters[name]
