@@ -108,11 +108,12 @@ def _turned_over(columns: Columns) -> np.ndarray | None:
 
 
 # Sizes. airmass: extinction differs by 0.01 to 0.04 mag a magnitude of colour, and target and
-# comparison stars by some tenths. x, y: a flat wrong by some per cent over the frame, or by as much
-# from pixel to pixel; vignetting of a third curves by 3e-7 of the flux per px^2. fwhm: the loss of
-# light is the same for all stars but for a tenth of it. sky: a sky wrong by some thousandths, under
-# an aperture in which it is as bright as the star. time: a star that varies by a per cent in some
-# hours. comparison_flux: what is left of clouds and of a detector's curve.
+# comparison stars by some tenths. x, y: vignetting of a third over 1000 px, without flats, falls by
+# 6e-4 of the flux per px at the edge, for stars at two places by half of that; its curvature is
+# nearly the same for both. fwhm: of the loss beside an aperture, 3 %, a tenth is a star's own. sky:
+# wrong by some thousandths, under an aperture in which it is as bright as the star. time: a star
+# that varies by a per cent in two hours. comparison_flux: clouds are grey; what is left is a
+# detector's curve.
 COVARIATES: Registry[Covariate] = Registry(
     "covariate",
     Covariate(
@@ -122,22 +123,22 @@ COVARIATES: Registry[Covariate] = Registry(
     Covariate(
         "x", "of the target, pixels", ("x",),
         aliases=("X(FITS)_{star}", "X(IJ)_{star}", "x"), submission="X(FITS)_T1",
-        size=1e-3, curvature=5e-7, local=True,
+        size=3e-4, curvature=1e-7, local=True,
     ),
     Covariate(
         "y", "of the target, pixels", ("y",),
         aliases=("Y(FITS)_{star}", "Y(IJ)_{star}", "y"), submission="Y(FITS)_T1",
-        size=1e-3, curvature=5e-7, local=True,
+        size=3e-4, curvature=1e-7, local=True,
     ),
     Covariate(
         "fwhm", "of the stars, pixels", ("fwhm_px",),
         aliases=("FWHM_Mean", "FWHM_{star}", "FWHM", "fwhm_px"), submission="FWHM_Mean",
-        size=1e-2, relative=True,
+        size=5e-3, relative=True,
     ),
     Covariate(
         "sky", "around the target, ADU", ("sky",),
         aliases=("Sky/Pixel_{star}", "Sky"), submission="Sky/Pixel_T1",
-        size=3e-3, relative=True,
+        size=2e-3, relative=True,
     ),
     Covariate(
         "time", "a straight line", ("bjd_tdb", "jd_utc"), elapsed, submission="TIME",
@@ -149,7 +150,7 @@ COVARIATES: Registry[Covariate] = Registry(
     ),
     Covariate(
         "comparison_flux", "of the comparison stars: clouds and haze", ("comparison_flux",),
-        _transparency, submission="tot_C_cnts", size=5e-3, relative=True,
+        _transparency, submission="tot_C_cnts", size=2e-3, relative=True,
     ),
 )  # fmt: skip
 

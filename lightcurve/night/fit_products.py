@@ -84,7 +84,8 @@ def _influences(fit: TransitFit) -> dict[str, Result]:
         share = told.radius_ratio_without / told.radius_ratio_err
         text = (
             f"{told.amplitude_percent:.2f} +- {told.amplitude_err_percent:.2f} % of the flux; "
-            f"without it Rp/R* {told.radius_ratio_without:+.4f} ({share:+.1f} sigma)"
+            f"without it Rp/R* {told.radius_ratio_without:+.4f} ({share:+.1f} sigma), mid-transit "
+            f"{told.mid_time_without_minutes:+.2f} min"
         )
         label = f"trend with {told.covariate}" if abs(share) > WORTH_SAYING else ""
         results[f"influence_{told.covariate}"] = Result(

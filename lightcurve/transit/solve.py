@@ -242,7 +242,7 @@ def influences(solution: Solution, trend: Trend) -> tuple[Influence, ...]:
         high, low = int(np.argmax(part)), int(np.argmin(part))
         step = noise.trend[high, own] - noise.trend[low, own]
         without = make_noise(noise.root, noise.trend[:, ~own], noise.prior[~own], noise.width[~own])
-        moved = _one_step(replace(problem, noise=without), theta)[1] - theta[1]
+        moved = _one_step(replace(problem, noise=without), theta) - theta
         told.append(
             Influence(
                 name,
@@ -250,8 +250,9 @@ def influences(solution: Solution, trend: Trend) -> tuple[Influence, ...]:
                 amplitude_err_percent=100
                 * float(np.sqrt(step @ cov[np.ix_(own, own)] @ step))
                 / level,
-                radius_ratio_without=float(moved),
+                radius_ratio_without=float(moved[1]),
                 radius_ratio_err=error,
+                mid_time_without_minutes=1440 * float(moved[0]),
             )
         )
     return tuple(told)

@@ -315,6 +315,8 @@ class Influence:
         How far the radius ratio moves when the covariate is left out.
     radius_ratio_err : float
         One sigma of the radius ratio, for comparison.
+    mid_time_without_minutes : float
+        How far the mid-time moves.
     """
 
     covariate: str
@@ -322,6 +324,7 @@ class Influence:
     amplitude_err_percent: float
     radius_ratio_without: float
     radius_ratio_err: float
+    mid_time_without_minutes: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
