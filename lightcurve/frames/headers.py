@@ -18,7 +18,13 @@ from lightcurve.frames.dialects import LOCAL_CLOCKS, OFFSET_CLOCKS, SET_POINTS
 from lightcurve.frames.kinds import is_stack, kind_by_keyword, kind_by_name, normalise_filter
 from lightcurve.frames.location import Moment, read_overhead, read_site
 from lightcurve.frames.mosaic import has_colours, read_mosaic
-from lightcurve.frames.planes import of_one, plane_of, settle_cadence
+from lightcurve.frames.planes import (
+    count_planes,
+    of_one,
+    plane_of,
+    settle_cadence,
+    table_starts,
+)
 from lightcurve.frames.pointing import read_pointing, read_scale
 from lightcurve.frames.state import read_pedestal, read_state
 from lightcurve.frames.units import read_unit
@@ -66,8 +72,8 @@ def normalise(
     else:
         values["exposure_s"] = _exposure_time(cards, warnings)
     error = undated or _set_time(values, cards, path, settings, warnings)
-    if error is None and plane is not None and kind not in TIMELESS:
-        error = _set_plane(values, whole, path, plane, settings.time)
+    if plane is not None and kind not in TIMELESS:
+        error = _set_plane(values, whole, Path(path), plane, settings.time, error)
     pointing, said = read_pointing(cards)
     if pointing:
         values["ra_deg"], values["dec_deg"] = (pointing[0], pointing[2]), pointing[1:]
@@ -229,18 +235,32 @@ def _set_time(
 def _set_plane(
     values: dict[str, Value | None],
     cards: Cards,
-    path: str | Path,
+    path: Path,
     plane: int,
     settings: TimeSettings,
+    error: HeaderError | None,
 ) -> HeaderError | None:
-    """Move the time of a cube's first plane on to that of another."""
+    """Move the time of a cube's first plane on to that of another, or take it from a table.
+
+    error: what is wrong with the time of the first; returns what is wrong with this one's.
+    """
     length = values.get("exposure_s")
+    table = None if settings.cadence_s else table_starts(path, count_planes(cards))
+    if table is not None:
+        starts, unit_s, source = table
+        late = (length[0] if length else 0.0) / 2 + settings.clock_correction_s
+        values["start_jd_utc"] = starts[plane] + settings.clock_correction_s / DAY_S, source
+        values["mid_jd_utc"] = starts[plane] + late / DAY_S, f"{source}, middle of the exposure"
+        values["time_uncertainty_s"] = unit_s / 2, source
+        return None
+    if error is not None:
+        return error
     try:
         cadence, exposure_s, source = settle_cadence(
             cards, length and length[0], path, settings.cadence_s
         )
-    except HeaderError as error:
-        return error
+    except HeaderError as undecided:
+        return undecided
     middle = values["mid_jd_utc"]
     if length and middle and exposure_s != length[0]:
         values["exposure_s"] = exposure_s, f"{length[1]}, of one of all planes"

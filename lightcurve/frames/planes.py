@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from math import prod
 from pathlib import Path
 
-from lightcurve.core.constants import DAY_S
+from lightcurve.core.constants import DAY_S, MJD_ZERO
 from lightcurve.core.data import Stamp
+from lightcurve.core.dates import EARLIEST_JD, LATEST_JD, parse_calendar
 from lightcurve.core.errors import HeaderError
+from lightcurve.core.files import file_state
+from lightcurve.core.library_warnings import quietly
 from lightcurve.frames.cards import Cards, find_all, number
 from lightcurve.frames.clocks import read_clocks
 from lightcurve.frames.dialects import ALIASES, DATES, NUMBERS
@@ -20,6 +24,20 @@ from lightcurve.frames.dialects import ALIASES, DATES, NUMBERS
 __all__ = ["stored_in"]
 
 _PLANE = re.compile(r"(?P<file>.+\.[A-Za-z0-9]+)\[(?P<plane>\d{1,9})\]")
+ROUNDED = 0.01  # of a cadence: programs round what they write
+MOSTLY_OPEN = 0.5  # of the cadence: less is no share of an exposure of all planes together
+# Columns of a table with the start of each plane, best first.
+TABLE_CLOCKS = (
+    "DATE-BEG",
+    "DATE-OBS",
+    "UTC",
+    "TIMESTAMP",
+    "JD-UTC",
+    "JD",
+    "MJD-BEG",
+    "MJD-OBS",
+    "MJD",
+)
 COLOURS = 4  # planes: so many and fewer are colours, unless the header has a word of their times
 _RATES = frozenset({"FRATE", "FPS", "FRAMERAT", "FRMRATE"})  # frames a second
 # What is said of the cube and not of one of its frames.
@@ -82,9 +100,72 @@ def settle_cadence(
         )
         raise HeaderError(path, "NAXIS3", msg)
     cadence, source = found
-    if exposure_s is not None and exposure_s > cadence:
-        exposure_s = exposure_s / n if exposure_s > 1.5 * cadence else cadence
-    return cadence, exposure_s, source
+    return cadence, _of_one_plane(exposure_s, n, cadence, path), source
+
+
+def _of_one_plane(
+    exposure_s: float | None, n: int, cadence_s: float, path: str | Path
+) -> float | None:
+    """Share out an exposure that is that of all planes; HeaderError for one that is neither."""
+    if exposure_s is None or exposure_s <= cadence_s * (1 + ROUNDED):
+        return exposure_s
+    if MOSTLY_OPEN * cadence_s <= exposure_s / n <= cadence_s * (1 + ROUNDED):
+        return exposure_s / n
+    msg = (
+        f"exposures of {exposure_s:g} s cannot follow one another every {cadence_s:.3g} s in a "
+        f"cube of {n} planes: give --exposure SECONDS or --cadence SECONDS"
+    )
+    raise HeaderError(path, "EXPTIME", msg)
+
+
+def table_starts(path: Path, n: int) -> tuple[tuple[float, ...], float, str] | None:
+    """Find a table beside a cube with a time for each of its n planes.
+
+    Returns the starts, JD UTC, the value of their last digit in seconds, and the source; None where
+    there is none.
+    """
+    return _starts(stored_in(path), file_state(stored_in(path)), n)
+
+
+@lru_cache(maxsize=4)
+def _starts(file: Path, state: str, n: int) -> tuple[tuple[float, ...], float, str] | None:
+    from astropy.io import fits
+
+    if state == "missing":
+        return None
+
+    def find() -> tuple[tuple[float, ...], float, str] | None:
+        with fits.open(file, memmap=False) as hdus:
+            for hdu in hdus:
+                names = {
+                    name.upper().replace("_", "-"): name
+                    for name in getattr(getattr(hdu, "columns", None), "names", None) or ()
+                }
+                if not names or not isinstance(hdu, fits.BinTableHDU) or len(hdu.data) != n:
+                    continue
+                for word in (word for word in TABLE_CLOCKS if word in names):
+                    read = [_read_clock(value) for value in hdu.data[names[word]].tolist()]
+                    whole = [one for one in read if one is not None]
+                    if len(whole) == n:
+                        unit = max(unit for _, unit in whole)
+                        return tuple(jd for jd, _ in whole), unit, f"table of the cube, {word}"
+        return None
+
+    try:
+        return quietly(find)[0]
+    except (OSError, ValueError, TypeError):
+        return None  # a damaged table says nothing
+
+
+def _read_clock(value: object) -> tuple[float, float] | None:
+    """Read a date or a Julian date: JD, and the value of its last digit in seconds."""
+    if isinstance(value, str):
+        read = parse_calendar(value)
+        return None if read is None else (read.jd - (read.offset_hours or 0.0) / 24, read.unit_s)
+    if not isinstance(value, int | float):
+        return None
+    jd = value + MJD_ZERO if value < 1e6 else float(value)
+    return (jd, 4e-5) if EARLIEST_JD < jd < LATEST_JD else None
 
 
 def _said_cadence(cards: Cards) -> tuple[float, str] | None:

@@ -82,7 +82,10 @@ def field_of(
     radius = MARGIN * 0.5 * float(np.hypot(nx, ny)) * solution.scale_arcsec / 3600
     exposure = prepared.frame.exposure
     mid = exposure.mid_jd_utc
-    notes: tuple[str, ...] = (time_fault(exposure, ra, dec),)
+    fault = time_fault(exposure, ra, dec)
+    if fault:
+        log.warning("%s: %s", prepared.frame.path.name, fault)
+    notes: tuple[str, ...] = (fault,)
     if not mid:
         notes = ("no time in the header: stars are taken where they were in 2000.0",)
     epoch = 2000.0 + (mid - J2000_JD) / YEAR_DAYS if mid else 2000.0

@@ -226,7 +226,7 @@ def reduce_sets(
     if len(used) == 1:
         only = _inventory_of(inventory, used[0], sets)
         return [Reduced(used[0], out, reduce(used[0], only, out))]
-    log.warning("%d light curves, each with a folder of its own in %s", len(used), out)
+    log.warning("%d light curves, one each: %s", len(used), ", ".join(one.label for one in used))
     if (out / "run.toml").exists():
         log.warning("%s also holds an earlier run, which stays as it is", out)
     found: list[Reduced[T]] = []

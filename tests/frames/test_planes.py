@@ -9,6 +9,7 @@ import pytest
 from astropy.io import fits
 
 from lightcurve.core.data import FrameKind
+from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.errors import FrameError, HeaderError
 from lightcurve.core.settings import make_settings
 from lightcurve.frames.inventory import take_inventory
@@ -73,6 +74,37 @@ def test_a_cube_without_times_asks_for_them(tmp_path: Path) -> None:
     with pytest.raises(HeaderError, match=r"a cube of 7 planes.*--cadence SECONDS") as told:
         planes(tmp_path)
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["DATE-OBS", "JD", "mjd_obs"])
+@pytest.mark.parametrize("header_has_one", [True, False])
+def test_a_table_beside_the_cube_has_the_times(
+    tmp_path: Path, name: str, *, header_has_one: bool
+) -> None:
+    """Uneven ones; those of another length, and columns that are no times, are passed over."""
+    path = put_cube(tmp_path, EXPTIME=2.0)
+    starts = START + np.array([0, 3, 7, 30, 33, 36, 80]) / 86400
+    if name == "DATE-OBS":
+        column = fits.Column(name, "A24", array=[iso_from_jd(jd) for jd in starts])
+    else:
+        column = fits.Column(name, "D", array=starts - 2400000.5 * (name != "JD"))
+    other = fits.Column("GAIN", "D", array=np.arange(N) * 1.0)
+    with fits.open(path, mode="append") as hdus:
+        if not header_has_one:
+            del hdus[0].header["DATE-OBS"]
+        hdus.append(fits.BinTableHDU.from_columns([fits.Column("JD", "D", array=starts[:3])]))
+        hdus.append(fits.BinTableHDU.from_columns([other, column]))
+        hdus.writeto(tmp_path / "new.fits")
+    path.unlink()
+    for k, entry in enumerate(planes(tmp_path)[0]):
+        middle = entry.exposure.mid_jd_utc
+        assert (middle - starts[k]) * 86400 == pytest.approx(1.0, abs=1e-3)
+
+
+def test_an_exposure_that_fits_no_cadence_is_an_error(tmp_path: Path) -> None:
+    put_cube(tmp_path, EXPTIME=3.5, KCT=2.5)
+    with pytest.raises(HeaderError, match=r"exposures of 3.5 s cannot follow.*--exposure SEC"):
+        planes(tmp_path)
 
 
 @pytest.mark.parametrize("shape", [(3, 40, 50), (4, 40, 50), (1, 40, 50), (40, 50, 3)])
