@@ -8,6 +8,7 @@ __all__ = [
     "neb",
     "noise",
     "plan",
+    "quoted",
     "saturation",
     "shapes",
     "weightings",

@@ -105,7 +105,7 @@ def judge_check(
     time, flux, error = time[good], flux[good], error[good]
     line = _fit_line(time, flux, error)
     off = flux - line.values
-    scatter, expected = clipped_scatter(off), float(np.sqrt(np.mean(error**2)))
+    scatter, expected = clipped_scatter(off, fitted=2), float(np.sqrt(np.mean(error**2)))
     point, size = max(scatter, expected), max(1, min(per_bin, n // (2 * MIN_BINS)))
     near = np.clip(off, -WILD * point, WILD * point)  # a wild point is no excursion
     means = np.convolve(near, np.ones(size) / size, mode="valid")

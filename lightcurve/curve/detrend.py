@@ -11,7 +11,7 @@ from lightcurve.core.robust import MAD_TO_SIGMA, robust_scatter
 
 __all__ = ["column_scatter"]
 
-FEW = 20
+FEW = 20  # values whose median deviation is small by chance, and what it clips makes it smaller
 
 
 def column_median(values: np.ndarray) -> np.ndarray:
@@ -37,16 +37,12 @@ def column_scatter(values: np.ndarray) -> np.ndarray:
 def point_to_point(values: np.ndarray) -> float:
     """Scatter from differences of neighbours, blind to anything slow such as a transit.
 
-    `clipped_scatter` of these over sqrt(2), of few values their standard deviation; values in
-    order of time, NaN left out, so that their neighbours meet. NaN with fewer than 4.
+    `clipped_scatter` of these over sqrt(2); values in order of time, NaN left out, so that their
+    neighbours meet. NaN with fewer than 4.
     """
     values = np.asarray(values, dtype=float)
     steps = np.diff(values[np.isfinite(values)])
-    if len(steps) < 3:
-        return float("nan")
-    # A median of few deviations is small by chance, and what it clips makes it smaller.
-    spread = clipped_scatter(steps) if len(steps) >= FEW else float(np.std(steps, ddof=1))
-    return spread / float(np.sqrt(2))
+    return clipped_scatter(steps) / float(np.sqrt(2))
 
 
 def scintillation(
@@ -68,17 +64,25 @@ def scintillation(
     return np.sqrt(variance)
 
 
-def clipped_scatter(values: np.ndarray, clip: float = 4.0) -> float:
+def clipped_scatter(
+    values: np.ndarray, clip: float = 4.0, *, fitted: int = 1, few: int = FEW
+) -> float:
     """Work out the standard deviation of what lies within `clip` robust ones of the median.
 
-    NaN are left out; NaN with fewer than 3 finite values. Half as noisy as `robust_scatter`.
+    NaN are left out. fitted: coefficients of what was taken off the values, the level counted: a
+    series that hugs its own fit is not quiet. NaN with fewer than two values more than these. Of
+    fewer than `few` nothing is clipped. Half as noisy as `robust_scatter`.
     """
     values = np.asarray(values, dtype=float)
     values = values[np.isfinite(values)]
-    sigma = robust_scatter(values) if len(values) > 2 else float("nan")
-    if not sigma > 0:
-        return sigma
-    return float(np.std(values[np.abs(values - np.median(values)) <= clip * sigma]))
+    if len(values) < fitted + 2:
+        return float("nan")
+    if len(values) >= few:
+        sigma = robust_scatter(values)
+        if not sigma > 0:
+            return sigma
+        values = values[np.abs(values - np.median(values)) <= clip * sigma]
+    return float(np.std(values) * np.sqrt(len(values) / max(len(values) - fitted, 1)))
 
 
 def design_matrix(covariates: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:

@@ -43,7 +43,7 @@ def mark_outliers(time: np.ndarray, flux: np.ndarray, error: np.ndarray) -> np.n
     if len(rows) < EACH_SIDE:
         return wild
     # Blind to slopes, and clipped closely: an outlier must not widen what it is measured by.
-    bends = clipped_scatter(np.diff(flux[rows], n=2), CLIP) / np.sqrt(6)
+    bends = clipped_scatter(np.diff(flux[rows], n=2), CLIP, few=0) / np.sqrt(6)
     scatter = max(float(np.nan_to_num(bends)), 1e-9)
     series = _Series(time[rows], flux[rows], np.fmax(scatter, error[rows]))
     found = np.zeros(len(rows), dtype=bool)

@@ -92,7 +92,7 @@ class Question:
             return Noise(point, point)
         values = self.residual(ratio)
         values = values[np.isfinite(values)]
-        point = clipped_scatter(values)
+        point = clipped_scatter(values, fitted=self.design.shape[1])
         return Noise(point, self._slow(values, point))
 
     def residual(self, ratio: np.ndarray) -> np.ndarray:

@@ -13,11 +13,19 @@ import numpy as np
 
 from lightcurve.core.columns import NEIGHBOURS
 from lightcurve.core.constants import __version__
-from lightcurve.core.data import LightCurve, Result, StarRole, TransitFit, label_results
+from lightcurve.core.data import (
+    LightCurve,
+    Result,
+    Severity,
+    StarRole,
+    TransitFit,
+    label_results,
+)
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.quantities import night_panels
 from lightcurve.curve.choose import star_curves
 from lightcurve.curve.neb import Neighbour, check_neighbours
+from lightcurve.curve.quoted import judge_errors
 from lightcurve.night.fit_products import FIT_FIGURES, predicted_events
 from lightcurve.night.lights import label_files
 from lightcurve.night.reduced import Night
@@ -252,7 +260,7 @@ def write_page(
 
     figures: PNG files of `write_figures`; frames: what became of each file.
     """
-    plan, checked = night.stars, night.recipe.check_verdict
+    plan, checked, quoted = night.stars, night.recipe.check_verdict, judge_errors(night.curve)
     stars = [
         {"star": star, "role": role, "ra": ra, "dec": dec, "reason": reason}
         for star, role, ra, dec, reason in zip(
@@ -285,6 +293,7 @@ def write_page(
             *night.inventory.warnings,
             *(f"{r.file}: {r.reason}" for r in night.failed),
             *([f"check star {checked}"] if checked.troubles else []),
+            *([str(quoted)] if quoted.severity is Severity.WARNING else []),
         ),
         sections=tuple(sections),
         footer=f"lightcurve {__version__}, seed {night.settings.seed}",

@@ -21,6 +21,7 @@ from lightcurve.core.data import Criterion, LightCurve, Products, Result, Soluti
 from lightcurve.core.files import write_text
 from lightcurve.core.flags import NO_POINT, count_flags
 from lightcurve.core.progress import Progress, silent
+from lightcurve.curve.quoted import judge_errors
 from lightcurve.night.figures import write_neighbours
 from lightcurve.night.frame_table import frame_rows, write_frames_table
 from lightcurve.night.reduced import Night
@@ -248,6 +249,7 @@ def summarise(night: Night) -> dict[str, Result]:
         "comparison_stars": Result(len(recipe.comparison_rows), label="comparison stars"),
         **recipe.check_verdict.results,
         **describe_scatter(curve),
+        **judge_errors(curve).results,
         **describe_dilution(curve),
         "first_bjd_tdb": Result(first, "BJD_TDB", "times", f"BJD_TDB {first:.5f} to {last:.5f}"),
         "last_bjd_tdb": Result(last, "BJD_TDB"),

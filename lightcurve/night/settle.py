@@ -16,6 +16,7 @@ from lightcurve.core.data import (
     FrameStatus,
     LightCurve,
     Measurements,
+    Severity,
     StarPlan,
     StarRole,
     Style,
@@ -28,6 +29,7 @@ from lightcurve.curve.blend import Blend
 from lightcurve.curve.choose import choose_curve
 from lightcurve.curve.noise import FieldNoise, measure_field_noise, with_noise
 from lightcurve.curve.plan import revise_plan
+from lightcurve.curve.quoted import judge_errors
 from lightcurve.curve.saturation import mark_saturated
 from lightcurve.curve.shapes import Shapes, measure_shapes
 from lightcurve.night.prepare import Scene, describe_blank
@@ -222,7 +224,10 @@ def choose_for(
     """Choose the curve that is worth most for the transit that is predicted, or for the level."""
     planet, in_transit = target.planet, predicted_transit(target, measurements)
     dip = None if planet is None else dip_shape(planet, measurements.bjd_tdb)
-    return choose_curve(measurements, settings, in_transit=in_transit, dip=dip, blend=blend)
+    curve = choose_curve(measurements, settings, in_transit=in_transit, dip=dip, blend=blend)
+    if (told := judge_errors(curve)).severity is Severity.WARNING:
+        log.warning("%s", told)
+    return curve
 
 
 def fit_if_known(

@@ -178,3 +178,16 @@ def test_scintillation_against_youngs_formula():
     young = 0.09 * 40 ** (-2 / 3) * np.exp(-1000 / 8000) / np.sqrt(2 * 60)
     ours = scintillation(np.array([1.0]), 60.0, diameter_m=0.4, height_m=1000)[0]
     assert ours / young == pytest.approx(1.5, rel=0.1)
+
+
+@pytest.mark.parametrize("n", [6, 8, 12, 60])
+def test_a_scatter_counts_what_was_fitted(n):
+    """Five points about four coefficients hug them, and are no quieter for it."""
+    rng, design = np.random.default_rng(8), np.vander(np.linspace(-1, 1, n), 4)
+    found = []
+    for _ in range(800):
+        values = 0.01 * rng.normal(size=n)
+        off = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
+        found.append(clipped_scatter(off, fitted=4) ** 2)
+    assert np.sqrt(np.mean(found)) == pytest.approx(0.01, rel=0.06)
+    assert np.isnan(clipped_scatter(off[:5], fitted=4))
