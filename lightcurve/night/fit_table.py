@@ -175,8 +175,7 @@ def fit_light_curve(
     """
     record = record or {}
     exposure_s, filter_name, values = settle(known, curve, record)
-    if curve.dilution is None and "dilution" in record:
-        curve = replace(curve, dilution=Dilution(**record["dilution"]))
+    curve = replace(curve, dilution=curve.dilution or _dilution(record))
     curve, time_note = with_barycentric_times(curve, planet, site_of(settings, record))
     curve = in_order(curve)
     check_exposure(exposure_s, curve)
@@ -245,6 +244,15 @@ def settle(
         Assumed("filter", name, "", source, name or "none"),
     )
     return float(exposure_s), name, values
+
+
+def _dilution(record: Mapping[str, Any]) -> Dilution | None:
+    """Read how much of the light a run found to be the target's; None where it does not say."""
+    told = record.get("dilution")
+    numbers = ("value", "err", "change")
+    if not isinstance(told, Mapping) or not all(isinstance(told.get(n), float) for n in numbers):
+        return None
+    return Dilution(source=str(told.get("source", "run.toml")), **{n: told[n] for n in numbers})
 
 
 def check_exposure(exposure_s: float, curve: LightCurve) -> None:

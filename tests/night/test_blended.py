@@ -11,6 +11,7 @@ from lightcurve.core.settings import make_settings
 from lightcurve.core.times import bjd_tdb
 from lightcurve.night import companions
 from lightcurve.night.companions import find_blend
+from lightcurve.night.fit_table import fit_table
 from lightcurve.night.story import reduce_night
 from renderer import Neighbour, NightSpec, disc_flux, draw_stars, render_night, star_profile
 
@@ -81,6 +82,9 @@ def test_depth_and_radius_are_those_of_the_star_alone(
     assert least <= share.value < 1
     if not radii and not catalog:
         return
+    again = fit_table(night.products.folder / "lightcurve.csv", night.settings, tmp_path / "again")
+    for name in ("dilution", "rp_over_rs", "rp_over_rs_uncorrected"):
+        assert again.fit.parameters[name].value == pytest.approx(fit.parameters[name].value)
     seen, alone = (fit.parameters[n].value for n in ("rp_over_rs_uncorrected", "rp_over_rs"))
     assert seen == pytest.approx(alone * np.sqrt(share.value), rel=0.01)
 
