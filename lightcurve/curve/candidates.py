@@ -11,7 +11,7 @@ from lightcurve.core.data import Aperture, ApertureKind, Measurements, StarRole
 from lightcurve.core.flags import Flag
 from lightcurve.core.settings import StarSettings
 from lightcurve.curve.aperture import Slice, take_aperture
-from lightcurve.curve.check import Pick, pick_check
+from lightcurve.curve.check import Pick, pick_check, strange_light
 from lightcurve.curve.ensemble import build_ensemble
 
 MIN_PRESENT = 0.5  # of the frames in which the target is good
@@ -59,7 +59,7 @@ def pick_candidates(
     roles |= {row: (StarRole.FIELD, text) for row, text in departing.items()}
     rows = np.array([row for row in rows if int(row) not in roles], dtype=int)
     # Before any scatter is looked at: a check star picked for being quiet would prove nothing.
-    check = check or pick_check(piece, rows, plan)
+    check = check or pick_check(piece, rows, plan, strange_light(measurements, rows))
     if check.row is not None and not len(named):
         text = "check star: takes no part in the ensemble, most like the target and alone"
         roles[check.row] = (StarRole.CHECK, text)

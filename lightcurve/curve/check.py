@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lightcurve.core.data import CheckVerdict, StarPlan, Trouble
+from lightcurve.core.data import CheckVerdict, Measurements, StarPlan, Trouble
 from lightcurve.core.robust import robust_scatter
 from lightcurve.curve.aperture import Slice
 from lightcurve.curve.detrend import clipped_scatter, column_median
@@ -18,6 +18,8 @@ MAX_COST = 1.05  # of the curve's error with it in the ensemble
 ALIKE_MAG = 0.5  # the noise differs by a quarter
 NEAR_FIELD = 0.25  # of the field's diagonal
 ALONE = 0.2  # of the light of neighbours that bars a comparison star
+STRANGE = 0.02  # of a star's light: seeing moves a part of it into the aperture and out
+ABOUT = 12  # stars, and the quarter of them with the least light about them
 FALSE_ALARM = 0.003  # of each test, with noise alone
 ERRORS_KNOWN = 1.3  # to a third: no scatter is more than the errors below that
 MATTERS = 0.5  # of a point's error: smaller trends and excursions are of no account
@@ -34,8 +36,12 @@ class Pick(NamedTuple):
     reason: str
 
 
-def pick_check(piece: Slice, rows: np.ndarray, plan: StarPlan) -> Pick:
+def pick_check(
+    piece: Slice, rows: np.ndarray, plan: StarPlan, strange: np.ndarray | None = None
+) -> Pick:
     """Pick the check star among comparison candidates, rows (n,) of the plan; the target is row 0.
+
+    strange: (n,) float array, from `strange_light`.
 
     Of those that the ensemble can spare, that are good in nine of ten frames where there are such,
     the one most like the target and least crowded. Only the errors foretold are looked at.
@@ -51,7 +57,10 @@ def pick_check(piece: Slice, rows: np.ndarray, plan: StarPlan) -> Pick:
     steady = spared & (number >= STEADY * here.sum())
     fit = np.flatnonzero(steady if steady.any() else spared)
     ratio = np.where(present[:, fit], piece.flux[:, rows[fit]] / piece.flux[:, :1], np.nan)
-    unlike = _unlike(column_median(ratio), rows[fit], plan)
+    crowding = np.zeros(len(rows)) if plan.crowding is None else plan.crowding[rows]
+    if strange is not None:
+        crowding = np.maximum(crowding, ALONE * strange / STRANGE)
+    unlike = _unlike(column_median(ratio), rows[fit], plan, crowding[fit])
     return Pick(int(rows[fit[np.argmin(unlike)]]), "")
 
 
@@ -69,7 +78,30 @@ def _cost(piece: Slice, rows: np.ndarray, present: np.ndarray) -> np.ndarray:
     return np.where(weight > 0, cost, np.inf)
 
 
-def _unlike(ratio: np.ndarray, rows: np.ndarray, plan: StarPlan) -> np.ndarray:
+def strange_light(measurements: Measurements, rows: np.ndarray) -> np.ndarray:
+    """Measure light about stars that is not theirs, (n,), over their own, from all frames together.
+
+    By how much more their light grows from a middle aperture to the widest than that of the lonely
+    ones among their neighbours on the frame, whose profile is the same: what is too close or too
+    faint to be detected by itself adds to it. 0 where it is not known.
+    rows: (n,) int array, of the plan.
+    """
+    if not len(rows):
+        return np.zeros(0)
+    flux, plan = measurements.flux[:, rows], measurements.plan
+    with np.errstate(invalid="ignore", divide="ignore"):
+        growth = flux[:, :, -1] / flux[:, :, len(measurements.radii) // 2 - 1]
+        growth = np.log(column_median(np.where(growth > 0, growth, np.nan)))
+    x, y = plan.x_ref[rows], plan.y_ref[rows]
+    near = np.argsort(np.hypot(x[:, None] - x, y[:, None] - y), axis=1)[:, :ABOUT]
+    nearest = np.where(np.isfinite(growth[near]), growth[near], np.inf)
+    lonely = np.sort(nearest, axis=1)[:, nearest.shape[1] // 4]
+    return np.maximum(np.nan_to_num(growth - lonely, posinf=0.0, neginf=0.0), 0.0)
+
+
+def _unlike(
+    ratio: np.ndarray, rows: np.ndarray, plan: StarPlan, crowding: np.ndarray
+) -> np.ndarray:
     """How little stars are like the target, (n,), from their fluxes over its own.
 
     In noise, in place, for what the flat field and thin clouds leave is much alike nearby, and in
@@ -78,7 +110,6 @@ def _unlike(ratio: np.ndarray, rows: np.ndarray, plan: StarPlan) -> np.ndarray:
     magnitude = 2.5 * np.log10(ratio) / ALIKE_MAG
     field = np.hypot(np.ptp(plan.x_ref), np.ptp(plan.y_ref))
     far = np.hypot(plan.x_ref[rows] - plan.x_ref[0], plan.y_ref[rows] - plan.y_ref[0])
-    crowding = np.zeros(len(rows)) if plan.crowding is None else plan.crowding[rows]
     near = far / max(NEAR_FIELD * field, 1e-9)
     return np.sqrt(magnitude**2 + near**2 + (crowding / ALONE) ** 2)
 
@@ -90,14 +121,15 @@ def judge_check(
     error: np.ndarray,
     *,
     per_bin: int,
-    field_drift: float = 0.0,
+    field: Drift | None = None,
 ) -> CheckVerdict:
     """Hold the check star's curve against what its errors allow.
 
     time: (n_frame,) float array, days. flux, error: (n_frame,) float arrays, median 1; NaN where it
-    is not measured. per_bin: neighbouring points averaged for an excursion. field_drift: what the
-    field's stars drift by over the night, from flat field and colour; no star can be flatter.
+    is not measured. per_bin: neighbouring points averaged for an excursion. field: how the field's
+    stars drift, from flat field and colour; no star can be told to be flatter.
     """
+    drift = field or Drift(0.0, 0.0)
     good = np.isfinite(flux) & (error > 0)
     n = int(good.sum())
     if n < MIN_POINTS:
@@ -107,12 +139,11 @@ def judge_check(
     off = flux - line.values
     scatter, expected = clipped_scatter(off, fitted=2), float(np.sqrt(np.mean(error**2)))
     point, size = max(scatter, expected), max(1, min(per_bin, n // (2 * MIN_BINS)))
-    near = np.clip(off, -WILD * point, WILD * point)  # a wild point is no excursion
-    means = np.convolve(near, np.ones(size) / size, mode="valid")
+    means = _means(off, point, size)
     excursion = float(means[np.argmax(np.abs(means))])
-    excursion_err = point / float(np.sqrt(size))
+    excursion_err = float(np.hypot(point / np.sqrt(size), drift.wander))
     slow = max(point, float(np.sqrt(size * np.mean(means**2))))
-    trend_err = float(np.hypot(line.change_err * slow / expected, field_drift))
+    trend_err = float(np.hypot(line.change_err * slow / expected, drift.change))
     matters = MATTERS * float(np.median(error))
     surprise, several = _sigma(1), _sigma(2 * n / size)
     troubles = {
@@ -126,23 +157,40 @@ def judge_check(
     )
 
 
-def measure_drift(time: np.ndarray, flux: np.ndarray, error: np.ndarray) -> float:
-    """Measure what stars drift by over the night against one another, typically, noise taken off.
+class Drift(NamedTuple):
+    """How stars drift against one another, typically, noise taken off."""
 
-    time: (n_frame,) float array. flux, error: (n_frame, n_star) float arrays, median 1.
-    0 with fewer than four stars.
+    change: float  # by a straight line over the night
+    wander: float  # of means of neighbouring points off that line
+
+
+def measure_drift(time: np.ndarray, flux: np.ndarray, error: np.ndarray, per_bin: int) -> Drift:
+    """Measure how stars drift against one another; nothing is known of fewer than four.
+
+    time: (n_frame,) float array. flux, error: (n_frame, n_star) float arrays, median 1. per_bin:
+    neighbouring points averaged.
     """
-    good = np.isfinite(flux) & (error > 0)
-    lines = [
-        _fit_line(time[ok], flux[ok, k], error[ok, k])
-        for k, ok in enumerate(good.T)
-        if ok.sum() >= MIN_POINTS
-    ]
-    if len(lines) < MIN_DRIFTS:
-        return 0.0
-    seen = robust_scatter(np.array([line.change for line in lines]), about=0.0)
-    noise = np.median([line.change_err for line in lines])
-    return float(np.sqrt(max(seen**2 - noise**2, 0.0)))
+    changes, wanders = [], []
+    for k, ok in enumerate((np.isfinite(flux) & (error > 0)).T):
+        if ok.sum() < max(MIN_POINTS, 2 * MIN_BINS * per_bin):
+            continue
+        values, noise = flux[ok, k], float(np.sqrt(np.mean(error[ok, k] ** 2)))
+        line = _fit_line(time[ok], values, error[ok, k])
+        off = values - line.values
+        means = _means(off, max(clipped_scatter(off), noise), per_bin)
+        changes.append((line.change, line.change_err))
+        wanders.append(np.mean(means**2) - noise**2 / per_bin)
+    if len(changes) < MIN_DRIFTS:
+        return Drift(0.0, 0.0)
+    change, change_err = np.array(changes).T
+    seen = robust_scatter(change, about=0.0) ** 2 - np.median(change_err) ** 2
+    return Drift(*(float(np.sqrt(max(square, 0.0))) for square in (seen, np.median(wanders))))
+
+
+def _means(off: np.ndarray, scatter: float, size: int) -> np.ndarray:
+    """Average neighbours, (n - size + 1,); a wild point is no excursion."""
+    near = np.clip(off, -WILD * scatter, WILD * scatter)
+    return np.convolve(near, np.ones(size) / size, mode="valid")
 
 
 class _Line(NamedTuple):

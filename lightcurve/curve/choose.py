@@ -326,12 +326,12 @@ def _judge(search: Search, ensemble: Ensemble, piece: Slice, rows: np.ndarray) -
         return CheckVerdict(None, reason)
     ratio = _ratio(ensemble, piece, row)
     error = np.hypot(*_foretold(ensemble, piece, row))
-    time = search.measurements.jd_utc
+    time, per_bin = search.measurements.jd_utc, search.question.per_bin
     flux, flux_err = (values[:, rows] for values in (piece.flux, piece.flux_err))
     members = relative_flux(ensemble, flux, flux_err, members=np.arange(len(rows)))
     verdict = judge_check(
-        f"K{row + 1}", time, ratio, error, per_bin=search.question.per_bin,
-        field_drift=measure_drift(time, *members),
+        f"K{row + 1}", time, ratio, error, per_bin=per_bin,
+        field=measure_drift(time, *members, per_bin),
     )  # fmt: skip
     if verdict.troubles or verdict.reason:
         log.warning("check star %s", verdict)

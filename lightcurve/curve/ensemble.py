@@ -12,10 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightcurve.core.errors import InputError
+from lightcurve.core.robust import MAD_TO_SIGMA
 from lightcurve.curve.weightings import BY_SCATTER, WEIGHTINGS, Weighed, weighted_mean
 
 POINTS_PER_COLUMN = 5  # of the baseline: with fewer it would follow the noise
-MIN_DRIFT = 0.1  # of the star's level
+MAX_DRIFT = 0.9  # of the star's level
+WILD_DRIFT = 3.0  # of what drifts differ by
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,19 +78,43 @@ def build_ensemble(
 
 
 def _without_drift(flux: np.ndarray, weighed: Weighed, baseline: np.ndarray) -> np.ndarray:
-    """Divide each star by its drift against all of them together, (n_frame, n_star).
+    """Give all stars, (n_frame, n_star), the drift that is typical of them.
 
-    Fitted where it is not alone, and not where there are few such frames.
+    Each star's is fitted against all together where it is not alone, and not where there are few
+    such frames. Typical is not that of the quietest stars, which have most weight.
     """
     normalised = flux / weighed.level
     ratio = normalised / weighted_mean(normalised, weighed.share)[:, None]
     several = weighed.used & ((weighed.used.sum(axis=1) > 1)[:, None])
-    told = several.sum(axis=0) >= POINTS_PER_COLUMN * baseline.shape[1]
-    drift = np.ones_like(flux)
-    for k in np.flatnonzero(told).tolist():
-        fitted = np.linalg.lstsq(baseline[several[:, k]], ratio[several[:, k], k], rcond=None)[0]
-        drift[:, k] = baseline @ fitted
-    return flux / np.where(drift > MIN_DRIFT, drift, 1.0)
+    told = np.flatnonzero(several.sum(axis=0) >= POINTS_PER_COLUMN * baseline.shape[1])
+    if not len(told):
+        return flux
+    drift, error = (
+        np.empty((len(told), baseline.shape[1])),
+        np.empty((len(told), baseline.shape[1])),
+    )
+    for row, k in enumerate(told.tolist()):
+        design, values = baseline[several[:, k]], ratio[several[:, k], k]
+        fitted = np.linalg.lstsq(design, values, rcond=None)[0]
+        noise = np.std(values - design @ fitted)
+        spread = noise * np.sqrt(np.diag(np.linalg.pinv(design.T @ design)))
+        drift[row], error[row] = fitted / fitted[0], spread / abs(fitted[0])
+    own = baseline @ drift.T
+    common = baseline @ _typical(drift, error)
+    safe = (np.abs(own - 1) < MAX_DRIFT) & (np.abs(common - 1) < MAX_DRIFT)[:, None]
+    flat = flux.copy()
+    flat[:, told] *= np.where(safe.all(axis=0), common[:, None] / own, 1.0)
+    return flat
+
+
+def _typical(drift: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Average drifts (n_star, k) by their errors and by how much they differ; wild ones are not."""
+    middle = np.median(drift, axis=0)
+    differ = (MAD_TO_SIGMA * np.median(np.abs(drift - middle), axis=0)) ** 2
+    variance = error**2 + np.maximum(differ - np.median(error, axis=0) ** 2, 0)
+    near = (drift - middle) ** 2 <= WILD_DRIFT**2 * np.maximum(variance, differ)
+    weight = np.where(near, 1 / np.maximum(variance, 1e-30), 0.0)
+    return (weight * drift).sum(axis=0) / weight.sum(axis=0)
 
 
 def relative_flux(

@@ -10,7 +10,7 @@ import pytest
 from lightcurve.core.data import Aperture, ApertureKind, CheckVerdict, Trouble
 from lightcurve.core.settings import make_settings
 from lightcurve.curve.aperture import take_aperture
-from lightcurve.curve.check import judge_check, measure_drift, pick_check
+from lightcurve.curve.check import judge_check, measure_drift, pick_check, strange_light
 from lightcurve.curve.choose import choose_curve
 from sim_cube import CubeTruth, simulate_cube
 
@@ -51,17 +51,20 @@ def test_what_its_errors_do_not_allow_is_told(shape, trouble):
 
 
 def test_where_all_stars_drift_the_check_star_may():
-    rng = np.random.default_rng(6)
-    slopes = 0.01 * rng.normal(size=20)
+    rng, error = np.random.default_rng(6), np.full((N, 20), 0.003)
+    slopes, bends = 0.01 * rng.normal(size=20), 0.003 * rng.normal(size=20)
     noise = 0.003 * rng.normal(size=(N, 20))
-    field = 1 + np.linspace(-0.5, 0.5, N)[:, None] * slopes + noise
-    drift = measure_drift(TIME, field, np.full((N, 20), 0.003))
-    assert drift == pytest.approx(0.01, rel=0.5)
-    assert measure_drift(TIME, 1 + noise, np.full((N, 20), 0.003)) < 0.001
-    flux = _flat(1) + np.linspace(0.0, 0.01, N)
-    verdict = judge_check("K2", TIME, flux, ERROR, per_bin=10, field_drift=drift)
-    assert verdict.troubles == ()
-    assert verdict.trend_err >= drift
+    phase = np.linspace(-0.5, 0.5, N)[:, None]
+    wave = np.sqrt(2) * np.cos(4 * np.pi * phase)
+    drift = measure_drift(TIME, 1 + phase * slopes + wave * bends + noise, error, 10)
+    assert drift.change == pytest.approx(0.01, rel=0.5)
+    assert drift.wander == pytest.approx(0.002, rel=0.5)
+    still = measure_drift(TIME, 1 + noise, error, 10)
+    assert max(still) < 0.001
+    flux = _flat(1) + 0.01 * phase[:, 0] + 0.003 * wave[:, 0]
+    blamed = judge_check("K2", TIME, flux, ERROR, per_bin=10, field=still)
+    assert {Trouble.TREND, Trouble.EXCURSION} <= set(blamed.troubles)
+    assert judge_check("K2", TIME, flux, ERROR, per_bin=10, field=drift).troubles == ()
 
 
 def test_one_wild_point_is_no_excursion():
@@ -121,3 +124,20 @@ def test_it_is_like_the_target_near_it_and_alone():
     assert _pick(replace(cube, plan=plan)).row == 7
     crowding = np.where(np.arange(13) == 7, 0.8, 0.0)
     assert _pick(replace(cube, plan=replace(plan, crowding=crowding))).row == 4
+
+
+def test_a_close_companion_is_seen_in_the_growth_of_its_light():
+    """6 % of a star's light at the edge of its aperture."""
+    cube = _cube([1.0] * 12)
+    x = np.append(500.0, 500 + 20 * np.arange(1, 13))
+    plan = replace(cube.plan, x_ref=x, y_ref=np.full(13, 500.0))
+    flux = cube.flux.copy()
+    flux[:, 1] *= 1 + 0.06 / (1 + np.exp(5.3 - cube.radii))
+    cube = replace(cube, plan=plan, flux=flux)
+    rows = np.arange(1, 13)
+    strange = strange_light(cube, rows)
+    assert strange[0] > 0.02 > 2 * strange[1:].max()
+    piece = take_aperture(cube, Aperture(ApertureKind.FIXED, 5.0))
+    assert pick_check(piece, rows, plan).row == 1
+    assert pick_check(piece, rows, plan, strange).row == 2
+    assert strange_light(cube, rows[:0]).shape == (0,)
