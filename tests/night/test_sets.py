@@ -375,3 +375,19 @@ def test_a_series_of_nights_by_the_second_renderer(tmp_path: Path) -> None:
     assert night.measurements.airmass == pytest.approx(truth.airmass, abs=1e-3)
     assert np.nanstd(night.curve.flux) < 0.01
     assert "12 nights" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_one_wcs_in_a_real_series_of_nights(shared_data: Path, tmp_path: Path) -> None:
+    """A Cepheid, a frame a night: ten of them, and a WCS in the third alone."""
+    frames = sorted((shared_data / "nights" / "ogle-cepheid").glob("*.fts.gz"))[:10]
+    if not frames:
+        pytest.skip("no ogle-cepheid")
+    for path in frames:
+        (tmp_path / path.name).symlink_to(path)
+    settings = make_settings(
+        {"target": {"name": "73.09015,-69.30855"}, "solve": {"solvers": ["header"]}, "workers": 1}
+    )
+    sets, [plan] = plan_nights(tmp_path, settings)
+    assert (len(sets), len(sets[0].nights)) == (1, 10)
+    assert plan.made.reference.path == tmp_path / frames[2].name
+    assert plan.made.recipe.plan.target_detected  # in the header's WCS, which is 5.4 arcsec off
