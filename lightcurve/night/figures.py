@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from lightcurve.core.columns import NEIGHBOURS
 from lightcurve.core.constants import __version__
 from lightcurve.core.data import (
+    Influence,
     LightCurve,
     Result,
     Severity,
@@ -121,6 +121,17 @@ def write_figures(folder: Path, night: Night, *, progress: Progress = silent) ->
         paths.append(folder / f"{name}.png")
         draw(paths[-1], night)
     return paths
+
+
+def _influence(told: Influence) -> dict[str, str]:
+    """Lay out what a covariate does: a row of the page."""
+    share = told.radius_ratio_without / told.radius_ratio_err
+    return {
+        "covariate": told.covariate,
+        "in the flux, %": f"{told.amplitude_percent:.2f} ± {told.amplitude_err_percent:.2f}",
+        "without it: Rp/R*": f"{told.radius_ratio_without:+.4f} ({share:+.1f} sigma)",
+        "mid-transit, min": f"{told.mid_time_without_minutes:+.2f}",
+    }
 
 
 def _of_fit(
@@ -281,7 +292,7 @@ def write_page(
             tuple(map(str, night.fit.notes)),
             tables=(
                 parameter_table(night.fit.parameters),
-                table_of(map(asdict, night.fit.influences), title="What each covariate does"),
+                table_of(map(_influence, night.fit.influences), title="What each covariate does"),
             ),
         )
         sections.insert(1, fit)

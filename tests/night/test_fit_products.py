@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -14,8 +15,10 @@ from lightcurve.core.settings import make_settings
 from lightcurve.curve.choose import choose_curve
 from lightcurve.night import figures as neighbours
 from lightcurve.night.figures import write_neighbours
+from lightcurve.night.fit_products import summarise_fit
 from lightcurve.night.settle import fit_if_known, predicted_transit
 from lightcurve.setup.target import Target
+from lightcurve.transit.fit_values import fit_from_json, fit_to_json
 from lightcurve.transit.model import transit_flux
 from sim_cube import CubeTruth, cube_times, simulate_cube
 
@@ -108,3 +111,17 @@ def test_curve_and_neighbours_take_the_same_points_as_in_transit(cube, tmp_path,
         added = both[1].sum() - both[0].sum()
         assert added == pytest.approx(20 / cadence_min, abs=2)
     assert np.array_equal(of_curve, of_neighbours)
+
+
+def test_what_each_covariate_does_is_told_everywhere(cube):
+    fit = _fit(cube)
+    assert [told.covariate for told in fit.influences] == list(fit.covariates)
+    content = json.loads(json.dumps(fit_to_json(fit, _planet())))
+    columns = {"model": fit.model, "trend": fit.trend, "residual": fit.residuals, "used": fit.used}
+    assert fit_from_json(content, columns).influences == fit.influences
+    summary = summarise_fit(fit)
+    for told in fit.influences:
+        result = summary[f"influence_{told.covariate}"]
+        assert result.value == told.radius_ratio_without
+        # People are shown those that move the radius by a good part of its error.
+        assert bool(result.label) == (abs(told.radius_ratio_without) > 0.2 * told.radius_ratio_err)
