@@ -12,6 +12,7 @@ from lightcurve.core.errors import FitError
 from lightcurve.core.flags import Flag
 from lightcurve.core.settings import make_settings
 from lightcurve.curve.aperture import interpolation_weights, take_aperture
+from lightcurve.curve.blend import Blend, Companion, field_profile
 from lightcurve.curve.candidates import clipping_level
 from lightcurve.curve.choose import choose_curve, star_curves
 from lightcurve.curve.detrend import design_matrix, remove_trend
@@ -209,3 +210,17 @@ def test_trend_is_removed():
     flat, trend = remove_trend(spoiled, design)
     assert trend == pytest.approx(2 + 0.1 * time, rel=1e-3)
     assert flat[5] == pytest.approx(1, rel=1e-3)
+
+
+def test_an_aperture_pays_for_other_stars_light_in_it():
+    """A neighbour that takes half of a depth in wide apertures makes a narrow one the best."""
+    cube = _cube(target_electrons=3e6)
+    alone = choose_curve(cube, DEFAULT)
+    beside = (Companion(8.0, 0.0, 3.0, 0.1, "a catalogue"),)
+    blend = Blend(field_profile(cube), cube.fwhm_px, beside)
+    blended = choose_curve(cube, DEFAULT, blend=blend)
+    assert blended.recipe.radius_px < alone.recipe.radius_px
+    narrow, wide = (blend.share(c.recipe.radius_per_frame_px) for c in (blended, alone))
+    assert narrow.value > wide.value + 0.02
+    assert blended.dilution == narrow
+    assert alone.dilution is None
