@@ -22,7 +22,7 @@ from lightcurve.calib.bad_pixels import (
 from lightcurve.calib.combine import Combined, Subtract, combine, open_rows, read_rows
 from lightcurve.calib.gain import CameraNoise, measure_noise
 from lightcurve.calib.match import Group, by_exposure, choose_frames, same_exposure
-from lightcurve.calib.warm import Warm, share_of_dark, warm_of_lights
+from lightcurve.calib.warm import share_of_dark, warm_of_lights
 from lightcurve.core.data import Exposure, FrameKind, Masters, Note, Severity, Step
 from lightcurve.core.errors import CalibrationError, FrameError
 from lightcurve.core.flags import PixelFlag, count_pixels
@@ -119,9 +119,9 @@ def build_masters(
         n_sigma = settings.hot_pixel_sigma
         hot = _hot_pixels(combined_dark, master_bias, pixel, n_sigma, light.saturation_adu)
     elif warm := warm_of_lights(light_frames if tell_warm else (), light.shape):
-        master_dark, hot = _of_lights(warm, _gain(light, noise), settings.hot_pixel_sigma)
         seconds = light.exposure_s
-        if master_dark is not None:
+        if warm.excess.any():
+            master_dark, hot = warm.excess, warm.bad
             stacker.inputs[FrameKind.DARK] = warm.names
             text = (
                 f"none; {np.count_nonzero(master_dark)} warm pixels, which stand out in each of "
@@ -420,16 +420,6 @@ def _as_warm_as_lights(
     sure = excess > CERTAIN * noise / np.sqrt(len(dark.paths))
     image = dark.image + np.where(sure, (share.value - 1) * excess, 0)
     return replace(dark, image=image.astype(np.float32))
-
-
-def _of_lights(
-    warm: Warm, gain: float, n_sigma: float
-) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Dark current of warm pixels, and which are too noisy for that; None where none is warm."""
-    if not warm.excess.any():
-        return None, None
-    noisy = warm.excess > PixelNoise(warm.variance, gain).largest_excess(n_sigma)
-    return warm.excess, noisy
 
 
 def _bad_pixels(

@@ -36,7 +36,7 @@ class Warm:
     """What pixels have above their surroundings in every frame."""
 
     excess: np.ndarray  # (ny, nx) float32, ADU; 0 where there is none
-    variance: float  # of a usual pixel in a frame, ADU^2
+    bad: np.ndarray  # (ny, nx) bool: stuck, or so restless that nothing mends it
     names: tuple[str, ...]  # of the frames looked at
 
 
@@ -63,13 +63,12 @@ def warm_of_lights(paths: Sequence[Path], shape: tuple[int, int]) -> Warm | None
     (ny, nx), are passed over. Colours of a mosaic are held against their own. None where fewer than
     `FEWEST` are left.
     """
-    excess, variances = np.zeros(shape, np.float32), []
+    excess, bad = np.zeros(shape, np.float32), np.zeros(shape, bool)
     names: list[str] = []
     for rows, inner, block, names in _blocks(paths, shape):  # noqa: B007 - the names of the last
-        found, variance = _excess(block)
-        excess[rows] = found[inner]
-        variances.append(variance)
-    return Warm(excess, float(np.median(variances)), tuple(names)) if variances else None
+        found, useless = _excess(block)
+        excess[rows], bad[rows] = found[inner], useless[inner]
+    return Warm(excess, bad, tuple(names)) if names else None
 
 
 def share_of_dark(paths: Sequence[Path], excess: np.ndarray, least: float) -> DarkShare | None:
@@ -119,7 +118,6 @@ def _blocks(
             first, last = max(top - _MARGIN - 1, 0), min(top + step + _MARGIN + 1, shape[0])
             rows = slice(top, min(top + step, shape[0]))
             block = np.stack([read(first, last) for read in readers])
-            block -= np.nanmedian(block, axis=(1, 2), keepdims=True)
             yield rows, slice(rows.start - first, rows.stop - first), block, names
 
 
@@ -127,8 +125,9 @@ def _spread(n: int) -> np.ndarray:
     return np.linspace(0, n - 1, FRAMES).astype(int)
 
 
-def _excess(block: np.ndarray) -> tuple[np.ndarray, float]:
-    """Excess (ny, nx) of a block (n, ny, nx) of frames, and the variance of a pixel."""
+def _excess(raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Excess (ny, nx) of a block (n, ny, nx) of frames, and which pixels it does not mend."""
+    block = raw - np.nanmedian(raw, axis=(1, 2), keepdims=True)
     sigma = max(robust_scatter(block[0] - block[1]) / np.sqrt(2), 0.5)
     least = block.min(axis=0)
     out = np.zeros(block.shape[1:], bool)
@@ -138,13 +137,18 @@ def _excess(block: np.ndarray) -> tuple[np.ndarray, float]:
         out[part] = least[part] - tile_median(least[part]) > N_SIGMA * sigma
     out[:_MARGIN], out[-_MARGIN:], out[:, :_MARGIN], out[:, -_MARGIN:] = (False,) * 4
     j, i = np.nonzero(out)
-    own, beside = _calm_light(block, j, i)
+    (own, beside), above = _calm_light(block, j, i), _above(block, j, i)
     # While a star passes by, the ring around may be brighter than its middle.
-    lasting = np.quantile(_above(block, j, i), 0.2, axis=0) > N_SIGMA * sigma
+    lasting = np.quantile(above, 0.2, axis=0) > N_SIGMA * sigma
     warm = lasting & (beside < OF_A_STAR * own)
-    excess = np.zeros(out.shape, np.float32)
+    excess, bad = np.zeros(out.shape, np.float32), np.zeros(out.shape, bool)
     excess[j[warm], i[warm]] = own[warm]
-    return excess, sigma**2
+    # The sensor's temperature changes what a pixel has by part of it; the rest is mended.
+    restless = np.ptp(np.take_along_axis(above, _calm(block, j, i), axis=0), axis=0)
+    stuck = np.ptp(raw[:, j, i], axis=0) == 0
+    useless = warm & (stuck | (restless > np.maximum(2 * N_SIGMA * sigma, own)))
+    bad[j[useless], i[useless]] = True
+    return excess, bad
 
 
 def _calm_light(block: np.ndarray, j: np.ndarray, i: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

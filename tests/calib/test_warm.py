@@ -70,20 +70,27 @@ def test_a_few_frames_tell_nothing(tmp_path):
     assert warm_of_lights(paths * 2, (10, 10)) is None
 
 
-def test_masters_without_darks_take_them_off_and_mark_the_worst(tmp_path):
+def test_masters_without_darks_take_them_off_and_mark_what_that_does_not_mend(tmp_path):
     warm = sprinkled()
-    warm[40, 50], warm[70, 80] = 600.0, 20000.0
+    warm[40, 50], warm[70, 80], warm[100, 120] = 600.0, 20000.0, 1e6
     paths = lights(tmp_path, warm)
-    light = Exposure(kind="light", exposure_s=60.0, shape=SHAPE, gain_e_per_adu=1.0)
+    for k, path in enumerate(paths):  # up and down, never less than 500 ADU
+        with fits.open(path, mode="update") as file:
+            file[0].data[90:93, 60:110] = 800 + 4 * k
+            file[0].data[91, 62:108:5] += np.uint16(300 + 3000 * (k % 2))
+    light = Exposure(kind="light", exposure_s=60.0, shape=SHAPE)
     masters = build_masters(
         light, [], [], [], [], settings=CalibrationSettings(), light_frames=paths
     )
-    assert masters.dark[40, 50] == pytest.approx(600.0, abs=NOISE)
+    assert masters.dark[40, 50] == pytest.approx(600.0, abs=1.5 * NOISE)
+    assert masters.dark[70, 80] == pytest.approx(20000.0, abs=1.5 * NOISE)
     assert masters.dark_exposure_s == 60.0
     assert not masters.dark_includes_bias
-    # 25 times the variance of a pixel, 144 ADU^2, are 3,600 ADU of dark current.
-    assert masters.bad[70, 80] == PixelFlag.HOT
-    assert np.count_nonzero(masters.bad) == 1
+    assert masters.bad[100, 120] == PixelFlag.HOT
+    up_and_down = np.zeros(SHAPE, bool)
+    up_and_down[91, 62:108:5] = True
+    assert np.count_nonzero(masters.bad[up_and_down]) >= 4
+    assert np.count_nonzero(masters.bad[~up_and_down]) == 1
 
 
 def darks(folder, warm, n=6):
