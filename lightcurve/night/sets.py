@@ -545,27 +545,28 @@ def _with_target(sets: list[FrameSet], target: Target | None) -> list[FrameSet]:
     if target is None:
         return sets
     used = [one for one in sets if not one.unused]
-    apart = {id(one): _apart_deg(one, target) for one in used}
-    known = [angle for angle in apart.values() if angle is not None]
-    if known:
-        nearest = min(known)
+    fields: dict[int, list[float]] = defaultdict(list)  # a mount may be off on one of the nights
+    for one in used:
+        if (angle := _apart_deg(one, target)) is not None:
+            fields[one.place[-1]].append(angle)
+    apart = {number: min(angles) for number, angles in fields.items()}
+    nearest = min(apart.values(), default=0.0)
+    plain = re.sub(r"[\W_]", "", target.name).lower()
+    here = max((name for name in map(_named, used) if plain.startswith(name)), key=len, default="")
 
-        def away(one: FrameSet) -> str:
-            angle = apart.get(id(one))
-            half = _half_deg(one.exposure) or HALF_FIELD_DEG
-            if angle is None or angle <= max(nearest + half / 2, half):
-                return ""
+    def away(one: FrameSet) -> str:
+        angle = apart.get(one.place[-1])
+        half = _half_deg(one.exposure) or HALF_FIELD_DEG
+        if angle is not None and angle > max(nearest + half / 2, half):
             return f"its headers point {angle:.3g} deg away from the target"
-    else:
-        plain = re.sub(r"[\W_]", "", target.name).lower()
-        names = {_name(one.exposure) for one in used} - {""}
-        here = {name for name in names if plain.startswith(name)}
-
-        def away(one: FrameSet) -> str:
-            name = _name(one.exposure)
-            return f"of {one.exposure.object_name}" if here and name and name not in here else ""
+        other = not apart and here and _named(one) not in {"", here}
+        return f"of {one.exposure.object_name}" if other else ""
 
     return [one if one.unused else replace(one, unused=away(one)) for one in sets]
+
+
+def _named(one: FrameSet) -> str:
+    return _name(one.exposure)
 
 
 def _apart_deg(one: FrameSet, target: Target) -> float | None:

@@ -178,6 +178,11 @@ def test_the_frames_of_the_target_s_field() -> None:
     assert used(sets_of(here + field(None, None, jd=EVENING + 0.1))) == {"": 40}
     own = [e for k in range(20) for e in field(f"X-1 {k:03d}", None, 1, EVENING + k / 900)]
     assert used(sets_of(own)) == {"": 20}
+    # A mount that is off on one night does not make another field of a name that is the same.
+    assert len(used(sets_of(here + field("X-1", 20.8, jd=EVENING + 1.0)))) == 2
+    longest = field("X-1", None) + field("X-12", None, jd=EVENING + 0.1)
+    [one] = [s for s in sets_of(longest, Target("X-12 b", 20.0, 30.0, "here")) if not s.unused]
+    assert one.exposure.object_name == "X-12"
     # A name that nobody knows is no reason to leave anything out.
     strange = Target("TIC 4711", 20.0, 30.0, "here")
     assert len(used(sets_of(by_name, strange))) == 2
