@@ -122,7 +122,9 @@ def _duration(planet: Planet, theta: np.ndarray) -> float:
 
 
 def summarise_pulls(nights: list[tuple[TransitFit, np.ndarray, float]]) -> None:
-    """Print pulls, bias of the depth and what else tells how the errors are."""
+    """Print pulls, bias of the depth and how the errors are, of nights with one found."""
+    share = np.mean([f.found for f, _, _ in nights])
+    nights = [night for night in nights if night[0].found]
     for name, truth_of in (
         ("mid_time_bjd_tdb", lambda theta, _: theta[0]),
         ("rp_over_rs", lambda theta, _: theta[1]),
@@ -146,7 +148,7 @@ def summarise_pulls(nights: list[tuple[TransitFit, np.ndarray, float]]) -> None:
     print(
         f"  Rp/R* bias {100 * (ratio.mean() - 1):+.2f} +- "
         f"{100 * ratio.std() / len(ratio) ** 0.5:.2f} %, median error "
-        f"{100 * np.median(error):.2f} %, beta {beta:.2f}"
+        f"{100 * np.median(error):.2f} %, beta {beta:.2f}, found {100 * share:.0f} %"
     )
 
 

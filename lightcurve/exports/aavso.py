@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import re
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lightcurve.core.covariates import covariate_named
+from lightcurve.core.data import Finding
 from lightcurve.core.errors import InputError
 from lightcurve.core.table_text import joined
 from lightcurve.exports.submission import (
@@ -40,7 +40,6 @@ CODES = (
 )
 CAMERAS = ("CCD", "CMOS", "DSLR")
 Values = dict[str, tuple[float, float | None]]
-log = logging.getLogger(__name__)
 MAX_DETREND = 4
 MAX_EXPOSURE_S = 600.0
 LIMITS = {
@@ -132,12 +131,12 @@ def value_and_error(value: float, error: float | None) -> tuple[str, str]:
 def common_header(submission: Submission) -> dict[str, str]:
     """Fill in what the layouts have in common.
 
-    NOTES hold the verdict where it is all that the fit can tell, and what other stars' light did.
+    NOTES hold the verdict, but of a transit observed whole, where the ephemeris has it, and what
+    other stars' light did.
     """
     s = submission
     notes = [NOTES.of(s)]
-    if s.fit is not None and not _transit_found(s):
-        log.warning("no fitted values in the report, RESULTS is empty: %s", s.fit.verdict)
+    if s.fit is not None and s.fit.verdict.finding is not Finding.TRANSIT:
         notes.append(str(s.fit.verdict))
     notes.append(dilution_note(s))
     return {
@@ -168,15 +167,6 @@ def dilution_note(submission: Submission) -> str:
     return (
         f"flux is as measured; results are corrected for other stars' light ({told}), not: {seen}"
     )
-
-
-def _transit_found(submission: Submission) -> bool:
-    """Tell whether fitted values may be handed in.
-
-    The fit's verdict is that there is a transit, or a part of one.
-    """
-    fit = submission.fit
-    return fit is not None and fit.found
 
 
 def fitted_values(submission: Submission, names: Mapping[str, str]) -> Values:

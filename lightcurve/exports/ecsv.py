@@ -52,6 +52,7 @@ def ecsv_text(submission: Submission) -> str:
             "star": joined(STAR_NAME.of(submission)),
             "planet": joined(PLANET_NAME.of(submission)),
             "filter": joined(FILTER.of(submission)),
+            **({} if fit is None else {"verdict": str(fit.verdict)}),
             "time_format": "jd",
             "time_scale": "tdb",
             "software": SOFTWARE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from lightcurve.exports.ecsv import ECSV
 from lightcurve.exports.exoclock import ETD, EXOCLOCK
 from lightcurve.exports.exofop import EXOFOP
 from lightcurve.exports.submission import COMMON, Detail, Export, Submission
+
+log = logging.getLogger(__name__)
 
 __all__ = ["EXPORTS", "all_details"]
 
@@ -40,8 +43,11 @@ def exports_in_markdown() -> str:
 def export(kind: str, folder: Path, submission: Submission) -> list[Path]:
     """Write the files of one kind.
 
-    kind: a name of `EXPORTS`; folder: made where it does not exist.
+    kind: a name of `EXPORTS`; folder: made where it does not exist. A night without a transit is
+    handed in as a light curve, with a warning: no file then holds fitted values of one.
     """
+    if submission.fit is not None and not submission.fit.found:
+        log.warning("a light curve alone, no fitted values: %s", submission.fit.verdict)
     write = EXPORTS.get(kind).write
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ from lightcurve.core.quantities import night_panels
 from lightcurve.curve.choose import star_curves
 from lightcurve.curve.neb import Neighbour, check_neighbours
 from lightcurve.curve.quoted import judge_errors
-from lightcurve.night.fit_products import FIT_FIGURES, predicted_events
+from lightcurve.night.fit_products import figures_of, predicted_events
 from lightcurve.night.lights import label_files
 from lightcurve.night.reduced import Night
 from lightcurve.phot.aperture import measure_stars
@@ -115,7 +115,7 @@ def write_figures(folder: Path, night: Night, *, progress: Progress = silent) ->
     if night.scene.masters is not None:
         wanted["masters"] = _masters
     if night.fit is not None:
-        wanted |= {name: _of_fit(draw, night.fit) for name, draw in FIT_FIGURES.items()}
+        wanted |= {name: _of_fit(draw, night.fit) for name, draw in figures_of(night.fit).items()}
     paths = []
     for name, draw in progress(wanted.items(), "Drawing", len(wanted)):
         paths.append(folder / f"{name}.png")
@@ -293,7 +293,9 @@ def write_page(
             tables=(
                 parameter_table(night.fit.parameters),
                 table_of(map(_influence, night.fit.influences), title="What each covariate does"),
-            ),
+            )
+            if night.fit.found
+            else (),
         )
         sections.insert(1, fit)
     report = Report(

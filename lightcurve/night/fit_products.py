@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,11 @@ def write_fit(
 def summarise_fit(fit: TransitFit) -> dict[str, Result]:
     """Collect what of a fit is worth printing, by the names of fit.json.
 
-    The numbers of a transit are left out where there is none.
+    Without a transit there are no numbers of one; the depth that is excluded stands in their place.
     """
     results = {}
     for name, label in SHOWN.items():
-        if name in fit.parameters and not fit.verdict.absent:
+        if name in fit.parameters:
             fitted = fit.parameters[name]
             value, minus, plus = round_together(fitted)
             text = f"{value} -{minus} +{plus} {fitted.unit}".strip()
@@ -71,6 +72,9 @@ def summarise_fit(fit: TransitFit) -> dict[str, Result]:
         "verdict_reason": Result(verdict.reason),
         "depth_over_error": Result(verdict.depth_sigma),
     }
+    if not fit.found and "depth_limit_percent" in fit.statistics:
+        limit = fit.statistics["depth_limit_percent"]
+        results["depth_limit_percent"] = Result(limit if math.isfinite(limit) else None, "%")
     for note in fit.notes:
         if note.about is About.DIP and "dip" not in results:
             results |= {"dip": Result(note.text, label="dip"), **note.results}
@@ -99,12 +103,13 @@ def save_fit_figures(
 ) -> dict[str, Path]:
     """Draw every figure that needs no frames, into a folder that is made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = {name: folder / f"{name}.png" for name in FIT_FIGURES}
+    figures = figures_of(fit)
+    paths = {name: folder / f"{name}.png" for name in figures}
     save_light_curve(
         folder / "light_curve.png", curve, title=title, fit=fit,
         predicted=predicted_events(planet, curve),
     )  # fmt: skip
-    for name, draw in FIT_FIGURES.items():
+    for name, draw in figures.items():
         draw(paths[name], curve, fit)
     paths = {"light_curve": folder / "light_curve.png", **paths}
     return {f"figures/{path.name}": path for path in paths.values()}
@@ -136,8 +141,14 @@ def save_fit_corner(path: Path, curve: LightCurve, fit: TransitFit) -> None:
         save_corner(path, fit.samples, fit.sample_names)
 
 
-FIT_FIGURES = {
+FitFigure = Callable[[Path, LightCurve, TransitFit], None]
+FIT_FIGURES: dict[str, FitFigure] = {
     "time_averaging": save_fit_time_averaging,
     "covariates": save_fit_covariates,
     "corner": save_fit_corner,
 }
+
+
+def figures_of(fit: TransitFit) -> dict[str, FitFigure]:
+    """Choose the figures that a fit has something for: no corner where nothing was sampled."""
+    return {n: draw for n, draw in FIT_FIGURES.items() if n != "corner" or fit.samples is not None}

@@ -261,7 +261,7 @@ def check_exposure(exposure_s: float, curve: LightCurve) -> None:
     Raises InputError when it is not a number, negative, or longer than the light curve.
     """
     night_s = float(np.nanmax(curve.bjd_tdb) - np.nanmin(curve.bjd_tdb)) * DAY_S
-    if not 0 <= exposure_s <= night_s:
+    if not 0 <= exposure_s <= night_s and (exposure_s < 0 or night_s > 0):
         msg = (
             f"exposure {exposure_s:g} s: a light curve of {night_s:.0f} s holds no such exposures; "
             "give --exposure in seconds"

@@ -194,7 +194,7 @@ def _panel_flux(
     draw_points(axes, time, curve.flux, curve.flux_err, good=good)
     if fit is not None:
         order = np.argsort(time)
-        none = fit.verdict.absent
+        none = not fit.found
         both = (fit.trend if none else fit.model * fit.trend)[order]
         label = "trend" if none else "transit and trend"
         axes.plot(time[order], both, color=MODEL, zorder=4, label=label)
@@ -211,7 +211,7 @@ def _panel_detrended(
     detrended = curve.flux / fit.trend
     draw_points(axes, time, detrended, curve.flux_err / fit.trend, good=good)
     draw_binned(axes, time[good], detrended[good])
-    if not fit.verdict.absent:
+    if fit.found:
         order = np.argsort(time)
         axes.plot(time[order], fit.model[order], color=MODEL, lw=1.8, zorder=4, label="transit")
     axes.set_ylabel("Detrended flux")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,17 +12,18 @@ from lightcurve.core.data import About, Dilution, LightCurve, Note, Planet, Seve
 from lightcurve.core.errors import FitError
 from lightcurve.core.flags import Flag
 from lightcurve.core.settings import FitSettings
-from lightcurve.transit.ephemeris import Prediction, predict_transit
-from lightcurve.transit.model import NAMES, TransitModel
-from lightcurve.transit.quality import (
-    coverage,
+from lightcurve.transit.detect import Dip, Search, predicted_shape
+from lightcurve.transit.ephemeris import Prediction, impact_parameter, predict_transit
+from lightcurve.transit.judge import (
+    FALSE_ALARM,
+    Tests,
     dip_notes,
     judge,
-    red_noise_factor,
-    residual_tests,
-    summarise,
+    seen_of,
     timing_notes,
 )
+from lightcurve.transit.model import NAMES, TransitModel
+from lightcurve.transit.quality import coverage, red_noise_factor, residual_tests, summarise
 from lightcurve.transit.red_noise import RedNoise
 from lightcurve.transit.sample import Posterior, draw_normal, sample_posterior
 from lightcurve.transit.solve import (
@@ -30,6 +31,7 @@ from lightcurve.transit.solve import (
     Solution,
     covariance,
     find_wild,
+    flat_problem,
     gain_of_transit,
     influences,
     solve_points,
@@ -46,6 +48,8 @@ LEFT_OUT = (
 MIN_POINTS = 12
 UNDILUTED = 0.998  # a depth 0.2 % too small is no error that a night could show
 CHANGING = 0.002  # of the light, from frame to frame: the size of a shallow transit
+NOT_SAMPLED = FitSettings(sample=False)
+WORTH_A_LOOK = 2.5  # sigma of a dip; noise alone makes one of two somewhere in most nights
 NO_EXPOSURE = "exposure not known: the model is not averaged over it"
 
 
@@ -143,56 +147,169 @@ def fit_points(
     """
     settings = settings or FitSettings()
     rng = np.random.default_rng(1) if rng is None else rng
-    best, offered, red, used = _solve_without_wild(points, planet, settings)
-    time, residuals = best.problem.time, best.problem.plain_residuals(best.theta)
-    beta = red_noise_factor(time, residuals)
-    if red is None:  # Red noise that has been modelled is in the errors already.
-        best = widen(best, beta)
-    posterior = _posterior(best, settings, rng)
-    prediction = predict_transit(planet, float(np.mean(time)))
+    _check_geometry(planet)
+    here = _examine(points, planet, settings)
+    prediction, near = here.prediction, here.near
+    there = None if near.chance < FALSE_ALARM else _examine_elsewhere(here, points, settings)
+    tests = Tests(
+        prediction,
+        near,
+        None if there is None else there.anywhere,
+        gain=gain_of_transit(here.best),
+        limit=here.search.limit(prediction),
+        excluded=here.search.excludes(prediction),
+        depth=here.search.shape.depth,
+        seen=seen_of(prediction, here.time),
+    )
+    night = there if there is not None and tests.is_elsewhere else here
+    best, time = night.best, night.time
+    found = tests.is_near or tests.is_elsewhere
+    posterior = _posterior(best, settings if found else NOT_SAMPLED, rng)
     parameters = summarise(posterior.samples, planet, prediction)
-    mid, duration = (parameters[k].value for k in ("mid_time_bjd_tdb", "duration_days"))
+    mid, duration = prediction.mid, prediction.duration
+    if found:
+        mid, duration = (parameters[k].value for k in ("mid_time_bjd_tdb", "duration_days"))
     cover = coverage(time, mid, duration)
-    depth = parameters["radius_ratio_squared_percent"]
-    depth_sigma = 2 * depth.value / (depth.upper - depth.lower)
-    delta_bic = gain_of_transit(best)
-    model, trend = _predict(points, planet, best, offered)
+    verdict = judge(tests, cover, time)
+    model, trend = _predict(points, planet, night, found=found)
     left = points.flux / (model * trend) - 1
     statistics = {
-        "n_points": float(used.sum()),
-        "n_left_out": float(len(used) - used.sum()),
-        "residual_scatter_percent": 100 * float(np.std(left[used])),
-        **_goodness(best, residuals),
-        "delta_bic_no_transit": delta_bic,
-        "beta": beta,
-        **_red_noise_numbers(red),
+        "n_points": float(night.used.sum()),
+        "n_left_out": float(len(night.used) - night.used.sum()),
+        "residual_scatter_percent": 100 * float(np.std(left[night.used])),
+        **_goodness(best, best.problem.plain_residuals(best.theta)),
+        "delta_bic_no_transit": gain_of_transit(best),
+        "beta": night.beta,
+        **_red_noise_numbers(night.red),
         **_prediction_numbers(prediction),
+        **tests.numbers(),
         "supersample": float(best.problem.model.supersample),
-        **residual_tests(residuals / best.problem.flux_err),
+        **residual_tests((points.flux - model * trend)[night.used] / best.problem.flux_err),
         **cover,
         **posterior.diagnostics(),
     }
-    verdict = judge(delta_bic, depth_sigma, cover, prediction, time)
-    timing = timing_notes(verdict, parameters["o_minus_c_minutes"], prediction)
-    timing += dip_notes(verdict, time, left[used], prediction.duration)
-    timing += tuple(_constant(name) for name in offered.left_out)
-    for note in timing:
+    warned = (
+        *timing_notes(verdict, parameters["o_minus_c_minutes"], prediction),
+        *dip_notes(tests),
+        *_repeated(time),
+        *map(_constant, night.trend.left_out),
+    )
+    for note in warned:
         log.warning("%s", note)
-    told = (*best.problem.priors.notes, _trend_note(offered, settings), _noise_note(red, beta))
+    told = (
+        *best.problem.priors.notes,
+        _trend_note(night.trend, settings),
+        _noise_note(night.red, night.beta),
+        posterior.note() if found else "no transit found: nothing sampled",
+    )
     return TransitFit(
-        parameters=parameters,
+        parameters=parameters if found else {},
         model=model,
         trend=trend,
         residuals=left,
-        used=used,
+        used=night.used,
         statistics=statistics,
-        covariates=offered.names,
-        influences=influences(best, offered),
+        covariates=night.trend.names,
+        influences=influences(best, night.trend) if found else (),
         verdict=verdict,
-        samples=posterior.samples,
-        sample_names=NAMES,
-        notes=(*timing, *map(Note, (*told, posterior.note()))),
+        samples=posterior.samples if found else None,
+        sample_names=NAMES if found else (),
+        notes=(*warned, *map(Note, told)),
+        unproven={} if found else parameters,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examined:
+    """A night solved with its best transit near a prediction, and searched for any."""
+
+    best: Solution
+    trend: Trend  # at all points
+    red: RedNoise | None
+    beta: float
+    used: np.ndarray
+    search: Search
+
+    @property
+    def time(self) -> np.ndarray:
+        """BJD_TDB of the points used."""
+        return self.best.problem.time
+
+    @property
+    def prediction(self) -> Prediction:
+        """The transit looked for."""
+        return predict_transit(self.best.problem.model.planet, float(np.mean(self.time)))
+
+    @property
+    def near(self) -> Dip:
+        """The likeliest dip where the fit may have its mid-time."""
+        priors = self.best.problem.priors
+        return self.search.near(self.prediction, priors.lower[0], priors.upper[0])
+
+    @property
+    def anywhere(self) -> Dip:
+        """The likeliest dip of the night."""
+        return self.search.best(self.search.time[0], self.search.time[-1])
+
+
+def _examine(points: Points, planet: Planet, settings: FitSettings) -> Examined:
+    """Solve a night, and get the search for transits ready."""
+    best, trend, red, used = _solve_without_wild(points, planet, settings)
+    problem = best.problem
+    beta = red_noise_factor(problem.time, problem.plain_residuals(best.theta))
+    if red is None:  # Red noise that has been modelled is in the errors already.
+        best = widen(best, beta)
+    return Examined(best, trend, red, beta, used, _search(best, points.exposure_s))
+
+
+def _search(best: Solution, exposure_s: float) -> Search:
+    """Get the search for transits ready, in the order of time."""
+    problem, flat = best.problem, flat_problem(best)
+    residuals = problem.plain_residuals(best.theta) / problem.flux_err
+    order = np.argsort(problem.time, kind="stable")
+    return Search(
+        time=problem.time[order],
+        flux=problem.flux[order],
+        errors=(problem.flux_err * np.std(residuals))[order],
+        held=(flat.noise.trend * problem.noise.width)[order],
+        level=problem.solve(problem.model(best.theta))[0],
+        shape=predicted_shape(problem.model.planet, problem.priors, exposure_s),
+    )
+
+
+def _examine_elsewhere(here: Examined, points: Points, settings: FitSettings) -> Examined | None:
+    """Solve a night again about its likeliest dip, where that is none of the predicted time."""
+    priors, dip = here.best.problem.priors, here.anywhere
+    if not dip.sigma > WORTH_A_LOOK or priors.lower[0] <= dip.mid <= priors.upper[0]:
+        return None
+    planet = here.best.problem.model.planet
+    errors = {k: e for k, e in planet.errors.items() if k not in {"t0_bjd_tdb", "period_days"}}
+    return _examine(points, replace(planet, t0_bjd_tdb=dip.mid, errors=errors), settings)
+
+
+def _check_geometry(planet: Planet) -> None:
+    """Refuse an orbit that passes the star by: nothing can be predicted of its transit."""
+    b, rp = impact_parameter(planet), planet.rp_over_rs
+    if b < 1 + rp:
+        return
+    msg = (
+        f"{planet.name}: impact parameter {b:.3f}, not below 1 + Rp/R* = {1 + rp:.3f}: this orbit "
+        f"does not transit; check inclination_deg {planet.inclination_deg:g}, a_over_rs "
+        f"{planet.a_over_rs:g}, eccentricity and omega_deg of {planet.source or 'the planet'}"
+    )
+    raise FitError(msg)
+
+
+def _repeated(time: np.ndarray) -> tuple[Note, ...]:
+    """Remark on times that several points share."""
+    again = len(time) - len(np.unique(time))
+    if not again:
+        return ()
+    text = (
+        f"{again} of {len(time)} points have the time of another: is a table joined twice, or are "
+        "its times cut to too few decimals?"
+    )
+    return (Note(text, Severity.WARNING, About.COARSE_TIMES),)
 
 
 def _solve_without_wild(
@@ -242,9 +359,10 @@ def _usable(points: Points) -> np.ndarray:
     used &= np.nan_to_num(points.flux_err) > 0
     moments = len(np.unique(points.time[used]))
     if moments < MIN_POINTS:
+        where = "times" if used.sum() >= MIN_POINTS else "flags and errors"
         msg = (
             f"{used.sum()} usable points of {len(used)}, at {moments} different times; a transit "
-            f"fit needs {MIN_POINTS}: look at the flags and the times of the light curve"
+            f"fit needs {MIN_POINTS}: look at the {where} of the light curve"
         )
         raise FitError(msg)
     return used
@@ -262,15 +380,20 @@ def _goodness(solution: Solution, residuals: np.ndarray) -> dict[str, float]:
 
 
 def _predict(
-    points: Points, planet: Planet, solution: Solution, offered: Trend
+    points: Points, planet: Planet, night: Examined, *, found: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Transit and trend at all points, used or not."""
+    """Transit (1 throughout where none was found) and trend at all points, used or not."""
     finite = np.isfinite(points.time)
-    model = np.full(len(points.time), np.nan)
-    whole = TransitModel(points.time[finite], planet, points.exposure_s / DAY_S)
-    model[finite] = whole(solution.theta)
-    level, coefficients, _ = solution.problem.detrend(solution.theta)
-    return model, level + offered.columns @ coefficients
+    model = np.where(finite, 1.0, np.nan)
+    if found:
+        whole = TransitModel(points.time[finite], planet, points.exposure_s / DAY_S)
+        model[finite] = whole(night.best.theta)
+        level, coefficients, _ = night.best.problem.detrend(night.best.theta)
+    else:
+        flat = flat_problem(night.best)
+        level, _ = flat.solve(np.ones(len(flat.time)))
+        coefficients, _ = flat.noise.coefficients(flat.flux - level)
+    return model, level + night.trend.columns @ coefficients
 
 
 def _trend_note(offered: Trend, settings: FitSettings) -> str:

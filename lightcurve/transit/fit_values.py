@@ -41,20 +41,16 @@ def fit_to_json(
     Returns
     -------
     dict
-        Parameters by name, each a map of value, lower, upper (16 and 84 %) and unit; beside them
+        Parameters by name, each a map of value, lower, upper (16 and 84 %) and unit; without a
+        transit these are None, and those of the likeliest dip stand in ``unproven``. Beside them
         the statistics as numbers, named by ``statistics``; ``verdict`` and ``notes`` for people,
         and their parts (``verdict_finding``, ``remarks`` ...) for programs; ``covariates`` and
         ``planet``. A number that is not known is None.
     """
-    parameters = {
-        name: {
-            "value": _plain(p.value),
-            "lower": _plain(p.lower),
-            "upper": _plain(p.upper),
-            "unit": p.unit,
-        }
-        for name, p in fit.parameters.items()
-    }
+    unproven = {name: _entry(p) for name, p in fit.unproven.items()}
+    nothing = dict.fromkeys(("value", "lower", "upper"))
+    parameters = {name: {**entry, **nothing} for name, entry in unproven.items()}
+    parameters |= {name: _entry(p) for name, p in fit.parameters.items()}
     statistics = {
         name: int(value) if name in WHOLE and math.isfinite(value) else _plain(value)
         for name, value in fit.statistics.items()
@@ -70,6 +66,7 @@ def fit_to_json(
     }
     return {
         **parameters,
+        "unproven": unproven,
         **statistics,
         "statistics": list(statistics),
         "verdict": str(fit.verdict),
@@ -83,6 +80,11 @@ def fit_to_json(
         "planet": known,
         **(extra or {}),
     }
+
+
+def _entry(p: Parameter) -> dict[str, Any]:
+    limits = {"value": p.value, "lower": p.lower, "upper": p.upper}
+    return {**{name: _plain(number) for name, number in limits.items()}, "unit": p.unit}
 
 
 def _plain(value: float) -> float | None:
@@ -122,16 +124,8 @@ def fit_from_json(content: Mapping[str, Any], columns: Mapping[str, np.ndarray])
         When a value is missing or of another kind.
     """
     try:
-        parameters = {
-            name: Parameter(
-                _number(entry["value"]),
-                _number(entry["lower"]),
-                _number(entry["upper"]),
-                entry["unit"],
-            )
-            for name, entry in content.items()
-            if isinstance(entry, Mapping) and "unit" in entry
-        }
+        parameters = _read_parameters(content)
+        unproven = _read_parameters(content.get("unproven", content))
         numbers = [name for name, value in content.items() if isinstance(value, int | float)]
         told = content.get("statistics", [name for name in numbers if name not in OF_THE_RUN])
         statistics = {name: _number(content[name]) for name in told}
@@ -142,7 +136,7 @@ def fit_from_json(content: Mapping[str, Any], columns: Mapping[str, np.ndarray])
         msg = f"fit.json: not a fit of ours ({type(error).__name__}: {error})"
         raise InputError(msg) from error
     return TransitFit(
-        parameters=parameters,
+        parameters=parameters if verdict.found else {},
         model=columns["model"],
         trend=columns["trend"],
         residuals=columns["residual"],
@@ -154,7 +148,18 @@ def fit_from_json(content: Mapping[str, Any], columns: Mapping[str, np.ndarray])
         samples=None,
         sample_names=(),
         notes=notes,
+        unproven={} if verdict.found else unproven,
     )
+
+
+def _read_parameters(content: Mapping[str, Any]) -> dict[str, Parameter]:
+    return {
+        name: Parameter(
+            _number(entry["value"]), _number(entry["lower"]), _number(entry["upper"]), entry["unit"]
+        )
+        for name, entry in content.items()
+        if isinstance(entry, Mapping) and "unit" in entry
+    }
 
 
 def _read_notes(content: Mapping[str, Any]) -> tuple[Note, ...]:

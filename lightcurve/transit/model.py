@@ -25,6 +25,7 @@ DEFAULT_NM = 600.0
 NAMES = ("mid_time_bjd_tdb", "rp_over_rs", "a_over_rs", "impact_parameter", "q1", "q2")
 STEPS_PER_INGRESS = 12  # keeps the smearing of an exposure right to some 10 ppm
 MAX_SUPERSAMPLE = 31
+NUMERIC = 1e-6  # of a flux, or of a radius
 
 
 def limb_darkening_prior(
@@ -143,6 +144,10 @@ class TransitModel:
         if not self._set(theta):
             return np.full(len(self._model.t), np.nan)
         light: np.ndarray = self._model.light_curve(self._parameters)
+        if light.min() < -NUMERIC or light.max() > 1 + NUMERIC:
+            # Where the discs touch from within to the last digit, batman's integral diverges.
+            self._parameters.rp *= 1 + NUMERIC
+            light = self._model.light_curve(self._parameters)
         share = self.planet.dilution
         return light if share is None else 1 - share * (1 - light)
 

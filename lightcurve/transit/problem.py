@@ -16,6 +16,7 @@ B_ERROR = 0.10  # of the impact parameter, where it gives no error of the inclin
 MIN_WINDOW_DAYS = 0.02
 TAILS = 2.0  # degrees of freedom of Student's t: a size is known to a factor of three or so
 LOOSENINGS = 5
+MAX_RP = 1.5  # stellar radii: a brown dwarf beside a red dwarf is as large as its star
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +72,7 @@ def make_priors(planet: Planet, time: np.ndarray, filter_name: str | None = None
         centre=centre,
         width=np.array([np.inf, np.inf, a_err, b_err, q_width, q_width]),
         lower=np.array([prediction.mid - window, 0.0, max(1.01, a / 3), 0.0, 0.0, 0.0]),
-        upper=np.array([prediction.mid + window, 0.6, 3 * a, 1.6, 1.0, 1.0]),
+        upper=np.array([prediction.mid + window, MAX_RP, 3 * a, 1 + MAX_RP, 1.0, 1.0]),
         notes=notes,
     )
 

@@ -1,32 +1,21 @@
-"""How far a fit may be trusted: red noise, residuals, coverage, verdict, and derived numbers."""
+"""How far a fit may be trusted: red noise, residuals, coverage, and derived numbers."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
 
 from lightcurve.core.constants import DAY_S
-from lightcurve.core.data import About, Finding, Note, Parameter, Planet, Result, Severity, Verdict
+from lightcurve.core.data import Parameter, Planet
 from lightcurve.transit.ephemeris import Prediction, contact_duration
 from lightcurve.transit.model import NAMES, TransitModel
 
 __all__ = ["time_averaging"]
 
 RED_NOISE_MINUTES = (8.0, 40.0)
-FOUND_DELTA_BIC = 12.0
-FOUND_SIGMA = 4.0
-HINT_DELTA_BIC = 2.0
 FULL_COVERAGE = 0.9
-LATE_SIGMA = 3.0
-LATE_MINUTES = 30.0  # where the ephemeris has no error
 CONTACTS = {"ingress": "before", "egress": "after"}  # and where the baseline beyond it lies
-SIGMA = 5.0
-WIDTHS = (0.5, 0.75, 1.0, 1.25)  # of the transit's duration
-STEPS = 120  # middles tried
-MIN_INSIDE = 5
-MIN_OUTSIDE = 10
 UNITS = {
     "mid_time_bjd_tdb": "BJD_TDB",
     "rp_over_rs": "stellar radii",
@@ -132,12 +121,13 @@ def coverage(time: np.ndarray, mid: float, duration: float) -> dict[str, float]:
     of a sixth of it about first and fourth contact, within 1.5 cadences of a point;
     ``baseline_before_min`` and ``baseline_after_min``, minutes observed outside.
     """
-    if len(time) < 2 or not duration > 0:
+    steps = np.diff(np.unique(time))
+    if not steps.size or not duration > 0:
         names = ("transit", "ingress", "egress")
         sides = {f"baseline_{side}_min": 0.0 for side in CONTACTS.values()}
         return {f"coverage_{name}": 0.0 for name in names} | sides
     start, end, edge = mid - duration / 2, mid + duration / 2, duration / 12
-    reach = 1.5 * float(np.median(np.diff(time)))
+    reach = 1.5 * float(np.median(steps))
 
     def covered(first: float, last: float) -> float:
         grid = np.linspace(first, last, 200)
@@ -152,124 +142,6 @@ def coverage(time: np.ndarray, mid: float, duration: float) -> dict[str, float]:
         "baseline_before_min": float(max(0.0, start - time[0]) * 1440),
         "baseline_after_min": float(max(0.0, time[-1] - end) * 1440),
     }
-
-
-def judge(
-    delta_bic: float,
-    depth_sigma: float,
-    cover: dict[str, float],
-    prediction: Prediction,
-    time: np.ndarray,
-) -> Verdict:
-    """Judge what the night shows; absence only of a transit of which at least 90 % was observed.
-
-    delta_bic: BIC without minus BIC with transit, at errors that carry scatter and red noise.
-    depth_sigma: radius ratio squared over its error. cover: from `coverage` of the best transit.
-    """
-    if delta_bic > FOUND_DELTA_BIC and depth_sigma > FOUND_SIGMA:
-        missing = [name for name, side in CONTACTS.items() if not _whole(cover, name, side)]
-        if cover["coverage_transit"] >= FULL_COVERAGE and not missing:
-            whole = "observed from before ingress to after egress"
-            return Verdict(Finding.TRANSIT, whole, depth_sigma)
-        what = " and ".join(missing) + " missing" if missing else "gaps in it"
-        percent = min(99.0, 100 * cover["coverage_transit"])
-        return Verdict(Finding.PARTIAL, f"{percent:.0f} % observed, {what}", depth_sigma)
-    if delta_bic > HINT_DELTA_BIC and depth_sigma > FOUND_SIGMA / 2:
-        dip = f"a dip of {depth_sigma:.1f} sigma, not enough to call it a transit"
-        return Verdict(Finding.INCONCLUSIVE, dip, depth_sigma)
-    seen = coverage(time, prediction.mid, prediction.duration)["coverage_transit"]
-    if seen == 0:
-        return Verdict(Finding.NOT_OBSERVED, _miss(prediction, time))
-    if seen < FULL_COVERAGE:
-        part = f"none found, with {100 * seen:.0f} % of the predicted transit observed"
-        return Verdict(Finding.INCONCLUSIVE, part)
-    where = f"none found near the prediction {prediction.mid:.4f} (BJD_TDB)"
-    return Verdict(Finding.NONE, where)
-
-
-def timing_notes(verdict: Verdict, off: Parameter, prediction: Prediction) -> tuple[Note, ...]:
-    """Remark on a transit found at another time than predicted.
-
-    One where O-C (`off`, minutes) is more than three combined sigma, or more than 30 min where the
-    ephemeris has no error; else nothing.
-    """
-    if not verdict.found:
-        return ()
-    error = math.hypot((off.upper - off.lower) / 2, prediction.mid_err * 1440)
-    if abs(off.value) <= (LATE_SIGMA * error if math.isfinite(error) else LATE_MINUTES):
-        return ()
-    when = "late" if off.value > 0 else "early"
-    known = (
-        f"{abs(off.value) / error:.1f} sigma of both times together"
-        if math.isfinite(error)
-        else "the ephemeris gives no error"
-    )
-    text = (
-        f"the transit is {abs(off.value):.1f} min {when} of the ephemeris ({known}): is it the "
-        "right planet, are ephemeris and clock right, or is it no transit but a trend?"
-    )
-    return (Note(text, Severity.WARNING, About.TIMING),)
-
-
-def _whole(cover: dict[str, float], name: str, side: str) -> bool:
-    """Say whether ingress or egress was observed whole, with points outside of it."""
-    return cover[f"coverage_{name}"] >= FULL_COVERAGE and cover[f"baseline_{side}_min"] > 0
-
-
-def _miss(prediction: Prediction, time: np.ndarray) -> str:
-    """Say how the data miss the predicted transit."""
-    early, late = 1440 * (prediction.ingress - time[-1]), 1440 * (time[0] - prediction.egress)
-    if early > 0:
-        return f"the data end {early:.0f} min before the predicted ingress"
-    if late > 0:
-        return f"the data begin {late:.0f} min after the predicted egress"
-    return "the data have a gap over the whole predicted transit"
-
-
-def dip_notes(
-    verdict: Verdict, time: np.ndarray, residuals: np.ndarray, duration: float
-) -> tuple[Note, ...]:
-    """Remark on a dip elsewhere, deeper than five sigma, where no transit was found."""
-    if verdict.depth_sigma is not None:
-        return ()
-    mid, depth, error = find_dip(time, residuals, duration)
-    if not depth > SIGMA * error:
-        return ()
-    text = f"the curve dips by {100 * depth:.2f} % at {mid:.2f} (BJD_TDB): is the ephemeris right?"
-    results = {
-        "dip_depth_percent": Result(
-            100 * depth, "%", lower=100 * (depth - error), upper=100 * (depth + error)
-        ),
-        "dip_time_bjd_tdb": Result(mid, "BJD_TDB"),
-    }
-    return (Note(text, Severity.WARNING, About.DIP, results=results),)
-
-
-def find_dip(time: np.ndarray, flux: np.ndarray, duration: float) -> tuple[float, float, float]:
-    """Find the box that, beside a parabola, takes most of the scatter away: mid, depth and error.
-
-    Boxes are half to one and a quarter of the transit's duration long. The error is that of least
-    squares at the scatter about parabola and box, widened by the red noise that is left
-    (`red_noise_factor`). NaN where no box holds five points, with ten outside.
-    """
-    n = len(time)
-    basis = np.linalg.qr(np.vander(time - time.mean(), 3))[0]
-    best = (0.0, np.nan, np.nan, np.nan)
-    flat = flux - basis @ (basis.T @ flux)
-    for mid in np.linspace(time[0], time[-1], STEPS):
-        for width in WIDTHS:
-            box = (np.abs(time - mid) < width * duration / 2).astype(float)
-            if not MIN_INSIDE <= box.sum() <= n - MIN_OUTSIDE:
-                continue
-            box -= basis @ (basis.T @ box)
-            power = float(box @ box)
-            depth = -float(box @ flat) / power
-            gain = depth**2 * power  # by which the sum of squares falls
-            if depth > 0 and gain > best[0]:
-                left = flat + depth * box
-                noise = float(np.std(left)) * red_noise_factor(time, left)
-                best = (gain, float(mid), depth, noise / np.sqrt(power))
-    return best[1:]
 
 
 def summarise(samples: np.ndarray, planet: Planet, prediction: Prediction) -> dict[str, Parameter]:

@@ -17,6 +17,8 @@ MAX_POINTS = 600  # the covariance matrix grows with the square
 MIN_POINTS = 40
 AMPLITUDES = np.geomspace(0.1, 4.0, 20)  # of the white noise
 N_TIMES = 8
+FEW_AMPLITUDES, FEW_TIMES = np.geomspace(0.15, 4.0, 8), 5  # of the grid where shapes are looked for
+LARGE = 100.0  # of a logarithm of odds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,3 +154,96 @@ def _likelihood(
     absorbed = np.log(np.abs(np.diagonal(triangle, axis1=1, axis2=2))).sum(axis=1)
     level = rest / freedom
     return -(0.5 * determinant + absorbed + 0.5 * freedom * np.log(level)), level
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Amplitudes:
+    """How much of each of k shapes there is in a series, for g noises of a grid.
+
+    Noises are equally likely beforehand, the scale of each is free.
+    """
+
+    base: np.ndarray  # (g,) ln likelihood but for the residuals
+    freedom: float
+    rest: np.ndarray  # (g,) sum of squares without a shape
+    cross: np.ndarray  # (g, k)
+    power: np.ndarray  # (g, k)
+    unit: np.ndarray  # (n, k), whitened shapes of length 1 in the likeliest noise
+
+    def gains(self) -> np.ndarray:
+        """Twice the ln of how much likelier the data are with each shape than without, (k,).
+
+        With the amplitude that suits best, not below 0, and on the mean over all noises: as chi2
+        of one degree of freedom where there is no such shape.
+        """
+        best = np.maximum(self.cross, 0) ** 2 / np.where(self.power > 0, self.power, np.inf)
+        return 2 * (self._evidence(self.rest[:, None] - best) - self._evidence(self.rest[:, None]))
+
+    def estimate(self) -> np.ndarray:
+        """Amplitude of each shape, (k,), on the mean over all noises; 0 where nothing tells it."""
+        power = np.where(self.power > 0, self.power, np.inf)
+        rest = self.rest[:, None] - self.cross**2 / power
+        weight = self.base[:, None] - 0.5 * self.freedom * np.log(rest)
+        weight = np.exp(weight - weight.max(axis=0))
+        return np.sum(weight * self.cross / power, axis=0) / weight.sum(axis=0)
+
+    def odds(self, tried: np.ndarray) -> np.ndarray:
+        """How likely the data are with amplitudes (m,) of the shapes, over without: (m, k)."""
+        amplitude = tried[:, None, None]
+        rest = self.rest[:, None] + amplitude * (amplitude * self.power - 2 * self.cross)
+        ratio = self._evidence(rest) - self._evidence(self.rest[:, None])
+        return np.exp(np.minimum(ratio, LARGE))
+
+    def _evidence(self, rest: np.ndarray) -> np.ndarray:
+        """Ln of the mean likelihood over noises, with sums of squares (..., g, k): (..., k)."""
+        likelihood = self.base[:, None] - 0.5 * self.freedom * np.log(rest)
+        top = likelihood.max(axis=-2)
+        return top + np.log(np.mean(np.exp(likelihood - top[..., None, :]), axis=-2))
+
+
+def find_amplitudes(
+    time: np.ndarray,
+    values: np.ndarray,
+    errors: np.ndarray,
+    *,
+    free: np.ndarray,
+    held: np.ndarray,
+    shapes: np.ndarray,
+    longest_days: float,
+) -> Amplitudes:
+    """Look for shapes (n, k) in values at ascending times (n,), whatever the noise is.
+
+    errors: white noise, within some ten per cent. free: (n, p), columns of any size that lie
+    beneath; held: (n, q), columns held to 0, in units of their priors' sigma.
+    """
+    shortest = _shortest(time)
+    amplitude, tau = np.zeros(1), np.ones(1)
+    if shortest < longest_days:
+        grids = np.meshgrid(np.geomspace(shortest, longest_days, FEW_TIMES), FEW_AMPLITUDES)
+        tau, amplitude = (np.append(1.0, grids[0]), np.append(0.0, grids[1]))
+    scale = errors / np.median(errors)
+    free = _orthonormal(free / scale[:, None]) * scale[:, None]
+    design = free.shape[1] + held.shape[1]
+    system = np.column_stack([free, held, values, shapes])
+    prior = np.zeros((held.shape[1], system.shape[1]))
+    prior[:, free.shape[1] : design] = np.median(errors) * np.eye(len(prior))
+    whitened, determinant = _innovations(time, system, scale, amplitude, tau)
+    rows = np.broadcast_to(prior, (len(whitened), *prior.shape))
+    whitened = np.concatenate([whitened, rows], axis=1)
+    basis, triangle = np.linalg.qr(whitened[:, :, :design])
+    beside = whitened[:, :, design:]
+    beside = beside - basis @ (basis.transpose(0, 2, 1) @ beside)
+    data, whole = beside[:, :, 0], beside[:, :, 1:]
+    absorbed = np.log(np.abs(np.diagonal(triangle, axis1=1, axis2=2))).sum(axis=1)
+    freedom = float(len(time) - free.shape[1])
+    rest, power = np.sum(data**2, axis=1), np.sum(whole**2, axis=1)
+    base = -(0.5 * determinant + absorbed)
+    likeliest = int(np.argmax(base - 0.5 * freedom * np.log(rest)))
+    return Amplitudes(
+        base=base,
+        freedom=freedom,
+        rest=rest,
+        cross=np.einsum("gn,gnk->gk", data, whole),
+        power=power,
+        unit=whole[likeliest] / np.sqrt(np.maximum(power[likeliest], 1e-300)),
+    )

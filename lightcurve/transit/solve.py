@@ -25,6 +25,7 @@ LONGEST_DAYS = 0.1  # of red noise, where the known orbit does not transit
 TRANSIT_PARAMETERS = 2  # mid-time and radius ratio: the others lean on their priors
 MIN_LEFT = 12
 CLIP_SIGMA = 5.0
+DARK = 1e-6  # of the light: nothing is left of a trend in total eclipse
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,18 +61,22 @@ class Solution:
         return 1 + TRANSIT_PARAMETERS + self.problem.noise.freedom
 
 
+def flat_problem(solution: Solution) -> Problem:
+    """Take the transit out of a problem: of its trends, which multiply it, and their sizes."""
+    problem, noise = solution.problem, solution.problem.noise
+    trend = noise.trend / np.maximum(problem.model(solution.theta), DARK)[:, None]
+    flat = make_noise(noise.root, trend, noise.prior, noise.width)
+    return replace(problem, noise=flat.loosen(problem.flux, np.ones((len(trend), 1))))
+
+
 def gain_of_transit(solution: Solution) -> float:
     """Work out the BIC (Schwarz 1978) without the transit minus that with it, at the same noise.
 
     Both have the same trends with the same priors, and their coefficients integrated out: -2 ln of
     the ratio of marginal likelihoods, but for the transit's two parameters, which cost ln n each.
     """
-    problem, n = solution.problem, len(solution.problem.time)
-    trend = problem.noise.trend / problem.model(solution.theta)[:, None]
-    noise = make_noise(problem.noise.root, trend, problem.noise.prior, problem.noise.width)
-    flat = replace(problem, noise=noise)
-    flat = replace(problem, noise=noise.loosen(problem.flux, np.ones((n, 1))))
-    residuals = flat.solve(np.ones(n))[1]
+    n = len(solution.problem.time)
+    residuals = flat_problem(solution).solve(np.ones(n))[1]
     cost = TRANSIT_PARAMETERS * float(np.log(n))
     return float(residuals @ residuals) - solution.chi2 - solution.penalty - cost
 

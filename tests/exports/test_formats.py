@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import re
 from dataclasses import replace
 
@@ -103,7 +104,7 @@ def test_aavso_exoplanet_to_the_letter(submission):
 
 
 @pytest.mark.parametrize("finding", [Finding.NONE, Finding.NOT_OBSERVED, Finding.INCONCLUSIVE])
-def test_aavso_has_no_results_where_there_is_no_transit(submission, finding, caplog):
+def test_aavso_has_no_results_where_there_is_no_transit(submission, finding):
     verdict = Verdict(finding, "why")
     night = told(submission, notes="clear")
     night = replace(night, fit=replace(submission.fit, verdict=verdict))
@@ -111,7 +112,26 @@ def test_aavso_has_no_results_where_there_is_no_transit(submission, finding, cap
     assert aavso.write_exoplanet.validate(text) == []
     assert "\r\n#RESULTS=\r\n" in text
     assert f"\r\n#NOTES=clear; {verdict}\r\n" in text
-    assert str(verdict) in caplog.text
+
+
+@pytest.mark.parametrize("finding", [Finding.PARTIAL, Finding.ELSEWHERE])
+def test_aavso_notes_what_is_not_as_predicted(submission, finding):
+    verdict = Verdict(finding, "why")
+    night = replace(submission, fit=replace(submission.fit, verdict=verdict))
+    text = aavso.exoplanet_text(night)
+    assert "\r\n#RESULTS=\r\n" not in text
+    assert str(verdict) in text
+
+
+@pytest.mark.parametrize("kind", ["exoclock", "etd", "ecsv", "aavso-exoplanet"])
+def test_every_export_warns_of_a_night_without_a_transit(submission, kind, caplog, tmp_path):
+    export(kind, tmp_path, submission)
+    assert not caplog.records
+    verdict = Verdict(Finding.INCONCLUSIVE, "a dip of 3.1 sigma")
+    export(kind, tmp_path, replace(submission, fit=replace(submission.fit, verdict=verdict)))
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert str(verdict) in record.getMessage()
 
 
 def test_aavso_priors_have_every_digit(submission):

@@ -104,12 +104,12 @@ def _pulls(kind, seeds, settings=QUICK):
         points, theta, duration = hard_night(kind, seed, noise=0.0015)
         fit = fit_points(points, PLANET, settings=settings)
         truth = {"mid_time_bjd_tdb": theta[0], "rp_over_rs": theta[1], "duration_days": duration}
-        found = [fit.parameters[name] for name in truth]
+        found = [{**fit.unproven, **fit.parameters}[name] for name in truth]
         pulls = [
             (p.value - true) / ((p.upper - p.lower) / 2)
             for p, true in zip(found, truth.values(), strict=True)
         ]
-        rows.append([*pulls, fit.parameters["rp_over_rs"].value / theta[1]])
+        rows.append([*pulls, found[1].value / theta[1]])
     return np.array(rows)
 
 

@@ -335,9 +335,10 @@ class TransitFit(Tabular):
     ----------
     parameters : mapping of str to Parameter
         ``mid_time_bjd_tdb``, ``rp_over_rs``, ``a_over_rs``, ``impact_parameter``,
-        ``duration_days``, ``depth_percent`` ...
+        ``duration_days``, ``depth_percent`` ...; empty where no transit was found.
     model, trend, residuals : (n,) float arrays
-        Transit alone, systematics alone, and what is left, on the light curve's points.
+        Transit alone (1 where none was found), systematics alone, and what is left, on the light
+        curve's points.
     used : (n,) bool array
         Points that took part.
     statistics : mapping of str to float
@@ -347,6 +348,9 @@ class TransitFit(Tabular):
     influences : tuple of Influence
         What each of them does.
     samples : (n_sample, n_parameter) float array or None
+        None where no transit was found.
+    unproven : mapping of str to Parameter
+        The same parameters of the likeliest dip where no transit was found: no results.
     """
 
     parameters: Mapping[str, Parameter]
@@ -361,6 +365,7 @@ class TransitFit(Tabular):
     sample_names: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     influences: tuple[Influence, ...] = ()
+    unproven: Mapping[str, Parameter] = field(default_factory=dict)
 
     def to_table(self) -> Table:
         """Lay the parameters out, a row each: name, value, lower, upper, unit."""

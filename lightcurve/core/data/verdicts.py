@@ -137,6 +137,7 @@ class Finding(Enum):
 
     TRANSIT = "transit"
     PARTIAL = "partial transit"
+    ELSEWHERE = "transit at another time"
     NONE = "no transit"
     INCONCLUSIVE = "inconclusive"
     NOT_OBSERVED = "not observed"
@@ -169,13 +170,8 @@ class Verdict:
 
     @property
     def found(self) -> bool:
-        """Whether there is a transit, whole or in part."""
-        return self.finding in {Finding.TRANSIT, Finding.PARTIAL}
-
-    @property
-    def absent(self) -> bool:
-        """Whether there is no transit to be drawn or measured."""
-        return self.finding in {Finding.NONE, Finding.NOT_OBSERVED}
+        """Whether there is a transit, whole or in part: else nothing is drawn or told of one."""
+        return self.finding in {Finding.TRANSIT, Finding.PARTIAL, Finding.ELSEWHERE}
 
 
 class Trouble(Enum):

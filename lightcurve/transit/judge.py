@@ -1,0 +1,192 @@
+"""What a night shows of the transit that was looked for, and what its observer should know."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from lightcurve.core.data import About, Finding, Note, Parameter, Result, Severity, Verdict
+from lightcurve.transit.detect import LIMIT_SIGMA, Dip
+from lightcurve.transit.ephemeris import Prediction
+from lightcurve.transit.quality import CONTACTS, FULL_COVERAGE, coverage
+
+FALSE_ALARM = 3e-3  # how often noise alone may pass for a transit
+HINT = 0.05
+HINT_GAIN = 10.0  # of the BIC by the fitted transit, whose shape is freer
+ALIKE = (0.5, 2.0)  # predicted depths, within which a dip at another time is called a transit
+LATE_SIGMA = 3.0
+LATE_MINUTES = 30.0  # where the ephemeris has no error
+IN_HOURS = 120.0  # minutes, from which on hours are easier read
+
+
+@dataclass(frozen=True, slots=True)
+class Tests:
+    """What was found out about a predicted transit.
+
+    near, elsewhere : the likeliest dips where it was predicted, and in the whole night where that
+        one is no transit (None where it is).
+    gain : BIC without the best transit fitted near the prediction, less that with it.
+    limit : above which a depth is excluded, in predicted depths.
+    excluded : whether the predicted one is, with all that is not known of it.
+    depth : predicted, fraction of the light.
+    seen : fraction of it that was observed, by the points used.
+    """
+
+    prediction: Prediction
+    near: Dip
+    elsewhere: Dip | None
+    gain: float
+    limit: float
+    excluded: bool
+    depth: float
+    seen: float
+
+    @property
+    def is_near(self) -> bool:
+        """Whether a transit was found where it was predicted."""
+        return self.near.chance < FALSE_ALARM
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether one as deep as predicted was found, but at another time."""
+        dip = self.elsewhere
+        if self.is_near or dip is None or dip.chance >= FALSE_ALARM:
+            return False
+        return ALIKE[0] < dip.amplitude < ALIKE[1]
+
+    @property
+    def dip(self) -> Dip:
+        """The dip that the night is fitted with."""
+        return self.elsewhere if self.is_elsewhere and self.elsewhere else self.near
+
+    def numbers(self) -> dict[str, float]:
+        """List them by their names in fit.json."""
+        return {
+            "amplitude_over_predicted": self.dip.amplitude,
+            "amplitude_over_predicted_err": self.dip.error,
+            "false_alarm_probability": self.dip.chance,
+            "predicted_depth_percent": 100 * self.depth,
+            "depth_limit_percent": 100 * self.depth * self.limit,
+        }
+
+
+def judge(tests: Tests, cover: dict[str, float], time: np.ndarray) -> Verdict:
+    """Judge what the night shows; cover: from `coverage` of the transit that was fitted."""
+    if tests.is_near or tests.is_elsewhere:
+        return _presence(tests, cover)
+    if tests.seen == 0:
+        return Verdict(Finding.NOT_OBSERVED, _miss(tests.prediction, time))
+    return _absence(tests)
+
+
+def _absence(tests: Tests) -> Verdict:
+    """Say whether a transit that was observed, and not found, is excluded."""
+    near, sensitivity = tests.near, _sensitivity(tests)
+    if near.chance < HINT:
+        dip = f"a dip of {near.sigma:.1f} sigma, not enough to call it a transit"
+        return Verdict(Finding.INCONCLUSIVE, f"{dip}; {sensitivity}", near.sigma)
+    if tests.gain > HINT_GAIN:
+        dip = "a dip, of another shape than predicted or no more than a wander"
+        return Verdict(Finding.INCONCLUSIVE, f"{dip}; {sensitivity}", near.sigma)
+    if tests.seen < FULL_COVERAGE:
+        part = f"none found, with {100 * tests.seen:.0f} % of the predicted transit observed"
+        return Verdict(Finding.INCONCLUSIVE, part)
+    if tests.excluded:
+        where = f"none near the prediction {tests.prediction.mid:.4f} (BJD_TDB)"
+        return Verdict(Finding.NONE, f"{where}; {sensitivity}")
+    return Verdict(Finding.INCONCLUSIVE, f"none found; {sensitivity}")
+
+
+def _presence(tests: Tests, cover: dict[str, float]) -> Verdict:
+    """Say how much of a transit that was found was observed, and whether it is where it should."""
+    missing = [name for name, side in CONTACTS.items() if not _whole(cover, name, side)]
+    whole = cover["coverage_transit"] >= FULL_COVERAGE and not missing
+    what = " and ".join(missing) + " missing" if missing else "gaps in it"
+    percent = min(99.0, 100 * cover["coverage_transit"])
+    part = f"{percent:.0f} % observed, {what}"
+    if whole:
+        part = "observed from before ingress to after egress"
+    if tests.is_elsewhere:
+        off = _off((tests.dip.mid - tests.prediction.mid) * 1440)
+        return Verdict(Finding.ELSEWHERE, f"{off} of the ephemeris, {part}", tests.dip.sigma)
+    finding = Finding.TRANSIT if whole else Finding.PARTIAL
+    return Verdict(finding, part, tests.dip.sigma)
+
+
+def _sensitivity(tests: Tests) -> str:
+    """Say what depth would have been seen."""
+    depth, limit = 100 * tests.depth, 100 * tests.depth * tests.limit
+    if not math.isfinite(limit):
+        return f"no depth is excluded (predicted: {depth:.2g} %)"
+    excluded = f"depths above {limit:.2g} % are excluded ({LIMIT_SIGMA:g} sigma)"
+    return f"{excluded}, predicted is {depth:.2g} %"
+
+
+def _off(minutes: float) -> str:
+    """Say how late or early."""
+    when = "late" if minutes > 0 else "early"
+    size = abs(minutes)
+    return f"{size / 60:.1f} h {when}" if size > IN_HOURS else f"{size:.1f} min {when}"
+
+
+def _whole(cover: dict[str, float], name: str, side: str) -> bool:
+    """Say whether ingress or egress was observed whole, with points outside of it."""
+    return cover[f"coverage_{name}"] >= FULL_COVERAGE and cover[f"baseline_{side}_min"] > 0
+
+
+def _miss(prediction: Prediction, time: np.ndarray) -> str:
+    """Say how the data miss the predicted transit."""
+    early, late = 1440 * (prediction.ingress - time[-1]), 1440 * (time[0] - prediction.egress)
+    if early > 0:
+        return f"the data end {early:.0f} min before the predicted ingress"
+    if late > 0:
+        return f"the data begin {late:.0f} min after the predicted egress"
+    before, after = time[time < prediction.ingress], time[time > prediction.egress]
+    return (
+        f"the data have a gap of {1440 * (after[0] - before[-1]):.0f} min over the whole predicted "
+        "transit"
+    )
+
+
+def seen_of(prediction: Prediction, time: np.ndarray) -> float:
+    """Work out the fraction of the predicted transit that was observed at times (n,)."""
+    return coverage(time, prediction.mid, prediction.duration)["coverage_transit"]
+
+
+def timing_notes(verdict: Verdict, off: Parameter, prediction: Prediction) -> tuple[Note, ...]:
+    """Remark on a transit found at another time than predicted.
+
+    One where O-C (`off`, minutes) is more than three combined sigma, or more than 30 min where the
+    ephemeris has no error; else nothing.
+    """
+    if not verdict.found:
+        return ()
+    error = math.hypot((off.upper - off.lower) / 2, prediction.mid_err * 1440)
+    if abs(off.value) <= (LATE_SIGMA * error if math.isfinite(error) else LATE_MINUTES):
+        return ()
+    known = (
+        f"{abs(off.value) / error:.1f} sigma of both times together"
+        if math.isfinite(error)
+        else "the ephemeris gives no error"
+    )
+    text = (
+        f"the transit is {_off(off.value)} of the ephemeris ({known}): is it the "
+        "right planet, are ephemeris and clock right, or is it no transit but a trend?"
+    )
+    return (Note(text, Severity.WARNING, About.TIMING),)
+
+
+def dip_notes(tests: Tests) -> tuple[Note, ...]:
+    """Remark on a dip at another time that is too deep or too shallow to be the transit."""
+    dip = tests.elsewhere
+    if dip is None or tests.is_elsewhere or dip.chance >= FALSE_ALARM:
+        return ()
+    depth, error = 100 * tests.depth * dip.amplitude, 100 * tests.depth * dip.error
+    text = f"the curve dips by {depth:.2f} % at {dip.mid:.2f} (BJD_TDB): is the ephemeris right?"
+    results = {
+        "dip_depth_percent": Result(depth, "%", lower=depth - error, upper=depth + error),
+        "dip_time_bjd_tdb": Result(dip.mid, "BJD_TDB"),
+    }
+    return (Note(text, Severity.WARNING, About.DIP, results=results),)
