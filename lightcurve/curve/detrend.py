@@ -64,20 +64,18 @@ def scintillation(
     return np.sqrt(variance)
 
 
-def clipped_scatter(
-    values: np.ndarray, clip: float = 4.0, *, fitted: int = 1, few: int = FEW
-) -> float:
+def clipped_scatter(values: np.ndarray, clip: float = 4.0, *, fitted: int = 1) -> float:
     """Work out the standard deviation of what lies within `clip` robust ones of the median.
 
     NaN are left out. fitted: coefficients of what was taken off the values, the level counted: a
     series that hugs its own fit is not quiet. NaN with fewer than two values more than these. Of
-    fewer than `few` nothing is clipped. Half as noisy as `robust_scatter`.
+    fewer than 20 nothing is clipped. Half as noisy as `robust_scatter`.
     """
     values = np.asarray(values, dtype=float)
     values = values[np.isfinite(values)]
     if len(values) < fitted + 2:
         return float("nan")
-    if len(values) >= few:
+    if len(values) >= FEW:
         sigma = robust_scatter(values)
         if not sigma > 0:
             return sigma

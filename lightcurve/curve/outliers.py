@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lightcurve.core.robust import RUN, without_runs
-from lightcurve.curve.detrend import clipped_scatter
+from lightcurve.core.robust import RUN, robust_scatter, without_runs
+from lightcurve.curve.detrend import FEW, clipped_scatter
 
 OUTLIER_SIGMA = 4.5  # off the line through both sides: by noise alone one point in 150,000
 EXPLAINED_SIGMA = 2.2  # nearer than this to any of the other models a point is no outlier
@@ -43,8 +43,11 @@ def mark_outliers(time: np.ndarray, flux: np.ndarray, error: np.ndarray) -> np.n
     if len(rows) < EACH_SIDE:
         return wild
     # Blind to slopes, and clipped closely: an outlier must not widen what it is measured by.
-    bends = clipped_scatter(np.diff(flux[rows], n=2), CLIP, few=0) / np.sqrt(6)
-    scatter = max(float(np.nan_to_num(bends)), 1e-9)
+    bends = np.diff(flux[rows], n=2) / np.sqrt(6)
+    # Of few, what is clipped leaves too little: they lie about 0, which is known.
+    few = len(bends) < FEW
+    scatter = robust_scatter(bends, about=0.0) if few else clipped_scatter(bends, CLIP)
+    scatter = max(float(np.nan_to_num(scatter)), 1e-9)
     series = _Series(time[rows], flux[rows], np.fmax(scatter, error[rows]))
     found = np.zeros(len(rows), dtype=bool)
     for _ in range(PASSES):  # wild points found are no neighbours in the next

@@ -124,6 +124,31 @@ def test_the_last_points_of_a_rising_star_are_none(n: int) -> None:
                 assert not mark_outliers(np.arange(n) / 500, flux, np.full(n, noise)).any()
 
 
+@pytest.mark.parametrize("n", [5, 6, 8, 12])
+def test_a_short_series_has_none_by_chance_whatever_its_errors_say(n: int) -> None:
+    """Of three bends the median deviation may be next to nothing."""
+    rng = np.random.default_rng(14)
+    found = sum(
+        mark_outliers(
+            np.arange(n) / 500, 1 + NOISE * rng.normal(size=n), np.full(n, NOISE / 5)
+        ).sum()
+        for _ in range(300)
+    )
+    assert found <= 0.003 * 300 * n
+    star = np.array([0.9885, 1.0, 1.0021, 0.9879, 1.0148])  # beside WW CrA, five frames of 1.2 %
+    assert not mark_outliers(np.arange(5) / 500, star, np.full(5, 0.003)).any()
+
+
+@pytest.mark.parametrize("n", [12, 16, 20])
+def test_a_cosmic_ray_in_a_short_series_is_found(n: int) -> None:
+    rng, hits = np.random.default_rng(15), 0
+    for _ in range(100):
+        flux, place = 1 + NOISE * rng.normal(size=n), rng.integers(1, n - 1)
+        flux[place] += 15 * NOISE
+        hits += marked(flux)[place]
+    assert hits >= 90
+
+
 def test_three_in_a_row_are_none_and_two_are() -> None:
     rng = np.random.default_rng(9)
     for size, expected in ((1, 1), (2, 2), (3, 0), (4, 0)):
