@@ -24,6 +24,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -202,8 +203,11 @@ def run(jobs: Sequence[Job], lines: Path, workers: int) -> None:
     start = time.perf_counter()
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # each child has one core
     context = multiprocessing.get_context("spawn")
-    with context.Pool(workers, maxtasksperchild=40) as pool, lines.open("a") as file:
-        for n, row in enumerate(pool.imap_unordered(in_child, left), 1):
+    pool = ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=40)
+    with pool, lines.open("a") as file:
+        file.write("\n")  # after a line that was cut short
+        for n, done in enumerate(as_completed([pool.submit(in_child, job) for job in left]), 1):
+            row = done.result()
             file.write(json.dumps(row) + "\n")
             file.flush()
             spent = time.perf_counter() - start
@@ -213,9 +217,9 @@ def run(jobs: Sequence[Job], lines: Path, workers: int) -> None:
 
 
 def read(lines: Path) -> list[Row]:
-    if not lines.is_file():
-        return []
-    return [json.loads(line) for line in lines.read_text().splitlines() if line.strip()]
+    """Read the nights that were done; a line cut short by an interruption is none."""
+    text = lines.read_text() if lines.is_file() else ""
+    return [json.loads(line) for line in text.splitlines() if line.endswith("}")]
 
 
 # The table
@@ -348,7 +352,8 @@ def main() -> None:
         if number < counts[renderer]
     ]
     lines = options.out / "nights.jsonl"
-    run(jobs, lines, options.jobs)
+    if jobs:
+        run(jobs, lines, options.jobs)
     write_tables(lines, options.page)
 
 
