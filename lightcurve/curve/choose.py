@@ -31,7 +31,7 @@ from lightcurve.curve.aperture import Slice, frame_radius, list_apertures, take_
 from lightcurve.curve.blend import Blend
 from lightcurve.curve.candidates import Candidates, cover, pick_candidates, take_present
 from lightcurve.curve.check import judge_check, measure_drift
-from lightcurve.curve.detrend import design_matrix
+from lightcurve.curve.detrend import column_median, design_matrix
 from lightcurve.curve.ensemble import Ensemble, build_ensemble, relative_flux, take_members
 from lightcurve.curve.outliers import mark_outliers
 from lightcurve.curve.worth import Question, ask, is_quieter
@@ -39,6 +39,7 @@ from lightcurve.curve.worth import Question, ask, is_quieter
 __all__ = ["MIN_POINTS", "choose_curve", "star_curves"]
 
 CLOUD_FRACTION = 0.6  # of the light expected at that airmass
+CONSIDERED = 2  # times as many comparison stars as are used at most: fainter ones weigh less
 LADDER = (1, 2, 3, 4, 6, 8, 11, 15, 20, 30, 50, 100)
 MIN_POINTS = 5  # good measurements of the target, for a light curve at all
 MIN_OUTSIDE = 10  # outside the predicted transit, for a scatter to be measured there
@@ -178,6 +179,8 @@ def try_aperture(search: Search, aperture: Aperture) -> list[Option]:
     rows = take_present(piece, candidates.rows, steady=steady)
     if not len(rows) or piece.good[:, 0].sum() < MIN_POINTS:
         return []
+    if not candidates.forced:
+        rows = _promising(piece, rows, CONSIDERED * search.settings.stars.max_comparisons)
     ensemble = join_stars(piece, rows, search.settings.weights, search.question.design)
     present = ensemble.used & piece.good[:, :1]
     order = np.argsort(-_worth(ensemble, present), kind="stable")
@@ -199,6 +202,20 @@ def try_aperture(search: Search, aperture: Aperture) -> list[Option]:
             scatter = search.question.noise(ratio).point
             options.append(Option(aperture, tuple(rows[members].tolist()), error / share, scatter))
     return options
+
+
+def _promising(piece: Slice, rows: np.ndarray, most: int) -> np.ndarray:
+    """Keep the stars whose errors foretell most weight, and those that frames cannot do without."""
+    if len(rows) <= most:
+        return rows
+    present = piece.good[:, rows] & piece.good[:, :1]
+    error = np.full(present.shape, np.nan)
+    error[present] = (piece.flux_err[:, rows] / np.where(present, piece.flux[:, rows], 1.0))[
+        present
+    ]
+    weight = present.mean(axis=0) / column_median(error) ** 2
+    order = np.argsort(-np.nan_to_num(weight), kind="stable")
+    return rows[np.sort(cover(present, order[:most], order))]
 
 
 def _sizes(most: int, *, forced: bool) -> list[int]:

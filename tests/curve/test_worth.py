@@ -208,3 +208,13 @@ def test_points_a_night_apart_tell_no_noise():
     recipe = choose_curve(cube, DEFAULT).recipe
     assert len(recipe.comparison_rows) == DEFAULT.stars.max_comparisons
     assert 4.0 <= recipe.radius_px <= 8.0
+
+
+def test_a_rich_field_loses_no_frame_to_the_many_stars_that_are_left_out():
+    """The faintest of 90 stars alone is there in three frames."""
+    cube = _night(10, n_stars=91)
+    faintest = int(np.argmin(cube.plan.flux_ref[1:])) + 1
+    others = [row for row in range(1, 91) if row != faintest]
+    curve = choose_curve(_without(cube, np.array([5, 6, 110]), others), DEFAULT)
+    assert np.isfinite(curve.flux).all()
+    assert faintest in curve.recipe.comparison_rows
