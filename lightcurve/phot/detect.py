@@ -46,8 +46,8 @@ HALF_BOX = 5
 SPIKE_SIGMA = 3.0  # noise beside a peak that is allowed for: faint stars are no spikes
 NARROWEST_SIGMA = 0.4  # px; a narrower kernel is a single pixel
 JUDGED = 20  # brightest stars that tell whether they are compact
-# Of the light within 6.5 px, that within 4: of a Gaussian of FWHM 5.8 px, where the filter begins
-# to lose; of a line, as of a thin ring or a trail, it is 4 / 6.5 and a little more with the noise.
+# Of the light within 6.5 px, that within 4: of a line, as of a thin ring or a trail, it is 4 / 6.5
+# and a little more with noise. Round stars are taken as they are to a FWHM of 7 px, others to 6.
 COMPACT = 0.74
 CLEARLY = 0.2
 # Peaks that settle on places so near, in pixels, are pieces of one star.
