@@ -15,8 +15,12 @@ from lightcurve.calib.combine import open_rows, rows_of
 from lightcurve.core.errors import FrameError
 from lightcurve.core.robust import median_error, robust_scatter
 
-FRAMES = 15  # spread over the night
-FEWEST = 5  # a star that drifts, or a cosmic ray, is not in the same pixel of all of them
+__all__ = ["frames_looked_at"]
+
+# Looked at: so many as there are, spread over the night. While it grows, others are looked at only
+# each time it has doubled, and what was measured meanwhile stays as it is.
+FRAMES = (15, 8, 5)
+FEWEST = FRAMES[-1]  # a star that drifts, or a cosmic ray, is not in the same pixel of all of them
 N_SIGMA = 5.0  # in each frame; less harms nobody
 # Light of the four pixels around, of that in the middle: a star has 0.2 and more if its FWHM is
 # over 1.2 px, a pixel with a current of its own has none, whatever the mount does.
@@ -100,7 +104,7 @@ def _blocks(
     paths: Sequence[Path], shape: tuple[int, int]
 ) -> Iterator[tuple[slice, slice, np.ndarray, list[str]]]:
     """Yield rows of the frame, where these stand in a block of frames, and that (n, ny, nx)."""
-    picked = paths if len(paths) <= FRAMES else [paths[k] for k in _spread(len(paths))]
+    picked = frames_looked_at(paths)
     with tempfile.TemporaryDirectory(prefix="lightcurve-") as spill, ExitStack() as stack:
         readers, names = [], []
         for path in picked:
@@ -121,8 +125,17 @@ def _blocks(
             yield rows, slice(rows.start - first, rows.stop - first), block, names
 
 
-def _spread(n: int) -> np.ndarray:
-    return np.linspace(0, n - 1, FRAMES).astype(int)
+def frames_looked_at(paths: Sequence[Path]) -> Sequence[Path]:
+    """Pick the light frames that tell of warm pixels: the first, and others at even steps.
+
+    paths: in order of time.
+    Of n frames those up to half of the night at least; the same ones until the night has doubled.
+    """
+    wanted = next((n for n in FRAMES if n <= len(paths)), 0)
+    step = 1
+    while wanted and 2 * step * (wanted - 1) < len(paths):
+        step *= 2
+    return paths[: step * wanted : step][:wanted]
 
 
 def _excess(raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

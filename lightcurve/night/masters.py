@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lightcurve.calib.master_files import load_masters, write_masters
 from lightcurve.calib.masters import build_masters
+from lightcurve.calib.warm import frames_looked_at
 from lightcurve.core.constants import __version__
 from lightcurve.core.data import CALIBRATION, Exposure, FrameKind, Masters, Style
 from lightcurve.core.errors import LightcurveError
@@ -40,7 +41,7 @@ def make_masters(
     groups = {kind: [(e.path, e.exposure) for e in inventory.used(kind)] for kind in CALIBRATION}
     light = lights[0].exposure
     paths = [entry.path for entry in lights]
-    made_of = _what_they_hang_on(groups, lights[0], settings)
+    made_of = _what_they_hang_on(groups, lights[0], paths, settings)
     masters = _of_an_earlier_run(folder, made_of)
     if masters is None:
         masters = build_masters(
@@ -67,8 +68,14 @@ def _tells_warm(settings: Settings) -> bool:
     return settings.calibration.warm_from_lights and settings.apertures.style != Style.AIJ
 
 
-def _what_they_hang_on(groups: Groups, light: Entry, settings: Settings) -> str:
-    """Digest the frames combined, the light frame they have to fit, and the settings."""
+def _what_they_hang_on(
+    groups: Groups, light: Entry, paths: Sequence[Path], settings: Settings
+) -> str:
+    """Digest the frames combined, the light frame they have to fit, and the settings.
+
+    paths: of all light frames, some of which tell of warm pixels.
+    """
+    told_by = frames_looked_at(paths) if _tells_warm(settings) else ()
     files = tuple(
         (kind, path.name, file_state(stored_in(path)))
         for kind, group in groups.items()
@@ -82,7 +89,7 @@ def _what_they_hang_on(groups: Groups, light: Entry, settings: Settings) -> str:
             (light.path.name, file_state(stored_in(light.path))),
             tuple(getattr(light.exposure, name) for name in MATCHED),
             settings.calibration.model_dump_json(),
-            _tells_warm(settings),
+            tuple((path.name, file_state(stored_in(path))) for path in told_by),
             file_state(own_map) if own_map else "",
         )
     )

@@ -7,7 +7,7 @@ import pytest
 from astropy.io import fits
 
 from lightcurve.calib.masters import build_masters
-from lightcurve.calib.warm import FEWEST, warm_of_lights
+from lightcurve.calib.warm import FEWEST, frames_looked_at, warm_of_lights
 from lightcurve.core.data import Exposure, Severity
 from lightcurve.core.flags import PixelFlag
 from lightcurve.core.settings import CalibrationSettings
@@ -119,3 +119,12 @@ def test_darks_of_another_temperature_are_scaled_to_the_lights(share, drift, tmp
     told = [note for note in masters.notes if note.severity is Severity.WARNING]
     assert bool(told) == (share != 1.0)
     assert np.median(masters.dark[warm == 0]) == pytest.approx(500, abs=2)
+
+
+def test_a_night_that_grows_is_looked_at_anew_only_as_it_doubles():
+    looked_at = [tuple(frames_looked_at(range(n))) for n in range(200)]
+    assert not any(looked_at[:5])
+    assert len(set(looked_at[5:])) == 6  # from 5, 8, 15, 29, 57 and 113 on
+    for n in range(15, 200):
+        assert len(looked_at[n]) == 15
+        assert looked_at[n][-1] >= n // 2 - 1
