@@ -10,7 +10,7 @@ import numpy as np
 from lightcurve.core.constants import DAY_S
 from lightcurve.core.data import About, Dilution, LightCurve, Note, Planet, Severity, TransitFit
 from lightcurve.core.errors import FitError
-from lightcurve.core.flags import Flag
+from lightcurve.core.flags import NO_POINT
 from lightcurve.core.settings import FitSettings
 from lightcurve.transit.detect import Dip, Search, predicted_shape
 from lightcurve.transit.ephemeris import Prediction, impact_parameter, predict_transit
@@ -42,9 +42,6 @@ from lightcurve.transit.trend import Trend
 __all__ = ["fit_transit"]
 
 log = logging.getLogger(__name__)
-LEFT_OUT = (
-    Flag.EDGE | Flag.SATURATED | Flag.NEGATIVE_FLUX | Flag.CLOUD | Flag.OUTLIER | Flag.NOT_MEASURED
-)
 MIN_POINTS = 12
 UNDILUTED = 0.998  # a depth 0.2 % too small is no error that a night could show
 CHANGING = 0.002  # of the light, from frame to frame: the size of a shallow transit
@@ -67,7 +64,7 @@ def fit_transit(
     Parameters
     ----------
     light_curve : LightCurve
-        Points flagged as cloud, outlier, saturated, at the edge or not measured take no part.
+        Points with a flag of `NO_POINT` take no part.
     exposure_s : float or None
         The model is averaged over it; where it is not known it is not, and a note says so.
     filter_name : str, optional
@@ -82,7 +79,7 @@ def fit_transit(
     FitError
         As `fit_points`.
     """
-    good = (light_curve.flags & int(LEFT_OUT)) == 0
+    good = (light_curve.flags & int(NO_POINT)) == 0
     planet = diluted(planet, light_curve.dilution)
     points = Points(
         time=light_curve.bjd_tdb,

@@ -21,7 +21,7 @@ from lightcurve.core.data import (
     Verdict,
 )
 from lightcurve.core.errors import FitError, InputError
-from lightcurve.core.flags import Flag
+from lightcurve.core.flags import NO_POINT, Flag
 from lightcurve.core.settings import FitSettings
 from lightcurve.night import fit_products as transit_products
 from lightcurve.transit.ephemeris import make_planet, predict_transit
@@ -199,7 +199,8 @@ def test_flags_and_wild_points_take_no_part():
     flux[20] = 1.5
     flux[30] = np.nan
     flags = np.zeros(150, dtype=np.uint16)
-    flags[40:50] = Flag.CLOUD
+    flags[40:50] = [flag for flag in Flag if flag & NO_POINT]
+    flags[60:62] = [Flag.MENDED, Flag.NO_CENTROID]
     curve = LightCurve(
         file=np.array(["x"] * 150), jd_utc=points.time, bjd_tdb=points.time, flux=flux,
         flux_err=points.flux_err, target_flux=flux, comparison_flux=flux, flags=flags,
@@ -209,6 +210,7 @@ def test_flags_and_wild_points_take_no_part():
     assert not fit.used[20]
     assert not fit.used[30]
     assert not fit.used[40:50].any()
+    assert fit.used[60:62].all()
     assert fit.used.sum() == 138
     assert np.isfinite(fit.model).all()
     assert np.isnan(fit.residuals[30])
