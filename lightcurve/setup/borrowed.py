@@ -13,7 +13,7 @@ from lightcurve.core.errors import LightcurveError, RegistrationError, SolveErro
 from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Entry
 from lightcurve.frames.read import read_frame
-from lightcurve.phot.detect import detect
+from lightcurve.setup.colour import split
 from lightcurve.setup.solving import Sample, request_for, solve_frame, spread
 from lightcurve.setup.target import Target
 
@@ -77,8 +77,8 @@ def _placed(
     place = target.ra_deg, target.dec_deg
     for entry in spread(others):
         try:
-            frame = reduce_frame(read_frame(entry.path, settings=settings), None)
-            stars = detect(frame.pixels, frame.bad)
+            whole = reduce_frame(read_frame(entry.path, settings=settings), None)
+            frame, stars = split(whole, settings, saturation_adu=whole.exposure.saturation_adu)
             request = request_for(frame, stars, settings.solve, place)
             solution = solve_frame(request, settings.solve)
         except LightcurveError as error:
