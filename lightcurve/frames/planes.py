@@ -38,7 +38,9 @@ TABLE_CLOCKS = (
     "MJD-OBS",
     "MJD",
 )
-COLOURS = 4  # planes: so many and fewer are colours, unless the header has a word of their times
+MOST_COLOURS = (
+    4  # planes: so many and fewer are colours, unless the header has a word of their times
+)
 _RATES = frozenset({"FRATE", "FPS", "FRAMERAT", "FRMRATE"})  # frames a second
 # What is said of the cube and not of one of its frames.
 _OF_THE_WHOLE = {
@@ -68,7 +70,7 @@ def count_planes(cards: Cards) -> int:
     lengths = [int(number(cards[f"{prefix}NAXIS{k}"].text) or 0)
                for k in range(1, 10) if f"{prefix}NAXIS{k}" in cards]  # fmt: skip
     planes = prod(lengths[2:]) if len(lengths) > 2 else 1
-    if planes > COLOURS and not (lengths[0] <= COLOURS < min(lengths[1:])):
+    if planes > MOST_COLOURS and not (lengths[0] <= MOST_COLOURS < min(lengths[1:])):
         return planes
     return planes if planes > 1 and _said_cadence(cards) else 1
 

@@ -86,6 +86,8 @@ def in_counts(
     if unit.rate and exposure.exposure_s:
         factor = exposure.exposure_s
         note = f"{unit.source} = {unit.text}: taken times the {factor:g} s exposed"
+    elif unit.rate:
+        note = f"{unit.source} = {unit.text}: no exposure is known, its numbers are taken as counts"
     if unit.counts_per_unit != 1:
         factor *= unit.counts_per_unit
         note = f"{unit.source} = {unit.text}: taken times {factor:.6g} for counts"

@@ -55,6 +55,16 @@ def test_signal_to_noise_is_that_of_the_photons(form, counts, tmp_path):
     assert np.allclose(electrons, counts * GAIN, rtol=1e-5)
 
 
+def test_a_rate_without_an_exposure_is_told(counts, tmp_path):
+    """Counts of a second they stay, and whoever reads the frame is warned."""
+    path = stored(tmp_path / "a.fits", counts.astype(np.float32), BUNIT="adu/s")
+    with fits.open(path, mode="update") as hdus:
+        del hdus[0].header["EXPTIME"]
+    frame = read_frame(path, need_time=False)
+    assert np.array_equal(frame.pixels, counts.astype(np.float32))
+    assert any("adu/s" in text for text in frame.exposure.warnings)
+
+
 @pytest.mark.parametrize("scale", [1.0, 1e-2, 1e-4, 1e3])
 def test_the_same_stars_are_found_at_any_scale(scale, counts):
     smooth = counts + np.random.default_rng(1).uniform(-0.5, 0.5, counts.shape)  # no whole numbers
