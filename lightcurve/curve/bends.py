@@ -13,7 +13,7 @@ from lightcurve.curve.detrend import column_median
 
 MOST = 1000  # triples: a variance known to 6 %
 BEND = np.array([1.0, -2.0, 1.0])  # of three frames in a row
-PER_BEND = 35 / 9  # variance of a mean square of overlapping bends, times their number, over its 2
+PER_BEND = 35 / 9  # relative variance of a mean square of overlapping bends, times their number
 LONG_STEP = 3.0  # in cadences: beyond it three frames are no neighbours
 CLIP = 16.0  # a bend of four sigma
 
@@ -32,6 +32,15 @@ def neighbours(time: np.ndarray) -> np.ndarray:
     if len(first) > MOST:
         first = first[np.linspace(0, len(first) - 1, MOST).astype(int)]
     return first + np.arange(3)[:, None]
+
+
+def bend_squares(values: np.ndarray, variance: np.ndarray, triples: np.ndarray) -> np.ndarray:
+    """Square of each bend over what is expected of it, (n,) or (n, n_star).
+
+    values, variance: (n_frame,) or (n_frame, n_star). triples: (3, n) int array, of `neighbours`.
+    """
+    bend = np.tensordot(BEND, values[triples], axes=1)
+    return bend**2 / np.tensordot(BEND**2, variance[triples], axes=1)
 
 
 def measure_excess(
@@ -62,8 +71,7 @@ def measure_excess(
         residual = relative / mean
         of_mean = (h**2 * np.nan_to_num(variance)).sum(axis=1, keepdims=True)
         expected = variance * (1 - 2 * h) + of_mean
-        bend = np.einsum("t,tns->ns", BEND, residual[triples])
-        square = bend**2 / np.einsum("t,tns->ns", BEND**2, expected[triples])
+        square = bend_squares(residual, expected, triples)
     # Alone in its frame a star is its own mean, and tells nothing.
     square[~np.isfinite(square)] = np.nan
     usual = MAD_TO_SIGMA**2 * column_median(square)

@@ -13,15 +13,12 @@ import numpy as np
 
 from lightcurve.core.constants import FWHM_PER_SIGMA
 from lightcurve.core.data import Dilution, Measurements, StarRole
-from lightcurve.core.flags import Flag
+from lightcurve.core.flags import UNUSABLE
 from lightcurve.core.robust import robust_scatter
+from lightcurve.curve.neighbours import part_of_rings
 
 __all__ = ["Blend", "Companion", "companions_measured", "field_profile"]
 
-UNUSABLE = (
-    *(Flag.EDGE, Flag.NOT_MEASURED, Flag.FEW_SKY_PIXELS, Flag.NEGATIVE_FLUX, Flag.SATURATED),
-    *(Flag.NON_LINEAR, Flag.BAD_PIXEL),
-)
 MIN_SNR = 30.0  # of a star that tells the profile, in the largest aperture
 REACH_FWHM = 12.0  # beyond it a star has no light here
 WING = (3.0, 12.0)  # how steeply a profile may fall beyond the last aperture
@@ -50,12 +47,10 @@ class Profile:
     def within(self, aperture: np.ndarray, distance: np.ndarray) -> np.ndarray:
         """Share of a star's light within circles (n,) whose middles lie at distances (n,) from it.
 
-        All in FWHM. Ring by ring: of each the arc that lies within.
+        All in FWHM.
         """
         ring = (self.radius[1:] + self.radius[:-1]) / 2
-        r, d = np.atleast_1d(aperture)[:, None], np.maximum(np.atleast_1d(distance), 1e-6)[:, None]
-        arc = np.arccos(np.clip((ring**2 + d**2 - r**2) / (2 * ring * d), -1, 1)) / np.pi
-        return arc @ np.diff(self.light)
+        return part_of_rings(ring, distance, aperture) @ np.diff(self.light)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +172,7 @@ def field_profile(measurements: Measurements) -> Profile:
     fine = np.linspace(0, REACH_FWHM, STEPS + 1)
     flux, error = m.flux, m.flux_err
     use = (m.plan.role == StarRole.COMPARISON)[None, :]
-    use = use & ((m.flags[:, :, -1] & int(sum(UNUSABLE))) == 0)
+    use = use & ((m.flags[:, :, -1] & int(UNUSABLE)) == 0)
     use &= flux[:, :, -1] > MIN_SNR * error[:, :, -1]
     seen = use.any(axis=1) & np.isfinite(m.fwhm_px)
     if not seen.any() or len(m.radii) < 4:

@@ -10,7 +10,7 @@ import numpy as np
 from lightcurve.core.data import CheckVerdict, Measurements, StarPlan, Trouble
 from lightcurve.core.robust import robust_scatter
 from lightcurve.curve.aperture import Slice
-from lightcurve.curve.detrend import clipped_scatter, column_median
+from lightcurve.curve.detrend import clipped_scatter, column_median, running_means
 
 STEADY = 0.9  # of the frames in which the target is good
 MIN_CANDIDATES = 3  # one to check, and two that can be held against each other
@@ -23,7 +23,6 @@ ABOUT = 12  # stars, and the quarter of them with the least light about them
 FALSE_ALARM = 0.003  # of each test, with noise alone
 ERRORS_KNOWN = 1.3  # to a third: no scatter is more than the errors below that
 MATTERS = 0.5  # of a point's error: smaller trends and excursions are of no account
-WILD = 4.0  # scatters off the line
 MIN_POINTS = 10
 MIN_BINS = 3
 MIN_DRIFTS = 4
@@ -139,7 +138,7 @@ def judge_check(
     off = flux - line.values
     scatter, expected = clipped_scatter(off, fitted=2), float(np.sqrt(np.mean(error**2)))
     point, size = max(scatter, expected), max(1, min(per_bin, n // (2 * MIN_BINS)))
-    means = _means(off, point, size)
+    means = running_means(off, point, size)
     excursion = float(means[np.argmax(np.abs(means))])
     excursion_err = float(np.hypot(point / np.sqrt(size), drift.wander))
     slow = max(point, float(np.sqrt(size * np.mean(means**2))))
@@ -177,7 +176,7 @@ def measure_drift(time: np.ndarray, flux: np.ndarray, error: np.ndarray, per_bin
         values, noise = flux[ok, k], float(np.sqrt(np.mean(error[ok, k] ** 2)))
         line = _fit_line(time[ok], values, error[ok, k])
         off = values - line.values
-        means = _means(off, max(clipped_scatter(off), noise), per_bin)
+        means = running_means(off, max(clipped_scatter(off), noise), per_bin)
         changes.append((line.change, line.change_err))
         wanders.append(np.mean(means**2) - noise**2 / per_bin)
     if len(changes) < MIN_DRIFTS:
@@ -185,12 +184,6 @@ def measure_drift(time: np.ndarray, flux: np.ndarray, error: np.ndarray, per_bin
     change, change_err = np.array(changes).T
     seen = robust_scatter(change, about=0.0) ** 2 - np.median(change_err) ** 2
     return Drift(*(float(np.sqrt(max(square, 0.0))) for square in (seen, np.median(wanders))))
-
-
-def _means(off: np.ndarray, scatter: float, size: int) -> np.ndarray:
-    """Average neighbours, (n - size + 1,); a wild point is no excursion."""
-    near = np.clip(off, -WILD * scatter, WILD * scatter)
-    return np.convolve(near, np.ones(size) / size, mode="valid")
 
 
 class _Line(NamedTuple):

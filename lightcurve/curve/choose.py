@@ -193,12 +193,14 @@ def try_aperture(search: Search, aperture: Aperture) -> list[Option]:
         members = np.sort(cover(present, order[:size], order))
         part = take_members(ensemble, members)
         ratio = _ratio(part, piece, 0)
+        if np.isfinite(ratio).sum() < MIN_POINTS:
+            continue
         residual = search.question.residual(ratio)
         if full is not None and not is_quieter(residual, full):
             continue
         full = residual if full is None else full
         error = search.question.error(ratio, np.hypot(*_foretold(part, piece, 0)))
-        if np.isfinite(ratio).sum() >= MIN_POINTS and not np.isnan(error):
+        if not np.isnan(error):
             scatter = search.question.noise(ratio).point
             options.append(Option(aperture, tuple(rows[members].tolist()), error / share, scatter))
     return options

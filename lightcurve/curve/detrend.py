@@ -11,6 +11,7 @@ from lightcurve.core.robust import MAD_TO_SIGMA, robust_scatter
 
 __all__ = ["column_scatter"]
 
+WILD = 4.0  # scatters: values farther out are drawn in
 FEW = 20  # values whose median deviation is small by chance, and what it clips makes it smaller
 
 
@@ -81,6 +82,15 @@ def clipped_scatter(values: np.ndarray, clip: float = 4.0, *, fitted: int = 1) -
             return sigma
         values = values[np.abs(values - np.median(values)) <= clip * sigma]
     return float(np.std(values) * np.sqrt(len(values) / max(len(values) - fitted, 1)))
+
+
+def running_means(values: np.ndarray, scatter: float, size: int) -> np.ndarray:
+    """Average every `size` neighbours of finite values (n,), (n - size + 1,).
+
+    A wild point counts as no more than four times the `scatter` of single ones about 0.
+    """
+    total = np.cumsum(np.append(0.0, np.clip(values, -WILD * scatter, WILD * scatter)))
+    return (total[size:] - total[:-size]) / size
 
 
 def design_matrix(covariates: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:

@@ -60,6 +60,14 @@ def share_within(distance: np.ndarray, radius: float, fwhm: float) -> np.ndarray
     # Rings of equal light about the star: each counts by the part of it that the circle holds.
     light = (np.arange(GRID) + 0.5) / GRID
     ring = core * np.sqrt((1 - light) ** (1 / (1 - BETA)) - 1)
-    d = np.maximum(np.abs(distance)[:, None], 1e-9)
-    cosine = (d**2 + ring**2 - radius**2) / (2 * d * ring)
-    return np.mean(np.arccos(np.clip(cosine, -1, 1)) / np.pi, axis=1)
+    return np.mean(part_of_rings(ring, distance, radius), axis=1)
+
+
+def part_of_rings(ring: np.ndarray, distance: np.ndarray, radius: np.ndarray | float) -> np.ndarray:
+    """Part of each ring about a star that lies within circles whose middles are some way off.
+
+    ring: (m,), radii. distance, radius: (n,), of the circles. All in one unit. Returns (n, m).
+    """
+    d, r = np.maximum(np.abs(distance), 1e-9)[:, None], np.reshape(radius, (-1, 1))
+    cosine = (d**2 + ring**2 - r**2) / (2 * d * ring)
+    return np.arccos(np.clip(cosine, -1, 1)) / np.pi

@@ -6,7 +6,7 @@ import numpy as np
 
 from lightcurve.core.data import LightCurve, Note, Result, Severity
 from lightcurve.core.flags import NO_POINT
-from lightcurve.curve.bends import PER_BEND, neighbours
+from lightcurve.curve.bends import PER_BEND, bend_squares, neighbours
 
 __all__ = ["judge_errors"]
 
@@ -33,10 +33,7 @@ def judge_errors(curve: LightCurve) -> Note:
     n = triples.shape[1]
     if n < MIN_BENDS:
         return Note(f"{n} points with two neighbours are too few to judge their errors by")
-    flux, error = curve.flux[triples], curve.flux_err[triples]
-    square = (flux[0] - 2 * flux[1] + flux[2]) ** 2
-    expected = error[0] ** 2 + 4 * error[1] ** 2 + error[2] ** 2
-    ratio = float(np.sqrt(np.mean(square / expected)))
+    ratio = float(np.sqrt(np.mean(bend_squares(curve.flux, curve.flux_err**2, triples))))
     spread = 0.5 * float(np.sqrt(PER_BEND / n))
     lower, upper = (ratio * (1 + sign * spread) for sign in (-1, 1))
     text = f"{ratio:.2f} +- {ratio * spread:.2f}"

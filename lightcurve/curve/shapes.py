@@ -11,15 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightcurve.core.data import Measurements
-from lightcurve.core.flags import Flag
+from lightcurve.core.flags import UNUSABLE
 from lightcurve.core.robust import median_error, robust_scatter
 
 __all__ = ["Shapes", "measure_shapes"]
 
-UNUSABLE = (
-    *(Flag.EDGE, Flag.NOT_MEASURED, Flag.FEW_SKY_PIXELS, Flag.NEGATIVE_FLUX, Flag.SATURATED),
-    *(Flag.NON_LINEAR, Flag.BAD_PIXEL),
-)
 MIN_SNR = 10.0  # in one frame, of the smallest aperture
 MIN_STARS = 6
 MANY_FRAMES = 10  # from here on a star's scatter tells the error of its median
@@ -104,7 +100,7 @@ def _shares(m: Measurements, middle: int) -> tuple[np.ndarray, np.ndarray]:
     Both (n_frame, n_star), NaN where a star will not do. The errors are of what lies between.
     """
     inner, outer = m.flux[:, :, 0], m.flux[:, :, middle]
-    use = m.flags[:, :, middle] & int(sum(UNUSABLE)) == 0
+    use = m.flags[:, :, middle] & int(UNUSABLE) == 0
     use &= (inner > MIN_SNR * m.flux_err[:, :, 0]) & (outer > 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(use, np.log(inner / outer), np.nan)

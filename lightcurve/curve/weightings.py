@@ -21,7 +21,7 @@ TOLERANCE = 1e-4
 MIN_BENDS = 4
 OWN_ROUNDS = 4  # a wild star is taken for noise of the others in the first
 MORE_SIGMA = 2.0
-PRIOR_POINTS = 20  # what errors foretell is a variance known to a third
+PRIOR_POINTS = 20  # that errors foretold are worth: a variance known to a third
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,12 +13,16 @@ from typing import NamedTuple
 import numpy as np
 
 from lightcurve.core.robust import MAD_TO_SIGMA
-from lightcurve.curve.detrend import clipped_scatter, point_to_point, remove_trend
+from lightcurve.curve.detrend import (
+    WILD,
+    clipped_scatter,
+    point_to_point,
+    remove_trend,
+    running_means,
+)
+from lightcurve.curve.weightings import PRIOR_POINTS
 
 SLOW_MINUTES = 20.0  # an ingress, where red noise hurts most (Pont et al. 2006)
-WILD = 4.0  # scatters: values farther out are drawn in
-# What the errors of the fluxes foretell is worth so many points: it is a variance known to a third.
-PRIOR_POINTS = 20
 MIN_TOLD = 0.01  # of a shape's square that is no baseline: less is not measured by these frames
 LUCK_SIGMA = 3.0  # of a variance that is measured: there are some hundred options
 CLOSE_MINUTES = 120.0  # between neighbours: the fastest of common variables take some hours
@@ -109,8 +113,7 @@ class Question:
         bins = len(values) / size
         if not point > 0 or size < 2 or bins < MIN_BINS:
             return point
-        total = np.cumsum(np.clip(values, -WILD * point, WILD * point))
-        means = (total[size:] - total[:-size]) / size
+        means = running_means(values, point, size)
         luck = 1 + LUCK_SIGMA * np.sqrt(2 / bins)
         return max(point, float(np.sqrt(size * np.mean(means**2) / luck)))
 
@@ -139,7 +142,7 @@ def ask(
         Frames in which the target is good: what they do not tell is not asked.
     """
     shapes = np.zeros((len(time), 0))
-    if dip is not None and good.any():
+    if dip is not None and good.any() and len(time) > 1:
         with np.errstate(invalid="ignore", divide="ignore"):
             slope = np.nan_to_num(np.gradient(dip, time), posinf=0.0, neginf=0.0)
         both = np.column_stack([dip, slope])
