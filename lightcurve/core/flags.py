@@ -72,7 +72,7 @@ MEANING = {
     Flag.CROWDED: "another star lies in the aperture",
     Flag.FEW_SKY_PIXELS: "too few pixels were left to measure the sky",
     Flag.NEGATIVE_FLUX: "the flux above the sky is not positive",
-    Flag.CLOUD: "the comparison stars together are far fainter than a clear sky lets them be",
+    Flag.CLOUD: "clouds: the comparison stars are far too faint, and not all alike",
     Flag.OUTLIER: "far from its neighbours in time",
     Flag.NOT_MEASURED: "not measured in this frame",
     Flag.TIME_UNCERTAIN: "the header's clock leaves the time open by more than 1 s either way",

@@ -26,6 +26,7 @@ from lightcurve.core.data import (
 from lightcurve.core.errors import FitError
 from lightcurve.core.flags import Flag
 from lightcurve.core.quantities import beside_curve, columns_of
+from lightcurve.core.robust import MAD_TO_SIGMA
 from lightcurve.core.settings import Settings
 from lightcurve.curve.aperture import Slice, frame_radius, list_apertures, take_aperture
 from lightcurve.curve.blend import Blend
@@ -38,6 +39,8 @@ from lightcurve.curve.worth import Question, ask, is_quieter
 
 __all__ = ["MIN_POINTS", "choose_curve", "star_curves"]
 
+MIN_WITNESSES = 3  # comparison stars in a frame, to show that they agree
+PATCHY_SIGMA = 2.0  # their scatter in one frame over their errors: chance alone gives 1 +- 0.5
 CLOUD_FRACTION = 0.6  # of the light expected at that airmass
 CONSIDERED = 2  # times as many comparison stars as are used at most: fainter ones weigh less
 LADDER = (1, 2, 3, 4, 6, 8, 11, 15, 20, 30, 50, 100)
@@ -144,7 +147,27 @@ def star_curves(measurements: Measurements, light_curve: LightCurve) -> tuple:
     return relative_flux(ensemble, flux, piece.flux_err, members=members)
 
 
-def mark_clouds(transparency: np.ndarray, airmass: np.ndarray) -> np.ndarray:
+def mark_clouds(ensemble: Ensemble, airmass: np.ndarray) -> np.ndarray:
+    """Find the frames in which clouds may have dimmed the target otherwise than its comparisons.
+
+    Below 60 % of the clear sky (`dimmed`), and the comparison stars, each divided by all, are off
+    by more than their errors allow, or are too few to show it. A cloud that dims all alike has made
+    the errors larger, and no more.
+    """
+    transparency = ensemble.transparency[:, None]
+    # All that were measured: some may not be used because they are off.
+    off = (ensemble.normalised - transparency) / ensemble.error
+    # The half that is known best: what faint stars do says nothing of a few per cent.
+    known = np.where(np.isfinite(off), ensemble.error, np.nan)
+    n_best = np.maximum(np.isfinite(off).sum(axis=1) // 2, MIN_WITNESSES)[:, None]
+    off[np.argsort(np.argsort(known, axis=1), axis=1) >= n_best] = np.nan
+    enough = np.isfinite(off).sum(axis=1) >= MIN_WITNESSES
+    patchy = np.ones(len(off), dtype=bool)
+    patchy[enough] = MAD_TO_SIGMA * np.nanmedian(np.abs(off[enough]), axis=1) > PATCHY_SIGMA
+    return dimmed(ensemble.transparency, airmass) & patchy
+
+
+def dimmed(transparency: np.ndarray, airmass: np.ndarray) -> np.ndarray:
     """Find the frames below 60 % of the clear sky; not those whose transparency is not known.
 
     The clear-sky line log T = a - k X is fitted to the upper envelope: points below are dropped.
@@ -292,7 +315,7 @@ def _form(search: Search, best: Option) -> LightCurve:
     error = np.abs(flux) * np.hypot(*_foretold(ensemble, piece, 0))
     marks = {
         Flag.NO_COMPARISON: ~np.isfinite(ensemble.transparency),
-        Flag.CLOUD: mark_clouds(ensemble.transparency, measurements.airmass),
+        Flag.CLOUD: mark_clouds(ensemble, measurements.airmass),
         Flag.OUTLIER: mark_outliers(measurements.jd_utc, flux, error),
         Flag.NOT_MEASURED: ~np.isfinite(piece.flux[:, 0]),
     }
