@@ -10,6 +10,7 @@ them take part, each by its probability.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -63,12 +64,10 @@ def find_red_noise(
     free = _orthonormal(design / scale[:, None]) * scale[:, None]
     held = np.zeros((n, 0)) if trend is None else trend
     system = np.column_stack([free, held, residuals])
-    # A prior is a measurement of 0, as good as a point.
-    prior = np.zeros((held.shape[1], system.shape[1]))
-    prior[:, free.shape[1] : -1] = np.median(errors) * np.eye(len(prior))
     amplitude, tau = _grid(shortest, longest_days)
     whitened, determinant = _innovations(time, system, scale, amplitude, tau)
-    likelihood, level = _likelihood(whitened, determinant, prior)
+    beneath = _lay_beneath(whitened, free.shape[1], held.shape[1], float(np.median(errors)))
+    likelihood, level = _likelihood(beneath, determinant)
     weight = np.exp(likelihood - likelihood.max())
     odds = weight[1:].mean() / max(weight[0], 1e-300)
     weight[0] *= N_TIMES
@@ -137,23 +136,40 @@ def _orthonormal(design: np.ndarray) -> np.ndarray:
     return left[:, values > 1e-6 * values[0]]
 
 
-def _likelihood(
-    whitened: np.ndarray, determinant: np.ndarray, prior: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Restricted ln likelihood of the last column, given the others, and its variance.
+class _Beneath(NamedTuple):
+    """Whitened columns, for every noise of a grid, parted into those beneath and what lies on them.
 
-    prior: (k, column), rows that are added to the (grid, n, column) whitened ones.
+    Rows of priors have been added to the (n,) points.
     """
+
+    basis: np.ndarray  # (grid, row, k), orthonormal, of those beneath
+    others: np.ndarray  # (grid, row, column)
+    absorbed: np.ndarray  # (grid,), ln of the volume that those beneath span
+
+
+def _lay_beneath(whitened: np.ndarray, n_free: int, n_held: int, unit: float) -> _Beneath:
+    """Part columns (grid, n, column): the first may take what they like, the next are held to 0.
+
+    A prior is a measurement of 0, as good as a point, whose error is `unit`.
+    """
+    k = n_free + n_held
+    prior = np.zeros((n_held, whitened.shape[2]))
+    prior[:, n_free:k] = unit * np.eye(n_held)
     rows = np.broadcast_to(prior, (len(whitened), *prior.shape))
     system = np.concatenate([whitened, rows], axis=1)
-    design, values = system[:, :, :-1], system[:, :, -1]
-    basis, triangle = np.linalg.qr(design)
+    basis, triangle = np.linalg.qr(system[:, :, :k])
+    absorbed = np.log(np.abs(np.diagonal(triangle, axis1=1, axis2=2))).sum(axis=1)
+    return _Beneath(basis, system[:, :, k:], absorbed)
+
+
+def _likelihood(beneath: _Beneath, determinant: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Restricted ln likelihood of the only other column, and its variance, (grid,) each."""
+    basis, values = beneath.basis, beneath.others[:, :, 0]
     explained = np.einsum("gnp,gn->gp", basis, values)
     rest = np.maximum(np.sum(values**2, axis=1) - np.sum(explained**2, axis=1), 1e-300)
-    freedom = design.shape[1] - design.shape[2]
-    absorbed = np.log(np.abs(np.diagonal(triangle, axis1=1, axis2=2))).sum(axis=1)
+    freedom = basis.shape[1] - basis.shape[2]
     level = rest / freedom
-    return -(0.5 * determinant + absorbed + 0.5 * freedom * np.log(level)), level
+    return -(0.5 * determinant + beneath.absorbed + 0.5 * freedom * np.log(level)), level
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -223,18 +239,13 @@ def find_amplitudes(
         tau, amplitude = (np.append(1.0, grids[0]), np.append(0.0, grids[1]))
     scale = errors / np.median(errors)
     free = _orthonormal(free / scale[:, None]) * scale[:, None]
-    design = free.shape[1] + held.shape[1]
     system = np.column_stack([free, held, values, shapes])
-    prior = np.zeros((held.shape[1], system.shape[1]))
-    prior[:, free.shape[1] : design] = np.median(errors) * np.eye(len(prior))
     whitened, determinant = _innovations(time, system, scale, amplitude, tau)
-    rows = np.broadcast_to(prior, (len(whitened), *prior.shape))
-    whitened = np.concatenate([whitened, rows], axis=1)
-    basis, triangle = np.linalg.qr(whitened[:, :, :design])
-    beside = whitened[:, :, design:]
-    beside = beside - basis @ (basis.transpose(0, 2, 1) @ beside)
+    basis, others, absorbed = _lay_beneath(
+        whitened, free.shape[1], held.shape[1], float(np.median(errors))
+    )
+    beside = others - basis @ (basis.transpose(0, 2, 1) @ others)
     data, whole = beside[:, :, 0], beside[:, :, 1:]
-    absorbed = np.log(np.abs(np.diagonal(triangle, axis1=1, axis2=2))).sum(axis=1)
     freedom = float(len(time) - free.shape[1])
     rest, power = np.sum(data**2, axis=1), np.sum(whole**2, axis=1)
     base = -(0.5 * determinant + absorbed)
