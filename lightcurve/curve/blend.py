@@ -244,9 +244,10 @@ def companions_measured(measurements: Measurements, profile: Profile) -> tuple[C
     # One whose centroid went to the target's own place was not measured.
     apart = np.median(np.nan_to_num(away), axis=0) > LEAST_FWHM * fwhm
     rows = rows[np.isfinite(relative[:, :, 0]).any(axis=0) & (apart | (rows == 0))]
-    if len(rows) < 2 or rows[0] != 0:
-        return ()
     few, more = (min(n, len(m.radii)) for n in FEW_RADII)
+    told = np.isfinite(m.flux[:, 0, :more]).all(axis=1) & (m.flux[:, 0, 0] > 0)
+    if len(rows) < 2 or rows[0] != 0 or not (told & np.isfinite(m.fwhm_px)).any():
+        return ()
     found = [_apart(m, profile, rows, n) for n in (few, more)]
     (light, noise), (wider, _) = found
     err = np.hypot(noise, light - wider)

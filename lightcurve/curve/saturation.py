@@ -14,6 +14,7 @@ import numpy as np
 from lightcurve.core.data import Measurements
 from lightcurve.core.flags import Flag
 from lightcurve.core.robust import robust_scatter
+from lightcurve.curve.detrend import column_median
 
 __all__ = ["mark_saturated"]
 
@@ -74,7 +75,7 @@ def plateau_level(measurements: Measurements) -> float | None:
         return None
     raw = np.where(np.isfinite(peaks.measured), measurements.peak[:, :, k], np.nan)
     on_plateau = np.zeros(raw.shape, dtype=bool)
-    highest = _row_medians(raw.T)
+    highest = column_median(raw)
     for star in np.flatnonzero(highest >= NEAR_TOP * np.nanmax(highest)):
         on_plateau[:, star] |= _flat(peaks.predicted[:, star], peaks.measured[:, star], peaks)
     on_plateau |= _flat_together(peaks)
@@ -108,20 +109,12 @@ def _peaks(measurements: Measurements, k: int) -> Peaks | None:
     )
     told = share
     for _ in range(PASSES):
-        of_frame = _row_medians(told)
+        of_frame = column_median(told.T)
         off = share - of_frame[:, None]
         scatter = robust_scatter(told - of_frame[:, None])
         told = np.where(off > -3 * scatter, share, np.nan)
-    scatter = max(robust_scatter(told - _row_medians(told)[:, None]), 1e-3)
+    scatter = max(robust_scatter(told - column_median(told.T)[:, None]), 1e-3)
     return Peaks(share + light, light + of_frame[:, None], scatter)
-
-
-def _row_medians(values: np.ndarray) -> np.ndarray:
-    """Medians of the rows (n, m); NaN where nothing is finite."""
-    told = np.isfinite(values).any(axis=1)
-    middle = np.full(len(values), np.nan)
-    middle[told] = np.nanmedian(values[told], axis=1)
-    return middle
 
 
 def _flat(predicted: np.ndarray, measured: np.ndarray, peaks: Peaks) -> np.ndarray:
@@ -139,7 +132,7 @@ def _flat_together(peaks: Peaks) -> np.ndarray:
     A single one may be a galaxy or a double, whose peak holds less of its light.
     """
     star = np.isfinite(peaks.measured).sum(axis=0) >= 1
-    x, y = (_row_medians(v.T[star]) for v in (peaks.predicted, peaks.measured))
+    x, y = (column_median(v[:, star]) for v in (peaks.predicted, peaks.measured))
     on = np.zeros(peaks.measured.shape, dtype=bool)
     if star.sum() < MIN_POINTS:
         return on

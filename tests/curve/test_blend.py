@@ -108,6 +108,14 @@ def test_a_close_neighbour_is_told_as_well_as_its_error_says(apart):
         assert one.light == pytest.approx(0.3, abs=max(3 * one.err, 0.03))
 
 
+def test_beside_a_target_without_light_nothing_is_measured():
+    cube = night([(6.0, 7.5, 0.2)])
+    flux = cube.flux.copy()
+    flux[:, 0] = -1.0
+    dark = replace(cube, flux=flux)
+    assert companions_measured(dark, field_profile(dark)) == ()
+
+
 def test_alone_the_light_is_the_targets():
     cube = night([])
     shape = field_profile(cube)
