@@ -10,7 +10,8 @@ from lightcurve.frames.dialects import HISTORY_WORDS
 
 _LETTERS = {"B": Step.BIAS, "D": Step.DARK, "F": Step.FLAT}
 LETTERS = frozenset("BDFMCOT ")  # of bias, dark, flat; a card with others is no such list
-_NOT = frozenset({"f", "n", "no", "false", "omit", "none", "not done"})
+# HST writes what is still to be done as PERFORM.
+_NOT = frozenset({"f", "n", "no", "false", "omit", "none", "not done", "perform", "skipped"})
 _STEPS = {"bias_done": Step.BIAS, "dark_done": Step.DARK, "flat_done": Step.FLAT}
 _WORDS = {step: re.compile(words, re.I) for step, words in HISTORY_WORDS.items()}
 

@@ -30,6 +30,8 @@ ALL = tuple(Step)
         ({"CALSTAT": "raw"}, ()),
         ({"FLATCOR": "Mar 05 12:01 Flat field image is flatV"}, (Step.FLAT,)),
         ({"FLATCOR": "F"}, ()),
+        ({"BIASCORR": "PERFORM", "DARKCORR": "OMIT"}, ()),
+        ({"BIASCORR": "COMPLETE", "DARKCORR": "SKIPPED"}, (Step.BIAS,)),
         ({"L1STATBI": 1, "L1STATDA": 1, "L1STATFL": 0}, (Step.BIAS, Step.DARK)),
         ({"HISTORY": "Dark Subtraction (Dark 10, 4864 x 3232, Bin1 x 1)"}, (Step.BIAS, Step.DARK)),
         ({"HISTORY": "ImageCalibration.masterFlatEnabled: true"}, (Step.FLAT,)),
