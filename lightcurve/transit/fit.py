@@ -148,16 +148,7 @@ def fit_points(
     here = _examine(points, planet, settings)
     prediction, near = here.prediction, here.near
     there = None if near.chance < FALSE_ALARM else _examine_elsewhere(here, points, settings)
-    tests = Tests(
-        prediction,
-        near,
-        None if there is None else there.anywhere,
-        gain=gain_of_transit(here.best),
-        limit=here.search.limit(prediction),
-        excluded=here.search.excludes(prediction),
-        depth=here.search.shape.depth,
-        seen=seen_of(prediction, here.time),
-    )
+    tests = _test(here, near, there)
     night = there if there is not None and tests.is_elsewhere else here
     best, time = night.best, night.time
     found = tests.is_near or tests.is_elsewhere
@@ -171,17 +162,9 @@ def fit_points(
     model, trend = _predict(points, planet, night, found=found)
     left = points.flux / (model * trend) - 1
     statistics = {
-        "n_points": float(night.used.sum()),
-        "n_left_out": float(len(night.used) - night.used.sum()),
-        "residual_scatter_percent": 100 * float(np.std(left[night.used])),
-        **_goodness(best, best.problem.plain_residuals(best.theta)),
-        "delta_bic_no_transit": gain_of_transit(best),
-        "beta": night.beta,
-        **_red_noise_numbers(night.red),
+        **_goodness(night, points.flux, model * trend),
         **_prediction_numbers(prediction),
         **tests.numbers(),
-        "supersample": float(best.problem.model.supersample),
-        **residual_tests((points.flux - model * trend)[night.used] / best.problem.flux_err),
         **cover,
         **posterior.diagnostics(),
     }
@@ -284,6 +267,21 @@ def _examine_elsewhere(here: Examined, points: Points, settings: FitSettings) ->
     return _examine(points, replace(planet, t0_bjd_tdb=dip.mid, errors=errors), settings)
 
 
+def _test(here: Examined, near: Dip, there: Examined | None) -> Tests:
+    """Put together what the night says of the predicted transit."""
+    prediction = here.prediction
+    return Tests(
+        prediction,
+        near,
+        None if there is None else there.anywhere,
+        gain=gain_of_transit(here.best),
+        limit=here.search.limit(prediction),
+        excluded=here.search.excludes(prediction),
+        depth=here.search.shape.depth,
+        seen=seen_of(prediction, here.time),
+    )
+
+
 def _check_geometry(planet: Planet) -> None:
     """Refuse an orbit that passes the star by: nothing can be predicted of its transit."""
     b, rp = impact_parameter(planet), planet.rp_over_rs
@@ -365,14 +363,23 @@ def _usable(points: Points) -> np.ndarray:
     return used
 
 
-def _goodness(solution: Solution, residuals: np.ndarray) -> dict[str, float]:
-    """chi2 and BIC of the plain residuals at the errors as given."""
-    chi2 = float(np.sum((residuals / solution.problem.flux_err) ** 2))
-    size = len(residuals)
+def _goodness(night: Examined, flux: np.ndarray, told: np.ndarray) -> dict[str, float]:
+    """Say how well the fit does; flux, told: (n,), measured, and what the fit has for it."""
+    best, used = night.best, night.used
+    size, error = int(used.sum()), best.problem.flux_err
+    chi2 = float(np.sum((best.problem.plain_residuals(best.theta) / error) ** 2))
     return {
+        "n_points": float(size),
+        "n_left_out": float(len(used) - size),
+        "residual_scatter_percent": 100 * float(np.std((flux / told - 1)[used])),
         "chi2": chi2,
-        "reduced_chi2": chi2 / max(1, size - solution.n_parameters),
-        "bic": chi2 + solution.penalty + solution.n_parameters * float(np.log(size)),
+        "reduced_chi2": chi2 / max(1, size - best.n_parameters),
+        "bic": chi2 + best.penalty + best.n_parameters * float(np.log(size)),
+        "delta_bic_no_transit": gain_of_transit(best),
+        "beta": night.beta,
+        **_red_noise_numbers(night.red),
+        "supersample": float(best.problem.model.supersample),
+        **residual_tests((flux - told)[used] / error),
     }
 
 
