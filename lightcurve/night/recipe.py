@@ -46,7 +46,8 @@ class Recipe:
     def fingerprint(self) -> str:
         """Digest of everything that can change a result."""
         settings = self.settings.model_dump_json(include=_OF_A_FRAME)
-        stars = (self.reference.x, self.reference.y, self.reference.shape)
+        pattern = self.reference
+        stars = (pattern.x, pattern.y, pattern.flux, pattern.faintest, pattern.shape)
         told = {"settings", "masters_folder", "reference"}  # above, or of no matter
         rest = tuple(getattr(self, f.name) for f in fields(self) if f.name not in told)
         return digest((__version__, settings, stars, rest, *header_columns().items()))
