@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
     from lightcurve.night.prepare import Scene
 
+COLUMNS = ("star_id", "role", "ra_deg", "dec_deg", "reason")
+
 
 @takes_settings()
 def plan(
@@ -32,9 +34,6 @@ def plan(
         for frames, scene in scenes:
             _show(scene, f"{frames.label}: " if frames.label else "")
     stop_if_failed(planned)
-
-
-COLUMNS = ("star_id", "role", "ra_deg", "dec_deg", "reason")
 
 
 def _rows(scene: Scene) -> list[tuple]:

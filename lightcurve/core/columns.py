@@ -134,7 +134,11 @@ FRAMES = TABLES.register(
             Column("n_detected", "stars detected", kind=WHOLE),
             Column("n_matched", "stars matched with the reference frame", kind=WHOLE),
             Column("rms_px", "of the registration", "pix"),
-            Column("found_by", "what told the frame's place", kind=TEXT),
+            Column(
+                "found_by",
+                "what told its place, such as `pattern`, `few stars`",
+                kind=TEXT,
+            ),
             Column("fwhm_px", "median over the frame's stars", "pix"),
             Column("sky", "level of the frame", "adu"),
         ),
