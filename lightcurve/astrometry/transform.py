@@ -24,18 +24,8 @@ def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 def fit_similarity(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
     """Fit shift, turn and scale, plain or mirrored, whichever leaves less, to two stars or more."""
-    here, there = stars @ (1, 1j), points @ (1, 1j)
-    mean = here.mean()
-    fits = []
-    for mirrored in (False, True):
-        b = there.conj() if mirrored else there
-        centred = b - b.mean()
-        turn = ((here - mean) * centred.conj()).sum() / (np.abs(centred) ** 2).sum()
-        shift = mean - turn * b.mean()
-        rest = float((np.abs(here - turn * b - shift) ** 2).sum())
-        fits.append((rest, mirrored, turn, shift))
-    _, mirrored, turn, shift = min(fits, key=lambda fit: fit[:2])
-    return as_matrix(turn, shift, mirrored=mirrored)
+    plain, mirrored = (_similarity(points, stars, mirrored=turned) for turned in (False, True))
+    return plain[0] if plain[1] <= mirrored[1] else mirrored[0]
 
 
 def fit_plain(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
@@ -44,10 +34,20 @@ def fit_plain(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
     points, stars: (n, 2) float arrays. Returns (2, 3) float array, which brings `points` to
     `stars`.
     """
+    return _similarity(points, stars, mirrored=False)[0]
+
+
+def _similarity(
+    points: np.ndarray, stars: np.ndarray, *, mirrored: bool
+) -> tuple[np.ndarray, float]:
+    """Fit a similarity to places (n, 2): the transform (2, 3), and the sum of squares left."""
     here, there = stars @ (1, 1j), points @ (1, 1j)
+    there = there.conj() if mirrored else there
     centred = there - there.mean()
     turn = ((here - here.mean()) * centred.conj()).sum() / (np.abs(centred) ** 2).sum()
-    return as_matrix(turn, here.mean() - turn * there.mean(), mirrored=False)
+    shift = here.mean() - turn * there.mean()
+    rest = float((np.abs(here - turn * there - shift) ** 2).sum())
+    return as_matrix(turn, shift, mirrored=mirrored), rest
 
 
 def fit_affine(points: np.ndarray, stars: np.ndarray) -> np.ndarray:
