@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,8 @@ from lightcurve.commands.shell import bar, print_json, print_results, records, s
 
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
+    from lightcurve.night.measure_table import Measured
+    from lightcurve.night.sets import Reduced
 
 MEASURING = (
     *("target", "select", "solve", "camera", "site", "time", "apertures", "calibration"),
@@ -38,7 +40,13 @@ def measure(
         print_results("Measured", done[0][1], json=json)
         return
     if json:
-        print_json({"runs": [{**frames.record, **records(summary)} for frames, summary in done]})
+        print_json({"runs": [_record(run) for run in runs]})
     for frames, summary in () if json else done:
         print_results(f"{frames.label}: {frames}", summary)
     stop_if_failed(runs)
+
+
+def _record(run: Reduced[Measured]) -> dict[str, Any]:
+    """Lay what came of one set out for programs."""
+    told = {"error": str(run.error)} if run.made is None else records(run.made.summary)
+    return {**run.frames.record, **told}

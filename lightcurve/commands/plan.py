@@ -27,7 +27,11 @@ def plan(
     if json and len(planned) == 1:
         print_json({**_record(scenes[0][1]), "sets": told})
     elif json:
-        runs = [{"set": frames.label, **_record(scene)} for frames, scene in scenes]
+        runs = [
+            {"set": one.frames.label}
+            | (_record(one.made) if one.made else {"error": str(one.error)})
+            for one in planned
+        ]
         print_json({"sets": told, "runs": runs})
     else:
         print_sets(sets)
