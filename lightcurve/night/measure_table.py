@@ -21,7 +21,7 @@ from lightcurve.setup.target import Target, at_night, find_target
 from lightcurve.tables.columns import write_table
 from lightcurve.tables.run_tables import write_stars
 
-__all__ = ["measure_folder", "measure_sets"]
+__all__ = ["Measured", "measure_folder", "measure_sets"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
