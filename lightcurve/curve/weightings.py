@@ -84,7 +84,8 @@ def _by_scatter(flux: np.ndarray, flux_err: np.ndarray) -> Weighed:
         change = np.max(np.abs(np.log(new_scatter / scatter)))
         scatter = np.sqrt(scatter * new_scatter)
         level = level * np.sqrt(middle)
-        wild = np.abs(ratio / middle - 1) > CLIP_SIGMA * np.fmax(new_scatter, sigma)
+        noise = np.hypot(np.fmax(new_scatter, sigma), _noise_of_others(share))
+        wild = np.abs(ratio / middle - 1) > CLIP_SIGMA * noise
         new_used = np.isfinite(flux) & ~wild
         # A frame in which every star is wild is the frame's fault, not the stars'.
         new_used = np.where(new_used.any(axis=1, keepdims=True), new_used, np.isfinite(flux))
@@ -139,6 +140,15 @@ def _leave_one_out(normalised: np.ndarray, share: np.ndarray) -> tuple[np.ndarra
     with np.errstate(invalid="ignore", divide="ignore"):
         others = np.where(weight > 0, (filled.sum(axis=1, keepdims=True) - filled) / weight, np.nan)
         return others, normalised / others
+
+
+def _noise_of_others(share: np.ndarray) -> np.ndarray:
+    """Relative noise of the mean of all other stars, (n_frame, n_star): shares are 1 / sigma^2.
+
+    A quiet star beside a noisy one alone is not wild where that one is off.
+    """
+    weight = share.sum(axis=1, keepdims=True) - share
+    return 1 / np.sqrt(np.where(weight > 0, weight, np.inf))
 
 
 def _column_median(values: np.ndarray) -> np.ndarray:

@@ -191,3 +191,14 @@ def test_a_scatter_counts_what_was_fitted(n):
         found.append(clipped_scatter(off, fitted=4) ** 2)
     assert np.sqrt(np.mean(found)) == pytest.approx(0.01, rel=0.06)
     assert np.isnan(clipped_scatter(off[:5], fitted=4))
+
+
+@pytest.mark.parametrize("noise", [(0.002, 0.01), (0.002, 0.01, 0.03)])
+def test_a_quiet_star_is_not_wild_where_noisy_ones_are_off(noise):
+    """One in a million is beyond five sigma, whatever the others scatter."""
+    rng, sigma = np.random.default_rng(4), np.array(noise)
+    thrown = 0
+    for _ in range(50):
+        flux = 1e5 * (1 + sigma * rng.normal(size=(60, len(sigma))))
+        thrown += np.sum(~build_ensemble(flux, sigma * flux).used)
+    assert thrown <= 1
