@@ -203,7 +203,8 @@ def run(jobs: Sequence[Job], lines: Path, workers: int) -> None:
     start = time.perf_counter()
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # each child has one core
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=40)
+    # Children that end after some tasks, all at once, are not replaced (Python 3.11): none do.
+    pool = ProcessPoolExecutor(workers, mp_context=context)
     with pool, lines.open("a") as file:
         file.write("\n")  # after a line that was cut short
         for n, done in enumerate(as_completed([pool.submit(in_child, job) for job in left]), 1):
