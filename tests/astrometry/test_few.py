@@ -60,6 +60,13 @@ def test_one_star_and_the_guiding() -> None:
     np.testing.assert_allclose(apply(found.matrix, TWO), TWO + DRIFT, atol=1e-9)
 
 
+def test_a_cloud_on_the_reference_bars_no_clear_frame() -> None:
+    reference = pattern(seen(TWO, 0.1 * LIGHT))
+    found = register_few(seen(TWO + DRIFT, LIGHT), reference, as_it_lies(SHAPE))
+    assert found.n_matched == 2
+    np.testing.assert_allclose(apply(found.matrix, TWO), TWO + DRIFT, atol=1e-9)
+
+
 def test_a_star_that_should_be_seen_contradicts() -> None:
     reference = pattern(seen(TWO, LIGHT))
     for one in (TWO[:1], TWO[1:]):  # as bright as it was, and the other is nowhere
