@@ -209,7 +209,9 @@ def _grown(radius: np.ndarray, light: np.ndarray, fine: np.ndarray) -> np.ndarra
     outside = np.minimum.accumulate(outside)
     squared = np.append(0.0, radius) ** 2
     keep = np.append(True, np.diff(outside) < 0)
-    inner = PchipInterpolator(squared[keep], np.log(outside[keep]), extrapolate=True)(fine**2)
+    # Where the last radii hold no more light than the one before, nothing is carried on.
+    known = np.minimum(fine**2, squared[keep][-1])
+    inner = PchipInterpolator(squared[keep], np.log(outside[keep]))(known)
     beyond = np.log(outside[-1]) - (steep - 2) * np.log(np.maximum(fine, 1e-9) / radius[-1])
     grown = 1 - np.exp(np.where(fine <= radius[-1], inner, beyond))
     return np.maximum.accumulate(grown) / grown[-1]

@@ -26,6 +26,7 @@ ENOUGH = 6  # stars with room for their sky: target, check star, and some to com
 # goes with the seeing. Most of what falls into the sky is clipped there.
 MAX_STRAY = 0.02
 MAX_STRAY_SKY = 0.5
+MOST_CROWDED = 3.0  # times these, where few are better: the choice drops what is not quiet
 FAINTEST = 1e-9  # ADU: detections have light
 WORSE_SEEING = 1.5  # of the reference frame's FWHM, which is one of the sharpest of a night
 LETTER: dict[str, str] = {
@@ -35,6 +36,7 @@ LETTER: dict[str, str] = {
     StarRole.FIELD: "S",
 }
 PASSED = "candidate: bright enough, isolated, not saturated"
+TIGHT = "candidate: bright enough, not saturated; less isolated than wanted, as few stars are"
 TARGET_TOLERANCE_PX = 2.0  # or one FWHM, whichever is larger: seeing and the WCS's own error
 
 
@@ -99,13 +101,15 @@ def plan_stars(
         detections.x, detections.y, np.maximum(detections.flux, FAINTEST), radius=aperture_px,
         annulus=annulus_px, fwhm=WORSE_SEEING * _fwhm(detections, aperture_px),
     )  # fmt: skip
+    crowding = np.maximum(stray.aperture / MAX_STRAY, stray.sky / MAX_STRAY_SKY)
     veto = find_vetoes(detections, shape, aperture_px, annulus_px, ceiling, stray)
     veto = veto_variables(veto, detections, wcs, variables, tolerance)
     near = distance <= (60 * settings.neb_radius_arcmin / scale_arcsec if scale_arcsec else 0)
     others = _rank_others(detections, match, veto, near, settings.max_stars - 1)
-    reason = [_target_reason(match, distance, scale_arcsec), *(veto[k] or PASSED for k in others)]
+    passed = [TIGHT if crowding[k] > 1 else PASSED for k in others]
+    reason = [veto[k] or text for k, text in zip(others, passed, strict=True)]
+    reason = [_target_reason(match, distance, scale_arcsec), *reason]
     role = [StarRole.TARGET] + [StarRole.FIELD if veto[k] else StarRole.COMPARISON for k in others]
-    crowding = np.maximum(stray.aperture / MAX_STRAY, stray.sky / MAX_STRAY_SKY)
     x, y, flux, peak = _columns(detections, target_xy, match, others)
     ra, dec = wcs.all_pix2world(x, y, 0)
     plan = StarPlan(
@@ -150,9 +154,13 @@ def find_vetoes(
     x, y, flux = detections.x, detections.y, np.maximum(detections.flux, FAINTEST)
     ny, nx = shape
     edge = np.minimum.reduce([x + 0.5, y + 0.5, nx - 0.5 - x, ny - 0.5 - y])
-    # Where few stars have room for the whole ring of sky, a part of it must do.
-    room = annulus[1] if np.count_nonzero(edge >= annulus[1]) >= ENOUGH else 2 * aperture
     snr = flux / (max(detections.sky_rms, 1e-9) * np.sqrt(np.pi) * aperture)
+    fit = (detections.peak < PEAK_FRACTION * ceiling) & (snr >= MIN_SNR)
+    crowding = np.maximum(stray.aperture / MAX_STRAY, stray.sky / MAX_STRAY_SKY)
+    # Where few stars have room for the whole ring of sky, a part of it must do.
+    roomy = fit & (edge >= annulus[1])
+    room = annulus[1] if np.count_nonzero(roomy & (crowding <= 1)) >= ENOUGH else 2 * aperture
+    allowed = _crowding_allowed(crowding[fit & (edge >= room)])
     reasons = []
     for k in range(len(x)):
         if detections.peak[k] >= PEAK_FRACTION * ceiling:
@@ -161,9 +169,9 @@ def find_vetoes(
             )
         elif edge[k] < room:
             text = f"near the edge: {edge[k]:.0f} px, {room:.0f} wanted for aperture and sky"
-        elif stray.aperture[k] > MAX_STRAY:
+        elif stray.aperture[k] > allowed * MAX_STRAY:
             text = f"crowded: neighbours put {100 * stray.aperture[k]:.0f} % of its light into it"
-        elif stray.sky[k] > MAX_STRAY_SKY:
+        elif stray.sky[k] > allowed * MAX_STRAY_SKY:
             text = f"crowded: neighbours put {100 * stray.sky[k]:.0f} % of its light into its sky"
         elif snr[k] < MIN_SNR:
             text = f"too faint: signal to noise {snr[k]:.0f} in one frame, {MIN_SNR:.0f} wanted"
@@ -171,6 +179,12 @@ def find_vetoes(
             text = ""
         reasons.append(text)
     return reasons
+
+
+def _crowding_allowed(crowding: np.ndarray) -> float:
+    """Settle how crowded (n,) a star may be: as much as leaves enough of them, up to a limit."""
+    least = np.sort(crowding)[:ENOUGH]
+    return float(np.clip(least[-1], 1.0, MOST_CROWDED)) if least.size else 1.0
 
 
 def veto_variables(

@@ -7,6 +7,7 @@ import numpy as np
 from lightcurve.core.data import LightCurve, Note, Result, Severity
 from lightcurve.core.flags import NO_POINT
 from lightcurve.curve.bends import PER_BEND, bend_squares, neighbours
+from lightcurve.curve.worth import CLOSE_MINUTES
 
 __all__ = ["judge_errors"]
 
@@ -29,6 +30,8 @@ def judge_errors(curve: LightCurve) -> Note:
     """
     good = np.isfinite(curve.flux) & (curve.flux_err > 0) & ((curve.flags & int(NO_POINT)) == 0)
     order = np.flatnonzero(good)[np.argsort(curve.jd_utc[good], kind="stable")]
+    if len(order) > 1 and np.median(np.diff(curve.jd_utc[order])) * 1440 >= CLOSE_MINUTES:
+        return Note("the points are too far apart in time to judge their errors by one another")
     triples = order[neighbours(curve.jd_utc[order])]
     n = triples.shape[1]
     if n < MIN_BENDS:

@@ -24,6 +24,7 @@ from lightcurve.core.data import (
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.quantities import night_panels
 from lightcurve.curve.choose import star_curves
+from lightcurve.curve.detrend import column_median
 from lightcurve.curve.neb import Neighbour, check_neighbours
 from lightcurve.curve.quoted import judge_errors
 from lightcurve.night.fit_products import figures_of, predicted_events
@@ -188,7 +189,11 @@ def _cumulative_flux(path: Path, night: Night) -> None:
     m, rows, chosen = night.measurements, _shown_stars(night), night.recipe.radius_px
     if len(m.radii) >= MIN_RADII:
         radii, what = m.radii, "median of the night"
-        flux, error = (np.nanmedian(cube[:, rows], axis=0) for cube in (m.flux, m.flux_err))
+        shape = len(m.flux), len(rows) * len(radii)
+        flux, error = (
+            column_median(cube[:, rows].reshape(shape)).reshape(len(rows), -1)
+            for cube in (m.flux, m.flux_err)
+        )
     else:
         radii, flux, error = _grow(night, rows, chosen)
         what = night.scene.reference.path.name

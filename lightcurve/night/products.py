@@ -206,7 +206,9 @@ def describe_scatter(curve: LightCurve) -> dict[str, Result]:
             percent,
             "%",
             "scatter out of transit" if outside else "scatter, point to point",
-            f"{percent:.2f} %{few}",
+            f"{percent:.2f} %{few}"
+            if np.isfinite(percent)
+            else "not known: points too few or too far apart",
         ),
         "points": Result(number, "", "points", told),
         "points_lost": Result(total - number),

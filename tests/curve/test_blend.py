@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from lightcurve.core.data import Measurements, StarRole
-from lightcurve.curve.blend import Blend, Companion, centred, companions_measured, field_profile
+from lightcurve.curve.blend import (
+    Blend,
+    Companion,
+    _grown,
+    centred,
+    companions_measured,
+    field_profile,
+)
 from lightcurve.phot.aperture import measure_stars
 from lightcurve.phot.noise import NoiseModel
 from sim_cube import CubeTruth, simulate_cube
@@ -139,3 +146,14 @@ def test_a_centroid_rests_between_close_stars_and_on_the_one_of_wide_ones():
     for apart, expected in ((3.0, 1.5), (12.0, 0.0)):
         middle = centred(np.array([(0.0, 0.0), (apart, 0.0)]), light, 3.2)
         assert middle == pytest.approx((expected, 0.0), abs=0.05)
+
+
+def test_a_growth_that_ends_early_is_not_carried_on() -> None:
+    radius = np.array([12.0, 16, 20, 24, 29, 35, 43, 90])
+    light = np.array([0.14, 0.25, 0.4, 0.6, 0.9, 1, 1, 1])
+    grown = _grown(radius, light, np.linspace(0, 200, 500))
+    assert grown.max() == 1
+    assert np.all(np.diff(grown) >= 0)
+    np.testing.assert_allclose(
+        _grown(radius, light, np.append(radius, 400.0))[:-1], light, atol=0.01
+    )

@@ -93,6 +93,29 @@ def test_a_bright_neighbour_between_aperture_and_sky_is_seen(wcs):
     assert crowding[100.0] > 1 > crowding[112.3] > crowding[200.0] == 0
 
 
+def test_where_no_star_is_alone_the_least_crowded_must_do(wcs):
+    """Pairs of equal stars, each with some per cent of the other's light in its aperture."""
+    x = np.tile([100.0, 250.0, 400.0], 2) + np.repeat([0.0, 11.0], 3)
+    y, one = np.tile([100.0, 200.0, 300.0], 2), np.ones(6)
+    x, y, one = np.append(x, 550.0), np.append(y, 100.0), np.ones(7)
+    stars = Detections(
+        x=x, y=y, flux=1e4 * one, peak=900 * one, fwhm=4.0 * one, sky=100.0, sky_rms=5.0
+    )
+    alone, ring = {"aperture_px": 6.0}, {"annulus_px": (30.0, 40.0)}
+    ra, dec = wcs.all_pix2world(550.0, 100.0, 0)
+    plan = plan_stars(stars, wcs, float(ra), float(dec), SHAPE, StarSettings(), **alone, **ring)
+    assert plan.crowding[0] == 0
+    assert np.all((plan.crowding[1:] > 1) & (plan.crowding[1:] < 3))
+    assert plan.role[1:].tolist() == ["comparison"] * 6
+    many = Detections(
+        x=np.append(x, 60.0 + 80 * np.arange(6)), y=np.append(y, np.full(6, 350.0)),
+        flux=np.full(13, 1e4), peak=np.full(13, 900.0), fwhm=np.full(13, 4.0), sky=100.0,
+        sky_rms=5.0,
+    )  # fmt: skip
+    plan = plan_stars(many, wcs, float(ra), float(dec), SHAPE, StarSettings(), **alone, **ring)
+    assert np.all(plan.crowding[plan.role == "comparison"] <= 1)
+
+
 def test_target_without_a_detection_is_placed_by_coordinates(wcs):
     plan = _plan(wcs, slice(1, None))
     assert (plan.x_ref[0], plan.y_ref[0]) == pytest.approx((300.0, 200.0), abs=1e-3)

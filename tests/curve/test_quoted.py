@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,17 @@ def test_the_factor_is_found_and_warned_of_where_it_is_not_one(factor: float) ->
     assert 0.5 < inside < 0.85
     warned = np.mean([note.severity is Severity.WARNING for note in notes])
     assert warned == 0 if factor == 1 else warned > 0.8
+
+
+def test_a_variable_seen_once_a_night_says_nothing_of_its_errors() -> None:
+    steady = curve(100, 1.0, 1)
+    nightly = replace(
+        steady,
+        jd_utc=1000 * steady.jd_utc,
+        flux=steady.flux + 0.2 * np.sin(2 * np.pi * 1000 * steady.jd_utc / 3.8),
+    )
+    note = judge_errors(nightly)
+    assert (dict(note.results), note.severity) == ({}, Severity.INFO)
 
 
 def test_a_short_series_is_not_judged() -> None:

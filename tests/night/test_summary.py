@@ -37,6 +37,14 @@ def test_scatter_is_named_after_the_points_it_is_of(criterion, n, said) -> None:
     assert [r.value for r in results.values() if r.unit == "%"] == [0.25]
 
 
+def test_a_scatter_that_is_not_known_is_no_number() -> None:
+    recipe = SimpleNamespace(criterion=Criterion.NEIGHBOURS, target_scatter=np.nan)
+    flux, flags = np.ones(34), np.zeros(34, np.uint16)
+    curve = SimpleNamespace(flux=flux, flags=flags, need_recipe=lambda: recipe)
+    told = label_results(describe_scatter(curve))["scatter, point to point"]
+    assert not any(sign in told for sign in ("nan", "%"))
+
+
 def test_a_wcs_that_nothing_confirms_is_told_in_brief() -> None:
     solution = Solution(
         wcs=None, solver="header", n_matched=0, rms_arcsec=np.nan, scale_arcsec=1.2,
