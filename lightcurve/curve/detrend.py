@@ -9,7 +9,7 @@ import numpy as np
 from lightcurve.core.covariates import standardise
 from lightcurve.core.robust import MAD_TO_SIGMA, robust_scatter
 
-__all__ = ["column_scatter"]
+__all__ = ["column_median", "column_scatter"]
 
 WILD = 4.0  # scatters: values farther out are drawn in
 FEW = 20  # values whose median deviation is small by chance, and what it clips makes it smaller
@@ -18,7 +18,8 @@ FEW = 20  # values whose median deviation is small by chance, and what it clips 
 def column_median(values: np.ndarray) -> np.ndarray:
     """Work out the median of every column by one sort: `numpy.nanmedian` takes ten times as long.
 
-    NaN are left out, infinities count; NaN where a column has no value.
+    values: (n, k) float array; NaN are left out, infinities count. Returns (k,), NaN where a column
+    has no value.
     """
     ordered = np.sort(values.T, axis=1)  # NaN come last
     count = (~np.isnan(ordered)).sum(axis=1)
