@@ -186,8 +186,8 @@ def test_the_example_of_the_manual_runs(
 ) -> None:
     planet = PLANET.replace("2460000.5", "2460586.74")  # at night
     (tmp_path / "planet.toml").write_text(planet)
-    camera = {"size": (260, 240), "bias": 0, "dark": 0, "flat": 0, "cadence": 800.0}
-    lc.simulate_night(tmp_path / "NIGHT", planet=tmp_path / "planet.toml", frames=18, **camera)
+    camera = {"size": (260, 240), "bias": 0, "dark": 0, "flat": 0, "cadence": 400.0}
+    lc.simulate_night(tmp_path / "NIGHT", planet=tmp_path / "planet.toml", frames=36, **camera)
     page = (Path(__file__).parents[1] / "docs" / "python.md").read_text()
     (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
     monkeypatch.chdir(tmp_path)
