@@ -231,5 +231,5 @@ def test_a_default_run_with_a_variable_aperture_agrees_with_its_frames(
     found = compare_with_frames(frames, table, Settings(), tolerance=limits)
     # One of 1,184 is a star so faint that its centroid, begun where it ended, takes one more step.
     assert all(d.n_beyond <= 1 for d in found.differences), found.reasons
-    assert all(abs(d.largest_relative) < 1e-4 for d in found.differences if d.n_beyond)
+    assert all(abs(d.largest) < 0.01 for d in found.differences if d.n_beyond)  # px, or degrees
     assert next(d.n for d in found.differences if d.name == "Width") > 100 * N_FRAMES
