@@ -76,7 +76,7 @@ def collect(records: Iterable[str]) -> Cards:
         if last:
             cards[keyword] = _parse_value(rest)
     if history:
-        cards["HISTORY"] = Card(printable("\n".join(line.strip() for line in history)), "")
+        cards["HISTORY"] = Card("\n".join(printable(line) for line in history), "")
     return cards
 
 

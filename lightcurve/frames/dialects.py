@@ -315,8 +315,8 @@ FILTER_NAMES: dict[str, tuple[str, ...]] = {
 # As they stand, for here a capital tells: a lone small letter is a Sloan band, a capital one is
 # Johnson's or Cousins's; Gaia's bands have a capital.
 FILTERS_BY_CASE = {
-    "u": "up", "g": "gp", "r": "rp", "i": "ip", "z": "zp", "U": "U", "Rp": "RP", "RP": "RP",
-    "Bp": "BP", "BP": "BP",
+    "u": "up", "g": "gp", "r": "rp", "i": "ip", "z": "zp", "U": "U", "G": "TG",
+    "Rp": "RP", "RP": "RP", "Bp": "BP", "BP": "BP",
 }  # fmt: skip
 # The system that a filter is of, by words beside its letter, and its letters' names there.
 FILTER_SYSTEMS: tuple[tuple[frozenset[str], dict[str, str]], ...] = (

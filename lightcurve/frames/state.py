@@ -12,6 +12,7 @@ _LETTERS = {"B": Step.BIAS, "D": Step.DARK, "F": Step.FLAT}
 LETTERS = frozenset("BDFMCOT ")  # of bias, dark, flat; a card with others is no such list
 # HST writes what is still to be done as PERFORM.
 _NOT = frozenset({"f", "n", "no", "false", "omit", "none", "not done", "perform", "skipped"})
+_NEGATED = re.compile(r"\b(?:no|not|without|never|skip\w*|omit\w*)\b", re.I)
 _STEPS = {"bias_done": Step.BIAS, "dark_done": Step.DARK, "flat_done": Step.FLAT}
 _WORDS = {step: re.compile(words, re.I) for step, words in HISTORY_WORDS.items()}
 
@@ -47,7 +48,8 @@ def _of_keywords(cards: Cards) -> dict[Step, str]:
 
 def _of_history(cards: Cards) -> dict[Step, str]:
     history = cards["HISTORY"].text if "HISTORY" in cards else ""
-    found = {step: words.search(history) for step, words in _WORDS.items()}
+    lines = [line for line in history.splitlines() if not _NEGATED.search(line)]
+    found = {step: words.search("\n".join(lines)) for step, words in _WORDS.items()}
     return {step: f"HISTORY {match[0][:40]}" for step, match in found.items() if match}
 
 

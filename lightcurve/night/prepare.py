@@ -144,6 +144,9 @@ def _write_recipe(
     # Refused now what every frame would refuse.
     centroid_of(settings.apertures.centroid, settings.apertures.style)
     sizes = [size for other in samples if (size := star_size(other)) is not None]
+    if not sizes:
+        msg = f"{sample.frame.path.name}: no star is whole enough to tell how wide stars are"
+        raise InputError(msg)
     widest = max(sizes, key=lambda size: size.r90)
     radii, annulus = choose_radii(star_size(sample) or widest, widest)
     if settings.apertures.radii:

@@ -15,6 +15,9 @@ from lightcurve.transit.quality import CONTACTS, FULL_COVERAGE, coverage
 FALSE_ALARM = 3e-3  # how often noise alone may pass for a transit
 HINT = 0.05
 HINT_GAIN = 10.0  # of the BIC by the fitted transit, whose shape is freer
+# Predicted depths, within which a dip where one is predicted is that transit: a planet file may be
+# off by its filter, blends and errors, but what is outside of it is another object, or a wander.
+LIKELY = (1 / 3, 3.0)
 ALIKE = (0.5, 2.0)  # predicted depths, within which a dip at another time is called a transit
 LATE_SIGMA = 3.0
 LATE_MINUTES = 30.0  # where the ephemeris has no error
@@ -46,7 +49,14 @@ class Tests:
     @property
     def is_near(self) -> bool:
         """Whether a transit was found where it was predicted."""
-        return self.near.chance < FALSE_ALARM
+        return self.near.chance < FALSE_ALARM and not self.is_odd
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether the dip there is far shallower or deeper than predicted, beyond its error."""
+        dip = self.near
+        low, high = dip.amplitude - dip.error, dip.amplitude + dip.error
+        return high < LIKELY[0] or low > LIKELY[1]
 
     @property
     def is_elsewhere(self) -> bool:
@@ -84,6 +94,9 @@ def judge(tests: Tests, cover: dict[str, float], time: np.ndarray) -> Verdict:
 def _absence(tests: Tests) -> Verdict:
     """Say whether a transit that was observed, and not found, is excluded."""
     near, sensitivity = tests.near, _sensitivity(tests)
+    if near.chance < FALSE_ALARM and tests.is_odd:
+        dip = f"a dip {near.amplitude:.2g} times as deep as predicted: another object, or a wander"
+        return Verdict(Finding.INCONCLUSIVE, f"{dip}; {sensitivity}", near.sigma)
     if near.chance < HINT:
         dip = f"a dip of {near.sigma:.1f} sigma, not enough to call it a transit"
         return Verdict(Finding.INCONCLUSIVE, f"{dip}; {sensitivity}", near.sigma)

@@ -37,11 +37,19 @@ ALL = tuple(Step)
         ({"HISTORY": "ImageCalibration.masterFlatEnabled: true"}, (Step.FLAT,)),
         ({"HISTORY": "ImageCalibration.masterFlatEnabled: false"}, ()),
         ({"HISTORY": "flat field taken at dusk"}, ()),
+        ({"HISTORY": "no dark subtraction done"}, ()),
         ({}, ()),
     ],
 )
 def test_what_a_header_says_was_done(cards, done):
     assert read_state(parse_cards(fits.Header(list(cards.items())).tostring()))[0] == done
+
+
+def test_a_line_that_denies_one_step_denies_no_other():
+    header = fits.Header()
+    header.add_history("no dark subtraction done")
+    header.add_history("Bias Subtraction (Bias 1, 4864 x 3232)")
+    assert read_state(parse_cards(header.tostring()))[0] == (Step.BIAS,)
 
 
 @pytest.mark.parametrize(("card", "level"), [(-100, 100), (100, 100), (0, 0)])

@@ -231,6 +231,24 @@ def test_a_dip_of_another_depth_elsewhere_is_remarked_on() -> None:
     assert summarise_fit(fit)["dip_time_bjd_tdb"] == note.results["dip_time_bjd_tdb"]
 
 
+@pytest.mark.parametrize(("rp_true", "rp_file"), [(0.15, 0.05), (0.05, 0.15)])
+def test_a_dip_of_quite_another_depth_is_no_result(rp_true, rp_file) -> None:
+    """Nine times too deep or too shallow, whatever its significance: another object, or a wander."""
+    planet = planet_of(rp_file)
+    time, noise = night(noise=0.0005)
+    fit = fitted(time, dimming(time, rp_true) + noise, planet, noise=0.0005)
+    assert fit.verdict.finding is Finding.INCONCLUSIVE
+    assert not fit.parameters
+    ratio = fit.statistics["amplitude_over_predicted"]
+    assert ratio == pytest.approx((rp_true / rp_file) ** 2, rel=0.2)
+
+
+def test_a_planet_twice_as_deep_as_its_file_says_is_found() -> None:
+    time, noise = night(noise=0.001)
+    fit = fitted(time, dimming(time, 0.12) + noise, planet_of(0.085), noise=0.001)
+    assert fit.verdict.finding is Finding.TRANSIT
+
+
 def test_quiet_and_drifting_nights_show_no_dip() -> None:
     planet = replace(planet_of(), t0_bjd_tdb=MID - 0.5)
     for seed in range(6):
