@@ -233,7 +233,7 @@ def test_a_dip_of_another_depth_elsewhere_is_remarked_on() -> None:
 
 @pytest.mark.parametrize(("rp_true", "rp_file"), [(0.15, 0.05), (0.05, 0.15)])
 def test_a_dip_of_quite_another_depth_is_no_result(rp_true, rp_file) -> None:
-    """Nine times too deep or too shallow, whatever its significance: another object, or a wander."""
+    """Nine times too deep or too shallow: another object, or a wander, however significant."""
     planet = planet_of(rp_file)
     time, noise = night(noise=0.0005)
     fit = fitted(time, dimming(time, rp_true) + noise, planet, noise=0.0005)
