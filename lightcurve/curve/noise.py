@@ -23,7 +23,15 @@ MIN_STARS = 2
 MIN_BENDS = 4
 MOST_STARS = 200  # the brightest: a floor is known to 1 % from fewer
 MIN_SNR = 5.0  # below, what is left when negative fluxes are out scatters too little
-UNUSABLE = Flag.EDGE | Flag.SATURATED | Flag.NON_LINEAR | Flag.NOT_MEASURED | Flag.FEW_SKY_PIXELS
+# Measurements that tell nothing of the noise; those that were mended have doubts of their own.
+TELLS_NOTHING = (
+    Flag.EDGE
+    | Flag.SATURATED
+    | Flag.NON_LINEAR
+    | Flag.NOT_MEASURED
+    | Flag.FEW_SKY_PIXELS
+    | Flag.MENDED
+)
 MAX_ITERATIONS = 50
 ROUNDS = 8
 TOLERANCE = 1e-3
@@ -129,7 +137,7 @@ class _Stars:
 def _take_stars(measurements: Measurements, k: int) -> _Stars | None:
     """Take the usable stars at a radius; None with fewer than two."""
     m, triples = measurements, neighbours(measurements.jd_utc)
-    good = (m.flags[:, :, k] & int(UNUSABLE) == 0) & (np.nan_to_num(m.flux[:, :, k]) > 0)
+    good = (m.flags[:, :, k] & int(TELLS_NOTHING) == 0) & (np.nan_to_num(m.flux[:, :, k]) > 0)
     flux = np.where(good, m.flux[:, :, k], np.nan)
     level = column_median(flux)
     enough = good[triples].all(axis=0).sum(axis=0) >= max(MIN_BENDS, 0.5 * triples.shape[1])
