@@ -24,7 +24,7 @@ from lightcurve.core.data import (
     Style,
 )
 from lightcurve.core.errors import FitError
-from lightcurve.core.flags import Flag
+from lightcurve.core.flags import UNUSABLE, Flag, count_flags
 from lightcurve.core.quantities import beside_curve, columns_of
 from lightcurve.core.robust import MAD_TO_SIGMA
 from lightcurve.core.settings import Settings
@@ -287,11 +287,17 @@ def _why_none(search: Search) -> str:
     candidates, plan = search.candidates, search.measurements.plan
     number, total = int(candidates.target_good.sum()), len(candidates.target_good)
     if number < MIN_POINTS:
+        flags = search.measurements.flags[:, 0, len(search.measurements.radii) // 2].astype(int)
+        why = count_flags(flags[flags & int(UNUSABLE) != 0] & int(UNUSABLE), "")
         return (
-            f"the target is well measured in {number} of {total} frames, and a curve needs "
-            f"{MIN_POINTS}; `lightcurve measure` lists the fluxes and flags of every frame"
+            f"the target is well measured in {number} of {total} frames"
+            f"{f' ({why})' if why else ''}, and a curve needs {MIN_POINTS}; "
+            "`lightcurve measure` lists the fluxes and flags of every frame"
         )
     left = len(candidates.rows)
+    if left == 0 and not (plan.role == StarRole.COMPARISON).any():
+        brightest = f"; {plan.star_id[1]}: {plan.reason[1]}" if len(plan) > 1 else ""
+        return f"none of the {len(plan) - 1} other stars is fit to be compared with{brightest}"
     dropped = [
         (row, why) for row, (role, why) in candidates.roles.items() if role == StarRole.FIELD
     ]
