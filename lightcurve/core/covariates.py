@@ -107,18 +107,18 @@ def _turned_over(columns: Columns) -> np.ndarray | None:
     return turned.astype(float) if turned.any() else None
 
 
-# Sizes. airmass: extinction differs by 0.01 to 0.04 mag a magnitude of colour, and target and
-# comparison stars by some tenths. x, y: vignetting of a third over 1000 px, without flats, falls by
-# 6e-4 of the flux per px at the edge, for stars at two places by half of that; its curvature is
-# nearly the same for both. fwhm: of the loss beside an aperture, 3 %, a tenth is a star's own. sky:
-# wrong by some thousandths, under an aperture in which it is as bright as the star. time: a star
-# that varies by a per cent in two hours. comparison_flux: clouds are grey; what is left is a
-# detector's curve.
+# Sizes. airmass: extinction differs by 0.01 to 0.04 mag a magnitude of colour, most without filter,
+# and a cool target is redder than its comparison stars by a magnitude. x, y: vignetting of a third
+# over 1000 px, without flats, falls by 6e-4 of the flux per px at the edge, for stars at two places
+# by half of that; its curvature is nearly the same for both. fwhm: of the loss beside an aperture,
+# 3 %, a tenth is a star's own. sky: wrong by some thousandths, under an aperture in which it is as
+# bright as the star. time: a star that varies by a per cent in two hours. comparison_flux: clouds
+# are grey; what is left is a detector's curve.
 COVARIATES: Registry[Covariate] = Registry(
     "covariate",
     Covariate(
         "airmass", "at mid-exposure", ("airmass",),
-        aliases=("AIRMASS", "AIRMASS_1"), submission="AIRMASS", size=1e-2,
+        aliases=("AIRMASS", "AIRMASS_1"), submission="AIRMASS", size=3e-2,
     ),
     Covariate(
         "x", "of the target, pixels", ("x",),
