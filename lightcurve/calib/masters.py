@@ -110,6 +110,7 @@ def build_masters(
     )
     noise = _noise(groups[FrameKind.FLAT], groups[FrameKind.BIAS], light, notes)
     hot = None
+    tell_warm = tell_warm and Step.DARK not in light.done  # nothing is taken off such frames
     if combined_dark is not None:
         scale = light.exposure_s / seconds if seconds and light.exposure_s and has_bias else 1.0
         if tell_warm:

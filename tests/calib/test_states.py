@@ -137,3 +137,13 @@ def test_lights_below_the_bias_are_not_calibrated_again(tmp_path):
         masters_of(camera, light, lights=[path])
     done = replace(light, done=ALL)
     masters_of(camera, done, lights=[path])
+
+
+@pytest.mark.parametrize(("done", "told"), [((), True), (ALL, False)])
+def test_no_warm_pixel_is_said_to_be_taken_off_where_none_is(done, told, tmp_path):
+    camera = Camera(tmp_path)
+    camera.rate[::9, ::11] = 60.0
+    light = light_exposure(done=done)
+    lights = [path for path, _ in camera.take("light", 6, 300.0, 60.0)]
+    masters = build_masters(light, [], [], [], [], settings=SETTINGS, light_frames=lights)
+    assert (masters.dark is not None) == told
