@@ -221,7 +221,10 @@ class CheckVerdict:
             f"{100 * self.trend:+.2f} +- {100 * self.trend_err:.2f} %, largest excursion "
             f"{100 * self.excursion:+.2f} +- {100 * self.excursion_err:.2f} %"
         )
-        found = "; ".join(trouble.value for trouble in self.troubles) or "flat within its errors"
+        found = (
+            "; ".join(trouble.value for trouble in self.troubles)
+            or "no more than its errors and the drift of the field allow"
+        )
         return f"{self.star}: {found}: {numbers}"
 
     @property
