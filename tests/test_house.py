@@ -7,6 +7,7 @@ import importlib
 import inspect
 import re
 import textwrap
+import tomllib
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -50,6 +51,20 @@ SHARED = [m for m in MODULES if m not in DOORS and folder_of(m) != "commands" an
 def test_no_module_lies_loose_beside_the_folders() -> None:
     loose = {path.stem for path in PACKAGE.glob("*.py")}
     assert loose == {"__init__", "__main__", "cli"}
+
+
+def test_every_file_of_the_package_is_in_the_wheel() -> None:
+    content = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())
+    packed = {
+        path
+        for package, patterns in content["tool"]["setuptools"]["package-data"].items()
+        for pattern in patterns
+        for path in PACKAGE.parent.joinpath(*package.split(".")).glob(pattern)
+    }
+    kept = {
+        path for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert kept - {*MODULES.values()} == packed
 
 
 @pytest.mark.parametrize("module", SHARED)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from lightcurve.frames.dialects import ALIASES
+from lightcurve.frames.dialects import KEYWORDS
 
 __all__ = ["number", "printable"]
 
@@ -23,7 +23,6 @@ _QUOTED = re.compile(r"\s*'((?:[^']|'')*)'?\s*(?:/\s?(.*))?", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eEdD][+-]?\d{1,3})?", re.ASCII)
 _BARE_DATE = re.compile(r"\s*\d{1,4}/\d{1,2}/\d{1,4}")
 _UNPRINTABLE = re.compile(r"[^ -~]")
-_EMPTY = frozenset({"", "none", "n/a", "na", "null", "unknown", "undefined", "undef", "nan", "-"})
 
 
 class Card(NamedTuple):
@@ -144,13 +143,13 @@ class Found(NamedTuple):
 
 
 def find(cards: Cards, quantity: str) -> Found | None:
-    """Find the best filled card of a quantity, a name of `lightcurve.frames.dialects.ALIASES`."""
+    """Find the best filled card of a quantity, a name of `lightcurve/words/keywords.toml`."""
     return next(find_all(cards, quantity), None)
 
 
 def find_all(cards: Cards, quantity: str) -> Iterator[Found]:
     """Go through all filled cards of a quantity, best first."""
-    for keyword in ALIASES[quantity]:
+    for keyword in KEYWORDS.quantities[quantity]:
         card = cards.get(keyword)
-        if card is not None and card.text.lower() not in _EMPTY:
+        if card is not None and card.text.lower() not in KEYWORDS.empty:
             yield Found(keyword, card.text, card.comment)

@@ -22,7 +22,7 @@ from lightcurve.core.errors import HeaderError
 from lightcurve.core.settings import TimeSettings
 from lightcurve.core.times import tt_minus_utc_s
 from lightcurve.frames.cards import Card, Cards, decimals, number
-from lightcurve.frames.dialects import DATE_KEYS, DATES, HOURS, LOCAL_CLOCKS, NUMBERS, TAI_SCALES
+from lightcurve.frames.dialects import CLOCKS
 
 _LOCAL = re.compile(r"\bLT\b|\blocal\b", re.IGNORECASE)
 _UTC = re.compile(r"\bUTC?\b|\bGMT\b|\buniversal\b|\bzulu\b", re.IGNORECASE)
@@ -81,7 +81,7 @@ def settle_dates(
     a year are the old FITS form, day first. Returns the cards, and what to warn of. Raises
     HeaderError where nothing tells.
     """
-    keys = dict.fromkeys((*DATES, *DATE_KEYS, "DATE"))
+    keys = dict.fromkeys((*CLOCKS.dates, *CLOCKS.days, "DATE"))
     doubtful = {k: both for k in keys if k in cards and (both := dates.both_orders(cards[k].text))}
     if not doubtful:
         return cards, []
@@ -114,9 +114,11 @@ def settle_dates(
 def _whole_clock(entry: tuple[str, Card]) -> Clock | None:
     """Read a card that has a date, if it is one of those."""
     keyword, card = entry
-    if keyword in NUMBERS:
+    if keyword in CLOCKS.numbers:
         return _from_number(keyword, card.text)
-    return _from_date(keyword, card.text) if keyword in {*DATES, *DATE_KEYS, "DATE"} else None
+    return (
+        _from_date(keyword, card.text) if keyword in {*CLOCKS.dates, *CLOCKS.days, "DATE"} else None
+    )
 
 
 def _is_near(text: str, others: Sequence[float]) -> bool:
@@ -132,14 +134,14 @@ def read_clocks(cards: Cards, offset_hours: float | None = None) -> tuple[list[C
     """
     scale = cards["TIMESYS"].text.upper() if "TIMESYS" in cards else ""
     clocks, warnings = [], []
-    for keyword, stamp in {**DATES, **NUMBERS}.items():
+    for keyword, stamp in {**CLOCKS.dates, **CLOCKS.numbers}.items():
         card = cards.get(keyword)
         if card is None or not card.text:
             continue
-        numeric = keyword in NUMBERS
+        numeric = keyword in CLOCKS.numbers
         clock = (_from_number if numeric else _from_date)(keyword, card.text)
         if clock is None:
-            if keyword not in HOURS or dates.parse_time_of_day(card.text) is None:
+            if keyword not in CLOCKS.hours or dates.parse_time_of_day(card.text) is None:
                 warnings.append(f"{keyword} = {card.text[:40]!r} is no time and was passed over")
             continue
         if clock.unit_s < DAY_S:
@@ -159,11 +161,13 @@ def read_clocks(cards: Cards, offset_hours: float | None = None) -> tuple[list[C
 def _half_clocks(cards: Cards) -> list[str]:
     """Tell dates without a time of day, and times of day that cannot be read."""
     lines = []
-    for keyword in (*DATE_KEYS, *HOURS):
+    for keyword in (*CLOCKS.days, *CLOCKS.hours):
         text = cards[keyword].text[:40] if keyword in cards else ""
-        if keyword in DATE_KEYS and dates.parse_calendar(text):
+        if keyword in CLOCKS.days and dates.parse_calendar(text):
             lines.append(f"{keyword} = {text!r} has no time of day")
-        elif keyword in HOURS and text and dates.parse_time_of_day(text, decimal=True) is None:
+        elif (
+            keyword in CLOCKS.hours and text and dates.parse_time_of_day(text, decimal=True) is None
+        ):
             lines.append(f"{keyword} = {text!r} is no time of day")
     return lines
 
@@ -208,12 +212,12 @@ def _placed(clock: Clock, comment: str, scale: str, offset_hours: float | None) 
             clock = replace(clock, stamp=said, note="" if clock.stamp is None else note)
     if clock.scale in {Scale.OFFSET, Scale.UTC}:
         return clock
-    if clock.keyword in LOCAL_CLOCKS or _LOCAL.search(comment):
+    if clock.keyword in CLOCKS.local or _LOCAL.search(comment):
         return _shifted(replace(clock, scale=Scale.LOCAL), offset_hours)
     if clock.keyword.startswith("UT") or _UTC.search(comment) or scale == "UTC":
         return replace(clock, scale=Scale.UTC)
-    if scale in TAI_SCALES:
-        ahead = float(tt_minus_utc_s(clock.jd)) - TAI_SCALES[scale]
+    if scale in CLOCKS.scales:
+        ahead = float(tt_minus_utc_s(clock.jd)) - CLOCKS.scales[scale]
         return replace(clock, jd=clock.jd - ahead / DAY_S, scale=Scale.UTC)
     if scale == "LOCAL":
         return _shifted(replace(clock, scale=Scale.LOCAL), offset_hours)
@@ -230,9 +234,9 @@ def _split_clocks(
     cards: Cards, whole: list[Clock], scale: str, offset_hours: float | None
 ) -> list[Clock]:
     """Join times of day to their date: that of DATE-OBS, or the nearest of a full clock."""
-    read_dates = [(k, dates.parse_calendar(cards[k].text)) for k in DATE_KEYS if k in cards]
+    read_dates = [(k, dates.parse_calendar(cards[k].text)) for k in CLOCKS.days if k in cards]
     date_key, date = next((entry for entry in read_dates if entry[1]), ("", None))
-    hours: tuple[str, ...] = HOURS
+    hours: tuple[str, ...] = CLOCKS.hours
     if date is None and {"DATE", "TIME"} <= cards.keys():  # old programs; DATE is also of the file
         date_key, date, hours = "DATE", dates.parse_calendar(cards["DATE"].text), ("TIME",)
         date = date if date and date.unit_s == DAY_S else None

@@ -14,7 +14,7 @@ from lightcurve.core.errors import HeaderError
 from lightcurve.core.settings import CameraSettings, Settings, TimeSettings
 from lightcurve.frames.cards import Cards, find, find_all, number
 from lightcurve.frames.clocks import Scale, audit_clocks, combined_span_s, read_clocks, settle_dates
-from lightcurve.frames.dialects import LOCAL_CLOCKS, OFFSET_CLOCKS, SET_POINTS
+from lightcurve.frames.dialects import CLOCKS, KEYWORDS
 from lightcurve.frames.kinds import is_stack, kind_by_keyword, kind_by_name, normalise_filter
 from lightcurve.frames.location import Moment, read_overhead, read_site
 from lightcurve.frames.mosaic import has_colours, read_mosaic
@@ -299,11 +299,11 @@ def _combined_span(
 
 def _local_offset(cards: Cards) -> float | None:
     """Hours by which a clock with an offset of its own, or a local one, is ahead of UTC."""
-    for keyword in OFFSET_CLOCKS:
+    for keyword in CLOCKS.with_offset:
         read = parse_calendar(cards[keyword].text) if keyword in cards else None
         if read and read.offset_hours:
             return read.offset_hours
-    named = next((keyword for keyword in LOCAL_CLOCKS if keyword in cards), None)
+    named = next((keyword for keyword in CLOCKS.local if keyword in cards), None)
     if named is None:
         return None
     clocks = {clock.keyword: clock for clock in read_clocks(cards)[0]}
@@ -383,7 +383,7 @@ def _temperature(cards: Cards) -> Value | None:
         celsius = value - KELVIN if kelvin else value
         if -200 <= celsius <= 80:
             note = " (Kelvin)" if kelvin else ""
-            note += " (the set point)" if found.keyword in SET_POINTS else ""
+            note += " (the set point)" if found.keyword in KEYWORDS.set_points else ""
             return round(celsius, 6), found.source + note
     return None
 

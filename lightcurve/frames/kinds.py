@@ -11,17 +11,11 @@ import numpy as np
 from lightcurve.core.data import FrameKind
 from lightcurve.core.robust import robust_scatter
 from lightcurve.frames.cards import Cards, find, find_all
-from lightcurve.frames.dialects import (
-    FILTER_MAKERS,
-    FILTER_NAMES,
-    FILTER_SYSTEMS,
-    FILTERS_BY_CASE,
-    KIND_WORDS,
-)
+from lightcurve.frames.dialects import FILTERS, KIND_WORDS, KINDS
 
 __all__ = ["kind_by_keyword", "normalise_filter"]
 
-_PLAIN_IN_NAMES = KIND_WORDS.keys() - {"zero", "zeros", "offset", "twilight", "target", "exposure"}
+_PLAIN_IN_NAMES = KIND_WORDS.keys() - KINDS.loose
 _SPLIT = re.compile(r"[^a-z]+")
 SHORTEST_S = 1e-3  # no shutter and no lamp gives an image in less
 STARS = 5
@@ -129,7 +123,7 @@ def _look(pixels: np.ndarray) -> tuple[float, float, int]:
     return level, noise, int(np.sum(peaks - local > STAR_SIGMA * max(noise, 1e-6)))
 
 
-_KNOWN = {alias: name for name, aliases in FILTER_NAMES.items() for alias in aliases}
+_KNOWN = {alias: name for name, aliases in FILTERS.names.items() for alias in aliases}
 
 
 def normalise_filter(text: str) -> str:
@@ -152,22 +146,22 @@ def normalise_filter(text: str) -> str:
 
 def _one_filter(text: str) -> str | None:
     """Name one filter; None where it is not known."""
-    if text in FILTERS_BY_CASE:
-        return FILTERS_BY_CASE[text]
+    if text in FILTERS.by_case:
+        return FILTERS.by_case[text]
     plain = re.sub(r"[\s_\-/.()\[\],:]+", " ", text.lower()).strip()
     if plain in _KNOWN:
         return _KNOWN[plain]
     joined = re.sub(r"(johnson|cousins|bessell?|sdss|sloan)", r" \1 ", plain)
-    words = [word for word in joined.split() if word not in FILTER_MAKERS]
-    for names, letters in FILTER_SYSTEMS:
-        rest = [word for word in words if word not in names]
+    words = [word for word in joined.split() if word not in FILTERS.makers]
+    for system in FILTERS.systems:
+        rest = [word for word in words if word not in system.words]
         if len(rest) < len(words):
             letter = "".join(rest).removesuffix("'")
             short = letter[:1] if letter[1:] in {"p", "c", "prime"} else letter
-            return letters.get(letter, letters.get(short))
+            return system.letters.get(letter, system.letters.get(short))
     bare = " ".join(words)
     if len(bare) == 1 and bare != plain:  # of a maker's: the letter as it is written tells
         written = next((c for c in re.findall(r"\b\w\b", text) if c.lower() == bare), bare)
-        if written in FILTERS_BY_CASE:
-            return FILTERS_BY_CASE[written]
+        if written in FILTERS.by_case:
+            return FILTERS.by_case[written]
     return _KNOWN.get(bare)

@@ -11,7 +11,7 @@ from lightcurve.core.coordinates import sexagesimal
 from lightcurve.core.data import Overhead, Site
 from lightcurve.core.settings import SiteSettings
 from lightcurve.frames.cards import Cards, Found, decimals, find, find_all, number
-from lightcurve.frames.dialects import EAST_POSITIVE
+from lightcurve.frames.dialects import KEYWORDS
 
 _DECIMAL = re.compile(r"\s*([+-]?\d+(?:[.,]\d*)?)\s*(?:deg|°)?\s*([NSEWnsew])\s*", re.ASCII)
 SIDEREAL_DEG = 2.0  # telescopes point on coordinates of date, and clocks are minutes off
@@ -168,8 +168,8 @@ def _stated_sign(found: Found, value: float) -> tuple[int, str]:
         return -1, "west positive by its comment"
     if _EAST.search(found.comment):
         return 1, "east positive by its comment"
-    if found.keyword in EAST_POSITIVE:
-        return 1, EAST_POSITIVE[found.keyword]
+    if found.keyword in KEYWORDS.east_positive:
+        return 1, KEYWORDS.east_positive[found.keyword]
     if value < 0 or value > 180 or found.text.startswith("+"):
         return 1, "signed: east positive"
     return 0, ""

@@ -15,6 +15,7 @@ import numpy as np
 
 from lightcurve.core.data import Colour, Exposure, Frame
 from lightcurve.frames.cards import Cards, find, number
+from lightcurve.frames.dialects import KEYWORDS
 from lightcurve.frames.pixels import COLOURS
 from lightcurve.frames.planes import count_planes
 
@@ -28,7 +29,7 @@ FILTERS = {Colour.RED: "TR", Colour.GREEN: "TG", Colour.BLUE: "TB", Colour.GREY:
 GRID = 2  # pixels of a mosaic that one of a plane stands for, along each axis
 # Places (row, column) in 2 x 2 pixels, in the order of a pattern's letters.
 SITES = tuple((row, column) for row in range(GRID) for column in range(GRID))
-OWN = ("BAYERPAT", "CFAIMAGE", "COLORTYP", "BAYRPAT", "XBAYROFF", "YBAYROFF", "BAYOFFX", "BAYOFFY")
+OWN = [k for name in ("mosaic", "mosaic_x", "mosaic_y") for k in KEYWORDS.quantities[name]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,34 +19,22 @@ from lightcurve.core.files import file_state
 from lightcurve.core.library_warnings import quietly
 from lightcurve.frames.cards import Cards, find_all, number
 from lightcurve.frames.clocks import read_clocks
-from lightcurve.frames.dialects import ALIASES, DATES, NUMBERS
+from lightcurve.frames.dialects import CLOCKS, KEYWORDS
 
 __all__ = ["stored_in"]
 
 _PLANE = re.compile(r"(?P<file>.+\.[A-Za-z0-9]+)\[(?P<plane>\d{1,9})\]")
 ROUNDED = 0.01  # of a cadence: programs round what they write
 MOSTLY_OPEN = 0.5  # of the cadence: less is no share of an exposure of all planes together
-# Columns of a table with the start of each plane, best first.
-TABLE_CLOCKS = (
-    "DATE-BEG",
-    "DATE-OBS",
-    "UTC",
-    "TIMESTAMP",
-    "JD-UTC",
-    "JD",
-    "MJD-BEG",
-    "MJD-OBS",
-    "MJD",
-)
 MOST_COLOURS = (
     4  # planes: so many and fewer are colours, unless the header has a word of their times
 )
-_RATES = frozenset({"FRATE", "FPS", "FRAMERAT", "FRMRATE"})  # frames a second
 # What is said of the cube and not of one of its frames.
-_OF_THE_WHOLE = {
-    key for key, stamp in {**DATES, **NUMBERS}.items() if stamp in {Stamp.END, Stamp.MID}
+_CLOCKS = {**CLOCKS.dates, **CLOCKS.numbers}
+_OF_THE_WHOLE = {key for key, stamp in _CLOCKS.items() if stamp in {Stamp.END, Stamp.MID}}
+_OF_THE_WHOLE |= {
+    key for name in ("frames_stacked", "total_exposure") for key in KEYWORDS.quantities[name]
 }
-_OF_THE_WHOLE |= {*ALIASES["frames_stacked"], *ALIASES["total_exposure"]}
 
 
 def plane_of(path: str | Path) -> int | None:
@@ -145,7 +133,7 @@ def _starts(file: Path, state: str, n: int) -> tuple[tuple[float, ...], float, s
                 }
                 if not names or not isinstance(hdu, fits.BinTableHDU) or len(hdu.data) != n:
                     continue
-                for word in (word for word in TABLE_CLOCKS if word in names):
+                for word in (word for word in CLOCKS.columns if word in names):
                     read = [_read_clock(value) for value in hdu.data[names[word]].tolist()]
                     whole = [one for one in read if one is not None]
                     if len(whole) == n:
@@ -177,7 +165,7 @@ def _said_cadence(cards: Cards) -> tuple[float, str] | None:
         if value and value > 0:
             milli = re.search(r"\bms\b|\[ms\]|millisec", found.comment, re.IGNORECASE)
             seconds = value / 1000 if milli else value
-            return 1 / value if found.keyword in _RATES else seconds, found.source
+            return 1 / value if found.keyword in KEYWORDS.rates else seconds, found.source
     return None
 
 

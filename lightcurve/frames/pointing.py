@@ -9,7 +9,7 @@ from itertools import pairwise
 from lightcurve.core.constants import ARCSEC_UM_PER_MM
 from lightcurve.core.coordinates import sexagesimal
 from lightcurve.frames.cards import Cards, Found, find, find_all, number
-from lightcurve.frames.dialects import DEGREES_OF_RA, HOURS_OF_RA, POINTINGS
+from lightcurve.frames.dialects import KEYWORDS
 from lightcurve.frames.location import degrees
 
 SMALLEST_SCALE, LARGEST_SCALE = 0.01, 200.0  # arcsec per pixel
@@ -24,7 +24,7 @@ _ARCSEC = re.compile(r"arc\s?-?sec|\"", re.IGNORECASE)
 def read_pointing(cards: Cards) -> tuple[tuple[float, float, str] | None, list[str]]:
     """Find the direction of a frame: RA and Dec, degrees, and their source."""
     warnings = []
-    for ra_key, dec_key in POINTINGS:
+    for ra_key, dec_key in KEYWORDS.pointings:
         if ra_key not in cards or dec_key not in cards:
             continue
         if ra_key == "CRVAL1" and not cards.get("CTYPE1", ("",))[0].upper().startswith("RA"):
@@ -66,7 +66,7 @@ def _right_ascension(found: Found) -> tuple[float | None, str]:
 
 
 def _decimal_ra(found: Found, value: float | None) -> tuple[float | None, str]:
-    if value is None or value >= 24 or found.keyword in DEGREES_OF_RA:
+    if value is None or value >= 24 or found.keyword in KEYWORDS.degrees_of_ra:
         return value, ""
     if _DEGREES.search(found.comment):
         return value, ""
@@ -76,7 +76,7 @@ def _decimal_ra(found: Found, value: float | None) -> tuple[float | None, str]:
         return value * 15, " (hours by its comment)"
     if hours is not None and abs(hours * 15 - value) < 0.3:
         return value, " (degrees by its comment)"
-    if found.keyword in HOURS_OF_RA:
+    if found.keyword in KEYWORDS.hours_of_ra:
         return value * 15, " (hours by its keyword)"
     return value, " (a decimal number: degrees assumed)"
 

@@ -18,7 +18,7 @@ from lightcurve.core.flags import PixelFlag
 from lightcurve.core.library_warnings import quietly
 from lightcurve.core.settings import Settings
 from lightcurve.frames.cards import CARD, Cards, number, parse_cards
-from lightcurve.frames.dialects import DATES, HOURS, NUMBERS
+from lightcurve.frames.dialects import CLOCKS
 from lightcurve.frames.headers import TIMELESS, normalise, warn_of_no_time
 from lightcurve.frames.mosaic import of_colour, planes_of
 from lightcurve.frames.pixels import (
@@ -164,7 +164,7 @@ def read_frame(
 
 def _set_clock(header: Header, start_jd_utc: float) -> None:
     """Leave in the header of a cube one clock: the start of the plane that was read."""
-    for keyword in {*DATES, *NUMBERS, *HOURS} & {*header}:
+    for keyword in {*CLOCKS.dates, *CLOCKS.numbers, *CLOCKS.hours} & {*header}:
         del header[keyword]
     header["DATE-OBS"] = iso_from_jd(start_jd_utc)
 

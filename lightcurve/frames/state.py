@@ -6,15 +6,11 @@ import re
 
 from lightcurve.core.data import Step
 from lightcurve.frames.cards import Cards, find, find_all, number
-from lightcurve.frames.dialects import HISTORY_WORDS
+from lightcurve.frames.dialects import KINDS
 
-_LETTERS = {"B": Step.BIAS, "D": Step.DARK, "F": Step.FLAT}
-LETTERS = frozenset("BDFMCOT ")  # of bias, dark, flat; a card with others is no such list
-# HST writes what is still to be done as PERFORM.
-_NOT = frozenset({"f", "n", "no", "false", "omit", "none", "not done", "perform", "skipped"})
 _NEGATED = re.compile(r"\b(?:no|not|without|never|skip\w*|omit\w*)\b", re.I)
 _STEPS = {"bias_done": Step.BIAS, "dark_done": Step.DARK, "flat_done": Step.FLAT}
-_WORDS = {step: re.compile(words, re.I) for step, words in HISTORY_WORDS.items()}
+_WORDS = {step: re.compile(words, re.I) for step, words in KINDS.history.items()}
 
 
 def read_state(cards: Cards) -> tuple[tuple[Step, ...], str]:
@@ -31,10 +27,10 @@ def read_state(cards: Cards) -> tuple[tuple[Step, ...], str]:
 def _of_letters(cards: Cards) -> dict[Step, str]:
     """Read MaxIm DL's letters: the steps, each with the card."""
     status = find(cards, "calibration_done")
-    if status is None or set(status.text.upper()) - LETTERS:
+    if status is None or set(status.text.upper()) - {*KINDS.letters, *KINDS.other_letters, " "}:
         return {}
     source = f"{status.keyword} = {status.text[:20]}"
-    return {_LETTERS[one]: source for one in status.text.upper() if one in _LETTERS}
+    return {KINDS.letters[one]: source for one in status.text.upper() if one in KINDS.letters}
 
 
 def _of_keywords(cards: Cards) -> dict[Step, str]:
@@ -42,7 +38,7 @@ def _of_keywords(cards: Cards) -> dict[Step, str]:
         step: f"{found.keyword} = {found.text[:30]}"
         for name, step in _STEPS.items()
         for found in find_all(cards, name)
-        if found.text.strip().lower() not in _NOT and number(found.text) != 0
+        if found.text.strip().lower() not in KINDS.not_done and number(found.text) != 0
     }
 
 

@@ -25,7 +25,6 @@ from lightcurve.core.registry import Registry, one_of, registry_of
 from lightcurve.curve.weightings import WEIGHTINGS, Weighting
 from lightcurve.exports.formats import EXPORTS, all_details
 from lightcurve.exports.submission import Export
-from lightcurve.frames.dialects import DATES
 from lightcurve.phot.methods import CENTROIDS, FINDERS, CentroidMethod, Finder
 
 
@@ -108,7 +107,3 @@ def test_no_two_exports_give_one_name_to_different_details():
 def test_every_survey_with_bands_has_its_place_in_an_order_of_them():
     placed = {*PREFERRED, *NORTH, *SOUTH}
     assert {one.name for one in SERVICES if one.bands} <= placed
-
-
-def test_every_clock_marks_a_moment_of_the_exposure():
-    assert {*DATES.values()} <= {"start", "mid", "end", "any"}

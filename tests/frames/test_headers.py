@@ -16,7 +16,7 @@ from lightcurve.core.errors import HeaderError
 from lightcurve.core.library_warnings import quietly
 from lightcurve.core.settings import Settings, SiteSettings
 from lightcurve.frames.cards import decimals, number, parse_cards
-from lightcurve.frames.dialects import ALIASES, DATES, KIND_WORDS, NUMBERS
+from lightcurve.frames.dialects import CLOCKS, KEYWORDS, KIND_WORDS
 from lightcurve.frames.headers import TIMELESS, normalise
 from lightcurve.frames.kinds import kind_by_keyword, kind_by_name, normalise_filter
 from lightcurve.frames.location import degrees
@@ -320,13 +320,14 @@ def test_a_dialect_is_taught_in_one_place(monkeypatch: pytest.MonkeyPatch) -> No
         "T-BEGIN": "2020-03-01T02:00:00", "T-EXP": 30.0, "T-FILT": "V", "T-KIND": "Licht",
         "T-LAT": 40.0, "T-LON": (8.5, "east positive"), "T-SCALE": 1.5, "T-XBIN": 2,
     }  # fmt: skip
-    monkeypatch.setitem(DATES, "T-BEGIN", Stamp.START)
+    monkeypatch.setitem(CLOCKS.dates, "T-BEGIN", Stamp.START)
     monkeypatch.setitem(KIND_WORDS, "licht", FrameKind.LIGHT)
     for quantity, keyword in (
         ("exposure", "T-EXP"), ("filter", "T-FILT"), ("kind", "T-KIND"), ("latitude", "T-LAT"),
         ("longitude", "T-LON"), ("scale", "T-SCALE"), ("binning_x", "T-XBIN"),
     ):  # fmt: skip
-        monkeypatch.setitem(ALIASES, quantity, (*ALIASES[quantity], keyword))
+        aliases = KEYWORDS.quantities
+        monkeypatch.setitem(aliases, quantity, (*aliases[quantity], keyword))
     text = header_of(cards).tostring(endcard=False, padding=False)
     seen, error = normalise(parse_cards(text), path="x.fits", shape=(10, 20))
     assert error is None
@@ -336,9 +337,19 @@ def test_a_dialect_is_taught_in_one_place(monkeypatch: pytest.MonkeyPatch) -> No
     assert (seen.scale_arcsec, seen.binning) == (1.5, (2, 2))
 
 
-KEYWORDS = sorted({k for names in ALIASES.values() for k in names if " " not in k})
-KEYWORDS += [*DATES, *NUMBERS, "RA", "DEC", "OBJCTRA", "OBJCTDEC", "CTYPE1", "CRVAL1", "CRVAL2"]
-KEYWORDS += ["CD1_1", "CD1_2", "CD2_1", "CD2_2", "TIMESYS", "UT"]
+ALIASES = sorted({k for names in KEYWORDS.quantities.values() for k in names if " " not in k})
+ALIASES += [
+    *CLOCKS.dates,
+    *CLOCKS.numbers,
+    "RA",
+    "DEC",
+    "OBJCTRA",
+    "OBJCTDEC",
+    "CTYPE1",
+    "CRVAL1",
+    "CRVAL2",
+]
+ALIASES += ["CD1_1", "CD1_2", "CD2_1", "CD2_2", "TIMESYS", "UT"]
 VALUES = st.one_of(
     st.text(st.characters(codec="ascii"), max_size=60),
     st.floats().map(repr),
@@ -350,7 +361,7 @@ VALUES = st.one_of(
 
 
 @settings(max_examples=300)
-@given(st.dictionaries(st.sampled_from(KEYWORDS), VALUES, max_size=20), st.booleans())
+@given(st.dictionaries(st.sampled_from(ALIASES), VALUES, max_size=20), st.booleans())
 def test_any_values_give_an_exposure_or_a_header_error(cards: dict, quoted: bool) -> None:
     mark = "'" if quoted else ""
     text = "".join(f"{k:<8}= {mark}{v}{mark}".ljust(80)[:80] for k, v in cards.items())
