@@ -30,7 +30,7 @@ from lightcurve.astrometry.transform import apply
 from lightcurve.core.data import Detections, Frame
 from lightcurve.core.errors import LightcurveError
 from lightcurve.core.settings import SolveSettings
-from lightcurve.frames.read import is_fits_name, read_frame
+from lightcurve.frames.read import is_image_name, read_frame
 from lightcurve.phot.detect import detect
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -161,7 +161,7 @@ def main() -> None:
     if not given.frames.is_dir():
         print(f"no frames in {given.frames.name}: name a folder of them")
         sys.exit(int(given.check))
-    paths = sorted(path for path in given.frames.iterdir() if is_fits_name(path))
+    paths = sorted(path for path in given.frames.iterdir() if is_image_name(path))
     settings = SolveSettings(index=(given.index,), scale_arcsec=given.scale)
     numbers = compare(paths, settings, (given.ra, given.dec), given.saturation)
     for name, value in numbers.items():

@@ -14,6 +14,7 @@ from lightcurve.core.errors import FrameError, InputError, SolveError, Why
 from lightcurve.core.files import write_whole
 from lightcurve.core.library_warnings import quietly
 from lightcurve.core.table_text import joined
+from lightcurve.frames.camera_raw import is_raw_name, raw_as_fits
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -309,9 +310,8 @@ def _with_wcs(frame_path: Path, solution: Solution) -> memoryview:
     from astropy.io import fits
 
     copy = BytesIO()
-    with fits.open(
-        frame_path, do_not_scale_image_data=True, disable_image_compression=True
-    ) as hdus:
+    file = raw_as_fits(frame_path) if is_raw_name(frame_path) else frame_path
+    with fits.open(file, do_not_scale_image_data=True, disable_image_compression=True) as hdus:
         header, axes = _image_of(hdus, frame_path)
         _replace_wcs(header, wcs_header(solution, (axes[1], axes[0])))
         try:

@@ -19,7 +19,7 @@ from lightcurve.core.constants import DAY_S
 from lightcurve.core.errors import InputError
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
-from lightcurve.frames.read import is_fits_name, read_frame
+from lightcurve.frames.read import is_image_name, read_frame
 from lightcurve.phot.centroid import STILL_PX
 
 __all__ = ["compare_with_frames"]
@@ -83,7 +83,7 @@ def find_frames(table: AijTable, folder: Path) -> tuple[dict[int, Path], tuple[s
         raise InputError(msg)
     places: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
-        if is_fits_name(path) and path.is_file():
+        if is_image_name(path) and path.is_file():
             places.setdefault(frame_key(path.name), []).append(path)
     files, missing = {}, []
     for row, label in enumerate(table.labels):

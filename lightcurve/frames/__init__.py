@@ -1,6 +1,7 @@
 """Read any FITS file, normalise its header, take stock of a folder."""
 
 __all__ = [
+    "camera_raw",
     "cards",
     "headers",
     "inspect",

@@ -22,13 +22,15 @@ from lightcurve.core.errors import FrameError, HeaderError, InputError
 from lightcurve.core.files import read_text
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
+from lightcurve.frames.camera_raw import is_raw_name
 from lightcurve.frames.cards import Cards, find, number
 from lightcurve.frames.clocks import check_cadence, natural_key
 from lightcurve.frames.headers import TIMELESS, normalise, warn_of_no_time
 from lightcurve.frames.kinds import is_stack, kind_by_content, kind_by_keyword
+from lightcurve.frames.names import image_stem
 from lightcurve.frames.planes import count_planes, plane_of
 from lightcurve.frames.pointing import has_wcs
-from lightcurve.frames.read import is_fits_name, read_cards, read_frame
+from lightcurve.frames.read import is_image_name, read_cards, read_frame
 
 __all__ = ["Entry", "Inventory", "check_folder", "narrow_inventory", "take_inventory"]
 
@@ -206,15 +208,19 @@ def take_inventory(
     paths = sorted(
         _files(folder), key=lambda path: natural_key(path.relative_to(folder).as_posix())
     )
-    if not any(is_fits_name(path) for path in paths):
+    if not any(is_image_name(path) for path in paths):
         msg = f"{folder}: no FITS file (.fits .fit .fts, also packed) among {len(paths)} files"
         raise InputError(msg)
     edits = read_manifest(manifest) if manifest is not None else {}
     edited = frozenset(edits)
     entries = []
+    as_fits = {
+        path.with_name(image_stem(path)): path.name for path in paths if not is_raw_name(path)
+    }
     for path in progress(paths, "taking stock", len(paths)):
         name = path.relative_to(folder).as_posix()
-        entries += _entries(path, name, settings, edits)
+        twin = as_fits.get(path.with_name(image_stem(path))) if is_raw_name(path) else None
+        entries += [_twin(path, name, twin)] if twin else _entries(path, name, settings, edits)
     if edits and manifest is not None:
         msg = f"{Path(manifest).name}: {next(iter(edits))} is not in {folder} ({len(edits)} such)"
         raise InputError(msg)
@@ -428,7 +434,7 @@ def _entries(path: Path, name: str, settings: Settings, edits: dict[str, Edit]) 
     edits: of the file, or of a plane by its own name; what is told of it is taken out.
     """
     edit = edits.pop(apply_key(name), None)
-    if not is_fits_name(path):
+    if not is_image_name(path):
         why = "not a FITS file"
         kind = FrameKind.OTHER
         return [Entry(path, name, kind, "file name", status=FrameStatus.UNUSED, reason=why)]
@@ -446,6 +452,13 @@ def _entries(path: Path, name: str, settings: Settings, edits: dict[str, Edit]) 
         notes = tuple(note for note in read[2] if not note.startswith("plane "))
         entries.append(_entry(plane, f"{name}[{k}]", (*read[:2], notes), settings, own))
     return entries
+
+
+def _twin(path: Path, name: str, twin: str) -> Entry:
+    """Leave out a camera's raw file that was converted to FITS beside it."""
+    why = f"the same frame as {twin}, which is taken"
+    kind = FrameKind.OTHER
+    return Entry(path, name, kind, "file name", status=FrameStatus.UNUSED, reason=why)
 
 
 def _broken(path: Path, name: str, edit: Edit | None, error: FrameError) -> Entry:

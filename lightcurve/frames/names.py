@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from lightcurve.frames.read import PACKED_SUFFIXES, is_fits_name
+from lightcurve.frames.read import PACKED_SUFFIXES, is_image_name
 
-__all__ = ["fits_stem", "product_stems"]
+__all__ = ["image_stem", "product_stems"]
 
 
-def fits_stem(path: str | Path) -> str:
+def image_stem(path: str | Path) -> str:
     """Take the suffix of a FITS file off its name; dots before it belong to the name.
 
     Returns
@@ -21,7 +21,7 @@ def fits_stem(path: str | Path) -> str:
         that would become one of dots alone, stays whole.
     """
     name = Path(path).name
-    if not is_fits_name(name):
+    if not is_image_name(name):
         return name
     stem = name
     for suffix in PACKED_SUFFIXES:
@@ -44,7 +44,7 @@ def product_stems(labels: Sequence[str]) -> list[str]:
         Each without its suffix, or with it where two would be alike, also on a disk that does
         not tell upper case from lower.
     """
-    stems = [str(Path(label).with_name(fits_stem(label))) for label in labels]
+    stems = [str(Path(label).with_name(image_stem(label))) for label in labels]
     while True:
         times = Counter(stem.casefold() for stem in stems)
         pairs = zip(labels, stems, strict=True)

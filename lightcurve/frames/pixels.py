@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from io import FileIO
+from io import BytesIO, FileIO
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ import numpy as np
 
 from lightcurve.core.errors import FrameError
 from lightcurve.core.library_warnings import quietly
+from lightcurve.frames.camera_raw import is_raw_name, raw_as_fits
 from lightcurve.frames.cards import CARD, Card, Cards, number, parse_cards
 from lightcurve.frames.planes import plane_of, stored_in
 
@@ -205,7 +206,7 @@ def read_tiled(source: Source, hdu: Hdu, *, with_pixels: bool) -> tuple[str, np.
 class Source:
     """An open FITS file."""
 
-    file: FileIO | gzip.GzipFile | bz2.BZ2File  # decompressed as it is read
+    file: FileIO | gzip.GzipFile | bz2.BZ2File | BytesIO  # decompressed as it is read
     path: Path
     limit: int  # bytes that it can hold at most
     packed: bool  # compressed as a whole, so that `limit` is a bound only
@@ -255,7 +256,10 @@ class Hdu:
 
 @contextmanager
 def open_source(path: Path) -> Iterator[Source]:
-    """Open a FITS file, whole or compressed by gzip or bzip2 (told by its first bytes).
+    """Open a FITS file, or what reads like one.
+
+    Whole or compressed by gzip or bzip2 (told by its first bytes), or a camera's raw file (told by
+    its name).
 
     Parameters
     ----------
@@ -274,6 +278,10 @@ def open_source(path: Path) -> Iterator[Source]:
             raise FrameError(path, "is not an ordinary file")
         if status.st_size == 0:
             raise FrameError(path, "is empty (0 bytes)")
+        if is_raw_name(stored):
+            decoded = raw_as_fits(stored)
+            yield Source(decoded, path, decoded.getbuffer().nbytes, packed=True)
+            return
         with stored.open("rb", buffering=0) as raw:
             yield replace(_unpacked(raw, path, status.st_size), plane=plane_of(path))
     except _DECODING as error:

@@ -17,6 +17,7 @@ from lightcurve.core.errors import InputError
 from lightcurve.core.flags import PixelFlag
 from lightcurve.core.library_warnings import quietly
 from lightcurve.core.settings import Settings
+from lightcurve.frames.camera_raw import is_raw_name
 from lightcurve.frames.cards import CARD, Cards, number, parse_cards
 from lightcurve.frames.dialects import CLOCKS
 from lightcurve.frames.headers import TIMELESS, normalise, warn_of_no_time
@@ -47,7 +48,7 @@ from lightcurve.frames.units import in_counts, read_unit
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
-__all__ = ["fits_files", "is_fits_name", "read_cards", "read_frame"]
+__all__ = ["image_files", "is_image_name", "read_cards", "read_frame"]
 
 IMAGE_SUFFIXES = (".fits", ".fit", ".fts")
 PACKED_SUFFIXES = (".gz", ".fz", ".bz2")
@@ -69,25 +70,28 @@ class _Raw:
     level: float = 0.0  # ADU, of the overscan that was taken off
 
 
-def is_fits_name(path: str | Path) -> bool:
-    """Tell by its name (.fits, .fit, .fts, also .gz, .fz, .bz2, in any case) a FITS image."""
+def is_image_name(path: str | Path) -> bool:
+    """Tell an image by its name, in any case.
+
+    FITS (.fits, .fit, .fts, also .gz, .fz, .bz2), or a camera's raw file (.cr2, .nef, .dng ...).
+    """
     name = Path(path).name.lower()
     for suffix in PACKED_SUFFIXES:
         name = name.removesuffix(suffix)
-    return name.endswith(IMAGE_SUFFIXES)
+    return name.endswith(IMAGE_SUFFIXES) or is_raw_name(path)
 
 
-def fits_files(path: Path) -> list[Path]:
-    """List the FITS files of a path: itself, or the folder's own.
+def image_files(path: Path) -> list[Path]:
+    """List the images of a path: itself, or the folder's own.
 
     Raises
     ------
     InputError
-        When there is no such file, or no FITS file in the folder.
+        When there is no such file, or no image in the folder.
     """
     if stored_in(path).is_file():
         return [path]
-    files = sorted(p for p in path.glob("*") if is_fits_name(p)) if path.is_dir() else []
+    files = sorted(p for p in path.glob("*") if is_image_name(p)) if path.is_dir() else []
     if not files:
         msg = "no such file, or no FITS file in it"
         raise InputError(msg, file=str(path))

@@ -20,8 +20,8 @@ from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.files import json_text, read_text, write_text
 from lightcurve.core.progress import Clock, Progress, open_log, silent
 from lightcurve.core.settings import STANDARDS, Settings
-from lightcurve.frames.names import fits_stem
-from lightcurve.frames.read import fits_files
+from lightcurve.frames.names import image_stem
+from lightcurve.frames.read import image_files
 from lightcurve.image.folder import as_before, is_free, reason_of, state_of
 from lightcurve.image.locate import wanted_target
 from lightcurve.image.reduced import summarise
@@ -175,7 +175,7 @@ def _listed(paths: Sequence[Path]) -> tuple[list[Path], dict[Path, InputError]]:
     missing: dict[Path, InputError] = {}
     for path in paths:
         try:
-            files += fits_files(path)
+            files += image_files(path)
         except InputError as error:
             files.append(path)
             missing[path] = error
@@ -187,7 +187,7 @@ def _free_names(files: Sequence[Path], out: Path | None) -> list[str]:
     names: list[str] = []
     taken: set[str] = set()
     for file in files:
-        stem = name = fits_stem(file) or "frame"
+        stem = name = image_stem(file) or "frame"
         number = 1
         # Not every file system tells upper case from lower.
         while name.casefold() in taken or (out is not None and not is_free(out / name, file)):

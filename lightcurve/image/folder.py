@@ -14,7 +14,7 @@ from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.files import digest, file_state, read_text
 from lightcurve.core.settings import Settings
 from lightcurve.core.table_text import joined
-from lightcurve.frames.names import fits_stem
+from lightcurve.frames.names import image_stem
 from lightcurve.image.figures import FIGURES
 from lightcurve.image.write import SUMMARY, write_summary
 
@@ -80,7 +80,7 @@ def clear(folder: Path, frame: Path) -> None:
     if not told(folder):
         return
     figures = (file for name in FIGURES for file in (folder / "figures").glob(f"{name}.png"))
-    names = (*PRODUCTS, f"{fits_stem(frame)}.zip")
+    names = (*PRODUCTS, f"{image_stem(frame)}.zip")
     for file in (*figures, *(folder / name for name in names)):
         try:
             file.unlink(missing_ok=True)

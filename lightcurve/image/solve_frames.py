@@ -24,7 +24,7 @@ from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.headers import TIMELESS
 from lightcurve.frames.names import product_stems
-from lightcurve.frames.read import fits_files, read_frame
+from lightcurve.frames.read import image_files, read_frame
 from lightcurve.setup.colour import find
 from lightcurve.setup.solving import request_for, solve_frame
 from lightcurve.setup.target import known_place
@@ -98,7 +98,7 @@ def solve_frames(
     if output.copies and output.folder is None:
         msg = "--write-copy: name the folder for the copies with --out"
         raise InputError(msg)
-    jobs = _name_jobs([file for path in paths for file in fits_files(path)])
+    jobs = _name_jobs([file for path in paths for file in image_files(path)])
     if settings.solve.index:
         coverage(find_index_files(settings=settings.solve))
     source = None if catalog is None else star_source(catalog, settings.catalogs)

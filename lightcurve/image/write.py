@@ -21,7 +21,7 @@ from lightcurve.core.flags import PIXEL_MEANING
 from lightcurve.core.library_warnings import quietly
 from lightcurve.core.progress import Clock
 from lightcurve.frames.cards import printable
-from lightcurve.frames.names import fits_stem
+from lightcurve.frames.names import image_stem
 from lightcurve.image.figures import source_kinds, write_figures
 from lightcurve.image.page import write_image_page
 from lightcurve.image.reduced import Reduced, summarise
@@ -76,7 +76,7 @@ def write_products(out: Path, reduced: Reduced, clock: Clock, state: str = "") -
         page = out / "report.html"
         paths["report.html"] = write_image_page(page, reduced, captions, summary)
     frame = reduced.prepared.frame.path
-    paths["summary.json"], paths["zip"] = out / SUMMARY, out / f"{fits_stem(frame)}.zip"
+    paths["summary.json"], paths["zip"] = out / SUMMARY, out / f"{image_stem(frame)}.zip"
     # Last, and the products by name: a folder that a summary calls reduced is whole.
     whole = {
         **summary, "path": str(frame.resolve()), "state": state,

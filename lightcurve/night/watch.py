@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.files import file_state
-from lightcurve.frames.read import is_fits_name
+from lightcurve.frames.read import is_image_name
 
 __all__ = ["watch_folder"]
 
@@ -76,4 +76,4 @@ def _state(folder: Path) -> dict[Path, str]:
     if not folder.is_dir():
         msg = f"{folder}: there is no such folder"
         raise InputError(msg)
-    return {path: file_state(path) for path in sorted(folder.rglob("*")) if is_fits_name(path)}
+    return {path: file_state(path) for path in sorted(folder.rglob("*")) if is_image_name(path)}

@@ -14,7 +14,7 @@ from lightcurve.core.data import Planet, Result
 from lightcurve.core.dates import EARLIEST_JD, LATEST_JD, jd_from_iso
 from lightcurve.core.errors import InputError
 from lightcurve.core.progress import Progress, silent
-from lightcurve.frames.read import is_fits_name
+from lightcurve.frames.read import is_image_name
 from lightcurve.simulate.night import Truth, simulate_night
 from lightcurve.simulate.observatory import Night, SimCamera
 from lightcurve.simulate.request import FIELDS, Request
@@ -133,7 +133,7 @@ def _check_request(request: Request) -> None:
 def _check_folder(out: Path) -> None:
     """Refuse to mix two nights."""
     names = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
-    held = [name for name in names if is_fits_name(name) or name in {"truth.csv", "truth.json"}]
+    held = [name for name in names if is_image_name(name) or name in {"truth.csv", "truth.json"}]
     if held:
         msg = f"{out}: holds {held[0]} already, and two nights would mix: name an empty folder"
         raise InputError(msg)

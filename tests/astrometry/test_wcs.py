@@ -10,6 +10,7 @@ from astropy.wcs import WCS, Sip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dng import write_dng
 from lightcurve.astrometry.refine import check_wcs, refine_wcs
 from lightcurve.astrometry.transform import apply
 from lightcurve.astrometry.wcs import (
@@ -23,7 +24,7 @@ from lightcurve.astrometry.wcs import (
 )
 from lightcurve.core.data import Detections, Registration, Solution
 from lightcurve.core.errors import FrameError, InputError
-from lightcurve.frames.read import is_fits_name, read_frame
+from lightcurve.frames.read import is_image_name, read_frame
 from sim import sidecar_wcs
 
 SHAPE = (500, 650)
@@ -211,6 +212,15 @@ def solution(request: pytest.FixtureRequest) -> Solution:
     return Solution(wcs, "local", 41, 0.98, *describe_wcs(wcs, SHAPE), "x", (0.5, 0.8))
 
 
+def test_a_copy_of_a_cameras_raw_file_is_fits(tmp_path: Path, solution: Solution) -> None:
+    pytest.importorskip("rawpy", reason="the extra `raw` is not installed")
+    mosaic = np.arange(SHAPE[0] * SHAPE[1], dtype=np.uint32).reshape(SHAPE).astype(np.uint16)
+    write_dng(tmp_path / "frame.dng", mosaic)
+    copy = wcs_into_copy(tmp_path / "frame.dng", tmp_path / "copy.fits", solution)
+    np.testing.assert_array_equal(fits.getdata(copy), mosaic)
+    assert separation_px(solution.wcs, WCS(fits.getheader(copy)), grid()) < 1e-6
+
+
 def test_a_sidecar_round_trips(tmp_path: Path, solution: Solution) -> None:
     path = write_wcs_sidecar(tmp_path / "sub" / "frame.wcs", solution, SHAPE)
     assert separation_px(solution.wcs, sidecar_wcs(path), grid()) < 1e-6
@@ -254,7 +264,7 @@ def test_any_frame_that_can_be_read_can_be_copied(
 ) -> None:
     copied = 0
     for path in sorted((shared_data / "odd-fits").rglob("*")):
-        if not (path.is_file() and is_fits_name(path)):
+        if not (path.is_file() and is_image_name(path)):
             continue
         before = path.read_bytes()
         out = tmp_path / f"{copied}.fits{'.fz' if path.suffix == '.fz' else ''}"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightcurve.frames.names import fits_stem, product_stems
+from lightcurve.frames.names import image_stem, product_stems
 from lightcurve.image.batch import _free_names
 
 
@@ -30,7 +30,7 @@ from lightcurve.image.batch import _free_names
     ],
 )
 def test_only_the_suffix_is_no_part_of_the_name(name: str, stem: str) -> None:
-    assert fits_stem(name) == stem
+    assert image_stem(name) == stem
 
 
 def test_products_keep_what_tells_frames_apart() -> None:

@@ -16,7 +16,7 @@ from astropy.io import fits
 from lightcurve.core.errors import FrameError, HeaderError
 from lightcurve.core.flags import PixelFlag
 from lightcurve.core.settings import Settings, make_settings
-from lightcurve.frames.read import is_fits_name, read_cards, read_frame
+from lightcurve.frames.read import is_image_name, read_cards, read_frame
 
 CARDS = {"DATE-OBS": "2020-03-01T02:03:04", "EXPTIME": 30.0}
 RNG = np.random.default_rng(3)
@@ -235,8 +235,8 @@ def test_time_is_needed_but_not_for_calibration(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.fits", "A.FIT", "b.fts.gz", "c.fits.fz", "d.fit.BZ2"])
 def test_fits_names(name: str) -> None:
-    assert is_fits_name(name)
-    assert not is_fits_name(name + ".txt")
+    assert is_image_name(name)
+    assert not is_image_name(name + ".txt")
 
 
 SHARED = np.empty((40, 50), np.float32)  # as whoever reads many frames gives it
