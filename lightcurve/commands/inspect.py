@@ -41,7 +41,8 @@ def inspect(
         if json:
             print_json([value.record for value in values])
         else:
-            print_table(path.name, ["name", "value", "source"], (value.row for value in values))
+            columns = ["name", "value", "source", "agrees", "disagrees"]
+            print_table(path.name, columns, (value.row for value in values))
         return
     inventory = take_inventory(path, settings, manifest=manifest, progress=bar)
     rows = inventory.rows()

@@ -12,9 +12,19 @@ from lightcurve.core.data import CALIBRATION, Exposure, Step
 from lightcurve.core.dates import parse_calendar
 from lightcurve.core.errors import HeaderError
 from lightcurve.core.settings import CameraSettings, Settings, TimeSettings
-from lightcurve.frames.cards import Cards, find, find_all, number
-from lightcurve.frames.clocks import Scale, audit_clocks, combined_span_s, read_clocks, settle_dates
-from lightcurve.frames.dialects import CLOCKS, KEYWORDS
+from lightcurve.frames.cards import Cards, Found, find, find_all, number
+from lightcurve.frames.clocks import (
+    CLOCK_SLACK_S,
+    READOUT_PART,
+    READOUT_S,
+    REMARK_S,
+    Scale,
+    audit_clocks,
+    combined_span_s,
+    read_clocks,
+    settle_dates,
+)
+from lightcurve.frames.dialects import CLOCKS, FILTERS, KEYWORDS
 from lightcurve.frames.kinds import is_stack, kind_by_keyword, kind_by_name, normalise_filter
 from lightcurve.frames.location import Moment, read_overhead, read_site
 from lightcurve.frames.mosaic import has_colours, read_mosaic
@@ -34,7 +44,9 @@ __all__ = ["TIMELESS", "normalise"]
 Value = tuple[Any, str]
 TIMELESS = frozenset(CALIBRATION)
 LARGEST = 1e10  # no camera has a level, gain or scale beyond it
-LONGEST_S = DAY_S
+BANDS = (FILTERS.names.keys() | {"U", "J", "H", "K"}) - {"CV", "CR"}  # what is not open
+LONGEST_S, LONGEST_MS = DAY_S, 1000 * DAY_S
+SHUTTER_S = 0.1  # an exposure that was asked for, and how long the shutter was open
 KELVIN = 273.15
 SMALLEST_M, LARGEST_M = 0.02, 40.0  # of telescopes, from a finder to the largest being built
 _PER_ADU = re.compile(
@@ -56,6 +68,7 @@ def normalise(
     settings = settings or Settings()
     warnings: list[str] = []
     undated: HeaderError | None = None
+    two: HeaderError | None = None
     try:
         cards, warnings = settle_dates(cards, settings.time.date_order, path)
     except HeaderError as doubt:
@@ -63,24 +76,27 @@ def normalise(
     whole, plane = cards, plane_of(path)
     if plane is not None:
         cards = of_one(whole)
-    values, guessed = _instrument(cards, settings.camera)
+    values, guessed = _instrument(cards, settings.camera, warnings)
     values["telescope_diameter_m"] = _diameter(cards, settings.camera, warnings)
     values["kind"] = _kind(cards, Path(path), values)
     kind, given = (values["kind"] or (None,))[0], settings.time.exposure_s
     if given is not None and kind not in TIMELESS:
         values["exposure_s"] = given, "setting time.exposure_s"
     else:
-        values["exposure_s"] = _exposure_time(cards, warnings)
-    error = undated or _set_time(values, cards, path, settings, warnings)
+        hours = settings.time.utc_offset_hours
+        values["exposure_s"], two = _exposure_time(cards, warnings, path, hours)
+    error = undated or two or _set_time(values, cards, path, settings, warnings)
     if plane is not None and kind not in TIMELESS:
         error = _set_plane(values, whole, Path(path), plane, settings.time, error)
-    pointing, said = read_pointing(cards)
+    known = values.get("start_jd_utc") or values.get("mid_jd_utc")
+    pointing, said = read_pointing(cards, known and known[0])
     if pointing:
-        values["ra_deg"], values["dec_deg"] = (pointing[0], pointing[2]), pointing[1:]
+        values["ra_deg"] = pointing.ra_deg, pointing.source
+        values["dec_deg"] = pointing.dec_deg, pointing.source
+        guessed += ("ra_deg",) if pointing.doubtful else ()
     scale, more = read_scale(cards)
     values["scale_arcsec"] = scale
-    known = values.get("start_jd_utc") or values.get("mid_jd_utc")
-    ra_deg, dec_deg = pointing[:2] if pointing else (None, None)
+    ra_deg, dec_deg = (pointing.ra_deg, pointing.dec_deg) if pointing else (None, None)
     values["mosaic"], of_mosaic = _mosaic(cards, shape, settings.camera)
     moment = Moment(known and known[0], ra_deg, dec_deg, _local_offset(cards))
     done, source = read_state(cards)
@@ -111,7 +127,7 @@ def warn_of_no_time(exposure: Exposure, error: HeaderError | None) -> Exposure:
 
 
 def _instrument(
-    cards: Cards, camera: CameraSettings
+    cards: Cards, camera: CameraSettings, warnings: list[str]
 ) -> tuple[dict[str, Value | None], tuple[str, ...]]:
     """Values of camera and telescope, and the names of those whose unit is a guess."""
     gain, guessed = _gain(cards)
@@ -126,11 +142,13 @@ def _instrument(
     saturation = _positive(cards, "saturation")
     if camera.saturation_adu is not None:
         saturation = camera.saturation_adu, "setting camera.saturation_adu"
+    band, two_bands = _filter(cards)
+    warnings += [f"{two_bands}; `lightcurve header set` settles it"] if two_bands else []
     values: dict[str, Value | None] = {
         "gain_e_per_adu": gain,
         "read_noise_e": noise,
         "saturation_adu": saturation,
-        "filter": _filter(cards),
+        "filter": band,
         "binning": _binning(cards),
         "temperature_c": _temperature(cards),
     }
@@ -163,23 +181,66 @@ def _positive(cards: Cards, quantity: str) -> Value | None:
     return None
 
 
-def _exposure_time(cards: Cards, warnings: list[str]) -> Value | None:
-    none = None
+def _exposure_time(
+    cards: Cards, warnings: list[str], path: str | Path, offset_hours: float | None
+) -> tuple[Value | None, HeaderError | None]:
+    """Seconds, and what is wrong where two keywords put the middle far apart and nothing tells."""
+    none, read = _lengths(cards, warnings)
+    if not read:
+        return none, None
+    value, best = read[0]
+    if none:
+        told = f"{none[1].removeprefix('header ')} = 0, {best.keyword} = {value:g} s taken"
+        warnings.append(f"{told}; --exposure settles it")
+    value, best = next((o for o in read if _is_thousandth(o[0], value)), (value, best))
+    other = next((o for o in read[1:] if not _same_length(value, o[0])), None)
+    if other is None or is_stack(cards):
+        return (value, best.source), None
+    span = combined_span_s(cards, offset_hours)
+    text = f"{best.keyword} = {value:g} s, but {other[1].keyword} = {other[0]:g} s"
+    fits = [one for one in (read[0], other) if span is not None and _is_open_for(span, one[0])]
+    if len(fits) == 1:
+        value, best = fits[0]
+        warnings.append(f"{text}: {value:g} s taken, by start and end; --exposure settles it")
+    elif abs(value - other[0]) / 2 > REMARK_S:
+        return (value, best.source), HeaderError(path, best.keyword, f"{text}: give --exposure")
+    else:
+        warnings.append(f"{text}: {value:g} s taken; --exposure settles it")
+    return (value, best.source), None
+
+
+def _lengths(cards: Cards, warnings: list[str]) -> tuple[Value | None, list[tuple[float, Found]]]:
+    """Find the first exposure of 0 s, and all that are longer, seconds, best source first."""
+    none: Value | None = None
+    read: list[tuple[float, Found]] = []
     for found in find_all(cards, "exposure"):
         value = number(found.text)
         if value == 0:
             none = none or (value, found.source)  # another keyword may know better
-        elif value is not None and 0 < value <= LONGEST_S:
+        elif value is not None and 0 < value <= LONGEST_MS:
             milli = re.search(r"\bms\b|\[ms\]|millisec", found.comment, re.I)
             value = value / 1000 if milli else value
-            if none:
-                told = f"{none[1].removeprefix('header ')} = 0, {found.keyword} = {value:g} s taken"
-                warnings.append(f"{told}; --exposure settles it")
-            return value, found.source
-        else:
+            if value <= LONGEST_S:
+                read.append((value, found))
+                continue
+        if value != 0:
             text = f"{found.keyword} = {found.text[:30]!r} is no exposure time; passed over"
             warnings.append(text)
-    return none
+    return none, read
+
+
+def _same_length(one: float, other: float) -> bool:
+    """Tell two exposures that are one: asked for and open, or one of them in milliseconds."""
+    return abs(one - other) <= max(SHUTTER_S, 0.01 * one) or _is_thousandth(one, other)
+
+
+def _is_thousandth(one: float, other: float) -> bool:
+    return abs(1000 * one - other) <= 0.001 * other
+
+
+def _is_open_for(span_s: float, exposure_s: float) -> bool:
+    """Tell whether an exposure and its read-out fill the time from start to end."""
+    return -CLOCK_SLACK_S <= span_s - exposure_s <= READOUT_S + READOUT_PART * exposure_s
 
 
 def _diameter(cards: Cards, camera: CameraSettings, warnings: list[str]) -> Value | None:
@@ -344,12 +405,18 @@ def _read_noise(cards: Cards, gain: Value | None) -> Value | None:
     return None
 
 
-def _filter(cards: Cards) -> Value | None:
+def _filter(cards: Cards) -> tuple[Value | None, str]:
+    """Name the filter; and two that are not one, each a known band."""
     found = [f for f in find_all(cards, "filter") if not re.fullmatch(r"[\d.,\s-]+", f.text)]
     names = [(normalise_filter(f.text), f) for f in found]
     # In two wheels the one that is not open counts.
     best = next((entry for entry in names if entry[0] != "CV"), names[0] if names else None)
-    return (best[0], f"{best[1].source} = {best[1].text[:30]}") if best else None
+    if best is None:
+        return None, ""
+    other = next((o for o in names if {o[0], best[0]} <= BANDS and o[0] != best[0]), None)
+    text = f"{best[1].keyword} = {best[1].text[:30]}"
+    more = other and f"{text}, but {other[1].keyword} = {other[1].text[:30]}: {best[0]} taken"
+    return (best[0], f"{best[1].source} = {best[1].text[:30]}"), more or ""
 
 
 def _binning(cards: Cards) -> Value | None:

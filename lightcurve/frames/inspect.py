@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from lightcurve.core.data import Assumed, FrameKind, Site
 from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.settings import Settings
-from lightcurve.frames.read import read_frame
+from lightcurve.frames.agreement import Word, other_words
+from lightcurve.frames.read import read_cards, read_frame
 
 __all__ = ["inspect_file", "summarise"]
 
@@ -32,19 +33,53 @@ UNITS = {
 }
 
 
-def inspect_file(path: Path, settings: Settings) -> list[Assumed]:
-    """List what a file's header says, normalised, and its sources; warnings are values, too."""
-    exposure = read_frame(path, settings=settings, need_time=False).exposure
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """A value of a header, and the other cards that speak of it."""
+
+    value: Assumed
+    words: tuple[Word, ...] = ()
+
+    def others(self, *, agree: bool) -> list[Word]:
+        """Those that agree, also those that cannot be compared; or those that do not."""
+        return [word for word in self.words if (word.agrees is not False) == agree]
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        """Name, text, source, what agrees and what does not: a row of a table for people."""
+        both = ("; ".join(map(str, self.others(agree=agree))) for agree in (True, False))
+        return (*self.value.row, *both)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The value's record, and what other cards say of it, for programs."""
+        return {**self.value.record, "others": [asdict(word) for word in self.words]}
+
+
+def inspect_file(path: Path, settings: Settings) -> list[Inspected]:
+    """List what a file's header says, normalised, its sources, and what else speaks of each value.
+
+    Warnings are values, too.
+    """
+    frame = read_frame(path, settings=settings, need_time=False)
+    exposure = frame.exposure
+    words = other_words(read_cards(path)[0], exposure, path, settings)
     rows = []
     for entry in fields(exposure):
         value = getattr(exposure, entry.name)
-        if entry.name not in NO_VALUES and value is not None:
-            rows += _written(entry.name, value, exposure.sources.get(entry.name, ""))
-    return rows + [Assumed("warning", line, "", "", line) for line in exposure.warnings]
+        others = words.get(entry.name, ())
+        if entry.name in NO_VALUES or value == () or (value is None and not others):
+            continue
+        told = _written(entry.name, value, exposure.sources.get(entry.name, ""))
+        rows += [Inspected(told[0], others), *map(Inspected, told[1:])]
+    warnings = (Assumed("warning", line, "", "", line) for line in exposure.warnings)
+    return rows + [Inspected(one) for one in warnings]
 
 
 def _written(name: str, value: Any, source: str) -> list[Assumed]:
     """Write a value for programs and people; a Julian date also as a calendar date."""
+    if value is None:
+        return [Assumed(name, None, UNITS.get(name, ""), "", "not known")]
     if isinstance(value, Site):
         place = (value.latitude_deg, value.longitude_deg, value.height_m)
         return [Assumed(name, place, "deg, deg, m", source, _place(value))]
@@ -56,6 +91,8 @@ def _written(name: str, value: Any, source: str) -> list[Assumed]:
         moment = iso_from_jd(value)
         date = Assumed(name.replace("_jd_", "_"), moment, "", source, moment)
         return [Assumed(name, value, UNITS[name], source, f"{value:.6f}"), date]
+    if isinstance(value, tuple):
+        value = ", ".join(value)
     text = f"{value:.9g}" if isinstance(value, float) else str(value)
     return [Assumed(name, value, UNITS.get(name, ""), source, text)]
 

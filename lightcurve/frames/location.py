@@ -130,6 +130,16 @@ def _hour_angles(found: Found) -> list[float]:
     return [value, 15 * value] if abs(value) <= 24 else [value]
 
 
+def meridian_ra(cards: Cards) -> list[tuple[str, float]]:
+    """Right ascensions, degrees, that sidereal time less hour angle leave, and their keywords."""
+    clock, angle = find(cards, "sidereal_time"), find(cards, "hour_angle")
+    sidereal = _hours_to_degrees(clock) if clock else None
+    if clock is None or angle is None or sidereal is None:
+        return []
+    name = f"{clock.keyword} - {angle.keyword}"
+    return [(name, (sidereal - value) % 360) for value in _hour_angles(angle)]
+
+
 def _wrap(longitude: float) -> float:
     return (longitude + 180) % 360 - 180
 

@@ -5,15 +5,25 @@ from __future__ import annotations
 import math
 import re
 from itertools import pairwise
+from typing import NamedTuple
 
-from lightcurve.core.constants import ARCSEC_UM_PER_MM
-from lightcurve.core.coordinates import sexagesimal
+from lightcurve.core.constants import ARCSEC_UM_PER_MM, J2000_JD, YEAR_DAYS
+from lightcurve.core.coordinates import degrees_apart, directions, sexagesimal, unit_vectors
 from lightcurve.frames.cards import Cards, Found, find, find_all, number
 from lightcurve.frames.dialects import KEYWORDS
-from lightcurve.frames.location import degrees
+from lightcurve.frames.location import degrees, meridian_ra
 
 SMALLEST_SCALE, LARGEST_SCALE = 0.01, 200.0  # arcsec per pixel
 SCALES_AGREE = 0.2
+# Two pointings of one header: telescope and object, of date or not, a field apart at most. A number
+# read as hours and as degrees is further away from itself, but for the first few minutes of RA.
+ONE_FIELD_DEG = 2.0
+SAME_EQUINOX = 0.05  # years: 2.5" of precession
+EQUINOXES = 1850.0, 2150.0
+SYSTEMS = "RADESYS", "RADECSYS"
+FIRST_JULIAN = 1984.0  # equinoxes before it are Besselian by the FITS standard
+_J2000 = re.compile(r"\bJ?2000(?:\.0)?\b|\bICRS\b", re.IGNORECASE)
+_OF_DATE = re.compile(r"\bJ?NOW\b|\bof date\b|\bapparent\b|\bEOD\b", re.IGNORECASE)
 _HOURS = re.compile(r"\[h|\bhours?\b|\bhms\b|\bH M S\b", re.IGNORECASE)
 _DEGREES = re.compile(r"\bdeg", re.IGNORECASE)
 _IN_COMMENT = re.compile(r"\s*(\d{1,2}:\d{2}(?::\d{2})?(?:\.\d+)?)")
@@ -21,15 +31,46 @@ _MICRONS = re.compile(r"\bum\b|micron|micrometer|micrometre", re.IGNORECASE)
 _ARCSEC = re.compile(r"arc\s?-?sec|\"", re.IGNORECASE)
 
 
-def read_pointing(cards: Cards) -> tuple[tuple[float, float, str] | None, list[str]]:
-    """Find the direction of a frame: RA and Dec, degrees, and their source."""
-    warnings = []
+class Pointing(NamedTuple):
+    """A direction as one pair of keywords has it, degrees, ICRS."""
+
+    keywords: tuple[str, str]
+    ra_deg: float
+    dec_deg: float
+    note: str  # what was inferred; starts with a blank
+    doubtful: bool = False  # a number that may be hours or degrees
+
+    @property
+    def source(self) -> str:
+        """Say where it came from."""
+        return f"header {', '.join(self.keywords)}{self.note}"
+
+
+def read_pointing(cards: Cards, jd_utc: float | None = None) -> tuple[Pointing | None, list[str]]:
+    """Find the direction of a frame, and what to warn of; jd_utc: of the exposure."""
+    pointings, warnings = read_pointings(cards, jd_utc)
+    best = pointings[0] if pointings else None
+    if best and best.doubtful:
+        text = f"{best.keywords[0]} = {best.ra_deg:g}: hours or degrees? Degrees taken"
+        warnings.append(f"{text}; where it cannot be solved, --blind or --ra and --dec settle it")
+    for other in pointings[1:]:
+        apart = degrees_apart(other[1:3], best[1:3]) if best and not other.doubtful else 0.0
+        if best and not best.doubtful and apart > ONE_FIELD_DEG:
+            text = f"{', '.join(best.keywords)} and {', '.join(other.keywords)}"
+            warnings.append(f"{text} point {apart:.3g} deg apart: the first taken; --ra and --dec")
+            warnings[-1] += " settle it"
+    return best, warnings
+
+
+def read_pointings(cards: Cards, jd_utc: float | None = None) -> tuple[list[Pointing], list[str]]:
+    """Read all directions of a header, best source first, and what is none."""
+    found, warnings = [], []
     for ra_key, dec_key in KEYWORDS.pointings:
         if ra_key not in cards or dec_key not in cards:
             continue
         if ra_key == "CRVAL1" and not cards.get("CTYPE1", ("",))[0].upper().startswith("RA"):
             continue
-        ra, note = _right_ascension(Found(ra_key, *cards[ra_key][:2]))
+        ra, note, doubtful = _right_ascension(Found(ra_key, *cards[ra_key][:2]))
         dec = degrees(cards[dec_key].text)
         if ra is None or dec is None or not (0 <= ra < 360 and -90 <= dec <= 90):
             if cards[ra_key].text:
@@ -38,8 +79,59 @@ def read_pointing(cards: Cards) -> tuple[tuple[float, float, str] | None, list[s
         elif ra == 0 and dec == 0:
             warnings.append(f"{ra_key}, {dec_key} are both zero: taken as not set")
         else:
-            return (ra, dec, f"header {ra_key}, {dec_key}{note}"), warnings
-    return None, warnings
+            found.append(Pointing((ra_key, dec_key), ra, dec, note, doubtful))
+    sure = [one for one in found if not one.doubtful]
+    settled = [_settled(one, sure, cards) if one.doubtful else one for one in found]
+    return [_of_2000(one, cards, jd_utc) for one in settled], warnings
+
+
+def _settled(pointing: Pointing, sure: list[Pointing], cards: Cards) -> Pointing:
+    """Tell hours from degrees by another pointing, or by sidereal time less hour angle."""
+    hours = pointing._replace(ra_deg=pointing.ra_deg * 15)
+    told = [(one.keywords[0], one.ra_deg, one.dec_deg) for one in sure]
+    told += [(name, ra, pointing.dec_deg) for name, ra in meridian_ra(cards)]
+    for name, ra, dec in told:
+        near = [
+            degrees_apart((one.ra_deg, one.dec_deg), (ra, dec)) < ONE_FIELD_DEG
+            for one in (pointing, hours)
+        ]
+        if near[0] != near[1]:
+            unit, one = ("degrees", pointing) if near[0] else ("hours", hours)
+            return one._replace(note=f" ({unit} by {name})", doubtful=False)
+    return pointing
+
+
+def _of_2000(pointing: Pointing, cards: Cards, jd_utc: float | None) -> Pointing:
+    """Precess a direction of another equinox to ICRS, and say so."""
+    equinox = _equinox(cards, cards[pointing.keywords[0]].comment, jd_utc)
+    if equinox is None or abs(equinox - 2000.0) < SAME_EQUINOX:
+        return pointing
+    import erfa
+
+    days = erfa.epb2jd(equinox) if equinox < FIRST_JULIAN else erfa.epj2jd(equinox)
+    of_date = unit_vectors(pointing.ra_deg, pointing.dec_deg)
+    ra, dec = directions((erfa.pmat06(*days).T @ of_date)[None])
+    note = f"{pointing.note} (of equinox {equinox:.1f}, precessed to ICRS)"
+    return pointing._replace(ra_deg=float(ra[0]), dec_deg=float(dec[0]), note=note)
+
+
+def _equinox(cards: Cards, comment: str, jd_utc: float | None) -> float | None:
+    """Year of the equinox of a pointing: by its own comment, else by EQUINOX or EPOCH."""
+    if _J2000.search(comment):
+        return 2000.0
+    system = (
+        cards["RADESYS"].text if "RADESYS" in cards else getattr(cards.get("RADECSYS"), "text", "")
+    )
+    texts = [cards[key].text for key in ("EQUINOX", "EPOCH") if key in cards]
+    date = 2000.0 + (jd_utc - J2000_JD) / YEAR_DAYS if jd_utc is not None else None
+    if _OF_DATE.search(comment) or system == "APPT":
+        return date
+    if not texts or system == "ICRS":
+        return None
+    if _OF_DATE.search(texts[0]):
+        return date
+    year = number(texts[0].upper().lstrip("JB "))
+    return year if year is not None and EQUINOXES[0] <= year <= EQUINOXES[1] else None
 
 
 def has_wcs(cards: Cards) -> bool:
@@ -52,33 +144,35 @@ def has_wcs(cards: Cards) -> bool:
     )
 
 
-def _right_ascension(found: Found) -> tuple[float | None, str]:
-    """Degrees, and how hours were told from degrees."""
+def _right_ascension(found: Found) -> tuple[float | None, str, bool]:
+    """Degrees, how hours were told from degrees, and whether that is open."""
     parts = sexagesimal(found.text)
     value = number(found.text) if parts is None else None
     if parts is not None:
         if _DEGREES.search(found.comment) and not _HOURS.search(found.comment):
-            return parts, " (degrees by its comment)"
-        return (parts * 15, "") if parts < 24 else (parts % 360, " (over 24: degrees)")
+            return parts, " (degrees by its comment)", False
+        return (
+            (parts * 15, "", False) if parts < 24 else (parts % 360, " (over 24: degrees)", False)
+        )
     if value is None or _HOURS.search(found.comment) is None:
         return _decimal_ra(found, value)
-    return value * 15, " (hours by its comment)"
+    return value * 15, " (hours by its comment)", False
 
 
-def _decimal_ra(found: Found, value: float | None) -> tuple[float | None, str]:
+def _decimal_ra(found: Found, value: float | None) -> tuple[float | None, str, bool]:
     if value is None or value >= 24 or found.keyword in KEYWORDS.degrees_of_ra:
-        return value, ""
+        return value, "", False
     if _DEGREES.search(found.comment):
-        return value, ""
+        return value, "", False
     told = _IN_COMMENT.match(found.comment)
     hours = sexagesimal(told[1]) if told else None
     if hours is not None and abs(hours - value) < 0.02:
-        return value * 15, " (hours by its comment)"
+        return value * 15, " (hours by its comment)", False
     if hours is not None and abs(hours * 15 - value) < 0.3:
-        return value, " (degrees by its comment)"
+        return value, " (degrees by its comment)", False
     if found.keyword in KEYWORDS.hours_of_ra:
-        return value * 15, " (hours by its keyword)"
-    return value, " (a decimal number: degrees assumed)"
+        return value * 15, " (hours by its keyword)", False
+    return value, " (a decimal number: degrees assumed)", True
 
 
 def read_scale(cards: Cards) -> tuple[tuple[float, str] | None, list[str]]:

@@ -572,9 +572,9 @@ def _named(one: FrameSet) -> str:
 def _apart_deg(one: FrameSet, target: Target) -> float | None:
     """Degrees from where its headers point, on the median, to the target."""
     apart = [
-        degrees_apart((e.ra_deg, e.dec_deg), (target.ra_deg, target.dec_deg))
-        for e in (entry.exposure for entry in one.lights)
-        if e.ra_deg is not None and e.dec_deg is not None
+        min(degrees_apart(place, (target.ra_deg, target.dec_deg)) for place in places)
+        for places in (entry.exposure.places for entry in one.lights)
+        if places
     ]
     return statistics.median(apart) if apart else None
 

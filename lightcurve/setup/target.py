@@ -207,7 +207,7 @@ def warn_of_target(exposures: Sequence[Exposure], target: Target, radius_deg: fl
     radius_deg: within which a solver searches; half the field's diagonal, where known, is added.
     Returns what was warned of; empty where a header points near, or none tells.
     """
-    places = _pointings(exposures)
+    places = [place for exposure in exposures for place in exposure.places]
     apart = [degrees_apart(place, (target.ra_deg, target.dec_deg)) for place in places]
     half = max(
         (float(np.hypot(*e.shape)) / 7200 * e.scale_arcsec for e in exposures if e.scale_arcsec),
@@ -226,6 +226,4 @@ def warn_of_target(exposures: Sequence[Exposure], target: Target, radius_deg: fl
 
 def _pointings(exposures: Sequence[Exposure]) -> list[tuple[float, float]]:
     """List where headers point, as far as they tell: RA and Dec, degrees."""
-    return [
-        (e.ra_deg, e.dec_deg) for e in exposures if e.ra_deg is not None and e.dec_deg is not None
-    ]
+    return [place for exposure in exposures for place in exposure.places[:1]]

@@ -5,38 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from astropy.io.fits import Header
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headers import exposure, header_of
 from lightcurve.core.coordinates import sexagesimal
 from lightcurve.core.data import Exposure, FrameKind, Stamp
 from lightcurve.core.dates import jd_from_iso
 from lightcurve.core.errors import HeaderError
-from lightcurve.core.library_warnings import quietly
-from lightcurve.core.settings import Settings, SiteSettings
+from lightcurve.core.settings import SiteSettings
 from lightcurve.frames.cards import decimals, number, parse_cards
 from lightcurve.frames.dialects import CLOCKS, KEYWORDS, KIND_WORDS
-from lightcurve.frames.headers import TIMELESS, normalise
+from lightcurve.frames.headers import normalise
 from lightcurve.frames.kinds import kind_by_keyword, kind_by_name, normalise_filter
 from lightcurve.frames.location import degrees
 from lightcurve.frames.read import read_frame
-
-TIME = {"DATE-OBS": "2017-12-20T01:33:43.317", "EXPTIME": 60.0}
-
-
-def header_of(cards: dict) -> Header:
-    return Header([(k, *(v if isinstance(v, tuple) else (v,))) for k, v in cards.items()])
-
-
-def exposure(cards: dict, **options: object) -> Exposure:
-    text, _ = quietly(lambda: header_of({**TIME, **cards}).tostring(endcard=False, padding=False))
-    seen, error = normalise(
-        parse_cards(text), path="x.fits", shape=(10, 20), settings=Settings(**options)
-    )
-    if error is not None and seen.kind not in TIMELESS:
-        raise error
-    return seen
 
 
 def program(shared_data: Path, name: str) -> Exposure:

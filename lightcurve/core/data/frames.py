@@ -210,6 +210,14 @@ class Exposure:
     done: tuple[Step, ...] = ()
     pedestal_adu: float = 0.0
 
+    @property
+    def places(self) -> tuple[tuple[float, float], ...]:
+        """Where the telescope may have been pointed: RA and Dec, degrees; hours read as well."""
+        if self.ra_deg is None or self.dec_deg is None:
+            return ()
+        factors = (1, 15) if "ra_deg" in self.guessed else (1,)
+        return tuple((self.ra_deg * factor, self.dec_deg) for factor in factors)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RawFrame:
