@@ -32,9 +32,9 @@ INTERRUPTED = 130  # as shells count it, and Typer
 # group's has a `group` of verbs.
 VERBS = (
     *("run", "plan", "watch", "image", "inspect", "calibrate", "solve", "measure", "fit", "export"),
-    *("compare", "table", "recompute", "simulate", "demo", "config"),
+    *("compare", "table", "recompute", "simulate", "demo"),
 )
-GROUPS = ("calib", "index")
+GROUPS = ("calib", "index", "config")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  (Typer calls it with the flag)

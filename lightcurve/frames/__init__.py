@@ -3,6 +3,7 @@
 __all__ = [
     "camera_raw",
     "cards",
+    "dialects",
     "headers",
     "inspect",
     "inventory",

@@ -16,6 +16,8 @@ from pydantic import BeforeValidator, ConfigDict, TypeAdapter
 from lightcurve.core.data import FrameKind, Stamp, Step
 from lightcurve.core.files import read_toml
 
+__all__ = ["KEYWORDS"]
+
 WORDS = Path(__file__).parents[1] / "words"
 STRICT = ConfigDict(extra="forbid")
 # A clock that does not say which moment of the exposure it marks has None.
