@@ -1,3 +1,3 @@
 """Master frames, the reduction of one frame, bad pixels, gain and read noise."""
 
-__all__ = ["bad_pixels", "gain", "master_files", "masters", "one_by_one", "reduce", "warm"]
+__all__ = ["bad_pixels", "gain", "master_files", "masters", "match", "one_by_one", "reduce", "warm"]

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lightcurve.calib.match import setup_of
 from lightcurve.core.constants import __version__
-from lightcurve.core.data import FrameKind, Masters, Note, Severity
+from lightcurve.core.data import Exposure, FrameKind, Masters, Note, Severity
+from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.errors import CalibrationError, FrameError, InputError
 from lightcurve.core.files import write_whole
-from lightcurve.frames.cards import printable
+from lightcurve.frames.cards import number, parse_cards, printable
+from lightcurve.frames.headers import normalise
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -59,7 +62,10 @@ def write_masters(folder: Path, masters: Masters) -> list[Path]:
         if image is not None:
             values = _values(kind, masters)
             inputs = masters.inputs.get(kind, ())
-            write_master(path, image, kind=kind, inputs=inputs, values=values, notes=masters.notes)
+            of = masters.of.get(kind)
+            write_master(
+                path, image, kind=kind, of=of, inputs=inputs, values=values, notes=masters.notes
+            )
             written.append(path)
         else:
             _remove(path)  # left behind, it would be read back as one of these
@@ -93,13 +99,15 @@ def write_master(
     image: np.ndarray,
     *,
     kind: str,
+    of: Exposure | None = None,
     inputs: Sequence[str] = (),
     values: Mapping[str, tuple[object, str]] | None = None,
     notes: Sequence[Note] = (),
 ) -> None:
     """Write one master frame of one of `KINDS` with its provenance, at one stroke.
 
-    inputs: names of the files combined; values: further header cards, (value, comment).
+    of: what the frames combined have in common. inputs: names of the files combined. values:
+    further header cards, (value, comment).
     """
     from astropy.io import fits
 
@@ -112,7 +120,7 @@ def write_master(
     header["NCOMBINE"] = (len(inputs), "frames combined")
     header["CREATOR"] = f"lightcurve {__version__}"
     header["DATE"] = (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "UTC, when written")
-    for keyword, (value, comment) in (values or {}).items():
+    for keyword, (value, comment) in {**_cards_of(of), **(values or {})}.items():
         header[keyword] = (value, comment)
     for note in notes:
         mark = _WARNING if note.severity is Severity.WARNING else ""
@@ -120,6 +128,46 @@ def write_master(
     for name in inputs:
         header["HISTORY"] = printable(_INPUT + name)
     write_whole(path, lambda file: hdu.writeto(file, checksum=True), parents=True, shared=True)
+
+
+def _cards_of(of: Exposure | None) -> dict[str, tuple[Any, str]]:
+    """Lay out what a master is of, under the keywords that raw frames have."""
+    if of is None:
+        return {}
+    x, y = of.binning or (None, None)
+    start = None if of.start_jd_utc is None else iso_from_jd(of.start_jd_utc)
+    cards = {
+        "INSTRUME": (of.camera, "camera"),
+        "SERIALNO": (of.serial, "of the camera"),
+        "TELESCOP": (of.telescope, ""),
+        "FILTER": (of.filter, ""),
+        "CALSTAT": ("".join(step.letter for step in of.done) or None, "done to its frames"),
+        "XBINNING": (x, "[px]"),
+        "YBINNING": (y, "[px]"),
+        "GAIN": (_as_number(of.gain_setting), "setting of the camera, as its frames have it"),
+        "OFFSET": (_as_number(of.offset_setting), "setting of the camera"),
+        "READOUTM": (of.readout_mode, "readout mode"),
+        "CCD-TEMP": (of.temperature_c, "[degC] median of the frames"),
+        "EXPTIME": (of.exposure_s, "[s] of a frame"),
+        "DATE-OBS": (start, "UTC, start of the first frame"),
+    }
+    return {
+        keyword: (printable(value) if isinstance(value, str) else value, comment)
+        for keyword, (value, comment) in cards.items()
+        if value is not None
+    }
+
+
+def _as_number(text: str | None) -> float | str | None:
+    """Write a setting that is a number as one."""
+    value = number(text) if text is not None else None
+    return text if value is None else int(value) if value == int(value) else value
+
+
+def _setup_in(header: Header, path: Path, shape: tuple[int, int], kind: FrameKind) -> Exposure:
+    """Read what a master is of, by the reader of raw frames."""
+    exposure, _ = normalise(parse_cards(header.tostring()), path=path, shape=shape)
+    return setup_of(kind, [(path, exposure)], exposure.done)
 
 
 def load_masters(folder: Path) -> Masters:
@@ -146,6 +194,7 @@ def read_masters(paths: Sequence[Path]) -> Masters:
     """
     fields: dict[str, Any] = {}
     inputs: dict[str, tuple[str, ...]] = {}
+    of: dict[str, Exposure] = {}
     for path in map(Path, paths):
         image, header = _read(path)
         kind = str(header.get(PRODUCT_CARD, "")).removeprefix("master ")
@@ -156,13 +205,16 @@ def read_masters(paths: Sequence[Path]) -> Masters:
             raise CalibrationError(msg)
         fields[_FIELD[kind]] = image
         inputs[kind] = _lines(header, "HISTORY", _INPUT)
+        if kind in set(FrameKind):
+            of[kind] = _setup_in(header, path, image.shape, FrameKind(kind))
         fields["gain_e_per_adu"] = header.get("LCGAIN", fields.get("gain_e_per_adu"))
         fields["read_noise_e"] = header.get("LCRDNOIS", fields.get("read_noise_e"))
         fields["notes"] = tuple(map(_read_note, _lines(header, "COMMENT", _NOTE)))
         if kind == FrameKind.DARK:
             fields["dark_includes_bias"] = bool(header.get("BIASINC", False))
             fields["dark_exposure_s"] = header.get("EXPTIME")
-    return Masters(**fields, inputs={kind: names for kind, names in inputs.items() if names})
+    inputs = {kind: names for kind, names in inputs.items() if names}
+    return Masters(**fields, inputs=inputs, of=of)
 
 
 def _lines(header: Header, keyword: str, mark: str) -> tuple[str, ...]:

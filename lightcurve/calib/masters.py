@@ -21,7 +21,7 @@ from lightcurve.calib.bad_pixels import (
 )
 from lightcurve.calib.combine import Combined, Subtract, combine, open_rows, read_rows
 from lightcurve.calib.gain import CameraNoise, measure_noise
-from lightcurve.calib.match import Group, by_exposure, choose_frames, same_exposure
+from lightcurve.calib.match import Group, by_exposure, choose_frames, same_exposure, setup_of
 from lightcurve.calib.warm import share_of_dark, warm_of_lights
 from lightcurve.core.data import Exposure, FrameKind, Masters, Note, Severity, Step
 from lightcurve.core.errors import CalibrationError, FrameError
@@ -141,7 +141,18 @@ def build_masters(
         read_noise_e=_as_written(noise.read_noise_e) if noise else None,
         notes=tuple(notes),
         inputs=stacker.inputs,
+        of=_setups(stacker.groups, biased_dark=biased_dark),
     )
+
+
+def _setups(groups: dict[FrameKind, Group], *, biased_dark: bool) -> dict[str, Exposure]:
+    """Tell what each master is of, and what is off it."""
+    off: dict[FrameKind, tuple[Step, ...]] = {
+        FrameKind.BIAS: (),
+        FrameKind.DARK: () if biased_dark else (Step.BIAS,),
+        FrameKind.FLAT: (Step.BIAS, Step.DARK),
+    }
+    return {kind: setup_of(kind, group, off[kind]) for kind, group in groups.items() if kind in off}
 
 
 def _as_written(value: float) -> float:
@@ -162,6 +173,7 @@ class _Stacker:
         self._settings, self._progress, self._notes = settings, progress, notes
         self._saturation = saturation
         self.inputs: dict[str, tuple[str, ...]] = {}
+        self.groups: dict[FrameKind, Group] = {}
 
     def note(self, text: str, kind: FrameKind, severity: Severity = Severity.INFO) -> None:
         """Keep a remark on a kind of frame for the user."""
@@ -200,6 +212,7 @@ class _Stacker:
         )
         self._warn_of_saturation(kind, combined)
         self.inputs[kind] = (*self.inputs.get(kind, ()), *(path.name for path, _ in group))
+        self.groups[kind] = group
         times = sorted({e.exposure_s for _, e in group if e.exposure_s is not None})
         span = f" of {' and '.join(f'{t:g}' for t in times[:3])} s" if any(times) else ""
         clipped = f"clipped at {self._settings.clip_sigma:g} sigma"

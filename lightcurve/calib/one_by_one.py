@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,13 @@ from lightcurve.calib.bad_pixels import (
 from lightcurve.calib.combine import combine
 from lightcurve.calib.gain import measure_noise
 from lightcurve.calib.master_files import read_masters, write_master
-from lightcurve.core.data import FrameKind, Masters, Note, Result
+from lightcurve.calib.match import Group, check_masters, name_some, refuse_mixed, setup_of
+from lightcurve.core.data import Exposure, FrameKind, Masters, Note, Result, Step
 from lightcurve.core.errors import FrameError, InputError
 from lightcurve.core.flags import PixelFlag, count_pixels
 from lightcurve.core.progress import Progress, silent
+from lightcurve.core.settings import CalibrationSettings
+from lightcurve.frames.cards import Cards
 from lightcurve.frames.headers import normalise
 from lightcurve.frames.kinds import kind_by_keyword
 from lightcurve.frames.read import read_cards, read_frame
@@ -45,7 +49,7 @@ def make_master(
     clip_sigma: float = 5.0,
     progress: Progress = silent,
 ) -> dict[str, Result]:
-    """Combine frames of one kind, write the master, and tell what was made of what.
+    """Combine frames of one kind and setup, write the master, and tell what was made of what.
 
     Parameters
     ----------
@@ -60,13 +64,17 @@ def make_master(
     ------
     InputError
         When exposures differ or are not known where they must be.
+    CalibrationError
+        When frames are of several setups, or the masters to take off of another.
     FrameError
         When a frame's header says that it is of another kind.
     """
-    for path in paths:
-        _check_kind(kind, path)
+    group, settings = [(path, _exposure(kind, path)) for path in paths], CalibrationSettings()
     masters = read_masters([path for path in (bias, dark) if path is not None])
-    seconds = None if kind == FrameKind.BIAS else _one_exposure(paths)
+    seconds = None if kind == FrameKind.BIAS else _one_exposure(group)
+    refuse_mixed(kind, group, settings)
+    of = setup_of(kind, group, _off(kind, masters))
+    let_through = check_masters(masters, setup_of(kind, group), settings)
     combined = combine(
         list(paths),
         subtract=_terms(masters, seconds),
@@ -80,9 +88,9 @@ def make_master(
     values = {} if seconds is None else {"EXPTIME": (seconds, "[s]")}
     if kind == FrameKind.DARK:
         values["BIASINC"] = (masters.bias is None, "the bias is still in this dark")
-    notes = [Note(f"clipped at {clip_sigma:g} sigma")]
+    notes = [Note(f"clipped at {clip_sigma:g} sigma"), *let_through]
     names = [path.name for path in paths]
-    write_master(out, image, kind=kind, inputs=names, values=values, notes=notes)
+    write_master(out, image, kind=kind, of=of, inputs=names, values=values, notes=notes)
     unit = "" if kind == FrameKind.FLAT else "ADU"
     scatter = float(np.nanmedian(combined.std))
     return {
@@ -94,35 +102,42 @@ def make_master(
     }
 
 
-def _check_kind(kind: FrameKind, path: Path) -> None:
+def _off(kind: FrameKind, masters: Masters) -> tuple[Step, ...]:
+    """Tell what is off a master that is made with others."""
+    if kind == FrameKind.FLAT:
+        return Step.BIAS, Step.DARK
+    return (Step.BIAS,) if kind == FrameKind.DARK and masters.bias is not None else ()
+
+
+def _exposure(kind: FrameKind, path: Path) -> Exposure:
+    """Read what a frame of a kind is of."""
+    cards, shape, _ = read_cards(path)
+    _check_kind(kind, path, cards)
+    return replace(normalise(cards, path=path, shape=shape)[0], kind=kind)
+
+
+def _check_kind(kind: FrameKind, path: Path, cards: Cards) -> None:
     """Refuse a frame whose header says that it was taken for something else."""
-    found = kind_by_keyword(read_cards(path)[0])
+    found = kind_by_keyword(cards)
     if found is not None and found[0] not in SERVE_AS[kind]:
         msg = f"its header says {found[0]} ({found[1]}), and a {kind} frame is needed: leave it out"
         raise FrameError(path, msg)
 
 
-def _one_exposure(paths: Sequence[Path]) -> float:
+def _one_exposure(group: Group) -> float:
     """Exposure time of all frames, seconds."""
     times: dict[float | None, list[str]] = {}
-    for path in paths:
-        cards, shape, _ = read_cards(path)
-        seconds = normalise(cards, path=path, shape=shape)[0].exposure_s
-        times.setdefault(seconds, []).append(path.name)
+    for path, exposure in group:
+        times.setdefault(exposure.exposure_s, []).append(path.name)
     seconds = next(iter(times))
     if len(times) != 1 or seconds is None:
         found = "; ".join(
-            f"{f'{seconds:g} s' if seconds is not None else 'not known'} in {_named(names)}"
+            f"{f'{seconds:g} s' if seconds is not None else 'not known'} in {name_some(names)}"
             for seconds, names in times.items()
         )
         msg = f"frames of one exposure are needed, these have {found}"
         raise InputError(msg)
     return seconds
-
-
-def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
 
 
 def _terms(masters: Masters, seconds: float | None) -> list[tuple[np.ndarray, float]]:
@@ -197,7 +212,7 @@ def camera_noise(bias: tuple[Path, Path], flat: tuple[Path, Path]) -> dict[str, 
     """
     for kind, paths in ((FrameKind.BIAS, bias), (FrameKind.FLAT, flat)):
         for path in paths:
-            _check_kind(kind, path)
+            _check_kind(kind, path, read_cards(path)[0])
     frames = [read_frame(path, need_time=False) for path in (*flat, *bias)]
     flat_1, flat_2, bias_1, bias_2 = (frame.pixels.astype(float) for frame in frames)
     level = frames[0].exposure.saturation_adu

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from lightcurve.frames.dialects import KEYWORDS
 
-__all__ = ["number", "printable"]
+__all__ = ["Cards", "number", "parse_cards", "printable"]
 
 CARD = 80
 MAX_TEXT = 200

@@ -155,7 +155,24 @@ def _instrument(
     for name in ("camera", "telescope", "object_name"):
         found = find(cards, name)
         values[name] = (found.text[:80], found.source) if found else None
+    for name in ("gain_setting", "offset_setting", "readout_mode", "serial"):
+        values[name] = _camera_setting(cards, name)
+    values["gain_setting"] = values["gain_setting"] or _camera_setting(cards, "gain")
     return values, ("gain_e_per_adu",) if guessed else ()
+
+
+def _camera_setting(cards: Cards, quantity: str) -> Value | None:
+    """Read a setting as it stands, a number without needless digits.
+
+    Offsets of a camera are whole and not negative: others are of the pointing.
+    """
+    found = find(cards, quantity)
+    if found is None:
+        return None
+    value = number(found.text)
+    if quantity == "offset_setting" and (value is None or value < 0 or value % 1):
+        return None
+    return found.text[:40] if value is None else f"{value:g}", found.source
 
 
 def _mosaic(

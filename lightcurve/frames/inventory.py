@@ -64,7 +64,8 @@ class Entry:
     exposure : Exposure
         That says nothing when the file could not be read.
     setup : tuple
-        Camera, (ny, nx), binning, filter (not of bias and dark frames) and gain setting.
+        Camera, (ny, nx), binning, filter (not of bias and dark frames) and gain setting with
+        offset and readout mode.
     status : FrameStatus
         Ok or unused.
     reason : str
@@ -497,7 +498,7 @@ def _entry(
         time_error=error if error is not None and fault == error.reason else None,
         told_by=told_by,
         lost=bool(fault),
-        serial=serial.text[:40] if (serial := find(cards, "serial")) else "",
+        serial=exposure.serial or "",
         stack="" if plane_of(path) is not None else is_stack(cards) or "",
         has_wcs=has_wcs(cards),
     )
@@ -542,9 +543,12 @@ def _fault(kind: FrameKind, error: HeaderError | None) -> str:
 
 
 def _setup(exposure: Exposure, cards: Cards) -> tuple:
-    gain = find(cards, "gain_setting")
+    """Lay out what frames of one setup have in common; gains in e/ADU are measured by some."""
     band = None if exposure.kind in {FrameKind.BIAS, FrameKind.DARK} else exposure.filter
-    return (exposure.camera, exposure.shape, exposure.binning, band, gain.text if gain else None)
+    told = {"GAIN": exposure.gain_setting} if find(cards, "gain_setting") else {}
+    told |= {"offset": exposure.offset_setting, "mode": exposure.readout_mode}
+    words = [word if name == "GAIN" else f"{name} {word}" for name, word in told.items() if word]
+    return (exposure.camera, exposure.shape, exposure.binning, band, ", ".join(words) or None)
 
 
 def _look_at_times(entries: Sequence[Entry]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from lightcurve.calib.bad_pixels import mark_cosmic_rays
 from lightcurve.calib.master_files import load_masters
+from lightcurve.calib.match import check_masters
 from lightcurve.calib.reduce import reduce_frame
 from lightcurve.core.data import Assumed, Detections, Frame, Masters, RawFrame
 from lightcurve.core.errors import FrameError
@@ -154,23 +155,26 @@ def calibrate_frame(path: Path, settings: Settings, masters: Masters | None) -> 
     """Read and calibrate a frame, and mark its border, clipped pixels and cosmic rays.
 
     Without masters those of the settings' folder are taken, if any. Raises LightcurveError when
-    the frame cannot be read or does not fit its masters, or is too small for the apertures given.
+    the frame cannot be read, its masters are of another setup, or it is too small for the
+    apertures given.
     """
     raw = _read(path, settings)
     masters = _masters(masters, settings)
     (raw,), settings = settle_mosaic([raw], settings)
+    notes: tuple[str, ...] = ("not calibrated: no master frames were given",)
+    if masters is not None:
+        notes = tuple(map(str, check_masters(masters, raw.exposure, settings.calibration)))
     camera = settle_camera([raw], masters, settings)
     frame = border_marked(reduce_frame(raw, masters), settings.image.border_px)
     frame = saturation_marked(frame, raw, camera.saturation_adu)
     _refuse_nothing_to_see(frame)
     frame, stars = split(frame, settings, saturation_adu=camera.saturation_adu)
     frame, cosmic = cosmic_rays_marked(frame, camera, stars, settings)
-    none = () if masters is not None else ("not calibrated: no master frames were given",)
     return Reading(
         frame,
         camera,
         stars,
-        (*frame.exposure.warnings, *cosmic, *none),
+        (*frame.exposure.warnings, *cosmic, *notes),
         describe_colour(raw.exposure, settings),
     )
 

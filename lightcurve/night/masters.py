@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from statistics import median
 
 from lightcurve.calib.master_files import load_masters, write_masters
 from lightcurve.calib.masters import build_masters
@@ -20,7 +22,11 @@ from lightcurve.frames.planes import stored_in
 
 log = logging.getLogger(__name__)
 MADE_OF = "made_of.txt"  # beside the masters: the digest of what they were made of
-MATCHED = ("shape", "filter", "binning", "exposure_s", "temperature_c", "saturation_adu", "camera")
+# Of the light frames: what their calibration frames have to agree with
+MATCHED = (
+    "shape", "filter", "binning", "exposure_s", "temperature_c", "saturation_adu", "camera",
+    "serial", "telescope", "gain_setting", "offset_setting", "readout_mode",
+)  # fmt: skip
 Groups = dict[FrameKind, list[tuple[Path, Exposure]]]
 
 
@@ -39,9 +45,8 @@ def make_masters(
     Returns masters, and a digest of all that they hang on; empty without masters.
     """
     groups = {kind: [(e.path, e.exposure) for e in inventory.used(kind)] for kind in CALIBRATION}
-    light = lights[0].exposure
-    paths = [entry.path for entry in lights]
-    made_of = _what_they_hang_on(groups, lights[0], paths, settings)
+    light, paths = _typical(lights), [entry.path for entry in lights]
+    made_of = _what_they_hang_on(groups, light, paths, settings)
     masters = _of_an_earlier_run(folder, made_of)
     if masters is None:
         masters = build_masters(
@@ -63,15 +68,21 @@ def make_masters(
     return masters, made_of
 
 
+def _typical(lights: Sequence[Entry]) -> Exposure:
+    """Take the first light frame's setup with the median of all their temperatures."""
+    warm = [t for entry in lights if (t := entry.exposure.temperature_c) is not None]
+    return replace(lights[0].exposure, temperature_c=median(warm) if warm else None)
+
+
 def _tells_warm(settings: Settings) -> bool:
     """AstroImageJ takes off what darks show, and nothing else; its style does as it does."""
     return settings.calibration.warm_from_lights and settings.apertures.style != Style.AIJ
 
 
 def _what_they_hang_on(
-    groups: Groups, light: Entry, paths: Sequence[Path], settings: Settings
+    groups: Groups, light: Exposure, paths: Sequence[Path], settings: Settings
 ) -> str:
-    """Digest the frames combined, the light frame they have to fit, and the settings.
+    """Digest the frames combined, the light frames they have to fit, and the settings.
 
     paths: of all light frames, some of which tell of warm pixels.
     """
@@ -86,8 +97,8 @@ def _what_they_hang_on(
         (
             __version__,
             files,
-            (light.path.name, file_state(stored_in(light.path))),
-            tuple(getattr(light.exposure, name) for name in MATCHED),
+            (paths[0].name, file_state(stored_in(paths[0]))),
+            tuple(getattr(light, name) for name in MATCHED),
             settings.calibration.model_dump_json(),
             tuple((path.name, file_state(stored_in(path))) for path in told_by),
             file_state(own_map) if own_map else "",

@@ -59,6 +59,11 @@ class Step(StrEnum):
     DARK = "dark"
     FLAT = "flat"
 
+    @property
+    def letter(self) -> str:
+        """In MaxIm DL's card CALSTAT."""
+        return self.name[0]
+
 
 class Colour(StrEnum):
     """What is measured of a colour mosaic."""
@@ -180,6 +185,8 @@ class Exposure:
         Steps of calibration that were done before: they are not done again.
     pedestal_adu : float
         Level that a program added to its calibrated pixels.
+    gain_setting, offset_setting, readout_mode, serial : str or None
+        Of the camera, as the header has them; numbers without needless digits.
     """
 
     kind: FrameKind = FrameKind.UNKNOWN
@@ -209,6 +216,10 @@ class Exposure:
     mosaic: str | None = None
     done: tuple[Step, ...] = ()
     pedestal_adu: float = 0.0
+    gain_setting: str | None = None
+    offset_setting: str | None = None
+    readout_mode: str | None = None
+    serial: str | None = None
 
     @property
     def places(self) -> tuple[tuple[float, float], ...]:
@@ -284,6 +295,9 @@ class Masters:
         Where each came from, and each mismatch that was let through.
     inputs : mapping of str to tuple of str
         Names of the files combined into ``"bias"``, ``"dark"``, ``"flat"`` ...
+    of : mapping of str to Exposure
+        What the frames combined have in common: camera, telescope, filter, settings; the median of
+        their temperatures, the start of the first.
     """
 
     bias: np.ndarray | None = None
@@ -296,6 +310,7 @@ class Masters:
     read_noise_e: float | None = None
     notes: tuple[Note, ...] = ()
     inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    of: Mapping[str, Exposure] = field(default_factory=dict)
 
     def changed(self, change: Callable[[np.ndarray], np.ndarray]) -> Masters:
         """Change bias, dark and flat in the same way; the map of bad pixels is left out."""
