@@ -56,6 +56,9 @@ def fit(
     filter_name: Annotated[
         str | None, typer.Option("--filter", help="For the limb darkening, such as V, Rc, ip.")
     ] = None,
+    transit: Annotated[
+        bool, typer.Option("--transit/--no-transit", help="Or its scatter and trend alone.")
+    ] = True,
     json: Json = False,
 ) -> None:
     """Fit a transit to a light curve, beside all trends that physics allows.
@@ -67,6 +70,11 @@ def fit(
 
     names = tuple(name.strip() for name in columns.split(",") if name.strip())
     choice = Choice(names, time, flux, error, divide_by, time_kind, star)
+    if not transit:
+        from lightcurve.night.look import look_at_table
+
+        print_products("Light curve", look_at_table(table, out, choice), json=json)
+        return
     known = Known(choice, exposure, filter_name)
     fitted = fit_table(table, settings, out, known=known)
     print_products("Fit", fitted.products, json=json)

@@ -11,6 +11,9 @@ import numpy as np
 from lightcurve.aij.read_table import AijTable, read_aij_table
 from lightcurve.aij.settings_files import ApertureSettings, read_apertures, read_plotcfg, read_radec
 from lightcurve.core.data import Result
+from lightcurve.core.errors import InputError
+from lightcurve.tables.light_curves import Choice, read_curve
+from lightcurve.tables.look import look_at_curve
 
 __all__ = ["describe_file"]
 
@@ -55,7 +58,16 @@ def describe_file(
             for k, c in sorted(plot.curves.items())
         ]
         return _plain({"kind": "plot configuration", "curves": len(curves)}), curves
-    return _table(read_aij_table(path, columns=list(columns) or None))
+    values, stars = _table(read_aij_table(path, columns=list(columns) or None))
+    return values | _look(path, tuple(columns)), stars
+
+
+def _look(path: Path, columns: tuple[str, ...]) -> dict[str, Result]:
+    """Scatter and trend, where time and flux can be told; whoever wants them names the columns."""
+    try:
+        return look_at_curve(read_curve(path, Choice(columns))).results()
+    except InputError:
+        return {}
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Result]:

@@ -4,6 +4,7 @@ __all__ = [
     "calibrate",
     "demo",
     "fit_table",
+    "look",
     "measure_table",
     "nights",
     "prepare",

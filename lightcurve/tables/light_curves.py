@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,9 @@ BARYCENTRIC = ("BJD_TDB", "BJD_TDB_B", "BJD_TDB_MOBS")
 CIVIL = ("JD_UTC", "JD_MOBS")
 EXPOSURES = ("EXPTIME", "EXPOSURE", "exposure_s")
 ZONE = re.compile(r":\d\d(\.\d*)?\s*[+-]\d\d:?\d*$")
-FLUXES = ("rel_flux_T1", "flux", "rel_flux", "relative_flux", "diff")
+FLUXES = ("rel_flux_T1", "flux", "rel_flux", "relative_flux", "relative flux", "diff")
+# As Astro_Fits_Pipeline and TransitForge write a night.
+PIPELINE_TIME, PIPELINE_FLUX, PIPELINE_COMPARISON = "Time Axis", "Target Flux", "Comparison Flux"
 ERRORS = ("rel_flux_err_T1", "flux_err", "rel_flux_err", "uncertainty", "err", "error")
 
 
@@ -142,6 +144,13 @@ def _times(
     times = table.times()
     bjd = next((name for name in BARYCENTRIC if name in times), "")
     jd = next((name for name in CIVIL if name in times), "")
+    axis = _first(table, (PIPELINE_TIME,))
+    if axis and not (bjd or jd):
+        short = np.nanmedian(_column(table, axis)) < MJD_ZERO
+        kind = "mjd_utc" if short else "jd_utc"
+        text = f"column {axis}: {kind.upper()} of the start of each exposure, as its program has it"
+        notes.append(Note(text, subject=axis))
+        return nothing, _as_julian(table, axis, kind), axis
     if not (bjd or jd):
         found = ", ".join([*table.columns, *table.words][:8])
         odd = [note.text for note in table.unusable if note.about is About.NOT_JULIAN]
@@ -215,6 +224,10 @@ def _fluxes(
         flux, error = relative_flux(table, choice.target, choice.comparisons or None)
         return flux, error, star
     name = choice.flux or _first(table, (f"rel_flux_{choice.target}", *FLUXES))
+    counts, comparison = (_first(table, (n,)) for n in (PIPELINE_FLUX, PIPELINE_COMPARISON))
+    if not name and counts and comparison:
+        parts = replace(choice, flux=counts, comparison_flux=comparison)
+        return _fluxes(table, parts, notes)
     if not name:
         msg = "no column of relative flux; name it with --flux (in Python: flux=)"
         raise InputError(msg, file=table.name)

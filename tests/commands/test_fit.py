@@ -339,3 +339,17 @@ def test_toi_2266_from_tables_alone(shared_data, tmp_path):
     mid, own = np.array(found).T
     mean = np.average(mid, weights=own**-2)
     assert np.all(np.abs(mid - mean) < 3 * own)
+
+
+def test_without_a_transit_it_is_looked_at(tmp_path):
+    table = tmp_path / "any.csv"
+    rows = [f"{2459000.5 + k / 480},{1 + 1e-3 * (-1) ** k}" for k in range(40)]
+    table.write_text("\n".join(["JD_UTC,flux", *rows]))
+    words = ["fit", str(table), "--no-transit", "--out", str(tmp_path / "out"), "--json"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0
+    told = json.loads(result.stdout)
+    assert told["summary"]["trend"]["value"] == pytest.approx(0, abs=0.02)
+    look = json.loads((tmp_path / "out" / "look.json").read_text())["look"]
+    assert look["points"] == 40
+    assert (tmp_path / "out" / "figures" / "light_curve.png").stat().st_size > 5000
