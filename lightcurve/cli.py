@@ -34,7 +34,7 @@ VERBS = (
     *("run", "plan", "watch", "image", "inspect", "calibrate", "solve", "measure", "fit", "export"),
     *("compare", "table", "recompute", "simulate", "demo"),
 )
-GROUPS = ("calib", "index", "config")
+GROUPS = ("header", "calib", "index", "config")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  (Typer calls it with the flag)

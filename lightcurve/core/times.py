@@ -19,6 +19,7 @@ from lightcurve.core.dates import EARLIEST_JD, LATEST_JD, julian_day
 
 __all__ = [
     "AU_M",
+    "airmass",
     "altitude_deg",
     "bjd_tdb",
     "earth_au",
@@ -207,7 +208,8 @@ def airmass(
 ) -> np.ndarray:
     """Relative airmass from the true altitude (Young 1994, Appl. Opt. 33, 1108, eq. 7).
 
-    NaN below the horizon and without a site.
+    jd_utc: float or (n,) float array; the other arguments are those of `bjd_tdb`.
+    Returns () or (n,) float array; NaN below the horizon and without a site.
     """
     jd_utc = np.asarray(jd_utc, dtype=float)
     if site is None:

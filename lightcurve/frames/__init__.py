@@ -4,6 +4,8 @@ __all__ = [
     "camera_raw",
     "cards",
     "dialects",
+    "edit",
+    "fixes",
     "headers",
     "inspect",
     "inventory",

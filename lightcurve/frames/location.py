@@ -17,6 +17,7 @@ _DECIMAL = re.compile(r"\s*([+-]?\d+(?:[.,]\d*)?)\s*(?:deg|°)?\s*([NSEWnsew])\s
 SIDEREAL_DEG = 2.0  # telescopes point on coordinates of date, and clocks are minutes off
 ALTITUDE_DEG = 2.0
 LARGEST_AIRMASS = 12.0  # 5 degrees up; beyond it, programs write what means "not known"
+CLEAR_MAJORITY = 2  # words for one side of Greenwich less those for the other
 ZONE_DEG = 30.0  # time zones are wide, and summer time adds 15 degrees
 _EAST = re.compile(r"\+\s?E\b|\beast\b|deg \+E", re.IGNORECASE)
 _WEST = re.compile(r"\+\s?W\b|\bwest\b", re.IGNORECASE)
@@ -152,23 +153,27 @@ def _signed(
     if longitude in {0.0, -180.0}:
         return longitude, found.source, []
     stated, why = _stated_sign(found, value)
-    signs = {sign for sign, _ in votes}
-    shown = ", ".join(text for _, text in votes)
-    if len(signs) == 2:
-        text = f"{found.keyword} = {value:g}: east or west? The header contradicts itself ({shown})"
+    card, shown = f"{found.keyword} = {value:g}", ", ".join(text for _, text in votes)
+    if not votes and stated:
+        return stated * longitude, f"{found.source} ({why})", []
+    if not votes:
+        text = f"{card} does not say east or west, nor does the rest of the header"
         return None, "", [f"{text}; give --longitude, degrees east"]
-    if not signs:
-        if stated:
-            return stated * longitude, f"{found.source} ({why})", []
-        text = f"{found.keyword} = {value:g} does not say east or west, nor does the rest of the"
-        return None, "", [f"{text} header; give --longitude, degrees east"]
-    sign = signs.pop()
-    source = f"{found.source} ({'east' if sign > 0 else 'west'} positive by {shown})"
-    warnings = []
+    sign = 1 if sum(vote for vote, _ in votes) > 0 else -1
+    against = [text for vote, text in votes if vote != sign]
+    balance = sign * (stated + sum(vote for vote, _ in votes))
+    if against and balance < CLEAR_MAJORITY:
+        text = f"{card}: east or west? The header contradicts itself ({shown})"
+        return None, "", [f"{text}; give --longitude, degrees east"]
+    agreed = ", ".join(text for vote, text in votes if vote == sign)
+    source = f"{found.source} ({'east' if sign > 0 else 'west'} positive by {agreed})"
+    told = []
     if stated and stated != sign:
-        text = f"{found.keyword} = {value:g} reads as {why}, but {shown} say the opposite"
-        warnings.append(f"{text}: {sign * longitude:+.4f} taken; --longitude settles it")
-    return sign * longitude, source, warnings
+        told.append(f"{card} reads as {why}, but {agreed} say the opposite")
+    if against:
+        told.append(f"{card}: {', '.join(against)} contradicts {agreed}")
+    taken = f"{sign * longitude:+.4f} taken; --longitude settles it"
+    return sign * longitude, source, [f"{text}: {taken}" for text in told]
 
 
 def _stated_sign(found: Found, value: float) -> tuple[int, str]:

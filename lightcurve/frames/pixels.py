@@ -223,8 +223,8 @@ class Hdu:
         0 is the primary.
     text : str
         The header's records, without END.
-    offset : int
-        First byte of the data.
+    start, offset : int
+        First byte of the header, and of the data.
     axes : tuple of int
         NAXIS1, NAXIS2, ... of the image (that inside, for a tile-compressed one).
     bitpix : int
@@ -246,6 +246,7 @@ class Hdu:
     tiled: bool
     image: bool
     size: int
+    start: int
 
     @property
     def name(self) -> str:
@@ -363,7 +364,7 @@ def _read_hdu(source: Source, index: int, position: int) -> Hdu:
     axes = _axes(source.path, cards, "Z") if tiled else outer
     kind = cards.get("XTENSION", Card("IMAGE", "")).text
     image = (tiled or kind == "IMAGE") and len(axes) >= 2 and all(axes)
-    return Hdu(index, text, cards, position + length, axes, bitpix, tiled, image, size)
+    return Hdu(index, text, cards, position + length, axes, bitpix, tiled, image, size, position)
 
 
 def _header_text(source: Source, index: int) -> tuple[str, int]:

@@ -174,3 +174,16 @@ def test_two_pointings_far_apart_are_told() -> None:
     cards = {"RA": 131.0, "DEC": 46.7, "OBJCTRA": "02 04 10", "OBJCTDEC": "+46 41 16"}
     assert any("apart" in line for line in exposure(cards).warnings)
     assert exposure({**cards, "RA": 31.5}).warnings == ()
+
+
+def test_one_wrong_word_of_several_does_not_hide_a_longitude() -> None:
+    # A real header: its sidereal time of that frame is 24 h less what it should be.
+    cards = {
+        "DATE-OBS": "2019-05-03T09:17:48", "RA": "16 41 41.00", "DEC": "+36 27 35.0",
+        "LAT-OBS": 32.78028, "LONG-OBS": (-105.82028, "[deg +E WGS84] Geodetic longitude"),
+        "ST": "07 01 30.95", "HA": "00 16 48.05", "OBJCTALT": "84.9528",
+    }  # fmt: skip
+    seen = exposure(cards)
+    assert seen.site.longitude_deg == pytest.approx(-105.82028)
+    assert any("ST contradicts" in line for line in seen.warnings)
+    assert exposure({**cards, "ST": "16 58 29.05"}).warnings == ()
