@@ -7,7 +7,7 @@ The check star has no vote. Frames and points that deserve a flag get it, and no
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,6 +35,7 @@ from lightcurve.curve.check import judge_check, measure_drift
 from lightcurve.curve.detrend import column_median, design_matrix
 from lightcurve.curve.ensemble import Ensemble, build_ensemble, relative_flux, take_members
 from lightcurve.curve.outliers import mark_outliers
+from lightcurve.curve.response import measure_response
 from lightcurve.curve.worth import Question, ask, is_quieter
 
 __all__ = ["MIN_POINTS", "choose_curve", "star_curves"]
@@ -366,12 +367,23 @@ def _level(ratio: np.ndarray, good: np.ndarray, outside: np.ndarray | None) -> t
     return float(np.median(ratio[free])), words
 
 
-def _judge(search: Search, ensemble: Ensemble, piece: Slice, rows: np.ndarray) -> CheckVerdict:
-    """Judge the check star at the aperture chosen, and warn where it misbehaves."""
+def _judge(
+    search: Search, ensemble: Ensemble, piece: Slice, rows: np.ndarray
+) -> tuple[CheckVerdict, np.ndarray | None]:
+    """Judge the check star at the aperture chosen, and warn where it misbehaves.
+
+    Where comparison stars show what drifting over the chip does, that is taken off before: the
+    target has covariates for it. Returns that curve too, (n_frame,), else None.
+    """
     row, reason = search.candidates.check
     if row is None:
         log.warning("no check star: %s", reason)
-        return CheckVerdict(None, reason)
+        return CheckVerdict(None, reason), None
+    raw = _ratio(ensemble, piece, row)
+    response = measure_response(search.measurements, piece, search.candidates.rows)
+    if response is not None:
+        piece = replace(piece, flux=piece.flux / response, flux_err=piece.flux_err / response)
+        ensemble = join_stars(piece, rows, search.settings.weights, search.question.design)
     ratio = _ratio(ensemble, piece, row)
     error = np.hypot(*_foretold(ensemble, piece, row))
     time, per_bin = search.measurements.jd_utc, search.question.per_bin
@@ -381,13 +393,20 @@ def _judge(search: Search, ensemble: Ensemble, piece: Slice, rows: np.ndarray) -
         f"K{row + 1}", time, ratio, error, per_bin=per_bin,
         field=measure_drift(time, *members, per_bin),
     )  # fmt: skip
+    taken_off = raw / ratio
+    if response is not None:
+        verdict = replace(verdict, by_place=float(np.nanmax(taken_off) - np.nanmin(taken_off)))
     if verdict.troubles or verdict.reason:
         log.warning("check star %s", verdict)
-    return verdict
+    return verdict, None if response is None else ratio
 
 
 def _recipe(
-    search: Search, best: Option, ensemble: Ensemble, normalised: str, checked: CheckVerdict
+    search: Search,
+    best: Option,
+    ensemble: Ensemble,
+    normalised: str,
+    checked: tuple[CheckVerdict, np.ndarray | None],
 ) -> CurveRecipe:
     """Collect how the curve came about."""
     candidates = search.candidates
@@ -412,5 +431,6 @@ def _recipe(
         target_scatter=best.scatter,
         normalised=normalised,
         saturation_adu=candidates.saturation_adu,
-        check_verdict=checked,
+        check_verdict=checked[0],
+        check_flux=checked[1],
     )

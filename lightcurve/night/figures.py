@@ -151,7 +151,9 @@ def _light_curve(path: Path, night: Night) -> None:
     relative, _ = star_curves(night.measurements, night.curve)
     recipe, check, predicted = night.recipe, None, None
     if recipe.check_row is not None:
-        check = (f"{recipe.check}", relative[:, recipe.check_row])
+        measured = relative[:, recipe.check_row]
+        judged = measured if recipe.check_flux is None else recipe.check_flux
+        check = (f"{recipe.check}", judged, measured)
     if night.target.planet is not None:
         predicted = predicted_events(night.target.planet, night.curve)
     save_light_curve(

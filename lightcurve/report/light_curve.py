@@ -142,7 +142,7 @@ def save_light_curve(
     *,
     title: str = "",
     fit: TransitFit | None = None,
-    check: tuple[str, np.ndarray] | None = None,
+    check: tuple[str, np.ndarray, np.ndarray] | None = None,
     predicted: dict[str, float] | None = None,
 ) -> Path:
     """Write the light curve figure.
@@ -151,8 +151,8 @@ def save_light_curve(
     ----------
     fit : TransitFit, optional
         Adds the model, the detrended curve with binned points, and the residuals.
-    check : tuple of str and (n,) float array, optional
-        Name and relative flux of the check star.
+    check : tuple of str and two (n,) float arrays, optional
+        Name of the check star, its relative flux as judged, and as measured.
     predicted : dict of str to float, optional
         Such as ``{"ingress": bjd, "egress": bjd}``.
     """
@@ -231,7 +231,15 @@ def _panel_residuals(axes: Axes, time: np.ndarray, good: np.ndarray, fit: Transi
     axes.set_ylabel("Residual (%)")
 
 
-def _panel_check(axes: Axes, time: np.ndarray, name: str, flux: np.ndarray) -> None:
-    draw_points(axes, time, flux, None, colour=CHECK)
+def _panel_check(
+    axes: Axes, time: np.ndarray, name: str, judged: np.ndarray, measured: np.ndarray
+) -> None:
+    if measured is not judged:
+        axes.plot(time, measured, "o", color=FIELD, ms=2.0, mew=0)
+        axes.text(
+            0.995, 0.06, "grey: before what its places on the chip do was taken off",
+            transform=axes.transAxes, ha="right", va="bottom", fontsize=7,
+        )  # fmt: skip
+    draw_points(axes, time, judged, None, colour=CHECK)
     axes.axhline(1, color=FIELD, lw=0.8)
     axes.set_ylabel(f"Check star\n{name}")

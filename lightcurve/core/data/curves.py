@@ -98,6 +98,8 @@ class CurveRecipe:
         Level at which peaks were found to be clipped.
     check_verdict : CheckVerdict
         How the check star behaves, or why there is none.
+    check_flux : (n_frame,) float array or None
+        Its relative flux as it was judged, where what its places on the chip do was taken off.
     """
 
     aperture: Aperture
@@ -113,6 +115,7 @@ class CurveRecipe:
     normalised: str
     saturation_adu: float | None
     check_verdict: CheckVerdict
+    check_flux: np.ndarray | None = None
 
     @property
     def radius_px(self) -> float:

@@ -198,6 +198,9 @@ class CheckVerdict:
         Change over the whole night by that line, slow noise in its error.
     excursion, excursion_err : float
         Largest mean of neighbouring points off the line, with its sign.
+    by_place : float
+        Largest change by its drift over the chip, as the comparison stars show it, which was taken
+        off before; NaN where they show none.
     """
 
     star: str | None
@@ -210,6 +213,7 @@ class CheckVerdict:
     excursion: float = float("nan")
     excursion_err: float = float("nan")
     troubles: tuple[Trouble, ...] = ()
+    by_place: float = float("nan")
 
     def __str__(self) -> str:
         if self.star is None:
@@ -225,6 +229,11 @@ class CheckVerdict:
             "; ".join(trouble.value for trouble in self.troubles)
             or "no more than its errors and the drift of the field allow"
         )
+        if math.isfinite(self.by_place):
+            numbers += (
+                f"; taken off: {100 * self.by_place:.2f} % by its drift over the chip, as the "
+                "comparison stars show it"
+            )
         return f"{self.star}: {found}: {numbers}"
 
     @property
@@ -247,4 +256,5 @@ class CheckVerdict:
             "check_expected_percent": percent(self.expected),
             "check_trend_percent": percent(self.trend, self.trend_err),
             "check_excursion_percent": percent(self.excursion, self.excursion_err),
+            "check_by_place_percent": percent(self.by_place),
         }
