@@ -97,7 +97,10 @@ def mid_bjd_tdb(truth) -> float:
 
 
 def wanted(truth) -> str:
-    """Say which verdict is right: a transit is whole if half of ingress and of egress is seen."""
+    """Say which verdict is right: a transit is whole if half of ingress and of egress is seen.
+
+    So is what lies beyond each.
+    """
     spec, half = truth.spec, truth.duration_days / 2
     if not half:
         return "no transit"
@@ -106,7 +109,8 @@ def wanted(truth) -> str:
     away = truth.mid_jd_utc - truth.transit_jd_utc
     due = (half - total) * 86400 / spec.cadence_s
     sides = [np.sum((side * away > total) & (side * away < half)) for side in (-1, 1)]
-    return "transit" if min(sides) >= due / 2 else "partial transit"
+    beyond = away.min() < -half and away.max() > half
+    return "transit" if beyond and min(sides) >= due / 2 else "partial transit"
 
 
 def reduced(folder: Path, planet: Path, truth, *, sample: bool) -> Row:

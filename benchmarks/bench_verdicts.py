@@ -1,10 +1,14 @@
 """How often a verdict is right: nights with and without transits of every kind, as tables.
 
-    python -m benchmarks.bench_verdicts [--nights 200] [--kind NAME ...]
+    python -m benchmarks verdicts --nights 200 --page docs/verdicts.md
+    python -m benchmarks verdicts --nights 20 --kind "flat, trends"
 
-Each night is a table of 150 points with its covariates; all that is drawn is drawn anew for each.
-The rates of its findings are printed by kind: they stand in docs/verdicts.md. Wanted: a transit
-found in under 1 % of the nights without one, and `no transit` told of under 1 % of those with one.
+Each night is a table of points with its covariates; all that is drawn is drawn anew for each. The
+rates of its findings are printed by kind, and put into a page. Wanted: a transit found in under 1 %
+of the nights without one, and `no transit` told of under 1 % of those with one. Beside them stands
+what is possible: the rate of the likelihood ratio, which no test can beat at as few false alarms
+(Neyman & Pearson 1933), where noise, trends' sizes, mid-time and shape are known, and only level
+and trends are not.
 """
 
 from __future__ import annotations
@@ -14,18 +18,21 @@ import logging
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 
 from lightcurve.core.data import Finding, Planet
 from lightcurve.core.settings import FitSettings
+from lightcurve.transit.detect import LIMIT_SIGMA
 from lightcurve.transit.ephemeris import impact_parameter, transit_duration
 from lightcurve.transit.fit import fit_points
+from lightcurve.transit.judge import FALSE_ALARM
 from lightcurve.transit.model import transit_flux
 from lightcurve.transit.solve import Points
 
-N_POINTS = 150
-NIGHT_DAYS = 0.25
+MARK = "<!-- rates -->"
 EXPOSURE_S = 90.0
 # One sigma of a trend: for a unit of airmass, a pixel, the whole of FWHM and sky.
 TREND = {"airmass": 0.005, "x": 0.001, "y": 0.001, "fwhm": 0.01, "sky": 0.003}
@@ -42,6 +49,7 @@ PLANET = Planet(
     teff_k=5800.0,
     errors={"a_over_rs": 0.4, "inclination_deg": 0.7, "t0_bjd_tdb": 0.002},
 )
+UNSURE = replace(PLANET, errors={**PLANET.errors, "t0_bjd_tdb": 0.03})
 GRAZING = replace(PLANET, inclination_deg=float(np.degrees(np.arccos(1.0 / 8))))
 
 
@@ -57,6 +65,8 @@ class Kind:
     middle: float = 0.0  # of the night, in durations after mid-transit
     hours: float = 6.0
     late_hours: float = 0.0
+    n_points: int = 150
+    gaps: tuple[tuple[float, float], ...] = ()  # in shares of the night
 
 
 def with_radius(rp: float) -> Planet:
@@ -70,47 +80,87 @@ KINDS = {
     "flat, trends, red noise": Kind(there=False, red=0.7),
     "flat, red noise as strong as white": Kind(there=False, red=1.0),
     "flat, 0.2 % predicted": Kind(with_radius(0.045), there=False, red=0.7),
+    "flat, 0.1 % predicted": Kind(with_radius(0.032), there=False, red=0.7),
     "flat, grazing predicted": Kind(GRAZING, there=False, red=0.7),
+    "flat, Rp/R* 1.0 predicted": Kind(with_radius(1.0), there=False, red=0.7, hours=9.0),
+    "flat, mid-time +- 43 min": Kind(UNSURE, there=False, red=0.7, hours=8.0),
+    "flat, 64 points": Kind(there=False, red=0.7, hours=3.5, n_points=64),
     "1.4 %": Kind(),
     "1.4 %, red noise": Kind(red=0.7),
     "ingress only": Kind(middle=-0.75, hours=4.0),
     "egress only": Kind(middle=0.75, hours=4.0),
     "half": Kind(middle=-0.6, hours=3.5),
+    "gaps": Kind(gaps=((0.3, 0.4), (0.5, 0.58))),
     "grazing, b = 1": Kind(GRAZING),
     "0.5 %": Kind(with_radius(0.071), red=0.7),
     "0.2 %": Kind(with_radius(0.045), red=0.7),
     "0.1 %": Kind(with_radius(0.032), red=0.7),
+    "0.25 %, 64 points": Kind(with_radius(0.05), white=0.0019, hours=3.5, n_points=64),
     "Rp/R* 0.3": Kind(with_radius(0.3)),
     "Rp/R* 0.6": Kind(with_radius(0.6), hours=8.0),
     "Rp/R* 1.0": Kind(with_radius(1.0), hours=9.0),
     "eccentricity 0.6": Kind(replace(PLANET, eccentricity=0.6, omega_deg=140.0)),
     "1 h late": Kind(late_hours=1.0, hours=8.0),
+    "mid-time +- 43 min, 3 h late": Kind(UNSURE, late_hours=3.0, hours=10.0),
     "3 h late": Kind(late_hours=3.0, hours=10.0),
     "3 h late, red noise": Kind(late_hours=3.0, hours=10.0, red=0.7),
 }
 
 
-def make_night(kind: Kind, rng: np.random.Generator) -> Points:
-    """Draw one night."""
+def make_night(kind: Kind, rng: np.random.Generator) -> tuple[Points, float]:
+    """Draw one night; how many sigma its transit, or the one predicted, can be is given too."""
     planet = kind.planet
     duration = transit_duration(planet)
     middle = planet.t0_bjd_tdb + kind.middle * duration + rng.normal(0, 0.02)
-    moments = middle + np.linspace(-0.5, 0.5, N_POINTS) * kind.hours / 24
-    flux = np.ones(N_POINTS)
-    if kind.there:
-        flux = transit_flux(
-            moments, draw_transit(kind, rng), planet, exposure_days=EXPOSURE_S / 86400
-        )
+    share = np.linspace(0, 1, kind.n_points)
+    share = share[~np.any([(share > a) & (share < b) for a, b in kind.gaps or ((2, 2),)], axis=0)]
+    moments = middle + (share - 0.5) * kind.hours / 24
+    transit = transit_flux(
+        moments, draw_transit(kind, rng), planet, exposure_days=EXPOSURE_S / 86400
+    )
     covariates = draw_covariates(moments, rng)
-    if kind.trend:
-        for name, size in TREND.items():
-            values = covariates[name]
-            unit = np.median(values) if name in {"fwhm", "sky"} else 1.0
-            flux = flux * (1 + size * rng.normal() * (values - values.mean()) / unit)
+    columns = trend_columns(covariates) * kind.trend
+    flux = transit if kind.there else np.ones(len(moments))
+    flux = flux * np.prod(1 + columns * rng.normal(size=columns.shape[1]), axis=1)
     wander = kind.red * kind.white * markov(moments, RED_DAYS, rng)
-    flux = flux * (1 + wander + kind.white * rng.normal(size=N_POINTS))
-    errors = np.full(N_POINTS, kind.white)
-    return Points(moments, 1000 * flux, 1000 * errors, EXPOSURE_S, covariates, "V")
+    flux = flux * (1 + wander + kind.white * rng.normal(size=len(moments)))
+    errors = np.full(len(moments), kind.white)
+    points = Points(moments, 1000 * flux, 1000 * errors, EXPOSURE_S, covariates, "V")
+    return points, strength(kind, moments, 1 - transit, columns)
+
+
+def trend_columns(covariates: dict[str, np.ndarray]) -> np.ndarray:
+    """One sigma of each covariate's trend, (n, 5), relative to the flux."""
+    columns = []
+    for name, size in TREND.items():
+        values = covariates[name]
+        unit = np.median(values) if name in {"fwhm", "sky"} else 1.0
+        columns.append(size * (values - values.mean()) / unit)
+    return np.column_stack(columns)
+
+
+def strength(kind: Kind, moments: np.ndarray, loss: np.ndarray, columns: np.ndarray) -> float:
+    """Work out the sigma of a known shape (n,) in the night's own noise, beside a free level."""
+    apart = np.abs(moments[:, None] - moments) / RED_DAYS
+    noise = kind.white**2 * (np.eye(len(moments)) + kind.red**2 * np.exp(-apart))
+    whitened = np.linalg.solve(
+        np.linalg.cholesky(noise + columns @ columns.T),
+        np.column_stack([loss, np.ones(len(moments))]),
+    )
+    shape, level = whitened.T
+    left = shape - level * (shape @ level) / (level @ level)
+    return float(np.linalg.norm(left))
+
+
+def best_rate(kind: Kind, strengths: np.ndarray) -> float:
+    """How often the best test finds a transit of so many sigma (n,), or excludes it."""
+    normal = NormalDist()
+    if kind.there:
+        margins = strengths - normal.inv_cdf(1 - FALSE_ALARM)
+    else:
+        # The odds that say no have LIMIT_SIGMA^2 / 2 as logarithm: s x - s^2 / 2 of a normal x.
+        margins = (strengths**2 - LIMIT_SIGMA**2) / (2 * strengths)
+    return float(np.mean([normal.cdf(margin) for margin in margins]))
 
 
 def draw_transit(kind: Kind, rng: np.random.Generator) -> np.ndarray:
@@ -145,25 +195,45 @@ def markov(moments: np.ndarray, memory: float, rng: np.random.Generator) -> np.n
     return values
 
 
+def rates(name: str, nights: int) -> str:
+    """Draw nights of a kind and judge them: a row of the table."""
+    kind, counts, strengths = KINDS[name], Counter[Finding](), []
+    for seed in range(nights):
+        points, sigma = make_night(kind, np.random.default_rng([seed, *name.encode()]))
+        fit = fit_points(points, kind.planet, settings=FitSettings(sample=False))
+        counts[fit.verdict.finding] += 1
+        strengths.append(sigma)
+    shares = [f"{100 * counts[f] / nights:.1f}" if counts[f] else "" for f in Finding]
+    best = 100 * best_rate(kind, np.array(strengths))
+    return " | ".join([f"| {name}", *shares, f"{best:.0f} {'found' if kind.there else 'no'} |"])
+
+
+def write_page(path: Path, table: str) -> None:
+    """Put the table between the marks of a page."""
+    before, _, after = path.read_text(encoding="utf-8").split(MARK)
+    path.write_text(f"{before}{MARK}\n{table}\n{MARK}{after}", encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--nights", type=int, default=200)
     parser.add_argument("--kind", action="append", choices=list(KINDS))
+    parser.add_argument("--page", type=Path)
     options = parser.parse_args()
-    print("| nights |", " | ".join(finding.value for finding in Finding), "|")
-    print("|---" * (len(Finding) + 1) + "|")
     logging.disable(logging.WARNING)
     start = time.perf_counter()
+    lines = [
+        f"Per cent of {options.nights} nights of each kind:\n",
+        " | ".join(["| nights", *(finding.value for finding in Finding), "possible |"]),
+        "|---" * (len(Finding) + 2) + "|",
+    ]
+    print("\n".join(lines), flush=True)
     for name in options.kind or KINDS:
-        counts = Counter[Finding]()
-        for seed in range(options.nights):
-            rng = np.random.default_rng([seed, list(KINDS).index(name)])
-            points = make_night(KINDS[name], rng)
-            fit = fit_points(points, KINDS[name].planet, settings=FitSettings(sample=False))
-            counts[fit.verdict.finding] += 1
-        shares = [f"{100 * counts[f] / options.nights:.1f}" if counts[f] else "" for f in Finding]
-        print(f"| {name} |", " | ".join(shares), "|", flush=True)
+        lines.append(rates(name, options.nights))
+        print(lines[-1], flush=True)
     print(f"{(time.perf_counter() - start) / 60:.1f} min")
+    if options.page:
+        write_page(options.page, "\n".join(lines))
 
 
 if __name__ == "__main__":

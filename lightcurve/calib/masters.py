@@ -276,7 +276,7 @@ def _refuse_calibrated(
         "already?"
     )
     if not settings.allow_mismatch:
-        msg = f"{text} Leave the calibration frames out, or set calibration.allow_mismatch"
+        msg = f"{text} Leave the calibration frames out, or give --allow-mismatch"
         raise CalibrationError(msg)
     notes.append(Note(text, Severity.WARNING))
 
@@ -307,7 +307,7 @@ def _choose_dark(
     if not settings.allow_mismatch:
         msg = (
             f"{problem}, and without bias frames a dark cannot be scaled; add bias frames or "
-            "darks of that exposure, leave the darks out, or set calibration.allow_mismatch"
+            "darks of that exposure, leave the darks out, or give --allow-mismatch"
         )
         raise CalibrationError(msg)
     nearest = min(known, key=lambda s: abs(s - (light.exposure_s or 0)), default=None)

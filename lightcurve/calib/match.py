@@ -240,7 +240,7 @@ def _refuse(
         return
     advice = f"take {kind} frames of the same setup, or leave these out"
     if allowable:
-        advice = f"take {kind} frames that agree, or set calibration.allow_mismatch"
+        advice = f"take {kind} frames that agree, or give --allow-mismatch"
     msg = f"{_problem(rule, kind, values, frame)}; {advice}"
     raise CalibrationError(msg)
 

@@ -104,11 +104,14 @@ def describe(bits: int, family: type[IntFlag] = Flag) -> str:
 
 
 def count_flags(flags: np.ndarray, unflagged: str = "") -> str:
-    """Count each combination of flags, the most frequent first: ``"3 cloud, 1 outlier"``.
+    """Count each combination, the most frequent first: ``"3 cloud, 1 edge and not-measured"``.
 
     flags: (n,) int array. unflagged: the word for none.
     """
-    words = Counter(describe(bits).lower().replace("_", "-") or unflagged for bits in flags)
+    words = Counter(
+        describe(bits).lower().replace(" ", " and ").replace("_", "-") or unflagged
+        for bits in flags
+    )
     return ", ".join(f"{n} {name}" for name, n in words.most_common())
 
 

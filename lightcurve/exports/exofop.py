@@ -246,13 +246,15 @@ def _check_facts(run: Path, record: Mapping[str, Any]) -> dict[str, str]:
 def fit_text(fit: TransitFit, remark: Sequence[str] = ()) -> str:
     """Lay a fit out for people: a line for each number, rounded to its error.
 
-    remark: lines put after its notes. Times have at least five decimals of a day.
+    remark: lines put after its notes. Times have at least five decimals of a day. Of a dip that is
+    no transit nothing is told.
     """
     lines = [str(fit.verdict), ""]
     lines += [_parameter_line(name, p) for name, p in fit.parameters.items()]
     lines += [
         f"{name}\t{value:.{TIME_DECIMALS}f}" if "bjd" in name else f"{name}\t{value:.6g}"
         for name, value in fit.statistics.items()
+        if fit.found or not name.startswith("amplitude")
     ]
     return "\n".join([*lines, "", *map(str, fit.notes), *remark]) + "\n"
 

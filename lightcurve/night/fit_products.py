@@ -61,16 +61,14 @@ def summarise_fit(fit: TransitFit) -> dict[str, Result]:
             results[name] = Result(
                 fitted.value, fitted.unit, label, text, lower=fitted.lower, upper=fitted.upper
             )
-    scatter, verdict = fit.statistics["residual_scatter_percent"], fit.verdict
+    scatter = fit.statistics["residual_scatter_percent"]
     results |= {
         "residual_scatter_percent": Result(scatter, "%", "residual scatter", f"{scatter:.3f} %"),
         "covariates": Result(
             fit.covariates, "", "detrended by", ", ".join(fit.covariates) or "nothing"
         ),
         **_influences(fit),
-        "verdict": Result(verdict.finding.value, "", "verdict", str(verdict)),
-        "verdict_reason": Result(verdict.reason),
-        "depth_over_error": Result(verdict.depth_sigma),
+        **fit.verdict.results,
     }
     if not fit.found and "depth_limit_percent" in fit.statistics:
         limit = fit.statistics["depth_limit_percent"]

@@ -200,7 +200,7 @@ def describe_scatter(curve: LightCurve) -> dict[str, Result]:
     few = f", from {number} points" if number < FEW_POINTS else ""
     percent = 100 * recipe.target_scatter
     lost = count_flags(curve.flags[~usable].astype(int) & int(NO_POINT), "not measured")
-    told = f"{number} of {total}" + (f"; without {lost}" if lost else "")
+    told = f"{number} of {total}" + (f"; {total - number} left out ({lost})" if lost else "")
     return {
         "scatter_out_of_transit_percent" if outside else "scatter_point_to_point_percent": Result(
             percent,
@@ -257,7 +257,7 @@ def summarise(night: Night) -> dict[str, Result]:
         "last_bjd_tdb": Result(last, "BJD_TDB"),
     }
     if night.fit is None:
-        return summary
+        return summary | ({} if night.verdict is None else night.verdict.results)
     from lightcurve.night.fit_products import summarise_fit
 
     return summary | summarise_fit(night.fit)

@@ -22,6 +22,7 @@ from lightcurve.core.data import (
     StarPlan,
     StarRole,
     TransitFit,
+    Verdict,
 )
 from lightcurve.core.data.curves import NOTHING_WRITTEN, plot_fitted
 from lightcurve.core.data.tabular import Tabular
@@ -161,6 +162,8 @@ class Night(Tabular):
         From the aperture and the comparison stars that were chosen.
     fit : TransitFit or None
         Where a planet is known and the fit did not fail.
+    verdict : Verdict or None
+        That of the fit, or why it failed; None where none was asked for.
     products : Products
         Empty until they are written.
     """
@@ -173,6 +176,7 @@ class Night(Tabular):
     measurements: Measurements
     curve: LightCurve
     fit: TransitFit | None
+    verdict: Verdict | None
     products: Products = NOTHING_WRITTEN
 
     def to_table(self) -> Table:

@@ -12,6 +12,7 @@ import numpy as np
 
 from lightcurve.core.data import (
     Assumed,
+    Finding,
     FrameResult,
     FrameStatus,
     LightCurve,
@@ -21,6 +22,7 @@ from lightcurve.core.data import (
     StarRole,
     Style,
     TransitFit,
+    Verdict,
 )
 from lightcurve.core.errors import FitError, InputError
 from lightcurve.core.flags import Flag
@@ -232,18 +234,22 @@ def choose_for(
 
 def fit_if_known(
     curve: LightCurve, target: Target, scene: Scene, settings: Settings
-) -> TransitFit | None:
-    """Fit the transit where a planet is given; a fit that fails costs the fit alone."""
+) -> tuple[TransitFit | None, Verdict | None]:
+    """Fit the transit where a planet is given; a fit that fails costs the fit alone.
+
+    The verdict stands beside it: one that fails leaves open whether there is a transit.
+    """
     if target.planet is None or not settings.fit.enabled:
         why = "--no-fit" if target.planet is not None else "give --planet FILE for one"
         log.info("no transit fit: %s", why)
-        return None
+        return None, None
     exposure = scene.reference.exposure
     try:
-        return fit_transit(
+        fit = fit_transit(
             curve, target.planet, exposure_s=exposure.exposure_s, filter_name=exposure.filter,
             settings=settings.fit, rng=np.random.default_rng(settings.seed),
         )  # fmt: skip
     except FitError as error:
         log.warning("no transit fit: %s", error)
-        return None
+        return None, Verdict(Finding.INCONCLUSIVE, f"no fit: {error}")
+    return fit, fit.verdict

@@ -106,7 +106,7 @@ def reduce_set(
             blend = find_blend(measurements, scene, target, settings)
             curve = choose_for(target, measurements, settings, blend)
         with clock("fit"):
-            fit = fit_if_known(curve, target, scene, settings)
-        night = Night(inventory, target, settings, scene, results, measurements, curve, fit)
+            fitted = fit_if_known(curve, target, scene, settings)
+        night = Night(inventory, target, settings, scene, results, measurements, curve, *fitted)
         products = write_products(out, night, clock.timings_s, sidecars=sidecars, progress=progress)
         return replace(night, products=products)

@@ -64,6 +64,8 @@ class Prediction:
     mid, mid_err : BJD_TDB and its one-sigma error from T0 and period; NaN where neither has an
         error.
     ingress, egress : first and fourth contact.
+    duration, inner : days from first to fourth contact, and from second to third; 0 where there are
+        no such.
     """
 
     epoch: int  # periods since T0
@@ -71,7 +73,13 @@ class Prediction:
     mid_err: float
     ingress: float
     egress: float
-    duration: float  # between them, days
+    duration: float
+    inner: float
+
+    @property
+    def ingress_duration(self) -> float:
+        """Days from first to second contact: half of a grazing transit."""
+        return (self.duration - self.inner) / 2
 
 
 def read_planet(path: str | Path) -> Planet:
@@ -146,14 +154,18 @@ def predict_transit(planet: Planet, bjd_tdb: float) -> Prediction:
     error = float("nan")
     if "t0_bjd_tdb" in errors or "period_days" in errors:
         error = math.hypot(errors.get("t0_bjd_tdb", 0.0), epoch * errors.get("period_days", 0.0))
-    duration = transit_duration(planet)
-    return Prediction(epoch, mid, error, mid - duration / 2, mid + duration / 2, duration)
+    duration, inner = transit_duration(planet), transit_duration(planet, inner=True)
+    half = duration / 2
+    return Prediction(epoch, mid, error, mid - half, mid + half, duration, inner)
 
 
-def transit_duration(planet: Planet) -> float:
-    """Work out the days from first to fourth contact of a planet as known; 0 for no transit."""
-    b = impact_parameter(planet)
-    return float(contact_duration(planet, rp=planet.rp_over_rs, a=planet.a_over_rs, b=b))
+def transit_duration(planet: Planet, *, inner: bool = False) -> float:
+    """Work out the days from first to fourth contact of a planet as known; 0 for no transit.
+
+    inner: from second to third contact instead.
+    """
+    b, rp = impact_parameter(planet), planet.rp_over_rs
+    return float(contact_duration(planet, rp=rp, a=planet.a_over_rs, b=b, inner=inner))
 
 
 def impact_parameter(planet: Planet) -> float:
@@ -249,9 +261,6 @@ def dip_shape(planet: Planet, bjd_tdb: np.ndarray) -> np.ndarray:
     transit = predict_transit(planet, float(np.nanmedian(bjd_tdb)))
     if not transit.duration > 0:
         return np.zeros(len(bjd_tdb))
-    geometry = {"rp": planet.rp_over_rs, "a": planet.a_over_rs, "b": impact_parameter(planet)}
-    inner = contact_duration(planet, **geometry, inner=True)
-    depth = (transit.duration / 2 - np.abs(bjd_tdb - transit.mid)) / (
-        (transit.duration - inner) / 2
-    )
+    since_contact = transit.duration / 2 - np.abs(bjd_tdb - transit.mid)
+    depth = since_contact / transit.ingress_duration
     return np.clip(np.nan_to_num(depth), 0.0, 1.0)

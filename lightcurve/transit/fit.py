@@ -16,10 +16,11 @@ from lightcurve.transit.detect import Dip, Search, predicted_shape
 from lightcurve.transit.ephemeris import Prediction, impact_parameter, predict_transit
 from lightcurve.transit.judge import (
     FALSE_ALARM,
-    Tests,
+    Evidence,
     dip_notes,
     judge,
     seen_of,
+    time_of,
     timing_notes,
 )
 from lightcurve.transit.model import NAMES, TransitModel
@@ -47,6 +48,7 @@ UNDILUTED = 0.998  # a depth 0.2 % too small is no error that a night could show
 CHANGING = 0.002  # of the light, from frame to frame: the size of a shallow transit
 NOT_SAMPLED = FitSettings(sample=False)
 WORTH_A_LOOK = 2.5  # sigma of a dip; noise alone makes one of two somewhere in most nights
+CONTACT_TIMES = ("mid_time_bjd_tdb", "duration_days", "ingress_duration_days")
 NO_EXPOSURE = "exposure not known: the model is not averaged over it"
 
 
@@ -154,11 +156,10 @@ def fit_points(
     found = tests.is_near or tests.is_elsewhere
     posterior = _posterior(best, settings if found else NOT_SAMPLED, rng)
     parameters = summarise(posterior.samples, planet, prediction)
-    mid, duration = prediction.mid, prediction.duration
-    if found:
-        mid, duration = (parameters[k].value for k in ("mid_time_bjd_tdb", "duration_days"))
-    cover = coverage(time, mid, duration)
-    verdict = judge(tests, cover, time)
+    contacts = prediction.mid, prediction.duration, prediction.ingress_duration
+    cover = coverage(time, *((parameters[k].value for k in CONTACT_TIMES) if found else contacts))
+    timing = time_of(parameters["o_minus_c_minutes"], prediction)
+    verdict = judge(tests, timing, cover, time)
     model, trend = _predict(points, planet, night, found=found)
     left = points.flux / (model * trend) - 1
     statistics = {
@@ -169,7 +170,7 @@ def fit_points(
         **posterior.diagnostics(),
     }
     warned = (
-        *timing_notes(verdict, parameters["o_minus_c_minutes"], prediction),
+        *timing_notes(verdict, timing),
         *dip_notes(tests),
         *_repeated(time),
         *map(_constant, night.trend.left_out),
@@ -267,10 +268,10 @@ def _examine_elsewhere(here: Examined, points: Points, settings: FitSettings) ->
     return _examine(points, replace(planet, t0_bjd_tdb=dip.mid, errors=errors), settings)
 
 
-def _test(here: Examined, near: Dip, there: Examined | None) -> Tests:
+def _test(here: Examined, near: Dip, there: Examined | None) -> Evidence:
     """Put together what the night says of the predicted transit."""
     prediction = here.prediction
-    return Tests(
+    return Evidence(
         prediction,
         near,
         None if there is None else there.anywhere,
@@ -352,13 +353,14 @@ def _prediction_numbers(prediction: Prediction) -> dict[str, float]:
 def _usable(points: Points) -> np.ndarray:
     used = np.isfinite(points.time) & np.isfinite(points.flux) & np.isfinite(points.flux_err)
     used &= np.nan_to_num(points.flux_err) > 0
-    moments = len(np.unique(points.time[used]))
+    moments, good, total = len(np.unique(points.time[used])), int(used.sum()), len(used)
     if moments < MIN_POINTS:
-        where = "times" if used.sum() >= MIN_POINTS else "flags and errors"
-        msg = (
-            f"{used.sum()} usable points of {len(used)}, at {moments} different times; a transit "
-            f"fit needs {MIN_POINTS}: look at the {where} of the light curve"
-        )
+        told = f"{good} usable points of {total}"
+        if moments < good:
+            told += f", at {moments} different times: look at its times"
+        elif good < total:
+            told += ": look at its flags and errors"
+        msg = f"{told}; a transit fit needs {MIN_POINTS} points of a light curve"
         raise FitError(msg)
     return used
 

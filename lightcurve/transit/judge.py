@@ -10,7 +10,7 @@ import numpy as np
 from lightcurve.core.data import About, Finding, Note, Parameter, Result, Severity, Verdict
 from lightcurve.transit.detect import LIMIT_SIGMA, Dip
 from lightcurve.transit.ephemeris import Prediction
-from lightcurve.transit.quality import CONTACTS, FULL_COVERAGE, coverage
+from lightcurve.transit.quality import CONTACTS, FULL_COVERAGE, SEEN, coverage
 
 FALSE_ALARM = 3e-3  # how often noise alone may pass for a transit
 HINT = 0.05
@@ -25,7 +25,7 @@ IN_HOURS = 120.0  # minutes, from which on hours are easier read
 
 
 @dataclass(frozen=True, slots=True)
-class Tests:
+class Evidence:
     """What was found out about a predicted transit.
 
     near, elsewhere : the likeliest dips where it was predicted, and in the whole night where that
@@ -53,10 +53,8 @@ class Tests:
 
     @property
     def is_odd(self) -> bool:
-        """Whether the dip there is far shallower or deeper than predicted, beyond its error."""
-        dip = self.near
-        low, high = dip.amplitude - dip.error, dip.amplitude + dip.error
-        return high < LIKELY[0] or low > LIKELY[1]
+        """Whether the dip there is far shallower or deeper than predicted."""
+        return not LIKELY[0] < self.near.amplitude < LIKELY[1]
 
     @property
     def is_elsewhere(self) -> bool:
@@ -82,16 +80,47 @@ class Tests:
         }
 
 
-def judge(tests: Tests, cover: dict[str, float], time: np.ndarray) -> Verdict:
-    """Judge what the night shows; cover: from `coverage` of the transit that was fitted."""
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """When a transit was found, against its ephemeris, in minutes."""
+
+    late: float
+    error: float  # of its time and the ephemeris together; NaN where that has none
+    half: float  # of the predicted duration
+
+    @property
+    def is_off(self) -> bool:
+        """Whether the ephemeris does not allow it: half an hour is, where it has no error."""
+        known = math.isfinite(self.error)
+        return abs(self.late) > (LATE_SIGMA * self.error if known else LATE_MINUTES)
+
+    @property
+    def is_another(self) -> bool:
+        """Whether it was not in transit either when the middle of one was predicted."""
+        return self.is_off and abs(self.late) > self.half
+
+    def __str__(self) -> str:
+        """Say how late or early, in words."""
+        when, size = "late" if self.late > 0 else "early", abs(self.late)
+        return f"{size / 60:.1f} h {when}" if size > IN_HOURS else f"{size:.1f} min {when}"
+
+
+def time_of(off: Parameter, prediction: Prediction) -> Timing:
+    """Put a transit's O-C (minutes) and the error of its prediction together."""
+    error = math.hypot((off.upper - off.lower) / 2, prediction.mid_err * 1440)
+    return Timing(off.value, error, half=720 * prediction.duration)
+
+
+def judge(tests: Evidence, timing: Timing, cover: dict[str, float], time: np.ndarray) -> Verdict:
+    """Judge what the night shows; timing, cover: of the transit that was fitted."""
     if tests.is_near or tests.is_elsewhere:
-        return _presence(tests, cover)
+        return _presence(tests, timing, cover)
     if tests.seen == 0:
         return Verdict(Finding.NOT_OBSERVED, _miss(tests.prediction, time))
     return _absence(tests)
 
 
-def _absence(tests: Tests) -> Verdict:
+def _absence(tests: Evidence) -> Verdict:
     """Say whether a transit that was observed, and not found, is excluded."""
     near, sensitivity = tests.near, _sensitivity(tests)
     if near.chance < FALSE_ALARM and tests.is_odd:
@@ -112,23 +141,20 @@ def _absence(tests: Tests) -> Verdict:
     return Verdict(Finding.INCONCLUSIVE, f"none found; {sensitivity}")
 
 
-def _presence(tests: Tests, cover: dict[str, float]) -> Verdict:
+def _presence(tests: Evidence, timing: Timing, cover: dict[str, float]) -> Verdict:
     """Say how much of a transit that was found was observed, and whether it is where it should."""
-    missing = [name for name, side in CONTACTS.items() if not _whole(cover, name, side)]
-    whole = cover["coverage_transit"] >= FULL_COVERAGE and not missing
-    what = " and ".join(missing) + " missing" if missing else "gaps in it"
+    missing = [told for name, side in CONTACTS.items() if (told := _lacking(cover, name, side))]
+    what = ", ".join(missing) or "ingress and egress too, gaps in it"
     percent = min(99.0, 100 * cover["coverage_transit"])
     part = f"{percent:.0f} % observed, {what}"
-    if whole:
+    if cover["coverage_transit"] >= FULL_COVERAGE and not missing:
         part = "observed from before ingress to after egress"
-    if tests.is_elsewhere:
-        off = _off((tests.dip.mid - tests.prediction.mid) * 1440)
-        return Verdict(Finding.ELSEWHERE, f"{off} of the ephemeris, {part}", tests.dip.sigma)
-    finding = Finding.TRANSIT if whole else Finding.PARTIAL
-    return Verdict(finding, part, tests.dip.sigma)
+    if tests.is_elsewhere or timing.is_another:
+        return Verdict(Finding.ELSEWHERE, f"{timing} of the ephemeris, {part}", tests.dip.sigma)
+    return Verdict(Finding.PARTIAL if missing else Finding.TRANSIT, part, tests.dip.sigma)
 
 
-def _sensitivity(tests: Tests) -> str:
+def _sensitivity(tests: Evidence) -> str:
     """Say what depth would have been seen."""
     depth, limit = 100 * tests.depth, 100 * tests.depth * tests.limit
     if not math.isfinite(limit):
@@ -137,16 +163,11 @@ def _sensitivity(tests: Tests) -> str:
     return f"{excluded}, predicted is {depth:.2g} %"
 
 
-def _off(minutes: float) -> str:
-    """Say how late or early."""
-    when = "late" if minutes > 0 else "early"
-    size = abs(minutes)
-    return f"{size / 60:.1f} h {when}" if size > IN_HOURS else f"{size:.1f} min {when}"
-
-
-def _whole(cover: dict[str, float], name: str, side: str) -> bool:
-    """Say whether ingress or egress was observed whole, with points outside of it."""
-    return cover[f"coverage_{name}"] >= FULL_COVERAGE and cover[f"baseline_{side}_min"] > 0
+def _lacking(cover: dict[str, float], name: str, side: str) -> str:
+    """Say what of ingress or egress was not observed; half of it, and a point beyond, will do."""
+    if cover[f"coverage_{name}"] < SEEN:
+        return f"{name} missing"
+    return "" if cover[f"baseline_{side}_min"] > 0 else f"nothing {side} {name}"
 
 
 def _miss(prediction: Prediction, time: np.ndarray) -> str:
@@ -165,33 +186,27 @@ def _miss(prediction: Prediction, time: np.ndarray) -> str:
 
 def seen_of(prediction: Prediction, time: np.ndarray) -> float:
     """Work out the fraction of the predicted transit that was observed at times (n,)."""
-    return coverage(time, prediction.mid, prediction.duration)["coverage_transit"]
+    contacts = prediction.mid, prediction.duration, prediction.ingress_duration
+    return coverage(time, *contacts)["coverage_transit"]
 
 
-def timing_notes(verdict: Verdict, off: Parameter, prediction: Prediction) -> tuple[Note, ...]:
-    """Remark on a transit found at another time than predicted.
-
-    One where O-C (`off`, minutes) is more than three combined sigma, or more than 30 min where the
-    ephemeris has no error; else nothing.
-    """
-    if not verdict.found:
-        return ()
-    error = math.hypot((off.upper - off.lower) / 2, prediction.mid_err * 1440)
-    if abs(off.value) <= (LATE_SIGMA * error if math.isfinite(error) else LATE_MINUTES):
+def timing_notes(verdict: Verdict, timing: Timing) -> tuple[Note, ...]:
+    """Remark on a transit found at another time than the ephemeris allows."""
+    if not (verdict.found and timing.is_off):
         return ()
     known = (
-        f"{abs(off.value) / error:.1f} sigma of both times together"
-        if math.isfinite(error)
+        f"{abs(timing.late) / timing.error:.1f} sigma of both times together"
+        if math.isfinite(timing.error)
         else "the ephemeris gives no error"
     )
     text = (
-        f"the transit is {_off(off.value)} of the ephemeris ({known}): is it the "
+        f"the transit is {timing} of the ephemeris ({known}): is it the "
         "right planet, are ephemeris and clock right, or is it no transit but a trend?"
     )
     return (Note(text, Severity.WARNING, About.TIMING),)
 
 
-def dip_notes(tests: Tests) -> tuple[Note, ...]:
+def dip_notes(tests: Evidence) -> tuple[Note, ...]:
     """Remark on a dip at another time that is too deep or too shallow to be the transit."""
     dip = tests.elsewhere
     if dip is None or tests.is_elsewhere or dip.chance >= FALSE_ALARM:

@@ -15,6 +15,7 @@ __all__ = ["time_averaging"]
 
 RED_NOISE_MINUTES = (8.0, 40.0)
 FULL_COVERAGE = 0.9
+SEEN = 0.5  # of ingress or egress: less tells neither when it began nor how long it took
 CONTACTS = {"ingress": "before", "egress": "after"}  # and where the baseline beyond it lies
 UNITS = {
     "mid_time_bjd_tdb": "BJD_TDB",
@@ -116,19 +117,19 @@ def residual_tests(residuals: np.ndarray) -> dict[str, float]:
     }
 
 
-def coverage(time: np.ndarray, mid: float, duration: float) -> dict[str, float]:
+def coverage(time: np.ndarray, mid: float, duration: float, ingress: float) -> dict[str, float]:
     """Work out how much of a transit (days) was observed by the points used, ascending.
 
     ``coverage_transit``, ``coverage_ingress``, ``coverage_egress``: fractions of the transit, and
-    of a sixth of it about first and fourth contact, within 1.5 cadences of a point;
-    ``baseline_before_min`` and ``baseline_after_min``, minutes observed outside.
+    from first to second and from third to fourth contact, `ingress` days each, within 1.5 cadences
+    of a point; ``baseline_before_min`` and ``baseline_after_min``, minutes observed outside.
     """
     steps = np.diff(np.unique(time))
     if not steps.size or not duration > 0:
         names = ("transit", "ingress", "egress")
         sides = {f"baseline_{side}_min": 0.0 for side in CONTACTS.values()}
         return {f"coverage_{name}": 0.0 for name in names} | sides
-    start, end, edge = mid - duration / 2, mid + duration / 2, duration / 12
+    start, end = mid - duration / 2, mid + duration / 2
     reach = 1.5 * float(np.median(steps))
 
     def covered(first: float, last: float) -> float:
@@ -139,8 +140,8 @@ def coverage(time: np.ndarray, mid: float, duration: float) -> dict[str, float]:
 
     return {
         "coverage_transit": covered(start, end),
-        "coverage_ingress": covered(start - edge, start + edge),
-        "coverage_egress": covered(end - edge, end + edge),
+        "coverage_ingress": covered(start, start + ingress),
+        "coverage_egress": covered(end - ingress, end),
         "baseline_before_min": float(max(0.0, start - time[0]) * 1440),
         "baseline_after_min": float(max(0.0, time[-1] - end) * 1440),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from lightcurve.cli import app
+from lightcurve.commands.options import OPTIONS
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = tuple(get_command(app).commands)
@@ -118,6 +120,14 @@ def test_a_failure_is_json_too_where_that_was_asked_for(arguments, status):
     assert answer.returncode == status
     error = json.loads(answer.stdout)["error"]
     assert answer.stderr.splitlines()[-1] == f"lightcurve: {error}"
+
+
+def test_advice_names_the_option_where_there_is_one():
+    """`calibration.allow_mismatch` was asked for, and no word said of --allow-mismatch."""
+    source = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "lightcurve").rglob("*.py"))
+    told = re.findall(r"\b(?:set|give|say)\s+([a-z]+\.[a-z_]+)", source)
+    assert "solve.plain_http" in told  # which has none
+    assert not set(told) & set(OPTIONS)
 
 
 @pytest.mark.parametrize("group", [[], ["calib"]])

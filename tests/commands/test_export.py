@@ -17,7 +17,7 @@ from lightcurve.aij.read_table import read_aij_table
 from lightcurve.aij.settings_files import read_apertures
 from lightcurve.aij.write_table import write_measurements
 from lightcurve.cli import app
-from lightcurve.core.data import Parameter, Planet, Site, StarPlan, TransitFit
+from lightcurve.core.data import Finding, Parameter, Planet, Site, StarPlan, TransitFit, Verdict
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import write_text
 from lightcurve.core.settings import FitSettings, Settings
@@ -202,7 +202,8 @@ def test_fit_text_rounds_to_the_errors_and_keeps_times():
     parameters = {"mid_time_bjd_tdb": mid, "held_bjd_tdb": held, "rp_over_rs": depth}
     fit = TransitFit(
         parameters, *[np.empty(0)] * 4,
-        {"predicted_mid_bjd_tdb": 2458107.7112874, "chi2": 141.3908229}, (), "transit",
+        {"predicted_mid_bjd_tdb": 2458107.7112874, "chi2": 141.3908229}, (),
+        Verdict(Finding.TRANSIT),
     )  # fmt: skip
     assert fit_text(fit).splitlines()[2:7] == [
         "mid_time_bjd_tdb\t2458107.71129\t-0.00088\t+0.00088\tBJD_TDB",
@@ -211,6 +212,14 @@ def test_fit_text_rounds_to_the_errors_and_keeps_times():
         "predicted_mid_bjd_tdb\t2458107.71129",
         "chi2\t141.391",
     ]
+
+
+def test_fit_text_tells_no_depth_of_a_dip_that_is_no_transit():
+    statistics = {"amplitude_over_predicted": 2.3, "depth_limit_percent": 0.8}
+    for finding in Finding:
+        fit = TransitFit({}, *[np.empty(0)] * 4, statistics, (), Verdict(finding))
+        assert ("amplitude_over_predicted" in fit_text(fit)) == fit.found
+        assert "depth_limit_percent\t0.8" in fit_text(fit)
 
 
 def test_points_left_out_and_points_with_flags_are_told(run):

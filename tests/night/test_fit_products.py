@@ -40,6 +40,10 @@ def _planet():
 
 
 def _fit(cube, **fit):
+    return _fitted(cube, **fit)[0]
+
+
+def _fitted(cube, **fit):
     settings = make_settings({"fit": {"sample": False, **fit}})
     scene = SimpleNamespace(reference=SimpleNamespace(exposure=Exposure(exposure_s=100.0)))
     target = Target("Test-1", 100.0, 0.0, "test", _planet())
@@ -57,8 +61,14 @@ def test_settings_reach_the_fit(cube, caplog):
 
 def test_a_fit_that_fails_costs_the_fit_alone(cube, caplog):
     with caplog.at_level("WARNING", logger="lightcurve"):
-        assert _fit(cube, covariates=["meridian_flip"]) is None
+        fit, verdict = _fitted(cube, covariates=["meridian_flip"])
+    assert fit is None
     assert "no covariate meridian_flip" in caplog.text
+    assert verdict is not None
+    assert verdict.finding is Finding.INCONCLUSIVE
+    assert "no covariate meridian_flip" in verdict.reason
+    told = verdict.results
+    assert (told["verdict"].value, told["verdict_reason"].value) == ("inconclusive", verdict.reason)
 
 
 def _night(cube, radius, planet=None):

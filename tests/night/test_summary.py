@@ -28,10 +28,10 @@ def test_scatter_is_named_after_the_points_it_is_of(criterion, n, said) -> None:
     recipe = SimpleNamespace(criterion=criterion, target_scatter=0.0025)
     flags = np.zeros(n + 3, np.uint16)
     flags[:3] = Flag.MENDED, Flag.CLOUD | Flag.MENDED, Flag.CLOUD
-    flags[-1] = Flag.NO_COMPARISON
+    flags[-1] = Flag.NO_COMPARISON | Flag.EDGE
     curve = SimpleNamespace(flux=flux, flags=flags, need_recipe=lambda: recipe)
     results = describe_scatter(curve)
-    told = f"{n} of {n + 3}; without 2 cloud, 1 no-comparison"
+    told = f"{n} of {n + 3}; 3 left out (2 cloud, 1 edge and no-comparison)"
     assert label_results(results) == {**said, "points": told}
     assert (results["points"].value, results["points_lost"].value) == (n, 3)
     assert [r.value for r in results.values() if r.unit == "%"] == [0.25]

@@ -27,7 +27,7 @@ from lightcurve.night import fit_products as transit_products
 from lightcurve.transit.ephemeris import make_planet, predict_transit
 from lightcurve.transit.fit import fit_points, fit_transit
 from lightcurve.transit.fit_values import fit_to_json, planet_values
-from lightcurve.transit.judge import timing_notes
+from lightcurve.transit.judge import time_of, timing_notes
 from lightcurve.transit.model import transit_flux
 from lightcurve.transit.quality import (
     coverage,
@@ -178,10 +178,11 @@ def test_partial_transit_stays_at_its_epoch():
 def test_a_transit_at_another_time_is_remarked_on(minutes, errors, words):
     prediction = predict_transit(replace(PLANET, errors=errors), TRUTH[0])
     off = Parameter(minutes, minutes - 1, minutes + 1, "min")
-    notes = timing_notes(Verdict(Finding.TRANSIT), off, prediction)
+    timing = time_of(off, prediction)
+    notes = timing_notes(Verdict(Finding.TRANSIT), timing)
     assert words in "".join(map(str, notes))
     assert bool(notes) == bool(words)
-    assert timing_notes(Verdict(Finding.NONE), off, prediction) == ()
+    assert timing_notes(Verdict(Finding.NONE), timing) == ()
 
 
 def test_the_fit_warns_of_a_transit_at_another_time(caplog):
@@ -293,13 +294,15 @@ def test_residual_tests_know_white_from_red():
 
 def test_coverage_counts_what_was_seen():
     time = np.arange(0.0, 1.0, 0.01)
-    cover = coverage(time, 0.5, 0.4)
+    cover = coverage(time, 0.5, 0.4, 0.04)
     assert cover["coverage_transit"] == 1
     assert cover["baseline_before_min"] == pytest.approx(0.3 * 1440)
-    cover = coverage(time[:50], 0.5, 0.4)
+    cover = coverage(time[:50], 0.5, 0.4, 0.04)
     assert cover["coverage_transit"] == pytest.approx(0.5, abs=0.05)
     assert cover["coverage_ingress"] == 1
     assert cover["coverage_egress"] == 0
+    # Half of an egress that lasts from 0.66 to 0.7, and a little by the reach of a point.
+    assert coverage(time[:68], 0.5, 0.4, 0.04)["coverage_egress"] == pytest.approx(0.6, abs=0.1)
 
 
 def test_an_unknown_exposure_is_not_averaged_over_and_said():

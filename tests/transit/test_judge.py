@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +13,11 @@ from lightcurve.core.data import About, Finding, LightCurve, Planet, Severity, T
 from lightcurve.core.errors import FitError
 from lightcurve.core.settings import FitSettings
 from lightcurve.night.fit_products import figures_of, summarise_fit
-from lightcurve.transit.detect import Search, predicted_shape
+from lightcurve.transit.detect import Dip, Search, predicted_shape
+from lightcurve.transit.ephemeris import predict_transit
 from lightcurve.transit.fit import fit_points, fit_transit
 from lightcurve.transit.fit_values import fit_from_json, fit_to_json
+from lightcurve.transit.judge import Evidence, Timing, judge
 from lightcurve.transit.model import transit_flux
 from lightcurve.transit.problem import make_priors
 from lightcurve.transit.solve import Points
@@ -151,6 +154,48 @@ def test_a_dip_at_the_edge_is_a_partial_transit(window) -> None:
     assert fit.verdict.depth_sigma > 4
 
 
+@pytest.mark.parametrize(
+    ("gap", "finding"),
+    [
+        ((-0.02, 0.015), Finding.TRANSIT),  # in the floor
+        ((-0.052, -0.03), Finding.PARTIAL),  # over all of ingress, which lasts 18 min
+        ((0.01, 0.046), Finding.TRANSIT),  # up to the middle of egress, from 0.037 to 0.051
+    ],
+    ids=["floor", "ingress", "half of egress"],
+)
+def test_a_transit_is_whole_where_half_of_ingress_and_of_egress_is_seen(gap, finding) -> None:
+    time, noise = night(noise=0.001)
+    kept = (time < MID + gap[0]) | (time > MID + gap[1])
+    fit = fitted(time[kept], (dimming(time) + noise)[kept], planet_of(), noise=0.001)
+    assert fit.verdict.finding is finding
+    assert fit.statistics["coverage_transit"] < 0.9
+
+
+@pytest.mark.parametrize("ratio", [0.28, 3.4])
+def test_a_dip_of_another_depth_is_none_within_its_error_either(ratio) -> None:
+    """Wanders of 0.27 +- 0.07 and 3.2 +- 0.9 predicted depths were called transits."""
+    planet = planet_of()
+    time, _ = night()
+    tests = Evidence(
+        predict_transit(planet, MID), Dip(MID, ratio, sigma=4.0, chance=8e-4), None,
+        gain=20.0, limit=0.6, excluded=True, depth=0.017, seen=1.0,
+    )  # fmt: skip
+    verdict = judge(tests, Timing(0.0, 2.0, 70.0), {}, time)
+    assert verdict.finding is Finding.INCONCLUSIVE
+
+
+def test_an_ephemeris_of_large_error_makes_no_transit_of_one_hours_off() -> None:
+    """3 h late with 43 min of error, 4.2 sigma: it lies where the fit may have its mid-time."""
+    errors = {"a_over_rs": 0.3, "inclination_deg": 0.5, "t0_bjd_tdb": 0.03}
+    planet = replace(planet_of(), t0_bjd_tdb=MID - 3 / 24, errors=errors)
+    time, noise = night(-0.2, 0.2, n=240)
+    fit = fitted(time, dimming(time) + noise, planet)
+    assert fit.verdict.finding is Finding.ELSEWHERE
+    assert fit.parameters["o_minus_c_minutes"].value == pytest.approx(180, abs=3)
+    near = fitted(time, dimming(time) + noise, replace(planet, t0_bjd_tdb=MID - 1 / 24))
+    assert near.verdict.finding is Finding.TRANSIT
+
+
 def test_no_transit_is_told_where_its_depth_is_excluded() -> None:
     for seed in range(4):
         time, noise = night(seed=seed)
@@ -258,6 +303,13 @@ def test_quiet_and_drifting_nights_show_no_dip() -> None:
         fit = fitted(time, 1 + noise + drift, planet, airmass=(phase - 0.4) ** 2)
         assert fit.verdict.finding is Finding.NOT_OBSERVED
         assert not any(n.about is About.DIP for n in fit.notes)
+
+
+def test_every_statistic_of_a_fit_is_described() -> None:
+    time, noise = night()
+    told = fit_to_json(fitted(time, 1 + noise, planet_of()), planet_of())
+    text = (Path(__file__).parents[2] / "docs" / "outputs.md").read_text(encoding="utf-8")
+    assert [name for name in told["statistics"] if f"`{name}`" not in text] == []
 
 
 def test_an_orbit_that_does_not_transit_is_refused() -> None:

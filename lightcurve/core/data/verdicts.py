@@ -173,6 +173,15 @@ class Verdict:
         """Whether there is a transit, whole or in part: else nothing is drawn or told of one."""
         return self.finding in {Finding.TRANSIT, Finding.PARTIAL, Finding.ELSEWHERE}
 
+    @property
+    def results(self) -> dict[str, Result]:
+        """Its parts for programs, and all of it in words."""
+        return {
+            "verdict": Result(self.finding.value, "", "verdict", str(self)),
+            "verdict_reason": Result(self.reason),
+            "depth_over_error": Result(self.depth_sigma),
+        }
+
 
 class Trouble(Enum):
     """What a check star does that its errors do not allow."""
