@@ -1,3 +1,14 @@
 """Master frames, the reduction of one frame, bad pixels, gain and read noise."""
 
-__all__ = ["bad_pixels", "gain", "master_files", "masters", "match", "one_by_one", "reduce", "warm"]
+__all__ = [
+    "bad_pixel_map",
+    "bad_pixels",
+    "gain",
+    "master_files",
+    "masters",
+    "match",
+    "one_by_one",
+    "reduce",
+    "repair",
+    "warm",
+]

@@ -1,18 +1,14 @@
-"""Pixels not to be trusted: hot, dead, whole columns, a user's list; and cosmic rays."""
+"""Pixels not to be trusted: hot, dead, whole columns and rows; and cosmic rays."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from lightcurve.calib.combine import Combined
 from lightcurve.core.data import Frame
-from lightcurve.core.errors import InputError
-from lightcurve.core.files import read_toml
 from lightcurve.core.flags import PixelFlag
 from lightcurve.core.robust import robust_scatter
 
@@ -20,8 +16,9 @@ __all__ = ["mark_cosmic_rays"]
 
 TILE = 32
 _COLUMN_SAMPLES = 1000
-_ENTRY_LENGTH = {"pixels": 2, "rectangles": 4}
+_EDGE = 6  # px: reach of its filters
 SATURATION_UNKNOWN = 1e9
+COLUMN_LEAST_FLAT = 0.05  # of the mean response
 STUCK_SHOT_NOISE = 10.0  # ADU: so noisy a pixel hardly ever has one whole number several times
 
 
@@ -125,45 +122,12 @@ def bad_columns(
     return deviation > max(n_sigma * robust_scatter(deviation, about=0.0), least)
 
 
-def read_user_map(path: Path, shape: tuple[int, int]) -> np.ndarray:
-    """Read a list of bad pixels for frames of a shape (ny, nx): `PixelFlag.USER` where marked.
-
-    A TOML file with any of ``columns = [x, ...]``, ``rows = [y, ...]``,
-    ``pixels = [[x, y], ...]`` and ``rectangles = [[x0, y0, x1, y1], ...]``. All are 0-based, the
-    first pixel is (0, 0), and rectangles include both corners. Raises InputError when it cannot be
-    read, has other names in it, or an entry lies outside the frame.
-    """
-    lists = read_toml(path, "a list of bad pixels")
-    marked = np.zeros(shape, np.uint8)
-    ny, nx = shape
-    for name, entries in lists.items():
-        for entry in entries if isinstance(entries, list) else [entries]:
-            x0, y0, x1, y1 = _rectangle(name, entry, shape, path)
-            if not (0 <= x0 <= x1 < nx and 0 <= y0 <= y1 < ny):
-                msg = f"{path.name}: {name} {entry} lies outside the frame of {nx} x {ny} px"
-                raise InputError(msg)
-            marked[y0 : y1 + 1, x0 : x1 + 1] = PixelFlag.USER
+def bad_lines(image: np.ndarray, *, least: float) -> np.ndarray:
+    """Mark (ny, nx) the columns and rows that stand out as a whole; see `bad_columns`."""
+    marked = np.zeros(image.shape, bool)
+    marked[:, bad_columns(image, least=least)] = True
+    marked[bad_columns(image, least=least, axis=1)] = True
     return marked
-
-
-def _rectangle(
-    name: str, entry: Any, shape: tuple[int, int], path: Path
-) -> tuple[int, int, int, int]:
-    """Corners of one entry, both included."""
-    numbers = entry if isinstance(entry, list) else [entry]
-    whole = all(isinstance(n, int) and not isinstance(n, bool) for n in numbers)
-    known = name in {"columns", "rows", *_ENTRY_LENGTH}
-    if not known or not whole or len(numbers) != _ENTRY_LENGTH.get(name, 1):
-        msg = (
-            f"{path.name}: {name} = {entry!r}: expected columns [x], rows [y], pixels [x, y] or "
-            "rectangles [x0, y0, x1, y1] of whole numbers"
-        )
-        raise InputError(msg)
-    if name == "columns":
-        return numbers[0], 0, numbers[0], shape[0] - 1
-    if name == "rows":
-        return 0, numbers[0], shape[1] - 1, numbers[0]
-    return (*numbers, *numbers) if name == "pixels" else tuple(numbers)
 
 
 def mark_cosmic_rays(
@@ -181,7 +145,8 @@ def mark_cosmic_rays(
     frame : Frame
         Calibrated. Pixels already marked bad are not looked at.
     gain_e_per_adu, read_noise_e : float
-        Of the camera; the noise they predict is what a hit has to stand out from.
+        Of the camera; the noise they predict is what a hit has to stand out from, or where it is
+        more what the frame shows: a sky that was taken off has left its noise.
     clip_sigma : float
         Contrast of a hit against that noise. On frames whose stars are narrower than two pixels
         cores of stars are marked too: raise it, or leave the search out.
@@ -193,22 +158,53 @@ def mark_cosmic_rays(
     Frame
         `PixelFlag.COSMIC_RAY` added; the pixels are the same.
     """
-    from astroscrappy import detect_cosmics
-
-    bad = frame.bad != 0
-    # astroscrappy does arithmetic on masked pixels too: NaN would spread.
-    pixels = np.where(np.isfinite(frame.pixels), frame.pixels, 0).astype(np.float32)
-    saturation = frame.exposure.saturation_adu or SATURATION_UNKNOWN
-    hits, _ = detect_cosmics(
-        pixels,
-        inmask=bad,
-        sigclip=clip_sigma,
-        gain=gain_e_per_adu,
-        readnoise=read_noise_e,
-        satlevel=saturation * gain_e_per_adu,
-        cleantype="medmask",
-        niter=max_passes,
-    )
+    hits = np.zeros(frame.pixels.shape, bool)
+    # Neighbours of a mosaic differ by their colours: each colour is looked at by itself.
+    step = 1 if frame.exposure.mosaic is None else 2
+    for corner in np.ndindex(step, step):
+        part = tuple(slice(first, None, step) for first in corner)
+        hits[part] = _hits(
+            frame.pixels[part], frame.bad[part] != 0, frame.exposure.saturation_adu,
+            (gain_e_per_adu, read_noise_e), clip_sigma, max_passes,
+        )  # fmt: skip
     marked = frame.bad | np.where(hits, np.uint8(PixelFlag.COSMIC_RAY), np.uint8(0))
     line = f"{np.count_nonzero(hits)} pixels marked as hit by cosmic rays (L.A.Cosmic)"
     return replace(frame, bad=marked, history=(*frame.history, line))
+
+
+def _hits(
+    pixels: np.ndarray,
+    bad: np.ndarray,
+    saturation_adu: float | None,
+    gain_and_noise: tuple[float, float],
+    clip_sigma: float,
+    max_passes: int,
+) -> np.ndarray:
+    """Tell which pixels (ny, nx) were hit, electrons per ADU and electrons given."""
+    from astroscrappy import detect_cosmics
+
+    gain, read_noise = gain_and_noise
+    if bad.all():
+        return np.zeros(bad.shape, bool)
+    # astroscrappy does arithmetic on masked pixels too: NaN would spread. Near edges its filters
+    # see no fine structure, and a star there is a hit: the image is let fade to the sky beyond.
+    level = np.where(np.isfinite(pixels), pixels, 0).astype(np.float32)
+    sky = float(np.median(pixels[~bad]))
+    hits, _ = detect_cosmics(
+        np.pad(level, _EDGE, "linear_ramp", end_values=sky),
+        inmask=np.pad(bad, _EDGE),
+        sigclip=clip_sigma,
+        gain=gain,
+        readnoise=_dark_noise(pixels[~bad], gain, read_noise),
+        satlevel=(saturation_adu or SATURATION_UNKNOWN) * gain,
+        cleantype="medmask",
+        niter=max_passes,
+    )
+    return hits[_EDGE:-_EDGE, _EDGE:-_EDGE]
+
+
+def _dark_noise(good: np.ndarray, gain: float, read_noise: float) -> float:
+    """Noise of a pixel without light, electrons: the camera's, or what good pixels show."""
+    low, sky = np.percentile(good, [15.865, 50])
+    rest = ((sky - low) * gain) ** 2 - max(sky, 0.0) * gain
+    return float(np.sqrt(max(read_noise**2, rest)))

@@ -10,19 +10,20 @@ from typing import Literal
 
 import numpy as np
 
+from lightcurve.calib.bad_pixel_map import read_user_map
 from lightcurve.calib.bad_pixels import (
+    COLUMN_LEAST_FLAT,
     PixelNoise,
-    bad_columns,
+    bad_lines,
     dark_variance,
     dead_pixels,
     hot_pixels,
-    read_user_map,
     tile_median,
 )
 from lightcurve.calib.combine import Combined, Subtract, combine, open_rows, read_rows
 from lightcurve.calib.gain import CameraNoise, measure_noise
 from lightcurve.calib.match import Group, by_exposure, choose_frames, same_exposure, setup_of
-from lightcurve.calib.warm import share_of_dark, warm_of_lights
+from lightcurve.calib.warm import Warm, share_of_dark, warm_of_lights
 from lightcurve.core.data import Exposure, FrameKind, Masters, Note, Severity, Step
 from lightcurve.core.errors import CalibrationError, FrameError
 from lightcurve.core.flags import PixelFlag, count_pixels
@@ -37,7 +38,6 @@ MANY_BAD = 0.05
 LEAST_EXCESS = 10.0  # noise of one dark: of pixels that tell how warm the sensor was
 CERTAIN = 5.0  # noise of the mean: of pixels that are warm
 NEAR_SATURATION = 0.85
-_COLUMN_LEAST_FLAT = 0.05  # of the mean response
 
 
 def build_masters(
@@ -109,7 +109,7 @@ def build_masters(
         FrameKind.FLAT, groups[FrameKind.FLAT], subtract=terms, scale="median"
     )
     noise = _noise(groups[FrameKind.FLAT], groups[FrameKind.BIAS], light, notes)
-    hot = None
+    hot = dead = None
     tell_warm = tell_warm and Step.DARK not in light.done  # nothing is taken off such frames
     if combined_dark is not None:
         scale = light.exposure_s / seconds if seconds and light.exposure_s and has_bias else 1.0
@@ -122,14 +122,17 @@ def build_masters(
     elif warm := warm_of_lights(light_frames if tell_warm else (), light.shape):
         seconds = light.exposure_s
         if warm.excess.any():
-            master_dark, hot = warm.excess, warm.bad
+            master_dark = warm.excess
             stacker.inputs[FrameKind.DARK] = warm.names
             text = (
                 f"none; {np.count_nonzero(master_dark)} warm pixels, which stand out in each of "
                 f"{len(warm.names)} light frames, are taken off instead"
             )
             stacker.note(text, FrameKind.DARK)
-    bad = _bad_pixels(hot, master_flat, light.shape, settings, notes)
+        hot, dead = _bad_of_lights(
+            warm, master_bias, master_flat, _gain(light, noise), settings.hot_pixel_sigma
+        )
+    bad = _bad_pixels(hot, dead, master_flat, light.shape, settings, notes)
     return Masters(
         bias=master_bias,
         dark=master_dark,
@@ -407,10 +410,29 @@ def _hot_pixels(
     level = dark.image if bias is None else dark.image + bias
     hot = hot_pixels(level, noise, n_sigma=n_sigma, among=dark)
     # Of an aperture's n_sigma^2 pixels, a column crosses n_sigma.
-    hot[:, bad_columns(level, least=noise.largest_excess(n_sigma) / n_sigma)] = True
+    hot |= bad_lines(level, least=noise.largest_excess(n_sigma) / n_sigma)
     if saturation_adu is not None:
         hot |= level > NEAR_SATURATION * saturation_adu
     return hot | ~np.isfinite(level)
+
+
+def _bad_of_lights(
+    warm: Warm, bias: np.ndarray | None, flat: np.ndarray | None, gain: float, n_sigma: float
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Find what light frames alone mark as hot, and as dead; None where there is nothing.
+
+    By the rules of darks: what is left after the excess is taken off is its shot noise; a column
+    or row, nothing of which is taken off, adds as much as the noise of an aperture that it crosses.
+    """
+    noise = PixelNoise(warm.sigma**2, gain)
+    hot = warm.bad | (warm.excess > noise.largest_excess(n_sigma))
+    level, lacking = warm.lowest, warm.lacking
+    if bias is not None:
+        level = level - (bias - np.nanmedian(bias))
+        lacking = lacking + (bias - tile_median(bias))
+    hot |= bad_lines(level, least=warm.sigma)
+    dead = lacking > n_sigma * warm.sigma if flat is None else np.zeros(hot.shape, bool)
+    return (hot, dead) if hot.any() or dead.any() else (None, None)
 
 
 def _as_warm_as_lights(
@@ -438,6 +460,7 @@ def _as_warm_as_lights(
 
 def _bad_pixels(
     hot: np.ndarray | None,
+    dead: np.ndarray | None,
     flat: np.ndarray | None,
     shape: tuple[int, int],
     settings: CalibrationSettings,
@@ -450,10 +473,12 @@ def _bad_pixels(
     bad = np.zeros(shape, np.uint8)
     if hot is not None:
         bad[hot] |= np.uint8(PixelFlag.HOT)
+    if dead is not None:
+        bad[dead] |= np.uint8(PixelFlag.DEAD)
     if flat is not None:
         bad[dead_pixels(flat)] |= np.uint8(PixelFlag.DEAD)
-        level = _COLUMN_LEAST_FLAT * float(np.nanmedian(flat))
-        bad[:, bad_columns(flat, least=level)] |= np.uint8(PixelFlag.DEAD)
+        level = COLUMN_LEAST_FLAT * float(np.nanmedian(flat))
+        bad[bad_lines(flat, least=level)] |= np.uint8(PixelFlag.DEAD)
     if settings.bad_pixel_map is not None:
         bad |= read_user_map(settings.bad_pixel_map, shape)
     told = ", ".join(f"{count} {name}" for name, count in count_pixels(bad).items()) or "none"

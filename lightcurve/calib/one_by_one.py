@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from lightcurve.calib.bad_pixel_map import read_user_map, write_map
 from lightcurve.calib.bad_pixels import (
+    COLUMN_LEAST_FLAT,
     PixelNoise,
+    bad_lines,
     dark_variance,
     dead_pixels,
     hot_pixels,
-    read_user_map,
 )
 from lightcurve.calib.combine import combine
 from lightcurve.calib.gain import measure_noise
@@ -168,7 +170,7 @@ def make_badpix(
     dark, flat : Path, optional
         Masters.
     user : Path, optional
-        The user's own map (TOML).
+        The user's own map.
     hot_sigma : float
         What a pixel's dark current may add to the noise of a frame, in multiples of the noise of
         one dark, for a gain of 1: the sky of light frames is not known here.
@@ -192,12 +194,15 @@ def make_badpix(
     if masters.dark is not None:
         n_darks = max(len(masters.inputs.get("dark", ())), 1)
         noise = PixelNoise(n_darks * dark_variance(masters.dark, masters.dark, 1), 1.0)
-        bad[hot_pixels(masters.dark, noise, n_sigma=hot_sigma)] |= np.uint8(PixelFlag.HOT)
+        hot = hot_pixels(masters.dark, noise, n_sigma=hot_sigma)
+        hot |= bad_lines(masters.dark, least=noise.largest_excess(hot_sigma) / hot_sigma)
+        bad[hot] |= np.uint8(PixelFlag.HOT)
     if masters.flat is not None:
-        bad[dead_pixels(masters.flat)] |= np.uint8(PixelFlag.DEAD)
+        dead = dead_pixels(masters.flat) | bad_lines(masters.flat, least=COLUMN_LEAST_FLAT)
+        bad[dead] |= np.uint8(PixelFlag.DEAD)
     if user is not None:
         bad |= read_user_map(user, (ny, nx))
-    write_master(out, bad, kind="badpix", inputs=[path.name for path in given])
+    write_map(out, bad, tuple(path.name for path in given))
     counts = {name: Result(n, label=name) for name, n in count_pixels(bad).items()}
     return {"map": Result(str(out), label="map"), **counts}
 

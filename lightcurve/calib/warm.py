@@ -1,11 +1,11 @@
-"""What light frames themselves tell of warm pixels: which they are, and whether darks suit."""
+"""What light frames themselves tell of bad pixels: which they are, and whether darks suit."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ N_SIGMA = 5.0  # in each frame; less harms nobody
 OF_A_STAR = 0.1
 MANY = 20  # warm pixels, for a share to be believed
 HARMLESS = 0.05  # of the dark current: what is left of it then is less than its shot noise, mostly
+MOSTLY = 0.75  # of the frames: telegraph noise shows in few
 REACH = 4
 _RING = [(j, i) for j in range(-4, 5, 2) for i in range(-4, 5, 2) if max(abs(j), abs(i)) == REACH]
 _AROUND = [(j, i) for j in range(-2, 3) for i in range(-2, 3) if max(abs(j), abs(i)) == 2]
@@ -41,6 +42,11 @@ class Warm:
 
     excess: np.ndarray  # (ny, nx) float32, ADU; 0 where there is none
     bad: np.ndarray  # (ny, nx) bool: stuck, or so restless that nothing mends it
+    lacking: np.ndarray  # (ny, nx) float32, ADU below the surroundings; 0 where there is none
+    lowest: (
+        np.ndarray
+    )  # (ny, nx) float32, ADU above the frame's level: no star that drifts is in it
+    sigma: float  # noise of a pixel of one frame, ADU
     names: tuple[str, ...]  # of the frames looked at
 
 
@@ -67,12 +73,16 @@ def warm_of_lights(paths: Sequence[Path], shape: tuple[int, int]) -> Warm | None
     (ny, nx), are passed over. Colours of a mosaic are held against their own. None where fewer than
     `FEWEST` are left.
     """
-    excess, bad = np.zeros(shape, np.float32), np.zeros(shape, bool)
+    excess, lacking, lowest = np.zeros((3, *shape), np.float32)
+    whole = Warm(excess, np.zeros(shape, bool), lacking, lowest, 0.0, ())
+    sigmas: list[float] = []
     names: list[str] = []
     for rows, inner, block, names in _blocks(paths, shape):  # noqa: B007 - the names of the last
-        found, useless = _excess(block)
-        excess[rows], bad[rows] = found[inner], useless[inner]
-    return Warm(excess, bad, tuple(names)) if names else None
+        one = _excess(block)
+        for name in ("excess", "bad", "lacking", "lowest"):
+            getattr(whole, name)[rows] = getattr(one, name)[inner]
+        sigmas.append(one.sigma)
+    return replace(whole, sigma=float(np.median(sigmas)), names=tuple(names)) if names else None
 
 
 def share_of_dark(paths: Sequence[Path], excess: np.ndarray, least: float) -> DarkShare | None:
@@ -85,11 +95,7 @@ def share_of_dark(paths: Sequence[Path], excess: np.ndarray, least: float) -> Da
     for rows, inner, block, names in _blocks(paths, excess.shape):
         of_dark = np.zeros(block.shape[1:])
         of_dark[inner] = excess[rows]
-        chosen = of_dark > least
-        chosen[:_MARGIN], chosen[-_MARGIN:], chosen[:, :_MARGIN], chosen[:, -_MARGIN:] = (
-            False,
-        ) * 4
-        j, i = np.nonzero(chosen)
+        j, i = np.nonzero(of_dark > least)
         own, beside = _calm_light(block, j, i)
         free = np.abs(beside) < OF_A_STAR * of_dark[j, i]
         ratios.append(own[free] / of_dark[j, i][free])
@@ -102,7 +108,7 @@ def share_of_dark(paths: Sequence[Path], excess: np.ndarray, least: float) -> Da
 
 def _blocks(
     paths: Sequence[Path], shape: tuple[int, int]
-) -> Iterator[tuple[slice, slice, np.ndarray, list[str]]]:
+) -> Iterator[tuple[slice, tuple[slice, slice], np.ndarray, list[str]]]:
     """Yield rows of the frame, where these stand in a block of frames, and that (n, ny, nx)."""
     picked = frames_looked_at(paths)
     with tempfile.TemporaryDirectory(prefix="lightcurve-") as spill, ExitStack() as stack:
@@ -121,8 +127,13 @@ def _blocks(
         for top in range(0, shape[0], step):
             first, last = max(top - _MARGIN - 1, 0), min(top + step + _MARGIN + 1, shape[0])
             rows = slice(top, min(top + step, shape[0]))
-            block = np.stack([read(first, last) for read in readers])
-            yield rows, slice(rows.start - first, rows.stop - first), block, names
+            # Mirrored beyond the edges, about the pixels there: colours of a mosaic stay in step.
+            beyond = [(_MARGIN + 1) * (edge in {0, shape[0]}) for edge in (first, last)]
+            padding = (beyond, (_MARGIN + 1, _MARGIN + 1))
+            block = np.stack([np.pad(read(first, last), padding, "reflect") for read in readers])
+            up = beyond[0] - first
+            inner = slice(rows.start + up, rows.stop + up), slice(_MARGIN + 1, -_MARGIN - 1)
+            yield rows, inner, block, names
 
 
 def frames_looked_at(paths: Sequence[Path]) -> Sequence[Path]:
@@ -138,17 +149,36 @@ def frames_looked_at(paths: Sequence[Path]) -> Sequence[Path]:
     return paths[: step * wanted : step][:wanted]
 
 
-def _excess(raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Excess (ny, nx) of a block (n, ny, nx) of frames, and which pixels it does not mend."""
+def _excess(raw: np.ndarray) -> Warm:
+    """Tell of the pixels of a block (n, ny, nx) of frames."""
     block = raw - np.nanmedian(raw, axis=(1, 2), keepdims=True)
     sigma = max(robust_scatter(block[0] - block[1]) / np.sqrt(2), 0.5)
     least = block.min(axis=0)
-    out = np.zeros(block.shape[1:], bool)
+    high, low = np.zeros((2, *block.shape[1:]), bool)
     for corner in ((0, 0), (0, 1), (1, 0), (1, 1)):
         part = tuple(slice(k, None, 2) for k in corner)
         # The lowest of n values lies below the level; in a usual pixel by up to two sigma.
-        out[part] = least[part] - tile_median(least[part]) > N_SIGMA * sigma
-    out[:_MARGIN], out[-_MARGIN:], out[:, :_MARGIN], out[:, -_MARGIN:] = (False,) * 4
+        above = least[part] - tile_median(least[part])
+        high[part], low[part] = above > N_SIGMA * sigma, above < -N_SIGMA * sigma
+    jumping = _within(block.max(axis=0) - least > 2 * N_SIGMA * sigma)
+    excess, bad = _of_warm(raw, block, _within(high), sigma)
+    lacking = _of_cold(block, _within(low), sigma)
+    return Warm(excess, bad | _restless(block, jumping, sigma), lacking, least, sigma, ())
+
+
+def _within(mask: np.ndarray) -> np.ndarray:
+    """Leave out pixels of the margin, whose ring is not whole."""
+    mask[:_MARGIN], mask[-_MARGIN:], mask[:, :_MARGIN], mask[:, -_MARGIN:] = (False,) * 4
+    return mask
+
+
+def _of_warm(
+    raw: np.ndarray, block: np.ndarray, out: np.ndarray, sigma: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Excess (ny, nx), of pixels with a current of their own, and which of them it does not mend.
+
+    out: (ny, nx) bool, where the lowest value is high.
+    """
     j, i = np.nonzero(out)
     (own, beside), above = _calm_light(block, j, i), _above(block, j, i)
     # While a star passes by, the ring around may be brighter than its middle.
@@ -164,6 +194,40 @@ def _excess(raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return excess, bad
 
 
+def _of_cold(block: np.ndarray, out: np.ndarray, sigma: float) -> np.ndarray:
+    """Measure what pixels (ny, nx) lack, ADU, where those beside do not.
+
+    out: (ny, nx) bool, where the lowest value is low.
+    """
+    j, i = np.nonzero(out)
+    own, beside = _calm_light(block, j, i)
+    cold = (own < -N_SIGMA * sigma) & (beside > OF_A_STAR * own)
+    lacking = np.zeros(out.shape, np.float32)
+    lacking[j[cold], i[cold]] = -own[cold]
+    return lacking
+
+
+def _restless(block: np.ndarray, jumping: np.ndarray, sigma: float) -> np.ndarray:
+    """Tell which pixels (ny, nx) jump or are noisy, and no star passes that moves those beside too.
+
+    jumping: (ny, nx) bool, those looked at. The value farthest off does not count: it may be a
+    cosmic ray.
+    """
+    j, i = np.nonzero(jumping)
+    calm = _calm(block, j, i, share=MOSTLY)
+    own, *beside = (
+        np.take_along_axis(block[:, j + y, i + x], calm, axis=0) for y, x in ((0, 0), *_BESIDE)
+    )
+    own = own - np.median(own, axis=0)
+    around = np.mean(beside, axis=0)
+    moved = (own**2).sum(axis=0)
+    together = (own * (around - around.mean(axis=0))).sum(axis=0)
+    second = np.partition(np.abs(own), -2, axis=0)[-2]
+    found = np.zeros(jumping.shape, bool)
+    found[j, i] = (second > N_SIGMA * sigma) & (together < OF_A_STAR * moved)
+    return found
+
+
 def _calm_light(block: np.ndarray, j: np.ndarray, i: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Light (m,) of pixels, and of the four around, in the frames with the least of stars there."""
     calm = _calm(block, j, i)
@@ -174,10 +238,10 @@ def _calm_light(block: np.ndarray, j: np.ndarray, i: np.ndarray) -> tuple[np.nda
     return mean(0, 0), np.median([mean(y, x) for y, x in _BESIDE], axis=0)
 
 
-def _calm(block: np.ndarray, j: np.ndarray, i: np.ndarray) -> np.ndarray:
+def _calm(block: np.ndarray, j: np.ndarray, i: np.ndarray, share: float = 0.2) -> np.ndarray:
     """Frames (k, m) with the least starlight around pixels (m,), by pixels not looked at else."""
     around = np.mean([block[:, j + y, i + x] for y, x in _AROUND], axis=0)
-    return np.argsort(around, axis=0)[: max(len(block) // 5, 2)]
+    return np.argsort(around, axis=0)[: max(int(share * len(block)), 2)]
 
 
 def _above(block: np.ndarray, j: np.ndarray, i: np.ndarray) -> np.ndarray:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lightcurve.commands.options import Json
+from lightcurve.commands.options import Json, takes_settings
 from lightcurve.commands.shell import bar, print_json, print_table, records
+from lightcurve.core.errors import InputError
 
 if TYPE_CHECKING:
     from lightcurve.core.data import Result
+    from lightcurve.core.settings import Settings
 
 Frames = Annotated[list[Path], typer.Argument(help="FITS files of one kind and setup.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="FITS file to write.")]
@@ -77,21 +79,34 @@ def flat(
 
 
 @group.command()
+@takes_settings("select", "calibration", "camera", "time")
 def badpix(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder of darks, flats or light frames.")
+    ] = None,
     *,
-    out: Out,
-    dark: Dark = None,
+    settings: Settings,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Map to write: FITS, or .toml.")],
+    dark: Annotated[Path | None, typer.Option("--dark", help="Master dark.")] = None,
     flat: Annotated[Path | None, typer.Option("--flat", help="Master flat.")] = None,
-    user: Annotated[Path | None, typer.Option("--map", help="Own map (TOML).")] = None,
-    sigma: Annotated[
-        float, typer.Option("--sigma", help="Hot where this many times as noisy as others.")
-    ] = 5.0,
     json: Json = False,
 ) -> None:
-    """Map bad pixels from a master dark, a master flat and a map of your own."""
-    from lightcurve.calib.one_by_one import make_badpix
+    """Map bad pixels, columns and rows of a folder, as `run` finds them, or of masters."""
+    if folder is not None:
+        from lightcurve.night.bad_pixels import map_bad_pixels
 
-    _report(make_badpix(out, dark=dark, flat=flat, user=user, hot_sigma=sigma), json=json)
+        if dark is not None or flat is not None:
+            msg = "give a folder of frames, or masters by --dark and --flat, not both"
+            raise InputError(msg)
+        rows, notes = map_bad_pixels(folder, settings, out, progress=bar)
+        for note in () if json else notes:
+            typer.echo(str(note))
+    else:
+        from lightcurve.calib.one_by_one import make_badpix
+
+        own, sigma = settings.calibration.bad_pixel_map, settings.calibration.hot_pixel_sigma
+        rows = make_badpix(out, dark=dark, flat=flat, user=own, hot_sigma=sigma)
+    _report(rows, json=json)
 
 
 @group.command()

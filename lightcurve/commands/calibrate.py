@@ -14,20 +14,23 @@ if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
 
 
-@takes_settings("select", "camera.saturation_adu", "time", "calibration")
+@takes_settings("select", "camera", "time", "calibration")
 def calibrate(
     folder: Folder,
     *,
     settings: Settings,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for masters and frames.")],
     manifest: Manifest = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Give bad pixels the median of good neighbours.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Make master frames and write every light frame calibrated."""
     from lightcurve.core.data import FrameStatus
     from lightcurve.night.calibrate import calibrate_folder
 
-    rows = calibrate_folder(folder, settings, out, manifest=manifest, progress=bar)
+    rows = calibrate_folder(folder, settings, out, manifest=manifest, repair=repair, progress=bar)
     failed = [row for row in rows if row["status"] != FrameStatus.CALIBRATED]
     if json:
         print_json(rows)

@@ -27,8 +27,10 @@ DIGITS = {"astrometry_rms_px": 3, "fwhm_px": 2, "fwhm_arcsec": 2, "limit_5_sigma
 ERRORS = {"zero_point_mag": "zero_point_err_mag", "fwhm_px": "fwhm_err_px"}
 
 
-@takes_settings(*SETTINGS, "apertures.radii", "apertures.annulus", "seed",
-               "calibration.allow_mismatch")  # fmt: skip
+@takes_settings(
+    *SETTINGS, "calibration.allow_mismatch", "calibration.bad_pixel_map",
+    "apertures.radii", "apertures.annulus", "seed",
+)  # fmt: skip
 def image(
     frames: Annotated[list[Path], typer.Argument(help="FITS files, or folders of them.")],
     *,

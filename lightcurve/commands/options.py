@@ -184,6 +184,12 @@ OPTIONS: dict[str, Option] = {
     "calibration.allow_mismatch": Option(
         bool, "--allow-mismatch", "Use calibration frames of another filter or gain.", _CAMERA
     ),
+    "calibration.bad_pixel_map": Option(
+        Path, "--bad-pixels", "Map of bad pixels: FITS, or a list in TOML or YAML.", _CAMERA
+    ),
+    "calibration.cosmic_rays": Option(
+        bool, "--mark-cosmic-rays/--no-cosmic-rays", "Mark pixels that they hit; slow.", _CAMERA
+    ),
     "fit.enabled": Option(bool, "--fit/--no-fit", "Fit a transit where one is known.", _FIT),
     "fit.covariates": Option(
         list[str],

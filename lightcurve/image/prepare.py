@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lightcurve.calib.bad_pixels import mark_cosmic_rays
+from lightcurve.calib.bad_pixel_map import with_user_map
 from lightcurve.calib.master_files import load_masters
 from lightcurve.calib.match import check_masters
 from lightcurve.calib.reduce import reduce_frame
@@ -23,10 +23,8 @@ from lightcurve.phot.seeing import refuse_large_radii
 from lightcurve.phot.trails import find_trails
 from lightcurve.setup.camera import CameraValues, settle_camera
 from lightcurve.setup.colour import describe_colour, settle_mosaic, split
+from lightcurve.setup.cosmic_rays import mark_hits
 
-COSMIC_PASSES = 2
-SHARP, STAR_FWHM = 0.7, 2.0  # of the stars' FWHM: narrower is no star; so far a star reaches
-BRIGHT_E = 1e4  # electrons in the highest pixel: 100 times their noise
 MAX_COSMIC = 0.01  # of the pixels: with more, it is not cosmic rays that are marked
 COSMIC_FWHM = 2.5  # px; narrower stars look like cosmic rays to the search
 log = logging.getLogger(__name__)
@@ -61,6 +59,8 @@ def cosmic_rays_marked(
     stars: the brightest of the frame. Returns notes: how many pixels, or why none were looked for.
     """
     wanted = settings.image.cosmic_rays
+    if wanted == "auto" and settings.calibration.cosmic_rays:
+        wanted = "yes"
     fwhm = float(np.median(stars.fwhm)) if len(stars) else float("nan")
     if wanted == "no":
         return frame, []
@@ -68,15 +68,8 @@ def cosmic_rays_marked(
         reason = _why_no_cosmics(camera, fwhm)
         if reason:
             return frame, [f"cosmic rays not looked for: {reason} (--cosmic-rays yes does it)"]
-    settled = replace(frame.exposure, saturation_adu=camera.saturation_adu)
-    marked = mark_cosmic_rays(
-        replace(frame, exposure=settled),
-        gain_e_per_adu=camera.noise.gain_e_per_adu,
-        read_noise_e=_dark_noise(frame, camera),
-        max_passes=COSMIC_PASSES,
-    )
+    marked = mark_hits(frame, camera.noise, saturation_adu=camera.saturation_adu, stars=stars)
     hits = (marked.bad & ~frame.bad & PixelFlag.COSMIC_RAY) != 0
-    hits &= ~_on_stars(hits, stars, fwhm, camera.noise.gain_e_per_adu)
     share = np.count_nonzero(hits) / hits.size
     if wanted == "auto" and share > MAX_COSMIC:
         note = (
@@ -84,38 +77,7 @@ def cosmic_rays_marked(
             f"noise is not that of the frame (--cosmic-rays yes marks them)"
         )
         return frame, [note]
-    note = f"{np.count_nonzero(hits)} pixels marked as hit by cosmic rays (L.A.Cosmic)"
-    bad = frame.bad | np.where(hits, np.uint8(PixelFlag.COSMIC_RAY), np.uint8(0))
-    return replace(frame, bad=bad, history=(*frame.history, note)), [note]
-
-
-def _on_stars(hits: np.ndarray, stars: Detections, fwhm: float, gain: float) -> np.ndarray:
-    """Tell which marked pixels are of the brightest stars, whose own shape stands out of noise.
-
-    Only about stars as wide as the others: what is sharper is a hit.
-    """
-    from scipy.spatial import cKDTree
-
-    bright = (stars.peak * gain > BRIGHT_E) & (stars.fwhm > SHARP * fwhm)
-    found = np.zeros(hits.shape, dtype=bool)
-    if not bright.any():
-        return found
-    y, x = np.nonzero(hits)
-    tree = cKDTree(np.column_stack([stars.x[bright], stars.y[bright]]))
-    away, _ = tree.query(np.column_stack([x, y]))
-    found[y, x] = away < STAR_FWHM * fwhm
-    return found
-
-
-def _dark_noise(frame: Frame, camera: CameraValues) -> float:
-    """Noise of a pixel without light, electrons: the camera's, or what the frame shows.
-
-    A sky that was taken off has left its noise.
-    """
-    gain = camera.noise.gain_e_per_adu
-    low, sky = np.percentile(frame.pixels[frame.bad == 0], [15.865, 50])
-    rest = ((sky - low) * gain) ** 2 - max(sky, 0.0) * gain
-    return float(np.sqrt(max(camera.noise.read_noise_e**2, rest)))
+    return marked, [marked.history[-1]]
 
 
 def _why_no_cosmics(camera: CameraValues, fwhm: float) -> str:
@@ -164,6 +126,9 @@ def calibrate_frame(path: Path, settings: Settings, masters: Masters | None) -> 
     notes: tuple[str, ...] = ("not calibrated: no master frames were given",)
     if masters is not None:
         notes = tuple(map(str, check_masters(masters, raw.exposure, settings.calibration)))
+    own_map = settings.calibration.bad_pixel_map
+    if own_map is not None:
+        masters = with_user_map(masters, own_map, raw.pixels.shape)
     camera = settle_camera([raw], masters, settings)
     frame = border_marked(reduce_frame(raw, masters), settings.image.border_px)
     frame = saturation_marked(frame, raw, camera.saturation_adu)

@@ -1,6 +1,7 @@
 """The main story, a folder of raw frames to a light curve: `story` first, its steps beside it."""
 
 __all__ = [
+    "bad_pixels",
     "calibrate",
     "demo",
     "fit_table",

@@ -7,16 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from lightcurve.calib.reduce import reduce_frame, write_frame
-from lightcurve.core.data import CALIBRATION, FrameStatus
+from lightcurve.calib.repair import repaired
+from lightcurve.core.data import CALIBRATION, FrameStatus, Masters
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.progress import Progress, open_log, silent
 from lightcurve.core.settings import Settings
-from lightcurve.frames.inventory import Inventory, take_inventory
+from lightcurve.frames.inventory import Entry, Inventory, take_inventory
 from lightcurve.frames.names import product_stems
 from lightcurve.frames.read import read_frame
 from lightcurve.night.lights import choose_lights, label_files
 from lightcurve.night.masters import make_masters
 from lightcurve.night.sets import FrameSet, find_sets, reduce_sets
+from lightcurve.setup.camera import CameraValues, settle_camera
+from lightcurve.setup.cosmic_rays import mark_hits
+from lightcurve.setup.solving import read_samples
 
 __all__ = ["calibrate_folder"]
 
@@ -27,6 +31,7 @@ def calibrate_folder(
     out: Path,
     *,
     manifest: Path | None = None,
+    repair: bool = False,
     progress: Progress = silent,
 ) -> list[dict[str, Any]]:
     """Write every light frame of a folder calibrated, and the masters.
@@ -36,6 +41,8 @@ def calibrate_folder(
     out : Path
         Gets ``masters/`` and one FITS file a frame, float32, with the bad-pixel map as extension;
         where the frames are of several filters, nights ... a folder for each that does.
+    repair : bool
+        Give bad pixels the median of the good ones around; the map still tells which they were.
 
     Returns
     -------
@@ -51,7 +58,7 @@ def calibrate_folder(
     sets = find_sets(inventory, settings, fewest=1)
 
     def calibrate(_: FrameSet, one: Inventory, place: Path) -> list[dict[str, Any]]:
-        return _calibrate(one, settings, place, progress)
+        return _calibrate(one, settings, place, progress, repair=repair)
 
     done = reduce_sets(inventory, sets, out, calibrate)
     rows = [row for one in done for row in one.made or ()]
@@ -70,7 +77,7 @@ def calibrate_folder(
 
 
 def _calibrate(
-    inventory: Inventory, settings: Settings, out: Path, progress: Progress
+    inventory: Inventory, settings: Settings, out: Path, progress: Progress, *, repair: bool
 ) -> list[dict[str, Any]]:
     """Calibrate the light frames of an inventory, which belong together."""
     with open_log(out):
@@ -82,16 +89,24 @@ def _calibrate(
         if masters is None or not any(inventory.used(kind) for kind in CALIBRATION):
             msg = f"{inventory.folder}: no bias, dark or flat frames to calibrate with"
             raise InputError(msg)
+        camera = _camera(lights, masters, settings) if settings.calibration.cosmic_rays else None
         rows = []
         for path, label in progress(labels.items(), "Calibrating", len(labels)):
             row = {"file": label, "status": FrameStatus.CALIBRATED, "reason": ""}
             try:
                 frame = reduce_frame(read_frame(path, settings=settings), masters)
-                write_frame(targets[label], frame)
+                if camera is not None:
+                    frame = mark_hits(frame, camera.noise, saturation_adu=camera.saturation_adu)
+                write_frame(targets[label], repaired(frame) if repair else frame)
             except LightcurveError as error:
                 row |= {"status": FrameStatus.FAILED, "reason": str(error)}
             rows.append(row)
     return rows
+
+
+def _camera(lights: Sequence[Entry], masters: Masters, settings: Settings) -> CameraValues:
+    """Gain and read noise, by which hits of cosmic rays are told; as `run` settles them."""
+    return settle_camera(read_samples(lights, settings), masters, settings)
 
 
 def _name_targets(labels: Sequence[str], out: Path) -> dict[str, Path]:

@@ -44,19 +44,12 @@ def make_masters(
     frames and settings are taken as they are.
     Returns masters, and a digest of all that they hang on; empty without masters.
     """
-    groups = {kind: [(e.path, e.exposure) for e in inventory.used(kind)] for kind in CALIBRATION}
-    light, paths = _typical(lights), [entry.path for entry in lights]
+    groups = _groups(inventory)
+    light, paths = typical(lights), [entry.path for entry in lights]
     made_of = _what_they_hang_on(groups, light, paths, settings)
     masters = _of_an_earlier_run(folder, made_of)
     if masters is None:
-        masters = build_masters(
-            light,
-            *(groups[kind] for kind in CALIBRATION),
-            settings=settings.calibration,
-            light_frames=paths,
-            tell_warm=_tells_warm(settings),
-            progress=progress,
-        )
+        masters = build(inventory, light, paths, settings, progress=progress)
         if all(image is None for image in (masters.bias, masters.dark, masters.flat, masters.bad)):
             log.info("no calibration frames: the raw frames are measured as they are")
             return None, ""
@@ -68,10 +61,34 @@ def make_masters(
     return masters, made_of
 
 
-def _typical(lights: Sequence[Entry]) -> Exposure:
+def typical(lights: Sequence[Entry]) -> Exposure:
     """Take the first light frame's setup with the median of all their temperatures."""
     warm = [t for entry in lights if (t := entry.exposure.temperature_c) is not None]
     return replace(lights[0].exposure, temperature_c=median(warm) if warm else None)
+
+
+def _groups(inventory: Inventory) -> Groups:
+    return {kind: [(e.path, e.exposure) for e in inventory.used(kind)] for kind in CALIBRATION}
+
+
+def build(
+    inventory: Inventory,
+    light: Exposure,
+    paths: Sequence[Path],
+    settings: Settings,
+    *,
+    progress: Progress = silent,
+) -> Masters:
+    """Combine the calibration frames that suit a light frame; paths: of all, in order of time."""
+    groups = _groups(inventory)
+    return build_masters(
+        light,
+        *(groups[kind] for kind in CALIBRATION),
+        settings=settings.calibration,
+        light_frames=paths,
+        tell_warm=_tells_warm(settings),
+        progress=progress,
+    )
 
 
 def _tells_warm(settings: Settings) -> bool:

@@ -12,7 +12,6 @@ import numpy as np
 
 from lightcurve.aij.photometry import measure_stars_aij
 from lightcurve.astrometry.register import register
-from lightcurve.calib.bad_pixels import mark_cosmic_rays
 from lightcurve.calib.master_files import load_masters
 from lightcurve.calib.reduce import check_size, reduce_frame
 from lightcurve.core.data import (
@@ -47,6 +46,7 @@ from lightcurve.night.register_or_solve import place_frame
 from lightcurve.phot.aperture import Part, box_half, measure_stars
 from lightcurve.phot.methods import centroid_of
 from lightcurve.setup.colour import mark_clipped, plane_of, plane_shape, split
+from lightcurve.setup.cosmic_rays import mark_hits
 
 log = logging.getLogger(__name__)
 MAX_PATTERN = 150  # so many of a frame's stars make its pattern
@@ -142,10 +142,7 @@ def _calibrate(raw: RawFrame, masters: Masters | None, recipe: Recipe) -> Frame:
     frame = reduce_frame(raw, masters)
     if not recipe.settings.calibration.cosmic_rays:
         return frame
-    camera = recipe.noise
-    return mark_cosmic_rays(
-        frame, gain_e_per_adu=camera.gain_e_per_adu, read_noise_e=camera.read_noise_e
-    )
+    return mark_hits(frame, recipe.noise, saturation_adu=recipe.saturation_adu)
 
 
 def _find(frame: Frame, recipe: Recipe) -> tuple[Frame, _Seen]:

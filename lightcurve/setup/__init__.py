@@ -1,3 +1,12 @@
 """What both stories settle before they measure: which star, what camera, where a frame lies."""
 
-__all__ = ["borrowed", "camera", "colour", "index_files", "solving", "target", "times"]
+__all__ = [
+    "borrowed",
+    "camera",
+    "colour",
+    "cosmic_rays",
+    "index_files",
+    "solving",
+    "target",
+    "times",
+]

@@ -10,6 +10,7 @@ from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lightcurve.calib.bad_pixel_map import read_user_map, write_map
 from lightcurve.calib.bad_pixels import (
     PixelNoise,
     bad_columns,
@@ -17,9 +18,9 @@ from lightcurve.calib.bad_pixels import (
     dead_pixels,
     hot_pixels,
     mark_cosmic_rays,
-    read_user_map,
     tile_median,
 )
+from lightcurve.calib.repair import repaired
 from lightcurve.core.data import Exposure, Frame
 from lightcurve.core.errors import InputError
 from lightcurve.core.flags import PixelFlag
@@ -117,6 +118,41 @@ def test_user_map(tmp_path):
     assert marked.dtype == np.uint8
 
 
+def test_a_list_in_yaml_counts_from_one_and_names_rows_first(tmp_path):
+    path = tmp_path / "bad.yml"
+    path.write_text("bad_columns: [3]\nbad_rows:\nbad_rectangles:\n  - [6, 8, 6, 7]\n")
+    expected = np.zeros((8, 10), np.uint8)
+    expected[:, 2] = expected[5:8, 5:7] = PixelFlag.USER
+    np.testing.assert_array_equal(read_user_map(path, (8, 10)), expected)
+    path.write_text("bad_rectangles: [[0, 1, 1, 1]]")
+    with pytest.raises(InputError, match="outside"):
+        read_user_map(path, (8, 10))
+    path.write_text("bad_columns: [")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_user_map(path, (8, 10))
+
+
+@pytest.mark.parametrize("name", ["map.fits", "map.toml"])
+def test_a_map_that_was_written_is_read_back(name, tmp_path):
+    bad = np.zeros((8, 10), np.uint8)
+    bad[:, 2], bad[5] = PixelFlag.HOT, PixelFlag.DEAD
+    bad[3, 7] = PixelFlag.HOT
+    found = read_user_map(write_map(tmp_path / name, bad, ("a.fits",)), bad.shape)
+    np.testing.assert_array_equal(found != 0, bad != 0)
+    if name == "map.fits":
+        np.testing.assert_array_equal(found, bad)
+    with pytest.raises(InputError, match=r"10 x 8|outside"):
+        read_user_map(tmp_path / name, (4, 5))
+
+
+def test_a_map_of_another_program_is_bad_where_it_is_not_zero(tmp_path):
+    bad = np.zeros((8, 10), np.int32)
+    bad[2, 3], bad[4, 5] = 1, 300
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(bad)]).writeto(tmp_path / "bpm.fits")
+    found = read_user_map(tmp_path / "bpm.fits", (8, 10))
+    np.testing.assert_array_equal(found, np.where(bad, PixelFlag.USER, 0))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -162,3 +198,48 @@ def test_hits_are_marked_and_stars_spared():
     assert marked.pixels is frame.pixels
     assert marked.bad[5, 5] & PixelFlag.NOT_FINITE
     assert not frame.bad[0].any()
+
+
+def test_a_star_at_the_edge_is_no_cosmic_ray():
+    rng = np.random.default_rng(8)
+    y, x = np.indices((80, 90))
+    star = 9000 * np.exp(-((x - 40) ** 2 + (y - 77.5) ** 2) / (2 * 2.0**2))
+    pixels = rng.poisson(300 + star) + rng.normal(0, 5, star.shape)
+    frame = Frame(
+        pixels.astype(np.float32), np.zeros(star.shape, np.uint8), Exposure(), fits.Header(),
+        Path("a.fits"),
+    )  # fmt: skip
+    marked = mark_cosmic_rays(frame, gain_e_per_adu=1.0, read_noise_e=5.0).bad
+    assert np.count_nonzero(marked[star > 10]) < 5  # it were 40
+
+
+def test_colours_of_a_mosaic_are_no_cosmic_rays():
+    rng = np.random.default_rng(9)
+    level = np.tile([[300.0, 900.0], [900.0, 500.0]], (60, 60))
+    pixels = rng.poisson(level) + rng.normal(0, 5, level.shape)
+    hits = np.argwhere(rng.random(level.shape) < 0.002)
+    pixels[tuple(hits.T)] += 3000
+    exposure = Exposure(mosaic="RGGB")
+    frame = Frame(
+        pixels.astype(np.float32), np.zeros(level.shape, np.uint8), exposure, fits.Header(),
+        Path("a.fits"),
+    )  # fmt: skip
+    marked = mark_cosmic_rays(frame, gain_e_per_adu=1.0, read_noise_e=5.0).bad != 0
+    assert marked[tuple(hits.T)].mean() > 0.95
+    assert np.count_nonzero(marked) < 2 * len(hits)
+
+
+def test_bad_pixels_are_repaired_by_good_neighbours_of_their_colour():
+    y, x = np.indices((30, 40))
+    for mosaic, scene in ((None, 100.0 + x), ("RGGB", 100.0 + 400 * (x % 2) + 200 * (y % 2))):
+        pixels, bad = scene.astype(np.float32), np.zeros(scene.shape, np.uint8)
+        bad[10, 12] = bad[0, 0] = bad[20, 21] = PixelFlag.HOT
+        bad[22:29, 30:37] = PixelFlag.DEAD
+        pixels[bad != 0] = np.nan
+        frame = Frame(pixels, bad, Exposure(mosaic=mosaic), fits.Header(), Path("a.fits"))
+        done = repaired(frame)
+        np.testing.assert_allclose(done.pixels[[10, 20], [12, 21]], scene[[10, 20], [12, 21]])
+        assert np.isnan(frame.pixels[10, 12])
+        assert done.bad is frame.bad
+        if mosaic is None:  # no good pixel within reach of the middle
+            assert np.isnan(done.pixels[25, 33])

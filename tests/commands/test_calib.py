@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ import pytest
 from astropy.io import fits
 
 from lightcurve.core.errors import FrameError, InputError
+from lightcurve.core.flags import PixelFlag
+from lightcurve.core.settings import Settings
+from lightcurve.image.prepare import calibrate_frame
 from typed import files, run
 
 SHAPE = (128, 160)
@@ -125,3 +129,63 @@ def test_gain_and_read_noise_are_measured(night: Path) -> None:
     found = {name: result["value"] for name, result in json.loads(said).items()}
     assert abs(found["gain_e_per_adu"] - GAIN) < 4 * found["gain_err"] < 0.5
     assert abs(found["read_noise_e"] - READ_NOISE) < 4 * found["read_noise_err"] < 2
+
+
+def test_the_map_of_a_folder_is_the_one_that_frames_are_calibrated_with(
+    night: Path, tmp_path: Path
+) -> None:
+    said = json.loads(run("calib", "badpix", night, "--out", tmp_path / "bad.fits", "--json"))
+    run("calibrate", night, "--out", tmp_path / "out")
+    ours = fits.getdata(tmp_path / "out" / "masters" / "master_badpix.fits")
+    np.testing.assert_array_equal(fits.getdata(tmp_path / "bad.fits"), ours)
+    assert said["share"]["value"] == pytest.approx((ours != 0).mean())
+
+
+def test_darks_alone_and_light_frames_alone_tell_of_bad_pixels(night: Path, tmp_path: Path) -> None:
+    for kind in ("dark", "light"):
+        (tmp_path / kind).mkdir()
+        for path in files(night, kind):
+            (tmp_path / kind / path.name).symlink_to(path)
+        run("calib", "badpix", tmp_path / kind, "--out", tmp_path / f"{kind}.toml")
+        assert "columns" in (tmp_path / f"{kind}.toml").read_text()
+
+
+def test_a_map_is_taken_by_image_and_calibrate(night: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.yml"
+    own.write_text("bad_columns: [11]\nbad_rectangles: [[3, 5, 20, 30]]\n")
+    run("calibrate", night, "--out", tmp_path / "out", "--bad-pixels", own)
+    bad = fits.getdata(sorted((tmp_path / "out").glob("*_cal.fits"))[0], 1)
+    marked = (bad & PixelFlag.USER) != 0
+    assert marked[:, 10].all()
+    assert np.count_nonzero(marked) == bad.shape[0] + 33
+    settings = Settings.model_validate({"calibration": {"bad_pixel_map": own}})
+    reading = calibrate_frame(files(night, "light")[0], settings, None)
+    np.testing.assert_array_equal((reading.frame.bad & PixelFlag.USER) != 0, marked)
+    assert any("not calibrated" in note for note in reading.notes)
+
+
+def test_cosmic_rays_are_marked_where_the_setting_is(night: Path, tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for kind in ("bias", "dark", "flat", "light"):
+        for path in files(night, kind)[:5]:
+            shutil.copy(path, raw)
+    first = files(raw, "light")[0]
+    with fits.open(first, mode="update") as file:
+        pixels = file[0].data
+        rng = np.random.default_rng(2)
+        dark = np.argwhere(pixels < np.percentile(pixels, 60))
+        hits = dark[rng.choice(len(dark), 60, replace=False)]
+        pixels[tuple(hits.T)] += 2500
+    for option, least, most in (("--no-cosmic-rays", 0, 0), ("--mark-cosmic-rays", 0.97, 1)):
+        out = tmp_path / option
+        run("calibrate", raw, "--out", out, option, "--repair")
+        done = out / f"{first.stem}_cal.fits"
+        bad, clean = fits.getdata(done, 1), fits.getdata(done)
+        found = (bad[tuple(hits.T)] & PixelFlag.COSMIC_RAY) != 0
+        assert least <= found.mean() <= most
+        assert "good ones within 2 px" in str(fits.getheader(done)["HISTORY"])
+        if most:
+            sky = np.median(clean)
+            assert np.median(clean[tuple(hits.T)]) == pytest.approx(sky, abs=30)
+            assert np.count_nonzero(bad & PixelFlag.COSMIC_RAY) < 6 * len(hits)
