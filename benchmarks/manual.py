@@ -12,6 +12,7 @@ from lightcurve.core.columns import TABLES, columns_in_markdown
 from lightcurve.core.covariates import COVARIATES
 from lightcurve.core.flags import MEANING, Flag
 from lightcurve.exports.formats import exports_in_markdown
+from lightcurve.frames.cameras import CAMERAS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -41,6 +42,7 @@ def pages() -> dict[Path, str]:
     covariates = "\n".join(covariate.in_markdown for covariate in COVARIATES)
     tables = {
         "outputs.md": [*columns, flags],
+        "cameras.md": ["\n".join(profile.in_markdown for profile in CAMERAS)],
         "solving.md": ["\n".join(solver.in_markdown for solver in SOLVERS)],
         "image.md": ["\n".join(service.in_markdown for service in SERVICES)],
         "transit.md": [exports_in_markdown(), covariates],

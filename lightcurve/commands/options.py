@@ -139,6 +139,9 @@ OPTIONS: dict[str, Option] = {
     "solve.blind": Option(
         bool, "--blind", "Search all the sky: the place in the header may be wrong.", _SKY
     ),
+    "camera.profile": Option(
+        str, "--camera", "Camera profile: a name or a TOML file; none for none.", _CAMERA
+    ),
     "camera.gain_e_per_adu": Option(float, "--gain", "Electrons per ADU.", _CAMERA),
     "camera.read_noise_e": Option(float, "--read-noise", "Electrons.", _CAMERA),
     "camera.saturation_adu": Option(float, "--saturation", "ADU at which it clips.", _CAMERA),

@@ -31,6 +31,7 @@ _KINDS: dict[str, Registry[Any]] = {}
 # Each kind's module is loaded when the kind is first looked up: settings and options must not
 # import it.
 _HOMES = {
+    "camera profile": "lightcurve.frames.cameras",
     "centroid": "lightcurve.phot.methods",
     "comparison weighting": "lightcurve.curve.weightings",
     "covariate": "lightcurve.core.covariates",

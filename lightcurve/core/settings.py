@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import inf
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -28,12 +28,15 @@ from lightcurve.core.files import read_toml
 from lightcurve.core.registry import did_you_mean, one_of, registry_of
 
 __all__ = [
+    "NO_PROFILE",
     "STANDARDS",
     "CalibrationSettings",
     "CameraSettings",
     "CatalogSettings",
+    "DetectorSettings",
     "FitSettings",
     "ImageSettings",
+    "Model",
     "SelectSettings",
     "Settings",
     "SiteSettings",
@@ -43,10 +46,12 @@ __all__ = [
     "TimeSettings",
     "make_settings",
     "read_settings",
+    "validated",
 ]
 
 
 FORMAT_VERSION = 1
+NO_PROFILE = "none"  # takes the header by itself
 STANDARDS = "standards"  # among the services to ask: those that have the band
 
 
@@ -56,22 +61,38 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_default=True, frozen=True)
 
 
-class CameraSettings(Model):
-    """The camera; each value given here overrides the header's."""
+Kind = TypeVar("Kind", bound=Model)
+
+
+class DetectorSettings(Model):
+    """What a detector is like; also the terms of a camera profile (`lightcurve/cameras`)."""
 
     gain_e_per_adu: float | None = Field(default=None, gt=0, le=1000)
     read_noise_e: float | None = Field(default=None, ge=0, le=10000)
-    dark_current_e_per_s: float = Field(default=0.0, ge=0)
     saturation_adu: float | None = Field(default=None, gt=0, le=1e10)
     linearity_adu: float | None = Field(default=None, gt=0, le=1e10)
     telescope_diameter_m: float | None = Field(
         default=None, gt=0, le=100, description="for scintillation"
     )
-    colour: Colour | None = Field(
-        default=None, description="of a colour mosaic; without: G, in AstroImageJ's style mosaic"
-    )
     mosaic: Literal["RGGB", "BGGR", "GRBG", "GBRG", "none"] | None = Field(
         default=None, description="colours of the first 2 x 2 pixels in the file, row by row"
+    )
+
+
+def _a_profile(name: str) -> str:
+    """Check the name of a camera profile; one of the user's own, a TOML file, as it is read."""
+    return name if name == NO_PROFILE or name.endswith(".toml") else one_of("camera profile")(name)
+
+
+class CameraSettings(DetectorSettings):
+    """The camera; each value given here overrides the header's."""
+
+    profile: Annotated[str, AfterValidator(_a_profile)] | None = Field(
+        default=None, description="by name or a TOML file; not given, the one that the header calls"
+    )
+    dark_current_e_per_s: float = Field(default=0.0, ge=0)
+    colour: Colour | None = Field(
+        default=None, description="of a colour mosaic; without: G, in AstroImageJ's style mosaic"
     )
 
 
@@ -451,14 +472,25 @@ def make_settings(
     InputError
         Naming the first value at fault.
     """
+    return validated(Settings, values, origin, options=options)
+
+
+def validated(
+    model: type[Kind],
+    values: dict[str, Any],
+    origin: str,
+    *,
+    options: dict[str, str] | None = None,
+) -> Kind:
+    """Validate nested values into a model, as `make_settings` does; so it raises InputError."""
     try:
-        return Settings.model_validate(values)
+        return model.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(part for part in first["loc"] if isinstance(part, str))
         message = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
-            raise InputError(_unknown(first["loc"], origin)) from error
+            raise InputError(_unknown(model, first["loc"], origin)) from error
         # A check of a whole section says itself which options it is about, and what it found.
         whole = first["type"] == "value_error" and isinstance(first["input"], dict | Model)
         named = "" if whole else where
@@ -468,10 +500,9 @@ def make_settings(
         raise InputError(msg) from error
 
 
-def _unknown(loc: tuple[int | str, ...], origin: str) -> str:
+def _unknown(model: Any, loc: tuple[int | str, ...], origin: str) -> str:
     """Say that there is no such setting, and which one may be meant."""
     *sections, name = map(str, loc)
-    model: Any = Settings
     for section in sections:
         model = getattr(model.model_fields.get(section), "annotation", None)
         if not hasattr(model, "model_fields"):

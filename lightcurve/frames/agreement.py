@@ -13,7 +13,7 @@ from lightcurve.core.constants import DAY_S
 from lightcurve.core.coordinates import degrees_apart
 from lightcurve.core.data import Exposure
 from lightcurve.core.dates import iso_from_jd
-from lightcurve.core.settings import Settings
+from lightcurve.core.settings import NO_PROFILE, CameraSettings, Settings
 from lightcurve.core.times import altitude_deg, sidereal_deg
 from lightcurve.frames.cards import Cards, find_all, number
 from lightcurve.frames.clocks import AGREE_S, READOUT_PART, READOUT_S, Clock, Scale, read_clocks
@@ -110,8 +110,8 @@ def _each_alone(
     for group in groups:
         if set(group) & believed or (group[0] in _OF_WCS and "CD matrix" in source):
             continue
-        alone = {key: card for key, card in cards.items() if key not in all_keys - {*group}}
-        read, _ = normalise(alone, path=path, shape=exposure.shape, settings=_bare(settings))
+        alone = cards.without(all_keys - {*group})
+        read, _ = normalise(alone, path=path, shape=exposure.shape, settings=_bare(settings, cards))
         said = getattr(read, name)
         text = ", ".join(_short(cards[key].text) for key in group[:2])
         known = said is not None and read.sources.get(name, "").startswith("header")
@@ -142,9 +142,13 @@ def _groups(cards: Cards, name: str, quantities: tuple[str, ...]) -> Iterator[tu
         yield from ((found.keyword,) for q in quantities for found in find_all(cards, q))
 
 
-def _bare(settings: Settings) -> Settings:
-    """Keep of the settings what overrides no value of a header."""
-    return Settings(time=settings.time.model_copy(update={"exposure_s": None}))
+def _bare(settings: Settings, cards: Cards) -> Settings:
+    """Keep of the settings what overrides no value of a header, and the profile that it called."""
+    called = cards.camera.name if cards.camera else NO_PROFILE
+    return Settings(
+        time=settings.time.model_copy(update={"exposure_s": None}),
+        camera=CameraSettings(profile=settings.camera.profile or called),
+    )
 
 
 def _pointings(cards: Cards, exposure: Exposure) -> Iterator[Word]:

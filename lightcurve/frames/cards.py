@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Container, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from lightcurve.frames.dialects import KEYWORDS
+
+if TYPE_CHECKING:
+    from lightcurve.frames.cameras import Profile
 
 __all__ = ["Cards", "number", "parse_cards", "printable"]
 
@@ -35,7 +38,26 @@ class Card(NamedTuple):
     comment: str
 
 
-Cards = dict[str, Card]
+class Cards(dict[str, Card]):
+    """The cards of a header by keyword, and the profile of the camera whose manner they are in."""
+
+    camera: Profile | None = None
+    called_by: str = ""  # why it is that profile
+
+    def changed(self, changes: Mapping[str, Card]) -> Cards:
+        """Give them with some replaced."""
+        return Cards({**self, **changes}).of(self.camera, self.called_by)
+
+    def without(self, keywords: Container[str]) -> Cards:
+        """Give them without some."""
+        kept = {key: card for key, card in self.items() if key not in keywords}
+        return Cards(kept).of(self.camera, self.called_by)
+
+    def of(self, camera: Profile | None, called_by: str) -> Cards:
+        """Give them in the manner of a camera, and say why it is that."""
+        made = Cards(self)
+        made.camera, made.called_by = camera, called_by
+        return made
 
 
 def parse_cards(text: str) -> Cards:
@@ -49,7 +71,7 @@ def parse_cards(text: str) -> Cards:
 
 def collect(records: Iterable[str]) -> Cards:
     """Gather cards from their records of 80 characters."""
-    cards: Cards = {}
+    cards = Cards()
     last = ""
     history: list[str] = []
     for record in records:
@@ -149,7 +171,9 @@ def find(cards: Cards, quantity: str) -> Found | None:
 
 def find_all(cards: Cards, quantity: str) -> Iterator[Found]:
     """Go through all filled cards of a quantity, best first."""
-    for keyword in KEYWORDS.quantities[quantity]:
+    camera = cards.camera
+    named = None if camera is None else camera.keywords.get(quantity)
+    for keyword in KEYWORDS.quantities[quantity] if named is None else named:
         card = cards.get(keyword)
         if card is not None and card.text.lower() not in KEYWORDS.empty:
             yield Found(keyword, card.text, card.comment)

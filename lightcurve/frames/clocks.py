@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from lightcurve.core.settings import TimeSettings
 from lightcurve.core.times import tt_minus_utc_s
 from lightcurve.frames.cards import Card, Cards, decimals, number
 from lightcurve.frames.dialects import CLOCKS
+
+if TYPE_CHECKING:
+    from lightcurve.frames.cameras import Profile
 
 _LOCAL = re.compile(r"\bLT\b|\blocal\b", re.IGNORECASE)
 _UTC = re.compile(r"\bUTC?\b|\bGMT\b|\buniversal\b|\bzulu\b", re.IGNORECASE)
@@ -108,7 +112,7 @@ def settle_dates(
             raise HeaderError(path, key, msg)
     which = order is DateOrder.MDY
     settled = {k: cards[k]._replace(text=both[which]) for k, both in doubtful.items()}
-    return {**cards, **settled}, warnings
+    return cards.changed(settled), warnings
 
 
 def _whole_clock(entry: tuple[str, Card]) -> Clock | None:
@@ -132,7 +136,9 @@ def read_clocks(cards: Cards, offset_hours: float | None = None) -> tuple[list[C
 
     offset_hours: what the user says local clocks, and clocks that say nothing, are ahead of UTC.
     """
+    camera = cards.camera
     scale = cards["TIMESYS"].text.upper() if "TIMESYS" in cards else ""
+    scale = scale or (camera and camera.time_scale) or ""
     clocks, warnings = [], []
     for keyword, stamp in {**CLOCKS.dates, **CLOCKS.numbers}.items():
         card = cards.get(keyword)
@@ -145,7 +151,8 @@ def read_clocks(cards: Cards, offset_hours: float | None = None) -> tuple[list[C
                 warnings.append(f"{keyword} = {card.text[:40]!r} is no time and was passed over")
             continue
         if clock.unit_s < DAY_S:
-            clocks.append(_placed(replace(clock, stamp=stamp), card.comment, scale, offset_hours))
+            placed = _placed(replace(clock, stamp=stamp), card.comment, scale, offset_hours)
+            clocks.append(_as_the_camera_marks(placed, camera, card.comment))
     clocks += _split_clocks(cards, clocks, scale, offset_hours)
     if not clocks:
         warnings += _half_clocks(cards)
@@ -201,6 +208,14 @@ def _from_number(keyword: str, text: str) -> Clock | None:
         # It went through a 32-bit float: one step is 338 s for an MJD.
         unit = max(unit, float(np.spacing(np.float32(value))) * DAY_S)
     return Clock(keyword, jd, unit, None, Scale.STANDARD, numeric=True)
+
+
+def _as_the_camera_marks(clock: Clock, camera: Profile | None, comment: str) -> Clock:
+    """Settle the stamp by the camera's profile where the comment does not say it."""
+    own = None if camera is None else camera.clocks.get(clock.keyword)
+    if camera is None or own in {None, clock.stamp} or any(w.search(comment) for _, w in _STAMPS):
+        return clock
+    return replace(clock, stamp=own, note=f"taken as the {own} of the exposure, {camera.source}")
 
 
 def _placed(clock: Clock, comment: str, scale: str, offset_hours: float | None) -> Clock:

@@ -135,7 +135,7 @@ def _pointing(cards: Cards, exposure: Exposure) -> Iterator[Change]:
     rewritten = False
     said = {one.keywords: one for one in read_pointings(cards, exposure.start_jd_utc)[0]}
     for pair, one in said.items():
-        alone = read_pointings({key: cards[key] for key in pair})[0] if pair[0] != "CRVAL1" else []
+        alone = read_pointings(Cards({k: cards[k] for k in pair}))[0] if pair[0] != "CRVAL1" else []
         for lone in alone:
             apart = degrees_apart(lone[1:3], one[1:3])
             if not one.doubtful and (apart > SAME_DEG or lone.doubtful):

@@ -12,6 +12,7 @@ from lightcurve.core.data import CALIBRATION, Exposure, Step
 from lightcurve.core.dates import parse_calendar
 from lightcurve.core.errors import HeaderError
 from lightcurve.core.settings import CameraSettings, Settings, TimeSettings
+from lightcurve.frames.cameras import in_manner_of
 from lightcurve.frames.cards import Cards, Found, find, find_all, number
 from lightcurve.frames.clocks import (
     CLOCK_SLACK_S,
@@ -25,7 +26,7 @@ from lightcurve.frames.clocks import (
     settle_dates,
 )
 from lightcurve.frames.dialects import CLOCKS, FILTERS, KEYWORDS
-from lightcurve.frames.kinds import is_stack, kind_by_keyword, kind_by_name, normalise_filter
+from lightcurve.frames.kinds import filter_name, is_stack, kind_by_keyword, kind_by_name
 from lightcurve.frames.location import Moment, read_overhead, read_site
 from lightcurve.frames.mosaic import has_colours, read_mosaic
 from lightcurve.frames.planes import (
@@ -47,6 +48,7 @@ LARGEST = 1e10  # no camera has a level, gain or scale beyond it
 BANDS = (FILTERS.names.keys() | {"U", "J", "H", "K"}) - {"CV", "CR"}  # what is not open
 LONGEST_S, LONGEST_MS = DAY_S, 1000 * DAY_S
 SHUTTER_S = 0.1  # an exposure that was asked for, and how long the shutter was open
+STORED_BITS = 16
 KELVIN = 273.15
 SMALLEST_M, LARGEST_M = 0.02, 40.0  # of telescopes, from a finder to the largest being built
 _PER_ADU = re.compile(
@@ -73,6 +75,7 @@ def normalise(
         cards, warnings = settle_dates(cards, settings.time.date_order, path)
     except HeaderError as doubt:
         undated = doubt
+    cards = in_manner_of(cards, settings.camera.profile)
     whole, plane = cards, plane_of(path)
     if plane is not None:
         cards = of_one(whole)
@@ -84,7 +87,8 @@ def normalise(
         values["exposure_s"] = given, "setting time.exposure_s"
     else:
         hours = settings.time.utc_offset_hours
-        values["exposure_s"], two = _exposure_time(cards, warnings, path, hours)
+        length, two = _exposure_time(cards, warnings, path, hours)
+        values["exposure_s"] = _of_all(length, cards)
     error = undated or two or _set_time(values, cards, path, settings, warnings)
     if plane is not None and kind not in TIMELESS:
         error = _set_plane(values, whole, Path(path), plane, settings.time, error)
@@ -94,13 +98,14 @@ def normalise(
         values["ra_deg"] = pointing.ra_deg, pointing.source
         values["dec_deg"] = pointing.dec_deg, pointing.source
         guessed += ("ra_deg",) if pointing.doubtful else ()
-    scale, more = read_scale(cards)
+    scale, more = read_scale(cards, (values["binning"] or (None,))[0])
     values["scale_arcsec"] = scale
     ra_deg, dec_deg = (pointing.ra_deg, pointing.dec_deg) if pointing else (None, None)
     values["mosaic"], of_mosaic = _mosaic(cards, shape, settings.camera)
     moment = Moment(known and known[0], ra_deg, dec_deg, _local_offset(cards))
     done, source = read_state(cards)
     values["site"], about_site = read_site(cards, moment, settings.site)
+    guessed = _fill(values, cards, guessed, warnings, raw=not done and not is_stack(cards))
     warnings += [*said, *more, *about_site, *of_mosaic, *_treated(done, source)]
     held = {name: value[0] for name, value in values.items() if value}
     sources = {name: value[1] for name, value in values.items() if value}
@@ -139,6 +144,9 @@ def _instrument(
     noise = _read_noise(cards, gain)
     if camera.read_noise_e is not None:
         noise = camera.read_noise_e, "setting camera.read_noise_e"
+    linearity = _positive(cards, "linearity")
+    if camera.linearity_adu is not None:
+        linearity = camera.linearity_adu, "setting camera.linearity_adu"
     saturation = _positive(cards, "saturation")
     if camera.saturation_adu is not None:
         saturation = camera.saturation_adu, "setting camera.saturation_adu"
@@ -148,6 +156,7 @@ def _instrument(
         "gain_e_per_adu": gain,
         "read_noise_e": noise,
         "saturation_adu": saturation,
+        "linearity_adu": linearity,
         "filter": band,
         "binning": _binning(cards),
         "temperature_c": _temperature(cards),
@@ -185,9 +194,58 @@ def _mosaic(
     """
     if camera.mosaic is None and (is_stack(cards) or has_colours(cards)):
         return None, ()
+    own = cards.camera.camera.mosaic if cards.camera else None
+    if camera.mosaic is None and cards.camera and own and find(cards, "mosaic") is None:
+        return None if own == "none" else (own, cards.camera.source), ()
     if camera.mosaic is None:
         return read_mosaic(cards, shape[0])
     return None if camera.mosaic == "none" else (camera.mosaic, "setting camera.mosaic"), ()
+
+
+# In ADU as they come from the camera.
+OF_RAW_PIXELS = frozenset({"saturation_adu", "linearity_adu"})
+FILLED = (
+    "gain_e_per_adu",
+    "read_noise_e",
+    "saturation_adu",
+    "linearity_adu",
+    "telescope_diameter_m",
+    "filter",
+    "standards",
+)
+
+
+def _fill(
+    values: dict[str, Value | None],
+    cards: Cards,
+    guessed: tuple[str, ...],
+    warnings: list[str],
+    *,
+    raw: bool,
+) -> tuple[str, ...]:
+    """Add what the camera's profile says and the header does not; return what is still a guess.
+
+    raw : whether the pixels are as they came from the camera.
+    """
+    profile = cards.camera
+    if profile is None:
+        return guessed
+    values["profile"] = profile.name, cards.called_by
+    for name in FILLED:
+        own = getattr(profile.camera, name)
+        open_ = values.get(name) is None or name in guessed
+        if own is not None and open_ and (raw or name not in OF_RAW_PIXELS):
+            values[name] = own, profile.source
+            guessed = tuple(one for one in guessed if one != name)
+    gain, bits = values["gain_e_per_adu"], profile.camera.adc_bits
+    if bits is not None and bits < STORED_BITS and gain and gain[1].startswith("header"):
+        stored = f"{gain[0] / 2 ** (STORED_BITS - bits):.4g} where they are stored as {STORED_BITS}"
+        text = (
+            f"{gain[1].removeprefix('header ')} = {gain[0]:.4g} e-/ADU is of {bits} bits: {stored}"
+        )
+        warnings.append(f"{text} ({profile.source}); --gain settles it")
+        guessed = tuple(dict.fromkeys((*guessed, "gain_e_per_adu")))
+    return guessed
 
 
 def _positive(cards: Cards, quantity: str) -> Value | None:
@@ -260,6 +318,15 @@ def _is_open_for(span_s: float, exposure_s: float) -> bool:
     return -CLOCK_SLACK_S <= span_s - exposure_s <= READOUT_S + READOUT_PART * exposure_s
 
 
+def _of_all(exposure: Value | None, cards: Cards) -> Value | None:
+    """Multiply an exposure by how many the camera added up, where that is its manner."""
+    coadds = find(cards, "coadds")
+    times = number(coadds.text) if coadds else None
+    if exposure is None or coadds is None or not times or times <= 1:
+        return exposure
+    return exposure[0] * times, f"{exposure[1]} x {coadds.keyword}"
+
+
 def _diameter(cards: Cards, camera: CameraSettings, warnings: list[str]) -> Value | None:
     """Metres. APTDIA is in mm by the SBIG and MaxIm DL convention, unless its comment says else."""
     if camera.telescope_diameter_m is not None:
@@ -301,10 +368,12 @@ def _set_time(
         reading = audit_clocks(cards, span, path, settings.time)
     except HeaderError as error:
         return error
-    middle = f"{reading.source}, middle of the exposure"
+    source, late = reading.source, cards.camera.camera.shutter_delay_s if cards.camera else 0.0
+    if cards.camera and late:
+        source += f", {late:+g} s until the shutter opens ({cards.camera.source})"
     if reading.start_jd_utc is not None:
-        values["start_jd_utc"] = reading.start_jd_utc, reading.source
-    values["mid_jd_utc"] = reading.mid_jd_utc, middle
+        values["start_jd_utc"] = reading.start_jd_utc + late / DAY_S, source
+    values["mid_jd_utc"] = reading.mid_jd_utc + late / DAY_S, f"{source}, middle of the exposure"
     values["time_uncertainty_s"] = reading.uncertainty_s + open_s, reading.source
     warnings += reading.warnings
     return None
@@ -425,7 +494,7 @@ def _read_noise(cards: Cards, gain: Value | None) -> Value | None:
 def _filter(cards: Cards) -> tuple[Value | None, str]:
     """Name the filter; and two that are not one, each a known band."""
     found = [f for f in find_all(cards, "filter") if not re.fullmatch(r"[\d.,\s-]+", f.text)]
-    names = [(normalise_filter(f.text), f) for f in found]
+    names = [(filter_name(cards, f.text), f) for f in found]
     # In two wheels the one that is not open counts.
     best = next((entry for entry in names if entry[0] != "CV"), names[0] if names else None)
     if best is None:

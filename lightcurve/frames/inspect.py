@@ -26,6 +26,7 @@ UNITS = {
     "gain_e_per_adu": "e-/ADU",
     "read_noise_e": "e-",
     "saturation_adu": "ADU",
+    "linearity_adu": "ADU",
     "ra_deg": "deg",
     "dec_deg": "deg",
     "scale_arcsec": "arcsec/px",
@@ -63,7 +64,7 @@ def inspect_file(path: Path, settings: Settings) -> list[Inspected]:
     """
     frame = read_frame(path, settings=settings, need_time=False)
     exposure = frame.exposure
-    words = other_words(read_cards(path)[0], exposure, path, settings)
+    words = other_words(read_cards(path, settings.camera.profile)[0], exposure, path, settings)
     rows = []
     for entry in fields(exposure):
         value = getattr(exposure, entry.name)

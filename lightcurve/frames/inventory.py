@@ -440,7 +440,7 @@ def _entries(path: Path, name: str, settings: Settings, edits: dict[str, Edit]) 
         kind = FrameKind.OTHER
         return [Entry(path, name, kind, "file name", status=FrameStatus.UNUSED, reason=why)]
     try:
-        read = read_cards(path)
+        read = read_cards(path, settings.camera.profile)
     except FrameError as error:
         return [_broken(path, name, edit, error)]
     count = count_planes(read[0])
@@ -484,7 +484,7 @@ def _entry(
     sources = {**exposure.sources, "kind": source}
     exposure = warn_of_no_time(replace(exposure, kind=kind, sources=sources), error)
     exposure = replace(exposure, warnings=(*exposure.warnings, *notes))
-    reason = _left_out(cards, edit)
+    reason = _left_out(exposure, cards, edit)
     fault = "" if reason else _fault(kind, error)
     return Entry(
         path=path,
@@ -523,14 +523,26 @@ def _look_at_pixels(path: Path, exposure: Exposure, cards: Cards) -> tuple[Frame
     return kind_by_content(frame.pixels, exposure.exposure_s, highest)
 
 
-def _left_out(cards: Cards, edit: Edit | None) -> str:
+def _left_out(exposure: Exposure, cards: Cards, edit: Edit | None) -> str:
     """Say why a readable frame is left out on purpose; an empty string when it is not."""
     if edit and edit.use is False:
         return edit.reason or "left out by the manifest"
     wanted = bool(edit and edit.use)
     if find(cards, "own_product") and not wanted:
         return f"made by lightcurve itself ({OWN_CARD} in its header)"
-    return ""
+    if exposure.kind in {FrameKind.SPECTRUM, FrameKind.BAD} and not wanted:
+        return f"no picture of stars: {exposure.sources['kind'].removeprefix('header ')}"
+    return "" if wanted else _too_short(exposure, cards)
+
+
+def _too_short(exposure: Exposure, cards: Cards) -> str:
+    """Say that a light frame is shorter than the camera's profile wants it."""
+    shortest = cards.camera.camera.shortest_s if cards.camera else None
+    if cards.camera is None or shortest is None or exposure.kind != FrameKind.LIGHT:
+        return ""
+    length = exposure.exposure_s
+    short = length is not None and length < shortest
+    return f"{length:g} s, {cards.camera.source} wants {shortest:g} s or more" if short else ""
 
 
 def _fault(kind: FrameKind, error: HeaderError | None) -> str:

@@ -28,8 +28,12 @@ BLOCK_PX = 16
 def kind_by_keyword(cards: Cards) -> tuple[FrameKind, str] | None:
     """Read the image type of a header, and its source; None where no keyword says it.
 
-    ``OBJECT = 'Dark'`` counts where there is no image type.
+    The rules of the camera's profile go first; ``OBJECT = 'Dark'`` counts where there is no image
+    type.
     """
+    ruled = cards.camera.kind_of(cards) if cards.camera else None
+    if ruled:
+        return ruled
     for found in find_all(cards, "kind"):
         kind = _kind_of(found.text, KIND_WORDS.keys())
         if kind:
@@ -124,6 +128,12 @@ def _look(pixels: np.ndarray) -> tuple[float, float, int]:
 
 
 _KNOWN = {alias: name for name, aliases in FILTERS.names.items() for alias in aliases}
+
+
+def filter_name(cards: Cards, text: str) -> str:
+    """Name the filter of a header: as its camera's profile has it, or by its usual name."""
+    own = cards.camera.filter_of(text.strip()) if cards.camera else None
+    return own or normalise_filter(text)
 
 
 def normalise_filter(text: str) -> str:

@@ -56,6 +56,7 @@ def read_site(
         return None, warnings
     height, height_source = _height(cards, settings)
     name = settings.name or getattr(find(cards, "site_name"), "text", "")
+    name = name or (cards.camera.site.name if cards.camera else "")
     source = f"{latitude_source}; {longitude_source}; {height_source}"
     return (Site(latitude, longitude, height, name[:80]), source), warnings
 
@@ -67,7 +68,13 @@ def _latitude(cards: Cards, settings: SiteSettings) -> tuple[float | None, str]:
         value = degrees(found.text)
         if value is not None and -90 <= value <= 90:
             return value, found.source
-    return None, ""
+    return _of_the_camera(cards, "latitude_deg") or (None, "")
+
+
+def _of_the_camera(cards: Cards, name: str) -> tuple[float, str] | None:
+    """Give what the camera's profile says of its site."""
+    value = getattr(cards.camera.site, name) if cards.camera else None
+    return (value, cards.camera.source) if cards.camera and value is not None else None
 
 
 def _height(cards: Cards, settings: SiteSettings) -> tuple[float, str]:
@@ -75,11 +82,13 @@ def _height(cards: Cards, settings: SiteSettings) -> tuple[float, str]:
         return settings.height_m, "setting site.height_m"
     for found in find_all(cards, "height"):
         value = number(found.text)
-        if found.keyword == "ALTITUDE" and not _METRES.search(found.comment):
+        of_the_site = cards.camera is not None and "height" in cards.camera.keywords
+        if found.keyword == "ALTITUDE" and not (of_the_site or _METRES.search(found.comment)):
             continue
         if value is not None and -500 <= value <= 9000:
             return value, found.source
-    return 0.0, "height 0 m assumed (1 km more moves a time by 3 us)"
+    own = _of_the_camera(cards, "height_m")
+    return own or (0.0, "height 0 m assumed (1 km more moves a time by 3 us)")
 
 
 def _longitude(
@@ -93,8 +102,9 @@ def _longitude(
             continue
         if value == 0 and latitude == 0:
             return None, "", [f"{found.keyword} and the latitude are both zero: taken as not set"]
-        return _signed(found, value, _evidence(cards, moment, latitude, _wrap(value)))
-    return None, "", []
+        return _signed(found, value, cards, _evidence(cards, moment, latitude, _wrap(value)))
+    own = _of_the_camera(cards, "longitude_deg")
+    return (_wrap(own[0]), own[1], []) if own else (None, "", [])
 
 
 def read_overhead(cards: Cards) -> tuple[Overhead, ...]:
@@ -146,13 +156,15 @@ def _wrap(longitude: float) -> float:
 
 
 def _signed(
-    found: Found, value: float, votes: list[tuple[int, str]]
+    found: Found, value: float, cards: Cards, votes: list[tuple[int, str]]
 ) -> tuple[float | None, str, list[str]]:
     """Weigh what the card itself says and what the rest of the header shows."""
     longitude = _wrap(value)
     if longitude in {0.0, -180.0}:
         return longitude, found.source, []
     stated, why = _stated_sign(found, value)
+    if not stated and cards.camera and cards.camera.west_positive:
+        stated, why = -1, f"west positive, {cards.camera.source}"
     card, shown = f"{found.keyword} = {value:g}", ", ".join(text for _, text in votes)
     if not votes and stated:
         return stated * longitude, f"{found.source} ({why})", []

@@ -65,7 +65,7 @@ def count_planes(cards: Cards) -> int:
 
 def of_one(cards: Cards) -> Cards:
     """Leave out of a cube's header what is true of the whole alone."""
-    return {key: card for key, card in cards.items() if key not in _OF_THE_WHOLE}
+    return cards.without(_OF_THE_WHOLE)
 
 
 def settle_cadence(

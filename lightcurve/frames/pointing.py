@@ -175,14 +175,21 @@ def _decimal_ra(found: Found, value: float | None) -> tuple[float | None, str, b
     return value, " (a decimal number: degrees assumed)", True
 
 
-def read_scale(cards: Cards) -> tuple[tuple[float, str] | None, list[str]]:
-    """Find the size of a pixel on the sky: stated, from a WCS, or from the optics.
+def read_scale(
+    cards: Cards, binning: tuple[int, int] | None = None
+) -> tuple[tuple[float, str] | None, list[str]]:
+    """Find the size of a pixel on the sky: stated, from a WCS, the optics, or the camera's profile.
 
     Returns (arcsec per pixel, source), and warns where two of them differ by more than a fifth.
     """
     known = [
         entry
-        for entry in (_stated_scale(cards), _wcs_scale(cards), _optical_scale(cards))
+        for entry in (
+            _stated_scale(cards),
+            _wcs_scale(cards),
+            _optical_scale(cards, binning),
+            _scale_of_the_camera(cards, binning),
+        )
         if entry and SMALLEST_SCALE <= entry[0] <= LARGEST_SCALE
     ]
     warnings = []
@@ -226,17 +233,40 @@ def _wcs_scale(cards: Cards) -> tuple[float, str] | None:
     return (scale, source) if math.isfinite(scale) and scale > 0 else None
 
 
-def _optical_scale(cards: Cards) -> tuple[float, str] | None:
-    focal, pixel = find(cards, "focal_length"), _pixel_size(cards)
+def _optical_scale(cards: Cards, binning: tuple[int, int] | None) -> tuple[float, str] | None:
+    """Scale by the pixel and the focal length, at least one of them of the header."""
+    focal, pixel = _focal_length(cards), _pixel_size(cards)
+    if cards.camera and (focal or pixel):
+        own = cards.camera.camera
+        if focal is None and own.focal_mm:
+            focal = own.focal_mm, cards.camera.source
+        if pixel is None and own.pixel_um:
+            pixel = own.pixel_um * (binning[0] if binning else 1), cards.camera.source
     if focal is None or pixel is None:
         return None
-    length = number(focal.text)
-    if not length or length <= 0:
+    return ARCSEC_UM_PER_MM * pixel[0] / focal[0], f"header {pixel[1]} / {focal[1]}"
+
+
+def _scale_of_the_camera(cards: Cards, binning: tuple[int, int] | None) -> tuple[float, str] | None:
+    """Scale that the camera's profile has, or its pixel and focal length, binned."""
+    if cards.camera is None:
+        return None
+    own, step = cards.camera.camera, binning[0] if binning else 1
+    scale = own.scale_arcsec
+    if scale is None and own.pixel_um and own.focal_mm:
+        scale = ARCSEC_UM_PER_MM * own.pixel_um / own.focal_mm
+    return (scale * step, cards.camera.source) if scale else None
+
+
+def _focal_length(cards: Cards) -> tuple[float, str] | None:
+    """Millimetres, and the keyword."""
+    focal = find(cards, "focal_length")
+    length = number(focal.text) if focal else None
+    if focal is None or not length or length <= 0:
         return None
     if re.search(r"\[m\]|\bmet(?:re|er)s?\b", focal.comment):
         length *= 1000
-    micrometres, keyword = pixel
-    return ARCSEC_UM_PER_MM * micrometres / length, f"header {keyword} / {focal.keyword}"
+    return length, focal.keyword
 
 
 def _pixel_size(cards: Cards) -> tuple[float, str] | None:

@@ -18,7 +18,8 @@ from lightcurve.core.flags import PixelFlag
 from lightcurve.core.library_warnings import quietly
 from lightcurve.core.settings import Settings
 from lightcurve.frames.camera_raw import is_raw_name
-from lightcurve.frames.cards import CARD, Cards, number, parse_cards
+from lightcurve.frames.cameras import in_manner_of
+from lightcurve.frames.cards import CARD, Card, Cards, find, number, parse_cards
 from lightcurve.frames.dialects import CLOCKS
 from lightcurve.frames.headers import TIMELESS, normalise, warn_of_no_time
 from lightcurve.frames.mosaic import of_colour, planes_of
@@ -138,8 +139,9 @@ def read_frame(
         When the file cannot be read or holds no image; `HeaderError` when its time is not certain.
     """
     path = Path(path)
-    colour = (settings or Settings()).colour
-    raw = _read(path, partial(read_plain, integers=integers, allocate=allocate), colour)
+    settings = settings or Settings()
+    colour, camera = settings.colour, settings.camera.profile
+    raw = _read(path, partial(read_plain, integers=integers, allocate=allocate), colour, camera)
     exposure, error = normalise(raw.cards, path=path, shape=raw.shape, settings=settings)
     if error is not None and need_time and exposure.kind not in TIMELESS:
         raise error
@@ -150,8 +152,10 @@ def read_frame(
     pixels, notes = raw.pixels, raw.notes
     if plane_of(path) is None and planes_of(raw.cards, colour):
         exposure = of_colour(exposure, colour, "plane of the image")
-    if raw.level and exposure.saturation_adu is not None:
-        exposure = replace(exposure, saturation_adu=exposure.saturation_adu - raw.level)
+    if raw.level:
+        levels = {name: getattr(exposure, name) for name in ("saturation_adu", "linearity_adu")}
+        lower = {name: level - raw.level for name, level in levels.items() if level is not None}
+        exposure = replace(exposure, **lower)
     if not _is_integer(raw):
         pixels, exposure, of_unit = in_counts(pixels, read_unit(raw.cards), exposure, path)
         notes += of_unit
@@ -180,18 +184,21 @@ def _as_header(text: str) -> tuple[Header, tuple[str, ...]]:
     return quietly(lambda: Header.fromstring(text))
 
 
-def read_cards(path: Path) -> tuple[Cards, tuple[int, int], tuple[str, ...]]:
+def read_cards(
+    path: Path, camera: str | None = None
+) -> tuple[Cards, tuple[int, int], tuple[str, ...]]:
     """Read the cards of a file's image without its pixels: also its (ny, nx), and notes.
 
-    The notes say which extension and which plane were taken.
+    They are in the manner of their camera (its profile, where one was named). The notes say which
+    extension and which plane were taken.
 
     Raises
     ------
     FrameError
         When the file cannot be read or holds no image.
     """
-    raw = _read(path, _no_pixels)
-    return raw.cards, raw.shape, raw.notes
+    raw = _read(path, _no_pixels, camera=camera)
+    return in_manner_of(raw.cards, camera), raw.shape, raw.notes
 
 
 def _mark_bad(
@@ -228,10 +235,12 @@ def _read(
     path: Path,
     pixels_by: Callable[[Source, Hdu], np.ndarray],
     colour: Colour = Colour.MOSAIC,
+    camera: str | None = None,
 ) -> _Raw:
     """Read the image of a file; its pixels as is said, or by astropy where it has tiles.
 
-    colour: which plane of an image in colours; the first for `Colour.MOSAIC`.
+    colour: which plane of an image in colours; the first for `Colour.MOSAIC`. camera: the profile
+    that the user named.
     """
     with open_source(path) as source:
         primary, hdu = find_image(source)
@@ -251,7 +260,8 @@ def _read(
             text = _inherit(text, primary)
         cards = hdu.cards if text is hdu.text else parse_cards(text)
         shape = (hdu.axes[1], hdu.axes[0]) if plane[-1] is ... else (hdu.axes[2], hdu.axes[1])
-        return _whole(source, primary, hdu, _Raw(text, cards, shape, tuple(notes), pixels))
+        raw = _Raw(text, in_manner_of(cards, camera), shape, tuple(notes), pixels)
+        return _whole(source, primary, hdu, raw)
 
 
 def _plane(
@@ -270,7 +280,12 @@ def _whole(source: Source, primary: Hdu, first: Hdu, raw: _Raw) -> _Raw:
     if others:
         parts = [(first, raw.pixels)]
         parts += [(hdu, read_plain(source, hdu) if wanted else raw.pixels) for hdu in others]
-        chip = join_amplifiers([(hdu.cards, (hdu.axes[1], hdu.axes[0]), one) for hdu, one in parts])
+        chip = join_amplifiers(
+            [
+                (_with_gain(hdu.cards, raw.cards, k), (hdu.axes[1], hdu.axes[0]), one)
+                for k, (hdu, one) in enumerate(parts)
+            ]
+        )
         if chip is not None:
             text = with_cards(_inherit(first.text, primary), chip.cards, without=chip.left_out)
             note = f"put together from {len(parts)} amplifiers"
@@ -282,6 +297,14 @@ def _whole(source: Source, primary: Hdu, first: Hdu, raw: _Raw) -> _Raw:
     text = trimmed_header(raw.text, raw.cards, layout)
     notes = (*raw.notes, *layout.notes)
     return _Raw(text, parse_cards(text), layout.data.shape, notes, pixels, level)
+
+
+def _with_gain(cards: Cards, whole: Cards, k: int) -> Cards:
+    """Give an amplifier's header the gain of the camera's profile, where it has none."""
+    gains = whole.camera.camera.gains_e_per_adu if whole.camera else ()
+    if k >= len(gains) or find(cards.of(whole.camera, ""), "gain") is not None:
+        return cards
+    return cards.changed({"GAIN": Card(str(gains[k]), "e-/ADU")})
 
 
 def _amplifiers(source: Source, first: Hdu) -> list[Hdu]:

@@ -104,10 +104,11 @@ def in_counts(
         note = f"{unit.source} = {unit.text}: not known, its numbers are taken as counts"
     if factor != 1:
         pixels *= np.float32(factor)
-        level = exposure.saturation_adu
-        of_header = exposure.sources.get("saturation_adu", "").startswith("header")
-        if level is not None and of_header and level * factor <= FULL_SCALE_ADU * LARGEST_FRACTION:
-            exposure = replace(exposure, saturation_adu=level * factor)
+        for name in ("saturation_adu", "linearity_adu"):
+            level, source = getattr(exposure, name), exposure.sources.get(name, "")
+            largest = FULL_SCALE_ADU * LARGEST_FRACTION
+            if level is not None and source.startswith("header") and level * factor <= largest:
+                exposure = replace(exposure, **{name: level * factor})
     return pixels, exposure, (note,) if note else ()
 
 

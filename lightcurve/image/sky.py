@@ -63,18 +63,19 @@ def look_up(
     """Ask catalogues and services what is on a frame; tell what was assumed for that."""
     field, notes = field_of(prepared, solution, settings.image.mpc_code)
     band, _ = wanted_band(prepared.frame.exposure.filter, settings.image)
-    return field, ask(field, band, settings), notes
+    preferred = prepared.frame.exposure.standards
+    return field, ask(field, band, settings, preferred), notes
 
 
-def ask(field: Field, band: str, settings: Settings) -> Known:
+def ask(field: Field, band: str, settings: Settings, preferred: str | None = None) -> Known:
     """Read the catalogues given by hand and ask the services.
 
-    band: for which standards are wanted.
+    band: for which standards are wanted. preferred: the service that the camera's profile names.
     Raises InputError when a catalogue file cannot be read or a service is not known.
     """
     files = tuple(f"file{n or ''}" for n in (0, *range(2, len(settings.catalogs.files) + 1)))
     by_hand = files if settings.catalogs.files else ()
-    names = services_for(band, field.dec_deg, settings, given=bool(by_hand))
+    names = services_for(band, field.dec_deg, settings, preferred, given=bool(by_hand))
     catalogs, reports = query(names, field, settings.catalogs)
     _tell(reports)
     return Known(catalogs, tuple(reports), tuple(name for name in by_hand if name in catalogs))
@@ -93,9 +94,12 @@ def _tell(reports: Sequence[ServiceReport]) -> None:
         log.info("not asked (%s): %s", reason, ", ".join(titles))
 
 
-def services_for(band: str, dec_deg: float, settings: Settings, *, given: bool) -> Sequence[str]:
+def services_for(
+    band: str, dec_deg: float, settings: Settings, preferred: str | None = None, *, given: bool
+) -> Sequence[str]:
     """Choose the services to ask.
 
+    preferred: first asked for standards, where it has the band and the field.
     given: a catalogue was given by hand; no other is asked for standards unless it is named.
     Raises InputError when the catalogue of standards named in the settings has no magnitudes.
     """
@@ -104,7 +108,11 @@ def services_for(band: str, dec_deg: float, settings: Settings, *, given: bool) 
     if image.standards is not None and image.standards not in with_bands:
         msg = f"--standards {image.standards!r}: with magnitudes there are {', '.join(with_bands)}"
         raise InputError(msg)
-    wanted = () if given and image.standards is None else catalogs_for(band, dec_deg, image)[:2]
+    wanted = (
+        ()
+        if given and image.standards is None
+        else catalogs_for(band, dec_deg, image, preferred)[:2]
+    )
     if image.services is None:
         always = (s.name for s in SERVICES if s.always or s.role is not Role.STARS)
         return tuple(dict.fromkeys((*wanted, *always)))
@@ -122,7 +130,8 @@ def find_standards(
     centre = sky.placed.centre_deg(prepared.shape)
     log.info("centre: %.6f %+.6f deg, %s", *centre, format_coordinates(*centre))
     band, assumed = wanted_band(prepared.frame.exposure.filter, settings.image)
-    order = order_of(sky.known.by_hand, band, sky.field.dec_deg, settings.image)
+    preferred = prepared.frame.exposure.standards
+    order = order_of(sky.known.by_hand, band, sky.field.dec_deg, settings.image, preferred)
     standards = choose_standards(sky.known.catalogs, band, order)
     vain = named_in_vain(settings.image, standards)
     if assumed and standards is not None:
@@ -182,23 +191,31 @@ def wanted_band(filter_name: str | None, settings: ImageSettings) -> tuple[str, 
     return standard_filter(name)
 
 
-def catalogs_for(band: str, dec_deg: float, settings: ImageSettings) -> tuple[str, ...]:
+def catalogs_for(
+    band: str, dec_deg: float, settings: ImageSettings, preferred: str | None = None
+) -> tuple[str, ...]:
     """List the services that may give standards, the best first."""
     if settings.standards is not None:
         return (settings.standards,)
-    return sources_for(band, dec_deg)
+    return tuple(sorted(sources_for(band, dec_deg), key=lambda name: name != preferred))
 
 
 def order_of(
-    by_hand: tuple[str, ...], band: str, dec_deg: float, settings: ImageSettings
+    by_hand: tuple[str, ...],
+    band: str,
+    dec_deg: float,
+    settings: ImageSettings,
+    preferred: str | None = None,
 ) -> tuple[str, ...]:
     """Put the catalogues in the order in which they are looked at for standards.
 
     by_hand : names of catalogues given by hand.
+    preferred : by the camera's profile, where it fits.
     Returns the one named, those given by hand, those that fit.
     """
     named = () if settings.standards is None else (settings.standards,)
-    return tuple(dict.fromkeys((*named, *by_hand, *sources_for(band, dec_deg))))
+    fit = sorted(sources_for(band, dec_deg), key=lambda name: name != preferred)
+    return tuple(dict.fromkeys((*named, *by_hand, *fit)))
 
 
 def named_in_vain(settings: ImageSettings, standards: Standards | None) -> str:

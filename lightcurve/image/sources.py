@@ -211,7 +211,7 @@ def measure_apertures(
         measure_stars(
             frame.pixels, frame.bad, *places, apertures.radii, apertures.annulus, camera.noise,
             saturation_adu=camera.saturation_adu,
-            linearity_adu=settings.camera.linearity_adu,
+            linearity_adu=camera.linearity_adu,
             centroid=centroid_of(settings.apertures.centroid, Style.LIGHTCURVE),
             max_shift=min(
                 settings.apertures.max_centroid_shift_px, 0.5 * float(apertures.radii[0])

@@ -204,7 +204,7 @@ def _photometry(
     frame: Frame, part: Part | None, x: np.ndarray, y: np.ndarray, recipe: Recipe, grain: int
 ) -> StarPhotometry:
     """Measure stars where they were placed, in the style that the settings say."""
-    apertures, linearity_adu = recipe.settings.apertures, recipe.settings.camera.linearity_adu
+    apertures, linearity_adu = recipe.settings.apertures, frame.exposure.linearity_adu
     if apertures.style == Style.AIJ:
         return measure_stars_aij(
             frame.pixels,

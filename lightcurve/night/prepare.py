@@ -162,7 +162,7 @@ def _write_recipe(
     plan = plan_stars(
         stars, solution.wcs, target.ra_deg, target.dec_deg, shape, settings.stars,
         aperture_px=float(np.median(radii)), annulus_px=annulus,
-        saturation_adu=camera.saturation_adu, linearity_adu=settings.camera.linearity_adu,
+        saturation_adu=camera.saturation_adu, linearity_adu=camera.linearity_adu,
         scale_arcsec=solution.scale_arcsec,
     )  # fmt: skip
     return Recipe(

@@ -10,7 +10,7 @@ import numpy as np
 from lightcurve.astrometry.register import ReferencePattern
 from lightcurve.core.constants import __version__
 from lightcurve.core.data import StarPlan
-from lightcurve.core.files import digest
+from lightcurve.core.files import digest, file_state
 from lightcurve.core.quantities import header_columns
 from lightcurve.core.settings import Settings
 from lightcurve.phot.noise import NoiseModel
@@ -50,4 +50,6 @@ class Recipe:
         stars = (pattern.x, pattern.y, pattern.flux, pattern.faintest, pattern.shape)
         told = {"settings", "masters_folder", "reference"}  # above, or of no matter
         rest = tuple(getattr(self, f.name) for f in fields(self) if f.name not in told)
-        return digest((__version__, settings, stars, rest, *header_columns().items()))
+        own = self.settings.camera.profile or ""
+        camera = file_state(Path(own)) if own.endswith(".toml") else own
+        return digest((__version__, settings, camera, stars, rest, *header_columns().items()))

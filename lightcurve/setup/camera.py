@@ -25,6 +25,7 @@ class CameraValues:
     noise: NoiseModel
     gain_known: bool
     saturation_adu: float | None
+    linearity_adu: float | None
     values: tuple[Assumed, ...]
 
 
@@ -58,11 +59,24 @@ def settle_camera(
             guessed=noise_guessed,
         ),
         Assumed("saturation", saturation, "ADU", level_source, level),
+        *_linearity(exposure),
         *dark_values,
     )  # fmt: skip
     for value in values:
         log.log(logging.WARNING if value.guessed else logging.INFO, "%s", value)
-    return CameraValues(noise, not gain_guessed, saturation, values)
+    return CameraValues(noise, not gain_guessed, saturation, exposure.linearity_adu, values)
+
+
+def _linearity(exposure: Exposure) -> tuple[Assumed, ...]:
+    """Show the level up to which the camera is linear, where one is known."""
+    level = exposure.linearity_adu
+    if level is None:
+        return ()
+    return (
+        Assumed(
+            "linear up to", level, "ADU", exposure.sources["linearity_adu"], f"{level:.6g} ADU"
+        ),
+    )
 
 
 def _dark(exposure: Exposure, current: float) -> tuple[float, tuple[Assumed, ...]]:

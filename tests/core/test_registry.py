@@ -25,6 +25,7 @@ from lightcurve.core.registry import Registry, one_of, registry_of
 from lightcurve.curve.weightings import WEIGHTINGS, Weighting
 from lightcurve.exports.formats import EXPORTS, all_details
 from lightcurve.exports.submission import Export
+from lightcurve.frames.cameras import CAMERAS, Profile
 from lightcurve.phot.methods import CENTROIDS, FINDERS, CentroidMethod, Finder
 
 
@@ -78,7 +79,7 @@ def test_every_registry_is_filled_where_it_is_looked_for(kind):
 KINDS_OF_ENTRIES = {
     Solver: SOLVERS, Service: SERVICES, Export: EXPORTS, Weighting: WEIGHTINGS,
     Quantity: QUANTITIES, Covariate: COVARIATES, CentroidMethod: CENTROIDS,
-    Finder: FINDERS, TableFormat: TABLES,
+    Finder: FINDERS, TableFormat: TABLES, Profile: CAMERAS,
 }  # fmt: skip
 
 

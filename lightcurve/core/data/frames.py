@@ -24,6 +24,8 @@ class FrameKind(StrEnum):
     DARK = "dark"
     FLAT = "flat"
     DARK_FLAT = "dark flat"
+    SPECTRUM = "spectrum"
+    BAD = "bad"  # of its makers' own account, or no picture of the sky: focus, closed mask
     UNKNOWN = "unknown"
     OTHER = "other"  # no FITS image
 
@@ -187,6 +189,11 @@ class Exposure:
         Level that a program added to its calibrated pixels.
     gain_setting, offset_setting, readout_mode, serial : str or None
         Of the camera, as the header has them; numbers without needless digits.
+    linearity_adu : float or None
+        Up to which the camera is linear.
+    profile, standards : str or None
+        Of the camera (`lightcurve.frames.cameras`), and the service that it names for the zero
+        point.
     """
 
     kind: FrameKind = FrameKind.UNKNOWN
@@ -216,6 +223,9 @@ class Exposure:
     mosaic: str | None = None
     done: tuple[Step, ...] = ()
     pedestal_adu: float = 0.0
+    linearity_adu: float | None = None
+    profile: str | None = None
+    standards: str | None = None
     gain_setting: str | None = None
     offset_setting: str | None = None
     readout_mode: str | None = None
