@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     import numpy as np
     from astropy.table import Table
 
-__all__ = ["FRAMES", "LIGHTCURVE", "MODEL", "NEIGHBOURS", "PHOTOMETRY", "STARS", "TableFormat"]
+__all__ = [
+    "COMPARISONS",
+    "FRAMES",
+    "LIGHTCURVE",
+    "MODEL",
+    "NEIGHBOURS",
+    "PHOTOMETRY",
+    "STARS",
+    "TableFormat",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +114,21 @@ STARS = TABLES.register(
             Column("reason", "why it has this role", kind=TEXT),
         ),
         essential=("star", "role"),
+    )
+)
+
+COMPARISONS = TABLES.register(
+    TableFormat(
+        "comparisons.csv",
+        "Every comparison star against the others, and the check star against all",
+        (
+            FILE,
+            JD_UTC,
+            Column("star", "C and K with its number in stars.csv: the check star is K", kind=TEXT),
+            Column("rel_flux", "of median 1; empty where it was not well measured"),
+            Column("rel_flux_err", "one sigma"),
+        ),
+        essential=("file", "jd_utc", "star", "rel_flux", "rel_flux_err"),
     )
 )
 

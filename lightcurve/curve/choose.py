@@ -20,6 +20,7 @@ from lightcurve.core.data import (
     Dilution,
     LightCurve,
     Measurements,
+    StarCurves,
     StarRole,
     Style,
 )
@@ -345,7 +346,25 @@ def _form(search: Search, best: Option) -> LightCurve:
         columns=beside_curve(columns),
         recipe=_recipe(search, best, ensemble, normalised, checked),
         dilution=search.dilution(piece.radius),
+        stars=_star_curves(search, ensemble, piece, rows),
     )
+
+
+def _star_curves(search: Search, ensemble: Ensemble, piece: Slice, rows: np.ndarray) -> StarCurves:
+    """Hold each comparison star against the others, and the check star, last, against all.
+
+    rows: (n,) int array, of the plan. One comparison star alone says nothing of itself.
+    """
+    check = search.candidates.check.row
+    member = {int(row): k for k, row in enumerate(rows)} if len(rows) > 1 else {}
+    names = {row: f"C{row + 1}" for row in member}
+    if check is not None:
+        member[check], names[check] = -1, f"K{check + 1}"
+    own = list(member)
+    flux = np.where(piece.good[:, own], piece.flux[:, own], np.nan)
+    members = np.array([*member.values()], dtype=int)
+    curves = relative_flux(ensemble, flux, piece.flux_err[:, own], members=members)
+    return StarCurves(tuple(names.values()), *curves)
 
 
 def _level(ratio: np.ndarray, good: np.ndarray, outside: np.ndarray | None) -> tuple[float, str]:

@@ -213,6 +213,7 @@ def in_order(curve: LightCurve) -> LightCurve:
         **{name: getattr(curve, name)[order] for name in (*arrays, "flags")},
         covariates={name: values[order] for name, values in curve.covariates.items()},
         columns={name: values[order] for name, values in curve.columns.items()},
+        stars=curve.stars and curve.stars.at(order),
     )
 
 

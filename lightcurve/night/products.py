@@ -27,7 +27,12 @@ from lightcurve.night.frame_table import frame_rows, write_frames_table
 from lightcurve.night.reduced import Night
 from lightcurve.setup.solving import describe_solution
 from lightcurve.tables.columns import DESCRIPTION
-from lightcurve.tables.run_tables import scatter_to_stars, write_lightcurve, write_stars
+from lightcurve.tables.run_tables import (
+    scatter_to_stars,
+    write_comparisons,
+    write_lightcurve,
+    write_stars,
+)
 from lightcurve.transit.fit_values import planet_values
 
 LIBRARIES = ("astropy", "numpy", "scipy", "photutils", "sep", "batman-package", "emcee")
@@ -162,6 +167,8 @@ def _write_tables(out: Path, night: Night) -> dict[str, Path]:
         "stars.csv": write_stars(out / "stars.csv", night.stars, columns),
         "frames.csv": write_frames_table(out, *night.of_frames),
     }  # fmt: skip
+    if curve.stars is not None and curve.stars.names:
+        paths["comparisons.csv"] = write_comparisons(out / "comparisons.csv", curve, curve.stars)
     if night.fit is not None and night.target.planet is not None:
         from lightcurve.night.fit_products import write_fit
 

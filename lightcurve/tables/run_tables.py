@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
 
-from lightcurve.core.columns import LIGHTCURVE, MODEL, NEIGHBOURS, STARS
+from lightcurve.core.columns import COMPARISONS, LIGHTCURVE, MODEL, NEIGHBOURS, STARS
 from lightcurve.core.covariates import covariates_of
 from lightcurve.core.data import (
     CurveSource,
     FrameResult,
     LightCurve,
     Measurements,
+    StarCurves,
     StarPlan,
     TransitFit,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "read_model",
     "read_neighbours",
     "scatter_to_stars",
+    "write_comparisons",
     "write_lightcurve",
     "write_model",
     "write_nebs",
@@ -92,7 +94,7 @@ def read_lightcurve(path: str | Path) -> LightCurve:
     LightCurve
         Every row of the file; frames that were not measured have NaN flux, and a column that is
         missing is NaN. `columns` holds what is not of the curve itself, those that are unknown
-        too.
+        too; `stars` are those of the comparisons.csv beside it.
 
     Raises
     ------
@@ -123,7 +125,7 @@ def read_lightcurve(path: str | Path) -> LightCurve:
     columns = beside_curve(values)
     columns |= {c: table.values(c) for c in table.cells if c not in QUANTITIES.entries}
     own = {q.attribute: values[q.name] for q in QUANTITIES if q.attribute}
-    return LightCurve(
+    curve = LightCurve(
         file=own["file"],
         jd_utc=own["jd_utc"],
         bjd_tdb=own["bjd_tdb"],
@@ -136,6 +138,10 @@ def read_lightcurve(path: str | Path) -> LightCurve:
         columns=columns,
         source=CurveSource(name),
     )
+    beside = Path(path).with_name(COMPARISONS.name)
+    if Path(path).name != LIGHTCURVE.name or not beside.exists():
+        return curve
+    return replace(curve, stars=_read_comparisons(beside, curve))
 
 
 def _check_dates(values: np.ndarray, column: str, name: str) -> None:
@@ -192,6 +198,33 @@ def scatter_to_stars(plan: StarPlan, rows: Sequence[int], values: Sequence[float
     column = np.full(len(plan), np.nan)
     column[np.asarray(rows, dtype=int)] = values
     return column
+
+
+def write_comparisons(path: Path, curve: LightCurve, stars: StarCurves) -> Path:
+    """Write comparisons.csv: one row a star and frame of the light curve."""
+    rows = [
+        {"file": file, "jd_utc": jd, "star": name, "rel_flux": flux, "rel_flux_err": err}
+        for k, (file, jd) in enumerate(zip(curve.file, curve.jd_utc, strict=True))
+        for name, flux, err in zip(stars.names, stars.flux[k], stars.flux_err[k], strict=True)
+    ]
+    return write_table(path, COMPARISONS, rows)
+
+
+def _read_comparisons(path: Path, curve: LightCurve) -> StarCurves:
+    """Read comparisons.csv in the order of a light curve; NaN for frames that it does not have."""
+    table = read_table(path, COMPARISONS)
+    words, jd = table.words("star"), table.numbers("jd_utc")
+    frames = {
+        (str(file), float(moment)): k
+        for k, (file, moment) in enumerate(zip(curve.file, curve.jd_utc, strict=True))
+    }
+    keys = zip(table.words("file"), jd, strict=True)
+    row = np.array([frames.get((str(file), float(moment)), -1) for file, moment in keys], dtype=int)
+    names, column = np.unique(words, return_inverse=True)
+    values = np.full((2, len(curve.file), len(names)), np.nan)
+    for into, name in zip(values, ("rel_flux", "rel_flux_err"), strict=True):
+        into[row[row >= 0], column[row >= 0]] = table.numbers(name)[row >= 0]
+    return StarCurves(tuple(map(str, names)), *values)
 
 
 def write_model(path: Path, curve: LightCurve, fit: TransitFit) -> Path:

@@ -90,6 +90,7 @@ def fit_transit(
         exposure_s=exposure_s or 0.0,
         covariates=light_curve.covariates,
         filter_name=filter_name,
+        stars=light_curve.stars,
     )
     fit = fit_points(points, planet, settings=settings, rng=rng)
     fit = replace(fit, notes=(*fit.notes, *_dilution_notes(planet, light_curve.dilution)))

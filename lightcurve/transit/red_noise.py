@@ -4,7 +4,8 @@ White noise is joined by a wander of amplitude A and correlation time tau, with 
 A^2 exp(-|dt| / tau). Time-averaging sees too little of it, because the fit has already followed
 the wander; restricted likelihood counts what the fit absorbed. One night tells A and tau only
 roughly, and the likeliest values are as often too small as too large, which costs more: all of
-them take part, each by its probability.
+them take part, each by its probability. What the other stars of the field show of it, through the
+same air and optics and on the same pixels, says how probable each is beforehand.
 """
 
 from __future__ import annotations
@@ -14,12 +15,20 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lightcurve.core.data import StarCurves
+
 MAX_POINTS = 600  # the covariance matrix grows with the square
 MIN_POINTS = 40
 AMPLITUDES = np.geomspace(0.1, 4.0, 20)  # of the white noise
 N_TIMES = 8
 FEW_AMPLITUDES, FEW_TIMES = np.geomspace(0.15, 4.0, 8), 5  # of the grid where shapes are looked for
 LARGE = 100.0  # of a logarithm of odds
+# Stars of a field are alike: their wanders to a factor of two or so in amplitude and time, but for
+# a tenth of them, of which nothing is known.
+ALIKE = np.log(1.5)
+UNLIKE = 0.1
+MIN_STARS = 2
+MEASURED = 0.9  # of the points, for a star to say something
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,14 +51,16 @@ def find_red_noise(
     design: np.ndarray,
     longest_days: float,
     trend: np.ndarray | None = None,
+    stars: StarCurves | None = None,
 ) -> RedNoise | None:
     """Measure red noise in the residuals of a fit; errors give the white noise up to a factor.
 
     Restricted likelihood (Patterson & Thompson 1971, Biometrika 58, 545) on a grid of amplitude
     and time, even in their logarithms, the scale of all noise being free. The covariance is the
-    mean of the grid's covariances, weighted by their probabilities; beforehand no amplitude is
-    more probable than another, nor than none: most nights wander, and where white noise was given
-    as much room as all amplitudes together, errors came out too small on those that do.
+    mean of the grid's covariances, weighted by their probabilities. Beforehand no amplitude is
+    more probable than another, nor than none (most nights wander, and where white noise was given
+    as much room as all amplitudes together, errors came out too small on those that do), or as
+    `stars`, (n, k), have it.
 
     design: (n, p), derivatives of the fitted model by its free parameters, in any units;
     trend: (n, k), those by parameters that priors hold to 0, in units of the priors' sigma;
@@ -67,10 +78,10 @@ def find_red_noise(
     amplitude, tau = _grid(shortest, longest_days)
     whitened, determinant = _innovations(time, system, scale, amplitude, tau)
     beneath = _lay_beneath(whitened, free.shape[1], held.shape[1], float(np.median(errors)))
-    likelihood, level = _likelihood(beneath, determinant)
+    likelihood, level = (values[:, 0] for values in _likelihood(beneath, determinant))
     weight = np.exp(likelihood - likelihood.max())
     odds = weight[1:].mean() / max(weight[0], 1e-300)
-    weight[0] *= N_TIMES
+    weight *= _prior(time, stars, errors, held, longest_days)
     weight /= weight.sum()
     power = weight * level
     covariance = np.diag(power.sum() * scale**2)
@@ -87,6 +98,82 @@ def find_red_noise(
         probability=float(odds / (1 + odds)),
         whiten=whiten,
     )
+
+
+def _prior(
+    time: np.ndarray,
+    stars: StarCurves | None,
+    errors: np.ndarray,
+    held: np.ndarray,
+    longest_days: float,
+) -> np.ndarray:
+    """How probable each noise of the grid is before the target is looked at, (grid,).
+
+    By a field whose stars are alike: how likely it makes all of their curves says which wander is
+    typical of it. Of k stars, each against the others, k - 1 are independent.
+    """
+    amplitude, tau = _grid(_shortest(time), longest_days)
+    broad = np.ones(len(tau))
+    broad[0] = N_TIMES
+    broad /= broad.sum()
+    likelihood = _of_stars(time, stars, float(np.median(errors)), held, longest_days)
+    n_stars = likelihood.shape[1]
+    if n_stars < MIN_STARS:
+        return broad
+    alike = _kernel(amplitude, tau, broad)
+    typical = np.log(alike @ np.exp(likelihood)).sum(axis=1) * (n_stars - 1) / n_stars
+    weight = broad * np.exp(typical - typical.max())
+    return weight @ alike / weight.sum()
+
+
+def _kernel(amplitude: np.ndarray, tau: np.ndarray, broad: np.ndarray) -> np.ndarray:
+    """How probable a star's own noise is where one is typical of the field, (typical, own)."""
+    place = np.log(np.column_stack([np.maximum(amplitude, 1e-9), tau])) / ALIKE
+    near = np.exp(-0.5 * np.sum((place[:, None] - place) ** 2, axis=2))
+    return (1 - UNLIKE) * near / near.sum(axis=1, keepdims=True) + UNLIKE * broad
+
+
+def _of_stars(
+    time: np.ndarray,
+    stars: StarCurves | None,
+    unit: float,
+    held: np.ndarray,
+    longest_days: float,
+) -> np.ndarray:
+    """Likelihood of each noise of the grid for each star, its most 0, as logarithms (grid, star).
+
+    A wander is a share of the light, as large for bright as for faint stars: amplitudes are in
+    `unit`, the white noise of the target.
+    """
+    seen = np.zeros((len(time), 0), dtype=bool) if stars is None else np.isfinite(stars.flux)
+    use = seen.mean(axis=0) >= MEASURED
+    if stars is None or not use.any():
+        return np.zeros((1, 0))
+    flux, error = stars.flux[:, use], stars.flux_err[:, use]
+    own = np.nanmedian(error, axis=0)
+    scale = np.nanmedian(error / own, axis=1)
+    scale = np.where(scale > 0, scale, 1.0)
+    for column in flux.T:
+        gap = ~np.isfinite(column)
+        column[gap] = np.interp(time[gap], time[~gap], column[~gap])
+    amplitude, tau = _grid(_shortest(time), longest_days)
+    system = np.column_stack([np.ones(len(time)), held, flux])
+    whitened, determinant = _innovations(time, system, scale, amplitude, tau)
+    # A prior on a trend is a measurement as good as one point of a typical star.
+    beneath = _lay_beneath(whitened, 1, held.shape[1], float(np.median(own)))
+    likelihood = _likelihood(beneath, determinant)[0]
+    grid = likelihood[1:].reshape(len(AMPLITUDES), N_TIMES, -1)
+    faint = np.log(AMPLITUDES[0] / 2)
+    moved = np.empty_like(grid)
+    for k, size in enumerate(own):
+        for j in range(N_TIMES):
+            moved[:, j, k] = np.interp(
+                np.log(AMPLITUDES * unit / size),
+                np.append(faint, np.log(AMPLITUDES)),
+                np.append(likelihood[0, k], grid[:, j, k]),
+            )
+    likelihood = np.concatenate([likelihood[:1], moved.reshape(-1, len(own))])
+    return likelihood - likelihood.max(axis=0)
 
 
 def _shortest(time: np.ndarray) -> float:
@@ -163,13 +250,14 @@ def _lay_beneath(whitened: np.ndarray, n_free: int, n_held: int, unit: float) ->
 
 
 def _likelihood(beneath: _Beneath, determinant: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Restricted ln likelihood of the only other column, and its variance, (grid,) each."""
-    basis, values = beneath.basis, beneath.others[:, :, 0]
-    explained = np.einsum("gnp,gn->gp", basis, values)
+    """Restricted ln likelihood of each other column, and its variance, (grid, column) each."""
+    basis, values = beneath.basis, beneath.others
+    explained = basis.transpose(0, 2, 1) @ values
     rest = np.maximum(np.sum(values**2, axis=1) - np.sum(explained**2, axis=1), 1e-300)
     freedom = basis.shape[1] - basis.shape[2]
     level = rest / freedom
-    return -(0.5 * determinant + beneath.absorbed + 0.5 * freedom * np.log(level)), level
+    base = 0.5 * determinant + beneath.absorbed
+    return -(base[:, None] + 0.5 * freedom * np.log(level)), level
 
 
 @dataclass(frozen=True, slots=True, eq=False)

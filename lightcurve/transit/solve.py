@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from lightcurve.core.constants import DAY_S
-from lightcurve.core.data import Influence, Planet
+from lightcurve.core.data import Influence, Planet, StarCurves
 from lightcurve.core.errors import FitError
 from lightcurve.core.robust import robust_scatter, without_runs
 from lightcurve.core.settings import FitSettings
@@ -44,6 +44,7 @@ class Points:
     # mapping of str to (n,), what the trend may be made of; time is always offered
     covariates: Mapping[str, np.ndarray] = field(default_factory=dict)
     filter_name: str | None = None  # for the limb darkening; the names of `Exposure.filter`
+    stars: StarCurves | None = None  # what the field's stars do at the same times
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,7 +187,7 @@ def solve_points(
 
     best = solve(1 / flux_err, None, anew=True)
     best = solve(best.problem.noise.root / noise_scale(best), best)
-    red = _red_noise(best)
+    red = _red_noise(best, None if points.stars is None else points.stars.at(used))
     root = best.problem.noise.root if red is None else red.whiten
     best = solve(root, best, anew=True)
     return solve(root / noise_scale(best), best), trend, red
@@ -218,7 +219,7 @@ def steep(problem: Problem, theta: np.ndarray) -> np.ndarray:
     return np.column_stack([problem.model(theta), jacobian(bare, theta)[:n, :4]])
 
 
-def _red_noise(solution: Solution) -> RedNoise | None:
+def _red_noise(solution: Solution, stars: StarCurves | None) -> RedNoise | None:
     """Measure the wander that is left, counting what trend and transit have absorbed."""
     problem, theta = solution.problem, solution.theta
     return find_red_noise(
@@ -228,6 +229,7 @@ def _red_noise(solution: Solution) -> RedNoise | None:
         design=steep(problem, theta),
         trend=problem.noise.trend * problem.noise.width,
         longest_days=transit_duration(problem.model.planet) or LONGEST_DAYS,
+        stars=stars,
     )
 
 

@@ -191,6 +191,21 @@ def test_no_comparison_is_an_error():
         choose_curve(replace(cube, plan=plan), DEFAULT)
 
 
+def test_the_curve_brings_its_stars_along_each_against_the_others():
+    """They scatter as the recipe says; one that is alone has no curve of its own."""
+    curve = choose_curve(_cube(), DEFAULT)
+    recipe, stars = curve.recipe, curve.stars
+    own = tuple(f"C{row + 1}" for row in recipe.comparison_rows)
+    assert stars.names == (*own, recipe.check)
+    assert stars.flux.shape == stars.flux_err.shape == (120, len(stars.names))
+    np.testing.assert_allclose(np.nanmedian(stars.flux, axis=0), 1)
+    scatter = np.nanstd(stars.flux, axis=0)[:-1]
+    np.testing.assert_allclose(scatter, recipe.star_scatter, rtol=0.3)
+    alone = choose_curve(_cube(), make_settings({"stars": {"max_comparisons": 1}}))
+    assert len(alone.recipe.comparison_rows) == 1
+    assert alone.stars.names == (alone.recipe.check,)
+
+
 def test_curves_of_all_stars_are_flat():
     cube = _cube()
     light_curve = choose_curve(cube, DEFAULT)

@@ -20,6 +20,7 @@ from lightcurve.tables.columns import DESCRIPTION, write_table
 from lightcurve.tables.run_tables import (
     read_lightcurve,
     scatter_to_stars,
+    write_comparisons,
     write_lightcurve,
     write_stars,
 )
@@ -47,6 +48,25 @@ def test_round_trip_is_exact(night, tmp_path):
     np.testing.assert_array_equal(again.flags, curve.flags)
     for name in ("airmass", "x", "y", "fwhm", "sky", "time"):
         np.testing.assert_array_equal(again.covariates[name], curve.covariates[name], err_msg=name)
+
+
+def test_a_light_curve_is_read_with_the_stars_beside_it(night, tmp_path):
+    """In its own order of frames, whatever theirs is; frames that they lack are NaN."""
+    cube, curve = night
+    path = write_lightcurve(tmp_path / "lightcurve.csv", curve, cube)
+    assert read_lightcurve(path).stars is None
+    beside = write_comparisons(tmp_path / "comparisons.csv", curve, curve.stars)
+    head, *rows = beside.read_text().splitlines()
+    beside.write_text("\n".join([head, *rows[len(curve.stars.names) :][::-1]]) + "\n")
+    again = read_lightcurve(path).stars
+    assert sorted(again.names) == sorted(curve.stars.names)
+    order = [again.names.index(name) for name in curve.stars.names]
+    for name in ("flux", "flux_err"):
+        values = getattr(again, name)[:, order]
+        np.testing.assert_array_equal(values[1:], getattr(curve.stars, name)[1:])
+        assert np.isnan(values[0]).all()
+    other = write_lightcurve(tmp_path / "other.csv", curve, cube)
+    assert read_lightcurve(other).stars is None
 
 
 def test_same_input_same_bytes_and_no_leftovers(night, tmp_path):

@@ -21,6 +21,7 @@ from lightcurve.core.data.curves import (
     Parameter,
     Planet,
     Products,
+    StarCurves,
     TransitFit,
 )
 from lightcurve.core.data.frames import (
@@ -103,6 +104,7 @@ __all__ = [
     "Site",
     "Solution",
     "Stamp",
+    "StarCurves",
     "StarPhotometry",
     "StarPlan",
     "StarRole",

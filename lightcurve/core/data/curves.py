@@ -172,6 +172,27 @@ class CurveSource:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class StarCurves:
+    """Curves of other stars of the field, each against the rest: what a quiet star does there.
+
+    Attributes
+    ----------
+    names : tuple of str
+        C and K with the number in the plan: comparison stars, and the check star.
+    flux, flux_err : (n_frame, n_star) float arrays
+        Relative, of median 1; NaN where a star was not measured.
+    """
+
+    names: tuple[str, ...]
+    flux: np.ndarray
+    flux_err: np.ndarray
+
+    def at(self, frames: np.ndarray) -> StarCurves:
+        """Take some frames, (n,) bool or int array."""
+        return StarCurves(self.names, self.flux[frames], self.flux_err[frames])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class LightCurve(Tabular):
     """Relative flux of the target, one point a frame.
 
@@ -195,6 +216,8 @@ class LightCurve(Tabular):
         What else its table has of each frame, by column.
     dilution : Dilution or None
         Where the light of other stars in the aperture was looked for.
+    stars : StarCurves or None
+        Of comparison and check stars, where they are known.
     """
 
     file: np.ndarray
@@ -210,6 +233,7 @@ class LightCurve(Tabular):
     source: CurveSource | None = None
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
     dilution: Dilution | None = None
+    stars: StarCurves | None = None
 
     def to_table(self) -> Table:
         """Lay the curve out as lightcurve.csv has it: a row a frame, flags and all.
