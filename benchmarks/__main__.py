@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-CAMPAIGNS = {"campaign", "image", "injection", "verdicts"}
+CAMPAIGNS = {"campaign", "colour", "image", "injection", "verdicts"}
 
 
 def main() -> None:
