@@ -27,6 +27,7 @@ from lightcurve.phot.seeing import choose_radii, refuse_large_radii
 from lightcurve.setup.borrowed import borrow_place
 from lightcurve.setup.camera import CameraValues, settle_camera
 from lightcurve.setup.colour import describe_colour, settle_mosaic
+from lightcurve.setup.reference import rank_samples
 from lightcurve.setup.solving import Sample, find_stars, read_samples, solve_one
 from lightcurve.setup.target import Target, warn_of_fields, warn_of_target
 from lightcurve.setup.times import leave_out_impossible
@@ -73,7 +74,7 @@ def prepare_night(
     masters, made_of = make_masters(inventory, lights, settings, masters_folder, progress=progress)
     frames, settings = settle_mosaic(read_samples(lights, settings), settings)
     camera = settle_camera(frames, masters, settings)
-    samples = find_stars(frames, masters, camera, settings)
+    samples = rank_samples(find_stars(frames, masters, camera, settings))
     try:
         reference, solution = solve_one(samples, target, settings, elsewhere=elsewhere)
     except SolveError as error:

@@ -155,21 +155,12 @@ def spread(lights: Sequence[Entry]) -> list[Entry]:
 def find_stars(
     frames: Sequence[RawFrame], masters: Masters | None, camera: CameraValues, settings: Settings
 ) -> list[Sample]:
-    """Calibrate the sample frames and detect their stars; those with most come first."""
+    """Calibrate the sample frames and detect their stars."""
     samples = []
     for frame in frames:
         reduced = reduce_frame(mark_clipped(frame, camera.saturation_adu), masters)
         samples.append(Sample(*split(reduced, settings, saturation_adu=camera.saturation_adu)))
-    richest = max(len(sample.stars) for sample in samples)
-    # A frame nearly as rich as the richest and nearer the middle of the night serves better; one
-    # that is placed already best of all, where others are not.
-    return sorted(
-        samples, key=lambda sample: (_unplaced(sample), len(sample.stars) < 0.8 * richest)
-    )
-
-
-def _unplaced(sample: Sample) -> bool:
-    return not str(sample.frame.header.get("CTYPE1", "")).upper().startswith(("RA", "DEC", "GLON"))
+    return samples
 
 
 def solve_one(
