@@ -30,8 +30,6 @@ from lightcurve.core.flags import PixelFlag, count_pixels
 from lightcurve.core.progress import Progress
 from lightcurve.core.settings import CalibrationSettings
 
-__all__ = ["build_masters"]
-
 NOISE_ROWS = 512
 LEVEL_ROWS = 32  # whose median tells a level
 MANY_BAD = 0.05

@@ -87,11 +87,12 @@ def badpix(
     *,
     settings: Settings,
     out: Annotated[Path, typer.Option("--out", "-o", help="Map to write: FITS, or .toml.")],
-    dark: Annotated[Path | None, typer.Option("--dark", help="Master dark.")] = None,
-    flat: Annotated[Path | None, typer.Option("--flat", help="Master flat.")] = None,
     json: Json = False,
 ) -> None:
     """Map bad pixels, columns and rows of a folder, as `run` finds them, or of masters."""
+    dark, flat = (
+        next(iter(files), None) for files in (settings.calibration.dark, settings.calibration.flat)
+    )
     if folder is not None:
         from lightcurve.night.bad_pixels import map_bad_pixels
 

@@ -15,7 +15,7 @@ from lightcurve.commands.shell import bar, one_line, print_json, print_table
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
 
-SETTINGS = ("image", "catalogs", "target", "solve", "camera", "site", "time")
+SETTINGS = ("image", "catalogs", "target", "solve", "camera", "site", "time", "calibration")
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 # Column to name; of numbers, the digits after the point where there is no error.
 SHOWN = {
@@ -27,10 +27,7 @@ DIGITS = {"astrometry_rms_px": 3, "fwhm_px": 2, "fwhm_arcsec": 2, "limit_5_sigma
 ERRORS = {"zero_point_mag": "zero_point_err_mag", "fwhm_px": "fwhm_err_px"}
 
 
-@takes_settings(
-    *SETTINGS, "calibration.allow_mismatch", "calibration.bad_pixel_map",
-    "apertures.radii", "apertures.annulus", "seed",
-)  # fmt: skip
+@takes_settings(*SETTINGS, "apertures.radii", "apertures.annulus", "seed")
 def image(
     frames: Annotated[list[Path], typer.Argument(help="FITS files, or folders of them.")],
     *,

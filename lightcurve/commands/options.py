@@ -184,6 +184,12 @@ OPTIONS: dict[str, Option] = {
         tuple[float, float], "--annulus", "Inner and outer radius of the sky, px.", _APERTURE,
         metavar="INNER OUTER",
     ),
+    "calibration.masters": Option(
+        list[Path], "--masters", "Library: calibration frames and masters of any night.", _CAMERA
+    ),
+    "calibration.bias": Option(list[Path], "--bias", "Bias frames: folder or master.", _CAMERA),
+    "calibration.dark": Option(list[Path], "--dark", "Darks: folder or master.", _CAMERA),
+    "calibration.flat": Option(list[Path], "--flat", "Flats: folder or master.", _CAMERA),
     "calibration.allow_mismatch": Option(
         bool, "--allow-mismatch", "Use calibration frames of another filter or gain.", _CAMERA
     ),
@@ -236,7 +242,6 @@ OPTIONS: dict[str, Option] = {
     "image.mpc_code": Option(
         str, "--mpc-code", "Observatory code (MPC) from which asteroids are seen.", _CAMERA
     ),
-    "image.masters": Option(Path, "--masters", "Folder of master frames.", _CAMERA),
     "image.cosmic_rays": Option(str, "--cosmic-rays", "auto, yes or no.", _CAMERA),
     "image.border_px": Option(int, "--border", "Pixels at the edges to leave out.", _CAMERA),
     "image.threshold_sigma": Option(float, "--threshold", "Of detection, sigma; 5.", _FINDING),

@@ -166,6 +166,18 @@ class CalibrationSettings(Model):
     memory_mb: int = Field(default=500, ge=16)
     temperature_tolerance_c: float = Field(default=1.0, ge=0)
     allow_mismatch: bool = False
+    masters: tuple[Path, ...] = Field(
+        default=(), description="folders of calibration frames and masters of any night"
+    )
+    bias: tuple[Path, ...] = Field(
+        default=(), description="folders of bias frames, or masters; no others"
+    )
+    dark: tuple[Path, ...] = Field(
+        default=(), description="folders of darks, or masters; no others"
+    )
+    flat: tuple[Path, ...] = Field(
+        default=(), description="folders of flats, or masters; no others"
+    )
     # What a pixel may add to a light frame's noise, in multiples of that noise per pixel
     hot_pixel_sigma: float = Field(default=5.0, gt=0)
     bad_pixel_map: Path | None = None
@@ -306,7 +318,6 @@ def _standards_or_one(name: str) -> str:
 class ImageSettings(Model):
     """How one frame becomes a catalogue."""
 
-    masters: Path | None = Field(default=None, description="folder of master frames")
     threshold_sigma: float = Field(default=5.0, gt=0, le=1000)
     finder: Annotated[str, AfterValidator(one_of("finder"))] = "peaks"
     background_box_px: int | None = Field(default=None, ge=10)

@@ -16,7 +16,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
-from lightcurve.core.data import CALIBRATION, Exposure, FrameKind, FrameStatus
+from lightcurve.core.data import CALIBRATION, Exposure, FrameKind, FrameStatus, Step
 from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.errors import FrameError, HeaderError, InputError
 from lightcurve.core.files import read_text
@@ -32,7 +32,7 @@ from lightcurve.frames.planes import count_planes, plane_of
 from lightcurve.frames.pointing import has_wcs
 from lightcurve.frames.read import is_image_name, read_cards, read_frame
 
-__all__ = ["Entry", "Inventory", "check_folder", "narrow_inventory", "take_inventory"]
+__all__ = ["Entry", "Inventory", "ToldBy", "check_folder", "narrow_inventory", "take_inventory"]
 
 MAX_BYTES = 50_000_000
 _YES = frozenset({"yes", "y", "true", "1", "x"})
@@ -83,6 +83,8 @@ class Entry:
         The card that says that it is combined of others; empty where none does.
     has_wcs : bool
         Whether its header claims to place it on the sky.
+    product : str
+        What this program wrote it as, such as ``"master bias"``; empty for frames of others.
     """
 
     path: Path
@@ -99,6 +101,7 @@ class Entry:
     serial: str = ""
     stack: str = ""
     has_wcs: bool = False
+    product: str = ""
 
     @property
     def guessed(self) -> bool:
@@ -188,6 +191,7 @@ def take_inventory(
     settings: Settings | None = None,
     *,
     manifest: str | Path | None = None,
+    library: bool = False,
     progress: Progress = silent,
 ) -> Inventory:
     """Find every file below a folder and tell what it is.
@@ -198,6 +202,8 @@ def take_inventory(
     ----------
     manifest : path-like, optional
         An edited frames.csv; its kinds and its ``use`` win.
+    library : bool
+        Of calibration frames: those of run folders are wanted, and masters beside raw frames.
 
     Raises
     ------
@@ -207,7 +213,8 @@ def take_inventory(
     folder, settings = Path(folder), settings or Settings()
     check_folder(folder)
     paths = sorted(
-        _files(folder), key=lambda path: natural_key(path.relative_to(folder).as_posix())
+        _files(folder, library=library),
+        key=lambda path: natural_key(path.relative_to(folder).as_posix()),
     )
     if not any(is_image_name(path) for path in paths):
         msg = f"{folder}: no FITS file (.fits .fit .fts, also packed) among {len(paths)} files"
@@ -226,7 +233,8 @@ def take_inventory(
         msg = f"{Path(manifest).name}: {next(iter(edits))} is not in {folder} ({len(edits)} such)"
         raise InputError(msg)
     entries = [_starless_light(entry, entries) for entry in entries]
-    entries = [_master(entry, entries, edited) for entry in entries]
+    if not library:
+        entries = [_master(entry, entries, edited) for entry in entries]
     return Inventory(folder, tuple(entries), _warnings(entries))
 
 
@@ -415,9 +423,9 @@ def _guesses(entries: Sequence[Entry]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path, *, library: bool) -> Iterator[Path]:
     for place, folders, names in os.walk(folder, onerror=_unreadable):
-        if Path(place) != folder and RUN_FILES.intersection(names):
+        if Path(place) != folder and RUN_FILES.intersection(names) and not library:
             folders.clear()
             continue
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -484,6 +492,8 @@ def _entry(
     sources = {**exposure.sources, "kind": source}
     exposure = warn_of_no_time(replace(exposure, kind=kind, sources=sources), error)
     exposure = replace(exposure, warnings=(*exposure.warnings, *notes))
+    stack = "" if plane_of(path) is not None else is_stack(cards) or ""
+    exposure = _as_master(exposure, stack)
     reason = _left_out(exposure, cards, edit)
     fault = "" if reason else _fault(kind, error)
     return Entry(
@@ -499,8 +509,9 @@ def _entry(
         told_by=told_by,
         lost=bool(fault),
         serial=exposure.serial or "",
-        stack="" if plane_of(path) is not None else is_stack(cards) or "",
+        stack=stack,
         has_wcs=has_wcs(cards),
+        product=own.text if (own := find(cards, "own_product")) else "",
     )
 
 
@@ -521,6 +532,15 @@ def _look_at_pixels(path: Path, exposure: Exposure, cards: Cards) -> tuple[Frame
     bits = cards["BITPIX"].text if "BITPIX" in cards else ""
     highest = exposure.saturation_adu or (255.0 if number(bits) == 8 else 65535.0)
     return kind_by_content(frame.pixels, exposure.exposure_s, highest)
+
+
+def _as_master(exposure: Exposure, stack: str) -> Exposure:
+    """Take a combined flat for what programs make of flats: bias and dark are off, if unsaid."""
+    if not stack or exposure.kind != FrameKind.FLAT or exposure.done:
+        return exposure
+    said = f"{stack}: a master flat, whose bias and dark are taken to be off already"
+    done = (Step.BIAS, Step.DARK)
+    return replace(exposure, done=done, warnings=(*exposure.warnings, said))
 
 
 def _left_out(exposure: Exposure, cards: Cards, edit: Edit | None) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lightcurve.calib.master_files import load_masters
+from lightcurve.calib.library import Library
 from lightcurve.catalogs.catalog_file import read_file
 from lightcurve.catalogs.services import reference_frames
 from lightcurve.core.data import FrameStatus, Masters, Quality
@@ -141,8 +141,7 @@ def _each(
 ) -> list[dict[str, Any]]:
     """Do the work on each frame; names are those of folders in `out` that are free for it."""
     _check_settings(settings)
-    folder = settings.image.masters
-    masters = load_masters(folder) if folder is not None else None
+    library = Library(settings)
     files, missing = _listed(paths)
     rows = []
     pairs = list(zip(files, _free_names(files, out), strict=True))
@@ -151,7 +150,7 @@ def _each(
         try:
             if file in missing:
                 raise missing[file]
-            row |= work(file, name, masters)
+            row |= work(file, name, library.masters_for(file))
         except (LightcurveError, OSError) as error:
             reason = reason_of(error, file)
             row |= {"status": FrameStatus.FAILED, "reason": reason}

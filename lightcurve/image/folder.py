@@ -110,7 +110,7 @@ def state_of(frame: Path, settings: Settings) -> str:
     values = settings.model_dump()
     files = [frame.resolve()]
     for path in sorted(set(_paths(values))):
-        files += sorted(path.iterdir()) if path.is_dir() else [path]
+        files += sorted(path.rglob("*")) if path.is_dir() else [path]
     states = [(str(file), file_state(file)) for file in files]
     return digest((__version__, repr(values), states))
 

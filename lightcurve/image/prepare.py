@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lightcurve.calib.bad_pixel_map import with_user_map
-from lightcurve.calib.master_files import load_masters
+from lightcurve.calib.library import Library
 from lightcurve.calib.match import check_masters
 from lightcurve.calib.reduce import reduce_frame
 from lightcurve.core.data import Assumed, Detections, Frame, Masters, RawFrame
@@ -116,16 +116,17 @@ class Reading:
 def calibrate_frame(path: Path, settings: Settings, masters: Masters | None) -> Reading:
     """Read and calibrate a frame, and mark its border, clipped pixels and cosmic rays.
 
-    Without masters those of the settings' folder are taken, if any. Raises LightcurveError when
+    Without masters those of the settings' folders are taken, if any. Raises LightcurveError when
     the frame cannot be read, its masters are of another setup, or it is too small for the
     apertures given.
     """
     raw = _read(path, settings)
-    masters = _masters(masters, settings)
+    masters = Library(settings).masters_for(path) if masters is None else masters
     (raw,), settings = settle_mosaic([raw], settings)
     notes: tuple[str, ...] = ("not calibrated: no master frames were given",)
     if masters is not None:
-        notes = tuple(map(str, check_masters(masters, raw.exposure, settings.calibration)))
+        let_through = check_masters(masters, raw.exposure, settings.calibration)
+        notes = tuple(str(note) for note in dict.fromkeys((*masters.notes, *let_through)))
     own_map = settings.calibration.bad_pixel_map
     if own_map is not None:
         masters = with_user_map(masters, own_map, raw.pixels.shape)
@@ -179,11 +180,6 @@ def _read(path: Path, settings: Settings) -> RawFrame:
     if not np.isfinite(raw.pixels).any():
         raise FrameError(path, "no pixel has a value")
     return raw
-
-
-def _masters(masters: Masters | None, settings: Settings) -> Masters | None:
-    folder = settings.image.masters
-    return load_masters(folder) if masters is None and folder is not None else masters
 
 
 def _refuse_nothing_to_see(frame: Frame) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from lightcurve.calib.reduce import reduce_frame, write_frame
 from lightcurve.calib.repair import repaired
-from lightcurve.core.data import CALIBRATION, FrameStatus, Masters
+from lightcurve.core.data import FrameStatus, Masters
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.progress import Progress, open_log, silent
 from lightcurve.core.settings import Settings
@@ -86,7 +86,7 @@ def _calibrate(
         targets = _name_targets(list(labels.values()), out)
         _keep_frames(targets.values(), inventory)
         masters, _ = make_masters(inventory, lights, settings, out / "masters", progress=progress)
-        if masters is None or not any(inventory.used(kind) for kind in CALIBRATION):
+        if masters is None or not masters.of:
             msg = f"{inventory.folder}: no bias, dark or flat frames to calibrate with"
             raise InputError(msg)
         camera = _camera(lights, masters, settings) if settings.calibration.cosmic_rays else None

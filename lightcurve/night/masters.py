@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
+from lightcurve.calib.library import Groups, Library
 from lightcurve.calib.master_files import load_masters, write_masters
-from lightcurve.calib.masters import build_masters
 from lightcurve.calib.warm import frames_looked_at
 from lightcurve.core.constants import __version__
-from lightcurve.core.data import CALIBRATION, Exposure, FrameKind, Masters, Style
+from lightcurve.core.data import CALIBRATION, Exposure, Masters, Style
 from lightcurve.core.errors import LightcurveError
 from lightcurve.core.files import digest, file_state, write_text
 from lightcurve.core.progress import Progress, silent
@@ -27,7 +27,6 @@ MATCHED = (
     "shape", "filter", "binning", "exposure_s", "temperature_c", "saturation_adu", "camera",
     "serial", "telescope", "gain_setting", "offset_setting", "readout_mode",
 )  # fmt: skip
-Groups = dict[FrameKind, list[tuple[Path, Exposure]]]
 
 
 def make_masters(
@@ -44,12 +43,16 @@ def make_masters(
     frames and settings are taken as they are.
     Returns masters, and a digest of all that they hang on; empty without masters.
     """
-    groups = _groups(inventory)
     light, paths = typical(lights), [entry.path for entry in lights]
+    library = Library(settings)
+    groups, chosen = library.choose(light, _groups(inventory))
     made_of = _what_they_hang_on(groups, light, paths, settings)
     masters = _of_an_earlier_run(folder, made_of)
     if masters is None:
-        masters = build(inventory, light, paths, settings, progress=progress)
+        masters = library.build(
+            light, groups, light_frames=paths, tell_warm=_tells_warm(settings), progress=progress
+        )
+        masters = replace(masters, notes=(*chosen, *masters.notes))
         if all(image is None for image in (masters.bias, masters.dark, masters.flat, masters.bad)):
             log.info("no calibration frames: the raw frames are measured as they are")
             return None, ""
@@ -80,14 +83,10 @@ def build(
     progress: Progress = silent,
 ) -> Masters:
     """Combine the calibration frames that suit a light frame; paths: of all, in order of time."""
-    groups = _groups(inventory)
-    return build_masters(
-        light,
-        *(groups[kind] for kind in CALIBRATION),
-        settings=settings.calibration,
-        light_frames=paths,
-        tell_warm=_tells_warm(settings),
-        progress=progress,
+    library = Library(settings)
+    groups, _ = library.choose(light, _groups(inventory))
+    return library.build(
+        light, groups, light_frames=paths, tell_warm=_tells_warm(settings), progress=progress
     )
 
 

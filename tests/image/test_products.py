@@ -203,7 +203,7 @@ def test_masters_are_applied_and_trails_and_borders_marked(tmp_path: Path) -> No
         n_bias=3, n_dark=3, n_flat=3, header_wcs=True, n_dead_columns=1,
     )  # fmt: skip
     calibrate_folder(tmp_path / "night", Settings(), tmp_path / "calibrated")
-    masters = str(tmp_path / "calibrated" / "masters")
+    masters = tmp_path / "calibrated" / "masters"
     settings = offline(psf="none", injected=0, masters=masters, border_px=8, cosmic_rays="yes")
     reduced = measure_image(lights[0], settings, Clock())
     frame = reduced.prepared.frame
@@ -228,7 +228,7 @@ def test_a_master_flat_takes_known_vignetting_out(tmp_path: Path) -> None:
         response_rms=0.0, n_bias=5, n_dark=5, n_flat=5, header_wcs=True, n_dead_columns=0,
     )  # fmt: skip
     calibrate_folder(tmp_path / "night", Settings(), tmp_path / "calibrated")
-    masters = str(tmp_path / "calibrated" / "masters")
+    masters = tmp_path / "calibrated" / "masters"
     raw, flat = (
         measure_image(lights[0], offline(psf="none", injected=0, **given), Clock())
         for given in ({}, {"masters": masters})

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lightcurve.calib.library import Library
 from lightcurve.core.data import Masters
 from lightcurve.core.settings import make_settings
 from lightcurve.frames.inventory import take_inventory
@@ -31,7 +32,7 @@ def made(night: Path, out: Path, **calibration: object) -> tuple[Masters, str]:
 
 def test_an_earlier_run_serves(night: Path, tmp_path: Path, monkeypatch) -> None:
     first, digest = made(night, tmp_path / "m")
-    monkeypatch.setattr(masters, "build_masters", None)  # whoever calls it fails
+    monkeypatch.setattr(Library, "build", None)  # whoever calls it fails
     again, same = made(night, tmp_path / "m")
     assert same == digest
     for entry in fields(Masters):
@@ -47,8 +48,8 @@ def test_any_change_makes_them_anew(night: Path, tmp_path: Path, change: str, mo
     out = tmp_path / "m"
     made(night, out)
     built = []
-    build = masters.build_masters
-    monkeypatch.setattr(masters, "build_masters", lambda *a, **k: built.append(1) or build(*a, **k))
+    build = Library.build
+    monkeypatch.setattr(Library, "build", lambda *a, **k: built.append(1) or build(*a, **k))
     settings = {}
     if change == "settings":
         settings = {"clip_sigma": 4.0}
