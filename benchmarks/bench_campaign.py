@@ -9,14 +9,22 @@ was. The table of all nights there are is printed, written to OUT/table.md and O
 with --page between the marks of that page. One night again, its folder kept:
 
     python -m benchmarks campaign --again second:flip:3 --out DIR
+
+Each night's light curve stays in OUT/curves: all of them are fitted again, without frames, by
+
+    python -m benchmarks campaign --refit --out DIR
+
+which does not touch what the campaign found; its table is OUT/refit/table.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import logging
 import multiprocessing
 import os
+import pickle
 import shutil
 import signal
 import sys
@@ -25,16 +33,19 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.nights import KINDS, draw_spec, render
+from lightcurve.core.data import LightCurve, Planet, TransitFit
 
 MARK = "<!-- campaign -->"
 RENDERERS = ("ours", "second")
 LONGEST_S = 300
+A_ERROR, TILT_ERROR_DEG = 0.03, 0.4  # of the planet files that the renderer writes
+CURVES = "curves"
 SAME = {"transit at another time": "transit"}
 FITTED = ("mid_time_bjd_tdb", "rp_over_rs", "duration_days")
 Row = dict[str, object]
@@ -59,14 +70,32 @@ class Job:
         """Draw the same for the same night, whatever others there are."""
         return np.random.default_rng([self.seed, zlib.crc32(self.kind.encode()), self.number])
 
+    def rng_of_planet(self) -> np.random.Generator:
+        """Draw what is wrong with the planet file, whatever is drawn for the frames."""
+        return np.random.default_rng([self.seed, zlib.crc32(self.key.encode())])
 
-def one_night(job: Job, folder: Path) -> Row:
-    """Render a night, reduce it, and lay what came out beside the truth."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """What a fit of a night takes, and all else that came of the night."""
+
+    row: Row
+    curve: LightCurve
+    planet: Planet
+    exposure_s: float
+    filter_name: str | None
+
+
+def one_night(job: Job, folder: Path, keep: Path | None = None) -> Row:
+    """Render a night, reduce it, and lay what came out beside the truth.
+
+    keep: a file for what a fit takes.
+    """
     rng = job.rng()
     truth = render(job.renderer, draw_spec(KINDS[job.kind], rng), folder / "raw", rng)
     mid = mid_bjd_tdb(truth)
     planet = folder / "planet.toml"
-    planet.write_text(truth.planet_toml(mid))
+    planet.write_text(planet_file(truth, mid, job.rng_of_planet()))
     row: Row = {
         "key": job.key, "renderer": job.renderer, "kind": job.kind, "seed": job.seed,
         "frames": len(truth.lights), "limit": float(np.median(truth.limit)),
@@ -75,12 +104,22 @@ def one_night(job: Job, folder: Path) -> Row:
     }  # fmt: skip
     start = time.perf_counter()
     try:
-        row |= reduced(folder, planet, truth, sample=job.sample)
+        row |= reduced(folder, planet, truth, row, keep, sample=job.sample)
     except Exception as error:  # noqa: BLE001 - whatever stops a night is what is looked for
         words = str(error).strip().splitlines() or [""]
         row |= {"verdict": "failed", "reason": f"{type(error).__name__}: {words[0]}", "kept": 0}
     row["seconds"] = round(time.perf_counter() - start, 2)
     return row
+
+
+def planet_file(truth, mid: float, rng: np.random.Generator) -> str:
+    """Write a planet file that is wrong by its own errors: none of a planet is known better."""
+    spec = truth.spec
+    a, angle, ephemeris = rng.normal(size=3)
+    a_over_rs = spec.a_over_rs * (1 + A_ERROR * a)
+    tilt = np.arccos(spec.impact / spec.a_over_rs) + np.radians(TILT_ERROR_DEG) * angle
+    wrong = replace(spec, a_over_rs=a_over_rs, impact=float(abs(a_over_rs * np.cos(tilt))))
+    return replace(truth, spec=wrong).planet_toml(mid + spec.t0_err_days * ephemeris)
 
 
 def mid_bjd_tdb(truth) -> float:
@@ -113,8 +152,8 @@ def wanted(truth) -> str:
     return "transit" if beyond and min(sides) >= due / 2 else "partial transit"
 
 
-def reduced(folder: Path, planet: Path, truth, *, sample: bool) -> Row:
-    """Reduce the night and measure what came of it."""
+def reduced(folder: Path, planet: Path, truth, row: Row, keep: Path | None, *, sample: bool) -> Row:
+    """Reduce the night and measure what came of it; row: what is known of it."""
     from lightcurve import reduce_night
 
     night = reduce_night(
@@ -124,19 +163,56 @@ def reduced(folder: Path, planet: Path, truth, *, sample: bool) -> Row:
     by_file = {path.name: k for k, path in enumerate(truth.lights)}
     index = np.array([by_file[Path(str(name)).name] for name in curve.file])
     kept = np.isfinite(curve.flux) & ~refused(curve.flags)
-    row = {"kept": int(kept.sum()), "flags": counted_flags(curve.flags)}
+    row = row | {"kept": int(kept.sum()), "flags": counted_flags(curve.flags)}
     if kept.sum() > 8:
         row |= scatters(curve, kept, truth, index)
+    if keep is not None:
+        known, used = night.scene.reference.exposure, night.target.planet
+        kept_night = Kept(row, curve, used, known.exposure_s, known.filter)
+        keep.write_bytes(pickle.dumps(kept_night))
+    return row | fitted(fit)
+
+
+def fitted(fit: TransitFit | None) -> Row:
+    """Write down what a fit found."""
     if fit is None:
-        return row | {"verdict": "failed", "reason": "no fit"}
-    row |= {"verdict": fit.verdict.finding.value, "reason": fit.verdict.reason, "seen": fit.found}
+        return {"verdict": "failed", "reason": "no fit"}
+    row: Row = {
+        "verdict": fit.verdict.finding.value,
+        "reason": fit.verdict.reason,
+        "seen": fit.found,
+    }
     row["found"] = {
         name: [p.value, (p.upper - p.lower) / 2]
         for name in FITTED
         if (p := fit.parameters.get(name)) is not None
     }
     row["covariates"] = list(fit.covariates)
+    row["red_noise"] = fit.statistics["red_noise_over_white"]
     return row
+
+
+def fitted_again(path: Path) -> Row:
+    """Fit a kept night."""
+    from lightcurve.core.settings import FitSettings
+    from lightcurve.transit.fit import fit_transit
+
+    kept: Kept = pickle.loads(path.read_bytes())  # noqa: S301 - the campaign wrote it
+    start = time.perf_counter()
+    fit = fit_transit(
+        kept.curve, kept.planet, exposure_s=kept.exposure_s, filter_name=kept.filter_name,
+        settings=FitSettings(sample=False),
+    )  # fmt: skip
+    return kept.row | fitted(fit) | {"seconds": round(time.perf_counter() - start, 2)}
+
+
+def refit(curves: Path, lines: Path) -> None:
+    """Fit all kept nights again, and write the table."""
+    lines.parent.mkdir(exist_ok=True)
+    logging.disable(logging.WARNING)
+    rows = [fitted_again(path) for path in sorted(curves.glob("*.pickle"))]
+    lines.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_tables(lines, None)
 
 
 def refused(flags: np.ndarray) -> np.ndarray:
@@ -174,15 +250,15 @@ def scatters(curve, kept: np.ndarray, truth, index: np.ndarray) -> Row:
 # All of them
 
 
-def in_child(job: Job) -> Row:
-    """Do a night in a folder that vanishes with it, and not for ever."""
+def in_child(job: Job, curves: Path) -> Row:
+    """Do a night in a folder that vanishes with it, and not for ever; its curve is kept."""
     folder = Path(os.environ.get("TMPDIR", "/tmp")) / f"campaign-{os.getpid()}"  # noqa: S108
     shutil.rmtree(folder, ignore_errors=True)
     _draw_nothing()
     signal.signal(signal.SIGALRM, _too_long)
     signal.alarm(LONGEST_S)
     try:
-        return one_night(job, folder)
+        return one_night(job, folder, curves / f"{job.key.replace(':', '-')}.pickle")
     finally:
         signal.alarm(0)
         shutil.rmtree(folder, ignore_errors=True)
@@ -202,6 +278,8 @@ def _too_long(*_: object) -> None:
 
 def run(jobs: Sequence[Job], lines: Path, workers: int) -> None:
     """Do the nights that are not there yet, and write each as it comes."""
+    curves = lines.parent / CURVES
+    curves.mkdir(exist_ok=True)
     there = {row["key"] for row in read(lines)}
     left = [job for job in jobs if job.key not in there]
     start = time.perf_counter()
@@ -211,7 +289,9 @@ def run(jobs: Sequence[Job], lines: Path, workers: int) -> None:
     pool = ProcessPoolExecutor(workers, mp_context=context)
     with pool, lines.open("a") as file:
         file.write("\n")  # after a line that was cut short
-        for n, done in enumerate(as_completed([pool.submit(in_child, job) for job in left]), 1):
+        for n, done in enumerate(
+            as_completed([pool.submit(in_child, job, curves) for job in left]), 1
+        ):
             row = done.result()
             file.write(json.dumps(row) + "\n")
             file.flush()
@@ -337,6 +417,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("campaign"))
     parser.add_argument("--page", type=Path, help="page that the table goes into")
     parser.add_argument("--sample", action="store_true", help="sample each fit, not least squares")
+    parser.add_argument("--refit", action="store_true", help="fit the kept light curves again")
     parser.add_argument("--again", help="RENDERER:KIND:NUMBER, one night, its folder kept")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -347,6 +428,9 @@ def main() -> None:
         shutil.rmtree(folder, ignore_errors=True)
         print(json.dumps(one_night(job, folder), indent=1))
         print(f"its frames and run are in {folder}")
+        return
+    if options.refit:
+        refit(options.out / CURVES, options.out / "refit" / "nights.jsonl")
         return
     counts = {"ours": options.ours, "second": options.second}
     jobs = [
