@@ -59,16 +59,16 @@ def measure_noise(
     reach saturation in a flat are left out. Raises CalibrationError when fewer than four are
     usable, or the flats are no noisier than the biases.
     """
-    f1, f2, b1, b2 = (_blocks(image) for image in (*flat_pair, *bias_pair))
+    f1, f2, b1, b2 = (blocks(image) for image in (*flat_pair, *bias_pair))
     if not f1.shape == f2.shape == b1.shape == b2.shape:
         msg = "gain and read noise: the two flats and two biases must be of one size"
         raise CalibrationError(msg)
     bias_level = (np.nanmedian(b1, axis=1) + np.nanmedian(b2, axis=1)) / 2
     s1, s2 = (np.nanmean(f, axis=1) - bias_level for f in (f1, f2))
-    bias_variance = _variance(b1 - b2)
+    bias_variance = variance_of(b1 - b2)
     with np.errstate(invalid="ignore", divide="ignore"):
         k = s1 / s2
-        noise = _variance(f1 - k[:, None] * f2) - (1 + k**2) * bias_variance / 2
+        noise = variance_of(f1 - k[:, None] * f2) - (1 + k**2) * bias_variance / 2
         gain = s1 * (1 + k) / noise
     top = np.maximum(np.nanmax(f1, axis=1), np.nanmax(f2, axis=1))
     use = np.isfinite(gain) & (s1 > 0) & (s2 > 0)
@@ -87,14 +87,14 @@ def measure_noise(
     return CameraNoise(gain, gain_err, gain * read, gain * read * relative, int(use.sum()))
 
 
-def _blocks(image: np.ndarray) -> np.ndarray:
+def blocks(image: np.ndarray) -> np.ndarray:
     """Cut an image into whole square blocks, shape (n_blocks, BLOCK * BLOCK)."""
     ny, nx = (size // BLOCK for size in image.shape)
     cut = np.asarray(image, dtype=float)[: ny * BLOCK, : nx * BLOCK]
     return cut.reshape(ny, BLOCK, nx, BLOCK).swapaxes(1, 2).reshape(-1, BLOCK * BLOCK)
 
 
-def _variance(values: np.ndarray) -> np.ndarray:
+def variance_of(values: np.ndarray) -> np.ndarray:
     """Variance of each row, without what a cosmic ray or a hot pixel adds.
 
     The robust scatter sets the limits only: on whole numbers it is too coarse to be the answer.

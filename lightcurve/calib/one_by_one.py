@@ -18,9 +18,9 @@ from lightcurve.calib.bad_pixels import (
     hot_pixels,
 )
 from lightcurve.calib.combine import combine
-from lightcurve.calib.gain import measure_noise
 from lightcurve.calib.master_files import read_masters, write_master
 from lightcurve.calib.match import Group, check_masters, name_some, refuse_mixed, setup_of
+from lightcurve.calib.transfer import Transfer, measure_transfer, read_noise_adu
 from lightcurve.core.data import Exposure, FrameKind, Masters, Note, Result, Step
 from lightcurve.core.errors import FrameError, InputError
 from lightcurve.core.flags import PixelFlag, count_pixels
@@ -28,11 +28,13 @@ from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import CalibrationSettings
 from lightcurve.frames.cards import Cards
 from lightcurve.frames.headers import normalise
+from lightcurve.frames.inventory import take_inventory
 from lightcurve.frames.kinds import kind_by_keyword
 from lightcurve.frames.read import read_cards, read_frame
 
-__all__ = ["camera_noise", "make_badpix", "make_master"]
+__all__ = ["camera_noise", "make_badpix", "make_master", "sort_frames"]
 
+CENTRE = 1024  # px on a side: enough for gain and read noise to a few thousandths
 # What each master may be made of, where the header says it at all.
 SERVE_AS = {
     FrameKind.BIAS: {FrameKind.BIAS},
@@ -128,18 +130,55 @@ def _check_kind(kind: FrameKind, path: Path, cards: Cards) -> None:
 
 def _one_exposure(group: Group) -> float:
     """Exposure time of all frames, seconds."""
+    times = {exposure.exposure_s for _, exposure in group}
+    seconds = next(iter(times))
+    if len(times) != 1 or seconds is None:
+        msg = f"frames of one exposure are needed, these have {_by_time(group)}"
+        raise InputError(msg)
+    return seconds
+
+
+def _by_time(group: Group) -> str:
+    """List exposure times, each with its files."""
     times: dict[float | None, list[str]] = {}
     for path, exposure in group:
         times.setdefault(exposure.exposure_s, []).append(path.name)
-    seconds = next(iter(times))
-    if len(times) != 1 or seconds is None:
-        found = "; ".join(
-            f"{f'{seconds:g} s' if seconds is not None else 'not known'} in {name_some(names)}"
-            for seconds, names in times.items()
-        )
-        msg = f"frames of one exposure are needed, these have {found}"
-        raise InputError(msg)
-    return seconds
+    return "; ".join(
+        f"{f'{seconds:g} s' if seconds is not None else 'not known'} in {name_some(names)}"
+        for seconds, names in times.items()
+    )
+
+
+def sort_frames(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Pick biases and flats out of files and folders.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Of files, only what their headers call them counts.
+
+    Raises
+    ------
+    FrameError
+        When a file's header says neither.
+    InputError
+        When a folder holds no FITS file.
+    """
+    found: dict[FrameKind, list[Path]] = {FrameKind.BIAS: [], FrameKind.FLAT: []}
+    for path in paths:
+        if path.is_dir():
+            inventory = take_inventory(path)
+            for kind, some in found.items():
+                some += [entry.path for entry in inventory.used(kind)]
+            continue
+        told = kind_by_keyword(read_cards(path)[0])
+        if told is None or told[0] not in found:
+            msg = (
+                "its header does not say that it is a bias or a flat: give it with --bias or --flat"
+            )
+            raise FrameError(path, msg)
+        found[told[0]].append(path)
+    return found[FrameKind.BIAS], found[FrameKind.FLAT]
 
 
 def _terms(masters: Masters, seconds: float | None) -> list[tuple[np.ndarray, float]]:
@@ -207,25 +246,134 @@ def make_badpix(
     return {"map": Result(str(out), label="map"), **counts}
 
 
-def camera_noise(bias: tuple[Path, Path], flat: tuple[Path, Path]) -> dict[str, Result]:
-    """Measure gain and read noise, with their errors, from two pairs of raw frames.
+def camera_noise(
+    bias: Sequence[Path],
+    flat: Sequence[Path] = (),
+    *,
+    gain_e_per_adu: float | None = None,
+    progress: Progress = silent,
+) -> dict[str, Result]:
+    """Measure gain, read noise, full well and linearity, as far as the raw frames tell.
+
+    Parameters
+    ----------
+    bias : sequence of Path
+        Two, by whose difference the read noise is told.
+    flat : sequence of Path
+        None, two of one light, or a series: two or more of each exposure.
+    gain_e_per_adu : float, optional
+        Turns the read noise into electrons where there are no flats.
+
+    Returns
+    -------
+    dict of str to Result
+        With the points of the series, and the histogram of the biases' difference.
 
     Raises
     ------
     FrameError
         When a frame's header says that it is of another kind.
+    InputError
+        When there are not two biases, or flats without a second one of their exposure.
+    CalibrationError
+        When the frames are of several setups, or do not tell the gain.
     """
-    for kind, paths in ((FrameKind.BIAS, bias), (FrameKind.FLAT, flat)):
-        for path in paths:
-            _check_kind(kind, path, read_cards(path)[0])
-    frames = [read_frame(path, need_time=False) for path in (*flat, *bias)]
-    flat_1, flat_2, bias_1, bias_2 = (frame.pixels.astype(float) for frame in frames)
-    level = frames[0].exposure.saturation_adu
-    found = measure_noise((flat_1, flat_2), (bias_1, bias_2), saturation_adu=level)
+    if len(bias) < 2:
+        msg = f"two biases are needed, {len(bias)} given"
+        raise InputError(msg)
+    of_bias = [(path, _exposure(FrameKind.BIAS, path)) for path in bias]
+    of_flat = [(path, _exposure(FrameKind.FLAT, path)) for path in flat]
+    # Neither gain nor read noise hangs on filter or temperature.
+    alike = [(path, replace(e, temperature_c=None)) for path, e in (*of_bias, *of_flat)]
+    refuse_mixed(FrameKind.BIAS, alike, CalibrationSettings())
+    biases = _centre(bias[0]), _centre(bias[1])
+    read, read_err = read_noise_adu(biases)
+    found = {"read_noise_adu": _with_error(read, read_err, "ADU", "read noise")}
+    flats = _in_pairs(of_flat)
+    if gain_e_per_adu is not None and not flats:
+        found["read_noise_e"] = _with_error(
+            read * gain_e_per_adu, read_err * gain_e_per_adu, "e-", "read noise"
+        )
+    if flats:
+        pairs = [
+            (seconds, (_centre(one), _centre(two)))
+            for seconds, one, two in progress(flats, "Reading flats", len(flats))
+        ]
+        level = of_flat[0][1].saturation_adu
+        found |= _of_flats(measure_transfer(pairs, biases, level))
+    return found | _histogram(biases)
+
+
+def _centre(path: Path) -> np.ndarray:
+    """Read the middle of a raw frame (ny, nx), ADU: what noise is measured in."""
+    pixels = read_frame(path, need_time=False).pixels
+    first = [max((size - CENTRE) // 2, 0) for size in pixels.shape]
+    return pixels[first[0] : first[0] + CENTRE, first[1] : first[1] + CENTRE].astype(float)
+
+
+def _in_pairs(group: Group) -> list[tuple[float | None, Path, Path]]:
+    """Pair flats of one exposure, each with the next; of the filter with most exposures."""
+    filters: dict[str | None, dict[float | None, list[Path]]] = {}
+    for path, exposure in group:
+        of_filter = filters.setdefault(exposure.filter, {})
+        of_filter.setdefault(exposure.exposure_s, []).append(path)
+    times = max(
+        filters.values(), key=lambda one: (len(one), sum(map(len, one.values()))), default={}
+    )
+    pairs = [
+        (seconds, one, two)
+        for seconds, paths in times.items()
+        for one, two in zip(paths[::2], paths[1::2], strict=False)
+    ]
+    if group and not pairs:
+        msg = f"two flats of one exposure are needed, these have {_by_time(group)}"
+        raise InputError(msg)
+    return pairs
+
+
+def _with_error(value: float, err: float, unit: str, label: str) -> Result:
+    text = f"{value:.4g} +- {err:.2g} {unit}"
+    return Result(value, unit, label, text, value - err, value + err)
+
+
+def _of_flats(transfer: Transfer) -> dict[str, Result]:
+    """Name what flats tell."""
+    noise, points = transfer.noise, transfer.points
+    well, gain = transfer.full_well_adu, noise.gain_e_per_adu
+    more = "" if transfer.full_well_reached else "over "
+    found = {
+        "gain_e_per_adu": _with_error(gain, noise.gain_err, "e-/ADU", "gain"),
+        "gain_err": Result(noise.gain_err, "e-/ADU"),
+        "read_noise_e": _with_error(
+            noise.read_noise_e, noise.read_noise_err, "e-", "read noise, electrons"
+        ),
+        "read_noise_err": Result(noise.read_noise_err, "e-"),
+        "blocks": Result(noise.n_blocks, label="blocks"),
+    }
+    if len(points) > 1:
+        found |= {
+            "full_well_reached": Result(str(transfer.full_well_reached).lower()),
+            "full_well_adu": Result(well, "ADU", "full well", f"{more}{well:.0f} ADU"),
+            "full_well_e": Result(
+                well * gain, "e-", "full well, electrons", f"{more}{well * gain:.0f} e-"
+            ),
+            "signal_adu": Result([point.signal_adu for point in points], "ADU"),
+            "variance_adu2": Result([point.variance_adu2 for point in points], "ADU^2"),
+            "exposure_s": Result([point.exposure_s or float("nan") for point in points], "s"),
+        }
+    if transfer.linear_to_adu is not None:
+        level = transfer.linear_to_adu
+        found |= {
+            "linear_to_adu": Result(level, "ADU", "linear within 1 %", f"to {level:.0f} ADU"),
+            "deviation_percent": Result([100 * float(d) for d in transfer.deviation], "%"),
+        }
+    return found
+
+
+def _histogram(biases: tuple[np.ndarray, np.ndarray]) -> dict[str, Result]:
+    """Count the values of the biases' difference: a Gaussian, where the camera is a good one."""
+    values, counts = np.unique(np.rint(biases[0] - biases[1]), return_counts=True)
     return {
-        "gain_e_per_adu": Result(found.gain_e_per_adu, "e-/ADU", "gain_e_per_adu"),
-        "gain_err": Result(found.gain_err, "e-/ADU", "gain_err"),
-        "read_noise_e": Result(found.read_noise_e, "e-", "read_noise_e"),
-        "read_noise_err": Result(found.read_noise_err, "e-", "read_noise_err"),
-        "blocks": Result(found.n_blocks, label="blocks"),
+        "difference_adu": Result(values.tolist(), "ADU"),
+        "difference_count": Result(counts.tolist(), "px"),
     }

@@ -27,7 +27,8 @@ def _report(results: dict[str, Result], *, json: bool) -> None:
     if json:
         print_json(records(results))
     else:
-        print_table("", ["", ""], ([r.label, _shown(r.value)] for r in results.values()))
+        shown = (result for result in results.values() if result.label)
+        print_table("", ["", ""], ([r.label, r.text or _shown(r.value)] for r in shown))
 
 
 def _shown(value: Any) -> str:
@@ -112,12 +113,34 @@ def badpix(
 
 @group.command()
 def noise(
+    frames: Annotated[
+        list[Path] | None, typer.Argument(help="Biases and flats, or folders of them.")
+    ] = None,
     *,
-    bias: Annotated[tuple[Path, Path], typer.Option("--bias", help="Two bias frames.")],
-    flat: Annotated[tuple[Path, Path], typer.Option("--flat", help="Two flats of one light.")],
+    bias: Annotated[
+        tuple[Path, Path] | None, typer.Option("--bias", help="Two bias frames.")
+    ] = None,
+    flat: Annotated[
+        tuple[Path, Path] | None, typer.Option("--flat", help="Two flats of one light.")
+    ] = None,
+    gain: Annotated[
+        float | None, typer.Option("--gain", help="Electrons per ADU, where there are no flats.")
+    ] = None,
+    figure: Annotated[Path | None, typer.Option("--figure", help="PNG to write.")] = None,
     json: Json = False,
 ) -> None:
-    """Measure gain and read noise from two biases and two flats."""
-    from lightcurve.calib.one_by_one import camera_noise
+    """Measure read noise from two biases, gain from two flats, linearity and well from more.
 
-    _report(camera_noise(bias, flat), json=json)
+    Example: lightcurve calib noise BIAS/ FLATS/ --figure camera.png
+    """
+    from lightcurve.calib.one_by_one import camera_noise, sort_frames
+
+    biases, flats = sort_frames(frames or [])
+    found = camera_noise(
+        [*biases, *(bias or ())], [*flats, *(flat or ())], gain_e_per_adu=gain, progress=bar
+    )
+    if figure is not None:
+        from lightcurve.report.camera import save_camera
+
+        save_camera(figure, found)
+    _report(found, json=json)

@@ -1,6 +1,7 @@
 """Figures and the HTML report."""
 
 __all__ = [
+    "camera",
     "field",
     "fit",
     "html",
