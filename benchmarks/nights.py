@@ -61,6 +61,11 @@ KINDS = {
     "warm-no-darks": Kind(
         "0.25 % of warm pixels, no darks", {"warm_fraction": 0.0025, "n_dark": 0}
     ),
+    "holes": Kind(
+        "1.5 % of the pixels are dead or flicker (second renderer)",
+        {"telegraph_fraction": 0.01, "telegraph_e_s": 20.0, "dead_fraction": 0.005,
+         "drift_px_h": (4.0, 3.0), "margin_px": 32.0},
+    ),
     "companion": Kind("a neighbour of 20 % of the light, 7 to 10 px away", {}, _companion),
     "defocus": Kind(
         "rings of 10 px radius, growing by a third", {**WIDE, "ring_px": 10.0, "ring_change": 0.3}

@@ -78,7 +78,7 @@ MEANING = {
     Flag.TIME_UNCERTAIN: "the header's clock leaves the time open by more than 1 s either way",
     Flag.PLATE_SOLVED: "the frame did not match the reference: placed by solving it on the sky",
     Flag.UNSURE: "seen only where its neighbours were taken off, and may be what the PSF missed",
-    Flag.MENDED: "a bad pixel in the aperture was given the light opposite the star's centre",
+    Flag.MENDED: "a bad pixel in the aperture was given the light of the stars' common profile",
     Flag.NO_COMPARISON: "no comparison star was well measured in this frame",
 }
 

@@ -23,14 +23,9 @@ MIN_STARS = 2
 MIN_BENDS = 4
 MOST_STARS = 200  # the brightest: a floor is known to 1 % from fewer
 MIN_SNR = 5.0  # below, what is left when negative fluxes are out scatters too little
-# Measurements that tell nothing of the noise; those that were mended have doubts of their own.
+# Measurements that tell nothing of the noise.
 TELLS_NOTHING = (
-    Flag.EDGE
-    | Flag.SATURATED
-    | Flag.NON_LINEAR
-    | Flag.NOT_MEASURED
-    | Flag.FEW_SKY_PIXELS
-    | Flag.MENDED
+    Flag.EDGE | Flag.SATURATED | Flag.NON_LINEAR | Flag.NOT_MEASURED | Flag.FEW_SKY_PIXELS
 )
 MAX_ITERATIONS = 50
 ROUNDS = 8

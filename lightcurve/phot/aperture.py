@@ -20,7 +20,7 @@ from lightcurve.phot.cutouts import (
     take_offsets,
 )
 from lightcurve.phot.grains import coarse_boxes, finer, half_light_diameter
-from lightcurve.phot.mend import replace_bad
+from lightcurve.phot.mend import Stars, find_holes, mend
 from lightcurve.phot.methods import WINDOWED, CentroidMethod, Window
 from lightcurve.phot.noise import NoiseModel, flux_error
 from lightcurve.phot.seeing import axis_ratio, binned_profile, ellipse, moments, profile_fwhm
@@ -111,17 +111,17 @@ def measure_stars(
     main = float(radii[len(radii) // 2])
     given = np.stack([safe_x - column, safe_y - row])
     level = np.where(there, sky, np.nan)
-    if replaced := replace_bad(pixels, bad, (column, row), given, level, radii[-1]):
-        replaced.into_boxes(boxes, column, row)
-    (dx, dy), centred = _centre(
-        boxes, given, sky_std * np.sqrt(np.pi) * radii[0], main, max_shift, centroid, grain
-    )
-    if replaced:
-        middle = np.stack([dx, dy])
-        replaced = replace_bad(pixels, bad, (column, row), middle, level, radii[-1])
-    if replaced:
-        replaced.into_boxes(boxes, column, row)
-        pixels, bad = replaced.into_image(pixels, bad, sky)
+    if holes := find_holes(pixels, bad, (column, row), given, level, radii[-1]):
+        holes.into_boxes(boxes, column, row)
+    faint = sky_std * np.sqrt(np.pi) * radii[0]
+    (dx, dy), centred = _centre(boxes, given, faint, main, max_shift, centroid, grain)
+    mended = None
+    if holes:
+        about = Stars(column, row, np.stack([dx, dy]), level, sky_std, _about(boxes, dx, dy, main))
+        mended = mend(holes, pixels, bad, about, radii, noise.gain_e_per_adu)
+        mended.holes.into_boxes(boxes, column, row)
+        (dx, dy), centred = _centre(boxes, given, faint, main, max_shift, centroid, grain)
+        pixels, bad = mended.holes.into_image(pixels, bad, sky)
     here = column + dx, row + dy
     area = np.broadcast_to(np.pi * radii**2, (len(x), len(radii))).copy()
     flux = _sums(pixels, *here, radii) - sky[:, None] * area
@@ -137,9 +137,9 @@ def measure_stars(
     flags |= np.where(flux <= 0, np.uint16(Flag.NEGATIVE_FLUX), np.uint16(0))
     variance = (sky_std**2)[:, None]
     error = flux_error(flux, area, variance, n_sky[:, None], noise.gain_e_per_adu)
-    if replaced:
-        of_replaced, error = replaced.judge(error, radii, sky_std, noise.gain_e_per_adu)
-        flags |= of_replaced
+    if mended:
+        of_mended, error = mended.judge(error)
+        flags |= of_mended
     squares, u, v = coarse_boxes(boxes, grain), dx / grain, dy / grain
     shape = second_moments(squares, u, v, main / grain)
 
@@ -227,6 +227,14 @@ def _window_widths(boxes: np.ndarray, given: np.ndarray, grain: int) -> np.ndarr
     if grain == 1:
         return peak_width(boxes)
     return half_light_diameter(boxes, *given) / FWHM_PER_SIGMA
+
+
+def _about(boxes: np.ndarray, dx: np.ndarray, dy: np.ndarray, radius: float) -> np.ndarray:
+    """Light (n,) of whole pixels within a radius of places in boxes (n, m, m)."""
+    offset = np.arange(boxes.shape[1]) - boxes.shape[1] // 2
+    u, v = offset - dx[:, None], offset - dy[:, None]
+    inside = u[:, None, :] ** 2 + v[:, :, None] ** 2 <= radius**2
+    return np.nansum(np.where(inside, boxes, 0.0), axis=(1, 2))
 
 
 def _sums(pixels: np.ndarray, x: np.ndarray, y: np.ndarray, radii: np.ndarray) -> np.ndarray:
