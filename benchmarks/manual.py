@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 from lightcurve.astrometry.chain import SOLVERS
@@ -16,6 +17,13 @@ from lightcurve.frames.cameras import CAMERAS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+GALLERY = ROOT / "tests" / "frames" / "gallery.toml"
+GALLERY_SAYS = """\
+{} headers of programs and cameras, and what is right of each: worked out from their cards and
+from what is known of the instruments, not by this program. A test reads each and fails where a
+value differs, or where one is found that the header does not tell (-). Middles of the exposure
+are UTC, gains e-/ADU, scales arc seconds a pixel, longitudes east positive. Those in italics
+were written for the gallery after the documents of the camera."""
 _TABLE = re.compile(r"(?m)^\|[-|]+\|\n((?:\|.*\n)+)")
 
 
@@ -47,13 +55,35 @@ def pages() -> dict[Path, str]:
         "image.md": ["\n".join(service.in_markdown for service in SERVICES)],
         "transit.md": [exports_in_markdown(), covariates],
     }
-    made = {DOCS / "modules.md": modules_in_markdown()}
+    made = {DOCS / "modules.md": modules_in_markdown(), DOCS / "gallery.md": gallery_in_markdown()}
     for name, pasted in tables.items():
         text = (DOCS / name).read_text()
         for table in pasted:
             text = paste(text, table)
         made[DOCS / name] = text
     return made
+
+
+def gallery_in_markdown() -> str:
+    """Headers of many programs with what is right of each, which a test holds the reading to."""
+    entries = tomllib.loads(GALLERY.read_text())["header"]
+    text = ["# Gallery of headers", "", GALLERY_SAYS.format(len(entries)), ""]
+    names = ("header", "[profile](cameras.md)", "middle", "exposure, s", "filter", "gain", "kind")
+    names += ("pointing, deg", "scale", "site, deg")
+    text += [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
+    return "\n".join([*text, *map(_row_of_the_gallery, entries), ""])
+
+
+def _row_of_the_gallery(entry: dict) -> str:
+    name = f"*{entry['name']}*" if "cards" in entry else entry["name"]
+    pointing = f"{entry['ra']:.4f} {entry['dec']:+.4f}" if "ra" in entry else None
+    site = "{:.4f} {:+.4f}".format(*entry["site"]) if "site" in entry else None
+    told = [entry.get(k) for k in ("profile", "mid_utc", "exposure_s", "filter", "gain", "kind")]
+    cells = [name, *told, pointing, entry.get("scale"), site]
+    shown = (
+        "-" if cell is None else f"{cell:g}" if isinstance(cell, float) else cell for cell in cells
+    )
+    return f"| {' | '.join(shown)} |"
 
 
 def paste(page: str, table: str) -> str:

@@ -79,7 +79,8 @@ class Profile(Model):
 
     match : any of these makes it the profile of a header.
     keywords : of a quantity, in place of the usual ones; none where the header has none that can
-        be trusted.
+        be trusted. GAIN, where it is named here, is in electrons per ADU.
+    wrong : keywords that are not heeded, and why.
     clocks : the moment that a clock marks where its comment does not say.
     """
 
@@ -92,6 +93,7 @@ class Profile(Model):
     site: SiteSettings = SiteSettings()
     variants: tuple[Variant, ...] = ()
     keywords: dict[str, tuple[str, ...]] = Field(default={})
+    wrong: dict[str, str] = Field(default={})
     clocks: dict[str, Marks] = Field(default={})
     time_scale: Literal["UTC", "TT", "TAI", "TDB", "GPS", "LOCAL"] | None = None
     west_positive: bool = Field(default=False, description="longitudes without a sign")
@@ -172,7 +174,7 @@ def _named(profile: Profile) -> list[str]:
     models = [profile.camera, profile.site]
     models += [model for one in profile.variants for model in (one.camera, one.site)]
     named = [name for model in models for name in _given(model)]
-    own = ("keywords", "clocks", "kinds", "filters", "time_scale", "west_positive")
+    own = ("keywords", "wrong", "clocks", "kinds", "filters", "time_scale", "west_positive")
     named += [name for name in own if getattr(profile, name)]
     return [name.replace("_", " ") for name in dict.fromkeys(named)]
 

@@ -174,6 +174,6 @@ def find_all(cards: Cards, quantity: str) -> Iterator[Found]:
     camera = cards.camera
     named = None if camera is None else camera.keywords.get(quantity)
     for keyword in KEYWORDS.quantities[quantity] if named is None else named:
-        card = cards.get(keyword)
+        card = None if camera and keyword in camera.wrong else cards.get(keyword)
         if card is not None and card.text.lower() not in KEYWORDS.empty:
             yield Found(keyword, card.text, card.comment)

@@ -142,7 +142,7 @@ def read_clocks(cards: Cards, offset_hours: float | None = None) -> tuple[list[C
     clocks, warnings = [], []
     for keyword, stamp in {**CLOCKS.dates, **CLOCKS.numbers}.items():
         card = cards.get(keyword)
-        if card is None or not card.text:
+        if card is None or not card.text or (camera and keyword in camera.wrong):
             continue
         numeric = keyword in CLOCKS.numbers
         clock = (_from_number if numeric else _from_date)(keyword, card.text)

@@ -231,6 +231,11 @@ def _fill(
     if profile is None:
         return guessed
     values["profile"] = profile.name, cards.called_by
+    warnings += [
+        f"{key} is not heeded: {why} ({profile.source})"
+        for key, why in profile.wrong.items()
+        if key in cards
+    ]
     for name in FILLED:
         own = getattr(profile.camera, name)
         open_ = values.get(name) is None or name in guessed
@@ -464,6 +469,7 @@ def _local_offset(cards: Cards) -> float | None:
 
 def _gain(cards: Cards) -> tuple[Value | None, bool]:
     """Electrons per ADU, and whether its unit is a guess: GAIN may be an amplifier's setting."""
+    told = cards.camera is not None and "gain" in cards.camera.keywords
     for found in find_all(cards, "gain"):
         value = number(found.text)
         if value is None or value <= 0:
@@ -471,7 +477,7 @@ def _gain(cards: Cards) -> tuple[Value | None, bool]:
         if _PER_E.search(found.comment) and not _PER_ADU.search(found.comment):
             source = f"{found.source} (inverted: ADU per electron by its comment)"
             return (1 / value, source), False
-        if found.keyword != "GAIN" or _PER_ADU.search(found.comment):
+        if told or found.keyword != "GAIN" or _PER_ADU.search(found.comment):
             return (value, found.source), False
         # Amplifier settings are whole numbers or tenths of dB; a fraction below 20 is a gain.
         if value < 20 and value != round(value, 1):

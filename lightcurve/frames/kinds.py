@@ -16,6 +16,8 @@ from lightcurve.frames.dialects import FILTERS, KIND_WORDS, KINDS
 __all__ = ["kind_by_keyword", "normalise_filter"]
 
 _PLAIN_IN_NAMES = KIND_WORDS.keys() - KINDS.loose
+# Number of a filter in its makers' list, k1004, G0303, or its generation: no part of its name.
+_SERIAL = re.compile(r"[a-z]?\d{3,}|\d")
 _SPLIT = re.compile(r"[^a-z]+")
 SHORTEST_S = 1e-3  # no shutter and no lamp gives an image in less
 STARS = 5
@@ -162,7 +164,7 @@ def _one_filter(text: str) -> str | None:
     if plain in _KNOWN:
         return _KNOWN[plain]
     joined = re.sub(r"(johnson|cousins|bessell?|sdss|sloan)", r" \1 ", plain)
-    words = [word for word in joined.split() if word not in FILTERS.makers]
+    words = [w for w in joined.split() if w not in FILTERS.makers and not _SERIAL.fullmatch(w)]
     for system in FILTERS.systems:
         rest = [word for word in words if word not in system.words]
         if len(rest) < len(words):
@@ -171,7 +173,8 @@ def _one_filter(text: str) -> str | None:
             return system.letters.get(letter, system.letters.get(short))
     bare = " ".join(words)
     if len(bare) == 1 and bare != plain:  # of a maker's: the letter as it is written tells
-        written = next((c for c in re.findall(r"\b\w\b", text) if c.lower() == bare), bare)
+        lone = re.findall(r"(?<![^\W_])[A-Za-z](?![^\W_])", text)
+        written = next((letter for letter in lone if letter.lower() == bare), bare)
         if written in FILTERS.by_case:
             return FILTERS.by_case[written]
     return _KNOWN.get(bare)

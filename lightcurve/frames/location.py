@@ -18,6 +18,7 @@ SIDEREAL_DEG = 2.0  # telescopes point on coordinates of date, and clocks are mi
 ALTITUDE_DEG = 2.0
 LARGEST_AIRMASS = 12.0  # 5 degrees up; beyond it, programs write what means "not known"
 CLEAR_MAJORITY = 2  # words for one side of Greenwich less those for the other
+ONE_PLACE_DEG = 0.1  # two cards of one observatory: 11 km
 ZONE_DEG = 30.0  # time zones are wide, and summer time adds 15 degrees
 _EAST = re.compile(r"\+\s?E\b|\beast\b|deg \+E", re.IGNORECASE)
 _WEST = re.compile(r"\+\s?W\b|\bwest\b", re.IGNORECASE)
@@ -64,11 +65,29 @@ def read_site(
 def _latitude(cards: Cards, settings: SiteSettings) -> tuple[float | None, str]:
     if settings.latitude_deg is not None:
         return settings.latitude_deg, "setting site.latitude_deg"
-    for found in find_all(cards, "latitude"):
-        value = degrees(found.text)
-        if value is not None and -90 <= value <= 90:
-            return value, found.source
+    best, _ = _agreed(cards, "latitude", -90, 90)
+    if best:
+        return best[1], best[0].source
     return _of_the_camera(cards, "latitude_deg") or (None, "")
+
+
+def _agreed(
+    cards: Cards, quantity: str, least: float, most: float
+) -> tuple[tuple[Found, float] | None, list[Found]]:
+    """Take of the cards of an angle, degrees, the first of those that most others agree with.
+
+    Also gives those that do not. East and west of Greenwich are not told here.
+    """
+    angles = ((found, degrees(found.text)) for found in find_all(cards, quantity))
+    read = [(found, a) for found, a in angles if a is not None and least <= a <= most]
+    if not read:
+        return None, []
+
+    def others(angle: float) -> list[Found]:
+        return [found for found, a in read if _apart(abs(a), abs(angle)) > ONE_PLACE_DEG]
+
+    best = min(read, key=lambda one: len(others(one[1])))
+    return best, others(best[1])
 
 
 def _of_the_camera(cards: Cards, name: str) -> tuple[float, str] | None:
@@ -96,13 +115,16 @@ def _longitude(
 ) -> tuple[float | None, str, list[str]]:
     if settings.longitude_deg is not None:
         return _wrap(settings.longitude_deg), "setting site.longitude_deg", []
-    for found in find_all(cards, "longitude"):
-        value = degrees(found.text)
-        if value is None or not -180 <= value <= 360:
-            continue
+    best, others = _agreed(cards, "longitude", -180, 360)
+    if best:
+        found, value = best
         if value == 0 and latitude == 0:
             return None, "", [f"{found.keyword} and the latitude are both zero: taken as not set"]
-        return _signed(found, value, cards, _evidence(cards, moment, latitude, _wrap(value)))
+        votes = _evidence(cards, moment, latitude, _wrap(value))
+        longitude, source, told = _signed(found, value, cards, votes)
+        cards_said = ", ".join(f"{one.keyword} = {one.text[:20]}" for one in others)
+        more = f"{found.keyword} = {found.text[:20]}, but {cards_said}: the first taken"
+        return longitude, source, [*told, *([f"{more}; --longitude settles it"] if others else [])]
     own = _of_the_camera(cards, "longitude_deg")
     return (_wrap(own[0]), own[1], []) if own else (None, "", [])
 

@@ -12,7 +12,7 @@ from astropy.io import fits
 from lightcurve.catalogs.services import SERVICES
 from lightcurve.core.data import Exposure, FrameKind
 from lightcurve.core.dates import jd_from_iso
-from lightcurve.core.errors import InputError
+from lightcurve.core.errors import HeaderError, InputError
 from lightcurve.core.settings import make_settings
 from lightcurve.frames.cameras import CAMERAS
 from lightcurve.frames.cards import parse_cards
@@ -149,6 +149,16 @@ def test_the_moment_of_a_clock_is_that_of_the_program_unless_the_header_says() -
     late = exposure(LIGHT | {"ORIGIN": "LCOGT", "TELESCOP": "0m4-05", "INSTRUME": "sq33"})
     assert late.mid_jd_utc == pytest.approx(jd_from_iso("2025-03-01T02:00:05.72"), abs=1e-8)
     assert "shutter" in late.sources["mid_jd_utc"]
+
+
+def test_a_keyword_that_is_wrong_for_a_camera_is_not_heeded_and_that_is_said() -> None:
+    early = LIGHT | {"MJD-OBS": 60735.08318}  # 13 s before DATE-OBS
+    with pytest.raises(HeaderError, match="MJD-OBS"):
+        exposure(early)
+    lco = exposure(early | {"ORIGIN": "LCOGT", "TELESCOP": "1m0-05", "GAIN": 1.0})
+    assert lco.mid_jd_utc == pytest.approx(jd_from_iso("2025-03-01T02:00:05"), abs=1e-8)
+    assert any(line.startswith("MJD-OBS") and "lco-1m" in line for line in lco.warnings)
+    assert (lco.gain_e_per_adu, lco.guessed) == (1.0, ())
 
 
 def test_a_gain_of_the_converter_is_a_guess_where_pixels_are_stored_with_more_bits() -> None:

@@ -381,3 +381,23 @@ def test_a_stack_is_timed_from_its_start_to_its_end() -> None:
     assert any("935 s later" in line for line in open_ended.warnings)
     given = exposure({**stack, "TOTALEXP": 1870.0}, time={"exposure_s": 3600.0})
     assert given.mid_jd_utc == pytest.approx(jd_from_iso("2025-05-13T22:30:00"), abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("R Harris k1004", "Rc"), ("r_G0326", "rp"), ("z' (Astrodon Sloan Gen 2)", "zp"),
+        ("SDSS g k1017", "gp"), ("k1017", "k1017"),
+    ],
+)  # fmt: skip
+def test_numbers_of_a_makers_list_are_no_part_of_a_filter(text: str, name: str) -> None:
+    assert normalise_filter(text) == name
+
+
+def test_of_several_longitudes_that_is_taken_which_most_agree_with() -> None:
+    cards = {"SITELAT": 46.9, "LONG-OBS": -98.45, "SITELONG": -96.45, "LONGITUD": -96.453}
+    seen = exposure(cards)
+    assert seen.site.longitude_deg == -96.45
+    assert any("LONG-OBS" in line for line in seen.warnings)
+    alike = exposure({"SITELAT": 46.9, "LONG-OBS": -96.45, "SITELONG": -96.451})
+    assert (alike.site.longitude_deg, alike.warnings) == (-96.45, ())
