@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lightcurve.commands.options import Json, takes_settings
-from lightcurve.commands.shell import bar, print_json, print_table, records
+from lightcurve.commands.options import Folder, Json, takes_settings
+from lightcurve.commands.shell import bar, in_digits, print_json, print_table, records
 from lightcurve.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -144,3 +144,46 @@ def noise(
 
         save_camera(figure, found)
     _report(found, json=json)
+
+
+SHOWN = ("fwhm_px", "ellipticity", "sky_adu", "stars", "transparency", "step_px")
+
+
+@group.command()
+@takes_settings("select", "calibration", "camera", "time")
+def quality(
+    folder: Folder,
+    *,
+    settings: Settings,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for table and figures.")],
+    keep: Annotated[
+        list[str] | None,
+        typer.Option("--keep", help="Use only frames of which this holds: 'fwhm_px < 4'; repeat."),
+    ] = None,
+    drop_odd: Annotated[
+        bool, typer.Option("--drop-odd", help="Nor those that are worse than the others.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Measure light frames: width and shape over the field, sky, stars, transparency, tracking.
+
+    Example: lightcurve calib quality NIGHT -o Q --keep 'fwhm_px < 4', then
+    lightcurve run NIGHT --manifest Q/quality.csv
+    """
+    from lightcurve.night.quality import judge_folder
+
+    rows = judge_folder(folder, settings, out, keep=keep or [], drop_odd=drop_odd, progress=bar)
+    if json:
+        print_json(rows)
+        return
+    print_table(
+        "Light frames", ["file", *SHOWN, "use", "reason", "odd"],
+        (
+            [row["file"], *(in_digits(row[name], 3) for name in SHOWN), row["use"], row["reason"],
+             row["odd"]]
+            for row in rows
+        ),
+        whole=("file",),
+    )  # fmt: skip
+    used = sum(row["use"] == "yes" for row in rows)
+    typer.echo(f"{used} of {len(rows)} frames used; written to {out}: quality.csv, quality.json")

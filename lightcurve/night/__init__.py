@@ -9,6 +9,7 @@ __all__ = [
     "measure_table",
     "nights",
     "prepare",
+    "quality",
     "reduced",
     "sets",
     "story",

@@ -17,6 +17,7 @@ __all__ = [
     "psf",
     "psf_fit",
     "seeing",
+    "shapes",
     "squares",
     "trails",
     "zero_point",

@@ -9,6 +9,7 @@ __all__ = [
     "image_plots",
     "light_curve",
     "night",
+    "quality",
     "stars",
     "style",
 ]
