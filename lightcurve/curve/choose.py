@@ -37,7 +37,7 @@ from lightcurve.curve.detrend import column_median, design_matrix
 from lightcurve.curve.ensemble import Ensemble, build_ensemble, relative_flux, take_members
 from lightcurve.curve.outliers import mark_outliers
 from lightcurve.curve.response import measure_response
-from lightcurve.curve.worth import Question, ask, is_quieter
+from lightcurve.curve.worth import Question, ask, is_quieter, measure_wander
 
 __all__ = ["MIN_POINTS", "choose_curve", "star_curves"]
 
@@ -214,6 +214,7 @@ def try_aperture(search: Search, aperture: Aperture) -> list[Option]:
     dilution = search.dilution(piece.radius)
     share = 1.0 if dilution is None else dilution.value
     full: np.ndarray | None = None
+    wander = measure_wander(ensemble)
     for size in _sizes(min(most, len(rows)), forced=candidates.forced):
         members = np.sort(cover(present, order[:size], order))
         part = take_members(ensemble, members)
@@ -224,7 +225,7 @@ def try_aperture(search: Search, aperture: Aperture) -> list[Option]:
         if full is not None and not is_quieter(residual, full):
             continue
         full = residual if full is None else full
-        error = search.question.error(ratio, np.hypot(*_foretold(part, piece, 0)))
+        error = search.question.error(ratio, np.hypot(*_foretold(part, piece, 0)), wander)
         if not np.isnan(error):
             scatter = search.question.noise(ratio).point
             options.append(Option(aperture, tuple(rows[members].tolist()), error / share, scatter))

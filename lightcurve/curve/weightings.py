@@ -76,7 +76,7 @@ def _by_scatter(flux: np.ndarray, flux_err: np.ndarray) -> Weighed:
         sigma = np.fmax(scatter, photon)
         share = np.where(used, 1 / sigma**2, 0.0)
         normalised = flux / level
-        _, ratio = _leave_one_out(normalised, share)
+        _, ratio = leave_one_out(normalised, share)
         middle = _column_median(ratio)
         new_scatter = _own_scatter(column_scatter(ratio), scatter, foretold, count)
         new_scatter = np.where(np.isfinite(new_scatter), new_scatter, scatter)
@@ -131,7 +131,7 @@ def _own_scatter(
     return np.sqrt(np.fmax(own, photon**2))
 
 
-def _leave_one_out(normalised: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def leave_one_out(normalised: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Transparency by the other stars, and each star's flux over it, (n_frame, n_star)."""
     if normalised.shape[1] == 1:
         return np.ones_like(normalised), np.where(np.isfinite(normalised), 1.0, np.nan)
@@ -170,7 +170,7 @@ def _by_flux(flux: np.ndarray, flux_err: np.ndarray) -> Weighed:
     used = np.isfinite(flux)
     level = _fit_levels(flux, np.asarray)
     share = np.where(used, level, 0.0)
-    scatter = column_scatter(_leave_one_out(flux / level, share)[1])
+    scatter = column_scatter(leave_one_out(flux / level, share)[1])
     return Weighed(level, share, scatter, used, flux_err / level)
 
 

@@ -16,17 +16,20 @@ from lightcurve.core.robust import MAD_TO_SIGMA
 from lightcurve.curve.detrend import (
     WILD,
     clipped_scatter,
+    column_median,
     point_to_point,
     remove_trend,
     running_means,
 )
-from lightcurve.curve.weightings import PRIOR_POINTS
+from lightcurve.curve.ensemble import Ensemble
+from lightcurve.curve.weightings import PRIOR_POINTS, leave_one_out
 
 SLOW_MINUTES = 20.0  # an ingress, where red noise hurts most (Pont et al. 2006)
 MIN_TOLD = 0.01  # of a shape's square that is no baseline: less is not measured by these frames
 LUCK_SIGMA = 3.0  # of a variance that is measured: there are some hundred options
 CLOSE_MINUTES = 120.0  # between neighbours: the fastest of common variables take some hours
 MIN_BINS = 3
+MIN_WITNESSES = 2
 NOTHING = 1e-9  # of an information: by rounding alone
 
 
@@ -56,16 +59,22 @@ class Question:
     per_bin: int
     close: bool = True
 
-    def error(self, ratio: np.ndarray, foretold: np.ndarray) -> float:
+    def error(self, ratio: np.ndarray, foretold: np.ndarray, wander: float = 0.0) -> float:
         """Work out the expected error of a curve, for the comparison of several.
 
         The geometric mean of the errors of all that is asked for.
         ratio: (n_frame,) float array, normalised, NaN where a point is lost.
         foretold: (n_frame,) float array, relative errors of the points.
+        wander: relative, of other stars, from `measure_wander`: neighbouring points do not show it.
         Infinite where the points left do not tell it.
         """
         kept = np.isfinite(ratio)
-        noise, theory = self.noise(ratio), np.sqrt(np.nanmean(foretold[kept] ** 2))
+        noise, theory = (
+            self.noise(ratio),
+            np.hypot(np.sqrt(np.nanmean(foretold[kept] ** 2)), wander),
+        )
+        if self.scored is None:
+            noise = Noise(noise.point, float(np.hypot(noise.point, wander)))
         count = int((kept if self.scored is None else kept & self.scored).sum())
         count = count if np.isfinite(noise.slow) else 0
         seen = count * np.nan_to_num(noise.slow) ** 2
@@ -152,6 +161,24 @@ def ask(
     cadence = np.median(np.diff(time)) * 1440 if len(time) > 1 else np.inf
     per_bin = int(np.clip(np.round(SLOW_MINUTES / max(cadence, 1e-6)), 1, len(time)))
     return Question(design, shapes, scored, per_bin, close=bool(cadence < CLOSE_MINUTES))
+
+
+def measure_wander(ensemble: Ensemble) -> float:
+    """Measure by how much more stars scatter over the night than from point to point, relative.
+
+    What an aperture does to a star as it moves over pixels and as seeing changes, neighbouring
+    points share: the target does the same, and hides it in its own changes. Each star is held
+    against all others; the better known half tells it. 0 where two cannot be compared.
+    """
+    n = len(ensemble.level)
+    if n < MIN_WITNESSES:
+        return 0.0
+    _, ratio = leave_one_out(ensemble.normalised, ensemble.share)
+    known = np.argsort(column_median(ensemble.error), kind="stable")[: max(MIN_WITNESSES, n // 2)]
+    more = [clipped_scatter(ratio[:, k]) ** 2 - point_to_point(ratio[:, k]) ** 2 for k in known]
+    told = [value for value in more if np.isfinite(value)]
+    # The mean of the others wanders too.
+    return float(np.sqrt(max(np.median(told) * (n - 1) / n, 0.0))) if told else 0.0
 
 
 def is_quieter(one: np.ndarray, other: np.ndarray) -> bool:
