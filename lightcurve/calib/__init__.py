@@ -10,5 +10,6 @@ __all__ = [
     "one_by_one",
     "reduce",
     "repair",
+    "sky_noise",
     "warm",
 ]

@@ -14,6 +14,7 @@ __all__ = ["clip_level"]
 
 BLOCK = 32
 MIN_BLOCKS = 4
+WHOLE = 0.5  # of a block's pixels: what is left has its variance to a tenth
 _CLIP_SIGMA = 5.0
 MIN_PILED_UP = 3
 # Of one frame alone: pixels at its highest value, in how many places, times those of lower values.
@@ -63,6 +64,8 @@ def measure_noise(
     if not f1.shape == f2.shape == b1.shape == b2.shape:
         msg = "gain and read noise: the two flats and two biases must be of one size"
         raise CalibrationError(msg)
+    whole = np.isfinite(f1 + f2).mean(axis=1) >= WHOLE
+    f1, f2, b1, b2 = (one[whole] for one in (f1, f2, b1, b2))
     bias_level = (np.nanmedian(b1, axis=1) + np.nanmedian(b2, axis=1)) / 2
     s1, s2 = (np.nanmean(f, axis=1) - bias_level for f in (f1, f2))
     bias_variance = variance_of(b1 - b2)

@@ -23,6 +23,7 @@ from lightcurve.calib.bad_pixels import (
 from lightcurve.calib.combine import Combined, Subtract, combine, open_rows, read_rows
 from lightcurve.calib.gain import CameraNoise, measure_noise
 from lightcurve.calib.match import Group, by_exposure, choose_frames, same_exposure, setup_of
+from lightcurve.calib.sky_noise import contradiction, sky_of_pair
 from lightcurve.calib.warm import Warm, share_of_dark, warm_of_lights
 from lightcurve.core.data import Exposure, FrameKind, Masters, Note, Severity, Step
 from lightcurve.core.errors import CalibrationError, FrameError
@@ -36,6 +37,7 @@ MANY_BAD = 0.05
 LEAST_EXCESS = 10.0  # noise of one dark: of pixels that tell how warm the sensor was
 CERTAIN = 5.0  # noise of the mean: of pixels that are warm
 NEAR_SATURATION = 0.85
+LARGEST_ERROR = 0.3  # of a gain that says something
 
 
 def build_masters(
@@ -106,7 +108,7 @@ def build_masters(
     master_flat = stacker.mean(
         FrameKind.FLAT, groups[FrameKind.FLAT], subtract=terms, scale="median"
     )
-    noise = _noise(groups[FrameKind.FLAT], groups[FrameKind.BIAS], light, notes)
+    noise = _noise(groups, light, light_frames, notes)
     hot = dead = None
     tell_warm = tell_warm and Step.DARK not in light.done  # nothing is taken off such frames
     if combined_dark is not None:
@@ -496,22 +498,43 @@ def _normalised(flat: np.ndarray, bad: np.ndarray | None) -> np.ndarray:
     return np.where(flat > 0, flat / mean, np.nan).astype(np.float32)
 
 
-def _noise(flats: Group, biases: Group, light: Exposure, notes: list[Note]) -> CameraNoise | None:
-    """Gain and read noise from the first two flats and biases; None when there are no pairs."""
-    if len(flats) < 2 or len(biases) < 2:
+def _noise(
+    groups: dict[FrameKind, Group], light: Exposure, paths: Sequence[Path], notes: list[Note]
+) -> CameraNoise | None:
+    """Gain and read noise from pairs of exposed and of dark frames; None without such.
+
+    Flats, else the sky of two light frames in succession; biases, else darks, whose current counts
+    as read noise.
+    """
+    dark_kind = next((k for k in (FrameKind.BIAS, FrameKind.DARK) if len(groups[k]) > 1), None)
+    flats = groups[FrameKind.FLAT]
+    of_lights = len(flats) < 2
+    if dark_kind is None or (of_lights and (len(paths) < 2 or light.done)):
         return None
     try:
+        if of_lights:
+            middle = len(paths) // 2
+            exposed = sky_of_pair(
+                *(_rows_of(p, NOISE_ROWS) for p in paths[middle - 1 : middle + 1])
+            )
+        else:
+            exposed = _central_rows(flats)
         noise = measure_noise(
-            _central_rows(flats), _central_rows(biases), saturation_adu=light.saturation_adu
+            exposed, _central_rows(groups[dark_kind]), saturation_adu=light.saturation_adu
         )
-    except CalibrationError as error:
-        notes.append(Note(str(error), Severity.WARNING))
+    except (CalibrationError, FrameError) as error:
+        notes.append(Note(str(error), Severity.INFO if of_lights else Severity.WARNING))
         return None
+    if noise.gain_err > LARGEST_ERROR * noise.gain_e_per_adu:
+        return None
+    of = f"{'the sky of two light frames' if of_lights else 'flats'} and {dark_kind} frames"
     text = (
         f"gain {noise.gain_e_per_adu:.4g} +- {noise.gain_err:.2g} e/ADU and read noise "
-        f"{noise.read_noise_e:.4g} +- {noise.read_noise_err:.2g} e measured from pairs"
+        f"{noise.read_noise_e:.4g} +- {noise.read_noise_err:.2g} e measured from pairs: {of}"
     )
     notes.append(Note(text))
+    if text := contradiction(noise, light, dark_current=dark_kind is FrameKind.DARK):
+        notes.append(Note(f"by {of} {text}", Severity.WARNING))
     return noise
 
 

@@ -479,8 +479,8 @@ def _gain(cards: Cards) -> tuple[Value | None, bool]:
             return (1 / value, source), False
         if told or found.keyword != "GAIN" or _PER_ADU.search(found.comment):
             return (value, found.source), False
-        # Amplifier settings are whole numbers or tenths of dB; a fraction below 20 is a gain.
-        if value < 20 and value != round(value, 1):
+        # Settings of amplifiers are whole numbers mostly; the noise of frames tells of the others.
+        if value < 20 and value != round(value):
             return (value, f"{found.source} (no unit: electrons per ADU assumed)"), True
     return None, False
 

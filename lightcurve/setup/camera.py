@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lightcurve.calib.gain import clip_level
+from lightcurve.calib.sky_noise import gain_of_lights, gains_agree
 from lightcurve.core.data import Assumed, Exposure, Masters, RawFrame, Style
 from lightcurve.core.settings import Settings
 from lightcurve.phot.noise import NoiseModel
@@ -35,6 +36,10 @@ def settle_camera(
     """Settle gain, read noise and saturation: settings, header, measured, else assumed aloud."""
     exposure = frames[0].exposure
     gain, gain_source, gain_guessed = _settled(exposure, masters, "gain_e_per_adu", 1.0, "--gain")
+    if "gain_e_per_adu" in exposure.guessed:
+        told = _tell_unit(exposure, frames, masters)
+        if told is not None:
+            (gain, gain_source), gain_guessed = told, False
     if gain_guessed and len(frames) > 1 and settings.apertures.style != Style.AIJ:
         gain_source = gain_source.replace(ASSUMED, f"{ASSUMED} until the field's stars tell it", 1)
     read_noise, noise_source, noise_guessed = _settled(
@@ -79,6 +84,24 @@ def _linearity(exposure: Exposure) -> tuple[Assumed, ...]:
     )
 
 
+def _tell_unit(
+    exposure: Exposure, frames: Sequence[RawFrame], masters: Masters | None
+) -> tuple[float, str] | None:
+    """Tell by the frames' own noise if a header's gain without a unit is one, or a setting.
+
+    Returns the gain and its source; None where the frames do not tell.
+    """
+    value, where = exposure.gain_e_per_adu, exposure.sources["gain_e_per_adu"].split(" (")[0]
+    measured = None if masters is None else masters.gain_e_per_adu
+    found = (measured, 0.0) if measured else gain_of_lights([one.pixels for one in frames])
+    if found is None or value is None:
+        return None
+    shown = f"the noise of the frames has {found[0]:.3g} e-/ADU"
+    if gains_agree(value, *found):
+        return value, f"{where}, in e-/ADU: {shown}"
+    return found[0], f"{shown}: {where} = {value:g} is a setting"
+
+
 def _dark(exposure: Exposure, current: float) -> tuple[float, tuple[Assumed, ...]]:
     """Electrons a pixel by the dark current, and what is shown of it where one was given."""
     source = "setting camera.dark_current_e_per_s"
@@ -96,11 +119,13 @@ def _settled(
     exposure: Exposure, masters: Masters | None, name: str, fallback: float, option: str
 ) -> tuple[float, str, bool]:
     """Value, source, and whether nothing really tells it."""
-    value = getattr(exposure, name)
-    if value is not None:
-        return value, exposure.sources[name], name in exposure.guessed
+    value, source = getattr(exposure, name), exposure.sources.get(name, "")
+    if value is not None and name not in exposure.guessed:
+        return value, source, False
     measured = getattr(masters, name, None)
     if measured is not None:
-        return measured, "measured from pairs of calibration frames", False
+        return measured, "measured from pairs of frames", False
+    if value is not None:
+        return value, source, True
     why = f"{ASSUMED}: not in the header, no flats and biases; {option} settles it"
     return fallback, why, True
