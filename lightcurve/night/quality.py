@@ -33,7 +33,7 @@ from lightcurve.setup.camera import settle_camera
 from lightcurve.setup.colour import split
 from lightcurve.setup.solving import read_samples
 
-__all__ = ["NUMBERS", "judge_folder"]
+__all__ = ["judge_folder"]
 
 # Of each frame; in the order of the table.
 NUMBERS = (

@@ -10,7 +10,7 @@ import numpy as np
 
 from lightcurve.phot.sky import AMONG_STARS, BLANK, Clip, clipped_sky, least_sigma
 
-__all__ = ["Background", "measure_background"]
+__all__ = ["Background", "SmoothSky", "measure_background", "measure_sky", "subtract_sky"]
 
 MESH_PX, LARGE_MESH_PX = 64, 128
 LARGE_PX = 1500  # shortest side from which the larger mesh serves
@@ -58,6 +58,7 @@ def measure_sky(pixels: np.ndarray, bad: np.ndarray | None = None) -> SmoothSky:
 
     The clipped mean of each cell of a mesh, a median over neighbouring cells, and straight lines
     between the cells' middles. 0 everywhere where no pixel is usable.
+    pixels: (ny, nx) float array, ADU; bad: (ny, nx) array of `PixelFlag` bits.
     """
     ny, nx = pixels.shape
     size = _cell_px(pixels.shape)
@@ -72,7 +73,10 @@ def measure_sky(pixels: np.ndarray, bad: np.ndarray | None = None) -> SmoothSky:
 
 
 def subtract_sky(pixels: np.ndarray, sky: SmoothSky) -> np.ndarray:
-    """Take the smooth background off a frame: (ny, nx) float32, ADU."""
+    """Take the smooth background off a frame.
+
+    pixels: (ny, nx) float array, ADU. Returns (ny, nx) float32, ADU.
+    """
     light = np.empty(pixels.shape, np.float32)
     row = np.interp(np.arange(sky.ny), sky.middles, np.arange(len(sky.middles)))
     for k, (rows, above, below) in enumerate(sky.bands()):

@@ -116,10 +116,13 @@ def test_the_night_is_told_and_its_worst_frames_are_odd(tmp_path: Path) -> None:
 
 def test_two_renderers_agree_with_their_truth(tmp_path: Path) -> None:
     night = tmp_path / "night"
-    tiny_night(night, n_frames=6, shape=(200, 240), n_stars=40, n_bias=3, n_flat=3, n_dark=3)
+    _, truth = tiny_night(
+        night, n_frames=6, shape=(200, 240), n_stars=40, n_bias=3, n_flat=3, n_dark=3
+    )
     rows = judge_folder(night, Settings(), tmp_path / "q1")
-    widths = [row["fwhm_px"] for row in rows]
-    np.testing.assert_allclose(widths, truth.conditions.fwhm_px, rtol=0.06)
+    # The Gaussian that fits the sums of rows of a Moffat profile is wider, all alike.
+    wider = np.array([row["fwhm_px"] for row in rows]) / truth.conditions.fwhm_px
+    np.testing.assert_allclose(wider, 1.15, atol=0.03)
     second = tmp_path / "second"
     second.mkdir()
     spec = NightSpec(
