@@ -15,6 +15,7 @@ from lightcurve.core.data import About, Note
 from lightcurve.core.errors import InputError
 from lightcurve.core.table_text import MISSING, csv_rows, parse_numbers, read_text
 from lightcurve.core.times import only_julian_dates
+from lightcurve.core.words import COLUMNS
 
 __all__ = [
     "COARSE_DAYS",
@@ -26,16 +27,7 @@ __all__ = [
 ]
 
 STAR_COLUMN = re.compile(r"^(?P<quantity>.+)_(?P<star>[TC]\d+)(?P<suffix>(_[a-z]+)*)$")
-ALIASES = {
-    "err_rel_flux": "rel_flux_err",
-    "rel_flux_error": "rel_flux_err",
-    "airmass": "AIRMASS",
-    "label": "Label",
-}
-TIMES = (
-    *("BJD_TDB", "BJD_TDB_B", "BJD_TDB_MOBS", "BJD_MOBS", "BJD", "HJD_UTC", "HJD_UTC_MOBS"),
-    *("HJD_MOBS", "HJD", "JD_UTC", "JD_MOBS", "JD", "JD_SOBS", "J.D.-2400000", "MJD"),
-)
+TIMES = COLUMNS.tables.times
 WANTED = ("Label", "JD_UTC", "BJD_TDB", "AIRMASS", "EXPTIME", "Source_Radius", "Sky_Rad(min)")
 WANTED_PER_STAR = ("Source-Sky", "Source_Error", "rel_flux", "rel_flux_err", "X(FITS)", "RA")
 SHORT_DATES = {"J.D.-2400000": 2400000.0, "MJD": MJD_ZERO}
@@ -106,10 +98,10 @@ def _canonical(name: str) -> str:
     name = name.strip().strip('"')
     match = STAR_COLUMN.match(name)
     if match is None:
-        return ALIASES.get(name.lower(), name)
+        return COLUMNS.tables.aliases.get(name.lower(), name)
     quantity = match["quantity"]
     lowered = quantity.lower()
-    quantity = ALIASES.get(
+    quantity = COLUMNS.tables.aliases.get(
         lowered, lowered if lowered in {"rel_flux", "rel_flux_err"} else quantity
     )
     return f"{quantity}_{match['star']}{match['suffix']}"

@@ -26,6 +26,7 @@ from lightcurve.catalogs.read_votable import READING, clean, numbers, read_votab
 from lightcurve.core.coordinates import sexagesimal
 from lightcurve.core.errors import CatalogError, InputError
 from lightcurve.core.library_warnings import quietly
+from lightcurve.core.words import COLUMNS
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -36,52 +37,7 @@ log = logging.getLogger(__name__)
 NAME = "file"
 MAX_BYTES = 500_000_000
 ERROR_ARCSEC = 0.1
-RA = "RA_ICRS|ra_deg|RA|RAJ2000|_RAJ2000|RAdeg|raMean|RAICRS|ALPHA_J2000|right_ascension|alpha|lon"
-DEC = (
-    "DE_ICRS|DEC_ICRS|dec_deg|DEC|DEJ2000|DECJ2000|_DEJ2000|DEdeg|decMean|DEICRS|DELTA_J2000|"
-    "declination|delta|lat"
-)
-IDS = "source_id|Source|id|objID|ObjectId|Name|designation|main_id|star|2MASS|TYC|recno"
-MOTION = ("pmRA|pm_ra|pmra_cosdec|pm_ra_cosdec", "pmDE|pmdec|pm_dec")
-ERRORS = (
-    "e_RA_ICRS|ra_error|e_RAJ2000|e_RAdeg|raErr|ra_err",
-    "e_DE_ICRS|dec_error|e_DEJ2000|e_DEdeg|decErr|dec_err",
-)
-EPOCH = "ref_epoch|Epoch|EpMean"
-OTHERS = (
-    ("RUWE", "ruwe", False, "Renormalised unit weight error of the astrometry"),
-    ("phot_variable_flag|VarFlag", "variable", True, "VARIABLE where found to be so"),
-    ("Type|otype", "type", True, "Kind of object"),
-)
-
-# Band, column here, names there (exact first: Gmag is not gmag), description.
-MAGNITUDES = (
-    ("G", "gaia_g_mag", "Gmag|phot_g_mean_mag|gaia_g_mag|gaia_g", "Gaia G"),
-    ("BP", "gaia_bp_mag", "BPmag|phot_bp_mean_mag|gaia_bp_mag|GBPmag|gaia_bp", "Gaia BP"),
-    ("RP", "gaia_rp_mag", "RPmag|phot_rp_mean_mag|gaia_rp_mag|GRPmag|gaia_rp", "Gaia RP"),
-    *(
-        (b, f"jkc_{b.lower()}_mag", f"{b}mag|{b}_mag|mag_{b}|MAG_{b}|{b}", f"{b}, Johnson-Cousins")
-        for b in "UBVRI"
-    ),
-    ("R", "jkc_r_mag", "Rcmag|Rc|mag_Rc", "Rc, Cousins"),
-    ("I", "jkc_i_mag", "Icmag|Ic|mag_Ic", "Ic, Cousins"),
-    *(
-        (f"{b}_sdss", f"sdss_{b}_mag", f"{b}'mag|{b}_sdss_mag|S{b.upper()}|mag_S{b.upper()}", b)
-        for b in "ugriz"
-    ),
-    *(
-        (f"{b}_ps1", f"ps1_{b}_mag", f"{b}mag|{b}MeanPSFMag|{b}_ps1|{b}P1|{b}_mag|mag_{b}|{b}", b)
-        for b in "grizy"
-    ),
-    ("u_sdss", "sdss_u_mag", "umag|u_mag|mag_u|u", "u"),
-    *(
-        (b, f"twomass_{b.lower()}_mag", f"{b}mag|{b}_mag|{b}|{b.lower()}_m", f"2MASS {b}")
-        for b in "JHK"
-    ),
-    ("VT", "tycho_vt_mag", "VTmag|MAG_VT|VT", "Tycho VT"),
-    ("BT", "tycho_bt_mag", "BTmag|MAG_BT|BT", "Tycho BT"),
-    ("given", "mag", "mag|magnitude", "Magnitude, band not named"),
-)
+WORDS = COLUMNS.catalogs
 
 
 def read_file(path: str | Path, field: Field | None = None, *, name: str = NAME) -> Catalog:
@@ -167,7 +123,7 @@ def _catalog(table: Table, path: Path, field: Field | None) -> Catalog:
         raise CatalogError(path.name, "holds no rows")
     known = spellings(table)
     taken: list[str] = []
-    ra, dec = find(known, RA), find(known, DEC)
+    ra, dec = find(known, "|".join(WORDS.ra)), find(known, "|".join(WORDS.dec))
     if ra is None or dec is None:
         there = ", ".join(clean(n) for n in table.colnames[:12])
         msg = f"no columns of positions among {there}: name them ra and dec, in degrees"
@@ -175,10 +131,14 @@ def _catalog(table: Table, path: Path, field: Field | None) -> Catalog:
     _in_degrees(table, ra, 15.0, path.name)
     _in_degrees(table, dec, 1.0, path.name)
     epoch, told = _epoch(table, known, ra)
-    motion = tuple(m for m in (find(known, names) for names in MOTION) if m)
-    errors = tuple(e for e in (find(known, names) for names in ERRORS) if e)
+    motion = tuple(
+        m for m in (find(known, "|".join(n)) for n in (WORDS.motion_ra, WORDS.motion_dec)) if m
+    )
+    errors = tuple(
+        e for e in (find(known, "|".join(n)) for n in (WORDS.error_ra, WORDS.error_dec)) if e
+    )
     layout = Layout(
-        ids=find(known, IDS) or "",
+        ids=find(known, "|".join(WORDS.ids)) or "",
         ra=ra,
         dec=dec,
         errors=errors,
@@ -202,25 +162,25 @@ def _columns(table: Table, known: dict[str, str], taken: list[str]) -> tuple[Wan
     wanted: list[Wanted] = []
     used: set[str] = set()
     exact = set(table.colnames)
-    for band, ours, names, text in MAGNITUDES:
+    for one in WORDS.magnitudes:
         # Case matters here (Gmag, gmag), so only exact names, or others' in any case if long.
-        there = next((n for n in names.split("|") if n in exact), None)
-        there = there or find(known, "|".join(n for n in names.split("|") if len(n) > 5))
-        if there is None or there in used or any(w.ours == ours for w in wanted):
+        there = next((n for n in one.names if n in exact), None)
+        there = there or find(known, "|".join(n for n in one.names if len(n) > 5))
+        if there is None or there in used or any(w.ours == one.ours for w in wanted):
             continue
         if not _may_be_magnitudes(table, there):
             continue
         used.add(there)
-        taken.append(f"{clean(there)} as {band}")
-        wanted.append(Wanted(there, ours, "mag", text))
+        taken.append(f"{clean(there)} as {one.band}")
+        wanted.append(Wanted(there, one.ours, "mag", one.says))
         spellings = f"e_{there}|{there}_err|{there}_error|err_{there}|{there}Err|{there}err"
         error = next((e for e in spellings.split("|") if e in exact), None)
         if error:
-            wanted.append(Wanted(error, f"{ours}_err", "mag", f"Error of {text}"))
-    for names, ours, is_text, text in OTHERS:
-        there = find(known, names)
+            wanted.append(Wanted(error, f"{one.ours}_err", "mag", f"Error of {one.says}"))
+    for other in WORDS.others:
+        there = find(known, "|".join(other.names))
         if there:
-            wanted.append(Wanted(there, ours, "", text, text=is_text))
+            wanted.append(Wanted(there, other.ours, "", other.says, text=other.text))
     return tuple(wanted)
 
 
@@ -255,7 +215,7 @@ def _in_degrees(table: Table, name: str, factor: float, source: str) -> None:
 
 def _epoch(table: Table, known: dict[str, str], ra: str) -> tuple[float | str, str]:
     """Find the epoch of the positions: a column, else what the file says, else 2000."""
-    column = find(known, EPOCH)
+    column = find(known, "|".join(WORDS.epoch))
     # The VSX has a column of this name for the times of maxima.
     if column is not None and (julian_years(numbers(table, column)) != 2000.0).any():
         return column, f"epoch of the positions from column {clean(column)}"

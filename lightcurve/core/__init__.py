@@ -20,4 +20,5 @@ __all__ = [
     "settings",
     "table_text",
     "times",
+    "words",
 ]

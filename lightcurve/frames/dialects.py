@@ -8,21 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-from pydantic import BeforeValidator, ConfigDict, TypeAdapter
+from pydantic import BeforeValidator
 
 from lightcurve.core.data import FrameKind, Stamp, Step
-from lightcurve.core.files import read_toml
+from lightcurve.core.words import STRICT, read_words
 
 __all__ = ["KEYWORDS"]
 
-WORDS = Path(__file__).parents[1] / "words"
-STRICT = ConfigDict(extra="forbid")
 # A clock that does not say which moment of the exposure it marks has None.
 Marks = Annotated[Stamp | None, BeforeValidator(lambda text: None if text == "any" else text)]
-Table = TypeVar("Table")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +89,8 @@ class Filters:
     makers: frozenset[str]
 
 
-def _read(name: str, table: type[Table]) -> Table:
-    content = read_toml(WORDS / f"{name}.toml", "a table of words")
-    return TypeAdapter(table).validate_python(content)
-
-
-KEYWORDS = _read("keywords", Keywords)
-CLOCKS = _read("clocks", Clocks)
-KINDS = _read("kinds", Kinds)
-FILTERS = _read("filters", Filters)
+KEYWORDS = read_words("keywords", Keywords)
+CLOCKS = read_words("clocks", Clocks)
+KINDS = read_words("kinds", Kinds)
+FILTERS = read_words("filters", Filters)
 KIND_WORDS = {word: kind for kind, words in KINDS.words.items() for word in words}

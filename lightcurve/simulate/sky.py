@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.core.errors import InputError
+from lightcurve.core.words import COLUMNS
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -16,13 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SimTarget"]
 
-RA_NAMES = ("ra_icrs", "ra_deg", "ra", "raj2000", "_raj2000", "ra_j2000", "alpha_j2000")
-DEC_NAMES = (
-    "de_icrs", "dec_icrs", "dec_deg", "dec", "dej2000", "_dej2000", "decj2000", "delta_j2000",
-)  # fmt: skip
-MAG_NAMES = (
-    "mag", "vmag", "mag_vt", "vtmag", "gmag", "phot_g_mean_mag", "rmag", "rp1", "tmag", "magnitude",
-)  # fmt: skip
+WORDS = COLUMNS.catalogs
 BRIGHTEST = -2.0  # magnitude; a number below stands for none, in tables that have -99 and the like
 
 
@@ -114,10 +109,10 @@ def read_star_list(path: str | Path, max_rows: int | None = None) -> StarField:
     path = Path(path)
     table = _read_table(path)
     ra, dec = (
-        _column(table, RA_NAMES, path, "right ascension"),
-        _column(table, DEC_NAMES, path, "declination"),
+        _column(table, WORDS.ra, path, "right ascension"),
+        _column(table, WORDS.dec, path, "declination"),
     )
-    mag = _column(table, MAG_NAMES, path, "magnitude")
+    mag = _column(table, WORDS.magnitudes_of_any_band, path, "magnitude")
     good = np.isfinite(ra) & np.isfinite(dec) & np.isfinite(mag) & (mag >= BRIGHTEST)
     order = np.flatnonzero(good)[np.argsort(mag[good], kind="stable")][:max_rows]
     if not len(order):
@@ -165,12 +160,13 @@ def _column(table: Table, names: tuple[str, ...], path: Path, what: str) -> np.n
     """Find the first of `names` in the table, whatever its case, as floats (NaN where empty)."""
     known = {name.lower(): name for name in reversed(table.colnames)}
     for name in names:
-        if name in known:
-            column = np.ma.asarray(table[known[name]])
+        if name.lower() in known:
+            there = known[name.lower()]
+            column = np.ma.asarray(table[there])
             try:
                 return np.ma.filled(column.astype(float), np.nan)
             except (ValueError, TypeError) as error:
-                msg = f"{path.name}: column {known[name]} ({what}) holds something not a number"
+                msg = f"{path.name}: column {there} ({what}) holds something not a number"
                 raise InputError(msg) from error
     msg = (
         f"{path.name}: no column of {what}; it has {', '.join(table.colnames[:12])}: "

@@ -21,19 +21,16 @@ from lightcurve.core.errors import InputError
 from lightcurve.core.flags import Flag
 from lightcurve.core.robust import robust_scatter
 from lightcurve.core.times import only_julian_dates
+from lightcurve.core.words import COLUMNS
 from lightcurve.tables.run_tables import is_lightcurve, read_lightcurve
 
 __all__ = ["BARYCENTRIC", "CIVIL", "TIME_KINDS", "Choice", "is_ours", "read_curve"]
 
 TIME_KINDS = ("bjd_tdb", "jd_utc", "mjd_utc", "iso_utc")
-BARYCENTRIC = ("BJD_TDB", "BJD_TDB_B", "BJD_TDB_MOBS")
-CIVIL = ("JD_UTC", "JD_MOBS")
-EXPOSURES = ("EXPTIME", "EXPOSURE", "exposure_s")
+WORDS = COLUMNS.tables
+BARYCENTRIC, CIVIL = WORDS.barycentric, WORDS.civil
 ZONE = re.compile(r":\d\d(\.\d*)?\s*[+-]\d\d:?\d*$")
-FLUXES = ("rel_flux_T1", "flux", "rel_flux", "relative_flux", "relative flux", "diff")
-# As Astro_Fits_Pipeline and TransitForge write a night.
-PIPELINE_TIME, PIPELINE_FLUX, PIPELINE_COMPARISON = "Time Axis", "Target Flux", "Comparison Flux"
-ERRORS = ("rel_flux_err_T1", "flux_err", "rel_flux_err", "uncertainty", "err", "error")
+PIPELINE_TIME, PIPELINE_FLUX, PIPELINE_COMPARISON = WORDS.pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +220,7 @@ def _fluxes(
     if not choice.flux and star in table.columns and (choice.comparisons or table.comparisons):
         flux, error = relative_flux(table, choice.target, choice.comparisons or None)
         return flux, error, star
-    name = choice.flux or _first(table, (f"rel_flux_{choice.target}", *FLUXES))
+    name = choice.flux or _first(table, (f"rel_flux_{choice.target}", *WORDS.fluxes))
     counts, comparison = (_first(table, (n,)) for n in (PIPELINE_FLUX, PIPELINE_COMPARISON))
     if not name and counts and comparison:
         parts = replace(choice, flux=counts, comparison_flux=comparison)
@@ -235,7 +232,7 @@ def _fluxes(
     if choice.comparison_flux:
         flux = flux / _column(table, choice.comparison_flux)
         name = f"{name} / {choice.comparison_flux}"
-    error_name = choice.error or _first(table, (f"rel_flux_err_{choice.target}", *ERRORS))
+    error_name = choice.error or _first(table, (f"rel_flux_err_{choice.target}", *WORDS.errors))
     if error_name:
         scale = _column(table, choice.comparison_flux) if choice.comparison_flux else 1.0
         return flux, _column(table, error_name) / scale, name
@@ -254,7 +251,7 @@ def _first(table: AijTable, names: Sequence[str]) -> str:
 
 def _exposure(table: AijTable) -> float | None:
     """Median exposure, seconds; None where the table does not tell."""
-    name = _first(table, EXPOSURES)
+    name = _first(table, WORDS.exposures)
     values = table.columns[name] if name else np.array([])
     good = values[np.isfinite(values) & (values > 0)]
     return float(np.median(good)) if good.size else None
