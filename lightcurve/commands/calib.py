@@ -9,7 +9,6 @@ import typer
 
 from lightcurve.commands.options import Folder, Json, takes_settings
 from lightcurve.commands.shell import bar, in_digits, print_json, print_table, records
-from lightcurve.core.errors import InputError
 
 if TYPE_CHECKING:
     from lightcurve.core.data import Result
@@ -20,6 +19,11 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="FITS file to write.")]
 Bias = Annotated[Path | None, typer.Option("--bias", help="Master bias to take off.")]
 Dark = Annotated[Path | None, typer.Option("--dark", help="Master dark to take off, scaled.")]
 Clip = Annotated[float, typer.Option("--clip", help="Clipping, sigma.")]
+CALIBRATION = (
+    *("calibration.masters", "calibration.bias", "calibration.dark", "calibration.flat"),
+    *("calibration.allow_mismatch", "calibration.bad_pixel_map"),
+)
+CAMERA = ("camera.profile", "camera.saturation_adu", "camera.mosaic")
 group = typer.Typer(no_args_is_help=True, help="Master frames, bad pixels, camera noise.")
 
 
@@ -80,7 +84,9 @@ def flat(
 
 
 @group.command()
-@takes_settings("select", "calibration", "camera", "time")
+@takes_settings(
+    "select", *CALIBRATION, "camera.gain_e_per_adu", "camera.read_noise_e", *CAMERA, "time"
+)
 def badpix(
     folder: Annotated[
         Path | None, typer.Argument(help="Folder of darks, flats or light frames.")
@@ -91,23 +97,20 @@ def badpix(
     json: Json = False,
 ) -> None:
     """Map bad pixels, columns and rows of a folder, as `run` finds them, or of masters."""
-    dark, flat = (
-        next(iter(files), None) for files in (settings.calibration.dark, settings.calibration.flat)
-    )
     if folder is not None:
         from lightcurve.night.bad_pixels import map_bad_pixels
 
-        if dark is not None or flat is not None:
-            msg = "give a folder of frames, or masters by --dark and --flat, not both"
-            raise InputError(msg)
         rows, notes = map_bad_pixels(folder, settings, out, progress=bar)
         for note in () if json else notes:
             typer.echo(str(note))
     else:
         from lightcurve.calib.one_by_one import make_badpix
 
-        own, sigma = settings.calibration.bad_pixel_map, settings.calibration.hot_pixel_sigma
-        rows = make_badpix(out, dark=dark, flat=flat, user=own, hot_sigma=sigma)
+        given = settings.calibration
+        dark, flat = (next(iter(paths), None) for paths in (given.dark, given.flat))
+        rows = make_badpix(
+            out, dark=dark, flat=flat, user=given.bad_pixel_map, hot_sigma=given.hot_pixel_sigma
+        )
     _report(rows, json=json)
 
 
@@ -150,7 +153,7 @@ SHOWN = ("fwhm_px", "ellipticity", "sky_adu", "stars", "transparency", "step_px"
 
 
 @group.command()
-@takes_settings("select", "calibration", "camera", "time")
+@takes_settings("select", *CALIBRATION, "camera.colour", *CAMERA, "time")
 def quality(
     folder: Folder,
     *,

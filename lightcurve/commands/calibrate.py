@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
 
 
-@takes_settings("select", "camera", "time", "calibration")
+@takes_settings(
+    *("select", "time", "calibration", "camera.profile", "camera.mosaic"),
+    *("camera.gain_e_per_adu", "camera.read_noise_e", "camera.saturation_adu"),
+)
 def calibrate(
     folder: Folder,
     *,

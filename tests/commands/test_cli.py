@@ -141,7 +141,7 @@ def test_without_a_command_there_is_help(group):
 @pytest.mark.parametrize(
     ("command", "without"),
     [
-        ("calibrate", ["--target", "--radius", "--fit", "--solver", "--gain", "--latitude"]),
+        ("calibrate", ["--target", "--radius", "--fit", "--solver", "--linearity", "--latitude"]),
         ("measure", ["--fit", "--covariate", "--weights", "--seed", "--sample"]),
         ("inspect", ["--target", "--radius"]),
         ("solve", ["--radius", "--gain", "--fit"]),
