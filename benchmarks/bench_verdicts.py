@@ -23,7 +23,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from lightcurve.core.data import Finding, Planet
+from lightcurve.core.data import Finding, Planet, StarCurves
 from lightcurve.core.settings import FitSettings
 from lightcurve.transit.detect import LIMIT_SIGMA
 from lightcurve.transit.ephemeris import impact_parameter, transit_duration
@@ -67,6 +67,7 @@ class Kind:
     late_hours: float = 0.0
     n_points: int = 150
     gaps: tuple[tuple[float, float], ...] = ()  # in shares of the night
+    n_stars: int = 6  # of the field, beside the target; 0 for a table of a target alone
 
 
 def with_radius(rp: float) -> Planet:
@@ -75,7 +76,6 @@ def with_radius(rp: float) -> Planet:
 
 KINDS = {
     "flat, white noise": Kind(there=False, trend=False),
-    "flat, red noise": Kind(there=False, trend=False, red=0.7),
     "flat, trends": Kind(there=False),
     "flat, trends, red noise": Kind(there=False, red=0.7),
     "flat, red noise as strong as white": Kind(there=False, red=1.0),
@@ -85,6 +85,7 @@ KINDS = {
     "flat, Rp/R* 1.0 predicted": Kind(with_radius(1.0), there=False, red=0.7, hours=9.0),
     "flat, mid-time +- 43 min": Kind(UNSURE, there=False, red=0.7, hours=8.0),
     "flat, 64 points": Kind(there=False, red=0.7, hours=3.5, n_points=64),
+    "flat, trends, red noise, no stars": Kind(there=False, red=0.7, n_stars=0),
     "1.4 %": Kind(),
     "1.4 %, red noise": Kind(red=0.7),
     "ingress only": Kind(middle=-0.75, hours=4.0),
@@ -93,8 +94,10 @@ KINDS = {
     "gaps": Kind(gaps=((0.3, 0.4), (0.5, 0.58))),
     "grazing, b = 1": Kind(GRAZING),
     "0.5 %": Kind(with_radius(0.071), red=0.7),
+    "0.5 %, no stars": Kind(with_radius(0.071), red=0.7, n_stars=0),
     "0.2 %": Kind(with_radius(0.045), red=0.7),
     "0.1 %": Kind(with_radius(0.032), red=0.7),
+    "0.5 %, white noise": Kind(with_radius(0.071)),
     "0.25 %, 64 points": Kind(with_radius(0.05), white=0.0019, hours=3.5, n_points=64),
     "Rp/R* 0.3": Kind(with_radius(0.3)),
     "Rp/R* 0.6": Kind(with_radius(0.6), hours=8.0),
@@ -103,7 +106,6 @@ KINDS = {
     "1 h late": Kind(late_hours=1.0, hours=8.0),
     "mid-time +- 43 min, 3 h late": Kind(UNSURE, late_hours=3.0, hours=10.0),
     "3 h late": Kind(late_hours=3.0, hours=10.0),
-    "3 h late, red noise": Kind(late_hours=3.0, hours=10.0, red=0.7),
 }
 
 
@@ -121,12 +123,36 @@ def make_night(kind: Kind, rng: np.random.Generator) -> tuple[Points, float]:
     covariates = draw_covariates(moments, rng)
     columns = trend_columns(covariates) * kind.trend
     flux = transit if kind.there else np.ones(len(moments))
-    flux = flux * np.prod(1 + columns * rng.normal(size=columns.shape[1]), axis=1)
-    wander = kind.red * kind.white * markov(moments, RED_DAYS, rng)
-    flux = flux * (1 + wander + kind.white * rng.normal(size=len(moments)))
+    flux = flux * star_curve(kind, moments, columns, rng)
     errors = np.full(len(moments), kind.white)
-    points = Points(moments, 1000 * flux, 1000 * errors, EXPOSURE_S, covariates, "V")
+    stars = draw_stars(kind, moments, columns, rng) if kind.n_stars else None
+    points = Points(moments, flux, errors, EXPOSURE_S, covariates, "V", stars)
     return points, strength(kind, moments, 1 - transit, columns)
+
+
+def star_curve(
+    kind: Kind, moments: np.ndarray, columns: np.ndarray, rng: np.random.Generator, noise=1.0
+) -> np.ndarray:
+    """Draw trends, wander and white noise (over the target's) of a star."""
+    trend = np.prod(1 + columns * rng.normal(size=columns.shape[1]), axis=1)
+    wander = kind.red * kind.white * markov(moments, RED_DAYS, rng)
+    return trend * (1 + wander + noise * kind.white * rng.normal(size=len(moments)))
+
+
+def draw_stars(
+    kind: Kind, moments: np.ndarray, columns: np.ndarray, rng: np.random.Generator
+) -> StarCurves:
+    """Draw the other stars of the field, whose wanders are as large within a factor."""
+    sizes, alike = rng.uniform(0.6, 1.6, kind.n_stars), np.exp(0.3 * rng.normal(size=kind.n_stars))
+    flux = np.column_stack(
+        [
+            star_curve(replace(kind, red=kind.red * factor), moments, columns, rng, size)
+            for size, factor in zip(sizes, alike, strict=True)
+        ]
+    )
+    errors = np.broadcast_to(kind.white * sizes, flux.shape).copy()
+    names = tuple(f"C{k + 2}" for k in range(kind.n_stars))
+    return StarCurves(names, flux / np.median(flux, axis=0), errors)
 
 
 def trend_columns(covariates: dict[str, np.ndarray]) -> np.ndarray:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
 
 _TABLE = "The table"
-FIT = ("fit.covariates", "fit.forbidden", "fit.sample")
+FIT = ("fit.covariates", "fit.forbidden", "fit.dilution", "fit.sample")
 
 
 def _column(flag: str, text: str) -> Any:

@@ -210,6 +210,10 @@ OPTIONS: dict[str, Option] = {
         _FIT,
     ),
     "fit.forbidden": Option(list[str], "--no-covariate", "Never detrend by this; repeat.", _FIT),
+    "fit.dilution": Option(
+        tuple[float, float], "--dilution", "The target's share of the light, and its error.", _FIT,
+        metavar="SHARE ERROR",
+    ),
     "fit.sample": Option(bool, "--sample/--no-sample", "Sample the posterior (emcee).", _FIT),
     "catalogs.files": Option(
         list[Path], "--catalog", "Catalogue file: FITS, VOTable, ECSV or CSV; repeat.", _CATALOGS

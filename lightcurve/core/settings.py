@@ -261,6 +261,9 @@ class StarSettings(Model):
 Covariate = Annotated[str, AfterValidator(one_of("covariate"))]
 
 
+LEAST_SHARE = 0.01  # of the light: less is another star's transit
+
+
 class FitSettings(Model):
     """The transit fit and its detrending."""
 
@@ -271,6 +274,9 @@ class FitSettings(Model):
     )
     forbidden: tuple[Covariate, ...] = ()
     sample: bool = True
+    dilution: tuple[float, float] | None = Field(
+        default=None, description="the target's share of the light in the aperture, and its error"
+    )
     max_steps: int = Field(default=4000, ge=100, le=1_000_000)
 
     @field_validator("covariates", mode="before")
@@ -288,6 +294,13 @@ class FitSettings(Model):
         both = sorted(set(self.covariates or ()) & set(self.forbidden))
         if both:
             msg = f"{both[0]} is both asked for and forbidden as a covariate"
+            raise ValueError(msg)
+        share, error = self.dilution or (1.0, 0.0)
+        if not (LEAST_SHARE <= share <= 1 and 0 <= error <= 1):
+            msg = (
+                f"the target's share of the light (--dilution) is from {LEAST_SHARE:g} to 1, its "
+                f"error from 0 to 1, got {share:g} {error:g}"
+            )
             raise ValueError(msg)
         return self
 

@@ -13,17 +13,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
 import numpy as np
 
 from lightcurve.core.constants import DAY_S
-from lightcurve.core.data import Planet
+from lightcurve.core.data import Planet, StarCurves
 from lightcurve.transit.ephemeris import Prediction, transit_duration
 from lightcurve.transit.model import TransitModel
 from lightcurve.transit.problem import Priors
-from lightcurve.transit.red_noise import Amplitudes, find_amplitudes
+from lightcurve.transit.red_noise import Amplitudes, find_amplitudes, noise_prior
 
 STEPS = 24  # of the mid-time, in a transit's duration
 RP_RELATIVE = 0.05  # error of Rp/R*, where the planet file gives none
@@ -98,17 +98,24 @@ class Dip:
 class Search:
     """A night in which the predicted transit is looked for.
 
-    time, flux, errors : (n,) float arrays, ascending; errors of white noise.
+    time, flux, errors : (n,) float arrays, ascending; flux relative to that out of transit,
+        errors of white noise.
     held : (n, k) float array, trends in the flux, in units of their priors' sigma.
-    level : of the flux out of transit.
+    stars : curves of other stars at the same times, which tell what noise to expect.
     """
 
     time: np.ndarray
     flux: np.ndarray
     errors: np.ndarray
     held: np.ndarray
-    level: float
     shape: Shape
+    stars: StarCurves | None = None
+    prior: np.ndarray = field(init=False)  # of noises
+
+    def __post_init__(self) -> None:
+        """Learn from the stars what noise to expect, once."""
+        prior = noise_prior(self.time, self.stars, self.errors, self.held, self.shape.duration)
+        object.__setattr__(self, "prior", prior)
 
     def near(self, prediction: Prediction, first: float, last: float) -> Dip:
         """Find the likeliest dip between two moments, where one is predicted.
@@ -134,23 +141,15 @@ class Search:
         """Fit the amplitude at each of the mid-times (k,), beside level and trend."""
         loss = self.shape.at(self.time, mids, stretch)
         inside = np.sum(loss > 0.5 * self.shape.depth, axis=0) >= MIN_INSIDE
-        loss = np.where(inside, loss, 0.0)
-        parts = np.array_split(np.arange(len(self.time)), min(len(self.time), MAX_POINTS))
-        firsts = np.array([part[0] for part in parts])
-        weight = self.errors**-2.0
-        total = np.add.reduceat(weight, firsts)
-
-        def mean(values: np.ndarray) -> np.ndarray:
-            return (np.add.reduceat((values.T * weight).T, firsts).T / total).T
-
         return find_amplitudes(
-            mean(self.time),
-            mean(self.flux),
-            total**-0.5,
-            free=np.ones((len(parts), 1)),
-            held=mean(self.held),
-            shapes=-self.level * mean(loss),
+            self.time,
+            self.flux,
+            self.errors,
+            free=np.ones((len(self.time), 1)),
+            held=self.held,
+            shapes=-np.where(inside, loss, 0.0),
             longest_days=self.shape.duration,
+            prior=self.prior,
         )
 
     def limit(self, prediction: Prediction) -> float:
@@ -174,6 +173,48 @@ class Search:
         offset = np.linspace(-REACH_SIGMA, REACH_SIGMA, min(count, 201))
         weight = np.exp(-(offset**2) / 2)
         return self.measure(prediction.mid + error * offset).odds(tried) @ (weight / weight.sum())
+
+
+def make_search(
+    time: np.ndarray,
+    flux: np.ndarray,
+    errors: np.ndarray,
+    *,
+    held: np.ndarray,
+    shape: Shape,
+    stars: StarCurves | None,
+) -> Search:
+    """Put points, in any order, into that of time, and average neighbours where they are many."""
+    order = np.argsort(time, kind="stable")
+    count = min(len(order), MAX_POINTS)
+    firsts = np.array([part[0] for part in np.array_split(np.arange(len(order)), count)])
+    weight = errors[order] ** -2.0
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return _average(values[order], weight, firsts)
+
+    others = None
+    if stars is not None:
+        share = weight / np.repeat(np.add.reduceat(weight, firsts), np.diff([*firsts, len(order)]))
+        squared = _average(stars.flux_err[order] ** 2, weight, firsts)
+        gain = np.add.reduceat(share**2, firsts)[:, None]
+        others = StarCurves(stars.names, mean(stars.flux), np.sqrt(squared * gain))
+    return Search(
+        time=mean(time),
+        flux=mean(flux),
+        errors=np.add.reduceat(weight, firsts) ** -0.5,
+        held=mean(held),
+        shape=shape,
+        stars=others,
+    )
+
+
+def _average(values: np.ndarray, weight: np.ndarray, firsts: np.ndarray) -> np.ndarray:
+    """Average parts of values (n,) or (n, k), of those that are finite; NaN where none is."""
+    own = np.where(np.isfinite(values), np.broadcast_to(weight, values.T.shape).T, 0.0)
+    total = np.add.reduceat(own, firsts)
+    mean = np.add.reduceat(own * np.nan_to_num(values), firsts) / np.where(total > 0, total, 1.0)
+    return np.where(total > 0, mean, np.nan)
 
 
 def _mid_err(prediction: Prediction) -> float:

@@ -12,7 +12,7 @@ from lightcurve.core.data import About, Dilution, LightCurve, Note, Planet, Seve
 from lightcurve.core.errors import FitError
 from lightcurve.core.flags import NO_POINT
 from lightcurve.core.settings import FitSettings
-from lightcurve.transit.detect import Dip, Search, predicted_shape
+from lightcurve.transit.detect import Dip, Search, make_search, predicted_shape
 from lightcurve.transit.ephemeris import Prediction, impact_parameter, predict_transit
 from lightcurve.transit.judge import (
     FALSE_ALARM,
@@ -82,7 +82,10 @@ def fit_transit(
         As `fit_points`.
     """
     good = (light_curve.flags & int(NO_POINT)) == 0
-    planet = diluted(planet, light_curve.dilution)
+    measured = light_curve.dilution
+    if settings is not None and settings.dilution is not None:
+        planet, measured = replace(planet, dilution=None), Dilution(*settings.dilution, "as given")
+    planet = diluted(planet, measured)
     points = Points(
         time=light_curve.bjd_tdb,
         flux=light_curve.flux,
@@ -93,7 +96,7 @@ def fit_transit(
         stars=light_curve.stars,
     )
     fit = fit_points(points, planet, settings=settings, rng=rng)
-    fit = replace(fit, notes=(*fit.notes, *_dilution_notes(planet, light_curve.dilution)))
+    fit = replace(fit, notes=(*fit.notes, *_dilution_notes(planet, measured)))
     if exposure_s is not None:
         return fit
     log.warning("%s", NO_EXPOSURE)
@@ -241,21 +244,21 @@ def _examine(points: Points, planet: Planet, settings: FitSettings) -> Examined:
     beta = red_noise_factor(problem.time, problem.plain_residuals(best.theta))
     if red is None:  # Red noise that has been modelled is in the errors already.
         best = widen(best, beta)
-    return Examined(best, trend, red, beta, used, _search(best, points.exposure_s))
+    return Examined(best, trend, red, beta, used, _search(best, points, used))
 
 
-def _search(best: Solution, exposure_s: float) -> Search:
-    """Get the search for transits ready, in the order of time."""
+def _search(best: Solution, points: Points, used: np.ndarray) -> Search:
+    """Get the search for transits ready."""
     problem, flat = best.problem, flat_problem(best)
+    level = problem.solve(problem.model(best.theta))[0]
     residuals = problem.plain_residuals(best.theta) / problem.flux_err
-    order = np.argsort(problem.time, kind="stable")
-    return Search(
-        time=problem.time[order],
-        flux=problem.flux[order],
-        errors=(problem.flux_err * np.std(residuals))[order],
-        held=(flat.noise.trend * problem.noise.width)[order],
-        level=problem.solve(problem.model(best.theta))[0],
-        shape=predicted_shape(problem.model.planet, problem.priors, exposure_s),
+    return make_search(
+        problem.time,
+        problem.flux / level,
+        problem.flux_err * np.std(residuals) / level,
+        held=flat.noise.trend * problem.noise.width / level,
+        shape=predicted_shape(problem.model.planet, problem.priors, points.exposure_s),
+        stars=None if points.stars is None else points.stars.at(used),
     )
 
 

@@ -81,7 +81,7 @@ def find_red_noise(
     likelihood, level = (values[:, 0] for values in _likelihood(beneath, determinant))
     weight = np.exp(likelihood - likelihood.max())
     odds = weight[1:].mean() / max(weight[0], 1e-300)
-    weight *= _prior(time, stars, errors, held, longest_days)
+    weight *= noise_prior(time, stars, errors, held, longest_days)
     weight /= weight.sum()
     power = weight * level
     covariance = np.diag(power.sum() * scale**2)
@@ -100,7 +100,7 @@ def find_red_noise(
     )
 
 
-def _prior(
+def noise_prior(
     time: np.ndarray,
     stars: StarCurves | None,
     errors: np.ndarray,
@@ -111,6 +111,9 @@ def _prior(
 
     By a field whose stars are alike: how likely it makes all of their curves says which wander is
     typical of it. Of k stars, each against the others, k - 1 are independent.
+
+    errors: (n,), white noise of the target; held: (n, k), trends in units of their priors' sigma;
+    both relative to the flux where there are stars.
     """
     amplitude, tau = _grid(_shortest(time), longest_days)
     broad = np.ones(len(tau))
@@ -264,10 +267,10 @@ def _likelihood(beneath: _Beneath, determinant: np.ndarray) -> tuple[np.ndarray,
 class Amplitudes:
     """How much of each of k shapes there is in a series, for g noises of a grid.
 
-    Noises are equally likely beforehand, the scale of each is free.
+    The scale of each noise is free.
     """
 
-    base: np.ndarray  # (g,) ln likelihood but for the residuals
+    base: np.ndarray  # (g,) ln of prior times likelihood but for the residuals
     freedom: float
     rest: np.ndarray  # (g,) sum of squares without a shape
     cross: np.ndarray  # (g, k)
@@ -314,17 +317,22 @@ def find_amplitudes(
     held: np.ndarray,
     shapes: np.ndarray,
     longest_days: float,
+    prior: np.ndarray | None = None,
 ) -> Amplitudes:
     """Look for shapes (n, k) in values at ascending times (n,), whatever the noise is.
 
     errors: white noise, within some ten per cent. free: (n, p), columns of any size that lie
-    beneath; held: (n, q), columns held to 0, in units of their priors' sigma.
+    beneath; held: (n, q), columns held to 0, in units of their priors' sigma. prior: by
+    `noise_prior` of the same times and longest_days; all noises are equally likely without.
     """
     shortest = _shortest(time)
-    amplitude, tau = np.zeros(1), np.ones(1)
+    amplitude, tau, weight = np.zeros(1), np.ones(1), np.ones(1)
     if shortest < longest_days:
         grids = np.meshgrid(np.geomspace(shortest, longest_days, FEW_TIMES), FEW_AMPLITUDES)
-        tau, amplitude = (np.append(1.0, grids[0]), np.append(0.0, grids[1]))
+        tau, amplitude = (np.append(shortest, grids[0]), np.append(0.0, grids[1]))
+        weight = np.full(len(tau), 1 / len(tau))
+        if prior is not None:
+            weight = _gathered(prior, _grid(shortest, longest_days), (amplitude, tau))
     scale = errors / np.median(errors)
     free = _orthonormal(free / scale[:, None]) * scale[:, None]
     system = np.column_stack([free, held, values, shapes])
@@ -336,7 +344,7 @@ def find_amplitudes(
     data, whole = beside[:, :, 0], beside[:, :, 1:]
     freedom = float(len(time) - free.shape[1])
     rest, power = np.sum(data**2, axis=1), np.sum(whole**2, axis=1)
-    base = -(0.5 * determinant + absorbed)
+    base = np.log(weight * len(weight)) - (0.5 * determinant + absorbed)
     likeliest = int(np.argmax(base - 0.5 * freedom * np.log(rest)))
     return Amplitudes(
         base=base,
@@ -346,3 +354,13 @@ def find_amplitudes(
         power=power,
         unit=whole[likeliest] / np.sqrt(np.maximum(power[likeliest], 1e-300)),
     )
+
+
+def _gathered(
+    prior: np.ndarray, grid: tuple[np.ndarray, np.ndarray], few: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """Sum the prior of a grid of amplitudes and times over the nearest points of another."""
+    places = [np.log(np.column_stack([np.maximum(a, 1e-9), tau])) for a, tau in (grid, few)]
+    apart = np.sum((places[0][:, None] - places[1]) ** 2, axis=2)
+    total = np.bincount(np.argmin(apart, axis=1), prior, minlength=len(few[0]))
+    return np.maximum(total, 1e-12)

@@ -387,3 +387,21 @@ def test_a_planet_file_says_the_dilution_and_is_believed():
     assert abs(_pull(fit, "rp_over_rs", TRUTH[1])) < 3
     with pytest.raises(InputError):
         make_planet(values | {"dilution": 1.2}, "test.toml")
+
+
+@pytest.mark.parametrize("share", [0.7, 1.0])
+def test_what_is_asked_for_as_dilution_comes_first(share):
+    curve = _diluted(share, Dilution(0.9, 0.01, "measured"))
+    planet = replace(PLANET, dilution=0.8)
+    settings = FitSettings(sample=False, dilution=(share, 0.02))
+    fit = fit_transit(curve, planet, exposure_s=60.0, settings=settings)
+    assert abs(_pull(fit, "rp_over_rs", TRUTH[1])) < 3
+    assert ("dilution" in fit.parameters) == (share < 1)
+    if share < 1:
+        assert fit.parameters["dilution"].value == pytest.approx(share, abs=0.001)
+
+
+@pytest.mark.parametrize("told", [(0.0, 0.1), (1.1, 0.1), (0.9, -0.1)])
+def test_a_dilution_that_cannot_be_is_refused(told):
+    with pytest.raises(ValueError, match="--dilution"):
+        FitSettings(dilution=told)

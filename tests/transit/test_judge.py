@@ -9,11 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lightcurve.core.data import About, Finding, LightCurve, Planet, Severity, TransitFit
+from lightcurve.core.data import (
+    About,
+    Finding,
+    LightCurve,
+    Planet,
+    Severity,
+    StarCurves,
+    TransitFit,
+)
 from lightcurve.core.errors import FitError
 from lightcurve.core.settings import FitSettings
 from lightcurve.night.fit_products import figures_of, summarise_fit
-from lightcurve.transit.detect import Dip, Search, predicted_shape
+from lightcurve.transit.detect import Dip, Search, make_search, predicted_shape
 from lightcurve.transit.ephemeris import predict_transit
 from lightcurve.transit.fit import fit_points, fit_transit
 from lightcurve.transit.fit_values import fit_from_json, fit_to_json
@@ -127,7 +135,7 @@ def test_noise_alone_is_as_significant_as_its_chance_says() -> None:
     chances = []
     for _ in range(60):
         flux = 1 + 0.002 * rng.normal(size=len(time))
-        search = Search(time, flux, np.full(100, 0.002), np.zeros((100, 0)), 1.0, shape)
+        search = Search(time, flux, np.full(100, 0.002), np.zeros((100, 0)), shape)
         chances.append(search.best(priors.lower[0], priors.upper[0]).chance)
     chances = np.array(chances)
     for level in (0.1, 0.2, 0.5):
@@ -303,6 +311,50 @@ def test_quiet_and_drifting_nights_show_no_dip() -> None:
         fit = fitted(time, 1 + noise + drift, planet, airmass=(phase - 0.4) ** 2)
         assert fit.verdict.finding is Finding.NOT_OBSERVED
         assert not any(n.about is About.DIP for n in fit.notes)
+
+
+def test_stars_that_are_quiet_let_a_shallower_transit_be_seen() -> None:
+    """A night alone cannot tell a wander from none; its stars can."""
+    time, noise = night(n=100)
+    rng = np.random.default_rng(3)
+    memory = np.exp(-np.abs(time[:, None] - time) * 24)  # an hour
+    wander = np.linalg.cholesky(memory) @ rng.normal(size=(100, 6))
+    flux = dimming(time, 0.06) + noise
+    white = rng.normal(size=(100, 6))
+    errors = []
+    for red in (0.0, 1.0):
+        light = 1 + 0.002 * (white + red * wander)
+        stars = StarCurves(tuple("ABCDEF"), light, np.full((100, 6), 0.002))
+        points = Points(time, flux, np.full(100, 0.002), 60.0, {}, "V", stars)
+        fit = fit_points(points, planet_of(0.06), settings=QUICK)
+        errors.append(fit.statistics["amplitude_over_predicted_err"])
+    alone = fitted(time, flux, planet_of(0.06)).statistics["amplitude_over_predicted_err"]
+    quiet, restless = errors
+    assert quiet < 0.9 * alone
+    assert restless > alone
+
+
+def test_many_points_are_averaged_with_their_stars() -> None:
+    rng = np.random.default_rng(3)
+    n = 650
+    time, order = MID + np.linspace(-0.1, 0.1, n), rng.permutation(n)
+    errors, light = np.full(n, 0.004), 1 + 0.002 * rng.normal(size=(n, 2))
+    light[:400, 1] = np.nan
+    stars = StarCurves(("A", "B"), light, np.full((n, 2), 0.002))
+    shape = predicted_shape(planet_of(), make_priors(planet_of(), time, "V"), 0.0)
+    flux, line = 1 + 0.004 * rng.normal(size=n), time - MID
+    search = make_search(
+        time[order], flux[order], errors[order], held=line[order, None], shape=shape,
+        stars=stars.at(order),
+    )  # fmt: skip
+    assert len(search.time) <= 300
+    assert np.sum(search.errors**-2) == pytest.approx(n / 0.004**2)
+    assert np.sum(search.flux / search.errors**2) * 0.004**2 == pytest.approx(flux.sum())
+    assert search.held[:, 0] == pytest.approx(search.time - MID)
+    assert np.std(search.stars.flux[:, 0]) == pytest.approx(0.002 / np.sqrt(n / 300), rel=0.15)
+    assert np.median(search.stars.flux_err[:, 0]) == pytest.approx(0.002 / np.sqrt(2), rel=0.01)
+    assert np.isnan(search.stars.flux[:150, 1]).all()
+    assert np.isfinite(search.stars.flux[-100:, 1]).all()
 
 
 def test_every_statistic_of_a_fit_is_described() -> None:
