@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lightcurve.core.constants import DAY_S
 from lightcurve.core.data import About, Dilution, LightCurve, Note, Planet, Severity, TransitFit
 from lightcurve.core.errors import FitError
 from lightcurve.core.flags import NO_POINT
@@ -23,7 +22,7 @@ from lightcurve.transit.judge import (
     time_of,
     timing_notes,
 )
-from lightcurve.transit.model import NAMES, TransitModel
+from lightcurve.transit.model import NAMES
 from lightcurve.transit.quality import coverage, red_noise_factor, residual_tests, summarise
 from lightcurve.transit.red_noise import RedNoise
 from lightcurve.transit.sample import Posterior, draw_normal, sample_posterior
@@ -35,6 +34,7 @@ from lightcurve.transit.solve import (
     flat_problem,
     gain_of_transit,
     influences,
+    predict,
     solve_points,
     widen,
 )
@@ -164,10 +164,10 @@ def fit_points(
     cover = coverage(time, *((parameters[k].value for k in CONTACT_TIMES) if found else contacts))
     timing = time_of(parameters["o_minus_c_minutes"], prediction)
     verdict = judge(tests, timing, cover, time)
-    model, trend = _predict(points, planet, night, found=found)
+    model, trend = predict(points, best, night.trend, found=found)
     left = points.flux / (model * trend) - 1
     statistics = {
-        **_goodness(night, points.flux, model * trend),
+        **_goodness(night, points, model * trend),
         **_prediction_numbers(prediction),
         **tests.numbers(),
         **cover,
@@ -176,7 +176,7 @@ def fit_points(
     warned = (
         *timing_notes(verdict, timing),
         *dip_notes(tests),
-        *_repeated(time),
+        *_repeated(points.time[night.used]),
         *map(_constant, night.trend.left_out),
     )
     for note in warned:
@@ -185,6 +185,7 @@ def fit_points(
         *best.problem.priors.notes,
         _trend_note(night.trend, settings),
         _noise_note(night.red, night.beta),
+        *_bins_note(night),
         posterior.note() if found else "no transit found: nothing sampled",
     )
     return TransitFit(
@@ -319,7 +320,7 @@ def _solve_without_wild(
     used = _usable(points)
     solved = solve_points(points, planet, settings, used)
     for _ in range(2):
-        wild = find_wild(solved[0], used)
+        wild = find_wild(points, *solved[:2], used)
         if not wild.any():
             break
         used = used & ~wild
@@ -369,11 +370,11 @@ def _usable(points: Points) -> np.ndarray:
     return used
 
 
-def _goodness(night: Examined, flux: np.ndarray, told: np.ndarray) -> dict[str, float]:
-    """Say how well the fit does; flux, told: (n,), measured, and what the fit has for it."""
-    best, used = night.best, night.used
-    size, error = int(used.sum()), best.problem.flux_err
-    chi2 = float(np.sum((best.problem.plain_residuals(best.theta) / error) ** 2))
+def _goodness(night: Examined, points: Points, told: np.ndarray) -> dict[str, float]:
+    """Say how well the fit does; told: (n,), what it has for each point."""
+    best, used, flux = night.best, night.used, points.flux
+    size, dipped = int(used.sum()), np.prod(predict(points, best, night.trend), axis=0)
+    chi2 = float(np.sum((((flux - dipped) / points.flux_err)[used]) ** 2))
     return {
         "n_points": float(size),
         "n_left_out": float(len(used) - size),
@@ -385,25 +386,8 @@ def _goodness(night: Examined, flux: np.ndarray, told: np.ndarray) -> dict[str, 
         "beta": night.beta,
         **_red_noise_numbers(night.red),
         "supersample": float(best.problem.model.supersample),
-        **residual_tests((flux - told)[used] / error),
+        **residual_tests(((flux - told) / points.flux_err)[used]),
     }
-
-
-def _predict(
-    points: Points, planet: Planet, night: Examined, *, found: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Transit (1 throughout where none was found) and trend at all points, used or not."""
-    finite = np.isfinite(points.time)
-    model = np.where(finite, 1.0, np.nan)
-    if found:
-        whole = TransitModel(points.time[finite], planet, points.exposure_s / DAY_S)
-        model[finite] = whole(night.best.theta)
-        level, coefficients, _ = night.best.problem.detrend(night.best.theta)
-    else:
-        flat = flat_problem(night.best)
-        level, _ = flat.solve(np.ones(len(flat.time)))
-        coefficients, _ = flat.noise.coefficients(flat.flux - level)
-    return model, level + night.trend.columns @ coefficients
 
 
 def _trend_note(offered: Trend, settings: FitSettings) -> str:
@@ -411,6 +395,12 @@ def _trend_note(offered: Trend, settings: FitSettings) -> str:
     if settings.covariates is not None:
         return f"detrended by {names}, as asked"
     return f"marginalised over trends in {names}, as large as physics allows"
+
+
+def _bins_note(night: Examined) -> tuple[str, ...]:
+    n, bins = int(night.used.sum()), len(night.time)
+    text = f"{n} points fitted as {bins} means, the model averaged over the same stretches of time"
+    return (text,) if bins < n else ()
 
 
 def _constant(name: str) -> Note:

@@ -180,14 +180,19 @@ def supersample_factor(planet: Planet, exposure_days: float) -> int:
 
     Odd, so that the middle of the exposure is one of them.
     """
-    b = min(_start(planet, 0.0)[3], 0.9)
-    rp, a = planet.rp_over_rs, planet.a_over_rs
-    outer = contact_duration(planet, rp=rp, a=a, b=b)
-    ingress = (outer - contact_duration(planet, rp=rp, a=a, b=b, inner=True)) / 2
+    ingress = expected_ingress(planet)
     if ingress <= 0 or exposure_days <= 0:
         return 1
     count = math.ceil(STEPS_PER_INGRESS * exposure_days / ingress)
     return min(MAX_SUPERSAMPLE, count + 1 - count % 2)
+
+
+def expected_ingress(planet: Planet) -> float:
+    """Foretell from first to second contact, days; of a grazing transit what it is at b = 0.9."""
+    b = min(_start(planet, 0.0)[3], 0.9)
+    rp, a = planet.rp_over_rs, planet.a_over_rs
+    outer = contact_duration(planet, rp=rp, a=a, b=b)
+    return float(outer - contact_duration(planet, rp=rp, a=a, b=b, inner=True)) / 2
 
 
 def _start(planet: Planet, time: float) -> np.ndarray:

@@ -12,6 +12,7 @@ from lightcurve.core.data import Influence, Planet, StarCurves
 from lightcurve.core.errors import FitError
 from lightcurve.core.robust import robust_scatter, without_runs
 from lightcurve.core.settings import FitSettings
+from lightcurve.transit.bins import make_bins
 from lightcurve.transit.ephemeris import transit_duration
 from lightcurve.transit.model import TransitModel
 from lightcurve.transit.problem import Problem, make_noise, make_priors
@@ -168,18 +169,21 @@ def solve_points(
     when a covariate asked for is not there.
     """
     trend = _offered(points, settings, used)
-    time, flux_err = points.time[used], points.flux_err[used]
+    bins = make_bins(points.time[used], points.flux_err[used], points.exposure_s, planet)
+    time, flux, flux_err = bins.mean(points.time[used]), bins.mean(points.flux[used]), bins.error
     model, priors = (
-        TransitModel(time, planet, points.exposure_s / DAY_S),
+        TransitModel(time, planet, bins.exposure_s / DAY_S),
         make_priors(planet, time, points.filter_name),
     )
-    columns, width = trend.columns[used], trend.width * abs(np.median(points.flux[used]))
+    level = abs(float(np.median(flux)))
+    columns, width = bins.mean(trend.columns[used]), trend.width * level
+    stars = None if points.stars is None else bins.stars(points.stars.at(used), level)
 
     def solve(root: np.ndarray, last: Solution | None, *, anew: bool = False) -> Solution:
         theta = np.clip(priors.centre, priors.lower, priors.upper) if last is None else last.theta
         transit = model(theta)
         noise = make_noise(root, columns * transit[:, None], width)
-        problem = Problem(time, points.flux[used], flux_err, model, priors, noise)
+        problem = Problem(time, flux, flux_err, model, priors, noise)
         if last is not None:
             free = steep(problem, theta)[:, : TRANSIT_PARAMETERS + 1]
             problem = replace(problem, noise=noise.loosen(problem.flux, free))
@@ -187,7 +191,10 @@ def solve_points(
 
     best = solve(1 / flux_err, None, anew=True)
     best = solve(best.problem.noise.root / noise_scale(best), best)
-    red = _red_noise(best, None if points.stars is None else points.stars.at(used))
+    red = _red_noise(best, stars)
+    if red is not None:  # told of a point, not of the mean of several
+        of_point = float(np.median(flux_err) / np.median(points.flux_err[used]))
+        red = replace(red, amplitude=red.amplitude * of_point)
     root = best.problem.noise.root if red is None else red.whiten
     best = solve(root, best, anew=True)
     return solve(root / noise_scale(best), best), trend, red
@@ -273,14 +280,32 @@ def _one_step(problem: Problem, theta: np.ndarray) -> np.ndarray:
     return theta - np.linalg.solve(normal, matrix.T @ problem.residuals(theta))
 
 
-def find_wild(solution: Solution, used: np.ndarray) -> np.ndarray:
+def predict(
+    points: Points, solution: Solution, trend: Trend, *, found: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """Transit (1 throughout where none was found) and trend at all points, (n,) each."""
+    problem, finite = solution.problem, np.isfinite(points.time)
+    model = np.where(finite, 1.0, np.nan)
+    if found:
+        planet, exposure = problem.model.planet, points.exposure_s / DAY_S
+        model[finite] = TransitModel(points.time[finite], planet, exposure)(solution.theta)
+        level, coefficients, _ = problem.detrend(solution.theta)
+    else:
+        flat = flat_problem(solution)
+        level, _ = flat.solve(np.ones(len(flat.time)))
+        coefficients, _ = flat.noise.coefficients(flat.flux - level)
+    return model, level + trend.columns @ coefficients
+
+
+def find_wild(points: Points, solution: Solution, trend: Trend, used: np.ndarray) -> np.ndarray:
     """Find points used beyond five robust standard deviations, no three of them in a row.
 
     None if too few would be left.
     """
-    residuals = solution.problem.plain_residuals(solution.theta) / solution.problem.flux_err
+    model, gain = predict(points, solution, trend)
+    residuals = ((points.flux - model * gain) / points.flux_err)[used]
     sigma = robust_scatter(residuals)
-    order = np.argsort(solution.problem.time, kind="stable")
+    order = np.argsort(points.time[used], kind="stable")
     far = np.abs(residuals) > CLIP_SIGMA * max(sigma, 1e-12)
     wild = np.zeros(len(used), dtype=bool)
     wild[np.flatnonzero(used)[order]] = without_runs(far[order], residuals[order] > 0)
