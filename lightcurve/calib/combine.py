@@ -277,6 +277,7 @@ def combine(
     subtract: Subtract | Sequence[Subtract] | None = None,
     clip_sigma: float = 5.0,
     method: Literal["mean", "median"] = "mean",
+    without: Sequence[np.ndarray] = (),
     memory_mb: float = 500,
     progress: Progress | None = None,
 ) -> Combined:
@@ -286,6 +287,7 @@ def combine(
     scale: (n,) factors; ``"median"`` divides each by its median after subtraction (over half a
     million pixels on a regular grid).
     subtract: images to take off, each with its factor or one for each exposure.
+    without: of each exposure the pixels left out, as sorted indices into all of them.
     memory_mb: for the rows in memory; the result needs 10 bytes a pixel besides.
 
     Raises CalibrationError when there are none, their sizes differ, or one cannot be scaled;
@@ -303,7 +305,7 @@ def combine(
         opening = progress(paths, "Opening exposures", len(paths))
         sources = [open_rows(path, Path(spill)) for path in opening]
         shape = _common_shape(sources)
-        terms = _terms(subtract, shape, len(paths))
+        terms = as_terms(subtract, shape, len(paths))
         levels = np.array([])
         if isinstance(scale, str):
             levels = _levels(sources, terms, progress)
@@ -316,7 +318,7 @@ def combine(
         rows = max(int(room / (_BYTES * len(paths) * shape[1])), 1)
         floor = 0.5 * max(s.step * abs(f) for s, f in zip(sources, factors, strict=True))
         mean = partial(clipped_mean, clip_sigma=clip_sigma, floor=floor, method=method)
-        blocks = _blocks(sources, terms, factors, min(rows, shape[0]))
+        blocks = _blocks(sources, terms, factors, min(rows, shape[0]), without)
         parts = _combine_blocks(
             progress(blocks, "Combining exposures", -(-shape[0] // rows)), shape, mean
         )
@@ -337,7 +339,7 @@ def _common_shape(sources: Sequence[RowSource]) -> tuple[int, int]:
     return first.shape
 
 
-def _terms(
+def as_terms(
     subtract: Subtract | Sequence[Subtract] | None, shape: tuple[int, int], n: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Put what is to be subtracted into one form: image and one factor for each exposure."""
@@ -353,7 +355,7 @@ def _terms(
     return terms
 
 
-def _prepared(
+def prepared(
     read: Callable[[int, int], np.ndarray],
     index: int,
     terms: Sequence[tuple[np.ndarray, np.ndarray]],
@@ -379,7 +381,7 @@ def _levels(
     for i, source in progress(enumerate(sources), "Measuring levels", len(sources)):
         with rows_of(source) as read:
             sample = [
-                _prepared(read, i, terms, (row, row + 1))[0, ::stride]
+                prepared(read, i, terms, (row, row + 1))[0, ::stride]
                 for row in range(stride // 2, ny, stride)
             ]
         values = np.concatenate(sample)
@@ -399,6 +401,7 @@ def _blocks(
     terms: Sequence[tuple[np.ndarray, np.ndarray]],
     factors: np.ndarray,
     rows: int,
+    without: Sequence[np.ndarray],
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield block after block of rows of all exposures, in one buffer used again and again."""
     ny, nx = sources[0].shape
@@ -408,9 +411,12 @@ def _blocks(
         block = buffer[:, : stop - start]
         for i, source in enumerate(sources):
             with rows_of(source) as read:
-                block[i] = _prepared(read, i, terms, (start, stop))
+                block[i] = prepared(read, i, terms, (start, stop))
             if factors[i] != 1:
                 block[i] *= factors[i]
+            if without:
+                first, last = np.searchsorted(without[i], (start * nx, stop * nx))
+                block[i].reshape(-1)[without[i][first:last] - start * nx] = np.nan
         yield slice(start, stop), block
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -20,19 +19,19 @@ from lightcurve.calib.bad_pixels import (
     hot_pixels,
     tile_median,
 )
-from lightcurve.calib.combine import Combined, Subtract, combine, open_rows, read_rows
+from lightcurve.calib.combine import Combined, open_rows, read_rows
+from lightcurve.calib.flats import combine_flats, normalised
 from lightcurve.calib.gain import CameraNoise, measure_noise
 from lightcurve.calib.match import Group, by_exposure, choose_frames, same_exposure, setup_of
 from lightcurve.calib.sky_noise import contradiction, sky_of_pair
+from lightcurve.calib.stacker import Stacker, level_of, middle_rows, rows_about_middle
 from lightcurve.calib.warm import Warm, share_of_dark, warm_of_lights
-from lightcurve.core.data import Exposure, FrameKind, Masters, Note, Severity, Step
+from lightcurve.core.data import CALIBRATION, Exposure, FrameKind, Masters, Note, Severity, Step
 from lightcurve.core.errors import CalibrationError, FrameError
 from lightcurve.core.flags import PixelFlag, count_pixels
 from lightcurve.core.progress import Progress
 from lightcurve.core.settings import CalibrationSettings
 
-NOISE_ROWS = 512
-LEVEL_ROWS = 32  # whose median tells a level
 MANY_BAD = 0.05
 LEAST_EXCESS = 10.0  # noise of one dark: of pixels that tell how warm the sensor was
 CERTAIN = 5.0  # noise of the mean: of pixels that are warm
@@ -79,73 +78,104 @@ def build_masters(
     FrameError
         When a file cannot be read.
     """
-    given = {
-        FrameKind.BIAS: bias,
-        FrameKind.DARK: dark,
-        FrameKind.FLAT: flat,
-        FrameKind.DARK_FLAT: dark_flat,
-    }
-    groups: dict[FrameKind, Group] = {}
     notes: list[Note] = []
-    for kind, group in given.items():
+    groups: dict[FrameKind, Group] = {}
+    for kind, group in zip(CALIBRATION, (bias, dark, flat, dark_flat), strict=True):
         groups[kind], found = choose_frames(kind, group, light, settings)
         notes += found
-    stacker = _Stacker(settings, progress, notes, light.saturation_adu)
+    stacker = Stacker(settings, progress, notes)
     master_bias = stacker.mean(FrameKind.BIAS, groups[FrameKind.BIAS])
-    has_bias = master_bias is not None
-    seconds, darks = _choose_dark(groups[FrameKind.DARK], light, settings, notes, has_bias=has_bias)
-    with_bias = _with_bias(darks, master_bias, notes)
-    combined_dark = stacker.combined(
-        FrameKind.DARK, darks, subtract=None if master_bias is None else (master_bias, with_bias)
+    darks = _combine_darks(groups[FrameKind.DARK], master_bias, light, settings, stacker)
+    _refuse_calibrated(light, light_frames, darks.floor(master_bias), settings, notes)
+    combined_flat = combine_flats(
+        groups, stacker, master_bias, darks.without_bias, darks.seconds, light
     )
-    master_dark = None if combined_dark is None else combined_dark.image
-    biased_dark = master_dark is not None and not has_bias and bool(with_bias.any())
-    floor = master_dark if biased_dark else master_bias
-    _refuse_calibrated(light, light_frames, floor, settings, notes)
-    terms = _flat_terms(
-        groups, stacker, master_bias, None if biased_dark else master_dark, dark_seconds=seconds
-    )
-    master_flat = stacker.mean(
-        FrameKind.FLAT, groups[FrameKind.FLAT], subtract=terms, scale="median"
-    )
+    master_flat = None if combined_flat is None else combined_flat.image
     noise = _noise(groups, light, light_frames, notes)
+    gain, n_sigma = _gain(light, noise), settings.hot_pixel_sigma
     hot = dead = None
-    tell_warm = tell_warm and Step.DARK not in light.done  # nothing is taken off such frames
-    if combined_dark is not None:
-        scale = light.exposure_s / seconds if seconds and light.exposure_s and has_bias else 1.0
+    if Step.DARK in light.done:
+        tell_warm = False  # nothing is taken off such frames
+    if (own := darks.combined) is not None:
+        scale = darks.scale_to(light, has_bias=master_bias is not None)
         if tell_warm:
-            combined_dark = _as_warm_as_lights(combined_dark, light_frames, scale, stacker)
-            master_dark = combined_dark.image
-        pixel = _pixel_noise(combined_dark, master_bias, light_frames, _gain(light, noise), scale)
-        n_sigma = settings.hot_pixel_sigma
-        hot = _hot_pixels(combined_dark, master_bias, pixel, n_sigma, light.saturation_adu)
+            own = _as_warm_as_lights(own, light_frames, scale, stacker)
+            darks = replace(darks, image=own.image)
+        pixel = _pixel_noise(own, master_bias, light_frames, gain, scale)
+        hot = _hot_pixels(own, master_bias, pixel, n_sigma, light.saturation_adu)
     elif warm := warm_of_lights(light_frames if tell_warm else (), light.shape):
-        seconds = light.exposure_s
-        if warm.excess.any():
-            master_dark = warm.excess
-            stacker.inputs[FrameKind.DARK] = warm.names
-            text = (
-                f"none; {np.count_nonzero(master_dark)} warm pixels, which stand out in each of "
-                f"{len(warm.names)} light frames, are taken off instead"
-            )
-            stacker.note(text, FrameKind.DARK)
-        hot, dead = _bad_of_lights(
-            warm, master_bias, master_flat, _gain(light, noise), settings.hot_pixel_sigma
-        )
+        darks = _dark_of_lights(warm, light, stacker)
+        hot, dead = _bad_of_lights(warm, master_bias, master_flat, gain, n_sigma)
     bad = _bad_pixels(hot, dead, master_flat, light.shape, settings, notes)
     return Masters(
         bias=master_bias,
-        dark=master_dark,
-        dark_exposure_s=None if seconds is None else _as_written(seconds),
-        dark_includes_bias=biased_dark,
-        flat=None if master_flat is None else _normalised(master_flat, bad),
+        dark=darks.image,
+        dark_exposure_s=None if darks.seconds is None else _as_written(darks.seconds),
+        dark_includes_bias=darks.biased,
+        flat=None if master_flat is None else normalised(master_flat, bad),
         bad=bad,
         gain_e_per_adu=_as_written(noise.gain_e_per_adu) if noise else None,
         read_noise_e=_as_written(noise.read_noise_e) if noise else None,
         notes=tuple(notes),
         inputs=stacker.inputs,
-        of=_setups(stacker.groups, biased_dark=biased_dark),
+        of=_setups(stacker.groups, biased_dark=darks.biased),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Darks:
+    """The master dark: its exposure, whether the bias is in it; all None without darks."""
+
+    seconds: float | None = None
+    combined: Combined | None = None
+    image: np.ndarray | None = None
+    biased: bool = False
+
+    @property
+    def without_bias(self) -> np.ndarray | None:
+        """The dark, where the bias is off it."""
+        return None if self.biased else self.image
+
+    def floor(self, bias: np.ndarray | None) -> np.ndarray | None:
+        """Give what no raw light frame is below: the bias, by itself or in the dark."""
+        return self.image if self.biased else bias
+
+    def scale_to(self, light: Exposure, *, has_bias: bool) -> float:
+        """Factor by which it is taken off a light frame."""
+        if not has_bias or not self.seconds or not light.exposure_s:
+            return 1.0
+        return light.exposure_s / self.seconds
+
+
+def _combine_darks(
+    group: Group,
+    bias: np.ndarray | None,
+    light: Exposure,
+    settings: CalibrationSettings,
+    stacker: Stacker,
+) -> _Darks:
+    """Combine darks of one exposure, with the bias off where there is one."""
+    has_bias = bias is not None
+    seconds, darks = _choose_dark(group, light, settings, stacker.notes, has_bias=has_bias)
+    held = _with_bias(darks, bias, stacker.notes)
+    combined = stacker.combined(
+        FrameKind.DARK, darks, subtract=None if bias is None else (bias, held)
+    )
+    biased = combined is not None and not has_bias and bool(held.any())
+    return _Darks(seconds, combined, None if combined is None else combined.image, biased)
+
+
+def _dark_of_lights(warm: Warm, light: Exposure, stacker: Stacker) -> _Darks:
+    """Take off what light frames alone show of warm pixels."""
+    if not warm.excess.any():
+        return _Darks(light.exposure_s)
+    stacker.inputs[FrameKind.DARK] = warm.names
+    text = (
+        f"none; {np.count_nonzero(warm.excess)} warm pixels, which stand out in each of "
+        f"{len(warm.names)} light frames, are taken off instead"
+    )
+    stacker.note(text, FrameKind.DARK)
+    return _Darks(light.exposure_s, image=warm.excess)
 
 
 def _setups(groups: dict[FrameKind, Group], *, biased_dark: bool) -> dict[str, Exposure]:
@@ -163,78 +193,6 @@ def _as_written(value: float) -> float:
     return float(f"{value:.10g}")
 
 
-class _Stacker:
-    """Combines groups by one rule and keeps account of what went in."""
-
-    def __init__(
-        self,
-        settings: CalibrationSettings,
-        progress: Progress | None,
-        notes: list[Note],
-        saturation: float | None,
-    ) -> None:
-        self._settings, self._progress, self._notes = settings, progress, notes
-        self._saturation = saturation
-        self.inputs: dict[str, tuple[str, ...]] = {}
-        self.groups: dict[FrameKind, Group] = {}
-
-    def note(self, text: str, kind: FrameKind, severity: Severity = Severity.INFO) -> None:
-        """Keep a remark on a kind of frame for the user."""
-        self._notes.append(Note(f"{kind}: {text}", severity, subject=kind))
-
-    def mean(
-        self,
-        kind: FrameKind,
-        group: Group,
-        *,
-        subtract: Subtract | list | None = None,
-        scale: Literal["median"] | None = None,
-    ) -> np.ndarray | None:
-        """Clipped mean of a group; None when it is empty."""
-        combined = self.combined(kind, group, subtract=subtract, scale=scale)
-        return None if combined is None else combined.image
-
-    def combined(
-        self,
-        kind: FrameKind,
-        group: Group,
-        *,
-        subtract: Subtract | list | None = None,
-        scale: Literal["median"] | None = None,
-    ) -> Combined | None:
-        """Clipped mean of a group with its scatter; None when it is empty."""
-        if not group:
-            return None
-        combined = combine(
-            [path for path, _ in group],
-            scale=scale,
-            subtract=subtract,
-            clip_sigma=self._settings.clip_sigma,
-            memory_mb=self._settings.memory_mb,
-            progress=self._progress,
-        )
-        self._warn_of_saturation(kind, combined)
-        self.inputs[kind] = (*self.inputs.get(kind, ()), *(path.name for path, _ in group))
-        self.groups[kind] = group
-        times = sorted({e.exposure_s for _, e in group if e.exposure_s is not None})
-        span = f" of {' and '.join(f'{t:g}' for t in times[:3])} s" if any(times) else ""
-        clipped = f"clipped at {self._settings.clip_sigma:g} sigma"
-        self.note(f"mean of {len(group)} frames{span}, {clipped}", kind)
-        return combined
-
-    def _warn_of_saturation(self, kind: FrameKind, combined: Combined) -> None:
-        if self._saturation is None or not combined.levels.size:
-            return
-        bright = combined.levels > NEAR_SATURATION * self._saturation
-        if bright.any():
-            names = ", ".join(p.name for p, b in zip(combined.paths, bright, strict=True) if b)
-            text = (
-                f"{bright.sum()} of {bright.size} frames are exposed to over "
-                f"{NEAR_SATURATION:.0%} of saturation ({self._saturation:g} ADU): {names[:200]}"
-            )
-            self.note(text, kind, Severity.WARNING)
-
-
 def _with_bias(darks: Group, bias: np.ndarray | None, notes: list[Note]) -> np.ndarray:
     """Tell which darks have the bias in them: 1, or 0 where a program took it off; (n,) floats.
 
@@ -245,7 +203,7 @@ def _with_bias(darks: Group, bias: np.ndarray | None, notes: list[Note]) -> np.n
         return held
     level = float(np.nanmedian(bias))
     for k, (path, _) in enumerate(darks):
-        dark = _level(path) if held[k] else level
+        dark = level_of(path) if held[k] else level
         if dark < level / 2:
             held[k] = 0
             text = f"dark: {path.name} has a level of {dark:.0f} ADU, the bias {level:.0f}"
@@ -269,7 +227,7 @@ def _refuse_calibrated(
     if floor is None or not paths or Step.BIAS in light.done:
         return
     try:
-        level, bias = _level(paths[0]), float(np.nanmedian(floor))
+        level, bias = level_of(paths[0]), float(np.nanmedian(floor))
     except FrameError:
         return  # its turn to be told of comes when it is measured
     if level >= bias / 2:
@@ -320,49 +278,6 @@ def _choose_dark(
     return None, groups[nearest]
 
 
-def _flat_terms(
-    groups: dict[FrameKind, Group],
-    stacker: _Stacker,
-    bias: np.ndarray | None,
-    dark: np.ndarray | None,
-    *,
-    dark_seconds: float | None,
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """List what to take off each flat: the dark flat of its exposure, else bias and scaled dark."""
-    flats = groups[FrameKind.FLAT]
-    if not flats:
-        if groups[FrameKind.DARK_FLAT]:
-            stacker.note(
-                f"{len(groups[FrameKind.DARK_FLAT])} frames left out: no flats", FrameKind.DARK_FLAT
-            )
-        return []
-    terms: list[tuple[np.ndarray, np.ndarray]] = []
-    rest = np.array([Step.DARK not in exposure.done for _, exposure in flats], dtype=float)
-    held = np.array([Step.BIAS not in exposure.done for _, exposure in flats], dtype=float)
-    seconds = [exposure.exposure_s for _, exposure in flats]
-    for own, members in by_exposure(groups[FrameKind.DARK_FLAT]).items():
-        matched = np.array([same_exposure(own, t) for t in seconds], dtype=float)
-        if matched.any():
-            mean = stacker.mean(FrameKind.DARK_FLAT, members)
-            if mean is not None:
-                terms.append((mean, matched * rest))
-            rest[matched > 0] = 0
-            held[matched > 0] = 0
-        else:
-            text = f"{len(members)} frames left out: no flat has their exposure"
-            stacker.note(text, FrameKind.DARK_FLAT)
-    if not rest.any():
-        return terms
-    if bias is None:
-        text = "neither bias nor dark flats, the pedestal stays in the flat"
-        stacker.note(text, FrameKind.FLAT, Severity.WARNING)
-        return terms
-    terms.append((bias, held))
-    if dark is not None and dark_seconds and None not in seconds:
-        terms.append((dark, rest * np.array(seconds) / dark_seconds))
-    return terms
-
-
 def _gain(light: Exposure, noise: CameraNoise | None) -> float:
     """Electrons per ADU: of header or settings, else of pairs, else 1, as everywhere."""
     if light.gain_e_per_adu is not None and "gain_e_per_adu" not in light.guessed:
@@ -374,13 +289,13 @@ def _pixel_noise(
     dark: Combined, bias: np.ndarray | None, paths: Sequence[Path], gain: float, scale: float
 ) -> PixelNoise:
     """Noise of a usual pixel of a light frame: of the darks, and of the sky of one that is read."""
-    sky = _sky_level(paths, dark.image, bias, scale)
+    sky = _skylevel_of(paths, dark.image, bias, scale)
     return PixelNoise(
         dark_variance(dark.image, dark.std, len(dark.paths)) + sky / gain, gain, scale
     )
 
 
-def _sky_level(
+def _skylevel_of(
     paths: Sequence[Path], dark: np.ndarray, bias: np.ndarray | None, scale: float
 ) -> float:
     """Median of the first light frame that can be read above bias and dark, ADU; 0 without one."""
@@ -388,7 +303,7 @@ def _sky_level(
         try:
             with tempfile.TemporaryDirectory(prefix="lightcurve-") as spill:
                 source = open_rows(path, Path(spill))
-                rows = slice(*_middle_rows(source.shape[0]))
+                rows = slice(*middle_rows(source.shape[0]))
                 pixels = read_rows(source, rows.start, rows.stop)
         except FrameError:
             continue  # its turn to be told of comes when it is measured
@@ -436,7 +351,7 @@ def _bad_of_lights(
 
 
 def _as_warm_as_lights(
-    dark: Combined, paths: Sequence[Path], scale: float, stacker: _Stacker
+    dark: Combined, paths: Sequence[Path], scale: float, stacker: Stacker
 ) -> Combined:
     """Scale the warm pixels of a dark to what the light frames have of them.
 
@@ -488,16 +403,6 @@ def _bad_pixels(
     return bad
 
 
-def _normalised(flat: np.ndarray, bad: np.ndarray | None) -> np.ndarray:
-    """Flat with mean 1 over good pixels, NaN where it is not positive."""
-    good = (flat > 0) & ((bad == 0) if bad is not None else True)
-    if not good.any():
-        msg = "flat: no pixel is good; are these flat fields?"
-        raise CalibrationError(msg)
-    mean = np.mean(flat[good], dtype=float)
-    return np.where(flat > 0, flat / mean, np.nan).astype(np.float32)
-
-
 def _noise(
     groups: dict[FrameKind, Group], light: Exposure, paths: Sequence[Path], notes: list[Note]
 ) -> CameraNoise | None:
@@ -514,9 +419,7 @@ def _noise(
     try:
         if of_lights:
             middle = len(paths) // 2
-            exposed = sky_of_pair(
-                *(_rows_of(p, NOISE_ROWS) for p in paths[middle - 1 : middle + 1])
-            )
+            exposed = sky_of_pair(*(rows_about_middle(p) for p in paths[middle - 1 : middle + 1]))
         else:
             exposed = _central_rows(flats)
         noise = measure_noise(
@@ -540,21 +443,5 @@ def _noise(
 
 def _central_rows(group: Sequence[tuple[Path, Exposure]]) -> tuple[np.ndarray, np.ndarray]:
     """Rows about the middle of the first two frames."""
-    first, second = (_rows_of(path, NOISE_ROWS) for path, _ in group[:2])
+    first, second = (rows_about_middle(path) for path, _ in group[:2])
     return first, second
-
-
-def _level(path: Path) -> float:
-    """Median of a frame's middle rows, ADU."""
-    return float(np.nanmedian(_rows_of(path, LEVEL_ROWS)))
-
-
-def _rows_of(path: Path, n: int) -> np.ndarray:
-    """Rows about the middle of a frame, at most n."""
-    with tempfile.TemporaryDirectory(prefix="lightcurve-") as spill:
-        source = open_rows(path, Path(spill))
-        return read_rows(source, *_middle_rows(source.shape[0], n))
-
-
-def _middle_rows(ny: int, n: int = NOISE_ROWS) -> tuple[int, int]:
-    return max((ny - n) // 2, 0), min((ny + n) // 2, ny)

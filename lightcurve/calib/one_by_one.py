@@ -17,11 +17,28 @@ from lightcurve.calib.bad_pixels import (
     dead_pixels,
     hot_pixels,
 )
-from lightcurve.calib.combine import combine
+from lightcurve.calib.combine import Combined
+from lightcurve.calib.flats import combine_flats, normalised
 from lightcurve.calib.master_files import read_masters, write_master
-from lightcurve.calib.match import Group, check_masters, name_some, refuse_mixed, setup_of
+from lightcurve.calib.match import (
+    Group,
+    check_masters,
+    name_some,
+    refuse_mixed,
+    same_exposure,
+    setup_of,
+)
+from lightcurve.calib.stacker import Stacker
 from lightcurve.calib.transfer import Transfer, measure_transfer, read_noise_adu
-from lightcurve.core.data import Exposure, FrameKind, Masters, Note, Result, Step
+from lightcurve.core.data import (
+    CALIBRATION,
+    Exposure,
+    FrameKind,
+    Masters,
+    Result,
+    Severity,
+    Step,
+)
 from lightcurve.core.errors import FrameError, InputError
 from lightcurve.core.flags import PixelFlag, count_pixels
 from lightcurve.core.progress import Progress, silent
@@ -60,7 +77,7 @@ def make_master(
     kind : FrameKind
         Bias, dark or flat.
     paths : sequence of Path
-        Of one size; darks and flats of one exposure.
+        Of one setup; darks of one exposure.
     bias, dark : Path, optional
         Masters to take off; the dark is scaled to the flats' exposure.
 
@@ -73,37 +90,67 @@ def make_master(
     FrameError
         When a frame's header says that it is of another kind.
     """
-    group, settings = [(path, _exposure(kind, path)) for path in paths], CalibrationSettings()
+    settings = CalibrationSettings(clip_sigma=clip_sigma)
+    group = [(path, _exposure(kind, path)) for path in paths]
     masters = read_masters([path for path in (bias, dark) if path is not None])
-    seconds = None if kind == FrameKind.BIAS else _one_exposure(group)
+    seconds = _one_exposure(group) if kind == FrameKind.DARK else group[0][1].exposure_s
     refuse_mixed(kind, group, settings)
     of = setup_of(kind, group, _off(kind, masters))
     let_through = check_masters(masters, setup_of(kind, group), settings)
-    combined = combine(
-        list(paths),
-        subtract=_terms(masters, seconds),
-        scale="median" if kind == FrameKind.FLAT else None,
-        clip_sigma=clip_sigma,
-        progress=progress,
-    )
-    image = combined.image
-    if kind == FrameKind.FLAT:
-        image = image / np.float32(np.nanmean(image))
+    stacker = Stacker(settings, progress, list(let_through))
+    combined = _combine(kind, group, masters, stacker)
+    image = combined.image if kind != FrameKind.FLAT else normalised(combined.image, None)
     values = {} if seconds is None else {"EXPTIME": (seconds, "[s]")}
     if kind == FrameKind.DARK:
         values["BIASINC"] = (masters.bias is None, "the bias is still in this dark")
-    notes = [Note(f"clipped at {clip_sigma:g} sigma"), *let_through]
-    names = [path.name for path in paths]
-    write_master(out, image, kind=kind, of=of, inputs=names, values=values, notes=notes)
+    names = stacker.inputs[kind]
+    write_master(out, image, kind=kind, of=of, inputs=names, values=values, notes=stacker.notes)
+    told = [note for note in stacker.notes if note.severity is Severity.WARNING]
     unit = "" if kind == FrameKind.FLAT else "ADU"
     scatter = float(np.nanmedian(combined.std))
     return {
         "master": Result(str(out), label="master"),
         "kind": Result(kind, label="kind"),
-        "frames": Result(len(paths), label="frames"),
+        "frames": Result(len(names), label="frames"),
         "median": Result(float(np.nanmedian(image)), unit, "median"),
         "pixel_scatter": Result(scatter, unit, "median scatter of a pixel"),
+        **{f"warning_{k}": Result(str(one), label="warning") for k, one in enumerate(told, 1)},
     }
+
+
+def _combine(kind: FrameKind, group: Group, masters: Masters, stacker: Stacker) -> Combined:
+    """Combine frames of one kind with masters taken off."""
+    if kind == FrameKind.FLAT:
+        groups: dict[FrameKind, Group] = {other: [] for other in CALIBRATION} | {kind: group}
+        combined = combine_flats(groups, stacker, *_floor(masters, group), group[0][1])
+    elif masters.bias is None:
+        combined = stacker.combined(kind, group)
+    else:
+        held = np.array([Step.BIAS not in exposure.done for _, exposure in group], dtype=float)
+        combined = stacker.combined(kind, group, subtract=(masters.bias, held))
+    if combined is None:
+        msg = f"no {kind} frames to combine"
+        raise InputError(msg)
+    return combined
+
+
+def _floor(
+    masters: Masters, group: Group
+) -> tuple[np.ndarray | None, np.ndarray | None, float | None]:
+    """Tell what is under flats: bias, dark without it, and the exposure of the dark."""
+    if masters.dark is None or not masters.dark_includes_bias:
+        if masters.dark is not None and not masters.dark_exposure_s:
+            msg = "the master dark cannot be scaled: its exposure is not known"
+            raise InputError(msg)
+        return masters.bias, masters.dark, masters.dark_exposure_s
+    for path, exposure in group:
+        if not same_exposure(exposure.exposure_s, masters.dark_exposure_s):
+            msg = (
+                f"{path.name}: the master dark has the bias in it and serves its own exposure "
+                f"alone, {masters.dark_exposure_s} s: give --bias, and a dark made with it"
+            )
+            raise InputError(msg)
+    return masters.dark, None, None
 
 
 def _off(kind: FrameKind, masters: Masters) -> tuple[Step, ...]:
@@ -179,19 +226,6 @@ def sort_frames(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
             raise FrameError(path, msg)
         found[told[0]].append(path)
     return found[FrameKind.BIAS], found[FrameKind.FLAT]
-
-
-def _terms(masters: Masters, seconds: float | None) -> list[tuple[np.ndarray, float]]:
-    """List what to take off each frame, with its factor."""
-    terms = [] if masters.bias is None or masters.dark_includes_bias else [(masters.bias, 1.0)]
-    if masters.dark is None:
-        return terms
-    if masters.dark_includes_bias:
-        return [(masters.dark, 1.0)]
-    if not masters.dark_exposure_s or seconds is None:
-        msg = "the master dark cannot be scaled: its exposure or the frames' is not known"
-        raise InputError(msg)
-    return [*terms, (masters.dark, seconds / masters.dark_exposure_s)]
 
 
 def make_badpix(

@@ -1,0 +1,308 @@
+"""Master flats: what is taken off, stars of twilight left out, and what is to be told of them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from lightcurve.calib.combine import Combined, as_terms, open_rows, prepared, rows_of
+from lightcurve.calib.match import Group, by_exposure, name_some, same_exposure
+from lightcurve.calib.stacker import NOISE_ROWS, Stacker, level_of, middle_rows
+from lightcurve.core.data import Exposure, FrameKind, Severity, Step
+from lightcurve.core.errors import CalibrationError
+from lightcurve.core.robust import robust_scatter
+
+NEAR_SATURATION = 0.85  # of it, in the middle: the brightest parts of the field may be there
+FEWEST = 3  # flats by which a star in one of them is told
+SMOOTH_PX, AROUND_PX = 2.0, 33  # a star's width; the side of the square that it is held against
+PASSES = 2
+MANY_SIGMA = 2.0
+STAR_SIGMA, WING_SIGMA, GROW_PX = 5.0, 1.0, 2
+LEAST_RESPONSE = 0.05
+TILTED = 0.01  # from edge to edge, between flats: a star that drifts over a tenth loses 0.1 %
+# Relative, of one pixel: a star of 3 pixels' radius has 28 of them, and 0.1 % of noise by them.
+NOISY = 0.005
+BANDS = 16
+WILD = 100.0  # times the typical variance
+AgainstMean = Callable[[tuple[int, int]], tuple[np.ndarray, np.ndarray]]
+Terms = Sequence[tuple[np.ndarray, np.ndarray]]
+
+
+def combine_flats(
+    groups: dict[FrameKind, Group],
+    stacker: Stacker,
+    bias: np.ndarray | None,
+    dark: np.ndarray | None,
+    dark_seconds: float | None,
+    light: Exposure,
+) -> Combined | None:
+    """Combine flats, each divided by its level, without the stars that stand in some of them.
+
+    bias, dark: (ny, nx) ADU, the dark of `dark_seconds` without its bias, or None. The scatter
+    goes to the stacker's notes, with what is odd about them.
+    """
+    flats = _well_exposed(groups[FrameKind.FLAT], light, stacker)
+    terms = _flat_terms(
+        {**groups, FrameKind.FLAT: flats}, stacker, bias, dark, dark_seconds=dark_seconds
+    )
+    combined = stacker.combined(FrameKind.FLAT, flats, subtract=terms, scale="median")
+    if combined is None or len(flats) < FEWEST:
+        return combined
+    sky = _Sky(combined, as_terms(terms, combined.image.shape, len(flats)))
+    stars: list[np.ndarray] = []
+    for _ in range(PASSES):  # against a mean without the bright ones faint ones show
+        stars = sky.stars()
+        if not any(one.size for one in stars):
+            break
+        without = stacker.combined(
+            FrameKind.FLAT, flats, subtract=terms, scale="median", without=stars
+        )
+        sky = sky if without is None else replace(sky, combined=without)
+    if seen := sum(one.size > 0 for one in stars):
+        share = sum(map(len, stars)) / len(stars) / combined.image.size
+        text = f"stars in {seen} of {len(flats)} frames are left out ({share:.2%} of all pixels)"
+        stacker.note(text, FrameKind.FLAT)
+    _judge(sky, stacker)
+    return sky.combined
+
+
+def _well_exposed(flats: Group, light: Exposure, stacker: Stacker) -> Group:
+    """Leave out flats near saturation or beyond what is linear, where enough others are left."""
+    ceilings = [light.linearity_adu] if light.linearity_adu else []
+    if light.saturation_adu:
+        ceilings.append(NEAR_SATURATION * light.saturation_adu)
+    if not flats or not ceilings:
+        return flats
+    ceiling = min(ceilings)
+    bright = [
+        (path, exposure)
+        for path, exposure in flats
+        if Step.BIAS not in exposure.done and level_of(path) > ceiling
+    ]
+    if not bright:
+        return flats
+    rest = [one for one in flats if one not in bright]
+    what = "of what is linear"
+    if light.saturation_adu and ceiling == NEAR_SATURATION * light.saturation_adu:
+        what = f"{NEAR_SATURATION:.0%} of saturation"
+    text = (
+        f"{len(bright)} of {len(flats)} frames are exposed to over {ceiling:.0f} ADU ({what}): "
+        f"{name_some([path.name for path, _ in bright])}"
+    )
+    left_out = len(rest) >= FEWEST
+    stacker.note(f"{text}{'; left out' if left_out else ''}", FrameKind.FLAT, Severity.WARNING)
+    return rest if left_out else flats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sky:
+    """The flats against their mean: what differs is in the sky and not in the camera.
+
+    terms: what is taken off each, of `as_terms`.
+    """
+
+    combined: Combined
+    terms: Terms
+
+    def stars(self) -> list[np.ndarray]:
+        """Find the pixels of stars in each flat, as sorted indices into all of its pixels.
+
+        Rows about the middle tell whether there are any: of a screen or a dome there are none.
+        """
+        ny = self.combined.image.shape[0]
+        middle = middle_rows(ny)
+        found = [self._stars_in(k, middle) for k in range(len(self.combined.paths))]
+        if ny <= NOISE_ROWS or not any(one.size for one in found):
+            return found
+        return [self._stars_in(k, (0, ny)) for k in range(len(self.combined.paths))]
+
+    def _stars_in(self, index: int, rows: tuple[int, int]) -> np.ndarray:
+        from scipy.ndimage import binary_dilation, binary_propagation
+
+        with self._against_mean(index) as against:
+            above = _standing_out(*against(rows))
+        core = above > STAR_SIGMA
+        if not core.any():
+            return np.zeros(0, dtype=int)
+        whole = binary_propagation(core, mask=above > WING_SIGMA)
+        whole = binary_dilation(whole, iterations=GROW_PX)
+        return np.flatnonzero(whole) + rows[0] * above.shape[1]
+
+    @contextmanager
+    def _against_mean(self, index: int) -> Iterator[AgainstMean]:
+        """Open a flat to compare rows of it with the mean flat.
+
+        What it yields gives their excess, relative, and the mean; both 0 where there is none.
+        """
+        path, level = self.combined.paths[index], self.combined.levels[index]
+        with (
+            tempfile.TemporaryDirectory(prefix="lightcurve-") as spill,
+            rows_of(open_rows(path, Path(spill))) as read,
+        ):
+
+            def against(rows: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+                mean = self.combined.image[slice(*rows)]
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    excess = prepared(read, index, self.terms, rows) / level / mean - 1
+                good = np.isfinite(excess) & (mean > LEAST_RESPONSE)
+                return np.where(good, excess, 0.0), np.where(good, mean, 0.0)
+
+            yield against
+
+    def tilt(self) -> float:
+        """Largest gradient of a flat against the mean of all, from edge to edge, relative.
+
+        By bands of rows, each in eight parts: the response of no camera changes so.
+        """
+        ny, nx = self.combined.image.shape
+        starts = np.linspace(0, ny - 1, BANDS + 2).astype(int)[1:-1]
+        columns = np.array_split(np.arange(nx), 8)
+        x = np.array([part.mean() / nx - 0.5 for part in columns])
+        place = np.array([(1.0, u, (row + 0.5) / ny - 0.5) for row in starts for u in x])
+        tilts = []
+        for index in range(len(self.combined.paths)):
+            with self._against_mean(index) as against:
+                lines = [against((row, min(row + 2, ny)))[0] for row in starts]
+            ratio = [np.median(line[:, part]) for line in lines for part in columns]
+            _, over_x, over_y = np.linalg.lstsq(place, np.array(ratio), rcond=None)[0]
+            tilts.append(float(np.hypot(over_x, over_y)))
+        return max(tilts)
+
+
+def _standing_out(excess: np.ndarray, response: np.ndarray) -> np.ndarray:
+    """How far smoothed pixels stand out of those around them, in their scatter; (ny, nx).
+
+    excess: relative, whose photon noise falls with the response.
+    """
+    from scipy.ndimage import gaussian_filter, uniform_filter
+
+    even = excess * np.sqrt(np.maximum(response, 0))
+    smooth = gaussian_filter(even, SMOOTH_PX) - uniform_filter(even, AROUND_PX)
+    scatter = robust_scatter(smooth[response > 0]) if (response > 0).any() else 0.0
+    return smooth / scatter if scatter > 0 else np.zeros_like(smooth)
+
+
+def _judge(sky: _Sky, stacker: Stacker) -> None:
+    """Say how the flats were exposed, and what of the sky or of noise is in their mean."""
+    combined = sky.combined
+    low, high = combined.levels.min(), combined.levels.max()
+    stacker.note(f"levels {low:.0f} to {high:.0f} ADU", FrameKind.FLAT)
+    tilt = sky.tilt()
+    if tilt > TILTED:
+        text = (
+            f"frames differ by gradients of up to {tilt:.1%} from edge to edge: that is light of "
+            "the sky or lamp, and some of it is in the master"
+        )
+        stacker.note(text, FrameKind.FLAT, Severity.WARNING)
+    noise, response = noise_and_response(combined)
+    if noise > max(NOISY, response):
+        text = (
+            f"a pixel of the master has {noise:.2%} of noise, pixels differ by {response:.2%}: "
+            "take more of them or expose longer"
+        )
+        stacker.note(text, FrameKind.FLAT, Severity.WARNING)
+    bright, dark = _spots(combined.image)
+    # Dust and grain of a sensor are as often darker; chance differs by the root of their number.
+    if bright - dark > MANY_SIGMA * np.sqrt(bright + dark + 1):
+        text = (
+            f"{bright} spots of the master are bright and {dark} dark: stars that stand in all "
+            "frames? Move the telescope between flats of the sky"
+        )
+        stacker.note(text, FrameKind.FLAT, Severity.WARNING)
+
+
+def noise_and_response(combined: Combined) -> tuple[float, float]:
+    """Noise of a pixel of a master flat, and how much pixels truly differ, both relative."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = combined.std**2 / combined.n_used / combined.image**2
+        # Its mean, for that of few frames is seldom as large as it is on average; no wild pixels.
+        own = float(np.sqrt(np.nanmean(variance[variance < WILD * np.nanmedian(variance)])))
+    apart = (combined.image[:, 2:] - combined.image[:, :-2]) / np.sqrt(2)  # of one colour
+    scatter = robust_scatter(apart[np.isfinite(apart)]) / float(np.nanmedian(combined.image))
+    return own, float(np.sqrt(max(scatter**2 - own**2, 0.0)))
+
+
+def _spots(image: np.ndarray) -> tuple[int, int]:
+    """Count the spots of a master, as wide as stars, that are brighter, and that are darker."""
+    from scipy.ndimage import label, median_filter
+
+    whole = np.isfinite(image) & (image > LEAST_RESPONSE)
+    # No single pixel, which may be warm, makes a spot.
+    even = median_filter(np.where(whole, image, 1.0), 3) - 1
+    edge = AROUND_PX // 2  # whose surroundings are not all there
+    above = _standing_out(even, whole.astype(float))[edge:-edge, edge:-edge]
+    bright, dark = (label(side > STAR_SIGMA)[1] for side in (above, -above))
+    return bright, dark
+
+
+def _flat_terms(
+    groups: dict[FrameKind, Group],
+    stacker: Stacker,
+    bias: np.ndarray | None,
+    dark: np.ndarray | None,
+    *,
+    dark_seconds: float | None,
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """List what to take off each flat: the dark flat of its exposure, else bias and scaled dark."""
+    flats = groups[FrameKind.FLAT]
+    if not flats:
+        if groups[FrameKind.DARK_FLAT]:
+            stacker.note(
+                f"{len(groups[FrameKind.DARK_FLAT])} frames left out: no flats", FrameKind.DARK_FLAT
+            )
+        return []
+    terms: list[tuple[np.ndarray, np.ndarray]] = []
+    rest = np.array([Step.DARK not in exposure.done for _, exposure in flats], dtype=float)
+    held = np.array([Step.BIAS not in exposure.done for _, exposure in flats], dtype=float)
+    seconds = [exposure.exposure_s for _, exposure in flats]
+    for own, members in by_exposure(_dark_flats(groups, bias)).items():
+        matched = np.array([same_exposure(own, t) for t in seconds], dtype=float)
+        if matched.any():
+            mean = stacker.mean(FrameKind.DARK_FLAT, members)
+            if mean is not None:
+                terms.append((mean, matched * rest))
+            rest[matched > 0] = 0
+            held[matched > 0] = 0
+        else:
+            text = f"{len(members)} frames left out: no flat has their exposure"
+            stacker.note(text, FrameKind.DARK_FLAT)
+    if not rest.any():
+        return terms
+    if bias is None and held.any():
+        text = "neither bias nor dark flats, the pedestal stays in the flat"
+        stacker.note(text, FrameKind.FLAT, Severity.WARNING)
+        return terms
+    if bias is not None:
+        terms.append((bias, held))
+    if dark is not None and dark_seconds and None not in seconds:
+        terms.append((dark, rest * np.array(seconds) / dark_seconds))
+    return terms
+
+
+def _dark_flats(groups: dict[FrameKind, Group], bias: np.ndarray | None) -> Group:
+    """Dark flats, and without a bias also darks of the flats' exposure, as many call them."""
+    if bias is not None:
+        return groups[FrameKind.DARK_FLAT]
+    seconds = [exposure.exposure_s for _, exposure in groups[FrameKind.FLAT]]
+    darks = [
+        (path, exposure)
+        for path, exposure in groups[FrameKind.DARK]
+        if Step.BIAS not in exposure.done
+        and any(same_exposure(exposure.exposure_s, t) for t in seconds)
+    ]
+    return [*groups[FrameKind.DARK_FLAT], *darks]
+
+
+def normalised(flat: np.ndarray, bad: np.ndarray | None) -> np.ndarray:
+    """Flat with mean 1 over good pixels, NaN where it is not positive."""
+    good = (flat > 0) & ((bad == 0) if bad is not None else True)
+    if not good.any():
+        msg = "flat: no pixel is good; are these flat fields?"
+        raise CalibrationError(msg)
+    mean = np.mean(flat[good], dtype=float)
+    return np.where(flat > 0, flat / mean, np.nan).astype(np.float32)
