@@ -1,6 +1,7 @@
 """Master frames, the reduction of one frame, bad pixels, gain and read noise."""
 
 __all__ = [
+    "arithmetic",
     "bad_pixel_map",
     "bad_pixels",
     "gain",

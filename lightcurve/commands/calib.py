@@ -190,3 +190,50 @@ def quality(
     )  # fmt: skip
     used = sum(row["use"] == "yes" for row in rows)
     typer.echo(f"{used} of {len(rows)} frames used; written to {out}: quality.csv, quality.json")
+
+
+@group.command()
+def arith(
+    image: Annotated[Path, typer.Argument(help="FITS image; its header is kept.")],
+    operation: Annotated[str, typer.Argument(help="add, sub, mul or div.")],
+    by: Annotated[str, typer.Argument(metavar="NUMBER|IMAGE", help="By what.")],
+    *,
+    out: Out,
+    json: Json = False,
+) -> None:
+    """Add, subtract, multiply or divide an image by a number or another image.
+
+    Example: lightcurve calib arith LIGHT.fits sub DARK.fits --out DIFFERENCE.fits
+    """
+    from lightcurve.calib.arithmetic import image_arithmetic
+
+    found, notes = image_arithmetic(image, operation, _number_or_path(by), out)
+    for note in () if json else notes:
+        typer.echo(str(note), err=True)
+    if json:
+        print_json(records(found) | {"notes": [str(note) for note in notes]})
+    else:
+        _report(found, json=False)
+
+
+def _number_or_path(text: str) -> float | Path:
+    try:
+        return float(text)
+    except ValueError:
+        return Path(text)
+
+
+@group.command("before-after")
+def before_after(
+    before: Annotated[Path, typer.Argument(help="Frame as the camera gave it.")],
+    after: Annotated[Path, typer.Argument(help="The same, calibrated.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="PNG to write.")],
+    json: Json = False,
+) -> None:
+    """Draw a frame before and after calibration at one stretch, with histograms."""
+    from lightcurve.frames.read import read_frame
+    from lightcurve.report.before_after import save_before_after
+
+    one, two = (read_frame(path, need_time=False).pixels for path in (before, after))
+    _report(save_before_after(out, one, two, (before.name, after.name)), json=json)

@@ -18,6 +18,7 @@ from lightcurve.frames.read import read_frame
 from lightcurve.night.lights import choose_lights, label_files
 from lightcurve.night.masters import make_masters
 from lightcurve.night.sets import FrameSet, find_sets, reduce_sets
+from lightcurve.report.before_after import save_before_after
 from lightcurve.setup.camera import CameraValues, settle_camera
 from lightcurve.setup.cosmic_rays import mark_hits
 from lightcurve.setup.solving import read_samples
@@ -39,7 +40,8 @@ def calibrate_folder(
     Parameters
     ----------
     out : Path
-        Gets ``masters/`` and one FITS file a frame, float32, with the bad-pixel map as extension;
+        Gets ``masters/`` and one FITS file a frame, float32, with the bad-pixel map as extension,
+        and before_after.png of the first;
         where the frames are of several filters, nights ... a folder for each that does.
     repair : bool
         Give bad pixels the median of the good ones around; the map still tells which they were.
@@ -90,14 +92,21 @@ def _calibrate(
             msg = f"{inventory.folder}: no bias, dark or flat frames to calibrate with"
             raise InputError(msg)
         camera = _camera(lights, masters, settings) if settings.calibration.cosmic_rays else None
-        rows = []
+        rows: list[dict[str, Any]] = []
+        pictured = False
         for path, label in progress(labels.items(), "Calibrating", len(labels)):
             row = {"file": label, "status": FrameStatus.CALIBRATED, "reason": ""}
             try:
-                frame = reduce_frame(read_frame(path, settings=settings), masters)
+                raw = read_frame(path, settings=settings)
+                frame = reduce_frame(raw, masters)
                 if camera is not None:
                     frame = mark_hits(frame, camera.noise, saturation_adu=camera.saturation_adu)
-                write_frame(targets[label], repaired(frame) if repair else frame)
+                frame = repaired(frame) if repair else frame
+                write_frame(targets[label], frame)
+                if not pictured:
+                    names = label, targets[label].name
+                    save_before_after(out / "before_after.png", raw.pixels, frame.pixels, names)
+                    pictured = True
             except LightcurveError as error:
                 row |= {"status": FrameStatus.FAILED, "reason": str(error)}
             rows.append(row)

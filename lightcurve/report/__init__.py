@@ -1,6 +1,7 @@
 """Figures and the HTML report."""
 
 __all__ = [
+    "before_after",
     "camera",
     "field",
     "fit",

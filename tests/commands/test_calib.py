@@ -189,3 +189,27 @@ def test_cosmic_rays_are_marked_where_the_setting_is(night: Path, tmp_path: Path
             sky = np.median(clean)
             assert np.median(clean[tuple(hits.T)]) == pytest.approx(sky, abs=30)
             assert np.count_nonzero(bad & PixelFlag.COSMIC_RAY) < 6 * len(hits)
+
+
+def test_arithmetic_as_it_is_typed(night: Path, tmp_path: Path) -> None:
+    light, bias = files(night, "light")[0], files(night, "bias")[0]
+    said = json.loads(
+        run("calib", "arith", light, "sub", bias, "-o", tmp_path / "d.fits", "--json")
+    )
+    raw = fits.getdata(light).astype(float) - fits.getdata(bias)
+    assert said["median"]["value"] == pytest.approx(np.median(raw))
+    run("calib", "arith", tmp_path / "d.fits", "add", "1e2", "-o", tmp_path / "e.fits")
+    assert np.median(fits.getdata(tmp_path / "e.fits")) == pytest.approx(np.median(raw) + 100)
+
+
+def test_before_and_after_calibration(night: Path, tmp_path: Path) -> None:
+    run("calibrate", night, "--out", tmp_path / "out")
+    light = files(night, "light")[0]
+    done = tmp_path / "out" / f"{light.stem}_cal.fits"
+    picture = tmp_path / "picture.png"
+    said = json.loads(run("calib", "before-after", light, done, "--out", picture, "--json"))
+    assert said["before_level"]["value"] > BIAS > said["after_level"]["value"] > 0
+    # Vignetting is gone; the wings of stars are not.
+    assert said["after_uneven"]["value"] < 0.8 * said["before_uneven"]["value"]
+    assert picture.stat().st_size > 10_000
+    assert (tmp_path / "out" / "before_after.png").exists()
