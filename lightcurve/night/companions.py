@@ -30,7 +30,6 @@ ANY_BAND = "G"
 SERVICE = "gaia"
 EXPLAINS_FWHM = 3.5  # a star so near lies in the pixels that a pair is looked for in
 MIN_PSF_STARS = 3
-WORTH_SAYING = 1e-3  # of the target's light: less moves no depth that a night could show
 
 
 def find_blend(
@@ -51,7 +50,7 @@ def find_blend(
         found += _of_catalog(catalog, measurements, scene, target)
     if wide and not _explained(found, measurements):
         found += _unresolved(measurements, scene, ~shapes.odd)
-    for one in (one for one in found if one.light >= WORTH_SAYING):
+    for one in (one for one in found if one.light >= LEAST_LIGHT):
         log.info("a star of %.1f %% of the target's light %.1f px from it (%s)",
                  100 * one.light, one.distance, one.source)  # fmt: skip
     return Blend(profile, measurements.fwhm_px, found)

@@ -152,19 +152,18 @@ class Search:
             prior=self.prior,
         )
 
-    def limit(self, prediction: Prediction) -> float:
+    def exclude(self, prediction: Prediction) -> tuple[float, bool]:
         """Find above which amplitude a transit about the predicted mid-time is excluded.
 
-        Infinite where none is.
+        Infinite where none is. Said too: whether the predicted one is, wherever and however deep
+        it may be.
         """
-        excluded = self._odds(prediction, AMPLITUDES) < EXCLUDED_ODDS
+        likely = self.shape.amplitudes
+        odds = self._odds(prediction, np.concatenate([AMPLITUDES, likely]))
+        excluded = odds[: -len(likely)] < EXCLUDED_ODDS
         count = int(np.argmin(excluded[::-1])) if not excluded.all() else len(excluded)
-        return float(AMPLITUDES[-count]) if count else math.inf
-
-    def excludes(self, prediction: Prediction) -> bool:
-        """Say whether the predicted transit is excluded, wherever and however deep it may be."""
-        odds = self._odds(prediction, self.shape.amplitudes)
-        return float(odds.mean()) < EXCLUDED_ODDS
+        limit = float(AMPLITUDES[-count]) if count else math.inf
+        return limit, float(odds[-len(likely) :].mean()) < EXCLUDED_ODDS
 
     def _odds(self, prediction: Prediction, tried: np.ndarray) -> np.ndarray:
         """Compare amplitudes (m,) with none, on the mean over where the mid-time may be: (m,)."""

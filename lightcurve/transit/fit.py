@@ -276,13 +276,14 @@ def _examine_elsewhere(here: Examined, points: Points, settings: FitSettings) ->
 def _test(here: Examined, near: Dip, there: Examined | None) -> Evidence:
     """Put together what the night says of the predicted transit."""
     prediction = here.prediction
+    limit, excluded = here.search.exclude(prediction)
     return Evidence(
         prediction,
         near,
         None if there is None else there.anywhere,
         gain=gain_of_transit(here.best),
-        limit=here.search.limit(prediction),
-        excluded=here.search.excludes(prediction),
+        limit=limit,
+        excluded=excluded,
         depth=here.search.shape.depth,
         seen=seen_of(prediction, here.time),
     )
