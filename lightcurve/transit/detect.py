@@ -20,6 +20,7 @@ import numpy as np
 
 from lightcurve.core.constants import DAY_S
 from lightcurve.core.data import Planet, StarCurves
+from lightcurve.transit.bins import Bins
 from lightcurve.transit.ephemeris import Prediction, transit_duration
 from lightcurve.transit.model import TransitModel
 from lightcurve.transit.problem import Priors
@@ -188,32 +189,16 @@ def make_search(
     count = min(len(order), MAX_POINTS)
     firsts = np.array([part[0] for part in np.array_split(np.arange(len(order)), count)])
     weight = errors[order] ** -2.0
-
-    def mean(values: np.ndarray) -> np.ndarray:
-        return _average(values[order], weight, firsts)
-
-    others = None
-    if stars is not None:
-        share = weight / np.repeat(np.add.reduceat(weight, firsts), np.diff([*firsts, len(order)]))
-        squared = _average(stars.flux_err[order] ** 2, weight, firsts)
-        gain = np.add.reduceat(share**2, firsts)[:, None]
-        others = StarCurves(stars.names, mean(stars.flux), np.sqrt(squared * gain))
+    joint = np.add.reduceat(weight, firsts) ** -0.5
+    bins = Bins(order, firsts, weight, joint, exposure_s=0.0)
     return Search(
-        time=mean(time),
-        flux=mean(flux),
-        errors=np.add.reduceat(weight, firsts) ** -0.5,
-        held=mean(held),
+        time=bins.mean(time),
+        flux=bins.mean(flux),
+        errors=bins.error,
+        held=bins.mean(held),
         shape=shape,
-        stars=others,
+        stars=None if stars is None else bins.stars(stars),
     )
-
-
-def _average(values: np.ndarray, weight: np.ndarray, firsts: np.ndarray) -> np.ndarray:
-    """Average parts of values (n,) or (n, k), of those that are finite; NaN where none is."""
-    own = np.where(np.isfinite(values), np.broadcast_to(weight, values.T.shape).T, 0.0)
-    total = np.add.reduceat(own, firsts)
-    mean = np.add.reduceat(own * np.nan_to_num(values), firsts) / np.where(total > 0, total, 1.0)
-    return np.where(total > 0, mean, np.nan)
 
 
 def _mid_err(prediction: Prediction) -> float:

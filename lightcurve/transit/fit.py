@@ -11,6 +11,7 @@ from lightcurve.core.data import About, Dilution, LightCurve, Note, Planet, Seve
 from lightcurve.core.errors import FitError
 from lightcurve.core.flags import NO_POINT
 from lightcurve.core.settings import FitSettings
+from lightcurve.transit.bins import make_bins
 from lightcurve.transit.detect import Dip, Search, make_search, predicted_shape
 from lightcurve.transit.ephemeris import Prediction, impact_parameter, predict_transit
 from lightcurve.transit.judge import (
@@ -253,13 +254,15 @@ def _search(best: Solution, points: Points, used: np.ndarray) -> Search:
     problem, flat = best.problem, flat_problem(best)
     level = problem.solve(problem.model(best.theta))[0]
     residuals = problem.plain_residuals(best.theta) / problem.flux_err
+    planet, stars = problem.model.planet, points.stars
+    bins = make_bins(points.time[used], points.flux_err[used], points.exposure_s, planet)
     return make_search(
         problem.time,
         problem.flux / level,
         problem.flux_err * np.std(residuals) / level,
         held=flat.noise.trend * problem.noise.width / level,
-        shape=predicted_shape(problem.model.planet, problem.priors, points.exposure_s),
-        stars=None if points.stars is None else points.stars.at(used),
+        shape=predicted_shape(planet, problem.priors, points.exposure_s),
+        stars=None if stars is None else bins.stars(stars.at(used)),
     )
 
 

@@ -334,6 +334,21 @@ def test_stars_that_are_quiet_let_a_shallower_transit_be_seen() -> None:
     assert restless > alone
 
 
+def test_a_night_of_many_points_is_searched_with_its_stars() -> None:
+    time, noise = night(n=2000)
+    rng = np.random.default_rng(3)
+    light = 1 + 0.002 * rng.normal(size=(2000, 3))
+    stars, order = (
+        StarCurves(("A", "B", "C"), light, np.full((2000, 3), 0.002)),
+        rng.permutation(2000),
+    )
+    points = Points(
+        time[order], (dimming(time, 0.04) + noise)[order], np.full(2000, 0.002), 10.0, {}, "V",
+        stars.at(order),
+    )  # fmt: skip
+    assert fit_points(points, planet_of(0.04), settings=QUICK).verdict.finding is Finding.TRANSIT
+
+
 def test_many_points_are_averaged_with_their_stars() -> None:
     rng = np.random.default_rng(3)
     n = 650
