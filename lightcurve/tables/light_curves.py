@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from lightcurve.aij.read_table import AijTable, read_aij_table, relative_flux
+from lightcurve.aij.relative_flux import relative_fluxes
 from lightcurve.core.constants import J2000_JD, MJD_ZERO
 from lightcurve.core.covariates import COVARIATES, covariates_of
-from lightcurve.core.data import About, CurveSource, LightCurve, Note
+from lightcurve.core.data import About, CurveSource, LightCurve, Note, StarCurves
 from lightcurve.core.errors import InputError
 from lightcurve.core.flags import Flag
 from lightcurve.core.robust import robust_scatter
@@ -29,6 +30,7 @@ __all__ = ["BARYCENTRIC", "CIVIL", "TIME_KINDS", "Choice", "is_ours", "read_curv
 TIME_KINDS = ("bjd_tdb", "jd_utc", "mjd_utc", "iso_utc")
 WORDS = COLUMNS.tables
 BARYCENTRIC, CIVIL = WORDS.barycentric, WORDS.civil
+MIN_STARS = 2
 ZONE = re.compile(r":\d\d(\.\d*)?\s*[+-]\d\d:?\d*$")
 PIPELINE_TIME, PIPELINE_FLUX, PIPELINE_COMPARISON = WORDS.pipeline
 
@@ -119,7 +121,20 @@ def _curve_of_table(table: AijTable, choice: Choice) -> LightCurve:
         flags=np.where(finite, 0, int(Flag.NOT_MEASURED)).astype(np.uint16),
         covariates=covariates_of(columns),
         source=CurveSource(table.name, time_name, flux_name, _exposure(table), tuple(notes)),
+        stars=_stars(table, choice),
     )
+
+
+def _stars(table: AijTable, choice: Choice) -> StarCurves | None:
+    """Form each comparison star's curve against the others; None where the table cannot."""
+    names = [s for s in (choice.comparisons or table.comparisons) if s != choice.target]
+    light, light_err = (table.block(quantity, names) for quantity in ("Source-Sky", "Source_Error"))
+    curves = relative_fluxes(light, light_err, np.ones(len(names), dtype=bool))
+    flux, error = curves["rel_flux"], curves["rel_flux_err"]
+    if len(names) < MIN_STARS or not np.isfinite(flux).any(axis=0).all():
+        return None
+    level = np.nanmedian(flux, axis=0)
+    return StarCurves(tuple(names), flux / level, np.abs(error / level))
 
 
 def _times(

@@ -48,6 +48,26 @@ def test_table_of_known_content(shared_data):
     np.testing.assert_allclose(alone.flux, ratio / np.median(ratio), rtol=1e-12)
 
 
+def test_the_comparison_stars_of_a_table_come_along_each_against_the_others(tmp_path):
+    """By hand: two of three stars make the sum that the third is divided by."""
+    rng = np.random.default_rng(3)
+    stars = ("T1", "C2", "C3", "C4")
+    light = rng.uniform(900, 1100, (20, 4))
+    head = [f"{q}_{star}" for q in ("Source-Sky", "Source_Error") for star in stars]
+    rows = np.column_stack([2459000 + np.arange(20) / 100, light, np.full((20, 4), 10.0)])
+    path = tmp_path / "table.csv"
+    lines = [",".join(map(repr, row)) for row in rows.tolist()]
+    path.write_text("\n".join([",".join(["JD_UTC", *head]), *lines]) + "\n")
+    found = read_curve(path).stars
+    assert found.names == ("C2", "C3", "C4")
+    ratio = light[:, 1] / (light[:, 2] + light[:, 3])
+    np.testing.assert_allclose(found.flux[:, 0], ratio / np.median(ratio))
+    relative = np.hypot(10 / light[:, 1], np.hypot(10, 10) / (light[:, 2] + light[:, 3]))
+    np.testing.assert_allclose(found.flux_err[:, 0], found.flux[:, 0] * relative)
+    assert read_curve(path, Choice(comparisons=("C2",))).stars is None
+    assert read_curve(path, Choice(flux="Source-Sky_T1")).stars.names == found.names
+
+
 @pytest.mark.parametrize(
     ("head", "choice", "system"),
     [
