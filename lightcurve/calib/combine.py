@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from lightcurve.calib.linearity import straighten
 from lightcurve.core.errors import CalibrationError, FrameError
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.robust import MAD_TO_SIGMA
@@ -278,6 +279,7 @@ def combine(
     clip_sigma: float = 5.0,
     method: Literal["mean", "median"] = "mean",
     without: Sequence[np.ndarray] = (),
+    linear: Sequence[float] | None = None,
     memory_mb: float = 500,
     progress: Progress | None = None,
 ) -> Combined:
@@ -288,6 +290,7 @@ def combine(
     million pixels on a regular grid).
     subtract: images to take off, each with its factor or one for each exposure.
     without: of each exposure the pixels left out, as sorted indices into all of them.
+    linear: terms of the polynomial that makes what is left linear.
     memory_mb: for the rows in memory; the result needs 10 bytes a pixel besides.
 
     Raises CalibrationError when there are none, their sizes differ, or one cannot be scaled;
@@ -305,7 +308,7 @@ def combine(
         opening = progress(paths, "Opening exposures", len(paths))
         sources = [open_rows(path, Path(spill)) for path in opening]
         shape = _common_shape(sources)
-        terms = as_terms(subtract, shape, len(paths))
+        terms = as_terms(subtract, shape, len(paths), linear)
         levels = np.array([])
         if isinstance(scale, str):
             levels = _levels(sources, terms, progress)
@@ -339,39 +342,62 @@ def _common_shape(sources: Sequence[RowSource]) -> tuple[int, int]:
     return first.shape
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Terms:
+    """What is done to exposures before they are compared.
+
+    subtract : images with one factor for each exposure.
+    linear : terms of a polynomial of what is left, or None.
+    """
+
+    subtract: Sequence[tuple[np.ndarray, np.ndarray]] = ()
+    linear: Sequence[float] | None = None
+
+
 def as_terms(
-    subtract: Subtract | Sequence[Subtract] | None, shape: tuple[int, int], n: int
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Put what is to be subtracted into one form: image and one factor for each exposure."""
+    subtract: Subtract | Sequence[Subtract] | None,
+    shape: tuple[int, int],
+    n: int,
+    linear: Sequence[float] | None = None,
+) -> Terms:
+    """Put what is to be done into one form.
+
+    linear: heeded where something is subtracted: a bias, or a dark with the bias in it, stays as
+    it is.
+    """
     if subtract is None:
-        return []
-    terms = []
+        return Terms()
+    terms: list[tuple[np.ndarray, np.ndarray]] = []
     for term in subtract if isinstance(subtract, list) else [subtract]:
         image, factor = term if isinstance(term, tuple) else (term, 1.0)
         if image.shape != shape:
             msg = f"cannot subtract an image of shape {image.shape} from exposures of {shape}"
             raise CalibrationError(msg)
         terms.append((image, np.broadcast_to(np.asarray(factor, dtype=np.float32), n)))
-    return terms
+    return Terms(terms, linear if terms else None)
 
 
 def prepared(
     read: Callable[[int, int], np.ndarray],
     index: int,
-    terms: Sequence[tuple[np.ndarray, np.ndarray]],
+    terms: Terms,
     rows: tuple[int, int],
 ) -> np.ndarray:
-    """Rows of one exposure with all terms subtracted."""
+    """Rows of one exposure with all terms subtracted, made linear."""
     values = read(*rows)
-    for image, factor in terms:
+    for image, factor in terms.subtract:
         part = image[rows[0] : rows[1]]
         if factor[index] != 0:  # NaN times 0 is NaN
             values -= part if factor[index] == 1 else part * factor[index]
+    if terms.linear:
+        straighten(values, terms.linear)
     return values
 
 
 def _levels(
-    sources: Sequence[RowSource], terms: Sequence[tuple[np.ndarray, np.ndarray]], progress: Progress
+    sources: Sequence[RowSource],
+    terms: Terms,
+    progress: Progress,
 ) -> np.ndarray:
     """Median of each exposure after subtraction, over a regular grid of pixels."""
     ny, nx = sources[0].shape
@@ -398,7 +424,7 @@ def _levels(
 
 def _blocks(
     sources: Sequence[RowSource],
-    terms: Sequence[tuple[np.ndarray, np.ndarray]],
+    terms: Terms,
     factors: np.ndarray,
     rows: int,
     without: Sequence[np.ndarray],

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from lightcurve.calib.combine import Combined, as_terms, open_rows, prepared, rows_of
+from lightcurve.calib.combine import Combined, Terms, as_terms, open_rows, prepared, rows_of
 from lightcurve.calib.match import Group, by_exposure, name_some, same_exposure
 from lightcurve.calib.stacker import NOISE_ROWS, Stacker, level_of, middle_rows
 from lightcurve.core.data import Exposure, FrameKind, Severity, Step
@@ -30,7 +30,6 @@ NOISY = 0.005
 BANDS = 16
 WILD = 100.0  # times the typical variance
 AgainstMean = Callable[[tuple[int, int]], tuple[np.ndarray, np.ndarray]]
-Terms = Sequence[tuple[np.ndarray, np.ndarray]]
 
 
 def combine_flats(
@@ -53,7 +52,7 @@ def combine_flats(
     combined = stacker.combined(FrameKind.FLAT, flats, subtract=terms, scale="median")
     if combined is None or len(flats) < FEWEST:
         return combined
-    sky = _Sky(combined, as_terms(terms, combined.image.shape, len(flats)))
+    sky = _Sky(combined, as_terms(terms, combined.image.shape, len(flats), stacker.linear))
     stars: list[np.ndarray] = []
     for _ in range(PASSES):  # against a mean without the bright ones faint ones show
         stars = sky.stars()

@@ -83,7 +83,8 @@ def build_masters(
     for kind, group in zip(CALIBRATION, (bias, dark, flat, dark_flat), strict=True):
         groups[kind], found = choose_frames(kind, group, light, settings)
         notes += found
-    stacker = Stacker(settings, progress, notes)
+    linear = None if light.done else light.linearity_terms
+    stacker = Stacker(settings, progress, notes, linear)
     master_bias = stacker.mean(FrameKind.BIAS, groups[FrameKind.BIAS])
     darks = _combine_darks(groups[FrameKind.DARK], master_bias, light, settings, stacker)
     _refuse_calibrated(light, light_frames, darks.floor(master_bias), settings, notes)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lightcurve.calib.linearity import straighten
 from lightcurve.calib.match import same_exposure
 from lightcurve.core.constants import __version__
 from lightcurve.core.data import Frame, Masters, RawFrame, Step
@@ -17,6 +18,7 @@ from lightcurve.frames.cards import printable
 
 __all__ = ["RAW_ONLY", "as_reduced", "check_size", "plan_reduction", "reduce_frame", "write_frame"]
 
+LINEAR = "counts made linear by the camera's polynomial"
 _CHUNK_PIXELS = 65536  # three float32 images of it fit the cache of one core
 # They describe the raw file's integers, or would tell a reader to calibrate again.
 RAW_ONLY = ("BZERO", "BSCALE", "BLANK", "PEDESTAL", "DATAMIN", "DATAMAX", "CHECKSUM", "DATASUM")
@@ -36,6 +38,7 @@ class Reduction:
     dark_factor: float
     saturation_adu: float | None
     pedestal_adu: float = 0.0  # which a program added to what it had calibrated
+    linearity_terms: tuple[float, ...] | None = None
 
     def apply(self, raw: np.ndarray, rows: slice, out: np.ndarray) -> None:
         """Reduce some rows (n, nx), ADU, into `out`, which may be `raw` itself."""
@@ -45,9 +48,14 @@ class Reduction:
             np.subtract(raw, np.float32(self.pedestal_adu), out=out)
         elif out is not raw:
             out[:] = raw
+        biased = self.bias is None and self.dark is not None
+        if self.linearity_terms and not biased:
+            straighten(out, self.linearity_terms)
         if self.dark is not None:
             dark = self.dark[rows]
             out -= dark if self.dark_factor == 1 else dark * self.dark_factor
+        if self.linearity_terms and biased:  # the bias went with the dark
+            straighten(out, self.linearity_terms)
         if self.flat is not None:
             out /= self.flat[rows]
 
@@ -73,6 +81,8 @@ def reduce_frame(raw: RawFrame, masters: Masters | None) -> Frame:
 
     pixels = (raw - bias - dark * t / t_dark) / flat
 
+    Counts above the bias are made linear where the camera's terms are known.
+
     Parameters
     ----------
     masters : Masters or None
@@ -90,7 +100,11 @@ def reduce_frame(raw: RawFrame, masters: Masters | None) -> Frame:
         When a master is of another size, or the dark cannot be scaled to this exposure.
     """
     if masters is None:
-        return as_reduced(raw, raw.pixels.astype(np.float32, copy=False), raw.bad)
+        straight = raw.exposure.linearity_terms is not None and not raw.exposure.done
+        pixels = raw.pixels.astype(np.float32, copy=straight)
+        if straight:
+            straighten(pixels, raw.exposure.linearity_terms or ())
+        return as_reduced(raw, pixels, raw.bad, *([LINEAR] if straight else []))
     shape = raw.pixels.shape
     reduction = plan_reduction(raw, masters, shape)
     pixels = np.empty(shape, np.float32)
@@ -136,6 +150,7 @@ def plan_reduction(raw: RawFrame, masters: Masters, shape: tuple[int, int]) -> R
         flat=None if Step.FLAT in done else masters.flat,
         dark_factor=_dark_factor(raw, masters) if with_dark else 1.0,
         saturation_adu=raw.exposure.saturation_adu,
+        linearity_terms=None if done else raw.exposure.linearity_terms,
     )
 
 
@@ -174,6 +189,8 @@ def _history(reduction: Reduction, masters: Masters) -> tuple[str, ...]:
     lines = []
     if reduction.bias is not None:
         lines.append("master bias subtracted")
+    if reduction.linearity_terms:
+        lines.append(LINEAR)
     if reduction.dark is not None:
         factor = f"times {reduction.dark_factor:.6g}"
         kind = "with bias in it" if masters.dark_includes_bias else factor

@@ -27,8 +27,10 @@ class Stacker:
         settings: CalibrationSettings,
         progress: Progress | None,
         notes: list[Note],
+        linear: Sequence[float] | None = None,
     ) -> None:
         self._settings, self._progress, self.notes = settings, progress, notes
+        self.linear = linear  # terms that make counts above the bias linear
         self.inputs: dict[str, tuple[str, ...]] = {}
         self.groups: dict[FrameKind, Group] = {}
 
@@ -67,6 +69,7 @@ class Stacker:
             [path for path, _ in group],
             scale=scale,
             subtract=subtract,
+            linear=self.linear,
             clip_sigma=self._settings.clip_sigma,
             memory_mb=self._settings.memory_mb,
             without=without,

@@ -71,6 +71,12 @@ class DetectorSettings(Model):
     read_noise_e: float | None = Field(default=None, ge=0, le=10000)
     saturation_adu: float | None = Field(default=None, gt=0, le=1e10)
     linearity_adu: float | None = Field(default=None, gt=0, le=1e10)
+    linearity_terms: tuple[float, ...] | None = Field(
+        default=None,
+        min_length=2,
+        max_length=6,
+        description="a0 + a1 v + a2 v^2 ... of counts above the bias makes them linear",
+    )
     telescope_diameter_m: float | None = Field(
         default=None, gt=0, le=100, description="for scintillation"
     )

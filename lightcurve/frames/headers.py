@@ -157,6 +157,7 @@ def _instrument(
         "read_noise_e": noise,
         "saturation_adu": saturation,
         "linearity_adu": linearity,
+        "linearity_terms": _setting(camera.linearity_terms, "camera.linearity_terms"),
         "filter": band,
         "binning": _binning(cards),
         "temperature_c": _temperature(cards),
@@ -184,6 +185,10 @@ def _camera_setting(cards: Cards, quantity: str) -> Value | None:
     return found.text[:40] if value is None else f"{value:g}", found.source
 
 
+def _setting(value: Any, name: str) -> Value | None:
+    return None if value is None else (value, f"setting {name}")
+
+
 def _mosaic(
     cards: Cards, shape: tuple[int, int], camera: CameraSettings
 ) -> tuple[Value | None, tuple[str, ...]]:
@@ -203,12 +208,13 @@ def _mosaic(
 
 
 # In ADU as they come from the camera.
-OF_RAW_PIXELS = frozenset({"saturation_adu", "linearity_adu"})
+OF_RAW_PIXELS = frozenset({"saturation_adu", "linearity_adu", "linearity_terms"})
 FILLED = (
     "gain_e_per_adu",
     "read_noise_e",
     "saturation_adu",
     "linearity_adu",
+    "linearity_terms",
     "telescope_diameter_m",
     "filter",
     "standards",

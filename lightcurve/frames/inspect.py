@@ -93,7 +93,7 @@ def _written(name: str, value: Any, source: str) -> list[Assumed]:
         date = Assumed(name.replace("_jd_", "_"), moment, "", source, moment)
         return [Assumed(name, value, UNITS[name], source, f"{value:.6f}"), date]
     if isinstance(value, tuple):
-        value = ", ".join(value)
+        value = ", ".join(map(str, value))
     text = f"{value:.9g}" if isinstance(value, float) else str(value)
     return [Assumed(name, value, UNITS.get(name, ""), source, text)]
 

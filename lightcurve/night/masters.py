@@ -25,7 +25,7 @@ MADE_OF = "made_of.txt"  # beside the masters: the digest of what they were made
 # Of the light frames: what their calibration frames have to agree with
 MATCHED = (
     "shape", "filter", "binning", "exposure_s", "temperature_c", "saturation_adu", "camera",
-    "serial", "telescope", "gain_setting", "offset_setting", "readout_mode",
+    "linearity_terms", "serial", "telescope", "gain_setting", "offset_setting", "readout_mode",
 )  # fmt: skip
 
 

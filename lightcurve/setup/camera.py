@@ -73,15 +73,16 @@ def settle_camera(
 
 
 def _linearity(exposure: Exposure) -> tuple[Assumed, ...]:
-    """Show the level up to which the camera is linear, where one is known."""
-    level = exposure.linearity_adu
-    if level is None:
-        return ()
-    return (
-        Assumed(
-            "linear up to", level, "ADU", exposure.sources["linearity_adu"], f"{level:.6g} ADU"
-        ),
-    )
+    """Show up to which level the camera is linear, and how it is made so, where that is known."""
+    level, terms, sources = exposure.linearity_adu, exposure.linearity_terms, exposure.sources
+    shown = []
+    if level is not None:
+        text = f"{level:.6g} ADU"
+        shown.append(Assumed("linear up to", level, "ADU", sources["linearity_adu"], text))
+    if terms is not None:
+        text = " + ".join(f"{term:g} v^{k}" for k, term in enumerate(terms))
+        shown.append(Assumed("made linear by", terms, "ADU", sources["linearity_terms"], text))
+    return tuple(shown)
 
 
 def _tell_unit(

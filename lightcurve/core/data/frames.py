@@ -191,6 +191,8 @@ class Exposure:
         Of the camera, as the header has them; numbers without needless digits.
     linearity_adu : float or None
         Up to which the camera is linear.
+    linearity_terms : tuple of float, or None
+        ``a0 + a1 v + a2 v^2 ...`` of its counts above the bias is linear.
     profile, standards : str or None
         Of the camera (`lightcurve.frames.cameras`), and the service that it names for the zero
         point.
@@ -224,6 +226,7 @@ class Exposure:
     done: tuple[Step, ...] = ()
     pedestal_adu: float = 0.0
     linearity_adu: float | None = None
+    linearity_terms: tuple[float, ...] | None = None
     profile: str | None = None
     standards: str | None = None
     gain_setting: str | None = None
