@@ -19,12 +19,14 @@ from lightcurve.frames.cards import Cards, find_all, number
 from lightcurve.frames.clocks import AGREE_S, READOUT_PART, READOUT_S, Clock, Scale, read_clocks
 from lightcurve.frames.dialects import KEYWORDS
 from lightcurve.frames.headers import normalise
+from lightcurve.frames.location import named_place
 from lightcurve.frames.pointing import ONE_FIELD_DEG, read_pointings
 
 LONGEST = 60  # characters
 # Headers point on coordinates of date, with mounts that are a degree off, and formulae of airmass
 # differ; the Earth turns by a degree in four minutes.
 OVERHEAD_DEG = 3.0
+NAMED_DEG = 0.5  # 50 km: an observatory may have several mountains
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def other_words(
     words = {name: tuple(_each_alone(cards, exposure, path, name, settings)) for name in _RULES}
     words["ra_deg"] = tuple(_pointings(cards, exposure))
     words["start_jd_utc"] = tuple(_clocks(cards, exposure, settings))
-    words["site"] = tuple(_overhead(exposure))
+    words["site"] = (*_named(cards, exposure), *_overhead(exposure))
     return {name: told for name, told in words.items() if told}
 
 
@@ -189,6 +191,17 @@ def _off_s(clock: Clock, start: float, exposure_s: float) -> float:
         return gap - min(max(gap, 0.0), exposure_s + late)
     gap -= clock.stamp.part * exposure_s
     return gap - min(max(gap, 0.0), late) if clock.stamp.part == 1.0 else gap
+
+
+def _named(cards: Cards, exposure: Exposure) -> Iterator[Word]:
+    """Hold the place of the observatory that a header names against the site."""
+    named, site = named_place(cards), exposure.site
+    if named is None or site is None:
+        return
+    found, (latitude, longitude, _) = named
+    apart = degrees_apart((site.longitude_deg % 360, site.latitude_deg), (longitude, latitude))
+    text = f"{found.text[:LONGEST]}, {latitude:.4f} {longitude:+.4f}"
+    yield Word(found.keyword, text, apart < NAMED_DEG)
 
 
 def _overhead(exposure: Exposure) -> Iterator[Word]:

@@ -6,6 +6,7 @@ header's text.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
@@ -33,6 +34,7 @@ class Keywords:
     degrees_of_ra: frozenset[str]
     hours_of_ra: frozenset[str]
     set_points: frozenset[str]
+    sensor_pixels: frozenset[str]
     rates: frozenset[str]
     empty: frozenset[str]
 
@@ -89,8 +91,37 @@ class Filters:
     makers: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Observatory:
+    """An observatory that headers name: latitude and longitude (east), degrees, height, metres."""
+
+    __pydantic_config__ = STRICT
+
+    names: tuple[str, ...]
+    place: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Observatories:
+    """Observatories, and where they stand."""
+
+    __pydantic_config__ = STRICT
+
+    sites: tuple[Observatory, ...]
+
+    def find(self, name: str) -> Observatory | None:
+        """Find one by any of its names, whatever the case and the punctuation."""
+        wanted = _letters(name)
+        return next((o for o in self.sites if wanted in map(_letters, o.names)), None)
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
 KEYWORDS = read_words("keywords", Keywords)
 CLOCKS = read_words("clocks", Clocks)
 KINDS = read_words("kinds", Kinds)
+OBSERVATORIES = read_words("sites", Observatories)
 FILTERS = read_words("filters", Filters)
 KIND_WORDS = {word: kind for kind, words in KINDS.words.items() for word in words}

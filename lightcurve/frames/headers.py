@@ -36,7 +36,7 @@ from lightcurve.frames.planes import (
     settle_cadence,
     table_starts,
 )
-from lightcurve.frames.pointing import read_pointing, read_scale
+from lightcurve.frames.pointing import focal_length_mm, read_pointing, read_scale
 from lightcurve.frames.state import read_pedestal, read_state
 from lightcurve.frames.units import read_unit
 
@@ -50,6 +50,7 @@ LONGEST_S, LONGEST_MS = DAY_S, 1000 * DAY_S
 SHUTTER_S = 0.1  # an exposure that was asked for, and how long the shutter was open
 STORED_BITS = 16
 KELVIN = 273.15
+FASTEST, SLOWEST = 1.2, 30.0  # focal ratios
 SMALLEST_M, LARGEST_M = 0.02, 40.0  # of telescopes, from a finder to the largest being built
 _PER_ADU = re.compile(
     r"e(?:lectrons?)?\s*[-_]?\s*(?:/|per)\s*(?:an?\s)?(?:adu|dn|a/d|count|data)", re.I
@@ -353,7 +354,38 @@ def _diameter(cards: Cards, camera: CameraSettings, warnings: list[str]) -> Valu
             return metres, f"{found.source} = {value:g} ({name} {how})"
         text = f"{found.keyword} = {value:g} is no diameter of a telescope in {name}"
         warnings.append(f"{text}; passed over, give --telescope-diameter")
-    return None
+    return next(filter(None, (_by_ratio(cards, f) for f in find_all(cards, "focal_ratio"))), None)
+
+
+def _by_ratio(cards: Cards, found: Found) -> Value | None:
+    """Metres, by the focal ratio and the focal length; APERTURE may be the diameter itself.
+
+    A bare number is what gives a telescope that can be: 2 cm to 40 m, f/1.2 to f/30.
+    """
+    ratio = re.fullmatch(r"\s*f\s*/?\s*([\d.]+)\s*", found.text, re.I)
+    value = number(ratio[1] if ratio else found.text)
+    focal = focal_length_mm(cards)
+    if not value or value <= 0:
+        return None
+    unit = _LENGTH.search(found.comment) if found.keyword == "APERTURE" else None
+    if unit and not ratio:
+        metres = value * _METRES_PER[unit[0].lower()]
+        source = f"{found.source} = {value:g} ({unit[0]} by its comment)"
+        return (metres, source) if SMALLEST_M <= metres <= LARGEST_M else None
+    if focal is None:
+        return None
+    read = [(focal / value / 1000, f"header FOCALLEN / {found.keyword} = {value:g} (focal ratio)")]
+    if found.keyword == "APERTURE" and not ratio:
+        read += [
+            (value * metres, f"{found.source} = {value:g} ({name})")
+            for name, metres in (("mm", 0.001), ("m", 1.0))
+        ]
+    can_be = [
+        one
+        for one in read
+        if SMALLEST_M <= one[0] <= LARGEST_M and FASTEST <= focal / 1000 / one[0] <= SLOWEST
+    ]
+    return can_be[0] if len(can_be) == 1 else None
 
 
 def _kind(cards: Cards, path: PurePath, values: dict[str, Value | None]) -> Value | None:

@@ -11,7 +11,7 @@ from lightcurve.core.coordinates import sexagesimal
 from lightcurve.core.data import Overhead, Site
 from lightcurve.core.settings import SiteSettings
 from lightcurve.frames.cards import Cards, Found, decimals, find, find_all, number
-from lightcurve.frames.dialects import KEYWORDS
+from lightcurve.frames.dialects import KEYWORDS, OBSERVATORIES
 
 _DECIMAL = re.compile(r"\s*([+-]?\d+(?:[.,]\d*)?)\s*(?:deg|°)?\s*([NSEWnsew])\s*", re.ASCII)
 SIDEREAL_DEG = 2.0  # telescopes point on coordinates of date, and clocks are minutes off
@@ -68,7 +68,7 @@ def _latitude(cards: Cards, settings: SiteSettings) -> tuple[float | None, str]:
     best, _ = _agreed(cards, "latitude", -90, 90)
     if best:
         return best[1], best[0].source
-    return _of_the_camera(cards, "latitude_deg") or (None, "")
+    return _of_the_camera(cards, "latitude_deg") or _of_the_name(cards, 0) or (None, "")
 
 
 def _agreed(
@@ -96,6 +96,23 @@ def _of_the_camera(cards: Cards, name: str) -> tuple[float, str] | None:
     return (value, cards.camera.source) if cards.camera and value is not None else None
 
 
+def named_place(cards: Cards) -> tuple[Found, tuple[float, float, float]] | None:
+    """Find the place of the observatory that a header names: latitude, longitude east, height."""
+    for found in find_all(cards, "site_name"):
+        known = OBSERVATORIES.find(found.text)
+        if known is not None:
+            return found, known.place
+    return None
+
+
+def _of_the_name(cards: Cards, which: int) -> tuple[float, str] | None:
+    named = named_place(cards)
+    if named is None:
+        return None
+    found, place = named
+    return place[which], f"place of the observatory in {found.source} = {found.text[:40]}"
+
+
 def _height(cards: Cards, settings: SiteSettings) -> tuple[float, str]:
     if settings.height_m is not None:
         return settings.height_m, "setting site.height_m"
@@ -106,7 +123,7 @@ def _height(cards: Cards, settings: SiteSettings) -> tuple[float, str]:
             continue
         if value is not None and -500 <= value <= 9000:
             return value, found.source
-    own = _of_the_camera(cards, "height_m")
+    own = _of_the_camera(cards, "height_m") or _of_the_name(cards, 2)
     return own or (0.0, "height 0 m assumed (1 km more moves a time by 3 us)")
 
 
@@ -125,7 +142,7 @@ def _longitude(
         cards_said = ", ".join(f"{one.keyword} = {one.text[:20]}" for one in others)
         more = f"{found.keyword} = {found.text[:20]}, but {cards_said}: the first taken"
         return longitude, source, [*told, *([f"{more}; --longitude settles it"] if others else [])]
-    own = _of_the_camera(cards, "longitude_deg")
+    own = _of_the_camera(cards, "longitude_deg") or _of_the_name(cards, 1)
     return (_wrap(own[0]), own[1], []) if own else (None, "", [])
 
 
@@ -236,6 +253,9 @@ def _evidence(
         votes += _vote(angle, sidereal, longitude, clock.keyword if clock else "")
         votes += _hour_angle_vote(cards, moment, sidereal, longitude)
         votes += _altitude_vote(cards, moment, latitude, sidereal, longitude)
+    if (named := named_place(cards)) and abs(longitude) > ONE_PLACE_DEG:
+        near = [s for s in (1, -1) if _apart(named[1][1], s * longitude) < ONE_PLACE_DEG]
+        votes += [(near[0], f"the place of {named[0].text[:40]}")] if len(near) == 1 else []
     if moment.local_offset_hours is not None and abs(longitude) > ZONE_DEG:
         near = [s for s in (1, -1) if _apart(15 * moment.local_offset_hours, s * longitude) < 30]
         text = f"the local clock's offset {moment.local_offset_hours:+g} h"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -27,6 +28,11 @@ _OF_DATE = re.compile(r"\bJ?NOW\b|\bof date\b|\bapparent\b|\bEOD\b", re.IGNORECA
 _HOURS = re.compile(r"\[h|\bhours?\b|\bhms\b|\bH M S\b", re.IGNORECASE)
 _DEGREES = re.compile(r"\bdeg", re.IGNORECASE)
 _IN_COMMENT = re.compile(r"\s*(\d{1,2}:\d{2}(?::\d{2})?(?:\.\d+)?)")
+SMALLEST_PIXEL_UM, LARGEST_PIXEL_UM = 1.4, 4 * 27.0  # of sensors that are used for astronomy
+_BINNED = re.compile(r"binn", re.IGNORECASE)
+_SENSOR = re.compile(
+    r"un-?binned|(?:before|without|no|excl\w*) binn|physical|\bsensor", re.IGNORECASE
+)
 _MICRONS = re.compile(r"\bum\b|micron|micrometer|micrometre", re.IGNORECASE)
 _ARCSEC = re.compile(r"arc\s?-?sec|\"", re.IGNORECASE)
 
@@ -206,10 +212,35 @@ def _stated_scale(cards: Cards) -> tuple[float, str] | None:
         value = number(found.text)
         if value and SMALLEST_SCALE <= abs(value) <= LARGEST_SCALE:
             return abs(value), found.source
-    # PIXSIZE is micrometres to most and arc seconds to some: only its comment can tell.
     card = cards.get("PIXSIZE")
-    value = number(card.text) if card and _ARCSEC.search(card.comment) else None
-    return (value, "header PIXSIZE") if value else None
+    value = number(card.text) if card else None
+    if card is None or not value or _pixsize_is_length(cards) is not False:
+        return None
+    how = "" if _ARCSEC.search(card.comment) else " (arc seconds: no pixel is of that size)"
+    return value, f"header PIXSIZE{how}"
+
+
+def _pixsize_is_length(cards: Cards) -> bool | None:
+    """Tell if PIXSIZE is in micrometres, as to most, or in arc seconds, as to some; None if open.
+
+    By its comment, else by the size of pixel that either would mean.
+    """
+    card = cards["PIXSIZE"]
+    if _ARCSEC.search(card.comment):
+        return False
+    if _MICRONS.search(card.comment) or re.search(r"\bmm\b|\[m\]", card.comment):
+        return True
+    value, focal = number(card.text), _focal_length(cards)
+    if not value or value <= 0:
+        return None
+    as_length = _is_pixel(value)
+    as_angle = focal is None or _is_pixel(value * focal[0] / ARCSEC_UM_PER_MM)
+    return as_length if as_length != as_angle else None
+
+
+def _is_pixel(micrometres: float) -> bool:
+    """Tell whether a camera's pixel can be so large, binned up to 4 x 4."""
+    return SMALLEST_PIXEL_UM <= micrometres <= LARGEST_PIXEL_UM
 
 
 def _wcs_scale(cards: Cards) -> tuple[float, str] | None:
@@ -235,7 +266,10 @@ def _wcs_scale(cards: Cards) -> tuple[float, str] | None:
 
 def _optical_scale(cards: Cards, binning: tuple[int, int] | None) -> tuple[float, str] | None:
     """Scale by the pixel and the focal length, at least one of them of the header."""
-    focal, pixel = _focal_length(cards), _pixel_size(cards)
+    focal = _focal_length(cards)
+    others = [entry[0] for entry in (_stated_scale(cards), _wcs_scale(cards)) if entry]
+    meant = [scale * focal[0] / ARCSEC_UM_PER_MM for scale in others] if focal else []
+    pixel = _pixel_size(cards, binning, meant)
     if cards.camera and (focal or pixel):
         own = cards.camera.camera
         if focal is None and own.focal_mm:
@@ -258,6 +292,12 @@ def _scale_of_the_camera(cards: Cards, binning: tuple[int, int] | None) -> tuple
     return (scale * step, cards.camera.source) if scale else None
 
 
+def focal_length_mm(cards: Cards) -> float | None:
+    """Focal length of a header, millimetres."""
+    focal = _focal_length(cards)
+    return focal[0] if focal else None
+
+
 def _focal_length(cards: Cards) -> tuple[float, str] | None:
     """Millimetres, and the keyword."""
     focal = find(cards, "focal_length")
@@ -269,13 +309,31 @@ def _focal_length(cards: Cards) -> tuple[float, str] | None:
     return length, focal.keyword
 
 
-def _pixel_size(cards: Cards) -> tuple[float, str] | None:
+def _pixel_size(
+    cards: Cards, binning: tuple[int, int] | None, known: Sequence[float] = ()
+) -> tuple[float, str] | None:
+    """Micrometres of a pixel as it is in the frame, and the keyword.
+
+    XPIXSZ and most others are of binned pixels by the convention of ASCOM, PIXSIZE1 of the sensor's
+    by that of INDI. A comment overrules it, and so does another scale: `known`, micrometres that
+    others mean.
+    """
+    step = binning[0] if binning else 1
     for found in find_all(cards, "pixel_size"):
         value = number(found.text)
-        if found.keyword == "PIXSIZE" and not _MICRONS.search(found.comment):
+        if found.keyword == "PIXSIZE" and _pixsize_is_length(cards) is not True:
             continue
         if re.search(r"\bmm\b|\[m\]", found.comment):
             value = value and value * (1000 if "mm" in found.comment else 1e6)
-        if value and 0.5 <= value <= 100:
+        if not value or not 0.5 <= value <= 100:
+            continue
+        if step == 1:
             return value, found.keyword
+        of_sensor = found.keyword in KEYWORDS.sensor_pixels
+        if _SENSOR.search(found.comment) or _BINNED.search(found.comment):
+            of_sensor = _SENSOR.search(found.comment) is not None
+        elif known:
+            near = [abs(value * k - known[0]) <= SCALES_AGREE * known[0] for k in (1, step)]
+            of_sensor = near[1] if near[0] != near[1] else of_sensor
+        return (value * step, f"{step} x {found.keyword}") if of_sensor else (value, found.keyword)
     return None

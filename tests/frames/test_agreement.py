@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import astropy.units as u
@@ -14,6 +15,7 @@ from lightcurve.core.errors import HeaderError
 from lightcurve.core.settings import Settings
 from lightcurve.frames.agreement import Word, other_words
 from lightcurve.frames.cards import parse_cards
+from lightcurve.frames.dialects import OBSERVATORIES
 from lightcurve.frames.headers import normalise
 from lightcurve.frames.read import read_cards, read_frame
 
@@ -73,7 +75,7 @@ def test_a_real_header_whose_sidereal_time_is_of_local_time(hatp32: list[Path]) 
     seen = read_frame(path).exposure
     told = other_words(read_cards(path)[0], seen, path, Settings())
     assert {w.keyword: w.agrees for w in told["site"]} == {
-        "TELALT": True, "HA": True, "LST-OBS": False,
+        "OBSERVAT": True, "TELALT": True, "HA": True, "LST-OBS": False,
     }  # fmt: skip
     assert {w.keyword: w.agrees for w in told["start_jd_utc"]} == {
         "DATE-OBS": True, "DATE-END": True, "MJD-OBS": True,
@@ -187,3 +189,44 @@ def test_one_wrong_word_of_several_does_not_hide_a_longitude() -> None:
     assert seen.site.longitude_deg == pytest.approx(-105.82028)
     assert any("ST contradicts" in line for line in seen.warnings)
     assert exposure({**cards, "ST": "16 58 29.05"}).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("cards", "place"),
+    [
+        ({"OBSERVAT": "Kitt Peak"}, (31.9633, -111.6, 2120)),
+        ({"SITENAME": "SIDING-SPRING OBSERVATORY"}, (-31.2734, 149.0612, 1149)),
+        ({"OBSERVAT": "CTIO", "SITELAT": -30.17, "SITELONG": -70.80}, (-30.17, -70.8, 2215)),
+        ({"OBSERVAT": "CTIO", "LATITUDE": -30.17, "LONGITUD": 70.80}, (-30.17, -70.8, 2215)),
+        ({"OBSERVAT": "SSO", "LATITUDE": -31.27, "LONGITUD": 149.06}, None),
+        ({"OBSERVAT": "my garden"}, None),
+        ({"OBSERVAT": "Kitt"}, None),
+    ],
+)
+def test_an_observatory_by_its_name(cards: dict, place: tuple[float, float, float] | None) -> None:
+    site = exposure(cards).site
+    if place is None:
+        assert site is None
+        return
+    assert (site.latitude_deg, site.longitude_deg) == pytest.approx(place[:2], abs=1e-3)
+    assert site.height_m == place[2]
+
+
+def test_observatories_are_where_they_can_be() -> None:
+    names = [re.sub(r"\W", "", name.lower()) for o in OBSERVATORIES.sites for name in o.names]
+    assert len(names) == len(set(names))
+    for one in OBSERVATORIES.sites:
+        latitude, longitude, height = one.place
+        assert abs(latitude) < 60
+        assert abs(longitude) <= 180
+        assert 0 < height < 5000
+    # Of each side of Greenwich and of the equator, one that is known to be there.
+    kitt, salt = OBSERVATORIES.find("KPNO"), OBSERVATORIES.find("Sutherland")
+    assert kitt.place[:2] == pytest.approx((31.96, -111.6), abs=0.05)
+    assert salt.place[:2] == pytest.approx((-32.38, 20.81), abs=0.05)
+
+
+def test_a_name_is_held_against_the_site() -> None:
+    here = {"SITELAT": 31.96, "SITELONG": -111.6, "OBSERVAT": "KPNO"}
+    assert verdicts(here, "site") == {"OBSERVAT": True}
+    assert verdicts({**here, "OBSERVAT": "CTIO"}, "site") == {"OBSERVAT": False}
