@@ -129,6 +129,7 @@ def _look(pixels: np.ndarray) -> tuple[float, float, int]:
     return level, noise, int(np.sum(peaks - local > STAR_SIGMA * max(noise, 1e-6)))
 
 
+_WIDTH = re.compile(r"\b\d+(?: \d+)? ?nm\b")  # of a narrow band
 _KNOWN = {alias: name for name, aliases in FILTERS.names.items() for alias in aliases}
 
 
@@ -163,7 +164,8 @@ def _one_filter(text: str) -> str | None:
     plain = re.sub(r"[\s_\-/.()\[\],:]+", " ", text.lower()).strip()
     if plain in _KNOWN:
         return _KNOWN[plain]
-    joined = re.sub(r"(johnson|cousins|bessell?|sdss|sloan)", r" \1 ", plain)
+    plain = _WIDTH.sub("", plain).strip()
+    joined = re.sub(r"(johnson|cousins|bessell?|sdss|sloan|gaia)", r" \1 ", plain)
     words = [w for w in joined.split() if w not in FILTERS.makers and not _SERIAL.fullmatch(w)]
     for system in FILTERS.systems:
         rest = [word for word in words if word not in system.words]

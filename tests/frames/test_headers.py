@@ -228,30 +228,45 @@ def test_two_scales_are_reported() -> None:
 
 SPELLINGS = {
     "U": "U;Johnson U;U-Bessell;Bessel-U;Johnson-Cousins U",
-    "B": "B;b;B-band;JohnsonB;Johnson/Bessell B;Bessel B;B (Johnson);Astrodon B;B Photometric",
+    "B": (
+        "B;B_Bessell;B-Johnson;Astrodon-B (Johnson);Baader B Bessel;b;B-band;JohnsonB;"
+        "Johnson/Bessell B;Bessel B;B (Johnson);Astrodon B;B Photometric"
+    ),
     "V": "V;v;V-band;V band;JohnsonV;Johnson V;V_Johnson;Bessell V;Empty/V;V/Clear;Clear, V;PhotV;"
     "Astrodon V;Chroma V;V filter;V (Bessell);Baader V;Johnson-Cousins V;Bessel-V",
     "Rc": "R;Rc;R_c;R (Cousins);Cousins R;R-Cousins;CousinsR;Bessell R;Bessel R;Johnson R;R band;"
     "Baader R;Astrodon Rc;Open/R",
     "Ic": "I;Ic;I (Cousins);Cousins I;Ic-Cousins;Bessell I;I-band;Kron-Cousins I",
     "up": "u;u';up;SDSS u;SDSS u';sloan_u;SDSS-u;u_SDSS;SU",
-    "gp": "g;g';gp;SDSS g;SDSS-g';sloan g;Sloan g';g_sdss;SDSS gp;SG;Astrodon Sloan g",
-    "rp": "r;r';rp;SDSS r;SDSS-r';SDSS_r;Sloan r';sloan_r;r_SDSS;SDSSr;SR;Baader SLOAN/SDSS r'",
+    "gp": (
+        "g;gprime;g_prime;SDSS G;SDSS_sloan_g;PS1_g;g_PS1;g';gp;SDSS g;SDSS-g';sloan g;"
+        "Sloan g';g_sdss;SDSS gp;SG;Astrodon Sloan g"
+    ),
+    "rp": (
+        "r;rprime;r prime;PS1 r;ps1_r;r_ps1;SDSS R;r';rp;SDSS r;SDSS-r';SDSS_r;Sloan r';"
+        "sloan_r;r_SDSS;SDSSr;SR;Baader SLOAN/SDSS r'"
+    ),
     "ip": "i;i';ip;SDSS i;SDSS-i';Sloan i;i_sdss;SI;i-band",
     "zp": "z;z';zp;SDSS z;Sloan z;SDSS-z';z_sdss;SZ",
-    "zs": "zs;z_s;PS1 z;Pan-STARRS z;PanSTARRS zs;z-short",
+    "zs": (
+        "zs;Sloan z_s;SDSS z-s';SDSS_sloan_z_s;Baader SDSS/SLOAN z-s';Astrodon z_s;PS1_z;z_s;"
+        "PS1 z;Pan-STARRS z;PanSTARRS zs;z-short"
+    ),
     "Y": "y;Y;PS1 y;Pan-STARRS Y",
-    "CV": "Clear;C;Open;Empty;None;No Filter;UV/IR cut;UVIR Cut;IRCUT;Luxuvircut;CV;clr;air",
+    "CV": (
+        "White;Vide;Aucun;Ohne Filter;sin filtro;No_Filter;Clear;C;Open;Empty;None;No Filter;"
+        "UV/IR cut;UVIR Cut;IRCUT;Luxuvircut;CV;clr;air"
+    ),
     "L": "L;Lum;Luminance;Astrodon L;Baader L",
     "CBB": "CBB;exoplanet-BB;Exoplanet BB;Astrodon Exo;Exo-BB;clear-blue-blocking",
-    "RP": "Rp;G_RP;Gaia RP;RP",
+    "RP": "GaiaRP;Gaia_RP;Rp;G_RP;Gaia RP;RP",
     "BP": "Bp;G_BP;Gaia BP",
     "G": "Gaia G",
     "TG": "G;Green;TG;Astrodon Green;green filter",
     "TR": "Red;TR",
     "TB": "Blue;TB",
-    "HA": "Ha;H-alpha;Halpha;H_alpha",
-    "OIII": "OIII;O III;O3",
+    "HA": "Ha 7nm;Ha_6.5nm;Antlia 3nm Ha;Ha;H-alpha;Halpha;H_alpha",
+    "OIII": "OIII 6.5nm;[OIII];OIII;O III;O3",
     "SII": "SII;S II",
 }
 
