@@ -348,6 +348,7 @@ def _red_noise_numbers(red: RedNoise | None) -> dict[str, float]:
         "red_noise_probability": float("nan") if red is None else red.probability,
         "red_noise_over_white": 0.0 if red is None else red.amplitude,
         "red_noise_minutes": float("nan") if red is None else red.time_days * 1440,
+        "red_noise_stars": 0.0 if red is None else float(red.n_stars),
     }
 
 
@@ -415,8 +416,9 @@ def _constant(name: str) -> Note:
 def _noise_note(red: RedNoise | None, beta: float) -> str:
     if red is None:
         return f"no red noise told from white: errors widened by beta = {beta:.2f}"
+    beforehand = f"as {red.n_stars} other stars show it" if red.n_stars else "of any strength"
     return (
-        f"red noise of {red.amplitude:.2f} times the white with a memory of "
-        f"{red.time_days * 1440:.0f} min takes part in the fit (probability "
+        f"red noise, beforehand {beforehand}: {red.amplitude:.2f} times the white with a memory of "
+        f"{red.time_days * 1440:.0f} min takes part in the fit (probability by the target alone "
         f"{100 * red.probability:.0f} %)"
     )

@@ -41,6 +41,7 @@ class RedNoise:
     probability: float  # that there is any, at even odds beforehand
     # (n, n), turns residuals, in the units of the flux, into independent ones of equal variance
     whiten: np.ndarray
+    n_stars: int = 0  # of the field, whose own noise told what to expect
 
 
 def find_red_noise(
@@ -97,6 +98,7 @@ def find_red_noise(
         time_days=float(np.exp(np.sum(strength * np.log(tau)) / strength.sum())),
         probability=float(odds / (1 + odds)),
         whiten=whiten,
+        n_stars=n_stars if (n_stars := int(_telling(stars).sum())) >= MIN_STARS else 0,
     )
 
 
@@ -148,14 +150,12 @@ def _of_stars(
     A wander is a share of the light, as large for bright as for faint stars: amplitudes are in
     `unit`, the white noise of the target.
     """
-    seen = np.zeros((len(time), 0), dtype=bool) if stars is None else np.isfinite(stars.flux)
-    use = seen.mean(axis=0) >= MEASURED
+    use = _telling(stars)
     if stars is None or not use.any():
         return np.zeros((1, 0))
     flux, error = stars.flux[:, use], stars.flux_err[:, use]
     own = np.nanmedian(error, axis=0)
-    scale = np.nanmedian(error / own, axis=1)
-    scale = np.where(scale > 0, scale, 1.0)
+    scale = np.median(np.where(error > 0, error / own, 1.0), axis=1)
     for column in flux.T:
         gap = ~np.isfinite(column)
         column[gap] = np.interp(time[gap], time[~gap], column[~gap])
@@ -177,6 +177,12 @@ def _of_stars(
             )
     likelihood = np.concatenate([likelihood[:1], moved.reshape(-1, len(own))])
     return likelihood - likelihood.max(axis=0)
+
+
+def _telling(stars: StarCurves | None) -> np.ndarray:
+    """Tell the stars that were measured throughout, (k,)."""
+    seen = np.zeros((1, 0)) if stars is None else np.isfinite(stars.flux)
+    return seen.mean(axis=0) >= MEASURED
 
 
 def _shortest(time: np.ndarray) -> float:

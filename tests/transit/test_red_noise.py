@@ -143,6 +143,7 @@ def test_stars_that_come_and_go_do_not_stop_it():
     flux = stars.flux.copy()
     flux[::20, :4] = np.nan
     flux[:100, 4] = np.nan
+    flux[50] = np.nan
     args = {"design": DESIGN, "longest_days": 0.1}
     patchy = find_red_noise(
         TIME,
@@ -154,6 +155,7 @@ def test_stars_that_come_and_go_do_not_stop_it():
     whole = find_red_noise(TIME, residuals, np.full(N, 0.002), stars=stars, **args)
     assert patchy.amplitude == pytest.approx(whole.amplitude, abs=0.15)
     assert np.isnan(flux[0, 0])
+    assert (patchy.n_stars, whole.n_stars) == (7, 8)
 
 
 def test_too_few_or_too_many_points_are_left_white():
