@@ -18,7 +18,7 @@ from lightcurve.core.times import altitude_deg, sidereal_deg
 from lightcurve.frames.cards import Cards, find_all, number
 from lightcurve.frames.clocks import AGREE_S, READOUT_PART, READOUT_S, Clock, Scale, read_clocks
 from lightcurve.frames.dialects import KEYWORDS
-from lightcurve.frames.headers import normalise
+from lightcurve.frames.headers import BANDS, normalise
 from lightcurve.frames.location import named_place
 from lightcurve.frames.pointing import ONE_FIELD_DEG, read_pointings
 
@@ -64,11 +64,16 @@ def _alike_if_at_all(one: object, other: object) -> bool | None:
     return _alike(one, other) or None
 
 
+def _same_band(one: str, other: str) -> bool | None:
+    """Compare two bands; an open place of another wheel, or what is no band, contradicts none."""
+    return _alike(one, other) or (False if {one, other} <= BANDS else None)
+
+
 # A field of `Exposure`: the quantities that tell it, and when two values are one.
 _RULES: dict[str, tuple[tuple[str, ...], Callable[[Any, Any], bool | None]]] = {
     "kind": (("kind",), _alike),
     "exposure_s": (("exposure",), _within(0.01, 0.1)),
-    "filter": (("filter",), _alike),
+    "filter": (("filter",), _same_band),
     "camera": (("camera",), _alike_if_at_all),
     "telescope": (("telescope",), _alike_if_at_all),
     "object_name": (("object_name",), _alike_if_at_all),

@@ -43,6 +43,8 @@ def verdicts(cards: dict, name: str) -> dict[str, bool | None]:
         ({"GAIN": 120}, "gain_e_per_adu", {"GAIN": None}),
         ({"FILTER": "V", "INSFILTE": "Johnson V"}, "filter", {"INSFILTE": True}),
         ({"FILTER": "V", "INSFILTE": "Rc"}, "filter", {"INSFILTE": False}),
+        ({"FILTER": "V", "FILTER1": "air"}, "filter", {"FILTER1": None}),
+        ({"FILTER": "V", "FILTER1": "open1-6"}, "filter", {"FILTER1": None}),
         ({"PIXSCALE": 1.0, "FOCALLEN": 1000, "XPIXSZ": 4.85}, "scale_arcsec",
          {"FOCALLEN, XPIXSZ": True}),
         ({"PIXSCALE": 2.0, "FOCALLEN": 1000, "XPIXSZ": 4.85}, "scale_arcsec",
