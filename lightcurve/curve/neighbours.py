@@ -12,10 +12,17 @@ GRID = 200
 
 
 class Stray(NamedTuple):
-    """Light of all others over the star's own, (n,) float arrays."""
+    """Light of all others over the star's own, (n,) float arrays.
+
+    aperture : of what falls into the aperture.
+    sky : of what clipping leaves of them in the annulus, over the area of the aperture: by so much
+        the star is measured too faint.
+    around : of all that is in the annulus.
+    """
 
     aperture: np.ndarray
     sky: np.ndarray
+    around: np.ndarray
 
 
 def stray_light(
@@ -26,12 +33,14 @@ def stray_light(
     radius: float,
     annulus: tuple[float, float],
     fwhm: float,
+    clipped_adu: float = np.inf,
 ) -> Stray:
     """Work out the light of neighbours in each star's aperture and sky annulus.
 
-    x, y, flux: (n,) float arrays, pixels, and any unit. radius, annulus, fwhm: pixels.
+    x, y, flux: (n,) float arrays, pixels, and ADU. radius, annulus, fwhm: pixels.
+    clipped_adu: a pixel of the annulus in which a neighbour has more light is clipped.
     """
-    stray = Stray(np.zeros(len(x)), np.zeros(len(x)))
+    stray = Stray(*np.zeros((3, len(x))))
     if len(x) < 2 or not fwhm > 0:
         return stray
     from scipy.spatial import cKDTree
@@ -41,13 +50,34 @@ def stray_light(
     first, second = np.concatenate([pairs, pairs[:, ::-1]]).T
     separation = np.hypot(x[first] - x[second], y[first] - y[second])
     ratio = flux[second] / flux[first]
-    grid = np.linspace(0, reach, GRID)
-    inside, inner, outer = (
-        np.interp(separation, grid, share_within(grid, r, fwhm)) for r in (radius, *annulus)
-    )
+    grid, rings = np.linspace(0, reach, GRID), light_rings(fwhm)
+    inside = np.interp(separation, grid, share_within(grid, radius, fwhm))
+    # Of the rings in the annulus, the outer ones that are too faint to be clipped.
+    between = part_of_rings(rings, grid, annulus[1]) - part_of_rings(rings, grid, annulus[0])
+    faint = np.append(np.cumsum(between[:, ::-1], axis=1)[:, ::-1], np.zeros((GRID, 1)), axis=1)
+    from_ring = np.rint(GRID * (1 - _below(clipped_adu, flux[second], fwhm))).astype(int)
+    left = faint[np.rint(separation / reach * (GRID - 1)).astype(int), from_ring] / GRID
+    area = radius**2 / (annulus[1] ** 2 - annulus[0] ** 2)
     np.add.at(stray.aperture, first, ratio * inside)
-    np.add.at(stray.sky, first, ratio * (outer - inner))
+    np.add.at(stray.sky, first, ratio * left * area)
+    np.add.at(stray.around, first, ratio * np.interp(separation, grid, between.mean(axis=1)))
     return stray
+
+
+def _below(level: float, flux: np.ndarray, fwhm: float) -> np.ndarray:
+    """Share of stars' light (n,) in pixels in which they have less than a level, ADU."""
+    central = flux * (BETA - 1) / (np.pi * _core(fwhm) ** 2)
+    return np.minimum(level / central, 1.0) ** ((BETA - 1) / BETA)
+
+
+def _core(fwhm: float) -> float:
+    return fwhm / (2 * np.sqrt(2 ** (1 / BETA) - 1))
+
+
+def light_rings(fwhm: float) -> np.ndarray:
+    """Radii (m,) of rings about a star that hold equal parts of its light, from the middle out."""
+    light = (np.arange(GRID) + 0.5) / GRID
+    return _core(fwhm) * np.sqrt((1 - light) ** (1 / (1 - BETA)) - 1)
 
 
 def share_within(distance: np.ndarray, radius: float, fwhm: float) -> np.ndarray:
@@ -56,11 +86,8 @@ def share_within(distance: np.ndarray, radius: float, fwhm: float) -> np.ndarray
     distance: (n,) float array, pixels. radius, fwhm: of circle and star, pixels.
     Returns (n,) float array; the profile is Moffat's.
     """
-    core = fwhm / (2 * np.sqrt(2 ** (1 / BETA) - 1))
     # Rings of equal light about the star: each counts by the part of it that the circle holds.
-    light = (np.arange(GRID) + 0.5) / GRID
-    ring = core * np.sqrt((1 - light) ** (1 / (1 - BETA)) - 1)
-    return np.mean(part_of_rings(ring, distance, radius), axis=1)
+    return np.mean(part_of_rings(light_rings(fwhm), distance, radius), axis=1)
 
 
 def part_of_rings(ring: np.ndarray, distance: np.ndarray, radius: np.ndarray | float) -> np.ndarray:

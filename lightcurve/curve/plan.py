@@ -22,10 +22,10 @@ __all__ = ["plan_stars", "revise_plan"]
 PEAK_FRACTION = 0.85  # of saturation or linearity: seeing sharper than the reference's adds 15 %
 MIN_SNR = 20.0
 ENOUGH = 6  # stars with room for their sky: target, check star, and some to compare with
-# Light of neighbours over the star's own, in worse seeing than that of the reference: it comes and
-# goes with the seeing. Most of what falls into the sky is clipped there.
+# Light of neighbours over the star's own that comes and goes with the seeing.
 MAX_STRAY = 0.02
-MAX_STRAY_SKY = 0.5
+MUCH_AROUND = 0.5  # of a star's light in its sky: no check star where there are others
+CLIPPED = 2.5  # of the sky's noise: a brighter pixel of the ring does not count
 MOST_CROWDED = 3.0  # times these, where few are better: the choice drops what is not quiet
 FAINTEST = 1e-9  # ADU: detections have light
 WORSE_SEEING = 1.5  # of the reference frame's FWHM, which is one of the sharpest of a night
@@ -97,11 +97,9 @@ def plan_stars(
     tolerance = _tolerance(detections)
     match = int(np.argmin(distance)) if len(detections) and distance.min() <= tolerance else None
     ceiling = min((v for v in (saturation_adu, linearity_adu) if v), default=np.inf)
-    stray = stray_light(
-        detections.x, detections.y, np.maximum(detections.flux, FAINTEST), radius=aperture_px,
-        annulus=annulus_px, fwhm=WORSE_SEEING * _fwhm(detections, aperture_px),
-    )  # fmt: skip
-    crowding = np.maximum(stray.aperture / MAX_STRAY, stray.sky / MAX_STRAY_SKY)
+    stray = changing_light(detections, aperture_px, annulus_px)
+    crowding = (stray.aperture + stray.sky) / MAX_STRAY
+    beside = np.maximum(crowding, stray.around / MUCH_AROUND)
     veto = find_vetoes(detections, shape, aperture_px, annulus_px, ceiling, stray)
     veto = veto_variables(veto, detections, wcs, variables, tolerance)
     near = distance <= (60 * settings.neb_radius_arcmin / scale_arcsec if scale_arcsec else 0)
@@ -123,9 +121,27 @@ def plan_stars(
         flux_ref=flux,
         peak_ref=peak,
         target_detected=match is not None,
-        crowding=np.append(0.0 if match is None else crowding[match], crowding[others]),
+        crowding=np.append(0.0 if match is None else beside[match], beside[others]),
     )
     return _override(plan, settings, wcs, tolerance)
+
+
+def changing_light(detections: Detections, aperture: float, annulus: tuple[float, float]) -> Stray:
+    """Work out the light of neighbours that comes and goes with the seeing, over the star's own.
+
+    aperture, annulus: radii, pixels. What stands in the sky all night takes the same part of a star
+    away from it in every frame, and harms no relative flux.
+    """
+    light = detections.x, detections.y, np.maximum(detections.flux, FAINTEST)
+    usual, worse = (
+        stray_light(
+            *light, radius=aperture, annulus=annulus, fwhm=wide * _fwhm(detections, aperture),
+            clipped_adu=CLIPPED * detections.sky_rms,
+        )
+        for wide in (1.0, WORSE_SEEING)
+    )  # fmt: skip
+    # Into the aperture nearly all of it comes by seeing.
+    return Stray(worse.aperture, np.abs(worse.sky - usual.sky), worse.around)
 
 
 def revise_plan(plan: StarPlan, roles: Mapping[int, tuple[StarRole, str]]) -> StarPlan:
@@ -156,7 +172,7 @@ def find_vetoes(
     edge = np.minimum.reduce([x + 0.5, y + 0.5, nx - 0.5 - x, ny - 0.5 - y])
     snr = flux / (max(detections.sky_rms, 1e-9) * np.sqrt(np.pi) * aperture)
     fit = (detections.peak < PEAK_FRACTION * ceiling) & (snr >= MIN_SNR)
-    crowding = np.maximum(stray.aperture / MAX_STRAY, stray.sky / MAX_STRAY_SKY)
+    crowding = (stray.aperture + stray.sky) / MAX_STRAY
     # Where few stars have room for the whole ring of sky, a part of it must do.
     roomy = fit & (edge >= annulus[1])
     room = annulus[1] if np.count_nonzero(roomy & (crowding <= 1)) >= ENOUGH else 2 * aperture
@@ -169,10 +185,13 @@ def find_vetoes(
             )
         elif edge[k] < room:
             text = f"near the edge: {edge[k]:.0f} px, {room:.0f} wanted for aperture and sky"
-        elif stray.aperture[k] > allowed * MAX_STRAY:
-            text = f"crowded: neighbours put {100 * stray.aperture[k]:.0f} % of its light into it"
-        elif stray.sky[k] > allowed * MAX_STRAY_SKY:
-            text = f"crowded: neighbours put {100 * stray.sky[k]:.0f} % of its light into its sky"
+        elif crowding[k] > allowed:
+            of = 100 * stray.aperture[k], 100 * stray.sky[k]
+            text = (
+                "crowded: neighbours put {:.1f} % of its light into it, {:.1f} % by its sky".format(
+                    *of
+                )
+            )
         elif snr[k] < MIN_SNR:
             text = f"too faint: signal to noise {snr[k]:.0f} in one frame, {MIN_SNR:.0f} wanted"
         else:

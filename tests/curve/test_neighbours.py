@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lightcurve.curve.neighbours import BETA, share_within, stray_light
+from lightcurve.phot.sky import clipped_sky
 
 
 def _on_pixels(distance: float, radius: float, fwhm: float) -> float:
@@ -31,7 +32,27 @@ def test_every_neighbour_counts_wherever_it_stands():
     stray = stray_light(x, y, flux, radius=4.0, annulus=(10.0, 17.0), fwhm=3.3)
     assert stray.aperture[0] == pytest.approx(2.84 * _on_pixels(7.8, 4.0, 3.3), rel=0.05)
     assert stray.aperture[0] > 0.02
-    assert stray.sky[2] == pytest.approx(
-        0.5 * (_on_pixels(13.0, 17.0, 3.3) - _on_pixels(13.0, 10.0, 3.3)), rel=0.05
-    )
+    ring = _on_pixels(13.0, 17.0, 3.3) - _on_pixels(13.0, 10.0, 3.3)
+    area = 4.0**2 / (17.0**2 - 10.0**2)
+    assert stray.sky[2] == pytest.approx(0.5 * ring * area, rel=0.05)
     assert stray.aperture[4] == stray.sky[4] == 0
+
+
+@pytest.mark.parametrize("fwhm", [3.0, 4.5])
+@pytest.mark.parametrize("distance", [8.0, 11.0, 14.0, 20.0])
+@pytest.mark.parametrize("flux", [1e3, 1e5])
+def test_what_clipping_leaves_of_a_neighbour_in_the_sky(flux, distance, fwhm):
+    """Held against rendered rings, clipped as every star's is: half of a per cent to all of it."""
+    rng, sigma = np.random.default_rng(0), 20.0
+    core = fwhm / (2 * np.sqrt(2 ** (1 / BETA) - 1))
+    y, x = np.mgrid[-17:18, -17:18].astype(float)
+    ring = (np.hypot(x, y) >= 10) & (np.hypot(x, y) <= 17)
+    light = (1 + ((x - distance) ** 2 + y**2) / core**2) ** -BETA * (BETA - 1)
+    light *= flux / (np.pi * core**2)
+    noise = rng.normal(0, sigma, (400, ring.sum()))
+    left = np.mean(clipped_sky(light[ring] + noise)[0]) - np.mean(clipped_sky(noise)[0])
+    stray = stray_light(
+        np.array([0.0, distance]), np.zeros(2), np.array([1.0, flux]), radius=4.0,
+        annulus=(10.0, 17.0), fwhm=fwhm, clipped_adu=2.5 * sigma,
+    )  # fmt: skip
+    assert stray.sky[0] == pytest.approx(left * np.pi * 4.0**2, rel=0.3, abs=5.0)

@@ -116,6 +116,19 @@ def test_where_no_star_is_alone_the_least_crowded_must_do(wcs):
     assert np.all(plan.crowding[plan.role == "comparison"] <= 1)
 
 
+def test_a_star_that_stands_in_the_sky_all_night_bars_none(wcs):
+    """Twice as bright, and clipped: a comparison star beside it, but no check star."""
+    x, y = np.array([300.0, 100.0, 119.0, 450.0]), np.full(4, 200.0)
+    one, flux = np.ones(4), np.array([1e5, 5e4, 1e5, 5e4])
+    stars = Detections(x=x, y=y, flux=flux, peak=flux / 30, fwhm=4.0 * one, sky=100.0, sky_rms=5.0)
+    plan = plan_stars(
+        stars, wcs, 150.0, 20.0, SHAPE, StarSettings(), aperture_px=6.0, annulus_px=(15.0, 24.0)
+    )
+    found = {x: (r, c) for x, r, c in zip(plan.x_ref, plan.role, plan.crowding, strict=True)}
+    assert found[100.0][0] == found[119.0][0] == found[450.0][0] == "comparison"
+    assert found[100.0][1] > found[119.0][1] > 0.5 > found[450.0][1] == 0
+
+
 def test_target_without_a_detection_is_placed_by_coordinates(wcs):
     plan = _plan(wcs, slice(1, None))
     assert (plan.x_ref[0], plan.y_ref[0]) == pytest.approx((300.0, 200.0), abs=1e-3)

@@ -159,7 +159,8 @@ class StarPlan(Tabular):
     target_detected : bool
         Otherwise it stands where its coordinates put it.
     crowding : (n,) float array or None
-        Light of neighbours in aperture or sky over what bars a comparison star; not negative.
+        Light of neighbours that comes and goes, over what bars a comparison star, or that in the
+        sky over half of its own, whichever is more; not negative.
     """
 
     star_id: np.ndarray
