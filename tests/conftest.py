@@ -24,9 +24,13 @@ if TYPE_CHECKING:
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 CHILDREN = Path(__file__).parent / "children"
-# All that is kept of the environment; what begins so, by the names of the tools.
+# All that is kept of the environment; what begins so, by the names of the tools. How libraries
+# compute is among it: some are loaded before it is made anew, and bits must not hang on that.
 KEPT = {"PYTHONHASHSEED", "PYTHONPATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV"}
-KEPT_GROUPS = ("COVERAGE_", "HYPOTHESIS_", "LD_LIBRARY_", "PYTEST_", "TEST_")
+KEPT_GROUPS = (
+    *("COVERAGE_", "HYPOTHESIS_", "LD_LIBRARY_", "PYTEST_", "TEST_"),
+    *("MKL_", "NPY_", "OMP_", "OPENBLAS_"),
+)
 # The user's PATH, for the one test that tries the real solve-field.
 PATH_OF_USER = "TEST_PATH_OF_USER"
 

@@ -12,10 +12,11 @@ import numpy as np
 
 from lightcurve.calib.bad_pixels import tile_median
 from lightcurve.calib.combine import open_rows, rows_of
+from lightcurve.core.data import Masters
 from lightcurve.core.errors import FrameError
 from lightcurve.core.robust import median_error, robust_scatter
 
-__all__ = ["frames_looked_at"]
+__all__ = ["dark_excess", "frames_looked_at"]
 
 # Looked at: so many as there are, spread over the night. While it grows, others are looked at only
 # each time it has doubled, and what was measured meanwhile stays as it is.
@@ -83,6 +84,21 @@ def warm_of_lights(paths: Sequence[Path], shape: tuple[int, int]) -> Warm | None
             getattr(whole, name)[rows] = getattr(one, name)[inner]
         sigmas.append(one.sigma)
     return replace(whole, sigma=float(np.median(sigmas)), names=tuple(names)) if names else None
+
+
+def dark_excess(masters: Masters) -> np.ndarray | None:
+    """Tell by how much warm pixels of the master dark stand above the pixels around.
+
+    Returns (ny, nx) float32 array, ADU in the dark's exposure; 0 where the dark's own noise would
+    do, and where pixels are bad. None without warm pixels.
+    """
+    if masters.dark is None:
+        return None
+    excess = np.nan_to_num(masters.dark - tile_median(masters.dark))
+    excess[excess <= N_SIGMA * robust_scatter(excess, about=0.0)] = 0
+    if masters.bad is not None:
+        excess[masters.bad != 0] = 0
+    return excess.astype(np.float32) if excess.any() else None
 
 
 def share_of_dark(paths: Sequence[Path], excess: np.ndarray, least: float) -> DarkShare | None:

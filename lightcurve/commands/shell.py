@@ -16,15 +16,24 @@ T = TypeVar("T")
 _MESSAGES = "messages"  # name of the handler that shows them
 
 
+class _ToStandardError(logging.StreamHandler):
+    """Writes to what is standard error when a message comes, not when it was set up."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a message."""
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 def show_messages(*, quiet: bool) -> None:
     """Send the program's log to standard error, one plain line a message; no library's."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _ToStandardError()
     handler.set_name(_MESSAGES)
     handler.setFormatter(logging.Formatter("%(message)s"))
     handler.setLevel(logging.WARNING if quiet else logging.INFO)
     log = logging.getLogger("lightcurve")
     log.setLevel(logging.INFO)
-    # Called again in one process: the stream of the last time may be closed by now.
+    # Called again in one process.
     for last in [old for old in log.handlers if old.get_name() == _MESSAGES]:
         log.removeHandler(last)
     log.addHandler(handler)

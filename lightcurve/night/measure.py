@@ -13,7 +13,8 @@ import numpy as np
 from lightcurve.aij.photometry import measure_stars_aij
 from lightcurve.astrometry.register import register
 from lightcurve.calib.master_files import load_masters
-from lightcurve.calib.reduce import check_size, reduce_frame
+from lightcurve.calib.reduce import check_size, plan_reduction, reduce_frame
+from lightcurve.calib.warm import dark_excess
 from lightcurve.core.data import (
     Detections,
     Exposure,
@@ -43,7 +44,7 @@ from lightcurve.night.binned import (
 )
 from lightcurve.night.recipe import Recipe
 from lightcurve.night.register_or_solve import place_frame
-from lightcurve.phot.aperture import Part, box_half, measure_stars
+from lightcurve.phot.aperture import Part, box_half, circle_sums, measure_stars
 from lightcurve.phot.methods import centroid_of
 from lightcurve.setup.colour import mark_clipped, plane_of, plane_shape, split
 from lightcurve.setup.cosmic_rays import mark_hits
@@ -95,6 +96,7 @@ def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
         else:
             frame, part = whole, None
         photometry = _photometry(frame, part, x, y, recipe, seen.stars.grain)
+        photometry = _with_noise_of_warm(photometry, raw, masters, recipe)
     except LightcurveError as error:
         return _failed(path, error, seen)
     return _measured(raw, seen, registration, solution, photometry)
@@ -225,6 +227,32 @@ def _photometry(
         centroid=centroid_of(apertures.centroid, apertures.style), linearity_adu=linearity_adu,
         max_shift=apertures.max_centroid_shift_px, part=part, grain=grain,
     )  # fmt: skip
+
+
+def _with_noise_of_warm(
+    photometry: StarPhotometry, raw: RawFrame, masters: Masters | None, recipe: Recipe
+) -> StarPhotometry:
+    """Add to the errors what the dark current of warm pixels scatters by, though it is taken off.
+
+    The sky's scatter, which is clipped, does not have it; AstroImageJ's formula neither.
+    """
+    if masters is None or recipe.settings.apertures.style == Style.AIJ:
+        return photometry
+    warm = _warm(recipe.masters_folder, recipe.masters_digest)
+    if warm is None or warm.shape != raw.pixels.shape:  # of one colour of a mosaic
+        return photometry
+    reduction = plan_reduction(raw, masters, warm.shape)
+    if reduction.dark is None:
+        return photometry
+    shot = reduction.dark_factor / recipe.noise.gain_e_per_adu
+    variance = shot * circle_sums(warm, photometry.x, photometry.y, recipe.radii)
+    return replace(photometry, flux_err=np.sqrt(photometry.flux_err**2 + variance))
+
+
+@lru_cache(maxsize=1)
+def _warm(folder: Path | None, digest: str) -> np.ndarray | None:
+    masters = _masters(folder, digest)
+    return None if masters is None else dark_excess(masters)
 
 
 def _measured(

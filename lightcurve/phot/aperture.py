@@ -26,7 +26,7 @@ from lightcurve.phot.noise import NoiseModel, flux_error
 from lightcurve.phot.seeing import axis_ratio, binned_profile, ellipse, moments, profile_fwhm
 from lightcurve.phot.sky import clipped_sky
 
-__all__ = ["Part", "box_half", "measure_stars"]
+__all__ = ["Part", "box_half", "circle_sums", "measure_stars"]
 
 MIN_SKY_PIXELS = 20
 LEAST_GRAINS = 5  # on either side of a star's middle
@@ -124,7 +124,7 @@ def measure_stars(
         pixels, bad = mended.holes.into_image(pixels, bad, sky)
     here = column + dx, row + dy
     area = np.broadcast_to(np.pi * radii**2, (len(x), len(radii))).copy()
-    flux = _sums(pixels, *here, radii) - sky[:, None] * area
+    flux = circle_sums(pixels, *here, radii) - sky[:, None] * area
     flux[~there] = np.nan
     peak, bits = peaks_and_bits(pixels, bad, *here, radii)
     cx, cy = here[0] + part.offset_x, here[1] + part.offset_y
@@ -237,8 +237,12 @@ def _about(boxes: np.ndarray, dx: np.ndarray, dy: np.ndarray, radius: float) -> 
     return np.nansum(np.where(inside, boxes, 0.0), axis=(1, 2))
 
 
-def _sums(pixels: np.ndarray, x: np.ndarray, y: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Sum the pixels weighted by their exact overlap with each circle."""
+def circle_sums(pixels: np.ndarray, x: np.ndarray, y: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """Sum the pixels weighted by their exact overlap with each circle.
+
+    pixels: (ny, nx) float32 array; x, y: (n,) float arrays, and radii: (n_radius,), pixels.
+    Returns (n, n_radius) float array; what lies off the image does not count.
+    """
     import sep
 
     return np.stack([sep.sum_circle(pixels, x, y, r, subpix=0)[0] for r in radii], axis=1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import re
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from typer.testing import CliRunner
 
 from lightcurve.cli import app
 from lightcurve.commands.options import OPTIONS
+from lightcurve.commands.shell import show_messages
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = tuple(get_command(app).commands)
@@ -169,3 +172,20 @@ def test_an_unknown_setting_is_an_error(tmp_path):
     answer = run("config", "--config", str(tmp_path / "mine.toml"))
     assert answer.returncode == 1
     assert "camera.gian" in answer.stderr
+
+
+def test_messages_go_to_what_is_standard_error_then(monkeypatch):
+    """A command typed earlier in this process may have had another, closed since."""
+    log = logging.getLogger("lightcurve")
+    before = list(log.handlers), log.level, log.propagate
+    first, second = io.StringIO(), io.StringIO()
+    try:
+        monkeypatch.setattr("sys.stderr", first)
+        show_messages(quiet=False)
+        first.close()
+        monkeypatch.setattr("sys.stderr", second)
+        log.info("three stars")
+    finally:
+        log.handlers[:], log.propagate = before[0], before[2]
+        log.setLevel(before[1])
+    assert second.getvalue() == "three stars\n"

@@ -173,6 +173,26 @@ def test_our_simulator_says_the_same(tmp_path):
     assert np.count_nonzero(flags & Flag.BAD_PIXEL) <= 1
 
 
+def test_the_noise_of_warm_pixels_is_in_the_errors(tmp_path):
+    """5 % of the pixels are warm; their current is taken off, what it scatters by is not."""
+    sensor = Sensor(tmp_path / "raw", warm_pixels(0.05), seed=21)
+    sensor.calibrate(8)
+    sensor.observe(40, np.zeros(2))
+    target = {"name": "Warm-1", "ra": str(RA), "dec": str(DEC)}
+    night = reduce_night(tmp_path / "raw", make_settings({"target": target}), tmp_path / "out")
+    cube = night.measurements
+    r = len(cube.radii) // 2
+    whole = ((cube.flags[:, :, r] & int(Flag.BAD_PIXEL | Flag.EDGE)) == 0).all(axis=0)
+    scatter = cube.flux[:, whole, r].std(axis=0, ddof=1)
+    ratio = scatter / np.median(cube.flux_err[:, whole, r], axis=0)
+    assert whole.sum() > 15
+    assert np.median(ratio) == pytest.approx(1.0, abs=0.08)
+    # Without the noise of what was subtracted these would be too small.
+    plain = np.sqrt(cube.flux[:, :, r] / GAIN + cube.area[:, :, r] * cube.star_sky_std**2)
+    grown = np.median((cube.flux_err[:, :, r] / plain)[:, whole], axis=0)
+    assert np.max(grown) > 1.03
+
+
 @pytest.mark.parametrize(("distance", "least"), [(3.5, 50), (0.0, 25)])
 def test_a_star_that_drifts_by_a_dead_pixel_makes_no_step(distance, least, without, tmp_path):
     """The target passes, half-way through the night, a pixel that never answers."""
