@@ -13,7 +13,7 @@ from lightcurve.core.errors import InputError
 from lightcurve.core.files import write_whole
 from lightcurve.core.library_warnings import quietly
 from lightcurve.frames.camera_raw import is_raw_name
-from lightcurve.frames.cards import CARD, Card, parse_cards
+from lightcurve.frames.cards import CARD, Card, Cards, parse_cards
 from lightcurve.frames.pixels import BLOCK, Hdu, find_image, open_source
 
 __all__ = ["Change", "parse_assignment", "read_headers", "write_changed"]
@@ -94,7 +94,7 @@ def _value(text: str) -> CardValue:
     return text
 
 
-def read_headers(path: Path) -> list[tuple[str, dict[str, Card]]]:
+def read_headers(path: Path) -> list[tuple[str, Cards]]:
     """Read the headers that tell of an image: its own, and the primary's if that is another.
 
     Returns the name of each and its cards. Raises FrameError when the file holds no image.

@@ -14,9 +14,9 @@ from lightcurve.core.errors import InputError
 from lightcurve.core.settings import Settings
 from lightcurve.core.times import airmass, altitude_deg
 from lightcurve.frames.agreement import OVERHEAD_DEG
-from lightcurve.frames.cards import Cards, find_all, number
+from lightcurve.frames.cards import Cards, find, find_all, number
 from lightcurve.frames.clocks import Scale, read_clocks
-from lightcurve.frames.edit import Change
+from lightcurve.frames.edit import Change, read_headers
 from lightcurve.frames.headers import normalise
 from lightcurve.frames.location import degrees
 from lightcurve.frames.pointing import Pointing, has_wcs, read_pointings
@@ -28,13 +28,15 @@ SAME_DEG = 1 / 3600
 SITE_DEG = 1e-4  # 11 m
 PAIRS = ("RA", "DEC"), ("OBJCTRA", "OBJCTDEC")
 SEXAGESIMAL = frozenset({"OBJCTRA"})
-# Numbers that stand under one keyword: field of `Exposure`, keyword, comment.
+# Numbers that stand under one keyword: field of `Exposure`, keyword, its unit in that of the field.
 NUMBERS = (
-    ("exposure_s", "EXPTIME", "[s] exposure"),
-    ("gain_e_per_adu", "EGAIN", "[e-/ADU] gain"),
-    ("read_noise_e", "RDNOISE", "[e-] read noise"),
-    ("saturation_adu", "SATURATE", "[ADU] it clips here"),
+    ("exposure_s", "EXPTIME", 1.0, "[s] exposure"),
+    ("gain_e_per_adu", "EGAIN", 1.0, "[e-/ADU] gain"),
+    ("read_noise_e", "RDNOISE", 1.0, "[e-] read noise"),
+    ("saturation_adu", "SATURATE", 1.0, "[ADU] it clips here"),
+    ("telescope_diameter_m", "APTDIA", 1000.0, "[mm] diameter of the telescope"),
 )
+OF_ALL_AMPLIFIERS = frozenset({"EXPTIME", "APTDIA"})
 
 
 def find_fixes(path: Path, settings: Settings) -> tuple[list[Change], tuple[str, ...]]:
@@ -63,7 +65,10 @@ def find_fixes(path: Path, settings: Settings) -> tuple[list[Change], tuple[str,
     changes = [*_target(cards, settings)]
     if error is None:
         changes += _time(cards, exposure)
-    changes += _numbers(cards, exposure)
+    numbers = list(_numbers(cards, exposure, settings))
+    if _of_amplifiers(path, cards):
+        numbers = [one for one in numbers if one.keyword in OF_ALL_AMPLIFIERS]
+    changes += numbers
     if exposure.kind not in CALIBRATION:
         given = {one.keyword for one in changes}
         changes += [one for one in _pointing(cards, exposure) if one.keyword not in given]
@@ -121,13 +126,23 @@ def _time(cards: Cards, exposure: Exposure) -> Iterator[Change]:
         yield _change(cards, exposure, "mid_jd_utc", "JD_UTC", value, comment)
 
 
-def _numbers(cards: Cards, exposure: Exposure) -> Iterator[Change]:
-    for field, keyword, comment in NUMBERS:
+def _numbers(cards: Cards, exposure: Exposure, settings: Settings) -> Iterator[Change]:
+    """Write numbers that are missing, or that are given; an exposure where it is wrong, too."""
+    for field, keyword, per_unit, comment in NUMBERS:
         value = getattr(exposure, field)
+        if value is None or field in exposure.guessed:
+            continue
         old = number(cards[keyword].text) if keyword in cards else None
-        same = old is not None and value is not None and math.isclose(old, value, rel_tol=1e-4)
-        if value is not None and not same and field not in exposure.guessed:
-            yield _change(cards, exposure, field, keyword, value, comment)
+        given = getattr(settings.camera, field, None) is not None or field == "exposure_s"
+        same = old is not None and math.isclose(old, value * per_unit, rel_tol=1e-4)
+        if not same and (given or keyword not in cards):
+            yield _change(cards, exposure, field, keyword, round(value * per_unit, 9), comment)
+
+
+def _of_amplifiers(path: Path, cards: Cards) -> bool:
+    """Tell whether an image is put together, so that its numbers are of no one header."""
+    own = read_headers(path)[0][1]
+    return find(own, "detector_section") is not None and find(cards, "detector_section") is None
 
 
 def _pointing(cards: Cards, exposure: Exposure) -> Iterator[Change]:

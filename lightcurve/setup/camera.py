@@ -100,7 +100,7 @@ def _tell_unit(
     shown = f"the noise of the frames has {found[0]:.3g} e-/ADU"
     if gains_agree(value, *found):
         return value, f"{where}, in e-/ADU: {shown}"
-    return found[0], f"{shown}, which {where} = {value:g} is not: a setting?"
+    return found[0], f"{shown}, not the {value:g} of {where}: a setting, or of other numbers"
 
 
 def _dark(exposure: Exposure, current: float) -> tuple[float, tuple[Assumed, ...]]:

@@ -187,3 +187,16 @@ def test_a_copy_reads_as_its_frame_did_and_needs_no_more(tmp_path: Path, wcs: bo
     assert after.site.longitude_deg == pytest.approx(before.site.longitude_deg)
     assert find_fixes(copy, Settings())[0] == []
     assert (fits.getheader(copy)["EQUINOX"] == 2020.2) == wcs
+
+
+def test_the_gains_of_amplifiers_are_left_to_them(shared_data: Path, tmp_path: Path) -> None:
+    path = shared_data / "odd-fits/neoexchange/mef_raw_test_frame.fits"
+    changes, _ = find_fixes(path, Settings())
+    copy = write_changed(path, tmp_path, changes)
+    assert np.array_equal(read_frame(copy).pixels, read_frame(path).pixels)
+    assert find_fixes(copy, Settings())[0] == []
+
+
+def test_a_profile_is_written_and_no_header_is_overruled_by_it(tmp_path: Path) -> None:
+    found = fixed(tmp_path, {"SATURATE": 3000.0}, camera={"profile": "seestar-s50"})
+    assert (found["APTDIA"], "SATURATE" in found) == (50.0, False)
