@@ -220,7 +220,7 @@ def noise_and_response(combined: Combined) -> tuple[float, float]:
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = combined.std**2 / combined.n_used / combined.image**2
         # Its mean, for that of few frames is seldom as large as it is on average; no wild pixels.
-        own = float(np.sqrt(np.nanmean(variance[variance < WILD * np.nanmedian(variance)])))
+        own = float(np.sqrt(np.nanmean(variance[variance <= WILD * np.nanmedian(variance)])))
     apart = (combined.image[:, 2:] - combined.image[:, :-2]) / np.sqrt(2)  # of one colour
     scatter = robust_scatter(apart[np.isfinite(apart)]) / float(np.nanmedian(combined.image))
     return own, float(np.sqrt(max(scatter**2 - own**2, 0.0)))

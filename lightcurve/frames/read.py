@@ -69,6 +69,8 @@ class _Raw:
     notes: tuple[str, ...]
     pixels: np.ndarray
     level: float = 0.0  # ADU, of the overscan that was taken off
+    factor: float = 1.0  # by which the numbers of the amplifier that clips first were multiplied
+    gaps: bool = False  # pixels without a value
 
 
 def is_image_name(path: str | Path) -> bool:
@@ -152,14 +154,18 @@ def read_frame(
     pixels, notes = raw.pixels, raw.notes
     if plane_of(path) is None and planes_of(raw.cards, colour):
         exposure = of_colour(exposure, colour, "plane of the image")
-    if raw.level:
+    if raw.level or raw.factor != 1:
         levels = {name: getattr(exposure, name) for name in ("saturation_adu", "linearity_adu")}
-        lower = {name: level - raw.level for name, level in levels.items() if level is not None}
+        lower = {
+            name: (level - raw.level) * raw.factor
+            for name, level in levels.items()
+            if level is not None
+        }
         exposure = replace(exposure, **lower)
     if not _is_integer(raw):
         pixels, exposure, of_unit = in_counts(pixels, read_unit(raw.cards), exposure, path)
         notes += of_unit
-    bad = _mark_bad(pixels, exposure.saturation_adu, finite=_is_integer(raw))
+    bad = _mark_bad(pixels, exposure.saturation_adu, finite=_is_integer(raw) and not raw.gaps)
     return RawFrame(
         pixels=pixels,
         bad=bad,
@@ -289,7 +295,11 @@ def _whole(source: Source, primary: Hdu, first: Hdu, raw: _Raw) -> _Raw:
         if chip is not None:
             text = with_cards(_inherit(first.text, primary), chip.cards, without=chip.left_out)
             note = f"put together from {len(parts)} amplifiers"
-            return _Raw(text, parse_cards(text), chip.shape, (note, *chip.notes), chip.pixels)
+            notes = (note, *chip.notes)
+            return _Raw(
+                text, parse_cards(text), chip.shape, notes, chip.pixels, chip.level, chip.factor,
+                chip.gaps,
+            )  # fmt: skip
     layout = read_layout(raw.cards, raw.shape)
     if layout is None:
         return raw

@@ -174,3 +174,11 @@ def test_darks_of_their_exposure_serve_flats_without_bias(kind: str, tmp_path: P
     assert np.std(off) < 0.008  # the bias left in would flatten the vignetting by a quarter
     corner, centre = off[:40, :40].mean(), off[90:130, 110:150].mean()
     assert corner / centre == pytest.approx(1, abs=2e-3)
+
+
+def test_flats_that_are_copies_have_no_noise(tmp_path: Path) -> None:
+    sensor = Sensor(tmp_path)
+    first, exposure = sensor.take("flat0", 25000.0, 5.0)
+    copies = [(first, exposure)] * 3
+    masters = made(copies, [])
+    assert np.isfinite(masters.flat).all()

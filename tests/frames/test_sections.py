@@ -8,6 +8,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from lightcurve.calib.combine import combine
+from lightcurve.core.flags import PixelFlag
 from lightcurve.frames.read import read_cards, read_frame
 
 GAINS = (1.4, 1.55, 1.3, 1.48)
@@ -123,6 +124,18 @@ def test_four_amplifiers_are_one_chip_without_steps(tmp_path):
     assert read_cards(tmp_path / "chip.fits")[1] == truth.shape
 
 
+def test_full_pixels_of_every_amplifier_are_known(tmp_path):
+    """The overscan is off and gains are one: the level at which each clips has moved."""
+    truth = np.full((2 * NY, 2 * NX), 5000.0)
+    for k, (y, x) in enumerate([(20, 20), (20, NX + 30), (NY + 40, 20), (NY + 40, NX + 30)]):
+        truth[y, x] = 64000 * GAINS[k]
+    path = chip(tmp_path, truth, np.random.default_rng(7))
+    with fits.open(path, mode="update") as hdus:
+        hdus[1].header["SATURATE"] = 63000
+    frame = read_frame(path)
+    assert np.count_nonzero(frame.bad & PixelFlag.SATURATED) == 4
+
+
 def test_masters_are_made_of_chips_put_together(tmp_path):
     rng = np.random.default_rng(5)
     paths = [chip(tmp_path, np.full((2 * NY, 2 * NX), 5000.0), rng, f"f{k}.fits") for k in range(4)]
@@ -137,6 +150,45 @@ def test_amplifiers_that_leave_a_gap_are_not_joined(tmp_path):
         hdus[2].header["DETSEC"] = f"[{4 * NX}:{3 * NX + 1},1:{NY}]"
     frame = read_frame(path)
     assert frame.pixels.shape == (NY, NX)  # the first amplifier alone, as before
+
+
+@pytest.mark.parametrize("gap", [0, 12])
+def test_chips_with_a_gap_between_them_are_one_frame(gap, tmp_path):
+    """Without a value where no pixel is; what is there is in its place."""
+    path = chip(tmp_path, np.full((2 * NY, 2 * NX), 5000.0), np.random.default_rng(6))
+    with fits.open(path, mode="update") as hdus:
+        for k in (2, 4):
+            y = hdus[k].header["DETSEC"].split(",")[1]
+            hdus[k].header["DETSEC"] = f"[{2 * NX + gap}:{NX + gap + 1},{y}"
+    frame = read_frame(path)
+    assert frame.pixels.shape == (2 * NY, 2 * NX + gap) == read_cards(path)[1]
+    between = slice(NX, NX + gap)
+    assert np.isnan(frame.pixels[:, between]).all()
+    assert (frame.bad[:, between] != 0).all()
+    rest = np.delete(frame.pixels, between, axis=1)
+    assert np.isfinite(rest).all()
+    assert np.median(rest) * frame.exposure.gain_e_per_adu == pytest.approx(5000, rel=1e-3)
+
+
+@pytest.mark.parametrize("first", [1, 2, 3, 4])
+@pytest.mark.parametrize("words", ["CD1_1 CD2_2", "CDELT1 CDELT2"])
+def test_the_wcs_of_the_first_amplifier_becomes_that_of_the_chip(first, words, tmp_path):
+    path = chip(tmp_path, np.full((2 * NY, 2 * NX), 5000.0), np.random.default_rng(6))
+    with fits.open(path) as hdus:
+        order = [hdus[0], hdus[first], *(hdus[k] for k in range(1, 5) if k != first)]
+        header = order[1].header
+        header.update({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 10.0, "CRVAL2": 20.0})
+        header.update(zip(words.split(), (-3e-4, 3e-4), strict=True))
+        header.update({"CRPIX1": 40.0, "CRPIX2": 70.0})
+        raw = WCS(header, fix=False)
+        fits.HDUList(order).writeto(tmp_path / "turned.fits")
+    frame = read_frame(tmp_path / "turned.fits")
+    top, right = divmod(first - 1, 2)
+    x, y = 25.0, 31.0  # of the raw image
+    there = raw.all_pix2world(x, y, 0)
+    on_chip = (2 * NX - 1 - x if right else x, 2 * NY - 1 - y if top else y)
+    whole = WCS(frame.header, fix=False).all_pix2world(*on_chip, 0)
+    assert np.allclose(whole, there, atol=1e-9)
 
 
 def test_the_observatory_s_four_amplifiers(shared_data):
