@@ -109,11 +109,6 @@ class Observatories:
 
     sites: tuple[Observatory, ...]
 
-    def find(self, name: str) -> Observatory | None:
-        """Find one by any of its names, whatever the case and the punctuation."""
-        wanted = _letters(name)
-        return next((o for o in self.sites if wanted in map(_letters, o.names)), None)
-
 
 def _letters(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
@@ -123,5 +118,11 @@ KEYWORDS = read_words("keywords", Keywords)
 CLOCKS = read_words("clocks", Clocks)
 KINDS = read_words("kinds", Kinds)
 OBSERVATORIES = read_words("sites", Observatories)
+_BY_NAME = {_letters(name): one for one in OBSERVATORIES.sites for name in one.names}
 FILTERS = read_words("filters", Filters)
 KIND_WORDS = {word: kind for kind, words in KINDS.words.items() for word in words}
+
+
+def observatory_of(name: str) -> Observatory | None:
+    """Find an observatory by any of its names, whatever the case and the punctuation."""
+    return _BY_NAME.get(_letters(name))

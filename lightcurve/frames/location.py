@@ -11,7 +11,7 @@ from lightcurve.core.coordinates import sexagesimal
 from lightcurve.core.data import Overhead, Site
 from lightcurve.core.settings import SiteSettings
 from lightcurve.frames.cards import Cards, Found, decimals, find, find_all, number
-from lightcurve.frames.dialects import KEYWORDS, OBSERVATORIES
+from lightcurve.frames.dialects import KEYWORDS, observatory_of
 
 _DECIMAL = re.compile(r"\s*([+-]?\d+(?:[.,]\d*)?)\s*(?:deg|°)?\s*([NSEWnsew])\s*", re.ASCII)
 SIDEREAL_DEG = 2.0  # telescopes point on coordinates of date, and clocks are minutes off
@@ -99,7 +99,7 @@ def _of_the_camera(cards: Cards, name: str) -> tuple[float, str] | None:
 def named_place(cards: Cards) -> tuple[Found, tuple[float, float, float]] | None:
     """Find the place of the observatory that a header names: latitude, longitude east, height."""
     for found in find_all(cards, "site_name"):
-        known = OBSERVATORIES.find(found.text)
+        known = observatory_of(found.text)
         if known is not None:
             return found, known.place
     return None

@@ -15,7 +15,7 @@ from lightcurve.core.errors import HeaderError
 from lightcurve.core.settings import Settings
 from lightcurve.frames.agreement import Word, other_words
 from lightcurve.frames.cards import parse_cards
-from lightcurve.frames.dialects import OBSERVATORIES
+from lightcurve.frames.dialects import OBSERVATORIES, observatory_of
 from lightcurve.frames.headers import normalise
 from lightcurve.frames.read import read_cards, read_frame
 
@@ -223,7 +223,7 @@ def test_observatories_are_where_they_can_be() -> None:
         assert abs(longitude) <= 180
         assert 0 < height < 5000
     # Of each side of Greenwich and of the equator, one that is known to be there.
-    kitt, salt = OBSERVATORIES.find("KPNO"), OBSERVATORIES.find("Sutherland")
+    kitt, salt = observatory_of("KPNO"), observatory_of("Sutherland")
     assert kitt.place[:2] == pytest.approx((31.96, -111.6), abs=0.05)
     assert salt.place[:2] == pytest.approx((-32.38, 20.81), abs=0.05)
 
