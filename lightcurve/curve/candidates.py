@@ -13,6 +13,7 @@ from lightcurve.core.settings import StarSettings
 from lightcurve.curve.aperture import Slice, take_aperture
 from lightcurve.curve.check import Pick, pick_check, strange_light
 from lightcurve.curve.ensemble import build_ensemble
+from lightcurve.curve.saturation import saturation_level
 
 MIN_PRESENT = 0.5  # of the frames in which the target is good
 MAX_CLIPPED = 0.01  # of a star's measurements
@@ -29,7 +30,7 @@ class Candidates:
     check: Pick
     forced: bool  # the user named the comparisons: all of them are used
     roles: Mapping[int, tuple[StarRole, str]]  # rows whose role has changed, with the reason
-    saturation_adu: float | None  # clipping level seen in the peaks
+    saturation_adu: float | None  # at which peaks stop
     target_good: np.ndarray  # (n_frame,) bool, frames in which the target is good at 1.3 FWHM
 
 
@@ -45,7 +46,7 @@ def pick_candidates(
     named = np.flatnonzero(plan.role == StarRole.CHECK)
     check = Pick(int(named[0]), "") if len(named) else None
     rows = np.flatnonzero(plan.role == StarRole.COMPARISON)
-    ceiling = clipping_level(measurements.peak)
+    ceiling = saturation_level(measurements)
     if settings.comparisons:
         check = check or Pick(None, "the comparison stars were named, and no check star")
         return Candidates(rows, check, True, {}, ceiling, piece.good[:, 0])  # noqa: FBT003
@@ -68,19 +69,6 @@ def pick_candidates(
     roles |= {int(row): (StarRole.FIELD, text) for row, text in varying.items()}
     rows = np.array([row for row in rows if int(row) not in varying], dtype=int)
     return Candidates(rows, check, False, roles, ceiling, piece.good[:, 0])  # noqa: FBT003
-
-
-def clipping_level(peak: np.ndarray) -> float | None:
-    """Find the level, ADU, at which the camera clips, from a pile-up of equal highest peaks.
-
-    None unless at least ten measurements share the very highest value of the night.
-    """
-    largest = peak[:, :, -1]
-    finite = largest[np.isfinite(largest)]
-    if not len(finite):
-        return None
-    top = finite.max()
-    return float(top) if np.sum(finite == top) >= 10 else None
 
 
 def _reference(measurements: Measurements) -> Slice:

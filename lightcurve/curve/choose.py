@@ -43,6 +43,7 @@ __all__ = ["MIN_POINTS", "choose_curve", "star_curves"]
 
 MIN_WITNESSES = 3  # comparison stars in a frame, to show that they agree
 PATCHY_SIGMA = 2.0  # their scatter in one frame over their errors: chance alone gives 1 +- 0.5
+NO_OTHERS = 1e-6  # share of all others
 CLOUD_FRACTION = 0.6  # of the light expected at that airmass
 CONSIDERED = 2  # times as many comparison stars as are used at most: fainter ones weigh less
 LADDER = (1, 2, 3, 4, 6, 8, 11, 15, 20, 30, 50, 100)
@@ -156,9 +157,7 @@ def mark_clouds(ensemble: Ensemble, airmass: np.ndarray) -> np.ndarray:
     by more than their errors allow, or are too few to show it. A cloud that dims all alike has made
     the errors larger, and no more.
     """
-    transparency = ensemble.transparency[:, None]
-    # All that were measured: some may not be used because they are off.
-    off = (ensemble.normalised - transparency) / ensemble.error
+    off = against_others(ensemble)
     # The half that is known best: what faint stars do says nothing of a few per cent.
     known = np.where(np.isfinite(off), ensemble.error, np.nan)
     n_best = np.maximum(np.isfinite(off).sum(axis=1) // 2, MIN_WITNESSES)[:, None]
@@ -167,6 +166,21 @@ def mark_clouds(ensemble: Ensemble, airmass: np.ndarray) -> np.ndarray:
     patchy = np.ones(len(off), dtype=bool)
     patchy[enough] = MAD_TO_SIGMA * np.nanmedian(np.abs(off[enough]), axis=1) > PATCHY_SIGMA
     return dimmed(ensemble.transparency, airmass) & patchy
+
+
+def against_others(ensemble: Ensemble) -> np.ndarray:
+    """Hold all stars that were measured against the mean of the others: (n_frame, n_star) sigmas.
+
+    Some take no part in the mean because they are off. NaN where there are no others.
+    """
+    total = ensemble.share.sum(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        own = ensemble.share / total
+        noise = (own * np.nan_to_num(ensemble.error)) ** 2
+        of_others = (noise.sum(axis=1, keepdims=True) - noise) / (1 - own) ** 2
+        off = (ensemble.normalised - ensemble.transparency[:, None]) / (1 - own)
+        off = off / np.sqrt(ensemble.error**2 + of_others)
+    return np.where(1 - own > NO_OTHERS, off, np.nan)
 
 
 def dimmed(transparency: np.ndarray, airmass: np.ndarray) -> np.ndarray:

@@ -28,6 +28,8 @@ LOWEST = 2.0  # percentile of the peaks on the plateau at which it begins
 NEAR_TOP = 0.5  # of the night's highest star: fainter ones are far from any ceiling
 MAX_STEPS = 40  # places along a curve where a plateau may begin
 PASSES = 3
+MIN_EQUAL = 10
+MORE_THAN_BELOW = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,12 +61,30 @@ def mark_saturated(measurements: Measurements) -> tuple[Measurements, float | No
     level : float or None
         Where it begins, ADU as in ``peak``; None where peaks rise as they should.
     """
-    level = plateau_level(measurements)
+    level = saturation_level(measurements)
     if level is None:
         return measurements, None
     full = np.nan_to_num(measurements.peak) >= level
     flags = measurements.flags | np.where(full, np.uint16(Flag.SATURATED), np.uint16(0))
     return replace(measurements, flags=flags), level
+
+
+def saturation_level(measurements: Measurements) -> float | None:
+    """Find the level, ADU, at which the camera stops counting; None where nothing shows it."""
+    plateau = plateau_level(measurements)
+    return pile_up(measurements.peak[:, :, -1]) if plateau is None else plateau
+
+
+def pile_up(peak: np.ndarray) -> float | None:
+    """Find the very highest number that peaks (n_frame, n_star) have, where many have the same.
+
+    More than have the next lower: of whole numbers that noise alone spreads fewer have the highest.
+    """
+    values, counts = np.unique(peak[np.isfinite(peak)], return_counts=True)
+    if not len(values) or counts[-1] < MIN_EQUAL:
+        return None
+    below = counts[-2] if len(values) > 1 else 0
+    return float(values[-1]) if counts[-1] > MORE_THAN_BELOW * below else None
 
 
 def plateau_level(measurements: Measurements) -> float | None:

@@ -11,7 +11,7 @@ from lightcurve.core.data import Measurements, StarRole
 from lightcurve.core.flags import Flag
 from lightcurve.core.settings import make_settings
 from lightcurve.curve.candidates import pick_candidates
-from lightcurve.curve.saturation import mark_saturated
+from lightcurve.curve.saturation import mark_saturated, pile_up
 from sim_cube import CubeTruth, simulate_cube
 
 FULL = 58_000.0
@@ -109,3 +109,24 @@ def test_a_clipped_comparison_star_is_called_saturated_and_not_variable():
         assert role == StarRole.FIELD
         assert "saturated" in reason
         assert "varies" not in reason
+
+
+def test_many_equal_peaks_at_the_top_are_a_pile_up_and_those_of_noise_are_none():
+    rng = np.random.default_rng(3)
+    peak = rng.normal(3000, 400, (100, 8))
+    assert pile_up(peak) is None
+    assert pile_up(np.minimum(peak, 3300)) == 3300
+    assert pile_up(np.rint(rng.normal(33, 0.6, (8000, 3)))) is None
+    assert pile_up(np.full((5, 5), np.nan)) is None
+
+
+def test_both_marks_are_of_one_judge():
+    """Three bright stars alone tell no plateau, and stand at the top all night."""
+    cube = _cube({})
+    peak = cube.peak.copy()
+    peak[:, [4, 8, 11]] = 4095.0
+    peak[:, [k for k in range(25) if k not in {4, 8, 11}]] /= 10
+    marked, level = mark_saturated(replace(cube, peak=peak))
+    assert level == 4095
+    assert set(np.flatnonzero(_flagged(marked) == 1)) == {4, 8, 11}
+    assert pick_candidates(marked, make_settings({}).stars).saturation_adu == level
