@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -55,7 +56,11 @@ def inspect(
     if json:
         print_json([{**row, **_set_of(of.get(row["file"]))} for row in rows])
         return
-    for line in summarise(rows):
+    profiles = Counter(e.exposure.profile for e in inventory.entries if e.exposure.profile)
+    for line in (
+        *summarise(rows),
+        *(f"camera profile {name}: {n}" for name, n in profiles.items()),
+    ):
         typer.echo(one_line(line))
     if len(sets) > 1 or any(len(one.nights) > 1 for one in sets):
         print_sets(sets)

@@ -18,7 +18,7 @@ from lightcurve.core.data import FrameKind
 from lightcurve.core.files import file_state, read_toml
 from lightcurve.core.registry import Registry, did_you_mean
 from lightcurve.core.settings import NO_PROFILE, DetectorSettings, Model, SiteSettings, validated
-from lightcurve.frames.cards import Cards
+from lightcurve.frames.cards import Card, Cards
 from lightcurve.frames.dialects import CLOCKS, KEYWORDS, Marks
 
 FOLDER = Path(__file__).parents[1] / "cameras"
@@ -215,11 +215,27 @@ def in_manner_of(cards: Cards, name: str | None) -> Cards:
         own = _of_a_file(Path(name), file_state(Path(name))) if name.endswith(".toml") else None
         chosen = own or CAMERAS.get(name)
         return cards.of(chosen.of_header(cards), "setting camera.profile")
-    called = [(profile, why) for profile in CAMERAS if (why := profile.why(cards))]
-    if not called or name == NO_PROFILE:
+    said = tuple(cards[key].text if key in cards else None for key in _MATCHED)
+    called = None if name == NO_PROFILE else _called_by(said)
+    if called is None:
         return cards.of(None, "")
+    return cards.of(called[0].of_header(cards), called[1])
+
+
+# Keywords by which a header may call a profile.
+_MATCHED = sorted({key for one in CAMERAS for patterns in one.match for key in patterns})
+
+
+@lru_cache(maxsize=64)  # the frames of a night say the same
+def _called_by(said: tuple[str | None, ...]) -> tuple[Profile, str] | None:
+    """Find the profile that a header calls, and why; said: its values of `_MATCHED`."""
+    values = zip(_MATCHED, said, strict=True)
+    cards = Cards({key: Card(text, "") for key, text in values if text is not None})
+    called = [(profile, why) for profile in CAMERAS if (why := profile.why(cards))]
+    if not called:
+        return None
     best, why = max(called, key=lambda entry: (entry[0].of == "camera", entry[1][0]))
-    return cards.of(best.of_header(cards), why[1])
+    return best, why[1]
 
 
 @lru_cache(maxsize=8)

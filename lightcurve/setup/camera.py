@@ -58,6 +58,7 @@ def settle_camera(
     noise = NoiseModel(gain_e_per_adu=n * gain, read_noise_e=n**0.5 * read_noise, dark_e=n * dark)
     level = "none" if saturation is None else f"{saturation:.6g} ADU"
     values = (
+        *_profile(exposure),
         Assumed("gain", gain, "e-/ADU", gain_source, f"{gain:.4g} e-/ADU", guessed=gain_guessed),
         Assumed(
             "read noise", read_noise, "e-", noise_source, f"{read_noise:.4g} e-",
@@ -70,6 +71,12 @@ def settle_camera(
     for value in values:
         log.log(logging.WARNING if value.guessed else logging.INFO, "%s", value)
     return CameraValues(noise, not gain_guessed, saturation, exposure.linearity_adu, values)
+
+
+def _profile(exposure: Exposure) -> tuple[Assumed, ...]:
+    """Show which profile filled what the header leaves out."""
+    name = exposure.profile
+    return () if name is None else (Assumed("camera", name, "", exposure.sources["profile"], name),)
 
 
 def _linearity(exposure: Exposure) -> tuple[Assumed, ...]:

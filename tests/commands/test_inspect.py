@@ -98,3 +98,16 @@ def test_a_frame_without_time_can_be_looked_at(tmp_path: Path) -> None:
     fits.writeto(tmp_path / "a.fits", np.zeros((30, 40), np.int16))
     rows = json.loads(run("inspect", tmp_path / "a.fits", "--json"))
     assert any(row["name"] == "warning" and "no time" in row["value"] for row in rows)
+
+
+def test_the_profile_of_the_camera_is_shown_with_why(tmp_path: Path) -> None:
+    header = fits.Header({"INSTRUME": "Seestar S30", "IMAGETYP": "Light", "EXPTIME": 10.0})
+    header["DATE-OBS"] = "2025-03-01T02:00:00"
+    fits.writeto(tmp_path / "a.fits", np.zeros((30, 40), np.int16), header)
+    rows = {row["name"]: row for row in json.loads(run("inspect", tmp_path / "a.fits", "--json"))}
+    assert rows["profile"]["value"] == "seestar-s30"
+    assert "Seestar S30" in rows["profile"]["source"]
+    assert rows["telescope_diameter_m"]["source"] == "camera profile seestar-s30"
+    assert "camera profile seestar-s30: 1" in run("inspect", tmp_path).splitlines()
+    none = json.loads(run("inspect", tmp_path / "a.fits", "--camera", "none", "--json"))
+    assert "profile" not in {row["name"] for row in none}
