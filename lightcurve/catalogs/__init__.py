@@ -5,6 +5,7 @@ __all__ = [
     "catalog_file",
     "crossmatch",
     "exoplanet_archive",
+    "known_planets",
     "known_stars",
     "layout",
     "motion",

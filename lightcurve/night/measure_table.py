@@ -9,15 +9,16 @@ from lightcurve.core.columns import PHOTOMETRY
 from lightcurve.core.data import FrameKind, Measurements, Result
 from lightcurve.core.progress import Progress, open_log, silent
 from lightcurve.core.settings import Settings
-from lightcurve.frames.inventory import Inventory, check_folder, take_inventory
+from lightcurve.frames.inventory import Inventory
 from lightcurve.night.frame_table import report_inventory, write_frames_table
 from lightcurve.night.prepare import prepare_night
 from lightcurve.night.reduced import stack_results
 from lightcurve.night.sets import FrameSet, Reduced, find_sets, one_set, reduce_sets
 from lightcurve.night.settle import refuse_blank_sky
+from lightcurve.night.stock import take_stock, told_target
 from lightcurve.night.store import open_store
 from lightcurve.night.workers import measure_night
-from lightcurve.setup.target import Target, at_night, find_target
+from lightcurve.setup.target import Target, at_night
 from lightcurve.tables.columns import write_table
 from lightcurve.tables.run_tables import write_stars
 
@@ -65,9 +66,8 @@ def measure_folder(
     InputError
         Where the folder holds frames of several light curves: `measure_sets` measures each.
     """
-    check_folder(folder)
-    target = find_target(settings.target, settings.catalogs)
-    inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+    told = told_target(folder, settings)
+    inventory, target = take_stock(folder, settings, told, manifest=manifest, progress=progress)
     return _measure(one_set(inventory, settings, target), target, settings, out, progress)
 
 
@@ -84,9 +84,8 @@ def measure_sets(
     out: the run folder of the only one; of several each has its own in it. Raises LightcurveError:
     what stopped the only one, or each.
     """
-    check_folder(folder)
-    target = find_target(settings.target, settings.catalogs)
-    inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+    told = told_target(folder, settings)
+    inventory, target = take_stock(folder, settings, told, manifest=manifest, progress=progress)
 
     def measure(_: FrameSet, one: Inventory, place: Path) -> Measured:
         return _measure(one, target, settings, place, progress)

@@ -8,13 +8,14 @@ from tempfile import TemporaryDirectory
 from lightcurve.core.data import FrameKind
 from lightcurve.core.progress import Clock, Progress, open_log, silent
 from lightcurve.core.settings import Settings
-from lightcurve.frames.inventory import Inventory, check_folder, take_inventory
+from lightcurve.frames.inventory import Inventory
 from lightcurve.night.frame_table import whatever_comes
 from lightcurve.night.prepare import Scene, prepare_night
 from lightcurve.night.reduced import Night
 from lightcurve.night.sets import FrameSet, Reduced, find_sets, reduce_sets
+from lightcurve.night.stock import take_stock, told_target
 from lightcurve.night.story import reduce_set
-from lightcurve.setup.target import at_night, find_target
+from lightcurve.setup.target import at_night
 
 __all__ = ["plan_nights", "reduce_nights"]
 
@@ -47,8 +48,7 @@ def reduce_nights(
     LightcurveError
         What stopped the only one, or each.
     """
-    check_folder(folder)
-    target, clock = find_target(settings.target, settings.catalogs), Clock()
+    told, clock = told_target(folder, settings), Clock()
 
     def reduce(one: FrameSet, inventory: Inventory, place: Path) -> Night:
         own = Clock(dict(clock.timings_s))
@@ -59,7 +59,9 @@ def reduce_nights(
 
     with open_log(out):
         with clock("inventory"):
-            inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+            inventory, target = take_stock(
+                folder, settings, told, manifest=manifest, progress=progress
+            )
             with whatever_comes(out, inventory, target):
                 sets = find_sets(inventory, settings, target)
         return reduce_sets(inventory, sets, out, reduce)
@@ -84,9 +86,8 @@ def plan_nights(
     LightcurveError
         What stopped the only one, or each.
     """
-    check_folder(folder)
-    target = find_target(settings.target, settings.catalogs)
-    inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+    told = told_target(folder, settings)
+    inventory, target = take_stock(folder, settings, told, manifest=manifest, progress=progress)
     sets = find_sets(inventory, settings, target)
 
     def plan(_: FrameSet, inventory: Inventory, place: Path) -> Scene:

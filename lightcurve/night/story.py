@@ -8,7 +8,7 @@ from pathlib import Path
 from lightcurve.core.data import FrameKind
 from lightcurve.core.progress import Clock, Progress, open_log, silent
 from lightcurve.core.settings import Settings
-from lightcurve.frames.inventory import Inventory, check_folder, take_inventory
+from lightcurve.frames.inventory import Inventory
 from lightcurve.night.companions import find_blend
 from lightcurve.night.frame_table import report_inventory, whatever_comes, write_frames_table
 from lightcurve.night.prepare import prepare_night
@@ -23,9 +23,10 @@ from lightcurve.night.settle import (
     settle_stars,
     warn_of_lost,
 )
+from lightcurve.night.stock import take_stock, told_target
 from lightcurve.night.store import open_store
 from lightcurve.night.workers import measure_night
-from lightcurve.setup.target import Target, at_night, find_target
+from lightcurve.setup.target import Target, at_night
 from lightcurve.tables.run_tables import write_stars
 
 __all__ = ["reduce_night"]
@@ -61,11 +62,12 @@ def reduce_night(
     LightcurveError
         Whatever else stands in the way, in one line.
     """
-    check_folder(folder)
-    target, clock = find_target(settings.target, settings.catalogs), Clock()
+    told, clock = told_target(folder, settings), Clock()
     with open_log(out):
         with clock("inventory"):
-            inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
+            inventory, target = take_stock(
+                folder, settings, told, manifest=manifest, progress=progress
+            )
             with whatever_comes(out, inventory, target):
                 inventory = one_set(inventory, settings, target)
         return reduce_set(

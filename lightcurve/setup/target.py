@@ -22,7 +22,9 @@ __all__ = [
     "Target",
     "at_night",
     "find_target",
+    "is_told",
     "known_place",
+    "recognise_target",
     "warn_of_fields",
     "warn_of_target",
 ]
@@ -30,6 +32,7 @@ __all__ = [
 log = logging.getLogger(__name__)
 ONE_FIELD_DEG = 1.0  # headers of one field differ by less, however the telescope drifts
 SHOWN = 3
+LIGHT_TIME_DAYS = 0.0067  # JD UTC and BJD_TDB differ by less: 499 s and 69 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +166,79 @@ def _planet(settings: TargetSettings, catalogs: CatalogSettings | None) -> Plane
     if settings.planet_file is not None:
         return read_planet(settings.planet_file)
     from lightcurve.catalogs.exoplanet_archive import TITLE, find_planet
+    from lightcurve.catalogs.known_planets import planets_of_star
 
+    shipped = planets_of_star(settings.name)
     try:
-        values = find_planet(settings.name, catalogs)
+        values = find_planet(shipped[0].name if len(shipped) == 1 else settings.name, catalogs)
         return None if values is None else make_planet(values, TITLE)
     except (CatalogError, InputError) as error:
-        log.warning("no planet: %s", error)
-        return None
+        if len(shipped) != 1:
+            log.warning("no planet: %s", error)
+            return None
+        log.info("%s: the values that come with the program serve", error)
+        return make_planet(shipped[0].values, shipped[0].name)
+
+
+def is_told(settings: TargetSettings) -> bool:
+    """Whether the settings say anything of which star is wanted."""
+    return bool(settings.name or settings.ra or settings.dec or settings.planet_file)
+
+
+def recognise_target(exposures: Sequence[Exposure]) -> Target:
+    """Tell from light frames alone which star with a known planet they were taken of.
+
+    By the OBJECT of their headers; else it is the one in their field that has a transit while they
+    were taken. Where the star has several planets, the one that has a transit then is meant.
+
+    Raises
+    ------
+    InputError
+        When neither tells, naming what is in the field.
+    """
+    from lightcurve.catalogs.known_planets import planets_near, planets_of_star
+    from lightcurve.transit.ephemeris import make_planet
+
+    places, names = _pointings(exposures), Counter(e.object_name for e in exposures)
+    middle = np.median(places, axis=0) if places else np.empty(0)
+    place = (float(middle[0]), float(middle[1])) if places else None
+    named = [p for name in names if name for p in planets_of_star(name)]
+    if place:
+        named = [p for p in named if degrees_apart(place, (p.ra_deg, p.dec_deg)) < ONE_FIELD_DEG]
+    found = named or (planets_near(*place, _field_deg(exposures)) if place else ())
+    planets = [make_planet(one.values, one.name) for one in found]
+    due = [planet for planet in planets if _has_transit(planet, exposures)]
+    meant = due if len(due) == 1 else planets if named and len(planets) == 1 else []
+    if not meant:
+        msg = "which star? give --target NAME, --ra and --dec, or --planet FILE"
+        if planets:
+            some = ", ".join(planet.name for planet in planets[:SHOWN])
+            msg += f"; in the field: {some}, {len(due)} of {len(planets)} with a transit then"
+        raise InputError(msg)
+    planet = meant[0]
+    why = "OBJECT of the headers" if named else "the planet in the field with a transit then"
+    log.info("target: %s, %s; --target names another", planet.name, why)
+    source = f"{why}; {planet.source}"
+    return Target(planet.name, planet.ra_deg, planet.dec_deg, source, planet, planet.motion)
+
+
+def _field_deg(exposures: Sequence[Exposure]) -> float:
+    """Half the diagonal of the frames, or `ONE_FIELD_DEG` / 2 where no header tells the scale."""
+    known = [np.hypot(*e.shape) / 7200 * e.scale_arcsec for e in exposures if e.scale_arcsec]
+    return float(max(known)) if known else ONE_FIELD_DEG / 2
+
+
+def _has_transit(planet: Planet, exposures: Sequence[Exposure]) -> bool:
+    """Whether any of a transit is predicted while frames were taken, within 3 of its errors."""
+    from lightcurve.transit.ephemeris import MARGIN_SIGMA, predict_transit
+
+    moments = [e.mid_jd_utc for e in exposures if e.mid_jd_utc is not None]
+    if not moments:
+        return False
+    transit = predict_transit(planet, statistics.median(moments))
+    error = transit.mid_err if np.isfinite(transit.mid_err) else 0.0
+    late = MARGIN_SIGMA * error + LIGHT_TIME_DAYS
+    return transit.ingress - late < max(moments) and min(moments) < transit.egress + late
 
 
 def warn_of_fields(exposures: Sequence[Exposure]) -> tuple[str, ...]:

@@ -160,11 +160,21 @@ def test_the_motion_of_its_star_comes_along(archive):
 def test_a_target_goes_on_without_the_archive(archive, caplog):
     archive.clear()
     archive.expect_request("/TAP/sync").respond_with_data("sorry", status=503)
-    given = TargetSettings(name="HAT-P-32 b", ra="02:04:10.278", dec="+46:41:16.21")
+    given = TargetSettings(name="Unheard-of-7 b", ra="02:04:10.278", dec="+46:41:16.21")
     with caplog.at_level("WARNING", logger="lightcurve"):
         target = find_target(given, archive.settings)
     assert target.planet is None
     assert "NASA Exoplanet Archive" in caplog.text
+
+
+def test_a_planet_that_the_program_knows_needs_no_archive(archive):
+    archive.clear()
+    archive.expect_request("/TAP/sync").respond_with_data("sorry", status=503)
+    for name in ("HAT-P-32 b", "HAT-P-32"):
+        planet = find_target(TargetSettings(name=name), archive.settings).planet
+        assert planet is not None
+        assert planet.name == "HAT-P-32 b"
+        assert planet.period_days == pytest.approx(2.150008, abs=1e-6)
 
 
 def test_a_cache_of_no_use_costs_only_the_memory(archive, monkeypatch, tmp_path, caplog):

@@ -58,10 +58,10 @@ def test_offline_asks_nobody_for_a_name(command, sesame, tmp_path):
     (tmp_path / "curve.csv").write_text("BJD_TDB,flux\n2460000.5,1\n2460000.6,1\n")
     where = tmp_path / "curve.csv" if command == "fit" else tmp_path
     out = [] if command == "plan" else ["--out", str(tmp_path / "out")]
-    given = [command, str(where), "--target", "HAT-P-32 b", "--offline", *out]
+    given = [command, str(where), "--target", "Unheard-of-7 b", "--offline", *out]
     result = CliRunner().invoke(app, given)
     assert isinstance(result.exception, CatalogError)
-    assert "Sesame: does not remember 'HAT-P-32 b' and may not be asked: give" in str(
+    assert "Sesame: does not remember 'Unheard-of-7 b' and may not be asked: give" in str(
         result.exception
     )
     assert sesame.log == []
