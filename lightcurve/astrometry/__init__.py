@@ -2,6 +2,7 @@
 
 __all__ = [
     "chain",
+    "correlate",
     "few",
     "header_wcs",
     "index",

@@ -55,6 +55,7 @@ PLACED_BY = {
     FoundBy.HEADER: "its header's WCS",
     FoundBy.FEW_STARS: "its stars and the mount",
     FoundBy.ONE_STAR: "the guiding",
+    FoundBy.LIGHT: "its light as a whole and the mount",
 }
 UNCERTAIN_S = 1.0  # a clock of whole seconds, the coarsest in common use, leaves half of one open
 _OWN = threading.local()

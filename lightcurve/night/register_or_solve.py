@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from lightcurve.astrometry.chain import SOLVERS, solve
+from lightcurve.astrometry.correlate import register_by_light
 from lightcurve.astrometry.few import FEW, as_it_lies, register_few
 from lightcurve.astrometry.header_wcs import read_wcs
 from lightcurve.astrometry.refine import MAX_FALSE_PROBABILITY, stars_on_frame
@@ -72,6 +73,15 @@ def place_frame(
                 return register_few(stars, reference, guesses, found_by), None
             except RegistrationError as error:
                 reasons.append(error.reason)
+    # Raw frames are the large ones, which are calibrated in parts.
+    if isinstance(frame, Frame) and len(stars) <= FEW:
+        try:
+            return register_by_light(
+                frame.pixels, frame.bad, stars.sky, stars.sky_rms, reference,
+                as_it_lies(reference.shape),
+            ), None  # fmt: skip
+        except RegistrationError as error:
+            reasons.append(error.reason)
     if len(reasons) == 1:
         raise unmatched
     raise RegistrationError(

@@ -98,6 +98,7 @@ class FoundBy(StrEnum):
     HEADER = "header"  # its own WCS, moved to its stars
     FEW_STARS = "few stars"  # and the mount: as the reference, or turned by 180 degrees
     ONE_STAR = "one star"  # and the guiding
+    LIGHT = "light"  # of the frame as a whole, where the stars should be, and the mount
 
 
 @dataclass(frozen=True, slots=True, eq=False)
