@@ -15,6 +15,7 @@ from lightcurve.core.registry import Registry
 
 __all__ = [
     "COVARIATES",
+    "OTHER_LIGHT",
     "SLOW",
     "Covariate",
     "covariate_named",
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 Columns = Mapping[str, np.ndarray]
+OTHER_LIGHT = "other_light"  # in the target's aperture, over its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,8 @@ def _turned_over(columns: Columns) -> np.ndarray | None:
 # by half of that; its curvature is nearly the same for both. fwhm: of the loss beside an aperture,
 # 3 %, a tenth is a star's own. sky: wrong by some thousandths, under an aperture in which it is as
 # bright as the star. time: a star that varies by a per cent in two hours. comparison_flux: clouds
-# are grey; what is left is a detector's curve.
+# are grey; what is left is a detector's curve. other_light: what the field's profile foretells adds
+# to the flux as it is.
 COVARIATES: Registry[Covariate] = Registry(
     "covariate",
     Covariate(
@@ -151,6 +154,10 @@ COVARIATES: Registry[Covariate] = Registry(
     Covariate(
         "comparison_flux", "of the comparison stars: clouds and haze", ("comparison_flux",),
         _transparency, submission="tot_C_cnts", size=2e-3, relative=True,
+    ),
+    Covariate(
+        OTHER_LIGHT, "of stars near the target in its aperture, as the seeing lets it in",
+        (OTHER_LIGHT,), size=1.0,
     ),
 )  # fmt: skip
 

@@ -114,14 +114,8 @@ class Blend:
         if not self.companions or not len(seen):
             return Dilution(1.0, 0.0, "no other star's light in the aperture", 0.0)
         seen = seen[:: max(1, len(seen) // MAX_FRAMES)]  # for a median these are enough
-        fwhm, r = self.fwhm[seen], radius[seen] / self.fwhm[seen]
-        places = np.array([(0.0, 0.0), *((c.x, c.y) for c in self.companions)])
-        light = np.array([1.0, *(c.light for c in self.companions)])
-        middle = centred(places, light, float(np.median(fwhm)))
-        away = np.hypot(*(places - middle).T)
-        within = np.array([self.profile.within(r, d / fwhm) for d in away])
-        foreign = light[1:, None] * within[1:]
-        share = within[0] / (within[0] + foreign.sum(axis=0))
+        own, foreign = self._light(radius, seen)
+        share = own / (own + foreign.sum(axis=0))
         value, change = float(np.median(share)), robust_scatter(share)
         # dD = D (1 - D) of the relative error of the companions' light within
         part = np.median(foreign, axis=1) / max(float(np.median(foreign.sum(axis=0))), 1e-12)
@@ -129,6 +123,31 @@ class Blend:
         relative = float(np.hypot(np.linalg.norm(part * told), self.profile.err))
         err = float(np.hypot(value * (1 - value) * relative, change))
         return Dilution(value, err, describe(self.companions, part), change / value)
+
+    def other_light(self, radius: np.ndarray) -> np.ndarray:
+        """Foretell the light of other stars in an aperture over the target's, in every frame.
+
+        radius: (n_frame,) float array, pixels. Returns (n_frame,) float array, NaN where the seeing
+        is not known.
+        """
+        found = np.full(len(self.fwhm), np.nan)
+        seen = np.flatnonzero(np.isfinite(self.fwhm) & np.isfinite(radius))
+        own, foreign = self._light(radius, seen)
+        found[seen] = foreign.sum(axis=0) / own
+        return found
+
+    def _light(self, radius: np.ndarray, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Light within the aperture in some frames, (n,), of the target and of each companion.
+
+        Returns (n,) and (companion, n) float arrays, over all of the target's.
+        """
+        fwhm, r = self.fwhm[frames], radius[frames] / self.fwhm[frames]
+        places = np.array([(0.0, 0.0), *((c.x, c.y) for c in self.companions)])
+        light = np.array([1.0, *(c.light for c in self.companions)])
+        middle = centred(places, light, float(np.median(fwhm)))
+        away = np.hypot(*(places - middle).T)
+        within = np.array([self.profile.within(r, d / fwhm) for d in away])
+        return within[0], light[1:, None] * within[1:]
 
 
 def describe(companions: Sequence[Companion], part: np.ndarray) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lightcurve.core.covariates import COVARIATES, SLOW, covariates_of
+from lightcurve.core.covariates import COVARIATES, OTHER_LIGHT, SLOW, covariates_of
 from lightcurve.core.data import (
     Aperture,
     CheckVerdict,
@@ -348,6 +348,8 @@ def _form(search: Search, best: Option) -> LightCurve:
     checked = _judge(search, ensemble, piece, rows)
     columns = columns_of(measurements)
     columns |= {"comparison_flux": ensemble.flux, "transparency": ensemble.transparency}
+    blend = search.blend
+    others = {OTHER_LIGHT: blend.other_light(piece.radius)} if blend and blend.companions else {}
     return LightCurve(
         file=measurements.file,
         jd_utc=measurements.jd_utc,
@@ -357,8 +359,8 @@ def _form(search: Search, best: Option) -> LightCurve:
         target_flux=piece.flux[:, 0],
         comparison_flux=ensemble.flux,
         flags=flags.astype(np.uint16),
-        covariates=covariates_of(columns),
-        columns=beside_curve(columns),
+        covariates=covariates_of(columns | others),
+        columns=beside_curve(columns) | others,
         recipe=_recipe(search, best, ensemble, normalised, checked),
         dilution=search.dilution(piece.radius),
         stars=_star_curves(search, ensemble, piece, rows),

@@ -13,6 +13,7 @@ from lightcurve.core.covariates import COVARIATES, Covariate, covariates_of, sta
 from lightcurve.core.errors import InputError
 from lightcurve.core.quantities import QUANTITIES, Quantity, columns_of
 from lightcurve.core.settings import make_settings
+from lightcurve.curve.blend import Blend, Companion, field_profile
 from lightcurve.curve.choose import choose_curve
 from lightcurve.frames.inventory import take_inventory
 from lightcurve.night.measure import measure_frame
@@ -32,11 +33,15 @@ def cube():
 
 
 def test_a_table_gives_what_the_measurements_gave(cube, tmp_path):
-    curve = choose_curve(cube, make_settings({}))
+    beside = (Companion(12.0, 0.0, 0.2, 0.01, "a catalogue"),)
+    blend = Blend(field_profile(cube), cube.fwhm_px, beside)
+    curve = choose_curve(cube, make_settings({}), blend=blend)
     back = read_lightcurve(write_lightcurve(tmp_path / "lightcurve.csv", curve, cube))
     assert list(back.covariates) == list(curve.covariates) == list(COVARIATES.names())
     for name, values in curve.covariates.items():
         np.testing.assert_allclose(back.covariates[name], values, rtol=1e-12)
+    alone = choose_curve(cube, make_settings({}), blend=replace(blend, companions=()))
+    assert set(curve.covariates) - set(alone.covariates) == {"other_light"}
 
 
 def test_a_night_has_only_what_its_columns_give(cube):

@@ -97,6 +97,19 @@ def test_the_share_in_every_aperture_is_that_put_in(profile, beta):
     assert share.change > blend.share(np.full(6, cube.radii[0])).change
 
 
+def test_what_the_seeing_lets_in_is_foretold_frame_by_frame():
+    """Within a tenth of what fine points give, from sharp frames to soft ones."""
+    beside = [(5.0, 5.0, 0.3)]
+    cube = night(beside)
+    widths = np.array([2.6, 3.0, 3.4, 4.0, 4.6, np.nan])
+    blend = Blend(field_profile(cube), widths, companions_measured(cube, field_profile(cube)))
+    found = blend.other_light(np.full(6, 5.0))
+    true = [1 / true_share(5.0, width, beside, moffat, 3.0) - 1 for width in widths[:-1]]
+    np.testing.assert_allclose(found[:-1], true, rtol=0.1)
+    assert np.isnan(found[-1])
+    assert 1 / (1 + np.median(found[:-1])) == pytest.approx(blend.share(np.full(6, 5.0)).value)
+
+
 def test_neighbours_are_taken_apart_from_each_other():
     beside = [(6.0, 3.0, 0.5), (-7.0, 4.0, 2.0), (1.0, -12.0, 0.1)]
     cube = night(beside)

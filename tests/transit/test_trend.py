@@ -143,6 +143,22 @@ def test_seeing_cannot_eat_a_transit():
     assert held.parameters["rp_over_rs"].value == pytest.approx(theta[1], abs=3 * widths[1])
 
 
+def test_light_that_the_seeing_lets_in_is_taken_as_it_was_foretold():
+    """A neighbour's light grows with the fourth power of the seeing, a fifth less than foretold."""
+    points, theta, _ = hard_night("bump", 3)
+    light = 0.005 * (points.covariates["fwhm"] / 4) ** 4
+    flux = points.flux * (1 + light)
+    told = {**points.covariates, "other_light": 1.2 * light}
+    found = {}
+    for name, covariates in (("told", told), ("not", points.covariates)):
+        night = replace(points, flux=flux, covariates=covariates)
+        fit = fit_points(night, PLANET, settings=QUICK)
+        found[name] = {**fit.unproven, **fit.parameters}["rp_over_rs"]
+    error = {name: (p.upper - p.lower) / 2 for name, p in found.items()}
+    assert found["told"].value == pytest.approx(theta[1], abs=2 * error["told"])
+    assert error["told"] < 0.9 * error["not"]
+
+
 def test_the_fit_tells_what_each_covariate_does():
     points, _, _ = hard_night("clear", 7)
     clouds = 1 - 0.5 * np.exp(-0.5 * ((points.time - points.time[60]) / 0.01) ** 2)
