@@ -58,6 +58,11 @@ _PER_ADU = re.compile(
 _PER_E = re.compile(r"(?:adu|dn|counts?)\s*(?:/|per)\s*e", re.I)
 _IN_ADU = re.compile(r"\badu\b|\bdn\b", re.I)
 _KELVIN = re.compile(r"kelvin|\[k\]|\bdeg k\b|\(k\)", re.I)
+_UNITS_S = (
+    (re.compile(r"\bms\b|millisec", re.I), 0.001),
+    (re.compile(r"\[min\]|\bminutes?\b", re.I), 60.0),
+    (re.compile(r"\[d\]|\bdays?\b", re.I), DAY_S),
+)
 _LENGTH = re.compile(r"\b(?:mm|cm|m)\b|\bmillimet|\bcentimet|\bmet(?:er|re)|\binch", re.I)
 _METRES_PER = {"mm": 1e-3, "millimet": 1e-3, "cm": 0.01, "centimet": 0.01, "m": 1.0}
 _METRES_PER |= {"meter": 1.0, "metre": 1.0, "inch": 0.0254}
@@ -281,7 +286,7 @@ def _exposure_time(
         warnings.append(f"{told}; --exposure settles it")
     value, best = next((o for o in read if _is_thousandth(o[0], value)), (value, best))
     other = next((o for o in read[1:] if not _same_length(value, o[0])), None)
-    if other is None or is_stack(cards):
+    if other is None or is_stack(cards) or plane_of(path) is not None:  # of one, and of all
         return (value, best.source), None
     span = combined_span_s(cards, offset_hours)
     text = f"{best.keyword} = {value:g} s, but {other[1].keyword} = {other[0]:g} s"
@@ -305,8 +310,7 @@ def _lengths(cards: Cards, warnings: list[str]) -> tuple[Value | None, list[tupl
         if value == 0:
             none = none or (value, found.source)  # another keyword may know better
         elif value is not None and 0 < value <= LONGEST_MS:
-            milli = re.search(r"\bms\b|\[ms\]|millisec", found.comment, re.I)
-            value = value / 1000 if milli else value
+            value *= next((s for unit, s in _UNITS_S if unit.search(found.comment)), 1.0)
             if value <= LONGEST_S:
                 read.append((value, found))
                 continue

@@ -232,3 +232,19 @@ def test_a_name_is_held_against_the_site() -> None:
     here = {"SITELAT": 31.96, "SITELONG": -111.6, "OBSERVAT": "KPNO"}
     assert verdicts(here, "site") == {"OBSERVAT": True}
     assert verdicts({**here, "OBSERVAT": "CTIO"}, "site") == {"OBSERVAT": False}
+
+
+def test_the_exposures_of_a_plane_and_of_its_cube_do_not_contradict() -> None:
+    cards = {
+        "NAXIS": 3,
+        "NAXIS1": 20,
+        "NAXIS2": 10,
+        "NAXIS3": 50,
+        "EXPTIME": 2.0,
+        "EXPOSURE": 100.0,
+    }
+    seen, _ = normalise(
+        parse_cards(text_of({**cards, "CADENCE": 2.1})), path=Path("cube.fits[3]"), shape=(10, 20)
+    )
+    assert seen.exposure_s == 2.0
+    assert seen.mid_jd_utc is not None

@@ -203,6 +203,8 @@ def test_pointing(cards: dict, ra: float) -> None:
         ({"SATURATE": "65535"}, "saturation_adu", 65535.0),
         ({"EXPTIME": "60,5"}, "exposure_s", 60.5),
         ({"EXPTIME": (500, "[ms]")}, "exposure_s", 0.5),
+        ({"EXPTIME": (0.005, "[d] time on source")}, "exposure_s", 432.0),
+        ({"EXPTIME": (2.0, "exposure in minutes")}, "exposure_s", 120.0),
         ({"FILTER1": "Air", "FILTER2": "rp"}, "filter", "rp"),
         ({"BAYERPAT": "RGGB"}, "mosaic", "RGGB"),
         ({"BAYERPAT": "RGGB", "IMAGETYP": "Master Light"}, "mosaic", None),
