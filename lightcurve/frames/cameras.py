@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator
 
 from lightcurve.core.data import FrameKind
+from lightcurve.core.errors import InputError
 from lightcurve.core.files import file_state, read_toml
 from lightcurve.core.registry import Registry, did_you_mean
 from lightcurve.core.settings import NO_PROFILE, DetectorSettings, Model, SiteSettings, validated
@@ -240,4 +241,9 @@ def _called_by(said: tuple[str | None, ...]) -> tuple[Profile, str] | None:
 
 @lru_cache(maxsize=8)
 def _of_a_file(path: Path, state: str) -> Profile:  # noqa: ARG001 -- read again where it changed
-    return _read(path)
+    profile = _read(path)
+    values = (profile.camera, *(variant.camera for variant in profile.variants))
+    if any(one.gains_e_per_adu for one in values):
+        msg = f"{path.name}: gains_e_per_adu is for profiles of the package; give gain_e_per_adu"
+        raise InputError(msg)
+    return profile

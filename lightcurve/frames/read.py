@@ -142,8 +142,8 @@ def read_frame(
     """
     path = Path(path)
     settings = settings or Settings()
-    colour, camera = settings.colour, settings.camera.profile
-    raw = _read(path, partial(read_plain, integers=integers, allocate=allocate), colour, camera)
+    colour = settings.colour
+    raw = _read(path, partial(read_plain, integers=integers, allocate=allocate), colour)
     exposure, error = normalise(raw.cards, path=path, shape=raw.shape, settings=settings)
     if error is not None and need_time and exposure.kind not in TIMELESS:
         raise error
@@ -203,7 +203,7 @@ def read_cards(
     FrameError
         When the file cannot be read or holds no image.
     """
-    raw = _read(path, _no_pixels, camera=camera)
+    raw = _read(path, _no_pixels)
     return in_manner_of(raw.cards, camera), raw.shape, raw.notes
 
 
@@ -241,12 +241,10 @@ def _read(
     path: Path,
     pixels_by: Callable[[Source, Hdu], np.ndarray],
     colour: Colour = Colour.MOSAIC,
-    camera: str | None = None,
 ) -> _Raw:
     """Read the image of a file; its pixels as is said, or by astropy where it has tiles.
 
-    colour: which plane of an image in colours; the first for `Colour.MOSAIC`. camera: the profile
-    that the user named.
+    colour: which plane of an image in colours; the first for `Colour.MOSAIC`.
     """
     with open_source(path) as source:
         primary, hdu = find_image(source)
@@ -266,7 +264,7 @@ def _read(
             text = _inherit(text, primary)
         cards = hdu.cards if text is hdu.text else parse_cards(text)
         shape = (hdu.axes[1], hdu.axes[0]) if plane[-1] is ... else (hdu.axes[2], hdu.axes[1])
-        raw = _Raw(text, in_manner_of(cards, camera), shape, tuple(notes), pixels)
+        raw = _Raw(text, in_manner_of(cards, None), shape, tuple(notes), pixels)
         return _whole(source, primary, hdu, raw)
 
 
@@ -310,7 +308,11 @@ def _whole(source: Source, primary: Hdu, first: Hdu, raw: _Raw) -> _Raw:
 
 
 def _with_gain(cards: Cards, whole: Cards, k: int) -> Cards:
-    """Give an amplifier's header the gain of the camera's profile, where it has none."""
+    """Give an amplifier's header the gain of the camera's profile, where it has none.
+
+    Of the profile that the header calls, whatever was named: light frames and those of masters,
+    which are read without settings, have to be put together alike.
+    """
     gains = whole.camera.camera.gains_e_per_adu if whole.camera else ()
     if k >= len(gains) or find(cards.of(whole.camera, ""), "gain") is not None:
         return cards

@@ -214,6 +214,7 @@ def test_a_profile_of_the_users_own(tmp_path: Path) -> None:
         ('[clocks]\n"DATE-OBS" = "begin"', "DATE-OBS"),
         ('[[kinds]]\nkind = "light"\nwhen = { A = "(" }', "regular expression"),
         ("[camera", "cannot be read"),
+        ("[camera]\ngains_e_per_adu = [1.0, 1.1]", "gains_e_per_adu"),
     ],
 )
 def test_a_faulty_profile_is_one_line(tmp_path: Path, text: str, named: str) -> None:
@@ -260,6 +261,9 @@ def test_amplifiers_without_a_gain_have_that_of_the_profile(tmp_path: Path) -> N
     assert frame.pixels.shape == (8, 20)
     assert frame.exposure.gain_e_per_adu == pytest.approx(mean)
     assert frame.pixels[0, [0, -1]] * mean == pytest.approx([1020.0, 1080.0])
+    # Masters are read without settings: what was named must not change how they are put together.
+    other = read_frame(tmp_path / "b.fits", settings=make_settings({"camera": {"profile": "none"}}))
+    assert np.array_equal(other.pixels, frame.pixels)
 
 
 def test_the_catalogue_that_a_profile_names_is_the_first_where_it_serves() -> None:
