@@ -67,6 +67,7 @@ class Kind:
     late_hours: float = 0.0
     n_points: int = 150
     gaps: tuple[tuple[float, float], ...] = ()  # in shares of the night
+    varies: bool = False  # the target alone, by a wave as strong as the white noise
     n_stars: int = 6  # of the field, beside the target; 0 for a table of a target alone
 
 
@@ -79,6 +80,7 @@ KINDS = {
     "flat, trends": Kind(there=False),
     "flat, trends, red noise": Kind(there=False, red=0.7),
     "flat, red noise as strong as white": Kind(there=False, red=1.0),
+    "flat, a target that varies": Kind(there=False, varies=True),
     "flat, 0.2 % predicted": Kind(with_radius(0.045), there=False, red=0.7),
     "flat, 0.1 % predicted": Kind(with_radius(0.032), there=False, red=0.7),
     "flat, grazing predicted": Kind(GRAZING, there=False, red=0.7),
@@ -88,6 +90,7 @@ KINDS = {
     "flat, trends, red noise, no stars": Kind(there=False, red=0.7, n_stars=0),
     "1.4 %": Kind(),
     "1.4 %, red noise": Kind(red=0.7),
+    "1.4 %, a target that varies": Kind(varies=True),
     "ingress only": Kind(middle=-0.75, hours=4.0),
     "egress only": Kind(middle=0.75, hours=4.0),
     "half": Kind(middle=-0.6, hours=3.5),
@@ -124,6 +127,9 @@ def make_night(kind: Kind, rng: np.random.Generator) -> tuple[Points, float]:
     columns = trend_columns(covariates) * kind.trend
     flux = transit if kind.there else np.ones(len(moments))
     flux = flux * star_curve(kind, moments, columns, rng)
+    if kind.varies:
+        wave = np.sin(2 * np.pi * (moments / rng.uniform(1.5 / 24, 5 / 24) + rng.uniform()))
+        flux = flux * (1 + kind.white * np.sqrt(2) * wave)
     errors = np.full(len(moments), kind.white)
     stars = draw_stars(kind, moments, columns, rng) if kind.n_stars else None
     points = Points(moments, flux, errors, EXPOSURE_S, covariates, "V", stars)
@@ -185,7 +191,7 @@ def best_rate(kind: Kind, strengths: np.ndarray) -> float:
         margins = strengths - normal.inv_cdf(1 - FALSE_ALARM)
     else:
         # The odds that say no have LIMIT_SIGMA^2 / 2 as logarithm: s x - s^2 / 2 of a normal x.
-        margins = (strengths**2 - LIMIT_SIGMA**2) / (2 * strengths)
+        margins = (strengths**2 - LIMIT_SIGMA**2) / (2 * np.maximum(strengths, 1e-9))
     return float(np.mean([normal.cdf(margin) for margin in margins]))
 
 
@@ -223,15 +229,21 @@ def markov(moments: np.ndarray, memory: float, rng: np.random.Generator) -> np.n
 
 def rates(name: str, nights: int) -> str:
     """Draw nights of a kind and judge them: a row of the table."""
-    kind, counts, strengths = KINDS[name], Counter[Finding](), []
+    kind, findings, strengths = KINDS[name], [], []
     for seed in range(nights):
         points, sigma = make_night(kind, np.random.default_rng([seed, *name.encode()]))
         fit = fit_points(points, kind.planet, settings=FitSettings(sample=False))
-        counts[fit.verdict.finding] += 1
+        findings.append(fit.verdict.finding)
         strengths.append(sigma)
+    return row_of(name, findings, strengths)
+
+
+def row_of(name: str, findings: list[Finding], strengths: list[float]) -> str:
+    """Lay a kind's rates out as a row of the table."""
+    kind, counts, nights = KINDS[name], Counter(findings), len(findings)
     shares = [f"{100 * counts[f] / nights:.1f}" if counts[f] else "" for f in Finding]
-    best = 100 * best_rate(kind, np.array(strengths))
-    return " | ".join([f"| {name}", *shares, f"{best:.0f} {'found' if kind.there else 'no'} |"])
+    best = f"{100 * best_rate(kind, np.array(strengths)):.0f} {'found' if kind.there else 'no'}"
+    return " | ".join([f"| {name}", str(nights), *shares, f"{best} |"])
 
 
 def write_page(path: Path, table: str) -> None:
@@ -249,9 +261,9 @@ def main() -> None:
     logging.disable(logging.WARNING)
     start = time.perf_counter()
     lines = [
-        f"Per cent of {options.nights} nights of each kind:\n",
-        " | ".join(["| nights", *(finding.value for finding in Finding), "possible |"]),
-        "|---" * (len(Finding) + 2) + "|",
+        "Per cent of the nights of each kind:\n",
+        " | ".join(["| kind", "nights", *(finding.value for finding in Finding), "possible |"]),
+        "|---" * (len(Finding) + 3) + "|",
     ]
     print("\n".join(lines), flush=True)
     for name in options.kind or KINDS:

@@ -15,9 +15,10 @@ from lightcurve.transit.quality import CONTACTS, FULL_COVERAGE, SEEN, coverage
 FALSE_ALARM = 3e-3  # how often noise alone may pass for a transit
 HINT = 0.05
 HINT_GAIN = 10.0  # of the BIC by the fitted transit, whose shape is freer
-# Predicted depths, within which a dip where one is predicted is that transit: a planet file may be
-# off by its filter, blends and errors, but what is outside of it is another object, or a wander.
-LIKELY = (1 / 3, 3.0)
+# Predicted depths, within which a dip where one is predicted is that transit: an equal double star
+# halves it, and of shallow ones those are seen to which noise adds. What is outside is another
+# object, or a wander: of a star that varies by some thousandths, a third of a hot Jupiter's depth.
+LIKELY = (0.45, 3.0)
 ALIKE = (0.5, 2.0)  # predicted depths, within which a dip at another time is called a transit
 LATE_SIGMA = 3.0
 LATE_MINUTES = 30.0  # where the ephemeris has no error
