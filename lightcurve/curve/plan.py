@@ -12,7 +12,7 @@ from lightcurve.core.coordinates import read_angle
 from lightcurve.core.data import Detections, StarPlan, StarRole
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import StarSettings
-from lightcurve.curve.neighbours import Stray, stray_light
+from lightcurve.curve.neighbours import Stray, measured_rings, moffat_rings, stray_light
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -50,6 +50,7 @@ def plan_stars(
     *,
     aperture_px: float,
     annulus_px: tuple[float, float],
+    size_px: tuple[float, float] | None = None,
     saturation_adu: float | None = None,
     linearity_adu: float | None = None,
     scale_arcsec: float | None = None,
@@ -73,6 +74,9 @@ def plan_stars(
         Radius meant for the target; stars overlapping in it are crowded.
     annulus_px : tuple of float
         Inner and outer radius of the sky annulus.
+    size_px : tuple of float, optional
+        Radii that hold 50 and 90 % of a star's light, where they were measured because stars are no
+        points.
     saturation_adu, linearity_adu : float, optional
         Stars with a peak above 85 % of either are no candidates.
     scale_arcsec : float, optional
@@ -97,7 +101,7 @@ def plan_stars(
     tolerance = _tolerance(detections)
     match = int(np.argmin(distance)) if len(detections) and distance.min() <= tolerance else None
     ceiling = min((v for v in (saturation_adu, linearity_adu) if v), default=np.inf)
-    stray = changing_light(detections, aperture_px, annulus_px)
+    stray = changing_light(detections, aperture_px, annulus_px, size_px)
     crowding = (stray.aperture + stray.sky) / MAX_STRAY
     beside = np.maximum(crowding, stray.around / MUCH_AROUND)
     veto = find_vetoes(detections, shape, aperture_px, annulus_px, ceiling, stray)
@@ -126,22 +130,36 @@ def plan_stars(
     return _override(plan, settings, wcs, tolerance)
 
 
-def changing_light(detections: Detections, aperture: float, annulus: tuple[float, float]) -> Stray:
+def changing_light(
+    detections: Detections,
+    aperture: float,
+    annulus: tuple[float, float],
+    size: tuple[float, float] | None,
+) -> Stray:
     """Work out the light of neighbours that comes and goes with the seeing, over the star's own.
 
-    aperture, annulus: radii, pixels. What stands in the sky all night takes the same part of a star
-    away from it in every frame, and harms no relative flux.
+    aperture, annulus, size: radii, pixels, as for `plan_stars`. What stands in the sky all night
+    takes the same part of a star away from it in every frame, and harms no relative flux.
     """
     light = detections.x, detections.y, np.maximum(detections.flux, FAINTEST)
-    usual, worse = (
+    if size is None:
+        fwhm = _fwhm(detections, aperture)
+        usual, worse = moffat_rings(fwhm), moffat_rings(WORSE_SEEING * fwhm)
+    else:  # rings and trails: seeing softens their rims
+        r50, r90 = size
+        usual, worse = (
+            measured_rings(r50, r90),
+            measured_rings(r50, r50 + WORSE_SEEING * (r90 - r50)),
+        )
+    then, worst = (
         stray_light(
-            *light, radius=aperture, annulus=annulus, fwhm=wide * _fwhm(detections, aperture),
+            *light, radius=aperture, annulus=annulus, rings=rings,
             clipped_adu=CLIPPED * detections.sky_rms,
         )
-        for wide in (1.0, WORSE_SEEING)
+        for rings in (usual, worse)
     )  # fmt: skip
     # Into the aperture nearly all of it comes by seeing.
-    return Stray(worse.aperture, np.abs(worse.sky - usual.sky), worse.around)
+    return Stray(worst.aperture, np.abs(worst.sky - then.sky), worst.around)
 
 
 def revise_plan(plan: StarPlan, roles: Mapping[int, tuple[StarRole, str]]) -> StarPlan:

@@ -163,6 +163,7 @@ def _write_recipe(
     plan = plan_stars(
         stars, solution.wcs, target.ra_deg, target.dec_deg, shape, settings.stars,
         aperture_px=float(np.median(radii)), annulus_px=annulus,
+        size_px=(widest.r50, widest.r90) if stars.grain > 1 else None,
         saturation_adu=camera.saturation_adu, linearity_adu=camera.linearity_adu,
         scale_arcsec=solution.scale_arcsec,
     )  # fmt: skip
