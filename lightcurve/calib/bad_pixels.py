@@ -15,6 +15,8 @@ from lightcurve.core.robust import robust_scatter
 __all__ = ["mark_cosmic_rays"]
 
 TILE = 32
+WINDOW = 11  # columns
+CORNERS = tuple((slice(j, None, 2), slice(i, None, 2)) for j in (0, 1) for i in (0, 1))
 _COLUMN_SAMPLES = 1000
 _EDGE = 6  # px: reach of its filters
 SATURATION_UNKNOWN = 1e9
@@ -100,16 +102,35 @@ def hot_pixels(
 
 
 def dead_pixels(flat: np.ndarray, *, least: float = 0.5) -> np.ndarray:
-    """Find pixels of a master flat below `least` of the local median, or not positive."""
-    return ~(flat > np.maximum(least * tile_median(flat), 0))
+    """Find pixels of a master flat below `least` of the local median, or not positive.
+
+    Of each 2 x 2 pixels each is held against its own: they may be of four colours.
+    """
+    level = np.empty(flat.shape, np.float32)
+    for corner in CORNERS:
+        level[corner] = tile_median(flat[corner])
+    return ~(flat > np.maximum(least * level, 0))
+
+
+def bad_lines(image: np.ndarray, *, least: float) -> np.ndarray:
+    """Mark (ny, nx) the columns and rows that stand out as a whole; see `bad_columns`.
+
+    Of each 2 x 2 pixels each is looked at by itself: they may be of four colours.
+    """
+    marked = np.zeros(image.shape, bool)
+    for rows, columns in CORNERS:
+        part = image[rows, columns]
+        marked[:, columns] |= bad_columns(part, least=least)
+        marked[rows] |= bad_columns(part, least=least, axis=1)[:, None]
+    return marked
 
 
 def bad_columns(
-    image: np.ndarray, *, n_sigma: float = 8.0, least: float = 0.0, window: int = 11, axis: int = 0
+    image: np.ndarray, *, n_sigma: float = 8.0, least: float = 0.0, axis: int = 0
 ) -> np.ndarray:
     """Find columns (rows where `axis` is 1) that stand out from their neighbours as a whole.
 
-    n_sigma: robust scatters of the column medians about their median over `window` columns; least:
+    n_sigma: robust scatters of the column medians about their median over `WINDOW` columns; least:
     smallest deviation that counts, in units of `image`.
     """
     from scipy.ndimage import median_filter
@@ -118,16 +139,20 @@ def bad_columns(
     # Every so many pixels along a column give its median well enough, several times sooner.
     lines = lines[:, :: max(lines.shape[1] // _COLUMN_SAMPLES, 1)]
     medians = np.median(np.nan_to_num(lines), axis=1)
-    deviation = np.abs(medians - median_filter(medians, size=window, mode="nearest"))
+    expected = median_filter(medians, size=WINDOW, mode="nearest")
+    if medians.size >= 2 * WINDOW:  # towards an edge the sky may fall, and a median lags behind
+        expected[: WINDOW // 2] = _line(medians[:WINDOW])[: WINDOW // 2]
+        expected[-(WINDOW // 2) :] = _line(medians[-WINDOW:])[-(WINDOW // 2) :]
+    deviation = np.abs(medians - expected)
     return deviation > max(n_sigma * robust_scatter(deviation, about=0.0), least)
 
 
-def bad_lines(image: np.ndarray, *, least: float) -> np.ndarray:
-    """Mark (ny, nx) the columns and rows that stand out as a whole; see `bad_columns`."""
-    marked = np.zeros(image.shape, bool)
-    marked[:, bad_columns(image, least=least)] = True
-    marked[bad_columns(image, least=least, axis=1)] = True
-    return marked
+def _line(values: np.ndarray) -> np.ndarray:
+    """Line (n,) through values, whatever some of them are."""
+    from scipy.stats import theilslopes
+
+    slope, intercept, *_ = theilslopes(values)
+    return intercept + slope * np.arange(values.size)
 
 
 def mark_cosmic_rays(

@@ -51,6 +51,7 @@ from lightcurve.frames.read import read_cards, read_frame
 
 __all__ = ["camera_noise", "make_badpix", "make_master", "sort_frames"]
 
+ALIKE = 1.1  # exposures of flats of nearly one light, as automatic exposure gives them
 CENTRE = 1024  # px on a side: enough for gain and read noise to a few thousandths
 # What each master may be made of, where the header says it at all.
 SERVE_AS = {
@@ -346,22 +347,29 @@ def _centre(path: Path) -> np.ndarray:
 
 
 def _in_pairs(group: Group) -> list[tuple[float | None, Path, Path]]:
-    """Pair flats of one exposure, each with the next; of the filter with most exposures."""
-    filters: dict[str | None, dict[float | None, list[Path]]] = {}
+    """Pair flats of one exposure, or nearly so; of the filter that has most pairs."""
+    filters: dict[str | None, list[tuple[float, Path]]] = {}
     for path, exposure in group:
-        of_filter = filters.setdefault(exposure.filter, {})
-        of_filter.setdefault(exposure.exposure_s, []).append(path)
-    times = max(
-        filters.values(), key=lambda one: (len(one), sum(map(len, one.values()))), default={}
-    )
-    pairs = [
-        (seconds, one, two)
-        for seconds, paths in times.items()
-        for one, two in zip(paths[::2], paths[1::2], strict=False)
-    ]
+        seconds = np.nan if exposure.exposure_s is None else exposure.exposure_s
+        filters.setdefault(exposure.filter, []).append((seconds, path))
+    paired = [_of_filter(sorted(flats)) for flats in filters.values()]
+    pairs = max(paired, key=len, default=[])
     if group and not pairs:
         msg = f"two flats of one exposure are needed, these have {_by_time(group)}"
         raise InputError(msg)
+    return pairs
+
+
+def _of_filter(flats: Sequence[tuple[float, Path]]) -> list[tuple[float | None, Path, Path]]:
+    """Pair flats in order of exposure, each with the next, where the two are alike enough."""
+    pairs: list[tuple[float | None, Path, Path]] = []
+    left = list(flats)
+    while len(left) > 1:
+        (first, one), (second, two) = left[:2]
+        alike = np.isnan(first) or second <= ALIKE * first
+        if alike:
+            pairs.append((None if np.isnan(first) else (first + second) / 2, one, two))
+        left = left[1 + alike :]
     return pairs
 
 

@@ -60,6 +60,7 @@ def map_bad_pixels(
     if bad is None:
         bad = np.zeros(light.shape, np.uint8)
     inputs = tuple(name for names in masters.inputs.values() for name in names)
+    inputs = inputs or tuple(path.name for path in frames_looked_at(paths))
     write_map(out, bad, inputs)
     counts = {name: Result(n, "px", name) for name, n in count_pixels(bad).items()}
     share = float((bad != 0).mean())

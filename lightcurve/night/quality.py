@@ -49,6 +49,7 @@ BEST = 0.9  # of the frames: the transparency of that one is 1
 # A frame is odd beyond these multiples of the median of its set.
 WIDER, BRIGHTER_SKY, FEWER, DIMMER = 1.4, 1.5, 0.5, 0.7
 TRAILED = 0.3  # ellipticity: a long axis 1.4 times the short one
+NEW_NIGHT_DAYS = 0.25  # without a frame: the telescope was pointed anew
 JUMP_FWHM = 3.0  # more than the drift from frame to frame: the mount lost its star
 _RULE = re.compile(r"\s*([a-z_0-9]+)\s*(<=|>=|<|>)\s*([-+.\deE]+)\s*")
 _HOLDS: dict[str, Callable[[float, float], bool]] = {
@@ -251,6 +252,7 @@ def _compare(seen: Sequence[_Seen]) -> None:
     reference = make_reference(stars.x, stars.y, stars.flux, shape, faintest(stars))
     middle = np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2, 1.0])
     before: np.ndarray | None = None
+    last = np.inf
     for one in seen:
         try:
             matrix = register(one.stars.x, one.stars.y, one.stars.flux, reference).matrix
@@ -259,8 +261,10 @@ def _compare(seen: Sequence[_Seen]) -> None:
             continue
         place = matrix @ middle - middle[:2]
         one.row.update(shift_x_px=float(place[0]), shift_y_px=float(place[1]))
-        one.row["step_px"] = None if before is None else float(np.hypot(*(place - before)))
-        before = place
+        now = np.nan if one.row["mid_jd_utc"] is None else one.row["mid_jd_utc"]
+        if before is not None and not now - last > NEW_NIGHT_DAYS:
+            one.row["step_px"] = float(np.hypot(*(place - before)))
+        before, last = place, now
         one.row["transparency"] = _light_share(one, best, matrix)
     shares = [s for one in seen if (s := one.row["transparency"]) is not None]
     top = float(np.quantile(shares, BEST)) if shares else 1.0

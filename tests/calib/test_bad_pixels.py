@@ -14,6 +14,7 @@ from lightcurve.calib.bad_pixel_map import read_user_map, write_map
 from lightcurve.calib.bad_pixels import (
     PixelNoise,
     bad_columns,
+    bad_lines,
     dark_variance,
     dead_pixels,
     hot_pixels,
@@ -243,3 +244,25 @@ def test_bad_pixels_are_repaired_by_good_neighbours_of_their_colour():
         assert done.bad is frame.bad
         if mosaic is None:  # no good pixel within reach of the middle
             assert np.isnan(done.pixels[25, 33])
+
+
+def test_the_colours_of_a_mosaic_are_not_dead_and_hide_no_line():
+    rng = np.random.default_rng(11)
+    level = np.tile([[0.45, 1.0], [1.0, 0.3]], (100, 120))
+    flat = level * rng.normal(1, 0.01, level.shape)
+    flat[31, 47] *= 0.3
+    flat[:, 80] *= 0.9
+    assert np.argwhere(dead_pixels(flat)).tolist() == [[31, 47]]
+    assert np.flatnonzero(bad_lines(flat, least=0.03).all(axis=0)).tolist() == [80]
+
+
+def test_a_bright_sky_that_falls_towards_the_edges_has_no_bad_lines_but_the_first():
+    rng = np.random.default_rng(12)
+    y, x = np.indices((240, 320))
+    sky = 20000 * (1 - 0.4 * np.hypot(x - 160, y - 120) / 200)
+    image = rng.poisson(sky).astype(float)
+    assert not bad_lines(image, least=140.0).any()
+    image[:, 0] -= 700
+    found = bad_lines(image, least=140.0)
+    assert found[:, 0].all()
+    assert not found[:, 1:].any()

@@ -112,7 +112,7 @@ def test_what_does_not_tell_it_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="two biases"):
         camera_noise(biases[:1])
     with pytest.raises(InputError, match="two flats of one exposure"):
-        camera_noise(biases, flats[::2])
+        camera_noise(biases, [path for path in flats if path.name.endswith("_0.fits")])
     small, odd = tmp_path / "small.fits", tmp_path / "odd.fits"
     fits.PrimaryHDU(np.zeros((64, 64), np.uint16), fits.getheader(biases[0])).writeto(small)
     with pytest.raises(CalibrationError, match="size"):
@@ -120,3 +120,15 @@ def test_what_does_not_tell_it_is_refused(tmp_path: Path) -> None:
     fits.PrimaryHDU(np.zeros((64, 64), np.uint16)).writeto(odd)
     with pytest.raises(FrameError, match="does not say"):
         sort_frames([odd])
+
+
+def test_flats_of_automatic_exposure_make_pairs(tmp_path: Path) -> None:
+    """Dome flats of 6.98, 7.13 and 7.15 s: no two alike."""
+    plain_camera(tmp_path, 1.5, 8.0, 60000.0, 0.0)
+    biases, flats = sort_frames([tmp_path])
+    chosen = [path for path in flats if path.name.startswith(("f4_", "f6_"))]
+    for path, seconds in zip(chosen, (3.9, 4.1, 5.95, 6.0), strict=True):
+        fits.setval(path, "EXPTIME", value=seconds)
+    found = camera_noise(biases, chosen)
+    assert number(found, "gain_e_per_adu") == pytest.approx(1.5, rel=0.02)
+    assert found["exposure_s"].value == pytest.approx([4.0, 5.975])
