@@ -28,7 +28,7 @@ N_SIGMA = 5.0  # in each frame; less harms nobody
 OF_A_STAR = 0.1
 MANY = 20  # warm pixels, for a share to be believed
 HARMLESS = 0.05  # of the dark current: what is left of it then is less than its shot noise, mostly
-MOSTLY = 0.75  # of the frames: telegraph noise shows in few
+QUIET = 3.0  # sigma: pixels beside that no star moves
 REACH = 4
 _RING = [(j, i) for j in range(-4, 5, 2) for i in range(-4, 5, 2) if max(abs(j), abs(i)) == REACH]
 _AROUND = [(j, i) for j in range(-2, 3) for i in range(-2, 3) if max(abs(j), abs(i)) == 2]
@@ -191,7 +191,7 @@ def _within(mask: np.ndarray) -> np.ndarray:
 def _of_warm(
     raw: np.ndarray, block: np.ndarray, out: np.ndarray, sigma: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Excess (ny, nx), of pixels with a current of their own, and which of them it does not mend.
+    """Excess (ny, nx), of pixels with a current of their own, and which of them are stuck.
 
     out: (ny, nx) bool, where the lowest value is high.
     """
@@ -199,14 +199,10 @@ def _of_warm(
     (own, beside), above = _calm_light(block, j, i), _above(block, j, i)
     # While a star passes by, the ring around may be brighter than its middle.
     lasting = np.quantile(above, 0.2, axis=0) > N_SIGMA * sigma
-    warm = lasting & (beside < OF_A_STAR * own)
+    warm = lasting & (own > N_SIGMA * sigma) & (beside < OF_A_STAR * own)
     excess, bad = np.zeros(out.shape, np.float32), np.zeros(out.shape, bool)
     excess[j[warm], i[warm]] = own[warm]
-    # The sensor's temperature changes what a pixel has by part of it; the rest is mended.
-    restless = np.ptp(np.take_along_axis(above, _calm(block, j, i), axis=0), axis=0)
-    stuck = np.ptp(raw[:, j, i], axis=0) == 0
-    useless = warm & (stuck | (restless > np.maximum(2 * N_SIGMA * sigma, own)))
-    bad[j[useless], i[useless]] = True
+    bad[j[warm], i[warm]] = np.ptp(raw[:, j[warm], i[warm]], axis=0) == 0
     return excess, bad
 
 
@@ -224,23 +220,24 @@ def _of_cold(block: np.ndarray, out: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def _restless(block: np.ndarray, jumping: np.ndarray, sigma: float) -> np.ndarray:
-    """Tell which pixels (ny, nx) jump or are noisy, and no star passes that moves those beside too.
+    """Tell which pixels (ny, nx) jump or are noisy while those beside keep still, as no star does.
 
-    jumping: (ny, nx) bool, those looked at. The value farthest off does not count: it may be a
-    cosmic ray.
+    jumping: (ny, nx) bool, those looked at. Once is not enough: it may be a cosmic ray.
     """
     j, i = np.nonzero(jumping)
-    calm = _calm(block, j, i, share=MOSTLY)
-    own, *beside = (
-        np.take_along_axis(block[:, j + y, i + x], calm, axis=0) for y, x in ((0, 0), *_BESIDE)
-    )
-    own = own - np.median(own, axis=0)
-    around = np.mean(beside, axis=0)
-    moved = (own**2).sum(axis=0)
-    together = (own * (around - around.mean(axis=0))).sum(axis=0)
-    second = np.partition(np.abs(own), -2, axis=0)[-2]
+    calm = _calm(block, j, i, share=0.5)
+    beside = np.stack([block[:, j + y, i + x] for y, x in _BESIDE])
+    beside -= np.median(np.take_along_axis(beside, calm[None], axis=1), axis=1, keepdims=True)
+    quiet = np.abs(beside).max(axis=0) < QUIET * sigma
+    some = np.count_nonzero(quiet, axis=0) >= FEWEST
+    j, i, beside, quiet = j[some], i[some], beside[:, :, some], quiet[:, some]
+    own = block[:, j, i]
+    own = own - np.nanmedian(np.where(quiet, own, np.nan), axis=0)
+    away = np.abs(own)
+    jumps = quiet & (away > 2 * N_SIGMA * sigma)
+    jumps &= np.abs(beside.mean(axis=0)) < OF_A_STAR * away
     found = np.zeros(jumping.shape, bool)
-    found[j, i] = (second > N_SIGMA * sigma) & (together < OF_A_STAR * moved)
+    found[j, i] = np.count_nonzero(jumps, axis=0) > 1
     return found
 
 
