@@ -130,29 +130,32 @@ def bad_columns(
 ) -> np.ndarray:
     """Find columns (rows where `axis` is 1) that stand out from their neighbours as a whole.
 
-    n_sigma: robust scatters of the column medians about their median over `WINDOW` columns; least:
+    n_sigma: robust scatters of the column medians about lines through `WINDOW` of them; least:
     smallest deviation that counts, in units of `image`.
     """
-    from scipy.ndimage import median_filter
-
     lines = image.T if axis == 0 else image
     # Every so many pixels along a column give its median well enough, several times sooner.
     lines = lines[:, :: max(lines.shape[1] // _COLUMN_SAMPLES, 1)]
-    medians = np.median(np.nan_to_num(lines), axis=1)
-    expected = median_filter(medians, size=WINDOW, mode="nearest")
-    if medians.size >= 2 * WINDOW:  # towards an edge the sky may fall, and a median lags behind
-        expected[: WINDOW // 2] = _line(medians[:WINDOW])[: WINDOW // 2]
-        expected[-(WINDOW // 2) :] = _line(medians[-WINDOW:])[-(WINDOW // 2) :]
-    deviation = np.abs(medians - expected)
+    deviation = _from_lines(np.median(np.nan_to_num(lines), axis=1))
     return deviation > max(n_sigma * robust_scatter(deviation, about=0.0), least)
 
 
-def _line(values: np.ndarray) -> np.ndarray:
-    """Line (n,) through values, whatever some of them are."""
-    from scipy.stats import theilslopes
+def _from_lines(values: np.ndarray) -> np.ndarray:
+    """Distances of values (n,) from lines through those around, whatever some of these are.
 
-    slope, intercept, *_ = theilslopes(values)
-    return intercept + slope * np.arange(values.size)
+    A median of those around would lag behind where they rise or fall, most at the ends.
+    """
+    n = min(WINDOW, values.size)
+    windows = np.lib.stride_tricks.sliding_window_view(values, n)
+    x = np.arange(n)
+    i, j = np.triu_indices(n, 1)
+    slope = np.zeros((len(windows), 1))
+    if n > 1:
+        slope = np.median((windows[:, j] - windows[:, i]) / (j - i), axis=1, keepdims=True)
+    rest = windows - slope * x
+    apart = np.abs(rest - np.median(rest, axis=1, keepdims=True))
+    half = n // 2
+    return np.concatenate([apart[0, :half], apart[:, half], apart[-1, half + 1 :]])
 
 
 def mark_cosmic_rays(
