@@ -133,11 +133,17 @@ def bad_columns(
     n_sigma: robust scatters of the column medians about lines through `WINDOW` of them; least:
     smallest deviation that counts, in units of `image`.
     """
+    from scipy.ndimage import median_filter
+
     lines = image.T if axis == 0 else image
     # Every so many pixels along a column give its median well enough, several times sooner.
     lines = lines[:, :: max(lines.shape[1] // _COLUMN_SAMPLES, 1)]
-    deviation = _from_lines(np.median(np.nan_to_num(lines), axis=1))
-    return deviation > max(n_sigma * robust_scatter(deviation, about=0.0), least)
+    medians = np.median(np.nan_to_num(lines), axis=1)
+    deviation = _from_lines(medians)
+    limit = max(n_sigma * robust_scatter(deviation, about=0.0), least)
+    # In a ramp, as some amplifiers begin with, each lies between its neighbours: none is odd.
+    ramp = np.abs(medians - median_filter(medians, size=WINDOW, mode="nearest"))
+    return np.minimum(deviation, ramp) > limit
 
 
 def _from_lines(values: np.ndarray) -> np.ndarray:
