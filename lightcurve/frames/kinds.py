@@ -20,6 +20,8 @@ _PLAIN_IN_NAMES = KIND_WORDS.keys() - KINDS.loose
 _SERIAL = re.compile(r"[a-z]?\d{3,}|\d")
 _SPLIT = re.compile(r"[^a-z]+")
 SHORTEST_S = 1e-3  # no shutter and no lamp gives an image in less
+# PixInsight writes how many frames it combined into HISTORY alone.
+_INTEGRATED = re.compile(r"Integration\.numberOfImages: (\d{1,6})\b")
 STARS = 5
 STAR_SIGMA = 8.0
 BRIGHT_LEVEL = 0.15  # of the full scale
@@ -85,7 +87,8 @@ def is_stack(cards: Cards) -> str | None:
     for found in find_all(cards, "frames_stacked"):
         if found.text.isdigit() and int(found.text[:9]) > 1:
             return f"{found.keyword} = {found.text[:9]}"
-    return None
+    integrated = _INTEGRATED.search(cards["HISTORY"].text) if "HISTORY" in cards else None
+    return f"HISTORY {integrated[0][:40]}" if integrated and int(integrated[1]) > 1 else None
 
 
 def kind_by_content(

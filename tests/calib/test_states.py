@@ -14,6 +14,7 @@ from lightcurve.core.data import Step
 from lightcurve.core.errors import CalibrationError
 from lightcurve.core.settings import CalibrationSettings
 from lightcurve.frames.cards import parse_cards
+from lightcurve.frames.inventory import take_inventory
 from lightcurve.frames.state import read_pedestal, read_state
 from tests.calib.test_masters import SHAPE, Camera, frame_of, light_exposure
 
@@ -147,3 +148,27 @@ def test_no_warm_pixel_is_said_to_be_taken_off_where_none_is(done, told, tmp_pat
     lights = [path for path, _ in camera.take("light", 6, 300.0, 60.0)]
     masters = build_masters(light, [], [], [], [], settings=SETTINGS, light_frames=lights)
     assert (masters.dark is not None) == told
+
+
+@pytest.mark.parametrize(
+    ("cards", "done"),
+    [
+        ({"IMAGETYP": "Master Flat", "CALSTAT": "BD"}, (Step.BIAS, Step.DARK)),  # MaxIm DL
+        ({"IMAGETYP": "Master Flat"}, (Step.BIAS, Step.DARK)),
+        ({"IMAGETYP": "FLAT", "STACKCNT": 20}, (Step.BIAS, Step.DARK)),  # Siril
+        (
+            {"IMAGETYP": "Flat Frame", "HISTORY": "ImageIntegration.numberOfImages: 30"},
+            (Step.BIAS, Step.DARK),
+        ),  # PixInsight
+        ({"IMAGETYP": "Flat Field"}, ()),
+        ({"IMAGETYP": "Flat Frame", "HISTORY": "ImageIntegration.numberOfImages: 1"}, ()),
+    ],
+)
+def test_what_is_off_the_flats_of_other_programs(cards, done, tmp_path):
+    """A master flat is made of calibrated flats: taken for a raw one, it loses a bias again."""
+    pixels = np.random.default_rng(1).normal(20000, 100, (40, 50)).astype(np.float32)
+    fits.writeto(tmp_path / "f.fits", pixels, fits.Header(list(cards.items())))
+    (entry,) = take_inventory(tmp_path).entries
+    assert entry.kind == "flat"
+    assert entry.exposure.done == done
+    assert bool(entry.stack) == bool(done)
