@@ -15,7 +15,7 @@ from lightcurve.commands.shell import bar, one_line, print_json, print_sets, pri
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
     from lightcurve.frames.inventory import Entry
-    from lightcurve.night.sets import FrameSet
+    from lightcurve.night.grouping import FrameSet
 
 log = logging.getLogger(__name__)
 

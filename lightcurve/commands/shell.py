@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from lightcurve.core.data import Products, Result
-    from lightcurve.night.sets import FrameSet, Reduced
+    from lightcurve.night.grouping import FrameSet
+    from lightcurve.night.sets import Reduced
 
 T = TypeVar("T")
 _MESSAGES = "messages"  # name of the handler that shows them

@@ -5,6 +5,7 @@ __all__ = [
     "calibrate",
     "demo",
     "fit_table",
+    "grouping",
     "look",
     "measure_table",
     "nights",

@@ -15,9 +15,10 @@ from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Entry, Inventory, take_inventory
 from lightcurve.frames.names import product_stems
 from lightcurve.frames.read import read_frame
+from lightcurve.night.grouping import FrameSet
 from lightcurve.night.lights import choose_lights, label_files
 from lightcurve.night.masters import make_masters
-from lightcurve.night.sets import FrameSet, find_sets, reduce_sets
+from lightcurve.night.sets import find_sets, reduce_sets
 from lightcurve.report.before_after import save_before_after
 from lightcurve.setup.camera import CameraValues, settle_camera
 from lightcurve.setup.cosmic_rays import mark_hits

@@ -11,9 +11,10 @@ from lightcurve.core.progress import Progress, open_log, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Inventory
 from lightcurve.night.frame_table import report_inventory, write_frames_table
+from lightcurve.night.grouping import FrameSet
 from lightcurve.night.prepare import prepare_night
 from lightcurve.night.reduced import stack_results
-from lightcurve.night.sets import FrameSet, Reduced, find_sets, one_set, reduce_sets
+from lightcurve.night.sets import Reduced, find_sets, one_set, reduce_sets
 from lightcurve.night.settle import refuse_blank_sky
 from lightcurve.night.stock import take_stock, told_target
 from lightcurve.night.store import open_store

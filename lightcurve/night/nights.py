@@ -10,9 +10,10 @@ from lightcurve.core.progress import Clock, Progress, open_log, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Inventory
 from lightcurve.night.frame_table import whatever_comes
+from lightcurve.night.grouping import FrameSet
 from lightcurve.night.prepare import Scene, prepare_night
 from lightcurve.night.reduced import Night
-from lightcurve.night.sets import FrameSet, Reduced, find_sets, reduce_sets
+from lightcurve.night.sets import Reduced, find_sets, reduce_sets
 from lightcurve.night.stock import take_stock, told_target
 from lightcurve.night.story import reduce_set
 from lightcurve.setup.target import at_night

@@ -23,9 +23,10 @@ from lightcurve.core.settings import Settings
 from lightcurve.core.table_text import csv_text
 from lightcurve.frames.inventory import Entry, Inventory, take_inventory
 from lightcurve.frames.read import read_frame
+from lightcurve.night.grouping import FrameSet
 from lightcurve.night.lights import choose_lights
 from lightcurve.night.masters import make_masters
-from lightcurve.night.sets import FrameSet, find_sets, reduce_sets
+from lightcurve.night.sets import find_sets, reduce_sets
 from lightcurve.phot.background import SmoothSky, measure_sky, subtract_sky
 from lightcurve.phot.shapes import REGIONS, Shapes, measure_shapes, region_of
 from lightcurve.report.quality import save_field_map, save_quality

@@ -20,9 +20,10 @@ from lightcurve.core.errors import InputError, SolveError
 from lightcurve.core.settings import make_settings, read_settings
 from lightcurve.frames.inventory import Entry, Inventory, take_inventory
 from lightcurve.night.calibrate import calibrate_folder
+from lightcurve.night.grouping import FrameSet
 from lightcurve.night.measure_table import measure_folder
 from lightcurve.night.nights import plan_nights
-from lightcurve.night.sets import FrameSet, find_sets, one_set, reduce_sets
+from lightcurve.night.sets import find_sets, one_set, reduce_sets
 from lightcurve.night.story import reduce_night
 from lightcurve.setup.target import Target
 from renderer import NightSpec, render_night
