@@ -197,7 +197,9 @@ def _by_time(group: Group) -> str:
     )
 
 
-def sort_frames(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+def sort_frames(
+    paths: Sequence[Path], progress: Progress = silent
+) -> tuple[list[Path], list[Path]]:
     """Pick biases and flats out of files and folders.
 
     Parameters
@@ -215,7 +217,7 @@ def sort_frames(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     found: dict[FrameKind, list[Path]] = {FrameKind.BIAS: [], FrameKind.FLAT: []}
     for path in paths:
         if path.is_dir():
-            inventory = take_inventory(path)
+            inventory = take_inventory(path, progress=progress)
             for kind, some in found.items():
                 some += [entry.path for entry in inventory.used(kind)]
             continue
@@ -256,7 +258,7 @@ def make_badpix(
     """
     given = [path for path in (dark, flat) if path is not None]
     if not given:
-        msg = "give --dark or --flat: the map has their size"
+        msg = "give a folder of frames, or masters by --dark or --flat: the map has their size"
         raise InputError(msg)
     masters = read_masters(given)
     images = [image for image in (masters.dark, masters.flat) if image is not None]

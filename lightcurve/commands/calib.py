@@ -24,7 +24,9 @@ CALIBRATION = (
     *("calibration.allow_mismatch", "calibration.bad_pixel_map"),
 )
 CAMERA = ("camera.profile", "camera.saturation_adu", "camera.mosaic")
-group = typer.Typer(no_args_is_help=True, help="Master frames, bad pixels, camera noise.")
+group = typer.Typer(
+    no_args_is_help=True, help="Masters, bad pixels, noise, quality, arithmetic: one at a time."
+)
 
 
 def _report(results: dict[str, Result], *, json: bool) -> None:
@@ -138,7 +140,7 @@ def noise(
     """
     from lightcurve.calib.one_by_one import camera_noise, sort_frames
 
-    biases, flats = sort_frames(frames or [])
+    biases, flats = sort_frames(frames or [], bar)
     found = camera_noise(
         [*biases, *(bias or ())], [*flats, *(flat or ())], gain_e_per_adu=gain, progress=bar
     )
@@ -192,7 +194,7 @@ def quality(
     typer.echo(f"{used} of {len(rows)} frames used; written to {out}: quality.csv, quality.json")
 
 
-@group.command()
+@group.command(context_settings={"ignore_unknown_options": True})  # -100 is a number
 def arith(
     image: Annotated[Path, typer.Argument(help="FITS image; its header is kept.")],
     operation: Annotated[str, typer.Argument(help="add, sub, mul or div.")],

@@ -198,8 +198,8 @@ def test_arithmetic_as_it_is_typed(night: Path, tmp_path: Path) -> None:
     )
     raw = fits.getdata(light).astype(float) - fits.getdata(bias)
     assert said["median"]["value"] == pytest.approx(np.median(raw))
-    run("calib", "arith", tmp_path / "d.fits", "add", "1e2", "-o", tmp_path / "e.fits")
-    assert np.median(fits.getdata(tmp_path / "e.fits")) == pytest.approx(np.median(raw) + 100)
+    run("calib", "arith", tmp_path / "d.fits", "add", "-1e2", "-o", tmp_path / "e.fits")
+    assert np.median(fits.getdata(tmp_path / "e.fits")) == pytest.approx(np.median(raw) - 100)
 
 
 def test_before_and_after_calibration(night: Path, tmp_path: Path) -> None:
