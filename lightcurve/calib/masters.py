@@ -342,12 +342,14 @@ def _bad_of_lights(
     """
     noise = PixelNoise(warm.sigma**2, gain)
     hot = warm.bad | (warm.excess > noise.largest_excess(n_sigma))
+    if flat is not None:  # it takes off what pixels and columns lack, and tells the worst
+        return (hot, None) if hot.any() else (None, None)
     level, lacking = warm.lowest, warm.lacking
     if bias is not None:
         level = level - (bias - np.nanmedian(bias))
-        lacking = lacking + (bias - tile_median(bias))
+        lacking = np.where(lacking > 0, lacking + (bias - tile_median(bias)), 0)
     hot |= bad_lines(level, least=warm.sigma)
-    dead = lacking > n_sigma * warm.sigma if flat is None else np.zeros(hot.shape, bool)
+    dead = lacking > n_sigma * warm.sigma
     return (hot, dead) if hot.any() or dead.any() else (None, None)
 
 

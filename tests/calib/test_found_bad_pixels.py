@@ -123,3 +123,30 @@ def test_99_percent_are_found_and_hardly_any_wrongly(
     every = np.logical_or.reduce(list(one.faults.values()))
     assert bad[wanted].mean() > 0.99
     assert (bad & ~every).mean() < 1e-4
+
+
+def test_what_bias_and_flat_take_off_is_not_bad(tmp_path: Path) -> None:
+    """Pixels and columns whose bias is off, or that answer a little less than others."""
+    one = camera(4)
+    for name in one.faults:
+        one.faults[name][:] = False
+    one.current[:], one.response[:] = 3.0, 1.0
+    one.bias[one.rng.random(SHAPE) < 0.002] += 150.0
+    one.bias[one.rng.random(SHAPE) < 0.002] -= 150.0
+    one.bias[:, 90] -= 60.0
+    one.response[:, 200], one.response[150, ::7] = 0.7, 0.6
+    groups = frames(tmp_path, one, bias=8, flat=8, light=20)
+    masters = build_masters(
+        groups["light"][0][1], groups["bias"], [], groups["flat"], [],
+        settings=CalibrationSettings(), light_frames=[path for path, _ in groups["light"]],
+    )  # fmt: skip
+    assert masters.bad is not None
+    assert set(np.flatnonzero((masters.bad != 0).any(axis=0))) <= {200}  # off by over 5 %
+    without_flat = build_masters(
+        groups["light"][0][1], groups["bias"], [], [], [],
+        settings=CalibrationSettings(), light_frames=[path for path, _ in groups["light"]],
+    ).bad  # fmt: skip
+    assert without_flat is not None
+    wrong = without_flat != 0
+    wrong[:, 200] = wrong[150, ::7] = False
+    assert not wrong.any()
