@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,9 @@ from lightcurve.core.files import write_whole
 from lightcurve.core.library_warnings import quietly
 from lightcurve.core.table_text import joined
 from lightcurve.frames.camera_raw import is_raw_name, raw_as_fits
+from lightcurve.frames.cards import number, parse_cards
+from lightcurve.frames.read import read_cards
+from lightcurve.frames.sections import read_layout
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -32,6 +36,7 @@ __all__ = [
 ]
 
 GRID = 12
+_PLACE = ("LTM1_1", "LTM2_2", "LTV1", "LTV2")
 # Two axes, as the WCS has, or its readers warn; of no pixels, for there are none in the file.
 _NO_PIXELS = (
     ("SIMPLE", True, "conforms to FITS standard"),
@@ -313,12 +318,36 @@ def _with_wcs(frame_path: Path, solution: Solution) -> memoryview:
     file = raw_as_fits(frame_path) if is_raw_name(frame_path) else frame_path
     with fits.open(file, do_not_scale_image_data=True, disable_image_compression=True) as hdus:
         header, axes = _image_of(hdus, frame_path)
-        _replace_wcs(header, wcs_header(solution, (axes[1], axes[0])))
+        shape = axes[1], axes[0]
+        own = _in_raw_pixels(solution, header, hdus[0].header, shape, frame_path)
+        _replace_wcs(header, wcs_header(own, shape))
         try:
             hdus.writeto(copy, output_verify="silentfix")
         except fits.VerifyError as error:
             raise ValueError(error) from error
     return copy.getbuffer()
+
+
+def _in_raw_pixels(
+    solution: Solution, header: Header, primary: Header, shape: tuple[int, int], path: Path
+) -> Solution:
+    """Bring a solution of a frame as it is read, trimmed, to the pixels (ny, nx) of its file."""
+    cards, as_read, _ = read_cards(path)
+    if as_read == shape:
+        return solution
+    layout = read_layout(parse_cards(header.tostring()), shape)
+    layout = layout or read_layout(parse_cards(primary.tostring()), shape)
+    if layout is not None and layout.data.shape == as_read:
+        factor, shift = np.ones(2), np.array([layout.data.x.start, layout.data.y.start])
+    else:  # put together of several images, of which the first gets it
+        place = [number(cards[name].text) if name in cards else None for name in _PLACE]
+        if None in place:
+            return solution
+        told = np.array(place, dtype=float)
+        factor = told[:2]
+        shift = (1 - told[2:]) / factor - 1
+    moved = np.column_stack([np.diag(1 / factor), shift])
+    return replace(solution, wcs=move_wcs(solution.wcs, moved, as_read))
 
 
 def _image_of(hdus: Any, path: Path) -> tuple[Header, tuple[int, ...]]:

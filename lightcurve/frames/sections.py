@@ -158,7 +158,10 @@ def with_cards(
     records = (text[k : k + CARD].ljust(CARD) for k in range(0, len(text), CARD))
     kept = [record for record in records if record[:8].rstrip() not in left_out]
     said = f" / {comment}" if comment else ""
-    made = [f"{keyword:<8}= {value!r:>20}{said}".ljust(CARD) for keyword, value in changes.items()]
+    made = [
+        f"{keyword:<8}= {_as_card(value):>20}{said}".ljust(CARD)
+        for keyword, value in changes.items()
+    ]
     return "".join([*kept, *made])
 
 
@@ -170,19 +173,23 @@ _TURNING = (("CD1_{0}", "CD2_{0}"), ("PC1_{0}", "PC2_{0}"), ("CDELT{0}",))
 def _moved_wcs(
     cards: Cards, shape: tuple[int, int], section: Section, slot: Slot
 ) -> dict[str, float]:
-    """Bring the WCS of an amplifier's image (ny, nx) to the whole chip, where it lies in a slot."""
+    """Bring the WCS of an amplifier's image (ny, nx) to the whole chip, where it lies in a slot.
+
+    LTM and LTV keep the way back: a pixel of the chip is LTM times that of the image plus LTV.
+    """
     layout = read_layout(cards, shape)
     data = layout.data if layout else Section(slice(0, shape[1]), slice(0, shape[0]))
     changes: dict[str, float] = {}
     axes = ((1, data.x, slot[1], section.mirror_x), (2, data.y, slot[0], section.mirror_y))
     for axis, kept, place, mirrored in axes:
+        factor, shift = 1.0, float(place.start - kept.start)
+        if mirrored:
+            factor, shift = -1.0, float(place.start + kept.stop + 1)
+        changes |= {f"LTM{axis}_{axis}": factor, f"LTV{axis}": shift}
         card = cards.get(f"CRPIX{axis}")
         pixel = None if card is None else number(card.text)
-        if pixel is None:
-            return {}
-        pixel -= kept.start
-        length = kept.stop - kept.start
-        changes[f"CRPIX{axis}"] = place.start + (length + 1 - pixel if mirrored else pixel)
+        if pixel is not None:
+            changes[f"CRPIX{axis}"] = factor * pixel + shift
         for names in _TURNING if mirrored else ():
             found = {name.format(axis) for name in names} & cards.keys()
             changes |= {name: -(number(cards[name].text) or 0.0) for name in found}
@@ -195,6 +202,12 @@ def _overlap(one: Slot, other: Slot) -> bool:
     """Tell whether two rectangles of pixels have some in common."""
     pairs = zip(one, other, strict=True)
     return all(a.start < b.stop and b.start < a.stop for a, b in pairs)
+
+
+def _as_card(value: float) -> str:
+    """Write a number as FITS has it: 1.0E-05 and not 1e-05."""
+    digits, exponent, power = repr(value).partition("e")
+    return f"{digits if '.' in digits else digits + '.0'}E{power}" if exponent else digits
 
 
 @dataclass(frozen=True, slots=True, eq=False)

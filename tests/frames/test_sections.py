@@ -7,7 +7,9 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from lightcurve.astrometry.wcs import wcs_into_copy
 from lightcurve.calib.combine import combine
+from lightcurve.core.data import Solution
 from lightcurve.core.flags import PixelFlag
 from lightcurve.frames.read import read_cards, read_frame
 
@@ -189,6 +191,34 @@ def test_the_wcs_of_the_first_amplifier_becomes_that_of_the_chip(first, words, t
     on_chip = (2 * NX - 1 - x if right else x, 2 * NY - 1 - y if top else y)
     whole = WCS(frame.header, fix=False).all_pix2world(*on_chip, 0)
     assert np.allclose(whole, there, atol=1e-9)
+
+
+def solution_of(shape):
+    header = fits.Header({"NAXIS": 2, "NAXIS1": shape[1], "NAXIS2": shape[0]})
+    header.update({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 10.0, "CRVAL2": 20.0})
+    header.update({"CD1_1": -3e-4, "CD1_2": 1e-5, "CD2_1": 1e-5, "CD2_2": 3e-4})
+    header.update({"CRPIX1": 90.0, "CRPIX2": 70.0})
+    return Solution(WCS(header), "local", 9, 0.1, 1.08, 0.0, 1)
+
+
+@pytest.mark.parametrize("kind", ["trimmed", "amplifiers"])
+def test_a_wcs_found_on_the_frame_comes_back_from_its_copy(kind, tmp_path):
+    """A copy has the raw pixels: read again, the WCS is where it was found."""
+    rng = np.random.default_rng(9)
+    if kind == "trimmed":
+        raw = with_overscan(np.full((NY, NX), 1000.0), rng, before=6, after=SCAN)
+        path = written(tmp_path / "a.fits", raw, TRIMSEC=f"[7:{6 + NX},3:{NY}]")
+    else:
+        path = chip(tmp_path, np.full((2 * NY, 2 * NX), 5000.0), rng)
+        with fits.open(path) as hdus:
+            order = [hdus[k] for k in (0, 4, 1, 2, 3)]  # the first is mirrored in both
+            fits.HDUList(order).writeto(tmp_path / "turned.fits")
+        path = tmp_path / "turned.fits"
+    solution = solution_of(read_frame(path).pixels.shape)
+    again = read_frame(wcs_into_copy(path, tmp_path / "copy.fits", solution))
+    there = WCS(again.header, fix=False).all_pix2world([[5.0, 8.0], [120.0, 90.0]], 0)
+    expected = solution.wcs.all_pix2world([[5.0, 8.0], [120.0, 90.0]], 0)
+    assert np.allclose(there, expected, atol=1e-9)
 
 
 def test_the_observatory_s_four_amplifiers(shared_data):
