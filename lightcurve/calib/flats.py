@@ -64,7 +64,8 @@ def combine_flats(
         sky = sky if without is None else replace(sky, combined=without)
     if seen := sum(one.size > 0 for one in stars):
         share = sum(map(len, stars)) / len(stars) / combined.image.size
-        text = f"stars in {seen} of {len(flats)} frames are left out ({share:.2%} of all pixels)"
+        what = "stars or cosmic rays"
+        text = f"{what} in {seen} of {len(flats)} frames are left out ({share:.2%} of all pixels)"
         stacker.note(text, FrameKind.FLAT)
     _judge(sky, stacker)
     return sky.combined
