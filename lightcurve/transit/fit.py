@@ -324,12 +324,18 @@ def _solve_without_wild(
     used = _usable(points)
     solved = solve_points(points, planet, settings, used)
     for _ in range(2):
-        wild = find_wild(points, *solved[:2], used)
+        told = np.prod(predict(points, *solved[:2]), axis=0)
+        wild = find_wild(points.time, _off(points, told), used)
         if not wild.any():
             break
         used = used & ~wild
         solved = solve_points(points, planet, settings, used)
     return (*solved, used)
+
+
+def _off(points: Points, told: np.ndarray) -> np.ndarray:
+    """How far points are from what is told of them, in errors, (n,); NaN without an error."""
+    return (points.flux - told) / np.where(points.flux_err > 0, points.flux_err, np.nan)
 
 
 def _posterior(best: Solution, settings: FitSettings, rng: np.random.Generator) -> Posterior:
@@ -379,7 +385,7 @@ def _goodness(night: Examined, points: Points, told: np.ndarray) -> dict[str, fl
     """Say how well the fit does; told: (n,), what it has for each point."""
     best, used, flux = night.best, night.used, points.flux
     size, dipped = int(used.sum()), np.prod(predict(points, best, night.trend), axis=0)
-    chi2 = float(np.sum((((flux - dipped) / points.flux_err)[used]) ** 2))
+    chi2 = float(np.sum(_off(points, dipped)[used] ** 2))
     return {
         "n_points": float(size),
         "n_left_out": float(len(used) - size),
@@ -391,7 +397,7 @@ def _goodness(night: Examined, points: Points, told: np.ndarray) -> dict[str, fl
         "beta": night.beta,
         **_red_noise_numbers(night.red),
         "supersample": float(best.problem.model.supersample),
-        **residual_tests(((flux - told) / points.flux_err)[used]),
+        **residual_tests(_off(points, told)[used]),
     }
 
 

@@ -297,15 +297,14 @@ def predict(
     return model, level + trend.columns @ coefficients
 
 
-def find_wild(points: Points, solution: Solution, trend: Trend, used: np.ndarray) -> np.ndarray:
+def find_wild(time: np.ndarray, off: np.ndarray, used: np.ndarray) -> np.ndarray:
     """Find points used beyond five robust standard deviations, no three of them in a row.
 
-    None if too few would be left.
+    off: (n,), what is left at all points over its error. None if too few would be left.
     """
-    model, gain = predict(points, solution, trend)
-    residuals = ((points.flux - model * gain) / points.flux_err)[used]
+    residuals = off[used]
     sigma = robust_scatter(residuals)
-    order = np.argsort(points.time[used], kind="stable")
+    order = np.argsort(time[used], kind="stable")
     far = np.abs(residuals) > CLIP_SIGMA * max(sigma, 1e-12)
     wild = np.zeros(len(used), dtype=bool)
     wild[np.flatnonzero(used)[order]] = without_runs(far[order], residuals[order] > 0)
