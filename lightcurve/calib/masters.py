@@ -257,6 +257,12 @@ def _choose_dark(
     groups = by_exposure(group)
     for seconds, members in groups.items():
         if same_exposure(seconds, light.exposure_s):
+            if len(members) < len(group):
+                others = ", ".join(f"{s:g} s" if s else "unknown" for s in groups if s != seconds)
+                text = (
+                    f"dark: {len(group) - len(members)} of {len(group)} frames left out: {others}"
+                )
+                notes.append(Note(f"{text}, not {seconds:g} s", subject=FrameKind.DARK))
             return seconds, members
     known = [seconds for seconds in groups if seconds]
     seen = ", ".join(f"{s:g} s" for s in sorted(known)) or "of unknown exposure"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -93,7 +93,7 @@ def make_master(
     """
     settings = CalibrationSettings(clip_sigma=clip_sigma)
     group = [(path, _exposure(kind, path)) for path in paths]
-    masters = read_masters([path for path in (bias, dark) if path is not None])
+    masters = _masters({FrameKind.BIAS: bias, FrameKind.DARK: dark})
     seconds = _one_exposure(group) if kind == FrameKind.DARK else group[0][1].exposure_s
     refuse_mixed(kind, group, settings)
     of = setup_of(kind, group, _off(kind, masters))
@@ -176,6 +176,18 @@ def _check_kind(kind: FrameKind, path: Path, cards: Cards) -> None:
         raise FrameError(path, msg)
 
 
+def _masters(given: Mapping[FrameKind, Path | None]) -> Masters:
+    """Read masters, each of which has to be of the kind that it is given as."""
+    paths = {kind: path for kind, path in given.items() if path is not None}
+    for kind, path in paths.items():
+        found = read_masters([path]).of
+        if kind not in found:
+            is_one = f"is a master {next(iter(found))}" if found else f"is no master {kind}"
+            msg = f"{path.name}: {is_one}, and --{kind} wants a master {kind}"
+            raise InputError(msg)
+    return read_masters([*paths.values()])
+
+
 def _one_exposure(group: Group) -> float:
     """Exposure time of all frames, seconds."""
     times = {exposure.exposure_s for _, exposure in group}
@@ -256,15 +268,11 @@ def make_badpix(
     InputError
         When neither master is given.
     """
-    given = [path for path in (dark, flat) if path is not None]
-    if not given:
+    if dark is None and flat is None:
         msg = "give a folder of frames, or masters by --dark or --flat: the map has their size"
         raise InputError(msg)
-    masters = read_masters(given)
+    masters = _masters({FrameKind.DARK: dark, FrameKind.FLAT: flat})
     images = [image for image in (masters.dark, masters.flat) if image is not None]
-    if not images:
-        msg = f"{given[0].name}: neither a master dark nor a master flat"
-        raise InputError(msg)
     ny, nx = images[0].shape
     bad = np.zeros((ny, nx), np.uint8)
     if masters.dark is not None:
@@ -278,7 +286,7 @@ def make_badpix(
         bad[dead] |= np.uint8(PixelFlag.DEAD)
     if user is not None:
         bad |= read_user_map(user, (ny, nx))
-    write_map(out, bad, tuple(path.name for path in given))
+    write_map(out, bad, tuple(path.name for path in (dark, flat) if path))
     counts = {name: Result(n, label=name) for name, n in count_pixels(bad).items()}
     return {"map": Result(str(out), label="map"), **counts}
 

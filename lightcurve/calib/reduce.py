@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +10,21 @@ import numpy as np
 from lightcurve.calib.linearity import straighten
 from lightcurve.calib.match import same_exposure
 from lightcurve.core.constants import __version__
-from lightcurve.core.data import Frame, Masters, RawFrame, Step
+from lightcurve.core.data import Exposure, Frame, FrameKind, Masters, RawFrame, Step
 from lightcurve.core.errors import FrameError
 from lightcurve.core.files import write_whole
 from lightcurve.core.flags import PixelFlag
 from lightcurve.frames.cards import printable
 
-__all__ = ["RAW_ONLY", "as_reduced", "check_size", "plan_reduction", "reduce_frame", "write_frame"]
+__all__ = [
+    "RAW_ONLY",
+    "as_reduced",
+    "check_size",
+    "plan_reduction",
+    "reduce_frame",
+    "state_card",
+    "write_frame",
+]
 
 LINEAR = "counts made linear by the camera's polynomial"
 _CHUNK_PIXELS = 65536  # three float32 images of it fit the cache of one core
@@ -116,7 +124,10 @@ def reduce_frame(raw: RawFrame, masters: Masters | None) -> Frame:
             given, out = raw.pixels[rows], pixels[rows]
             reduction.apply(given, rows, out)
             reduction.mark(given, rows, out, bad[rows])
-    return as_reduced(raw, pixels, bad, *_history(reduction, masters))
+    frame = as_reduced(raw, pixels, bad, *_history(reduction, masters))
+    done = {*raw.exposure.done, *_steps(reduction, masters)}
+    exposure = replace(raw.exposure, done=tuple(step for step in Step if step in done))
+    return replace(frame, exposure=exposure)
 
 
 def as_reduced(raw: RawFrame, pixels: np.ndarray, bad: np.ndarray, *done: str) -> Frame:
@@ -126,6 +137,20 @@ def as_reduced(raw: RawFrame, pixels: np.ndarray, bad: np.ndarray, *done: str) -
     *done: what was done, for its history.
     """
     return Frame(pixels, bad, raw.exposure, raw.header, raw.path, (*raw.history, *done))
+
+
+def state_card(exposure: Exposure) -> dict[str, tuple[str, str]]:
+    """Make the card that tells all programs what is not to be done again, where anything is."""
+    letters = "".join(step.letter for step in exposure.done)
+    return {"CALSTAT": (letters, "done to the pixels: bias, dark, flat")} if letters else {}
+
+
+def _steps(reduction: Reduction, masters: Masters) -> tuple[Step, ...]:
+    """Name what a reduction does. Warm pixels that light frames alone show are no dark."""
+    steps = [Step.BIAS] if reduction.bias is not None else []
+    if reduction.dark is not None and FrameKind.DARK in masters.of:
+        steps += [Step.BIAS, Step.DARK] if masters.dark_includes_bias else [Step.DARK]
+    return (*steps, *([Step.FLAT] if reduction.flat is not None else []))
 
 
 def plan_reduction(raw: RawFrame, masters: Masters, shape: tuple[int, int]) -> Reduction:
@@ -219,6 +244,7 @@ def write_frame(path: Path, frame: Frame) -> Path:
         header.remove(keyword, ignore_missing=True)
     header["BUNIT"] = "adu"
     header["LCPRODCT"] = ("calibrated frame", "made by lightcurve: not a raw frame")
+    header.update(state_card(frame.exposure))
     for line in (*frame.history, f"lightcurve {__version__}"):
         header.add_history(printable(line))
     hdus = [

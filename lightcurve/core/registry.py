@@ -90,8 +90,9 @@ class Registry(Generic[Entry]):
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """End the error about an unknown name with the one that is most like it, if any is."""
-    near = get_close_matches(name, [*names], n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    plain = {one.lower(): one for one in names}
+    near = get_close_matches(name.lower(), plain, n=1)
+    return f"; did you mean {plain[near[0]]}?" if near else ""
 
 
 def registry_of(kind: str) -> Registry[Any]:

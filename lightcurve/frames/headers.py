@@ -516,10 +516,11 @@ def _gain(cards: Cards) -> tuple[Value | None, bool]:
         value = number(found.text)
         if value is None or value <= 0:
             continue
-        if _PER_E.search(found.comment) and not _PER_ADU.search(found.comment):
-            source = f"{found.source} (inverted: ADU per electron by its comment)"
+        unit = f"{found.comment} {found.text}"
+        if _PER_E.search(unit) and not _PER_ADU.search(unit):
+            source = f"{found.source} (inverted: ADU per electron by its unit)"
             return (1 / value, source), False
-        if told or found.keyword != "GAIN" or _PER_ADU.search(found.comment):
+        if told or found.keyword != "GAIN" or _PER_ADU.search(unit):
             return (value, found.source), False
         # Settings of amplifiers are whole numbers mostly; the noise of frames tells of the others.
         if value < 20 and value != round(value):

@@ -51,6 +51,10 @@ def read_site(
     """Find the observatory, and its source: settings first, then the header."""
     latitude, latitude_source = _latitude(cards, settings)
     longitude, longitude_source, warnings = _longitude(cards, moment, latitude, settings)
+    if settings.latitude_deg is None:
+        warnings += _impossible(cards, "latitude", -90, 90)
+    if settings.longitude_deg is None:
+        warnings += _impossible(cards, "longitude", -180, 360)
     if latitude is None or longitude is None:
         if latitude is not None and not warnings:
             warnings.append("no longitude in the header: give --longitude, degrees east")
@@ -88,6 +92,16 @@ def _agreed(
 
     best = min(read, key=lambda one: len(others(one[1])))
     return best, others(best[1])
+
+
+def _impossible(cards: Cards, quantity: str, least: float, most: float) -> list[str]:
+    """Name the cards of an angle that can be none."""
+    angles = ((found, degrees(found.text)) for found in find_all(cards, quantity))
+    return [
+        f"{found.keyword} = {found.text[:30]!r} is no {quantity}: passed over; give --{quantity}"
+        for found, angle in angles
+        if angle is None or not least <= angle <= most
+    ]
 
 
 def _of_the_camera(cards: Cards, name: str) -> tuple[float, str] | None:

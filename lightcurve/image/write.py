@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from lightcurve.astrometry.wcs import wcs_header, write_wcs_sidecar
-from lightcurve.calib.reduce import RAW_ONLY
+from lightcurve.calib.reduce import RAW_ONLY, state_card
 from lightcurve.core.constants import __version__
 from lightcurve.core.data import Products
 from lightcurve.core.files import json_text, write_text, write_whole
@@ -163,6 +163,7 @@ def _frame_header(reduced: Reduced, product: str, *steps: str) -> Header:
     header["BUNIT"] = "adu"
     header["CREATOR"] = CREATOR
     header["LCPRODCT"] = (product, "made by lightcurve: not a raw frame")
+    header.update(state_card(frame.exposure))
     for line in (*frame.history, *steps, CREATOR):
         header.add_history(printable(line))
     return header

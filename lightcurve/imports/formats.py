@@ -14,6 +14,7 @@ from lightcurve.imports.hops import HOPS
 from lightcurve.imports.metadata import METADATA
 from lightcurve.imports.pipeline import PIPELINE
 from lightcurve.imports.rules import Import, Imported, take
+from lightcurve.imports.texts import syntax_fault
 from lightcurve.transit.ephemeris import REQUIRED, make_planet
 
 __all__ = ["import_file", "write_imported"]
@@ -39,7 +40,8 @@ def import_file(path: Path) -> Imported:
                 make_planet(imported.planet, path.name)
             return imported
     known = ", ".join(one.help for one in IMPORTS)
-    msg = f"{path}: is none of these: {known}"
+    fault = syntax_fault(text)
+    msg = f"{path}: {f'no {fault}; wanted is one' if fault else 'is none'} of these: {known}"
     raise InputError(msg)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import yaml
@@ -35,3 +36,16 @@ def read_lines(text: str) -> dict[str, str] | None:
             return None
         values[key.strip()] = value.strip().strip("\"'")
     return values
+
+
+def syntax_fault(text: str) -> str:
+    """Say where a text that begins as JSON breaks; empty where it does not, or is no JSON."""
+    if not text.lstrip().startswith("{"):
+        return ""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return f"JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+    except RecursionError:
+        return "JSON: nested too deep"
+    return ""

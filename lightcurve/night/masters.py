@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from lightcurve.calib.library import Groups, Library
 from lightcurve.calib.master_files import load_masters, write_masters
 from lightcurve.calib.warm import frames_looked_at
 from lightcurve.core.constants import __version__
-from lightcurve.core.data import CALIBRATION, Exposure, Masters, Style
+from lightcurve.core.data import CALIBRATION, Exposure, Masters, Note, Severity, Style
 from lightcurve.core.errors import LightcurveError
 from lightcurve.core.files import digest, file_state, write_text
 from lightcurve.core.progress import Progress, silent
@@ -52,7 +53,7 @@ def make_masters(
         masters = library.build(
             light, groups, light_frames=paths, tell_warm=_tells_warm(settings), progress=progress
         )
-        masters = replace(masters, notes=(*chosen, *masters.notes))
+        masters = replace(masters, notes=(*chosen, *_done_before(lights), *masters.notes))
         if all(image is None for image in (masters.bias, masters.dark, masters.flat, masters.bad)):
             log.info("no calibration frames: the raw frames are measured as they are")
             return None, ""
@@ -68,6 +69,19 @@ def typical(lights: Sequence[Entry]) -> Exposure:
     """Take the first light frame's setup with the median of all their temperatures."""
     warm = [t for entry in lights if (t := entry.exposure.temperature_c) is not None]
     return replace(lights[0].exposure, temperature_c=median(warm) if warm else None)
+
+
+def _done_before(lights: Sequence[Entry]) -> tuple[Note, ...]:
+    """Tell of light frames that came calibrated, one line for each state."""
+    states = Counter(entry.exposure.done for entry in lights if entry.exposure.done)
+    return tuple(
+        Note(
+            f"{n} of {len(lights)} light frames were calibrated before ({', '.join(done)}): "
+            "not done again",
+            Severity.INFO if n == len(lights) else Severity.WARNING,
+        )
+        for done, n in states.items()
+    )
 
 
 def _groups(inventory: Inventory) -> Groups:

@@ -9,12 +9,14 @@ import pytest
 from astropy.io import fits
 
 from lightcurve.calib.masters import build_masters
-from lightcurve.calib.reduce import reduce_frame
-from lightcurve.core.data import Step
-from lightcurve.core.errors import CalibrationError
+from lightcurve.calib.one_by_one import make_badpix, make_master
+from lightcurve.calib.reduce import reduce_frame, write_frame
+from lightcurve.core.data import FrameKind, Step
+from lightcurve.core.errors import CalibrationError, InputError
 from lightcurve.core.settings import CalibrationSettings
 from lightcurve.frames.cards import parse_cards
 from lightcurve.frames.inventory import take_inventory
+from lightcurve.frames.read import read_frame
 from lightcurve.frames.state import read_pedestal, read_state
 from tests.calib.test_masters import SHAPE, Camera, frame_of, light_exposure
 
@@ -97,6 +99,43 @@ def test_a_pedestal_goes_before_the_flat(tmp_path):
     pixels = camera.expose(300.0, 60.0) - camera.bias - camera.rate * 60 + 100
     frame = reduce_frame(frame_of(pixels, light), masters)
     assert np.nanmedian(frame.pixels[:40, :40]) == pytest.approx(300.0, abs=3.0)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_frame_that_was_written_calibrated_is_known_as_such(bias, tmp_path):
+    camera = Camera(tmp_path)
+    light = light_exposure()
+    masters = masters_of(camera, light, bias=bias, flats=None if bias else [])
+    frame = reduce_frame(frame_of(camera.expose(300.0, 60.0), light), masters)
+    raw = read_frame(write_frame(tmp_path / "cal.fits", frame), need_time=False)
+    assert raw.exposure.done == (ALL if bias else (Step.BIAS, Step.DARK))
+    again = reduce_frame(raw, masters)
+    np.testing.assert_array_equal(again.pixels, frame.pixels)
+
+
+def test_darks_of_another_exposure_are_told(tmp_path):
+    camera = Camera(tmp_path)
+    darks = [*camera.take("dark", 4, 0, 60.0), *camera.take("dark", 2, 0, 30.0)]
+    notes = masters_of(camera, light_exposure(), darks=darks).notes
+    assert any("2 of 6" in str(note) for note in notes if note.subject == FrameKind.DARK)
+
+
+def test_a_master_of_another_kind_is_not_taken(tmp_path):
+    camera = Camera(tmp_path)
+    paths = {
+        kind: [path for path, _ in camera.take(kind, 3, level, seconds)]
+        for kind, level, seconds in (("bias", 0, 0.0), ("dark", 0, 60.0), ("flat", 20000, 5.0))
+    }
+    for kind, files in paths.items():
+        for file in files:
+            fits.setval(file, "IMAGETYP", value=kind)
+            fits.setval(file, "EXPTIME", value={"bias": 0.0, "dark": 60.0, "flat": 5.0}[kind])
+    flat = tmp_path / "mf.fits"
+    make_master(FrameKind.FLAT, paths["flat"], flat)
+    with pytest.raises(InputError, match="master flat, and --bias"):
+        make_master(FrameKind.DARK, paths["dark"], tmp_path / "md.fits", bias=flat)
+    with pytest.raises(InputError, match="master flat, and --dark"):
+        make_badpix(tmp_path / "bad.fits", dark=flat)
 
 
 def written(folder, name, pixels, exposure):

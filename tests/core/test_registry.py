@@ -48,6 +48,8 @@ def test_an_unknown_name_is_refused_with_those_there_are_and_the_near_miss():
         InputError, match=r"no thing 'aple': must be one of pear, apple; did .* app"
     ):
         things.get("aple")
+    with pytest.raises(InputError, match=r"did .* apple\?$"):
+        things.get("APPLE")
     with pytest.raises(InputError, match=r"must be one of pear, apple$"):
         things.get("zzz")
 

@@ -71,6 +71,9 @@ def test_every_profile_has_its_documents_and_is_called_by_a_header() -> None:
         ({"SWCREATE": "SharpCap v4.1.1, 64 bit"}, "sharpcap"),
         ({"SWCREATE": "SharpCap v3.2"}, "sharpcap-3"),
         ({"SWCREATE": "my own"}, None),
+        ({"SWCREATE": "N.I.N.A. 3.1", "INSTRUME": "FASIcam"}, None),
+        ({"INSTRUME": "F2"}, "flamingos-2"),
+        ({"INSTRUME": "FLAMINGOS"}, None),  # another camera, of other telescopes
     ],
 )
 def test_the_header_calls_its_profile_by_its_own_words(cards: dict, name: str | None) -> None:
@@ -98,6 +101,28 @@ def test_a_profile_fills_what_the_header_leaves_out_and_nothing_else() -> None:
     assert told.scale_arcsec == 0.15
     assert (told.site.latitude_deg, told.site.longitude_deg) == (10.0, 20.0)
     assert exposure(cards, camera={"gain_e_per_adu": 3.0}).gain_e_per_adu == 3.0
+
+
+@pytest.mark.parametrize(
+    ("cards", "scale", "diameter"),
+    [
+        ({"INSTRUME": "IMACS Long-Camera"}, 0.111, 6.5),
+        ({"INSTRUME": "IMACS Short-Camera"}, 0.2, 6.5),
+        # 206.265 arcsec um / mm
+        ({"ORIGIN": "Unistellar", "XPIXSZ": 2.9}, 2.9 * 206.265 / 450, 0.114),
+        (
+            {"ORIGIN": "Unistellar", "XPIXSZ": 1.45, "TELESCOP": "Odyssey Pro"},
+            1.45 * 206.265 / 320,
+            0.085,
+        ),
+    ],
+)
+def test_optics_are_those_of_the_camera_or_telescope_in_use(
+    cards: dict, scale: float, diameter: float
+) -> None:
+    seen = exposure(LIGHT | cards)
+    assert seen.scale_arcsec == pytest.approx(scale, rel=1e-4)
+    assert seen.telescope_diameter_m == diameter
 
 
 def test_levels_of_the_camera_are_not_those_of_calibrated_frames() -> None:

@@ -194,6 +194,7 @@ def test_pointing(cards: dict, ra: float) -> None:
         ({"GAIN": (1.5, "electrons per ADU")}, "gain_e_per_adu", 1.5),
         ({"GAIN": (2.0, "[ADU/e-]")}, "gain_e_per_adu", 0.5),
         ({"GAIN": 1.37}, "gain_e_per_adu", 1.37),
+        ({"GAIN": "2 e-/ADU"}, "gain_e_per_adu", 2.0),
         ({"RDNOISE": (3.0, "ADU"), "EGAIN": 2.0}, "read_noise_e", 6.0),
         ({"CAMTEMP": (271.0, "Kelvin")}, "temperature_c", -2.15),
         ({"CAMTEMP": (-1, "in Kelvin, =-1 if no data")}, "temperature_c", None),
@@ -216,6 +217,23 @@ def test_values(cards: dict, field: str, value: object) -> None:
     found = exposure(cards)
     assert getattr(found, field) == (pytest.approx(value) if isinstance(value, float) else value)
     assert (field in found.sources) == (value is not None)
+
+
+@pytest.mark.parametrize(
+    ("cards", "wrong"),
+    [
+        ({"SITELAT": 131.68, "SITELONG": -10.88}, "SITELAT"),
+        ({"SITELAT": "somewhere", "SITELONG": -10.88}, "SITELAT"),
+        ({"SITELAT": 31.68, "SITELONG": -9999.0}, "SITELONG"),
+    ],
+)
+def test_what_can_be_no_place_on_earth_is_named(cards: dict, wrong: str) -> None:
+    found = exposure(cards)
+    assert found.site is None
+    assert any(line.startswith(wrong) and "--l" in line for line in found.warnings)
+    settled = exposure(cards, site={"latitude_deg": 31.68, "longitude_deg": -10.88})
+    assert settled.site is not None
+    assert not any(line.startswith(wrong) for line in settled.warnings)
 
 
 def test_settings_override() -> None:

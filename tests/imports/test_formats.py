@@ -204,6 +204,13 @@ def test_another_file_is_named_as_such(tmp_path: Path, text: str) -> None:
         import_file(tmp_path / "file")
 
 
+def test_where_json_breaks_is_told(tmp_path: Path) -> None:
+    text = json.dumps(EXOTIC, indent=1)
+    (tmp_path / "inits.json").write_text(text[: text.rindex("}")] + ",\n}")
+    with pytest.raises(InputError, match=rf"line {len(text.splitlines())}, column"):
+        import_file(tmp_path / "inits.json")
+
+
 def test_a_value_out_of_range_stops(tmp_path: Path) -> None:
     (tmp_path / "log.yaml").write_text(HOPS.replace("+40:30:00", "+140:30:00"))
     with pytest.raises(InputError, match="latitude"):

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from lightcurve.calib.library import Library
-from lightcurve.core.data import Masters
+from lightcurve.core.data import Masters, Severity
 from lightcurve.core.settings import make_settings
 from lightcurve.frames.inventory import take_inventory
 from lightcurve.night import masters
@@ -64,3 +65,16 @@ def test_any_change_makes_them_anew(night: Path, tmp_path: Path, change: str, mo
         (out / masters.MADE_OF).unlink()  # killed before the last master was written
     made(night, out, **settings)
     assert built == [1]
+
+
+@pytest.mark.parametrize(
+    ("n_done", "severity"), [(0, None), (1, Severity.WARNING), (2, Severity.INFO)]
+)
+def test_light_frames_that_came_calibrated_are_told(
+    night: Path, tmp_path: Path, n_done: int, severity: Severity | None
+) -> None:
+    for path in sorted(night.glob("light_*.fits"))[:n_done]:
+        fits.setval(path, "CALSTAT", value="BDF")
+    notes = [note for note in made(night, tmp_path / "m")[0].notes if "before" in str(note)]
+    assert [note.severity for note in notes] == ([severity] if severity else [])
+    assert all(f"{n_done} of 2" in str(note) for note in notes)
