@@ -41,7 +41,7 @@ def import_file(path: Path) -> Imported:
             return imported
     known = ", ".join(one.help for one in IMPORTS)
     fault = syntax_fault(text)
-    msg = f"{path}: {f'no {fault}; wanted is one' if fault else 'is none'} of these: {known}"
+    msg = f"{path}: {f'no {fault}; it ' if fault else ''}is none of these: {known}"
     raise InputError(msg)
 
 
