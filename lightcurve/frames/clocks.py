@@ -326,6 +326,11 @@ def audit_clocks(
     Raises HeaderError when there is no clock, none of a certain scale, or two that contradict.
     """
     clocks, warnings = read_clocks(cards, settings.utc_offset_hours)
+    hours = settings.utc_offset_hours
+    if hours is not None and clocks and clocks == read_clocks(cards)[0]:
+        told = ", ".join(clock.keyword for clock in clocks)
+        text = f"--utc-offset {hours:g} is not heeded: {told}: on UTC, or with an offset of its own"
+        warnings.append(f"{text}; `lightcurve header set` settles it")
     named = settings.keyword
     if not named:
         unset = [c for c in clocks if any(0 <= c.jd - day < 1 for day in UNSET_DAYS_JD)]

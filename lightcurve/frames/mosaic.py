@@ -22,7 +22,7 @@ from lightcurve.frames.planes import count_planes
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
-__all__ = ["GRID", "SITES", "Plane", "find_plane", "take_plane"]
+__all__ = ["FILTERS", "GRID", "SITES", "Plane", "find_plane", "take_plane"]
 
 PATTERNS = frozenset({"RGGB", "BGGR", "GRBG", "GBRG"})
 FILTERS = {Colour.RED: "TR", Colour.GREEN: "TG", Colour.BLUE: "TB", Colour.GREY: "CV"}

@@ -12,7 +12,7 @@ from lightcurve.core.data import Assumed, Colour, Detections, Exposure, Frame, R
 from lightcurve.core.errors import FrameError
 from lightcurve.core.flags import PixelFlag
 from lightcurve.core.settings import Settings
-from lightcurve.frames.mosaic import GRID, SITES, Plane, find_plane, take_plane
+from lightcurve.frames.mosaic import FILTERS, GRID, SITES, Plane, find_plane, take_plane
 from lightcurve.phot.detect import detect
 from lightcurve.phot.mosaic import level_colours
 
@@ -49,9 +49,14 @@ def plane_shape(raw: RawFrame, settings: Settings) -> tuple[int, int]:
 
 
 def describe_colour(exposure: Exposure, settings: Settings) -> tuple[Assumed, ...]:
-    """Tell which plane of a mosaic is measured; nothing of a frame that is none."""
+    """Tell which plane of a mosaic is measured, or that one was wanted of a frame that is none."""
+    wanted = settings.camera.colour
     if exposure.mosaic is None:
-        return ()
+        # Images with colours on an axis have the filter of the one that was taken.
+        if wanted in {None, Colour.MOSAIC} or exposure.filter == FILTERS[wanted]:
+            return ()
+        source = f"--colour {wanted} is not heeded: neither header nor sky shows one; give --mosaic"
+        return (Assumed("colour", None, "", source, "no colour mosaic", guessed=True),)
     plane, source = plane_of(exposure, settings), exposure.sources["mosaic"]
     if plane is None:
         text = f"mosaic {exposure.mosaic} measured as it is: its colours are mixed"

@@ -200,6 +200,22 @@ def test_date_that_went_through_a_32_bit_float_is_known_as_coarse() -> None:
     assert both.uncertainty_s == pytest.approx(5e-4)
 
 
+@pytest.mark.parametrize(
+    ("cards", "heeded"),
+    [
+        ({"DATE-OBS": DATE}, True),
+        ({"DATE-OBS": ("2020-02-29T19:03:04.500", "local time"), "UT-OBS": DATE}, True),
+        ({"DATE-OBS": f"{DATE}+0200"}, False),
+        ({"DATE-OBS": f"{DATE}Z"}, False),
+        ({"DATE-OBS": DATE, "TIMESYS": "UTC"}, False),
+    ],
+)
+def test_an_offset_that_no_clock_takes_is_told(cards: dict, heeded: bool) -> None:
+    told = audit(cards, utc_offset_hours=-7).warnings
+    assert any("--utc-offset" in line for line in told) != heeded
+    assert not any("--utc-offset" in line for line in audit(cards).warnings)
+
+
 def test_settings_settle_it() -> None:
     cards = {"DATE-OBS": DATE, "UT-OBS": "2020-03-01T09:03:04.5"}
     assert mid_text(audit(cards, keyword="UT-OBS"), "2020-03-01T09:03:34.5") == pytest.approx(

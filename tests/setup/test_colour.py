@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from lightcurve.calib.reduce import reduce_frame
-from lightcurve.core.settings import Settings
+from lightcurve.core.data import Exposure
+from lightcurve.core.settings import Settings, make_settings
 from lightcurve.frames.read import read_frame
 from lightcurve.phot.detect import detect
-from lightcurve.setup.colour import _pattern_seen, split
+from lightcurve.setup.colour import _pattern_seen, describe_colour, split
 
 SITES = ((0, 0), (0, 1), (1, 0), (1, 1))
 
@@ -55,3 +56,14 @@ def test_the_green_pixels_are_seen_by_their_sky(levels, greens):
 
 def test_noise_alone_is_no_mosaic():
     assert not any(_pattern_seen(noise_with((50,) * 4, sigma=30, seed=s)) for s in range(30))
+
+
+@pytest.mark.parametrize(
+    ("colour", "band", "told"), [(None, "V", False), ("R", "V", True), ("R", "TR", False)]
+)
+def test_a_colour_that_is_asked_of_a_camera_of_none_is_told(
+    colour: str | None, band: str, told: bool
+) -> None:
+    settings = make_settings({"camera": {"colour": colour}})
+    said = describe_colour(Exposure(shape=(8, 8), filter=band), settings)
+    assert [value.guessed for value in said] == ([True] if told else [])
