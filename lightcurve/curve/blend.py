@@ -15,12 +15,15 @@ from lightcurve.core.constants import FWHM_PER_SIGMA
 from lightcurve.core.data import Dilution, Measurements, StarRole
 from lightcurve.core.flags import UNUSABLE
 from lightcurve.core.robust import robust_scatter
-from lightcurve.curve.neighbours import part_of_rings
+from lightcurve.curve.detrend import column_median
+from lightcurve.curve.neighbours import moffat_rings, part_of_rings, stray_light
 
 __all__ = ["Blend", "Companion", "companions_measured", "field_profile"]
 
 MIN_SNR = 30.0  # of a star that tells the profile, in the largest aperture
 REACH_FWHM = 12.0  # beyond it a star has no light here
+ALONE = 1e-2  # of a star's light, by others in its aperture: it tells how stars grow so far
+MIN_RADII = 4  # that tell a profile: of these even stars that are not alone
 WING = (3.0, 12.0)  # how steeply a profile may fall beyond the last aperture
 NEAR_FWHM = 4.0  # beyond the largest aperture: a neighbour's light in it is not looked for farther
 PROFILE_ERROR = 0.05  # of a neighbour's light within: the profile is round here, and one for all
@@ -180,7 +183,7 @@ def field_profile(measurements: Measurements) -> Profile:
     Parameters
     ----------
     measurements : Measurements
-        Its radii tell the profile; beyond them its slope is carried on.
+        Its radii tell the profile, as far as any star is alone; beyond them its slope is carried on.
 
     Returns
     -------
@@ -194,19 +197,52 @@ def field_profile(measurements: Measurements) -> Profile:
     use = use & ((m.flags[:, :, -1] & int(UNUSABLE)) == 0)
     use &= flux[:, :, -1] > MIN_SNR * error[:, :, -1]
     seen = use.any(axis=1) & np.isfinite(m.fwhm_px)
-    if not seen.any() or len(m.radii) < 4:
+    if not seen.any() or len(m.radii) < MIN_RADII:
         return Profile(fine, 1 - np.exp(-4 * np.log(2) * fine**2), GUESSED_ERROR)
-    growth = np.where(use[:, :, None], flux / flux[:, :, -1:], np.nan)[seen]
-    growth = np.nanmedian(growth, axis=1)
-    radius = m.radii / np.median(m.fwhm_px[seen])
+    growth = _growth(m, use)[seen]
+    radii = m.radii[: growth.shape[1]]
+    radius = radii / np.median(m.fwhm_px[seen])
     scaled = [
-        np.interp(radius, m.radii / fwhm, curve)
+        np.interp(radius, radii / fwhm, curve)
         for fwhm, curve in zip(m.fwhm_px[seen], growth, strict=True)
     ]
     told = np.maximum.accumulate(np.clip(np.median(scaled, axis=0), 1e-3, 1.0))
     # What lies within the smallest aperture is told by none.
     err = PROFILE_ERROR * max(1.0, float(radius[0]))
     return Profile(fine, _grown(radius, told / told[-1], fine), err)
+
+
+def _growth(m: Measurements, use: np.ndarray) -> np.ndarray:
+    """Light of a star in each aperture (n_frame, n_radius) over that in the last, from smallest on.
+
+    Each step from one radius to the next is told by the stars that are alone as far as that, and
+    the last is the one that any star is alone in. use: (n_frame, n_star) bool array.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        steps = m.flux[:, :, 1:] / m.flux[:, :, :-1]
+    steps = np.where(use[:, :, None] & _alone(m), steps, np.nan)
+    n_frame, n_star, n_step = steps.shape
+    told = column_median(steps.transpose(1, 0, 2).reshape(n_star, -1)).reshape(n_frame, n_step)
+    usual = column_median(told)
+    kept = int(np.cumprod(np.isfinite(usual)).sum())
+    told = np.where(np.isfinite(told), told, usual)[:, :kept]
+    growth = np.cumprod(np.column_stack([np.ones(n_frame), told]), axis=1)
+    return growth / growth[:, -1:]
+
+
+def _alone(m: Measurements) -> np.ndarray:
+    """Tell which stars are alone in each aperture but the first, (n_star, n_radius - 1)."""
+    flux = np.nan_to_num(column_median(m.flux[:, :, 0]))
+    flux = np.maximum(flux, 1e-6 * max(float(flux.max()), 1e-6))
+    rings = moffat_rings(float(np.nanmedian(m.fwhm_px)))
+    x, y = m.plan.x_ref, m.plan.y_ref
+    others = [
+        stray_light(x, y, flux, radius=r, annulus=m.annulus, rings=rings).aperture
+        for r in m.radii[1:]
+    ]
+    alone = np.transpose(others) < ALONE
+    alone[:, : MIN_RADII - 1] = True
+    return alone
 
 
 def _grown(radius: np.ndarray, light: np.ndarray, fine: np.ndarray) -> np.ndarray:

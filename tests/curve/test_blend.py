@@ -48,13 +48,19 @@ def image(places, light, fwhm, profile, beta, rng) -> np.ndarray:
     return rng.poisson(total).astype(np.float32)
 
 
-def night(beside, *, fwhm=3.2, profile=moffat, beta=3.0, seed=2) -> Measurements:
-    """Six frames of a target with stars beside it (x, y, light), and of a field."""
+def night(beside, *, fwhm=3.2, profile=moffat, beta=3.0, seed=2, everywhere=()) -> Measurements:
+    """Six frames of a target with stars beside it (x, y, light), and of a field.
+
+    everywhere: stars beside each star of the field.
+    """
     rng = np.random.default_rng(seed)
     field = [(60, 60), (250, 70), (70, 250), (255, 250), (160, 50), (50, 160), (265, 160)]
     target = np.array([160.3, 161.8])
     places = np.array([target, *field, *(target + np.array([x, y]) for x, y, _ in beside)])
     light = 4e5 * np.array([1.0, *rng.uniform(0.4, 2.0, len(field)), *(q for *_, q in beside)])
+    for x, y, q in everywhere:
+        places = np.vstack([places, np.array(field) + (x, y)])
+        light = np.append(light, q * light[1 : len(field) + 1])
     widths = fwhm * rng.uniform(0.9, 1.15, 6)
     radii, annulus = fwhm * np.array(LADDER), (4.5 * fwhm, 8 * fwhm)
     found = []
@@ -65,7 +71,8 @@ def night(beside, *, fwhm=3.2, profile=moffat, beta=3.0, seed=2) -> Measurements
     names = ("flux", "flux_err", "flags", "peak", "x", "y", "fwhm")
     cube = {name: np.stack([getattr(one, name) for one in found]) for name in names}
     plain = simulate_cube(np.ones(6), CubeTruth(n_stars=len(places)), np.random.default_rng(1))
-    role = [StarRole.TARGET] + [StarRole.COMPARISON] * 7 + [StarRole.FIELD] * len(beside)
+    role = [StarRole.TARGET] + [StarRole.COMPARISON] * 7
+    role += [StarRole.FIELD] * (len(places) - len(role))
     plan = replace(plain.plan, role=np.array(role), x_ref=places[:, 0], y_ref=places[:, 1])
     return replace(plain, plan=plan, radii=radii, annulus=annulus, fwhm_px=widths, **cube)
 
@@ -77,6 +84,13 @@ def true_share(radius, fwhm, beside, profile, beta) -> float:
     own = (profile(u, v, fwhm, beta) * inside).sum()
     others = sum(q * (profile(u - x, v - y, fwhm, beta) * inside).sum() for x, y, q in beside)
     return float(own / (own + others))
+
+
+def true_light(radius, fwhm, profile, beta) -> float:
+    """Light of a star in a circle about it, in any unit."""
+    v, u = np.mgrid[-radius:radius:400j, -radius:radius:400j]
+    area = (2 * radius / 400) ** 2
+    return float((profile(u, v, fwhm, beta) * (u**2 + v**2 <= radius**2)).sum() * area)
 
 
 @pytest.mark.parametrize(("profile", "beta"), [(gauss, 0.0), (moffat, 2.7), (moffat, 4.0)])
@@ -128,6 +142,22 @@ def test_a_close_neighbour_is_told_as_well_as_its_error_says(apart):
     assert len(found) == (apart > 1.0)  # nearer than that its image alone tells it
     for one in found:
         assert one.light == pytest.approx(0.3, abs=max(3 * one.err, 0.03))
+
+
+@pytest.mark.parametrize(("profile", "beta"), [(gauss, 0.0), (moffat, 3.0)])
+def test_neighbours_of_the_field_stars_do_not_widen_the_profile(profile, beta):
+    """Their light in the widest apertures is no wing, which would reach the target from afar."""
+    beside, radius = [(12.0, 16.0, 1.0)], 4.8  # at 6.2 FWHM
+    cube = night(beside, profile=profile, beta=beta, everywhere=[(12.0, 1.0, 0.8)])
+    shape = field_profile(cube)
+    width = float(np.median(cube.fwhm_px))
+    circle = np.array([1.5, 3.0]) * width
+    for r, told in zip(circle, np.interp(circle / width, shape.radius, shape.light), strict=True):
+        all_of_it = true_light(40.0, width, profile, beta)
+        assert told == pytest.approx(true_light(r, width, profile, beta) / all_of_it, abs=0.05)
+    share = Blend(shape, cube.fwhm_px, companions_measured(cube, shape)).share(np.full(6, radius))
+    truth = true_share(radius, width, beside, profile, beta)
+    assert share.value == pytest.approx(truth, abs=0.001)
 
 
 def test_beside_a_target_without_light_nothing_is_measured():
