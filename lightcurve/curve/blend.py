@@ -183,7 +183,7 @@ def field_profile(measurements: Measurements) -> Profile:
     Parameters
     ----------
     measurements : Measurements
-        Its radii tell the profile, as far as any star is alone; beyond them its slope is carried on.
+        Its radii tell the profile, as far as any star is alone; beyond, its slope is carried on.
 
     Returns
     -------

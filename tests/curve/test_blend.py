@@ -59,7 +59,7 @@ def night(beside, *, fwhm=3.2, profile=moffat, beta=3.0, seed=2, everywhere=()) 
     places = np.array([target, *field, *(target + np.array([x, y]) for x, y, _ in beside)])
     light = 4e5 * np.array([1.0, *rng.uniform(0.4, 2.0, len(field)), *(q for *_, q in beside)])
     for x, y, q in everywhere:
-        places = np.vstack([places, np.array(field) + (x, y)])
+        places = np.vstack([places, np.add(field, (x, y))])
         light = np.append(light, q * light[1 : len(field) + 1])
     widths = fwhm * rng.uniform(0.9, 1.15, 6)
     radii, annulus = fwhm * np.array(LADDER), (4.5 * fwhm, 8 * fwhm)
