@@ -37,12 +37,20 @@ def show(
     """Show the cards of a file as they stand; `inspect` shows how they are understood."""
     from fnmatch import fnmatch
 
+    from lightcurve.core.errors import InputError
+    from lightcurve.core.registry import did_you_mean
     from lightcurve.frames.edit import read_headers
 
     wanted = [word.upper() for word in keywords or ["*"]]
+    headers = read_headers(path)
+    known = {keyword: "" for _, cards in headers for keyword in cards}
+    for word in wanted:
+        if not any(fnmatch(keyword, word) for keyword in known):
+            msg = f"{path.name}: no card {word}{did_you_mean(word, known)}"
+            raise InputError(msg)
     rows = [
         {"header": name, "keyword": keyword, "value": card.text, "comment": card.comment}
-        for name, cards in read_headers(path)
+        for name, cards in headers
         for keyword, card in cards.items()
         if any(fnmatch(keyword, word) for word in wanted)
     ]
@@ -83,7 +91,10 @@ def set_cards(
 
 
 @group.command()
-@takes_settings("target", "camera", "site", "time")
+@takes_settings(
+    *("target", "site", "time", "camera.profile", "camera.gain_e_per_adu", "camera.read_noise_e"),
+    *("camera.saturation_adu", "camera.telescope_diameter_m"),
+)
 def fix(
     frames: Frames,
     *,
@@ -99,10 +110,24 @@ def fix(
     """
     from lightcurve.frames.fixes import find_fixes
 
+    settings = _placed(settings)
     found = {path: find_fixes(path, settings) for path in _files(frames)}
     changes = {path: changes for path, (changes, _) in found.items()}
     left = {path: left for path, (_, left) in found.items()}
     _finish(changes, left, out, write=write, json=json)
+
+
+def _placed(settings: Settings) -> Settings:
+    """Give the place of a planet file, or of a target that is named by coordinates."""
+    from lightcurve.setup.target import known_place
+
+    target = settings.target
+    pair = "," in target.name
+    place = known_place(target) if target.planet_file or pair else None
+    if place is None:
+        return settings
+    told = {"ra": f"{place[0]}", "dec": f"{place[1]}", "name": "" if pair else target.name}
+    return settings.model_copy(update={"target": target.model_copy(update=told)})
 
 
 def _files(frames: Sequence[Path]) -> list[Path]:

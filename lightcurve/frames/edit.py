@@ -69,8 +69,8 @@ def parse_assignment(text: str) -> Change:
     keyword = keyword.strip().upper().replace("HIERARCH", "HIERARCH ").replace("  ", " ")
     if " " in keyword and not keyword.startswith("HIERARCH "):
         keyword = f"HIERARCH {keyword}"
-    if not equals or not _KEYWORD.fullmatch(keyword) or not rest.isprintable():
-        msg = f"{text[:60]!r} is no card: give KEYWORD=VALUE, such as OBJECT=WASP-12"
+    if not equals or not _KEYWORD.fullmatch(keyword) or not (rest.isascii() and rest.isprintable()):
+        msg = f"{text[:60]!r} is no card: give KEYWORD=VALUE, such as OBJECT=WASP-12, in ASCII"
         raise InputError(msg)
     if _STRUCTURE.fullmatch(keyword):
         msg = f"{keyword} says how the file is stored and cannot be changed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from lightcurve.core.constants import DAY_S
@@ -14,12 +15,12 @@ from lightcurve.core.errors import InputError
 from lightcurve.core.settings import Settings
 from lightcurve.core.times import airmass, altitude_deg
 from lightcurve.frames.agreement import OVERHEAD_DEG
-from lightcurve.frames.cards import Cards, find, find_all, number
+from lightcurve.frames.cards import Cards, find, find_all, number, printable
 from lightcurve.frames.clocks import Scale, read_clocks
 from lightcurve.frames.edit import Change, read_headers
 from lightcurve.frames.headers import normalise
 from lightcurve.frames.location import degrees
-from lightcurve.frames.pointing import Pointing, has_wcs, read_pointings
+from lightcurve.frames.pointing import ONE_FIELD_DEG, Pointing, has_wcs, read_pointings
 from lightcurve.frames.read import read_cards
 
 __all__ = ["find_fixes"]
@@ -36,6 +37,7 @@ NUMBERS = (
     ("saturation_adu", "SATURATE", 1.0, "[ADU] it clips here"),
     ("telescope_diameter_m", "APTDIA", 1000.0, "[mm] diameter of the telescope"),
 )
+GIVEN = "options --ra and --dec"
 OF_ALL_AMPLIFIERS = frozenset({"EXPTIME", "APTDIA"})
 
 
@@ -62,7 +64,13 @@ def find_fixes(path: Path, settings: Settings) -> tuple[list[Change], tuple[str,
     """
     cards, shape, _ = read_cards(path)
     exposure, error = normalise(cards, path=path, shape=shape, settings=settings)
-    changes = [*_target(cards, settings)]
+    place = _given_place(settings)
+    changes: list[Change] = []
+    if exposure.kind not in CALIBRATION:
+        changes += _target(cards, settings, place)
+        if place is not None and _is_elsewhere(exposure, place):
+            exposure = _placed(exposure, place)
+            changes += _moved(cards, exposure)
     if error is None:
         changes += _time(cards, exposure)
     numbers = list(_numbers(cards, exposure, settings))
@@ -87,21 +95,49 @@ def _change(
     return Change(keyword, value, comment, old, exposure.sources.get(field, ""))
 
 
-def _target(cards: Cards, settings: Settings) -> Iterator[Change]:
+def _given_place(settings: Settings) -> tuple[float, float] | None:
+    """RA and Dec that are given, degrees."""
     target = settings.target
-    old = {key: cards[key].text for key in cards}
-    if target.name and target.name != old.get("OBJECT"):
-        yield Change("OBJECT", target.name, "", old.get("OBJECT", ""), "option --target")
     if (target.ra is None) != (target.dec is None):
         msg = "give both --ra and --dec, or neither"
         raise InputError(msg)
     if target.ra is None or target.dec is None:
-        return
-    for keyword, text in zip(
-        PAIRS[1], _spelled(*parse_coordinates(target.ra, target.dec)), strict=True
-    ):
+        return None
+    return parse_coordinates(target.ra, target.dec)
+
+
+def _target(
+    cards: Cards, settings: Settings, place: tuple[float, float] | None
+) -> Iterator[Change]:
+    name = printable(settings.target.name)
+    old = {key: cards[key].text for key in cards}
+    if name and name != old.get("OBJECT"):
+        yield Change("OBJECT", name, "", old.get("OBJECT", ""), "option --target")
+    for keyword, text in zip(PAIRS[1], _spelled(*place) if place else (), strict=False):
         if text != old.get(keyword):
-            yield Change(keyword, text, "J2000", old.get(keyword, ""), "options --ra and --dec")
+            yield Change(keyword, text, "J2000", old.get(keyword, ""), GIVEN)
+
+
+def _is_elsewhere(exposure: Exposure, place: tuple[float, float]) -> bool:
+    """Tell whether a header does not point at the field of the place that is given."""
+    if exposure.ra_deg is None or exposure.dec_deg is None or "ra_deg" in exposure.guessed:
+        return True
+    return degrees_apart((exposure.ra_deg, exposure.dec_deg), place) > ONE_FIELD_DEG
+
+
+def _placed(exposure: Exposure, place: tuple[float, float]) -> Exposure:
+    """Let an exposure be of another place than its header says."""
+    sources = {**exposure.sources, "ra_deg": GIVEN, "dec_deg": GIVEN}
+    guessed = tuple(name for name in exposure.guessed if name != "ra_deg")
+    return replace(exposure, ra_deg=place[0], dec_deg=place[1], sources=sources, guessed=guessed)
+
+
+def _moved(cards: Cards, exposure: Exposure) -> Iterator[Change]:
+    """Write the place of an exposure over the header's pointings, but the target's and a WCS."""
+    best = Pointing(PAIRS[0], exposure.ra_deg or 0.0, exposure.dec_deg or 0.0, "")
+    for one in read_pointings(cards, exposure.start_jd_utc)[0]:
+        if one.keywords[0] not in {"CRVAL1", PAIRS[1][0]}:
+            yield from _pair(cards, one.keywords, best, GIVEN)
 
 
 def _spelled(ra: float, dec: float) -> list[str]:

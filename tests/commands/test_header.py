@@ -30,6 +30,27 @@ def test_show(folder: Path) -> None:
     assert "Vega" in run("header", "show", folder / "a.fits")
 
 
+def test_a_card_that_is_not_there_is_said(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"EXPTIM.*did you mean EXPTIME"):
+        run("header", "show", folder / "a.fits", "FILTER", "EXPTIM")
+
+
+@pytest.mark.parametrize("given", ["--target", "--planet"])
+def test_the_place_of_a_planet_or_of_coordinates_is_written(folder: Path, given: str) -> None:
+    planet = folder / "planet.toml"
+    planet.write_text(
+        'name = "X b"\nra = "10:00:00"\ndec = "-20:00:00"\n'
+        "period_days = 2.0\nt0_bjd_tdb = 2459000.0\nrp_over_rs = 0.1\na_over_rs = 8.0\n"
+        "inclination_deg = 88.0\n"
+    )
+    value = planet if given == "--planet" else "10:00:00,-20:00:00"
+    (told,) = json.loads(run("header", "fix", folder / "a.fits", given, value, "--json"))
+    changes = {one["keyword"]: one["new"] for one in told["changes"]}
+    assert (changes["OBJCTRA"], changes["OBJCTDEC"]) == ("10 00 00.00", "-20 00 00.0")
+    assert (changes["RA"], changes["DEC"]) == (150.0, -20.0)
+    assert "OBJECT" not in changes
+
+
 def test_nothing_is_written_unless_it_is_asked_for(folder: Path) -> None:
     before = {path: path.read_bytes() for path in folder.iterdir()}
     told = json.loads(run("header", "set", folder, "--key", "OBJECT=WASP-12", "--json"))

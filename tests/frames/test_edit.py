@@ -84,7 +84,18 @@ def test_a_checksum_that_is_true_no_more_is_taken_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["NAXIS1=3", "BZERO=0", "no card", "=3", "TOOLONGKEY", "ZBITPIX=8", "A=b\nc", "END=1"]
+    "text",
+    [
+        "NAXIS1=3",
+        "BZERO=0",
+        "no card",
+        "=3",
+        "TOOLONGKEY",
+        "ZBITPIX=8",
+        "A=b\nc",
+        "END=1",
+        "OBJECT=\u00e9",
+    ],
 )
 def test_what_cannot_be_written(text: str) -> None:
     with pytest.raises(InputError):
@@ -166,6 +177,35 @@ def test_what_is_given_counts(tmp_path: Path) -> None:
     assert (found["OBJECT"], found["OBJCTRA"]) == ("WASP-12", "06 30 32.80")
     assert (found["SITELAT"], found["SITELONG"], found["SITEELEV"]) == (30.0, 10.0, 100.0)
     assert (found["EXPTIME"], found["EGAIN"]) == (40.0, 2.0)
+
+
+GIVEN = {"name": "caf\u00e9", "ra": "06:30:32.8", "dec": "29.67"}
+
+
+@pytest.mark.parametrize("cards", [{}, PLACE, {"RA": 6.5, "DEC": 29.7}])
+def test_a_place_that_is_given_leaves_no_other_beside_it(tmp_path: Path, cards: dict) -> None:
+    path = written(
+        tmp_path,
+        {"DATE-OBS": "2020-03-01T02:00:00", "EXPTIME": 30.0, "IMAGETYP": "Light", **SITE, **cards},
+    )
+    changes, _ = find_fixes(path, Settings(target=GIVEN))
+    copy = write_changed(path, tmp_path / "copies", changes)
+    seen = read_frame(copy).exposure
+    assert (seen.ra_deg, seen.dec_deg) == pytest.approx((97.63667, 29.67), abs=1e-4)
+    assert seen.object_name == "caf?"
+    assert not any("apart" in line or "hours" in line for line in seen.warnings)
+    # Cards of where it stood over the horizon are of the place given as well.
+    assert find_fixes(copy, Settings())[0] == []
+
+
+def test_a_pointing_within_the_field_stays(tmp_path: Path) -> None:
+    found = fixed(tmp_path, {"RA": 98.0, "DEC": 29.5}, target=GIVEN)
+    assert "RA" not in found
+    assert found["OBJCTRA"] == "06 30 32.80"
+
+
+def test_frames_that_are_not_of_the_sky_get_no_target(tmp_path: Path) -> None:
+    assert fixed(tmp_path, {"IMAGETYP": "Dark"}, target=GIVEN) == {}
 
 
 @pytest.mark.parametrize("wcs", [False, True])
