@@ -203,7 +203,8 @@ def _nearest(
     # Dark flats of several exposures serve together.
     masters = {entry.path for entry in found if entry.stack and kind != FrameKind.DARK_FLAT}
     lots = _lots(suiting, {path for path, _ in own}, masters)
-    lots.sort(key=lambda lot: (lot.days_from(frame) // ONE_NIGHT, lot.master))
+    # Rounded by numpy: the whole part of infinity is infinite, where // makes it NaN.
+    lots.sort(key=lambda lot: (np.floor(lot.days_from(frame) / ONE_NIGHT), lot.master))
     best, *others = lots
     for other in others:
         if best.master == other.master and best.beside(other):

@@ -88,6 +88,13 @@ def test_two_masters_of_one_date_are_ambiguous(light: Path, dates, tmp_path: Pat
         chosen(light, "bias", masters=root)
 
 
+@pytest.mark.parametrize("undated", ["a", "c"])
+def test_what_has_no_date_comes_last(light: Path, undated: str, tmp_path: Path) -> None:
+    root = shelf(tmp_path / "library", "b", "bias", "2023-12-01")
+    take(root / undated, "bias", 1, **{"DATE-OBS": None, "NCOMBINE": 20})
+    assert chosen(light, "bias", masters=root)[0] == {"b"}
+
+
 def test_nothing_that_suits_is_told_in_one_line(light: Path, tmp_path: Path) -> None:
     root = shelf(tmp_path / "library", "one", "flat", "2024-01-10", FILTER="B")
     with pytest.raises(CalibrationError, match="flat: filter is B, that of the light frames V"):
