@@ -291,14 +291,17 @@ def _find_odd(rows: Sequence[dict[str, Any]]) -> None:
         known = [row[name] for row in rows if row[name] is not None and np.isfinite(row[name])]
         return float(np.median(known)) if known else float("nan")
 
-    usual = {name: middle(name) for name in ("fwhm_px", "sky_adu", "stars", "step_px")}
+    names = ("fwhm_px", "sky_adu", "sky_rms_adu", "stars", "step_px")
+    usual = {name: middle(name) for name in names}
     far = usual["step_px"] + JUMP_FWHM * usual["fwhm_px"]
+    # Of a sky that was taken off nearly nothing is left: there its noise is the measure.
+    brighter = max((BRIGHTER_SKY - 1) * usual["sky_adu"], usual["sky_rms_adu"])
     for row in rows:
         number = {k: np.nan if row[k] is None else row[k] for k in NUMBERS}
         tests = (
             ("wide stars", number["fwhm_px"] > WIDER * usual["fwhm_px"]),
             ("trailed stars", number["ellipticity"] > TRAILED),
-            ("bright sky", number["sky_adu"] > BRIGHTER_SKY * usual["sky_adu"]),
+            ("bright sky", number["sky_adu"] - usual["sky_adu"] > brighter),
             ("few stars", number["stars"] < FEWER * usual["stars"]),
             ("dim (cloud?)", number["transparency"] < DIMMER),
             ("stars jumped", number["step_px"] > far),

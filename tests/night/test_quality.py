@@ -114,6 +114,20 @@ def test_the_night_is_told_and_its_worst_frames_are_odd(tmp_path: Path) -> None:
     assert rows[5]["transparency"] == pytest.approx(0.3, rel=0.05)
 
 
+def test_a_sky_that_was_taken_off_is_not_bright(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for k in range(6):
+        path = raw / f"{k}.fits"
+        plain_frame(path, k)
+        header, left = fits.getheader(path), 60.0 if k == 3 else -1.0 - 0.2 * k
+        for keyword in ("BZERO", "BSCALE"):
+            header.remove(keyword, ignore_missing=True)
+        pixels = (fits.getdata(path) - (500.0 - left)).astype(np.float32)
+        fits.writeto(path, pixels, header, overwrite=True)
+    assert [row["odd"] for row in judged(raw)] == ["", "", "", "bright sky", "", ""]
+
+
 def test_two_renderers_agree_with_their_truth(tmp_path: Path) -> None:
     night = tmp_path / "night"
     _, truth = tiny_night(
