@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 MADE_OF = "made_of.txt"  # beside the masters: the digest of what they were made of
 # Of the light frames: what their calibration frames have to agree with
 MATCHED = (
-    "shape", "filter", "binning", "exposure_s", "temperature_c", "saturation_adu", "camera",
+    "shape", "filter", "binning", "exposure_s", "saturation_adu", "camera",
     "linearity_terms", "serial", "telescope", "gain_setting", "offset_setting", "readout_mode",
 )  # fmt: skip
 
@@ -123,12 +123,14 @@ def _what_they_hang_on(
         for path, _ in group
     )
     own_map = settings.calibration.bad_pixel_map
+    # In whole degrees: while a night grows the median of its frames swings by tenths.
+    warm = None if light.temperature_c is None else round(light.temperature_c)
     return digest(
         (
             __version__,
             files,
             (paths[0].name, file_state(stored_in(paths[0]))),
-            tuple(getattr(light, name) for name in MATCHED),
+            (warm, *(getattr(light, name) for name in MATCHED)),
             settings.calibration.model_dump_json(),
             tuple((path.name, file_state(stored_in(path))) for path in told_by),
             file_state(own_map) if own_map else "",

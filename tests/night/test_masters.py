@@ -78,3 +78,17 @@ def test_light_frames_that_came_calibrated_are_told(
     notes = [note for note in made(night, tmp_path / "m")[0].notes if "before" in str(note)]
     assert [note.severity for note in notes] == ([severity] if severity else [])
     assert all(f"{n_done} of 2" in str(note) for note in notes)
+
+
+@pytest.mark.parametrize(("warmer", "anew"), [(0.2, False), (8.0, True)])
+def test_a_sensor_that_swings_by_tenths_needs_none_anew(
+    tmp_path: Path, warmer: float, anew: bool
+) -> None:
+    lights, _ = tiny_night(tmp_path / "night", n_frames=3, n_bias=3)
+    digests = set()
+    for change in (0.0, warmer):
+        for path in lights[1:]:
+            fits.setval(path, "CCD-TEMP", value=-20.0 + change)
+        found = made(tmp_path / "night", tmp_path / "m", warm_from_lights=False)
+        digests.add(found[1])
+    assert len(digests) == 1 + anew
