@@ -18,6 +18,9 @@ LARGEST_FRACTION = 2.0  # calibration lifts some pixels over 1; no count of phot
 _COUNTS = re.compile(r"(?:adu|counts?|dn|du|data ?numbers?|digital ?numbers?)s?", re.I)
 _ELECTRONS = re.compile(r"e-?|electrons?|photo-?electrons?|photons?", re.I)
 _RATE = re.compile(r"\s*(?:/|\bper\b)\s*(?:s|sec|seconds?)$|\s+s(?:\^|\*\*)?-1$", re.I)
+_PER_PIXEL = re.compile(
+    r"\s*(?:/|\bper\b)\s*(?:pix|px|pixels?)\b|\s+(?:pix|px|pixels?)(?:\^|\*\*)?-1\b", re.I
+)
 _NANOMAGGIES = re.compile(r"(?:nano-?maggy|nano-?maggies|nmgy)s?", re.I)
 
 
@@ -44,8 +47,9 @@ def read_unit(cards: Cards) -> Unit:
     if found is None:
         return Unit()
     text = found.text.strip().strip("[]()")
-    rate = bool(_RATE.search(text))
-    what = _RATE.sub("", text).strip()
+    of_all = _PER_PIXEL.sub("", text)
+    rate = bool(_RATE.search(of_all))
+    what = _RATE.sub("", of_all).strip()
     if _NANOMAGGIES.fullmatch(what):
         # SDSS: what one count is in nanomaggies.
         of_count = find(cards, "nanomaggies_per_count")

@@ -41,6 +41,11 @@ FORMS = {
     "e-/s": (GAIN / SECONDS, {"BUNIT": "e-/s"}, 1.0),
     "electrons per second": (GAIN / SECONDS, {"BUNIT": "electron s-1"}, 1.0),
     "adu/s": (1 / SECONDS, {"BUNIT": "adu/s"}, GAIN),
+    "adu per pixel": (1.0, {"BUNIT": "DU/PIXEL"}, GAIN),
+    "e-/pix": (GAIN, {"BUNIT": "e-/pix"}, 1.0),
+    "e-/s/pixel": (GAIN / SECONDS, {"BUNIT": "electron/s/pixel"}, 1.0),
+    "e-/pixel/s": (GAIN / SECONDS, {"BUNIT": "e-/pixel/s"}, 1.0),
+    "electrons per second and pixel": (GAIN / SECONDS, {"BUNIT": "electron s-1 pix-1"}, 1.0),
     "nanomaggies": (0.005, {"BUNIT": "nanomaggy", "NMGY": 0.005}, GAIN),
 }
 
@@ -78,6 +83,11 @@ def test_the_same_stars_are_found_at_any_scale(scale, counts):
 def test_a_light_frame_of_no_counts_is_refused(counts, tmp_path):
     with pytest.raises(FrameError, match="no count"):
         read_frame(stored(tmp_path / "a.fits", (counts * 1e-12).astype(np.float32)))
+
+
+def test_counts_of_a_pixel_are_no_unknown_unit(counts, tmp_path):
+    frame = read_frame(stored(tmp_path / "a.fits", counts.astype(np.float32), BUNIT="DU/PIXEL"))
+    assert not any("BUNIT" in note for note in frame.history)
 
 
 def test_an_unknown_unit_is_told(counts, tmp_path):
