@@ -6,6 +6,8 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from lightcurve.calib.gain import clip_level
 from lightcurve.calib.sky_noise import gain_of_lights, gains_agree
 from lightcurve.core.data import Assumed, Exposure, Masters, RawFrame, Style
@@ -17,6 +19,7 @@ __all__ = ["CameraValues", "settle_camera"]
 
 log = logging.getLogger(__name__)
 ASSUMED = "assumed"
+SEVERAL = 20  # pixels, of a star and not of hot ones or cosmic rays alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,12 @@ def settle_camera(
     of_header = settings.camera.saturation_adu is None
     if saturation is None or (measured and measured < saturation and of_header):
         saturation, level_source = measured, "measured: pixels stand at it, and none above"
+    beyond = ""
     if saturation is None:
         level_source = "not known: no header, no clipped stars"
+    elif of_header and not exposure.done:
+        beyond = _beyond(frames, saturation)
+        level_source += beyond
     dark, dark_values = _dark(exposure, settings.camera.dark_current_e_per_s)
     plane = plane_of(exposure, settings)
     n = plane.n if plane else 1  # pixels of which one that is measured is the mean
@@ -64,13 +71,23 @@ def settle_camera(
             "read noise", read_noise, "e-", noise_source, f"{read_noise:.4g} e-",
             guessed=noise_guessed,
         ),
-        Assumed("saturation", saturation, "ADU", level_source, level),
+        Assumed("saturation", saturation, "ADU", level_source, level, guessed=bool(beyond)),
         *_linearity(exposure),
         *dark_values,
     )  # fmt: skip
     for value in values:
         log.log(logging.WARNING if value.guessed else logging.INFO, "%s", value)
     return CameraValues(noise, not gain_guessed, saturation, exposure.linearity_adu, values)
+
+
+def _beyond(frames: Sequence[RawFrame], level: float) -> str:
+    """Say how many pixels count to twice the level at which they should be full, if several do."""
+    n = sum(np.count_nonzero(frame.pixels > 2 * level) for frame in frames)
+    if n < SEVERAL:
+        return ""
+    return (
+        f", but {n} pixels of {len(frames)} frames have over twice as much; --saturation settles it"
+    )
 
 
 def _profile(exposure: Exposure) -> tuple[Assumed, ...]:

@@ -130,6 +130,27 @@ def test_dark_current_without_an_exposure_is_not_left_out_in_silence(caplog):
 
 
 @pytest.mark.parametrize(
+    ("cards", "top", "n", "told"),
+    [
+        (("CREATOR = 'MicroObservatory'",), 60000, 50, True),
+        (("SATURATE= 4095",), 60000, 50, True),
+        (("SATURATE= 4095",), 60000, 5, False),  # hot pixels, a cosmic ray
+        (("SATURATE= 46000",), 65535, 50, False),  # full before the converter's top
+        (("SATURATE= 4095", "CALSTAT = 'BDF'"), 60000, 50, False),  # no counts of a converter
+    ],
+)
+def test_a_level_beyond_which_pixels_count_on_is_doubted(
+    cards: tuple[str, ...], top: int, n: int, told: bool
+) -> None:
+    pixels = np.full((100, 100), 1000, np.uint16)
+    pixels.flat[:n] = np.linspace(0.95 * top, top, n)
+    frame = SimpleNamespace(exposure=exposure_of(*TIMED, *cards), pixels=pixels)
+    camera = settle_camera([frame], None, make_settings({}))
+    (level,) = [value for value in camera.values if value.name == "saturation"]
+    assert (level.guessed, "--saturation" in level.source) == (told, told)
+
+
+@pytest.mark.parametrize(
     ("apertures", "message"),
     [
         ({"radii": [15.0]}, r"15 px .*chosen from the seeing.* begins at 10 px: give --annulus"),
