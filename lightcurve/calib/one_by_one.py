@@ -424,7 +424,8 @@ def _of_flats(transfer: Transfer) -> dict[str, Result]:
 
 def _histogram(biases: tuple[np.ndarray, np.ndarray]) -> dict[str, Result]:
     """Count the values of the biases' difference: a Gaussian, where the camera is a good one."""
-    values, counts = np.unique(np.rint(biases[0] - biases[1]), return_counts=True)
+    apart = biases[0] - biases[1]
+    values, counts = np.unique(np.rint(apart[np.isfinite(apart)]), return_counts=True)
     return {
         "difference_adu": Result(values.tolist(), "ADU"),
         "difference_count": Result(counts.tolist(), "px"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lightcurve.calib.gain import CameraNoise, blocks, measure_noise, variance_of
+from lightcurve.calib.gain import WHOLE, CameraNoise, blocks, measure_noise, variance_of
 from lightcurve.core.errors import CalibrationError
 from lightcurve.core.robust import median_error
 
@@ -25,7 +25,6 @@ class Point:
     exposure_s: float | None
     signal_adu: float  # above the bias
     variance_adu2: float  # of one flat, without its fixed pattern
-    top_adu: float  # highest value of what was looked at, bias in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,8 @@ class Transfer:
 
 def read_noise_adu(bias_pair: Pair) -> tuple[float, float]:
     """Read noise of two biases, ADU, by their difference, and its standard error."""
-    found = np.sqrt(variance_of(blocks(bias_pair[0]) - blocks(bias_pair[1])) / 2)
+    first, second = _whole(bias_pair)
+    found = np.sqrt(variance_of(first - second) / 2)
     return float(np.median(found)), median_error(found)
 
 
@@ -84,17 +84,21 @@ def measure_transfer(
     )
 
 
+def _whole(images: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Cut images into blocks, without those of which half has no value in one of them."""
+    cut = [blocks(image) for image in images]
+    use = np.min([np.isfinite(one).mean(axis=1) for one in cut], axis=0) >= WHOLE
+    return [one[use] for one in cut]
+
+
 def _point(seconds: float | None, pair: Pair, bias_pair: Pair) -> Point:
-    first, second = map(blocks, pair)
-    bias = (np.median(blocks(bias_pair[0]), axis=1) + np.median(blocks(bias_pair[1]), axis=1)) / 2
-    one, two = (np.mean(flat, axis=1) - bias for flat in (first, second))
+    first, second, *biases = _whole((*pair, *bias_pair))
+    bias = sum(np.nanmedian(one, axis=1) for one in biases) / 2
+    one, two = (np.nanmean(flat, axis=1) - bias for flat in (first, second))
     with np.errstate(invalid="ignore", divide="ignore"):
         k = np.where(two > 0, one / two, 1.0)
     variance = variance_of(first - k[:, None] * second) / (1 + k**2)
-    return Point(
-        seconds, float(np.median(one + two)) / 2, float(np.median(variance)),
-        float(max(first.max(), second.max())),
-    )  # fmt: skip
+    return Point(seconds, float(np.median(one + two)) / 2, float(np.median(variance)))
 
 
 def _last_whole(points: Sequence[Point]) -> tuple[int, bool]:

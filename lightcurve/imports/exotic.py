@@ -8,7 +8,6 @@ from typing import Any
 
 from lightcurve.imports.rules import COMMAND, Import, Rule, degrees, left_out, option, positive
 
-SECTIONS = ("user_info", "planetary_parameters", "optional_info")
 _COLOURS = {"gray": "grey", "grey": "grey", "red": "R", "green": "G", "blue": "B"}
 _OWN_WAY = "of its own method: not needed here"
 _PIXELS = "stars are found by the sky, without pixels: name others with --comp RA,DEC"

@@ -66,6 +66,23 @@ def test_a_series_of_flats_tells_all(
     assert path.stat().st_size > 10_000
 
 
+def test_a_gap_without_values_changes_nothing(tmp_path: Path) -> None:
+    plain_camera(tmp_path, 1.7, 9.0, 60000.0, 0.0)
+    for path in tmp_path.glob("*.fits"):
+        pixels, header = fits.getdata(path).astype(np.float32), fits.getheader(path)
+        pixels[:, 150:175] = np.nan
+        for keyword in ("BZERO", "BSCALE"):
+            header.remove(keyword, ignore_missing=True)
+        fits.writeto(path, pixels, header, overwrite=True)
+    found = camera_noise(*sort_frames([tmp_path]))
+    assert number(found, "gain_e_per_adu") == pytest.approx(1.7, rel=0.01)
+    assert number(found, "read_noise_adu") == pytest.approx(np.hypot(9 / 1.7, 12**-0.5), rel=0.02)
+    assert number(found, "full_well_e") == pytest.approx(60000, rel=0.2)
+    counts = found["difference_count"].value
+    assert isinstance(counts, list)
+    assert sum(counts) == SHAPE[0] * (SHAPE[1] - 25)
+
+
 def test_a_series_that_ends_below_the_well_says_so(tmp_path: Path) -> None:
     plain_camera(tmp_path, 1.5, 8.0, 60000.0, 0.0)
     for path in tmp_path.glob("f1[0-9]_*.fits"):
