@@ -24,7 +24,7 @@ def look_at_table(path: Path, out: Path, choice: Choice) -> Products:
     Raises InputError where the table cannot be read, or has too few points.
     """
     with open_log(out):
-        curve = read_curve(path, choice)
+        curve = read_curve(path, choice, any_scale=True)
         look = look_at_curve(curve)
         for note in curve.source.notes if curve.source else ():
             log.info("%s", note)

@@ -17,7 +17,7 @@ from lightcurve.aij.read_table import AijTable, read_aij_table, relative_flux
 from lightcurve.aij.relative_flux import relative_fluxes
 from lightcurve.core.constants import J2000_JD, MJD_ZERO
 from lightcurve.core.covariates import COVARIATES, covariates_of
-from lightcurve.core.data import About, CurveSource, LightCurve, Note, StarCurves
+from lightcurve.core.data import About, CurveSource, LightCurve, Note, Severity, StarCurves
 from lightcurve.core.errors import InputError
 from lightcurve.core.flags import Flag
 from lightcurve.core.robust import robust_scatter
@@ -65,13 +65,17 @@ class Choice:
     comparisons: tuple[str, ...] = ()
 
 
-def read_curve(path: str | Path, choice: Choice | None = None) -> LightCurve:
+def read_curve(
+    path: str | Path, choice: Choice | None = None, *, any_scale: bool = False
+) -> LightCurve:
     """Read a light curve, whatever wrote it.
 
     Parameters
     ----------
     choice : Choice, optional
         Needed where the columns' names do not tell.
+    any_scale : bool
+        Take Julian dates of a scale that nothing tells, where only their differences count.
 
     Returns
     -------
@@ -87,7 +91,18 @@ def read_curve(path: str | Path, choice: Choice | None = None) -> LightCurve:
     choice = choice or Choice()
     if is_ours(path, choice):
         return read_lightcurve(path)
-    return _curve_of_table(read_aij_table(path, columns=choice.columns or None), choice)
+    table = read_aij_table(path, columns=choice.columns or None)
+    return _curve_of_table(table, _of_any_scale(table, choice) if any_scale else choice)
+
+
+def _of_any_scale(table: AijTable, choice: Choice) -> Choice:
+    """Choose a column of Julian dates, whole or modified, where none says its scale."""
+    known = {*table.times()} & {*BARYCENTRIC, *CIVIL}
+    name = _first(table, (*WORDS.times, "time"))
+    if choice.time or known or not name or _first(table, (PIPELINE_TIME,)):
+        return choice
+    short = np.nanmedian(_column(table, name)) < MJD_ZERO
+    return replace(choice, time=name, time_kind="mjd_utc" if short else "jd_utc")
 
 
 def is_ours(path: str | Path, choice: Choice) -> bool:
@@ -240,6 +255,10 @@ def _fluxes(
     if not name and counts and comparison:
         parts = replace(choice, flux=counts, comparison_flux=comparison)
         return _fluxes(table, parts, notes)
+    if not name and counts:
+        text = f"{counts} is of one star: clouds and air stay in it; --divide-by names another's"
+        notes.append(Note(text, Severity.WARNING, subject=counts))
+        name = counts
     if not name:
         msg = "no column of relative flux; name it with --flux (in Python: flux=)"
         raise InputError(msg, file=table.name)

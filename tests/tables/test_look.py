@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lightcurve.core.data import CurveSource, LightCurve
+from lightcurve.core.data import CurveSource, LightCurve, Severity
 from lightcurve.core.errors import InputError
 from lightcurve.tables.light_curves import Choice, read_curve
 from lightcurve.tables.look import look_at_curve
@@ -67,3 +67,27 @@ def test_a_relative_flux_with_a_blank_in_its_name(tmp_path: Path) -> None:
     np.testing.assert_allclose(
         read_curve(path, Choice(time="MJD")).jd_utc, 2458107.5 + np.arange(9) / 500
     )
+
+
+@pytest.mark.parametrize("name", ["JD", "HJD", "BJD", "MJD", "time"])
+def test_any_julian_date_will_do_where_only_differences_count(tmp_path: Path, name: str) -> None:
+    first = 58107.0 if name == "MJD" else 2458107.5
+    path = tmp_path / "curve.csv"
+    rows = [f"{first + k / 500:.6f},{1 + 0.001 * k}" for k in range(21)]
+    path.write_text("\n".join([f"{name},Relative Flux", *rows]))
+    look = look_at_curve(read_curve(path, any_scale=True))
+    assert look.hours == pytest.approx(24 * 20 / 500, abs=1e-5)
+    assert look.trend == pytest.approx(100 * 0.001 / (24 / 500) / 1.01, rel=1e-4)
+    with pytest.raises(InputError, match="--time-kind"):
+        read_curve(path)
+
+
+def test_the_light_of_one_star_is_taken_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "curve.csv"
+    rows = [f"{2458107.5 + k / 500},{1000 + k}" for k in range(21)]
+    path.write_text("\n".join(["Time Axis,Target Flux", *rows]))
+    curve = read_curve(path)
+    np.testing.assert_allclose(curve.flux, (1000 + np.arange(21)) / 1010)
+    assert curve.source is not None
+    told = [note.subject for note in curve.source.notes if note.severity is Severity.WARNING]
+    assert told == ["Target Flux"]
