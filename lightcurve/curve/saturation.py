@@ -28,8 +28,8 @@ LOWEST = 2.0  # percentile of the peaks on the plateau at which it begins
 NEAR_TOP = 0.5  # of the night's highest star: fainter ones are far from any ceiling
 MAX_STEPS = 40  # places along a curve where a plateau may begin
 PASSES = 3
-MIN_EQUAL = 10
-MORE_THAN_BELOW = 2
+MIN_EQUAL = 10  # measurements of the very same number: a star's noise repeats one a few times
+MORE_THAN_BELOW = 2  # times as many as have the next lower number; noise alone makes it fewer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
