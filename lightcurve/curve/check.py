@@ -135,8 +135,10 @@ def judge_check(
         return CheckVerdict(name, f"measured in {n} frames, too few to judge it", n)
     time, flux, error = time[good], flux[good], error[good]
     line = _fit_line(time, flux, error)
-    off = flux - line.values
-    scatter, expected = clipped_scatter(off, fitted=2), float(np.sqrt(np.mean(error**2)))
+    # Each point counts by its own error: behind clouds few points have most of the noise.
+    expected = float(np.median(error))
+    off = (flux - line.values) / error * expected
+    scatter = clipped_scatter(off, fitted=2)
     point, size = max(scatter, expected), max(1, min(per_bin, n // (2 * MIN_BINS)))
     means = running_means(off, point, size)
     excursion = float(means[np.argmax(np.abs(means))])
@@ -173,9 +175,9 @@ def measure_drift(time: np.ndarray, flux: np.ndarray, error: np.ndarray, per_bin
     for k, ok in enumerate((np.isfinite(flux) & (error > 0)).T):
         if ok.sum() < max(MIN_POINTS, 2 * MIN_BINS * per_bin):
             continue
-        values, noise = flux[ok, k], float(np.sqrt(np.mean(error[ok, k] ** 2)))
+        values, noise = flux[ok, k], float(np.median(error[ok, k]))
         line = _fit_line(time[ok], values, error[ok, k])
-        off = values - line.values
+        off = (values - line.values) / error[ok, k] * noise
         means = running_means(off, max(clipped_scatter(off), noise), per_bin)
         changes.append((line.change, line.change_err))
         wanders.append(np.mean(means**2) - noise**2 / per_bin)

@@ -50,6 +50,23 @@ def test_what_its_errors_do_not_allow_is_told(shape, trouble):
     assert verdict.results["check_troubles"].value == [t.name.lower() for t in verdict.troubles]
 
 
+def test_behind_clouds_each_point_counts_by_its_own_error():
+    """A tenth of the points is ten times as noisy, and says so: nothing is amiss, nor hidden."""
+    rng = np.random.default_rng(4)
+    error = np.where((np.arange(N) > 60) & (np.arange(N) < 76), 0.03, 0.003)
+    ratios, blamed = [], 0
+    for _ in range(40):
+        noise = error * rng.normal(size=N)
+        calm, loud = (
+            judge_check("K2", TIME, 1 + much * noise, error, per_bin=10) for much in (1, 2)
+        )
+        ratios.append(calm.scatter / calm.expected)
+        blamed += bool(calm.troubles)
+        assert Trouble.SCATTER in loud.troubles
+    assert np.mean(ratios) == pytest.approx(1, abs=0.03)
+    assert blamed <= 2
+
+
 def test_where_all_stars_drift_the_check_star_may():
     rng, error = np.random.default_rng(6), np.full((N, 20), 0.003)
     slopes, bends = 0.01 * rng.normal(size=20), 0.003 * rng.normal(size=20)

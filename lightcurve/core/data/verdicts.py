@@ -202,7 +202,8 @@ class CheckVerdict:
     points : int
         In which it is measured.
     scatter, expected : float
-        Of single points about a straight line, and what their errors foretell.
+        Of single points about a straight line, and what their errors foretell: both of a point with
+        the median error.
     trend, trend_err : float
         Change over the whole night by that line, slow noise in its error.
     excursion, excursion_err : float
