@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from lightcurve.core.data import CheckVerdict, Measurements, StarPlan, Trouble
-from lightcurve.core.robust import robust_scatter
+from lightcurve.core.robust import robust_scatter, without_runs
 from lightcurve.curve.aperture import Slice
-from lightcurve.curve.detrend import clipped_scatter, column_median, running_means
+from lightcurve.curve.detrend import WILD, clipped_scatter, column_median, running_means
 
 STEADY = 0.9  # of the frames in which the target is good
 MIN_CANDIDATES = 3  # one to check, and two that can be held against each other
@@ -23,6 +23,7 @@ ABOUT = 12  # stars, and the quarter of them with the least light about them
 FALSE_ALARM = 0.003  # of each test, with noise alone
 ERRORS_KNOWN = 1.3  # to a third: no scatter is more than the errors below that
 MATTERS = 0.5  # of a point's error: smaller trends and excursions are of no account
+CLIPS = 3
 MIN_POINTS = 10
 MIN_BINS = 3
 MIN_DRIFTS = 4
@@ -140,7 +141,7 @@ def judge_check(
     off = (flux - line.values) / error * expected
     scatter = clipped_scatter(off, fitted=2)
     point, size = max(scatter, expected), max(1, min(per_bin, n // (2 * MIN_BINS)))
-    means = running_means(off, point, size)
+    means = running_means(off[~_lone_and_wild(off)], point, size)
     excursion = float(means[np.argmax(np.abs(means))])
     excursion_err = float(np.hypot(point / np.sqrt(size), drift.wander))
     slow = max(point, float(np.sqrt(size * np.mean(means**2))))
@@ -195,12 +196,22 @@ class _Line(NamedTuple):
 
 
 def _fit_line(time: np.ndarray, flux: np.ndarray, error: np.ndarray) -> _Line:
-    """Fit a straight line to finite points, (n,) each."""
+    """Fit a straight line to finite points, (n,) each; lone wild ones have no say."""
     design = np.column_stack([np.ones(len(time)), (time - time.mean()) / max(np.ptp(time), 1e-9)])
-    weight = 1 / error
-    fitted = np.linalg.lstsq(design * weight[:, None], flux * weight, rcond=None)[0]
-    spread = np.sqrt(np.diag(np.linalg.inv((design.T * weight**2) @ design)))
-    return _Line(design @ fitted, float(fitted[1]), float(spread[1]))
+    use = np.ones(len(time), dtype=bool)
+    for _ in range(CLIPS):
+        rows = design[use] / error[use, None]
+        fitted = np.linalg.lstsq(rows, flux[use] / error[use], rcond=None)[0]
+        values = design @ fitted
+        use = ~_lone_and_wild((flux - values) / error)
+    spread = np.sqrt(np.diag(np.linalg.inv(rows.T @ rows)))
+    return _Line(values, float(fitted[1]), float(spread[1]))
+
+
+def _lone_and_wild(off: np.ndarray) -> np.ndarray:
+    """Tell the values (n,), about 0, that are far off alone: cosmic rays; a run is none."""
+    far = np.abs(off) > WILD * robust_scatter(off, about=0.0)
+    return without_runs(far, off > 0)
 
 
 def _sigma(tries: float) -> float:

@@ -11,7 +11,16 @@ import numpy as np
 
 from lightcurve.astrometry.few import faintest
 from lightcurve.astrometry.register import make_reference
-from lightcurve.core.data import Assumed, Exposure, Frame, FrameKind, Masters, Solution, Style
+from lightcurve.core.data import (
+    Assumed,
+    Exposure,
+    Frame,
+    FrameKind,
+    Masters,
+    Solution,
+    StarPlan,
+    Style,
+)
 from lightcurve.core.errors import InputError, SolveError
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
@@ -35,6 +44,8 @@ from lightcurve.setup.times import leave_out_impossible
 __all__ = ["Scene"]
 
 log = logging.getLogger(__name__)
+UNSURE_ARCSEC = 10.0  # by so much a WCS that is not checked, and rounded coordinates, may be off
+MUCH_BRIGHTER = 10.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,6 +104,8 @@ def prepare_night(
     )
     if not recipe.plan.target_detected:
         log.warning("%s", describe_blank(recipe, reference.frame.path, target))
+    elif not solution.n_matched and (doubt := describe_doubt(recipe.plan, solution)):
+        log.warning("%s", doubt)
     return Scene(
         lights=tuple(entry.path for entry in lights),
         unused=unused,
@@ -124,6 +137,24 @@ def describe_blank(recipe: Recipe, reference: Path, target: Target) -> str:
         f"no star detected at {target.ra_deg:.5f} {target.dec_deg:+.5f} deg ({target.source}), "
         f"pixel {x:.1f}, {y:.1f} of {reference.name}; {nearest}: check --ra and --dec or --planet, "
         "and the epoch and proper motion of the coordinates"
+    )
+
+
+def describe_doubt(plan: StarPlan, solution: Solution) -> str | None:
+    """Say that a much brighter star may be the target, where nothing holds the WCS to the sky.
+
+    None where there is none so near.
+    """
+    apart = np.hypot(plan.x_ref - plan.x_ref[0], plan.y_ref - plan.y_ref[0]) * solution.scale_arcsec
+    near = (apart <= UNSURE_ARCSEC) & (plan.flux_ref > MUCH_BRIGHTER * plan.flux_ref[0])
+    if not near.any():
+        return None
+    k = int(np.argmax(np.where(near, plan.flux_ref, 0.0)))
+    return (
+        f"the WCS was not checked against stars, and {plan.star_id[k]}, "
+        f"{plan.flux_ref[k] / plan.flux_ref[0]:.0f} times as bright as the star measured, is "
+        f"{apart[k]:.1f} arcsec from it: if that is the target, --ra {plan.ra_deg[k]:.5f} "
+        f"--dec {plan.dec_deg[k]:+.5f} takes it; an index file (--index) checks the WCS"
     )
 
 

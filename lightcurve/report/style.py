@@ -46,6 +46,7 @@ ROLE_COLOUR: dict[str, str] = {
     StarRole.FIELD: FIELD,
 }
 DPI = 110
+FEW_SHOWN = 8  # values of which none is called lone
 
 
 STYLE = Path(__file__).with_name("lightcurve.mplstyle")
@@ -145,7 +146,8 @@ def robust_limits(
     margin : float
         Added on both sides, as a fraction of the range.
     percent : float
-        This share at each end may fall outside.
+        This share at each end may fall outside, and, unless it is 0, the last one at each end that
+        is farther from the next than all the others reach: of few values none is half a per cent.
 
     Returns
     -------
@@ -155,9 +157,19 @@ def robust_limits(
     finite = values[np.isfinite(values)]
     if not finite.size:
         return 0.0, 1.0
+    if percent > 0:
+        finite = _without_lone(-_without_lone(-finite))
     low, high = np.percentile(finite, [percent, 100 - percent])
     pad = margin * (high - low) or abs(low) * 0.01 or 1.0
     return float(low - pad), float(high + pad)
+
+
+def _without_lone(values: np.ndarray) -> np.ndarray:
+    """Leave out the highest of finite values (n,), if it is farther off than all others reach."""
+    if len(values) < FEW_SHOWN:
+        return values
+    low, *_, second, top = np.sort(values)
+    return values[values < top] if top - second > second - low > 0 else values
 
 
 def show_beyond(axes: Axes, x: np.ndarray, y: np.ndarray) -> list:

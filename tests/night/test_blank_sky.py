@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.wcs import WCS
 from typer.testing import CliRunner
 
 from lightcurve.cli import app
@@ -109,3 +110,32 @@ def test_a_night_of_plain_numpy(tmp_path: Path) -> None:
     blank = {"ra": str(20.0 + 60.1e-3 / np.cos(np.radians(30))), "dec": str(30 - 60.3e-3)}
     with pytest.raises(InputError, match="all 10 frames together"):
         measure_folder(folder, settings(blank), tmp_path / "blank")
+
+
+def test_a_much_brighter_star_so_near_is_told_where_no_star_holds_the_wcs(tmp_path, caplog) -> None:
+    """A header's place, 6 arcsec off, lies on a faint star beside the bright target."""
+    rng = np.random.default_rng(11)
+    ny, nx, scale = 200, 220, 1.0
+    x, y = np.append(rng.uniform(20, 180, (2, 12)), [[110.2, 104.4], [116.3, 110.1]], axis=1)
+    light = np.append(rng.uniform(2e4, 6e4, 12), [2e3, 9e4])
+    row, column = np.mgrid[:ny, :nx]
+    header = fits.Header({"IMAGETYP": "light", "EXPTIME": 30.0, "FILTER": "V", "EGAIN": 1.0})
+    header.update({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRPIX1": 111.2, "CRPIX2": 117.3})
+    header.update({"CRVAL1": RA, "CRVAL2": DEC, "CD1_1": -scale / 3600, "CD2_2": scale / 3600})
+    for k in range(6):
+        stars = sum(
+            f / (2 * np.pi * 1.5**2) * np.exp(-((column - a) ** 2 + (row - b) ** 2) / 4.5)
+            for a, b, f in zip(x, y, light, strict=True)
+        )
+        header["DATE-OBS"] = f"2024-01-01T01:{k:02d}:00"
+        fits.writeto(tmp_path / f"{k}.fits", rng.poisson(500 + stars).astype(np.uint16), header)
+    with caplog.at_level(logging.WARNING, logger="lightcurve"):
+        plan_nights(tmp_path, settings())
+    said = [line for line in caplog.messages if "not checked against stars" in line]
+    assert len(said) == 1
+    ra, dec = (float(said[0].split(option)[1].split()[0]) for option in ("--ra ", "--dec "))
+    wcs = WCS(header["CTYPE*"] + header["CR*"] + header["CD*"])
+    assert wcs.all_world2pix(ra, dec, 0) == pytest.approx((104.4, 110.1), abs=0.5)
+    caplog.clear()
+    plan_nights(tmp_path, settings({"ra": str(ra), "dec": str(dec)}))
+    assert not any("not checked against stars" in line for line in caplog.messages)

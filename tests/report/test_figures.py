@@ -25,6 +25,7 @@ from lightcurve.report import fit as corner
 from lightcurve.report import fit as residuals
 from lightcurve.report import night as growth
 from lightcurve.report import night as masters
+from lightcurve.report.style import robust_limits
 from sim_cube import CubeTruth, simulate_cube
 
 PNG = b"\x89PNG"
@@ -366,3 +367,15 @@ def test_no_figure_touches_pyplot(tmp_path):
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "x.png")], check=True, timeout=600)
     assert (tmp_path / "x.png").read_bytes()[:4] == PNG
+
+
+def test_one_wild_value_of_few_does_not_stretch_an_axis():
+    values = 1 + 0.005 * np.random.default_rng(3).normal(size=40)
+    calm = robust_limits(values)
+    for k, wild in ((7, 1.17), (0, 0.5), (39, 1e9)):
+        hit = values.copy()
+        hit[k] = wild
+        assert robust_limits(hit) == pytest.approx(calm, abs=0.006)
+        assert robust_limits(hit, percent=0)[wild > 1] == pytest.approx(wild, rel=0.15)
+    dip = np.where(np.abs(np.arange(40) - 20) < 2, 0.5, values)  # three points are no accident
+    assert robust_limits(dip)[0] < 0.5
