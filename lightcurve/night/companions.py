@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 REACH_FWHM = 4.0  # beyond the largest aperture
 SAME_FWHM, SAME_PX = 0.7, 1.5  # a catalogue's star so near to a measured one is that star
 LEAST_LIGHT = 1e-3  # of the target's: fainter ones change no depth
+MOST_TOLD = 5  # lines
 MAG_ERROR = 0.05  # at least, of a difference: bands are not quite those of the night
 ANY_BAND = "G"
 SERVICE = "gaia"
@@ -50,9 +51,12 @@ def find_blend(
         found += _of_catalog(catalog, measurements, scene, target)
     if wide and not _explained(found, measurements):
         found += _unresolved(measurements, scene, ~shapes.odd)
-    for one in (one for one in found if one.light >= LEAST_LIGHT):
+    near = sorted((c for c in found if c.light >= LEAST_LIGHT), key=lambda c: c.distance)
+    for one in near[:MOST_TOLD]:
         log.info("a star of %.1f %% of the target's light %.1f px from it (%s)",
                  100 * one.light, one.distance, one.source)  # fmt: skip
+    if len(near) > MOST_TOLD:
+        log.info("%d more stars are farther from it", len(near) - MOST_TOLD)
     return Blend(profile, measurements.fwhm_px, found)
 
 

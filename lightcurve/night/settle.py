@@ -40,6 +40,7 @@ from lightcurve.transit.ephemeris import dip_shape, mark_transit
 from lightcurve.transit.fit import fit_transit
 
 log = logging.getLogger(__name__)
+FLOORS_DIFFER, FLOOR_SEEN = 1.5, 0.1  # from aperture to aperture: a factor, and per cent more
 LINE = 160  # characters of a reason that a warning repeats
 SEEN_SNR = 3.0  # of a stack: blank sky reaches it by noise once in 700 nights
 AT_TARGET_PX = 2.0  # or one FWHM: a centroid farther off has walked to another star
@@ -190,8 +191,11 @@ def _describe_noise(noise: FieldNoise) -> list[Assumed]:
     source = f"measured from the scatter of {number} stars of the field"
     if number == 2:
         source += " against each other: their sum is known, and taken to be equal parts"
-    percent = 100 * noise.usual_floor
-    found = [Assumed("noise floor", percent, "%", source, f"{percent:.2f} % of a star's flux")]
+    percent, (low, high) = 100 * noise.usual_floor, 100 * np.quantile(noise.floor, [0, 1])
+    text = f"{percent:.2f} % of a star's flux"
+    if high > FLOORS_DIFFER * low + FLOOR_SEEN:
+        text += f" in the middle aperture, {low:.2f} to {high:.2f} % in others"
+    found = [Assumed("noise floor", percent, "%", source, text)]
     if noise.gain_err and noise.gain_told:
         gain, error = noise.gain_e_per_adu, noise.gain_err
         text = f"{gain:.3g} +- {error:.2g} e-/ADU"

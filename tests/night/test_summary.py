@@ -9,8 +9,9 @@ import pytest
 
 from lightcurve.core.data import Assumed, Criterion, Solution, label_results
 from lightcurve.core.flags import Flag
+from lightcurve.curve.noise import FieldNoise
 from lightcurve.night.products import describe_scatter
-from lightcurve.night.settle import merge_values
+from lightcurve.night.settle import _describe_noise, merge_values
 from lightcurve.setup.solving import describe_solution
 
 
@@ -67,3 +68,13 @@ def test_a_gain_that_was_measured_takes_the_place_of_the_assumed_one() -> None:
     assert "err" not in settled[0].record
     assert found[1].record["err"] == 2.0
     assert merge_values(settled, found) == (found[1], settled[1], found[0])
+
+
+def test_a_floor_that_depends_on_the_aperture_is_told_for_all():
+    """Among crowded stars that of the middle aperture is far above the one which is taken."""
+    for floor, numbers in (([0.007, 0.03, 0.05], {0.7, 3.0, 5.0}), ([0.001, 0.001, 0.0011], {0.1})):
+        noise = FieldNoise(1.5, 0.0, np.array(floor), 20, np.ones(3))
+        told = _describe_noise(noise)[0]
+        assert told.value == pytest.approx(100 * floor[1])
+        found = {float(part) for part in told.text.split() if part[0].isdigit()}
+        assert found == numbers
