@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import sys
 from types import ModuleType
 from typing import Annotated, Any, NoReturn
@@ -34,6 +35,7 @@ VERBS = (
     *("run", "plan", "watch", "image", "inspect", "calibrate", "solve", "measure", "fit", "export"),
     *("compare", "table", "recompute", "simulate", "demo"),
 )
+ALGEBRA = ("OPENBLAS", "MKL")  # what numpy and scipy may be built with
 GROUPS = ("header", "calib", "index", "config")
 
 
@@ -84,6 +86,7 @@ _add_commands()
 
 def main() -> None:
     """Run the program; an error that a user can cause is one line and a status that is not 0."""
+    _limit_threads()
     try:
         status = app(prog_name="lightcurve", standalone_mode=False)
     except USAGE_ERROR as error:
@@ -98,6 +101,17 @@ def main() -> None:
     if status == INTERRUPTED:
         _stop("stopped; the same command goes on from here", status=INTERRUPTED)
     sys.exit(status)
+
+
+def _limit_threads() -> None:
+    """Let linear algebra run in one thread, here and in the processes that measure.
+
+    The last digits of its results hang on the number of threads, and matrices as small as these
+    gain nothing by more: on a busy machine they wait for each other. Where numpy is loaded already
+    it hears no more of this, and its processes are to do as it does.
+    """
+    for library in () if "numpy" in sys.modules else ALGEBRA:
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 
 def _misused(error: Any) -> NoReturn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import re
 import subprocess
 import sys
@@ -31,6 +32,22 @@ def test_help_names_every_command():
     answer = run("--help")
     assert answer.returncode == 0
     assert all(f" {name} " in answer.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize(("given", "kept"), [({}, "1"), ({"OPENBLAS_NUM_THREADS": "3"}, "3")])
+def test_linear_algebra_runs_in_one_thread_unless_told(given, kept):
+    """Or the last digits of what is measured hang on how many processors there are."""
+    code = (
+        "import os, sys, lightcurve.cli\n"
+        "sys.argv = ['lightcurve', '--version']\n"
+        "try:\n    lightcurve.cli.main()\nexcept SystemExit:\n    pass\n"
+        "print('numpy' in sys.modules, os.environ['OPENBLAS_NUM_THREADS'])"
+    )
+    environment = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")} | given
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert answer.stdout.splitlines()[-1] == f"False {kept}"
 
 
 def test_help_loads_no_heavy_library():
