@@ -90,14 +90,19 @@ def image_arithmetic(
     FrameError
         When a file cannot be read or holds no image.
     InputError
-        When the word is none of these, shapes or units do not go together, or the result would
-        replace one of the files.
+        When the word is none of these, the number leaves no pixel a value, shapes or units do not
+        go together, or the result would replace one of the files.
     """
     if word.lower() not in set(Operation):
         msg = f"{word!r} is none of {', '.join(Operation)}"
         raise InputError(msg)
     one, operation = _read(first), Operation(word.lower())
     other = _read(second) if isinstance(second, Path) else second
+    if not isinstance(other, _Image) and (
+        not np.isfinite(other) or (other == 0 and operation is Operation.DIV)
+    ):
+        msg = f"{word} {other:g} leaves no pixel a value; give another number, or an image"
+        raise InputError(msg)
     given = [image.path for image in (one, other) if isinstance(image, _Image)]
     if any(out.resolve() == path.resolve() for path in given):
         msg = f"{out}: the result would replace one of the images; choose another --out"

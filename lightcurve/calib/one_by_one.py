@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -319,13 +320,22 @@ def camera_noise(
     FrameError
         When a frame's header says that it is of another kind.
     InputError
-        When there are not two biases, or flats without a second one of their exposure.
+        When there are not two different biases, the gain is none, or flats without a second one of
+        their exposure.
     CalibrationError
         When the frames are of several setups, or do not tell the gain.
     """
     if len(bias) < 2:
         msg = f"two biases are needed, {len(bias)} given"
         raise InputError(msg)
+    if gain_e_per_adu is not None and not 0 < gain_e_per_adu < np.inf:
+        msg = f"--gain {gain_e_per_adu:g}: electrons per ADU are more than 0"
+        raise InputError(msg)
+    for kind, paths in ((FrameKind.BIAS, bias), (FrameKind.FLAT, flat)):
+        twice = next((one for one, n in Counter(map(Path.resolve, paths)).items() if n > 1), None)
+        if twice is not None:
+            msg = f"{twice.name}: given twice as a {kind}; two different frames are needed"
+            raise InputError(msg)
     of_bias = [(path, _exposure(FrameKind.BIAS, path)) for path in bias]
     of_flat = [(path, _exposure(FrameKind.FLAT, path)) for path in flat]
     # Neither gain nor read noise hangs on filter or temperature.

@@ -275,6 +275,8 @@ def open_source(path: Path) -> Iterator[Source]:
     try:
         stored = stored_in(path)
         status = stored.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise FrameError(path, "is a folder, not a file; give the files in it")
         if not stat.S_ISREG(status.st_mode):
             raise FrameError(path, "is not an ordinary file")
         if status.st_size == 0:

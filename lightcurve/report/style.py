@@ -47,6 +47,7 @@ ROLE_COLOUR: dict[str, str] = {
 }
 DPI = 110
 FEW_SHOWN = 8  # values of which none is called lone
+FORMATS = (".png", ".pdf", ".svg")
 
 
 STYLE = Path(__file__).with_name("lightcurve.mplstyle")
@@ -71,12 +72,15 @@ def styled_figure(path: str | Path, size: tuple[float, float] = (8.0, 4.5)) -> I
     Raises
     ------
     InputError
-        When the file cannot be written.
+        When the file cannot be written, or its name is that of no figure.
     """
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    if Path(path).suffix.lower() not in FORMATS:
+        msg = f"{path}: no figure is of this name; one ends with {', '.join(FORMATS)}"
+        raise InputError(msg)
     with mpl.rc_context(fname=STYLE):
         figure = Figure(figsize=size)
         FigureCanvasAgg(figure)

@@ -103,3 +103,11 @@ def test_what_does_not_go_together_is_refused(tmp_path):
     with pytest.raises(FrameError, match=r"gone\.fits"):
         image_arithmetic(one, "sub", tmp_path / "gone.fits", tmp_path / "c.fits")
     assert not (tmp_path / "c.fits").exists()
+
+
+@pytest.mark.parametrize(("word", "number"), [("div", 0.0), ("mul", np.nan), ("add", np.inf)])
+def test_a_number_that_leaves_nothing_is_refused(word: str, number: float, tmp_path: Path) -> None:
+    first = image(tmp_path / "a.fits", np.ones((4, 5)))
+    with pytest.raises(InputError, match="no pixel"):
+        image_arithmetic(first, word, number, tmp_path / "out.fits")
+    assert not (tmp_path / "out.fits").exists()

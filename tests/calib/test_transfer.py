@@ -123,6 +123,17 @@ def test_two_biases_alone_and_a_gain(tmp_path: Path) -> None:
     assert sum(counts) == SHAPE[0] * SHAPE[1]
 
 
+def test_a_frame_beside_itself_is_no_pair(tmp_path: Path) -> None:
+    plain_camera(tmp_path, 1.5, 6.0, 6e4, 0.0)
+    biases, flats = sort_frames([tmp_path])
+    with pytest.raises(InputError, match="twice as a bias"):
+        camera_noise([biases[0], tmp_path / "." / biases[0].name])
+    with pytest.raises(InputError, match="twice as a flat"):
+        camera_noise(biases[:2], [flats[0], flats[0]])
+    with pytest.raises(InputError, match="--gain"):
+        camera_noise(biases[:2], gain_e_per_adu=0.0)
+
+
 def test_what_does_not_tell_it_is_refused(tmp_path: Path) -> None:
     plain_camera(tmp_path, 1.5, 8.0, 60000.0, 0.0)
     biases, flats = sort_frames([tmp_path])

@@ -163,6 +163,23 @@ def test_bad_folders(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", PIXELS)
+@pytest.mark.parametrize("colours", [(1.0, 1.0, 1.0, 1.0), (0.5, 1.0, 1.0, 0.35)])
+def test_content_of_mosaics(kind: str, colours: tuple[float, ...]) -> None:
+    """A sky or lamp of two colours is neither noise nor unevenness."""
+    rng = np.random.default_rng(5)
+    y, x = np.mgrid[:256, :300]
+    light = np.full(y.shape, {"flat": 25000.0}.get(kind, 2500.0 if kind == "light" else 5.0))
+    if kind == "light":
+        for _ in range(25):
+            at = rng.uniform(20, 230, 2)
+            spot = np.exp(-((x - at[0]) ** 2 + (y - at[1]) ** 2) / 12)
+            light += rng.uniform(600, 4000) * spot
+    response = np.tile(np.reshape(colours, (2, 2)), (128, 150))
+    pixels = 800 + rng.poisson(light * response) + rng.normal(0, 4, y.shape)
+    assert kind_by_content(pixels.astype(np.float32), 30.0, 65535.0)[0] == kind
+
+
+@pytest.mark.parametrize("kind", PIXELS)
 def test_content(kind: str) -> None:
     assert kind_by_content(PIXELS[kind], 30.0, 65535.0)[0] == kind
     assert kind_by_content(PIXELS[kind], 0.0, 65535.0)[0] == "bias"

@@ -379,3 +379,18 @@ def test_one_wild_value_of_few_does_not_stretch_an_axis():
         assert robust_limits(hit, percent=0)[wild > 1] == pytest.approx(wild, rel=0.15)
     dip = np.where(np.abs(np.arange(40) - 20) < 2, 0.5, values)  # three points are no accident
     assert robust_limits(dip)[0] < 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("a.txt", "ends with .png"), ("a", "ends with"), ("none/a.png", "written")]
+)
+def test_a_figure_that_cannot_be_is_told(tmp_path, name, told):
+    with (
+        pytest.raises(InputError, match=f"{name}.*{told}"),
+        style.styled_figure(tmp_path / name) as figure,
+    ):
+        figure.add_subplot()
+    for suffix in style.FORMATS:
+        with style.styled_figure(tmp_path / f"a{suffix}") as figure:
+            figure.add_subplot()
+        assert (tmp_path / f"a{suffix}").stat().st_size > 0
