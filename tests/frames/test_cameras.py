@@ -72,6 +72,10 @@ def test_every_profile_has_its_documents_and_is_called_by_a_header() -> None:
         ({"SWCREATE": "SharpCap v3.2"}, "sharpcap-3"),
         ({"SWCREATE": "my own"}, None),
         ({"SWCREATE": "N.I.N.A. 3.1", "INSTRUME": "FASIcam"}, None),
+        ({"INSTRUME": "Gmosaic"}, None),
+        ({"INSTRUME": "LRIS2"}, None),
+        ({"INSTRUME": "LRISBLUE"}, "lris"),
+        ({"SWCREATE": "MaximumDL"}, None),
         ({"INSTRUME": "F2"}, "flamingos-2"),
         ({"INSTRUME": "FLAMINGOS"}, None),  # another camera, of other telescopes
     ],
