@@ -9,6 +9,7 @@ import typer
 
 from lightcurve.commands.options import Folder, Json, takes_settings
 from lightcurve.commands.shell import bar, in_digits, print_json, print_table, records
+from lightcurve.core.errors import InputError
 
 if TYPE_CHECKING:
     from lightcurve.core.data import Result
@@ -109,6 +110,9 @@ def badpix(
         from lightcurve.calib.one_by_one import make_badpix
 
         given = settings.calibration
+        if given.bias or given.masters or max(len(given.dark), len(given.flat)) > 1:
+            msg = "without a folder one master --dark and one --flat make the map; give the folder"
+            raise InputError(msg)
         dark, flat = (next(iter(paths), None) for paths in (given.dark, given.flat))
         rows = make_badpix(
             out, dark=dark, flat=flat, user=given.bad_pixel_map, hot_sigma=given.hot_pixel_sigma

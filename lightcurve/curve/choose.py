@@ -394,7 +394,7 @@ def _level(ratio: np.ndarray, good: np.ndarray, outside: np.ndarray | None) -> t
     if number < MIN_LEVEL:
         words = "median of all points, inside the predicted transit too"
         log.warning(
-            "%d good points outside the predicted transit: normalised to the %s", number, words
+            "good points outside the predicted transit: %d; normalised to the %s", number, words
         )
         return float(np.median(ratio[usable])), words
     words = f"median of {number} points outside the predicted transit"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from lightcurve.calib.reduce import reduce_frame, write_frame
 from lightcurve.calib.repair import repaired
-from lightcurve.core.data import FrameStatus, Masters
+from lightcurve.core.data import Frame, FrameStatus, Masters, RawFrame
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.progress import Progress, open_log, silent
 from lightcurve.core.settings import Settings
@@ -25,6 +26,8 @@ from lightcurve.setup.cosmic_rays import mark_hits
 from lightcurve.setup.solving import read_samples
 
 __all__ = ["calibrate_folder"]
+
+log = logging.getLogger(__name__)
 
 
 def calibrate_folder(
@@ -104,14 +107,21 @@ def _calibrate(
                     frame = mark_hits(frame, camera.noise, saturation_adu=camera.saturation_adu)
                 frame = repaired(frame) if repair else frame
                 write_frame(targets[label], frame)
-                if not pictured:
-                    names = label, targets[label].name
-                    save_before_after(out / "before_after.png", raw.pixels, frame.pixels, names)
-                    pictured = True
             except LightcurveError as error:
                 row |= {"status": FrameStatus.FAILED, "reason": str(error)}
             rows.append(row)
+            if not pictured and row["status"] == FrameStatus.CALIBRATED:
+                _draw(out / "before_after.png", raw, frame, (label, targets[label].name))
+                pictured = True
     return rows
+
+
+def _draw(path: Path, raw: RawFrame, frame: Frame, names: tuple[str, str]) -> None:
+    """Draw a frame before and after; a figure that cannot be written costs no frame."""
+    try:
+        save_before_after(path, raw.pixels, frame.pixels, names)
+    except LightcurveError as error:
+        log.warning("%s", error)
 
 
 def _camera(lights: Sequence[Entry], masters: Masters, settings: Settings) -> CameraValues:

@@ -213,3 +213,11 @@ def test_before_and_after_calibration(night: Path, tmp_path: Path) -> None:
     assert said["after_uneven"]["value"] < 0.8 * said["before_uneven"]["value"]
     assert picture.stat().st_size > 10_000
     assert (tmp_path / "out" / "before_after.png").exists()
+
+
+def test_a_map_of_several_masters_wants_their_folder(tmp_path):
+    out = str(tmp_path / "map.fits")
+    for given in (["--dark", "a.fits", "--dark", "b.fits"], ["--bias", "a.fits"]):
+        with pytest.raises(InputError, match="give the folder"):
+            run("calib", "badpix", *given, "--out", out)
+        assert not (tmp_path / "map.fits").exists()

@@ -14,6 +14,7 @@ from benchmarks.nights import KINDS
     ("kind", "number", "lost"),
     [("clear", 0, 0.0), ("warm", 1, 0.0), ("colour", 0, 0.0), ("holes", 0, 0.05)],
 )
+# Of frames with holes those are lost whose core one of them is.
 def test_a_night_of_another_making_is_reduced_to_its_truth(kind, number, lost, tmp_path):
     row = one_night(Job("second", kind, number, seed=1, sample=False), tmp_path)
     assert row["verdict"] == row["wanted"] == "transit"

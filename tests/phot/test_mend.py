@@ -72,7 +72,8 @@ def test_the_error_of_mended_sums_is_their_scatter():
         error.append(found.flux_err[0, 1])
     true = measure(star, np.zeros_like(bad), 29.3, 30.1).flux[0, 1]
     assert np.mean(flux) == pytest.approx(true, abs=0.3 * np.mean(error))
-    assert 0.85 < np.std(flux) / np.mean(error) < 1.13
+    # 200 draws tell a scatter to 5 %.
+    assert 0.87 < np.std(flux) / np.mean(error) < 1.13
 
 
 def test_what_cannot_be_told_stays_bad():
