@@ -1,6 +1,7 @@
 """What everything stands on: settings, the data that flow, errors, times, files, the network."""
 
 __all__ = [
+    "algebra",
     "cache",
     "columns",
     "constants",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from lightcurve.core.algebra import one_thread
 from lightcurve.core.data import FrameKind
 from lightcurve.core.progress import Clock, Progress, open_log, silent
 from lightcurve.core.settings import Settings
@@ -90,7 +91,7 @@ def reduce_set(
     clock: has the time that the inventory took. Else as for `reduce_night`.
     """
     target = at_night(target, [e.exposure.mid_jd_utc for e in inventory.used(FrameKind.LIGHT)])
-    with open_log(out), open_store(out) as store:
+    with one_thread(), open_log(out), open_store(out) as store:
         report_inventory(out, inventory, target)
         with clock("prepare"):
             scene = prepare_night(inventory, target, settings, out / "masters", progress=progress)

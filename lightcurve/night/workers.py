@@ -16,6 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from lightcurve.core.algebra import one_thread
 from lightcurve.core.data import FrameResult, FrameStatus
 from lightcurve.core.errors import InputError, Why
 from lightcurve.core.files import file_state
@@ -62,7 +63,7 @@ def measure_night(
     kept = ((path, store.get(path, keys[path])) for path in paths)
     results = {path: result for path, result in kept if result is not None}
     missing = [path for path in paths if path not in results]
-    with _open(missing, recipe) as done:
+    with one_thread(), _open(missing, recipe) as done:
         for path, result in progress(done, "Measuring frames", len(missing)):
             _refuse_lost_folder(path, result)
             # What could not be read may be read next time: it is not kept.
@@ -83,7 +84,8 @@ def _refuse_lost_folder(path: Path, result: FrameResult) -> None:
 
 def measure_frames(paths: Sequence[Path], recipe: Recipe) -> list[FrameResult]:
     """Measure a few frames: the unit of work sent to another process; in the order of `paths`."""
-    return [measure_frame(path, recipe) for path in paths]
+    with one_thread():
+        return [measure_frame(path, recipe) for path in paths]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pytest
 from astropy.io import fits
 
 from lightcurve.astrometry.wcs import tangent_wcs, wcs_into_copy, write_wcs_sidecar
-from lightcurve.calib.bad_pixels import read_user_map
+from lightcurve.calib.bad_pixel_map import read_user_map
 from lightcurve.calib.master_files import read_masters, write_master
 from lightcurve.calib.reduce import write_frame
 from lightcurve.core.data import Solution

@@ -86,7 +86,9 @@ def warm_pixels(share: float) -> np.ndarray:
 
 def reduce(folder: Path, out: Path, **target: str) -> tuple[np.ndarray, np.ndarray, list[dict]]:
     target = {"name": "Warm-1", "ra": str(RA), "dec": str(DEC)} | target
-    reduce_night(folder, make_settings({"target": target}), out)
+    # One aperture for all: nights that are compared differ by their pixels alone.
+    settings = make_settings({"target": target, "apertures": {"radii": [4.0]}})
+    reduce_night(folder, settings, out)
     with (out / "lightcurve.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     flux, flags = (np.array([float(r[c] or "nan") for r in rows]) for c in ("rel_flux", "flags"))

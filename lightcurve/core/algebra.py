@@ -1,0 +1,19 @@
+"""Linear algebra in one thread, so that no last digit hangs on how many a machine has."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+__all__ = ["one_thread"]
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Keep the libraries beneath numpy and scipy to one thread.
+
+    Products of matrices are summed in another order by two threads than by one. Frames are measured
+    side by side in processes anyway, and for matrices as small as ours one thread is the fastest.
+    """
+    import scipy.linalg  # noqa: F401  (those are kept that are loaded)
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=1, user_api="blas")
