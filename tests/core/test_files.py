@@ -15,7 +15,7 @@ from lightcurve.astrometry.wcs import tangent_wcs, wcs_into_copy, write_wcs_side
 from lightcurve.calib.bad_pixel_map import read_user_map
 from lightcurve.calib.master_files import read_masters, write_master
 from lightcurve.calib.reduce import write_frame
-from lightcurve.core.data import Solution
+from lightcurve.core.data import Exposure, Solution
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.files import read_text, read_toml, write_whole
 from lightcurve.core.settings import make_settings, read_settings
@@ -122,6 +122,7 @@ class Calibrated:
     pixels: np.ndarray = field(default_factory=lambda: np.ones((4, 5), np.float32))
     bad: np.ndarray = field(default_factory=lambda: np.zeros((4, 5), np.uint8))
     header: fits.Header = field(default_factory=fits.Header)
+    exposure: Exposure = field(default_factory=Exposure)
     history: tuple[str, ...] = ()
 
 
