@@ -25,7 +25,7 @@ CLEARLY = 0.6  # of the highest: the next, elsewhere, is lower. Of another field
 BRIGHTEST = 10.0  # noise of a pixel: no single star, hot pixel or cosmic ray settles it
 MOST_LIGHT = 3.0  # times the median star of the reference, likewise
 SEEING_PX, SMOOTH_PX = 1.3, 8.0  # sigma: of a star; of the sky that is taken off
-APART_PX = 6.0  # of two peaks
+APART_PX = 6.0  # of two peaks: nearer ones are one, as wide as a blurred star
 SEEN = 2.0  # noise of smoothed light: such a star is seen
 
 

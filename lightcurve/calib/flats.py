@@ -22,8 +22,9 @@ FEWEST = 3  # flats by which a star in one of them is told
 SMOOTH_PX, AROUND_PX = 2.0, 33  # a star's width; the side of the square that it is held against
 PASSES = 2
 MANY_SIGMA = 2.0
+# A core is no noise among a million pixels; its wings reach down to the noise, and a little below.
 STAR_SIGMA, WING_SIGMA, GROW_PX = 5.0, 1.0, 2
-LEAST_RESPONSE = 0.05
+LEAST_RESPONSE = 0.05  # of the mean: darker pixels are dead or in shadow
 TILTED = 0.01  # from edge to edge, between flats: a star that drifts over a tenth loses 0.1 %
 # Relative, of one pixel: a star of 3 pixels' radius has 28 of them, and 0.1 % of noise by them.
 NOISY = 0.005

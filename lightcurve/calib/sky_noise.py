@@ -17,6 +17,8 @@ __all__ = ["gain_of_lights", "gains_agree"]
 SURE_SIGMA = 3.5  # by chance in one of 2,000
 SPREAD = 0.1  # of the variance of well filled pixels is lost to their neighbours (brighter-fatter)
 NOMINAL = 0.2  # read noise is given to a digit, for another rate or another camera of the kind
+# Passes until no row lies off; rows that a line needs, so that none of them is a lever; the error,
+# relative, of a gain that still tells electrons from a converter's setting.
 ROUNDS, FEWEST, TELLS = 8, 30, 0.2
 MIDDLE_ROWS = 512
 CLIP_SIGMA = 5.0

@@ -12,6 +12,8 @@ def one_thread() -> AbstractContextManager[object]:
 
     Products of matrices are summed in another order by two threads than by one. Frames are measured
     side by side in processes anyway, and for matrices as small as ours one thread is the fastest.
+    `cli.main` asks for the same before numpy is loaded; whoever calls from Python has it loaded
+    already, with as many threads as the machine gave.
     """
     import scipy.linalg  # noqa: F401  (those are kept that are loaded)
     from threadpoolctl import threadpool_limits

@@ -16,12 +16,12 @@ MENDABLE = np.uint8(
 )
 # Of a measurement's own error: up to it a mend makes the error larger by 41 %, and no step stands
 # out. With a profile good to 1 % that is a fifth of the light of a star measured to 0.2 %.
-MOST_DOUBT = 1.0
+MOST_DOUBT = 1.0  # of the mend, over the error of the measurement without it
 NEAR = 1.3  # px: the bits of an aperture are those around its middle pixel, and half a pixel more
 PROFILE_STARS, PROFILE_PIXELS = 15, 4000  # the brightest make the profile
 STAR_PIXELS = 600  # of a star tell how bright it is, and where
 LEAST_SNR = 20.0  # of a star with a profile
-UNTOLD = 0.5  # doubt of what the pixels around tell
+UNTOLD = 0.5  # doubt of what the pixels around tell: half of it, where no profile is known
 STEPS = 3
 OFF_PX = 0.2  # of a centroid with a hole beside it
 

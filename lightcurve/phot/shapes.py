@@ -16,8 +16,8 @@ __all__ = ["REGIONS", "Shapes", "measure_shapes", "region_of"]
 REGIONS = ("centre", "low_left", "low_right", "high_left", "high_right")
 BRIGHT = 20.0  # of the sky's noise, in the highest pixel: fainter stars tell no shape
 FULL = 0.9  # of saturation
-ALONE_FWHM = 4.0
-BOX_FWHM = 2.5
+BOX_FWHM = 2.5  # half a box: beyond it a star's wings are under a hundredth of its middle
+ALONE_FWHM = 4.0  # to the next star, whose light is then outside of most of the box
 
 
 @dataclass(frozen=True, slots=True, eq=False)
