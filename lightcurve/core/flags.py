@@ -73,7 +73,7 @@ MEANING = {
     Flag.FEW_SKY_PIXELS: "too few pixels were left to measure the sky",
     Flag.NEGATIVE_FLUX: "the flux above the sky is not positive",
     Flag.CLOUD: "clouds: the comparison stars are far too faint, and not all alike",
-    Flag.OUTLIER: "far from its neighbours in time",
+    Flag.OUTLIER: "far from its neighbours in time, or taken out by hand",
     Flag.NOT_MEASURED: "not measured in this frame",
     Flag.TIME_UNCERTAIN: "the header's clock leaves the time open by more than 1 s either way",
     Flag.PLATE_SOLVED: "the frame did not match the reference: placed by solving it on the sky",

@@ -5,6 +5,7 @@ __all__ = [
     "blend",
     "choose",
     "detrend",
+    "form",
     "neb",
     "noise",
     "plan",

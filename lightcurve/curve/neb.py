@@ -15,7 +15,7 @@ import numpy as np
 from lightcurve.core.coordinates import directions, unit_vectors
 from lightcurve.core.data import LightCurve, Measurements
 from lightcurve.curve.aperture import take_aperture
-from lightcurve.curve.choose import star_curves
+from lightcurve.curve.form import star_curves
 from lightcurve.curve.plan import revise_plan
 
 __all__ = ["BAND_MARGIN_MAG", "CLEARED", "LIKELY", "Disposition", "Neighbour", "check_neighbours"]

@@ -23,8 +23,8 @@ from lightcurve.core.data import (
 )
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.quantities import night_panels
-from lightcurve.curve.choose import star_curves
 from lightcurve.curve.detrend import column_median
+from lightcurve.curve.form import star_curves
 from lightcurve.curve.neb import Neighbour, check_neighbours
 from lightcurve.curve.quoted import judge_errors
 from lightcurve.night.fit_products import figures_of, predicted_events

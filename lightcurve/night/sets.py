@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from lightcurve.core.coordinates import degrees_apart
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.settings import SelectSettings, Settings
-from lightcurve.curve.choose import MIN_POINTS
+from lightcurve.curve.form import MIN_POINTS
 from lightcurve.frames.inventory import Inventory, narrow_inventory
 from lightcurve.frames.kinds import normalise_filter
 from lightcurve.night.grouping import (

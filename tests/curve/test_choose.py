@@ -13,9 +13,11 @@ from lightcurve.core.flags import Flag
 from lightcurve.core.settings import make_settings
 from lightcurve.curve.aperture import interpolation_weights, take_aperture
 from lightcurve.curve.blend import Blend, Companion, field_profile
-from lightcurve.curve.choose import against_others, choose_curve, star_curves
+from lightcurve.curve.choose import choose_curve
+from lightcurve.curve.clouds import against_others
 from lightcurve.curve.detrend import design_matrix, remove_trend
 from lightcurve.curve.ensemble import build_ensemble
+from lightcurve.curve.form import star_curves
 from sim_cube import CubeTruth, simulate_cube
 
 DEFAULT = make_settings({})

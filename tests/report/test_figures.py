@@ -16,7 +16,8 @@ from lightcurve.core.data import Finding, Parameter, Solution, TransitFit, Verdi
 from lightcurve.core.errors import InputError
 from lightcurve.core.quantities import night_panels
 from lightcurve.core.settings import Settings
-from lightcurve.curve.choose import choose_curve, star_curves
+from lightcurve.curve.choose import choose_curve
+from lightcurve.curve.form import star_curves
 from lightcurve.night import figures
 from lightcurve.phot.noise import NoiseModel
 from lightcurve.report import field, light_curve, night, stars, style

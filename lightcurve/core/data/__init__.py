@@ -11,6 +11,7 @@ from __future__ import annotations
 from lightcurve.core.data.curves import (
     Aperture,
     ApertureKind,
+    Choice,
     Criterion,
     CurveRecipe,
     CurveSource,
@@ -72,6 +73,7 @@ __all__ = [
     "ApertureKind",
     "Assumed",
     "CheckVerdict",
+    "Choice",
     "Colour",
     "Criterion",
     "CurveRecipe",

@@ -70,6 +70,31 @@ class Aperture:
         return _APERTURE_UNITS[self.kind]
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a light curve of a night is made by, as far as somebody may choose it.
+
+    Attributes
+    ----------
+    rows : tuple of int
+        Comparison stars, rows of the plan.
+    aperture : int
+        Which of the apertures that the night offers, in their order.
+    weighting : str
+        Of the comparison stars.
+    covariates : tuple of str
+        What the flux is detrended by.
+    excluded : tuple of str
+        Files whose points are left out.
+    """
+
+    rows: tuple[int, ...]
+    aperture: int
+    weighting: str
+    covariates: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+
+
 class Criterion(Enum):
     """What the target's scatter was measured by when a curve was chosen."""
 
