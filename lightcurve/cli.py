@@ -36,7 +36,7 @@ VERBS = (
     *("compare", "table", "recompute", "simulate", "demo"),
 )
 ALGEBRA = ("OPENBLAS", "MKL")  # what numpy and scipy may be built with
-GROUPS = ("header", "calib", "index", "config")
+GROUPS = ("header", "calib", "index", "planets", "config")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  (Typer calls it with the flag)

@@ -4,6 +4,7 @@ __all__ = [
     "bands",
     "catalog_file",
     "crossmatch",
+    "exoclock",
     "exoplanet_archive",
     "known_planets",
     "known_stars",

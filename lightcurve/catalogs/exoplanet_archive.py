@@ -22,7 +22,7 @@ from lightcurve.core.settings import CatalogSettings
 if TYPE_CHECKING:
     from lightcurve.core.http import Session
 
-__all__ = ["TITLE", "find_planet"]
+__all__ = ["TITLE", "find_planet", "list_planets"]
 
 TITLE = "NASA Exoplanet Archive"
 SERVER = Server("exoplanet-archive", "https://exoplanetarchive.ipac.caltech.edu/TAP")
@@ -48,6 +48,7 @@ COLUMNS = {
 EPOCH_YEAR = 2015.5
 OTHERS = ("pl_name", "ra", "dec", "pl_tranmid_systemref", "pl_orbsmax", "pl_radj", "st_rad")
 ADVICE = "give --planet FILE"
+MAX_PLANETS = 50_000
 AU_SOLAR_RADII, JUPITER_SOLAR_RADII = 215.032, 0.10276  # IAU 2015 nominal
 UTC_SCALE_DAYS = 70 / DAY_S  # an epoch that does not name TDB may be off by so much
 
@@ -86,17 +87,18 @@ def find_planet(name: str, settings: CatalogSettings | None = None) -> dict[str,
     if settings.offline:
         raise CatalogError(TITLE, f"does not remember {known!r} and may not be asked: {ADVICE}")
     try:
-        row = _ask(known, settings)
+        # Quotes are doubled: that is how SQL writes one inside a text.
+        rows = _ask("upper(pl_name)='{}'".format(known.replace("'", "''")), settings, 2)
     except CatalogError as error:
         if remembered is None:
             raise
         source = f"{TITLE}, asked {remembered['asked']} ({error.reason})"
         return planet_values(remembered["row"], source)
-    if row is None:
+    if not rows:
         return None
-    entry = {"asked": f"{datetime.now(UTC):%Y-%m-%d}", "row": row}
+    entry = {"asked": f"{datetime.now(UTC):%Y-%m-%d}", "row": rows[0]}
     remember_entry(MEMORY, known, entry)
-    return planet_values(row, f"{TITLE}, asked {entry['asked']}")
+    return planet_values(rows[0], f"{TITLE}, asked {entry['asked']}")
 
 
 def regular_name(name: str) -> str | None:
@@ -114,6 +116,15 @@ def planet_values(row: Mapping[str, Any], source: str) -> dict[str, Any]:
     ``source`` tells what was worked out from other columns. Raises CatalogError when a value is
     missing without which no transit can be fitted.
     """
+    values, missing = _values(row, source)
+    if missing:
+        msg = f"lacks {', '.join(missing)} of {row['pl_name']}: {ADVICE}"
+        raise CatalogError(TITLE, msg)
+    return values
+
+
+def _values(row: Mapping[str, Any], source: str) -> tuple[dict[str, Any], list[str]]:
+    """Turn a row into values of a planet file, and name those that it lacks."""
     notes = [source]
     values = {"name": row["pl_name"], "ra": row["ra"], "dec": row["dec"]}
     for name, column in COLUMNS.items():
@@ -139,10 +150,7 @@ def planet_values(row: Mapping[str, Any], source: str) -> dict[str, Any]:
         values["t0_bjd_tdb_err"] = math.hypot(values.get("t0_bjd_tdb_err", 0.0), UTC_SCALE_DAYS)
         notes.append(f"epoch in {scale or 'unnamed'} time, taken as BJD_TDB to 70 s")
     missing = [n for n in list(COLUMNS)[:5] if n not in values]
-    if missing:
-        msg = f"lacks {', '.join(missing)} of {row['pl_name']}: {ADVICE}"
-        raise CatalogError(TITLE, msg)
-    return values | {"source": "; ".join(notes)}
+    return values | {"source": "; ".join(notes)}, missing
 
 
 def _error(row: Mapping[str, Any], column: str) -> float | None:
@@ -152,19 +160,35 @@ def _error(row: Mapping[str, Any], column: str) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _ask(name: str, settings: CatalogSettings) -> dict[str, Any] | None:
+def list_planets(settings: CatalogSettings) -> list[dict[str, Any]]:
+    """Ask for every planet that transits.
+
+    Returns
+    -------
+    list of dict
+        As planet files have them, with ``source``; one may lack what a transit needs.
+
+    Raises
+    ------
+    CatalogError
+        When the archive cannot be asked, or sends what it did not use to.
+    """
+    return [_values(row, TITLE)[0] for row in _ask("tran_flag=1", settings, MAX_PLANETS)]
+
+
+def _ask(where: str, settings: CatalogSettings, max_rows: int) -> list[dict[str, Any]]:
+    """Ask for the planets of which something holds, in SQL."""
     server = settings.servers.get(SERVER.name, SERVER.address)
-    link = Link(server, settings.timeout_s, 2)
+    link = Link(server, settings.timeout_s, max_rows)
     errors = [f"{column}err{k}" for column in COLUMNS.values() for k in (1, 2)]
     wanted = [*OTHERS, *COLUMNS.values(), *errors]
     with connected(TITLE, link) as opened, READING:
-        # Quotes are doubled: that is how SQL writes one inside a text.
-        where = "upper(pl_name)='{}'".format(name.replace("'", "''"))
         table = _query(opened, server, ",".join(wanted), where)
-    rows = [{c: _plain(entry[c]) for c in wanted if c in table.colnames} for entry in table]
-    if rows and not {"pl_name", "ra", "dec"} <= {c for c in rows[0] if rows[0][c] is not None}:
-        raise CatalogError(TITLE, f"sent an answer without name and place of {name}: {ADVICE}")
-    return rows[0] if rows else None
+    columns = [column for column in wanted if column in table.colnames]
+    rows = [{c: _plain(entry[c]) for c in columns} for entry in table[:max_rows]]
+    if any(row.get(column) is None for row in rows for column in ("pl_name", "ra", "dec")):
+        raise CatalogError(TITLE, f"sent a planet without its name and place: {ADVICE}")
+    return rows
 
 
 def _query(opened: Session, server: str, select: str, where: str) -> Any:

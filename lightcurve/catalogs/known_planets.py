@@ -1,32 +1,42 @@
-"""Known transiting planets, as they come with the package: by name, or by a place on the sky.
+"""Known transiting planets: by name, or by a place on the sky.
 
-Values of the NASA Exoplanet Archive's table of composite parameters; ephemerides of ExoClock where
-it has the planet. Made by `python -m benchmarks.known_planets`.
+The table comes with the package; a newer one in the user's cache takes its place. Values of the
+NASA Exoplanet Archive's table of composite parameters; ephemerides of ExoClock where it has the
+planet. Made by `lightcurve.setup.planet_table`.
 """
 
 from __future__ import annotations
 
 import csv
 import gzip
+import logging
 import re
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from lightcurve.core.cache import cache_dir
 from lightcurve.core.constants import DAY_S
 from lightcurve.core.coordinates import degrees_apart
 
-__all__ = ["planets_near", "planets_of_star"]
+__all__ = [
+    "TEXTS",
+    "KnownPlanet",
+    "Table",
+    "cached_file",
+    "key_of",
+    "planets_near",
+    "planets_of_star",
+    "read_table",
+    "the_table",
+]
 
+log = logging.getLogger(__name__)
 FILE = Path(__file__).with_name("planets.csv.gz")
-COLUMNS = (
-    *("name", "ra", "dec", "period_days", "period_days_err", "t0_bjd_tdb", "t0_bjd_tdb_err"),
-    *("rp_over_rs", "rp_over_rs_err", "a_over_rs", "a_over_rs_err"),
-    *("inclination_deg", "inclination_deg_err", "eccentricity", "omega_deg"),
-    *("teff_k", "logg", "feh", "source"),
-)
-SOURCES = {"N": "NASA Exoplanet Archive", "E": "NASA Exoplanet Archive, ephemeris of ExoClock"}
+MAX_BYTES = 50_000_000
+TEXTS = ("name", "source")
 # Seconds by which an epoch may be off that does not name its scale: TDB is 69 s ahead of UTC, HJD
 # is within 4 s of BJD, and a JD that was never taken to the Sun is up to 499 s off.
 BARYCENTRIC_S, HELIOCENTRIC_S, GEOCENTRIC_S = 70.0, 74.0, 504.0
@@ -50,6 +60,20 @@ class KnownPlanet:
         return re.sub(r"\s*[b-i]$", "", self.name)
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of known planets.
+
+    origin : what of, with the dates of it.
+    date : of its older part, ``2026-06-09``.
+    planets : by the key of the name.
+    """
+
+    origin: str
+    date: str
+    planets: dict[str, KnownPlanet]
+
+
 def key_of(name: str) -> str:
     """Write a name as names are compared: ``HAT-P-32 b`` and ``HATP32b`` alike."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
@@ -67,7 +91,7 @@ def scale_error_days(scale: str) -> float:
 
 def planet_named(name: str) -> KnownPlanet | None:
     """Find a planet by its name, however that is spelt; None for another name."""
-    return _table().get(key_of(name))
+    return the_table().planets.get(key_of(name))
 
 
 def planets_of_star(name: str) -> tuple[KnownPlanet, ...]:
@@ -75,30 +99,59 @@ def planets_of_star(name: str) -> tuple[KnownPlanet, ...]:
     one = planet_named(name)
     if one is not None:
         return (one,)
-    key = key_of(name)
-    return tuple(planet for planet in _table().values() if key and key_of(planet.star) == key)
+    key, known = key_of(name), the_table().planets.values()
+    return tuple(planet for planet in known if key and key_of(planet.star) == key)
 
 
 def planets_near(ra_deg: float, dec_deg: float, radius_deg: float) -> tuple[KnownPlanet, ...]:
     """Find the planets within a circle on the sky, the nearest first."""
-    here = (ra_deg, dec_deg)
+    here, known = (ra_deg, dec_deg), the_table().planets
     near = [
         (degrees_apart(here, (planet.ra_deg, planet.dec_deg)), key)
-        for key, planet in _table().items()
+        for key, planet in known.items()
         if abs(planet.dec_deg - dec_deg) <= radius_deg
     ]
-    return tuple(_table()[key] for apart, key in sorted(near) if apart <= radius_deg)
+    return tuple(known[key] for apart, key in sorted(near) if apart <= radius_deg)
 
 
-@lru_cache(maxsize=1)
-def _table() -> dict[str, KnownPlanet]:
-    """Read the table, by the key of the name."""
-    head, *lines = gzip.decompress(FILE.read_bytes()).decode().splitlines()
-    dates = head.lstrip("# ")
-    found: dict[str, KnownPlanet] = {}
+def cached_file() -> Path:
+    """Name the file in the user's cache that a newer table is kept in, there or not."""
+    return cache_dir() / FILE.name
+
+
+def the_table() -> Table:
+    """Give the table that came with the package, or that of the cache if it is not older."""
+    shipped, path = _remembered(FILE, 0), cached_file()
+    try:
+        cached = _remembered(path, path.stat().st_mtime_ns)
+    except FileNotFoundError:
+        return shipped
+    except (OSError, EOFError, ValueError, KeyError, zlib.error) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "damaged"
+        log.warning(
+            "%s cannot be read (%s): the planets that come with the program serve", path, reason
+        )
+        return shipped
+    return cached if cached.date >= shipped.date else shipped
+
+
+@lru_cache(maxsize=2)
+def _remembered(path: Path, _changed: int) -> Table:
+    with gzip.open(path) as file:
+        return read_table(file.read(MAX_BYTES), "shipped" if path == FILE else "refreshed")
+
+
+def read_table(body: bytes, how: str) -> Table:
+    """Read the text of a table.
+
+    how : it came here, for people. Raises ValueError or KeyError where it is no such table.
+    """
+    head, *lines = body.decode().splitlines()
+    origin = f"{head.lstrip('# ')}; {how}"
+    planets: dict[str, KnownPlanet] = {}
     for row in csv.DictReader(lines):
-        text = {"name": row["name"], "source": f"{SOURCES[row['source']]} (shipped: {dates})"}
-        numbers = {key: float(row[key]) for key in COLUMNS[1:-1] if row[key]}
-        values = {**text, **numbers}
-        found[key_of(row["name"])] = KnownPlanet(row["name"], numbers["ra"], numbers["dec"], values)
-    return found
+        numbers = {key: float(text) for key, text in row.items() if text and key not in TEXTS}
+        values = {"name": row["name"], "source": f"{row['source']} ({origin})", **numbers}
+        known = KnownPlanet(row["name"], numbers["ra"], numbers["dec"], values)
+        planets[key_of(known.name)] = known
+    return Table(origin, min(re.findall(r"\d{4}-\d\d-\d\d", head)), planets)

@@ -6,6 +6,7 @@ __all__ = [
     "colour",
     "cosmic_rays",
     "index_files",
+    "planet_table",
     "reference",
     "solving",
     "target",

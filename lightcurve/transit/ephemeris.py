@@ -16,6 +16,7 @@ from lightcurve.core.errors import InputError
 from lightcurve.core.files import read_toml
 
 __all__ = [
+    "LIMITS",
     "MARGIN_SIGMA",
     "REQUIRED",
     "dip_shape",

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-from urllib.parse import parse_qs
 
 import pytest
-from astropy.io.votable import from_table, writeto
-from astropy.table import MaskedColumn, Table
-from werkzeug import Response
 
 from lightcurve.catalogs.exoplanet_archive import find_planet, planet_values, regular_name
 from lightcurve.core.data import Motion
@@ -16,6 +12,7 @@ from lightcurve.core.errors import CatalogError
 from lightcurve.core.settings import CatalogSettings, TargetSettings
 from lightcurve.setup.target import find_target
 from lightcurve.transit.ephemeris import make_planet
+from planets_server import serve_archive
 
 ROW = {
     "pl_name": "HAT-P-32 b", "ra": 31.04276, "dec": 46.687848,
@@ -32,29 +29,10 @@ ROW = {
 def archive(httpserver, monkeypatch, tmp_path):
     """A TAP server that keeps the questions; `rows` is what it answers."""
     monkeypatch.setenv("LIGHTCURVE_CACHE_DIR", str(tmp_path))
-    httpserver.asked, httpserver.rows = [], [ROW]
-
-    def answer(request):
-        given = {k.upper(): v[0] for k, v in parse_qs(request.get_data(as_text=True)).items()}
-        httpserver.asked.append(given["QUERY"])
-        names = given["QUERY"].lower().split("select ")[1].split(" from")[0].split(",")
-        columns = [MaskedColumn(_cells(httpserver.rows, n), name=n) for n in names]
-        path = tmp_path / "answer.xml"
-        writeto(from_table(Table(columns)), str(path))
-        return Response(path.read_bytes(), content_type="application/x-votable+xml")
-
-    httpserver.expect_request("/TAP/sync").respond_with_handler(answer)
+    serve_archive(httpserver, [ROW])
     address = httpserver.url_for("/TAP")
     httpserver.settings = CatalogSettings(servers={"exoplanet-archive": address}, timeout_s=60)
     return httpserver
-
-
-def _cells(rows, name):
-    values = [row.get(name) for row in rows]
-    text = name in {"pl_name", "pl_tranmid_systemref"}
-    empty = "" if text else 0.0
-    data = [empty if v is None else v for v in values]
-    return MaskedColumn(data, mask=[v is None for v in values], dtype="U40" if text else float)
 
 
 @pytest.mark.parametrize(
