@@ -23,11 +23,13 @@ from lightcurve.core.data import (
     FrameResult,
     FrameStatus,
     Masters,
+    Picture,
     RawFrame,
     Registration,
     Solution,
     StarPhotometry,
     StarPlan,
+    StarRole,
     Style,
 )
 from lightcurve.core.errors import FrameError, LightcurveError, RegistrationError, Why
@@ -42,6 +44,7 @@ from lightcurve.night.binned import (
     shrink_frame,
     shrink_masters,
 )
+from lightcurve.night.pictures import field_picture, target_picture
 from lightcurve.night.recipe import Recipe
 from lightcurve.night.register_or_solve import place_frame
 from lightcurve.phot.aperture import Part, box_half, circle_sums, measure_stars
@@ -67,6 +70,7 @@ class _Seen:
 
     exposure: Exposure
     stars: Detections
+    picture: Picture  # of all of it
     registration: Registration | None = None
 
 
@@ -98,9 +102,10 @@ def measure_frame(path: Path, recipe: Recipe) -> FrameResult:
             frame, part = whole, None
         photometry = _photometry(frame, part, x, y, recipe, seen.stars.grain)
         photometry = _with_noise_of_warm(photometry, raw, masters, recipe)
+        target = _target_picture(frame, part, photometry, (x, y), recipe, seen.stars)
     except LightcurveError as error:
         return _failed(path, error, seen)
-    return _measured(raw, seen, registration, solution, photometry)
+    return _measured(raw, seen, registration, solution, photometry, target)
 
 
 def _read(path: Path, recipe: Recipe) -> RawFrame:
@@ -152,7 +157,7 @@ def _find(frame: Frame, recipe: Recipe) -> tuple[Frame, _Seen]:
     """Detect the stars that make a frame's pattern; of a colour mosaic take what is measured."""
     level = recipe.saturation_adu
     frame, stars = split(frame, recipe.settings, saturation_adu=level, max_stars=MAX_PATTERN)
-    return frame, _Seen(frame.exposure, stars)
+    return frame, _Seen(frame.exposure, stars, field_picture(frame.pixels, stars))
 
 
 def _find_small(raw: RawFrame, masters: Masters | None, recipe: Recipe) -> _Seen:
@@ -166,12 +171,13 @@ def _find_small(raw: RawFrame, masters: Masters | None, recipe: Recipe) -> _Seen
     )
     _, shrunk = _find(shrink_frame(raw, small, recipe.shrink), recipe)
     stars = enlarge(shrunk.stars, recipe.shrink)
+    picture = replace(shrunk.picture, step=shrunk.picture.step * recipe.shrink)
     try:
         registration = register(stars.x, stars.y, stars.flux, recipe.reference)
     except RegistrationError as error:
         log.info("%s: shrunk, %s; looked at whole", raw.path.name, error)
         return _find(reduce_frame(raw, masters), recipe)[1]
-    return _Seen(raw.exposure, stars, registration)
+    return _Seen(raw.exposure, stars, picture, registration)
 
 
 def place(plan: StarPlan, registration: Registration) -> tuple[np.ndarray, np.ndarray]:
@@ -250,6 +256,29 @@ def _with_noise_of_warm(
     return replace(photometry, flux_err=np.sqrt(photometry.flux_err**2 + variance))
 
 
+def _target_picture(
+    frame: Frame,
+    part: Part | None,
+    photometry: StarPhotometry,
+    placed: tuple[np.ndarray, np.ndarray],
+    recipe: Recipe,
+    stars: Detections,
+) -> Picture | None:
+    """Picture the target where it was measured, or else where it was placed."""
+    row = int(np.flatnonzero(recipe.plan.role == StarRole.TARGET)[0])
+    x, y = float(photometry.x[row]), float(photometry.y[row])
+    place = (x, y) if np.isfinite(x + y) else (float(placed[0][row]), float(placed[1][row]))
+    pixels, corner = frame.pixels, (0, 0)
+    if part is not None:  # the parts lie one below the other, a square each
+        side = pixels.shape[1]
+        pixels = pixels[row * side : (row + 1) * side]
+        left, bottom = (
+            np.broadcast_to(o, len(placed[0]))[row] for o in (part.offset_x, part.offset_y)
+        )
+        corner = int(left), int(bottom) + row * side
+    return target_picture(pixels, corner, place, recipe.annulus[1], stars)
+
+
 @lru_cache(maxsize=1)
 def _warm(folder: Path | None, digest: str) -> np.ndarray | None:
     masters = _masters(folder, digest)
@@ -262,6 +291,7 @@ def _measured(
     registration: Registration,
     solution: Solution | None,
     photometry: StarPhotometry,
+    target: Picture | None,
 ) -> FrameResult:
     """Put the result together, with a remark and a flag for each thing that was odd."""
     remarks, flags = seen.exposure.warnings, Flag(0)
@@ -290,6 +320,8 @@ def _measured(
         fwhm_px=_median_fwhm(photometry.fwhm, photometry.flags[:, 0]),
         photometry=photometry,
         from_header=_from_header(raw),
+        field_picture=seen.picture,
+        target_picture=target,
     )
 
 
@@ -311,4 +343,5 @@ def _failed(path: Path, error: LightcurveError, seen: _Seen | None) -> FrameResu
     return FrameResult(
         path.name, FrameStatus.FAILED, str(error), exposure=seen.exposure,
         n_detected=len(seen.stars), sky=seen.stars.sky, sky_rms=seen.stars.sky_rms, why=error.why,
+        field_picture=seen.picture,
     )  # fmt: skip

@@ -24,6 +24,7 @@ from lightcurve.core.data import (
     FrameResult,
     FrameStatus,
     Overhead,
+    Picture,
     Registration,
     Site,
     StarPhotometry,
@@ -43,6 +44,8 @@ _NESTED = {
     "registration": Registration,
     "photometry": StarPhotometry,
     "site": Site,
+    "field_picture": Picture,
+    "target_picture": Picture,
 }
 _WORDS = {"kind": FrameKind, "status": FrameStatus, "found_by": FoundBy}
 

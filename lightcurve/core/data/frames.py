@@ -286,6 +286,47 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """Part of a frame made small, of eight bits, to be looked at; nothing is measured on it.
+
+    Attributes
+    ----------
+    pixels : (ny, nx) uint8 array
+        Grey on an inverse hyperbolic sine of the height above the sky; 0 where there is no value.
+    left, bottom : int
+        Column and row of the frame at its first pixel.
+    step : int
+        Side of the square of the frame's pixels that one of its own is the mean of.
+    sky, soft : float
+        ADU: where the scale is zero, and the height up to which it is linear.
+    low, high : float
+        Of the scale, at grey 1 and 255.
+    """
+
+    pixels: np.ndarray
+    left: int
+    bottom: int
+    step: int
+    sky: float
+    soft: float
+    low: float
+    high: float
+
+    @property
+    def adu(self) -> np.ndarray:
+        """What it shows: (ny, nx) float32 array, as fine as its greys; NaN without a value."""
+        scale = self.low + (self.high - self.low) * (np.arange(256, dtype=np.float32) - 1) / 254
+        values = self.sky + self.soft * np.sinh(scale)
+        values[0] = np.nan
+        return values[self.pixels]
+
+    def on_picture(self, x: float, y: float) -> tuple[float, float]:
+        """Carry a place of the frame, pixels, over to the picture's own pixels."""
+        half = (self.step - 1) / 2
+        return (x - self.left - half) / self.step, (y - self.bottom - half) / self.step
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Masters:
     """Master calibration frames of one setup; what is missing is ``None``.
 

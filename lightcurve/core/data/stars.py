@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.core.data.frames import Exposure, FrameStatus, Site
+from lightcurve.core.data.frames import Exposure, FrameStatus, Picture, Site
 from lightcurve.core.data.tabular import Tabular, laid_out
 
 if TYPE_CHECKING:
@@ -262,6 +262,9 @@ class FrameResult:
         Numbers of the header, one for each of `lightcurve.core.quantities.header_columns`.
     why : Why or None
         What kind of failure it was.
+    field_picture, target_picture : Picture or None
+        The whole frame, and the target with its sky: None where it was not measured, or by a
+        version that made none.
     """
 
     file: str
@@ -276,6 +279,8 @@ class FrameResult:
     photometry: StarPhotometry | None = None
     from_header: tuple[float, ...] = ()
     why: Why | None = None
+    field_picture: Picture | None = None
+    target_picture: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
