@@ -86,13 +86,19 @@ _add_commands()
 
 def main() -> None:
     """Run the program; an error that a user can cause is one line and a status that is not 0."""
+    from lightcurve.commands.shell import ready_terminal
+
     _limit_threads()
+    ready_terminal()
     try:
         status = app(prog_name="lightcurve", standalone_mode=False)
     except USAGE_ERROR as error:
         _misused(error)
     except LightcurveError as error:
         _stop(str(error))
+    except BrokenPipeError:  # whoever reads has had enough: ``| head``
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _stop(f"{where}{error.strerror or error}")
@@ -132,12 +138,12 @@ def _misused(error: Any) -> NoReturn:
 
 def _stop(message: str, *, status: int | None = None) -> NoReturn:
     """Say on standard error, and with ``--json`` on standard output too, why it ends here."""
-    from lightcurve.commands.shell import one_line, print_json
+    from lightcurve.commands.shell import fitted, one_line, print_json
 
     given = sys.argv[1:]
     if status is None:
         status = FAILED.get(next((word for word in given if not word.startswith("-")), ""), 1)
     if "--json" in given:
         print_json({"error": one_line(message)})
-    sys.stderr.write(f"lightcurve: {one_line(message)}\n")
+    sys.stderr.write(fitted(f"lightcurve: {one_line(message)}", sys.stderr) + "\n")
     sys.exit(status)

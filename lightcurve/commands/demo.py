@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from lightcurve.commands.options import Json
-from lightcurve.commands.shell import bar, print_json, print_results, print_table, records
+from lightcurve.commands.shell import bar, print_json, print_products, print_table, records
 
 
 def demo(
@@ -28,11 +28,10 @@ def demo(
         compared = [asdict(comparison) for comparison in comparisons]
         print_json({"summary": records(products.summary), "comparison": compared})
         return
-    print_results("Result", products.summary)
     rows = (
         (c.name, f"{c.truth:.6f}", f"{c.result:.6f}", f"{c.error:.6f}",
          f"{(c.result - c.truth) / c.error:+.1f}")
         for c in comparisons
     )  # fmt: skip
     print_table("Truth beside result", ["", "truth", "result", "error", "in errors"], rows)
-    typer.echo(f"Raw frames in {out / 'night'}; open {products.folder / 'report.html'}")
+    print_products("Result", products)

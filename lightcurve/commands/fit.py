@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lightcurve.commands.options import Json, takes_settings
+from lightcurve.commands.options import Json, Verbose, takes_settings
 from lightcurve.commands.shell import print_products
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def fit(
     transit: Annotated[
         bool, typer.Option("--transit/--no-transit", help="Or its scatter and trend alone.")
     ] = True,
+    verbose: Verbose = False,
     json: Json = False,
 ) -> None:
     """Fit a transit to a light curve, beside all trends that physics allows.
@@ -73,8 +74,8 @@ def fit(
     if not transit:
         from lightcurve.night.look import look_at_table
 
-        print_products("Light curve", look_at_table(table, out, choice), json=json)
+        print_products("Light curve", look_at_table(table, out, choice), json=json, verbose=verbose)
         return
     known = Known(choice, exposure, filter_name)
     fitted = fit_table(table, settings, out, known=known)
-    print_products("Fit", fitted.products, json=json)
+    print_products("Fit", fitted.products, json=json, verbose=verbose)

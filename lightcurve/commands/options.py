@@ -31,6 +31,9 @@ Columns = Annotated[
 ]
 JSON_HELP = 'For machines: JSON on standard output; {"error": ...} where it fails.'
 Json = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Every number and file, not the three that matter.")
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lightcurve.commands.options import Folder, Json, Manifest, Out, takes_settings
+from lightcurve.commands.options import Folder, Json, Manifest, Out, Verbose, takes_settings
 from lightcurve.commands.shell import bar, print_json, print_products, records, stop_if_failed
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def run(
     out: Out = Path("lightcurve-run"),
     manifest: Manifest = None,
     wcs: Annotated[bool, typer.Option("--wcs", help="Write each frame's WCS.")] = False,
+    verbose: Verbose = False,
     json: Json = False,
 ) -> None:
     """Turn a folder of raw frames into a light curve: one for each filter, night, telescope in it.
@@ -35,12 +36,12 @@ def run(
     runs = reduce_nights(folder, settings, out, manifest=manifest, sidecars=wcs, progress=bar)
     nights = [(run.frames, run.made.products) for run in runs if run.made]
     if len(runs) == 1:
-        print_products("Result", nights[0][1], json=json)
+        print_products("Result", nights[0][1], json=json, verbose=verbose)
         return
     if json:
         print_json({"runs": [_record(run) for run in runs]})
     for frames, products in () if json else nights:
-        print_products(f"{frames.label}: {frames}", products, json=False)
+        print_products(f"{frames.label}: {frames}", products, verbose=verbose)
     stop_if_failed(runs)
 
 

@@ -1,12 +1,18 @@
-"""What every command shares with the terminal: messages, progress bars, JSON."""
+"""What every command shares with the terminal: messages, how far it is, lines, tables, JSON."""
 
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import textwrap
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Sized
 from math import isnan
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+
+from lightcurve.commands.live import LINE
+from lightcurve.core.progress import show_stages
 
 if TYPE_CHECKING:
     from lightcurve.core.data import Products, Result
@@ -15,6 +21,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _MESSAGES = "messages"  # name of the handler that shows them
+LONGEST = 200  # characters of a line, where nothing else says how wide the terminal is
+NARROWEST = 20
+# Of a summary, what matters most first: the first three there are end a command.
+KEY_NUMBERS = (
+    *("mid_time_bjd_tdb", "rp_over_rs", "residual_scatter_percent"),
+    *("scatter_out_of_transit_percent", "scatter_point_to_point_percent", "scatter"),
+    *("points", "trend", "comparison_stars"),
+)
 
 
 class _ToStandardError(logging.StreamHandler):
@@ -25,9 +39,62 @@ class _ToStandardError(logging.StreamHandler):
         self.stream = sys.stderr
         super().emit(record)
 
+    def format(self, record: logging.LogRecord) -> str:
+        """Fit it into the terminal."""
+        return fitted(super().format(record), sys.stderr)
+
+
+def ready_terminal() -> None:
+    """Let no letter that a terminal or a file does not know end the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def width_of(stream: TextIO) -> int:
+    """Tell how many characters a line may have; COLUMNS says otherwise."""
+    known = stream.isatty() or os.environ.get("COLUMNS", "").isdecimal()
+    width = shutil.get_terminal_size((LONGEST, 24)).columns if known else LONGEST
+    return max(NARROWEST, min(width, LONGEST))
+
+
+def fitted(text: str, stream: TextIO, *, first: str = "") -> str:
+    """Break a text where lines of a terminal end, or else after 200 characters.
+
+    first: begins the first line; the others are indented by as much, or by two blanks.
+    """
+    indent = " " * (len(first) or 2)
+    return textwrap.fill(
+        text, width_of(stream), initial_indent=first, subsequent_indent=indent,
+        break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def say(text: str) -> None:
+    """Write a line to standard output, broken where the terminal ends."""
+    sys.stdout.write(fitted(one_line(text), sys.stdout) + "\n")
+
+
+def say_each(told: Iterable[tuple[str, str]]) -> None:
+    """Write lines of a label and a text, the texts below one another."""
+    lines = [(one_line(label), one_line(text)) for label, text in told]
+    wide = max((len(label) for label, _ in lines), default=0)
+    for label, text in lines:
+        first = f"  {label:<{wide}}  "
+        sys.stdout.write((fitted(text, sys.stdout, first=first) if text else first.rstrip()) + "\n")
+
+
+def brief(text: str, see: str, longest: int = 160) -> str:
+    """Shorten a text that has more numbers than a line takes, and say where all of it stands."""
+    return textwrap.shorten(text, longest, placeholder=f" ... see {see}")
+
 
 def show_messages(*, quiet: bool) -> None:
-    """Send the program's log to standard error, one plain line a message; no library's."""
+    """Send the program's log to standard error, a plain line a message; no library's.
+
+    On a terminal what goes on is shown below.
+    """
+    show_stages(LINE.show)
     handler = _ToStandardError()
     handler.set_name(_MESSAGES)
     handler.setFormatter(logging.Formatter("%(message)s"))
@@ -47,15 +114,12 @@ def show_messages(*, quiet: bool) -> None:
 
 
 def bar(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
-    """Pass items on while drawing a progress bar, on a terminal only."""
-    if not sys.stderr.isatty():
-        yield from items
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    yield from track(items, description, total, console=console, transient=True)
+    """Pass items on while showing how far they are, on a terminal only."""
+    count = len(items) if total is None and isinstance(items, Sized) else total
+    with LINE.show(description, count) as step:
+        for item in items:
+            yield item
+            step()
 
 
 def print_json(value: Any) -> None:
@@ -97,13 +161,39 @@ def print_results(title: str, results: Mapping[str, Result], *, json: bool = Fal
     print_table(title, ["", ""], label_results(results).items())
 
 
-def print_products(title: str, products: Products, *, json: bool) -> None:
-    """Say what came out and where it is written."""
+def print_products(
+    title: str, products: Products, *, json: bool = False, verbose: bool = False
+) -> None:
+    """End a command: what was found, three numbers, and what to open; with `verbose` all of it.
+
+    title: of what has no target of its own.
+    """
+    summary = products.summary
     if json:
-        print_json({"summary": records(products.summary), "files": products.paths})
+        print_json({"summary": records(summary), "files": products.paths})
         return
-    print_results(title, products.summary)
-    sys.stdout.write(f"Written to {products.folder}: {', '.join(sorted(products.paths))}\n")
+    if verbose:
+        print_results(title, summary)
+        say(f"Written to {products.folder}: {', '.join(sorted(products.paths))}")
+    else:
+        _say_in_short(title, summary)
+    page = products.paths.get("report.html")
+    say(f"open {page}" if page else f"written to {products.folder}")
+
+
+def _say_in_short(title: str, summary: Mapping[str, Result]) -> None:
+    """Say what was found, three numbers, and what its observer should look at."""
+    texts = {name: str(one.text or one.value) for name, one in summary.items()}
+    frames = f" of {texts['frames_measured']} frames" if "frames_measured" in texts else ""
+    what = texts.get("verdict") or f"light curve{frames}"
+    say(f"{texts.get('target') or title}, {what}")
+    shown = [name for name in KEY_NUMBERS if name in summary and summary[name].label][:3]
+    told = [(summary[name].label, texts[name]) for name in shown]
+    if (troubles := summary.get("check_troubles")) and troubles.value:
+        told.append(("look at check star", brief(texts["check_star"], "the page")))
+    if frames and (lost := texts["frames_measured"].split(" of "))[0] != lost[-1]:
+        told.append(("frames lost", f"{int(lost[1]) - int(lost[0])}, see frames.csv"))
+    say_each(told)
 
 
 def print_sets(sets: Sequence[FrameSet]) -> None:
@@ -157,6 +247,4 @@ def print_table(
         table.add_column(escape(one_line(name)), overflow="fold", no_wrap=name in whole)
     for row in rows:
         table.add_row(*(escape("" if cell is None else one_line(str(cell))) for cell in row))
-    # Piped to a file, a table keeps its columns whatever the width.
-    width = None if sys.stdout.isatty() else 160
-    Console(width=width).print(table)
+    Console(width=width_of(sys.stdout)).print(table)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -13,10 +14,25 @@ from typing import Protocol, TypeVar
 from lightcurve.core.constants import __version__
 from lightcurve.core.errors import InputError
 
-__all__ = ["Clock", "Progress", "open_log", "silent"]
+__all__ = ["Clock", "Progress", "open_log", "show_stages", "silent", "stage"]
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+
+Show = Callable[[str], AbstractContextManager[object]]
+# Who shows what goes on. Nobody does in other threads and processes: they have their own context.
+_SHOWN: ContextVar[Show | None] = ContextVar("shown", default=None)
+
+
+def show_stages(show: Show | None) -> None:
+    """Let `show`, called with what goes on, make the block around it; None for nobody."""
+    _SHOWN.set(show)
+
+
+def stage(what: str) -> AbstractContextManager[object]:
+    """Say what goes on as long as the block lasts, to whoever looks; of nested ones the inner."""
+    show = _SHOWN.get()
+    return nullcontext() if show is None else show(what)
 
 
 class Progress(Protocol):
@@ -36,17 +52,18 @@ def silent(items: Iterable[T], description: str, total: int | None = None) -> It
 
 @dataclass
 class Clock:
-    """How long each stage took."""
+    """How long each stage took; while it lasts, it is shown."""
 
     timings_s: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        """Time the block as `stage`."""
+    def __call__(self, name: str, what: str = "") -> Iterator[None]:
+        """Time the block as `name`, and show it in other words if need be."""
         start = time.perf_counter()
-        yield
-        self.timings_s[stage] = time.perf_counter() - start
-        log.info("%s: %.2f s", stage, self.timings_s[stage])
+        with stage(what or name):
+            yield
+        self.timings_s[name] = time.perf_counter() - start
+        log.info("%s: %.2f s", name, self.timings_s[name])
 
 
 @contextmanager

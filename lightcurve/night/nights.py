@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lightcurve.core.data import FrameKind
-from lightcurve.core.progress import Clock, Progress, open_log, silent
+from lightcurve.core.progress import Clock, Progress, open_log, silent, stage
 from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Inventory
 from lightcurve.night.frame_table import whatever_comes
@@ -59,7 +59,7 @@ def reduce_nights(
         )
 
     with open_log(out):
-        with clock("inventory"):
+        with clock("inventory", "taking stock"):
             inventory, target = take_stock(
                 folder, settings, told, manifest=manifest, progress=progress
             )
@@ -93,7 +93,8 @@ def plan_nights(
 
     def plan(_: FrameSet, inventory: Inventory, place: Path) -> Scene:
         mine = at_night(target, [e.exposure.mid_jd_utc for e in inventory.used(FrameKind.LIGHT)])
-        return prepare_night(inventory, mine, settings, place, progress=progress)
+        with stage("preparing: masters, reference, stars"):
+            return prepare_night(inventory, mine, settings, place, progress=progress)
 
     with TemporaryDirectory() as masters:
         return sets, reduce_sets(inventory, sets, Path(masters), plan)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lightcurve.core.algebra import one_thread
 from lightcurve.core.data import FrameKind
-from lightcurve.core.progress import Clock, Progress, open_log, silent
+from lightcurve.core.progress import Clock, Progress, open_log, silent, stage
 from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Inventory
 from lightcurve.night.companions import find_blend
@@ -65,7 +65,7 @@ def reduce_night(
     """
     told, clock = told_target(folder, settings), Clock()
     with open_log(out):
-        with clock("inventory"):
+        with clock("inventory", "taking stock"):
             inventory, target = take_stock(
                 folder, settings, told, manifest=manifest, progress=progress
             )
@@ -93,9 +93,9 @@ def reduce_set(
     target = at_night(target, [e.exposure.mid_jd_utc for e in inventory.used(FrameKind.LIGHT)])
     with one_thread(), open_log(out), open_store(out) as store:
         report_inventory(out, inventory, target)
-        with clock("prepare"):
+        with clock("prepare", "preparing: masters, reference, stars"):
             scene = prepare_night(inventory, target, settings, out / "masters", progress=progress)
-        with clock("measure"):
+        with clock("measure", "measuring frames"):
             results = measure_night(scene.lights, scene.recipe, store, progress=progress)
             # Written now, so that the reasons are there whatever comes of the rest.
             write_frames_table(out, inventory, target, scene, results)
@@ -103,13 +103,16 @@ def reduce_set(
             warn_of_lost(results)
             write_stars(out / "stars.csv", measurements.plan)
             refuse_blank_sky(measurements, scene, target)
-        with clock("compare"):
+        with clock("compare", "choosing comparison stars and aperture"):
             measurements = settle_stars(measurements, settings)
             measurements, scene = settle_noise(measurements, scene, settings)
             blend = find_blend(measurements, scene, target, settings)
             curve = choose_for(target, measurements, settings, blend)
-        with clock("fit"):
+        with clock("fit", "fitting the transit"):
             fitted = fit_if_known(curve, target, scene, settings)
         night = Night(inventory, target, settings, scene, results, measurements, curve, *fitted)
-        products = write_products(out, night, clock.timings_s, sidecars=sidecars, progress=progress)
+        with stage("writing tables, figures and page"):
+            products = write_products(
+                out, night, clock.timings_s, sidecars=sidecars, progress=progress
+            )
         return replace(night, products=products)
