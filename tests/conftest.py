@@ -31,7 +31,7 @@ KEPT_GROUPS = (
     *("COVERAGE_", "HYPOTHESIS_", "LD_LIBRARY_", "PYTEST_", "TEST_"),
     *("MKL_", "NPY_", "OMP_", "OPENBLAS_"),
 )
-# The user's PATH, for the one test that tries the real solve-field.
+# The user's PATH, for the tests that try the real solve-field and a browser.
 PATH_OF_USER = "TEST_PATH_OF_USER"
 
 # A busy machine is slow, and no test may fail for that.

@@ -1,38 +1,27 @@
-"""Draw a night: which figures there are, what goes into each, and the page that shows them."""
+"""Draw a night: which figures there are, and what goes into each."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lightcurve.core.columns import NEIGHBOURS
-from lightcurve.core.constants import __version__
-from lightcurve.core.data import (
-    Influence,
-    LightCurve,
-    Result,
-    Severity,
-    StarRole,
-    TransitFit,
-    label_results,
-)
+from lightcurve.core.data import LightCurve, StarRole, TransitFit
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.quantities import night_panels
 from lightcurve.curve.detrend import column_median
 from lightcurve.curve.form import star_curves
 from lightcurve.curve.neb import Neighbour, check_neighbours
-from lightcurve.curve.quoted import judge_errors
 from lightcurve.night.fit_products import figures_of, predicted_events
 from lightcurve.night.lights import label_files
 from lightcurve.night.reduced import Night
 from lightcurve.phot.aperture import measure_stars
 from lightcurve.report.field import save_field
-from lightcurve.report.html import Report, Section, Table, parameter_table, table_of, write_report
 from lightcurve.report.light_curve import save_light_curve
 from lightcurve.report.night import (
     save_growth,
@@ -49,20 +38,6 @@ log = logging.getLogger(__name__)
 N_PROFILES = 6
 MIN_RADII = 4  # for a curve of growth; where fewer were measured, so many are on one frame:
 N_LADDER = 12
-CAPTIONS = {
-    "light_curve": "Relative flux of the target.",
-    "seeing_profile": "Radial profiles with aperture and sky annulus; FWHM along the night.",
-    "cumulative_flux": "Flux inside a growing radius: flat where the aperture is wide enough.",
-    "field": "The reference frame with the apertures.",
-    "masters": "The master calibration frames.",
-    "star_curves": "Each comparison star against the others.",
-    "noise": "Scatter of every star from point to point, against its brightness.",
-    "neighbours": "Neighbours that could feign the transit: scatter and what is needed.",
-    "night": "The conditions along the night.",
-    "time_averaging": "Scatter of the residuals in bins, beside what white noise does.",
-    "covariates": "What the flux may depend on.",
-    "corner": "The posterior of the fit.",
-}
 
 
 def write_neighbours(out: Path, night: Night) -> dict[str, Path]:
@@ -122,17 +97,6 @@ def write_figures(folder: Path, night: Night, *, progress: Progress = silent) ->
         paths.append(folder / f"{name}.png")
         draw(paths[-1], night)
     return paths
-
-
-def _influence(told: Influence) -> dict[str, str]:
-    """Lay out what a covariate does: a row of the page."""
-    share = told.radius_ratio_without / told.radius_ratio_err
-    return {
-        "covariate": told.covariate,
-        "in the flux, %": f"{told.amplitude_percent:.2f} ± {told.amplitude_err_percent:.2f}",
-        "without it: Rp/R*": f"{told.radius_ratio_without:+.4f} ({share:+.1f} sigma)",
-        "mid-transit, min": f"{told.mid_time_without_minutes:+.2f}",
-    }
 
 
 def _of_fit(
@@ -264,58 +228,3 @@ def _night(path: Path, night: Night) -> None:
         night_panels(night.curve, night.measurements),
         title=_title(night),
     )
-
-
-def write_page(
-    path: Path,
-    night: Night,
-    figures: list[Path],
-    *,
-    summary: Mapping[str, Result],
-    frames: list[dict[str, Any]],
-) -> Path:
-    """Write report.html: the night on one page.
-
-    figures: PNG files of `write_figures`; frames: what became of each file.
-    """
-    plan, checked, quoted = night.stars, night.recipe.check_verdict, judge_errors(night.curve)
-    stars = [
-        {"star": star, "role": role, "ra": ra, "dec": dec, "reason": reason}
-        for star, role, ra, dec, reason in zip(
-            plan.star_id, plan.role, plan.ra_deg, plan.dec_deg, plan.reason, strict=True
-        )
-    ]
-    rows = tuple(value.row for value in night.scene.values)
-    values = Table(("value", "", "source"), rows, "Values and their sources")
-    sections = [
-        Section("Figures", figures={file: CAPTIONS[file.stem] for file in figures}),
-        Section("What it rests on", tables=(values,)),
-        Section("Stars", tables=(table_of(stars, folded=True),)),
-        Section("Frames", tables=(table_of(frames, folded=True),)),
-    ]
-    if night.fit is not None:
-        fit = Section(
-            "Transit fit",
-            tuple(map(str, night.fit.notes)),
-            tables=(
-                parameter_table(night.fit.parameters),
-                table_of(map(_influence, night.fit.influences), title="What each covariate does"),
-            )
-            if night.fit.found
-            else (),
-        )
-        sections.insert(1, fit)
-    report = Report(
-        title=_title(night),
-        facts={label: str(shown) for label, shown in label_results(summary).items()},
-        warnings=(
-            *night.inventory.choice,
-            *night.inventory.warnings,
-            *(f"{r.file}: {r.reason}" for r in night.failed),
-            *([f"check star {checked}"] if checked.troubles else []),
-            *([str(quoted)] if quoted.severity is Severity.WARNING else []),
-        ),
-        sections=tuple(sections),
-        footer=f"lightcurve {__version__}, seed {night.settings.seed}",
-    )
-    return write_report(path, report)

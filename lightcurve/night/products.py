@@ -121,7 +121,8 @@ def write_products(
     progress: Progress = silent,
 ) -> Products:
     """Write every file of a run, with `sidecars` each frame's WCS too; timings are those so far."""
-    from lightcurve.night.figures import write_figures, write_page
+    from lightcurve.night.figures import write_figures
+    from lightcurve.night.page import write_page
 
     paths = _write_tables(out, night)
     if sidecars:

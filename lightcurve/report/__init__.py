@@ -10,6 +10,7 @@ __all__ = [
     "image_plots",
     "light_curve",
     "night",
+    "page",
     "quality",
     "stars",
     "style",

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import json
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +21,7 @@ import numpy as np
 
 from lightcurve.core.data import Parameter
 from lightcurve.core.errors import InputError
-from lightcurve.core.files import write_text
+from lightcurve.core.files import json_text, write_text
 from lightcurve.report.field import stretch, thin
 
 if TYPE_CHECKING:
@@ -30,14 +29,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ImagePage",
-    "Report",
     "Section",
     "Table",
     "parameter_table",
     "round_together",
     "table_of",
     "write_page",
-    "write_report",
 ]
 
 PARAMETER_NAMES = {
@@ -48,6 +45,7 @@ PARAMETER_NAMES = {
     "mid_time_bjd_tdb": "mid-transit time",
     "o_minus_c_minutes": "O \N{MINUS SIGN} C",
 }
+SMALL, COLOURS = 0.75, 48  # of a figure among many
 SCRIPT = Path(__file__).parent / "assets" / "image_page.js"
 
 
@@ -85,26 +83,6 @@ class Section:
     text: tuple[str, ...] = ()
     figures: Mapping[Path, str] = field(default_factory=dict)
     tables: tuple[Table, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What the report says.
-
-    Attributes
-    ----------
-    facts : mapping of str to str
-        The few results that matter, shown first.
-    footer : str
-        Versions, seed.
-    """
-
-    title: str
-    subtitle: str = ""
-    facts: Mapping[str, str] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-    sections: tuple[Section, ...] = ()
-    footer: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -195,16 +173,6 @@ def round_together(parameter: Parameter) -> tuple[str, str, str]:
     return value, below, above
 
 
-def render_report(report: Report) -> str:
-    """Lay out the report.
-
-    Returns HTML without any outside resource. Raises InputError when a figure is missing or no PNG.
-    """
-    return _template("template.html").render(
-        report=report, sections=[_lay_out(section) for section in report.sections]
-    )
-
-
 def _template(name: str) -> jinja2.Template:
     import jinja2
 
@@ -212,18 +180,14 @@ def _template(name: str) -> jinja2.Template:
     return environment.from_string(Path(__file__).with_name(name).read_text(encoding="utf-8"))
 
 
-def _lay_out(section: Section) -> dict[str, Any]:
+def lay_out(section: Section) -> dict[str, Any]:
+    """Make of a section what the templates show: texts, figures as they lie in the page, tables."""
     return {
         "title": section.title,
         "text": section.text,
-        "figures": [_embed(path, caption) for path, caption in section.figures.items()],
+        "figures": [embed(path, caption) for path, caption in section.figures.items()],
         "tables": [_display(table) for table in section.tables],
     }
-
-
-def write_report(path: str | Path, report: Report) -> Path:
-    """Write the report."""
-    return write_text(path, render_report(report))
 
 
 def _render_page(page: ImagePage) -> str:
@@ -243,7 +207,7 @@ def _render_page(page: ImagePage) -> str:
         subtitle=page.subtitle,
         facts=page.facts,
         warnings=page.warnings,
-        sections=[_lay_out(s) for s in filled if s.text or s.figures or s.tables],
+        sections=[lay_out(s) for s in filled if s.text or s.figures or s.tables],
         picture=_png(stretch(thin(page.pixels)[0])),
         nx=nx,
         ny=ny,
@@ -252,13 +216,13 @@ def _render_page(page: ImagePage) -> str:
         footer=page.footer,
         script=Markup(script),  # noqa: S704  (our own)
         script_hash=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
-        data=Markup(_as_data(content)),  # noqa: S704  (no mark that could end the block is in it)
+        data=Markup(as_data(content)),  # noqa: S704  (no mark that could end the block is in it)
     )
 
 
-def _as_data(content: Any) -> str:
+def as_data(content: Any) -> str:
     """Write JSON with ``<``, ``>`` and ``&`` as escapes: no text can end the block or begin one."""
-    text = json.dumps(content, allow_nan=False, separators=(",", ":"))
+    text = json_text(content)
     for mark, code in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
         text = text.replace(mark, code)
     return text
@@ -283,7 +247,7 @@ def _data_address(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
-def _embed(path: Path, caption: str) -> dict[str, Any]:
+def embed(path: Path, caption: str) -> dict[str, Any]:
     """Read a PNG for the page, with its size so that the page does not jump while loading."""
     try:
         data = Path(path).read_bytes()
@@ -295,6 +259,23 @@ def _embed(path: Path, caption: str) -> dict[str, Any]:
         raise InputError(msg)
     width, height = struct.unpack(">II", data[16:24])
     return {"source": _data_address(data), "caption": caption, "width": width, "height": height}
+
+
+def small_figure(path: Path, caption: str) -> dict[str, Any]:
+    """Make a figure light enough for a page that holds many: half as wide, of few colours.
+
+    Raises InputError when it is missing or no PNG.
+    """
+    from PIL import Image
+
+    embed(path, caption)
+    with Image.open(path) as figure:
+        width, height = (round(side * SMALL) for side in figure.size)
+        small = figure.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    small.quantize(COLOURS).save(file, format="PNG", optimize=True)
+    source = _data_address(file.getvalue())
+    return {"source": source, "caption": caption, "width": width, "height": height}
 
 
 def _display(table: Table) -> dict[str, Any]:

@@ -1,0 +1,309 @@
+"""From a night to its page: what report.html says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lightcurve.core.constants import DAY_S, __version__
+from lightcurve.core.data import (
+    Finding,
+    Influence,
+    LightCurve,
+    Planet,
+    Result,
+    Severity,
+    TransitFit,
+    label_results,
+)
+from lightcurve.core.dates import iso_from_jd
+from lightcurve.core.flags import NO_POINT, Flag
+from lightcurve.core.quantities import QUANTITIES, TEXT, night_panels
+from lightcurve.curve.quoted import judge_errors
+from lightcurve.night.fit_products import predicted_events
+from lightcurve.night.reduced import Night
+from lightcurve.report.html import Section, Table, parameter_table, table_of
+from lightcurve.report.page.bundle import write_night_page
+from lightcurve.report.page.contents import (
+    Column,
+    Curve,
+    Fine,
+    Frames,
+    Lost,
+    Numbers,
+    Page,
+    Star,
+    Summary,
+)
+from lightcurve.transit.model import transit_flux
+
+N_FINE = 400  # places of the smooth model
+TOLD_LOST = 0.1  # of the frames: so many lost are worth a look
+THETA = ("mid_time_bjd_tdb", "rp_over_rs", "a_over_rs", "impact_parameter", "q1", "q2")
+BESIDE = ("file", "jd_utc", "bjd_tdb", "rel_flux", "rel_flux_err", "flags")  # told elsewhere
+CAPTIONS = {
+    "corner": "The posterior of the fit.",
+    "time_averaging": "Scatter of the residuals in bins, beside what white noise does.",
+    "covariates": "What the flux may depend on.",
+    "seeing_profile": "Radial profiles with aperture and sky annulus; FWHM along the night.",
+    "cumulative_flux": "Flux inside a growing radius: flat where the aperture is wide enough.",
+    "noise": "Scatter of every star from point to point, against its brightness.",
+    "neighbours": "Neighbours that could feign the transit: scatter and what is needed.",
+    "masters": "The master calibration frames.",
+}  # the other figures are charts of the page
+
+
+def write_page(
+    path: Path,
+    night: Night,
+    figures: list[Path],
+    *,
+    summary: Mapping[str, Result],
+    frames: list[dict[str, Any]],
+) -> Path:
+    """Write report.html: the night on one page.
+
+    figures: PNG files of `write_figures`; frames: what became of each file.
+    """
+    return write_night_page(path, page_of(night, figures, summary=summary, frames=frames))
+
+
+def page_of(
+    night: Night,
+    figures: list[Path],
+    *,
+    summary: Mapping[str, Result],
+    frames: list[dict[str, Any]],
+) -> Page:
+    """Collect what the page says."""
+    order = {name: place for place, name in enumerate(CAPTIONS)}
+    chosen = sorted((f for f in figures if f.stem in order), key=lambda file: order[file.stem])
+    return Page(
+        title=_title(night),
+        subtitle=_subtitle(night),
+        verdict=_verdict(night, summary),
+        facts=[(label, str(shown)) for label, shown in label_results(summary).items()],
+        warnings=[*night.inventory.choice, *night.inventory.warnings],
+        frames=_frames(night),
+        lost=[Lost(r.file, r.reason, r.why.name.lower() if r.why else "") for r in night.failed],
+        curve=own_curve(night.curve, night.fit, night.target.planet, _exposure_days(night)),
+        stars=_stars(night),
+        covariates=night.fit.covariates if night.fit else (),
+        flag_names={flag.name or "": int(flag) for flag in Flag},
+        sections=_sections(night, frames),
+        figures={file: CAPTIONS[file.stem] for file in chosen},
+        footer=f"lightcurve {__version__}, seed {night.settings.seed}",
+    )
+
+
+def _exposure_days(night: Night) -> float:
+    known = night.measurements.exposure_s[np.isfinite(night.measurements.exposure_s)]
+    return float(np.median(known)) / DAY_S if known.size else 0.0
+
+
+def _title(night: Night) -> str:
+    exposure, jd = night.scene.reference.exposure, night.curve.jd_utc
+    seconds = _exposure_days(night) * DAY_S
+    words = [
+        night.target.planet.name if night.target.planet else night.target.name,
+        iso_from_jd(float(np.nanmin(jd)))[:10] if np.isfinite(jd).any() else "",
+        exposure.filter or "",
+        f"{seconds:.3g} s" if seconds else "",
+    ]
+    return " \N{MIDDLE DOT} ".join(word for word in words if word)
+
+
+def _subtitle(night: Night) -> str:
+    """Telescope, camera, site, and when (UTC)."""
+    exposure, site, jd = night.scene.reference.exposure, night.measurements.site, night.curve.jd_utc
+    place = ""
+    if site is not None:
+        east, north = site.longitude_deg, site.latitude_deg
+        place = (
+            f"{abs(north):.3f}\N{DEGREE SIGN} {'N' if north >= 0 else 'S'}, "
+            f"{abs(east):.3f}\N{DEGREE SIGN} {'E' if east >= 0 else 'W'}, {site.height_m:.0f} m"
+        )
+        place = f"{site.name} ({place})" if site.name else place
+    span = ""
+    if np.isfinite(jd).any():
+        first, last = (iso_from_jd(float(t)) for t in (np.nanmin(jd), np.nanmax(jd)))
+        span = f"{first[:10]} {first[11:16]} to {last[11:16]} UTC"
+    words = [exposure.telescope or "", exposure.camera or "", place, span]
+    return " \N{MIDDLE DOT} ".join(word for word in words if word)
+
+
+def _verdict(night: Night, summary: Mapping[str, Result]) -> Summary:
+    verdict, fit = night.verdict, night.fit
+    if verdict is None:
+        text = f"Light curve of {night.target.name}. No planet was given, so no transit was fitted."
+        return Summary("", text, tuple(_to_check(night)))
+    subject = night.target.planet.name if night.target.planet else night.target.name
+    words = {
+        Finding.TRANSIT: f"{subject} transits",
+        Finding.PARTIAL: f"{subject} transits, seen in part",
+        Finding.ELSEWHERE: f"{subject} transits at another time than predicted",
+        Finding.NONE: f"No transit of {subject}",
+        Finding.INCONCLUSIVE: f"Whether {subject} transits cannot be told",
+        Finding.NOT_OBSERVED: f"No transit of {subject} was due in these hours",
+    }
+    text = words[verdict.finding] + (f": {verdict.reason}." if verdict.reason else ".")
+    if fit is not None and fit.found:
+        told = [
+            f"{label} {summary[name].text}"
+            for name, label in (
+                ("mid_time_bjd_tdb", "Mid-transit"),
+                ("o_minus_c_minutes", "observed minus predicted"),
+                ("depth_percent", "depth"),
+            )
+            if name in summary
+        ]
+        sure = "" if verdict.depth_sigma is None else f", {verdict.depth_sigma:.0f} sigma"
+        text += f" {'; '.join(told)}{sure}."
+    return Summary(verdict.finding.value, text, tuple(_to_check(night)))
+
+
+def _to_check(night: Night) -> list[str]:
+    """List what the reader should look at before believing: nothing, where all is well."""
+    lost, tried = len(night.failed), len(night.failed) + len(night.measurements.file)
+    quoted, star = judge_errors(night.curve), night.recipe.check_verdict
+    guessed = [value for value in night.scene.values if value.guessed]
+    notes = night.fit.notes if night.fit is not None else ()
+    return [
+        *([f"check star {star}"] if star.troubles else []),
+        *([str(quoted)] if quoted.severity is Severity.WARNING else []),
+        *(str(note) for note in notes if note.severity is Severity.WARNING),
+        *(f"taken for want of a better value: {value}" for value in guessed),
+        *([f"{lost} of {tried} frames gave no measurement"] if lost > TOLD_LOST * tried else []),
+    ]
+
+
+def _frames(night: Night) -> Frames:
+    m, curve = night.measurements, night.curve
+    columns: dict[str, Column] = {}
+    for panel, series in night_panels(curve, m):
+        for legend, values in series.items():
+            name = f"{panel.label.split(' (')[0].lower()}{f'_{legend}' if legend else ''}"
+            columns[name] = Column(
+                values, "", panel.label, legend, panel=True, inverted=panel.inverted
+            )
+    told = (q for q in QUANTITIES if q.kind != TEXT and q.name not in {*BESIDE, *columns})
+    for q in told:
+        if q.panel is None or q.panel.series is not None:
+            values = q.value(curve, m).astype(float)
+            columns[q.name] = Column(values, q.unit, q.name.replace("_", " "))
+    return Frames(
+        file=[str(name) for name in curve.file],
+        jd_utc=curve.jd_utc,
+        bjd_tdb=curve.bjd_tdb,
+        utc=[iso_from_jd(float(jd)) if np.isfinite(jd) else "" for jd in curve.jd_utc],
+        columns=columns,
+    )
+
+
+def own_curve(
+    curve: LightCurve, fit: TransitFit | None, planet: Planet | None, exposure_days: float
+) -> Curve:
+    """Lay out the program's own curve, with the fit where there is one."""
+    predicted = {}
+    if planet is not None and np.isfinite(curve.bjd_tdb).any():
+        predicted = predicted_events(planet, curve)
+    if fit is None:
+        used = np.isfinite(curve.flux) & ((curve.flags & int(NO_POINT)) == 0)
+        numbers = Numbers(n_points=int(used.sum()))
+        return Curve(
+            curve.flux, curve.flux_err, curve.flags, used, numbers=numbers, predicted=predicted
+        )
+    return Curve(
+        curve.flux,
+        curve.flux_err,
+        curve.flags,
+        fit.used,
+        trend=fit.trend,
+        detrended=curve.flux / fit.trend,
+        model=fit.model,
+        residual=fit.residuals,
+        fine=_fine(curve, fit, planet, exposure_days),
+        numbers=_numbers(fit),
+        predicted=predicted,
+    )
+
+
+def _fine(
+    curve: LightCurve, fit: TransitFit, planet: Planet | None, exposure_days: float
+) -> Fine | None:
+    """Evaluate the fitted transit at its own times; the expected level 1 where none was found."""
+    known = curve.bjd_tdb[np.isfinite(curve.bjd_tdb)]
+    if not known.size:
+        return None
+    time = np.linspace(known.min(), known.max(), N_FINE)
+    if planet is None or not all(name in fit.parameters for name in THETA):
+        return None
+    theta = np.array([fit.parameters[name].value for name in THETA])
+    return Fine(time, transit_flux(time, theta, planet, exposure_days=exposure_days))
+
+
+def _numbers(fit: TransitFit) -> Numbers:
+    def both(name: str) -> tuple[float, float]:
+        p = fit.parameters.get(name)
+        return (math.nan, math.nan) if p is None else (p.value, (p.upper - p.lower) / 2)
+
+    (mid, mid_err), (ratio, ratio_err) = both("mid_time_bjd_tdb"), both("rp_over_rs")
+    return Numbers(
+        scatter=fit.statistics["residual_scatter_percent"] / 100,
+        bic=fit.statistics.get("bic", math.nan),
+        mid_time=mid,
+        mid_time_err=mid_err,
+        rp_over_rs=ratio,
+        rp_over_rs_err=ratio_err,
+        depth=both("depth_percent")[0] / 100,
+        n_points=int(fit.used.sum()),
+    )
+
+
+def _stars(night: Night) -> list[Star]:
+    plan = night.stars
+    return [
+        Star(
+            row, str(plan.star_id[row]), str(plan.role[row]), str(plan.reason[row]),
+            float(plan.ra_deg[row]), float(plan.dec_deg[row]),
+            float(plan.x_ref[row]), float(plan.y_ref[row]),
+        )
+        for row in range(len(plan))
+    ]  # fmt: skip
+
+
+def _sections(night: Night, frames: list[dict[str, Any]]) -> list[Section]:
+    """Lay out what is read and not played with."""
+    values = Table(
+        ("value", "", "source"),
+        tuple(value.row for value in night.scene.values),
+        "Values and their sources",
+    )
+    sections = [
+        Section("What it rests on", tables=(values,)),
+        Section("Files", tables=(table_of(frames, folded=True),)),
+    ]
+    if night.fit is None:
+        return sections
+    found = night.fit.found
+    tables = (
+        parameter_table(night.fit.parameters),
+        table_of(map(_influence, night.fit.influences), title="What each covariate does"),
+    )
+    fit = Section("Transit fit", tuple(map(str, night.fit.notes)), tables=tables if found else ())
+    return [fit, *sections]
+
+
+def _influence(told: Influence) -> dict[str, str]:
+    """Lay out what a covariate does: a row of the page."""
+    share = told.radius_ratio_without / told.radius_ratio_err
+    return {
+        "covariate": told.covariate,
+        "in the flux, %": f"{told.amplitude_percent:.2f} ± {told.amplitude_err_percent:.2f}",
+        "without it: Rp/R*": f"{told.radius_ratio_without:+.4f} ({share:+.1f} sigma)",
+        "mid-transit, min": f"{told.mid_time_without_minutes:+.2f}",
+    }

@@ -1,0 +1,95 @@
+// What all parts of the page share: data, the present choice and its result, events, small helpers.
+
+const app = (() => {
+  const listeners = new Map();
+  const parts = [];
+
+  /** Call `fn(detail)` whenever `event` is told. */
+  const on = (event, fn) => {
+    if (!listeners.has(event)) listeners.set(event, []);
+    listeners.get(event).push(fn);
+  };
+
+  /** Tell an event. "choice" and "result" are also kept. */
+  const emit = (event, detail) => {
+    if (event === "choice") self.choice = detail;
+    if (event === "result") self.result = detail;
+    for (const fn of listeners.get(event) ?? []) fn(detail);
+  };
+
+  /** Name a function that sets up a part of the page once data are there; it may be async. */
+  const part = (name, setUp) => parts.push({ name, setUp });
+
+  const self = {
+    data: null, choice: null, result: null,
+    own: null, // Result of the program's full fit
+    theme: "light",
+    engine: null, // {recompute(data, choice) -> Result}, where the page can reckon
+    thumbnail: () => null, // (frame) -> canvas or image of the target in it, or null
+    on, emit, part, parts,
+  };
+  return self;
+})();
+
+/**
+ * Make an element. Texts become text nodes: what a header says is never read as HTML.
+ * @param {string} tag with classes behind dots, "p.soft"
+ * @param {Object} attributes of the element; functions become listeners ("onclick")
+ * @param {...(Node|string|number|null)} children
+ */
+const make = (tag, attributes = {}, ...children) => {
+  const [name, ...classes] = tag.split(".");
+  const element = document.createElement(name);
+  if (classes.length) element.className = classes.join(" ");
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (typeof value === "boolean") element.toggleAttribute(key, value);
+    else if (value !== null && value !== undefined) element.setAttribute(key, value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined).map(
+    (child) => (child instanceof Node ? child : String(child))));
+  return element;
+};
+
+const byId = (id) => document.getElementById(id);
+
+/** Bytes of base64 text that gzip packed. @returns {Promise<ArrayBuffer>} */
+const unzip = async (base64) => {
+  const packed = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).arrayBuffer();
+};
+
+const ARRAYS = {
+  f4: Float32Array, f8: Float64Array, u1: Uint8Array, u2: Uint16Array, u4: Uint32Array,
+};
+
+/**
+ * Replace every packed block within `value` by {shape, values}, values being a typed array in the
+ * order of C.
+ */
+const unpack = async (value) => {
+  if (value === null || typeof value !== "object") return value;
+  if (typeof value.gzip === "string" && value.dtype in ARRAYS) {
+    return { shape: value.shape, values: new ARRAYS[value.dtype](await unzip(value.gzip)) };
+  }
+  if (Array.isArray(value)) {
+    return value.some((entry) => entry !== null && typeof entry === "object")
+      ? Promise.all(value.map(unpack)) : value;
+  }
+  const entries = await Promise.all(
+    Object.entries(value).map(async ([key, entry]) => [key, await unpack(entry)]));
+  return Object.fromEntries(entries);
+};
+
+/** Colour that a variable of the style has at present, as a canvas wants it. */
+const colour = (name) => {
+  const probe = byId("probe");
+  probe.style.color = `var(--${name})`;
+  return getComputedStyle(probe).color;
+};
+
+/** A number with so many decimals; a dash where it is not known. */
+const shown = (value, decimals) =>
+  (value === null || value === undefined || !Number.isFinite(value)
+    ? "\u2013" : value.toFixed(decimals));
