@@ -83,10 +83,8 @@ def fit_transit(
         As `fit_points`.
     """
     good = (light_curve.flags & int(NO_POINT)) == 0
-    measured = light_curve.dilution
-    if settings is not None and settings.dilution is not None:
-        planet, measured = replace(planet, dilution=None), Dilution(*settings.dilution, "as given")
-    planet = diluted(planet, measured)
+    asked = None if settings is None else settings.dilution
+    planet, measured = diluted_as(planet, light_curve.dilution, asked)
     points = Points(
         time=light_curve.bjd_tdb,
         flux=light_curve.flux,
@@ -102,6 +100,15 @@ def fit_transit(
         return fit
     log.warning("%s", NO_EXPOSURE)
     return replace(fit, notes=(*fit.notes, Note(NO_EXPOSURE, Severity.WARNING)))
+
+
+def diluted_as(
+    planet: Planet, measured: Dilution | None, asked: tuple[float, float] | None
+) -> tuple[Planet, Dilution | None]:
+    """Let a planet's light be diluted as was asked, or else as `diluted` has it; and by what."""
+    if asked is not None:
+        planet, measured = replace(planet, dilution=None), Dilution(*asked, "as given")
+    return diluted(planet, measured), measured
 
 
 def diluted(planet: Planet, measured: Dilution | None) -> Planet:

@@ -46,7 +46,7 @@ def make_trend(
         for name, values in covariates.items()
         if name not in forbidden and (asked is None or name in asked)
     }
-    useful = {name: values for name, values in offered.items() if _varies(values, used)}
+    useful = {name: values for name, values in offered.items() if says_something(values, used)}
     order = useful if asked is None else [name for name in asked if name in useful]
     sides = _sides(useful, len(used))
     parts: list[tuple[str, np.ndarray, float]] = []
@@ -65,7 +65,8 @@ def make_trend(
     )
 
 
-def _varies(values: np.ndarray, used: np.ndarray) -> bool:
+def says_something(values: np.ndarray, used: np.ndarray) -> bool:
+    """Say whether values, (n,), differ at the points used, and are there at nine in ten of them."""
     inside = values[np.isfinite(values) & used]
     return len(inside) >= FILLED * used.sum() and np.ptp(inside) > 1e-9 * np.abs(inside).max()
 
