@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from lightcurve.core.data import (
     Finding,
     Influence,
     LightCurve,
+    Parameter,
     Planet,
     Result,
     Severity,
@@ -24,9 +26,9 @@ from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.flags import NO_POINT, Flag
 from lightcurve.core.quantities import QUANTITIES, TEXT, night_panels
 from lightcurve.curve.quoted import judge_errors
-from lightcurve.night.fit_products import predicted_events
+from lightcurve.night.fit_products import SHOWN, predicted_events
 from lightcurve.night.reduced import Night
-from lightcurve.report.html import Section, Table, parameter_table, table_of
+from lightcurve.report.html import Section, Table, parameter_table, round_together, table_of
 from lightcurve.report.page.bundle import write_night_page
 from lightcurve.report.page.contents import (
     Column,
@@ -85,8 +87,8 @@ def page_of(
     return Page(
         title=_title(night),
         subtitle=_subtitle(night),
-        verdict=_verdict(night, summary),
-        facts=[(label, str(shown)) for label, shown in label_results(summary).items()],
+        verdict=_verdict(night),
+        facts=_facts(summary),
         warnings=[*night.inventory.choice, *night.inventory.warnings],
         frames=_frames(night),
         lost=[Lost(r.file, r.reason, r.why.name.lower() if r.why else "") for r in night.failed],
@@ -98,6 +100,20 @@ def page_of(
         figures={file: CAPTIONS[file.stem] for file in chosen},
         footer=f"lightcurve {__version__}, seed {night.settings.seed}",
     )
+
+
+def _facts(summary: Mapping[str, Result]) -> list[tuple[str, str]]:
+    """List the numbers of the night, those of the transit first; what the heading says is not."""
+    results = {name: r for name, r in summary.items() if name not in {"target", "verdict"}}
+    first = {name: results.pop(name) for name in SHOWN if name in results}
+    told = label_results(first | results)
+    return [(label, _in_print(str(text))) for label, text in told.items()]
+
+
+def _in_print(text: str) -> str:
+    """Set the signs of what is shown in a terminal as they are printed."""
+    text = text.replace("+-", "\N{PLUS-MINUS SIGN}")
+    return re.sub(r"(?<=\s)-(?=[\d.])", "\N{MINUS SIGN}", text)
 
 
 def _exposure_days(night: Night) -> float:
@@ -136,7 +152,7 @@ def _subtitle(night: Night) -> str:
     return " \N{MIDDLE DOT} ".join(word for word in words if word)
 
 
-def _verdict(night: Night, summary: Mapping[str, Result]) -> Summary:
+def _verdict(night: Night) -> Summary:
     verdict, fit = night.verdict, night.fit
     if verdict is None:
         text = f"Light curve of {night.target.name}. No planet was given, so no transit was fitted."
@@ -153,17 +169,31 @@ def _verdict(night: Night, summary: Mapping[str, Result]) -> Summary:
     text = words[verdict.finding] + (f": {verdict.reason}." if verdict.reason else ".")
     if fit is not None and fit.found:
         told = [
-            f"{label} {summary[name].text}"
+            f"{label} {_with_error(fit.parameters[name])}"
             for name, label in (
-                ("mid_time_bjd_tdb", "Mid-transit"),
+                ("mid_time_bjd_tdb", "mid-transit"),
                 ("o_minus_c_minutes", "observed minus predicted"),
                 ("depth_percent", "depth"),
             )
-            if name in summary
+            if name in fit.parameters
         ]
-        sure = "" if verdict.depth_sigma is None else f", {verdict.depth_sigma:.0f} sigma"
-        text += f" {'; '.join(told)}{sure}."
+        sigma = verdict.depth_sigma
+        sure = "" if sigma is None else f", {sigma:.0f} times its error"
+        text = f"{text} {_sentence('; '.join(told))}{sure}."
     return Summary(verdict.finding.value, text, tuple(_to_check(night)))
+
+
+def _with_error(parameter: Parameter) -> str:
+    """Say a value with the larger of its errors."""
+    value, minus, plus = round_together(parameter)
+    error = max(minus, plus, key=lambda size: float(size or 0))
+    text = f"{value} \N{PLUS-MINUS SIGN} {error}" if error else value
+    return f"{text} {parameter.unit}".strip().replace("-", "\N{MINUS SIGN}")
+
+
+def _sentence(text: str) -> str:
+    """Begin with a capital."""
+    return text[:1].upper() + text[1:]
 
 
 def _to_check(night: Night) -> list[str]:

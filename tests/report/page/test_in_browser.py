@@ -39,3 +39,67 @@ def test_hostile_names_are_shown_and_not_run(browser, tmp_path, name):
     assert browser.execute_script("return document.querySelector('h1').textContent") == page.title
     wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert browser.execute_script(wide) <= 0, "nothing reaches beyond the page"
+
+
+def over(browser, panel: str, across: float, down: float = 0.5):
+    """Move the pointer to a place of a panel, as shares of its width and height."""
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    element = browser.find_element("css selector", f'[data-panel="{panel}"] .plot')
+    dx, dy = (
+        (share - 0.5) * element.size[side] for share, side in ((across, "width"), (down, "height"))
+    )
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+    ActionChains(browser, duration=20).move_to_element_with_offset(
+        element, int(dx), int(dy)
+    ).perform()
+    return element
+
+
+def leave(browser) -> None:
+    """Move the pointer away from the charts."""
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    title = browser.find_element("css selector", ".instrument h2")
+    ActionChains(browser, duration=20).move_to_element(title).perform()
+
+
+def texts(browser, selector: str) -> list[str]:
+    return browser.execute_script(
+        "return [...document.querySelectorAll(arguments[0])].map((e) => e.textContent)", selector
+    )
+
+
+@pytest.mark.parametrize("panel", ["curve", "residual", "FWHM (px)"])
+def test_a_frame_pointed_at_is_marked_in_all_panels(browser, tmp_path, panel):
+    page = make_page()
+    open_page(browser, write_night_page(tmp_path / "report.html", page))
+    assert not any(texts(browser, ".panel output"))
+    over(browser, panel, 0.5)
+    assert all(texts(browser, ".panel output"))
+    (name,) = texts(browser, "#frame-card strong")
+    shown = page.frames.file.index(name)
+    assert abs(shown - len(page.frames.file) / 2) < 5, "a frame of the middle of the night"
+    (fwhm,) = texts(browser, '[data-panel="FWHM (px)"] output')
+    assert float(fwhm) == pytest.approx(page.frames.columns["fwhm_px"].values[shown], rel=1e-4)
+    assert complaints(browser) == []
+
+
+def test_arrows_step_through_the_night(browser, tmp_path):
+    from selenium.webdriver.common.keys import Keys
+
+    page = make_page()
+    open_page(browser, write_night_page(tmp_path / "report.html", page))
+    body = browser.find_element("css selector", "body")
+    body.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_LEFT)
+    assert texts(browser, "#frame-card strong") == [page.frames.file[1]]
+
+
+def test_a_click_keeps_a_frame(browser, tmp_path):
+    open_page(browser, write_night_page(tmp_path / "report.html", make_page()))
+    over(browser, "curve", 0.3).click()
+    kept = texts(browser, "#frame-card strong")
+    over(browser, "curve", 0.7)
+    assert texts(browser, "#frame-card strong") != kept
+    leave(browser)
+    assert texts(browser, "#frame-card strong") == kept

@@ -1,0 +1,234 @@
+// Beside the curve: the frame under the pointer, the choice that makes the curve, what comes of it.
+
+const controls = (() => {
+  const MINUTES = 1440;
+  const FEW_CHIPS = 40; // stars with a button of their own; the others are taken in the field
+
+  const same = (a, b) => JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
+  const sorted = (choice) => ({
+    rows: [...choice.rows].sort((a, b) => a - b), aperture: choice.aperture, weighting: choice.weighting,
+    covariates: [...choice.covariates].sort(), excluded: [...choice.excluded].sort(),
+  });
+  const toggled = (list, entry) =>
+    (list.includes(entry) ? list.filter((e) => e !== entry) : [...list, entry]);
+
+  /** Change a part of the choice: everything follows from the event. */
+  const change = (part) => app.emit("choice", { ...app.choice, ...part });
+
+  // --- the frame ---------------------------------------------------------------------------------
+
+  let pinned = null;
+
+  /** What is known of a frame, as [label, text] pairs. */
+  const facts = (k) => {
+    const { frames, flag_names } = app.data, { result } = app;
+    const flux = result.flux[k], error = result.flux_err[k], flags = result.flags[k];
+    const names = Object.entries(flag_names).filter(([, bit]) => flags & bit).map(([name]) => name.toLowerCase().replaceAll("_", " "));
+    const told = [
+      ["UTC", frames.utc[k].replace("T", " ")],
+      ["BJD (TDB)", shown(frames.bjd_tdb[k], 6)],
+      ["relative flux", `${shown(flux, 5)} \u00b1 ${shown(error, 5)}`],
+      ...(result.detrended ? [["detrended", shown(result.detrended[k], 5)]] : []),
+      ["flags", names.join(", ") || "none"],
+    ];
+    const columns = Object.values(frames.columns).map(({ label, legend, unit, values }) => {
+      const value = values[k];
+      const text = value === null ? "\u2013" : `${Number(value.toPrecision(6))}${unit ? ` ${unit}` : ""}`;
+      return [legend ? `${label} ${legend}` : label, text];
+    });
+    return [...told, ...columns];
+  };
+
+  const showFrame = (k) => {
+    const holder = byId("frame-card");
+    if (k === null) {
+      holder.replaceChildren(make("p.soft.hint", {}, "Point at the curve, or step with the arrow keys. A click keeps a frame here."));
+      return;
+    }
+    const file = app.data.frames.file[k];
+    const picture = app.thumbnail(k);
+    const rows = facts(k).flatMap(([label, text]) => [make("dt", {}, label), make("dd", {}, text)]);
+    const out = app.choice?.excluded.includes(file);
+    const tools = pinned === k && app.engine
+      ? [make("button", { type: "button", onclick: () => leaveOut(k) }, out ? "Put this point back" : "Leave this point out")] : [];
+    holder.replaceChildren(
+      make("div.frame-head", {}, picture, make("div", {}, make("strong", { dir: "auto" }, file), ...tools)),
+      make("dl.pairs", {}, ...rows));
+  };
+
+  const leaveOut = (k) => change({ excluded: toggled(app.choice.excluded, app.data.frames.file[k]) });
+
+  // --- numbers -----------------------------------------------------------------------------------
+
+  const percent = (value, digits) => (Number.isFinite(value) ? `${(100 * value).toFixed(digits)} %` : "\u2013");
+  const predictedMid = () => {
+    const events = Object.values(app.data.curve.predicted);
+    return events.length ? events.reduce((a, b) => a + b) / events.length : NaN;
+  };
+
+  /** Rows of the table: label, how it is shown of a result. */
+  const NUMBERS = [
+    ["scatter of the residuals", (r) => percent(r.scatter ?? NaN, 4)],
+    ["BIC", (r) => shown(r.bic, 1)],
+    ["mid-transit, BJD (TDB)", (r) => shown(r.mid_time, 5)],
+    ["its error", (r) => (r.mid_time_err ? `${shown(r.mid_time_err * MINUTES, 2)} min` : "\u2013")],
+    ["observed \u2212 predicted", (r) => (r.mid_time ? `${shown((r.mid_time - predictedMid()) * MINUTES, 2)} min` : "\u2013")],
+    ["depth", (r) => percent(r.depth ?? NaN, 3)],
+    ["Rp/R*", (r) => (r.rp_over_rs ? `${shown(r.rp_over_rs, 4)} \u00b1 ${shown(r.rp_over_rs_err, 4)}` : "\u2013")],
+    ["points", (r) => String(r.n_points)],
+  ];
+  let quickOwn = null; // the program's own choice by the same quick fit, for a fair comparison
+
+  const showNumbers = (result) => {
+    const changed = !result.full;
+    if (changed) quickOwn ??= app.engine.recompute(app.data, app.data.choice);
+    const columns = changed ? [["yours", result], ["the program's", quickOwn]] : [["the program's fit", result]];
+    const rows = NUMBERS.map(([label, show]) =>
+      make("tr", {}, make("th", { scope: "row" }, label), ...columns.map(([, r]) => make("td", {}, show(r)))));
+    const head = make("tr", {}, make("td"), ...columns.map(([name]) => make("th", { scope: "col" }, name)));
+    byId("numbers").replaceChildren(
+      make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)),
+      make("p.soft", {}, changed ? difference(result) : "Sampled with priors. A change below is fitted by least squares, and compared with the same of the program's choice."));
+  };
+
+  const difference = (result) => {
+    const moved = (result.mid_time - quickOwn.mid_time) * MINUTES, deeper = 100 * (result.depth - quickOwn.depth);
+    if (!Number.isFinite(moved) || !result.mid_time) return "Both by least squares.";
+    const sign = (value, digits) => `${value < 0 ? "\u2212" : "+"}${Math.abs(value).toFixed(digits)}`;
+    return `Both by least squares. The mid-time moves by ${sign(moved, 2)} min, the depth by ${sign(deeper, 3)} %.`;
+  };
+
+  // --- the choice --------------------------------------------------------------------------------
+
+  const field = (label, control) => make("label.field", {}, make("span", {}, label), control);
+
+  const list = (id, label, entries, chosen, onchange) => {
+    const select = make("select", { id, onchange: () => onchange(select.value) },
+      ...entries.map(([value, text]) => make("option", { value, selected: String(value) === String(chosen) }, text)));
+    return field(label, select);
+  };
+
+  /** Stars with a button: those compared by the program or now, and such as the program left out. */
+  const chips = () => {
+    const own = new Set(app.data.choice.rows), now = new Set(app.choice.rows);
+    const able = app.data.stars.filter((star) => star.in_cube && star.role !== "target");
+    const first = able.filter((star) => own.has(star.row) || now.has(star.row));
+    const rest = able.filter((star) => !own.has(star.row) && !now.has(star.row));
+    const few = [...first, ...rest.slice(0, Math.max(0, FEW_CHIPS - first.length))].sort((a, b) => a.row - b.row);
+    return few.map((star) => make("button.chip", {
+      type: "button", "aria-pressed": String(now.has(star.row)), title: star.reason, "data-row": star.row,
+      onclick: () => change({ rows: toggled(app.choice.rows, star.row) }),
+      onpointerenter: () => app.emit("star", star.row),
+    }, star.id));
+  };
+
+  const showChoice = () => {
+    const { cube } = app.data, { choice } = app;
+    const ticks = cube.covariates.map(({ name, label }) => {
+      const input = make("input", { type: "checkbox", checked: choice.covariates.includes(name), value: name,
+        onchange: () => change({ covariates: toggled(app.choice.covariates, name) }) });
+      return make("label.tick", {}, input, label ?? name.replaceAll("_", " "));
+    });
+    const out = choice.excluded.length;
+    byId("choice").replaceChildren(
+      make("fieldset", {}, make("legend", {}, "Comparison stars"), make("div.chips", {}, ...chips())),
+      list("aperture", "Aperture", cube.apertures.map((a, k) => [k, a.label]), choice.aperture, (value) => change({ aperture: Number(value) })),
+      list("weighting", "Weights", cube.weightings.map((w) => [w.name, w.name.replaceAll("_", " ")]), choice.weighting, (value) => change({ weighting: value })),
+      make("fieldset", {}, make("legend", {}, "Detrended by"), make("div.ticks", {}, ...ticks)),
+      make("p.soft", {}, out ? `${out} ${out === 1 ? "point" : "points"} left out. ` : "To leave a point out, click it.",
+        out ? make("button", { type: "button", onclick: () => change({ excluded: [] }) }, "Put all back") : null));
+    const changed = !same(choice, app.data.choice);
+    byId("back").disabled = !changed;
+    byId("tune-line").value = tuneLine();
+  };
+
+  // --- the line to copy --------------------------------------------------------------------------
+
+  const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
+  /** The run's folder: where this page lies, or what the page was called after. */
+  const folder = () => {
+    if (location.protocol !== "file:") return app.data.run || ".";
+    const path = decodeURIComponent(location.pathname).replace(/\/[^/]*$/, "");
+    return path.replace(/^\/([A-Za-z]:)/, "$1");
+  };
+
+  /** The command that makes the same choice: what it would say of itself is left out. */
+  const tuneLine = () => {
+    const { choice, data } = app, own = data.choice, words = ["lightcurve", "tune", quoted(folder())];
+    const name = Object.fromEntries(data.stars.map((star) => [star.row, star.id]));
+    const differ = (part) => JSON.stringify(sorted(choice)[part]) !== JSON.stringify(sorted(own)[part]);
+    if (differ("rows")) words.push("--comp", quoted(sorted(choice).rows.map((row) => name[row]).join(",")));
+    if (differ("aperture")) words.push("--radius", quoted(radiusOf(data.cube.apertures[choice.aperture])));
+    if (differ("weighting")) words.push("--weights", quoted(choice.weighting));
+    if (differ("covariates")) words.push("--covariate", quoted(choice.covariates.join(",") || "none"));
+    for (const file of choice.excluded) words.push("--exclude", quoted(file));
+    return words.join(" ");
+  };
+  const radiusOf = ({ kind, value }) => `${value}${kind === "fixed" ? "" : kind}`;
+
+  const copy = async () => {
+    const line = byId("tune-line");
+    line.select();
+    try {
+      await navigator.clipboard.writeText(line.value);
+      say("Copied.");
+    } catch {
+      say("Selected: copy it with the keyboard.");
+    }
+  };
+
+  const say = (text) => { byId("said").textContent = text; };
+
+  // --- set up ------------------------------------------------------------------------------------
+
+  const recompute = (choice) => {
+    say("");
+    showChoice();
+    if (same(choice, app.data.choice)) {
+      app.emit("result", app.own);
+      return;
+    }
+    try {
+      const before = performance.now();
+      const result = app.engine.recompute(app.data, choice);
+      app.took = performance.now() - before; // ms
+      app.emit("result", result);
+    } catch (error) {
+      say(error.message);
+    }
+  };
+
+  const build = () => {
+    const able = Boolean(app.engine && app.data.cube && app.data.choice);
+    const card = (title, ...children) => make("div.card", {}, make("h3", {}, title), ...children);
+    byId("controls").replaceChildren(
+      card("Frame", make("div", { id: "frame-card" })),
+      card("What comes of it", make("div", { id: "numbers" }), make("p.said", { id: "said", role: "status" })),
+      ...(able ? [
+        card("Your choice", make("div", { id: "choice" }),
+          make("button", { id: "back", type: "button", onclick: () => app.emit("choice", { ...app.data.choice }) }, "Back to the program\u2019s choice")),
+        card("Keep it", make("p.soft", {}, "This line makes the same choice, fits it in full, and with --apply writes it."),
+          make("textarea", { id: "tune-line", readonly: true, rows: 3, spellcheck: "false", "aria-label": "command", onclick: () => byId("tune-line").select() }),
+          make("button", { id: "copy", type: "button", onclick: copy }, "Copy")),
+      ] : []));
+    return able;
+  };
+
+  const setUp = () => {
+    const able = build();
+    showFrame(null);
+    app.on("frame", (k) => showFrame(k ?? pinned));
+    app.on("pin", (k) => { pinned = k; showFrame(k); });
+    app.on("result", (result) => { showNumbers(result); if (pinned !== null) showFrame(pinned); });
+    if (!able) return;
+    app.on("choice", recompute);
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "x" && pinned !== null && !event.target.closest("input, select, textarea")) leaveOut(pinned);
+    });
+    showChoice();
+  };
+
+  app.part("controls", setUp);
+  return { tuneLine };
+})();
