@@ -83,7 +83,11 @@ def page_of(
 ) -> Page:
     """Collect what the page says."""
     order = {name: place for place, name in enumerate(CAPTIONS)}
-    chosen = sorted((f for f in figures if f.stem in order), key=lambda file: order[file.stem])
+    shown = {"corner"} if night.fit is not None else set()  # beside the fit
+    chosen = sorted(
+        (f for f in figures if f.stem in order and f.stem not in shown),
+        key=lambda file: order[file.stem],
+    )
     return Page(
         title=_title(night),
         subtitle=_subtitle(night),
@@ -96,7 +100,7 @@ def page_of(
         stars=_stars(night),
         covariates=night.fit.covariates if night.fit else (),
         flag_names={flag.name or "": int(flag) for flag in Flag},
-        sections=_sections(night, frames),
+        sections=_sections(night, figures, frames),
         figures={file: CAPTIONS[file.stem] for file in chosen},
         footer=f"lightcurve {__version__}, seed {night.settings.seed}",
     )
@@ -306,7 +310,7 @@ def _stars(night: Night) -> list[Star]:
     ]  # fmt: skip
 
 
-def _sections(night: Night, frames: list[dict[str, Any]]) -> list[Section]:
+def _sections(night: Night, figures: list[Path], frames: list[dict[str, Any]]) -> list[Section]:
     """Lay out what is read and not played with."""
     values = Table(
         ("value", "", "source"),
@@ -324,7 +328,10 @@ def _sections(night: Night, frames: list[dict[str, Any]]) -> list[Section]:
         parameter_table(night.fit.parameters),
         table_of(map(_influence, night.fit.influences), title="What each covariate does"),
     )
-    fit = Section("Transit fit", tuple(map(str, night.fit.notes)), tables=tables if found else ())
+    lines = tuple((_in_print(str(note)),) for note in night.fit.notes)
+    notes = Table(("note",), lines, "What the fit rests on", folded=True)
+    corner = {file: CAPTIONS[file.stem] for file in figures if file.stem == "corner"}
+    fit = Section("Transit fit", figures=corner, tables=(*(tables if found else ()), notes))
     return [fit, *sections]
 
 

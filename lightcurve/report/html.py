@@ -180,12 +180,13 @@ def _template(name: str) -> jinja2.Template:
     return environment.from_string(Path(__file__).with_name(name).read_text(encoding="utf-8"))
 
 
-def lay_out(section: Section) -> dict[str, Any]:
+def lay_out(section: Section, *, small: bool = False) -> dict[str, Any]:
     """Make of a section what the templates show: texts, figures as they lie in the page, tables."""
+    show = small_figure if small else embed
     return {
         "title": section.title,
         "text": section.text,
-        "figures": [embed(path, caption) for path, caption in section.figures.items()],
+        "figures": [show(path, caption) for path, caption in section.figures.items()],
         "tables": [_display(table) for table in section.tables],
     }
 

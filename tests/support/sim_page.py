@@ -43,6 +43,7 @@ def make_page(
         "sky": Column(400 + 60 * phase**2, "", "Sky (ADU)", panel=True),
         "fwhm_px": Column(3.2 + rng.normal(0, 0.1, n_frames), "", "FWHM (px)", panel=True),
         "airmass": Column(1.1 + 0.4 * phase**2, "", "Airmass", panel=True, inverted=True),
+        "x": Column(x, "pix", "x"),
         "comparison_flux": Column(9e5 * (1 - 0.1 * phase**2), "adu", "comparison flux"),
     }
     rows = [{"file": name, "n": 3, "x": 1.23456789, "reason": None}, {"file": "b", "x": np.nan}]

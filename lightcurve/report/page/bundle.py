@@ -55,7 +55,7 @@ def render_page(page: Page) -> str:
     code, bokeh = _script(), _bokeh()
     return _template().render(
         page=page,
-        sections=[lay_out(section) for section in page.sections],
+        sections=[lay_out(section, small=True) for section in page.sections],
         figures=[small_figure(path, caption) for path, caption in page.figures.items()],
         sketch=sketch_curve(page),
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),  # noqa: S704  (our own)

@@ -103,3 +103,24 @@ def test_a_click_keeps_a_frame(browser, tmp_path):
     assert texts(browser, "#frame-card strong") != kept
     leave(browser)
     assert texts(browser, "#frame-card strong") == kept
+
+
+POINTS_SEEN = """
+return Bokeh.documents[0].roots().flatMap((plot) => plot.renderers
+  .filter((r) => r.glyph.type === "Scatter" && r.level !== "overlay" && r.visible)
+  .map((r) => {
+    const of = (axis) => r.data_source.data[r.glyph[axis].field];
+    const inside = (v, { start, end }) => (v - start) * (v - end) <= 0;
+    return [...of("x")].filter((x, k) =>
+      inside(x, plot.x_range) && inside(of("y")[k], plot.y_range)).length;
+  }));
+"""
+
+
+def test_every_panel_shows_its_points(browser, tmp_path):
+    open_page(browser, write_night_page(tmp_path / "report.html", make_page(60)))
+    curve, bins, *others = browser.execute_script(POINTS_SEEN)
+    assert curve > 55
+    assert bins > 9
+    assert all(number > 9 for number in others)
+    assert sum(number > 55 for number in others) >= 6

@@ -14,6 +14,8 @@ const charts = (() => {
   const layers = { raw: false, detrended: true, bins: true, model: true, errors: true };
   let binMinutes = 10;
 
+  /** Column of a source that holds a column of the frames: some are called x, as the time is. */
+  const keyOf = (name) => `of ${name}`;
   const finite = (values) => values.filter((v) => v !== null && Number.isFinite(v));
   const NaNs = (values) => Array.from(values, (v) => (v === null || v === undefined ? NaN : v));
 
@@ -162,7 +164,7 @@ const charts = (() => {
     for (const [label, columns] of byLabel) {
       const panel = {
         ...makePlot(HEIGHT.panel, columns[0][1].inverted), name: label, label, diagnostic: true,
-        fields: columns.map(([name]) => name), legends: columns.map(([, c]) => c.legend),
+        fields: columns.map(([name]) => keyOf(name)), legends: columns.map(([, c]) => c.legend),
       };
       panel.series = panel.fields.map((field) => addGlyph(panel.plot,
         new models.Scatter({ x: { field: "x" }, y: { field }, size: 4, line_color: null }), sources.columns));
@@ -453,7 +455,7 @@ const charts = (() => {
     sources.frames.data = Object.fromEntries(
       ["x", "raw", "detrended", "residual", "raw_low", "raw_high", "low", "high", "fill", "line"].map((n) => [n, []]));
     sources.columns = source({ x: time.x, ...Object.fromEntries(
-      Object.entries(app.data.frames.columns).map(([name, column]) => [name, NaNs(column.values)])) });
+      Object.entries(app.data.frames.columns).map(([name, column]) => [keyOf(name), NaNs(column.values)])) });
     sources.mark = source(emptyMark());
     sources.pin = source(emptyMark());
     addCurve();
