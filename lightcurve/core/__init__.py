@@ -3,6 +3,7 @@
 __all__ = [
     "algebra",
     "cache",
+    "codec",
     "columns",
     "constants",
     "coordinates",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -60,6 +61,10 @@ class Option:
     by_hand: bool = False
     excluded: tuple[str, ...] = ()
 
+    def without(self, measurements: Measurements) -> np.ndarray:
+        """Mark the frames whose points were taken out, (n_frame,) bool."""
+        return np.isin(measurements.file, self.excluded)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Search:
@@ -97,28 +102,58 @@ def prepare_search(
     return Search(measurements, settings, candidates, question, outside, blend)
 
 
-def form_curve(search: Search, best: Option) -> LightCurve:
-    """Build the light curve of the chosen option."""
-    measurements = search.measurements
-    piece = take_aperture(measurements, best.aperture)
-    rows = np.array(best.members)
-    ensemble = join_stars(piece, rows, best.weighting, search.question.design)
+class Level(NamedTuple):
+    """What becomes 1, and what it rests on."""
+
+    value: float
+    words: str
+    few: bool = False
+
+
+class Joined(NamedTuple):
+    """The comparison stars of an option joined, and the target over them."""
+
+    piece: Slice
+    ensemble: Ensemble
+    ratio: np.ndarray  # (n_frame,), target over transparency, ADU
+    level: Level
+
+
+def join_option(search: Search, option: Option) -> Joined:
+    """Join the comparison stars of an option, and find the level of the target over them."""
+    piece = take_aperture(search.measurements, option.aperture)
+    rows, design = np.array(option.members), search.question.design
+    ensemble = join_stars(piece, rows, option.weighting, design)
     ratio = piece.flux[:, 0] / ensemble.transparency
-    level, normalised = _level(ratio, piece.good[:, 0], search.outside)
-    flux = ratio / level
+    return Joined(piece, ensemble, ratio, _level(ratio, piece.good[:, 0], search.outside))
+
+
+def form_curve(search: Search, option: Option) -> LightCurve:
+    """Build the light curve of the chosen option, with its recipe."""
+    joined = join_option(search, option)
+    if joined.level.few:
+        log.warning("the curve is normalised to the %s, which are few", joined.level.words)
+    curve = sketch_curve(search, option, joined)
+    checked = _judge(search, option, joined)
+    recipe = _recipe(search, option, joined, checked)
+    return replace(curve, recipe=recipe, stars=_star_curves(search, option, joined))
+
+
+def sketch_curve(search: Search, option: Option, joined: Joined) -> LightCurve:
+    """Build a light curve that does not say how it was made, nor what other stars do."""
+    measurements, piece, ensemble = search.measurements, joined.piece, joined.ensemble
+    flux = joined.ratio / joined.level.value
     error = np.abs(flux) * np.hypot(*foretell(ensemble, piece, 0))
     outlier = mark_outliers(measurements.jd_utc, flux, error)
     marks = {
         Flag.NO_COMPARISON: ~np.isfinite(ensemble.transparency),
         Flag.CLOUD: mark_clouds(ensemble, measurements.airmass),
-        Flag.OUTLIER: outlier | np.isin(measurements.file, best.excluded),
+        Flag.OUTLIER: outlier | option.without(measurements),
         Flag.NOT_MEASURED: ~np.isfinite(piece.flux[:, 0]),
     }
     flags = piece.flags[:, 0].astype(np.uint16)
     for flag, where in marks.items():
         flags = flags | np.where(where, flag, 0)
-    scatter = search.question.noise(ratio_of(ensemble, piece, 0)).point
-    checked = _judge(search, best, ensemble, piece)
     columns = columns_of(measurements)
     columns |= {"comparison_flux": ensemble.flux, "transparency": ensemble.transparency}
     blend = search.blend
@@ -134,9 +169,7 @@ def form_curve(search: Search, best: Option) -> LightCurve:
         flags=flags.astype(np.uint16),
         covariates=covariates_of(columns | others),
         columns=beside_curve(columns) | others,
-        recipe=_recipe(search, best, ensemble, normalised, scatter, checked),
         dilution=search.dilution(piece.radius),
-        stars=_star_curves(search, ensemble, piece, rows),
     )
 
 
@@ -187,44 +220,40 @@ def foretell(ensemble: Ensemble, piece: Slice, row: int) -> tuple[np.ndarray, np
     return piece.flux_err[:, row] / piece.flux[:, row], ensemble.flux_err / ensemble.flux
 
 
-def _star_curves(search: Search, ensemble: Ensemble, piece: Slice, rows: np.ndarray) -> StarCurves:
+def _star_curves(search: Search, option: Option, joined: Joined) -> StarCurves:
     """Hold each comparison star against the others, and the check star, last, against all.
 
-    rows: (n,) int array, of the plan. One comparison star alone says nothing of itself.
+    One comparison star alone says nothing of itself.
     """
-    check = search.candidates.check.row
-    member = {int(row): k for k, row in enumerate(rows)} if len(rows) > 1 else {}
+    check, rows, piece = search.candidates.check.row, option.members, joined.piece
+    member = {row: k for k, row in enumerate(rows)} if len(rows) > 1 else {}
     names = {row: f"C{row + 1}" for row in member}
     if check is not None:
         member[check], names[check] = -1, f"K{check + 1}"
     own = list(member)
     flux = np.where(piece.good[:, own], piece.flux[:, own], np.nan)
     members = np.array([*member.values()], dtype=int)
-    curves = relative_flux(ensemble, flux, piece.flux_err[:, own], members=members)
+    curves = relative_flux(joined.ensemble, flux, piece.flux_err[:, own], members=members)
     return StarCurves(tuple(names.values()), *curves)
 
 
-def _level(ratio: np.ndarray, good: np.ndarray, outside: np.ndarray | None) -> tuple[float, str]:
-    """Level that becomes 1, outside the transit where there is one, and what it rests on."""
+def _level(ratio: np.ndarray, good: np.ndarray, outside: np.ndarray | None) -> Level:
+    """Find the level that becomes 1, outside the transit where there is one."""
     usable = good & np.isfinite(ratio)
     if outside is None:
-        return float(np.median(ratio[usable])), "median of all points"
+        return Level(float(np.median(ratio[usable])), "median of all points")
     free = usable & outside
     number = int(free.sum())
     if number < MIN_LEVEL:
         words = "median of all points, inside the predicted transit too"
-        log.warning(
-            "good points outside the predicted transit: %d; normalised to the %s", number, words
-        )
-        return float(np.median(ratio[usable])), words
+        return Level(float(np.median(ratio[usable])), words, few=True)
     words = f"median of {number} points outside the predicted transit"
-    if number < min(MIN_OUTSIDE, usable.sum()):
-        log.warning("the curve is normalised to the %s, which are few", words)
-    return float(np.median(ratio[free])), words
+    few = number < min(MIN_OUTSIDE, usable.sum())
+    return Level(float(np.median(ratio[free])), words, few=few)
 
 
 def _judge(
-    search: Search, best: Option, ensemble: Ensemble, piece: Slice
+    search: Search, option: Option, joined: Joined
 ) -> tuple[CheckVerdict, np.ndarray | None]:
     """Judge the check star at the aperture chosen, and warn where it misbehaves.
 
@@ -232,7 +261,7 @@ def _judge(
     target has covariates for it. Returns that curve too, (n_frame,), else None.
     """
     row, reason = search.candidates.check
-    rows = np.array(best.members)
+    piece, ensemble, rows = joined.piece, joined.ensemble, np.array(option.members)
     if row is None:
         log.warning("no check star: %s", reason)
         return CheckVerdict(None, reason), None
@@ -240,7 +269,7 @@ def _judge(
     response = measure_response(search.measurements, piece, search.candidates.rows)
     if response is not None:
         piece = replace(piece, flux=piece.flux / response, flux_err=piece.flux_err / response)
-        ensemble = join_stars(piece, rows, best.weighting, search.question.design)
+        ensemble = join_stars(piece, rows, option.weighting, search.question.design)
     ratio = ratio_of(ensemble, piece, row)
     error = np.hypot(*foretell(ensemble, piece, row))
     time, per_bin = search.measurements.jd_utc, search.question.per_bin
@@ -261,12 +290,13 @@ def _judge(
 def _recipe(
     search: Search,
     best: Option,
-    ensemble: Ensemble,
-    normalised: str,
-    scatter: float,
+    joined: Joined,
     checked: tuple[CheckVerdict, np.ndarray | None],
 ) -> CurveRecipe:
     """Collect how the curve came about."""
+    ensemble = joined.ensemble
+    ratio = ratio_of(ensemble, joined.piece, 0)
+    ratio = np.where(best.without(search.measurements), np.nan, ratio)
     candidates = search.candidates
     roles = dict(candidates.roles)
     for row, weight, own in zip(best.members, ensemble.weights, ensemble.scatter, strict=True):
@@ -287,8 +317,8 @@ def _recipe(
         check_row=candidates.check.row,
         roles=roles,
         criterion=Criterion.NEIGHBOURS if search.question.scored is None else Criterion.OUTSIDE,
-        target_scatter=scatter,
-        normalised=normalised,
+        target_scatter=search.question.noise(ratio).point,
+        normalised=joined.level.words,
         saturation_adu=candidates.saturation_adu,
         check_verdict=checked[0],
         check_flux=checked[1],

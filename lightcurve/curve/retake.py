@@ -14,7 +14,15 @@ from lightcurve.curve.aperture import list_apertures, take_aperture
 from lightcurve.curve.blend import Blend
 from lightcurve.curve.candidates import take_present
 from lightcurve.curve.check import Pick
-from lightcurve.curve.form import MIN_POINTS, Option, Search, form_curve, prepare_search
+from lightcurve.curve.form import (
+    MIN_POINTS,
+    Option,
+    Search,
+    form_curve,
+    join_option,
+    prepare_search,
+    sketch_curve,
+)
 
 
 def apertures_of(measurements: Measurements, settings: Settings) -> list:
@@ -63,11 +71,20 @@ def retake(
         When no comparison star, or no good measurement of the target, is left.
     """
     search = prepare_search(measurements, settings, in_transit=in_transit, blend=blend)
-    return retake_in(search, choice)
+    return form_curve(*option_of(search, choice))
 
 
-def retake_in(search: Search, choice: Choice) -> LightCurve:
-    """Form the curve of a choice where all that choices share is settled; else as `retake`."""
+def retake_plainly(search: Search, choice: Choice) -> LightCurve:
+    """Form the curve of a choice without its recipe and other stars; else as `retake`."""
+    search, option = option_of(search, choice)
+    return sketch_curve(search, option, join_option(search, option))
+
+
+def option_of(search: Search, choice: Choice) -> tuple[Search, Option]:
+    """Turn a choice into what can be formed; raises FitError where it cannot.
+
+    Returns the search too, whose check star is none of the choice.
+    """
     aperture = apertures_of(search.measurements, search.settings)[choice.aperture]
     piece = take_aperture(search.measurements, aperture)
     rows = take_present(piece, np.unique(np.array(choice.rows, dtype=int)), steady=False)
@@ -84,4 +101,4 @@ def retake_in(search: Search, choice: Choice) -> LightCurve:
         search = replace(search, candidates=replace(search.candidates, check=taken))
     members = tuple(rows.tolist())
     option = Option(aperture, members, choice.weighting, excluded=choice.excluded, by_hand=True)
-    return form_curve(search, option)
+    return search, option

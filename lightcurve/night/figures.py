@@ -88,15 +88,22 @@ def write_figures(folder: Path, night: Night, *, progress: Progress = silent) ->
         "noise": _noise,
         "night": _night,
     }
-    if night.scene.masters is not None:
+    if night.scene.masters is not None or not night.has_pixels:
         wanted["masters"] = _masters
     if night.fit is not None:
         wanted |= {name: _of_fit(draw, night.fit) for name, draw in figures_of(night.fit).items()}
-    paths = []
+    kept = set() if night.has_pixels else _of_pixels(night)
+    paths = {name: folder / f"{name}.png" for name in wanted}
     for name, draw in progress(wanted.items(), "Drawing", len(wanted)):
-        paths.append(folder / f"{name}.png")
-        draw(paths[-1], night)
-    return paths
+        if name not in kept:
+            draw(paths[name], night)
+    return [path for name, path in paths.items() if name not in kept or path.is_file()]
+
+
+def _of_pixels(night: Night) -> set[str]:
+    """Name the figures that show pixels of frames: those of the run stay where there are none."""
+    few = len(night.measurements.radii) < MIN_RADII
+    return {"field", "seeing_profile", "masters", *(["cumulative_flux"] if few else [])}
 
 
 def _of_fit(

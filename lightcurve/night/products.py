@@ -24,7 +24,7 @@ from lightcurve.core.progress import Progress, silent
 from lightcurve.curve.quoted import judge_errors
 from lightcurve.night.figures import write_neighbours
 from lightcurve.night.frame_table import frame_rows, write_frames_table
-from lightcurve.night.reduced import Night
+from lightcurve.night.reduced import KEPT, Night
 from lightcurve.setup.solving import describe_solution
 from lightcurve.tables.columns import DESCRIPTION
 from lightcurve.tables.run_tables import (
@@ -56,6 +56,7 @@ def write_run(
         "seed": night.settings.seed,
         "settings": night.settings.model_dump(mode="json", exclude_none=True),
         "versions": {name: version(name) for name in LIBRARIES},
+        **({"tuned": {"options": night.tuned}} if night.tuned else {}),
         "night": _describe_night(night),
         "values": [
             {key: value for key, value in one.record.items() if value is not None}
@@ -135,7 +136,7 @@ def write_products(
     paths["report.html"] = write_page(
         out / "report.html", night, figures, summary=summary, frames=frame_rows(*night.of_frames)
     )
-    paths |= {name: out / name for name in (DESCRIPTION, "run.log")}
+    paths |= {name: out / name for name in (DESCRIPTION, KEPT, "run.log")}
     _remove_of_earlier_run(out, set(paths))
     paths["run.toml"] = write_run(out / "run.toml", night, summary, paths)
     return Products(out, paths, dict(timings_s), summary)

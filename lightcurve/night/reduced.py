@@ -29,6 +29,7 @@ from lightcurve.core.data.tabular import Tabular
 from lightcurve.core.errors import InputError
 from lightcurve.core.quantities import header_columns
 from lightcurve.core.settings import Settings
+from lightcurve.curve.blend import Blend
 from lightcurve.curve.plan import revise_plan
 from lightcurve.frames.inventory import Inventory
 from lightcurve.night.measure import move
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["Night"]
+
+KEPT = "night.bin"  # in the run folder: `lightcurve.night.keep`
 
 
 class _Measured(NamedTuple):
@@ -166,6 +169,10 @@ class Night(Tabular):
         That of the fit, or why it failed; None where none was asked for.
     products : Products
         Empty until they are written.
+    blend : Blend or None
+        The target and the stars beside it.
+    tuned : str
+        Options of ``lightcurve tune`` by which the curve was changed from the program's own.
     """
 
     inventory: Inventory
@@ -178,6 +185,8 @@ class Night(Tabular):
     fit: TransitFit | None
     verdict: Verdict | None
     products: Products = NOTHING_WRITTEN
+    blend: Blend | None = None
+    tuned: str = ""
 
     def to_table(self) -> Table:
         """Lay the light curve out, as `LightCurve.to_table`."""
@@ -201,6 +210,11 @@ class Night(Tabular):
     def of_frames(self) -> tuple[Inventory, Target, Scene, Sequence[FrameResult]]:
         """Inventory, target, scene and results: the arguments of `frame_rows`."""
         return self.inventory, self.target, self.scene, self.results
+
+    @property
+    def has_pixels(self) -> bool:
+        """Whether the reference frame is at hand; a night that was kept has none."""
+        return self.scene.reference.pixels.size > 0
 
     @property
     def failed(self) -> list[FrameResult]:

@@ -12,6 +12,7 @@ from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Inventory
 from lightcurve.night.companions import find_blend
 from lightcurve.night.frame_table import report_inventory, whatever_comes, write_frames_table
+from lightcurve.night.keep import keep_night
 from lightcurve.night.prepare import prepare_night
 from lightcurve.night.products import write_products
 from lightcurve.night.reduced import Night, stack_results
@@ -110,8 +111,11 @@ def reduce_set(
             curve = choose_for(target, measurements, settings, blend)
         with clock("fit", "fitting the transit"):
             fitted = fit_if_known(curve, target, scene, settings)
-        night = Night(inventory, target, settings, scene, results, measurements, curve, *fitted)
+        night = Night(
+            inventory, target, settings, scene, results, measurements, curve, *fitted, blend=blend
+        )
         with stage("writing tables, figures and page"):
+            keep_night(out, night)
             products = write_products(
                 out, night, clock.timings_s, sidecars=sidecars, progress=progress
             )
