@@ -28,7 +28,18 @@ __all__ = ["write_night_page"]
 
 HERE = Path(__file__).parent
 # Joined in this order into one closure, those that are there.
-MODULES = ("state", "engine", "charts", "controls", "field", "stars", "film", "frames", "start")
+MODULES = (
+    "state",
+    "engine",
+    "charts",
+    "controls",
+    "field",
+    "stars",
+    "film",
+    "frames",
+    "live",
+    "start",
+)
 BOKEH = Path("server", "static", "js", "bokeh.min.js")
 
 

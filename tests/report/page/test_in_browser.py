@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from werkzeug import Response
 
 from browser import complaints, needs_browser, open_browser, open_page, requests
-from lightcurve.report.page.bundle import write_night_page
+from lightcurve.report.page.bundle import render_page, write_night_page
 from sim_page import make_page
 
 pytestmark = needs_browser
@@ -124,3 +127,34 @@ def test_every_panel_shows_its_points(browser, tmp_path):
     assert bins > 9
     assert all(number > 9 for number in others)
     assert sum(number > 55 for number in others) >= 6
+
+
+def test_a_live_page_takes_new_frames_and_keeps_the_zoom(browser, httpserver):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    night = {"stamp": 1, "n": 30}
+    short = make_page(30)
+
+    def page(_):
+        beat = {"stamp": night["stamp"], "every_s": 0.2, "beat": "live.json"}
+        return Response(render_page(make_page(night["n"], live=beat)), content_type="text/html")
+
+    httpserver.expect_request("/report.html").respond_with_handler(page)
+    httpserver.expect_request("/live.json").respond_with_handler(
+        lambda _: Response(json.dumps({"stamp": night["stamp"]}), content_type="application/json")
+    )
+    browser.get(httpserver.url_for("/report.html"))
+    wait = WebDriverWait(browser, 10)
+    wait.until(lambda b: b.execute_script("return document.documentElement.dataset.ready"))
+    zoom = float(short.frames.bjd_tdb[3] % 1), float(short.frames.bjd_tdb[20] % 1)
+    set_range = (
+        "Bokeh.documents[0].roots()[0].x_range.setv({start: arguments[0], end: arguments[1]})"
+    )
+    browser.execute_script(set_range, *zoom)
+    night |= {"stamp": 2, "n": 31}
+    number = "return Bokeh.documents[0].roots()[0].renderers[0].data_source.data.x.length"
+    wait.until(lambda b: b.execute_script(number) == 31)
+    now = "const r = Bokeh.documents[0].roots()[0].x_range; return [r.start, r.end]"
+    assert browser.execute_script(now) == pytest.approx(zoom)
+    assert "31 of 32" in texts(browser, ".facts dd")
+    assert complaints(browser) == []

@@ -168,9 +168,7 @@ const charts = (() => {
       };
       panel.series = panel.fields.map((field) => addGlyph(panel.plot,
         new models.Scatter({ x: { field: "x" }, y: { field }, size: 4, line_color: null }), sources.columns));
-      const values = panel.fields.flatMap((f) => sources.columns.data[f]);
-      const [low, high] = robustLimits(values, 0);
-      setRange(panel, panel.inverted ? [high, low] : [low, high]);
+      fitPanel(panel);
       panels.push(panel);
     }
   };
@@ -182,15 +180,20 @@ const charts = (() => {
 
   // --- the page around them ----------------------------------------------------------------------
 
-  const box = (text, checked, change) => {
+  const inputs = {}; // tick boxes of the layers
+
+  const tick = (text, checked, change) => {
     const input = make("input", { type: "checkbox", checked, onchange: () => change(input.checked) });
-    return make("label.tick", {}, input, text);
+    return { input, label: make("label.tick", {}, input, text) };
   };
 
   const toolbar = () => {
     const names = { detrended: "detrended", raw: "raw", model: "model", errors: "errors", bins: "bins of" };
-    const ticks = Object.entries(names).map(([name, text]) =>
-      box(text, layers[name], (on) => { layers[name] = on; showLayers(); fitRange(); }));
+    const ticks = Object.entries(names).map(([name, text]) => {
+      const { input, label } = tick(text, layers[name], (on) => { layers[name] = on; showLayers(); fitRange(); });
+      inputs[name] = input;
+      return label;
+    });
     const width = make("select", { "aria-label": "width of the bins", onchange: () => { binMinutes = Number(width.value); drawBins(); } },
       ...[2, 5, 10, 15, 30].map((m) => make("option", { value: m, selected: m === binMinutes }, `${m} min`)));
     const modes = { look: "Look", pan: "Pan", box: "Zoom" };
@@ -217,7 +220,7 @@ const charts = (() => {
     const phone = window.matchMedia("(max-width: 48rem)").matches;
     const ticks = panels.filter((p) => p.diagnostic).map((panel, k) => {
       panel.open = k < (phone ? 2 : OPEN_AT_FIRST);
-      return box(panel.label.replace(/ \(.*/, ""), panel.open, (on) => { panel.open = on; showPanels(); });
+      return tick(panel.label.replace(/ \(.*/, ""), panel.open, (on) => { panel.open = on; showPanels(); }).label;
     });
     return make("div.ticks.panels", {}, ...ticks);
   };
@@ -323,11 +326,20 @@ const charts = (() => {
 
   // --- pointer -----------------------------------------------------------------------------------
 
-  const whole = () => {
+  const night = () => {
     const known = finite(time.x);
     const [low, high] = known.length ? [known.reduce((a, b) => Math.min(a, b)), known.reduce((a, b) => Math.max(a, b))] : [0, 1];
     const pad = 0.02 * (high - low) || 0.01;
-    xRange.setv({ start: low - pad, end: high + pad });
+    return { start: low - pad, end: high + pad };
+  };
+
+  const isWhole = () => {
+    const { start, end } = night();
+    return xRange.start === start && xRange.end === end;
+  };
+
+  const whole = () => {
+    xRange.setv(night());
     for (const panel of panels) if (panel.limits) setRange(panel, panel.limits);
   };
 
@@ -445,6 +457,42 @@ const charts = (() => {
     sources.frames.data = { ...sources.frames.data, fill, line };
   };
 
+  /** Columns of the frames as the panels draw them. */
+  const columnsOf = ({ frames }) => ({ x: time.x, ...Object.fromEntries(
+    Object.entries(frames.columns).map(([name, column]) => [keyOf(name), NaNs(column.values)])) });
+
+  const fitPanel = (panel) => {
+    const values = panel.fields.flatMap((field) => sources.columns.data[field] ?? []);
+    const [low, high] = robustLimits(values, 0);
+    setRange(panel, panel.inverted ? [high, low] : [low, high]);
+  };
+
+  /** All data are new: the zoom stays where somebody zoomed, else the night is shown whole. */
+  const redraw = (data) => {
+    const zoomed = { start: xRange.start, end: xRange.end }, before = day;
+    const wasWhole = isWhole();
+    readTime(data);
+    sources.columns.data = { ...emptyColumns(), ...columnsOf(data) };
+    panels.filter((panel) => panel.diagnostic).forEach(fitPanel);
+    if (wasWhole) whole();
+    else xRange.setv({ start: zoomed.start + before - day, end: zoomed.end + before - day });
+    marked.frame = marked.pin = null;
+  };
+
+  /** Of columns that are drawn and may be missing in new data. */
+  const emptyColumns = () => Object.fromEntries(
+    panels.flatMap((panel) => (panel.diagnostic ? panel.fields : [])).map((f) => [f, time.x.map(() => NaN)]));
+
+  const view = () => ({ whole: isWhole(), start: xRange.start + day, end: xRange.end + day, layers, binMinutes });
+  const restoreView = (kept) => {
+    if (!kept.whole) xRange.setv({ start: kept.start - day, end: kept.end - day });
+    Object.assign(layers, kept.layers);
+    binMinutes = kept.binMinutes;
+    for (const [name, input] of Object.entries(inputs)) input.checked = layers[name];
+    showLayers();
+    fitRange();
+  };
+
   const setUp = async () => {
     models = Bokeh.require("models/index");
     readTime(app.data);
@@ -454,8 +502,7 @@ const charts = (() => {
     }
     sources.frames.data = Object.fromEntries(
       ["x", "raw", "detrended", "residual", "raw_low", "raw_high", "low", "high", "fill", "line"].map((n) => [n, []]));
-    sources.columns = source({ x: time.x, ...Object.fromEntries(
-      Object.entries(app.data.frames.columns).map(([name, column]) => [keyOf(name), NaNs(column.values)])) });
+    sources.columns = source(columnsOf(app.data));
     sources.mark = source(emptyMark());
     sources.pin = source(emptyMark());
     addCurve();
@@ -478,6 +525,8 @@ const charts = (() => {
     app.on("frame", mark);
     app.on("pin", pin);
     app.on("theme", paint);
+    app.on("data", redraw);
+    live.keep("charts", view, restoreView);
   };
 
   app.part("charts", setUp);

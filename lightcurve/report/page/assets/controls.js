@@ -221,11 +221,13 @@ const controls = (() => {
     app.on("frame", (k) => showFrame(k ?? pinned));
     app.on("pin", (k) => { pinned = k; showFrame(k); });
     app.on("result", (result) => { showNumbers(result); if (pinned !== null) showFrame(pinned); });
+    app.on("data", () => { quickOwn = null; if (pinned !== null) showFrame(pinned); });
     if (!able) return;
     app.on("choice", recompute);
     document.addEventListener("keydown", (event) => {
       if (event.key === "x" && pinned !== null && !event.target.closest("input, select, textarea")) leaveOut(pinned);
     });
+    live.keep("choice", () => app.choice, (choice) => app.emit("choice", choice));
     showChoice();
   };
 

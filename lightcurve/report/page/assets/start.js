@@ -7,9 +7,6 @@
     document.head.append(make("script", {}, code));
   };
 
-  /** The program's curve and full fit in the shape of a Result. */
-  const ownResult = ({ curve }) => ({ ...curve.numbers, ...curve, weights: null, full: true });
-
   const chooseTheme = () => {
     const system = window.matchMedia("(prefers-color-scheme: dark)");
     const set = (theme) => {
@@ -21,6 +18,7 @@
     set(now());
     system.addEventListener("change", () => set(now()));
     byId("theme").addEventListener("click", () => set(app.theme === "dark" ? "light" : "dark"));
+    live.keep("theme", () => app.theme, set);
     let before = app.theme;
     window.addEventListener("beforeprint", () => { before = app.theme; set("light"); });
     window.addEventListener("afterprint", () => set(before));
@@ -47,6 +45,7 @@
     chooseTheme();
     await setUpParts();
     app.emit("result", app.own);
+    live.setUp();
     document.documentElement.dataset.ready = "yes";
   };
 

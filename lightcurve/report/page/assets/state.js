@@ -89,6 +89,9 @@ const colour = (name) => {
   return getComputedStyle(probe).color;
 };
 
+/** The program's curve and full fit in the shape of a Result. */
+const ownResult = ({ curve }) => ({ ...curve.numbers, ...curve, weights: null, full: true });
+
 /** A number with so many decimals; a dash where it is not known. */
 const shown = (value, decimals) =>
   (value === null || value === undefined || !Number.isFinite(value)
