@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from lightcurve.core.flags import NO_POINT, Flag
 from lightcurve.core.quantities import QUANTITIES, TEXT, night_panels
 from lightcurve.curve.quoted import judge_errors
 from lightcurve.night.fit_products import SHOWN, predicted_events
+from lightcurve.night.page_pictures import film_part, picture_part
+from lightcurve.night.page_sections import product_links, rests_on
 from lightcurve.night.reduced import Night
 from lightcurve.report.html import Section, Table, parameter_table, round_together, table_of
 from lightcurve.report.page.bundle import write_night_page
@@ -66,12 +68,15 @@ def write_page(
     *,
     summary: Mapping[str, Result],
     frames: list[dict[str, Any]],
+    products: Collection[str] = (),
 ) -> Path:
     """Write report.html: the night on one page.
 
-    figures: PNG files of `write_figures`; frames: what became of each file.
+    figures: PNG files of `write_figures`; frames: what became of each file; products: names of the
+    run's files, to be linked.
     """
-    return write_night_page(path, page_of(night, figures, summary=summary, frames=frames))
+    page = page_of(night, figures, summary=summary, frames=frames, products=products)
+    return write_night_page(path, page)
 
 
 def page_of(
@@ -80,6 +85,7 @@ def page_of(
     *,
     summary: Mapping[str, Result],
     frames: list[dict[str, Any]],
+    products: Collection[str] = (),
 ) -> Page:
     """Collect what the page says."""
     order = {name: place for place, name in enumerate(CAPTIONS)}
@@ -100,7 +106,9 @@ def page_of(
         stars=_stars(night),
         covariates=night.fit.covariates if night.fit else (),
         flag_names={flag.name or "": int(flag) for flag in Flag},
-        sections=_sections(night, figures, frames),
+        sections=[*_of_fit(night, figures), *rests_on(night, frames), product_links(products)],
+        picture=picture_part(night),
+        film=film_part(night),
         figures={file: CAPTIONS[file.stem] for file in chosen},
         footer=f"lightcurve {__version__}, seed {night.settings.seed}",
     )
@@ -310,20 +318,10 @@ def _stars(night: Night) -> list[Star]:
     ]  # fmt: skip
 
 
-def _sections(night: Night, figures: list[Path], frames: list[dict[str, Any]]) -> list[Section]:
-    """Lay out what is read and not played with."""
-    values = Table(
-        ("value", "", "source"),
-        tuple(value.row for value in night.scene.values),
-        "Values and their sources",
-    )
-    sections = [
-        Section("What it rests on", tables=(values,)),
-        Section("Files", tables=(table_of(frames, folded=True),)),
-    ]
+def _of_fit(night: Night, figures: list[Path]) -> list[Section]:
+    """Lay out the fit, where there is one."""
     if night.fit is None:
-        return sections
-    found = night.fit.found
+        return []
     tables = (
         parameter_table(night.fit.parameters),
         table_of(map(_influence, night.fit.influences), title="What each covariate does"),
@@ -331,8 +329,8 @@ def _sections(night: Night, figures: list[Path], frames: list[dict[str, Any]]) -
     lines = tuple((_in_print(str(note)),) for note in night.fit.notes)
     notes = Table(("note",), lines, "What the fit rests on", folded=True)
     corner = {file: CAPTIONS[file.stem] for file in figures if file.stem == "corner"}
-    fit = Section("Transit fit", figures=corner, tables=(*(tables if found else ()), notes))
-    return [fit, *sections]
+    told = (*(tables if night.fit.found else ()), notes)
+    return [Section("Transit fit", figures=corner, tables=told)]
 
 
 def _influence(told: Influence) -> dict[str, str]:

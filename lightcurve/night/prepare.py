@@ -17,6 +17,7 @@ from lightcurve.core.data import (
     Frame,
     FrameKind,
     Masters,
+    Picture,
     Solution,
     StarPlan,
     Style,
@@ -29,6 +30,7 @@ from lightcurve.frames.inventory import Inventory
 from lightcurve.night.binned import choose_shrink
 from lightcurve.night.lights import choose_lights
 from lightcurve.night.masters import make_masters
+from lightcurve.night.pictures import reference_picture
 from lightcurve.night.recipe import Recipe
 from lightcurve.phot.grains import StarSize, measure_size
 from lightcurve.phot.methods import centroid_of
@@ -60,6 +62,7 @@ class Scene:
     recipe: Recipe
     camera: CameraValues
     values: tuple[Assumed, ...]  # every value the measuring rests on, for the user to see
+    picture: Picture | None = None  # of the reference, to be looked at
 
 
 def prepare_night(
@@ -118,6 +121,7 @@ def prepare_night(
             *list_values(target, reference.frame.exposure, camera, solution, recipe),
             *describe_colour(frames[0].exposure, settings),
         ),
+        picture=reference_picture(reference.frame.pixels),
     )
 
 

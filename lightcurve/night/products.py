@@ -133,10 +133,11 @@ def write_products(
     figures += [path for path in neighbours.values() if path.suffix == ".png"]
     summary = summarise(night)
     paths |= neighbours | {f"figures/{path.name}": path for path in figures}
-    paths["report.html"] = write_page(
-        out / "report.html", night, figures, summary=summary, frames=frame_rows(*night.of_frames)
-    )
     paths |= {name: out / name for name in (DESCRIPTION, KEPT, "run.log")}
+    paths["report.html"] = write_page(
+        out / "report.html", night, figures, summary=summary, frames=frame_rows(*night.of_frames),
+        products={*paths, "run.toml"},
+    )  # fmt: skip
     _remove_of_earlier_run(out, set(paths))
     paths["run.toml"] = write_run(out / "run.toml", night, summary, paths)
     return Products(out, paths, dict(timings_s), summary)

@@ -77,12 +77,15 @@ class Section:
         Paragraphs.
     figures : mapping of path to str
         PNG file to caption.
+    links : mapping of str to str
+        File, relative to the page, to what it is.
     """
 
     title: str
     text: tuple[str, ...] = ()
     figures: Mapping[Path, str] = field(default_factory=dict)
     tables: tuple[Table, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,6 +191,7 @@ def lay_out(section: Section, *, small: bool = False) -> dict[str, Any]:
         "text": section.text,
         "figures": [show(path, caption) for path, caption in section.figures.items()],
         "tables": [_display(table) for table in section.tables],
+        "links": [(quote(name), name, words) for name, words in section.links.items()],
     }
 
 

@@ -33,6 +33,7 @@ MODULES = (
     "engine",
     "charts",
     "controls",
+    "table",
     "field",
     "stars",
     "film",

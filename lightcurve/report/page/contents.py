@@ -22,6 +22,7 @@ __all__ = [
     "Curve",
     "Fine",
     "Frames",
+    "Json",
     "Lost",
     "Numbers",
     "Page",

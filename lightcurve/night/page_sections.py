@@ -1,0 +1,154 @@
+"""What a night's page tells below its charts: what the results rest on, times, versions, files."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Collection, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lightcurve.core.constants import DAY_S, __version__
+from lightcurve.core.dates import iso_from_jd
+from lightcurve.core.flags import Flag
+from lightcurve.core.settings import Settings
+from lightcurve.night.products import LIBRARIES
+from lightcurve.night.reduced import Night
+from lightcurve.report.html import Section, Table, table_of
+
+ASSUMED = "taken for want of a better value"
+PRODUCTS = {
+    "lightcurve.csv": "the light curve, a row a frame",
+    "measurements.csv": "all stars, in AstroImageJ's columns",
+    "stars.csv": "the stars, what each is for and why",
+    "comparisons.csv": "each comparison star against the others",
+    "frames.csv": "every file found, and what became of it",
+    "nebs.csv": "neighbours that could feign the transit",
+    "model.csv": "the fitted model at the times of the points",
+    "fit.json": "the fit: parameters, statistics, verdict",
+    "csv-metadata.json": "what the columns of the tables mean",
+    "run.toml": "settings, versions and values, to repeat the run",
+    "run.log": "what the run said",
+}
+
+
+def rests_on(night: Night, frames: list[dict[str, Any]]) -> list[Section]:
+    """Tell the values that the night rests on, its times, and how the run was made.
+
+    frames: what became of each file.
+    """
+    values = night.scene.values
+    rows = [
+        (value.name, value.text, value.source, ASSUMED if value.guessed else "") for value in values
+    ]
+    rows.sort(key=lambda row: not row[3])
+    assumed = Table(("value", "", "source", ""), tuple(rows), "Values and their sources")
+    return [
+        Section("What it rests on", tables=(assumed,)),
+        Section("Times", tuple(_odd_times(night)), tables=(_times(night),)),
+        Section(
+            "Provenance",
+            tables=(
+                _made_with(night),
+                _settings(night.settings),
+                table_of(frames, title="Every file found", folded=True),
+            ),
+        ),
+    ]
+
+
+def _times(night: Night) -> Table:
+    """Say where the times come from, and how far they may be believed."""
+    m = night.measurements
+    exposures = [r.exposure for r in night.results if r.exposure is not None]
+    rows: list[tuple[str, str]] = [
+        ("clock", _counted(e.sources.get("mid_jd_utc", "") for e in exposures)),
+        ("exposure", _counted(e.sources.get("exposure_s", "") for e in exposures)),
+        ("site", _counted(e.sources.get("site", "not known") for e in exposures)),
+    ]
+    open_s = [e.time_uncertainty_s for e in exposures]
+    if open_s:
+        rows.append(("left open by the clock", f"{max(open_s):.3g} s either way at most"))
+    if night.settings.time.clock_correction_s:
+        rows.append(("clock correction", f"{night.settings.time.clock_correction_s:g} s, as told"))
+    known = m.jd_utc[np.isfinite(m.jd_utc)]
+    if known.size:
+        first, last = (iso_from_jd(float(t))[:19] for t in (known.min(), known.max()))
+        rows.append(("middle of the exposures", f"{first} to {last} UTC"))
+        rows.append(("between frames", _gaps(known)))
+    if np.isfinite(m.bjd_tdb - m.jd_utc).any():
+        later = DAY_S * (m.bjd_tdb - m.jd_utc)
+        words = f"{np.nanmin(later):+.1f} to {np.nanmax(later):+.1f} s"
+        rows.append(("BJD_TDB minus JD_UTC", words + ("" if m.site else ", at the Earth's centre")))
+    unsure = int(((m.flags & int(Flag.TIME_UNCERTAIN)) != 0).any(axis=(1, 2)).sum())
+    if unsure:
+        rows.append(("frames with an uncertain time", str(unsure)))
+    return Table(("", ""), tuple(rows))
+
+
+def _counted(words: Collection[str] | Any) -> str:
+    """Join the different words with how often each was met, where there are several."""
+    counts = Counter(word for word in words if word)
+    if len(counts) == 1:
+        return next(iter(counts))
+    return "; ".join(f"{word} ({count})" for word, count in counts.most_common())
+
+
+def _gaps(times: np.ndarray) -> str:
+    """Describe the times between frames: (n,) float array, days, in order."""
+    gaps = DAY_S * np.diff(np.sort(times))
+    if not gaps.size:
+        return "one frame"
+    return f"{np.median(gaps):.4g} s, {gaps.max():.4g} s at most"
+
+
+def _odd_times(night: Night) -> list[str]:
+    """Tell what was odd about times: of the folder, and of frames left out for it."""
+    left_out = [f"{path.name} is left out: {why}" for path, why in night.scene.unused.items()]
+    return [*night.inventory.warnings, *left_out]
+
+
+def _made_with(night: Night) -> Table:
+    """Versions, seed and what went in."""
+    scene = night.scene
+    rows = [
+        ("lightcurve", __version__),
+        ("Python", platform.python_version()),
+        *((name, version(name)) for name in LIBRARIES),
+        ("seed", str(night.settings.seed)),
+        ("frames from", str(night.inventory.folder)),
+        ("files found", night.inventory.summary()),
+        ("reference frame", scene.reference.path.name),
+    ]
+    return Table(("", ""), tuple(rows), "Made with")
+
+
+def _settings(settings: Settings) -> Table:
+    """List the settings that are not those that one gets without a word."""
+    rows = tuple(_flat(settings.model_dump(mode="json", exclude_defaults=True, exclude_none=True)))
+    return Table(("setting", "value"), rows or (("all", "as they come"),), "Settings given")
+
+
+def _flat(values: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            rows += _flat(value, f"{above}{name}.")
+        else:
+            told = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            rows.append((f"{above}{name}", told))
+    return rows
+
+
+def product_links(names: Collection[str]) -> Section:
+    """Link to the files of the run, which lie beside the page.
+
+    names: of those that are written, relative to the run folder.
+    """
+    figures = sorted(name for name in names if name.startswith("figures/"))
+    known = {name: words for name, words in PRODUCTS.items() if name in names}
+    links = {**known, **{name: Path(name).stem.replace("_", " ") for name in figures}}
+    return Section("Files of this run", links=links)
