@@ -519,12 +519,14 @@ const charts = (() => {
     setMode(window.matchMedia("(pointer: coarse)").matches ? "look" : "pan");
     documentOf = new (Bokeh.require("document").Document)();
     for (const panel of panels) documentOf.add_root(panel.plot);
-    await Bokeh.require("embed/standalone").add_document_standalone(documentOf, byId("charts"), panels.map((p) => p.target));
+    const views = await Bokeh.require("embed/standalone").add_document_standalone(documentOf, byId("charts"), panels.map((p) => p.target));
     listen();
     app.on("result", draw);
     app.on("frame", mark);
     app.on("pin", pin);
     app.on("theme", paint);
+    // A printer does not wait for the next painting of the screen.
+    app.on("print", () => { for (const panel of panels) views.get(panel.plot)?.paint(); });
     app.on("data", redraw);
     live.keep("charts", view, restoreView);
   };

@@ -41,18 +41,21 @@ const controls = (() => {
 
   const showFrame = (k) => {
     const holder = byId("frame-card");
+    holder.parentElement.classList.toggle("kept", pinned !== null);
     if (k === null) {
-      holder.replaceChildren(make("p.soft.hint", {}, "Point at the curve, or step with the arrow keys. A click keeps a frame here."));
+      holder.replaceChildren(make("p.soft.hint", {}, "Point at the curve, or step with the arrow keys. A click keeps a frame here"
+        + (app.engine && app.choice ? "; the key x leaves its point out." : ".")));
       return;
     }
     const file = app.data.frames.file[k];
     const picture = app.thumbnail(k);
     const rows = facts(k).flatMap(([label, text]) => [make("dt", {}, label), make("dd", {}, text)]);
     const out = app.choice?.excluded.includes(file);
-    const tools = pinned === k && app.engine
-      ? [make("button", { type: "button", onclick: () => leaveOut(k) }, out ? "Put this point back" : "Leave this point out")] : [];
+    const tools = pinned !== k ? [] : [
+      app.engine && app.choice ? make("button", { type: "button", onclick: () => leaveOut(k) }, out ? "Put this point back" : "Leave this point out") : null,
+      make("button", { type: "button", "aria-label": "let go of this frame", onclick: () => app.emit("pin", null) }, "\u00d7")];
     holder.replaceChildren(
-      make("div.frame-head", {}, picture, make("div", {}, make("strong", { dir: "auto" }, file), ...tools)),
+      make("div.frame-head", {}, picture, make("div", {}, make("strong", { dir: "auto" }, file), make("div.tools", {}, ...tools))),
       make("dl.pairs", {}, ...rows));
   };
 

@@ -20,7 +20,7 @@
     byId("theme").addEventListener("click", () => set(app.theme === "dark" ? "light" : "dark"));
     live.keep("theme", () => app.theme, set);
     let before = app.theme;
-    window.addEventListener("beforeprint", () => { before = app.theme; set("light"); });
+    window.addEventListener("beforeprint", () => { before = app.theme; set("light"); app.emit("print"); });
     window.addEventListener("afterprint", () => set(before));
   };
 
