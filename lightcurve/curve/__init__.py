@@ -10,6 +10,7 @@ __all__ = [
     "noise",
     "plan",
     "quoted",
+    "retake",
     "saturation",
     "shapes",
     "weightings",

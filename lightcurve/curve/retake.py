@@ -24,6 +24,8 @@ from lightcurve.curve.form import (
     sketch_curve,
 )
 
+__all__ = ["choice_of", "retake"]
+
 
 def apertures_of(measurements: Measurements, settings: Settings) -> list:
     """List the apertures that a night offers, in the order that `Choice.aperture` counts."""
@@ -39,7 +41,15 @@ def choice_of(
 ) -> Choice:
     """Tell the choice that a curve of these measurements is made by.
 
-    covariates: those of its fit. Raises InputError where the curve was read from a table.
+    Parameters
+    ----------
+    covariates : sequence of str
+        Those of its fit.
+
+    Raises
+    ------
+    InputError
+        Where the curve was read from a table.
     """
     recipe = curve.need_recipe()
     aperture = apertures_of(measurements, settings).index(recipe.aperture)

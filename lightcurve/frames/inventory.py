@@ -19,7 +19,7 @@ from typing import Any
 from lightcurve.core.data import CALIBRATION, Exposure, FrameKind, FrameStatus, Step
 from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.errors import FrameError, HeaderError, InputError
-from lightcurve.core.files import read_text
+from lightcurve.core.files import file_state, read_text
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.camera_raw import is_raw_name
@@ -32,7 +32,16 @@ from lightcurve.frames.planes import count_planes, plane_of
 from lightcurve.frames.pointing import has_wcs
 from lightcurve.frames.read import is_image_name, read_cards, read_frame
 
-__all__ = ["Entry", "Inventory", "ToldBy", "check_folder", "narrow_inventory", "take_inventory"]
+__all__ = [
+    "Entry",
+    "Inventory",
+    "Known",
+    "ToldBy",
+    "check_folder",
+    "list_files",
+    "narrow_inventory",
+    "take_inventory",
+]
 
 MAX_BYTES = 50_000_000
 _YES = frozenset({"yes", "y", "true", "1", "x"})
@@ -129,6 +138,9 @@ class Entry:
         }
 
 
+Known = dict[Path, tuple[str, list[Entry]]]  # what files are, with the states they had
+
+
 @dataclass(frozen=True, slots=True)
 class Inventory:
     """Every file of a folder.
@@ -192,6 +204,8 @@ def take_inventory(
     *,
     manifest: str | Path | None = None,
     library: bool = False,
+    known: Known | None = None,
+    unsettled: AbstractSet[Path] = frozenset(),
     progress: Progress = silent,
 ) -> Inventory:
     """Find every file below a folder and tell what it is.
@@ -204,6 +218,10 @@ def take_inventory(
         An edited frames.csv; its kinds and its ``use`` win.
     library : bool
         Of calibration frames: those of run folders are wanted, and masters beside raw frames.
+    known : dict of Path to (str, list of Entry), optional
+        What was found before, with the states of the files: only what has changed is read. Filled.
+    unsettled : set of Path
+        Files still being written, which are passed over.
 
     Raises
     ------
@@ -213,7 +231,7 @@ def take_inventory(
     folder, settings = Path(folder), settings or Settings()
     check_folder(folder)
     paths = sorted(
-        _files(folder, library=library),
+        list_files(folder, library=library) - unsettled,
         key=lambda path: natural_key(path.relative_to(folder).as_posix()),
     )
     if not any(is_image_name(path) for path in paths):
@@ -228,7 +246,12 @@ def take_inventory(
     for path in progress(paths, "taking stock", len(paths)):
         name = path.relative_to(folder).as_posix()
         twin = as_fits.get(path.with_name(image_stem(path))) if is_raw_name(path) else None
-        entries += [_twin(path, name, twin)] if twin else _entries(path, name, settings, edits)
+        if twin:
+            entries.append(_twin(path, name, twin))
+        elif edits or known is None:
+            entries += _entries(path, name, settings, edits)
+        else:
+            entries += _as_known(path, name, settings, known)
     if edits and manifest is not None:
         msg = f"{Path(manifest).name}: {next(iter(edits))} is not in {folder} ({len(edits)} such)"
         raise InputError(msg)
@@ -421,6 +444,30 @@ def _guesses(entries: Sequence[Entry]) -> tuple[str, ...]:
                 f"{guessed[0]}; if that is wrong, correct it in a manifest (--manifest)"
             )
     return tuple(lines)
+
+
+def _as_known(path: Path, name: str, settings: Settings, known: Known) -> list[Entry]:
+    """Tell what a file is, from what was known of it while it was as it is now."""
+    state = file_state(path)
+    if path not in known or known[path][0] != state:
+        known[path] = state, _entries(path, name, settings, {})
+    return known[path][1]
+
+
+def list_files(folder: Path, *, library: bool = False) -> set[Path]:
+    """List the files below a folder, but those hidden and of run folders.
+
+    Parameters
+    ----------
+    library : bool
+        Those of run folders too.
+
+    Raises
+    ------
+    InputError
+        When the folder, or one in it, cannot be listed.
+    """
+    return set(_files(folder, library=library))
 
 
 def _files(folder: Path, *, library: bool) -> Iterator[Path]:

@@ -30,7 +30,12 @@ def choose_lights(inventory: Inventory) -> list[Entry]:
             "see `lightcurve inspect`, and correct kinds with --manifest"
         )
         raise InputError(msg)
-    return sorted(usable, key=lambda e: (e.exposure.mid_jd_utc or 0.0, e.path.name))
+    return sorted(usable, key=in_time)
+
+
+def in_time(entry: Entry) -> tuple[float, str]:
+    """Sort frames by their times, those of the same moment by their names."""
+    return entry.exposure.mid_jd_utc or 0.0, entry.path.name
 
 
 def _refuse_without_times(inventory: Inventory) -> None:

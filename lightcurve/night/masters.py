@@ -36,15 +36,19 @@ def make_masters(
     settings: Settings,
     folder: Path,
     *,
+    opening: Sequence[Entry] = (),
     progress: Progress = silent,
 ) -> tuple[Masters | None, str]:
     """Combine and write the calibration frames, if there are any.
 
+    opening: those of the lights that the masters have to suit and that tell of warm pixels; else
+    all of them.
     folder: written only when there is something to write; masters of an earlier run with the same
     frames and settings are taken as they are.
     Returns masters, and a digest of all that they hang on; empty without masters.
     """
-    light, paths = typical(lights), [entry.path for entry in lights]
+    opening = opening or lights
+    light, paths = typical(opening), [entry.path for entry in opening]
     library = Library(settings)
     groups, chosen = library.choose(light, _groups(inventory))
     made_of = _what_they_hang_on(groups, light, paths, settings)

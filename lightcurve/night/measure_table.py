@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightcurve.core.columns import PHOTOMETRY
-from lightcurve.core.data import FrameKind, Measurements, Result
+from lightcurve.core.data import Measurements, Result
 from lightcurve.core.progress import Progress, open_log, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Inventory
 from lightcurve.night.frame_table import report_inventory, write_frames_table
 from lightcurve.night.grouping import FrameSet
+from lightcurve.night.opening import at_opening
 from lightcurve.night.prepare import prepare_night
 from lightcurve.night.reduced import stack_results
 from lightcurve.night.sets import Reduced, find_sets, one_set, reduce_sets
@@ -19,7 +20,7 @@ from lightcurve.night.settle import refuse_blank_sky
 from lightcurve.night.stock import take_stock, told_target
 from lightcurve.night.store import open_store
 from lightcurve.night.workers import measure_night
-from lightcurve.setup.target import Target, at_night
+from lightcurve.setup.target import Target
 from lightcurve.tables.columns import write_table
 from lightcurve.tables.run_tables import write_stars
 
@@ -97,7 +98,7 @@ def measure_sets(
 def _measure(
     inventory: Inventory, target: Target, settings: Settings, out: Path, progress: Progress
 ) -> Measured:
-    target = at_night(target, [e.exposure.mid_jd_utc for e in inventory.used(FrameKind.LIGHT)])
+    target = at_opening(target, inventory)
     with open_log(out), open_store(out) as store:
         report_inventory(out, inventory, target)
         scene = prepare_night(inventory, target, settings, out / "masters", progress=progress)

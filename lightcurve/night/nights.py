@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lightcurve.core.data import FrameKind
 from lightcurve.core.progress import Clock, Progress, open_log, silent, stage
 from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Inventory
 from lightcurve.night.frame_table import whatever_comes
 from lightcurve.night.grouping import FrameSet
+from lightcurve.night.opening import at_opening
 from lightcurve.night.prepare import Scene, prepare_night
 from lightcurve.night.reduced import Night
 from lightcurve.night.sets import Reduced, find_sets, reduce_sets
 from lightcurve.night.stock import take_stock, told_target
 from lightcurve.night.story import reduce_set
-from lightcurve.setup.target import at_night
 
 __all__ = ["plan_nights", "reduce_nights"]
 
@@ -92,7 +91,7 @@ def plan_nights(
     sets = find_sets(inventory, settings, target)
 
     def plan(_: FrameSet, inventory: Inventory, place: Path) -> Scene:
-        mine = at_night(target, [e.exposure.mid_jd_utc for e in inventory.used(FrameKind.LIGHT)])
+        mine = at_opening(target, inventory)
         with stage("preparing: masters, reference, stars"):
             return prepare_night(inventory, mine, settings, place, progress=progress)
 

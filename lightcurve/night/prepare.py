@@ -22,14 +22,15 @@ from lightcurve.core.data import (
     StarPlan,
     Style,
 )
-from lightcurve.core.errors import InputError, SolveError
+from lightcurve.core.errors import InputError, LightcurveError, SolveError
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
 from lightcurve.curve.plan import plan_stars
-from lightcurve.frames.inventory import Inventory
+from lightcurve.frames.inventory import Entry, Inventory
 from lightcurve.night.binned import choose_shrink
 from lightcurve.night.lights import choose_lights
 from lightcurve.night.masters import make_masters
+from lightcurve.night.opening import opening_of, why_unlike
 from lightcurve.night.pictures import reference_picture
 from lightcurve.night.recipe import Recipe
 from lightcurve.phot.grains import StarSize, measure_size
@@ -38,7 +39,7 @@ from lightcurve.phot.seeing import choose_radii, refuse_large_radii
 from lightcurve.setup.borrowed import borrow_place
 from lightcurve.setup.camera import CameraValues, settle_camera
 from lightcurve.setup.colour import describe_colour, settle_mosaic
-from lightcurve.setup.reference import rank_samples
+from lightcurve.setup.reference import rank_samples, why_poor
 from lightcurve.setup.solving import Sample, find_stars, read_samples, solve_one
 from lightcurve.setup.target import Target, warn_of_fields, warn_of_target
 from lightcurve.setup.times import leave_out_impossible
@@ -75,9 +76,38 @@ def prepare_night(
 ) -> Scene:
     """Choose the lights, make the masters, solve one frame, choose the stars.
 
+    By the first frames of the night; by all where these show the first to be poor.
     masters_folder: where master frames are written, when there are calibration frames. Raises
     LightcurveError: whatever stands in the way, in one line.
     """
+    given = find_lights(inventory, target, settings)
+    rest = (inventory, target, settings, masters_folder)
+    opening = opening_of(given.lights)
+    if len(opening) < len(given.lights):
+        why = why_unlike(opening, given.lights)
+        try:
+            if not why:
+                scene, reference = settle_by(opening, given, *rest, progress=progress)
+                why = why_not(scene, reference, given.lights)
+            if not why:
+                return scene
+        except LightcurveError as error:
+            why = str(error)
+        log.info("not settled by the first %d frames but by the whole night: %s", len(opening), why)
+    return settle_by(given.lights, given, *rest, progress=progress)[0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Given:
+    """The light frames of a night that are to be measured."""
+
+    lights: tuple[Entry, ...]  # in order of time
+    unused: dict[Path, str]  # those left out, and why
+    elsewhere: str  # what the headers have against the target's place
+
+
+def find_lights(inventory: Inventory, target: Target, settings: Settings) -> Given:
+    """Choose the light frames whose times can be true; raises LightcurveError as they do."""
     lights = choose_lights(inventory)
     exposures = [entry.exposure for entry in lights]
     warn_of_fields(exposures)
@@ -85,12 +115,29 @@ def prepare_night(
     lights, unused = leave_out_impossible(
         lights, None if elsewhere else target, settings.time.utc_offset_hours
     )
-    masters, made_of = make_masters(inventory, lights, settings, masters_folder, progress=progress)
-    frames, settings = settle_mosaic(read_samples(lights, settings), settings)
+    return Given(tuple(lights), unused, elsewhere)
+
+
+def settle_by(
+    some: Sequence[Entry],
+    given: Given,
+    inventory: Inventory,
+    target: Target,
+    settings: Settings,
+    masters_folder: Path,
+    *,
+    progress: Progress = silent,
+) -> tuple[Scene, Sample]:
+    """Settle a night by some of its frames; gives the reference with its stars too."""
+    lights = given.lights
+    masters, made_of = make_masters(
+        inventory, lights, settings, masters_folder, opening=some, progress=progress
+    )
+    frames, settings = settle_mosaic(read_samples(some, settings), settings)
     camera = settle_camera(frames, masters, settings)
     samples = rank_samples(find_stars(frames, masters, camera, settings))
     try:
-        reference, solution = solve_one(samples, target, settings, elsewhere=elsewhere)
+        reference, solution = solve_one(samples, target, settings, elsewhere=given.elsewhere)
     except SolveError as error:
         of_others = [e for e in inventory.entries if e.has_wcs and e not in lights]
         others = [e for e in of_others if e.kind == FrameKind.LIGHT and not e.lost]
@@ -109,9 +156,9 @@ def prepare_night(
         log.warning("%s", describe_blank(recipe, reference.frame.path, target))
     elif not solution.n_matched and (doubt := describe_doubt(recipe.plan, solution)):
         log.warning("%s", doubt)
-    return Scene(
+    scene = Scene(
         lights=tuple(entry.path for entry in lights),
-        unused=unused,
+        unused=given.unused,
         masters=masters,
         reference=reference.frame,
         solution=solution,
@@ -123,6 +170,29 @@ def prepare_night(
         ),
         picture=reference_picture(reference.frame.pixels),
     )
+    return scene, reference
+
+
+def why_not(scene: Scene, reference: Sample, lights: Sequence[Entry]) -> str:
+    """Say why frames along the night show that its first ones should not settle it; else empty.
+
+    lights: of the night, in order of time.
+    """
+    recipe = scene.recipe
+    try:
+        frames, _ = settle_mosaic(read_samples(lights, recipe.settings), recipe.settings)
+    except InputError:  # none can be read: they have no say
+        return ""
+    others = find_stars(frames, scene.masters, scene.camera, recipe.settings)
+    if why := why_poor(reference, others):
+        return why
+    mine = star_size(reference)
+    sizes = [size for other in others if (size := star_size(other)) is not None]
+    if mine is None or not sizes or recipe.settings.apertures.radii:
+        return ""
+    widest = max(sizes, key=lambda size: size.r90)
+    wider = choose_radii(mine, widest)[1][0] > recipe.annulus[0]
+    return "later stars are far wider than its apertures are for" if wider else ""
 
 
 def describe_blank(recipe: Recipe, reference: Path, target: Target) -> str:

@@ -99,7 +99,7 @@ def one_set(inventory: Inventory, settings: Settings, target: Target | None = No
         )
         raise InputError(msg)
     _tell(sets)
-    return _inventory_of(inventory, used[0], sets)
+    return inventory_of(inventory, used[0], sets)
 
 
 def reduce_sets(
@@ -132,7 +132,7 @@ def reduce_sets(
     used = [one for one in sets if not one.unused]
     _tell(sets)
     if len(used) == 1:
-        only = _inventory_of(inventory, used[0], sets)
+        only = inventory_of(inventory, used[0], sets)
         return [Reduced(used[0], out, reduce(used[0], only, out))]
     log.warning("%d light curves, one each: %s", len(used), ", ".join(one.label for one in used))
     if (out / "run.toml").exists():
@@ -142,7 +142,7 @@ def reduce_sets(
         folder = out / one.label
         log.warning("%s: %s", one.label, one)
         try:
-            mine = _inventory_of(inventory, one, sets)
+            mine = inventory_of(inventory, one, sets)
             found.append(Reduced(one, folder, reduce(one, mine, folder)))
         except LightcurveError as error:
             log.warning("%s: %s", one.label, error)
@@ -173,8 +173,14 @@ def _remark(one: FrameSet) -> str:
     )
 
 
-def _inventory_of(inventory: Inventory, kept: FrameSet, sets: Sequence[FrameSet]) -> Inventory:
-    """Leave one set in an inventory; what is left out has a reason."""
+def inventory_of(inventory: Inventory, kept: FrameSet, sets: Sequence[FrameSet]) -> Inventory:
+    """Leave one set in an inventory; what is left out has a reason.
+
+    Parameters
+    ----------
+    sets : sequence of FrameSet
+        All, of `find_sets`.
+    """
     reasons = {
         entry.path: one.unused or f"belongs to another light curve: {one.label}"
         for one in sets

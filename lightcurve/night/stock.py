@@ -31,5 +31,9 @@ def take_stock(
 ) -> tuple[Inventory, Target]:
     """Take the inventory of a folder; its light frames tell the target where nothing else does."""
     inventory = take_inventory(folder, settings, manifest=manifest, progress=progress)
-    lights = [entry.exposure for entry in inventory.used(FrameKind.LIGHT)]
-    return inventory, told or recognise_target(lights)
+    return inventory, told or target_of(inventory)
+
+
+def target_of(inventory: Inventory) -> Target:
+    """Recognise the target of the light frames; raises InputError where they do not tell it."""
+    return recognise_target([entry.exposure for entry in inventory.used(FrameKind.LIGHT)])

@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from lightcurve.core.algebra import one_thread
-from lightcurve.core.data import FrameKind
 from lightcurve.core.progress import Clock, Progress, open_log, silent, stage
 from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Inventory
 from lightcurve.night.companions import find_blend
 from lightcurve.night.frame_table import report_inventory, whatever_comes, write_frames_table
 from lightcurve.night.keep import keep_night
+from lightcurve.night.opening import at_opening
 from lightcurve.night.prepare import prepare_night
 from lightcurve.night.products import write_products
 from lightcurve.night.reduced import Night, stack_results
@@ -28,7 +28,7 @@ from lightcurve.night.settle import (
 from lightcurve.night.stock import take_stock, told_target
 from lightcurve.night.store import open_store
 from lightcurve.night.workers import measure_night
-from lightcurve.setup.target import Target, at_night
+from lightcurve.setup.target import Target
 from lightcurve.tables.run_tables import write_stars
 
 __all__ = ["reduce_night"]
@@ -91,7 +91,7 @@ def reduce_set(
 
     clock: has the time that the inventory took. Else as for `reduce_night`.
     """
-    target = at_night(target, [e.exposure.mid_jd_utc for e in inventory.used(FrameKind.LIGHT)])
+    target = at_opening(target, inventory)
     with one_thread(), open_log(out), open_store(out) as store:
         report_inventory(out, inventory, target)
         with clock("prepare", "preparing: masters, reference, stars"):

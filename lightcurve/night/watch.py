@@ -1,79 +1,233 @@
-"""Reduce a night while it is being observed: again and again, as frames come in."""
+"""Reduce a night while it is observed: a look costs what its new frames cost."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
 
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.files import file_state
+from lightcurve.core.progress import Progress, open_log, silent
+from lightcurve.core.settings import Settings
+from lightcurve.frames.inventory import Inventory, Known, list_files, take_inventory
 from lightcurve.frames.read import is_image_name
+from lightcurve.night.live import LiveLook, LiveNight, write_live_tables
+from lightcurve.night.nights import reduce_nights
+from lightcurve.night.reduced import Night
+from lightcurve.night.sets import Reduced, find_sets, inventory_of
+from lightcurve.night.stock import target_of
+from lightcurve.setup.target import Target, find_target, is_told
 
-__all__ = ["watch_folder"]
+__all__ = ["FolderLook", "Watch", "begin_watch", "finish_watch", "watch_folder"]
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
-def watch_folder(
-    folder: Path,
-    reduce: Callable[[], T],
-    *,
-    poll_s: float = 10.0,
-    idle_s: float = 3600.0,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[T]:
-    """Reduce a folder each time it has changed and is quiet again.
+@dataclass(frozen=True, slots=True, eq=False)
+class FolderLook:
+    """A folder and its light curves at one look.
 
-    Frames that were measured are not measured again, so that a pass costs what the new frames
-    cost, and the comparison and figures of the whole.
-
-    Parameters
+    Attributes
     ----------
-    reduce : callable
-        Reduces the folder as it is; an error of it (too few frames yet, no star in the clouds) is
-        told, and the next pass tries again.
-    poll_s : float
-        Seconds between looks.
-    idle_s : float
-        So long without a new frame ends the night.
-    sleep : callable
-        Waits for so many seconds.
+    nights : tuple of LiveLook
+        In order of time.
+    files, growing : int
+        Files seen, and those still being written.
+    waiting : str
+        What is awaited, where there is no light curve.
+    quiet_s : float
+        Since a file came or changed.
+    """
 
-    Yields
-    ------
-    object
-        What each pass that went well gave.
+    nights: tuple[LiveLook, ...] = ()
+    files: int = 0
+    growing: int = 0
+    waiting: str = ""
+    quiet_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Watch:
+    """A folder that fills, and all that is known of it."""
+
+    folder: Path
+    settings: Settings
+    out: Path
+    told: Target | None = None
+    clock: Callable[[], float] = time.monotonic
+    progress: Progress = silent
+    _states: dict[Path, str] = field(default_factory=dict)
+    _known: Known = field(default_factory=dict)
+    _nights: list[LiveNight] = field(default_factory=list)
+    _last: FolderLook = field(default_factory=FolderLook)
+    _changed_at: float | None = None
+    _open: ExitStack = field(default_factory=ExitStack)
+    _once: list[_Once] = field(default_factory=list)
+    _done: tuple[dict[Path, str], frozenset[Path]] | None = None
+
+    def look(self) -> FolderLook:
+        """Look at the folder: what has settled since the last look is measured."""
+        now = self.clock()
+        if self._changed_at is None:
+            self._changed_at = now
+        try:
+            states = {path: file_state(path) for path in list_files(self.folder)}
+        except InputError:
+            states = {}
+        if self._states and not states:  # a share that went away, not a night without frames
+            return self._say(f"{self.folder} is not there or empty now; what was measured is kept")
+        if not states:
+            there = "holds no frame yet" if self.folder.is_dir() else "is not there yet"
+            return self._say(f"{self.folder} {there}")
+        growing = frozenset(p for p, state in states.items() if self._states.get(p) != state)
+        if growing or states.keys() != self._states.keys():
+            self._changed_at = now
+        self._states = states
+        self._tell_once()
+        if self._done == (states, growing):
+            self._last = self._told(self._last, waiting=self._last.waiting, growing=len(growing))
+            return self._last
+        self._done = states, growing
+        try:
+            self._last = self._told(FolderLook(self._look_at(growing)), growing=len(growing))
+        except LightcurveError as error:
+            self._done = None
+            return self._say(str(error), growing=len(growing))
+        return self._last
+
+    def _say(self, waiting: str, *, growing: int = 0) -> FolderLook:
+        self._last = self._told(self._last, waiting=waiting, growing=growing)
+        return self._last
+
+    def _told(self, look: FolderLook, *, waiting: str = "", growing: int = 0) -> FolderLook:
+        quiet = self.clock() - (self._changed_at or 0.0)
+        nights = look.nights
+        if look is self._last:  # nothing new
+            nights = tuple(replace(one, measured=0) for one in nights)
+        return FolderLook(nights, len(self._states), growing, waiting, quiet)
+
+    def _look_at(self, growing: frozenset[Path]) -> tuple[LiveLook, ...]:
+        """Take stock of what has settled, and look at each light curve."""
+        settled = [p for p in self._states if is_image_name(p) and p not in growing]
+        if not settled:
+            msg = f"{len(growing)} files found; each is taken once it has stopped growing"
+            raise InputError(msg)
+        inventory = take_inventory(self.folder, self.settings, known=self._known, unsettled=growing)
+        # What could not be read may be read next time: a share may have stumbled.
+        for path in [entry.path for entry in inventory.lost]:
+            self._known.pop(path, None)
+        target = self.told or target_of(inventory)
+        sets = find_sets(inventory, self.settings, target)
+        used = [one for one in sets if not one.unused]
+        looks = []
+        for one in used:
+            place = self.out if len(used) == 1 else self.out / one.label
+            settings = one.chosen(self.settings) if one.label else self.settings
+            night = next((n for n in self._nights if n.holds(one.lights)), None)
+            if night is None:
+                night = LiveNight(place, settings)
+                self._nights.append(night)
+            elif night.folder != place:
+                night.move(place)
+            mine = inventory_of(inventory, one, sets)
+            looks.append(self._look_at_one(night, mine, target))
+        return tuple(looks)
+
+    def _look_at_one(self, night: LiveNight, inventory: Inventory, target: Target) -> LiveLook:
+        try:
+            return night.look(inventory, target, progress=self.progress)
+        except LightcurveError as error:
+            return LiveLook(night.folder, target, waiting=str(error))
+
+    def _tell_once(self) -> None:
+        """Keep a log from now on, in which no look repeats what another has said."""
+        if self._once:
+            return
+        self._open.enter_context(open_log(self.out))
+        for handler in logging.getLogger("lightcurve").handlers:
+            self._once.append(once := _Once())
+            handler.addFilter(once)
+            self._open.callback(handler.removeFilter, once)
+
+    def close(self) -> None:
+        """Write the tables of what there is, and free the run folders."""
+        for look in self._last.nights:
+            write_live_tables(look)
+        for night in self._nights:
+            night.close()
+        self._open.close()
+        self._once.clear()
+
+
+class _Once(logging.Filter):
+    """Lets a message through the first time alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        new = text not in self._seen
+        self._seen.add(text)
+        return new
+
+
+def begin_watch(
+    folder: Path, settings: Settings, out: Path, *, progress: Progress = silent
+) -> Watch:
+    """Begin to watch a folder, which need not be there yet.
 
     Raises
     ------
     InputError
-        When there is no such folder.
+        Where what the settings tell of the target makes no sense.
     """
-    done: dict[Path, str] = {}
-    seen = _state(folder)
-    quiet = 0.0
-    while quiet <= idle_s:
-        sleep(poll_s)
-        now = _state(folder)
-        # A frame still growing is left for the next look.
-        settled = now == seen
-        seen = now
-        if settled and now != done:
-            done, quiet = now, 0.0
-            try:
-                yield reduce()
-            except LightcurveError as error:
-                log.warning("not yet: %s", error)
-        else:
-            quiet = quiet + poll_s if settled else 0.0
+    told = find_target(settings.target, settings.catalogs) if is_told(settings.target) else None
+    return Watch(folder, settings, out, told, progress=progress)
 
 
-def _state(folder: Path) -> dict[Path, str]:
-    if not folder.is_dir():
-        msg = f"{folder}: there is no such folder"
-        raise InputError(msg)
-    return {path: file_state(path) for path in sorted(folder.rglob("*")) if is_image_name(path)}
+def watch_folder(
+    watch: Watch,
+    *,
+    poll_s: float = 10.0,
+    idle_s: float = 3600.0,
+    sleep: Callable[[float], None] | None = None,
+) -> Iterator[FolderLook]:
+    """Look at a folder again and again until its night is over.
+
+    Parameters
+    ----------
+    poll_s : float
+        Seconds between looks.
+    idle_s : float
+        So long without a new or changed file ends it, once a frame was measured.
+    sleep : callable, optional
+        Waits for so many seconds.
+
+    Yields
+    ------
+    FolderLook
+    """
+    while True:
+        look = watch.look()
+        yield look
+        if look.quiet_s > idle_s and look.nights:
+            return
+        (sleep or time.sleep)(poll_s)
+
+
+def finish_watch(watch: Watch, *, progress: Progress = silent) -> list[Reduced[Night]]:
+    """Make of a night that is over all that a run makes of its folder, and the same.
+
+    Raises
+    ------
+    LightcurveError
+        As `lightcurve.night.nights.reduce_nights`.
+    """
+    watch.close()
+    return reduce_nights(watch.folder, watch.settings, watch.out, progress=progress)

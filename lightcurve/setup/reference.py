@@ -15,11 +15,14 @@ from lightcurve.astrometry.register import make_reference, register
 from lightcurve.core.errors import RegistrationError
 from lightcurve.setup.solving import Sample
 
-__all__ = ["rank_samples"]
+__all__ = ["rank_samples", "why_poor"]
 
 MOST_STARS = 60  # of a frame, to be held against another's
 AS_GOOD = 0.8  # of the best: the frame nearer the middle of the night serves better
 BLURRED = 1.2  # times as wide as the sharpest: its peaks are a third lower
+# What was begun with stays unless another frame is better by so much: half the stars, or stars
+# half as wide again, cost more than a night settled anew.
+HALF_AS_GOOD, MUCH_WIDER = 0.5, 1.5
 
 
 def rank_samples(samples: Sequence[Sample]) -> list[Sample]:
@@ -34,6 +37,33 @@ def rank_samples(samples: Sequence[Sample]) -> list[Sample]:
     sharp = width <= BLURRED * np.nanmin(np.where(good, width, np.inf))
     keys = [(_unplaced(s), not a, not b) for s, a, b in zip(samples, good, sharp, strict=True)]
     return [samples[k] for k in sorted(range(len(samples)), key=keys.__getitem__)]
+
+
+def why_poor(reference: Sample, others: Sequence[Sample]) -> str:
+    """Say why a reference that was chosen among few frames is clearly worse than others.
+
+    Parameters
+    ----------
+    others : sequence of Sample
+        Spread over the night.
+
+    Returns
+    -------
+    str
+        Empty where it serves.
+    """
+    samples = [reference, *others]
+    worth, names = _worth(samples), [sample.frame.path.name for sample in samples]
+    best = int(np.argmax(worth))
+    if worth[0] < HALF_AS_GOOD * worth[best]:
+        return f"{names[best]} has far more stars that the others have too"
+    good = np.array([_width(s) if w >= AS_GOOD * worth[best] else np.inf
+                     for s, w in zip(samples, worth, strict=True)])  # fmt: skip
+    sharpest = int(np.argmin(good))
+    if _width(reference) > MUCH_WIDER * good[sharpest]:
+        wide = f"stars are {_width(reference):.1f} px wide"
+        return f"{wide}, {good[sharpest]:.1f} px in {names[sharpest]}"
+    return ""
 
 
 def _worth(samples: Sequence[Sample]) -> np.ndarray:

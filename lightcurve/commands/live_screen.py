@@ -1,0 +1,154 @@
+"""The screen of a night that goes on; plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from lightcurve.commands.shell import one_line, say
+
+if TYPE_CHECKING:
+    import numpy as np
+    from rich.console import RenderableType
+
+    from lightcurve.night.live_status import Status
+    from lightcurve.night.watch import FolderLook
+
+ROWS = 12  # of the plot
+NUMBERS = {
+    "fwhm_px": ("FWHM", "{:.2f} px", 1.0),
+    "sky": ("sky", "{:.0f} ADU", 1.0),
+    "drift_px": ("drift", "{:.1f} px", 1.0),
+    "airmass": ("airmass", "{:.2f}", 1.0),
+    "saturation": ("peak", "{:.0f} % of saturation", 100.0),
+    "transparency": ("transparency", "{:.0f} %", 100.0),
+    "check_percent": ("check star", "{:+.2f} %", 1.0),
+}
+
+
+class Show(Protocol):
+    """Show a folder as it is at a look."""
+
+    def __call__(self, look: FolderLook, several: Sequence[Status]) -> None:
+        """Show it."""
+
+
+@contextmanager
+def live_screen() -> Iterator[Show]:
+    """Keep one screen up to date on a terminal; else write a line for each look that has news."""
+    if not sys.stdout.isatty():
+        yield _Lines()
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    # Messages on standard error are put above it.
+    with Live(console=Console(), auto_refresh=False, redirect_stdout=False) as live:
+        yield lambda look, several: live.update(
+            lay_out(look, several, live.console.width), refresh=True
+        )
+
+
+class _Lines:
+    """A line for each thing that is new."""
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+
+    def __call__(self, look: FolderLook, several: Sequence[Status]) -> None:
+        """Say what is new."""
+        lines = [look.waiting, *(line for one in several for line in describe(one))]
+        for line in lines:
+            if line and line not in self._said:
+                say(one_line(line))
+        self._said = set(lines)
+
+
+def describe(one: Status) -> list[str]:
+    """Say in lines what is to be known of a light curve."""
+    lost = f", {one.lost} not measured" if one.lost else ""
+    last = f", last {one.file} {one.utc[11:]} UTC" if one.file else ""
+    head = f"{one.title}: {one.measured} frames{lost}{last}"
+    shown = "; ".join(filter(None, (head, _numbers(one), _contacts(one))))
+    return [shown, one.waiting, *(f"! {alarm.kind}: {alarm.text}" for alarm in one.alarms)]
+
+
+def _numbers(one: Status) -> str:
+    known = {k: v for k, v in one.numbers.items() if v == v}  # noqa: PLR0124 - not NaN
+    return ", ".join(
+        f"{label} {form.format(scale * known[name])}"
+        for name, (label, form, scale) in NUMBERS.items()
+        if name in known
+    )
+
+
+def _contacts(one: Status) -> str:
+    return ", ".join(
+        f"{c.name} {c.utc} UTC ({'in' if c.minutes > 0 else 'since'} {abs(c.minutes):.0f} min)"
+        for c in one.contacts
+    )
+
+
+def lay_out(look: FolderLook, several: Sequence[Status], width: int) -> RenderableType:
+    """Lay the screen out, `width` letters wide."""
+    from rich.console import Group
+    from rich.panel import Panel
+    from rich.text import Text
+
+    parts: list[RenderableType] = []
+    for one in several:
+        told = describe(one)
+        body = [Text(one_line(told[0]))]
+        if one.points is not None:
+            body.append(Text(plot(one, max(width - 4, 20))))
+        body += [Text(one_line(line), style="bold red") for line in told[1:] if line]
+        parts.append(Panel(Group(*body), title=one_line(one.title) or "light curve"))
+    growing = f", {look.growing} being written" if look.growing else ""
+    foot = f"{look.files} files{growing}, the last {look.quiet_s:.0f} s ago; Ctrl-C ends it"
+    waiting = [Text(one_line(look.waiting), style="yellow")] if look.waiting else []
+    return Group(*parts, *waiting, Text(foot, style="dim"))
+
+
+def plot(one: Status, width: int) -> str:
+    """Draw the curve in letters: o a point, - the predicted transit; flux on the left."""
+    import numpy as np
+
+    points = one.points
+    if points is None:
+        return ""
+    good = np.isfinite(points.flux) & np.isfinite(points.bjd_tdb)
+    if not good.any():
+        return ""
+    time, flux = points.bjd_tdb[good], points.flux[good]
+    model = np.ones(0) if points.predicted is None else points.predicted[good]
+    low, high = _range(np.concatenate([np.clip(flux, *np.quantile(flux, [0.01, 0.99])), model]))
+    labels = [f"{value:.3f} " for value in (high, low)]
+    margin = max(map(len, labels))
+    grid = np.full((ROWS, max(width - margin, 10)), " ")
+    for values, letter in ((model, "-"), (flux, "o")):
+        if len(values):
+            _draw(grid, time, values, (low, high), letter)
+    rows = ["".join(row) for row in grid]
+    left = [labels[0], *[""] * (ROWS - 2), labels[1]]
+    return "\n".join(label.rjust(margin) + row for label, row in zip(left, rows, strict=True))
+
+
+def _range(values: np.ndarray) -> tuple[float, float]:
+    low, high = float(values.min()), float(values.max())
+    pad = 0.05 * (high - low) or 0.001
+    return low - pad, high + pad
+
+
+def _draw(
+    grid: np.ndarray, time: np.ndarray, values: np.ndarray, ends: tuple[float, float], letter: str
+) -> None:
+    """Put letters where values (n,) are; those beyond the ends stand at them."""
+    import numpy as np
+
+    rows, columns = grid.shape
+    span = float(np.ptp(time)) or 1.0
+    column = ((time - time.min()) / span * (columns - 1)).round().astype(int)
+    share = np.clip((values - ends[0]) / (ends[1] - ends[0]), 0, 1)
+    grid[((1 - share) * (rows - 1)).round().astype(int), column] = letter

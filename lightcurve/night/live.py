@@ -1,0 +1,215 @@
+"""One light curve while its frames come in: each frame is measured once, and all that is kept.
+
+Reference, star numbers, apertures and masters are settled by the first frames of the night, as
+`prepare` does when all are there, and stay until its end.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lightcurve.core.data import (
+    CALIBRATION,
+    FrameResult,
+    FrameStatus,
+    LightCurve,
+    Measurements,
+)
+from lightcurve.core.errors import FitError, InputError, LightcurveError
+from lightcurve.core.files import file_state
+from lightcurve.core.progress import Progress, silent
+from lightcurve.core.settings import Settings
+from lightcurve.frames.inventory import Entry, Inventory
+from lightcurve.frames.planes import stored_in
+from lightcurve.night.frame_table import write_frames_table
+from lightcurve.night.lights import label_files
+from lightcurve.night.live_curve import LiveCurve
+from lightcurve.night.opening import at_opening, has_opened, opening_of
+from lightcurve.night.prepare import Given, Scene, find_lights, settle_by
+from lightcurve.night.reduced import stack_results
+from lightcurve.night.store import NAME, RunStore, open_store
+from lightcurve.night.workers import measure_night
+from lightcurve.setup.target import Target
+from lightcurve.tables.run_tables import write_lightcurve, write_stars
+
+log = logging.getLogger(__name__)
+BATCH = 16  # frames measured before anybody is told, where many are there already
+KEPT = (NAME, "masters")  # of a run folder: what is taken along when the night moves to another
+
+States = tuple[tuple[Path, str], ...]  # files, and what they were
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LiveLook:
+    """A light curve as it is at one look.
+
+    Attributes
+    ----------
+    folder : Path
+        Its run folder.
+    target : Target
+    scene : Scene or None
+        None until enough frames are there.
+    results : sequence of FrameResult
+        Of its frames so far, in order of time.
+    measurements : Measurements or None
+    curve : LightCurve or None
+        None while points are too few.
+    lost : sequence of str
+        Files that cannot be used, with the reasons.
+    measured : int
+        Frames that this look measured.
+    waiting : str
+        What it waits for; empty for nothing.
+    changes : tuple of str
+        What the end of the night will settle anew.
+    """
+
+    folder: Path
+    target: Target
+    scene: Scene | None = None
+    results: Sequence[FrameResult] = ()
+    measurements: Measurements | None = None
+    curve: LightCurve | None = None
+    lost: Sequence[str] = ()
+    measured: int = 0
+    waiting: str = ""
+    changes: tuple[str, ...] = ()
+
+
+class LiveNight:
+    """Keeps what is known of one light curve from look to look; `close` frees its run folder."""
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self.folder = folder
+        self._settings = settings
+        self._open = ExitStack()
+        self._store: RunStore | None = None
+        self._scene: Scene | None = None
+        self._settled_by: tuple[States, ...] = ()
+        self._failed_with = 0  # so many frames did not settle it
+        self._results: dict[Path, tuple[str, FrameResult]] = {}
+        self._curve = LiveCurve(settings)
+
+    def close(self) -> None:
+        """Let others write into the run folder."""
+        self._open.close()
+        self._store = None
+
+    def holds(self, lights: Sequence[Entry]) -> bool:
+        """Tell whether some of these frames were measured here."""
+        return any(entry.path in self._results for entry in lights)
+
+    def move(self, folder: Path) -> None:
+        """Go on in another run folder: more light curves than one have turned up, or fewer."""
+        self.close()
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in KEPT:
+            if (self.folder / name).exists() and not (folder / name).exists():
+                shutil.move(self.folder / name, folder / name)
+        self.folder, self._scene = folder, None
+
+    def look(
+        self, inventory: Inventory, target: Target, *, progress: Progress = silent
+    ) -> LiveLook:
+        """Measure the frames that are new, and form the curve.
+
+        inventory: holds the light frames of this curve alone. Raises LightcurveError for what
+        stands in the way of all of it.
+        """
+        target = at_opening(target, inventory)
+        given = find_lights(inventory, target, self._settings)
+        changes = self._settle(given, inventory, target)
+        if self._scene is None:
+            n = len(given.lights)
+            wanted = "the first frames of a dark sky are awaited: by them it is settled"
+            return LiveLook(self.folder, target, waiting=f"{n} light frames; {wanted}")
+        lights = tuple(entry.path for entry in given.lights)
+        scene = self._scene = replace(self._scene, lights=lights, unused=given.unused)
+        measured = self._measure(scene, progress)
+        labels = label_files(lights)
+        results = [replace(self._results[path][1], file=labels[path]) for path in lights]
+        failed = [r for r in results if r.status != FrameStatus.MEASURED]
+        lost = [f"{one.file}: {one.reason}" for one in failed]
+        lost += [f"{entry.name}: {entry.reason}" for entry in inventory.lost]
+        look = LiveLook(
+            self.folder, target, scene, results, lost=lost, measured=measured, changes=changes
+        )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_frames_table(self.folder, inventory, target, scene, results)
+        try:
+            measurements = stack_results(results, scene.recipe)
+            curve, measurements = self._curve.form(measurements, scene, target)
+        except (FitError, InputError) as error:
+            return replace(look, waiting=str(error))
+        return replace(look, measurements=measurements, curve=curve)
+
+    def _settle(self, given: Given, inventory: Inventory, target: Target) -> tuple[str, ...]:
+        """Settle the night once; gives what speaks for doing it again, later."""
+        lights = given.lights
+        opening = opening_of(lights)
+        calibration = [e for kind in CALIBRATION for e in inventory.used(kind)]
+        by = _states(opening), _states(calibration)
+        if self._scene is not None:
+            return self._changes(by)
+        if not has_opened(lights) or len(lights) < 2 * self._failed_with:
+            return ()
+        rest = (inventory, target, self._settings, self.folder / "masters")
+        try:
+            some = opening if not self._failed_with else lights
+            self._scene = settle_by(some, given, *rest)[0]
+        except LightcurveError as error:
+            self._failed_with = len(lights)
+            log.warning("not yet: %s", error)
+            return ()
+        self._settled_by = by
+        return ()
+
+    def _changes(self, by: tuple[States, ...]) -> tuple[str, ...]:
+        """Say what is other than it was when the night was settled."""
+        said = (
+            "frames from the beginning of the night came late or were written again",
+            "other calibration frames are there",
+        )
+        return tuple(
+            f"{text}: settled anew at the end"
+            for text, now, then in zip(said, by, self._settled_by, strict=True)
+            if now != then
+        )
+
+    def _measure(self, scene: Scene, progress: Progress) -> int:
+        """Measure what is new or has changed; gives how many that were."""
+        fingerprint = scene.recipe.fingerprint()
+        keys = {p: f"{fingerprint} {file_state(stored_in(p))}" for p in scene.lights}
+        new = [p for p in scene.lights if p not in self._results or self._results[p][0] != keys[p]]
+        for first in range(0, len(new), BATCH):
+            some = new[first : first + BATCH]
+            for path, result in zip(some, self._measure_some(some, scene, progress), strict=True):
+                self._results[path] = keys[path], result
+        return len(new)
+
+    def _measure_some(
+        self, paths: Sequence[Path], scene: Scene, progress: Progress
+    ) -> list[FrameResult]:
+        if self._store is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._store = self._open.enter_context(open_store(self.folder))
+        return measure_night(paths, scene.recipe, self._store, progress=progress)
+
+
+def _states(entries: Sequence[Entry]) -> States:
+    return tuple((entry.path, file_state(stored_in(entry.path))) for entry in entries)
+
+
+def write_live_tables(look: LiveLook) -> None:
+    """Write the tables of what there is, as a run does."""
+    if look.curve is None or look.measurements is None:
+        return
+    failed = [result for result in look.results if result.status != FrameStatus.MEASURED]
+    write_stars(look.folder / "stars.csv", look.measurements.plan)
+    write_lightcurve(look.folder / "lightcurve.csv", look.curve, look.measurements, failed=failed)

@@ -1,0 +1,77 @@
+"""The light curve of a night that grows: chosen anew each time it has grown by a quarter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from lightcurve.core.data import Choice, LightCurve, Measurements, StarPlan, Style
+from lightcurve.core.settings import Settings
+from lightcurve.curve.noise import FieldNoise, measure_field_noise, with_noise
+from lightcurve.curve.retake import choice_of, retake
+from lightcurve.night.prepare import Scene
+from lightcurve.night.settle import choose_for, predicted_transit, settle_stars
+from lightcurve.setup.target import Target
+
+GROWN = 1.25  # a choice costs as much as all frames do: made at such steps, it costs a look nothing
+
+
+class LiveCurve:
+    """Forms the curve of what is measured so far; stars and aperture stay between two choices."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._choice: Choice | None = None
+        self._plan: StarPlan | None = None
+        self._noise: FieldNoise | None = None
+        self._chosen_at = 0
+        self._of: Scene | None = None
+
+    def form(
+        self, measurements: Measurements, scene: Scene, target: Target
+    ) -> tuple[LightCurve, Measurements]:
+        """Form the curve; gives the measurements it is of too.
+
+        Raises FitError where the points are too few.
+        """
+        number = len(measurements.file)
+        same = self._of is not None and self._of.recipe is scene.recipe
+        due = not self._chosen_at <= number < GROWN * self._chosen_at
+        if self._choice is None or self._plan is None or due or not same:
+            return self._choose(measurements, scene, target)
+        measurements = replace(measurements, plan=self._plan)
+        measurements = self._with_noise(measurements, scene)
+        in_transit = predicted_transit(target, measurements)
+        return retake(
+            measurements, self._settings, self._choice, in_transit=in_transit
+        ), measurements
+
+    def _choose(
+        self, measurements: Measurements, scene: Scene, target: Target
+    ) -> tuple[LightCurve, Measurements]:
+        settings, noise = self._settings, scene.camera.noise
+        self._choice = None
+        measurements = settle_stars(measurements, settings)
+        self._plan = measurements.plan
+        known = noise.gain_e_per_adu if scene.camera.gain_known else None
+        if settings.apertures.style != Style.AIJ:
+            self._noise = measure_field_noise(measurements, gain_e_per_adu=known, settings=settings)
+        measurements = self._with_noise(measurements, scene)
+        curve = choose_for(target, measurements, settings)
+        self._choice = choice_of(curve, measurements, settings)
+        self._chosen_at, self._of = len(measurements.file), scene
+        return curve, measurements
+
+    def _with_noise(self, measurements: Measurements, scene: Scene) -> Measurements:
+        if self._settings.apertures.style == Style.AIJ:
+            return measurements
+        gain = scene.camera.noise.gain_e_per_adu
+        return with_noise(measurements, self._noise, assumed_gain=gain, settings=self._settings)
+
+
+def transparency(curve: LightCurve) -> np.ndarray:
+    """Light of the comparison stars over the most of it so far, (n,); NaN where it is not known."""
+    light = curve.comparison_flux
+    known = light[np.isfinite(light)]
+    return light / np.quantile(known, 0.9) if known.size else np.full(len(light), np.nan)
