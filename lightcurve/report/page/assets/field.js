@@ -23,10 +23,14 @@ const sky = (() => {
     return context;
   };
 
-  /** Radius of the aperture of a choice, pixels of the frame. */
-  const radiusOf = (choice) => {
-    const given = choice && app.data.cube?.apertures?.[choice.aperture];
-    return given?.radius ?? app.data.picture?.radius ?? 0;
+  /** Radius of the present aperture, pixels, in a frame or, without one, in the middle one. */
+  const radiusNow = (frame = null) => {
+    const { cube, picture } = app.data;
+    const given = app.choice && cube?.apertures?.[app.choice.aperture];
+    if (!given) return picture?.radius ?? 0;
+    if (given.kind === "fixed") return given.value;
+    const [radii, factor] = given.kind === "fwhm" ? [cube.fwhm.values, given.value] : [cube.radius_used.values, 1];
+    return factor * (frame === null ? [...radii].sort((a, b) => a - b)[radii.length >> 1] : radii[frame]);
   };
 
   /** What a star is at present: its role, or what the reader made of it. */
@@ -55,9 +59,9 @@ const sky = (() => {
    * @param {function(Object): ?[number, number]} placeOf a star, pixels of the canvas
    * @param {number} scale pixels of the canvas to one of the frame
    */
-  const drawStars = (context, placeOf, scale, selected, named) => {
+  const drawStars = (context, placeOf, scale, { selected = null, named = false, frame = null }) => {
     const { annulus } = app.data.picture;
-    const radius = Math.max(radiusOf(app.choice) * scale, 2.5);
+    const radius = Math.max(radiusNow(frame) * scale, 2.5);
     const colours = new Map();
     const tint = (name) => {
       if (!colours.has(name)) colours.set(name, colour(name));
@@ -119,7 +123,7 @@ const sky = (() => {
   const setUp = async () => {
     const section = byId("field");
     if (!app.data.picture) {
-      section.append(make("h2", {}, "Field"),
+      section.append(make("h2", {}, "Field"), make("aside", { id: "star" }),
         make("p.soft", {}, "This run kept no picture of its field; run it again to have one."));
       return;
     }
@@ -177,7 +181,7 @@ const sky = (() => {
       below.imageSmoothingEnabled = scale() < 3;
       below.drawImage(image, ...toScreen(0, 0), w * scale(), h * scale());
       const above = fresh(marks, width, height);
-      drawStars(above, placeOf, scale() / app.data.picture.step, selected, named);
+      drawStars(above, placeOf, scale() / app.data.picture.step, { selected, named });
       drawCompass(above, width, height, scale() / app.data.picture.step);
     };
     const reset = () => { [view.x, view.y] = size().map((n) => n / 2); view.zoom = 1; draw(); };
@@ -193,7 +197,7 @@ const sky = (() => {
       return [event.clientX - box.left, event.clientY - box.top];
     };
     const nearest = ([x, y]) => {
-      const reach = Math.max(NEAR, (radiusOf(app.choice) * scale()) / app.data.picture.step);
+      const reach = Math.max(NEAR, (radiusNow() * scale()) / app.data.picture.step);
       let [best, least] = [null, reach];
       for (const star of app.data.stars) {
         const place = placeOf(star);
@@ -273,10 +277,14 @@ const sky = (() => {
     for (const event of ["choice", "result", "theme"]) app.on(event, draw);
     app.on("data", async () => { image = await load(app.data.picture); draw(); });
     new ResizeObserver(draw).observe(frame);
+    live.keep("field", () => [view, selected], ([kept, star]) => {
+      Object.assign(view, kept);
+      app.emit("star", star);
+    });
     reset();
   };
 
-  return { setUp, load, fresh, radiusOf, roleOf, mayChange, toggle, drawStars, variable };
+  return { setUp, load, fresh, radiusNow, roleOf, mayChange, toggle, drawStars, variable };
 })();
 
 app.part("field", sky.setUp);

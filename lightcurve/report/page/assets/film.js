@@ -54,9 +54,9 @@
     if (place.every(Number.isFinite) && app.data.picture) {
       const zoom = side / sheet.width;
       const [x, y] = onCell(sheet, cell, place).map((v) => v * zoom);
-      // The picture is turned over in the light theme, and this with it.
-      context.strokeStyle = "#9ad4ff";
-      for (const [r, width] of [[sky.radiusOf(app.choice), 1.6], ...app.data.picture.annulus.map((a) => [a, 0.7])]) {
+      // The style turns the picture over in the light theme, and this with it: to blue.
+      context.strokeStyle = app.theme === "light" ? "#ff8d4d" : "#56b4e9";
+      for (const [r, width] of [[sky.radiusNow(frame), 1.6], ...app.data.picture.annulus.map((a) => [a, 0.7])]) {
         context.lineWidth = width;
         context.beginPath();
         context.arc(x, y, (r / sheet.step) * zoom, 0, 2 * Math.PI);
@@ -88,7 +88,10 @@
   const told = (frame) => {
     const { file, utc, columns } = app.data.frames;
     const some = Object.values(columns).filter((c) => c.panel).map(
-      (c) => `${[c.label, c.legend].filter(Boolean).join(" ")} ${shown(c.values[frame], 3)}`);
+      (c) => {
+        const value = c.values[frame];
+        return `${[c.label, c.legend].filter(Boolean).join(" ")} ${Number.isFinite(value) ? Number(value.toPrecision(4)) : "–"}`;
+      });
     const flux = (app.result ?? app.data.curve).flux[frame];
     return [`${utc[frame]?.slice(11, 19) ?? ""} UTC`, `flux ${shown(flux, 4)}`, ...some, file[frame]];
   };
@@ -126,7 +129,7 @@
           sky.drawStars(above, (star) => {
             const place = ["target", "comparison", "check"].includes(sky.roleOf(star)) && inFrame(k, star);
             return place ? onCell(field, field.cell[k], place).map((v) => v * zoom) : null;
-          }, zoom / field.step, null, false);
+          }, zoom / field.step, { frame: k });
         }
         if (k !== frame) {
           above.fillStyle = colour("soft");
@@ -168,6 +171,7 @@
     for (const event of ["choice", "result", "theme"]) app.on(event, draw);
     app.on("data", async () => { await load(); slider.max = app.data.frames.file.length - 1; draw(); });
     new ResizeObserver(draw).observe(screen);
+    live.keep("film", () => frame, (kept) => { frame = Math.min(kept, app.data.frames.file.length - 1); draw(); });
     draw();
   };
 

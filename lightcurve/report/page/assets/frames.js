@@ -21,9 +21,12 @@
         make("div", {}, make("b", { title: file, dir: "auto" }, shorten(file, 48)), make("div", { dir: "auto" }, reason))))));
   };
 
+  /** So many decimals that the steps from frame to frame can be seen. */
   const decimals = (values) => {
-    const most = Math.max(...Array.from(values, (v) => Math.abs(v ?? 0)));
-    return most >= 1000 ? 0 : most >= 100 ? 1 : most >= 10 ? 2 : 3;
+    const known = Array.from(values).filter((v) => v !== null);
+    const steps = known.slice(1).map((v, k) => Math.abs(v - known[k])).filter((v) => v > 0).sort((a, b) => a - b);
+    const usual = steps[steps.length >> 1] ?? 1;
+    return Math.min(Math.max(1 - Math.floor(Math.log10(usual)), 0), 4);
   };
 
   const columns = () => {
@@ -41,11 +44,11 @@
     });
     return [
       { name: "#", width: "3.4rem", number: true, value: ({ key }) => key + 1, cell: ({ key }) => String(key + 1) },
-      { name: "file", width: "15rem", value: ({ key }) => file[key],
-        cell: ({ key }) => make("span", { title: file[key], dir: "auto" }, shorten(file[key], 28)) },
+      { name: "file", width: "13.5rem", value: ({ key }) => file[key],
+        cell: ({ key }) => make("span", { title: file[key], dir: "auto" }, shorten(file[key], 25)) },
       { name: "UTC", width: "5.4rem", value: ({ key }) => utc[key], cell: ({ key }) => utc[key].slice(11, 19) || "–" },
       { name: "flux", width: "5rem", number: true, value: ({ key }) => flux()[key], cell: ({ key }) => shown(flux()[key], 4) },
-      { name: "remarks", width: "11rem",
+      { name: "remarks", width: "9rem",
         value: ({ key }) => [isExcluded(key) ? "left out by you" : isUsed(key) ? "" : "not used", ...flagsOf(key)].filter(Boolean).join(", ") },
       ...numbers,
     ];
