@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lightcurve.commands.options import Json, takes_settings
-from lightcurve.commands.shell import print_json, print_table
+from lightcurve.commands.shell import bar, print_json, print_table, say
 
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
     from lightcurve.imports.rules import Imported
 
-group = typer.Typer(help="Print all settings as TOML, or bring those of another program over.")
+group = typer.Typer(
+    help="Settings: a file of all of them, those that hold for you, those of another program."
+)
 Theirs = Annotated[
     Path,
     typer.Argument(
@@ -38,6 +40,80 @@ def config(context: typer.Context, *, settings: Settings) -> None:
     import tomli_w
 
     typer.echo(tomli_w.dumps(settings.model_dump(mode="json", exclude_none=True)), nl=False)
+
+
+@group.command()
+def init(
+    file: Annotated[
+        Path | None, typer.Argument(help="File to write; lightcurve.toml if none is given.")
+    ] = None,
+    *,
+    user: Annotated[
+        bool, typer.Option("--user", help="Yours: it holds for all runs, below --config.")
+    ] = False,
+    night: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", help="Folder of your frames: camera, telescope, site of their headers."
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over a file that is there.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Write a file of all settings with meaning, unit and default, each commented out.
+
+    Example: lightcurve config init --user --from NIGHT
+    """
+    from lightcurve.core.errors import InputError
+    from lightcurve.core.files import write_text
+    from lightcurve.core.settings_files import commented, user_file
+
+    if user and file is not None:
+        msg = f"{file}: --user writes your own file, {user_file()}: leave one of them out"
+        raise InputError(msg)
+    path = user_file() if user else file or Path("lightcurve.toml")
+    if path.exists() and not force:
+        msg = f"{path}: is there already; edit it, or write over it with --force"
+        raise InputError(msg)
+    found = {} if night is None else _equipment(night)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, commented(found))
+    if json:
+        print_json({"file": path, "set": found})
+        return
+    for name, value in found.items():
+        say(f"{name}: {value}")
+    how = "it holds for all runs" if user else f"edit it, and give it back with --config {path}"
+    say(f"written: {path}; {how}")
+
+
+def _equipment(night: Path) -> dict[str, Any]:
+    """Read camera, telescope and site from the headers of a night, as settings."""
+    from lightcurve.core.settings import Settings
+    from lightcurve.frames.inventory import take_inventory
+    from lightcurve.setup.equipment import equipment_of
+
+    return equipment_of(take_inventory(night, Settings(), progress=bar))
+
+
+@group.command()
+@takes_settings()
+def show(*, settings: Settings, told: dict[str, str], json: Json = False) -> None:
+    """Show what is not as by default, and what gave it: option, --config, or your own file."""
+    from lightcurve.core.settings_files import listed, user_file
+
+    rows, own = listed(settings, told), user_file()
+    if json:
+        values = [dict(zip(("setting", "value", "source"), row, strict=True)) for row in rows]
+        print_json({"user_file": own, "exists": own.is_file(), "settings": values})
+        return
+    if rows:
+        print_table("Settings", ["setting", "value", "source"], rows)
+    else:
+        say("all settings are as by default")
+    say(f"your own file: {own}{'' if own.is_file() else ' (not there; `config init --user`)'}")
 
 
 @group.command("import")

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
-from lightcurve.commands.options import Json, Option, choices
+from lightcurve.commands.options import Json, Option, choices, merged_settings
 from lightcurve.commands.shell import print_json
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def export(
 def _export(kind: str, run: Path, out: Path | None, given: dict[str, Any], *, json: bool) -> None:
     from lightcurve.exports.export import export_run
 
-    paths = export_run(kind, run, out or run / "export", given)
+    observer = merged_settings(None, {}).observer
+    paths = export_run(kind, run, out or run / "export", given, observer)
     if json:
         print_json({"files": paths})
         return

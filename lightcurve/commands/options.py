@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from importlib import import_module
@@ -304,10 +304,16 @@ def _with_options(command: Command, names: list[str]) -> Command:
         OPTIONS[name].parameter(name.replace(".", "__")) for name in names
     ]
 
+    wants_told = any(parameter.name == "told" for parameter in own)
+    own = [parameter for parameter in own if parameter.name != "told"]
+
     @wraps(command)
     def wrapper(**values: Any) -> None:
         given = {name: values.pop(name.replace(".", "__")) for name in names}
-        command(settings=merged_settings(values.pop("config"), given), **values)
+        config = values.pop("config")
+        if wants_told:
+            values["told"] = told_by(config, given)
+        command(settings=merged_settings(config, given), **values)
 
     # Typer reads the signature; the wrapped function's own would hide the added options.
     del wrapper.__wrapped__
@@ -317,14 +323,46 @@ def _with_options(command: Command, names: list[str]) -> Command:
 
 
 def merged_settings(config: Path | None, given: dict[str, Any]) -> Settings:
-    """Join a settings file with the options given, by ``"section.name"``; an option wins.
+    """Join the user's own settings, a settings file and the options given: the later wins.
 
-    None and empty lists were not given. Raises InputError when the file or a value is wrong.
+    given: by ``"section.name"``; None and empty lists were not given. Raises InputError when a
+    file or a value is wrong.
     """
-    from lightcurve.core.settings import read_settings
-
-    values = read_settings(config).model_dump(exclude_unset=True) if config else {}
+    values: dict[str, Any] = {}
+    for _, of_file in _files(config):
+        _lay_over(values, of_file)
     return _overridden(values, given)
+
+
+def told_by(config: Path | None, given: dict[str, Any]) -> dict[str, str]:
+    """Say for each setting that is not as by default what gave it: a file, or an option."""
+    from lightcurve.core.setting_names import flat
+
+    told = {name: origin for origin, values in _files(config) for name in flat(values)}
+    return told | {
+        name: f"option {OPTIONS[name].flag}"
+        for name, value in given.items()
+        if value not in (None, [])
+    }
+
+
+def _files(config: Path | None) -> list[tuple[str, dict[str, Any]]]:
+    """Read what is set in the user's own file and in the one of ``--config``, with their names."""
+    from lightcurve.core.settings import read_settings
+    from lightcurve.core.settings_files import user_file
+
+    own = user_file()
+    paths = [path for path in (own if own.is_file() else None, config) if path is not None]
+    return [(str(path), read_settings(path).model_dump(exclude_unset=True)) for path in paths]
+
+
+def _lay_over(below: dict[str, Any], above: Mapping[str, Any]) -> None:
+    """Put values over others, section by section."""
+    for name, value in above.items():
+        if isinstance(value, Mapping) and isinstance(below.get(name), dict):
+            _lay_over(below[name], value)
+        else:
+            below[name] = value
 
 
 def settings_of_keywords(

@@ -6,6 +6,7 @@ silence.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -24,8 +25,9 @@ from pydantic import (
 from lightcurve.core.constants import DAY_S
 from lightcurve.core.data import Colour, DateOrder, Site, Stamp, Style
 from lightcurve.core.errors import InputError
-from lightcurve.core.files import read_toml
-from lightcurve.core.registry import did_you_mean, one_of, registry_of
+from lightcurve.core.files import read_text, read_toml
+from lightcurve.core.registry import one_of, registry_of
+from lightcurve.core.setting_names import line_of, meant
 
 __all__ = [
     "NO_PROFILE",
@@ -34,9 +36,11 @@ __all__ = [
     "CameraSettings",
     "CatalogSettings",
     "DetectorSettings",
+    "EquipmentSettings",
     "FitSettings",
     "ImageSettings",
     "Model",
+    "ObserverSettings",
     "SelectSettings",
     "Settings",
     "SiteSettings",
@@ -62,15 +66,24 @@ class Model(BaseModel):
 
 
 Kind = TypeVar("Kind", bound=Model)
+UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 
 
 class DetectorSettings(Model):
     """What a detector is like; also the terms of a camera profile (`lightcurve/cameras`)."""
 
-    gain_e_per_adu: float | None = Field(default=None, gt=0, le=1000)
-    read_noise_e: float | None = Field(default=None, ge=0, le=10000)
-    saturation_adu: float | None = Field(default=None, gt=0, le=1e10)
-    linearity_adu: float | None = Field(default=None, gt=0, le=1e10)
+    gain_e_per_adu: float | None = Field(
+        default=None, gt=0, le=1000, description="not given, the header's, or measured"
+    )
+    read_noise_e: float | None = Field(
+        default=None, ge=0, le=10000, description="not given, the header's, or measured"
+    )
+    saturation_adu: float | None = Field(
+        default=None, gt=0, le=1e10, description="the level at which a pixel is full"
+    )
+    linearity_adu: float | None = Field(
+        default=None, gt=0, le=1e10, description="the level up to which counts are linear"
+    )
     linearity_terms: tuple[float, ...] | None = Field(
         default=None,
         min_length=2,
@@ -78,7 +91,7 @@ class DetectorSettings(Model):
         description="a0 + a1 v + a2 v^2 ... of counts above the bias makes them linear",
     )
     telescope_diameter_m: float | None = Field(
-        default=None, gt=0, le=100, description="for scintillation"
+        default=None, gt=0, le=100, description="its aperture, for scintillation"
     )
     mosaic: Literal["RGGB", "BGGR", "GRBG", "GBRG", "none"] | None = Field(
         default=None, description="colours of the first 2 x 2 pixels in the file, row by row"
@@ -96,7 +109,9 @@ class CameraSettings(DetectorSettings):
     profile: Annotated[str, AfterValidator(_a_profile)] | None = Field(
         default=None, description="by name or a TOML file; not given, the one that the header calls"
     )
-    dark_current_e_per_s: float = Field(default=0.0, ge=0)
+    dark_current_e_per_s: float = Field(
+        default=0.0, ge=0, description="of a pixel; where no darks were taken off"
+    )
     colour: Colour | None = Field(
         default=None, description="of a colour mosaic; without: G, in AstroImageJ's style mosaic"
     )
@@ -105,10 +120,10 @@ class CameraSettings(DetectorSettings):
 class SiteSettings(Model):
     """The observatory; overrides the header's."""
 
-    latitude_deg: float | None = Field(default=None, ge=-90, le=90)
+    latitude_deg: float | None = Field(default=None, ge=-90, le=90, description="north positive")
     longitude_deg: float | None = Field(default=None, ge=-180, le=360, description="east positive")
-    height_m: float | None = Field(default=None, ge=-500, le=9000)
-    name: str = ""
+    height_m: float | None = Field(default=None, ge=-500, le=9000, description="above the sea")
+    name: str = Field(default="", description="of the observatory")
 
     def site(self) -> Site | None:
         """Where the observatory is, with no header beside it; None where that is not given.
@@ -125,12 +140,41 @@ class SiteSettings(Model):
         return Site(self.latitude_deg, self.longitude_deg, self.height_m or 0.0, self.name)
 
 
+class EquipmentSettings(Model):
+    """Your own camera, telescope and place, where headers do not say it: headers go before."""
+
+    camera_name: str = Field(
+        default="", description="as headers name it: frames of another camera are left alone"
+    )
+    telescope_name: str = Field(
+        default="", description="as headers name it: frames of another are left alone"
+    )
+    camera: DetectorSettings = DetectorSettings()
+    site: SiteSettings = SiteSettings()
+
+
+class ObserverSettings(Model):
+    """You, for the files that are handed in."""
+
+    name: str = Field(default="", description="your own")
+    aavso_code: str = Field(default="", description="of the observer, for AAVSO")
+    secondary_codes: tuple[str, ...] = Field(default=(), description="of others, for AAVSO")
+    camera_kind: Literal["CCD", "CMOS", "DSLR"] | None = Field(
+        default=None, description="for AAVSO"
+    )
+    observatory: str = Field(default="", description="short name, for ExoFOP")
+
+
 class TimeSettings(Model):
     """Which of the header's clocks is believed, and what must be added to it."""
 
-    keyword: str | None = None
-    stamp: Stamp | None = None
-    utc_offset_hours: float | None = Field(default=None, ge=-14, le=14)
+    keyword: str | None = Field(default=None, description="clock of the header to believe")
+    stamp: Stamp | None = Field(
+        default=None, description="moment of the exposure that its clock marks"
+    )
+    utc_offset_hours: float | None = Field(
+        default=None, ge=-14, le=14, description="by which its clock is ahead of UTC"
+    )
     exposure_s: float | None = Field(
         default=None, gt=0, le=DAY_S, description="of light frames, where the header is wrong"
     )
@@ -140,16 +184,16 @@ class TimeSettings(Model):
     date_order: DateOrder | None = Field(
         default=None, description="of dates such as 03/04/2020: dmy or mdy"
     )
-    clock_correction_s: float = 0.0
+    clock_correction_s: float = Field(default=0.0, description="added to every time")
 
 
 class TargetSettings(Model):
     """The star whose light curve is wanted."""
 
-    name: str = ""
-    ra: str | None = None
-    dec: str | None = None
-    planet_file: Path | None = None
+    name: str = Field(default="", description="of star or planet, or 'RA,DEC'")
+    ra: str | None = Field(default=None, description="02:04:10.3, or degrees")
+    dec: str | None = Field(default=None, description="+46:41:16, or degrees")
+    planet_file: UserPath | None = Field(default=None, description="what is known of its planet")
 
 
 class SelectSettings(Model):
@@ -168,60 +212,92 @@ class SelectSettings(Model):
 class CalibrationSettings(Model):
     """How master frames are made and applied."""
 
-    clip_sigma: float = Field(default=5.0, gt=0)
-    memory_mb: int = Field(default=500, ge=16)
-    temperature_tolerance_c: float = Field(default=1.0, ge=0)
-    allow_mismatch: bool = False
-    masters: tuple[Path, ...] = Field(
+    clip_sigma: float = Field(
+        default=5.0, gt=0, description="beyond it a pixel of a stack is left out"
+    )
+    memory_mb: int = Field(default=500, ge=16, description="that combining frames may take")
+    temperature_tolerance_c: float = Field(
+        default=1.0, ge=0, description="between darks and light frames"
+    )
+    allow_mismatch: bool = Field(
+        default=False, description="use calibration frames of another filter or gain"
+    )
+    masters: tuple[UserPath, ...] = Field(
         default=(), description="folders of calibration frames and masters of any night"
     )
-    bias: tuple[Path, ...] = Field(
+    bias: tuple[UserPath, ...] = Field(
         default=(), description="folders of bias frames, or masters; no others"
     )
-    dark: tuple[Path, ...] = Field(
+    dark: tuple[UserPath, ...] = Field(
         default=(), description="folders of darks, or masters; no others"
     )
-    flat: tuple[Path, ...] = Field(
+    flat: tuple[UserPath, ...] = Field(
         default=(), description="folders of flats, or masters; no others"
     )
-    # What a pixel may add to a light frame's noise, in multiples of that noise per pixel
-    hot_pixel_sigma: float = Field(default=5.0, gt=0)
-    bad_pixel_map: Path | None = None
+    hot_pixel_sigma: float = Field(
+        default=5.0,
+        gt=0,
+        description="what a pixel may add to a light frame's noise, in multiples of that noise",
+    )
+    bad_pixel_map: UserPath | None = Field(
+        default=None, description="FITS, or a list in TOML or YAML"
+    )
     warm_from_lights: bool = Field(
         default=True, description="ask light frames how warm pixels are, with darks or without"
     )
-    cosmic_rays: bool = False
+    cosmic_rays: bool = Field(default=False, description="mark the pixels that they hit; slow")
 
 
 class SolveSettings(Model):
     """Plate solving."""
 
     solvers: tuple[Annotated[str, AfterValidator(one_of("solver"))], ...] = Field(
-        default_factory=lambda: registry_of("solver").names()
+        default_factory=lambda: registry_of("solver").names(),
+        description="in the order in which they are tried",
     )
-    index: tuple[Path, ...] = ()
-    server: str = "https://nova.astrometry.net"
-    upload: Literal["sources", "image"] = "sources"
-    public: bool = False  # whether the server may show it to everyone
-    plain_http: bool = False  # send the API key in the clear
-    scale_arcsec: float | None = Field(default=None, gt=0)
-    scale_tolerance: float = Field(default=0.2, gt=0, lt=1)
-    radius_deg: float = Field(default=5.0, gt=0, le=180)
-    parity: Literal["either", "sky", "mirrored"] = "either"
-    blind: bool = False
-    timeout_s: float = Field(default=300.0, gt=0)
+    index: tuple[UserPath, ...] = Field(
+        default=(), description="Astrometry.net index files, or folders of them"
+    )
+    server: str = Field(
+        default="https://nova.astrometry.net", description="address that solver nova asks"
+    )
+    upload: Literal["sources", "image"] = Field(
+        default="sources", description="what it is sent: places of stars, or the image"
+    )
+    public: bool = Field(default=False, description="whether the server may show it to everyone")
+    plain_http: bool = Field(default=False, description="send the API key in the clear")
+    scale_arcsec: float | None = Field(
+        default=None, gt=0, description="of a pixel; not given, the header's"
+    )
+    scale_tolerance: float = Field(
+        default=0.2, gt=0, lt=1, description="part by which the scale may be off"
+    )
+    radius_deg: float = Field(
+        default=5.0, gt=0, le=180, description="searched around the place in the header"
+    )
+    parity: Literal["either", "sky", "mirrored"] = Field(
+        default="either", description="whether frames show the sky as a mirror does"
+    )
+    blind: bool = Field(default=False, description="search all the sky")
+    timeout_s: float = Field(default=300.0, gt=0, description="for one frame")
 
 
 class ApertureSettings(Model):
     """The measuring apertures, pixels; empty means chosen from the seeing."""
 
-    style: Style = Style.LIGHTCURVE
-    radii: tuple[float, ...] = ()
-    annulus: tuple[float, float] | None = None
+    style: Style = Field(default=Style.LIGHTCURVE, description="in whose way stars are measured")
+    radii: tuple[float, ...] = Field(
+        default=(), description="of the apertures, px; empty, chosen from the seeing"
+    )
+    annulus: tuple[float, float] | None = Field(
+        default=None, description="inner and outer radius of the sky, px; not given, by the seeing"
+    )
     centroid: Annotated[str, AfterValidator(one_of("centroid"))] | None = Field(
         default=None, description="not given, that of the style"
     )
-    max_centroid_shift_px: float = Field(default=3.0, gt=0)
+    max_centroid_shift_px: float = Field(
+        default=3.0, gt=0, description="from where the star should be"
+    )
     fwhm_factor: float | None = Field(
         default=None, gt=0, description="style aij: radius over mean width"
     )
@@ -251,11 +327,15 @@ class ApertureSettings(Model):
 class StarSettings(Model):
     """Which stars are measured and compared with."""
 
-    max_stars: int = Field(default=150, ge=2)
-    max_comparisons: int = Field(default=30, ge=1)
-    comparisons: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    check: str | None = None
+    max_stars: int = Field(default=150, ge=2, description="that are measured")
+    max_comparisons: int = Field(default=30, ge=1, description="that are compared with")
+    comparisons: tuple[str, ...] = Field(
+        default=(), description="'RA,DEC' or ids; empty, chosen by what they are worth"
+    )
+    exclude: tuple[str, ...] = Field(
+        default=(), description="'RA,DEC' or ids of stars not to compare with"
+    )
+    check: str | None = Field(default=None, description="check star, 'RA,DEC' or its id")
     weights: Annotated[str, AfterValidator(one_of("comparison weighting"))] | None = Field(
         default=None, description="not given, that of the style"
     )
@@ -273,17 +353,17 @@ LEAST_SHARE = 0.01  # of the light: less is another star's transit
 class FitSettings(Model):
     """The transit fit and its detrending."""
 
-    enabled: bool = True
+    enabled: bool = Field(default=True, description="fit a transit where one is known")
     covariates: tuple[Covariate, ...] | None = Field(
         default=None,
         description="detrend by these, of any size; not given, by all, as large as physics allows",
     )
-    forbidden: tuple[Covariate, ...] = ()
-    sample: bool = True
+    forbidden: tuple[Covariate, ...] = Field(default=(), description="never detrend by these")
+    sample: bool = Field(default=True, description="sample the posterior")
     dilution: tuple[float, float] | None = Field(
         default=None, description="the target's share of the light in the aperture, and its error"
     )
-    max_steps: int = Field(default=4000, ge=100, le=1_000_000)
+    max_steps: int = Field(default=4000, ge=100, le=1_000_000, description="of the sampling")
 
     @field_validator("covariates", mode="before")
     @classmethod
@@ -314,11 +394,11 @@ class FitSettings(Model):
 class CatalogSettings(Model):
     """Catalogues and services, all of them optional."""
 
-    files: tuple[Path, ...] = Field(default=(), description="catalogues given by hand")
-    offline: bool = False
-    cache_days: float = Field(default=30.0, ge=0)
-    timeout_s: float = Field(default=60.0, gt=0, le=3600)
-    max_rows: int = Field(default=20000, ge=1, le=1_000_000)
+    files: tuple[UserPath, ...] = Field(default=(), description="catalogues given by hand")
+    offline: bool = Field(default=False, description="ask no service; what is remembered serves")
+    cache_days: float = Field(default=30.0, ge=0, description="that an answer is remembered")
+    timeout_s: float = Field(default=60.0, gt=0, le=3600, description="for an answer")
+    max_rows: int = Field(default=20000, ge=1, le=1_000_000, description="of an answer")
     servers: dict[str, str] = Field(default={}, description="service to the address asked instead")
 
     @model_validator(mode="after")
@@ -337,23 +417,35 @@ def _standards_or_one(name: str) -> str:
 class ImageSettings(Model):
     """How one frame becomes a catalogue."""
 
-    threshold_sigma: float = Field(default=5.0, gt=0, le=1000)
-    finder: Annotated[str, AfterValidator(one_of("finder"))] = "peaks"
-    background_box_px: int | None = Field(default=None, ge=10)
-    apertures_fwhm: tuple[float, ...] = Field(default=(0.8, 1.0, 1.3, 1.7, 2.2), min_length=1)
+    threshold_sigma: float = Field(default=5.0, gt=0, le=1000, description="of detection")
+    finder: Annotated[str, AfterValidator(one_of("finder"))] = Field(
+        default="peaks", description="how sources are found"
+    )
+    background_box_px: int | None = Field(
+        default=None, ge=10, description="of the map of the sky; not given, by the seeing"
+    )
+    apertures_fwhm: tuple[float, ...] = Field(
+        default=(0.8, 1.0, 1.3, 1.7, 2.2), min_length=1, description="radii of the apertures"
+    )
     main_aperture_fwhm: float = Field(default=1.3, gt=0, description="of magnitudes and limits")
-    psf: Literal["iterative", "single", "none"] = "iterative"
-    cosmic_rays: Literal["auto", "yes", "no"] = "auto"
+    psf: Literal["iterative", "single", "none"] = Field(
+        default="iterative", description="fitted again to what it leaves over, once, or not"
+    )
+    cosmic_rays: Literal["auto", "yes", "no"] = Field(
+        default="auto", description="mark the pixels that they hit"
+    )
     border_px: int = Field(default=0, ge=0, description="pixels at the edges left out")
-    trails: bool = True
+    trails: bool = Field(default=True, description="mark trails of satellites")
     band: str | None = Field(
         default=None, description="of the zero point; the frame's filter if not given"
     )
     standards: Annotated[str, AfterValidator(one_of("service"))] | None = Field(
         default=None, description="catalogue of the zero point, by name"
     )
-    colour_term: bool = False
-    extinction_mag_per_airmass: float | None = Field(default=None, ge=0, le=5)
+    colour_term: bool = Field(default=False, description="fit one with the zero point")
+    extinction_mag_per_airmass: float | None = Field(
+        default=None, ge=0, le=5, description="for a zero point above the air"
+    )
     services: tuple[Annotated[str, AfterValidator(_standards_or_one)], ...] | None = Field(
         default=None, description="asked; all that fit if not given"
     )
@@ -362,7 +454,7 @@ class ImageSettings(Model):
         pattern="^[0-9A-Za-z]{3}$",
         description="observatory of the Minor Planet Center",
     )
-    transients: bool = True
+    transients: bool = Field(default=True, description="look for sources that no catalogue knows")
     injected: int = Field(
         default=600, ge=0, le=100_000, description="stars of the completeness curve"
     )
@@ -381,7 +473,7 @@ class ImageSettings(Model):
 class Settings(Model):
     """All settings of a run."""
 
-    format_version: int = FORMAT_VERSION
+    format_version: int = Field(default=FORMAT_VERSION, description="of this file")
     target: TargetSettings = TargetSettings()
     select: SelectSettings = SelectSettings()
     camera: CameraSettings = CameraSettings()
@@ -394,8 +486,14 @@ class Settings(Model):
     stars: StarSettings = StarSettings()
     image: ImageSettings = ImageSettings()
     fit: FitSettings = FitSettings()
-    seed: int = Field(default=1, ge=0)
-    workers: int | None = Field(default=None, ge=1, description="as many as the frames are worth")
+    observer: ObserverSettings = ObserverSettings()
+    equipment: EquipmentSettings = EquipmentSettings()
+    seed: int = Field(default=1, ge=0, description="of everything random")
+    workers: int | None = Field(
+        default=None,
+        ge=1,
+        description="processes that measure; not given, as many as the frames are worth",
+    )
     cluster: str | None = Field(default=None, description="address of a Dask scheduler")
 
     @property
@@ -475,12 +573,18 @@ def read_settings(path: str | Path) -> Settings:
     Raises
     ------
     InputError
-        When the file is missing, too large, not TOML, or holds an unknown or impossible value.
+        When the file is missing, too large, not TOML, or holds an unknown or impossible value: the
+        line is named, and for an unknown name the one that may be meant.
     """
+    path = Path(path)
+    text = read_text(path, "a settings file")
     content = read_toml(path, "a settings file")
-    if {"lightcurve", "settings"} <= content.keys():
-        content = content["settings"]
-    return make_settings(content, Path(path).name)
+    of_a_run = {"lightcurve", "settings"} <= content.keys()
+    values = content["settings"] if of_a_run else content
+    above = ("settings",) if of_a_run else ()
+    return validated(
+        Settings, values, path.name, line=lambda place: line_of(text, (*above, *place))
+    )
 
 
 def make_settings(
@@ -511,16 +615,26 @@ def validated(
     origin: str,
     *,
     options: dict[str, str] | None = None,
+    line: Callable[[Sequence[str]], int | None] = lambda _: None,
 ) -> Kind:
-    """Validate nested values into a model, as `make_settings` does; so it raises InputError."""
+    """Validate nested values into a model, as `make_settings` does; so it raises InputError.
+
+    line : finds the line of the file in which a value stands, by the parts of its name.
+    """
     try:
         return model.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(part for part in first["loc"] if isinstance(part, str))
-        message = first["msg"].removeprefix("Value error, ")
+        parts = [part for part in first["loc"] if isinstance(part, str)]
+        number = line(parts)
+        origin = origin if number is None else f"{origin}, line {number}"
         if first["type"] == "extra_forbidden":
-            raise InputError(_unknown(model, first["loc"], origin)) from error
+            better = meant(model, parts)
+            hint = f"; did you mean {better}?" if better else ""
+            msg = f"{origin}: no setting {'.'.join(parts)}{hint}".removeprefix(": ")[:500]
+            raise InputError(msg) from error
+        where = ".".join(parts)
+        message = first["msg"].removeprefix("Value error, ")
         # A check of a whole section says itself which options it is about, and what it found.
         whole = first["type"] == "value_error" and isinstance(first["input"], dict | Model)
         named = "" if whole else where
@@ -528,14 +642,3 @@ def validated(
         got = "" if isinstance(first["input"], dict | Model) else f", got {first['input']!r}"
         msg = f"{place}: {message}{got}".removeprefix(": ")[:500]
         raise InputError(msg) from error
-
-
-def _unknown(model: Any, loc: tuple[int | str, ...], origin: str) -> str:
-    """Say that there is no such setting, and which one may be meant."""
-    *sections, name = map(str, loc)
-    for section in sections:
-        model = getattr(model.model_fields.get(section), "annotation", None)
-        if not hasattr(model, "model_fields"):
-            return f"{origin}: no setting {'.'.join(map(str, loc))}".removeprefix(": ")
-    meant = did_you_mean(name, model.model_fields)
-    return f"{origin}: no setting {'.'.join((*sections, name))}{meant}".removeprefix(": ")[:500]

@@ -78,15 +78,15 @@ def _camera(value: Any) -> str:
 
 OBSERVER_CODE = Detail(
     "observer_code", "--observer-code", "AAVSO code of the observer.", "", panel="AAVSO",
-    ask="your AAVSO observer code",
+    ask="your AAVSO observer code", of_observer="aavso_code",
 )  # fmt: skip
 SECONDARY_CODES: Detail[tuple[str, ...]] = Detail(
     "secondary_codes", "--secondary-code", "Code of another observer; repeat.", (), panel="AAVSO",
-    kind=list[str], read=tuple,
+    kind=list[str], read=tuple, of_observer="secondary_codes",
 )  # fmt: skip
 CAMERA = Detail(
     "camera", "--camera", "CCD, CMOS or DSLR.", "CCD", panel="AAVSO",
-    ask="the kind of camera, CCD, CMOS or DSLR", read=_camera,
+    ask="the kind of camera, CCD, CMOS or DSLR", read=_camera, of_observer="camera_kind",
 )  # fmt: skip
 
 

@@ -64,7 +64,7 @@ PLANET_NUMBER = Detail(
 )  # fmt: skip
 OBSERVATORY = Detail(
     "observatory", "--observatory", "Short name, for file names.", "", panel="ExoFOP",
-    ask="the observatory's short name",
+    ask="the observatory's short name", of_observer="observatory",
 )  # fmt: skip
 FIGURES = {
     "lightcurve.png": "light_curve.png",

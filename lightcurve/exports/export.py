@@ -15,6 +15,7 @@ from lightcurve.aij.read_table import read_aij_table
 from lightcurve.core.data import LightCurve
 from lightcurve.core.errors import InputError
 from lightcurve.core.registry import did_you_mean
+from lightcurve.core.settings import ObserverSettings
 from lightcurve.exports.exofop import base_name, bundle_files
 from lightcurve.exports.formats import EXPORTS, all_details, export
 from lightcurve.exports.submission import CHECK_MAGNITUDE, Export, Extra, Submission, points_told
@@ -32,9 +33,16 @@ __all__ = ["export_run"]
 
 log = logging.getLogger(__name__)
 NOTHING: tuple[Any, ...] = (None, "", (), [])
+NO_OBSERVER: Mapping[str, Any] = {}
 
 
-def export_run(kind: str, run: Path, out: Path, given: Mapping[str, Any]) -> list[Path]:
+def export_run(
+    kind: str,
+    run: Path,
+    out: Path,
+    given: Mapping[str, Any],
+    observer: ObserverSettings | None = None,
+) -> list[Path]:
     """Write the files of one kind for a run.
 
     Parameters
@@ -48,6 +56,8 @@ def export_run(kind: str, run: Path, out: Path, given: Mapping[str, Any]) -> lis
     given : mapping of str to object
         What the observer says, by name or keyword of a `lightcurve.exports.submission.Detail`; it
         overrides the run.
+    observer : ObserverSettings, optional
+        Whose night it is; what it does not say, the settings of the run may.
 
     Raises
     ------
@@ -59,7 +69,9 @@ def export_run(kind: str, run: Path, out: Path, given: Mapping[str, Any]) -> lis
     if "night" not in record:
         msg = f"{run}: no run.toml of a finished run in it"
         raise InputError(msg)
-    details = settle_details(record["night"], given)
+    told = dict(record.get("settings", {}).get("observer", {}))
+    told |= observer.model_dump(exclude_unset=True) if observer else {}
+    details = settle_details(record["night"], given, told)
     _check_needs(wanted, details)
     with TemporaryDirectory() as scratch:
         submission = make_submission(run, record["night"], details)
@@ -73,8 +85,12 @@ def export_run(kind: str, run: Path, out: Path, given: Mapping[str, Any]) -> lis
     return paths
 
 
-def settle_details(night: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Join what a run (run.toml's `night`) knows with what its observer says, who wins.
+def settle_details(
+    night: Mapping[str, Any], given: Mapping[str, Any], observer: Mapping[str, Any] = NO_OBSERVER
+) -> dict[str, Any]:
+    """Join what a run (run.toml's `night`) knows with what is given, which wins.
+
+    observer: the settings of ``[observer]``, for what neither says.
 
     Raises InputError for a name that no export knows.
     """
@@ -88,7 +104,7 @@ def settle_details(night: Mapping[str, Any], given: Mapping[str, Any]) -> dict[s
     for detail in all_details():
         value = given.get(detail.name)
         if value in NOTHING:
-            value = detail.of_run(night) or None
+            value = detail.of_run(night) or observer.get(detail.of_observer)
         if value not in NOTHING:
             details[detail.name] = detail.read(value)
     return details

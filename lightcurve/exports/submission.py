@@ -48,6 +48,8 @@ class Detail(Generic[T]):
         Makes the value of what was typed, or of what the run says; raises InputError.
     of_run : callable
         What ``night`` of run.toml says; None or empty for nothing.
+    of_observer : str
+        The setting of ``[observer]`` that says it where the run does not.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Detail(Generic[T]):
     kind: Any = str
     read: Callable[[Any], T] = _as_it_is
     of_run: Callable[[Mapping[str, Any]], Any] = lambda _: None
+    of_observer: str = ""
 
     @property
     def keyword(self) -> str:

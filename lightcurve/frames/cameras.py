@@ -18,8 +18,15 @@ from lightcurve.core.data import FrameKind
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import file_state, read_toml
 from lightcurve.core.registry import Registry, did_you_mean
-from lightcurve.core.settings import NO_PROFILE, DetectorSettings, Model, SiteSettings, validated
-from lightcurve.frames.cards import Card, Cards
+from lightcurve.core.settings import (
+    NO_PROFILE,
+    DetectorSettings,
+    EquipmentSettings,
+    Model,
+    SiteSettings,
+    validated,
+)
+from lightcurve.frames.cards import Card, Cards, find
 from lightcurve.frames.dialects import CLOCKS, KEYWORDS, Marks
 
 FOLDER = Path(__file__).parents[1] / "cameras"
@@ -100,6 +107,7 @@ class Profile(Model):
     west_positive: bool = Field(default=False, description="longitudes without a sign")
     kinds: tuple[KindRule, ...] = ()
     filters: dict[Pattern, str] = Field(default={}, description="names of the whole filter card")
+    own: tuple[str, ...] = Field(default=(), exclude=True)  # values that the user's settings gave
 
     @field_validator("keywords")
     @classmethod
@@ -124,6 +132,10 @@ class Profile(Model):
     def source(self) -> str:
         """Say where a value of it is from."""
         return f"camera profile {self.name}"
+
+    def source_of(self, value: str) -> str:
+        """Say where one of its values is from, which the user's own equipment may have given."""
+        return "setting equipment" if value in self.own else self.source
 
     @property
     def in_markdown(self) -> str:
@@ -221,6 +233,31 @@ def in_manner_of(cards: Cards, name: str | None) -> Cards:
     if called is None:
         return cards.of(None, "")
     return cards.of(called[0].of_header(cards), called[1])
+
+
+def equipped(cards: Cards, equipment: EquipmentSettings) -> Cards:
+    """Let the user's own equipment fill in what a header leaves out, before any profile does.
+
+    Frames of another camera or telescope than the user's, as their headers have it, are left alone.
+    """
+    camera, site = _given(equipment.camera), _given(equipment.site)
+    named = {"camera": equipment.camera_name, "telescope": equipment.telescope_name}
+    if not (camera or site) or any(_is_another(cards, *one) for one in named.items()):
+        return cards
+    base = cards.camera or Profile()
+    both = {
+        "camera": base.camera.model_copy(update=camera),
+        "site": base.site.model_copy(update=site),
+        "own": (*camera, *site),
+    }
+    return cards.of(base.model_copy(update=both), cards.called_by)
+
+
+def _is_another(cards: Cards, quantity: str, own: str) -> bool:
+    """Whether a header names another one than the user's, capitals and blanks apart."""
+    found = find(cards, quantity)
+    words = [re.sub(r"[\W_]", "", text).lower() for text in (found.text if found else "", own)]
+    return all(words) and words[0] != words[1]
 
 
 # Keywords by which a header may call a profile.

@@ -12,7 +12,7 @@ from lightcurve.core.data import CALIBRATION, Exposure, Step
 from lightcurve.core.dates import parse_calendar
 from lightcurve.core.errors import HeaderError
 from lightcurve.core.settings import CameraSettings, Settings, TimeSettings
-from lightcurve.frames.cameras import in_manner_of
+from lightcurve.frames.cameras import equipped, in_manner_of
 from lightcurve.frames.cards import Cards, Found, find, find_all, number
 from lightcurve.frames.clocks import (
     CLOCK_SLACK_S,
@@ -81,7 +81,7 @@ def normalise(
         cards, warnings = settle_dates(cards, settings.time.date_order, path)
     except HeaderError as doubt:
         undated = doubt
-    cards = in_manner_of(cards, settings.camera.profile)
+    cards = equipped(in_manner_of(cards, settings.camera.profile), settings.equipment)
     whole, plane = cards, plane_of(path)
     if plane is not None:
         cards = of_one(whole)
@@ -207,7 +207,7 @@ def _mosaic(
         return None, ()
     own = cards.camera.camera.mosaic if cards.camera else None
     if camera.mosaic is None and cards.camera and own and find(cards, "mosaic") is None:
-        return None if own == "none" else (own, cards.camera.source), ()
+        return None if own == "none" else (own, cards.camera.source_of("mosaic")), ()
     if camera.mosaic is None:
         return read_mosaic(cards, shape[0])
     return None if camera.mosaic == "none" else (camera.mosaic, "setting camera.mosaic"), ()
@@ -242,7 +242,8 @@ def _fill(
     profile = cards.camera
     if profile is None:
         return guessed
-    values["profile"] = profile.name, cards.called_by
+    if profile.name:
+        values["profile"] = profile.name, cards.called_by
     warnings += [
         f"{key} is not heeded: {why} ({profile.source})"
         for key, why in profile.wrong.items()
@@ -252,7 +253,7 @@ def _fill(
         own = getattr(profile.camera, name)
         open_ = values.get(name) is None or name in guessed
         if own is not None and open_ and (raw or name not in OF_RAW_PIXELS):
-            values[name] = own, profile.source
+            values[name] = own, profile.source_of(name)
             guessed = tuple(one for one in guessed if one != name)
     gain, bits = values["gain_e_per_adu"], profile.camera.adc_bits
     if bits is not None and bits < STORED_BITS and gain and gain[1].startswith("header"):

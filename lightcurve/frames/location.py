@@ -61,7 +61,7 @@ def read_site(
         return None, warnings
     height, height_source = _height(cards, settings)
     name = settings.name or getattr(find(cards, "site_name"), "text", "")
-    name = name or (cards.camera.site.name if cards.camera else "")
+    name = name or (cards.camera.site.name if cards.camera and _is_there(cards, "name") else "")
     source = f"{latitude_source}; {longitude_source}; {height_source}"
     return (Site(latitude, longitude, height, name[:80]), source), warnings
 
@@ -105,9 +105,26 @@ def _impossible(cards: Cards, quantity: str, least: float, most: float) -> list[
 
 
 def _of_the_camera(cards: Cards, name: str) -> tuple[float, str] | None:
-    """Give what the camera's profile says of its site."""
-    value = getattr(cards.camera.site, name) if cards.camera else None
-    return (value, cards.camera.source) if cards.camera and value is not None else None
+    """Give what the camera's profile, or the user's own equipment, says of its site."""
+    value = getattr(cards.camera.site, name) if _is_there(cards, name) and cards.camera else None
+    return (value, cards.camera.source_of(name)) if cards.camera and value is not None else None
+
+
+def _is_there(cards: Cards, name: str) -> bool:
+    """Whether a value of a site holds: the user's own where the header tells no other place."""
+    if cards.camera is None or name not in cards.camera.own:
+        return True
+    if named_place(cards) is not None:
+        return False
+    site = cards.camera.site
+    told = (("latitude", site.latitude_deg, 90), ("longitude", site.longitude_deg, 360))
+    for quantity, own, most in told:
+        best, _ = _agreed(cards, quantity, -most, most)
+        # The sign of a longitude is settled elsewhere.
+        either = (best[1], -best[1]) if best and own is not None else ()
+        if either and min(_apart(one, own or 0.0) for one in either) > ONE_PLACE_DEG:
+            return False
+    return True
 
 
 def named_place(cards: Cards) -> tuple[Found, tuple[float, float, float]] | None:

@@ -16,7 +16,7 @@ from lightcurve.core.settings import Settings
 from lightcurve.phot.noise import NoiseModel
 
 # Only these settings reach the measuring; the number of workers, say, does not.
-_OF_A_FRAME = dict.fromkeys(("camera", "site", "time", "apertures"), True) | {
+_OF_A_FRAME = dict.fromkeys(("camera", "site", "equipment", "time", "apertures"), True) | {
     "calibration": {"cosmic_rays"},
     "solve": {"solvers", "index", "radius_deg", "parity", "timeout_s"},
 }

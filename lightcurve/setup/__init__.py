@@ -5,6 +5,7 @@ __all__ = [
     "camera",
     "colour",
     "cosmic_rays",
+    "equipment",
     "index_files",
     "planet_table",
     "reference",

@@ -367,3 +367,13 @@ def test_what_an_observer_says_goes_by_the_names_of_the_options() -> None:
     assert (told["exposure_s"], told["star_name"]) == (30.0, "X")
     with pytest.raises(InputError, match=r"nots.*did you mean notes\?"):
         settle_details({}, {"nots": "hazy"})
+
+
+def test_the_observer_of_the_settings_says_what_neither_option_nor_run_does():
+    observer = {"aavso_code": "MINE", "camera_kind": "CMOS", "secondary_codes": ["A", "B"]}
+    told = settle_details({"filter": "V"}, {"observer_code": "ABC"}, observer)
+    assert told["observer_code"] == "ABC"
+    assert told["camera"] == "CMOS"
+    assert told["secondary_codes"] == ("A", "B")
+    assert told["filter"] == "V"
+    assert "observatory" not in told

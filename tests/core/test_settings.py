@@ -41,9 +41,12 @@ OVERLAP = (
             {"camera": {"gain_e_per_adu": -1.0}},
             "camera.gain_e_per_adu: Input should be greater than 0, got -1.0",
         ),
-        ({"target": {"namee": "x"}}, "no setting target.namee; did you mean name?"),
+        ({"target": {"namee": "x"}}, "no setting target.namee; did you mean target.name?"),
         ({"targt": {"name": "x"}}, "no setting targt; did you mean target?"),
-        ({"camera": {"gian": 1.0}}, "no setting camera.gian"),
+        (
+            {"camera": {"gian": 1.0}},
+            "no setting camera.gian; did you mean camera.gain_e_per_adu?",
+        ),
     ],
     ids=["annulus", "overlap", "offline", "value", "near", "section", "name"],
 )
