@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import sys
 import textwrap
@@ -52,9 +51,8 @@ def ready_terminal() -> None:
 
 
 def width_of(stream: TextIO) -> int:
-    """Tell how many characters a line may have; COLUMNS says otherwise."""
-    known = stream.isatty() or os.environ.get("COLUMNS", "").isdecimal()
-    width = shutil.get_terminal_size((LONGEST, 24)).columns if known else LONGEST
+    """Tell how many characters a line may have: those of the terminal (or COLUMNS), or 200."""
+    width = shutil.get_terminal_size((LONGEST, 24)).columns if stream.isatty() else LONGEST
     return max(NARROWEST, min(width, LONGEST))
 
 

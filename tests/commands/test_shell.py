@@ -36,12 +36,12 @@ def open_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
 def test_no_line_is_longer_than_the_terminal_nor_than_200(text: str, columns: int) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("COLUMNS", str(columns))
-        lines = fitted(text, io.StringIO(), first="  a  ").split("\n")
+        lines = fitted(text, Terminal(), first="  a  ").split("\n")
     assert max(map(len, lines)) <= max(20, min(columns, 200))
 
 
 def test_a_pipe_has_lines_of_200(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
     assert len(fitted("word " * 100, io.StringIO()).split("\n")) == 3
 
 
@@ -101,9 +101,8 @@ def products(folder: Path, **more: Result) -> Products:
 
 
 def test_a_command_ends_with_three_numbers_and_the_page(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delenv("COLUMNS", raising=False)
     fitted_values = {
         "mid_time_bjd_tdb": Result(2458107.7, "BJD_TDB", "mid-transit", "2458107.70 -0.01 +0.01"),
         "rp_over_rs": Result(0.15, "", "Rp/R*", "0.150 -0.010 +0.010"),
