@@ -255,7 +255,8 @@ def own_curve(
         predicted = predicted_events(planet, curve)
     if fit is None:
         used = np.isfinite(curve.flux) & ((curve.flags & int(NO_POINT)) == 0)
-        numbers = Numbers(n_points=int(used.sum()))
+        scatter = math.nan if curve.recipe is None else curve.recipe.target_scatter
+        numbers = Numbers(scatter, n_points=int(used.sum()))
         return Curve(
             curve.flux, curve.flux_err, curve.flags, used, numbers=numbers, predicted=predicted
         )

@@ -37,6 +37,12 @@ const charts = (() => {
     return [low - pad, high + pad];
   };
 
+  /** Median of what is known; 0 of nothing. */
+  const medianOf = (values) => {
+    const known = finite(values).sort((a, b) => a - b);
+    return known[known.length >> 1] ?? 0;
+  };
+
   /** Leave out the ends of sorted values that are farther off than all others reach. */
   const withoutLone = (sorted) => {
     let v = sorted;
@@ -83,7 +89,7 @@ const charts = (() => {
       x_range: xRange, y_range, height, sizing_mode: "stretch_width", toolbar_location: null,
       x_scale: new models.LinearScale(), y_scale: new models.LinearScale(),
       min_border_left: LEFT, min_border_right: RIGHT, min_border_top: CAPTION, min_border_bottom: 2,
-      background_fill_color: null, border_fill_color: null, outline_line_color: null, lod_threshold: null,
+      stylesheets: [":host, :host * { outline: none !important; }"], background_fill_color: null, border_fill_color: null, outline_line_color: null, lod_threshold: null,
     });
     const x = new models.LinearAxis({ ticker: new models.BasicTicker({ desired_num_ticks: 7 }) });
     const y = new models.LinearAxis({ ticker: new models.BasicTicker({ desired_num_ticks: height > 200 ? 6 : 3 }) });
@@ -131,7 +137,7 @@ const charts = (() => {
       rawErrors: whiskers(plot, "x", "raw_low", "raw_high", sources.frames),
       errors: whiskers(plot, "x", "low", "high", sources.frames),
       rawModel: addGlyph(plot, new models.Line({ x: { field: "x" }, y: { field: "y" }, line_width: 1.4 }), sources.rawModel),
-      raw: dots(plot, "x", "raw", 4.5),
+      raw: dots(plot, "x", "raw", 5.5),
       detrended: dots(plot, "x", "detrended", 5.5),
       model: addGlyph(plot, new models.Line({ x: { field: "x" }, y: { field: "y" }, line_width: 2 }), sources.fine),
       binErrors: whiskers(plot, "x", "low", "high", sources.bins, 1.4),
@@ -278,7 +284,8 @@ const charts = (() => {
     const detrended = result.detrended ? NaNs(result.detrended) : raw;
     const share = detrended.map((v, k) => v / raw[k]);
     const { fill, line, used } = frameColours(result);
-    drawn = { raw, detrended, used, residual: NaNs(result.residual ?? []).map((v) => 100 * v) };
+    for (const name of ["detrended", "model"]) inputs[name].disabled = !(name === "model" ? result.model : result.detrended);
+    drawn = { raw, detrended, error, used, residual: NaNs(result.residual ?? []).map((v) => 100 * v) };
     sources.frames.data = {
       x: time.x, raw, detrended, fill, line,
       residual: drawn.residual.length ? drawn.residual : time.x.map(() => NaN),
@@ -307,13 +314,16 @@ const charts = (() => {
     const [curve, residual] = panels;
     const good = (values) => values.filter((_, k) => drawn.used[k]);
     const seen = [...(layers.detrended ? good(drawn.detrended) : []), ...(layers.raw ? good(drawn.raw) : [])];
-    setRange(curve, robustLimits(seen));
+    const error = layers.errors ? medianOf(good(drawn.error)) : 0;
+    setRange(curve, robustLimits(seen.flatMap((v) => [v - error, v + error])));
     if (residual.name === "residual") setRange(residual, robustLimits(good(drawn.residual)));
   };
 
   const showLayers = () => {
     const parts = panels[0].layers;
     parts.raw.visible = layers.raw;
+    const faint = layers.detrended ? 0.45 : 1;
+    parts.raw.glyph.setv({ fill_alpha: faint, line_alpha: faint });
     parts.rawErrors.visible = layers.raw && layers.errors;
     parts.rawModel.visible = layers.raw && layers.model;
     parts.detrended.visible = layers.detrended;
@@ -448,7 +458,6 @@ const charts = (() => {
     }
     const { layers: parts, events } = panels[0];
     for (const errors of [parts.errors, parts.rawErrors]) errors.glyph.setv({ line_color: c.target, line_alpha: 0.3 });
-    parts.raw.glyph.setv({ fill_alpha: 0.45, line_alpha: 0.45 });
     parts.model.glyph.line_color = c.model;
     parts.rawModel.glyph.setv({ line_color: c.model, line_alpha: 0.6 });
     for (const line of events) line.line_color = c.soft;

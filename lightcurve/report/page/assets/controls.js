@@ -33,8 +33,9 @@ const controls = (() => {
     ];
     const columns = Object.values(frames.columns).map(({ label, legend, unit, values }) => {
       const value = values[k];
-      const text = value === null ? "\u2013" : `${Number(value.toPrecision(6))}${unit ? ` ${unit}` : ""}`;
-      return [legend ? `${label} ${legend}` : label, text];
+      const [, name, inLabel] = label.match(/^(.*?)(?: \((.*)\))?$/);
+      const text = value === null ? "\u2013" : `${Number(value.toPrecision(6))} ${unit || inLabel || ""}`;
+      return [legend ? `${name} ${legend}` : name, text.replace(/^-/, "\u2212")];
     });
     return [...told, ...columns];
   };
@@ -86,13 +87,19 @@ const controls = (() => {
     const changed = !result.full;
     if (changed) quickOwn ??= app.engine.recompute(app.data, app.data.choice);
     const columns = changed ? [["yours", result], ["the program's", quickOwn]] : [["the program's fit", result]];
-    const rows = NUMBERS.map(([label, show]) =>
+    const known = NUMBERS.filter(([, show]) => columns.some(([, r]) => show(r) !== "\u2013"));
+    const rows = known.map(([label, show]) =>
       make("tr", {}, make("th", { scope: "row" }, label), ...columns.map(([, r]) => make("td", {}, show(r)))));
     const head = make("tr", {}, make("td"), ...columns.map(([name]) => make("th", { scope: "col" }, name)));
     byId("numbers").replaceChildren(
       make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)),
-      make("p.soft", {}, changed ? difference(result) : "Sampled with priors. A change below is fitted by least squares, and compared with the same of the program's choice."));
+      make("p.soft", {}, changed ? difference(result) : ofOwn(result)));
   };
+
+  const ofOwn = (result) => [
+    result.model ? "The full fit, with priors and red noise." : "No transit was fitted.",
+    app.engine && app.choice ? "A change is fitted by least squares, beside the same of the program\u2019s choice." : "",
+  ].join(" ");
 
   const difference = (result) => {
     const moved = (result.mid_time - quickOwn.mid_time) * MINUTES, deeper = 100 * (result.depth - quickOwn.depth);

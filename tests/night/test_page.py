@@ -1,0 +1,45 @@
+"""The page of a night that was reduced, whatever is missing of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from browser import complaints, needs_browser, open_browser, open_page
+from lightcurve.core.settings import make_settings
+from lightcurve.night.story import reduce_night
+from sim import tiny_night
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight frames, no planet, no site."""
+    folder = tmp_path_factory.mktemp("night")
+    tiny_night(folder, n_frames=8, shape=(300, 330), n_stars=40, header_wcs=True)
+    settings = make_settings({"target": {"name": "Tiny <1>", "ra": "20.0", "dec": "30.0"}})
+    return reduce_night(folder, settings, folder / "run").products.folder
+
+
+def test_the_page_has_what_the_table_has(run: Path) -> None:
+    page = (run / "report.html").read_text()
+    data = json.loads(re.search(r'id="night">(.*?)</script>', page, re.S)[1])
+    table = Table.read(run / "lightcurve.csv", format="ascii.csv", comment="#")
+    assert data["frames"]["file"] == list(table["file"])
+    assert np.allclose(data["curve"]["flux"], table["rel_flux"], rtol=1e-6)
+    assert data["curve"]["detrended"] is None
+    assert data["verdict"]["finding"] == ""
+    assert data["title"].startswith("Tiny <1>")
+
+
+@needs_browser
+def test_a_night_of_few_frames_without_a_planet_comes_to_life(run: Path) -> None:
+    with open_browser() as browser:
+        open_page(browser, run / "report.html")
+        assert complaints(browser) == []
+        drawn = "return Bokeh.documents[0].roots()[0].renderers[0].data_source.data.raw"
+        assert len(browser.execute_script(drawn)) == 8
