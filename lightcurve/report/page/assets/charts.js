@@ -89,7 +89,7 @@ const charts = (() => {
       x_range: xRange, y_range, height, sizing_mode: "stretch_width", toolbar_location: null,
       x_scale: new models.LinearScale(), y_scale: new models.LinearScale(),
       min_border_left: LEFT, min_border_right: RIGHT, min_border_top: CAPTION, min_border_bottom: 2,
-      stylesheets: [":host, :host * { outline: none !important; }"], background_fill_color: null, border_fill_color: null, outline_line_color: null, lod_threshold: null,
+      background_fill_color: null, border_fill_color: null, outline_line_color: null, lod_threshold: null,
     });
     const x = new models.LinearAxis({ ticker: new models.BasicTicker({ desired_num_ticks: 7 }) });
     const y = new models.LinearAxis({ ticker: new models.BasicTicker({ desired_num_ticks: height > 200 ? 6 : 3 }) });
@@ -529,6 +529,8 @@ const charts = (() => {
     documentOf = new (Bokeh.require("document").Document)();
     for (const panel of panels) documentOf.add_root(panel.plot);
     const views = await Bokeh.require("embed/standalone").add_document_standalone(documentOf, byId("charts"), panels.map((p) => p.target));
+    // Keys work wherever the focus is: a panel needs none.
+    for (const panel of panels) Object.assign(views.get(panel.plot).canvas.events_el, { tabIndex: -1, style: "outline: none" });
     listen();
     app.on("result", draw);
     app.on("frame", mark);

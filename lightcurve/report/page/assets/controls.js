@@ -169,13 +169,17 @@ const controls = (() => {
     const name = Object.fromEntries(data.stars.map((star) => [star.row, star.id]));
     const differ = (part) => JSON.stringify(sorted(choice)[part]) !== JSON.stringify(sorted(own)[part]);
     if (differ("rows")) words.push("--comp", quoted(sorted(choice).rows.map((row) => name[row]).join(",")));
-    if (differ("aperture")) words.push("--radius", quoted(radiusOf(data.cube.apertures[choice.aperture])));
+    if (differ("aperture")) words.push(...apertureWords(data.cube.apertures[choice.aperture]));
     if (differ("weighting")) words.push("--weights", quoted(choice.weighting));
-    if (differ("covariates")) words.push("--covariate", quoted(choice.covariates.join(",") || "none"));
+    if (differ("covariates")) {
+      const names = choice.covariates.length ? choice.covariates : ["none"];
+      words.push(...names.flatMap((covariate) => ["--covariate", quoted(covariate)]));
+    }
     for (const file of choice.excluded) words.push("--exclude", quoted(file));
     return words.join(" ");
   };
-  const radiusOf = ({ kind, value }) => `${value}${kind === "fixed" ? "" : kind}`;
+  const apertureWords = ({ kind, label }) =>
+    (kind === "fixed" ? ["--radius", label.split(" ")[0]] : ["--aperture", quoted(label)]);
 
   const copy = async () => {
     const line = byId("tune-line");
