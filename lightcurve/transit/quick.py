@@ -14,7 +14,7 @@ import numpy as np
 
 from lightcurve.core.constants import DAY_S
 from lightcurve.core.covariates import standardise
-from lightcurve.core.data import LightCurve, Planet
+from lightcurve.core.data import Dilution, LightCurve, Planet
 from lightcurve.core.flags import NO_POINT
 from lightcurve.transit.discs import occult
 from lightcurve.transit.ephemeris import impact_parameter
@@ -23,7 +23,7 @@ from lightcurve.transit.model import from_kipping, supersample_factor
 from lightcurve.transit.problem import MAX_RP, make_priors
 from lightcurve.transit.trend import says_something
 
-__all__: list[str] = []
+__all__ = ["QuickFit", "curve_time", "predicted_shape", "quick_fit", "share_of_target"]
 
 SCAN = 40  # mid-times tried first, over all that it may have
 LEAST_RP = 1e-4
@@ -144,10 +144,10 @@ def quick_fit(
     names, columns = _columns(light_curve, covariates, used)
     series = _Series(time, light_curve.flux, light_curve.flux_err, used, columns)
     transit = None
-    if planet is not None and (
-        shape := predicted_shape(planet, light_curve, exposure_s, filter_name)
-    ):
-        transit = _Transit(shape, share_of_target(planet, light_curve, dilution))
+    if planet is not None:
+        shape = predicted_shape(planet, light_curve.bjd_tdb, exposure_s, filter_name)
+        share = share_of_target(planet, light_curve.dilution, dilution)
+        transit = None if shape is None else _Transit(shape, share)
     return _lay_out(series, names, transit)
 
 
@@ -158,18 +158,21 @@ def curve_time(light_curve: LightCurve) -> np.ndarray:
 
 
 def share_of_target(
-    planet: Planet, light_curve: LightCurve, dilution: tuple[float, float] | None
+    planet: Planet, measured: Dilution | None, asked: tuple[float, float] | None
 ) -> float:
     """Tell how much of the light is the target's, as the program's own fit takes it."""
-    share = diluted_as(planet, light_curve.dilution, dilution)[0].dilution
+    share = diluted_as(planet, measured, asked)[0].dilution
     return 1.0 if share is None else share
 
 
 def predicted_shape(
-    planet: Planet, light_curve: LightCurve, exposure_s: float | None, filter_name: str | None
+    planet: Planet, bjd_tdb: np.ndarray, exposure_s: float | None, filter_name: str | None
 ) -> Shape | None:
-    """Foretell the transit nearest to a curve; None for an orbit without one, or without BJD."""
-    time = light_curve.bjd_tdb[np.isfinite(light_curve.bjd_tdb)]
+    """Foretell the transit nearest to times.
+
+    bjd_tdb: (n,) float array. None where none is known, or the orbit passes the star by.
+    """
+    time = bjd_tdb[np.isfinite(bjd_tdb)]
     if not len(time) or impact_parameter(planet) >= 1 + planet.rp_over_rs:
         return None
     priors = make_priors(planet, time, filter_name)

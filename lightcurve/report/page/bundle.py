@@ -28,19 +28,9 @@ __all__ = ["write_night_page"]
 
 HERE = Path(__file__).parent
 # Joined in this order into one closure, those that are there.
-MODULES = (
-    "state",
-    "engine",
-    "charts",
-    "controls",
-    "table",
-    "field",
-    "stars",
-    "film",
-    "frames",
-    "live",
-    "start",
-)
+ENGINE = ("linalg", "discs", "quick", "weightings", "ensemble", "outliers", "engine")
+VIEWS = ("charts", "controls", "table", "field", "stars", "film", "frames", "live")
+MODULES = ("state", *ENGINE, *VIEWS, "start")
 BOKEH = Path("server", "static", "js", "bokeh.min.js")
 
 

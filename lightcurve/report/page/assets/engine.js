@@ -6,7 +6,9 @@
  * @typedef {Object} Cube
  * @property {number[]} rows of the plan, s, the target's first
  * @property {number[]} radii r, pixels, ascending
- * @property {Block} flux, flux_err (n, s, r) ADU, NaN where not measured
+ * @property {Block} flux (n, s, r) whole numbers of steps, -2^31 where not measured
+ * @property {Block} flux_step (s, r) ADU
+ * @property {Block} flux_err (n, s, r) ADU, NaN where not measured
  * @property {Block} flags (n, s, r) bits of `core/flags.py::Flag`
  * @property {{label: string, kind: string, value: number, share: number}[]} apertures a; kind is
  *   fixed (value in pixels), fwhm (times `fwhm`) or width (`radius_used`); share of the light in it
@@ -25,7 +27,7 @@
 
 const engine = (() => {
   const { median, medianOf } = linalg;
-  const MIN_LEVEL = 3;
+  const MIN_LEVEL = 3, NOT_MEASURED = -(2 ** 31);
 
   /** Lagrange weights, (r,), of the up to four radii nearest to a wanted one. */
   const interpolationWeights = (radii, wanted) => {
@@ -71,7 +73,8 @@ const engine = (() => {
         let flux = 0, error = 0;
         for (let j = 0; j < r; j++) {
           if (weights[j] === 0) continue; // a NaN there does not count
-          flux += cube.flux.values[start + j] * weights[j];
+          const steps = cube.flux.values[start + j];
+          flux += steps === NOT_MEASURED ? NaN : steps * cube.flux_step.values[star * r + j] * weights[j];
           error += cube.flux_err.values[start + j] * weights[j];
         }
         taken.flux[k][i] = Number.isFinite(flux) ? flux : NaN;
@@ -107,7 +110,7 @@ const engine = (() => {
         + `${number} of ${piece.radius.length}, and a curve needs ${cube.min_points}`);
     }
     const measured = (values) => present.map((k) =>
-      values[k + 1].map((v, i) => (piece.good[k + 1][i] && piece.fluxErr[k + 1][i] === piece.fluxErr[k + 1][i] ? v : NaN)));
+      values[k + 1].map((v, i) => (piece.good[k + 1][i] ? v : NaN)));
     return {
       piece, rows: present.map((k) => cube.rows[places[k]]),
       flux: measured(piece.flux), fluxErr: measured(piece.fluxErr),

@@ -62,6 +62,15 @@ const unzip = async (base64) => {
 
 const ARRAYS = {
   f4: Float32Array, f8: Float64Array, u1: Uint8Array, u2: Uint16Array, u4: Uint32Array,
+  i4: Int32Array,
+};
+
+/** Bytes of values of `size` bytes, of which all the first ones come first. */
+const joinPlanes = (buffer, size) => {
+  const bytes = new Uint8Array(buffer), joined = new Uint8Array(bytes.length);
+  const n = bytes.length / size;
+  for (let j = 0; j < size; j++) for (let i = 0; i < n; i++) joined[i * size + j] = bytes[j * n + i];
+  return joined.buffer;
 };
 
 /**
@@ -71,7 +80,9 @@ const ARRAYS = {
 const unpack = async (value) => {
   if (value === null || typeof value !== "object") return value;
   if (typeof value.gzip === "string" && value.dtype in ARRAYS) {
-    return { shape: value.shape, values: new ARRAYS[value.dtype](await unzip(value.gzip)) };
+    const Kind = ARRAYS[value.dtype], bytes = await unzip(value.gzip);
+    const whole = value.planes ? joinPlanes(bytes, Kind.BYTES_PER_ELEMENT) : bytes;
+    return { shape: value.shape, values: new Kind(whole) };
   }
   if (Array.isArray(value)) {
     return value.some((entry) => entry !== null && typeof entry === "object")

@@ -1,0 +1,187 @@
+"""The measured cube in the page, from which it works out the curve of any choice by itself.
+
+The layout is told at the head of ``assets/engine.js``, which reads it: fluxes, errors and flags of
+target and candidates at every radius, and all else that `lightcurve.curve.retake` and
+`lightcurve.transit.quick` rest on. Fluxes are whole steps of 1e-8 of what the star usually has: the
+last digits of float32, 6e-8, would be seen in the sixth of a depth. Errors are good to 2e-7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from lightcurve.core.covariates import COVARIATES, OTHER_LIGHT, covariates_of
+from lightcurve.core.data import Aperture, LightCurve, Measurements, Planet, StarRole
+from lightcurve.core.flags import NO_POINT, UNUSABLE, Flag
+from lightcurve.core.quantities import columns_of
+from lightcurve.core.robust import robust_scatter
+from lightcurve.core.settings import Settings
+from lightcurve.curve.aperture import frame_radius, take_aperture
+from lightcurve.curve.blend import Blend
+from lightcurve.curve.detrend import column_median
+from lightcurve.curve.form import MIN_POINTS, baseline_of, star_curves
+from lightcurve.curve.retake import apertures_of
+from lightcurve.curve.weightings import WEIGHTINGS
+from lightcurve.report.page.contents import Json, block
+from lightcurve.transit.quick import curve_time, predicted_shape, share_of_target
+
+__all__ = ["Observed", "make_cube", "pack_star_curves"]
+
+BUDGET = 1_100_000  # bytes in the page
+BYTES = 7.0  # of a flux with its error and flags, packed
+STEP = 1e-8  # of a star's median flux
+MOST_STEPS = 2_000_000_000
+NOT_MEASURED = -(2**31)
+ERROR_BITS = 21  # of the mantissa: the others are noise that does not pack
+MADE_BY_CHOICE = "comparison_flux"  # the only column that follows from what is chosen
+SHOWN_SCATTERS = 6.0
+LEVELS, MISSING = 254, 255
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observed:
+    """What is known of a night beside its measurements, as its curve was formed and fitted.
+
+    Attributes
+    ----------
+    in_transit : (n_frame,) bool array or None
+    """
+
+    settings: Settings
+    in_transit: np.ndarray | None = None
+    blend: Blend | None = None
+    planet: Planet | None = None
+    exposure_s: float | None = None
+    filter_name: str | None = None
+
+
+def make_cube(measurements: Measurements, curve: LightCurve, night: Observed) -> dict[str, Json]:
+    """Lay out the cube for the page: what can be chosen from, and all that a choice rests on.
+
+    measurements : as settled. curve : the program's own, whose stars come first where there is no
+    room for all candidates.
+    """
+    rows = _rows(measurements, curve)
+    apertures = apertures_of(measurements, night.settings)
+    m, planet, fwhm = measurements, night.planet, measurements.fwhm_px
+    seeing = np.nanmedian(fwhm) if np.isfinite(fwhm).any() else np.nan
+    shape = None
+    if planet is not None:
+        shape = predicted_shape(planet, m.bjd_tdb, night.exposure_s, night.filter_name)
+    step, flux = _in_steps(m.flux[:, rows])
+    return {
+        "rows": rows.tolist(),
+        "radii": m.radii.tolist(),
+        "flux": block(flux, planes=True),
+        "flux_step": block(step),
+        "flux_err": block(_rounded(m.flux_err[:, rows]), planes=True),
+        "flags": block(m.flags[:, rows].astype(np.uint16)),
+        "apertures": [_aperture(m, aperture, night) for aperture in apertures],
+        "covariates": _covariates(m, apertures, night.blend),
+        "weightings": [{"name": w.name, "help": w.help, "of_aij": w.of_aij} for w in WEIGHTINGS],
+        "jd_utc": block(m.jd_utc),
+        "time": block(curve_time(curve)),
+        "barycentric": bool(np.isfinite(m.bjd_tdb).any()),
+        "airmass": block(m.airmass),
+        "fwhm": block(np.where(np.isfinite(fwhm), fwhm, seeing)),
+        "radius_used": None if m.radius_used is None else block(m.radius_used),
+        "outside": None if night.in_transit is None else block(~night.in_transit.astype(bool)),
+        "baseline": block(np.ascontiguousarray(baseline_of(m).T)),
+        "transit": None if shape is None else asdict(shape),
+        "unusable": int(UNUSABLE),
+        "no_point": int(NO_POINT),
+        "bits": {flag.name or "": int(flag) for flag in Flag},
+        "min_points": MIN_POINTS,
+    }
+
+
+def pack_star_curves(measurements: Measurements, curve: LightCurve) -> list[Json]:
+    """Pack the relative flux of every star of the plan, as it is drawn; None where never measured.
+
+    Each has ``low``, ``step`` and ``values``, a block of bytes: flux is low + step value, 255 is
+    missing; what is beyond six scatters lies at the edge.
+    """
+    relative = star_curves(measurements, curve)[0]
+    return [_quantised(values) for values in relative.T]
+
+
+def _quantised(values: np.ndarray) -> Json:
+    finite = np.isfinite(values)
+    if not finite.any():
+        return None
+    reach = SHOWN_SCATTERS * robust_scatter(values) or float(np.ptp(values[finite])) or 1.0
+    low, step = float(np.median(values[finite])) - reach, 2 * reach / LEVELS
+    steps = np.clip(np.round((np.where(finite, values, low) - low) / step), 0, LEVELS)
+    packed = block(np.where(finite, steps, MISSING).astype(np.uint8))
+    return {"low": low, "step": step, "values": packed}
+
+
+def _rows(measurements: Measurements, curve: LightCurve) -> np.ndarray:
+    """Rows of the plan that have room, (n,): target, the curve's own stars, check, candidates.
+
+    Those come first that weigh most.
+    """
+    recipe, plan = curve.need_recipe(), measurements.plan
+    n, _, n_radii = measurements.flux.shape
+    own = np.array(recipe.comparison_rows, dtype=int)[np.argsort(-np.array(recipe.weights))]
+    piece = take_aperture(measurements, recipe.aperture)
+    good = piece.good & piece.good[:, :1]
+    error = np.where(good, piece.flux_err / np.where(good, piece.flux, 1.0), np.nan)
+    worth = np.nan_to_num(good.mean(axis=0) / column_median(error) ** 2)
+    others = np.flatnonzero(np.isin(plan.role, (StarRole.COMPARISON, StarRole.CHECK)))
+    others = others[np.argsort(-worth[others], kind="stable")]
+    check = [] if recipe.check_row is None else [recipe.check_row]
+    order = [0, *own.tolist(), *check, *others.tolist()]
+    room = max(2, int(BUDGET / (BYTES * n * n_radii)))
+    return np.array(list(dict.fromkeys(order))[:room], dtype=int)
+
+
+def _in_steps(flux: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Count flux (n, star, radius) in steps (star, radius): those, and int32 (n, star, radius)."""
+    size = np.where(np.isfinite(flux), np.abs(flux), 0.0)
+    usual = np.median(size, axis=0)  # a frame without the star counts as 0: it is a scale alone
+    step = np.maximum(STEP * usual, size.max(axis=0) / MOST_STEPS)
+    step = np.where(step > 0, step, 1.0)
+    counted = np.where(np.isfinite(flux), np.round(size / step) * np.sign(flux), NOT_MEASURED)
+    return step, counted.astype(np.int32)
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
+    """Round to float32 with fewer bits, of which less is kept by packing."""
+    spare = np.uint32(23 - ERROR_BITS)
+    half = np.uint32(1 << (int(spare) - 1))
+    bits = values.astype(np.float32).view(np.uint32)
+    rounded = ((bits + half) >> spare << spare).view(np.float32)
+    return np.where(np.isfinite(values), rounded, np.float32(np.nan))
+
+
+def _aperture(measurements: Measurements, aperture: Aperture, night: Observed) -> dict[str, Json]:
+    share = 1.0
+    if night.planet is not None:
+        radius, blend = frame_radius(measurements, aperture), night.blend
+        measured = None if blend is None else blend.share(radius)
+        share = share_of_target(night.planet, measured, night.settings.fit.dilution)
+    return {
+        "label": str(aperture),
+        "kind": aperture.kind.value,
+        "value": aperture.value,
+        "share": share,
+    }
+
+
+def _covariates(
+    measurements: Measurements, apertures: Sequence[Aperture], blend: Blend | None
+) -> list[Json]:
+    """Lay out what a curve can be detrended by, in the order of the registry."""
+    values: dict[str, np.ndarray] = covariates_of(columns_of(measurements))
+    if blend is not None and blend.companions:
+        radii = (frame_radius(measurements, aperture) for aperture in apertures)
+        values[OTHER_LIGHT] = np.array([blend.other_light(radius) for radius in radii])
+    return [
+        {"name": c.name, "label": c.label, "help": c.help,
+         "values": block(values[c.name].astype(float)) if c.name in values else None}
+        for c in COVARIATES if c.name in values or MADE_BY_CHOICE in c.needs
+    ]  # fmt: skip

@@ -1,0 +1,66 @@
+"""The page's own scripts that need no document, run by V8."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+
+import numpy as np
+
+from lightcurve.report.page.bundle import ENGINE, HERE
+
+# numpy's NaN travels as null.
+HARNESS = """
+const given = (value) => {
+  if (value === null || typeof value !== "object") return value;
+  if (Array.isArray(value.block)) {
+    const values = value.block.map((v) => (v === null ? NaN : v));
+    return { shape: value.shape, values: new ARRAYS[value.dtype](values) };
+  }
+  if (Array.isArray(value)) return value.map(given);
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, given(entry)]));
+};
+const told = (value) => JSON.stringify(value, (_, entry) => (
+  ArrayBuffer.isView(entry) ? Array.from(entry)
+    : typeof entry === "number" && !Number.isFinite(entry) ? null : entry));
+"""
+
+
+class Scripts:
+    """V8 with the engine loaded; `run` gives what an expression comes to."""
+
+    def __init__(self) -> None:
+        from py_mini_racer import MiniRacer
+
+        self._v8 = MiniRacer()
+        code = [(HERE / "assets" / f"{name}.js").read_text() for name in ("state", *ENGINE)]
+        self._v8.eval('"use strict";\n' + "\n".join([*code, HARNESS]))
+
+    def keep(self, name: str, value: object) -> None:
+        """Give a value a name there; blocks come as `unpack` leaves them."""
+        self._v8.eval(f"globalThis.{name} = given({json.dumps(unpacked(value))});")
+
+    def run(self, expression: str):
+        """Evaluate: arrays become lists, NaN None."""
+        return json.loads(self._v8.eval(f"told({expression})"))
+
+
+def unpacked(value):
+    """Unpack blocks of `lightcurve.report.page.contents.block`, values in a flat list."""
+    if isinstance(value, dict) and "gzip" in value:
+        kind = np.dtype(value["dtype"])
+        content = gzip.decompress(base64.b64decode(value["gzip"]))
+        if value["planes"]:
+            content = np.frombuffer(content, "u1").reshape(kind.itemsize, -1).T.tobytes()
+        values = np.frombuffer(content, kind)
+        flat = [None if v != v else v for v in values.tolist()]
+        return {"block": flat, "shape": value["shape"], "dtype": value["dtype"]}
+    if isinstance(value, dict):
+        return {key: unpacked(entry) for key, entry in value.items()}
+    return [unpacked(entry) for entry in value] if isinstance(value, list) else value
+
+
+def array(values) -> np.ndarray:
+    """Floats of a list with None for NaN."""
+    return np.array([np.nan if v is None else v for v in values], dtype=float)
