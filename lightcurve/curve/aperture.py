@@ -9,7 +9,7 @@ import numpy as np
 from lightcurve.core.data import Aperture, ApertureKind, Measurements
 from lightcurve.core.flags import UNUSABLE
 
-__all__ = ["Slice", "interpolation_weights", "take_aperture"]
+__all__ = ["Slice", "frame_radius", "interpolation_weights", "take_aperture"]
 
 FWHM_FACTORS = (0.8, 0.9, 1.0, 1.15, 1.3, 1.5, 1.75, 2.0, 2.5)
 
@@ -57,7 +57,7 @@ def list_apertures(measurements: Measurements, *, follow_seeing: bool = True) ->
 
 
 def frame_radius(measurements: Measurements, aperture: Aperture) -> np.ndarray:
-    """Radius of an aperture in every frame, pixels, kept inside the ladder.
+    """Work out the radius of an aperture in every frame, (n_frame,) pixels, kept inside the ladder.
 
     A frame without FWHM takes the night's median.
     """

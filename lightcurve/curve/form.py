@@ -37,7 +37,7 @@ from lightcurve.curve.outliers import mark_outliers
 from lightcurve.curve.response import measure_response
 from lightcurve.curve.worth import Question, ask
 
-__all__ = ["MIN_POINTS", "star_curves"]
+__all__ = ["MIN_POINTS", "baseline_of", "star_curves"]
 
 MIN_POINTS = 5  # good measurements of the target, for a light curve at all
 MIN_OUTSIDE = 10  # outside the predicted transit, for a scatter to be measured there

@@ -15,6 +15,8 @@ from lightcurve.core.registry import Registry
 from lightcurve.curve.bends import measure_excess, neighbours
 from lightcurve.curve.detrend import column_median, column_scatter
 
+__all__ = ["WEIGHTINGS"]
+
 CLIP_SIGMA = 5.0
 MAX_ITERATIONS = 60
 TOLERANCE = 1e-4

@@ -27,6 +27,7 @@ from lightcurve.core.flags import NO_POINT, Flag
 from lightcurve.core.quantities import QUANTITIES, TEXT, night_panels
 from lightcurve.curve.quoted import judge_errors
 from lightcurve.night.fit_products import SHOWN, predicted_events
+from lightcurve.night.page_cube import with_cube
 from lightcurve.night.page_pictures import film_part, picture_part
 from lightcurve.night.page_sections import product_links, rests_on
 from lightcurve.night.reduced import Night
@@ -76,7 +77,7 @@ def write_page(
     run's files, to be linked.
     """
     page = page_of(night, figures, summary=summary, frames=frames, products=products)
-    return write_night_page(path, page)
+    return write_night_page(path, with_cube(page, night))
 
 
 def page_of(

@@ -7,7 +7,7 @@ when a star, an aperture or a point is clicked: each is the other's test.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,14 +23,15 @@ from lightcurve.transit.model import from_kipping, supersample_factor
 from lightcurve.transit.problem import MAX_RP, make_priors
 from lightcurve.transit.trend import says_something
 
-__all__ = ["QuickFit", "curve_time", "predicted_shape", "quick_fit", "share_of_target"]
+__all__ = ["curve_time", "predicted_shape", "share_of_target"]
 
 SCAN = 40  # mid-times tried first, over all that it may have
 LEAST_RP = 1e-4
 DEPENDENT = 1e-6  # of a column's length that other columns leave of it: it tells nothing new
 MAX_ROUNDS, MAX_HALVINGS = 60, 30
-CONVERGED, NEAR_ENOUGH = 1e-10, 1e-6  # errors of a parameter
+CONVERGED, NEAR_ENOUGH = 1e-10, 1e-3  # errors of mid-time and radius together
 ROUNDING = 1e-12  # of chi2
+FAR = 0.1  # errors
 KEPLER_ROUNDS = 12
 FINE = 400
 OF_TRANSIT = 2  # parameters
@@ -115,22 +116,19 @@ def quick_fit(
     planet: Planet | None,
     covariates: Sequence[str] = (),
     *,
-    excluded: Collection[str] = (),
     exposure_s: float | None = None,
     filter_name: str | None = None,
     dilution: tuple[float, float] | None = None,
 ) -> QuickFit:
     """Fit a level, straight lines in covariates and, where a planet is known, its transit.
 
-    Points with a flag of `NO_POINT`, without time, flux or error, and of excluded frames take no
-    part; no other is left out.
+    Points with a flag of `NO_POINT`, and without time, flux or error, take no part; no other is
+    left out.
 
     Parameters
     ----------
     covariates : sequence of str
         Names of `LightCurve.covariates`; what the curve does not have is left out.
-    excluded : collection of str
-        Files of frames.
     exposure_s, filter_name
         As for `lightcurve.transit.fit.fit_transit`.
     dilution : tuple of float, optional
@@ -138,7 +136,6 @@ def quick_fit(
     """
     time = curve_time(light_curve)
     used = (light_curve.flags & int(NO_POINT)) == 0
-    used &= ~np.isin(light_curve.file, list(excluded))
     used &= np.isfinite(time) & np.isfinite(light_curve.flux)
     used &= np.nan_to_num(light_curve.flux_err) > 0
     names, columns = _columns(light_curve, covariates, used)
@@ -232,18 +229,52 @@ class _Transit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Trial:
-    """A transit tried, what suits it best, and what is left, in errors."""
+    """A transit tried, the coefficients that suit it best, and what is left, in errors.
+
+    by_mid, by_rp : the step to the best one, were all straight. left : its length, in errors.
+    mid_err, rp_err : at the errors of the points.
+    """
 
     mid: float
     rp: float
-    light: tuple[np.ndarray, ...]
     coefficients: np.ndarray
     residual: np.ndarray
+    by_mid: float
+    by_rp: float
+    left: float
+    mid_err: float
+    rp_err: float
 
     @property
     def chi2(self) -> float:
         """Sum of the squares."""
         return float(self.residual @ self.residual)
+
+    def after(self, other: _Trial) -> bool:
+        """Say whether this is better than another."""
+        nearer = self.left < other.left or other.left > FAR
+        return nearer and self.chi2 <= other.chi2 * (1 + ROUNDING)
+
+    @classmethod
+    def at(cls, series: _Series, transit: _Transit, mid: float, rp: float) -> _Trial | None:
+        """Try a transit; None where the points do not tell it, such as one alone in it."""
+        used, error = series.used, series.flux_err[series.used]
+        light = transit.light(series.time[used], mid, rp)
+        coefficients, residual = series.suit(light[0])
+        columns = series.columns[used]
+        trend, (flux, by_mid, by_rp) = columns @ coefficients, (v / error for v in light)
+        design = np.column_stack([columns * flux[:, None], trend * by_mid, trend * by_rp])
+        q, r = np.linalg.qr(design)
+        lengths = np.linalg.norm(design[:, -2:], axis=0)
+        if np.any(np.abs(np.diag(r)[-2:]) <= DEPENDENT * lengths):
+            return None
+        (a, b), (_, c) = r[-2:, -2:].tolist()
+        first, second = (q[:, -2:].T @ residual).tolist()
+        return cls(
+            mid, rp, coefficients, residual,
+            by_mid=(first - b * second / c) / a, by_rp=second / c, left=math.hypot(first, second),
+            mid_err=math.hypot(1 / a, b / (a * c)), rp_err=abs(1 / c),
+        )  # fmt: skip
 
 
 def projected_distance(shape: Shape, since: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -337,59 +368,43 @@ def _lay_out(series: _Series, names: tuple[str, ...], transit: _Transit | None) 
 def _find(series: _Series, transit: _Transit) -> tuple[_Trial, float, float] | None:
     """Find the best transit by Gauss and Newton, from the best of a scan, and its errors.
 
-    Level and lines are solved for at every step; one that makes things worse is halved. None where
-    the points do not tell it: mid-time and size within the bounds, and better than these.
+    Level and lines are solved for at every step. A step is halved that makes things worse, and near
+    the end one after which more is left to go: where a contact falls on a point, chi2 bends. None
+    where the points do not tell it: mid-time and size within the bounds, and better than these.
     """
     shape, time = transit.shape, series.time[series.used]
     freedom = len(time) - series.columns.shape[1] - OF_TRANSIT
     if freedom < 1:
         return None
-    window = shape.window_days
-
-    def at(transit: _Transit, mid: float, rp: float) -> _Trial:
-        light = transit.light(time, mid, rp)
-        return _Trial(mid, rp, light, *series.suit(light[0]))
-
-    quick = _Transit(replace(shape, supersample=1), transit.share)
-    starts = [0.0, *(window * ((2 * k + 1) / SCAN - 1) for k in range(SCAN))]
-    scan = [at(quick, mid, shape.rp_over_rs) for mid in starts]
-    here = at(transit, min(scan, key=lambda trial: trial.chi2).mid, shape.rp_over_rs)
+    here = _Trial.at(series, transit, _scan(series, transit), shape.rp_over_rs)
     for _ in range(MAX_ROUNDS):
-        step = _step(series, here)
-        if step is None:
-            return None
-        by_mid, by_rp, mid_err, rp_err = step
-        size = max(abs(by_mid) / mid_err, abs(by_rp) / rp_err)
-        if size < CONVERGED:
+        if here is None or here.left < CONVERGED:
             break
-        for halving in range(MAX_HALVINGS):
-            mid, rp = here.mid + by_mid * 0.5**halving, here.rp + by_rp * 0.5**halving
-            if not (abs(mid) < window and LEAST_RP < rp < MAX_RP):
-                continue
-            there = at(transit, mid, rp)
-            if there.chi2 <= here.chi2 * (1 + ROUNDING):
-                here = there
-                break
-        else:
+        steps = ((here.by_mid * 0.5**k, here.by_rp * 0.5**k) for k in range(MAX_HALVINGS))
+        trials = (
+            _Trial.at(series, transit, here.mid + by_mid, here.rp + by_rp)
+            for by_mid, by_rp in steps
+            if abs(here.mid + by_mid) < shape.window_days and LEAST_RP < here.rp + by_rp < MAX_RP
+        )
+        better = next((trial for trial in trials if trial is None or trial.after(here)), here)
+        if better is here:
             break
-    scale = math.sqrt(here.chi2 / freedom)
-    told = size < NEAR_ENOUGH and scale * mid_err < window and scale * rp_err < here.rp
-    return (here, scale * mid_err, scale * rp_err) if told else None
-
-
-def _step(series: _Series, trial: _Trial) -> tuple[float, float, float, float] | None:
-    """Tell by how much to move mid and rp, and their errors at those of the points.
-
-    None where they are not told, such as with one point in the transit.
-    """
-    error, columns = series.flux_err[series.used], series.columns[series.used]
-    trend = columns @ trial.coefficients
-    light, by_mid, by_rp = (values / error for values in trial.light)
-    design = np.column_stack([columns * light[:, None], trend * by_mid, trend * by_rp])
-    q, r = np.linalg.qr(design)
-    if np.any(np.abs(np.diag(r)[-2:]) <= DEPENDENT * np.linalg.norm(design[:, -2:], axis=0)):
+        here = better
+    if here is None:
         return None
-    (a, b), (_, c) = r[-2:, -2:].tolist()
-    first, second = (q[:, -2:].T @ trial.residual).tolist()
-    rp_step = second / c
-    return (first - b * rp_step) / a, rp_step, math.hypot(1 / a, b / (a * c)), abs(1 / c)
+    scale = math.sqrt(here.chi2 / freedom)
+    mid_err, rp_err = scale * here.mid_err, scale * here.rp_err
+    told = here.left < NEAR_ENOUGH and mid_err < shape.window_days and rp_err < here.rp
+    return (here, mid_err, rp_err) if told else None
+
+
+def _scan(series: _Series, transit: _Transit) -> float:
+    """Find the mid-time, of those that a transit may have, that suits best: the first guess."""
+    shape, time = transit.shape, series.time[series.used]
+    window = shape.window_days
+    mids = np.array([0.0, *(window * ((2 * k + 1) / SCAN - 1) for k in range(SCAN))])
+    quick = _Transit(replace(shape, supersample=1), transit.share)
+    since = (time - mids[:, None]).ravel()
+    light = quick.light(since, 0.0, shape.rp_over_rs)[0].reshape(len(mids), len(time))
+    left = [series.suit(one)[1] for one in light]
+    return float(mids[np.argmin([residual @ residual for residual in left])])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import math
 
 import numpy as np
 
@@ -54,7 +55,7 @@ def unpacked(value):
         if value["planes"]:
             content = np.frombuffer(content, "u1").reshape(kind.itemsize, -1).T.tobytes()
         values = np.frombuffer(content, kind)
-        flat = [None if v != v else v for v in values.tolist()]
+        flat = [None if math.isnan(v) else v for v in values.tolist()]
         return {"block": flat, "shape": value["shape"], "dtype": value["dtype"]}
     if isinstance(value, dict):
         return {key: unpacked(entry) for key, entry in value.items()}

@@ -34,6 +34,7 @@ __all__ = [
 Json: TypeAlias = str | float | int | bool | Sequence["Json"] | Mapping[str, "Json"] | None
 
 VERSION = 1  # of the layout
+LEVEL = 6  # of gzip: 9 leaves a hundredth less and takes three times as long
 DIGITS = 7  # of a relative flux and other float numbers; times keep all of theirs
 
 
@@ -214,7 +215,7 @@ def block(values: np.ndarray, *, planes: bool = False) -> dict[str, Json]:
     values = values.astype(np.uint8) if values.dtype.kind == "b" else values
     little = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
     content = little.view(np.uint8).reshape(-1, values.dtype.itemsize)
-    packed = gzip.compress((content.T if planes else content).tobytes(), 9, mtime=0)
+    packed = gzip.compress((content.T if planes else content).tobytes(), LEVEL, mtime=0)
     return {
         "dtype": f"{values.dtype.kind}{values.dtype.itemsize}",
         "planes": planes,

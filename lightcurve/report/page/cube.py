@@ -28,9 +28,9 @@ from lightcurve.curve.weightings import WEIGHTINGS
 from lightcurve.report.page.contents import Json, block
 from lightcurve.transit.quick import curve_time, predicted_shape, share_of_target
 
-__all__ = ["Observed", "make_cube", "pack_star_curves"]
+__all__ = ["Observed", "cube_rows", "make_cube", "pack_star_curves"]
 
-BUDGET = 1_100_000  # bytes in the page
+BUDGET = 900_000  # bytes in the page
 BYTES = 7.0  # of a flux with its error and flags, packed
 STEP = 1e-8  # of a star's median flux
 MOST_STEPS = 2_000_000_000
@@ -58,13 +58,34 @@ class Observed:
     filter_name: str | None = None
 
 
-def make_cube(measurements: Measurements, curve: LightCurve, night: Observed) -> dict[str, Json]:
+def cube_rows(measurements: Measurements, curve: LightCurve) -> list[int]:
+    """List the rows of the plan that the page has room for: target, the curve's own stars, others.
+
+    The check star is among the first; of candidates those come first that weigh most.
+    """
+    recipe, plan = curve.need_recipe(), measurements.plan
+    n, _, n_radii = measurements.flux.shape
+    own = np.array(recipe.comparison_rows, dtype=int)[np.argsort(-np.array(recipe.weights))]
+    piece = take_aperture(measurements, recipe.aperture)
+    good = piece.good & piece.good[:, :1]
+    error = np.where(good, piece.flux_err / np.where(good, piece.flux, 1.0), np.nan)
+    worth = np.nan_to_num(good.mean(axis=0) / column_median(error) ** 2)
+    others = np.flatnonzero(np.isin(plan.role, (StarRole.COMPARISON, StarRole.CHECK)))
+    others = others[np.argsort(-worth[others], kind="stable")]
+    check = [] if recipe.check_row is None else [recipe.check_row]
+    order = [0, *own.tolist(), *check, *others.tolist()]
+    room = max(2, int(BUDGET / (BYTES * n * n_radii)))
+    return list(dict.fromkeys(order))[:room]
+
+
+def make_cube(
+    measurements: Measurements, rows: Sequence[int], curve: LightCurve, night: Observed
+) -> dict[str, Json]:
     """Lay out the cube for the page: what can be chosen from, and all that a choice rests on.
 
-    measurements : as settled. curve : the program's own, whose stars come first where there is no
-    room for all candidates.
+    measurements : as settled. rows : of the plan, the target's first, from `cube_rows`. curve : the
+    program's own.
     """
-    rows = _rows(measurements, curve)
     apertures = apertures_of(measurements, night.settings)
     m, planet, fwhm = measurements, night.planet, measurements.fwhm_px
     seeing = np.nanmedian(fwhm) if np.isfinite(fwhm).any() else np.nan
@@ -73,7 +94,7 @@ def make_cube(measurements: Measurements, curve: LightCurve, night: Observed) ->
         shape = predicted_shape(planet, m.bjd_tdb, night.exposure_s, night.filter_name)
     step, flux = _in_steps(m.flux[:, rows])
     return {
-        "rows": rows.tolist(),
+        "rows": list(rows),
         "radii": m.radii.tolist(),
         "flux": block(flux, planes=True),
         "flux_step": block(step),
@@ -117,26 +138,6 @@ def _quantised(values: np.ndarray) -> Json:
     steps = np.clip(np.round((np.where(finite, values, low) - low) / step), 0, LEVELS)
     packed = block(np.where(finite, steps, MISSING).astype(np.uint8))
     return {"low": low, "step": step, "values": packed}
-
-
-def _rows(measurements: Measurements, curve: LightCurve) -> np.ndarray:
-    """Rows of the plan that have room, (n,): target, the curve's own stars, check, candidates.
-
-    Those come first that weigh most.
-    """
-    recipe, plan = curve.need_recipe(), measurements.plan
-    n, _, n_radii = measurements.flux.shape
-    own = np.array(recipe.comparison_rows, dtype=int)[np.argsort(-np.array(recipe.weights))]
-    piece = take_aperture(measurements, recipe.aperture)
-    good = piece.good & piece.good[:, :1]
-    error = np.where(good, piece.flux_err / np.where(good, piece.flux, 1.0), np.nan)
-    worth = np.nan_to_num(good.mean(axis=0) / column_median(error) ** 2)
-    others = np.flatnonzero(np.isin(plan.role, (StarRole.COMPARISON, StarRole.CHECK)))
-    others = others[np.argsort(-worth[others], kind="stable")]
-    check = [] if recipe.check_row is None else [recipe.check_row]
-    order = [0, *own.tolist(), *check, *others.tolist()]
-    room = max(2, int(BUDGET / (BYTES * n * n_radii)))
-    return np.array(list(dict.fromkeys(order))[:room], dtype=int)
 
 
 def _in_steps(flux: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,13 +8,11 @@ import numpy as np
 import pytest
 
 from lightcurve.core.data import Choice, Planet
-from lightcurve.core.errors import FitError
 from lightcurve.core.flags import Flag
 from lightcurve.core.settings import make_settings
 from lightcurve.curve.choose import choose_curve
-from lightcurve.curve.retake import apertures_of, choice_of, retake
-from lightcurve.report.page.cube import Observed, make_cube, pack_star_curves
-from lightcurve.transit.discs import occult
+from lightcurve.curve.retake import retake
+from lightcurve.report.page.cube import Observed, cube_rows, make_cube
 from lightcurve.transit.ephemeris import mark_transit
 from lightcurve.transit.model import limb_darkening_prior, transit_flux
 from lightcurve.transit.quick import quick_fit
@@ -88,7 +86,7 @@ def by_page(scripts, m, settings, choice, planet=PLANET, blend=None):
     inside = None if planet is None else mark_transit(planet, m.bjd_tdb)
     own = choose_curve(m, settings, in_transit=inside, blend=blend)
     night = Observed(settings, inside, blend, planet, EXPOSURE_S, "R")
-    cube = make_cube(m, own, night)
+    cube = make_cube(m, cube_rows(m, own), own, night)
     scripts.keep("data", {"cube": cube, "frames": {"file": m.file.tolist()}})
     return recomputed(scripts, choice), as_kept(m, cube)
 

@@ -5,7 +5,8 @@ const quick = (() => {
   const { transitLight } = discs;
 
   const SCAN = 40, LEAST_RP = 1e-4, MAX_RP = 1.5, FINE = 400, OF_TRANSIT = 2;
-  const DEPENDENT = 1e-6, CONVERGED = 1e-10, NEAR_ENOUGH = 1e-6, ROUNDING = 1e-12;
+  const DEPENDENT = 1e-6, CONVERGED = 1e-10, NEAR_ENOUGH = 1e-3, ROUNDING = 1e-12;
+  const FAR = 0.1;
   const MAX_ROUNDS = 60, MAX_HALVINGS = 30, FILLED = 0.9;
 
   const pick = (values, rows) => Float64Array.from(rows, (i) => values[i]);
@@ -51,59 +52,71 @@ const quick = (() => {
     return { coefficients, residual, chi2: dot(residual, residual) };
   };
 
-  /** By how much to move mid and rp, and their errors at those of the points; null where not told. */
-  const stepFrom = (points, trial) => {
-    const { columns, error } = points, [flux, byMid, byRp] = trial.light, n = flux.length;
-    const trend = Float64Array.from(error, (_, i) => times(columns, trial.coefficients, i));
+  /**
+   * Try a transit: what suits it best, the step to the best one and its length, and errors at those
+   * of the points; null where they do not tell it.
+   */
+  const tryTransit = (points, shape, share, mid, rp) => {
+    const { columns, error, since } = points, n = since.length;
+    const [flux, byMid, byRp] = transitLight(shape, share, since, mid, rp);
+    const suited = suit(points, flux);
+    const trend = Float64Array.from(error, (_, i) => times(columns, suited.coefficients, i));
     const design = columns.map((column) => column.map((v, i) => v * flux[i] / error[i]));
     for (const by of [byMid, byRp]) design.push(by.map((v, i) => v * trend[i] / error[i]));
     const k = design.length, lengths = design.map(norm), { r, project } = factorise(design);
-    if (n < k || [k - 2, k - 1].some((j) => !(Math.abs(r[j][j]) > DEPENDENT * lengths[j]))) {
-      return null;
-    }
-    const rotated = trial.residual.slice();
+    if ([k - 2, k - 1].some((j) => !(Math.abs(r[j][j]) > DEPENDENT * lengths[j]))) return null;
+    const rotated = suited.residual.slice();
     project(rotated);
     const a = r[k - 2][k - 2], b = r[k - 1][k - 2], c = r[k - 1][k - 1];
-    const rpStep = rotated[k - 1] / c;
+    const [first, second] = rotated.subarray(k - 2, k);
     return {
-      mid: (rotated[k - 2] - b * rpStep) / a, rp: rpStep,
-      midErr: Math.hypot(1 / a, b / (a * c)), rpErr: Math.abs(1 / c),
+      mid, rp, ...suited, byMid: (first - b * second / c) / a, byRp: second / c,
+      left: Math.hypot(first, second), midErr: Math.hypot(1 / a, b / (a * c)), rpErr: Math.abs(1 / c),
     };
   };
 
-  /** Best transit by Gauss and Newton from the best of a scan, and its errors; null where not told. */
+  /** The mid-time, of those that a transit may have, that suits best. */
+  const scan = (points, shape, share) => {
+    const moment = { ...shape, supersample: 1 }, window = shape.window_days;
+    let best = null;
+    for (let k = -1; k < SCAN; k++) {
+      const mid = k < 0 ? 0 : window * ((2 * k + 1) / SCAN - 1);
+      const light = transitLight(moment, share, points.since, mid, shape.rp_over_rs)[0];
+      const { chi2 } = suit(points, light);
+      if (best === null || chi2 < best.chi2) best = { mid, chi2 };
+    }
+    return best.mid;
+  };
+
+  /** Best transit by Gauss and Newton, and its errors; null where the points do not tell it. */
   const findTransit = (points, shape, share) => {
     const freedom = points.flux.length - points.columns.length - OF_TRANSIT;
     if (freedom < 1) return null;
-    const at = (some, mid, rp) => {
-      const light = transitLight(some, share, points.since, mid, rp);
-      return { mid, rp, light, ...suit(points, light[0]) };
-    };
-    const moment = { ...shape, supersample: 1 }, window = shape.window_days;
-    let best = at(moment, 0, shape.rp_over_rs);
-    for (let k = 0; k < SCAN; k++) {
-      const trial = at(moment, window * ((2 * k + 1) / SCAN - 1), shape.rp_over_rs);
-      if (trial.chi2 < best.chi2) best = trial;
+    const window = shape.window_days, at = (mid, rp) => tryTransit(points, shape, share, mid, rp);
+    let here = at(scan(points, shape, share), shape.rp_over_rs);
+    for (let round = 0; round < MAX_ROUNDS && here !== null && here.left >= CONVERGED; round++) {
+      const better = nextTrial(here, window, at);
+      if (better === here) break;
+      here = better;
     }
-    let here = at(shape, best.mid, shape.rp_over_rs), step = null, size = Infinity;
-    for (let round = 0; round < MAX_ROUNDS; round++) {
-      step = stepFrom(points, here);
-      if (step === null) return null;
-      size = Math.max(Math.abs(step.mid) / step.midErr, Math.abs(step.rp) / step.rpErr);
-      if (size < CONVERGED) break;
-      let there = null;
-      for (let halving = 0; halving < MAX_HALVINGS && there === null; halving++) {
-        const mid = here.mid + step.mid * 0.5 ** halving, rp = here.rp + step.rp * 0.5 ** halving;
-        if (!(Math.abs(mid) < window && rp > LEAST_RP && rp < MAX_RP)) continue;
-        const trial = at(shape, mid, rp);
-        if (trial.chi2 <= here.chi2 * (1 + ROUNDING)) there = trial;
-      }
-      if (there === null) break;
-      here = there;
-    }
+    if (here === null) return null;
     const scale = Math.sqrt(here.chi2 / freedom);
-    const midErr = scale * step.midErr, rpErr = scale * step.rpErr;
-    return size < NEAR_ENOUGH && midErr < window && rpErr < here.rp ? { here, midErr, rpErr } : null;
+    const midErr = scale * here.midErr, rpErr = scale * here.rpErr;
+    const told = here.left < NEAR_ENOUGH && midErr < window && rpErr < here.rp;
+    return told ? { here, midErr, rpErr } : null;
+  };
+
+  /** The first of the step, its half, and so on, that is better; else the trial itself. */
+  const nextTrial = (here, window, at) => {
+    for (let halving = 0; halving < MAX_HALVINGS; halving++) {
+      const mid = here.mid + here.byMid * 0.5 ** halving, rp = here.rp + here.byRp * 0.5 ** halving;
+      if (!(Math.abs(mid) < window && rp > LEAST_RP && rp < MAX_RP)) continue;
+      const trial = at(mid, rp);
+      if (trial === null) return null;
+      const nearer = trial.left < here.left || here.left > FAR;
+      if (nearer && trial.chi2 <= here.chi2 * (1 + ROUNDING)) return trial;
+    }
+    return here;
   };
 
   /**
