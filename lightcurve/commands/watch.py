@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +16,10 @@ from lightcurve.commands.shell import bar, print_json, print_products, records, 
 
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
+    from lightcurve.night.live_page import LivePages
     from lightcurve.night.watch import FolderLook, Watch
+
+INTERRUPTED = 130  # as shells count it
 
 
 @takes_settings()
@@ -27,6 +32,14 @@ def watch(
     idle: Annotated[
         float, typer.Option("--idle", help="Minutes without a new frame that end it.", min=0)
     ] = 60.0,
+    serve: Annotated[
+        int | None,
+        typer.Option("--serve", help="Show the page at this port (0: any).", min=0, max=65535),
+    ] = None,
+    bind: Annotated[
+        str,
+        typer.Option("--bind", help="Address to serve at; others need the token that is shown."),
+    ] = "127.0.0.1",
     verbose: Verbose = False,
     json: Json = False,
 ) -> None:
@@ -34,16 +47,21 @@ def watch(
 
     Ctrl-C ends it at once; the same command goes on from there.
     """
+    from lightcurve.night.live_page import LivePages
     from lightcurve.night.watch import begin_watch, finish_watch, watch_folder
 
     watched = begin_watch(folder, settings, out)
     looks = watch_folder(watched, poll_s=every, idle_s=60 * idle)
-    try:
-        _show(looks, json=json)
-    except KeyboardInterrupt:
-        _stopped(watched)
-        raise typer.Exit(130) from None
-    for run in finish_watch(watched, progress=bar):
+    pages = LivePages(settings, every)
+    with _served(out, serve, bind):
+        try:
+            _show(looks, pages, json=json)
+        except KeyboardInterrupt:
+            _stopped(watched)
+            raise typer.Exit(INTERRUPTED) from None
+        runs = finish_watch(watched, progress=bar)
+        pages.end()
+    for run in runs:
         if run.made is None:
             continue
         if json:
@@ -53,19 +71,32 @@ def watch(
             print_products("Result", run.made.products, verbose=verbose)
 
 
-def _show(looks: Iterator[FolderLook], *, json: bool) -> None:
+@contextmanager
+def _served(out: Path, port: int | None, address: str) -> Iterator[None]:
+    """Serve the run folder, where that is wanted, and say where."""
+    if port is None:
+        yield
+        return
+    from lightcurve.report.serve import serve_folder
+
+    with serve_folder(out, port, address) as place:
+        # Not into the log: who has the token may look.
+        sys.stderr.write(f"the page: {place}\n")
+        yield
+
+
+def _show(looks: Iterator[FolderLook], pages: LivePages, *, json: bool) -> None:
     """Show each look until the night is over."""
     from lightcurve.night.live_status import status_of
 
-    if json:
+    with nullcontext() if json else live_screen() as show:
         for look in looks:
-            if any(one.measured for one in look.nights):
-                several = [status_of(one, look.quiet_s) for one in look.nights]
+            several = [status_of(one, look.quiet_s) for one in look.nights]
+            if show is not None:
+                show(look, several)
+            elif any(one.measured for one in look.nights):
                 print_json({"look": [one.record for one in several]})
-        return
-    with live_screen() as show:
-        for look in looks:
-            show(look, [status_of(one, look.quiet_s) for one in look.nights])
+            pages.write(look.nights, several)
 
 
 def _stopped(watched: Watch) -> None:

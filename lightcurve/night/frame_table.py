@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from lightcurve.core.columns import FRAMES
-from lightcurve.core.data import FrameResult, FrameStatus
+from lightcurve.core.data import FrameResult, FrameStatus, Site
 from lightcurve.core.errors import LightcurveError
 from lightcurve.core.times import bjd_tdb, hjd_utc
 from lightcurve.frames.inventory import Inventory
@@ -78,9 +79,14 @@ def _times(result: FrameResult, target: Target) -> dict[str, float]:
     exposure = result.exposure
     if exposure is None or exposure.mid_jd_utc is None:
         return {}
-    place = (exposure.mid_jd_utc, target.ra_deg, target.dec_deg, exposure.site)
+    return _scales(exposure.mid_jd_utc, target.ra_deg, target.dec_deg, exposure.site)
+
+
+@lru_cache(maxsize=10_000)  # the table of a night that grows is written again and again
+def _scales(jd_utc: float, ra_deg: float, dec_deg: float, site: Site | None) -> dict[str, float]:
+    place = (jd_utc, ra_deg, dec_deg, site)
     return {
-        "jd_utc": exposure.mid_jd_utc,
+        "jd_utc": jd_utc,
         "hjd_utc": float(hjd_utc(*place)),
         "bjd_tdb": float(bjd_tdb(*place)),
     }

@@ -53,6 +53,7 @@ class LiveLook:
     folder : Path
         Its run folder.
     target : Target
+    inventory : Inventory or None
     scene : Scene or None
         None until enough frames are there.
     results : sequence of FrameResult
@@ -72,6 +73,7 @@ class LiveLook:
 
     folder: Path
     target: Target
+    inventory: Inventory | None = None
     scene: Scene | None = None
     results: Sequence[FrameResult] = ()
     measurements: Measurements | None = None
@@ -138,7 +140,14 @@ class LiveNight:
         lost = [f"{one.file}: {one.reason}" for one in failed]
         lost += [f"{entry.name}: {entry.reason}" for entry in inventory.lost]
         look = LiveLook(
-            self.folder, target, scene, results, lost=lost, measured=measured, changes=changes
+            self.folder,
+            target,
+            inventory,
+            scene,
+            results,
+            lost=lost,
+            measured=measured,
+            changes=changes,
         )
         self.folder.mkdir(parents=True, exist_ok=True)
         write_frames_table(self.folder, inventory, target, scene, results)

@@ -7,9 +7,10 @@ frame, star numbers, apertures and masters stay what they were when its first fr
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from statistics import median
 
-from lightcurve.core.data import FrameKind
+from lightcurve.core.data import FrameKind, Site
 from lightcurve.core.times import sun_altitude_deg
 from lightcurve.frames.inventory import Entry, Inventory
 from lightcurve.night.lights import in_time
@@ -64,7 +65,12 @@ def sun_deg(entry: Entry, later: float = 0.0) -> float:
     site, moment = entry.exposure.site, entry.exposure.mid_jd_utc
     if site is None or moment is None:
         return -90.0
-    return float(sun_altitude_deg(moment + later, site))
+    return _sun_deg(moment + later, site)
+
+
+@lru_cache(maxsize=10_000)  # asked of the same frames at every look
+def _sun_deg(moment: float, site: Site) -> float:
+    return float(sun_altitude_deg(moment, site))
 
 
 def _gets_darker(entry: Entry) -> bool:

@@ -87,8 +87,9 @@ def page_of(
     summary: Mapping[str, Result],
     frames: list[dict[str, Any]],
     products: Collection[str] = (),
+    film: bool = True,
 ) -> Page:
-    """Collect what the page says."""
+    """Collect what the page says; its film costs as much as all the rest."""
     order = {name: place for place, name in enumerate(CAPTIONS)}
     shown = {"corner"} if night.fit is not None else set()  # beside the fit
     chosen = sorted(
@@ -109,7 +110,7 @@ def page_of(
         flag_names={flag.name or "": int(flag) for flag in Flag},
         sections=[*_of_fit(night, figures), *rests_on(night, frames), product_links(products)],
         picture=picture_part(night),
-        film=film_part(night),
+        film=film_part(night) if film else None,
         figures={file: CAPTIONS[file.stem] for file in chosen},
         footer=f"lightcurve {__version__}, seed {night.settings.seed}",
     )

@@ -12,6 +12,7 @@ __all__ = [
     "night",
     "page",
     "quality",
+    "serve",
     "stars",
     "style",
 ]
