@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Another reader of AstroImageJ tables; of what it depends on, that reader needs astropy alone.
 STELLARPHOT := stellarphot>=2.1.2
 
-.PHONY: help demo test check format bench docs pictures clean
+.PHONY: help demo test check format bench docs site pictures clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -17,7 +17,7 @@ $(VENV)/run: pyproject.toml
 	@touch $@
 
 $(VENV)/tools: $(VENV)/run
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,check]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,check,docs]'
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[oracle]' \
 		|| echo 'NOTE: novas cannot be built here (no C compiler?): its tests are skipped' >&2
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps '$(STELLARPHOT)' \
@@ -46,6 +46,9 @@ bench: $(VENV)/tools ## Measure speed and memory (minutes)
 
 docs: $(VENV)/run ## Write into the manual what it has from the program
 	$(BIN)/python -m benchmarks.manual
+
+site: $(VENV)/tools ## Build the documentation site into build/site
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/site
 
 pictures: $(VENV)/tools ## Make the pictures of the README anew
 	$(BIN)/python -m benchmarks.pictures
