@@ -31,7 +31,8 @@ def reference_picture(pixels: np.ndarray) -> Picture:
     """
     step = -(-max(pixels.shape) // REFERENCE_SIDE)
     small = _mean(pixels, step)
-    some = small.ravel()[:: max(small.size // MAX_SAMPLE, 1)]
+    thin = max(int(np.sqrt(small.size / MAX_SAMPLE)), 1)
+    some = small[::thin, ::thin]
     some = some[np.isfinite(some)]
     low, sky = np.percentile(some, (16, 50)) if some.size else (np.nan, np.nan)
     return _picture(small, 0, 0, step, float(sky), float(sky - low))

@@ -24,8 +24,9 @@ QUALITY = (60, 40, 20)  # of WebP, the first that has room
 FIELD_QUALITY, REFERENCE_QUALITY = 40, 60
 TRIED = 16  # pictures of the field that tell how many bytes one takes
 MAX_LOST = 40
-SAMPLE = 50_000  # pixels that tell the stretch
-BLACK, WHITE = -1.0, 99.9  # noise of the picture above its sky, and per cent of its pixels
+SAMPLE, LEVEL_SAMPLE = 50_000, 1000  # pixels that tell the stretch, and the sky of a picture
+SOFT, WHITE = 3.0, 99.9  # noise up to which the stretch is linear; per cent of pixels below white
+LEAST, PALE = 1e-6, 10  # ADU; over the noise
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,15 +169,24 @@ def _stretched(pictures: Sequence[Picture]) -> np.ndarray:
     Returns (n, ny, nx) uint8 array, bright stars on black.
     """
     values = np.stack([picture.adu for picture in pictures])
-    levels = [np.median(v[np.isfinite(v)]) if np.isfinite(v).any() else 0.0 for v in values]
+    levels = [np.median(some) if (some := _sample(v, LEVEL_SAMPLE)).size else 0.0 for v in values]
     values -= np.array(levels, dtype=np.float32)[:, None, None]
-    some = values.ravel()[:: max(values.size // SAMPLE, 1)]
-    some = some[np.isfinite(some)]
+    some = _sample(values, SAMPLE)
     low, high = np.percentile(some, (16, WHITE)) if some.size else (0.0, 0.0)
-    noise = max(-float(low), 1e-6)
-    top = np.arcsinh(max(float(high) / noise - BLACK, 10) / 3)
-    scale = np.arcsinh((values / noise - BLACK) / 3) / top
+    below = max(-float(low), LEAST)  # noise, and the sky's slope where it has one
+    near = _sample(values[..., 1:] - values[..., :-1], SAMPLE)
+    noise = float(np.diff(np.percentile(near, (16, 84)))[0]) / np.sqrt(8) if near.size else below
+    soft = SOFT * np.sqrt(below * np.clip(noise, LEAST, below))
+    top = np.arcsinh(max(float(high), PALE * below) / soft)  # an empty field stays pale
+    scale = np.arcsinh((values + below) / soft) / top
     return np.rint(255 * np.clip(np.nan_to_num(scale), 0, 1)).astype(np.uint8)
+
+
+def _sample(values: np.ndarray, number: int) -> np.ndarray:
+    """Take about so many pixels, finite ones, of a grid over rows and columns: (k,) array."""
+    step = max(int(np.sqrt(values.size / number)), 1)
+    some = values[..., ::step, ::step]
+    return some[np.isfinite(some)]
 
 
 def _halved(picture: Picture) -> Picture:
@@ -189,9 +199,12 @@ def _halved(picture: Picture) -> Picture:
 
 
 def _encode(grey: np.ndarray, quality: int) -> bytes:
-    """Write an image as WebP: of one look it takes half of what JPEG does."""
+    """Write an image as WebP: of one look it takes half of what JPEG does.
+
+    By the quickest method: the slow ones save 3 % in ten times the time.
+    """
     from PIL import Image
 
     file = io.BytesIO()
-    Image.fromarray(grey).save(file, format="WEBP", quality=quality, method=4)
+    Image.fromarray(grey).save(file, format="WEBP", quality=quality, method=0)
     return file.getvalue()

@@ -130,6 +130,23 @@ def test_a_night_without_pictures_has_no_film_and_one_with_some_has_these():
     assert make(bare, lost=night(2, lost=True))["field"]["lost"] == [0, 1]
 
 
+@pytest.mark.parametrize("shape", [(50, 65), (500, 650), (512, 512)])
+def test_the_sky_is_dark_though_some_columns_have_none(shape):
+    values = np.random.default_rng(5).normal(0, SOFT, shape)
+    values[:, [0, shape[1] // 2]] = -40 * SOFT
+    (shown,) = cells(field_sheet(picture(values)))
+    assert 5 < np.median(shown) < 60
+
+
+def test_stars_show_on_a_sky_that_slopes():
+    rng = np.random.default_rng(6)
+    values = rng.normal(0, SOFT, (90, 120)) - 300 * np.linspace(-1, 1, 120) ** 2
+    values[20:70:10, 20:110:10] += 40 * SOFT
+    (shown,) = cells(field_sheet(picture(values)))
+    places = np.ix_(range(69, 19, -10), range(20, 110, 10))
+    assert (shown[places] - np.roll(shown, 4, axis=1)[places]).min() > 12
+
+
 def test_pictures_without_any_value_are_laid_out_too():
     blank = Picture(np.zeros((9, 9), np.uint8), 0, 0, 1, 0.0, 1.0, 0.0, 1.0)
     results = [FrameResult("a", FrameStatus.MEASURED, field_picture=blank, target_picture=blank)]
