@@ -20,6 +20,7 @@ from lightcurve.report.style import (
     FIELD,
     TARGET,
     half_width,
+    legend_above,
     robust_limits,
     show_beyond,
     styled_figure,
@@ -40,17 +41,14 @@ def save_comparison(path: str | Path, curves: Curves, names: tuple[str, str]) ->
     """Draw both light curves, A minus B against time, and the histogram of A minus B."""
     day, rest = time_axis(curves.time)
     difference = curves.flux_a - curves.flux_b
-    with styled_figure(path, (8.6, 5.4)) as figure:
-        grid = figure.add_gridspec(
-            2, 2, width_ratios=(4.2, 1), height_ratios=(2, 1),
-            left=0.1, right=0.985, top=0.93, bottom=0.1, hspace=0.08, wspace=0.08,
-        )  # fmt: skip
+    title = f"{names[0]} and {names[1]}: {np.isfinite(difference).sum()} points"
+    with styled_figure(path, (8.6, 5.4), title=title) as figure:
+        grid = figure.add_gridspec(2, 2, width_ratios=(4.2, 1), height_ratios=(2, 1))
         above = figure.add_subplot(grid[0, 0])
         below = figure.add_subplot(grid[1, 0], sharex=above)
         beside = figure.add_subplot(grid[1, 1], sharey=below)
         draw_two_curves(above, rest, curves.flux_a, curves.flux_b, names)
         above.tick_params(labelbottom=False)
-        above.set_title(f"{names[0]} and {names[1]}: {np.isfinite(difference).sum()} points")
         unit = draw_difference(below, rest, difference)
         draw_histogram(beside, difference * unit[0])
         below.set_ylabel(f"A - B ({unit[1]})")
@@ -67,7 +65,7 @@ def draw_two_curves(
     drawn += axes.plot(time, flux_a, "o", color=TARGET, ms=2.6, mew=0, label=f"A: {names[0]}")
     axes.set_ylim(*robust_limits(np.concatenate([flux_a, flux_b])))
     axes.set_ylabel("flux / median")
-    axes.legend(loc="best")
+    legend_above(axes)
     return drawn
 
 
@@ -105,7 +103,7 @@ def draw_histogram(axes: Axes, difference: np.ndarray) -> list:
     axes.axhline(0, color=FIELD, lw=0.9)
     rms = np.sqrt(np.mean(finite**2))
     text = f"median {np.median(finite):.3g}\nrms {rms:.3g}\nhalf width {half_width(finite):.3g}"
-    axes.set_title(text, fontsize=7.5, fontweight="normal", loc="left")
+    axes.set_title(text, fontsize="small", fontweight="normal", loc="left")
     return list(axes.patches)
 
 

@@ -49,8 +49,8 @@ class Panel:
     place: int = 5  # from the top; those of the same place in the order of the registry
     inverted: bool = False  # small values up
     colour_of: StarRole = StarRole.TARGET  # drawn in the colour of such stars
-    # drawn in place of the column's own values
-    series: Callable[[Measurements], Series] | None = None
+    # drawn in place of the column's own values: made of the columns beside the light curve
+    series: Callable[[Series], Series] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,17 @@ class Quantity(Column):
         if self.keyword:
             return measurements.columns.get(self.name)
         return None if self.measured is None else self.measured(measurements)
+
+
+def _drift(columns: Series) -> Series:
+    """Places of the target, (n_frame,) each, from its median place."""
+    return {name: columns[name] - _middle(columns[name]) for name in "xy" if name in columns}
+
+
+def _middle(values: np.ndarray) -> float:
+    """Take the median of what is known of values, (n,); NaN where nothing is."""
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if known.size else np.nan
 
 
 QUANTITIES: Registry[Quantity] = Registry(
@@ -141,7 +152,7 @@ QUANTITIES: Registry[Quantity] = Registry(
         "adu",
         measured=lambda m: m.star_sky[:, 0],
         failed=lambda result: result.sky,
-        panel=Panel("Sky (ADU)", place=3, colour_of=StarRole.CHECK, series=lambda m: {"": m.sky}),
+        panel=Panel("Sky (ADU)", place=3, colour_of=StarRole.CHECK),
     ),
     Quantity("x", "of the target", "pix", measured=lambda m: m.x[:, 0]),
     Quantity("y", "of the target", "pix", measured=lambda m: m.y[:, 0]),
@@ -150,7 +161,7 @@ QUANTITIES: Registry[Quantity] = Registry(
         "of the target against the reference frame",
         "pix",
         measured=lambda m: np.hypot(m.shift_x, m.shift_y),
-        panel=Panel("Shift (px)", place=1, series=lambda m: {"x": m.shift_x, "y": m.shift_y}),
+        panel=Panel("Shift (px)", place=1, series=_drift),
     ),
     Quantity(
         "rotation",
@@ -185,12 +196,12 @@ def beside_curve(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {q.name: columns[q.name] for q in QUANTITIES if not q.attribute and q.name in columns}
 
 
-def night_panels(curve: LightCurve, measurements: Measurements) -> list[tuple[Panel, Series]]:
+def night_panels(curve: LightCurve) -> list[tuple[Panel, Series]]:
     """Panels of the night from the top, and what each shows; none of what is not known."""
-    panels = [
-        (q.panel, q.panel.series(measurements) if q.panel.series
-         else {"": q.value(curve, measurements)})
-        for q in QUANTITIES if q.panel
-    ]  # fmt: skip
+    panels: list[tuple[Panel, Series]] = [
+        (q.panel, q.panel.series(curve.columns) if q.panel.series else {"": curve.columns[q.name]})
+        for q in QUANTITIES
+        if q.panel and q.name in curve.columns
+    ]
     known = [p for p in panels if any(np.isfinite(values).any() for values in p[1].values())]
     return sorted(known, key=lambda panel: panel[0].place)

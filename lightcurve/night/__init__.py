@@ -11,6 +11,7 @@ __all__ = [
     "look",
     "measure_table",
     "nights",
+    "plot",
     "prepare",
     "quality",
     "reduced",

@@ -1,27 +1,29 @@
-"""Draw a night: which figures there are, and what goes into each."""
+"""Every figure of a light curve: what goes into it, and what it cannot be drawn without."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from lightcurve.core.columns import NEIGHBOURS
-from lightcurve.core.data import LightCurve, StarRole, TransitFit
+from lightcurve.core.data import StarRole, TransitFit
+from lightcurve.core.errors import InputError
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.quantities import night_panels
-from lightcurve.curve.detrend import column_median
+from lightcurve.core.registry import Registry
+from lightcurve.curve.detrend import column_median, column_scatter
 from lightcurve.curve.form import star_curves
 from lightcurve.curve.neb import Neighbour, check_neighbours
-from lightcurve.night.fit_products import figures_of, predicted_events
+from lightcurve.night.finished import Finished
 from lightcurve.night.lights import label_files
 from lightcurve.night.reduced import Night
 from lightcurve.phot.aperture import measure_stars
 from lightcurve.report.field import save_field
+from lightcurve.report.fit import save_corner, save_covariates, save_time_averaging
 from lightcurve.report.light_curve import save_light_curve
 from lightcurve.report.night import (
     save_growth,
@@ -31,24 +33,22 @@ from lightcurve.report.night import (
     star_profile,
 )
 from lightcurve.report.stars import save_neighbours, save_noise, save_star_curves
-from lightcurve.tables.run_tables import write_nebs
 from lightcurve.transit.ephemeris import mark_transit
+from lightcurve.transit.quality import time_averaging
 
 log = logging.getLogger(__name__)
 N_PROFILES = 6
 MIN_RADII = 4  # for a curve of growth; where fewer were measured, so many are on one frame:
 N_LADDER = 12
+FEWEST = 3  # points, of whose residuals averages can be drawn
+ROLES = {"C": StarRole.COMPARISON, "K": StarRole.CHECK}
 
 
-def write_neighbours(out: Path, night: Night) -> dict[str, Path]:
-    """Check every measured star near the target, and write nebs.csv and a figure.
-
-    out: the run folder. Returns the files by name, none where no planet is known, no radius is
-    wanted, or no star is that near.
-    """
+def find_neighbours(night: Night) -> tuple[Neighbour, ...]:
+    """Check every measured star near the target; none where no planet or no radius is given."""
     radius = night.settings.stars.neb_radius_arcmin
     if night.target.planet is None or not radius:
-        return {}
+        return ()
     # Parts per thousand, as predicted: this night may show none.
     depth = 1000 * night.target.planet.rp_over_rs**2
     found = check_neighbours(
@@ -56,18 +56,10 @@ def write_neighbours(out: Path, night: Night) -> dict[str, Path]:
         in_transit=mark_transit(night.target.planet, night.curve.bjd_tdb),
     )  # fmt: skip
     log.info("neighbours: %s", describe(found, radius))
-    if not found:
-        return {}
-    folder = out / "figures"
-    folder.mkdir(parents=True, exist_ok=True)
-    figure = save_neighbours(
-        folder / "neighbours.png", found, depth_ppt=depth, radius_arcmin=radius
-    )
-    table = write_nebs(out / NEIGHBOURS.name, found)
-    return {"nebs.csv": table, "figures/neighbours.png": figure}
+    return tuple(found)
 
 
-def describe(found: list[Neighbour], radius_arcmin: float) -> str:
+def describe(found: Sequence[Neighbour], radius_arcmin: float) -> str:
     """Count the dispositions in words."""
     if not found:
         return f"no other star measured within {radius_arcmin:g}'"
@@ -76,60 +68,144 @@ def describe(found: list[Neighbour], radius_arcmin: float) -> str:
     return f"{len(found)} within {radius_arcmin:g}': {parts}"
 
 
-def write_figures(folder: Path, night: Night, *, progress: Progress = silent) -> list[Path]:
-    """Draw all figures of a night into a folder, made if need be."""
-    folder.mkdir(parents=True, exist_ok=True)
-    wanted: dict[str, Callable[[Path, Night], Any]] = {
-        "light_curve": _light_curve,
-        "seeing_profile": _seeing_profile,
-        "cumulative_flux": _cumulative_flux,
-        "field": _field,
-        "star_curves": _star_curves,
-        "noise": _noise,
-        "night": _night,
-    }
-    if night.scene.masters is not None or not night.has_pixels:
-        wanted["masters"] = _masters
-    if night.fit is not None:
-        wanted |= {name: _of_fit(draw, night.fit) for name, draw in figures_of(night.fit).items()}
-    kept = set() if night.has_pixels else _of_pixels(night)
-    paths = {name: folder / f"{name}.png" for name in wanted}
-    for name, draw in progress(wanted.items(), "Drawing", len(wanted)):
-        if name not in kept:
-            draw(paths[name], night)
-    return [path for name, path in paths.items() if name not in kept or path.is_file()]
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure of a light curve.
+
+    caption : below it, on the page.
+    lacks : what it cannot be drawn without and is not there; empty where it can be drawn.
+    draw : writes it.
+    """
+
+    name: str
+    caption: str
+    lacks: Callable[[Finished], str]
+    draw: Callable[[Path, Finished], object]
+
+    @property
+    def help(self) -> str:
+        """What it shows."""
+        return self.caption
 
 
-def _of_pixels(night: Night) -> set[str]:
-    """Name the figures that show pixels of frames: those of the run stay where there are none."""
-    few = len(night.measurements.radii) < MIN_RADII
-    return {"field", "seeing_profile", "masters", *(["cumulative_flux"] if few else [])}
+def _nothing(_: Finished) -> str:
+    return ""
 
 
-def _of_fit(
-    draw: Callable[[Path, LightCurve, TransitFit], Any], fit: TransitFit
-) -> Callable[[Path, Night], Any]:
-    return lambda path, night: draw(path, night.curve, fit)
-
-
-def _title(night: Night) -> str:
-    exposure = night.scene.reference.exposure
-    words = [night.target.name, exposure.telescope, exposure.filter]
-    return ", ".join(word for word in words if word)
-
-
-def _light_curve(path: Path, night: Night) -> None:
-    relative, _ = star_curves(night.measurements, night.curve)
-    recipe, check, predicted = night.recipe, None, None
-    if recipe.check_row is not None:
-        measured = relative[:, recipe.check_row]
-        judged = measured if recipe.check_flux is None else recipe.check_flux
-        check = (f"{recipe.check}", judged, measured)
-    if night.target.planet is not None:
-        predicted = predicted_events(night.target.planet, night.curve)
+def _light_curve(path: Path, night: Finished) -> None:
     save_light_curve(
-        path, night.curve, title=_title(night), fit=night.fit, check=check, predicted=predicted,
+        path, night.curve, title=night.headline, facts=night.facts, fit=night.fit,
+        smooth=night.smooth, check=night.check, predicted=night.predicted,
     )  # fmt: skip
+
+
+def _star_curves(path: Path, night: Finished) -> None:
+    stars = night.curve.stars
+    if stars is None:
+        return
+    # The check star first, then as they are numbered.
+    order = sorted(
+        range(len(stars.names)), key=lambda k: (stars.names[k][0] != "K", int(stars.names[k][1:]))
+    )
+    names = [stars.names[k] for k in order]
+    save_star_curves(
+        path, night.curve.bjd_tdb, stars.flux[:, order], names=names,
+        roles=[ROLES[name[0]] for name in names],
+        title=f"{night.whose}: {len(names)} stars, each against the others",
+    )  # fmt: skip
+
+
+def _no_stars(night: Finished) -> str:
+    stars = night.curve.stars
+    return "" if stars is not None and stars.names else "curves of comparison stars"
+
+
+def _conditions(path: Path, night: Finished) -> None:
+    save_night(path, night.curve, night_panels(night.curve), title=f"{night.whose}: the conditions")
+
+
+def _no_panels(night: Finished) -> str:
+    return "" if night_panels(night.curve) else "columns of the frames, such as fwhm_px or sky"
+
+
+def _no_fit(night: Finished) -> str:
+    return "" if night.fit is not None else "a fit (fit.json)"
+
+
+def _fit_of(night: Finished) -> TransitFit:
+    if night.fit is None:
+        msg = f"{night.name}: no fit of it"
+        raise InputError(msg)
+    return night.fit
+
+
+def _time_averaging(path: Path, night: Finished) -> None:
+    fit = _fit_of(night)
+    order = np.argsort(night.curve.bjd_tdb[fit.used])
+    time, left = night.curve.bjd_tdb[fit.used][order], fit.residuals[fit.used][order]
+    _, *bins = time_averaging(time, left)
+    beta = fit.statistics.get("beta", np.nan)
+    told = f": red noise makes errors {beta:.2f} times as large" if np.isfinite(beta) else ""
+    save_time_averaging(path, *bins, title=f"{night.whose}{told}")
+
+
+def _few_residuals(night: Finished) -> str:
+    lacking = _no_fit(night)
+    return lacking or ("" if _fit_of(night).used.sum() >= FEWEST else "residuals of three points")
+
+
+def _covariates(path: Path, night: Finished) -> None:
+    fit = _fit_of(night)
+    covariates = {name: values[fit.used] for name, values in night.curve.covariates.items()}
+    left = (night.curve.flux / fit.model)[fit.used]
+    title = f"{night.whose}: flux without the transit, against what it may depend on"
+    save_covariates(path, covariates, left, chosen=fit.covariates, title=title)
+
+
+def _corner(path: Path, night: Finished) -> None:
+    fit = _fit_of(night)
+    if fit.samples is not None:
+        title = f"{night.whose}: what the fit allows together"
+        save_corner(path, fit.samples, fit.sample_names, title=title)
+
+
+def _no_samples(night: Finished) -> str:
+    there = night.fit is not None and night.fit.samples is not None
+    return "" if there else "samples of the posterior"
+
+
+def _neighbours(path: Path, night: Finished) -> None:
+    if night.planet is not None:
+        save_neighbours(
+            path, night.neighbours, depth_ppt=1000 * night.planet.rp_over_rs**2,
+            radius_arcmin=night.neb_radius_arcmin, title=night.whose,
+        )  # fmt: skip
+
+
+def _no_neighbours(night: Finished) -> str:
+    if night.planet is None:
+        return "a planet"
+    return "" if night.neighbours else "neighbours (nebs.csv)"
+
+
+def _no_pixels(finished: Finished) -> str:
+    night = finished.night
+    return "" if night is not None and night.has_pixels else PIXELS
+
+
+def _no_cube(finished: Finished) -> str:
+    return "" if finished.night is not None else "measurements of all stars (night.bin)"
+
+
+def _no_growth(finished: Finished) -> str:
+    night = finished.night
+    ladder = night is not None and len(night.measurements.radii) >= MIN_RADII
+    return "" if ladder else _no_pixels(finished)
+
+
+def _no_masters(finished: Finished) -> str:
+    lacking = _no_pixels(finished)
+    return lacking or ("" if finished.need_night().scene.masters is not None else "master frames")
 
 
 def _shown_stars(night: Night) -> list[int]:
@@ -139,7 +215,8 @@ def _shown_stars(night: Night) -> list[int]:
     return [0, *(recipe.comparison_rows[k] for k in heaviest)]
 
 
-def _seeing_profile(path: Path, night: Night) -> None:
+def _seeing_profile(path: Path, finished: Finished) -> None:
+    night = finished.need_night()
     m, frame = night.measurements, night.scene.reference
     rows = np.flatnonzero(m.file == label_files(night.scene.lights)[frame.path])
     shown = int(rows[0]) if rows.size else 0
@@ -153,12 +230,22 @@ def _seeing_profile(path: Path, night: Night) -> None:
     ]  # fmt: skip
     save_seeing_profile(
         path, profiles, radius=float(night.recipe.radius_per_frame_px[shown]), annulus=m.annulus,
-        times=m.bjd_tdb, fwhm=m.fwhm_px, title=f"Seeing profile, {frame.path.name}",
-        scale_arcsec=night.scene.solution.scale_arcsec,
+        times=m.bjd_tdb, fwhm=m.fwhm_px, title=f"{finished.whose}: {_seeing(night)}",
+        facts=(f"above: {frame.path.name}",), scale_arcsec=night.scene.solution.scale_arcsec,
     )  # fmt: skip
 
 
-def _cumulative_flux(path: Path, night: Night) -> None:
+def _seeing(night: Night) -> str:
+    """Say how wide stars were."""
+    known = night.measurements.fwhm_px[np.isfinite(night.measurements.fwhm_px)]
+    if not known.size:
+        return "no star's width could be measured"
+    scale = night.scene.solution.scale_arcsec
+    return f"FWHM {np.median(known):.2f} px ({np.median(known) * scale:.1f} arcsec)"
+
+
+def _cumulative_flux(path: Path, finished: Finished) -> None:
+    night = finished.need_night()
     m, rows, chosen = night.measurements, _shown_stars(night), night.recipe.radius_px
     if len(m.radii) >= MIN_RADII:
         radii, what = m.radii, "median of the night"
@@ -171,7 +258,9 @@ def _cumulative_flux(path: Path, night: Night) -> None:
         radii, flux, error = _grow(night, rows, chosen)
         what = night.scene.reference.path.name
     roles = list(night.stars.role[rows])
-    title = f"Cumulative flux, {what}"
+    share = 100 * float(np.interp(chosen, radii, flux[0])) / flux[0, -1]
+    inside = f"takes {share:.0f} % of the target's light" if np.isfinite(share) else "was chosen"
+    title = f"{finished.whose}: an aperture of {chosen:.1f} px {inside} ({what})"
     save_growth(path, radii, flux, error, roles=roles, radius=chosen, title=title)
 
 
@@ -187,34 +276,24 @@ def _grow(
     return radii, found.flux, found.flux_err
 
 
-def _field(path: Path, night: Night) -> None:
+def _field(path: Path, finished: Finished) -> None:
+    night = finished.need_night()
     save_field(
         path, night.scene.reference.pixels, night.stars, radius=night.recipe.radius_px,
         outer=night.measurements.annulus[1], solution=night.scene.solution,
-        title=f"{_title(night)}: {night.scene.reference.path.name}",
+        title=f"{finished.whose}: the field, {night.scene.reference.path.name}",
     )  # fmt: skip
 
 
-def _masters(path: Path, night: Night) -> None:
-    masters = night.scene.masters
-    images = {name: getattr(masters, name) for name in ("bias", "dark", "flat")}
-    save_masters(path, {name: image for name, image in images.items() if image is not None})
+def _masters(path: Path, finished: Finished) -> None:
+    masters = finished.need_night().scene.masters
+    images = {name: getattr(masters, name, None) for name in ("bias", "dark", "flat")}
+    there = {name: image for name, image in images.items() if image is not None}
+    save_masters(path, there, title=f"{finished.whose}: master frames")
 
 
-def _star_curves(path: Path, night: Night) -> None:
-    relative, _ = star_curves(night.measurements, night.curve)
-    rows = list(night.recipe.comparison_rows)
-    check = night.recipe.check_row
-    rows = rows if check is None else [check, *rows]
-    save_star_curves(
-        path, night.measurements.bjd_tdb, relative[:, rows], names=list(night.stars.star_id[rows]),
-        roles=list(night.stars.role[rows]),
-    )  # fmt: skip
-
-
-def _noise(path: Path, night: Night) -> None:
-    from lightcurve.curve.detrend import column_scatter
-
+def _noise(path: Path, finished: Finished) -> None:
+    night = finished.need_night()
     relative, error = star_curves(night.measurements, night.curve)
     known = np.isfinite(relative).sum(axis=0) > 0.5 * len(relative)
     relative, error, roles = relative[:, known], error[:, known], night.stars.role[known]
@@ -225,13 +304,73 @@ def _noise(path: Path, night: Night) -> None:
     save_noise(
         path, -2.5 * np.log10(flux[bright]), scatter[bright], roles=list(roles[bright]),
         model={"expected": np.nanmedian(error[:, bright], axis=0)},
+        title=f"{finished.whose}: scatter of {bright.sum()} stars from point to point",
     )  # fmt: skip
 
 
-def _night(path: Path, night: Night) -> None:
-    save_night(
-        path,
-        night.measurements,
-        night_panels(night.curve, night.measurements),
-        title=_title(night),
-    )
+PIXELS = "frames at hand: `run` draws it into RUN/figures"
+FIGURES: Registry[Figure] = Registry(
+    "figure",
+    Figure("light_curve", "Relative flux of the target.", _nothing, _light_curve),
+    Figure(
+        "seeing_profile",
+        "Radial profiles with aperture and sky annulus; FWHM along the night.",
+        _no_pixels,
+        _seeing_profile,
+    ),
+    Figure(
+        "cumulative_flux",
+        "Flux inside a growing radius: flat where the aperture is wide enough.",
+        _no_growth,
+        _cumulative_flux,
+    ),
+    Figure("field", "The reference frame with the apertures.", _no_pixels, _field),
+    Figure("masters", "The master calibration frames.", _no_masters, _masters),
+    Figure("star_curves", "Each comparison star against the others.", _no_stars, _star_curves),
+    Figure(
+        "noise",
+        "Scatter of every star from point to point, against its brightness.",
+        _no_cube,
+        _noise,
+    ),
+    Figure(
+        "neighbours",
+        "Neighbours that could feign the transit: scatter and what is needed.",
+        _no_neighbours,
+        _neighbours,
+    ),
+    Figure("night", "The conditions along the night.", _no_panels, _conditions),
+    Figure(
+        "time_averaging",
+        "Scatter of the residuals in bins, beside what white noise does.",
+        _few_residuals,
+        _time_averaging,
+    ),
+    Figure("covariates", "What the flux may depend on.", _no_fit, _covariates),
+    Figure("corner", "The posterior of the fit.", _no_samples, _corner),
+)
+
+
+def draw(
+    folder: Path,
+    finished: Finished,
+    names: Sequence[str] | None = None,
+    *,
+    kind: str = "png",
+    progress: Progress = silent,
+) -> dict[str, Path]:
+    """Draw figures into a folder, which is made if need be.
+
+    names: of figures for which there is all that they need; by default all of those, and where the
+    frames are not at hand, those that an earlier run drew of them stay. Returns the files by name.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lacking = {one.name: one.lacks(finished) for one in FIGURES}
+    wanted = [name for name in lacking if not lacking[name]] if names is None else names
+    paths = {name: folder / f"{name}.{kind}" for name in wanted}
+    for name, path in progress(paths.items(), "Drawing", len(paths)):
+        FIGURES.get(name).draw(path, finished)
+    if names is None and finished.night is not None:
+        old = {n: folder / f"{n}.{kind}" for n, lack in lacking.items() if lack == PIXELS}
+        paths |= {name: path for name, path in old.items() if path.is_file()}
+    return paths

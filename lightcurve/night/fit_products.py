@@ -1,10 +1,10 @@
-"""What a transit fit leaves behind: its numbers, its table and its figures."""
+"""What a transit fit leaves behind: its numbers and its table."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,10 @@ import numpy as np
 
 from lightcurve.core.data import About, LightCurve, Planet, Result, TransitFit
 from lightcurve.core.files import write_text
-from lightcurve.report.fit import save_corner, save_covariates, save_time_averaging
 from lightcurve.report.html import round_together
-from lightcurve.report.light_curve import save_light_curve
 from lightcurve.tables.run_tables import write_model
 from lightcurve.transit.ephemeris import predict_transit
 from lightcurve.transit.fit_values import fit_to_json
-from lightcurve.transit.quality import time_averaging
 
 WORTH_SAYING = 0.2  # of the error of the radius ratio
 SHOWN = {
@@ -96,57 +93,7 @@ def _influences(fit: TransitFit) -> dict[str, Result]:
     return results
 
 
-def save_fit_figures(
-    folder: Path, curve: LightCurve, fit: TransitFit, planet: Planet, *, title: str
-) -> dict[str, Path]:
-    """Draw every figure that needs no frames, into a folder that is made if need be."""
-    folder.mkdir(parents=True, exist_ok=True)
-    figures = figures_of(fit)
-    paths = {name: folder / f"{name}.png" for name in figures}
-    save_light_curve(
-        folder / "light_curve.png", curve, title=title, fit=fit,
-        predicted=predicted_events(planet, curve),
-    )  # fmt: skip
-    for name, draw in figures.items():
-        draw(paths[name], curve, fit)
-    paths = {"light_curve": folder / "light_curve.png", **paths}
-    return {f"figures/{path.name}": path for path in paths.values()}
-
-
 def predicted_events(planet: Planet, curve: LightCurve) -> dict[str, float]:
     """Predict ingress and egress, BJD_TDB, for a light curve."""
     transit = predict_transit(planet, float(np.nanmedian(curve.bjd_tdb)))
     return {"ingress": transit.ingress, "egress": transit.egress}
-
-
-def save_fit_time_averaging(path: Path, curve: LightCurve, fit: TransitFit) -> None:
-    """Save the figure of how the scatter falls when residuals are averaged."""
-    _, *bins = time_averaging(curve.bjd_tdb[fit.used], fit.residuals[fit.used])
-    save_time_averaging(path, *bins, beta=fit.statistics["beta"])
-
-
-def save_fit_covariates(path: Path, curve: LightCurve, fit: TransitFit) -> None:
-    """Save the figure of the flux without the transit against each covariate."""
-    covariates = {name: values[fit.used] for name, values in curve.covariates.items()}
-    left = (curve.flux / fit.model)[fit.used]
-    save_covariates(path, covariates, left, chosen=fit.covariates)
-
-
-def save_fit_corner(path: Path, curve: LightCurve, fit: TransitFit) -> None:
-    """Save the figure of the posterior; all figures of a fit are called alike, with the curve."""
-    del curve
-    if fit.samples is not None:
-        save_corner(path, fit.samples, fit.sample_names)
-
-
-FitFigure = Callable[[Path, LightCurve, TransitFit], None]
-FIT_FIGURES: dict[str, FitFigure] = {
-    "time_averaging": save_fit_time_averaging,
-    "covariates": save_fit_covariates,
-    "corner": save_fit_corner,
-}
-
-
-def figures_of(fit: TransitFit) -> dict[str, FitFigure]:
-    """Choose the figures that a fit has something for: no corner where nothing was sampled."""
-    return {n: draw for n, draw in FIT_FIGURES.items() if n != "corner" or fit.samples is not None}

@@ -32,7 +32,9 @@ from lightcurve.core.errors import FitError, InputError
 from lightcurve.core.progress import open_log
 from lightcurve.core.settings import Settings
 from lightcurve.core.times import bjd_tdb
-from lightcurve.night.fit_products import save_fit_figures, summarise_fit, write_fit
+from lightcurve.night.figures import draw
+from lightcurve.night.finished import Finished
+from lightcurve.night.fit_products import summarise_fit, write_fit
 from lightcurve.setup.target import find_target
 from lightcurve.tables.light_curves import Choice, is_ours, read_curve
 from lightcurve.tables.run_folder import read_record
@@ -141,14 +143,16 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
     with open_log(out):
         fitted = fit_light_curve(curve, planet, settings, known=known, record=record)
         curve, fit = fitted.curve, fitted.fit
-        title = f"{planet.name}, {path.name}"
         extra = {
             "table": path.name,
             "seed": settings.seed,
             "values": [value.record for value in fitted.values],
         }
         paths = write_fit(out, curve, fit, planet, extra=extra)
-        paths |= save_fit_figures(out / "figures", curve, fit, planet, title=title)
+        exposure, filter_name = (value.value for value in fitted.values)
+        about = {"target": planet.name, **record, "exposure_s": exposure, "filter": filter_name}
+        drawn = draw(out / "figures", Finished(curve, about, fit, planet, name=path.name))
+        paths |= {f"figures/{figure.name}": figure for figure in drawn.values()}
         log.info("%s", fit.verdict)
     used, points = int(fit.used.sum()), len(fit.used)
     summary = {

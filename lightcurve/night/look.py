@@ -9,7 +9,8 @@ from pathlib import Path
 from lightcurve.core.data import Products, Result
 from lightcurve.core.files import json_text, write_text
 from lightcurve.core.progress import open_log
-from lightcurve.report.light_curve import save_light_curve
+from lightcurve.night.figures import draw
+from lightcurve.night.finished import Finished
 from lightcurve.tables.light_curves import Choice, read_curve
 from lightcurve.tables.look import look_at_curve
 
@@ -28,13 +29,12 @@ def look_at_table(path: Path, out: Path, choice: Choice) -> Products:
         look = look_at_curve(curve)
         for note in curve.source.notes if curve.source else ():
             log.info("%s", note)
-        figure = out / "figures" / "light_curve.png"
-        figure.parent.mkdir(parents=True, exist_ok=True)
-        save_light_curve(figure, curve, title=path.name)
+        drawn = draw(out / "figures", Finished(curve, {}, name=path.name))
         numbers = write_text(
             out / "look.json", json_text({"table": path.name, "look": asdict(look)}, 2)
         )
     points = Result(look.points, "", "points", f"{look.points} of {len(curve.flux)}")
     summary = {"points": points, **look.results()}
-    paths = {"look.json": numbers, "figures/light_curve.png": figure}
+    paths = {"look.json": numbers}
+    paths |= {f"figures/{figure.name}": figure for figure in drawn.values()}
     return Products(out, paths, {}, summary)

@@ -73,7 +73,7 @@ def write_page(
 ) -> Path:
     """Write report.html: the night on one page.
 
-    figures: PNG files of `write_figures`; frames: what became of each file; products: names of the
+    figures: PNG files; frames: what became of each file; products: names of the
     run's files, to be linked.
     """
     page = page_of(night, figures, summary=summary, frames=frames, products=products)
@@ -228,7 +228,7 @@ def _to_check(night: Night) -> list[str]:
 def _frames(night: Night) -> Frames:
     m, curve = night.measurements, night.curve
     columns: dict[str, Column] = {}
-    for panel, series in night_panels(curve, m):
+    for panel, series in night_panels(curve):
         for legend, values in series.items():
             name = f"{panel.label.split(' (')[0].lower()}{f'_{legend}' if legend else ''}"
             columns[name] = Column(

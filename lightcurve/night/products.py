@@ -7,22 +7,22 @@ import logging
 import platform
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from lightcurve.aij.write_table import write_measurements
 from lightcurve.astrometry.wcs import describe_wcs, wcs_from_registration, write_wcs_sidecar
+from lightcurve.core.columns import NEIGHBOURS
 from lightcurve.core.constants import __version__
 from lightcurve.core.data import Criterion, LightCurve, Products, Result, Solution, label_results
 from lightcurve.core.files import write_text
 from lightcurve.core.flags import NO_POINT, count_flags
 from lightcurve.core.progress import Progress, silent
 from lightcurve.curve.quoted import judge_errors
-from lightcurve.night.figures import write_neighbours
+from lightcurve.night.figures import find_neighbours
+from lightcurve.night.finished import describe_night, finish
 from lightcurve.night.frame_table import frame_rows, write_frames_table
 from lightcurve.night.reduced import KEPT, Night
 from lightcurve.setup.solving import describe_solution
@@ -31,9 +31,9 @@ from lightcurve.tables.run_tables import (
     scatter_to_stars,
     write_comparisons,
     write_lightcurve,
+    write_nebs,
     write_stars,
 )
-from lightcurve.transit.fit_values import planet_values
 
 LIBRARIES = ("astropy", "numpy", "scipy", "photutils", "sep", "batman-package", "emcee")
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def write_run(
         "settings": night.settings.model_dump(mode="json", exclude_none=True),
         "versions": {name: version(name) for name in LIBRARIES},
         **({"tuned": {"options": night.tuned}} if night.tuned else {}),
-        "night": _describe_night(night),
+        "night": describe_night(night),
         "values": [
             {key: value for key, value in one.record.items() if value is not None}
             for one in night.scene.values
@@ -86,33 +86,6 @@ def written_by(path: Path) -> set[str]:
     return set(files) if isinstance(files, dict) else set()
 
 
-def _describe_night(night: Night) -> dict[str, Any]:
-    """Collect what later steps, such as a submission, need to know of a night.
-
-    Of plain values; what is not known is left out.
-    """
-    exposure, target, measured = night.scene.reference.exposure, night.target, night.measurements
-    known = {
-        "target": target.name,
-        "ra_deg": target.ra_deg,
-        "dec_deg": target.dec_deg,
-        "exposure_s": exposure.exposure_s,
-        "filter": exposure.filter,
-        "binning": exposure.binning and list(exposure.binning),
-        "camera": exposure.camera,
-        "shape": list(exposure.shape),
-        "telescope": exposure.telescope,
-        "site": exposure.site and asdict(exposure.site),
-        "radius_px": night.recipe.radius_px,
-        "annulus_px": list(measured.annulus),
-        "scale_arcsec": night.scene.solution.scale_arcsec,
-        "check": night.recipe.check,
-        "dilution": night.curve.dilution and asdict(night.curve.dilution),
-        "planet": target.planet and planet_values(target.planet),
-    }
-    return {name: value for name, value in known.items() if value is not None}
-
-
 def write_products(
     out: Path,
     night: Night,
@@ -122,17 +95,19 @@ def write_products(
     progress: Progress = silent,
 ) -> Products:
     """Write every file of a run, with `sidecars` each frame's WCS too; timings are those so far."""
-    from lightcurve.night.figures import write_figures
+    from lightcurve.night.figures import draw
     from lightcurve.night.page import write_page
 
     paths = _write_tables(out, night)
     if sidecars:
         paths["wcs"] = _write_sidecars(out / "wcs", night)
-    figures = write_figures(out / "figures", night, progress=progress)
-    neighbours = write_neighbours(out, night)
-    figures += [path for path in neighbours.values() if path.suffix == ".png"]
+    neighbours = find_neighbours(night)
+    if neighbours:
+        paths[NEIGHBOURS.name] = write_nebs(out / NEIGHBOURS.name, neighbours)
+    drawn = draw(out / "figures", finish(night, neighbours), progress=progress)
+    figures = list(drawn.values())
     summary = summarise(night)
-    paths |= neighbours | {f"figures/{path.name}": path for path in figures}
+    paths |= {f"figures/{path.name}": path for path in figures}
     paths |= {name: out / name for name in (DESCRIPTION, KEPT, "run.log")}
     paths["report.html"] = write_page(
         out / "report.html", night, figures, summary=summary, frames=frame_rows(*night.of_frames),

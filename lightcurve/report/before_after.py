@@ -54,9 +54,7 @@ def save_before_after(
     reach = max(robust_scatter(some) for some in values) / sigma
     limits = -DARK * max(reach, 1) * sigma, LIGHT * max(reach, 1) * sigma
     with styled_figure(path, (10.0, 7.6)) as figure:
-        grid = figure.add_gridspec(
-            2, 2, height_ratios=(2.2, 1), left=0.08, right=0.97, top=0.94, bottom=0.08
-        )
+        grid = figure.add_gridspec(2, 2, height_ratios=(2.2, 1))
         for k, (image, level) in enumerate(zip(images, levels, strict=True)):
             axes = figure.add_subplot(grid[0, k])
             small, step = thin(image)

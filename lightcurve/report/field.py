@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.core.data import Solution, StarPlan, StarRole
-from lightcurve.report.style import ROLE_COLOUR, styled_figure
+from lightcurve.report.style import (
+    INK,
+    ROLE_COLOUR,
+    legend_above,
+    page_width,
+    styled_figure,
+)
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -22,7 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["save_field"]
 
 WIDTH = 8.0  # of the picture, inches
-HEIGHT = 0.016  # of a name, over the width of the image
+LEADING = 1.15  # height of a name, over the size of its letters
+LETTER = 0.8  # width of a letter, over that
 CORNERS = ((1, 1), (-1, 1), (1, -1), (-1, -1))
 MAX_SHOWN = 1400  # pixels along the longer side; more cannot be seen in the figure
 MAX_LABELS = 60
@@ -37,10 +44,14 @@ def name_stars(
     axes: its limits are those of the image. places: (n, 2) float array, x and y, pixels.
     outer: radius of the circles, pixels.
     """
+    from matplotlib.font_manager import FontProperties
+
     labels, boxes = [], np.empty((0, 4))
     wide = (max(axes.get_xlim()), max(axes.get_ylim()))
+    points = 72 * axes.get_window_extent().width / axes.figure.dpi
+    letters = FontProperties(size="small").get_size_in_points() * wide[0] / points
     for place, name, colour in zip(places, names, colours, strict=True):
-        size = np.array([len(name) * 0.75, 1.0]) * HEIGHT * wide[0]
+        size = np.array([len(name) * LETTER, LEADING]) * letters
         others = places[np.hypot(*(places - place).T) > 0]
         choices = [_label_box(place, corner, 0.8 * outer, size) for corner in CORNERS]
         best = int(np.argmin([_label_cost(box, wide, others, boxes, outer) for box in choices]))
@@ -49,7 +60,8 @@ def name_stars(
         labels.append(
             axes.text(
                 place[0] + 0.8 * outer * right, place[1] + 0.8 * outer * up, str(name),
-                fontsize=7.5, color=colour, fontweight="bold", ha="left" if right > 0 else "right",
+                fontsize="small", color=colour, fontweight="bold",
+                ha="left" if right > 0 else "right",
                 va="bottom" if up > 0 else "top", clip_on=True,
             )
         )  # fmt: skip
@@ -108,7 +120,7 @@ def thin(pixels: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def draw_image(axes: Axes, pixels: np.ndarray) -> AxesImage:
-    """Draw an image, stretched, dark stars on white, first row at the bottom.
+    """Draw an image, stretched, stars of the colour of ink, first row at the bottom.
 
     pixels: (ny, nx) float array.
     Returns the image, in the pixel coordinates of `pixels`, thinned out where it is large.
@@ -116,7 +128,7 @@ def draw_image(axes: Axes, pixels: np.ndarray) -> AxesImage:
     small, step = thin(pixels)
     ny, nx = small.shape
     extent = (-0.5, nx * step - 0.5, -0.5, ny * step - 0.5)
-    image = axes.imshow(stretch(small), extent=extent, vmin=0, vmax=1, cmap="gray_r")
+    image = axes.imshow(stretch(small), extent=extent, vmin=0, vmax=1)
     axes.grid(visible=False)
     axes.set(xlabel="x (px)", ylabel="y (px)")
     return image
@@ -181,21 +193,17 @@ def frame_picture(
     When the block ends compass, title and legend are drawn and the picture is written.
     """
     ny, nx = pixels.shape
-    height = float(np.clip((WIDTH - 0.9) * ny / nx + 0.9, 4.0, 10.5))
-    with styled_figure(path, (WIDTH, height)) as figure:
-        axes = figure.add_axes((0.09, 0.5 / height, 0.89, 1 - 0.9 / height))
+    width = page_width(WIDTH)
+    height = float(np.clip((width - 0.7) * ny / nx + 0.9, 0.4 * width, 1.3 * width))
+    with styled_figure(path, (width, height), title=title) as figure:
+        axes = figure.add_subplot()
         draw_image(axes, pixels)
         handles: list[Line2D] = []
         yield axes, handles
         if solution is not None:
             draw_compass(axes, solution, pixels.shape)
-        axes.set(xlim=(-0.5, nx - 0.5), ylim=(-0.5, ny - 0.5), title=title)
-        # Below the picture: a long title has the line above to itself.
-        axes.set_xlabel("x (px)", loc="left")
-        figure.legend(
-            handles=handles, loc="lower right", bbox_to_anchor=(0.985, 0.0), ncols=4,
-            columnspacing=1.0, handletextpad=0.2,
-        )  # fmt: skip
+        axes.set(xlim=(-0.5, nx - 0.5), ylim=(-0.5, ny - 0.5))
+        legend_above(axes, handles, handletextpad=0.2)
 
 
 def draw_compass(axes: Axes, solution: Solution, shape: tuple[int, int]) -> list:
@@ -214,10 +222,10 @@ def draw_compass(axes: Axes, solution: Solution, shape: tuple[int, int]) -> list
     for name, direction in (("N", north), ("E", east)):
         start_x, start_y = centre.tolist()
         tip_x, tip_y = (centre + size * direction).tolist()
-        style = {"arrowstyle": "-|>", "color": "#222222", "lw": 1.3, "shrinkA": 0, "shrinkB": 0}
+        style = {"arrowstyle": "-|>", "color": INK, "lw": 1.3, "shrinkA": 0, "shrinkB": 0}
         drawn.append(axes.annotate("", (tip_x, tip_y), (start_x, start_y), arrowprops=style))
         x, y = (centre + 1.35 * size * direction).tolist()
-        drawn.append(axes.text(x, y, name, ha="center", va="center", fontsize=8))
+        drawn.append(axes.text(x, y, name, ha="center", va="center", fontsize="small"))
     per_minute = 60 / solution.scale_arcsec
     nice = [m for m in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60) if m * per_minute < 0.25 * nx]
     minutes = nice[-1] if nice else 0.1
@@ -225,13 +233,15 @@ def draw_compass(axes: Axes, solution: Solution, shape: tuple[int, int]) -> list
     drawn += axes.plot(
         [start, start + minutes * per_minute],
         [height, height],
-        color="#222222",
+        color=INK,
         lw=2.2,
         solid_capstyle="butt",
     )
-    box = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1}
+    box = {"facecolor": axes.get_facecolor(), "alpha": 0.7, "edgecolor": "none", "pad": 1}
     label = f"{minutes:g} arcmin"
-    drawn.append(axes.text(start, height + 0.015 * ny, label, fontsize=8, va="bottom", bbox=box))
+    drawn.append(
+        axes.text(start, height + 0.015 * ny, label, fontsize="small", va="bottom", bbox=box)
+    )
     return drawn
 
 

@@ -11,9 +11,12 @@ import numpy as np
 from lightcurve.core.covariates import covariate_named
 from lightcurve.report.style import (
     FIELD,
+    INK,
     MODEL,
     TARGET,
     bin_points,
+    legend_above,
+    page_width,
     plain_log_ticks,
     robust_limits,
     styled_figure,
@@ -27,6 +30,12 @@ if TYPE_CHECKING:
 __all__ = ["save_corner", "save_covariates", "save_time_averaging"]
 
 MAX_PARAMETERS = 8
+LEAST_SIDE = 0.75  # inches, of a panel in which something can be read
+LEAST_WIDTH = 1.6  # of one with a covariate's label
+LABELS = {
+    "mid_time_bjd_tdb": "mid-time\n(min)", "rp_over_rs": "Rp/R*", "a_over_rs": "a/R*",
+    "impact_parameter": "impact\nparameter",
+}  # fmt: skip
 
 
 def draw_density(axes: Axes, x: np.ndarray, y: np.ndarray) -> AxesImage:
@@ -80,26 +89,30 @@ def draw_marginal(axes: Axes, values: np.ndarray) -> StepPatch:
 
 
 def save_corner(
-    path: str | Path, samples: np.ndarray, names: Sequence[str], *, title: str = "Posterior"
+    path: str | Path,
+    samples: np.ndarray,
+    names: Sequence[str],
+    *,
+    title: str = "Posterior",
+    facts: Sequence[str] = (),
 ) -> Path:
     """Write the corner figure of a posterior.
 
     Parameters
     ----------
     samples : (n_sample, n_parameter) float array
-        Finite; the first eight parameters are shown.
+        Finite; the first eight parameters are shown, or as many as the width has room for.
     names : sequence of str
         Of the parameters; Julian dates are shown as minutes from their median.
+    title, facts : str and sequence of str
+        See `styled_figure`.
     """
-    names = list(names)[:MAX_PARAMETERS]
+    side = page_width(1.0 + 1.25 * min(len(names), MAX_PARAMETERS))
+    names = list(names)[: min(MAX_PARAMETERS, max(int((side - 0.6) / LEAST_SIDE), 1))]
     columns = [_shown(samples[:, k], name) for k, name in enumerate(names)]
     n = len(names)
-    side = 1.0 + 1.25 * n
-    with styled_figure(path, (side, side)) as figure:
-        grid = figure.add_gridspec(
-            n, n, left=0.75 / side, right=1 - 0.15 / side, bottom=0.75 / side, top=1 - 0.4 / side,
-            wspace=0.07, hspace=0.07,
-        )  # fmt: skip
+    with styled_figure(path, (side, side), title=title, facts=facts) as figure:
+        grid = figure.add_gridspec(n, n)
         for row in range(n):
             for column in range(row + 1):
                 axes = figure.add_subplot(grid[row, column])
@@ -108,7 +121,6 @@ def save_corner(
                 else:
                     draw_density(axes, columns[column][1], columns[row][1])
                 _label_corner(axes, row, column, n, [label for label, _ in columns])
-        figure.suptitle(title, x=0.02, y=0.99, ha="left", fontsize=10, fontweight="bold")
         figure.align_labels()
     return Path(path)
 
@@ -116,20 +128,20 @@ def save_corner(
 def _shown(values: np.ndarray, name: str) -> tuple[str, np.ndarray]:
     """Label and values of a parameter as the corner shows it."""
     if np.abs(np.median(values)) > 1e5:
-        return "mid-time\n(min)", (values - np.median(values)) * 1440
-    return name.replace("_over_", "/").replace("_", "\n", 1).replace("_", " "), values
+        return LABELS["mid_time_bjd_tdb"], (values - np.median(values)) * 1440
+    return LABELS.get(name, name.replace("_", " ")), values
 
 
 def _label_corner(axes: Axes, row: int, column: int, n: int, labels: list[str]) -> None:
     axes.locator_params(axis="x", nbins=3)
     if row != column:
         axes.locator_params(axis="y", nbins=3)
-    axes.tick_params(labelsize=7, labelbottom=row == n - 1, labelleft=column == 0 and row > 0)
+    axes.tick_params(labelsize="small", labelbottom=row == n - 1, labelleft=column == 0 and row > 0)
     if row == n - 1:
         axes.tick_params(axis="x", labelrotation=45)
-        axes.set_xlabel(labels[column], fontsize=8)
+        axes.set_xlabel(labels[column], fontsize="small")
     if column == 0 and row > 0:
-        axes.set_ylabel(labels[row], fontsize=8)
+        axes.set_ylabel(labels[row], fontsize="small")
 
 
 def draw_time_averaging(
@@ -151,7 +163,7 @@ def draw_time_averaging(
         axes.set(xscale="log", yscale="log")
         plain_log_ticks(axes.xaxis)
         plain_log_ticks(axes.yaxis)
-    axes.legend(loc="lower left")
+    legend_above(axes)
     return {"measured": measured, "white": expected}
 
 
@@ -161,7 +173,7 @@ def save_time_averaging(
     scatter: np.ndarray,
     white: np.ndarray,
     *,
-    beta: float | None = None,
+    title: str = "Scatter of averaged residuals",
 ) -> Path:
     """Write the time-averaging figure.
 
@@ -169,16 +181,11 @@ def save_time_averaging(
     ----------
     minutes, scatter, white : (k,) float arrays
         As for `draw_time_averaging`.
-    beta : float, optional
-        Red-noise factor of these, written into the figure.
+    title : str
+        What it shows.
     """
-    with styled_figure(path, (6.0, 4.0)) as figure:
-        axes = figure.add_axes((0.12, 0.125, 0.85, 0.79))
-        draw_time_averaging(axes, minutes, scatter, white)
-        axes.set_title("Does averaging help as it should?")
-        if beta is not None and np.isfinite(beta):
-            text = f"red-noise factor \N{GREEK SMALL LETTER BETA} = {beta:.2f}"
-            axes.text(0.98, 0.95, text, transform=axes.transAxes, ha="right", va="top", fontsize=9)
+    with styled_figure(path, (6.0, 4.0), title=title) as figure:
+        draw_time_averaging(figure.add_subplot(), minutes, scatter, white)
     return Path(path)
 
 
@@ -194,7 +201,7 @@ def draw_covariate(
     span = np.ptp(values[np.isfinite(values)]) if np.isfinite(values).any() else 0.0
     x, y, error = bin_points(values, residual, float(span) / 7.999)
     means = axes.errorbar(
-        x, y, np.nan_to_num(error), fmt="s", ms=4, color="#1a1a1a", mfc="white", elinewidth=1
+        x, y, np.nan_to_num(error), fmt="s", ms=4, color=INK, mfc=axes.get_facecolor(), elinewidth=1
     )
     axes.axhline(0, color=FIELD, lw=0.8)
     axes.set_ylim(*robust_limits(residual))
@@ -231,14 +238,13 @@ def save_covariates(
     }
     finite = residual[np.isfinite(residual)]
     percent = 100 * (residual - np.median(finite)) if finite.size else residual
-    columns = 4
+    width = page_width(9.0)
+    columns = int(np.clip(width / LEAST_WIDTH, 1, 4))
     rows = max(-(-len(shown) // columns), 1)
-    height = 0.6 + 2.0 * rows
-    with styled_figure(path, (9.0, height)) as figure:
-        grid = figure.add_gridspec(
-            rows, columns, left=0.07, right=0.99, top=1 - 0.38 / height, bottom=0.5 / height,
-            wspace=0.12, hspace=0.42,
-        )  # fmt: skip
+    with styled_figure(
+        path, (width, 0.6 + 0.22 * width / 0.99 * 4 / columns * rows), title=title
+    ) as figure:
+        grid = figure.add_gridspec(rows, columns)
         axes = None
         for k, (name, values) in enumerate(shown.items()):
             axes = figure.add_subplot(grid[k], sharey=axes)
@@ -247,6 +253,4 @@ def save_covariates(
             axes.locator_params(axis="x", nbins=4)
             if k % columns == 0:
                 axes.set_ylabel("Flux (%)")
-            if k == 0:
-                axes.set_title(title)
     return Path(path)

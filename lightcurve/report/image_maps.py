@@ -88,9 +88,7 @@ def save_background(
     ny, nx = level.shape
     height = float(np.clip(2.7 * ny / nx + 1.0, 2.6, 5.0))
     with styled_figure(path, (9.6, height)) as figure:
-        grid = figure.add_gridspec(
-            1, 3, left=0.06, right=0.98, bottom=0.55 / height, top=1 - 0.4 / height, wspace=0.5
-        )
+        grid = figure.add_gridspec(1, 3)
         for k, (image, title) in enumerate(((level, "Background (ADU)"), (rms, "Noise (ADU)"))):
             axes = figure.add_subplot(grid[k])
             _draw_map(figure, axes, image, title)
@@ -109,7 +107,7 @@ def save_background(
         # As high as the maps beside it, with room for the legend above the curve.
         axes.set_box_aspect(ny / nx if ny < 2 * nx else 2)
         axes.set_ylim(0, 1.3 * axes.get_ylim()[1])
-        axes.legend(loc="upper left", fontsize=7, ncols=2)
+        axes.legend(loc="upper left", fontsize="small", ncols=2)
     return Path(path)
 
 
@@ -148,12 +146,8 @@ def save_psf(
     residual : tuple of (k, k) float arrays
         A part of the frame above the background, and the same without its stars.
     """
-    with styled_figure(path, (9.6, 5.4)) as figure:
-        cells = figure.add_gridspec(
-            2, 3, left=0.06, right=0.98, bottom=0.09, top=0.9, hspace=0.42, wspace=0.3,
-            height_ratios=(1, 1.25),
-        )  # fmt: skip
-        figure.suptitle(title, x=0.06, ha="left", fontsize=10, fontweight="bold")
+    with styled_figure(path, (9.6, 5.4), title=title) as figure:
+        cells = figure.add_gridspec(2, 3, height_ratios=(1, 1.25))
         _draw_grid(figure.add_subplot(cells[0, 0]), *psf)
         top = float(psf[0].max())
         _draw_profile(figure.add_subplot(cells[0, 1]), curves["profile"], top)
@@ -219,13 +213,10 @@ def save_cutouts(
     rows = max(-(-len(cutouts) // columns), 1)
     with styled_figure(path, (9.6, 1.35 * rows + 0.2)) as figure:
         for k, (name, image, left) in enumerate(cutouts):
-            row, column = divmod(k, columns)
-            bottom = 1 - (row + 1) * (1.35 / (1.35 * rows + 0.2)) + 0.02
-            height = 0.95 / (1.35 * rows + 0.2)
             both = np.hstack([stretch(image), np.ones((len(image), 1)), stretch(left)])
-            axes = figure.add_axes((0.01 + column / columns, bottom, 0.96 / columns, height))
+            axes = figure.add_subplot(rows, columns, k + 1)
             axes.imshow(both, vmin=0, vmax=1)
             axes.grid(visible=False)
             axes.set(xticks=[], yticks=[])
-            axes.set_title(name, fontsize=7)
+            axes.set_title(name, fontsize="small")
     return Path(path)

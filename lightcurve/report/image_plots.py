@@ -70,7 +70,7 @@ def save_widths(
         The scale is NaN where it is not known.
     """
     with styled_figure(path, (6.4, 3.4)) as figure:
-        axes = figure.add_axes((0.1, 0.15, 0.87, 0.74))
+        axes = figure.add_subplot()
         known = widths[np.isfinite(widths)]
         low, high = robust_limits(widths[used], margin=1.5, percent=1)
         edges = np.linspace(low, high, int(np.clip(len(known) / 4, 12, 40))).tolist()
@@ -113,9 +113,7 @@ def save_zero_point(path: str | Path, points: ZeroPointPoints) -> Path:
     """Write the calibrated magnitudes against the catalogue's, and what is left."""
     with_colour = bool(np.isfinite(points.colour).any())
     with styled_figure(path, (9.6, 4.3)) as figure:
-        cells = figure.add_gridspec(
-            2, 2, left=0.07, right=0.98, bottom=0.11, top=0.9, wspace=0.2, hspace=0.45
-        )
+        cells = figure.add_gridspec(2, 2)
         axes = figure.add_subplot(cells[:, 0])
         _draw_one_to_one(axes, points)
         residual = points.catalog - points.found
@@ -185,7 +183,7 @@ def save_magnitudes(
         Signal-to-noise ratio to magnitude.
     """
     with styled_figure(path, (9.6, 3.8)) as figure:
-        cells = figure.add_gridspec(1, 2, left=0.07, right=0.98, bottom=0.13, top=0.9, wspace=0.2)
+        cells = figure.add_gridspec(1, 2)
         left, right = (figure.add_subplot(cells[k]) for k in range(2))
         together = np.concatenate([mag[error < MAX_SHOWN] for mag, error in kinds.values()])
         low, high = robust_limits(together, percent=0.0, margin=0.03)
@@ -201,7 +199,8 @@ def save_magnitudes(
             if np.isfinite(limit):
                 left.axvline(limit, color=FIELD, lw=0.8, ls=":")
                 left.text(
-                    limit, 1.01, f"{snr:g}\N{GREEK SMALL LETTER SIGMA}", fontsize=7, ha="center",
+                    limit, 1.01, f"{snr:g}\N{GREEK SMALL LETTER SIGMA}", fontsize="small",
+                    ha="center",
                     transform=left.get_xaxis_transform(), color=FIELD,
                 )  # fmt: skip
                 right.plot(limit, 1.0857 / snr, "d", ms=5, mfc="none", color=FIELD)
@@ -225,7 +224,7 @@ def save_kinds_compared(
         PSF magnitude, aperture less PSF, and its error.
     """
     with styled_figure(path, (6.4, 3.4)) as figure:
-        axes = figure.add_axes((0.12, 0.15, 0.85, 0.74))
+        axes = figure.add_subplot()
         known = np.isfinite(mag + difference + error)
         axes.errorbar(
             mag[known], difference[known], error[known], fmt=".", ms=3, lw=0.4, color=TARGET,
@@ -265,7 +264,7 @@ def save_completeness(
     """
     mag, share, error = curve
     with styled_figure(path, (6.4, 3.4)) as figure:
-        axes = figure.add_axes((0.12, 0.15, 0.85, 0.74))
+        axes = figure.add_subplot()
         axes.errorbar(mag, share, error, fmt="o-", ms=4, lw=1.2, color=TARGET)
         if np.isfinite(half):
             axes.plot([mag.min(), half, half], [0.5, 0.5, 0], color=MODEL, lw=1, ls="--")
@@ -273,7 +272,11 @@ def save_completeness(
             if np.isfinite(limit):
                 axes.axvline(limit, color=ACCENT, lw=0.8, ls=":")
                 axes.text(
-                    limit, 1.05, f"{snr:g}\N{GREEK SMALL LETTER SIGMA}", fontsize=7, ha="center"
+                    limit,
+                    1.05,
+                    f"{snr:g}\N{GREEK SMALL LETTER SIGMA}",
+                    fontsize="small",
+                    ha="center",
                 )
         axes.set(xlabel=f"{band} (mag)", ylabel="share found", ylim=(-0.03, 1.12))
         text = f"Completeness: {n} stars put in"
@@ -302,7 +305,7 @@ def save_sequence(path: str | Path, rows: Sequence[Mapping]) -> Path:
     timed = bool(np.isfinite(times).all() and times.size and np.ptp(times) < MAX_DAYS)
     day, x = time_axis(times) if timed else (0, 1 + np.arange(len(shown), dtype=float))
     with styled_figure(path, (8.0, 7.2)) as figure:
-        axes = stack_axes(figure, (1.0,) * len(PANELS), left=0.11)
+        axes = stack_axes(figure, (1.0,) * len(PANELS))
         for axis, (name, label, colour) in zip(axes, PANELS, strict=True):
             y = columns[name]
             if not np.isfinite(y).any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,13 @@ from lightcurve.report.style import (
     COMPARISON,
     FIELD,
     FLAGGED,
+    INK,
     MODEL,
+    RAW,
     TARGET,
     bin_points,
+    legend_above,
+    point_size,
     robust_limits,
     show_beyond,
     stack_axes,
@@ -29,7 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = ["save_light_curve"]
 
-BIN_DAYS = 10 / 1440  # ten minutes
+BIN_DAYS = 10 / 1440
+FEWEST = 2.0  # points a bin, below which bins show nothing new
+GAP = 0.25  # between raw and detrended flux, of what the latter spans
 
 
 def draw_points(
@@ -40,6 +47,8 @@ def draw_points(
     *,
     good: np.ndarray | None = None,
     colour: str = TARGET,
+    marker: str = "o",
+    label: str = "",
 ) -> dict:
     """Draw flux against time: good points full, flagged ones hollow, those beyond as triangles.
 
@@ -54,11 +63,22 @@ def draw_points(
             time[good], flux[good], error[good], fmt="none", ecolor=colour, elinewidth=0.7,
             alpha=0.35, zorder=2,
         )  # fmt: skip
-    (points,) = axes.plot(time[good], flux[good], "o", color=colour, ms=3.2, mew=0, zorder=3)
+    size = point_size(len(flux))
+    (points,) = axes.plot(
+        time[good], flux[good], marker, color=colour, ms=size, mew=0, zorder=3, label=label or None
+    )
     bad = ~good & np.isfinite(flux)
     flagged = (
         axes.plot(
-            time[bad], flux[bad], "o", ms=3.4, mfc="none", mec=FLAGGED, zorder=2, label="flagged"
+            time[bad],
+            flux[bad],
+            "o",
+            ms=size,
+            mfc="none",
+            mec=FLAGGED,
+            mew=0.6,
+            zorder=2,
+            label="flagged",
         )
         if bad.any()
         else []
@@ -72,56 +92,46 @@ def draw_points(
     }
 
 
-def draw_binned(axes: Axes, time: np.ndarray, flux: np.ndarray, width: float = BIN_DAYS) -> list:
-    """Draw means in bins of time with their errors.
+def draw_binned(
+    axes: Axes,
+    time: np.ndarray,
+    flux: np.ndarray,
+    error: np.ndarray | None = None,
+    width: float = BIN_DAYS,
+) -> list:
+    """Draw means in bins of time with their errors, those of the points where they are known.
 
-    time, flux: (n,) float arrays; width: days. Returns the error bar container, or nothing without
-    points.
+    time, flux, error: (n,) float arrays; width: days. Returns the error bar container, or nothing
+    where bins hold hardly more than a point each.
     """
-    x, y, error = bin_points(time, flux, width)
-    if not x.size:
+    if error is not None and not (np.isfinite(error) & (error > 0)).any():
+        error = None
+    x, y, of_bins = bin_points(time, flux, width, error)
+    if not x.size or np.isfinite(flux).sum() < FEWEST * x.size:
         return []
-    label = f"{width * 1440:.0f} min bins"
     return [
         axes.errorbar(
-            x,
-            y,
-            np.nan_to_num(error),
-            fmt="s",
-            ms=4.2,
-            color="#1a1a1a",
-            mfc="white",
-            mew=1.0,
-            elinewidth=1.0,
-            zorder=5,
-            label=label,
+            x, y, np.nan_to_num(of_bins), fmt="s", ms=1.15 * point_size(0), color=INK,
+            mfc=axes.get_facecolor(), mew=0.8, elinewidth=0.9, zorder=5,
+            label=f"{width * 1440:.0f} min bins",
         )
-    ]
+    ]  # fmt: skip
 
 
-def draw_events(axes: Axes, events: dict[str, float], *, text: bool = True) -> list:
-    """Mark predicted ingress, middle and egress; those outside the time axis are left out.
+def draw_events(axes: Axes, events: Mapping[str, float]) -> list:
+    """Mark predicted ingress and egress; those outside the time axis are left out.
 
     events: name to time in the unit of the axis, whose limits are set.
-    text: write the names along the lines.
     """
-    drawn = []
     first, last = axes.get_xlim()
-    for name, when in ((n, t) for n, t in events.items() if first <= t <= last):
-        drawn.append(axes.axvline(when, color=FIELD, lw=0.9, ls=(0, (4, 3)), zorder=1))
-        if text:
-            axes.text(
-                when,
-                0.02,
-                f" {name}",
-                transform=axes.get_xaxis_transform(),
-                fontsize=7,
-                color="#555555",
-                rotation=90,
-                ha="right",
-                va="bottom",
-            )
-    return drawn
+    inside = {name: when for name, when in events.items() if first <= when <= last}
+    label = f"predicted {' and '.join(inside)}"
+    return [
+        axes.axvline(
+            when, color=FIELD, lw=0.9, ls=(0, (4, 3)), zorder=1, label=label if not k else None
+        )
+        for k, when in enumerate(inside.values())
+    ]
 
 
 def draw_comparison(axes: Axes, time: np.ndarray, flux: np.ndarray) -> list:
@@ -130,7 +140,7 @@ def draw_comparison(axes: Axes, time: np.ndarray, flux: np.ndarray) -> list:
     time, flux: (n,) float arrays. Returns the points, then the triangles.
     """
     relative = flux / np.nanmedian(flux)
-    drawn = axes.plot(time, relative, "o", ms=2.6, mew=0, color=COMPARISON)
+    drawn = axes.plot(time, relative, "D", ms=0.75 * point_size(len(flux)), mew=0, color=COMPARISON)
     axes.set_ylim(*robust_limits(relative))
     axes.set_ylabel("Comparison\nstars")
     return drawn + show_beyond(axes, time, relative)
@@ -141,19 +151,27 @@ def save_light_curve(
     light_curve: LightCurve,
     *,
     title: str = "",
+    facts: Sequence[str] = (),
     fit: TransitFit | None = None,
-    check: tuple[str, np.ndarray, np.ndarray] | None = None,
-    predicted: dict[str, float] | None = None,
+    smooth: tuple[np.ndarray, np.ndarray] | None = None,
+    check: tuple[str, np.ndarray] | None = None,
+    predicted: Mapping[str, float] | None = None,
 ) -> Path:
     """Write the light curve figure.
 
     Parameters
     ----------
+    title : str
+        What the light curve shows, stated.
+    facts : sequence of str
+        Lines below it.
     fit : TransitFit, optional
-        Adds the model, the detrended curve with binned points, and the residuals.
-    check : tuple of str and two (n,) float arrays, optional
-        Name of the check star, its relative flux as judged, and as measured.
-    predicted : dict of str to float, optional
+        Adds the trend, the detrended curve with binned points, and the residuals.
+    smooth : tuple of two (k,) float arrays, optional
+        Time and flux of the transit's model; by default it is drawn from point to point.
+    check : tuple of str and (n,) float array, optional
+        Name of the check star and its relative flux, as judged.
+    predicted : mapping of str to float, optional
         Such as ``{"ingress": bjd, "egress": bjd}``.
     """
     bjd = light_curve.bjd_tdb
@@ -166,80 +184,95 @@ def save_light_curve(
     clear = (light_curve.flags & ~np.uint16(Flag.TIME_UNCERTAIN)) == 0
     good = finite & (fit.used if fit is not None else clear)
     ensemble = bool(np.isfinite(light_curve.comparison_flux).any())
-    heights = (3.0, *((3.0, 1.3) if fit is not None else ()), *((1.1,) * (ensemble + bool(check))))
-    with styled_figure(path, (8.0, 0.9 + 1.05 * sum(heights))) as figure:
-        panels = stack_axes(figure, heights, left=0.13)  # room for two lines beside long numbers
-        events = {name: when - day for name, when in (predicted or {}).items()}
+    heights = (5.0 if fit is not None else 3.0, *((1.4,) if fit is not None else ()))
+    heights += (1.1,) * (ensemble + bool(check))
+    with styled_figure(path, (8.0, 1.3 + 1.05 * sum(heights)), title=title, facts=facts) as figure:
+        panels = stack_axes(figure, heights)
         rest = iter(panels)
-        _panel_flux(next(rest), time, light_curve, good, fit)
-        if fit is not None:
-            _panel_detrended(next(rest), time, light_curve, good, fit)
-            _panel_residuals(next(rest), time, good, fit)
+        if fit is None:
+            _panel_flux(next(rest), time, light_curve, good)
+        else:
+            line = None if smooth is None else (smooth[0] - day, smooth[1])
+            _panel_fit(next(rest), time, light_curve, good, fit, line)
+            _panel_residuals(next(rest), time, light_curve, good, fit)
         if ensemble:
             draw_comparison(next(rest), time, light_curve.comparison_flux)
         if check:
             _panel_check(next(rest), time, *check)
         panels[0].set_xlim(*robust_limits(time[np.isfinite(time)], margin=0.03, percent=0))
-        for k, axes in enumerate(panels):
-            draw_events(axes, events, text=k == 0)
-        panels[0].set_title(title)
+        events = {name: when - day for name, when in (predicted or {}).items()}
+        for axes in panels:
+            draw_events(axes, events)
+        legend_above(panels[0])
         panels[-1].set_xlabel(f"{scale} \N{MINUS SIGN} {day} (days)")
         figure.align_ylabels(panels)
     return Path(path)
 
 
-def _panel_flux(
-    axes: Axes, time: np.ndarray, curve: LightCurve, good: np.ndarray, fit: TransitFit | None
-) -> None:
-    draw_points(axes, time, curve.flux, curve.flux_err, good=good)
-    if fit is not None:
-        order = np.argsort(time)
-        none = not fit.found
-        both = (fit.trend if none else fit.model * fit.trend)[order]
-        label = "trend" if none else "transit and trend"
-        axes.plot(time[order], both, color=MODEL, zorder=4, label=label)
-    else:
-        draw_binned(axes, time[good], curve.flux[good])
+def _panel_flux(axes: Axes, time: np.ndarray, curve: LightCurve, good: np.ndarray) -> None:
+    draw_points(axes, time, curve.flux, curve.flux_err, good=good, label="relative flux")
+    draw_binned(axes, time[good], curve.flux[good], curve.flux_err[good])
     axes.set_ylabel("Relative flux")
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="best")
 
 
-def _panel_detrended(
+def _panel_fit(
+    axes: Axes,
+    time: np.ndarray,
+    curve: LightCurve,
+    good: np.ndarray,
+    fit: TransitFit,
+    smooth: tuple[np.ndarray, np.ndarray] | None,
+) -> None:
+    """Draw the detrended curve with its model, and above it the raw one with trend and model."""
+    order = np.argsort(time)
+    detrended, error = curve.flux / fit.trend, curve.flux_err / fit.trend
+    low, high = robust_limits(detrended[good])
+    raw_low, raw_high = robust_limits(curve.flux[good])
+    # Whole steps of the axis can be read off it.
+    offset = _round_up(high - raw_low + GAP * (high - low) / 1.24)
+    draw_points(
+        axes, time, curve.flux + offset, None, good=good, colour=RAW, marker="D",
+        label=f"raw + {offset:g}",
+    )  # fmt: skip
+    both = (fit.trend * fit.model)[order] + offset
+    what = "trend and transit" if fit.found else "trend"
+    axes.plot(time[order], both, color=MODEL, lw=0.9, ls="--", zorder=4, label=what)
+    draw_points(axes, time, detrended, error, good=good, label="detrended")
+    draw_binned(axes, time[good], detrended[good], error[good])
+    if fit.found:
+        drawn = (time[order], fit.model[order]) if smooth is None or not smooth[0].size else smooth
+        axes.plot(*drawn, color=MODEL, zorder=6, label="transit")
+    else:
+        axes.axhline(1, color=MODEL, lw=0.9, zorder=4)
+    axes.set_ylim(low, raw_high + offset)
+    for line in axes.lines:  # marks of what lies beyond were made for other limits
+        if line.get_marker() in ("^", "v"):
+            line.remove()
+    for values in (curve.flux + offset, detrended):
+        show_beyond(axes, time, values)
+    axes.set_ylabel("Relative flux")
+
+
+def _round_up(value: float) -> float:
+    """Take the next number up of two digits."""
+    if not (np.isfinite(value) and value > 0):
+        return 0.0
+    step = 10.0 ** (np.floor(np.log10(value)) - 1)
+    return float(f"{np.ceil(value / step - 1e-9) * step:.2g}")
+
+
+def _panel_residuals(
     axes: Axes, time: np.ndarray, curve: LightCurve, good: np.ndarray, fit: TransitFit
 ) -> None:
-    detrended = curve.flux / fit.trend
-    draw_points(axes, time, detrended, curve.flux_err / fit.trend, good=good)
-    draw_binned(axes, time[good], detrended[good])
-    if fit.found:
-        order = np.argsort(time)
-        axes.plot(time[order], fit.model[order], color=MODEL, lw=1.8, zorder=4, label="transit")
-    axes.set_ylabel("Detrended flux")
-    axes.legend(loc="best", ncols=2)
-
-
-def _panel_residuals(axes: Axes, time: np.ndarray, good: np.ndarray, fit: TransitFit) -> None:
     residuals = 100 * fit.residuals
+    error = 100 * curve.flux_err / (fit.trend * fit.model)
     draw_points(axes, time, residuals, None, good=good)
-    draw_binned(axes, time[good], residuals[good])
-    axes.axhline(0, color=MODEL, lw=1.0)
-    scatter = fit.statistics.get("residual_scatter_percent", float(np.nanstd(residuals[good])))
-    axes.text(
-        0.995, 0.95, f"scatter {scatter:.2f} %", transform=axes.transAxes, ha="right", va="top",
-        fontsize=8,
-    )  # fmt: skip
+    draw_binned(axes, time[good], residuals[good], error[good])
+    axes.axhline(0, color=MODEL, lw=0.9, zorder=1)
     axes.set_ylabel("Residual (%)")
 
 
-def _panel_check(
-    axes: Axes, time: np.ndarray, name: str, judged: np.ndarray, measured: np.ndarray
-) -> None:
-    if measured is not judged:
-        axes.plot(time, measured, "o", color=FIELD, ms=2.0, mew=0)
-        axes.text(
-            0.995, 0.06, "grey: before what its places on the chip do was taken off",
-            transform=axes.transAxes, ha="right", va="bottom", fontsize=7,
-        )  # fmt: skip
-    draw_points(axes, time, judged, None, colour=CHECK)
+def _panel_check(axes: Axes, time: np.ndarray, name: str, judged: np.ndarray) -> None:
+    draw_points(axes, time, judged, None, colour=CHECK, marker="s")
     axes.axhline(1, color=FIELD, lw=0.8)
     axes.set_ylabel(f"Check star\n{name}")

@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.core.data import Measurements, StarRole
+from lightcurve.core.data import LightCurve, StarRole
 from lightcurve.core.quantities import Panel
 from lightcurve.report.field import sample, thin
 from lightcurve.report.style import (
     FIELD,
+    INK,
     MODEL,
     ROLE_COLOUR,
     TARGET,
     bin_points,
     half_width,
+    legend_above,
+    page_width,
     plain_log_ticks,
+    point_size,
     robust_limits,
     show_beyond,
     stack_axes,
@@ -60,7 +64,7 @@ class StarProfile:
 
 def save_night(
     path: str | Path,
-    measurements: Measurements,
+    curve: LightCurve,
     panels: Sequence[tuple[Panel, Mapping[str, np.ndarray]]],
     *,
     title: str = "The night",
@@ -72,16 +76,13 @@ def save_night(
     panels : sequence of (Panel, mapping of str to (n,) float array)
         From the top, with legends and values.
     """
-    m = measurements
-    times, scale = (
-        (m.bjd_tdb, "BJD (TDB)") if np.isfinite(m.bjd_tdb).any() else (m.jd_utc, "JD (UTC)")
-    )
+    known = np.isfinite(curve.bjd_tdb).any()
+    times, scale = (curve.bjd_tdb, "BJD (TDB)") if known else (curve.jd_utc, "JD (UTC)")
     day, time = time_axis(times)
-    with styled_figure(path, (8.0, 0.9 + 1.15 * len(panels))) as figure:
+    with styled_figure(path, (8.0, 0.9 + 1.15 * len(panels)), title=title) as figure:
         stack = stack_axes(figure, (1.0,) * len(panels))
         for axes, (panel, series) in zip(stack, panels, strict=True):
             draw_panel(axes, time, panel, series)
-        stack[0].set_title(title)
         stack[-1].set_xlabel(f"{scale} \N{MINUS SIGN} {day} (days)")
         figure.align_ylabels(stack)
     return Path(path)
@@ -92,13 +93,14 @@ def draw_panel(
 ) -> list[Line2D]:
     """Draw one quantity along the night; time, and each of the series: (n,) float arrays."""
     drawn = []
-    colours = (ROLE_COLOUR[panel.colour_of], MODEL)
-    for colour, (legend, values) in zip(colours, series.items(), strict=False):
-        drawn += axes.plot(time, values, "o", ms=2.6, mew=0, color=colour, label=legend)
+    looks = ((ROLE_COLOUR[panel.colour_of], "o"), (MODEL, "s"))
+    for (colour, marker), (legend, values) in zip(looks, series.items(), strict=False):
+        size = 0.75 * point_size(len(time))
+        drawn += axes.plot(time, values, marker, ms=size, mew=0, color=colour, label=legend)
     axes.set_ylim(*robust_limits(np.concatenate(list(series.values())), percent=0))
     axes.set_ylabel(panel.label)
     if len(series) > 1:
-        axes.legend(loc="best", ncols=2)
+        legend_above(axes)
     if panel.inverted:
         axes.invert_yaxis()
     return drawn
@@ -113,6 +115,7 @@ def save_seeing_profile(
     times: np.ndarray,
     fwhm: np.ndarray,
     title: str = "",
+    facts: Sequence[str] = (),
     scale_arcsec: float | None = None,
 ) -> Path:
     """Write the seeing profile figure: profiles of one frame, and FWHM along the night.
@@ -129,15 +132,12 @@ def save_seeing_profile(
         Arc seconds per pixel.
     """
     day, time = time_axis(times)
-    with styled_figure(path, (8.0, 5.6)) as figure:
-        grid = figure.add_gridspec(
-            2, 1, height_ratios=(2.2, 1), left=0.08, right=0.92, top=0.94, bottom=0.09, hspace=0.3
-        )
+    with styled_figure(path, (8.0, 5.6), title=title, facts=facts) as figure:
+        grid = figure.add_gridspec(2, 1, height_ratios=(2.2, 1))
         upper, lower = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
         draw_profile(upper, profiles, radius, annulus)
         draw_fwhm(lower, time, fwhm, scale_arcsec=scale_arcsec)
         lower.set_xlabel(f"BJD (TDB) \N{MINUS SIGN} {day} (days)")
-        upper.set_title(title)
     return Path(path)
 
 
@@ -168,7 +168,7 @@ def draw_growth(
     axes.set(xlabel="Aperture radius (px)", ylabel="Flux inside (largest aperture = 1)")
     axes.set_xlim(0, radii[-1] * 1.03)
     axes.set_ylim(0, max(1.1, min(1.4, robust_limits(growth)[1])))
-    axes.legend(*first_of_each(axes), loc="lower right")
+    legend_above(axes, first_of_each(axes))
     return {"curves": curves, "aperture": aperture}
 
 
@@ -205,15 +205,12 @@ def save_growth(
     radius : float
         Chosen aperture, pixels.
     """
-    with styled_figure(path, (8.0, 3.6)) as figure:
-        grid = figure.add_gridspec(
-            1, 2, width_ratios=(1.5, 1), left=0.08, right=0.985, top=0.9, bottom=0.14, wspace=0.22
-        )
+    with styled_figure(path, (8.0, 3.6), title=title) as figure:
+        grid = figure.add_gridspec(1, 2, width_ratios=(1.5, 1))
         left, right = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
         draw_growth(left, radii, flux, roles=roles, radius=radius)
         with np.errstate(divide="ignore", invalid="ignore"):
             draw_snr(right, radii, flux[0] / flux_err[0], radius)
-        left.set_title(title)
     return Path(path)
 
 
@@ -250,7 +247,7 @@ def draw_histogram(axes: Axes, pixels: np.ndarray, *, unit: str = "ADU") -> Step
     return patch
 
 
-def save_masters(path: str | Path, masters: Mapping[str, np.ndarray]) -> Path:
+def save_masters(path: str | Path, masters: Mapping[str, np.ndarray], *, title: str = "") -> Path:
     """Write the master frames with their histograms.
 
     Parameters
@@ -260,15 +257,11 @@ def save_masters(path: str | Path, masters: Mapping[str, np.ndarray]) -> Path:
     """
     n = len(masters)
     ny, nx = next(iter(masters.values())).shape
-    width = max(3.0 * n, 4.0)
+    width = page_width(max(3.0 * n, 4.0))
     picture = (width - 0.9) / (1.28 * n) * min(ny / nx, 1.5)
     height = picture + 2.35
-    with styled_figure(path, (width, height)) as figure:
-        grid = figure.add_gridspec(
-            2, n, height_ratios=(picture, 1.1), left=0.8 / width, right=1 - 0.2 / width,
-            top=1 - 0.42 / height, bottom=0.5 / height, hspace=0.33 / (picture + 1.1) * 2,
-            wspace=0.28,
-        )  # fmt: skip
+    with styled_figure(path, (width, height), title=title) as figure:
+        grid = figure.add_gridspec(2, n, height_ratios=(picture, 1.1))
         for k, (name, pixels) in enumerate(masters.items()):
             upper, lower = figure.add_subplot(grid[0, k]), figure.add_subplot(grid[1, k])
             draw_master(upper, pixels)
@@ -343,22 +336,15 @@ def draw_profile(
         target.radius, target.value, "o", ms=2.8, mew=0, color=TARGET, alpha=0.45, rasterized=True
     )
     curves = [_profile_curve(axes, profile) for profile in reversed(profiles)]
-    aperture = axes.axvline(radius, color=MODEL, lw=1.4)
-    sky = axes.axvspan(*annulus, color=SKY_FILL, alpha=0.28, lw=0)
+    aperture = axes.axvline(radius, color=MODEL, lw=1.4, label=f"aperture {radius:.2f} px")
+    sky = axes.axvspan(*annulus, color=SKY_FILL, alpha=0.28, lw=0, label="sky")
     fwhm = target.fwhm
     if np.isfinite(fwhm):
-        axes.plot([0, fwhm / 2], [0.5, 0.5], color="#333333", lw=1.0)
-        axes.text(
-            fwhm / 2 + 0.15, 0.5, f"FWHM {fwhm:.2f} px", va="center", fontsize=8,
-            bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},
-        )  # fmt: skip
-    style: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "fontsize": 8, "va": "top"}
-    axes.text(radius, 0.99, f" aperture {radius:.2f} px", color=MODEL, **style)
-    axes.text(float(np.mean(annulus)), 0.9, "sky", color="#7a7000", ha="center", **style)
+        axes.plot([0, fwhm / 2], [0.5, 0.5], color=INK, lw=1.0, label=f"half of FWHM {fwhm:.2f} px")
     axes.set(xlabel="Distance from the centre (px)", ylabel="Brightness (peak = 1)")
     axes.set_xlim(0, annulus[1] * 1.08)
     axes.set_ylim(-0.08, 1.22)
-    axes.legend(*first_of_each(axes), loc="center right")
+    legend_above(axes, first_of_each(axes))
     return {"pixels": dots, "curves": curves, "aperture": aperture, "sky": sky}
 
 
@@ -372,11 +358,10 @@ def _profile_curve(axes: Axes, profile: StarProfile) -> Line2D:
     return line
 
 
-def first_of_each(axes: Axes) -> tuple[list, list]:
+def first_of_each(axes: Axes) -> list:
     """List legend entries, one for each label, the last drawn first."""
     handles, labels = axes.get_legend_handles_labels()
-    entries = dict(zip(reversed(labels), reversed(handles), strict=True))
-    return list(entries.values()), list(entries)
+    return list(dict(zip(reversed(labels), reversed(handles), strict=True)).values())
 
 
 def draw_fwhm(

@@ -48,8 +48,9 @@ def save_quality(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     """
     number = 1 + np.arange(len(rows))
     used = np.array([row["use"] == "yes" for row in rows])
-    with styled_figure(path, (8.0, 0.9 + 1.2 * len(PANELS))) as figure:
-        stack = stack_axes(figure, (1.0,) * len(PANELS), left=0.12)
+    title = f"{len(rows)} frames, {int(used.sum())} of them used"
+    with styled_figure(path, (8.0, 0.9 + 1.2 * len(PANELS)), title=title) as figure:
+        stack = stack_axes(figure, (1.0,) * len(PANELS))
         for axes, (name, label, colour) in zip(stack, PANELS, strict=True):
             y = np.array([np.nan if row[name] is None else row[name] for row in rows], dtype=float)
             axes.plot(number[used], y[used], "o", ms=3, color=colour)
@@ -58,7 +59,6 @@ def save_quality(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> Path:
             if np.isfinite(y).any():
                 axes.set_ylim(*robust_limits(y, percent=1))
                 show_beyond(axes, number.astype(float), y)
-        stack[0].set_title(f"{len(rows)} frames, {int(used.sum())} of them used")
         stack[-1].set_xlabel("number of the frame")
         figure.align_ylabels(stack)
     return Path(path)
@@ -81,7 +81,7 @@ def save_field_map(path: str | Path, shapes: Shapes, shape: tuple[int, int]) -> 
         for at, length, n in zip((shapes.y, shapes.x), shape, size, strict=True)
     )
     with styled_figure(path, (11.0, 1.2 + 4.2 * shape[0] / shape[1])) as figure:
-        left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.4})
+        left, right = figure.subplots(1, 2)
         widths = np.full(size, np.nan)
         for j, i in np.ndindex(*size):
             there = shapes.only((row == j) & (column == i))
@@ -120,6 +120,6 @@ def _regions(axes: Axes, shapes: Shapes, shape: tuple[int, int]) -> None:
         if there.x.size:
             text = f"{name.replace('_', ' ')}\n{there.width:.2f} px, {there.ellipticity:.2f}"
             axes.text(
-                x * nx, y * ny, text, ha="center", va="center", fontsize=7,
+                x * nx, y * ny, text, ha="center", va="center", fontsize="small",
                 bbox={"facecolor": "white", "alpha": 0.75, "lw": 0},
             )  # fmt: skip

@@ -14,9 +14,11 @@ from lightcurve.report.style import (
     CHECK,
     COMPARISON,
     FIELD,
+    FLAGGED,
     MODEL,
     ROLE_COLOUR,
     half_width,
+    legend_above,
     plain_log_ticks,
     robust_limits,
     styled_figure,
@@ -29,10 +31,11 @@ if TYPE_CHECKING:
 __all__ = ["save_neighbours", "save_noise", "save_star_curves"]
 
 GROUPS = {
-    "cleared": ({Disposition.CLEARED, Disposition.TOO_FAINT}, COMPARISON),
-    "likely cleared": ({Disposition.LIKELY}, CHECK),
-    "not cleared": ({Disposition.NOT_CLEARED, Disposition.LOW_FLUX}, MODEL),
+    "cleared": ({Disposition.CLEARED, Disposition.TOO_FAINT}, COMPARISON, "o"),
+    "likely cleared": ({Disposition.LIKELY}, CHECK, "s"),
+    "not cleared": ({Disposition.NOT_CLEARED, Disposition.LOW_FLUX}, MODEL, "D"),
 }
+MAX_NAMED = 4  # of those that are not cleared
 MAX_CURVES = 24
 SMOOTHED = 11  # stars, for the noise expected of them
 
@@ -52,25 +55,40 @@ def draw_neighbours(axes: Axes, neighbours: Sequence[Neighbour], *, depth_ppt: f
         label = f"{word} below: eclipse {ratio:g} times the scatter"
         bounds += axes.plot(grid, needed / ratio, color=FIELD, ls=style, label=label)
     points = {}
-    for label, (dispositions, colour) in GROUPS.items():
-        group = [n for n in shown if n.disposition in dispositions]
-        if group:
-            x, y = [n.delta_mag for n in group], [n.rms_ppt for n in group]
-            (points[label],) = axes.plot(x, y, "o", color=colour, label=label, ms=5, mew=0)
-    for n in (n for n in shown if not n.disposition.cleared):
-        axes.annotate(
-            n.star_id, (n.delta_mag, n.rms_ppt), (3, 3), textcoords="offset points", fontsize=7
-        )
+    for label, (dispositions, colour, marker) in GROUPS.items():
+        group = sorted((n for n in shown if n.disposition in dispositions), key=_brightness)
+        if not group:
+            continue
+        x, y = [n.delta_mag for n in group], [n.rms_ppt for n in group]
+        told = f"{label}{_named([n.star_id for n in group if not n.disposition.cleared])}"
+        (points[label],) = axes.plot(x, y, marker, color=colour, label=told, ms=5, mew=0)
     axes.set_yscale("log")
     plain_log_ticks(axes.yaxis)
     axes.set_xlabel("Fainter than the target by (mag)")
     axes.set_ylabel("Scatter (parts per thousand)")
-    axes.legend(loc="best")
+    legend_above(axes)
     return {"points": points, "bounds": bounds}
 
 
+def _brightness(neighbour: Neighbour) -> float:
+    return neighbour.delta_mag
+
+
+def _named(names: Sequence[str]) -> str:
+    """Name stars, from left to right, for the legend."""
+    if not names:
+        return ""
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return f": {', '.join(names[:MAX_NAMED])}{more}"
+
+
 def save_neighbours(
-    path: str | Path, neighbours: Sequence[Neighbour], *, depth_ppt: float, radius_arcmin: float
+    path: str | Path,
+    neighbours: Sequence[Neighbour],
+    *,
+    depth_ppt: float,
+    radius_arcmin: float,
+    title: str = "",
 ) -> Path:
     """Write the figure of the nearby-eclipsing-binary check.
 
@@ -80,14 +98,16 @@ def save_neighbours(
         Of the target's transit.
     radius_arcmin : float
         Within which they were looked for.
+    title : str
+        Goes before what was found.
     """
-    with styled_figure(path, (7.0, 4.6)) as figure:
-        axes = figure.add_axes((0.1, 0.115, 0.87, 0.81))
-        draw_neighbours(axes, neighbours, depth_ppt=depth_ppt)
-        axes.set_title(
-            f"Could a neighbour feign a transit of {depth_ppt:.1f} ppt? "
-            f"{len(neighbours)} stars within {radius_arcmin:g}'"
-        )
+    cleared = sum(n.disposition.cleared for n in neighbours)
+    found = (
+        f"{cleared} of {len(neighbours)} stars within {radius_arcmin:g}' are cleared "
+        f"of feigning a transit of {depth_ppt:.1f} ppt"
+    )
+    with styled_figure(path, (7.0, 4.6), title=f"{title}: {found}" if title else found) as figure:
+        draw_neighbours(figure.add_subplot(), neighbours, depth_ppt=depth_ppt)
     return Path(path)
 
 
@@ -113,16 +133,16 @@ def draw_star_curves(
     curves = []
     for k, (name, role) in enumerate(zip(names, roles, strict=True)):
         colour = ROLE_COLOUR.get(role, FIELD)
-        axes.axhline(offsets[k], color="#d0d0d0", lw=0.7, zorder=1)
+        axes.axhline(offsets[k], color=FLAGGED, lw=0.7, zorder=1)
         shown = np.clip(percent[:, k], -0.75 * step, 0.75 * step) + offsets[k]
         curves += axes.plot(time, shown, "o", ms=2.2, mew=0, color=colour, zorder=2)
         style: dict[str, Any] = {
             "transform": axes.get_yaxis_transform(),
             "va": "center",
-            "fontsize": 7.5,
+            "fontsize": "small",
         }
         axes.text(-0.01, offsets[k], name, color=colour, ha="right", fontweight="bold", **style)
-        axes.text(1.005, offsets[k], f"{scatter[k]:.2f} %", ha="left", color="#444444", **style)
+        axes.text(1.005, offsets[k], f"{scatter[k]:.2f} %", ha="left", **style)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.grid(visible=False, axis="y")
@@ -152,12 +172,11 @@ def save_star_curves(
     relative, names, roles = relative[:, :MAX_CURVES], names[:MAX_CURVES], roles[:MAX_CURVES]
     day, time = time_axis(times)
     height = 1.0 + 0.36 * max(len(names), 3)
-    with styled_figure(path, (8.0, height)) as figure:
-        axes = figure.add_axes((0.08, 0.5 / height, 0.84, 1 - 0.9 / height))
+    with styled_figure(path, (8.0, height), title=title) as figure:
+        axes = figure.add_subplot()
         draw_star_curves(axes, time, relative, names=names, roles=roles)
         axes.set_xlabel(f"BJD (TDB) \N{MINUS SIGN} {day} (days)")
-        axes.set_title(title)
-        axes.set_title("scatter", loc="right", fontsize=8, fontweight="normal")
+        axes.set_title("scatter", loc="right", fontsize="small", fontweight="normal")
     return Path(path)
 
 
@@ -213,7 +232,7 @@ def draw_noise(
         (lines[name],) = axes.plot(
             along,
             100 * smooth,
-            color=MODEL if total else "#777777",
+            color=MODEL if total else FIELD,
             lw=1.8 if total else 1.0,
             ls="-" if total else next(dashes),
             zorder=2,
@@ -225,8 +244,7 @@ def draw_noise(
         plain_log_ticks(axes.yaxis)
     axes.set_xlabel("Instrumental magnitude")
     axes.set_ylabel("Point-to-point scatter (%)")
-    if points or lines:
-        axes.legend(loc="lower right", ncols=2)
+    legend_above(axes)
     return {"points": points, "model": lines}
 
 
@@ -247,8 +265,6 @@ def save_noise(
         See `draw_noise`.
     model : mapping of str to (n_star,) float array, optional
     """
-    with styled_figure(path, (7.0, 4.4)) as figure:
-        axes = figure.add_axes((0.1, 0.115, 0.82, 0.81))
-        draw_noise(axes, magnitude, scatter, roles=roles, model=model)
-        axes.set_title(title)
+    with styled_figure(path, (7.0, 4.4), title=title) as figure:
+        draw_noise(figure.add_subplot(), magnitude, scatter, roles=roles, model=model)
     return Path(path)

@@ -1,73 +1,200 @@
-"""How figures come about: one style file, one palette, no window and no global state.
+"""How figures come about: one way in, a style in a file, no window.
 
 Drawing functions take an Axes and data and return what they drew; ``save_*`` functions compose a
-whole figure and write it. Only `matplotlib.figure.Figure` is used, never pyplot.
+whole figure and write it by `styled_figure`. Only `matplotlib.figure.Figure` is used, never pyplot.
+No text stands where points may lie: titles and facts have the head of the figure to themselves,
+legends the line above their axes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+import re
+import textwrap
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lightcurve.core.data import StarRole
 from lightcurve.core.errors import InputError
+from lightcurve.core.registry import did_you_mean
 
 if TYPE_CHECKING:
+    from matplotlib import RcParams
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
+    from matplotlib.backends.backend_agg import RendererAgg
     from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.legend import Legend
 
 __all__ = [
     "COMPARISON",
     "FIELD",
+    "FORMATS",
     "TARGET",
+    "Look",
     "half_width",
+    "legend_above",
+    "read_size",
     "robust_limits",
     "show_beyond",
     "styled_figure",
     "time_axis",
+    "wearing",
 ]
 
-TARGET = "#0072B2"
-COMPARISON = "#009E73"
-CHECK = "#E69F00"
-MODEL = "#D55E00"
-ACCENT = "#CC79A7"
-FIELD = "#8A8A8A"
-FLAGGED = "#B0B0B0"
+# Places in the cycle of colours, which the style sets: on dark ground they are others.
+TARGET, CHECK, COMPARISON, MODEL, ACCENT, RAW, FIELD, FLAGGED, INK = (f"C{k}" for k in range(9))
 ROLE_COLOUR: dict[str, str] = {
     StarRole.TARGET: TARGET,
     StarRole.COMPARISON: COMPARISON,
     StarRole.CHECK: CHECK,
     StarRole.FIELD: FIELD,
 }
-DPI = 110
 FEW_SHOWN = 8  # values of which none is called lone
-FORMATS = (".png", ".pdf", ".svg")
+MANY_SHOWN = 300  # points, beyond which each is drawn smaller
+# By how a file's name ends: what would tell when it was made is left out.
+FORMATS: dict[str, dict[str, None]] = {
+    ".png": {}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}
+}  # fmt: skip
+FOLDER = Path(__file__).with_name("styles")
+STYLES = tuple(sorted(path.stem for path in FOLDER.glob("*.mplstyle")))
+SCREEN = FOLDER / "screen.mplstyle"
+ALWAYS = Path(__file__).with_name("always.mplstyle")
+PAD = 0.05  # inches, about each line of the head
+LEAST_LETTERS = 4.0  # points
+NO_ROOM = "axes sizes collapsed"  # what matplotlib says of figures that are too small
+LEAST_ROOM = 0.3  # of the height, for the axes, however long a title is
+MAX_HEAD = 4  # lines of a title, and of each fact below it
+INCHES = {"in": 1.0, "cm": 1 / 2.54, "mm": 1 / 25.4}
+SIZES = (1.0, 60.0)  # inches, least and most
 
 
-STYLE = Path(__file__).with_name("lightcurve.mplstyle")
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What an observer wants of all figures drawn.
+
+    Attributes
+    ----------
+    style : str
+        One of `STYLES`, or a file of matplotlib's (``.mplstyle``), whose ``figure.figsize`` tells
+        the width.
+    dpi : float or None
+        Of pixels; that of the style if None.
+    size : tuple of float or None
+        Width and height, inches; None for those of style and figure.
+    title : str or None
+        In place of each figure's own; empty for none.
+    """
+
+    style: str = SCREEN.stem
+    dpi: float | None = None
+    size: tuple[float, float] | None = None
+    title: str | None = None
+
+
+PLAIN = Look()
+_LOOK: ContextVar[Look] = ContextVar("look", default=PLAIN)
 
 
 @contextmanager
-def styled_figure(path: str | Path, size: tuple[float, float] = (8.0, 4.5)) -> Iterator[Figure]:
-    """Give an empty figure in our style and write it when the block ends.
+def wearing(look: Look) -> Iterator[None]:
+    """Give all figures drawn within a block this look.
+
+    Raises
+    ------
+    InputError
+        Where there is no such style.
+    """
+    _read_style(look.style)
+    before = _LOOK.set(look)
+    try:
+        yield
+    finally:
+        _LOOK.reset(before)
+
+
+def read_size(text: str) -> tuple[float, float]:
+    """Read a width and a height such as ``7.1,4``, ``9cm,6cm`` or ``90,60mm``, in inches.
+
+    A unit holds for what stands before it, too. Raises InputError for anything else.
+    """
+    number = r"([0-9]*\.?[0-9]+)\s*(in|cm|mm)?"
+    found = re.fullmatch(rf"\s*{number}\s*[,x]\s*{number}\s*", text)
+    if not found:
+        msg = f"--size {text}: not like 7.1,4 (inches) or 9cm,6cm: width, comma, height"
+        raise InputError(msg)
+    second = found[4] or "in"
+    size = float(found[1]) * INCHES[found[2] or second], float(found[3]) * INCHES[second]
+    if not all(SIZES[0] <= length <= SIZES[1] for length in size):
+        msg = (
+            f"--size {text}: {size[0]:.3g} x {size[1]:.3g} inches; "
+            f"each side within {SIZES[0]:g} to {SIZES[1]:g} inches"
+        )
+        raise InputError(msg)
+    return size
+
+
+def _read_style(name: str) -> RcParams:
+    """Read what a style sets; raises InputError where there is no such style, or it cannot be."""
+    from matplotlib import rc_params_from_file
+
+    path = FOLDER / f"{name}.mplstyle" if name in STYLES else Path(name)
+    if path.suffix != ".mplstyle" or not path.is_file():
+        what = "no such file" if path.suffix == ".mplstyle" else "no style"
+        known = f"there are {', '.join(STYLES)}, or a file NAME.mplstyle"
+        msg = f"--style {name}: {what}{did_you_mean(name, STYLES)}; {known}"
+        raise InputError(msg)
+    try:
+        return rc_params_from_file(path, fail_on_error=True, use_default_template=False)
+    except (OSError, ValueError, KeyError) as error:
+        msg = f"{path}: no style of matplotlib's: {' '.join(str(error).split())}"
+        raise InputError(msg) from error
+
+
+def page_width(natural: float) -> float:
+    """Width that a figure will have, inches; natural: the one it has where nobody wants another."""
+    look = _LOOK.get()
+    if look.size is not None:
+        return look.size[0]
+    style = _read_style(look.style)
+    return float(style["figure.figsize"][0]) if "figure.figsize" in style else natural
+
+
+@contextmanager
+def styled_figure(
+    path: str | Path,
+    size: tuple[float, float] = (8.0, 4.5),
+    *,
+    title: str = "",
+    facts: Sequence[str] = (),
+) -> Iterator[Figure]:
+    """Give an empty figure in the look wanted and write it when the block ends.
 
     Parameters
     ----------
     path : path-like
         ``.png``, ``.pdf`` or ``.svg``.
     size : tuple of float
-        Width and height, inches.
+        Width and height, inches, where nobody wants others: where it must be narrower, it is lower
+        too, by the root of that.
+    title : str
+        What the figure shows, stated; wrapped above all axes.
+    facts : sequence of str
+        Lines below the title.
 
     Yields
     ------
     matplotlib.figure.Figure
-        On a canvas that needs no display.
+        On a canvas that needs no display; its layout finds room for all labels.
 
     Raises
     ------
@@ -77,39 +204,157 @@ def styled_figure(path: str | Path, size: tuple[float, float] = (8.0, 4.5)) -> I
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    if Path(path).suffix.lower() not in FORMATS:
+    kind, look = Path(path).suffix.lower(), _LOOK.get()
+    if kind not in FORMATS:
         msg = f"{path}: no figure is of this name; one ends with {', '.join(FORMATS)}"
         raise InputError(msg)
-    with mpl.rc_context(fname=STYLE):
-        figure = Figure(figsize=size)
-        FigureCanvasAgg(figure)
+    width = page_width(size[0])
+    height = size[1] * math.sqrt(width / size[0]) if look.size is None else look.size[1]
+    with mpl.rc_context():
+        for values in map(_read_style, (SCREEN.stem, look.style, str(ALWAYS))):
+            mpl.rcParams.update(values)
+        layout = ConstrainedLayoutEngine()
+        figure = Figure(figsize=(width, height), layout=layout)
+        canvas = FigureCanvasAgg(figure)
         yield figure
-        try:
-            figure.savefig(path, dpi=DPI)
-        except OSError as error:
-            msg = f"{path}: the figure cannot be written: {error.strerror}"
-            raise InputError(msg) from error
+        title = title if look.title is None else look.title
+        top = _finish(figure, canvas.get_renderer(), title, facts)
+        layout.set(rect=(0, 0, 1, max(top, LEAST_ROOM)))
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            try:
+                figure.savefig(
+                    path, dpi=look.dpi or mpl.rcParams["savefig.dpi"], metadata=FORMATS[kind]
+                )
+            except OSError as error:
+                msg = f"{path}: the figure cannot be written: {error.strerror}"
+                raise InputError(msg) from error
+        if any(NO_ROOM in str(one.message) for one in told):
+            Path(path).unlink(missing_ok=True)
+            panels = (
+                f"{width:.3g} x {height:.3g} inches leave its {len(figure.axes)} panels no room"
+            )
+            msg = f"{path}: {panels}: a larger --size"
+            raise InputError(msg)
 
 
-def stack_axes(
-    figure: Figure,
-    heights: tuple[float, ...],
-    *,
-    sharex: bool = True,
-    left: float = 0.1,
-    right: float = 0.98,
-) -> list[Axes]:
+def _finish(figure: Figure, renderer: RendererAgg, title: str, facts: Sequence[str]) -> float:
+    """Make all text such as the font has, and write the head: title and facts above all axes.
+
+    Returns what of the height is left below them.
+    """
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set_text(printable(text.get_text()))
+    for axes in figure.axes:
+        _fit_label(axes, renderer)
+    height, dots = figure.get_figheight(), figure.dpi
+    width = dots * (figure.get_figwidth() - 2 * PAD)
+    top = height - PAD
+    for k, line in enumerate((title, *facts)):
+        weight, scale = ("bold", "large") if k == 0 else ("normal", "small")
+        font = FontProperties(weight=weight, size=scale)
+        lines = wrapped(printable(line), width, partial(measure, font=font, renderer=renderer))
+        if not lines:
+            continue
+        text = figure.text(
+            PAD / figure.get_figwidth(), top / height, "\n".join(lines), va="top",
+            fontproperties=font, in_layout=False,
+        )  # fmt: skip
+        top -= text.get_window_extent(renderer).height / dots + PAD
+    return top / height
+
+
+def _fit_label(axes: Axes, renderer: RendererAgg) -> None:
+    """Make the label of the vertical axis no longer than the axis, about."""
+    label = axes.yaxis.label
+    room, length = (of.get_window_extent(renderer).height for of in (axes, label))
+    if length > room:
+        label.set_fontsize(max(float(label.get_fontsize()) * room / length, LEAST_LETTERS))
+
+
+def measure(text: str, font: FontProperties, renderer: RendererAgg) -> float:
+    """Measure the width of a line of text, pixels."""
+    return float(renderer.get_text_width_height_descent(text, font, ismath=False)[0])
+
+
+def wrapped(text: str, width: float, length: Callable[[str], float]) -> list[str]:
+    """Break text into lines no longer than a width; at most `MAX_HEAD`, the last cut short.
+
+    length: measures a line, in the unit of the width. Words that are too long are broken too.
+    """
+    text = " ".join(text.split())
+    if not text:
+        return []
+    letters = max(int(len(text) * width / max(length(text), 1e-9)), 1)
+    while True:
+        lines = textwrap.wrap(
+            text, max(letters, 4), max_lines=MAX_HEAD, placeholder=" ...", break_on_hyphens=False
+        )
+        if letters <= 4 or all(length(line) <= width for line in lines):
+            return lines
+        letters -= max(letters // 20, 1)
+
+
+def printable(text: str) -> str:
+    """Replace letters that the font lacks by an empty square, and controls by spaces."""
+    from matplotlib.font_manager import FontProperties, findfont
+
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return text
+    known = _letters(findfont(FontProperties()))
+    return "".join(
+        c if c == "\n" or ord(c) in known else "\N{WHITE SQUARE}" if c.isprintable() else " "
+        for c in text
+    )
+
+
+@lru_cache
+def _letters(font: str) -> frozenset[int]:
+    """List the letters that the font of a file has."""
+    from matplotlib.font_manager import get_font
+
+    return frozenset(get_font(font).get_charmap())
+
+
+def point_size(n: int) -> float:
+    """Diameter of one of n points: that of the style, and less where there are many."""
+    import matplotlib as mpl
+
+    size = float(mpl.rcParams["lines.markersize"])
+    return size * float(np.clip(math.sqrt(MANY_SHOWN / max(n, 1)), 0.35, 1.0))
+
+
+def legend_above(axes: Axes, handles: Sequence[Any] = (), **options: Any) -> Legend | None:
+    """Put the legend on the line above axes, or on as many as it needs; None without entries.
+
+    handles: what it shows, by default all of the axes that has a label.
+    """
+    entries = list(handles) or axes.get_legend_handles_labels()[0]
+    if not entries:
+        return None
+    room = 0.9 * axes.get_window_extent().width
+    for columns in range(len(entries), 0, -1):
+        legend = axes.legend(
+            handles=entries, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.1,
+            ncols=columns, columnspacing=1.2, **options,
+        )  # fmt: skip
+        if columns == 1 or legend.get_window_extent().width <= room:
+            break
+    return legend
+
+
+def stack_axes(figure: Figure, heights: tuple[float, ...], *, sharex: bool = True) -> list[Axes]:
     """Set panels one below the other.
 
     heights: relative heights, from the top; sharex: one time axis for all; only the lowest panel
-    has tick labels; left, right: margins as fractions of the width.
+    has tick labels.
     """
-    tall = figure.get_figheight()
-    grid = figure.add_gridspec(
-        len(heights), 1, height_ratios=heights, left=left, right=right, top=1 - 0.36 / tall,
-        bottom=0.48 / tall, hspace=0.09 if sharex else 0.4,
-    )  # fmt: skip
+    grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     axes: list[Axes] = []
     for k in range(len(heights)):
         axes.append(figure.add_subplot(grid[k], sharex=axes[0] if axes and sharex else None))
@@ -197,29 +442,32 @@ def show_beyond(axes: Axes, x: np.ndarray, y: np.ndarray) -> list:
 
 
 def bin_points(
-    x: np.ndarray, y: np.ndarray, width: float
+    x: np.ndarray, y: np.ndarray, width: float, error: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Average points in bins of equal width.
 
     x, y: (n,) float arrays, pairs with NaN are left out; width: in the unit of `x`.
-    Returns x, y, error: (n_bin,) float arrays, means, and the standard deviation of the mean; NaN
-    error for a bin of one point.
+    error: (n,) float array, of y; each point weighs by it, and points without one are left out.
+    Returns x, y, error: (n_bin,) float arrays, means and their errors, from those of the points,
+    or where none are given from how the points of a bin scatter (NaN for a bin of one point).
     """
     finite = np.isfinite(x) & np.isfinite(y)
+    if error is not None:
+        finite &= np.isfinite(error) & (error > 0)
     x, y = x[finite], y[finite]
     if not x.size or width <= 0:
         return np.empty(0), np.empty(0), np.empty(0)
-    index = ((x - x.min()) / width).astype(int)
-    count = np.bincount(index)
-    keep = count > 0
-    n = count[keep]
-    mean_x = np.bincount(index, x)[keep] / n
-    mean_y = np.bincount(index, y)[keep] / n
-    square = np.bincount(index, (y - (np.bincount(index, y) / np.maximum(count, 1))[index]) ** 2)[
-        keep
-    ]
-    error = np.where(n > 1, np.sqrt(square / np.maximum(n - 1, 1) / n), np.nan)
-    return mean_x, mean_y, error
+    weight = np.ones(x.size) if error is None else error[finite] ** -2.0
+    _, index, n = np.unique(
+        np.floor((x - x.min()) / width), return_inverse=True, return_counts=True
+    )
+    total = np.bincount(index, weight)
+    mean_x, mean_y = (np.bincount(index, weight * values) / total for values in (x, y))
+    if error is not None:
+        return mean_x, mean_y, total**-0.5
+    square = np.bincount(index, (y - mean_y[index]) ** 2)
+    scatter = np.sqrt(square / np.maximum(n - 1, 1) / n)
+    return mean_x, mean_y, np.where(n > 1, scatter, np.nan)
 
 
 def plain_log_ticks(axis: Axis, steps: tuple[float, ...] = (1.0, 2.0, 5.0)) -> None:

@@ -1,3 +1,3 @@
 """Ephemeris, limb darkening, transit model, priors, fit, sampling."""
 
-__all__ = ["ephemeris", "fit", "fit_values", "model", "quality", "quick"]
+__all__ = ["ephemeris", "fit", "fit_values", "model", "quality", "quick", "smooth"]

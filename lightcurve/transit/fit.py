@@ -210,7 +210,15 @@ def fit_points(
         sample_names=NAMES if found else (),
         notes=(*warned, *map(Note, told)),
         unproven={} if found else parameters,
+        solution=_solution(best) if found else {},
     )
+
+
+def _solution(best: Solution) -> dict[str, float]:
+    """List what the likeliest transit is drawn with."""
+    share = best.problem.model.planet.dilution
+    other = {} if share is None else {"dilution": share}
+    return dict(zip(NAMES, best.theta.tolist(), strict=True)) | other
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -73,6 +73,7 @@ def fit_to_json(
         "verdict_finding": fit.verdict.finding.value,
         "verdict_reason": fit.verdict.reason,
         "depth_over_error": _plain(math.nan if depth_sigma is None else depth_sigma),
+        "solution": dict(fit.solution),
         "covariates": list(fit.covariates),
         "influences": [asdict(influence) for influence in fit.influences],
         "notes": [str(note) for note in fit.notes],
@@ -130,9 +131,10 @@ def fit_from_json(content: Mapping[str, Any], columns: Mapping[str, np.ndarray])
         told = content.get("statistics", [name for name in numbers if name not in OF_THE_RUN])
         statistics = {name: _number(content[name]) for name in told}
         covariates = tuple(map(str, content["covariates"]))
+        solution = {name: float(value) for name, value in content.get("solution", {}).items()}
         influences = tuple(Influence(**entry) for entry in content.get("influences", ()))
         notes, verdict = _read_notes(content), _read_verdict(content)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         msg = f"fit.json: not a fit of ours ({type(error).__name__}: {error})"
         raise InputError(msg) from error
     return TransitFit(
@@ -149,6 +151,7 @@ def fit_from_json(content: Mapping[str, Any], columns: Mapping[str, np.ndarray])
         sample_names=(),
         notes=notes,
         unproven={} if verdict.found else unproven,
+        solution=solution,
     )
 
 

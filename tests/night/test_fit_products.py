@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from dataclasses import replace
 from types import SimpleNamespace
@@ -13,8 +12,9 @@ import pytest
 from lightcurve.core.data import Exposure, Finding, Planet
 from lightcurve.core.settings import make_settings
 from lightcurve.curve.choose import choose_curve
+from lightcurve.curve.neb import Disposition
 from lightcurve.night import figures as neighbours
-from lightcurve.night.figures import write_neighbours
+from lightcurve.night.figures import find_neighbours
 from lightcurve.night.fit_products import summarise_fit
 from lightcurve.night.settle import fit_if_known, predicted_transit
 from lightcurve.setup.target import Target
@@ -78,7 +78,7 @@ def _night(cube, radius, planet=None):
     return SimpleNamespace(measurements=cube, curve=curve, settings=settings, target=target)
 
 
-def test_neighbours_are_judged_by_their_own_curves(cube, tmp_path):
+def test_neighbours_are_judged_by_their_own_curves(cube):
     """A star as bright as the target that fades by a tenth could feign it; a quiet one not."""
     plan = cube.plan
     order = np.argsort(-plan.flux_ref)
@@ -89,21 +89,15 @@ def test_neighbours_are_judged_by_their_own_curves(cube, tmp_path):
     flux = cube.flux.copy()
     flux[40:80, loud] *= 0.9
     near = replace(cube, flux=flux, plan=replace(plan, ra_deg=ra, dec_deg=dec))
-    paths = write_neighbours(tmp_path, _night(near, 2.5))
-    assert set(paths) == {"nebs.csv", "figures/neighbours.png"}
-    assert paths["figures/neighbours.png"].stat().st_size > 5000
-    with paths["nebs.csv"].open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [round(float(row["separation_arcsec"])) for row in rows] == [60, 120]
-    assert rows[0]["disposition"] == "Not cleared"
-    assert rows[1]["disposition"] in {"Cleared", "Likely cleared"}
-    (only,) = [p for n, p in write_neighbours(tmp_path, _night(near, 1.5)).items() if "csv" in n]
-    assert len(only.read_text().splitlines()) == 2
-    assert write_neighbours(tmp_path, _night(near, 0)) == {}
-    assert write_neighbours(tmp_path, _night(near, 0.5)) == {}
+    found = find_neighbours(_night(near, 2.5))
+    assert [round(one.separation_arcsec) for one in found] == [60, 120]
+    assert found[0].disposition is Disposition.NOT_CLEARED
+    assert found[1].disposition in {Disposition.CLEARED, Disposition.LIKELY}
+    assert len(find_neighbours(_night(near, 1.5))) == 1
+    assert find_neighbours(_night(near, 0)) == find_neighbours(_night(near, 0.5)) == ()
 
 
-def test_curve_and_neighbours_take_the_same_points_as_in_transit(cube, tmp_path, monkeypatch):
+def test_curve_and_neighbours_take_the_same_points_as_in_transit(cube, monkeypatch):
     """Three sigma of the ephemeris, 10 min here, are added on both sides for both."""
     sure, vague = _planet(), replace(_planet(), errors={"t0_bjd_tdb": 10 / 3 / 1440})
     of_curve, of_neighbours = [], []
@@ -114,7 +108,7 @@ def test_curve_and_neighbours_take_the_same_points_as_in_transit(cube, tmp_path,
 
     monkeypatch.setattr(neighbours, "check_neighbours", check)
     for planet in (sure, vague):
-        write_neighbours(tmp_path, _night(cube, 2.5, planet))
+        find_neighbours(_night(cube, 2.5, planet))
         of_curve.append(predicted_transit(Target("Test-1", 100.0, 0.0, "test", planet), cube))
     cadence_min = np.diff(cube.bjd_tdb)[0] * 1440
     for both in (of_curve, of_neighbours):

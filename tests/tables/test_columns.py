@@ -250,7 +250,7 @@ def test_a_quantity_added_at_run_time_is_written_described_and_read(
         path = write_lightcurve(tmp_path / "lightcurve.csv", night[1], night[0])
         curve = read_lightcurve(path)
         assert "| `dummy` | mag | twice the airmass |" in columns_in_markdown(LIGHTCURVE.columns)
-        panels = night_panels(night[1], night[0])
+        panels = night_panels(measured)
         (told,) = json.loads((tmp_path / DESCRIPTION).read_text())["tables"]
     finally:
         del QUANTITIES.entries["dummy"], COVARIATES.entries["dummy"]
@@ -259,7 +259,7 @@ def test_a_quantity_added_at_run_time_is_written_described_and_read(
     np.testing.assert_array_equal(curve.columns["dummy"], 2 * night[0].airmass)
     fewer = [panel for panel in panels if panel[0].label != "Dummy"]
     plain, taller = (
-        imread(save_night(tmp_path / "night.png", night[0], shown)) for shown in (fewer, panels)
+        imread(save_night(tmp_path / "night.png", measured, shown)) for shown in (fewer, panels)
     )
     labels = [panel.label for panel, _ in panels]
     assert labels == [

@@ -401,6 +401,9 @@ class TransitFit(Tabular):
         What each of them does.
     samples : (n_sample, n_parameter) float array or None
         None where no transit was found.
+    solution : mapping of str to float
+        What the model is drawn with: the likeliest transit, by the names of the parameters, and
+        ``dilution`` where other light is in the aperture; empty where none was found.
     unproven : mapping of str to Parameter
         The same parameters of the likeliest dip where no transit was found: no results.
     """
@@ -418,6 +421,7 @@ class TransitFit(Tabular):
     notes: tuple[Note, ...] = ()
     influences: tuple[Influence, ...] = ()
     unproven: Mapping[str, Parameter] = field(default_factory=dict)
+    solution: Mapping[str, float] = field(default_factory=dict)
 
     def to_table(self) -> Table:
         """Lay the parameters out, a row each: name, value, lower, upper, unit."""
