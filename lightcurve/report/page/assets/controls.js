@@ -64,32 +64,43 @@ const controls = (() => {
 
   // --- numbers -----------------------------------------------------------------------------------
 
-  const percent = (value, digits) => (Number.isFinite(value) ? `${(100 * value).toFixed(digits)} %` : "\u2013");
   const predictedMid = () => {
     const events = Object.values(app.data.curve.predicted);
     return events.length ? events.reduce((a, b) => a + b) / events.length : NaN;
   };
 
-  /** Rows of the table: label, how it is shown of a result. */
+  /** A value with its error in units of the last digits, as 0.1508(67). */
+  const withError = (value, error) => {
+    if (!(error > 0)) return shown(value, 5);
+    const decimals = Math.min(9, Math.max(0, 1 - Math.floor(Math.log10(error))));
+    return `${shown(value, decimals)}(${Math.round(error * 10 ** decimals)})`;
+  };
+
+  /** Rows of the table: name, label, number of a result, and how it is shown. */
   const NUMBERS = [
-    ["scatter of the residuals", (r) => percent(r.scatter ?? NaN, 4)],
-    ["BIC", (r) => shown(r.bic, 1)],
-    ["mid-transit, BJD (TDB)", (r) => shown(r.mid_time, 5)],
-    ["its error", (r) => (r.mid_time_err ? `${shown(r.mid_time_err * MINUTES, 2)} min` : "\u2013")],
-    ["observed \u2212 predicted", (r) => (r.mid_time ? `${shown((r.mid_time - predictedMid()) * MINUTES, 2)} min` : "\u2013")],
-    ["depth", (r) => percent(r.depth ?? NaN, 3)],
-    ["Rp/R*", (r) => (r.rp_over_rs ? `${shown(r.rp_over_rs, 4)} \u00b1 ${shown(r.rp_over_rs_err, 4)}` : "\u2013")],
-    ["points", (r) => String(r.n_points)],
+    ["scatter", "scatter", (r) => 100 * r.scatter, (v) => `${shown(v, 4)} %`],
+    ["bic", "BIC", (r) => r.bic, (v) => shown(v, 1)],
+    ["mid_time", "mid-transit", (r) => r.mid_time, (v, r) => withError(v - wholeDays(), r.mid_time_err)],
+    ["o_minus_c", "O \u2212 C", (r) => (r.mid_time - predictedMid()) * MINUTES, (v) => `${shown(v, 2)} min`],
+    ["depth", "depth", (r) => 100 * r.depth, (v) => `${shown(v, 3)} %`],
+    ["rp_over_rs", "Rp/R*", (r) => r.rp_over_rs, (v, r) => withError(v, r.rp_over_rs_err)],
+    ["n_points", "points", (r) => r.n_points, String],
   ];
+  /** Days left out of the mid-time that is shown; the label tells them. */
+  const wholeDays = () => Math.floor(app.data.frames.bjd_tdb.find(Number.isFinite) ?? 0);
+  const known = (result, name) => result[name === "o_minus_c" ? "mid_time" : name] !== null;
   let quickOwn = null; // the program's own choice by the same quick fit, for a fair comparison
 
   const showNumbers = (result) => {
     const changed = !result.full;
     if (changed) quickOwn ??= app.engine.recompute(app.data, app.data.choice);
-    const columns = changed ? [["yours", result], ["the program's", quickOwn]] : [["the program's fit", result]];
-    const known = NUMBERS.filter(([, show]) => columns.some(([, r]) => show(r) !== "\u2013"));
-    const rows = known.map(([label, show]) =>
-      make("tr", {}, make("th", { scope: "row" }, label), ...columns.map(([, r]) => make("td", {}, show(r)))));
+    const columns = changed ? [["yours", result], ["the program\u2019s", quickOwn]] : [["the program\u2019s fit", result]];
+    const cell = (name, value, show, r) => {
+      const there = known(r, name) && Number.isFinite(value(r));
+      return make("td", there ? { "data-name": name, title: String(value(r)) } : {}, there ? show(value(r), r) : "\u2013");
+    };
+    const rows = NUMBERS.filter(([name]) => columns.some(([, r]) => known(r, name))).map(([name, label, value, show]) =>
+      make("tr", {}, make("th", { scope: "row" }, name === "mid_time" ? `${label}, ${wholeDays()} +` : label), ...columns.map(([, r]) => cell(name, value, show, r))));
     const head = make("tr", {}, make("td"), ...columns.map(([name]) => make("th", { scope: "col" }, name)));
     byId("numbers").replaceChildren(
       make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)),
@@ -168,7 +179,7 @@ const controls = (() => {
     const { choice, data } = app, own = data.choice, words = ["lightcurve", "tune", quoted(folder())];
     const name = Object.fromEntries(data.stars.map((star) => [star.row, star.id]));
     const differ = (part) => JSON.stringify(sorted(choice)[part]) !== JSON.stringify(sorted(own)[part]);
-    if (differ("rows")) words.push("--comp", quoted(sorted(choice).rows.map((row) => name[row]).join(",")));
+    if (differ("rows")) words.push(...starWords(choice.rows, own.rows, (row) => name[row]));
     if (differ("aperture")) words.push(...apertureWords(data.cube.apertures[choice.aperture]));
     if (differ("weighting")) words.push("--weights", quoted(choice.weighting));
     if (differ("covariates")) {
@@ -178,6 +189,13 @@ const controls = (() => {
     for (const file of choice.excluded) words.push("--exclude", quoted(file));
     return words.join(" ");
   };
+  /** Stars left out, where there are fewer of these than of those that stay and none is new. */
+  const starWords = (rows, own, name) => {
+    const dropped = own.filter((row) => !rows.includes(row));
+    const drop = rows.every((row) => own.includes(row)) && dropped.length < rows.length;
+    return [drop ? "--drop" : "--comp", quoted((drop ? dropped : rows).toSorted((a, b) => a - b).map(name).join(","))];
+  };
+
   const apertureWords = ({ kind, label }) =>
     (kind === "fixed" ? ["--radius", label.split(" ")[0]] : ["--aperture", quoted(label)]);
 
@@ -223,7 +241,7 @@ const controls = (() => {
         card("Your choice", make("div", { id: "choice" }),
           make("button", { id: "back", type: "button", onclick: () => app.emit("choice", { ...app.data.choice }) }, "Back to the program\u2019s choice")),
         card("Keep it", make("p.soft", {}, "This line makes the same choice, fits it in full, and with --apply writes it."),
-          make("textarea", { id: "tune-line", readonly: true, rows: 3, spellcheck: "false", "aria-label": "command", onclick: () => byId("tune-line").select() }),
+          make("textarea", { id: "tune-line", readonly: true, rows: 4, spellcheck: "false", "aria-label": "command", onclick: () => byId("tune-line").select() }),
           make("button", { id: "copy", type: "button", onclick: copy }, "Copy")),
       ] : []));
     return able;
