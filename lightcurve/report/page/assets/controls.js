@@ -224,7 +224,7 @@ const controls = (() => {
     try {
       const before = performance.now();
       const result = app.engine.recompute(app.data, choice);
-      app.took = performance.now() - before; // ms
+      document.documentElement.dataset.took = (performance.now() - before).toFixed(1); // ms
       app.emit("result", result);
     } catch (error) {
       say(error.message);
