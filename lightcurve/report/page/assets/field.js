@@ -2,6 +2,7 @@
 
 const sky = (() => {
   const ZOOM = 1.3, MOST = 24; // of a press of a button; screen pixels to one of the picture
+  const TALLEST = 0.8; // of the window's height
   const NEAR = 14; // pixels of the screen within which a click means a star
   const SCROLLING_MS = 250; // the wheel that scrolls the page goes on doing so over the picture
 
@@ -171,11 +172,12 @@ const sky = (() => {
       marks.style.touchAction = view.zoom > 1 ? "none" : "pan-y";
     };
     const draw = () => {
-      width = frame.clientWidth;
-      if (!width) return;
       const [w, h] = size();
-      height = Math.min((width * h) / w, Math.max(320, 0.8 * window.innerHeight));
-      frame.style.height = `${height}px`;
+      const tallest = Math.max(320, TALLEST * window.innerHeight);
+      width = Math.min(frame.parentElement.clientWidth, (tallest * w) / h);
+      if (!width) return;
+      height = (width * h) / w;
+      Object.assign(frame.style, { width: `${width}px`, height: `${height}px` });
       keepInside();
       const below = fresh(picture, width, height);
       below.imageSmoothingEnabled = scale() < 3;
@@ -276,7 +278,7 @@ const sky = (() => {
     });
     for (const event of ["choice", "result", "theme"]) app.on(event, draw);
     app.on("data", async () => { image = await load(app.data.picture); draw(); });
-    new ResizeObserver(draw).observe(frame);
+    new ResizeObserver(draw).observe(frame.parentElement);
     live.keep("field", () => [view, selected], ([kept, star]) => {
       Object.assign(view, kept);
       app.emit("star", star);

@@ -97,15 +97,16 @@ const makeTable = ({ label, columns, rows, onChoose, kind = () => "" }) => {
     const outside = top < element.scrollTop
       || top + 2 * ROW_HEIGHT > element.scrollTop + element.clientHeight;
     if (place >= 0 && outside) element.scrollTop = top - element.clientHeight / 2;
-    draw();
+    drawSoon();
   };
 
   let waiting = false;
-  element.addEventListener("scroll", () => {
+  const drawSoon = () => {
     if (waiting) return;
     waiting = true;
     requestAnimationFrame(() => { waiting = false; draw(); });
-  });
+  };
+  element.addEventListener("scroll", drawSoon);
   new ResizeObserver(draw).observe(element);
   return { element, update, select };
 };
