@@ -19,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from lightcurve.night.reduced import Night
     from nova_server import Nova
     from services_server import ServicesServer
 
@@ -93,6 +94,14 @@ def shared_data() -> Path:
 def hatp32(shared_data: Path) -> list[Path]:
     """The 142 real frames, in order of their names."""
     return sorted((shared_data / "hatp32").glob("*.FITS"))
+
+
+@pytest.fixture(scope="session")
+def kept_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Night, Path]:
+    """A small night, and its run folder, moved, without frames; not to be changed."""
+    from sim_run import finished_run
+
+    return finished_run(tmp_path_factory.mktemp("kept"))
 
 
 @pytest.fixture(autouse=True)

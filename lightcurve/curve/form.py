@@ -37,7 +37,7 @@ from lightcurve.curve.outliers import mark_outliers
 from lightcurve.curve.response import measure_response
 from lightcurve.curve.worth import Question, ask
 
-__all__ = ["MIN_POINTS", "baseline_of", "star_curves"]
+__all__ = ["MIN_POINTS", "Search", "baseline_of", "prepare_search", "star_curves"]
 
 MIN_POINTS = 5  # good measurements of the target, for a light curve at all
 MIN_OUTSIDE = 10  # outside the predicted transit, for a scatter to be measured there
@@ -91,7 +91,10 @@ def prepare_search(
     dip: np.ndarray | None = None,
     blend: Blend | None = None,
 ) -> Search:
-    """Settle candidates, check star and what is asked; all as for `choose.choose_curve`."""
+    """Settle candidates, check star and what is asked.
+
+    All as for `lightcurve.curve.choose.choose_curve`; in_transit, dip: (n_frame,) arrays.
+    """
     design = baseline_of(measurements)
     candidates = pick_candidates(measurements, settings.stars, design)
     outside = None if in_transit is None else ~np.asarray(in_transit, dtype=bool)

@@ -17,7 +17,7 @@ from lightcurve.curve.neighbours import Stray, measured_rings, moffat_rings, str
 if TYPE_CHECKING:
     from astropy.wcs import WCS
 
-__all__ = ["plan_stars", "revise_plan"]
+__all__ = ["find_star", "plan_stars", "revise_plan"]
 
 PEAK_FRACTION = 0.85  # of saturation or linearity: seeing sharper than the reference's adds 15 %
 MIN_SNR = 20.0

@@ -24,7 +24,7 @@ from lightcurve.curve.form import (
     sketch_curve,
 )
 
-__all__ = ["apertures_of", "choice_of", "retake"]
+__all__ = ["apertures_of", "choice_of", "retake", "retake_plainly"]
 
 
 def apertures_of(measurements: Measurements, settings: Settings) -> list:

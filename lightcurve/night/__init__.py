@@ -17,5 +17,6 @@ __all__ = [
     "reduced",
     "sets",
     "story",
+    "tune",
     "watch",
 ]

@@ -1,11 +1,13 @@
 """What a finished run keeps of its night, so that nothing that follows needs a frame.
 
-That is all of `Night` but for pixels: its cube of measurements as it was settled, the program's own
-curve and fit, and what every file came to. It is read back to the last bit.
+That is all of `Night` but for pixels: its cube of measurements as it was settled, curve and fit,
+what every file came to and, where somebody tuned it, the program's own. It is read back to the
+last bit.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from astropy.wcs import WCS
 from lightcurve.astrometry.register import ReferencePattern, make_reference
 from lightcurve.core.codec import Codec, Plain, SpoiltError
 from lightcurve.core.constants import __version__
+from lightcurve.core.data import LightCurve
 from lightcurve.core.errors import HeaderError, InputError
 from lightcurve.core.files import write_whole
 from lightcurve.core.settings import Settings, make_settings
@@ -112,23 +115,35 @@ def read_night(folder: Path) -> Night:
 
 def _check_shapes(night: Night) -> None:
     """Refuse arrays that do not fit each other, and stars that are in no plan."""
-    m, curve, recipe = night.measurements, night.curve, night.curve.need_recipe()
+    m = night.measurements
     n, n_stars = len(m.file), len(m.plan)
-    rows = (*recipe.comparison_rows, *recipe.roles, recipe.check_row or 0)
-    if not (n and n_stars and all(0 <= row < n_stars for row in rows)):
-        msg = f"stars {sorted(rows)} of {n_stars}, {n} frames"
-        raise SpoiltError(msg)
-    if len(night.results) != len(night.scene.lights):
-        msg = f"{len(night.results)} results of {len(night.scene.lights)} frames"
+    if not n or len(night.results) != len(night.scene.lights):
+        msg = f"{n} frames, {len(night.results)} results of {len(night.scene.lights)}"
         raise SpoiltError(msg)
     _check_arrays(m, (n, n_stars, len(m.radii)))
     _check_arrays(m.plan, (n_stars,))
+    _check_columns(m.columns, n)
+    for made in (night, night.own):
+        if made is not None:
+            _check_curve(made.curve, n, n_stars)
+            if made.fit is not None:
+                _check_arrays(made.fit, (n,))
+
+
+def _check_curve(curve: LightCurve, n: int, n_stars: int) -> None:
+    recipe = curve.need_recipe()
+    rows = (*recipe.comparison_rows, *recipe.roles, recipe.check_row or 0)
+    if not all(0 <= row < n_stars for row in rows):
+        msg = f"stars {sorted(rows)} of {n_stars}"
+        raise SpoiltError(msg)
     _check_arrays(curve, (n,))
-    for columns in (m.columns, curve.columns, curve.covariates):
-        for name, values in columns.items():
-            _check_array(name, values, (n,))
-    if night.fit is not None:
-        _check_arrays(night.fit, (n, len(night.fit.sample_names)))
+    _check_columns(curve.columns, n)
+    _check_columns(curve.covariates, n)
+
+
+def _check_columns(columns: Mapping[str, np.ndarray], n: int) -> None:
+    for name, values in columns.items():
+        _check_array(name, values, (n,))
 
 
 def _check_arrays(value: Any, shape: tuple[int, ...]) -> None:

@@ -241,8 +241,4 @@ def summarise(night: Night) -> dict[str, Result]:
         "first_bjd_tdb": Result(first, "BJD_TDB", "times", f"BJD_TDB {first:.5f} to {last:.5f}"),
         "last_bjd_tdb": Result(last, "BJD_TDB"),
     }
-    if night.fit is None:
-        return summary | ({} if night.verdict is None else night.verdict.results)
-    from lightcurve.night.fit_products import summarise_fit
-
-    return summary | summarise_fit(night.fit)
+    return summary | night.fit_results

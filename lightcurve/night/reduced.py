@@ -18,6 +18,7 @@ from lightcurve.core.data import (
     Measurements,
     Products,
     Registration,
+    Result,
     StarPhotometry,
     StarPlan,
     StarRole,
@@ -144,6 +145,17 @@ def _stacked(measured: Sequence[_Measured], name: str) -> np.ndarray:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Own:
+    """What the program made of a night, and by which settings, where somebody wished otherwise."""
+
+    target: Target
+    settings: Settings
+    curve: LightCurve
+    fit: TransitFit | None
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Night(Tabular):
     """All that a night's reduction made.
 
@@ -173,6 +185,8 @@ class Night(Tabular):
         The target and the stars beside it.
     tuned : str
         Options of ``lightcurve tune`` by which the curve was changed from the program's own.
+    own : Own or None
+        The program's own, where it was changed.
     """
 
     inventory: Inventory
@@ -187,6 +201,7 @@ class Night(Tabular):
     products: Products = NOTHING_WRITTEN
     blend: Blend | None = None
     tuned: str = ""
+    own: Own | None = None
 
     def to_table(self) -> Table:
         """Lay the light curve out, as `LightCurve.to_table`."""
@@ -210,6 +225,15 @@ class Night(Tabular):
     def of_frames(self) -> tuple[Inventory, Target, Scene, Sequence[FrameResult]]:
         """Inventory, target, scene and results: the arguments of `frame_rows`."""
         return self.inventory, self.target, self.scene, self.results
+
+    @property
+    def fit_results(self) -> dict[str, Result]:
+        """What of the fit is worth printing; of one that failed its verdict, of none nothing."""
+        from lightcurve.night.fit_products import summarise_fit
+
+        if self.fit is not None:
+            return summarise_fit(self.fit)
+        return {} if self.verdict is None else self.verdict.results
 
     @property
     def has_pixels(self) -> bool:

@@ -23,7 +23,7 @@ from lightcurve.transit.model import from_kipping, supersample_factor
 from lightcurve.transit.problem import MAX_RP, make_priors
 from lightcurve.transit.trend import says_something
 
-__all__ = ["curve_time", "predicted_shape", "share_of_target"]
+__all__ = ["QuickFit", "curve_time", "predicted_shape", "quick_fit", "share_of_target"]
 
 SCAN = 40  # mid-times tried first, over all that it may have
 LEAST_RP = 1e-4

@@ -1,0 +1,197 @@
+"""`lightcurve tune`: other choices for a finished run, without frames."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lightcurve.commands.options import OPTIONS, Json, Verbose, takes_settings
+from lightcurve.commands.shell import bar, print_json, print_products, print_table, records, say
+
+if TYPE_CHECKING:
+    from lightcurve.core.settings import Settings
+    from lightcurve.night.tune import Tried, Tuned
+
+_CHOICE = "The choice"
+SECTIONS = ("target", "fit", "seed")
+
+
+def _choice(flag: str, text: str) -> Any:
+    return typer.Option(flag, help=text, rich_help_panel=_CHOICE)
+
+
+@takes_settings("target.planet_file", "fit", "seed")
+def tune(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
+    *,
+    settings: Settings,
+    comp: Annotated[
+        list[str] | None,
+        _choice("--comp", "Compare with these alone: C4,C7 as in stars.csv, or 'RA,DEC'; repeat."),
+    ] = None,
+    drop: Annotated[
+        list[str] | None, _choice("--drop", "Compare without these, C4,C7; repeat.")
+    ] = None,
+    radius: Annotated[
+        float | None, _choice("--radius", "Aperture radius, px, of those measured.")
+    ] = None,
+    aperture: Annotated[
+        str, _choice("--aperture", "Aperture by its name, such as '1.3 FWHM'.")
+    ] = "",
+    weights: Annotated[str, _choice("--weights", "Of comparison stars: scatter or sum.")] = "",
+    exclude: Annotated[
+        list[str] | None, _choice("--exclude", "Leave out the point of this frame; repeat.")
+    ] = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Write curve, fit, figures and page anew.")
+    ] = False,
+    reset: Annotated[
+        bool, typer.Option("--reset", help="Write all as the program had it, to the byte.")
+    ] = False,
+    verbose: Verbose = False,
+    json: Json = False,
+) -> None:
+    """Try other comparison stars, apertures and detrending on a finished run, without its frames.
+
+    Without options: what every choice gives that differs in one thing. With options: that choice
+    beside the program's own; --apply makes it the run's.
+
+    Examples: lightcurve tune RUN; lightcurve tune RUN --drop C4 --radius 5; lightcurve tune RUN
+    --comp C2,C5 --covariate airmass --exclude light_0031.fits --apply; lightcurve tune RUN --reset
+    """
+    from lightcurve.night.tune import Wishes, apply_tuned, reset_run, tune_run
+
+    typed: dict[str, Any] = {
+        "--comp": comp, "--drop": drop, "--radius": None if radius is None else f"{radius:g}",
+        "--aperture": aperture, "--weights": weights, "--exclude": exclude,
+    }  # fmt: skip
+    given = settings.model_dump(mode="json", exclude_unset=True)
+    changes = {name: given[name] for name in SECTIONS if name in given}
+    text = shlex.join([*_words(typed), *_words(_typed(changes))])
+    if reset:
+        if text or apply:
+            msg = f"--reset goes alone, without {text or '--apply'}"
+            raise typer.BadParameter(msg)
+        print_products("Run", reset_run(folder, progress=bar), json=json, verbose=verbose)
+        return
+    if apply and not text:
+        msg = "nothing to apply: name what is to be otherwise, such as --drop or --radius"
+        raise typer.BadParameter(msg)
+    if radius is not None and aperture:
+        msg = "give --radius or --aperture, not both"
+        raise typer.BadParameter(msg)
+    wishes = Wishes(
+        comparisons=tuple(comp or ()), dropped=tuple(drop or ()),
+        aperture=typed["--radius"] or aperture, weighting=weights,
+        excluded=tuple(exclude or ()), changes=changes, text=text,
+    )  # fmt: skip
+    tuned = tune_run(folder, wishes, progress=bar)
+    if apply:
+        products = apply_tuned(folder, tuned, progress=bar)
+        print_products("Run", products, json=json, verbose=verbose)
+        return
+    if json:
+        print_json(_record(tuned))
+        return
+    _show(tuned)
+
+
+def _typed(changes: dict[str, Any]) -> dict[str, Any]:
+    """Tell by which options settings were given."""
+    flat = {
+        f"{section}.{name}": value
+        for section, values in changes.items()
+        for name, value in (values.items() if isinstance(values, dict) else ())
+    }
+    flat |= {name: value for name, value in changes.items() if not isinstance(value, dict)}
+    return {OPTIONS[name].flag: value for name, value in flat.items() if name in OPTIONS}
+
+
+def _words(given: dict[str, Any]) -> Iterator[str]:
+    """Write options as they are typed; those that were not given are None or empty."""
+    for flag, value in given.items():
+        if flag == OPTIONS["fit.covariates"].flag and value == []:
+            yield from (flag, "none")
+        elif isinstance(value, bool):
+            yield flag.split("/")[0 if value else -1]
+        elif flag == OPTIONS["fit.dilution"].flag and value:
+            yield from (flag, *(f"{number:g}" for number in value))
+        elif isinstance(value, list):
+            yield from (word for one in value for word in (flag, one))
+        elif value not in {None, ""}:
+            yield from (flag, str(value))
+
+
+def _show(tuned: Tuned) -> None:
+    """Show what choices give, and beside the program's own fit that of the one wished."""
+    title = f"{tuned.kept.target.name}, quick fits of {len(tuned.tried)} choices"
+    rows = [_numbers(one) for one in tuned.tried]
+    names = [name for name in rows[0] if any(row[name] for row in rows)]
+    print_table(title, names, ([row[name] for name in names] for row in rows), whole=names[1:])
+    if tuned.applied:
+        say(f"the files of this run are tuned by {tuned.applied}; --reset undoes it")
+    if tuned.night is None:
+        say("an option gives its full fit too: --drop, --comp, --radius, --aperture, --weights ...")
+        return
+    results = {"the program's own": tuned.kept.fit_results, "yours": tuned.night.fit_results}
+    told = {
+        result.label: None for one in results.values() for result in one.values() if result.label
+    }
+    if tuned.night.fit_results:
+        by_label = [{r.label: r.text or r.value for r in one.values()} for one in results.values()]
+        lines = ([label, *(one.get(label) for one in by_label)] for label in told)
+        print_table("The full fit", ["", *results], lines)
+    say(f"--apply makes it the run's: lightcurve tune RUN {tuned.night.tuned} --apply")
+
+
+def _numbers(one: Tried) -> dict[str, str]:
+    """Lay out a choice and its numbers for people; empty where they are not known."""
+    fit = one.fit
+
+    def text(value: float | None, form: str, scale: float = 1.0) -> str:
+        return "" if value is None or isnan(value) else f"{scale * value:{form}}"
+
+    return {
+        "": one.what,
+        "scatter %": text(fit.scatter, ".3f", 100),
+        "mid-time, BJD_TDB": text(fit.mid_time, ".5f"),
+        "+- min": text(fit.mid_time_err, ".2f", 1440),
+        "depth %": text(fit.depth, ".3f", 100),
+        "Rp/R*": text(fit.rp_over_rs, ".4f"),
+        "+-": text(fit.rp_over_rs_err, ".4f"),
+        "points": str(fit.n_points),
+        "BIC": text(fit.bic, ".1f"),
+    }
+
+
+def _record(tuned: Tuned) -> dict[str, Any]:
+    """Lay all out for programs, to full precision."""
+    found = {"choices": [_choice_record(one, tuned) for one in tuned.tried]}
+    nights = {"own": tuned.kept, "wished": tuned.night}
+    fits = {name: records(night.fit_results) for name, night in nights.items() if night}
+    return {**found, "fits": fits, "applied": tuned.applied}
+
+
+def _choice_record(one: Tried, tuned: Tuned) -> dict[str, Any]:
+    choice, fit = one.choice, one.fit
+    return {
+        "what": one.what,
+        "comparisons": [f"C{row + 1}" for row in choice.rows],
+        "aperture": tuned.apertures[choice.aperture],
+        "weights": choice.weighting,
+        "covariates": choice.covariates,
+        "excluded": choice.excluded,
+        "scatter_percent": 100 * fit.scatter,
+        "mid_time_bjd_tdb": fit.mid_time,
+        "mid_time_err_minutes": None if fit.mid_time_err is None else 1440 * fit.mid_time_err,
+        "rp_over_rs": fit.rp_over_rs,
+        "rp_over_rs_err": fit.rp_over_rs_err,
+        "depth_percent": None if fit.depth is None else 100 * fit.depth,
+        "points": fit.n_points,
+        "bic": fit.bic,
+    }

@@ -1,0 +1,82 @@
+"""`lightcurve tune`: what is typed, and what is shown."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from lightcurve.cli import app, main
+from lightcurve.night.keep import read_night
+
+
+def typed(*words: str) -> str:
+    result = CliRunner().invoke(app, ["-q", "tune", *words], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.fixture
+def run(kept_run, tmp_path) -> Path:
+    return Path(shutil.copytree(kept_run[1], tmp_path / "run"))
+
+
+def test_a_wish_stands_beside_the_programs_choice(run):
+    night = read_night(run)
+    first = f"C{night.recipe.comparison_rows[0] + 1}"
+    answer = json.loads(
+        typed(str(run), "--drop", first, "--weights", "sum", "--covariate", "none", "--json")
+    )
+    own, yours = answer["choices"]
+    assert first in own["comparisons"]
+    assert yours["comparisons"] == [name for name in own["comparisons"] if name != first]
+    assert (yours["weights"], yours["covariates"]) == ("sum", [])
+    assert yours["aperture"] == own["aperture"] == str(night.recipe.aperture)
+    assert own["covariates"] == list(night.fit.covariates)
+    assert set(answer["fits"]) == {"own", "wished"}
+    assert answer["fits"]["wished"]["covariates"]["value"] == []
+
+
+def test_what_was_typed_is_what_is_kept(run):
+    night = read_night(run)
+    name = f"C{night.recipe.comparison_rows[0] + 1}"
+    words = ["--drop", name, "--aperture", str(night.recipe.aperture), "--no-covariate", "x"]
+    typed(str(run), *words, "--dilution", "0.9", "0.01", "--apply")
+    answer = json.loads(typed(str(run), "--weights", "sum", "--no-fit", "--json"))
+    assert shlex.split(answer["applied"]) == [*words, "--dilution", "0.9", "0.01"]
+    before = (run / "run.toml").read_bytes()
+    typed(str(run), "--reset")
+    assert (run / "run.toml").read_bytes() != before
+    assert json.loads(typed(str(run), "--weights", "sum", "--no-fit", "--json"))["applied"] == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--comp", "C400"], ["--radius", "4.6", "--aperture", "1 FWHM"], ["--radius", "-3"],
+        ["--reset", "--drop", "C2"], ["--apply"], ["--covariate", "moon"], ["--radius", "x"],
+        ["--planet", "no-such.toml"], ["--exclude", "a\nb"], ["--dilution", "0.001", "1"],
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_one_line(kept_run, words, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["lightcurve", "-q", "tune", str(kept_run[1]), *words])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code not in (0, None)
+    told = capsys.readouterr().err
+    assert told.startswith("lightcurve: ")
+    assert "Traceback" not in told
+
+
+def test_a_folder_that_is_no_run_is_told(tmp_path, monkeypatch, capsys):
+    for folder in (tmp_path, tmp_path / "none"):
+        monkeypatch.setattr(sys, "argv", ["lightcurve", "tune", str(folder)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        assert stopped.value.code == 1
+        assert str(folder) in capsys.readouterr().err
