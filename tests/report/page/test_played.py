@@ -6,6 +6,8 @@ import shlex
 from dataclasses import replace
 
 import pytest
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 from browser import complaints, needs_browser, open_browser, open_page
 from lightcurve.report.page.bundle import write_night_page
@@ -107,8 +109,6 @@ def test_detrending_by_what_is_ticked(browser, night):
 
 @needs_browser
 def test_a_point_is_left_out_once_its_frame_was_shown(browser, night):
-    from selenium.webdriver.common.keys import Keys
-
     body = browser.find_element("css selector", "body")
     body.send_keys(*[Keys.ARROW_RIGHT] * 10, Keys.ENTER)
     shown = browser.execute_script(
@@ -121,6 +121,32 @@ def test_a_point_is_left_out_once_its_frame_was_shown(browser, night):
     drawn = """const d = Bokeh.documents[0].roots()[0].renderers[0].data_source.data;
         return d.fill.indexOf("rgba(0,0,0,0)")"""
     assert browser.execute_script(drawn) == night.page.frames.file.index(shown), "a hollow point"
+
+
+@needs_browser
+def test_the_answer_is_seen_from_wherever_a_star_is_clicked(browser, night):
+    seen = "return getComputedStyle(document.getElementById('answer')).display !== 'none'"
+    click(browser, f'.chip[data-row="{night.choice.rows[0]}"]')
+    assert not browser.execute_script(seen), "the curve itself is in sight"
+    browser.execute_script("document.querySelector('footer').scrollIntoView()")
+    WebDriverWait(browser, 5).until(lambda b: b.execute_script(seen))
+    click(browser, "#answer button")
+    assert not browser.execute_script(seen)
+
+
+@needs_browser
+def test_the_line_to_copy_is_safe_in_a_shell(night, tmp_path):
+    names = ['it\'s "$HOME" `x` \\ ;rm -r.fits', "a b\u202ec.fits", "-x.fits"]
+    files = [*names, *night.page.frames.file[len(names) :]]
+    page = replace(night.page, frames=replace(night.page.frames, file=files))
+    with open_browser() as browser:
+        open_page(browser, write_night_page(tmp_path / "report.html", page))
+        body = browser.find_element("css selector", "body")
+        for _ in names:
+            body.send_keys(Keys.ARROW_RIGHT, Keys.ENTER, "x")
+        assert line(browser)[3::2] == ["--exclude"] * len(names)
+        assert line(browser)[4::2] == names
+        assert complaints(browser) == []
 
 
 @needs_browser

@@ -163,6 +163,30 @@ const controls = (() => {
     byId("tune-line").value = tuneLine();
   };
 
+  // --- the answer, where the curve is out of sight -----------------------------------------------
+
+  const showBar = (result) => {
+    const bar = byId("answer");
+    if (result.full) {
+      bar.replaceChildren();
+      return;
+    }
+    const words = NUMBERS.filter(([name]) => ["scatter", "o_minus_c", "depth"].includes(name) && known(result, name))
+      .map(([, label, value, show]) => `${label} ${show(value(result), result)} (${show(value(quickOwn), quickOwn)})`);
+    bar.replaceChildren(
+      make("span", {}, "Your choice, and in brackets the program\u2019s: ", words.join(" \u00b7 ")),
+      make("a", { href: "#curve" }, "to the curve"),
+      make("button", { type: "button", onclick: back }, "Back"));
+  };
+
+  const back = () => app.emit("choice", { ...app.data.choice });
+
+  const watchCurve = () => {
+    const bar = make("div", { id: "answer", role: "status" });
+    document.body.append(bar);
+    new IntersectionObserver(([seen]) => bar.classList.toggle("out", !seen.isIntersecting)).observe(byId("curve"));
+  };
+
   // --- the line to copy --------------------------------------------------------------------------
 
   const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
@@ -239,7 +263,7 @@ const controls = (() => {
       card("What comes of it", make("div", { id: "numbers" }), make("p.said", { id: "said", role: "status" })),
       ...(able ? [
         card("Your choice", make("div", { id: "choice" }),
-          make("button", { id: "back", type: "button", onclick: () => app.emit("choice", { ...app.data.choice }) }, "Back to the program\u2019s choice")),
+          make("button", { id: "back", type: "button", onclick: back }, "Back to the program\u2019s choice")),
         card("Keep it", make("p.soft", {}, "This line makes the same choice, fits it in full, and with --apply writes it."),
           make("textarea", { id: "tune-line", readonly: true, rows: 4, spellcheck: "false", "aria-label": "command", onclick: () => byId("tune-line").select() }),
           make("button", { id: "copy", type: "button", onclick: copy }, "Copy")),
@@ -259,6 +283,8 @@ const controls = (() => {
     document.addEventListener("keydown", (event) => {
       if (event.key === "x" && pinned !== null && !event.target.closest("input, select, textarea")) leaveOut(pinned);
     });
+    watchCurve();
+    app.on("result", showBar);
     live.keep("choice", () => app.choice, (choice) => app.emit("choice", choice));
     showChoice();
   };
