@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from lightcurve.night.products import LIBRARIES
 from lightcurve.night.reduced import Night
 from lightcurve.report.html import Section, Table, table_of
 
-ASSUMED = "taken for want of a better value"
+MANY = 3  # sources that are told apart
 PRODUCTS = {
     "lightcurve.csv": "the light curve, a row a frame",
     "measurements.csv": "all stars, in AstroImageJ's columns",
@@ -40,14 +39,12 @@ def rests_on(night: Night, frames: list[dict[str, Any]]) -> list[Section]:
 
     frames: what became of each file.
     """
-    values = night.scene.values
-    rows = [
-        (value.name, value.text, value.source, ASSUMED if value.guessed else "") for value in values
-    ]
-    rows.sort(key=lambda row: not row[3])
-    assumed = Table(("value", "", "source", ""), tuple(rows), "Values and their sources")
+    values = sorted(night.scene.values, key=lambda value: not value.guessed)
+    assumed = Table(("value", "", "source"), tuple(value.row for value in values))
+    guessed = [value.name for value in values if value.guessed]
+    told = (f"Taken for want of a better value: {', '.join(guessed)}.",) if guessed else ()
     return [
-        Section("What it rests on", tables=(assumed,)),
+        Section("What it rests on", told, tables=(assumed,)),
         Section("Times", tuple(_odd_times(night)), tables=(_times(night),)),
         Section(
             "Provenance",
@@ -67,7 +64,6 @@ def _times(night: Night) -> Table:
     rows: list[tuple[str, str]] = [
         ("clock", _counted(e.sources.get("mid_jd_utc", "") for e in exposures)),
         ("exposure", _counted(e.sources.get("exposure_s", "") for e in exposures)),
-        ("site", _counted(e.sources.get("site", "not known") for e in exposures)),
     ]
     open_s = [e.time_uncertainty_s for e in exposures]
     if open_s:
@@ -89,12 +85,13 @@ def _times(night: Night) -> Table:
     return Table(("", ""), tuple(rows))
 
 
-def _counted(words: Collection[str] | Any) -> str:
-    """Join the different words with how often each was met, where there are several."""
+def _counted(words: Iterable[str]) -> str:
+    """Join the different words, the most frequent ones, with how often each was met."""
     counts = Counter(word for word in words if word)
     if len(counts) == 1:
         return next(iter(counts))
-    return "; ".join(f"{word} ({count})" for word, count in counts.most_common())
+    told = [f"{word} ({count} frames)" for word, count in counts.most_common(MANY)]
+    return "; ".join(told) + (" ..." if len(counts) > MANY else "")
 
 
 def _gaps(times: np.ndarray) -> str:
@@ -150,5 +147,4 @@ def product_links(names: Collection[str]) -> Section:
     """
     figures = sorted(name for name in names if name.startswith("figures/"))
     known = {name: words for name, words in PRODUCTS.items() if name in names}
-    links = {**known, **{name: Path(name).stem.replace("_", " ") for name in figures}}
-    return Section("Files of this run", links=links)
+    return Section("Files of this run", links=known | dict.fromkeys(figures, ""))

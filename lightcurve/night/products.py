@@ -105,7 +105,7 @@ def write_products(
     if neighbours:
         paths[NEIGHBOURS.name] = write_nebs(out / NEIGHBOURS.name, neighbours)
     drawn = draw(out / "figures", finish(night, neighbours), progress=progress)
-    figures = list(drawn.values())
+    figures = sorted(drawn.values())  # in one order, drawn now or kept of the run
     summary = summarise(night)
     paths |= {f"figures/{path.name}": path for path in figures}
     paths |= {name: out / name for name in (DESCRIPTION, KEPT, "run.log")}
