@@ -55,7 +55,7 @@ Out = Annotated[Path | None, _option("--out", "-o", "Folder for comparison.csv a
 @takes_settings(*OF_TIMES, *OF_FRAMES)
 def compare(
     context: typer.Context,
-    a: Annotated[Path, typer.Argument(metavar="A", help="Light curve or table.")],
+    a: Annotated[Path, typer.Argument(metavar="A", help="Light curve, table, or run folder.")],
     b: Annotated[Path | None, typer.Argument(metavar="B", help="Another.")] = None,
     *,
     settings: Settings,
@@ -90,7 +90,10 @@ def compare(
     lightcurve compare --frames NIGHT Measurements.tbl
     """
     from lightcurve.compare.result import Tolerance
+    from lightcurve.tables.run_folder import table_of
 
+    a = table_of(a, "measurements.csv" if frames else "lightcurve.csv")
+    b = b and table_of(b, "lightcurve.csv")
     asked = {"time": time, "time_kind": time_kind, "flux": flux, "error": error}
     asked |= {"comparison_flux": divide_by, "target": star}
     named = {name: values for name, values in asked.items() if values}

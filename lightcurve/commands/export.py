@@ -38,6 +38,7 @@ def export(
 def _export(kind: str, run: Path, out: Path | None, given: dict[str, Any], *, json: bool) -> None:
     from lightcurve.exports.export import export_run
 
+    run = run if run.is_dir() else run.parent  # of a table in it
     observer = merged_settings(None, {}).observer
     paths = export_run(kind, run, out or run / "export", given, observer)
     if json:

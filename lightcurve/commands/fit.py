@@ -34,9 +34,7 @@ Star = Annotated[str, _column("--star", "Target in an AstroImageJ table.")]
 
 @takes_settings("target", *FIT, "site", "seed", "catalogs.offline")
 def fit(
-    table: Annotated[
-        Path, typer.Argument(help="Our lightcurve.csv, an AstroImageJ table, or any CSV.")
-    ],
+    table: Annotated[Path, typer.Argument(help="A run folder, an AstroImageJ table, or any CSV.")],
     *,
     settings: Settings,
     out: Annotated[
@@ -68,7 +66,9 @@ def fit(
     """
     from lightcurve.night.fit_table import Known, fit_table
     from lightcurve.tables.light_curves import Choice
+    from lightcurve.tables.run_folder import table_of
 
+    table = table_of(table, "lightcurve.csv")
     names = tuple(name.strip() for name in columns.split(",") if name.strip())
     choice = Choice(names, time, flux, error, divide_by, time_kind, star)
     if not transit:

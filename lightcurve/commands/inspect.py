@@ -10,14 +10,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lightcurve.commands.options import Json, Manifest, takes_settings
-from lightcurve.commands.shell import bar, one_line, print_json, print_sets, print_table
+from lightcurve.commands.shell import (
+    bar,
+    brief,
+    print_json,
+    print_sets,
+    print_table,
+    say,
+    say_each,
+)
 
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
-    from lightcurve.frames.inventory import Entry
+    from lightcurve.frames.inventory import Entry, Inventory
     from lightcurve.night.grouping import FrameSet
 
 log = logging.getLogger(__name__)
+ALL = "--all"
+SHOWN = 6  # reasons, or sets, of many
 
 
 @takes_settings("camera", "site", "time", "select")
@@ -26,11 +36,16 @@ def inspect(
     *,
     settings: Settings,
     manifest: Manifest = None,
+    everything: Annotated[bool, typer.Option(ALL, help="A line for every file.")] = False,
     json: Json = False,
 ) -> None:
-    """Show what a folder holds, or what a file's header says and how it was read."""
+    """Show what a folder holds, or what a file's header says and how it was read.
+
+    Of a folder: counts, what is left out and why, and how much of a transit the frames cover,
+    where their headers tell of which star they are.
+    """
     from lightcurve.core.errors import InputError, LightcurveError
-    from lightcurve.frames.inspect import inspect_file, summarise
+    from lightcurve.frames.inspect import inspect_file
     from lightcurve.frames.inventory import take_inventory
     from lightcurve.night.sets import find_sets
 
@@ -56,18 +71,61 @@ def inspect(
     if json:
         print_json([{**row, **_set_of(of.get(row["file"]))} for row in rows])
         return
-    profiles = Counter(e.exposure.profile for e in inventory.entries if e.exposure.profile)
-    for line in (
-        *summarise(rows),
-        *(f"camera profile {name}: {n}" for name, n in profiles.items()),
-    ):
-        typer.echo(one_line(line))
+    for line in _summary(inventory, rows):
+        say(line)
     if len(sets) > 1 or any(len(one.nights) > 1 for one in sets):
-        print_sets(sets)
+        print_sets(sets if everything else sets[:SHOWN])
+    if (told := _of_transit(sets)) is not None:
+        say_each([("transit", told)])
+    if not everything:
+        say_each(_exceptions(inventory))
+        return
     lines = [_file_line(entry) for entry in inventory.entries]
     names = [name for name in lines[0] if any(line[name] not in (None, "") for line in lines)]
     title = f"{path}: {len(rows)} files"
     print_table(title, names, ([line[name] for name in names] for line in lines))
+
+
+def _summary(inventory: Inventory, rows: list[dict[str, Any]]) -> list[str]:
+    """Count the files by what they are, and the profiles of their cameras."""
+    from lightcurve.frames.inspect import summarise
+
+    profiles = Counter(e.exposure.profile for e in inventory.entries if e.exposure.profile)
+    return [*summarise(rows), *(f"camera profile {name}: {n}" for name, n in profiles.items())]
+
+
+def _of_transit(sets: list[FrameSet]) -> str | None:
+    """Say how much of a transit the frames cover; None where headers do not tell of which star."""
+    from lightcurve.core.errors import LightcurveError
+    from lightcurve.night.outlook import cover
+    from lightcurve.setup.target import recognise_target
+
+    lights = [entry.exposure for one in sets if not one.unused for entry in one.lights]
+    try:
+        target = recognise_target(lights) if lights else None
+    except LightcurveError:
+        return None
+    covered = target and cover(target.planet, (target.ra_deg, target.dec_deg), lights)
+    return str(covered) if covered else None
+
+
+def _exceptions(inventory: Inventory) -> list[tuple[str, str]]:
+    """Count the files that are left out, and the kinds that no keyword told, by why."""
+    out = Counter(
+        f"{entry.kind}: {entry.reason}" for entry in inventory.entries if entry.row()["use"] == "no"
+    )
+    guessed = Counter(
+        f"{entry.kind} by {entry.kind_source}"
+        for entry in inventory.entries
+        if entry.guessed and entry.row()["use"] == "yes"
+    )
+    lines = []
+    for label, counts in (("left out", out), ("guessed", guessed)):
+        for why, n in counts.most_common(SHOWN):
+            lines.append((label, f"{n} x {brief(why, ALL)}"))
+        if len(counts) > SHOWN:
+            lines.append((label, f"for {len(counts) - SHOWN} more reasons"))
+    return [*lines, ("more", f"a line for every file: {ALL}")]
 
 
 def _set_of(one: FrameSet | None) -> dict[str, str]:

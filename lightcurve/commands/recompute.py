@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @takes_settings("target.ra", "target.dec", "target.planet_file", "site", "stars.comparisons")
 def recompute(
-    table: Annotated[Path, typer.Argument(help="AstroImageJ table, or our measurements.csv.")],
+    table: Annotated[Path, typer.Argument(help="AstroImageJ table, or a run folder.")],
     *,
     settings: Settings,
     star: Annotated[str, typer.Option("--star", help="Target in the table.")] = "T1",
@@ -36,7 +36,9 @@ def recompute(
     """
     from lightcurve.compare.recompute import recompute_table, refuse_own_input, write_recomputed
     from lightcurve.compare.tables import split_names
+    from lightcurve.tables.run_folder import table_of
 
+    table = table_of(table, "measurements.csv")
     if out is not None:
         refuse_own_input(out, table)
     found = recompute_table(

@@ -13,7 +13,10 @@ from lightcurve.commands.shell import in_digits, print_json, print_results, prin
 
 def table(
     path: Annotated[
-        Path, typer.Argument(help="Table, .aperture(s), .radec or .plotcfg of AstroImageJ.")
+        Path,
+        typer.Argument(
+            help="Table, .aperture(s), .radec or .plotcfg of AstroImageJ, or a run folder."
+        ),
     ],
     *,
     columns: Columns = "",
@@ -22,7 +25,9 @@ def table(
     """Show what an AstroImageJ table or settings file holds, and what it lacks."""
     from lightcurve.compare.describe import describe_file
     from lightcurve.compare.tables import split_names
+    from lightcurve.tables.run_folder import table_of
 
+    path = table_of(path, "measurements.csv")
     values, stars = describe_file(path, split_names(columns))
     if json:
         print_json({"file": path.name, "summary": records(values), "stars": stars})

@@ -45,6 +45,7 @@ class Why(Enum):
     NO_KEY = auto()
     ACCESS_REFUSED = auto()
     UPLOAD_REFUSED = auto()
+    ELSEWHERE = auto()  # frames of another field than the target's
     LOST = auto()  # a server knows nothing of what it was sent
     NOT_UNDERSTOOD = auto()  # an answer that makes no sense
     TIMED_OUT = auto()

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.core.coordinates import read_angle
+from lightcurve.core.coordinates import degrees_apart, read_angle
 from lightcurve.core.data import Detections, StarPlan, StarRole
-from lightcurve.core.errors import InputError
+from lightcurve.core.errors import InputError, Why
 from lightcurve.core.settings import StarSettings
 from lightcurve.curve.neighbours import Stray, measured_rings, moffat_rings, stray_light
 
@@ -294,15 +294,15 @@ def _place_target(wcs: WCS, ra: float, dec: float, shape: tuple[int, int]) -> tu
     except NoConvergence:
         x = y = float("nan")
     if not (-0.5 <= x < nx - 0.5 and -0.5 <= y < ny - 0.5):
-        centre = wcs.all_pix2world((nx - 1) / 2, (ny - 1) / 2, 0)
-        near = f"it falls at pixel ({x:.0f}, {y:.0f}) of {nx} x {ny}"
-        far = "which is centred at RA {:.3f}, Dec {:+.3f} deg".format(*map(float, centre))
-        where = near if np.isfinite(x + y) else far
+        middle = wcs.all_pix2world((nx - 1) / 2, (ny - 1) / 2, 0)
+        at = float(middle[0]), float(middle[1])
+        pixel = f"at pixel ({x:.0f}, {y:.0f}) of {nx} x {ny}, " if np.isfinite(x + y) else ""
         msg = (
-            f"the target (RA {ra:.5f}, Dec {dec:+.5f} deg) is outside the frame: {where}; "
-            "check --ra and --dec, or the folder"
+            f"the target (RA {ra:.5f}, Dec {dec:+.5f} deg) is outside the frame: {pixel}"
+            f"{degrees_apart(at, (ra, dec)):.3g} deg from its middle at RA {at[0]:.3f}, Dec "
+            f"{at[1]:+.3f} deg; check --ra and --dec, or the folder"
         )
-        raise InputError(msg)
+        raise InputError(msg, why=Why.ELSEWHERE)
     return x, y
 
 

@@ -11,8 +11,12 @@ __all__ = [
     "look",
     "measure_table",
     "nights",
+<<<<<<< HEAD
     "plot",
     "prepare",
+=======
+    "outlook",
+>>>>>>> 2f0318d (Let plan and inspect fit a screen and say what a night promises; refuse a target of another field)
     "quality",
     "reduced",
     "sets",

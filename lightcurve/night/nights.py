@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,13 +12,15 @@ from lightcurve.frames.inventory import Inventory
 from lightcurve.night.frame_table import whatever_comes
 from lightcurve.night.grouping import FrameSet
 from lightcurve.night.opening import at_opening
+from lightcurve.night.outlook import Outlook, look_ahead
 from lightcurve.night.prepare import Scene, prepare_night
 from lightcurve.night.reduced import Night
 from lightcurve.night.sets import Reduced, find_sets, reduce_sets
 from lightcurve.night.stock import take_stock, told_target
 from lightcurve.night.story import reduce_set
+from lightcurve.setup.target import Target
 
-__all__ = ["plan_nights", "reduce_nights"]
+__all__ = ["Planned", "plan_nights", "reduce_nights"]
 
 
 def reduce_nights(
@@ -67,9 +70,18 @@ def reduce_nights(
         return reduce_sets(inventory, sets, out, reduce)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Planned:
+    """All that a run would settle before it measures, and what it promises."""
+
+    target: Target
+    scene: Scene
+    outlook: Outlook
+
+
 def plan_nights(
     folder: Path, settings: Settings, *, manifest: Path | None = None, progress: Progress = silent
-) -> tuple[list[FrameSet], list[Reduced[Scene]]]:
+) -> tuple[list[FrameSet], list[Reduced[Planned]]]:
     """Sort the frames of a folder into sets, and settle all that a run would of each of them.
 
     Nothing is written that stays.
@@ -90,10 +102,13 @@ def plan_nights(
     inventory, target = take_stock(folder, settings, told, manifest=manifest, progress=progress)
     sets = find_sets(inventory, settings, target)
 
-    def plan(_: FrameSet, inventory: Inventory, place: Path) -> Scene:
+    def plan(_: FrameSet, inventory: Inventory, place: Path) -> Planned:
         mine = at_opening(target, inventory)
         with stage("preparing: masters, reference, stars"):
-            return prepare_night(inventory, mine, settings, place, progress=progress)
+            scene = prepare_night(inventory, mine, settings, place, progress=progress)
+        with stage("looking ahead"):
+            ahead = look_ahead(inventory, mine, scene, settings, progress=progress)
+        return Planned(mine, scene, ahead)
 
     with TemporaryDirectory() as masters:
         return sets, reduce_sets(inventory, sets, Path(masters), plan)

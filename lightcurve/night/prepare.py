@@ -22,7 +22,7 @@ from lightcurve.core.data import (
     StarPlan,
     Style,
 )
-from lightcurve.core.errors import InputError, LightcurveError, SolveError
+from lightcurve.core.errors import InputError, LightcurveError, SolveError, Why
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
 from lightcurve.curve.plan import plan_stars
@@ -41,10 +41,13 @@ from lightcurve.setup.camera import CameraValues, settle_camera
 from lightcurve.setup.colour import describe_colour, settle_mosaic
 from lightcurve.setup.reference import rank_samples, why_poor
 from lightcurve.setup.solving import Sample, find_stars, read_samples, solve_one
-from lightcurve.setup.target import Target, warn_of_fields, warn_of_target
+from lightcurve.setup.target import (
+    Target,
+    refuse_another_field,
+    warn_of_fields,
+    warn_of_target,
+)
 from lightcurve.setup.times import leave_out_impossible
-
-__all__ = ["Scene"]
 
 log = logging.getLogger(__name__)
 UNSURE_ARCSEC = 10.0  # by so much a WCS that is not checked, and rounded coordinates, may be off
@@ -92,6 +95,8 @@ def prepare_night(
             if not why:
                 return scene
         except LightcurveError as error:
+            if error.why is Why.ELSEWHERE:
+                raise
             why = str(error)
         log.info("not settled by the first %d frames but by the whole night: %s", len(opening), why)
     return settle_by(given.lights, given, *rest, progress=progress)[0]
@@ -112,6 +117,9 @@ def find_lights(inventory: Inventory, target: Target, settings: Settings) -> Giv
     exposures = [entry.exposure for entry in lights]
     warn_of_fields(exposures)
     elsewhere = warn_of_target(exposures, target, settings.solve.radius_deg)
+    if not settings.solve.blind:
+        n_wcs = sum(entry.has_wcs for entry in lights)
+        refuse_another_field(exposures, target, elsewhere, n_wcs=n_wcs)
     lights, unused = leave_out_impossible(
         lights, None if elsewhere else target, settings.time.utc_offset_hours
     )

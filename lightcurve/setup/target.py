@@ -14,7 +14,7 @@ import numpy as np
 from lightcurve.core.constants import J2000_JD, YEAR_DAYS
 from lightcurve.core.coordinates import degrees_apart, parse_coordinates
 from lightcurve.core.data import Exposure, Motion, Planet
-from lightcurve.core.errors import CatalogError, InputError
+from lightcurve.core.errors import CatalogError, InputError, Why
 from lightcurve.core.settings import CatalogSettings, TargetSettings
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "is_told",
     "known_place",
     "recognise_target",
+    "refuse_another_field",
     "warn_of_fields",
     "warn_of_target",
 ]
@@ -291,6 +292,41 @@ def warn_of_target(exposures: Sequence[Exposure], target: Target, radius_deg: fl
     )
     log.warning("%s", text)
     return text
+
+
+def refuse_another_field(
+    exposures: Sequence[Exposure], target: Target, elsewhere: str, *, n_wcs: int
+) -> None:
+    """Refuse a target far from where frames certainly look.
+
+    Certain is what two words of a header agree on: its pointing and the known place of its OBJECT,
+    or its WCS. A mount alone may be wrong.
+
+    Parameters
+    ----------
+    elsewhere : str
+        What `warn_of_target` warned of.
+    n_wcs : int
+        How many of the headers have a WCS.
+
+    Raises
+    ------
+    InputError
+        Naming both places, and how far they are apart.
+    """
+    from lightcurve.catalogs.known_planets import planets_of_star
+
+    places = _pointings(exposures)
+    if not elsewhere or not places:
+        return
+    name = Counter(e.object_name for e in exposures).most_common(1)[0][0]
+    at = Counter(tuple(np.round(place, 1)) for place in places).most_common(1)[0][0]
+    stars = planets_of_star(name) if name else ()
+    known = any(degrees_apart(at, (one.ra_deg, one.dec_deg)) < ONE_FIELD_DEG for one in stars)
+    if known or n_wcs > len(exposures) / 2:
+        why = f"they are of {name}, which is there" if known else "their WCS says so, too"
+        msg = f"{target.name} is not in these frames: {elsewhere}; {why} (--blind searches all sky)"
+        raise InputError(msg, why=Why.ELSEWHERE)
 
 
 def _pointings(exposures: Sequence[Exposure]) -> list[tuple[float, float]]:

@@ -16,9 +16,31 @@ from lightcurve.core.files import read_toml
 from lightcurve.tables.columns import read_table
 from lightcurve.tables.run_tables import read_model
 
-__all__ = ["aligned_model", "comparison_places", "read_fit_json", "read_record", "read_stars"]
+__all__ = [
+    "aligned_model",
+    "comparison_places",
+    "read_fit_json",
+    "read_record",
+    "read_stars",
+    "table_of",
+]
 
 WHAT, MAX_BYTES = "a file of a run", 50_000_000
+
+
+def table_of(path: Path, name: str) -> Path:
+    """Take the table of a name out of a run folder; any other path is passed on.
+
+    Raises InputError where a folder has none: of several runs in it, it names some.
+    """
+    if not path.is_dir():
+        return path
+    if (path / name).is_file():
+        return path / name
+    runs = sorted(one.parent.name for one in path.glob(f"*/{name}"))
+    there = f"; there are runs in it: {', '.join(runs[:4])}" if runs else ""
+    msg = f"{path}: no {name} of a finished run in it{there or '; give a table, or a run folder'}"
+    raise InputError(msg)
 
 
 def read_record(folder: Path) -> dict[str, Any]:

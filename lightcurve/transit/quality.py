@@ -11,7 +11,7 @@ from lightcurve.core.data import Parameter, Planet
 from lightcurve.transit.ephemeris import Prediction, contact_duration
 from lightcurve.transit.model import NAMES, TransitModel
 
-__all__ = ["time_averaging"]
+__all__ = ["coverage", "time_averaging"]
 
 RED_NOISE_MINUTES = (8.0, 40.0)
 FULL_COVERAGE = 0.9
@@ -118,10 +118,11 @@ def residual_tests(residuals: np.ndarray) -> dict[str, float]:
 
 
 def coverage(time: np.ndarray, mid: float, duration: float, ingress: float) -> dict[str, float]:
-    """Work out how much of a transit (days) was observed by the points used, ascending.
+    """Work out how much of a transit was observed by the points used.
 
+    time: (n,) float array, days, ascending. mid, duration, ingress: of the transit, days.
     ``coverage_transit``, ``coverage_ingress``, ``coverage_egress``: fractions of the transit, and
-    from first to second and from third to fourth contact, `ingress` days each, within 1.5 cadences
+    from first to second and from third to fourth contact, within 1.5 cadences
     of a point; ``baseline_before_min`` and ``baseline_after_min``, minutes observed outside.
     """
     steps = np.diff(np.unique(time))

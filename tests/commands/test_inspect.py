@@ -38,8 +38,8 @@ def test_a_file(folder: Path) -> None:
 
 
 def test_nothing_of_the_program_shows(folder: Path) -> None:
-    for path in (folder, folder / "a.fits"):
-        shown = run("inspect", path)
+    for words in ([folder], [folder, "--all"], [folder / "a.fits"]):
+        shown = run("inspect", *words)
         assert not any(word in shown for word in ("None", "Site(", "(2, 2)", "(30, 40)"))
 
 
@@ -50,7 +50,7 @@ def test_unknown_is_null_for_machines(folder: Path) -> None:
 
 
 def test_a_folder_is_a_line_a_file_with_what_matters(folder: Path) -> None:
-    shown = run("inspect", folder).splitlines()
+    shown = run("inspect", folder, "--all").splitlines()
     (frame,) = [line for line in shown if "a.fits" in line]
     cells = [cell.strip() for cell in frame.split("│")[1:-1]]
     assert cells[1] == "light"
@@ -63,7 +63,7 @@ def test_a_folder_is_a_line_a_file_with_what_matters(folder: Path) -> None:
 def test_a_folder_is_summed_up_first_and_has_no_empty_columns(folder: Path) -> None:
     later = {**HEADER, "DATE-OBS": "2020-03-01T03:00:00"}
     fits.writeto(folder / "b.fits", np.ones((30, 40), np.int16), fits.Header(later))
-    shown = run("inspect", folder).splitlines()
+    shown = run("inspect", folder, "--all").splitlines()
     table = next(k for k, line in enumerate(shown) if line.startswith("┏"))
     said = shown[:table]
     assert "2 x light, 30 s" in said
@@ -111,3 +111,11 @@ def test_the_profile_of_the_camera_is_shown_with_why(tmp_path: Path) -> None:
     assert "camera profile seestar-s30: 1" in run("inspect", tmp_path).splitlines()
     none = json.loads(run("inspect", tmp_path / "a.fits", "--camera", "none", "--json"))
     assert "profile" not in {row["name"] for row in none}
+
+
+def test_a_night_of_many_files_fits_a_screen_and_says_which_transit(shared_data: Path) -> None:
+    shown = run("inspect", shared_data / "hatp32").splitlines()
+    assert len(shown) <= 12
+    assert max(map(len, shown)) <= 200
+    assert any("HAT-P-32 b: all of it covered" in line for line in shown)
+    assert any("142 x light by file name" in line for line in shown)

@@ -8,10 +8,17 @@ import pytest
 
 from lightcurve.core.coordinates import degrees_apart
 from lightcurve.core.data import Exposure, FrameResult, FrameStatus
-from lightcurve.core.errors import Why
+from lightcurve.core.errors import InputError, Why
 from lightcurve.core.settings import CatalogSettings, TargetSettings
 from lightcurve.night.story import warn_of_lost
-from lightcurve.setup.target import Target, find_target, known_place, warn_of_fields, warn_of_target
+from lightcurve.setup.target import (
+    Target,
+    find_target,
+    known_place,
+    refuse_another_field,
+    warn_of_fields,
+    warn_of_target,
+)
 
 
 def frame(name: str | None, ra: float | None = None, dec: float | None = None) -> Exposure:
@@ -47,6 +54,38 @@ def test_a_target_far_from_all_headers_is_told() -> None:
     assert warn_of_target([frame("HAT-P-32", 31.3, 46.8)], near, 5.0) == ""
     assert warn_of_target([frame(None)], target, 5.0) == ""
     assert warn_of_target([frame("A", 31.3, 46.8), frame("B", 150.0, -21.0)], target, 5.0) == ""
+
+
+FAR = Target("WASP-12 b", 97.6, 29.7, "an archive")
+
+
+@pytest.mark.parametrize(
+    ("name", "n_wcs", "sure"),
+    [
+        ("HAT-P-32", 0, True),  # its known place is where the header points
+        ("HAT-P-33", 0, False),  # that of another star is not
+        (None, 0, False),
+        (None, 5, True),
+        (None, 1, False),
+    ],
+)
+def test_only_what_is_certain_is_refused_at_once(name, n_wcs, sure) -> None:
+    frames = [frame(name, 31.3, 46.8)] * 5
+    elsewhere = warn_of_target(frames, FAR, 5.0)
+    if not sure:
+        refuse_another_field(frames, FAR, elsewhere, n_wcs=n_wcs)
+        return
+    with pytest.raises(InputError) as caught:
+        refuse_another_field(frames, FAR, elsewhere, n_wcs=n_wcs)
+    assert caught.value.why is Why.ELSEWHERE
+    apart = degrees_apart((31.3, 46.8), (97.6, 29.7))
+    assert all(word in str(caught.value) for word in ("31.30 +46.80", f"{apart:.3g} deg away"))
+
+
+def test_a_pointing_that_is_some_degrees_off_is_not_refused() -> None:
+    near = Target("X", 31.3, 51.0, "")
+    frames = [frame("HAT-P-32", 31.3, 46.8)] * 5
+    refuse_another_field(frames, near, warn_of_target(frames, near, 5.0), n_wcs=5)
 
 
 def test_lost_frames_are_counted_by_their_most_frequent_reason(caplog) -> None:
