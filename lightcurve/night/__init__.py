@@ -11,12 +11,8 @@ __all__ = [
     "look",
     "measure_table",
     "nights",
-<<<<<<< HEAD
-    "plot",
-    "prepare",
-=======
     "outlook",
->>>>>>> 2f0318d (Let plan and inspect fit a screen and say what a night promises; refuse a target of another field)
+    "plot",
     "quality",
     "reduced",
     "sets",
