@@ -98,7 +98,7 @@ def tune(
     if json:
         print_json(_record(tuned))
         return
-    _show(tuned)
+    _show(tuned, folder)
 
 
 def _typed(changes: dict[str, Any]) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def _words(given: dict[str, Any]) -> Iterator[str]:
             yield from (flag, str(value))
 
 
-def _show(tuned: Tuned) -> None:
+def _show(tuned: Tuned, folder: Path) -> None:
     """Show what choices give, and beside the program's own fit that of the one wished."""
     title = f"{tuned.kept.target.name}, quick fits of {len(tuned.tried)} choices"
     rows = [_numbers(one) for one in tuned.tried]
@@ -146,7 +146,8 @@ def _show(tuned: Tuned) -> None:
         by_label = [{r.label: r.text or r.value for r in one.values()} for one in results.values()]
         lines = ([label, *(one.get(label) for one in by_label)] for label in told)
         print_table("The full fit", ["", *results], lines)
-    say(f"--apply makes it the run's: lightcurve tune RUN {tuned.night.tuned} --apply")
+    line = shlex.join(["lightcurve", "tune", str(folder)])
+    say(f"--apply makes it the run's: {line} {tuned.night.tuned} --apply")
 
 
 def _numbers(one: Tried) -> dict[str, str]:

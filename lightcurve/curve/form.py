@@ -325,4 +325,5 @@ def _recipe(
         saturation_adu=candidates.saturation_adu,
         check_verdict=checked[0],
         check_flux=checked[1],
+        excluded=best.excluded,
     )

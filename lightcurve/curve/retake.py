@@ -53,7 +53,8 @@ def choice_of(
     """
     recipe = curve.need_recipe()
     aperture = apertures_of(measurements, settings).index(recipe.aperture)
-    return Choice(recipe.comparison_rows, aperture, recipe.weighting, tuple(covariates))
+    rows, names = recipe.comparison_rows, tuple(covariates)
+    return Choice(rows, aperture, recipe.weighting, names, recipe.excluded)
 
 
 def retake(

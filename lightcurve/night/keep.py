@@ -25,6 +25,7 @@ from lightcurve.core.files import write_whole
 from lightcurve.core.settings import Settings, make_settings
 from lightcurve.night.reduced import KEPT, Night
 
+SHOWN = 8  # runs that an error names
 MAX_BYTES = 4_000_000_000
 MARK = f"lightcurve night 1 {__version__}\n".encode()  # another layout has another number
 NO_PIXELS = np.zeros((0, 0), dtype=np.float32)
@@ -92,11 +93,7 @@ def read_night(folder: Path) -> Night:
         msg = f"{folder}: there is no such run folder"
         raise InputError(msg)
     if not path.is_file():
-        msg = (
-            f"{folder}: no {KEPT}, which a finished run leaves there: give the same `run` once "
-            "more; frames that were measured are not measured again"
-        )
-        raise InputError(msg)
+        raise InputError(_why_none(folder))
     if path.stat().st_size > MAX_BYTES:
         msg = f"{path}: over {MAX_BYTES} bytes, not the night of a run"
         raise InputError(msg)
@@ -111,6 +108,18 @@ def read_night(folder: Path) -> Night:
         msg = f"{path}: damaged ({error}): delete it and run again into this folder"
         raise InputError(msg[:500]) from error
     return night
+
+
+def _why_none(folder: Path) -> str:
+    """Say what to do about a folder without a night: name the runs in it, or run again."""
+    inside = sorted(kept.parent.name for kept in folder.glob(f"*/{KEPT}"))
+    if inside:
+        shown = ", ".join(inside[:SHOWN]) + " ..." * (len(inside) > SHOWN)
+        return f"{folder} holds {len(inside)} runs: name one of them: {shown}"
+    return (
+        f"{folder}: no {KEPT}, which a finished run leaves there: give the same `run` once more; "
+        "frames that were measured are not measured again"
+    )
 
 
 def _check_shapes(night: Night) -> None:

@@ -221,6 +221,7 @@ def summarise(night: Night) -> dict[str, Result]:
     first, last = float(np.nanmin(curve.bjd_tdb)), float(np.nanmax(curve.bjd_tdb))
     summary = {
         "target": Result(night.target.name, label="target"),
+        **({"tuned": Result(night.tuned, label="tuned by hand")} if night.tuned else {}),
         "frames_measured": Result(measured, "", "frames measured", f"{measured} of {tried}"),
         "frames_tried": Result(tried),
         "solver": Result(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lightcurve.core.codec import Codec
 from lightcurve.core.coordinates import degrees_apart
 from lightcurve.core.data import Exposure
 from lightcurve.core.dates import jd_from_iso
@@ -45,6 +46,7 @@ def understood(entry: dict, shared_data: Path) -> Exposure:
 def test_a_header_is_understood(entry: dict, request: pytest.FixtureRequest) -> None:
     shared = Path() if "cards" in entry else request.getfixturevalue("shared_data")
     seen = understood(entry, shared)
+    assert Codec().decode(Exposure, b"".join(Codec().encode(seen))) == seen
     assert (seen.kind, seen.filter, seen.profile) == (
         entry["kind"], entry.get("filter"), entry.get("profile"),
     )  # fmt: skip

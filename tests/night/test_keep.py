@@ -45,6 +45,15 @@ def test_a_folder_without_one_is_told_what_to_do(tmp_path):
         assert "\n" not in str(told.value)
 
 
+def test_a_folder_of_several_runs_names_them(kept_run, tmp_path):
+    for name in ("V", "R"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / KEPT).write_bytes((kept_run[1] / KEPT).read_bytes())
+    with pytest.raises(InputError) as told:
+        read_night(tmp_path)
+    assert {"V", "R"} <= set(str(told.value).replace(",", "").split())
+
+
 @pytest.mark.parametrize("cut", [0, 5, 40, 400, 100_000, -1, -5])
 def test_a_torn_one_is_refused(kept_run, tmp_path, cut):
     (tmp_path / KEPT).write_bytes((kept_run[1] / KEPT).read_bytes()[:cut])

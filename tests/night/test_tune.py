@@ -100,6 +100,11 @@ def test_what_is_applied_is_undone_to_the_byte(run):
     assert record["tuned"]["options"] == "--drop some"
     assert record["settings"]["fit"]["covariates"] == ["airmass"]
     assert products.summary["covariates"].value == ("airmass",)
+    assert products.summary["tuned"].value == "--drop some"
+    again = read_night(run)
+    assert again.recipe.excluded == (file,)
+    own = choice_of(again.curve, again.measurements, again.settings, ("airmass",))
+    assert own == tuned.tried[1].choice
     written = read_curve(run / "lightcurve.csv")
     at = written.file.tolist().index(file)
     assert written.flags[at] & Flag.OUTLIER

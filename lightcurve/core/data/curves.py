@@ -125,6 +125,8 @@ class CurveRecipe:
         How the check star behaves, or why there is none.
     check_flux : (n_frame,) float array or None
         Its relative flux as it was judged, where what its places on the chip do was taken off.
+    excluded : tuple of str
+        Files whose points were left out by hand.
     """
 
     aperture: Aperture
@@ -141,6 +143,7 @@ class CurveRecipe:
     saturation_adu: float | None
     check_verdict: CheckVerdict
     check_flux: np.ndarray | None = None
+    excluded: tuple[str, ...] = ()
 
     @property
     def radius_px(self) -> float:
