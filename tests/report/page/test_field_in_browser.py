@@ -119,7 +119,14 @@ def click_star(browser, page, row, *, zoom=1.0, double=False):
     (chain.double_click() if double else chain.click()).perform()
 
 
+def drawn(browser):
+    """Wait until what was asked for is on the screen."""
+    twice = "(done) => requestAnimationFrame(() => requestAnimationFrame(done))"
+    browser.execute_script(f"return new Promise({twice})")
+
+
 def text(browser, selector):
+    drawn(browser)
     return browser.execute_script(
         "return document.querySelector(arguments[0]).textContent", selector
     )
@@ -132,6 +139,7 @@ def tick(browser, page, row):
 
 def rows_of(browser, section):
     """Texts of the rows of a table that are drawn."""
+    drawn(browser)
     return browser.execute_script(
         "return [...document.querySelectorAll(arguments[0])].map("
         "(row) => [...row.cells].map((cell) => cell.textContent))",

@@ -34,6 +34,15 @@ const sky = (() => {
     return factor * (frame === null ? [...radii].sort((a, b) => a - b)[radii.length >> 1] : radii[frame]);
   };
 
+  /** Make a frame as large as a picture can be in it. @returns {[number, number]} CSS pixels */
+  const fitted = (frame, { width: w, height: h }) => {
+    const tallest = Math.max(320, TALLEST * window.innerHeight);
+    const width = Math.min(frame.parentElement.clientWidth, (tallest * w) / h);
+    const height = (width * h) / w;
+    Object.assign(frame.style, { width: `${width}px`, height: `${height}px` });
+    return [width, height];
+  };
+
   /** What a star is at present: its role, or what the reader made of it. */
   const roleOf = (star, choice = app.choice) => {
     if (star.role === "target" || !choice) return star.role;
@@ -173,11 +182,8 @@ const sky = (() => {
     };
     const draw = () => {
       const [w, h] = size();
-      const tallest = Math.max(320, TALLEST * window.innerHeight);
-      width = Math.min(frame.parentElement.clientWidth, (tallest * w) / h);
+      [width, height] = fitted(frame, app.data.picture);
       if (!width) return;
-      height = (width * h) / w;
-      Object.assign(frame.style, { width: `${width}px`, height: `${height}px` });
       keepInside();
       const below = fresh(picture, width, height);
       below.imageSmoothingEnabled = scale() < 3;
@@ -286,7 +292,7 @@ const sky = (() => {
     reset();
   };
 
-  return { setUp, load, fresh, radiusNow, roleOf, mayChange, toggle, drawStars, variable };
+  return { setUp, load, fresh, fitted, radiusNow, roleOf, mayChange, toggle, drawStars, variable };
 })();
 
 app.part("field", sky.setUp);

@@ -116,12 +116,10 @@
 
     const draw = () => {
       const { field, target } = app.data.film;
-      const width = screen.clientWidth;
       const k = field && shownField(frame);
       screen.hidden = !Number.isInteger(k);
+      const [width, height] = field ? sky.fitted(screen, field) : [0, 0];
       if (Number.isInteger(k) && width) {
-        const height = (width * field.height) / field.width;
-        screen.style.height = `${height}px`;
         drawCell(sky.fresh(picture, width, height), "field", field.cell[k], width, height);
         const zoom = width / field.width;
         const above = sky.fresh(marks, width, height);
@@ -165,12 +163,12 @@
         button("›", "One frame on", () => { stop(); go(frame + 1); }), slider,
         makeSelect("Speed", SPEEDS, (value) => { speed = Number(value); }),
         button("Pin", "Pin this frame in the charts", () => app.emit("pin", frame))),
-      caption, make("div.film", {}, screen, close));
+      caption, make("div.film", {}, make("div", {}, screen), close));
     section.querySelector("select").value = String(speed);
     app.on("frame", (wanted) => { if (wanted !== null && wanted !== undefined) { frame = wanted; draw(); } });
     for (const event of ["choice", "result", "theme"]) app.on(event, draw);
     app.on("data", async () => { await load(); slider.max = app.data.frames.file.length - 1; draw(); });
-    new ResizeObserver(draw).observe(screen);
+    new ResizeObserver(draw).observe(screen.parentElement);
     live.keep("film", () => frame, (kept) => { frame = Math.min(kept, app.data.frames.file.length - 1); draw(); });
     draw();
   };
