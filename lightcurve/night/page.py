@@ -127,7 +127,7 @@ def _facts(summary: Mapping[str, Result]) -> list[tuple[str, str]]:
 def _in_print(text: str) -> str:
     """Set the signs of what is shown in a terminal as they are printed."""
     text = text.replace("+-", "\N{PLUS-MINUS SIGN}")
-    return re.sub(r"(?<=\s)-(?=[\d.])", "\N{MINUS SIGN}", text)
+    return re.sub(r"(?<=[\s(])-(?=[\d.])", "\N{MINUS SIGN}", text)
 
 
 def _exposure_days(night: Night) -> float:

@@ -284,7 +284,7 @@ const charts = (() => {
     const detrended = result.detrended ? NaNs(result.detrended) : raw;
     const share = detrended.map((v, k) => v / raw[k]);
     const { fill, line, used } = frameColours(result);
-    for (const name of ["detrended", "model"]) inputs[name].disabled = !(name === "model" ? result.model : result.detrended);
+    offerLayers(result);
     drawn = { raw, detrended, error, used, residual: NaNs(result.residual ?? []).map((v) => 100 * v) };
     sources.frames.data = {
       x: time.x, raw, detrended, fill, line,
@@ -297,11 +297,31 @@ const charts = (() => {
     const [model, trend] = [result.model, result.trend];
     sources.rawModel.data = model && trend
       ? { x: time.x, y: NaNs(model).map((v, k) => v * trend[k]) } : { x: [], y: [] };
+    showResiduals(drawn.residual.length > 0);
     drawBins();
     fitRange();
     mark(marked.frame);
   };
   let drawn = null;
+
+  /** What a result lacks cannot be shown; what it is the first to have is. */
+  const offerLayers = ({ detrended, model }) => {
+    const first = detrended && inputs.detrended.disabled;
+    inputs.detrended.disabled = !detrended;
+    inputs.model.disabled = !model;
+    if (!first && detrended) return;
+    Object.assign(layers, { detrended: Boolean(detrended), raw: !detrended });
+    for (const name of ["detrended", "raw"]) inputs[name].checked = layers[name];
+    if (drawn) showLayers();
+  };
+
+  /** A curve to which nothing was fitted has no residuals, and no panel for them. */
+  const showResiduals = (there) => {
+    const panel = panels.find(({ name }) => name === "residual");
+    if (!panel || panel.open === there) return;
+    panel.open = there;
+    showPanels();
+  };
 
   const drawBins = () => {
     const width = binMinutes / 1440;
@@ -518,12 +538,12 @@ const charts = (() => {
     if (app.data.curve.residual || app.engine) addResiduals();
     addDiagnostics();
     for (const panel of panels) addMarks(panel, panel.fields);
-    if (!app.data.curve.detrended) layers.raw = !(layers.detrended = false);
     build();
     showPanels();
     whole();
     draw(app.result);
     showLayers();
+    fitRange();
     paint();
     setMode(window.matchMedia("(pointer: coarse)").matches ? "look" : "pan");
     documentOf = new (Bokeh.require("document").Document)();
