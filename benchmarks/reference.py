@@ -15,6 +15,7 @@ from typer.main import get_command
 
 from lightcurve.cli import app
 from lightcurve.commands.options import OPTIONS
+from lightcurve.core.setting_names import unit_of
 from lightcurve.core.settings import Settings
 
 MAIN = "Options"
@@ -46,13 +47,14 @@ def commands_of_the_program() -> dict[str, TyperCommand | TyperGroup]:
 
 
 def settings_in_markdown() -> str:
-    """Write every setting: its default, its option, and what it is."""
+    """Write every setting: its default with the unit, its option, and what it is."""
     flags = {name: option.flag for name, option in OPTIONS.items()}
-    text = ["| setting | default | option | what it is |", "|---|---|---|---|"]
+    text = ["| setting | default, unit | option | what it is |", "|---|---|---|---|"]
     for name, value, description in _settings(Settings(), ""):
         option = OPTIONS.get(name)
         says = description or (option.help_text() if option else "")
-        cells = (f"`{name}`", _shown(value), f"`{flags[name]}`" if option else "", _cell(says))
+        default = f"{_shown(value)} {unit_of(name)}".strip()
+        cells = (f"`{name}`", default, f"`{flags[name]}`" if option else "", _cell(says))
         text.append(f"| {' | '.join(cells)} |")
     return "\n".join(text)
 
@@ -85,7 +87,9 @@ def _tables(parameters: list[TyperArgument | TyperOption]) -> list[str]:
     panels: dict[str, list[str]] = {}
     for one in parameters:
         panel = getattr(one, "rich_help_panel", None) or MAIN
-        rows = panels.setdefault(panel, [f"| {panel} | default | what it is |", "|---|---|---|"])
+        rows = panels.setdefault(
+            panel, [f"| {panel} | default, unit | what it is |", "|---|---|---|"]
+        )
         rows.append(_row(one))
     return [line for rows in panels.values() for line in [*rows, ""]]
 
@@ -110,7 +114,7 @@ def _default(one: TyperArgument | TyperOption) -> str:
     value: object = Settings()
     for part in setting.split("."):
         value = getattr(value, part)
-    return _shown(value)
+    return f"{_shown(value)} {unit_of(setting)}".strip()
 
 
 def _shown(value: object) -> str:

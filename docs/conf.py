@@ -48,6 +48,8 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"lightcurve {version}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_favicon = "_static/favicon.svg"
+html_context = {"default_mode": "auto"}
 html_copy_source = False
 html_theme_options = {
     "show_prev_next": True,
