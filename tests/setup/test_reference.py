@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from lightcurve.core.data import Detections
-from lightcurve.setup.reference import rank_samples
+from lightcurve.setup.reference import rank_samples, why_poor
 from lightcurve.setup.solving import Sample
 
 SIDE = 600
@@ -125,3 +126,23 @@ def test_a_frame_that_is_placed_comes_first():
     placed = field.frame(header={"CTYPE1": "RA---TAN"})
     samples = [field.frame(), replace(placed), field.frame()]
     assert rank_samples(samples)[0].frame is placed.frame
+
+
+def named(sample: Sample, name: str) -> Sample:
+    sample.frame.path = Path(name)
+    return sample
+
+
+def test_what_was_begun_with_stays_unless_another_is_far_better() -> None:
+    """A frame of clouds or out of focus gives way, a slightly worse or drifted one does not."""
+    field = Field(5)
+    later = [named(field.frame(), f"{k}.fits") for k in range(5)]
+    assert why_poor(named(field.frame(), "first.fits"), later) == ""
+    assert why_poor(named(field.frame(fwhm=4.0), "first.fits"), later) == ""
+    assert why_poor(named(field.frame((0.3 * SIDE, 0.0)), "first.fits"), later) == ""
+    assert why_poor(named(field.frame(fwhm=5.0), "first.fits"), later)
+    assert why_poor(named(field.cloudy(), "first.fits"), later)
+    assert why_poor(named(field.elsewhere(), "first.fits"), later)
+    # Where the whole night is as bad nothing is gained.
+    clouds = [named(field.cloudy(), f"{k}.fits") for k in range(5)]
+    assert why_poor(named(field.cloudy(), "first.fits"), clouds) == ""

@@ -1,0 +1,89 @@
+"""By which frames a night is settled: the same while it grows and when all are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lightcurve.core.data import Exposure, FrameKind, Site
+from lightcurve.core.times import sun_altitude_deg
+from lightcurve.frames.inventory import Entry
+from lightcurve.night.opening import FEWEST, OPENING, has_opened, opening_of, why_unlike
+
+MIDNIGHT = 2460000.5
+SITE = Site(latitude_deg=40.0, longitude_deg=0.0, height_m=0.0)
+
+
+def lights(
+    n: int,
+    minutes: float = 2.0,
+    *,
+    begin: float = MIDNIGHT,
+    site: Site | None = None,
+    **fields: object,
+) -> list[Entry]:
+    entries = []
+    for k in range(n):
+        moment = begin + k * minutes / 1440
+        exposure = Exposure(FrameKind.LIGHT, mid_jd_utc=moment, site=site, **fields)
+        entries.append(
+            Entry(Path(f"{k:04d}.fits"), f"{k:04d}.fits", FrameKind.LIGHT, exposure=exposure)
+        )
+    return entries
+
+
+@given(
+    n=st.integers(1, 60),
+    minutes=st.floats(0.01, 20),
+    hours=st.floats(-8, 3),
+    known=st.booleans(),
+)
+def test_a_night_that_has_opened_stays_so(
+    n: int, minutes: float, hours: float, known: bool
+) -> None:
+    """Whatever comes later, the frames that settle it are those of the whole night."""
+    site = SITE if known else None
+    night = lights(n, minutes, begin=MIDNIGHT + hours / 24, site=site)
+    opened = next((k for k in range(1, n + 1) if has_opened(night[:k])), None)
+    if opened is None:
+        return
+    first = opening_of(night[:opened])
+    assert FEWEST <= len(first) <= OPENING
+    for k in range(opened, n + 1):
+        assert has_opened(night[:k])
+        assert opening_of(night[:k]) == first
+
+
+@pytest.mark.parametrize(
+    ("n", "minutes", "number"),
+    [(5, 2, 5), (40, 0.01, OPENING), (40, 2, OPENING), (40, 5, 13), (40, 10, 8), (40, 20, 8)],
+)
+def test_fifteen_or_as_many_as_an_hour_gives(n: int, minutes: float, number: int) -> None:
+    assert opening_of(lights(n, minutes)) == lights(n, minutes)[:number]
+
+
+def test_twilight_settles_no_night_that_gets_dark() -> None:
+    evening = MIDNIGHT - 6.6 / 24  # March, at 40 N
+    night = lights(120, 2, begin=evening, site=SITE)
+    height = [float(sun_altitude_deg(e.exposure.mid_jd_utc, SITE)) for e in night]
+    assert height[0] > -12 > height[-1]
+    dark = [e for e, h in zip(night, height, strict=True) if h <= -12]
+    assert opening_of(night) == dark[:OPENING]
+    assert not has_opened(night[: len(night) - len(dark)])
+    # Where no site is known, the first frames must do.
+    assert opening_of(lights(120, 2, begin=evening)) == lights(120, 2, begin=evening)[:OPENING]
+
+
+def test_nights_that_are_joined_are_settled_by_all() -> None:
+    series = lights(30, 1440.0)
+    assert opening_of(series) == series
+
+
+def test_what_headers_have_against_the_first_frames() -> None:
+    warm, cold = lights(15, temperature_c=-5.0), lights(15, temperature_c=-20.0)
+    assert why_unlike(warm, [*warm, *cold, *cold])
+    assert not why_unlike(cold, [*cold, *cold])
+    assert not why_unlike(lights(15), lights(40))
