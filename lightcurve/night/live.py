@@ -6,6 +6,7 @@ Reference, star numbers, apertures and masters are settled by the first frames o
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from lightcurve.core.data import (
     Measurements,
 )
 from lightcurve.core.errors import FitError, InputError, LightcurveError
-from lightcurve.core.files import file_state
+from lightcurve.core.files import file_state, json_text, write_text
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Entry, Inventory
@@ -29,17 +30,24 @@ from lightcurve.frames.planes import stored_in
 from lightcurve.night.frame_table import write_frames_table
 from lightcurve.night.lights import label_files
 from lightcurve.night.live_curve import LiveCurve
-from lightcurve.night.opening import at_opening, has_opened, opening_of
-from lightcurve.night.prepare import Given, Scene, find_lights, settle_by
+from lightcurve.night.opening import at_opening, has_opened, opening_of, why_unlike
+from lightcurve.night.prepare import Given, Scene, find_lights, settle_by, why_not
 from lightcurve.night.reduced import stack_results
 from lightcurve.night.store import NAME, RunStore, open_store
 from lightcurve.night.workers import measure_night
+from lightcurve.setup.solving import Sample
 from lightcurve.setup.target import Target
 from lightcurve.tables.run_tables import write_lightcurve, write_stars
 
 log = logging.getLogger(__name__)
-BATCH = 16  # frames measured before anybody is told, where many are there already
-KEPT = (NAME, "masters")  # of a run folder: what is taken along when the night moves to another
+BATCH = 48  # frames measured at a look at most, where many are there already
+ANEW = "settled anew at the end"
+OPENING = "opening.json"  # names of the frames that settled it: another process goes on by them
+KEPT = (
+    NAME,
+    OPENING,
+    "masters",
+)  # of a run folder: what is taken along when the night moves to another
 
 States = tuple[tuple[Path, str], ...]  # files, and what they were
 
@@ -65,6 +73,8 @@ class LiveLook:
         Files that cannot be used, with the reasons.
     measured : int
         Frames that this look measured.
+    behind : int
+        Frames that are still to be measured.
     waiting : str
         What it waits for; empty for nothing.
     changes : tuple of str
@@ -80,6 +90,7 @@ class LiveLook:
     curve: LightCurve | None = None
     lost: Sequence[str] = ()
     measured: int = 0
+    behind: int = 0
     waiting: str = ""
     changes: tuple[str, ...] = ()
 
@@ -93,10 +104,18 @@ class LiveNight:
         self._open = ExitStack()
         self._store: RunStore | None = None
         self._scene: Scene | None = None
+        self._reference: Sample | None = None
+        self._opening: list[Entry] = []
         self._settled_by: tuple[States, ...] = ()
         self._failed_with = 0  # so many frames did not settle it
+        self._better, self._compare_at = "", 0
         self._results: dict[Path, tuple[str, FrameResult]] = {}
         self._curve = LiveCurve(settings)
+        self._last: LiveLook | None = None
+
+    def end(self) -> None:
+        """Forget by which frames it was settled: the night is over."""
+        (self.folder / OPENING).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let others write into the run folder."""
@@ -114,16 +133,27 @@ class LiveNight:
         for name in KEPT:
             if (self.folder / name).exists() and not (folder / name).exists():
                 shutil.move(self.folder / name, folder / name)
-        self.folder, self._scene = folder, None
+        self.folder, scene = folder, self._scene
+        if scene is not None and scene.recipe.masters_folder is not None:
+            recipe = replace(scene.recipe, masters_folder=folder / "masters")
+            self._scene = replace(scene, recipe=recipe)
 
     def look(
         self, inventory: Inventory, target: Target, *, progress: Progress = silent
     ) -> LiveLook:
         """Measure the frames that are new, and form the curve.
 
-        inventory: holds the light frames of this curve alone. Raises LightcurveError for what
-        stands in the way of all of it.
+        inventory: holds the light frames of this curve alone. What stands in the way is told in
+        the look, which else is the last.
         """
+        try:
+            self._last = self._look(inventory, target, progress)
+        except LightcurveError as error:
+            last = self._last or LiveLook(self.folder, target)
+            return replace(last, folder=self.folder, measured=0, waiting=str(error))
+        return self._last
+
+    def _look(self, inventory: Inventory, target: Target, progress: Progress) -> LiveLook:
         target = at_opening(target, inventory)
         given = find_lights(inventory, target, self._settings)
         changes = self._settle(given, inventory, target)
@@ -131,10 +161,12 @@ class LiveNight:
             n = len(given.lights)
             wanted = "the first frames of a dark sky are awaited: by them it is settled"
             return LiveLook(self.folder, target, waiting=f"{n} light frames; {wanted}")
-        lights = tuple(entry.path for entry in given.lights)
-        scene = self._scene = replace(self._scene, lights=lights, unused=given.unused)
-        measured = self._measure(scene, progress)
-        labels = label_files(lights)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        paths = [entry.path for entry in given.lights]
+        measured, behind = self._measure(paths, self._scene, progress)
+        lights = tuple(path for path in paths if path in self._results)
+        scene = replace(self._scene, lights=lights, unused=given.unused)
+        labels = label_files(paths)
         results = [replace(self._results[path][1], file=labels[path]) for path in lights]
         failed = [r for r in results if r.status != FrameStatus.MEASURED]
         lost = [f"{one.file}: {one.reason}" for one in failed]
@@ -147,9 +179,9 @@ class LiveNight:
             results,
             lost=lost,
             measured=measured,
+            behind=behind,
             changes=changes,
         )
-        self.folder.mkdir(parents=True, exist_ok=True)
         write_frames_table(self.folder, inventory, target, scene, results)
         try:
             measurements = stack_results(results, scene.recipe)
@@ -161,58 +193,82 @@ class LiveNight:
     def _settle(self, given: Given, inventory: Inventory, target: Target) -> tuple[str, ...]:
         """Settle the night once; gives what speaks for doing it again, later."""
         lights = given.lights
-        opening = opening_of(lights)
         calibration = [e for kind in CALIBRATION for e in inventory.used(kind)]
-        by = _states(opening), _states(calibration)
-        if self._scene is not None:
-            return self._changes(by)
-        if not has_opened(lights) or len(lights) < 2 * self._failed_with:
-            return ()
+        by = _states(opening_of(lights)), _states(calibration)
+        if self._scene is None and has_opened(lights) and len(lights) >= 2 * self._failed_with:
+            self._settle_now(given, inventory, target)
+            self._settled_by = by
+        return self._changes(by, lights)
+
+    def _settle_now(self, given: Given, inventory: Inventory, target: Target) -> None:
+        """Settle the night by its first frames; by all so far where these could not.
+
+        A night that was settled by another process stays as it was.
+        """
+        known = _read_opening(self.folder)
+        before = [entry for entry in given.lights if entry.name in known]
+        some = before if known and len(before) == len(known) else opening_of(given.lights)
+        some = list(given.lights) if self._failed_with else some
         rest = (inventory, target, self._settings, self.folder / "masters")
         try:
-            some = opening if not self._failed_with else lights
-            self._scene = settle_by(some, given, *rest)[0]
+            self._scene, self._reference = settle_by(some, given, *rest)
         except LightcurveError as error:
-            self._failed_with = len(lights)
+            self._failed_with = len(given.lights)
             log.warning("not yet: %s", error)
-            return ()
-        self._settled_by = by
-        return ()
+            return
+        self._opening, self._compare_at = some, 2 * len(some)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_text(self.folder / OPENING, json_text([entry.name for entry in some]))
 
-    def _changes(self, by: tuple[States, ...]) -> tuple[str, ...]:
-        """Say what is other than it was when the night was settled."""
+    def _changes(self, by: tuple[States, ...], lights: Sequence[Entry]) -> tuple[str, ...]:
+        """Say what is other than it was when the night was settled, or better."""
+        if self._scene is None or self._reference is None:
+            return ()
+        if len(lights) >= self._compare_at:  # each time the night has doubled
+            self._compare_at = 2 * len(lights)
+            self._better = why_unlike(self._opening, lights) or why_not(
+                self._scene, self._reference, lights
+            )
         said = (
             "frames from the beginning of the night came late or were written again",
             "other calibration frames are there",
         )
-        return tuple(
-            f"{text}: settled anew at the end"
-            for text, now, then in zip(said, by, self._settled_by, strict=True)
-            if now != then
-        )
+        found = [
+            text for text, now, then in zip(said, by, self._settled_by, strict=True) if now != then
+        ]
+        return tuple(f"{text}: {ANEW}" for text in (*found, self._better) if text)
 
-    def _measure(self, scene: Scene, progress: Progress) -> int:
-        """Measure what is new or has changed; gives how many that were."""
+    def _measure(self, paths: Sequence[Path], scene: Scene, progress: Progress) -> tuple[int, int]:
+        """Measure what is new or has changed; gives how many that were, and how many are left."""
         fingerprint = scene.recipe.fingerprint()
-        keys = {p: f"{fingerprint} {file_state(stored_in(p))}" for p in scene.lights}
-        new = [p for p in scene.lights if p not in self._results or self._results[p][0] != keys[p]]
-        for first in range(0, len(new), BATCH):
-            some = new[first : first + BATCH]
-            for path, result in zip(some, self._measure_some(some, scene, progress), strict=True):
-                self._results[path] = keys[path], result
-        return len(new)
+        keys = {path: f"{fingerprint} {file_state(stored_in(path))}" for path in paths}
+        new = [p for p in paths if p not in self._results or self._results[p][0] != keys[p]]
+        some = new[:BATCH]
+        for path, result in zip(some, self._measure_some(some, scene, progress), strict=True):
+            self._results[path] = keys[path], result
+        return len(some), len(new) - len(some)
 
     def _measure_some(
         self, paths: Sequence[Path], scene: Scene, progress: Progress
     ) -> list[FrameResult]:
+        if not paths:
+            return []
         if self._store is None:
-            self.folder.mkdir(parents=True, exist_ok=True)
             self._store = self._open.enter_context(open_store(self.folder))
         return measure_night(paths, scene.recipe, self._store, progress=progress)
 
 
 def _states(entries: Sequence[Entry]) -> States:
     return tuple((entry.path, file_state(stored_in(entry.path))) for entry in entries)
+
+
+def _read_opening(folder: Path) -> set[str]:
+    """Read which frames settled a night; empty where none did."""
+    try:
+        names = json.loads((folder / OPENING).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return set()
+    return set(names) if isinstance(names, list) else set()
 
 
 def write_live_tables(look: LiveLook) -> None:

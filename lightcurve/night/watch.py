@@ -13,7 +13,7 @@ from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.files import file_state
 from lightcurve.core.progress import Progress, open_log, silent
 from lightcurve.core.settings import Settings
-from lightcurve.frames.inventory import Inventory, Known, list_files, take_inventory
+from lightcurve.frames.inventory import Known, list_files, take_inventory
 from lightcurve.frames.read import is_image_name
 from lightcurve.night.live import LiveLook, LiveNight, write_live_tables
 from lightcurve.night.nights import reduce_nights
@@ -94,6 +94,8 @@ class Watch:
         self._done = states, growing
         try:
             self._last = self._told(FolderLook(self._look_at(growing)), growing=len(growing))
+            if any(one.behind for one in self._last.nights):
+                self._done = None
         except LightcurveError as error:
             self._done = None
             return self._say(str(error), growing=len(growing))
@@ -134,14 +136,8 @@ class Watch:
             elif night.folder != place:
                 night.move(place)
             mine = inventory_of(inventory, one, sets)
-            looks.append(self._look_at_one(night, mine, target))
+            looks.append(night.look(mine, target, progress=self.progress))
         return tuple(looks)
-
-    def _look_at_one(self, night: LiveNight, inventory: Inventory, target: Target) -> LiveLook:
-        try:
-            return night.look(inventory, target, progress=self.progress)
-        except LightcurveError as error:
-            return LiveLook(night.folder, target, waiting=str(error))
 
     def _tell_once(self) -> None:
         """Keep a log from now on, in which no look repeats what another has said."""
@@ -153,12 +149,20 @@ class Watch:
             handler.addFilter(once)
             self._open.callback(handler.removeFilter, once)
 
-    def close(self) -> None:
-        """Write the tables of what there is, and free the run folders."""
+    def close(self, *, over: bool = False) -> None:
+        """Write the tables of what there is, and free the run folders.
+
+        Parameters
+        ----------
+        over : bool
+            Nobody goes on with this night.
+        """
         for look in self._last.nights:
             write_live_tables(look)
         for night in self._nights:
             night.close()
+            if over:
+                night.end()
         self._open.close()
         self._once.clear()
 
@@ -218,7 +222,8 @@ def watch_folder(
         yield look
         if look.quiet_s > idle_s and look.nights:
             return
-        (sleep or time.sleep)(poll_s)
+        if not any(one.behind for one in look.nights):
+            (sleep or time.sleep)(poll_s)
 
 
 def finish_watch(watch: Watch, *, progress: Progress = silent) -> list[Reduced[Night]]:
@@ -229,5 +234,5 @@ def finish_watch(watch: Watch, *, progress: Progress = silent) -> list[Reduced[N
     LightcurveError
         As `lightcurve.night.nights.reduce_nights`.
     """
-    watch.close()
+    watch.close(over=True)
     return reduce_nights(watch.folder, watch.settings, watch.out, progress=progress)
