@@ -122,9 +122,7 @@ def open_page(folder: Path) -> Iterator[Callable[[], int]]:
     folder.mkdir(parents=True, exist_ok=True)
     with serve_folder(folder, 0) as place, open_browser() as browser:
         browser.get(place + "report.html")
-        count = (
-            "return Bokeh.documents[0].roots()[0].renderers[0].data_source.data.x.length"
-        )
+        count = "return Bokeh.documents[0].roots()[0].renderers[0].data_source.data.x.length"
 
         def shown(number: int) -> int:
             """Wait until the page shows so many points; give how many it does."""
