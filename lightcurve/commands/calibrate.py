@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lightcurve.commands.live import LINE
 from lightcurve.commands.options import Folder, Json, Manifest, takes_settings
 from lightcurve.commands.shell import bar, print_json, print_table
 
@@ -31,7 +32,9 @@ def calibrate(
 ) -> None:
     """Make master frames and write every light frame calibrated."""
     from lightcurve.core.data import FrameStatus
-    from lightcurve.night.calibrate import calibrate_folder
+
+    with LINE.show("starting"):  # imports take a while
+        from lightcurve.night.calibrate import calibrate_folder
 
     rows = calibrate_folder(folder, settings, out, manifest=manifest, repair=repair, progress=bar)
     failed = [row for row in rows if row["status"] != FrameStatus.CALIBRATED]

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from lightcurve.commands.live import LINE
 from lightcurve.commands.options import Json
 from lightcurve.commands.shell import bar, print_json, print_products, print_table, records
 
@@ -21,7 +22,8 @@ def demo(
     json: Json = False,
 ) -> None:
     """Simulate a small night with a transit, reduce it, and show truth beside result."""
-    from lightcurve.night.demo import run_demo
+    with LINE.show("starting"):  # imports take a while
+        from lightcurve.night.demo import run_demo
 
     products, comparisons = run_demo(out, seed=seed, progress=bar)
     if json:

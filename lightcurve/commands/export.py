@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
+from lightcurve.commands.completion import exports
 from lightcurve.commands.options import Json, Option, choices, merged_settings
 from lightcurve.commands.shell import print_json
 
@@ -64,7 +65,8 @@ def _with_details() -> Any:
 
     hints = get_type_hints(export, include_extras=True)
     hints["kind"] = Annotated[
-        str, typer.Argument(metavar="FORMAT", help=f"One of {choices(EXPORTS)}")
+        str,
+        typer.Argument(metavar="FORMAT", help=f"One of {choices(EXPORTS)}", autocompletion=exports),
     ]
     own = [
         parameter.replace(annotation=hints[parameter.name])

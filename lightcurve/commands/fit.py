@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lightcurve.commands.live import LINE
 from lightcurve.commands.options import Json, Verbose, takes_settings
 from lightcurve.commands.shell import print_products
 
@@ -64,7 +65,8 @@ def fit(
 
     Example: lightcurve fit night.tbl --planet hatp32b.toml --filter Rc
     """
-    from lightcurve.night.fit_table import Known, fit_table
+    with LINE.show("starting"):  # imports take a while
+        from lightcurve.night.fit_table import Known, fit_table
     from lightcurve.tables.light_curves import Choice
     from lightcurve.tables.run_folder import table_of
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lightcurve.commands.live import LINE
 from lightcurve.commands.options import Json, takes_settings
 from lightcurve.commands.shell import bar, one_line, print_json, print_table
 
@@ -46,7 +47,9 @@ def image(
     Example: lightcurve image FRAME.fits --index INDEX.fits --catalog STARS.fits --offline
     """
     from lightcurve.core.data import FrameStatus
-    from lightcurve.image.batch import measure_sequence, reduce_images
+
+    with LINE.show("starting"):  # imports take a while
+        from lightcurve.image.batch import measure_sequence, reduce_images
 
     job = measure_sequence if sequence else reduce_images
     rows = job(frames, settings, out, progress=bar)

@@ -73,11 +73,11 @@ def _make() -> Progress:
     # Letters that every terminal has.
     what = (SpinnerColumn("line"), TextColumn("{task.description}", markup=False))
     columns = (*what, BarColumn(20), Count(), TimeElapsedColumn())
-    # Standard output may be a file: it is left alone.
+    # What goes to standard output stands above the line; where that is a file, it is left alone.
     console = Console(stderr=True)
     return Progress(
         *columns, console=console, transient=True, refresh_per_second=REFRESHES,
-        redirect_stdout=False,
+        redirect_stdout=sys.stdout.isatty(),
     )  # fmt: skip
 
 

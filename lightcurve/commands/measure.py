@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lightcurve.commands.live import LINE
 from lightcurve.commands.options import Folder, Json, Manifest, takes_settings
 from lightcurve.commands.shell import bar, print_json, print_results, records, stop_if_failed
 
@@ -32,7 +33,8 @@ def measure(
     json: Json = False,
 ) -> None:
     """Measure all stars at all radii in all frames, as one long table; choose nothing yet."""
-    from lightcurve.night.measure_table import measure_sets
+    with LINE.show("starting"):  # imports take a while
+        from lightcurve.night.measure_table import measure_sets
 
     runs = measure_sets(folder, settings, out, manifest=manifest, progress=bar)
     done = [(run.frames, run.made.summary) for run in runs if run.made]

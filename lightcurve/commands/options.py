@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_origin, get_type_hints
 import typer
 from typer.core import TyperCommand, TyperOption
 
+from lightcurve.commands.completion import Complete, for_setting
 from lightcurve.core.errors import InputError
 from lightcurve.core.registry import did_you_mean, registry_of
 
@@ -55,11 +56,16 @@ class Option:
         """Say what it is for, and what can be chosen."""
         return self.text if isinstance(self.text, str) else self.text()
 
-    def parameter(self, name: str) -> inspect.Parameter:
+    def parameter(self, name: str, complete: Complete | None = None) -> inspect.Parameter:
         """Make the parameter that Typer reads; not given means None."""
         known = self.text if isinstance(self.text, str) else ""  # else `Verb` completes it
         option = typer.Option(
-            None, self.flag, help=known, rich_help_panel=self.panel, metavar=self.metavar
+            None,
+            self.flag,
+            help=known,
+            rich_help_panel=self.panel,
+            metavar=self.metavar,
+            autocompletion=complete,
         )
         keyword = inspect.Parameter.KEYWORD_ONLY
         return inspect.Parameter(name, keyword, default=option, annotation=self.kind | None)
@@ -269,7 +275,7 @@ Command = Callable[..., None]
 _HEEDED: dict[str, list[str]] = {}  # by verb, the settings that it has options for
 
 
-def takes_settings(*wanted: str) -> Callable[[Command], Command]:
+def takes_settings(*wanted: str, own_file: bool = True) -> Callable[[Command], Command]:
     """Give a command the options of `OPTIONS` and ``--config``, handed to it as ``settings``.
 
     Parameters
@@ -277,6 +283,8 @@ def takes_settings(*wanted: str) -> Callable[[Command], Command]:
     *wanted : str
         Sections and settings, such as ``"target", "fit.sample"``. None given stand for all but
         those of single images; of the catalogues ``--offline`` alone.
+    own_file : bool
+        Whether the user's own settings hold: what is done to a finished run has those of the run.
 
     Returns
     -------
@@ -287,10 +295,10 @@ def takes_settings(*wanted: str) -> Callable[[Command], Command]:
         names = [name for name in OPTIONS if {name, name.split(".")[0]} & {*wanted}]
     else:
         names = [n for n in OPTIONS if n.split(".")[0] not in _BY_NAME or n == "catalogs.offline"]
-    return lambda command: _with_options(command, names)
+    return lambda command: _with_options(command, names, own_file=own_file)
 
 
-def _with_options(command: Command, names: list[str]) -> Command:
+def _with_options(command: Command, names: list[str], *, own_file: bool) -> Command:
     _HEEDED[command.__name__] = names
     # Only a checker of types knows what settings are: pydantic would be loaded for every --help.
     hints = get_type_hints(command, localns={"Settings": Any}, include_extras=True)
@@ -301,7 +309,7 @@ def _with_options(command: Command, names: list[str]) -> Command:
     ]
     config = Option(Path, "--config", "Settings file (TOML); options override it.", "Settings")
     added = [config.parameter("config")] + [
-        OPTIONS[name].parameter(name.replace(".", "__")) for name in names
+        OPTIONS[name].parameter(name.replace(".", "__"), _completion(name)) for name in names
     ]
 
     wants_told = any(parameter.name == "told" for parameter in own)
@@ -313,7 +321,7 @@ def _with_options(command: Command, names: list[str]) -> Command:
         config = values.pop("config")
         if wants_told:
             values["told"] = told_by(config, given)
-        command(settings=merged_settings(config, given), **values)
+        command(settings=merged_settings(config, given, own_file=own_file), **values)
 
     # Typer reads the signature; the wrapped function's own would hide the added options.
     del wrapper.__wrapped__
@@ -322,14 +330,21 @@ def _with_options(command: Command, names: list[str]) -> Command:
     return wrapper
 
 
-def merged_settings(config: Path | None, given: dict[str, Any]) -> Settings:
+def _completion(name: str) -> Complete | None:
+    """Choose what completes the values of an option; files are left to the shell."""
+    return for_setting(name) if OPTIONS[name].kind in {str, list[str]} else None
+
+
+def merged_settings(
+    config: Path | None, given: dict[str, Any], *, own_file: bool = True
+) -> Settings:
     """Join the user's own settings, a settings file and the options given: the later wins.
 
     given: by ``"section.name"``; None and empty lists were not given. Raises InputError when a
     file or a value is wrong.
     """
     values: dict[str, Any] = {}
-    for _, of_file in _files(config):
+    for _, of_file in _files(config, own_file=own_file):
         _lay_over(values, of_file)
     return _overridden(values, given)
 
@@ -346,13 +361,13 @@ def told_by(config: Path | None, given: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _files(config: Path | None) -> list[tuple[str, dict[str, Any]]]:
+def _files(config: Path | None, *, own_file: bool = True) -> list[tuple[str, dict[str, Any]]]:
     """Read what is set in the user's own file and in the one of ``--config``, with their names."""
     from lightcurve.core.settings import read_settings
     from lightcurve.core.settings_files import user_file
 
-    own = user_file()
-    paths = [path for path in (own if own.is_file() else None, config) if path is not None]
+    own = user_file() if own_file else None
+    paths = [path for path in (own if own and own.is_file() else None, config) if path is not None]
     return [(str(path), read_settings(path).model_dump(exclude_unset=True)) for path in paths]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lightcurve.commands.live import LINE
 from lightcurve.commands.options import Folder, Json, Manifest, takes_settings
 from lightcurve.commands.shell import (
     bar,
@@ -47,7 +48,9 @@ def plan(
     is missing, each with the option that gives it.
     """
     from lightcurve.core.settings_files import listed
-    from lightcurve.night.nights import plan_nights
+
+    with LINE.show("starting"):  # imports take a while
+        from lightcurve.night.nights import plan_nights
 
     show_messages(quiet=True)  # what they say is shown below
     sets, planned = plan_nights(folder, settings, manifest=manifest, progress=bar)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lightcurve.commands.live import LINE
 from lightcurve.commands.options import Folder, Json, Manifest, Out, Verbose, takes_settings
 from lightcurve.commands.shell import bar, print_json, print_products, records, stop_if_failed
 
@@ -31,7 +32,8 @@ def run(
 
     Example: lightcurve run NIGHT --target HAT-P-32 --planet hatp32b.toml --index INDEX.fits
     """
-    from lightcurve.night.nights import reduce_nights
+    with LINE.show("starting"):  # imports take a while
+        from lightcurve.night.nights import reduce_nights
 
     runs = reduce_nights(folder, settings, out, manifest=manifest, sidecars=wcs, progress=bar)
     nights = [(run.frames, run.made.products) for run in runs if run.made]

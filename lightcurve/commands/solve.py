@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lightcurve.commands.live import LINE
 from lightcurve.commands.options import Frames, Json, takes_settings
-from lightcurve.commands.shell import bar, in_digits, print_json, print_table
+from lightcurve.commands.shell import bar, in_digits, print_json, print_table, say
 
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
@@ -33,8 +34,9 @@ def solve(
 ) -> None:
     """Solve frames on the sky, each on its own."""
     from lightcurve.core.data import FrameStatus
-    from lightcurve.core.progress import silent
-    from lightcurve.image.solve_frames import SolveOutput, solve_frames
+
+    with LINE.show("starting"):  # imports take a while
+        from lightcurve.image.solve_frames import SolveOutput, solve_frames
 
     rows = []
     for row in solve_frames(
@@ -42,11 +44,11 @@ def solve(
         settings,
         SolveOutput(out, write_copy),
         catalog=catalog,
-        progress=bar if json else silent,
+        progress=bar,
     ):
         rows.append(row)
         if not json:
-            typer.echo(_solution_line(row))
+            say(_solution_line(row))
     if json:
         print_json(rows)
     else:
@@ -63,10 +65,11 @@ def _print_solutions(rows: list[dict[str, Any]]) -> None:
         "parity", "n_matched", "rms_arcsec",
     ]  # fmt: skip
     # Seven digits: 0.04 arcsec of a right ascension.
-    print_table("Plate solutions", names, ([in_digits(row[n], 7) for n in names] for row in rows))
+    cells = ([in_digits(row[n], 7) for n in names] for row in rows)
+    print_table("Plate solutions", names, cells, whole=("file",))
     solved = sum(row["status"] == FrameStatus.SOLVED for row in rows)
     tried = sum(row["status"] != FrameStatus.SKIPPED for row in rows)
-    typer.echo(f"{solved} of {tried} frames solved")
+    say(f"{solved} of {tried} frames solved")
 
 
 def _solution_line(row: dict[str, Any]) -> str:

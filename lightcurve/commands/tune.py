@@ -25,7 +25,7 @@ def _choice(flag: str, text: str) -> Any:
     return typer.Option(flag, help=text, rich_help_panel=_CHOICE)
 
 
-@takes_settings("target.planet_file", "fit", "seed")
+@takes_settings("target.planet_file", "fit", "seed", own_file=False)
 def tune(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
     *,

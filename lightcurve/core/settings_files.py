@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from lightcurve.core.setting_names import unit_of
 from lightcurve.core.settings import Settings
 
-__all__ = ["commented", "listed", "user_file"]
+__all__ = ["choices_of", "commented", "listed", "user_file"]
 
 VARIABLE = "LIGHTCURVE_CONFIG"
 HEAD = """\
@@ -65,6 +65,19 @@ def _section(model: type[BaseModel], above: str, given: Mapping[str, Any]) -> It
         told_of = (inner.__doc__ or "").split("\n")[0]
         yield from ("", "", f"## {told_of}", f"[{path}]")
         yield from _section(inner, f"{path}.", given)
+
+
+def choices_of(setting: str) -> list[str]:
+    """List what a setting, ``"section.name"``, may be; empty where that is not one of a few."""
+    *sections, name = setting.split(".")
+    model: type[BaseModel] = Settings
+    for section in sections:
+        inner = model.model_fields[section].annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    schema = model.model_json_schema()
+    return [str(one) for one in _resolved(schema["properties"][name], schema).get("enum", ())]
 
 
 def _resolved(entry: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:

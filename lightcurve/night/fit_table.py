@@ -29,7 +29,7 @@ from lightcurve.core.data import (
 from lightcurve.core.data.curves import NOTHING_WRITTEN, plot_fitted
 from lightcurve.core.data.tabular import Tabular
 from lightcurve.core.errors import FitError, InputError
-from lightcurve.core.progress import open_log
+from lightcurve.core.progress import open_log, stage
 from lightcurve.core.settings import Settings
 from lightcurve.core.times import bjd_tdb
 from lightcurve.night.figures import draw
@@ -141,7 +141,8 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
     check_place(path, known.choice or Choice(), planet)
     record = read_record(path.parent).get("night", {}) if path.name == OURS else {}
     with open_log(out):
-        fitted = fit_light_curve(curve, planet, settings, known=known, record=record)
+        with stage("fitting the transit"):
+            fitted = fit_light_curve(curve, planet, settings, known=known, record=record)
         curve, fit = fitted.curve, fitted.fit
         extra = {
             "table": path.name,
@@ -151,7 +152,8 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
         paths = write_fit(out, curve, fit, planet, extra=extra)
         exposure, filter_name = (value.value for value in fitted.values)
         about = {"target": planet.name, **record, "exposure_s": exposure, "filter": filter_name}
-        drawn = draw(out / "figures", Finished(curve, about, fit, planet, name=path.name))
+        with stage("drawing"):
+            drawn = draw(out / "figures", Finished(curve, about, fit, planet, name=path.name))
         paths |= {f"figures/{figure.name}": figure for figure in drawn.values()}
         log.info("%s", fit.verdict)
     used, points = int(fit.used.sum()), len(fit.used)

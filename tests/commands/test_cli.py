@@ -206,3 +206,25 @@ def test_messages_go_to_what_is_standard_error_then(monkeypatch):
         log.handlers[:], log.propagate = before[0], before[2]
         log.setLevel(before[1])
     assert second.getvalue() == "three stars\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_no_letter_ends_the_program(encoding, tmp_path):
+    """A name of a file, or a header, may have letters that the terminal does not know."""
+    folder = tmp_path / "n\u0151 \u2606"
+    folder.mkdir()
+    (folder / "\u03b1.fits").write_text("no FITS")
+    command = [sys.executable, str(ROOT / "cli.py"), "inspect", str(folder), "--all"]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    answer = subprocess.run(command, capture_output=True, check=False, env=environment)
+    assert answer.returncode == 0, answer.stderr
+    assert b"\\u03b1" in answer.stdout
+    assert b"Traceback" not in answer.stderr
+
+
+def test_whoever_reads_may_stop_reading(tmp_path):
+    line = f"{sys.executable} {ROOT / 'cli.py'} config | exit 0"
+    answer = subprocess.run(
+        ["/bin/sh", "-c", line], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert answer.stderr == ""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lightcurve.cli import main
+from lightcurve.commands.options import merged_settings
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
@@ -105,3 +106,11 @@ def test_user_and_a_file_are_not_both_written(
 ) -> None:
     fails(monkeypatch, "config", "init", "x.toml", "--user")
     assert not own_file.exists()
+
+
+def test_a_finished_run_keeps_its_settings(own_file: Path) -> None:
+    own_file.parent.mkdir()
+    own_file.write_text("seed = 9\n")
+    assert merged_settings(None, {}).seed == 9
+    assert merged_settings(None, {}, own_file=False).seed == 1
+    assert merged_settings(None, {"seed": 3}).seed == 3
