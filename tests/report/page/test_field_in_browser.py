@@ -109,6 +109,12 @@ def place_of(browser, page, row, zoom=1.0):
     return scale * (star.x + 0.5 - NX / 2), scale * (NY / 2 - star.y - 0.5)
 
 
+def drawn(browser):
+    """Wait until what was asked for is on the screen."""
+    twice = "(done) => requestAnimationFrame(() => requestAnimationFrame(done))"
+    browser.execute_script(f"return new Promise({twice})")
+
+
 def click_star(browser, page, row, *, zoom=1.0, double=False):
     from selenium.webdriver import ActionChains
 
@@ -117,12 +123,7 @@ def click_star(browser, page, row, *, zoom=1.0, double=False):
     x, y = place_of(browser, page, row, zoom)
     chain = ActionChains(browser).move_to_element_with_offset(marks, round(x), round(y))
     (chain.double_click() if double else chain.click()).perform()
-
-
-def drawn(browser):
-    """Wait until what was asked for is on the screen."""
-    twice = "(done) => requestAnimationFrame(() => requestAnimationFrame(done))"
-    browser.execute_script(f"return new Promise({twice})")
+    drawn(browser)
 
 
 def text(browser, selector):
@@ -133,6 +134,7 @@ def text(browser, selector):
 
 
 def tick(browser, page, row):
+    drawn(browser)
     label = f"{page.stars[row].id} in the ensemble"
     return browser.find_element("css selector", f"[aria-label='{label}']")
 
@@ -170,13 +172,8 @@ def test_a_star_is_taken_out_and_in_by_picture_button_and_tick(browser, opened):
     click_star(browser, opened, 5)
     browser.find_element("css selector", "#star button").click()
     assert used() == own - {opened.stars[2].id} | {opened.stars[5].id}
-    browser.find_element(
-        "css selector", f"[aria-label='{opened.stars[2].id} in the ensemble']"
-    ).click()
-    browser.find_element(
-        "css selector", f"[aria-label='{opened.stars[5].id} in the ensemble']"
-    ).click()
-    browser.execute_script("return new Promise((done) => setTimeout(done, 50))")
+    for row in (2, 5):
+        tick(browser, opened, row).click()
     assert used() == own
     click_star(browser, opened, OUT, double=True)
     click_star(browser, opened, 0, double=True)

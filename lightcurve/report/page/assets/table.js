@@ -97,16 +97,17 @@ const makeTable = ({ label, columns, rows, onChoose, kind = () => "" }) => {
     const outside = top < element.scrollTop
       || top + 2 * ROW_HEIGHT > element.scrollTop + element.clientHeight;
     if (place >= 0 && outside) element.scrollTop = top - element.clientHeight / 2;
-    drawSoon();
+    // Rows stay as they are, so that a click on one finds it, also while the film plays.
+    body.querySelector("[aria-selected=true]")?.setAttribute("aria-selected", "false");
+    body.querySelector(`[aria-rowindex="${place + 2}"]`)?.setAttribute("aria-selected", "true");
   };
 
   let waiting = false;
-  const drawSoon = () => {
+  element.addEventListener("scroll", () => {
     if (waiting) return;
     waiting = true;
     requestAnimationFrame(() => { waiting = false; draw(); });
-  };
-  element.addEventListener("scroll", drawSoon);
+  });
   new ResizeObserver(draw).observe(element);
   return { element, update, select };
 };
