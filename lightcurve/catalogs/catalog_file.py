@@ -31,7 +31,7 @@ from lightcurve.core.words import COLUMNS
 if TYPE_CHECKING:
     from astropy.table import Table
 
-__all__ = ["read_file"]
+__all__ = ["read_file", "read_listing"]
 
 log = logging.getLogger(__name__)
 NAME = "file"
@@ -72,6 +72,27 @@ def read_file(path: str | Path, field: Field | None = None, *, name: str = NAME)
     except OSError as error:
         msg = f"{path.name}: cannot be read: {error.strerror or error}"
         raise InputError(msg) from error
+
+
+def read_listing(path: Path) -> tuple[Table, tuple[str, str] | None]:
+    """Read any table, as `read_file` recognises it.
+
+    Returns the table and the names of its columns of right ascension and declination, which are in
+    degrees then; None where it has none. Raises InputError when it cannot be read.
+    """
+    try:
+        with READING:
+            table, _ = quietly(lambda: _read_table(path))
+        known = spellings(table)
+        ra, dec = find(known, "|".join(WORDS.ra)), find(known, "|".join(WORDS.dec))
+        if ra is None or dec is None:
+            return table, None
+        _in_degrees(table, ra, 15.0, path.name)
+        _in_degrees(table, dec, 1.0, path.name)
+    except CatalogError as error:
+        msg = f"{path.name}: {error.reason}"
+        raise InputError(msg) from error
+    return table, (ra, dec)
 
 
 def _read_table(path: Path) -> Table:

@@ -106,7 +106,9 @@ OPTIONS: dict[str, Option] = {
     "target.name": Option(str, "--target", "Name of the target, or 'RA,DEC'.", _STAR),
     "target.ra": Option(str, "--ra", "Its right ascension: 02:04:10.3 or degrees.", _STAR),
     "target.dec": Option(str, "--dec", "Its declination: +46:41:16 or degrees.", _STAR),
-    "target.planet_file": Option(Path, "--planet", "Planet file (TOML).", _STAR),
+    "target.planet_file": Option(
+        Path, "--planet", "Planet file: TOML, EXOTIC's inits.json or HOPS' log.yaml.", _STAR
+    ),
     "select.filter": Option(str, "--filter", "Only frames of this filter.", _FRAMES),
     "select.object": Option(str, "--object", "Only frames of this OBJECT.", _FRAMES),
     "select.night": Option(
@@ -118,13 +120,16 @@ OPTIONS: dict[str, Option] = {
         "One light curve of all nights, or one each; not given, joined where nights are short.",
         _FRAMES,
     ),
+    "stars.file": Option(
+        Path, "--stars", "List of them: AstroImageJ's .apertures or .radec, or a table.", _STAR
+    ),
     "stars.comparisons": Option(
-        list[str], "--comp", "Comparison star, 'RA,DEC' or its id; repeat.", _STAR
+        list[str], "--comp", "Comparison star: 'RA,DEC', pixels 'X,Y' from 0, or id; repeat.", _STAR
     ),
     "stars.exclude": Option(
-        list[str], "--exclude", "Star not to compare with, 'RA,DEC' or id; repeat.", _STAR
+        list[str], "--exclude", "Star not to compare with, named as by --comp; repeat.", _STAR
     ),
-    "stars.check": Option(str, "--check", "Check star, 'RA,DEC' or its id.", _STAR),
+    "stars.check": Option(str, "--check", "Check star, named as by --comp.", _STAR),
     "stars.weights": Option(
         str,
         "--weights",
@@ -413,4 +418,9 @@ def _overridden(values: dict[str, Any], given: dict[str, Any]) -> Settings:
             place = place.setdefault(section, {})
         place[last] = value
         flags[name] = OPTIONS[name].flag
-    return make_settings(values, options=flags)
+    settings = make_settings(values, options=flags)
+    if settings.stars.file is None:
+        return settings
+    from lightcurve.imports.stars import take_stars
+
+    return take_stars(settings)

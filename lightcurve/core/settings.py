@@ -329,13 +329,19 @@ class StarSettings(Model):
 
     max_stars: int = Field(default=150, ge=2, description="that are measured")
     max_comparisons: int = Field(default=30, ge=1, description="that are compared with")
+    file: UserPath | None = Field(
+        default=None, description="of stars: AstroImageJ's .apertures or .radec, or a table"
+    )
     comparisons: tuple[str, ...] = Field(
-        default=(), description="'RA,DEC' or ids; empty, chosen by what they are worth"
+        default=(),
+        description="'RA,DEC', pixels 'X,Y' from 0, or ids; empty, chosen by what they are worth",
     )
-    exclude: tuple[str, ...] = Field(
-        default=(), description="'RA,DEC' or ids of stars not to compare with"
+    exclude: tuple[str, ...] = Field(default=(), description="not to compare with; as those above")
+    check: str | None = Field(default=None, description="check star; as those above")
+    anchor: str | None = Field(
+        default=None,
+        description="'X,Y' of the target where pixels above are not of the reference frame",
     )
-    check: str | None = Field(default=None, description="check star, 'RA,DEC' or its id")
     weights: Annotated[str, AfterValidator(one_of("comparison weighting"))] | None = Field(
         default=None, description="not given, that of the style"
     )

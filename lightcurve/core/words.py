@@ -90,6 +90,18 @@ class CatalogNames:
 
 
 @dataclass(frozen=True, slots=True)
+class StarListNames:
+    """Columns of lists of stars, and the words in them."""
+
+    __pydantic_config__ = STRICT
+
+    names: tuple[str, ...]
+    roles: tuple[str, ...]
+    pixels: Mapping[str, tuple[tuple[str, str], ...]]  # by how they are counted, x and y
+    kinds: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnNames:
     """What columns are called."""
 
@@ -97,6 +109,7 @@ class ColumnNames:
 
     tables: TableNames
     catalogs: CatalogNames
+    stars: StarListNames
 
 
 COLUMNS = read_words("columns", ColumnNames)

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.core.coordinates import degrees_apart, read_angle
+from lightcurve.core.coordinates import degrees_apart
 from lightcurve.core.data import Detections, StarPlan, StarRole
 from lightcurve.core.errors import InputError, Why
 from lightcurve.core.settings import StarSettings
+from lightcurve.curve.named import LETTERS, TOLERANCE_PX, Field, find_star, moved_by, places_named
 from lightcurve.curve.neighbours import Stray, measured_rings, moffat_rings, stray_light
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
 
-__all__ = ["find_star", "plan_stars", "revise_plan"]
+__all__ = ["plan_stars", "revise_plan"]
 
 PEAK_FRACTION = 0.85  # of saturation or linearity: seeing sharper than the reference's adds 15 %
 MIN_SNR = 20.0
@@ -29,12 +30,6 @@ CLIPPED = 2.5  # of the sky's noise: a brighter pixel of the ring does not count
 MOST_CROWDED = 3.0  # times these, where few are better: the choice drops what is not quiet
 FAINTEST = 1e-9  # ADU: detections have light
 WORSE_SEEING = 1.5  # of the reference frame's FWHM, which is one of the sharpest of a night
-LETTER: dict[str, str] = {
-    StarRole.TARGET: "T",
-    StarRole.COMPARISON: "C",
-    StarRole.CHECK: "K",
-    StarRole.FIELD: "S",
-}
 PASSED = "candidate: bright enough, isolated, not saturated"
 TIGHT = "candidate: bright enough, not saturated; less isolated than wanted, as few stars are"
 TARGET_TOLERANCE_PX = 2.0  # or one FWHM, whichever is larger: seeing and the WCS's own error
@@ -89,7 +84,7 @@ def plan_stars(
     StarPlan
         T1 first, then the comparison candidates C2, C3 ..., then field stars S..., each group
         brightest first, at most ``settings.max_stars`` in all; those near enough to feign a
-        transit of the target are never left out for brighter ones.
+        transit of the target, and those that were named, are never left out for brighter ones.
 
     Raises
     ------
@@ -107,6 +102,9 @@ def plan_stars(
     veto = find_vetoes(detections, shape, aperture_px, annulus_px, ceiling, stray)
     veto = veto_variables(veto, detections, wcs, variables, tolerance)
     near = distance <= (60 * settings.neb_radius_arcmin / scale_arcsec if scale_arcsec else 0)
+    field = _field(settings, wcs, shape, target_xy, detections)
+    for place in places_named(_all_named(settings), field):
+        near |= np.hypot(*(np.column_stack([detections.x, detections.y]) - place).T) <= tolerance
     others = _rank_others(detections, match, veto, near, settings.max_stars - 1)
     passed = [TIGHT if crowding[k] > 1 else PASSED for k in others]
     reason = [veto[k] or text for k, text in zip(others, passed, strict=True)]
@@ -127,7 +125,7 @@ def plan_stars(
         target_detected=match is not None,
         crowding=np.append(0.0 if match is None else beside[match], beside[others]),
     )
-    return _override(plan, settings, wcs, tolerance)
+    return _override(plan, settings, field, tolerance)
 
 
 def changing_light(
@@ -245,45 +243,6 @@ def veto_variables(
     return veto
 
 
-def find_star(plan: StarPlan, star: str, wcs: WCS | None = None, tolerance_px: float = 3.0) -> int:
-    """Find the row of a star that the user named; raises InputError when there is none.
-
-    star: an id (``"C5"``; the letter does not matter) or ``"RA,DEC"``, both in degrees or
-    sexagesimal hours and degrees, for which the WCS is needed.
-    """
-    text = star.strip()
-    if "," not in text:
-        number = text[1:] if text[:1].upper() in LETTER.values() else text
-        if number.isdecimal() and 1 <= int(number) <= len(plan):
-            return int(number) - 1
-        msg = f'no star "{star}": ids run from 1 to {len(plan)} (T1, C2, ...), or give "RA,DEC"'
-        raise InputError(msg)
-    ra, dec = _parse_position(text)
-    if wcs is None:
-        msg = f'star "{star}" is given by coordinates, but there is no plate solution to place it'
-        raise InputError(msg)
-    x, y = (float(v) for v in wcs.all_world2pix(ra, dec, 0))
-    distance = np.hypot(plan.x_ref - x, plan.y_ref - y)
-    row = int(np.argmin(distance))
-    if not distance[row] <= tolerance_px:
-        msg = (
-            f'no star at "{star}" (pixel {x:.1f}, {y:.1f}): the nearest, {plan.star_id[row]}, is '
-            f"{distance[row]:.1f} px away, {tolerance_px:.1f} allowed; see stars.csv for positions"
-        )
-        raise InputError(msg)
-    return row
-
-
-def _parse_position(text: str) -> tuple[float, float]:
-    parts = [part.strip() for part in text.split(",")]
-    try:
-        ra_text, dec_text = parts
-        return read_angle(ra_text, hours=True), read_angle(dec_text)
-    except ValueError as error:
-        msg = f'"{text}" is no position: write "RA,DEC" such as "31.0428,46.6878"'
-        raise InputError(msg) from error
-
-
 def _place_target(wcs: WCS, ra: float, dec: float, shape: tuple[int, int]) -> tuple[float, float]:
     """Pixel position of the target; a frame has pixels -0.5 to n - 0.5."""
     from astropy.wcs import NoConvergence
@@ -355,14 +314,33 @@ def _columns(
 
 
 def _name(role: Sequence[str]) -> np.ndarray:
-    return np.array([f"{LETTER[r]}{k}" for k, r in enumerate(role, start=1)])
+    return np.array([f"{LETTERS[StarRole(r)]}{k}" for k, r in enumerate(role, start=1)])
 
 
-def _override(plan: StarPlan, settings: StarSettings, wcs: WCS, tolerance: float) -> StarPlan:
+def _all_named(settings: StarSettings) -> list[str]:
+    """List all stars that the user named."""
+    check = [settings.check] if settings.check else []
+    return [*settings.comparisons, *settings.exclude, *check]
+
+
+def _field(
+    settings: StarSettings,
+    wcs: WCS,
+    shape: tuple[int, int],
+    target_xy: tuple[float, float],
+    detections: Detections,
+) -> Field:
+    """Settle what the user's names of stars are of."""
+    detected = np.column_stack([detections.x, detections.y])
+    moved = moved_by(settings.anchor, _all_named(settings), target_xy, detected, shape)
+    return Field(wcs, shape, moved)
+
+
+def _override(plan: StarPlan, settings: StarSettings, field: Field, tolerance: float) -> StarPlan:
     """Apply the user's own choice of comparison, check and excluded stars."""
 
     def rows_of(stars: Sequence[str], use: str) -> list[int]:
-        rows = [find_star(plan, star, wcs, max(3.0, tolerance)) for star in stars]
+        rows = [find_star(plan, star, field, max(TOLERANCE_PX, tolerance)) for star in stars]
         if 0 in rows:
             msg = f"the target cannot be {use}: {stars[rows.index(0)]}"
             raise InputError(msg)

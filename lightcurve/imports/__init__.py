@@ -1,3 +1,3 @@
 """Settings files of other programs, brought over: what each value becomes, none in silence."""
 
-__all__ = ["formats", "rules"]
+__all__ = ["formats", "rules", "stars"]

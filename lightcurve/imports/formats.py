@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import tomllib
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
+from textwrap import wrap
 
+from lightcurve.core.data import Planet
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import read_text, write_text
 from lightcurve.core.registry import Registry
@@ -15,10 +20,12 @@ from lightcurve.imports.metadata import METADATA
 from lightcurve.imports.pipeline import PIPELINE
 from lightcurve.imports.rules import Import, Imported, take
 from lightcurve.imports.texts import syntax_fault
-from lightcurve.transit.ephemeris import REQUIRED, make_planet
+from lightcurve.transit.ephemeris import REQUIRED, make_planet, read_planet
 
-__all__ = ["import_file", "write_imported"]
+__all__ = ["import_file", "read_any_planet", "write_imported"]
 
+log = logging.getLogger(__name__)
+WIDTH = 120  # letters of a line
 IMPORTS: Registry[Import] = Registry("import", EXOTIC, HOPS, PIPELINE, METADATA)
 
 
@@ -30,7 +37,11 @@ def import_file(path: Path) -> Imported:
     InputError
         When it cannot be read, is none that is known, or a value of it is out of its range.
     """
-    text = read_text(path, "a settings file of another program")
+    return _import_text(path, read_text(path, "a settings file of another program"))
+
+
+def _import_text(path: Path, text: str, *, wanted: str = "") -> Imported:
+    """Bring the text of a file over; wanted: what else it might have been."""
     for program in IMPORTS:
         values = program.parse(text)
         if values is not None:
@@ -39,10 +50,52 @@ def import_file(path: Path) -> Imported:
             if _whole(imported):
                 make_planet(imported.planet, path.name)
             return imported
-    known = ", ".join(one.help for one in IMPORTS)
+    known = ", ".join([*([wanted] if wanted else []), *(one.help for one in IMPORTS)])
     fault = syntax_fault(text)
     msg = f"{path}: {f'no {fault}; it ' if fault else ''}is none of these: {known}"
     raise InputError(msg)
+
+
+def read_any_planet(path: Path) -> Planet:
+    """Read a planet file of ours, or what a settings file of another program says of its planet.
+
+    What is taken from another program's file is told, and what of it was assumed.
+
+    Raises
+    ------
+    InputError
+        When it is neither, or lacks something that a planet needs.
+    """
+    text = read_text(path, "a planet file")
+    if path.suffix.lower() == ".toml" or _is_toml(text):
+        return read_planet(path)
+    return _imported_planet(path, text)
+
+
+@lru_cache(maxsize=8)
+def _imported_planet(path: Path, text: str) -> Planet:
+    """Take a planet out of another program's file; told once of each text."""
+    imported = _import_text(path, text, wanted="a planet file (TOML)")
+    program = IMPORTS.get(imported.program).help
+    if not _whole(imported):
+        lacking = ", ".join(name for name in REQUIRED if name not in imported.planet)
+        msg = f"{path}: {program}, without a planet's {lacking}: complete it, or give a planet file"
+        raise InputError(msg)
+    taken = [row for row in imported.rows if row.to.startswith("planet.")]
+    shown = {row.to.removeprefix("planet."): row.value for row in taken}
+    for line in wrap(", ".join(f"{name} {value}" for name, value in shown.items()), WIDTH):
+        log.info("%s (%s): %s", path.name, program, line)
+    for row in taken:
+        if row.why:
+            log.info("%s: %s: %s", path.name, row.key, row.why)
+    return make_planet({**imported.planet, "source": f"{path.name} ({program})"}, path.name)
+
+
+def _is_toml(text: str) -> bool:
+    try:
+        return bool(tomllib.loads(text))
+    except tomllib.TOMLDecodeError:
+        return False
 
 
 def write_imported(imported: Imported, folder: Path) -> tuple[Path, ...]:

@@ -23,7 +23,7 @@ from lightcurve.core.registry import did_you_mean, registry_of
 from lightcurve.core.robust import robust_scatter
 from lightcurve.core.settings import Settings, make_settings
 from lightcurve.curve.form import Search, prepare_search
-from lightcurve.curve.plan import find_star
+from lightcurve.curve.named import Field, find_star
 from lightcurve.curve.retake import apertures_of, choice_of, retake, retake_plainly
 from lightcurve.night.fit_table import SAME_STAR_DEG, need_planet
 from lightcurve.night.keep import keep_night, read_night
@@ -281,11 +281,12 @@ def choose_wished(bench: Bench, wishes: Wishes) -> Choice:
 def rows_named(night: Night, names: Sequence[str]) -> tuple[int, ...]:
     """Find stars, rows of the plan, in order: ids or places, several ids with commas between."""
     rows = set()
+    field = Field(night.scene.solution.wcs, night.scene.recipe.shape)
     for name in names:
         parts = name.split(",")
         several = all(STAR_ID.fullmatch(part) for part in parts)
         for part in parts if several else [name]:
-            row = find_star(night.stars, part, night.scene.solution.wcs)
+            row = find_star(night.stars, part, field)
             if night.stars.role[row] == StarRole.TARGET:
                 msg = f"{part.strip()} is the target: it is compared with others"
                 raise InputError(msg)

@@ -162,10 +162,11 @@ def known_place(settings: TargetSettings) -> tuple[float, float] | None:
 
 
 def _planet(settings: TargetSettings, catalogs: CatalogSettings | None) -> Planet | None:
-    from lightcurve.transit.ephemeris import make_planet, read_planet
+    from lightcurve.imports.formats import read_any_planet
+    from lightcurve.transit.ephemeris import make_planet
 
     if settings.planet_file is not None:
-        return read_planet(settings.planet_file)
+        return read_any_planet(settings.planet_file)
     from lightcurve.catalogs.exoplanet_archive import TITLE, find_planet
     from lightcurve.catalogs.known_planets import planets_of_star
 

@@ -9,7 +9,8 @@ from astropy.wcs import WCS
 from lightcurve.core.data import Detections
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import StarSettings
-from lightcurve.curve.plan import find_star, plan_stars, revise_plan
+from lightcurve.curve.named import find_star
+from lightcurve.curve.plan import plan_stars, revise_plan
 
 SHAPE = (400, 600)
 #            target  good   good   saturated edge  pair   pair  faint

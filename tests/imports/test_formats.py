@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from lightcurve.core.errors import InputError
-from lightcurve.core.settings import read_settings
-from lightcurve.imports.formats import import_file, write_imported
+from lightcurve.core.settings import make_settings, read_settings
+from lightcurve.imports.formats import import_file, read_any_planet, write_imported
+from lightcurve.setup.target import find_target
 from lightcurve.transit.ephemeris import read_planet
 
 EXOTIC: dict[str, dict[str, Any]] = {
@@ -214,3 +215,49 @@ def test_a_value_out_of_range_stops(tmp_path: Path) -> None:
     (tmp_path / "log.yaml").write_text(HOPS.replace("+40:30:00", "+140:30:00"))
     with pytest.raises(InputError, match="latitude"):
         import_file(tmp_path / "log.yaml")
+
+
+def test_planets_of_other_programs_serve_as_planet_files(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    inits, log = tmp_path / "inits.json", tmp_path / "log.yaml"
+    inits.write_text(json.dumps(EXOTIC))
+    log.write_text(HOPS)
+    with caplog.at_level("INFO", logger="lightcurve"):
+        far, near = read_any_planet(inits), read_any_planet(log)
+        again = read_any_planet(inits)
+    assert (far.name, far.rp_over_rs, far.errors["a_over_rs"]) == ("Far-1 b", 0.15, 0.04)
+    assert far.dec_deg == pytest.approx(-46.68972, abs=1e-4)
+    assert "inits.json" in far.source
+    assert (near.name, near.period_days, near.teff_k) == ("Near-2b", 3.5, 5800.0)
+    told = [message for message in caplog.messages if message.startswith("inits.json")]
+    assert any("period_days 2.15" in message for message in told)
+    assert any("BJD_TDB" in message for message in told), "what was assumed"
+    assert len(told) == len(set(told)), "told once"
+    assert max(map(len, told)) < 200
+    assert again == far
+
+
+def test_find_target_takes_them(tmp_path: Path) -> None:
+    path = tmp_path / "inits.json"
+    path.write_text(json.dumps(EXOTIC))
+    target = find_target(make_settings({"target": {"planet_file": str(path)}}).target)
+    assert target.planet is not None
+    assert (target.name, target.planet.period_days) == ("Far-1 b", 2.15)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("ra,dec\n1,2\n", r"none of these: a planet file \(TOML\), inits\.json"),
+        (json.dumps({"planetary_parameters": {"Planet Name": "X"}}), "period_days"),
+        ('name = "X"\n', "missing"),
+    ],
+)
+def test_what_is_no_planet_is_told_in_a_line(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "planet.txt"
+    path.write_text(text)
+    with pytest.raises(InputError, match=told) as caught:
+        read_any_planet(path)
+    assert "planet.txt" in str(caught.value)
+    assert "\n" not in str(caught.value)
