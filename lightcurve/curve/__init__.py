@@ -6,6 +6,7 @@ __all__ = [
     "choose",
     "detrend",
     "form",
+    "named",
     "neb",
     "noise",
     "plan",

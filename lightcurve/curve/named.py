@@ -17,7 +17,7 @@ from lightcurve.core.errors import InputError
 if TYPE_CHECKING:
     from astropy.wcs import WCS
 
-__all__ = ["find_star", "read_pixels"]
+__all__ = ["Field", "find_star"]
 
 log = logging.getLogger(__name__)
 LETTERS = {StarRole.TARGET: "T", StarRole.COMPARISON: "C", StarRole.CHECK: "K", StarRole.FIELD: "S"}
