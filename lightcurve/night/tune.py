@@ -27,7 +27,6 @@ from lightcurve.curve.named import Field, find_star
 from lightcurve.curve.retake import apertures_of, choice_of, retake, retake_plainly
 from lightcurve.night.fit_table import SAME_STAR_DEG, need_planet
 from lightcurve.night.keep import keep_night, read_night
-from lightcurve.night.products import write_products
 from lightcurve.night.reduced import Night, Own
 from lightcurve.night.settle import fit_if_known, predicted_transit
 from lightcurve.night.store import open_store
@@ -117,11 +116,12 @@ class Tuned:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bench:
-    """Where choices are tried: all that they share. own : the program's choice."""
+    """Where choices are tried: all that they share. own, curve : the program's choice."""
 
     night: Night
     search: Search
     own: Choice
+    curve: LightCurve
 
     def is_changed(self, kept: Night) -> bool:
         """Tell whether planet, detrending or dilution are others than those of the run."""
@@ -134,7 +134,9 @@ class Bench:
     def attempt(self, what: str, choice: Choice, curve: LightCurve | None = None) -> Tried:
         """Form the curve of a choice, if it is not at hand, and fit it quickly."""
         night = self.night
-        curve = retake_plainly(self.search, choice) if curve is None else curve
+        if curve is None:
+            own = replace(choice, covariates=self.own.covariates) == self.own
+            curve = self.curve if own else retake_plainly(self.search, choice)
         exposure = night.scene.reference.exposure
         fit = quick_fit(
             curve, night.target.planet, choice.covariates, exposure_s=exposure.exposure_s,
@@ -207,6 +209,8 @@ def reset_run(folder: Path, *, progress: Progress = silent) -> Products:
 
 def _write(folder: Path, night: Night, progress: Progress) -> Products:
     """Write a night into its run folder; nobody else may be at it."""
+    from lightcurve.night.products import write_products
+
     with open_log(folder), open_store(folder), stage("writing tables, figures and page"):
         keep_night(folder, night)
         return write_products(folder, night, {}, progress=progress)
@@ -241,7 +245,8 @@ def set_up(night: Night, wishes: Wishes) -> Bench:
         night.measurements, settings, in_transit=predicted_transit(target, night.measurements),
         blend=night.blend,
     )  # fmt: skip
-    return Bench(night, search, choice_of(night.curve, night.measurements, settings, names))
+    own = choice_of(night.curve, night.measurements, settings, names)
+    return Bench(night, search, own, retake_plainly(search, own))
 
 
 def _changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
