@@ -26,10 +26,12 @@ if TYPE_CHECKING:
         fit_transit,
         measure_night,
         read_light_curve,
+        read_run,
         reduce_image,
         reduce_night,
         reduce_nights,
         simulate_night,
+        tune_run,
     )
     from lightcurve.core.data import (
         Assumed,
@@ -82,15 +84,18 @@ __all__ = [
     "fit_transit",
     "measure_night",
     "read_light_curve",
+    "read_run",
     "reduce_image",
     "reduce_night",
     "reduce_nights",
     "simulate_night",
+    "tune_run",
 ]
 _HOMES = {
     "lightcurve.api": (
         *("export_run", "fit_transit", "measure_night", "read_light_curve"),
         *("reduce_image", "reduce_night", "reduce_nights", "simulate_night"),
+        *("read_run", "tune_run"),
     ),
     "lightcurve.core.data": (
         *("Assumed", "CurveRecipe", "Finding", "LightCurve", "Measurements", "Note", "Parameter"),

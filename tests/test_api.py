@@ -229,3 +229,17 @@ def test_an_option_of_another_verb_is_refused_not_ignored(
 ) -> None:
     with pytest.raises(lc.LightcurveError, match="fit has no option"):
         lc.fit_transit(tmp_path / "any.csv", **option)
+
+
+def test_a_finished_run_is_read_and_tuned_without_its_frames(kept_run):
+    _, folder = kept_run
+    night = lc.read_run(folder)
+    dropped = f"C{night.recipe.comparison_rows[0] + 1}"
+    other = lc.tune_run(folder, drop=[dropped], weights="sum", covariate=["none"], fit=False)
+    assert other.recipe.comparison_rows == night.recipe.comparison_rows[1:]
+    assert (other.fit, other.own.curve.flux.tobytes()) == (None, night.curve.flux.tobytes())
+    assert other.tuned == f"--drop {dropped} --weights sum --no-fit --covariate none"
+    with pytest.raises(lc.InputError):
+        lc.tune_run(folder)
+    with pytest.raises(lc.InputError, match="covariate"):
+        lc.tune_run(folder, covariates=["x"])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lightcurve.commands.options import settings_of_keywords
+from lightcurve.commands.tune import wishes_of
 from lightcurve.core.data import LightCurve, Measurements
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
@@ -15,10 +16,12 @@ from lightcurve.exports.export import export_run as write_export
 from lightcurve.image.reduced import Reduced
 from lightcurve.image.story import reduce_image as reduce_frame
 from lightcurve.night.fit_table import Fitted, Known, fit_light_curve, need_planet
+from lightcurve.night.keep import read_night
 from lightcurve.night.measure_table import measure_folder
 from lightcurve.night.nights import reduce_nights as reduce_each
 from lightcurve.night.reduced import Night
 from lightcurve.night.story import reduce_night as reduce_folder
+from lightcurve.night.tune import tune_night
 from lightcurve.simulate.request import request_of
 from lightcurve.simulate.to_order import Simulated, simulate_request
 from lightcurve.tables.light_curves import Choice, read_curve
@@ -244,6 +247,74 @@ def fit_transit(
     read = curve if isinstance(curve, LightCurve) else read_light_curve(curve)
     known = Known(exposure_s=exposure, filter=filter)
     return fit_light_curve(read, need_planet(settled), settled, known=known)
+
+
+def read_run(run: AnyPath) -> Night:
+    """Read a finished run back, without its frames.
+
+    Parameters
+    ----------
+    run : path-like
+        Its folder, wherever it is now.
+
+    Returns
+    -------
+    Night
+        As `reduce_night` gave it, or as ``lightcurve tune --apply`` left it, but for pixels.
+
+    Raises
+    ------
+    InputError
+        Where the folder keeps no night, or one of another version.
+    """
+    return read_night(Path(run))
+
+
+def tune_run(
+    run: AnyPath,
+    *,
+    comp: Sequence[str] | None = None,
+    drop: Sequence[str] | None = None,
+    radius: float | None = None,
+    aperture: str = "",
+    weights: str = "",
+    exclude: Sequence[str] | None = None,
+    apply: bool = False,
+    **options: Any,
+) -> Night:
+    """Make another choice on a finished run, without its frames: what ``lightcurve tune`` does.
+
+    Parameters
+    ----------
+    run : path-like
+        Its folder.
+    comp, drop, exclude : sequence of str, optional
+        Comparison stars to take alone, or to leave out (``"C4"``), and files whose points are
+        left out.
+    radius, aperture, weights
+        Aperture in pixels, or by its name (``"1.3 FWHM"``), and weighting.
+    apply : bool
+        Write the files of the run anew.
+    **options
+        Others of ``lightcurve tune``: ``covariate=["airmass"]``, ``planet="planet.toml"`` ...
+
+    Returns
+    -------
+    Night
+        With the curve of that choice and its fit.
+
+    Raises
+    ------
+    InputError
+        For what the run does not have, or where nothing is wished.
+    LightcurveError
+        Whatever else stands in the way.
+    """
+    wishes = wishes_of(
+        settings_of_keywords("tune", None, options), comp=comp, drop=drop, radius=radius,
+        aperture=aperture, weights=weights, exclude=exclude,
+    )  # fmt: skip
+    return tune_night(Path(run), wishes, apply=apply)
 
 
 def export_run(kind: str, run: AnyPath, out: AnyPath | None = None, **details: Any) -> list[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,12 +12,15 @@ import typer
 
 from lightcurve.commands.options import OPTIONS, Json, Verbose, takes_settings
 from lightcurve.commands.shell import bar, print_json, print_products, print_table, records, say
+from lightcurve.core.errors import InputError
 
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
-    from lightcurve.night.tune import Tried, Tuned
+    from lightcurve.night.tune import Tried, Tuned, Wishes
 
 _CHOICE = "The choice"
+__all__ = ["wishes_of"]
+
 SECTIONS = ("target", "fit", "seed")
 
 
@@ -64,32 +67,21 @@ def tune(
     Examples: lightcurve tune RUN; lightcurve tune RUN --drop C4 --radius 5; lightcurve tune RUN
     --comp C2,C5 --covariate airmass --exclude light_0031.fits --apply; lightcurve tune RUN --reset
     """
-    from lightcurve.night.tune import Wishes, apply_tuned, reset_run, tune_run
+    from lightcurve.night.tune import apply_tuned, reset_run, tune_run
 
-    typed: dict[str, Any] = {
-        "--comp": comp, "--drop": drop, "--radius": None if radius is None else f"{radius:g}",
-        "--aperture": aperture, "--weights": weights, "--exclude": exclude,
-    }  # fmt: skip
-    given = settings.model_dump(mode="json", exclude_unset=True)
-    changes = {name: given[name] for name in SECTIONS if name in given}
-    text = shlex.join([*_words(typed), *_words(_typed(changes))])
+    wishes = wishes_of(
+        settings, comp=comp, drop=drop, radius=radius, aperture=aperture, weights=weights,
+        exclude=exclude,
+    )  # fmt: skip
     if reset:
-        if text or apply:
-            msg = f"--reset goes alone, without {text or '--apply'}"
+        if wishes.text or apply:
+            msg = f"--reset goes alone, without {wishes.text or '--apply'}"
             raise typer.BadParameter(msg)
         print_products("Run", reset_run(folder, progress=bar), json=json, verbose=verbose)
         return
-    if apply and not text:
+    if apply and not wishes.text:
         msg = "nothing to apply: name what is to be otherwise, such as --drop or --radius"
         raise typer.BadParameter(msg)
-    if radius is not None and aperture:
-        msg = "give --radius or --aperture, not both"
-        raise typer.BadParameter(msg)
-    wishes = Wishes(
-        comparisons=tuple(comp or ()), dropped=tuple(drop or ()),
-        aperture=typed["--radius"] or aperture, weighting=weights,
-        excluded=tuple(exclude or ()), changes=changes, text=text,
-    )  # fmt: skip
     tuned = tune_run(folder, wishes, progress=bar)
     if apply:
         products = apply_tuned(folder, tuned, progress=bar)
@@ -99,6 +91,38 @@ def tune(
         print_json(_record(tuned))
         return
     _show(tuned, folder)
+
+
+def wishes_of(
+    settings: Settings,
+    *,
+    comp: Sequence[str] | None = None,
+    drop: Sequence[str] | None = None,
+    radius: float | None = None,
+    aperture: str = "",
+    weights: str = "",
+    exclude: Sequence[str] | None = None,
+) -> Wishes:
+    """Put the options of the command together; of the settings those that were given count.
+
+    Raises InputError where both a radius and the name of an aperture are given.
+    """
+    from lightcurve.night.tune import Wishes
+
+    if radius is not None and aperture:
+        msg = "give --radius or --aperture, not both"
+        raise InputError(msg)
+    size = "" if radius is None else f"{radius:g}"
+    typed = {
+        "--comp": comp, "--drop": drop, "--radius": size, "--aperture": aperture,
+        "--weights": weights, "--exclude": exclude,
+    }  # fmt: skip
+    given = settings.model_dump(mode="json", exclude_unset=True)
+    changes = {name: given[name] for name in SECTIONS if name in given}
+    return Wishes(
+        tuple(comp or ()), tuple(drop or ()), size or aperture, weights, tuple(exclude or ()),
+        changes, shlex.join([*_words(typed), *_words(_typed(changes))]),
+    )  # fmt: skip
 
 
 def _typed(changes: dict[str, Any]) -> dict[str, Any]:
@@ -112,7 +136,7 @@ def _typed(changes: dict[str, Any]) -> dict[str, Any]:
     return {OPTIONS[name].flag: value for name, value in flat.items() if name in OPTIONS}
 
 
-def _words(given: dict[str, Any]) -> Iterator[str]:
+def _words(given: Mapping[str, Any]) -> Iterator[str]:
     """Write options as they are typed; those that were not given are None or empty."""
     for flag, value in given.items():
         if flag == OPTIONS["fit.covariates"].flag and value == []:
@@ -121,7 +145,7 @@ def _words(given: dict[str, Any]) -> Iterator[str]:
             yield flag.split("/")[0 if value else -1]
         elif flag == OPTIONS["fit.dilution"].flag and value:
             yield from (flag, *(f"{number:g}" for number in value))
-        elif isinstance(value, list):
+        elif isinstance(value, list | tuple):
             yield from (word for one in value for word in (flag, one))
         elif value not in {None, ""}:
             yield from (flag, str(value))

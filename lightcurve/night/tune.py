@@ -32,7 +32,7 @@ from lightcurve.night.settle import fit_if_known, predicted_transit
 from lightcurve.night.store import open_store
 from lightcurve.transit.quick import QuickFit, quick_fit
 
-__all__ = ["Tried", "Tuned", "Wishes", "apply_tuned", "reset_run", "tune_run"]
+__all__ = ["Tried", "Tuned", "Wishes", "apply_tuned", "reset_run", "tune_night", "tune_run"]
 
 UNSAID = "otherwise"  # options that nobody typed
 CLIP_SIGMA = 3.0  # of the residuals: what observers clip by
@@ -200,6 +200,21 @@ def apply_tuned(folder: Path, tuned: Tuned, *, progress: Progress = silent) -> P
         msg = "nothing to apply: name what is to be otherwise, such as --drop or --radius"
         raise InputError(msg)
     return _write(folder, tuned.night, progress)
+
+
+def tune_night(folder: Path, wishes: Wishes, *, apply: bool = False) -> Night:
+    """Make the night of a choice, and where it is to be applied its files.
+
+    Raises InputError where nothing is wished, and else as `tune_run`.
+    """
+    if not wishes.text:
+        msg = "nothing is wished otherwise: name comparison stars, an aperture ..."
+        raise InputError(msg)
+    tuned = tune_run(folder, wishes)
+    if tuned.night is None:
+        return tuned.kept
+    products = apply_tuned(folder, tuned) if apply else tuned.night.products
+    return replace(tuned.night, products=products)
 
 
 def reset_run(folder: Path, *, progress: Progress = silent) -> Products:
