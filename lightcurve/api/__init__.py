@@ -288,11 +288,12 @@ def tune_run(
     ----------
     run : path-like
         Its folder.
-    comp, drop, exclude : sequence of str, optional
-        Comparison stars to take alone, or to leave out (``"C4"``), and files whose points are
-        left out.
+    comp, drop : sequence of str, optional
+        Comparison stars to take alone, or to leave out: ``"C4"``.
     radius, aperture, weights
         Aperture in pixels, or by its name (``"1.3 FWHM"``), and weighting.
+    exclude : sequence of str, optional
+        Files whose points are left out.
     apply : bool
         Write the files of the run anew.
     **options

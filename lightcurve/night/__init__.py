@@ -6,6 +6,7 @@ __all__ = [
     "demo",
     "fit_table",
     "grouping",
+    "keep",
     "live_page",
     "live_status",
     "look",

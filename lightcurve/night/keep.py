@@ -25,6 +25,8 @@ from lightcurve.core.files import write_whole
 from lightcurve.core.settings import Settings, make_settings
 from lightcurve.night.reduced import KEPT, Night
 
+__all__ = ["read_night"]
+
 SHOWN = 8  # runs that an error names
 MAX_BYTES = 4_000_000_000
 MARK = f"lightcurve night 1 {__version__}\n".encode()  # another layout has another number
