@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -150,6 +151,9 @@ def test_the_tutorial_runs_as_it_is_written(
         result = CliRunner().invoke(app, words)
         assert (result.exit_code != 0) == fails, f"{line}\n{result.output}"
         assert not fails or isinstance(result.exception, LightcurveError)
+        if words[0] == "run" and not fails:
+            # The demo's own run would be this one.
+            shutil.copytree("demo-run", "demo-night/run")
     assert (tmp_path / "demo-run" / "report.html").is_file()
     assert list((tmp_path / "demo-exoclock").glob("*_for_ExoClock.txt"))
 
@@ -162,11 +166,8 @@ def _small_demo(folder: Path) -> None:
     folder.mkdir()
     planet = folder / "planet.toml"
     write_planet(planet, demo_planet(night, target))
-    for words in (
-        ["simulate", folder / "night", "--planet", planet, *SMALL],
-        ["run", folder / "night", "--planet", planet, "--out", folder / "run", "--no-sample"],
-    ):
-        assert CliRunner().invoke(app, [str(word) for word in words]).exit_code == 0
+    words = ["simulate", folder / "night", "--planet", planet, *SMALL]
+    assert CliRunner().invoke(app, [str(word) for word in words]).exit_code == 0
 
 
 def test_messages_of_the_troubleshooting_page_are_those_of_the_program() -> None:
