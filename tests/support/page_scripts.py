@@ -29,12 +29,13 @@ const told = (value) => JSON.stringify(value, (_, entry) => (
 
 
 class Scripts:
-    """V8 with the engine loaded; `run` gives what an expression comes to."""
+    """V8 with the engine loaded, to be closed; `run` gives what an expression comes to."""
 
     def __init__(self) -> None:
         from py_mini_racer import MiniRacer
 
         self._v8 = MiniRacer()
+        self.close = self._v8.close  # or the interpreter waits for it at its end
         code = [(HERE / "assets" / f"{name}.js").read_text() for name in ("state", *ENGINE)]
         self._v8.eval('"use strict";\n' + "\n".join([*code, HARNESS]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -33,7 +34,8 @@ OF_FIT = ("trend", "detrended", "model")
 
 @pytest.fixture(scope="module")
 def scripts():
-    return Scripts()
+    with closing(Scripts()) as v8:
+        yield v8
 
 
 def make_night(seed, *, planet=PLANET, n=N, damage=True, **truth):

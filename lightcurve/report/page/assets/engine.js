@@ -26,7 +26,7 @@
  */
 
 const engine = (() => {
-  const { median, medianOf } = linalg;
+  const { fill, median } = linalg;
   const MIN_LEVEL = 3, NOT_MEASURED = -(2 ** 31);
 
   /** Lagrange weights, (r,), of the up to four radii nearest to a wanted one. */
@@ -89,11 +89,9 @@ const engine = (() => {
 
   /** Level that becomes 1: outside the transit where there is enough of that. */
   const levelOf = (ratio, good, outside) => {
-    const some = (test) => medianOf(ratio.length, (i) =>
-      (good[i] && Number.isFinite(ratio[i]) && test(i) ? ratio[i] : NaN));
-    if (!outside) return some(() => true);
-    const free = ratio.filter((v, i) => good[i] && Number.isFinite(v) && outside.values[i]);
-    return free.length < MIN_LEVEL ? some(() => true) : median(free);
+    const usable = fill(ratio.length, (i) => (good[i] && Number.isFinite(ratio[i]) ? ratio[i] : NaN));
+    const free = outside ? usable.filter((v, i) => v === v && outside.values[i]) : [];
+    return median(free.length < MIN_LEVEL ? usable : free);
   };
 
   /** Comparison stars of a choice that the cube has and that were measured, ascending by row. */

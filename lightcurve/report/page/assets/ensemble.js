@@ -1,7 +1,7 @@
 // One artificial comparison star of many: the twin of `curve/ensemble.py` and `curve/clouds.py`.
 
 const ensemble = (() => {
-  const { MAD_TO_SIGMA, deviation, leastSquares, median, medianOf, orZero, sumOf, times } = linalg;
+  const { MAD_TO_SIGMA, deviation, fill, leastSquares, median, orZero, robustScatter, sumOf, times } = linalg;
   const { over, sumOverStars, weightedMean } = weightings;
   const POINTS_PER_COLUMN = 5, MAX_DRIFT = 0.9, WILD_DRIFT = 3;
   const MIN_WITNESSES = 3, PATCHY_SIGMA = 2, NO_OTHERS = 1e-6, CLOUD_FRACTION = 0.6;
@@ -42,7 +42,7 @@ const ensemble = (() => {
     }
     if (!told.length) return flux;
     const common = typical(told), flat = flux.slice();
-    const joint = Float64Array.from({ length: n }, (_, i) => times(baseline, common, i));
+    const joint = fill(n, (i) => times(baseline, common, i));
     for (const { k, drift } of told) {
       const own = joint.map((_, i) => times(baseline, drift, i));
       const safe = own.every((v, i) =>
@@ -56,7 +56,7 @@ const ensemble = (() => {
   const typical = (told) => told[0].drift.map((_, j) => {
     const drift = told.map((star) => star.drift[j]), error = told.map((star) => star.error[j]);
     const middle = median(drift);
-    const differ = (MAD_TO_SIGMA * medianOf(drift.length, (k) => Math.abs(drift[k] - middle))) ** 2;
+    const differ = robustScatter(drift) ** 2;
     const beyond = Math.max(differ - median(error) ** 2, 0);
     let total = 0, sum = 0;
     for (let k = 0; k < drift.length; k++) {
@@ -79,12 +79,12 @@ const ensemble = (() => {
     const fluxErr = total.map((all, i) => (all > 0 ? scale / all / middle * Math.sqrt(
       sumOf(share.length, (k) => (share[k][i] * orZero(weighed.error[k][i])) ** 2)) : NaN));
     const seen = sumOf(n, (i) => (total[i] > 0 ? 1 : 0));
-    const mean_share = share.map((star) =>
+    const shares = share.map((star) =>
       sumOf(n, (i) => (total[i] > 0 ? star[i] / total[i] : 0)) / seen);
-    const whole = sumOf(mean_share.length, (k) => mean_share[k]);
+    const whole = sumOf(shares.length, (k) => shares[k]);
     return {
       flux: transparency.map((v) => v * scale), flux_err: fluxErr, transparency, level, scatter,
-      used, share, weights: mean_share.map((v) => v / whole), normalised: over(flux, level),
+      used, share, weights: shares.map((v) => v / whole), normalised: over(flux, level),
       error: weighed.error.map((star) => star.map((v) => v / middle)),
     };
   };
@@ -111,7 +111,7 @@ const ensemble = (() => {
     witnesses.sort((a, b) => a[0] - b[0]);
     const best = witnesses.slice(0, Math.max(witnesses.length >> 1, MIN_WITNESSES));
     return best.length < MIN_WITNESSES
-      || MAD_TO_SIGMA * medianOf(best.length, (k) => best[k][1]) > PATCHY_SIGMA;
+      || MAD_TO_SIGMA * median(best.map(([, off]) => off)) > PATCHY_SIGMA;
   };
 
   /** Frames below 60 % of the clear sky, whose line follows the upper envelope. */

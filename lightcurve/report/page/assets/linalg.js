@@ -28,14 +28,8 @@ const linalg = (() => {
 
   let scratch = new Float64Array(1024);
 
-  /** Median of `of(i)` for i below n; NaN where no value is a number. */
-  const medianOf = (n, of) => {
-    if (scratch.length < n) scratch = new Float64Array(2 * n);
-    let count = 0;
-    for (let i = 0; i < n; i++) {
-      const value = of(i);
-      if (value === value) scratch[count++] = value;
-    }
+  /** Median of the first `count` of the scratch values, which it sorts in part. */
+  const medianOfScratch = (count) => {
     if (!count) return NaN;
     const upper = select(scratch, count, count >> 1);
     if (count % 2) return upper;
@@ -44,11 +38,33 @@ const linalg = (() => {
     return (lower + upper) / 2;
   };
 
-  const median = (values) => medianOf(values.length, (i) => values[i]);
+  /** Median of values, NaN left out; NaN where no value is a number. */
+  const median = (values) => {
+    if (scratch.length < values.length) scratch = new Float64Array(2 * values.length);
+    let count = 0;
+    for (let i = 0; i < values.length; i++) {
+      if (values[i] === values[i]) scratch[count++] = values[i];
+    }
+    return medianOfScratch(count);
+  };
 
   /** 1.4826 times the median distance from the median, or from `about`. */
-  const robustScatter = (values, about = median(values)) =>
-    MAD_TO_SIGMA * medianOf(values.length, (i) => Math.abs(values[i] - about));
+  const robustScatter = (values, about = median(values)) => {
+    if (scratch.length < values.length) scratch = new Float64Array(2 * values.length);
+    let count = 0;
+    for (let i = 0; i < values.length; i++) {
+      const off = Math.abs(values[i] - about);
+      if (off === off) scratch[count++] = off;
+    }
+    return MAD_TO_SIGMA * medianOfScratch(count);
+  };
+
+  /** Values `of(i)` for i below n. */
+  const fill = (n, of) => {
+    const values = new Float64Array(n);
+    for (let i = 0; i < n; i++) values[i] = of(i);
+    return values;
+  };
 
   const sumOf = (n, of) => {
     let total = 0;
@@ -163,7 +179,7 @@ const linalg = (() => {
   };
 
   return {
-    MAD_TO_SIGMA, backSolve, deviation, dot, factorise, larger, leastSquares, meanOf, median,
-    medianOf, norm, orZero, robustScatter, sumOf, times,
+    MAD_TO_SIGMA, backSolve, deviation, dot, factorise, fill, larger, leastSquares, meanOf, median,
+    norm, orZero, robustScatter, sumOf, times,
   };
 })();

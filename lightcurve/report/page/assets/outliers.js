@@ -1,7 +1,7 @@
 // Points far from every local model of their neighbours: the twin of `curve/outliers.py`.
 
 const outliers = (() => {
-  const { MAD_TO_SIGMA, deviation, median, medianOf, robustScatter, sumOf } = linalg;
+  const { deviation, fill, median, robustScatter, sumOf } = linalg;
   const OUTLIER_SIGMA = 4.5, EXPLAINED_SIGMA = 2.2, LEFT_SIGMA = 3.5, CLIP = 3, FEW = 20;
   const EACH_SIDE = 4, ONE_SIDE = 5, FLANK = 2, FLANK_SHARE = 0.2, PASSES = 3, RUN = 3;
 
@@ -40,7 +40,7 @@ const outliers = (() => {
 
   const farFromAll = (series, leftOut) => {
     const n = leftOut.length, good = [...leftOut.keys()].filter((i) => !leftOut[i]);
-    const off = Float64Array.from({ length: n }, (_, k) => {
+    const off = fill(n, (k) => {
       const [before, after] = neighbours(series.time, good, k, k, EACH_SIDE);
       return before.length && after.length ? offLine(series, k, [...before, ...after]) : 0;
     });
