@@ -216,7 +216,9 @@ def _to_check(night: Night) -> list[str]:
     quoted, star = judge_errors(night.curve), night.recipe.check_verdict
     guessed = [value for value in night.scene.values if value.guessed]
     notes = night.fit.notes if night.fit is not None else ()
+    by_hand = f"tuned by hand, {night.tuned}: lightcurve tune RUN --reset undoes it"
     return [
+        *([by_hand] if night.tuned else []),
         *([f"check star {star}"] if star.troubles else []),
         *([str(quoted)] if quoted.severity is Severity.WARNING else []),
         *(str(note) for note in notes if note.severity is Severity.WARNING),

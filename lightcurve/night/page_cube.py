@@ -12,7 +12,7 @@ from lightcurve.report.page.cube import Observed, cube_rows, make_cube, pack_sta
 
 
 def with_cube(page: Page, night: Night) -> Page:
-    """Put the cube, the program's own choice and the stars' curves into a page."""
+    """Put the cube, the run's choice and the program's own, and the stars' curves into a page."""
     m, exposure = night.measurements, night.scene.reference.exposure
     observed = Observed(
         settings=night.settings,
@@ -23,9 +23,13 @@ def with_cube(page: Page, night: Night) -> Page:
         filter_name=exposure.filter,
     )
     rows = cube_rows(m, night.curve)
-    fitted = () if night.fit is None else night.fit.covariates
-    choice = choice_of(night.curve, m, night.settings, fitted)
+    choice, *untuned = (
+        asdict(choice_of(made.curve, m, made.settings, made.fit.covariates if made.fit else ()))
+        for made in (night, night.own)
+        if made is not None
+    )
     curves, kept = pack_star_curves(m, night.curve), set(rows)
     stars = [replace(star, in_cube=star.row in kept, curve=curves[star.row]) for star in page.stars]
     cube = make_cube(m, rows, night.curve, observed)
-    return replace(page, cube=cube, choice=asdict(choice), stars=stars)
+    own = untuned[0] if untuned else None
+    return replace(page, cube=cube, choice=choice, untuned=own, stars=stars)

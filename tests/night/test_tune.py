@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import tomllib
 from dataclasses import replace
@@ -105,6 +107,10 @@ def test_what_is_applied_is_undone_to_the_byte(run):
     assert again.recipe.excluded == (file,)
     own = choice_of(again.curve, again.measurements, again.settings, ("airmass",))
     assert own == tuned.tried[1].choice
+    page = (run / "report.html").read_text()
+    told = json.loads(re.search(r'id="night"[^>]*>(.*?)</script>', page, re.DOTALL)[1])
+    assert told["choice"]["excluded"] == [file]
+    assert told["untuned"]["rows"] == list(night.recipe.comparison_rows)
     written = read_curve(run / "lightcurve.csv")
     at = written.file.tolist().index(file)
     assert written.flags[at] & Flag.OUTLIER

@@ -164,6 +164,8 @@ class Page:
         Bit of each flag.
     covariates : sequence of str
         That the program's own fit took.
+    untuned : Json
+        The program's own choice, where that of the run was made by hand.
     cube, choice, picture, film, live : Json
         Parts that have modules of their own; None where there is no such part.
     """
@@ -185,6 +187,7 @@ class Page:
     footer: str = ""
     cube: Json = None
     choice: Json = None
+    untuned: Json = None
     picture: Json = None
     film: Json = None
     live: Json = None

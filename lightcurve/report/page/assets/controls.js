@@ -200,7 +200,7 @@ const controls = (() => {
 
   /** The command that makes the same choice: what it would say of itself is left out. */
   const tuneLine = () => {
-    const { choice, data } = app, own = data.choice, words = ["lightcurve", "tune", quoted(folder())];
+    const { choice, data } = app, own = data.untuned ?? data.choice, words = ["lightcurve", "tune", quoted(folder())];
     const name = Object.fromEntries(data.stars.map((star) => [star.row, star.id]));
     const differ = (part) => JSON.stringify(sorted(choice)[part]) !== JSON.stringify(sorted(own)[part]);
     if (differ("rows")) words.push(...starWords(choice.rows, own.rows, (row) => name[row]));
