@@ -35,7 +35,7 @@ def main() -> None:
             "stars": {"max_stars": N_STARS},
         }
     )
-    scene = plan_nights(DATA / "hatp32", settings)[1][0].made
+    scene = plan_nights(DATA / "hatp32", settings)[1][0].made.scene
     paths, recipe = scene.lights, scene.recipe
     x, y = recipe.plan.x_ref[:PLAIN_STARS], recipe.plan.y_ref[:PLAIN_STARS]
 

@@ -74,7 +74,7 @@ def inspect(
     for line in _summary(inventory, rows):
         say(line)
     if len(sets) > 1 or any(len(one.nights) > 1 for one in sets):
-        print_sets(sets if everything else sets[:SHOWN])
+        print_sets(sets, everything=everything)
     if (told := _of_transit(sets)) is not None:
         say_each([("transit", told)])
     if not everything:

@@ -60,7 +60,7 @@ def plan(
         stop_if_failed(planned)
         return
     if len(sets) > 1 or everything:
-        print_sets(sets)
+        print_sets(sets, everything=everything)
     for one in planned:
         if one.made:
             _show(one.made, str(one.frames), everything=everything)

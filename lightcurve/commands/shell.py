@@ -22,6 +22,7 @@ T = TypeVar("T")
 _MESSAGES = "messages"  # name of the handler that shows them
 LONGEST = 200  # characters of a line, where nothing else says how wide the terminal is
 NARROWEST = 20
+SETS = 8  # sets of frames shown, of many
 # Of a summary, what matters most first: the first three there are end a command.
 KEY_NUMBERS = (
     *("mid_time_bjd_tdb", "rp_over_rs", "residual_scatter_percent"),
@@ -194,11 +195,20 @@ def _say_in_short(title: str, summary: Mapping[str, Result]) -> None:
     say_each(told)
 
 
-def print_sets(sets: Sequence[FrameSet]) -> None:
-    """Show the sets of light frames that a folder holds: what tells them apart, and what becomes.
+def print_sets(sets: Sequence[FrameSet], *, everything: bool = False) -> None:
+    """Show the sets of light frames that a folder holds: what they are, and what becomes of them.
 
-    Columns in which nothing stands are left out.
+    everything: as a table of all that tells them apart, without empty columns.
     """
+    n = sum(not one.unused for one in sets)
+    title = f"Light frames: {'1 light curve' if n == 1 else f'{n} light curves'}"
+    if not everything:
+        say(title)
+        shown = sorted(sets, key=lambda one: bool(one.unused))[:SETS]
+        say_each(("left out" if s.unused else s.label or "used", _told(s)) for s in shown)
+        if len(sets) > SETS:
+            say_each([("", f"and {len(sets) - SETS} more sets: --all")])
+        return
     lines = [
         {
             "set": one.label,
@@ -210,11 +220,11 @@ def print_sets(sets: Sequence[FrameSet]) -> None:
         for one in sets
     ]
     names = [name for name in lines[0] if any(line[name] for line in lines)]
-    n = sum(not one.unused for one in sets)
-    curves = "1 light curve" if n == 1 else f"{n} light curves"
-    print_table(
-        f"Light frames: {curves}", names, ([line[name] for name in names] for line in lines)
-    )
+    print_table(title, names, ([line[name] for name in names] for line in lines))
+
+
+def _told(one: FrameSet) -> str:
+    return f"{one}{': ' * bool(one.unused)}{one.unused}"
 
 
 def stop_if_failed(runs: Sequence[Reduced[Any]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -16,6 +16,7 @@ from lightcurve.frames.read import read_cards, read_frame
 
 __all__ = ["inspect_file", "summarise"]
 
+LENGTHS = 2  # of exposures, each named
 NO_VALUES = {"sources", "warnings", "guessed", "overhead"}
 UNITS = {
     "start_jd_utc": "JD UTC",
@@ -98,6 +99,14 @@ def _written(name: str, value: Any, source: str) -> list[Assumed]:
     return [Assumed(name, value, UNITS.get(name, ""), source, text)]
 
 
+def _range(exposures: Sequence[float | None]) -> str:
+    """Say how long frames were exposed: each length, or of many the shortest and the longest."""
+    known = sorted({value for value in exposures if value is not None})
+    if len(known) > LENGTHS:
+        return f"{known[0]:g} to {known[-1]:g} s"
+    return f"{' and '.join(f'{value:g}' for value in known)} s" if known else ""
+
+
 def _place(site: Site) -> str:
     latitude = f"{abs(site.latitude_deg):.6g} {'S' if site.latitude_deg < 0 else 'N'}"
     # Some headers count from 0 to 360 to the east.
@@ -115,11 +124,13 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         Files of each kind, filter and exposure; the first and the last time of the lights; what
         is missing of them and of the calibration frames.
     """
-    groups = Counter((row["kind"], row["filter"], row["exposure_s"]) for row in rows)
+    groups: dict[tuple[str, str], list[float | None]] = defaultdict(list)
+    for row in rows:
+        groups[str(row["kind"]), row["filter"] or ""].append(row["exposure_s"])
     lines = []
-    for (kind, band, exposure), n in sorted(groups.items(), key=str):
-        what = (kind, band, None if exposure is None else f"{exposure:g} s")
-        lines.append(f"{n} x {', '.join(str(word) for word in what if word)}")
+    for (kind, band), exposures in sorted(groups.items()):
+        told = (kind, band, _range(exposures))
+        lines.append(f"{len(exposures)} x {', '.join(filter(None, told))}")
     lights = [row for row in rows if row["kind"] == FrameKind.LIGHT]
     moments = sorted(row["mid_utc"] for row in lights if row["mid_utc"])
     if moments:

@@ -274,7 +274,7 @@ def test_a_run_for_each(folder: Path, tmp_path: Path) -> None:
     # Its record makes one of them again, alone.
     record = tmp_path / "out" / "Rc-2024-10-02" / "run.toml"
     [again] = plan_nights(folder, read_settings(record))[1]
-    assert {path.name.split("-light")[0] for path in again.made.lights} == {"made-0.0125-R"}
+    assert {path.name.split("-light")[0] for path in again.made.scene.lights} == {"made-0.0125-R"}
 
 
 def test_one_chosen_is_a_run_folder_as_ever(folder: Path, tmp_path: Path) -> None:
@@ -316,7 +316,7 @@ def test_what_would_be_done_is_shown(folder: Path, tmp_path: Path) -> None:
     settings = make_settings({"target": WANTED, "solve": {"solvers": ["header"]}})
     sets, planned = plan_nights(folder, settings)
     assert [one.label for one in sets] == [plan.frames.label for plan in planned]
-    assert [len(plan.made.lights) for plan in planned if plan.made] == [12, 12, 12]
+    assert [len(plan.made.scene.lights) for plan in planned if plan.made] == [12, 12, 12]
     told = CliRunner().invoke(app, ["inspect", str(folder), "--json"])
     rows = json.loads(told.stdout)
     assert len({row["set"] for row in rows if row["kind"] == "light"}) == 3
@@ -395,5 +395,7 @@ def test_one_wcs_in_a_real_series_of_nights(shared_data: Path, tmp_path: Path) -
     )
     sets, [plan] = plan_nights(tmp_path, settings)
     assert (len(sets), len(sets[0].nights)) == (1, 10)
-    assert plan.made.reference.path == tmp_path / frames[2].name
-    assert plan.made.recipe.plan.target_detected  # in the header's WCS, which is 5.4 arcsec off
+    assert plan.made.scene.reference.path == tmp_path / frames[2].name
+    assert (
+        plan.made.scene.recipe.plan.target_detected
+    )  # in the header's WCS, which is 5.4 arcsec off

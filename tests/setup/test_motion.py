@@ -83,7 +83,7 @@ def test_planet_files_tell_motion() -> None:
 
 def planned(folder: Path, settings: Settings) -> Scene:
     [plan] = plan_nights(folder, settings)[1]
-    return plan.made
+    return plan.made.scene
 
 
 def test_a_fast_star_is_found_twenty_years_on(tmp_path: Path) -> None:

@@ -223,9 +223,9 @@ def test_a_simulated_night_by_an_unmarked_local_clock(tmp_path: Path) -> None:
             fits.writeto(folder / path.name, pixels, stamped)
     with pytest.raises(HeaderError, match=r"light_0001.fits: .* the Sun .*--utc-offset -7"):
         plan_nights(local, WANTED)
-    [scene] = [plan.made for plan in plan_nights(odd, WANTED)[1]]
+    [scene] = [plan.made.scene for plan in plan_nights(odd, WANTED)[1]]
     assert [path.name for path in scene.unused] == ["light_0006.fits"]
     assert "the Sun" in scene.unused[odd / "light_0006.fits"]
     in_time = make_settings({**NAMED, "time": {"utc_offset_hours": -7}})
-    [settled] = [plan.made for plan in plan_nights(local, in_time)[1]]
+    [settled] = [plan.made.scene for plan in plan_nights(local, in_time)[1]]
     assert len(settled.lights) == 12
