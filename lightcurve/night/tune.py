@@ -39,7 +39,7 @@ CLIP_SIGMA = 3.0  # of the residuals: what observers clip by
 SHOWN = 8  # names that an error lists
 NEAR = 0.005  # of a radius: as it is typed
 ASKED = {"covariates", "forbidden", "dilution"}  # of the settings of the fit: what asks for another
-STAR_ID = re.compile(r"\s*[A-Za-z]?\d+\s*")
+STAR_ID = re.compile(r"\s*([A-Za-z]?)(\d{1,6})\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ class Wishes:
     Attributes
     ----------
     comparisons, dropped : tuple of str
-        Stars as `lightcurve.curve.plan.find_star` knows them, or several with commas between: those
-        to compare with, and those of them to leave out.
+        Stars as `lightcurve.curve.named.find_star` knows them, or several with commas between:
+        those to compare with, and those of them to leave out.
     aperture : str
         A radius in pixels, or what an aperture is called: ``"1.3 FWHM"``.
     weighting : str
@@ -299,15 +299,18 @@ def choose_wished(bench: Bench, wishes: Wishes) -> Choice:
 
 
 def rows_named(night: Night, names: Sequence[str]) -> tuple[int, ...]:
-    """Find stars, rows of the plan, in order: ids or places, several ids with commas between."""
-    rows = set()
-    field = Field(night.scene.solution.wcs, night.scene.recipe.shape)
+    """Find stars, rows of the plan, in order: ids or places, several ids with commas between.
+
+    Two plain numbers are ids where there are such, and else pixels or a place on the sky.
+    """
+    scene, plan, rows = night.scene, night.stars, set()
+    field = Field(scene.solution.wcs, scene.recipe.shape)
     for name in names:
-        parts = name.split(",")
-        several = all(STAR_ID.fullmatch(part) for part in parts)
-        for part in parts if several else [name]:
-            row = find_star(night.stars, part, field)
-            if night.stars.role[row] == StarRole.TARGET:
+        ids = [STAR_ID.fullmatch(part) for part in name.split(",")]
+        several = all(one and (one[1] or 1 <= int(one[2]) <= len(plan)) for one in ids)
+        for part in name.split(",") if several else [name]:
+            row = find_star(plan, part, field)
+            if plan.role[row] == StarRole.TARGET:
                 msg = f"{part.strip()} is the target: it is compared with others"
                 raise InputError(msg)
             rows.add(row)

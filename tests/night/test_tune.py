@@ -143,12 +143,14 @@ def test_stars_are_named_by_their_numbers(run, letter):
     assert kept == night.recipe.comparison_rows[2:]
     place = f"{night.stars.ra_deg[rows[0]]:.5f},{night.stars.dec_deg[rows[0]]:.5f}"
     assert tune_run(run, Wishes((place,), changes=NO_FIT)).tried[1].choice.rows == rows[:1]
+    pixels = f"{night.stars.x_ref[rows[1]]:.0f},{night.stars.y_ref[rows[1]]:.0f}px"
+    assert tune_run(run, Wishes((pixels,), changes=NO_FIT)).tried[1].choice.rows == rows[1:]
 
 
 @pytest.mark.parametrize(
     ("wishes", "told"),
     [
-        (Wishes(comparisons=("C400",)), "C2"),
+        (Wishes(comparisons=("C400",)), "ids run from 1 to 38"),
         (Wishes(comparisons=("T1",)), "target"),
         (Wishes(comparisons=("Vega",)), "ids"),
         (Wishes(dropped=("T1",)), "target"),
