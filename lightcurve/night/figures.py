@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from lightcurve.core.covariates import covariate_named
 from lightcurve.core.data import StarRole, TransitFit
 from lightcurve.core.errors import InputError
 from lightcurve.core.progress import Progress, silent
@@ -18,7 +19,7 @@ from lightcurve.core.registry import Registry
 from lightcurve.curve.detrend import column_median, column_scatter
 from lightcurve.curve.form import star_curves
 from lightcurve.curve.neb import Neighbour, check_neighbours
-from lightcurve.night.finished import Finished
+from lightcurve.night.finished import Finished, in_words
 from lightcurve.night.lights import label_files
 from lightcurve.night.reduced import Night
 from lightcurve.phot.aperture import measure_stars
@@ -33,6 +34,7 @@ from lightcurve.report.night import (
     star_profile,
 )
 from lightcurve.report.stars import save_neighbours, save_noise, save_star_curves
+from lightcurve.report.style import half_width
 from lightcurve.transit.ephemeris import mark_transit
 from lightcurve.transit.quality import time_averaging
 
@@ -41,6 +43,13 @@ N_PROFILES = 6
 MIN_RADII = 4  # for a curve of growth; where fewer were measured, so many are on one frame:
 N_LADDER = 12
 FEWEST = 3  # points, of whose residuals averages can be drawn
+# Of the frames: how each is called, its unit, and its digits.
+CONDITIONS = {
+    "fwhm_px": ("FWHM", " px", 1),
+    "sky": ("sky", " ADU", 0),
+    "airmass": ("airmass", "", 2),
+}
+SAMPLED = {"rp_over_rs": "Rp/R*", "a_over_rs": "a/R*", "impact_parameter": "impact parameter"}
 ROLES = {"C": StarRole.COMPARISON, "K": StarRole.CHECK}
 
 
@@ -111,8 +120,16 @@ def _star_curves(path: Path, night: Finished) -> None:
     save_star_curves(
         path, night.curve.bjd_tdb, stars.flux[:, order], names=names,
         roles=[ROLES[name[0]] for name in names],
-        title=f"{night.whose}: {len(names)} stars, each against the others",
+        title=f"{night.whose}: {_quiet(stars.flux)}",
     )  # fmt: skip
+
+
+def _quiet(flux: np.ndarray) -> str:
+    """Say how much stars scatter, (n, n_star), relative."""
+    percent = [100 * half_width(column) for column in flux.T]
+    known = [value for value in percent if np.isfinite(value)]
+    scatter = f", each scattering by {np.median(known):.2g} % (median)" if known else ""
+    return f"{flux.shape[1]} stars against one another{scatter}"
 
 
 def _no_stars(night: Finished) -> str:
@@ -121,7 +138,20 @@ def _no_stars(night: Finished) -> str:
 
 
 def _conditions(path: Path, night: Finished) -> None:
-    save_night(path, night.curve, night_panels(night.curve), title=f"{night.whose}: the conditions")
+    title = f"{night.whose}: {_conditions_told(night.curve.columns)}"
+    save_night(path, night.curve, night_panels(night.curve), title=title)
+
+
+def _conditions_told(columns: Mapping[str, np.ndarray]) -> str:
+    """Say from what to what the conditions were; (n,) each."""
+    told = []
+    for name, (label, unit, digits) in CONDITIONS.items():
+        known = columns.get(name, np.empty(0))
+        known = known[np.isfinite(known)]
+        if known.size:
+            low, high = (f"{value:.{digits}f}" for value in np.percentile(known, [5, 95]))
+            told.append(f"{label} {low} to {high}{unit}")
+    return ", ".join(told) or "the conditions"
 
 
 def _no_panels(night: Finished) -> str:
@@ -145,7 +175,7 @@ def _time_averaging(path: Path, night: Finished) -> None:
     time, left = night.curve.bjd_tdb[fit.used][order], fit.residuals[fit.used][order]
     _, *bins = time_averaging(time, left)
     beta = fit.statistics.get("beta", np.nan)
-    told = f": red noise makes errors {beta:.2f} times as large" if np.isfinite(beta) else ""
+    told = f": averages scatter {beta:.2f} times as much as of white noise" if beta > 0 else ""
     save_time_averaging(path, *bins, title=f"{night.whose}{told}")
 
 
@@ -158,14 +188,20 @@ def _covariates(path: Path, night: Finished) -> None:
     fit = _fit_of(night)
     covariates = {name: values[fit.used] for name, values in night.curve.covariates.items()}
     left = (night.curve.flux / fit.model)[fit.used]
-    title = f"{night.whose}: flux without the transit, against what it may depend on"
+    by = ", ".join(covariate_named(name).label for name in fit.covariates) or "nothing"
+    title = f"{night.whose}: the flux but for the transit, detrended by {by}"
     save_covariates(path, covariates, left, chosen=fit.covariates, title=title)
 
 
 def _corner(path: Path, night: Finished) -> None:
     fit = _fit_of(night)
     if fit.samples is not None:
-        title = f"{night.whose}: what the fit allows together"
+        told = [
+            f"{label} {in_words(fit.parameters[name], '')}"
+            for name, label in SAMPLED.items()
+            if name in fit.parameters
+        ]
+        title = f"{night.whose}: {', '.join(told)}"
         save_corner(path, fit.samples, fit.sample_names, title=title)
 
 
@@ -292,6 +328,14 @@ def _masters(path: Path, finished: Finished) -> None:
     save_masters(path, there, title=f"{finished.whose}: master frames")
 
 
+def _scatter_told(scatter: np.ndarray, roles: np.ndarray) -> str:
+    """Say how much the target scatters among the stars, (n,) each."""
+    of_target = scatter[roles == StarRole.TARGET]
+    if not of_target.size or not np.isfinite(of_target[0]):
+        return f"scatter of {len(scatter)} stars from point to point"
+    return f"the target scatters by {100 * of_target[0]:.2g} % from point to point"
+
+
 def _noise(path: Path, finished: Finished) -> None:
     night = finished.need_night()
     relative, error = star_curves(night.measurements, night.curve)
@@ -304,7 +348,7 @@ def _noise(path: Path, finished: Finished) -> None:
     save_noise(
         path, -2.5 * np.log10(flux[bright]), scatter[bright], roles=list(roles[bright]),
         model={"expected": np.nanmedian(error[:, bright], axis=0)},
-        title=f"{finished.whose}: scatter of {bright.sum()} stars from point to point",
+        title=f"{finished.whose}: {_scatter_told(scatter[bright], roles[bright])}",
     )  # fmt: skip
 
 

@@ -125,7 +125,7 @@ def draw_events(axes: Axes, events: Mapping[str, float]) -> list:
     """
     first, last = axes.get_xlim()
     inside = {name: when for name, when in events.items() if first <= when <= last}
-    label = f"predicted {' and '.join(inside)}"
+    label = f"{', '.join(inside)} predicted"
     return [
         axes.axvline(
             when, color=FIELD, lw=0.9, ls=(0, (4, 3)), zorder=1, label=label if not k else None

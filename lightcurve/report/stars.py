@@ -37,6 +37,13 @@ GROUPS = {
 }
 MAX_NAMED = 4  # of those that are not cleared
 MAX_CURVES = 24
+# By their roles, and how large.
+MARKERS = {
+    StarRole.TARGET: ("*", 11.0),
+    StarRole.COMPARISON: ("D", 3.4),
+    StarRole.CHECK: ("s", 5.0),
+    StarRole.FIELD: ("o", 4.0),
+}
 SMOOTHED = 11  # stars, for the noise expected of them
 
 
@@ -219,7 +226,7 @@ def draw_noise(
         chosen = usable & (role_of == role)
         if not chosen.any():
             continue
-        marker, size = ("*", 11) if role == StarRole.TARGET else ("o", 4)
+        marker, size = MARKERS[role]
         layer = 4 if role in {StarRole.TARGET, StarRole.CHECK} else 3
         (points[role],) = axes.plot(magnitude[chosen], 100 * scatter[chosen], marker, ms=size)
         points[role].set(mew=0, color=ROLE_COLOUR[role], label=role, zorder=layer)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.font_manager import FontProperties
     from matplotlib.legend import Legend
+    from matplotlib.text import Text
 
 __all__ = [
     "COMPARISON",
@@ -72,6 +73,7 @@ ALWAYS = Path(__file__).with_name("always.mplstyle")
 PAD = 0.05  # inches, about each line of the head
 LEAST_LETTERS = 4.0  # points
 NO_ROOM = "axes sizes collapsed"  # what matplotlib says of figures that are too small
+ONE_LINE = 0.55  # inches, of head and legend that figures have room for
 LEAST_ROOM = 0.3  # of the height, for the axes, however long a title is
 MAX_HEAD = 4  # lines of a title, and of each fact below it
 INCHES = {"in": 1.0, "cm": 1 / 2.54, "mm": 1 / 25.4}
@@ -219,9 +221,9 @@ def styled_figure(
         figure = Figure(figsize=(width, height), layout=layout)
         canvas = FigureCanvasAgg(figure)
         yield figure
-        title = title if look.title is None else look.title
-        top = _finish(figure, canvas.get_renderer(), title, facts)
-        layout.set(rect=(0, 0, 1, max(top, LEAST_ROOM)))
+        head = (title if look.title is None else look.title, *facts)
+        top = _finish(figure, canvas.get_renderer(), head, grows=look.size is None)
+        layout.set(rect=(0, 0, 1, top))
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             try:
@@ -240,41 +242,65 @@ def styled_figure(
             raise InputError(msg)
 
 
-def _finish(figure: Figure, renderer: RendererAgg, title: str, facts: Sequence[str]) -> float:
-    """Make all text such as the font has, and write the head: title and facts above all axes.
+def _finish(figure: Figure, renderer: RendererAgg, head: Sequence[str], *, grows: bool) -> float:
+    """Make all text such as the font has, and write title and facts above all axes.
 
-    Returns what of the height is left below them.
+    head: title and facts; an empty title stands for neither. grows: the figure becomes as much
+    higher as head and legends take more than a line. Returns what of the height is left below.
     """
-    from matplotlib.font_manager import FontProperties
     from matplotlib.text import Text
 
     for text in figure.findobj(Text):
         text.set_text(printable(text.get_text()))
-    for axes in figure.axes:
-        _fit_label(axes, renderer)
-    height, dots = figure.get_figheight(), figure.dpi
-    width = dots * (figure.get_figwidth() - 2 * PAD)
+    above = _write_head(figure, renderer, head if head[0] else ())
+    used = sum(height for _, height in above) + PAD
+    if grows:
+        legends = [one for axes in figure.axes if (one := axes.get_legend()) is not None]
+        rows = max((one.get_window_extent(renderer).height for one in legends), default=0.0)
+        wanted = used + rows / figure.dpi - ONE_LINE
+        figure.set_figheight(figure.get_figheight() + max(wanted, 0.0))
+    height = figure.get_figheight()
     top = height - PAD
-    for k, line in enumerate((title, *facts)):
+    for text, taken in above:
+        text.set_y(top / height)
+        top -= taken
+    left = max(top / height, LEAST_ROOM)
+    for axes in figure.axes:
+        _fit_label(axes, renderer, left)
+    return left
+
+
+def _write_head(
+    figure: Figure, renderer: RendererAgg, head: Sequence[str]
+) -> list[tuple[Text, float]]:
+    """Write lines from left to right, the first as a title; each text, and its height in inches."""
+    from matplotlib.font_manager import FontProperties
+
+    width = figure.dpi * (figure.get_figwidth() - 2 * PAD)
+    above = []
+    for k, line in enumerate(head):
         weight, scale = ("bold", "large") if k == 0 else ("normal", "small")
         font = FontProperties(weight=weight, size=scale)
         lines = wrapped(printable(line), width, partial(measure, font=font, renderer=renderer))
-        if not lines:
-            continue
-        text = figure.text(
-            PAD / figure.get_figwidth(), top / height, "\n".join(lines), va="top",
-            fontproperties=font, in_layout=False,
-        )  # fmt: skip
-        top -= text.get_window_extent(renderer).height / dots + PAD
-    return top / height
+        if lines:
+            text = figure.text(
+                PAD / figure.get_figwidth(), 1.0, "\n".join(lines), va="top", fontproperties=font,
+                in_layout=False,
+            )  # fmt: skip
+            above.append((text, text.get_window_extent(renderer).height / figure.dpi + PAD))
+    return above
 
 
-def _fit_label(axes: Axes, renderer: RendererAgg) -> None:
-    """Make the label of the vertical axis no longer than the axis, about."""
+def _fit_label(axes: Axes, renderer: RendererAgg, left: float) -> None:
+    """Make the label of the vertical axis no longer than the axis, about.
+
+    left: what of the figure's height is left below its head.
+    """
     label = axes.yaxis.label
     room, length = (of.get_window_extent(renderer).height for of in (axes, label))
-    if length > room:
-        label.set_fontsize(max(float(label.get_fontsize()) * room / length, LEAST_LETTERS))
+    if length > left * room:
+        size = float(label.get_fontsize()) * left * room / length
+        label.set_fontsize(max(size, LEAST_LETTERS))
 
 
 def measure(text: str, font: FontProperties, renderer: RendererAgg) -> float:
