@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 from pathlib import Path
 
@@ -45,6 +46,18 @@ def test_commands_named_in_the_pages_exist(page: Path) -> None:
     known = get_command(app).commands
     for verb in re.findall(r"^    lightcurve ([a-z]+)", page.read_text(), flags=re.MULTILINE):
         assert verb in known, verb
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if ">>> " in page.read_text()], ids=lambda page: page.name
+)
+def test_what_is_typed_at_a_prompt_gives_what_is_shown(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    failed, tried = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
+    assert tried
+    assert not failed
 
 
 def test_every_export_says_what_it_needs() -> None:

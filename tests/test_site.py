@@ -22,6 +22,7 @@ from benchmarks.reference import (
     commands_of_the_program,
     settings_in_markdown,
 )
+from browser import complaints, needs_browser, open_browser, requests, resize
 from lightcurve.cli import app
 from lightcurve.commands.options import OPTIONS
 from lightcurve.core.errors import LightcurveError
@@ -78,6 +79,20 @@ def test_the_site_loads_nothing_from_outside(site: Path) -> None:
         assert not outside, page.name
     for sheet in site.rglob("*.css"):
         assert not re.search(r"(url\(|@import)\s*['\"]?(https?:)?//", sheet.read_text()), sheet
+
+
+@needs_browser
+def test_a_browser_shows_the_site_whole(site: Path) -> None:
+    """On a phone and on a wide screen: nothing is asked for elsewhere, nothing sticks out."""
+    with open_browser() as browser:
+        for width in (400, 1400):
+            resize(browser, width, 900)
+            for name in ("index", "mathematics", "notebook", "commands", "gallery"):
+                browser.get((site / f"{name}.html").as_uri())
+                assert complaints(browser) == []
+                assert all(url.startswith(("file:", "data:")) for url in requests(browser))
+                seen = "return document.documentElement.scrollWidth"
+                assert browser.execute_script(seen) <= width, (name, width)
 
 
 def test_formulas_are_set_and_the_notebook_was_run(site: Path) -> None:
