@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from lightcurve.commands.shell import one_line, say
@@ -36,16 +37,18 @@ class Show(Protocol):
 
 
 @contextmanager
-def live_screen() -> Iterator[Show]:
+def live_screen(folder: Path) -> Iterator[Show]:
     """Keep one screen up to date on a terminal; else write a line for each look that has news."""
     if not sys.stdout.isatty():
         yield _Lines()
         return
     from rich.console import Console
     from rich.live import Live
+    from rich.text import Text
 
     # Messages on standard error are put above it.
     with Live(console=Console(), auto_refresh=False, redirect_stdout=False) as live:
+        live.update(Text(one_line(f"looking at {folder} ...")), refresh=True)
         yield lambda look, several: live.update(
             lay_out(look, several, live.console.width), refresh=True
         )
@@ -105,8 +108,13 @@ def lay_out(look: FolderLook, several: Sequence[Status], width: int) -> Renderab
             body.append(Text(plot(one, max(width - 4, 20))))
         body += [Text(one_line(line), style="bold red") for line in told[1:] if line]
         parts.append(Panel(Group(*body), title=one_line(one.title) or "light curve"))
-    growing = f", {look.growing} being written" if look.growing else ""
-    foot = f"{look.files} files{growing}, the last {look.quiet_s:.0f} s ago; Ctrl-C ends it"
+    behind = sum(one.behind for one in look.nights)
+    parts_of = [
+        f"{look.files} files, the last {look.quiet_s:.0f} s ago",
+        f"{look.growing} being written" if look.growing else "",
+        f"{behind} still to be measured" if behind else "",
+    ]
+    foot = f"{', '.join(filter(None, parts_of))}; Ctrl-C ends it"
     waiting = [Text(one_line(look.waiting), style="yellow")] if look.waiting else []
     return Group(*parts, *waiting, Text(foot, style="dim"))
 

@@ -55,7 +55,7 @@ def watch(
     pages = LivePages(settings, every)
     with _served(out, serve, bind):
         try:
-            _show(looks, pages, json=json)
+            _show(looks, pages, folder, json=json)
         except KeyboardInterrupt:
             _stopped(watched)
             raise typer.Exit(INTERRUPTED) from None
@@ -85,11 +85,11 @@ def _served(out: Path, port: int | None, address: str) -> Iterator[None]:
         yield
 
 
-def _show(looks: Iterator[FolderLook], pages: LivePages, *, json: bool) -> None:
+def _show(looks: Iterator[FolderLook], pages: LivePages, folder: Path, *, json: bool) -> None:
     """Show each look until the night is over."""
     from lightcurve.night.live_status import status_of
 
-    with nullcontext() if json else live_screen() as show:
+    with nullcontext() if json else live_screen(folder) as show:
         for look in looks:
             several = [status_of(one, look.quiet_s) for one in look.nights]
             if show is not None:
@@ -103,4 +103,4 @@ def _stopped(watched: Watch) -> None:
     """Write what there is, and say how to go on."""
     watched.close()
     say(f"stopped; tables of what there is are in {watched.out}")
-    say("the same command goes on from here; with --idle 0 it ends the night: fit, figures, page")
+    say("with --idle 0 the same command ends the night: fit, figures, page")
