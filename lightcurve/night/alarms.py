@@ -55,13 +55,13 @@ def find_alarms(look: LiveLook, quiet_s: float) -> tuple[Alarm, ...]:
     if m is None:
         return tuple(found)
     if curve is not None:
-        found += _clouds(curve)
+        found += _clouds(curve, m)
     found += [*_trail(m, look), *_focus(m), *_edge(m, look), *_saturation(m, look)]
     return (*found, *_silence(m, quiet_s))
 
 
-def _clouds(curve: LightCurve) -> Iterator[Alarm]:
-    now = float(np.median(transparency(curve)[-RECENT:]))
+def _clouds(curve: LightCurve, m: Measurements) -> Iterator[Alarm]:
+    now = float(np.median(transparency(curve, m)[-RECENT:]))
     if now < THIN:
         text = f"the comparison stars have {100 * now:.0f} % of their light: clouds, dew, dome?"
         yield Alarm(AlarmKind.CLOUDS, text)
@@ -92,7 +92,7 @@ def _edge(m: Measurements, look: LiveLook) -> Iterator[Alarm]:
     ny, nx = look.scene.recipe.shape
     x, y = m.x[-10:, 0], m.y[-10:, 0]
     minutes = (m.jd_utc[-10:] - m.jd_utc[-1]) * DAY_S / 60
-    good = np.isfinite(x) & np.isfinite(y)
+    good = np.isfinite(x) & np.isfinite(y) & on_this_side(m)[-10:]
     if good.sum() < RECENT or not np.ptp(minutes[good]) > 0:
         return
     room = m.annulus[1]
@@ -103,6 +103,11 @@ def _edge(m: Measurements, look: LiveLook) -> Iterator[Alarm]:
         if left < AHEAD_MIN:
             text = f"the target comes to the edge in {max(left, 0.0):.0f} min at this drift"
             yield Alarm(AlarmKind.EDGE, text)
+
+
+def on_this_side(m: Measurements) -> np.ndarray:
+    """Mark the frames that are turned as the last one is, (n,) bool: no flip lies between."""
+    return np.cos(np.radians(m.rotation_deg - m.rotation_deg[-1])) > 0
 
 
 def _saturation(m: Measurements, look: LiveLook) -> Iterator[Alarm]:

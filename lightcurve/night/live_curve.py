@@ -14,6 +14,7 @@ from lightcurve.night.prepare import Scene
 from lightcurve.night.settle import choose_for, predicted_transit, settle_stars
 from lightcurve.setup.target import Target
 
+EXTINCTION = 0.25  # magnitudes per airmass: R and B are 0.1 off on either side, at most
 GROWN = 1.25  # a choice costs as much as all frames do: made at such steps, it costs a look nothing
 
 
@@ -70,8 +71,13 @@ class LiveCurve:
         return with_noise(measurements, self._noise, assumed_gain=gain, settings=self._settings)
 
 
-def transparency(curve: LightCurve) -> np.ndarray:
-    """Light of the comparison stars over the most of it so far, (n,); NaN where it is not known."""
-    light = curve.comparison_flux
+def transparency(curve: LightCurve, measurements: Measurements) -> np.ndarray:
+    """Light of the comparison stars over the most of it so far, (n,); NaN where it is not known.
+
+    A second of exposure, and without what usual air takes away.
+    """
+    seconds = np.nan_to_num(measurements.exposure_s, nan=1.0)
+    height = np.nan_to_num(measurements.airmass - 1)
+    light = curve.comparison_flux / seconds * 10 ** (0.4 * EXTINCTION * height)
     known = light[np.isfinite(light)]
     return light / np.quantile(known, 0.9) if known.size else np.full(len(light), np.nan)

@@ -13,7 +13,7 @@ from lightcurve.core.constants import UNIX_ZERO_JD
 from lightcurve.core.data import FrameStatus, Measurements
 from lightcurve.core.dates import iso_from_jd
 from lightcurve.curve.form import star_curves
-from lightcurve.night.alarms import Alarm, find_alarms, saturation_share
+from lightcurve.night.alarms import Alarm, find_alarms, on_this_side, saturation_share
 from lightcurve.night.live import LiveLook
 from lightcurve.night.live_curve import transparency
 from lightcurve.transit.ephemeris import dip_shape, predict_transit
@@ -55,7 +55,7 @@ class Status:
     file, utc : str
         Of the last frame.
     numbers : mapping of str to float
-        Of the last frame: ``fwhm_px``, ``sky``, ``drift_px`` from the first, ``airmass``,
+        Of the last frame: ``fwhm_px``, ``sky``, ``drift_px`` since the first or a flip, `airmass`,
         ``saturation`` and ``transparency`` as shares, ``check_percent`` off its level; NaN where
         one is not known.
     contacts : tuple of Contact
@@ -132,14 +132,15 @@ def _numbers(m: Measurements, look: LiveLook) -> dict[str, float]:
         if light is None:
             light = star_curves(m, curve)[0][:, curve.recipe.check_row]
         check = 100 * float(light[-1] / np.nanmedian(light) - 1)
-    drift = np.hypot(m.shift_x[-1] - m.shift_x[0], m.shift_y[-1] - m.shift_y[0])
+    x, y = (shift[on_this_side(m)] for shift in (m.shift_x, m.shift_y))
+    drift = np.hypot(x[-1] - x[0], y[-1] - y[0])
     return {
         "fwhm_px": float(m.fwhm_px[-1]),
         "sky": float(m.sky[-1]),
         "drift_px": float(drift),
         "airmass": float(m.airmass[-1]),
         "saturation": saturation_share(m, look),
-        "transparency": float(transparency(curve)[-1]) if curve is not None else float("nan"),
+        "transparency": float(transparency(curve, m)[-1]) if curve is not None else float("nan"),
         "check_percent": check,
     }
 

@@ -220,10 +220,11 @@ def watch_folder(
     while True:
         look = watch.look()
         yield look
+        if any(one.behind for one in look.nights):
+            continue
         if look.quiet_s > idle_s and look.nights:
             return
-        if not any(one.behind for one in look.nights):
-            (sleep or time.sleep)(poll_s)
+        (sleep or time.sleep)(poll_s)
 
 
 def finish_watch(watch: Watch, *, progress: Progress = silent) -> list[Reduced[Night]]:

@@ -92,6 +92,20 @@ def test_one_satellite_is_no_cloud(night: tuple[Measurements, LightCurve]) -> No
     )
 
 
+def test_a_flip_is_no_drift_and_low_air_no_cloud() -> None:
+    m = simulate_cube(np.ones(N), CubeTruth(n_stars=12, flip=True), np.random.default_rng(2))
+    flipped = N // 2 + 4
+    half = {name: getattr(m, name)[:flipped] for name in ("x", "y", "rotation_deg")}
+    assert half["rotation_deg"][-1] == 180
+    low = simulate_cube(np.ones(200), CubeTruth(n_stars=12), np.random.default_rng(2))
+    for one in (m, low):
+        curve = choose_curve(one, Settings())
+        assert not kinds(look(one, curve)) & {AlarmKind.EDGE, AlarmKind.CLOUDS}
+    assert low.airmass[-1] > 1.7
+    turned = look(m, choose_curve(m, Settings()))
+    assert status_of(turned, now_s=0.0).numbers["drift_px"] == pytest.approx(0.0, abs=1e-6)
+
+
 def test_numbers_and_contacts(night: tuple[Measurements, LightCurve]) -> None:
     m, curve = night
     one = status_of(look(m, curve, level=2 * float(m.peak[-1, 0].max())), now_s=0.0)
