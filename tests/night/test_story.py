@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import tomllib
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,12 +17,17 @@ from typer.testing import CliRunner
 
 from lightcurve.cli import app
 from lightcurve.core.covariates import COVARIATES
-from lightcurve.core.data import Finding, Verdict
+from lightcurve.core.data import Choice, Finding, Verdict
 from lightcurve.core.errors import InputError, LightcurveError, SolveError
 from lightcurve.core.settings import make_settings
+from lightcurve.curve.retake import retake
 from lightcurve.night.demo import check_folder, demo_planet, run_demo, write_planet
+from lightcurve.night.keep import read_night
+from lightcurve.night.settle import predicted_transit
 from lightcurve.night.story import reduce_night
 from lightcurve.simulate.night import demo_night
+from lightcurve.transit.quick import quick_fit
+from page_scripts import Scripts, assert_same, data_of, recomputed
 from sim import sidecar_wcs
 
 RA, DEC = "02:04:10.278", "+46:41:16.21"
@@ -145,6 +151,33 @@ def test_same_input_same_output(shared_data, tmp_path):
         first = (tmp_path / "one" / name).read_bytes()
         assert first == (tmp_path / "two" / name).read_bytes()
         assert first == (tmp_path / "three" / name).read_bytes()
+
+
+def test_the_page_of_the_real_night_agrees_with_the_program(real_run):
+    """Whatever is chosen there, from the digits that it has."""
+    night, data = read_night(real_run[0]), data_of(real_run[0] / "report.html")
+    m, exposure, planet = night.measurements, night.scene.reference.exposure, night.target.planet
+    own, cube = Choice(**data["choice"]), data["cube"]
+    rng, rows = np.random.default_rng(3), cube["rows"][1:]
+    terms = [covariate["name"] for covariate in cube["covariates"]]
+    others = [
+        Choice(
+            tuple(rng.choice(rows, rng.integers(2, 25), replace=False).tolist()),
+            aperture, weighting, tuple(rng.choice(terms, rng.integers(5), replace=False).tolist()),
+            tuple(rng.choice(m.file, 2).tolist()),
+        )
+        for aperture in range(0, len(cube["apertures"]), 3) for weighting in ("scatter", "sum")
+    ]  # fmt: skip
+    assert len(others) >= 10
+    with closing(Scripts()) as scripts:
+        scripts.keep("data", {"cube": cube, "frames": data["frames"]})
+        for choice in (own, replace(own, rows=own.rows[1:]), *others):
+            inside = predicted_transit(night.target, m)
+            curve = retake(m, night.settings, choice, in_transit=inside, blend=night.blend)
+            told = {"exposure_s": exposure.exposure_s, "filter_name": exposure.filter}
+            fit = quick_fit(curve, planet, choice.covariates, **told)
+            assert_same(recomputed(scripts, choice), curve, fit, of_weights=1e-3)
+            assert fit.depth == pytest.approx(0.027, abs=0.007)
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,19 @@ import base64
 import gzip
 import json
 import math
+import re
+from dataclasses import asdict
 
 import numpy as np
+import pytest
 
 from lightcurve.report.page.bundle import ENGINE, HERE
 
+NUMBERS = (
+    "mid_time_err", "rp_over_rs", "rp_over_rs_err", "depth", "scatter", "chi2", "bic", "n_points",
+)  # fmt: skip
+ARRAYS = ("flux", "flux_err")
+OF_FIT = ("trend", "detrended", "model")
 # numpy's NaN travels as null.
 HARNESS = """
 const given = (value) => {
@@ -66,3 +74,44 @@ def unpacked(value):
 def array(values) -> np.ndarray:
     """Floats of a list with None for NaN."""
     return np.array([np.nan if v is None else v for v in values], dtype=float)
+
+
+def data_of(path):
+    """The data of a page on disk, as they are packed there."""
+    block = re.search(r'<script[^>]*id="night"[^>]*>(.*?)</script>', path.read_text(), re.DOTALL)
+    return json.loads(block[1])
+
+
+def recomputed(scripts, choice):
+    """What the page makes of a choice; the data were kept before."""
+    words = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(choice).items()}
+    scripts.keep("choice", words)
+    return scripts.run("app.engine.recompute(data, choice)")
+
+
+def assert_same(result, curve, fit, rtol=1e-6, *, of_weights=1e-4):
+    """Hold a result against curve and quick fit; weights follow from where iterations end."""
+    for name in ARRAYS:
+        np.testing.assert_allclose(array(result[name]), getattr(curve, name), rtol=rtol)
+    for name in OF_FIT:
+        np.testing.assert_allclose(array(result[name]), getattr(fit, name), rtol=rtol)
+    np.testing.assert_allclose(array(result["residual"]), fit.residual, atol=rtol)
+    assert result["flags"] == curve.flags.tolist()
+    assert result["used"] == fit.used.astype(int).tolist()
+    recipe = curve.need_recipe()
+    assert result["rows"] == list(recipe.comparison_rows)
+    np.testing.assert_allclose(array(result["weights"]), recipe.weights, rtol=of_weights)
+    np.testing.assert_allclose(array(result["star_scatter"]), recipe.star_scatter, rtol=of_weights)
+    assert result["covariates"] == list(fit.covariates)
+    for name in NUMBERS:
+        expected = getattr(fit, name)
+        if expected is None:
+            assert result[name] is None, name
+        else:
+            assert result[name] == pytest.approx(expected, rel=rtol), name
+    if fit.mid_time is None:
+        assert result["mid_time"] is result["fine"] is None
+    else:
+        assert result["mid_time"] == pytest.approx(fit.mid_time, abs=1e-6, rel=0)
+        np.testing.assert_allclose(result["fine"]["flux"], fit.fine_flux, atol=rtol)
+        np.testing.assert_allclose(result["fine"]["time"], fit.fine_time, rtol=0, atol=1e-6)

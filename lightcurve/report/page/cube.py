@@ -2,14 +2,15 @@
 
 The layout is told at the head of ``assets/engine.js``, which reads it: fluxes, errors and flags of
 target and candidates at every radius, and all else that `lightcurve.curve.retake` and
-`lightcurve.transit.quick` rest on. Fluxes are whole steps of 1e-8 of what the star usually has: the
-last digits of float32, 6e-8, would be seen in the sixth of a depth. Errors are good to 2e-7.
+`lightcurve.transit.quick` rest on. Fluxes are whole steps of what the star usually has: the last
+digits of float32, 6e-8, would be seen in the sixth of a depth.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,14 +32,27 @@ from lightcurve.transit.quick import curve_time, predicted_shape, share_of_targe
 __all__ = ["Observed", "cube_rows", "make_cube", "pack_star_curves"]
 
 BUDGET = 900_000  # bytes in the page
-BYTES = 7.0  # of a flux with its error and flags, packed
-STEP = 1e-8  # of a star's median flux
+MOST_STARS = 60  # others weigh nothing beside them
 MOST_STEPS = 2_000_000_000
 NOT_MEASURED = -(2**31)
-ERROR_BITS = 21  # of the mantissa: the others are noise that does not pack
 MADE_BY_CHOICE = "comparison_flux"  # the only column that follows from what is chosen
 SHOWN_SCATTERS = 6.0
 LEVELS, MISSING = 254, 255
+
+
+class Digits(NamedTuple):
+    """How well fluxes and errors are kept.
+
+    step : of flux, over the star's median. error_bits : of the mantissa of an error: the others are
+    noise that does not pack. size : of both with the flags, packed, bytes.
+    """
+
+    step: float
+    error_bits: int
+    size: float
+
+
+FINE, COARSE = Digits(1e-9, 23, 8.2), Digits(1e-8, 21, 7.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,8 +88,9 @@ def cube_rows(measurements: Measurements, curve: LightCurve) -> list[int]:
     others = others[np.argsort(-worth[others], kind="stable")]
     check = [] if recipe.check_row is None else [recipe.check_row]
     order = [0, *own.tolist(), *check, *others.tolist()]
-    room = max(2, int(BUDGET / (BYTES * n * n_radii)))
-    return list(dict.fromkeys(order))[:room]
+    room = max(2, int(BUDGET / (COARSE.size * n * n_radii)))
+    most = max(MOST_STARS, len(own) + 2)
+    return list(dict.fromkeys(order))[: min(room, most)]
 
 
 def make_cube(
@@ -92,13 +107,15 @@ def make_cube(
     shape = None
     if planet is not None:
         shape = predicted_shape(planet, m.bjd_tdb, night.exposure_s, night.filter_name)
-    step, flux = _in_steps(m.flux[:, rows])
+    flux, flux_err = m.flux[:, rows], m.flux_err[:, rows]
+    digits = FINE if flux.size * FINE.size <= BUDGET else COARSE
+    step, counted = _in_steps(flux, digits.step)
     return {
         "rows": list(rows),
         "radii": m.radii.tolist(),
-        "flux": block(flux, planes=True),
+        "flux": block(counted, planes=True),
         "flux_step": block(step),
-        "flux_err": block(_rounded(m.flux_err[:, rows]), planes=True),
+        "flux_err": block(_rounded(flux_err, digits.error_bits), planes=True),
         "flags": block(m.flags[:, rows].astype(np.uint16)),
         "apertures": [_aperture(m, aperture, night) for aperture in apertures],
         "covariates": _covariates(m, apertures, night.blend),
@@ -140,22 +157,26 @@ def _quantised(values: np.ndarray) -> Json:
     return {"low": low, "step": step, "values": packed}
 
 
-def _in_steps(flux: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Count flux (n, star, radius) in steps (star, radius): those, and int32 (n, star, radius)."""
+def _in_steps(flux: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Count flux (n, star, radius) in steps that are a share of the star's median.
+
+    Returns the steps, (star, radius), and int32 (n, star, radius).
+    """
     size = np.where(np.isfinite(flux), np.abs(flux), 0.0)
     usual = np.median(size, axis=0)  # a frame without the star counts as 0: it is a scale alone
-    step = np.maximum(STEP * usual, size.max(axis=0) / MOST_STEPS)
+    step = np.maximum(share * usual, size.max(axis=0) / MOST_STEPS)
     step = np.where(step > 0, step, 1.0)
     counted = np.where(np.isfinite(flux), np.round(size / step) * np.sign(flux), NOT_MEASURED)
     return step, counted.astype(np.int32)
 
 
-def _rounded(values: np.ndarray) -> np.ndarray:
-    """Round to float32 with fewer bits, of which less is kept by packing."""
-    spare = np.uint32(23 - ERROR_BITS)
-    half = np.uint32(1 << (int(spare) - 1))
-    bits = values.astype(np.float32).view(np.uint32)
-    rounded = ((bits + half) >> spare << spare).view(np.float32)
+def _rounded(values: np.ndarray, n_bits: int) -> np.ndarray:
+    """Round to float32 with so many bits of mantissa."""
+    spare, single = 23 - n_bits, values.astype(np.float32)
+    if not spare:
+        return single
+    bits, half = single.view(np.uint32), np.uint32(1 << (spare - 1))
+    rounded = ((bits + half) >> np.uint32(spare) << np.uint32(spare)).view(np.float32)
     return np.where(np.isfinite(values), rounded, np.float32(np.nan))
 
 
