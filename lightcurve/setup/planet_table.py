@@ -173,7 +173,7 @@ def pack(
 def _joined(row: dict[str, Any] | None, clock: dict[str, Any] | None) -> dict[str, Any]:
     if clock is None or not clock.keys() >= {"period_days", "t0_bjd_tdb"}:
         return row or {}
-    if row is None:
+    if not row:  # not there, or refused
         return {**clock, "source": CLOCK}
     # A shape is of one fit: half of it from the one and half from the other would be of none.
     whole = row.keys() >= {"a_over_rs", "inclination_deg"}

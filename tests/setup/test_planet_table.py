@@ -150,6 +150,8 @@ def test_values_that_cannot_be_are_left_out_and_names_that_cannot_be_shown() -> 
         {"rp_over_rs": float("nan")}, {"a_over_rs": None},
     ):  # fmt: skip
         assert pack([good | wrong], [], "of 2026-01-01").decode().count("\n") == 2, wrong
+    strange = good | {"name": f"A{'-' * 70} b"}
+    assert b"ExoClock" in pack([strange], [good], "of 2026-01-01")
     text = pack([good | {"teff_k": 1e9, "logg": 4.0, "surprise": 7.0}], [], "of 2026-01-01")
     columns = text.decode().splitlines()[1].split(",")
     assert "logg" in columns
