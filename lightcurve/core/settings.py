@@ -16,6 +16,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PlainSerializer,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -67,6 +68,19 @@ class Model(BaseModel):
 
 Kind = TypeVar("Kind", bound=Model)
 UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
+
+
+def _without_secrets(address: str) -> str:
+    """Leave out of an address what nobody else may read, where it may have such."""
+    if not {"@", "?"} & {*address}:
+        return address
+    from lightcurve.core.http import without_secrets
+
+    return without_secrets(address)
+
+
+# Of a server; what is written or shown of it (records of runs, pages, JSON) has no password or key.
+Address = Annotated[str, PlainSerializer(_without_secrets, when_used="json")]
 
 
 class DetectorSettings(Model):
@@ -258,7 +272,7 @@ class SolveSettings(Model):
     index: tuple[UserPath, ...] = Field(
         default=(), description="Astrometry.net index files, or folders of them"
     )
-    server: str = Field(
+    server: Address = Field(
         default="https://nova.astrometry.net", description="address that solver nova asks"
     )
     upload: Literal["sources", "image"] = Field(
@@ -405,7 +419,9 @@ class CatalogSettings(Model):
     cache_days: float = Field(default=30.0, ge=0, description="that an answer is remembered")
     timeout_s: float = Field(default=60.0, gt=0, le=3600, description="for an answer")
     max_rows: int = Field(default=20000, ge=1, le=1_000_000, description="of an answer")
-    servers: dict[str, str] = Field(default={}, description="service to the address asked instead")
+    servers: dict[str, Address] = Field(
+        default={}, description="service to the address asked instead"
+    )
 
     @model_validator(mode="after")
     def _addresses(self) -> CatalogSettings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ HEAD = """\
 ## A line that begins with one # is a setting with its default: take the # off to change it. What is
 ## "not set" has no default: write its name and a value.
 """
-_SECRET = re.compile(r"//[^/@\s]+@|((?:api_?key|token|password|secret)=)[^&\s]+", re.IGNORECASE)
 
 Told = dict[str, str]  # setting, "section.name", to what gave it
 
@@ -127,7 +125,7 @@ def _toml(value: Any) -> str:
 def listed(settings: Settings, told: Told) -> list[tuple[str, str, str]]:
     """List what is not as by default: setting, value, and what gave it. No secret is in it."""
     return [
-        (name, shown(value), told.get(name, ""))
+        (name, _toml(value), told.get(name, ""))
         for name, value in _flat(settings.model_dump(mode="json"), set(told))
         if name in told
     ]
@@ -141,10 +139,3 @@ def _flat(
             yield from _flat(value, wanted, f"{above}{name}.")
         else:
             yield above + name, value
-
-
-def shown(value: Any) -> str:
-    """Write a value for people, without passwords and keys in addresses."""
-    return _SECRET.sub(
-        lambda found: f"{found[1] or '//'}***{'' if found[1] else '@'}", _toml(value)
-    )

@@ -69,3 +69,7 @@ def test_no_secret_of_an_address_is_listed() -> None:
     assert set(rows) == set(told)
     assert not any("hunter2" in value for value in rows.values())
     assert "x.org" in rows["solve.server"]
+    assert "hunter2" not in settings.model_dump_json()
+    assert "hunter2" not in str(settings.model_dump(mode="json"))
+    assert settings.solve.server == address
+    assert settings.model_dump()["solve"]["server"] == address
