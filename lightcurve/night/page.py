@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.flags import NO_POINT, Flag
 from lightcurve.core.quantities import QUANTITIES, TEXT, night_panels
 from lightcurve.curve.quoted import judge_errors
+from lightcurve.night.figures import FIGURES
 from lightcurve.night.fit_products import SHOWN, predicted_events
 from lightcurve.night.page_cube import with_cube
 from lightcurve.night.page_pictures import film_part, picture_part
@@ -50,16 +51,11 @@ N_FINE = 400  # places of the smooth model
 TOLD_LOST = 0.1  # of the frames: so many lost are worth a look
 THETA = ("mid_time_bjd_tdb", "rp_over_rs", "a_over_rs", "impact_parameter", "q1", "q2")
 BESIDE = ("file", "jd_utc", "bjd_tdb", "rel_flux", "rel_flux_err", "flags")  # told elsewhere
-CAPTIONS = {
-    "corner": "The posterior of the fit.",
-    "time_averaging": "Scatter of the residuals in bins, beside what white noise does.",
-    "covariates": "What the flux may depend on.",
-    "seeing_profile": "Radial profiles with aperture and sky annulus; FWHM along the night.",
-    "cumulative_flux": "Flux inside a growing radius: flat where the aperture is wide enough.",
-    "noise": "Scatter of every star from point to point, against its brightness.",
-    "neighbours": "Neighbours that could feign the transit: scatter and what is needed.",
-    "masters": "The master calibration frames.",
-}  # the other figures are charts of the page
+# Those that are no charts of the page, in its order.
+SHOWN_FIGURES = (
+    "corner", "time_averaging", "covariates", "seeing_profile", "cumulative_flux", "noise",
+    "neighbours", "masters",
+)  # fmt: skip
 
 
 def write_page(
@@ -90,12 +86,7 @@ def page_of(
     film: bool = True,
 ) -> Page:
     """Collect what the page says; its film costs as much as all the rest."""
-    order = {name: place for place, name in enumerate(CAPTIONS)}
-    shown = {"corner"} if night.fit is not None else set()  # beside the fit
-    chosen = sorted(
-        (f for f in figures if f.stem in order and f.stem not in shown),
-        key=lambda file: order[file.stem],
-    )
+    beside_fit = {"corner"} if night.fit is not None else set()
     return Page(
         title=_title(night),
         subtitle=_subtitle(night),
@@ -111,9 +102,15 @@ def page_of(
         sections=[*_of_fit(night, figures), *rests_on(night, frames), product_links(products)],
         picture=picture_part(night),
         film=film_part(night) if film else None,
-        figures={file: CAPTIONS[file.stem] for file in chosen},
+        figures=_captioned(figures, [n for n in SHOWN_FIGURES if n not in beside_fit]),
         footer=f"lightcurve {__version__}, seed {night.settings.seed}",
     )
+
+
+def _captioned(figures: Sequence[Path], names: Sequence[str]) -> dict[Path, str]:
+    """Pick figures by name, those that there are, with their captions."""
+    files = {file.stem: file for file in figures}
+    return {files[name]: FIGURES.get(name).caption for name in names if name in files}
 
 
 def _facts(summary: Mapping[str, Result]) -> list[tuple[str, str]]:
@@ -333,7 +330,7 @@ def _of_fit(night: Night, figures: list[Path]) -> list[Section]:
     )
     lines = tuple((_in_print(str(note)),) for note in night.fit.notes)
     notes = Table(("note",), lines, "What the fit rests on", folded=True)
-    corner = {file: CAPTIONS[file.stem] for file in figures if file.stem == "corner"}
+    corner = _captioned(figures, ["corner"])
     told = (*(tables if night.fit.found else ()), notes)
     return [Section("Transit fit", figures=corner, tables=told)]
 

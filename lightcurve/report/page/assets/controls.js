@@ -12,6 +12,9 @@ const controls = (() => {
   const toggled = (list, entry) =>
     (list.includes(entry) ? list.filter((e) => e !== entry) : [...list, entry]);
 
+  /** Who made the choice that the page came with. */
+  const whose = () => (app.data.untuned ? "the run\u2019s" : "the program\u2019s");
+
   /** Change a part of the choice: everything follows from the event. */
   const change = (part) => app.emit("choice", { ...app.choice, ...part });
 
@@ -94,7 +97,7 @@ const controls = (() => {
   const showNumbers = (result) => {
     const changed = !result.full;
     if (changed) quickOwn ??= app.engine.recompute(app.data, app.data.choice);
-    const columns = changed ? [["yours", result], ["the program\u2019s", quickOwn]] : [["the program\u2019s fit", result]];
+    const columns = changed ? [["yours", result], [whose(), quickOwn]] : [[`${whose()} fit`, result]];
     const cell = (name, value, show, r) => {
       const there = known(r, name) && Number.isFinite(value(r));
       return make("td", there ? { "data-name": name, title: String(value(r)) } : {}, there ? show(value(r), r) : "\u2013");
@@ -109,7 +112,7 @@ const controls = (() => {
 
   const ofOwn = (result) => [
     result.model ? "The full fit, with priors and red noise." : "No transit was fitted.",
-    app.engine && app.choice ? "A change is fitted by least squares, beside the same of the program\u2019s choice." : "",
+    app.engine && app.choice ? `A change is fitted by least squares, beside the same of ${whose()} choice.` : "",
   ].join(" ");
 
   const difference = (result) => {
@@ -174,7 +177,7 @@ const controls = (() => {
     const words = NUMBERS.filter(([name]) => ["scatter", "o_minus_c", "depth"].includes(name) && known(result, name))
       .map(([, label, value, show]) => `${label} ${show(value(result), result)} (${show(value(quickOwn), quickOwn)})`);
     bar.replaceChildren(
-      make("span", {}, "Your choice, and in brackets the program\u2019s: ", words.join(" \u00b7 ")),
+      make("span", {}, `Your choice, and in brackets ${whose()}: `, words.join(" \u00b7 ")),
       make("a", { href: "#curve" }, "to the curve"),
       make("button", { type: "button", onclick: back }, "Back"));
   };
@@ -263,7 +266,7 @@ const controls = (() => {
       card("What comes of it", make("div", { id: "numbers" }), make("p.said", { id: "said", role: "status" })),
       ...(able ? [
         card("Your choice", make("div", { id: "choice" }),
-          make("button", { id: "back", type: "button", onclick: back }, "Back to the program\u2019s choice")),
+          make("button", { id: "back", type: "button", onclick: back }, `Back to ${whose()} choice`)),
         card("Keep it", make("p.soft", {}, "This line makes the same choice, fits it in full, and with --apply writes it."),
           make("textarea", { id: "tune-line", readonly: true, rows: 4, spellcheck: "false", "aria-label": "command", onclick: () => byId("tune-line").select() }),
           make("button", { id: "copy", type: "button", onclick: copy }, "Copy")),

@@ -29,7 +29,7 @@ const live = (() => {
   /** Put the words of a newer page in the place of ours. */
   const takeWords = (newer) => {
     document.title = newer.title;
-    for (const id of ["told", "sections"]) byId(id).replaceWith(document.adoptNode(newer.getElementById(id)));
+    for (const id of ["subtitle", "told", "sections"]) byId(id).replaceWith(document.adoptNode(newer.getElementById(id)));
   };
 
   /** A choice that was the program's follows the program; one's own stays. */
