@@ -121,7 +121,7 @@ def _limit_threads() -> None:
 
 def _misused(error: Any) -> NoReturn:
     """Say what is wrong with the options; without any, Typer has shown the help."""
-    message = error.format_message().rstrip(".")
+    message = _nearest(error) or error.format_message().rstrip(".")
     if not message:
         sys.exit(error.exit_code)
     parameter = getattr(error, "param", None)
@@ -133,6 +133,21 @@ def _misused(error: Any) -> NoReturn:
     command = error.ctx.command_path if error.ctx else "lightcurve COMMAND"
     see = " See" if message.endswith("?") else "; see"
     _stop(f"{message}{see} {command} --help", status=error.exit_code)
+
+
+def _nearest(error: Any) -> str:
+    """Say of an option that there is not which is most like it; empty for any other error."""
+    from lightcurve.commands.options import OPTIONS
+    from lightcurve.core.registry import did_you_mean
+
+    if not hasattr(error, "possibilities") or error.ctx is None or not error.option_name:
+        return ""
+    own = [flag for one in error.ctx.command.params for flag in (*one.opts, *one.secondary_opts)]
+    better = did_you_mean(error.option_name, [flag for flag in own if flag.startswith("--")])
+    of_others = {flag for one in OPTIONS.values() for flag in one.flag.split("/")}
+    if error.option_name in of_others:
+        better = ", which others have: it would do nothing here"
+    return f"{error.message}{better}"
 
 
 def _stop(message: str, *, status: int | None = None) -> NoReturn:

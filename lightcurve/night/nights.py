@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from lightcurve.core.data import FrameKind
+from lightcurve.core.errors import LightcurveError, Why
 from lightcurve.core.progress import Clock, Progress, open_log, silent, stage
 from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Inventory
 from lightcurve.night.frame_table import whatever_comes
 from lightcurve.night.grouping import FrameSet
 from lightcurve.night.opening import at_opening
-from lightcurve.night.outlook import Outlook, look_ahead
+from lightcurve.night.outlook import Outlook, cover, look_ahead
 from lightcurve.night.prepare import Scene, prepare_night
 from lightcurve.night.reduced import Night
 from lightcurve.night.sets import Reduced, find_sets, reduce_sets
@@ -21,6 +24,8 @@ from lightcurve.night.story import reduce_set
 from lightcurve.setup.target import Target
 
 __all__ = ["Planned", "plan_nights", "reduce_nights"]
+
+log = logging.getLogger(__name__)
 
 
 def reduce_nights(
@@ -104,8 +109,16 @@ def plan_nights(
 
     def plan(_: FrameSet, inventory: Inventory, place: Path) -> Planned:
         mine = at_opening(target, inventory)
-        with stage("preparing: masters, reference, stars"):
-            scene = prepare_night(inventory, mine, settings, place, progress=progress)
+        try:
+            with stage("preparing: masters, reference, stars"):
+                scene = prepare_night(inventory, mine, settings, place, progress=progress)
+        except LightcurveError as error:
+            # What headers tell of a transit is worth knowing all the same.
+            lights = [entry.exposure for entry in inventory.used(FrameKind.LIGHT)]
+            covered = cover(mine.planet, (mine.ra_deg, mine.dec_deg), lights)
+            if covered and error.why is not Why.ELSEWHERE:
+                log.warning("%s", covered)
+            raise
         with stage("looking ahead"):
             ahead = look_ahead(inventory, mine, scene, settings, progress=progress)
         return Planned(mine, scene, ahead)

@@ -104,12 +104,17 @@ def test_wrong_options_are_named(arguments, words, tmp_path):
     ("arguments", "words"),
     [
         (["runn"], "No such command 'runn'. Did you mean 'run'? See lightcurve --help"),
-        (["run", ".", "--gian", "2"], "No such option: --gian (Possible options: --"),
+        (
+            ["run", ".", "--gian", "2"],
+            "No such option: --gian; did you mean --gain? See lightcurve run --help",
+        ),
         (
             ["run", "x", "--annulus", "10", "--out", "y"],
             "--annulus takes two numbers: --annulus 10 16",
         ),
         (["run", "x", "--annulus", "10"], "--annulus takes two numbers: --annulus 10 16"),
+        (["fit", "x", "--gain", "2"], "--gain, which others have: it would do nothing here"),
+        (["plan", "x", "--al"], "did you mean --all?"),
         (["calib", "bia"], "Did you mean 'bias'? See lightcurve calib --help"),
         (["run"], "Missing argument 'folder'; see lightcurve run --help"),
         (["run", ".", "--gain", "two"], "Invalid value for '--gain': "),

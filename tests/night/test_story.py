@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from lightcurve.cli import app
 from lightcurve.core.covariates import COVARIATES
 from lightcurve.core.data import Choice, Finding, Verdict
-from lightcurve.core.errors import InputError, LightcurveError, SolveError
+from lightcurve.core.errors import InputError, LightcurveError, SolveError, Why
 from lightcurve.core.settings import make_settings
 from lightcurve.curve.retake import retake
 from lightcurve.night.demo import check_folder, demo_planet, run_demo, write_planet
@@ -289,11 +289,16 @@ def test_target_outside_the_field(hatp32, shared_data, tmp_path):
         reduce_night(folder, settings, tmp_path / "run")
 
 
-def test_field_that_cannot_be_solved(hatp32, shared_data, tmp_path):
+def test_a_target_of_another_field_is_refused_before_anything_is_made(
+    hatp32, shared_data, tmp_path
+):
+    """The headers' OBJECT is a known star, and they point at it."""
     folder = few_frames(hatp32, tmp_path / "night", 3)
     settings = settings_of(shared_data, target={"ra": "12:00:00", "dec": "-30:00:00"})
-    with pytest.raises(SolveError, match="could be solved"):
+    with pytest.raises(InputError, match=r"point to 31\.\d+ \+46") as told:
         reduce_night(folder, settings, tmp_path / "run")
+    assert told.value.why is Why.ELSEWHERE
+    assert not (tmp_path / "run" / "masters").exists()
 
 
 def test_no_index_and_no_header_wcs(hatp32, shared_data, tmp_path, monkeypatch):
