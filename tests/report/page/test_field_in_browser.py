@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from browser import complaints, needs_browser, open_browser, open_page, resize
+from browser import choose_theme, complaints, needs_browser, open_browser, open_page, resize
 from lightcurve.core.data import FrameResult, FrameStatus, Picture, Registration
 from lightcurve.report.page.bundle import write_night_page
 from lightcurve.report.page.contents import Lost, block
@@ -23,6 +23,7 @@ HOSTILE = "<img src=x onerror=\"document.title='broken'\">" + "n" * 120 + ".fits
 @pytest.fixture(scope="module")
 def browser():
     with open_browser() as browser:
+        choose_theme(browser, "dark")  # bright stars on black
         yield browser
 
 

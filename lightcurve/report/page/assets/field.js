@@ -6,12 +6,22 @@ const sky = (() => {
   const NEAR = 14; // pixels of the screen within which a click means a star
   const SCROLLING_MS = 250; // the wheel that scrolls the page goes on doing so over the picture
 
-  /** Load a sheet's image. @returns {Promise<HTMLImageElement>} */
+  /**
+   * Load a sheet's image: bright stars on black for the dark theme, the reverse for paper.
+   * @returns {Promise<{dark: ImageBitmap, light: ImageBitmap}>}
+   */
   const load = async (sheet) => {
     const image = new Image();
     image.src = sheet.image;
     await image.decode();
-    return image;
+    const { width, height } = image;
+    const context = new OffscreenCanvas(width, height).getContext("2d");
+    context.drawImage(image, 0, 0);
+    const dark = await createImageBitmap(image);
+    context.globalCompositeOperation = "difference";
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, width, height);
+    return { dark, light: context.canvas.transferToImageBitmap() };
   };
 
   /** Give a canvas as many pixels as the screen shows of it. @returns context, in CSS pixels */
@@ -129,15 +139,29 @@ const sky = (() => {
     context.textBaseline = "alphabetic";
   };
 
-  /** Set the picture up: it returns nothing and draws itself again whenever something changes. */
+  /** Build a part of the page once there is something to show: of a night that goes on, later. */
+  const onceThere = (there, build) => {
+    let built = false;
+    const attempt = async () => {
+      if (built || !there()) return;
+      built = true;
+      await build();
+    };
+    app.on("data", attempt);
+    return attempt();
+  };
+
   const setUp = async () => {
-    const section = byId("field");
-    if (!app.data.picture) {
-      section.append(make("h2", {}, "Field"), make("aside", { id: "star" }),
-        make("p.soft", {}, "This run kept no picture of its field; run it again to have one."));
-      return;
-    }
-    let image = await load(app.data.picture);
+    const star = make("aside", { id: "star", "aria-live": "polite" });
+    const split = make("div.split", {},
+      make("p.soft", {}, "This run kept no picture of its field; run it again to have one."), star);
+    byId("field").append(make("h2", {}, "Field"), split);
+    await onceThere(() => app.data.picture, () => showPicture(split.firstChild));
+  };
+
+  /** Put the picture in the place of an element; it draws itself again whenever something changes. */
+  const showPicture = async (element) => {
+    let images = await load(app.data.picture);
     const view = { zoom: 1, x: 0, y: 0 }; // of the picture's middle, pixels of the picture
     let [selected, named, lastScroll, width, height] = [null, true, 0, 0, 0];
     const picture = make("canvas.sky", { "aria-hidden": "true" });
@@ -152,8 +176,7 @@ const sky = (() => {
       button("+", "Zoom in", () => zoomAt(ZOOM)), button("−", "Zoom out", () => zoomAt(1 / ZOOM)),
       button("All", "Show the whole field", () => reset()),
       button("Names", "Show or hide names", () => { named = !named; draw(); }));
-    section.append(make("h2", {}, "Field"),
-      make("div.split", {}, make("div", {}, bar, frame), make("aside", { id: "star", "aria-live": "polite" })));
+    element.replaceWith(make("div", {}, bar, frame));
 
     const size = () => [app.data.picture.width, app.data.picture.height];
     const fit = () => width / size()[0];
@@ -187,7 +210,7 @@ const sky = (() => {
       keepInside();
       const below = fresh(picture, width, height);
       below.imageSmoothingEnabled = scale() < 3;
-      below.drawImage(image, ...toScreen(0, 0), w * scale(), h * scale());
+      below.drawImage(images[app.theme], ...toScreen(0, 0), w * scale(), h * scale());
       const above = fresh(marks, width, height);
       drawStars(above, placeOf, scale() / app.data.picture.step, { selected, named });
       drawCompass(above, width, height, scale() / app.data.picture.step);
@@ -283,7 +306,11 @@ const sky = (() => {
       draw();
     });
     for (const event of ["choice", "result", "theme"]) app.on(event, draw);
-    app.on("data", async () => { image = await load(app.data.picture); draw(); });
+    app.on("data", async () => {
+      if (!app.data.picture) return;
+      images = await load(app.data.picture);
+      draw();
+    });
     new ResizeObserver(draw).observe(frame.parentElement);
     live.keep("field", () => [view, selected], ([kept, star]) => {
       Object.assign(view, kept);
@@ -292,7 +319,7 @@ const sky = (() => {
     reset();
   };
 
-  return { setUp, load, fresh, fitted, radiusNow, roleOf, mayChange, toggle, drawStars, variable };
+  return { setUp, onceThere, load, fresh, fitted, radiusNow, roleOf, mayChange, toggle, drawStars, variable };
 })();
 
 app.part("field", sky.setUp);

@@ -3,7 +3,7 @@
 {
   const SPEEDS = [["4", "4 a second"], ["10", "10 a second"], ["25", "25 a second"]];
   const TARGET_SIDE = 220; // pixels of the screen
-  let sheets = { target: null, field: null }; // images, once they are loaded
+  let sheets = { target: null, field: null }; // images of both themes, once they are loaded
 
   /** Corner of a cell on its sheet, pixels. */
   const cornerOf = (sheet, cell) => [
@@ -12,7 +12,7 @@
   const drawCell = (context, name, cell, width, height) => {
     const sheet = app.data.film[name];
     context.imageSmoothingEnabled = name === "field";
-    context.drawImage(sheets[name], ...cornerOf(sheet, cell), sheet.width, sheet.height, 0, 0, width, height);
+    context.drawImage(sheets[name][app.theme], ...cornerOf(sheet, cell), sheet.width, sheet.height, 0, 0, width, height);
   };
 
   /** From the frame's pixels to those of its cell, first row on top. */
@@ -54,8 +54,7 @@
     if (place.every(Number.isFinite) && app.data.picture) {
       const zoom = side / sheet.width;
       const [x, y] = onCell(sheet, cell, place).map((v) => v * zoom);
-      // The style turns the picture over in the light theme, and this with it: to blue.
-      context.strokeStyle = app.theme === "light" ? "#ff8d4d" : "#56b4e9";
+      context.strokeStyle = colour("target");
       for (const [r, width] of [[sky.radiusNow(frame), 1.6], ...app.data.picture.annulus.map((a) => [a, 0.7])]) {
         context.lineWidth = width;
         context.beginPath();
@@ -96,25 +95,24 @@
     return [`${utc[frame]?.slice(11, 19) ?? ""} UTC`, `flux ${shown(flux, 4)}`, ...some, file[frame]];
   };
 
-  const setUp = async () => {
+  const show = async () => {
     await load();
     app.thumbnail = thumbnail;
     app.lostPicture = lostPicture;
     const section = byId("film");
-    const { film, frames } = app.data;
-    if (!film || (!film.field && !film.target)) return;
     let [frame, playing, speed, last] = [0, false, 10, 0];
     const picture = make("canvas.sky", { "aria-hidden": "true" });
     const marks = make("canvas.marks", { role: "img", "aria-label": "The field in the frame shown" });
     const screen = make("div.frame", {}, picture, marks);
     const close = make("div.close");
     const caption = make("p.told", { "aria-live": "off" });
-    const slider = make("input", { type: "range", min: 0, max: frames.file.length - 1, value: 0, "aria-label": "Frame",
+    const slider = make("input", { type: "range", min: 0, max: app.data.frames.file.length - 1, value: 0, "aria-label": "Frame",
       oninput: (event) => { stop(); go(Number(event.target.value)); } });
     const play = make("button.play", { type: "button", onclick: () => (playing ? stop() : start()) }, "Play");
     const button = (words, label, fn) => make("button", { type: "button", "aria-label": label, title: label, onclick: fn }, words);
 
     const draw = () => {
+      if (!app.data.film) return;
       const { field, target } = app.data.film;
       const k = field && shownField(frame);
       screen.hidden = !Number.isInteger(k);
@@ -137,7 +135,7 @@
       }
       if (target) close.replaceChildren(thumbnail(frame, TARGET_SIDE) ?? make("p.soft", {}, "no picture of the target in this frame"));
       slider.value = frame;
-      slider.setAttribute("aria-valuetext", `frame ${frame + 1} of ${frames.file.length}`);
+      slider.setAttribute("aria-valuetext", `frame ${frame + 1} of ${app.data.frames.file.length}`);
       const [time, ...rest] = told(frame);
       caption.replaceChildren(make("b", {}, `${frame + 1} of ${app.data.frames.file.length} · ${time}`), " ",
         make("span", { dir: "auto", title: app.data.frames.file[frame] }, rest.map((t) => shorten(t, 40)).join(" · ")));
@@ -173,5 +171,5 @@
     draw();
   };
 
-  app.part("film", setUp);
+  app.part("film", () => sky.onceThere(() => app.data.film && app.data.frames.file.length, show));
 }

@@ -3,6 +3,7 @@
 
 const ROW_HEIGHT = 28; // pixels, as the style has it
 const SPARE_ROWS = 12; // drawn above and below those in sight
+const PRINTED = 200; // rows; the tables of a run have all
 
 /** A long name with its middle left out; its end tells frames apart, its beginning nights. */
 const shorten = (name, most = 30) => {
@@ -67,15 +68,16 @@ const makeTable = ({ label, columns, rows, onChoose, kind = () => "" }) => {
   const gap = (count) => make("tr.gap", { "aria-hidden": "true" },
     make("td", { colspan: columns.length, style: `height:${count * ROW_HEIGHT}px` }));
 
-  const draw = () => {
-    const first = Math.max(0, Math.floor(element.scrollTop / ROW_HEIGHT) - SPARE_ROWS);
-    const last = Math.min(shownRows.length,
-      first + Math.ceil((element.clientHeight || 400) / ROW_HEIGHT) + 2 * SPARE_ROWS);
+  /** Draw the rows in sight; for print the first ones, all of a star table. */
+  const draw = ({ print = false } = {}) => {
+    const first = print ? 0 : Math.max(0, Math.floor(element.scrollTop / ROW_HEIGHT) - SPARE_ROWS);
+    const last = Math.min(shownRows.length, print ? PRINTED
+      : first + Math.ceil((element.clientHeight || 400) / ROW_HEIGHT) + 2 * SPARE_ROWS);
     const focused = body.contains(document.activeElement)
       ? document.activeElement.closest("tr")?.getAttribute("aria-rowindex") : null;
     body.replaceChildren(
       gap(first), ...shownRows.slice(first, last).map((row, k) => rowOf(row, first + k)),
-      gap(shownRows.length - last));
+      gap(print ? 0 : shownRows.length - last));
     if (focused) body.querySelector(`[aria-rowindex="${focused}"]`)?.focus({ preventScroll: true });
   };
 
@@ -108,7 +110,9 @@ const makeTable = ({ label, columns, rows, onChoose, kind = () => "" }) => {
     waiting = true;
     requestAnimationFrame(() => { waiting = false; draw(); });
   });
-  new ResizeObserver(draw).observe(element);
+  new ResizeObserver(() => draw()).observe(element);
+  window.addEventListener("beforeprint", () => draw({ print: true }));
+  window.addEventListener("afterprint", () => draw());
   return { element, update, select };
 };
 
