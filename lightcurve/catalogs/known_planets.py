@@ -13,6 +13,7 @@ import logging
 import re
 import zlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from lightcurve.core.constants import DAY_S
 from lightcurve.core.coordinates import degrees_apart
 
 __all__ = [
+    "REFRESHED",
     "TEXTS",
     "KnownPlanet",
     "Table",
@@ -37,6 +39,7 @@ log = logging.getLogger(__name__)
 FILE = Path(__file__).with_name("planets.csv.gz")
 MAX_BYTES = 50_000_000
 TEXTS = ("name", "source")
+SHIPPED, REFRESHED = "shipped", "refreshed"
 # Seconds by which an epoch may be off that does not name its scale: TDB is 69 s ahead of UTC, HJD
 # is within 4 s of BJD, and a JD that was never taken to the Sun is up to 499 s off.
 BARYCENTRIC_S, HELIOCENTRIC_S, GEOCENTRIC_S = 70.0, 74.0, 504.0
@@ -67,11 +70,19 @@ class Table:
     origin : what of, with the dates of it.
     date : of its older part, ``2026-06-09``.
     planets : by the key of the name.
+    refreshed : it was asked for on this machine.
     """
 
     origin: str
     date: str
     planets: dict[str, KnownPlanet]
+    refreshed: bool
+
+    @property
+    def age_days(self) -> float:
+        """Days since then."""
+        then = datetime.fromisoformat(self.date).replace(tzinfo=UTC)
+        return (datetime.now(UTC) - then).total_seconds() / DAY_S
 
 
 def key_of(name: str) -> str:
@@ -138,13 +149,13 @@ def the_table() -> Table:
 @lru_cache(maxsize=2)
 def _remembered(path: Path, _changed: int) -> Table:
     with gzip.open(path) as file:
-        return read_table(file.read(MAX_BYTES), "shipped" if path == FILE else "refreshed")
+        return read_table(file.read(MAX_BYTES), SHIPPED if path == FILE else REFRESHED)
 
 
 def read_table(body: bytes, how: str) -> Table:
     """Read the text of a table.
 
-    how : it came here, for people. Raises ValueError or KeyError where it is no such table.
+    how : `SHIPPED` or `REFRESHED`. Raises ValueError or KeyError where it is no such table.
     """
     head, *lines = body.decode().splitlines()
     origin = f"{head.lstrip('# ')}; {how}"
@@ -154,4 +165,5 @@ def read_table(body: bytes, how: str) -> Table:
         values = {"name": row["name"], "source": f"{row['source']} ({origin})", **numbers}
         known = KnownPlanet(row["name"], numbers["ra"], numbers["dec"], values)
         planets[key_of(known.name)] = known
-    return Table(origin, min(re.findall(r"\d{4}-\d\d-\d\d", head)), planets)
+    date = f"{min(map(datetime.fromisoformat, re.findall(r'\d{4}-\d\d-\d\d', head))):%Y-%m-%d}"
+    return Table(origin, date, planets, how == REFRESHED)

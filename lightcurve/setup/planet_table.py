@@ -14,6 +14,7 @@ from typing import Any
 from lightcurve.catalogs.exoclock import CLOCK, list_clocks
 from lightcurve.catalogs.exoplanet_archive import TITLE, list_planets
 from lightcurve.catalogs.known_planets import (
+    REFRESHED,
     TEXTS,
     KnownPlanet,
     Table,
@@ -108,7 +109,7 @@ def refresh(settings: CatalogSettings) -> Table:
     log.info("%s: %d planets", CLOCK, len(clocks))
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     body = pack(planets, clocks, f"{TITLE}, {today}; {CLOCK}, {today}")
-    new = read_table(body, "refreshed")
+    new = read_table(body, REFRESHED)
     _check(new, old, TITLE, "")
     _check(new, old, CLOCK, CLOCKED)
     if trouble := keep(cached_file(), gzip.compress(body, mtime=0)):

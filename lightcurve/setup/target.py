@@ -168,18 +168,22 @@ def _planet(settings: TargetSettings, catalogs: CatalogSettings | None) -> Plane
     if settings.planet_file is not None:
         return read_any_planet(settings.planet_file)
     from lightcurve.catalogs.exoplanet_archive import TITLE, find_planet
-    from lightcurve.catalogs.known_planets import planets_of_star
+    from lightcurve.catalogs.known_planets import planets_of_star, the_table
 
-    shipped = planets_of_star(settings.name)
+    found, table = planets_of_star(settings.name), the_table()
+    known = make_planet(found[0].values, found[0].name) if len(found) == 1 else None
+    fresh = table.refreshed and table.age_days <= (catalogs or CatalogSettings()).cache_days
+    if known is not None and fresh:
+        return known
     try:
-        values = find_planet(shipped[0].name if len(shipped) == 1 else settings.name, catalogs)
+        values = find_planet(known.name if known else settings.name, catalogs)
         return None if values is None else make_planet(values, TITLE)
     except (CatalogError, InputError) as error:
-        if len(shipped) != 1:
+        if known is None:
             log.warning("no planet: %s", error)
-            return None
-        log.info("%s: the values that come with the program serve", error)
-        return make_planet(shipped[0].values, shipped[0].name)
+        else:
+            log.info("%s: known values serve (%s)", error, table.origin)
+        return known
 
 
 def is_told(settings: TargetSettings) -> bool:

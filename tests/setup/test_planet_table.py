@@ -15,9 +15,10 @@ from werkzeug import Response
 from lightcurve.catalogs import known_planets
 from lightcurve.catalogs.known_planets import FILE, cached_file, planet_named, the_table
 from lightcurve.core.errors import CatalogError, InputError
-from lightcurve.core.settings import CatalogSettings
+from lightcurve.core.settings import CatalogSettings, TargetSettings
 from lightcurve.setup import planet_table
 from lightcurve.setup.planet_table import find_known, pack, refresh
+from lightcurve.setup.target import find_target
 from lightcurve.transit.ephemeris import make_planet
 from planets_server import in_exoclock, in_the_archive, serve_archive
 from typed import run
@@ -94,6 +95,20 @@ def test_a_table_is_made_anew_and_takes_the_place_of_the_old_one(
     assert found.values["t0_bjd_tdb"] == pytest.approx(alone["t0_bjd_tdb"] + LATER, abs=1e-6)
     for planet in table.planets.values():
         make_planet(planet.values, planet.name)
+
+
+def test_what_was_refreshed_serves_without_another_question(server: HTTPServer) -> None:
+    settings = settings_of(server)
+    refresh(settings)
+    n_asked = len(server.asked)
+    fresh = find_target(TargetSettings(name="HAT-P-32"), settings).planet
+    assert fresh is not None
+    assert fresh.errors["t0_bjd_tdb"] == 0.0002  # ExoClock's
+    assert len(server.asked) == n_asked
+    old = settings.model_copy(update={"cache_days": 0.0})
+    asked = find_target(TargetSettings(name="HAT-P-32"), old).planet
+    assert asked is not None
+    assert len(server.asked) == n_asked + 1
 
 
 def _cut(server: HTTPServer) -> None:
