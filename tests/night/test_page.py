@@ -15,12 +15,20 @@ from lightcurve.core.settings import make_settings
 from lightcurve.night.story import reduce_night
 from sim import tiny_night
 
+HOSTILE = {
+    2: "it's <img src=x onerror=alert(1)>&.fits",
+    3: "\u202ea b.fits",
+    4: "n" * 200 + ".fits",
+}
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight frames, no planet, no site."""
+    """Eight frames, some with names that are none; no planet."""
     folder = tmp_path_factory.mktemp("night")
     tiny_night(folder, n_frames=8, shape=(300, 330), n_stars=40, header_wcs=True)
+    for number, name in HOSTILE.items():
+        (folder / f"light_{number:04d}.fits").rename(folder / name)
     settings = make_settings({"target": {"name": "Tiny <1>", "ra": "20.0", "dec": "30.0"}})
     return reduce_night(folder, settings, folder / "run").products.folder
 
@@ -30,6 +38,7 @@ def test_the_page_has_what_the_table_has(run: Path) -> None:
     data = json.loads(re.search(r'id="night">(.*?)</script>', page, re.S)[1])
     table = Table.read(run / "lightcurve.csv", format="ascii.csv", comment="#")
     assert data["frames"]["file"] == list(table["file"])
+    assert set(HOSTILE.values()) <= set(data["frames"]["file"])
     assert np.allclose(data["curve"]["flux"], table["rel_flux"], rtol=1e-6)
     assert data["curve"]["detrended"] is None
     assert data["verdict"]["finding"] == ""
@@ -41,5 +50,7 @@ def test_a_night_of_few_frames_without_a_planet_comes_to_life(run: Path) -> None
     with open_browser() as browser:
         open_page(browser, run / "report.html")
         assert complaints(browser) == []
+        wide = "const e = document.documentElement; return e.scrollWidth - e.clientWidth"
+        assert browser.execute_script(wide) <= 0, "nothing reaches beyond the page"
         drawn = "return Bokeh.documents[0].roots()[0].renderers[0].data_source.data.raw"
         assert len(browser.execute_script(drawn)) == 8
