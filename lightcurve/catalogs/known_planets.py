@@ -165,5 +165,6 @@ def read_table(body: bytes, how: str) -> Table:
         values = {"name": row["name"], "source": f"{row['source']} ({origin})", **numbers}
         known = KnownPlanet(row["name"], numbers["ra"], numbers["dec"], values)
         planets[key_of(known.name)] = known
-    date = f"{min(map(datetime.fromisoformat, re.findall(r'\d{4}-\d\d-\d\d', head))):%Y-%m-%d}"
+    dates = map(datetime.fromisoformat, re.findall(r"\d{4}-\d\d-\d\d", head))
+    date = f"{min(dates):%Y-%m-%d}"
     return Table(origin, date, planets, how == REFRESHED)
