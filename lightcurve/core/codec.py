@@ -71,19 +71,19 @@ class Codec:
             yield piece
         yield total.to_bytes(4, "big")
 
-    def decode(self, kind: type[T], data: bytes) -> T:
-        """Turn the bytes of `encode` back into a value of a class.
+    def decode(self, kind: type[T], data: bytes, *, skip: int = 0) -> T:
+        """Turn the bytes of `encode`, after some to skip, back into a value of a class.
 
         Raises SpoiltError where they are not what `encode` makes of such a value.
         """
-        body, told = memoryview(data)[:-4], data[-4:]
-        if len(data) < 4 or zlib.crc32(body).to_bytes(4, "big") != told:
+        body, told = memoryview(data)[skip:-4], data[-4:]
+        if len(data) < skip + 4 or zlib.crc32(body).to_bytes(4, "big") != told:
             msg = "its check sum is wrong"
             raise SpoiltError(msg)
         try:
-            end = data.index(b"\n")
-            head = json.loads(data[:end])
-            arrays = list(_arrays(head["arrays"], body[end + 1 :]))
+            end = data.index(b"\n", skip)
+            head = json.loads(data[skip:end])
+            arrays = list(_arrays(head["arrays"], body[end + 1 - skip :]))
             value: T = self._builder(kind)(head["value"], arrays)
         except SpoiltError:
             raise

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def keep_night(folder: Path, night: Night) -> None:
 
     folder: of the run.
     """
-    pieces = (MARK, *CODEC.encode(_without_pixels(night)))
+    pieces = chain((MARK,), CODEC.encode(_without_pixels(night)))
     write_whole(folder / KEPT, lambda file: file.writelines(pieces))
 
 
@@ -104,7 +105,7 @@ def read_night(folder: Path) -> Night:
         msg = f"{path}: of another version of lightcurve, or not ours: run again into this folder"
         raise InputError(msg)
     try:
-        night = CODEC.decode(Night, data[len(MARK) :])
+        night = CODEC.decode(Night, data, skip=len(MARK))
         _check_shapes(night)
     except SpoiltError as error:
         msg = f"{path}: damaged ({error}): delete it and run again into this folder"
