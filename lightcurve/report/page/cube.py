@@ -35,6 +35,7 @@ BUDGET = 900_000  # bytes in the page
 MOST_STARS = 60  # others weigh nothing beside them
 MOST_STEPS = 2_000_000_000
 NOT_MEASURED = -(2**31)
+COVARIATE_BITS = 36
 MADE_BY_CHOICE = "comparison_flux"  # the only column that follows from what is chosen
 SHOWN_SCATTERS = 6.0
 LEVELS, MISSING = 254, 255
@@ -204,6 +205,12 @@ def _covariates(
         values[OTHER_LIGHT] = np.array([blend.other_light(radius) for radius in radii])
     return [
         {"name": c.name, "label": c.label, "help": c.help,
-         "values": block(values[c.name].astype(float)) if c.name in values else None}
+         "values": block(_short(values[c.name]), planes=True) if c.name in values else None}
         for c in COVARIATES if c.name in values or MADE_BY_CHOICE in c.needs
     ]  # fmt: skip
+
+
+def _short(values: np.ndarray) -> np.ndarray:
+    """Round float64 to 1e-11 of each value: bytes that are 0 then pack to nothing."""
+    mantissa, exponent = np.frexp(values.astype(float))
+    return np.ldexp(np.round(np.ldexp(mantissa, COVARIATE_BITS)), exponent - COVARIATE_BITS)
