@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import re
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,6 +32,8 @@ HERE = Path(__file__).parent
 ENGINE = ("linalg", "discs", "quick", "weightings", "ensemble", "outliers", "engine")
 VIEWS = ("charts", "controls", "table", "field", "stars", "film", "frames", "live")
 MODULES = ("state", *ENGINE, *VIEWS, "start")
+# Lines that are none but comment, which a page need not carry.
+COMMENT = re.compile(r"^ *(?://[^\n]*|/\*\*.*?\*/)\n", re.MULTILINE | re.DOTALL)
 BOKEH = Path("server", "static", "js", "bokeh.min.js")
 
 
@@ -92,6 +95,7 @@ def _script() -> str:
     """Join the modules into one closure."""
     files = [HERE / "assets" / f"{name}.js" for name in MODULES]
     code = "\n".join(file.read_text(encoding="utf-8") for file in files if file.exists())
+    code = COMMENT.sub("", code)
     return f'(() => {{\n"use strict";\n{code}\n}})();'
 
 

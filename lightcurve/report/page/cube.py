@@ -53,7 +53,7 @@ class Digits(NamedTuple):
     size: float
 
 
-FINE, COARSE = Digits(1e-9, 23, 8.2), Digits(1e-8, 21, 7.0)
+FINE, COARSE = Digits(1e-9, 23, 8.2), Digits(1e-8, 20, 7.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
