@@ -32,8 +32,8 @@ HERE = Path(__file__).parent
 ENGINE = ("linalg", "discs", "quick", "weightings", "ensemble", "outliers", "engine")
 VIEWS = ("charts", "controls", "table", "field", "stars", "film", "frames", "live")
 MODULES = ("state", *ENGINE, *VIEWS, "start")
-# Lines that are none but comment, which a page need not carry.
-COMMENT = re.compile(r"^ *(?://[^\n]*|/\*\*.*?\*/)\n", re.MULTILINE | re.DOTALL)
+# Indents, and lines that are none but comment: no text in the scripts has line breaks.
+COMMENT = re.compile(r"^ *(?:(?://[^\n]*|/\*\*.*?\*/)\n)?", re.MULTILINE | re.DOTALL)
 BOKEH = Path("server", "static", "js", "bokeh.min.js")
 
 
