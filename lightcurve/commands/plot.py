@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lightcurve.commands.options import Json
-from lightcurve.commands.shell import print_json
+from lightcurve.commands.shell import bar, print_json
 
 
 def plot(
@@ -44,7 +44,7 @@ def plot(
     from lightcurve.report.style import Look, read_size
 
     look = Look(style, dpi, None if size is None else read_size(size), title)
-    drawn, lacking = plot_run(run, figure or (), look, kind=kind, out=out)
+    drawn, lacking = plot_run(run, figure or (), look, kind=kind, out=out, progress=bar)
     if json:
         print_json({"files": list(drawn.values()), "not_drawn": lacking})
         return

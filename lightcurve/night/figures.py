@@ -21,6 +21,7 @@ from lightcurve.curve.form import star_curves
 from lightcurve.curve.neb import Neighbour, check_neighbours
 from lightcurve.night.finished import Finished, in_words
 from lightcurve.night.lights import label_files
+from lightcurve.night.pictures import pixels_of
 from lightcurve.night.reduced import Night
 from lightcurve.phot.aperture import measure_stars
 from lightcurve.report.field import save_field
@@ -128,8 +129,8 @@ def _quiet(flux: np.ndarray) -> str:
     """Say how much stars scatter, (n, n_star), relative."""
     percent = [100 * half_width(column) for column in flux.T]
     known = [value for value in percent if np.isfinite(value)]
-    scatter = f", each scattering by {np.median(known):.2g} % (median)" if known else ""
-    return f"{flux.shape[1]} stars against one another{scatter}"
+    scatter = f", scatter {np.median(known):.2g} % (median)" if known else ""
+    return f"{flux.shape[1]} stars, each against the others{scatter}"
 
 
 def _no_stars(night: Finished) -> str:
@@ -314,11 +315,21 @@ def _grow(
 
 def _field(path: Path, finished: Finished) -> None:
     night = finished.need_night()
+    small = night.scene.picture  # which a finished run keeps
+    if small is None:
+        return
+    n = int((night.stars.role == StarRole.COMPARISON).sum())
+    file = night.scene.reference.path.name
     save_field(
-        path, night.scene.reference.pixels, night.stars, radius=night.recipe.radius_px,
-        outer=night.measurements.annulus[1], solution=night.scene.solution,
-        title=f"{finished.whose}: the field, {night.scene.reference.path.name}",
+        path, pixels_of(small), night.stars, radius=night.recipe.radius_px,
+        outer=night.measurements.annulus[1], solution=night.scene.solution, step=small.step,
+        title=f"{finished.whose}: target and {n} comparison stars in {file}",
     )  # fmt: skip
+
+
+def _no_picture(finished: Finished) -> str:
+    there = finished.night is not None and finished.night.scene.picture is not None
+    return "" if there else "a picture of the reference frame (night.bin)"
 
 
 def _masters(path: Path, finished: Finished) -> None:
@@ -368,7 +379,7 @@ FIGURES: Registry[Figure] = Registry(
         _no_growth,
         _cumulative_flux,
     ),
-    Figure("field", "The reference frame with the apertures.", _no_pixels, _field),
+    Figure("field", "The reference frame with the apertures.", _no_picture, _field),
     Figure("masters", "The master calibration frames.", _no_masters, _masters),
     Figure("star_curves", "Each comparison star against the others.", _no_stars, _star_curves),
     Figure(

@@ -38,6 +38,15 @@ def reference_picture(pixels: np.ndarray) -> Picture:
     return _picture(small, 0, 0, step, float(sky), float(sky - low))
 
 
+def pixels_of(picture: Picture) -> np.ndarray:
+    """Give the values of a picture, ADU, (ny, nx), as far as eight bits hold them; NaN for none."""
+    scale = picture.low + (picture.pixels.astype(np.float32) - 1) / 254 * (
+        picture.high - picture.low
+    )
+    values = picture.sky + picture.soft * np.sinh(scale)
+    return np.where(picture.pixels > 0, values, np.nan)
+
+
 def target_picture(
     pixels: np.ndarray,
     corner: tuple[int, int],

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lightcurve.core.errors import InputError
+from lightcurve.core.progress import Progress, silent
 from lightcurve.core.registry import did_you_mean
 from lightcurve.night.figures import FIGURES, draw
 from lightcurve.night.finished import read_finished
@@ -15,7 +16,13 @@ __all__ = ["plot_run"]
 
 
 def plot_run(
-    run: Path, wanted: Sequence[str], look: Look, *, kind: str, out: Path | None
+    run: Path,
+    wanted: Sequence[str],
+    look: Look,
+    *,
+    kind: str,
+    out: Path | None,
+    progress: Progress = silent,
 ) -> tuple[dict[str, Path], dict[str, str]]:
     """Draw figures of a finished run, or of any light curve.
 
@@ -59,4 +66,6 @@ def plot_run(
                 raise InputError(msg)
         names = wanted or [name for name, what in wants.items() if not what]
         folder = out or (run if run.is_dir() else run.parent) / "plots"
-        return draw(folder, finished, names, kind=kind), {} if wanted else lacking
+        return draw(
+            folder, finished, names, kind=kind, progress=progress
+        ), {} if wanted else lacking

@@ -119,13 +119,14 @@ def thin(pixels: np.ndarray) -> tuple[np.ndarray, int]:
     return blocks.mean(axis=(1, 3)), step
 
 
-def draw_image(axes: Axes, pixels: np.ndarray) -> AxesImage:
+def draw_image(axes: Axes, pixels: np.ndarray, step: int = 1) -> AxesImage:
     """Draw an image, stretched, stars of the colour of ink, first row at the bottom.
 
-    pixels: (ny, nx) float array.
-    Returns the image, in the pixel coordinates of `pixels`, thinned out where it is large.
+    pixels: (ny, nx) float array; step: sides of its pixels, in those of the frame.
+    Returns the image, in the pixel coordinates of the frame, thinned out where it is large.
     """
-    small, step = thin(pixels)
+    small, thinned = thin(pixels)
+    step *= thinned
     ny, nx = small.shape
     extent = (-0.5, nx * step - 0.5, -0.5, ny * step - 0.5)
     image = axes.imshow(stretch(small), extent=extent, vmin=0, vmax=1)
@@ -186,22 +187,22 @@ def circle_handle(colour: str, label: str) -> Line2D:
 
 @contextmanager
 def frame_picture(
-    path: str | Path, pixels: np.ndarray, *, solution: Solution | None, title: str
+    path: str | Path, pixels: np.ndarray, *, solution: Solution | None, title: str, step: int = 1
 ) -> Iterator[tuple[Axes, list[Line2D]]]:
     """Give axes with the frame drawn on them, and a list for what the legend is to show.
 
     When the block ends compass, title and legend are drawn and the picture is written.
     """
-    ny, nx = pixels.shape
+    ny, nx = (step * size for size in pixels.shape)
     width = page_width(WIDTH)
     height = float(np.clip((width - 0.7) * ny / nx + 0.9, 0.4 * width, 1.3 * width))
     with styled_figure(path, (width, height), title=title) as figure:
         axes = figure.add_subplot()
-        draw_image(axes, pixels)
+        draw_image(axes, pixels, step)
         handles: list[Line2D] = []
         yield axes, handles
         if solution is not None:
-            draw_compass(axes, solution, pixels.shape)
+            draw_compass(axes, solution, (ny, nx))
         axes.set(xlim=(-0.5, nx - 0.5), ylim=(-0.5, ny - 0.5))
         legend_above(axes, handles, handletextpad=0.2)
 
@@ -254,6 +255,7 @@ def save_field(
     outer: float,
     solution: Solution | None = None,
     title: str = "",
+    step: int = 1,
 ) -> Path:
     """Write the picture of the field with its apertures.
 
@@ -267,8 +269,10 @@ def save_field(
         Aperture and outer sky radius, pixels.
     solution : Solution, optional
         Adds north, east and a scale bar.
+    step : int
+        Sides of the pixels, in those of the frame: of a frame made small.
     """
-    with frame_picture(path, pixels, solution=solution, title=title) as (axes, handles):
+    with frame_picture(path, pixels, solution=solution, title=title, step=step) as (axes, handles):
         draw_stars(axes, plan.x_ref, plan.y_ref, plan=plan, radius=radius, outer=outer)
         handles += [
             circle_handle(colour, _count(plan, role))

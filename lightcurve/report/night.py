@@ -242,7 +242,7 @@ def draw_histogram(axes: Axes, pixels: np.ndarray, *, unit: str = "ADU") -> Step
     plain_log_ticks(axes.yaxis, (1.0,))
     median = float(np.median(finite)) if finite.size else float("nan")
     axes.axvline(median, color=FIELD, lw=1)
-    axes.set_xlabel(f"{unit}; median {median:.4g}, scatter {half_width(finite):.3g}")
+    axes.set_xlabel(f"{unit}\nmedian {median:.4g}, scatter {half_width(finite):.3g}")
     axes.set_ylabel("Share of pixels")
     return patch
 

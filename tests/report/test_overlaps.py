@@ -11,8 +11,17 @@ from matplotlib.figure import Figure
 from lightcurve.core.data import Finding
 from lightcurve.core.errors import InputError
 from lightcurve.night.figures import FIGURES
+from lightcurve.report.field import save_field
+from lightcurve.report.night import (
+    save_growth,
+    save_masters,
+    save_seeing_profile,
+    star_profile,
+)
+from lightcurve.report.stars import save_noise
 from lightcurve.report.style import Look, wearing
 from overlaps import overlaps
+from sim_cube import CubeTruth, simulate_cube
 from sim_finished import finished
 
 HOSTILE = "$\\frac{x}_$ <b>a_b^c</b> \n\t\x07 \u6a2a\u6d5c\u306e\u661f %s {0} " + "W" * 120
@@ -98,3 +107,79 @@ def test_nothing_known_is_still_a_figure(drawn):
     empty = replace(night, curve=replace(night.curve, flux=nothing, flux_err=nothing, stars=None))
     for name in ("light_curve", "night"):
         assert overlaps(drawn(name, empty, Look(dpi=80))) == []
+
+
+@pytest.mark.parametrize("style", ["screen", "column"])
+def test_figures_of_frames_in_narrow_and_wide(monkeypatch, tmp_path, style):
+    made = []
+
+    class Kept(Figure):
+        def __init__(self, **options):
+            super().__init__(**options)
+            made.append(self)
+
+    monkeypatch.setattr("matplotlib.figure.Figure", Kept)
+    rng = np.random.default_rng(2)
+    cube = simulate_cube(np.ones(20), CubeTruth(n_stars=30), rng)
+    plan, roles = cube.plan, list(cube.plan.role)
+    pixels = rng.normal(100, 5, (250, 1000))
+    profile = star_profile(pixels, (60.0, 60.0), 90.0, 12.0, star_id="T1", fwhm=4.0)
+    growth = np.sort(rng.uniform(0.1, 1, (3, 8)), axis=1)
+    with wearing(Look(style, dpi=80)):
+        save_field(tmp_path / "a.png", pixels, plan, radius=4.0, outer=12.0, title=HOSTILE)
+        save_seeing_profile(
+            tmp_path / "b.png",
+            [profile],
+            radius=4.0,
+            annulus=(6.0, 10.0),
+            times=cube.bjd_tdb,
+            fwhm=cube.fwhm_px,
+            scale_arcsec=1.2,
+            title=HOSTILE,
+            facts=(HOSTILE,),
+        )
+        save_growth(
+            tmp_path / "c.png",
+            np.arange(1.0, 9),
+            growth,
+            0.01 * growth,
+            roles=["target", "comparison", "check"],
+            radius=4.0,
+            title=HOSTILE,
+        )
+        save_noise(
+            tmp_path / "d.png",
+            rng.uniform(-12, -6, 30),
+            rng.uniform(0.001, 0.1, 30),
+            roles=roles,
+            title=HOSTILE,
+        )
+        save_masters(tmp_path / "e.png", {"bias": pixels, "flat": pixels / 100}, title=HOSTILE)
+    assert {k: found for k, figure in enumerate(made) if (found := overlaps(figure))} == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({}, ["HAT-P-32 b", "2023-02-2", "UT", "CV", "transit, depth 2.25"]),
+        ({"found": None}, ["HAT-P-32 b", "142 points", "0.4"]),
+        ({"found": Finding.NONE}, ["no transit"]),
+        ({"found": Finding.INCONCLUSIVE}, ["cannot be told"]),
+    ],
+)
+def test_titles_state_what_was_found(options, told):
+    headline = finished(**options).headline
+    assert [words for words in told if words not in headline] == [], headline
+
+
+def test_facts_have_values_with_errors_and_units():
+    observed, fitted = finished().facts
+    for words in ("Cecilia", "filter CV", "60 s", "142 of 142", "4.2 px (21.7 arcsec)", "12 comp"):
+        assert words in observed
+    for words in ("BJD (TDB)", "min", "Rp/R* 0.1500 \N{PLUS-MINUS SIGN} 0.0061", "3.048", " h, "):
+        assert words in fitted, fitted
+
+
+def test_no_title_is_no_head_at_all(drawn):
+    figure = drawn("light_curve", finished(n=30), Look(title="", dpi=80))
+    assert not figure.texts

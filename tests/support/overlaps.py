@@ -58,7 +58,8 @@ def _boxes(figure: Figure, renderer: object, *, pictures: bool) -> Iterator[Box]
     drawn = {
         id(text) for axes in figure.axes if axes.images and not pictures for text in axes.texts
     }
-    ticks = {id(t) for axes in figure.axes for t in _hidden_ticks(axes)}
+    every = [one for axes in figure.axes for one in (axes, *axes.child_axes)]
+    ticks = {id(t) for axes in every for t in _hidden_ticks(axes)}
     for k, text in enumerate(figure.findobj(Text)):
         if not text.get_text().strip() or not text.get_visible() or id(text) in drawn | ticks:
             continue
