@@ -164,12 +164,11 @@ const sky = (() => {
     let images = await load(app.data.picture);
     const view = { zoom: 1, x: 0, y: 0 }; // of the picture's middle, pixels of the picture
     let [selected, named, lastScroll, width, height] = [null, true, 0, 0, 0];
-    const picture = make("canvas.sky", { "aria-hidden": "true" });
     const marks = make("canvas.marks", {
       tabindex: 0, role: "img",
       "aria-label": "The field with its stars. Arrow keys pan, plus and minus zoom, 0 shows all; the table below chooses stars.",
     });
-    const frame = make("div.frame", {}, picture, marks);
+    const frame = make("div.frame", {}, marks);
     const button = (words, label, fn) => make(
       "button", { type: "button", "aria-label": label, title: label, onclick: fn }, words);
     const bar = make("div.tools", { role: "toolbar", "aria-label": "Picture" },
@@ -208,12 +207,12 @@ const sky = (() => {
       [width, height] = fitted(frame, app.data.picture);
       if (!width) return;
       keepInside();
-      const below = fresh(picture, width, height);
-      below.imageSmoothingEnabled = scale() < 3;
-      below.drawImage(images[app.theme], ...toScreen(0, 0), w * scale(), h * scale());
-      const above = fresh(marks, width, height);
-      drawStars(above, placeOf, scale() / app.data.picture.step, { selected, named });
-      drawCompass(above, width, height, scale() / app.data.picture.step);
+      // All on one canvas: of two, one upon the other, the lower is not printed.
+      const context = fresh(marks, width, height);
+      context.imageSmoothingEnabled = scale() < 3;
+      context.drawImage(images[app.theme], ...toScreen(0, 0), w * scale(), h * scale());
+      drawStars(context, placeOf, scale() / app.data.picture.step, { selected, named });
+      drawCompass(context, width, height, scale() / app.data.picture.step);
     };
     const reset = () => { [view.x, view.y] = size().map((n) => n / 2); view.zoom = 1; draw(); };
     const zoomAt = (factor, [x, y] = [width / 2, height / 2]) => {

@@ -101,9 +101,8 @@
     app.lostPicture = lostPicture;
     const section = byId("film");
     let [frame, playing, speed, last] = [0, false, 10, 0];
-    const picture = make("canvas.sky", { "aria-hidden": "true" });
     const marks = make("canvas.marks", { role: "img", "aria-label": "The field in the frame shown" });
-    const screen = make("div.frame", {}, picture, marks);
+    const screen = make("div.frame", {}, marks);
     const close = make("div.close");
     const caption = make("p.told", { "aria-live": "off" });
     const slider = make("input", { type: "range", min: 0, max: app.data.frames.file.length - 1, value: 0, "aria-label": "Frame",
@@ -118,19 +117,19 @@
       screen.hidden = !Number.isInteger(k);
       const [width, height] = field ? sky.fitted(screen, field) : [0, 0];
       if (Number.isInteger(k) && width) {
-        drawCell(sky.fresh(picture, width, height), "field", field.cell[k], width, height);
+        const context = sky.fresh(marks, width, height);
+        drawCell(context, "field", field.cell[k], width, height);
         const zoom = width / field.width;
-        const above = sky.fresh(marks, width, height);
         if (app.data.picture) {
-          sky.drawStars(above, (star) => {
+          sky.drawStars(context, (star) => {
             const place = ["target", "comparison", "check"].includes(sky.roleOf(star)) && inFrame(k, star);
             return place ? onCell(field, field.cell[k], place).map((v) => v * zoom) : null;
           }, zoom / field.step, { frame: k });
         }
         if (k !== frame) {
-          above.fillStyle = colour("soft");
-          above.font = "12px system-ui, sans-serif";
-          above.fillText(`field of frame ${k + 1}`, 8, height - 8);
+          context.fillStyle = colour("soft");
+          context.font = "12px system-ui, sans-serif";
+          context.fillText(`field of frame ${k + 1}`, 8, height - 8);
         }
       }
       if (target) close.replaceChildren(thumbnail(frame, TARGET_SIDE) ?? make("p.soft", {}, "no picture of the target in this frame"));
