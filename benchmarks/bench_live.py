@@ -161,8 +161,9 @@ def main() -> None:
     print(f"star numbers and places: {len(stars)} kind")
     print(f"frames measured: {sum(new for _, new, *_ in costs)} of {len(frames)}, the rest again")
     if points:
-        print(f"the open page showed all points after {sum(a == b for a, b in points)} of "
-              f"{len(points)} looks")  # fmt: skip
+        missed = [pair for pair in points if pair[0] != pair[1]]
+        print(f"the open page showed all points after {len(points) - len(missed)} of "
+              f"{len(points)} looks; else (there, shown): {missed or 'none'}")  # fmt: skip
     same = [
         name
         for name in TABLES
