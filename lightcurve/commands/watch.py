@@ -13,12 +13,14 @@ import typer
 from lightcurve.commands.live_screen import live_screen
 from lightcurve.commands.options import Json, Out, Verbose, takes_settings
 from lightcurve.commands.shell import bar, print_json, print_products, records, say
+from lightcurve.core.errors import InputError
 
 if TYPE_CHECKING:
     from lightcurve.core.settings import Settings
     from lightcurve.night.live_page import LivePages
     from lightcurve.night.watch import FolderLook, Watch
 
+HERE = "127.0.0.1"
 INTERRUPTED = 130  # as shells count it
 
 
@@ -39,7 +41,7 @@ def watch(
     bind: Annotated[
         str,
         typer.Option("--bind", help="Address to serve at; others need the token that is shown."),
-    ] = "127.0.0.1",
+    ] = HERE,
     verbose: Verbose = False,
     json: Json = False,
 ) -> None:
@@ -75,6 +77,9 @@ def watch(
 def _served(out: Path, port: int | None, address: str) -> Iterator[None]:
     """Serve the run folder, where that is wanted, and say where."""
     if port is None:
+        if address != HERE:
+            msg = f"--bind {address}: give --serve PORT too"
+            raise InputError(msg)
         yield
         return
     from lightcurve.report.serve import serve_folder

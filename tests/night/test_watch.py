@@ -14,6 +14,7 @@ from astropy.io import fits
 from typer.testing import CliRunner
 
 from lightcurve.cli import app
+from lightcurve.core.errors import InputError
 from lightcurve.core.settings import Settings, make_settings
 from lightcurve.frames import inventory as stock
 from lightcurve.night import figures, page
@@ -258,3 +259,9 @@ def test_ctrl_c_writes_what_there_is(
     assert answer.exit_code == 130
     assert len((out / "lightcurve.csv").read_text().splitlines()) == 18
     assert "--idle 0" in answer.stdout
+
+
+def test_an_address_is_of_a_port(tmp_path: Path) -> None:
+    arguments = ["watch", str(tmp_path), "--target", "Tiny-1", "--ra", "20.0", "--dec", "30.0"]
+    answer = CliRunner().invoke(app, [*arguments, "--bind", "0.0.0.0"])
+    assert isinstance(answer.exception, InputError)
