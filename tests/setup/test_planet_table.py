@@ -192,7 +192,8 @@ def test_a_damaged_or_an_older_table_in_the_cache_does_not_serve(
 ) -> None:
     monkeypatch.setenv("LIGHTCURVE_CACHE_DIR", str(tmp_path))
     body = FILE.read_bytes()
-    for damaged in (b"", body[: len(body) // 2], b"rubbish", body[:50] + body[60:]):
+    undated = gzip.compress(b"# NASA Exoplanet Archive, 2099-99-99\nname,ra,dec,source\n")
+    for damaged in (undated, b"", body[: len(body) // 2], b"rubbish", body[:50] + body[60:]):
         caplog.clear()
         cached_file().write_bytes(damaged)
         assert "shipped" in the_table().origin
