@@ -51,10 +51,23 @@ def rests_on(night: Night, frames: list[dict[str, Any]]) -> list[Section]:
             tables=(
                 _made_with(night),
                 _settings(night.settings),
-                table_of(frames, title="Every file found", folded=True),
+                *_files(frames),
             ),
         ),
     ]
+
+
+def _files(frames: list[dict[str, Any]]) -> tuple[Table, ...]:
+    """List every file found; what is the same of all of them stands once, before the list."""
+    names = dict.fromkeys(name for frame in frames for name in frame)
+    told = {name: {str(frame.get(name, "")) for frame in frames} for name in names}
+    shared = {name: words.pop() for name, words in told.items() if len(frames) > 1 == len(words)}
+    rows = [{name: v for name, v in frame.items() if name not in shared} for frame in frames]
+    of_all = tuple((name, word) for name, word in shared.items() if word)
+    return (
+        Table(("of every file", ""), of_all, title="The same of every file found", folded=True),
+        table_of(rows, title="Every file found", folded=True),
+    )
 
 
 def _times(night: Night) -> Table:

@@ -18,7 +18,7 @@ from lightcurve.report.page.contents import Json, block
 
 __all__ = ["field_sheet", "make_film"]
 
-ROOM = 380_000  # bytes of both sheets, before base64 makes four of three
+ROOM = 300_000  # bytes of both sheets, before base64 makes four of three
 SHARE = 0.6  # of it that pictures of the target may take
 QUALITY = (60, 40, 20)  # of WebP, the first that has room
 FIELD_QUALITY, REFERENCE_QUALITY = 40, 60
