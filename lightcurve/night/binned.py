@@ -111,9 +111,10 @@ def _blocks(image: np.ndarray, factor: int) -> Iterator[tuple[slice, np.ndarray]
 
 def _average(block: np.ndarray, factor: int, *, out: np.ndarray) -> None:
     block = block.astype(np.float32, copy=False)
-    lines = block[0::factor] + block[1::factor]
-    for k in range(2, factor):
-        lines += block[k::factor]
+    with np.errstate(over="ignore"):  # pixels of 1e38 are no light, and their sum is infinite
+        lines = block[0::factor] + block[1::factor]
+        for k in range(2, factor):
+            lines += block[k::factor]
     weights = np.full(factor, 1 / factor**2, np.float32)
     np.matmul(lines.reshape(*out.shape, factor), weights, out=out)
 

@@ -93,7 +93,7 @@ def _mean(pixels: np.ndarray, step: int) -> np.ndarray:
         squares = pixels[: ny * step, : nx * step].reshape(ny, step, nx, step).swapaxes(1, 2)[holes]
         good = np.isfinite(squares)
         count = good.sum(axis=(1, 2))
-        total = np.where(good, squares, 0).sum(axis=(1, 2))
+        total = np.where(good, squares, 0).sum(axis=(1, 2), dtype=float)
         small[holes] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     return small
 

@@ -263,5 +263,5 @@ def test_ctrl_c_writes_what_there_is(
 
 def test_an_address_is_of_a_port(tmp_path: Path) -> None:
     arguments = ["watch", str(tmp_path), "--target", "Tiny-1", "--ra", "20.0", "--dec", "30.0"]
-    answer = CliRunner().invoke(app, [*arguments, "--bind", "0.0.0.0"])
+    answer = CliRunner().invoke(app, [*arguments, "--bind", "192.0.2.1"])
     assert isinstance(answer.exception, InputError)

@@ -23,7 +23,7 @@ from lightcurve.core.data import (
 from lightcurve.core.errors import FitError, InputError
 from lightcurve.core.flags import NO_POINT, Flag
 from lightcurve.core.settings import FitSettings
-from lightcurve.night import fit_products as transit_products
+from lightcurve.night import figures
 from lightcurve.transit.ephemeris import make_planet, predict_transit
 from lightcurve.transit.fit import fit_points, fit_transit
 from lightcurve.transit.fit_values import fit_to_json, planet_values
@@ -271,15 +271,16 @@ def test_the_figure_shows_the_curve_that_beta_was_worked_out_from(tmp_path, monk
     fit = fit_points(points, PLANET, settings=QUICK)
     drawn = {}
     monkeypatch.setattr(
-        transit_products,
-        "save_time_averaging",
-        lambda _, *bins, beta: drawn.update(b=bins, beta=beta),
+        figures, "save_time_averaging", lambda _, *bins, title: drawn.update(b=bins, title=title)
     )
-    transit_products.save_fit_time_averaging(tmp_path, SimpleNamespace(bjd_tdb=points.time), fit)
+    curve = SimpleNamespace(bjd_tdb=points.time)
+    night = SimpleNamespace(fit=fit, curve=curve, whose="It", name="it")
+    next(one for one in figures.FIGURES if one.name == "time_averaging").draw(tmp_path, night)
     minutes, scatter, white = drawn["b"]
     inside = (minutes >= 8) & (minutes <= 40)
-    assert drawn["beta"] > 1.2
-    assert np.mean((scatter / white)[inside]) == pytest.approx(drawn["beta"], rel=0.01)
+    assert fit.statistics["beta"] > 1.2
+    assert f"{fit.statistics['beta']:.2f}" in drawn["title"]
+    assert np.mean((scatter / white)[inside]) == pytest.approx(fit.statistics["beta"], rel=0.01)
 
 
 def test_residual_tests_know_white_from_red():
