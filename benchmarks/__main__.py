@@ -3,7 +3,7 @@
     python -m benchmarks [NAME ...]
     python -m benchmarks NAME --OPTION ...
 
-Without names, all but the campaigns, which take hours. Options are those of the one that is named.
+Without names, all but the campaigns, which take hours or want frames. Options are those of the one that is named.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-CAMPAIGNS = {"campaign", "colour", "image", "injection", "verdicts"}
+CAMPAIGNS = {"campaign", "colour", "image", "injection", "live", "verdicts"}
 
 
 def main() -> None:

@@ -115,6 +115,7 @@ def watch_night(
 def open_page(folder: Path) -> Iterator[Callable[[], int]]:
     """Serve a run folder, open its page, and give what counts the points of its curve."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+    from selenium.common.exceptions import JavascriptException
     from selenium.webdriver.support.ui import WebDriverWait
 
     from browser import complaints, open_browser
@@ -127,7 +128,9 @@ def open_page(folder: Path) -> Iterator[Callable[[], int]]:
         def shown(number: int) -> int:
             """Wait until the page shows so many points; give how many it does."""
             with suppress(Exception):
-                WebDriverWait(browser, 20).until(lambda b: b.execute_script(count) == number)
+                WebDriverWait(browser, 20, ignored_exceptions=[JavascriptException]).until(
+                    lambda b: b.execute_script(count) == number
+                )
             with suppress(Exception):
                 return int(browser.execute_script(count))
             return 0
