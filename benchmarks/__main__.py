@@ -3,7 +3,8 @@
     python -m benchmarks [NAME ...]
     python -m benchmarks NAME --OPTION ...
 
-Without names, all but the campaigns, which take hours or want frames. Options are those of the one that is named.
+Without names, all but the campaigns, which take hours or want frames. Options are those of the one
+that is named.
 """
 
 from __future__ import annotations
