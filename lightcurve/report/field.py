@@ -31,6 +31,7 @@ WIDTH = 8.0  # of the picture, inches
 LEADING = 1.15  # height of a name, over the size of its letters
 LETTER = 0.8  # width of a letter, over that
 CORNERS = ((1, 1), (-1, 1), (1, -1), (-1, -1))
+NARROW = 5.0  # inches
 MAX_SHOWN = 1400  # pixels along the longer side; more cannot be seen in the figure
 MAX_LABELS = 60
 MAX_SAMPLE = 200_000
@@ -195,7 +196,8 @@ def frame_picture(
     """
     ny, nx = (step * size for size in pixels.shape)
     width = page_width(WIDTH)
-    height = float(np.clip((width - 0.7) * ny / nx + 0.9, 0.4 * width, 1.3 * width))
+    beside = 0.9 if width >= NARROW else 1.35  # title and legend of two lines each
+    height = float(np.clip((width - 0.7) * ny / nx + beside, 0.4 * width, 1.5 * width))
     with styled_figure(path, (width, height), title=title) as figure:
         axes = figure.add_subplot()
         draw_image(axes, pixels, step)
