@@ -24,7 +24,7 @@ from lightcurve.night.story import reduce_night as reduce_folder
 from lightcurve.night.tune import tune_night
 from lightcurve.simulate.request import request_of
 from lightcurve.simulate.to_order import Simulated, simulate_request
-from lightcurve.tables.light_curves import Choice, read_curve
+from lightcurve.tables.light_curves import ColumnChoice, read_curve
 
 AnyPath = str | PathLike[str]
 
@@ -209,7 +209,9 @@ def read_light_curve(
     InputError
         When there is no such table, or its time or flux cannot be told.
     """
-    return read_curve(Path(path), Choice(tuple(columns), time, flux, error, time_kind=time_kind))
+    return read_curve(
+        Path(path), ColumnChoice(tuple(columns), time, flux, error, time_kind=time_kind)
+    )
 
 
 def fit_transit(

@@ -67,12 +67,12 @@ def fit(
     """
     with LINE.show("starting"):  # imports take a while
         from lightcurve.night.fit_table import Known, fit_table
-    from lightcurve.tables.light_curves import Choice
+    from lightcurve.tables.light_curves import ColumnChoice
     from lightcurve.tables.run_folder import table_of
 
     table = table_of(table, "lightcurve.csv")
     names = tuple(name.strip() for name in columns.split(",") if name.strip())
-    choice = Choice(names, time, flux, error, divide_by, time_kind, star)
+    choice = ColumnChoice(names, time, flux, error, divide_by, time_kind, star)
     if not transit:
         from lightcurve.night.look import look_at_table
 

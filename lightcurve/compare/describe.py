@@ -12,7 +12,7 @@ from lightcurve.aij.read_table import AijTable, read_aij_table
 from lightcurve.aij.settings_files import ApertureSettings, read_apertures, read_plotcfg, read_radec
 from lightcurve.core.data import Result
 from lightcurve.core.errors import InputError
-from lightcurve.tables.light_curves import Choice, read_curve
+from lightcurve.tables.light_curves import ColumnChoice, read_curve
 from lightcurve.tables.look import look_at_curve
 
 __all__ = ["describe_file"]
@@ -65,7 +65,7 @@ def describe_file(
 def _look(path: Path, columns: tuple[str, ...]) -> dict[str, Result]:
     """Scatter and trend, where time and flux can be told; whoever wants them names the columns."""
     try:
-        return look_at_curve(read_curve(path, Choice(columns))).results()
+        return look_at_curve(read_curve(path, ColumnChoice(columns))).results()
     except InputError:
         return {}
 

@@ -23,7 +23,7 @@ from lightcurve.core.data import LightCurve
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import Settings
 from lightcurve.setup.target import at_night, find_target
-from lightcurve.tables.light_curves import TIME_KINDS, Choice, is_ours, read_curve
+from lightcurve.tables.light_curves import TIME_KINDS, ColumnChoice, is_ours, read_curve
 
 __all__ = ["compare_files", "split_names", "spread_choices"]
 
@@ -54,7 +54,7 @@ class Side:
 
 def compare_files(
     paths: tuple[Path, Path],
-    choices: tuple[Choice, Choice],
+    choices: tuple[ColumnChoice, ColumnChoice],
     settings: Settings,
     *,
     tolerance: Tolerance,
@@ -67,7 +67,7 @@ def compare_files(
     ----------
     paths : (Path, Path)
         A and B.
-    choices : (Choice, Choice)
+    choices : (ColumnChoice, ColumnChoice)
         Which columns are meant, see `spread_choices`.
     settings : Settings
         Target and site, where one has BJD_TDB and the other JD_UTC only.
@@ -249,7 +249,7 @@ def period_of(column: str) -> float | None:
     return PERIODS.get(match["quantity"] if match else column)
 
 
-def _of_curve(side: Side, choice: Choice) -> set[str]:
+def _of_curve(side: Side, choice: ColumnChoice) -> set[str]:
     """Columns that a light curve was made of."""
     star, named = choice.target, {choice.flux, choice.error, choice.comparison_flux}
     if side.curve is not None and side.curve.source is not None:
@@ -281,7 +281,7 @@ def split_names(columns: str) -> list[str]:
 
 def spread_choices(
     paths: tuple[Path, Path], columns: Sequence[str], given: Mapping[str, Sequence[str]]
-) -> tuple[Choice, Choice]:
+) -> tuple[ColumnChoice, ColumnChoice]:
     """Share options out between A and B.
 
     Parameters
@@ -289,9 +289,9 @@ def spread_choices(
     columns : sequence of str
         Names of the columns of the files without header.
     given : mapping of str to sequence of str
-        Field of `Choice` to its options. One holds for the files that have such a column or star
-        (``time_kind`` for those whose ``time``, given before it, was named); of two, the first is
-        for A and the second for B, and ``"-"`` leaves the field to be found.
+        Field of `ColumnChoice` to its options. One holds for the files that have such a column or
+        star (``time_kind`` for those whose ``time``, given before it, was named); of two, the first
+        is for A and the second for B, and ``"-"`` leaves the field to be found.
 
     Raises
     ------
@@ -310,14 +310,14 @@ def spread_choices(
             if value != FIND:
                 own[name] = value
     first, second = (
-        Choice(
+        ColumnChoice(
             columns=own,
             time=chosen.get("time", ""),
             flux=chosen.get("flux", ""),
             error=chosen.get("error", ""),
             comparison_flux=chosen.get("comparison_flux", ""),
             time_kind=chosen.get("time_kind", ""),
-            target=chosen.get("target", Choice().target),
+            target=chosen.get("target", ColumnChoice().target),
         )
         for own, chosen in zip(names, fields, strict=True)
     )
@@ -373,7 +373,7 @@ def _table(path: Path, columns: Sequence[str]) -> tuple[AijTable, tuple[str, ...
     return read_aij_table(path, columns=columns), tuple(columns)
 
 
-def read_side(path: Path, choice: Choice) -> Side:
+def read_side(path: Path, choice: ColumnChoice) -> Side:
     """Read a file as a table, and as a light curve where it is one."""
     table = read_aij_table(path, columns=choice.columns or None)
     curve, note = None, ""

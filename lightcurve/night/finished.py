@@ -20,7 +20,7 @@ from lightcurve.night.fit_products import predicted_events
 from lightcurve.night.keep import read_night
 from lightcurve.night.reduced import KEPT, Night
 from lightcurve.report.html import round_together
-from lightcurve.tables.light_curves import Choice, read_curve
+from lightcurve.tables.light_curves import ColumnChoice, read_curve
 from lightcurve.tables.run_folder import aligned_model, read_fit_json, read_record
 from lightcurve.tables.run_tables import read_lightcurve, read_neighbours
 from lightcurve.transit.ephemeris import make_planet
@@ -239,7 +239,7 @@ def check_of(curve: LightCurve, name: str | None) -> tuple[str, np.ndarray] | No
     return name, curve.stars.flux[:, curve.stars.names.index(name)]
 
 
-def read_finished(path: Path, choice: Choice | None = None) -> Finished:
+def read_finished(path: Path, choice: ColumnChoice | None = None) -> Finished:
     """Read a run folder, or any light curve.
 
     Raises

@@ -36,7 +36,7 @@ from lightcurve.night.figures import draw
 from lightcurve.night.finished import Finished
 from lightcurve.night.fit_products import summarise_fit, write_fit
 from lightcurve.setup.target import find_target
-from lightcurve.tables.light_curves import Choice, is_ours, read_curve
+from lightcurve.tables.light_curves import ColumnChoice, is_ours, read_curve
 from lightcurve.tables.run_folder import read_record
 from lightcurve.transit.fit import fit_transit
 
@@ -52,7 +52,7 @@ OURS = "lightcurve.csv"
 CLOCK_TOLERANCE_S = 20.0  # geocentre for observer, and old tables' precession, cost less
 
 
-def check_place(path: Path, choice: Choice, planet: Planet) -> None:
+def check_place(path: Path, choice: ColumnChoice, planet: Planet) -> None:
     """Refuse a table whose star is not the planet's.
 
     path: of the table; only those of AstroImageJ say where their stars are. Raises InputError when
@@ -80,11 +80,11 @@ class Known:
 
     Attributes
     ----------
-    choice : Choice
+    choice : ColumnChoice
         Which columns are meant.
     """
 
-    choice: Choice | None = None
+    choice: ColumnChoice | None = None
     exposure_s: float | None = None
     filter: str | None = None
 
@@ -138,7 +138,7 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
     known = known or Known()
     planet = need_planet(settings)
     curve = read_curve(path, known.choice)
-    check_place(path, known.choice or Choice(), planet)
+    check_place(path, known.choice or ColumnChoice(), planet)
     record = read_record(path.parent).get("night", {}) if path.name == OURS else {}
     with open_log(out):
         with stage("fitting the transit"):

@@ -11,7 +11,7 @@ from lightcurve.core.files import json_text, write_text
 from lightcurve.core.progress import open_log
 from lightcurve.night.figures import draw
 from lightcurve.night.finished import Finished
-from lightcurve.tables.light_curves import Choice, read_curve
+from lightcurve.tables.light_curves import ColumnChoice, read_curve
 from lightcurve.tables.look import look_at_curve
 
 __all__ = ["look_at_table"]
@@ -19,7 +19,7 @@ __all__ = ["look_at_table"]
 log = logging.getLogger(__name__)
 
 
-def look_at_table(path: Path, out: Path, choice: Choice) -> Products:
+def look_at_table(path: Path, out: Path, choice: ColumnChoice) -> Products:
     """Look at a light curve of any source, and write its numbers and figure into a folder.
 
     Raises InputError where the table cannot be read, or has too few points.

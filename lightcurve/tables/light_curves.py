@@ -25,7 +25,7 @@ from lightcurve.core.times import only_julian_dates
 from lightcurve.core.words import COLUMNS
 from lightcurve.tables.run_tables import is_lightcurve, read_lightcurve
 
-__all__ = ["BARYCENTRIC", "CIVIL", "TIME_KINDS", "Choice", "is_ours", "read_curve"]
+__all__ = ["BARYCENTRIC", "CIVIL", "TIME_KINDS", "ColumnChoice", "is_ours", "read_curve"]
 
 TIME_KINDS = ("bjd_tdb", "jd_utc", "mjd_utc", "iso_utc")
 WORDS = COLUMNS.tables
@@ -36,7 +36,7 @@ PIPELINE_TIME, PIPELINE_FLUX, PIPELINE_COMPARISON = WORDS.pipeline
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ColumnChoice:
     """Which columns are meant.
 
     Attributes
@@ -66,13 +66,13 @@ class Choice:
 
 
 def read_curve(
-    path: str | Path, choice: Choice | None = None, *, any_scale: bool = False
+    path: str | Path, choice: ColumnChoice | None = None, *, any_scale: bool = False
 ) -> LightCurve:
     """Read a light curve, whatever wrote it.
 
     Parameters
     ----------
-    choice : Choice, optional
+    choice : ColumnChoice, optional
         Needed where the columns' names do not tell.
     any_scale : bool
         Take Julian dates of a scale that nothing tells, where only their differences count.
@@ -88,14 +88,14 @@ def read_curve(
     InputError
         When there is no such table, or time or flux cannot be told.
     """
-    choice = choice or Choice()
+    choice = choice or ColumnChoice()
     if is_ours(path, choice):
         return read_lightcurve(path)
     table = read_aij_table(path, columns=choice.columns or None)
     return _curve_of_table(table, _of_any_scale(table, choice) if any_scale else choice)
 
 
-def _of_any_scale(table: AijTable, choice: Choice) -> Choice:
+def _of_any_scale(table: AijTable, choice: ColumnChoice) -> ColumnChoice:
     """Choose a column of Julian dates, whole or modified, where none says its scale."""
     known = {*table.times()} & {*BARYCENTRIC, *CIVIL}
     name = _first(table, (*WORDS.times, "time"))
@@ -105,12 +105,12 @@ def _of_any_scale(table: AijTable, choice: Choice) -> Choice:
     return replace(choice, time=name, time_kind="mjd_utc" if short else "jd_utc")
 
 
-def is_ours(path: str | Path, choice: Choice) -> bool:
+def is_ours(path: str | Path, choice: ColumnChoice) -> bool:
     """Tell whether a file is a lightcurve.csv, and no other columns of it are asked for."""
-    return choice == Choice() and is_lightcurve(path)
+    return choice == ColumnChoice() and is_lightcurve(path)
 
 
-def _curve_of_table(table: AijTable, choice: Choice) -> LightCurve:
+def _curve_of_table(table: AijTable, choice: ColumnChoice) -> LightCurve:
     """Make a light curve of a table; see `read_curve`."""
     notes = list(table.unusable)
     bjd, jd, time_name = _times(table, choice, notes)
@@ -140,7 +140,7 @@ def _curve_of_table(table: AijTable, choice: Choice) -> LightCurve:
     )
 
 
-def _stars(table: AijTable, choice: Choice) -> StarCurves | None:
+def _stars(table: AijTable, choice: ColumnChoice) -> StarCurves | None:
     """Form each comparison star's curve against the others; None where the table cannot."""
     names = [s for s in (choice.comparisons or table.comparisons) if s != choice.target]
     light, light_err = (table.block(quantity, names) for quantity in ("Source-Sky", "Source_Error"))
@@ -153,7 +153,7 @@ def _stars(table: AijTable, choice: Choice) -> StarCurves | None:
 
 
 def _times(
-    table: AijTable, choice: Choice, notes: list[Note]
+    table: AijTable, choice: ColumnChoice, notes: list[Note]
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """BJD_TDB and JD_UTC, NaN where the table lacks one of them, and the column used."""
     nothing = np.full(len(table), np.nan)
@@ -243,7 +243,7 @@ def _column(table: AijTable, name: str) -> np.ndarray:
 
 
 def _fluxes(
-    table: AijTable, choice: Choice, notes: list[Note]
+    table: AijTable, choice: ColumnChoice, notes: list[Note]
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """Flux, error and the name of the flux; formed anew where the table has the parts."""
     star = f"Source-Sky_{choice.target}"

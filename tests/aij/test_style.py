@@ -25,7 +25,7 @@ from lightcurve.curve.aperture import frame_radius, list_apertures
 from lightcurve.night.measure_table import measure_folder
 from lightcurve.night.story import reduce_night
 from lightcurve.phot.noise import NoiseModel
-from lightcurve.tables.light_curves import Choice
+from lightcurve.tables.light_curves import ColumnChoice
 
 N_FRAMES = 8
 CAMERA = NoiseModel(10.0, 12.0, 6.0)
@@ -120,7 +120,7 @@ def test_a_run_gives_the_target_astroimagej_s_numbers(shared_data: Path, aij_run
     pair = (aij_run / "measurements.csv", shared_data / "hatp32-aij" / "hatp32_aij.csv")
     limits = Tolerance(rtol=1e-9, given=True, partial=True)  # some of its frames
     only = [f"{name}_T1" for name in PER_STAR]
-    choices = (Choice(), Choice())
+    choices = (ColumnChoice(), ColumnChoice())
     found = compare_files(pair, choices, Settings(), tolerance=limits, only=only)
     assert len(found.differences) == len(only)
     assert found.rows[2] == N_FRAMES

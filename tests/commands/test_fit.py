@@ -17,7 +17,7 @@ from lightcurve.core.errors import FitError, InputError
 from lightcurve.core.settings import make_settings
 from lightcurve.core.times import bjd_tdb
 from lightcurve.night.fit_table import Known, fit_table
-from lightcurve.tables.light_curves import Choice
+from lightcurve.tables.light_curves import ColumnChoice
 from lightcurve.tables.run_tables import read_model
 from lightcurve.transit.ephemeris import make_planet
 from lightcurve.transit.fit_values import fit_from_json, fit_to_json
@@ -225,7 +225,7 @@ def test_covariates_are_forced_and_forbidden(tmp_path, planet_file):
 def test_columns_are_named_by_option(tmp_path, planet_file):
     time, flux = _night()
     table = _write(tmp_path / "t.csv", when=time, light=flux, other=2 + 0 * flux)
-    choice = Choice(time="when", time_kind="bjd_tdb", flux="light", comparison_flux="other")
+    choice = ColumnChoice(time="when", time_kind="bjd_tdb", flux="light", comparison_flux="other")
     _, fit = _fit(table, planet_file, tmp_path / "out", Known(choice=choice))
     assert Verdict.read(fit["verdict"]).finding is Finding.TRANSIT
     assert any("scatter between neighbours" in note for note in fit["notes"])

@@ -25,10 +25,10 @@ from lightcurve.core import times
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import Settings, make_settings
 from lightcurve.phot.noise import NoiseModel, flux_error, pixel_variance_model
-from lightcurve.tables.light_curves import Choice
+from lightcurve.tables.light_curves import ColumnChoice
 from sim_table import simulated_table
 
-ANY = (Choice(), Choice())
+ANY = (ColumnChoice(), ColumnChoice())
 TABLES = (
     *("hatp32_aij.csv", "hatp32_aij.tbl", "hatp32_aij_with_times.csv"),
     *("hatp32_aij_var_fwhm.csv", "hatp32_aij_nocentroid.csv"),
@@ -177,7 +177,7 @@ def test_files_without_header_and_columns_for_each(curve_csv, tmp_path) -> None:
     choices = spread_choices(pair, ("when", "light"), {
         "time": ["when"], "flux": ["-", "light"], "time_kind": ["bjd_tdb"],
     })  # fmt: skip
-    assert choices[0] == Choice()
+    assert choices[0] == ColumnChoice()
     limits = Tolerance(1e-12, given=True)
     found = compare_files(pair, choices, Settings(), tolerance=limits, only=["relative flux"])
     assert found.agrees

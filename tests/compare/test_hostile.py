@@ -18,7 +18,7 @@ from lightcurve.compare.result import Curves, Tolerance, save_comparison
 from lightcurve.compare.tables import compare_files
 from lightcurve.core.errors import LightcurveError
 from lightcurve.core.settings import Settings
-from lightcurve.tables.light_curves import Choice
+from lightcurve.tables.light_curves import ColumnChoice
 
 NAMES = (
     *("Label", "JD_UTC", "BJD_TDB", "J.D.-2400000", "EXPTIME", "RAOBJ2K", "DECOBJ2K", "SITELAT"),
@@ -72,7 +72,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def compare_with_itself(path: Path, _folder: Path) -> None:
-    choices = (Choice(), Choice())
+    choices = (ColumnChoice(), ColumnChoice())
     found = compare_files((path, path), choices, Settings(), tolerance=Tolerance(given=True))
     assert all(d.n_beyond == 0 for d in found.differences if "relative" not in d.name)
 

@@ -28,7 +28,7 @@ from lightcurve.curve.choose import choose_curve
 from lightcurve.exports.submission import Submission, usable_points
 from lightcurve.report.night import save_night
 from lightcurve.tables.columns import DESCRIPTION, read_table, write_table
-from lightcurve.tables.light_curves import Choice, read_curve
+from lightcurve.tables.light_curves import ColumnChoice, read_curve
 from lightcurve.tables.run_tables import read_lightcurve, write_lightcurve
 from sim_cube import CubeTruth, simulate_cube
 
@@ -184,7 +184,7 @@ def test_without_what_makes_the_points_it_is_refused(gone: str, path: Path) -> N
             without_description(path)
         with pytest.raises(InputError, match=gone):
             read_curve(path)
-    curve = read_curve(path, Choice(time="bjd_tdb", flux="rel_flux"))  # asked for by name
+    curve = read_curve(path, ColumnChoice(time="bjd_tdb", flux="rel_flux"))  # asked for by name
     assert np.isfinite(curve.flux).all()
 
 
@@ -310,4 +310,4 @@ def test_a_part_of_ours_that_would_give_other_points_is_refused(
     without_description(path)
     with pytest.raises(InputError, match=rf"it lacks {lacking}; --time, --flux"):
         read_curve(path)
-    assert np.isfinite(read_curve(path, Choice(time="bjd_tdb", flux=kept[1])).flux).any()
+    assert np.isfinite(read_curve(path, ColumnChoice(time="bjd_tdb", flux=kept[1])).flux).any()

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from lightcurve.cli import app
 from lightcurve.core.errors import InputError
 from lightcurve.core.quantities import QUANTITIES
-from lightcurve.tables.light_curves import Choice, read_curve
+from lightcurve.tables.light_curves import ColumnChoice, read_curve
 
 DAYS = 0.6 + np.arange(9) * 0.01
 
@@ -38,13 +38,13 @@ def test_a_wrong_kind_of_date_is_told(
     with pytest.raises(InputError, match=words):
         read_curve(path)
     with pytest.raises(InputError, match="give --time-kind"):
-        read_curve(path, Choice(time=column))
+        read_curve(path, ColumnChoice(time=column))
 
 
 def test_dates_of_a_time_zone_are_refused(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "t.csv", "DATE-OBS", ["2017-12-20T02:00:00-07:00"] * 9)
     with pytest.raises(InputError, match="not UTC but of a time zone: 2017-12-20T02:00:00-07:00"):
-        read_curve(path, Choice(time="DATE-OBS"))
+        read_curve(path, ColumnChoice(time="DATE-OBS"))
 
 
 @pytest.mark.parametrize(

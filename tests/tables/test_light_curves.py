@@ -15,7 +15,7 @@ from lightcurve.curve.choose import choose_curve
 from lightcurve.exports.aavso import exoplanet_text
 from lightcurve.exports.ecsv import ecsv_text
 from lightcurve.exports.submission import Submission
-from lightcurve.tables.light_curves import Choice, read_curve
+from lightcurve.tables.light_curves import ColumnChoice, read_curve
 from lightcurve.tables.run_tables import write_lightcurve
 from sim_cube import CubeTruth, simulate_cube
 
@@ -24,9 +24,9 @@ def test_every_real_table_is_a_light_curve(shared_data):
     for path in sorted((shared_data / "aij-tables").iterdir()):
         if path.suffix == ".aperture":
             continue
-        choice = Choice()
+        choice = ColumnChoice()
         if path.name == "three_columns_no_header.txt":
-            choice = Choice(columns=("BJD_TDB", "rel_flux_T1", "rel_flux_err_T1"))
+            choice = ColumnChoice(columns=("BJD_TDB", "rel_flux_T1", "rel_flux_err_T1"))
         curve = read_curve(path, choice)
         assert np.nanmedian(curve.flux) == pytest.approx(1), path.name
         assert (curve.flux_err[np.isfinite(curve.flux_err)] > 0).all(), path.name
@@ -43,7 +43,7 @@ def test_table_of_known_content(shared_data):
     assert set(curve.covariates) == {
         "airmass", "x", "y", "fwhm", "sky", "time", "comparison_flux",
     }  # fmt: skip
-    alone = read_curve(path, Choice(target="T1", comparisons=("C2",)))
+    alone = read_curve(path, ColumnChoice(target="T1", comparisons=("C2",)))
     ratio = table.star("Source-Sky") / table.star("Source-Sky", "C2")
     np.testing.assert_allclose(alone.flux, ratio / np.median(ratio), rtol=1e-12)
 
@@ -64,19 +64,19 @@ def test_the_comparison_stars_of_a_table_come_along_each_against_the_others(tmp_
     np.testing.assert_allclose(found.flux[:, 0], ratio / np.median(ratio))
     relative = np.hypot(10 / light[:, 1], np.hypot(10, 10) / (light[:, 2] + light[:, 3]))
     np.testing.assert_allclose(found.flux_err[:, 0], found.flux[:, 0] * relative)
-    assert read_curve(path, Choice(comparisons=("C2",))).stars is None
-    assert read_curve(path, Choice(flux="Source-Sky_T1")).stars.names == found.names
+    assert read_curve(path, ColumnChoice(comparisons=("C2",))).stars is None
+    assert read_curve(path, ColumnChoice(flux="Source-Sky_T1")).stars.names == found.names
 
 
 @pytest.mark.parametrize(
     ("head", "choice", "system"),
     [
-        ("BJD_TDB,flux,flux_err", Choice(), "bjd"),
-        ("JD_UTC,Flux,Uncertainty", Choice(), "jd"),
-        ("# BJD_TDB,Flux,Uncertainty", Choice(), "bjd"),
-        ("MJD-OBS,a,b", Choice(time="MJD-OBS", flux="a", error="b"), "mjd"),
-        ("t,a,b", Choice(time="t", flux="a", error="b", time_kind="jd_utc"), "jd"),
-        ("DATE-OBS,a,b", Choice(time="DATE-OBS", flux="a", error="b"), "iso"),
+        ("BJD_TDB,flux,flux_err", ColumnChoice(), "bjd"),
+        ("JD_UTC,Flux,Uncertainty", ColumnChoice(), "jd"),
+        ("# BJD_TDB,Flux,Uncertainty", ColumnChoice(), "bjd"),
+        ("MJD-OBS,a,b", ColumnChoice(time="MJD-OBS", flux="a", error="b"), "mjd"),
+        ("t,a,b", ColumnChoice(time="t", flux="a", error="b", time_kind="jd_utc"), "jd"),
+        ("DATE-OBS,a,b", ColumnChoice(time="DATE-OBS", flux="a", error="b"), "iso"),
     ],
 )
 def test_plain_tables_in_every_time_system(head, choice, system, tmp_path):
@@ -102,7 +102,7 @@ def test_plain_tables_in_every_time_system(head, choice, system, tmp_path):
 def test_target_over_comparison_without_errors(tmp_path):
     path = tmp_path / "plain.csv"
     path.write_text("JD,target,comp\n2459000.1,10,20\n2459000.2,12,20\n2459000.3,11,22\n")
-    curve = read_curve(path, Choice(time="JD", flux="target", comparison_flux="comp"))
+    curve = read_curve(path, ColumnChoice(time="JD", flux="target", comparison_flux="comp"))
     np.testing.assert_allclose(curve.flux, [1, 1.2, 1])
     assert any("no errors in the table" in note.text for note in curve.source.notes)
     assert any("does not name its time scale" in note.text for note in curve.source.notes)
@@ -111,14 +111,14 @@ def test_target_over_comparison_without_errors(tmp_path):
 @pytest.mark.parametrize(
     ("content", "choice", "words"),
     [
-        ("time,flux\n1,2\n", Choice(), "--time"),
-        ("time,flux\n1,2\n", Choice(time="time"), "--time-kind"),
-        ("BJD_UTC,flux\n1,2\n", Choice(time="BJD_UTC"), "--time-kind"),
-        ("JD_UTC,a\n2459000,2\n", Choice(), "--flux"),
-        ("JD_UTC,flux\n2459000,0\n", Choice(), "median"),
-        ("DATE,flux\nyesterday,1\n", Choice(time="DATE"), "ISO"),
-        ("JD_UTC,flux\n2459000,1\n", Choice(time="BJD"), "BJD"),
-        ("JD_UTC,flux\n2459000,1\n", Choice(time="JD_UTC", time_kind="tai"), "tai"),
+        ("time,flux\n1,2\n", ColumnChoice(), "--time"),
+        ("time,flux\n1,2\n", ColumnChoice(time="time"), "--time-kind"),
+        ("BJD_UTC,flux\n1,2\n", ColumnChoice(time="BJD_UTC"), "--time-kind"),
+        ("JD_UTC,a\n2459000,2\n", ColumnChoice(), "--flux"),
+        ("JD_UTC,flux\n2459000,0\n", ColumnChoice(), "median"),
+        ("DATE,flux\nyesterday,1\n", ColumnChoice(time="DATE"), "ISO"),
+        ("JD_UTC,flux\n2459000,1\n", ColumnChoice(time="BJD"), "BJD"),
+        ("JD_UTC,flux\n2459000,1\n", ColumnChoice(time="JD_UTC", time_kind="tai"), "tai"),
     ],
 )
 def test_what_cannot_be_told_is_asked_for(content, choice, words, tmp_path):
@@ -139,9 +139,9 @@ def test_our_own_files_come_back(tmp_path):
     )  # fmt: skip
     path = tmp_path / "report.txt"
     path.write_bytes(exoplanet_text(night).encode())
-    again = read_curve(path, Choice(flux="Rel-Norm-Flux", error="Rel-Norm-Flux-Err"))
+    again = read_curve(path, ColumnChoice(flux="Rel-Norm-Flux", error="Rel-Norm-Flux-Err"))
     np.testing.assert_allclose(again.bjd_tdb, curve.bjd_tdb, rtol=0, atol=1e-6)
     np.testing.assert_allclose(again.flux, curve.flux / np.median(curve.flux), atol=2e-6)
     path.write_text(ecsv_text(night))
-    again = read_curve(path, Choice(time="time", time_kind="bjd_tdb"))
+    again = read_curve(path, ColumnChoice(time="time", time_kind="bjd_tdb"))
     np.testing.assert_array_equal(again.bjd_tdb, curve.bjd_tdb)

@@ -9,7 +9,7 @@ import pytest
 
 from lightcurve.core.data import CurveSource, LightCurve, Severity
 from lightcurve.core.errors import InputError
-from lightcurve.tables.light_curves import Choice, read_curve
+from lightcurve.tables.light_curves import ColumnChoice, read_curve
 from lightcurve.tables.look import look_at_curve
 
 
@@ -65,7 +65,7 @@ def test_a_relative_flux_with_a_blank_in_its_name(tmp_path: Path) -> None:
     path = tmp_path / "curve.csv"
     path.write_text("\n".join(["MJD,Relative Flux"] + [f"{58107 + k / 500},1.0" for k in range(9)]))
     np.testing.assert_allclose(
-        read_curve(path, Choice(time="MJD")).jd_utc, 2458107.5 + np.arange(9) / 500
+        read_curve(path, ColumnChoice(time="MJD")).jd_utc, 2458107.5 + np.arange(9) / 500
     )
 
 
