@@ -157,10 +157,16 @@ def _subtitle(night: Night) -> str:
         place = f"{site.name} ({place})" if site.name else place
     span = ""
     if np.isfinite(jd).any():
-        first, last = (iso_from_jd(float(t)) for t in (np.nanmin(jd), np.nanmax(jd)))
-        span = f"{first[:10]} {first[11:16]} to {last[11:16]} UTC"
+        span = in_time(float(np.nanmin(jd)), float(np.nanmax(jd)))
     words = [exposure.telescope or "", exposure.camera or "", place, span]
     return " \N{MIDDLE DOT} ".join(word for word in words if word)
+
+
+def in_time(first: float, last: float) -> str:
+    """Write from when to when, Julian dates; the later date too where it is another night's."""
+    begin, end = iso_from_jd(first), iso_from_jd(last)
+    date = f"{end[:10]} " if last - first >= 1 else ""
+    return f"{begin[:10]} {begin[11:16]} to {date}{end[11:16]} UTC"
 
 
 def _verdict(night: Night) -> Summary:

@@ -12,6 +12,7 @@ from astropy.table import Table
 
 from browser import complaints, needs_browser, open_browser, open_page
 from lightcurve.core.settings import make_settings
+from lightcurve.night.page import in_time
 from lightcurve.night.story import reduce_night
 from sim import tiny_night
 
@@ -54,3 +55,8 @@ def test_a_night_of_few_frames_without_a_planet_comes_to_life(run: Path) -> None
         assert browser.execute_script(wide) <= 0, "nothing reaches beyond the page"
         drawn = "return Bokeh.documents[0].roots()[0].renderers[0].data_source.data.raw"
         assert len(browser.execute_script(drawn)) == 8
+
+
+def test_a_night_over_midnight_is_one_date_and_a_season_is_two() -> None:
+    assert in_time(2455922.72862, 2455923.25) == "2011-12-27 05:29 to 18:00 UTC"
+    assert in_time(2455922.75, 2456019.5) == "2011-12-27 06:00 to 2012-04-02 00:00 UTC"
