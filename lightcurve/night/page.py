@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lightcurve.core.constants import DAY_S, __version__
+from lightcurve.core.constants import __version__
 from lightcurve.core.data import (
     Finding,
     Influence,
@@ -45,11 +45,9 @@ from lightcurve.report.page.contents import (
     Star,
     Summary,
 )
-from lightcurve.transit.model import transit_flux
+from lightcurve.transit.smooth import smooth_model
 
-N_FINE = 400  # places of the smooth model
 TOLD_LOST = 0.1  # of the frames: so many lost are worth a look
-THETA = ("mid_time_bjd_tdb", "rp_over_rs", "a_over_rs", "impact_parameter", "q1", "q2")
 BESIDE = ("file", "jd_utc", "bjd_tdb", "rel_flux", "rel_flux_err", "flags")  # told elsewhere
 # Those that are no charts of the page, in its order.
 SHOWN_FIGURES = (
@@ -86,6 +84,7 @@ def page_of(
     film: bool = True,
 ) -> Page:
     """Collect what the page says; its film costs as much as all the rest."""
+    exposure_s = night.scene.reference.exposure.exposure_s  # as the fit has it
     beside_fit = {"corner"} if night.fit is not None else set()
     return Page(
         title=_title(night),
@@ -95,7 +94,7 @@ def page_of(
         warnings=[*night.inventory.choice, *night.inventory.warnings],
         frames=_frames(night),
         lost=[Lost(r.file, r.reason, r.why.name.lower() if r.why else "") for r in night.failed],
-        curve=own_curve(night.curve, night.fit, night.target.planet, _exposure_days(night)),
+        curve=own_curve(night.curve, night.fit, night.target.planet, exposure_s or 0.0),
         stars=_stars(night),
         covariates=night.fit.covariates if night.fit else (),
         flag_names={flag.name or "": int(flag) for flag in Flag},
@@ -127,14 +126,14 @@ def _in_print(text: str) -> str:
     return re.sub(r"(?<=[\s(])-(?=[\d.])", "\N{MINUS SIGN}", text)
 
 
-def _exposure_days(night: Night) -> float:
+def _exposure_s(night: Night) -> float:
     known = night.measurements.exposure_s[np.isfinite(night.measurements.exposure_s)]
-    return float(np.median(known)) / DAY_S if known.size else 0.0
+    return float(np.median(known)) if known.size else 0.0
 
 
 def _title(night: Night) -> str:
     exposure, jd = night.scene.reference.exposure, night.curve.jd_utc
-    seconds = _exposure_days(night) * DAY_S
+    seconds = _exposure_s(night)
     words = [
         night.target.planet.name if night.target.planet else night.target.name,
         iso_from_jd(float(np.nanmin(jd)))[:10] if np.isfinite(jd).any() else "",
@@ -254,7 +253,7 @@ def _frames(night: Night) -> Frames:
 
 
 def own_curve(
-    curve: LightCurve, fit: TransitFit | None, planet: Planet | None, exposure_days: float
+    curve: LightCurve, fit: TransitFit | None, planet: Planet | None, exposure_s: float
 ) -> Curve:
     """Lay out the program's own curve, with the fit where there is one."""
     predicted = {}
@@ -276,24 +275,20 @@ def own_curve(
         detrended=curve.flux / fit.trend,
         model=fit.model,
         residual=fit.residuals,
-        fine=_fine(curve, fit, planet, exposure_days),
+        fine=_fine(curve, fit, planet, exposure_s),
         numbers=_numbers(fit),
         predicted=predicted,
     )
 
 
 def _fine(
-    curve: LightCurve, fit: TransitFit, planet: Planet | None, exposure_days: float
+    curve: LightCurve, fit: TransitFit, planet: Planet | None, exposure_s: float
 ) -> Fine | None:
-    """Evaluate the fitted transit at its own times; the expected level 1 where none was found."""
-    known = curve.bjd_tdb[np.isfinite(curve.bjd_tdb)]
-    if not known.size:
+    """Draw the fit between the points as figures do; None where it has no transit."""
+    if planet is None:
         return None
-    time = np.linspace(known.min(), known.max(), N_FINE)
-    if planet is None or not all(name in fit.parameters for name in THETA):
-        return None
-    theta = np.array([fit.parameters[name].value for name in THETA])
-    return Fine(time, transit_flux(time, theta, planet, exposure_days=exposure_days))
+    time, flux = smooth_model(fit, planet, exposure_s, curve.bjd_tdb)
+    return Fine(time, flux) if time.size else None
 
 
 def _numbers(fit: TransitFit) -> Numbers:

@@ -14,8 +14,9 @@ LEFT, RIGHT, TOP, BOTTOM = 64.0, 12.0, 12.0, 34.0
 def sketch_curve(page: Page) -> dict[str, object]:
     """Lay out points, model and axes of the program's curve in a box of `WIDTH` by `HEIGHT`.
 
-    Returns places for the template: ``points`` (x, y), ``model`` (the corners of a line),
-    ``x_ticks`` and ``y_ticks`` (place, words), ``day`` (whole days left out of the words).
+    Returns places for the template: ``points`` (x, y), ``model`` (a path, broken
+    where the model has a gap), ``x_ticks`` and ``y_ticks`` (place, words), ``day`` (whole days left
+    out of the words).
     """
     curve, time = page.curve, page.frames.bjd_tdb
     if not np.isfinite(time).any():
@@ -42,8 +43,12 @@ def sketch_curve(page: Page) -> dict[str, object]:
 def _line(curve: Curve, day: float, x_of: _Scale, y_of: _Scale) -> str:
     if curve.fine is None:
         return ""
-    places = zip(x_of(curve.fine.time - day), y_of(curve.fine.flux), strict=True)
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    there = np.isfinite(curve.fine.time) & np.isfinite(curve.fine.flux)
+    begins = there & ~np.concatenate([[False], there[:-1]])
+    x, y = x_of(curve.fine.time - day), y_of(curve.fine.flux)
+    return "".join(
+        f"{'M' if begins[k] else 'L'}{x[k]:.1f} {y[k]:.1f}" for k in np.flatnonzero(there)
+    )
 
 
 class _Scale:

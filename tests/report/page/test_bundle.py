@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -15,7 +16,7 @@ from lightcurve.core.errors import InputError
 from lightcurve.report.fit import save_time_averaging
 from lightcurve.report.html import Section
 from lightcurve.report.page.bundle import render_page, write_night_page
-from lightcurve.report.page.contents import block
+from lightcurve.report.page.contents import Fine, block
 from sim_page import make_page
 
 EVIL = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>"
@@ -105,6 +106,16 @@ def test_blocks_hold_every_value(kind):
     told = block(values)
     unpacked = np.frombuffer(gzip.decompress(base64.b64decode(told["gzip"])), f"<{told['dtype']}")
     assert np.array_equal(unpacked.reshape(told["shape"]), values)
+
+
+def test_the_still_picture_draws_no_line_from_night_to_night():
+    page = make_page()
+    fine = page.curve.fine
+    both = Fine(*(np.concatenate([v, [np.nan], v + 0.01]) for v in (fine.time, fine.flux)))
+    for told, stretches in ((fine, 1), (both, 2)):
+        html = render_page(replace(page, curve=replace(page.curve, fine=told)))
+        line = re.search(r'class="model" d="([^"]*)"', html)[1]
+        assert (line.count("M"), "nan" in line) == (stretches, False)
 
 
 def test_a_night_without_a_time_or_a_number_has_a_page():
