@@ -11,7 +11,7 @@ from math import isnan
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from lightcurve.commands.live import LINE
-from lightcurve.core.progress import show_stages
+from lightcurve.core.progress import OneLine, show_stages
 
 if TYPE_CHECKING:
     from lightcurve.core.data import Products, Result
@@ -96,7 +96,7 @@ def show_messages(*, quiet: bool) -> None:
     show_stages(LINE.show)
     handler = _ToStandardError()
     handler.set_name(_MESSAGES)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(OneLine("%(message)s"))
     handler.setLevel(logging.WARNING if quiet else logging.INFO)
     log = logging.getLogger("lightcurve")
     log.setLevel(logging.INFO)

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 from lightcurve.core.constants import __version__
 from lightcurve.core.errors import InputError
 
-__all__ = ["Clock", "Progress", "open_log", "show_stages", "silent", "stage"]
+__all__ = ["Clock", "OneLine", "Progress", "open_log", "show_stages", "silent", "stage"]
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -66,6 +66,16 @@ class Clock:
         log.info("%s: %.2f s", name, self.timings_s[name])
 
 
+class OneLine(logging.Formatter):
+    """Writes a message in one line that any terminal shows: names of files may have anything."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a message."""
+        from lightcurve.core.table_text import joined, printable
+
+        return printable(joined(super().format(record)))
+
+
 @contextmanager
 def open_log(folder: Path) -> Iterator[None]:
     """Make the run folder and keep the program's messages in its run.log, each once.
@@ -81,7 +91,7 @@ def open_log(folder: Path) -> Iterator[None]:
     except OSError as error:
         msg = f"cannot write into {folder}: {error.strerror}; choose another --out"
         raise InputError(msg) from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(message)s"))
     root = logging.getLogger("lightcurve")
     kept = [getattr(other, "baseFilename", None) for other in root.handlers]
     if handler.baseFilename in kept:  # open already, around this

@@ -34,7 +34,7 @@ class AlarmKind(StrEnum):
     SATURATED = "saturated"
     NEARLY_SATURATED = "saturation soon"
     NO_FRAME = "no new frame"
-    ANEW = "settled anew at the end"
+    ANEW = "set-up"
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,11 +43,7 @@ log = logging.getLogger(__name__)
 BATCH = 48  # frames measured at a look at most, where many are there already
 ANEW = "settled anew at the end"
 OPENING = "opening.json"  # names of the frames that settled it: another process goes on by them
-KEPT = (
-    NAME,
-    OPENING,
-    "masters",
-)  # of a run folder: what is taken along when the night moves to another
+MOVED = (NAME, OPENING, "masters")  # what a night takes along to another run folder
 
 States = tuple[tuple[Path, str], ...]  # files, and what they were
 
@@ -130,7 +126,7 @@ class LiveNight:
         """Go on in another run folder: more light curves than one have turned up, or fewer."""
         self.close()
         folder.mkdir(parents=True, exist_ok=True)
-        for name in KEPT:
+        for name in MOVED:
             if (self.folder / name).exists() and not (folder / name).exists():
                 shutil.move(self.folder / name, folder / name)
         self.folder, scene = folder, self._scene

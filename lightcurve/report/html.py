@@ -267,7 +267,7 @@ def embed(path: Path, caption: str) -> dict[str, Any]:
 
 
 def small_figure(path: Path, caption: str) -> dict[str, Any]:
-    """Make a figure light enough for a page that holds many: half as wide, of few colours.
+    """Make a figure light enough for a page of many: three quarters as wide, of few colours.
 
     Raises InputError when it is missing or no PNG.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,14 @@ def test_a_pipe_has_lines_of_200(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_texts_stand_below_one_another(capsys: pytest.CaptureFixture[str]) -> None:
     say_each([("a", "one"), ("label", "two\nlines"), ("b", "")])
     assert capsys.readouterr().out.splitlines() == ["  a      one", "  label  two lines", "  b"]
+
+
+def test_a_message_has_no_control_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names of files are in messages."""
+    monkeypatch.setattr("sys.stderr", screen := io.StringIO())
+    show_messages(quiet=False)
+    logging.getLogger("lightcurve.night").info("%s", "\x1b[31ma\rb\x9b.fits")
+    assert screen.getvalue() == "?[31ma b?.fits\n"
 
 
 def test_what_goes_on_is_shown_from_the_first_moment(monkeypatch: pytest.MonkeyPatch) -> None:

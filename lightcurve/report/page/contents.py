@@ -158,8 +158,10 @@ class Page:
         Name of the run folder, for lines to copy.
     facts : sequence of (str, str)
         The few numbers that matter, with their labels.
-    sections, figures : sequence of Section
-        Read below the instrument with or without scripts; figures are made small and folded.
+    sections : sequence of Section
+        Read below the instrument with or without scripts.
+    figures : mapping of Path to str
+        PNG files, with their captions; they are made small.
     flag_names : mapping of str to int
         Bit of each flag.
     covariates : sequence of str
