@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -124,8 +124,6 @@ class Outlook:
     @property
     def record(self) -> dict[str, Any]:
         """All of it, for programs."""
-        from dataclasses import asdict
-
         return {
             "transit": self.covered and asdict(self.covered),
             "precision": self.precision and asdict(self.precision),

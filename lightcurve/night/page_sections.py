@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from importlib.metadata import version
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from lightcurve.core.constants import DAY_S, __version__
 from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.flags import Flag
+from lightcurve.core.setting_names import flat
 from lightcurve.core.settings import Settings
 from lightcurve.night.products import LIBRARIES
 from lightcurve.night.reduced import Night
@@ -138,19 +139,12 @@ def _made_with(night: Night) -> Table:
 
 def _settings(settings: Settings) -> Table:
     """List the settings that are not those that one gets without a word."""
-    rows = tuple(_flat(settings.model_dump(mode="json", exclude_defaults=True, exclude_none=True)))
+    given = flat(settings.model_dump(mode="json", exclude_defaults=True, exclude_none=True))
+    rows = tuple(
+        (name, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
+        for name, value in given.items()
+    )
     return Table(("setting", "value"), rows or (("all", "as they come"),), "Settings given")
-
-
-def _flat(values: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
-    rows: list[tuple[str, str]] = []
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            rows += _flat(value, f"{above}{name}.")
-        else:
-            told = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            rows.append((f"{above}{name}", told))
-    return rows
 
 
 def product_links(names: Collection[str]) -> Section:

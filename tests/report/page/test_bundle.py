@@ -72,6 +72,13 @@ def test_nothing_may_run_but_what_is_named_by_its_digest():
     assert not re.search(r"script-src[^;]*unsafe", policy)
 
 
+def test_the_library_of_the_charts_comes_whole_with_its_licence():
+    packed = re.search(r'id="bokeh">(.*?)</script>', render_page(make_page()), re.S)[1]
+    code = gzip.decompress(base64.b64decode(packed)).decode()
+    for words in ("Bokeh Contributors", "this list of conditions", "THIS SOFTWARE IS PROVIDED"):
+        assert words in code[:2000]
+
+
 def test_the_night_is_told_without_scripts():
     page = make_page(40)
     read_words = " ".join(read(render_page(page)).words)
