@@ -12,6 +12,7 @@ _COLOURS = {"gray": "grey", "grey": "grey", "red": "R", "green": "G", "blue": "B
 _OWN_WAY = "of its own method: not needed here"
 _PIXELS = "stars are found by the sky, without pixels: name others with --comp RA,DEC"
 _HEADERS = "read from the frames' headers"
+CAMERA_KINDS = ("CCD", "CMOS", "DSLR")
 _ERRORS = {
     "orbital period uncertainty": "period_days",
     "mid-transit time uncertainty": "t0_bjd_tdb",
@@ -23,20 +24,36 @@ _ERRORS = {
     "star surface gravity (+) uncertainty": "logg",
 }
 _OTHER_SIDE = left_out("one error serves both sides: that of the (+) side")
+
+
+def _codes(value: Any) -> list[str]:
+    """Take codes apart, with commas between or as a list."""
+    codes = value if isinstance(value, list) else str(value).split(",")
+    return [str(code).strip() for code in codes]
+
+
+def _camera_kind(value: Any) -> str:
+    kind = str(value).strip().upper()
+    if kind not in CAMERA_KINDS:
+        msg = f"none of {', '.join(CAMERA_KINDS)}"
+        raise ValueError(msg)
+    return kind
+
+
 RULES = {
     "directory with fits files": Rule(COMMAND, str, "the folder to run"),
     "directory to save plots": option("--out"),
     "directory of flats": option("--flat"),
     "directory of darks": option("--dark"),
     "directory of biases": option("--bias"),
-    "aavso observer code": option("--observer-code", verb="export"),
-    "secondary observer codes": option("--secondary-code", verb="export"),
+    "aavso observer code": Rule("settings.observer.aavso_code", str),
+    "secondary observer codes": Rule("settings.observer.secondary_codes", _codes),
     "observatory full title": Rule("settings.site.name", str),
     "observation date": left_out(_HEADERS),
     "obs. latitude": Rule("settings.site.latitude_deg", degrees),
     "obs. longitude": Rule("settings.site.longitude_deg", degrees),
     "obs. elevation (meters)": Rule("settings.site.height_m", float),
-    "camera type (ccd or dslr)": option("--camera", verb="export"),
+    "camera type (ccd or dslr)": Rule("settings.observer.camera_kind", _camera_kind),
     "pixel binning": left_out(_HEADERS),
     "filter name (aavso.org/filters)": option(
         "--filter", "headers say which frames to take", verb="export"

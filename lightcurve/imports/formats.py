@@ -66,6 +66,9 @@ def read_any_planet(path: Path) -> Planet:
     InputError
         When it is neither, or lacks something that a planet needs.
     """
+    if not path.exists():
+        msg = f"{path}: there is no such planet file; --target takes the name of a known planet"
+        raise InputError(msg)
     text = read_text(path, "a planet file")
     if path.suffix.lower() == ".toml" or _is_toml(text):
         return read_planet(path)

@@ -38,6 +38,7 @@ from lightcurve.night.fit_products import summarise_fit, write_fit
 from lightcurve.setup.target import find_target
 from lightcurve.tables.light_curves import ColumnChoice, is_ours, read_curve
 from lightcurve.tables.run_folder import read_record
+from lightcurve.transit.ephemeris import make_planet
 from lightcurve.transit.fit import fit_transit
 
 if TYPE_CHECKING:
@@ -136,10 +137,10 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
         When the table cannot be read, no planet is known, or the fit fails.
     """
     known = known or Known()
-    planet = need_planet(settings)
+    record = read_record(path.parent).get("night", {}) if path.name == OURS else {}
+    planet = need_planet(settings, record)
     curve = read_curve(path, known.choice)
     check_place(path, known.choice or ColumnChoice(), planet)
-    record = read_record(path.parent).get("night", {}) if path.name == OURS else {}
     with open_log(out):
         with stage("fitting the transit"):
             fitted = fit_light_curve(curve, planet, settings, known=known, record=record)
@@ -195,9 +196,14 @@ def fit_light_curve(
     return Fitted(curve, planet, replace(fit, notes=(*notes, *fit.notes)), values)
 
 
-def need_planet(settings: Settings) -> Planet:
-    """Find the planet whose transit is wanted; raises InputError when none is given."""
+def need_planet(settings: Settings, record: Mapping[str, Any] | None = None) -> Planet:
+    """Find the planet whose transit is wanted; raises InputError when none is given.
+
+    record: the night's entries of run.toml, whose planet serves where the settings name none.
+    """
     if not settings.target.planet_file and not settings.target.name:
+        if record and "planet" in record:
+            return make_planet(record["planet"], "run.toml")
         msg = "whose transit? give --planet FILE, or --target with the name of a known planet"
         raise InputError(msg)
     planet = find_target(settings.target, settings.catalogs).planet

@@ -278,8 +278,8 @@ def choose_wished(bench: Bench, wishes: Wishes) -> Choice:
     rows = rows_named(bench.night, wishes.comparisons) or bench.own.rows
     dropped = rows_named(bench.night, wishes.dropped)
     if extra := [row for row in dropped if row not in rows]:
-        ids = ", ".join(f"C{row + 1}" for row in rows[:SHOWN])
-        msg = f"star {extra[0] + 1} is no comparison star: {ids}{' ...' * (len(rows) > SHOWN)}"
+        ids = ", ".join(f"C{row + 1}" for row in rows)
+        msg = f"star {extra[0] + 1} takes no part: compared with are {ids}"
         raise InputError(msg)
     rows = tuple(row for row in rows if row not in dropped)
     if not rows:

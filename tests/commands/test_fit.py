@@ -16,7 +16,7 @@ from lightcurve.core.data import Finding, Note, Severity, Verdict
 from lightcurve.core.errors import FitError, InputError
 from lightcurve.core.settings import make_settings
 from lightcurve.core.times import bjd_tdb
-from lightcurve.night.fit_table import Known, fit_table
+from lightcurve.night.fit_table import Known, fit_table, need_planet
 from lightcurve.tables.light_curves import ColumnChoice
 from lightcurve.tables.run_tables import read_model
 from lightcurve.transit.ephemeris import make_planet
@@ -260,6 +260,17 @@ def test_no_planet_is_one_line(tmp_path, target, words):
     table = _write(tmp_path / "t.csv", BJD_TDB=time, flux=flux, err=0 * flux + 0.002)
     with pytest.raises(InputError, match=words):
         fit_table(table, make_settings({"target": target, **QUICK}), tmp_path / "out")
+
+
+def test_the_record_of_a_run_tells_its_planet_where_no_setting_does():
+    record = {"planet": tomllib.loads(PLANET)}
+    assert need_planet(make_settings({}), record) == make_planet(record["planet"], "run.toml")
+
+
+def test_a_planet_that_is_named_goes_before_that_of_the_run(planet_file):
+    other = {"planet": {**tomllib.loads(PLANET), "period_days": 7.0}}
+    settings = make_settings({"target": {"planet_file": str(planet_file)}})
+    assert need_planet(settings, other).period_days == 3.0
 
 
 @pytest.mark.parametrize("exposure_s", [np.inf, np.nan, -1.0, 1e6])

@@ -122,9 +122,30 @@ def test_exotic(tmp_path: Path) -> None:
     assert (planet.period_days, planet.t0_bjd_tdb) == (2.15, 2455867.4)
     assert planet.parallax_mas == pytest.approx(4.0)
     assert planet.errors == {"period_days": 1.3e-7, "a_over_rs": 0.04, "teff_k": 88.0}
-    assert "export --observer-code ABC" in found.arguments
+    assert settings.observer.aavso_code == "ABC"
+    assert not any("--observer-code" in argument for argument in found.arguments)
     assert "--out /data/out" in found.arguments
     assert "/data/night one" in found.arguments
+
+
+@pytest.mark.parametrize(
+    ("camera", "kind"), [("cmos", "CMOS"), ("DSLR", "DSLR"), ("CCD or DSLR", None)]
+)
+def test_exotic_s_observer(tmp_path: Path, camera: str, kind: str | None) -> None:
+    about = {
+        "Camera Type (CCD or DSLR)": camera,
+        "Secondary Observer Codes (N/A if none)": "DEF, GHI",
+    }
+    text = json.dumps(EXOTIC | {"user_info": EXOTIC["user_info"] | about})
+    found = imported(tmp_path, "inits.json", text)
+    observer = make_settings(found.settings).observer
+    assert observer.camera_kind == kind
+    assert observer.secondary_codes == ("DEF", "GHI")
+
+
+def test_a_name_in_place_of_a_planet_file_is_shown_the_option(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--target"):
+        read_any_planet(tmp_path / "HAT-P-32 b")
 
 
 def test_hops(tmp_path: Path) -> None:

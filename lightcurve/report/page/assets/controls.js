@@ -159,7 +159,7 @@ const controls = (() => {
       list("aperture", "Aperture", cube.apertures.map((a, k) => [k, a.label]), choice.aperture, (value) => change({ aperture: Number(value) })),
       list("weighting", "Weights", cube.weightings.map((w) => [w.name, w.name.replaceAll("_", " ")]), choice.weighting, (value) => change({ weighting: value })),
       make("fieldset", {}, make("legend", {}, "Detrended by"), make("div.ticks", {}, ...ticks)),
-      make("p.soft", {}, out ? `${out} ${out === 1 ? "point" : "points"} left out. ` : "To leave a point out, click it.",
+      make("p.soft", {}, out ? `${out} ${out === 1 ? "point" : "points"} left out. ` : "To leave a point out, click it and press the key x, or the button beside its frame.",
         out ? make("button", { type: "button", onclick: () => change({ excluded: [] }) }, "Put all back") : null));
     const changed = !same(choice, app.data.choice);
     byId("back").disabled = !changed;
