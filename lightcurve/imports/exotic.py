@@ -54,7 +54,7 @@ RULES = {
     "obs. longitude": Rule("settings.site.longitude_deg", degrees),
     "obs. elevation (meters)": Rule("settings.site.height_m", float),
     "camera type (ccd or dslr)": Rule("settings.observer.camera_kind", _camera_kind),
-    "pixel binning": left_out(_HEADERS),
+    "pixel binning": option("--binning", verb="export"),
     "filter name (aavso.org/filters)": option(
         "--filter", "headers say which frames to take", verb="export"
     ),

@@ -135,12 +135,14 @@ def test_exotic_s_observer(tmp_path: Path, camera: str, kind: str | None) -> Non
     about = {
         "Camera Type (CCD or DSLR)": camera,
         "Secondary Observer Codes (N/A if none)": "DEF, GHI",
+        "Pixel Binning": "2x2",
     }
     text = json.dumps(EXOTIC | {"user_info": EXOTIC["user_info"] | about})
     found = imported(tmp_path, "inits.json", text)
     observer = make_settings(found.settings).observer
     assert observer.camera_kind == kind
     assert observer.secondary_codes == ("DEF", "GHI")
+    assert "export --binning 2x2" in found.arguments
 
 
 def test_a_name_in_place_of_a_planet_file_is_shown_the_option(tmp_path: Path) -> None:
