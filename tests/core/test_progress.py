@@ -14,8 +14,11 @@ def test_a_name_of_a_file_says_nothing_of_its_own_in_the_log(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither to a terminal that shows the log, nor as a line that the run never said."""
-    # Of what is told above, pytest keeps a record, and none that is no UTF-8 can be sent to it.
-    monkeypatch.setattr(logging.getLogger("lightcurve"), "propagate", False)
+    # The log of the run alone: a command that ran before has its messages shown on the terminal,
+    # and pytest keeps a record of them, which has to be UTF-8.
+    logger = logging.getLogger("lightcurve")
+    monkeypatch.setattr(logger, "handlers", [])
+    monkeypatch.setattr(logger, "propagate", False)
     with open_log(tmp_path):
         for name in (
             "\x1b]0;a\x07b.fits",
