@@ -6,6 +6,7 @@ import importlib
 import inspect
 import os
 import sys
+from contextlib import suppress
 from types import ModuleType
 from typing import Annotated, Any, NoReturn
 
@@ -91,12 +92,13 @@ def main() -> None:
     ready_terminal()
     try:
         status = app(prog_name="lightcurve", standalone_mode=False)
+        sys.stdout.flush()
     except USAGE_ERROR as error:
         _misused(error)
     except LightcurveError as error:
         _stop(str(error))
     except BrokenPipeError:  # whoever reads has had enough: ``| head``
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         status = 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
@@ -150,6 +152,11 @@ def _nearest(error: Any) -> str:
     return f"{error.message}{better}"
 
 
+def _drop_output() -> None:
+    """Let go of what cannot be written, lest Python tries again when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _stop(message: str, *, status: int | None = None) -> NoReturn:
     """Say on standard error, and with ``--json`` on standard output too, why it ends here."""
     from lightcurve.commands.shell import fitted, one_line, print_json
@@ -157,7 +164,12 @@ def _stop(message: str, *, status: int | None = None) -> NoReturn:
     given = sys.argv[1:]
     if status is None:
         status = FAILED.get(next((word for word in given if not word.startswith("-")), ""), 1)
-    if "--json" in given:
-        print_json({"error": one_line(message)})
-    sys.stderr.write(fitted(f"lightcurve: {one_line(message)}", sys.stderr) + "\n")
+    try:
+        if "--json" in given:
+            print_json({"error": one_line(message)})
+        sys.stdout.flush()
+    except OSError:  # what is full may be just that
+        _drop_output()
+    with suppress(OSError):
+        sys.stderr.write(fitted(f"lightcurve: {one_line(message)}", sys.stderr) + "\n")
     sys.exit(status)

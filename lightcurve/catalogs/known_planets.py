@@ -14,6 +14,7 @@ import re
 import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ __all__ = [
     "Table",
     "cached_file",
     "key_of",
+    "name_like",
     "planets_near",
     "planets_of_star",
     "read_table",
@@ -38,6 +40,7 @@ __all__ = [
 log = logging.getLogger(__name__)
 FILE = Path(__file__).with_name("planets.csv.gz")
 MAX_BYTES = 50_000_000
+LIKE = 0.75  # of 1, how like a name must be to be meant
 TEXTS = ("name", "source")
 SHIPPED, REFRESHED = "shipped", "refreshed"
 # Seconds by which an epoch may be off that does not name its scale: TDB is 69 s ahead of UTC, HJD
@@ -112,6 +115,15 @@ def planets_of_star(name: str) -> tuple[KnownPlanet, ...]:
         return (one,)
     key, known = key_of(name), the_table().planets.values()
     return tuple(planet for planet in known if key and key_of(planet.star) == key)
+
+
+def name_like(name: str) -> str:
+    """End the error about an unknown name with the planet or star most like it, if any is."""
+    known = the_table().planets
+    spelt = {key_of(planet.star): planet.star for planet in known.values()}
+    spelt |= {key: planet.name for key, planet in known.items()}
+    near = get_close_matches(key_of(name), spelt, n=1, cutoff=LIKE)
+    return f"; did you mean {spelt[near[0]]}?" if near else ""
 
 
 def planets_near(ra_deg: float, dec_deg: float, radius_deg: float) -> tuple[KnownPlanet, ...]:

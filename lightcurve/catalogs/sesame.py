@@ -6,6 +6,7 @@ import re
 from urllib.parse import quote
 
 from lightcurve.catalogs.http_cache import body_of
+from lightcurve.catalogs.known_planets import name_like
 from lightcurve.catalogs.layout import Link
 from lightcurve.core.cache import recall_entry, remember_entry
 from lightcurve.core.data import Motion
@@ -40,7 +41,7 @@ def resolve_name(name: str, *, offline: bool = False) -> tuple[float, float, str
             known = Motion(*of_motion) if of_motion else None
             return ra, dec, f"{SERVICE}, remembered for {name}", known
     if offline:
-        msg = f"does not remember {name!r} and may not be asked: {ADVICE}"
+        msg = f"does not remember {name!r} and may not be asked: {ADVICE}{name_like(name)}"
         raise CatalogError(SERVICE, msg)
     ra, dec, motion = _ask(name)
     more = [motion.pm_ra_mas_yr, motion.pm_dec_mas_yr, motion.parallax_mas] if motion else []
@@ -57,7 +58,7 @@ def _ask(name: str) -> tuple[float, float, Motion | None]:
         raise CatalogError(SERVICE, msg) from error
     found = re.search(rb"^%J\s+([\d.]+)\s+([+-][\d.]+)", answer, re.MULTILINE)
     if found is None:
-        msg = f"does not know {name!r}: check the spelling, or {ADVICE}"
+        msg = f"does not know {name!r}: check the spelling, or {ADVICE}{name_like(name)}"
         raise CatalogError(SERVICE, msg)
     proper = re.search(rb"^%P\s+([+-]?[\d.]+)\s+([+-]?[\d.]+)", answer, re.MULTILINE)
     parallax = re.search(rb"^%X\s+([\d.]+)", answer, re.MULTILINE)

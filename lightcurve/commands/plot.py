@@ -22,7 +22,7 @@ def plot(
     kind: Annotated[str, typer.Option("--format", help="pdf, svg or png.")] = "pdf",
     dpi: Annotated[float | None, typer.Option("--dpi", help="Dots an inch, of pixels.")] = None,
     size: Annotated[
-        str | None, typer.Option("--size", help="Width and height: 7.1,4 (inches) or 9cm,6cm.")
+        str | None, typer.Option("--size", help="Width and height: 7.1,4 (inches) or 9cm,12cm.")
     ] = None,
     title: Annotated[
         str | None, typer.Option("--title", help="In place of the figures' own; '' for none.")

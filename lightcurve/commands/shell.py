@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import sys
 import textwrap
@@ -45,7 +46,10 @@ class _ToStandardError(logging.StreamHandler):
 
 
 def ready_terminal() -> None:
-    """Let no letter that a terminal or a file does not know end the program."""
+    """Let no letter that a terminal or a file does not know end the program, nor a closed one."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # as `>&-` and windows without a terminal have it
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

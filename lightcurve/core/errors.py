@@ -50,6 +50,7 @@ class Why(Enum):
     NOT_UNDERSTOOD = auto()  # an answer that makes no sense
     TIMED_OUT = auto()
     DIED = auto()  # the process that was at work
+    NO_ROOM = auto()  # for a figure, in the size wanted
 
 
 class LightcurveError(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from lightcurve.core.errors import InputError
+from lightcurve.core.errors import InputError, Why
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.registry import did_you_mean
 from lightcurve.night.figures import FIGURES, draw
@@ -66,6 +66,12 @@ def plot_run(
                 raise InputError(msg)
         names = wanted or [name for name, what in wants.items() if not what]
         folder = out or (run if run.is_dir() else run.parent) / "plots"
-        return draw(
-            folder, finished, names, kind=kind, progress=progress
-        ), {} if wanted else lacking
+        drawn: dict[str, Path] = {}
+        for name in progress(names, "Drawing", len(names)):
+            try:
+                drawn |= draw(folder, finished, [name], kind=kind)
+            except InputError as error:
+                if wanted or error.why is not Why.NO_ROOM:
+                    raise
+                lacking[name] = error.reason
+        return drawn, {} if wanted else lacking

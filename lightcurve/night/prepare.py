@@ -43,9 +43,9 @@ from lightcurve.setup.reference import rank_samples, why_poor
 from lightcurve.setup.solving import Sample, find_stars, read_samples, solve_one
 from lightcurve.setup.target import (
     Target,
+    far_from_headers,
     refuse_another_field,
     warn_of_fields,
-    warn_of_target,
 )
 from lightcurve.setup.times import leave_out_impossible
 
@@ -116,10 +116,12 @@ def find_lights(inventory: Inventory, target: Target, settings: Settings) -> Giv
     lights = choose_lights(inventory)
     exposures = [entry.exposure for entry in lights]
     warn_of_fields(exposures)
-    elsewhere = warn_of_target(exposures, target, settings.solve.radius_deg)
+    elsewhere = far_from_headers(exposures, target, settings.solve.radius_deg)
     if not settings.solve.blind:
         n_wcs = sum(entry.has_wcs for entry in lights)
         refuse_another_field(exposures, target, elsewhere, n_wcs=n_wcs)
+    if elsewhere:
+        log.warning("%s", elsewhere)
     lights, unused = leave_out_impossible(
         lights, None if elsewhere else target, settings.time.utc_offset_hours
     )

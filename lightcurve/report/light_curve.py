@@ -20,6 +20,7 @@ from lightcurve.report.style import (
     RAW,
     TARGET,
     bin_points,
+    is_low,
     legend_above,
     point_size,
     robust_limits,
@@ -36,6 +37,8 @@ __all__ = ["save_light_curve"]
 
 BIN_DAYS = 10 / 1440
 FEWEST = 2.0  # points a bin, below which bins show nothing new
+HEAD = 1.3  # inches, of title, facts and legend
+LEAST_PANEL = 0.42  # inches, of a panel as high as the unit of `heights`
 GAP = 0.25  # between raw and detrended flux, of what the latter spans
 
 
@@ -185,8 +188,10 @@ def save_light_curve(
     good = finite & (fit.used if fit is not None else clear)
     ensemble = bool(np.isfinite(light_curve.comparison_flux).any())
     heights = (5.0 if fit is not None else 3.0, *((1.4,) if fit is not None else ()))
+    if is_low(HEAD + LEAST_PANEL * (sum(heights) + 1.1 * (ensemble + bool(check)))):
+        ensemble, check = False, None  # else their ticks lie on each other
     heights += (1.1,) * (ensemble + bool(check))
-    with styled_figure(path, (8.0, 1.3 + 1.05 * sum(heights)), title=title, facts=facts) as figure:
+    with styled_figure(path, (8.0, HEAD + 1.05 * sum(heights)), title=title, facts=facts) as figure:
         panels = stack_axes(figure, heights)
         rest = iter(panels)
         if fit is None:

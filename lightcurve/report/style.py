@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lightcurve.core.data import StarRole
-from lightcurve.core.errors import InputError
+from lightcurve.core.errors import InputError, Why
 from lightcurve.core.registry import did_you_mean
 
 if TYPE_CHECKING:
@@ -78,6 +78,10 @@ LEAST_ROOM = 0.3  # of the height, for the axes, however long a title is
 MAX_HEAD = 4  # lines of a title, and of each fact below it
 INCHES = {"in": 1.0, "cm": 1 / 2.54, "mm": 1 / 25.4}
 SIZES = (1.0, 60.0)  # inches, least and most
+DPI = (20.0, 2400.0)
+MAX_DOTS = 2e8  # of a figure of pixels: 800 MB while it is drawn
+PASSES = 6  # of the layout, where axes keep a shape
+BESIDE = 1.2  # width of a label over that of its axes, where there are gaps between them
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,12 @@ class Look:
     size: tuple[float, float] | None = None
     title: str | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse, as InputError, dots an inch that are no such number."""
+        if self.dpi is not None and not DPI[0] <= self.dpi <= DPI[1]:
+            msg = f"--dpi {self.dpi:g}: not within {DPI[0]:g} to {DPI[1]:g} dots an inch"
+            raise InputError(msg)
+
 
 PLAIN = Look()
 _LOOK: ContextVar[Look] = ContextVar("look", default=PLAIN)
@@ -125,14 +135,14 @@ def wearing(look: Look) -> Iterator[None]:
 
 
 def read_size(text: str) -> tuple[float, float]:
-    """Read a width and a height such as ``7.1,4``, ``9cm,6cm`` or ``90,60mm``, in inches.
+    """Read a width and a height such as ``7.1,4``, ``9cm,12cm`` or ``90,60mm``, in inches.
 
     A unit holds for what stands before it, too. Raises InputError for anything else.
     """
     number = r"([0-9]*\.?[0-9]+)\s*(in|cm|mm)?"
     found = re.fullmatch(rf"\s*{number}\s*[,x]\s*{number}\s*", text)
     if not found:
-        msg = f"--size {text}: not like 7.1,4 (inches) or 9cm,6cm: width, comma, height"
+        msg = f"--size {text}: not like 7.1,4 (inches) or 9cm,12cm: width, comma, height"
         raise InputError(msg)
     second = found[4] or "in"
     size = float(found[1]) * INCHES[found[2] or second], float(found[3]) * INCHES[second]
@@ -171,6 +181,12 @@ def page_width(natural: float) -> float:
     return float(style["figure.figsize"][0]) if "figure.figsize" in style else natural
 
 
+def is_low(height: float) -> bool:
+    """Tell whether somebody wants all figures lower than this, inches."""
+    size = _LOOK.get().size
+    return size is not None and size[1] < height
+
+
 @contextmanager
 def styled_figure(
     path: str | Path,
@@ -201,7 +217,7 @@ def styled_figure(
     Raises
     ------
     InputError
-        When the file cannot be written, or its name is that of no figure.
+        When the file cannot be written, its name is that of no figure, or `Look` leaves no room.
     """
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -224,22 +240,39 @@ def styled_figure(
         head = (title if look.title is None else look.title, *facts)
         top = _finish(figure, canvas.get_renderer(), head, grows=look.size is None)
         layout.set(rect=(0, 0, 1, top))
+        dpi = look.dpi or mpl.rcParams["savefig.dpi"]
+        if kind == ".png":
+            _refuse_dots(path, figure.get_size_inches() * dpi)
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
+            _settle(figure)
             try:
-                figure.savefig(
-                    path, dpi=look.dpi or mpl.rcParams["savefig.dpi"], metadata=FORMATS[kind]
-                )
+                figure.savefig(path, dpi=dpi, metadata=FORMATS[kind])
             except OSError as error:
                 msg = f"{path}: the figure cannot be written: {error.strerror}"
                 raise InputError(msg) from error
         if any(NO_ROOM in str(one.message) for one in told):
             Path(path).unlink(missing_ok=True)
-            panels = (
-                f"{width:.3g} x {height:.3g} inches leave its {len(figure.axes)} panels no room"
+            msg = (
+                f"{width:.3g} x {height:.3g} inches leave its {len(figure.axes)} panels no room: "
+                "a larger --size"
             )
-            msg = f"{path}: {panels}: a larger --size"
-            raise InputError(msg)
+            raise InputError(msg, file=str(path), why=Why.NO_ROOM)
+
+
+def _settle(figure: Figure) -> None:
+    """Lay out until axes stay in their places: those that keep a shape creep to them."""
+    if any(axes.get_aspect() != "auto" for axes in figure.axes):
+        for _ in range(PASSES):
+            figure.draw_without_rendering()
+
+
+def _refuse_dots(path: str | Path, dots: np.ndarray) -> None:
+    """Raise InputError for more dots, (2,) float array, than a computer may hold."""
+    if np.prod(dots) > MAX_DOTS:
+        wide, high = np.round(dots).astype(int)
+        msg = f"{path}: {wide} x {high} dots are too many: a smaller --dpi, or --format pdf"
+        raise InputError(msg)
 
 
 def _finish(figure: Figure, renderer: RendererAgg, head: Sequence[str], *, grows: bool) -> float:
@@ -266,7 +299,7 @@ def _finish(figure: Figure, renderer: RendererAgg, head: Sequence[str], *, grows
         top -= taken
     left = max(top / height, LEAST_ROOM)
     for axes in figure.axes:
-        _fit_label(axes, renderer, left)
+        _fit_labels(axes, renderer, left)
     return left
 
 
@@ -291,16 +324,21 @@ def _write_head(
     return above
 
 
-def _fit_label(axes: Axes, renderer: RendererAgg, left: float) -> None:
-    """Make the label of the vertical axis no longer than the axis, about.
+def _fit_labels(axes: Axes, renderer: RendererAgg, left: float) -> None:
+    """Make the labels of both axes no longer than the axes, about.
 
     left: what of the figure's height is left below its head.
     """
-    label = axes.yaxis.label
-    room, length = (of.get_window_extent(renderer).height for of in (axes, label))
-    if length > left * room:
-        size = float(label.get_fontsize()) * left * room / length
-        label.set_fontsize(max(size, LEAST_LETTERS))
+    room = axes.get_window_extent(renderer)
+    along, up = axes.xaxis.label, axes.yaxis.label
+    lengths = [
+        (along, along.get_window_extent(renderer).width, BESIDE * room.width),
+        (up, up.get_window_extent(renderer).height, left * room.height),
+    ]
+    for label, length, most in lengths:
+        if length > most:
+            size = float(label.get_fontsize()) * most / length
+            label.set_fontsize(max(size, LEAST_LETTERS))
 
 
 def measure(text: str, font: FontProperties, renderer: RendererAgg) -> float:

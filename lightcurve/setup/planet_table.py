@@ -20,6 +20,7 @@ from lightcurve.catalogs.known_planets import (
     Table,
     cached_file,
     key_of,
+    name_like,
     planets_near,
     planets_of_star,
     read_table,
@@ -79,7 +80,7 @@ def find_known(
     found = planets_of_star(name)
     if not found:
         msg = f"{name} is not among the {len(table.planets)} known planets ({table.origin}): "
-        msg += "lightcurve planets refresh asks for newer ones"
+        msg += f"lightcurve planets refresh asks for newer ones{name_like(name)}"
         raise InputError(msg)
     return found, table
 

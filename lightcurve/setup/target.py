@@ -21,13 +21,13 @@ __all__ = [
     "ONE_FIELD_DEG",
     "Target",
     "at_night",
+    "far_from_headers",
     "find_target",
     "is_told",
     "known_place",
     "recognise_target",
     "refuse_another_field",
     "warn_of_fields",
-    "warn_of_target",
 ]
 
 log = logging.getLogger(__name__)
@@ -275,12 +275,12 @@ def warn_of_fields(exposures: Sequence[Exposure]) -> tuple[str, ...]:
     return tuple(warnings)
 
 
-def warn_of_target(exposures: Sequence[Exposure], target: Target, radius_deg: float) -> str:
-    """Warn where no light frame's header points anywhere near the target.
+def far_from_headers(exposures: Sequence[Exposure], target: Target, radius_deg: float) -> str:
+    """Say that no light frame's header points anywhere near the target, where none does.
 
     exposures: of the light frames.
     radius_deg: within which a solver searches; half the field's diagonal, where known, is added.
-    Returns what was warned of; empty where a header points near, or none tells.
+    Returns empty text where a header points near, or none tells.
     """
     places = [place for exposure in exposures for place in exposure.places]
     apart = [degrees_apart(place, (target.ra_deg, target.dec_deg)) for place in places]
@@ -291,12 +291,10 @@ def warn_of_target(exposures: Sequence[Exposure], target: Target, radius_deg: fl
     if not apart or min(apart) <= radius_deg + half:
         return ""
     nearest = places[int(np.argmin(apart))]
-    text = (
+    return (
         f"the headers point to {nearest[0]:.2f} {nearest[1]:+.2f} deg, the target is "
         f"{min(apart):.3g} deg away ({target.source}): check --ra and --dec, or the folder"
     )
-    log.warning("%s", text)
-    return text
 
 
 def refuse_another_field(
@@ -310,7 +308,7 @@ def refuse_another_field(
     Parameters
     ----------
     elsewhere : str
-        What `warn_of_target` warned of.
+        What `far_from_headers` says.
     n_wcs : int
         How many of the headers have a WCS.
 

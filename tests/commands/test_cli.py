@@ -233,3 +233,22 @@ def test_whoever_reads_may_stop_reading(tmp_path):
         ["/bin/sh", "-c", line], capture_output=True, text=True, check=False, timeout=60
     )
     assert answer.stderr == ""
+
+
+@pytest.mark.parametrize("words", ["planets HAT-P-32", "planets HAT-P-32 --json", "config"])
+def test_an_output_that_is_closed_ends_nothing(words):
+    line = f"{sys.executable} {ROOT / 'cli.py'} {words} >&-"
+    answer = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, check=False)
+    assert (answer.returncode, answer.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+@pytest.mark.parametrize(
+    "words", ["planets HAT-P-32", "planets HAT-P-32 --json", "planets X --json"]
+)
+def test_an_output_that_is_full_is_one_line(words):
+    line = f"{sys.executable} {ROOT / 'cli.py'} {words} >/dev/full"
+    answer = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, check=False)
+    assert answer.returncode != 0
+    assert "Traceback" not in answer.stderr
+    assert answer.stderr.startswith("lightcurve: ")

@@ -105,9 +105,13 @@ def test_all_that_can_be_drawn_is_and_the_rest_is_told(run, tmp_path):
         (["--format", "gif"], "pdf"),
         (["--style", "colum"], "column"),
         (["--style", "nowhere.mplstyle"], "nowhere.mplstyle"),
-        (["--size", "7"], "9cm,6cm"),
+        (["--size", "7"], "9cm,12cm"),
         (["--size", "0.1,4"], "inches"),
-        (["--size", "nan,4"], "9cm,6cm"),
+        (["--size", "nan,4"], "9cm,12cm"),
+        (["--dpi", "0"], "2400"),
+        (["--dpi", "nan"], "2400"),
+        (["--dpi", "1e6"], "2400"),
+        (["--dpi", "2400", "--size", "30,30", "--format", "png"], "--dpi"),
     ],
 )
 def test_what_cannot_be_is_told_in_a_line(run, tmp_path, words, told):

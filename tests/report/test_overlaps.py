@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.image import imread
 
 from lightcurve.core.data import Finding
 from lightcurve.core.errors import InputError
@@ -19,7 +20,7 @@ from lightcurve.report.night import (
     star_profile,
 )
 from lightcurve.report.stars import save_noise
-from lightcurve.report.style import Look, wearing
+from lightcurve.report.style import STYLES, Look, wearing
 from overlaps import overlaps
 from sim_cube import CubeTruth, simulate_cube
 from sim_finished import finished
@@ -76,7 +77,7 @@ def test_every_figure_in_every_style(drawn, name, style):
     assert overlaps(drawn(name, finished(n=60, name=HOSTILE), Look(style, dpi=80))) == []
 
 
-@pytest.mark.parametrize("size", [(14.0, 4.0), (3.0, 9.0), (6.0, 4.0)])
+@pytest.mark.parametrize("size", [(14.0, 4.0), (3.0, 9.0), (6.0, 4.0), (7.1, 4.0)])
 def test_any_size(drawn, size):
     figure = drawn("light_curve", finished(n=60), Look(size=size, dpi=80))
     assert tuple(figure.get_size_inches()) == pytest.approx(size)
@@ -107,6 +108,22 @@ def test_nothing_known_is_still_a_figure(drawn):
     empty = replace(night, curve=replace(night.curve, flux=nothing, flux_err=nothing, stars=None))
     for name in ("light_curve", "night"):
         assert overlaps(drawn(name, empty, Look(dpi=80))) == []
+
+
+@pytest.mark.parametrize("size", [(9 / 2.54, 8 / 2.54), (7.1, 4.0)])
+def test_a_low_light_curve_keeps_flux_and_residuals(drawn, size):
+    figure = drawn("light_curve", finished(n=60), Look(size=size, dpi=80))
+    assert [axes.get_ylabel() for axes in figure.axes] == ["Relative flux", "Residual (%)"]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_long_names_of_covariates_leave_each_other_room(drawn, style):
+    night = finished(n=60)
+    long = ("time", "airmass", "x", "y", "fwhm", "sky", "comparison_flux", "other_light")
+    values = {name: np.arange(60.0) for name in long}
+    curve = replace(night.curve, covariates=values)
+    fit = replace(night.fit, covariates=long)
+    assert overlaps(drawn("covariates", replace(night, curve=curve, fit=fit), Look(style))) == []
 
 
 @pytest.mark.parametrize("style", ["screen", "column"])
@@ -156,6 +173,22 @@ def test_figures_of_frames_in_narrow_and_wide(monkeypatch, tmp_path, style):
         )
         save_masters(tmp_path / "e.png", {"bias": pixels, "flat": pixels / 100}, title=HOSTILE)
     assert {k: found for k, figure in enumerate(made) if (found := overlaps(figure))} == {}
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("shape", [(500, 650), (1080, 1920), (1920, 1080), (300, 1000)])
+def test_nothing_of_a_field_is_cut_off_in_the_file(tmp_path, style, shape):
+    rng = np.random.default_rng(2)
+    plan = simulate_cube(np.ones(5), CubeTruth(n_stars=30), rng).plan
+    for title in ("A field", "A field of which there is much to say " * 4):
+        with wearing(Look(style, dpi=80)):
+            path = save_field(
+                tmp_path / "a.png", rng.normal(100, 5, shape), plan,
+                radius=4.0, outer=12.0, title=title,
+            )  # fmt: skip
+        dots = imread(path)[..., :3]
+        for edge in (dots[0], dots[-1], dots[:, 0], dots[:, -1]):
+            assert (edge == dots[0, 0]).all()
 
 
 @pytest.mark.parametrize(

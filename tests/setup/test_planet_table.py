@@ -240,3 +240,11 @@ def test_the_command_shows_and_refreshes(
     assert "refreshed" in run("planets", "Unheard-of-1")
     with pytest.raises(InputError, match="--offline"):
         run("planets", "refresh", "--offline")
+
+
+def test_a_misspelt_planet_is_guessed():
+    with pytest.raises(InputError, match="did you mean HAT-P-32"):
+        find_known("HTA-P-32", None, 1.0)
+    with pytest.raises(InputError) as caught:
+        find_known("Sirius", None, 1.0)
+    assert "did you mean" not in str(caught.value)

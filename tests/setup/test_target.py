@@ -13,11 +13,11 @@ from lightcurve.core.settings import CatalogSettings, TargetSettings
 from lightcurve.night.story import warn_of_lost
 from lightcurve.setup.target import (
     Target,
+    far_from_headers,
     find_target,
     known_place,
     refuse_another_field,
     warn_of_fields,
-    warn_of_target,
 )
 
 
@@ -47,13 +47,13 @@ def test_two_objects_and_two_fields_are_told() -> None:
 
 def test_a_target_far_from_all_headers_is_told() -> None:
     target = Target("X", 150.0, -20.0, "options --ra and --dec")
-    text = warn_of_target([frame("HAT-P-32", 31.3, 46.8)] * 2, target, 5.0)
+    text = far_from_headers([frame("HAT-P-32", 31.3, 46.8)] * 2, target, 5.0)
     assert text.startswith("the headers point to 31.30 +46.80 deg, the target is 1")
     assert "check --ra and --dec, or the folder" in text
     near = Target("X", 31.3, 46.8 + 5.2, "")  # half the field's diagonal is 0.57 deg
-    assert warn_of_target([frame("HAT-P-32", 31.3, 46.8)], near, 5.0) == ""
-    assert warn_of_target([frame(None)], target, 5.0) == ""
-    assert warn_of_target([frame("A", 31.3, 46.8), frame("B", 150.0, -21.0)], target, 5.0) == ""
+    assert far_from_headers([frame("HAT-P-32", 31.3, 46.8)], near, 5.0) == ""
+    assert far_from_headers([frame(None)], target, 5.0) == ""
+    assert far_from_headers([frame("A", 31.3, 46.8), frame("B", 150.0, -21.0)], target, 5.0) == ""
 
 
 FAR = Target("WASP-12 b", 97.6, 29.7, "an archive")
@@ -71,7 +71,7 @@ FAR = Target("WASP-12 b", 97.6, 29.7, "an archive")
 )
 def test_only_what_is_certain_is_refused_at_once(name, n_wcs, sure) -> None:
     frames = [frame(name, 31.3, 46.8)] * 5
-    elsewhere = warn_of_target(frames, FAR, 5.0)
+    elsewhere = far_from_headers(frames, FAR, 5.0)
     if not sure:
         refuse_another_field(frames, FAR, elsewhere, n_wcs=n_wcs)
         return
@@ -85,7 +85,7 @@ def test_only_what_is_certain_is_refused_at_once(name, n_wcs, sure) -> None:
 def test_a_pointing_that_is_some_degrees_off_is_not_refused() -> None:
     near = Target("X", 31.3, 51.0, "")
     frames = [frame("HAT-P-32", 31.3, 46.8)] * 5
-    refuse_another_field(frames, near, warn_of_target(frames, near, 5.0), n_wcs=5)
+    refuse_another_field(frames, near, far_from_headers(frames, near, 5.0), n_wcs=5)
 
 
 def test_lost_frames_are_counted_by_their_most_frequent_reason(caplog) -> None:
