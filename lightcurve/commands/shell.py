@@ -23,6 +23,7 @@ T = TypeVar("T")
 _MESSAGES = "messages"  # name of the handler that shows them
 LONGEST = 200  # characters of a line, where nothing else says how wide the terminal is
 NARROWEST = 20
+LEAST = 12  # characters of a column, lest its cells cannot be read
 SETS = 8  # sets of frames shown, of many
 # Of a summary, what matters most first: the first three there are end a command.
 KEY_NUMBERS = (
@@ -245,18 +246,55 @@ def stop_if_failed(runs: Sequence[Reduced[Any]]) -> None:
 def print_table(
     title: str, header: list[str], rows: Iterable[Iterable[Any]], *, whole: Collection[str] = ()
 ) -> None:
-    """Write a table to standard output.
+    """Write a table to standard output, or where the terminal is narrow its rows as sentences.
 
     Cells are shown as they are, never as markup; None is an empty one. The cells of the columns
-    named in `whole` stay on one line, however narrow the terminal is.
+    named in `whole` stay on one line.
     """
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=escape(one_line(title)), title_justify="left")
-    for name in header:
-        table.add_column(escape(one_line(name)), overflow="fold", no_wrap=name in whole)
-    for row in rows:
-        table.add_row(*(escape("" if cell is None else one_line(str(cell))) for cell in row))
-    Console(width=width_of(sys.stdout)).print(table)
+    title, names = one_line(title), [one_line(name) for name in header]
+    cells = [["" if cell is None else one_line(str(cell)) for cell in row] for row in rows]
+    columns = [[row[k] for row in cells] for k in range(len(names))]
+    longest = [max(map(cell_len, column), default=0) for column in columns]
+    least = [
+        max(size if name in whole else min(size, LEAST), *map(_least, name.split()), 1)
+        for name, size in zip(names, longest, strict=True)
+    ]
+    width = width_of(sys.stdout)
+    boxed = sum(least) + 3 * len(names) + 1 <= width
+    room = width - (3 * len(names) + 1 if boxed else len(names) - 1)
+    if sum(least) > room:
+        for line in (title, *(_sentence(names, row) for row in cells)):
+            say(line)
+        return
+    wanted = map(max, longest, map(cell_len, names), least)
+    table = Table(title=escape(title), title_justify="left")
+    if not boxed:
+        table.box, table.padding, table.pad_edge = None, (0, 1, 0, 0), False
+    for name, size in zip(names, _shrunk(list(wanted), longest, least, room), strict=True):
+        table.add_column(escape(name), overflow="fold", width=size)
+    for row in cells:
+        table.add_row(*map(escape, row))
+    Console(width=width).print(table)
+
+
+def _least(word: str) -> int:
+    return min(len(word), LEAST)
+
+
+def _shrunk(wanted: list[int], longest: list[int], least: list[int], room: int) -> list[int]:
+    """Take from the widest columns until all have room, as `least` has: from names before cells."""
+    while sum(wanted) > room:
+        larger = [k for k in range(len(wanted)) if wanted[k] > least[k]]
+        wanted[max(larger, key=lambda k: (wanted[k] > longest[k], wanted[k]))] -= 1
+    return wanted
+
+
+def _sentence(names: list[str], row: list[str]) -> str:
+    """Write a row of a table: its first cell, then what has a value."""
+    told = [f"{name} {cell}" for name, cell in zip(names[1:], row[1:], strict=True) if cell]
+    return f"{row[0]}: {'; '.join(told)}"

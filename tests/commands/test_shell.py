@@ -5,14 +5,23 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from lightcurve.commands.live import LINE
-from lightcurve.commands.shell import bar, fitted, print_products, say_each, show_messages
+from lightcurve.commands.shell import (
+    bar,
+    fitted,
+    print_products,
+    print_table,
+    say_each,
+    show_messages,
+)
 from lightcurve.core.data import Finding, Products, Result, Verdict
 from lightcurve.core.progress import Clock, stage
 
@@ -141,3 +150,36 @@ def test_without_a_planet_the_curve_is_what_matters(
     assert "lightcurve.csv" in capsys.readouterr().out
     print_products("Result", products(tmp_path), json=True)
     assert set(json.loads(capsys.readouterr().out)) == {"summary", "files"}
+
+
+WORDS = st.text("abc \u00e9_", max_size=30)
+
+
+@given(
+    st.lists(st.tuples(WORDS, WORDS, WORDS, WORDS), min_size=1, max_size=4), st.integers(20, 200)
+)
+def test_no_table_is_wider_than_the_terminal_or_hides_a_cell(rows: list, columns: int) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        screen = Terminal()
+        patched.setattr("sys.stdout", screen)
+        patched.setenv("COLUMNS", str(columns))
+        print_table("Title", ["choice", "scatter %", "mid-time, BJD_TDB", "x"], rows, whole=("x",))
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue()).split("\n")
+    assert max(map(cell_len, lines)) <= columns
+    for letter in "abc\u00e9":
+        shown = sum(line.count(letter) for line in lines)
+        assert shown >= sum(cell.count(letter) for row in rows for cell in row)
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 80, 120])
+def test_numbers_stay_whole_and_their_row_has_its_name(
+    monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    screen = Terminal()
+    monkeypatch.setattr("sys.stdout", screen)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    names = ["", "scatter %", "mid-time, BJD_TDB", "+- min", "depth %", "Rp/R*", "points", "BIC"]
+    row = ["weights", "0.391", "2458107.71168", "1.51", "2.695", "0.1480", "142", "175.6"]
+    print_table("Choices", names, [row], whole=names[1:])
+    for cell in row:
+        assert cell in screen.getvalue()
