@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plan_stars", "revise_plan"]
 
+log = logging.getLogger(__name__)
 PEAK_FRACTION = 0.85  # of saturation or linearity: seeing sharper than the reference's adds 15 %
 MIN_SNR = 20.0
 ENOUGH = 6  # stars with room for their sky: target, check star, and some to compare with
@@ -336,32 +340,59 @@ def _field(
     return Field(wcs, shape, moved)
 
 
+def _find_each(
+    stars: Sequence[str], use: str, find: Callable[[str], int], listed: Path | None
+) -> dict[str, int]:
+    """Find the rows of stars that the user named, by their names.
+
+    listed: the list that they may be from, if there is one. That may be of another night, whose
+    frames lay otherwise, and need not say which is the target: what is not there is told aloud.
+    """
+    rows: dict[str, int] = {}
+    lost: list[str] = []
+    for star in stars:
+        try:
+            rows[star] = find(star)
+        except InputError as error:
+            if listed is None:
+                raise
+            lost.append(str(error))
+    targets = [star for star, row in rows.items() if row == 0]
+    if targets and listed is None:
+        msg = f"the target cannot be {use}: {targets[0]}"
+        raise InputError(msg)
+    if lost and listed is not None:
+        first = f"{len(lost)} of {len(stars)} stars are left out, the first: {lost[0]}"
+        log.warning("%s: %s", listed.name, first)
+    return {star: row for star, row in rows.items() if row}
+
+
 def _override(plan: StarPlan, settings: StarSettings, field: Field, tolerance: float) -> StarPlan:
     """Apply the user's own choice of comparison, check and excluded stars."""
 
-    def rows_of(stars: Sequence[str], use: str) -> list[int]:
-        rows = [find_star(plan, star, field, max(TOLERANCE_PX, tolerance)) for star in stars]
-        if 0 in rows:
-            msg = f"the target cannot be {use}: {stars[rows.index(0)]}"
-            raise InputError(msg)
-        return rows
+    def rows_of(stars: Sequence[str], use: str) -> dict[str, int]:
+        find = partial(find_star, plan, field=field, tolerance_px=max(TOLERANCE_PX, tolerance))
+        return _find_each(stars, use, find, settings.file)
 
     roles: dict[int, tuple[StarRole, str]] = {}
     chosen = rows_of(settings.comparisons, "its own comparison star")
+    if settings.comparisons and not chosen:
+        msg = f"none of {len(settings.comparisons)} comparison stars is on the reference frame"
+        raise InputError(msg, file=str(settings.file))
     if chosen:
         others = np.flatnonzero(plan.role == StarRole.COMPARISON).tolist()
         roles |= dict.fromkeys(others, (StarRole.FIELD, "the user named other comparison stars"))
-        roles |= dict.fromkeys(chosen, (StarRole.COMPARISON, "named by the user"))
-    for row in rows_of(settings.exclude, "excluded"):
+        roles |= dict.fromkeys(chosen.values(), (StarRole.COMPARISON, "named by the user"))
+    for row in rows_of(settings.exclude, "excluded").values():
         roles[row] = (StarRole.FIELD, "excluded by the user")
-    if settings.check:
-        rows = rows_of([settings.check], "its own check star")
-        if rows[0] in chosen:
-            named = settings.comparisons[chosen.index(rows[0])]
+    checks = [settings.check] if settings.check else []
+    for check, row in rows_of(checks, "its own check star").items():
+        named = [star for star, other in chosen.items() if other == row]
+        if named:
             msg = (
-                f"--comp {named} and --check {settings.check} name the same star: a check star "
+                f"--comp {named[0]} and --check {check} name the same star: a check star "
                 "takes no part in the ensemble; leave one of the two options out"
             )
             raise InputError(msg)
-        roles |= dict.fromkeys(rows, (StarRole.CHECK, "named by the user"))
+        roles[row] = (StarRole.CHECK, "named by the user")
     return revise_plan(plan, roles)

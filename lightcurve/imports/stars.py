@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 WHAT = "a list of stars"
 MAX_BYTES = 20_000_000
 MAX_STARS = 2000
+SHOWN = 5
 SAME_STAR_DEG = 0.01  # wide of proper motions and of centres placed by hand
 _APERTURES = re.compile(r"^\.?(multi)?aperture\.\w+\s*=", re.MULTILINE)
 _RADEC = re.compile(r"[-+\d:. ]+,[-+\d:. ]+(,|$)")
@@ -227,6 +228,8 @@ def _of_table(table: Table, sky: tuple[str, str] | None) -> StarList:
         msg = f"{len(table)} stars: a catalogue; at most {MAX_STARS} can be named"
         raise InputError(msg)
     names, roles = column(words.names), column(words.roles)
+    if roles:
+        _warn_of_roles([str(row[roles]) for row in table], words.kinds)
     stars = []
     for k, row in enumerate(table):
         name = str(row[names]).strip() if names else f"row {k + 1}"
@@ -253,6 +256,16 @@ def _role(word: str, kinds: Mapping[str, Sequence[str]]) -> StarRole | None:
     plain = _plain(word)
     found = next((role for role, known in kinds.items() if plain in known), StarRole.COMPARISON)
     return None if found == "excluded" else StarRole(found)
+
+
+def _warn_of_roles(given: Sequence[str], kinds: Mapping[str, Sequence[str]]) -> None:
+    """Say which words are no roles: a check star that is misspelt is compared with."""
+    known = {word for some in kinds.values() for word in some} | {""}
+    other = sorted({word for word in given if _plain(word) not in known and _plain(word) != "nan"})
+    if other:
+        shown = ", ".join(repr(word[:20]) for word in other[:SHOWN])
+        roles = ", ".join(kinds)
+        log.warning("list of stars: no roles, so compared with: %s; roles: %s", shown, roles)
 
 
 def _role_by_name(name: str) -> StarRole:

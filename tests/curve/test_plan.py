@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from astropy.wcs import WCS
@@ -185,6 +187,22 @@ def test_users_choice_wins(wcs):
 def test_a_wrong_choice_is_named(wcs, stars, words):
     with pytest.raises(InputError, match=words):
         _plan(wcs, **stars)
+
+
+def test_a_list_may_have_the_target_and_stars_that_are_elsewhere(wcs, caplog):
+    here, away = _position(wcs, 4), "150.05,20.0"
+    listed = {"file": Path("last_night.csv")}
+    with caplog.at_level("WARNING", logger="lightcurve"):
+        plan = _plan(wcs, comparisons=("150.0,20.0", here, away), check=away, **listed)
+    assert plan.role[0] == "target"
+    chosen = [x for x, role in zip(plan.x_ref, plan.role, strict=True) if role == "comparison"]
+    assert chosen == [590.0]
+    comparisons, check = caplog.messages
+    assert "last_night.csv: 1 of 3" in comparisons
+    assert away in comparisons
+    assert "1 of 1" in check
+    with pytest.raises(InputError, match=r"last_night.csv: none of 2"):
+        _plan(wcs, comparisons=("150.0,20.0", away), **listed)
 
 
 def test_sexagesimal_and_revision(wcs):

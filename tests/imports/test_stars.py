@@ -96,6 +96,15 @@ def test_tables_of_pixels_say_how_they_count(tmp_path, header, unit):
     assert got.stars.check == f"50,60{unit}"
 
 
+def test_a_role_that_is_none_is_told(tmp_path, caplog):
+    with caplog.at_level("WARNING", logger="lightcurve"):
+        taken(tmp_path, "ra,dec,role\n31.2,46.5,comp\n31.3,46.5,chek\n31.4,46.5,\n", "a.csv")
+    (line,) = caplog.messages
+    assert "'chek'" in line
+    assert "check" in line
+    assert "'comp'" not in line
+
+
 def test_stars_may_be_left_out_by_a_table(tmp_path):
     got = taken(tmp_path, "ra,dec,role\n31.2,46.5,\n31.3,46.5,exclude\n31.4,46.5,check\n", "a.csv")
     assert len(got.stars.comparisons) == len(got.stars.exclude) == 1
