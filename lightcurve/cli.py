@@ -72,6 +72,8 @@ def _add_commands() -> None:
         app.command(name, cls=getattr(module, "COMMAND", Verb))(getattr(module, name))
     for name in GROUPS:
         group = _module(name).group
+        for command in group.registered_commands:
+            command.cls = Verb
         _unwrap_help(group)
         app.add_typer(group, name=name)
     _unwrap_help(app)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lightcurve.commands.options import Json, takes_settings
+from lightcurve.commands.options import Json, VerbGroup, takes_settings
 from lightcurve.commands.shell import bar, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from lightcurve.imports.rules import Imported
 
 group = typer.Typer(
-    help="Settings: a file of all of them, those that hold for you, those of another program."
+    cls=VerbGroup,
+    help="Settings: a file of all of them, those that hold for you, those of another program.",
 )
 Theirs = Annotated[
     Path,

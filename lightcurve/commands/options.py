@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_origin, get_type_hints
 
 import typer
-from typer.core import TyperCommand, TyperOption
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from lightcurve.commands.completion import Complete, for_setting
 from lightcurve.core.errors import InputError
@@ -71,15 +71,29 @@ class Option:
         return inspect.Parameter(name, keyword, default=option, annotation=self.kind | None)
 
 
+def complete_help(parameters: Iterable[Any]) -> None:
+    """Say of options what they are for, where that is made of what loads much."""
+    made = {one.flag: one.help_text for one in OPTIONS.values() if callable(one.text)}
+    for parameter in parameters:
+        if isinstance(parameter, TyperOption) and parameter.opts[0] in made:
+            parameter.help = made[parameter.opts[0]]()
+
+
 class Verb(TyperCommand):
-    """A verb whose help is completed when it is shown: some is made of what loads much."""
+    """A verb whose help is completed when it is shown."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help."""
-        made = {one.flag: one.help_text for one in OPTIONS.values() if callable(one.text)}
-        for parameter in self.params:
-            if isinstance(parameter, TyperOption) and parameter.opts[0] in made:
-                parameter.help = made[parameter.opts[0]]()
+        complete_help(self.params)
+        super().format_help(ctx, formatter)
+
+
+class VerbGroup(TyperGroup):
+    """A group of verbs, with options of its own whose help is completed so, too."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help."""
+        complete_help(self.params)
         super().format_help(ctx, formatter)
 
 

@@ -631,6 +631,12 @@ def make_settings(
     return validated(Settings, values, origin, options=options)
 
 
+PLAIN = {  # instead of what speaks of Python's types, by pydantic's kind of error
+    "tuple_type": "should be a list, between [ and ]",
+    "model_type": "should be a section with settings of its own",
+}
+
+
 def validated(
     model: type[Kind],
     values: dict[str, Any],
@@ -656,7 +662,7 @@ def validated(
             msg = f"{origin}: no setting {'.'.join(parts)}{hint}".removeprefix(": ")[:500]
             raise InputError(msg) from error
         where = ".".join(parts)
-        message = first["msg"].removeprefix("Value error, ")
+        message = PLAIN.get(first["type"], first["msg"].removeprefix("Value error, "))
         # A check of a whole section says itself which options it is about, and what it found.
         whole = first["type"] == "value_error" and isinstance(first["input"], dict | Model)
         named = "" if whole else where

@@ -69,6 +69,18 @@ def test_every_command_has_help(command):
     assert "Usage" in result.stdout
 
 
+def _verbs(command, words=""):
+    for name, below in getattr(command, "commands", {}).items():
+        yield pytest.param(below, id=f"{words}{name}")
+        yield from _verbs(below, f"{words}{name} ")
+
+
+@pytest.mark.parametrize("verb", [*_verbs(get_command(app))])
+def test_every_option_says_what_it_is_for(verb):
+    verb.get_help(verb.make_context("verb", [], resilient_parsing=True))
+    assert [one.opts[0] for one in verb.params if one.opts[0][0] == "-" and not one.help] == []
+
+
 def test_help_breaks_lines_where_the_terminal_ends_and_not_where_the_source_does():
     shown = run("compare", "--help").stdout
     assert "differ or rows have no partner" in shown

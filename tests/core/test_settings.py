@@ -44,11 +44,16 @@ OVERLAP = (
         ({"target": {"namee": "x"}}, "no setting target.namee; did you mean target.name?"),
         ({"targt": {"name": "x"}}, "no setting targt; did you mean target?"),
         (
+            {"stars": {"comparisons": "C5"}},
+            "stars.comparisons: should be a list, between [ and ], got 'C5'",
+        ),
+        ({"camera": 5}, "camera: should be a section with settings of its own, got 5"),
+        (
             {"camera": {"gian": 1.0}},
             "no setting camera.gian; did you mean camera.gain_e_per_adu?",
         ),
     ],
-    ids=["annulus", "overlap", "offline", "value", "near", "section", "name"],
+    ids=["annulus", "overlap", "offline", "value", "near", "section", "list", "table", "name"],
 )
 def test_a_wrong_value_is_named_once(values, message, tmp_path: Path):
     with pytest.raises(InputError) as caught:
