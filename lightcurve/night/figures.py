@@ -185,6 +185,11 @@ def _few_residuals(night: Finished) -> str:
     return lacking or ("" if _fit_of(night).used.sum() >= FEWEST else "residuals of three points")
 
 
+def _no_covariates(night: Finished) -> str:
+    known = night.curve.covariates.values()
+    return _no_fit(night) or ("" if any(map(np.any, map(np.isfinite, known))) else "covariates")
+
+
 def _covariates(path: Path, night: Finished) -> None:
     fit = _fit_of(night)
     covariates = {name: values[fit.used] for name, values in night.curve.covariates.items()}
@@ -401,7 +406,7 @@ FIGURES: Registry[Figure] = Registry(
         _few_residuals,
         _time_averaging,
     ),
-    Figure("covariates", "What the flux may depend on.", _no_fit, _covariates),
+    Figure("covariates", "What the flux may depend on.", _no_covariates, _covariates),
     Figure("corner", "The posterior of the fit.", _no_samples, _corner),
 )
 

@@ -22,7 +22,7 @@ from lightcurve.night.reduced import KEPT, Night
 from lightcurve.report.html import round_together
 from lightcurve.tables.light_curves import ColumnChoice, read_curve
 from lightcurve.tables.run_folder import aligned_model, read_fit_json, read_record
-from lightcurve.tables.run_tables import read_lightcurve, read_neighbours
+from lightcurve.tables.run_tables import read_lightcurve, read_model, read_neighbours
 from lightcurve.transit.ephemeris import make_planet
 from lightcurve.transit.fit_values import fit_from_json, planet_values
 from lightcurve.transit.smooth import smooth_model
@@ -240,7 +240,7 @@ def check_of(curve: LightCurve, name: str | None) -> tuple[str, np.ndarray] | No
 
 
 def read_finished(path: Path, choice: ColumnChoice | None = None) -> Finished:
-    """Read a run folder, or any light curve.
+    """Read the folder of a run or of the fit of a table, or any light curve.
 
     Raises
     ------
@@ -249,6 +249,9 @@ def read_finished(path: Path, choice: ColumnChoice | None = None) -> Finished:
     """
     if not path.is_dir():
         return Finished(read_curve(path, choice, any_scale=True), {}, name=path.name)
+    content = read_fit_json(path)
+    if content is not None and isinstance(content.get("night"), dict):
+        return _fit_of_table(path, content)
     if not (path / "lightcurve.csv").is_file():
         msg = f"{path}: no lightcurve.csv in it: give the folder of a finished run, or a table"
         raise InputError(msg)
@@ -260,7 +263,6 @@ def read_finished(path: Path, choice: ColumnChoice | None = None) -> Finished:
         return finish(night, neighbours)
     record = read_record(path)
     about, settings = record.get("night", {}), record.get("settings", {})
-    content = read_fit_json(path)
     return Finished(
         curve=curve,
         about=about,
@@ -269,6 +271,31 @@ def read_finished(path: Path, choice: ColumnChoice | None = None) -> Finished:
         check=check_of(curve, about.get("check")),
         neighbours=neighbours,
         neb_radius_arcmin=float(settings.get("stars", {}).get("neb_radius_arcmin", 0.0)),
+        name=path.name,
+    )
+
+
+def _fit_of_table(path: Path, content: Mapping[str, Any]) -> Finished:
+    """Read the folder of a fit that had no run: its curve is that of its model.csv."""
+    model = read_model(path / "model.csv")
+    unknown = np.full(len(model["file"]), np.nan)
+    curve = LightCurve(
+        file=model["file"],
+        jd_utc=model["jd_utc"],
+        bjd_tdb=model["bjd_tdb"],
+        flux=model["rel_flux"],
+        flux_err=model["rel_flux_err"],
+        target_flux=unknown,
+        comparison_flux=unknown,
+        flags=np.zeros(len(unknown), np.uint16),
+        covariates={},
+    )
+    about = content["night"]
+    return Finished(
+        curve=curve,
+        about=about,
+        fit=fit_from_json(content, model),
+        planet=make_planet(about.get("planet", {}), "fit.json"),
         name=path.name,
     )
 

@@ -40,6 +40,7 @@ from lightcurve.tables.light_curves import ColumnChoice, is_ours, read_curve
 from lightcurve.tables.run_folder import read_record
 from lightcurve.transit.ephemeris import make_planet
 from lightcurve.transit.fit import fit_transit
+from lightcurve.transit.fit_values import planet_values
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -145,14 +146,16 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
         with stage("fitting the transit"):
             fitted = fit_light_curve(curve, planet, settings, known=known, record=record)
         curve, fit = fitted.curve, fitted.fit
+        exposure, filter_name = (value.value for value in fitted.values)
+        about = {"target": planet.name, **record, "planet": planet_values(planet)}
+        about |= {"exposure_s": exposure, "filter": filter_name}
         extra = {
             "table": path.name,
             "seed": settings.seed,
             "values": [value.record for value in fitted.values],
+            "night": about,
         }
         paths = write_fit(out, curve, fit, planet, extra=extra)
-        exposure, filter_name = (value.value for value in fitted.values)
-        about = {"target": planet.name, **record, "exposure_s": exposure, "filter": filter_name}
         with stage("drawing"):
             drawn = draw(out / "figures", Finished(curve, about, fit, planet, name=path.name))
         paths |= {f"figures/{figure.name}": figure for figure in drawn.values()}

@@ -59,7 +59,7 @@ def plot_run(
     with wearing(look):
         finished = read_finished(run)
         wants = {one.name: one.lacks(finished) for one in FIGURES}
-        lacking = {name: f"there are no {what}" for name, what in wants.items() if what}
+        lacking = {name: f"needs {what}" for name, what in wants.items() if what}
         for name in wanted:
             if name in lacking:
                 msg = f"{run}: figure {name}: {lacking[name]}"

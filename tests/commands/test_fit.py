@@ -16,7 +16,10 @@ from lightcurve.core.data import Finding, Note, Severity, Verdict
 from lightcurve.core.errors import FitError, InputError
 from lightcurve.core.settings import make_settings
 from lightcurve.core.times import bjd_tdb
+from lightcurve.night.finished import read_finished
 from lightcurve.night.fit_table import Known, fit_table, need_planet
+from lightcurve.night.plot import plot_run
+from lightcurve.report.style import Look
 from lightcurve.tables.light_curves import ColumnChoice
 from lightcurve.tables.run_tables import read_model
 from lightcurve.transit.ephemeris import make_planet
@@ -327,6 +330,21 @@ def test_a_fit_reads_back(tmp_path, planet_file):
     assert "seed" not in old.statistics
     with pytest.raises(InputError, match="not a fit of ours"):
         fit_from_json({"verdict": ""}, read_model(tmp_path / "out" / "model.csv"))
+
+
+def test_a_fit_of_a_table_is_drawn_for_a_paper_as_a_run_is(tmp_path, planet_file):
+    time, flux = _night()
+    table = _write(tmp_path / "night.csv", BJD_TDB=time, rel_flux=flux, airmass=1 + time % 1)
+    _, fit = _fit(table, planet_file, tmp_path / "fit", Known(exposure_s=60))
+    read = read_finished(tmp_path / "fit")
+    assert read.headline.startswith("Test b: transit, depth ")
+    assert read.fit is not None
+    assert read.fit.used.sum() == fit["n_points"]
+    np.testing.assert_allclose(read.curve.flux, flux / np.median(flux), rtol=1e-9)
+    assert read.smooth is not None
+    drawn, lacking = plot_run(tmp_path / "fit", (), Look("column"), kind="pdf", out=None)
+    assert drawn["light_curve"] == tmp_path / "fit" / "plots" / "light_curve.pdf"
+    assert "covariates" in lacking
 
 
 def test_toi_2266_from_tables_alone(shared_data, tmp_path):
