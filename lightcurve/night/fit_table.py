@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,26 +55,39 @@ OURS = "lightcurve.csv"
 CLOCK_TOLERANCE_S = 20.0  # geocentre for observer, and old tables' precession, cost less
 
 
-def check_place(path: Path, choice: ColumnChoice, planet: Planet) -> None:
+def check_place(
+    path: Path, choice: ColumnChoice, planet: Planet, record: Mapping[str, Any]
+) -> None:
     """Refuse a table whose star is not the planet's.
 
-    path: of the table; only those of AstroImageJ say where their stars are. Raises InputError when
-    they are more than 0.1 deg apart.
+    path: of the table: AstroImageJ's say where their stars are, of a run its record does (entries
+    of the night in run.toml). Raises InputError when they are more than 0.1 deg apart.
     """
-    if is_ours(path, choice):
+    ra, dec, star = _place_of_run(record) if is_ours(path, choice) else _in_table(path, choice)
+    if not (0 <= ra < 360 and abs(dec) <= 90):  # not known, or none
         return
-    table = read_aij_table(path, columns=choice.columns or None)
-    ra, dec = (table.star(name, choice.target) for name in ("RA", "DEC"))
-    if not (np.isfinite(ra).any() and np.isfinite(dec).any()):
-        return
-    place = 15 * float(np.nanmedian(ra)), float(np.nanmedian(dec))
-    apart = degrees_apart(place, (planet.ra_deg, planet.dec_deg))
-    if 0 <= place[0] < 360 and abs(place[1]) <= 90 and apart > SAME_STAR_DEG:
+    apart = degrees_apart((ra, dec), (planet.ra_deg, planet.dec_deg))
+    if apart > SAME_STAR_DEG:
         msg = (
-            f"{path.name}: star {choice.target} is at {place[0]:.4f} {place[1]:+.4f} deg, "
+            f"{path.name}: star {star} is at {ra:.4f} {dec:+.4f} deg, "
             f"{planet.name} of the planet file {apart:.3g} deg away: another star's --planet?"
         )
         raise InputError(msg)
+
+
+def _in_table(path: Path, choice: ColumnChoice) -> tuple[float, float, str]:
+    """Find a table's star: RA, Dec, degrees, NaN where it does not say; and its name."""
+    table = read_aij_table(path, columns=choice.columns or None)
+    ra, dec = (table.star(name, choice.target) for name in ("RA", "DEC"))
+    if not (np.isfinite(ra).any() and np.isfinite(dec).any()):
+        return math.nan, math.nan, choice.target
+    return 15 * float(np.nanmedian(ra)), float(np.nanmedian(dec)), choice.target
+
+
+def _place_of_run(record: Mapping[str, Any]) -> tuple[float, float, str]:
+    """Find the target of a run, as `_in_table` does that of a table."""
+    ra, dec = (float(record.get(name, math.nan)) for name in ("ra_deg", "dec_deg"))
+    return ra, dec, str(record.get("target", "of the run"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +142,7 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
     path : Path
         Our lightcurve.csv, a table of AstroImageJ, or any table with times and fluxes.
     settings : Settings
-        Its target, site, fit and seed are used.
+        Its target, site, fit and seed are used; where it names no target, the planet of the run.
     out : Path
         Folder for fit.json, model.csv and figures; made if need be.
 
@@ -141,7 +155,7 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
     record = read_record(path.parent).get("night", {}) if path.name == OURS else {}
     planet = need_planet(settings, record)
     curve = read_curve(path, known.choice)
-    check_place(path, known.choice or ColumnChoice(), planet)
+    check_place(path, known.choice or ColumnChoice(), planet, record)
     with open_log(out):
         with stage("fitting the transit"):
             fitted = fit_light_curve(curve, planet, settings, known=known, record=record)

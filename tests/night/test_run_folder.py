@@ -6,6 +6,7 @@ import csv
 import hashlib
 import logging
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from lightcurve.core.data import Planet
 from lightcurve.core.errors import InputError, LightcurveError, SolveError
 from lightcurve.core.settings import make_settings
 from lightcurve.night.demo import write_planet
+from lightcurve.night.fit_table import fit_table
 from lightcurve.night.story import reduce_night
 from sim import tiny_night
 
@@ -94,6 +96,25 @@ def test_nothing_of_an_earlier_run_stays(night: Path, tmp_path: Path) -> None:
     left = {name for name in there - set(second.paths) if not name.startswith("masters/")}
     assert left <= {"notes.txt", "state.sqlite"}  # and the masters, which are taken up again
     assert own.read_text() == "my own"
+
+
+def test_the_fit_of_a_run_is_of_its_planet_and_of_no_other_stars(
+    night: Path, tmp_path: Path
+) -> None:
+    planet = Planet(
+        name="Tiny-1 b", ra_deg=RA, dec_deg=DEC, period_days=1.3, t0_bjd_tdb=2460586.65,
+        rp_over_rs=0.1, a_over_rs=8.0, inclination_deg=88.5,
+    )  # fmt: skip
+    own = write_planet(tmp_path / "own.toml", planet)
+    other = write_planet(tmp_path / "other.toml", replace(planet, name="X b", dec_deg=DEC + 5))
+    reduce_night(night, settings(planet_file=own), tmp_path / "run")
+    table = tmp_path / "run" / "lightcurve.csv"
+    quick = {"fit": {"sample": False}}
+    fitted = fit_table(table, make_settings(quick), tmp_path / "fit")
+    assert (fitted.planet.name, fitted.planet.t0_bjd_tdb) == ("Tiny-1 b", 2460586.65)
+    wrong = make_settings(quick | {"target": {"planet_file": str(other)}})
+    with pytest.raises(InputError, match=r"X b of the planet file 5 deg away"):
+        fit_table(table, wrong, tmp_path / "fit")
 
 
 def test_frames_without_stars_are_said_to_be_so(tmp_path: Path) -> None:
