@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -111,21 +113,30 @@ def _of_transit(sets: list[FrameSet]) -> str | None:
 
 def _exceptions(inventory: Inventory) -> list[tuple[str, str]]:
     """Count the files that are left out, and the kinds that no keyword told, by why."""
-    out = Counter(
+    out = [
         f"{entry.kind}: {entry.reason}" for entry in inventory.entries if entry.row()["use"] == "no"
-    )
-    guessed = Counter(
+    ]
+    guessed = [
         f"{entry.kind} by {entry.kind_source}"
         for entry in inventory.entries
         if entry.guessed and entry.row()["use"] == "yes"
-    )
+    ]
     lines = []
-    for label, counts in (("left out", out), ("guessed", guessed)):
-        for why, n in counts.most_common(SHOWN):
-            lines.append((label, f"{n} x {brief(why, ALL)}"))
+    for label, reasons in (("left out", out), ("guessed", guessed)):
+        counts = count_alike(reasons)
+        lines += [(label, f"{n} x {brief(why, ALL)}") for why, n in counts[:SHOWN]]
         if len(counts) > SHOWN:
             lines.append((label, f"for {len(counts) - SHOWN} more reasons"))
     return [*lines, ("more", f"a line for every file: {ALL}")]
+
+
+def count_alike(reasons: Iterable[str]) -> list[tuple[str, int]]:
+    """Count reasons that are the same but for their numbers, the most frequent first."""
+    alike: dict[str, list[str]] = {}
+    for why in reasons:
+        alike.setdefault(re.sub(r"[\d.]*\d", "#", why), []).append(why)
+    counts = sorted(alike.values(), key=len, reverse=True)
+    return [(some[0] + ", and the like" * (len({*some}) > 1), len(some)) for some in counts]
 
 
 def _set_of(one: FrameSet | None) -> dict[str, str]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from lightcurve.commands.inspect import count_alike
 from lightcurve.core.errors import InputError
 from typed import run
 
@@ -119,3 +120,10 @@ def test_a_night_of_many_files_fits_a_screen_and_says_which_transit(shared_data:
     assert max(map(len, shown)) <= 200
     assert any("HAT-P-32 b: all of it covered" in line for line in shown)
     assert any("142 x light by file name" in line for line in shown)
+
+
+def test_reasons_that_differ_in_their_numbers_alone_are_one_line():
+    lone = "dark: too warm"
+    stars = [f"light by content: {n} stars" for n in (887, 950, 960)]
+    assert count_alike([lone, *stars]) == [(f"{stars[0]}, and the like", 3), (lone, 1)]
+    assert count_alike([lone, lone]) == [(lone, 2)]

@@ -57,6 +57,16 @@ def test_the_tables_alone_say_as_much(run, tmp_path):
     np.testing.assert_array_equal(read.curve.flux, written.curve.flux)
 
 
+def test_line_breaks_in_names_of_files_do_not_hide_what_is_kept(tmp_path):
+    tiny_night(tmp_path / "night", n_frames=8, shape=(200, 240), n_stars=40, header_wcs=True)
+    for path in (tmp_path / "night").glob("light*.fits"):
+        path.rename(path.with_name(path.name.replace("light", "li\n [b]$x")))
+    place = {"name": "Tiny-1", "ra": "20.0", "dec": "30.0"}
+    settings = make_settings({"workers": 1, "catalogs": {"offline": True}, "target": place})
+    reduce_night(tmp_path / "night", settings, tmp_path / "run")
+    assert read_finished(tmp_path / "run").night is not None
+
+
 def test_a_kept_night_of_another_curve_or_version_is_left_alone(run, tmp_path):
     shutil.copytree(run[0], tmp_path / "run")
     assert read_finished(tmp_path / "run").night is not None
