@@ -60,3 +60,24 @@ def exports(incomplete: str) -> list[str]:
     from lightcurve.exports.formats import EXPORTS
 
     return begun(EXPORTS.names(), incomplete)
+
+
+def figures(incomplete: str) -> list[str]:
+    """Name the figures of a run."""
+    from lightcurve.night.figures import FIGURES
+
+    return begun(FIGURES.names(), incomplete)
+
+
+def styles(incomplete: str) -> list[str]:
+    """Name the styles of figures."""
+    from lightcurve.report.style import STYLES
+
+    return begun(STYLES, incomplete)
+
+
+def figure_formats(incomplete: str) -> list[str]:
+    """Name the formats of figures."""
+    from lightcurve.report.style import FORMATS
+
+    return begun((suffix.removeprefix(".") for suffix in FORMATS), incomplete)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from lightcurve.commands.completion import planets
 from lightcurve.commands.options import Json, takes_settings
 from lightcurve.commands.shell import in_digits, print_json, print_table
 
@@ -39,7 +40,10 @@ group = typer.Typer(
 @group.command("show")
 def show(
     name: Annotated[
-        str | None, typer.Argument(help="A planet, or a star: HAT-P-32 b, however spelt.")
+        str | None,
+        typer.Argument(
+            help="A planet, or a star: HAT-P-32 b, however spelt.", autocompletion=planets
+        ),
     ] = None,
     *,
     near: Annotated[

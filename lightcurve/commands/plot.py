@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from lightcurve.commands.completion import figure_formats, figures, styles
 from lightcurve.commands.options import Json
 from lightcurve.commands.shell import bar, print_json
 
@@ -17,9 +18,14 @@ def plot(
     ],
     *,
     figure: Annotated[
-        list[str] | None, typer.Option("--figure", help="Only this figure; repeat. All if not.")
+        list[str] | None,
+        typer.Option(
+            "--figure", help="Only this figure; repeat. All if not.", autocompletion=figures
+        ),
     ] = None,
-    kind: Annotated[str, typer.Option("--format", help="pdf, svg or png.")] = "pdf",
+    kind: Annotated[
+        str, typer.Option("--format", help="pdf, svg or png.", autocompletion=figure_formats)
+    ] = "pdf",
     dpi: Annotated[float | None, typer.Option("--dpi", help="Dots an inch, of pixels.")] = None,
     size: Annotated[
         str | None, typer.Option("--size", help="Width and height: 7.1,4 (inches) or 9cm,12cm.")
@@ -29,7 +35,11 @@ def plot(
     ] = None,
     style: Annotated[
         str,
-        typer.Option("--style", help="screen, column, two-column, talk, or a .mplstyle file."),
+        typer.Option(
+            "--style",
+            help="screen, column, two-column, talk, or a .mplstyle file.",
+            autocompletion=styles,
+        ),
     ] = "screen",
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for them; RUN/plots if not.")

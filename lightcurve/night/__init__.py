@@ -4,6 +4,7 @@ __all__ = [
     "bad_pixels",
     "calibrate",
     "demo",
+    "figures",
     "fit_table",
     "grouping",
     "keep",

@@ -39,6 +39,8 @@ from lightcurve.report.style import half_width
 from lightcurve.transit.ephemeris import mark_transit
 from lightcurve.transit.quality import time_averaging
 
+__all__ = ["FIGURES"]
+
 log = logging.getLogger(__name__)
 N_PROFILES = 6
 MIN_RADII = 4  # for a curve of growth; where fewer were measured, so many are on one frame:

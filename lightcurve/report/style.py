@@ -40,6 +40,7 @@ __all__ = [
     "COMPARISON",
     "FIELD",
     "FORMATS",
+    "STYLES",
     "TARGET",
     "Look",
     "half_width",

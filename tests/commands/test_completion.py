@@ -36,6 +36,10 @@ def test_verbs_options_and_names_are_offered() -> None:
     assert ask("lightcurve run NIGHT --target HAT-P-32") == ["HAT-P-32b"]
     assert "aavso-exoplanet" in ask("lightcurve export aa")
     assert ask("lightcurve run NIGHT --style a") == ["aij"]
+    assert ask("lightcurve plot RUN --figure li") == ["light_curve"]
+    assert set(ask("lightcurve plot RUN --style t")) == {"talk", "two-column"}
+    assert set(ask("lightcurve plot RUN --format ")) == {"pdf", "svg", "png"}
+    assert ask("lightcurve planets show HAT-P-32") == ["HAT-P-32b"]
 
 
 def test_files_are_left_to_the_shell() -> None:
