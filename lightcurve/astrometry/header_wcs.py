@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.astrometry.index import find_index_files, index_stars
-from lightcurve.astrometry.request import Solver, SolveRequest, settle
+from lightcurve.astrometry.request import SolveRequest, settle
 from lightcurve.astrometry.wcs import describe_wcs, middle_deg, to_icrs
 from lightcurve.core.coordinates import degrees_apart
 from lightcurve.core.data import Solution
@@ -127,15 +127,3 @@ def _check_numbers(header: Header) -> None:
             what = "missing" if value is None else f"{str(value)[:20]!r}, no number"
             msg = f"the header's WCS is broken: {name} is {what}"
             raise SolveError(msg, why=Why.ABSURD_WCS)
-
-
-HEADER = Solver(
-    "header",
-    "the WCS that the frame has",
-    "Known stars must fall on the frame's own. With no known stars at hand it is taken only when "
-    "no other solver has an answer, and the result says `not checked`, with the other solvers' "
-    "reasons; it must then agree with the scale (within a factor of two) and the place that are "
-    "known. Other equinoxes and galactic coordinates are converted to ICRS.",
-    solve_header,
-    only_claims=True,
-)

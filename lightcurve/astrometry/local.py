@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lightcurve.astrometry.index import coverage, find_index_files, index_stars, wanted_sizes
-from lightcurve.astrometry.request import Solver, SolveRequest, settle
+from lightcurve.astrometry.request import SolveRequest, settle
 from lightcurve.core.data import Solution
 from lightcurve.core.errors import InputError, SolveError, Why
 from lightcurve.core.settings import SolveSettings
@@ -181,12 +181,3 @@ def _stars_of(match: Any, request: SolveRequest) -> np.ndarray:
     )
     listed = np.array([(star.ra_deg, star.dec_deg) for star in match.stars])
     return found if len(found) >= len(listed) else listed
-
-
-LOCAL = Solver(
-    "local",
-    "Astrometry.net's engine in this process, with index files",
-    "",
-    solve_local,
-    uses_index=True,
-)

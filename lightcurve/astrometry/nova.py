@@ -25,7 +25,7 @@ from lightcurve.astrometry.other_programs import (
     star_places,
     stars_to_check,
 )
-from lightcurve.astrometry.request import Solver, SolveRequest, settle
+from lightcurve.astrometry.request import SolveRequest, settle
 from lightcurve.astrometry.solving_server import WebServer
 from lightcurve.core.data import Solution
 from lightcurve.core.errors import InputError, SolveError, Why
@@ -392,12 +392,3 @@ def _job_of(server: NovaServer, number: int, request: SolveRequest, end: float) 
 def _is_dead(state: Submission) -> bool:
     """Tell whether a server is through with a submission and will make no job of it."""
     return state.job is None and (bool(state.error) or (state.finished and not state.n_images))
-
-
-NOVA = Solver(
-    "nova",
-    "nova.astrometry.net or a server like it: star places are sent, not pixels, and privately",
-    "One that refuses the key or does not answer is left alone for ten minutes.",
-    solve_nova,
-    asks_a_server=True,
-)

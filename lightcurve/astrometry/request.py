@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,6 @@ from lightcurve.astrometry.refine import refine_wcs, stars_on_frame
 from lightcurve.astrometry.wcs import describe_wcs
 from lightcurve.core.data import Detections, Solution
 from lightcurve.core.errors import SolveError, Why
-from lightcurve.core.settings import SolveSettings
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -58,33 +56,6 @@ class SolveRequest:
     scale_is_known: bool = False
     catalog: np.ndarray | None = None
     state_file: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Solver:
-    """A plate solver, with all that is to be known of it.
-
-    name, help, more : as typed; what it is, in a line; and what there is to be said besides, in
-        the manual.
-    """
-
-    name: str
-    help: str
-    more: str
-    # ``solve(request, settings) -> Solution``; raises `SolveError` with its reason
-    solve: Callable[[SolveRequest, SolveSettings], Solution]
-    # it is left out offline, for the many frames of a night, and until all else has failed
-    asks_a_server: bool = False
-    uses_index: bool = False  # it can do nothing without index files on this machine
-    # it tells what the file says. Where no known star confirms that, any other solver's answer goes
-    # before it
-    only_claims: bool = False
-
-    @property
-    def in_markdown(self) -> str:
-        """Its row of the manual's table."""
-        told = ". ".join(filter(None, (self.help, self.more)))
-        return f"| `{self.name}` | {told} |"
 
 
 def settle(wcs: WCS, request: SolveRequest, sky: np.ndarray, solver: str, detail: str) -> Solution:

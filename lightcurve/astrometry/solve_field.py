@@ -18,7 +18,7 @@ from lightcurve.astrometry.other_programs import (
     star_places,
     stars_to_check,
 )
-from lightcurve.astrometry.request import Solver, SolveRequest, settle
+from lightcurve.astrometry.request import SolveRequest, settle
 from lightcurve.core.data import Solution
 from lightcurve.core.errors import SolveError, Why
 from lightcurve.core.settings import SolveSettings
@@ -108,6 +108,3 @@ def _write_config(folder: Path, settings: SolveSettings) -> Path:
     path = folder / "engine.cfg"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
-
-
-SOLVE_FIELD = Solver(PROGRAM, "the program, where it is on the PATH", "", solve_with_program)

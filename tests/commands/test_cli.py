@@ -62,6 +62,20 @@ def test_help_loads_no_heavy_library():
     assert answer.stdout.strip() == "[]"
 
 
+def test_settings_load_nothing_that_opens_frames_or_asks_servers():
+    """Every command makes them before it does anything."""
+    code = (
+        "import sys\nfrom lightcurve.core.settings import make_settings\n"
+        "make_settings({'catalogs': {'offline': True}})\n"
+        "heavy = {'astropy', 'requests', 'matplotlib', 'pandas', 'scipy.optimize'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command):
     result = CliRunner().invoke(app, [command, "--help"])

@@ -11,8 +11,7 @@ from importlib import import_module
 import pytest
 
 import lightcurve
-from lightcurve.astrometry.chain import SOLVERS
-from lightcurve.astrometry.request import Solver
+from lightcurve.astrometry.chain import SOLVERS, Solver
 from lightcurve.catalogs.bands import NORTH, PREFERRED, SOUTH
 from lightcurve.catalogs.layout import Service
 from lightcurve.catalogs.services import SERVICES

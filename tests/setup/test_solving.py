@@ -10,8 +10,8 @@ import pytest
 from scipy.signal import fftconvolve
 from typer.testing import CliRunner
 
-from lightcurve.astrometry.chain import SOLVERS
-from lightcurve.astrometry.request import Solver, SolveRequest
+from lightcurve.astrometry.chain import SOLVERS, Solver
+from lightcurve.astrometry.request import SolveRequest
 from lightcurve.astrometry.wcs import wcs_header
 from lightcurve.cli import app
 from lightcurve.core.data import Detections, Frame, Solution
