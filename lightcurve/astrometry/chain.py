@@ -77,7 +77,8 @@ HEADER = Solver(
     "Known stars must fall on the frame's own. With no known stars at hand it is taken only when "
     "no other solver has an answer, and the result says `not checked`, with the other solvers' "
     "reasons; it must then agree with the scale (within a factor of two) and the place that are "
-    "known. Other equinoxes and galactic coordinates are converted to ICRS.",
+    "known. Other equinoxes, galactic coordinates and projections are converted to TAN with SIP "
+    "terms in ICRS. A reference at RA, Dec 0, 0 that no star confirms was never set.",
     _by_header,
     only_claims=True,
 )

@@ -37,7 +37,8 @@ def solve_header(request: SolveRequest, settings: SolveSettings) -> Solution:
     celestial WCS, it is degenerate or absurd, or it contradicts the scale given or the stars of the
     frame; without such stars, also when it contradicts the scale or the place that are known.
     """
-    wcs, detail = to_icrs(read_wcs(request.header, request.shape), request.shape)
+    told = read_wcs(request.header, request.shape)
+    wcs, detail = to_icrs(told, request.shape)
     scale, _, _ = describe_wcs(wcs, request.shape)
     if not SCALES[0] <= scale <= SCALES[1]:
         msg = f"the header's WCS has {scale:.3g} arcsec/px, which no camera has"
@@ -49,6 +50,9 @@ def solve_header(request: SolveRequest, settings: SolveSettings) -> Solution:
     found = settle(wcs, request, known_stars(wcs, request, settings), "header", detail)
     if not found.n_matched:
         # Stars outweigh what else the header says; where there are none, it must not contradict.
+        if told.wcs.lngtyp == "RA" and not any(told.wcs.crval):
+            msg = "the header's WCS has its reference at RA, Dec 0, 0: never set"
+            raise SolveError(msg, why=Why.ABSURD_WCS)
         _compare(found, request, settings)
     return found
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import warnings
 from io import BytesIO
@@ -31,6 +30,15 @@ _CARDS = re.compile(
     r"LONPOLE|LATPOLE|EQUINOX|RADESYS"
 )
 _TEXT = ("CTYPE", "CUNIT", "RADESYS")
+# Reads a pipe that nobody writes to: it closes when this process ends, however that happens, and
+# with it the program's group.
+_SUPERVISED = (
+    "/bin/sh",
+    "-c",
+    'exec 3<&0 </dev/null; { read -r _ <&3; kill -s KILL 0; } & exec 3<&- "$@"',
+    "sh",
+)
+_NOT_RUN = {126, 127}  # what the shell says of a program that it cannot start
 _UNREADABLE = (OSError, ValueError, TypeError, KeyError, IndexError, MemoryError, fits.VerifyError)
 
 
@@ -150,9 +158,9 @@ def run_program(command: list[str], folder: Path, timeout_s: float) -> str:
     with (folder / "said.txt").open("w+b") as said:
         try:
             # A group of its own: what it starts must end with it.
-            process = subprocess.Popen(  # noqa: S603  (no shell; the program is the user's own)
-                command,
-                stdin=subprocess.DEVNULL,
+            process = subprocess.Popen(  # noqa: S603  (the program is the user's own)
+                [*_SUPERVISED, *command] if hasattr(os, "killpg") else command,
+                stdin=subprocess.PIPE,
                 stdout=said,
                 stderr=subprocess.STDOUT,
                 cwd=folder,
@@ -167,20 +175,17 @@ def run_program(command: list[str], folder: Path, timeout_s: float) -> str:
             msg = f"time is up ({timeout_s:g} s, timeout_s): give --scale or a position"
             raise SolveError(msg, why=Why.TIMED_OUT) from None
         finally:
-            if process.poll() is None:
-                _end(process)
+            if not hasattr(os, "killpg"):
+                process.kill()
+            # That pipe closed, the group ends, with whatever the program may have left behind.
+            process.communicate()
         said.seek(max(said.tell() - 4000, 0))
         lines = said.read().decode("utf-8", "replace").split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
+    if process.returncode in _NOT_RUN:
+        msg = f"{command[0]} cannot be run: {last[:200]}"
+        raise SolveError(msg)
     if process.returncode != 0:
         msg = f"it failed with status {process.returncode}: {last[:200]}"
         raise SolveError(msg)
     return last[:200]
-
-
-def _end(process: subprocess.Popen) -> None:
-    if hasattr(os, "killpg"):
-        os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.kill()
-    process.wait()

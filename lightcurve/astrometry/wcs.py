@@ -36,6 +36,8 @@ __all__ = [
 ]
 
 GRID = 12
+HIGHEST_ORDER = 5
+CONVERTED_PX = 0.001  # what another projection may be off as TAN with SIP terms
 _PLACE = ("LTM1_1", "LTM2_2", "LTV1", "LTV2")
 # Two axes, as the WCS has, or its readers warn; of no pixels, for there are none in the file.
 _NO_PIXELS = (
@@ -195,17 +197,16 @@ def _grid_of(wcs: WCS, shape: tuple[int, int] | None) -> np.ndarray:
 def to_icrs(wcs: WCS, shape: tuple[int, int]) -> tuple[WCS, str]:
     """Turn a celestial WCS of another equinox or system into one of ICRS; say from what.
 
-    A tangential projection is one in any system, turned: it is found by a fit on a grid. FK5 of
-    J2000 is ICRS to 0.03 arcsec. Raises SolveError when it would have to be converted and is no TAN
-    or TAN-SIP, or of an unknown system.
+    It is found by a fit on a grid: a tangential projection is one in any system, turned, and others
+    are one with SIP terms. FK5 of J2000 is ICRS to 0.03 arcsec. Raises SolveError when it is of an
+    unknown system, or no such fit is good to `CONVERTED_PX`.
     """
     of_2000 = bool(np.isnan(wcs.wcs.equinox)) or wcs.wcs.equinox == 2000.0
     modern = wcs.wcs.radesys == "ICRS" or (wcs.wcs.radesys in {"", "FK5"} and of_2000)
-    if wcs.wcs.lngtyp == "RA" and wcs.wcs.lng == 0 and modern:
+    if modern and _is_tangent(wcs, shape):
         return wcs, ""
     name = f"{wcs.wcs.ctype[0]} {wcs.wcs.radesys} {wcs.wcs.equinox:g}".replace(" nan", "").strip()
-    tangential = all(kind[5:8] == "TAN" for kind in wcs.wcs.ctype)
-    system = _system_of(wcs) if tangential else None
+    system = _system_of(wcs)
     if system is None:
         msg = f"the header's WCS is not converted to RA and Dec of 2000: {name}"
         raise SolveError(msg, why=Why.ABSURD_WCS)
@@ -213,12 +214,48 @@ def to_icrs(wcs: WCS, shape: tuple[int, int]) -> tuple[WCS, str]:
 
     grid = _grid_of(wcs, shape)
     sky = wcs.all_pix2world(grid, 0)
+    if not np.isfinite(sky).all() or not np.ptp(sky, axis=0).all():
+        msg = f"the header's WCS has no place on the sky for all of the frame: {name}"
+        raise SolveError(msg, why=Why.ABSURD_WCS)
     sky = SkyCoord(sky[:, wcs.wcs.lng], sky[:, wcs.wcs.lat], unit="deg", frame=system).icrs
-    order = sip_order(wcs)
     places = np.column_stack([sky.ra.deg, sky.dec.deg])
-    middle = places[len(places) // 2]
-    fitted = fit_wcs(grid, places, middle, wcs.wcs.crpix - 1, order=order)
+    fitted, off = as_tangent(grid, places, sip_order(wcs))
+    if not off < CONVERTED_PX:
+        msg = f"the header's WCS is no TAN with SIP terms: {name}, {off:.2g} px off"
+        raise SolveError(msg, why=Why.ABSURD_WCS)
     return fitted, f"converted from {name}"
+
+
+def as_tangent(xy: np.ndarray, sky: np.ndarray, order: int) -> tuple[WCS, float]:
+    """Fit TAN to a grid over a frame, with SIP terms from an order up as far as it takes them.
+
+    xy, sky: (n, 2), pixels and degrees, the middle of the frame in the middle. Returns the WCS, and
+    how far it is off, pixels.
+    """
+    half = len(xy) // 2
+    for terms in range(order, max(order, HIGHEST_ORDER) + 1):
+        wcs = fit_wcs(xy, sky, sky[half], xy[half], order=terms)
+        d_ra, d_dec = (np.column_stack(wcs.all_pix2world(*xy.T, 0)) - sky).T
+        d_ra = ((d_ra + 180) % 360 - 180) * np.cos(np.radians(sky[:, 1]))
+        scale = np.sqrt(abs(np.linalg.det(wcs.pixel_scale_matrix)))
+        off = float(np.hypot(d_ra, d_dec).max() / scale)
+        if off < CONVERTED_PX:
+            break
+    return wcs, off
+
+
+def _is_tangent(wcs: WCS, shape: tuple[int, int]) -> bool:
+    """Tell whether a WCS is TAN or TAN-SIP and nothing more, by what it does.
+
+    For of TPV, say, no trace is left in what astropy shows.
+    """
+    if list(wcs.wcs.ctype) not in (["RA---TAN", "DEC--TAN"], ["RA---TAN-SIP", "DEC--TAN-SIP"]):
+        return False
+    plain = tangent_wcs(wcs.wcs.crval, np.zeros(2), wcs.pixel_scale_matrix)
+    grid = _grid_of(wcs, shape)
+    sky = np.array(wcs.wcs_pix2world(grid, 0))
+    there = plain.wcs_world2pix(sky, 0) + wcs.wcs.crpix - 1
+    return bool(np.abs(there - grid).max() < CONVERTED_PX)
 
 
 def sip_order(wcs: WCS) -> int:

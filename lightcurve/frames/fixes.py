@@ -136,7 +136,7 @@ def _moved(cards: Cards, exposure: Exposure) -> Iterator[Change]:
     """Write the place of an exposure over the header's pointings, but the target's and a WCS."""
     best = Pointing(PAIRS[0], exposure.ra_deg or 0.0, exposure.dec_deg or 0.0, "")
     for one in read_pointings(cards, exposure.start_jd_utc)[0]:
-        if one.keywords[0] not in {"CRVAL1", PAIRS[1][0]}:
+        if one.keywords[0] not in {"CRVAL1", "CRVAL2", "GLON", PAIRS[1][0]}:
             yield from _pair(cards, one.keywords, best, GIVEN)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ SCALES_AGREE = 0.2
 ONE_FIELD_DEG = 2.0
 SAME_EQUINOX = 0.05  # years: 2.5" of precession
 EQUINOXES = 1850.0, 2150.0
+CELESTIAL = "RA", "DEC", "GLON", "GLAT"  # how CTYPE1 of a WCS begins
 SYSTEMS = "RADESYS", "RADECSYS"
 FIRST_JULIAN = 1984.0  # equinoxes before it are Besselian by the FITS standard
 _J2000 = re.compile(r"\bJ?2000(?:\.0)?\b|\bICRS\b", re.IGNORECASE)
@@ -74,7 +75,7 @@ def read_pointings(cards: Cards, jd_utc: float | None = None) -> tuple[list[Poin
     for ra_key, dec_key in KEYWORDS.pointings:
         if ra_key not in cards or dec_key not in cards:
             continue
-        if ra_key == "CRVAL1" and not cards.get("CTYPE1", ("",))[0].upper().startswith("RA"):
+        if ra_key == "CRVAL1" and not _axis(cards, "CTYPE1").startswith("RA"):
             continue
         ra, note, doubtful = _right_ascension(Found(ra_key, *cards[ra_key][:2]))
         dec = degrees(cards[dec_key].text)
@@ -88,7 +89,27 @@ def read_pointings(cards: Cards, jd_utc: float | None = None) -> tuple[list[Poin
             found.append(Pointing((ra_key, dec_key), ra, dec, note, doubtful))
     sure = [one for one in found if not one.doubtful]
     settled = [_settled(one, sure, cards) if one.doubtful else one for one in found]
-    return [_of_2000(one, cards, jd_utc) for one in settled], warnings
+    return [*(_of_2000(one, cards, jd_utc) for one in settled), *_galactic(cards)], warnings
+
+
+def _axis(cards: Cards, keyword: str) -> str:
+    return cards.get(keyword, ("",))[0].upper()
+
+
+def _galactic(cards: Cards) -> Iterator[Pointing]:
+    """Read galactic longitudes and latitudes, of a WCS or by themselves, as ICRS."""
+    for pair in (("GLON", "GLAT"), ("CRVAL1", "CRVAL2"), ("CRVAL2", "CRVAL1")):
+        if pair[0] != "GLON" and not _axis(cards, f"CTYPE{pair[0][-1]}").startswith("GLON"):
+            continue
+        longitude, latitude = (number(cards[k].text) if k in cards else None for k in pair)
+        if longitude is None or latitude is None or abs(latitude) > 90:
+            continue
+        if pair[0] == "GLON" and longitude == latitude == 0:
+            continue
+        import erfa
+
+        ra, dec = erfa.g2icrs(math.radians(longitude), math.radians(latitude))
+        yield Pointing(pair, math.degrees(ra), math.degrees(dec), " (galactic)")
 
 
 def _settled(pointing: Pointing, sure: list[Pointing], cards: Cards) -> Pointing:
@@ -142,9 +163,8 @@ def _equinox(cards: Cards, comment: str, jd_utc: float | None) -> float | None:
 
 def has_wcs(cards: Cards) -> bool:
     """Tell whether a header claims to place the image on the sky, without checking it."""
-    celestial = cards.get("CTYPE1", ("",))[0].upper().startswith(("RA", "DEC", "GLON"))
     return (
-        celestial
+        _axis(cards, "CTYPE1").startswith(CELESTIAL)
         and {"CRVAL1", "CRPIX1"} <= cards.keys()
         and bool({"CD1_1", "CDELT1"} & cards.keys())
     )
@@ -245,7 +265,7 @@ def _is_pixel(micrometres: float) -> bool:
 
 def _wcs_scale(cards: Cards) -> tuple[float, str] | None:
     """Square root of the pixel's area: right for a turned or mirrored frame, too."""
-    if not cards.get("CTYPE1", ("",))[0].upper().startswith(("RA", "DEC", "GLON")):
+    if not _axis(cards, "CTYPE1").startswith(CELESTIAL):
         return None
 
     def value(key: str, default: float = math.nan) -> float:

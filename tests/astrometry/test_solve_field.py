@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from time import sleep
@@ -189,12 +190,38 @@ def test_time_is_limited_for_all_that_it_starts(
 
     monkeypatch.setattr(subprocess.Popen, "wait", wait_when_all_runs)
     assert "time is up" in failure(frame, settings.model_copy(update={"timeout_s": 0.1}))
-    pid = int(child.read_text())
+    started = [int(pid) for pid in child.read_text().split()]
+    _until(lambda: not any(map(_runs, started)))
+    assert not any(map(_runs, started))
+
+
+def test_it_dies_with_the_process_that_runs_it(program: Path, tmp_path: Path) -> None:
+    child = tmp_path / "child.pid"
+    script = tmp_path / "parent.py"
+    script.write_text(
+        "import sys\nfrom pathlib import Path\n"
+        "from lightcurve.astrometry.other_programs import run_program\n"
+        f"run_program([{str(program)!r}, '-b', 'x', 'y'], Path({str(tmp_path)!r}), 600.0)\n"
+    )
+    told = {"SOLVE_FIELD_DOES": "hang", "SOLVE_FIELD_CHILD": str(child)}
+    root = str(Path(__file__).parents[2])
+    parent = subprocess.Popen(
+        [sys.executable, str(script)], env={**os.environ, **told, "PYTHONPATH": root}
+    )
+    _until(lambda: child.is_file() and child.read_text() != "")
+    started = [int(pid) for pid in child.read_text().split()]
+    assert all(map(_runs, started))
+    parent.kill()
+    parent.wait()
+    _until(lambda: not any(map(_runs, started)))
+    assert not any(map(_runs, started))
+
+
+def _until(done: Callable[[], bool]) -> None:
     for _ in range(1200):
-        if not _runs(pid):
-            break
+        if done():
+            return
         sleep(0.05)
-    assert not _runs(pid)
 
 
 def _runs(pid: int) -> bool:

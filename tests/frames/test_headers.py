@@ -151,6 +151,22 @@ def test_pointing(cards: dict, ra: float) -> None:
 
 
 @pytest.mark.parametrize(
+    "cards",
+    [
+        {"GLON": 10.0, "GLAT": 90.0},
+        {"CTYPE1": "GLON-TAN", "CTYPE2": "GLAT-TAN", "CRVAL1": 10.0, "CRVAL2": 90.0},
+        {"CTYPE1": "GLAT-TAN", "CTYPE2": "GLON-TAN", "CRVAL1": 90.0, "CRVAL2": 10.0},
+        {"RA": 0.0, "DEC": 0.0, "GLON": 10.0, "GLAT": 90.0},
+    ],
+)
+def test_a_galactic_place_is_a_pointing(cards: dict) -> None:
+    found = exposure(cards)
+    # The north pole of the Galaxy, by ESA's Hipparcos catalogue.
+    assert (found.ra_deg, found.dec_deg) == pytest.approx((192.85948, 27.12825), abs=1e-5)
+    assert "galactic" in found.sources["ra_deg"]
+
+
+@pytest.mark.parametrize(
     ("cards", "field", "value"),
     [
         ({"FOCALLEN": 1000, "XPIXSZ": 9.0}, "scale_arcsec", 1.856383),

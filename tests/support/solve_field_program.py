@@ -48,7 +48,7 @@ def main() -> None:
     if does == "hang":
         # The real one starts the engine as a process of its own.
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-        Path(os.environ["SOLVE_FIELD_CHILD"]).write_text(str(child.pid))
+        Path(os.environ["SOLVE_FIELD_CHILD"]).write_text(f"{child.pid} {os.getpid()}")
         time.sleep(600)
     if does == "fail":
         print("reading the stars\nsegmentation fault, core dumped")
