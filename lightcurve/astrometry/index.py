@@ -15,7 +15,7 @@ import numpy as np
 
 from lightcurve.core.cache import cache_dir
 from lightcurve.core.coordinates import unit_vectors
-from lightcurve.core.errors import InputError
+from lightcurve.core.errors import InputError, Why
 from lightcurve.core.settings import SolveSettings
 
 __all__ = [
@@ -123,7 +123,7 @@ def _index_files_of(place: Path, *, needed: bool) -> list[Path]:
     if needed and not files:
         what = "holds no index-*.fits" if place.is_dir() else "no such file or folder"
         msg = f"--index {place}: {what}"
-        raise InputError(msg)
+        raise InputError(msg, why=Why.NAMED)
     return files
 
 
@@ -152,7 +152,7 @@ def check_index(path: Path) -> IndexCoverage:
         return _read_coverage(path, status.st_size, status.st_mtime_ns)
     except (OSError, KeyError, TypeError, ValueError, IndexError) as error:
         msg = f"not an Astrometry.net index file: {error}"
-        raise InputError(msg, file=path.name) from error
+        raise InputError(msg, file=path.name, why=Why.NAMED) from error
 
 
 @lru_cache(maxsize=1024)

@@ -24,6 +24,7 @@ WIDENINGS = (1.0, 2.5)
 BLIND_SCALES = (0.1, 300.0)  # arc seconds per pixel
 # The engine calls normal what is seen in the sky, where det(CD) is negative.
 PARITY = {"either": "BOTH", "sky": "NORMAL", "mirrored": "FLIP"}
+FETCH = "lightcurve index fetch FRAME"
 CERTAIN_LOG_ODDS = 60.0  # e^21 is what the engine accepts; from here on no search for a better one
 
 
@@ -74,10 +75,8 @@ def _useful_files(request: SolveRequest, settings: SolveSettings) -> tuple[Path,
     files = find_index_files(settings=settings)
     n = len(request.stars)
     if not files:
-        msg = (
-            "no index files: give --index FILE or FOLDER, or get some: lightcurve index fetch FRAME"
-        )
-        raise SolveError(msg, n_detected=n, why=Why.NO_INDEX)
+        msg, remedy = "no index files", f"give --index FILE or FOLDER, or get some: {FETCH}"
+        raise SolveError(msg, n_detected=n, why=Why.NO_INDEX, remedy=remedy)
     low, high = BLIND_SCALES
     if request.scale_arcsec:
         widest = (1 + settings.scale_tolerance) ** WIDENINGS[-1]
@@ -91,10 +90,10 @@ def _useful_files(request: SolveRequest, settings: SolveSettings) -> tuple[Path,
         )
         msg = (
             f"no index file covers the frame's scale: patterns of {smallest:.3g}-{largest:.3g}' "
-            f"are needed at {request.scale_arcsec or low:.3g} arcsec/px, there are {there}; "
-            "give --scale if that is wrong, another --index, or: lightcurve index fetch FRAME"
+            f"are needed at {request.scale_arcsec or low:.3g} arcsec/px, there are {there}"
         )
-        raise SolveError(msg, n_detected=n, why=Why.NO_INDEX)
+        remedy = f"give --scale if that is wrong, another --index, or: {FETCH}"
+        raise SolveError(msg, n_detected=n, why=Why.NO_INDEX, remedy=remedy)
     return useful
 
 

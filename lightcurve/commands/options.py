@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from lightcurve.commands.completion import Complete, for_setting
-from lightcurve.core.errors import InputError
+from lightcurve.core.errors import InputError, Why
 from lightcurve.core.registry import did_you_mean, registry_of
 
 if TYPE_CHECKING:
@@ -433,8 +433,22 @@ def _overridden(values: dict[str, Any], given: dict[str, Any]) -> Settings:
         place[last] = value
         flags[name] = OPTIONS[name].flag
     settings = make_settings(values, options=flags)
+    _refuse_missing(given)
     if settings.stars.file is None:
         return settings
     from lightcurve.imports.stars import take_stars
 
     return take_stars(settings)
+
+
+def _refuse_missing(given: Mapping[str, Any]) -> None:
+    """Refuse files and folders that are not there, by the options that name them.
+
+    A planet file has an error of its own: a name may be meant.
+    """
+    for name, value in given.items():
+        if OPTIONS[name].kind in {Path, list[Path]} and name != "target.planet_file":
+            for path in [value] if isinstance(value, str | Path) else value or ():
+                if not Path(path).expanduser().exists():
+                    msg = f"{OPTIONS[name].flag} {path}: no such file or folder"
+                    raise InputError(msg, why=Why.NAMED)

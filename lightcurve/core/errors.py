@@ -51,6 +51,17 @@ class Why(Enum):
     TIMED_OUT = auto()
     DIED = auto()  # the process that was at work
     NO_ROOM = auto()  # for a figure, in the size wanted
+    NAMED = auto()  # by the user: what is not there, or can be nowhere
+    NO_MEANS = auto()  # on this machine to place any frame on the sky
+
+
+# Whichever frames are tried: what was named, and what a solver works with, stay what they are.
+OF_ANY_FRAME = frozenset(
+    {
+        *(Why.NAMED, Why.ELSEWHERE, Why.NO_MEANS, Why.NO_WCS, Why.NO_INDEX, Why.NO_SOLVER),
+        *(Why.NO_SERVER, Why.BAD_ADDRESS, Why.SENT_ON, Why.NO_KEY, Why.ACCESS_REFUSED),
+    }
+)
 
 
 class LightcurveError(Exception):
@@ -71,6 +82,11 @@ class LightcurveError(Exception):
     def __init__(self, message: str = "", *, file: str = "", why: Why | None = None) -> None:
         self.reason, self.file, self.why = message, file, why or type(self).why
         super().__init__(f"{file}: {message}" if file else message)
+
+    @property
+    def of_any_frame(self) -> bool:
+        """Whether it would be the same with other frames."""
+        return self.why in OF_ANY_FRAME
 
     def beside(self, *names: str) -> str:
         """Say what is wrong where one of these names of the file stands already."""
@@ -129,6 +145,7 @@ class SolveError(LightcurveError):
     n_detected, n_catalog : stars of the frame, and catalogue or index stars that they were compared
         with; 0 when not known.
     best : best figure of merit reached (log odds, or number of matches); NaN when none.
+    remedy : what would help, where that is certain; the reason then need not say it.
     """
 
     def __init__(
@@ -139,8 +156,10 @@ class SolveError(LightcurveError):
         n_catalog: int = 0,
         best: float = float("nan"),
         why: Why | None = None,
+        remedy: str = "",
     ) -> None:
-        super().__init__(reason, why=why)
+        super().__init__(f"{reason}: {remedy}" if remedy else reason, why=why)
+        self.found, self.remedy = reason, remedy
         self.n_detected = n_detected
         self.n_catalog = n_catalog
         self.best = best
@@ -152,15 +171,19 @@ class UnsolvedError(SolveError):
     Parameters
     ----------
     causes : mapping of str to SolveError
-        Solver to what it says; the reason has them all.
+        Solver to what it says; the reason has them all, and first what would help.
     """
 
     why = Why.NO_MATCH
 
     def __init__(self, causes: Mapping[str, SolveError], *, n_detected: int = 0) -> None:
         self.causes = dict(causes)
-        reason = "; ".join(f"{solver}: {error}" for solver, error in causes.items())
-        super().__init__(reason, n_detected=n_detected)
+        found = "; ".join(f"{solver}: {error.found}" for solver, error in causes.items())
+        remedy = "; or ".join(dict.fromkeys(e.remedy for e in causes.values() if e.remedy))
+        alike = bool(causes) and all(error.of_any_frame for error in causes.values())
+        why = Why.NO_MEANS if alike else None
+        super().__init__(f"{remedy} ({found})" if remedy else found, n_detected=n_detected, why=why)
+        self.found, self.remedy = found, remedy
 
     def __str__(self) -> str:
         """Say it: that is what a frame is where others have a solution."""

@@ -14,7 +14,16 @@ from typing import Protocol, TypeVar
 from lightcurve.core.constants import __version__
 from lightcurve.core.errors import InputError
 
-__all__ = ["Clock", "OneLine", "Progress", "open_log", "show_stages", "silent", "stage"]
+__all__ = [
+    "Clock",
+    "OneLine",
+    "Progress",
+    "each_once",
+    "open_log",
+    "show_stages",
+    "silent",
+    "stage",
+]
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -74,6 +83,33 @@ class OneLine(logging.Formatter):
         from lightcurve.core.table_text import joined, printable
 
         return printable(joined(super().format(record)))
+
+
+class _Once(logging.Filter):
+    """Lets a message through the first time alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        new = text not in self._seen
+        self._seen.add(text)
+        return new
+
+
+@contextmanager
+def each_once() -> Iterator[None]:
+    """Let nothing be told again that was told meanwhile, where a step may be taken twice."""
+    told = [(handler, _Once()) for handler in logging.getLogger("lightcurve").handlers]
+    for handler, once in told:
+        handler.addFilter(once)
+    try:
+        yield
+    finally:
+        for handler, once in told:
+            handler.removeFilter(once)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import numpy as np
 
 from lightcurve.core.coordinates import read_angle
 from lightcurve.core.data import StarPlan, StarRole
-from lightcurve.core.errors import InputError
+from lightcurve.core.errors import InputError, Why
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -142,13 +142,18 @@ def _read_sky(star: str, *, refuse: bool) -> tuple[float, float] | None:
 
 
 def find_star(
-    plan: StarPlan, star: str, field: Field | WCS | None = None, tolerance_px: float = TOLERANCE_PX
+    plan: StarPlan,
+    star: str,
+    field: Field | WCS | None = None,
+    tolerance_px: float = TOLERANCE_PX,
+    most: int | None = None,
 ) -> int:
     """Find the row of a star that the user named; raises InputError when there is none.
 
     star: an id (``"C5"``; the letter does not matter), ``"RA,DEC"``, both in degrees or
     sexagesimal hours and degrees, or pixels of the reference frame as for `read_pixels`.
-    field: the reference frame, or its WCS alone.
+    field: the reference frame, or its WCS alone. most: stars that a plan by another frame might
+    have; not given, that of this plan is the only one.
     """
     text = star.strip()
     if "," not in text:
@@ -156,7 +161,8 @@ def find_star(
         if number.isdecimal() and 1 <= int(number) <= len(plan):
             return int(number) - 1
         msg = f'no star "{star}": ids run from 1 to {len(plan)}; or give "RA,DEC", or "X,Y"'
-        raise InputError(msg)
+        elsewhere = number.isdecimal() and 1 <= int(number) <= (most or 0)
+        raise InputError(msg, why=None if elsewhere else Why.NAMED)
     field = field if isinstance(field, Field) else Field(field)
     x, y, how = field.place(text)
     distance = np.hypot(plan.x_ref - x, plan.y_ref - y)

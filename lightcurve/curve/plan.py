@@ -360,7 +360,7 @@ def _find_each(
     targets = [star for star, row in rows.items() if row == 0]
     if targets and listed is None:
         msg = f"the target cannot be {use}: {targets[0]}"
-        raise InputError(msg)
+        raise InputError(msg, why=Why.NAMED)
     if lost and listed is not None:
         first = f"{len(lost)} of {len(stars)} stars are left out, the first: {lost[0]}"
         log.warning("%s: %s", listed.name, first)
@@ -371,7 +371,8 @@ def _override(plan: StarPlan, settings: StarSettings, field: Field, tolerance: f
     """Apply the user's own choice of comparison, check and excluded stars."""
 
     def rows_of(stars: Sequence[str], use: str) -> dict[str, int]:
-        find = partial(find_star, plan, field=field, tolerance_px=max(TOLERANCE_PX, tolerance))
+        near, most = max(TOLERANCE_PX, tolerance), settings.max_stars
+        find = partial(find_star, plan, field=field, tolerance_px=near, most=most)
         return _find_each(stars, use, find, settings.file)
 
     roles: dict[int, tuple[StarRole, str]] = {}
@@ -393,6 +394,6 @@ def _override(plan: StarPlan, settings: StarSettings, field: Field, tolerance: f
                 f"--comp {named[0]} and --check {check} name the same star: a check star "
                 "takes no part in the ensemble; leave one of the two options out"
             )
-            raise InputError(msg)
+            raise InputError(msg, why=Why.NAMED)
         roles[row] = (StarRole.CHECK, "named by the user")
     return revise_plan(plan, roles)

@@ -22,8 +22,8 @@ from lightcurve.core.data import (
     StarPlan,
     Style,
 )
-from lightcurve.core.errors import InputError, LightcurveError, SolveError, Why
-from lightcurve.core.progress import Progress, silent
+from lightcurve.core.errors import InputError, LightcurveError, SolveError
+from lightcurve.core.progress import Progress, each_once, silent
 from lightcurve.core.settings import Settings
 from lightcurve.curve.plan import plan_stars
 from lightcurve.frames.inventory import Entry, Inventory
@@ -83,6 +83,17 @@ def prepare_night(
     masters_folder: where master frames are written, when there are calibration frames. Raises
     LightcurveError: whatever stands in the way, in one line.
     """
+    with each_once():
+        return _settle(inventory, target, settings, masters_folder, progress)
+
+
+def _settle(
+    inventory: Inventory,
+    target: Target,
+    settings: Settings,
+    masters_folder: Path,
+    progress: Progress,
+) -> Scene:
     given = find_lights(inventory, target, settings)
     rest = (inventory, target, settings, masters_folder)
     opening = opening_of(given.lights)
@@ -95,7 +106,7 @@ def prepare_night(
             if not why:
                 return scene
         except LightcurveError as error:
-            if error.why is Why.ELSEWHERE:
+            if error.of_any_frame:
                 raise
             why = str(error)
         log.info("not settled by the first %d frames but by the whole night: %s", len(opening), why)

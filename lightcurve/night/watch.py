@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.files import file_state
-from lightcurve.core.progress import Progress, open_log, silent
+from lightcurve.core.progress import Progress, each_once, open_log, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Known, list_files, take_inventory
 from lightcurve.frames.read import is_image_name
@@ -66,7 +66,7 @@ class Watch:
     _last: FolderLook = field(default_factory=FolderLook)
     _changed_at: float | None = None
     _open: ExitStack = field(default_factory=ExitStack)
-    _once: list[_Once] = field(default_factory=list)
+    _log_kept: bool = False
     _done: tuple[dict[Path, str], frozenset[Path]] | None = None
 
     def look(self) -> FolderLook:
@@ -141,13 +141,11 @@ class Watch:
 
     def _tell_once(self) -> None:
         """Keep a log from now on, in which no look repeats what another has said."""
-        if self._once:
+        if self._log_kept:
             return
+        self._log_kept = True
         self._open.enter_context(open_log(self.out))
-        for handler in logging.getLogger("lightcurve").handlers:
-            self._once.append(once := _Once())
-            handler.addFilter(once)
-            self._open.callback(handler.removeFilter, once)
+        self._open.enter_context(each_once())
 
     def close(self, *, over: bool = False) -> None:
         """Write the tables of what there is, and free the run folders.
@@ -164,21 +162,7 @@ class Watch:
             if over:
                 night.end()
         self._open.close()
-        self._once.clear()
-
-
-class _Once(logging.Filter):
-    """Lets a message through the first time alone."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._seen: set[str] = set()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        text = record.getMessage()
-        new = text not in self._seen
-        self._seen.add(text)
-        return new
+        self._log_kept = False
 
 
 def begin_watch(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightcurve.core.constants import FWHM_PER_SIGMA
-from lightcurve.core.errors import InputError
+from lightcurve.core.errors import InputError, Why
 from lightcurve.core.robust import robust_scatter
 from lightcurve.phot.cutouts import gather
 from lightcurve.phot.grains import StarSize
@@ -260,8 +260,8 @@ def refuse_large_radii(
     frame = f"the frame is {shape[1]} x {shape[0]} px"
     if not radius <= side / 4:
         msg = f"an aperture (--radius) of {radius:g} px is too large, at most {side / 4:g}: {frame}"
-        raise InputError(msg)
+        raise InputError(msg, why=Why.NAMED)
     if annulus is not None and not annulus[1] <= side / 2:
         outer = f"a sky (--annulus) out to {annulus[1]:g} px"
         msg = f"{outer} is too large, at most {side / 2:g}: {frame}"
-        raise InputError(msg)
+        raise InputError(msg, why=Why.NAMED)

@@ -16,7 +16,7 @@ from lightcurve.astrometry.request import SolveRequest
 from lightcurve.calib.reduce import reduce_frame
 from lightcurve.core.cache import cache_dir
 from lightcurve.core.data import Detections, Frame, Masters, RawFrame, Solution
-from lightcurve.core.errors import InputError, LightcurveError, SolveError, UnsolvedError
+from lightcurve.core.errors import InputError, LightcurveError, SolveError, UnsolvedError, Why
 from lightcurve.core.settings import Settings, SolveSettings
 from lightcurve.frames.inventory import Entry
 from lightcurve.frames.read import read_frame
@@ -107,7 +107,7 @@ def solve_frame(request: SolveRequest, settings: SolveSettings) -> Solution:
     try:
         return solve(request, settings.model_copy(update={"solvers": others}))
     except SolveError as error:
-        return replace(found, detail="; ".join(filter(None, (found.detail, error.reason))))
+        return replace(found, detail="; ".join(filter(None, (found.detail, error.found))))
 
 
 def submission_file(frame_path: Path) -> Path:
@@ -180,7 +180,7 @@ def solve_one(
         )
         raise SolveError(msg, n_detected=most)
     failures: dict[tuple, list[str]] = {}  # cause to names
-    reason = ""
+    errors: list[UnsolvedError] = []
     for sample in samples:
         if len(sample.stars) < MIN_STARS:  # whatever its header claims: nothing can be fixed to it
             continue
@@ -191,7 +191,7 @@ def solve_one(
         except UnsolvedError as error:
             cause = tuple((solver, one.why) for solver, one in error.causes.items())
             names = failures.setdefault(cause, [])
-            reason = reason or error.reason
+            errors.append(error)
             names.append(sample.frame.path.name)
             if len(names) == 1:
                 log.info("%s: %s", names[0], error)
@@ -202,10 +202,11 @@ def solve_one(
     _say_more(failures, settings, checked=False)
     names = next(iter(failures.values()))
     first = "each" if len(failures) == 1 or elsewhere else names[0]
-    msg = (
-        f"none of {len(samples)} frames could be solved on the sky; {first}: {elsewhere or reason}"
-    )
-    raise SolveError(msg, n_detected=max(len(sample.stars) for sample in samples))
+    found, remedy = elsewhere or errors[0].found, "" if elsewhere else errors[0].remedy
+    told = f": {remedy} ({first}: {found})" if remedy else f"; {first}: {found}"
+    why = Why.NO_MEANS if all(error.of_any_frame for error in errors) else None
+    msg = f"none of {len(samples)} frames could be solved on the sky{told}"
+    raise SolveError(msg, n_detected=max(len(sample.stars) for sample in samples), why=why)
 
 
 def _say_more(

@@ -51,6 +51,30 @@ def test_the_cause_of_each_solver_is_kept() -> None:
     }
 
 
+def test_what_would_help_stands_before_the_reasons_of_all_solvers() -> None:
+    none = SolveError("no index", why=Why.NO_INDEX, remedy="give --index")
+    error = UnsolvedError({"header": SolveError("no WCS", why=Why.NO_WCS), "local": none})
+    assert (error.found, error.remedy) == ("header: no WCS; local: no index", "give --index")
+    assert error.reason.index(error.remedy) < error.reason.index(error.found)
+    assert str(none) == "no index: give --index"
+
+
+@pytest.mark.parametrize(
+    ("causes", "alike"),
+    [
+        ((Why.NO_WCS, Why.NO_INDEX, Why.NO_SOLVER), True),
+        ((Why.NO_WCS, Why.NO_KEY), True),
+        ((Why.NO_WCS, Why.NO_MATCH), False),
+        ((Why.ABSURD_WCS, Why.NO_INDEX), False),
+        ((Why.TOO_FEW_STARS,), False),
+        ((), False),
+    ],
+)
+def test_what_no_other_frame_would_mend(causes: tuple[Why, ...], alike: bool) -> None:
+    error = UnsolvedError({why.name: SolveError("x", why=why) for why in causes})
+    assert error.of_any_frame is alike
+
+
 def test_a_file_that_is_named_already_is_not_named_again() -> None:
     error = FrameError("night/a.fits", "is small")
     assert error.beside("a.fits") == "is small"

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lightcurve.core.data import Exposure, FrameKind, Site
+from lightcurve.core.errors import LightcurveError
+from lightcurve.core.progress import each_once
+from lightcurve.core.settings import Settings, make_settings
 from lightcurve.core.times import sun_altitude_deg
-from lightcurve.frames.inventory import Entry
+from lightcurve.frames.inventory import Entry, Inventory, take_inventory
 from lightcurve.night.opening import FEWEST, OPENING, has_opened, opening_of, why_unlike
+from lightcurve.night.prepare import prepare_night, settle_by
+from lightcurve.setup.target import find_target
+from sim import tiny_night
 
 MIDNIGHT = 2460000.5
 SITE = Site(latitude_deg=40.0, longitude_deg=0.0, height_m=0.0)
@@ -87,3 +96,59 @@ def test_what_headers_have_against_the_first_frames() -> None:
     assert why_unlike(warm, [*warm, *cold, *cold])
     assert not why_unlike(cold, [*cold, *cold])
     assert not why_unlike(lights(15), lights(40))
+
+
+@pytest.fixture(scope="module")
+def small_night(tmp_path_factory: pytest.TempPathFactory) -> Inventory:
+    folder = tmp_path_factory.mktemp("night")
+    tiny_night(folder, n_frames=20, shape=(240, 260), n_stars=20, header_wcs=True)
+    return take_inventory(folder, Settings())
+
+
+@pytest.mark.parametrize(
+    ("changes", "times"),
+    [
+        ({"solve": {"index": ["nothing"], "solvers": ["local"]}}, 1),
+        ({"stars": {"comparisons": ["C999"]}}, 1),  # more than are measured
+        ({"stars": {"comparisons": ["T1"]}}, 1),
+        ({"apertures": {"radii": [500.0]}}, 1),
+        ({"stars": {"comparisons": ["C120"]}}, 2),  # another reference may have as many
+        ({"stars": {"comparisons": ["1,1px"]}}, 2),
+    ],
+)
+def test_what_no_other_frame_mends_is_tried_once(
+    changes: dict[str, dict[str, object]],
+    times: int,
+    small_night: Inventory,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tried: list[int] = []
+
+    def settle(some: Sequence[Entry], *rest: Any, **more: Any) -> Any:
+        tried.append(len(some))
+        return settle_by(some, *rest, **more)
+
+    monkeypatch.setattr("lightcurve.night.prepare.settle_by", settle)
+    settings = make_settings({"target": {"ra": "20.0", "dec": "30.0"}} | changes)
+    target = find_target(settings.target, settings.catalogs)
+    with caplog.at_level(logging.INFO), pytest.raises(LightcurveError):
+        prepare_night(small_night, target, settings, tmp_path)
+    assert len(tried) == times
+
+
+def test_a_step_taken_twice_tells_once_what_is_the_same() -> None:
+    told: list[str] = []
+    log = logging.getLogger("lightcurve")
+    handler = logging.Handler()
+    handler.emit = lambda record: told.append(record.getMessage())  # type: ignore[method-assign]
+    log.addHandler(handler)
+    try:
+        with each_once():
+            for gain in (1, 1, 2):
+                log.warning("gain: %d", gain)
+        log.warning("gain: %d", 1)
+    finally:
+        log.removeHandler(handler)
+    assert told == ["gain: 1", "gain: 2", "gain: 1"]
