@@ -22,6 +22,8 @@ _CHOICE = "The choice"
 __all__ = ["wishes_of"]
 
 SECTIONS = ("target", "fit", "seed")
+ALL = "--all"
+LITTLE = 0.25  # of an error: adds 3 % to it
 
 
 def _choice(flag: str, text: str) -> Any:
@@ -55,6 +57,9 @@ def tune(
     ] = False,
     reset: Annotated[
         bool, typer.Option("--reset", help="Write all as the program had it, to the byte.")
+    ] = False,
+    everything: Annotated[
+        bool, typer.Option(ALL, help="Also the stars that change nothing when left out.")
     ] = False,
     verbose: Verbose = False,
     json: Json = False,
@@ -90,7 +95,7 @@ def tune(
     if json:
         print_json(_record(tuned))
         return
-    _show(tuned, folder)
+    _show(tuned, folder, everything=everything)
 
 
 def wishes_of(
@@ -151,16 +156,66 @@ def _words(given: Mapping[str, Any]) -> Iterator[str]:
             yield from (flag, str(value))
 
 
-def _show(tuned: Tuned, folder: Path) -> None:
+def options_of(one: Tried, own: Tried, apertures: Sequence[str]) -> list[str]:
+    """Write the options that make a choice of the program's own, as they are typed.
+
+    apertures: what they are called, as choices count them.
+    """
+    choice, was = one.choice, own.choice
+    words: list[str] = []
+    if choice.rows != was.rows:
+        added = set(choice.rows) - set(was.rows)
+        named = choice.rows if added else [row for row in was.rows if row not in choice.rows]
+        words += ["--comp" if added else "--drop", ",".join(f"C{row + 1}" for row in named)]
+    if choice.aperture != was.aperture:
+        words += ["--aperture", apertures[choice.aperture]]
+    if choice.weighting != was.weighting:
+        words += ["--weights", choice.weighting]
+    if choice.covariates != was.covariates:
+        words += _words({OPTIONS["fit.covariates"].flag: list(choice.covariates)})
+    return [*words, *_words({"--exclude": choice.excluded})]
+
+
+def changes_nothing(one: Tried, own: Tried) -> bool:
+    """Whether a choice moves no number by more than what its error would not notice."""
+    new, old = one.fit, own.fit
+    if abs(new.scatter / old.scatter - 1) > (2 * old.n_points) ** -0.5:  # error of a scatter
+        return False
+    numbers = [
+        (new.mid_time, old.mid_time, old.mid_time_err),
+        (new.rp_over_rs, old.rp_over_rs, old.rp_over_rs_err),
+    ]
+    return all(
+        b is None if a is None or b is None else abs(a - b) <= LITTLE * (err or 0.0)
+        for a, b, err in numbers
+    )
+
+
+def _show(tuned: Tuned, folder: Path, *, everything: bool) -> None:
     """Show what choices give, and beside the program's own fit that of the one wished."""
     title = f"{tuned.kept.target.name}, quick fits of {len(tuned.tried)} choices"
-    rows = [_numbers(one) for one in tuned.tried]
+    own, *others = tuned.tried
+    stars = [one for one in others if one.choice.rows != own.choice.rows]
+    alike = [] if everything or tuned.night else [s for s in stars if changes_nothing(s, own)]
+    rows = [_numbers(one) for one in tuned.tried if one not in alike]
     names = [name for name in rows[0] if any(row[name] for row in rows)]
     print_table(title, names, ([row[name] for name in names] for row in rows), whole=names[1:])
+    if alike:
+        names = ",".join(options_of(one, own, tuned.apertures)[-1] for one in alike)
+        say(
+            f"{len(alike)} of {len(stars)} comparison stars change nothing when left out ({ALL} "
+            f"shows them), mid-time and Rp/R* by less than {LITTLE:g} of their errors, scatter by "
+            f"less than its own: {names}"
+        )
     if tuned.applied:
         say(f"the files of this run are tuned by {tuned.applied}; --reset undoes it")
+    line = shlex.join(["lightcurve", "tune", str(folder)])
     if tuned.night is None:
-        say("an option gives its full fit too: --drop, --comp, --radius, --aperture, --weights ...")
+        same = [one for one in others if one.choice.excluded == own.choice.excluded]
+        if same:
+            least = min(same, key=lambda one: one.fit.scatter)
+            words = shlex.join(options_of(least, own, tuned.apertures))
+            say(f"for the full fit of one, here of the least scatter: {line} {words}")
         return
     results = {"the program's own": tuned.kept.fit_results, "yours": tuned.night.fit_results}
     told = {
@@ -170,7 +225,6 @@ def _show(tuned: Tuned, folder: Path) -> None:
         by_label = [{r.label: r.text or r.value for r in one.values()} for one in results.values()]
         lines = ([label, *(one.get(label) for one in by_label)] for label in told)
         print_table("The full fit", ["", *results], lines)
-    line = shlex.join(["lightcurve", "tune", str(folder)])
     say(f"--apply makes it the run's: {line} {tuned.night.tuned} --apply")
 
 
@@ -206,6 +260,7 @@ def _choice_record(one: Tried, tuned: Tuned) -> dict[str, Any]:
     choice, fit = one.choice, one.fit
     return {
         "what": one.what,
+        "options": options_of(one, tuned.tried[0], tuned.apertures),
         "comparisons": [f"C{row + 1}" for row in choice.rows],
         "aperture": tuned.apertures[choice.aperture],
         "weights": choice.weighting,

@@ -26,6 +26,8 @@ class Named(Protocol):
 
 Entry = TypeVar("Entry", bound=Named)
 
+BEGUN, MEANT = 3, 4  # letters that begin a name; names that a guess may offer
+
 _KINDS: dict[str, Registry[Any]] = {}
 
 # Each kind's module is loaded when the kind is first looked up: settings and options must not
@@ -89,10 +91,12 @@ class Registry(Generic[Entry]):
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """End the error about an unknown name with the one that is most like it, if any is."""
-    plain = {one.lower(): one for one in names}
-    near = get_close_matches(name.lower(), plain, n=1)
-    return f"; did you mean {plain[near[0]]}?" if near else ""
+    """End the error about an unknown name with those it begins, or the one most like it."""
+    plain, typed = {one.lower(): one for one in names}, name.lower()
+    begun = [one for one in plain if one.startswith(typed)] if len(typed) >= BEGUN else []
+    near = begun if 0 < len(begun) <= MEANT else get_close_matches(typed, plain, n=1)
+    *first, last = [plain[one] for one in near] or [""]
+    return f"; did you mean {', '.join(first)}{' or ' * bool(first)}{last}?" if last else ""
 
 
 def registry_of(kind: str) -> Registry[Any]:

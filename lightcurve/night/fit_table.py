@@ -176,6 +176,7 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
         log.info("%s", fit.verdict)
     used, points = int(fit.used.sum()), len(fit.used)
     summary = {
+        "target": Result(about["target"], label="target"),
         "table": Result(path.name, label="table"),
         "points_used": Result(used, "", "points", f"{used} of {points}"),
         "points": Result(points),

@@ -279,7 +279,7 @@ def choose_wished(bench: Bench, wishes: Wishes) -> Choice:
     dropped = rows_named(bench.night, wishes.dropped)
     if extra := [row for row in dropped if row not in rows]:
         ids = ", ".join(f"C{row + 1}" for row in rows)
-        msg = f"star {extra[0] + 1} takes no part: compared with are {ids}"
+        msg = f"C{extra[0] + 1} takes no part: compared with are {ids}"
         raise InputError(msg)
     rows = tuple(row for row in rows if row not in dropped)
     if not rows:
@@ -387,7 +387,7 @@ def alternatives(bench: Bench, own: Tried) -> Iterator[tuple[str, Choice]]:
     far = np.abs(residual) > CLIP_SIGMA * robust_scatter(residual)
     if far.any():
         files = tuple(bench.night.measurements.file[far].tolist())
-        what = f"without {len(files)} points beyond {CLIP_SIGMA:g} sigma"
+        what = f"without {len(files)} point{'s' * (len(files) > 1)} beyond {CLIP_SIGMA:g} sigma"
         yield what, replace(choice, excluded=files)
 
 

@@ -110,6 +110,7 @@ def test_a_plain_csv_gives_the_transit_back(tmp_path, planet_file):
     assert wanted <= set(fit)
     assert Verdict.read(fit["verdict"]).finding is Finding.TRANSIT
     assert fit["n_points"] == len(time)
+    assert products.summary["target"].value == "Test b"
     assert products.summary["points_used"].value == products.summary["points"].value == len(time)
     assert {p.name for p in products.paths.values()} == {
         "fit.json", "model.csv", "light_curve.png", "time_averaging.png", "covariates.png",

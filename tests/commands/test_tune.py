@@ -7,11 +7,14 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from lightcurve.cli import app, main
+from lightcurve.commands.tune import changes_nothing
 from lightcurve.night.keep import read_night
 
 
@@ -80,3 +83,51 @@ def test_a_folder_that_is_no_run_is_told(tmp_path, monkeypatch, capsys):
             main()
         assert stopped.value.code == 1
         assert str(folder) in capsys.readouterr().err
+
+
+def test_each_choice_is_told_with_the_options_that_make_it(run):
+    """Those of the list are typed again, and give the same choice and numbers."""
+    own, *others = json.loads(typed(str(run), "--json"))["choices"]
+    assert own["options"] == []
+    for kind in ("--drop", "--aperture", "--weights", "--covariate"):
+        one = next(one for one in others if one["options"][0] == kind)
+        again = json.loads(typed(str(run), *one["options"], "--no-fit", "--json"))["choices"][1]
+        assert again == {**one, "what": "yours"} | {"options": one["options"]}
+
+
+def test_stars_that_change_nothing_are_named_and_not_listed(run, monkeypatch):
+    monkeypatch.setattr("lightcurve.commands.tune.LITTLE", np.inf)
+    answer = json.loads(typed(str(run), "--json"))["choices"]
+    stars = [one["options"][1] for one in answer if one["options"][:1] == ["--drop"]]
+    own = answer[0]["scatter_percent"]
+    error = own / (2 * answer[0]["points"]) ** 0.5
+    by_star = {one["options"][1]: one for one in answer if one["options"][:1] == ["--drop"]}
+    alike = [s for s in stars if abs(by_star[s]["scatter_percent"] - own) <= error]
+    assert alike
+    said = typed(str(run))
+    assert all((f"without {star} " in said) == (star not in alike) for star in stars)
+    assert ",".join(alike) in said
+    whole = typed(str(run), "--all")
+    assert all(f"without {star} " in whole for star in stars)
+
+
+def test_the_list_ends_with_a_line_that_can_be_typed(run):
+    line = typed(str(run)).strip().splitlines()[-1]
+    words = shlex.split(line[line.index("lightcurve tune") :])
+    assert "yours" in typed(*words[2:])
+
+
+@pytest.mark.parametrize(("shift", "alike"), [(0.2, True), (0.3, False), (None, False)])
+def test_what_changes_a_number_is_shown(shift, alike):
+    old = SimpleNamespace(
+        scatter=0.01,
+        n_points=100,
+        mid_time=5.0,
+        mid_time_err=0.1,
+        rp_over_rs=0.1,
+        rp_over_rs_err=0.01,
+    )
+    mid = None if shift is None else 5.0 + shift * 0.1
+    for scatter, same in ((0.0105, alike), (0.009, False)):
+        new = SimpleNamespace(**vars(old) | {"mid_time": mid, "scatter": scatter})
+        assert changes_nothing(SimpleNamespace(fit=new), SimpleNamespace(fit=old)) is same

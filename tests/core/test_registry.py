@@ -20,7 +20,7 @@ from lightcurve.core.columns import TABLES, TableFormat
 from lightcurve.core.covariates import COVARIATES, OTHER_LIGHT, Covariate
 from lightcurve.core.errors import InputError
 from lightcurve.core.quantities import QUANTITIES, Quantity
-from lightcurve.core.registry import Registry, one_of, registry_of
+from lightcurve.core.registry import Registry, did_you_mean, one_of, registry_of
 from lightcurve.curve.weightings import WEIGHTINGS, Weighting
 from lightcurve.exports.formats import EXPORTS, all_details
 from lightcurve.exports.submission import Export
@@ -109,3 +109,20 @@ def test_no_two_exports_give_one_name_to_different_details():
 def test_every_survey_with_bands_has_its_place_in_an_order_of_them():
     placed = {*PREFERRED, *NORTH, *SOUTH}
     assert {one.name for one in SERVICES if one.bands} <= placed
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("aavso", ["aavso-exoplanet", "aavso-exotic"]),  # each begins so
+        ("AAVSO-EXOT", ["aavso-exotic"]),
+        ("exoclok", ["exoclock"]),
+        ("ex", []),  # too little to guess by
+        ("moon", []),
+    ],
+)
+def test_a_guess_names_all_that_begin_so(typed: str, meant: list[str]) -> None:
+    names = ("aavso-exoplanet", "aavso-exotic", "exoclock", "exofop", "ecsv")
+    told = did_you_mean(typed, names)
+    assert [name for name in names if name in told] == meant
+    assert bool(told) == bool(meant)

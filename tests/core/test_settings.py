@@ -8,10 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from lightcurve.astrometry.chain import SOLVERS
-from lightcurve.commands.options import merged_settings
+from lightcurve.commands.options import OPTIONS, merged_settings
 from lightcurve.core.coordinates import parse_coordinates
 from lightcurve.core.data import Site
-from lightcurve.core.errors import InputError
+from lightcurve.core.errors import InputError, Why
 from lightcurve.core.settings import Settings, make_settings, read_settings
 from lightcurve.curve.weightings import BY_SCATTER, PLAIN_SUM, WEIGHTINGS
 
@@ -156,3 +156,24 @@ def test_the_record_of_a_run_is_a_settings_file(tmp_path: Path) -> None:
     path.write_text("lightcurve = 3\n")
     with pytest.raises(InputError, match="no setting lightcurve"):
         read_settings(path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name, option in OPTIONS.items()
+        if option.kind in {Path, list[Path]} and name != "target.planet_file"
+    ],
+)
+def test_a_file_that_is_not_there_is_named_with_its_option(name: str, tmp_path: Path) -> None:
+    absent, there = tmp_path / "absent", tmp_path / "there.csv"
+    there.write_text("")
+    several, flag = OPTIONS[name].kind == list[Path], OPTIONS[name].flag
+    for given in ([there, absent], [str(absent)]) if several else (absent, str(absent)):
+        with pytest.raises(InputError) as told:
+            merged_settings(None, {name: given})
+        assert str(told.value).startswith(f"{flag} {absent}: ")
+        assert told.value.why is Why.NAMED
+    if several:
+        assert merged_settings(None, {name: [there]})
