@@ -201,11 +201,11 @@ def _show(tuned: Tuned, folder: Path, *, everything: bool) -> None:
     names = [name for name in rows[0] if any(row[name] for row in rows)]
     print_table(title, names, ([row[name] for name in names] for row in rows), whole=names[1:])
     if alike:
-        names = ",".join(options_of(one, own, tuned.apertures)[-1] for one in alike)
+        without = ",".join(options_of(one, own, tuned.apertures)[-1] for one in alike)
         say(
             f"{len(alike)} of {len(stars)} comparison stars change nothing when left out ({ALL} "
             f"shows them), mid-time and Rp/R* by less than {LITTLE:g} of their errors, scatter by "
-            f"less than its own: {names}"
+            f"less than its own: {without}"
         )
     if tuned.applied:
         say(f"the files of this run are tuned by {tuned.applied}; --reset undoes it")
