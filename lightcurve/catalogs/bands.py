@@ -11,6 +11,7 @@ from lightcurve.catalogs.layout import Catalog
 from lightcurve.catalogs.services import SERVICES
 
 __all__ = [
+    "GIVEN",
     "LIKE",
     "RECIPES",
     "Recipe",
@@ -25,6 +26,7 @@ __all__ = [
 GIVEN = "magnitude of the file, band not named"
 # Where a catalogue states no error, or 0 as APASS does for stars seen once.
 UNKNOWN_ERROR_MAG = 0.05
+AS_GOOD_MAG = 0.02  # two surveys of one band differ by as much
 # The colour that a catalogue offers for a colour term.
 COLOURS = (
     ("BP", "RP"),
@@ -32,6 +34,8 @@ COLOURS = (
     ("g_ps1", "r_ps1"),
     ("g_sdss", "r_sdss"),
     ("g_skymapper", "r_skymapper"),
+    ("V", "I"),
+    ("BT", "VT"),
 )
 
 # Of a file given by hand.
@@ -52,6 +56,7 @@ FILE = {
 LIKE = {
     "CV": "G",
     "L": "G",
+    "CR": "Rc",
     "CBB": "RP",
     "TR": "Rc",
     "TG": "V",
@@ -66,8 +71,12 @@ OWN = {b: ("gaia", *(n for n in PREFERRED if n != "gaia")) for b in ("G", "BP", 
 NORTH = ("panstarrs", "sdss", "gaia_synthetic", "skymapper", "apass", "gaia")
 SOUTH = ("skymapper", "gaia_synthetic", "panstarrs", "sdss", "apass", "gaia")
 SLOAN = {"up", "gp", "rp", "ip", "zp", "zs", "Y"}
-_GAIA_DOC = "Gaia DR3 documentation, table 5.9"
+_GAIA_DOC = "Gaia DR3 documentation, section 5.5.1"
 _TONRY = "Tonry et al. 2012, ApJ 750, 99, table 6"
+_LUPTON = "Lupton 2005, SDSS DR16 algorithms"
+_JESTER = "Jester et al. 2005, AJ 130, 873, table 1"
+_JORDI = "Jordi, Grebel & Ammon 2006, A&A 460, 339, table 3"
+_TYCHO = "ESA 1997, SP-1200, section 1.3, appendix 4"
 _VEGA = {"V": "V (Johnson, Vega)", "B": "B (Johnson, Vega)"}
 _VEGA |= {"R": "Rc (Cousins, Vega)", "I": "Ic (Cousins, Vega)"}
 
@@ -88,6 +97,8 @@ class Recipe:
         Colours for which it holds.
     scatter_mag : float
         Of stars about it.
+    near : bool
+        It is another band than that wanted, taken for want of one nearer, as `standard` says.
     """
 
     standard: str
@@ -97,6 +108,15 @@ class Recipe:
     limits: tuple[float, float] = (-np.inf, np.inf)
     scatter_mag: float = 0.0
     reference: str = ""
+    near: bool = False
+
+    @property
+    def told(self) -> str:
+        """Say where the formula is from, and how good it is; empty for a band as it stands."""
+        if not self.bands:
+            return ""
+        made = ", ".join(self.needs())
+        return f"of {made} ({self.reference}), good to {self.scatter_mag:g} mag a star"
 
     def needs(self) -> tuple[str, ...]:
         """Return the bands that must be there."""
@@ -107,35 +127,75 @@ def _gaia(name: str, terms: tuple[float, ...], limits: tuple[float, float], s: f
     return Recipe(name, "G", ("BP", "RP"), terms, limits, s, _GAIA_DOC)
 
 
+def _to_gaia(colour: tuple[str, str], first: str, terms: tuple[float, ...], s: float) -> Recipe:
+    return Recipe("G (Gaia, Vega)", first, colour, terms, (-0.3, 2.5), s, _GAIA_DOC)
+
+
 def _ps1(name: str, first: str, terms: tuple[float, ...], scatter: float) -> Recipe:
     return Recipe(name, first, ("g_ps1", "r_ps1"), terms, (-0.5, 2.0), scatter, _TONRY)
 
 
+def _sdss(name: str, first: str, red: str, terms: tuple[float, ...], scatter: float) -> Recipe:
+    """By the colour of a band of the SDSS and the next redder one."""
+    colour = (f"{first}_sdss", f"{red}_sdss")
+    return Recipe(name, colour[0], colour, terms, (-0.5, 2.0), scatter, _LUPTON)
+
+
+def _stands_in(name: str, first: str, scatter: float) -> Recipe:
+    """Take another band as it is; scatter: what the colours of stars make of the difference."""
+    return Recipe(name, first, scatter_mag=scatter, near=True)
+
+
 _R_TERMS = (0.09837, -0.08592, -0.1907, 0.1701, -0.02263)
-_SDSS_OF_GAIA = {
-    "g": (_gaia("g (SDSS, AB)", (-0.2199, 0.6365, 0.1548, -0.0064), (0.3, 3.0), 0.075),),
-    "r": (_gaia("r (SDSS, AB)", _R_TERMS, (0.0, 3.0), 0.038),),
-    "i": (_gaia("i (SDSS, AB)", (0.293, -0.6404, 0.09609, 0.002104), (0.5, 2.0), 0.041),),
+_BLUE = (-0.3, 1.6)  # B - V of the stars of Jester et al. and of the Tycho catalogue
+_SDSS_OF_OTHERS = {
+    "g": (
+        _gaia("g (SDSS, AB)", (-0.2199, 0.6365, 0.1548, -0.0064), (0.3, 3.0), 0.075),
+        Recipe("g (SDSS, AB)", "V", ("B", "V"), (-0.12, 0.60), _BLUE, 0.02, _JESTER),
+    ),
+    "r": (
+        _gaia("r (SDSS, AB)", _R_TERMS, (0.0, 3.0), 0.038),
+        Recipe("r (SDSS, AB)", "V", ("B", "V"), (0.11, -0.42), _BLUE, 0.03, _JESTER),
+    ),
+    "i": (
+        _gaia("i (SDSS, AB)", (0.293, -0.6404, 0.09609, 0.002104), (0.5, 2.0), 0.041),
+        Recipe("i (SDSS, AB)", "I", ("R", "I"), (0.329, 0.247), (-0.2, 1.8), 0.03, _JORDI),
+    ),
+}
+_NEAR_INFRARED = {
+    "J": ((-0.01798, -1.389, 0.09338), 0.048),
+    "H": ((0.1048, -2.011, 0.1758), 0.078),
+    "K": ((0.0981, -2.089, 0.1579), 0.086),
 }
 # Best first; a catalogue serves by the first recipe whose bands it has.
 RECIPES: dict[str, tuple[Recipe, ...]] = {
     "U": (Recipe("U (Johnson, Vega)", "U"),),
-    "B": (Recipe(_VEGA["B"], "B"), _ps1(_VEGA["B"], "g_ps1", (0.213, 0.587), 0.034)),
+    "B": (
+        Recipe(_VEGA["B"], "B"),
+        _ps1(_VEGA["B"], "g_ps1", (0.213, 0.587), 0.034),
+        _sdss(_VEGA["B"], "g", "r", (0.2271, 0.3130), 0.011),
+        Recipe(_VEGA["B"], "BT", ("BT", "VT"), (0.0, -0.240), _BLUE, 0.05, _TYCHO),
+    ),
     "V": (
         Recipe(_VEGA["V"], "V"),
         _ps1(_VEGA["V"], "r_ps1", (0.006, 0.474), 0.012),
         _gaia(_VEGA["V"], (0.02704, -0.01424, 0.2156, -0.01426), (-0.5, 5.0), 0.030),
-        Recipe("VT (Tycho, Vega)", "VT"),
+        _sdss(_VEGA["V"], "g", "r", (-0.0038, -0.5784), 0.005),
+        Recipe(_VEGA["V"], "VT", ("BT", "VT"), (0.0, -0.090), _BLUE, 0.03, _TYCHO),
+        _stands_in("VT (Tycho, Vega)", "VT", 0.04),
     ),
     "Rc": (
         Recipe(_VEGA["R"], "R"),
         _ps1(_VEGA["R"], "r_ps1", (-0.138, -0.131), 0.015),
         _gaia(_VEGA["R"], (0.02275, -0.3961, 0.1243, 0.01396, -0.003775), (0.0, 4.0), 0.032),
+        _sdss(_VEGA["R"], "r", "i", (-0.1439, -0.2936), 0.007),
     ),
     "Ic": (
         Recipe(_VEGA["I"], "I"),
         _ps1(_VEGA["I"], "i_ps1", (-0.367, -0.149), 0.016),
         _gaia(_VEGA["I"], (-0.01753, -0.76, 0.0991), (-0.5, 4.5), 0.038),
+        _sdss(_VEGA["I"], "i", "z", (-0.3974, -0.3780), 0.006),
+        _sdss(_VEGA["I"], "r", "i", (-0.3820, -1.2444), 0.008),
     ),
     "up": (Recipe("u (SDSS, AB)", "u_sdss"), Recipe("u (SkyMapper, AB)", "u_skymapper")),
     **{
@@ -143,41 +203,63 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
             Recipe(f"{b} (Pan-STARRS1, AB)", f"{b}_ps1"),
             Recipe(f"{b} (SkyMapper, AB)", f"{b}_skymapper"),
             Recipe(f"{b} (SDSS, AB)", f"{b}_sdss"),
-            *_SDSS_OF_GAIA.get(b, ()),
+            *_SDSS_OF_OTHERS.get(b, ()),
         )
         for name, b in (("gp", "g"), ("rp", "r"), ("ip", "i"), ("zs", "z"))
     },
     "zp": (
         Recipe("z (SDSS, AB)", "z_sdss"),
+        _ps1("z (SDSS, AB)", "z_ps1", (0.013, -0.039, -0.012), 0.010),
         Recipe("z (Pan-STARRS1, AB)", "z_ps1"),
         Recipe("z (SkyMapper, AB)", "z_skymapper"),
     ),
     "Y": (Recipe("y (Pan-STARRS1, AB)", "y_ps1"),),
-    **{b: (Recipe(f"{b} (2MASS, Vega)", b),) for b in "JHK"},
+    **{
+        b: (Recipe(f"{b} (2MASS, Vega)", b), _gaia(f"{b} (2MASS, Vega)", terms, (-0.5, 2.5), s))
+        for b, (terms, s) in _NEAR_INFRARED.items()
+    },
     "G": (
         Recipe("G (Gaia, Vega)", "G"),
-        Recipe("r (Pan-STARRS1, AB)", "r_ps1"),
-        Recipe("V (Johnson, Vega)", "V"),
-        Recipe("VT (Tycho, Vega)", "VT"),
+        _to_gaia(("V", "I"), "V", (-0.01597, -0.02809, -0.2483, 0.03656, -0.002939), 0.027),
+        _to_gaia(("g_sdss", "i_sdss"), "g_sdss", (-0.1064, -0.4964, -0.09339, 0.004444), 0.087),
+        _to_gaia(("B", "V"), "V", (-0.04749, -0.0124, -0.2901, 0.02008), 0.048),
+        _to_gaia(("BT", "VT"), "VT", (-0.01077, -0.0682, -0.2387, 0.02342), 0.064),
+        _stands_in("r (Pan-STARRS1, AB)", "r_ps1", 0.10),
+        _stands_in("r (SkyMapper, AB)", "r_skymapper", 0.10),
+        _stands_in("r (SDSS, AB)", "r_sdss", 0.10),
+        _stands_in("V (Johnson, Vega)", "V", 0.15),
+        _stands_in("VT (Tycho, Vega)", "VT", 0.15),
     ),
     "BP": (Recipe("BP (Gaia, Vega)", "BP"),),
-    "RP": (Recipe("RP (Gaia, Vega)", "RP"),),
+    "RP": (
+        Recipe("RP (Gaia, Vega)", "RP"),
+        _stands_in("i (Pan-STARRS1, AB)", "i_ps1", 0.05),
+        _stands_in("i (SkyMapper, AB)", "i_skymapper", 0.05),
+        _stands_in("i (SDSS, AB)", "i_sdss", 0.05),
+        _stands_in(_VEGA["I"], "I", 0.05),
+    ),
 }
 
 
-def standard_filter(name: str | None) -> tuple[str, str]:
+def standard_filter(name: str | None) -> tuple[str | None, str]:
     """Say which band, a key of `RECIPES`, a filter is tied to, and what was assumed, if anything.
 
     Parameters
     ----------
     name : str or None
         As `lightcurve.frames.kinds.normalise_filter` gives it.
+
+    Returns
+    -------
+    band : str or None
+        None where the filter is not known: the stars of a frame may tell.
+    note : str
     """
     if name in RECIPES:
         return name, ""
     if name in LIKE:
         return LIKE[name], f"filter {name}: {LIKE[name]} is the band most like it"
-    return "G", f"filter {name or 'not named'}: taken to be like Gaia G, a guess"
+    return None, f"filter {name}: not known" if name else "no filter is named"
 
 
 def sources_for(band: str, dec_deg: float) -> tuple[str, ...]:
@@ -186,12 +268,15 @@ def sources_for(band: str, dec_deg: float) -> tuple[str, ...]:
     order: tuple[str, ...] = sloan if band in SLOAN else OWN.get(band, PREFERRED)
     # Those that no order names, last.
     services = (SERVICES.get(name) for name in dict.fromkeys((*order, *SERVICES.names())))
-    return tuple(
-        one.name
+    found = [
+        (recipe, one.name)
         for one in services
-        if recipe_for(band, one.bands) is not None
-        and one.reach_deg[0] <= dec_deg <= one.reach_deg[1]
-    )
+        for recipe in [recipe_for(band, one.bands)]
+        if recipe is not None and one.reach_deg[0] <= dec_deg <= one.reach_deg[1]
+    ]
+    # The band itself, or a formula as good, goes before one that stars scatter about.
+    found.sort(key=lambda one: (one[0].near, one[0].scatter_mag > AS_GOOD_MAG))
+    return tuple(name for _, name in found)
 
 
 def bands_of(catalog: Catalog) -> dict[str, str]:

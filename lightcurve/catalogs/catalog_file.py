@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 NAME = "file"
 MAX_BYTES = 500_000_000
 ERROR_ARCSEC = 0.1
+MOST_FLAG = 9  # of one digit
 WORDS = COLUMNS.catalogs
 
 
@@ -206,14 +207,20 @@ def _columns(table: Table, known: dict[str, str], taken: list[str]) -> tuple[Wan
 
 
 def _may_be_magnitudes(table: Table, name: str) -> bool:
-    """Tell magnitudes from flags of the same short name, such as V of the VSX."""
+    """Tell magnitudes from flags of the same short name, such as V of the VSX.
+
+    A name that says magnitude is believed, and so is its unit. Others are flags or counts where all
+    values are whole and small: magnitudes so bright and so round are those of no catalogue.
+    """
     try:
         values = numbers(table, name)
     except ValueError:
         return False
-    values = values[np.isfinite(values)]
-    in_range = (values > -30) & (values < 40)
-    return bool(in_range.any() and (values[in_range] % 1).any())
+    values = values[np.isfinite(values) & (values > -30) & (values < 40)]
+    if not len(values):
+        return False
+    said = "mag" in name.lower() or str(getattr(table[name], "unit", "")) == "mag"
+    return said or bool((values % 1).any() or values.max() > MOST_FLAG)
 
 
 def _in_degrees(table: Table, name: str, factor: float, source: str) -> None:

@@ -25,8 +25,8 @@ SERVICE = survey(
             Wanted("Qual", "quality", "", "Quality bits of the object"),
         ),
     ),
-    # Not ordered: sorting costs that server more than the search.
     where='"rmag" < 21.5',
+    bright_first="rmag",
     bands={f"{b}_ps1": f"{b}_mag" for b in "grizy"},
     reach_deg=(-30.0, 90.0),
     saturation_mag=14.0,

@@ -18,13 +18,15 @@ SERVICE = survey(
         error_arcsec=0.03,
         epoch="ObsDate",
         columns=(
-            *(Wanted(f"{b}mag", f"{b}_mag", "mag", f"SDSS {b}, model, AB") for b in "ugriz"),
-            *(Wanted(f"e_{b}mag", f"{b}_mag_err", "mag", f"Error of SDSS {b}") for b in "ugriz"),
+            # A model magnitude is fitted as a galaxy's: for stars the PSF's is the better one.
+            *(Wanted(f"{b}pmag", f"{b}_mag", "mag", f"SDSS {b}, PSF, AB") for b in "ugriz"),
+            *(Wanted(f"e_{b}pmag", f"{b}_mag_err", "mag", f"Error of SDSS {b}") for b in "ugriz"),
             Wanted("class", "class", "", "6 for a star, 3 for a galaxy"),
             Wanted("clean", "clean", "", "1 for clean photometry"),
         ),
     ),
     where='"mode" = 1 AND "rmag" < 21.5',
+    bright_first="rmag",
     bands={f"{b}_sdss": f"{b}_mag" for b in "ugriz"},
     reach_deg=(-20.0, 90.0),
     saturation_mag=14.5,

@@ -29,6 +29,7 @@ SERVICE = survey(
         ),
     ),
     where='"rPSF" < 20',
+    bright_first="rPSF",
     bands={f"{b}_skymapper": f"{b}_mag" for b in "uvgriz"},
     reach_deg=(-90.0, 16.0),
     saturation_mag=9.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +38,7 @@ def unfit(
     colour: np.ndarray,
     cuts: Cuts = DEFAULT,
     *,
-    flag: str = "",
+    flags: Sequence[str] = (),
 ) -> np.ndarray:
     """Say of each star why it is not a standard.
 
@@ -47,8 +48,8 @@ def unfit(
     ----------
     mag, mag_err, colour : (n,) arrays
         In the band wanted; the colour may be NaN.
-    flag : str
-        Column that is 1 where the band is sound (Gaia synthetic photometry).
+    flags : sequence of str
+        Columns that are 1 where a band is sound (Gaia synthetic photometry).
 
     Returns
     -------
@@ -56,10 +57,12 @@ def unfit(
         The first reason, empty for a standard.
     """
     number = catalog.number
+    sound = [number(name) for name in flags]
+    unsound = np.any([np.isfinite(one) & (one != 1) for one in sound], axis=0) if sound else False
     tests = (
         ("no magnitude", ~np.isfinite(mag)),
         ("saturated in the survey", mag < _saturation_mag(catalog)),
-        ("magnitude not sound", (number(flag) != 1) & np.isfinite(number(flag))),
+        ("magnitude not sound", np.broadcast_to(unsound, len(catalog))),
         ("error too large", mag_err > cuts.max_mag_err),
         ("variable", catalog.text("variable") == "VARIABLE"),
         ("likely double (RUWE)", number("ruwe") > cuts.max_ruwe),

@@ -99,11 +99,19 @@ def tap_route(
 
 
 def vizier(
-    names: tuple[str, str], table: str, layout: Layout, *, order: str = "", where: str = ""
+    names: tuple[str, str],
+    table: str,
+    layout: Layout,
+    *,
+    order: str = "",
+    bright_first: str = "",
+    where: str = "",
 ) -> Route:
     """Describe a way to a table of VizieR, ``"II/349/ps1"``; names as for `tap_route`.
 
-    order: column by which rows are kept where there are too many, smallest first; where: ADQL.
+    order: column by which rows are kept where there are too many, smallest first; bright_first:
+    the same, of a table so large that sorting costs the server more than the search: it is asked
+    to only where the rows were cut. where: ADQL.
     """
 
     def request(field: Field, max_rows: int) -> str:
@@ -114,7 +122,18 @@ def vizier(
         top = f'SELECT TOP {max_rows} {chosen} FROM "{table}"'  # noqa: S608 -- no user text
         return f"{top} WHERE {condition}{last}"
 
-    return tap_route(SERVER, request, names, layout, _ask_tolerantly)
+    def send(link: Link, question: str) -> bytes:
+        body = _ask_tolerantly(link, question)
+        if bright_first and _is_cut(body, link):
+            body = _ask_tolerantly(link, f'{question} ORDER BY "{bright_first}"')
+        return body
+
+    return tap_route(SERVER, request, names, layout, send)
+
+
+def _is_cut(body: bytes, link: Link) -> bool:
+    """Tell whether an answer may lack rows: those it has are then of one part of the field."""
+    return overflowed(body) or len(read_votable(body, link.server)) >= link.max_rows
 
 
 def survey(
@@ -126,6 +145,7 @@ def survey(
     *,
     role: Role = Role.STARS,
     order: str = "",
+    bright_first: str = "",
     where: str = "",
     bands: Mapping[str, str] = MappingProxyType({}),
     reach_deg: tuple[float, float] = (-90.0, 90.0),
@@ -138,7 +158,11 @@ def survey(
         title,
         reference,
         role,
-        (vizier((name, title), table, layout, order=order, where=where),),
+        (
+            vizier(
+                (name, title), table, layout, order=order, bright_first=bright_first, where=where
+            ),
+        ),
         layout.columns,
         bands=bands,
         reach_deg=reach_deg,

@@ -58,8 +58,9 @@ def calibrate_sources(
     if k is not None and not np.isfinite(airmass):
         notes += ("no zero point above the atmosphere: airmass not known (time and site)",)
     if standards is None:
-        why = "" if placed.unsolved else ", for there is no catalogue with magnitudes"
-        notes += (f"no zero point{why}: magnitudes and limits are instrumental",)
+        notes += ("no zero point: magnitudes and limits are instrumental",)
+    else:
+        _tell(standards)
     for note in notes:
         log.warning("%s", note)
     limits = frame_limits(prepared, sources, zero_point, settings)
@@ -69,6 +70,29 @@ def calibrate_sources(
         kinds, main, standards, *pairs, limits, completeness, airmass,
         float(np.nan_to_num((k or 0.0) * airmass)), notes,
     )  # fmt: skip
+
+
+def _tell(standards: Standards) -> None:
+    log.info(
+        "standards: %s in %s%s, %d of %d stars fit to serve",
+        standards.catalog.title, standards.band, f" {standards.formula}".rstrip(),
+        np.count_nonzero(standards.reasons == ""), len(standards.catalog),
+    )  # fmt: skip
+
+
+def catalogue_offsets(
+    prepared: Prepared, sources: Sources, placed: Placed, standards: Standards
+) -> np.ndarray:
+    """Subtract instrumental magnitudes in the main aperture from those of the catalogue.
+
+    Returns (n,) float array, one a source; NaN for those that may not calibrate.
+    """
+    rows, stars, serves = _pairs(sources, placed, standards)
+    flux = fluxes(sources)[sources.apertures.main]
+    inst, _ = instrumental(flux[2], flux[3], prepared.exposure_s)
+    offset = np.full(len(sources), np.nan)
+    offset[rows[serves]] = standards.mag[stars[serves]] - inst[rows[serves]]
+    return offset
 
 
 def fluxes(sources: Sources) -> list[tuple[str, str, np.ndarray, np.ndarray]]:

@@ -93,7 +93,7 @@ def _sections(reduced: Reduced, captions: Mapping[Path, str]) -> tuple[Section, 
             Part.ZERO_POINT: (_zero_points(reduced), _limits(reduced)),
             Part.CANDIDATES: _candidates(reduced),
         }.get(title, ())
-        text = {Part.ZERO_POINT: none, Part.CANDIDATES: search.note}
+        text = {Part.ZERO_POINT: none or _formula(reduced.calibrated), Part.CANDIDATES: search.note}
         told = text.get(title, "")
         sections.append(Section(title, (told,) if told else (), figures, tables))
     services = table_of(
@@ -106,6 +106,14 @@ def _sections(reduced: Reduced, captions: Mapping[Path, str]) -> tuple[Section, 
         Section("Catalogues and services", tables=(services,)),
         Section("Values", tables=(values,)),
     )
+
+
+def _formula(calibrated: Calibrated) -> str:
+    """Say how the standards' magnitudes were made, where the catalogue has other bands."""
+    standards = calibrated.standards
+    if standards is None or not standards.formula:
+        return ""
+    return f"{standards.band} {standards.formula}."
 
 
 def _zero_points(reduced: Reduced) -> Table:

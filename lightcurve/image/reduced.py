@@ -212,6 +212,8 @@ class Standards:
     colour_name: str
     reasons: np.ndarray  # (n,) str array, why a star does not serve; empty where it does
     notes: tuple[str, ...]
+    formula: str = ""  # by which the magnitudes were made of those of other bands; else empty
+    near: bool = False  # of another band than the filter's, the nearest there is
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from lightcurve.catalogs.bands import (
+    GIVEN,
     LIKE,
     RECIPES,
     Recipe,
@@ -26,13 +27,19 @@ from lightcurve.core.coordinates import format_coordinates
 from lightcurve.core.data import Solution
 from lightcurve.core.errors import InputError, SolveError
 from lightcurve.core.progress import Clock
+from lightcurve.core.robust import robust_scatter
 from lightcurve.core.settings import STANDARDS, ImageSettings, Settings
 from lightcurve.frames.kinds import normalise_filter
+from lightcurve.image.calibrate import catalogue_offsets
 from lightcurve.image.locate import field_of, nowhere, place_sources, solve_frame
 from lightcurve.image.reduced import Known, OnSky, Placed, Prepared, Sources, Standards
 
 log = logging.getLogger(__name__)
 FIELD_MOVED = 0.04  # of its radius; the cone has so much to spare
+MIN_TELLING = 10  # stars by which a filter's band is told
+MAX_SCATTER = 0.2  # mag about the band that fits best: more, and none does
+TELLING = 3.0  # so much worse must the band be that fits worst
+UNKNOWN = "G"  # the band whose catalogues are asked where the filter is not known
 MIN_STANDARDS = 5  # in the whole field; with fewer the next catalogue is looked at
 
 
@@ -67,18 +74,23 @@ def look_up(
     return field, ask(field, band, settings, preferred), notes
 
 
-def ask(field: Field, band: str, settings: Settings, preferred: str | None = None) -> Known:
+def ask(field: Field, band: str | None, settings: Settings, preferred: str | None = None) -> Known:
     """Read the catalogues given by hand and ask the services.
 
-    band: for which standards are wanted. preferred: the service that the camera's profile names.
-    Raises InputError when a catalogue file cannot be read or a service is not known.
+    band: for which standards are wanted; None where the filter is not known. preferred: the service
+    that the camera's profile names. Raises InputError when a catalogue file cannot be read or a
+    service is not known.
     """
-    files = tuple(f"file{n or ''}" for n in (0, *range(2, len(settings.catalogs.files) + 1)))
-    by_hand = files if settings.catalogs.files else ()
-    names = services_for(band, field.dec_deg, settings, preferred, given=bool(by_hand))
-    catalogs, reports = query(names, field, settings.catalogs)
+    by_hand, of_files = query((), field, settings.catalogs)
+    band = band or UNKNOWN
+    recipes = [recipe_for(band, bands_of(one)) for one in by_hand.values()]
+    given = any(recipe is not None and not recipe.near for recipe in recipes)
+    names = services_for(band, field.dec_deg, settings, preferred, given=given)
+    online = settings.catalogs.model_copy(update={"files": ()})
+    catalogs, reports = query(names, field, online)
+    reports = [*of_files, *reports]
     _tell(reports)
-    return Known(catalogs, tuple(reports), tuple(name for name in by_hand if name in catalogs))
+    return Known(by_hand | catalogs, tuple(reports), tuple(by_hand))
 
 
 def _tell(reports: Sequence[ServiceReport]) -> None:
@@ -100,7 +112,8 @@ def services_for(
     """Choose the services to ask.
 
     preferred: first asked for standards, where it has the band and the field.
-    given: a catalogue was given by hand; no other is asked for standards unless it is named.
+    given: a catalogue with the band was given by hand; no other is asked for standards unless it
+    is named.
     Raises InputError when the catalogue of standards named in the settings has no magnitudes.
     """
     image = settings.image
@@ -122,7 +135,7 @@ def services_for(
 
 
 def find_standards(
-    prepared: Prepared, sky: OnSky, settings: Settings
+    prepared: Prepared, sources: Sources, sky: OnSky, settings: Settings
 ) -> tuple[Standards | None, tuple[str, ...]]:
     """Choose the stars of the zero point; tell what was assumed, and what asked for in vain."""
     if sky.field is None:
@@ -130,13 +143,77 @@ def find_standards(
     centre = sky.placed.centre_deg(prepared.shape)
     log.info("centre: %.6f %+.6f deg, %s", *centre, format_coordinates(*centre))
     band, assumed = wanted_band(prepared.frame.exposure.filter, settings.image)
-    preferred = prepared.frame.exposure.standards
-    order = order_of(sky.known.by_hand, band, sky.field.dec_deg, settings.image, preferred)
-    standards = choose_standards(sky.known.catalogs, band, order)
+    if band is None:
+        standards, told = _by_the_stars(prepared, sources, sky, settings)
+        return standards, (f"{assumed}: {told}",)
+    standards = _standards_of(band, prepared, sky, settings)
     vain = named_in_vain(settings.image, standards)
-    if assumed and standards is not None:
+    if standards is None:
+        return None, tuple(n for n in (assumed, vain, refusal(band, sky.known.catalogs)) if n)
+    if assumed:
         assumed += f": magnitudes are tied to {standards.band} of {standards.catalog.title}"
     return standards, tuple(note for note in (assumed, vain) if note)
+
+
+def _standards_of(
+    band: str, prepared: Prepared, sky: OnSky, settings: Settings
+) -> Standards | None:
+    if sky.field is None:
+        return None
+    preferred = prepared.frame.exposure.standards
+    order = order_of(sky.known.by_hand, band, sky.field.dec_deg, settings.image, preferred)
+    return choose_standards(sky.known.catalogs, band, order)
+
+
+def refusal(band: str, catalogs: Mapping[str, Catalog]) -> str:
+    """Say which bands there are, where none is near enough to the one wanted."""
+    there = {one.title: ", ".join(bands_of(one)) for one in catalogs.values() if bands_of(one)}
+    if not there:
+        return ""
+    told = "; ".join(f"{title}: {bands}" for title, bands in there.items())
+    return f"no catalogue has {band} or a formula for it ({told}): --band NAME ties to another"
+
+
+def _by_the_stars(
+    prepared: Prepared, sources: Sources, sky: OnSky, settings: Settings
+) -> tuple[Standards | None, str]:
+    """Find the band on whose scale the frame's own stars lie best, whatever their colours.
+
+    Returns None, and why, where they do not tell: by too few, or because no band fits, or all do.
+    """
+    advice = "no zero point; --band NAME gives the one nearest"
+    known = {band: _standards_of(band, prepared, sky, settings) for band in RECIPES}
+    only = [one for one in known.values() if one is not None]
+    if only and all(one.band == GIVEN for one in only):
+        return only[0], f"magnitudes are tied to those of {only[0].catalog.title}"
+    tried = {
+        band: (found, offset)
+        for band, found in known.items()
+        if found is not None and not found.near
+        for offset in [catalogue_offsets(prepared, sources, sky.placed, found)]
+        if np.isfinite(offset).sum() >= MIN_TELLING
+    }
+    if not tried:
+        return None, f"fewer than {MIN_TELLING} stars of any catalogue tell its band: {advice}"
+    most = max(np.isfinite(offset).sum() for _, offset in tried.values())
+    tried = {b: one for b, one in tried.items() if np.isfinite(one[1]).sum() >= most / 2}
+    common = np.all([np.isfinite(offset) for _, offset in tried.values()], axis=0)
+    if common.sum() < MIN_TELLING:
+        return None, f"the same stars do not have all bands: {advice}"
+    scatter = {band: robust_scatter(offset[common]) for band, (_, offset) in tried.items()}
+    order = sorted(scatter, key=scatter.__getitem__)
+    best = order[0]
+    told = ", ".join(f"{band} {scatter[band]:.3f}" for band in order[:3])
+    if scatter[best] > MAX_SCATTER:
+        return None, f"its stars agree with no band (scatter in mag: {told}): {advice}"
+    if scatter[order[-1]] < TELLING * scatter[best]:
+        return None, f"its stars are too alike in colour to tell its band ({told}): {advice}"
+    found = tried[best][0]
+    where = f"{found.band} of {found.catalog.title}"
+    return found, (
+        f"{common.sum()} of its stars agree best with {best} (scatter in mag: {told}): "
+        f"magnitudes are tied to {where}; --band NAME gives another"
+    )
 
 
 def has_moved(field: Field, placed: Placed, shape: tuple[int, int]) -> bool:
@@ -176,11 +253,12 @@ def not_solved(prepared: Prepared, sources: Sources, error: SolveError) -> OnSky
     return OnSky(nowhere(len(sources), reason), Known({}, (), ()), None, (f"not solved: {reason}",))
 
 
-def wanted_band(filter_name: str | None, settings: ImageSettings) -> tuple[str, str]:
+def wanted_band(filter_name: str | None, settings: ImageSettings) -> tuple[str | None, str]:
     """Settle the band of the magnitudes.
 
-    Returns band, a key of `lightcurve.catalogs.bands.RECIPES`, and note: what was assumed; empty
-    for nothing. Raises InputError when the settings name a band that is none.
+    Returns band, a key of `lightcurve.catalogs.bands.RECIPES`, None where the filter is not known,
+    and note: what was assumed; empty for nothing. Raises InputError when the settings name a band
+    that is none.
     """
     if settings.band is None:
         return standard_filter(filter_name)
@@ -234,46 +312,32 @@ def choose_standards(
 
     catalogs : those that answered; catalogues given by hand stand first.
     order : names, the best first; a name that is no service is a catalogue given by hand.
-    Returns None when no catalogue has any magnitude.
+    Returns None when no catalogue has the band, nor bands that a formula makes it of.
     """
-    too_few = []
-    for name in order:
-        catalog = catalogs.get(name)
-        if catalog is None or not len(catalog):
-            continue
-        columns = bands_of(catalog)
-        recipe = recipe_for(band, columns)
-        if recipe is None:
-            continue
-        found = _standards(catalog, recipe, columns, ())
-        if np.count_nonzero(found.reasons == "") >= MIN_STANDARDS:
-            return found
-        too_few.append(found)
-    if too_few:
-        return max(too_few, key=lambda found: np.count_nonzero(found.reasons == ""))
-    for name in order:
-        catalog = catalogs.get(name)
-        columns = bands_of(catalog) if catalog is not None else {}
-        if catalog is not None and columns:
-            first = next(iter(columns))
-            note = f"{catalog.title} has no {band}: magnitudes are tied to its {first}"
-            return _standards(
-                catalog, Recipe(f"{first} of {catalog.title}", first), columns, (note,)
-            )
-    return None
+    known = [catalogs[name] for name in order if name in catalogs and len(catalogs[name])]
+    found = [
+        _standards(one, recipe, columns, band)
+        for one in known
+        for columns in [bands_of(one)]
+        for recipe in [recipe_for(band, columns)]
+        if recipe is not None
+    ]
+    # Whatever the order, another band serves only where none has this one.
+    found.sort(key=lambda one: one.near)
+    fit = [np.count_nonzero(one.reasons == "") for one in found]
+    enough = (one for one, n in zip(found, fit, strict=True) if n >= MIN_STANDARDS)
+    return next(enough, found[int(np.argmax(fit))] if found else None)
 
 
 def _standards(
-    catalog: Catalog, recipe: Recipe, columns: Mapping[str, str], notes: tuple[str, ...]
+    catalog: Catalog, recipe: Recipe, columns: Mapping[str, str], band: str
 ) -> Standards:
     mag, error = magnitudes(catalog, recipe, columns)
     values, name = colour(catalog, columns)
-    sound = columns[recipe.first].replace("_mag", "_ok")
-    reasons = unfit(catalog, mag, error, values, flag=sound)
-    for note in notes:
-        log.warning("%s", note)
-    log.info(
-        "standards: %s in %s, %d of %d stars fit to serve",
-        catalog.title, recipe.standard, np.count_nonzero(reasons == ""), len(catalog),
+    sound = [f"{columns[b].removesuffix('_mag')}_ok" for b in recipe.needs()]
+    reasons = unfit(catalog, mag, error, values, flags=sound)
+    near = f"{catalog.title} has no {band}: magnitudes are tied to {recipe.standard}, the nearest"
+    return Standards(
+        catalog, recipe.standard, mag, error, values, name, reasons,
+        (near,) if recipe.near else (), recipe.told, recipe.near,
     )  # fmt: skip
-    return Standards(catalog, recipe.standard, mag, error, values, name, reasons, notes)

@@ -76,7 +76,7 @@ def measure_image(
     except SolveError as error:
         sky = not_solved(prepared, sources, error)
     with clock("zero point"):
-        standards, notes = find_standards(prepared, sky, settings)
+        standards, notes = find_standards(prepared, sources, sky, settings)
         calibrated = calibrate_sources(prepared, sources, sky.placed, standards, settings)
     with clock("cross-match"):
         pairs = {name: sky.placed.match(one) for name, one in sky.known.catalogs.items()}

@@ -150,7 +150,7 @@ def _magnitudes(catalog: Catalog, filter_name: str | None) -> tuple[np.ndarray, 
     """Magnitudes nearest the night's filter that the catalogue has of most stars, and errors."""
     columns = bands_of(catalog)
     best = np.full(len(catalog), np.nan), np.full(len(catalog), np.nan)
-    for band in (standard_filter(filter_name)[0], ANY_BAND):
+    for band in (standard_filter(filter_name)[0] or ANY_BAND, ANY_BAND):
         recipe = recipe_for(band, columns)
         if recipe is not None:
             found = magnitudes(catalog, recipe, columns)

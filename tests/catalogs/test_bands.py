@@ -126,9 +126,67 @@ def test_every_usual_filter_is_tied_to_a_band(written, band):
     assert standard_filter(normalise_filter(written))[0] == band
 
 
-def test_an_unknown_filter_is_told():
-    assert standard_filter("XYZ") == ("G", "filter XYZ: taken to be like Gaia G, a guess")
-    assert "not named" in standard_filter(None)[1]
+def test_an_unknown_filter_is_tied_to_no_band():
+    for name in ("XYZ", None):
+        band, told = standard_filter(name)
+        assert band is None
+        assert told
+
+
+def offset_and_scatter(values):
+    values = values[np.isfinite(values)]
+    assert len(values) >= 15
+    return np.median(values), 1.4826 * np.median(np.abs(values - np.median(values)))
+
+
+@pytest.mark.parametrize("band", ["J", "H", "K"])
+def test_the_near_infrared_of_gaia_is_that_of_2mass(refcat, band):
+    mag, _ = magnitudes(refcat, recipe(band, "G"), bands_of(refcat))
+    bright = refcat.number("gaia_g_mag") < 16
+    difference = (mag - refcat.number(f"twomass_{band.lower()}_mag"))[bright]
+    offset, scatter = offset_and_scatter(difference)
+    assert abs(offset) < 0.08
+    assert scatter < 0.12
+
+
+@pytest.mark.parametrize(
+    ("band", "needs"),
+    [
+        ("G", ("g_sdss", "i_sdss")),
+        ("G", ("V", "B")),
+        ("Rc", ("r_sdss", "i_sdss")),
+        ("Ic", ("r_sdss", "i_sdss")),
+        ("gp", ("V", "B")),
+        ("rp", ("V", "B")),
+    ],
+)
+def test_formulae_between_bvri_and_the_sdss_agree_with_gaia_s(refcat, apass, band, needs):
+    """Both surveys' magnitudes of the same stars, one made by a formula, the other of Gaia's."""
+    pairs = crossmatch((apass.ra_deg, apass.dec_deg, 0.5), (refcat.ra_deg, refcat.dec_deg, 0.1))
+    a, b = pairs.source[pairs.mutual], pairs.row[pairs.mutual]
+    made = next(r for r in RECIPES[band] if set(r.needs()) == set(needs))
+    mag, _ = magnitudes(apass, made, bands_of(apass))
+    truth, _ = magnitudes(refcat, recipe(band, "G"), bands_of(refcat))
+    bright = apass.number("jkc_v_mag")[a] < 15.5
+    offset, scatter = offset_and_scatter((mag[a] - truth[b])[bright])
+    # APASS is good to a few hundredths from field to field.
+    assert abs(offset) < 0.1
+    assert scatter < 0.07
+
+
+def test_bands_of_tycho_are_johnson_s():
+    """HD 209458 and HAT-P-32: V of the literature, 7.65 and 11.29."""
+    stars = make("file", bt=[8.399, 11.856], vt=[7.703, 11.352])
+    v, _ = magnitudes(stars, recipe("V", "VT"), {"BT": "bt", "VT": "vt"})
+    np.testing.assert_allclose(v, [7.65, 11.29], atol=0.03)
+
+
+def test_another_band_says_that_it_is_one():
+    vt = recipe_for("V", {"VT": "vt"})
+    assert vt.near
+    assert vt.scatter_mag > 0
+    assert not recipe_for("V", {"VT": "vt", "BT": "bt"}).near
+    assert recipe_for("zp", {"B": "b", "V": "v", "g_sdss": "g"}) is None
 
 
 def test_the_hemisphere_chooses_the_survey():
@@ -139,7 +197,7 @@ def test_the_hemisphere_chooses_the_survey():
     assert sources_for(standard_filter("up")[0], -50.0)[0] == "skymapper"
     assert sources_for(standard_filter("V")[0], 10.0)[:2] == ("gaia_synthetic", "apass")
     assert sources_for(standard_filter("CV")[0], -70.0)[0] == "gaia"
-    assert sources_for(standard_filter("J")[0], 0.0) == ("twomass",)
+    assert sources_for(standard_filter("J")[0], 0.0) == ("twomass", "gaia")
     for band in RECIPES:
         for dec in (-60.0, 60.0):
             for name in sources_for(band, dec):

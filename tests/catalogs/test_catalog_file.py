@@ -111,6 +111,13 @@ def test_flags_are_not_taken_for_magnitudes(shared_data):
     assert "jkc_v_mag" not in catalog.columns
 
 
+def test_whole_numbers_may_be_magnitudes(tmp_path):
+    """By a name that says so, or where no flag is so large; a column of small ones is flags."""
+    path = tmp_path / "round.csv"
+    path.write_text("ra,dec,mag,V,B,R\n1,2,11,12,1,0\n1,3,12,14,0,3\n", encoding="utf-8")
+    assert bands_of(read_file(path)) == {"given": "mag", "V": "jkc_v_mag"}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

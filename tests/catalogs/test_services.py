@@ -221,6 +221,31 @@ def test_alerts_need_a_key_which_is_never_written(services, monkeypatch, tmp_pat
             assert b"sesame" not in gzip.decompress(path.read_bytes())
 
 
+def test_the_bright_ones_are_kept_where_rows_are_cut(services):
+    """The rows that a server gives first are of one corner of the field."""
+    whole = ask(services, "panstarrs")[0]["panstarrs"].number("r_mag")
+    for name in ("panstarrs", "gaia"):
+        services.asked.clear()
+        cut, reports = ask(services, name, max_rows=40)
+        mag = cut[name].number("g_mag" if name == "gaia" else "r_mag")
+        assert "40 rows" in reports[name].reason
+        everything = ask(services, name, cache_days=0)[0][name]
+        column = "g_mag" if name == "gaia" else "r_mag"
+        faintest = np.sort(everything.number(column))[len(mag) - 1]
+        assert np.nanmax(mag) == pytest.approx(faintest, abs=0.3)
+    assert len(whole) > 100
+    services.asked.clear()
+    ask(services, "panstarrs", max_rows=5000, cache_days=0)
+    assert not any("ORDER" in question for _, question in services.asked)
+
+
+def test_sdss_magnitudes_are_those_of_the_psf(services):
+    """For stars; the server's model magnitudes are 0.3 mag fainter."""
+    catalogs, _ = ask(services, "sdss", "panstarrs")
+    difference = catalogs["sdss"].number("r_mag") - catalogs["panstarrs"].number("r_mag")
+    assert np.nanmax(np.abs(difference)) == 0
+
+
 def objects(catalog):
     return catalog.ra_deg, catalog.dec_deg, catalog.error_arcsec
 

@@ -15,6 +15,7 @@ from lightcurve.image.sky import (
     choose_standards,
     named_in_vain,
     order_of,
+    refusal,
     services_for,
 )
 
@@ -62,10 +63,42 @@ def test_a_column_without_any_value_is_no_band():
     assert choose(empty) is None
 
 
-def test_a_catalogue_without_the_band_ties_to_its_own():
+BVGRI = stars(
+    "file", jkc_b_mag=[15.6] * N, jkc_v_mag=[15.0] * N, sdss_g_mag=[15.2] * N,
+    sdss_r_mag=[14.8] * N, sdss_i_mag=[14.6] * N,
+)  # fmt: skip
+
+
+def test_a_band_that_no_formula_gives_is_refused():
+    """A frame in z is never tied to the first band that a catalogue happens to have."""
+    assert choose_standards({"file": BVGRI}, "zp", ("file",)) is None
+    assert choose_standards({"file": BVGRI}, "J", ("file",)) is None
+    told = refusal("zp", {"file": BVGRI})
+    assert all(band in told for band in ("zp", "B", "i_sdss", "--band"))
+    assert not refusal("zp", {})
+
+
+def test_a_band_that_a_formula_gives_is_made_by_it():
     found = choose_standards({"gaia": GAIA}, "J", ("gaia",))
-    assert found.band == "G of gaia"
-    assert found.notes == ("gaia has no J: magnitudes are tied to its G",)
+    assert found.band == "J (2MASS, Vega)"
+    assert "0.048 mag" in found.formula
+    assert np.all(found.mag_err >= 0.048)
+    assert not found.notes
+
+
+def test_another_band_serves_only_where_none_has_the_band():
+    tycho = stars("file", tycho_vt_mag=[11.0] * N)
+    assert choose_standards({"file": tycho, "gaia": GAIA}, "G", ("file", "gaia")).catalog is GAIA
+    found = choose_standards({"file": tycho}, "G", ("file",))
+    assert found.near
+    assert found.band == "VT (Tycho, Vega)"
+    assert len(found.notes) == 1
+
+
+def test_a_column_of_magnitudes_without_a_band_serves():
+    """Column `mag` was once taken for its own flag of sound ones."""
+    found = choose_standards({"file": stars("file", mag=np.arange(N) + 1.0)}, "V", ("file",))
+    assert found.reasons.tolist() == [""] * N
 
 
 def test_only_catalogues_with_magnitudes_can_be_named():

@@ -95,7 +95,12 @@ def answer(tables: dict[str, Table], adql: str) -> Table:
     table = tables.get(asked[3].strip('"'))
     if table is None:
         raise _RefusedError(f"Unknown table {asked[3]}")
-    rows = in_cone(table, adql)[: int(asked[1])]
+    rows = in_cone(table, adql)
+    order = re.search(r'ORDER BY "?([^"\s]+)"?$', adql)
+    if order is not None and order[1] in rows.colnames:
+        values = np.ma.filled(np.ma.asarray(rows[order[1]]).astype(float), np.nan)
+        rows = rows[np.argsort(values, kind="stable")]
+    rows = rows[: int(asked[1])]
     if asked[2] == "*":
         return rows
     names = [c.strip().split(" AS ")[-1].strip().strip('"') for c in asked[2].split(", ")]

@@ -76,7 +76,9 @@ def _sloan(ref: Table) -> Table:
     n = len(ref)
     table = Table({"objID": np.arange(n), "RA_ICRS": ref["RA_ICRS"], "DE_ICRS": ref["DE_ICRS"]})
     for b, source in zip("ugriz", "ggriz", strict=True):
-        table[f"{b}mag"], table[f"e_{b}mag"] = ref[f"{source}mag"], ref[f"e_{source}mag"]
+        table[f"{b}pmag"], table[f"e_{b}pmag"] = ref[f"{source}mag"], ref[f"e_{source}mag"]
+        # Model magnitudes, which are not to be taken for a star's.
+        table[f"{b}mag"], table[f"e_{b}mag"] = ref[f"{source}mag"] + 0.3, ref[f"e_{source}mag"]
     table["e_RA_ICRS"], table["e_DE_ICRS"] = np.full(n, 0.01), np.full(n, 0.01)
     table["ObsDate"], table["class"] = np.full(n, 2004.5), np.full(n, 6)
     table["clean"] = np.ones(n, dtype=int)
