@@ -149,7 +149,7 @@ def find_standards(
     standards = _standards_of(band, prepared, sky, settings)
     vain = named_in_vain(settings.image, standards)
     if standards is None:
-        return None, tuple(n for n in (assumed, vain, refusal(band, sky.known.catalogs)) if n)
+        return None, tuple(filter(None, (assumed, vain, refusal(band, sky.known.catalogs))))
     if assumed:
         assumed += f": magnitudes are tied to {standards.band} of {standards.catalog.title}"
     return standards, tuple(note for note in (assumed, vain) if note)
@@ -169,7 +169,7 @@ def refusal(band: str, catalogs: Mapping[str, Catalog]) -> str:
     """Say which bands there are, where none is near enough to the one wanted."""
     there = {one.title: ", ".join(bands_of(one)) for one in catalogs.values() if bands_of(one)}
     if not there:
-        return ""
+        return "there is no catalogue with magnitudes"
     told = "; ".join(f"{title}: {bands}" for title, bands in there.items())
     return f"no catalogue has {band} or a formula for it ({told}): --band NAME ties to another"
 
@@ -335,7 +335,9 @@ def _standards(
     mag, error = magnitudes(catalog, recipe, columns)
     values, name = colour(catalog, columns)
     sound = [f"{columns[b].removesuffix('_mag')}_ok" for b in recipe.needs()]
-    reasons = unfit(catalog, mag, error, values, flags=sound)
+    # Stars that scatter about a formula are no worse measured.
+    stated = np.sqrt(np.maximum(error**2 - recipe.scatter_mag**2, 0.0))
+    reasons = unfit(catalog, mag, stated, values, flags=sound)
     near = f"{catalog.title} has no {band}: magnitudes are tied to {recipe.standard}, the nearest"
     return Standards(
         catalog, recipe.standard, mag, error, values, name, reasons,
