@@ -33,7 +33,7 @@ INTERRUPTED = 130  # as shells count it, and Typer
 # group's has a `group` of verbs.
 VERBS = (
     *("run", "plan", "watch", "image", "inspect", "calibrate", "solve", "measure", "fit", "export"),
-    *("tune", "plot", "compare", "table", "recompute", "simulate", "demo"),
+    *("tune", "plot", "moving", "compare", "table", "recompute", "simulate", "demo"),
 )
 ALGEBRA = ("OPENBLAS", "MKL")  # what numpy and scipy may be built with
 GROUPS = ("header", "calib", "index", "planets", "config")

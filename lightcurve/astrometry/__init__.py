@@ -10,6 +10,7 @@ __all__ = [
     "refine",
     "register",
     "request",
+    "track",
     "transform",
     "wcs",
 ]

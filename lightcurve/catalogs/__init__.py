@@ -6,6 +6,7 @@ __all__ = [
     "crossmatch",
     "exoclock",
     "exoplanet_archive",
+    "horizons",
     "known_planets",
     "known_stars",
     "layout",

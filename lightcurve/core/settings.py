@@ -177,6 +177,9 @@ class ObserverSettings(Model):
         default=None, description="for AAVSO"
     )
     observatory: str = Field(default="", description="short name, for ExoFOP")
+    telescope_design: str = Field(
+        default="", description="of the telescope, for the Minor Planet Center: reflector"
+    )
 
 
 class TimeSettings(Model):

@@ -86,7 +86,7 @@ def reduce_images(
         reduced = reduce_image(file, settings, folder, masters=masters)
         return {**reduced.products.summary, "folder": str(folder)}
 
-    return _each(paths, settings, reduce, progress, out)
+    return each_frame(paths, settings, reduce, progress, out)
 
 
 def measure_sequence(
@@ -125,14 +125,14 @@ def measure_sequence(
 
     with open_log(out):
         kept = recall_rows(keep)
-        rows = _each(paths, settings, measure, progress)
+        rows = each_frame(paths, settings, measure, progress)
         for row, quality in zip(rows, judge(rows), strict=True):
             row["quality"] = quality
         write_sequence(out, rows)
     return rows
 
 
-def _each(
+def each_frame(
     paths: Sequence[Path],
     settings: Settings,
     work: Callable[[Path, str, Masters | None], dict[str, Any]],
@@ -142,7 +142,7 @@ def _each(
     """Do the work on each frame; names are those of folders in `out` that are free for it."""
     _check_settings(settings)
     library = Library(settings)
-    files, missing = _listed(paths)
+    files, missing = listed(paths)
     rows = []
     pairs = list(zip(files, _free_names(files, out), strict=True))
     for file, name in progress(pairs, "Reducing", len(files)):
@@ -168,7 +168,7 @@ def _check_settings(settings: Settings) -> None:
     services_for("G", 0.0, settings, given=False)
 
 
-def _listed(paths: Sequence[Path]) -> tuple[list[Path], dict[Path, InputError]]:
+def listed(paths: Sequence[Path]) -> tuple[list[Path], dict[Path, InputError]]:
     """List the files of the paths, in order; a path that has none stands for itself."""
     files: list[Path] = []
     missing: dict[Path, InputError] = {}

@@ -9,6 +9,7 @@ __all__ = [
     "image_maps",
     "image_plots",
     "light_curve",
+    "moving_plots",
     "night",
     "page",
     "quality",

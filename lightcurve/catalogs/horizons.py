@@ -1,0 +1,143 @@
+"""JPL Horizons: the path of a known asteroid or comet, as seen from where the frames were made."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from lightcurve.catalogs.http_cache import body_of, recall, remember
+from lightcurve.catalogs.layout import GEOCENTRE, Link, Server
+from lightcurve.core.data import Site
+from lightcurve.core.dates import iso_from_jd
+from lightcurve.core.errors import CatalogError
+from lightcurve.core.settings import CatalogSettings
+
+__all__ = ["ask_ephemeris"]
+
+TITLE = "Horizons"
+SERVER = Server("horizons", "https://ssd.jpl.nasa.gov/api/horizons.api")
+STEP_MIN = 10  # close enough for a cubic between the places; see `lightcurve.astrometry.track`
+MARGIN_DAYS = 2 * STEP_MIN / 1440
+SAID = re.compile(r"no matches|not found|multiple|no ephemeris|error|cannot", re.IGNORECASE)
+COLUMNS = ("Date_________JDUT", "R.A._(ICRF)", "DEC_(ICRF)")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ephemeris:
+    """Places of an object; (n,) float arrays, JD (UTC) and degrees."""
+
+    name: str  # its number, else its designation, else what the service calls it
+    title: str  # as the service calls it
+    jd_utc: np.ndarray
+    ra_deg: np.ndarray
+    dec_deg: np.ndarray
+    seen_from: str
+
+
+def ask_ephemeris(
+    name: str,
+    span_jd_utc: tuple[float, float],
+    settings: CatalogSettings,
+    *,
+    site: Site | None = None,
+    mpc_code: str | None = None,
+) -> Ephemeris:
+    """Ask where an object was, every ten minutes of a span of time.
+
+    Parameters
+    ----------
+    name : str
+        Number, name or designation of an asteroid or a comet.
+    site, mpc_code : Site, str, optional
+        From where; the code of the observatory wins. Neither: from the Earth's centre.
+
+    Raises
+    ------
+    CatalogError
+        When the object is unknown or the name is that of several, or the service cannot or may not
+        be asked.
+    """
+    address = settings.servers.get(SERVER.name, SERVER.address)
+    question, seen_from = _question(name, span_jd_utc, site, mpc_code)
+    kept = recall(address, question)
+    if kept is not None:
+        return _read(kept.body, name, seen_from)
+    if settings.offline:
+        msg = f"was not asked for {name!r} before, and may not be: give two places by --at"
+        raise CatalogError(TITLE, msg)
+    body = body_of(TITLE, Link(address, settings.timeout_s, 1), json.loads(question))
+    ephemeris = _read(body, name, seen_from)
+    remember(address, question, body)
+    return ephemeris
+
+
+def _question(
+    name: str, span: tuple[float, float], site: Site | None, mpc_code: str | None
+) -> tuple[str, str]:
+    """Let astroquery write the question; and say from where."""
+    from astroquery.jplhorizons import Horizons
+
+    location: str | dict[str, float] = mpc_code or GEOCENTRE
+    seen_from = f"observatory {mpc_code}" if mpc_code else "the Earth's centre"
+    if site is not None and not mpc_code:
+        location = {
+            "lon": site.longitude_deg, "lat": site.latitude_deg, "elevation": site.height_m / 1000,
+        }  # fmt: skip
+        seen_from = f"{site.latitude_deg:.4f} {site.longitude_deg:.4f}"
+    day = 24 * 60 / STEP_MIN  # steps; whole ones, so that two runs ask the same
+    start = math.floor((span[0] - MARGIN_DAYS) * day) / day
+    stop = math.ceil((span[1] + MARGIN_DAYS) * day) / day
+    epochs = {
+        "start": iso_from_jd(start).replace("T", " "), "stop": iso_from_jd(stop).replace("T", " "),
+        "step": f"{STEP_MIN}m",
+    }  # fmt: skip
+    asked = Horizons(id=name, location=location, epochs=epochs, id_type="smallbody")
+    payload = asked.ephemerides_async(quantities="1", extra_precision=True, get_query_payload=True)
+    return json.dumps({k: str(v) for k, v in dict(payload).items()}, sort_keys=True), seen_from
+
+
+def _read(body: bytes, name: str, seen_from: str) -> Ephemeris:
+    """Read the table between the service's marks."""
+    text = body.decode("utf-8", "replace")
+    head, mark, rest = text.partition("$$SOE")
+    if not mark:
+        raise CatalogError(TITLE, f"has no places of {name!r}: {_why_not(text)}")
+    header = next((line for line in reversed(head.splitlines()) if COLUMNS[0] in line), "")
+    names = [cell.strip() for cell in header.split(",")]
+    try:
+        which = [names.index(column) for column in COLUMNS]
+        rows = [
+            [float(row[k]) for k in which]
+            for row in csv.reader(rest.partition("$$EOE")[0].strip().splitlines())
+        ]
+        jd, ra, dec = np.array(rows).T
+    except (ValueError, IndexError) as error:
+        raise CatalogError(TITLE, "sent a table that cannot be read: it has changed") from error
+    if not np.isfinite(rows).all() or len(jd) < 2 or (np.diff(jd) <= 0).any():
+        raise CatalogError(TITLE, "sent a table without places in the order of time")
+    told = re.search(r"^Target body name:\s*(.*?)\s*(\{|$)", head, re.MULTILINE)
+    title = "".join(c for c in told[1] if c.isprintable())[:60] if told else name
+    return Ephemeris(_designation(title), title, jd, ra, dec, seen_from)
+
+
+def _designation(title: str) -> str:
+    """Take the number out of ``1 Ceres (A801 AA)``, else the designation out of ``(2004 MN4)``."""
+    number = re.match(r"(\d+[IPD]?)[ /]", title)
+    if number:
+        return number[1]
+    provisional = re.search(r"\(?((?:[ADCPX]/)?\d{4} [A-Z]{1,2}\d*)\)?", title)
+    return provisional[1] if provisional else title
+
+
+def _why_not(text: str) -> str:
+    """Take what the service says of a name that it cannot follow."""
+    for line in text.splitlines():
+        words = " ".join("".join(c if c.isprintable() else " " for c in line).split())
+        if SAID.search(words):
+            return words[:150] + "; a number or a designation names one alone"
+    return "its answer has no table"
