@@ -140,7 +140,7 @@ def test_wrong_options_are_named(arguments, words, tmp_path):
         ),
         (["run", "x", "--annulus", "10"], "--annulus takes two numbers: --annulus 10 16"),
         (["fit", "x", "--gain", "2"], "--gain, which others have: it would do nothing here"),
-        (["plan", "x", "--al"], "did you mean --all?"),
+        (["plan", "x", "--al"], "did you mean --all or --allow-mismatch?"),
         (["calib", "bia"], "Did you mean 'bias'? See lightcurve calib --help"),
         (["run"], "Missing argument 'folder'; see lightcurve run --help"),
         (["run", ".", "--gain", "two"], "Invalid value for '--gain': "),
