@@ -32,8 +32,8 @@ INTERRUPTED = 130  # as shells count it, and Typer
 # Modules of lightcurve.commands, in the order of --help: a verb's has a function of its name, a
 # group's has a `group` of verbs.
 VERBS = (
-    *("run", "plan", "watch", "image", "inspect", "calibrate", "solve", "measure", "fit", "export"),
-    *("tune", "plot", "moving", "compare", "table", "recompute", "simulate", "demo"),
+    *("run", "plan", "watch", "image", "stack", "inspect", "calibrate", "solve", "measure", "fit"),
+    *("export", "tune", "plot", "moving", "compare", "table", "recompute", "simulate", "demo"),
 )
 ALGEBRA = ("OPENBLAS", "MKL")  # what numpy and scipy may be built with
 GROUPS = ("header", "calib", "index", "planets", "config")

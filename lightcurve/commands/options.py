@@ -109,10 +109,10 @@ _FRAMES = "Frames of a folder"
 
 _APERTURE, _FIT = "Measuring", "Transit fit"
 
-_CATALOGS, _FINDING = "Catalogues", "Sources"
+_CATALOGS, _FINDING, _STACK = "Catalogues", "Sources", "Stack"
 
 # Sections whose options only the commands have that name them.
-_BY_NAME = {"image", "catalogs"}
+_BY_NAME = {"image", "catalogs", "stack"}
 
 
 # Setting -> option. A setting without an option is set in the file given with --config.
@@ -248,6 +248,33 @@ OPTIONS: dict[str, Option] = {
     ),
     "catalogs.offline": Option(
         bool, "--offline", "Ask no service; what is remembered serves.", _CATALOGS
+    ),
+    "stack.combine": Option(str, "--combine", "clipped, mean or median.", _STACK),
+    "stack.clip_sigma": Option(
+        float, "--clip-sigma", "Beyond it a pixel of a frame is left out; 4.", _STACK
+    ),
+    "stack.center": Option(str, "--center", "Of the stack: 'RA,DEC'.", _STACK),
+    "stack.size": Option(
+        tuple[int, int], "--size", "Of the stack, pixels.", _STACK, "WIDTH HEIGHT"
+    ),
+    "stack.scale_arcsec": Option(float, "--scale", "Of its pixels, arc seconds.", _STACK),
+    "stack.north_up": Option(
+        bool, "--north-up/--as-taken", "North up and east left, or as the frames lie.", _STACK
+    ),
+    "stack.sky_from_neighbours": Option(
+        bool,
+        "--sky-from-neighbours/--own-sky",
+        "Sky of each frame by those before and after; not given, in J, H and K.",
+        _STACK,
+    ),
+    "stack.max_fwhm": Option(
+        float, "--max-fwhm", "Of a frame, in medians of all; 1.5.", _STACK
+    ),
+    "stack.max_rms_px": Option(
+        float, "--max-rms", "Of a frame's stars on the reference's, pixels; 0.5.", _STACK
+    ),
+    "stack.min_transparency": Option(
+        float, "--min-transparency", "Of a frame, beside the clear ones; 0.5.", _STACK
     ),
     "image.services": Option(
         list[str],

@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from lightcurve.core.constants import DAY_S
-from lightcurve.core.data import Colour, DateOrder, Site, Stamp, Style
+from lightcurve.core.data import Colour, Combine, DateOrder, Site, Stamp, Style
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import read_text, read_toml
 from lightcurve.core.registry import one_of, registry_of
@@ -46,6 +46,7 @@ __all__ = [
     "Settings",
     "SiteSettings",
     "SolveSettings",
+    "StackSettings",
     "StarSettings",
     "TargetSettings",
     "TimeSettings",
@@ -495,6 +496,30 @@ class ImageSettings(Model):
         return self
 
 
+class StackSettings(Model):
+    """How the frames of a field become one image."""
+
+    combine: Combine = Field(default=Combine.CLIPPED, description="into one image")
+    clip_sigma: float = Field(default=4.0, gt=0, description="beyond it a pixel is left out")
+    center: str | None = Field(default=None, description="of the stack: 'RA,DEC'")
+    size: tuple[Annotated[int, Field(ge=8)], Annotated[int, Field(ge=8)]] | None = Field(
+        default=None, description="of the stack, pixels: width, height; not given, all frames"
+    )
+    scale_arcsec: float | None = Field(
+        default=None, gt=0, le=3600, description="of a pixel of the stack; not given, the frames'"
+    )
+    north_up: bool = Field(default=False, description="and east left; else as the frames lie")
+    sky_from_neighbours: bool | None = Field(
+        default=None,
+        description="sky of each frame by those before and after; not given, in J, H and K",
+    )
+    max_fwhm: float = Field(default=1.5, gt=1, description="of a frame, in medians of all")
+    max_rms_px: float = Field(default=0.5, gt=0, description="of a frame's stars on the others'")
+    min_transparency: float = Field(
+        default=0.5, ge=0, lt=1, description="of a frame, beside the clear ones"
+    )
+
+
 class Settings(Model):
     """All settings of a run."""
 
@@ -510,6 +535,7 @@ class Settings(Model):
     apertures: ApertureSettings = ApertureSettings()
     stars: StarSettings = StarSettings()
     image: ImageSettings = ImageSettings()
+    stack: StackSettings = StackSettings()
     fit: FitSettings = FitSettings()
     observer: ObserverSettings = ObserverSettings()
     equipment: EquipmentSettings = EquipmentSettings()

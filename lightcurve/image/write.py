@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from lightcurve.phot.psf import Psf
 
+__all__ = ["bits_header", "header_without_past", "write_fits"]
+
 SUMMARY = "summary.json"
 STORED = {"bool": "uint8", "float64": "float32"}
 CREATOR = f"lightcurve {__version__}"
@@ -131,7 +133,7 @@ def write_maps(folder: Path, reduced: Reduced) -> dict[str, Path]:
             folder / "calibrated.fits",
             {"PIXELS": frame.pixels, "BAD": frame.bad},
             _frame_header(reduced, "calibrated frame"),
-            {"BAD": _bits()},
+            {"BAD": bits_header()},
         ),
     }
     if solution is not None:
@@ -154,10 +156,7 @@ def _frame_header(reduced: Reduced, product: str, *steps: str) -> Header:
     described the raw file's numbers and its old WCS, and with the WCS that was found, if any.
     """
     frame, solution = reduced.prepared.frame, reduced.placed.solution
-    # Cards that are no FITS are warned of anew; reading the frame has told of them.
-    header, _ = quietly(lambda: frame.header.copy(strip=True))
-    for keyword in {key for key in header if key in PAST or OLD_WCS.fullmatch(key)}:
-        header.remove(keyword, ignore_missing=True, remove_all=True)
+    header = header_without_past(frame.header)
     if solution is not None:
         header.update(wcs_header(solution, frame.pixels.shape))
     header["BUNIT"] = "adu"
@@ -166,6 +165,15 @@ def _frame_header(reduced: Reduced, product: str, *steps: str) -> Header:
     header.update(state_card(frame.exposure))
     for line in (*frame.history, *steps, CREATOR):
         header.add_history(printable(line))
+    return header
+
+
+def header_without_past(given: Header) -> Header:
+    """Copy a header without what described its file's numbers, and without its WCS."""
+    # Cards that are no FITS are warned of anew; reading the frame has told of them.
+    header, _ = quietly(lambda: given.copy(strip=True))
+    for keyword in {key for key in header if key in PAST or OLD_WCS.fullmatch(key)}:
+        header.remove(keyword, ignore_missing=True, remove_all=True)
     return header
 
 
@@ -180,7 +188,8 @@ def _note(cards: Mapping[str, object], comments: Sequence[str] = ()) -> Header:
     return header
 
 
-def _bits() -> Header:
+def bits_header() -> Header:
+    """Say in a header what the bits of a map of bad pixels mean."""
     lines = (f"{int(flag)} {flag.name}: {text}" for flag, text in PIXEL_MEANING.items())
     return _note({}, ("0: good; else the sum of", *lines))
 

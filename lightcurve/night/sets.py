@@ -52,6 +52,7 @@ def find_sets(
     target: Target | None = None,
     *,
     fewest: int = MIN_POINTS,
+    minority: float = MINORITY,
 ) -> list[FrameSet]:
     """Sort the light frames of a folder into sets, and say which of them are reduced.
 
@@ -61,6 +62,8 @@ def find_sets(
         Sets whose headers point at another field are not reduced where others hold it.
     fewest : int
         Frames that are of any use; a smaller set is left out beside a larger.
+    minority : float
+        Of the largest set of its night and field: one of no more frames is left out.
 
     Returns
     -------
@@ -76,7 +79,7 @@ def find_sets(
     sets = group_lights(choose_lights(inventory), settings.select)
     sets = _asked_for(sets, settings.select, inventory.folder)
     sets = _with_target(sets, target)
-    sets = _large_enough(sets, fewest)
+    sets = _large_enough(sets, fewest, minority)
     return _labelled(sorted(sets, key=lambda s: (s.exposure.mid_jd_utc or 0.0, s.lights[0].name)))
 
 
@@ -270,7 +273,7 @@ def _apart_deg(one: FrameSet, target: Target) -> float | None:
     return statistics.median(apart) if apart else None
 
 
-def _large_enough(sets: list[FrameSet], fewest: int) -> list[FrameSet]:
+def _large_enough(sets: list[FrameSet], fewest: int, minority: float) -> list[FrameSet]:
     """Leave out stacks among their subs, and what is few beside the others of its night."""
     used = [one for one in sets if not one.unused]
     largest = max(len(one.lights) for one in used)
@@ -281,7 +284,7 @@ def _large_enough(sets: list[FrameSet], fewest: int) -> list[FrameSet]:
         if one.stack and n < sum(len(other.lights) for other in beside if not other.stack):
             return f"combined of other frames ({one.stack})"
         most = max(len(o.lights) for o in beside if set(o.nights) & set(one.nights))
-        if n <= MINORITY * most:
+        if n <= minority * most:
             return f"few beside the {most} others of its night"
         if n < fewest <= largest:
             return f"{n} make no light curve"

@@ -14,6 +14,7 @@ __all__ = [
     "page",
     "quality",
     "serve",
+    "stack",
     "stars",
     "style",
 ]

@@ -28,6 +28,7 @@ from lightcurve.core.data.curves import (
 from lightcurve.core.data.frames import (
     CALIBRATION,
     Colour,
+    Combine,
     DateOrder,
     Exposure,
     Frame,
@@ -76,6 +77,7 @@ __all__ = [
     "CheckVerdict",
     "Choice",
     "Colour",
+    "Combine",
     "Criterion",
     "CurveRecipe",
     "CurveSource",

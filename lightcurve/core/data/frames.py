@@ -82,6 +82,14 @@ class Colour(StrEnum):
         return self.name.lower()
 
 
+class Combine(StrEnum):
+    """How the frames of a stack become one."""
+
+    CLIPPED = "clipped"  # mean by the noise of the sky, without outliers
+    MEAN = "mean"  # the same with all
+    MEDIAN = "median"
+
+
 class Stamp(StrEnum):
     """The moment of an exposure that a clock of its header marks."""
 

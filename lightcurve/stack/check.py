@@ -1,0 +1,118 @@
+"""What a careful observer looks at before a stack is believed: each with its limit and verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lightcurve.core.robust import robust_scatter
+from lightcurve.image.reduced import Reduced, summarise
+from lightcurve.stack.align import Aligned
+from lightcurve.stack.reject import Judged
+
+if TYPE_CHECKING:
+    from lightcurve.stack.products import Stacked
+
+MIN_SHARE = 0.5  # of the frames: more lost is a night to look at
+MAX_ALIGN_PX = 0.25  # FWHM of 2.5 px grows by 3 %
+MAX_WCS_PX, MIN_WCS_STARS = 0.5, 10
+MAX_BLUR = 1.1  # of the frames' median FWHM: the stack is no blunter than its frames
+MAX_LOST = 0.03  # of the values of blank sky: 4 sigma alone loses 0.006 %
+PULLS = (0.9, 1.1)
+# Of the sky's scatter over the noise: beyond it flat field, dark pixels or stars too faint to be
+# told apart limit the stack, and more frames like these make it no deeper.
+MAX_GRAIN = 1.5
+MIN_ZERO_STARS, MAX_ZERO_ERR = 10, 0.03
+MAX_DEPTH_MAG = 0.2
+
+
+class Verdict(StrEnum):
+    """Of one check."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNKNOWN = "not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at: the number, as people read it, its limit and the verdict."""
+
+    name: str
+    value: float
+    text: str
+    limit: str
+    verdict: Verdict
+
+    @classmethod
+    def of(
+        cls, name: str, value: float, text: str, low: float = -np.inf, high: float = np.inf
+    ) -> Check:
+        """Hold a number against its limits; one that is not known has failed nothing."""
+        limits = [f"at least {low:g}"] if np.isfinite(low) else []
+        limits += [f"at most {high:g}"] if np.isfinite(high) else []
+        if not np.isfinite(value):
+            return cls(name, value, "not known", " and ".join(limits), Verdict.UNKNOWN)
+        good = low <= value <= high
+        verdict = Verdict.PASSED if good else Verdict.FAILED
+        return cls(name, value, text.format(value), " and ".join(limits), verdict)
+
+
+def check_stack(
+    stacked: Stacked, aligned: Aligned, judged: Judged, image: Reduced | None
+) -> tuple[Check, ...]:
+    """Look at frames, places and noise; with a catalogue at PSF, zero point and limits, too."""
+    total = len(aligned.members) + len(aligned.failed)
+    used, kept = len(judged.kept), judged.kept
+    checks = [
+        Check.of("frames", used / total, f"{used} of {total} used", MIN_SHARE),
+        Check.of("alignment", _median(aligned.rms_px[kept]), "{:.3f} px rms", high=MAX_ALIGN_PX),
+        Check.of("outliers", lost_share(stacked), "{:.3%} of values", high=MAX_LOST),
+        Check.of("noise", stacked.pull, "{:.3f} of the error map, half the frames less the others",
+                 *PULLS),
+        Check.of("grain", grain(stacked), "{:.2f} of the error map, sky between stars",
+                 high=MAX_GRAIN),
+    ]  # fmt: skip
+    return tuple(checks) if image is None else (*checks, *_of_catalog(aligned, judged, image))
+
+
+def _of_catalog(aligned: Aligned, judged: Judged, image: Reduced) -> list[Check]:
+    told = summarise(image)
+    blur = told["fwhm_px"] / _median(aligned.fwhm_px[judged.kept])
+    limits = next(one for one in image.calibrated.limits.limits if one.snr == 5)
+    return [
+        Check.of("WCS rms", told["astrometry_rms_px"], "{:.3f} px", high=MAX_WCS_PX),
+        Check.of("WCS stars", told["astrometry_stars"], "{:d}", MIN_WCS_STARS),
+        Check.of("PSF", blur, "{:.3f} of the frames' FWHM", high=MAX_BLUR),
+        Check.of("zero-point stars", told["zero_point_stars"], "{:d}", MIN_ZERO_STARS),
+        Check.of("zero-point error", _number(told["zero_point_err_mag"]), "{:.4f} mag",
+                 high=MAX_ZERO_ERR),
+        Check.of("limit", limits.measured - limits.analytic,
+                 "{:+.3f} mag from what the noise foretells", -MAX_DEPTH_MAG, MAX_DEPTH_MAG),
+    ]  # fmt: skip
+
+
+def lost_share(stacked: Stacked) -> float:
+    """Share of the values that were left out as far from the others."""
+    values = stacked.count.sum(dtype=float) + stacked.rejected.sum(dtype=float)
+    return float(stacked.rejected.sum(dtype=float) / values) if values else float("nan")
+
+
+def grain(stacked: Stacked) -> float:
+    """Scatter of pixels of blank sky in multiples of their errors."""
+    from lightcurve.phot.background import measure_background
+
+    background = measure_background(stacked.light, stacked.bad)
+    blank = ~background.sources & (stacked.bad == 0)
+    return robust_scatter(((stacked.light - background.level) / stacked.error)[blank])
+
+
+def _median(values: np.ndarray) -> float:
+    return float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
