@@ -28,6 +28,7 @@ __all__ = [
     "describe_wcs",
     "middle_deg",
     "move_wcs",
+    "tangent_wcs",
     "to_icrs",
     "wcs_from_registration",
     "wcs_header",
@@ -56,9 +57,11 @@ _OLD_WCS = re.compile(
 
 
 def tangent_wcs(crval: np.ndarray, crpix: np.ndarray, cd: np.ndarray, *, sip: bool = False) -> WCS:
-    """Make a gnomonic WCS, its `crpix` counted from 0, `cd` in degrees per pixel.
+    """Make a gnomonic WCS.
 
-    sip: name the projection as one that SIP terms go with.
+    crval: (2,) float array, RA and Dec, degrees; crpix: (2,) float array, pixels counted from 0;
+    cd: (2, 2) float array, degrees per pixel; sip: name the projection as one that SIP terms go
+    with.
     """
     from astropy.wcs import WCS
 

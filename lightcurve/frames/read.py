@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 __all__ = ["image_files", "is_image_name", "read_cards", "read_frame"]
 
 IMAGE_SUFFIXES = (".fits", ".fit", ".fts")
+MARKS = {"BADPIX", "BAD", "MASK"}  # extensions of ours with bits of `PixelFlag`
 PACKED_SUFFIXES = (".gz", ".fz", ".bz2")
 # What belongs to one header's own data and is not handed down from the primary.
 _OWN = {"SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "GROUPS", "INHERIT"}
@@ -71,6 +72,7 @@ class _Raw:
     level: float = 0.0  # ADU, of the overscan that was taken off
     factor: float = 1.0  # by which the numbers of the amplifier that clips first were multiplied
     gaps: bool = False  # pixels without a value
+    marks: np.ndarray | None = None  # `PixelFlag` bits that this program wrote beside it
 
 
 def is_image_name(path: str | Path) -> bool:
@@ -166,6 +168,8 @@ def read_frame(
         pixels, exposure, of_unit = in_counts(pixels, read_unit(raw.cards), exposure, path)
         notes += of_unit
     bad = _mark_bad(pixels, exposure.saturation_adu, finite=_is_integer(raw) and not raw.gaps)
+    if raw.marks is not None and raw.marks.shape == bad.shape:
+        bad |= raw.marks
     return RawFrame(
         pixels=pixels,
         bad=bad,
@@ -264,8 +268,21 @@ def _read(
             text = _inherit(text, primary)
         cards = hdu.cards if text is hdu.text else parse_cards(text)
         shape = (hdu.axes[1], hdu.axes[0]) if plane[-1] is ... else (hdu.axes[2], hdu.axes[1])
-        raw = _Raw(text, in_manner_of(cards, None), shape, tuple(notes), pixels)
+        marks = _own_marks(source, hdu, cards) if pixels.size else None
+        raw = _Raw(text, in_manner_of(cards, None), shape, tuple(notes), pixels, marks=marks)
         return _whole(source, primary, hdu, raw)
+
+
+def _own_marks(source: Source, image: Hdu, cards: Cards) -> np.ndarray | None:
+    """Read the map of bad pixels of a product of ours; None for other files."""
+    if find(cards, "own_product") is None:
+        return None
+    for hdu in following(source, image):
+        of_bits = hdu.cards.get("EXTNAME", Card("", "")).text.strip() in MARKS
+        if of_bits and hdu.image and not hdu.tiled and hdu.axes == image.axes:
+            check_size(source, hdu)
+            return read_plain(source, hdu).astype(np.uint8)
+    return None
 
 
 def _plane(

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from astropy.table import Table
     from matplotlib.axes import Axes
 
-__all__ = ["Reduced"]
+__all__ = ["Reduced", "summarise"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -362,7 +362,10 @@ class Reduced(Tabular):
 
 
 def summarise(reduced: Reduced) -> Mapping[str, Any]:
-    """Collect the numbers worth printing, and a row of the table of many frames."""
+    """Collect the numbers worth printing, and a row of the table of many frames.
+
+    By name, the unit in it: `fwhm_px`, `zero_point_mag` (None without one) ...
+    """
     prepared, sources = reduced.prepared, reduced.sources
     exposure, widths, placed = prepared.frame.exposure, sources.widths, reduced.placed
     return {

@@ -10,6 +10,8 @@ from lightcurve.core.data import FrameKind, FrameStatus
 from lightcurve.core.errors import HeaderError, InputError
 from lightcurve.frames.inventory import Entry, Inventory
 
+__all__ = ["choose_lights"]
+
 # Of the frames: so many of another setup are left out with a reason, more is an error.
 MINORITY = 0.1
 

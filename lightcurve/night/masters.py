@@ -21,6 +21,8 @@ from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Entry, Inventory
 from lightcurve.frames.planes import stored_in
 
+__all__ = ["make_masters"]
+
 log = logging.getLogger(__name__)
 MADE_OF = "made_of.txt"  # beside the masters: the digest of what they were made of
 # Of the light frames: what their calibration frames have to agree with

@@ -28,7 +28,7 @@ from lightcurve.night.grouping import (
 from lightcurve.night.lights import choose_lights
 from lightcurve.setup.target import Target
 
-__all__ = ["Reduced", "find_sets"]
+__all__ = ["Reduced", "find_sets", "reduce_sets"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

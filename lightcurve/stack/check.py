@@ -16,6 +16,8 @@ from lightcurve.stack.reject import Judged
 if TYPE_CHECKING:
     from lightcurve.stack.products import Stacked
 
+__all__ = ["Verdict"]
+
 MIN_SHARE = 0.5  # of the frames: more lost is a night to look at
 MAX_ALIGN_PX = 0.25  # FWHM of 2.5 px grows by 3 %
 MAX_WCS_PX, MIN_WCS_STARS = 0.5, 10

@@ -143,7 +143,7 @@ def _pull(light: np.ndarray, share: np.ndarray, variance: np.ndarray) -> np.ndar
     return (mean[0] - mean[1]) / np.sqrt(error[0] + error[1])
 
 
-def settle_noise(layers: Sequence[Layer]) -> list[Layer]:
+def settle_noise(layers: Sequence[Layer], clip_sigma: float) -> list[Layer]:
     """Give layers the noise by which each differs from the mean of all, in some rows of the sky.
 
     In one frame stars too faint to be told apart look like noise. Fewer than `ENOUGH` stay as they
@@ -157,6 +157,8 @@ def settle_noise(layers: Sequence[Layer]) -> list[Layer]:
         rows = slice(int(start), int(min(start + SAMPLE_ROWS, ny)))
         light = np.stack([layer.rows(rows) for layer in layers])
         variance = np.stack([spread(layer.noise**2, rows, nx) for layer in layers])
+        photons = np.array([layer.photons for layer in layers])[:, None, None]
+        light[find_outliers(light, variance, photons, clip_sigma)] = np.nan
         weight = np.where(np.isfinite(light), 1 / variance, 0.0)
         share = weight / np.maximum(weight.sum(axis=0), 1e-30)
         mean = median(light)
@@ -165,7 +167,7 @@ def settle_noise(layers: Sequence[Layer]) -> list[Layer]:
         mean = np.where(share > 0, share * light, 0).sum(axis=0)
         for k, layer in enumerate(layers):
             expected = variance[k] * variance_share(layer.mapping, rows) * (1 - share[k])
-            off[k].append(((light[k] - mean) / np.sqrt(expected))[dark])
+            off[k].append((light[k] - mean)[dark] / np.sqrt(expected[dark]))
     return [_with_noise(*pair) for pair in zip(layers, map(np.concatenate, off), strict=True)]
 
 

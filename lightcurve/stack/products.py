@@ -249,6 +249,7 @@ def _put_times(header: Header, stacked: Stacked, seconds: float) -> None:
         return
     header["TIMESYS"] = "UTC"
     header["DATE-OBS"] = (iso_from_jd(mid - seconds / 2 / DAY_S), "mean time - EXPTIME / 2")
+    header["MJD-OBS"] = (mid - seconds / 2 / DAY_S - MJD0, "the same")
     header["DATE-AVG"] = (iso_from_jd(mid), "mean time of the frames, by weight")
     header["MJD-AVG"] = (mid - MJD0, "the same")
     first, last = (iso_from_jd(one) for one in stacked.begin_end)

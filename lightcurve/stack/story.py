@@ -142,7 +142,7 @@ def stack_set(
             )  # fmt: skip
             layers, full = resample(aligned, judged, grid, camera, Path(work), progress)
         with clock("combine"):
-            layers = settle_noise(layers)
+            layers = settle_noise(layers, settings.stack.clip_sigma)
             blocks = combine(
                 layers, settings.stack.combine, settings.stack.clip_sigma,
                 settings.calibration.memory_mb,
