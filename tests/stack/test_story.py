@@ -52,7 +52,7 @@ def test_frames_left_out(stack: Stack) -> None:
 
 def test_light_is_that_of_the_field(stack: Stack, night: tuple) -> None:
     """Against the field rendered on the stack's own grid: no hit, no trail, no loss of light."""
-    _, truth, spec = night
+    _, truth, _ = night
     reference = stack.aligned.reference
     name = stack.aligned.members[reference].path
     wcs, own = WCS(fits.getheader(stack.path), fix=False), WCS(fits.getheader(name), fix=False)
