@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
-from dithered import Dithered, Truth, render, stars_image
 from scipy.ndimage import median_filter
 
+from dithered import Dithered, Truth, render, stars_image
 from lightcurve.core.data import Combine
 from lightcurve.core.errors import InputError
 from lightcurve.core.flags import PixelFlag
