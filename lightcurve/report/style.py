@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.backends.backend_agg import RendererAgg
     from matplotlib.figure import Figure
     from matplotlib.font_manager import FontProperties
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.legend import Legend
     from matplotlib.text import Text
 
@@ -82,6 +83,7 @@ SIZES = (1.0, 60.0)  # inches, least and most
 DPI = (20.0, 2400.0)
 MAX_DOTS = 2e8  # of a figure of pixels: 800 MB while it is drawn
 PASSES = 6  # of the layout, where axes keep a shape
+SETTLED_PX = 0.05  # by which no axes moved in the last of them
 BESIDE = 1.2  # width of a label over that of its axes, where there are gaps between them
 
 
@@ -246,7 +248,7 @@ def styled_figure(
             _refuse_dots(path, figure.get_size_inches() * dpi)
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
-            _settle(figure)
+            _settle(figure, layout)
             try:
                 figure.savefig(path, dpi=dpi, metadata=FORMATS[kind])
             except OSError as error:
@@ -261,11 +263,19 @@ def styled_figure(
             raise InputError(msg, file=str(path), why=Why.NO_ROOM)
 
 
-def _settle(figure: Figure) -> None:
+def _settle(figure: Figure, layout: ConstrainedLayoutEngine) -> None:
     """Lay out until axes stay in their places: those that keep a shape creep to them."""
     if any(axes.get_aspect() != "auto" for axes in figure.axes):
         for _ in range(PASSES):
-            figure.draw_without_rendering()
+            before = _places(figure)
+            layout.execute(figure)
+            if np.abs(_places(figure) - before).max() < SETTLED_PX:
+                break
+
+
+def _places(figure: Figure) -> np.ndarray:
+    """Tell where axes stand as they are drawn, pixels: (n, 4) float array."""
+    return np.array([axes.get_window_extent().extents for axes in figure.axes])
 
 
 def _refuse_dots(path: str | Path, dots: np.ndarray) -> None:

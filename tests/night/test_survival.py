@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import multiprocessing
 import os
 import resource
@@ -12,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,15 @@ from lightcurve.night.store import NAME, RunStore
 from lightcurve.night.story import reduce_night
 from sim import tiny_night
 
-LEAST_STEPS = 30
+# Each side of every kind of write, in the order of a run: a file is there beside its place, then in
+# it; a frame's result is measured, then kept. What follows `after` is much the same `before` the next.
+MOMENTS = (
+    *("before frames.csv", "after frames.csv", "before master_dark.fits", "after master_dark.fits"),
+    *("before made_of.txt", "before light_0001.fits", "after light_0001.fits"),
+    *("before light_0020.fits", "before stars.csv", "before night.bin", "after night.bin"),
+    *("before lightcurve.csv", "after lightcurve.csv", "before comparisons.csv"),
+    *("before report.html", "before run.toml", "after run.toml"),
+)
 RA, DEC = 20.0, 30.0
 
 
@@ -48,53 +56,43 @@ def digests(out: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in tables}
 
 
-def reduce_until(step: int, night: tuple[Path, Settings], out: Path) -> None:
-    """Reduce a night; be killed at the step-th time that something is brought to the disk.
+def reduce_until(moment: str, night: tuple[Path, Settings], out: Path) -> None:
+    """Reduce a night; be killed at a moment of `MOMENTS`, the first time that it comes."""
 
-    A file counts when its content is written, when it is on the disk and when it is in its place,
-    a frame's result before it is kept and after.
-    """
-    left = iter(range(step - 1, -1, -1))
-
-    def count() -> None:
-        if not next(left):
+    def reached(now: str) -> None:
+        if now == moment:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def counted(owner: object, name: str) -> None:
+    def told(owner: object, name: str, called: Callable[..., str]) -> None:
         real = getattr(owner, name)
 
         def act(*arguments: object) -> object:
-            count()
+            reached(f"before {called(*arguments)}")
             done = real(*arguments)
-            count()
+            reached(f"after {called(*arguments)}")
             return done
 
         setattr(owner, name, act)
 
-    counted(os, "fsync")
-    counted(Path, "replace")
-    counted(RunStore, "put")
+    told(Path, "replace", lambda _, place: Path(place).name)
+    told(RunStore, "put", lambda _store, path, *_: Path(path).name)
     reduce_night(*night, out)
 
 
-def test_kills_at_every_step_change_nothing(night, undisturbed, tmp_path: Path) -> None:
-    """SIGKILL ever later, each run going on where the last was killed, until one comes to its end.
-
-    The frames are kept after few of the runs: the others are killed at each step of the products.
-    """
+def test_kills_each_side_of_every_kind_of_write_change_nothing(
+    night, undisturbed, tmp_path: Path
+) -> None:
+    """SIGKILL ever later, each run going on where the last was killed; then one comes to its end."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
         ["lightcurve.night.story", "lightcurve.night.figures", "matplotlib.figure"]
     )
     out = tmp_path / "run"
-    for step in itertools.count(1):
-        run = context.Process(target=reduce_until, args=(step, night, out))
+    for moment in (*MOMENTS, "never"):
+        run = context.Process(target=reduce_until, args=(moment, night, out))
         run.start()
         run.join()
-        if run.exitcode == 0:
-            break
-        assert run.exitcode == -signal.SIGKILL
-    assert step > LEAST_STEPS
+        assert run.exitcode == (0 if moment == "never" else -signal.SIGKILL), moment
     assert digests(out) == undisturbed
     assert not list(out.glob(".*.part"))
 
