@@ -23,9 +23,9 @@ from lightcurve.core.flags import Flag
 from lightcurve.core.settings import Settings, make_settings
 from lightcurve.curve.aperture import frame_radius, list_apertures
 from lightcurve.night.measure_table import measure_folder
-from lightcurve.night.story import reduce_night
 from lightcurve.phot.noise import NoiseModel
 from lightcurve.tables.light_curves import ColumnChoice
+from undrawn import reduce_night
 
 N_FRAMES = 8
 CAMERA = NoiseModel(10.0, 12.0, 6.0)

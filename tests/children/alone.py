@@ -1,4 +1,4 @@
-"""On import: no address but this machine's own, and no index files that the system has."""
+"""On import: no address but this machine's own, no wait for one, no index files of the system."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
 
-INDEX = "lightcurve.astrometry.index"
+# What modules hold here instead of what they say. Who is refused anyhow is asked again at once:
+# each night would wait for its catalogues.
+HELD = {
+    "lightcurve.astrometry.index": ("SYSTEM_PLACES", ()),
+    "lightcurve.core.http": ("FIRST_WAIT_S", 0.01),
+}
 
 
 def is_loopback(host: str) -> bool:
@@ -41,23 +46,23 @@ def refuse_the_network() -> None:
     socket.getaddrinfo = guarded_resolve
 
 
-class NoSystemPlaces(MetaPathFinder):
-    """Take from the module of index files, when it is imported, the places of the system."""
+class Held(MetaPathFinder):
+    """Put into modules, when they are imported, what they hold here."""
 
     def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
-        if name != INDEX:
+        if name not in HELD:
             return None
-        sys.meta_path.remove(self)
+        held, value = HELD.pop(name)
         spec = find_spec(name)
         execute = spec.loader.exec_module
 
-        def execute_and_empty(module: ModuleType) -> None:
+        def execute_and_hold(module: ModuleType) -> None:
             execute(module)
-            module.SYSTEM_PLACES = ()
+            setattr(module, held, value)
 
-        spec.loader.exec_module = execute_and_empty
+        spec.loader.exec_module = execute_and_hold
         return spec
 
 
 refuse_the_network()
-sys.meta_path.insert(0, NoSystemPlaces())
+sys.meta_path.insert(0, Held())

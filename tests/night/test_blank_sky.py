@@ -17,8 +17,8 @@ from lightcurve.core.settings import make_settings
 from lightcurve.night.measure_table import measure_folder
 from lightcurve.night.nights import plan_nights
 from lightcurve.night.settle import SEEN_SNR, stacked_snr
-from lightcurve.night.story import reduce_night
 from sim import tiny_night
+from undrawn import reduce_night
 
 RA, DEC = 20.0, 30.0
 BLANK = {"ra": "20.012", "dec": "29.992"}

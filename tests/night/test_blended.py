@@ -12,8 +12,8 @@ from lightcurve.core.times import bjd_tdb
 from lightcurve.night import companions
 from lightcurve.night.companions import find_blend
 from lightcurve.night.fit_table import fit_table
-from lightcurve.night.story import reduce_night
 from renderer import Neighbour, NightSpec, disc_flux, draw_stars, render_night, star_profile
+from undrawn import reduce_night
 
 
 def reduced(tmp_path, neighbour: Neighbour, *, catalog=False, seed=5, **settings):

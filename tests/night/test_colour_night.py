@@ -8,8 +8,8 @@ import pytest
 from lightcurve.core.data import Colour
 from lightcurve.core.errors import LightcurveError
 from lightcurve.core.settings import make_settings
-from lightcurve.night.story import reduce_night
 from tests.support.mosaic import DEC, RA, SKY, render_colour_night
+from undrawn import reduce_night
 
 DEPTH = 0.02
 

@@ -9,8 +9,8 @@ from astropy.io import fits
 from lightcurve.core.data import FoundBy, FrameStatus
 from lightcurve.core.settings import make_settings
 from lightcurve.night.reduced import Night
-from lightcurve.night.story import reduce_night
 from renderer import NightSpec, Truth, render_night
+from undrawn import reduce_night
 
 QUICK = {"n_frames": 24, "n_bias": 3, "n_dark": 3, "n_flat": 3, "transit": False, "cosmic_rays": 0}
 WINDOW = {"shape": (110, 130), "spacing_px": 24.0, "margin_px": 22.0, "drift_px_h": (1.0, -0.6)}

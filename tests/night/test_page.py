@@ -14,13 +14,13 @@ from astropy.table import Table
 from browser import complaints, needs_browser, open_browser, open_page
 from lightcurve.core.settings import make_settings
 from lightcurve.night.page import in_time, own_curve
-from lightcurve.night.story import reduce_night
 from lightcurve.transit.fit import NOT_SAMPLED, fit_points
 from lightcurve.transit.model import transit_flux
 from lightcurve.transit.solve import Points
 from sim import tiny_night
 from sim_finished import finished
 from sim_points import MID, PLANET
+from undrawn import reduce_night
 
 HOSTILE = {
     2: "it's <img src=x onerror=alert(1)>&.fits",

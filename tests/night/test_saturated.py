@@ -10,8 +10,8 @@ from astropy.io import fits
 from lightcurve.core.data import StarRole
 from lightcurve.core.flags import Flag
 from lightcurve.core.settings import make_settings
-from lightcurve.night.story import reduce_night
 from renderer import NightSpec, render_night
+from undrawn import reduce_night
 
 WELL, SPREAD = 30_000, 0.02  # where pixels are full, ADU: no two at the same number
 

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
-import os
 import resource
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from functools import partial
+from operator import eq
 from pathlib import Path
 
 import pytest
 
-from lightcurve.core.settings import Settings, make_settings
-from lightcurve.night.store import NAME, RunStore
-from lightcurve.night.story import reduce_night
+from killed import DEC, NIGHT, RA, SETTINGS, digests, reduce_until
+from lightcurve.core.settings import Settings
+from lightcurve.night.store import NAME
 from sim import tiny_night
+from undrawn import reduce_night
 
-# Each side of every kind of write, in the order of a run: a file is there beside its place, then in
-# it; a frame's result is measured, then kept. What follows `after` is much the same `before` the next.
+# Each side of every kind of write, in the order of a run; `after` one is much as `before` the next.
 MOMENTS = (
     *("before frames.csv", "after frames.csv", "before master_dark.fits", "after master_dark.fits"),
     *("before made_of.txt", "before light_0001.fits", "after light_0001.fits"),
@@ -30,17 +29,14 @@ MOMENTS = (
     *("before lightcurve.csv", "after lightcurve.csv", "before comparisons.csv"),
     *("before report.html", "before run.toml", "after run.toml"),
 )
-RA, DEC = 20.0, 30.0
 
 
 @pytest.fixture(scope="module")
 def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Settings]:
     """A folder of small raw and calibration frames, and the settings to reduce it with."""
     folder = tmp_path_factory.mktemp("night")
-    tiny_night(
-        folder, n_frames=24, shape=(160, 180), n_stars=30, header_wcs=True, n_bias=3, n_flat=3
-    )
-    return folder, make_settings({"target": {"name": "Tiny-1", "ra": str(RA), "dec": str(DEC)}})
+    tiny_night(folder, **NIGHT)
+    return folder, SETTINGS
 
 
 @pytest.fixture(scope="module")
@@ -50,46 +46,15 @@ def undisturbed(night, tmp_path_factory: pytest.TempPathFactory) -> dict[str, st
     return digests(out)
 
 
-def digests(out: Path) -> dict[str, str]:
-    """Digest every table of a run folder."""
-    tables = sorted(out.glob("*.csv"))
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in tables}
-
-
-def reduce_until(moment: str, night: tuple[Path, Settings], out: Path) -> None:
-    """Reduce a night; be killed at a moment of `MOMENTS`, the first time that it comes."""
-
-    def reached(now: str) -> None:
-        if now == moment:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def told(owner: object, name: str, called: Callable[..., str]) -> None:
-        real = getattr(owner, name)
-
-        def act(*arguments: object) -> object:
-            reached(f"before {called(*arguments)}")
-            done = real(*arguments)
-            reached(f"after {called(*arguments)}")
-            return done
-
-        setattr(owner, name, act)
-
-    told(Path, "replace", lambda _, place: Path(place).name)
-    told(RunStore, "put", lambda _store, path, *_: Path(path).name)
-    reduce_night(*night, out)
-
-
 def test_kills_each_side_of_every_kind_of_write_change_nothing(
     night, undisturbed, tmp_path: Path
 ) -> None:
-    """SIGKILL ever later, each run going on where the last was killed; then one comes to its end."""
+    """SIGKILL ever later, each run going on where the last was killed, and one to its end."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["lightcurve.night.story", "lightcurve.night.figures", "matplotlib.figure"]
-    )
+    context.set_forkserver_preload(["lightcurve.night.story", "unittest.mock"])
     out = tmp_path / "run"
     for moment in (*MOMENTS, "never"):
-        run = context.Process(target=reduce_until, args=(moment, night, out))
+        run = context.Process(target=reduce_until, args=(partial(eq, moment), *night, out))
         run.start()
         run.join()
         assert run.exitcode == (0 if moment == "never" else -signal.SIGKILL), moment

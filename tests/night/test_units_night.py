@@ -7,8 +7,8 @@ import pytest
 from astropy.io import fits
 
 from lightcurve.core.settings import make_settings
-from lightcurve.night.story import reduce_night
 from tests.support.renderer import NightSpec, render_night
+from undrawn import reduce_night
 
 
 def stored_as(folder, out, factor, cards):

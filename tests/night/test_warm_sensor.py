@@ -13,8 +13,8 @@ from astropy.wcs import WCS
 
 from lightcurve.core.flags import Flag
 from lightcurve.core.settings import make_settings
-from lightcurve.night.story import reduce_night
 from sim import tiny_night
+from undrawn import reduce_night
 
 SHAPE, SCALE = (180, 220), 1.5 / 3600
 RA, DEC = 150.0, 20.0
