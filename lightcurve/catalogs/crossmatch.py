@@ -9,7 +9,7 @@ import numpy as np
 
 from lightcurve.core.coordinates import unit_vectors
 
-__all__ = ["Matches", "crossmatch"]
+__all__ = ["MAX_RADIUS_ARCSEC", "SIGMAS", "Matches", "crossmatch"]
 
 # A true counterpart is farther by chance once in 1,000: exp(-k^2 / 2) = 0.001.
 SIGMAS = 3.717

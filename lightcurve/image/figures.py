@@ -260,7 +260,7 @@ def _candidates(path: Path, reduced: Reduced) -> dict[Path, str]:
     for one in candidates:
         x, y = (int(np.rint(reduced.table[name][one.row])) for name in ("x", "y"))
         number = reduced.table["id"][one.row]
-        name = f"{number}: {reduced.calibrated.aperture.mag[one.row]:.2f} mag"
+        name = f"{number}: {reduced.calibrated.aperture.shown[one.row]:.2f} mag"
         cuts.append((name, _cut(frame, x, y), _cut(rest, x, y)))
     save_cutouts(path, cuts)
     return {path: "Candidates by rank: the frame, and what is left without its stars."}

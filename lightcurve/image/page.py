@@ -145,7 +145,7 @@ def _candidates(reduced: Reduced) -> tuple[Table, ...]:
         {"rank": k, "source": int(reduced.table["id"][one.row]),
          "ra": f"{reduced.table['ra'][one.row]:.6f}",
          "dec": f"{reduced.table['dec'][one.row]:+.6f}",
-         "mag": f"{reduced.calibrated.aperture.mag[one.row]:.3f}",
+         "mag": f"{reduced.calibrated.aperture.shown[one.row]:.3f}",
          "S/N": f"{reduced.sources.snr[one.row]:.0f}", "why": one.reason}
         for k, one in enumerate(search.candidates, start=1)
     ]  # fmt: skip

@@ -269,7 +269,7 @@ def write_candidates(path: Path, reduced: Reduced) -> Path:
         k = one.row
         numbers = (
             f"{table['ra'][k]:.7f},{table['dec'][k]:.7f},{table['x'][k]:.3f},{table['y'][k]:.3f},"
-            f"{aperture.mag[k]:.4f},{aperture.err[k]:.4f},{table['snr'][k]:.1f},{one.score:.1f}"
+            f"{aperture.shown[k]:.4f},{aperture.shown_err[k]:.4f},{table['snr'][k]:.1f},{one.score:.1f}"
         )
         reason = one.reason.replace('"', "'")
         lines.append(f'{rank},{table["id"][k]},{numbers},"{reason}"')
