@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, SupportsFloat
 
@@ -29,6 +30,7 @@ from lightcurve.core.errors import CatalogError
 NAME, TITLE = "colibri", "Astro-COLIBRI"
 SERVER = Server("colibri", "https://astro-colibri.science/cone_search")
 KEY = "ASTROCOLIBRI_API"
+OF_KEY = re.compile(r"\b(uid|user|key|token|auth\w*)\b", re.IGNORECASE)
 DAYS = 60
 MAX_EVENTS = 10_000
 COLUMNS = (
@@ -68,17 +70,31 @@ def _send(link: Link, request: str) -> bytes:
         reply = http.ask("POST", link.server, json=question, allow_redirects=False)
     if 300 <= reply.status < 400:
         raise CatalogError(TITLE, "has moved to another address: not followed, with your key")
-    if reply.status in {401, 403}:
+    said = _complaint(reply.body)
+    if reply.status in {401, 403} or (reply.status != 404 and OF_KEY.search(said)):
         raise CatalogError(TITLE, f"does not accept the key in {KEY}")
-    if reply.status >= 400:
-        raise CatalogError(TITLE, f"answered HTTP {reply.status}")
+    if reply.status >= 400 or said:
+        told = f": {said}" if said else ""
+        raise CatalogError(TITLE, f"answered HTTP {reply.status}{told}")
     return reply.body
+
+
+def _complaint(body: bytes) -> str:
+    """Find what the service says in place of events; empty where it sends some, or no text."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(answer, dict) or "voevents" in answer:
+        return ""
+    said = (answer.get(name) for name in ("error", "message", "detail", "msg"))
+    return clean(next((text for text in said if isinstance(text, str)), ""))
 
 
 def _read(body: bytes, field: Field) -> Catalog:
     try:
         answer = json.loads(body)
-        events = answer["voevents"]
+        events = answer["voevents"] or []
         rows = [e for e in events[:MAX_EVENTS] if isinstance(e, dict)]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         msg = f"answer is not a list of events ({len(body)} bytes): the service has changed"

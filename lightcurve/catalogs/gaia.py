@@ -66,14 +66,16 @@ def _request(field: Field, max_rows: int) -> str:
     return f"{top} WHERE {where} ORDER BY phot_g_mean_mag"
 
 
+AT_CDS, *AT_MIRRORS = vizier(NAMES, "I/355/gaiadr3", VIZIER, order="Gmag")
 SERVICE = Service(
     *NAMES,
     "Gaia Collaboration, Vallenari et al. 2023, A&A 674, A1",
     Role.STARS,
     (
-        vizier(NAMES, "I/355/gaiadr3", VIZIER, order="Gmag"),
+        AT_CDS,
         # Answers while one waits are cut at 2,000 rows there: the job's result is fetched later.
         tap_route(SERVER, _request, NAMES, ESA, ask_later),
+        *AT_MIRRORS,
     ),
     VIZIER.columns,
     bands={"G": "g_mag", "BP": "bp_mag", "RP": "rp_mag"},

@@ -25,7 +25,7 @@ SERVICE = survey(
             Wanted("Qual", "quality", "", "Quality bits of the object"),
         ),
     ),
-    where='"rmag" < 21.5',
+    where=(("rmag", "<", 21.5),),
     bright_first="rmag",
     bands={f"{b}_ps1": f"{b}_mag" for b in "grizy"},
     reach_deg=(-30.0, 90.0),

@@ -33,10 +33,17 @@ def clean(text: str) -> str:
 
 
 def read_votable(body: bytes, service: str) -> Table:
-    """Read the first table of a VOTable without following what it points to.
+    """Read the first table of a VOTable as `first_table` does; one without is a CatalogError."""
+    table = first_table(body, service)
+    if table is None:
+        raise CatalogError(service, "answer holds no table")
+    return table
 
-    Raises CatalogError when it is not a whole VOTable, holds no table, or is the server's report of
-    an error.
+
+def first_table(body: bytes, service: str) -> Table | None:
+    """Read the first table of a VOTable, if it has any, without following what it points to.
+
+    Raises CatalogError when it is not a whole VOTable, or is the server's report of an error.
     """
     if _REACHES_OUT.search(body):
         raise CatalogError(service, "answer points to other files or defines entities: refused")
@@ -51,9 +58,7 @@ def read_votable(body: bytes, service: str) -> Table:
     except Exception as error:  # hostile XML makes the parser raise anything
         msg = f"answer is not a whole VOTable ({len(body)} bytes, {type(error).__name__})"
         raise CatalogError(service, msg) from error
-    if table is None:
-        raise CatalogError(service, "answer holds no table")
-    if len(table) > MAX_ROWS:
+    if table is not None and len(table) > MAX_ROWS:
         raise CatalogError(service, f"answer has {len(table)} rows: ask for a smaller field")
     return table
 

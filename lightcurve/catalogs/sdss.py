@@ -25,7 +25,7 @@ SERVICE = survey(
             Wanted("clean", "clean", "", "1 for clean photometry"),
         ),
     ),
-    where='"mode" = 1 AND "rmag" < 21.5',
+    where=(("mode", "=", 1), ("rmag", "<", 21.5)),
     bright_first="rmag",
     bands={f"{b}_sdss": f"{b}_mag" for b in "ugriz"},
     reach_deg=(-20.0, 90.0),

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from time import monotonic
 
 from lightcurve.catalogs import (
     apass,
@@ -40,7 +41,7 @@ from lightcurve.catalogs.layout import (
     within,
 )
 from lightcurve.catalogs.read_votable import READING
-from lightcurve.core.errors import CatalogError, InputError
+from lightcurve.core.errors import CatalogError, InputError, WebError, Why
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.registry import Registry
 from lightcurve.core.settings import CatalogSettings
@@ -65,6 +66,11 @@ SERVICES: Registry[Service] = Registry(
     tenparsec.SERVICE,
 )
 WORKERS = 4
+LEAST_S = 1.0  # for an answer, however little time is left
+SILENT_S = 300.0  # so long is a server left alone that did not answer in time
+# Servers that did not answer in time, and when that was found out; all frames of a process share
+# it.
+SILENT: dict[str, float] = {}
 GRID_DEG = 0.02
 
 
@@ -147,10 +153,14 @@ def _fetch(service: Service, field: Field, settings: CatalogSettings) -> _Fetche
     """Try the ways to a service in turn; every error becomes a row of the report."""
     failures: list[str] = []
     skipped = True
-    for route in service.routes:
+    end = monotonic() + 2 * settings.timeout_s
+    for k, route in enumerate(service.routes, start=1):
         server = settings.servers.get(route.server.name, route.server.address)
+        # Whatever becomes of the ways before, one is left half of the time.
+        left = (end - monotonic()) / (2 if k < len(service.routes) else 1)
+        timeout_s = max(min(settings.timeout_s, left), LEAST_S)
         try:
-            catalog, status, reason = _answer(route, server, field, settings)
+            catalog, status, reason = _answer(route, server, field, settings, timeout_s)
         except Skip as skip:
             failures.append(skip.reason)
             continue
@@ -168,7 +178,7 @@ def _fetch(service: Service, field: Field, settings: CatalogSettings) -> _Fetche
 
 
 def _answer(
-    route: Route, server: str, field: Field, settings: CatalogSettings
+    route: Route, server: str, field: Field, settings: CatalogSettings, timeout_s: float
 ) -> tuple[Catalog, Outcome, str]:
     """Answer from memory if young enough, else ask, else fall back on an old memory."""
     request = route.request(field, settings.max_rows)
@@ -183,16 +193,28 @@ def _answer(
             raise CatalogError(server, "offline, and the answer kept is damaged: ask once online")
         raise Skip(server, "offline, and not asked before")
     try:
-        body = route.send(Link(server, settings.timeout_s, settings.max_rows), request)
+        _if_it_answers(server)
+        body = route.send(Link(server, timeout_s, settings.max_rows), request)
         catalog = read(body)
     except Skip:
         raise
     except CatalogError as error:
+        if isinstance(error.__cause__, WebError) and error.__cause__.why is Why.TIMED_OUT:
+            SILENT[server] = monotonic()
         if known is None:
             raise
         reason = f"{error.reason}; answer of {known.age_days:.1f} days ago used"
         return read(known.body), Outcome.CACHED, reason
     return catalog, Outcome.OK if len(catalog) else Outcome.EMPTY, remember(server, request, body)
+
+
+def _if_it_answers(server: str) -> None:
+    """Do not wait again for a server that has just let somebody wait in vain."""
+    ago = monotonic() - SILENT.get(server, -math.inf)
+    if ago < SILENT_S:
+        raise CatalogError(
+            server, f"did not answer in time {ago:.0f} s ago, and is not asked again"
+        )
 
 
 def _read(route: Route, body: bytes, field: Field, max_rows: int) -> Catalog:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from lightcurve.catalogs.layout import (
     build,
 )
 from lightcurve.catalogs.motion import topocentric
-from lightcurve.catalogs.read_votable import read_votable, texts
+from lightcurve.catalogs.read_votable import clean, read_votable, texts
 from lightcurve.core.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 NAME, TITLE = "skybot", "SkyBoT"
 SERVER = Server("skybot", "https://ssp.imcce.fr/webservices/skybot/api/conesearch.php")
 MAX_RADIUS_DEG = 10.0
+NONE_FOUND = b"No solar system object was found"
 LAYOUT = Layout(
     ids="Name",
     ra="ra_deg",
@@ -77,8 +79,19 @@ def _send(link: Link, request: str) -> bytes:
     return body_of(TITLE, link, json.loads(request))
 
 
+def _said(body: bytes) -> None:
+    """Raise what the service says in plain text, where it found objects nowhere for an error."""
+    flag = re.search(rb"^# *Flag: *(-?\d+)", body, re.MULTILINE)
+    if flag is not None and int(flag[1]) < 0:
+        text = clean(body.decode("utf-8", "replace").strip().rpartition("\n")[2])
+        raise CatalogError(TITLE, f"reports an error: {text}")
+
+
 def _read(body: bytes, field: Field) -> Catalog:
-    table = read_votable(body, TITLE)
+    _said(body)
+    # Where there is no object it sends nothing, or that there is none in plain text.
+    nothing = not body.strip() or body.lstrip().startswith(b"#") or NONE_FOUND in body
+    table = _empty() if nothing else read_votable(body, TITLE)
     _degrees(table)
     # Positions are of the moment, not of an epoch: nothing is moved.
     layout = replace(LAYOUT, epoch=field.epoch_jyear)
@@ -97,6 +110,12 @@ def _read(body: bytes, field: Field) -> Catalog:
     )
     note = f"moved from the Earth's centre to the site, by up to {_largest(catalog, ra, dec):.1f}\""
     return replace(catalog, ra_deg=ra, dec_deg=dec, notes=(*catalog.notes, note))
+
+
+def _empty() -> Table:
+    from astropy.table import Table
+
+    return Table({name: np.zeros(0) for name in ("RA", "DEC", *LAYOUT.names())})
 
 
 def _largest(catalog: Catalog, ra: np.ndarray, dec: np.ndarray) -> float:

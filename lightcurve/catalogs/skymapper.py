@@ -28,7 +28,7 @@ SERVICE = survey(
             Wanted("flags", "flags", "", "Bits of Source Extractor, all exposures"),
         ),
     ),
-    where='"rPSF" < 20',
+    where=(("rPSF", "<", 20),),
     bright_first="rPSF",
     bands={f"{b}_skymapper": f"{b}_mag" for b in "uvgriz"},
     reach_deg=(-90.0, 16.0),

@@ -9,8 +9,11 @@ from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
 from types import MappingProxyType
+from urllib.parse import urlencode
 
-from lightcurve.catalogs.http_cache import POLL_S, connected
+import numpy as np
+
+from lightcurve.catalogs.http_cache import POLL_S, body_of, connected
 from lightcurve.catalogs.layout import (
     Catalog,
     Field,
@@ -22,10 +25,16 @@ from lightcurve.catalogs.layout import (
     Service,
     build,
 )
-from lightcurve.catalogs.read_votable import overflowed, read_votable
+from lightcurve.catalogs.read_votable import first_table, overflowed, read_votable
 from lightcurve.core.errors import CatalogError, WebError
 
 SERVER = Server("vizier", "https://tapvizier.cds.unistra.fr/TAPVizieR/tap")
+MIRRORS = (
+    Server("vizier_cds", "https://vizier.cds.unistra.fr/viz-bin/votable"),
+    Server("vizier_cfa", "https://vizier.cfa.harvard.edu/viz-bin/votable"),
+    Server("vizier_nao", "https://vizier.nao.ac.jp/viz-bin/votable"),
+)
+Where = tuple[tuple[str, str, float], ...]  # conditions: column, sign, value
 # The whole of a small catalogue is never cut.
 MIN_ROWS = 2000
 
@@ -105,19 +114,19 @@ def vizier(
     *,
     order: str = "",
     bright_first: str = "",
-    where: str = "",
-) -> Route:
-    """Describe a way to a table of VizieR, ``"II/349/ps1"``; names as for `tap_route`.
+    where: Where = (),
+) -> tuple[Route, ...]:
+    """Describe the ways to a table of VizieR, ``"II/349/ps1"``: its TAP server, then the mirrors.
 
-    order: column by which rows are kept where there are too many, smallest first; bright_first:
-    the same, of a table so large that sorting costs the server more than the search: it is asked
-    to only where the rows were cut. where: ADQL.
+    names: as for `tap_route`. order: column by which rows are kept where there are too many,
+    smallest first; bright_first: the same, of a table so large that sorting costs the server more
+    than the search: it is asked to only where the rows were cut.
     """
 
     def request(field: Field, max_rows: int) -> str:
         chosen = ", ".join(f'"{n}"' for n in layout.names())
         condition = cone(field, f'"{layout.ra}"', f'"{layout.dec}"')
-        condition += f" AND {where}" if where else ""
+        condition += "".join(f' AND "{name}" {sign} {value:g}' for name, sign, value in where)
         last = f' ORDER BY "{order}"' if order else ""
         top = f'SELECT TOP {max_rows} {chosen} FROM "{table}"'  # noqa: S608 -- no user text
         return f"{top} WHERE {condition}{last}"
@@ -128,7 +137,44 @@ def vizier(
             body = _ask_tolerantly(link, f'{question} ORDER BY "{bright_first}"')
         return body
 
-    return tap_route(SERVER, request, names, layout, send)
+    mirrors = (_mirror(one, names, table, layout, order or bright_first, where) for one in MIRRORS)
+    return (tap_route(SERVER, request, names, layout, send), *mirrors)
+
+
+def _mirror(
+    server: Server,
+    names: tuple[str, str],
+    table: str,
+    layout: Layout,
+    order: str,
+    where: Where,
+) -> Route:
+    """Describe a way by VizieR's own protocol (ASU), which all its mirrors speak."""
+
+    def request(field: Field, max_rows: int) -> str:
+        question = [
+            ("-source", table),
+            ("-c", f"{field.ra_deg:.6f} {field.dec_deg:+.6f}"),
+            ("-c.rd", f"{field.radius_deg:.6f}"),
+            ("-out.max", str(max_rows)),
+            *(("-out", name) for name in layout.names()),
+            *(("-sort", name) for name in [order] if name),
+            *((name, f"{sign.removeprefix('=')}{value:g}") for name, sign, value in where),
+        ]
+        return urlencode(question)
+
+    def send(link: Link, question: str) -> bytes:
+        return body_of(names[1], link, question)
+
+    def read(body: bytes, field: Field) -> Catalog:
+        from astropy.table import Table
+
+        # Of a field without any object it sends no table at all.
+        found = first_table(body, names[1])
+        empty = Table({name: np.zeros(0) for name in layout.names()})
+        return build(empty if found is None else found, layout, *names, field)
+
+    return Route(server, request, send, read)
 
 
 def _is_cut(body: bytes, link: Link) -> bool:
@@ -146,23 +192,22 @@ def survey(
     role: Role = Role.STARS,
     order: str = "",
     bright_first: str = "",
-    where: str = "",
+    where: Where = (),
     bands: Mapping[str, str] = MappingProxyType({}),
     reach_deg: tuple[float, float] = (-90.0, 90.0),
     saturation_mag: float = -math.inf,
     weight: int = 0,
 ) -> Service:
     """Describe a catalogue that is asked for at VizieR alone; see `Service` and `vizier`."""
+    routes = vizier(
+        (name, title), table, layout, order=order, bright_first=bright_first, where=where
+    )
     return Service(
         name,
         title,
         reference,
         role,
-        (
-            vizier(
-                (name, title), table, layout, order=order, bright_first=bright_first, where=where
-            ),
-        ),
+        routes,
         layout.columns,
         bands=bands,
         reach_deg=reach_deg,

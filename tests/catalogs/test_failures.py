@@ -14,6 +14,7 @@ from lightcurve.catalogs import http_cache
 from lightcurve.catalogs.layout import Field
 from lightcurve.catalogs.services import query
 from lightcurve.core.settings import CatalogSettings
+from services_server import MIRRORS
 from services_tables import CENTRE
 
 JD = 2457021.7
@@ -77,7 +78,7 @@ def test_a_flood_is_cut_off(services, monkeypatch):
 
 
 def test_an_answer_that_points_to_a_file_is_refused(services):
-    services.trouble["vizier"] = "points out"
+    services.trouble |= dict.fromkeys(MIRRORS, "500") | {"vizier": "points out"}
     _, reports = ask(services, "vsx")
     assert reports["vsx"].status == "failed"
     assert "points to other files" in reports["vsx"].reason
@@ -112,6 +113,86 @@ def test_a_key_that_is_not_accepted_is_told_but_not_shown(services, monkeypatch)
     services.trouble["colibri"] = "401"
     _, reports = ask(services, "colibri")
     assert reports["colibri"].reason == "does not accept the key in ASTROCOLIBRI_API"
+
+
+def test_a_wrong_key_is_said_to_be_one_however_the_service_says_it(services, monkeypatch):
+    monkeypatch.setenv("ASTROCOLIBRI_API", "sesame-open")
+    services.trouble["colibri"] = "wrong key"
+    _, reports = ask(services, "colibri")
+    assert reports["colibri"].reason == "does not accept the key in ASTROCOLIBRI_API"
+    services.trouble["colibri"] = "no events"
+    _, reports = ask(services, "colibri")
+    assert reports["colibri"].status == "empty"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", "empty"),
+        (b"# Flag: 0\n# Ticket: 1\nNo solar system object was found in the requested FOV", "empty"),
+        (b"# Flag: -1\n# Ticket: 1\nSkyBoT comet conesearch: MySQL server gone", "failed"),
+        (b"<html>down for maintenance</html>", "failed"),
+    ],
+    ids=["nothing", "none found", "error", "page"],
+)
+def test_no_asteroid_is_not_a_failure_but_an_error_is(services, monkeypatch, body, status):
+    monkeypatch.setattr(services, "skybot", body)
+    _, reports = ask(services, "skybot")
+    assert reports["skybot"].status == status
+    if b"MySQL" in body:
+        assert "MySQL" in reports["skybot"].reason
+
+
+def test_mirrors_are_asked_in_turn(services):
+    """By VizieR's own protocol, which gives the same rows as its TAP server."""
+    whole = {name: ask(services, name)[0][name] for name in ("panstarrs", "apass", "vsx")}
+    services.trouble |= {"vizier": "500", "vizier_cds": "truncated", "vizier_cfa": ""}
+    for name, first in whole.items():
+        catalogs, reports = ask(services, name, field=Field(*CENTRE, 0.21, 2014.99, JD, "688"))
+        assert reports[name].status == "ok"
+        assert reports[name].server == services.servers["vizier_cfa"]
+        assert "HTTP 500" in reports[name].reason
+        again = catalogs[name]
+        assert set(first.ids) <= set(again.ids)
+        assert again.columns.keys() == first.columns.keys()
+        rows = [list(again.ids).index(one) for one in first.ids]
+        np.testing.assert_allclose(again.ra_deg[rows], first.ra_deg, atol=1e-9)
+    cut, _ = ask(services, "panstarrs", max_rows=40)
+    assert np.nanmax(cut["panstarrs"].number("r_mag")) < np.nanmedian(
+        whole["panstarrs"].number("r_mag")
+    )
+
+
+def test_an_empty_field_of_a_mirror_is_empty(services):
+    services.trouble |= {"vizier": "500", "vizier_cds": "empty"}
+    catalogs, reports = ask(services, "apass")
+    assert reports["apass"].status == "empty"
+    assert catalogs["apass"].columns["v_mag"].unit == "mag"
+    assert len(catalogs["apass"]) == 0
+
+
+def test_a_server_that_did_not_answer_is_not_waited_for_again(services):
+    services.trouble |= {"vizier": "timeout", "vizier_cds": ""}
+    hurried = CatalogSettings(servers=services.servers, timeout_s=0.8)
+    _, (first,) = query(("apass",), FIELD, hurried)
+    assert first.status == "ok"
+    assert "in time" in first.reason
+    begin = time.monotonic()
+    _, (second,) = query(("vsx",), FIELD, hurried)
+    assert time.monotonic() - begin < 0.7
+    assert second.status == "ok"
+    assert second.server == services.servers["vizier_cds"]
+    assert not any(key == "vizier" for key, _ in services.asked[1:])
+
+
+def test_all_ways_together_keep_the_time(services):
+    services.trouble["vizier"] = "timeout"
+    begin = time.monotonic()
+    _, (report,) = query(
+        ("apass",), FIELD, CatalogSettings(servers=services.servers, timeout_s=1.5)
+    )
+    assert report.status == "failed"
+    assert time.monotonic() - begin < 8
 
 
 def test_a_memory_that_cannot_be_written_costs_only_the_memory(services, tmp_path):

@@ -34,6 +34,11 @@ def server(shared_data: Path) -> Iterator[ServicesServer]:
     served.close()
 
 
+@pytest.fixture(autouse=True)
+def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lightcurve.core.http.FIRST_WAIT_S", 0.01)
+
+
 @pytest.fixture(scope="module")
 def truth(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Rendered:
     catalog = shared_data / "ey-uma" / "all_refcat2_ey_uma.ecsv"

@@ -22,7 +22,10 @@ from astropy.io import votable
 from astropy.io.votable.tree import Info
 from astropy.table import Table
 
+from lightcurve.catalogs.services import SILENT
 from services_tables import ey_uma_tables
+
+MIRRORS = ("vizier_cds", "vizier_cfa", "vizier_nao")
 
 
 def to_votable(table: Table, *, overflow: bool = False, style: str = "binary2") -> bytes:
@@ -83,6 +86,30 @@ def in_cone(table: Table, adql: str) -> Table:
     return table[cos >= np.cos(radius)]
 
 
+def asu_answer(tables: dict[str, Table], query: str) -> bytes:
+    """Answer a question of VizieR's own protocol; without any row there is no table."""
+    asked = parse_qs(query)
+    table = tables.get(asked["-source"][0])
+    if table is None:
+        return _no_table('<INFO name="Error" value="catalogue not found"/>')
+    ra, dec = (float(part) for part in asked["-c"][0].split())
+    names = [name for name in asked["-out"] if name in table.colnames]
+    place = [n for n in names if n.upper().startswith(("RA", "DE"))][:2]
+    point = f"POINT('ICRS', {place[0]}, {place[1]})"
+    rows = in_cone(table, f"{point}, CIRCLE('ICRS', {ra}, {dec}, {asked['-c.rd'][0]})")
+    for name in asked.get("-sort", []):
+        rows = rows[np.argsort(np.ma.filled(np.ma.asarray(rows[name]).astype(float), np.nan))]
+    rows = rows[: int(asked["-out.max"][0])]
+    return to_votable(rows[names], style="tabledata") if len(rows) else _no_table("")
+
+
+def _no_table(info: str) -> bytes:
+    return (
+        '<?xml version="1.0"?><VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">'
+        f"<RESOURCE>{info}</RESOURCE></VOTABLE>"
+    ).encode()
+
+
 class _RefusedError(Exception):
     pass
 
@@ -116,7 +143,8 @@ class ServicesServer:
 
     Troubles: ``timeout``, ``trickle``, ``flood``, ``500``, ``503``, ``cut``, ``truncated``,
     ``nothing``, ``html``, ``recorded error``, ``empty``, ``renamed``, ``entities``, ``points out``,
-    ``job fails``, ``job waits``, ``refused``, ``moved``, ``loop``, ``401``.
+    ``job fails``, ``job waits``, ``refused``, ``moved``, ``loop``, ``401``, ``wrong key``,
+    ``no events``.
     """
 
     def __init__(self, shared: Path) -> None:
@@ -138,10 +166,16 @@ class ServicesServer:
     @property
     def servers(self) -> dict[str, str]:
         """What belongs into the settings ``catalogs.servers``."""
-        return {k: f"{self.url}/{k}" for k in ("vizier", "gaia", "simbad", "skybot", "colibri")}
+        names = ("vizier", *MIRRORS, "gaia", "simbad", "skybot", "colibri")
+        return {k: f"{self.url}/{k}" for k in names}
+
+    def trouble_of(self, key: str) -> str:
+        """Tell how a service misbehaves; mirrors do as VizieR does where nothing else is said."""
+        return self.trouble.get(key, self.trouble.get("vizier", "") if key in MIRRORS else "")
 
     def calm(self) -> None:
-        """Forget troubles, events and what was asked."""
+        """Forget troubles, events, what was asked, and who did not answer."""
+        SILENT.clear()
         self.trouble.clear()
         self.events.clear()
         self.asked.clear()
@@ -192,6 +226,13 @@ class _Handler(BaseHTTPRequestHandler):
             return 200, self.home.skybot, "text/xml"
         if key == "colibri":
             return 200, json.dumps({"voevents": self.home.events}).encode(), "application/json"
+        if key in MIRRORS:
+            tables = self.home.tables
+            if self.home.trouble_of(key) == "empty":
+                tables = {name: table[:0] for name, table in tables.items()}
+            if self.home.trouble_of(key) == "renamed":
+                return 200, to_votable(Table({"new": [1.0]}), style="tabledata"), "text/xml"
+            return 200, asu_answer(tables, urlsplit(self.path).query), "text/xml"
         adql = self.home.jobs[rest.split("/")[1]] if "results" in rest else _adql(body)
         try:
             table = answer(self.home.tables, adql)
@@ -205,9 +246,11 @@ class _Handler(BaseHTTPRequestHandler):
         return 200, to_votable(table, style=style), "application/x-votable+xml"
 
     def _misbehave(self, key: str, status: int, body: bytes, kind: str) -> None:
-        trouble = self.home.trouble.get(key, "")
+        trouble = self.home.trouble_of(key)
         replaced = {
             "nothing": b"",
+            "wrong key": b'{"error": "unknown uid"}',
+            "no events": b'{"voevents": null}',
             "truncated": body[: int(0.6 * len(body))],
             "html": b"<html><body>Please log in</body></html>",
             "recorded error": self.home.recorded_error,
