@@ -28,7 +28,7 @@ demo: $(VENV)/run ## Simulate a small night, reduce it, show truth beside result
 	$(BIN)/lightcurve demo
 
 test: $(VENV)/tools ## Run the tests
-	$(BIN)/python -m pytest -n 2 -q
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q
 
 check: $(VENV)/tools ## Style, types, docstrings and the import contract
 	$(BIN)/ruff format --check .

@@ -104,6 +104,12 @@ def kept_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Night, Path]:
     return finished_run(tmp_path_factory.mktemp("kept"))
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let runs draw no figures: most of what a small night costs, and nobody looks at them."""
+    monkeypatch.setattr("lightcurve.night.figures.draw", lambda *_, **__: {})
+
+
 @pytest.fixture(autouse=True)
 def _no_system_places(monkeypatch: pytest.MonkeyPatch) -> None:
     """Undo what a test has set there, whatever it was."""

@@ -24,10 +24,12 @@ from lightcurve.night.grouping import FrameSet
 from lightcurve.night.measure_table import measure_folder
 from lightcurve.night.nights import plan_nights
 from lightcurve.night.sets import find_sets, one_set, reduce_sets
+from lightcurve.night.story import reduce_night
 from lightcurve.setup.target import Target
 from renderer import NightSpec, render_night
 from sim import tiny_night
-from undrawn import reduce_night
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 FLAGSTAFF, TENERIFE = Site(35.0, -111.5), Site(28.3, -16.5)
 EVENING = 2460586.7  # 2024-10-02, 21:48 at Flagstaff

@@ -137,6 +137,7 @@ def test_real_sidecars_place_the_target(real_run):
     assert np.median(distances) < 0.3
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_same_input_same_output(shared_data, tmp_path):
     frames = tmp_path / "frames"
     frames.mkdir()
@@ -234,6 +235,7 @@ def few_frames(hatp32, folder: Path, n: int = 24) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_one_corrupt_frame_is_a_row(hatp32, shared_data, tmp_path):
     folder = few_frames(hatp32, tmp_path / "night")
     broken = sorted(folder.iterdir())[3]
