@@ -110,7 +110,9 @@ def write_fits(
         hdus.append(hdu)
     # What a stranger's header has that FITS forbids is written as it was read.
     written, _ = quietly(
-        lambda: write_whole(path, lambda file: hdus.writeto(file, output_verify="silentfix+ignore"))
+        lambda: write_whole(
+            path, lambda file: hdus.writeto(file, output_verify="silentfix+ignore"), parents=True
+        )
     )
     return written
 
