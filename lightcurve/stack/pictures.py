@@ -13,9 +13,9 @@ from lightcurve.core.errors import InputError
 from lightcurve.core.flags import Flag, PixelFlag
 from lightcurve.core.robust import robust_scatter
 from lightcurve.phot.aperture import measure_stars
+from lightcurve.phot.background import measure_sky
 from lightcurve.phot.detect import detect
 from lightcurve.phot.noise import NoiseModel
-from lightcurve.phot.sky import clipped_sky
 
 MAX_STARS = 300
 RADIUS_FWHM, SKY_FWHM = 2.0, (4.0, 7.0)
@@ -24,7 +24,6 @@ SPOILT = Flag.EDGE | Flag.SATURATED | Flag.BAD_PIXEL | Flag.NO_CENTROID | Flag.N
 BLACK_SIGMA = -1.0  # of the sky: darker is black
 FAINT_SIGMA = 3.0  # of the sky: up to it brightness goes by straight lines, above by logarithms
 WIDER = 1.03  # by so much one image's stars must be the wider to be matched
-SKY_PIXELS = 200_000
 MIN_STARS = 3
 FLOOR = 0.003  # of a star's light, what flat fields leave: none has a larger say than it allows
 
@@ -92,12 +91,12 @@ def _factor(
 
 def _sky(image: np.ndarray) -> tuple[float, float]:
     """Level and scatter of what is not stars; raises InputError where all pixels are alike."""
-    known = image[np.isfinite(image)]
-    level, rms, _ = clipped_sky(known[None, :: max(known.size // SKY_PIXELS, 1)])
-    if not rms[0] > 0:
-        msg = f"an image has {known.size} pixels with a value, all alike: there is nothing to show"
+    bad = np.where(np.isfinite(image), 0, PixelFlag.NOT_FINITE).astype(np.uint8)
+    sky = measure_sky(image, bad)
+    if not sky.rms > 0:
+        msg = f"an image has {(bad == 0).sum()} pixels with a value, all alike: there is no star"
         raise InputError(msg)
-    return float(level[0]), float(rms[0])
+    return sky.level, sky.rms
 
 
 def _measured(
