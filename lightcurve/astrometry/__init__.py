@@ -7,6 +7,7 @@ __all__ = [
     "header_wcs",
     "index",
     "index_series",
+    "overlay",
     "refine",
     "register",
     "request",

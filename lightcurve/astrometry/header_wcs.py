@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.astrometry.index import find_index_files, index_stars
-from lightcurve.astrometry.request import SolveRequest, settle
+from lightcurve.astrometry.request import SolveRequest, richer, settle
 from lightcurve.astrometry.wcs import describe_wcs, middle_deg, to_icrs
 from lightcurve.core.coordinates import degrees_apart
 from lightcurve.core.data import Solution
@@ -78,10 +78,12 @@ def _compare(found: Solution, request: SolveRequest, settings: SolveSettings) ->
 def known_stars(wcs: WCS, request: SolveRequest, settings: SolveSettings) -> np.ndarray:
     """Find stars (n, 2), RA and Dec, on and around a frame, without a network.
 
-    Those of the request's catalogue, else those of the index files.
+    Those of the request's catalogue or those of the index files, whichever has more on the frame.
     """
-    if request.catalog is not None:
-        return request.catalog
+    return richer(wcs, request, lambda: _of_index(wcs, request, settings))
+
+
+def _of_index(wcs: WCS, request: SolveRequest, settings: SolveSettings) -> np.ndarray:
     ra, dec = middle_deg(wcs, request.shape)
     scale, _, _ = describe_wcs(wcs, request.shape)
     radius = min(0.55 * float(np.hypot(*request.shape)) * scale / 3600, 30.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lightcurve.astrometry.index import coverage, find_index_files, index_stars, wanted_sizes
-from lightcurve.astrometry.request import SolveRequest, settle
+from lightcurve.astrometry.request import SolveRequest, richer, settle
 from lightcurve.core.data import Solution
 from lightcurve.core.errors import InputError, SolveError, Why
 from lightcurve.core.settings import SolveSettings
@@ -52,7 +52,9 @@ def solve_local(request: SolveRequest, settings: SolveSettings) -> Solution:
         match = _attempt(engine, stars, hints, settings.parity, end)
         if match is not None:
             detail = f"{match.index_path.name}, log odds {match.logodds:.0f}"
-            return settle(match.astropy_wcs(), request, _stars_of(match, request), "local", detail)
+            wcs = match.astropy_wcs()
+            sky = richer(wcs, request, partial(_stars_of, match, request.shape))
+            return settle(wcs, request, sky, "local", detail)
     msg = (
         f"no match of {len(stars)} stars (of {n}) in {len(files)} index file(s) "
         f"{_searched(request, settings)}: do they cover this part of the sky (lightcurve index "
@@ -170,11 +172,9 @@ def _attempt(engine: Any, stars: np.ndarray, hints: tuple, parity: str, end: flo
     return answer.best_match() if answer.has_match() else None
 
 
-def _stars_of(match: Any, request: SolveRequest) -> np.ndarray:
-    """Stars to refine with: the catalogue given, or those of the index that matched."""
-    if request.catalog is not None:
-        return request.catalog
-    radius = 0.55 * float(np.hypot(*request.shape)) * match.scale_arcsec_per_pixel / 3600
+def _stars_of(match: Any, shape: tuple[int, int]) -> np.ndarray:
+    """Stars of the index that matched a frame (ny, nx), to refine with."""
+    radius = 0.55 * float(np.hypot(*shape)) * match.scale_arcsec_per_pixel / 3600
     found = index_stars(
         [match.index_path], match.center_ra_deg, match.center_dec_deg, min(radius, 30.0)
     )

@@ -15,7 +15,8 @@ from astropy.wcs import WCS, FITSFixedWarning
 
 from lightcurve.astrometry.header_wcs import known_stars
 from lightcurve.astrometry.local import MIN_STARS, WIDENINGS
-from lightcurve.astrometry.refine import MIN_MATCHED, stars_on_frame
+from lightcurve.astrometry.overlay import MIN_MATCHED
+from lightcurve.astrometry.refine import stars_on_frame
 from lightcurve.astrometry.request import SolveRequest
 from lightcurve.astrometry.wcs import describe_wcs
 from lightcurve.core.errors import SolveError, Why

@@ -1,4 +1,4 @@
-"""Check a WCS by the stars of the frame, and refine it; the outcome is never worse."""
+"""Check a WCS by the stars of the frame, put it right where it is off, and refine it."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.astrometry.transform import fit_transform
-from lightcurve.astrometry.wcs import fit_wcs, move_wcs, sip_order
+from lightcurve.astrometry.overlay import (
+    MIN_FRACTION,
+    MIN_MATCHED,
+    Fit,
+    Judged,
+    affine,
+    on_frame,
+    overlay,
+)
+from lightcurve.astrometry.wcs import as_tangent, grid_over, sip_order
 from lightcurve.core.data import Detections
+from lightcurve.core.errors import RegistrationError
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
 
-__all__ = [
-    "MAX_FALSE_PROBABILITY",
-    "MIN_FRACTION",
-    "Check",
-    "Refined",
-    "refine_wcs",
-    "stars_on_frame",
-]
+__all__ = ["Check", "Refined", "refine_wcs", "stars_on_frame"]
 
-MATCH_PX = 3.0
-MIN_MATCHED = 6  # with fewer no match is believed, of frames or of catalogues
-MIN_FRACTION = 0.3
-MAX_FALSE_PROBABILITY = 1e-6
-# Matched stars needed for each order: three or more for each of its coefficients on an axis.
-STARS_FOR_ORDER = {1: MIN_MATCHED, 2: 20, 3: 40, 4: 80}
+DEPTH, MIN_KNOWN = 2, 60  # known stars for each of the frame's own, and at least
+AROUND = 0.25  # of the frame, on each side: so far off are its stars looked for
+REAL = 0.5  # likelihood of a pair that counts
+SIP_REACHES = 0.1  # of the frame: beyond it the inverse of a distortion need not exist
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,18 +40,24 @@ class Check:
     here, there : (m,) int arrays
         Rows of the matched detections and of the stars given.
     distance_px : (m,) float array
-    n_inside : int
-        Stars given that fall on the frame.
+    n_inside, n_detected : int
+        Stars given that fall on the frame, and the frame's own.
+    fraction : float
+        Matched beyond what chance does, of those that could be, by fits without them.
     probability : float
-        Chance of so many matches if the WCS were wrong.
+        Chance of so many matches if the WCS were wrong, by the stars around each.
+    passed : bool
+        Whether the WCS is to be believed, all over the frame.
     """
 
     here: np.ndarray
     there: np.ndarray
     distance_px: np.ndarray
     n_inside: int
-    probability: float
-    n_detected: int = 0
+    n_detected: int
+    fraction: float = 0.0
+    probability: float = 1.0
+    passed: bool = False
 
     @property
     def n_matched(self) -> int:
@@ -69,64 +75,9 @@ class Check:
         return min(self.n_inside, self.n_detected) >= MIN_MATCHED
 
     @property
-    def passed(self) -> bool:
-        """Whether the WCS is to be believed."""
-        enough = max(MIN_MATCHED, MIN_FRACTION * min(self.n_inside, self.n_detected))
-        return self.n_matched >= enough and self.probability < MAX_FALSE_PROBABILITY
-
-
-def check_wcs(
-    wcs: WCS,
-    stars: Detections,
-    shape: tuple[int, int],
-    sky: np.ndarray,
-    *,
-    tolerance_px: float = MATCH_PX,
-) -> Check:
-    """Match stars of known places, RA and Dec, with a frame's own, one to one, the closest first.
-
-    Of the two lists the shorter one is on trial: each of its k stars meets one of the other's n
-    by chance with ``p = 1 - exp(-n pi t^2 / A)``; the binomial tail is the probability stated.
-    """
-    from scipy.spatial import cKDTree
-    from scipy.special import bdtrc
-
-    rows, predicted = stars_on_frame(wcs, shape, sky)
-    none = np.zeros(0, dtype=int)
-    if not len(rows) or not len(stars):
-        return Check(none, none, np.zeros(0), len(rows), 1.0, len(stars))
-    tree = cKDTree(np.column_stack([stars.x, stars.y]))
-    distance, nearest = tree.query(predicted, distance_upper_bound=tolerance_px)
-    there = np.flatnonzero(np.isfinite(distance))
-    there = there[np.argsort(distance[there], kind="stable")]
-    here, first = np.unique(nearest[there], return_index=True)
-    there = there[first]
-    fewer, more = sorted((len(rows), len(stars)))
-    p = -np.expm1(-more * np.pi * tolerance_px**2 / (shape[0] * shape[1]))
-    chance = float(bdtrc(len(here) - 1, fewer, p)) if len(here) else 1.0
-    return Check(here, rows[there], distance[there], len(rows), chance, len(stars))
-
-
-def stars_on_frame(
-    wcs: WCS, shape: tuple[int, int], sky: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Tell which stars fall on a frame.
-
-    shape: (ny, nx). sky: (n, 2) float array, ICRS right ascension and declination, degrees.
-    Returns their rows, (m,), and pixels, (m, 2), 0-based.
-    """
-    ny, nx = shape
-    # Without distortion first: its inverse need not exist far outside the frame.
-    rough = np.column_stack(wcs.wcs_world2pix(sky[:, 0], sky[:, 1], 0)) if len(sky) else sky
-    margin = 0.1 * max(shape)
-    near = ((rough > -margin) & (rough < (nx + margin, ny + margin))).all(axis=1)
-    rows = np.flatnonzero(near)
-    if wcs.sip is None or not len(rows):
-        xy = rough[rows]
-    else:
-        xy = np.column_stack(wcs.all_world2pix(sky[rows, 0], sky[rows, 1], 0, quiet=True))
-    inside = ((xy > -0.5) & (xy < (nx - 0.5, ny - 0.5))).all(axis=1)
-    return rows[inside], xy[inside]
+    def refuted(self) -> bool:
+        """Whether so few stars match that the WCS must be wrong."""
+        return self.possible and not self.passed and self.fraction < MIN_FRACTION
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,8 +89,10 @@ class Refined:
     check : Check
         Of that WCS.
     order : int
-        More than 1 when SIP terms were fitted, 1 when the WCS that came in was moved; 0 when it is
-        the one that came in.
+        Of the fit: more than 1 when SIP terms were fitted, 1 when the WCS that came in was moved; 0
+        when it is the one that came in.
+    off_px : float
+        By how much the WCS that came in was off in the middle of the frame.
     ra_rms_arcsec, dec_rms_arcsec : float
         Residuals of the matched stars in right ascension (on the sky) and in declination.
     """
@@ -147,113 +100,136 @@ class Refined:
     wcs: WCS
     check: Check
     order: int
+    off_px: float
     ra_rms_arcsec: float
     dec_rms_arcsec: float
 
 
-def refine_wcs(wcs: WCS, stars: Detections, shape: tuple[int, int], sky: np.ndarray) -> Refined:
-    """Fit a WCS anew to the catalogue stars that fall on detected ones.
+def refine_wcs(
+    wcs: WCS,
+    stars: Detections,
+    shape: tuple[int, int],
+    sky: np.ndarray,
+    *,
+    ordered: bool = False,
+) -> Refined:
+    """Lay a frame's stars over those of a catalogue, and fit its WCS anew.
+
+    The pattern of many pairs tells where they belong together, the nearest neighbours how exactly,
+    and held out stars how many terms that is worth and whether it can be chance: see `overlay`.
 
     Parameters
     ----------
     wcs : astropy.wcs.WCS
-        Good to a few pixels.
+        Good to some tens of pixels; where `ordered`, to a quarter of the frame, and turned anyhow.
+    stars : Detections
+        Brightest first.
     shape : tuple of int
         (ny, nx).
     sky : (n, 2) float array
         RA and Dec, degrees, at the frame's epoch.
+    ordered : bool
+        The brightest are first: as many are taken as the frame's own stars call for, unless only
+        all of them agree.
 
     Returns
     -------
     Refined
-        The WCS given when fewer than `MIN_MATCHED` stars agree with it, or when it fits better.
+        The WCS given where its check is not passed.
     """
-    best = _outcome(wcs, 0, stars, shape, sky)
-    current, tolerance = wcs, MATCH_PX
-    for order in _orders(wcs):
-        for _ in range(2):
-            check = check_wcs(current, stars, shape, sky, tolerance_px=tolerance)
-            good = _without_outliers(check)
-            if good.sum() < STARS_FOR_ORDER[order]:
-                return best
-            here = np.column_stack([stars.x, stars.y])[check.here[good]]
-            current = _fit(here, sky[check.there[good]], shape, current, order)
-            tolerance = max(1.5, min(MATCH_PX, 4 * check.rms_px))
-        found = _outcome(current, order, stars, shape, sky)
-        # An order that does not help is passed over: lenses distort in the third, not the second.
-        if _better(found, best):
-            best = found
-        current = best.wcs if best.order else current
-    return best
+    own = np.column_stack([stars.x, stars.y])
+    rows, points = stars_on_frame(wcs, shape, sky, margin=AROUND)
+    n_inside = int(on_frame(points, shape).sum())
+    if min(n_inside if not ordered else len(points), len(own)) < 2:
+        none = np.zeros(0, dtype=int)
+        return _unchanged(wcs, Check(none, none, np.zeros(0), n_inside, len(own)))
+    judged = _lay_over(stars, points, shape, ordered=ordered)
+    real = judged.pairs.weight > REAL
+    check = Check(
+        judged.pairs.star[real], rows[judged.pairs.point[real]], judged.pairs.distance[real],
+        judged.n_inside, len(own), judged.fraction, judged.probability, judged.passed,
+    )  # fmt: skip
+    if not check.passed:
+        return _unchanged(wcs, check)
+    return _moved(wcs, judged.fit, check, stars, sky)
 
 
-def _orders(wcs: WCS) -> list[int]:
-    """List the orders to try: a distortion that is known is not exchanged for a simpler one."""
-    return [1, *range(max(sip_order(wcs), 2), max(STARS_FOR_ORDER) + 1)]
+def _depths(points: np.ndarray, shape: tuple[int, int], n_detected: int) -> list[int]:
+    """How many points to take, brightest first: of a deep catalogue some would be near any star."""
+    wanted = max(DEPTH * n_detected, MIN_KNOWN)
+    inside = np.cumsum(on_frame(points, shape))
+    cut = int(np.searchsorted(inside, wanted)) + 1
+    return [cut, len(points)] if cut < len(points) else [len(points)]
 
 
-def _fit(here: np.ndarray, sky: np.ndarray, shape: tuple[int, int], wcs: WCS, order: int) -> WCS:
-    """Fit a WCS to stars; to the first order it is the given one moved, its distortion and all."""
-    if order == 1 and _is_tangent(wcs):
-        predicted = np.column_stack(wcs.all_world2pix(*sky.T, 0, quiet=True))
-        # Of few stars only shift, turn and scale: more would run away in the corners.
-        return move_wcs(wcs, fit_transform(predicted, here), shape)
-    ny, nx = shape
-    centre = np.array([(nx - 1) / 2, (ny - 1) / 2])
-    crval = np.array(wcs.all_pix2world(*centre, 0), dtype=float)
-    return fit_wcs(here, sky, crval, centre, order=order)
+def _lay_over(
+    stars: Detections, points: np.ndarray, shape: tuple[int, int], *, ordered: bool
+) -> Judged:
+    """Lay stars over points (n, 2), of some depth and from some way off."""
+    own = np.column_stack([stars.x, stars.y])
+    depths = _depths(points, shape, len(own)) if ordered else [len(points)]
+    for n in depths:
+        judged = overlay(own, points[:n], shape)
+        begun = None if judged.passed or not ordered else _by_triangles(stars, points[:n], shape)
+        if begun is not None:
+            judged = max(judged, overlay(own, points[:n], shape, begun), key=lambda one: one.passed)
+        if judged.passed:
+            break
+    return judged
 
 
-def _is_tangent(wcs: WCS) -> bool:
-    """Tell whether a WCS is TAN or TAN-SIP and nothing more."""
-    usual = list(wcs.wcs.ctype) in (["RA---TAN", "DEC--TAN"], ["RA---TAN-SIP", "DEC--TAN-SIP"])
-    return usual and not wcs.wcs.get_pv() and wcs.wcs.lonpole in {180.0, 999.0}
+def _by_triangles(stars: Detections, points: np.ndarray, shape: tuple[int, int]) -> Fit | None:
+    """Look for the pattern of the brightest anywhere on and around the frame, turned anyhow."""
+    from lightcurve.astrometry.register import make_reference, register
+
+    rank = np.arange(len(points), 0, -1, dtype=float)
+    pattern = make_reference(points[:, 0], points[:, 1], rank, shape)
+    try:
+        found = register(stars.x, stars.y, stars.flux, pattern)
+    except RegistrationError:
+        return None
+    linear = np.linalg.inv(found.matrix[:, :2])
+    return affine(np.column_stack([linear, -linear @ found.matrix[:, 2]]), shape)
 
 
-def _without_outliers(check: Check) -> np.ndarray:
-    if not check.n_matched:
-        return np.zeros(0, dtype=bool)
-    return check.distance_px <= max(3 * float(np.median(check.distance_px)), 0.1)
-
-
-def _outcome(
-    wcs: WCS, order: int, stars: Detections, shape: tuple[int, int], sky: np.ndarray
-) -> Refined:
-    check = check_wcs(wcs, stars, shape, sky, tolerance_px=MATCH_PX / 2)
-    if not check.n_matched:
-        return Refined(wcs, check, order, float("nan"), float("nan"))
-    ra, dec = wcs.all_pix2world(stars.x[check.here], stars.y[check.here], 0)
+def _moved(wcs: WCS, fit: Fit, check: Check, stars: Detections, sky: np.ndarray) -> Refined:
+    """Carry a WCS over by a fit of the frame's pixels to its own."""
+    grid = grid_over(fit.shape)
+    there = np.column_stack(wcs.all_pix2world(*fit(grid).T, 0))
+    order = max(sip_order(wcs), fit.order, 1)
+    moved, _ = as_tangent(grid, there, order)
+    ny, nx = fit.shape
+    middle = np.array([[(nx - 1) / 2, (ny - 1) / 2]])
+    ra, dec = moved.all_pix2world(stars.x[check.here], stars.y[check.here], 0)
     d_dec = dec - sky[check.there, 1]
     d_ra = ((ra - sky[check.there, 0] + 180) % 360 - 180) * np.cos(np.radians(dec))
     rms = (3600 * float(np.sqrt(np.mean(d**2))) for d in (d_ra, d_dec))
-    return Refined(wcs, check, order, *rms)
+    off = float(np.hypot(*(fit(middle) - middle)[0]))
+    return Refined(moved, check, max(fit.order, 1), off, *rms)
 
 
-def _better(found: Refined, best: Refined) -> bool:
-    """Compare residuals, and see that no star is lost for it.
+def _unchanged(wcs: WCS, check: Check) -> Refined:
+    return Refined(wcs, check, 0, 0.0, float("nan"), float("nan"))
 
-    A higher order must lower the Bayesian information criterion of the 2 n coordinates,
-    ``4 n ln(rms) + 2 k ln(2 n)`` with k fitted terms an axis: by few stars much, by many little.
+
+def stars_on_frame(
+    wcs: WCS, shape: tuple[int, int], sky: np.ndarray, *, margin: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Tell which stars fall on a frame.
+
+    shape: (ny, nx). sky: (n, 2) float array, ICRS right ascension and declination, degrees.
+    margin: of the frame's longer side, on each side of it.
+    Returns their rows, (m,), and pixels, (m, 2), 0-based.
     """
-    k = found.check.n_matched
-    if k < MIN_MATCHED or k < 0.9 * best.check.n_matched:
-        return False
-    if best.check.n_matched < MIN_MATCHED or k > 1.1 * best.check.n_matched:
-        return True
-    if found.order > 1:
-        more = _terms(found.order) - _terms(max(best.order, 1))
-        demand = float(np.exp(-more * np.log(2 * k) / (2 * k)))
-        return found.check.rms_px < demand * best.check.rms_px
-    return _reduced(found) < _reduced(best)
-
-
-def _terms(order: int) -> int:
-    """Count the coefficients of a polynomial in x and y."""
-    return (order + 1) * (order + 2) // 2
-
-
-def _reduced(outcome: Refined) -> float:
-    """Residual per degree of freedom; the WCS that came in was not fitted to these stars."""
-    n = outcome.check.n_matched
-    used = _terms(1) if outcome.order else 0
-    return outcome.check.rms_px * float(np.sqrt(n / max(n - used, 1)))
+    ny, nx = shape
+    # Without distortion first: its inverse need not exist far outside the frame.
+    rough = np.column_stack(wcs.wcs_world2pix(sky[:, 0], sky[:, 1], 0)) if len(sky) else sky
+    xy, reach = rough, SIP_REACHES * max(shape)
+    near = np.flatnonzero(((rough > -reach) & (rough < (nx + reach, ny + reach))).all(axis=1))
+    if wcs.sip is not None and len(near):
+        xy = rough.copy()
+        xy[near] = np.column_stack(wcs.all_world2pix(sky[near, 0], sky[near, 1], 0, quiet=True))
+    edge = margin * max(shape)
+    inside = ((xy > -0.5 - edge) & (xy < (nx - 0.5 + edge, ny - 0.5 + edge))).all(axis=1)
+    rows = np.flatnonzero(inside)
+    return rows, xy[rows]

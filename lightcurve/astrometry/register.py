@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.astrometry.refine import MAX_FALSE_PROBABILITY, MIN_MATCHED
+from lightcurve.astrometry.overlay import MAX_FALSE_PROBABILITY, MIN_MATCHED, local_density
 from lightcurve.astrometry.transform import apply, as_matrix, fit_similarity, fit_transform
 from lightcurve.core.data import Registration
 from lightcurve.core.errors import RegistrationError, Why
@@ -39,7 +39,6 @@ N_TRIED = 8  # proposals of each stage, most seconded first
 FIT_PX = 2.0  # how far the corners of like triangles may lie apart
 ALIKE_PX = 6.0  # proposals this near one another in the corners of the frame are one
 RADII_PX = (0.5, 1.0, 2.0)
-N_NEIGHBOURS = 8
 MATCH_PX = 2.0
 STILL = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 STILL_PX = 1.5  # what moves no corner of the frame farther may be artefacts that stand still
@@ -277,7 +276,7 @@ def false_match_probability(
     ``P(any transform with k) <= H * Binomial(m' - 2, p).sf(k - 3)``
 
     where m' reference stars fall on the frame. The density is that of the frame, or of the
-    `N_NEIGHBOURS` nearest stars where that is higher: clusters overlap by chance more easily. The
+    few nearest stars where that is higher: clusters overlap by chance more easily. The
     best of the three radii t in `RADII_PX` is taken, and paid for by a factor of three.
 
     residuals: (k,) float array, distances of the matched stars, pixels, under a similarity;
@@ -292,7 +291,7 @@ def false_match_probability(
     inside = predicted[((predicted > -2) & (predicted < (nx + 1, ny + 1))).all(axis=1)]
     if n < 3 or len(inside) < 3:
         return 1.0
-    density = _local_density(inside, tree, n / (nx * ny))
+    density = local_density(inside, tree, n / (nx * ny))
     hypotheses = n * (n - 1) * m * (m - 1) * 2 * SCALE_TOLERANCE
     best = 1.0
     for radius in RADII_PX:
@@ -301,19 +300,6 @@ def false_match_probability(
             p = float(np.mean(-np.expm1(-4 * np.pi * radius**2 * density)))
             best = min(best, float(bdtrc(k - 3, max(len(inside) - 2, k - 2), p)))
     return min(len(RADII_PX) * hypotheses * best, 1.0)
-
-
-def _local_density(points: np.ndarray, tree: cKDTree, overall: float) -> np.ndarray:
-    """Stars per square pixel around some points (n, 2), from the distance to the nearest few.
-
-    overall: density of the frame, the least that is returned.
-    """
-    if tree.n <= N_NEIGHBOURS:
-        return np.full(len(points), overall)
-    # The nearest is left out: it is the match itself, where there is one.
-    distance, _ = tree.query(points, k=[N_NEIGHBOURS])
-    near = (N_NEIGHBOURS - 2) / (np.pi * np.maximum(distance[:, 0], 1.0) ** 2)
-    return np.maximum(near, overall)
 
 
 def _search(stars: np.ndarray, reference: ReferencePattern) -> tuple[Registration | None, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from astropy.io.fits import Header
     from astropy.wcs import WCS
 
-__all__ = ["DEPTH", "MIN_KNOWN", "SolveRequest", "settle"]
+__all__ = ["SolveRequest", "settle"]
 
-DEPTH, MIN_KNOWN = 2, 60  # known stars for each of the frame's own, and at least
+OFF_PX = 3.0  # a WCS that was off by more is said to have been
+ENOUGH = 60  # stars of a catalogue given, beside which no others are looked at
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +43,7 @@ class SolveRequest:
     catalog : (n, 2) float array or None
         RA and Dec of stars around, degrees, at the frame's epoch, the brightest first; the WCS is
         checked against them and refined with them, as far down as the frame's own stars go.
-        Without them the stars of the index files serve.
+        Without them, and where there are more of those, the stars of the index files serve.
     state_file : Path or None
         Where the number of a submission to a server is kept, so that an interrupted solve goes on.
     """
@@ -58,8 +60,27 @@ class SolveRequest:
     state_file: Path | None = None
 
 
+def richer(wcs: WCS, request: SolveRequest, others: Callable[[], np.ndarray]) -> np.ndarray:
+    """Choose the list of known stars that has more of them on the frame.
+
+    The catalogue of the request, where it has any number; else what `others` gives, (n, 2), RA and
+    Dec: it is not asked without need.
+    """
+    if request.catalog is None:
+        return others()
+    n, limit = _count(wcs, request, request.catalog), min(ENOUGH, len(request.stars))
+    if n >= max(limit, 1):
+        return request.catalog
+    more = others()
+    return more if _count(wcs, request, more) > n else request.catalog
+
+
+def _count(wcs: WCS, request: SolveRequest, sky: np.ndarray) -> int:
+    return len(stars_on_frame(wcs, request.shape, sky)[0])
+
+
 def settle(wcs: WCS, request: SolveRequest, sky: np.ndarray, solver: str, detail: str) -> Solution:
-    """Check a solver's WCS against the frame's stars, refine it, and describe it.
+    """Check a solver's WCS against the frame's stars, put it right or refine it, and describe it.
 
     Parameters
     ----------
@@ -73,11 +94,7 @@ def settle(wcs: WCS, request: SolveRequest, sky: np.ndarray, solver: str, detail
         When the frame's stars are not where the WCS has them.
     """
     stars, shape = request.stars, request.shape
-    if request.catalog is not None:
-        # Of a deep catalogue some star would be near any place.
-        rows, _ = stars_on_frame(wcs, shape, sky)
-        sky = sky[rows[: max(DEPTH * len(stars), MIN_KNOWN)]]
-    refined = refine_wcs(wcs, stars, shape, sky)
+    refined = refine_wcs(wcs, stars, shape, sky, ordered=sky is request.catalog)
     check = refined.check
     scale, rotation, parity = describe_wcs(refined.wcs, shape)
     if not check.possible:
@@ -86,12 +103,14 @@ def settle(wcs: WCS, request: SolveRequest, sky: np.ndarray, solver: str, detail
     if not check.passed:
         msg = (
             f"its WCS puts {check.n_matched} of {check.n_inside} known stars on one of the "
-            f"{check.n_detected} stars of the frame, which may be chance"
+            f"{check.n_detected} stars of the frame, which may be chance, or right in a part of it"
         )
         raise SolveError(
             msg, n_detected=check.n_detected, n_catalog=check.n_inside,
             best=float(check.n_matched), why=Why.NO_MATCH,
         )  # fmt: skip
+    if refined.off_px > OFF_PX:
+        detail = f"{detail}, {refined.off_px:.1f} px off and put right".lstrip(", ")
     if refined.order > 1:
         detail = f"{detail}, SIP order {refined.order}".lstrip(", ")
     rms = check.rms_px * scale

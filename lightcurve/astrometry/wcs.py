@@ -193,6 +193,12 @@ def move_wcs(wcs: WCS, matrix: np.ndarray, shape: tuple[int, int] | None = None)
 def _grid_of(wcs: WCS, shape: tuple[int, int] | None) -> np.ndarray:
     """Pixels all over a frame, or over twice the reference pixel where its size is not known."""
     nx, ny = shape[::-1] if shape else wcs.pixel_shape or 2 * (wcs.wcs.crpix - 1)
+    return grid_over((ny, nx))
+
+
+def grid_over(shape: tuple[float, float]) -> np.ndarray:
+    """Lay a grid (225, 2) of pixels over a frame (ny, nx), its middle in the middle of the list."""
+    ny, nx = shape
     x, y = np.meshgrid(np.linspace(0, max(nx, 100), 15), np.linspace(0, max(ny, 100), 15))
     return np.column_stack([x.ravel(), y.ravel()])
 

@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightcurve.astrometry.chain import solve
-from lightcurve.astrometry.refine import MIN_FRACTION, Check, Refined, refine_wcs
-from lightcurve.astrometry.register import make_reference, register
-from lightcurve.astrometry.request import DEPTH, MIN_KNOWN
-from lightcurve.astrometry.wcs import describe_wcs, middle_deg, move_wcs
+from lightcurve.astrometry.refine import Check, Refined, refine_wcs
+from lightcurve.astrometry.wcs import describe_wcs, middle_deg
 from lightcurve.catalogs.bands import bands_of
 from lightcurve.catalogs.layout import Catalog, Field, Role
 from lightcurve.catalogs.services import SERVICES
 from lightcurve.core.constants import FWHM_PER_SIGMA, J2000_JD, YEAR_DAYS
 from lightcurve.core.data import Detections, Solution
-from lightcurve.core.errors import RegistrationError, SolveError
+from lightcurve.core.errors import SolveError
 from lightcurve.core.flags import Flag
 from lightcurve.core.settings import Settings
 from lightcurve.image.reduced import FoundBy, Placed, Prepared, Sources
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
     from astropy.wcs import WCS
 
 log = logging.getLogger(__name__)
-OFFSET_MARGIN = 0.25  # of the frame, on each side: so far off may a pointing be
+MOVED_PX = 3.0  # a WCS that was off by more is said to have been
 MARGIN = 1.05  # of the cone about the frame
 MIN_STARS = 6
 MIN_REFUTING = 20  # stars of a catalogue on the frame whose absence tells
@@ -120,36 +118,6 @@ def _serves(catalog: Catalog) -> bool:
     return enough and bool(np.median(catalog.error_arcsec) < PRECISE_ARCSEC)
 
 
-def shifted_wcs(
-    wcs: WCS, stars: Detections, catalog: Catalog, shape: tuple[int, int]
-) -> tuple[WCS, float]:
-    """Move a WCS to where the catalogue's stars are.
-
-    Any shift that leaves most of the frame's stars in the catalogue's field, any turn, mirrored or
-    not, and a scale off by no more than the registration of frames allows.
-
-    wcs : TAN or TAN-SIP, roughly right.
-    catalog : with magnitudes: the brightest stars are compared first.
-    shape : (ny, nx).
-    Returns the WCS, and off_px: how far the middle of the frame was off.
-    Raises RegistrationError when the patterns do not match.
-    """
-    ny, nx = shape
-    x, y = wcs.all_world2pix(catalog.ra_deg, catalog.dec_deg, 0, quiet=True)
-    light = _light(catalog)
-    with np.errstate(invalid="ignore"):
-        near = (np.abs(x / nx - 0.5) < 0.5 + OFFSET_MARGIN) & (
-            np.abs(y / ny - 0.5) < 0.5 + OFFSET_MARGIN
-        )
-    rows = np.flatnonzero(near)
-    rows = rows[np.argsort(-light[rows], kind="stable")][: max(DEPTH * len(stars), MIN_KNOWN)]
-    reference = make_reference(x[rows], y[rows], light[rows], shape)
-    found = register(stars.x, stars.y, stars.flux, reference)
-    middle = np.array([(nx - 1) / 2, (ny - 1) / 2, 1.0])
-    off = float(np.hypot(*(found.matrix @ middle - middle[:2])))
-    return move_wcs(wcs, found.matrix, shape), off
-
-
 def _light(catalog: Catalog) -> np.ndarray:
     """Brightness of each star in the band in which it is brightest; 0 where none is known."""
     columns = bands_of(catalog).values()
@@ -175,18 +143,19 @@ def _refined(
     sources: Sources, solution: Solution, catalog: Catalog, shape: tuple[int, int]
 ) -> tuple[Solution, str]:
     refined, far, n_sources = _refit(solution.wcs, sources, catalog, shape)
-    moved, first = "", refined.check
-    if not solution.n_matched and _refutes(first, catalog, solution.scale_arcsec):
-        wcs, off = _moved(solution, first, sources, catalog, shape)
-        refined, far, n_sources = _refit(wcs, sources, catalog, shape)
-        if not refined.check.passed:
-            raise _refuted(solution, first, catalog)
-        moved = f"the {solution.solver}'s WCS was {off:.1f} px off: put right by {catalog.title}"
-    check = refined.check
-    if not check.possible or not check.passed:
+    check, moved = refined.check, ""
+    if not check.passed:
+        # Whoever has more stars on the frame is right.
+        if _refutes(check, catalog, solution) and check.n_inside > solution.n_matched:
+            raise _refuted(solution, check, catalog)
         return solution, (
             f"not refined: {check.n_matched} of {check.n_inside} stars of {catalog.title} "
             f"agree with {n_sources} sources"
+        )
+    if refined.off_px > MOVED_PX:
+        moved = (
+            f"the {solution.solver}'s WCS was {refined.off_px:.1f} px off: put right by "
+            f"{catalog.title}"
         )
     scale, rotation, parity = describe_wcs(refined.wcs, shape)
     solution = replace(
@@ -208,16 +177,28 @@ def _refit(
     wcs: WCS, sources: Sources, catalog: Catalog, shape: tuple[int, int]
 ) -> tuple[Refined, int, int]:
     """Refine a WCS; tell how many matches were left out as far off, and of how many sources."""
-    sky = np.column_stack([catalog.ra_deg, catalog.dec_deg])
+    light = _light(catalog)
+    order = np.argsort(-light, kind="stable")
+    sky = np.column_stack([catalog.ra_deg, catalog.dec_deg])[order]
     sure = _sure(sources) & ((sources.flags & Flag.SATURATED) == 0)
-    refined = refine_wcs(wcs, _detections(sources, sure), shape, sky)
+    ordered = bool(light.any())
+    rows = _brightest(sources, sure)
+    refined = refine_wcs(wcs, _detections(sources, rows), shape, sky, ordered=ordered)
     # Blends, bleeding stars and large proper motions: far out for what their light allows.
-    off = refined.check.distance_px / _allowed_px(sources)[sure][refined.check.here]
+    off = refined.check.distance_px / _allowed_px(sources)[rows[refined.check.here]]
     far = off > OUTLIER * np.median(off) if len(off) else np.zeros(0, dtype=bool)
-    if far.any():
-        sure[np.flatnonzero(sure)[refined.check.here[far]]] = False
-        refined = refine_wcs(refined.wcs, _detections(sources, sure), shape, sky)
-    return refined, int(far.sum()), int(sure.sum())
+    if refined.check.passed and far.any():
+        kept = np.delete(rows, refined.check.here[far])
+        again = refine_wcs(refined.wcs, _detections(sources, kept), shape, sky, ordered=ordered)
+        if again.check.passed:
+            return replace(again, off_px=refined.off_px), int(far.sum()), len(kept)
+    return refined, 0, len(rows)
+
+
+def _brightest(sources: Sources, rows: np.ndarray) -> np.ndarray:
+    """Rows of the sources chosen, brightest first."""
+    flux = np.nan_to_num(sources.phot.flux[:, sources.apertures.main])
+    return np.flatnonzero(rows)[np.argsort(-flux[rows], kind="stable")]
 
 
 def _allowed_px(sources: Sources) -> np.ndarray:
@@ -230,16 +211,6 @@ def _sure(sources: Sources) -> np.ndarray:
     return (sources.snr > SURE_SNR) & (sources.found_by == FoundBy.SEARCH)
 
 
-def _moved(
-    solution: Solution, check: Check, sources: Sources, catalog: Catalog, shape: tuple[int, int]
-) -> tuple[WCS, float]:
-    """Move a WCS that the catalogue refutes to where its stars are, and tell how far."""
-    try:
-        return shifted_wcs(solution.wcs, _detections(sources, _sure(sources)), catalog, shape)
-    except RegistrationError as error:
-        raise _refuted(solution, check, catalog) from error
-
-
 def _refuted(solution: Solution, check: Check, catalog: Catalog) -> SolveError:
     msg = (
         f"{solution.solver}: its WCS puts {check.n_matched} of {check.n_inside} stars of "
@@ -248,11 +219,10 @@ def _refuted(solution: Solution, check: Check, catalog: Catalog) -> SolveError:
     return SolveError(msg, n_detected=check.n_detected, n_catalog=check.n_inside)
 
 
-def _refutes(check: Check, catalog: Catalog, scale_arcsec: float) -> bool:
+def _refutes(check: Check, catalog: Catalog, solution: Solution) -> bool:
     """Tell whether so few stars of a good catalogue fall on sources that the WCS must be wrong."""
-    few = check.n_matched < MIN_FRACTION * min(check.n_inside, check.n_detected)
-    sharp = bool(np.median(catalog.error_arcsec) < scale_arcsec)
-    return check.possible and check.n_inside >= MIN_REFUTING and few and sharp
+    sharp = bool(np.median(catalog.error_arcsec) < solution.scale_arcsec)
+    return check.refuted and check.n_inside >= MIN_REFUTING and sharp
 
 
 def _detections(sources: Sources, rows: np.ndarray) -> Detections:

@@ -10,7 +10,8 @@ from lightcurve.astrometry.chain import SOLVERS, solve
 from lightcurve.astrometry.correlate import register_by_light
 from lightcurve.astrometry.few import FEW, as_it_lies, register_few
 from lightcurve.astrometry.header_wcs import read_wcs
-from lightcurve.astrometry.refine import MAX_FALSE_PROBABILITY, stars_on_frame
+from lightcurve.astrometry.overlay import MAX_FALSE_PROBABILITY
+from lightcurve.astrometry.refine import stars_on_frame
 from lightcurve.astrometry.register import ReferencePattern, register
 from lightcurve.astrometry.request import SolveRequest, settle
 from lightcurve.astrometry.transform import fit_affine, fit_plain

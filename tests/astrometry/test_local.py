@@ -281,8 +281,15 @@ def test_a_header_is_checked_against_a_catalogue_given(
     sky = np.column_stack([table["RA"], table["DEC"]]).astype(float)
     request = with_header(frame, solve_local(frame, SolveSettings(index=(index,))).wcs)
     assert solve_header(replace(request, catalog=sky), SolveSettings()).n_matched > 30
+    # Off by 24 px it is put right.
+    moved = solve_header(replace(request, catalog=sky + np.array([0.05, 0.0])), SolveSettings())
+    assert moved.n_matched > 30
+    apart = moved.wcs.wcs.crval - solve_header(request, SolveSettings()).wcs.wcs.crval
+    np.testing.assert_allclose(apart, [0.05, 0.0], atol=1e-3)
+    # Of stars that are elsewhere nothing is right.
+    other = np.column_stack([sky[:, 0], np.random.default_rng(1).permutation(sky[:, 1])])
     with pytest.raises(SolveError, match="may be chance"):
-        solve_header(replace(request, catalog=sky + np.array([0.05, 0.0])), SolveSettings())
+        solve_header(replace(request, catalog=other), SolveSettings())
 
 
 @pytest.mark.parametrize(
