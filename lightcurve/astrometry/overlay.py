@@ -518,7 +518,9 @@ def _held_out(
 
 def _back(fit: Fit, points: np.ndarray) -> np.ndarray:
     """Where points are on the frame."""
+    half = max(fit.shape) / 2
+    linear = np.linalg.inv(np.eye(2) + fit.terms[1:3].T / half)
     found = points
     for _ in range(3):
-        found = found - (fit(found) - points)
+        found = found + (points - fit(found)) @ linear.T
     return found

@@ -43,8 +43,8 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         hdus[0].header["CRPIX1"] += 48
         hdus[0].header["CRPIX2"] -= 36
     with fits.open(paths["wrong"], mode="update") as hdus:
-        hdus[0].header["CDELT1"] *= 1.15
-        hdus[0].header["CDELT2"] *= 1.15
+        hdus[0].header["CDELT1"] *= 1.8
+        hdus[0].header["CDELT2"] *= 1.8
     return {**paths, "stars": stars}
 
 
