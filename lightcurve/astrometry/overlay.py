@@ -91,9 +91,9 @@ def local_density(places: np.ndarray, tree: cKDTree, overall: float) -> np.ndarr
     """
     if tree.n <= N_NEIGHBOURS or not len(places):
         return np.full(len(places), overall)
-    # The nearest is left out: it is the match itself, where there is one.
+    # One less than there are within that distance is the mean that many random fields have.
     distance, _ = tree.query(places, k=[N_NEIGHBOURS])
-    near = (N_NEIGHBOURS - 2) / (np.pi * np.maximum(distance[:, 0], 1.0) ** 2)
+    near = (N_NEIGHBOURS - 1) / (np.pi * np.maximum(distance[:, 0], 1.0) ** 2)
     return np.maximum(near, overall)
 
 
@@ -273,9 +273,13 @@ class Judged:
     @property
     def passed(self) -> bool:
         """Whether it is to be believed, all over the frame."""
+        return self.sure and self.worst_px < WORST_PX
+
+    @property
+    def sure(self) -> bool:
+        """Whether it can be no chance, and no part of the frame speaks against it."""
         enough = self.n_held >= MIN_MATCHED and self.fraction >= MIN_FRACTION
-        sure = self.probability < MAX_FALSE_PROBABILITY
-        return enough and sure and not any(self.missing) and self.worst_px < WORST_PX
+        return enough and self.probability < MAX_FALSE_PROBABILITY and not any(self.missing)
 
 
 def overlay(
@@ -430,7 +434,18 @@ def _settle(lists: Lists, fit: Fit, pairs: Pairs) -> tuple[Fit, Pairs, float]:
         other, error, gained = _of_order(lists, pairs, order)
         if gained > likely + GAIN and error < WORST_PX:
             found, worst, likely = other, error, gained
+        elif gained > likely + GAIN:
+            # Called for and not held everywhere: so far off may the simpler one be there.
+            grid = _grid(lists.shape)
+            apart = float(np.hypot(*(other[0](grid) - found[0](grid)).T).max())
+            worst = max(worst, min(error, apart))
     return *found, worst
+
+
+def _grid(shape: tuple[int, int]) -> np.ndarray:
+    ny, nx = shape
+    x, y = np.meshgrid(np.linspace(0, nx - 1, 9), np.linspace(0, ny - 1, 9))
+    return np.column_stack([x.ravel(), y.ravel()])
 
 
 def _of_order(lists: Lists, pairs: Pairs, order: int) -> tuple[tuple[Fit, Pairs], float, float]:
@@ -466,9 +481,7 @@ def _left_out(lists: Lists, pairs: Pairs, order: int) -> float:
 
 def _worst_px(lists: Lists, pairs: Pairs, fit: Fit) -> float:
     """Error of a fit in the worst place of the frame, by the residuals of its pairs."""
-    ny, nx = lists.shape
-    x, y = np.meshgrid(np.linspace(0, nx - 1, 9), np.linspace(0, ny - 1, 9))
-    grid = _rows(np.column_stack([x.ravel(), y.ravel()]), fit)
+    grid = _rows(_grid(lists.shape), fit)
     there = _rows(lists.stars[pairs.star], fit)
     normal = (there.conj() * pairs.weight[:, None]).T @ there
     total = pairs.weight.sum()

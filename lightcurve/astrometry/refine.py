@@ -46,8 +46,12 @@ class Check:
         Matched beyond what chance does, of those that could be, by fits without them.
     probability : float
         Chance of so many matches if the WCS were wrong, by the stars around each.
+    worst_px : float
+        Error in the worst place of the frame, by residuals and number of the matched stars.
+    sure : bool
+        The match can be no chance, and no part of the frame speaks against it.
     passed : bool
-        Whether the WCS is to be believed, all over the frame.
+        It is sure, and the WCS holds to a pixel all over the frame.
     """
 
     here: np.ndarray
@@ -57,6 +61,8 @@ class Check:
     n_detected: int
     fraction: float = 0.0
     probability: float = 1.0
+    worst_px: float = float("inf")
+    sure: bool = False
     passed: bool = False
 
     @property
@@ -77,7 +83,7 @@ class Check:
     @property
     def refuted(self) -> bool:
         """Whether so few stars match that the WCS must be wrong."""
-        return self.possible and not self.passed and self.fraction < MIN_FRACTION
+        return self.possible and self.fraction < MIN_FRACTION
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,7 +141,7 @@ def refine_wcs(
     Returns
     -------
     Refined
-        The WCS given where its check is not passed.
+        The WCS given where its check is not sure.
     """
     own = np.column_stack([stars.x, stars.y])
     rows, points = stars_on_frame(wcs, shape, sky, margin=AROUND)
@@ -147,9 +153,10 @@ def refine_wcs(
     real = judged.pairs.weight > REAL
     check = Check(
         judged.pairs.star[real], rows[judged.pairs.point[real]], judged.pairs.distance[real],
-        judged.n_inside, len(own), judged.fraction, judged.probability, judged.passed,
+        judged.n_inside, len(own), judged.fraction, judged.probability,
+        judged.worst_px, judged.sure, judged.passed,
     )  # fmt: skip
-    if not check.passed:
+    if not check.sure:
         return _unchanged(wcs, check)
     return _moved(wcs, judged.fit, check, stars, sky)
 

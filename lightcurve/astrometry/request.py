@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["SolveRequest", "settle"]
 
 OFF_PX = 3.0  # a WCS that was off by more is said to have been
+CLEARLY = 2.0  # times as many stars on the frame: these then, though others were given
 ENOUGH = 60  # stars of a catalogue given, beside which no others are looked at
 
 
@@ -61,18 +62,18 @@ class SolveRequest:
 
 
 def richer(wcs: WCS, request: SolveRequest, others: Callable[[], np.ndarray]) -> np.ndarray:
-    """Choose the list of known stars that has more of them on the frame.
+    """Choose the list of known stars that tells most of a frame.
 
-    The catalogue of the request, where it has any number; else what `others` gives, (n, 2), RA and
-    Dec: it is not asked without need.
+    That is the catalogue of the request, unless what `others` gives, (n, 2), RA and Dec, has
+    clearly more stars on the frame: it is not asked without need.
     """
     if request.catalog is None:
         return others()
-    n, limit = _count(wcs, request, request.catalog), min(ENOUGH, len(request.stars))
-    if n >= max(limit, 1):
+    n = _count(wcs, request, request.catalog)
+    if n >= ENOUGH:
         return request.catalog
     more = others()
-    return more if _count(wcs, request, more) > n else request.catalog
+    return more if _count(wcs, request, more) > CLEARLY * n else request.catalog
 
 
 def _count(wcs: WCS, request: SolveRequest, sky: np.ndarray) -> int:
@@ -100,6 +101,12 @@ def settle(wcs: WCS, request: SolveRequest, sky: np.ndarray, solver: str, detail
     if not check.possible:
         detail = f"{detail}, not checked: {check.n_inside} known stars on the frame".lstrip(", ")
         return Solution(wcs, solver, 0, float("nan"), scale, rotation, parity, detail)
+    if check.sure and not check.passed:
+        detail = (
+            f"{detail}, not checked in every part of the frame: {check.n_matched} known stars "
+            f"match and hold it to {check.worst_px:.1f} px"
+        ).lstrip(", ")
+        return Solution(refined.wcs, solver, 0, float("nan"), scale, rotation, parity, detail)
     if not check.passed:
         msg = (
             f"its WCS puts {check.n_matched} of {check.n_inside} known stars on one of the "

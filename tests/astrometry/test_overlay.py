@@ -1,0 +1,119 @@
+"""What is called right is right: a short version of benchmarks/bench_astrometry.py."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.bench_astrometry import Case, draw_case, judge_case
+from lightcurve.astrometry.overlay import affine, local_density, overlay
+from lightcurve.astrometry.refine import refine_wcs
+from lightcurve.core.data import Detections
+
+
+@pytest.mark.parametrize(
+    ("kind", "most_refused"), [("uniform", 0), ("clustered", 0), ("sparse", 4)]
+)
+def test_a_wcs_that_is_off_is_put_right_or_refused(kind: str, most_refused: int) -> None:
+    verdicts = [judge_case(draw_case(kind, np.random.default_rng(k)))[0] for k in range(700, 716)]
+    assert verdicts.count("wrong") == 0
+    assert len(verdicts) - verdicts.count("right") <= most_refused
+
+
+@pytest.mark.parametrize("kind", ["uniform", "clustered", "sparse"])
+def test_stars_of_another_field_are_never_right(kind: str) -> None:
+    for k in range(8):
+        case = draw_case(kind, np.random.default_rng(k), strangers=True)
+        assert judge_case(case)[0] in {"refused", "too few stars"}
+
+
+def cluster(off_px: float, seed: int) -> Case:
+    """A dense cluster on a thin field, and a WCS that is shifted so far."""
+    rng = np.random.default_rng(seed)
+    case = draw_case("clustered", rng, off=0.0)
+    angle = rng.uniform(0, 2 * np.pi)
+    case.wcs.wcs.crpix += off_px * np.array([np.cos(angle), np.sin(angle)])
+    case.wcs.wcs.set()
+    return case
+
+
+@pytest.mark.parametrize("off_px", [3.0, 6.0, 10.0])
+def test_chance_in_a_cluster_is_told_from_a_match(off_px: float) -> None:
+    for seed in range(4):
+        case = cluster(off_px, seed)
+        found = refine_wcs(case.wcs, case.stars, case.shape, case.sky, ordered=case.ordered)
+        assert found.check.passed
+        assert found.off_px == pytest.approx(off_px, abs=0.5)
+        assert case.error_px(found.wcs).max() < 2
+
+
+def test_stars_of_one_corner_give_no_distortion() -> None:
+    rng = np.random.default_rng(4)
+    shape = (1000, 1000)
+    xy = rng.uniform(0, 330, (150, 2))
+    far = (xy - 500) / 500
+    points = xy + 0.5 * far * (far**2).sum(axis=1, keepdims=True) + rng.normal(0, 0.2, xy.shape)
+    found = overlay(xy, points, shape)
+    # Cubic in its corner, but who knows of the others? At most what holds a pixel there.
+    assert found.fit.order <= 1
+    assert found.worst_px < 1
+    everywhere = rng.uniform(0, 1000, (150, 2))
+    far = (everywhere - 500) / 500
+    points = everywhere + 1.5 * far * (far**2).sum(axis=1, keepdims=True)
+    assert overlay(everywhere, points, shape).fit.order == 3
+
+
+def test_a_quarter_that_does_not_match_is_no_solution() -> None:
+    rng = np.random.default_rng(6)
+    xy = rng.uniform(0, 1000, (240, 2))
+    points = xy + rng.normal(0, 0.1, xy.shape)
+    assert overlay(xy, points, (1000, 1000)).passed
+    wrong = (xy > 500).all(axis=1)
+    points[wrong] = rng.uniform(500, 1000, (int(wrong.sum()), 2))
+    found = overlay(xy, points, (1000, 1000))
+    assert found.fraction > 0.6
+    assert found.missing[0]
+    assert not found.passed
+
+
+def test_a_deep_list_of_which_the_brightest_are_known_is_cut() -> None:
+    case = draw_case("uniform", np.random.default_rng(9), off=20.0)
+    rng = np.random.default_rng(1)
+    nx = case.shape[1]
+    more = rng.uniform(-0.2 * nx, 1.2 * nx, (60000, 2))
+    sky = np.vstack([case.sky, case.wcs.wcs_pix2world(more, 0)])
+    case = replace(case, sky=sky, ordered=True)
+    verdict, found, _ = judge_case(case)
+    assert verdict == "right"
+    assert found.check.n_inside < 2.1 * len(case.stars)
+
+
+def test_the_density_is_that_of_the_surroundings() -> None:
+    from scipy.spatial import cKDTree
+
+    rng = np.random.default_rng(2)
+    crowd = rng.uniform(0, 100, (400, 2))
+    field = rng.uniform(0, 1000, (400, 2))
+    tree = cKDTree(np.vstack([crowd, field]))
+    inside, outside = (
+        local_density(rng.uniform(low, low + 80, (200, 2)), tree, 0.0) for low in (10, 600)
+    )
+    assert np.median(inside) == pytest.approx(0.04, rel=0.2)
+    assert np.median(outside) == pytest.approx(0.0004, rel=0.3)
+
+
+def test_a_transform_is_written_as_a_fit() -> None:
+    matrix = np.array([[-0.9, 0.3, 400.0], [0.2, 1.1, -30.0]])
+    xy = np.random.default_rng(1).uniform(0, 500, (20, 2))
+    expected = xy @ matrix[:, :2].T + matrix[:, 2]
+    np.testing.assert_allclose(affine(matrix, (400, 500))(xy), expected, atol=1e-9)
+
+
+def test_no_stars_are_no_trouble() -> None:
+    case = draw_case("sparse", np.random.default_rng(1))
+    none = np.zeros(0)
+    empty = Detections(none, none, none, none, none, 0.0, 1.0)
+    assert not refine_wcs(case.wcs, empty, case.shape, case.sky).check.possible
+    assert not refine_wcs(case.wcs, case.stars, case.shape, case.sky[:0]).check.passed
