@@ -16,9 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
 
-__all__ = [
-    "MAX_FALSE_PROBABILITY", "MIN_MATCHED", "Fit", "Judged", "affine", "local_density", "overlay",
-]  # fmt: skip
+__all__ = ["MAX_FALSE_PROBABILITY"]
 
 MIN_MATCHED = 6  # with fewer no match is believed, of frames or of catalogues
 MIN_FRACTION = 0.3  # of the stars that could match, beyond chance
