@@ -6,6 +6,7 @@ import importlib
 import inspect
 import os
 import sys
+import warnings
 from contextlib import suppress
 from types import ModuleType
 from typing import Annotated, Any, NoReturn
@@ -92,6 +93,8 @@ def main() -> None:
     from lightcurve.commands.shell import ready_terminal
 
     _limit_threads()
+    # astropy's, of a folder for settings of its own, which nobody here needs.
+    warnings.filterwarnings("ignore", r"XDG_\w+_HOME is set to")
     ready_terminal()
     try:
         status = app(prog_name="lightcurve", standalone_mode=False)

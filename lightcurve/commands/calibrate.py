@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lightcurve.commands.live import LINE
-from lightcurve.commands.options import Folder, Json, Manifest, takes_settings
+from lightcurve.commands.options import Folder, Json, Manifest, a_folder, takes_settings
 from lightcurve.commands.shell import bar, print_json, print_table
 
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ def calibrate(
     folder: Folder,
     *,
     settings: Settings,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for masters and frames.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", callback=a_folder, help="Folder for masters and frames.")
+    ],
     manifest: Manifest = None,
     repair: Annotated[
         bool, typer.Option("--repair", help="Give bad pixels the median of good neighbours.")

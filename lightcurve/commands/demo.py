@@ -9,14 +9,14 @@ from typing import Annotated
 import typer
 
 from lightcurve.commands.live import LINE
-from lightcurve.commands.options import Json
+from lightcurve.commands.options import Json, a_folder
 from lightcurve.commands.shell import bar, print_json, print_products, print_table, records
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for night and run.")] = Path(
-        "demo-night"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", callback=a_folder, help="Folder for night and run.")
+    ] = Path("demo-night"),
     *,
     seed: Annotated[int, typer.Option("--seed", help="Of the night and of the fit.", min=0)] = 1,
     json: Json = False,

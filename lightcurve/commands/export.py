@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 from typer.main import get_command
 
 from lightcurve.commands.completion import exports
-from lightcurve.commands.options import Json, Option, choices, merged_settings
+from lightcurve.commands.options import Json, Option, a_folder, choices, merged_settings
 from lightcurve.commands.shell import print_json
 
 if TYPE_CHECKING:
@@ -25,7 +25,10 @@ def export(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     *,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder for the files; RUN/export if not.")
+        Path | None,
+        typer.Option(
+            "--out", "-o", callback=a_folder, help="Folder for the files; RUN/export if not."
+        ),
     ] = None,
     json: Json = False,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lightcurve.commands.live import LINE
-from lightcurve.commands.options import Json, Verbose, takes_settings
+from lightcurve.commands.options import Json, Verbose, a_folder, takes_settings
 from lightcurve.commands.shell import print_products
 
 if TYPE_CHECKING:
@@ -39,7 +39,10 @@ def fit(
     *,
     settings: Settings,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder for fit.json, model.csv and figures.")
+        Path,
+        typer.Option(
+            "--out", "-o", callback=a_folder, help="Folder for fit.json, model.csv and figures."
+        ),
     ] = Path("lightcurve-fit"),
     time: Time = "",
     time_kind: TimeKind = "",

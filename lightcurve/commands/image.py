@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lightcurve.commands.live import LINE
-from lightcurve.commands.options import Json, takes_settings
+from lightcurve.commands.options import Json, a_folder, takes_settings
 from lightcurve.commands.shell import bar, one_line, print_json, print_table
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ def image(
     frames: Annotated[list[Path], typer.Argument(help="FITS files, or folders of them.")],
     *,
     settings: Settings,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Gets a folder for each frame.")] = Path(
-        "lightcurve-image"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", callback=a_folder, help="Gets a folder for each frame.")
+    ] = Path("lightcurve-image"),
     sequence: Annotated[
         bool,
         typer.Option("--sequence", help="Only a table: zero point, FWHM, limit, quality."),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from lightcurve.night.watch import FolderLook
 
 ROWS = 12  # of the plot
+WHOLE = "\N{NO-BREAK SPACE}"
 NUMBERS = {
     "fwhm_px": ("FWHM", "{:.2f} px", 1.0),
     "sky": ("sky", "{:.0f} ADU", 1.0),
@@ -71,27 +74,36 @@ class _Lines:
 
 def describe(one: Status) -> list[str]:
     """Say in lines what is to be known of a light curve."""
-    lost = f", {one.lost} not measured" if one.lost else ""
-    last = f", last {one.file} {one.utc[11:]} UTC" if one.file else ""
-    head = f"{one.title}: {one.measured} frames{lost}{last}"
-    shown = "; ".join(filter(None, (head, _numbers(one), _contacts(one))))
-    return [shown, one.waiting, *(f"! {alarm.kind}: {alarm.text}" for alarm in one.alarms)]
+    shown = "; ".join(", ".join(items) for items in _known(one))
+    return [shown, *_warnings(one)]
 
 
-def _numbers(one: Status) -> str:
-    known = {k: v for k, v in one.numbers.items() if v == v}  # noqa: PLR0124 - not NaN
-    return ", ".join(
-        f"{label} {form.format(scale * known[name])}"
+def _warnings(one: Status) -> list[str]:
+    return [one.waiting, *(f"! {alarm.kind}: {alarm.text}" for alarm in one.alarms)]
+
+
+def _known(one: Status) -> list[list[str]]:
+    """Collect what is known of the frames, of the last of them, and of the transit."""
+    head = [f"{one.title}: {one.measured} frames"]
+    head += [f"{one.lost} not measured"] if one.lost else []
+    head += [f"last {one.file} {one.utc[11:]} UTC"] if one.file else []
+    numbers = {k: v for k, v in one.numbers.items() if v == v}  # noqa: PLR0124 - not NaN
+    last = [
+        f"{label} {form.format(scale * numbers[name])}"
         for name, (label, form, scale) in NUMBERS.items()
-        if name in known
-    )
-
-
-def _contacts(one: Status) -> str:
-    return ", ".join(
+        if name in numbers
+    ]
+    contacts = [
         f"{c.name} {c.utc} UTC ({'in' if c.minutes > 0 else 'since'} {abs(c.minutes):.0f} min)"
         for c in one.contacts
-    )
+    ]
+    return [items for items in (head, last, contacts) if items]
+
+
+def _flowed(items: Sequence[str], width: int) -> str:
+    """Put items into lines, none of them broken that is no longer than a line."""
+    whole = ", ".join(one_line(item).replace(" ", WHOLE) for item in items)
+    return textwrap.fill(whole, width, break_on_hyphens=False).replace(WHOLE, " ")
 
 
 def lay_out(look: FolderLook, several: Sequence[Status], width: int) -> RenderableType:
@@ -102,11 +114,11 @@ def lay_out(look: FolderLook, several: Sequence[Status], width: int) -> Renderab
 
     parts: list[RenderableType] = []
     for one in several:
-        told = describe(one)
-        body = [Text(one_line(told[0]))]
+        room = max(width - 4, 20)
+        body = [Text(_flowed(items, room)) for items in _known(one)]
         if one.points is not None:
-            body.append(Text(plot(one, max(width - 4, 20))))
-        body += [Text(one_line(line), style="bold red") for line in told[1:] if line]
+            body.append(Text(plot(one, room)))
+        body += [Text(one_line(line), style="bold red") for line in _warnings(one) if line]
         parts.append(Panel(Group(*body), title=one_line(one.title) or "light curve"))
     behind = sum(one.behind for one in look.nights)
     parts_of = [
@@ -120,7 +132,7 @@ def lay_out(look: FolderLook, several: Sequence[Status], width: int) -> Renderab
 
 
 def plot(one: Status, width: int) -> str:
-    """Draw the curve in letters: o a point, - the predicted transit; flux on the left."""
+    """Draw the curve in letters: o a point, - the predicted transit; flux left, UTC below."""
     import numpy as np
 
     points = one.points
@@ -140,7 +152,21 @@ def plot(one: Status, width: int) -> str:
             _draw(grid, time, values, (low, high), letter)
     rows = ["".join(row) for row in grid]
     left = [labels[0], *[""] * (ROWS - 2), labels[1]]
-    return "\n".join(label.rjust(margin) + row for label, row in zip(left, rows, strict=True))
+    lines = [label.rjust(margin) + row for label, row in zip(left, rows, strict=True)]
+    return "\n".join([*lines, *_axis(one, time, margin, grid.shape[1])])
+
+
+def _axis(one: Status, time: np.ndarray, margin: int, width: int) -> list[str]:
+    """Write the UTC of the first and last point (n,) below them, where that of a frame is known."""
+    import numpy as np
+
+    if not one.utc or one.points is None or not len(time):
+        return []
+    last, moment = float(np.nanmax(one.points.bjd_tdb)), datetime.fromisoformat(one.utc)
+    first, end = (
+        f"{moment - timedelta(days=last - float(at)):%H:%M}" for at in (time.min(), time.max())
+    )
+    return [f"{' ' * margin}{first}{f'{end} UTC'.rjust(width - len(first))}"]
 
 
 def _range(values: np.ndarray) -> tuple[float, float]:

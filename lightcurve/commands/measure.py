@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lightcurve.commands.live import LINE
-from lightcurve.commands.options import Folder, Json, Manifest, takes_settings
+from lightcurve.commands.options import Folder, Json, Manifest, a_folder, takes_settings
 from lightcurve.commands.shell import bar, print_json, print_results, records, stop_if_failed
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ def measure(
     folder: Folder,
     *,
     settings: Settings,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Run folder; made if need be.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", callback=a_folder, help="Run folder; made if need be.")
+    ],
     manifest: Manifest = None,
     json: Json = False,
 ) -> None:

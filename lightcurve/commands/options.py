@@ -22,7 +22,27 @@ if TYPE_CHECKING:
 
 Folder = Annotated[Path, typer.Argument(help="Folder of raw frames; never changed.")]
 Frames = Annotated[list[Path], typer.Argument(help="FITS files, or folders of them.")]
-Out = Annotated[Path, typer.Option("--out", "-o", help="Run folder; made if need be.")]
+# What products are called: no folder is meant by such a name.
+OF_FILES = frozenset(
+    {".csv", ".dat", ".ecsv", ".fit", ".fits", ".html", ".json", ".pdf", ".png", ".svg"}
+    | {".tbl", ".toml", ".tsv", ".txt", ".xls", ".zip"}
+)
+
+
+def a_folder(path: Path | None) -> Path | None:
+    """Refuse the name of a file where a folder is wanted, lest a folder is made that is called so.
+
+    Raises typer.BadParameter.
+    """
+    if path is not None and path.suffix.lower() in OF_FILES and not path.is_dir():
+        msg = f"{path} is the name of a file: give a folder, in which files get their own names"
+        raise typer.BadParameter(msg)
+    return path
+
+
+Out = Annotated[
+    Path, typer.Option("--out", "-o", help="Run folder; made if need be.", callback=a_folder)
+]
 Manifest = Annotated[
     Path | None,
     typer.Option("--manifest", help="Table of files and kinds: an edited frames.csv."),

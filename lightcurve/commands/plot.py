@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lightcurve.commands.completion import figure_formats, figures, styles
-from lightcurve.commands.options import Json
+from lightcurve.commands.options import Json, a_folder
 from lightcurve.commands.shell import bar, print_json
 
 
@@ -42,7 +42,8 @@ def plot(
         ),
     ] = "screen",
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder for them; RUN/plots if not.")
+        Path | None,
+        typer.Option("--out", "-o", callback=a_folder, help="Folder for them; RUN/plots if not."),
     ] = None,
     json: Json = False,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lightcurve.commands.live import LINE
-from lightcurve.commands.options import Frames, Json, takes_settings
+from lightcurve.commands.options import Frames, Json, a_folder, takes_settings
 from lightcurve.commands.shell import bar, in_digits, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ def solve(
     *,
     settings: Settings,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder for NAME.wcs header files.")
+        Path | None,
+        typer.Option("--out", "-o", callback=a_folder, help="Folder for NAME.wcs header files."),
     ] = None,
     write_copy: Annotated[
         bool,

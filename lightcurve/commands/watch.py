@@ -105,7 +105,6 @@ def _show(looks: Iterator[FolderLook], pages: LivePages, folder: Path, *, json: 
 
 
 def _stopped(watched: Watch) -> None:
-    """Write what there is, and say how to go on."""
+    """Write what there is, and say where; who ends the program says how to go on."""
     watched.close()
-    say(f"stopped; tables of what there is are in {watched.out}")
-    say("with --idle 0 the same command ends the night: fit, figures, page")
+    say(f"tables of what there is are in {watched.out}; with --idle 0 fit, figures and page follow")

@@ -20,6 +20,7 @@ from lightcurve.night.fit_products import predicted_events
 from lightcurve.night.keep import read_night
 from lightcurve.night.reduced import KEPT, Night
 from lightcurve.report.html import round_together
+from lightcurve.report.style import WHOLE
 from lightcurve.tables.light_curves import ColumnChoice, read_curve
 from lightcurve.tables.run_folder import aligned_model, read_fit_json, read_record
 from lightcurve.tables.run_tables import read_lightcurve, read_model, read_neighbours
@@ -172,7 +173,7 @@ class Finished:
 
 
 def in_words(p: Parameter, unit: str | None = None, times: float = 1.0) -> str:
-    """Write a value with its error, or both errors where they differ, and its unit."""
+    """Write a value with its error, or both errors where they differ, and its unit, as one."""
     value, minus, plus = round_together(
         Parameter(times * p.value, times * p.lower, times * p.upper)
     )
@@ -181,7 +182,7 @@ def in_words(p: Parameter, unit: str | None = None, times: float = 1.0) -> str:
     error = f" {PLUS_MINUS} {max(minus, plus)}" if alike else f" {MINUS}{minus} +{plus}"
     unit = p.unit if unit is None else unit
     told = value.replace("-", MINUS) + (error if plus else "")
-    return f"{told} {unit}".strip()
+    return f"{told} {unit}".strip().replace(" ", WHOLE)
 
 
 def describe_night(night: Night) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from lightcurve.core.data import FrameKind
 from lightcurve.core.progress import Progress
 from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Inventory, check_folder, take_inventory
+from lightcurve.night.lights import choose_lights
 from lightcurve.setup.target import Target, find_target, is_told, recognise_target
 
 
@@ -35,5 +36,9 @@ def take_stock(
 
 
 def target_of(inventory: Inventory) -> Target:
-    """Recognise the target of the light frames; raises InputError where they do not tell it."""
-    return recognise_target([entry.exposure for entry in inventory.used(FrameKind.LIGHT)])
+    """Recognise the target of the light frames; raises InputError where they do not tell it.
+
+    Where there are none that can be used, the error says why.
+    """
+    lights = inventory.used(FrameKind.LIGHT) or choose_lights(inventory)
+    return recognise_target([entry.exposure for entry in lights])

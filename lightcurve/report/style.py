@@ -43,6 +43,7 @@ __all__ = [
     "FORMATS",
     "STYLES",
     "TARGET",
+    "WHOLE",
     "Look",
     "half_width",
     "legend_above",
@@ -62,6 +63,7 @@ ROLE_COLOUR: dict[str, str] = {
     StarRole.CHECK: CHECK,
     StarRole.FIELD: FIELD,
 }
+WHOLE = "\N{NO-BREAK SPACE}"  # between words of a title that stay on one line
 FEW_SHOWN = 8  # values of which none is called lone
 MANY_SHOWN = 300  # points, beyond which each is drawn smaller
 # By how a file's name ends: what would tell when it was made is left out.
@@ -360,9 +362,10 @@ def measure(text: str, font: FontProperties, renderer: RendererAgg) -> float:
 def wrapped(text: str, width: float, length: Callable[[str], float]) -> list[str]:
     """Break text into lines no longer than a width; at most `MAX_HEAD`, the last cut short.
 
-    length: measures a line, in the unit of the width. Words that are too long are broken too.
+    length: measures a line, in the unit of the width. Words that are too long are broken too;
+    those with `WHOLE` between them stay together.
     """
-    text = " ".join(text.split())
+    text = " ".join(part for part in re.split(r"[ \t\n\r]+", text) if part)
     if not text:
         return []
     letters = max(int(len(text) * width / max(length(text), 1e-9)), 1)
@@ -371,7 +374,7 @@ def wrapped(text: str, width: float, length: Callable[[str], float]) -> list[str
             text, max(letters, 4), max_lines=MAX_HEAD, placeholder=" ...", break_on_hyphens=False
         )
         if letters <= 4 or all(length(line) <= width for line in lines):
-            return lines
+            return [line.replace(WHOLE, " ") for line in lines]
         letters -= max(letters // 20, 1)
 
 
@@ -383,7 +386,11 @@ def printable(text: str) -> str:
         return text
     known = _letters(findfont(FontProperties()))
     return "".join(
-        c if c == "\n" or ord(c) in known else "\N{WHITE SQUARE}" if c.isprintable() else " "
+        c
+        if c in f"\n{WHOLE}" or ord(c) in known
+        else "\N{WHITE SQUARE}"
+        if c.isprintable()
+        else " "
         for c in text
     )
 

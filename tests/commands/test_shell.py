@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import re
+import warnings
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from lightcurve.cli import main
 from lightcurve.commands.live import LINE
+from lightcurve.commands.options import a_folder
 from lightcurve.commands.shell import (
     bar,
     fitted,
@@ -183,3 +186,42 @@ def test_numbers_stay_whole_and_their_row_has_its_name(
     print_table("Choices", names, [row], whole=names[1:])
     for cell in row:
         assert cell in screen.getvalue()
+
+
+@pytest.mark.parametrize("words", [["plot", "RUN"], ["export", "ecsv", "RUN"], ["fit", "RUN"]])
+@pytest.mark.parametrize("name", ["a.pdf", "A.TXT", "a.csv"])
+def test_no_folder_is_made_that_is_called_as_a_file(
+    words: list[str],
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / name
+    monkeypatch.setattr("sys.argv", ["lightcurve", *words, "--out", str(out)])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    assert name in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_folder_that_is_there_may_be_called_anything(tmp_path: Path) -> None:
+    there = tmp_path / "night.fits"
+    there.mkdir()
+    assert a_folder(there) == there
+    assert a_folder(tmp_path / "HAT-P-32.2017-12-19") is not None
+    assert a_folder(None) is None
+
+
+def test_a_library_that_misses_a_folder_of_its_own_says_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.argv", ["lightcurve", "--version"])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with pytest.raises(SystemExit):
+            main()
+        warnings.warn("XDG_CONFIG_HOME is set to /x, but no such file", stacklevel=1)
+        warnings.warn("another", stacklevel=1)
+    assert [str(one.message) for one in caught] == ["another"]

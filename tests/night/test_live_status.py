@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from rich.console import Console
 
 from lightcurve.commands.live_screen import describe, lay_out, plot
 from lightcurve.core.data import FrameResult, FrameStatus, LightCurve, Measurements
+from lightcurve.core.dates import iso_from_jd, jd_from_iso
 from lightcurve.core.settings import Settings
 from lightcurve.curve.choose import choose_curve
 from lightcurve.night.alarms import AlarmKind, find_alarms
@@ -152,6 +154,34 @@ def test_the_plot_has_high_flux_above(night: tuple[Measurements, LightCurve]) ->
     rows = [row for row in drawn.splitlines() if "o" in row]
     assert len(rows) == 2
     assert rows[0].rindex("o") < rows[1].index("o")
+
+
+def test_below_the_plot_stand_the_times_of_the_first_and_last_point(
+    night: tuple[Measurements, LightCurve],
+) -> None:
+    m, _ = night
+    one = status_of(look(*night), now_s=0.0)
+    axis = plot(one, 60).splitlines()[-1]
+    *ends, unit = axis.split()
+    assert unit == "UTC"
+    for end, k in zip(ends, (0, -1), strict=True):  # seconds are cut off
+        jd = jd_from_iso(f"{iso_from_jd(float(m.jd_utc[k]))[:10]}T{end}:00")
+        assert -1 / 1440 < jd - m.jd_utc[k] <= 1e-5
+    assert len(axis) == 60
+    assert "UTC" not in plot(replace(one, utc=""), 60)
+
+
+@pytest.mark.parametrize("width", [40, 60, 100])
+def test_no_number_is_parted_from_its_unit(
+    night: tuple[Measurements, LightCurve], width: int
+) -> None:
+    one = status_of(look(*night), now_s=0.0)
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(lay_out(FolderLook(), [one], width))
+    lines = [line.strip("│ ") for line in console.export_text().splitlines()]
+    (text,) = describe(one)[:1]
+    for item in re.split(r"[;,] ", text):
+        assert len(item) > width - 4 or any(item in line for line in lines)
 
 
 def test_a_night_without_a_curve_says_what_it_waits_for() -> None:

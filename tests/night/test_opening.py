@@ -12,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightcurve.core.data import Exposure, FrameKind, Site
-from lightcurve.core.errors import LightcurveError
-from lightcurve.core.progress import each_once
+from lightcurve.core.errors import HeaderError, LightcurveError
+from lightcurve.core.progress import each_once, silent
 from lightcurve.core.settings import Settings, make_settings
 from lightcurve.core.times import sun_altitude_deg
 from lightcurve.frames.inventory import Entry, Inventory, take_inventory
 from lightcurve.night.opening import FEWEST, OPENING, has_opened, opening_of, why_unlike
 from lightcurve.night.prepare import prepare_night, settle_by
+from lightcurve.night.stock import take_stock
 from lightcurve.setup.target import find_target
 from sim import tiny_night
 
@@ -152,3 +153,13 @@ def test_a_step_taken_twice_tells_once_what_is_the_same() -> None:
     finally:
         log.removeHandler(handler)
     assert told == ["gain: 1", "gain: 2", "gain: 1"]
+
+
+def test_frames_without_the_clock_that_was_named_are_not_blamed_on_the_target(
+    tmp_path: Path,
+) -> None:
+    tiny_night(tmp_path, n_frames=3, shape=(100, 100), n_stars=3)
+    settings = make_settings({"time": {"keyword": "NOSUCH"}})
+    with pytest.raises(HeaderError) as told:
+        take_stock(tmp_path, settings, None, manifest=None, progress=silent)
+    assert "NOSUCH" in told.value.keyword + told.value.reason

@@ -13,7 +13,7 @@ import pytest
 from astropy.io import fits
 from typer.testing import CliRunner
 
-from lightcurve.cli import app
+from lightcurve.cli import INTERRUPTED, app, main
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import Settings, make_settings
 from lightcurve.frames import inventory as stock
@@ -265,3 +265,17 @@ def test_an_address_is_of_a_port(tmp_path: Path) -> None:
     arguments = ["watch", str(tmp_path), "--target", "Tiny-1", "--ra", "20.0", "--dec", "30.0"]
     answer = CliRunner().invoke(app, [*arguments, "--bind", "192.0.2.1"])
     assert isinstance(answer.exception, InputError)
+
+
+def test_its_end_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("lightcurve.commands.watch._show", Mock(side_effect=KeyboardInterrupt))
+    words = ["lightcurve", "watch", str(tmp_path / "night"), "--out", str(tmp_path / "run")]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == INTERRUPTED
+    told = capsys.readouterr()
+    assert (told.out + told.err).count("stopped;") == 1
+    assert str(tmp_path / "run") in told.out

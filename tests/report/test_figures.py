@@ -26,7 +26,7 @@ from lightcurve.report import fit as corner
 from lightcurve.report import fit as residuals
 from lightcurve.report import night as growth
 from lightcurve.report import night as masters
-from lightcurve.report.style import robust_limits
+from lightcurve.report.style import WHOLE, robust_limits, wrapped
 from sim_cube import CubeTruth, simulate_cube
 
 PNG = b"\x89PNG"
@@ -395,3 +395,13 @@ def test_a_figure_that_cannot_be_is_told(tmp_path, name, told):
         with style.styled_figure(tmp_path / f"a{suffix}") as figure:
             figure.add_subplot()
         assert (tmp_path / f"a{suffix}").stat().st_size > 0
+
+
+@pytest.mark.parametrize("width", [18, 25, 40])
+def test_what_belongs_together_stays_on_one_line(width):
+    piece = "3.115 -0.031 +0.028 h"
+    text = f"depth 2 %, duration {piece.replace(' ', WHOLE)}, scatter of residuals 0.40 %"
+    lines = wrapped(text, width, len)
+    assert " ".join(lines) == text.replace(WHOLE, " ") or width < len(piece)
+    assert any(piece in line for line in lines) or width < len(piece)
+    assert max(map(len, lines)) <= width
