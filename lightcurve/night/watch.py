@@ -79,7 +79,8 @@ class Watch:
         except InputError:
             states = {}
         if self._states and not states:  # a share that went away, not a night without frames
-            return self._say(f"{self.folder} is not there or empty now; what was measured is kept")
+            away = f"{self.folder} is not there or empty now; what was measured is kept"
+            return self._told(self._last, waiting=away)  # not kept: it may come back as it was
         if not states:
             there = "holds no frame yet" if self.folder.is_dir() else "is not there yet"
             return self._say(f"{self.folder} {there}")

@@ -162,6 +162,9 @@ def test_what_is_awaited_is_said(frames: list[Path], tmp_path: Path) -> None:
     assert gone.waiting
     assert len(gone.nights[0].results) == 15
     (tmp_path / "away").rename(night.folder)
+    back = next(looks)
+    assert not back.waiting
+    assert len(back.nights[0].results) == 15
     assert next(looks).nights[0].measured == 0
     night.now += 100
     assert len(list(looks)) == 1
