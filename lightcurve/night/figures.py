@@ -19,13 +19,14 @@ from lightcurve.core.registry import Registry
 from lightcurve.curve.detrend import column_median, column_scatter
 from lightcurve.curve.form import star_curves
 from lightcurve.curve.neb import Neighbour, check_neighbours
-from lightcurve.night.finished import Finished, in_words
+from lightcurve.night.finished import Finished
 from lightcurve.night.lights import label_files
 from lightcurve.night.pictures import pixels_of
 from lightcurve.night.reduced import Night
 from lightcurve.phot.aperture import measure_stars
 from lightcurve.report.field import save_field
 from lightcurve.report.fit import save_corner, save_covariates, save_time_averaging
+from lightcurve.report.html import as_printed, in_words
 from lightcurve.report.light_curve import save_light_curve
 from lightcurve.report.night import (
     save_growth,
@@ -205,7 +206,7 @@ def _corner(path: Path, night: Finished) -> None:
     fit = _fit_of(night)
     if fit.samples is not None:
         told = [
-            f"{label} {in_words(fit.parameters[name], '')}"
+            f"{label} {as_printed(in_words(fit.parameters[name], ''))}"
             for name, label in SAMPLED.items()
             if name in fit.parameters
         ]

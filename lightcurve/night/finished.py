@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lightcurve.core.data import Finding, LightCurve, Parameter, Planet, TransitFit
+from lightcurve.core.data import Finding, LightCurve, Planet, TransitFit
 from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.errors import InputError
 from lightcurve.core.flags import NO_POINT
@@ -19,7 +19,7 @@ from lightcurve.curve.neb import Neighbour
 from lightcurve.night.fit_products import predicted_events
 from lightcurve.night.keep import read_night
 from lightcurve.night.reduced import KEPT, Night
-from lightcurve.report.html import round_together
+from lightcurve.report.html import as_printed, in_words
 from lightcurve.report.style import WHOLE
 from lightcurve.tables.light_curves import ColumnChoice, read_curve
 from lightcurve.tables.run_folder import aligned_model, read_fit_json, read_record
@@ -29,11 +29,9 @@ from lightcurve.transit.fit_values import fit_from_json, planet_values
 from lightcurve.transit.smooth import smooth_model
 
 log = logging.getLogger(__name__)
-MINUS, PLUS_MINUS = "\N{MINUS SIGN}", "\N{PLUS-MINUS SIGN}"
-ALIKE = 1.1  # errors whose ratio is less are told as one, the larger
 SHOWN = {  # of a fit: how each is called, and how many of its units it is shown in
     "mid_time_bjd_tdb": ("mid-transit", 1.0, "BJD (TDB)"),
-    "o_minus_c_minutes": (f"O {MINUS} C", 1.0, "min"),
+    "o_minus_c_minutes": ("O \N{MINUS SIGN} C", 1.0, "min"),
     "rp_over_rs": ("Rp/R*", 1.0, ""),
     "depth_percent": ("depth", 1.0, "%"),
     "duration_days": ("duration", 24.0, "h"),
@@ -128,7 +126,8 @@ class Finished:
             told = f", {scatter:.2g} % from point to point" if np.isfinite(scatter) else ""
             return f"{len(flux)} points{told}"
         if "depth_percent" in fit.parameters:
-            return f"{fit.verdict.finding.value}, depth {in_words(fit.parameters['depth_percent'])}"
+            depth = _whole(fit.parameters["depth_percent"])
+            return f"{fit.verdict.finding.value}, depth {depth}"
         if fit.verdict.finding is Finding.INCONCLUSIVE:
             return "whether there is a transit cannot be told"
         return (
@@ -163,7 +162,7 @@ class Finished:
         if fit is None:
             return ""
         shown = [
-            f"{label} {in_words(fit.parameters[name], unit, times)}"
+            f"{label} {_whole(fit.parameters[name], unit, times)}"
             for name, (label, times, unit) in SHOWN.items()
             if name in fit.parameters
         ]
@@ -172,17 +171,9 @@ class Finished:
         return ", ".join([*(shown or [fit.verdict.reason]), *left])
 
 
-def in_words(p: Parameter, unit: str | None = None, times: float = 1.0) -> str:
-    """Write a value with its error, or both errors where they differ, and its unit, as one."""
-    value, minus, plus = round_together(
-        Parameter(times * p.value, times * p.lower, times * p.upper)
-    )
-    below, above = p.value - p.lower, p.upper - p.value
-    alike = max(below, above) < ALIKE * min(below, above)
-    error = f" {PLUS_MINUS} {max(minus, plus)}" if alike else f" {MINUS}{minus} +{plus}"
-    unit = p.unit if unit is None else unit
-    told = value.replace("-", MINUS) + (error if plus else "")
-    return f"{told} {unit}".strip().replace(" ", WHOLE)
+def _whole(parameter: Parameter, unit: str | None = None, times: float = 1.0) -> str:
+    """Write a value with its error and unit, to stay on one line of a figure."""
+    return as_printed(in_words(parameter, unit, times)).replace(" ", WHOLE)
 
 
 def describe_night(night: Night) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from lightcurve.core.data import About, LightCurve, Planet, Result, TransitFit
 from lightcurve.core.files import write_text
-from lightcurve.report.html import round_together
+from lightcurve.report.html import in_words
 from lightcurve.tables.run_tables import write_model
 from lightcurve.transit.ephemeris import predict_transit
 from lightcurve.transit.fit_values import fit_to_json
@@ -53,8 +53,8 @@ def summarise_fit(fit: TransitFit) -> dict[str, Result]:
     for name, label in SHOWN.items():
         if name in fit.parameters:
             fitted = fit.parameters[name]
-            value, minus, plus = round_together(fitted)
-            text = f"{value} -{minus} +{plus} {fitted.unit}".strip()
+            ratio = label.startswith("Rp/R*")  # which tells its unit
+            text = in_words(fitted, "" if ratio else None)
             results[name] = Result(
                 fitted.value, fitted.unit, label, text, lower=fitted.lower, upper=fitted.upper
             )

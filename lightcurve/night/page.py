@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from lightcurve.core.data import (
     Finding,
     Influence,
     LightCurve,
-    Parameter,
     Planet,
     Result,
     Severity,
@@ -32,7 +30,14 @@ from lightcurve.night.page_cube import with_cube
 from lightcurve.night.page_pictures import film_part, picture_part
 from lightcurve.night.page_sections import product_links, rests_on
 from lightcurve.night.reduced import Night
-from lightcurve.report.html import Section, Table, parameter_table, round_together, table_of
+from lightcurve.report.html import (
+    Section,
+    Table,
+    as_printed,
+    in_words,
+    parameter_table,
+    table_of,
+)
 from lightcurve.report.page.bundle import write_night_page
 from lightcurve.report.page.contents import (
     Column,
@@ -117,13 +122,7 @@ def _facts(summary: Mapping[str, Result]) -> list[tuple[str, str]]:
     results = {name: r for name, r in summary.items() if name not in {"target", "verdict"}}
     first = {name: results.pop(name) for name in SHOWN if name in results}
     told = label_results(first | results)
-    return [(label, _in_print(str(text))) for label, text in told.items()]
-
-
-def _in_print(text: str) -> str:
-    """Set the signs of what is shown in a terminal as they are printed."""
-    text = text.replace("+-", "\N{PLUS-MINUS SIGN}")
-    return re.sub(r"(?<=[\s(])-(?=[\d.])", "\N{MINUS SIGN}", text)
+    return [(label, as_printed(str(text))) for label, text in told.items()]
 
 
 def _exposure_s(night: Night) -> float:
@@ -185,7 +184,7 @@ def _verdict(night: Night) -> Summary:
     text = words[verdict.finding] + (f": {verdict.reason}." if verdict.reason else ".")
     if fit is not None and fit.found:
         told = [
-            f"{label} {_with_error(fit.parameters[name])}"
+            f"{label} {as_printed(in_words(fit.parameters[name]))}"
             for name, label in (
                 ("mid_time_bjd_tdb", "mid-transit"),
                 ("o_minus_c_minutes", "observed minus predicted"),
@@ -197,14 +196,6 @@ def _verdict(night: Night) -> Summary:
         sure = "" if sigma is None else f", {sigma:.0f} times its error"
         text = f"{text} {_sentence('; '.join(told))}{sure}."
     return Summary(verdict.finding.value, text, tuple(_to_check(night)))
-
-
-def _with_error(parameter: Parameter) -> str:
-    """Say a value with the larger of its errors."""
-    value, minus, plus = round_together(parameter)
-    error = max(minus, plus, key=lambda size: float(size or 0))
-    text = f"{value} \N{PLUS-MINUS SIGN} {error}" if error else value
-    return f"{text} {parameter.unit}".strip().replace("-", "\N{MINUS SIGN}")
 
 
 def _sentence(text: str) -> str:
@@ -329,7 +320,7 @@ def _of_fit(night: Night, figures: list[Path]) -> list[Section]:
         parameter_table(night.fit.parameters),
         table_of(map(_influence, night.fit.influences), title="What each covariate does"),
     )
-    lines = tuple((_in_print(str(note)),) for note in night.fit.notes)
+    lines = tuple((as_printed(str(note)),) for note in night.fit.notes)
     notes = Table(("note",), lines, "What the fit rests on", folded=True)
     corner = _captioned(figures, ["corner"])
     told = (*(tables if night.fit.found else ()), notes)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import re
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,12 +32,15 @@ __all__ = [
     "ImagePage",
     "Section",
     "Table",
+    "as_printed",
+    "in_words",
     "parameter_table",
     "round_together",
     "table_of",
     "write_page",
 ]
 
+ALIKE = 1.1  # errors whose ratio is less are told as one, the larger
 PARAMETER_NAMES = {
     "rp_over_rs": "Rp/R*",
     "rp_over_rs_uncorrected": "Rp/R*, not corrected",
@@ -174,6 +178,27 @@ def round_together(parameter: Parameter) -> tuple[str, str, str]:
     decimals = int(np.clip(1 - np.floor(np.log10(min(sizes))), 0, 12))
     value, below, above = (f"{n:.{decimals}f}" for n in (parameter.value, minus, plus))
     return value, below, above
+
+
+def in_words(parameter: Parameter, unit: str | None = None, times: float = 1.0) -> str:
+    """Write a value with its error, or both errors where they differ, as a terminal shows it.
+
+    unit : in place of the parameter's own. times : so many of that unit is one of its own.
+    """
+    value, minus, plus = round_together(
+        Parameter(*(times * n for n in (parameter.value, parameter.lower, parameter.upper)))
+    )
+    below, above = parameter.value - parameter.lower, parameter.upper - parameter.value
+    alike = max(below, above) < ALIKE * min(below, above)
+    error = f"+- {max(minus, plus, key=float)}" if alike else f"-{minus} +{plus}"
+    unit = parameter.unit if unit is None else unit
+    return " ".join(word for word in (value, error if plus else "", unit) if word)
+
+
+def as_printed(text: str) -> str:
+    """Set the signs of what is shown in a terminal as they are printed."""
+    text = text.replace("+-", "\N{PLUS-MINUS SIGN}")
+    return re.sub(r"(?<![^\s(])-(?=[\d.])", "\N{MINUS SIGN}", text)
 
 
 def _template(name: str) -> jinja2.Template:

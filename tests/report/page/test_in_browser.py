@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from werkzeug import Response
 
@@ -106,6 +107,23 @@ def test_a_click_keeps_a_frame(browser, tmp_path):
     assert texts(browser, "#frame-card strong") != kept
     leave(browser)
     assert texts(browser, "#frame-card strong") == kept
+
+
+def test_a_frame_is_told_to_the_digits_that_its_night_shows(browser, tmp_path):
+    page = make_page()
+    open_page(browser, write_night_page(tmp_path / "report.html", page))
+    over(browser, "curve", 0.3).click()
+    labels, values = texts(browser, "#frame-card dt"), texts(browser, "#frame-card dd")
+    shown = dict(zip(labels, values, strict=True))
+    k = page.frames.file.index(*texts(browser, "#frame-card strong"))
+    for label, name in (("comparison flux", "comparison_flux"), ("FWHM", "fwhm_px"), ("x", "x")):
+        values = page.frames.columns[name].values
+        number, unit = shown[label].split(" ")
+        assert unit == {"comparison_flux": "ADU"}.get(name, "px")
+        decimals = len(number.partition(".")[2])
+        step = np.median(np.abs(np.diff(values)))
+        assert float(number) == pytest.approx(values[k], abs=0.6 * 10.0**-decimals)
+        assert 0.1 * step <= max(10.0**-decimals, 0.1 * step) <= step
 
 
 POINTS_SEEN = """

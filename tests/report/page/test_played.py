@@ -118,6 +118,9 @@ def test_a_point_is_left_out_once_its_frame_was_shown(browser, night):
     choice = replace(night.choice, excluded=(shown,))
     assert_as_program(told(browser), night, choice)
     assert line(browser)[3:] == ["--exclude", shown]
+    card = browser.find_element("id", "frame-card").text
+    assert "by hand" in card
+    assert "outlier" not in card
     drawn = """const d = Bokeh.documents[0].roots()[0].renderers[0].data_source.data;
         return d.fill.indexOf("rgba(0,0,0,0)")"""
     assert browser.execute_script(drawn) == night.page.frames.file.index(shown), "a hollow point"
@@ -147,6 +150,22 @@ def test_the_line_to_copy_is_safe_in_a_shell(night, tmp_path):
         assert line(browser)[3::2] == ["--exclude"] * len(names)
         assert line(browser)[4::2] == names
         assert complaints(browser) == []
+
+
+@needs_browser
+def test_stars_that_the_page_has_no_room_for_are_told(night, tmp_path):
+    cube = dict(night.page.cube) | {"rows": [r if r != 2 else 99 for r in night.page.cube["rows"]]}
+    gone = sum(row not in cube["rows"] for row in night.choice.rows)
+    assert gone == 1
+    with open_browser() as browser:
+        open_page(browser, write_night_page(tmp_path / "a.html", night.page))
+        assert not browser.find_elements("id", "without-room")
+        page = replace(night.page, cube=cube)
+        open_page(browser, write_night_page(tmp_path / "b.html", page))
+        told_of = browser.find_element("id", "without-room").text
+        n = len(night.choice.rows)
+        assert f"{n - 1} of" in told_of
+        assert f" {n} " in told_of
 
 
 @needs_browser

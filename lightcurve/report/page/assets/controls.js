@@ -2,6 +2,7 @@
 
 const controls = (() => {
   const MINUTES = 1440;
+  const UNITS = { adu: "ADU", pix: "px" }; // as the page writes what tables have otherwise
   const FEW_CHIPS = 40; // stars with a button of their own; the others are taken in the field
 
   const same = (a, b) => JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
@@ -24,20 +25,18 @@ const controls = (() => {
 
   /** What is known of a frame, as [label, text] pairs. */
   const facts = (k) => {
-    const { frames, flag_names } = app.data, { result } = app;
-    const flux = result.flux[k], error = result.flux_err[k], flags = result.flags[k];
-    const names = Object.entries(flag_names).filter(([, bit]) => flags & bit).map(([name]) => name.toLowerCase().replaceAll("_", " "));
+    const { frames } = app.data, { result } = app;
+    const flux = result.flux[k], error = result.flux_err[k];
     const told = [
       ["UTC", frames.utc[k].replace("T", " ")],
       ["BJD (TDB)", shown(frames.bjd_tdb[k], 6)],
       ["relative flux", `${shown(flux, 5)} \u00b1 ${shown(error, 5)}`],
       ...(result.detrended ? [["detrended", shown(result.detrended[k], 5)]] : []),
-      ["flags", names.join(", ") || "none"],
+      ["flags", flagWords(k).join(", ") || "none"],
     ];
     const columns = Object.values(frames.columns).map(({ label, legend, unit, values }) => {
-      const value = values[k];
       const [, name, inLabel] = label.match(/^(.*?)(?: \((.*)\))?$/);
-      const text = value === null ? "\u2013" : `${Number(value.toPrecision(6))} ${unit || inLabel || ""}`;
+      const text = `${shown(values[k], decimalsOf(values))} ${UNITS[unit] ?? (unit || inLabel || "")}`;
       return [legend ? `${name} ${legend}` : name, text.replace(/^-/, "\u2212")];
     });
     return [...told, ...columns];
@@ -54,7 +53,7 @@ const controls = (() => {
     const file = app.data.frames.file[k];
     const picture = app.thumbnail(k);
     const rows = facts(k).flatMap(([label, text]) => [make("dt", {}, label), make("dd", {}, text)]);
-    const out = app.choice?.excluded.includes(file);
+    const out = isExcluded(k);
     const tools = pinned !== k ? [] : [
       app.engine && app.choice ? make("button", { type: "button", onclick: () => leaveOut(k) }, out ? "Put this point back" : "Leave this point out") : null,
       make("button", { type: "button", "aria-label": "let go of this frame", onclick: () => app.emit("pin", null) }, "\u00d7")];
@@ -94,9 +93,11 @@ const controls = (() => {
   const known = (result, name) => result[name === "o_minus_c" ? "mid_time" : name] !== null;
   let quickOwn = null; // the program's own choice by the same quick fit, for a fair comparison
 
+  const fitOwn = () => { quickOwn ??= app.engine.recompute(app.data, app.data.choice); };
+
   const showNumbers = (result) => {
     const changed = !result.full;
-    if (changed) quickOwn ??= app.engine.recompute(app.data, app.data.choice);
+    if (changed) fitOwn();
     const columns = changed ? [["yours", result], [whose(), quickOwn]] : [[`${whose()} fit`, result]];
     const cell = (name, value, show, r) => {
       const there = known(r, name) && Number.isFinite(value(r));
@@ -146,6 +147,13 @@ const controls = (() => {
     }, star.id));
   };
 
+  /** Say where stars of the run are not in the page: numbers are then of those that are. */
+  const withoutRoom = () => {
+    const { choice, cube } = app.data, gone = choice.rows.filter((row) => !cube.rows.includes(row));
+    return gone.length ? [make("p.soft", { id: "without-room" },
+      `The page has room for ${choice.rows.length - gone.length} of ${whose()} ${choice.rows.length} comparison stars, and its numbers are of these. The command below takes all.`)] : [];
+  };
+
   const showChoice = () => {
     const { cube } = app.data, { choice } = app;
     const ticks = cube.covariates.map(({ name, label }) => {
@@ -155,7 +163,7 @@ const controls = (() => {
     });
     const out = choice.excluded.length;
     byId("choice").replaceChildren(
-      make("fieldset", {}, make("legend", {}, "Comparison stars"), make("div.chips", {}, ...chips())),
+      make("fieldset", {}, make("legend", {}, "Comparison stars"), make("div.chips", {}, ...chips()), ...withoutRoom()),
       list("aperture", "Aperture", cube.apertures.map((a, k) => [k, a.label]), choice.aperture, (value) => change({ aperture: Number(value) })),
       list("weighting", "Weights", cube.weightings.map((w) => [w.name, w.name.replaceAll("_", " ")]), choice.weighting, (value) => change({ weighting: value })),
       make("fieldset", {}, make("legend", {}, "Detrended by"), make("div.ticks", {}, ...ticks)),
@@ -282,6 +290,8 @@ const controls = (() => {
     app.on("result", (result) => { showNumbers(result); if (pinned !== null) showFrame(pinned); });
     app.on("data", () => { quickOwn = null; if (pinned !== null) showFrame(pinned); });
     if (!able) return;
+    // The first time takes a browser several times as long as any later one.
+    requestIdleCallback(fitOwn);
     app.on("choice", recompute);
     document.addEventListener("keydown", (event) => {
       if (event.key === "x" && pinned !== null && !event.target.closest("input, select, textarea")) leaveOut(pinned);

@@ -3,13 +3,7 @@
 {
   const MOST_COLUMNS = 7; // of those of the charts; a phone has to be scrolled as it is
 
-  const flagsOf = (frame) => {
-    const flags = app.result?.flags ?? app.data.curve.flags;
-    return Object.entries(app.data.flag_names).filter(([, bit]) => flags[frame] & bit).map(
-      ([name]) => name.toLowerCase().replaceAll("_", " "));
-  };
   const isUsed = (frame) => Boolean((app.result?.used ?? app.data.curve.used)[frame]);
-  const isExcluded = (frame) => Boolean(app.choice?.excluded?.includes(app.data.frames.file[frame]));
 
   const lostList = () => {
     const { lost } = app.data;
@@ -21,19 +15,11 @@
         make("div", {}, make("b", { title: file, dir: "auto" }, shorten(file, 48)), make("div", { dir: "auto" }, reason))))));
   };
 
-  /** So many decimals that the steps from frame to frame can be seen. */
-  const decimals = (values) => {
-    const known = Array.from(values).filter((v) => v !== null);
-    const steps = known.slice(1).map((v, k) => Math.abs(v - known[k])).filter((v) => v > 0).sort((a, b) => a - b);
-    const usual = steps[steps.length >> 1] ?? 1;
-    return Math.min(Math.max(1 - Math.floor(Math.log10(usual)), 0), 4);
-  };
-
   const columns = () => {
     const { file, utc, columns: told } = app.data.frames;
     const flux = () => (app.result ?? app.data.curve).flux;
     const numbers = Object.values(told).filter((c) => c.panel).slice(0, MOST_COLUMNS).map((column) => {
-      const digits = decimals(column.values);
+      const digits = decimalsOf(column.values);
       return {
         name: [column.label.replace(/\s*\(.*\)$/, ""), column.legend].filter(Boolean).join(" "),
         title: [column.label, column.legend].filter(Boolean).join(" "),
@@ -49,7 +35,7 @@
       { name: "UTC", width: "5.4rem", value: ({ key }) => utc[key], cell: ({ key }) => utc[key].slice(11, 19) || "–" },
       { name: "flux", width: "5rem", number: true, value: ({ key }) => flux()[key], cell: ({ key }) => shown(flux()[key], 4) },
       { name: "remarks", width: "9rem",
-        value: ({ key }) => [isExcluded(key) ? "left out by you" : isUsed(key) ? "" : "not used", ...flagsOf(key)].filter(Boolean).join(", ") },
+        value: ({ key }) => [...(isUsed(key) || isExcluded(key) ? [] : ["not used"]), ...flagWords(key)].join(", ") },
       ...numbers,
     ];
   };
@@ -58,8 +44,8 @@
     const section = byId("frames");
     let filter = "all";
     const passes = (key) => ({
-      all: true, odd: !isUsed(key) || isExcluded(key), excluded: isExcluded(key),
-    })[filter] ?? flagsOf(key).includes(filter);
+      all: true, odd: !isUsed(key) || isExcluded(key),
+    })[filter] ?? flagWords(key).includes(filter);
     const build = () => {
       const table = makeTable({
         label: "Frames",
@@ -68,8 +54,9 @@
         onChoose: ({ key }) => { app.emit("frame", key); app.emit("pin", key); },
         kind: ({ key }) => (isExcluded(key) ? "excluded" : isUsed(key) ? "" : "unused"),
       });
-      const met = new Set(app.data.frames.file.flatMap((_, key) => flagsOf(key)));
-      const choices = [["all", "all"], ["odd", "not used"], ["excluded", "left out by you"], ...[...met].sort().map((name) => [name, name])];
+      const met = new Set(app.data.frames.file.flatMap((_, key) => flagWords(key)));
+      met.add(LEFT_OUT);
+      const choices = [["all", "all"], ["odd", "not used"], ...[...met].sort().map((name) => [name, name])];
       section.replaceChildren(make("h2", {}, "Frames"), lostList(),
         make("div.tools", {}, makeSelect("Show", choices, (value) => { filter = value; table.update(); })),
         table.element);

@@ -103,7 +103,34 @@ const colour = (name) => {
 /** The program's curve and full fit in the shape of a Result. */
 const ownResult = ({ curve }) => ({ ...curve.numbers, ...curve, weights: null, full: true });
 
+const MOST_DECIMALS = 6;
+
 /** A number with so many decimals; a dash where it is not known. */
 const shown = (value, decimals) =>
   (value === null || value === undefined || !Number.isFinite(value)
     ? "\u2013" : value.toFixed(decimals));
+
+const decimals = new WeakMap(); // of each column, once told
+
+/** So many decimals of numbers by frame that their steps from frame to frame can be seen. */
+const decimalsOf = (values) => {
+  if (decimals.has(values)) return decimals.get(values);
+  const known = Array.from(values).filter((v) => v !== null);
+  const steps = known.slice(1).map((v, k) => Math.abs(v - known[k])).filter((v) => v > 0).sort((a, b) => a - b);
+  const usual = steps[steps.length >> 1] ?? 1;
+  decimals.set(values, Math.min(Math.max(1 - Math.floor(Math.log10(usual)), 0), MOST_DECIMALS));
+  return decimals.get(values);
+};
+
+/** Whether the choice leaves a frame's point out. */
+const isExcluded = (frame) => Boolean(app.choice?.excluded.includes(app.data.frames.file[frame]));
+
+const LEFT_OUT = "left out by hand";
+
+/** What is wrong with a frame's point, in words; one taken out by hand has the flag of an outlier. */
+const flagWords = (frame) => {
+  const flags = app.result.flags[frame], byHand = isExcluded(frame);
+  const names = Object.keys(app.data.flag_names).filter((name) =>
+    flags & app.data.flag_names[name] && !(byHand && name === "OUTLIER"));
+  return [...(byHand ? [LEFT_OUT] : []), ...names.map((name) => name.toLowerCase().replaceAll("_", " "))];
+};
