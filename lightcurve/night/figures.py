@@ -249,8 +249,7 @@ def _no_growth(finished: Finished) -> str:
 
 
 def _no_masters(finished: Finished) -> str:
-    lacking = _no_pixels(finished)
-    return lacking or ("" if finished.need_night().scene.masters is not None else "master frames")
+    return _no_pixels(finished) or ("" if _master_images(finished) else "master frames")
 
 
 def _shown_stars(night: Night) -> list[int]:
@@ -341,10 +340,14 @@ def _no_picture(finished: Finished) -> str:
 
 
 def _masters(path: Path, finished: Finished) -> None:
+    save_masters(path, _master_images(finished), title=f"{finished.whose}: master frames")
+
+
+def _master_images(finished: Finished) -> dict[str, np.ndarray]:
+    """Pick the master frames that there are, (ny, nx) each: none of a map of bad pixels alone."""
     masters = finished.need_night().scene.masters
     images = {name: getattr(masters, name, None) for name in ("bias", "dark", "flat")}
-    there = {name: image for name, image in images.items() if image is not None}
-    save_masters(path, there, title=f"{finished.whose}: master frames")
+    return {name: image for name, image in images.items() if image is not None}
 
 
 def _scatter_told(scatter: np.ndarray, roles: np.ndarray) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ def _title(night: Night) -> str:
     seconds = _exposure_s(night)
     words = [
         night.target.planet.name if night.target.planet else night.target.name,
-        iso_from_jd(float(np.nanmin(jd)))[:10] if np.isfinite(jd).any() else "",
+        in_dates(float(np.nanmin(jd)), float(np.nanmax(jd))) if np.isfinite(jd).any() else "",
         exposure.filter or "",
         f"{seconds:.3g} s" if seconds else "",
     ]
@@ -160,6 +161,12 @@ def _subtitle(night: Night) -> str:
     return " \N{MIDDLE DOT} ".join(word for word in words if word)
 
 
+def in_dates(first: float, last: float) -> str:
+    """Write the date of a night, or the first and last ones of several; Julian dates."""
+    begin, end = (iso_from_jd(jd)[:10] for jd in (first, last))
+    return begin if last - first < 1 else f"{begin} to {end}"
+
+
 def in_time(first: float, last: float) -> str:
     """Write from when to when, Julian dates; the later date too where it is another night's."""
     begin, end = iso_from_jd(first), iso_from_jd(last)
@@ -171,7 +178,7 @@ def _verdict(night: Night) -> Summary:
     verdict, fit = night.verdict, night.fit
     if verdict is None:
         text = f"Light curve of {night.target.name}. No planet was given, so no transit was fitted."
-        return Summary("", text, tuple(_to_check(night)))
+        return Summary("", text, _to_check(night))
     subject = night.target.planet.name if night.target.planet else night.target.name
     words = {
         Finding.TRANSIT: f"{subject} transits",
@@ -184,7 +191,7 @@ def _verdict(night: Night) -> Summary:
     text = words[verdict.finding] + (f": {verdict.reason}." if verdict.reason else ".")
     if fit is not None and fit.found:
         told = [
-            f"{label} {as_printed(in_words(fit.parameters[name]))}"
+            f"{label} {in_words(fit.parameters[name])}"
             for name, label in (
                 ("mid_time_bjd_tdb", "mid-transit"),
                 ("o_minus_c_minutes", "observed minus predicted"),
@@ -195,7 +202,7 @@ def _verdict(night: Night) -> Summary:
         sigma = verdict.depth_sigma
         sure = "" if sigma is None else f", {sigma:.0f} times its error"
         text = f"{text} {_sentence('; '.join(told))}{sure}."
-    return Summary(verdict.finding.value, text, tuple(_to_check(night)))
+    return Summary(verdict.finding.value, as_printed(text), _to_check(night))
 
 
 def _sentence(text: str) -> str:
@@ -203,14 +210,14 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _to_check(night: Night) -> list[str]:
+def _to_check(night: Night) -> tuple[str, ...]:
     """List what the reader should look at before believing: nothing, where all is well."""
     lost, tried = len(night.failed), len(night.failed) + len(night.measurements.file)
     quoted, star = judge_errors(night.curve), night.recipe.check_verdict
     guessed = [value for value in night.scene.values if value.guessed]
     notes = night.fit.notes if night.fit is not None else ()
     by_hand = f"tuned by hand, {night.tuned}: lightcurve tune RUN --reset undoes it"
-    return [
+    checks = [
         *([by_hand] if night.tuned else []),
         *([f"check star {star}"] if star.troubles else []),
         *([str(quoted)] if quoted.severity is Severity.WARNING else []),
@@ -218,6 +225,7 @@ def _to_check(night: Night) -> list[str]:
         *(f"taken for want of a better value: {value}" for value in guessed),
         *([f"{lost} of {tried} frames gave no measurement"] if lost > TOLD_LOST * tried else []),
     ]
+    return tuple(map(as_printed, checks))
 
 
 def _frames(night: Night) -> Frames:
@@ -250,25 +258,30 @@ def own_curve(
     predicted = {}
     if planet is not None and np.isfinite(curve.bjd_tdb).any():
         predicted = predicted_events(planet, curve)
-    if fit is None:
-        used = np.isfinite(curve.flux) & ((curve.flags & int(NO_POINT)) == 0)
-        scatter = math.nan if curve.recipe is None else curve.recipe.target_scatter
-        numbers = Numbers(scatter, n_points=int(used.sum()))
-        return Curve(
-            curve.flux, curve.flux_err, curve.flags, used, numbers=numbers, predicted=predicted
-        )
-    return Curve(
+    recipe = curve.recipe
+    used = np.isfinite(curve.flux) & ((curve.flags & int(NO_POINT)) == 0)
+    scatter = math.nan if recipe is None else recipe.target_scatter
+    own = Curve(
         curve.flux,
         curve.flux_err,
         curve.flags,
-        fit.used,
+        used,
+        numbers=Numbers(scatter, n_points=int(used.sum())),
+        predicted=predicted,
+        rows=() if recipe is None else recipe.comparison_rows,
+        weights=() if recipe is None else recipe.weights,
+    )
+    if fit is None:
+        return own
+    return replace(
+        own,
+        used=fit.used,
         trend=fit.trend,
         detrended=curve.flux / fit.trend,
         model=fit.model,
         residual=fit.residuals,
         fine=_fine(curve, fit, planet, exposure_s),
         numbers=_numbers(fit),
-        predicted=predicted,
     )
 
 

@@ -30,7 +30,7 @@ __all__ = ["write_night_page"]
 HERE = Path(__file__).parent
 # Joined in this order into one closure, those that are there.
 ENGINE = ("linalg", "discs", "quick", "weightings", "ensemble", "outliers", "engine")
-VIEWS = ("charts", "controls", "table", "field", "stars", "film", "frames", "live")
+VIEWS = ("paper", "charts", "controls", "table", "field", "stars", "film", "frames", "live")
 MODULES = ("state", *ENGINE, *VIEWS, "start")
 # Indents, and lines that are none but comment: no text in the scripts has line breaks.
 COMMENT = re.compile(r"^ *(?:(?://[^\n]*|/\*\*.*?\*/)\n)?", re.MULTILINE | re.DOTALL)

@@ -113,7 +113,8 @@ class Curve:
     """The program's own light curve with its full fit: (n,) arrays, None without a fit.
 
     trend : what detrending divides by. model : the transit alone. used : by the fit.
-    predicted : ingress, egress, BJD_TDB, where a planet is known.
+    predicted : ingress, egress, BJD_TDB, where a planet is known. rows : of the comparison stars in
+    the plan, with their weights.
     """
 
     flux: np.ndarray
@@ -127,6 +128,8 @@ class Curve:
     fine: Fine | None = None
     numbers: Numbers = field(default_factory=Numbers)
     predicted: Mapping[str, float] = field(default_factory=dict)
+    rows: Sequence[int] = ()
+    weights: Sequence[float] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

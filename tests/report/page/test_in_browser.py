@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from werkzeug import Response
 
-from browser import complaints, needs_browser, open_browser, open_page, requests
+from browser import (
+    choose_theme,
+    complaints,
+    needs_browser,
+    open_browser,
+    open_page,
+    requests,
+    resize,
+)
 from lightcurve.report.page.bundle import render_page, write_night_page
 from sim_page import make_page
 
@@ -124,6 +132,78 @@ def test_a_frame_is_told_to_the_digits_that_its_night_shows(browser, tmp_path):
         step = np.median(np.abs(np.diff(values)))
         assert float(number) == pytest.approx(values[k], abs=0.6 * 10.0**-decimals)
         assert 0.1 * step <= max(10.0**-decimals, 0.1 * step) <= step
+
+
+PRINTED = """
+return [...document.querySelectorAll('.on-paper')].map((drawing) => {
+  const [width, height] = drawing.getAttribute("viewBox").split(" ").slice(2).map(Number);
+  const box = drawing.getBoundingClientRect();
+  const fills = [...drawing.querySelectorAll("path")].map((path) => path.getAttribute("fill"));
+  const words = [...drawing.querySelectorAll("text")].map((text) => text.textContent);
+  return {fills, words, width: box.width, stretched: box.width / box.height / (width / height)};
+});
+"""
+AS_PRINTED = {"width": 720, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+
+
+def test_on_paper_all_is_light_and_as_wide_as_the_page(browser, tmp_path):
+    choose_theme(browser, "dark")
+    open_page(browser, write_night_page(tmp_path / "report.html", make_page()))
+    resize(browser, 1920, 900)
+    try:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+        browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", AS_PRINTED)
+        curve, *others = browser.execute_script(PRINTED)
+        assert browser.execute_script("return getComputedStyle(document.body).color").count(
+            "28, 35"
+        )
+        assert "rgb(0, 114, 178)" in curve["fills"], "the blue of the light theme"
+        assert others[-1]["words"][-1].endswith("(days)")
+        for drawing in (curve, *others):
+            assert 600 < drawing["width"] <= 720
+            assert drawing["stretched"] == pytest.approx(1, abs=0.01)
+            assert drawing["words"], "numbers on its axis"
+        wide = "return document.documentElement.scrollWidth"
+        assert browser.execute_script(wide) <= 720, "nothing is shrunk to fit"
+        browser.execute_script("dispatchEvent(new Event('afterprint'))")
+        assert browser.execute_script(PRINTED) == []
+        assert complaints(browser) == []
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+
+
+BEYOND = """
+return Bokeh.documents[0].roots().map((plot) => {
+  const arrows = plot.renderers.find((r) => r.glyph.marker?.field === "marker").data_source.data;
+  return [arrows.x.length, arrows.marker[0], arrows.y[0], plot.y_range.start, plot.y_range.end];
+});
+"""
+
+
+def test_points_beyond_a_panel_leave_a_mark_at_its_edge(browser, tmp_path):
+    page = make_page()
+    page.curve.detrended[5], page.curve.residual[9] = 3.0, -2.0
+    airmass = page.frames.columns["airmass"].values
+    open_page(browser, write_night_page(tmp_path / "report.html", page))
+    panels = texts(browser, ".caption span")
+    told = dict(zip(panels, browser.execute_script(BEYOND), strict=True))
+    for name, marker in (("Relative flux", "triangle"), ("Residuals (%)", "inverted_triangle")):
+        number, drawn, at, start, end = told[name]
+        assert (number, drawn) == (1, marker)
+        assert 0 < (at - start) / (end - start) < 1, "within the panel"
+    assert told["Airmass"][0] == 0
+    browser.execute_script(
+        "for (const plot of Bokeh.documents[0].roots()) plot.y_range.setv({start: 100, end: 1.2})"
+    )
+    now = dict(zip(panels, browser.execute_script(BEYOND), strict=True))
+    assert now["Airmass"][:2] == [int((airmass < 1.2).sum()), "triangle"], "small values are up"
+    browser.execute_script(
+        "for (const plot of Bokeh.documents[0].roots()) plot.y_range.setv({start: 200, end: -200})"
+    )
+    within = dict(zip(panels, browser.execute_script(BEYOND), strict=True))
+    assert within["Airmass"][0] == within["Relative flux"][0] == 0
 
 
 POINTS_SEEN = """

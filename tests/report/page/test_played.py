@@ -84,6 +84,24 @@ def test_a_star_is_clicked_out_and_in(browser, night):
     assert len(line(browser)) == 3, "nothing differs from the program's choice"
 
 
+def weights(browser) -> dict[str, float]:
+    """Shares in the ensemble that the table of stars tells, by star."""
+    script = """return [...document.querySelectorAll("#stars tbody tr:not(.gap)")].map((row) =>
+        [row.cells[1].textContent, Number(row.cells[3].textContent)]).filter(([, w]) => w > 0)"""
+    return dict(browser.execute_script(script))
+
+
+@needs_browser
+def test_weights_stand_beside_their_stars(browser, night):
+    name = night.measurements.plan.star_id
+    for rows in (night.choice.rows, night.choice.rows[1:]):
+        curve, _ = night.by_program(replace(night.choice, rows=rows))
+        expected = zip(curve.recipe.comparison_rows, curve.recipe.weights, strict=True)
+        shown = {str(name[row]): weight for row, weight in expected}
+        assert weights(browser) == pytest.approx(shown, abs=6e-4)
+        click(browser, f'.chip[data-row="{night.choice.rows[0]}"]')
+
+
 @needs_browser
 def test_another_aperture_and_other_weights(browser, night):
     other = 1 if night.choice.aperture != 1 else 2

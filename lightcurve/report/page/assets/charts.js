@@ -2,9 +2,10 @@
 
 const charts = (() => {
   const MIN_POINTS_SHOWN = 8; // of fewer values none is called lone
+  const EDGE_PX = 7; // from the edge stand the marks of points beyond it
   const NEAR_PX = 24; // so far from a point the pointer may be
-  const HEIGHT = { curve: 360, residual: 142, panel: 96, axis: 44 };
-  const LEFT = 62, RIGHT = 8, CAPTION = 20; // borders, pixels: the same for all panels
+  const HEIGHT = { curve: 366, residual: 148, panel: 102, axis: 38 };
+  const LEFT = 62, RIGHT = 8, CAPTION = 20, BELOW = 8; // borders, pixels: the same for all panels
   const OPEN_AT_FIRST = 4; // panels of diagnostics; a phone has room for two
 
   let models, documentOf, xRange, time, day;
@@ -88,7 +89,7 @@ const charts = (() => {
     const plot = new models.Plot({
       x_range: xRange, y_range, height, sizing_mode: "stretch_width", toolbar_location: null,
       x_scale: new models.LinearScale(), y_scale: new models.LinearScale(),
-      min_border_left: LEFT, min_border_right: RIGHT, min_border_top: CAPTION, min_border_bottom: 2,
+      min_border_left: LEFT, min_border_right: RIGHT, min_border_top: CAPTION, min_border_bottom: BELOW,
       background_fill_color: null, border_fill_color: null, outline_line_color: null, lod_threshold: null,
     });
     const x = new models.LinearAxis({ ticker: new models.BasicTicker({ desired_num_ticks: 7 }) });
@@ -119,6 +120,33 @@ const charts = (() => {
     panel.pins = fields.map((y) => addGlyph(panel.plot,
       new models.Scatter({ x: { field: "x" }, y: { field: y }, size: 12, fill_color: null, line_width: 2 }),
       sources.pin, { level: "overlay" }));
+  };
+
+  /** Triangles at the edges of a panel, over and under which there are points. */
+  const addBeyond = (panel) => {
+    panel.beyond = source({ x: [], y: [], marker: [] });
+    panel.arrows = addGlyph(panel.plot, new models.Scatter({
+      x: { field: "x" }, y: { field: "y" }, marker: { field: "marker" }, size: 7, line_color: null }), panel.beyond, { level: "overlay" });
+    panel.plot.y_range.change.connect(() => showBeyond(panel));
+  };
+
+  /** Fields of a panel that are seen at present. */
+  const seenFields = (panel) => (panel.name === "curve" ? panel.fields.filter((field) => layers[field]) : panel.fields);
+  const sourceOf = (panel) => (panel.diagnostic ? sources.columns : sources.frames);
+
+  const showBeyond = (panel) => {
+    const { start, end } = panel.plot.y_range, reach = end - start, edge = EDGE_PX * reach / panel.height;
+    const out = { x: [], y: [], marker: [] };
+    for (const values of seenFields(panel).map((field) => sourceOf(panel).data[field] ?? [])) {
+      values.forEach((value, k) => {
+        const share = (value - start) / reach; // of the height; some axes point down
+        if (!(share < 0 || share > 1)) return;
+        out.x.push(time.x[k]);
+        out.y.push(share < 0 ? start + edge : end - edge);
+        out.marker.push(share < 0 ? "inverted_triangle" : "triangle");
+      });
+    }
+    if (out.x.length || panel.beyond.data.x.length) panel.beyond.data = out;
   };
 
   const dots = (plot, x, y, size, from = sources.frames) => addGlyph(plot, new models.Scatter({
@@ -182,6 +210,7 @@ const charts = (() => {
   const setRange = (panel, [start, end]) => {
     panel.limits = [start, end];
     panel.plot.y_range.setv({ start, end });
+    if (panel.beyond) showBeyond(panel); // also where the limits stay and points move
   };
 
   // --- the page around them ----------------------------------------------------------------------
@@ -335,7 +364,8 @@ const charts = (() => {
     const good = (values) => values.filter((_, k) => drawn.used[k]);
     const seen = [...(layers.detrended ? good(drawn.detrended) : []), ...(layers.raw ? good(drawn.raw) : [])];
     const error = layers.errors ? medianOf(good(drawn.error)) : 0;
-    setRange(curve, robustLimits(seen.flatMap((v) => [v - error, v + error])));
+    const [low, high] = robustLimits(seen); // of points alone: with its error none is a lone value
+    setRange(curve, [low - error, high + error]);
     if (residual.name === "residual") setRange(residual, robustLimits(good(drawn.residual)));
   };
 
@@ -378,8 +408,7 @@ const charts = (() => {
     const { plot } = panel;
     const px = plot.inner_width / (xRange.end - xRange.start);
     const py = plot.inner_height / Math.abs(plot.y_range.end - plot.y_range.start);
-    const from = panel.diagnostic ? sources.columns : sources.frames;
-    const fields = panel.name === "curve" ? panel.fields.filter((f) => layers[f]) : panel.fields;
+    const from = sourceOf(panel), fields = seenFields(panel);
     let best = null, least = Infinity;
     time.x.forEach((t, k) => {
       const dx = Math.abs(t - x) * px;
@@ -470,6 +499,7 @@ const charts = (() => {
       panel.y.major_label_text_font_size = "11px";
       for (const grid of panel.grids) grid.grid_line_color = c.grid;
       panel.line.line_color = c.soft;
+      panel.arrows.glyph.fill_color = c.check;
       for (const ring of panel.rings) ring.glyph.line_color = c.model;
       for (const ring of panel.pins) ring.glyph.line_color = c.ink;
       (panel.series ?? []).forEach((r, k) => { r.glyph.fill_color = [c.target, c.model, c.comparison][k % 3]; });
@@ -484,6 +514,15 @@ const charts = (() => {
     for (const panel of panels) if (panel.zero) panel.zero.line_color = c.model;
     const { fill, line } = frameColours(app.result);
     sources.frames.data = { ...sources.frames.data, fill, line };
+  };
+
+  /** Put a drawing of each panel beside it, for the printer. */
+  const print = () => {
+    const open = panels.filter((p) => p.open !== false);
+    for (const panel of open) {
+      const borders = { left: LEFT, right: RIGHT, top: CAPTION, below: BELOW, axis: panel === open.at(-1) ? HEIGHT.axis : 0 };
+      panel.box.append(paper.draw(panel.plot, panel.height - CAPTION - BELOW, borders));
+    }
   };
 
   /** Columns of the frames as the panels draw them. */
@@ -537,8 +576,12 @@ const charts = (() => {
     addCurve();
     if (app.data.curve.residual || app.engine) addResiduals();
     addDiagnostics();
-    for (const panel of panels) addMarks(panel, panel.fields);
     build();
+    for (const panel of panels) {
+      addMarks(panel, panel.fields);
+      addBeyond(panel);
+      showBeyond(panel);
+    }
     showPanels();
     whole();
     draw(app.result);
@@ -556,8 +599,8 @@ const charts = (() => {
     app.on("frame", mark);
     app.on("pin", pin);
     app.on("theme", paint);
-    // A printer does not wait for the next painting of the screen.
-    app.on("print", () => { for (const panel of panels) views.get(panel.plot)?.paint(); });
+    app.on("print", print);
+    window.addEventListener("afterprint", () => { for (const panel of panels) panel.box.querySelector(".on-paper")?.remove(); });
     app.on("data", redraw);
     live.keep("charts", view, restoreView);
   };

@@ -98,7 +98,7 @@ const controls = (() => {
   const showNumbers = (result) => {
     const changed = !result.full;
     if (changed) fitOwn();
-    const columns = changed ? [["yours", result], [whose(), quickOwn]] : [[`${whose()} fit`, result]];
+    const columns = changed ? [["yours", result], [whose(), quickOwn]] : [[result.model ? `${whose()} fit` : whose(), result]];
     const cell = (name, value, show, r) => {
       const there = known(r, name) && Number.isFinite(value(r));
       return make("td", there ? { "data-name": name, title: String(value(r)) } : {}, there ? show(value(r), r) : "\u2013");

@@ -49,7 +49,8 @@
       context.stroke();
       context.fillText(f.toFixed(Math.max(0, -Math.floor(Math.log10(step)))), BOX.left - 5, y(f) + 4);
     }
-    const clock = (k) => app.data.frames.utc[k]?.slice(11, 16) ?? "";
+    const several = last - first > 1; // nights, which their dates tell apart
+    const clock = (k) => app.data.frames.utc[k]?.slice(...(several ? [0, 10] : [11, 16])) ?? "";
     const ends = [time.findIndex((t) => t !== null), time.findLastIndex((t) => t !== null)];
     context.textAlign = "left";
     context.fillText(`${clock(ends[0])} UTC`, BOX.left, height - 7);
@@ -89,8 +90,8 @@
 
   /** Share of a comparison star in the ensemble at present; NaN where it has none. */
   const weightOf = (star) => {
-    const place = app.choice?.rows.indexOf(star.row) ?? -1;
-    return place < 0 ? NaN : app.result?.weights?.[place] ?? NaN;
+    const { rows, weights } = app.result;
+    return weights[rows.indexOf(star.row)] ?? NaN;
   };
 
   const words = (star) => {

@@ -101,7 +101,7 @@ const colour = (name) => {
 };
 
 /** The program's curve and full fit in the shape of a Result. */
-const ownResult = ({ curve }) => ({ ...curve.numbers, ...curve, weights: null, full: true });
+const ownResult = ({ curve }) => ({ ...curve.numbers, ...curve, full: true });
 
 const MOST_DECIMALS = 6;
 
