@@ -186,7 +186,7 @@ def in_words(parameter: Parameter, unit: str | None = None, times: float = 1.0) 
     unit : in place of the parameter's own. times : so many of that unit is one of its own.
     """
     value, minus, plus = round_together(
-        Parameter(*(times * n for n in (parameter.value, parameter.lower, parameter.upper)))
+        Parameter(times * parameter.value, times * parameter.lower, times * parameter.upper)
     )
     below, above = parameter.value - parameter.lower, parameter.upper - parameter.value
     alike = max(below, above) < ALIKE * min(below, above)
