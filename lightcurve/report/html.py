@@ -35,7 +35,6 @@ __all__ = [
     "as_printed",
     "in_words",
     "parameter_table",
-    "round_together",
     "table_of",
     "write_page",
 ]
