@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lightcurve.core.data import Finding, LightCurve, Planet, TransitFit
+from lightcurve.core.data import Finding, LightCurve, Parameter, Planet, TransitFit
 from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.errors import InputError
 from lightcurve.core.flags import NO_POINT
