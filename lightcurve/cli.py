@@ -34,8 +34,18 @@ INTERRUPTED = 130  # as shells count it, and Typer
 # group's has a `group` of verbs.
 VERBS = (
     *("run", "plan", "watch", "image", "stack", "inspect", "calibrate", "solve", "measure", "fit"),
-    *("export", "tune", "plot", "moving", "resample", "composite", "continuum", "compare", "table"),
-    *("recompute", "simulate", "demo"),
+    *(
+        "export",
+        "tune",
+        "plot",
+        "moving",
+        "difference",
+        "resample",
+        "composite",
+        "continuum",
+        "compare",
+    ),
+    *("table", "recompute", "simulate", "demo"),
 )
 ALGEBRA = ("OPENBLAS", "MKL")  # what numpy and scipy may be built with
 GROUPS = ("header", "calib", "index", "planets", "config")

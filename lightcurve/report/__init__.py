@@ -3,6 +3,7 @@
 __all__ = [
     "before_after",
     "camera",
+    "difference",
     "field",
     "fit",
     "html",

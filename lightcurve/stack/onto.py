@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,14 +111,18 @@ def _same(to_frame: Transform, shape: tuple[int, int]) -> bool:
 
 
 def write_image(
-    path: Path, light: np.ndarray, wcs: WCS, header: Header, history: Sequence[str]
+    path: Path,
+    images: Mapping[str, np.ndarray],
+    wcs: WCS,
+    header: Header,
+    history: Sequence[str],
 ) -> Path:
-    """Write an image on the pixels of another.
+    """Write images on the pixels of another, each an extension but the first.
 
-    light: (ny, nx) float32. header: that of the image itself; what described its old pixels is left
-    out. Raises InputError when it cannot be written.
+    images: (ny, nx) float32, by name. header: that of the image itself; what described its old
+    pixels is left out. Raises InputError when it cannot be written.
     """
-    ny, nx = light.shape
+    ny, nx = next(iter(images.values())).shape
     cards = header_without_past(header)
     scale, turn, parity = describe_wcs(wcs, (ny, nx))
     cards.update(
@@ -127,7 +131,7 @@ def write_image(
     cards["CREATOR"] = f"lightcurve {__version__}"
     for line in history:
         cards.add_history(line)
-    return write_fits(path, {"SCI": light}, cards)
+    return write_fits(path, images, cards)
 
 
 def resample_images(
@@ -168,7 +172,7 @@ def resample_images(
             _not_over(target, [*paths, onto])
             light = bring(image, grid.wcs, grid.shape)
             history = [f"brought onto the pixels of {printable(onto.name)}; light of stars kept"]
-            write_image(target, light, grid.wcs, image.header, history)
+            write_image(target, {"SCI": light}, grid.wcs, image.header, history)
         except LightcurveError as error:
             reason = error.beside(path.name, str(path))
         rows.append((path.name, reason))
@@ -246,5 +250,5 @@ def write_line(
     else:
         rest, told = subtracted(light[0], light[1], scale), f"scale {scale:g} as given"
     history = [f"{printable(broad.name)} subtracted as continuum: {told}"]
-    write_image(out, rest, first.wcs, first.header, history)
+    write_image(out, {"SCI": rest}, first.wcs, first.header, history)
     return told

@@ -183,14 +183,14 @@ def _alike(images: np.ndarray, fwhm: np.ndarray) -> list[np.ndarray]:
     """Smooth images to the width of the widest."""
     wide = float(np.nanmax(fwhm)) if np.isfinite(fwhm).any() else float("nan")
     return [
-        _smoothed(image, float(np.sqrt(wide**2 - own**2)) / FWHM_PER_SIGMA)
+        smoothed(image, float(np.sqrt(wide**2 - own**2)) / FWHM_PER_SIGMA)
         if wide > WIDER * own
         else image
         for image, own in zip(images, fwhm, strict=True)
     ]
 
 
-def _smoothed(image: np.ndarray, sigma: float) -> np.ndarray:
+def smoothed(image: np.ndarray, sigma: float) -> np.ndarray:
     """Convolve with a Gaussian of `sigma` pixels; holes stay holes, and spoil nothing beside."""
     from scipy.ndimage import gaussian_filter
 

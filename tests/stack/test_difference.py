@@ -1,0 +1,132 @@
+"""New, gone and variable stars put into an image, and found in what a template leaves of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.wcs import WCS
+
+from dithered import stars_image
+from lightcurve.core.errors import InputError
+from lightcurve.core.settings import make_settings
+from lightcurve.stack.difference import Difference, find_changes, subtract
+from lightcurve.stack.kernel import fit_kernel
+from lightcurve.stack.subtract import Kind, subtract_template
+
+SHAPE = (300, 320)
+SKY, READ = 300.0, 5.0
+IN_APERTURE = 1 - np.exp(-0.5 * (1.3 * 2.3548) ** 2)  # of a Gaussian within 1.3 FWHM
+
+
+@dataclass(frozen=True)
+class Case:
+    """What was put in: x, y, flux of new stars (negative: gone), and what came of it."""
+
+    x: np.ndarray
+    y: np.ndarray
+    flux: np.ndarray
+    found: Difference
+
+
+def case(fwhm: float, template_fwhm: float, *, scale: float = 1.0, seed: int = 1) -> Case:
+    rng = np.random.default_rng(seed)
+    x, y = rng.uniform(5, SHAPE[1] - 5, 180), rng.uniform(5, SHAPE[0] - 5, 180)
+    light = np.exp(rng.uniform(np.log(300), np.log(8e4), 180))
+    new_x, new_y = rng.uniform(25, SHAPE[1] - 25, 16), rng.uniform(25, SHAPE[0] - 25, 16)
+    flux = np.exp(rng.uniform(np.log(1500), np.log(9000), 16)) * np.where(np.arange(16) < 12, 1, -1)
+    up, down = flux > 0, flux < 0
+    here = stars_image(
+        SHAPE, np.r_[x, new_x[up]], np.r_[y, new_y[up]], np.r_[light, flux[up]], fwhm
+    )
+    image = rng.poisson(here * scale + SKY) + rng.normal(0, READ, SHAPE) - SKY
+    # Deeper twenty times, a little off, and with what is gone from the image.
+    there = stars_image(
+        SHAPE, np.r_[x, new_x[down]] + 0.4, np.r_[y, new_y[down]] - 0.3,
+        np.r_[light, -flux[down]], template_fwhm,
+    )  # fmt: skip
+    of_template = np.maximum(there, 0) / 20 + SKY / 20
+    template = there + rng.normal(0, np.sqrt(of_template))
+    order = np.argsort(-light)
+    found = subtract(
+        image, np.maximum(image, 0) + SKY + READ**2, template, of_template,
+        (x[order], y[order]), (fwhm, template_fwhm),
+    )  # fmt: skip
+    return Case(new_x, new_y, flux * scale, found)
+
+
+@pytest.mark.parametrize(
+    ("fwhm", "template_fwhm", "scale"), [(3.2, 2.6, 1.0), (2.6, 3.2, 1.0), (3.0, 3.0, 0.6)]
+)
+def test_changes_are_found_with_their_light_and_nothing_else(fwhm, template_fwhm, scale):
+    truth = case(fwhm, template_fwhm, scale=scale)
+    changes = find_changes(truth.found, 5.0, 1.3 * truth.found.fwhm)
+    good = [one for one in changes if not one.reason]
+    pulls = []
+    for one in good:
+        k = int(np.argmin(np.hypot(truth.x - one.x, truth.y - one.y)))
+        assert np.hypot(truth.x[k] - one.x, truth.y[k] - one.y) < 1.0  # none was not put in
+        assert np.sign(one.snr) == np.sign(truth.flux[k])
+        pulls.append((one.flux - truth.flux[k] * IN_APERTURE) / one.flux_err)
+    assert len(good) >= 14
+    assert abs(np.mean(pulls)) < 0.8
+    assert 0.5 < np.std(pulls) < 1.6
+
+
+def test_the_kernel_has_the_scale_and_blank_sky_one_sigma():
+    truth = case(3.4, 2.6, scale=0.7)
+    middle = truth.found.kernel.at(SHAPE[1] / 2, SHAPE[0] / 2)
+    assert middle.sum() == pytest.approx(0.7, rel=0.01)
+    v, u = np.indices(middle.shape) - len(middle) // 2
+    # The template was moved by (0.4, -0.3): the kernel moves it back.
+    assert (middle * u).sum() / middle.sum() == pytest.approx(-0.4, abs=0.05)
+    assert (middle * v).sum() / middle.sum() == pytest.approx(0.3, abs=0.05)
+    assert 0.85 < np.nanstd(truth.found.score[50:-50, 50:-50].clip(-4, 4)) < 1.15
+
+
+def test_too_few_stars_match_nothing():
+    with pytest.raises(InputError):
+        fit_kernel([], 3, SHAPE)
+
+
+def test_the_story_of_a_frame_and_its_template(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("LIGHTCURVE_CACHE_DIR", str(tmp_path / "cache"))
+    rng = np.random.default_rng(4)
+    x, y = rng.uniform(10, 290, 90), rng.uniform(10, 270, 90)
+    light = np.exp(rng.uniform(np.log(2e3), np.log(1e5), 90))
+
+    def write(name: str, stars: tuple[np.ndarray, ...], turn: float, fwhm: float, depth: float):
+        made = WCS(naxis=2)
+        made.wcs.ctype, made.wcs.crval = ["RA---TAN", "DEC--TAN"], [210.0, 54.0]
+        made.wcs.crpix = [151.0, 141.0]
+        c, s = np.cos(np.radians(turn)), np.sin(np.radians(turn))
+        made.wcs.cd = np.array([[-c, s], [s, c]]) / 3600  # turned, and the stars with it
+        u, v = stars[0] - 150, stars[1] - 140
+        here = 150 + c * u + s * v, 140 - s * u + c * v
+        pixels = stars_image((280, 300), *here, stars[2], fwhm)
+        pixels = pixels + rng.normal(0, np.sqrt((pixels + SKY) / depth)) + SKY
+        header = made.to_header()
+        header["DATE-OBS"], header["EXPTIME"] = "2026-03-05T03:00:00", 60.0
+        header["EGAIN"], header["RDNOISE"], header["IMAGETYP"] = 1.0, 0.0, "Light"
+        fits.writeto(tmp_path / name, pixels.astype(np.float32), header)
+        return made
+
+    new = np.array([60.3]), np.array([200.8]), np.array([6000.0])
+    wcs = write("frame.fits", tuple(map(np.append, (x, y, light), new)), 0.0, 3.2, 1.0)
+    write("template.fits", (x, y, light), 7.0, 2.8, 20.0)
+    settings = make_settings({"catalogs": {"offline": True}, "solve": {"solvers": ["header"]}})
+    (row,) = subtract_template(
+        [tmp_path / "frame.fits"], tmp_path / "template.fits", settings, tmp_path / "out"
+    )
+    assert not row["reason"]
+    (only,) = [one for one in row["found"] if not one["reason"]]
+    assert only["kind"] == Kind.NEW
+    ra, dec = wcs.all_pix2world(60.3, 200.8, 0)
+    assert only["ra_deg"] == pytest.approx(float(ra), abs=0.2 / 3600)
+    assert only["dec_deg"] == pytest.approx(float(dec), abs=0.2 / 3600)
+    assert (tmp_path / "out" / "frame.difference.png").stat().st_size > 10_000
+    with fits.open(tmp_path / "out" / "frame.difference.fits") as written:
+        assert [hdu.name for hdu in written[1:]] == ["ERR", "SCORE"]
