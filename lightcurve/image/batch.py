@@ -29,7 +29,7 @@ from lightcurve.image.sky import services_for, wanted_band
 from lightcurve.image.story import measure_image, reduce_image
 from lightcurve.report.image_plots import save_sequence
 
-__all__ = ["measure_sequence", "reduce_images"]
+__all__ = ["each_frame", "measure_sequence", "reduce_images"]
 
 log = logging.getLogger(__name__)
 COLUMNS = (

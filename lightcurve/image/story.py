@@ -26,7 +26,7 @@ from lightcurve.image.table import source_table
 from lightcurve.image.transients import search_transients
 from lightcurve.image.write import write_products
 
-__all__ = ["reduce_image"]
+__all__ = ["measure_image", "reduce_image"]
 
 
 def reduce_image(

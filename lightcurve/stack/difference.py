@@ -19,7 +19,8 @@ MAX_STARS, NARROW, MIN_STARS_WANTED = 120, 11, 30  # of a kernel so wide, and of
 STAMP_FWHM = 2.5  # half the stamp of a star
 CORE_FWHM = 1.0  # of a star, where what is left over tells how good the kernel is
 DIPOLE = 0.5  # of a peak: so deep a hole beside it, and it is a star that was not matched
-MIN_PIXELS = 20
+CORE_SHARE = 0.2  # of the peak: pixels above it are the core
+MIN_STARS_LEFT = 6
 WIDER = 1.03  # than the template an image is, or is made
 
 
@@ -161,20 +162,27 @@ def mean_star(image: np.ndarray, places: list[tuple[float, float]], fwhm: float)
 def _left_over(
     light: np.ndarray, model: np.ndarray, noise: np.ndarray, places: np.ndarray, fwhm: float
 ) -> float:
-    """Share of stars' light that their cores keep, beyond noise, by its scatter."""
+    """Share of stars' light that stays in their cores: pixel by pixel, and star by star.
+
+    Beyond noise, by the scatter of the pixels' shares; and the share of whole stars that nine of
+    ten keep below, over 1.645, for clouds and clipped cores change a part of them alone.
+    """
     reach = int(np.ceil(CORE_FWHM * fwhm))
-    shares, errors = [], []
+    pixels, errors, stars = [], [], []
     for x, y in np.rint(places).astype(int):
         cut = (slice(max(y - reach, 0), y + reach + 1), slice(max(x - reach, 0), x + reach + 1))
-        bright = model[cut] > 0.2 * np.max(model[cut])
-        good = bright & np.isfinite(light[cut])
-        shares.append(light[cut][good] / model[cut][good])
-        errors.append(np.sqrt(noise[cut][good]) / model[cut][good])
-    share, error = np.concatenate(shares), np.concatenate(errors)
-    if share.size < MIN_PIXELS:
+        good = (model[cut] > CORE_SHARE * np.max(model[cut])) & np.isfinite(light[cut])
+        if good.any():
+            pixels.append(light[cut][good] / model[cut][good])
+            errors.append(noise[cut][good] / model[cut][good] ** 2)
+            total = float(model[cut][good].sum())
+            stars.append((light[cut][good].sum() / total, noise[cut][good].sum() / total**2))
+    if len(stars) < MIN_STARS_LEFT:
         return 0.0
-    beyond = robust_scatter(share) ** 2 - float(np.median(error**2))
-    return float(np.sqrt(max(beyond, 0.0)))
+    beyond = robust_scatter(np.concatenate(pixels)) ** 2 - np.median(np.concatenate(errors))
+    share, error = np.array(stars).T
+    whole = np.percentile(np.abs(share), 90) / 1.645
+    return float(np.sqrt(max(beyond, whole**2 - np.median(error), 0.0)))
 
 
 def _scored(
@@ -246,20 +254,25 @@ def _change(found: Difference, sign: float, i: int, j: int) -> Change:
     score = sign * found.score
     peak = float(score[j, i])
     dx, dy = (_vertex(score, i, j, 0), _vertex(score, i, j, 1))
-    light = sign * np.nan_to_num(found.light[cut])
     reason = ""
     if -float(np.nanmin(score[cut])) > DIPOLE * peak:
         reason = "a dipole: a star that was not matched"
-    elif light.max() > _sharpest(found.psf) * max(float(light[light > 0].sum()), 1e-30):
+    elif _is_sharp(found, i, j):
         reason = "a single pixel"
     elif not np.isfinite(found.light[cut]).all():
         reason = "beside pixels without a value"
     return Change(i + dx, j + dy, np.nan, np.nan, sign * peak, reason)
 
 
-def _sharpest(psf: np.ndarray) -> float:
-    """Share of its light that a pixel has which is no star: half way from the PSF's to all."""
-    return 0.5 * (float(psf.max()) + 1.0)
+def _is_sharp(found: Difference, i: int, j: int) -> bool:
+    """Tell whether one pixel explains a peak better than a star does: a hit, a hot pixel.
+
+    By what each takes off chi-square: the PSF the square of the score, a pixel that of its own
+    light over its error.
+    """
+    cut = (slice(max(j - 1, 0), j + 2), slice(max(i - 1, 0), i + 2))
+    alone = np.nan_to_num(found.light[cut] / found.error[cut]) ** 2
+    return float(alone.max()) > float(found.grain * found.score[j, i]) ** 2
 
 
 def _fluxes(
