@@ -13,7 +13,7 @@ import types
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum, StrEnum
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -37,10 +37,28 @@ class SpoiltError(ValueError):
 
 
 class Plain(NamedTuple):
-    """How a class of others becomes something that JSON knows, and back."""
+    """How a class of others becomes something that JSON knows, and back.
+
+    late : it is built when something of it is first asked for, and its library loaded then.
+    """
 
     write: Callable[[Any], Any]
     read: Callable[[Any], Any]
+    late: bool = False
+
+
+class Late:
+    """Stands for a value that is not built yet, and behaves as that value."""
+
+    def __init__(self, plain: Any, read: Callable[[Any], Any]) -> None:
+        self._plain, self._build = plain, cache(lambda: read(plain))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._build(), name)
+
+    @property
+    def __class__(self) -> type:
+        return type(self._build())
 
 
 class Codec:
@@ -48,13 +66,14 @@ class Codec:
 
     Parameters
     ----------
-    plain : mapping of type to Plain, optional
-        For the classes that are no data classes: each is written as plain values.
+    plain : mapping of str to Plain, optional
+        For the classes that are no data classes, by their names, so that none need be loaded: each
+        is written as plain values.
     """
 
-    def __init__(self, plain: Mapping[type, Plain] | None = None) -> None:
+    def __init__(self, plain: Mapping[str, Plain] | None = None) -> None:
         self._plain = dict(plain or {})
-        self._names = NAMES | {kind.__name__: kind for kind in self._plain}
+        self._names = {name: type(name, (), {}) for name in self._plain} | NAMES
         self._builder: Callable[[Any], Build] = cache(self._make_builder)
 
     def encode(self, value: object) -> Iterator[bytes]:
@@ -97,8 +116,10 @@ class Codec:
 
     def _flatten(self, value: Any, arrays: list[np.ndarray]) -> Any:
         """Make plain values of one; its arrays are put aside."""
-        if type(value) in self._plain:
-            return self._flatten(self._plain[type(value)].write(value), arrays)
+        if type(value) is Late:
+            return value._plain
+        if plain := self._plain.get(type(value).__name__):
+            return self._flatten(plain.write(value), arrays)
         if isinstance(value, np.ndarray):
             arrays.append(_kept(value))
             return {"array": len(arrays) - 1}
@@ -114,9 +135,9 @@ class Codec:
     def _make_builder(self, hint: Any) -> Build:
         """Make what builds values of an annotation from plain ones."""
         origin, args = get_origin(hint), get_args(hint)
-        if hint in self._plain:
-            read = self._plain[hint].read
-            return lambda plain, _: read(plain)
+        if known := self._plain.get(getattr(hint, "__name__", "")):
+            build = partial(Late, read=known.read) if known.late else known.read
+            return lambda plain, _: build(plain)
         if origin in {Union, types.UnionType}:
             return _first_of([self._builder(arm) for arm in args])
         if origin in {tuple, list, Sequence}:

@@ -11,20 +11,22 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.io.fits import Header
-from astropy.wcs import WCS
-
-from lightcurve.astrometry.register import ReferencePattern, make_reference
 from lightcurve.core.codec import Codec, Plain, SpoiltError
 from lightcurve.core.constants import __version__
 from lightcurve.core.data import LightCurve
-from lightcurve.core.errors import HeaderError, InputError
+from lightcurve.core.errors import InputError
 from lightcurve.core.files import write_whole
-from lightcurve.core.settings import Settings, make_settings
+from lightcurve.core.settings import make_settings
 from lightcurve.night.reduced import KEPT, Night
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+    from astropy.wcs import WCS
+
+    from lightcurve.astrometry.register import ReferencePattern
 
 __all__ = ["read_night"]
 
@@ -46,21 +48,32 @@ def _plain_reference(pattern: ReferencePattern) -> Any:
 
 
 def _reference(plain: Any) -> ReferencePattern:
+    from lightcurve.astrometry.register import make_reference
+
     (x, y, flux), (ny, nx), faintest = plain
     return make_reference(np.array(x), np.array(y), np.array(flux), (ny, nx), faintest)
 
 
+def _header(text: str) -> Header:
+    from astropy.io.fits import Header
+
+    return Header.fromstring(text)
+
+
+def _wcs(text: str) -> WCS:
+    from astropy.wcs import WCS
+
+    return WCS(_header(text), fix=False)
+
+
 CODEC = Codec(
     {
-        Settings: Plain(lambda s: s.model_dump(mode="json", exclude_unset=True), make_settings),
-        WCS: Plain(
-            lambda wcs: wcs.to_header(relax=True).tostring(),
-            lambda text: WCS(Header.fromstring(text), fix=False),
-        ),
-        ReferencePattern: Plain(_plain_reference, _reference),
+        "Settings": Plain(lambda s: s.model_dump(mode="json", exclude_unset=True), make_settings),
+        "WCS": Plain(lambda wcs: wcs.to_header(relax=True).tostring(), _wcs, late=True),
+        "ReferencePattern": Plain(_plain_reference, _reference, late=True),
         # Neither a card of the reference nor why a file is not used is asked for again.
-        Header: Plain(lambda _: None, lambda _: Header()),
-        HeaderError: Plain(lambda _: None, lambda _: None),
+        "Header": Plain(lambda _: None, lambda _: _header(""), late=True),
+        "HeaderError": Plain(lambda _: None, lambda _: None),
     }
 )
 

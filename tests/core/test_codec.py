@@ -51,7 +51,7 @@ class Outer:
     nothing: float = float("nan")
 
 
-CODEC = Codec({Foreign: Plain(lambda value: value.number, lambda plain: Foreign(int(plain)))})
+CODEC = Codec({"Foreign": Plain(lambda value: value.number, lambda plain: Foreign(int(plain)))})
 
 
 def _outer(**changed: Any) -> Outer:

@@ -97,7 +97,7 @@ def forge(night: Night, folder: Path, path: tuple[str, ...], value: object) -> N
     class Forged:
         pass
 
-    codec = type(CODEC)({**CODEC._plain, Forged: Plain(lambda _: plain, lambda _: None)})
+    codec = type(CODEC)({**CODEC._plain, "Forged": Plain(lambda _: plain, lambda _: None)})
     arrays: list[np.ndarray] = []
     plain = CODEC._flatten(night, arrays)
     place = plain
