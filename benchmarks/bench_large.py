@@ -20,7 +20,8 @@ from benchmarks.timing import in_turn, show
 from lightcurve.core.settings import Settings, make_settings
 from lightcurve.frames.inventory import take_inventory
 from lightcurve.night.measure import measure_frame
-from lightcurve.night.prepare import Scene, prepare_night
+from lightcurve.night.prepare import prepare_night
+from lightcurve.night.scene import Scene
 from lightcurve.night.store import open_store
 from lightcurve.night.workers import measure_night
 from lightcurve.setup.target import find_target

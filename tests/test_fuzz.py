@@ -18,7 +18,8 @@ from lightcurve.frames.inspect import inspect_file
 from lightcurve.frames.inventory import take_inventory
 from lightcurve.frames.read import read_cards, read_frame
 from lightcurve.night.measure import measure_frame
-from lightcurve.night.prepare import Scene, prepare_night
+from lightcurve.night.prepare import prepare_night
+from lightcurve.night.scene import Scene
 from lightcurve.phot.detect import detect
 from lightcurve.setup.target import find_target
 from sim import tiny_night

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["fit_affine", "fit_plain"]
+__all__ = ["fit_affine", "fit_plain", "move"]
 
 AFFINE_FROM = 12  # matched stars; fewer fix a similarity only
 MIN_KEPT = 6
@@ -20,6 +20,19 @@ def as_matrix(turn: complex, shift: complex, *, mirrored: bool) -> np.ndarray:
 def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Carry points (n, 2) by a transform, ``[x, y] = matrix @ [x_ref, y_ref, 1]``."""
     return points @ matrix[:, :2].T + matrix[:, 2]
+
+
+def move(matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Carry reference positions over to a frame.
+
+    Written out, because a matrix product may round differently with the matrix's order in memory,
+    and a result that was stored must give the same bits as one just computed.
+
+    matrix: (2, 3) float array, of a `Registration`; x, y: pixels of the reference frame.
+    Returns x, y: pixels of the frame.
+    """
+    (a, b, c), (d, e, f) = matrix.tolist()
+    return a * x + b * y + c, d * x + e * y + f
 
 
 def fit_similarity(points: np.ndarray, stars: np.ndarray) -> np.ndarray:

@@ -51,7 +51,7 @@ class Late:
     """Stands for a value that is not built yet, and behaves as that value."""
 
     def __init__(self, plain: Any, read: Callable[[Any], Any]) -> None:
-        self._plain, self._build = plain, cache(lambda: read(plain))
+        self.plain, self._build = plain, cache(lambda: read(plain))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._build(), name)
@@ -72,7 +72,9 @@ class Codec:
     """
 
     def __init__(self, plain: Mapping[str, Plain] | None = None) -> None:
-        self._plain = dict(plain or {})
+        self._plain = {"Late": Plain(lambda late: late.plain, lambda told: told)} | dict(
+            plain or {}
+        )
         self._names = {name: type(name, (), {}) for name in self._plain} | NAMES
         self._builder: Callable[[Any], Build] = cache(self._make_builder)
 
@@ -116,8 +118,6 @@ class Codec:
 
     def _flatten(self, value: Any, arrays: list[np.ndarray]) -> Any:
         """Make plain values of one; its arrays are put aside."""
-        if type(value) is Late:
-            return value._plain
         if plain := self._plain.get(type(value).__name__):
             return self._flatten(plain.write(value), arrays)
         if isinstance(value, np.ndarray):

@@ -64,7 +64,8 @@ STANDARDS = "standards"  # among the services to ask: those that have the band
 class Model(BaseModel):
     """Settings that nobody changes once they are made."""
 
-    model_config = ConfigDict(extra="forbid", validate_default=True, frozen=True)
+    # Built when first used: a section by itself seldom is, and with all of them it is built anyway.
+    model_config = ConfigDict(extra="forbid", validate_default=True, frozen=True, defer_build=True)
 
 
 Kind = TypeVar("Kind", bound=Model)

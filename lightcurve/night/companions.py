@@ -14,7 +14,7 @@ from lightcurve.core.data import Measurements, StarRole, Style
 from lightcurve.core.settings import Settings
 from lightcurve.curve.blend import Blend, Companion, companions_measured, field_profile
 from lightcurve.curve.shapes import measure_shapes
-from lightcurve.night.prepare import Scene
+from lightcurve.night.scene import Scene
 from lightcurve.phot.background import measure_background
 from lightcurve.phot.detect import unusable
 from lightcurve.phot.epsf import build_psf

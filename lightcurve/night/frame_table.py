@@ -14,7 +14,7 @@ from lightcurve.core.data import FrameResult, FrameStatus, Site
 from lightcurve.core.errors import LightcurveError
 from lightcurve.core.times import bjd_tdb, hjd_utc
 from lightcurve.frames.inventory import Inventory
-from lightcurve.night.prepare import Scene
+from lightcurve.night.scene import Scene
 from lightcurve.setup.target import Target
 from lightcurve.tables.columns import write_table
 

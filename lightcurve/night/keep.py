@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from lightcurve.core.codec import Codec, Plain, SpoiltError
 from lightcurve.core.constants import __version__
 from lightcurve.core.data import LightCurve

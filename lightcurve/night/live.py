@@ -31,8 +31,9 @@ from lightcurve.night.frame_table import write_frames_table
 from lightcurve.night.lights import label_files
 from lightcurve.night.live_curve import LiveCurve
 from lightcurve.night.opening import at_opening, has_opened, opening_of, why_unlike
-from lightcurve.night.prepare import Given, Scene, find_lights, settle_by, why_not
+from lightcurve.night.prepare import Given, find_lights, settle_by, why_not
 from lightcurve.night.reduced import stack_results
+from lightcurve.night.scene import Scene
 from lightcurve.night.store import NAME, RunStore, open_store
 from lightcurve.night.workers import measure_night
 from lightcurve.setup.solving import Sample

@@ -10,7 +10,7 @@ from lightcurve.core.data import Choice, LightCurve, Measurements, StarPlan, Sty
 from lightcurve.core.settings import Settings
 from lightcurve.curve.noise import FieldNoise, measure_field_noise, with_noise
 from lightcurve.curve.retake import choice_of, retake
-from lightcurve.night.prepare import Scene
+from lightcurve.night.scene import Scene
 from lightcurve.night.settle import choose_for, predicted_transit, settle_stars
 from lightcurve.setup.target import Target
 

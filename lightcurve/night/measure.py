@@ -12,6 +12,7 @@ import numpy as np
 
 from lightcurve.aij.photometry import measure_stars_aij
 from lightcurve.astrometry.register import register
+from lightcurve.astrometry.transform import move
 from lightcurve.calib.master_files import load_masters
 from lightcurve.calib.reduce import check_size, plan_reduction, reduce_frame
 from lightcurve.calib.warm import dark_excess
@@ -187,19 +188,6 @@ def place(plan: StarPlan, registration: Registration) -> tuple[np.ndarray, np.nd
     by sky coordinates without the detour. Returns x, y: (n,) float arrays, pixels of the frame.
     """
     return move(registration.matrix, plan.x_ref, plan.y_ref)
-
-
-def move(matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Carry reference positions over to a frame.
-
-    Written out, because a matrix product may round differently with the matrix's order in memory,
-    and a result that was stored must give the same bits as one just computed.
-
-    matrix: (2, 3) float array, of a `Registration`; x, y: pixels of the reference frame.
-    Returns x, y: pixels of the frame.
-    """
-    (a, b, c), (d, e, f) = matrix.tolist()
-    return a * x + b * y + c, d * x + e * y + f
 
 
 def _reach(recipe: Recipe, grain: int) -> int:

@@ -16,8 +16,9 @@ from lightcurve.night.frame_table import whatever_comes
 from lightcurve.night.grouping import FrameSet
 from lightcurve.night.opening import at_opening
 from lightcurve.night.outlook import Outlook, cover, look_ahead
-from lightcurve.night.prepare import Scene, prepare_night
+from lightcurve.night.prepare import prepare_night
 from lightcurve.night.reduced import Night
+from lightcurve.night.scene import Scene
 from lightcurve.night.sets import Reduced, find_sets, reduce_sets
 from lightcurve.night.stock import take_stock, told_target
 from lightcurve.night.story import reduce_set

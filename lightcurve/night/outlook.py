@@ -24,7 +24,7 @@ from lightcurve.transit.ephemeris import dip_shape, predict_transit
 from lightcurve.transit.quality import coverage
 
 if TYPE_CHECKING:
-    from lightcurve.night.prepare import Scene
+    from lightcurve.night.scene import Scene
 
 __all__ = ["cover"]
 

@@ -14,10 +14,7 @@ from lightcurve.astrometry.register import make_reference
 from lightcurve.core.data import (
     Assumed,
     Exposure,
-    Frame,
     FrameKind,
-    Masters,
-    Picture,
     Solution,
     StarPlan,
     Style,
@@ -33,6 +30,7 @@ from lightcurve.night.masters import make_masters
 from lightcurve.night.opening import opening_of, why_unlike
 from lightcurve.night.pictures import reference_picture
 from lightcurve.night.recipe import Recipe
+from lightcurve.night.scene import Scene, describe_blank
 from lightcurve.phot.grains import StarSize, measure_size
 from lightcurve.phot.methods import centroid_of
 from lightcurve.phot.seeing import choose_radii, refuse_large_radii
@@ -52,21 +50,6 @@ from lightcurve.setup.times import leave_out_impossible
 log = logging.getLogger(__name__)
 UNSURE_ARCSEC = 10.0  # by so much a WCS that is not checked, and rounded coordinates, may be off
 MUCH_BRIGHTER = 10.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scene:
-    """What is settled before measuring."""
-
-    lights: tuple[Path, ...]  # the frames to measure, in order of time
-    unused: dict[Path, str]  # light frames left out, and why
-    masters: Masters | None
-    reference: Frame  # the calibrated frame that was solved
-    solution: Solution
-    recipe: Recipe
-    camera: CameraValues
-    values: tuple[Assumed, ...]  # every value the measuring rests on, for the user to see
-    picture: Picture | None = None  # of the reference, to be looked at
 
 
 def prepare_night(
@@ -214,25 +197,6 @@ def why_not(scene: Scene, reference: Sample, lights: Sequence[Entry]) -> str:
     widest = max(sizes, key=lambda size: size.r90)
     wider = choose_radii(mine, widest)[1][0] > recipe.annulus[0]
     return "later stars are far wider than its apertures are for" if wider else ""
-
-
-def describe_blank(recipe: Recipe, reference: Path, target: Target) -> str:
-    """Say that no star was detected where the target should be, what is nearest, what to check."""
-    plan = recipe.plan
-    x, y = float(plan.x_ref[0]), float(plan.y_ref[0])
-    nearest = "no other star was detected"
-    if len(plan) > 1:
-        apart = np.hypot(plan.x_ref[1:] - x, plan.y_ref[1:] - y)
-        k = 1 + int(np.argmin(apart))
-        nearest = (
-            f"the nearest, {plan.star_id[k]} at {plan.ra_deg[k]:.5f} {plan.dec_deg[k]:+.5f}, is "
-            f"{apart[k - 1]:.1f} px ({apart[k - 1] * recipe.scale_arcsec:.1f} arcsec) away"
-        )
-    return (
-        f"no star detected at {target.ra_deg:.5f} {target.dec_deg:+.5f} deg ({target.source}), "
-        f"pixel {x:.1f}, {y:.1f} of {reference.name}; {nearest}: check --ra and --dec or --planet, "
-        "and the epoch and proper motion of the coordinates"
-    )
 
 
 def describe_doubt(plan: StarPlan, solution: Solution) -> str | None:

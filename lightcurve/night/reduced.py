@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from lightcurve.astrometry.transform import move
 from lightcurve.core import times
 from lightcurve.core.data import (
     CurveRecipe,
@@ -33,9 +34,8 @@ from lightcurve.core.settings import Settings
 from lightcurve.curve.blend import Blend
 from lightcurve.curve.plan import revise_plan
 from lightcurve.frames.inventory import Inventory
-from lightcurve.night.measure import move
-from lightcurve.night.prepare import Scene
 from lightcurve.night.recipe import Recipe
+from lightcurve.night.scene import Scene
 from lightcurve.setup.target import Target
 
 if TYPE_CHECKING:

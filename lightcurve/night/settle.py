@@ -34,7 +34,7 @@ from lightcurve.curve.plan import revise_plan
 from lightcurve.curve.quoted import judge_errors
 from lightcurve.curve.saturation import mark_saturated
 from lightcurve.curve.shapes import Shapes, measure_shapes
-from lightcurve.night.prepare import Scene, describe_blank
+from lightcurve.night.scene import Scene, describe_blank
 from lightcurve.setup.target import Target
 from lightcurve.transit.ephemeris import dip_shape, mark_transit
 from lightcurve.transit.fit import fit_transit

@@ -25,7 +25,6 @@ from lightcurve.core.settings import Settings, make_settings
 from lightcurve.curve.form import Search, prepare_search
 from lightcurve.curve.named import Field, find_star
 from lightcurve.curve.retake import apertures_of, choice_of, retake, retake_plainly
-from lightcurve.night.fit_table import SAME_STAR_DEG, need_planet
 from lightcurve.night.keep import keep_night, read_night
 from lightcurve.night.reduced import Night, Own
 from lightcurve.night.settle import fit_if_known, predicted_transit
@@ -248,6 +247,8 @@ def set_up(night: Night, wishes: Wishes) -> Bench:
     if wishes.changes:
         settings = _changed(settings, wishes.changes)
     if "planet_file" in wishes.changes.get("target", {}):
+        from lightcurve.night.fit_table import SAME_STAR_DEG, need_planet
+
         planet = need_planet(settings)
         apart = degrees_apart((target.ra_deg, target.dec_deg), (planet.ra_deg, planet.dec_deg))
         if apart > SAME_STAR_DEG:

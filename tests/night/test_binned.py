@@ -26,7 +26,8 @@ from lightcurve.night.binned import (
     shrink_masters,
 )
 from lightcurve.night.measure import measure_frame
-from lightcurve.night.prepare import Scene, prepare_night
+from lightcurve.night.prepare import prepare_night
+from lightcurve.night.scene import Scene
 from lightcurve.phot.cutouts import gather
 from lightcurve.phot.detect import detect
 from lightcurve.setup.target import find_target

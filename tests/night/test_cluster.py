@@ -18,8 +18,9 @@ from lightcurve.core.errors import InputError
 from lightcurve.core.settings import make_settings
 from lightcurve.frames.inventory import take_inventory
 from lightcurve.night import workers
-from lightcurve.night.prepare import Scene, prepare_night
+from lightcurve.night.prepare import prepare_night
 from lightcurve.night.recipe import Recipe
+from lightcurve.night.scene import Scene
 from lightcurve.night.store import encode_result, open_store
 from lightcurve.setup.target import find_target
 from sim import tiny_night

@@ -11,6 +11,7 @@ import pytest
 from astropy.io import fits
 
 from lightcurve.astrometry.register import make_reference
+from lightcurve.astrometry.transform import move
 from lightcurve.core.data import Detections
 from lightcurve.core.errors import RegistrationError
 from lightcurve.core.flags import Flag
@@ -18,7 +19,7 @@ from lightcurve.core.settings import Settings, make_settings
 from lightcurve.frames.inventory import take_inventory
 from lightcurve.frames.read import read_frame
 from lightcurve.image.solve_frames import SolveOutput, solve_frames
-from lightcurve.night.measure import measure_frame, move
+from lightcurve.night.measure import measure_frame
 from lightcurve.night.prepare import prepare_night
 from lightcurve.night.recipe import Recipe
 from lightcurve.night.register_or_solve import place_frame

@@ -20,7 +20,7 @@ from lightcurve.core.times import bjd_tdb
 from lightcurve.night.demo import write_planet
 from lightcurve.night.measure_table import measure_folder
 from lightcurve.night.nights import plan_nights
-from lightcurve.night.prepare import Scene
+from lightcurve.night.scene import Scene
 from lightcurve.setup.target import Target, at_night
 from lightcurve.transit.ephemeris import make_planet, read_planet
 from lightcurve.transit.fit_values import planet_values
