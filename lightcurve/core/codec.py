@@ -60,6 +60,10 @@ class Late:
     def __class__(self) -> type:
         return type(self._build())
 
+    @__class__.setter
+    def __class__(self, kind: type) -> None:
+        raise TypeError(kind)
+
 
 class Codec:
     """Data classes to bytes and back.

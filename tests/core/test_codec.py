@@ -89,6 +89,18 @@ def test_every_kind_of_value_comes_back():
     assert np.isnan(after.nothing)
 
 
+def test_a_late_value_is_built_when_something_of_it_is_asked_for():
+    built: list[int] = []
+    read = lambda plain: built.append(plain) or Foreign(plain)  # noqa: E731
+    late = Codec({"Foreign": Plain(lambda value: value.number, read, late=True)})
+    data = b"".join(CODEC.encode(_outer()))
+    after = late.decode(Outer, data)
+    assert b"".join(late.encode(after)) == data
+    assert not built
+    assert isinstance(after.other, Foreign)
+    assert (after.other.number, built) == (5, [5])
+
+
 @pytest.mark.parametrize(
     "array",
     [
