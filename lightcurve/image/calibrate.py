@@ -296,7 +296,7 @@ def frame_completeness(
         return None
     radius = float(apertures.radii[apertures.main])
     fwhm = radius / float(apertures.multiples[apertures.main])
-    psf = sources.psf or moffat_psf((fwhm, fwhm, 0.0, 3.0), np.ceil(5 * fwhm) + 2, 2)
+    psf = sources.psf or moffat_psf((fwhm, 0.0, 0.0), 3.0, np.ceil(5 * fwhm) + 2, 2)
     frame = prepared.frame
     trial = Trial(
         frame.pixels, frame.bad, prepared.background, psf, prepared.camera.noise,

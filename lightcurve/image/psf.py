@@ -15,6 +15,7 @@ from lightcurve.image.reduced import Prepared
 from lightcurve.phot.cutouts import gather
 from lightcurve.phot.epsf import build_psf
 from lightcurve.phot.finder import find_sources
+from lightcurve.phot.moffat import core_of
 from lightcurve.phot.psf import Psf
 from lightcurve.phot.psf_fit import PsfPhotometry, fit_psf
 from lightcurve.phot.trails import in_trails, trail_sides
@@ -231,7 +232,7 @@ def _in_wings(
     from scipy.ndimage import maximum_filter
 
     x, y = places
-    core = psf.fwhm / (2 * np.sqrt(2 ** (1 / psf.beta) - 1))
+    core = psf.fwhm * core_of(psf.beta)
     height = np.nan_to_num(np.maximum(phot.flux, 0)) * (psf.beta - 1) / (np.pi * core**2)
     ny, nx = phot.residual.shape
     row = np.clip(np.rint(phot.y).astype(int), 0, ny - 1)

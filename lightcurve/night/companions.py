@@ -132,7 +132,9 @@ def _unresolved(
     sky = measure_background(frame.pixels, frame.bad)
     light = np.where(good, frame.pixels - sky.level, 0.0)
     noise = sky.rms.astype(float) ** 2
-    psf = build_psf(light, noise, good, (plan.x_ref, plan.y_ref), stars, fwhm, gain_e_per_adu=gain)
+    psf = build_psf(
+        light, noise, good, (plan.x_ref, plan.y_ref), stars, fwhm, gain_e_per_adu=gain, max_order=0
+    )
     variance = noise + np.maximum(light, 0) / gain
     pair = split_star(light, variance, good, psf, (float(plan.x_ref[0]), float(plan.y_ref[0])))
     if pair is None:

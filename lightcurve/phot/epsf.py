@@ -11,8 +11,10 @@ from lightcurve.core.data import StarPhotometry
 from lightcurve.core.flags import Flag
 from lightcurve.core.robust import robust_scatter
 from lightcurve.phot.cutouts import gather
-from lightcurve.phot.psf import BETA_RANGE, Psf, grid_offsets, moffat, moffat_psf, normalised
+from lightcurve.phot.moffat import START_BETA, fit_moffats
+from lightcurve.phot.psf import Psf, from_mesh, grid_offsets, moffat_psf, on_mesh
 from lightcurve.phot.psf_fit import PsfPhotometry, fit_psf
+from lightcurve.phot.surface import MAX_ORDER, Surface, fit_surface, n_terms, polynomial
 
 __all__ = ["SPOILT", "build_psf", "choose_psf_stars"]
 
@@ -25,9 +27,11 @@ NEIGHBOUR_FWHM = 7.0  # sources nearer than this are fitted along and taken off
 ENOUGH_STARS = 40  # with so many the rules are not relaxed further
 PASSES = 4
 CLIP_SIGMA = 3.0
-MAX_MOFFAT_STARS = 60
-MOFFAT_FWHM = 2.5  # radius of the pixels it is fitted to
-PROFILE_ERROR = 0.03
+MIN_SHAPES = 3
+SIZE_ERROR = 0.01  # of ln FWHM, at least: a bright star is no surer of what its place is like
+STARS_PER_NODE_TERM = 20
+FOLDS = 2
+TREND_SNR = 20.0  # stars whose widths tell how wide stars are there
 MISFIT = 0.015  # root of the excess chi-square over S/N; an equal pair one FWHM apart has 0.05
 FINE_PIXELS = 2.5  # FWHM; a narrower PSF has a finer grid, when there are stars for it
 STARS_FOR_FINE = 60
@@ -118,7 +122,7 @@ def _obeying(
     flux = phot.flux[:, column]
     with np.errstate(invalid="ignore", divide="ignore"):
         snr = flux / phot.flux_err[:, column]
-        width = phot.fwhm / np.nanmedian(phot.fwhm)
+        width = phot.fwhm / _usual_width(phot, snr)
     usable = np.isfinite(flux) & ((phot.flags[:, column] & SPOILT) == 0)
     candidates = np.flatnonzero(usable & (flux > 0))
     candidates = candidates[np.argsort(-flux[candidates], kind="stable")][:MAX_CANDIDATES]
@@ -134,6 +138,17 @@ def _obeying(
     candidates = candidates[obeys[candidates]]
     reach = max(rules.neighbour_fwhm * fwhm, rules.neighbour_px)
     return candidates[_isolated(phot, flux, candidates, reach, rules.neighbour_mag)]
+
+
+def _usual_width(phot: StarPhotometry, snr: np.ndarray) -> np.ndarray:
+    """Give the width (n,) that stars have at each place, pixels."""
+    good = np.isfinite(phot.fwhm) & (phot.fwhm > 0) & (snr > TREND_SNR)
+    if not good.any():
+        return np.full(len(phot.x), np.nanmedian(phot.fwhm))
+    trend = fit_surface(
+        phot.x[good], phot.y[good], np.log(phot.fwhm[good, None]), np.ones(good.sum())
+    )
+    return np.exp(trend.at(phot.x, phot.y)[:, 0])
 
 
 def _isolated(
@@ -170,6 +185,7 @@ def build_psf(
     *,
     gain_e_per_adu: float,
     note: str = "",
+    max_order: int = MAX_ORDER,
 ) -> Psf:
     """Build the PSF of a frame.
 
@@ -190,6 +206,8 @@ def build_psf(
         Rough, pixels.
     note : str
         How the stars were chosen.
+    max_order : int
+        Of the polynomials by which it changes over the field; 0: everywhere the same.
 
     Returns
     -------
@@ -198,27 +216,53 @@ def build_psf(
         of the width given; its notes say so.
     """
     x, y = places
+    variance = sky_variance + np.maximum(light, 0.0) / gain_e_per_adu
+    shape, beta = _shape(light, variance, good, (x[chosen], y[chosen]), fwhm, max_order)
+    fwhm = float(np.exp(shape.at(*shape.box.places(5))[:, 0].mean()))
     half = float(np.ceil(HALF_FWHM * fwhm)) + 2
     fine = fwhm < FINE_PIXELS and len(chosen) >= STARS_FOR_FINE
     step = 4 if fine else 2
     notes = (note,) if note else ()
-    variance = sky_variance + np.maximum(light, 0.0) / gain_e_per_adu
-    shape = fit_moffat(light, variance, good, x[chosen], y[chosen], fwhm)
     if len(chosen) < MIN_STARS:
         short = f"analytic (Moffat) PSF: {len(chosen)} stars, {MIN_STARS} make an effective PSF"
-        return moffat_psf(shape, half, step, n_stars=len(chosen), notes=(*notes, short))
-    psf = moffat_psf(shape, half, step, n_stars=len(chosen), notes=notes)
+        return moffat_psf(shape, beta, half, step, n_stars=len(chosen), notes=(*notes, short))
+    psf = moffat_psf(shape, beta, half, step, n_stars=len(chosen), notes=notes)
+    whole = on_mesh(psf).sum(axis=(1, 2))
     x, y, chosen = _with_neighbours(x, y, chosen, NEIGHBOUR_FWHM * fwhm)
+    order = None
     for _ in range(PASSES):
         phot = fit_psf(light, sky_variance, good, psf, x, y, gain_e_per_adu=gain_e_per_adu)
         single = _single(phot, chosen)
-        psf = replace(_corrected(psf, phot, single, good), n_stars=len(single))
+        missed = _missed(psf, phot, single, good)
+        order = _table_order(psf, missed) if order is None else order
+        psf = replace(_corrected(psf, missed, order, whole), n_stars=len(single))
         x, y = phot.x, phot.y
     lost = len(chosen) - psf.n_stars
     said = (
         (f"{lost} of the {len(chosen)} stars chosen were left out as not single",) if lost else ()
     )
     return replace(psf, notes=(*psf.notes, *said))
+
+
+def _shape(
+    light: np.ndarray,
+    variance: np.ndarray,
+    good: np.ndarray,
+    places: tuple[np.ndarray, np.ndarray],
+    fwhm: float,
+    max_order: int,
+) -> tuple[Surface, float]:
+    """Give ln FWHM, e1 and e2 over the field, and beta; with fewer than 3 stars the FWHM given."""
+    stars = fit_moffats(light, variance, good, *places, fwhm)
+    known = np.isfinite(stars.fwhm)
+    if known.sum() < MIN_SHAPES:
+        none = np.zeros(1)
+        start = np.array([[np.log(fwhm), 0.0, 0.0]])
+        return fit_surface(none, none, start, none + 1, 0), START_BETA
+    values = np.column_stack([np.log(stars.fwhm), stars.e1, stars.e2])[known]
+    weight = 1 / np.hypot(stars.size_err[known], SIZE_ERROR)
+    x, y = (place[known] for place in places)
+    return fit_surface(x, y, values, weight, max_order), stars.beta
 
 
 def _with_neighbours(
@@ -241,103 +285,117 @@ def _single(phot: PsfPhotometry, chosen: np.ndarray) -> np.ndarray:
     return chosen[misfit <= MISFIT + 3 * np.nanmedian(misfit)]
 
 
-def fit_moffat(
-    light: np.ndarray,
-    variance: np.ndarray,
-    good: np.ndarray,
-    x: np.ndarray,
-    y: np.ndarray,
-    fwhm: float,
-) -> tuple[float, float, float, float]:
-    """Fit one elliptical Moffat profile to several stars (the first 60), each with its own flux.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Missed:
+    """What stars have and the PSF has not, in pixels (s,) of all of them."""
 
-    light: above the sky. variance: of a pixel, with the photon noise of the stars.
-    fwhm: to start from, pixels.
-    Returns FWHM along both axes (pixels), angle of the first (degrees), beta. With fewer than
-    3 stars the start itself: round, beta 3.
-    """
-    from scipy.optimize import least_squares
+    value: np.ndarray  # over the star's flux
+    weight: np.ndarray  # the star's signal-to-noise ratio
+    cell: np.ndarray  # node of the grid that is nearest
+    star: np.ndarray
+    places: tuple[np.ndarray, np.ndarray]  # x and y of the stars, pixels
 
-    x, y = x[:MAX_MOFFAT_STARS], y[:MAX_MOFFAT_STARS]
-    if len(x) < 3:
-        return fwhm, fwhm, 0.0, 3.0
-    half = int(np.ceil(MOFFAT_FWHM * fwhm))
-    column, row = np.rint(x).astype(int), np.rint(y).astype(int)
-    boxes, noise, whole = (
-        np.nan_to_num(gather(image, column, row, half)) for image in (light, variance, good * 1.0)
-    )
-    offset = np.arange(-half, half + 1)
-    u = (offset - (x - column)[:, None])[:, None, :] + np.zeros_like(boxes)
-    v = (offset - (y - row)[:, None])[:, :, None] + np.zeros_like(boxes)
-    use = (whole == 1) & (np.hypot(u, v) < MOFFAT_FWHM * fwhm) & (noise > 0)
-    # A star's own light, too, is known no better than the profile can be true.
-    sigma = np.sqrt(np.where(use, noise + (PROFILE_ERROR * boxes) ** 2, 1.0))
-    weight = use / sigma
-
-    def misfit(p: np.ndarray) -> np.ndarray:
-        model = weight * moffat(u, v, _shape(p))
-        norm = np.maximum((model**2).sum(axis=(1, 2)), 1e-12)
-        flux = (model * weight * boxes).sum(axis=(1, 2)) / norm
-        return (weight * boxes - flux[:, None, None] * model)[use]
-
-    start = np.array([np.log(fwhm), 0.0, 0.0, np.log(3.0)])
-    low, high = np.log(0.5), np.log(2.0)
-    bounds = (
-        [start[0] + low, -0.7, -0.7, np.log(BETA_RANGE[0])],
-        [start[0] + high, 0.7, 0.7, np.log(BETA_RANGE[1])],
-    )
-    return _shape(least_squares(misfit, start, bounds=bounds, loss="soft_l1", f_scale=2.0).x)
+    def only(self, rows: np.ndarray) -> _Missed:
+        """Take some of the pixels."""
+        return replace(
+            self, value=self.value[rows], weight=self.weight[rows], cell=self.cell[rows],
+            star=self.star[rows],
+        )  # fmt: skip
 
 
-def _shape(p: np.ndarray) -> tuple[float, float, float, float]:
-    """Turn size, two components of the ellipticity and beta into a Moffat's shape."""
-    size, e1, e2, beta = p
-    stretch = float(np.hypot(e1, e2))
-    angle = 0.5 * float(np.degrees(np.arctan2(e2, e1)))
-    return (float(np.exp(size + stretch / 2)), float(np.exp(size - stretch / 2)), angle,
-            float(np.exp(beta)))  # fmt: skip
-
-
-def _corrected(psf: Psf, phot: PsfPhotometry, chosen: np.ndarray, good: np.ndarray) -> Psf:
-    """Add to the grid what the stars have and it has not."""
+def _missed(psf: Psf, phot: PsfPhotometry, chosen: np.ndarray, good: np.ndarray) -> _Missed:
     half = int(np.ceil(TABLE_FWHM[1] * psf.fwhm)) + 1
     rows = chosen[np.isfinite(phot.flux[chosen]) & (phot.flux[chosen] > 0)]
     column, row = np.rint(phot.x[rows]).astype(int), np.rint(phot.y[rows]).astype(int)
     flux = phot.flux[rows, None, None]
     missed = gather(phot.residual, column, row, half) / flux
-    missed = np.where(gather(good, column, row, half) == 1, missed, np.nan)
+    use = (gather(good, column, row, half) == 1) & np.isfinite(missed)
     offset = np.arange(-half, half + 1)
-    u = offset[None, None, :] - (phot.x[rows] - column)[:, None, None] + 0 * missed
-    v = offset[None, :, None] - (phot.y[rows] - row)[:, None, None] + 0 * missed
+    m, step = psf.grids.shape[1], psf.oversampling
+    j = np.rint((offset - (phot.x[rows] - column)[:, None]) * step).astype(int) + m // 2
+    i = np.rint((offset - (phot.y[rows] - row)[:, None]) * step).astype(int) + m // 2
+    cell = i[:, :, None] * m + j[:, None, :]
     weight = np.broadcast_to(flux / phot.flux_err[rows, None, None], missed.shape)
-    table = _smooth(_mean_on_grid(psf, u, v, missed, weight))
+    star = np.broadcast_to(np.arange(len(rows))[:, None, None], missed.shape)
+    return _Missed(missed[use], weight[use], cell[use], star[use], (phot.x[rows], phot.y[rows]))
+
+
+def _table_order(psf: Psf, missed: _Missed) -> int:
+    """Choose the order of the table's polynomials: half of the stars foretells the other best."""
+    n = len(missed.places[0])
+    misfit = []
+    for order in range(psf.order + 1):
+        if order and n < STARS_PER_NODE_TERM * n_terms(order):
+            break
+        terms, total = _terms(psf, missed, order), 0.0
+        for fold in range(FOLDS):
+            held = missed.star % FOLDS == fold
+            table, keep = _table(psf, missed.only(~held), order)
+            told = missed.only(held)
+            flat = table.reshape(len(table), -1)
+            model = (terms[told.star] * flat[:, told.cell].T).sum(axis=1)
+            total += np.minimum(
+                ((told.value - model) * told.weight / keep) ** 2, CLIP_SIGMA**2
+            ).sum()
+        misfit.append(total)
+    return int(np.argmin(misfit))
+
+
+def _terms(psf: Psf, missed: _Missed, order: int) -> np.ndarray:
+    return polynomial(*psf.shape.box.inside(*missed.places), order)
+
+
+def _corrected(psf: Psf, missed: _Missed, order: int, light: np.ndarray) -> Psf:
+    """Add to the grids what the stars have and they have not.
+
+    light : (p,) float array; sums of the grids at the places of the mesh, which they keep.
+    """
+    table, _ = _table(psf, missed, order)
+    grids = psf.grids.copy()
+    grids[: len(table)] += table
+    mesh = np.stack([_centred(one, psf) for one in on_mesh(replace(psf, grids=grids))])
+    # Noise takes the far wings below 0 here and there: cut off, the rest would be too bright.
+    mesh *= (light / mesh.sum(axis=(1, 2)))[:, None, None]
+    return replace(from_mesh(psf, mesh), kind="epsf")
+
+
+def _table(psf: Psf, missed: _Missed, order: int) -> tuple[np.ndarray, float]:
+    """Table (k, m, m) of polynomials at the nodes, smooth and fading out; and the usual misfit.
+
+    Clipped and weighted in the cells about the nodes; 0 where there is no star. The misfit is in
+    units of each star's own noise, so that faint stars are not clipped for being faint.
+    """
+    m, terms = psf.grids.shape[1], _terms(psf, missed, order)
+    found = np.zeros((m * m, terms.shape[1]))
+    keep, spread = np.ones(len(missed.cell), dtype=bool), 1.0
+    for _ in range(3):
+        found = _in_cells(missed.only(keep), terms, m * m)
+        model = (terms[missed.star] * found[missed.cell]).sum(axis=1)
+        off = (missed.value - model) * missed.weight
+        spread = max(robust_scatter(off[keep], about=0.0), 1e-12)
+        keep = np.abs(off) <= CLIP_SIGMA * spread * 1.5
     radius = np.hypot(*grid_offsets(psf.half_px, psf.oversampling)) / psf.fwhm
     inner, outer = TABLE_FWHM
     fade = np.clip((outer - radius) / (outer - inner), 0, 1)
-    # Noise takes the far wings below 0 here and there: cut off, the rest would be too bright.
-    grid = normalised(_centred(psf.grid + table * fade, psf), psf.oversampling)
-    return replace(psf, grid=grid, kind="epsf")
+    return np.stack([_smooth(one.reshape(m, m)) * fade for one in found.T]), spread
 
 
-def _mean_on_grid(
-    psf: Psf, u: np.ndarray, v: np.ndarray, missed: np.ndarray, weight: np.ndarray
-) -> np.ndarray:
-    """Clipped weighted mean of samples in the cells about the nodes; 0 where there is none."""
-    m, step = len(psf.grid), psf.oversampling
-    use = np.isfinite(missed)
-    i = np.rint(v[use] * step).astype(int) + m // 2
-    j = np.rint(u[use] * step).astype(int) + m // 2
-    cell, value, w = i * m + j, missed[use], weight[use]
-    mean = np.zeros(m * m)
-    keep = np.ones(len(cell), dtype=bool)
-    for _ in range(3):
-        total = np.bincount(cell[keep], w[keep], minlength=m * m)
-        mean = np.bincount(cell[keep], (w * value)[keep], minlength=m * m) / np.maximum(total, 1e-9)
-        # In units of each star's own noise, so that faint stars are not clipped for being faint.
-        off = (value - mean[cell]) * w
-        spread = robust_scatter(off[keep], about=0.0)
-        keep = np.abs(off) <= CLIP_SIGMA * max(spread, 1e-12) * 1.5
-    return mean.reshape(m, m)
+def _in_cells(missed: _Missed, terms: np.ndarray, n: int) -> np.ndarray:
+    """Fit polynomials (n, k) in n cells; terms (stars, k)."""
+    k = terms.shape[1]
+    here = terms[missed.star]
+    normal, right = np.zeros((n, k, k)), np.zeros((n, k))
+    for a in range(k):
+        weighted = missed.weight * here[:, a]
+        right[:, a] = np.bincount(missed.cell, weighted * missed.value, minlength=n)
+        for b in range(a + 1):
+            normal[:, a, b] = np.bincount(missed.cell, weighted * here[:, b], minlength=n)
+            normal[:, b, a] = normal[:, a, b]
+    # A cell with few stars keeps to the constant.
+    loose = np.full(k, 1.0)
+    loose[0] = 1e-9
+    normal += np.median(missed.weight) * np.diag(loose)
+    return np.linalg.solve(normal, right[:, :, None])[:, :, 0]
 
 
 def _smooth(table: np.ndarray) -> np.ndarray:

@@ -50,8 +50,7 @@ class _Image:
         half = self.light.shape[0] // 2
         whole = np.rint(places).astype(int)
         room = int(np.abs(whole).max())
-        dx, dy = (places - whole).T
-        boxes = psf_boxes(self.psf, dx, dy, half + room)[0]
+        boxes = psf_boxes(self.psf, *places.T, half + room)[0]
         size = self.light.shape[0]
         cut = [
             box[room - my : room - my + size, room - mx : room - mx + size]
@@ -112,7 +111,7 @@ def split_star(
     part = np.s_[row - half : row + half + 1, column - half : column + half + 1]
     values = np.where(good[part], light[part], 0.0)
     error = np.sqrt(variance[part] + (PSF_ERROR * values) ** 2)
-    image = _Image(values, np.where(good[part], 1 / error, 0.0), psf)
+    image = _Image(values, np.where(good[part], 1 / error, 0.0), psf.at(*place))
     middle = np.array([[place[0] - column, place[1] - row]])
     _, alone = image.fit(middle)
     away = np.array(STARTS) * psf.fwhm

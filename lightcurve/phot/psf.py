@@ -1,15 +1,25 @@
-"""The point-spread function as pixels see it: a grid of values between which a spline goes."""
+"""The point-spread function as pixels see it: grids of values between which a spline goes.
+
+Over the field each node of the grid changes as a polynomial of the place.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+from lightcurve.phot.moffat import core_of
+from lightcurve.phot.surface import Box, Surface, n_terms, polynomial
 
 __all__ = ["Psf", "moffat_psf"]
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(3)  # of the integral over one pixel
-BETA_RANGE = (1.5, 12.0)
+FIELD_PLACES = 5  # along each side, of means over the field
+# Order of the polynomials of the nodes for each order of the shape's: the height of a Moffat
+# profile goes with a power of its width.
+GRID_ORDER = (0, 2, 4, 5)
+NOWHERE = Box(0.0, 0.0, 1.0, 1.0)  # of a PSF that is everywhere the same
 _CHUNK = 200  # stars at a time, so that what is worked on stays in the cache
 
 
@@ -19,16 +29,16 @@ class Psf:
 
     Attributes
     ----------
-    grid : (m, m) float array
-        Share of the star's light in a pixel, ``[row, column]``; the middle node is offset 0.
+    grids : (k, m, m) float array
+        Coefficients of `lightcurve.phot.surface.polynomial` for each node, ``[row, column]``: they
+        give the share of a star's light in a pixel, the middle node being offset 0. One grid where
+        the PSF is everywhere the same.
     oversampling : int
         Nodes per pixel.
     kind : str
         ``"epsf"`` built from stars, or ``"moffat"`` where there were too few.
-    fwhm_x, fwhm_y : float
-        Of the Moffat profile underneath, along its axes, pixels.
-    angle_deg : float
-        Of its x axis, from +x towards +y.
+    shape : Surface
+        ln FWHM (geometric mean of the axes, pixels), e1 and e2 of the Moffat profile underneath.
     beta : float
         Its exponent.
     n_stars : int
@@ -37,37 +47,65 @@ class Psf:
         Relaxed rules, fallbacks.
     """
 
-    grid: np.ndarray
+    grids: np.ndarray
     oversampling: int
     kind: str
-    fwhm_x: float
-    fwhm_y: float
-    angle_deg: float
+    shape: Surface
     beta: float
     n_stars: int
     notes: tuple[str, ...] = ()
 
     @property
+    def grid(self) -> np.ndarray:
+        """Grid (m, m) of the field's middle."""
+        return self.grids[0]
+
+    @property
+    def order(self) -> int:
+        """Order of the polynomials of width and ellipticity over the field; 0: all the same."""
+        return self.shape.order
+
+    @property
     def half_px(self) -> float:
         """Half width of the grid, pixels."""
-        return (len(self.grid) - 1) / 2 / self.oversampling
+        return (self.grids.shape[1] - 1) / 2 / self.oversampling
 
     @property
     def fwhm(self) -> float:
-        """Geometric mean of the two axes, pixels."""
-        return float(np.sqrt(self.fwhm_x * self.fwhm_y))
+        """Geometric mean of the two axes, and over the field, pixels."""
+        return float(np.exp(self.shape.at(*self.shape.box.places(FIELD_PLACES))[:, 0].mean()))
+
+    def terms(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Give what the grids are multiplied by, (n, k), at places (n,), pixels."""
+        order = next(d for d in range(9) if n_terms(d) == len(self.grids))
+        return polynomial(*self.shape.box.inside(x, y), order)
+
+    def at(self, x: float, y: float) -> Psf:
+        """Take it as it is at one place, pixels, for everywhere."""
+        place = np.array([x]), np.array([y])
+        here = replace(self.shape, coefficients=self.shape.at(*place), order=0)
+        grids = np.tensordot(self.terms(*place), self.grids, 1)
+        return replace(self, grids=grids, shape=here)
 
     def enclosed(self, radius: float) -> float:
-        """Share of the light within a radius, pixels."""
+        """Share of the light within a radius, pixels, in the field's middle."""
+        return float(self._within(radius)[0])
+
+    def enclosed_at(self, radius: float, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Share of the light within a radius at places (n,), all in pixels."""
+        return self.terms(x, y) @ self._within(radius)
+
+    def _within(self, radius: float) -> np.ndarray:
+        """Sum each grid within a radius."""
         if radius <= 0:
-            return 0.0
+            return np.zeros(len(self.grids))
         from photutils.geometry import circular_overlap_grid
 
-        m, step = len(self.grid), 1 / self.oversampling
+        m, step = self.grids.shape[1], 1 / self.oversampling
         edge = self.half_px + step / 2
         share = circular_overlap_grid(-edge, edge, -edge, edge, m, m, radius, 1, 1)
         # The grid is the light already spread over a pixel: that matters little beyond the core.
-        return float((self.grid * share).sum() * step**2)
+        return np.tensordot(self.grids, share, 2) * step**2
 
 
 def grid_offsets(half_px: float, oversampling: int) -> tuple[np.ndarray, np.ndarray]:
@@ -77,75 +115,109 @@ def grid_offsets(half_px: float, oversampling: int) -> tuple[np.ndarray, np.ndar
     return np.meshgrid(nodes, nodes)
 
 
-def moffat(u: np.ndarray, v: np.ndarray, shape: tuple[float, float, float, float]) -> np.ndarray:
+def moffat(
+    u: np.ndarray, v: np.ndarray, shape: tuple[float, float, float], beta: float
+) -> np.ndarray:
     """Evaluate an elliptical Moffat profile integrated over pixels, of total light 1.
 
     ``(beta - 1) / (pi a b) (1 + x'^2/a^2 + y'^2/b^2)^-beta`` (Moffat 1969), three Gauss-Legendre
     points along each side of a pixel.
 
     u, v: offsets of pixel centres, pixels.
-    shape: FWHM along the two axes (pixels), angle of the first (degrees), beta.
+    shape: FWHM (pixels), e1, e2, as in `Psf.shape`.
     """
-    fwhm_x, fwhm_y, angle, beta = shape
-    to_core = 1 / (2 * np.sqrt(2 ** (1 / beta) - 1))
-    a, b = fwhm_x * to_core, fwhm_y * to_core
-    cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    fwhm, e1, e2 = shape
+    core = fwhm * core_of(beta)
+    stretch = 1 / (core**2 * np.sqrt(1 - e1**2 - e2**2))
     total = np.zeros(np.broadcast(u, v).shape)
     for du, wu in zip(NODES / 2, WEIGHTS / 2, strict=True):
+        x = u + du
         for dv, wv in zip(NODES / 2, WEIGHTS / 2, strict=True):
-            x = (u + du) * cos + (v + dv) * sin
-            y = (v + dv) * cos - (u + du) * sin
-            total += wu * wv * (1 + (x / a) ** 2 + (y / b) ** 2) ** -beta
-    return total * (beta - 1) / (np.pi * a * b)
+            y = v + dv
+            q = stretch * ((1 - e1) * x**2 + (1 + e1) * y**2 - 2 * e2 * x * y)
+            total += wu * wv * np.exp(-beta * np.log1p(q))
+    return total * (beta - 1) / (np.pi * core**2)
 
 
 def moffat_psf(
-    shape: tuple[float, float, float, float],
+    shape: Surface | tuple[float, float, float],
+    beta: float,
     half_px: float,
     oversampling: int,
     *,
     n_stars: int = 0,
     notes: tuple[str, ...] = (),
 ) -> Psf:
-    """Make a PSF of a Moffat profile, of total light 1 within its square.
+    """Make a PSF of a Moffat profile; what light is beyond its square is not in it.
 
     Parameters
     ----------
-    shape : tuple of float
-        FWHM along the two axes (pixels), angle of the first (degrees), beta.
+    shape : Surface or tuple of float
+        ln FWHM, e1, e2 over the field; or FWHM (pixels), e1 and e2 of all of it.
     half_px : float
         Half width of the grid.
     """
+    if isinstance(shape, tuple):
+        one = np.array([[np.log(shape[0]), shape[1], shape[2]]])
+        shape = Surface(one, NOWHERE, 0, np.zeros(3))
     u, v = grid_offsets(half_px, oversampling)
-    grid = moffat(u, v, shape)
-    return Psf(normalised(grid, oversampling), oversampling, "moffat", *shape, n_stars, notes)
+    mesh = np.stack(
+        [
+            moffat(u, v, (float(np.exp(s)), e1, e2), beta)
+            for s, e1, e2 in shape.at(*mesh_places(shape)).tolist()
+        ]
+    )
+    grids = np.tensordot(_to_terms(shape), mesh, 1)
+    return Psf(grids, oversampling, "moffat", shape, beta, n_stars, notes)
 
 
-def normalised(grid: np.ndarray, oversampling: int) -> np.ndarray:
-    """Scale a grid (m, m) to a total light of 1."""
-    return grid * (oversampling**2 / grid.sum())
+def mesh_places(shape: Surface) -> tuple[np.ndarray, np.ndarray]:
+    """Give the places x, y, pixels, at which a PSF of such a shape is worked on."""
+    return shape.box.places(GRID_ORDER[shape.order] + 1)
+
+
+def on_mesh(psf: Psf) -> np.ndarray:
+    """Give the grids (p, m, m) at those places."""
+    return np.tensordot(psf.terms(*mesh_places(psf.shape)), psf.grids, 1)
+
+
+def from_mesh(psf: Psf, mesh: np.ndarray) -> Psf:
+    """Make it again of grids (p, m, m) at those places."""
+    return replace(psf, grids=np.tensordot(_to_terms(psf.shape), mesh, 1))
+
+
+def _to_terms(shape: Surface) -> np.ndarray:
+    """Matrix (k, p) from values at the places of the mesh to coefficients."""
+    return np.linalg.pinv(
+        polynomial(*shape.box.inside(*mesh_places(shape)), GRID_ORDER[shape.order])
+    )
 
 
 def psf_boxes(
-    psf: Psf, dx: np.ndarray, dy: np.ndarray, half: int, *, slopes: bool = False
+    psf: Psf, x: np.ndarray, y: np.ndarray, half: int, *, slopes: bool = False
 ) -> np.ndarray:
     """Evaluate the PSF on a square around each star: (1, n, 2 half + 1, 2 half + 1).
 
-    All pixels of a square lie at the same fraction of a node's step, so that a star has four
-    weights along each axis: of a cubic B-spline through the grid. dx, dy: of the star from the
-    middle pixel, up to a pixel; half: at most that of the grid less 2 pixels; slopes: also the
+    Its middle is the pixel nearest to the star at x, y, pixels. All pixels of a square lie at the
+    same fraction of a node's step, so that a star has four weights along each axis: of a cubic
+    B-spline through the grid. half: at most that of the grid less 2 pixels; slopes: also the
     derivatives by the star's x and y, three in all.
     """
     from scipy.ndimage import spline_filter
 
-    middle, reach = len(psf.grid) // 2, (half + 2) * psf.oversampling
+    middle, reach = psf.grids.shape[1] // 2, (half + 2) * psf.oversampling
     part = slice(max(middle - reach, 0), middle + reach + 1)
     # Filtered whole and cut then: the cut's edges are no edges of the grid.
-    spline = spline_filter(psf.grid, order=3, mode="mirror")[part, part]
+    splines = np.stack(
+        [spline_filter(grid, order=3, mode="mirror")[part, part] for grid in psf.grids]
+    )
+    terms = psf.terms(x, y)
+    dx, dy = x - np.rint(x), y - np.rint(y)
     size = 2 * half + 1
     boxes = np.empty((3 if slopes else 1, len(dx), size, size))
     for first in range(0, len(dx), _CHUNK):
         stars = slice(first, first + _CHUNK)
+        spline = splines if len(splines) == 1 else np.tensordot(terms[stars], splines, 1)
         _fill(boxes[:, stars], spline, psf.oversampling, (dx[stars], dy[stars]))
     return boxes
 
@@ -153,11 +225,12 @@ def psf_boxes(
 def _fill(
     boxes: np.ndarray, spline: np.ndarray, step: int, offsets: tuple[np.ndarray, np.ndarray]
 ) -> None:
-    """Evaluate the spline for some stars, into `boxes`."""
-    n, size, m = len(offsets[0]), boxes.shape[-1], len(spline)
+    """Evaluate the spline (1, m, m), or one for each star (n, m, m), into `boxes`."""
+    n, size, m = len(offsets[0]), boxes.shape[-1], spline.shape[-1]
     column, across, across_slope = _weights(offsets[0], size, m, step)
     row, down, down_slope = _weights(offsets[1], size, m, step)
     star, pixel = np.arange(n)[:, None], np.arange(size)
+    own = star if len(spline) > 1 else 0
 
     def matrix(weights: np.ndarray) -> np.ndarray:
         spread = np.zeros((n, m, size))
@@ -166,9 +239,9 @@ def _fill(
         return spread
 
     def lines(weights: np.ndarray) -> np.ndarray:
-        total = weights[0][:, None, None] * spline[row]
+        total = weights[0][:, None, None] * spline[own, row]
         for k in range(1, 4):
-            total += weights[k][:, None, None] * spline[row + k]
+            total += weights[k][:, None, None] * spline[own, row + k]
         return total
 
     rows, columns = lines(down), matrix(across)

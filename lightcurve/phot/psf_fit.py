@@ -72,9 +72,9 @@ class _Work:
 
     def start(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Fluxes from the pixels next to each star, each weighted by what the PSF has there."""
-        place, dx, dy = self._boxes(x, y, 1)
+        place, _, _ = self._boxes(x, y, 1)
         good, light = (np.append(image.ravel(), 0)[place] for image in (self.good, self.light))
-        values = self._psf(dx, dy, 1)[0] * good
+        values = self._psf(x, y, 1)[0] * good
         flux = (light * values).sum(axis=1) / np.maximum((values**2).sum(axis=1), 1e-12)
         return np.column_stack([flux, x, y])
 
@@ -92,10 +92,8 @@ class _Work:
         inside = (column >= 0) & (column < nx) & (row >= 0) & (row < ny)
         return np.where(inside, row * nx + column, nx * ny), x - middle_x, y - middle_y
 
-    def _psf(
-        self, dx: np.ndarray, dy: np.ndarray, half: int, *, slopes: bool = False
-    ) -> np.ndarray:
-        boxes = psf_boxes(self.psf, dx, dy, half, slopes=slopes)
+    def _psf(self, x: np.ndarray, y: np.ndarray, half: int, *, slopes: bool = False) -> np.ndarray:
+        boxes = psf_boxes(self.psf, x, y, half, slopes=slopes)
         return boxes.reshape(*boxes.shape[:2], -1)
 
     def _half(self, reach: float) -> int:
@@ -103,8 +101,8 @@ class _Work:
 
     def model(self, state: np.ndarray, half: int) -> np.ndarray:
         """Image of all stars, flat."""
-        place, dx, dy = self._boxes(state[:, 1], state[:, 2], half)
-        values = self._psf(dx, dy, half)[0]
+        place, _, _ = self._boxes(state[:, 1], state[:, 2], half)
+        values = self._psf(state[:, 1], state[:, 2], half)[0]
         light = (values * state[:, :1]).ravel()
         return np.bincount(place.ravel(), light, minlength=self.light.size + 1)[:-1]
 
@@ -120,8 +118,8 @@ class _Work:
         number = np.full(self.light.size + 1, -1, dtype=np.int32)
         number[used] = np.arange(used.size)
         half = self._half(SLOPE_FWHM)
-        place, dx, dy = self._boxes(state[:, 1], state[:, 2], half)
-        slopes = self._psf(dx, dy, half, slopes=True)
+        place, _, _ = self._boxes(state[:, 1], state[:, 2], half)
+        slopes = self._psf(state[:, 1], state[:, 2], half, slopes=True)
         slopes[1:] *= state[:, 0, None]
         star, pixel = np.nonzero(number[place] >= 0)
         rows = number[place[star, pixel]]
