@@ -33,11 +33,13 @@ from lightcurve.phot.depth import (
 )
 from lightcurve.phot.epsf import SPOILT
 from lightcurve.phot.psf import moffat_psf
+from lightcurve.phot.surface import fit_surface
 from lightcurve.phot.zero_point import ZeroPoint, apply_zero_point, fit_zero_point, instrumental
 
 log = logging.getLogger(__name__)
 TIED_SNR, MIN_TIED = 30.0, 20  # stars that tie the PSF's magnitudes to the aperture's
 TIED_FWHM, TIED_SHARE = 2.0, 0.01  # no neighbour of theirs so near has such a share of light
+TIED_ERROR, TIED_ORDER = 0.005, 2  # mag, of each at least; of a polynomial of the place
 MIN_SNR = 10.0  # of a standard: fainter ones are found when noise makes them brighter
 
 
@@ -107,6 +109,22 @@ def fluxes(sources: Sources) -> list[tuple[str, str, np.ndarray, np.ndarray]]:
     return kinds
 
 
+def _shares(sources: Sources) -> list[np.ndarray]:
+    """Tell for each kind of flux the light (n,) in it over that of a star in the field's middle.
+
+    Where the PSF is wider less of a star lies within the same radius.
+    """
+    psf, phot = sources.psf, sources.phot
+    whole = np.ones(len(sources))
+    if psf is None:
+        return [whole] * len(sources.apertures.radii)
+    shares = [
+        psf.enclosed_at(float(r), phot.x, phot.y) / psf.enclosed(float(r))
+        for r in sources.apertures.radii
+    ]
+    return [*shares, whole]
+
+
 def _word(multiple: float) -> str:
     return f"{multiple:.2g}".replace(".", "_")
 
@@ -123,8 +141,8 @@ def _magnitudes(
     colour = _colours(sources, standards, rows, stars, settings)
     notes = () if standards is None else standards.notes
     kinds = []
-    for name, text, flux, error in fluxes(sources):
-        inst = instrumental(flux, error, prepared.exposure_s)
+    for (name, text, flux, error), share in zip(fluxes(sources), _shares(sources), strict=True):
+        inst = instrumental(flux / share, error / share, prepared.exposure_s)
         zero_point, note = _zero_point(inst, standards, (rows[serves], stars[serves]), colour)
         notes += (f"{text}: {note}",) if note else ()
         mag = err = np.full(len(sources), np.nan)
@@ -146,6 +164,8 @@ def _tied(
 ) -> Magnitudes:
     """Put the PSF's magnitudes on the scale of the aperture's, by all bright stars that are alone.
 
+    Where there is evidence for it the offset changes with the place.
+
     Standards are few, and bright ones among them are what a PSF fits worst: by them alone the two
     kinds would differ by more than they can.
     """
@@ -160,8 +180,12 @@ def _tied(
         return psf
     difference = (aperture.inst - psf.inst)[good]
     offset = float(np.median(difference))
+    x, y = sources.phot.x, sources.phot.y
+    noise = np.hypot(aperture.inst_err[good], TIED_ERROR)
+    by_place = fit_surface(x[good], y[good], difference[:, None] - offset, 1 / noise, TIED_ORDER)
+    psf = replace(psf, inst=psf.inst + by_place.at(x, y)[:, 0])
     # The scatter by the median too, for variables and blends are among them.
-    err = median_error(difference)
+    err = median_error((aperture.inst - psf.inst)[good])
     residual = whole.residual + (aperture.inst - psf.inst)[rows] - offset
     zero_point = replace(
         whole, value=whole.value + offset, err=float(np.hypot(whole.err, err)), residual=residual,

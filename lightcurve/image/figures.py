@@ -120,10 +120,10 @@ def _maps(folder: Path, reduced: Reduced) -> dict[Path, str]:
     }
     if np.isfinite(widths.fwhm):
         path = save_widths(
-            folder / "fwhm.png", widths.mean, widths.used, fwhm=widths.fwhm,
+            folder / "fwhm.png", widths.stars.fwhm, widths.used, fwhm=widths.fwhm,
             fwhm_err=widths.fwhm_err, scale_arcsec=reduced.scale_arcsec,
         )  # fmt: skip
-        captions[path] = "FWHM of single stars, from Gaussians fitted to sums of rows and columns."
+        captions[path] = "FWHM of single stars, by Moffat profiles, before pixels spread it."
     return captions
 
 

@@ -116,7 +116,7 @@ def fit_point_spread(
         return None
     choice = choose_psf_stars(phot, apertures.main, seeing.fwhm, prepared.shape)
     psf = frame_psf(prepared, phot, choice.rows, seeing.fwhm, choice.note)
-    fitted, unsure = fit_sources(prepared, psf, (phot.x, phot.y), choice.rows, wanted)
+    psf, fitted, unsure = fit_sources(prepared, psf, (phot.x, phot.y), choice, wanted)
     return Spread(psf, fitted, choice.rows, unsure)
 
 
@@ -183,10 +183,12 @@ def _widths(prepared: Prepared) -> Widths:
     """FWHM from stars that are bright, whole and alone."""
     from scipy.spatial import cKDTree
 
-    stars = prepared.stars
-    light = np.where(prepared.good, prepared.frame.pixels - prepared.background.level, 0.0)
+    stars, good = prepared.stars, prepared.good
+    light = np.where(good, prepared.frame.pixels - prepared.background.level, 0.0)
+    gain = prepared.camera.noise.gain_e_per_adu
+    variance = prepared.background.rms**2 + np.maximum(light, 0.0) / gain
     if len(stars) < 2:
-        return measure_widths(light, stars.x, stars.y, GUESS_FWHM)
+        return measure_widths(light, variance, good, stars.x, stars.y, GUESS_FWHM)
     guess = float(np.median(stars.fwhm))
     xy = np.column_stack([stars.x, stars.y])
     apart = cKDTree(xy).query(xy, k=2)[0][:, 1] > 6 * guess
@@ -197,7 +199,7 @@ def _widths(prepared: Prepared) -> Widths:
     use = apart & whole
     if use.sum() < 5:
         use = whole
-    return measure_widths(light, stars.x[use], stars.y[use], max(guess, 1.2))
+    return measure_widths(light, variance, good, stars.x[use], stars.y[use], max(guess, 1.2))
 
 
 def measure_apertures(

@@ -137,7 +137,10 @@ def _add_magnitudes(table: Table, calibrated: Calibrated) -> None:
             table, f"{kind.name}_mag_err", kind.err, "mag",
             "Error of the magnitude before it, with that of the zero point",
         )  # fmt: skip
-        _add(table, f"{kind.name}_inst_mag", kind.inst, "mag", "-2.5 log10(flux / exposure)")
+        _add(
+            table, f"{kind.name}_inst_mag", kind.inst, "mag",
+            "-2.5 log10(flux / exposure), as it would be in the middle of the field",
+        )  # fmt: skip
         _add(table, f"{kind.name}_inst_mag_err", kind.inst_err, "mag", "Error of that")
     n = len(calibrated.aperture.mag)
     serves = np.zeros(n, dtype=bool)

@@ -75,6 +75,7 @@ RULES: tuple[tuple[str, Rules], ...] = (
         ),
     ),
 )  # fmt: skip
+TRIAL, MAX_TRIAL = RULES[1][1], 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +83,7 @@ class Choice:
     """The stars chosen."""
 
     rows: np.ndarray  # (n,) int, the brightest first
+    trial: np.ndarray  # (m,) int, the brightest of all that stand alone: they try the PSF
     note: str  # which rules were relaxed, and whether the number is small; empty when all is well
 
 
@@ -113,7 +115,8 @@ def choose_psf_stars(
         notes.append(f"they cover only {100 * min(span):.0f} % of the frame's width or height")
     if MIN_STARS <= len(best) < GOOD_NUMBER:
         notes.append(f"{len(best)} stars chosen; {GOOD_NUMBER} would be better")
-    return Choice(best[:MAX_STARS], "; ".join(notes))
+    trial = _obeying(phot, column, fwhm, shape, TRIAL)[:MAX_TRIAL]
+    return Choice(best[:MAX_STARS], trial, "; ".join(notes))
 
 
 def _obeying(

@@ -222,5 +222,7 @@ def _told(
         size_err = np.sqrt(np.einsum("ni,nij,nj->n", slope, covariance[:, 3:, 3:], slope))
         lost = np.hypot(x - places[0], y - places[1]) > TOO_FAR * fwhm
     lost |= (height <= 0) | ~np.isfinite(fwhm * size_err) | (np.hypot(e1, e2) > 0.9)
-    columns = (np.where(lost, np.nan, c) for c in (x, y, fwhm, e1, e2, size_err, chi2))
-    return MoffatStars(*columns, beta)
+    x, y, fwhm, e1, e2, size_err, chi2 = (
+        np.where(lost, np.nan, column) for column in (x, y, fwhm, e1, e2, size_err, chi2)
+    )
+    return MoffatStars(x, y, fwhm, e1, e2, size_err, chi2, beta)

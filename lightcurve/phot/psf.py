@@ -43,6 +43,8 @@ class Psf:
         Its exponent.
     n_stars : int
         That it rests on.
+    error : float
+        By which it may be wrong, as a share of a star's flux.
     notes : tuple of str
         Relaxed rules, fallbacks.
     """
@@ -53,6 +55,7 @@ class Psf:
     shape: Surface
     beta: float
     n_stars: int
+    error: float = 0.0
     notes: tuple[str, ...] = ()
 
     @property
@@ -168,7 +171,7 @@ def moffat_psf(
         ]
     )
     grids = np.tensordot(_to_terms(shape), mesh, 1)
-    return Psf(grids, oversampling, "moffat", shape, beta, n_stars, notes)
+    return Psf(grids, oversampling, "moffat", shape, beta, n_stars, notes=notes)
 
 
 def mesh_places(shape: Surface) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,4 @@
-"""How wide the stars are, and which apertures follow from it.
-
-Widths are those of Gaussians fitted to the sums of rows and of columns.
-"""
+"""How wide the stars are, and which apertures follow from it."""
 
 from __future__ import annotations
 
@@ -9,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lightcurve.core.constants import FWHM_PER_SIGMA
 from lightcurve.core.errors import InputError, Why
 from lightcurve.core.robust import robust_scatter
-from lightcurve.phot.cutouts import gather
 from lightcurve.phot.grains import StarSize
+from lightcurve.phot.moffat import MoffatStars, fit_moffats
 
 __all__ = [
     "ANNULUS_FWHM",
@@ -45,49 +41,46 @@ class Widths:
     Attributes
     ----------
     fwhm : float
-        Median of what is left after clipping, pixels; NaN with fewer than 3 stars.
+        Median of what is left after clipping, pixels, before pixels spread it; NaN with fewer than
+        3 stars.
     fwhm_err : float
         Its standard error.
-    fwhm_x, fwhm_y : (n,) float arrays
-        Of each star along rows and columns, pixels.
+    stars : MoffatStars
+        (n,) stars that were fitted.
     used : (n,) bool array
     """
 
     fwhm: float
     fwhm_err: float
-    fwhm_x: np.ndarray
-    fwhm_y: np.ndarray
+    stars: MoffatStars
     used: np.ndarray
 
-    @property
-    def mean(self) -> np.ndarray:
-        """Geometric mean of the two axes, star by star."""
-        return np.sqrt(self.fwhm_x * self.fwhm_y)
 
-
-def measure_widths(light: np.ndarray, x: np.ndarray, y: np.ndarray, guess: float) -> Widths:
-    """Measure the FWHM of stars, starting from a guess, pixels.
+def measure_widths(
+    light: np.ndarray,
+    variance: np.ndarray,
+    good: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    guess: float,
+) -> Widths:
+    """Measure the FWHM of stars by Moffat profiles, starting from a guess, pixels.
 
     Parameters
     ----------
-    light : (ny, nx) float array
-        Above the sky.
+    light, variance : (ny, nx) float arrays
+        Above the sky, and of a pixel with the photon noise of the stars.
+    good : (ny, nx) bool array
     x, y : (n,) float arrays
         Isolated, unsaturated stars with a good signal, pixels; the first 300 are taken.
     """
-    x, y = x[:MAX_STARS], y[:MAX_STARS]
-    half = max(int(np.ceil(2.0 * guess)), 3)
-    boxes = np.nan_to_num(gather(light, np.rint(x).astype(int), np.rint(y).astype(int), half))
-    sigma = guess / FWHM_PER_SIGMA
-    widths_x = FWHM_PER_SIGMA * fit_gaussians(boxes.sum(axis=1), sigma)
-    widths_y = FWHM_PER_SIGMA * fit_gaussians(boxes.sum(axis=2), sigma)
-    mean = np.sqrt(widths_x * widths_y)
-    used = _clipped(mean)
+    stars = fit_moffats(light, variance, good, x[:MAX_STARS], y[:MAX_STARS], guess)
+    used = _clipped(stars.fwhm)
     n = int(used.sum())
     if n < MIN_STARS:
-        return Widths(float("nan"), float("nan"), widths_x, widths_y, used)
-    spread = robust_scatter(mean[used])
-    return Widths(float(np.median(mean[used])), 1.25 * spread / n**0.5, widths_x, widths_y, used)
+        return Widths(float("nan"), float("nan"), stars, used)
+    spread = robust_scatter(stars.fwhm[used])
+    return Widths(float(np.median(stars.fwhm[used])), 1.25 * spread / n**0.5, stars, used)
 
 
 def fit_gaussians(profiles: np.ndarray, sigma: float) -> np.ndarray:

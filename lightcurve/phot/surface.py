@@ -131,7 +131,8 @@ def fit_surface(
 def _leverage(terms: np.ndarray, weight: np.ndarray, order: int) -> float:
     """Tell the variance of the polynomial where it is least sure, over that of a usual star."""
     side = np.linspace(-1, 1, GRID)
-    there = polynomial(*(c.ravel() for c in np.meshgrid(side, side)), order)
+    u, v = np.meshgrid(side, side)
+    there = polynomial(u.ravel(), v.ravel(), order)
     spread = there @ np.linalg.pinv(terms * (weight / np.median(weight))[:, None])
     return float((spread**2).sum(axis=1).max())
 
