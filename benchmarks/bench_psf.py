@@ -85,16 +85,9 @@ def main() -> None:
     bins = [f"{b}, {p}" for b in BRIGHTNESS for p in PLACES]
     show("Widths of the pulls (stars)", ("frames", "flux", *bins), rows)
     names = (
-        "frames",
-        "FWHM / true",
-        "psf",
-        "order",
-        "stars",
-        "rms FWHM",
-        "rms e",
-        "x pull",
-        "CPU s",
-    )
+        "frames", "FWHM / true", "of PSF", "order", "stars", "error %", "rms ln FWHM", "rms e",
+        "zero mmag", "x pull", "CPU s",
+    )  # fmt: skip
     show("Shapes and time", names, shown)
 
 
@@ -148,7 +141,7 @@ def pulls_of(frame: Rendered, reduced: Reduced) -> Pulls:
 
 
 def _pulls(kind: Magnitudes, row: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, float]:
-    """Pulls (n,) about what all stars of a frame have in common, and that, mag."""
+    """Take pulls (n,) about what all stars of a frame have in common, and that, mag."""
     off, err = kind.mag[row] - true, kind.inst_err[row]
     weight, zero = 1 / np.hypot(err, 0.003) ** 2, np.nanmedian(off)
     for _ in range(5):

@@ -32,7 +32,7 @@ from lightcurve.phot.depth import (
     measure_limits,
 )
 from lightcurve.phot.epsf import SPOILT
-from lightcurve.phot.psf import moffat_psf
+from lightcurve.phot.psf import Psf, mean_fwhm, moffat_psf
 from lightcurve.phot.surface import fit_surface
 from lightcurve.phot.zero_point import ZeroPoint, apply_zero_point, fit_zero_point, instrumental
 
@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 TIED_SNR, MIN_TIED = 30.0, 20  # stars that tie the PSF's magnitudes to the aperture's
 TIED_FWHM, TIED_SHARE = 2.0, 0.01  # no neighbour of theirs so near has such a share of light
 TIED_ERROR, TIED_ORDER = 0.005, 2  # mag, of each at least; of a polynomial of the place
+HALF_FWHM = 5.0  # half width of a Moffat profile's grid
 MIN_SNR = 10.0  # of a standard: fainter ones are found when noise makes them brighter
 
 
@@ -101,9 +102,12 @@ def fluxes(sources: Sources) -> list[tuple[str, str, np.ndarray, np.ndarray]]:
     """List every kind of flux: name, text, flux and its error, ADU."""
     apertures, phot = sources.apertures, sources.phot
     kinds = [
-        (f"aperture_{_word(m)}", f"aperture of {m:.3g} FWHM", phot.flux[:, k], phot.flux_err[:, k])
-        for k, m in enumerate(apertures.multiples)
-    ]
+        (f"aperture_{word.replace('.', '_')}", f"aperture of {m:.3g} FWHM", *columns)
+        for word, m, *columns in zip(
+            _words(apertures.multiples), apertures.multiples, phot.flux.T, phot.flux_err.T,
+            strict=True,
+        )
+    ]  # fmt: skip
     if sources.psf_phot is not None:
         kinds.append(("psf", "PSF", sources.psf_phot.flux, sources.psf_phot.flux_err))
     return kinds
@@ -112,21 +116,31 @@ def fluxes(sources: Sources) -> list[tuple[str, str, np.ndarray, np.ndarray]]:
 def _shares(sources: Sources) -> list[np.ndarray]:
     """Tell for each kind of flux the light (n,) in it over that of a star in the field's middle.
 
-    Where the PSF is wider less of a star lies within the same radius.
+    Where stars are wider less of their light lies within the same radius; by the Moffat profiles of
+    the widths, so that apertures do not depend on a PSF. The fit of the PSF has it by itself.
     """
-    psf, phot = sources.psf, sources.phot
-    whole = np.ones(len(sources))
-    if psf is None:
-        return [whole] * len(sources.apertures.radii)
+    phot, profile = sources.phot, _profile(sources)
     shares = [
-        psf.enclosed_at(float(r), phot.x, phot.y) / psf.enclosed(float(r))
+        profile.enclosed_at(float(r), phot.x, phot.y) / profile.enclosed(float(r))
         for r in sources.apertures.radii
     ]
-    return [*shares, whole]
+    return shares if sources.psf_phot is None else [*shares, np.ones(len(sources))]
 
 
-def _word(multiple: float) -> str:
-    return f"{multiple:.2g}".replace(".", "_")
+def _profile(sources: Sources) -> Psf:
+    """Give the Moffat profile of the widths, as it is over the field."""
+    widths, apertures = sources.widths, sources.apertures
+    half = np.ceil(max(HALF_FWHM * mean_fwhm(widths.shape), float(apertures.radii[-1]))) + 2
+    return moffat_psf(widths.shape, widths.stars.beta, half, 2)
+
+
+def _words(multiples: np.ndarray) -> list[str]:
+    """Write radii, in FWHM, with as many digits as tell them apart, at least two."""
+    for digits in range(2, 8):
+        words = [f"{m:.{digits}g}" for m in multiples]
+        if len(set(words)) == len(words):
+            break
+    return words
 
 
 def _magnitudes(
@@ -141,8 +155,16 @@ def _magnitudes(
     colour = _colours(sources, standards, rows, stars, settings)
     notes = () if standards is None else standards.notes
     kinds = []
-    for (name, text, flux, error), share in zip(fluxes(sources), _shares(sources), strict=True):
-        inst = instrumental(flux / share, error / share, prepared.exposure_s)
+    measured, main = fluxes(sources), sources.apertures.main
+    insts = [
+        instrumental(flux / share, error / share, prepared.exposure_s)
+        for (_, _, flux, error), share in zip(measured, _shares(sources), strict=True)
+    ]
+    tie = np.zeros(0, dtype=int)
+    if sources.psf_phot is not None:
+        tie = _tie_stars(sources, insts[-1][0], insts[main][0])
+        insts[-1] = (_by_place(sources, tie, insts[-1][0], insts[main]), insts[-1][1])
+    for (name, text, _, _), inst in zip(measured, insts, strict=True):
         zero_point, note = _zero_point(inst, standards, (rows[serves], stars[serves]), colour)
         notes += (f"{text}: {note}",) if note else ()
         mag = err = np.full(len(sources), np.nan)
@@ -151,12 +173,40 @@ def _magnitudes(
         kinds.append(Magnitudes(name, text, *inst, zero_point, mag, err))
     if sources.psf_phot is not None:
         psf = replace(kinds[-1], by_psf=True)
-        kinds[-1] = _tied(sources, psf, kinds[sources.apertures.main], rows[serves], colour)
+        kinds[-1] = _tied(tie, psf, kinds[main], rows[serves], colour)
     return tuple(kinds), notes
 
 
+def _tie_stars(sources: Sources, psf: np.ndarray, aperture: np.ndarray) -> np.ndarray:
+    """Choose bright stars that are alone: rows; psf, aperture: (n,) instrumental magnitudes."""
+    fwhm = float(sources.apertures.radii[0] / sources.apertures.multiples[0])
+    near = disturbed(
+        sources.phot, sources.psf_phot, sources.apertures, TIED_FWHM * fwhm, TIED_SHARE
+    )
+    good = sources.alone & ~near & (sources.snr > TIED_SNR) & (sources.flags == 0)
+    return np.flatnonzero(good & np.isfinite(psf) & np.isfinite(aperture))
+
+
+def _by_place(
+    sources: Sources, tie: np.ndarray, psf: np.ndarray, aperture: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """Bring the PSF's magnitudes (n,) to the aperture's, as far as their offset changes over it.
+
+    aperture: magnitudes and errors. Unchanged where there is no evidence for that.
+    """
+    if len(tie) < MIN_TIED:
+        return psf
+    x, y = sources.phot.x, sources.phot.y
+    difference, noise = (aperture[0] - psf)[tie], np.hypot(aperture[1][tie], TIED_ERROR)
+    surface = fit_surface(x[tie], y[tie], difference[:, None], 1 / noise, TIED_ORDER)
+    if not surface.order:
+        return psf
+    offset = surface.at(x, y)[:, 0]
+    return psf + offset - float(np.median(offset[tie]))
+
+
 def _tied(
-    sources: Sources,
+    tie: np.ndarray,
     psf: Magnitudes,
     aperture: Magnitudes,
     rows: np.ndarray,
@@ -164,28 +214,16 @@ def _tied(
 ) -> Magnitudes:
     """Put the PSF's magnitudes on the scale of the aperture's, by all bright stars that are alone.
 
-    Where there is evidence for it the offset changes with the place.
-
     Standards are few, and bright ones among them are what a PSF fits worst: by them alone the two
     kinds would differ by more than they can.
     """
-    whole, fwhm = aperture.zero_point, float(sources.apertures.radii[0])
-    fwhm /= float(sources.apertures.multiples[0])
-    near = disturbed(
-        sources.phot, sources.psf_phot, sources.apertures, TIED_FWHM * fwhm, TIED_SHARE
-    )
-    good = sources.alone & ~near & (sources.snr > TIED_SNR) & (sources.flags == 0)
-    good &= np.isfinite(psf.inst) & np.isfinite(aperture.inst)
-    if whole is None or psf.zero_point is None or good.sum() < MIN_TIED:
+    whole = aperture.zero_point
+    if whole is None or psf.zero_point is None or len(tie) < MIN_TIED:
         return psf
-    difference = (aperture.inst - psf.inst)[good]
+    difference = (aperture.inst - psf.inst)[tie]
     offset = float(np.median(difference))
-    x, y = sources.phot.x, sources.phot.y
-    noise = np.hypot(aperture.inst_err[good], TIED_ERROR)
-    by_place = fit_surface(x[good], y[good], difference[:, None] - offset, 1 / noise, TIED_ORDER)
-    psf = replace(psf, inst=psf.inst + by_place.at(x, y)[:, 0])
     # The scatter by the median too, for variables and blends are among them.
-    err = median_error((aperture.inst - psf.inst)[good])
+    err = median_error(difference)
     residual = whole.residual + (aperture.inst - psf.inst)[rows] - offset
     zero_point = replace(
         whole, value=whole.value + offset, err=float(np.hypot(whole.err, err)), residual=residual,
@@ -194,7 +232,7 @@ def _tied(
     mag, mag_err = apply_zero_point(zero_point, psf.inst, psf.inst_err, colour)
     log.info(
         "PSF magnitudes tied to those in the %s by %d stars: %+.4f +- %.4f mag",
-        aperture.text, good.sum(), offset, err,
+        aperture.text, len(tie), offset, err,
     )  # fmt: skip
     return replace(psf, zero_point=zero_point, mag=mag, err=mag_err)
 
@@ -320,7 +358,7 @@ def frame_completeness(
         return None
     radius = float(apertures.radii[apertures.main])
     fwhm = radius / float(apertures.multiples[apertures.main])
-    psf = sources.psf or moffat_psf((fwhm, 0.0, 0.0), 3.0, np.ceil(5 * fwhm) + 2, 2)
+    psf = sources.psf or _profile(sources)
     frame = prepared.frame
     trial = Trial(
         frame.pixels, frame.bad, prepared.background, psf, prepared.camera.noise,

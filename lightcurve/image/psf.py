@@ -16,8 +16,8 @@ from lightcurve.phot.cutouts import gather
 from lightcurve.phot.epsf import Choice, build_psf
 from lightcurve.phot.finder import find_sources
 from lightcurve.phot.moffat import core_of
-from lightcurve.phot.psf import Psf, psf_boxes
-from lightcurve.phot.psf_fit import FIT_FWHM, PsfPhotometry, fit_psf
+from lightcurve.phot.psf import Psf
+from lightcurve.phot.psf_fit import PsfPhotometry, fit_psf, flux_error
 from lightcurve.phot.trails import in_trails, trail_sides
 
 log = logging.getLogger(__name__)
@@ -29,8 +29,6 @@ STAY_FWHM, MIN_SNR = 0.9, 5.0  # what an added source must keep to after the fit
 SURE_SNR, SURE_FWHM = 8.0, 1.0  # what makes it sure
 BESIDE_FWHM = 4.0  # so near, a brighter star's misfit may look like a source
 RING_FWHM, FLUX_ERROR = (0.8, 3.0), 0.01  # where a PSF's flaws look like sources; at least
-TRIAL_FWHM, MIN_TRIAL = 2.2, 5  # radius in which light that the PSF missed is summed; stars
-MEDIAN_OF_CHI2 = 0.4549  # with one degree of freedom
 N_TRUST = 30  # stars of the PSF that tell how good it is
 BEYOND = 1.0  # times the brightest of the PSF's stars
 
@@ -89,49 +87,10 @@ def fit_sources(
         phot = _weeded(prepared, psf, phot, n, trust)
         log.info("%d more sources where the stars were taken off", len(phot.x) - before)
     unsure = _unsure(phot, psf, n, trust)
-    psf = replace(psf, error=_flux_error(prepared, psf, phot, chosen.trial))
+    sky, gain = prepared.background.rms.astype(float) ** 2, prepared.camera.noise.gain_e_per_adu
+    psf = replace(psf, error=flux_error(phot, psf, chosen.trial, sky, gain))
     error = np.hypot(phot.flux_err, psf.error * np.nan_to_num(phot.flux))
     return psf, replace(phot, flux_err=error), unsure
-
-
-def _flux_error(prepared: Prepared, psf: Psf, phot: PsfPhotometry, rows: np.ndarray) -> float:
-    """Tell by what share of their flux stars are off, from what is left where they are taken off.
-
-    That sum scatters by the noise of its pixels, less what the fit took with it, and by the flaws
-    of the PSF.
-    """
-    rows = rows[np.nan_to_num(phot.flux[rows]) > 0]
-    if len(rows) < MIN_TRIAL:
-        return FLUX_ERROR
-    x, y, flux = phot.x[rows], phot.y[rows], phot.flux[rows, None]
-    reach = TRIAL_FWHM * psf.fwhm
-    half = int(np.ceil(reach))
-    column, row = np.rint(x).astype(int), np.rint(y).astype(int)
-    left, sky = (
-        np.nan_to_num(gather(image, column, row, half)).reshape(len(rows), -1)
-        for image in (phot.residual, prepared.background.rms.astype(float) ** 2)
-    )
-    light = psf_boxes(psf, x, y, half)[0].reshape(len(rows), -1)
-    v, u = (d.ravel() for d in np.mgrid[-half : half + 1, -half : half + 1])
-    away = np.hypot(u - (x - column)[:, None], v - (y - row)[:, None])
-    inside, fitted = away <= reach, away <= FIT_FWHM * psf.fwhm
-    noise = sky + np.maximum(light, 0) * flux / prepared.camera.noise.gain_e_per_adu
-    weight = fitted * light / noise
-    weight /= (weight * light).sum(axis=1, keepdims=True)
-    taken = (inside * light).sum(axis=1, keepdims=True) * weight
-    variance = ((inside - taken) ** 2 * noise).sum(axis=1) / flux[:, 0] ** 2
-    share = (inside * left).sum(axis=1) / flux[:, 0]
-    return _beyond(share - np.median(share), variance)
-
-
-def _beyond(off: np.ndarray, variance: np.ndarray) -> float:
-    """Find the scatter (standard deviation) of values (n,) beyond their variances, by medians."""
-    low, high = 0.0, float(np.abs(off).max())
-    for _ in range(40):
-        middle = (low + high) / 2
-        wide = np.median(off**2 / (variance + middle**2)) < MEDIAN_OF_CHI2
-        low, high = (low, middle) if wide else (middle, high)
-    return low
 
 
 def _weeded(

@@ -11,6 +11,7 @@ __all__ = [
     "finder",
     "grains",
     "methods",
+    "moffat",
     "mosaic",
     "noise",
     "pairs",
@@ -19,6 +20,7 @@ __all__ = [
     "seeing",
     "shapes",
     "squares",
+    "surface",
     "trails",
     "zero_point",
 ]

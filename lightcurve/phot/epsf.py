@@ -11,12 +11,12 @@ from lightcurve.core.data import StarPhotometry
 from lightcurve.core.flags import Flag
 from lightcurve.core.robust import robust_scatter
 from lightcurve.phot.cutouts import gather
-from lightcurve.phot.moffat import START_BETA, fit_moffats
-from lightcurve.phot.psf import Psf, from_mesh, grid_offsets, moffat_psf, on_mesh
+from lightcurve.phot.moffat import fit_moffats, shape_over_field
+from lightcurve.phot.psf import Psf, from_mesh, grid_offsets, mean_fwhm, moffat_psf, on_mesh
 from lightcurve.phot.psf_fit import PsfPhotometry, fit_psf
-from lightcurve.phot.surface import MAX_ORDER, Surface, fit_surface, n_terms, polynomial
+from lightcurve.phot.surface import MAX_ORDER, fit_surface, n_terms, polynomial
 
-__all__ = ["SPOILT", "build_psf", "choose_psf_stars"]
+__all__ = ["SPOILT", "Choice", "build_psf", "choose_psf_stars"]
 
 MAX_CANDIDATES, MAX_STARS = 700, 350
 MIN_STARS, GOOD_NUMBER = 15, 100
@@ -27,8 +27,6 @@ NEIGHBOUR_FWHM = 7.0  # sources nearer than this are fitted along and taken off
 ENOUGH_STARS = 40  # with so many the rules are not relaxed further
 PASSES = 4
 CLIP_SIGMA = 3.0
-MIN_SHAPES = 3
-SIZE_ERROR = 0.01  # of ln FWHM, at least: a bright star is no surer of what its place is like
 STARS_PER_NODE_TERM = 20
 FOLDS = 2
 TREND_SNR = 20.0  # stars whose widths tell how wide stars are there
@@ -220,8 +218,9 @@ def build_psf(
     """
     x, y = places
     variance = sky_variance + np.maximum(light, 0.0) / gain_e_per_adu
-    shape, beta = _shape(light, variance, good, (x[chosen], y[chosen]), fwhm, max_order)
-    fwhm = float(np.exp(shape.at(*shape.box.places(5))[:, 0].mean()))
+    stars = fit_moffats(light, variance, good, x[chosen], y[chosen], fwhm)
+    shape, beta = shape_over_field(stars, fwhm, max_order), stars.beta
+    fwhm = mean_fwhm(shape)
     half = float(np.ceil(HALF_FWHM * fwhm)) + 2
     fine = fwhm < FINE_PIXELS and len(chosen) >= STARS_FOR_FINE
     step = 4 if fine else 2
@@ -245,27 +244,6 @@ def build_psf(
         (f"{lost} of the {len(chosen)} stars chosen were left out as not single",) if lost else ()
     )
     return replace(psf, notes=(*psf.notes, *said))
-
-
-def _shape(
-    light: np.ndarray,
-    variance: np.ndarray,
-    good: np.ndarray,
-    places: tuple[np.ndarray, np.ndarray],
-    fwhm: float,
-    max_order: int,
-) -> tuple[Surface, float]:
-    """Give ln FWHM, e1 and e2 over the field, and beta; with fewer than 3 stars the FWHM given."""
-    stars = fit_moffats(light, variance, good, *places, fwhm)
-    known = np.isfinite(stars.fwhm)
-    if known.sum() < MIN_SHAPES:
-        none = np.zeros(1)
-        start = np.array([[np.log(fwhm), 0.0, 0.0]])
-        return fit_surface(none, none, start, none + 1, 0), START_BETA
-    values = np.column_stack([np.log(stars.fwhm), stars.e1, stars.e2])[known]
-    weight = 1 / np.hypot(stars.size_err[known], SIZE_ERROR)
-    x, y = (place[known] for place in places)
-    return fit_surface(x, y, values, weight, max_order), stars.beta
 
 
 def _with_neighbours(

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightcurve.phot.cutouts import gather
+from lightcurve.phot.surface import MAX_ORDER, Surface, fit_surface
 
-__all__ = ["MoffatStars", "core_of", "fit_moffats"]
+__all__ = ["core_of"]
 
-BETA_RANGE = (1.5, 30.0)  # the last is as good as a Gaussian
+FALL_RANGE = (0.005, 0.67)  # of 1 / beta; at the first it is a Gaussian
 START_BETA = 3.0
 BOX_FWHM = 2.5  # radius of the pixels that are fitted
 PROFILE_ERROR = 0.03  # a star's own light, too, is known no better than the profile can be true
@@ -18,9 +19,11 @@ SOFT_SIGMA = 2.0  # beyond it a pixel counts for less
 MAX_ITERATIONS = 15
 SETTLED = 1e-3  # relative change of the width, of most stars
 DAMPING = 1e-3
-MAX_CHANGE = 0.3  # of a width or of the exponent, in one step
+MAX_CHANGE = 0.3  # of a width, and of 1 / beta, in one step
 FINE_FWHM = 2.5  # narrower stars want three nodes of the integral over a pixel, wider ones two
 TOO_FAR = 1.0  # FWHM: a fit that ends there is one of something else
+SIZE_ERROR = 0.01  # of ln FWHM, at least: a bright star is no surer of what its place is like
+MIN_SHAPES = 3
 POOR = 3.0  # times the median chi-square: what fits so badly does not settle the exponent
 
 
@@ -67,7 +70,7 @@ def fit_moffats(
     y: np.ndarray,
     fwhm: float,
 ) -> MoffatStars:
-    """Fit ``C (1 + q)^-beta``, q quadratic in the offset, averaged over pixels (Moffat 1969).
+    """Fit ``C (1 + q / beta)^-beta``, q quadratic in the offset, over pixels (Moffat 1969).
 
     By damped Gauss-Newton steps of all stars together; pixels that are far off count for less.
 
@@ -88,22 +91,22 @@ def fit_moffats(
     MoffatStars
     """
     boxes = _cut(light, variance, good, x, y, fwhm)
-    core = core_of(START_BETA) * fwhm
+    curved = START_BETA / (core_of(START_BETA) * fwhm) ** 2
     n = len(x)
     start = np.zeros((n, 6))  # height, place, and the quadratic form's xx, xy, yy
     start[:, 0] = np.maximum(np.max(boxes.light, axis=1, initial=0.0), 1e-9)
     start[:, 1], start[:, 2] = x, y
-    start[:, 3] = start[:, 5] = core**-2
-    p, beta = start, START_BETA
+    start[:, 3] = start[:, 5] = curved
+    p, fall = start, 1 / START_BETA
     chi2, normal = np.ones(n), np.tile(np.eye(6), (n, 1, 1))
     for _ in range(MAX_ITERATIONS if n else 0):
-        step, beta_step, chi2, normal = _step(boxes, p, beta)
+        step, fall_step, chi2, normal = _step(boxes, p, fall)
         p = _moved(p, step)
-        beta *= float(np.exp(beta_step))
+        fall += fall_step
         change = np.abs(step[:, 3] + step[:, 5]) / (p[:, 3] + p[:, 5])
-        if np.quantile(change, 0.8) < SETTLED and abs(beta_step) < 10 * SETTLED:
+        if np.quantile(change, 0.8) < SETTLED and abs(fall_step) < SETTLED:
             break
-    return _told(p, beta, chi2, normal, (x, y))
+    return _told(p, 1 / fall, chi2, normal, (x, y))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,10 +143,10 @@ def _cut(
 
 
 def _step(
-    boxes: _Boxes, p: np.ndarray, beta: float
+    boxes: _Boxes, p: np.ndarray, fall: float
 ) -> tuple[np.ndarray, float, np.ndarray, np.ndarray]:
-    """Find the steps (n, 6) and that of ln beta; chi-square per pixel, and the normal matrices."""
-    model, slopes = _model(boxes, p, beta)
+    """Find the steps (n, 6) and that of 1 / beta; chi-square per pixel, and the normal matrices."""
+    model, slopes = _model(boxes, p, fall)
     off = (boxes.light - model) / boxes.sigma
     root = (1 + (off / SOFT_SIGMA) ** 2) ** -0.25  # square root of the weight of a soft norm
     slopes *= (root / boxes.sigma)[:, None]
@@ -162,12 +165,12 @@ def _step(
     bend = (full[:, 6, 6] - (mixed * both[:, :, 1]).sum(axis=1))[fair].sum()
     pull = (right[:, 6] - (mixed * both[:, :, 0]).sum(axis=1))[fair].sum()
     wanted = np.clip(pull / max(bend, 1e-12), -MAX_CHANGE, MAX_CHANGE)
-    beta_step = float(np.log(np.clip(beta * np.exp(wanted), *BETA_RANGE) / beta))
-    return both[:, :, 0] - beta_step * both[:, :, 1], beta_step, chi2, normal
+    fall_step = float(np.clip(fall + wanted, *FALL_RANGE)) - fall
+    return both[:, :, 0] - fall_step * both[:, :, 1], fall_step, chi2, normal
 
 
-def _model(boxes: _Boxes, p: np.ndarray, beta: float) -> tuple[np.ndarray, np.ndarray]:
-    """Model (n, p) and its slopes (n, 7, p) by the six parameters of a star and ln beta."""
+def _model(boxes: _Boxes, p: np.ndarray, fall: float) -> tuple[np.ndarray, np.ndarray]:
+    """Model (n, p) and its slopes (n, 7, p) by the six parameters of a star and 1 / beta."""
     height, x, y, xx, xy, yy = (column[:, None] for column in p.T)
     model = np.zeros_like(boxes.light)
     slopes = np.zeros((len(p), 7, boxes.light.shape[1]))
@@ -176,16 +179,17 @@ def _model(boxes: _Boxes, p: np.ndarray, beta: float) -> tuple[np.ndarray, np.nd
         for dv, wv in zip(boxes.nodes, boxes.weights, strict=True):
             v = boxes.row - y + dv
             left, down = xx * u + xy * v, xy * u + yy * v
-            inner = 1 + u * left + v * down
-            log = np.log(inner)
-            value = wu * wv * np.exp(-beta * log)
-            fall = -beta * height * value / inner
+            squared = u * left + v * down
+            inner = 1 + fall * squared
+            log = np.log(inner) / fall
+            value = wu * wv * np.exp(-log)
+            slope = -height * value / inner
             model += value
             for k, by in enumerate((-2 * left, -2 * down, u * u, 2 * u * v, v * v), start=1):
-                slopes[:, k] += fall * by
-            slopes[:, 6] -= value * log
+                slopes[:, k] += slope * by
+            slopes[:, 6] += value * (log - squared / inner)
     slopes[:, 0] = model
-    slopes[:, 6] *= beta * height
+    slopes[:, 6] *= height / fall
     return height * model, slopes
 
 
@@ -212,7 +216,7 @@ def _told(
     height, x, y, xx, xy, yy = p.T
     with np.errstate(invalid="ignore", divide="ignore"):
         det = xx * yy - xy**2
-        fwhm = det**-0.25 / core_of(beta)
+        fwhm = det**-0.25 * beta**0.5 / core_of(beta)
         e1, e2 = (yy - xx) / (xx + yy), -2 * xy / (xx + yy)
         slope = np.stack([yy, -2 * xy, xx], axis=1) / (4 * det[:, None])
         diagonal = np.einsum("nii->ni", normal)
@@ -226,3 +230,14 @@ def _told(
         np.where(lost, np.nan, column) for column in (x, y, fwhm, e1, e2, size_err, chi2)
     )
     return MoffatStars(x, y, fwhm, e1, e2, size_err, chi2, beta)
+
+
+def shape_over_field(stars: MoffatStars, fwhm: float, max_order: int = MAX_ORDER) -> Surface:
+    """Give ln FWHM, e1 and e2 over the field; round and of the FWHM given with fewer than 3."""
+    known = np.isfinite(stars.fwhm)
+    if known.sum() < MIN_SHAPES:
+        start = np.array([[np.log(fwhm), 0.0, 0.0]])
+        return fit_surface(np.zeros(1), np.zeros(1), start, np.ones(1), 0)
+    values = np.column_stack([np.log(stars.fwhm), stars.e1, stars.e2])[known]
+    weight = 1 / np.hypot(stars.size_err[known], SIZE_ERROR)
+    return fit_surface(stars.x[known], stars.y[known], values, weight, max_order)

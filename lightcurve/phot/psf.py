@@ -12,7 +12,7 @@ import numpy as np
 from lightcurve.phot.moffat import core_of
 from lightcurve.phot.surface import Box, Surface, n_terms, polynomial
 
-__all__ = ["Psf", "moffat_psf"]
+__all__ = ["Psf", "mean_fwhm", "moffat_psf"]
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(3)  # of the integral over one pixel
 FIELD_PLACES = 5  # along each side, of means over the field
@@ -76,7 +76,7 @@ class Psf:
     @property
     def fwhm(self) -> float:
         """Geometric mean of the two axes, and over the field, pixels."""
-        return float(np.exp(self.shape.at(*self.shape.box.places(FIELD_PLACES))[:, 0].mean()))
+        return mean_fwhm(self.shape)
 
     def terms(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Give what the grids are multiplied by, (n, k), at places (n,), pixels."""
@@ -109,6 +109,11 @@ class Psf:
         share = circular_overlap_grid(-edge, edge, -edge, edge, m, m, radius, 1, 1)
         # The grid is the light already spread over a pixel: that matters little beyond the core.
         return np.tensordot(self.grids, share, 2) * step**2
+
+
+def mean_fwhm(shape: Surface) -> float:
+    """Average the FWHM, pixels, over the field."""
+    return float(np.exp(shape.at(*shape.box.places(FIELD_PLACES))[:, 0].mean()))
 
 
 def grid_offsets(half_px: float, oversampling: int) -> tuple[np.ndarray, np.ndarray]:

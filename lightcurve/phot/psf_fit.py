@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from lightcurve.phot.cutouts import gather
 from lightcurve.phot.psf import Psf, psf_boxes
 
-__all__ = ["PsfPhotometry", "fit_psf"]
+__all__ = ["PsfPhotometry", "fit_psf", "flux_error"]
 
-MAX_STEP_PX = 0.5
+MAX_STEP_FWHM, MAX_STEP_PX = 0.17, 0.5  # of a place in one iteration: the larger
+MAX_SHIFT_FWHM, MAX_SHIFT_PX = 0.7, 2.0  # from where a star was found, likewise
 DAMPING = 1e-6
 COUPLING = 0.02  # correlation below which two stars are independent for their errors
 FIT_FWHM = 1.3  # radius of the pixels that are fitted
@@ -22,6 +24,9 @@ TOLERANCE_SIGMA = 0.1  # the step of the last iteration, in errors,
 SETTLED = 0.98  # of so many stars; the rest are blends that no data tell apart
 MIN_SNR_TO_MOVE = 5.0  # a fainter star's place is not fitted: it would walk to a peak of the noise
 MIN_PIXELS = 5
+TRIAL_FWHM, MIN_TRIAL = 2.2, 5  # radius in which light that the PSF missed is summed; stars
+FEW_ERROR = 0.01  # as a share of the flux, where too few stars tell it
+MEDIAN_OF_CHI2 = 0.4549  # with one degree of freedom
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,7 +189,6 @@ def fit_psf(
     y: np.ndarray,
     *,
     gain_e_per_adu: float,
-    max_shift_px: float = 2.0,
 ) -> PsfPhotometry:
     """Fit flux and place of every star.
 
@@ -200,9 +204,8 @@ def fit_psf(
     good : (ny, nx) bool array
         Pixels to use.
     x, y : (n,) float arrays
-        Where the stars are, to a pixel or so.
-    max_shift_px : float
-        A star that moves farther is put back and held.
+        Where the stars are, to a pixel or so. One that moves farther than 2 px, or 0.7 FWHM, is
+        put back and held.
     """
     if not len(x):
         none, residual = np.zeros(0), np.where(good, light, 0.0)
@@ -210,12 +213,14 @@ def fit_psf(
     work = _Work(np.where(good, light, 0.0), sky_variance, good, psf, gain_e_per_adu)
     state = work.start(x, y)
     held = np.zeros(len(x), dtype=bool)
+    max_shift = max(MAX_SHIFT_PX, MAX_SHIFT_FWHM * psf.fwhm)
+    max_step = max(MAX_STEP_PX, MAX_STEP_FWHM * psf.fwhm)
     for _ in range(MAX_ITERATIONS):
         system = work.equations(state)
         held |= state[:, 0] * np.sqrt(system.information[:, 0]) < MIN_SNR_TO_MOVE
-        step = solve_step(system, held)
+        step = solve_step(system, held, max_step)
         state = state + step
-        far = np.hypot(state[:, 1] - x, state[:, 2] - y) > max_shift_px
+        far = np.hypot(state[:, 1] - x, state[:, 2] - y) > max_shift
         state[far, 1:] = np.column_stack([x, y])[far]
         held |= far
         moved = (np.abs(step) * np.sqrt(system.information)).max(axis=1)
@@ -224,10 +229,10 @@ def fit_psf(
     return work.finish(state, held)
 
 
-def solve_step(system: System, held: np.ndarray) -> np.ndarray:
+def solve_step(system: System, held: np.ndarray, max_step: float) -> np.ndarray:
     """Solve the normal equations; stars `held` (n,) keep their places.
 
-    Returns (n, 3), change of flux, x, y; the last two at most half a pixel.
+    Returns (n, 3), change of flux, x, y; the last two at most `max_step`, pixels.
     """
     from scipy.sparse import diags_array
     from scipy.sparse.linalg import splu
@@ -236,7 +241,7 @@ def solve_step(system: System, held: np.ndarray) -> np.ndarray:
     free = diags_array(scale.ravel())
     normal = free @ system.normal @ free + diags_array(np.where(scale == 0, 1.0, DAMPING).ravel())
     step = splu(normal.tocsc()).solve((scale * system.right).ravel()).reshape(-1, 3) * scale
-    step[:, 1:] = np.clip(step[:, 1:], -MAX_STEP_PX, MAX_STEP_PX)
+    step[:, 1:] = np.clip(step[:, 1:], -max_step, max_step)
     return step
 
 
@@ -281,3 +286,52 @@ def parameter_errors(system: System, held: np.ndarray) -> np.ndarray:
     errors = errors * scale
     errors[:, 0] = np.where(scale[:, 0] == 0, np.inf, errors[:, 0])
     return errors
+
+
+def flux_error(
+    phot: PsfPhotometry, psf: Psf, rows: np.ndarray, sky_variance: np.ndarray, gain_e_per_adu: float
+) -> float:
+    """Tell by what share of their flux stars are off, from what is left where they are taken off.
+
+    That sum scatters by the noise of its pixels, less what the fit took with it, and by the flaws
+    of the PSF.
+
+    Parameters
+    ----------
+    rows : (k,) int array
+        Of bright stars that stand alone; with fewer than 5 it is 1 %.
+    sky_variance : (ny, nx) float array
+        ADU^2 of one pixel without stars.
+    """
+    rows = rows[np.nan_to_num(phot.flux[rows]) > 0]
+    if len(rows) < MIN_TRIAL:
+        return FEW_ERROR
+    x, y, flux = phot.x[rows], phot.y[rows], phot.flux[rows, None]
+    reach = TRIAL_FWHM * psf.fwhm
+    half = int(np.ceil(reach))
+    column, row = np.rint(x).astype(int), np.rint(y).astype(int)
+    left, sky = (
+        np.nan_to_num(gather(image, column, row, half)).reshape(len(rows), -1)
+        for image in (phot.residual, sky_variance)
+    )
+    light = psf_boxes(psf, x, y, half)[0].reshape(len(rows), -1)
+    v, u = (d.ravel() for d in np.mgrid[-half : half + 1, -half : half + 1])
+    away = np.hypot(u - (x - column)[:, None], v - (y - row)[:, None])
+    inside, fitted = away <= reach, away <= FIT_FWHM * psf.fwhm
+    noise = sky + np.maximum(light, 0) * flux / gain_e_per_adu
+    weight = fitted * light / noise
+    weight /= (weight * light).sum(axis=1, keepdims=True)
+    taken = (inside * light).sum(axis=1, keepdims=True) * weight
+    variance = ((inside - taken) ** 2 * noise).sum(axis=1) / flux[:, 0] ** 2
+    share = (inside * left).sum(axis=1) / flux[:, 0]
+    return _beyond(share - np.median(share), variance)
+
+
+def _beyond(off: np.ndarray, variance: np.ndarray) -> float:
+    """Find the scatter (standard deviation) of values (n,) beyond their variances, by medians."""
+    low, high = 0.0, float(np.abs(off).max())
+    for _ in range(40):
+        middle = (low + high) / 2
+        wide = np.median(off**2 / (variance + middle**2)) < MEDIAN_OF_CHI2
+        low, high = (low, middle) if wide else (middle, high)
+    return low

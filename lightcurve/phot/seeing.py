@@ -9,7 +9,8 @@ import numpy as np
 from lightcurve.core.errors import InputError, Why
 from lightcurve.core.robust import robust_scatter
 from lightcurve.phot.grains import StarSize
-from lightcurve.phot.moffat import MoffatStars, fit_moffats
+from lightcurve.phot.moffat import MoffatStars, fit_moffats, shape_over_field
+from lightcurve.phot.surface import Surface
 
 __all__ = [
     "ANNULUS_FWHM",
@@ -48,12 +49,31 @@ class Widths:
     stars : MoffatStars
         (n,) stars that were fitted.
     used : (n,) bool array
+    shape : Surface
+        ln FWHM, e1 and e2 over the frame.
     """
 
     fwhm: float
     fwhm_err: float
     stars: MoffatStars
     used: np.ndarray
+    shape: Surface
+
+    @property
+    def ellipticity(self) -> float:
+        """1 - b / a of what the stars have in common."""
+        e = float(np.hypot(*np.median(self._common, axis=0)))
+        return 1 - float(np.sqrt((1 - e) / (1 + e)))
+
+    @property
+    def angle_deg(self) -> float:
+        """Direction of the long axis they have in common, from +x towards +y, 0 to 180."""
+        e1, e2 = np.median(self._common, axis=0)
+        return float(np.degrees(0.5 * np.arctan2(e2, e1)) % 180)
+
+    @property
+    def _common(self) -> np.ndarray:
+        return self.shape.at(*self.shape.box.places(5))[:, 1:]
 
 
 def measure_widths(
@@ -76,11 +96,12 @@ def measure_widths(
     """
     stars = fit_moffats(light, variance, good, x[:MAX_STARS], y[:MAX_STARS], guess)
     used = _clipped(stars.fwhm)
+    shape = shape_over_field(stars, guess)
     n = int(used.sum())
     if n < MIN_STARS:
-        return Widths(float("nan"), float("nan"), stars, used)
+        return Widths(float("nan"), float("nan"), stars, used, shape)
     spread = robust_scatter(stars.fwhm[used])
-    return Widths(float(np.median(stars.fwhm[used])), 1.25 * spread / n**0.5, stars, used)
+    return Widths(float(np.median(stars.fwhm[used])), 1.25 * spread / n**0.5, stars, used, shape)
 
 
 def fit_gaussians(profiles: np.ndarray, sigma: float) -> np.ndarray:

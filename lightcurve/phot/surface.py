@@ -8,7 +8,7 @@ import numpy as np
 
 from lightcurve.core.robust import MAD_TO_SIGMA
 
-__all__ = ["Box", "Surface", "fit_surface", "polynomial"]
+__all__ = ["fit_surface"]
 
 MAX_ORDER = 3
 STARS_PER_TERM = 4
