@@ -27,6 +27,7 @@ NEIGHBOUR_FWHM = 7.0  # sources nearer than this are fitted along and taken off
 ENOUGH_STARS = 40  # with so many the rules are not relaxed further
 PASSES = 4
 CLIP_SIGMA = 3.0
+MAX_BETA = 6.0  # a Gaussian's core is the table's, but no real star is without wings beyond it
 STARS_PER_NODE_TERM = 20
 FOLDS = 2
 TREND_SNR = 20.0  # stars whose widths tell how wide stars are there
@@ -218,7 +219,7 @@ def build_psf(
     """
     x, y = places
     variance = sky_variance + np.maximum(light, 0.0) / gain_e_per_adu
-    stars = fit_moffats(light, variance, good, x[chosen], y[chosen], fwhm)
+    stars = fit_moffats(light, variance, good, x[chosen], y[chosen], fwhm, MAX_BETA)
     shape, beta = shape_over_field(stars, fwhm, max_order), stars.beta
     fwhm = mean_fwhm(shape)
     half = float(np.ceil(HALF_FWHM * fwhm)) + 2

@@ -69,6 +69,7 @@ def fit_moffats(
     x: np.ndarray,
     y: np.ndarray,
     fwhm: float,
+    max_beta: float = 1 / FALL_RANGE[0],
 ) -> MoffatStars:
     """Fit ``C (1 + q / beta)^-beta``, q quadratic in the offset, over pixels (Moffat 1969).
 
@@ -85,12 +86,15 @@ def fit_moffats(
         Pixels.
     fwhm : float
         To start from, pixels.
+    max_beta : float
+        Of the exponent; a Gaussian's is infinite.
 
     Returns
     -------
     MoffatStars
     """
     boxes = _cut(light, variance, good, x, y, fwhm)
+    least = 1 / max_beta
     curved = START_BETA / (core_of(START_BETA) * fwhm) ** 2
     n = len(x)
     start = np.zeros((n, 6))  # height, place, and the quadratic form's xx, xy, yy
@@ -100,7 +104,7 @@ def fit_moffats(
     p, fall = start, 1 / START_BETA
     chi2, normal = np.ones(n), np.tile(np.eye(6), (n, 1, 1))
     for _ in range(MAX_ITERATIONS if n else 0):
-        step, fall_step, chi2, normal = _step(boxes, p, fall)
+        step, fall_step, chi2, normal = _step(boxes, p, fall, least)
         p = _moved(p, step)
         fall += fall_step
         change = np.abs(step[:, 3] + step[:, 5]) / (p[:, 3] + p[:, 5])
@@ -143,7 +147,7 @@ def _cut(
 
 
 def _step(
-    boxes: _Boxes, p: np.ndarray, fall: float
+    boxes: _Boxes, p: np.ndarray, fall: float, least: float
 ) -> tuple[np.ndarray, float, np.ndarray, np.ndarray]:
     """Find the steps (n, 6) and that of 1 / beta; chi-square per pixel, and the normal matrices."""
     model, slopes = _model(boxes, p, fall)
@@ -165,7 +169,7 @@ def _step(
     bend = (full[:, 6, 6] - (mixed * both[:, :, 1]).sum(axis=1))[fair].sum()
     pull = (right[:, 6] - (mixed * both[:, :, 0]).sum(axis=1))[fair].sum()
     wanted = np.clip(pull / max(bend, 1e-12), -MAX_CHANGE, MAX_CHANGE)
-    fall_step = float(np.clip(fall + wanted, *FALL_RANGE)) - fall
+    fall_step = float(np.clip(fall + wanted, least, FALL_RANGE[1])) - fall
     return both[:, :, 0] - fall_step * both[:, :, 1], fall_step, chi2, normal
 
 

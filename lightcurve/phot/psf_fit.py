@@ -24,7 +24,8 @@ TOLERANCE_SIGMA = 0.1  # the step of the last iteration, in errors,
 SETTLED = 0.98  # of so many stars; the rest are blends that no data tell apart
 MIN_SNR_TO_MOVE = 5.0  # a fainter star's place is not fitted: it would walk to a peak of the noise
 MIN_PIXELS = 5
-TRIAL_FWHM, MIN_TRIAL = 2.2, 5  # radius in which light that the PSF missed is summed; stars
+TRIAL_FWHM, MIN_TRIAL = 1.8, 5  # radius in which light that the PSF missed is summed; stars
+AROUND_FWHM = 3.5  # out to it is what lies about a star, not the star's
 FEW_ERROR = 0.01  # as a share of the flux, where too few stars tell it
 MEDIAN_OF_CHI2 = 0.4549  # with one degree of freedom
 
@@ -307,8 +308,7 @@ def flux_error(
     if len(rows) < MIN_TRIAL:
         return FEW_ERROR
     x, y, flux = phot.x[rows], phot.y[rows], phot.flux[rows, None]
-    reach = TRIAL_FWHM * psf.fwhm
-    half = int(np.ceil(reach))
+    half = int(np.ceil(AROUND_FWHM * psf.fwhm))
     column, row = np.rint(x).astype(int), np.rint(y).astype(int)
     left, sky = (
         np.nan_to_num(gather(image, column, row, half)).reshape(len(rows), -1)
@@ -317,7 +317,9 @@ def flux_error(
     light = psf_boxes(psf, x, y, half)[0].reshape(len(rows), -1)
     v, u = (d.ravel() for d in np.mgrid[-half : half + 1, -half : half + 1])
     away = np.hypot(u - (x - column)[:, None], v - (y - row)[:, None])
-    inside, fitted = away <= reach, away <= FIT_FWHM * psf.fwhm
+    inside, fitted = away <= TRIAL_FWHM * psf.fwhm, away <= FIT_FWHM * psf.fwhm
+    around = (away > TRIAL_FWHM * psf.fwhm) & (away <= AROUND_FWHM * psf.fwhm)
+    left = left - np.nanmedian(np.where(around, left, np.nan), axis=1, keepdims=True)
     noise = sky + np.maximum(light, 0) * flux / gain_e_per_adu
     weight = fitted * light / noise
     weight /= (weight * light).sum(axis=1, keepdims=True)
