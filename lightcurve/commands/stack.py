@@ -71,7 +71,7 @@ def _tell(one: Reduced[Stack]) -> None:
     rows = ([c.name, c.text, c.limit, str(c.verdict)] for c in made.checks)
     print_table(f"Checks{f' of {one.frames.label}' if one.frames.label else ''}",
                 ["what", "found", "limit", "verdict"], rows)  # fmt: skip
-    typer.echo(f"{len(made.judged.kept)} frames combined: {made.path}")
+    typer.echo(f"{len(made.ready.kept)} frames combined: {made.path}")
 
 
 def _record(one: Reduced[Stack]) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def _record(one: Reduced[Stack]) -> dict[str, Any]:
     return {
         **record,
         "file": str(made.path),
-        "used": len(made.judged.kept),
+        "used": len(made.ready.kept),
         "left_out": made.left_out,
         "checks": [
             {"name": c.name, "value": c.value, "limit": c.limit, "verdict": str(c.verdict)}

@@ -14,7 +14,7 @@ from lightcurve.stack.align import Aligned
 from lightcurve.stack.reject import Judged
 
 if TYPE_CHECKING:
-    from lightcurve.stack.products import Stacked
+    from lightcurve.stack.products import Ready, Stacked
 
 __all__ = ["Verdict"]
 
@@ -63,10 +63,9 @@ class Check:
         return cls(name, value, text.format(value), " and ".join(limits), verdict)
 
 
-def check_stack(
-    stacked: Stacked, aligned: Aligned, judged: Judged, image: Reduced | None
-) -> tuple[Check, ...]:
+def check_stack(stacked: Stacked, ready: Ready, image: Reduced | None) -> tuple[Check, ...]:
     """Look at frames, places and noise; with a catalogue at PSF, zero point and limits, too."""
+    aligned, judged = ready.aligned, ready.judged
     total = len(aligned.members) + len(aligned.failed)
     used, kept = len(judged.kept), judged.kept
     checks = [

@@ -10,17 +10,19 @@ import numpy as np
 
 from lightcurve.core.data import Combine
 from lightcurve.core.robust import MAD_TO_SIGMA, robust_scatter
+from lightcurve.core.settings import StackSettings
 from lightcurve.stack.resample import Mapping, spread, variance_share
 
 SAMPLE_ROWS, N_SAMPLES = 8, 12  # by which noise is settled
 CLIP_DARK = 5.0  # sigma of the mean: brighter is a star
 FEWEST_PULLS = 500  # tell a scatter to 4 %
 BYTES = 40  # that a pixel of a frame takes while a block is combined
-OVERLAP = 1  # rows, for what is rejected beside
-ENOUGH = 8  # values: from so many their own scatter says what is far, seeing and all
-# Fewer do not: between frames the height of a star's pixel differs by such a part of what is
-# around, for seeing and places between pixels differ (SWarp's CLIP_AMPFRAC).
+ENOUGH = 8  # layers, whose mean tells the noise of each
+# Between frames the height of a star's pixel differs by such a part of what is around, for seeing
+# and places between pixels differ (SWarp's CLIP_AMPFRAC); what strikes a star and is less is one
+# frame's share of that in the mean.
 AMPLITUDE = 0.3
+AROUND_FWHM = 1.3  # 99 % of a star's light are within
 BESIDE = 0.5  # of the limit, for pixels next to one that is rejected: a hit has a rim
 
 
@@ -73,25 +75,37 @@ class Block:
 
 
 def combine(
-    layers: Sequence[Layer], how: Combine, clip_sigma: float, memory_mb: int
+    layers: Sequence[Layer], settings: StackSettings, memory_mb: int, fwhm_px: float
 ) -> Iterator[Block]:
     """Combine layers of one grid, block by block.
 
+    fwhm_px: of stars on the grid.
     memory_mb: that a block may take; one of a few rows is taken in any case.
     """
     ny, nx = layers[0].mapping.shape
-    step = max(int(memory_mb * 1e6 / (BYTES * nx * len(layers))) - 2 * OVERLAP, 1)
+    reach = reach_of(fwhm_px)
+    step = max(int(memory_mb * 1e6 / (BYTES * nx * len(layers))) - 2 * reach, 1)
     for start in range(0, ny, step):
         rows = slice(start, min(start + step, ny))
-        wide = slice(max(start - OVERLAP, 0), min(rows.stop + OVERLAP, ny))
+        wide = slice(max(start - reach, 0), min(rows.stop + reach, ny))
         inner = slice(rows.start - wide.start, rows.stop - wide.start)
-        yield _block(layers, how, clip_sigma, rows, wide, inner)
+        yield _block(layers, settings, reach, (rows, wide, inner))
+
+
+def reach_of(fwhm_px: float) -> int:
+    """Tell how far a star of a FWHM reaches, whole pixels."""
+    return max(int(np.ceil(AROUND_FWHM * np.nan_to_num(fwhm_px, nan=2.5))), 1)
 
 
 def _block(
-    layers: Sequence[Layer], how: Combine, clip_sigma: float, rows: slice, wide: slice, inner: slice
+    layers: Sequence[Layer],
+    settings: StackSettings,
+    reach: int,
+    parts: tuple[slice, slice, slice],
 ) -> Block:
-    nx = layers[0].mapping.shape[1]
+    """Combine some rows: which, these and what is around, and where the former are in the latter."""
+    rows, wide, inner = parts
+    how, nx = settings.combine, layers[0].mapping.shape[1]
     light = np.stack([layer.rows(wide) for layer in layers])
     variance = np.stack([
         spread(layer.noise.astype(np.float32) ** 2, wide, nx) for layer in layers
@@ -101,7 +115,7 @@ def _block(
     light[~seen] = np.nan
     rejected = np.zeros(seen.shape, dtype=bool)
     if how is not Combine.MEAN:
-        rejected = find_outliers(light, variance, photons, clip_sigma)
+        rejected = find_outliers(light, variance, photons, settings.clip_sigma, reach)
     used = (seen & ~rejected)[:, inner]
     light, variance = light[:, inner], variance[:, inner]
     # By the sky's noise alone: by their own light bright values would count for less.
@@ -143,7 +157,7 @@ def _pull(light: np.ndarray, share: np.ndarray, variance: np.ndarray) -> np.ndar
     return (mean[0] - mean[1]) / np.sqrt(error[0] + error[1])
 
 
-def settle_noise(layers: Sequence[Layer], clip_sigma: float) -> list[Layer]:
+def settle_noise(layers: Sequence[Layer], clip_sigma: float, fwhm_px: float) -> list[Layer]:
     """Give layers the noise by which each differs from the mean of all, in some rows of the sky.
 
     In one frame stars too faint to be told apart look like noise. Fewer than `ENOUGH` stay as they
@@ -158,7 +172,7 @@ def settle_noise(layers: Sequence[Layer], clip_sigma: float) -> list[Layer]:
         light = np.stack([layer.rows(rows) for layer in layers])
         variance = np.stack([spread(layer.noise**2, rows, nx) for layer in layers])
         photons = np.array([layer.photons for layer in layers])[:, None, None]
-        light[find_outliers(light, variance, photons, clip_sigma)] = np.nan
+        light[find_outliers(light, variance, photons, clip_sigma, reach_of(fwhm_px))] = np.nan
         weight = np.where(np.isfinite(light), 1 / variance, 0.0)
         share = weight / np.maximum(weight.sum(axis=0), 1e-30)
         mean = median(light)
@@ -179,12 +193,12 @@ def _with_noise(layer: Layer, pulls: np.ndarray) -> Layer:
 
 
 def find_outliers(
-    light: np.ndarray, variance: np.ndarray, photons: np.ndarray, clip_sigma: float
+    light: np.ndarray, variance: np.ndarray, photons: np.ndarray, clip_sigma: float, reach: int
 ) -> np.ndarray:
     """Find the values that are far from the middle one of their pixel, and what lies beside them.
 
     light, variance: (n_layer, ny, nx) float32; photons: (n_layer, 1, 1). Returns bool, of the
-    shape of `light`. Two values alone: the higher is left out, for what strikes adds light.
+    shape of `light`; reach: of a star's light, pixels. Two values alone: the higher is left out, for what strikes adds light.
     """
     from scipy.ndimage import grey_dilation
 
@@ -195,9 +209,8 @@ def find_outliers(
     with np.errstate(invalid="ignore"):
         bright = np.maximum(np.nan_to_num(middle), 0)
         sigma = np.sqrt(variance + photons * bright)
-        few = number < ENOUGH
-        limit = clip_sigma * np.maximum(sigma, np.where(few, 0, spread_))
-        limit += np.where(few, AMPLITUDE * grey_dilation(bright, (3, 3)), 0)
+        limit = clip_sigma * np.maximum(sigma, spread_)
+        limit += AMPLITUDE * grey_dilation(bright, (2 * reach + 1, 2 * reach + 1))
         ratio = np.nan_to_num(off / limit)
     far = ratio > 1
     for k in np.flatnonzero(far.any(axis=(1, 2))):

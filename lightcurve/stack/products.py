@@ -28,6 +28,7 @@ from lightcurve.stack.check import Check
 from lightcurve.stack.combine import Block, Layer
 from lightcurve.stack.grid import Grid
 from lightcurve.stack.reject import Judged
+from lightcurve.stack.take import Member
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -43,6 +44,30 @@ COLUMNS = (
     "file", "used", "reason", "mid_jd_utc", "exposure_s", "stars", "rms_px", "fwhm_px", "sky_adu",
     "noise_adu", "scale", "transparency", "zero_point_mag", "scatter_mag",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ready:
+    """Frames on one grid, to be combined. full : (ny, nx) uint16, in how many one is saturated."""
+
+    aligned: Aligned
+    judged: Judged
+    grid: Grid
+    camera: CameraValues
+    layers: tuple[Layer, ...]
+    full: np.ndarray
+
+    @property
+    def fwhm_px(self) -> float:
+        """Median of the stars' FWHM on the grid; NaN where none was measured."""
+        known = self.aligned.fwhm_px[self.judged.kept]
+        area = float(np.median(self.layers[0].mapping.area))
+        return float(np.nanmedian(known)) / area**0.5 if np.isfinite(known).any() else np.nan
+
+    @property
+    def kept(self) -> list[Member]:
+        """Frames that are combined."""
+        return [self.aligned.members[k] for k in self.judged.kept]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,16 +98,9 @@ class Stacked:
     weights: np.ndarray  # (n,) of the frames that are used, of the sky's noise; sum 1
 
 
-def gather(
-    blocks: Iterable[Block],
-    layers: Sequence[Layer],
-    full: np.ndarray,
-    grid: Grid,
-    aligned: Aligned,
-    judged: Judged,
-    camera: CameraValues,
-) -> Stacked:
+def gather(blocks: Iterable[Block], ready: Ready) -> Stacked:
     """Put the blocks together, and work out what the camera of such an image would be like."""
+    grid, layers, camera = ready.grid, ready.layers, ready.camera
     light, error, exposure, sky, pull = (np.full(grid.shape, np.nan, np.float32) for _ in range(5))
     count, rejected = (np.zeros(grid.shape, np.uint16) for _ in range(2))
     for block in blocks:
@@ -91,7 +109,7 @@ def gather(
         count[rows], rejected[rows] = block.count, block.rejected
         sky[rows], pull[rows] = block.sky_variance, block.pull
     bad = np.where(np.isfinite(light), 0, PixelFlag.NOT_FINITE).astype(np.uint8)
-    bad[full > 0] |= np.uint8(PixelFlag.SATURATED)
+    bad[ready.full > 0] |= np.uint8(PixelFlag.SATURATED)
     dark = np.isfinite(light) & (np.nan_to_num(light) < 3 * error)
     sums = float(np.sqrt(np.median((sky / error**2)[dark]))) if dark.any() else 1.0
     variance = np.array([np.median(layer.noise**2) for layer in layers])
@@ -100,7 +118,7 @@ def gather(
     factor = np.array([layer.factor for layer in layers])
     noise = camera.noise
     read = np.sqrt((share**2 * factor**2).sum()) * noise.read_noise_e / noise.gain_e_per_adu
-    kept = [aligned.members[k] for k in judged.kept]
+    kept = ready.kept
     levels = [] if camera.saturation_adu is None else [
         (camera.saturation_adu - one.sky_adu) * f for one, f in zip(kept, factor, strict=True)
     ]  # fmt: skip
@@ -140,8 +158,7 @@ def stack_name(aligned: Aligned, stacked: Stacked) -> str:
 def write_stack(
     out: Path,
     stacked: Stacked,
-    aligned: Aligned,
-    judged: Judged,
+    ready: Ready,
     settings: Settings,
     checks: Sequence[Check] = (),
 ) -> Path:
@@ -149,8 +166,9 @@ def write_stack(
 
     Raises InputError when one cannot be written.
     """
+    aligned, judged = ready.aligned, ready.judged
     name = stack_name(aligned, stacked)
-    header = _header(stacked, aligned, judged, settings, checks)
+    header = _header(stacked, ready, settings, checks)
     path = write_fits(
         out / f"{name}.fits",
         {"SCI": stacked.light, "MASK": stacked.bad, "ERR": stacked.error,
@@ -187,12 +205,12 @@ def _units(header: Header) -> dict[str, Header]:
 
 def _header(
     stacked: Stacked,
-    aligned: Aligned,
-    judged: Judged,
+    ready: Ready,
     settings: Settings,
     checks: Sequence[Check],
 ) -> Header:
     """Bring the reference's header up to what the stack is."""
+    aligned, judged = ready.aligned, ready.judged
     first = aligned.members[aligned.reference]
     header = header_without_past(first.frame.header)
     clocks = {*CLOCKS.dates, *CLOCKS.numbers, *CLOCKS.hours, *CLOCKS.days}

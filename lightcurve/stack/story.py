@@ -29,7 +29,7 @@ from lightcurve.stack.align import Aligned, align
 from lightcurve.stack.check import Check, check_stack
 from lightcurve.stack.combine import Layer, combine, settle_noise
 from lightcurve.stack.grid import Grid, make_grid
-from lightcurve.stack.products import Stacked, gather, write_stack
+from lightcurve.stack.products import Ready, Stacked, gather, write_stack
 from lightcurve.stack.reject import Judged, judge
 from lightcurve.stack.resample import Surface, map_grid, resample_rows
 from lightcurve.stack.take import take_frames
@@ -56,16 +56,15 @@ class Stack:
 
     path: Path
     stacked: Stacked
-    aligned: Aligned
-    judged: Judged
+    ready: Ready
     checks: tuple[Check, ...]
     image: Image | None
 
     @property
     def left_out(self) -> dict[str, str]:
         """Frames that are not in it, and why."""
-        pairs = zip(self.aligned.members, self.judged.reasons, strict=True)
-        return {one.name: why for one, why in pairs if why} | self.aligned.failed
+        pairs = zip(self.ready.aligned.members, self.ready.judged.reasons, strict=True)
+        return {one.name: why for one, why in pairs if why} | self.ready.aligned.failed
 
 
 def stack_folder(
@@ -118,44 +117,53 @@ def stack_set(
     clock = Clock()
     out.mkdir(parents=True, exist_ok=True)
     with open_log(out), TemporaryDirectory(dir=out, prefix=".work-") as work:
-        with clock("calibrate"):
-            lights = choose_lights(inventory)
-            masters, _ = make_masters(
-                inventory, lights, settings, out / "masters", progress=progress
-            )
-            raw, settings = settle_mosaic(read_samples(lights, settings), settings)
-            camera = settle_camera(raw, masters, settings)
-            members, failed = take_frames(lights, masters, camera, settings, Path(work), progress)
-            if not members:
-                msg = (
-                    f"{inventory.folder}: no frame can be calibrated: {next(iter(failed.values()))}"
-                )
-                raise InputError(msg)
-        with clock("align"):
-            aligned = align(members, camera.noise, settings, known_place(settings.target), progress)
-            aligned = replace(aligned, failed={**failed, **aligned.failed})
-            judged = judge(aligned, settings.stack)
-        with clock("resample"):
-            grid = make_grid(
-                aligned.solution, [aligned.warps[k] for k in judged.kept],
-                aligned.members[0].light.shape, settings.stack,
-            )  # fmt: skip
-            layers, full = resample(aligned, judged, grid, camera, Path(work), progress)
+        ready = lay_frames(inventory, settings, out, Path(work), clock, progress)
         with clock("combine"):
-            layers = settle_noise(layers, settings.stack.clip_sigma)
             blocks = combine(
-                layers, settings.stack.combine, settings.stack.clip_sigma,
-                settings.calibration.memory_mb,
-            )  # fmt: skip
-            stacked = gather(blocks, layers, full, grid, aligned, judged, camera)
-        path = write_stack(out, stacked, aligned, judged, settings)
+                ready.layers, settings.stack, settings.calibration.memory_mb, ready.fwhm_px
+            )
+            stacked = gather(blocks, ready)
+        path = write_stack(out, stacked, ready, settings)
         image = None
         if catalog:
             with clock("catalogue"):
                 image = reduce_image(path, settings, out / "catalog", masters=Masters())
-        checks = check_stack(stacked, aligned, judged, image)
-        write_stack(out, stacked, aligned, judged, settings, checks)
-        return Stack(path, stacked, aligned, judged, checks, image)
+        checks = check_stack(stacked, ready, image)
+        write_stack(out, stacked, ready, settings, checks)
+        return Stack(path, stacked, ready, checks, image)
+
+
+def lay_frames(
+    inventory: Inventory, settings: Settings, out: Path, work: Path, clock: Clock,
+    progress: Progress,
+) -> Ready:  # fmt: skip
+    """Calibrate, place and judge frames, and bring those that are kept to one grid.
+
+    work : folder for their pixels, which the layers are read from.
+    """
+    with clock("calibrate"):
+        lights = choose_lights(inventory)
+        masters, _ = make_masters(inventory, lights, settings, out / "masters", progress=progress)
+        raw, settings = settle_mosaic(read_samples(lights, settings), settings)
+        camera = settle_camera(raw, masters, settings)
+        members, failed = take_frames(lights, masters, camera, settings, work, progress)
+        if not members:
+            first = next(iter(failed.values()))
+            msg = f"{inventory.folder}: no frame can be calibrated: {first}"
+            raise InputError(msg)
+    with clock("align"):
+        place = known_place(settings.target)
+        aligned = align(members, camera.noise, settings, place, progress)
+        aligned = replace(aligned, failed={**failed, **aligned.failed})
+        judged = judge(aligned, settings.stack)
+    with clock("resample"):
+        warps = [aligned.warps[k] for k in judged.kept]
+        shape = aligned.members[0].light.shape
+        grid = make_grid(aligned.solution, warps, shape, settings.stack)
+        layers, full = resample(aligned, judged, grid, camera, work, progress)
+    ready = Ready(aligned, judged, grid, camera, tuple(layers), full)
+    layers = settle_noise(layers, settings.stack.clip_sigma, ready.fwhm_px)
+    return replace(ready, layers=tuple(layers))
 
 
 def resample(

@@ -53,8 +53,8 @@ def test_frames_left_out(stack: Stack) -> None:
 def test_light_is_that_of_the_field(stack: Stack, night: tuple) -> None:
     """Against the field rendered on the stack's own grid: no hit, no trail, no loss of light."""
     _, truth, _ = night
-    reference = stack.aligned.reference
-    name = stack.aligned.members[reference].path
+    reference = stack.ready.aligned.reference
+    name = stack.ready.aligned.members[reference].path
     wcs, own = WCS(fits.getheader(stack.path), fix=False), WCS(fits.getheader(name), fix=False)
     index = int(name.stem.split("_")[1])
     matrix, clear = truth.matrices[index], truth.transparency[index]
@@ -114,7 +114,7 @@ def test_pixels_alone(night: tuple, tmp_path: Path) -> None:
     folder = tmp_path / "bare"
     truth = render(folder, Dithered(n_frames=5, wcs=False, trail=None), seed=3)
     made = stack_of(folder, tmp_path / "out", combine="median")
-    assert made.aligned.solution is None
+    assert made.ready.aligned.solution is None
     assert made.stacked.grid.wcs is None
     assert not made.left_out
     assert "ALGNFAIL" in fits.getheader(made.path)
