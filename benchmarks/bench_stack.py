@@ -6,7 +6,7 @@
     python -m benchmarks.bench_stack beside [--ccdproc PYTHON] [--swarp SWarp]
 
 `PYTHON` is an interpreter that has ccdproc and reproject. Depth: scatter of sums in blank circles
-of the stack over the least that those of its frames allow, both about what all frames have in common.
+of the stack over the least that those of its frames allow, about what all frames have in common.
 """
 
 from __future__ import annotations

@@ -75,9 +75,7 @@ def align(
     reference = _choose_reference(members)
     first = members[reference]
     solution, unsolved = _solve(first, settings, place)
-    pattern = make_reference(
-        first.stars.x, first.stars.y, first.stars.flux, first.frame.pixels.shape
-    )
+    pattern = make_reference(first.stars.x, first.stars.y, first.stars.flux, first.shape)
     placed, warps, failed = [], [], {}
     for member in members:
         try:
@@ -100,7 +98,7 @@ def _choose_reference(members: Sequence[Member]) -> int:
     # From the middle outward: it overlaps most with the rest when the field drifts.
     some = [members[k] for k in sorted(rows, key=lambda k: abs(k - len(members) / 2))]
     best = rank_samples([Sample(member.frame, member.stars) for member in some])[0]
-    return next(k for k, member in enumerate(members) if member.frame is best.frame)
+    return next(k for k, member in enumerate(members) if member.path == best.frame.path)
 
 
 def _solve(
@@ -126,7 +124,7 @@ def _place(
     """Find a frame by its pattern of stars, or where that fails by its own place on the sky."""
     stars: Detections = member.stars
     try:
-        return of_matrix(register(stars.x, stars.y, stars.flux, pattern).matrix, member.light.shape)
+        return of_matrix(register(stars.x, stars.y, stars.flux, pattern).matrix, member.shape)
     except RegistrationError as error:
         if solution is None:
             raise
@@ -134,7 +132,7 @@ def _place(
         if own is None:
             msg = f"{error}; {why}"
             raise RegistrationError(msg) from error
-        return _by_sky(solution, own, member.light.shape)
+        return _by_sky(solution, own, member.shape)
 
 
 def _by_sky(reference: Solution, own: Solution, shape: tuple[int, int]) -> Warp:
@@ -163,9 +161,9 @@ def _refined(
     places, flux, error = (np.full((len(members), len(x)), np.nan) for _ in range(3))
     places = np.full((len(members), len(x), 2), np.nan)
     for k in progress(range(len(members)), "Aligning", len(members)):
-        member = members[k]
+        frame = members[k].frame
         phot = measure_stars(
-            np.ascontiguousarray(member.light), np.asarray(member.frame.bad), *warps[k](x, y),
+            np.array(frame.pixels), np.array(frame.bad), *warps[k](x, y),
             np.array([radius]), (sky[0], sky[1]), noise,
         )  # fmt: skip
         bad = (phot.flags[:, 0] & SHARP_FLAGS) != 0
@@ -180,7 +178,7 @@ def _refined(
     for k, member in enumerate(members):
         both = np.isfinite(here).all(axis=1) & np.isfinite(places[k]).all(axis=1)
         if both.sum() >= 6:
-            warps[k], used, rms[k] = fit_best(here[both], places[k][both], member.light.shape)
+            warps[k], used, rms[k] = fit_best(here[both], places[k][both], member.shape)
             number[k] = used.sum()
     scales = find_scales(flux, error, reference)
     return Aligned(tuple(members), reference, tuple(warps), rms, number, fwhm, scales, *told)

@@ -18,11 +18,12 @@ CLIP_DARK = 5.0  # sigma of the mean: brighter is a star
 FEWEST_PULLS = 500  # tell a scatter to 4 %
 BYTES = 40  # that a pixel of a frame takes while a block is combined
 ENOUGH = 8  # layers, whose mean tells the noise of each
-# Between frames the height of a star's pixel differs by such a part of what is around, for seeing
-# and places between pixels differ (SWarp's CLIP_AMPFRAC); what strikes a star and is less is one
-# frame's share of that in the mean.
-AMPLITUDE = 0.3
-AROUND_FWHM = 1.3  # 99 % of a star's light are within
+# Between frames the height of a star's pixel differs by such a part of what is around, for seeing,
+# guiding and places between pixels differ (SWarp's CLIP_AMPFRAC); around is what a star twice as
+# wide spreads there. A weaker hit on a star stays, with one frame's share in the mean.
+AMPLITUDE, WIDER = 0.3, 2.0
+AROUND_FWHM = 1.5
+HIGH, HIGH_SIGMA = 0.84, 0.9945  # of the values, and where that is of a normal distribution
 BESIDE = 0.5  # of the limit, for pixels next to one that is rejected: a hit has a rim
 
 
@@ -89,21 +90,36 @@ def combine(
         rows = slice(start, min(start + step, ny))
         wide = slice(max(start - reach, 0), min(rows.stop + reach, ny))
         inner = slice(rows.start - wide.start, rows.stop - wide.start)
-        yield _block(layers, settings, reach, (rows, wide, inner))
+        yield _block(layers, settings, fwhm_px, (rows, wide, inner))
+
+
+def around(light: np.ndarray, fwhm_px: float) -> np.ndarray:
+    """Spread light (ny, nx) as stars `WIDER` times as wide would: the most that any pixel gives."""
+    from scipy.ndimage import grey_dilation
+
+    reach, sigma = reach_of(fwhm_px), WIDER * known_width(fwhm_px) / 2.355
+    v, u = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    log = np.log(np.maximum(light, 1e-10))
+    return np.exp(grey_dilation(log, structure=-(u**2 + v**2) / (2 * sigma**2)))
 
 
 def reach_of(fwhm_px: float) -> int:
     """Tell how far a star of a FWHM reaches, whole pixels."""
-    return max(int(np.ceil(AROUND_FWHM * np.nan_to_num(fwhm_px, nan=2.5))), 1)
+    return max(int(np.ceil(AROUND_FWHM * known_width(fwhm_px))), 1)
+
+
+def known_width(fwhm_px: float) -> float:
+    """FWHM, or a usual one where it is not known, pixels."""
+    return fwhm_px if np.isfinite(fwhm_px) else 2.5
 
 
 def _block(
     layers: Sequence[Layer],
     settings: StackSettings,
-    reach: int,
+    fwhm_px: float,
     parts: tuple[slice, slice, slice],
 ) -> Block:
-    """Combine some rows: which, these and what is around, and where the former are in the latter."""
+    """Combine some rows; parts: which, with what is around, and where they are in that."""
     rows, wide, inner = parts
     how, nx = settings.combine, layers[0].mapping.shape[1]
     light = np.stack([layer.rows(wide) for layer in layers])
@@ -115,7 +131,7 @@ def _block(
     light[~seen] = np.nan
     rejected = np.zeros(seen.shape, dtype=bool)
     if how is not Combine.MEAN:
-        rejected = find_outliers(light, variance, photons, settings.clip_sigma, reach)
+        rejected = find_outliers(light, variance, photons, settings.clip_sigma, fwhm_px)
     used = (seen & ~rejected)[:, inner]
     light, variance = light[:, inner], variance[:, inner]
     # By the sky's noise alone: by their own light bright values would count for less.
@@ -172,7 +188,7 @@ def settle_noise(layers: Sequence[Layer], clip_sigma: float, fwhm_px: float) -> 
         light = np.stack([layer.rows(rows) for layer in layers])
         variance = np.stack([spread(layer.noise**2, rows, nx) for layer in layers])
         photons = np.array([layer.photons for layer in layers])[:, None, None]
-        light[find_outliers(light, variance, photons, clip_sigma, reach_of(fwhm_px))] = np.nan
+        light[find_outliers(light, variance, photons, clip_sigma, fwhm_px)] = np.nan
         weight = np.where(np.isfinite(light), 1 / variance, 0.0)
         share = weight / np.maximum(weight.sum(axis=0), 1e-30)
         mean = median(light)
@@ -193,24 +209,27 @@ def _with_noise(layer: Layer, pulls: np.ndarray) -> Layer:
 
 
 def find_outliers(
-    light: np.ndarray, variance: np.ndarray, photons: np.ndarray, clip_sigma: float, reach: int
+    light: np.ndarray, variance: np.ndarray, photons: np.ndarray, clip_sigma: float, fwhm_px: float
 ) -> np.ndarray:
     """Find the values that are far from the middle one of their pixel, and what lies beside them.
 
     light, variance: (n_layer, ny, nx) float32; photons: (n_layer, 1, 1). Returns bool, of the
-    shape of `light`; reach: of a star's light, pixels. Two values alone: the higher is left out, for what strikes adds light.
+    shape of `light`. Two values alone: the higher is left out, for what strikes adds light.
     """
     from scipy.ndimage import grey_dilation
 
     number = np.isfinite(light).sum(axis=0)
-    middle = _middle(light, number)
+    ordered = np.sort(light, axis=0)  # NaN last
+    middle, high = (_at_share(ordered, number, share) for share in (0.5, HIGH))
     off = np.abs(light - middle)
-    spread_ = MAD_TO_SIGMA * _middle(off, number)
+    spread_ = MAD_TO_SIGMA * _at_share(np.sort(off, axis=0), number, 0.5)
+    # Of stars that are blurred in some frames many values are high, and few of them hits.
+    spread_ = np.maximum(spread_, (high - middle) / HIGH_SIGMA)
     with np.errstate(invalid="ignore"):
         bright = np.maximum(np.nan_to_num(middle), 0)
         sigma = np.sqrt(variance + photons * bright)
         limit = clip_sigma * np.maximum(sigma, spread_)
-        limit += AMPLITUDE * grey_dilation(bright, (2 * reach + 1, 2 * reach + 1))
+        limit += AMPLITUDE * around(bright, fwhm_px)
         ratio = np.nan_to_num(off / limit)
     far = ratio > 1
     for k in np.flatnonzero(far.any(axis=(1, 2))):
@@ -219,10 +238,12 @@ def find_outliers(
     return far & (number > 1)
 
 
-def _middle(values: np.ndarray, number: np.ndarray) -> np.ndarray:
-    """Lower median along the first axis of values, of which `number` are no NaN."""
-    ordered = np.sort(values, axis=0)  # NaN last
-    place = np.maximum(number.astype(int) - 1, 0) // 2
+def _at_share(ordered: np.ndarray, number: np.ndarray, share: float) -> np.ndarray:
+    """Give the value below which a share of each pixel's lie, the lower of two: (ny, nx).
+
+    ordered: (n_layer, ny, nx), ascending, NaN last; number: how many are none.
+    """
+    place = (share * np.maximum(number.astype(int) - 1, 0)).astype(int)
     return np.take_along_axis(ordered, place[None], axis=0)[0]
 
 

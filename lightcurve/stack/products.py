@@ -177,7 +177,8 @@ def write_stack(
         {"MASK": bits_header(), **_units(header)},
     )  # fmt: skip
     write_text(out / "frames.csv", _table(aligned, judged))
-    save_stack(
+    if not checks:
+        save_stack(
         out / "stack.png", stacked.light, stacked.exposure, stacked.rejected,
         f"{len(judged.kept)} frames, {stacked.total_s:.0f} s",
     )  # fmt: skip

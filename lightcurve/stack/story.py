@@ -31,7 +31,7 @@ from lightcurve.stack.combine import Layer, combine, settle_noise
 from lightcurve.stack.grid import Grid, make_grid
 from lightcurve.stack.products import Ready, Stacked, gather, write_stack
 from lightcurve.stack.reject import Judged, judge
-from lightcurve.stack.resample import Surface, map_grid, resample_rows
+from lightcurve.stack.resample import map_grid, resample_rows
 from lightcurve.stack.take import take_frames
 
 __all__ = ["Stack", "stack_folder"]
@@ -158,7 +158,7 @@ def lay_frames(
         judged = judge(aligned, settings.stack)
     with clock("resample"):
         warps = [aligned.warps[k] for k in judged.kept]
-        shape = aligned.members[0].light.shape
+        shape = aligned.members[0].shape
         grid = make_grid(aligned.solution, warps, shape, settings.stack)
         layers, full = resample(aligned, judged, grid, camera, work, progress)
     ready = Ready(aligned, judged, grid, camera, tuple(layers), full)
@@ -181,7 +181,7 @@ def resample(
         member = aligned.members[k]
         factor = scale_of(aligned, k)
         mapping = map_grid(grid.to_frame(aligned.warps[k]), grid.shape)
-        surface = Surface.of(np.asarray(member.light), member.holes, member.full)
+        surface = member.surface()
         path = work / f"{k}.layer"
         with path.open("wb") as file:
             for start in range(0, grid.shape[0], ROWS):

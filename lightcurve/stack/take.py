@@ -18,9 +18,11 @@ from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Entry
 from lightcurve.frames.read import read_frame
 from lightcurve.phot.background import measure_background
+from lightcurve.phot.trails import find_trails
 from lightcurve.setup.camera import CameraValues
 from lightcurve.setup.colour import mark_clipped, split
 from lightcurve.setup.cosmic_rays import mark_hits
+from lightcurve.stack.resample import Surface
 
 COARSE = 16  # px between the places at which a frame's noise is kept; its mesh is coarser
 log = logging.getLogger(__name__)
@@ -28,19 +30,23 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Member:
-    """A frame of a stack.
+    """A frame of a stack; its pixels and bits lie on the disk, above the sky.
 
     Attributes
     ----------
-    frame : Frame
-        Its pixels and bits lie on the disk: the sky is taken off.
+    empty : Frame
+        Without pixels.
+    stem : Path
+        Of the files that have them, (ny, nx) float32 and uint8.
     noise : (my, mx) float32 array
         Scatter of a sky pixel, ADU, at every `COARSE` pixels.
     """
 
     path: Path
     name: str
-    frame: Frame
+    empty: Frame
+    stem: Path
+    shape: tuple[int, int]
     stars: Detections
     noise: np.ndarray
     sky_adu: float
@@ -48,23 +54,22 @@ class Member:
     @property
     def exposure(self) -> Exposure:
         """What its header says."""
-        return self.frame.exposure
+        return self.empty.exposure
 
     @property
-    def light(self) -> np.ndarray:
-        """Pixels above the sky, ADU: (ny, nx) float32."""
-        return self.frame.pixels
+    def frame(self) -> Frame:
+        """The frame, its files mapped as long as it is held: what is mapped counts as memory."""
+        pixels = np.memmap(light_file(self.stem), np.float32, "r", shape=self.shape)
+        bad = np.memmap(bad_file(self.stem), np.uint8, "r", shape=self.shape)
+        return replace(self.empty, pixels=pixels, bad=bad)
 
-    @property
-    def full(self) -> np.ndarray:
-        """Saturated pixels: (ny, nx) bool."""
-        return (self.frame.bad & PixelFlag.SATURATED) != 0
-
-    @property
-    def holes(self) -> np.ndarray:
-        """Pixels without a value of their own: (ny, nx) bool; saturated ones have one."""
+    def surface(self) -> Surface:
+        """Lay a surface through its good pixels; saturated ones have a value of their own."""
+        frame = self.frame
         bits = np.uint8(255 & ~PixelFlag.SATURATED)
-        return ((self.frame.bad & bits) != 0) | ~np.isfinite(self.frame.pixels)
+        holes = ((frame.bad & bits) != 0) | ~np.isfinite(frame.pixels)
+        full = (frame.bad & np.uint8(PixelFlag.SATURATED)) != 0
+        return Surface.of(np.asarray(frame.pixels), holes, full)
 
     def noise_at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Scatter of a sky pixel at some places of the frame, ADU; of the edge's beyond it."""
@@ -113,18 +118,26 @@ def _take(
     background = measure_background(
         frame.pixels, frame.bad, box_px=settings.image.background_box_px
     )
+    if settings.image.trails:
+        # On a bright star a satellite's light is no outlier that pixels alone could tell.
+        trails = find_trails(frame.pixels, frame.bad, background)
+        mark = np.where(trails.mask, np.uint8(PixelFlag.TRAIL), np.uint8(0))
+        frame = replace(frame, bad=frame.bad | mark)
     light = frame.pixels - background.level
-    kept = replace(
-        frame,
-        pixels=_on_disk(stem.with_suffix(".light"), light),
-        bad=_on_disk(stem.with_suffix(".bad"), frame.bad),
-    )
+    light.astype(np.float32).tofile(light_file(stem))
+    frame.bad.tofile(bad_file(stem))
+    nothing = np.empty((0, 0))
+    empty = replace(frame, pixels=nothing, bad=nothing)
     noise = background.rms[::COARSE, ::COARSE].copy()
     sky = float(np.median(background.level[::COARSE, ::COARSE]))
-    return Member(entry.path, entry.name, kept, stars, noise, sky)
+    return Member(entry.path, entry.name, empty, stem, light.shape, stars, noise, sky)
 
 
-def _on_disk(path: Path, values: np.ndarray) -> np.ndarray:
-    """Write an array and map it; nothing of it stays in memory."""
-    values.tofile(path)
-    return np.memmap(path, values.dtype, "r+", shape=values.shape)
+def light_file(stem: Path) -> Path:
+    """Name the file of a frame's pixels."""
+    return stem.with_suffix(".light")
+
+
+def bad_file(stem: Path) -> Path:
+    """Name the file of a frame's `PixelFlag` bits."""
+    return stem.with_suffix(".bad")

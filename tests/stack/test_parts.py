@@ -1,0 +1,144 @@
+"""The parts of a stack against what is known: light, noise, outliers, scales and places."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lightcurve.core.data import Combine
+from lightcurve.core.settings import StackSettings
+from lightcurve.stack.combine import Layer, combine, find_outliers, median, median_variance
+from lightcurve.stack.resample import Surface, map_grid, resample_rows, variance_share
+from lightcurve.stack.scales import find_scales
+from lightcurve.stack.warp import fit_best, of_matrix
+
+
+def surface_of(light: np.ndarray, holes: np.ndarray | None = None) -> Surface:
+    none = np.zeros(light.shape, dtype=bool)
+    return Surface.of(light.astype(np.float32), none if holes is None else holes, none)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(7)
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 2.0, 3.0])
+def test_light_is_conserved_at_any_scale_and_turn(scale: float) -> None:
+    v, u = np.mgrid[0:90, 0:90]
+    light = 1e4 * np.exp(-((u - 44.3) ** 2 + (v - 45.8) ** 2) / (2 * 1.4**2))
+    turn = scale * np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
+    n = int(60 / scale)
+    middle = np.full(2, (n - 1) / 2)
+    warp = of_matrix(np.column_stack([turn, [44.0, 46.0] - turn @ middle]), (90, 90))
+    mapping = map_grid(warp, (n, n))
+    brought = np.nan_to_num(resample_rows(surface_of(light), mapping, slice(0, n)))
+    assert brought.sum() == pytest.approx(light.sum(), rel=2e-3)
+    y, x = ((one * brought).sum() / brought.sum() for one in np.mgrid[0:n, 0:n])
+    there = np.concatenate(warp(np.array([x]), np.array([y])))
+    assert there == pytest.approx([44.3, 45.8], abs=0.05)
+
+
+def test_a_pixel_has_the_noise_that_is_told(rng: np.random.Generator) -> None:
+    light = rng.normal(0, 1, (400, 400))
+    mapping = map_grid(
+        of_matrix(np.array([[1.0, 0.01, 3.2], [-0.01, 1.0, 8.4]]), (400, 400)), (360, 360)
+    )
+    rows = slice(20, 340)
+    brought = resample_rows(surface_of(light), mapping, rows)[:, 20:340]
+    expected = variance_share(mapping, rows)[:, 20:340]
+    assert np.nanvar(brought) == pytest.approx(expected.mean(), rel=0.02)
+    quiet = expected < np.median(expected)
+    assert np.nanvar(brought[quiet]) == pytest.approx(expected[quiet].mean(), rel=0.03)
+
+
+def test_a_hole_stays_one() -> None:
+    holes = np.zeros((40, 40), dtype=bool)
+    holes[20, 20] = True
+    light = np.ones((40, 40))
+    light[20, 20] = 1e6
+    mapping = map_grid(of_matrix(np.array([[1.0, 0, 0.5], [0, 1.0, 0.5]]), (40, 40)), (38, 38))
+    brought = resample_rows(surface_of(light, holes), mapping, slice(0, 38))
+    assert np.isnan(brought[19:21, 19:21]).all()
+    assert np.isnan(brought).sum() == 4
+    assert np.nanmax(np.abs(brought - 1)) < 1e-5
+
+
+def layers_of(folder: Path, light: np.ndarray, noise: np.ndarray) -> list[Layer]:
+    still = of_matrix(np.eye(2, 3), light.shape[1:])
+    mapping = map_grid(still, light.shape[1:])
+    layers = []
+    for k, (one, sigma) in enumerate(zip(light, noise, strict=True)):
+        one.astype(np.float32).tofile(folder / f"{k}")
+        layers.append(
+            Layer(folder / f"{k}", mapping, np.full(mapping.x.shape, sigma), 1e-6, 60.0, 1.0)
+        )
+    return layers
+
+
+@pytest.mark.parametrize("how", list(Combine))
+def test_means_are_weighted_and_errors_hold(
+    tmp_path: Path, rng: np.random.Generator, how: Combine
+) -> None:
+    noise = np.array([1.0, 1.0, 2.0, 1.5, 1.0, 1.2, 1.0, 3.0, 1.0])
+    light = rng.normal(0, noise[:, None, None], (9, 120, 130))
+    if how is not Combine.MEAN:
+        light[4, 60:63, 10:100] += 50  # a trail
+    layers = layers_of(tmp_path, light, noise)
+    blocks = list(combine(layers, StackSettings(combine=how), 1, 2.5))
+    assert len(blocks) > 3  # a megabyte at a time
+    whole, error = (np.concatenate([getattr(b, n) for b in blocks]) for n in ("light", "error"))
+    assert whole.shape == (120, 130)
+    if how is not Combine.MEDIAN:
+        assert np.std(whole) == pytest.approx((1 / noise**2).sum() ** -0.5, rel=0.03)
+        assert np.std(whole / error) == pytest.approx(1, abs=0.04)
+    assert np.abs(whole[60:63, 10:100]).max() < 3
+    (small,) = combine(layers, StackSettings(combine=how), 500, 2.5)
+    assert np.array_equal(small.light, whole, equal_nan=True)  # whatever the blocks
+
+
+def test_two_values_leave_the_lower(rng: np.random.Generator) -> None:
+    light = rng.normal(0, 1, (2, 30, 30)).astype(np.float32)
+    light[1, 10, 10] += 200
+    far = find_outliers(light, np.ones_like(light), np.full((2, 1, 1), 0.1), 5, 2.5)
+    assert far[1, 10, 10]
+    assert not far[0].any()
+
+
+def test_medians_and_their_noise(rng: np.random.Generator) -> None:
+    values = rng.normal(0, 1, (6, 200, 200))
+    values[3, :, :100] = np.nan
+    found = median(values)
+    assert np.allclose(found, np.nanmedian(values, axis=0))
+    for n, part in ((5, found[:, :100]), (6, found[:, 100:])):
+        assert np.var(part) * n == pytest.approx(float(median_variance(np.array(n))), rel=0.05)
+
+
+def test_scales_of_clouded_frames(rng: np.random.Generator) -> None:
+    """Stars that vary and stars that are missing do not move a frame's zero point."""
+    flux = np.exp(rng.uniform(7, 11, 60))
+    clouds = rng.uniform(0.3, 1.0, 12)
+    error = np.sqrt(flux * clouds[:, None] + 100)
+    seen = rng.normal(flux * clouds[:, None], error)
+    seen[3, :20] = np.nan
+    seen[7, 5] *= 3
+    scales = find_scales(seen, error, 2)
+    truth = -2.5 * np.log10(clouds / clouds[2])
+    assert scales.offset[2] == 0
+    assert np.abs(scales.offset - truth).max() < 0.01
+
+
+def test_the_order_of_a_warp_is_what_stars_ask_for(rng: np.random.Generator) -> None:
+    here = rng.uniform(0, 1000, (120, 2))
+    turned = here @ np.array([[0.9998, 0.02], [-0.02, 0.9998]]).T + [12, -7]
+    noise = rng.normal(0, 0.03, here.shape)
+    plain, used, rms = fit_best(here, turned + noise, (1000, 1000))
+    assert plain.order == 1
+    assert rms == pytest.approx(0.03, rel=0.2)
+    bent = turned + noise + 3 * ((here - 500) / 500) ** 3
+    bent[:3] += 40  # stars mistaken for others
+    curved, used, _ = fit_best(here, bent, (1000, 1000))
+    assert curved.order == 3
+    assert not used[:3].any()
