@@ -45,7 +45,7 @@ VERBS = (
         "continuum",
         "compare",
     ),
-    *("table", "recompute", "simulate", "demo"),
+    *("table", "recompute", "simulate", "demo", "doctor"),
 )
 ALGEBRA = ("OPENBLAS", "MKL")  # what numpy and scipy may be built with
 GROUPS = ("header", "calib", "index", "planets", "config")

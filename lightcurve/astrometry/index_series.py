@@ -22,7 +22,7 @@ from lightcurve.core.progress import Progress, silent
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["best_scales", "fetch_files", "files_of", "scale_sizes", "scales_for"]
+__all__ = ["SERIES", "best_scales", "fetch_files", "files_of", "scale_sizes", "scales_for"]
 
 # Patterns of half to a fifth of a frame are plenty in it, and few files hold them.
 BEST_SIZES = (0.2, 0.7)

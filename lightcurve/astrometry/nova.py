@@ -33,6 +33,8 @@ from lightcurve.core.files import write_text
 from lightcurve.core.http import Reply
 from lightcurve.core.settings import SolveSettings
 
+__all__ = ["KEY_VARIABLE", "find_key"]
+
 MAX_FILE_BYTES = 20_000_000
 log = logging.getLogger(__name__)
 KEY_VARIABLE = "ASTROMETRY_NET_API_KEY"

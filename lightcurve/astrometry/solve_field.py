@@ -23,6 +23,8 @@ from lightcurve.core.data import Solution
 from lightcurve.core.errors import SolveError, Why
 from lightcurve.core.settings import SolveSettings
 
+__all__ = ["PROGRAM"]
+
 PROGRAM = "solve-field"
 # "pos" is the sky as it is seen, of which the determinant of CD is negative.
 PARITY = {"either": (), "sky": ("--parity", "pos"), "mirrored": ("--parity", "neg")}

@@ -11,6 +11,7 @@ __all__ = [
     "known_stars",
     "layout",
     "motion",
+    "reach",
     "services",
     "sesame",
     "standard_stars",

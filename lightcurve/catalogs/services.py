@@ -14,9 +14,11 @@ from time import monotonic
 from lightcurve.catalogs import (
     apass,
     colibri,
+    exoclock,
     exoplanet_archive,
     gaia,
     gaia_synthetic,
+    horizons,
     milliquas,
     panstarrs,
     sdss,
@@ -46,7 +48,7 @@ from lightcurve.core.progress import Progress, silent
 from lightcurve.core.registry import Registry
 from lightcurve.core.settings import CatalogSettings
 
-__all__ = ["SERVICES", "query", "reference_frames"]
+__all__ = ["SERVICES", "addresses", "query", "reference_frames"]
 
 # Surveys of stars first, the more precise before the others: a WCS is refined with the first.
 SERVICES: Registry[Service] = Registry(
@@ -116,8 +118,14 @@ def query(
 
 def server_names() -> tuple[str, ...]:
     """List the servers that settings may give another address, the archive of planets last."""
+    return tuple(addresses(CatalogSettings()))
+
+
+def addresses(settings: CatalogSettings) -> dict[str, str]:
+    """List all servers by name, and the addresses at which they are asked."""
     asked = [route.server for service in SERVICES for route in service.routes]
-    return tuple(dict.fromkeys(server.name for server in (*asked, exoplanet_archive.SERVER)))
+    others = (horizons.SERVER, exoclock.SERVER, exoplanet_archive.SERVER)
+    return {s.name: settings.servers.get(s.name, s.address) for s in (*asked, *others)}
 
 
 def reference_frames() -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from lightcurve.core.cache import recall_entry, remember_entry
 from lightcurve.core.data import Motion
 from lightcurve.core.errors import CatalogError
 
-__all__ = ["resolve_name"]
+__all__ = ["SERVER", "resolve_name"]
 
 SERVICE = "Sesame"
 SERVER = "https://cds.unistra.fr/cgi-bin/nph-sesame"

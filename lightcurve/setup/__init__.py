@@ -5,6 +5,7 @@ __all__ = [
     "camera",
     "colour",
     "cosmic_rays",
+    "doctor",
     "equipment",
     "index_files",
     "planet_table",

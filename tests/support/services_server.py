@@ -89,7 +89,7 @@ def in_cone(table: Table, adql: str) -> Table:
 def asu_answer(tables: dict[str, Table], query: str) -> bytes:
     """Answer a question of VizieR's own protocol; without any row there is no table."""
     asked = parse_qs(query)
-    table = tables.get(asked["-source"][0])
+    table = tables.get(asked.get("-source", [""])[0])
     if table is None:
         return _no_table('<INFO name="Error" value="catalogue not found"/>')
     ra, dec = (float(part) for part in asked["-c"][0].split())
