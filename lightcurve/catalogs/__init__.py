@@ -6,6 +6,7 @@ __all__ = [
     "crossmatch",
     "exoclock",
     "exoplanet_archive",
+    "hips",
     "horizons",
     "known_planets",
     "known_stars",

@@ -18,6 +18,7 @@ from lightcurve.catalogs import (
     exoplanet_archive,
     gaia,
     gaia_synthetic,
+    hips,
     horizons,
     milliquas,
     panstarrs,
@@ -124,7 +125,7 @@ def server_names() -> tuple[str, ...]:
 def addresses(settings: CatalogSettings) -> dict[str, str]:
     """List all servers by name, and the addresses at which they are asked."""
     asked = [route.server for service in SERVICES for route in service.routes]
-    others = (horizons.SERVER, exoclock.SERVER, exoplanet_archive.SERVER)
+    others = (*hips.SERVERS, horizons.SERVER, exoclock.SERVER, exoplanet_archive.SERVER)
     return {s.name: settings.servers.get(s.name, s.address) for s in (*asked, *others)}
 
 

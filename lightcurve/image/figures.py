@@ -13,6 +13,7 @@ from lightcurve.core.errors import InputError
 from lightcurve.core.flags import Flag
 from lightcurve.core.table_text import printable
 from lightcurve.image.reduced import FoundBy, Magnitudes, Reduced
+from lightcurve.image.templates import ask_templates
 from lightcurve.report.image_maps import save_background, save_cutouts, save_frame, save_psf
 from lightcurve.report.image_plots import (
     ZeroPointPoints,
@@ -67,7 +68,7 @@ def write_figures(folder: Path, reduced: Reduced) -> dict[Path, str]:
         if kind is not None and kind.zero_point is not None:
             captions |= _zero_point(folder / f"zero_point_{kind.name}.png", reduced, kind)
     captions |= _magnitudes(folder, reduced)
-    return captions | _candidates(folder / "candidates.png", reduced)
+    return captions | candidates_figure(folder / "candidates.png", reduced)
 
 
 def part_of(figure: Path) -> Part | None:
@@ -249,21 +250,26 @@ def _completeness(path: Path, reduced: Reduced) -> dict[Path, str]:
     return {path: "Share of the stars put into the frame that was found."}
 
 
-def _candidates(path: Path, reduced: Reduced) -> dict[Path, str]:
+def candidates_figure(path: Path, reduced: Reduced) -> dict[Path, str]:
+    """Draw the candidates cut out of the frame, the residual and, where there is one, a survey."""
     candidates = reduced.transients.candidates
     if not candidates:
         return {}
     frame = reduced.prepared.frame.pixels
     fit = reduced.sources.psf_phot
     rest = frame if fit is None else fit.residual
+    seen = ask_templates(reduced, CUT_PX)
     cuts = []
     for one in candidates:
         x, y = (int(np.rint(reduced.table[name][one.row])) for name in ("x", "y"))
         number = reduced.table["id"][one.row]
         name = f"{number}: {reduced.calibrated.aperture.shown[one.row]:.2f} mag"
-        cuts.append((name, _cut(frame, x, y), _cut(rest, x, y)))
+        survey = [seen[one.row].pixels] if one.row in seen else []
+        cuts.append((name, [_cut(frame, x, y), _cut(rest, x, y), *survey]))
     save_cutouts(path, cuts)
-    return {path: "Candidates by rank: the frame, and what is left without its stars."}
+    surveys = ", ".join(dict.fromkeys(cutout.title for cutout in seen.values()))
+    third = f", and what a survey saw there ({surveys})" if surveys else ""
+    return {path: f"Candidates by rank: the frame, what is left without its stars{third}."}
 
 
 def _cut(image: np.ndarray, x: int, y: int) -> np.ndarray:

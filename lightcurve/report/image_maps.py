@@ -200,23 +200,31 @@ def _draw_residual_histogram(axes: Axes, after: np.ndarray) -> None:
     plain_log_ticks(axes.yaxis, (1.0,))
 
 
-def save_cutouts(
-    path: str | Path, cutouts: Sequence[tuple[str, np.ndarray, np.ndarray]], *, columns: int = 5
-) -> Path:
-    """Write small pictures of sources, each beside what is left without its stars.
+def save_cutouts(path: str | Path, cutouts: Sequence[tuple[str, Sequence[np.ndarray]]]) -> Path:
+    """Write small pictures of sources, those of one beside each other.
 
     Parameters
     ----------
-    cutouts : sequence of (str, array, array)
-        Name, the frame and the residual around it.
+    cutouts : sequence of (str, sequence of (n, n) arrays)
+        Name, and the images around it: the frame, the residual, perhaps a survey's.
     """
+    most = max((len(images) for _, images in cutouts), default=1)
+    columns = 10 // most
     rows = max(-(-len(cutouts) // columns), 1)
-    with styled_figure(path, (9.6, 1.35 * rows + 0.2)) as figure:
-        for k, (name, image, left) in enumerate(cutouts):
-            both = np.hstack([stretch(image), np.ones((len(image), 1)), stretch(left)])
+    height = 9.6 / columns / most + 0.39  # of a row, with its title
+    with styled_figure(path, (9.6, height * rows + 0.2)) as figure:
+        for k, (name, images) in enumerate(cutouts):
+            blank = np.full(images[0].shape, np.nan)
+            shown = [*images, *[blank] * (most - len(images))]
+            between = np.ones((len(blank), 1))
+            parts = [part for image in shown for part in (_stretched(image), between)]
             axes = figure.add_subplot(rows, columns, k + 1)
-            axes.imshow(both, vmin=0, vmax=1)
+            axes.imshow(np.hstack(parts[:-1]), vmin=0, vmax=1)
             axes.grid(visible=False)
             axes.set(xticks=[], yticks=[])
             axes.set_title(name, fontsize="small")
     return Path(path)
+
+
+def _stretched(image: np.ndarray) -> np.ndarray:
+    return stretch(image) if np.isfinite(image).any() else np.ones(image.shape)

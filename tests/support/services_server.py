@@ -18,13 +18,15 @@ from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
-from astropy.io import votable
+from astropy.io import fits, votable
 from astropy.io.votable.tree import Info
 from astropy.table import Table
+from astropy.wcs import WCS
 
 from lightcurve.catalogs.services import SILENT
 from services_tables import ey_uma_tables
 
+HIPS = ("hips2fits", "hips2fits_bis")
 MIRRORS = ("vizier_cds", "vizier_cfa", "vizier_nao")
 
 
@@ -103,6 +105,28 @@ def asu_answer(tables: dict[str, Table], query: str) -> bytes:
     return to_votable(rows[names], style="tabledata") if len(rows) else _no_table("")
 
 
+def hips_answer(stars: Table, asked: dict[str, str], gone: str) -> tuple[int, bytes, str]:
+    """Answer as hips2fits: the stars drawn onto the WCS asked for; NaN in surveys named so."""
+    try:
+        cards = json.loads(asked["wcs"])
+        size = int(cards["NAXIS2"]), int(cards["NAXIS1"])
+        wcs = WCS(fits.Header(cards))
+    except (KeyError, ValueError) as error:
+        told = {"title": "Bad parameter", "description": f"{error} is wrong"}
+        return 400, json.dumps(told).encode(), "application/json"
+    x, y = wcs.wcs_world2pix(np.asarray(stars["RAJ2000"]), np.asarray(stars["DEJ2000"]), 0)
+    light = np.nan_to_num(10 ** (-0.4 * (np.asarray(stars["rmag"], dtype=float) - 20)))
+    rows, columns = np.indices(size)
+    pixels = np.zeros(size, dtype=np.float32)
+    for k in np.flatnonzero(np.hypot(x - size[1] / 2, y - size[0] / 2) < sum(size)):
+        pixels += light[k] * np.exp(-((columns - x[k]) ** 2 + (rows - y[k]) ** 2) / 4)
+    if gone in asked["hips"]:
+        pixels[:] = np.nan
+    out = io.BytesIO()
+    fits.PrimaryHDU(pixels, wcs.to_header()).writeto(out)
+    return 200, out.getvalue(), "image/fits"
+
+
 def _no_table(info: str) -> bytes:
     return (
         '<?xml version="1.0"?><VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">'
@@ -144,7 +168,7 @@ class ServicesServer:
     Troubles: ``timeout``, ``trickle``, ``flood``, ``500``, ``503``, ``cut``, ``truncated``,
     ``nothing``, ``html``, ``recorded error``, ``empty``, ``renamed``, ``entities``, ``points out``,
     ``job fails``, ``job waits``, ``refused``, ``moved``, ``loop``, ``401``, ``wrong key``,
-    ``no events``.
+    ``no events``, ``no Pan-STARRS``, ``no survey``.
     """
 
     def __init__(self, shared: Path) -> None:
@@ -155,6 +179,7 @@ class ServicesServer:
         self.events: list[dict[str, object]] = []
         self.trouble: dict[str, str] = {}
         self.asked: list[tuple[str, str]] = []
+        self.questions: list[dict[str, str]] = []  # to hips2fits
         self.jobs: dict[str, str] = {}
         self.released = threading.Event()
         handler = type("Handler", (_Handler,), {"home": self})
@@ -166,7 +191,7 @@ class ServicesServer:
     @property
     def servers(self) -> dict[str, str]:
         """What belongs into the settings ``catalogs.servers``."""
-        names = ("vizier", *MIRRORS, "gaia", "simbad", "skybot", "colibri")
+        names = ("vizier", *MIRRORS, "gaia", "simbad", "skybot", "colibri", *HIPS)
         return {k: f"{self.url}/{k}" for k in names}
 
     def trouble_of(self, key: str) -> str:
@@ -179,6 +204,7 @@ class ServicesServer:
         self.trouble.clear()
         self.events.clear()
         self.asked.clear()
+        self.questions.clear()
 
     def close(self) -> None:
         self.released.set()
@@ -226,6 +252,13 @@ class _Handler(BaseHTTPRequestHandler):
             return 200, self.home.skybot, "text/xml"
         if key == "colibri":
             return 200, json.dumps({"voevents": self.home.events}).encode(), "application/json"
+        if key in HIPS:
+            asked = {k: v[0] for k, v in parse_qs(urlsplit(self.path).query).items()}
+            self.home.questions.append(asked)
+            gone = {"no Pan-STARRS": "PanSTARRS", "no survey": "CDS"}
+            return hips_answer(
+                self.home.tables["II/349/ps1"], asked, gone.get(self.home.trouble_of(key), "-")
+            )
         if key in MIRRORS:
             tables = self.home.tables
             if self.home.trouble_of(key) == "empty":
@@ -233,6 +266,9 @@ class _Handler(BaseHTTPRequestHandler):
             if self.home.trouble_of(key) == "renamed":
                 return 200, to_votable(Table({"new": [1.0]}), style="tabledata"), "text/xml"
             return 200, asu_answer(tables, urlsplit(self.path).query), "text/xml"
+        return self._of_tap(key, rest, body)
+
+    def _of_tap(self, key: str, rest: str, body: str) -> tuple[int, bytes, str]:
         adql = self.home.jobs[rest.split("/")[1]] if "results" in rest else _adql(body)
         try:
             table = answer(self.home.tables, adql)
