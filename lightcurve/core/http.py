@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import logging
 import re
+import socket
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
+from threading import TIMEOUT_MAX, Timer
 from time import monotonic, sleep
 from typing import Any
 from urllib.parse import urljoin, urlsplit
+from weakref import WeakSet
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse, Retry, Timeout
 from urllib3 import exceptions as errors
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
 
 from lightcurve.core.constants import __version__
 from lightcurve.core.errors import WebError, Why
@@ -64,6 +70,8 @@ class Session(requests.Session):
         self.tries = tries
         self.wait_s = FIRST_WAIT_S if wait_s is None else wait_s
         self.opened: list[HTTPResponse] = []
+        self.connections: WeakSet[HTTPConnection] = WeakSet()
+        self._watch: Timer | None = None
         self.max_redirects = MAX_REDIRECTS
         self.headers["User-Agent"] = f"lightcurve/{__version__}"
         for scheme in ("https://", "http://"):
@@ -72,10 +80,16 @@ class Session(requests.Session):
     def request(self, *args: Any, **options: Any) -> requests.Response:
         """Ask as `requests` does, without its errors."""
         options.setdefault("timeout", _Until(self.end))
+        self._watch_the_time()
         try:
-            return super().request(*args, **options)
+            response = super().request(*args, **options)
         except (requests.RequestException, errors.HTTPError) as error:
-            raise _web_error(error) from None
+            raise _too_late() if monotonic() >= self.end else _web_error(error) from None
+        if monotonic() > self.end + LEAST_S:
+            # Cut off in its headers, it may pass for whole.
+            response.close()
+            raise _too_late()
+        return response
 
     def ask(self, method: str, url: str, **options: Any) -> Reply:
         """Ask as `requests.request` does, and read the answer to its end, or ask again."""
@@ -101,11 +115,35 @@ class Session(requests.Session):
             raise WebError(msg, why=Why.SENT_ON)
         return target
 
+    def _watch_the_time(self) -> None:
+        """Hang up at the end: each byte of headers that drip begins a new silence."""
+        if self._watch is None and self.end < inf:
+            wait = min(max(self.end - monotonic(), 0) + LEAST_S, TIMEOUT_MAX)
+            self._watch = Timer(wait, _hang_up, (self.connections,))
+            self._watch.daemon = True
+            self._watch.start()
+
     def close(self) -> None:
         """Close the answers too that some client has left half read."""
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
         for answer in self.opened:
             answer.close()
         super().close()
+
+
+def _hang_up(connections: WeakSet[HTTPConnection]) -> None:
+    """End what is being read: in another thread, which finds that nothing more comes."""
+    for one in list(connections):
+        if one.sock is not None:
+            with suppress(OSError):  # it has ended by itself
+                # Of the socket below the encryption, which belongs to the thread that reads.
+                socket.socket.shutdown(one.sock, socket.SHUT_RDWR)
+
+
+def _too_late() -> WebError:
+    return WebError("does not answer in time", why=Why.TIMED_OUT)
 
 
 class _BrokenOffError(WebError):
@@ -123,8 +161,17 @@ class _Adapter(HTTPAdapter):
             backoff_factor=session.wait_s,
             end=session.end,
         )
-        super().__init__(max_retries=retries)
         self._session = session
+        super().__init__(max_retries=retries)
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        """Have every connection known to the session."""
+        super().init_poolmanager(*args, **options)
+        known = self._session.connections
+        self.poolmanager.pool_classes_by_scheme = {
+            scheme: _watched(pool, known)
+            for scheme, pool in self.poolmanager.pool_classes_by_scheme.items()
+        }
 
     def build_response(
         self, req: requests.PreparedRequest, resp: HTTPResponse
@@ -133,6 +180,20 @@ class _Adapter(HTTPAdapter):
         response.raw = _Bounded(resp, self._session.limit, self._session.end)
         self._session.opened.append(resp)
         return response
+
+
+def _watched(
+    pool: type[HTTPConnectionPool], known: WeakSet[HTTPConnection]
+) -> type[HTTPConnectionPool]:
+    """Make a kind of pool whose connections are among those known."""
+    base: Any = pool.ConnectionCls
+
+    class Connection(base):
+        def connect(self) -> None:
+            known.add(self)
+            super().connect()
+
+    return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
 
 
 class _Retry(Retry):
@@ -204,9 +265,13 @@ class _Bounded:
                     msg = f"does not answer in time: {size} bytes of an answer came"
                     raise WebError(msg, why=Why.TIMED_OUT)
                 yield piece
+            if monotonic() > self._end + LEAST_S:
+                raise _too_late()
         except errors.ReadTimeoutError as error:
             raise _web_error(error) from None
         except errors.HTTPError:
+            if monotonic() >= self._end:
+                raise _too_late() from None
             msg = f"broke off after {size} bytes"
             raise _BrokenOffError(msg) from None
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import socket
+from contextlib import suppress
+from threading import Event, Thread, active_count
 from time import monotonic
 
 import pytest
@@ -10,7 +13,7 @@ import requests
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from lightcurve.core.errors import WebError
+from lightcurve.core.errors import WebError, Why
 from lightcurve.core.http import Session, without_secrets
 
 
@@ -100,3 +103,70 @@ def test_neither_messages_nor_the_log_have_the_address(caplog: pytest.LogCapture
     )
     assert caplog.text == ""
     assert without_secrets("http://me:secret@h:9/x?key=hidden") == "http://h:9/x"
+
+
+class Raw:
+    """A server that sends whatever it is told, and then goes on dripping."""
+
+    def __init__(self, first: bytes, drip: bytes) -> None:
+        self.first, self.drip = first, drip
+        self.over = Event()
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.thread = Thread(target=self.serve)
+        self.thread.start()
+        self.url = f"http://127.0.0.1:{self.listening.getsockname()[1]}/x"
+
+    def serve(self) -> None:
+        with suppress(OSError):
+            while not self.over.is_set():
+                client, _ = self.listening.accept()
+                with client, suppress(OSError):
+                    client.recv(65536)
+                    client.sendall(self.first)
+                    while not self.over.wait(0.02):
+                        client.sendall(self.drip)
+
+    def close(self) -> None:
+        self.over.set()
+        with suppress(OSError):
+            self.listening.shutdown(socket.SHUT_RDWR)
+        self.listening.close()
+        self.thread.join()
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKS = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "drip"),
+    [
+        (b"H", b""),
+        (b"HTTP/1.1 200 ", b"o"),
+        (OK + b"X-Drip: ", b"a"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (CHUNKS + b"5;", b"a"),
+        (CHUNKS, b"1\r\na\r\n"),
+        (OK + b"\r\n", b" "),
+    ],
+    ids=["silence", "status", "header", "continue", "chunk header", "chunks", "body"],
+)
+def test_all_of_an_answer_has_one_time(first: bytes, drip: bytes) -> None:
+    """However it drips, each byte of which ends a silence."""
+    server, begin = Raw(first, drip), monotonic()
+    try:
+        http = Session(timeout_s=0.2, limit=100_000, tries=3, wait_s=0.01)
+        with http, pytest.raises(WebError) as raised:
+            http.ask("GET", server.url)
+        assert raised.value.why is Why.TIMED_OUT
+        assert monotonic() - begin < 4
+    finally:
+        server.close()
+
+
+def test_no_watch_outlives_its_session(httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/x").respond_with_data(b"quick")
+    before = active_count()
+    for _ in range(5):
+        assert ask(httpserver, timeout_s=100) == b"quick"
+    assert active_count() <= before + 1
