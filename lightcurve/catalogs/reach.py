@@ -9,7 +9,7 @@ from time import monotonic
 
 from lightcurve.core.errors import WebError
 
-__all__ = ["Reached", "reach"]
+__all__ = ["reach"]
 
 WORKERS = 8
 LIMIT = 2_000_000  # bytes: all that is asked for is a page

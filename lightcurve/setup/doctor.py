@@ -24,7 +24,7 @@ from lightcurve.core.settings import Settings
 from lightcurve.core.settings_files import user_file
 from lightcurve.setup.index_files import list_index
 
-__all__ = ["Finding", "Part", "State", "examine"]
+__all__ = ["State", "examine"]
 
 PROBE_S = 10.0  # for a server to show that it is there
 LEAST_FREE = 1e9  # bytes: index files and answers need as much
