@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,12 @@ WANTED = ("Label", "JD_UTC", "BJD_TDB", "AIRMASS", "EXPTIME", "Source_Radius", "
 WANTED_PER_STAR = ("Source-Sky", "Source_Error", "rel_flux", "rel_flux_err", "X(FITS)", "RA")
 SHORT_DATES = {"J.D.-2400000": 2400000.0, "MJD": MJD_ZERO}
 LOWEST_MJD, HIGHEST_MJD = 10000, 100000
+AAVSO_EXTENDED = (
+    *("NAME", "DATE", "MAG", "MERR", "FILT", "TRANS", "MTYPE", "CNAME", "CMAG", "KNAME", "KMAG"),
+    *("AMASS", "GROUP", "CHART", "NOTES"),
+)
+AAVSO_DATES = {"JD": "JD_UTC", "HJD": "HJD_UTC"}  # UTC by its rules, where none is told
+TOLD = re.compile(r"#\s*([A-Za-z][\w /-]*?)\s*[=:]\s*(.*)")
 COARSE_DAYS = 0.0005  # half of the last of three decimals
 
 
@@ -57,8 +63,14 @@ def uncomment(lines: list[str]) -> list[str]:
     if not body or not comments:
         return body
     first, last = (re.split(r"[\s,;]+", x.strip()) for x in (body[0], comments[-1].lstrip("# ")))
-    named = all(map(_is_number, first)) and len(last) >= len(first) > 1
-    return [comments[-1].lstrip("# "), *body] if named else body
+    if all(map(_is_number, first)):
+        return [comments[-1].lstrip("# "), *body] if len(last) >= len(first) > 1 else body
+    if _told(lines).get("TYPE", "").upper() == "EXTENDED":  # words, too, and a header if it likes
+        names = comments[-1].lstrip("# ")
+        separator = max(",;\t", key=body[0].count)
+        headed = names.count(separator) == body[0].count(separator)
+        return [names if headed else separator.join(AAVSO_EXTENDED), *body]
+    return body
 
 
 def take_header(
@@ -125,9 +137,11 @@ def gather_columns(
         if not column:
             continue
         if column in table:
-            same = "the same values" if table[column] == list(values) else "other values"
+            equal = table[column] == list(values)
+            same = "the same values" if equal else "other values"
             text = f"column {column} stands twice, the second time with {same}"
-            notes.append(Note(text, subject=column))
+            about = About.ANYTHING if equal else About.TWO_COLUMNS
+            notes.append(Note(text, about=about, subject=column))
         else:
             table[column] = list(values)
     return table
@@ -163,6 +177,8 @@ class AijTable:
         What the table lacks of the usual columns.
     unusable : tuple of Note
         What it has but cannot be used, and why.
+    told : mapping of str to str
+        From lines such as ``#KEY=value`` and ``#Key: value``; keys in capitals.
     """
 
     name: str
@@ -173,6 +189,7 @@ class AijTable:
     metadata: Mapping[str, str]
     missing: tuple[str, ...]
     unusable: tuple[Note, ...]
+    told: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Count the rows."""
@@ -228,7 +245,8 @@ def read_aij_table(path: str | Path, *, columns: Sequence[str] | None = None) ->
     metadata = dict(_metadata(line) for line in lines if line.startswith("# AIJ_"))
     rows = split_cells(uncomment(lines), name)
     header, rows = take_header(rows, columns, name)
-    header = _name_dates(header, lines)
+    told = _told(lines)
+    header = _name_dates(header, told, name)
     notes: list[Note] = []
     cells = gather_columns(header, rows, notes)
     numbers, words = {}, {}
@@ -249,13 +267,31 @@ def read_aij_table(path: str | Path, *, columns: Sequence[str] | None = None) ->
         metadata=metadata,
         missing=_missing({*cells}, stars),
         unusable=(*notes, *_unusable(numbers, words)),
+        told=told,
     )
 
 
-def _name_dates(header: list[str], lines: list[str]) -> list[str]:
-    """Call the column DATE of an AAVSO report by its ``#DATE_TYPE``."""
-    told = [line.split("=", 1)[1].strip() for line in lines if line.startswith("#DATE_TYPE=")]
-    return [told[0] if told and column == "DATE" else column for column in header]
+def _told(lines: list[str]) -> dict[str, str]:
+    """Read what comments say of the table; of a key that is repeated the first counts."""
+    found = [m.groups() for line in lines if (m := TOLD.fullmatch(line.rstrip()))]
+    return {key.upper(): value for key, value in reversed(found)}
+
+
+def _name_dates(header: list[str], told: Mapping[str, str], name: str) -> list[str]:
+    """Call a column DATE or Time by what the comments of AAVSO's and ExoClock's files say it is.
+
+    Raises InputError where a column says otherwise itself.
+    """
+    extended = told.get("DATE", "") if told.get("TYPE", "").upper() == "EXTENDED" else ""
+    kind = told.get("DATE_TYPE", extended) or told.get("TIME FORMAT", "").split(" ")[0]
+    if not kind:
+        return header
+    kind = AAVSO_DATES.get(kind.upper(), kind)
+    named = [column for column in header if column.upper() in {"BJD_TDB", "HJD_UTC", "JD_UTC"}]
+    if "DATE_TYPE" in told and named and kind.upper() not in map(str.upper, named):
+        msg = f"its comments say that its dates are {kind}, and a column is {named[0]}: which?"
+        raise InputError(msg, file=name)
+    return [kind if column.upper() in {"DATE", "TIME"} else column for column in header]
 
 
 def _metadata(line: str) -> tuple[str, str]:

@@ -186,6 +186,7 @@ def read_light_curve(
     flux: str = "",
     error: str = "",
     time_kind: str = "",
+    flux_kind: str = "",
 ) -> LightCurve:
     """Read a light curve of any source: ours, AstroImageJ's, or a table with a time and a flux.
 
@@ -198,6 +199,9 @@ def read_light_curve(
         Columns meant, where their names do not tell.
     time_kind : str
         What `time` holds, such as ``"jd_utc"``, where its name does not say it.
+    flux_kind : str
+        What `flux` holds, ``"flux"``, ``"mag"``, ``"mmag"``, ``"ppt"`` or ``"ppm"``, where that
+        cannot be told.
 
     Returns
     -------
@@ -209,9 +213,10 @@ def read_light_curve(
     InputError
         When there is no such table, or its time or flux cannot be told.
     """
-    return read_curve(
-        Path(path), ColumnChoice(tuple(columns), time, flux, error, time_kind=time_kind)
+    choice = ColumnChoice(
+        tuple(columns), time, flux, error, time_kind=time_kind, flux_kind=flux_kind
     )
+    return read_curve(Path(path), choice)
 
 
 def fit_transit(

@@ -46,6 +46,9 @@ Kind = Annotated[
     list[str] | None, _option("--time-kind", "Of --time: bjd_tdb, jd_utc, mjd_utc or iso_utc.")
 ]
 Flux = Annotated[list[str] | None, _option("--flux", "Column of fluxes.")]
+FluxKind = Annotated[
+    list[str] | None, _option("--flux-kind", "What it holds: flux, mag, mmag, ppt or ppm.")
+]
 Error = Annotated[list[str] | None, _option("--error", "Column of errors.")]
 Divide = Annotated[list[str] | None, _option("--divide-by", "Column to divide the flux by.")]
 Star = Annotated[list[str] | None, _option("--star", "Target in an AstroImageJ table.")]
@@ -70,6 +73,7 @@ def compare(
     time: Time = None,
     time_kind: Kind = None,
     flux: Flux = None,
+    flux_kind: FluxKind = None,
     error: Error = None,
     divide_by: Divide = None,
     star: Star = None,
@@ -95,7 +99,7 @@ def compare(
     a = table_of(a, "measurements.csv" if frames else "lightcurve.csv")
     b = b and table_of(b, "lightcurve.csv")
     asked = {"time": time, "time_kind": time_kind, "flux": flux, "error": error}
-    asked |= {"comparison_flux": divide_by, "target": star}
+    asked |= {"comparison_flux": divide_by, "target": star, "flux_kind": flux_kind}
     named = {name: values for name, values in asked.items() if values}
     given = frames is not None or rtol is not None or atol is not None
     if frames is not None and rtol is None and atol is None:

@@ -23,8 +23,12 @@ def _column(flag: str, text: str) -> Any:
 
 
 Time = Annotated[str, _column("--time", "Column of times, where its name does not tell.")]
-TimeKind = Annotated[str, _column("--time-kind", "bjd_tdb, jd_utc, mjd_utc or iso_utc.")]
+TimeKind = Annotated[
+    str,
+    _column("--time-kind", "Such as bjd_tdb, jd_utc, mjd_utc, hjd_utc, jd_utc-2450000, iso_utc."),
+]
 Flux = Annotated[str, _column("--flux", "Column of fluxes.")]
+FluxKind = Annotated[str, _column("--flux-kind", "What it holds: flux, mag, mmag, ppt or ppm.")]
 Error = Annotated[str, _column("--error", "Column of their errors.")]
 DivideBy = Annotated[str, _column("--divide-by", "Column to divide the flux by.")]
 Columns = Annotated[
@@ -47,6 +51,7 @@ def fit(
     time: Time = "",
     time_kind: TimeKind = "",
     flux: Flux = "",
+    flux_kind: FluxKind = "",
     error: Error = "",
     divide_by: DivideBy = "",
     columns: Columns = "",
@@ -75,7 +80,7 @@ def fit(
 
     table = table_of(table, "lightcurve.csv")
     names = tuple(name.strip() for name in columns.split(",") if name.strip())
-    choice = ColumnChoice(names, time, flux, error, divide_by, time_kind, star)
+    choice = ColumnChoice(names, time, flux, error, divide_by, time_kind, star, (), flux_kind)
     if not transit:
         from lightcurve.night.look import look_at_table
 

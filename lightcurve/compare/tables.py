@@ -23,7 +23,8 @@ from lightcurve.core.data import LightCurve
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import Settings
 from lightcurve.setup.target import at_night, find_target
-from lightcurve.tables.light_curves import TIME_KINDS, ColumnChoice, is_ours, read_curve
+from lightcurve.tables.light_curves import ColumnChoice, is_ours, read_curve
+from lightcurve.tables.time_kinds import TIME_KINDS, kind_of_name
 
 __all__ = ["compare_files", "split_names", "spread_choices"]
 
@@ -290,8 +291,9 @@ def spread_choices(
         Names of the columns of the files without header.
     given : mapping of str to sequence of str
         Field of `ColumnChoice` to its options. One holds for the files that have such a column or
-        star (``time_kind`` for those whose ``time``, given before it, was named); of two, the first
-        is for A and the second for B, and ``"-"`` leaves the field to be found.
+        star (``time_kind`` and ``flux_kind`` for those whose ``time`` or ``flux``, given before it,
+        was named); of two, the first is for A and the second for B, and ``"-"`` leaves the field to
+        be found.
 
     Raises
     ------
@@ -318,6 +320,7 @@ def spread_choices(
             comparison_flux=chosen.get("comparison_flux", ""),
             time_kind=chosen.get("time_kind", ""),
             target=chosen.get("target", ColumnChoice().target),
+            flux_kind=chosen.get("flux_kind", ""),
         )
         for own, chosen in zip(names, fields, strict=True)
     )
@@ -326,13 +329,14 @@ def spread_choices(
 
 def _check_kinds(given: Mapping[str, Sequence[str]]) -> None:
     kinds = given.get("time_kind", ())
-    strange = [kind for kind in kinds if kind not in (*TIME_KINDS, FIND)]
+    strange = [kind for kind in kinds if kind != FIND and kind_of_name(kind) is None]
     if strange:
         msg = f"--time-kind {strange[0]!r}: one of {', '.join(TIME_KINDS)}"
         raise InputError(msg)
-    if kinds and not given.get("time"):
-        msg = "--time-kind says what --time holds: name the column with --time"
-        raise InputError(msg)
+    for column in ("time", "flux"):
+        if given.get(f"{column}_kind") and not given.get(column):
+            msg = f"--{column}-kind says what --{column} holds: name the column with --{column}"
+            raise InputError(msg)
 
 
 def _share(
@@ -350,8 +354,8 @@ def _share(
     if not values:
         return FIND, FIND
     value = values[0]
-    if name == "time_kind":  # of the column of times that was named
-        return [value if "time" in own else FIND for own in fields]
+    if name.endswith("_kind"):  # of the column that was named
+        return [value if name.removesuffix("_kind") in own else FIND for own in fields]
     known = [
         table.stars if name == "target" else {*table.columns, *table.words} for table in tables
     ]

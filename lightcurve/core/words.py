@@ -42,6 +42,10 @@ class TableNames:
     exposures: tuple[str, ...]
     fluxes: tuple[str, ...]
     errors: tuple[str, ...]
+    magnitudes: tuple[str, ...]
+    magnitude_errors: tuple[str, ...]
+    own_fluxes: tuple[str, ...]
+    quality: tuple[str, ...]
     pipeline: tuple[str, str, str]  # time, flux, flux of the comparison star
     aliases: Mapping[str, str]
 

@@ -18,6 +18,7 @@ from lightcurve.core.coordinates import degrees_apart
 from lightcurve.core.covariates import elapsed
 from lightcurve.core.data import (
     Assumed,
+    CurveSource,
     Dilution,
     LightCurve,
     Note,
@@ -35,6 +36,7 @@ from lightcurve.core.settings import Settings
 from lightcurve.core.times import bjd_tdb
 from lightcurve.night.figures import draw
 from lightcurve.night.finished import Finished
+from lightcurve.night.fit_checks import check_epoch, check_exposure, check_sense
 from lightcurve.night.fit_products import summarise_fit, write_fit
 from lightcurve.setup.target import find_target
 from lightcurve.tables.light_curves import ColumnChoice, is_ours, read_curve
@@ -154,7 +156,7 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
     known = known or Known()
     record = read_record(path.parent).get("night", {}) if path.name == OURS else {}
     planet = need_planet(settings, record)
-    curve = read_curve(path, known.choice)
+    curve = read_curve(path, known.choice, star=(planet.ra_deg, planet.dec_deg))
     check_place(path, known.choice or ColumnChoice(), planet, record)
     with open_log(out):
         with stage("fitting the transit"):
@@ -201,10 +203,9 @@ def fit_light_curve(
     record = record or {}
     exposure_s, filter_name, values = settle(known, curve, record)
     curve = replace(curve, dilution=curve.dilution or _dilution(record))
-    curve, time_note = with_barycentric_times(curve, planet, site_of(settings, record))
-    curve = in_order(curve)
-    check_exposure(exposure_s, curve)
-    notes = (*(curve.source.notes if curve.source else ()), Note(time_note))
+    site = site_of(settings, record)
+    curve = ready_to_fit(curve, planet, site, exposure_s, known.choice or ColumnChoice())
+    notes = curve.source.notes if curve.source else ()
     for told in (*values, *notes):
         log.info("%s", told)
     fit = fit_transit(
@@ -212,6 +213,23 @@ def fit_light_curve(
         rng=np.random.default_rng(settings.seed),
     )  # fmt: skip
     return Fitted(curve, planet, replace(fit, notes=(*notes, *fit.notes)), values)
+
+
+def ready_to_fit(
+    curve: LightCurve, planet: Planet, site: Site | None, exposure_s: float, choice: ColumnChoice
+) -> LightCurve:
+    """Put a light curve in order, with BJD_TDB, once it is seen to hold what it says.
+
+    exposure_s: seconds. Raises LightcurveError where times, exposure or the sense of the brightness
+    cannot be.
+    """
+    curve, time_note = with_barycentric_times(curve, planet, site)
+    curve = in_order(curve)
+    check_exposure(exposure_s, curve)
+    check_epoch(curve, planet, choice)
+    check_sense(curve, planet, choice)
+    source = curve.source or CurveSource("")
+    return replace(curve, source=replace(source, notes=(*source.notes, Note(time_note))))
 
 
 def need_planet(settings: Settings, record: Mapping[str, Any] | None = None) -> Planet:
@@ -286,20 +304,6 @@ def _dilution(record: Mapping[str, Any]) -> Dilution | None:
     return Dilution(source=str(told.get("source", "run.toml")), **{n: told[n] for n in numbers})
 
 
-def check_exposure(exposure_s: float, curve: LightCurve) -> None:
-    """Refuse an exposure that cannot be.
-
-    Raises InputError when it is not a number, negative, or longer than the light curve.
-    """
-    night_s = float(np.nanmax(curve.bjd_tdb) - np.nanmin(curve.bjd_tdb)) * DAY_S
-    if not 0 <= exposure_s <= night_s and (exposure_s < 0 or night_s > 0):
-        msg = (
-            f"exposure {exposure_s:g} s: a light curve of {night_s:.0f} s holds no such exposures; "
-            "give --exposure in seconds"
-        )
-        raise InputError(msg)
-
-
 def site_of(settings: Settings, record: Mapping[str, Any]) -> Site | None:
     """Find where the light was collected.
 
@@ -349,11 +353,11 @@ def _check_times(curve: LightCurve, worked_out: np.ndarray, name: str) -> str:
         return "times: BJD_TDB as in the table, in no row with a JD_UTC to check it by"
     seconds = float(np.median(off)) * DAY_S
     if abs(seconds) > CLOCK_TOLERANCE_S:
-        log.warning(
-            "BJD_TDB of the table is %+.0f s off what its JD_UTC gives for %s: wrong coordinates, "
-            "or one marks the start of exposures and the other the middle; --time picks a column",
-            seconds,
-            name,
+        msg = (
+            f"BJD_TDB is {seconds:+.0f} s off what JD_UTC gives for {name}: wrong coordinates, or "
+            "one marks the start of exposures and the other the middle; --time picks a column "
+            "(in Python: time=), and `lightcurve recompute` looks for the mistake"
         )
+        raise InputError(msg, file=curve.source.table if curve.source else "")
     seconds = round(seconds, 1) + 0.0  # no -0.0
     return f"times: BJD_TDB as in the table, {seconds:+.1f} s from what its JD_UTC gives"

@@ -13,23 +13,38 @@ from pathlib import Path
 
 import numpy as np
 
-from lightcurve.aij.read_table import AijTable, read_aij_table, relative_flux
+from lightcurve.aij.read_table import STAR_COLUMN, AijTable, read_aij_table, relative_flux
 from lightcurve.aij.relative_flux import relative_fluxes
-from lightcurve.core.constants import J2000_JD, MJD_ZERO
+from lightcurve.core.constants import DAY_S, J2000_JD, MJD_ZERO
 from lightcurve.core.covariates import COVARIATES, covariates_of
 from lightcurve.core.data import About, CurveSource, LightCurve, Note, Severity, StarCurves
 from lightcurve.core.errors import InputError
 from lightcurve.core.flags import Flag
 from lightcurve.core.robust import robust_scatter
-from lightcurve.core.times import only_julian_dates
+from lightcurve.core.table_text import parse_numbers
 from lightcurve.core.words import COLUMNS
+from lightcurve.tables.brightness import (
+    FLUX_KINDS,
+    check_errors,
+    check_flux,
+    drop_fills,
+    kind_of_flux,
+    to_flux,
+)
 from lightcurve.tables.run_tables import is_lightcurve, read_lightcurve
+from lightcurve.tables.time_kinds import (
+    TIME_KINDS,
+    TimeKind,
+    check_pair,
+    kind_of_name,
+    kinds_that_fit,
+)
 
-__all__ = ["BARYCENTRIC", "CIVIL", "TIME_KINDS", "ColumnChoice", "is_ours", "read_curve"]
+__all__ = ["BARYCENTRIC", "CIVIL", "ColumnChoice", "is_ours", "read_curve"]
 
-TIME_KINDS = ("bjd_tdb", "jd_utc", "mjd_utc", "iso_utc")
 WORDS = COLUMNS.tables
 BARYCENTRIC, CIVIL = WORDS.barycentric, WORDS.civil
+OWN_FLUXES = {name.lower() for name in WORDS.own_fluxes}
 MIN_STARS = 2
 ZONE = re.compile(r":\d\d(\.\d*)?\s*[+-]\d\d:?\d*$")
 PIPELINE_TIME, PIPELINE_FLUX, PIPELINE_COMPARISON = WORDS.pipeline
@@ -48,7 +63,9 @@ class ColumnChoice:
     comparison_flux : str
         A column to divide `flux` by.
     time_kind : str
-        One of `TIME_KINDS`; empty to tell by the name.
+        What the times are, as a column's name would tell it (`TIME_KINDS`); empty for the name.
+    flux_kind : str
+        One of `FLUX_KINDS`; empty to tell by name and values.
     target : str
         Star of an AstroImageJ table.
     comparisons : tuple of str
@@ -63,10 +80,15 @@ class ColumnChoice:
     time_kind: str = ""
     target: str = "T1"
     comparisons: tuple[str, ...] = ()
+    flux_kind: str = ""
 
 
 def read_curve(
-    path: str | Path, choice: ColumnChoice | None = None, *, any_scale: bool = False
+    path: str | Path,
+    choice: ColumnChoice | None = None,
+    *,
+    any_scale: bool = False,
+    star: tuple[float, float] | None = None,
 ) -> LightCurve:
     """Read a light curve, whatever wrote it.
 
@@ -76,23 +98,26 @@ def read_curve(
         Needed where the columns' names do not tell.
     any_scale : bool
         Take Julian dates of a scale that nothing tells, where only their differences count.
+    star : (float, float), optional
+        RA and Dec, degrees, without which heliocentric dates are refused.
 
     Returns
     -------
     LightCurve
         Median 1; times that the table does not have are NaN; an error that it does not have is the
-        scatter between neighbours, and the notes of its source say so.
+        scatter between neighbours, and the notes of its source say so. Rows without a measurement,
+        and rows that stand there again, have the flag NOT_MEASURED.
 
     Raises
     ------
     InputError
-        When there is no such table, or time or flux cannot be told.
+        When there is no such table, or time or flux cannot be told, or contradict themselves.
     """
     choice = choice or ColumnChoice()
     if is_ours(path, choice):
         return read_lightcurve(path)
     table = read_aij_table(path, columns=choice.columns or None)
-    return _curve_of_table(table, _of_any_scale(table, choice) if any_scale else choice)
+    return _curve_of_table(table, _of_any_scale(table, choice) if any_scale else choice, star)
 
 
 def _of_any_scale(table: AijTable, choice: ColumnChoice) -> ColumnChoice:
@@ -110,10 +135,13 @@ def is_ours(path: str | Path, choice: ColumnChoice) -> bool:
     return choice == ColumnChoice() and is_lightcurve(path)
 
 
-def _curve_of_table(table: AijTable, choice: ColumnChoice) -> LightCurve:
+def _curve_of_table(
+    table: AijTable, choice: ColumnChoice, star: tuple[float, float] | None
+) -> LightCurve:
     """Make a light curve of a table; see `read_curve`."""
     notes = list(table.unusable)
-    bjd, jd, time_name = _times(table, choice, notes)
+    bjd, jd, time_name = _times(table, choice, notes, star)
+    check_pair(bjd, jd, table.name)
     flux, error, flux_name = _fluxes(table, choice, notes)
     level = np.nanmedian(flux) if np.isfinite(flux).any() else np.nan
     if not (np.isfinite(level) and level > 0):
@@ -125,6 +153,11 @@ def _curve_of_table(table: AijTable, choice: ColumnChoice) -> LightCurve:
     if np.isfinite(comparison).all():
         columns["comparison_flux"] = comparison
     finite = np.isfinite(flux) & (np.isfinite(bjd) | np.isfinite(jd))
+    finite &= np.isfinite(error) | ~np.isfinite(error).any()
+    finite &= _of_good_quality(table, notes) & ~_stands_again(table)
+    lost = int((~finite).sum())
+    if lost:
+        notes.append(Note(f"{lost} of {len(table)} rows are no measurement, or stand there again"))
     return LightCurve(
         file=table.labels,
         jd_utc=jd,
@@ -153,68 +186,91 @@ def _stars(table: AijTable, choice: ColumnChoice) -> StarCurves | None:
 
 
 def _times(
-    table: AijTable, choice: ColumnChoice, notes: list[Note]
+    table: AijTable, choice: ColumnChoice, notes: list[Note], star: tuple[float, float] | None
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """BJD_TDB and JD_UTC, NaN where the table lacks one of them, and the column used."""
-    nothing = np.full(len(table), np.nan)
     if choice.time:
-        kind = choice.time_kind or _kind_of(choice.time, table.name)
-        if not choice.time_kind and kind.split("_")[1] not in choice.time.lower():
-            text = (
-                f"column {choice.time} does not name its time scale: taken as {kind.upper()}, "
-                "by convention; --time-kind says otherwise"
-            )
-            notes.append(Note(text, subject=choice.time))
-        values = _as_julian(table, choice.time, kind)
-        pair = (values, nothing) if kind == "bjd_tdb" else (nothing, values)
-        return *pair, choice.time
+        return *_of_column(table, choice, notes, star), choice.time
     times = table.times()
     bjd = next((name for name in BARYCENTRIC if name in times), "")
     jd = next((name for name in CIVIL if name in times), "")
+    for name in (bjd, jd):
+        _refuse_twins(table, name, "--time")
+    nothing = np.full(len(table), np.nan)
+    if bjd or jd:
+        delay = _to_middle(table, notes)
+        return times.get(bjd, nothing) + delay, times.get(jd, nothing) + delay, bjd or jd
     axis = _first(table, (PIPELINE_TIME,))
-    if axis and not (bjd or jd):
+    if axis:
         short = np.nanmedian(_column(table, axis)) < MJD_ZERO
         kind = "mjd_utc" if short else "jd_utc"
         text = f"column {axis}: {kind.upper()} of the start of each exposure, as its program has it"
         notes.append(Note(text, subject=axis))
-        return nothing, _as_julian(table, axis, kind), axis
-    if not (bjd or jd):
-        found = ", ".join([*table.columns, *table.words][:8])
-        odd = [note.text for note in table.unusable if note.about is About.NOT_JULIAN]
-        msg = (
-            "no column of times that says what it is (BJD_TDB, JD_UTC); name it "
-            "with --time and --time-kind (in Python: time=, time_kind=); "
-            f"the table has {'; '.join([found, *odd])}"
-        )
-        raise InputError(msg, file=table.name)
-    return times.get(bjd, nothing), times.get(jd, nothing), bjd or jd
+        return *_of_column(table, replace(choice, time=axis, time_kind=kind), notes, star), axis
+    told = [name for name in table.columns if (k := kind_of_name(name)) and k.scale]
+    odd = [note for note in table.unusable if note.about is About.NOT_JULIAN]
+    if len(told) == 1 and not odd:
+        return *_of_column(table, replace(choice, time=told[0]), notes, star), told[0]
+    raise InputError(_ask_for_times(table, odd), file=table.name)
 
 
-def _kind_of(name: str, file: str) -> str:
-    upper = name.upper()
-    for start, kind in (("BJD", "bjd_tdb"), ("MJD", "mjd_utc"), ("JD", "jd_utc")):
-        other = {"UTC", "TDB", "TT", "TAI"} - {kind.split("_")[1].upper()}
-        if upper.startswith(start) and not other & set(upper.split("_")):
-            return kind
-    if upper.startswith(("DATE", "ISO", "UTC")):
-        return "iso_utc"
-    msg = f"column {name} does not say what its times are: give --time-kind, one of " + (
-        ", ".join(TIME_KINDS)
+def _ask_for_times(table: AijTable, odd: Sequence[Note]) -> str:
+    found = ", ".join([*table.columns, *table.words][:8])
+    name = _first(table, (*WORDS.times, "time"))
+    kinds = kinds_that_fit(table.columns[name]) if name else ()
+    fits = f"; {name} may be {', '.join(kinds)}" if kinds else ""
+    return (
+        "no column of times that says what it is (BJD_TDB, JD_UTC); name it "
+        "with --time and --time-kind (in Python: time=, time_kind=); "
+        f"the table has {'; '.join([found, *map(str, odd)])}{fits}"
     )
-    raise InputError(msg, file=file)
 
 
-def _as_julian(table: AijTable, name: str, kind: str) -> np.ndarray:
-    if kind not in TIME_KINDS:
-        msg = f"time kind {kind!r}: one of {', '.join(TIME_KINDS)}"
-        raise InputError(msg)
-    if kind == "iso_utc":
-        return _iso_to_julian(table, name)
+def _of_column(
+    table: AijTable, choice: ColumnChoice, notes: list[Note], star: tuple[float, float] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Read a column of times that was named: BJD_TDB and JD_UTC, one of them NaN."""
+    name, kind = choice.time, kind_of_name(choice.time_kind or choice.time)
+    if kind is None or (choice.time_kind and not kind.scale):
+        what = f"time kind {choice.time_kind!r}" if choice.time_kind else f"column {name}"
+        fits = kinds_that_fit(table.columns.get(name, np.empty(0)))
+        msg = f"{what} does not say what its times are: give --time-kind, one of "
+        raise InputError(msg + ", ".join(fits or TIME_KINDS), file=table.name)
+    if not kind.scale or (kind.is_text and not choice.time_kind and "UTC" not in name.upper()):
+        kind = kind.conventional
+        text = (
+            f"column {name} does not name its time scale: taken as {kind.scale.upper()}, "
+            "by convention; --time-kind says otherwise"
+        )
+        notes.append(Note(text, subject=name))
+    julian = _iso_to_julian(table, name) if kind.is_text else _as_julian(table, name, kind)
+    if kind.place == "H" and star is None:
+        msg = f"{name} is heliocentric: BJD_TDB follows where the star's place is known (--planet)"
+        raise InputError(msg, file=table.name)
+    delay = _to_middle(table, notes)
+    bjd, jd = kind.bjd_and_jd(julian, star)
+    return bjd + delay, jd + delay
+
+
+def _to_middle(table: AijTable, notes: list[Note]) -> float:
+    """Days from the times of a table to mid-exposure, where its comments tell both."""
+    exposure = _told_exposure(table)
+    if "start" not in table.told.get("TIME STAMP", "").lower() or exposure is None:
+        return 0.0
+    notes.append(
+        Note(f"times mark the start of exposures: {exposure / 2:g} s added for the middle")
+    )
+    return exposure / 2 / DAY_S
+
+
+def _as_julian(table: AijTable, name: str, kind: TimeKind) -> np.ndarray:
     values = _column(table, name)
-    full = only_julian_dates(values + MJD_ZERO if kind == "mjd_utc" else values)
+    full = kind.julian(values)
     if np.isfinite(values).any() and not np.isfinite(full).any():
         first = values[np.isfinite(values)][0]
-        msg = f"{name} {first:.10g} is no date as {kind.upper()}: give --time-kind"
+        fits = kinds_that_fit(values)
+        others = f", such as {', '.join(fits)}" if fits else ""
+        msg = f"{name} {first:.10g} is no such date: give --time-kind{others}"
         raise InputError(msg, file=table.name)
     return full
 
@@ -249,8 +305,11 @@ def _fluxes(
     star = f"Source-Sky_{choice.target}"
     if not choice.flux and star in table.columns and (choice.comparisons or table.comparisons):
         flux, error = relative_flux(table, choice.target, choice.comparisons or None)
+        flux = drop_fills(flux, "flux")
+        check_flux(flux, star, told=True, own=True, file=table.name)
         return flux, error, star
-    name = choice.flux or _first(table, (f"rel_flux_{choice.target}", *WORDS.fluxes))
+    names = (f"rel_flux_{choice.target}", *WORDS.fluxes, *WORDS.magnitudes)
+    name = choice.flux or _first(table, names)
     counts, comparison = (_first(table, (n,)) for n in (PIPELINE_FLUX, PIPELINE_COMPARISON))
     if not name and counts and comparison:
         parts = replace(choice, flux=counts, comparison_flux=comparison)
@@ -262,19 +321,116 @@ def _fluxes(
     if not name:
         msg = "no column of relative flux; name it with --flux (in Python: flux=)"
         raise InputError(msg, file=table.name)
-    flux = _column(table, name)
+    if not choice.flux:
+        _refuse_twins(table, name, "--flux")
     if choice.comparison_flux:
-        flux = flux / _column(table, choice.comparison_flux)
-        name = f"{name} / {choice.comparison_flux}"
-    error_name = choice.error or _first(table, (f"rel_flux_err_{choice.target}", *WORDS.errors))
-    if error_name:
-        scale = _column(table, choice.comparison_flux) if choice.comparison_flux else 1.0
-        return flux, _column(table, error_name) / scale, name
+        return _divided(table, name, choice, notes)
+    return *_of_kind(table, name, choice, notes), name
+
+
+def _divided(
+    table: AijTable, name: str, choice: ColumnChoice, notes: list[Note]
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """Divide a flux and its error by another star's flux."""
+    other = _column(table, choice.comparison_flux)
+    flux = _column(table, name) / other
+    column = choice.error or _error_column(table, name, choice.target, "flux")
+    error = _column(table, column) / other if column else _scatter(flux, notes)
+    flux, label = drop_fills(flux, "flux"), f"{name} / {choice.comparison_flux}"
+    check_flux(flux, label, told=True, own=True, file=table.name)
+    return flux, error, label
+
+
+def _of_kind(
+    table: AijTable, name: str, choice: ColumnChoice, notes: list[Note]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Read a column of brightness, whatever it holds, as flux with its error."""
+    kind = choice.flux_kind or kind_of_flux(name) or _told_kind(table) or "flux"
+    if kind not in FLUX_KINDS:
+        msg = f"flux kind {kind!r}: one of {', '.join(FLUX_KINDS)}"
+        raise InputError(msg)
+    values = drop_fills(_column(table, name), kind)
+    told = bool(choice.flux_kind or _told_kind(table)) or name.lower() in {
+        PIPELINE_FLUX.lower(),
+        *OWN_FLUXES,
+    }
+    told |= bool(STAR_COLUMN.match(name)) and not name.startswith("rel_flux")
+    if kind == "flux":
+        check_flux(values, name, told=told, own=bool(STAR_COLUMN.match(name)), file=table.name)
+    else:
+        notes.append(Note(f"column {name} is read as {FLUX_KINDS[kind].help}", subject=name))
+    column = choice.error or _error_column(table, name, choice.target, kind)
+    if not choice.error and column:
+        _refuse_twins(table, column, "--error")
+    own = np.abs(_column(table, column)) if column else np.full(len(table), np.nan)
+    own = np.where(own > 0, drop_fills(own, "flux"), np.nan)
+    flux, error = to_flux(values, own, kind)
+    if not np.isfinite(error).any():
+        return flux, _scatter(flux, notes)
+    check_errors(flux, error, column, table.name)
+    return flux, error
+
+
+def _told_kind(table: AijTable) -> str:
+    """Read from a table's comments what its brightness is; empty where they do not tell."""
+    told = table.told.get("MEASUREMENT_TYPE", "") or table.told.get("FLUX FORMAT", "")
+    return kind_of_flux(told) or ("flux" if "flux" in told.lower() else "")
+
+
+def _error_column(table: AijTable, flux: str, target: str, kind: str) -> str:
+    """Find the column of a brightness's errors; an empty string where there is none."""
+    of_it = (
+        f"{flux}_err",
+        f"{flux}_error",
+        f"{flux}-err",
+        f"err_{flux}",
+        f"e_{flux}",
+        f"{flux}err",
+    )
+    usual = WORDS.magnitude_errors if kind in {"mag", "mmag"} else WORDS.errors
+    return _first(table, (f"rel_flux_err_{target}", *of_it, *usual))
+
+
+def _scatter(flux: np.ndarray, notes: list[Note]) -> np.ndarray:
+    """Take the scatter between neighbours for the error of each point."""
     steps = np.diff(flux[np.isfinite(flux)])
     noise = robust_scatter(steps, about=0.0) / np.sqrt(2)
     text = f"no errors in the table: {noise:.3g}, the scatter between neighbours, for all"
     notes.append(Note(text))
-    return flux, np.full(len(table), noise), name
+    return np.full(len(flux), noise)
+
+
+def _refuse_twins(table: AijTable, name: str, option: str) -> None:
+    """Refuse a name that two columns of other values have, or that differs by capitals alone.
+
+    Raises InputError; without an option where both are spelt alike.
+    """
+    same = [n for n in table.columns if n.lower() == name.lower()]
+    values = [table.columns[n] for n in same]
+    if any(not np.array_equal(values[0], v, equal_nan=True) for v in values[1:]):
+        msg = f"columns {', '.join(same)} differ in more than capitals: {option} names one"
+        raise InputError(msg, file=table.name)
+    if any(n.about is About.TWO_COLUMNS and n.subject in same for n in table.unusable):
+        msg = f"two columns {name} of other values: --columns gives them other names"
+        raise InputError(msg, file=table.name)
+
+
+def _stands_again(table: AijTable) -> np.ndarray:
+    """Mark rows that repeat an earlier one in every number: (n,) bool."""
+    rows = np.column_stack([*table.columns.values()]) if table.columns else np.empty((0, 0))
+    again = np.ones(len(table), dtype=bool)
+    again[np.unique(rows, axis=0, return_index=True)[1]] = False
+    return again & np.isfinite(rows).any(axis=1)
+
+
+def _of_good_quality(table: AijTable, notes: list[Note]) -> np.ndarray:
+    """Leave out what a space telescope's own table marks, where it has such a column: (n,) bool."""
+    name = _first(table, WORDS.quality)
+    if not (name and _first(table, WORDS.own_fluxes[1:])):
+        return np.ones(len(table), dtype=bool)
+    good = np.asarray(table.columns[name] == 0)
+    notes.append(Note(f"{int((~good).sum())} points are marked by column {name}", subject=name))
+    return good
 
 
 def _first(table: AijTable, names: Sequence[str]) -> str:
@@ -288,7 +444,15 @@ def _exposure(table: AijTable) -> float | None:
     name = _first(table, WORDS.exposures)
     values = table.columns[name] if name else np.array([])
     good = values[np.isfinite(values) & (values > 0)]
-    return float(np.median(good)) if good.size else None
+    return float(np.median(good)) if good.size else _told_exposure(table)
+
+
+def _told_exposure(table: AijTable) -> float | None:
+    """Exposure by the comments of a table, seconds; None where they do not tell."""
+    keys = ("EXPOSURE_TIME", "EXPOSURE TIME IN SECONDS")
+    told = parse_numbers([table.told.get(key, "") for key in keys])
+    known = [] if told is None else [float(v) for v in told if v > 0]
+    return known[0] if known else None
 
 
 def _columns(table: AijTable, target: str) -> dict[str, np.ndarray]:

@@ -24,6 +24,7 @@ from lightcurve.core.quantities import QUANTITIES, TEXT, beside_curve
 from lightcurve.core.times import only_julian_dates
 from lightcurve.curve.neb import Disposition, Neighbour
 from lightcurve.tables.columns import as_spelt, cut_table, described_as, read_table, write_table
+from lightcurve.tables.time_kinds import check_pair
 
 __all__ = [
     "read_lightcurve",
@@ -116,6 +117,7 @@ def read_lightcurve(path: str | Path) -> LightCurve:
     }
     for column in TIMES:
         _check_dates(values[column], column, name)
+    check_pair(values["bjd_tdb"], values["jd_utc"], name)
     values["flags"] = _flags(values["flags"], name)
     with np.errstate(over="ignore"):
         level = np.nanmedian(values["rel_flux"]) if np.isfinite(values["rel_flux"]).any() else 1.0
