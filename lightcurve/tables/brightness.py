@@ -83,11 +83,13 @@ def drop_fills(values: np.ndarray, kind: str) -> np.ndarray:
         far = np.abs(values - middle) > FILL_SIGMA * scatter
         fill = far & np.array([_is_fill(value) for value in values.tolist()])
         if told.is_magnitude:
-            fill |= np.abs(values - middle) * told.unit > 2.5 * math.log10(IMPOSSIBLE)
+            odd = np.abs(values - middle) * told.unit > 2.5 * math.log10(IMPOSSIBLE)
         elif told.is_difference:
-            fill |= np.abs(values) * told.unit > IMPOSSIBLE
-        elif middle > 0:
-            fill |= (values > IMPOSSIBLE * middle) | (values < -middle / 2)
+            odd = np.abs(values) * told.unit > IMPOSSIBLE
+        else:
+            odd = (values > IMPOSSIBLE * middle) | (values < -middle / 2)
+        if odd.sum() <= MOST_NEGATIVE * known.size:  # more of them are no exceptions
+            fill |= odd
     return np.where(fill, np.nan, values)
 
 

@@ -140,6 +140,7 @@ def _curve_of_table(
 ) -> LightCurve:
     """Make a light curve of a table; see `read_curve`."""
     notes = list(table.unusable)
+    _refuse_several(table)
     bjd, jd, time_name = _times(table, choice, notes, star)
     check_pair(bjd, jd, table.name)
     flux, error, flux_name = _fluxes(table, choice, notes)
@@ -413,6 +414,16 @@ def _refuse_twins(table: AijTable, name: str, option: str) -> None:
     if any(n.about is About.TWO_COLUMNS and n.subject in same for n in table.unusable):
         msg = f"two columns {name} of other values: --columns gives them other names"
         raise InputError(msg, file=table.name)
+
+
+def _refuse_several(table: AijTable) -> None:
+    """Refuse a table of several stars or filters, one below the other; raises InputError."""
+    for name, words in table.words.items():
+        found = sorted({*words.tolist()} - {""})
+        if name.lower() in WORDS.of_rows and len(found) > 1:
+            shown = ", ".join(found[:3])
+            msg = f"rows of {len(found)} light curves, by column {name}: {shown}; keep those of one"
+            raise InputError(msg, file=table.name)
 
 
 def _stands_again(table: AijTable) -> np.ndarray:
