@@ -374,7 +374,8 @@ def _of_kind(
 
 def _told_kind(table: AijTable) -> str:
     """Read from a table's comments what its brightness is; empty where they do not tell."""
-    told = table.told.get("MEASUREMENT_TYPE", "") or table.told.get("FLUX FORMAT", "")
+    usual = "flux" if table.told.get("TYPE", "").upper() == "EXOPLANET" else ""
+    told = table.told.get("MEASUREMENT_TYPE", table.told.get("FLUX FORMAT", usual))
     return kind_of_flux(told) or ("flux" if "flux" in told.lower() else "")
 
 
@@ -389,7 +390,8 @@ def _error_column(table: AijTable, flux: str, target: str, kind: str) -> str:
         f"{flux}err",
     )
     usual = WORDS.magnitude_errors if kind in {"mag", "mmag"} else WORDS.errors
-    return _first(table, (f"rel_flux_err_{target}", *of_it, *usual))
+    names = (f"rel_flux_err_{target}", *of_it, *usual)
+    return _first(table, [name for name in names if name.lower() != flux.lower()])
 
 
 def _scatter(flux: np.ndarray, notes: list[Note]) -> np.ndarray:

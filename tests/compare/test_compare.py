@@ -111,7 +111,7 @@ def test_a_scaled_copy_agrees_and_a_changed_point_is_named(curve_csv, tmp_path) 
     changed = flux * 7.0
     same = write_csv(tmp_path / "b.csv", "BJD_TDB,f", t + 1e-6, changed)
     limits = Tolerance(rtol=1e-12, given=True)
-    choices = spread_choices((path, same), (), {"flux": ["f"]})
+    choices = spread_choices((path, same), (), {"flux": ["f"], "flux_kind": ["flux"]})
     found = compare_files((path, same), choices, Settings(), tolerance=limits, only=["BJD_TDB, s"])
     assert found.agrees
     assert found.matched_by == "BJD_TDB"

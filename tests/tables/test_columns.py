@@ -310,4 +310,5 @@ def test_a_part_of_ours_that_would_give_other_points_is_refused(
     without_description(path)
     with pytest.raises(InputError, match=rf"it lacks {lacking}; --time, --flux"):
         read_curve(path)
-    assert np.isfinite(read_curve(path, ColumnChoice(time="bjd_tdb", flux=kept[1])).flux).any()
+    choice = ColumnChoice(time="bjd_tdb", flux=kept[1], flux_kind="flux")
+    assert np.isfinite(read_curve(path, choice).flux).any()
