@@ -61,6 +61,7 @@ def _facts(summary: Mapping[str, Any], calibrated: Calibrated) -> dict[str, str]
         "Centre": format_coordinates(*centre) if np.isfinite(centre).all() else "",
         "Sources": f"{summary['sources']}",
         "FWHM": _numbers(summary, ("fwhm_px", ".2f", "px"), ("fwhm_arcsec", ".2f", "arcsec")),
+        "Ellipticity": _numbers(summary, ("ellipticity", ".3f", "")),
         "Stars that fix the WCS": f"{summary['astrometry_stars'] or 'none'}",
         "Astrometric rms": _numbers(summary, ("astrometry_rms_px", ".3f", "px")),
         "Magnitudes": calibrated.band,

@@ -381,11 +381,15 @@ def summarise(reduced: Reduced) -> Mapping[str, Any]:
         "fwhm_px": widths.fwhm,
         "fwhm_arcsec": widths.fwhm * reduced.scale_arcsec,
         "fwhm_err_px": widths.fwhm_err,
+        "ellipticity": widths.ellipticity,
+        "long_axis_deg": widths.angle_deg,
         "sky_adu": _median(prepared.background.level),
         "sky_rms_adu": _median(prepared.background.rms),
         **_brightness(reduced.calibrated),
         "candidates": len(reduced.transients.candidates),
         "psf": sources.psf.kind if sources.psf is not None else "none",
+        "psf_order": None if sources.psf is None else sources.psf.order,
+        "psf_error": None if sources.psf is None else sources.psf.error,
         "failed_services": [r.name for r in reduced.known.reports if r.status == Outcome.FAILED],
     }
 

@@ -39,6 +39,7 @@ SUMMARY = "summary.json"
 STORED = {"bool": "uint8", "float64": "float32"}
 CREATOR = f"lightcurve {__version__}"
 ADU = {"BUNIT": "adu"}
+MAP_PARTS = 16  # along each side, of maps of the PSF's shape
 # An image of its own: what named the extension or the compression of the raw file is past.
 PAST = (*RAW_ONLY, "EXTNAME", "EXTVER", "EXTLEVEL", "INHERIT", "RADECSYS")
 # Every card of a WCS but EQUINOX, which the header's own pointing may need.
@@ -142,7 +143,9 @@ def write_maps(folder: Path, reduced: Reduced) -> dict[str, Path]:
         paths["wcs"] = write_wcs_sidecar(folder / "solution.wcs", solution, frame.pixels.shape)
     psf, fit = reduced.sources.psf, reduced.sources.psf_phot
     if psf is not None and fit is not None:
-        paths["psf.fits"] = write_fits(folder / "psf.fits", {"PSF": psf.grid}, _of_psf(psf))
+        planes = {"PSF": psf.grids if len(psf.grids) > 1 else psf.grid}
+        maps = _shape_maps(psf, frame.pixels.shape)
+        paths["psf.fits"] = write_fits(folder / "psf.fits", planes | maps, _of_psf(psf))
         paths["residual.fits"] = write_fits(
             folder / "residual.fits",
             {"RESIDUAL": fit.residual},
@@ -197,14 +200,35 @@ def bits_header() -> Header:
 
 
 def _of_psf(psf: Psf) -> Header:
+    box = psf.shape.box
     cards = {
         "PSFTYPE": (psf.kind, "epsf, or moffat: analytic"),
         "FWHMPIX": (round(psf.fwhm, 4), "pixels, of the Moffat profile underneath"),
         "BETA": (round(psf.beta, 3), "its exponent"),
         "OVERSAMP": (psf.oversampling, "nodes per pixel"),
         "NSTARS": (psf.n_stars, "stars it was built from"),
+        "PSFORDER": (psf.order, "of the polynomials of width and ellipticity"),
+        "PSFERR": (round(psf.error, 5), "by which it may be off, as a share of a flux"),
+        "BOXX": (round(box.x, 2), "x = u BOXHALFX + BOXX, 0-based pixels"),
+        "BOXY": (round(box.y, 2), "y = v BOXHALFY + BOXY; u and v are held to -1 .. 1"),
+        "BOXHALFX": (round(box.half_x, 2), "pixels"),
+        "BOXHALFY": (round(box.half_y, 2), "pixels"),
     }
-    return _note(cards, psf.notes)
+    text = "planes: times 1, u, v, u^2, u v, v^2 ...; FWHM, ELLIP, ANGLE: maps of the whole frame"
+    return _note(cards, (*psf.notes, text))
+
+
+def _shape_maps(psf: Psf, shape: tuple[int, int]) -> dict[str, np.ndarray]:
+    """FWHM (pixels), ellipticity and angle (degrees) of the PSF in 16 x 16 parts of the frame."""
+    y, x = np.mgrid[0.5:MAP_PARTS, 0.5:MAP_PARTS] / MAP_PARTS
+    at = psf.shape.at(x.ravel() * shape[1] - 0.5, y.ravel() * shape[0] - 0.5)
+    size, e1, e2 = at.T.reshape(3, MAP_PARTS, MAP_PARTS)
+    e = np.minimum(np.hypot(e1, e2), 1.0)
+    return {
+        "FWHM": np.exp(size),
+        "ELLIP": 1 - np.sqrt((1 - e) / (1 + e)),
+        "ANGLE": np.degrees(np.arctan2(e2, e1) / 2) % 180,
+    }
 
 
 def write_catalog(
