@@ -19,7 +19,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from tests.sim_image import (
+
+from benchmarks.timing import show
+from lightcurve.core.flags import Flag
+from lightcurve.core.progress import Clock
+from lightcurve.image.locate import positions
+from lightcurve.image.reduced import Reduced
+from lightcurve.image.story import measure_image
+from tests.support.sim_image import (
     Observatory,
     Rendered,
     enclosed_share,
@@ -28,13 +35,6 @@ from tests.sim_image import (
     offline,
     render_frame,
 )
-
-from benchmarks.timing import show
-from lightcurve.core.flags import Flag
-from lightcurve.core.progress import Clock
-from lightcurve.image.locate import positions
-from lightcurve.image.reduced import Reduced
-from lightcurve.image.story import measure_image
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "ey-uma" / "all_refcat2_ey_uma.ecsv"
 TIMED = Observatory(shape=(2048, 2048), zero_point=21.5, exposure=120.0)
