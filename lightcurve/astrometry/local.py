@@ -80,9 +80,10 @@ def _useful_files(request: SolveRequest, settings: SolveSettings) -> tuple[Path,
         msg, remedy = "no index files", f"give --index FILE or FOLDER, or get some: {FETCH}"
         raise SolveError(msg, n_detected=n, why=Why.NO_INDEX, remedy=remedy)
     low, high = BLIND_SCALES
-    if request.scale_arcsec:
+    scales = _scales(request, settings)
+    if scales:
         widest = (1 + settings.scale_tolerance) ** WIDENINGS[-1]
-        low, high = request.scale_arcsec / widest, request.scale_arcsec * widest
+        low, high = min(scales) / widest, max(scales) * widest
     smallest, largest = wanted_sizes(request.shape, low, high)
     rows = coverage(files)
     useful = tuple(row.path for row in rows if row.fits(smallest, largest))
@@ -122,18 +123,29 @@ def _hints(request: SolveRequest, settings: SolveSettings) -> list[tuple]:
             ra_deg=request.ra_deg % 360, dec_deg=request.dec_deg, radius_deg=settings.radius_deg
         )
     anything = astrometry.SizeHint(*BLIND_SCALES)
-    sizes = []
-    if request.scale_arcsec is not None:
-        for widening in WIDENINGS:
-            factor = (1 + settings.scale_tolerance) ** widening
-            low, high = request.scale_arcsec / factor, request.scale_arcsec * factor
-            sizes.append(astrometry.SizeHint(low, high))
+    sizes = [
+        astrometry.SizeHint(scale / factor, scale * factor)
+        for factor in ((1 + settings.scale_tolerance) ** widening for widening in WIDENINGS)
+        for scale in _scales(request, settings)
+    ]
     if request.scale_is_known:
         return [(size, position) for size in sizes[:1]]
     hints = [(size, position) for size in [*sizes, anything]]
     if position is not None and settings.blind:
         hints += [(size, None) for size in [*sizes, anything]]
     return hints
+
+
+def _scales(request: SolveRequest, settings: SolveSettings) -> list[float]:
+    """List the scales that are worth a try, the best known first; those that are alike once."""
+    kept: list[float] = []
+    told = (request.scale_arcsec, *request.other_scales)
+    if settings.scale_arcsec or request.scale_is_known:
+        told = told[:1]
+    for scale in filter(None, told):
+        if all(abs(np.log(scale / other)) > np.log1p(settings.scale_tolerance) for other in kept):
+            kept.append(scale)
+    return kept
 
 
 def _attempt(engine: Any, stars: np.ndarray, hints: tuple, parity: str, end: float) -> Any | None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["SolveRequest", "settle"]
 
 OFF_PX = 3.0  # a WCS that was off by more is said to have been
+MIN_REFUTING = 20  # stars of a catalogue given on the frame whose absence tells
 CLEARLY = 2.0  # times as many stars on the frame: these then, though others were given
 ENOUGH = 60  # stars of a catalogue given, beside which no others are looked at
 
@@ -39,6 +40,8 @@ class SolveRequest:
         A place known to be in or near the frame.
     scale_arcsec : float or None
         Arc seconds per pixel, roughly.
+    other_scales : tuple of float
+        What else the header says of it: tried before any scale is.
     scale_is_known : bool
         Scales beyond the tolerance need not be tried.
     catalog : (n, 2) float array or None
@@ -56,6 +59,7 @@ class SolveRequest:
     ra_deg: float | None = None
     dec_deg: float | None = None
     scale_arcsec: float | None = None
+    other_scales: tuple[float, ...] = ()
     scale_is_known: bool = False
     catalog: np.ndarray | None = None
     state_file: Path | None = None
@@ -100,6 +104,13 @@ def settle(wcs: WCS, request: SolveRequest, sky: np.ndarray, solver: str, detail
     scale, rotation, parity = describe_wcs(refined.wcs, shape)
     if not check.possible:
         detail = f"{detail}, not checked: {check.n_inside} known stars on the frame".lstrip(", ")
+        return Solution(wcs, solver, 0, float("nan"), scale, rotation, parity, detail)
+    few = sky is request.catalog and check.n_inside < MIN_REFUTING
+    if few and not check.sure:
+        detail = (
+            f"{detail}, not checked: of the catalogue's {check.n_inside} stars on the frame "
+            f"{check.n_matched} match"
+        ).lstrip(", ")
         return Solution(wcs, solver, 0, float("nan"), scale, rotation, parity, detail)
     if check.sure and not check.passed:
         detail = (

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from lightcurve.catalogs.bands import bands_of
 from lightcurve.catalogs.catalog_file import read_file
 from lightcurve.catalogs.layout import Catalog, Field
 from lightcurve.catalogs.services import query, reference_frames
@@ -16,7 +18,7 @@ from lightcurve.core.coordinates import degrees_apart
 from lightcurve.core.errors import CatalogError, InputError
 from lightcurve.core.settings import CatalogSettings
 
-__all__ = ["StarSource", "star_source"]
+__all__ = ["StarSource", "light_of", "star_source", "stars_by_hand"]
 
 log = logging.getLogger(__name__)
 SAME_EPOCH = 0.02  # years: 0.2 arcsec for the fastest star
@@ -63,6 +65,31 @@ def star_source(name: str, settings: CatalogSettings) -> StarSource:
     raise InputError(msg)
 
 
+def stars_by_hand(settings: CatalogSettings, epoch_jyear: float) -> np.ndarray | None:
+    """Read the stars of the catalogue files in the settings; of several files, of the longest.
+
+    Returns RA and Dec, degrees, at an epoch, (n, 2), the brightest first; None without a file.
+    Raises InputError when a file cannot be read.
+    """
+    epoch = _rounded(epoch_jyear)
+    lists = [_all_stars(Path(file), _changed(Path(file)), epoch) for file in settings.files]
+    return max(lists, key=len, default=None)
+
+
+def _rounded(epoch_jyear: float) -> float:
+    return round(epoch_jyear / SAME_EPOCH) * SAME_EPOCH
+
+
+def _changed(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.is_file() else 0
+
+
+@lru_cache(maxsize=4)
+def _all_stars(path: Path, _changed_ns: int, epoch_jyear: float) -> np.ndarray:
+    # All the sky: the place of the frame is not known yet.
+    return brightest_first(read_file(path, Field(0.0, 0.0, 180.0, epoch_jyear)))
+
+
 def _of_file(path: Path) -> StarSource:
     first = read_file(path)
     for note in first.notes:
@@ -70,16 +97,9 @@ def _of_file(path: Path) -> StarSource:
     if not len(first):
         msg = f"{path.name}: holds no stars"
         raise InputError(msg)
-    kept: dict[str, tuple[float, np.ndarray]] = {}
 
     def stars(field: Field) -> np.ndarray:
-        epoch, found = kept.get("last", (np.inf, None))
-        if found is None or abs(epoch - field.epoch_jyear) > SAME_EPOCH:
-            # All the sky: the place of the frame is not known yet.
-            everywhere = replace(field, ra_deg=0.0, dec_deg=0.0, radius_deg=180.0)
-            found = brightest_first(read_file(path, everywhere))
-            kept["last"] = field.epoch_jyear, found
-        return found
+        return _all_stars(path, _changed(path), _rounded(field.epoch_jyear))
 
     return StarSource(path.name, needs_place=False, stars=stars)
 
@@ -115,12 +135,15 @@ def _holds(wide: Field, field: Field) -> bool:
 
 
 def brightest_first(catalog: Catalog) -> np.ndarray:
-    """Order a catalogue's places (n, 2) by the magnitude that most of its stars have."""
+    """Order a catalogue's places (n, 2) by their light."""
     sky = np.column_stack([catalog.ra_deg, catalog.dec_deg])
-    names = [
-        n for n, c in catalog.columns.items() if n.endswith("mag") and c.values.dtype.kind == "f"
-    ]
-    if not names or not len(sky):
-        return sky
-    known = {name: int(np.isfinite(catalog.number(name)).sum()) for name in names}
-    return sky[np.argsort(catalog.number(max(known, key=known.__getitem__)), kind="stable")]
+    return sky[np.argsort(-light_of(catalog), kind="stable")]
+
+
+def light_of(catalog: Catalog) -> np.ndarray:
+    """Tell each star's brightness, (n,), in the band in which it is brightest; 0 of none known."""
+    columns = bands_of(catalog).values()
+    if not columns:
+        return np.zeros(len(catalog))
+    mags = np.fmin.reduce([catalog.number(column) for column in columns])
+    return np.nan_to_num(10 ** (-0.4 * mags))

@@ -208,16 +208,7 @@ def read_scale(
 
     Returns (arcsec per pixel, source), and warns where two of them differ by more than a fifth.
     """
-    known = [
-        entry
-        for entry in (
-            _stated_scale(cards),
-            _wcs_scale(cards),
-            _optical_scale(cards, binning),
-            _scale_of_the_camera(cards, binning),
-        )
-        if entry and SMALLEST_SCALE <= entry[0] <= LARGEST_SCALE
-    ]
+    known = claimed_scales(cards, binning)
     warnings = []
     for (a, source_a), (b, source_b) in pairwise(known):
         if abs(a - b) > SCALES_AGREE * min(a, b):
@@ -225,6 +216,17 @@ def read_scale(
             warnings.append(f"{text}: {a:.4g} taken; --scale settles it")
             break
     return (known[0] if known else None), warnings
+
+
+def claimed_scales(cards: Cards, binning: tuple[int, int] | None = None) -> list[tuple[float, str]]:
+    """List all that tells of the size of a pixel, best first: arcsec, source."""
+    claims = (
+        _stated_scale(cards),
+        _wcs_scale(cards),
+        _optical_scale(cards, binning),
+        _scale_of_the_camera(cards, binning),
+    )
+    return [one for one in claims if one and SMALLEST_SCALE <= one[0] <= LARGEST_SCALE]
 
 
 def _stated_scale(cards: Cards) -> tuple[float, str] | None:

@@ -11,7 +11,7 @@ import numpy as np
 from lightcurve.astrometry.chain import solve
 from lightcurve.astrometry.refine import Check, Refined, refine_wcs
 from lightcurve.astrometry.wcs import describe_wcs, middle_deg
-from lightcurve.catalogs.bands import bands_of
+from lightcurve.catalogs.known_stars import light_of
 from lightcurve.catalogs.layout import Catalog, Field, Role
 from lightcurve.catalogs.services import SERVICES
 from lightcurve.core.constants import FWHM_PER_SIGMA, J2000_JD, YEAR_DAYS
@@ -61,7 +61,7 @@ def solve_frame(prepared: Prepared, settings: Settings) -> Solution:
     if target is not None:
         target = at_night(target, [prepared.frame.exposure.mid_jd_utc])
     place = None if target is None else (target.ra_deg, target.dec_deg)
-    request = request_for(prepared.frame, prepared.stars, settings.solve, place)
+    request = request_for(prepared.frame, prepared.stars, settings, place)
     solution = solve(request, settings.solve)
     log.info("%s", describe_solution(solution))
     return solution
@@ -118,15 +118,6 @@ def _serves(catalog: Catalog) -> bool:
     return enough and bool(np.median(catalog.error_arcsec) < PRECISE_ARCSEC)
 
 
-def _light(catalog: Catalog) -> np.ndarray:
-    """Brightness of each star in the band in which it is brightest; 0 where none is known."""
-    columns = bands_of(catalog).values()
-    if not columns:
-        return np.zeros(len(catalog))
-    mags = np.fmin.reduce([catalog.number(column) for column in columns])
-    return np.nan_to_num(10 ** (-0.4 * mags))
-
-
 def _counted(placed: Placed, solution: Solution, catalog: Catalog) -> Placed:
     """Tell how many stars match within their errors, beside those that fix the WCS.
 
@@ -177,7 +168,7 @@ def _refit(
     wcs: WCS, sources: Sources, catalog: Catalog, shape: tuple[int, int]
 ) -> tuple[Refined, int, int]:
     """Refine a WCS; tell how many matches were left out as far off, and of how many sources."""
-    light = _light(catalog)
+    light = light_of(catalog)
     order = np.argsort(-light, kind="stable")
     sky = np.column_stack([catalog.ra_deg, catalog.dec_deg])[order]
     sure = _sure(sources) & ((sources.flags & Flag.SATURATED) == 0)

@@ -160,7 +160,7 @@ def _solve_row(
         if not named and frame.exposure.kind in TIMELESS:
             return row | {"status": FrameStatus.SKIPPED, "reason": f"a {frame.exposure.kind} frame"}
         stars = find(frame, saturation_adu=frame.exposure.saturation_adu)
-        request = request_for(frame, stars, settings.solve, place)
+        request = request_for(frame, stars, settings, place)
         solution, remark = _solve(frame, request, settings, source)
         row |= _describe(solution, frame.pixels.shape)
         if output.folder is not None:

@@ -79,7 +79,7 @@ def _placed(
         try:
             whole = reduce_frame(read_frame(entry.path, settings=settings), None)
             frame, stars = split(whole, settings, saturation_adu=whole.exposure.saturation_adu)
-            request = request_for(frame, stars, settings.solve, place)
+            request = request_for(frame, stars, settings, place)
             solution = solve_frame(request, settings.solve)
         except LightcurveError as error:
             log.info("%s: %s", entry.name, error)

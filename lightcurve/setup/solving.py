@@ -14,11 +14,15 @@ from lightcurve.astrometry.chain import SOLVERS, solve
 from lightcurve.astrometry.index import find_index_files, places
 from lightcurve.astrometry.request import SolveRequest
 from lightcurve.calib.reduce import reduce_frame
+from lightcurve.catalogs.known_stars import stars_by_hand
 from lightcurve.core.cache import cache_dir
+from lightcurve.core.constants import J2000_JD, YEAR_DAYS
 from lightcurve.core.data import Detections, Frame, Masters, RawFrame, Solution
 from lightcurve.core.errors import InputError, LightcurveError, SolveError, UnsolvedError, Why
 from lightcurve.core.settings import Settings, SolveSettings
+from lightcurve.frames.cards import parse_cards
 from lightcurve.frames.inventory import Entry
+from lightcurve.frames.pointing import claimed_scales
 from lightcurve.frames.read import read_frame
 from lightcurve.setup.camera import CameraValues
 from lightcurve.setup.colour import mark_clipped, split
@@ -50,7 +54,7 @@ class Sample:
 
 
 def request_for(
-    frame: Frame, stars: Detections, settings: SolveSettings, place: tuple[float, float] | None
+    frame: Frame, stars: Detections, settings: Settings, place: tuple[float, float] | None
 ) -> SolveRequest:
     """Put together what every solver is given of a frame.
 
@@ -58,6 +62,8 @@ def request_for(
     ----------
     stars : Detections
         Of the frame.
+    settings : Settings
+        Its catalogue files take part in solving.
     place : tuple of float, or None
         RA and Dec known to be in or near the frame, degrees; None for what its header says.
 
@@ -65,8 +71,15 @@ def request_for(
     -------
     SolveRequest
         Of the scale that is given, else of the header's.
+
+    Raises
+    ------
+    InputError
+        When a catalogue file cannot be read.
     """
     exposure = frame.exposure
+    mid = exposure.mid_jd_utc
+    epoch = 2000.0 if mid is None else 2000.0 + (mid - J2000_JD) / YEAR_DAYS
     ra, dec = place or (exposure.ra_deg, exposure.dec_deg)
     return SolveRequest(
         stars=stars,
@@ -75,9 +88,18 @@ def request_for(
         path=frame.path,
         ra_deg=ra,
         dec_deg=dec,
-        scale_arcsec=settings.scale_arcsec or exposure.scale_arcsec,
+        scale_arcsec=settings.solve.scale_arcsec or exposure.scale_arcsec,
+        other_scales=_other_scales(frame),
+        catalog=stars_by_hand(settings.catalogs, epoch),
         state_file=submission_file(frame.path),
     )
+
+
+def _other_scales(frame: Frame) -> tuple[float, ...]:
+    """List what a header's WCS, optics and own words say of the scale, arcsec per pixel."""
+    exposure = frame.exposure
+    told = claimed_scales(parse_cards(frame.header.tostring()), exposure.binning)
+    return tuple(scale for scale, _ in told)
 
 
 def solve_frame(request: SolveRequest, settings: SolveSettings) -> Solution:
@@ -185,7 +207,7 @@ def solve_one(
         if len(sample.stars) < MIN_STARS:  # whatever its header claims: nothing can be fixed to it
             continue
         place = (target.ra_deg, target.dec_deg)
-        request = request_for(sample.frame, sample.stars, settings.solve, place)
+        request = request_for(sample.frame, sample.stars, settings, place)
         try:
             solution = solve_frame(request, settings.solve)
         except UnsolvedError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,38 @@ def test_stars_outweigh_what_else_the_header_says() -> None:
     sky = WCS(cards).all_pix2world(np.column_stack([stars.x, stars.y]), 0)
     request = SolveRequest(stars, SHAPE, cards, Path("x.fits"), 200.0, -30.0, 15.0, catalog=sky)
     assert solve_header(request, SolveSettings()).n_matched > 50
+
+
+@pytest.mark.parametrize(("n_given", "n_index", "right"), [(300, 6, "given"), (8, 60, "index")])
+def test_the_list_with_more_stars_decides(
+    n_given: int, n_index: int, right: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(3)
+    stars, cards = random_stars(60), cards_of()
+    there = WCS(cards).all_pix2world(np.column_stack([stars.x, stars.y]), 0)
+
+    def listed(n: int, name: str) -> np.ndarray:
+        elsewhere = WCS(cards).all_pix2world(rng.uniform(0, SHAPE[::-1], (n, 2)), 0)
+        return np.vstack([there, elsewhere])[:n] if name == right else elsewhere
+
+    given, index = listed(n_given, "given"), listed(n_index, "index")
+    monkeypatch.setattr("lightcurve.astrometry.header_wcs.index_stars", lambda *_: index)
+    monkeypatch.setattr("lightcurve.astrometry.header_wcs.find_index_files", lambda **_: ())
+    request = SolveRequest(stars, SHAPE, cards, Path("x.fits"), catalog=given)
+    assert solve_header(request, SolveSettings()).n_matched > 50
+
+
+def test_few_stars_of_a_list_that_are_elsewhere_refute_nothing() -> None:
+    stars, cards = random_stars(60), cards_of()
+    some = np.random.default_rng(3).uniform(0, SHAPE[::-1], (15, 2))
+    sky = WCS(cards).all_pix2world(some, 0)
+    request = SolveRequest(stars, SHAPE, cards, Path("x.fits"), catalog=sky)
+    assert solve_header(request, SolveSettings(index=())).n_matched == 0
+    # More of them do.
+    more = np.random.default_rng(4).uniform(0, SHAPE[::-1], (60, 2))
+    request = replace(request, catalog=WCS(cards).all_pix2world(more, 0))
+    with pytest.raises(SolveError, match="may be chance"):
+        solve_header(request, SolveSettings())
 
 
 # The north pole of the Galaxy by the IAU of 1958, in B1950; ESA's Hipparcos catalogue has it at

@@ -13,7 +13,7 @@ from lightcurve.astrometry import local
 from lightcurve.astrometry.chain import solve
 from lightcurve.astrometry.header_wcs import solve_header
 from lightcurve.astrometry.index import coverage, find_index_files, index_stars, wanted_sizes
-from lightcurve.astrometry.local import solve_local
+from lightcurve.astrometry.local import _hints, solve_local
 from lightcurve.astrometry.register import make_reference, register
 from lightcurve.astrometry.request import SolveRequest
 from lightcurve.astrometry.transform import apply
@@ -272,6 +272,21 @@ def test_a_header_with_nothing_to_check_it_by_says_so(frame: SolveRequest, index
     request = with_header(frame, solve_local(frame, SolveSettings(index=(index,))).wcs)
     found = solve_header(request, SolveSettings())
     assert found.n_matched == 0
+
+
+def test_all_that_the_header_says_of_the_scale_is_tried_before_any_scale(
+    frame: SolveRequest, index: Path
+) -> None:
+    poor = replace(frame, scale_arcsec=1.0, other_scales=(1.1, 5.2))
+    hints = _hints(poor, SolveSettings())
+    tried = [(size.lower_arcsec_per_pixel, size.upper_arcsec_per_pixel) for size, _ in hints]
+    assert tried[0] == pytest.approx((1 / 1.2, 1.2))
+    assert tried[1] == pytest.approx((5.2 / 1.2, 5.2 * 1.2))
+    assert len(tried) == 5
+    found = solve_local(poor, SolveSettings(index=(index,)))
+    assert found.scale_arcsec == pytest.approx(5.164, abs=0.01)
+    # What is given overrules all of it.
+    assert len(_hints(poor, SolveSettings(scale_arcsec=1.0))) == 3
 
 
 def test_a_header_is_checked_against_a_catalogue_given(

@@ -146,13 +146,27 @@ def test_what_the_solvers_are_given(hatp32: list[Path]) -> None:
     frame = read_frame(hatp32[0], need_time=False)
     exposure = replace(frame.exposure, ra_deg=31.0, dec_deg=46.0, scale_arcsec=5.0)
     frame, stars = replace(frame, exposure=exposure), detect(frame.pixels)
-    plain = request_for(frame, stars, SolveSettings(), None)
+    plain = request_for(frame, stars, Settings(), None)
     assert (plain.ra_deg, plain.dec_deg, plain.scale_arcsec) == (31.0, 46.0, 5.0)
     assert plain.shape == frame.pixels.shape
     assert plain.stars is stars
     assert plain.state_file == submission_file(frame.path) != submission_file(hatp32[1])
-    given = request_for(frame, stars, SolveSettings(scale_arcsec=6.0), TARGET)
+    given = request_for(frame, stars, make_settings({"solve": {"scale_arcsec": 6.0}}), TARGET)
     assert (given.ra_deg, given.dec_deg, given.scale_arcsec) == (*TARGET, 6.0)
+    assert plain.catalog is None
+    # What else its header says of the scale: IM_SCALE.
+    assert plain.other_scales == pytest.approx((5.21,), abs=0.01)
+
+
+def test_a_catalogue_given_by_hand_takes_part(hatp32: list[Path], tmp_path: Path) -> None:
+    frame = read_frame(hatp32[0], need_time=False)
+    small, large = tmp_path / "small.csv", tmp_path / "large.csv"
+    small.write_text("ra,dec,rmag\n31.0,46.0,9.0\n")
+    large.write_text("ra,dec,rmag\n31.0,46.7,12.1\n31.1,46.6,10.2\n31.2,46.5,11.3\n")
+    settings = make_settings({"catalogs": {"files": [str(small), str(large)]}})
+    given = request_for(frame, detect(frame.pixels), settings, None)
+    # The longer one, its brightest first.
+    np.testing.assert_allclose(given.catalog[:, 0], [31.1, 31.2, 31.0])
 
 
 def test_a_solver_is_registered_once_and_known_everywhere(
