@@ -104,7 +104,7 @@ def _choose_reference(members: Sequence[Member]) -> int:
 def _solve(
     member: Member, settings: Settings, place: tuple[float, float] | None
 ) -> tuple[Solution | None, str]:
-    request = request_for(member.frame, member.stars, settings.solve, place)
+    request = request_for(member.frame, member.stars, settings, place)
     try:
         solution = solve_frame(request, settings.solve)
     except SolveError as error:

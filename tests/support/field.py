@@ -252,7 +252,9 @@ def on_sky(spec: FieldSpec, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, n
     """RA and Dec, degrees, of places on the frame."""
     from astropy.wcs import WCS
 
-    ra, dec = WCS(header(spec)).all_pix2world(x, y, 0)
+    cards = header(spec)
+    del cards["DATE-OBS"]  # astropy would warn of what it makes of it
+    ra, dec = WCS(cards).all_pix2world(x, y, 0)
     return ra, dec
 
 
