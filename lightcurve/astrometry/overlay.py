@@ -39,6 +39,7 @@ WIDEST_PX, NARROWEST_PX = 2.0, 0.1  # sigma of right pairs: while they are looke
 MATCH_SIGMAS = 4.0
 AFFINE_FROM = 12  # pairs; fewer fix shift, turn and scale only
 PAIRS_A_TERM = 3  # of each coefficient on an axis
+REAL = 0.5  # weight of a pair that counts as a match
 FOLDS = 5
 GAIN = 3.0  # of the held out pairs' log likelihood: less is no reason for more terms
 WORST_PX = 1.0  # error, by the residuals, of what is believed in the worst place of the frame
@@ -57,14 +58,14 @@ class Lists:
 
     stars: np.ndarray
     points: np.ndarray
-    shape: tuple[int, int]
+    shape: tuple[float, float]
     tree: cKDTree  # of the points
     stars_tree: cKDTree
     stars_there: np.ndarray  # density of stars around each point, per square pixel
     points_here: np.ndarray  # density of points around each star
 
 
-def make_lists(stars: np.ndarray, points: np.ndarray, shape: tuple[int, int]) -> Lists:
+def make_lists(stars: np.ndarray, points: np.ndarray, shape: tuple[float, float]) -> Lists:
     from scipy.spatial import cKDTree
 
     tree, stars_tree = cKDTree(points), cKDTree(stars)
@@ -77,7 +78,7 @@ def make_lists(stars: np.ndarray, points: np.ndarray, shape: tuple[int, int]) ->
     )  # fmt: skip
 
 
-def on_frame(xy: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def on_frame(xy: np.ndarray, shape: tuple[float, float]) -> np.ndarray:
     ny, nx = shape
     return np.asarray(((xy > -0.5) & (xy < (nx - 0.5, ny - 0.5))).all(axis=1))
 
@@ -101,14 +102,14 @@ class Fit:
 
     order: int
     terms: np.ndarray  # (n, 2), pixels
-    shape: tuple[int, int]
+    shape: tuple[float, float]
 
     def __call__(self, stars: np.ndarray) -> np.ndarray:
         """Carry stars (m, 2) to the points' plane."""
         return stars + basis(stars, self.order, self.shape) @ self.terms
 
 
-def basis(xy: np.ndarray, order: int, shape: tuple[int, int]) -> np.ndarray:
+def basis(xy: np.ndarray, order: int, shape: tuple[float, float]) -> np.ndarray:
     """Powers of places from the frame's middle, in halves of its longer side: (n, terms)."""
     ny, nx = shape
     u, v = ((xy - ((nx - 1) / 2, (ny - 1) / 2)) / (max(shape) / 2)).T
@@ -126,7 +127,11 @@ def n_terms(order: int) -> int:
 
 
 def fit_pairs(
-    stars: np.ndarray, points: np.ndarray, weight: np.ndarray, order: int, shape: tuple[int, int]
+    stars: np.ndarray,
+    points: np.ndarray,
+    weight: np.ndarray,
+    order: int,
+    shape: tuple[float, float],
 ) -> Fit:
     """Fit pairs of places (k, 2), weighted."""
     root = np.sqrt(weight)[:, None]
@@ -276,12 +281,13 @@ class Judged:
     @property
     def sure(self) -> bool:
         """Whether it can be no chance, and no part of the frame speaks against it."""
-        enough = self.n_held >= MIN_MATCHED and self.fraction >= MIN_FRACTION
+        n = min(self.n_held, int((self.pairs.weight > REAL).sum()))
+        enough = n >= MIN_MATCHED and self.fraction >= MIN_FRACTION
         return enough and self.probability < MAX_FALSE_PROBABILITY and not any(self.missing)
 
 
 def overlay(
-    stars: np.ndarray, points: np.ndarray, shape: tuple[int, int], begun: Fit | None = None
+    stars: np.ndarray, points: np.ndarray, shape: tuple[float, float], begun: Fit | None = None
 ) -> Judged:
     """Find how a frame's stars lie on points of a catalogue, and judge it.
 
@@ -291,7 +297,7 @@ def overlay(
         On the frame, pixels, the brightest first.
     points : (n, 2) float array
         On and around it, where the WCS has them; where their order is known the brightest first.
-    shape : tuple of int
+    shape : tuple of float
         (ny, nx).
     begun : Fit, optional
         The only move to be looked at, and how far the points are off does not matter; without it
@@ -321,7 +327,7 @@ def overlay(
     return judged
 
 
-def affine(matrix: np.ndarray, shape: tuple[int, int]) -> Fit:
+def affine(matrix: np.ndarray, shape: tuple[float, float]) -> Fit:
     """Write the transform of stars (2, 3) as a fit on a frame (ny, nx)."""
     ny, nx = shape
     half, middle = max(shape) / 2, np.array([(nx - 1) / 2, (ny - 1) / 2])
@@ -357,7 +363,7 @@ def judge(lists: Lists, fit: Fit, pairs: Pairs, tried: int) -> Judged:
         if k and beyond >= fraction:
             held, fraction = k, beyond
             missing = tuple(_misses(hit, p, beyond, zone) for zone in zones)
-    real = pairs.weight > 0.5
+    real = pairs.weight > REAL
     rms = float(np.sqrt(np.mean(pairs.distance[real] ** 2))) if real.any() else float("nan")
     evidence = _evidence((fit, pairs))
     return Judged(
@@ -366,7 +372,7 @@ def judge(lists: Lists, fit: Fit, pairs: Pairs, tried: int) -> Judged:
     )  # fmt: skip
 
 
-def _zones(where: np.ndarray, shape: tuple[int, int], side: int) -> np.ndarray:
+def _zones(where: np.ndarray, shape: tuple[float, float], side: int) -> np.ndarray:
     """Which of the frame's side x side parts places (n, 2) are in."""
     ny, nx = shape
     part = np.clip((where + 0.5) / (nx, ny) * side, 0, side - 1).astype(int)
@@ -421,7 +427,7 @@ def _settle(lists: Lists, fit: Fit, pairs: Pairs) -> tuple[Fit, Pairs, float]:
 
     Tells, too, the error of the fit in the worst place of the frame, pixels.
     """
-    k = int((pairs.weight > 0.5).sum())
+    k = int((pairs.weight > REAL).sum())
     if k < PAIRS_A_TERM * n_terms(SIMILARITY):
         return fit, pairs, np.inf
     order = AFFINE if k >= AFFINE_FROM else SIMILARITY
@@ -440,7 +446,7 @@ def _settle(lists: Lists, fit: Fit, pairs: Pairs) -> tuple[Fit, Pairs, float]:
     return *found, worst
 
 
-def _grid(shape: tuple[int, int]) -> np.ndarray:
+def _grid(shape: tuple[float, float]) -> np.ndarray:
     ny, nx = shape
     x, y = np.meshgrid(np.linspace(0, nx - 1, 9), np.linspace(0, ny - 1, 9))
     return np.column_stack([x.ravel(), y.ravel()])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from lightcurve.astrometry.overlay import (
     MIN_FRACTION,
     MIN_MATCHED,
+    REAL,
     Fit,
     Judged,
     affine,
@@ -27,7 +28,7 @@ __all__ = ["Check", "Refined", "refine_wcs", "stars_on_frame"]
 
 DEPTH, MIN_KNOWN = 2, 60  # known stars for each of the frame's own, and at least
 AROUND = 0.25  # of the frame, on each side: so far off are its stars looked for
-REAL = 0.5  # likelihood of a pair that counts
+SHARP_PX = 4.0  # FWHM up to which a pixel is a pixel
 SIP_REACHES = 0.1  # of the frame: beyond it the inverse of a distortion need not exist
 
 
@@ -51,7 +52,7 @@ class Check:
     sure : bool
         The match can be no chance, and no part of the frame speaks against it.
     passed : bool
-        It is sure, and the WCS holds to a pixel all over the frame.
+        It is sure, and the WCS holds all over the frame to a pixel, or a quarter of the FWHM.
     """
 
     here: np.ndarray
@@ -149,19 +150,24 @@ def refine_wcs(
     if min(n_inside if not ordered else len(points), len(own)) < 2:
         none = np.zeros(0, dtype=int)
         return _unchanged(wcs, Check(none, none, np.zeros(0), n_inside, len(own)))
-    judged = _lay_over(stars, points, shape, ordered=ordered)
+    # In pixels as coarse as the stars are blurred; all begin at -0.5.
+    unit = _unit_px(stars)
+    coarse = replace(stars, x=(stars.x + 0.5) / unit - 0.5, y=(stars.y + 0.5) / unit - 0.5)
+    size = shape[0] / unit, shape[1] / unit
+    judged = _lay_over(coarse, (points + 0.5) / unit - 0.5, size, ordered=ordered)
     real = judged.pairs.weight > REAL
     check = Check(
-        judged.pairs.star[real], rows[judged.pairs.point[real]], judged.pairs.distance[real],
+        judged.pairs.star[real], rows[judged.pairs.point[real]], unit * judged.pairs.distance[real],
         judged.n_inside, len(own), judged.fraction, judged.probability,
-        judged.worst_px, judged.sure, judged.passed,
+        unit * judged.worst_px, judged.sure, judged.passed,
     )  # fmt: skip
     if not check.sure:
         return _unchanged(wcs, check)
-    return _moved(wcs, judged.fit, check, stars, sky)
+    fit = replace(judged.fit, terms=unit * judged.fit.terms, shape=shape)
+    return _moved(wcs, fit, check, stars, sky)
 
 
-def _depths(points: np.ndarray, shape: tuple[int, int], n_detected: int) -> list[int]:
+def _depths(points: np.ndarray, shape: tuple[float, float], n_detected: int) -> list[int]:
     """How many points to take, brightest first: of a deep catalogue some would be near any star."""
     wanted = max(DEPTH * n_detected, MIN_KNOWN)
     inside = np.cumsum(on_frame(points, shape))
@@ -170,7 +176,7 @@ def _depths(points: np.ndarray, shape: tuple[int, int], n_detected: int) -> list
 
 
 def _lay_over(
-    stars: Detections, points: np.ndarray, shape: tuple[int, int], *, ordered: bool
+    stars: Detections, points: np.ndarray, shape: tuple[float, float], *, ordered: bool
 ) -> Judged:
     """Lay stars over points (n, 2), of some depth and from some way off."""
     own = np.column_stack([stars.x, stars.y])
@@ -185,12 +191,18 @@ def _lay_over(
     return judged
 
 
-def _by_triangles(stars: Detections, points: np.ndarray, shape: tuple[int, int]) -> Fit | None:
+def _unit_px(stars: Detections) -> float:
+    """How many pixels go for one: of blurred stars places are as much less sure."""
+    known = stars.fwhm[np.isfinite(stars.fwhm)]
+    return max(1.0, float(np.median(known)) / SHARP_PX) if len(known) else 1.0
+
+
+def _by_triangles(stars: Detections, points: np.ndarray, shape: tuple[float, float]) -> Fit | None:
     """Look for the pattern of the brightest anywhere on and around the frame, turned anyhow."""
     from lightcurve.astrometry.register import make_reference, register
 
     rank = np.arange(len(points), 0, -1, dtype=float)
-    pattern = make_reference(points[:, 0], points[:, 1], rank, shape)
+    pattern = make_reference(points[:, 0], points[:, 1], rank, (round(shape[0]), round(shape[1])))
     try:
         found = register(stars.x, stars.y, stars.flux, pattern)
     except RegistrationError:

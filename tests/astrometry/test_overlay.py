@@ -94,6 +94,21 @@ def test_a_deep_list_of_which_the_brightest_are_known_is_cut() -> None:
     assert found.check.n_inside < 2.1 * len(case.stars)
 
 
+def test_blurred_stars_are_held_to_what_they_can_tell() -> None:
+    rng = np.random.default_rng(5)
+    case = draw_case("uniform", rng, off=30.0)
+    n, error_px = len(case.stars), 1.5
+    blurred = replace(
+        case.stars, x=case.stars.x + rng.normal(0, error_px, n),
+        y=case.stars.y + rng.normal(0, error_px, n), fwhm=np.full(n, 16.0),
+    )  # fmt: skip
+    found = refine_wcs(case.wcs, blurred, case.shape, case.sky, ordered=case.ordered)
+    assert found.check.passed
+    assert found.check.rms_px == pytest.approx(error_px * np.sqrt(2), rel=0.15)
+    assert case.error_px(found.wcs).max() < 3
+    assert case.error_px(found.wcs).mean() < error_px
+
+
 def test_the_density_is_that_of_the_surroundings() -> None:
     from scipy.spatial import cKDTree
 
