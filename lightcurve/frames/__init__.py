@@ -14,6 +14,7 @@ __all__ = [
     "names",
     "pixels",
     "planes",
+    "pointing",
     "read",
     "sections",
 ]

@@ -14,6 +14,8 @@ from lightcurve.frames.cards import Cards, Found, find, find_all, number
 from lightcurve.frames.dialects import KEYWORDS
 from lightcurve.frames.location import degrees, meridian_ra
 
+__all__ = ["claimed_scales"]
+
 SMALLEST_SCALE, LARGEST_SCALE = 0.01, 200.0  # arcsec per pixel
 SCALES_AGREE = 0.2
 # Two pointings of one header: telescope and object, of date or not, a field apart at most. A number
@@ -219,7 +221,10 @@ def read_scale(
 
 
 def claimed_scales(cards: Cards, binning: tuple[int, int] | None = None) -> list[tuple[float, str]]:
-    """List all that tells of the size of a pixel, best first: arcsec, source."""
+    """List all that a header tells of the size of a pixel, best first.
+
+    binning: of the frame, along x and y. Returns arcsec per pixel, and where it is from.
+    """
     claims = (
         _stated_scale(cards),
         _wcs_scale(cards),
