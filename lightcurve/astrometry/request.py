@@ -134,5 +134,6 @@ def settle(wcs: WCS, request: SolveRequest, sky: np.ndarray, solver: str, detail
     rms = check.rms_px * scale
     both = (refined.ra_rms_arcsec, refined.dec_rms_arcsec)
     return Solution(
-        refined.wcs, solver, check.n_matched, rms, scale, rotation, parity, detail, both
-    )
+        refined.wcs, solver, check.n_matched, rms, scale, rotation, parity, detail, both,
+        refined.off_px,
+    )  # fmt: skip

@@ -108,6 +108,9 @@ def place_sources(
     if catalog is not None:
         solution, note = _refined(sources, solution, catalog, shape)
         notes = (note,) if note else ()
+    if solution.off_px > MOVED_PX:
+        off = f"the {solution.solver}'s WCS was {solution.off_px:.1f} px off"
+        notes = (f"{off}: put right by known stars", *notes)
     placed = on_sky(sources, solution, notes)
     return placed if catalog is None else _counted(placed, solution, catalog)
 
@@ -134,7 +137,7 @@ def _refined(
     sources: Sources, solution: Solution, catalog: Catalog, shape: tuple[int, int]
 ) -> tuple[Solution, str]:
     refined, far, n_sources = _refit(solution.wcs, sources, catalog, shape)
-    check, moved = refined.check, ""
+    check = refined.check
     if not check.passed:
         # Whoever has more stars on the frame is right.
         if _refutes(check, catalog, solution) and check.n_inside > solution.n_matched:
@@ -143,16 +146,12 @@ def _refined(
             f"not refined: {check.n_matched} of {check.n_inside} stars of {catalog.title} "
             f"agree with {n_sources} sources"
         )
-    if refined.off_px > MOVED_PX:
-        moved = (
-            f"the {solution.solver}'s WCS was {refined.off_px:.1f} px off: put right by "
-            f"{catalog.title}"
-        )
     scale, rotation, parity = describe_wcs(refined.wcs, shape)
     solution = replace(
         solution, wcs=refined.wcs, n_matched=check.n_matched, rms_arcsec=check.rms_px * scale,
         scale_arcsec=scale, rotation_deg=rotation, parity=parity,
         residuals_arcsec=(refined.ra_rms_arcsec, refined.dec_rms_arcsec),
+        off_px=max(solution.off_px, refined.off_px),
     )  # fmt: skip
     order = f", SIP order {refined.order}" if refined.order > 1 else ""
     left = f", {far} left out as far off" if far else ""
@@ -161,7 +160,7 @@ def _refined(
         f"{check.rms_px:.3f} px ({solution.rms_arcsec:.3f} arcsec){left}"
     )
     log.info("%s", text)
-    return replace(solution, detail=text), moved
+    return replace(solution, detail=text), ""
 
 
 def _refit(

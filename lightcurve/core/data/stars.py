@@ -77,6 +77,9 @@ class Solution:
         Index file, log odds, submission number: whatever tells how.
     residuals_arcsec : tuple of float, or None
         Rms of the matched stars in right ascension (on the sky) and in declination.
+    off_px : float
+        By how much the solver's WCS was off in the middle of the frame, before known stars put it
+        right.
     """
 
     wcs: WCS
@@ -88,6 +91,7 @@ class Solution:
     parity: int
     detail: str = ""
     residuals_arcsec: tuple[float, float] | None = None
+    off_px: float = 0.0
 
 
 class FoundBy(StrEnum):
