@@ -227,10 +227,11 @@ def _history(reduction: Reduction, masters: Masters) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def write_frame(path: Path, frame: Frame) -> Path:
+def write_frame(path: Path, frame: Frame, error: np.ndarray | None = None) -> Path:
     """Write a frame's pixels as 32-bit floats under its own header, in place of what is there.
 
-    The bad-pixel bits stand in an extension BADPIX, what was done in HISTORY.
+    The bad-pixel bits stand in an extension BADPIX, what was done in HISTORY; the error of each
+    pixel, where `error` (ny, nx), ADU, is given, in ERR.
 
     Raises
     ------
@@ -251,6 +252,9 @@ def write_frame(path: Path, frame: Frame) -> Path:
         fits.PrimaryHDU(np.asarray(frame.pixels, dtype=np.float32), header),
         fits.ImageHDU(frame.bad, name="BADPIX"),
     ]
+    if error is not None:
+        of_error = fits.Header({"BUNIT": "adu"})
+        hdus.append(fits.ImageHDU(np.asarray(error, dtype=np.float32), of_error, name="ERR"))
     content = fits.HDUList(hdus)
     return write_whole(
         path, lambda file: content.writeto(file, output_verify="silentfix"), parents=True

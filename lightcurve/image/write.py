@@ -26,6 +26,7 @@ from lightcurve.image.figures import source_kinds, write_figures
 from lightcurve.image.page import write_image_page
 from lightcurve.image.reduced import Reduced, summarise
 from lightcurve.image.table import match_table, write_votable
+from lightcurve.phot.background import pixel_error
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -124,7 +125,7 @@ def write_maps(folder: Path, reduced: Reduced) -> dict[str, Path]:
     Raises InputError when one cannot be written.
     """
     frame, background = reduced.prepared.frame, reduced.prepared.background
-    solution = reduced.placed.solution
+    solution, gain = reduced.placed.solution, reduced.prepared.camera.noise.gain_e_per_adu
     paths = {
         "background.fits": write_fits(
             folder / "background.fits",
@@ -134,9 +135,13 @@ def write_maps(folder: Path, reduced: Reduced) -> dict[str, Path]:
         ),
         "calibrated.fits": write_fits(
             folder / "calibrated.fits",
-            {"PIXELS": frame.pixels, "BAD": frame.bad},
+            {
+                "PIXELS": frame.pixels,
+                "BAD": frame.bad,
+                "ERR": pixel_error(frame.pixels, background, gain),
+            },
             _frame_header(reduced, "calibrated frame"),
-            {"BAD": bits_header()},
+            {"BAD": bits_header(), "ERR": _note(ADU)},
         ),
     }
     if solution is not None:

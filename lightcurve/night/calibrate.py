@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lightcurve.calib.reduce import reduce_frame, write_frame
 from lightcurve.calib.repair import repaired
 from lightcurve.core.data import Frame, FrameStatus, Masters, RawFrame
@@ -20,6 +22,7 @@ from lightcurve.night.grouping import FrameSet
 from lightcurve.night.lights import choose_lights, label_files
 from lightcurve.night.masters import make_masters
 from lightcurve.night.sets import find_sets, reduce_sets
+from lightcurve.phot.background import measure_background, pixel_error
 from lightcurve.report.before_after import save_before_after
 from lightcurve.setup.camera import CameraValues, settle_camera
 from lightcurve.setup.cosmic_rays import mark_hits
@@ -95,7 +98,7 @@ def _calibrate(
         if masters is None or not masters.of:
             msg = f"{inventory.folder}: no bias, dark or flat frames to calibrate with"
             raise InputError(msg)
-        camera = _camera(lights, masters, settings) if settings.calibration.cosmic_rays else None
+        camera = _camera(lights, masters, settings)
         rows: list[dict[str, Any]] = []
         pictured = False
         for path, label in progress(labels.items(), "Calibrating", len(labels)):
@@ -103,10 +106,10 @@ def _calibrate(
             try:
                 raw = read_frame(path, settings=settings)
                 frame = reduce_frame(raw, masters)
-                if camera is not None:
+                if settings.calibration.cosmic_rays:
                     frame = mark_hits(frame, camera.noise, saturation_adu=camera.saturation_adu)
                 frame = repaired(frame) if repair else frame
-                write_frame(targets[label], frame)
+                write_frame(targets[label], frame, _error(frame, camera, settings))
             except LightcurveError as error:
                 row |= {"status": FrameStatus.FAILED, "reason": str(error)}
             rows.append(row)
@@ -114,6 +117,13 @@ def _calibrate(
                 _draw(out / "before_after.png", raw, frame, (label, targets[label].name))
                 pictured = True
     return rows
+
+
+def _error(frame: Frame, camera: CameraValues, settings: Settings) -> np.ndarray:
+    """Error of each pixel, ADU."""
+    box = settings.image.background_box_px
+    background = measure_background(frame.pixels, frame.bad, box_px=box)
+    return pixel_error(frame.pixels, background, camera.noise.gain_e_per_adu)
 
 
 def _draw(path: Path, raw: RawFrame, frame: Frame, names: tuple[str, str]) -> None:

@@ -10,7 +10,14 @@ import numpy as np
 
 from lightcurve.phot.sky import AMONG_STARS, BLANK, Clip, clipped_sky, least_sigma
 
-__all__ = ["Background", "SmoothSky", "measure_background", "measure_sky", "subtract_sky"]
+__all__ = [
+    "Background",
+    "SmoothSky",
+    "measure_background",
+    "measure_sky",
+    "pixel_error",
+    "subtract_sky",
+]
 
 MESH_PX, LARGE_MESH_PX = 64, 128
 LARGE_PX = 1500  # shortest side from which the larger mesh serves
@@ -181,6 +188,15 @@ def measure_background(
     sources = _find_source_pixels(np.where(mask, 0, data - level), rms, mask)
     level, rms = _map(data, mask | sources, box, BLANK)
     return Background(level, rms, sources, box)
+
+
+def pixel_error(pixels: np.ndarray, background: Background, gain_e_per_adu: float) -> np.ndarray:
+    """Tell the error of each pixel: the sky's own scatter, and the photons of what is above it.
+
+    pixels: (ny, nx) float array, ADU. Returns (ny, nx) float32 array, ADU; NaN where a pixel is.
+    """
+    above = np.maximum(pixels - background.level, 0) / gain_e_per_adu
+    return np.sqrt(background.rms**2 + above).astype(np.float32)
 
 
 def _find_source_pixels(light: np.ndarray, rms: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from lightcurve.stack.resample import Mapping, spread, variance_share
 SAMPLE_ROWS, N_SAMPLES = 8, 12  # by which noise is settled
 CLIP_DARK = 5.0  # sigma of the mean: brighter is a star
 FEWEST_PULLS = 500  # tell a scatter to 4 %
+PULLS = 500  # of each sample
 BYTES = 40  # that a pixel of a frame takes while a block is combined
 ENOUGH = 8  # layers, whose mean tells the noise of each
 # Between frames the height of a star's pixel differs by such a part of what is around, for seeing,
@@ -197,7 +198,8 @@ def settle_noise(layers: Sequence[Layer], clip_sigma: float, fwhm_px: float) -> 
         mean = np.where(share > 0, share * light, 0).sum(axis=0)
         for k, layer in enumerate(layers):
             expected = variance[k] * variance_share(layer.mapping, rows) * (1 - share[k])
-            off[k].append((light[k] - mean)[dark] / np.sqrt(expected[dark]))
+            pulls = (light[k] - mean)[dark] / np.sqrt(expected[dark])
+            off[k].append(pulls[:: max(1, len(pulls) // PULLS)])  # of many layers few each
     return [_with_noise(*pair) for pair in zip(layers, map(np.concatenate, off), strict=True)]
 
 

@@ -1,0 +1,22 @@
+"""The error of each pixel of a frame."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lightcurve.phot.background import measure_background, pixel_error
+
+
+def test_the_error_of_a_pixel_is_its_scatter() -> None:
+    """Frames of the same light again and again scatter by what one of them says."""
+    rng = np.random.default_rng(3)
+    light = np.full((150, 160), 200.0)
+    light[60:64, 70:75] += 5000.0
+    frames = [rng.poisson(2 * light) / 2 + rng.normal(0, 4, light.shape) for _ in range(40)]
+    first = frames[0].astype(np.float32)
+    background = measure_background(first, np.zeros(first.shape, np.uint8))
+    error = pixel_error(first, background, 2.0)
+    scatter = np.std(frames, axis=0)
+    assert np.median(error) == pytest.approx(np.sqrt(100 + 16), rel=0.03)
+    assert np.median((scatter / error)[60:64, 70:75]) == pytest.approx(1, abs=0.1)
