@@ -200,7 +200,11 @@ def _verdict(night: Night) -> Summary:
             if name in fit.parameters
         ]
         sigma = verdict.depth_sigma
-        sure = "" if sigma is None else f", {sigma:.0f} times its error"
+        sure = (
+            ""
+            if sigma is None
+            else f"; {sigma:.0f} sigma over noise of any kind, wanders of the night included"
+        )
         text = f"{text} {_sentence('; '.join(told))}{sure}."
     return Summary(verdict.finding.value, as_printed(text), _to_check(night))
 

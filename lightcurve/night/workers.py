@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -140,7 +141,8 @@ _OF_THIS_PROCESS: dict[str, Any] = {}
 
 
 def _begin(recipe: Recipe, measure: Measure) -> None:
-    """Prepare a process of a pool."""
+    """Prepare a process of a pool: Ctrl-C, which a terminal sends to it too, ends it in silence."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     _OF_THIS_PROCESS.update(recipe=recipe, measure=measure)
 
 
