@@ -218,6 +218,13 @@ return Bokeh.documents[0].roots().flatMap((plot) => plot.renderers
 """
 
 
+def test_times_are_not_printed_over_one_another(browser, tmp_path):
+    open_page(browser, write_night_page(tmp_path / "report.html", make_page()))
+    policies = "return Bokeh.documents[0].roots().map((p) => p.below[0].major_label_policy.type)"
+    assert set(browser.execute_script(policies)) == {"NoOverlap"}
+    assert complaints(browser) == []
+
+
 def test_every_panel_shows_its_points(browser, tmp_path):
     open_page(browser, write_night_page(tmp_path / "report.html", make_page(60)))
     curve, bins, *others = browser.execute_script(POINTS_SEEN)

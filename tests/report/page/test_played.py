@@ -35,7 +35,7 @@ def opened(night, tmp_path_factory):
 @pytest.fixture
 def browser(opened):
     yield opened
-    opened.execute_script("document.getElementById('back').click()")
+    opened.execute_script("document.getElementById('back').click(); scrollTo(0, 0)")
 
 
 def click(browser, selector: str) -> None:
@@ -142,6 +142,24 @@ def test_a_point_is_left_out_once_its_frame_was_shown(browser, night):
     drawn = """const d = Bokeh.documents[0].roots()[0].renderers[0].data_source.data;
         return d.fill.indexOf("rgba(0,0,0,0)")"""
     assert browser.execute_script(drawn) == night.page.frames.file.index(shown), "a hollow point"
+
+
+@needs_browser
+@pytest.mark.parametrize(
+    ("control", "key"),
+    [
+        ("#choice .chip", Keys.SPACE),
+        ("#choice .ticks input", Keys.SPACE),
+        ("#aperture", Keys.ARROW_DOWN),
+        ("#stars tbody input:enabled", Keys.SPACE),
+    ],
+)
+def test_the_keyboard_stays_at_what_it_changed(browser, control, key):
+    before = line(browser)
+    browser.find_element("css selector", control).send_keys(key)
+    WebDriverWait(browser, 5).until(lambda b: line(b) != before)
+    stays = "return document.querySelector(arguments[0]) === document.activeElement"
+    assert browser.execute_script(stays, control)
 
 
 @needs_browser

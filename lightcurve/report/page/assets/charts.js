@@ -92,7 +92,9 @@ const charts = (() => {
       min_border_left: LEFT, min_border_right: RIGHT, min_border_top: CAPTION, min_border_bottom: BELOW,
       background_fill_color: null, border_fill_color: null, outline_line_color: null, lod_threshold: null,
     });
-    const x = new models.LinearAxis({ ticker: new models.BasicTicker({ desired_num_ticks: 7 }) });
+    const x = new models.LinearAxis({
+      ticker: new models.BasicTicker({ desired_num_ticks: 7 }), major_label_policy: new models.NoOverlap({ min_distance: 8 }),
+    });
     const y = new models.LinearAxis({ ticker: new models.BasicTicker({ desired_num_ticks: height > 200 ? 6 : 3 }) });
     const grids = [
       new models.Grid({ dimension: 0, ticker: x.ticker }), new models.Grid({ dimension: 1, ticker: y.ticker }),

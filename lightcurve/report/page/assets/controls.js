@@ -55,9 +55,9 @@ const controls = (() => {
     const rows = facts(k).flatMap(([label, text]) => [make("dt", {}, label), make("dd", {}, text)]);
     const out = isExcluded(k);
     const tools = pinned !== k ? [] : [
-      app.engine && app.choice ? make("button", { type: "button", onclick: () => leaveOut(k) }, out ? "Put this point back" : "Leave this point out") : null,
+      app.engine && app.choice ? make("button", { id: "leave-out", type: "button", onclick: () => leaveOut(k) }, out ? "Put this point back" : "Leave this point out") : null,
       make("button", { type: "button", "aria-label": "let go of this frame", onclick: () => app.emit("pin", null) }, "\u00d7")];
-    holder.replaceChildren(
+    refill(holder,
       make("div.frame-head", {}, picture, make("div", {}, make("strong", { dir: "auto" }, file), make("div.tools", {}, ...tools))),
       make("dl.pairs", {}, ...rows));
   };
@@ -141,7 +141,7 @@ const controls = (() => {
     const rest = able.filter((star) => !own.has(star.row) && !now.has(star.row));
     const few = [...first, ...rest.slice(0, Math.max(0, FEW_CHIPS - first.length))].sort((a, b) => a.row - b.row);
     return few.map((star) => make("button.chip", {
-      type: "button", "aria-pressed": String(now.has(star.row)), title: star.reason, "data-row": star.row,
+      id: `chip-${star.row}`, type: "button", "aria-pressed": String(now.has(star.row)), title: star.reason, "data-row": star.row,
       onclick: () => change({ rows: toggled(app.choice.rows, star.row) }),
       onpointerenter: () => app.emit("star", star.row),
     }, star.id));
@@ -157,12 +157,12 @@ const controls = (() => {
   const showChoice = () => {
     const { cube } = app.data, { choice } = app;
     const ticks = cube.covariates.map(({ name, label }) => {
-      const input = make("input", { type: "checkbox", checked: choice.covariates.includes(name), value: name,
+      const input = make("input", { id: `by-${name}`, type: "checkbox", checked: choice.covariates.includes(name), value: name,
         onchange: () => change({ covariates: toggled(app.choice.covariates, name) }) });
       return make("label.tick", {}, input, label ?? name.replaceAll("_", " "));
     });
     const out = choice.excluded.length;
-    byId("choice").replaceChildren(
+    refill(byId("choice"),
       make("fieldset", {}, make("legend", {}, "Comparison stars"), make("div.chips", {}, ...chips()), ...withoutRoom()),
       list("aperture", "Aperture", cube.apertures.map((a, k) => [k, a.label]), choice.aperture, (value) => change({ aperture: Number(value) })),
       list("weighting", "Weights", cube.weightings.map((w) => [w.name, w.name.replaceAll("_", " ")]), choice.weighting, (value) => change({ weighting: value })),
@@ -294,7 +294,7 @@ const controls = (() => {
     requestIdleCallback(fitOwn);
     app.on("choice", recompute);
     document.addEventListener("keydown", (event) => {
-      if (event.key === "x" && pinned !== null && !event.target.closest("input, select, textarea")) leaveOut(pinned);
+      if (event.key === "x" && !event.ctrlKey && !event.metaKey && pinned !== null && !event.target.closest("input, select, textarea")) leaveOut(pinned);
     });
     watchCurve();
     app.on("result", showBar);

@@ -117,7 +117,7 @@
         ["Place", `${shown(told.x, 1)}, ${shown(told.y, 1)} px`],
         ["Scatter", Number.isFinite(scatterOf(told)) ? `${scatterOf(told).toFixed(2)} % from point to point` : "not known"],
       ];
-      card.replaceChildren(
+      refill(card,
         make("h3", {}, `${told.id} `, make(`span.role.${sky.variable(role)}`, {}, role)),
         make("p.reason", { dir: "auto" }, told.reason || ""),
         make("dl.pairs", {}, ...facts.flatMap(([a, b]) => [make("dt", {}, a), make("dd", {}, b)])),
@@ -125,7 +125,7 @@
           `Flux of ${told.id} against ${told.role === "target" ? "the comparison stars" : "the others"}`,
           " as the run chose them.")) : make("p.soft", {}, "No curve of this star was kept."),
         ...(told.role === "target" || !app.choice ? [] : [make("button", {
-          type: "button", disabled: !sky.mayChange(told), onclick: () => sky.toggle(told),
+          id: "take", type: "button", disabled: !sky.mayChange(told), onclick: () => sky.toggle(told),
         }, change)]),
         make("p.soft", {}, star ? words(told) : "A click on a star shows its curve; a double click takes it in or out."));
       canvas.setAttribute("aria-label", `Light curve of ${told.id}`);

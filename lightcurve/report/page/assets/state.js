@@ -53,6 +53,14 @@ const make = (tag, attributes = {}, ...children) => {
 
 const byId = (id) => document.getElementById(id);
 
+/** Put other children into an element; who was at a control with an id, by keyboard, stays at it. */
+const refill = (holder, ...children) => {
+  const { activeElement } = document;
+  const held = holder.contains(activeElement) ? activeElement.id : "";
+  holder.replaceChildren(...children);
+  if (held) byId(held)?.focus({ preventScroll: true });
+};
+
 /** Bytes of base64 text that gzip packed. @returns {Promise<ArrayBuffer>} */
 const unzip = async (base64) => {
   const packed = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));

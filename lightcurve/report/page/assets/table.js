@@ -73,12 +73,13 @@ const makeTable = ({ label, columns, rows, onChoose, kind = () => "" }) => {
     const first = print ? 0 : Math.max(0, Math.floor(element.scrollTop / ROW_HEIGHT) - SPARE_ROWS);
     const last = Math.min(shownRows.length, print ? PRINTED
       : first + Math.ceil((element.clientHeight || 400) / ROW_HEIGHT) + 2 * SPARE_ROWS);
-    const focused = body.contains(document.activeElement)
-      ? document.activeElement.closest("tr")?.getAttribute("aria-rowindex") : null;
+    const held = body.contains(document.activeElement) ? document.activeElement : null;
+    const focused = held?.closest("tr")?.getAttribute("aria-rowindex");
     body.replaceChildren(
       gap(first), ...shownRows.slice(first, last).map((row, k) => rowOf(row, first + k)),
       gap(print ? 0 : shownRows.length - last));
-    if (focused) body.querySelector(`[aria-rowindex="${focused}"]`)?.focus({ preventScroll: true });
+    const within = held?.matches("input") ? " input" : "";
+    if (focused) body.querySelector(`[aria-rowindex="${focused}"]${within}`)?.focus({ preventScroll: true });
   };
 
   const update = () => {
