@@ -85,7 +85,8 @@ def take_header(
         if columns is None:
             msg = (
                 f"{name}: no header line, {len(first)} columns starting {', '.join(first[:3])}; "
-                "name them with --columns, such as BJD_TDB,rel_flux_T1,rel_flux_err_T1"
+                "name them with --columns, such as BJD_TDB,rel_flux_T1,rel_flux_err_T1 or "
+                "JD_UTC,mag,mag_err"
             )
             raise InputError(msg)
         _check_number(columns, first, name)

@@ -16,7 +16,7 @@ MOST_CAMERAS = 4.0  # exposures that may overlap: of as many telescopes in one t
 HALF_DAY = 0.5
 RISE_SIGMA = 6.0
 RISE_SHARE = (0.4, 2.5)  # of the predicted depth, as a magnitude would rise
-FEWEST = 4  # points in transit, and outside
+FEWEST = 4  # points in the deeper half of the transit, and elsewhere
 
 
 def check_exposure(exposure_s: float, curve: LightCurve) -> None:
@@ -69,7 +69,7 @@ def check_sense(curve: LightCurve, planet: Planet, choice: ColumnChoice) -> None
     good = np.isfinite(curve.flux) & np.isfinite(curve.bjd_tdb) & (curve.flags & int(NO_POINT) == 0)
     time, flux = curve.bjd_tdb[good], curve.flux[good]
     shape = dip_shape(planet, time) if len(time) else np.zeros(0)
-    if min((shape > 0).sum(), (shape == 0).sum()) < FEWEST:
+    if min((shape > 0.5).sum(), (shape <= 0.5).sum()) < FEWEST:
         return
     rise, error = _rise(time, flux, shape)
     share = rise / planet.rp_over_rs**2

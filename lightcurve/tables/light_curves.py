@@ -117,7 +117,10 @@ def read_curve(
     if is_ours(path, choice):
         return read_lightcurve(path)
     table = read_aij_table(path, columns=choice.columns or None)
-    return _curve_of_table(table, _of_any_scale(table, choice) if any_scale else choice, star)
+    if any_scale:
+        choice = _of_any_scale(table, choice)
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers such as 1e308 end as refusals
+        return _curve_of_table(table, choice, star)
 
 
 def _of_any_scale(table: AijTable, choice: ColumnChoice) -> ColumnChoice:

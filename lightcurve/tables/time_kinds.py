@@ -19,6 +19,7 @@ TIME_KINDS = (
     *("btjd", "bkjd"),
 )
 WORD = re.compile(r"[A-Z]+|\d+")
+JOINED = re.compile(r"JD(UTC|TDB)")
 DATES = re.compile(r"(?P<place>[BH])?(?P<short>M)?(?P<other>[BH])?JD")
 ZEROS = {"RJD": 2400000.0, "BRJD": 2400000.0, "BTJD": 2457000.0, "BKJD": 2454833.0}
 SCALES = {"UTC": "utc", "UT": "utc", "TDB": "tdb", "TT": "tdb"}  # TT and TDB: within 2 ms
@@ -92,7 +93,7 @@ def kind_of_name(name: str) -> TimeKind | None:
 
     Returns None where the name tells no date, a time zone, or a scale that is not known here.
     """
-    words = WORD.findall(name.upper().replace("J.D.", "JD"))
+    words = WORD.findall(JOINED.sub(r"JD_\1", name.upper().replace("J.D.", "JD")))
     if {*words} & OTHER_SCALES or not words:
         return None
     scales = {SCALES[w] for w in words if w in SCALES}

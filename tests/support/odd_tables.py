@@ -261,6 +261,7 @@ def times(truth: Truth, rng: np.random.Generator) -> Iterator[Case]:
         ("JD_TDB", jd + ahead), ("HJD_TDB", hjd + ahead), ("BJD_TDB-2450000", bjd - 2450000),
         ("JD_UTC-2400000", jd - 2400000), ("MJD_UTC", jd - 2400000.5), ("BTJD", bjd - 2457000),
         ("BMJD_TDB", bjd - 2400000.5), ("HJD_UTC-2400000", hjd - 2400000),
+        ("BJDTDB", bjd),
     ):  # fmt: skip
         yield case(f"{column} by name", (column, values))
     for column, values in (

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import odd_tables
+from lightcurve.core.errors import InputError
+from lightcurve.tables.light_curves import ColumnChoice, read_curve
 from odd_tables import KINDS, Case, Truth, draw_truth, judge, outcome
 
 LIGHT_CURVES, FIT = "lightcurve.tables.light_curves", "lightcurve.night.fit_table"
@@ -63,3 +65,12 @@ def test_times_that_contradict_each_other_are_found_without_the_checks(truth, tm
     ):
         found = faults(odd_tables.times, truth, tmp_path)
     assert len(found) == 2
+
+
+@pytest.mark.parametrize("column", ["flux", "mag", "flux_ppm"])
+def test_numbers_at_the_edge_are_refused_in_silence(column, tmp_path) -> None:
+    rows = [f"{2459000.6 + k / 700:.6f},{'-' if k % 3 else ''}1e308,1e-300" for k in range(40)]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join([f"BJD_TDB,{column},err", *rows]))
+    with pytest.raises(InputError, match=column):
+        read_curve(path, ColumnChoice(flux=column))
