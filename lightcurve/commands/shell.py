@@ -115,6 +115,8 @@ def show_messages(*, quiet: bool) -> None:
     root = logging.getLogger()
     if not root.handlers:
         root.addHandler(logging.NullHandler())
+    # What libraries warn of by the other way goes there as well: nobody can do anything about it.
+    logging.captureWarnings(capture=True)
 
 
 def bar(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:

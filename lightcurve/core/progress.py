@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
+from traceback import format_exception
 from typing import Protocol, TypeVar
 
 from lightcurve.core.constants import __version__
@@ -19,10 +21,12 @@ __all__ = [
     "OneLine",
     "Progress",
     "each_once",
+    "keep_traceback",
     "open_log",
     "show_stages",
     "silent",
     "stage",
+    "warnings_to_file",
 ]
 
 T = TypeVar("T")
@@ -149,3 +153,32 @@ def open_log(folder: Path) -> Iterator[None]:
         root.removeHandler(handler)
         root.setLevel(level)
         handler.close()
+
+
+def keep_traceback(error: Exception) -> None:
+    """Write where an error happened into the run.log that is open, if any, and nowhere else."""
+    for part in format_exception(error):
+        for line in part.splitlines():
+            _to_file(logging.ERROR, line)
+
+
+@contextmanager
+def warnings_to_file() -> Iterator[None]:
+    """Write what libraries warn of in the block into the run.log that is open, and nowhere else.
+
+    Whoever makes errors of warnings still gets them.
+    """
+
+    def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+        _to_file(logging.WARNING, f"{category.__name__}: {message}")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
+
+
+def _to_file(level: int, line: str) -> None:
+    root = logging.getLogger("lightcurve")
+    for handler in root.handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.handle(root.makeRecord(root.name, level, "", 0, "%s", (line,), None))

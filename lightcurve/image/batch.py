@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from os import SEEK_END
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,14 @@ from lightcurve.catalogs.services import reference_frames
 from lightcurve.core.data import FrameStatus, Masters, Quality
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.files import json_text, read_text, write_text
-from lightcurve.core.progress import Clock, Progress, open_log, silent
+from lightcurve.core.progress import (
+    Clock,
+    Progress,
+    keep_traceback,
+    open_log,
+    silent,
+    warnings_to_file,
+)
 from lightcurve.core.settings import STANDARDS, Settings
 from lightcurve.frames.names import image_stem
 from lightcurve.frames.read import image_files
@@ -150,13 +157,21 @@ def each_frame(
         try:
             if file in missing:
                 raise missing[file]
-            row |= work(file, name, library.masters_for(file))
+            with warnings_to_file():
+                row |= work(file, name, library.masters_for(file))
         except (LightcurveError, OSError) as error:
-            reason = reason_of(error, file)
-            row |= {"status": FrameStatus.FAILED, "reason": reason}
-            log.error("%s: %s", file.name, reason)
+            row |= _failed(file, reason_of(error, file))
+        except Exception as error:  # noqa: BLE001  (no frame may cost the others theirs)
+            with suppress(LightcurveError), open_log(out / name) if out else nullcontext():
+                keep_traceback(error)
+            row |= _failed(file, reason_of(error, file))
         rows.append(row)
     return rows
+
+
+def _failed(file: Path, reason: str) -> dict[str, Any]:
+    log.error("%s: %s", file.name, reason)
+    return {"status": FrameStatus.FAILED, "reason": reason}
 
 
 def _check_settings(settings: Settings) -> None:

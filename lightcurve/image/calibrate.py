@@ -25,6 +25,7 @@ from lightcurve.image.sources import disturbed
 from lightcurve.phot.depth import (
     Completeness,
     Limits,
+    Purity,
     Trial,
     blank_fluxes,
     blank_places,
@@ -32,6 +33,7 @@ from lightcurve.phot.depth import (
     measure_limits,
 )
 from lightcurve.phot.epsf import SPOILT
+from lightcurve.phot.finder import find_sources, negative
 from lightcurve.phot.psf import Psf, mean_fwhm, moffat_psf
 from lightcurve.phot.surface import fit_surface
 from lightcurve.phot.zero_point import ZeroPoint, apply_zero_point, fit_zero_point, instrumental
@@ -70,7 +72,8 @@ def calibrate_sources(
     completeness = frame_completeness(prepared, sources, zero_point, limits, settings)
     _report(kinds[main], limits)
     return Calibrated(
-        kinds, main, standards, *pairs, limits, completeness, airmass,
+        kinds, main, standards, *pairs, limits, completeness,
+        frame_purity(prepared, sources, kinds[main], settings), airmass,
         float(np.nan_to_num((k or 0.0) * airmass)), notes,
     )  # fmt: skip
 
@@ -361,12 +364,35 @@ def frame_completeness(
     psf = sources.psf or _profile(sources)
     frame = prepared.frame
     trial = Trial(
-        frame.pixels, frame.bad, prepared.background, psf, prepared.camera.noise,
+        frame.pixels, frame.bad, prepared.filtered, psf, prepared.camera.noise,
         _value(zero_point) - 2.5 * np.log10(psf.enclosed(radius)), prepared.exposure_s, fwhm,
         wanted.threshold_sigma, wanted.finder, radius, apertures.annulus,
     )  # fmt: skip
     rng = np.random.default_rng([settings.seed, 0xC0])
     return measure_completeness(trial, wanted.injected, (middle - 2.5, middle + 1.5), rng)
+
+
+def frame_purity(
+    prepared: Prepared, sources: Sources, kind: Magnitudes, settings: Settings
+) -> Purity:
+    """Search the frame's negative just as the frame; magnitudes are on the scale of `kind`."""
+    frame, wanted = prepared.frame, settings.image
+    apertures = sources.apertures
+    fwhm = float(apertures.radii[apertures.main] / apertures.multiples[apertures.main])
+    false = find_sources(
+        negative(frame.pixels, prepared.background), frame.bad, prepared.filtered, fwhm,
+        threshold_sigma=wanted.threshold_sigma, method=wanted.finder,
+        gain_e_per_adu=prepared.camera.noise.gain_e_per_adu,
+    )  # fmt: skip
+    # Charge that a saturated star takes from its surroundings is no noise.
+    good = prepared.good[np.rint(false.y).astype(int), np.rint(false.x).astype(int)]
+    searched = sources.found_by == FoundBy.SEARCH
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mag, of_false = (-2.5 * np.log10(f) for f in (sources.matched[searched], false.flux[good]))
+    scale = (kind.shown[searched] - mag)[sources.flags[searched] == 0]
+    scale = scale[np.isfinite(scale)]
+    offset = float(np.median(scale)) if len(scale) else 0.0
+    return Purity(mag + offset, of_false + offset)
 
 
 def _value(zero_point: ZeroPoint | None) -> float:

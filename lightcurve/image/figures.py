@@ -239,15 +239,20 @@ def _kinds_compared(
 
 def _completeness(path: Path, reduced: Reduced) -> dict[Path, str]:
     calibrated = reduced.calibrated
-    found = calibrated.completeness
-    if found is None or not len(found.mag):
+    found, purity = calibrated.completeness, calibrated.purity.curve()
+    put_in = found is not None and len(found.mag) > 0
+    if found is None or not (put_in or len(purity[0])):
         return {}
     save_completeness(
-        path, found.curve(), half=found.magnitude_at(0.5),
+        path, found.curve(), purity, half=found.magnitude_at(0.5) if put_in else float("nan"),
         limits={one.snr: one.measured for one in calibrated.limits.limits},
         n=len(found.mag), band=calibrated.band,
     )  # fmt: skip
-    return {path: "Share of the stars put into the frame that was found."}
+    return {
+        path: "Completeness: share of the stars put into the frame that was found. Purity: share "
+        f"of the sources that is no noise, by what the search finds in the frame's negative "
+        f"({len(calibrated.purity.false)} beside {len(calibrated.purity.mag)} in the frame)."
+    }
 
 
 def candidates_figure(path: Path, reduced: Reduced) -> dict[Path, str]:

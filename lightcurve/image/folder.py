@@ -23,6 +23,7 @@ PRODUCTS = (
     "calibrated.fits", "psf.fits", "residual.fits", "solution.wcs", "regions.reg",
     "transients.csv", "report.html", SUMMARY,
 )  # fmt: skip
+LONGEST = 200  # characters of what another library says
 
 
 def told(folder: Path) -> Mapping[str, Any]:
@@ -64,7 +65,7 @@ def claimed(folder: Path, frame: Path) -> Iterator[None]:
     _fail(folder, frame, "stopped before it was done")
     try:
         yield
-    except (LightcurveError, OSError) as error:
+    except Exception as error:
         # What ended the run is told, whatever more goes wrong in clearing up.
         with suppress(LightcurveError):
             clear(folder, frame)
@@ -89,11 +90,14 @@ def clear(folder: Path, frame: Path) -> None:
             raise InputError(msg) from error
 
 
-def reason_of(error: LightcurveError | OSError, frame: Path) -> str:
+def reason_of(error: Exception, frame: Path) -> str:
     """Say in one line why a frame failed, without its name."""
     if isinstance(error, LightcurveError):
         return joined(error.beside(frame.name, str(frame)))
-    return joined(error)
+    if isinstance(error, OSError):
+        return joined(error)
+    what = f"{type(error).__name__}: {joined(error)[:LONGEST]}"
+    return f"a mistake of the program, {what}; please report it: run.log says where it happened"
 
 
 def _fail(folder: Path, frame: Path, reason: str) -> None:

@@ -147,7 +147,7 @@ def _candidates(reduced: Reduced) -> tuple[Table, ...]:
          "ra": f"{reduced.table['ra'][one.row]:.6f}",
          "dec": f"{reduced.table['dec'][one.row]:+.6f}",
          "mag": f"{reduced.calibrated.aperture.shown[one.row]:.3f}",
-         "S/N": f"{reduced.sources.snr[one.row]:.0f}", "why": one.reason}
+         "S/N": f"{reduced.table['snr'][one.row]:.0f}", "why": one.reason}
         for k, one in enumerate(search.candidates, start=1)
     ]  # fmt: skip
     vetoes = [{"veto": reason, "sources": n} for reason, n in search.vetoes.items()]

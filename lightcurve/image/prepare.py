@@ -17,8 +17,10 @@ from lightcurve.core.errors import FrameError
 from lightcurve.core.flags import PixelFlag, count_pixels
 from lightcurve.core.settings import Settings
 from lightcurve.frames.read import read_frame
-from lightcurve.image.reduced import Prepared
+from lightcurve.image.reduced import GUESS_FWHM, Prepared
 from lightcurve.phot.background import Background, measure_background
+from lightcurve.phot.detect import single_pixels
+from lightcurve.phot.finder import as_filtered
 from lightcurve.phot.seeing import refuse_large_radii
 from lightcurve.phot.trails import find_trails
 from lightcurve.setup.camera import CameraValues, settle_camera
@@ -102,6 +104,20 @@ def trails_marked(frame: Frame, background: Background, *, wanted: bool) -> tupl
     return replace(frame, bad=bad, history=(*frame.history, line)), [line]
 
 
+def single_pixels_marked(
+    frame: Frame, background: Background, fwhm: float
+) -> tuple[Frame, list[str]]:
+    """Mark single pixels that are too sharp for any star, as hot ones are that no dark has told."""
+    light = (frame.pixels - background.level).astype(np.float32)
+    rows, columns = single_pixels(light, background.rms, frame.bad == 0, fwhm)
+    if not len(rows) or len(rows) > MAX_COSMIC * light.size:
+        return frame, []
+    bad = frame.bad.copy()
+    bad[rows, columns] |= np.uint8(PixelFlag.HOT)
+    line = f"{len(rows)} single pixels marked that are too sharp for a star"
+    return replace(frame, bad=bad, history=(*frame.history, line)), [line]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
     """A frame read and calibrated: its camera, its brightest stars, and what was done to it."""
@@ -151,8 +167,10 @@ def map_background(reading: Reading, settings: Settings) -> Prepared:
         reading.frame.pixels, reading.frame.bad, box_px=settings.image.background_box_px
     )
     frame, trail = trails_marked(reading.frame, background, wanted=settings.image.trails)
+    fwhm = float(np.median(reading.stars.fwhm)) if len(reading.stars) else GUESS_FWHM
+    frame, single = single_pixels_marked(frame, background, fwhm)
     seconds, source, assumed = _exposure(frame)
-    notes = (*reading.notes, *trail, *assumed)
+    notes = (*reading.notes, *trail, *single, *assumed)
     for note in notes:
         log.info("%s", note)
     values = (
@@ -166,6 +184,7 @@ def map_background(reading: Reading, settings: Settings) -> Prepared:
         frame=frame,
         camera=reading.camera,
         background=background,
+        filtered=as_filtered(frame.pixels, frame.bad, background, fwhm),
         stars=reading.stars,
         exposure_s=seconds,
         notes=notes,

@@ -11,13 +11,15 @@ from lightcurve.core.constants import FWHM_PER_SIGMA
 from lightcurve.core.data import StarPhotometry
 from lightcurve.core.flags import PixelFlag
 from lightcurve.core.settings import ImageSettings
+from lightcurve.image.looks import pieces
 from lightcurve.image.reduced import Prepared
+from lightcurve.phot.beside import light_of_brighter
 from lightcurve.phot.cutouts import gather
 from lightcurve.phot.epsf import Choice, build_psf
-from lightcurve.phot.finder import find_sources
+from lightcurve.phot.finder import filtered, find_sources
 from lightcurve.phot.moffat import core_of
 from lightcurve.phot.psf import Psf
-from lightcurve.phot.psf_fit import PsfPhotometry, fit_psf, flux_error
+from lightcurve.phot.psf_fit import FIT_FWHM, PsfPhotometry, fit_psf, flux_error
 from lightcurve.phot.trails import in_trails, trail_sides
 
 log = logging.getLogger(__name__)
@@ -29,6 +31,8 @@ STAY_FWHM, MIN_SNR = 0.9, 5.0  # what an added source must keep to after the fit
 SURE_SNR, SURE_FWHM = 8.0, 1.0  # what makes it sure
 BESIDE_FWHM = 4.0  # so near, a brighter star's misfit may look like a source
 RING_FWHM, FLUX_ERROR = (0.8, 3.0), 0.01  # where a PSF's flaws look like sources; at least
+MISFIT = 4.0  # times the chi-square that flaws of the PSF make: what is fitted worse is no star
+SIDE_SHARE = 10.0  # one FWHM away, of a source's light: galaxies are left over on both sides alike
 N_TRUST = 30  # stars of the PSF that tell how good it is
 BEYOND = 1.0  # times the brightest of the PSF's stars
 
@@ -54,6 +58,7 @@ class _Trust:
 
     error: float  # of the PSF, as a share of a star's flux: of the sources that its flaws look like
     brightest: float
+    least: float  # signal to noise that an added source must keep to
 
 
 def fit_sources(
@@ -74,7 +79,7 @@ def fit_sources(
     """
     n = len(places[0])
     phot = _fit(prepared, psf, *places)
-    trust = _trust(prepared, psf, phot, chosen.rows)
+    trust = _trust(prepared, psf, phot, chosen.rows, max(MIN_SNR, wanted.threshold_sigma))
     trails: tuple[tuple[int, int], ...] = ()
     for _ in range(ROUNDS if wanted.psf == "iterative" else 0):
         new_x, new_y = _left_over(prepared, phot, psf, trust, wanted)
@@ -86,6 +91,12 @@ def fit_sources(
         phot = _fit(prepared, psf, np.append(phot.x, new_x[off]), np.append(phot.y, new_y[off]))
         phot = _weeded(prepared, psf, phot, n, trust)
         log.info("%d more sources where the stars were taken off", len(phot.x) - before)
+    # Without some of its pieces a galaxy is wider, and shows the others.
+    for _ in range(ROUNDS):
+        parts = pieces(prepared, phot, n, psf.fwhm)
+        if not parts.any():
+            break
+        phot = _fit(prepared, psf, phot.x[~parts], phot.y[~parts])
     unsure = _unsure(phot, psf, n, trust)
     sky, gain = prepared.background.rms.astype(float) ** 2, prepared.camera.noise.gain_e_per_adu
     psf = replace(psf, error=flux_error(phot, psf, chosen.trial, sky, gain))
@@ -122,7 +133,9 @@ def _believable(phot: PsfPhotometry, psf: Psf, n: int, trust: _Trust) -> np.ndar
     light = np.where(np.arange(len(xy)) < n, np.inf, np.nan_to_num(phot.flux))
     pairs = cKDTree(xy).query_pairs(STAY_FWHM * psf.fwhm, output_type="ndarray")
     fainter = np.where(light[pairs[:, 0]] < light[pairs[:, 1]], pairs[:, 0], pairs[:, 1])
-    keep = _sureness(phot, psf, trust) > MIN_SNR
+    sure, allowed = _sureness(phot, psf, trust)
+    # A galaxy is fitted badly by one star more as well; two stars are fitted by two.
+    keep = (sure > trust.least) & (phot.chi2 < MISFIT * allowed)
     keep[fainter] = False
     return keep | (np.arange(len(xy)) < n)
 
@@ -136,11 +149,13 @@ def _unsure(phot: PsfPhotometry, psf: Psf, n: int, trust: _Trust) -> np.ndarray:
         return added
     xy = np.column_stack([phot.x, phot.y])
     near = cKDTree(xy).query(xy, k=2)[0][:, 1] < SURE_FWHM * psf.fwhm
-    return added & (near | (_sureness(phot, psf, trust) < SURE_SNR))
+    return added & (near | (_sureness(phot, psf, trust)[0] < SURE_SNR))
 
 
-def _sureness(phot: PsfPhotometry, psf: Psf, trust: _Trust) -> np.ndarray:
+def _sureness(phot: PsfPhotometry, psf: Psf, trust: _Trust) -> tuple[np.ndarray, np.ndarray]:
     """Flux over its error, of which the misfit and the flaws of a brighter neighbour are part.
+
+    And the chi-square per pixel that such flaws, its own too, make.
 
     Its square, without the neighbour, is by how much the source lowers chi-square, in units of
     the chi-square per pixel that is left.
@@ -154,13 +169,17 @@ def _sureness(phot: PsfPhotometry, psf: Psf, trust: _Trust) -> np.ndarray:
     np.maximum.at(beside, one, flux[other])
     np.maximum.at(beside, other, flux[one])
     error = np.hypot(phot.flux_err * np.sqrt(np.maximum(phot.chi2, 1)), trust.error * beside)
-    return np.nan_to_num(flux / error, nan=0.0)
+    flaws = trust.error * np.maximum(flux, beside) / phot.flux_err
+    allowed = 1 + flaws**2 / (np.pi * (FIT_FWHM * psf.fwhm) ** 2)
+    return np.nan_to_num(flux / error, nan=0.0), np.nan_to_num(allowed, nan=0.0)
 
 
-def _trust(prepared: Prepared, psf: Psf, phot: PsfPhotometry, stars: np.ndarray) -> _Trust:
+def _trust(
+    prepared: Prepared, psf: Psf, phot: PsfPhotometry, stars: np.ndarray, least: float
+) -> _Trust:
     """Learn from the PSF's own stars how well it fits."""
     if not len(stars):
-        return _Trust(FLUX_ERROR, 0.0)
+        return _Trust(FLUX_ERROR, 0.0, least)
     flux = np.nan_to_num(phot.flux[stars])
     chosen = stars[np.argsort(-flux, kind="stable")][:N_TRUST]
     column, row = np.rint(phot.x[chosen]).astype(int), np.rint(phot.y[chosen]).astype(int)
@@ -173,7 +192,8 @@ def _trust(prepared: Prepared, psf: Psf, phot: PsfPhotometry, stars: np.ndarray)
     ring = (away >= RING_FWHM[0]) & (away <= RING_FWHM[1])
     excess = np.nanmean((left**2 - noise)[:, ring], axis=1)
     share = np.sqrt(np.maximum(excess, 0)) / np.maximum(light[:, half, half], 1e-9)
-    return _Trust(max(FLUX_ERROR, float(np.median(share))), BEYOND * float(flux.max()))
+    error = max(FLUX_ERROR, float(np.median(share)))
+    return _Trust(error, BEYOND * float(flux.max()), least)
 
 
 def _as_fluxes(
@@ -211,14 +231,19 @@ def _left_over(
     peak = maximum_filter(taken, 2 * int(np.ceil(PEAK_FWHM * psf.fwhm)) + 1)
     variance = background.rms**2 + np.maximum(taken, 0) / gain
     variance += (MODEL_ERROR * taken) ** 2 + (PEAK_ERROR * peak) ** 2
-    rest = replace(background, level=np.zeros_like(light), rms=np.sqrt(variance).astype(np.float32))
+    rms = np.sqrt(variance) * (prepared.filtered.rms / background.rms)
+    rest = replace(background, level=np.zeros_like(light), rms=rms.astype(np.float32))
     bad = np.where(prepared.good, np.uint8(0), np.uint8(PixelFlag.HOT))
-    x, y = find_sources(phot.residual, bad, rest, psf.fwhm, threshold_sigma=wanted.threshold_sigma)
+    found = find_sources(phot.residual, bad, rest, psf.fwhm, threshold_sigma=wanted.threshold_sigma)
+    x, y = found.x, found.y
     if not len(x):
         return x, y
     tree = cKDTree(np.column_stack([phot.x, phot.y]))
     apart = tree.query(np.column_stack([x, y]))[0] > APART_FWHM * psf.fwhm
     apart &= ~_in_wings(prepared, phot, psf, (x, y), trust)
+    stars = phot.x, phot.y, np.nan_to_num(phot.flux)
+    left = filtered(np.where(prepared.good, phot.residual, 0), psf.fwhm)
+    apart &= ~light_of_brighter(left, (x, y), found.flux, stars, psf.fwhm, share=SIDE_SHARE)
     return x[apart], y[apart]
 
 

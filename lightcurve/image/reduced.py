@@ -25,7 +25,7 @@ from lightcurve.core.data.curves import NOTHING_WRITTEN, new_axes
 from lightcurve.core.data.tabular import Tabular
 from lightcurve.core.settings import Settings
 from lightcurve.phot.background import Background
-from lightcurve.phot.depth import Completeness, Limits
+from lightcurve.phot.depth import Completeness, Limits, Purity
 from lightcurve.phot.psf import Psf
 from lightcurve.phot.psf_fit import PsfPhotometry
 from lightcurve.phot.seeing import Widths
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Reduced", "summarise"]
 
+GUESS_FWHM = 3.0  # px, where no star tells
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
@@ -46,6 +48,7 @@ class Prepared:
     frame: Frame  # calibrated, with everything bad marked
     camera: CameraValues
     background: Background
+    filtered: Background  # with the noise that a filter as wide as the stars leaves
     stars: Detections  # the brightest stars, found quickly, for the plate solver
     exposure_s: float  # what magnitudes are reckoned by
     notes: tuple[str, ...]  # what was repaired, left out or assumed
@@ -94,12 +97,62 @@ class Spread:
     stars: np.ndarray
     unsure: np.ndarray
 
+    @property
+    def snr(self) -> np.ndarray:
+        """Flux over its error, (n,); 0 where there is none."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.nan_to_num(self.phot.flux / self.phot.flux_err)
+
 
 class FoundBy(StrEnum):
     """What showed a source."""
 
     SEARCH = "search"
     RESIDUAL = "residual"  # only after its neighbours were taken off
+
+
+class Look(StrEnum):
+    """What a source looks like: the column ``class``."""
+
+    STAR = "star"
+    EXTENDED = "extended"  # a galaxy, or stars too near to be told apart
+    SHARP = "sharp"  # than any star: a hot pixel, a cosmic ray
+    SPIKE = "spike"  # light of a brighter source: a spike, its halo, charge that bled
+    UNKNOWN = "unknown"  # saturated, or no PSF was fitted
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kron:
+    """Light within Kron's radius: (n,) float arrays, ADU and pixels, NaN where not extended."""
+
+    flux: np.ndarray
+    flux_err: np.ndarray
+    radius: np.ndarray
+
+
+NO_KRON = Kron(*(np.zeros(0) for _ in range(3)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Looks:
+    """What the sources look like.
+
+    look : (n,) str array, of `Look`.
+    spread, spread_err : (n,) float arrays, light beside a star's own, as a share of it.
+    kron : of the extended ones; arrays of length 0 where there is none.
+    """
+
+    look: np.ndarray
+    spread: np.ndarray
+    spread_err: np.ndarray
+    kron: Kron
+
+    def ordered(self, order: np.ndarray) -> Looks:
+        """Take the sources in another order."""
+        kron = self.kron
+        if len(kron.flux):
+            kron = Kron(kron.flux[order], kron.flux_err[order], kron.radius[order])
+        return Looks(self.look[order], self.spread[order], self.spread_err[order], kron)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +168,10 @@ class Sources:
     phot: StarPhotometry  # in apertures, at the places of the PSF fit where there is one
     found_by: np.ndarray
     snr: np.ndarray  # (n,) float array, flux over error in the main aperture
+    significance: np.ndarray  # (n,) float array, what the threshold is one of: column ``snr``
+    matched: np.ndarray  # (n,) float array, ADU, the flux of that
     alone: np.ndarray
+    looks: Looks
     apertures: Apertures
     widths: Widths
     psf: Psf | None
@@ -262,6 +318,7 @@ class Calibrated:
     serves: np.ndarray  # (m,) bool array, whether such a pair may calibrate
     limits: Limits  # in the magnitudes of `band`
     completeness: Completeness | None  # in the same; None when no stars were to be put in
+    purity: Purity
     airmass: float  # NaN when time or site is not known
     extinction_mag: float
     notes: tuple[str, ...] = ()
@@ -416,6 +473,7 @@ def _brightness(calibrated: Calibrated) -> dict[str, Any]:
     depths["completeness_50"] = float("nan") if found is None else found.magnitude_at(0.5)
     in_band = 0.0 if zero else float("nan")
     return {
+        "purity": calibrated.purity.share,
         "band": standards.band if standards else None,
         "standards": standards.catalog.title if standards else None,
         "matched_standards": len(calibrated.rows),

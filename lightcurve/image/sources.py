@@ -12,18 +12,26 @@ import numpy as np
 from lightcurve.core.data import StarPhotometry, Style
 from lightcurve.core.flags import Flag, PixelFlag
 from lightcurve.core.settings import ImageSettings, Settings
+from lightcurve.image.looks import tell_looks
 from lightcurve.image.psf import fit_sources, frame_psf
-from lightcurve.image.reduced import Apertures, FoundBy, Prepared, Seeing, Sources, Spread
+from lightcurve.image.reduced import (
+    GUESS_FWHM,
+    Apertures,
+    FoundBy,
+    Prepared,
+    Seeing,
+    Sources,
+    Spread,
+)
 from lightcurve.phot.aperture import measure_stars
 from lightcurve.phot.epsf import choose_psf_stars
-from lightcurve.phot.finder import find_sources
+from lightcurve.phot.finder import Found, find_sources
 from lightcurve.phot.methods import centroid_of
 from lightcurve.phot.psf_fit import PsfPhotometry
 from lightcurve.phot.seeing import ANNULUS_FWHM, MIN_INNER, MIN_WIDTH, Widths, measure_widths
 
 MIN_RADIUS_PX = 1.5
 log = logging.getLogger(__name__)
-GUESS_FWHM = 3.0  # px, where no star tells
 CROWDED_SHARE = 0.01  # of a source's own light: what a neighbour must have to matter
 BLOCK_PIXELS = 20_000_000  # cut out at once; more stars are measured in blocks
 
@@ -90,18 +98,16 @@ def measure_seeing(prepared: Prepared) -> Seeing:
     return Seeing(widths, GUESS_FWHM, note)
 
 
-def detect_sources(
-    prepared: Prepared, seeing: Seeing, wanted: ImageSettings
-) -> tuple[np.ndarray, np.ndarray]:
-    """Find the sources of a frame, but for those on a border or a trail: x, y, pixels."""
+def detect_sources(prepared: Prepared, seeing: Seeing, wanted: ImageSettings) -> Found:
+    """Find the sources of a frame, but for those on a border or a trail."""
     frame = prepared.frame
-    x, y = find_sources(
-        frame.pixels, frame.bad, prepared.background, seeing.fwhm,
+    found = find_sources(
+        frame.pixels, frame.bad, prepared.filtered, seeing.fwhm,
         threshold_sigma=wanted.threshold_sigma, method=wanted.finder,
+        gain_e_per_adu=prepared.camera.noise.gain_e_per_adu,
     )  # fmt: skip
-    bits = frame.bad[np.rint(y).astype(int), np.rint(x).astype(int)]
-    keep = (bits & np.uint8(PixelFlag.BORDER | PixelFlag.TRAIL)) == 0
-    return x[keep], y[keep]
+    bits = frame.bad[np.rint(found.y).astype(int), np.rint(found.x).astype(int)]
+    return found.only((bits & np.uint8(PixelFlag.BORDER | PixelFlag.TRAIL)) == 0)
 
 
 def fit_point_spread(
@@ -122,6 +128,7 @@ def fit_point_spread(
 
 def gather_sources(
     prepared: Prepared,
+    found: Found,
     phot: StarPhotometry,
     spread: Spread | None,
     apertures: Apertures,
@@ -146,6 +153,9 @@ def gather_sources(
         phot=_crowded_marked(phot, psf_phot, apertures),
         found_by=np.where(np.arange(len(phot.x)) < n_found, FoundBy.SEARCH, FoundBy.RESIDUAL),
         snr=_snr(phot, apertures.main),
+        significance=found.snr if spread is None else np.append(found.snr, spread.snr[n_found:]),
+        matched=found.flux if spread is None else np.append(found.flux, spread.phot.flux[n_found:]),
+        looks=tell_looks(prepared, found, phot, spread, seeing.fwhm),
         alone=np.append(crowded == 0, np.zeros(len(phot.x) - n_found, dtype=bool)),
         apertures=apertures,
         widths=seeing.widths,
@@ -170,7 +180,9 @@ def _brightest_first(sources: Sources) -> Sources:
         psf_phot = replace(psf_phot, **{n: getattr(psf_phot, n)[order] for n in names})
     return replace(
         sources, phot=_rows(sources.phot, order), found_by=sources.found_by[order],
-        snr=sources.snr[order], alone=sources.alone[order],
+        snr=sources.snr[order], significance=sources.significance[order],
+        matched=sources.matched[order], looks=sources.looks.ordered(order),
+        alone=sources.alone[order],
         psf_stars=np.sort(place[sources.psf_stars]), psf_phot=psf_phot,
     )  # fmt: skip
 

@@ -67,10 +67,10 @@ def measure_image(
     with clock("measure"):
         seeing = measure_seeing(prepared)
         apertures = choose_apertures(seeing.fwhm, settings)
-        places = detect_sources(prepared, seeing, settings.image)
-        phot = measure_apertures(prepared, *places, apertures, settings)
+        found = detect_sources(prepared, seeing, settings.image)
+        phot = measure_apertures(prepared, found.x, found.y, apertures, settings)
         spread = fit_point_spread(prepared, phot, apertures, seeing, settings.image)
-        sources = gather_sources(prepared, phot, spread, apertures, seeing, settings)
+        sources = gather_sources(prepared, found, phot, spread, apertures, seeing, settings)
     try:
         sky = locate(prepared, sources, settings, clock)
     except SolveError as error:

@@ -12,11 +12,12 @@ from lightcurve.catalogs.crossmatch import Matches
 from lightcurve.catalogs.layout import Catalog
 from lightcurve.core.constants import J2000_JD, YEAR_DAYS
 from lightcurve.core.data import Quality
-from lightcurve.core.flags import Flag, describe
+from lightcurve.core.flags import UNUSABLE, Flag, describe
 from lightcurve.core.table_text import printable
 from lightcurve.image.calibrate import fluxes
 from lightcurve.image.locate import positions
-from lightcurve.image.reduced import Calibrated, Placed, Sources
+from lightcurve.image.reduced import Calibrated, Look, Placed, Sources
+from lightcurve.phot.zero_point import apply_zero_point, instrumental
 
 if TYPE_CHECKING:
     from astropy.io.votable.tree import TableElement, VOTableFile
@@ -31,6 +32,7 @@ COLUMN_UCDS = {
     "dec": "pos.eq.dec;meta.main", "pos_err": "stat.error;pos.eq", "snr": "stat.snr",
     "quality": "meta.code.qual", "flags": "meta.code", "sky": "instr.skyLevel",
     "fwhm": "phys.angSize;instr.det", "peak": "phot.count;stat.max", "psf_chi2": "stat.fit.chi2",
+    "class": "src.class", "kron_radius": "phys.angSize;instr.det",
     "calib_star": "meta.code",
 }  # fmt: skip
 # Of names that end so, the longest that fits.
@@ -73,7 +75,7 @@ def source_table(
     table = Table()
     _add_places(table, sources, placed)
     _add_light(table, sources)
-    _add_magnitudes(table, calibrated)
+    _add_magnitudes(table, sources, calibrated)
     _add_shapes(table, sources)
     for name, catalog in catalogs.items():
         _add_matches(table, name, catalog, pairs[name])
@@ -108,18 +110,23 @@ def _add_places(table: Table, sources: Sources, placed: Placed) -> None:
 
 
 def _add_light(table: Table, sources: Sources) -> None:
-    snr = sources.snr
+    snr = sources.significance
     quality = np.select(
-        [snr >= GOOD_SNR, snr >= MARGINAL_SNR, np.isfinite(snr)],
-        [Quality.GOOD, Quality.MARGINAL, Quality.POOR], Quality.UNKNOWN,
-    )  # fmt: skip
-    unsure = (sources.flags & Flag.UNSURE) != 0
-    quality[(quality == Quality.GOOD) & unsure] = Quality.MARGINAL
+        [snr >= GOOD_SNR, snr >= MARGINAL_SNR], [Quality.GOOD, Quality.MARGINAL], Quality.POOR
+    )
+    doubtful = (sources.flags & (UNUSABLE | Flag.UNSURE)) != 0
+    quality[(quality == Quality.GOOD) & doubtful] = Quality.MARGINAL
+    quality[np.isin(sources.looks.look, (Look.SHARP, Look.SPIKE))] = Quality.POOR
     words = np.array([describe(int(bits)) for bits in sources.flags], dtype=str)
-    _add(table, "snr", snr, None, "Flux over its error in the main aperture")
+    _add(
+        table, "snr", snr, None,
+        "Signal to noise through a filter as wide as the stars, in which the threshold is; of "
+        "what was seen in the residual by the PSF",
+    )  # fmt: skip
     _add(
         table, "quality", quality, None,
-        "good from S/N 5 (never where UNSURE), marginal from 3, else poor",
+        "good from S/N 5 where no flag spoils it, else marginal from 3, else poor; sharp ones and "
+        "spikes are poor",
     )  # fmt: skip
     _add(table, "flags", sources.flags.astype(np.int32), None, "Sum of flag bits, main aperture")
     _add(table, "flag_names", words, None, "The same in words")
@@ -129,7 +136,7 @@ def _add_light(table: Table, sources: Sources) -> None:
         _add(table, f"{name}_flux_err", error, "adu", "Error of the flux before it")
 
 
-def _add_magnitudes(table: Table, calibrated: Calibrated) -> None:
+def _add_magnitudes(table: Table, sources: Sources, calibrated: Calibrated) -> None:
     band = "" if calibrated.standards is None else f", {calibrated.standards.band}"
     for kind in calibrated.kinds:
         _add(table, f"{kind.name}_mag", kind.mag, "mag", f"Magnitude: {kind.text}{band}")
@@ -142,6 +149,7 @@ def _add_magnitudes(table: Table, calibrated: Calibrated) -> None:
             "-2.5 log10(flux / exposure), as it would be in the middle of the field",
         )  # fmt: skip
         _add(table, f"{kind.name}_inst_mag_err", kind.inst_err, "mag", "Error of that")
+    _add_kron(table, sources, calibrated)
     n = len(calibrated.aperture.mag)
     serves = np.zeros(n, dtype=bool)
     zero = calibrated.aperture.zero_point
@@ -150,10 +158,40 @@ def _add_magnitudes(table: Table, calibrated: Calibrated) -> None:
     _add(table, "calib_star", serves, None, "Used for the zero point of the main aperture")
 
 
+def _add_kron(table: Table, sources: Sources, calibrated: Calibrated) -> None:
+    """Add the Kron magnitudes of extended sources, on the scale of all of a star's light."""
+    kron, psf = sources.looks.kron, calibrated.psf
+    if psf is None:
+        return
+    none = np.full(len(sources), np.nan)
+    flux, error, radius = (
+        one if len(one) else none for one in (kron.flux, kron.flux_err, kron.radius)
+    )
+    _add(table, "kron_radius", radius, "pix", "Semi-major axis of the Kron aperture; of extended")
+    _add(table, "kron_flux", flux, "adu", "Flux in it")
+    _add(table, "kron_flux_err", error, "adu", "Error of the flux before it")
+    light = 10 ** (-0.4 * psf.inst) / sources.psf_phot.flux if sources.psf_phot else none
+    inst, of_inst = instrumental(flux * light, error * light, 1.0)
+    mag, of_mag = none, none
+    if psf.zero_point is not None:
+        mag, of_mag = apply_zero_point(psf.zero_point, inst, of_inst)
+    _add(table, "kron_mag", mag, "mag", "Kron magnitude, by the zero point of the PSF")
+    _add(table, "kron_mag_err", of_mag, "mag", "Error of the magnitude before it")
+    _add(table, "kron_inst_mag", inst, "mag", "-2.5 log10(flux / exposure)")
+
+
 def _add_shapes(table: Table, sources: Sources) -> None:
     phot, fit = sources.phot, sources.psf_phot
     _add(table, "fwhm", phot.fwhm, "pix", "Full width at half maximum of the radial profile")
     _add(table, "roundness", phot.roundness, None, "Short over long axis of the second moments")
+    looks = sources.looks
+    _add(
+        table, "class", looks.look, None,
+        "What it looks like: star, extended (galaxy, blend), sharp (hot pixel, cosmic ray), "
+        "spike (light of a brighter one), unknown (saturated, or no PSF)",
+    )  # fmt: skip
+    _add(table, "spread", looks.spread, None, "Light beside a star's own, as a share of it")
+    _add(table, "spread_err", looks.spread_err, None, "Error of that")
     _add(table, "peak", phot.peak[:, 0], "adu", "Highest pixel in the smallest aperture")
     _add(
         table, "found_by", sources.found_by, None,
@@ -161,9 +199,10 @@ def _add_shapes(table: Table, sources: Sources) -> None:
     )  # fmt: skip
     if fit is None:
         return
+    summed = np.isfinite(phot.flux[:, sources.apertures.main])
     method = np.where(
-        np.isfinite(fit.flux), np.where(np.isfinite(sources.snr), "both", "psf_only"),
-        np.where(np.isfinite(sources.snr), "aperture_only", "none"),
+        np.isfinite(fit.flux), np.where(summed, "both", "psf_only"),
+        np.where(summed, "aperture_only", "none"),
     )  # fmt: skip
     _add(table, "phot_method", method, None, "Which kinds of photometry gave a flux")
     _add(table, "psf_chi2", fit.chi2, None, "Chi-square per pixel of the PSF fit")

@@ -3,6 +3,7 @@
 __all__ = [
     "aperture",
     "background",
+    "beside",
     "centroid",
     "cutouts",
     "depth",

@@ -17,6 +17,7 @@ from lightcurve.phot.psf import Psf, psf_boxes
 __all__ = [
     "Completeness",
     "Limits",
+    "Purity",
     "Trial",
     "blank_fluxes",
     "blank_places",
@@ -130,12 +131,10 @@ def measure_limits(
     area = np.pi * radius_px**2
     analytic = float(np.sqrt(area * (1 + area / n_sky)) * pixel_rms)
     fluxes = fluxes[np.isfinite(fluxes)]
-    measured = float("nan")
-    if len(fluxes) >= MIN_BLANK:
-        off = fluxes - np.median(fluxes)
-        # Of the bulk first: faint stars that nobody found lie in the high tail.
-        spread = robust_scatter(off, about=0.0)
-        measured = float(np.std(off[np.abs(off) < CLIP_SIGMA * spread]))
+    off = fluxes - np.median(fluxes) if len(fluxes) else fluxes
+    # Of the bulk first: faint stars that nobody found lie in the high tail.
+    off = off[np.abs(off) < CLIP_SIGMA * robust_scatter(off, about=0.0)] if len(off) else off
+    measured = float(np.std(off)) if len(off) >= MIN_BLANK else float("nan")
 
     def magnitude(snr: float, noise: float) -> float:
         k2 = snr**2 / gain_e_per_adu
@@ -187,6 +186,42 @@ class Completeness:
             return float("nan")
         k = below[0]
         return float(np.interp(share, [found[k + 1], found[k]], [mag[k + 1], mag[k]]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Purity:
+    """What the search finds in a frame, and in its negative, where there is only noise.
+
+    Hot pixels, cosmic rays and the like are not in the negative: it tells of noise alone.
+
+    Attributes
+    ----------
+    mag, false : (n,), (m,) float arrays
+        Magnitudes by the matched filter, of the sources and of what the negative shows.
+    """
+
+    mag: np.ndarray
+    false: np.ndarray
+
+    def curve(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Share of the sources that is no noise, against magnitude: middle of bin, share, error."""
+        known, false = (values[np.isfinite(values)] for values in (self.mag, self.false))
+        if len(known) < 2 * MIN_IN_BIN:
+            return np.zeros(0), np.zeros(0), np.zeros(0)
+        # As many sources in each bin: the brightest have few, the faintest are what matters.
+        n_bins = int(np.clip(len(known) // (4 * MIN_IN_BIN), 2, BINS))
+        edges = np.quantile(known, np.linspace(0, 1, n_bins + 1))
+        edges[-1] = max(edges[-1], false.max(initial=-np.inf)) + 1e-9
+        n, k = (np.histogram(values, edges)[0] for values in (known, false))
+        share = np.clip(1 - k / np.maximum(n, 1), 0, 1)
+        error = np.sqrt(np.maximum(k, 1)) / np.maximum(n, 1)
+        return 0.5 * (edges[1:] + edges[:-1]), share, error
+
+    @property
+    def share(self) -> float:
+        """Share of all sources that is no noise; NaN where there is no source."""
+        n = len(self.mag)
+        return float(np.clip(1 - len(self.false) / n, 0, 1)) if n else float("nan")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -272,10 +307,11 @@ def _try(
     seen = find_sources(
         pixels, trial.bad, trial.background, trial.fwhm,
         threshold_sigma=trial.threshold_sigma, method=trial.method,
+        gain_e_per_adu=gain,
     )  # fmt: skip
     found = np.zeros(len(x), dtype=bool)
-    if len(seen[0]):
-        near, _ = cKDTree(np.column_stack(seen)).query(np.column_stack([x, y]))
+    if len(seen):
+        near, _ = cKDTree(np.column_stack([seen.x, seen.y])).query(np.column_stack([x, y]))
         found = near <= max(FOUND_FWHM * trial.fwhm, MIN_FOUND_PX)
         found &= ~_hidden(trial, x, y, light)
     phot = measure_stars(

@@ -27,7 +27,7 @@ from lightcurve.phot.grains import (
     share_within,
 )
 
-__all__ = ["detect", "unusable"]
+__all__ = ["detect", "single_pixels", "unusable"]
 
 HALF_KERNEL = 2
 KERNEL_SUM = 81.0
@@ -44,6 +44,7 @@ BRIGHT_SIGMAS = (30.0, 6.0)
 SPARE = 3  # so many bright pixels are followed for each star wanted: some lead to the same star
 HALF_BOX = 5
 SPIKE_SIGMA = 3.0  # noise beside a peak that is allowed for: faint stars are no spikes
+SINGLE_SIGMA, BESIDE_PX = 5.0, 2.8  # of a pixel's noise; 2 sqrt(2): from the middle of 4 pixels
 NARROWEST_SIGMA = 0.4  # px; a narrower kernel is a single pixel
 JUDGED = 20  # brightest stars that tell whether they are compact
 # Of the light within 6.5 px, that within 4: of a line, as of a thin ring or a trail, it is 4 / 6.5
@@ -310,10 +311,32 @@ def unusable(bad: np.ndarray) -> np.ndarray:
     return (bad & ~np.uint8(PixelFlag.SATURATED)) != 0
 
 
-def spikes(box: np.ndarray, noise: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+def single_pixels(
+    light: np.ndarray, rms: np.ndarray, good: np.ndarray, fwhm: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find pixels that are brighter than any star as wide as the frame's would let them be.
+
+    Hot ones and cosmic rays, also those on a star. light: (ny, nx) float array above the sky; rms:
+    of one pixel; good: (ny, nx) bool array; others are not looked at. fwhm: of the stars, pixels.
+    Returns rows and columns, (n,) each.
+    """
+    y, x = local_maxima(light, 0.0)
+    bright = good[y, x] & (light[y, x] > SINGLE_SIGMA * rms[y, x])
+    y, x = y[bright], x[bright]
+    # Half of what a star between four pixels has on the second lowest of those beside its highest.
+    share = max(MIN_NEIGHBOUR, 0.5 * 2 ** -((BESIDE_PX / fwhm) ** 2))
+    box = gather(light, x, y, 2)
+    alone, _ = spikes(box / rms[y, x, None, None], SPIKE_SIGMA, share)
+    return y[alone], x[alone]
+
+
+def spikes(
+    box: np.ndarray, noise: float = 0.0, share: float = MIN_NEIGHBOUR
+) -> tuple[np.ndarray, np.ndarray]:
     """Tell single bright pixels (hot, cosmic rays) from stars by the light beside the peak.
 
-    box : (n, 5, 5), the peak within the middle 3 x 3; `noise` of a pixel beside it is allowed for.
+    box : (n, 5, 5), the peak within the middle 3 x 3; `noise` of a pixel beside it is allowed for;
+    share: of the peak, that a star has beside it.
     Returns whether each is a spike, and its highest pixel: (n,) arrays.
     """
     rows = np.arange(len(box))
@@ -324,7 +347,7 @@ def spikes(box: np.ndarray, noise: float = 0.0) -> tuple[np.ndarray, np.ndarray]
         [box[rows, py + dy, px + dx] for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1))], axis=0
     )
     # The second lowest of four: a bad column lights up two opposite neighbours, a star three.
-    return beside[1] < MIN_NEIGHBOUR * peak - noise, peak
+    return beside[1] < share * peak - noise, peak
 
 
 def _stars(light: Light, lowest: float, wanted: int, full: float | None) -> Peaks:
@@ -423,7 +446,7 @@ def filtered_peaks(
 
     sigma = max(fwhm / FWHM_PER_SIGMA, NARROWEST_SIGMA)
     smooth = gaussian_filter(scaled, sigma, truncate=3.0)
-    threshold = threshold_sigma * _kernel_norm(sigma)
+    threshold = threshold_sigma * kernel_norm(sigma)
     y, x = local_maxima(smooth, threshold)
     keep = ~spikes(gather(scaled, x, y, 2), SPIKE_SIGMA)[0]
     y, x = y[keep], x[keep]
@@ -452,7 +475,7 @@ def dao_sources(
     return x, y
 
 
-def _kernel_norm(sigma: float) -> float:
+def kernel_norm(sigma: float) -> float:
     """Noise left of white noise of 1 by the sampled Gaussian filter."""
     reach = int(3 * sigma + 0.5)
     kernel = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))

@@ -11,7 +11,7 @@ import numpy as np
 from lightcurve.phot.cutouts import gather
 from lightcurve.phot.psf import Psf, psf_boxes
 
-__all__ = ["PsfPhotometry", "fit_psf", "flux_error"]
+__all__ = ["FIT_FWHM", "PsfPhotometry", "fit_psf", "flux_error"]
 
 MAX_STEP_FWHM, MAX_STEP_PX = 0.17, 0.5  # of a place in one iteration: the larger
 MAX_SHIFT_FWHM, MAX_SHIFT_PX = 0.7, 2.0  # from where a star was found, likewise

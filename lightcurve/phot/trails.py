@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,7 +18,9 @@ SMOOTH_SIGMA = 1.3
 MIN_LENGTH_PX = 60.0
 MIN_ELONGATION = 8.0  # length over width
 MAX_BEND_PX = 3.0  # rms from a straight line
-MARGIN_PX = 5
+MARGIN_PX = 2
+SEEN_SIGMA = 0.25  # of a pixel's noise: of less light along a trail a star's filter sees 1 sigma
+WIDEST_PX = 100  # on either side
 STEP_PX = 20  # a trail is followed on in steps of this length
 CLEAR_SIGMA = 4.0  # light of such a step that still counts as trail
 TRAIL_SHARE = 0.3  # of the height of the star that leaves it, at most
@@ -43,7 +45,7 @@ class Trails:
     """The trails of a frame."""
 
     lines: tuple[Line, ...]
-    mask: np.ndarray  # (ny, nx) bool, their pixels, with a margin of 5
+    mask: np.ndarray  # (ny, nx) bool, their pixels, with a margin of 2
 
 
 def find_trails(pixels: np.ndarray, bad: np.ndarray, background: Background) -> Trails:
@@ -73,7 +75,7 @@ def find_trails(pixels: np.ndarray, bad: np.ndarray, background: Background) -> 
         line = _straight(column + box[1].start, row + box[0].start)
         if line is None or mask[int(line.y), int(line.x)]:
             continue
-        line = _followed(line, smooth, noise)
+        line = _widened(_followed(line, smooth, noise), light, background)
         lines.append(line)
         mask |= _band(line, pixels.shape)
     return Trails(tuple(lines), mask)
@@ -110,6 +112,26 @@ def _followed(line: Line, smooth: np.ndarray, noise: float) -> Line:
     ny, nx = smooth.shape
     x, y = np.clip(middle, 0, (nx - 1, ny - 1))
     return Line(float(x), float(y), line.angle_deg, ends[1] - ends[0], line.width_px)
+
+
+def _widened(line: Line, light: np.ndarray, background: Background) -> Line:
+    """Widen a line as far to both sides as its light is seen: the median all along it tells."""
+    ny, nx = light.shape
+    cos, sin = np.cos(np.radians(line.angle_deg)), np.sin(np.radians(line.angle_deg))
+    along = np.arange(-line.length_px / 2, line.length_px / 2 + 1)
+    for across in range(WIDEST_PX):
+        sides = []
+        for side in (-across, across):
+            column = np.rint(line.x + along * cos - side * sin).astype(int)
+            row = np.rint(line.y + along * sin + side * cos).astype(int)
+            inside = (column >= 0) & (column < nx) & (row >= 0) & (row < ny)
+            if inside.any():
+                here = row[inside], column[inside]
+                least = max(SEEN_SIGMA, 4 / np.sqrt(inside.sum()))
+                sides.append(np.median(light[here]) / (least * np.median(background.rms[here])))
+        if across > 1 and max(sides, default=0.0) < 1:
+            break
+    return replace(line, width_px=2.0 * across)
 
 
 def _is_lit(

@@ -243,18 +243,19 @@ def save_kinds_compared(
 def save_completeness(
     path: str | Path,
     curve: tuple[np.ndarray, np.ndarray, np.ndarray],
+    purity: tuple[np.ndarray, np.ndarray, np.ndarray],
     *,
     half: float,
     limits: Mapping[float, float],
     n: int,
     band: str,
 ) -> Path:
-    """Write the share of the stars put in that is found, against magnitude.
+    """Write the share of the stars put in that is found, and of sources that is no noise.
 
     Parameters
     ----------
-    curve : tuple of (k,) float arrays
-        Magnitude, share, its error.
+    curve, purity : tuple of (k,) float arrays
+        Magnitude, share, its error, of either.
     half : float
         Magnitude at which one half is found.
     limits : mapping of float to float
@@ -265,6 +266,7 @@ def save_completeness(
     mag, share, error = curve
     with styled_figure(path, (6.4, 3.4)) as figure:
         axes = figure.add_subplot()
+        axes.errorbar(*purity, fmt="s-", ms=4, lw=1.2, color=COMPARISON)
         axes.errorbar(mag, share, error, fmt="o-", ms=4, lw=1.2, color=TARGET)
         if np.isfinite(half):
             axes.plot([mag.min(), half, half], [0.5, 0.5, 0], color=MODEL, lw=1, ls="--")
@@ -278,9 +280,9 @@ def save_completeness(
                     fontsize="small",
                     ha="center",
                 )
-        axes.set(xlabel=f"{band} (mag)", ylabel="share found", ylim=(-0.03, 1.12))
-        text = f"Completeness: {n} stars put in"
-        axes.set_title(f"{text}, half of them found at {half:.2f}" if np.isfinite(half) else text)
+        axes.set(xlabel=f"{band} (mag)", ylabel="share", ylim=(-0.03, 1.12))
+        text = f"Purity (squares), completeness (dots) of {n} stars put in"
+        axes.set_title(f"{text}, half at {half:.2f}" if np.isfinite(half) else text)
     return Path(path)
 
 

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import shutil
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -198,3 +199,50 @@ def test_a_figure_is_shown_and_cleared_or_refused(tmp_path: Path) -> None:
     assert part_of(tmp_path / "image.png") is None
     with pytest.raises(ValueError, match=r"histogram\.png is not among the figures"):
         part_of(tmp_path / "histogram.png")
+
+
+@pytest.mark.parametrize("sequence", [False, True])
+def test_a_mistake_of_the_program_costs_its_own_frame(
+    sequence: bool, sky: tuple[Path, Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, stars = sky
+    step = image.measure_seeing
+
+    def fails(prepared):
+        if prepared.frame.path == first:
+            raise ZeroDivisionError("odd\nframe")
+        return step(prepared)
+
+    monkeypatch.setattr(image, "measure_seeing", fails)
+    job = measure_sequence if sequence else reduce_images
+    rows = job([first, second], quick(stars), tmp_path)
+    assert [row["status"] for row in rows] == ["failed", "reduced"]
+    assert "ZeroDivisionError" in rows[0]["reason"]
+    assert "\n" not in rows[0]["reason"]
+    folder = tmp_path if sequence else tmp_path / first.stem
+    log = (folder / "run.log").read_text()
+    assert log.count("Traceback") == 1
+    assert "in fails" in log
+    if not sequence:
+        summary = json.loads((folder / "summary.json").read_text())
+        assert summary["reason"] == rows[0]["reason"]
+
+
+def test_what_libraries_warn_of_goes_to_the_log_alone(
+    sky: tuple[Path, Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture,
+) -> None:
+    step = image.measure_seeing
+
+    def warns(prepared):
+        warnings.warn("of no use", UserWarning, stacklevel=1)
+        return step(prepared)
+
+    monkeypatch.setattr(image, "measure_seeing", warns)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        reduce_images([sky[0]], quick(sky[2]), tmp_path)
+    assert "of no use" not in "".join(capfd.readouterr())
+    assert "UserWarning: of no use" in (tmp_path / sky[0].stem / "run.log").read_text()

@@ -65,7 +65,8 @@ def test_stars_measured_in_blocks_are_the_same(
     settings = real_settings(shared_data, psf="none")
     prepared = map_background(calibrate_frame(hatp32[0], settings, None), settings)
     seeing = measure_seeing(prepared)
-    places = detect_sources(prepared, seeing, settings.image)
+    found = detect_sources(prepared, seeing, settings.image)
+    places = found.x, found.y
     apertures = choose_apertures(seeing.fwhm, settings)
     whole = measure_apertures(prepared, *places, apertures, settings)
     monkeypatch.setattr(sources_module, "BLOCK_PIXELS", 800_000)

@@ -77,13 +77,14 @@ def test_an_unknown_centroid_or_finder_is_refused() -> None:
 
 
 def test_a_finder_of_ones_own_is_offered_checked_and_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    own = Finder("own", "a dummy", lambda *_: (np.array([1.0]), np.array([2.0])))
+    own = Finder("own", "a dummy", lambda *_: (np.array([60.0]), np.array([65.0])))
     monkeypatch.setitem(FINDERS.entries, "own", own)
     assert "own (a dummy)" in OPTIONS["image.finder"].help_text()
     assert ImageSettings(finder="own").finder == "own"
     image, bad = pixels(), np.zeros((130, 120), np.uint8)
-    found = find_sources(image, bad, measure_background(image, bad), 4.0, method="own")
-    assert [float(axis[0]) for axis in found] == [1.0, 2.0]
+    background = measure_background(image, bad)
+    found = find_sources(image, bad, background, 4.0, threshold_sigma=-9, method="own")
+    assert (*found.x, *found.y) == (60.0, 65.0)
 
 
 def test_a_style_has_its_own_centroid_and_refuses_what_it_cannot_do() -> None:

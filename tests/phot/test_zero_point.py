@@ -106,9 +106,9 @@ def test_bright_isolated_stars_are_found_where_they_are(method: str) -> None:
     pixels = expose(electrons, 0.0, rng, gain=2.0, read_noise=5.0).astype(np.float32)
     background = mapped(pixels, unmarked(pixels))
     found = find_sources(pixels, unmarked(pixels), background, 3.0, method=method)
-    distance = np.hypot(found[0][:, None] - x, found[1][:, None] - y).min(axis=0)
+    distance = np.hypot(found.x[:, None] - x, found.y[:, None] - y).min(axis=0)
     assert distance.max() < 1.0
-    assert len(found[0]) <= len(x) + 3
+    assert len(found) <= len(x) + 3
 
 
 def test_hot_pixels_and_columns_are_no_stars() -> None:
@@ -119,7 +119,7 @@ def test_hot_pixels_and_columns_are_no_stars() -> None:
     pixels[:, 200] += 400
     background = mapped(pixels, unmarked(pixels))
     found = find_sources(pixels, unmarked(pixels), background, 2.5)
-    assert len(found[0]) <= 3
+    assert len(found) <= 3
 
 
 def test_widths_of_gaussians_are_theirs() -> None:
