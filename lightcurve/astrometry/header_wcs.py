@@ -109,7 +109,7 @@ def read_wcs(header: Header, shape: tuple[int, int]) -> WCS:
             warnings.simplefilter("ignore", VerifyWarning)
             wcs = WCS(header, naxis=2)
         usable = wcs.has_celestial and abs(np.linalg.det(wcs.pixel_scale_matrix)) > 1e-15
-    except (ValueError, TypeError, MemoryError, np.linalg.LinAlgError) as error:
+    except (ValueError, TypeError, AttributeError, LookupError, MemoryError) as error:
         msg = f"the header's WCS cannot be read: {' '.join(str(error).split())[:150]}"
         raise SolveError(msg, why=Why.ABSURD_WCS) from error
     if not usable:

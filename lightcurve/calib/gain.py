@@ -21,6 +21,7 @@ MIN_PILED_UP = 3
 ALONE_PIXELS = 5
 ALONE_PLACES = 3
 ALONE_TIMES = 3.0
+FLAT_TOP = 5  # pixels side by side that share it: photons alone would tell them apart
 LOWER_VALUES = 5
 # The highest numbers that converters of 8 to 16 bits give, counted from the lowest bit or, as many
 # cameras write them, shifted to the top of 16 bits; and that of signed integers.
@@ -119,8 +120,9 @@ def clip_level(images: Sequence[np.ndarray]) -> float | None:
 
     Stars have one brightest pixel each; only clipping makes many pixels share the very highest
     value of an image, and makes it the same value in image after image. In one image alone, they
-    must be more, in several stars, and many more than those of the next lower values. One pixel is
-    enough at the highest number that the converter has: nothing can be above that.
+    must be more, in several stars or the flat top of one, and many more than those of the next
+    lower values. One pixel is enough at the highest number that the converter has: nothing can be
+    above that.
     images: (ny, nx) arrays of raw frames, ADU. Returns None when they show no clipping.
     """
     level = max((float(np.nanmax(image)) for image in images), default=0.0)
@@ -140,9 +142,11 @@ def _level_alone(image: np.ndarray) -> float | None:
     full = image == level
     if np.count_nonzero(full) < ALONE_PIXELS:
         return None
-    _, n_places = label(full, np.ones((3, 3)))
+    places, n_places = label(full, np.ones((3, 3)))
+    flat_top = np.bincount(places[full]).max()
     # The median value and above: sorting the whole frame is not needed to know its upper end.
     lower = image[(image < level) & (image > np.nanmedian(image))]
     counts = np.unique(lower, return_counts=True)[1][-LOWER_VALUES:]
     stands_out = counts.size and np.count_nonzero(full) > ALONE_TIMES * counts.max()
-    return level if n_places >= ALONE_PLACES and stands_out else None
+    several = n_places >= ALONE_PLACES or flat_top >= FLAT_TOP
+    return level if several and stands_out else None

@@ -55,11 +55,12 @@ def test_a_sound_header_is_taken() -> None:
         ({"CRPIX2": "250.5"}, "CRPIX2 is '250.5', no number"),
         ({"CD2_1": "x"}, "CD2_1 is 'x', no number"),
         ({"CRVAL1": None}, "CRVAL1 is"),
+        ({"CTYPE2": 0.5}, "cannot be read"),
         (SIP | {"A_ORDER": 9, "B_ORDER": 9, "A_9_0": 1e10}, "is distorted by"),
         (SIP | {"A_ORDER": 9, "B_ORDER": 9, "B_0_9": 1e-10}, "is distorted by"),
         (SIP | {"A_ORDER": 2, "B_ORDER": 2, "A_2_0": "1e-5"}, "A_2_0 is '1e-5', no number"),
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_an_absurd_header_is_refused(changes: dict, words: str) -> None:
     with pytest.raises(SolveError, match=words):

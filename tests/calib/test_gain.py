@@ -144,8 +144,14 @@ def test_one_frame_alone_gives_the_level_of_its_clipped_stars():
 
 def test_one_frame_alone_without_clipping_gives_none():
     assert clip_level([field(60000)]) is None
-    assert clip_level([field(4000, n=2)]) is None  # two stars may be twins
+    twins = field(60000)
+    twins[5, 5] = twins[5, 40] = twins.max() + 1
+    assert clip_level([twins]) is None
     assert clip_level([np.full((20, 20), 7.0)]) is None
+
+
+def test_the_flat_top_of_one_star_is_enough():
+    assert clip_level([field(4000, n=1)]) == 4000
 
 
 def test_the_few_steps_of_a_faint_sky_are_no_clipping():

@@ -185,3 +185,14 @@ def test_cosmic_rays_are_marked_and_neither_noise_nor_stars(rendered: Path, tmp_
     rows, columns = np.nonzero(marked[10:-10, 10:-10])
     away = np.hypot(rows[:, None] + 10 - y, columns[:, None] + 10 - x).min(axis=1)
     assert (away > 3).sum() <= 2
+
+
+def test_apertures_of_a_frame_of_single_pixels_have_names_of_their_own(
+    rendered: Path, tmp_path: Path
+) -> None:
+    def speckled(pixels: np.ndarray) -> np.ndarray:
+        random = np.random.default_rng(1).random(pixels.shape)
+        return np.where(random < 0.02, 60000, pixels).astype(np.uint16)
+
+    _, row = reduce(changed(rendered, tmp_path / "odd.fits", speckled))
+    assert "mistake" not in row["reason"]
