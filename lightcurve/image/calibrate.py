@@ -15,6 +15,7 @@ from lightcurve.image.locate import on_sky
 from lightcurve.image.reduced import (
     Calibrated,
     FoundBy,
+    Look,
     Magnitudes,
     Placed,
     Prepared,
@@ -187,6 +188,8 @@ def _tie_stars(sources: Sources, psf: np.ndarray, aperture: np.ndarray) -> np.nd
         sources.phot, sources.psf_phot, sources.apertures, TIED_FWHM * fwhm, TIED_SHARE
     )
     good = sources.alone & ~near & (sources.snr > TIED_SNR) & (sources.flags == 0)
+    # Apertures hold more of a galaxy than the PSF does.
+    good &= sources.looks.look == Look.STAR
     return np.flatnonzero(good & np.isfinite(psf) & np.isfinite(aperture))
 
 

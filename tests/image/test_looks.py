@@ -100,7 +100,8 @@ def test_galaxies_are_extended_and_have_all_their_light(case: Case) -> None:
     assert (table["class"] == Look.EXTENDED).all()
     true = 22.0 - 2.5 * np.log10(case.galaxies.flux / 60)
     off = np.asarray(table["kron_mag"]) - true
-    assert np.median(np.abs(off)) < 0.05
+    # Two and a half radii hold 94 to 98 % of a disc.
+    assert np.median(np.abs(off)) < 0.08
     assert np.median(np.asarray(table["psf_mag"]) - true) > 0.3
     stars = case.reduced.table["class"] == Look.STAR
     assert not np.isfinite(case.reduced.table["kron_mag"][stars]).any()
