@@ -320,7 +320,9 @@ def flux_error(
     inside, fitted = away <= TRIAL_FWHM * psf.fwhm, away <= FIT_FWHM * psf.fwhm
     around = (away > TRIAL_FWHM * psf.fwhm) & (away <= AROUND_FWHM * psf.fwhm)
     left = left - np.nanmedian(np.where(around, left, np.nan), axis=1, keepdims=True)
-    noise = sky + np.maximum(light, 0) * flux / gain_e_per_adu
+    # Beyond the frame's edge there is nothing.
+    light = np.where(sky > 0, light, 0.0)
+    noise = np.where(sky > 0, sky + np.maximum(light, 0) * flux / gain_e_per_adu, 1.0)
     weight = fitted * light / noise
     weight /= (weight * light).sum(axis=1, keepdims=True)
     taken = (inside * light).sum(axis=1, keepdims=True) * weight
