@@ -13,7 +13,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-CAMPAIGNS = {"campaign", "colour", "image", "injection", "kills", "live", "tables", "purity", "verdicts"}
+CAMPAIGNS = {
+    "campaign",
+    "colour",
+    "image",
+    "injection",
+    "kills",
+    "live",
+    "tables",
+    "purity",
+    "verdicts",
+}
 
 
 def main() -> None:
