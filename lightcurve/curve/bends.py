@@ -35,12 +35,14 @@ def neighbours(time: np.ndarray) -> np.ndarray:
 
 
 def bend_squares(values: np.ndarray, variance: np.ndarray, triples: np.ndarray) -> np.ndarray:
-    """Square of each bend over what is expected of it, (n,) or (n, n_star).
+    """Square of each bend over what is expected of it, (n, ...).
 
-    values, variance: (n_frame,) or (n_frame, n_star). triples: (3, n) int array, of `neighbours`.
+    values, variance: (n_frame, ...). triples: (3, n) int array, of `neighbours`.
     """
-    bend = np.tensordot(BEND, values[triples], axes=1)
-    return bend**2 / np.tensordot(BEND**2, variance[triples], axes=1)
+    before, middle, after = triples
+    # Written out: a product of matrices may round otherwise with the number of columns.
+    bend = values[before] - 2 * values[middle] + values[after]
+    return bend**2 / (variance[before] + 4 * variance[middle] + variance[after])
 
 
 def measure_excess(
@@ -54,29 +56,29 @@ def measure_excess(
 
     Parameters
     ----------
-    relative, share, variance : (n_frame, n_star) float arrays
+    relative, share, variance : (n_frame, n_star) or (n_frame, n_set, n_star) float arrays
         Flux over level, NaN where a star takes no part; weights, 0 there; expected variance.
     triples : (3, n) int array
         From `neighbours`.
 
     Returns
     -------
-    ratio, spread : (n_star,) float arrays
+    ratio, spread : (n_star,) or (n_set, n_star) float arrays
         1 where the noise is as expected, NaN where it is not known; and the error of a ratio of 1.
     """
-    total = share.sum(axis=1, keepdims=True)
+    total = share.sum(axis=-1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         h = np.where(total > 0, share / total, np.nan)
-        mean = (h * np.nan_to_num(relative)).sum(axis=1, keepdims=True)
+        mean = (h * np.nan_to_num(relative)).sum(axis=-1, keepdims=True)
         residual = relative / mean
-        of_mean = (h**2 * np.nan_to_num(variance)).sum(axis=1, keepdims=True)
+        of_mean = (h**2 * np.nan_to_num(variance)).sum(axis=-1, keepdims=True)
         expected = variance * (1 - 2 * h) + of_mean
         square = bend_squares(residual, expected, triples)
     # Alone in its frame a star is its own mean, and tells nothing.
     square[~np.isfinite(square)] = np.nan
     usual = MAD_TO_SIGMA**2 * column_median(square)
     # Of few bends the median is small by chance: that of all stars keeps it from clipping.
-    reach = CLIP * np.fmax(usual, column_median(usual[:, None]))
+    reach = CLIP * np.fmax(usual, column_median(np.atleast_2d(usual).T)[:, None])
     kept = square <= reach
     number = np.maximum(kept.sum(axis=0), 1)
     ratio = np.where(kept, square, 0.0).sum(axis=0) / number

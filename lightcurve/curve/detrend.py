@@ -18,20 +18,21 @@ FEW = 20  # values whose median deviation is small by chance, and what it clips 
 def column_median(values: np.ndarray) -> np.ndarray:
     """Work out the median of every column by one sort: `numpy.nanmedian` takes ten times as long.
 
-    values: (n, k) float array; NaN are left out, infinities count. Returns (k,), NaN where a column
-    has no value.
+    values: (n, ...) float array; NaN are left out, infinities count. Returns (...) float array, NaN
+    where a column has no value.
     """
-    ordered = np.sort(values.T, axis=1)  # NaN come last
+    ordered = np.sort(values.reshape(len(values), -1).T, axis=1)  # NaN come last
     count = (~np.isnan(ordered)).sum(axis=1)
     rows, last = np.arange(len(ordered)), np.maximum(count - 1, 0)
     middle = (ordered[rows, last // 2] + ordered[rows, np.minimum(count // 2, last)]) / 2
-    return np.where(count > 0, middle, np.nan)
+    return np.where(count > 0, middle, np.nan).reshape(values.shape[1:])
 
 
 def column_scatter(values: np.ndarray) -> np.ndarray:
     """Work out `lightcurve.core.robust.robust_scatter` of every column at once.
 
-    values: (n, m) float array; NaN are left out. Returns (m,) float array, NaN where none is left.
+    values: (n, ...) float array; NaN are left out. Returns (...) float array, NaN where none is
+    left.
     """
     return MAD_TO_SIGMA * column_median(np.abs(values - column_median(values)))
 

@@ -8,6 +8,7 @@ out with its flux, so that no step appears.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -60,51 +61,79 @@ def build_ensemble(
     nor costs it weight. A plain sum is left plain.
     Raises InputError with no star, an unknown weighting, or a star without a good measurement.
     """
+    some = None if good is None else good[:, None]
+    sets = flux[:, None], flux_err[:, None]
+    return build_ensembles(*sets, good=some, weights=weights, baseline=baseline)[0]
+
+
+def build_ensembles(
+    flux: np.ndarray,
+    flux_err: np.ndarray,
+    *,
+    good: np.ndarray | None = None,
+    weights: str = BY_SCATTER.name,
+    baseline: np.ndarray | None = None,
+) -> list[Ensemble]:
+    """Join each of several sets of as many stars, (n_frame, n_set, n_star), by itself.
+
+    All else as for `build_ensemble`.
+    """
     weighting = WEIGHTINGS.get(weights)
     usable = np.isfinite(flux) & np.isfinite(flux_err) & (np.nan_to_num(flux) > 0)
     used = usable if good is None else usable & good
-    if flux.shape[1] == 0 or not used.any(axis=0).all():
+    measured = used.any(axis=0)
+    if flux.shape[-1] == 0 or not measured.all():
         msg = (
             f"the ensemble needs comparison stars with good measurements, "
-            f"{int(used.any(axis=0).sum())} of {flux.shape[1]} have any"
+            f"{int(measured.sum(axis=-1).min())} of {flux.shape[-1]} have any"
         )
         raise InputError(msg)
     flux, flux_err = np.where(used, flux, np.nan), np.where(used, flux_err, np.nan)
     weighed = weighting.weigh(flux, flux_err)
-    if baseline is not None and not weighting.of_aij and flux.shape[1] > 1:
+    if baseline is not None and not weighting.of_aij and flux.shape[-1] > 1:
         flux = _without_drift(flux, weighed, baseline)
         weighed = weighting.weigh(flux, flux_err)
-    return _finish(flux, weighed)
+    return [_finish(flux[:, k], weighed.one(k)) for k in range(flux.shape[1])]
 
 
 def _without_drift(flux: np.ndarray, weighed: Weighed, baseline: np.ndarray) -> np.ndarray:
-    """Give all stars, (n_frame, n_star), the drift that is typical of them.
+    """Give all stars of a set, (n_frame, n_set, n_star), the drift that is typical of them.
 
     Each star's is fitted against all together where it is not alone, and not where there are few
     such frames. Typical is not that of the quietest stars, which have most weight.
     """
     normalised = flux / weighed.level
-    ratio = normalised / weighted_mean(normalised, weighed.share)[:, None]
-    several = weighed.used & ((weighed.used.sum(axis=1) > 1)[:, None])
-    told = np.flatnonzero(several.sum(axis=0) >= POINTS_PER_COLUMN * baseline.shape[1])
-    if not len(told):
-        return flux
-    drift, error = (
-        np.empty((len(told), baseline.shape[1])),
-        np.empty((len(told), baseline.shape[1])),
-    )
-    for row, k in enumerate(told.tolist()):
-        design, values = baseline[several[:, k]], ratio[several[:, k], k]
-        fitted = np.linalg.lstsq(design, values, rcond=None)[0]
-        noise = np.std(values - design @ fitted)
-        spread = noise * np.sqrt(np.diag(np.linalg.pinv(design.T @ design)))
-        drift[row], error[row] = fitted / fitted[0], spread / abs(fitted[0])
-    own = baseline @ drift.T
-    common = baseline @ _typical(drift, error)
-    safe = (np.abs(own - 1) < MAX_DRIFT) & (np.abs(common - 1) < MAX_DRIFT)[:, None]
-    flat = flux.copy()
-    flat[:, told] *= np.where(safe.all(axis=0), common[:, None] / own, 1.0)
+    ratio = normalised / weighted_mean(normalised, weighed.share)[..., None]
+    several = weighed.used & (weighed.used.sum(axis=-1, keepdims=True) > 1)
+    told = several.sum(axis=0) >= POINTS_PER_COLUMN * baseline.shape[1]
+    drift, error = _fit_drifts(ratio[:, told], several[:, told], baseline)
+    own, flat = baseline @ drift.T, flux.copy()
+    number = np.append(0, np.cumsum(told.sum(axis=-1)))
+    for k, (first, last) in enumerate(pairwise(number.tolist())):
+        if first == last:
+            continue
+        of_set = slice(first, last)
+        common = (baseline @ _typical(drift[of_set], error[of_set]))[:, None]
+        safe = (np.abs(own[:, of_set] - 1) < MAX_DRIFT) & (np.abs(common - 1) < MAX_DRIFT)
+        flat[:, k, told[k]] *= np.where(safe.all(axis=0), common / own[:, of_set], 1.0)
     return flat
+
+
+def _fit_drifts(
+    ratio: np.ndarray, used: np.ndarray, baseline: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fit what each star, (n_frame, n), drifts with over its level, and the errors: (n, k) each."""
+    drift, error = np.empty((2, ratio.shape[1], baseline.shape[1]))
+    # Stars that are used in the same frames are fitted together.
+    masks, which = np.unique(used.T, axis=0, return_inverse=True)
+    for number, mask in enumerate(masks):
+        stars = np.flatnonzero(which.ravel() == number)
+        design, values = baseline[mask], ratio[np.ix_(mask, stars)]
+        fitted = np.linalg.lstsq(design, values, rcond=None)[0]
+        noise = np.std(values - design @ fitted, axis=0)
+        spread = noise[:, None] * np.sqrt(np.diag(np.linalg.pinv(design.T @ design)))
+        drift[stars], error[stars] = (fitted / fitted[0]).T, spread / np.abs(fitted[0])[:, None]
+    return drift, error
 
 
 def _typical(drift: np.ndarray, error: np.ndarray) -> np.ndarray:

@@ -6,7 +6,9 @@ Frames and points that deserve a flag get it, and nothing is removed.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +34,7 @@ from lightcurve.curve.candidates import Candidates, pick_candidates
 from lightcurve.curve.check import judge_check, measure_drift
 from lightcurve.curve.clouds import mark_clouds
 from lightcurve.curve.detrend import design_matrix
-from lightcurve.curve.ensemble import Ensemble, build_ensemble, relative_flux
+from lightcurve.curve.ensemble import Ensemble, build_ensemble, build_ensembles, relative_flux
 from lightcurve.curve.outliers import mark_outliers
 from lightcurve.curve.response import measure_response
 from lightcurve.curve.worth import Question, ask
@@ -124,11 +126,28 @@ class Joined(NamedTuple):
 
 def join_option(search: Search, option: Option) -> Joined:
     """Join the comparison stars of an option, and find the level of the target over them."""
-    piece = take_aperture(search.measurements, option.aperture)
-    rows, design = np.array(option.members), search.question.design
-    ensemble = join_stars(piece, rows, option.weighting, design)
-    ratio = piece.flux[:, 0] / ensemble.transparency
-    return Joined(piece, ensemble, ratio, _level(ratio, piece.good[:, 0], search.outside))
+    return join_options(search, [(option, take_aperture(search.measurements, option.aperture))])[0]
+
+
+def join_options(search: Search, options: Sequence[tuple[Option, Slice]]) -> list[Joined]:
+    """Join as `join_option` many options at once, of as many stars each, weighed in one way.
+
+    options: with the cube at the aperture of each.
+    """
+    first, _ = options[0]
+    flux, flux_err, good = (
+        np.stack([values(piece)[:, option.members] for option, piece in options], axis=1)
+        for values in (attrgetter("flux"), attrgetter("flux_err"), attrgetter("good"))
+    )
+    ensembles = build_ensembles(
+        flux, flux_err, good=good, weights=first.weighting, baseline=search.question.design
+    )
+    joined = []
+    for (_, piece), ensemble in zip(options, ensembles, strict=True):
+        ratio = piece.flux[:, 0] / ensemble.transparency
+        level = _level(ratio, piece.good[:, 0], search.outside)
+        joined.append(Joined(piece, ensemble, ratio, level))
+    return joined
 
 
 def form_curve(search: Search, option: Option) -> LightCurve:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 
 from lightcurve.core.data import Choice, LightCurve, Measurements, Style
 from lightcurve.core.errors import FitError
+from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
-from lightcurve.curve.aperture import list_apertures, take_aperture
+from lightcurve.curve.aperture import Slice, list_apertures, take_aperture
 from lightcurve.curve.blend import Blend
 from lightcurve.curve.candidates import take_present
 from lightcurve.curve.check import Pick
@@ -20,11 +22,14 @@ from lightcurve.curve.form import (
     Search,
     form_curve,
     join_option,
+    join_options,
     prepare_search,
     sketch_curve,
 )
 
-__all__ = ["apertures_of", "choice_of", "retake", "retake_plainly"]
+__all__ = ["apertures_of", "choice_of", "retake", "retake_many", "retake_plainly"]
+
+AT_ONCE = 100_000  # measurements: an array of as many stays near the processor
 
 
 def apertures_of(measurements: Measurements, settings: Settings) -> list:
@@ -91,13 +96,45 @@ def retake_plainly(search: Search, choice: Choice) -> LightCurve:
     return sketch_curve(search, option, join_option(search, option))
 
 
-def option_of(search: Search, choice: Choice) -> tuple[Search, Option]:
+def retake_many(
+    search: Search, choices: Sequence[Choice], *, progress: Progress = silent
+) -> list[LightCurve | None]:
+    """Form the curves of many choices as `retake_plainly` does; None where there is none.
+
+    Choices of as many stars are worked out at once.
+    """
+    apertures = apertures_of(search.measurements, search.settings)
+    pieces = {
+        k: take_aperture(search.measurements, apertures[k])
+        for k in dict.fromkeys(choice.aperture for choice in choices)
+    }
+    alike: dict[tuple[str, int], list[tuple[int, Option]]] = {}
+    for k, choice in enumerate(choices):
+        with suppress(FitError):
+            _, option = option_of(search, choice, pieces[choice.aperture])
+            alike.setdefault((option.weighting, len(option.members)), []).append((k, option))
+    size = {key: max(1, AT_ONCE // (len(search.measurements.file) * key[1])) for key in alike}
+    batches = [
+        options[first : first + size[key]]
+        for key, options in alike.items()
+        for first in range(0, len(options), size[key])
+    ]
+    curves: list[LightCurve | None] = [None] * len(choices)
+    for batch in progress(batches, "Forming curves"):
+        joined = join_options(search, [(o, pieces[choices[k].aperture]) for k, o in batch])
+        for (k, option), one in zip(batch, joined, strict=True):
+            curves[k] = sketch_curve(search, option, one)
+    return curves
+
+
+def option_of(search: Search, choice: Choice, piece: Slice | None = None) -> tuple[Search, Option]:
     """Turn a choice into what can be formed; raises FitError where it cannot.
 
+    piece: the cube at its aperture, where that is at hand.
     Returns the search too, whose check star is none of the choice.
     """
     aperture = apertures_of(search.measurements, search.settings)[choice.aperture]
-    piece = take_aperture(search.measurements, aperture)
+    piece = piece or take_aperture(search.measurements, aperture)
     rows = take_present(piece, np.unique(np.array(choice.rows, dtype=int)), steady=False)
     number = int(piece.good[:, 0].sum())
     if not len(rows) or number < MIN_POINTS:

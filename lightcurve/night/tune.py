@@ -17,14 +17,20 @@ from lightcurve.core.algebra import one_thread
 from lightcurve.core.coordinates import degrees_apart
 from lightcurve.core.covariates import SLOW
 from lightcurve.core.data import ApertureKind, Choice, LightCurve, Products, StarRole
-from lightcurve.core.errors import FitError, InputError
+from lightcurve.core.errors import InputError
 from lightcurve.core.progress import Progress, open_log, silent, stage
 from lightcurve.core.registry import did_you_mean, registry_of
 from lightcurve.core.robust import robust_scatter
 from lightcurve.core.settings import Settings, make_settings
 from lightcurve.curve.form import Search, prepare_search
 from lightcurve.curve.named import Field, find_star
-from lightcurve.curve.retake import apertures_of, choice_of, retake, retake_plainly
+from lightcurve.curve.retake import (
+    apertures_of,
+    choice_of,
+    retake,
+    retake_many,
+    retake_plainly,
+)
 from lightcurve.night.keep import keep_night, read_night
 from lightcurve.night.reduced import Night, Own
 from lightcurve.night.settle import fit_if_known, predicted_transit
@@ -134,14 +140,28 @@ class Bench:
         """Form the curve of a choice, if it is not at hand, and fit it quickly."""
         night = self.night
         if curve is None:
-            own = replace(choice, covariates=self.own.covariates) == self.own
-            curve = self.curve if own else retake_plainly(self.search, choice)
+            curve = self.curve if self._is_own(choice) else retake_plainly(self.search, choice)
         exposure = night.scene.reference.exposure
         fit = quick_fit(
             curve, night.target.planet, choice.covariates, exposure_s=exposure.exposure_s,
             filter_name=exposure.filter, dilution=night.settings.fit.dilution,
         )  # fmt: skip
         return Tried(what, choice, fit)
+
+    def attempt_all(
+        self, named: Sequence[tuple[str, Choice]], progress: Progress
+    ) -> Iterator[Tried]:
+        """Try choices, with what each is called; those that leave no light curve are left out."""
+        others = [choice for _, choice in named if not self._is_own(choice)]
+        curves = iter(retake_many(self.search, others, progress=progress))
+        for what, choice in progress(named, "Trying"):
+            curve = self.curve if self._is_own(choice) else next(curves)
+            if curve is not None:
+                yield self.attempt(what, choice, curve)
+
+    def _is_own(self, choice: Choice) -> bool:
+        """Whether a choice has the program's own curve."""
+        return replace(choice, covariates=self.own.covariates) == self.own
 
 
 def names_of(night: Night) -> list[str]:
@@ -172,9 +192,8 @@ def tune_run(folder: Path, wishes: Wishes, *, progress: Progress = silent) -> Tu
         bench = set_up(kept, wishes)
         first = bench.attempt("the program's own choice", bench.own)
         if not (wishes.of_choice or bench.is_changed(kept)):
-            others = progress([*alternatives(bench, first)], "Trying")
-            tried = (_if_any(bench, *one) for one in others)
-            return Tuned(kept, (first, *filter(None, tried)), applied=applied)
+            others = bench.attempt_all([*alternatives(bench, first)], progress)
+            return Tuned(kept, (first, *others), applied=applied)
         choice = choose_wished(bench, wishes)
         night = bench.night
         curve = retake(
@@ -390,11 +409,3 @@ def alternatives(bench: Bench, own: Tried) -> Iterator[tuple[str, Choice]]:
         files = tuple(bench.night.measurements.file[far].tolist())
         what = f"without {len(files)} point{'s' * (len(files) > 1)} beyond {CLIP_SIGMA:g} sigma"
         yield what, replace(choice, excluded=files)
-
-
-def _if_any(bench: Bench, what: str, choice: Choice) -> Tried | None:
-    """Try a choice; None where it leaves no light curve."""
-    try:
-        return bench.attempt(what, choice)
-    except FitError:
-        return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -400,11 +401,26 @@ def _find(series: _Series, transit: _Transit) -> tuple[_Trial, float, float] | N
 
 def _scan(series: _Series, transit: _Transit) -> float:
     """Find the mid-time, of those that a transit may have, that suits best: the first guess."""
-    shape, time = transit.shape, series.time[series.used]
+    error, used = series.flux_err[series.used], series.used
+    mids, light = _candidates(transit, series.time[np.isfinite(series.time)].tobytes())
+    light = light[:, used[np.isfinite(series.time)]] / error
+    data = series.flux[used] / error
+    # All at once: what is left is the data without their shadow on the columns.
+    basis = np.linalg.qr(series.columns[used] * light[..., None])[0]
+    left = data - (basis @ (data @ basis)[..., None])[..., 0]
+    return float(mids[np.argmin((left**2).sum(axis=1))])
+
+
+@lru_cache(maxsize=8)
+def _candidates(transit: _Transit, time: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Mid-times to be tried, (m,), and the light at times (n,), their bytes, of each: (m, n).
+
+    Fits of one night have the times in common, and the planet.
+    """
+    shape, moments = transit.shape, np.frombuffer(time)
     window = shape.window_days
     mids = np.array([0.0, *(window * ((2 * k + 1) / SCAN - 1) for k in range(SCAN))])
     quick = _Transit(replace(shape, supersample=1), transit.share)
-    since = (time - mids[:, None]).ravel()
-    light = quick.light(since, 0.0, shape.rp_over_rs)[0].reshape(len(mids), len(time))
-    left = [series.suit(one)[1] for one in light]
-    return float(mids[np.argmin([residual @ residual for residual in left])])
+    since = (moments - mids[:, None]).ravel()
+    light = quick.light(since, 0.0, shape.rp_over_rs)[0]
+    return mids, light.reshape(len(mids), len(moments))
