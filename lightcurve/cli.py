@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from lightcurve.commands.options import Verb
+from lightcurve.core.algebra import LIBRARIES
 from lightcurve.core.constants import __version__
 from lightcurve.core.errors import LightcurveError
 
@@ -47,7 +48,6 @@ VERBS = (
     ),
     *("table", "recompute", "simulate", "demo", "doctor"),
 )
-ALGEBRA = ("OPENBLAS", "MKL")  # what numpy and scipy may be built with
 GROUPS = ("header", "calib", "index", "planets", "config")
 
 
@@ -133,7 +133,7 @@ def _limit_threads() -> None:
     gain nothing by more: on a busy machine they wait for each other. Where numpy is loaded already
     it hears no more of this, and its processes are to do as it does.
     """
-    for library in () if "numpy" in sys.modules else ALGEBRA:
+    for library in () if "numpy" in sys.modules else LIBRARIES:
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 
-__all__ = ["one_thread"]
+__all__ = ["LIBRARIES", "one_thread"]
+
+LIBRARIES = ("OPENBLAS", "MKL")  # what numpy and scipy may be built with
 
 
 def one_thread() -> AbstractContextManager[object]:
@@ -15,7 +18,8 @@ def one_thread() -> AbstractContextManager[object]:
     `cli.main` asks for the same before numpy is loaded; whoever calls from Python has it loaded
     already, with as many threads as the machine gave.
     """
-    import scipy.linalg  # noqa: F401  (those are kept that are loaded)
     from threadpoolctl import threadpool_limits
 
+    if any(os.environ.get(f"{library}_NUM_THREADS") != "1" for library in LIBRARIES):
+        import scipy.linalg  # noqa: F401  (those are kept that are loaded)
     return threadpool_limits(limits=1, user_api="blas")

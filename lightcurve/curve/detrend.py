@@ -28,13 +28,14 @@ def column_median(values: np.ndarray) -> np.ndarray:
     return np.where(count > 0, middle, np.nan).reshape(values.shape[1:])
 
 
-def column_scatter(values: np.ndarray) -> np.ndarray:
+def column_scatter(values: np.ndarray, about: np.ndarray | None = None) -> np.ndarray:
     """Work out `lightcurve.core.robust.robust_scatter` of every column at once.
 
-    values: (n, ...) float array; NaN are left out. Returns (...) float array, NaN where none is
-    left.
+    values: (n, ...) float array; NaN are left out. about: (...), the medians, where they are known.
+    Returns (...) float array, NaN where none is left.
     """
-    return MAD_TO_SIGMA * column_median(np.abs(values - column_median(values)))
+    middle = column_median(values) if about is None else about
+    return MAD_TO_SIGMA * column_median(np.abs(values - middle))
 
 
 def point_to_point(values: np.ndarray) -> float:

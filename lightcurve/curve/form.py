@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -178,8 +179,10 @@ def sketch_curve(search: Search, option: Option, joined: Joined) -> LightCurve:
         flags = flags | np.where(where, flag, 0)
     columns = columns_of(measurements)
     columns |= {"comparison_flux": ensemble.flux, "transparency": ensemble.transparency}
-    blend = search.blend
-    others = {OTHER_LIGHT: blend.other_light(piece.radius)} if blend and blend.companions else {}
+    others, dilution = {}, None
+    if search.blend is not None:
+        light, dilution = _of_others(search.blend, piece.radius.tobytes())
+        others = {OTHER_LIGHT: light} if search.blend.companions else {}
     return LightCurve(
         file=measurements.file,
         jd_utc=measurements.jd_utc,
@@ -191,8 +194,18 @@ def sketch_curve(search: Search, option: Option, joined: Joined) -> LightCurve:
         flags=flags.astype(np.uint16),
         covariates=covariates_of(columns | others),
         columns=beside_curve(columns) | others,
-        dilution=search.dilution(piece.radius),
+        dilution=dilution,
     )
+
+
+@lru_cache(maxsize=32)
+def _of_others(blend: Blend, radius: bytes) -> tuple[np.ndarray, Dilution]:
+    """Other stars' light, (n_frame,), and dilution in an aperture of radius (n_frame,), as bytes.
+
+    Choices that differ in comparison stars have them in common.
+    """
+    radii = np.frombuffer(radius)
+    return blend.other_light(radii), blend.share(radii)
 
 
 def star_curves(measurements: Measurements, light_curve: LightCurve) -> tuple:

@@ -61,11 +61,7 @@ def mark_outliers(time: np.ndarray, flux: np.ndarray, error: np.ndarray) -> np.n
 def _far_from_all(series: _Series, left_out: np.ndarray) -> np.ndarray:
     """Mark the points (n,) that no model explains, with those of `left_out` no neighbours."""
     good = np.flatnonzero(~left_out)
-    off = np.zeros(len(left_out))
-    for k in range(len(off)):
-        before, after = _neighbours(series.time, good, (k, k))
-        if len(before) and len(after):
-            off[k] = _off(series, k, np.append(before, after))
+    off = _off_both(series, good)
     suspect = without_runs(np.abs(off) > OUTLIER_SIGMA, off > 0)
     found = np.zeros(len(off), dtype=bool)
     for k in np.flatnonzero(suspect).tolist():
@@ -122,6 +118,34 @@ def _neighbours(
     whole = [side.max() for side in (back, ahead) if len(side) == most]
     reach = min(whole, default=np.inf)
     return before[back <= reach], after[ahead <= reach]
+
+
+def _off_both(series: _Series, good: np.ndarray) -> np.ndarray:
+    """How far each point is off the line through both sides, (n,): `_off` of its `_neighbours`.
+
+    0 where a side is empty.
+    """
+    n, each = len(series.time), np.arange(EACH_SIDE)
+    first, last = (np.searchsorted(good, np.arange(n), side=side) for side in ("left", "right"))
+    place = np.hstack([first[:, None] - 1 - each, last[:, None] + each])
+    there = (place >= 0) & (place < len(good))
+    some = good[np.clip(place, 0, len(good) - 1)]
+    apart, flux, sigma = series.time[some] - series.time[:, None], series.flux[some], series.sigma
+    # The farthest of a side stands last in it; one that is not whole sets no limit.
+    far = np.where(there, np.abs(apart), np.inf).reshape(n, 2, EACH_SIDE)
+    near = far <= far[:, :, -1].min(axis=1)[:, None, None]
+    near &= there.reshape(near.shape)
+    both, use = near.any(axis=2).all(axis=1), near.reshape(n, -1)
+    number = np.maximum(use.sum(axis=1), 1)
+    apart, flux = np.where(use, apart, 0.0), np.where(use, flux, 0.0)
+    middle = apart.sum(axis=1) / number
+    spread = (np.where(use, apart - middle[:, None], 0.0) ** 2).sum(axis=1)
+    safe = np.where(spread > 0, spread, np.inf)
+    slope = (np.where(use, apart - middle[:, None], 0.0) * flux).sum(axis=1) / safe
+    share = 1 / number + middle**2 / safe
+    variance = sigma**2 + share * np.where(use, sigma[some] ** 2, 0.0).sum(axis=1) / number
+    off = (series.flux - flux.sum(axis=1) / number + slope * middle) / np.sqrt(variance)
+    return np.where(both, off, 0.0)
 
 
 def _off(series: _Series, k: int, some: np.ndarray) -> float:

@@ -85,18 +85,18 @@ def _by_scatter(flux: np.ndarray, flux_err: np.ndarray) -> Weighed:
     moving = np.arange(flux.shape[1])
     for _ in range(MAX_ITERATIONS):
         old, was = scatter[moving], used[:, moving]
-        sigma = np.fmax(old, photon[:, moving])
-        share = np.where(was, 1 / sigma**2, 0.0)
+        variance = np.fmax(old, photon[:, moving]) ** 2
+        share = np.where(was, 1 / variance, 0.0)
         _, ratio = leave_one_out(flux[:, moving] / level[moving], share)
         middle = _known_median(ratio)
-        new = _own_scatter(column_scatter(ratio), old, foretold[moving], count[moving])
+        new = _own_scatter(column_scatter(ratio, middle), old, foretold[moving], count[moving])
         new = np.where(np.isfinite(new), new, old)
         # Levels and scatters move half way: two stars could otherwise swap weights for ever.
         scatter[moving] = np.sqrt(old * new)
         level[moving] *= np.sqrt(middle)
-        noise = np.hypot(np.fmax(new, sigma), _noise_of_others(share))
+        variance = np.fmax(new**2, variance) + _variance_of_others(share)
         some = finite[:, moving]
-        kept = some & ~(np.abs(ratio / middle - 1) > CLIP_SIGMA * noise)
+        kept = some & ~((ratio / middle - 1) ** 2 > CLIP_SIGMA**2 * variance)
         # A frame in which every star is wild is the frame's fault, not the stars'.
         used[:, moving] = kept = np.where(kept.any(axis=-1, keepdims=True), kept, some)
         settled = np.abs(np.log(new / old)).max(axis=-1) < TOLERANCE
@@ -145,7 +145,7 @@ def leave_one_out(normalised: np.ndarray, share: np.ndarray) -> tuple[np.ndarray
     """Transparency by the other stars, and each star's flux over it; the last axis is of stars."""
     if normalised.shape[-1] == 1:
         return np.ones_like(normalised), np.where(np.isfinite(normalised), 1.0, np.nan)
-    filled = np.nan_to_num(normalised) * share
+    filled = np.where(share > 0, normalised * share, 0.0)
     weight = share.sum(axis=-1, keepdims=True) - share
     with np.errstate(invalid="ignore", divide="ignore"):
         light = filled.sum(axis=-1, keepdims=True) - filled
@@ -153,13 +153,13 @@ def leave_one_out(normalised: np.ndarray, share: np.ndarray) -> tuple[np.ndarray
         return others, normalised / others
 
 
-def _noise_of_others(share: np.ndarray) -> np.ndarray:
-    """Relative noise of the mean of all other stars: shares are 1 / sigma^2.
+def _variance_of_others(share: np.ndarray) -> np.ndarray:
+    """Relative variance of the mean of all other stars: shares are 1 / sigma^2.
 
     A quiet star beside a noisy one alone is not wild where that one is off.
     """
     weight = share.sum(axis=-1, keepdims=True) - share
-    return 1 / np.sqrt(np.where(weight > 0, weight, np.inf))
+    return 1 / np.where(weight > 0, weight, np.inf)
 
 
 def _known_median(values: np.ndarray) -> np.ndarray:

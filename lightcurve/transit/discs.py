@@ -66,8 +66,10 @@ def _linear(z: np.ndarray, rp: float) -> tuple[np.ndarray, ...]:
     kc = np.sqrt(np.maximum(1 - m, 1e-30))
     p = np.where(inside, ((z + rp) / apart) ** 2, apart**-2)
     one, nothing = np.ones_like(z), np.zeros_like(z)
-    b, s = complete(kc, one, one, nothing), complete(kc, one, nothing, one)
-    third = complete(kc, p, one, np.where(inside, kc**2, 0.0)) / apart**2
+    of_third = np.where(inside, kc**2, 0.0)
+    along, across = np.array([[one, nothing, one], [nothing, one, of_third]])
+    b, s, third = complete(kc, np.stack([one, one, p]), along, across)
+    third = third / apart**2
     c4 = ((3 * m - 1) * b + kc**2 * s) / (3 * m + 1e-300)  # of cos^4
     e = b + kc**2 * s
     root = np.where(inside, np.sqrt(chord), np.sqrt(product))
@@ -91,7 +93,8 @@ def _linear(z: np.ndarray, rp: float) -> tuple[np.ndarray, ...]:
 def complete(kc: np.ndarray, p: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Bulirsch's integral over (a cos^2 + b sin^2) / (cos^2 + p sin^2) / sqrt(cos^2 + kc^2 sin^2).
 
-    From 0 to pi / 2; all (n,), p above 0 (Bulirsch 1969, Numer. Math. 13, 305).
+    From 0 to pi / 2; kc (n,), the others (..., n), p above 0 (Bulirsch 1969, Numer. Math. 13,
+    305).
     """
     p = np.sqrt(p)
     b = b / p
