@@ -9,7 +9,7 @@ import pytest
 
 from lightcurve.core.data import Planet
 from lightcurve.core.robust import without_runs
-from lightcurve.curve.outliers import mark_outliers
+from lightcurve.curve.outliers import _neighbours, _off, _off_both, _Series, mark_outliers
 from lightcurve.simulate.observatory import Night
 from lightcurve.simulate.to_order import transit_of
 from lightcurve.transit.solve import find_wild
@@ -80,6 +80,21 @@ def test_a_short_eclipse_or_flare_is_none(half_width: float, sign: int) -> None:
             shape = 1 + sign * depth * NOISE * np.clip(1 - apart / half_width, 0, None)
             lost += marked(shape + NOISE * rng.normal(size=60)).any()
     assert lost <= 3
+
+
+@pytest.mark.parametrize("left_out", [0, 12])
+def test_all_points_at_once_are_as_one_by_one(left_out: int) -> None:
+    rng = np.random.default_rng(left_out)
+    time = np.cumsum(np.where(rng.random(120) < 0.1, 0.3, rng.uniform(0.9, 1.1, 120) / 100))
+    series = _Series(time, rng.normal(1, NOISE, 120), rng.uniform(1, 2, 120) * NOISE)
+    good = np.delete(np.arange(120), rng.choice(120, left_out, replace=False))
+    plain = np.zeros(120)
+    for k in range(120):
+        sides = _neighbours(time, good, (k, k))
+        if all(map(len, sides)):
+            plain[k] = _off(series, k, np.concatenate(sides))
+    assert 60 < np.count_nonzero(plain) < 120
+    np.testing.assert_allclose(_off_both(series, good), plain, rtol=1e-9, atol=1e-12)
 
 
 def test_a_long_night_costs_next_to_nothing() -> None:

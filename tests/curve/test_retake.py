@@ -12,8 +12,9 @@ from lightcurve.core.errors import FitError
 from lightcurve.core.flags import Flag
 from lightcurve.core.settings import make_settings
 from lightcurve.curve.choose import choose_curve
+from lightcurve.curve.form import prepare_search
 from lightcurve.curve.plan import revise_plan
-from lightcurve.curve.retake import apertures_of, choice_of, retake
+from lightcurve.curve.retake import apertures_of, choice_of, retake, retake_many, retake_plainly
 from sim_cube import CubeTruth, simulate_cube
 
 DEFAULT = make_settings({})
@@ -100,3 +101,20 @@ def test_one_star_and_a_star_that_was_never_seen():
     assert np.array_equal(alone.flux, both.flux)
     with pytest.raises(FitError):
         retake(lost, DEFAULT, replace(own, rows=(5,)))
+
+
+def test_many_at_once_are_as_one_by_one(monkeypatch):
+    monkeypatch.setattr("lightcurve.curve.retake.AT_ONCE", 10_000)
+    cube = _cube(drift_px=200.0, flip=True, cloud=True)
+    search = prepare_search(cube, DEFAULT, in_transit=INSIDE)
+    own = choice_of(choose_curve(cube, DEFAULT), cube, DEFAULT)
+    others = [replace(own, rows=tuple(r for r in own.rows if r != row)) for row in own.rows[:5]]
+    others += [replace(own, aperture=k) for k in (0, 1, 4)]
+    others += [replace(own, weighting="sum"), replace(own, excluded=(cube.file[7],))]
+    *curves, none = retake_many(search, [*others, replace(own, rows=())])
+    assert none is None
+    for choice, curve in zip(others, curves, strict=True):
+        alone = retake_plainly(search, choice)
+        for name in ARRAYS:
+            np.testing.assert_allclose(getattr(curve, name), getattr(alone, name), rtol=1e-12)
+        assert curve.covariates.keys() == alone.covariates.keys()
