@@ -56,7 +56,7 @@ class Triangles:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReferencePattern:
-    """The stars of the reference frame, and the triangles of the brightest.
+    """The stars of the reference frame.
 
     Attributes
     ----------
@@ -64,8 +64,6 @@ class ReferencePattern:
         All stars, brightest first, pixels.
     shape : tuple of int
         (ny, nx).
-    levels : tuple of Triangles
-        Of the `LEVELS` brightest stars.
     flux : (n,) float array
         ADU.
     faintest : float
@@ -75,13 +73,8 @@ class ReferencePattern:
     x: np.ndarray
     y: np.ndarray
     shape: tuple[int, int]
-    levels: tuple[Triangles, ...]
     flux: np.ndarray
     faintest: float
-
-    def __reduce__(self) -> tuple:
-        """Travel to other processes without the triangles: they are quicker made than sent."""
-        return make_reference, (self.x, self.y, self.flux, self.shape, self.faintest)
 
 
 def make_reference(
@@ -98,9 +91,15 @@ def make_reference(
     faintest: light of a star that would have been detected for certain, ADU.
     """
     stars = brightest_first(x, y, flux)
-    levels = tuple(triangles(stars[:n, :2]) for n in LEVELS)
     size = (shape[0], shape[1])
-    return ReferencePattern(stars[:, 0], stars[:, 1], size, levels, stars[:, 2], faintest)
+    return ReferencePattern(stars[:, 0], stars[:, 1], size, stars[:, 2], faintest)
+
+
+@lru_cache(maxsize=16)
+def triangles_of(pattern: ReferencePattern, level: int) -> Triangles:
+    """Make the triangles of the `LEVELS` brightest stars: few frames need more than the first."""
+    n = LEVELS[level]
+    return triangles(np.column_stack([pattern.x[:n], pattern.y[:n]]))
 
 
 def register(
@@ -190,10 +189,10 @@ def hypotheses(stars: np.ndarray, reference: ReferencePattern) -> Iterator[np.nd
         stage = first, min(last, len(stars)), min(LEVELS[level], len(reference.x))
         if stage not in done:
             done.add(stage)
-            yield from _proposals(stars[first:last], reference.levels[level], reference)
+            yield from _proposals(stars[first:last], triangles_of(reference, level), reference)
     brightest = stars[: STAGES[-1][1]]
     if len(_sparse(brightest)) < CROWDED * len(brightest):
-        yield from _proposals(_sparse(stars)[:N_SPARSE], reference.levels[-1], reference)
+        yield from _proposals(_sparse(stars)[:N_SPARSE], triangles_of(reference, -1), reference)
 
 
 def _sparse(stars: np.ndarray) -> np.ndarray:

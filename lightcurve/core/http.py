@@ -51,9 +51,9 @@ class Session(requests.Session):
     """A session that every answer passes within its limits, whoever asks through it.
 
     A busy server, or one that does not answer, is asked again after a pause: Retry-After where it
-    names one that is short enough, else `wait_s`. Redirects are followed, but never from https to
-    http. All that goes wrong is a `WebError`, which names no address: what the library raises holds
-    the request, and with it all secrets.
+    names one that is short enough, else `wait_s`; not one whose name cannot be looked up. Redirects
+    are followed, but never from https to http. All that goes wrong is a `WebError`, which names no
+    address: what the library raises holds the request, and with it all secrets.
 
     timeout_s : for all that is asked together; each silence is bounded whatever this is.
     limit : bytes of one answer, unpacked.
@@ -218,7 +218,8 @@ class _Retry(Retry):
         left = super().increment(method, url, response, error, _pool, _stacktrace)
         asked = left.get_retry_after(response) if response is not None else None
         wait = asked or left.get_backoff_time()
-        hopeless = isinstance(error, errors.SSLError)
+        # A machine without network finds no name, and none a second later.
+        hopeless = isinstance(error, errors.SSLError | errors.NameResolutionError)
         if hopeless or wait > LONGEST_WAIT_S or monotonic() + wait > self._end:
             raise errors.MaxRetryError(_pool, url or "", error)
         return left

@@ -18,8 +18,8 @@ FEW = 20  # values whose median deviation is small by chance, and what it clips 
 def column_median(values: np.ndarray) -> np.ndarray:
     """Work out the median of every column by one sort: `numpy.nanmedian` takes ten times as long.
 
-    values: (n, ...) float array; NaN are left out, infinities count. Returns (...) float array, NaN
-    where a column has no value.
+    values: (n, m) or (n, k, m) float array; NaN are left out, infinities count. Returns (m,) or
+    (k, m) float array, NaN where a column has no value.
     """
     ordered = np.sort(values.reshape(len(values), -1).T, axis=1)  # NaN come last
     count = (~np.isnan(ordered)).sum(axis=1)
@@ -31,8 +31,8 @@ def column_median(values: np.ndarray) -> np.ndarray:
 def column_scatter(values: np.ndarray, about: np.ndarray | None = None) -> np.ndarray:
     """Work out `lightcurve.core.robust.robust_scatter` of every column at once.
 
-    values: (n, ...) float array; NaN are left out. about: (...), the medians, where they are known.
-    Returns (...) float array, NaN where none is left.
+    values: (n, m) or (n, k, m) float array; NaN are left out. about: the medians, where known.
+    Returns (m,) or (k, m) float array, NaN where none is left.
     """
     middle = column_median(values) if about is None else about
     return MAD_TO_SIGMA * column_median(np.abs(values - middle))

@@ -21,7 +21,6 @@ from lightcurve.night.reduced import Night
 from lightcurve.night.scene import Scene
 from lightcurve.night.sets import Reduced, find_sets, reduce_sets
 from lightcurve.night.stock import take_stock, told_target
-from lightcurve.night.story import reduce_set
 from lightcurve.setup.target import Target
 
 __all__ = ["Planned", "plan_nights", "reduce_nights"]
@@ -57,6 +56,8 @@ def reduce_nights(
     LightcurveError
         What stopped the only one, or each.
     """
+    from lightcurve.night.story import reduce_set  # with all that a run writes: a plan does not
+
     told, clock = told_target(folder, settings), Clock()
 
     def reduce(one: FrameSet, inventory: Inventory, place: Path) -> Night:

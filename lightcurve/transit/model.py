@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -70,6 +71,7 @@ def _band_words(filter_name: str | None) -> str:
     return f"{unknown}: taken as light of {DEFAULT_NM:.0f} nm, as without filter"
 
 
+@lru_cache(maxsize=64)
 def grey_limb_darkening(teff_k: float, wavelength_nm: float) -> tuple[float, float]:
     """Fit the quadratic law, I(mu)/I(1) = 1 - u1 (1 - mu) - u2 (1 - mu)^2, to a grey atmosphere.
 

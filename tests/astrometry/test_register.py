@@ -10,10 +10,12 @@ import pytest
 from astropy.io import fits
 
 from lightcurve.astrometry.register import (
+    LEVELS,
     MAX_FALSE_PROBABILITY,
     false_match_probability,
     make_reference,
     register,
+    triangles_of,
 )
 from lightcurve.astrometry.transform import apply, fit_affine, fit_similarity
 from lightcurve.core.errors import RegistrationError
@@ -238,6 +240,7 @@ def test_a_reference_sent_to_another_process_is_the_same() -> None:
     assert len(packed) < 4000  # beyond 64 kB a process is not started before the last one reads
     came = pickle.loads(packed)  # noqa: S301 - our own
     np.testing.assert_array_equal([came.x, came.y], [sent.x, sent.y])
-    for ours, theirs in zip(sent.levels, came.levels, strict=True):
+    for level in range(len(LEVELS)):
+        ours, theirs = triangles_of(sent, level), triangles_of(came, level)
         np.testing.assert_array_equal(ours.corners, theirs.corners)
         np.testing.assert_array_equal(ours.tree.data, theirs.tree.data)

@@ -32,6 +32,19 @@ def test_a_busy_server_is_asked_again(httpserver: HTTPServer, status: int) -> No
     assert ask(httpserver) == b"at last"
 
 
+def test_a_name_that_cannot_be_looked_up_is_given_up_at_once(monkeypatch) -> None:
+    asked: list[str] = []
+
+    def unknown(host: str, *_: object, **__: object) -> None:
+        asked.append(host)
+        raise socket.gaierror(socket.EAI_AGAIN, "no network")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with Session(timeout_s=5.0, limit=1000, tries=3) as http, pytest.raises(WebError):
+        http.ask("GET", "http://nowhere.invalid/x")
+    assert asked == ["nowhere.invalid"]
+
+
 def test_an_answer_that_breaks_off_is_asked_for_again(httpserver: HTTPServer) -> None:
     cut = Response(b"half")
     cut.automatically_set_content_length = False
