@@ -321,13 +321,13 @@ def choose_wished(bench: Bench, wishes: Wishes) -> Choice:
 def rows_named(night: Night, names: Sequence[str]) -> tuple[int, ...]:
     """Find stars, rows of the plan, in order: ids or places, several ids with commas between.
 
-    Two plain numbers are ids where there are such, and else pixels or a place on the sky.
+    Two plain numbers are pixels or a place on the sky, as for `run`.
     """
     scene, plan, rows = night.scene, night.stars, set()
     field = Field(scene.solution.wcs, scene.recipe.shape)
     for name in names:
         ids = [STAR_ID.fullmatch(part) for part in name.split(",")]
-        several = all(one and (one[1] or 1 <= int(one[2]) <= len(plan)) for one in ids)
+        several = all(ids) and (len(ids) != 2 or any(one and one[1] for one in ids))
         for part in name.split(",") if several else [name]:
             row = find_star(plan, part, field)
             if plan.role[row] == StarRole.TARGET:

@@ -137,15 +137,20 @@ def test_a_point_that_is_left_out_is_not_fitted(run):
 @pytest.mark.parametrize("letter", ["C", "S", "c", ""])
 def test_stars_are_named_by_their_numbers(run, letter):
     night = read_night(run)
-    rows = night.recipe.comparison_rows[:2]
+    rows = night.recipe.comparison_rows[:3]
     text = ",".join(f"{letter}{row + 1}" for row in rows)
     assert tune_run(run, Wishes((text,), changes=NO_FIT)).tried[1].choice.rows == rows
     kept = tune_run(run, Wishes(dropped=(text,), changes=NO_FIT)).tried[1].choice.rows
-    assert kept == night.recipe.comparison_rows[2:]
+    assert kept == night.recipe.comparison_rows[3:]
     place = f"{night.stars.ra_deg[rows[0]]:.5f},{night.stars.dec_deg[rows[0]]:.5f}"
     assert tune_run(run, Wishes((place,), changes=NO_FIT)).tried[1].choice.rows == rows[:1]
     pixels = f"{night.stars.x_ref[rows[1]]:.0f},{night.stars.y_ref[rows[1]]:.0f}px"
-    assert tune_run(run, Wishes((pixels,), changes=NO_FIT)).tried[1].choice.rows == rows[1:]
+    assert tune_run(run, Wishes((pixels,), changes=NO_FIT)).tried[1].choice.rows == rows[1:2]
+
+
+def test_two_plain_numbers_are_a_place_as_for_run(run):
+    with pytest.raises(InputError, match="away"):
+        tune_run(run, Wishes(("4,7",), changes=NO_FIT))
 
 
 @pytest.mark.parametrize(
