@@ -252,7 +252,8 @@ def read_aij_table(path: str | Path, *, columns: Sequence[str] | None = None) ->
     cells = gather_columns(header, rows, notes)
     numbers, words = {}, {}
     for column, values in cells.items():
-        array = parse_numbers(values)
+        # "<14.5": fainter than that, no measurement
+        array = parse_numbers(["" if value[:1] in "<>" else value for value in values])
         if array is None or column == "Label":
             words[column] = np.array(values, dtype=str)
         else:

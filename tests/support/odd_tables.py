@@ -196,7 +196,7 @@ def brightness(truth: Truth, rng: np.random.Generator) -> Iterator[Case]:
 
 def fills(truth: Truth, rng: np.random.Generator) -> Iterator[Case]:
     """Numbers that stand for no measurement."""
-    for fill in ("99.999", "-999", "1e30", "0", "-99.99", "9999", "nan", "", "-1", "inf"):
+    for fill in ("99.999", "-999", "1e30", "0", "-99.99", "9999", "nan", "", "-1", "inf", "<14.5"):
         rows = rng.choice(len(truth.flux), int(rng.integers(1, 9)), replace=False)
         for name in ("flux", "mag"):
             if name == "flux":
