@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lightcurve.phot.cutouts import gather
 from lightcurve.phot.psf import Psf, psf_boxes
+
+if TYPE_CHECKING:
+    from scipy.sparse import coo_array
 
 __all__ = ["FIT_FWHM", "PsfPhotometry", "fit_psf", "flux_error"]
 
@@ -272,21 +274,39 @@ def parameter_errors(system: System, held: np.ndarray) -> np.ndarray:
         shape=(n, n),
     )
     count, group = connected_components(links, directed=False)
-    order = np.argsort(group, kind="stable")
-    rows = (3 * order[:, None] + np.arange(3)).ravel()
-    ordered = correlation.tocsr()[rows][:, rows]
-    edges = np.searchsorted(group[order], np.arange(count + 1))
-    inverse = np.zeros(3 * n)
-    for first, last in pairwise(edges):
-        part = slice(3 * first, 3 * last)
-        block = ordered[part, part].toarray()
-        block[np.diag_indices_from(block)] += DAMPING + (block.diagonal() == 0)
-        inverse[part] = np.linalg.inv(block).diagonal()
-    errors = np.empty((n, 3))
-    errors[order] = np.sqrt(np.maximum(inverse, 0)).reshape(n, 3)
+    errors = np.sqrt(np.maximum(_inverse_diagonal(correlation, group, count), 0)).reshape(n, 3)
     errors = errors * scale
     errors[:, 0] = np.where(scale[:, 0] == 0, np.inf, errors[:, 0])
     return errors
+
+
+def _inverse_diagonal(matrix: coo_array, group: np.ndarray, count: int) -> np.ndarray:
+    """Diagonal of the inverse of a matrix (3n, 3n), group by group of its stars: (3n,).
+
+    group : (n,) int array, of `count` groups. All groups of one size are inverted at once.
+    """
+    sizes = np.bincount(group, minlength=count)
+    order = np.argsort(group, kind="stable")
+    place = np.empty(len(group), dtype=int)  # of a star in its group
+    place[order] = np.arange(len(group)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    row, column = matrix.row // 3, matrix.col // 3
+    own = group[row] == group[column]
+    inner = 3 * place[row] + matrix.row % 3, 3 * place[column] + matrix.col % 3
+    inverse = np.zeros(3 * len(group))
+    for size in np.unique(sizes):
+        number = np.full(count, -1)
+        alike = np.flatnonzero(sizes == size)
+        number[alike] = np.arange(len(alike))
+        mine = own & (number[group[row]] >= 0)
+        blocks = np.zeros((len(alike), 3 * size, 3 * size))
+        blocks[number[group[row]][mine], inner[0][mine], inner[1][mine]] = matrix.data[mine]
+        diagonal = np.einsum("kii->ki", blocks)
+        diagonal += DAMPING + (diagonal == 0)
+        found = np.einsum("kii->ki", np.linalg.inv(blocks))
+        stars = np.flatnonzero(sizes[group] == size)
+        for axis in range(3):
+            inverse[3 * stars + axis] = found[number[group[stars]], 3 * place[stars] + axis]
+    return inverse
 
 
 def flux_error(
