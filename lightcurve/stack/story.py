@@ -32,6 +32,7 @@ from lightcurve.stack.grid import Grid, make_grid
 from lightcurve.stack.products import Ready, Stacked, gather, write_stack
 from lightcurve.stack.reject import Judged, judge
 from lightcurve.stack.resample import map_grid, resample_rows
+from lightcurve.stack.running_sky import is_wanted, subtract_running_sky
 from lightcurve.stack.take import take_frames
 
 __all__ = ["Stack", "stack_folder"]
@@ -155,6 +156,8 @@ def lay_frames(
         place = known_place(settings.target)
         aligned = align(members, camera.noise, settings, place, progress)
         aligned = replace(aligned, failed={**failed, **aligned.failed})
+        if is_wanted(settings.stack, members[0].exposure.filter):
+            aligned = subtract_running_sky(aligned, work, progress)
         judged = judge(aligned, settings.stack)
     with clock("resample"):
         warps = [aligned.warps[k] for k in judged.kept]
