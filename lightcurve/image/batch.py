@@ -36,7 +36,7 @@ from lightcurve.image.sky import services_for, wanted_band
 from lightcurve.image.story import measure_image, reduce_image
 from lightcurve.report.image_plots import save_sequence
 
-__all__ = ["each_frame", "measure_sequence", "reduce_images"]
+__all__ = ["each_frame", "free_names", "measure_sequence", "reduce_images"]
 
 log = logging.getLogger(__name__)
 COLUMNS = (
@@ -151,7 +151,7 @@ def each_frame(
     library = Library(settings)
     files, missing = listed(paths)
     rows = []
-    pairs = list(zip(files, _free_names(files, out), strict=True))
+    pairs = list(zip(files, free_names(files, out), strict=True))
     for file, name in progress(pairs, "Reducing", len(files)):
         row: dict[str, Any] = {"file": file.name, "status": FrameStatus.REDUCED, "reason": ""}
         try:
@@ -196,8 +196,11 @@ def listed(paths: Sequence[Path]) -> tuple[list[Path], dict[Path, InputError]]:
     return files, missing
 
 
-def _free_names(files: Sequence[Path], out: Path | None) -> list[str]:
-    """Name each frame's folder after its file; where that is another's, it gets a number."""
+def free_names(files: Sequence[Path], out: Path | None = None) -> list[str]:
+    """Name what comes of each file after it; where that name is another's, it gets a number.
+
+    out : the folder that holds, or will, a folder of each; None where names alone count.
+    """
     names: list[str] = []
     taken: set[str] = set()
     for file in files:

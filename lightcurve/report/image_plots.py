@@ -185,7 +185,9 @@ def save_magnitudes(
     with styled_figure(path, (9.6, 3.8)) as figure:
         cells = figure.add_gridspec(1, 2)
         left, right = (figure.add_subplot(cells[k]) for k in range(2))
-        together = np.concatenate([mag[error < MAX_SHOWN] for mag, error in kinds.values()])
+        # Their limits, too: what is written beside the axes would take their room.
+        shown = [mag[error < MAX_SHOWN] for mag, error in kinds.values()]
+        together = np.concatenate([*shown, [one for one in limits.values() if np.isfinite(one)]])
         low, high = robust_limits(together, percent=0.0, margin=0.03)
         edges = np.linspace(low, high, 41).tolist()
         for (name, (mag, error)), colour in zip(kinds.items(), KIND_COLOUR, strict=False):

@@ -58,7 +58,7 @@ def make_grid(
     """Lay a grid over all frames, or as the settings want it.
 
     shape: (ny, nx) of each frame; warps: from the reference's pixels to theirs. Raises InputError
-    where it is to lie on the sky and no frame could be solved, or would be too large.
+    where it is to lie on the sky and no frame could be solved or shows it, or would be too large.
     """
     corners = np.concatenate([_outline(warp, shape) for warp in warps])
     if solution is None:
@@ -126,7 +126,11 @@ def _frame_of(
 
     fixed: (0, 0) is its middle.
     """
+    elsewhere = InputError(f"--center {settings.center}: no frame shows the sky of such a stack")
     low, high = places.min(axis=0), places.max(axis=0)
+    if not np.isfinite(low + high).all():  # more than a quarter of the sky away
+        raise elsewhere
+    seen = low, high
     if fixed:
         reach = np.maximum(np.abs(low), np.abs(high))
         low, high = -reach, reach
@@ -136,4 +140,6 @@ def _frame_of(
         msg = f"the stack would be {nx} x {ny} px: give --size and --center, or a larger --scale"
         raise InputError(msg)
     start = np.rint(middle - (np.array([nx, ny]) - 1) / 2)
+    if (start > seen[1]).any() or (start + np.array([nx, ny]) < seen[0]).any():
+        raise elsewhere
     return start, (ny, nx)

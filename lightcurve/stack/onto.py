@@ -19,8 +19,8 @@ from lightcurve.core.flags import PixelFlag
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.settings import Settings
 from lightcurve.frames.cards import printable
-from lightcurve.frames.names import image_stem
 from lightcurve.frames.read import read_frame
+from lightcurve.image.batch import free_names
 from lightcurve.image.write import header_without_past, write_fits
 from lightcurve.stack.pictures import balanced, compare, in_colour, subtracted, without_continuum
 from lightcurve.stack.resample import Surface, Transform, map_grid, resample_rows
@@ -165,10 +165,11 @@ def resample_images(
     """
     grid = read_image(onto, settings)
     rows = []
-    for path in progress(paths, "Resampling", len(paths)):
+    pairs = list(zip(paths, free_names(paths), strict=True))
+    for path, name in progress(pairs, "Resampling", len(paths)):
         reason = ""
         try:
-            image, target = read_image(path, settings), out / f"{image_stem(path)}.fits"
+            image, target = read_image(path, settings), out / f"{name}.fits"
             _not_over(target, [*paths, onto])
             light = bring(image, grid.wcs, grid.shape)
             history = [f"brought onto the pixels of {printable(onto.name)}; light of stars kept"]
@@ -202,12 +203,20 @@ def write_composite(
 
     Raises
     ------
+    InputError
+        When a number makes no picture, `out` is an image that is read, or cannot be written.
     LightcurveError
-        When an image cannot be read, has no WCS or lies elsewhere, or `out` cannot be written.
+        When an image cannot be read, has no WCS or lies elsewhere.
     """
     from matplotlib.image import imsave
 
     _not_over(out, paths)
+    if balance is not None and not (np.isfinite(balance).all() and min(balance) > 0):
+        msg = f"--balance {' '.join(f'{one:g}' for one in balance)}: each is to be over 0"
+        raise InputError(msg)
+    if not 0 < percent <= 100:
+        msg = f"--percent {percent:g}: of the pixels, over 0 and at most 100"
+        raise InputError(msg)
     images = [read_image(path, settings) for path in paths]
     first = images[0]
     light = [bring(image, first.wcs, first.shape) for image in images]
@@ -236,10 +245,13 @@ def write_line(
 
     Raises
     ------
-    LightcurveError
+    InputError, LightcurveError
         As `write_composite`; and where too few stars tell the scale.
     """
     _not_over(out, (line, broad))
+    if scale is not None and not 0 <= scale < np.inf:
+        msg = f"--scale {scale:g}: is to be a number from 0 on"
+        raise InputError(msg)
     images = [read_image(path, settings) for path in (line, broad)]
     first = images[0]
     light = [bring(image, first.wcs, first.shape) for image in images]

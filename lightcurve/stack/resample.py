@@ -139,7 +139,13 @@ def resample_rows(surface: Surface, mapping: Mapping, rows: slice) -> np.ndarray
 
 def places_within(mapping: Mapping) -> int:
     """How many places along each side of a pixel of the grid stand for its light."""
-    return max(1, round(float(np.median(mapping.area)) ** 0.5))
+    return max(1, round(_side(mapping)))
+
+
+def _side(mapping: Mapping) -> float:
+    """Side of a pixel of the grid, in pixels of the frame; 0 where none lies in its hemisphere."""
+    known = mapping.area[np.isfinite(mapping.area)]
+    return float(np.median(known)) ** 0.5 if known.size else 0.0
 
 
 def _steps(nodes: np.ndarray, rows: slice, nx: int) -> tuple[np.ndarray, np.ndarray]:
@@ -155,7 +161,7 @@ def variance_share(mapping: Mapping, rows: slice) -> np.ndarray:
 
     Of white noise in the frame: 1 on the middle of a pixel, 0.57 between four.
     """
-    n, side = places_within(mapping), float(np.median(mapping.area)) ** 0.5
+    n, side = places_within(mapping), _side(mapping)
     table = _shares(n, round(side, 3))
     x, y = mapping.at(rows)
     u, v = ((PHASES * (one % 1)).astype(np.int32) for one in (x, y))

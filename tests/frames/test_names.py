@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightcurve.frames.names import image_stem, product_stems
-from lightcurve.image.batch import _free_names
+from lightcurve.image.batch import free_names
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_no_two_products_are_alike(labels: set[str]) -> None:
 
 def test_folders_of_reduced_frames_are_called_after_them() -> None:
     files = [Path("x/kp.2021.000.fits"), Path("kp.2021.001.fits"), Path("y/KP.2021.000.fits.gz")]
-    assert _free_names(files, None) == ["kp.2021.000", "kp.2021.001", "KP.2021.000_2"]
+    assert free_names(files, None) == ["kp.2021.000", "kp.2021.001", "KP.2021.000_2"]
     # A frame that bears the number already is not mixed up with a second one of the same name.
     twice = [Path("a.fits"), Path("a_2.fits"), Path("b/a.fits")]
-    assert _free_names(twice, None) == ["a", "a_2", "a_3"]
+    assert free_names(twice, None) == ["a", "a_2", "a_3"]

@@ -26,6 +26,7 @@ from lightcurve.report import fit as corner
 from lightcurve.report import fit as residuals
 from lightcurve.report import night as growth
 from lightcurve.report import night as masters
+from lightcurve.report.image_plots import save_magnitudes
 from lightcurve.report.style import WHOLE, robust_limits, wrapped
 from sim_cube import CubeTruth, simulate_cube
 
@@ -405,3 +406,10 @@ def test_what_belongs_together_stays_on_one_line(width):
     assert " ".join(lines) == text.replace(WHOLE, " ") or width < len(piece)
     assert any(piece in line for line in lines) or width < len(piece)
     assert max(map(len, lines)) <= width
+
+
+def test_one_star_far_above_the_limits_has_its_figure(tmp_path):
+    one = np.array([10.0]), np.array([0.01])
+    limits = {3.0: 17.6, 5.0: 17.0, 10.0: 16.2}
+    save_magnitudes(tmp_path / "magnitudes.png", {"aperture": one}, band="R", limits=limits)
+    assert (tmp_path / "magnitudes.png").stat().st_size > 0

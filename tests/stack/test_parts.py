@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lightcurve.core.data import Combine
+from lightcurve.astrometry.wcs import tangent_wcs
+from lightcurve.core.data import Combine, Solution
+from lightcurve.core.errors import InputError
 from lightcurve.core.settings import StackSettings
 from lightcurve.stack.combine import Layer, combine, find_outliers, median, median_variance
+from lightcurve.stack.grid import make_grid
 from lightcurve.stack.resample import Surface, map_grid, resample_rows, variance_share
 from lightcurve.stack.scales import find_scales
 from lightcurve.stack.warp import fit_best, of_matrix
@@ -142,3 +145,13 @@ def test_the_order_of_a_warp_is_what_stars_ask_for(rng: np.random.Generator) -> 
     curved, used, _ = fit_best(here, bent, (1000, 1000))
     assert curved.order == 3
     assert not used[:3].any()
+
+
+@pytest.mark.parametrize("center", ["150.2,20.0", "330.0,-20.0"])
+def test_a_grid_beside_all_frames_is_refused(center: str) -> None:
+    place = tangent_wcs(np.array([150.0, 20.0]), np.array([50.0, 50.0]), np.diag([-1, 1]) / 3600)
+    solution = Solution(place, "known", 9, 0.1, 1.0, 0.0, 1)
+    here = of_matrix(np.eye(2, 3), (100, 100))
+    make_grid(solution, [here], (100, 100), StackSettings(size=(60, 60), center="150.0,20.0"))
+    with pytest.raises(InputError):
+        make_grid(solution, [here], (100, 100), StackSettings(size=(60, 60), center=center))

@@ -92,10 +92,26 @@ def test_what_lies_elsewhere_costs_itself_alone(tmp_path):
     fits.setval(far, "CRVAL1", value=10.0)
     bare = tmp_path / "bare.fits"
     fits.writeto(bare, np.ones((50, 50), np.float32))
-    rows = resample_images([far, bare, onto], onto, SETTINGS, tmp_path / "out")
-    assert [bool(reason) for _, reason in rows] == [True, True, False]
+    behind = write(tmp_path / "behind.fits", LIGHT)  # of the other half of the sky
+    fits.setval(behind, "CRVAL1", value=30.0)
+    fits.setval(behind, "CRVAL2", value=-54.0)
+    rows = resample_images([far, behind, bare, onto], onto, SETTINGS, tmp_path / "out")
+    assert [bool(reason) for _, reason in rows] == [True, True, True, False]
     same = fits.getdata(tmp_path / "out" / "onto.fits")
     assert np.array_equal(same, fits.getdata(onto))  # nothing was resampled
+
+
+def test_images_of_one_name_are_all_kept(tmp_path):
+    onto = write(tmp_path / "onto.fits", LIGHT)
+    for night in "ab":
+        (tmp_path / night).mkdir()
+        write(tmp_path / night / "r.fits", LIGHT, seed=ord(night))
+    images = [tmp_path / night / "r.fits" for night in "ab"]
+    resample_images(images, onto, SETTINGS, tmp_path / "out")
+    made = sorted((tmp_path / "out").iterdir())
+    assert len(made) == 2
+    for one, other in zip(images, made, strict=True):
+        assert np.array_equal(fits.getdata(one), fits.getdata(other))
 
 
 def test_no_image_is_written_over(tmp_path):
@@ -152,6 +168,16 @@ def test_too_few_stars_tell_no_scale(tmp_path):
     told = write_line(one, other, SETTINGS, tmp_path / "out.fits", scale=1.0)
     assert told
     assert abs(fits.getdata(tmp_path / "out.fits").mean()) < 0.2
+
+
+@pytest.mark.parametrize("wrong", [-1.0, 0.0, np.nan, np.inf])
+def test_numbers_that_make_no_picture_are_refused(wrong, tmp_path):
+    image = write(tmp_path / "one.fits", LIGHT)
+    with pytest.raises(InputError):
+        write_composite((image,) * 3, SETTINGS, tmp_path / "c.png", balance=(1.0, wrong, 1.0))
+    with pytest.raises(InputError):
+        write_line(image, image, SETTINGS, tmp_path / "l.fits", scale=wrong or -1.0)
+    assert list(tmp_path.iterdir()) == [image]
 
 
 def test_without_a_place_nothing_is_done(tmp_path):
