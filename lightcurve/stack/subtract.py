@@ -158,9 +158,8 @@ def _matched(reduced: Reduced, template: Image) -> Matched:
     bad = np.where(np.isfinite(there), 0, PixelFlag.NOT_FINITE).astype(np.uint8)
     sky = measure_background(np.nan_to_num(there), bad)
     there = np.where(bad, np.float32(np.nan), there - sky.level)
-    stars = _stars(reduced)
     wide = float(reduced.sources.apertures.radii[0] / reduced.sources.apertures.multiples[0])
-    width = _width(there, bad, stars, wide)
+    stars, width = _seen(there, bad, _stars(reduced), wide)
     return Matched(light, variance, there, _variance(there, sky.rms, gain), stars, (wide, width))
 
 
@@ -176,18 +175,24 @@ def _stars(reduced: Reduced) -> tuple[np.ndarray, np.ndarray]:
     return sources.phot.x[good], sources.phot.y[good]
 
 
-def _width(
+def _seen(
     light: np.ndarray, bad: np.ndarray, stars: tuple[np.ndarray, np.ndarray], guess: float
-) -> float:
-    """FWHM of the template's stars where the frame has its own; the frame's where none tells."""
+) -> tuple[tuple[np.ndarray, np.ndarray], float]:
+    """Keep the stars that the template has, too, and tell their FWHM on it.
+
+    guess: the frame's FWHM, which holds where none tells.
+    """
     if not len(stars[0]):
-        return guess
+        return stars, guess
     phot = measure_stars(
         np.nan_to_num(light), bad, *stars, np.array([1.5 * guess]), (4 * guess, 7 * guess),
         NoiseModel(),
     )  # fmt: skip
-    known = phot.fwhm[np.isfinite(phot.fwhm) & (phot.flux[:, 0] > MIN_SNR * phot.flux_err[:, 0])]
-    return float(np.median(known)) if known.size else guess
+    snr = phot.flux[:, 0] / phot.flux_err[:, 0]
+    known = phot.fwhm[np.isfinite(phot.fwhm) & (snr > MIN_SNR)]
+    there = snr > SEEN_SIGMA
+    width = float(np.median(known)) if known.size else guess
+    return (stars[0][there], stars[1][there]), width
 
 
 def _placed(

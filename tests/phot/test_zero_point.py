@@ -7,6 +7,7 @@ import pytest
 
 from lightcurve.core.errors import FitError
 from lightcurve.core.flags import PixelFlag
+from lightcurve.phot import depth
 from lightcurve.phot.background import Background, measure_background
 from lightcurve.phot.depth import blank_fluxes, blank_places, measure_limits
 from lightcurve.phot.finder import find_sources
@@ -207,6 +208,21 @@ def test_instrumental_magnitudes_are_of_a_second() -> None:
     assert mag[0] == pytest.approx(-5.0)
     assert err[0] == pytest.approx(0.010857, abs=1e-5)
     assert np.isnan(mag[1])
+
+
+def test_blank_apertures_need_memory_of_a_block_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    pixels = rng.normal(100, 5, (150, 150))
+    given = pixels, unmarked(pixels), tuple(rng.uniform(30, 120, (2, 40))), 4.0, (12.0, 20.0)
+    at_once = blank_fluxes(*given)
+    blocks = []
+    monkeypatch.setattr(depth, "PIXELS_AT_ONCE", 20_000)
+    measure = depth.measure_stars
+    monkeypatch.setattr(
+        depth, "measure_stars", lambda *a, **k: blocks.append(len(a[2])) or measure(*a, **k)
+    )
+    assert np.array_equal(blank_fluxes(*given), at_once)
+    assert max(blocks) * np.pi * 20.0**2 <= 20_000
 
 
 def test_measured_limits_are_the_analytic_ones_on_white_noise() -> None:

@@ -11,6 +11,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from dithered import stars_image
+from lightcurve.core.data import FrameStatus
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import make_settings
 from lightcurve.stack.difference import Difference, find_changes, subtract
@@ -121,7 +122,13 @@ def test_the_story_of_a_frame_and_its_template(tmp_path: Path, monkeypatch):
     new = np.array([60.3]), np.array([200.8]), np.array([6000.0])
     wcs = write("frame.fits", tuple(map(np.append, (x, y, light), new)), 0.0, 3.2, 1.0)
     write("template.fits", (x, y, light), 7.0, 2.8, 20.0)
+    write("blank.fits", tuple(one[:0] for one in (x, y, light)), 0.0, 3.0, 1.0)
     settings = make_settings({"catalogs": {"offline": True}, "solve": {"solvers": ["header"]}})
+    # Its noise is no star that the two could be matched by.
+    (row,) = subtract_template(
+        [tmp_path / "frame.fits"], tmp_path / "blank.fits", settings, tmp_path / "none"
+    )
+    assert row["status"] == FrameStatus.FAILED
     (row,) = subtract_template(
         [tmp_path / "frame.fits"], tmp_path / "template.fits", settings, tmp_path / "out"
     )
