@@ -122,7 +122,7 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     if status == INTERRUPTED:
-        _stop("stopped; the same command goes on from here", status=INTERRUPTED)
+        _stop("stopped; the same command does not do again what is kept", status=INTERRUPTED)
     sys.exit(status)
 
 

@@ -265,6 +265,8 @@ def _notes(
 ) -> tuple[str, ...]:
     """Tell whence the path is and how the object was told from stars."""
     told = f"{track.name}: {track.source}"
+    if not np.isfinite([one.x for one in sights]).any():
+        return told, "measured on no frame"
     how = (
         f"found in {seen} of {len(sights)} frames, {offset[0]:+.2f} arcsec east and "
         f"{offset[1]:+.2f} arcsec north of its path"
@@ -305,13 +307,14 @@ def _write(
     """Write the table, the figure, and the files for the Minor Planet Center."""
     files = {
         "moving.csv": write_text(out / "moving.csv", _table(sights)),
-        "moving.png": save_moving(
-            out / "moving.png", track.name, [_row(one) for one in sights], stamps
-        ),
     }
+    (out / "moving.png").unlink(missing_ok=True)  # an earlier run's
+    if stamps:
+        rows = [_row(one) for one in sights]
+        files["moving.png"] = save_moving(out / "moving.png", track.name, rows, stamps)
     places = [_ades(track.name, one) for one in sights if one.good]
     for name, write in (("ades.psv", ades_psv), ("ades.xml", ades_xml)):
-        (out / name).unlink(missing_ok=True)  # an earlier run's
+        (out / name).unlink(missing_ok=True)
         if context is not None and places:
             files[name] = write_text(out / name, write(context, places))
     return files

@@ -11,6 +11,7 @@ from astropy.table import Table
 from astropy.time import Time
 
 from lightcurve.core.errors import InputError
+from lightcurve.core.settings import Settings
 from lightcurve.image.moving import Followed, Wanted, follow_object
 from sim_image import Observatory, offline, render_frame
 
@@ -90,3 +91,12 @@ def test_what_is_written_is_read_by_the_standard_s_own_schema(followed: Followed
 def test_one_place_is_no_path() -> None:
     with pytest.raises(InputError):
         Wanted.typed("x", ["2024-01-01T00:00:00 10 10"])
+
+
+def test_what_is_on_no_frame_has_no_picture(tmp_path: Path) -> None:
+    fits.writeto(tmp_path / "blank.fits", np.ones((40, 40), np.float32))
+    (tmp_path / "moving.png").write_bytes(b"of an earlier run")
+    wanted = Wanted.typed("433", ["2024-01-05T20:00:00 10.0 20.0", "2024-01-05T22:00:00 10.1 20.0"])
+    found = follow_object([tmp_path / "blank.fits"], Settings(), wanted, tmp_path)
+    assert set(found.files) == {"moving.csv"}
+    assert not (tmp_path / "moving.png").exists()
