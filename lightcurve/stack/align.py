@@ -70,8 +70,11 @@ def align(
     """Place frames on one of them by their stars, and compare how bright they show these.
 
     place: RA and Dec near the field, degrees, where they are known. Raises InputError when fewer
-    than two frames can be placed on one another.
+    than two frames can be placed on one another, or none shows a star.
     """
+    if not any(np.isfinite(member.stars.fwhm).any() for member in members):
+        msg = f"{len(members)} frames show no star to be placed and scaled by"
+        raise InputError(msg)
     reference = _choose_reference(members)
     first = members[reference]
     solution, unsolved = _solve(first, settings, place)

@@ -11,6 +11,7 @@ from astropy.wcs import WCS
 from scipy.ndimage import median_filter
 
 from dithered import Dithered, Truth, render, stars_image
+from lightcurve.astrometry.wcs import tangent_wcs
 from lightcurve.core.data import Combine
 from lightcurve.core.errors import InputError
 from lightcurve.core.flags import PixelFlag
@@ -134,3 +135,15 @@ def test_north_up_size_and_scale(night: tuple, tmp_path: Path) -> None:
     assert dec[1] - dec[0] == pytest.approx(10 * 2.4 / 3600, rel=1e-3)
     assert ra[1] == pytest.approx(ra[0], abs=1e-6)
     assert (ra[0], dec[0]) == pytest.approx((150.0, 20.0), abs=2.4 / 3600)
+
+
+def test_frames_without_a_star_are_refused_though_they_have_a_wcs(tmp_path: Path) -> None:
+    place = tangent_wcs(np.array([150.0, 20.0]), np.array([40.0, 40.0]), np.diag([-1, 1]) / 3600)
+    header = place.to_header()
+    header["EXPTIME"], header["IMAGETYP"], header["OBJECT"] = 60.0, "Light", "Blank"
+    for k in range(2):
+        header["DATE-OBS"] = f"2026-03-05T03:0{k}:00"
+        sky = np.random.default_rng(k).normal(300, 5, (80, 80))
+        fits.writeto(tmp_path / f"{k}.fits", sky.astype(np.float32), header)
+    with pytest.raises(InputError):
+        stack_folder(tmp_path, settings_of(), tmp_path / "out", catalog=False)
