@@ -128,6 +128,7 @@ def write_image(
     cards.update(
         wcs_header(Solution(wcs, "resampled", 0, float("nan"), scale, turn, parity), (ny, nx))
     )
+    cards["LCPRODCT"] = "image", "made by lightcurve: not a raw frame"
     cards["CREATOR"] = f"lightcurve {__version__}"
     for line in history:
         cards.add_history(line)

@@ -15,6 +15,7 @@ from dithered import stars_image
 from lightcurve.cli import app
 from lightcurve.core.errors import FrameError, InputError
 from lightcurve.core.settings import Settings
+from lightcurve.frames.inventory import OWN_CARD
 from lightcurve.stack.onto import resample_images, write_composite, write_line
 
 SETTINGS = Settings()
@@ -111,6 +112,7 @@ def test_images_of_one_name_are_all_kept(tmp_path):
     made = sorted((tmp_path / "out").iterdir())
     assert len(made) == 2
     for one, other in zip(images, made, strict=True):
+        assert OWN_CARD in fits.getheader(other)  # no raw frame of a night
         assert np.array_equal(fits.getdata(one), fits.getdata(other))
 
 
