@@ -18,6 +18,8 @@ from lightcurve.frames.names import image_stem
 from lightcurve.image.figures import FIGURES
 from lightcurve.image.write import SUMMARY, write_summary
 
+__all__ = ["reason_of"]
+
 PRODUCTS = (
     "catalog.csv", "catalog.ecsv", "catalog.vot", "matches.csv", "header.txt", "background.fits",
     "calibrated.fits", "psf.fits", "residual.fits", "solution.wcs", "regions.reg",

@@ -147,3 +147,21 @@ def test_frames_without_a_star_are_refused_though_they_have_a_wcs(tmp_path: Path
         fits.writeto(tmp_path / f"{k}.fits", sky.astype(np.float32), header)
     with pytest.raises(InputError):
         stack_folder(tmp_path, settings_of(), tmp_path / "out", catalog=False)
+
+
+def test_a_mistake_of_the_program_costs_its_own_frame(tmp_path: Path, monkeypatch) -> None:
+    from lightcurve.stack import take
+
+    render(tmp_path / "night", Dithered(n_frames=4, cosmics=0, trail=None))
+    right = take.read_frame
+
+    def wrong(path: Path, **given):
+        if path.name == "light_002.fits":
+            raise ZeroDivisionError
+        return right(path, **given)
+
+    monkeypatch.setattr(take, "read_frame", wrong)
+    made = stack_of(tmp_path / "night", tmp_path / "out")
+    assert set(made.left_out) == {"light_002.fits"}
+    assert "ZeroDivisionError" in made.left_out["light_002.fits"]
+    assert "Traceback" in (tmp_path / "out" / "run.log").read_text()
