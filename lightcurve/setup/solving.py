@@ -19,6 +19,7 @@ from lightcurve.core.cache import cache_dir
 from lightcurve.core.constants import J2000_JD, YEAR_DAYS
 from lightcurve.core.data import Detections, Frame, Masters, RawFrame, Solution
 from lightcurve.core.errors import InputError, LightcurveError, SolveError, UnsolvedError, Why
+from lightcurve.core.library_warnings import quietly
 from lightcurve.core.settings import Settings, SolveSettings
 from lightcurve.frames.cards import parse_cards
 from lightcurve.frames.inventory import Entry
@@ -98,7 +99,9 @@ def request_for(
 def _other_scales(frame: Frame) -> tuple[float, ...]:
     """List what a header's WCS, optics and own words say of the scale, arcsec per pixel."""
     exposure = frame.exposure
-    told = claimed_scales(parse_cards(frame.header.tostring()), exposure.binning)
+    # Cards that are no FITS were told of as the frame was read.
+    text, _ = quietly(frame.header.tostring)
+    told = claimed_scales(parse_cards(text), exposure.binning)
     return tuple(scale for scale, _ in told)
 
 

@@ -217,7 +217,10 @@ def test_before_and_after_calibration(night: Path, tmp_path: Path) -> None:
 
 def test_a_map_of_several_masters_wants_their_folder(tmp_path):
     out = str(tmp_path / "map.fits")
-    for given in (["--dark", "a.fits", "--dark", "b.fits"], ["--bias", "a.fits"]):
+    one, other = str(tmp_path / "a.fits"), str(tmp_path / "b.fits")
+    for path in (one, other):
+        Path(path).touch()
+    for given in (["--dark", one, "--dark", other], ["--bias", one]):
         with pytest.raises(InputError, match="give the folder"):
             run("calib", "badpix", *given, "--out", out)
         assert not (tmp_path / "map.fits").exists()

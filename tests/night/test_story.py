@@ -308,11 +308,11 @@ def test_no_index_and_no_header_wcs(hatp32, shared_data, tmp_path, monkeypatch):
     monkeypatch.setattr("lightcurve.astrometry.index.SYSTEM_PLACES", (Path("/nowhere"),))
     folder = few_frames(hatp32, tmp_path / "night", 6)
     settings = settings_of(shared_data, solve={"solvers": ["header", "local"]})
-    with pytest.raises(
-        SolveError, match="frames could be solved on the sky; each: header: "
-    ) as told:
+    with pytest.raises(SolveError) as told:
         reduce_night(folder, settings, tmp_path / "run")
-    assert "no index files: give --index" in str(told.value)
+    remedy, reasons = str(told.value).split(" (each: header: ")
+    assert "give --index" in remedy
+    assert "no index files" in reasons
     assert "/nowhere" not in str(told.value)
     assert len(str(told.value)) < 250
     log = (tmp_path / "run" / "run.log").read_text().splitlines()
