@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +19,7 @@ from lightcurve.core.errors import FrameError, InputError
 from lightcurve.core.files import write_text
 from lightcurve.core.progress import Clock, Progress, open_log, silent
 from lightcurve.core.settings import Settings
+from lightcurve.core.table_text import csv_text
 from lightcurve.exports.ades import AdesContext, AdesPlace, ades_psv, ades_xml
 from lightcurve.frames.headers import normalise
 from lightcurve.frames.read import read_cards
@@ -305,12 +304,11 @@ def _write(
     context: AdesContext | None,
 ) -> dict[str, Path]:
     """Write the table, the figure, and the files for the Minor Planet Center."""
-    files = {
-        "moving.csv": write_text(out / "moving.csv", _table(sights)),
-    }
+    rows = [_row(one) for one in sights]
+    text = csv_text(list(rows[0]), [list(row.values()) for row in rows])
+    files = {"moving.csv": write_text(out / "moving.csv", text)}
     (out / "moving.png").unlink(missing_ok=True)  # an earlier run's
     if stamps:
-        rows = [_row(one) for one in sights]
         files["moving.png"] = save_moving(out / "moving.png", track.name, rows, stamps)
     places = [_ades(track.name, one) for one in sights if one.good]
     for name, write in (("ades.psv", ades_psv), ("ades.xml", ades_xml)):
@@ -324,23 +322,6 @@ def _row(one: Sight) -> dict[str, Any]:
     """Make a row of the table; times of calendar first, for people."""
     known = np.isfinite(one.mid_jd_utc)
     return {"utc": iso_from_jd(one.mid_jd_utc) if known else "", **asdict(one)}
-
-
-def _table(sights: Sequence[Sight]) -> str:
-    """Lay the sights out as CSV; what is not known is empty."""
-    text = io.StringIO()
-    rows = [_row(one) for one in sights]
-    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    table.writeheader()
-    table.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
-    return text.getvalue()
-
-
-def _cell(value: float | str) -> str:
-    if isinstance(value, str):
-        return value
-    # Julian dates to a millisecond, places to a milliarcsecond, the rest to what anyone reads.
-    return f"{value:.16g}" if np.isfinite(value) else ""
 
 
 def _ades(name: str, one: Sight) -> AdesPlace:

@@ -18,6 +18,7 @@ from lightcurve.core.files import write_text
 from lightcurve.core.flags import PixelFlag
 from lightcurve.core.robust import robust_scatter
 from lightcurve.core.settings import Settings
+from lightcurve.core.table_text import csv_text
 from lightcurve.frames.cards import printable
 from lightcurve.frames.dialects import CLOCKS
 from lightcurve.image.write import bits_header, header_without_past, write_fits
@@ -284,26 +285,15 @@ def _solution(stacked: Stacked, solution: Solution) -> Solution:
 
 def _table(aligned: Aligned, judged: Judged) -> str:
     """Write what was found of each frame as CSV, those that failed last."""
-    lines = [",".join(COLUMNS)]
+    rows: list[Sequence[Any]] = []
     for k, member in enumerate(aligned.members):
         offset = aligned.scales.offset[k]
-        seconds = member.exposure.exposure_s
-        row = (
+        rows.append((
             member.name, "no" if judged.reasons[k] else "yes", judged.reasons[k],
-            member.exposure.mid_jd_utc, seconds, aligned.n_stars[k], aligned.rms_px[k],
-            aligned.fwhm_px[k], member.sky_adu, float(np.median(member.noise)),
+            member.exposure.mid_jd_utc, member.exposure.exposure_s, aligned.n_stars[k],
+            aligned.rms_px[k], aligned.fwhm_px[k], member.sky_adu, np.median(member.noise),
             10 ** (0.4 * offset), judged.transparency[k], -offset, aligned.scales.scatter[k],
-        )  # fmt: skip
-        lines.append(",".join(_cell(value) for value in row))
-    lines += [",".join([_cell(name), "no", _cell(why)] + [""] * (len(COLUMNS) - 3))
-              for name, why in aligned.failed.items()]  # fmt: skip
-    return "\n".join(lines) + "\n"
-
-
-def _cell(value: Any) -> str:
-    if value is None or (isinstance(value, float) and not np.isfinite(value)):
-        return ""
-    if isinstance(value, float):
-        return f"{value:.7f}" if abs(value) > 1e5 else f"{value:.6g}"
-    text = str(value).replace('"', "'")
-    return f'"{text}"' if set(text) & set(",\n'") else text
+        ))  # fmt: skip
+    failed = aligned.failed.items()
+    rows += [(name, "no", why, *[None] * (len(COLUMNS) - 3)) for name, why in failed]
+    return csv_text(COLUMNS, rows)

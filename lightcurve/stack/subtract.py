@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -21,6 +19,7 @@ from lightcurve.core.files import write_text
 from lightcurve.core.flags import PixelFlag
 from lightcurve.core.progress import Clock, Progress, open_log, silent
 from lightcurve.core.settings import Settings
+from lightcurve.core.table_text import csv_text
 from lightcurve.frames.cards import printable
 from lightcurve.image.batch import each_frame
 from lightcurve.image.reduced import Reduced, summarise
@@ -268,7 +267,8 @@ def _write(
     if solution is not None:
         header = reduced.prepared.frame.header
         write_image(out / f"{name}.difference.fits", images, solution.wcs, header, history)
-    write_text(out / f"{name}.difference.csv", _table(found))
+    rows = [[getattr(one, column) for column in Found.__slots__] for one in found]
+    write_text(out / f"{name}.difference.csv", csv_text(Found.__slots__, rows))
     good = [one for one in found if not one.reason]
     save_difference(
         out / f"{name}.difference.png", matched.image, matched.template, difference.light,
@@ -283,17 +283,3 @@ def _write(
         "misfit": difference.kernel.misfit,
         "status": str(FrameStatus.REDUCED),
     }
-
-
-def _table(found: Sequence[Found]) -> str:
-    text = io.StringIO()
-    table = csv.DictWriter(text, list(Found.__slots__), lineterminator="\n")
-    table.writeheader()
-    table.writerows({name: _cell(value) for name, value in asdict(one).items()} for one in found)
-    return text.getvalue()
-
-
-def _cell(value: float | str) -> str:
-    if isinstance(value, str):
-        return value
-    return f"{value:.9g}" if np.isfinite(value) else ""
