@@ -27,6 +27,7 @@ from lightcurve.core.progress import (
     warnings_to_file,
 )
 from lightcurve.core.settings import STANDARDS, Settings
+from lightcurve.core.table_text import csv_text
 from lightcurve.frames.names import image_stem
 from lightcurve.frames.read import image_files
 from lightcurve.image.folder import as_before, is_free, reason_of, state_of
@@ -305,19 +306,9 @@ def _median(rows: Sequence[Mapping[str, Any]], name: str) -> float:
 
 def write_sequence(folder: Path, rows: Sequence[Mapping[str, Any]]) -> dict[str, Path]:
     """Write the table and its figure."""
-    lines = [",".join(COLUMNS)]
-    lines += [",".join(_cell(row.get(name)) for name in COLUMNS) for row in rows]
-    table = write_text(folder / "sequence.csv", "\n".join(lines) + "\n")
+    lines = [[row.get(name) for name in COLUMNS] for row in rows]
+    table = write_text(folder / "sequence.csv", csv_text(COLUMNS, lines))
     return {
         "sequence.csv": table,
         "sequence.png": save_sequence(folder / "sequence.png", rows),
     }
-
-
-def _cell(value: Any) -> str:
-    if value is None or (isinstance(value, float) and not np.isfinite(value)):
-        return ""
-    if isinstance(value, float):
-        return f"{value:.7f}" if abs(value) > 1e5 else f"{value:.6g}"
-    text = str(value)
-    return '"' + text.replace('"', "'") + '"' if set(text) & set(',"\n') else text

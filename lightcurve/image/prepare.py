@@ -19,7 +19,7 @@ from lightcurve.core.settings import Settings
 from lightcurve.frames.read import read_frame
 from lightcurve.image.reduced import GUESS_FWHM, Prepared
 from lightcurve.phot.background import Background, measure_background
-from lightcurve.phot.detect import single_pixels
+from lightcurve.phot.detect import detect, single_pixels
 from lightcurve.phot.finder import as_filtered
 from lightcurve.phot.seeing import refuse_large_radii
 from lightcurve.phot.trails import find_trails
@@ -167,7 +167,11 @@ def map_background(reading: Reading, settings: Settings) -> Prepared:
         reading.frame.pixels, reading.frame.bad, box_px=settings.image.background_box_px
     )
     frame, trail = trails_marked(reading.frame, background, wanted=settings.image.trails)
-    fwhm = float(np.median(reading.stars.fwhm)) if len(reading.stars) else GUESS_FWHM
+    stars = reading.stars
+    if trail:
+        # Among the brightest peaks were those of the trail: a plate solver must not be given them.
+        stars = detect(frame.pixels, frame.bad, saturation_adu=reading.camera.saturation_adu)
+    fwhm = float(np.median(stars.fwhm)) if len(stars) else GUESS_FWHM
     frame, single = single_pixels_marked(frame, background, fwhm)
     seconds, source, assumed = _exposure(frame)
     notes = (*reading.notes, *trail, *single, *assumed)
@@ -185,7 +189,7 @@ def map_background(reading: Reading, settings: Settings) -> Prepared:
         camera=reading.camera,
         background=background,
         filtered=as_filtered(frame.pixels, frame.bad, background, fwhm),
-        stars=reading.stars,
+        stars=stars,
         exposure_s=seconds,
         notes=notes,
         values=(*values, *reading.camera.values),

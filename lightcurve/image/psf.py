@@ -12,7 +12,7 @@ from lightcurve.core.data import StarPhotometry
 from lightcurve.core.flags import PixelFlag
 from lightcurve.core.settings import ImageSettings
 from lightcurve.image.looks import pieces
-from lightcurve.image.reduced import Prepared
+from lightcurve.image.reduced import Prepared, signal_to_noise
 from lightcurve.phot.beside import light_of_brighter
 from lightcurve.phot.cutouts import gather
 from lightcurve.phot.epsf import Choice, build_psf
@@ -97,11 +97,27 @@ def fit_sources(
         if not parts.any():
             break
         phot = _fit(prepared, psf, phot.x[~parts], phot.y[~parts])
-    unsure = _unsure(phot, psf, n, trust)
+    told, fitted = _with_flaws(prepared, psf, phot, chosen)
+    # The threshold is one of what the table tells: with all that its error has in it.
+    while not (strong := _significant(fitted, n, wanted)).all():
+        phot = _fit(prepared, psf, phot.x[strong], phot.y[strong])
+        told, fitted = _with_flaws(prepared, psf, phot, chosen)
+    return told, fitted, _unsure(phot, psf, n, trust)
+
+
+def _with_flaws(
+    prepared: Prepared, psf: Psf, phot: PsfPhotometry, chosen: Choice
+) -> tuple[Psf, PsfPhotometry]:
+    """Tell by what share of their light stars are off, and add it to the errors of fluxes."""
     sky, gain = prepared.background.rms.astype(float) ** 2, prepared.camera.noise.gain_e_per_adu
     psf = replace(psf, error=flux_error(phot, psf, chosen.trial, sky, gain))
     error = np.hypot(phot.flux_err, psf.error * np.nan_to_num(phot.flux))
-    return psf, replace(phot, flux_err=error), unsure
+    return psf, replace(phot, flux_err=error)
+
+
+def _significant(phot: PsfPhotometry, n: int, wanted: ImageSettings) -> np.ndarray:
+    """Tell which sources (m,) reach the threshold, or are of the first n, which did."""
+    return (signal_to_noise(phot) >= wanted.threshold_sigma) | (np.arange(len(phot.x)) < n)
 
 
 def _weeded(

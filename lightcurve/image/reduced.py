@@ -100,8 +100,13 @@ class Spread:
     @property
     def snr(self) -> np.ndarray:
         """Flux over its error, (n,); 0 where there is none."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.nan_to_num(self.phot.flux / self.phot.flux_err)
+        return signal_to_noise(self.phot)
+
+
+def signal_to_noise(phot: PsfPhotometry) -> np.ndarray:
+    """Flux by the PSF over its error, (n,); 0 where there is none."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.nan_to_num(phot.flux / phot.flux_err)
 
 
 class FoundBy(StrEnum):

@@ -137,6 +137,9 @@ def test_a_trail_is_masked_as_wide_as_it_is_seen(case: Case) -> None:
     # 5000 (1 + (d / 3)^2)^-2.5 e- is a quarter of the sky's noise of 23 e- at 9 px.
     assert trail[away < 8].mean() > 0.99
     assert trail[away > 14].mean() < 0.01
+    # A plate solver is given none of the peaks along it.
+    stars = case.reduced.prepared.stars
+    assert not trail[np.rint(stars.y).astype(int), np.rint(stars.x).astype(int)].any()
 
 
 def test_the_negative_tells_how_pure_the_list_is(case: Case) -> None:
