@@ -36,8 +36,12 @@ OF_SOURCES = ("tests/test_house.py",)  # looks at the sources themselves
 def run(*command: str | Path, quiet: bool = False, cwd: Path | None = None) -> int:
     """Run a program without this one's own packages in its way; gives its exit status."""
     clean = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "VIRTUAL_ENV"}}
-    out = subprocess.DEVNULL if quiet else None
-    return subprocess.run([*map(str, command)], cwd=cwd, env=clean, stdout=out).returncode
+    done = subprocess.run(
+        [*map(str, command)], check=False, cwd=cwd, env=clean, capture_output=quiet, text=True
+    )
+    if quiet and done.returncode:
+        print(done.stdout, done.stderr, sep="\n", flush=True)
+    return done.returncode
 
 
 def must(*command: str | Path, cwd: Path | None = None) -> None:
@@ -121,7 +125,7 @@ def main() -> None:
     for version in given.pythons:
         found = subprocess.run(
             ["uv", "python", "find", "--no-python-downloads", "--no-project", version],
-            capture_output=True, text=True,
+            check=False, capture_output=True, text=True,
         )  # fmt: skip
         if found.returncode:
             print(f"Python {version}: not on this machine")

@@ -67,6 +67,18 @@ def test_every_file_of_the_package_is_in_the_wheel() -> None:
     assert kept - {*MODULES.values()} == packed
 
 
+def test_all_that_lies_beside_the_package_is_in_the_sdist() -> None:
+    """`python -m benchmarks.versions` builds the archives and looks into them."""
+    root = PACKAGE.parent
+    packed = {"LICENSE", "MANIFEST.in", "README.md", "lightcurve", "pyproject.toml"}  # of itself
+    for line in (root / "MANIFEST.in").read_text().splitlines():
+        command, *names = line.split()
+        packed |= {*names} if command in {"include", "graft"} else set()
+    ignored = {line.strip("/") for line in (root / ".gitignore").read_text().splitlines()}
+    there = {p.name for p in root.iterdir() if not any(p.match(pattern) for pattern in ignored)}
+    assert {name for name in there if name[0] != "."} == packed
+
+
 @pytest.mark.parametrize("module", SHARED)
 def test_a_module_says_what_other_folders_take_of_it(module: str) -> None:
     told = getattr(importlib.import_module(module), "__all__", [])
