@@ -16,4 +16,5 @@ __all__ = [
     "track",
     "transform",
     "wcs",
+    "wcs_cards",
 ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +9,7 @@ import numpy as np
 from lightcurve.astrometry.index import find_index_files, index_stars
 from lightcurve.astrometry.request import SolveRequest, richer, settle
 from lightcurve.astrometry.wcs import describe_wcs, middle_deg, to_icrs
+from lightcurve.astrometry.wcs_cards import wcs_of
 from lightcurve.core.coordinates import degrees_apart
 from lightcurve.core.data import Solution
 from lightcurve.core.errors import SolveError, Why
@@ -25,8 +24,6 @@ __all__ = ["read_wcs"]
 SCALES = 0.01, 1000.0  # arcsec/px: from the largest telescope to an all-sky camera
 SCALE_FACTOR = 2.0  # what optics in the header may be off: a binning that was not counted
 MAX_DISTORTION = 0.25  # of the frame's diagonal
-_NEEDED = ("CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2")
-_NUMBERS = re.compile(r"(CRVAL|CRPIX|CDELT|CROTA)[12]|(CD|PC)[12]_[12]|(A|B)_\d_\d")
 
 
 def solve_header(request: SolveRequest, settings: SolveSettings) -> Solution:
@@ -95,41 +92,12 @@ def read_wcs(header: Header, shape: tuple[int, int]) -> WCS:
 
     shape: (ny, nx). Raises SolveError when there is none, or it is degenerate or absurd.
     """
-    from astropy.io.fits.verify import VerifyWarning
-    from astropy.wcs import WCS, FITSFixedWarning
-
-    if not str(header.get("CTYPE1", "")).strip():
-        msg = "the header has no WCS"
-        raise SolveError(msg, why=Why.NO_WCS)
-    try:
-        with warnings.catch_warnings():
-            # What astropy repairs here (old date cards, say) does not touch the celestial part,
-            # nor do cards that are no FITS; numbers that are none are looked for below.
-            warnings.simplefilter("ignore", FITSFixedWarning)
-            warnings.simplefilter("ignore", VerifyWarning)
-            wcs = WCS(header, naxis=2)
-        usable = wcs.has_celestial and abs(np.linalg.det(wcs.pixel_scale_matrix)) > 1e-15
-    except (ValueError, TypeError, AttributeError, LookupError, MemoryError) as error:
-        msg = f"the header's WCS cannot be read: {' '.join(str(error).split())[:150]}"
-        raise SolveError(msg, why=Why.ABSURD_WCS) from error
-    if not usable:
-        msg = "the header's WCS is not celestial, or degenerate"
-        raise SolveError(msg, why=Why.ABSURD_WCS)
-    _check_numbers(header)
+    wcs = wcs_of(header)
     ny, nx = shape
+    wcs.pixel_shape = nx, ny
     corners = np.array([[0, 0], [nx, 0], [0, ny], [nx, ny]], dtype=float)
     moved = float(np.abs(wcs.pix2foc(corners, 0) - corners).max())
     if not moved <= MAX_DISTORTION * np.hypot(*shape):
         msg = f"the header's WCS is distorted by {moved:.3g} px, on a frame of {nx} x {ny}"
         raise SolveError(msg, why=Why.ABSURD_WCS)
     return wcs
-
-
-def _check_numbers(header: Header) -> None:
-    """See that what should be a number is one: astropy would read a zero for it."""
-    for name in dict.fromkeys([*_NEEDED, *filter(_NUMBERS.fullmatch, header)]):
-        value = header.get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
-            what = "missing" if value is None else f"{str(value)[:20]!r}, no number"
-            msg = f"the header's WCS is broken: {name} is {what}"
-            raise SolveError(msg, why=Why.ABSURD_WCS)

@@ -62,9 +62,9 @@ def _header(text: str) -> Header:
 
 
 def _wcs(text: str) -> WCS:
-    from astropy.wcs import WCS
+    from lightcurve.astrometry.wcs_cards import wcs_of
 
-    return WCS(_header(text), fix=False)
+    return wcs_of(_header(text))
 
 
 CODEC = Codec(

@@ -48,19 +48,20 @@ def test_a_sound_header_is_taken() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"CRPIX1": 1e300}, "no place on the sky for all of the frame"),
+        ({"CRPIX1": 1e300}, "beyond any sense"),
+        ({"CRPIX1": 1e8}, "arcsec/px, which no camera has"),
         ({"CD1_1": 1.0, "CD2_2": 1.0}, "arcsec/px, which no camera has"),
         ({"CRVAL1": "abc"}, "CRVAL1 is 'abc', no number"),
         ({"CRVAL2": True}, "CRVAL2 is 'True', no number"),
         ({"CRPIX2": "250.5"}, "CRPIX2 is '250.5', no number"),
         ({"CD2_1": "x"}, "CD2_1 is 'x', no number"),
         ({"CRVAL1": None}, "CRVAL1 is"),
-        ({"CTYPE2": 0.5}, "cannot be read"),
+        ({"CTYPE2": 0.5}, "CTYPE2 is '0.5', no text"),
         (SIP | {"A_ORDER": 9, "B_ORDER": 9, "A_9_0": 1e10}, "is distorted by"),
         (SIP | {"A_ORDER": 9, "B_ORDER": 9, "B_0_9": 1e-10}, "is distorted by"),
         (SIP | {"A_ORDER": 2, "B_ORDER": 2, "A_2_0": "1e-5"}, "A_2_0 is '1e-5', no number"),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_an_absurd_header_is_refused(changes: dict, words: str) -> None:
     with pytest.raises(SolveError, match=words):

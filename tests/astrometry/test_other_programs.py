@@ -55,10 +55,10 @@ def good_cards() -> dict:
     [
         ({"CTYPE1": "RA---ZPN", "CTYPE2": "DEC--ZPN"}, "neither TAN nor TAN-SIP"),
         ({"CTYPE1": "RA---TAN"}, "neither TAN nor TAN-SIP"),
-        ({"CD1_1": 0.0}, "degenerate"),
+        ({"CD1_1": 0.0}, "singular"),
         ({"IMAGEW": 1300, "IMAGEH": 1000}, "of a frame of 1300 x 1000 pixels"),
         ({"CD1_1": 0.0143, "CD2_2": 0.0143}, "arcsec/px, the frame 5.21"),
-        ({"A_ORDER": 10**9}, "order over 9"),
+        ({"A_ORDER": 10**9}, "A_ORDER is '1000000000', not 0 to 9"),
         ({"A_ORDER": "two"}, "cannot be read"),
         ({"CRVAL1": "here"}, "cannot be read"),
     ],
