@@ -1,6 +1,6 @@
 """Run `lightcurve` from a checkout: ``python cli.py run FOLDER ...``."""
 
-from lightcurve.cli import main
+from lightcurve.__main__ import main
 
 if __name__ == "__main__":
     main()

@@ -22,6 +22,7 @@ CAMPAIGNS = {
     "live",
     "tables",
     "purity",
+    "stops",
     "verdicts",
 }
 

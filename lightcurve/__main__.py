@@ -1,6 +1,15 @@
-"""`python -m lightcurve` is the command `lightcurve`."""
+"""The command `lightcurve`, and `python -m lightcurve`: first of all it can be stopped."""
 
-from lightcurve.cli import main
+from lightcurve.commands.stop import STOP
+
+
+def main() -> None:
+    """Run the command line in a process of its own, whose signals it takes."""
+    STOP.listen()
+    from lightcurve.cli import main as command_line
+
+    command_line()
+
 
 if __name__ == "__main__":
     main()

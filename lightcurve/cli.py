@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from lightcurve.commands.options import Verb
+from lightcurve.commands.stop import STOP, STOPPED
 from lightcurve.core.algebra import LIBRARIES
 from lightcurve.core.constants import __version__
 from lightcurve.core.errors import LightcurveError
@@ -29,7 +30,7 @@ USAGE_ERROR: Any = typer.BadParameter.__base__
 BEFORE_COMMAND = ("--quiet", "-q", "--version")
 PAIRS = {"--annulus": "10 16", "--size": "1024 1024"}  # options of two numbers, an example of each
 FAILED = {"compare": 2}  # status by command where it is not 1, which says there that they differ
-INTERRUPTED = 130  # as shells count it, and Typer
+INTERRUPTED = 130  # as shells count it, and Typer; other signals have their own
 
 # Modules of lightcurve.commands, in the order of --help: a verb's has a function of its name, a
 # group's has a `group` of verbs.
@@ -107,6 +108,25 @@ def main() -> None:
     warnings.filterwarnings("ignore", r"XDG_\w+_HOME is set to")
     ready_terminal()
     try:
+        STOP.at_work = True
+        status = _run()
+    except BaseException as error:
+        # Whatever was interrupted may break in its own way.
+        if not (STOP.status or isinstance(error, KeyboardInterrupt)):
+            raise
+        status = INTERRUPTED
+    finally:
+        STOP.at_work = False
+    if STOP.status:
+        STOP.end()
+    if status == INTERRUPTED:
+        _stop(STOPPED, status=status)
+    sys.exit(status)
+
+
+def _run() -> int:
+    """Run the command: its exit status; of an error that a user can cause, say it and end."""
+    try:
         status = app(prog_name="lightcurve", standalone_mode=False)
         sys.stdout.flush()
     except USAGE_ERROR as error:
@@ -115,15 +135,13 @@ def main() -> None:
         _stop(str(error))
     except BrokenPipeError:  # whoever reads has had enough: ``| head``
         _drop_output()
-        status = 0
+        return 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _stop(f"{where}{error.strerror or error}")
-    except (KeyboardInterrupt, typer.Abort):
-        status = INTERRUPTED
-    if status == INTERRUPTED:
-        _stop("stopped; the same command does not do again what is kept", status=INTERRUPTED)
-    sys.exit(status)
+    except typer.Abort:
+        return INTERRUPTED
+    return status
 
 
 def _limit_threads() -> None:
@@ -177,6 +195,8 @@ def _stop(message: str, *, status: int | None = None) -> NoReturn:
     """Say on standard error, and with ``--json`` on standard output too, why it ends here."""
     from lightcurve.commands.shell import fitted, one_line, print_json
 
+    if STOP.status:
+        STOP.end()
     given = sys.argv[1:]
     if status is None:
         status = FAILED.get(next((word for word in given if not word.startswith("-")), ""), 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import replace
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from lightcurve.catalogs.layout import (
 from lightcurve.catalogs.read_votable import READING, clean, numbers, read_votable, texts
 from lightcurve.core.coordinates import sexagesimal
 from lightcurve.core.errors import CatalogError, InputError
+from lightcurve.core.files import read_bytes
 from lightcurve.core.library_warnings import quietly
 from lightcurve.core.words import COLUMNS
 
@@ -101,18 +102,18 @@ def _read_table(path: Path) -> Table:
 
     if path.stat().st_size > MAX_BYTES:
         raise CatalogError(path.name, f"over {MAX_BYTES // 1_000_000} MB: cut it to your field")
-    body = path.read_bytes()
+    body = read_bytes(path, "a catalogue", max_bytes=MAX_BYTES)
     head = body[:2000].lstrip()
     try:
         if head.startswith(b"SIMPLE"):
-            return Table.read(path, format="fits")
+            return Table.read(BytesIO(body), format="fits")
         if head.startswith(b"<"):
             return read_votable(body, path.name)
         text = body.decode("utf-8-sig")
         if head.startswith(b"# %ECSV"):
             return Table.read(text, format="ascii.ecsv")
         return _read_text(text, path.name)
-    except CatalogError:
+    except (CatalogError, InputError):
         raise
     except Exception as error:  # readers of tables raise anything on a damaged one
         msg = f"cannot be read as a table ({type(error).__name__}): save it as CSV or FITS"

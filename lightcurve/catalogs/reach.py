@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic
 
 from lightcurve.core.errors import WebError
+from lightcurve.core.threads import Threads
 
 __all__ = ["reach"]
 
@@ -32,7 +32,7 @@ def reach(addresses: Mapping[str, str], timeout_s: float) -> list[Reached]:
     Whatever a server says to a question without a question in it shows that it is there, unless it
     says that it is out of order. Returns one for each, in order; nothing is raised.
     """
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with Threads(WORKERS) as pool:
         return list(pool.map(lambda one: _try(one[0], one[1], timeout_s), addresses.items()))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -48,6 +47,7 @@ from lightcurve.core.errors import CatalogError, InputError, WebError, Why
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.registry import Registry
 from lightcurve.core.settings import CatalogSettings
+from lightcurve.core.threads import Threads
 
 __all__ = ["SERVICES", "addresses", "query", "reference_frames"]
 
@@ -110,7 +110,7 @@ def query(
         raise InputError(msg)
     field = snapped(field)
     fetched = [_file(i, path, field) for i, path in enumerate(settings.files)]
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with Threads(WORKERS) as pool:
         answers = pool.map(lambda s: _fetch(s, field, settings), services)
         fetched += progress(answers, "asking catalogues", len(services))
     catalogs = {f.report.name: f.catalog for f in fetched if f.catalog is not None}

@@ -13,6 +13,7 @@ import typer
 from lightcurve.commands.live_screen import live_screen
 from lightcurve.commands.options import Json, Out, Verbose, takes_settings
 from lightcurve.commands.shell import bar, print_json, print_products, records, say
+from lightcurve.commands.stop import STOP, Stopped
 from lightcurve.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -58,9 +59,9 @@ def watch(
     with _served(out, serve, bind):
         try:
             _show(looks, pages, folder, json=json)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Stopped):
             _stopped(watched)
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Exit(STOP.status or INTERRUPTED) from None
         runs = finish_watch(watched, progress=bar)
         pages.end()
     for run in runs:

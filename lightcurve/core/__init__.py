@@ -23,6 +23,7 @@ __all__ = [
     "settings",
     "settings_files",
     "table_text",
+    "threads",
     "times",
     "words",
 ]

@@ -6,11 +6,15 @@ import hashlib
 import json
 import os
 import secrets
+import select
+import stat
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
+from errno import ETIMEDOUT
 from pathlib import Path
+from time import monotonic
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -21,11 +25,15 @@ __all__ = [
     "digest",
     "file_state",
     "json_text",
+    "read_bytes",
     "read_text",
     "read_toml",
     "write_text",
     "write_whole",
 ]
+
+STREAM_S = 20.0  # for all that comes through a pipe: a program that makes a file needs seconds
+BLOCK = 1 << 16
 
 
 def write_whole(
@@ -95,6 +103,79 @@ def write_text(path: str | Path, text: str) -> Path:
     return write_whole(path, lambda file: file.write(text.encode()))
 
 
+def read_bytes(path: str | Path, what: str, *, max_bytes: int) -> bytes:
+    """Read a file, a pipe or a device to its end, within limits of size and, of these, of time.
+
+    What came through a pipe is kept, for it comes once: asked again, it is the same.
+
+    Parameters
+    ----------
+    what : str
+        What it should be, for the error: ``"a planet file"``.
+
+    Raises
+    ------
+    InputError
+        When it is missing, no file, too large, or nobody writes to it.
+    """
+    path = Path(path)
+    try:
+        kind = path.stat().st_mode
+        if stat.S_ISREG(kind):
+            with path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                data = file.read(max_bytes + 1) if size <= max_bytes else b""
+            too_large = max(size, len(data)) > max_bytes
+        else:
+            data = _read_stream(path, max_bytes + 1)
+            too_large = len(data) > max_bytes
+    except OSError as error:
+        msg = f"{path}: cannot be read as {what}: {error.strerror or error}"
+        raise InputError(msg) from error
+    if too_large:
+        msg = f"{path}: over {_in_units(max_bytes)}, too large for {what}"
+        raise InputError(msg)
+    return data
+
+
+def _in_units(size: int) -> str:
+    return f"{size / 1e6:g} MB" if size >= 1e5 else f"{size} bytes"
+
+
+_CAME: dict[Path, bytes] = {}  # through pipes, by their names
+
+
+def _read_stream(path: Path, most: int) -> bytes:
+    """Read up to `most` bytes of a pipe or device; what came before where there is no more."""
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    try:
+        data = b"".join(_pieces(number, most, 0.0 if path in _CAME else STREAM_S))
+    finally:
+        os.close(number)
+    if data or path not in _CAME:
+        _CAME[path] = data
+    return _CAME[path]
+
+
+def _pieces(number: int, left: int, wait_s: float) -> Iterator[bytes]:
+    """Read what is open without blocking: to its end, to so many bytes, or until time is up."""
+    end = monotonic() + STREAM_S
+    while left:
+        if not select.select([number], [], [], wait_s)[0]:
+            if not wait_s:
+                return
+            raise TimeoutError(ETIMEDOUT, f"nothing more is written into it within {STREAM_S:g} s")
+        try:
+            piece = os.read(number, min(left, BLOCK))
+        except BlockingIOError:
+            continue
+        if not piece:
+            return
+        left -= len(piece)
+        wait_s = max(end - monotonic(), 0.01)
+        yield piece
+
+
 def read_text(path: str | Path, what: str, *, max_bytes: int = 1_000_000) -> str:
     """Read a small text file, without its byte-order mark.
 
@@ -108,16 +189,12 @@ def read_text(path: str | Path, what: str, *, max_bytes: int = 1_000_000) -> str
     InputError
         When it is missing, too large, or not UTF-8.
     """
-    path = Path(path)
     try:
-        if path.stat().st_size > max_bytes:
-            msg = f"{path}: over {max_bytes} bytes, not {what}"
-            raise InputError(msg)
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        msg = f"{path}: cannot be read as {what}: {reason}"
+        text = read_bytes(path, what, max_bytes=max_bytes).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        msg = f"{path}: cannot be read as {what}: it is not UTF-8 text"
         raise InputError(msg) from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def read_toml(path: str | Path, what: str, *, max_bytes: int = 1_000_000) -> dict[str, Any]:
@@ -133,10 +210,23 @@ def read_toml(path: str | Path, what: str, *, max_bytes: int = 1_000_000) -> dic
     InputError
         When it is missing, too large, or not TOML.
     """
-    text = read_text(path, what, max_bytes=max_bytes)
+    return parse_toml(read_text(path, what, max_bytes=max_bytes), path, what)
+
+
+def parse_toml(text: str, path: str | Path, what: str) -> dict[str, Any]:
+    """Take the text of a TOML file apart.
+
+    path, what : str
+        Its file, and what that should be, for the error.
+
+    Raises
+    ------
+    InputError
+        When it is not TOML.
+    """
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         msg = f"{path}: cannot be read as {what}: {error}"
         raise InputError(msg) from error
 

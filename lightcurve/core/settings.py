@@ -26,7 +26,7 @@ from pydantic import (
 from lightcurve.core.constants import DAY_S
 from lightcurve.core.data import Colour, Combine, DateOrder, Site, Stamp, Style
 from lightcurve.core.errors import InputError
-from lightcurve.core.files import read_text, read_toml
+from lightcurve.core.files import parse_toml, read_text
 from lightcurve.core.registry import one_of, registry_of
 from lightcurve.core.setting_names import line_of, meant
 
@@ -630,7 +630,7 @@ def read_settings(path: str | Path) -> Settings:
     """
     path = Path(path)
     text = read_text(path, "a settings file")
-    content = read_toml(path, "a settings file")
+    content = parse_toml(text, path, "a settings file")
     of_a_run = {"lightcurve", "settings"} <= content.keys()
     values = content["settings"] if of_a_run else content
     above = ("settings",) if of_a_run else ()

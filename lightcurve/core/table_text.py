@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lightcurve.core.errors import InputError
+from lightcurve.core.files import read_bytes
 
 __all__ = [
     "MISSING",
@@ -84,15 +85,7 @@ def read_text(path: str | Path, *, what: str = "a table", max_bytes: int = 300_0
         When it is missing, too large, or no text.
     """
     path = Path(path)
-    try:
-        size = path.stat().st_size
-        data = path.read_bytes() if size <= max_bytes else b""
-    except OSError as error:
-        msg = f"{path}: cannot be read as {what}: {error.strerror}"
-        raise InputError(msg) from error
-    if size > max_bytes:
-        msg = f"{path.name}: {size / 1e6:.0f} MB is too large for {what}"
-        raise InputError(msg)
+    data = read_bytes(path, what, max_bytes=max_bytes)
     encoding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
     try:
         text = data.decode(encoding)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from lightcurve.catalogs.hips import Cutout, ask_cutout
 from lightcurve.core.data import Solution
 from lightcurve.core.errors import CatalogError
+from lightcurve.core.threads import Threads
 from lightcurve.image.reduced import Candidate, Reduced
 from lightcurve.image.sky import wanted_band
 
@@ -38,7 +38,7 @@ def ask_templates(reduced: Reduced, half_px: int) -> dict[int, Cutout]:
     try:
         # The first alone: of a service that does not answer nothing else is asked.
         found.update([ask(candidates[0])])
-        with ThreadPoolExecutor(WORKERS) as pool:
+        with Threads(WORKERS) as pool:
             found.update(pool.map(ask, candidates[1:]))
     except CatalogError as error:
         log.log(

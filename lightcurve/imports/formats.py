@@ -97,7 +97,7 @@ def _imported_planet(path: Path, text: str) -> Planet:
 def _is_toml(text: str) -> bool:
     try:
         return bool(tomllib.loads(text))
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return False
 
 

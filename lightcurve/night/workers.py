@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
-from dataclasses import replace
-from multiprocessing import get_context
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from lightcurve.core.progress import Progress, silent
 from lightcurve.frames.planes import stored_in
 from lightcurve.night.lights import label_files
 from lightcurve.night.measure import measure_frame
+from lightcurve.night.processes import spread
 from lightcurve.night.recipe import Recipe
 from lightcurve.night.store import RunStore
 
@@ -39,6 +38,17 @@ DIED = "the process that measured it died, twice (out of memory?); try --workers
 Work = tuple[tuple[Path, ...], ...]  # tasks of a few frames
 Done = Iterator[tuple[Path, FrameResult]]
 Measure = Callable[[Sequence[Path], Recipe], list[FrameResult]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What a process does with a few frames; the recipe, which is large, travels once."""
+
+    measure: Measure
+    recipe: Recipe
+
+    def __call__(self, paths: Sequence[Path]) -> list[FrameResult]:
+        return self.measure(paths, self.recipe)
 
 
 def measure_night(
@@ -124,7 +134,7 @@ def _run(
     work: Work,
     submit: Callable[[Sequence[Path]], Future],
     lost: list[Path],
-    died: type[Exception] = BrokenExecutor,
+    died: type[Exception],
 ) -> Done:
     """Yield results in order; frames whose process died are added to `lost`."""
     futures = [submit(task) for task in work]
@@ -137,56 +147,23 @@ def _run(
         yield from zip(task, results, strict=True)
 
 
-_OF_THIS_PROCESS: dict[str, Any] = {}
-
-
-def _begin(recipe: Recipe, measure: Measure) -> None:
-    """Prepare a process of a pool: Ctrl-C, which a terminal sends to it too, ends it in silence."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    _OF_THIS_PROCESS.update(recipe=recipe, measure=measure)
-
-
-def _work(paths: Sequence[Path]) -> list[FrameResult]:
-    return _OF_THIS_PROCESS["measure"](paths, _OF_THIS_PROCESS["recipe"])
-
-
-def _pool(workers: int, recipe: Recipe, measure: Measure) -> ProcessPoolExecutor:
-    # A fresh process: one that is forked may inherit a lock that some thread of this one holds.
-    # It gets the recipe when it starts. Sent with every task it would fill the queue's pipe, and
-    # whoever writes into that waits for ever when the process dies that should read from it.
-    context = get_context("spawn")
-    return ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(recipe, measure))
-
-
-def _to(pool: Executor) -> Callable[[Sequence[Path]], Future]:
-    return lambda task: pool.submit(_work, task)
-
-
 def _in_pool(
     paths: Sequence[Path], recipe: Recipe, workers: int, measure: Measure = measure_frames
 ) -> Done:
     """Measure in processes of this machine; one that dies costs at most the frame it died of."""
-    work = _tasks(paths)
-    while work:
-        lost: list[Path] = []
-        with _pool(workers, recipe, measure) as pool:
-            yield from _run(work, _to(pool), lost)
-        # The first of the lost ones were at work: each is tried by itself, the rest together.
-        at_work = workers * FRAMES_PER_TASK
-        if lost:
-            log.warning("a measuring process died; going on with %d frames", len(lost))
-        for path in lost[:at_work]:
-            yield path, _alone(path, recipe, measure)
-        work = _tasks(lost[at_work:])
-
-
-def _alone(path: Path, recipe: Recipe, measure: Measure) -> FrameResult:
-    """Measure a frame in a process of its own, so that it can take nothing with it."""
-    with _pool(1, recipe, measure) as pool:
-        try:
-            return pool.submit(_work, (path,)).result()[0]
-        except BrokenExecutor:
-            return FrameResult(path.name, FrameStatus.FAILED, DIED, why=Why.DIED)
+    lost: list[Path] = []
+    do = _Measured(measure, recipe)
+    for task, results in spread(_tasks(paths), do, workers):
+        if results is None:
+            lost.extend(task)
+        else:
+            yield from zip(task, results, strict=True)
+    if lost:
+        log.warning("a measuring process died; trying %d frames again, one by one", len(lost))
+    # One at a time has all memory to itself, and can take no other with it.
+    for (path,), results in spread(_tasks(lost, 1), do, 1):
+        failed = FrameResult(path.name, FrameStatus.FAILED, DIED, why=Why.DIED)
+        yield path, failed if results is None else results[0]
 
 
 @contextmanager

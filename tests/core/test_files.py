@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from lightcurve.core.data import Exposure, Solution
 from lightcurve.core.errors import InputError, LightcurveError
 from lightcurve.core.files import read_text, read_toml, write_whole
 from lightcurve.core.settings import make_settings, read_settings
+from lightcurve.core.table_text import read_text as read_table_text
 from lightcurve.frames.inventory import read_manifest
 from lightcurve.image.write import write_fits, write_zip
 from lightcurve.simulate.sky import read_star_list
@@ -159,3 +162,50 @@ def test_what_cannot_be_written_is_named_and_leaves_nothing(tmp_path: Path, what
     WRITERS[what](taken)
     assert list(folder.iterdir()) == [taken]
     assert taken.stat().st_size > 0
+
+
+def test_a_pipe_is_read_to_its_end_and_remembered(tmp_path: Path) -> None:
+    """As <(a program) is: it comes once, and settings are read more than once."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    def write() -> None:
+        with pipe.open("w") as file:
+            for k in range(3):
+                file.write(f"a{k} = {k}\n")
+                file.flush()
+                time.sleep(0.05)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert read_toml(pipe, "settings") == {"a0": 0, "a1": 1, "a2": 2}
+    writer.join()
+    assert read_toml(pipe, "settings") == {"a0": 0, "a1": 1, "a2": 2}
+
+
+def test_a_pipe_that_nobody_writes_to_is_no_file(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("lightcurve.core.files.STREAM_S", 0.1)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match=r"pipe: .*within 0\.1 s"):
+        read_text(tmp_path / "pipe", "settings")
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/urandom"])
+@pytest.mark.parametrize("read", [read_text, read_table_text])
+def test_a_device_without_end_is_read_to_the_limit(device: str, read) -> None:
+    with pytest.raises(InputError, match=r"over 0\.1 MB"):
+        read(device, what="settings", max_bytes=100_000)
+
+
+def test_neither_a_folder_nor_a_large_hole_is_a_text(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="directory"):
+        read_text(tmp_path, "settings")
+    hole = tmp_path / "hole"
+    with hole.open("wb") as file:
+        file.truncate(10**10)
+    with pytest.raises(InputError, match="over 1 MB"):
+        read_text(hole, "settings")
+
+
+def test_nothing_is_an_empty_text() -> None:
+    assert read_text("/dev/null", "settings") == ""

@@ -70,17 +70,6 @@ def test_a_dead_process_costs_its_frame_alone(scene) -> None:
     assert "died" in done[Path("003.fits")].reason
 
 
-def tell_of_interrupts(paths: Sequence[Path], _: Recipe) -> list[FrameResult]:
-    """Stand in for measuring; tell what an interrupt from the terminal would do."""
-    handler = signal.getsignal(signal.SIGINT)
-    return [FrameResult(path.name, "measured", str(handler == signal.SIG_DFL)) for path in paths]
-
-
-def test_an_interrupt_ends_a_process_without_a_traceback(scene) -> None:
-    ((_, result),) = workers._in_pool([Path("0.fits")], scene.recipe, 1, tell_of_interrupts)
-    assert result.reason == str(True)
-
-
 def test_a_folder_that_goes_away_stops_the_run_and_keeps_the_rest(scene, tmp_path: Path) -> None:
     gone = tmp_path / "gone" / scene.lights[-1].name
     night = (*scene.lights[:-1], gone)

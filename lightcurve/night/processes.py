@@ -1,0 +1,144 @@
+"""Processes of this machine that work side by side; what one dies of costs its task alone.
+
+Each has a pipe of its own. In one that all share, who dies in the middle of an answer leaves half
+of it there, and whoever reads that waits for ever.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing import connection, get_context, parent_process, resource_tracker
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+BROKEN = (EOFError, OSError)  # what a pipe says whose other end is no more
+# Whoever ends the program tells a whole group: these processes end when the one that started them
+# does, and none of them has a word to say.
+NOT_THEIRS = {"SIGINT", "SIGTERM", "SIGHUP"}
+
+
+@dataclass(slots=True)
+class _Worker(Generic[T]):
+    process: SpawnProcess
+    pipe: Connection
+    tasks: list[T] = field(default_factory=list)  # the last is at work
+
+    def begin(self, task: T) -> None:
+        self.tasks = [task]
+        self.send(task)
+
+    def send(self, value: object) -> None:
+        # That it is dead is told by what is read from it.
+        with suppress(*BROKEN):
+            self.pipe.send(value)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+def spread(tasks: Iterable[T], do: Callable[[T], R], n: int) -> Iterator[tuple[T, R | None]]:
+    """Do all tasks in up to `n` processes: each with its result as it comes.
+
+    The result is None where the process died. do: is sent to each process once, so that it may hold
+    much; what it raises is raised here.
+    """
+    waiting = deque(tasks)
+    at_work: list[_Worker[T]] = []
+    try:
+        while waiting or at_work:
+            fresh = [_start() for _ in range(min(n - len(at_work), len(waiting)))]
+            at_work += fresh
+            for one in fresh:  # all load what they need before the first is waited for
+                one.send(do)
+                one.begin(waiting.popleft())
+            ready = connection.wait([one.pipe for one in at_work])
+            for one in [one for one in at_work if one.pipe in ready]:
+                task, result = one.tasks[-1], _answer(one)
+                if result is not None and waiting:
+                    one.begin(waiting.popleft())
+                else:
+                    at_work.remove(one)
+                    one.end()
+                yield task, result
+    finally:
+        for one in at_work:
+            one.end()
+
+
+def _answer(worker: _Worker[Any]) -> Any:
+    """Take a worker's result; None where it has died."""
+    try:
+        result, error = worker.pipe.recv()
+    except BROKEN:
+        return None
+    if error is not None:
+        raise error
+    return result
+
+
+def _start() -> _Worker[Any]:
+    # A fresh process: one that is forked may inherit a lock that some thread of this one holds.
+    context = get_context("spawn")
+    pipe, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs,), daemon=True)
+    with _deaf():
+        process.start()
+    theirs.close()
+    return _Worker(process, pipe)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Let processes started meanwhile never hear of what is to end this one."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # which hears again what is not to be heard here
+    before = signal.pthread_sigmask(
+        signal.SIG_BLOCK, [getattr(signal, name) for name in NOT_THEIRS]
+    )
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _serve(pipe: Connection) -> None:
+    """Do what comes through the pipe, until nothing more can come."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # What libraries have to say is nobody's concern; ours is in the results.
+    logging.getLogger().addHandler(logging.NullHandler())
+    logging.captureWarnings(capture=True)
+    with suppress(*BROKEN):
+        do = pipe.recv()
+        while True:
+            pipe.send(_attempt(do, pipe.recv()))
+
+
+def _attempt(do: Callable[[T], R], task: T) -> tuple[R | None, Exception | None]:
+    try:
+        return do(task), None
+    except Exception as error:  # noqa: BLE001  (raised anew where the task was given)
+        error.add_note(traceback.format_exc())
+        return None, error
+
+
+def _end_with_parent() -> None:
+    """End in the middle of the work when the process that wants it is no more, however it ended."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

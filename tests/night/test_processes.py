@@ -1,0 +1,124 @@
+"""Processes that die at any moment cost their task, and never the patience of who waits."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from lightcurve.night.processes import spread
+
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PARENT = """
+import sys, time
+sys.path.insert(0, {here!r})
+from test_processes import linger
+from lightcurve.night.processes import spread
+if __name__ == "__main__":
+    list(spread([{notes!r}] * 2, linger, 2))
+"""
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def die_of_three(number: int) -> int:
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def die_in_the_middle_of_an_answer(number: int) -> bytes:
+    """Write half of an answer, as who is killed while it writes has done."""
+    if number == 3:
+        pipe = max(int(one.name) for one in Path("/proc/self/fd").iterdir() if is_socket(one))
+        os.write(pipe, (10**6).to_bytes(4, "big") + b"half of it")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return b"whole"
+
+
+def is_socket(file: Path) -> bool:
+    try:
+        return str(file.readlink()).startswith("socket:")
+    except OSError:
+        return False
+
+
+def hear(_: int) -> bool:
+    for one in ENDS:
+        os.kill(os.getpid(), one)
+    return set(ENDS) <= signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def refuse(number: int) -> int:
+    msg = f"no {number}"
+    raise ValueError(msg)
+
+
+def linger(notes: str) -> None:
+    (Path(notes) / str(os.getpid())).touch()
+    time.sleep(600)
+
+
+def held(much: bytes, number: int) -> int:
+    return len(much) + number
+
+
+def test_each_task_has_its_result() -> None:
+    assert dict(spread(range(7), double, 2)) == {k: 2 * k for k in range(7)}
+    assert dict(spread((), double, 2)) == {}
+
+
+def test_what_the_work_holds_may_be_larger_than_a_pipe() -> None:
+    assert dict(spread([1], partial(held, bytes(10**6)), 1)) == {1: 10**6 + 1}
+
+
+@pytest.mark.parametrize("do", [die_of_three, die_in_the_middle_of_an_answer])
+def test_who_dies_loses_its_task_alone(do) -> None:
+    if do is not die_of_three and not Path("/proc/self/fd").exists():
+        pytest.skip("needs /proc")
+    done = dict(spread(range(5), do, 2))
+    assert [k for k, result in done.items() if result is None] == [3]
+    assert set(done) == set(range(5))
+
+
+def test_what_the_work_raises_is_raised_here() -> None:
+    with pytest.raises(ValueError, match="no 1"):
+        list(spread([1], refuse, 1))
+
+
+def test_what_ends_the_program_is_not_told_to_them() -> None:
+    assert dict(spread([1], hear, 1)) == {1: True}
+    assert not set(ENDS) & signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_they_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    code = tmp_path / "parent.py"
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    code.write_text(PARENT.format(here=str(Path(__file__).parent), notes=str(notes)))
+    with subprocess.Popen([sys.executable, code]) as parent:
+        wait_for(lambda: len(list(notes.iterdir())) == 2)
+        parent.kill()
+    wait_for(lambda: not any(is_alive(int(one.name)) for one in notes.iterdir()))
+
+
+def is_alive(number: int) -> bool:
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_for(done, most_s: float = 20.0) -> None:
+    end = time.monotonic() + most_s
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.05)
