@@ -86,7 +86,7 @@ def quality(folder: Path) -> list[object]:
     with tempfile.TemporaryDirectory() as work:
         inventory = take_inventory(folder, settings)
         ready = lay_frames(inventory, settings, Path(work), Path(work), Clock(), silent)
-        stacked = gather(combine(ready.layers, settings.stack, 500, ready.fwhm_px), ready)
+        stacked = gather(combine(ready.layers, ready.middle, settings.stack, 500), ready)
         depth, sums = _depth(stacked, ready)
         bright, n = _stars(stacked, ready)
     return [len(ready.layers), f"{depth:.3f}", f"{stacked.pull:.3f}", f"{sums:.3f}",
@@ -122,7 +122,7 @@ def _depth(stacked: Stacked, ready: Ready) -> tuple[float, float]:
     both = []
     for half in (0, 1):
         some = ready.layers[half::2]
-        blocks = combine(some, StackSettings(), 500, ready.fwhm_px)
+        blocks = combine(some, ready.middle, StackSettings(), 500)
         both.append(np.concatenate([block.light for block in blocks]))
     a, b = weights / weights.sum()
     # Of a x - b y the noise is that of the mean, and no star is in it but for a less b.

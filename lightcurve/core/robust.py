@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["MAD_TO_SIGMA", "RUN", "median_error", "robust_scatter", "without_runs"]
+__all__ = ["MAD_TO_SIGMA", "RUN", "known_median", "median_error", "robust_scatter", "without_runs"]
 
 RUN = 3  # points in a row that are no accident
 MAD_TO_SIGMA = 1.482602218505602  # of a normal distribution: 1 over its upper quartile
@@ -22,6 +22,12 @@ def robust_scatter(values: np.ndarray, *, about: float | None = None) -> float:
         return float("nan")
     centre = np.median(good) if about is None else about
     return float(MAD_TO_SIGMA * np.median(np.abs(good - centre)))
+
+
+def known_median(values: np.ndarray) -> float:
+    """Work out the median of what is finite of an array of any shape; NaN where nothing is."""
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if known.size else float("nan")
 
 
 def median_error(values: np.ndarray) -> float:

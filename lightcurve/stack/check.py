@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.core.robust import robust_scatter
+from lightcurve.core.robust import known_median, robust_scatter
 from lightcurve.image.reduced import Reduced, summarise
 from lightcurve.stack.align import Aligned
 from lightcurve.stack.reject import Judged
@@ -68,9 +68,10 @@ def check_stack(stacked: Stacked, ready: Ready, image: Reduced | None) -> tuple[
     aligned, judged = ready.aligned, ready.judged
     total = len(aligned.members) + len(aligned.failed)
     used, kept = len(judged.kept), judged.kept
+    rms = known_median(aligned.rms_px[kept])
     checks = [
         Check.of("frames", used / total, f"{used} of {total} used", MIN_SHARE),
-        Check.of("alignment", _median(aligned.rms_px[kept]), "{:.3f} px rms", high=MAX_ALIGN_PX),
+        Check.of("alignment", rms, "{:.3f} px rms", high=MAX_ALIGN_PX),
         Check.of("outliers", lost_share(stacked), "{:.3%} of values", high=MAX_LOST),
         Check.of("noise", stacked.pull, "{:.3f} of the error map, half the frames less the others",
                  *PULLS),
@@ -82,7 +83,7 @@ def check_stack(stacked: Stacked, ready: Ready, image: Reduced | None) -> tuple[
 
 def _of_catalog(aligned: Aligned, judged: Judged, image: Reduced) -> list[Check]:
     told = summarise(image)
-    blur = told["fwhm_px"] / _median(aligned.fwhm_px[judged.kept])
+    blur = told["fwhm_px"] / known_median(aligned.fwhm_px[judged.kept])
     limits = next(one for one in image.calibrated.limits.limits if one.snr == 5)
     return [
         Check.of("WCS rms", told["astrometry_rms_px"], "{:.3f} px", high=MAX_WCS_PX),
@@ -109,10 +110,6 @@ def grain(stacked: Stacked) -> float:
     background = measure_background(stacked.light, stacked.bad)
     blank = ~background.sources & (stacked.bad == 0)
     return robust_scatter(((stacked.light - background.level) / stacked.error)[blank])
-
-
-def _median(values: np.ndarray) -> float:
-    return float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")
 
 
 def _number(value: float | None) -> float:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lightcurve.astrometry.wcs import describe_wcs, wcs_header
-from lightcurve.core.constants import __version__
-from lightcurve.core.data import Exposure, Solution, Step
+from lightcurve.core.data import Exposure
 from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.files import write_text
 from lightcurve.core.flags import PixelFlag
@@ -20,27 +18,22 @@ from lightcurve.core.robust import robust_scatter
 from lightcurve.core.settings import Settings
 from lightcurve.core.table_text import csv_text
 from lightcurve.frames.cards import printable
-from lightcurve.frames.dialects import CLOCKS
-from lightcurve.image.write import bits_header, header_without_past, write_fits
+from lightcurve.image.write import bits_header, write_fits
 from lightcurve.report.stack import save_stack
 from lightcurve.setup.camera import CameraValues
 from lightcurve.stack.align import Aligned
+from lightcurve.stack.cards import DAY_S, add_history, make_header
 from lightcurve.stack.check import Check
-from lightcurve.stack.combine import Block, Layer
+from lightcurve.stack.clip import Middle
+from lightcurve.stack.combine import Block
 from lightcurve.stack.grid import Grid
+from lightcurve.stack.layer import Layer
 from lightcurve.stack.reject import Judged
 from lightcurve.stack.take import Member
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
-MJD0 = 2400000.5
-DAY_S = 86400.0
-# Cards that tell of one frame alone.
-OF_ONE = re.compile(
-    r"AIRMASS|SECZ|.*ALT|ALT-.*|.*AZ|AZ-.*|HA|ST|LST.*|EXPTIME|EXPOSURE|E?GAIN|RDNOISE|SATURATE"
-    r"|CHECKSUM|DATASUM|CALSTAT|BUNIT|NFILES|.*SCALE|SECPIX.*|FILE\d+"
-)
 COLUMNS = (
     "file", "used", "reason", "mid_jd_utc", "exposure_s", "stars", "rms_px", "fwhm_px", "sky_adu",
     "noise_adu", "scale", "transparency", "zero_point_mag", "scatter_mag",
@@ -56,14 +49,8 @@ class Ready:
     grid: Grid
     camera: CameraValues
     layers: tuple[Layer, ...]
+    middle: Middle
     full: np.ndarray
-
-    @property
-    def fwhm_px(self) -> float:
-        """Median of the stars' FWHM on the grid; NaN where none was measured."""
-        known = self.aligned.fwhm_px[self.judged.kept]
-        area = float(np.median(self.layers[0].mapping.area))
-        return float(np.nanmedian(known)) / area**0.5 if np.isfinite(known).any() else np.nan
 
     @property
     def kept(self) -> list[Member]:
@@ -156,38 +143,35 @@ def stack_name(aligned: Aligned, stacked: Stacked) -> str:
     return ".".join(re.sub(r"[^A-Za-z0-9+-]+", "_", part).strip("_") for part in parts) + ".stk"
 
 
-def write_stack(
-    out: Path,
-    stacked: Stacked,
-    ready: Ready,
-    settings: Settings,
-    checks: Sequence[Check] = (),
-) -> Path:
-    """Write the images, the table of frames, the pictures and what was checked.
+def write_stack(out: Path, stacked: Stacked, ready: Ready, settings: Settings) -> Path:
+    """Write the images, the table of frames and the pictures.
 
     Raises InputError when one cannot be written.
     """
-    aligned, judged = ready.aligned, ready.judged
-    name = stack_name(aligned, stacked)
-    header = _header(stacked, ready, settings, checks)
+    header = make_header(stacked, ready, settings)
     path = write_fits(
-        out / f"{name}.fits",
+        out / f"{stack_name(ready.aligned, stacked)}.fits",
         {"SCI": stacked.light, "MASK": stacked.bad, "ERR": stacked.error,
          "EXPOSURE": stacked.exposure, "COUNT": stacked.count.astype(np.int16)},
         header,
         {"MASK": bits_header(), **_units(header)},
     )  # fmt: skip
-    write_text(out / "frames.csv", _table(aligned, judged))
-    if not checks:
-        save_stack(
-        out / "stack.png", stacked.light, stacked.exposure, stacked.rejected,
-        f"{len(judged.kept)} frames, {stacked.total_s:.0f} s",
-    )  # fmt: skip
-    if checks:
-        lines = ["check,value,limit,verdict"]
-        lines += [f'{c.name},"{c.text}","{c.limit}",{c.verdict}' for c in checks]
-        write_text(out / "check.csv", "\n".join(lines) + "\n")
+    write_text(out / "frames.csv", _table(ready.aligned, ready.judged))
+    title = f"{len(ready.kept)} frames, {stacked.total_s:.0f} s"
+    save_stack(out / "stack.png", stacked.light, stacked.exposure, stacked.rejected, title)
     return path
+
+
+def write_checks(path: Path, checks: Sequence[Check]) -> None:
+    """Write what was checked into a table, and into the stack's header.
+
+    Raises InputError when it cannot be written.
+    """
+    lines = ["check,value,limit,verdict"]
+    lines += [f'{c.name},"{c.text}","{c.limit}",{c.verdict}' for c in checks]
+    write_text(path.parent / "check.csv", "\n".join(lines) + "\n")
+    told = (f"check {c.name}: {c.text} ({c.limit}): {c.verdict}" for c in checks)
+    add_history(path, [printable(one) for one in told])
 
 
 def _units(header: Header) -> dict[str, Header]:
@@ -203,84 +187,6 @@ def _units(header: Header) -> dict[str, Header]:
         own["BUNIT"] = unit
         made[name] = own
     return made
-
-
-def _header(
-    stacked: Stacked,
-    ready: Ready,
-    settings: Settings,
-    checks: Sequence[Check],
-) -> Header:
-    """Bring the reference's header up to what the stack is."""
-    aligned, judged = ready.aligned, ready.judged
-    first = aligned.members[aligned.reference]
-    header = header_without_past(first.frame.header)
-    clocks = {*CLOCKS.dates, *CLOCKS.numbers, *CLOCKS.hours, *CLOCKS.days}
-    for keyword in {key for key in header if key in clocks or OF_ONE.fullmatch(key)}:
-        header.remove(keyword, ignore_missing=True, remove_all=True)
-    cards: dict[str, tuple[Any, str]] = {
-        "EXTNAME": ("SCI", "light above the sky"),
-        "BUNIT": ("adu", "as one exposure of EXPTIME"),
-        "EXPTIME": (first.exposure.exposure_s or 1.0, "[s] that light is scaled to"),
-        "EXPTOT": (stacked.total_s, "[s] of all frames together"),
-        "NFILES": (len(judged.kept), "frames combined"),
-        "NREJECT": (len(aligned.members) - len(judged.kept) + len(aligned.failed), "left out"),
-        "COMBINE": (str(settings.stack.combine), "how"),
-        "CLIPSIG": (settings.stack.clip_sigma, "beyond it a pixel was left out"),
-        "GAIN": (stacked.gain_e_per_adu, "[e-/adu] effective"),
-        "RDNOISE": (stacked.read_noise_e, "[e-] effective"),
-        "NOISEPUL": (_rounded(stacked.pull), "scatter of halves / by ERR"),
-        "NOISECOR": (round(stacked.sums, 4), "noise of sums / of pixels in quadrature"),
-        "SKYBKG": (first.sky_adu, "[adu] taken off the frame all are scaled to"),
-        "FWHM": (round(float(np.nanmedian(aligned.fwhm_px[judged.kept])), 3), "[px] of the frames"),
-        "ALGNRMS": (_median(aligned.rms_px[judged.kept]), "[px] of stars between frames"),
-        "CALSTAT": ("".join(step.letter for step in Step), "nothing is to be done again"),
-        "LCPRODCT": ("stack", "made by lightcurve: not a raw frame"),
-        "CREATOR": (f"lightcurve {__version__}", ""),
-    }
-    if stacked.saturation_adu is not None:
-        cards["SATURATE"] = (stacked.saturation_adu, "[adu] of the frame that clips first")
-    header.update({key: value for key, value in cards.items() if value[0] is not None})
-    _put_times(header, stacked, first.exposure.exposure_s or 1.0)
-    if stacked.grid.wcs is not None and aligned.solution is not None:
-        header.update(wcs_header(_solution(stacked, aligned.solution), stacked.light.shape))
-    else:
-        header["ALGNFAIL"] = (printable(aligned.unsolved)[:60], "no place on the sky")
-    for k, row in enumerate(judged.kept, start=1):
-        header[f"FILE{k}"] = printable(aligned.members[row].name)[-60:]
-    for one in checks:
-        header.add_history(printable(f"check {one.name}: {one.text} ({one.limit}): {one.verdict}"))
-    header.add_history(f"{len(judged.kept)} frames combined by lightcurve {__version__}")
-    return header
-
-
-def _rounded(value: float) -> float | None:
-    return round(value, 4) if np.isfinite(value) else None
-
-
-def _median(values: np.ndarray) -> float | None:
-    return round(float(np.nanmedian(values)), 4) if np.isfinite(values).any() else None
-
-
-def _put_times(header: Header, stacked: Stacked, seconds: float) -> None:
-    """Give an exposure of EXPTIME about the mean time, which every reader dates alike."""
-    mid = stacked.mid_jd_utc
-    if mid is None or stacked.begin_end is None:
-        return
-    header["TIMESYS"] = "UTC"
-    header["DATE-OBS"] = (iso_from_jd(mid - seconds / 2 / DAY_S), "mean time - EXPTIME / 2")
-    header["MJD-OBS"] = (mid - seconds / 2 / DAY_S - MJD0, "the same")
-    header["DATE-AVG"] = (iso_from_jd(mid), "mean time of the frames, by weight")
-    header["MJD-AVG"] = (mid - MJD0, "the same")
-    first, last = (iso_from_jd(one) for one in stacked.begin_end)
-    header["STKBEG"], header["STKEND"] = (first, "first frame begins"), (last, "last one ends")
-
-
-def _solution(stacked: Stacked, solution: Solution) -> Solution:
-    """Give the reference's solution the grid's WCS."""
-    wcs = stacked.grid.wcs or solution.wcs
-    scale, turn, parity = describe_wcs(wcs, stacked.light.shape)
-    return replace(solution, wcs=wcs, scale_arcsec=scale, rotation_deg=turn, parity=parity)
 
 
 def _table(aligned: Aligned, judged: Judged) -> str:

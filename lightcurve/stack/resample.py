@@ -28,13 +28,15 @@ class Mapping:
     """Where the pixels of a grid lie in a frame.
 
     x, y, area : (my, mx) float arrays, at nodes `STEP` apart: pixels of the frame, and how many of
-    its pixels one of the grid covers. shape : (ny, nx) of the grid.
+    its pixels one of the grid covers. shape : (ny, nx) of the grid. side : of one of its pixels, in
+    those of the frame; 0 where none lies in its hemisphere.
     """
 
     x: np.ndarray
     y: np.ndarray
     area: np.ndarray
     shape: tuple[int, int]
+    side: float
 
     def at(self, rows: slice) -> tuple[np.ndarray, np.ndarray]:
         """Places in the frame of some rows of the grid: x, y, (n, nx) float arrays."""
@@ -51,16 +53,25 @@ def map_grid(to_frame: Transform, shape: tuple[int, int]) -> Mapping:
         (0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5))]  # fmt: skip
     (x1, y1), (x0, y0), (x3, y3), (x2, y2) = ends
     area = np.abs((x1 - x0) * (y3 - y2) - (x3 - x2) * (y1 - y0)).reshape(u.shape)
-    return Mapping(x, y, area, shape)
+    known = area[np.isfinite(area)]
+    return Mapping(x, y, area, shape, float(np.median(known)) ** 0.5 if known.size else 0.0)
 
 
 def spread(nodes: np.ndarray, rows: slice, nx: int) -> np.ndarray:
     """Values at nodes (my, mx) brought to every pixel of some rows, by straight lines: (n, nx)."""
-    row, column = np.arange(rows.start, rows.stop) / STEP, np.arange(nx) / STEP
-    j, i = row.astype(int), column.astype(int)
-    v, u = (row - j)[:, None], column - i
-    lines = nodes[:, i] + u * (nodes[:, i + 1] - nodes[:, i])
-    return lines[j] + v * (lines[j + 1] - lines[j])
+    column = np.arange(nx) / STEP
+    i = column.astype(int)
+    first, last = rows.start // STEP, -(-rows.stop // STEP)
+    some = nodes[first : last + 1]
+    lines = some[:, i] + (column - i) * (some[:, i + 1] - some[:, i])
+    found = np.empty((rows.stop - rows.start, nx))
+    for j in range(last - first):  # the rows between two nodes
+        begin = (first + j) * STEP
+        row = np.arange(max(begin, rows.start), min(begin + STEP, rows.stop))
+        at = found[row[0] - rows.start : row[-1] + 1 - rows.start]
+        np.multiply(((row - begin) / STEP)[:, None], lines[j + 1] - lines[j], out=at)
+        at += lines[j]
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,13 +150,7 @@ def resample_rows(surface: Surface, mapping: Mapping, rows: slice) -> np.ndarray
 
 def places_within(mapping: Mapping) -> int:
     """How many places along each side of a pixel of the grid stand for its light."""
-    return max(1, round(_side(mapping)))
-
-
-def _side(mapping: Mapping) -> float:
-    """Side of a pixel of the grid, in pixels of the frame; 0 where none lies in its hemisphere."""
-    known = mapping.area[np.isfinite(mapping.area)]
-    return float(np.median(known)) ** 0.5 if known.size else 0.0
+    return max(1, round(mapping.side))
 
 
 def _steps(nodes: np.ndarray, rows: slice, nx: int) -> tuple[np.ndarray, np.ndarray]:
@@ -161,10 +166,9 @@ def variance_share(mapping: Mapping, rows: slice) -> np.ndarray:
 
     Of white noise in the frame: 1 on the middle of a pixel, 0.57 between four.
     """
-    n, side = places_within(mapping), _side(mapping)
-    table = _shares(n, round(side, 3))
+    table = _shares(places_within(mapping), round(mapping.side, 3))
     x, y = mapping.at(rows)
-    u, v = ((PHASES * (one % 1)).astype(np.int32) for one in (x, y))
+    u, v = ((PHASES * (one - np.floor(one))).astype(np.int32) for one in (x, y))
     return table[u] * table[v]
 
 

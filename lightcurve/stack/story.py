@@ -13,6 +13,7 @@ import numpy as np
 from lightcurve.core.data import Masters
 from lightcurve.core.errors import InputError
 from lightcurve.core.progress import Clock, Progress, open_log, silent
+from lightcurve.core.robust import known_median
 from lightcurve.core.settings import Settings
 from lightcurve.frames.inventory import Inventory, take_inventory
 from lightcurve.image.reduced import Reduced as Image
@@ -27,9 +28,11 @@ from lightcurve.setup.solving import read_samples
 from lightcurve.setup.target import known_place
 from lightcurve.stack.align import Aligned, align
 from lightcurve.stack.check import Check, check_stack
-from lightcurve.stack.combine import Layer, combine, settle_noise
+from lightcurve.stack.clip import find_middle
+from lightcurve.stack.combine import combine, settle_noise
 from lightcurve.stack.grid import Grid, make_grid
-from lightcurve.stack.products import Ready, Stacked, gather, write_stack
+from lightcurve.stack.layer import Layer
+from lightcurve.stack.products import Ready, Stacked, gather, write_checks, write_stack
 from lightcurve.stack.reject import Judged, judge
 from lightcurve.stack.resample import map_grid, resample_rows
 from lightcurve.stack.running_sky import is_wanted, subtract_running_sky
@@ -121,7 +124,7 @@ def stack_set(
         ready = lay_frames(inventory, settings, out, Path(work), clock, progress)
         with clock("combine"):
             blocks = combine(
-                ready.layers, settings.stack, settings.calibration.memory_mb, ready.fwhm_px
+                ready.layers, ready.middle, settings.stack, settings.calibration.memory_mb
             )
             stacked = gather(blocks, ready)
         path = write_stack(out, stacked, ready, settings)
@@ -130,7 +133,7 @@ def stack_set(
             with clock("catalogue"):
                 image = reduce_image(path, settings, out / "catalog", masters=Masters())
         checks = check_stack(stacked, ready, image)
-        write_stack(out, stacked, ready, settings, checks)
+        write_checks(path, checks)
         return Stack(path, stacked, ready, checks, image)
 
 
@@ -164,9 +167,11 @@ def lay_frames(
         shape = aligned.members[0].shape
         grid = make_grid(aligned.solution, warps, shape, settings.stack)
         layers, full = resample(aligned, judged, grid, camera, work, progress)
-    ready = Ready(aligned, judged, grid, camera, tuple(layers), full)
-    layers = settle_noise(layers, settings.stack.clip_sigma, ready.fwhm_px)
-    return replace(ready, layers=tuple(layers))
+    with clock("combine"):
+        fwhm = known_median(aligned.fwhm_px[judged.kept]) / layers[0].mapping.side
+        middle = find_middle(layers, fwhm, settings.calibration.memory_mb)
+        layers = settle_noise(layers, middle, settings.stack.clip_sigma)
+    return Ready(aligned, judged, grid, camera, tuple(layers), middle, full)
 
 
 def resample(

@@ -11,8 +11,10 @@ from lightcurve.astrometry.wcs import tangent_wcs
 from lightcurve.core.data import Combine, Solution
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import StackSettings
-from lightcurve.stack.combine import Layer, combine, find_outliers, median, median_variance
+from lightcurve.stack.clip import around, find_middle, find_outliers
+from lightcurve.stack.combine import combine, median, median_variance
 from lightcurve.stack.grid import make_grid
+from lightcurve.stack.layer import Layer
 from lightcurve.stack.resample import Surface, map_grid, resample_rows, variance_share
 from lightcurve.stack.scales import find_scales
 from lightcurve.stack.warp import fit_best, of_matrix
@@ -90,7 +92,8 @@ def test_means_are_weighted_and_errors_hold(
     if how is not Combine.MEAN:
         light[4, 60:63, 10:100] += 50  # a trail
     layers = layers_of(tmp_path, light, noise)
-    blocks = list(combine(layers, StackSettings(combine=how), 1, 2.5))
+    middle = find_middle(layers, 2.5, 0.3)
+    blocks = list(combine(layers, middle, StackSettings(combine=how), 1))
     assert len(blocks) > 3  # a megabyte at a time
     whole, error = (np.concatenate([getattr(b, n) for b in blocks]) for n in ("light", "error"))
     assert whole.shape == (120, 130)
@@ -98,16 +101,27 @@ def test_means_are_weighted_and_errors_hold(
         assert np.std(whole) == pytest.approx((1 / noise**2).sum() ** -0.5, rel=0.03)
         assert np.std(whole / error) == pytest.approx(1, abs=0.04)
     assert np.abs(whole[60:63, 10:100]).max() < 3
-    (small,) = combine(layers, StackSettings(combine=how), 500, 2.5)
+    middle = find_middle(layers, 2.5, 500)
+    (small,) = combine(layers, middle, StackSettings(combine=how), 500)
     assert np.array_equal(small.light, whole, equal_nan=True)  # whatever the blocks
 
 
-def test_two_values_leave_the_lower(rng: np.random.Generator) -> None:
+def test_two_values_leave_the_lower(tmp_path: Path, rng: np.random.Generator) -> None:
     light = rng.normal(0, 1, (2, 30, 30)).astype(np.float32)
     light[1, 10, 10] += 200
-    far = find_outliers(light, np.ones_like(light), np.full((2, 1, 1), 0.1), 5, 2.5)
-    assert far[1, 10, 10]
-    assert not far[0].any()
+    middle = find_middle(layers_of(tmp_path, light, np.ones(2)), 2.5, 500)
+    low, high = (find_outliers(one, np.ones_like(one), 0.1, middle, 5) for one in light)
+    assert high[10, 10]
+    assert not low.any()
+
+
+def test_what_is_around_is_the_most_that_any_pixel_gives(rng: np.random.Generator) -> None:
+    light = np.exp(rng.normal(0, 2, (25, 21)))
+    v, u = np.mgrid[0:25, 0:21]
+    sigma, reach = 2 * 2.5 / 2.355, 4
+    near = (np.abs(v - v[12, 9]) <= reach) & (np.abs(u - u[12, 9]) <= reach)
+    fall = np.exp(-((v - 12) ** 2 + (u - 9) ** 2) / (2 * sigma**2))
+    assert around(light, 2.5)[12, 9] == pytest.approx((light * fall)[near].max(), rel=1e-6)
 
 
 def test_medians_and_their_noise(rng: np.random.Generator) -> None:

@@ -104,6 +104,8 @@ def test_file_is_read_back_with_its_marks(stack: Stack) -> None:
         assert hdus[0].header["NFILES"] == 10
         assert hdus[0].header["EXPTOT"] == 600.0
         assert hdus["EXPOSURE"].data.max() == 600.0
+        told = "".join(hdus[0].header["HISTORY"])
+        assert all(f"check {check.name}: " in told for check in stack.checks)
         gaps = (hdus["MASK"].data & PixelFlag.NOT_FINITE) != 0
         assert (np.isnan(hdus[0].data) == gaps).all()
     # Ten frames like these have about ten times the gain of one.
