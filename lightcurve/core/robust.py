@@ -25,7 +25,7 @@ def robust_scatter(values: np.ndarray, *, about: float | None = None) -> float:
 
 
 def known_median(values: np.ndarray) -> float:
-    """Work out the median of what is finite of an array of any shape; NaN where nothing is."""
+    """Work out the median of what is finite in `values`, of any shape; NaN where nothing is."""
     known = values[np.isfinite(values)]
     return float(np.median(known)) if known.size else float("nan")
 
