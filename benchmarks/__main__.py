@@ -16,6 +16,7 @@ from pathlib import Path
 CAMPAIGNS = {
     "campaign",
     "colour",
+    "difference",
     "image",
     "injection",
     "kills",

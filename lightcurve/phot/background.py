@@ -139,8 +139,12 @@ def _cell_px(shape: tuple[int, int]) -> int:
 
 
 def smoothed(mesh: np.ndarray) -> np.ndarray:
-    """Median over 3 x 3 cells: a cell on a bright star or a nebula's edge does not stand out."""
-    padded = np.pad(mesh, 1, mode="edge")
+    """Median over 3 x 3 cells: a cell on a bright star or a nebula's edge does not stand out.
+
+    Beyond the edges a slope goes on, so that those cells keep it: as they are repeated the corner
+    of a steep sky would have the level of the cell beside it.
+    """
+    padded = np.pad(mesh, 1, mode="reflect", reflect_type="odd")
     return np.median(np.lib.stride_tricks.sliding_window_view(padded, (3, 3)), axis=(2, 3))
 
 

@@ -10,8 +10,10 @@ import numpy as np
 
 from lightcurve.core.constants import FWHM_PER_SIGMA
 from lightcurve.core.errors import InputError
-from lightcurve.core.robust import robust_scatter
+from lightcurve.core.flags import PixelFlag
+from lightcurve.core.robust import MAD_TO_SIGMA, robust_scatter
 from lightcurve.phot.aperture import circle_sums
+from lightcurve.phot.background import measure_background
 from lightcurve.stack.kernel import Kernel, fit_kernel, read_star
 from lightcurve.stack.pictures import smoothed
 
@@ -19,8 +21,16 @@ MAX_STARS, NARROW, MIN_STARS_WANTED = 120, 11, 30  # of a kernel so wide, and of
 STAMP_FWHM = 2.5  # half the stamp of a star
 CORE_FWHM = 1.0  # of a star, where what is left over tells how good the kernel is
 DIPOLE = 0.5  # of a peak: so deep a hole beside it, and it is a star that was not matched
+HOLE_SIGMA = 3.5  # that the hole has: noise digs some of 2.5 beside every tenth peak
 CORE_SHARE = 0.2  # of the peak: pixels above it are the core
+SHARES = np.geomspace(1e-4, 1.0, 200)  # of a star's light that may be left over
+SKY_FWHM, LEAST_SKY = 10.0, 32  # side of the cells in which what is left of the sky is told
 MIN_STARS_LEFT = 6
+LINE_FWHM, LINE = 2.0, 0.5  # so far away on both sides a line has still this share of its light
+UNLIKE = 3.0  # chi-square a pixel of a star's fit: noise alone gives as much to no one
+BLUR = 1.7  # sigma of the PSF: blurred by it, it is twice as wide
+SURER = 9.0  # of chi-square: three sigma
+PSF_SHARE = 0.15  # of a star's peak, by which the PSF may be off where it is undersampled
 WIDER = 1.03  # than the template an image is, or is made
 
 
@@ -28,18 +38,25 @@ WIDER = 1.03  # than the template an image is, or is made
 class Difference:
     """The difference of two images on the same pixels: (ny, nx) float32 arrays, ADU of the first.
 
-    light, error : NaN where either has no value. score : light through the PSF over its error, in
-    sigma. psf : (m, m), of the first image, sum 1. fwhm : its stars', as they were subtracted.
+    light, error, model : the difference, its noise, and the template as the image would show it;
+        NaN where either has no value.
+    even : light through the PSF, each pixel alike. bare : that of a star at each pixel over its
+        noise, sigma. score : the same, over the noise and what the kernel does not match of the
+        light that is there.
+    psf : (m, m), of the first image, sum 1. fwhm : its stars', as they were subtracted.
     """
 
     light: np.ndarray
     error: np.ndarray
+    model: np.ndarray
+    even: np.ndarray
+    bare: np.ndarray
     score: np.ndarray
     psf: np.ndarray
     fwhm: float
     kernel: Kernel
     stars: int  # that the kernel rests on
-    left: float  # of a star's light, where it is brightest, that the kernel does not match
+    left: float  # share of a star's light that the kernel does not match: one sigma
     grain: float  # scatter of the score of blank sky before it was made 1
 
 
@@ -74,6 +91,8 @@ def subtract(
     stars : x and y of stars that are whole on both, bright ones first.
     fwhm : of image and template, pixels.
     """
+    from scipy.signal import fftconvolve
+
     image, image_variance, width = _no_sharper(image, image_variance, *fwhm)
     fwhm = width, fwhm[1]
     half = kernel_half(*fwhm)
@@ -87,13 +106,34 @@ def subtract(
     kernel, used = fit_kernel(whole, half, image.shape)
     psf = mean_star(image, [(s.x, s.y) for s, one in zip(whole, used, strict=True) if one], fwhm[0])
     known = np.isfinite(image) & _whole(np.isfinite(template), kernel)
-    model = kernel.turn(np.nan_to_num(template))
+    model = np.where(known, kernel.turn(np.nan_to_num(template)), np.nan)
     noise = image_variance + kernel.turn_variance(np.nan_to_num(template_variance))
-    light = np.where(known, image - model, np.nan)
-    places = np.array([(s.x, s.y) for s in whole])
-    left = _left_over(light, model, noise, places, fwhm[0])
-    noise = noise + (left * model) ** 2
-    return _scored(light, noise, psf, kernel, (fwhm[0], int(used.sum()), left))
+    light = _without_sky(image - model, fwhm[0])
+    seen = _through(light, model, np.where(known, noise, np.nan), psf)
+    left = _left_over(seen, np.column_stack(stars), fwhm[0])
+    score = seen.flux / np.hypot(seen.flux_err, left * np.maximum(seen.model, 0))
+    return Difference(
+        light=light.astype(np.float32),
+        error=np.where(known, np.sqrt(noise), np.nan).astype(np.float32),
+        model=model.astype(np.float32),
+        even=fftconvolve(np.nan_to_num(light), psf[::-1, ::-1], "same").astype(np.float32),
+        bare=(seen.flux / seen.flux_err).astype(np.float32),
+        score=score.astype(np.float32),
+        psf=psf,
+        fwhm=fwhm[0],
+        kernel=kernel,
+        stars=int(used.sum()),
+        left=left,
+        grain=seen.grain,
+    )
+
+
+def _without_sky(light: np.ndarray, fwhm: float) -> np.ndarray:
+    """Take off what is left of the two skies; NaN stays."""
+    bad = np.where(np.isfinite(light), 0, PixelFlag.NOT_FINITE).astype(np.uint8)
+    box = max(LEAST_SKY, round(SKY_FWHM * fwhm))
+    sky = measure_background(np.asarray(light, np.float32), bad, box_px=box)
+    return np.asarray(light - sky.level)
 
 
 def _no_sharper(
@@ -159,66 +199,59 @@ def mean_star(image: np.ndarray, places: list[tuple[float, float]], fwhm: float)
     return np.asarray(mean / mean.sum())
 
 
-def _left_over(
-    light: np.ndarray, model: np.ndarray, noise: np.ndarray, places: np.ndarray, fwhm: float
-) -> float:
-    """Share of stars' light that stays in their cores: pixel by pixel, and star by star.
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """A difference seen through the PSF: (ny, nx) float arrays, NaN where half of a star is not.
 
-    Beyond noise, by the scatter of the pixels' shares; and the share of whole stars that nine of
-    ten keep below, over 1.645, for clouds and clipped cores change a part of them alone.
+    flux, flux_err : of a star at each pixel. model : what the template has there, seen alike.
     """
-    reach = int(np.ceil(CORE_FWHM * fwhm))
-    pixels, errors, stars = [], [], []
-    for x, y in np.rint(places).astype(int):
-        cut = (slice(max(y - reach, 0), y + reach + 1), slice(max(x - reach, 0), x + reach + 1))
-        good = (model[cut] > CORE_SHARE * np.max(model[cut])) & np.isfinite(light[cut])
-        if good.any():
-            pixels.append(light[cut][good] / model[cut][good])
-            errors.append(noise[cut][good] / model[cut][good] ** 2)
-            total = float(model[cut][good].sum())
-            stars.append((light[cut][good].sum() / total, noise[cut][good].sum() / total**2))
-    if len(stars) < MIN_STARS_LEFT:
-        return 0.0
-    beyond = robust_scatter(np.concatenate(pixels)) ** 2 - np.median(np.concatenate(errors))
-    share, error = np.array(stars).T
-    whole = np.percentile(np.abs(share), 90) / 1.645
-    return float(np.sqrt(max(beyond, whole**2 - np.median(error), 0.0)))
+
+    flux: np.ndarray
+    flux_err: np.ndarray
+    model: np.ndarray
+    grain: float
 
 
-def _scored(
-    light: np.ndarray,
-    noise: np.ndarray,
-    psf: np.ndarray,
-    kernel: Kernel,
-    told: tuple[float, int, float],
-) -> Difference:
-    """Look through the PSF: the flux of a star at each pixel, its error, and its score."""
+def _through(light: np.ndarray, model: np.ndarray, noise: np.ndarray, psf: np.ndarray) -> Seen:
+    """Fit a star to each pixel, by the noise alone."""
     from scipy.signal import fftconvolve
 
     known = np.isfinite(light)
     weight = np.where(known, 1 / noise, 0.0)
     seen, square = psf[::-1, ::-1], (psf**2)[::-1, ::-1]
     information = np.maximum(fftconvolve(weight, square, "same"), 0)
-    total = fftconvolve(weight * np.nan_to_num(light), seen, "same")
-    # A star of which half the weight is missing is not one that is seen.
-    half = 0.5 * float((psf**2).sum()) * float(np.median(weight[known]))
-    there = known & (information > np.minimum(half, 0.5 * np.median(information[known])))
-    flux = np.where(there, total / np.where(there, information, 1), np.nan)
-    error = np.where(there, 1 / np.sqrt(np.where(there, information, 1)), np.nan)
-    score = flux / error
-    # Resampling has tied the noise of neighbours: blank sky tells what one sigma is.
-    grain = max(robust_scatter(score), 1e-6)
-    return Difference(
-        light=light.astype(np.float32),
-        error=np.where(known, np.sqrt(noise), np.nan).astype(np.float32),
-        score=(score / grain).astype(np.float32),
-        psf=psf,
-        fwhm=told[0],
-        kernel=kernel,
-        stars=told[1],
-        left=told[2],
-        grain=grain,
+    # A star of which half is missing is not one that is seen.
+    whole = fftconvolve(known.astype(float), square, "same") > 0.5 * float((psf**2).sum())
+    information = np.where(known & whole, information, np.nan)
+    flux, under = (
+        fftconvolve(weight * np.nan_to_num(one), seen, "same") / information
+        for one in (light, model)
     )
+    error = 1 / np.sqrt(information)
+    # Resampling has tied the noise of neighbours: blank sky tells what one sigma is.
+    grain = max(robust_scatter(flux / error), 1e-6)
+    return Seen(flux, grain * error, under, grain)
+
+
+def _left_over(seen: Seen, places: np.ndarray, fwhm: float) -> float:
+    """Share of stars' light that the kernel does not match, beyond what noise explains.
+
+    In the cores of stars: so large that half of the pixels, and nine of ten, keep within what a
+    normal distribution allows; the rest may be stars that have changed.
+    """
+    reach = int(np.ceil(CORE_FWHM * fwhm))
+    share, error = [], []
+    for x, y in np.rint(places).astype(int):
+        cut = (slice(max(y - reach, 0), y + reach + 1), slice(max(x - reach, 0), x + reach + 1))
+        under = np.nan_to_num(seen.model[cut])
+        core = under > CORE_SHARE * under.max(initial=0.0)
+        share.append(seen.flux[cut][core] / under[core])
+        error.append(seen.flux_err[cut][core] / under[core])
+    if sum(map(len, share)) < MIN_STARS_LEFT:
+        return 0.0
+    pull = np.abs(np.concatenate(share)) / np.hypot(np.concatenate(error), SHARES[:, None])
+    too_many = np.percentile(pull, [50, 90], axis=1) > [[1 / MAD_TO_SIGMA], [1.645]]
+    return float(SHARES[min(too_many.any(axis=0).sum(), len(SHARES) - 1)])
 
 
 def find_changes(found: Difference, threshold: float, radius: float) -> list[Change]:
@@ -228,8 +261,7 @@ def find_changes(found: Difference, threshold: float, radius: float) -> list[Cha
     """
     changes = []
     for sign in (1.0, -1.0):
-        score = np.nan_to_num(sign * found.score)
-        y, x = _peaks(score, threshold, found.fwhm)
+        y, x = _peaks(found, sign, threshold)
         changes += [_change(found, sign, int(i), int(j)) for i, j in zip(x, y, strict=True)]
     changes.sort(key=lambda one: -abs(one.snr))
     flux = zip(*_fluxes(found, changes, radius), strict=True)
@@ -239,11 +271,16 @@ def find_changes(found: Difference, threshold: float, radius: float) -> list[Cha
     ]
 
 
-def _peaks(score: np.ndarray, threshold: float, fwhm: float) -> tuple[np.ndarray, np.ndarray]:
+def _peaks(found: Difference, sign: float, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of peaks of the light whose score is over the threshold.
+
+    Of the light, each pixel alike: what counts as noise under a star is highest in its middle.
+    """
     from scipy.ndimage import maximum_filter
 
-    size = 2 * int(np.ceil(fwhm)) + 1
-    y, x = np.nonzero((score >= threshold) & (score == maximum_filter(score, size=size)))
+    size = 2 * int(np.ceil(found.fwhm)) + 1
+    even, score = sign * found.even, np.nan_to_num(sign * found.score)
+    y, x = np.nonzero((score >= threshold) & (even == maximum_filter(even, size=size)))
     return y, x
 
 
@@ -251,17 +288,21 @@ def _change(found: Difference, sign: float, i: int, j: int) -> Change:
     """Measure one peak, to a part of a pixel, and judge whether it looks like a star."""
     reach = int(np.ceil(1.5 * found.fwhm))
     cut = (slice(max(j - reach, 0), j + reach + 1), slice(max(i - reach, 0), i + reach + 1))
-    score = sign * found.score
-    peak = float(score[j, i])
-    dx, dy = (_vertex(score, i, j, 0), _vertex(score, i, j, 1))
+    even, bare = sign * found.even, sign * found.bare
+    hole = (even[cut] < -DIPOLE * even[j, i]) & (bare[cut] < -HOLE_SIGMA)
+    dx, dy = (_vertex(even, i, j, axis) for axis in (0, 1))
     reason = ""
-    if -float(np.nanmin(score[cut])) > DIPOLE * peak:
+    if hole.any():
         reason = "a dipole: a star that was not matched"
     elif _is_sharp(found, i, j):
         reason = "a single pixel"
+    elif _is_line(even, i, j, found.fwhm):
+        reason = "a line: a trail, or an edge of either image"
+    elif _is_unlike(found, i, j, (dx, dy)):
+        reason = "not shaped like a star"
     elif not np.isfinite(found.light[cut]).all():
         reason = "beside pixels without a value"
-    return Change(i + dx, j + dy, np.nan, np.nan, sign * peak, reason)
+    return Change(i + dx, j + dy, np.nan, np.nan, float(found.score[j, i]), reason)
 
 
 def _is_sharp(found: Difference, i: int, j: int) -> bool:
@@ -272,7 +313,54 @@ def _is_sharp(found: Difference, i: int, j: int) -> bool:
     """
     cut = (slice(max(j - 1, 0), j + 2), slice(max(i - 1, 0), i + 2))
     alone = np.nan_to_num(found.light[cut] / found.error[cut]) ** 2
-    return float(alone.max()) > float(found.grain * found.score[j, i]) ** 2
+    return float(alone.max()) > float(found.grain * found.bare[j, i]) ** 2
+
+
+def _is_line(even: np.ndarray, i: int, j: int, fwhm: float) -> bool:
+    """Tell whether light goes on to both sides of a peak, in any one direction.
+
+    Beyond the image it goes on as on the other side.
+    """
+    ny, nx = even.shape
+    turn = np.radians(np.arange(0, 180, 22.5))
+    along = np.rint(LINE_FWHM * fwhm * np.array([np.cos(turn), np.sin(turn)])).astype(int)
+    sides = []
+    for sign in (1, -1):
+        u, v = i + sign * along[0], j + sign * along[1]
+        inside = (u >= 0) & (u < nx) & (v >= 0) & (v < ny)
+        light = even[np.clip(v, 0, ny - 1), np.clip(u, 0, nx - 1)]
+        sides.append(np.where(inside, light, np.inf))
+    both = np.minimum(*sides)
+    return bool((np.isfinite(both) & (both > LINE * even[j, i])).any())
+
+
+def _is_unlike(found: Difference, i: int, j: int, off: tuple[float, float]) -> bool:
+    """Tell whether the PSF explains a peak badly, or one twice as wide far better."""
+    from scipy.ndimage import gaussian_filter, shift
+
+    reach = min(int(np.ceil(2 * found.fwhm)), len(found.psf) // 2)
+    ny, nx = found.light.shape
+    if not (reach <= i < nx - reach and reach <= j < ny - reach):
+        return False
+    cut = (slice(j - reach, j + reach + 1), slice(i - reach, i + reach + 1))
+    middle = len(found.psf) // 2
+    core = (slice(middle - reach, middle + reach + 1),) * 2
+    star = shift(found.psf, off[::-1], order=3)
+    wide = gaussian_filter(star, BLUR * found.fwhm / FWHM_PER_SIGMA, mode="constant")
+    light = found.light[cut]
+    weight = 1 / (found.error[cut] ** 2 + (found.left * found.model[cut]) ** 2)
+    known = np.isfinite(light * weight)
+    light, weight, star, wide = (one[known] for one in (light, weight, star[core], wide[core]))
+
+    def explained(shape: np.ndarray) -> float:
+        return float((light * shape * weight).sum() ** 2 / (shape**2 * weight).sum())
+
+    if explained(wide) > explained(star) + found.grain**2 * SURER:
+        return True
+    flux = (light * star * weight).sum() / (star**2 * weight).sum()
+    near = star > CORE_SHARE * star.max()
+    allowed = 1 / weight + (PSF_SHARE * flux * star.max()) ** 2
+    return bool(np.mean(((light - flux * star) ** 2 / allowed)[near]) > UNLIKE)
 
 
 def _fluxes(
@@ -287,15 +375,16 @@ def _fluxes(
     radii = np.array([radius])
     flux = circle_sums(found.light, x, y, radii)[:, 0]
     variance = circle_sums(found.error**2, x, y, radii)[:, 0]
-    return flux, found.grain * np.sqrt(variance)
+    under = np.maximum(circle_sums(found.model, x, y, radii)[:, 0], 0)
+    return flux, np.hypot(found.grain * np.sqrt(variance), found.left * under)
 
 
-def _vertex(score: np.ndarray, i: int, j: int, axis: int) -> float:
+def _vertex(light: np.ndarray, i: int, j: int, axis: int) -> float:
     """Vertex of the parabola through a peak and its neighbours: from -0.5 to 0.5 pixels."""
-    k, n = ((i, score.shape[1]), (j, score.shape[0]))[axis]
+    k, n = ((i, light.shape[1]), (j, light.shape[0]))[axis]
     if not 0 < k < n - 1:
         return 0.0
-    line = score[j, k - 1 : k + 2] if axis == 0 else score[k - 1 : k + 2, i]
+    line = light[j, k - 1 : k + 2] if axis == 0 else light[k - 1 : k + 2, i]
     low, middle, high = map(float, line)
     bend = low - 2 * middle + high
     shift = 0.5 * (low - high) / bend if np.isfinite(bend) and bend < 0 else 0.0

@@ -72,11 +72,18 @@ def read_image(path: Path, settings: Settings) -> Image:
     return Image(path, light, (raw.bad & PixelFlag.SATURATED) != 0, wcs, raw.header)
 
 
-def bring(image: Image, wcs: WCS, shape: tuple[int, int]) -> np.ndarray:
+def lay(image: Image) -> Surface:
+    """Lay the surface through an image's pixels; once serves all that it is brought onto."""
+    return Surface.of(image.light, ~np.isfinite(image.light), image.full)
+
+
+def bring(
+    image: Image, wcs: WCS, shape: tuple[int, int], surface: Surface | None = None
+) -> np.ndarray:
     """Bring an image onto other pixels: (ny, nx) float32 array of `shape`, NaN where it has none.
 
     Light is kept: the sum over a star is the same before and after. Raises FrameError when the two
-    do not overlap.
+    do not overlap. surface: the image's, where it is laid already.
     """
 
     def to_frame(u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -86,7 +93,7 @@ def bring(image: Image, wcs: WCS, shape: tuple[int, int]) -> np.ndarray:
     if shape == image.shape and _same(to_frame, shape):
         return image.light
     mapping = map_grid(to_frame, shape)
-    surface = Surface.of(image.light, ~np.isfinite(image.light), image.full)
+    surface = surface or lay(image)
     step = max(BLOCK_PIXELS // shape[1], 1)
     rows = [slice(j, min(j + step, shape[0])) for j in range(0, shape[0], step)]
     light = np.concatenate([resample_rows(surface, mapping, some) for some in rows])

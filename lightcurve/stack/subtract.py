@@ -30,7 +30,8 @@ from lightcurve.phot.noise import NoiseModel
 from lightcurve.phot.zero_point import apply_zero_point, instrumental
 from lightcurve.report.difference import save_difference
 from lightcurve.stack.difference import Change, Difference, find_changes, subtract
-from lightcurve.stack.onto import Image, bring, read_image, write_image
+from lightcurve.stack.onto import Image, bring, lay, read_image, write_image
+from lightcurve.stack.resample import Surface
 
 __all__ = ["subtract_template"]
 
@@ -112,10 +113,13 @@ def subtract_template(
         When the template cannot be read or has no WCS.
     """
     known = read_image(template, settings)
+    # What is clipped has no light that could be told.
+    known = replace(known, light=np.where(known.full, np.float32(np.nan), known.light))
+    surface = lay(known)
 
     def work(file: Path, name: str, masters: Masters | None) -> dict[str, Any]:
         reduced = measure_image(file, _quick(settings), Clock(), masters=masters)
-        found = _subtracted(reduced, known, settings)
+        found = _subtracted(reduced, known, surface, settings)
         return {**summarise(reduced), **_write(out, name, template, reduced, *found)}
 
     with open_log(out):
@@ -129,10 +133,10 @@ def _quick(settings: Settings) -> Settings:
 
 
 def _subtracted(
-    reduced: Reduced, template: Image, settings: Settings
+    reduced: Reduced, template: Image, surface: Surface, settings: Settings
 ) -> tuple[Matched, Difference, list[Found]]:
     """Match, subtract and look."""
-    matched = _matched(reduced, template)
+    matched = _matched(reduced, template, surface)
     difference = subtract(
         matched.image, matched.image_variance, matched.template, matched.template_variance,
         matched.stars, matched.fwhm,
@@ -140,10 +144,10 @@ def _subtracted(
     apertures = reduced.sources.apertures
     multiple = float(apertures.multiples[apertures.main])
     changes = find_changes(difference, settings.image.threshold_sigma, multiple * difference.fwhm)
-    return matched, difference, _placed(reduced, matched, difference, changes)
+    return matched, difference, _placed(reduced, difference, changes)
 
 
-def _matched(reduced: Reduced, template: Image) -> Matched:
+def _matched(reduced: Reduced, template: Image, surface: Surface) -> Matched:
     """Bring the template onto the frame; raises FrameError where it cannot be."""
     prepared, solution = reduced.prepared, reduced.placed.solution
     path = prepared.frame.path
@@ -152,8 +156,7 @@ def _matched(reduced: Reduced, template: Image) -> Matched:
     light = np.where(prepared.good, prepared.frame.pixels - prepared.background.level, np.nan)
     gain = prepared.camera.noise.gain_e_per_adu
     variance = _variance(light, prepared.background.rms, gain)
-    clean = replace(template, light=np.where(template.full, np.float32(np.nan), template.light))
-    there = bring(clean, solution.wcs, prepared.shape)
+    there = bring(template, solution.wcs, prepared.shape, surface)
     bad = np.where(np.isfinite(there), 0, PixelFlag.NOT_FINITE).astype(np.uint8)
     sky = measure_background(np.nan_to_num(there), bad)
     there = np.where(bad, np.float32(np.nan), there - sky.level)
@@ -194,9 +197,7 @@ def _seen(
     return (stars[0][there], stars[1][there]), width
 
 
-def _placed(
-    reduced: Reduced, matched: Matched, difference: Difference, changes: Sequence[Change]
-) -> list[Found]:
+def _placed(reduced: Reduced, difference: Difference, changes: Sequence[Change]) -> list[Found]:
     """Give changes places, magnitudes, and names of what is known there."""
     solution = reduced.placed.solution
     if not changes or solution is None:
@@ -205,8 +206,7 @@ def _placed(
     ra, dec = solution.wcs.all_pix2world(x, y, 0)
     apertures, calibrated = reduced.sources.apertures, reduced.calibrated
     radius = np.array([float(apertures.multiples[apertures.main]) * difference.fwhm])
-    model = difference.kernel.turn(np.nan_to_num(matched.template))
-    before = circle_sums(model, x, y, radius)[:, 0]
+    before = circle_sums(difference.model, x, y, radius)[:, 0]
     flux = np.array([one.flux for one in changes])
     error = np.array([one.flux_err for one in changes])
     mag, mag_err = instrumental(np.abs(flux), error, reduced.prepared.exposure_s)
@@ -261,6 +261,7 @@ def _write(
     solution = reduced.placed.solution
     history = [
         f"{printable(template.name)} subtracted, by {difference.stars} stars",
+        f"{100 * difference.left:.2g} % of a star's light is not matched: one sigma, in SCORE",
         "light: difference, ADU; error: one sigma; score: sigma of a star at each pixel",
     ]
     images = {"DIFF": difference.light, "ERR": difference.error, "SCORE": difference.score}
@@ -281,5 +282,6 @@ def _write(
         "matching_stars": difference.stars,
         "template_fwhm_px": matched.fwhm[1],
         "misfit": difference.kernel.misfit,
+        "unmatched_share": difference.left,
         "status": str(FrameStatus.REDUCED),
     }

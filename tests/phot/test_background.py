@@ -20,3 +20,11 @@ def test_the_error_of_a_pixel_is_its_scatter() -> None:
     scatter = np.std(frames, axis=0)
     assert np.median(error) == pytest.approx(np.sqrt(100 + 16), rel=0.03)
     assert np.median((scatter / error)[60:64, 70:75]) == pytest.approx(1, abs=0.1)
+
+
+def test_a_steep_sky_keeps_its_slope_into_the_corners() -> None:
+    v, u = np.indices((380, 400))
+    sky = 1500 + 2.2 * u + 1.1 * v
+    pixels = (sky + np.random.default_rng(3).normal(0, 10, sky.shape)).astype(np.float32)
+    level = measure_background(pixels, np.zeros(sky.shape, np.uint8)).level
+    assert np.abs(level - sky).max() < 4

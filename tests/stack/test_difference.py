@@ -15,7 +15,7 @@ from lightcurve.core.data import FrameStatus
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import make_settings
 from lightcurve.stack.difference import Difference, find_changes, subtract
-from lightcurve.stack.kernel import fit_kernel
+from lightcurve.stack.kernel import fit_kernel, read_star
 from lightcurve.stack.subtract import Kind, subtract_template
 
 SHAPE = (300, 320)
@@ -141,3 +141,59 @@ def test_the_story_of_a_frame_and_its_template(tmp_path: Path, monkeypatch):
     assert (tmp_path / "out" / "frame.difference.png").stat().st_size > 10_000
     with fits.open(tmp_path / "out" / "frame.difference.fits") as written:
         assert [hdu.name for hdu in written[1:]] == ["ERR", "SCORE"]
+
+
+def test_stars_that_differ_by_what_the_flat_field_leaves_are_not_claimed():
+    rng = np.random.default_rng(7)
+    x, y = rng.uniform(12, SHAPE[1] - 12, 110), rng.uniform(12, SHAPE[0] - 12, 110)
+    light = np.exp(rng.uniform(np.log(3e3), np.log(2e5), 110))
+    here = stars_image(SHAPE, x, y, light * rng.normal(1, 0.05, 110), 3.2)
+    there = stars_image(SHAPE, x, y, light, 2.8)
+    image = rng.poisson(here + SKY) - SKY
+    template = there + rng.normal(0, np.sqrt((there + SKY) / 20))
+    order = np.argsort(-light)
+    found = subtract(
+        image, np.maximum(image, 0) + SKY, template, (there + SKY) / 20, (x[order], y[order]),
+        (3.2, 2.8),
+    )  # fmt: skip
+    assert found.left == pytest.approx(0.05, rel=0.4)
+    assert not [one for one in find_changes(found, 5.0, 4.0) if not one.reason]
+
+
+def test_a_line_and_a_glow_are_no_stars():
+    rng = np.random.default_rng(8)
+    x, y = rng.uniform(12, SHAPE[1] - 12, 80), rng.uniform(12, SHAPE[0] - 12, 80)
+    light = np.exp(rng.uniform(np.log(3e3), np.log(5e4), 80))
+    there = stars_image(SHAPE, x, y, light, 3.0)
+    v, u = np.indices(SHAPE)
+    trail = 60 * np.exp(-0.5 * ((v - 0.3 * u - 80) / 1.4) ** 2)
+    glow = 90 * np.exp(-0.5 * np.hypot(u - 250, v - 40) ** 2 / 3.2**2)
+    image = rng.poisson(there + trail + glow + SKY) - SKY
+    order = np.argsort(-light)
+    found = subtract(
+        image, np.maximum(image, 0) + SKY, there + rng.normal(0, 4, SHAPE), np.full(SHAPE, 16.0),
+        (x[order], y[order]), (3.0, 3.0),
+    )  # fmt: skip
+    changes = find_changes(found, 5.0, 4.0)
+    assert len(changes) > 10
+    assert not [one for one in changes if not one.reason]
+
+
+def test_a_kernel_that_changes_as_a_parabola_over_the_field_is_told_so():
+    rng = np.random.default_rng(9)
+    side = 9
+    stars = []
+    for _ in range(70):
+        x, y = rng.uniform(20, 180, 2)
+        u, v = 2 * x / 199 - 1, 2 * y / 199 - 1
+        template = stars_image((200, 200), [x], [y], [2e4], 2.2)
+        image = stars_image((200, 200), [x], [y], [2e4], 2.8 + 0.9 * (u * u + v * v))
+        image = image + rng.normal(0, 5, image.shape) + 40  # a sky that nobody took off
+        star = read_star(template, image, np.full(image.shape, 25.0) + image, (x, y), side, 4)
+        assert star is not None
+        stars.append(star)
+    kernel, used = fit_kernel(stars, 4, (200, 200))
+    assert len(kernel.planes) == 6
+    assert used.mean() > 0.9
+    assert kernel.at(100, 100).sum() == pytest.approx(1, abs=0.01)
+    assert kernel.at(20, 20).sum() == pytest.approx(1, abs=0.02)
