@@ -82,25 +82,27 @@ def fit_sources(
     trust = _trust(prepared, psf, phot, chosen.rows, max(MIN_SNR, wanted.threshold_sigma))
     trails: tuple[tuple[int, int], ...] = ()
     for _ in range(ROUNDS if wanted.psf == "iterative" else 0):
-        new_x, new_y = _left_over(prepared, phot, psf, trust, wanted)
-        trails = trails or trail_sides(phot, psf, (new_x, new_y))
-        off = ~in_trails(phot, psf, (new_x, new_y), trails)
-        if not off.any():
+        new = np.column_stack(_left_over(prepared, phot, psf, trust, wanted))
+        trails = trails or trail_sides(phot, psf, tuple(new.T))
+        new = new[~in_trails(phot, psf, tuple(new.T), trails)]
+        if not len(new):
             break
         before = len(phot.x)
-        phot = _fit(prepared, psf, np.append(phot.x, new_x[off]), np.append(phot.y, new_y[off]))
+        phot = _again(prepared, psf, phot, new)
         phot = _weeded(prepared, psf, phot, n, trust)
         log.info("%d more sources where the stars were taken off", len(phot.x) - before)
+        if len(phot.x) == before:  # the next round would find the same
+            break
     # Without some of its pieces a galaxy is wider, and shows the others.
     for _ in range(ROUNDS):
         parts = pieces(prepared, phot, n, psf.fwhm)
         if not parts.any():
             break
-        phot = _fit(prepared, psf, phot.x[~parts], phot.y[~parts])
+        phot = _again(prepared, psf, phot.only(~parts))
     told, fitted = _with_flaws(prepared, psf, phot, chosen)
     # The threshold is one of what the table tells: with all that its error has in it.
     while not (strong := _significant(fitted, n, wanted)).all():
-        phot = _fit(prepared, psf, phot.x[strong], phot.y[strong])
+        phot = _again(prepared, psf, phot.only(strong))
         told, fitted = _with_flaws(prepared, psf, phot, chosen)
     return told, fitted, _unsure(phot, psf, n, trust)
 
@@ -125,16 +127,28 @@ def _weeded(
 ) -> PsfPhotometry:
     """Leave out added sources that are not believable, and fit again until all that stay are."""
     while not (keep := _believable(phot, psf, n, trust)).all():
-        phot = _fit(prepared, psf, phot.x[keep], phot.y[keep])
+        phot = _again(prepared, psf, phot.only(keep))
     return phot
 
 
-def _fit(prepared: Prepared, psf: Psf, x: np.ndarray, y: np.ndarray) -> PsfPhotometry:
+def _fit(
+    prepared: Prepared, psf: Psf, x: np.ndarray, y: np.ndarray, flux: np.ndarray | None = None
+) -> PsfPhotometry:
     background = prepared.background
     return fit_psf(
         prepared.frame.pixels - background.level, background.rms**2, prepared.good, psf, x, y,
-        gain_e_per_adu=prepared.camera.noise.gain_e_per_adu,
+        gain_e_per_adu=prepared.camera.noise.gain_e_per_adu, flux=flux,
     )  # fmt: skip
+
+
+def _again(
+    prepared: Prepared, psf: Psf, phot: PsfPhotometry, more: np.ndarray | None = None
+) -> PsfPhotometry:
+    """Fit again what was fitted, and more sources at places (k, 2)."""
+    known = np.column_stack([phot.x, phot.y, phot.flux])
+    if more is not None:
+        known = np.vstack([known, np.column_stack([more, np.full(len(more), np.nan)])])
+    return _fit(prepared, psf, *known.T)
 
 
 def _believable(phot: PsfPhotometry, psf: Psf, n: int, trust: _Trust) -> np.ndarray:

@@ -176,8 +176,7 @@ def _brightest_first(sources: Sources) -> Sources:
     place = np.argsort(order, kind="stable")
     psf_phot = sources.psf_phot
     if psf_phot is not None:
-        names = [n for n in psf_phot.__slots__ if n != "residual"]
-        psf_phot = replace(psf_phot, **{n: getattr(psf_phot, n)[order] for n in names})
+        psf_phot = psf_phot.only(order)
     return replace(
         sources, phot=_rows(sources.phot, order), found_by=sources.found_by[order],
         snr=sources.snr[order], significance=sources.significance[order],

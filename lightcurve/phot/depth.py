@@ -343,7 +343,7 @@ def _render(trial: Trial, x: np.ndarray, y: np.ndarray, flux: np.ndarray) -> np.
     half = int(trial.psf.half_px) - 2
     ny, nx = trial.pixels.shape
     column, row = np.rint(x).astype(int), np.rint(y).astype(int)
-    boxes = psf_boxes(trial.psf, x, y, half)[0] * flux[:, None, None]
+    boxes = psf_boxes(trial.psf, x, y, half) * flux[:, None, None]
     dy, dx = np.mgrid[-half : half + 1, -half : half + 1]
     rows, columns = row[:, None, None] + dy, column[:, None, None] + dx
     inside = (rows >= 0) & (rows < ny) & (columns >= 0) & (columns < nx)

@@ -232,14 +232,16 @@ def build_psf(
     psf = moffat_psf(shape, beta, half, step, n_stars=len(chosen), notes=notes)
     whole = on_mesh(psf).sum(axis=(1, 2))
     x, y, chosen = _with_neighbours(x, y, chosen, NEIGHBOUR_FWHM * fwhm)
-    order = None
+    order = flux = None
     for _ in range(PASSES):
-        phot = fit_psf(light, sky_variance, good, psf, x, y, gain_e_per_adu=gain_e_per_adu)
+        phot = fit_psf(
+            light, sky_variance, good, psf, x, y, gain_e_per_adu=gain_e_per_adu, flux=flux
+        )
         single = _single(phot, chosen)
         missed = _missed(psf, phot, single, good)
         order = _table_order(psf, missed) if order is None else order
         psf = replace(_corrected(psf, missed, order, whole), n_stars=len(single))
-        x, y = phot.x, phot.y
+        x, y, flux = phot.x, phot.y, phot.flux
     lost = len(chosen) - psf.n_stars
     said = (
         (f"{lost} of the {len(chosen)} stars chosen were left out as not single",) if lost else ()

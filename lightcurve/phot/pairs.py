@@ -50,7 +50,7 @@ class _Image:
         half = self.light.shape[0] // 2
         whole = np.rint(places).astype(int)
         room = int(np.abs(whole).max())
-        boxes = psf_boxes(self.psf, places[:, 0], places[:, 1], half + room)[0]
+        boxes = psf_boxes(self.psf, places[:, 0], places[:, 1], half + room)
         size = self.light.shape[0]
         cut = [
             box[room - my : room - my + size, room - mx : room - mx + size]

@@ -20,7 +20,6 @@ FIELD_PLACES = 5  # along each side, of means over the field
 # profile goes with a power of its width.
 GRID_ORDER = (0, 2, 4, 5)
 NOWHERE = Box(0.0, 0.0, 1.0, 1.0)  # of a PSF that is everywhere the same
-_CHUNK = 200  # stars at a time, so that what is worked on stays in the cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -201,68 +200,70 @@ def _to_terms(shape: Surface) -> np.ndarray:
     )
 
 
-def psf_boxes(
-    psf: Psf, x: np.ndarray, y: np.ndarray, half: int, *, slopes: bool = False
-) -> np.ndarray:
-    """Evaluate the PSF on a square around each star: (1, n, 2 half + 1, 2 half + 1).
+def psf_boxes(psf: Psf, x: np.ndarray, y: np.ndarray, half: int) -> np.ndarray:
+    """Evaluate the PSF on a square around each star, as `Sampler.values`: (n, s, s)."""
+    return Sampler.of(psf).values(x, y, half).reshape(len(x), 2 * half + 1, -1)
 
-    Its middle is the pixel nearest to the star at x, y, pixels. All pixels of a square lie at the
-    same fraction of a node's step, so that a star has four weights along each axis: of a cubic
-    B-spline through the grid. half: at most that of the grid less 2 pixels; slopes: also the
-    derivatives by the star's x and y, three in all.
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sampler:
+    """A PSF ready to be evaluated on squares around stars.
+
+    All pixels of a square lie at the same fraction of a node's step, so that a star has four
+    weights along each axis: of a cubic B-spline through the grid. Stars that begin at the same node
+    share its values, and all of them are one product of matrices.
     """
-    from scipy.ndimage import spline_filter
 
-    middle, reach = psf.grids.shape[1] // 2, (half + 2) * psf.oversampling
-    part = slice(max(middle - reach, 0), middle + reach + 1)
-    # Filtered whole and cut then: the cut's edges are no edges of the grid.
-    splines = np.stack(
-        [spline_filter(grid, order=3, mode="mirror")[part, part] for grid in psf.grids]
-    )
-    terms = psf.terms(x, y)
-    dx, dy = x - np.rint(x), y - np.rint(y)
-    size = 2 * half + 1
-    boxes = np.empty((3 if slopes else 1, len(dx), size, size))
-    for first in range(0, len(dx), _CHUNK):
-        stars = slice(first, first + _CHUNK)
-        spline = splines if len(splines) == 1 else np.tensordot(terms[stars], splines, 1)
-        _fill(boxes[:, stars], spline, psf.oversampling, (dx[stars], dy[stars]))
-    return boxes
+    psf: Psf
+    splines: np.ndarray  # (k, m, m), coefficients of B-splines of each grid
+
+    @classmethod
+    def of(cls, psf: Psf) -> Sampler:
+        """Make it."""
+        from scipy.ndimage import spline_filter
+
+        return cls(psf, np.stack([spline_filter(g, order=3, mode="mirror") for g in psf.grids]))
+
+    def values(self, x: np.ndarray, y: np.ndarray, half: int) -> np.ndarray:
+        """Give the light (n, s * s) in squares of s = 2 half + 1 pixels, of stars of light 1.
+
+        Their middles are the pixels nearest to the stars at x, y (n,), pixels. half: at most that
+        of the grid less 2 pixels.
+        """
+        return self._sums(x, y, half, ((0, 0),))[0]
+
+    def slopes(self, x: np.ndarray, y: np.ndarray, half: int) -> np.ndarray:
+        """Give its derivatives by the stars' x and y: (2, n, s * s)."""
+        return self._sums(x, y, half, ((0, 1), (1, 0)))
+
+    def _sums(
+        self, x: np.ndarray, y: np.ndarray, half: int, orders: tuple[tuple[int, int], ...]
+    ) -> np.ndarray:
+        """Sum the weighted nodes; orders: of the derivatives along y and x, one for each result."""
+        step, terms = self.psf.oversampling, self.psf.terms(x, y)
+        across, down = (_weights(c - np.rint(c), step) for c in (x, y))
+        found = np.empty((len(orders), len(x), (2 * half + 1) ** 2))
+        begins = np.stack([down[0], across[0]])
+        for begin in np.unique(begins, axis=1).T:
+            stars = np.flatnonzero((begins == begin[:, None]).all(axis=0))
+            nodes = self._nodes(begin, half)
+            for one, (by_y, by_x) in zip(found, orders, strict=True):
+                each = down[1][by_y][stars, :, None] * across[1][by_x][stars, None, :]
+                weights = terms[stars, :, None] * each.reshape(-1, 1, 16)
+                one[stars] = weights.reshape(len(stars), -1) @ nodes
+        return found
+
+    def _nodes(self, begin: np.ndarray, half: int) -> np.ndarray:
+        """Give the nodes (16 k, s * s) that pixels meet, from those next to the middle one on."""
+        step, size, m = self.psf.oversampling, 2 * half + 1, self.splines.shape[1]
+        row, column = m // 2 - half * step + begin - 1
+        windows = np.lib.stride_tricks.sliding_window_view(self.splines, (4, 4), axis=(1, 2))
+        cut = windows[:, row::step, column::step][:, :size, :size]
+        return cut.transpose(0, 3, 4, 1, 2).reshape(-1, size * size)
 
 
-def _fill(
-    boxes: np.ndarray, spline: np.ndarray, step: int, offsets: tuple[np.ndarray, np.ndarray]
-) -> None:
-    """Evaluate the spline (1, m, m), or one for each star (n, m, m), into `boxes`."""
-    n, size, m = len(offsets[0]), boxes.shape[-1], spline.shape[-1]
-    column, across, across_slope = _weights(offsets[0], size, m, step)
-    row, down, down_slope = _weights(offsets[1], size, m, step)
-    star, pixel = np.arange(n)[:, None], np.arange(size)
-    own = star if len(spline) > 1 else 0
-
-    def matrix(weights: np.ndarray) -> np.ndarray:
-        spread = np.zeros((n, m, size))
-        for k in range(4):
-            spread[star, column + k, pixel] = weights[k][:, None]
-        return spread
-
-    def lines(weights: np.ndarray) -> np.ndarray:
-        total = weights[0][:, None, None] * spline[own, row]
-        for k in range(1, 4):
-            total += weights[k][:, None, None] * spline[own, row + k]
-        return total
-
-    rows, columns = lines(down), matrix(across)
-    np.matmul(rows, columns, out=boxes[0])
-    if len(boxes) > 1:
-        np.matmul(rows, matrix(across_slope), out=boxes[1])
-        np.matmul(lines(down_slope), columns, out=boxes[2])
-
-
-def _weights(
-    offset: np.ndarray, size: int, m: int, step: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """First of four nodes for each pixel (n, size), their weights and slopes by `offset` (4, n)."""
+def _weights(offset: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
+    """Count nodes from the middle one to the second of four (n,); weights and slopes (2, n, 4)."""
     place = -offset * step
     whole = np.floor(place).astype(int)
     t = place - whole
@@ -273,5 +274,4 @@ def _weights(
         t**3 / 6,
     ]
     slope = [-((1 - t) ** 2) / 2, (3 * t**2 - 4 * t) / 2, (-3 * t**2 + 2 * t + 1) / 2, t**2 / 2]
-    node = (np.arange(size) - size // 2) * step + m // 2 + whole[:, None] - 1
-    return np.clip(node, 0, m - 4), np.array(cubic), -step * np.array(slope)
+    return whole, np.stack([np.stack(cubic, axis=1), -step * np.stack(slope, axis=1)])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lightcurve.phot.cutouts import gather
-from lightcurve.phot.psf import Psf, psf_boxes
+from lightcurve.phot.psf import Psf, Sampler, psf_boxes
 
 if TYPE_CHECKING:
     from scipy.sparse import coo_array
@@ -22,10 +22,12 @@ COUPLING = 0.02  # correlation below which two stars are independent for their e
 FIT_FWHM = 1.3  # radius of the pixels that are fitted
 SLOPE_FWHM, MODEL_FWHM = 2.0, 3.0  # half side of what a star reaches: slopes, and light
 MAX_ITERATIONS = 6
-TOLERANCE_SIGMA = 0.1  # the step of the last iteration, in errors,
+STILL_SIGMA = 0.01  # a step, in errors, after which a star is fixed while others go on
+TOLERANCE_SIGMA = 0.1  # the step of the last iteration,
 SETTLED = 0.98  # of so many stars; the rest are blends that no data tell apart
 MIN_SNR_TO_MOVE = 5.0  # a fainter star's place is not fitted: it would walk to a peak of the noise
 MIN_PIXELS = 5
+BLOCK_PIXELS = 4_000_000  # of squares about stars, at a time
 TRIAL_FWHM, MIN_TRIAL = 1.8, 5  # radius in which light that the PSF missed is summed; stars
 AROUND_FWHM = 3.5  # out to it is what lies about a star, not the star's
 FEW_ERROR = 0.01  # as a share of the flux, where too few stars tell it
@@ -67,107 +69,162 @@ class PsfPhotometry:
     chi2: np.ndarray
     residual: np.ndarray
 
+    def only(self, rows: np.ndarray) -> PsfPhotometry:
+        """Take some stars, by a mask or their numbers; the residual stays."""
+        names = [name for name in self.__slots__ if name != "residual"]
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fixed:
+    """The stars that are fitted no more: their light, and what is within their fitting radius."""
+
+    model: np.ndarray
+    near: np.ndarray
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Work:
-    """What stays the same while fitting."""
+    """What stays the same while fitting.
 
+    The frame has a margin, so that every square of pixels lies in it, and only the pixels that
+    stars may reach are worked on: all arrays (q + 1,), the last for a pixel that nobody uses.
+    """
+
+    sampler: Sampler
+    gain: float
+    index: np.ndarray  # (ny + 2 margin, nx + 2 margin), of each pixel
+    margin: int
     light: np.ndarray
     sky_variance: np.ndarray
     good: np.ndarray
-    psf: Psf
-    gain: float
+
+    @classmethod
+    def about(
+        cls,
+        psf: Psf,
+        gain: float,
+        images: tuple[np.ndarray, np.ndarray, np.ndarray],
+        places: tuple[np.ndarray, np.ndarray],
+        shift: float,
+    ) -> _Work:
+        """Take what lies about places that move so far, pixels; images: light, variance, good."""
+        ny, nx = images[0].shape
+        margin = 2 * (int(psf.half_px) + 1)
+        index = np.zeros((ny + 2 * margin, nx + 2 * margin), dtype=np.int32)
+        work = cls(Sampler.of(psf), gain, index, margin, *images)
+        half = work.half(MODEL_FWHM) + int(np.ceil(shift))
+        index.ravel()[work.squares(*places, half)] = 1
+        inside = index[margin : margin + ny, margin : margin + nx]
+        near = inside > 0
+        n = np.count_nonzero(near)
+        index[:] = n
+        inside[near] = np.arange(n)
+        light, variance, good = (np.append(image[near], 0) for image in images)
+        return replace(work, light=light, sky_variance=variance, good=good > 0)
+
+    def half(self, reach: float) -> int:
+        """Half side of a square that reaches so many FWHM."""
+        psf = self.sampler.psf
+        return int(min(np.ceil(reach * psf.fwhm), psf.half_px - 2))
+
+    def squares(self, x: np.ndarray, y: np.ndarray, half: int) -> np.ndarray:
+        """Flat places (n, s * s) in the frame with its margin of squares about stars."""
+        ny, nx = self.index.shape
+        # What is off the frame by more than it reaches stays within the margin.
+        column = np.clip(np.rint(x).astype(int) + self.margin, half, nx - 1 - half)
+        row = np.clip(np.rint(y).astype(int) + self.margin, half, ny - 1 - half)
+        side = np.arange(-half, half + 1)
+        return (row * nx + column)[:, None] + (side[:, None] * nx + side).ravel()
+
+    def _pixels(self, x: np.ndarray, y: np.ndarray, half: int) -> np.ndarray:
+        return self.index.ravel()[self.squares(x, y, half)]
 
     def start(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Fluxes from the pixels next to each star, each weighted by what the PSF has there."""
-        place, _, _ = self._boxes(x, y, 1)
-        good, light = (np.append(image.ravel(), 0)[place] for image in (self.good, self.light))
-        values = self._psf(x, y, 1)[0] * good
-        flux = (light * values).sum(axis=1) / np.maximum((values**2).sum(axis=1), 1e-12)
-        return np.column_stack([flux, x, y])
+        pixels = self._pixels(x, y, 1)
+        values = self.sampler.values(x, y, 1) * self.good[pixels]
+        return (self.light[pixels] * values).sum(axis=1) / np.maximum(
+            (values**2).sum(axis=1), 1e-12
+        )
 
-    def _boxes(
-        self, x: np.ndarray, y: np.ndarray, half: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Flat places (n, p) of squares of pixels, and each star's offset from the middle one.
+    def fixed(self) -> _Fixed:
+        """No star is fixed."""
+        return _Fixed(np.zeros(len(self.light)), np.zeros(len(self.light), dtype=bool))
 
-        What is off the frame has the place one past the last pixel: a bin that nobody reads.
-        """
-        ny, nx = self.light.shape
-        dy, dx = (d.ravel() for d in np.mgrid[-half : half + 1, -half : half + 1])
-        middle_x, middle_y = np.rint(x).astype(int), np.rint(y).astype(int)
-        column, row = middle_x[:, None] + dx, middle_y[:, None] + dy
-        inside = (column >= 0) & (column < nx) & (row >= 0) & (row < ny)
-        return np.where(inside, row * nx + column, nx * ny), x - middle_x, y - middle_y
+    def fix(self, state: np.ndarray, fixed: _Fixed) -> _Fixed:
+        """Fix stars, beside those that are."""
+        pixels, inside = self._circles(state)
+        near = fixed.near.copy()
+        near[pixels[inside]] = True
+        return _Fixed(self._model(state, fixed)[0], near)
 
-    def _psf(self, x: np.ndarray, y: np.ndarray, half: int, *, slopes: bool = False) -> np.ndarray:
-        boxes = psf_boxes(self.psf, x, y, half, slopes=slopes)
-        return boxes.reshape(*boxes.shape[:2], -1)
-
-    def _half(self, reach: float) -> int:
-        return int(min(np.ceil(reach * self.psf.fwhm), self.psf.half_px - 2))
-
-    def model(self, state: np.ndarray, half: int) -> np.ndarray:
-        """Image of all stars, flat."""
-        place, _, _ = self._boxes(state[:, 1], state[:, 2], half)
-        values = self._psf(state[:, 1], state[:, 2], half)[0]
+    def _model(self, state: np.ndarray, fixed: _Fixed) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Light (q + 1,) of all stars; and the squares of those not fixed, and the PSF in them."""
+        places, half = (state[:, 1], state[:, 2]), self.half(MODEL_FWHM)
+        pixels, values = self._pixels(*places, half), self.sampler.values(*places, half)
         light = (values * state[:, :1]).ravel()
-        return np.bincount(place.ravel(), light, minlength=self.light.size + 1)[:-1]
+        model = np.bincount(pixels.ravel(), light, minlength=len(self.light))
+        return model + fixed.model, pixels, values
 
-    def equations(self, state: np.ndarray) -> System:
-        """Set up the normal equations at a state."""
+    def equations(self, state: np.ndarray, fixed: _Fixed) -> System:
+        """Set up the normal equations at a state of the stars that are not fixed."""
         from scipy.sparse import csr_array
 
-        n = len(state)
-        model = self.model(state, self._half(MODEL_FWHM))
-        used = self._used(state)
-        variance = self.sky_variance.ravel()[used] + np.maximum(model[used], 0.0) / self.gain
-        root = 1.0 / np.sqrt(variance)
-        number = np.full(self.light.size + 1, -1, dtype=np.int32)
-        number[used] = np.arange(used.size)
-        half = self._half(SLOPE_FWHM)
-        place, _, _ = self._boxes(state[:, 1], state[:, 2], half)
-        slopes = self._psf(state[:, 1], state[:, 2], half, slopes=True)
-        slopes[1:] *= state[:, 0, None]
-        star, pixel = np.nonzero(number[place] >= 0)
-        rows = number[place[star, pixel]]
-        entries = slopes[:, star, pixel] * root[rows]
-        columns = 3 * star + np.arange(3)[:, None]
-        jacobian = csr_array(
-            (entries.ravel(), (columns.ravel(), np.tile(rows, 3))), shape=(3 * n, used.size)
+        n, places = len(state), (state[:, 1], state[:, 2])
+        half, inner = self.half(MODEL_FWHM), self.half(SLOPE_FWHM)
+        model, pixels, values = self._model(state, fixed)
+        root = self._roots(state, model, fixed)
+        pixels, values = (_middle(a, half, inner) for a in (pixels, values))
+        jacobian = np.empty((n, 3, values.shape[1]))
+        jacobian[:, 0] = values
+        jacobian[:, 1:] = (self.sampler.slopes(*places, inner) * state[:, 0, None]).swapaxes(0, 1)
+        weights = root[pixels]
+        jacobian *= weights[:, None]
+        used = weights > 0
+        three = np.broadcast_to(used[:, None], jacobian.shape)
+        ends = np.cumsum(np.repeat(used.sum(axis=1), 3))
+        matrix = csr_array(
+            (
+                jacobian[three],
+                np.broadcast_to(pixels[:, None], jacobian.shape)[three],
+                np.append(0, ends),
+            ),
+            shape=(3 * n, len(root)),
         )
-        normal = (jacobian @ jacobian.T).tocsr()
-        right = jacobian @ ((self.light.ravel()[used] - model[used]) * root)
+        normal = (matrix @ matrix.T).tocsr()
+        right = matrix @ ((self.light - model) * root)
         return System(normal, right.reshape(n, 3), normal.diagonal().reshape(n, 3))
 
-    def _used(self, state: np.ndarray) -> np.ndarray:
-        """Flat places of the good pixels within the fitting radius of some star."""
-        place, inside = self._circles(state)
-        near = np.zeros(self.light.size, dtype=bool)
-        near[place[inside]] = True
-        return np.flatnonzero(near & self.good.ravel())
+    def _roots(self, state: np.ndarray, model: np.ndarray, fixed: _Fixed) -> np.ndarray:
+        """One over the error of good pixels within the fitting radius of some star; else 0."""
+        pixels, inside = self._circles(state)
+        used = fixed.near.copy()
+        used[pixels[inside]] = True
+        used &= self.good
+        variance = np.where(used, self.sky_variance + np.maximum(model, 0.0) / self.gain, np.inf)
+        return 1.0 / np.sqrt(variance)
 
     def _circles(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Places of squares about the stars, and which are within the fitting radius."""
-        radius = FIT_FWHM * self.psf.fwhm
+        """Pixels of squares about the stars, and which are within the fitting radius."""
+        radius = FIT_FWHM * self.sampler.psf.fwhm
         half = int(np.ceil(radius))
-        place, dx, dy = self._boxes(state[:, 1], state[:, 2], half)
-        v, u = (d.ravel() for d in np.mgrid[-half : half + 1, -half : half + 1])
-        inside = (u - dx[:, None]) ** 2 + (v - dy[:, None]) ** 2 <= radius**2
-        return place, inside & (place < self.light.size)
+        x, y = state[:, 1:].T
+        u, v = (np.arange(-half, half + 1) - (c - np.rint(c))[:, None] for c in (x, y))
+        inside = u[:, None, :] ** 2 + v[:, :, None] ** 2 <= radius**2
+        return self._pixels(x, y, half), inside.reshape(len(x), (2 * half + 1) ** 2)
 
-    def finish(self, state: np.ndarray, held: np.ndarray) -> PsfPhotometry:
+    def finish(self, state: np.ndarray, held: np.ndarray, light: np.ndarray) -> PsfPhotometry:
         """Errors, chi-square and the frame without its stars."""
-        system = self.equations(state)
-        errors = parameter_errors(system, held)
-        model = self.model(state, int(self.psf.half_px) - 2)
-        place, inside = self._circles(state)
-        place = np.where(inside, place, 0)
-        use = inside & self.good.ravel()[place]
-        # Only about the stars: a whole frame's variance would take longer than the fit.
-        there = model[place]
-        variance = self.sky_variance.ravel()[place] + np.maximum(there, 0.0) / self.gain
-        squares = (self.light.ravel()[place] - there) ** 2 / variance
+        errors = parameter_errors(self.equations(state, self.fixed()), held)
+        model, m = self._picture(state), self.margin
+        bare = model.reshape(self.index.shape)[m:-m, m:-m]
+        pixels, inside = self._circles(state)
+        use = inside & self.good[pixels]
+        half = int(np.ceil(FIT_FWHM * self.sampler.psf.fwhm))
+        there = model[self.squares(state[:, 1], state[:, 2], half)]
+        variance = self.sky_variance[pixels] + np.maximum(there, 0.0) / self.gain
+        squares = (self.light[pixels] - there) ** 2 / np.where(use, variance, 1.0)
         count = use.sum(axis=1)
         chi2 = (use * squares).sum(axis=1) / np.maximum(count, 1)
         few = count < MIN_PIXELS
@@ -179,8 +236,29 @@ class _Work:
             flux=np.where(few, np.nan, state[:, 0]),
             flux_err=np.where(few, np.nan, errors[:, 0]),
             chi2=np.where(few, np.nan, chi2),
-            residual=(self.light - model.reshape(self.light.shape)).astype(np.float32),
+            residual=(light - bare).astype(np.float32),
         )
+
+    def _picture(self, state: np.ndarray) -> np.ndarray:
+        """All of the stars' light in the frame with its margin, flat."""
+        half = int(self.sampler.psf.half_px) - 2
+        model = np.zeros(self.index.size)
+        blocks = len(state) * (2 * half + 1) ** 2 // BLOCK_PIXELS + 1
+        for some in np.array_split(state, blocks):
+            flux, x, y = some.T
+            boxes = self.sampler.values(x, y, half) * flux[:, None]
+            model += np.bincount(
+                self.squares(x, y, half).ravel(), boxes.ravel(), minlength=model.size
+            )
+        return model
+
+
+def _middle(squares: np.ndarray, half: int, inner: int) -> np.ndarray:
+    """Cut the middle out of flat squares (n, s * s)."""
+    side, cut = 2 * half + 1, slice(half - inner, half + inner + 1)
+    return squares.reshape(len(squares), side, side)[:, cut, cut].reshape(
+        len(squares), (2 * inner + 1) ** 2
+    )
 
 
 def fit_psf(
@@ -192,6 +270,7 @@ def fit_psf(
     y: np.ndarray,
     *,
     gain_e_per_adu: float,
+    flux: np.ndarray | None = None,
 ) -> PsfPhotometry:
     """Fit flux and place of every star.
 
@@ -209,27 +288,54 @@ def fit_psf(
     x, y : (n,) float arrays
         Where the stars are, to a pixel or so. One that moves farther than 2 px, or 0.7 FWHM, is
         put back and held.
+    flux : (n,) float array, optional
+        As it was fitted before, ADU; NaN where that is not known.
     """
     if not len(x):
         none, residual = np.zeros(0), np.where(good, light, 0.0)
         return PsfPhotometry(none, none, none, none, none, none, none, residual)
-    work = _Work(np.where(good, light, 0.0), sky_variance, good, psf, gain_e_per_adu)
-    state = work.start(x, y)
-    held = np.zeros(len(x), dtype=bool)
     max_shift = max(MAX_SHIFT_PX, MAX_SHIFT_FWHM * psf.fwhm)
     max_step = max(MAX_STEP_PX, MAX_STEP_FWHM * psf.fwhm)
+    light = np.where(good, light, 0.0)
+    work = _Work.about(psf, gain_e_per_adu, (light, sky_variance, good), (x, y), max_shift)
+    first = work.start(x, y)
+    if flux is not None:
+        first = np.where(np.isfinite(flux), flux, first)
+    state = np.column_stack([first, x, y])
+    held = np.zeros(len(x), dtype=bool)
+    rows, fixed = np.arange(len(x)), work.fixed()
     for _ in range(MAX_ITERATIONS):
-        system = work.equations(state)
-        held |= state[:, 0] * np.sqrt(system.information[:, 0]) < MIN_SNR_TO_MOVE
-        step = solve_step(system, held, max_step)
-        state = state + step
+        system = work.equations(state[rows], fixed)
+        held[rows] |= state[rows, 0] * np.sqrt(system.information[:, 0]) < MIN_SNR_TO_MOVE
+        step = solve_step(system, held[rows], max_step)
+        state[rows] += step
         far = np.hypot(state[:, 1] - x, state[:, 2] - y) > max_shift
         state[far, 1:] = np.column_stack([x, y])[far]
         held |= far
         moved = (np.abs(step) * np.sqrt(system.information)).max(axis=1)
-        if np.quantile(moved, SETTLED) < TOLERANCE_SIGMA:
+        if (moved >= TOLERANCE_SIGMA).sum() <= (1 - SETTLED) * len(x):
             break
-    return work.finish(state, held)
+        moving = _with_coupled(system, held[rows], moved > STILL_SIGMA)
+        fixed, rows = work.fix(state[rows[~moving]], fixed), rows[moving]
+    return work.finish(state, held, light)
+
+
+def _with_coupled(system: System, held: np.ndarray, stars: np.ndarray) -> np.ndarray:
+    """Add to stars (n,) those whose parameters correlate with theirs."""
+    _, one, other = _coupling(system, held)
+    found = stars.copy()
+    found[one[stars[other]]] = True
+    return found
+
+
+def _coupling(system: System, held: np.ndarray) -> tuple[coo_array, np.ndarray, np.ndarray]:
+    """Correlations (3n, 3n), all others known, and which two stars have one that matters."""
+    from scipy.sparse import diags_array
+
+    free = diags_array(_scale(system, held).ravel())
+    correlation = (free @ system.normal @ free).tocoo()
+    linked = np.abs(correlation.data) > COUPLING
+    return correlation, correlation.row[linked] // 3, correlation.col[linked] // 3
 
 
 def solve_step(system: System, held: np.ndarray, max_step: float) -> np.ndarray:
@@ -261,18 +367,12 @@ def parameter_errors(system: System, held: np.ndarray) -> np.ndarray:
     0 for a place that was held, infinite where nothing was seen. Stars whose parameters correlate
     by less than 2 % are taken to be independent.
     """
-    from scipy.sparse import coo_array, diags_array
+    from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    scale = _scale(system, held)
-    free = diags_array(scale.ravel())
-    correlation = (free @ system.normal @ free).tocoo()
-    linked = np.abs(correlation.data) > COUPLING
-    n = len(scale)
-    links = coo_array(
-        (np.ones(linked.sum()), (correlation.row[linked] // 3, correlation.col[linked] // 3)),
-        shape=(n, n),
-    )
+    scale, n = _scale(system, held), len(held)
+    correlation, one, other = _coupling(system, held)
+    links = coo_array((np.ones(len(one)), (one, other)), shape=(n, n))
     count, group = connected_components(links, directed=False)
     errors = np.sqrt(np.maximum(_inverse_diagonal(correlation, group, count), 0)).reshape(n, 3)
     errors = errors * scale
@@ -334,7 +434,7 @@ def flux_error(
         np.nan_to_num(gather(image, column, row, half)).reshape(len(rows), -1)
         for image in (phot.residual, sky_variance)
     )
-    light = psf_boxes(psf, x, y, half)[0].reshape(len(rows), -1)
+    light = psf_boxes(psf, x, y, half).reshape(len(rows), -1)
     v, u = (d.ravel() for d in np.mgrid[-half : half + 1, -half : half + 1])
     away = np.hypot(u - (x - column)[:, None], v - (y - row)[:, None])
     inside, fitted = away <= TRIAL_FWHM * psf.fwhm, away <= FIT_FWHM * psf.fwhm

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from scipy.interpolate import RectBivariateSpline
 
+from lightcurve.phot import psf_fit
 from lightcurve.phot.epsf import build_psf
 from lightcurve.phot.moffat import fit_moffats
-from lightcurve.phot.psf import Psf, moffat, moffat_psf, psf_boxes
+from lightcurve.phot.psf import Psf, Sampler, moffat, moffat_psf, psf_boxes
 from lightcurve.phot.psf_fit import PsfPhotometry, fit_psf
+from lightcurve.phot.surface import fit_surface
 from lightcurve.phot.trails import in_trails, trail_sides
 from lightcurve.simulate.render import expose, render_stars
 
@@ -53,7 +55,8 @@ def test_boxes_are_those_of_a_spline_by_scipy(oversampling: int) -> None:
     rng = np.random.default_rng(2)
     psf = moffat_psf((3.0, -0.1, 0.1), 3.0, 14.0, oversampling)
     dx, dy = rng.uniform(-0.5, 0.5, (2, 5))
-    values, by_x, by_y = psf_boxes(psf, 40 + dx, 30 + dy, 8, slopes=True)
+    values = psf_boxes(psf, 40 + dx, 30 + dy, 8)
+    by_x, by_y = Sampler.of(psf).slopes(40 + dx, 30 + dy, 8).reshape(2, 5, 17, 17)
     offset = np.arange(-8, 9)
     nodes = np.linspace(-psf.half_px, psf.half_px, len(psf.grid))
     spline = RectBivariateSpline(nodes, nodes, psf.grid)
@@ -62,6 +65,17 @@ def test_boxes_are_those_of_a_spline_by_scipy(oversampling: int) -> None:
         assert np.allclose(values[k], spline.ev(v, u), atol=2e-6)
         assert np.allclose(by_x[k], -spline.ev(v, u, dy=1), atol=2e-4)
         assert np.allclose(by_y[k], -spline.ev(v, u, dx=1), atol=2e-4)
+
+
+def test_boxes_of_a_psf_that_varies_are_those_of_the_psf_at_each_place() -> None:
+    rng = np.random.default_rng(3)
+    x, y = rng.uniform(10, 90, (2, 40))
+    values = np.stack([np.log(3 + 0.01 * x), 0.002 * (y - 50), 0 * x], axis=1)
+    psf = moffat_psf(fit_surface(x, y, values, np.ones(40)), 3.0, 14.0, 2)
+    assert psf.order > 0
+    boxes = psf_boxes(psf, x, y, 8)
+    alone = [psf_boxes(psf.at(*one), *one[:, None], 8)[0] for one in np.stack([x, y], axis=1)]
+    assert np.allclose(boxes, alone, rtol=0, atol=1e-12)
 
 
 def test_enclosed_light_of_a_moffat_is_known() -> None:
@@ -148,6 +162,29 @@ def test_pairs_closer_than_two_widths_are_told_apart() -> None:
     pull = (fit.flux - flux) / fit.flux_err
     assert np.median(np.abs(fit.flux / flux - 1)) < 0.02
     assert 0.85 < np.std(pull) < 1.3
+
+
+def test_stars_that_are_fixed_or_known_before_end_where_all_of_them_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(9)
+    x, y = grid_of_stars(rng, 12.0)
+    flux = np.exp(rng.uniform(7, 11, len(x)))
+    light, variance = starfield(rng, x, y, flux)
+    stars = light, variance, light > -1e9, true_psf(), x + 0.2, y - 0.1
+
+    def fit(before: np.ndarray | None = None) -> PsfPhotometry:
+        return fit_psf(*stars, gain_e_per_adu=GAIN, flux=before)
+
+    monkeypatch.setattr(psf_fit, "SETTLED", 1.0)
+    monkeypatch.setattr(psf_fit, "MAX_ITERATIONS", 8)
+    fast, known = fit(), fit(np.where(rng.random(len(x)) < 0.5, flux, np.nan))
+    monkeypatch.setattr(psf_fit, "STILL_SIGMA", -1.0)
+    plain = fit()
+    for one in (fast, known):
+        off = np.abs(one.flux - plain.flux) / plain.flux_err
+        assert np.quantile(off, 0.99) < 0.02
+        assert np.quantile(np.abs(one.flux_err / plain.flux_err - 1), 0.99) < 1e-3
 
 
 def test_bad_pixels_do_not_count_and_lost_stars_have_no_flux() -> None:
