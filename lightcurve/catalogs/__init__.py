@@ -4,6 +4,7 @@ __all__ = [
     "bands",
     "catalog_file",
     "crossmatch",
+    "ephemeris",
     "exoclock",
     "exoplanet_archive",
     "hips",
@@ -15,5 +16,6 @@ __all__ = [
     "reach",
     "services",
     "sesame",
+    "skybot",
     "standard_stars",
 ]

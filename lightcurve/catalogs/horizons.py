@@ -6,10 +6,12 @@ import csv
 import json
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from lightcurve.catalogs.ephemeris import Ephemeris, stretches
 from lightcurve.catalogs.http_cache import body_of, recall, remember
 from lightcurve.catalogs.layout import GEOCENTRE, Link, Server
 from lightcurve.core.data import Site
@@ -17,7 +19,7 @@ from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.errors import CatalogError
 from lightcurve.core.settings import CatalogSettings
 
-__all__ = ["ask_ephemeris"]
+__all__ = ["ask_horizons"]
 
 TITLE = "Horizons"
 SERVER = Server("horizons", "https://ssd.jpl.nasa.gov/api/horizons.api")
@@ -27,27 +29,15 @@ SAID = re.compile(r"no matches|not found|multiple|no ephemeris|error|cannot", re
 COLUMNS = ("Date_________JDUT", "R.A._(ICRF)", "DEC_(ICRF)")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Ephemeris:
-    """Places of an object; (n,) float arrays, JD (UTC) and degrees."""
-
-    name: str  # its number, else its designation, else what the service calls it
-    title: str  # as the service calls it
-    jd_utc: np.ndarray
-    ra_deg: np.ndarray
-    dec_deg: np.ndarray
-    seen_from: str
-
-
-def ask_ephemeris(
+def ask_horizons(
     name: str,
-    span_jd_utc: tuple[float, float],
+    times_jd_utc: Sequence[float],
     settings: CatalogSettings,
     *,
     site: Site | None = None,
     mpc_code: str | None = None,
 ) -> Ephemeris:
-    """Ask where an object was, every ten minutes of a span of time.
+    """Ask where an object was, every ten minutes of each night of some times: a question a night.
 
     Parameters
     ----------
@@ -62,8 +52,25 @@ def ask_ephemeris(
         When the object is unknown or the name is that of several, or the service cannot or may not
         be asked.
     """
+    told = [_night(name, span, settings, site, mpc_code) for span in stretches(times_jd_utc)]
+    # Margins of two nights may overlap, and no time may come twice.
+    jd, first = np.unique(np.concatenate([one.jd_utc for one in told]), return_index=True)
+    ra, dec = (
+        np.concatenate([getattr(one, column) for one in told])[first]
+        for column in ("ra_deg", "dec_deg")
+    )
+    return replace(told[0], jd_utc=jd, ra_deg=ra, dec_deg=dec)
+
+
+def _night(
+    name: str,
+    span: tuple[float, float],
+    settings: CatalogSettings,
+    site: Site | None,
+    mpc_code: str | None,
+) -> Ephemeris:
     address = settings.servers.get(SERVER.name, SERVER.address)
-    question, seen_from = _question(name, span_jd_utc, site, mpc_code)
+    question, seen_from = _question(name, span, site, mpc_code)
     kept = recall(address, question)
     if kept is not None:
         return _read(kept.body, name, seen_from)
@@ -122,7 +129,7 @@ def _read(body: bytes, name: str, seen_from: str) -> Ephemeris:
         raise CatalogError(TITLE, "sent a table without places in the order of time")
     told = re.search(r"^Target body name:\s*(.*?)\s*(\{|$)", head, re.MULTILINE)
     title = "".join(c for c in told[1] if c.isprintable())[:60] if told else name
-    return Ephemeris(_designation(title), title, jd, ra, dec, seen_from)
+    return Ephemeris(_designation(title), title, jd, ra, dec, seen_from, f"JPL {TITLE}")
 
 
 def _designation(title: str) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightcurve.catalogs.http_cache import body_of
+from lightcurve.catalogs.ephemeris import Ephemeris, stretches
+from lightcurve.catalogs.http_cache import body_of, recall, remember
 from lightcurve.catalogs.layout import (
     GEOCENTRE,
     Catalog,
@@ -26,14 +29,22 @@ from lightcurve.catalogs.layout import (
 )
 from lightcurve.catalogs.motion import topocentric
 from lightcurve.catalogs.read_votable import clean, read_votable, texts
+from lightcurve.core.constants import J2000_JD, YEAR_DAYS
+from lightcurve.core.data import Site
 from lightcurve.core.errors import CatalogError
+from lightcurve.core.settings import CatalogSettings
 
 if TYPE_CHECKING:
     from astropy.table import Table
 
+__all__ = ["ask_skybot"]
+
 NAME, TITLE = "skybot", "SkyBoT"
 SERVER = Server("skybot", "https://ssp.imcce.fr/webservices/skybot/api/conesearch.php")
 MAX_RADIUS_DEG = 10.0
+PATH_RADIUS_DEG = 1.5  # about where a header points, which may be off by much of a degree
+NODE_DAYS = 1 / 24  # of a path: parallax bends it over hours
+FEWEST_NODES = 4  # that a cubic needs
 NONE_FOUND = b"No solar system object was found"
 LAYOUT = Layout(
     ids="Name",
@@ -149,3 +160,86 @@ SERVICE = Service(
     LAYOUT.columns,
     weight=1,
 )
+
+
+def ask_skybot(
+    name: str,
+    seen: Sequence[tuple[float, float, float]],
+    settings: CatalogSettings,
+    *,
+    site: Site | None = None,
+    mpc_code: str | None = None,
+) -> Ephemeris:
+    """Ask where an object was, among all that it knows about where the telescope pointed.
+
+    Parameters
+    ----------
+    name : str
+        Number, name or designation of an asteroid or a comet.
+    seen : sequence of (float, float, float)
+        Of each frame the time (JD UTC), and where it points, degrees. Each night is asked for every
+        hour, a field about the place of the frame that is nearest in time.
+    site, mpc_code : Site, str, optional
+        From where; the code of the observatory wins. Neither: from the Earth's centre.
+
+    Raises
+    ------
+    CatalogError
+        When the object is not there, or the service cannot or may not be asked.
+    """
+    if not seen:
+        raise CatalogError(TITLE, "is asked about where frames point to, and no header tells it")
+    rows = []
+    for first, last in stretches([jd for jd, _, _ in seen]):
+        low, high = first - NODE_DAYS / 2, last + NODE_DAYS / 2
+        n = max(FEWEST_NODES, math.ceil((high - low) / NODE_DAYS) + 1)
+        for when in np.linspace(low, high, n).round(6):
+            _, ra, dec = min(seen, key=lambda one: abs(one[0] - when))
+            year = 2000 + (when - J2000_JD) / YEAR_DAYS
+            field = Field(ra, dec, PATH_RADIUS_DEG, year, float(when), mpc_code, site)
+            rows.append((float(when), *_named(_objects(field, settings), name, field)))
+    jd, numbers, titles, ras, decs = zip(*rows, strict=True)
+    where = f"observatory {mpc_code}" if mpc_code else "the Earth's centre"
+    if site is not None and not mpc_code:
+        where = f"{site.latitude_deg:.4f} {site.longitude_deg:.4f}"
+    return Ephemeris(
+        numbers[0] or titles[0],
+        titles[0],
+        np.array(jd),
+        np.array(ras),
+        np.array(decs),
+        where,
+        TITLE,
+    )
+
+
+def _objects(field: Field, settings: CatalogSettings) -> Catalog:
+    """Ask for all objects of a field, or remember them."""
+    address = settings.servers.get(SERVER.name, SERVER.address)
+    question = _request(field, 0)
+    kept = recall(address, question)
+    if kept is not None:
+        return _read(kept.body, field)
+    if settings.offline:
+        msg = "was not asked about this field before, and may not be: give two places by --at"
+        raise CatalogError(TITLE, msg)
+    body = _send(Link(address, settings.timeout_s, 1), question)
+    catalog = _read(body, field)
+    remember(address, question, body)
+    return catalog
+
+
+def _named(catalog: Catalog, name: str, field: Field) -> tuple[str, str, float, float]:
+    """Take an object out by number or name: its number, name and place, degrees."""
+    wanted = " ".join(name.translate(str.maketrans("()", "  ")).casefold().split())
+    numbers = catalog.columns["number"].values if len(catalog) else np.zeros(0, str)
+    for k, (number, title) in enumerate(zip(numbers, catalog.ids, strict=True)):
+        names = (number, title, f"{number} {title}")
+        if wanted in {" ".join(str(one).casefold().split()) for one in names}:
+            told = str(number) if str(number).strip("- ") else ""
+            return told, str(title), float(catalog.ra_deg[k]), float(catalog.dec_deg[k])
+    msg = (
+        f"has no {name!r} among {len(catalog)} objects within {field.radius_deg:g} degrees of "
+        f"{field.ra_deg:.3f} {field.dec_deg:+.3f} at JD {field.mid_jd_utc:.4f}"
+    )
+    raise CatalogError(TITLE, msg)

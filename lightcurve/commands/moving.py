@@ -24,12 +24,16 @@ def moving(
     *,
     settings: Settings,
     name: Annotated[
-        str, typer.Option("--object", help="Number, name or designation, for JPL Horizons.")
+        str, typer.Option("--object", help="Number, name or designation, for the services.")
     ] = "",
     at: Annotated[
         list[str] | None,
-        typer.Option("--at", help="'TIME RA DEC' (UTC), twice or oftener, instead of Horizons."),
+        typer.Option("--at", help="'TIME RA DEC' (UTC), twice or oftener, instead of a service."),
     ] = None,
+    ephemeris: Annotated[
+        str,
+        typer.Option("--ephemeris", help="horizons or skybot; else Horizons, then SkyBoT."),
+    ] = "",
     out: Annotated[Path, typer.Option("--out", "-o", help="Gets the products.")] = Path(
         "lightcurve-moving"
     ),
@@ -40,9 +44,12 @@ def moving(
     Example: lightcurve moving FRAMES --object 433 --mpc-code G96
     """
     with LINE.show("starting"):  # imports take a while
-        from lightcurve.image.moving import Wanted, follow_object
+        from lightcurve.image.moving import follow_object
+        from lightcurve.image.path import Wanted
 
-    found = follow_object(frames, settings, Wanted.typed(name, at or ()), out, progress=bar)
+    found = follow_object(
+        frames, settings, Wanted.typed(name, at or (), ephemeris), out, progress=bar
+    )
     if json:
         print_json([asdict(one) for one in found.sights])
     else:

@@ -11,25 +11,22 @@ from typing import Any
 import numpy as np
 
 from lightcurve.astrometry.track import Track
-from lightcurve.catalogs.horizons import ask_ephemeris
-from lightcurve.core.coordinates import parse_coordinates
-from lightcurve.core.data import Exposure, Frame, FrameStatus, Masters, Solution
-from lightcurve.core.dates import iso_from_jd, jd_from_iso
+from lightcurve.core.data import Frame, FrameStatus, Masters, Solution
+from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.errors import FrameError, InputError
 from lightcurve.core.files import write_text
 from lightcurve.core.progress import Clock, Progress, open_log, silent
 from lightcurve.core.settings import Settings
 from lightcurve.core.table_text import csv_text
 from lightcurve.exports.ades import AdesContext, AdesPlace, ades_psv, ades_xml
-from lightcurve.frames.headers import normalise
-from lightcurve.frames.read import read_cards
-from lightcurve.image.batch import each_frame, listed, quick_settings
+from lightcurve.image.batch import each_frame, quick_settings
+from lightcurve.image.path import Wanted, find_track
 from lightcurve.image.reduced import Apertures, Reduced, summarise
 from lightcurve.image.sights import SEARCH_ARCSEC, Look, Sight, find_offset, sight
 from lightcurve.image.story import measure_image
 from lightcurve.report.moving_plots import save_moving
 
-__all__ = ["Wanted", "follow_object"]
+__all__ = ["follow_object"]
 
 log = logging.getLogger(__name__)
 MARGIN_PX = 8  # of the stamp, beyond what is searched and the annulus
@@ -43,47 +40,6 @@ BANDS = {
 }  # fmt: skip
 Stamp = tuple[np.ndarray, tuple[float, float]]
 DETECTORS = {"CCD": "CCD", "CMOS": "CMO", "DSLR": "CMO"}
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which object is followed.
-
-    Attributes
-    ----------
-    name : str
-        What Horizons knows it by; with places given, only what it is called.
-    places : tuple of (float, float, float)
-        Times (JD UTC), right ascensions and declinations (degrees), in the order of time; no
-        service is asked then.
-    """
-
-    name: str
-    places: tuple[tuple[float, float, float], ...] = ()
-
-    @classmethod
-    def typed(cls, name: str, given: Sequence[str]) -> Wanted:
-        """Read places typed as ``"2024-01-05T20:00:00 05:25:12.8 +04:29:25"``.
-
-        Raises InputError when one cannot be read, or is alone.
-        """
-        if len(given) == 1:
-            msg = "--at: one place tells no motion; give it twice, with another time"
-            raise InputError(msg)
-        return cls(name, tuple(sorted(map(_place, given))))
-
-
-def _place(text: str) -> tuple[float, float, float]:
-    words = text.replace(",", " ").split()
-    if len(words) != 3:
-        msg = f"--at {text!r}: give time (UTC), right ascension and declination"
-        raise InputError(msg)
-    try:
-        when = jd_from_iso(words[0])
-    except ValueError as error:
-        msg = f"--at: {error}"
-        raise InputError(msg) from error
-    return when, *parse_coordinates(words[1], words[2])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,26 +88,14 @@ def follow_object(
     InputError
         When nothing tells the path, no frame has a time, or no file can be written.
     CatalogError
-        When Horizons cannot be asked, or does not know the object.
+        When no service can be asked, or knows the object.
     """
     with open_log(out):
-        track = _track(paths, settings, wanted)
-        looks: list[Look] = []
-
-        def look(file: Path, _: str, masters: Masters | None) -> dict[str, Any]:
-            reduced = measure_image(file, quick_settings(settings), Clock(), masters=masters)
-            looks.append(_look(file, reduced, track))
-            return dict(summarise(reduced))
-
-        rows = each_frame(paths, settings, look, progress)
-        looks.sort(key=lambda one: one.mid_jd_utc)
+        track = find_track(paths, settings, wanted)
+        looks, failed = _looks(paths, settings, track, progress)
         offset, seen = find_offset(looks, track)
         sights = [sight(one, looks, track, offset, settings) for one in looks]
-        sights += [
-            Sight(row["file"], np.nan, np.nan, row["reason"])
-            for row in rows
-            if row["status"] == FrameStatus.FAILED
-        ]
+        sights += [Sight(file, np.nan, np.nan, reason) for file, reason in failed]
         notes, context = _notes(track, offset, seen, sights), None
         try:
             context = _context(settings)
@@ -164,36 +108,21 @@ def follow_object(
     return Followed(track, tuple(sights), offset, stamps, notes, files)
 
 
-def _track(paths: Sequence[Path], settings: Settings, wanted: Wanted) -> Track:
-    """Make the path: through the places given, else by Horizons for the time of the frames."""
-    if wanted.places:
-        jd, ra, dec = np.array(wanted.places).T
-        return Track(jd, ra, dec, wanted.name or "object", "places given by hand")
-    if not wanted.name:
-        msg = "which object? give --object NAME, or its place twice: --at 'TIME RA DEC'"
-        raise InputError(msg)
-    files = listed(paths)[0]
-    exposures = [one for file in files if (one := _exposure(file, settings)) is not None]
-    mids = [e.mid_jd_utc for e in exposures if e.mid_jd_utc]
-    if not mids:
-        msg = f"no frame of {len(files)} has a time: {wanted.name} cannot be followed"
-        raise InputError(msg)
-    site = next((e.site for e in exposures if e.site), None)
-    found = ask_ephemeris(
-        wanted.name, (min(mids), max(mids)), settings.catalogs,
-        site=site, mpc_code=settings.image.mpc_code,
-    )  # fmt: skip
-    source = f"{found.title} by JPL Horizons, seen from {found.seen_from}"
-    return Track(found.jd_utc, found.ra_deg, found.dec_deg, found.name, source)
+def _looks(
+    paths: Sequence[Path], settings: Settings, track: Track, progress: Progress
+) -> tuple[list[Look], list[tuple[str, str]]]:
+    """Measure the frames: what each keeps, in the order of time, and which failed, and why."""
+    looks: list[Look] = []
 
+    def look(file: Path, _: str, masters: Masters | None) -> dict[str, Any]:
+        reduced = measure_image(file, quick_settings(settings), Clock(), masters=masters)
+        looks.append(_look(file, reduced, track))
+        return dict(summarise(reduced))
 
-def _exposure(path: Path, settings: Settings) -> Exposure | None:
-    """Read what a header says; None where it cannot be read: the frame's own turn tells why."""
-    try:
-        cards, shape, _ = read_cards(path, settings.camera.profile)
-        return normalise(cards, path=path, shape=shape, settings=settings)[0]
-    except (FrameError, OSError):
-        return None
+    rows = each_frame(paths, settings, look, progress)
+    looks.sort(key=lambda one: one.mid_jd_utc)
+    failed = [(row["file"], row["reason"]) for row in rows if row["status"] == FrameStatus.FAILED]
+    return looks, failed
 
 
 def _look(path: Path, reduced: Reduced, track: Track) -> Look:

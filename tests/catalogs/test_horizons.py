@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from werkzeug import Response
 
-from lightcurve.catalogs.horizons import ask_ephemeris
+from lightcurve.catalogs.horizons import ask_horizons
 from lightcurve.core import http
 from lightcurve.core.data import Site
+from lightcurve.core.dates import jd_from_iso
 from lightcurve.core.errors import CatalogError
 from lightcurve.core.settings import CatalogSettings
 
@@ -42,7 +44,7 @@ def test_places_are_read_and_remembered(horizons):
     server.expect_oneshot_request("/api").respond_with_data(answer("1 Ceres (A801 AA)", "x"))
     site = Site(40.0, -110.0, 2000.0)
     for _ in range(2):  # the second from memory
-        found = ask_ephemeris("Ceres", SPAN, settings, site=site)
+        found = ask_horizons("Ceres", SPAN, settings, site=site)
         assert found.name == "1"
         assert found.title == "1 Ceres (A801 AA)"
         assert found.ra_deg == pytest.approx(10 + 2 * (found.jd_utc - 2460310.5), abs=1e-8)
@@ -53,7 +55,7 @@ def test_places_are_read_and_remembered(horizons):
     assert asked["REF_SYSTEM"] == "ICRF"
     assert asked["STEP_SIZE"].strip('"') == "10m"
     offline = settings.model_copy(update={"offline": True})
-    assert ask_ephemeris("Ceres", SPAN, offline, site=site).name == "1"
+    assert ask_horizons("Ceres", SPAN, offline, site=site).name == "1"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ def test_places_are_read_and_remembered(horizons):
 def test_it_is_called_as_the_center_calls_it(title, name, horizons):
     server, settings = horizons
     server.expect_request("/api").respond_with_data(answer(title, "x"))
-    assert ask_ephemeris(title, SPAN, settings, mpc_code="G96").name == name
+    assert ask_horizons(title, SPAN, settings, mpc_code="G96").name == name
 
 
 @pytest.mark.parametrize(
@@ -77,11 +79,33 @@ def test_no_places(body, horizons):
     server, settings = horizons
     server.expect_request("/api").respond_with_data(body)
     with pytest.raises(CatalogError):
-        ask_ephemeris("X", SPAN, settings)
+        ask_horizons("X", SPAN, settings)
 
 
 def test_offline_nobody_is_asked(horizons):
     server, settings = horizons
     with pytest.raises(CatalogError, match="--at"):
-        ask_ephemeris("X", SPAN, settings.model_copy(update={"offline": True}))
+        ask_horizons("X", SPAN, settings.model_copy(update={"offline": True}))
     assert server.log == []
+
+
+def test_months_are_asked_a_night_at_a_time(horizons):
+    server, settings = horizons
+    server.expect_request("/api").respond_with_handler(
+        lambda request: Response(answer_at(request.args["START_TIME"].strip("\"'")))
+    )
+    times = [2460310.6, 2460310.7, 2460311.6, 2460400.6, 2460400.9]
+    found = ask_horizons("Ceres", times, settings, mpc_code="G96")
+    assert len(server.log) == 3
+    assert (np.diff(found.jd_utc) > 0).all()
+    for time in times:
+        assert np.abs(found.jd_utc - time).min() < 11 / 1440
+    assert found.ra_deg == pytest.approx(10 + 2 * (found.jd_utc - 2460310.5), abs=1e-6)
+
+
+def answer_at(start: str) -> str:
+    first = jd_from_iso(start.replace(" ", "T"))
+    jd = first + np.arange(60) * 10 / 1440
+    rows = [f" x, {t:.9f}, ,m, {10 + 2 * (t - 2460310.5):.9f}, {-5.25:.9f}," for t in jd]
+    head = HEAD.format(title="1 Ceres").replace("R.A.___(ICRF)", "R.A._(ICRF)")
+    return head.replace("DEC____(ICRF)", "DEC_(ICRF)") + "\n".join(rows) + "\n$$EOE\n"

@@ -12,7 +12,8 @@ from astropy.time import Time
 
 from lightcurve.core.errors import InputError
 from lightcurve.core.settings import Settings
-from lightcurve.image.moving import Followed, Wanted, follow_object
+from lightcurve.image.moving import Followed, follow_object
+from lightcurve.image.path import Wanted
 from sim_image import Observatory, offline, render_frame
 
 SITE = Observatory(shape=(300, 300), scale=1.5, wcs_error_px=0.0, exposure=120.0)
