@@ -184,8 +184,13 @@ def _around(
 
 
 def _stamp(look: Look, found: Sight) -> Stamp:
-    """Pixels around the object, and where it is in them."""
-    return look.pixels, (found.x - look.corner[0], found.y - look.corner[1])
+    """Pixels around the object, and where it is in them; the middle's where it is not known."""
+    x, y = found.x - look.corner[0], found.y - look.corner[1]
+    ny, nx = look.pixels.shape
+    column, row = (int(x), int(y)) if np.isfinite(x + y) else (nx // 2, ny // 2)
+    half = int(2 * look.apertures.annulus[1]) + MARGIN_PX
+    left, low = max(column - half, 0), max(row - half, 0)
+    return look.pixels[low : row + half + 1, left : column + half + 1], (x - left, y - low)
 
 
 def _notes(

@@ -21,9 +21,11 @@ from lightcurve.phot.methods import centroid_of
 from lightcurve.phot.zero_point import ZeroPoint, apply_zero_point, instrumental
 from lightcurve.setup.camera import CameraValues
 
-SEARCH_ARCSEC = 20.0  # an orbit that few nights fixed is off by as much
+SEARCH_ARCSEC = 60.0  # an orbit that few nights fixed is off by as much
 SAME_FWHM = 1.0  # offsets from the path within which sources of several frames are one object
-MIN_MOVED_FWHM = 2.0  # in all: what moves less cannot be told from a star
+AWAY_FWHM = 2.0  # so far from where the object is now, a source that is still there is a star
+MIN_MOVED_FWHM = 2 * AWAY_FWHM  # in all: from each frame one end of the path is so far
+CHANCE = 0.01  # that noise and stars not known as such agree as well somewhere
 MIN_SNR = 3.0
 STAR_SHARE_MAG = 5.0  # a star so much fainter than the object has 1 % of its light
 LINEAR_TERMS = 6  # of a plate solution without distortion
@@ -105,39 +107,74 @@ class Sight:
         return not self.reason
 
 
-def offsets_arcsec(look: Look, track: Track) -> np.ndarray:
-    """How far each source near the object is off its path: (n, 2) float array, east and north."""
+def offsets_arcsec(places: np.ndarray, look: Look, track: Track) -> np.ndarray:
+    """How far places are off the path at the time of a frame: (n, 2), arc seconds east and north.
+
+    places: (n, 2 or more), RA and Dec first, degrees.
+    """
     ra, dec = track.at(look.mid_jd_utc)
-    east = (look.near[:, 0] - ra + 180) % 360 - 180
-    off = np.column_stack([east * np.cos(np.radians(dec)), look.near[:, 1] - dec]) * 3600
+    east = (places[:, 0] - ra + 180) % 360 - 180
+    off = np.column_stack([east * np.cos(np.radians(dec)), places[:, 1] - dec]) * 3600
     return np.asarray(off)
 
 
 def find_offset(looks: Sequence[Look], track: Track) -> tuple[tuple[float, float], int]:
     """Find the one offset from the path at which most frames have a source.
 
-    Stars run through the offsets as the path moves over them; the object alone keeps its own.
-    Returns the offset, arc seconds, east and north, and in how many frames a source has it: 0 where
-    no offset is shared by three frames, or the object moved too little to be told from a star.
+    Sources that other frames show at the same place, while the object is elsewhere, are stars, and
+    have no say. Returns the offset, arc seconds, east and north, and in how many frames a source
+    has it: 0 where no offset is shared by three frames, where chance explains it, or where the
+    object moved too little to be told from a star.
     """
     if not looks or _moved_arcsec(looks, track) < MIN_MOVED_FWHM * _fwhm(looks):
         return (0.0, 0.0), 0
-    every = [offsets_arcsec(look, track) for look in looks]
-    every = [off[np.hypot(*off.T) < SEARCH_ARCSEC] for off in every]
     reach = SAME_FWHM * _fwhm(looks)
+    every = _movers(looks, track, reach)
     points = np.concatenate(every)
-    shared = np.zeros(len(points), dtype=int)
-    for off in every:
-        if len(off):
-            apart = np.linalg.norm(points[:, None] - off[None], axis=2)
-            shared += (apart < reach).any(axis=1)
+    shared = np.sum([_is_near(points, off, reach) for off in every], axis=0)
     # Where several are as often seen, the one nearest to the path.
     best = np.lexsort((np.hypot(*points.T), -shared))
     if not len(best) or shared[best[0]] < min(3, len(looks)):
         return (0.0, 0.0), 0
+    number = int(shared[best[0]])
+    if _chance(every, number, reach) > CHANCE:
+        return (0.0, 0.0), 0
     close = points[np.linalg.norm(points - points[best[0]], axis=1) < reach]
     east, north = np.median(close, axis=0)
-    return (float(east), float(north)), int(shared[best[0]])
+    return (float(east), float(north)), number
+
+
+def _movers(looks: Sequence[Look], track: Track, reach: float) -> list[np.ndarray]:
+    """Offsets of each frame's sources that are no stars: (n, 2) each, within what is searched."""
+    every = [offsets_arcsec(look.near, look, track) for look in looks]
+    kept = []
+    for look, off in zip(looks, every, strict=True):
+        seen, could = np.zeros(len(off)), np.zeros(len(off))
+        for other, theirs in zip(looks, every, strict=True):
+            there = offsets_arcsec(look.near, other, track)
+            moved = np.hypot(*(there - off).T)
+            looked = (np.hypot(*there.T) < SEARCH_ARCSEC) & (moved >= AWAY_FWHM * reach)
+            could += looked
+            seen += looked & _is_near(there, theirs, reach)
+        star = (could > 0) & (seen >= could / 2)
+        kept.append(off[~star & (np.hypot(*off.T) < SEARCH_ARCSEC)])
+    return kept
+
+
+def _is_near(points: np.ndarray, others: np.ndarray, reach: float) -> np.ndarray:
+    """Whether any of the others (m, 2) is within reach of each point (n, 2): (n,) bool."""
+    if not len(points) or not len(others):
+        return np.zeros(len(points), bool)
+    apart = np.linalg.norm(points[:, None] - others[None], axis=2)
+    return np.asarray((apart < reach).any(axis=1))
+
+
+def _chance(every: Sequence[np.ndarray], number: int, reach: float) -> float:
+    """How many offsets so many frames would share if their sources lay anywhere."""
+    from scipy.stats import binom
+
+    share = np.mean([min(len(off) * (reach / SEARCH_ARCSEC) ** 2, 1.0) for off in every])
+    return float(sum(map(len, every)) * binom.sf(number - 2, len(every) - 1, share))
 
 
 def _moved_arcsec(looks: Sequence[Look], track: Track) -> float:
