@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,19 +11,24 @@ from lightcurve.core.constants import FWHM_PER_SIGMA
 from lightcurve.core.data import StarPhotometry
 from lightcurve.core.flags import Flag
 from lightcurve.core.robust import robust_scatter
-from lightcurve.image.reduced import NO_KRON, Kron, Look, Looks, Prepared, Spread
+from lightcurve.image.reduced import NO_KRON, Glow, Kron, Look, Looks, Prepared, Spread
 from lightcurve.phot.beside import light_of_brighter
 from lightcurve.phot.finder import Found, filtered
+from lightcurve.phot.glow import Ellipses, light_along
+from lightcurve.phot.psf import Psf, render
 from lightcurve.phot.psf_fit import PsfPhotometry
 
 if TYPE_CHECKING:
-    from photutils.segmentation import SegmentationImage
+    from photutils.segmentation import SegmentationImage, SourceCatalog
 
 WIDE = 1.6  # widths of the PSF: of the filter that light beside a star's own falls into
 EXTENDED_PULL, SHARP_PULL = 4.0, -3.0  # of the spread, over its error
 LEAST_SPREAD = 0.05  # less is what a PSF that is not quite that of the place makes
 BRIGHT_SNR, MIN_BRIGHT = 20.0, 10  # stars that tell how far the spread is that of the PSF
+SHATTERED_FWHM, SHATTERED = 1.5, 2  # so near one source, so many more are parts of it
 PIECE_FWHM = 3.0  # so near, a wide source is part of another wide one
+JOINED_FWHM = 10.0  # so near, a star may look wide by the light of a galaxy
+SHAPE_SHARE = 0.05  # of a galaxy's height: farther out a star on it would turn its ellipse
 OUTLINE_SIGMA, NEAR = 1.5, 6  # of the filtered frame; sources that a pixel may belong to
 KRON_TIMES, LEAST_KRON = 2.5, 1.4  # of Kron's radius; in units of the semi-major axis, at least
 
@@ -38,7 +44,8 @@ def tell_looks(
     look = np.full(n, Look.UNKNOWN, dtype="U8")
     value = error = np.full(n, np.nan)
     if spread is not None:
-        value, error = _spread(prepared, spread.phot, fwhm)
+        fit = replace(spread.phot, residual=spread.phot.residual - spread.glow.light)
+        value, error = _spread(prepared, fit, spread.glow, fwhm)
         pull = value / error
         look[np.isfinite(pull)] = Look.STAR
         look[_extended(value, error)] = Look.EXTENDED
@@ -46,8 +53,8 @@ def tell_looks(
     look[((phot.flags & Flag.SATURATED) != 0).any(axis=1)] = Look.UNKNOWN
     look[: len(found)][_spikes(prepared, found, phot, fwhm)] = Look.SPIKE
     kron = NO_KRON
-    if (look == Look.EXTENDED).any():
-        kron = _kron(prepared, phot, look == Look.EXTENDED, fwhm)
+    if spread is not None and (look == Look.EXTENDED).any():
+        kron = _kron(prepared, spread, look == Look.EXTENDED, fwhm)
     return Looks(look, value, error, kron)
 
 
@@ -65,14 +72,24 @@ def _extended(value: np.ndarray, error: np.ndarray) -> np.ndarray:
     return (value > EXTENDED_PULL * error) & (value > LEAST_SPREAD)
 
 
-def pieces(prepared: Prepared, fit: PsfPhotometry, n_found: int, fwhm: float) -> np.ndarray:
+def pieces(
+    prepared: Prepared, fit: PsfPhotometry, n_found: int, glow: Glow, fwhm: float
+) -> np.ndarray:
     """Tell which of the sources (n,) that were added to the first are parts of extended ones.
 
-    They are wider than a star themselves, as what is next to them is.
+    They are wider than a star themselves, as what is next to them is; or so many that one of the
+    first was taken apart: a blend of two stars shows one more, a galaxy several.
     """
     from scipy.spatial import cKDTree
 
-    wide = _extended(*_spread(prepared, fit, fwhm))
+    added = np.arange(len(fit.x)) >= n_found
+    tree = cKDTree(np.column_stack([fit.x, fit.y]))
+    near = tree.query_ball_point(np.column_stack([fit.x, fit.y])[:n_found], SHATTERED_FWHM * fwhm)
+    shattered = np.zeros(len(fit.x), dtype=bool)
+    for rows_near in near:
+        late = [row for row in rows_near if row >= n_found]
+        shattered[late] |= len(late) >= SHATTERED
+    wide = _extended(*_spread(prepared, fit, glow, fwhm))
     rows = np.flatnonzero(wide)
     found = np.zeros(len(wide), dtype=bool)
     one, other = (
@@ -81,23 +98,78 @@ def pieces(prepared: Prepared, fit: PsfPhotometry, n_found: int, fwhm: float) ->
         .T
     )
     found[rows[np.concatenate([one, other])]] = True
-    return found & (np.arange(len(wide)) >= n_found)
+    return (found & added) | shattered
 
 
-def _spread(prepared: Prepared, fit: PsfPhotometry, fwhm: float) -> tuple[np.ndarray, np.ndarray]:
+def no_glow(fit: PsfPhotometry) -> Glow:
+    """Say that no source has light beyond a star's."""
+    return Glow(np.zeros(fit.residual.shape, np.float32), np.zeros(len(fit.x), dtype=bool))
+
+
+def more_glow(prepared: Prepared, psf: Psf, fit: PsfPhotometry, glow: Glow, fwhm: float) -> Glow:
+    """Find the light of more galaxies that may hide stars: of those as bright as tells their shape.
+
+    Of those near each other the one first that has most of it: the others may be stars on it.
+    fit: on the glow.
+    """
+    from scipy.spatial import cKDTree
+
+    value, error = _spread(prepared, fit, glow, fwhm)
+    wide = _extended(value, error) & (fit.flux > BRIGHT_SNR * fit.flux_err) & ~glow.owners
+    beyond = np.where(wide, value * fit.flux, 0.0)
+    near = cKDTree(np.column_stack([fit.x, fit.y])).query_pairs(
+        JOINED_FWHM * fwhm, output_type="ndarray"
+    )
+    one, other = near.T
+    wide[np.where(beyond[one] < beyond[other], one, other)[wide[one] & wide[other]]] = False
+    if not wide.any():
+        return glow
+    flux = np.where(wide, fit.flux, 0.0)
+    light = fit.residual + render(psf, prepared.shape, (fit.x[wide], fit.y[wide]), flux[wide])
+    catalog = _outlined(prepared, light, (fit.x, fit.y), flux, fwhm, share=SHAPE_SHARE)
+    if catalog is None:
+        return glow
+    source = np.atleast_1d(catalog.labels) - 1
+    shapes = (
+        np.atleast_1d(q.value)
+        for q in (catalog.semimajor_axis, catalog.semiminor_axis, catalog.orientation)
+    )
+    found = light_along(
+        fit.residual, prepared.good, prepared.filtered.rms,
+        Ellipses(fit.x[source], fit.y[source], *shapes),
+    )  # fmt: skip
+    return Glow(glow.light + found, glow.owners | wide)
+
+
+def _spread(
+    prepared: Prepared, fit: PsfPhotometry, glow: Glow, fwhm: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Light in a wide filter over that in one as wide as the PSF, less a star's; and its error.
 
-    Neighbours are taken off. The error has in it how far stars differ from one another.
+    Neighbours are taken off, and the glow of galaxies of which the source is none. The error has in
+    it how far stars differ from one another. fit: on the glow.
     """
     from scipy.ndimage import gaussian_filter, map_coordinates
 
     sigma = fwhm / FWHM_PER_SIGMA
-    left = np.where(prepared.good, fit.residual, 0).astype(np.float32)
     at = np.array([fit.y, fit.x])
-    wide, own = (
-        4 * np.pi * s**2 * map_coordinates(gaussian_filter(left, s), at, order=1)
-        for s in (WIDE * sigma, sigma)
-    )
+
+    def seen(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Fluxes by both filters, (n,) each."""
+        image = np.where(prepared.good, image, 0).astype(np.float32)
+        wide, own = (
+            4 * np.pi * s**2 * map_coordinates(gaussian_filter(image, s), at, order=1)
+            for s in (WIDE * sigma, sigma)
+        )
+        return wide, own
+
+    wide, own = seen(fit.residual)
+    if glow.owners.any():
+        theirs = np.append(glow.owners, np.zeros(len(fit.x) - len(glow.owners), dtype=bool))
+        wide, own = (
+            all_but_it + theirs * of_it
+            for all_but_it, of_it in zip((wide, own), seen(glow.light), strict=True)
+        )
     # Of a Gaussian star's flux, what each filter has, were it the only one that fits.
     share = 2 * WIDE**2 / (1 + WIDE**2)
     with np.errstate(all="ignore"):
@@ -114,59 +186,88 @@ def _spread(prepared: Prepared, fit: PsfPhotometry, fwhm: float) -> tuple[np.nda
     return value, error
 
 
-def _kron(prepared: Prepared, phot: StarPhotometry, rows: np.ndarray, fwhm: float) -> Kron:
+def _kron(prepared: Prepared, spread: Spread, rows: np.ndarray, fwhm: float) -> Kron:
     """Measure the light within Kron's radius (1980, ApJS 43, 305) of sources `rows` (n,) bool.
 
     As photutils has it: 2.5 times the first moment, what belongs to others put right by symmetry.
+    Stars are taken off.
     """
-    from photutils.segmentation import SourceCatalog
-
-    frame, background = prepared.frame, prepared.background
-    light = np.where(prepared.good, frame.pixels - background.level, 0).astype(float)
-    sigma = fwhm / FWHM_PER_SIGMA
-    smooth = filtered(light.astype(np.float32), fwhm)
-    seen = smooth > OUTLINE_SIGMA * np.sqrt(4 * np.pi) * sigma * prepared.filtered.rms
-    outlines = _outlines(seen, phot, np.flatnonzero(rows), fwhm)
-    none = np.full(len(rows), np.nan)
-    if outlines is None:
+    fit = spread.phot
+    flux = np.where(rows, np.nan_to_num(fit.flux), 0.0)
+    drawn = render(spread.psf, prepared.shape, (fit.x[rows], fit.y[rows]), flux[rows])
+    catalog = _outlined(prepared, fit.residual + drawn, (fit.x, fit.y), flux, fwhm)
+    if catalog is None:
         return NO_KRON
-    gain = prepared.camera.noise.gain_e_per_adu
-    catalog = SourceCatalog(
-        light, outlines, convolved_data=smooth.astype(float), mask=~prepared.good,
-        error=np.sqrt(prepared.filtered.rms**2 + np.maximum(light, 0) / gain),
-        kron_params=(KRON_TIMES, LEAST_KRON, 0.0),
-    )  # fmt: skip
-    catalog = catalog.select_labels(np.intersect1d(catalog.labels, np.flatnonzero(rows) + 1))
+    flux, error, radius = (np.full(len(rows), np.nan) for _ in range(3))
     source = np.atleast_1d(catalog.labels) - 1
-    flux, error, radius = none.copy(), none.copy(), none.copy()
     flux[source], error[source] = catalog.kron_flux, catalog.kron_flux_err
     times = np.atleast_1d(catalog.kron_radius.value)
     radius[source] = KRON_TIMES * times * np.atleast_1d(catalog.semimajor_axis.value)
     return Kron(flux, error, radius)
 
 
-def _outlines(
-    seen: np.ndarray, phot: StarPhotometry, rows: np.ndarray, fwhm: float
-) -> SegmentationImage | None:
-    """Outline sources `rows` and what they touch; each pixel is that of who lights it most.
+def _outlined(
+    prepared: Prepared,
+    light: np.ndarray,
+    places: tuple[np.ndarray, np.ndarray],
+    flux: np.ndarray,
+    fwhm: float,
+    *,
+    share: float = 0.0,
+) -> SourceCatalog | None:
+    """Describe sources in an image of `light`, (ny, nx), those of flux (n,) above 0.
 
-    seen: (ny, nx) bool array, where there is light. Labels are the numbers of sources, from 1.
+    share: of the height of a source, that its pixels have at least. Labels are the numbers of
+    sources, from 1.
+    """
+    from photutils.segmentation import SourceCatalog
+
+    light = np.where(prepared.good, light, 0).astype(float)
+    sigma = fwhm / FWHM_PER_SIGMA
+    smooth = filtered(light.astype(np.float32), fwhm)
+    seen = smooth > OUTLINE_SIGMA * np.sqrt(4 * np.pi) * sigma * prepared.filtered.rms
+    outlines = _outlines(seen, smooth, np.column_stack(places), flux, share, fwhm)
+    if outlines is None:
+        return None
+    gain = prepared.camera.noise.gain_e_per_adu
+    # What was taken off has left its noise.
+    whole = np.maximum(prepared.frame.pixels - prepared.background.level, 0)
+    return SourceCatalog(
+        light, outlines, convolved_data=smooth.astype(float), mask=~prepared.good,
+        error=np.sqrt(prepared.filtered.rms**2 + np.where(prepared.good, whole, 0) / gain),
+        kron_params=(KRON_TIMES, LEAST_KRON, 0.0),
+    )  # fmt: skip
+
+
+def _outlines(
+    seen: np.ndarray,
+    smooth: np.ndarray,
+    places: np.ndarray,
+    flux: np.ndarray,
+    share: float,
+    fwhm: float,
+) -> SegmentationImage | None:
+    """Outline the sources of flux above 0; a pixel that they share is that of who lights it most.
+
+    seen: (ny, nx) bool array, where there is light. places: (n, 2), pixels. Labels are the numbers
+    of sources, from 1.
     """
     from photutils.segmentation import SegmentationImage
     from scipy.ndimage import label
     from scipy.spatial import cKDTree
 
+    rows = np.flatnonzero(flux > 0)
     groups, _ = label(seen, structure=np.ones((3, 3)))
-    wanted = np.unique(groups[np.rint(phot.y[rows]).astype(int), np.rint(phot.x[rows]).astype(int)])
+    column, row = np.rint(places[rows]).astype(int).T
+    wanted = np.unique(groups[row, column])
     y, x = np.nonzero(np.isin(groups, wanted[wanted > 0]))
     if not len(x):
         return None
-    places = np.column_stack([phot.x, phot.y])
-    away, near = cKDTree(places).query(np.column_stack([x, y]), k=min(NEAR, len(places)))
+    away, near = cKDTree(places[rows]).query(np.column_stack([x, y]), k=min(NEAR, len(rows)))
     away, near = away.reshape(len(x), -1), near.reshape(len(x), -1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        bright = np.log(np.maximum(np.nan_to_num(phot.flux[:, 0]), 1e-9))
-    of_light = bright[near] - 2 * np.log1p((away / fwhm) ** 2)
+    of_light = np.log(flux[rows])[near] - 2 * np.log1p((away / fwhm) ** 2)
+    owner = near[np.arange(len(x)), of_light.argmax(axis=1)]
+    high = smooth[y, x] >= share * smooth[row, column][owner]
     labels = np.zeros(seen.shape, dtype=np.int32)
-    labels[y, x] = near[np.arange(len(x)), of_light.argmax(axis=1)] + 1
-    return SegmentationImage(labels)
+    labels[y[high], x[high]] = rows[owner[high]] + 1
+    return SegmentationImage(labels) if high.any() else None

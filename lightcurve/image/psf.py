@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,8 +12,8 @@ from lightcurve.core.constants import FWHM_PER_SIGMA
 from lightcurve.core.data import StarPhotometry
 from lightcurve.core.flags import PixelFlag
 from lightcurve.core.settings import ImageSettings
-from lightcurve.image.looks import pieces
-from lightcurve.image.reduced import Prepared, signal_to_noise
+from lightcurve.image.looks import more_glow, no_glow, pieces
+from lightcurve.image.reduced import Glow, Prepared, Spread, signal_to_noise
 from lightcurve.phot.beside import light_of_brighter
 from lightcurve.phot.cutouts import gather
 from lightcurve.phot.epsf import Choice, build_psf
@@ -26,11 +27,10 @@ log = logging.getLogger(__name__)
 ROUNDS = 3  # of searching what is left when the stars are taken off
 APART_FWHM = 0.6  # a source found nearer to another is the same
 MODEL_ERROR = 0.05  # of the light taken off a pixel: the PSF is not known better there
-PEAK_ERROR, PEAK_FWHM = 0.01, 3.0  # at least, and of the highest light taken off so near
 STAY_FWHM, MIN_SNR = 0.9, 5.0  # what an added source must keep to after the fit
 SURE_SNR, SURE_FWHM = 8.0, 1.0  # what makes it sure
-BESIDE_FWHM = 4.0  # so near, a brighter star's misfit may look like a source
-RING_FWHM, FLUX_ERROR = (0.8, 3.0), 0.01  # where a PSF's flaws look like sources; at least
+RINGS_FWHM = 0.8, 1.5, 2.2, 3.0, 4.0  # about a star: where its PSF's flaws look like sources
+FLUX_ERROR = 0.01  # such flaws have at least, of a star's flux, one FWHM from it
 MISFIT = 4.0  # times the chi-square that flaws of the PSF make: what is fitted worse is no star
 SIDE_SHARE = 10.0  # one FWHM away, of a source's light: galaxies are left over on both sides alike
 N_TRUST = 30  # stars of the PSF that tell how good it is
@@ -56,9 +56,17 @@ class _Trust:
     brightest : flux, ADU, beyond which no star was tried: what is left of those is no source.
     """
 
-    error: float  # of the PSF, as a share of a star's flux: of the sources that its flaws look like
+    errors: np.ndarray  # (m,) by rings: what its flaws look like, as a share of a star's flux
     brightest: float
     least: float  # signal to noise that an added source must keep to
+
+    def at(self, away_fwhm: np.ndarray) -> np.ndarray:
+        """Share of a star's flux that is seen so far from it by mistake; 0 beyond the rings."""
+        return np.interp(away_fwhm, _middles(), self.errors) * (away_fwhm < RINGS_FWHM[-1])
+
+
+def _middles() -> np.ndarray:
+    return np.array([(a + b) / 2 for a, b in pairwise(RINGS_FWHM)])
 
 
 def fit_sources(
@@ -67,22 +75,55 @@ def fit_sources(
     places: tuple[np.ndarray, np.ndarray],
     chosen: Choice,
     wanted: ImageSettings,
-) -> tuple[Psf, PsfPhotometry, np.ndarray]:
+) -> Spread:
     """Fit the PSF to all sources; look for what it leaves over, and fit again.
 
     places : tuple of (n,) float arrays; x and y, pixels.
     chosen : the stars that the PSF was built from, and is tried on.
-    Returns psf: with the error that those show.
-        phot: of the sources given, in their order, and after them of those found in the
-        residual.
-        unsure : (m,) bool array; those of the latter that the PSF's flaws may have made.
+    The sources given stand first, in their order, and after them those found in the residual.
     """
     n = len(places[0])
     phot = _fit(prepared, psf, *places)
     trust = _trust(prepared, psf, phot, chosen.rows, max(MIN_SNR, wanted.threshold_sigma))
+    phot = _completed(prepared, psf, phot, no_glow(phot), trust, wanted)
+    glow, on_glow, alone = no_glow(phot), prepared, phot
+    for _ in range(ROUNDS):
+        more = more_glow(on_glow, psf, phot, glow, psf.fwhm)
+        if more is glow:
+            break
+        glow, on_glow = more, _on_glow(prepared, more)
+        phot = _again(on_glow, psf, phot)
+    if glow.owners.any():
+        prepared = on_glow
+        phot = _completed(prepared, psf, phot, glow, trust, wanted)
+        # With their glow taken off galaxies would look as if the PSF fitted them.
+        added = len(phot.x) - len(alone.x)
+        chi2 = np.where(glow.owners, alone.chi2, phot.chi2[: len(alone.x)])
+        phot = replace(phot, chi2=np.append(chi2, phot.chi2[len(alone.x) :]))
+        glow = replace(glow, owners=np.append(glow.owners, np.zeros(added, dtype=bool)))
+    told, fitted = _with_flaws(prepared, psf, phot, chosen)
+    # The threshold is one of what the table tells: with all that its error has in it.
+    while not (strong := _significant(fitted, n, wanted)).all():
+        phot = _again(prepared, psf, phot.only(strong))
+        glow = replace(glow, owners=glow.owners[strong])
+        told, fitted = _with_flaws(prepared, psf, phot, chosen)
+    fitted = replace(fitted, residual=fitted.residual + glow.light)
+    return Spread(told, fitted, chosen.rows, _unsure(phot, psf, n, trust), glow)
+
+
+def _completed(
+    prepared: Prepared,
+    psf: Psf,
+    phot: PsfPhotometry,
+    glow: Glow,
+    trust: _Trust,
+    wanted: ImageSettings,
+) -> PsfPhotometry:
+    """Add the sources that are seen where the stars are taken off, but for pieces of galaxies."""
+    n = len(phot.x)
     trails: tuple[tuple[int, int], ...] = ()
     for _ in range(ROUNDS if wanted.psf == "iterative" else 0):
-        new = np.column_stack(_left_over(prepared, phot, psf, trust, wanted))
+        new = np.column_stack(_left_over(prepared, phot, psf, glow, trust, wanted))
         trails = trails or trail_sides(phot, psf, tuple(new.T))
         new = new[~in_trails(phot, psf, tuple(new.T), trails)]
         if not len(new):
@@ -95,16 +136,23 @@ def fit_sources(
             break
     # Without some of its pieces a galaxy is wider, and shows the others.
     for _ in range(ROUNDS):
-        parts = pieces(prepared, phot, n, psf.fwhm)
+        parts = pieces(prepared, phot, n, glow, psf.fwhm)
         if not parts.any():
             break
         phot = _again(prepared, psf, phot.only(~parts))
-    told, fitted = _with_flaws(prepared, psf, phot, chosen)
-    # The threshold is one of what the table tells: with all that its error has in it.
-    while not (strong := _significant(fitted, n, wanted)).all():
-        phot = _again(prepared, psf, phot.only(strong))
-        told, fitted = _with_flaws(prepared, psf, phot, chosen)
-    return told, fitted, _unsure(phot, psf, n, trust)
+    return phot
+
+
+def _on_glow(prepared: Prepared, glow: Glow) -> Prepared:
+    """Take the light of galaxies as sky; it has photon noise, and is not as smooth as sky."""
+    gain, light = prepared.camera.noise.gain_e_per_adu, glow.light
+    more = np.maximum(light, 0) / gain + (MODEL_ERROR * light) ** 2
+    sky, seen = prepared.background, prepared.filtered
+    return replace(
+        prepared,
+        background=replace(sky, level=sky.level + light, rms=np.sqrt(sky.rms**2 + more)),
+        filtered=replace(seen, level=seen.level + light, rms=np.sqrt(seen.rms**2 + more)),
+    )
 
 
 def _with_flaws(
@@ -194,12 +242,13 @@ def _sureness(phot: PsfPhotometry, psf: Psf, trust: _Trust) -> tuple[np.ndarray,
 
     xy = np.column_stack([phot.x, phot.y])
     flux = np.nan_to_num(phot.flux)
-    one, other = cKDTree(xy).query_pairs(BESIDE_FWHM * psf.fwhm, output_type="ndarray").T
+    one, other = cKDTree(xy).query_pairs(RINGS_FWHM[-1] * psf.fwhm, output_type="ndarray").T
+    share = trust.at(np.hypot(*(xy[one] - xy[other]).T) / psf.fwhm)
     beside = np.zeros(len(flux))
-    np.maximum.at(beside, one, flux[other])
-    np.maximum.at(beside, other, flux[one])
-    error = np.hypot(phot.flux_err * np.sqrt(np.maximum(phot.chi2, 1)), trust.error * beside)
-    flaws = trust.error * np.maximum(flux, beside) / phot.flux_err
+    np.maximum.at(beside, one, share * flux[other])
+    np.maximum.at(beside, other, share * flux[one])
+    error = np.hypot(phot.flux_err * np.sqrt(np.maximum(phot.chi2, 1)), beside)
+    flaws = np.maximum(trust.errors[0] * flux, beside) / phot.flux_err
     allowed = 1 + flaws**2 / (np.pi * (FIT_FWHM * psf.fwhm) ** 2)
     return np.nan_to_num(flux / error, nan=0.0), np.nan_to_num(allowed, nan=0.0)
 
@@ -208,22 +257,27 @@ def _trust(
     prepared: Prepared, psf: Psf, phot: PsfPhotometry, stars: np.ndarray, least: float
 ) -> _Trust:
     """Learn from the PSF's own stars how well it fits."""
+    floor = FLUX_ERROR / np.maximum(_middles(), 1) ** 2
     if not len(stars):
-        return _Trust(FLUX_ERROR, 0.0, least)
+        return _Trust(floor, 0.0, least)
     flux = np.nan_to_num(phot.flux[stars])
     chosen = stars[np.argsort(-flux, kind="stable")][:N_TRUST]
     column, row = np.rint(phot.x[chosen]).astype(int), np.rint(phot.y[chosen]).astype(int)
     left, light, noise = (
-        gather(image, column, row, int(np.ceil(RING_FWHM[1] * psf.fwhm)))
+        gather(image, column, row, int(np.ceil(RINGS_FWHM[-1] * psf.fwhm)))
         for image in _as_fluxes(prepared, phot, psf)
     )
     half = left.shape[1] // 2
     away = np.hypot(*np.mgrid[-half : half + 1, -half : half + 1]) / psf.fwhm
-    ring = (away >= RING_FWHM[0]) & (away <= RING_FWHM[1])
-    excess = np.nanmean((left**2 - noise)[:, ring], axis=1)
-    share = np.sqrt(np.maximum(excess, 0)) / np.maximum(light[:, half, half], 1e-9)
-    error = max(FLUX_ERROR, float(np.median(share)))
-    return _Trust(error, BEYOND * float(flux.max()), least)
+    errors = []
+    for inner, outer in pairwise(RINGS_FWHM):
+        ring = (away >= inner) & (away <= outer)
+        excess = np.nanmean((left**2 - noise)[:, ring], axis=1)
+        share = np.sqrt(np.maximum(excess, 0)) / np.maximum(light[:, half, half], 1e-9)
+        errors.append(float(np.median(share)))
+    # Flaws fall outwards; what does not are neighbours.
+    falling = np.minimum.accumulate(np.maximum(errors, floor))
+    return _Trust(falling, BEYOND * float(flux.max()), least)
 
 
 def _as_fluxes(
@@ -248,19 +302,22 @@ def _as_fluxes(
 
 
 def _left_over(
-    prepared: Prepared, phot: PsfPhotometry, psf: Psf, trust: _Trust, wanted: ImageSettings
+    prepared: Prepared,
+    phot: PsfPhotometry,
+    psf: Psf,
+    glow: Glow,
+    trust: _Trust,
+    wanted: ImageSettings,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find what in the residual stands out of its noise, of which the PSF's flaws are part."""
-    from scipy.ndimage import maximum_filter
     from scipy.spatial import cKDTree
 
     frame, background = prepared.frame, prepared.background
     light = np.where(prepared.good, frame.pixels - background.level, 0.0)
     taken = light - phot.residual
     gain = prepared.camera.noise.gain_e_per_adu
-    peak = maximum_filter(taken, 2 * int(np.ceil(PEAK_FWHM * psf.fwhm)) + 1)
     variance = background.rms**2 + np.maximum(taken, 0) / gain
-    variance += (MODEL_ERROR * taken) ** 2 + (PEAK_ERROR * peak) ** 2
+    variance += (MODEL_ERROR * taken) ** 2 + _flaws(phot, psf, trust)
     rms = np.sqrt(variance) * (prepared.filtered.rms / background.rms)
     rest = replace(background, level=np.zeros_like(light), rms=rms.astype(np.float32))
     bad = np.where(prepared.good, np.uint8(0), np.uint8(PixelFlag.HOT))
@@ -270,21 +327,37 @@ def _left_over(
         return x, y
     tree = cKDTree(np.column_stack([phot.x, phot.y]))
     apart = tree.query(np.column_stack([x, y]))[0] > APART_FWHM * psf.fwhm
-    apart &= ~_in_wings(prepared, phot, psf, (x, y), trust)
+    apart &= ~_in_wings(prepared, phot, psf, glow, (x, y), trust)
     stars = phot.x, phot.y, np.nan_to_num(phot.flux)
     left = filtered(np.where(prepared.good, phot.residual, 0), psf.fwhm)
     apart &= ~light_of_brighter(left, (x, y), found.flux, stars, psf.fwhm, share=SIDE_SHARE)
     return x[apart], y[apart]
 
 
+def _flaws(phot: PsfPhotometry, psf: Psf, trust: _Trust) -> np.ndarray:
+    """Variance of a pixel (ny, nx) that would look like the flaws of the PSF about all stars."""
+    ny, nx = phot.residual.shape
+    half = int(np.ceil(RINGS_FWHM[-1] * psf.fwhm))
+    dy, dx = (d.ravel() for d in np.mgrid[-half : half + 1, -half : half + 1])
+    share = trust.at(np.hypot(dy, dx) / psf.fwhm)
+    column = np.rint(phot.x).astype(int)[:, None] + dx
+    row = np.rint(phot.y).astype(int)[:, None] + dy
+    inside = (column >= 0) & (column < nx) & (row >= 0) & (row < ny)
+    squares = (np.nan_to_num(phot.flux)[:, None] * share) ** 2
+    squares /= 4 * np.pi * (psf.fwhm / FWHM_PER_SIGMA) ** 2
+    place = (row * nx + column)[inside]
+    return np.bincount(place, squares[inside], minlength=ny * nx).reshape(ny, nx)
+
+
 def _in_wings(
     prepared: Prepared,
     phot: PsfPhotometry,
     psf: Psf,
+    glow: Glow,
     places: tuple[np.ndarray, np.ndarray],
     trust: _Trust,
 ) -> np.ndarray:
-    """Tell places where light of a bright star is left that is no source.
+    """Tell places where light of a bright star, no galaxy, is left that is no source.
 
     That is beyond the PSF's grid, as far as a Moffat wing is above the noise; and for a star that
     is saturated, or brighter than any that the PSF was tried on, all about it.
@@ -303,7 +376,8 @@ def _in_wings(
     size = 2 * int(np.ceil(psf.fwhm)) + 1  # the light's middle may lie beside the clipped pixels
     clipped = maximum_filter((prepared.frame.bad & PixelFlag.SATURATED) != 0, size)
     unsure = clipped[row, column]
-    unsure |= ~(phot.flux < trust.brightest)
+    is_star = np.append(~glow.owners, np.ones(len(phot.x) - len(glow.owners), dtype=bool))
+    unsure |= is_star & ~(phot.flux < trust.brightest)
     reach = core * (height / float(np.median(prepared.background.rms))) ** (1 / psf.beta)
     reach = np.where(unsure, np.maximum(reach, psf.half_px), reach)
     bright = np.flatnonzero(unsure | (reach > psf.half_px))

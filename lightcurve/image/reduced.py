@@ -86,16 +86,29 @@ class Apertures:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Glow:
+    """Light of galaxies beyond that of a star in their middle.
+
+    light : (ny, nx) float32 array, ADU. owners : (n,) bool array, sources that it belongs to.
+    """
+
+    light: np.ndarray
+    owners: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Spread:
     """The PSF of a frame and its fit to all sources, after which those stand that it left over.
 
     stars : (k,) rows of the stars it was built from; unsure : (m,) added ones that may be flaws.
+    glow : on which they were fitted; it is still in the residual.
     """
 
     psf: Psf
     phot: PsfPhotometry
     stars: np.ndarray
     unsure: np.ndarray
+    glow: Glow
 
     @property
     def snr(self) -> np.ndarray:

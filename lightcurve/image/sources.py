@@ -122,8 +122,7 @@ def fit_point_spread(
         return None
     choice = choose_psf_stars(phot, apertures.main, seeing.fwhm, prepared.shape)
     psf = frame_psf(prepared, phot, choice.rows, seeing.fwhm, choice.note)
-    psf, fitted, unsure = fit_sources(prepared, psf, (phot.x, phot.y), choice, wanted)
-    return Spread(psf, fitted, choice.rows, unsure)
+    return fit_sources(prepared, psf, (phot.x, phot.y), choice, wanted)
 
 
 def gather_sources(

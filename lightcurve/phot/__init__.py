@@ -10,6 +10,7 @@ __all__ = [
     "detect",
     "epsf",
     "finder",
+    "glow",
     "grains",
     "methods",
     "moffat",

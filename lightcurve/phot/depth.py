@@ -12,7 +12,7 @@ from lightcurve.phot.background import Background
 from lightcurve.phot.cutouts import gather
 from lightcurve.phot.finder import find_sources
 from lightcurve.phot.noise import NoiseModel
-from lightcurve.phot.psf import Psf, psf_boxes
+from lightcurve.phot.psf import Psf, render
 
 __all__ = [
     "Completeness",
@@ -308,7 +308,7 @@ def _try(
     from scipy.spatial import cKDTree
 
     flux = trial.exposure_s * 10 ** (-0.4 * (mag - trial.zero_point))
-    light = _render(trial, x, y, flux)
+    light = render(trial.psf, trial.pixels.shape, (x, y), flux)
     gain = trial.noise.gain_e_per_adu
     noise = rng.standard_normal(light.shape) * np.sqrt(np.maximum(light, 0) / gain)
     pixels = (trial.pixels + light + noise).astype(np.float32)
@@ -336,16 +336,3 @@ def _hidden(trial: Trial, x: np.ndarray, y: np.ndarray, light: np.ndarray) -> np
     noise = trial.background.rms[row, column]
     before = np.nanmax(there, axis=(1, 2))
     return (before > np.nanmax(gather(light, column, row, 1), axis=(1, 2))) & (before > 4 * noise)
-
-
-def _render(trial: Trial, x: np.ndarray, y: np.ndarray, flux: np.ndarray) -> np.ndarray:
-    """Image of the stars put in."""
-    half = int(trial.psf.half_px) - 2
-    ny, nx = trial.pixels.shape
-    column, row = np.rint(x).astype(int), np.rint(y).astype(int)
-    boxes = psf_boxes(trial.psf, x, y, half) * flux[:, None, None]
-    dy, dx = np.mgrid[-half : half + 1, -half : half + 1]
-    rows, columns = row[:, None, None] + dy, column[:, None, None] + dx
-    inside = (rows >= 0) & (rows < ny) & (columns >= 0) & (columns < nx)
-    place = (rows * nx + columns)[inside]
-    return np.bincount(place, boxes[inside], minlength=ny * nx).reshape(ny, nx)

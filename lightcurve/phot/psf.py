@@ -12,7 +12,7 @@ import numpy as np
 from lightcurve.phot.moffat import core_of
 from lightcurve.phot.surface import Box, Surface, n_terms, polynomial
 
-__all__ = ["Psf", "mean_fwhm", "moffat_psf"]
+__all__ = ["Psf", "mean_fwhm", "moffat_psf", "render"]
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(3)  # of the integral over one pixel
 FIELD_PLACES = 5  # along each side, of means over the field
@@ -260,6 +260,24 @@ class Sampler:
         windows = np.lib.stride_tricks.sliding_window_view(self.splines, (4, 4), axis=(1, 2))
         cut = windows[:, row::step, column::step][:, :size, :size]
         return cut.transpose(0, 3, 4, 1, 2).reshape(-1, size * size)
+
+
+def render(
+    psf: Psf, shape: tuple[int, ...], places: tuple[np.ndarray, np.ndarray], flux: np.ndarray
+) -> np.ndarray:
+    """Draw stars: (ny, nx) float array.
+
+    places: x and y, (n,) float arrays, pixels. flux: (n,) float array.
+    """
+    half = int(psf.half_px) - 2
+    ny, nx = shape
+    column, row = (np.rint(place).astype(int)[:, None, None] for place in places)
+    boxes = psf_boxes(psf, *places, half) * flux[:, None, None]
+    dy, dx = np.mgrid[-half : half + 1, -half : half + 1]
+    rows, columns = row + dy, column + dx
+    inside = (rows >= 0) & (rows < ny) & (columns >= 0) & (columns < nx)
+    place = (rows * nx + columns)[inside]
+    return np.bincount(place, boxes[inside], minlength=ny * nx).reshape(ny, nx)
 
 
 def _weights(offset: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:

@@ -36,6 +36,7 @@ BRIGHT = (300.0, 120.0)
 class Case:
     stars: Stars
     galaxies: Stars
+    on_galaxies: Stars
     hot: tuple[np.ndarray, np.ndarray]
     from_trail: np.ndarray
     reduced: Reduced
@@ -61,6 +62,13 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     gx, gy = (g.ravel() for g in np.meshgrid(np.arange(60, 400, 110.0), (250.0, 390.0)))
     galaxies = Stars(gx, gy, np.geomspace(6e3, 1e5, gx.size), np.full(gx.size, "galaxy"))
     add_galaxies(SPEC, light, galaxies, np.linspace(2.0, 5.0, gx.size), rng)
+    on_galaxies = galaxies.only(np.arange(3, gx.size - 1))
+    away = np.linspace(8.0, 12.0, len(on_galaxies))
+    on_galaxies = Stars(
+        on_galaxies.x + 0.6 * away, on_galaxies.y - 0.8 * away, np.full(away.size, 4000.0),
+        np.full(away.size, "star"),
+    )  # fmt: skip
+    draw(SPEC, on_galaxies, light)
     bleed(light, 1.2e5)
     from_trail = add_trail(light, (0.0, 20.0), 9.0, 5000.0, 1.5)
     hot = add_hot_pixels(light, 60, rng)
@@ -72,7 +80,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     path = write_frame(folder / "f.fits", frame)
     catalog = write_catalog(folder / "stars.csv", SPEC, stars)
     reduced = measure_image(path, offline(catalog, injected=0), Clock())
-    return Case(stars, galaxies, hot, from_trail, reduced)
+    return Case(stars, galaxies, on_galaxies, hot, from_trail, reduced)
 
 
 def clear(case: Case, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -107,11 +115,21 @@ def test_galaxies_are_extended_and_have_all_their_light(case: Case) -> None:
     assert not np.isfinite(case.reduced.table["kron_mag"][stars]).any()
 
 
+def test_stars_on_galaxies_are_found_and_measured(case: Case) -> None:
+    rows = case.at(case.on_galaxies.x, case.on_galaxies.y)
+    assert (rows >= 0).all()
+    table = case.reduced.table[rows]
+    off = np.asarray(table["psf_flux"]) - case.on_galaxies.flux
+    # Without the galaxies' light taken off they would be some 40 % too bright, and extended.
+    assert np.abs(off).max() < 0.2 * 4000
+    assert (table["class"] == Look.STAR).all()
+
+
 def test_what_is_good_is_there_and_is_not_saturated(case: Case) -> None:
     table = case.reduced.table
     good = table["quality"] == "good"
-    x = np.concatenate([case.stars.x, case.galaxies.x])
-    y = np.concatenate([case.stars.y, case.galaxies.y])
+    x = np.concatenate([case.stars.x, case.galaxies.x, case.on_galaxies.x])
+    y = np.concatenate([case.stars.y, case.galaxies.y, case.on_galaxies.y])
     away = cKDTree(np.column_stack([x, y])).query(np.column_stack([table["x"], table["y"]]))[0]
     # The spikes, the bleeding, the trail and 70 hot pixels would be some hundred more.
     assert (away[good] > 2.5).sum() <= 2
