@@ -192,16 +192,19 @@ def _star_columns(measurements: Measurements, piece: Slice, height: int) -> dict
 
 def _layout(columns: dict[str, np.ndarray], delimiter: str) -> str:
     lines = [delimiter.join(columns)]
-    lines += [delimiter.join(map(_number, row)) for row in zip(*columns.values(), strict=True)]
+    lines += map(delimiter.join, zip(*map(_cells, columns.values()), strict=True))
     return "\n".join(lines) + "\n"
 
 
-def _number(value: object) -> str:
-    """Write a cell as AstroImageJ does: ``NaN`` in words, whole numbers without a point."""
-    if isinstance(value, str):
-        return cell(value)
-    text = cell(value)
-    return text.removesuffix(".0") if text else "NaN"
+def _cells(column: np.ndarray) -> list[str]:
+    """Write a column as AstroImageJ does: ``NaN`` in words, whole numbers without a point.
+
+    At once where it is of floats: a night of many stars has millions of them.
+    """
+    if column.dtype.kind == "f":
+        texts = map(repr, column.tolist())
+        return ["NaN" if text == "nan" else text.removesuffix(".0") for text in texts]
+    return [cell(value) for value in column]
 
 
 def write_apertures(

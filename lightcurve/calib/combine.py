@@ -18,7 +18,7 @@ from lightcurve.core.errors import CalibrationError, FrameError
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.robust import MAD_TO_SIGMA
 from lightcurve.frames.cards import number
-from lightcurve.frames.pixels import Hdu, find_image, open_plain, open_source
+from lightcurve.frames.pixels import Hdu, find_image, open_source, row_reader
 from lightcurve.frames.read import read_frame
 from lightcurve.frames.sections import read_layout
 
@@ -90,16 +90,16 @@ def rows_of(source: RowSource) -> Iterator[Callable[[int, int], np.ndarray]]:
     """
     with open_source(source.stored) as stored:
         _, hdu = find_image(stored)
-        with open_plain(stored, hdu) as read:
+        read = row_reader(stored, hdu)
 
-            def read_some(row0: int, row1: int) -> np.ndarray:
-                ny, nx = source.shape
-                row0, row1 = max(row0, 0), min(row1, ny)
-                rows = np.empty((row1 - row0, nx), np.float32)
-                read(slice(row0, row1), rows)
-                return rows
+        def read_some(row0: int, row1: int) -> np.ndarray:
+            ny, nx = source.shape
+            row0, row1 = max(row0, 0), min(row1, ny)
+            rows = np.empty((row1 - row0, nx), np.float32)
+            read(slice(row0, row1), rows)
+            return rows
 
-            yield read_some
+        yield read_some
 
 
 def read_rows(source: RowSource, row0: int, row1: int) -> np.ndarray:

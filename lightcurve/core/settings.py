@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from lightcurve.core.constants import DAY_S
-from lightcurve.core.data import Colour, Combine, DateOrder, Site, Stamp, Style
+from lightcurve.core.data import Colour, Combine, DateOrder, Figures, Site, Stamp, Style
 from lightcurve.core.errors import InputError
 from lightcurve.core.files import parse_toml, read_text
 from lightcurve.core.registry import one_of, registry_of
@@ -547,6 +547,9 @@ class Settings(Model):
         description="processes that measure; not given, as many as the frames are worth",
     )
     cluster: str | None = Field(default=None, description="address of a Dask scheduler")
+    figures: Figures = Field(
+        default=Figures.ALL, description="that a run draws: all, those of its page, or none"
+    )
 
     @property
     def colour(self) -> Colour:

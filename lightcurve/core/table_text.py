@@ -37,15 +37,15 @@ def cell(value: Any) -> str:
         The shortest text that reads back as the same number; empty for None and NaN; line breaks
         and tabs in text become spaces.
     """
+    if isinstance(value, (float, np.floating)):  # most are
+        number = float(value)
+        return "" if number != number else repr(number)  # noqa: PLR0124  NaN is not itself
     if value is None:
         return ""
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
     if isinstance(value, (int, np.integer)):
         return str(int(value))
-    if isinstance(value, (float, np.floating)):
-        number = float(value)
-        return "" if number != number else repr(number)  # noqa: PLR0124  NaN is not itself
     return joined(value)
 
 

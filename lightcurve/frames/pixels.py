@@ -25,9 +25,9 @@ from lightcurve.frames.cards import CARD, Card, Cards, number, parse_cards
 from lightcurve.frames.planes import plane_of, stored_in
 
 if TYPE_CHECKING:
-    from astropy.io.fits import CompImageHDU, ImageHDU, PrimaryHDU
+    from astropy.io.fits import CompImageHDU
 
-__all__ = ["Hdu", "find_image", "open_plain", "open_source"]
+__all__ = ["Hdu", "find_image", "open_source", "row_reader"]
 
 _CHUNK_BYTES = 524288
 _EXACT_IN_FLOAT32 = 2**23
@@ -75,32 +75,64 @@ def read_plain(
     """
     ny, nx = _plane_shape(source, hdu)
     pixels = allocate((ny, nx), (integers and _whole_type(hdu)) or np.dtype(np.float32))
-    with open_plain(source, hdu) as read:
-        read(slice(0, ny), pixels)
+    row_reader(source, hdu)(slice(0, ny), pixels)
     return pixels
 
 
-@contextmanager
-def open_plain(source: Source, hdu: Hdu) -> Iterator[Callable[[slice, np.ndarray], None]]:
-    """Open the image of an array, to read rows of it.
+def row_reader(source: Source, hdu: Hdu) -> Callable[[slice, np.ndarray], None]:
+    """Give what reads rows of the image of an array that is not compressed by tiles.
 
-    Gives a function that takes which rows, and the (rows, nx) array that is filled with them.
+    Numbers stand one after the other from where the header ends, the first of most worth: there is
+    nothing in it for a library, which would read the header once more for it, and that takes longer
+    than the pixels of a small frame.
+
+    Returns
+    -------
+    callable
+        Takes which rows, and the (rows, nx) array that is filled with them; raises FrameError where
+        the file ends before.
     """
     plane = choose_plane(hdu.axes, source.plane)[0]
     colours = _is_fastest(plane)
-    ny, _ = _plane_shape(source, hdu)
+    ny, nx = _plane_shape(source, hdu)
+    kind = np.dtype(
+        f">{'f' if hdu.bitpix < 0 else 'u' if hdu.bitpix == 8 else 'i'}{abs(hdu.bitpix) // 8}"
+    )
+    shape = (nx, hdu.axes[0]) if colours else (nx,)
+    each = math.prod(shape) * kind.itemsize
+    before = () if colours else plane[:-1]
+    first = hdu.offset + (
+        ny * each * int(np.ravel_multi_index(before, hdu.axes[:1:-1])) if before else 0
+    )
     # A few rows at a time, so that what was read is still in the cache when it is converted.
-    step = max(1, _CHUNK_BYTES // (hdu.size // ny))
-    with _by_astropy(source, hdu) as image:
-        section = image.section
+    step = max(1, _CHUNK_BYTES // each)
 
-        def read(rows: slice, out: np.ndarray) -> None:
-            for row in range(rows.start, rows.stop, step):
-                some = slice(row, min(row + step, rows.stop))
-                stored = section[some][..., plane[-1]] if colours else section[(*plane[:-1], some)]
-                _scale(stored, hdu.cards, out=out[row - rows.start : some.stop - rows.start])
+    def read(rows: slice, out: np.ndarray) -> None:
+        source.file.seek(first + rows.start * each)
+        for row in range(rows.start, rows.stop, step):
+            some = slice(row, min(row + step, rows.stop))
+            data = _exactly(source, (some.stop - row) * each)
+            stored = np.frombuffer(data, kind).reshape(-1, *shape)
+            stored = stored[..., plane[-1]] if colours else stored
+            _scale(stored, hdu.cards, out=out[row - rows.start : some.stop - rows.start])
 
-        yield read
+    return read
+
+
+def _exactly(source: Source, size: int) -> bytes:
+    """Read so many bytes, which may come in parts; raises FrameError where there are fewer."""
+    parts: list[bytes] = []
+    missing = size
+    while missing:
+        part = source.file.read(missing)
+        if not part:
+            msg = (
+                f"is cut short: {missing} of {size} bytes of its pixels are missing; copy it again"
+            )
+            raise FrameError(source.path, msg)
+        parts.append(part)
+        missing -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _is_fastest(plane: tuple) -> bool:
@@ -114,18 +146,13 @@ def _plane_shape(source: Source, hdu: Hdu) -> tuple[int, int]:
 
 
 @contextmanager
-def _by_astropy(
-    source: Source, hdu: Hdu, *, scaled: bool = False
-) -> Iterator[PrimaryHDU | ImageHDU | CompImageHDU]:
-    """Let astropy read an image; whatever it cannot do with a damaged one is a `FrameError`."""
+def _by_astropy(source: Source, hdu: Hdu) -> Iterator[CompImageHDU]:
+    """Let astropy unpack an image; whatever it cannot do with a damaged one is a `FrameError`."""
     from astropy.io import fits
 
-    def find() -> PrimaryHDU | ImageHDU | CompImageHDU:
+    def find() -> CompImageHDU:
         source.file.seek(0)
-        hdus = fits.open(
-            source.file, memmap=False, lazy_load_hdus=True, do_not_scale_image_data=not scaled
-        )
-        return hdus[hdu.index]
+        return fits.open(source.file, memmap=False, lazy_load_hdus=True)[hdu.index]
 
     try:
         image, _ = quietly(find)
@@ -136,9 +163,8 @@ def _by_astropy(
     except FrameError:
         raise
     except Exception as error:  # of damaged headers and tiles: private errors, also of C code
-        what = "decompressed" if hdu.tiled else "read"
         reason = f"{type(error).__name__}: {str(error)[:120]}"
-        msg = f"cannot be {what} ({hdu.name}): {reason}; copy the file again"
+        msg = f"cannot be decompressed ({hdu.name}): {reason}; copy the file again"
         raise FrameError(source.path, msg) from error
 
 
@@ -186,7 +212,7 @@ def read_tiled(source: Source, hdu: Hdu, *, with_pixels: bool) -> tuple[str, np.
 
     Raises FrameError when a tile is damaged.
     """
-    with _by_astropy(source, hdu, scaled=True) as image, np.errstate(all="ignore"):
+    with _by_astropy(source, hdu) as image, np.errstate(all="ignore"):
 
         def decode() -> tuple[str, np.ndarray]:
             text = image.header.tostring(endcard=False, padding=False)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from lightcurve.core.covariates import covariate_named
-from lightcurve.core.data import StarRole, TransitFit
+from lightcurve.core.data import Figures, StarRole, TransitFit
 from lightcurve.core.errors import InputError
 from lightcurve.core.progress import Progress, silent
 from lightcurve.core.quantities import night_panels
@@ -417,27 +417,51 @@ FIGURES: Registry[Figure] = Registry(
 )
 
 
+# Those that are no charts of a run's page, in its order.
+ON_PAGE = (
+    "corner", "time_averaging", "covariates", "seeing_profile", "cumulative_flux", "noise",
+    "neighbours", "masters",
+)  # fmt: skip
+
+
 def draw(
     folder: Path,
     finished: Finished,
-    names: Sequence[str] | None = None,
+    names: Sequence[str],
     *,
     kind: str = "png",
     progress: Progress = silent,
 ) -> dict[str, Path]:
     """Draw figures into a folder, which is made if need be.
 
-    names: of figures for which there is all that they need; by default all of those, and where the
-    frames are not at hand, those that an earlier run drew of them stay. Returns the files by name.
+    names: of figures for which there is all that they need. Returns the files by name.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    lacking = {one.name: one.lacks(finished) for one in FIGURES}
-    wanted = [name for name in lacking if not lacking[name]] if names is None else names
-    paths = {name: folder / f"{name}.{kind}" for name in wanted}
+    paths = {name: folder / f"{name}.{kind}" for name in names}
+    if paths:
+        folder.mkdir(parents=True, exist_ok=True)
     for name, path in progress(paths.items(), "Drawing", len(paths)):
         FIGURES.get(name).draw(path, finished)
-    if names is None and finished.night is not None:
-        old = {n: folder / f"{n}.{kind}" for n, lack in lacking.items() if lack == PIXELS}
+    return paths
+
+
+def draw_wanted(
+    folder: Path,
+    finished: Finished,
+    wanted: Figures = Figures.ALL,
+    *,
+    progress: Progress = silent,
+) -> dict[str, Path]:
+    """Draw those of the wanted figures for which there is all that they need.
+
+    Where the frames are not at hand, those that an earlier run drew of them stay. Returns the files
+    by name.
+    """
+    among = {Figures.ALL: FIGURES.names(), Figures.PAGE: ON_PAGE, Figures.NONE: ()}[wanted]
+    lacking = {one.name: one.lacks(finished) for one in FIGURES if one.name in among}
+    names = [name for name, lack in lacking.items() if not lack]
+    paths = draw(folder, finished, names, progress=progress)
+    if finished.night is not None:
+        old = {name: folder / f"{name}.png" for name, lack in lacking.items() if lack == PIXELS}
         paths |= {name: path for name, path in old.items() if path.is_file()}
     # In one order, whoever drew them: a run that is written again is the same to the byte.
     return {name: paths[name] for name in lacking if name in paths}

@@ -34,7 +34,7 @@ from lightcurve.core.errors import FitError, InputError
 from lightcurve.core.progress import open_log, stage
 from lightcurve.core.settings import Settings
 from lightcurve.core.times import bjd_tdb
-from lightcurve.night.figures import draw
+from lightcurve.night.figures import draw_wanted
 from lightcurve.night.finished import Finished
 from lightcurve.night.fit_checks import check_epoch, check_exposure, check_sense
 from lightcurve.night.fit_products import summarise_fit, write_fit
@@ -173,7 +173,9 @@ def fit_table(path: Path, settings: Settings, out: Path, *, known: Known | None 
         }
         paths = write_fit(out, curve, fit, planet, extra=extra)
         with stage("drawing"):
-            drawn = draw(out / "figures", Finished(curve, about, fit, planet, name=path.name))
+            drawn = draw_wanted(
+                out / "figures", Finished(curve, about, fit, planet, name=path.name)
+            )
         paths |= {f"figures/{figure.name}": figure for figure in drawn.values()}
         log.info("%s", fit.verdict)
     used, points = int(fit.used.sum()), len(fit.used)

@@ -9,7 +9,7 @@ from pathlib import Path
 from lightcurve.core.data import Products, Result
 from lightcurve.core.files import json_text, write_text
 from lightcurve.core.progress import open_log
-from lightcurve.night.figures import draw
+from lightcurve.night.figures import draw_wanted
 from lightcurve.night.finished import Finished
 from lightcurve.tables.light_curves import ColumnChoice, read_curve
 from lightcurve.tables.look import look_at_curve
@@ -29,7 +29,7 @@ def look_at_table(path: Path, out: Path, choice: ColumnChoice) -> Products:
         look = look_at_curve(curve)
         for note in curve.source.notes if curve.source else ():
             log.info("%s", note)
-        drawn = draw(out / "figures", Finished(curve, {}, name=path.name))
+        drawn = draw_wanted(out / "figures", Finished(curve, {}, name=path.name))
         numbers = write_text(
             out / "look.json", json_text({"table": path.name, "look": asdict(look)}, 2)
         )

@@ -25,7 +25,7 @@ from lightcurve.core.dates import iso_from_jd
 from lightcurve.core.flags import NO_POINT, Flag
 from lightcurve.core.quantities import QUANTITIES, TEXT, night_panels
 from lightcurve.curve.quoted import judge_errors
-from lightcurve.night.figures import FIGURES
+from lightcurve.night.figures import FIGURES, ON_PAGE
 from lightcurve.night.fit_products import SHOWN, predicted_events
 from lightcurve.night.page_cube import with_cube
 from lightcurve.night.page_pictures import film_part, picture_part
@@ -55,11 +55,6 @@ from lightcurve.transit.smooth import smooth_model
 
 TOLD_LOST = 0.1  # of the frames: so many lost are worth a look
 BESIDE = ("file", "jd_utc", "bjd_tdb", "rel_flux", "rel_flux_err", "flags")  # told elsewhere
-# Those that are no charts of the page, in its order.
-SHOWN_FIGURES = (
-    "corner", "time_averaging", "covariates", "seeing_profile", "cumulative_flux", "noise",
-    "neighbours", "masters",
-)  # fmt: skip
 
 
 def write_page(
@@ -107,7 +102,7 @@ def page_of(
         sections=[*_of_fit(night, figures), *rests_on(night, frames), product_links(products)],
         picture=picture_part(night),
         film=film_part(night) if film else None,
-        figures=_captioned(figures, [n for n in SHOWN_FIGURES if n not in beside_fit]),
+        figures=_captioned(figures, [n for n in ON_PAGE if n not in beside_fit]),
         footer=f"lightcurve {__version__}, seed {night.settings.seed}",
     )
 

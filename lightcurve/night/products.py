@@ -95,7 +95,7 @@ def write_products(
     progress: Progress = silent,
 ) -> Products:
     """Write every file of a run, with `sidecars` each frame's WCS too; timings are those so far."""
-    from lightcurve.night.figures import draw
+    from lightcurve.night.figures import draw_wanted
     from lightcurve.night.page import write_page
 
     paths = _write_tables(out, night)
@@ -104,7 +104,9 @@ def write_products(
     neighbours = find_neighbours(night)
     if neighbours:
         paths[NEIGHBOURS.name] = write_nebs(out / NEIGHBOURS.name, neighbours)
-    drawn = draw(out / "figures", finish(night, neighbours), progress=progress)
+    drawn = draw_wanted(
+        out / "figures", finish(night, neighbours), night.settings.figures, progress=progress
+    )
     figures = sorted(drawn.values())  # in one order, drawn now or kept of the run
     summary = summarise(night)
     paths |= {f"figures/{path.name}": path for path in figures}

@@ -250,7 +250,7 @@ def styled_figure(
             _refuse_dots(path, figure.get_size_inches() * dpi)
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
-            _settle(figure, layout)
+            _settle(figure, layout, dpi)
             try:
                 figure.savefig(path, dpi=dpi, metadata=FORMATS[kind])
             except OSError as error:
@@ -265,14 +265,19 @@ def styled_figure(
             raise InputError(msg, file=str(path), why=Why.NO_ROOM)
 
 
-def _settle(figure: Figure, layout: ConstrainedLayoutEngine) -> None:
-    """Lay out until axes stay in their places: those that keep a shape creep to them."""
-    if any(axes.get_aspect() != "auto" for axes in figure.axes):
-        for _ in range(PASSES):
-            before = _places(figure)
-            layout.execute(figure)
-            if np.abs(_places(figure) - before).max() < SETTLED_PX:
-                break
+def _settle(figure: Figure, layout: ConstrainedLayoutEngine, dpi: float) -> None:
+    """Lay out until axes stay in their places: those that keep a shape creep to them.
+
+    Where it still had a layout, saving would draw everything twice, first for the layout's sake.
+    """
+    creeps = any(axes.get_aspect() != "auto" for axes in figure.axes)
+    figure.set_dpi(dpi)
+    for _ in range(PASSES if creeps else 1):
+        before = _places(figure)
+        layout.execute(figure)
+        if creeps and np.abs(_places(figure) - before).max() < SETTLED_PX:
+            break
+    figure.set_layout_engine(None)
 
 
 def _places(figure: Figure) -> np.ndarray:
@@ -294,9 +299,7 @@ def _finish(figure: Figure, renderer: RendererAgg, head: Sequence[str], *, grows
     head: title and facts; an empty title stands for neither. grows: the figure becomes as much
     higher as head and legends take more than a line. Returns what of the height is left below.
     """
-    from matplotlib.text import Text
-
-    for text in figure.findobj(Text):
+    for text in _texts(figure):
         text.set_text(printable(text.get_text()))
     above = _write_head(figure, renderer, head if head[0] else ())
     used = sum(height for _, height in above) + PAD
@@ -314,6 +317,26 @@ def _finish(figure: Figure, renderer: RendererAgg, head: Sequence[str], *, grows
     for axes in figure.axes:
         _fit_labels(axes, renderer, left)
     return left
+
+
+def _texts(figure: Figure) -> Iterator[Text]:
+    """Go over all text but the numbers along axes, whose ticks need not be made for that."""
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.text import Text
+    from matplotlib.ticker import FixedFormatter
+
+    for part in figure.get_children():
+        if not isinstance(part, Axes):
+            yield from part.findobj(Text)
+            continue
+        for one in part.get_children():
+            if not isinstance(one, Axis):
+                yield from one.findobj(Text)
+                continue
+            yield one.label
+            if isinstance(one.get_major_formatter(), FixedFormatter):
+                yield from one.get_ticklabels()
 
 
 def _write_head(

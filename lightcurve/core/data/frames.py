@@ -90,6 +90,14 @@ class Combine(StrEnum):
     MEDIAN = "median"
 
 
+class Figures(StrEnum):
+    """Which figures a run draws; `plot` draws the others from its files later."""
+
+    ALL = "all"
+    PAGE = "page"  # those that its page shows as pictures
+    NONE = "none"
+
+
 class Stamp(StrEnum):
     """The moment of an exposure that a clock of its header marks."""
 
